@@ -268,7 +268,10 @@ def unseen_damage(rng: random.Random, folder: Path) -> Iterator[str]:
         kernel_cache.fill_cache((entry,))
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    for path in [*whole.rglob(f"{entry}-*.nb?"), whole / f"{entry}.crc32"]:
+    for path in [
+        *(path for path in whole.rglob(kernel_cache._files_of(entry)) if path.suffix in (".nbi", ".nbc")),
+        whole / f"{entry}.crc32",
+    ]:
         shutil.copy(path, folder)
     path = rng.choice(sorted(folder.iterdir()))
     before = path.read_bytes()

@@ -18,9 +18,9 @@ from pathlib import Path
 from hwmodel.analytic import dma_limits, limits, published
 from hwmodel.analytic.published import NICS
 from hwmodel.config import Config, config_from_mapping
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation import dma, simulate
 from hwmodel.units import BITS_PER_BYTE
-from hwmodel.wire.ethernet import FCS_BYTES
 
 VECTORS = Path(__file__).resolve().parent.parent / "tests" / "vectors" / "pcie_published.csv"
 PUBLISHED = "pcie-bench (SIGCOMM 2018)"

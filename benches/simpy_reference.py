@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.analytic.link import link_rate_of, tlp_overhead_of
+from hwmodel.rules.pcie_link import link_rate_of, tlp_overhead_of
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from cocotbext.axi import (
 
 from cocotb_tests.batch_files import Frame
 from cocotb_tests.core_registers import CoreParameters
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
 
 BENCH = "eth_switch_streams"
 PERIOD_NS = 6

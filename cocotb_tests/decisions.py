@@ -11,12 +11,12 @@ import numpy.typing as npt
 from numba import njit
 
 from cocotb_tests.batch_files import Frame
-from hwmodel.kernels.forward import DECISION, decide, output_queue
-from hwmodel.kernels.ingress_rules import is_group, vlan_of
-from hwmodel.kernels.parse import HEADER, NO_OUTER_TAG, OUTER_TYPES, parse
-from hwmodel.kernels.port_set import contains, count
-from hwmodel.kernels.switch_tables import RESERVED_VID, STATION_MAC, VLAN_MAC, find, key_of, vlan_address
-from hwmodel.kernels.tag_out import egress_bytes, rewrite
+from hwmodel.forwarding.decide import DECISION, decide, output_queue
+from hwmodel.forwarding.ingress_rules import is_group, vlan_of
+from hwmodel.forwarding.parse import HEADER, NO_OUTER_TAG, OUTER_TYPES, parse
+from hwmodel.forwarding.port_set import contains, count
+from hwmodel.forwarding.rewrite import egress_bytes, rewrite
+from hwmodel.forwarding.tables import RESERVED_VID, STATION_MAC, VLAN_MAC, find, key_of, vlan_address
 
 LONGEST_TAGS = 12
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cocotb_tests.batch_files import Frame
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
 
 REASON_NAMES = {int(reason): reason.name for reason in DropReason}
 

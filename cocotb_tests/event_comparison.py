@@ -24,8 +24,8 @@ from cocotb_tests.dut_file import Core
 from cocotb_tests.expectation import Expectation, tables_of
 from cocotb_tests.lost_copies import Loss, Stay, unjustified_loss
 from cocotb_tests.queue_order import Departure, wrong_turn
-from hwmodel.analytic.core_timing import DECISION_CYCLES, LOOK_CYCLES
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.rules.switch_core_cycles import DECISION_CYCLES, LOOK_CYCLES
 
 WRITE_TO_DECISION = DECISION_CYCLES - LOOK_CYCLES + 1
 QUEUE_FULL = int(DropReason.QUEUE_FULL)

@@ -24,7 +24,7 @@ from cocotb_tests.dut_file import Core
 from cocotb_tests.expectation import Expectation, tables_of
 from cocotb_tests.lost_copies import Loss, Stay, unjustified_loss
 from cocotb_tests.queue_order import Departure, wrong_turn
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
 
 QUEUE_FULL = int(DropReason.QUEUE_FULL)
 N_REASONS = 64

@@ -12,7 +12,7 @@ from cocotb_tests.backend import MODES
 from cocotb_tests.batch_files import Stage
 from cocotb_tests.dut_file import Core
 from cocotb_tests.expectation import Expectation
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
 
 TAG_KINDS = ("untagged", "priority tag", "C-TAG", "outer tag", "outer tag and C-TAG", "type of another outer tag")
 DESTINATIONS = ("known", "unknown", "group", "own")

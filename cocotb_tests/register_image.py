@@ -11,8 +11,8 @@ import numpy as np
 
 from cocotb_tests import register_map as regs
 from cocotb_tests.core_registers import FCS_BYTES, UPLINK, CoreParameters
-from hwmodel.kernels.parse import NO_OUTER_TAG, OUTER_E, OUTER_VN
-from hwmodel.kernels.switch_tables import (
+from hwmodel.forwarding.parse import NO_OUTER_TAG, OUTER_E, OUTER_VN
+from hwmodel.forwarding.tables import (
     CHANNEL_VEB,
     CHANNEL_VEPA,
     DEFAULT_S_VID,

@@ -18,7 +18,7 @@ from cocotb_tests.batch_files import Access, Outcome, Stage
 from cocotb_tests.core_registers import CoreParameters
 from cocotb_tests.divergence import Divergence
 from cocotb_tests.register_list import Word, all_words, kept
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
 
 QUEUE_FULL = int(DropReason.QUEUE_FULL)
 LOW_WORDS = (regs.COUNTER_RECEIVED, regs.COUNTER_LOST, regs.COUNTER_COPIES, regs.COUNTER_SENT, 8 * QUEUE_FULL)

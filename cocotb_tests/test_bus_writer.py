@@ -5,7 +5,7 @@ from __future__ import annotations
 import cocotb
 
 from cocotb_tests.module_bench import LIMIT, ModuleBench
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
 
 
 @cocotb.test(**LIMIT)

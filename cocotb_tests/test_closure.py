@@ -16,7 +16,7 @@ from cocotb_tests.closure_runs import RunRecord, first_hits, keep_run, kept_runs
 from cocotb_tests.coverage_session import RUNS_COVERAGE
 from cocotb_tests.dut_file import OWN_CORE, read_dut
 from cocotb_tests.functional_coverage import CROSSES, Hit, count_stage, hits_of
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
 
 ROOM = ("core.room", ("up to 64 B", "room", "one"))
 FULL = ("core.room", ("up to 64 B", "full", "one"))

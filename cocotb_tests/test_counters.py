@@ -7,7 +7,7 @@ import pytest
 
 from cocotb_tests import register_map as regs
 from cocotb_tests.module_bench import LIMIT, ModuleBench
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
 
 FULL = int(DropReason.QUEUE_FULL)
 IDLE = dict.fromkeys(

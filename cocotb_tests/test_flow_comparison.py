@@ -14,7 +14,7 @@ from cocotb_tests.comparison import compare
 from cocotb_tests.dut_example.small_backend import SmallBackend
 from cocotb_tests.dut_file import read_dut
 from cocotb_tests.places import ROOT
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
 
 UPLINK, PF, VF0 = range(3)
 DUT = read_dut(ROOT / "cocotb_tests/dut_example/small_switch.yaml")

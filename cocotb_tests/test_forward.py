@@ -8,7 +8,7 @@ import cocotb
 import pytest
 
 from cocotb_tests.module_bench import LIMIT, ModuleBench
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
 
 VEB, VEPA, VN_TAG, E_TAG = range(4)
 SETS = ("untagged", "owners", "accepting", "curious", "defaults", "trusting", "source_owners", "targets", "pruned")

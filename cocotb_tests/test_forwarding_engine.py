@@ -12,7 +12,7 @@ from cocotb_tests.core_registers import CoreParameters, switch_writes
 from cocotb_tests.module_bench import LIMIT, ModuleBench
 from cocotb_tests.register_bus import IDLE, write_registers
 from cocotb_tests.traffic import random_frame, random_switch
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
 from tests.oracles.forwarding_oracle import ForwardingOracle
 
 SMALL = CoreParameters(ports=5, priorities=4, mac_entries=24, vlan_entries=6, list_entries=7)

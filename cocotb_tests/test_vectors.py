@@ -16,7 +16,7 @@ from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.core_registers import CoreParameters, switch_writes
 from cocotb_tests.dut_file import OWN_CORE, read_dut
 from cocotb_tests.places import ROOT
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
 
 VECTORS = ROOT / "tests/vectors"
 PARAMETERS = CoreParameters(ports=5, max_frame_bytes=9022, queue_bytes=32768)

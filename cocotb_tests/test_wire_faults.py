@@ -20,7 +20,7 @@ from cocotb_tests.core_registers import CoreParameters
 from cocotb_tests.dut_file import OWN_CORE, read_dut
 from cocotb_tests.stages import plain_stage
 from cocotb_tests.traffic import station_names
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
 
 # The FIFOs hold little more than the longest frame, so that a fault cannot hide in room that nobody needs.
 PARAMETERS = CoreParameters(ingress_bytes=1664)

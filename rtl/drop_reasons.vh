@@ -1,4 +1,4 @@
-// Generated from hwmodel/kernels/drop_reason.py by rtl/generate_registers.py: do not edit.
+// Generated from hwmodel/forwarding/drop_reason.py by rtl/generate_registers.py: do not edit.
 `ifndef DROP_REASONS_VH
 `define DROP_REASONS_VH
 `define DROP_NONE 8'd0

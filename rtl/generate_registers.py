@@ -16,13 +16,13 @@ import yaml
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
 from rtl.register_exports import c_header, system_rdl
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = "rtl/registers.yaml"
 NOTE = f"Generated from {SOURCE} by rtl/generate_registers.py: do not edit."
-REASON_NOTE = "Generated from hwmodel/kernels/drop_reason.py by rtl/generate_registers.py: do not edit."
+REASON_NOTE = "Generated from hwmodel/forwarding/drop_reason.py by rtl/generate_registers.py: do not edit."
 INTRODUCTION = (
     "Words of 32 bits at byte addresses, read and written over AXI4-Lite. Unless the table says otherwise a field is 0",
     "after reset; bits without a field read 0. [switch_core.md](switch_core.md) says when a write takes effect. The",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.forward import DECISION, decide, limit
-from hwmodel.kernels.parse import HEADER, parse
-from hwmodel.kernels.tag_out import egress_bytes, rewrite
+from hwmodel.forwarding.decide import DECISION, decide, limit
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.forwarding.parse import HEADER, parse
+from hwmodel.forwarding.rewrite import egress_bytes, rewrite
 from hwmodel.simulation.switch_tables import build_tables, port_list, port_numbers
 from tests.oracles.forwarding_oracle import Outcome
 

@@ -12,7 +12,7 @@ from cocotb_tests.bench_switch import (
     AclEntry,
     switch,
 )
-from hwmodel.kernels.police import police
+from hwmodel.forwarding.police import police
 from hwmodel.simulation.switch_tables import build_buckets
 from tests.forwarding_bench import (
     Bench,

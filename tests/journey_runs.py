@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from hwmodel.config import Config
-from hwmodel.kernels.journey_layout import PART_FIELDS, SAMPLED_ALL, SAMPLED_EVERY, STAMPS
-from hwmodel.kernels.journeys import FROM_WIRE, UNMEASURED
+from hwmodel.machine.counts.journey_state import PART_FIELDS, SAMPLED_ALL, SAMPLED_EVERY, STAMPS
+from hwmodel.machine.counts.journeys import FROM_WIRE, UNMEASURED
 from hwmodel.results import BRIDGE_PARTS
 from hwmodel.simulation import Run
 from hwmodel.workload import Workload

@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from hwmodel.analytic import core_timing, limits
+from hwmodel.analytic import limits
 from hwmodel.analytic.latency import frame_parts_fs
 from hwmodel.config import Config, servers_of
 from hwmodel.errors import InputError
-from hwmodel.kernels.journey_layout import STAMPS
+from hwmodel.machine.counts.journey_state import STAMPS
 from hwmodel.results import BRIDGE_PARTS, PARTS
+from hwmodel.rules import switch_core_cycles
 from hwmodel.simulation import Run
 from hwmodel.workload import build_workload
 from tests.lone_frames import CHANNEL, TAGGED, Drawn, Parts, compare_all, draw, two_frames
@@ -64,7 +65,7 @@ def compare_crossing(folder: Path, drawn: Drawn) -> tuple[Parts, Parts]:
     posted_fs, found = parts_of(run, run.logged[-1])
     lone = limits(made_up).lone_frame
     assert lone is not None
-    edges_fs = lcm(*(core_timing.cycle_fs(one.config.switch.clock_hz) for one in servers_of(made_up)))
+    edges_fs = lcm(*(switch_core_cycles.cycle_fs(one.config.switch.clock_hz) for one in servers_of(made_up)))
     return found, dict(frame_parts_fs(made_up, lone.way, posted_fs % edges_fs))
 
 

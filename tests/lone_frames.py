@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hwmodel.analytic import core_timing, limits
+from hwmodel.analytic import limits
 from hwmodel.analytic.latency import frame_parts_fs
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
+from hwmodel.rules import switch_core_cycles
 from hwmodel.simulation.trace.frame_parts import under_way
 from hwmodel.wire.pcap_writer import PcapWriter
 from hwmodel.workload import build_workload
@@ -163,7 +164,7 @@ def compare(folder: Path, drawn: Drawn) -> tuple[Parts, Parts]:
     run = JourneyRun(alone, build_workload(alone))
     run.go_through()
     posted_fs, found = _first_copy(run)
-    cycle_fs = core_timing.cycle_fs(config.switch.clock_hz)
+    cycle_fs = switch_core_cycles.cycle_fs(config.switch.clock_hz)
     if config.switch.timing == "none":
         return found, dict(limits(config).latency_parts_fs)
     lone = limits(config).lone_frame

@@ -22,11 +22,13 @@ from unittest import mock
 
 import numpy as np
 
+from hwmodel.compiled import COMPILED_BLOCKS
+from hwmodel.compiled.records import NEVER
 from hwmodel.simulation import server_threads, system_state
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
 
 GOLDEN = Path(__file__).parent / "golden" / "digests.json"
-KERNELS = Path(__file__).parents[1] / "hwmodel" / "kernels"
+PACKAGE = Path(__file__).parents[1] / "hwmodel"
 GOLDEN_SEEDS = (1, 20240607)
 PAGE_BYTES = 4096
 
@@ -239,7 +241,7 @@ class TogetherAlways(server_threads.Pace):
 
     def next_piece(self) -> tuple[int, int]:
         """Return that they run the next piece, as long as the call is."""
-        return self.most, server_threads.layout.NEVER
+        return self.most, NEVER
 
 
 def all_digests(seeds: tuple[int, ...]) -> dict[str, dict[str, Any]]:
@@ -258,8 +260,9 @@ def all_digests(seeds: tuple[int, ...]) -> dict[str, dict[str, Any]]:
 def kernel_functions() -> set[str]:
     """Return `module.function` of all compiled functions, as their sources have them."""
     return {
-        f"{path.stem}.{item.name}"
-        for path in KERNELS.rglob("*.py")
+        f"{_dotted(path)}.{item.name}"
+        for block in COMPILED_BLOCKS
+        for path in (PACKAGE / block).rglob("*.py")
         for item in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(item, ast.FunctionDef) and item.decorator_list
     }
@@ -279,9 +282,14 @@ def watch_calls() -> set[CodeType]:
 
 def names_of(codes: set[CodeType]) -> set[str]:
     """Return `module.function` of those that are in the kernels."""
+    folders = {PACKAGE / block for block in COMPILED_BLOCKS}
     return {
-        f"{Path(code.co_filename).stem}.{code.co_name}" for code in codes if KERNELS in Path(code.co_filename).parents
+        f"{_dotted(path)}.{code.co_name}" for code in codes if folders & set((path := Path(code.co_filename)).parents)
     }
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
 
 
 def main(arguments: list[str]) -> None:

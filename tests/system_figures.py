@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from hwmodel.config import Config
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.journey_layout import PART_FIELDS, STAMPS
-from hwmodel.kernels.journeys import FROM_WIRE
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.counts.journey_state import PART_FIELDS, STAMPS
+from hwmodel.machine.counts.journeys import FROM_WIRE
 from hwmodel.results import BridgeResult, Result
 from hwmodel.simulation import Run
 from hwmodel.workload.traffic import UPLINK, Workload

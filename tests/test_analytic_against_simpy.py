@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.analytic import limits
-from hwmodel.analytic.link import link_rate_of
+from hwmodel.rules.pcie_link import link_rate_of
 from tests.analytic_cases import demo
 from tests.oracles.simpy_nic import Arrival, Load, NicParameters, Stop, simulate
 

@@ -6,8 +6,8 @@ from hwmodel.analytic import limits
 from hwmodel.analytic.ceiling import Ceiling, lowest, short_name, taken
 from hwmodel.analytic.ceilings import bus_words, link_ceilings, other_ceilings
 from hwmodel.analytic.demand import demand_of
-from hwmodel.analytic.link import link_rate_of
 from hwmodel.analytic.transactions import transactions_of
+from hwmodel.rules.pcie_link import link_rate_of
 from tests.analytic_cases import demo
 
 BYTE_NS = 0.5 * 1538 / 1534  # Gen2 x4

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from hwmodel.analytic import core_timing, limits
+from hwmodel.analytic import limits
 from hwmodel.analytic.latency import frame_parts_fs
 from hwmodel.config import config_from_mapping, servers_of
 from hwmodel.errors import InputError
-from hwmodel.kernels.journey_layout import STAMPS
-from hwmodel.kernels.journeys import FROM_WIRE
+from hwmodel.machine.counts.journey_state import STAMPS
+from hwmodel.machine.counts.journeys import FROM_WIRE
 from hwmodel.results import BRIDGE_PARTS, PARTS
+from hwmodel.rules import switch_core_cycles
 from tests.lone_crossings import LoggedRun, compare_crossing, draw_crossing
 from tests.one_frame import BASE
 
@@ -114,7 +115,7 @@ def test_parts_are_those_of_a_run(name):
     posted_fs, found = run_alone({**changes, **flow})
     lone = limits(made_up).lone_frame
     assert lone is not None and (lone.source, lone.target) == ends
-    edges_fs = lcm(*(core_timing.cycle_fs(one.config.switch.clock_hz) for one in servers_of(made_up)))
+    edges_fs = lcm(*(switch_core_cycles.cycle_fs(one.config.switch.clock_hz) for one in servers_of(made_up)))
     expected = frame_parts_fs(made_up, lone.way, posted_fs % edges_fs)
     assert found == expected
     assert expected["bridge"] > 0

@@ -3,9 +3,9 @@ from fractions import Fraction
 import pytest
 
 from hwmodel.analytic.demand import demand_of
-from hwmodel.analytic.link import link_rate
 from hwmodel.analytic.steps import per_frame, step_of, sum_bytes, sum_steps
 from hwmodel.analytic.transactions import Batches, TlpRules, Transaction, transactions_of
+from hwmodel.rules.pcie_link import link_rate
 from tests.analytic_cases import demo
 
 

@@ -8,7 +8,6 @@ from functools import partial
 import pytest
 
 from hwmodel.analytic.dma_engines import Engines
-from hwmodel.analytic.link import link_rate
 from hwmodel.analytic.lone_frame import Way
 from hwmodel.analytic.system import System
 from hwmodel.analytic.transactions import Tlp
@@ -20,6 +19,7 @@ from hwmodel.analytic.walk_reads import ReadClass, Reads
 from hwmodel.config import config_from_mapping
 from hwmodel.config.host import Host
 from hwmodel.results import PARTS
+from hwmodel.rules.pcie_link import link_rate
 from tests.one_frame import BASE, NS, R, T, in_1518, out_1518
 
 WRITE = Tlp("up", "posted", 24, 256, 256)

@@ -17,7 +17,8 @@ from hwmodel.config.document import Document
 from hwmodel.config.findings import Doubts, Findings, Part, as_path
 from hwmodel.config.frame_lengths import longest_frame, named_lengths
 from hwmodel.config.nic import MODEL_MAX_QUEUES, MODEL_MAX_VFS, MODEL_RING_POOL
-from hwmodel.kernels import layout
+from hwmodel.forwarding.port_set import MAX_FUNCTIONS
+from hwmodel.machine.host.host_state import MAX_QUEUES, RING_POOL
 from tests.config_cases import complaints, load
 
 CONTRADICTIONS = [
@@ -242,10 +243,10 @@ def test_the_blame_goes_to_an_override_where_that_is_what_was_written():
 
 
 def test_capacities_are_those_of_the_simulation():
-    assert layout.MAX_FUNCTIONS == MODEL_MAX_VFS + 1
-    assert layout.MAX_QUEUES == MODEL_MAX_QUEUES
+    assert MAX_FUNCTIONS == MODEL_MAX_VFS + 1
+    assert MAX_QUEUES == MODEL_MAX_QUEUES
     # The state rounds each ring up to a power of two, at most to twice its slots.
-    assert layout.RING_POOL == 2 * MODEL_RING_POOL
+    assert RING_POOL == 2 * MODEL_RING_POOL
 
 
 def test_frame_lengths_and_their_keys():

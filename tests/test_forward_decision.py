@@ -16,11 +16,11 @@ from cocotb_tests.bench_switch import (
     switch,
     vn_tag,
 )
-from hwmodel.kernels.forward import DECISION, decide, limit
-from hwmodel.kernels.layout import NEVER
-from hwmodel.kernels.parse import parse
-from hwmodel.kernels.switch_tables import oversize
-from hwmodel.kernels.tag_out import added_bytes
+from hwmodel.compiled.records import NEVER
+from hwmodel.forwarding.decide import DECISION, decide, limit
+from hwmodel.forwarding.parse import parse
+from hwmodel.forwarding.rewrite import added_bytes
+from hwmodel.forwarding.tables import oversize
 from tests.forwarding_bench import (
     Bench,
     drops,

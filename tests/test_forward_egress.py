@@ -15,7 +15,7 @@ from cocotb_tests.bench_switch import (
     strip,
     switch,
 )
-from hwmodel.kernels.forward import output_queue
+from hwmodel.forwarding.decide import output_queue
 from tests.forwarding_bench import (
     Bench,
 )

@@ -11,20 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from hwmodel.kernels import (
-    bridge,
-    forward,
+from hwmodel.forwarding import (
+    by_tag,
+    decide,
     ingress_rules,
     mirror,
     parse,
     police,
-    port_extender,
     port_set,
-    switch_tables,
-    tag_out,
+    rewrite,
+    tables,
+    veb,
 )
 
-BLOCKS = [bridge, forward, ingress_rules, mirror, parse, police, port_extender, port_set, switch_tables, tag_out]
+BLOCKS = [veb, decide, ingress_rules, mirror, parse, police, by_tag, port_set, tables, rewrite]
 
 
 def digest(disable_jit):

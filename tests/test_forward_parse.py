@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwmodel.kernels import bridge, ingress_rules
-from hwmodel.kernels import parse as parser
-from hwmodel.kernels.parse import HEADER, NO_OUTER_TAG, OUTER_E, OUTER_S, OUTER_VN, parse_header
+from hwmodel.forwarding import ingress_rules, veb
+from hwmodel.forwarding import parse as parser
+from hwmodel.forwarding.parse import HEADER, NO_OUTER_TAG, OUTER_E, OUTER_S, OUTER_VN, parse_header
 from hwmodel.wire import ethernet, tags
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -128,7 +128,7 @@ def test_only_the_first_26_bytes_are_read():
 
 
 def test_addresses_are_those_of_the_wire():
-    assert ethernet.BROADCAST_MAC == bridge.BROADCAST
+    assert ethernet.BROADCAST_MAC == veb.BROADCAST
     assert all(ethernet.is_group_mac(mac) == bool(mac & ingress_rules.GROUP_BIT) for mac in (1 << 40, ~(1 << 40)))
     assert ethernet.parse_mac("01:80:c2:00:00:0f") >> 4 == ingress_rules.LINK_LOCAL_PREFIX
 

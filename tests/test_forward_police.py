@@ -10,7 +10,7 @@ from cocotb_tests.bench_switch import (
     AclEntry,
     switch,
 )
-from hwmodel.kernels.police import police
+from hwmodel.forwarding.police import police
 from hwmodel.simulation.switch_tables import build_buckets
 from tests.oracles.bucket_oracle import BucketOracle
 

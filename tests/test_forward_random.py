@@ -25,7 +25,7 @@ from cocotb_tests.bench_switch import (
     s_tag,
     vn_tag,
 )
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
 from tests.forwarding_bench import (
     Bench,
 )

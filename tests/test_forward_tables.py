@@ -24,9 +24,9 @@ from cocotb_tests.bench_switch import (
 )
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.port_set import MAX_PORTS, PORT_SET
-from hwmodel.kernels.switch_tables import (
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.forwarding.port_set import MAX_PORTS, PORT_SET
+from hwmodel.forwarding.tables import (
     DEFAULT_S_VID,
     KIND_SHIFT,
     LOOKUP_SLOTS,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
 
 ROOT = Path(__file__).resolve().parent.parent
 REGISTER_MAP = yaml.safe_load((ROOT / "rtl/registers.yaml").read_text(encoding="utf-8"))

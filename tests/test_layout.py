@@ -44,6 +44,7 @@ IMPORT_RULES = [
     rules.wrong_outside_imports,
     rules.unknown_targets,
     rules.import_cycles,
+    rules.room_cycles,
 ]
 
 
@@ -131,11 +132,18 @@ PLANTED = {
         {"wire.py": "import hwmodel.report.notebook", "report/notebook.py": "", "report/__init__.py": ""},
     ],
     rules.wrong_kernel_imports: [
-        {"kernels/link.py": "import hwmodel.units", "units.py": ""},
-        {"kernels/link.py": LAZY.format("from ..wire import tags"), "wire/tags.py": ""},
-        {"kernels/link.py": "import pydantic"},
-        {"config.py": "from hwmodel.kernels.layout import SERVER", "kernels/layout.py": ""},
-        {"analytic.py": LAZY.format("from hwmodel import kernels"), "kernels/__init__.py": ""},
+        {"machine/link.py": "import hwmodel.units", "units.py": ""},
+        {"machine/link.py": LAZY.format("from ..wire import tags"), "wire/tags.py": ""},
+        {"forwarding/link.py": "import pydantic"},
+        {"config.py": "from hwmodel.machine.server import SERVER", "machine/server.py": ""},
+        {"analytic.py": LAZY.format("from hwmodel import compiled"), "compiled/__init__.py": ""},
+    ],
+    rules.room_cycles: [
+        {
+            "machine/pcie/link.py": "from hwmodel.machine.host.memory import lands",
+            "machine/pcie/reads.py": "",
+            "machine/host/memory.py": "from hwmodel.machine.pcie.reads import jitter",
+        },
     ],
     rules.wrong_report_imports: [
         {"report/html.py": f"from hwmodel.{block} import thing", f"{block}.py": ""}
@@ -164,10 +172,10 @@ def test_right_arrows_are_not_reported(tmp_path):
     files = {
         "cli/__init__.py": "from hwmodel.cli import commands\nimport hwmodel\nfrom hwmodel.simulation import run",
         "cli/commands.py": "from hwmodel import __version__, config",
-        "simulation.py": "import numba\nimport hwmodel.kernels\nfrom hwmodel import __version__",
-        "kernels/__init__.py": "import numpy\nimport numba",
-        "kernels/link.py": "from . import kernel\nfrom .layout import SERVER",
-        "kernels/layout.py": "",
+        "simulation.py": "import numba\nimport hwmodel.compiled\nfrom hwmodel import __version__",
+        "compiled/__init__.py": "import numpy\nimport numba",
+        "machine/link.py": "from hwmodel.compiled import kernel\nfrom .server import SERVER",
+        "machine/server.py": "",
         "config.py": "from hwmodel.units import parse\nfrom hwmodel.errors import InputError",
         "report/__init__.py": "from hwmodel.results import Result\nfrom hwmodel import units",
         "results.py": LAZY.format("from hwmodel.report.notebook import result_html"),

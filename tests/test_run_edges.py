@@ -8,7 +8,9 @@ import pytest
 
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError, RunError
-from hwmodel.kernels import layout
+from hwmodel.machine.adapter.adapter_state import FETCH_CAP
+from hwmodel.machine.frames import COPY_CAP
+from hwmodel.machine.host.host_state import RING_POOL
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.run import MARKS
 from tests.run_cases import (
@@ -173,7 +175,7 @@ def test_rings_stay_in_their_pool(nic):
         return
     for queues in (state.tx_queue, state.rx_queue):
         in_use = [queues[i] for i in range(int(state.limits.n_queues))]
-        assert max(queue.first + queue.mask for queue in in_use) < layout.RING_POOL
+        assert max(queue.first + queue.mask for queue in in_use) < RING_POOL
 
 
 @pytest.mark.parametrize(
@@ -194,7 +196,7 @@ def test_all_rings_may_fetch_all_their_descriptors_at_once(nic):
     waiting = state.reads.rx_fetches
     assert set(held) == {nic["rx_ring"] - 1}
     assert waiting.tail - waiting.head > 60_000
-    assert waiting.mask < layout.FETCH_CAP
+    assert waiting.mask < FETCH_CAP
 
 
 FAR = {
@@ -264,7 +266,7 @@ def test_a_backlog_beyond_the_model_is_told_and_not_forgotten(machine):
         assert "overflow" in str(error)
         return
     for fifo in (run.state[0].loopback, run.state[0].mac.fifo):
-        assert fifo.tail - fifo.head <= layout.COPY_CAP
+        assert fifo.tail - fifo.head <= COPY_CAP
     check_state(run, result)
 
 

@@ -14,7 +14,7 @@ import yaml
 from hwmodel import limits, simulate
 from hwmodel.config import config_from_mapping
 from hwmodel.explore import explain
-from hwmodel.kernels import layout
+from hwmodel.machine.tlp_kinds import RX_INTERRUPT, TX_INTERRUPT
 from hwmodel.report.modelled import modelled_sentence
 from hwmodel.results.bottleneck import key_of_all
 from tests.run_cases import finished, merged
@@ -97,7 +97,7 @@ def test_without_a_driver_that_takes_interrupts_none_is_raised():
     load = {"workload": {"pattern": "pairs", "frame_bytes": 300, "load": "1Gbps"}}
     none, _ = finished(FOUR, load)
     some, _ = finished(FOUR, load, {"driver": {"vms": {"vf2": {"preset": "kernel"}}}})
-    kinds = (layout.RX_INTERRUPT, layout.TX_INTERRUPT)
+    kinds = (RX_INTERRUPT, TX_INTERRUPT)
     counts = [sum(int(run.state[0].ledger.served[kind].n) for kind in kinds) for run in (none, some)]
     assert counts[0] == 0 < counts[1]
 

@@ -8,7 +8,7 @@ import pytest
 
 from hwmodel.cli import main
 from hwmodel.config import config_from_mapping
-from hwmodel.kernels import layout
+from hwmodel.machine.counts.ledger_state import LOG_CAP
 from hwmodel.simulation import simulate
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, merged, read_capture, write_capture
 from tests.switch_cases import wire_rows
@@ -243,7 +243,7 @@ def test_a_full_log_changes_nothing(tmp_path, monkeypatch):
         passed = ports[name].out_frames + ports[name].in_frames
         assert passed <= n_frames <= passed + 64  # some have come and are not yet forwarded
         total += n_frames
-    assert total > 2 * layout.LOG_CAP
+    assert total > 2 * LOG_CAP
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwmodel.kernels import engine, layout
+from hwmodel.machine import engine
+from hwmodel.machine.tlp_kinds import PAYLOAD_READ, RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.workload_state import fill_workload
 from hwmodel.workload import build_workload
 from tests.simulation_cases import config_of
 
 US = 10**9
-READS = (layout.RX_DESCRIPTOR_READ, layout.TX_DESCRIPTOR_READ, layout.PAYLOAD_READ)
+READS = (RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ, PAYLOAD_READ)
 
 
 def served_at(overrides, times_us, in_order):

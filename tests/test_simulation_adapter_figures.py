@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.kernels import layout
+from hwmodel.machine.counts.ledger_state import WIRE_WAIT_HISTOGRAM
+from hwmodel.machine.tlp_kinds import (
+    PAYLOAD_COMPLETION,
+    PAYLOAD_READ,
+    PAYLOAD_WRITE,
+    RX_DESCRIPTOR_COMPLETION,
+    RX_DESCRIPTOR_READ,
+    RX_DOORBELL,
+    RX_INTERRUPT,
+    RX_WRITEBACK,
+    TX_DESCRIPTOR_COMPLETION,
+    TX_DESCRIPTOR_READ,
+    TX_DOORBELL,
+    TX_INTERRUPT,
+    TX_WRITEBACK,
+)
 from hwmodel.simulation.adapter_figures import adapter_figures
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.measurement import begin_window, take_snapshot
@@ -47,7 +62,7 @@ def test_rates_of_the_wire_are_bits_of_the_window_and_its_share_that_of_the_busi
         nic.mac.tx_busy_fs, nic.mac.rx_busy_fs = 600 * NS, 250 * NS
         nic.mac.wait.n, nic.mac.wait.sum_fs, nic.mac.wait.highest_fs = 2, 1024.0 * 5, 1024 * 3
         nic.mac.wait.lowest_fs = 1024 * 2
-        nic.ledger.histogram[layout.WIRE_WAIT_HISTOGRAM, 2:4] = 1
+        nic.ledger.histogram[WIRE_WAIT_HISTOGRAM, 2:4] = 1
 
     wire = figures(nic, change)["wire"]
     assert (wire.tx_gbps, wire.rx_gbps, wire.utilization) == (pytest.approx(10), pytest.approx(4), 0.6)
@@ -73,13 +88,13 @@ def test_bytes_toward_the_host_stand_by_their_purpose(nic):
     """Of 3 writes of payload 24 B each are overhead; of 1000 ns at 2 B a nanosecond 4 in 1538 symbols are SKP."""
 
     def change():
-        count(nic.up, layout.PAYLOAD_WRITE, 3, 672)
-        count(nic.up, layout.PAYLOAD_READ, 2, 48)
-        for kind in (layout.RX_DESCRIPTOR_READ, layout.TX_DESCRIPTOR_READ):
+        count(nic.up, PAYLOAD_WRITE, 3, 672)
+        count(nic.up, PAYLOAD_READ, 2, 48)
+        for kind in (RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ):
             count(nic.up, kind, 1, 20 + kind)
-        for kind in (layout.RX_WRITEBACK, layout.TX_WRITEBACK):
+        for kind in (RX_WRITEBACK, TX_WRITEBACK):
             count(nic.up, kind, 1, 40 + kind)
-        for kind in (layout.RX_INTERRUPT, layout.TX_INTERRUPT):
+        for kind in (RX_INTERRUPT, TX_INTERRUPT):
             count(nic.up, kind, 1, 28)
         nic.up.dllps += 4  # pairs of 8 B each
         nic.up.busy_fs = 500 * NS
@@ -87,8 +102,8 @@ def test_bytes_toward_the_host_stand_by_their_purpose(nic):
     pcie = figures(nic, change, {"up": {"payload": 1.0}, "down": {"payload": 2.0}})["pcie"]
     up = pcie.up.bytes
     assert (up.payload, up.tlp_overhead, up.read_request, up.dllp, up.skp) == (600, 72, 48, 64, 5)
-    assert up.descriptor == 40 + layout.RX_DESCRIPTOR_READ + layout.TX_DESCRIPTOR_READ
-    assert up.writeback == 80 + layout.RX_WRITEBACK + layout.TX_WRITEBACK
+    assert up.descriptor == 40 + RX_DESCRIPTOR_READ + TX_DESCRIPTOR_READ
+    assert up.writeback == 80 + RX_WRITEBACK + TX_WRITEBACK
     assert (up.interrupt, up.doorbell) == (56, 0)
     assert pcie.up.utilization == pytest.approx(0.5 + 0.5 * 4 / 1538)  # SKPs while it is idle too
     assert (pcie.up.per_frame, pcie.down.per_frame) == ({"payload": 1.0}, {"payload": 2.0})
@@ -99,11 +114,11 @@ def test_bytes_from_the_host_stand_by_their_purpose(nic):
     """Of 5 completions with payload 20 B each are overhead."""
 
     def change():
-        count(nic.down, layout.PAYLOAD_COMPLETION, 5, 700)
-        count(nic.down, layout.RX_DESCRIPTOR_COMPLETION, 1, 36)
-        count(nic.down, layout.TX_DESCRIPTOR_COMPLETION, 1, 37)
-        count(nic.down, layout.TX_DOORBELL, 1, 28)
-        count(nic.down, layout.RX_DOORBELL, 1, 29)
+        count(nic.down, PAYLOAD_COMPLETION, 5, 700)
+        count(nic.down, RX_DESCRIPTOR_COMPLETION, 1, 36)
+        count(nic.down, TX_DESCRIPTOR_COMPLETION, 1, 37)
+        count(nic.down, TX_DOORBELL, 1, 28)
+        count(nic.down, RX_DOORBELL, 1, 29)
 
     found = figures(nic, change)["pcie"]
     down = found.down.bytes

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.config import config_from_mapping
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.layout import WIRE
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.time.clock import WIRE
 from hwmodel.simulation import simulate
 from hwmodel.simulation.bridge_measure import begin_bridge_window, bridge_results, port_results
 from hwmodel.simulation.machine import Machine

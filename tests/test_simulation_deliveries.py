@@ -7,8 +7,8 @@ from scapy.layers.l2 import Dot1Q, Ether
 from scapy.utils import RawPcapReader
 
 from hwmodel.errors import InputError
-from hwmodel.kernels import layout
-from hwmodel.kernels.ledger_layout import DELIVERY_LOG
+from hwmodel.machine.counts.ledger_state import DELIVERY_LOG, LOG_CAP
+from hwmodel.machine.server import zeros
 from hwmodel.simulation import simulate
 from hwmodel.simulation.deliveries import copy_kinds_of, deliveries_of
 from hwmodel.simulation.flow_book import FlowBook
@@ -92,7 +92,7 @@ def test_an_interrupt_leaves_what_was_there(tmp_path):
 
 def log_of(*entries):
     """Return a log that holds entries (at_fs, index, template, copy_kind, n_bytes)."""
-    log = layout.zeros(1, DELIVERY_LOG)[0]
+    log = zeros(1, DELIVERY_LOG)[0]
     for place, (at_fs, index, template, copy_kind, n_bytes) in enumerate(entries):
         entry = log.entry[place]
         entry.at_fs, entry.index, entry.template = at_fs, index, template
@@ -141,8 +141,8 @@ def test_a_full_log_is_taken_in_pieces(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Machine, "take_log", note)
     result = simulate(config_of(run={"duration": "25ms"}), pcap_path=str(path))
-    assert result.totals.copies_delivered == sum(taken) > layout.LOG_CAP // 2
+    assert result.totals.copies_delivered == sum(taken) > LOG_CAP // 2
     assert len(taken) > 1
-    assert max(taken) <= layout.LOG_CAP
+    assert max(taken) <= LOG_CAP
     with RawPcapReader(str(path)) as reader:
         assert {meta.wirelen for _, meta in reader} == {60}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hwmodel.kernels.adjacent_layout import NOBODY
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.network.bridge_state import NOBODY
 from hwmodel.simulation.bridge_ports import LogicalPort
 from hwmodel.simulation.hops import Hop, Inside, Way, priority_of
 from hwmodel.wire.tags import ETag, VlanTag, VnTag, parse_header

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hwmodel.kernels import dma, engine
+from hwmodel.machine import engine, link_alone
 from hwmodel.simulation import DMA_ENTRIES, kernel_cache, kernels_are_cached
 from hwmodel.simulation.compile_entry import compile_entry, signature
 from hwmodel.simulation.kernel_cache import RUN_ENTRIES, SWITCH_ENTRIES, fill_cache, passed_over_cache
@@ -31,11 +31,17 @@ def empty_cache(tmp_path, monkeypatch):
     return folder
 
 
-def leave(folder, name):
+def file_name(entry):
+    """Return what numba calls the files of an entry: by its module's last name."""
+    return ".".join(entry.split(".")[-2:])
+
+
+def leave(folder, entry):
     """Leave an entry's files as numba names them, sealed."""
+    name = file_name(entry)
     (folder / f"{name}-7.py311.nbi").write_bytes(b"index of " + name.encode())
     (folder / f"{name}-7.py311.1.nbc").write_bytes(bytes(range(256)))
-    kernel_cache.seal(name)
+    kernel_cache.seal(entry)
 
 
 def leave_file(name):
@@ -62,7 +68,7 @@ def be_endless(name):
 
 
 def _said(name):
-    return Path(os.environ["HWMODEL_CACHE_DIR"]) / "cache" / f"{name}-123.nbc"
+    return Path(os.environ["HWMODEL_CACHE_DIR"]) / "cache" / f"{file_name(name)}-123.nbc"
 
 
 @pytest.fixture
@@ -80,11 +86,11 @@ def test_each_entry_is_looked_for_by_its_name(empty_cache):
     assert not kernels_are_cached()
     folder = empty_cache / "hwmodel_1234"
     folder.mkdir()
-    leave(folder, "engine.run")
-    assert kernels_are_cached(("engine.run",))
+    leave(folder, "machine.engine.run")
+    assert kernels_are_cached(("machine.engine.run",))
     assert not kernels_are_cached()
-    leave(folder, "templates.decide_templates")
-    leave(folder, "templates.rewrite_headers")
+    leave(folder, "forwarding.templates.decide_templates")
+    leave(folder, "forwarding.templates.rewrite_headers")
     assert kernels_are_cached()
     assert not kernels_are_cached(DMA_ENTRIES)
 
@@ -98,7 +104,7 @@ def test_only_what_is_missing_is_compiled_each_by_a_process_of_its_own(compiler,
         monkeypatch.setenv("HWMODEL_CACHE_DIR", asked)
     fill_cache()
     writers = {path.name: path.read_text() for path in empty_cache.glob("*.nbc")}
-    assert sorted(writers) == sorted(f"{name}-123.nbc" for name in RUN_ENTRIES)
+    assert sorted(writers) == sorted(f"{file_name(name)}-123.nbc" for name in RUN_ENTRIES)
     assert len({str(os.getpid()), *writers.values()}) == 1 + len(RUN_ENTRIES)
     fill_cache((*RUN_ENTRIES, *DMA_ENTRIES))
     assert {path.name: path.read_text() for path in empty_cache.glob("*.nbc")}.items() > writers.items()
@@ -226,7 +232,7 @@ def test_what_this_process_has_in_memory_is_not_looked_for(tmp_path, monkeypatch
     """A copy of it would have it too, and leave no file: the disk is not full for that."""
     engine.run(build_state(config_of(), seed=1), 0, 0)
     monkeypatch.setattr(kernel_cache, "CACHE_DIR", tmp_path)
-    fill_cache(("engine.run",))
+    fill_cache(("machine.engine.run",))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -234,11 +240,11 @@ def test_the_signatures_are_those_of_the_calls():
     """Called after it was compiled for its signature, an entry is not compiled once more."""
     state = build_state(config_of(), seed=1)
     for name, call in (
-        ("engine.run", lambda: engine.run(state, 0, 0)),
-        ("dma.run_dma", lambda: dma.run_dma(state, 0)),
+        ("machine.engine.run", lambda: engine.run(state, 0, 0)),
+        ("machine.link_alone.run_dma", lambda: link_alone.run_dma(state, 0)),
     ):
         compile_entry(name)
-        dispatcher = {"engine.run": engine.run, "dma.run_dma": dma.run_dma}[name]
+        dispatcher = {"machine.engine.run": engine.run, "machine.link_alone.run_dma": link_alone.run_dma}[name]
         assert dispatcher.signatures == [signature(name)]
         call()
         assert dispatcher.signatures == [signature(name)]
@@ -247,20 +253,20 @@ def test_the_signatures_are_those_of_the_calls():
 def test_the_signature_of_the_decisions_is_that_of_the_call():
     code = """
 import numpy as np
-from hwmodel.kernels import templates
+from hwmodel.forwarding import templates
 from hwmodel.simulation.compile_entry import compile_entry, signature
 from cocotb_tests.bench_switch import frame, switch
-from tests.test_kernels_templates import decisions_of
-compile_entry("templates.decide_templates")
+from tests.test_forwarding_templates import decisions_of
+compile_entry("forwarding.templates.decide_templates")
 decisions_of(switch(), [("vf0", frame("vf1", "vf0"))])
-assert templates.decide_templates.signatures == [signature("templates.decide_templates")]
+assert templates.decide_templates.signatures == [signature("forwarding.templates.decide_templates")]
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"PYTHONPATH": "."}, check=True)
 
 
 def test_the_signatures_of_whole_frames_are_those_of_the_calls():
     code = """
-from hwmodel.kernels import frame_batch
+from hwmodel.forwarding import frame_batch
 from hwmodel.simulation.compile_entry import compile_entry, signature
 from hwmodel.simulation.kernel_cache import SWITCH_ENTRIES
 from hwmodel.switch_frames import forward_frames

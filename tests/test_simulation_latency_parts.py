@@ -7,8 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from hwmodel.kernels import ledger_layout
-from hwmodel.kernels.journey_layout import (
+from hwmodel.machine.counts.journey_state import (
     FINISHED,
     FINISHED_STAMPS,
     JOURNEY,
@@ -20,6 +19,7 @@ from hwmodel.kernels.journey_layout import (
     STAMPS,
     WHOLE_JOURNEY,
 )
+from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, HISTOGRAM_SHIFT, HISTOGRAM_SUB_BITS
 from hwmodel.results import LATENCY_BUCKETS
 from hwmodel.results.histogram import UNIT_FS
 from hwmodel.results.latency_parts import ALL_PARTS, PARTS
@@ -96,9 +96,9 @@ def test_the_kernel_and_the_results_have_the_same_parts():
 
 
 def test_the_kernel_and_the_results_have_the_same_buckets():
-    assert 1 << ledger_layout.HISTOGRAM_SHIFT == UNIT_FS
-    assert LATENCY_BUCKETS.per_octave == 1 << ledger_layout.HISTOGRAM_SUB_BITS
-    assert LATENCY_BUCKETS.n_buckets((1 << 43) - 1) == ledger_layout.HISTOGRAM_BUCKETS
+    assert 1 << HISTOGRAM_SHIFT == UNIT_FS
+    assert LATENCY_BUCKETS.per_octave == 1 << HISTOGRAM_SUB_BITS
+    assert LATENCY_BUCKETS.n_buckets((1 << 43) - 1) == HISTOGRAM_BUCKETS
 
 
 def test_each_part_lies_between_two_stamps():

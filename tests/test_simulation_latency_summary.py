@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import MAX_REASONS, DropReason
+from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, LATENCY, WIRE_WAIT_HISTOGRAM
 from hwmodel.results import LATENCY_BUCKETS, Latency
 from hwmodel.simulation.latency_summary import latency_from, named_drops, samples_of
 
@@ -16,7 +16,7 @@ UNIT_FS = 1024
 
 
 def histogram(times_fs):
-    row = np.zeros(layout.HISTOGRAM_BUCKETS, np.int32)
+    row = np.zeros(HISTOGRAM_BUCKETS, np.int32)
     for time_fs in times_fs:
         row[LATENCY_BUCKETS.index(time_fs // UNIT_FS)] += 1
     return row
@@ -24,25 +24,25 @@ def histogram(times_fs):
 
 def snapshot_of(name, times_fs):
     """Return what a snapshot holds of one latency; another one's counts stand beside it."""
-    latency = np.zeros((), layout.LATENCY)
+    latency = np.zeros((), LATENCY)
     if times_fs:
         latency["n"], latency["sum_fs"] = len(times_fs), sum(times_fs)
         latency["lowest_fs"], latency["highest_fs"] = min(times_fs), max(times_fs)
     counts = {"n_to_guest": histogram([]), "n_delivery": histogram([10**9] * 1000)}
-    rows = np.zeros((2, layout.HISTOGRAM_BUCKETS), np.int32)
+    rows = np.zeros((2, HISTOGRAM_BUCKETS), np.int32)
     if name == "mac.wait":
-        rows[layout.WIRE_WAIT_HISTOGRAM] = histogram(times_fs)
+        rows[WIRE_WAIT_HISTOGRAM] = histogram(times_fs)
     else:
         counts[f"n_{name}"] = histogram(times_fs)
     return SimpleNamespace(latencies={name: latency}, latency_counts=counts, histogram=rows)
 
 
 def test_drops_have_the_names_of_their_reasons_and_none_is_named_that_did_not_occur():
-    counts = np.zeros(layout.MAX_REASONS, np.int64)
+    counts = np.zeros(MAX_REASONS, np.int64)
     counts[[DropReason.QUEUE_FULL.value, DropReason.SAME_PORT.value]] = 3_000_000_000, 1
     found = named_drops(counts)
     assert found == {"QUEUE_FULL": 3_000_000_000, "SAME_PORT": 1}
-    assert named_drops(np.zeros(layout.MAX_REASONS, np.int64)) == {}
+    assert named_drops(np.zeros(MAX_REASONS, np.int64)) == {}
 
 
 def test_histograms_are_added_up_beyond_32_bits():
@@ -54,7 +54,7 @@ def test_histograms_are_added_up_beyond_32_bits():
 
 def test_columns_that_no_sample_can_be_in_are_not_read():
     """A value of 300 units lies in bucket (1 + 1) * 128 + (300 >> 1) - 128 = 278."""
-    row = np.arange(layout.HISTOGRAM_BUCKETS, dtype=np.int32)
+    row = np.arange(HISTOGRAM_BUCKETS, dtype=np.int32)
     found = samples_of([row], 100 * UNIT_FS + 1023, 300 * UNIT_FS, 0)
     assert (found.first, found.counts.tolist()) == (100, list(range(100, 279)))
 

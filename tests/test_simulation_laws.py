@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import RunError
-from hwmodel.kernels.journey_layout import PART_FIELDS
+from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.simulation.laws import broken_laws
 from hwmodel.simulation.population import take_population
 from hwmodel.workload import build_workload

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.adjacent_layout import BOX
-from hwmodel.kernels.journey_layout import PART_FIELDS
-from hwmodel.kernels.ledger_layout import LATENCY_COUNTS, LEDGER
+from hwmodel.forwarding.drop_reason import MAX_REASONS
+from hwmodel.machine.counts.journey_state import PART_FIELDS
+from hwmodel.machine.counts.ledger_state import LATENCY_COUNTS, LEDGER
+from hwmodel.machine.network.bridge_state import BOX
+from hwmodel.machine.server import zeros
 from hwmodel.simulation.ledger_sums import LedgerSums
-from hwmodel.simulation.measurement import COUNTERS, OF_LEDGERS
+from hwmodel.simulation.measurement import COUNTER_NAMES, OF_LEDGERS
 
 FLOWS = [np.array([0, 2]), np.array([1, 3, 2]), np.array([4])]  # of each ledger, by their numbers in all
 N_FLOWS = 5
@@ -29,12 +30,12 @@ def fill_latency(record, rng):
 def ledgers(request):
     """Return ledgers with drawn numbers in all that is added up, boxes, and the ledger of their sums."""
     rng = np.random.default_rng(request.param)
-    found = [layout.zeros(1, LEDGER)[0] for _ in FLOWS]
+    found = [zeros(1, LEDGER)[0] for _ in FLOWS]
     for ledger, numbers in zip(found, FLOWS, strict=True):
-        for name in COUNTERS:
+        for name in COUNTER_NAMES:
             ledger["counters"][name] = rng.integers(10**6)
         for name in BY_REASON:
-            ledger["counters"][name] = rng.integers(0, 10**6, layout.MAX_REASONS)
+            ledger["counters"][name] = rng.integers(0, 10**6, MAX_REASONS)
         for name in PART_FIELDS:
             ledger["part_sums"][name] = rng.random()
         for name in OF_LEDGERS:
@@ -46,11 +47,11 @@ def ledgers(request):
         counts = ledger["latency_counts"]
         for name in LATENCY_COUNTS.names:
             counts[name] = rng.integers(0, 2**29, len(counts))
-    boxes = layout.zeros(2, BOX)
+    boxes = zeros(2, BOX)
     for box in boxes:
         box["dropped"], box["replicated"] = rng.integers(0, 100, 2)
-        box["drops"] = rng.integers(0, 100, layout.MAX_REASONS)
-    into = layout.zeros(1, LEDGER)
+        box["drops"] = rng.integers(0, 100, MAX_REASONS)
+    into = zeros(1, LEDGER)
     into["flow"]["histogram"][0, :N_FLOWS] = 7
     sums = LedgerSums(into, found, FLOWS, N_FLOWS, boxes)
     for _ in range(2):  # looking again adds nothing twice
@@ -61,7 +62,7 @@ def ledgers(request):
 
 def test_counters_are_those_of_all_ledgers_and_boxes(ledgers):
     found, boxes, into = ledgers
-    for name in COUNTERS:
+    for name in COUNTER_NAMES:
         of_boxes = int(boxes[name].sum()) if name in ("dropped", "replicated") else 0
         assert into["counters"][name] == sum(int(one["counters"][name]) for one in found) + of_boxes
     for name in BY_REASON:

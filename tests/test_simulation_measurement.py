@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.kernels import engine, layout
+from hwmodel.machine import engine
+from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.measurement import LATENCIES, begin_window, in_state, take_snapshot
 from hwmodel.simulation.nic_state import build_state
@@ -102,7 +103,7 @@ def test_a_window_forgets_latencies_and_depths_but_no_counts():
     later = take_snapshot(nic, book)
     n = later.counts["delivered"] - delivered
     assert later.flows["latency"]["n"].sum() == n
-    assert later.histogram[layout.FIRST_FLOW_HISTOGRAM :].sum() == n
+    assert later.histogram[FIRST_FLOW_HISTOGRAM:].sum() == n
     assert int(later.latencies["from_doorbell"]["n"]) == n
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.config import config_from_mapping
-from hwmodel.kernels import layout
+from hwmodel.machine.tlp_kinds import STRICT_ORDER
 from hwmodel.simulation.memory import ORDERINGS, set_cache_hits
 from hwmodel.simulation.nic_state import build_state
 
@@ -32,7 +32,7 @@ def test_another_socket_is_farther_for_reads_alone():
 def test_orders_have_their_numbers(name):
     config = config_from_mapping({"pcie": {"ordering": name}})
     assert build_state(config, seed=1)[0].pcie.ordering == ORDERINGS[name]
-    assert ORDERINGS["strict"] == layout.STRICT_ORDER
+    assert ORDERINGS["strict"] == STRICT_ORDER
 
 
 def test_tx_buffers_take_what_their_frames_do():

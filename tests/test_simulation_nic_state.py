@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.kernels import layout
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine.time.clock import RX_WRITEBACK_TIMER, TX_WRITEBACK_TIMER
+from hwmodel.machine.tlp_kinds import RX_WRITEBACK, TX_WRITEBACK
 from hwmodel.simulation.nic_state import build_state, function_of, random_words, ring_slots
 from tests.simulation_cases import config_of
 
@@ -99,8 +101,8 @@ def test_batches_and_limits_are_carried_over():
         sent, received = nic.tx_queue[number].held, nic.rx_queue[number].held
         assert (sent.queue, sent.ring_length, sent.batch) == (number, 40, 6)
         assert (received.queue, received.ring_length, received.batch) == (number, 50, 7)
-        assert (sent.kind, sent.timer_kind) == (layout.TX_WRITEBACK, layout.TX_WRITEBACK_TIMER)
-        assert (received.kind, received.timer_kind) == (layout.RX_WRITEBACK, layout.RX_WRITEBACK_TIMER)
+        assert (sent.kind, sent.timer_kind) == (TX_WRITEBACK, TX_WRITEBACK_TIMER)
+        assert (received.kind, received.timer_kind) == (RX_WRITEBACK, RX_WRITEBACK_TIMER)
     assert machine(workload={"on_full": "drop"}).limits.drop_when_full == 1
 
 
@@ -154,8 +156,8 @@ def test_all_tags_are_free(tags):
 
 def test_nothing_is_pending():
     nic = machine()
-    assert set(nic.clock.next_at.tolist()) == {layout.NEVER}
-    assert nic.clock.rare_at == layout.NEVER
+    assert set(nic.clock.next_at.tolist()) == {NEVER}
+    assert nic.clock.rare_at == NEVER
     assert not any(
         (
             nic.clock.now_fs,

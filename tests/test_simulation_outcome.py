@@ -11,7 +11,7 @@ import os
 import pytest
 
 import hwmodel
-from hwmodel.kernels import layout
+from hwmodel.machine.tlp_kinds import KINDS, PAYLOAD_COMPLETION, PAYLOAD_WRITE, RX_WRITEBACK
 from hwmodel.simulation.observation import payload_headers, utilization_of
 from hwmodel.simulation.outcome import MeasuredWindow, make_result
 from hwmodel.simulation.run import Run
@@ -228,9 +228,9 @@ def test_copies_of_a_group_frame_are_counted_one_by_one():
 
 def test_payload_headers_are_counted_by_tlp():
     """Three writes of 24 B and two completions of 20 B; with 32-bit addresses and ECRC 24 B each."""
-    n_tlps = [0] * layout.KINDS
+    n_tlps = [0] * KINDS
     # Write-backs do not count.
-    n_tlps[layout.PAYLOAD_WRITE], n_tlps[layout.PAYLOAD_COMPLETION], n_tlps[layout.RX_WRITEBACK] = 3, 2, 9
+    n_tlps[PAYLOAD_WRITE], n_tlps[PAYLOAD_COMPLETION], n_tlps[RX_WRITEBACK] = 3, 2, 9
     assert payload_headers(config_of(), n_tlps) == 3 * 24 + 2 * 20
     assert payload_headers(config_of(pcie={"address_bits": 32, "ecrc": True}), n_tlps) == 5 * 24
 

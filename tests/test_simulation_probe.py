@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwmodel.kernels import layout
+from hwmodel.machine.server import fresh_state
 from hwmodel.simulation.measurement import in_state
 from hwmodel.simulation.probe import Fields, Probe
 
@@ -13,7 +13,7 @@ PATHS = ("clock.now_fs", "ledger.to_guest.sum_fs", "ledger.counters.delivered", 
 
 
 def test_a_probe_reads_what_stands_there_now():
-    nic = layout.fresh_state()[0]
+    nic = fresh_state()[0]
     probe = Probe(nic, PATHS)
     assert probe.read() == dict.fromkeys(PATHS, 0)
     nic.clock.now_fs, nic.ledger.to_guest.sum_fs, nic.tx_buffer.area = 2**62 + 1, 0.1, -3.5
@@ -24,7 +24,7 @@ def test_a_probe_reads_what_stands_there_now():
 
 
 def test_a_step_may_be_a_place_in_an_array():
-    nic = layout.fresh_state()[0]
+    nic = fresh_state()[0]
     nic.clock.next_at[2] = 5
     nic.tx_queue[1].highest = 9
     probe = Probe(nic, ["clock.next_at.2", "tx_queue.1.highest"])
@@ -35,7 +35,7 @@ class Parts:
     """Two states that look like one, as several servers do."""
 
     def __init__(self):
-        self.states = {"ledger": layout.fresh_state()[0], "clock": layout.fresh_state()[0]}
+        self.states = {"ledger": fresh_state()[0], "clock": fresh_state()[0]}
 
     def place_of(self, path):
         return self.states[path.partition(".")[0]], path
@@ -50,7 +50,7 @@ def test_records_may_lie_apart():
 
 
 def test_copied_rows_keep_what_stood_there_in_fields_of_arrays_too():
-    nic = layout.fresh_state()[0]
+    nic = fresh_state()[0]
     flows = {name: Fields("ledger.flow", 3, name) for name in ("n_bytes", "latency.sum_fs")}
     probe = Probe(nic, ("clock.now_fs", *flows.values(), "tx_buffer.area"))
     rows = []
@@ -69,4 +69,4 @@ def test_copied_rows_keep_what_stood_there_in_fields_of_arrays_too():
 @pytest.mark.parametrize("path", ["ledger", "tx_queue.1", "ledger.histogram.0"])
 def test_what_is_no_number_of_eight_bytes_is_refused(path):
     with pytest.raises(ValueError, match=path):
-        Probe(layout.fresh_state()[0], [path])
+        Probe(fresh_state()[0], [path])

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from numba import typeof
 
-import hwmodel.kernels
+import hwmodel.compiled
 import hwmodel.simulation
 from hwmodel.config import config_from_mapping
-from hwmodel.kernels import layout
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.forward import DECISION
-from hwmodel.kernels.parse import HEADER
-from hwmodel.kernels.templates import decide_templates
+from hwmodel.forwarding.decide import DECISION
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.forwarding.parse import HEADER
+from hwmodel.forwarding.templates import decide_templates
+from hwmodel.machine.server import fresh_state
+from hwmodel.machine.tlp_kinds import PAYLOAD_WRITE
 from hwmodel.simulation import Run, simulate
 from hwmodel.simulation.compile_entry import signature
 from hwmodel.simulation.frame_bytes import frame_bytes
@@ -50,14 +51,14 @@ def test_the_package_offers_what_commands_and_tests_call():
 def test_filling_the_cache_leaves_every_entry_there():
     fill_cache((*RUN_ENTRIES, *DMA_ENTRIES))
     assert kernels_are_cached((*RUN_ENTRIES, *DMA_ENTRIES))
-    assert str(hwmodel.kernels.CACHE_DIR).startswith("/") and not kernels_are_cached(("engine.no_such_entry",))
+    assert str(hwmodel.compiled.CACHE_DIR).startswith("/") and not kernels_are_cached(("machine.engine.no_such_entry",))
 
 
 def test_what_is_compiled_is_what_is_called():
-    assert signature("engine.run")[0] == typeof(layout.fresh_state())
+    assert signature("machine.engine.run")[0] == typeof(fresh_state())
     tables = build_tables(config_from_mapping(SMALL).switch)
     expected = (tables, np.zeros(1, np.int64), np.zeros((1, 60), np.uint8), np.zeros(1, np.int64))
-    assert signature("templates.decide_templates")[:4] == tuple(typeof(array) for array in expected)
+    assert signature("forwarding.templates.decide_templates")[:4] == tuple(typeof(array) for array in expected)
 
 
 def test_templates_are_decided_one_by_one():
@@ -81,7 +82,7 @@ def test_the_window_is_the_difference_of_two_snapshots():
     assert span.gbps(25_000) == pytest.approx(1.0) and span.mpps(200) == pytest.approx(1.0)
     n_tlps, n_bytes, _ = span.tlps("up")
     # 508 B of payload a frame: MPS 256 makes two writes of 24 B header each.
-    assert n_bytes[layout.PAYLOAD_WRITE] == n_tlps[layout.PAYLOAD_WRITE] / 2 * (508 + 48)
+    assert n_bytes[PAYLOAD_WRITE] == n_tlps[PAYLOAD_WRITE] / 2 * (508 + 48)
     shares = utilization_of(config, span)
     assert all(0 <= share <= 1 for share in shares.values())
     later = take_snapshot(run.state[0], run.book)

@@ -9,8 +9,8 @@ from collections import defaultdict
 import pytest
 
 from hwmodel.analytic.latency import frame_latency_steps
-from hwmodel.analytic.link import link_rate_of
 from hwmodel.config import config_from_mapping
+from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.simulation import simulate, trace
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.trace.adapter_side import DROPS

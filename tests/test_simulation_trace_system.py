@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from hwmodel.compiled.records import NEVER
 from hwmodel.config import bridges_of, config_from_mapping
-from hwmodel.kernels import layout
+from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT
 from hwmodel.simulation import simulate
 from hwmodel.simulation.machine import Machine
 from hwmodel.simulation.trace.arrivals import Arrivals
@@ -247,10 +248,10 @@ def test_steps_of_a_stage_are_the_instants_of_all():
     instants = []
     while stage.now_fs < 8 * FS_PER_US:
         instants.append(stage.next_fs())
-        assert stage.step(8 * FS_PER_US, machine.advance) in (layout.EVENTS_SPENT, layout.DONE)
+        assert stage.step(8 * FS_PER_US, machine.advance) in (EVENTS_SPENT, DONE)
     assert instants == sorted(set(instants)) and len(instants) > 100
     whole = Machine(config, build_workload(config, None), seed=1)
-    assert whole.advance(8 * FS_PER_US, layout.NEVER) == layout.DONE
+    assert whole.advance(8 * FS_PER_US, NEVER) == DONE
     links = [[nic[way]["n_bytes"].tolist() for way in ("up", "down")] for nic in stage.nics]
     assert links == [[nic[way]["n_bytes"].tolist() for way in ("up", "down")] for nic in whole.state]
     assert int(stage.bridge.clock.n_events) == int(whole.system.bridges[0].clock.n_events) > 20

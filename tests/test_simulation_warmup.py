@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.kernels import layout
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine.server import fresh_state
 from hwmodel.simulation.measurement import GAUGES, in_state
 from hwmodel.simulation.steady_state import truncation
 from hwmodel.simulation.warmup import (
@@ -30,7 +31,7 @@ class Machine:
     """Stand for the adapter: what it does is told by the slice."""
 
     def __init__(self) -> None:
-        self.nic = layout.fresh_state()[0]
+        self.nic = fresh_state()[0]
         self.clock, self.ledger = self.nic.clock, self.nic.ledger
         limits = self.nic.limits
         limits.tx_ring = limits.rx_ring = limits.tx_buffer_bytes = limits.rx_buffer_bytes = CAPACITY
@@ -165,7 +166,7 @@ def test_a_slice_ends_by_frames_or_by_time():
 def test_a_given_warmup_is_one_slice_of_that_time(warmup):
     given = Warmup(config_of(run={"warmup": warmup}), Machine().nic)
     assert not given.is_over()
-    assert given.next_target() == ({"0ns": 0, "3us": 3 * US}[warmup], layout.NEVER)
+    assert given.next_target() == ({"0ns": 0, "3us": 3 * US}[warmup], NEVER)
     given.look()
     assert given.is_over() and given.unsteady == ()
 

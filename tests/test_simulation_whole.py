@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from hwmodel.config import config_from_mapping
-from hwmodel.kernels import layout
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.journey_layout import PART_FIELDS
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.counts.journey_state import PART_FIELDS
+from hwmodel.machine.counts.ledger_state import WIRE_WAIT_HISTOGRAM
 from hwmodel.simulation.machine import Machine
-from hwmodel.simulation.measurement import COUNTERS
+from hwmodel.simulation.measurement import COUNTER_NAMES
 from hwmodel.simulation.whole import Whole
 from hwmodel.workload import build_workload
 from tests.run_cases import merged
@@ -59,7 +59,7 @@ def of(record):
 
 def test_counts_are_of_all_servers_and_of_the_stations_outside(two):
     """Each a power of another base, so that no two sums of them are one."""
-    names = [name for name in COUNTERS if name not in ("dropped", "replicated")]
+    names = [name for name in COUNTER_NAMES if name not in ("dropped", "replicated")]
     for at, ledger in enumerate(two.ledgers()):
         for place, name in enumerate(names):
             ledger.counters[name] = (1 + place) * 1000**at
@@ -179,8 +179,8 @@ def test_one_server_is_looked_at_itself():
     whole = look(one)
     nic.tx_buffer.level, nic.clock.now_fs, nic.ledger.tx_ring.level = 44, 99, 6
     nic.ledger.counters.offered, one.system.bridges[0].ledger.counters.delivered = 5, 2
-    nic.ledger.histogram[layout.WIRE_WAIT_HISTOGRAM, 3] = 8
+    nic.ledger.histogram[WIRE_WAIT_HISTOGRAM, 3] = 8
     whole.refresh()
     assert (whole.tx_buffer.level, whole.clock.now_fs, whole.ledger.tx_ring.level) == (44, 99, 6)
     assert (whole.ledger.counters.offered, whole.ledger.counters.delivered) == (5, 2)
-    assert whole.ledger.histogram[layout.WIRE_WAIT_HISTOGRAM, 3] == 8
+    assert whole.ledger.histogram[WIRE_WAIT_HISTOGRAM, 3] == 8

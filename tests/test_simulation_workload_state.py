@@ -8,8 +8,10 @@ from scapy.layers.l2 import Dot1Q, Ether
 from scapy.utils import PcapWriter as ScapyWriter
 
 from hwmodel.errors import InputError
-from hwmodel.kernels import layout
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM
+from hwmodel.machine.traffic.traffic_state import CLOSED_RECORDED_SOURCE, RECORDED_SOURCE
+from hwmodel.simulation import flow_book, workload_state
 from hwmodel.simulation.decided import is_complete
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.workload_state import fill_workload
@@ -171,9 +173,9 @@ def test_records_are_grouped_by_source_in_their_order(tmp_path):
     spans = [(int(nic.traffic.source[i].next_record), int(nic.traffic.source[i].last_record)) for i in range(2)]
     assert spans == [(0, 3), (3, 6)]
     assert nic["traffic"]["tape"]["index"][:6].tolist() == [0, 2, 5, 1, 3, 4]
-    assert {int(nic.traffic.source[i].kind) for i in range(2)} == {layout.RECORDED_SOURCE}
+    assert {int(nic.traffic.source[i].kind) for i in range(2)} == {RECORDED_SOURCE}
     nic, _, _ = filled(workload={"pattern": None, "frame_bytes": None, "pcap": path, "pcap_time": "asap"})
-    assert {int(nic.traffic.source[i].kind) for i in range(2)} == {layout.CLOSED_RECORDED_SOURCE}
+    assert {int(nic.traffic.source[i].kind) for i in range(2)} == {CLOSED_RECORDED_SOURCE}
 
 
 # ---- Histograms, capacities ----
@@ -184,11 +186,11 @@ def test_each_flow_has_a_histogram_of_its_own():
     rows = nic["ledger"]["flow"]["histogram"][: len(book.flows)].tolist()
     assert len(book.flows) == 12
     assert len(set(rows)) == 12
-    assert min(rows) >= layout.FIRST_FLOW_HISTOGRAM
+    assert min(rows) >= FIRST_FLOW_HISTOGRAM
 
 
 def test_too_many_flows_share_by_receiver(monkeypatch):
-    monkeypatch.setattr(layout, "MAX_HISTOGRAMS", layout.FIRST_FLOW_HISTOGRAM + 11)
+    monkeypatch.setattr(workload_state, "MAX_HISTOGRAMS", FIRST_FLOW_HISTOGRAM + 11)
     nic, book, _ = filled(nic={"vfs": 4}, workload={"pattern": "uniform"})
     rows = nic["ledger"]["flow"]["histogram"][: len(book.flows)].tolist()
     by_receiver = {}
@@ -198,15 +200,18 @@ def test_too_many_flows_share_by_receiver(monkeypatch):
     assert len(set(rows)) == 4
 
 
-@pytest.mark.parametrize("name", ["MAX_TEMPLATES", "MAX_SOURCES", "MAX_FLOWS", "MAX_CHOICES", "MAX_COPY_KINDS"])
-def test_what_the_state_cannot_hold_is_bad_input(name, monkeypatch):
-    monkeypatch.setattr(layout, name, 1)
+@pytest.mark.parametrize("owner, name", [
+    (workload_state, "MAX_TEMPLATES"), (workload_state, "MAX_SOURCES"), (workload_state, "MAX_CHOICES"),
+    (flow_book, "MAX_FLOWS"), (flow_book, "MAX_COPY_KINDS"),
+])  # fmt: skip
+def test_what_the_state_cannot_hold_is_bad_input(owner, name, monkeypatch):
+    monkeypatch.setattr(owner, name, 1)
     with pytest.raises(InputError, match="workload: "):
         filled(workload={"pattern": "pairs"})
 
 
 def test_a_capture_longer_than_the_tape_is_bad_input(tmp_path, monkeypatch):
-    monkeypatch.setattr(layout, "TAPE_CAP", 2)
+    monkeypatch.setattr(workload_state, "TAPE_CAP", 2)
     path = capture(tmp_path / "in.pcap", [Ether(src=mac(2), dst=mac(3)) / IP() / UDP()] * 3)
     with pytest.raises(InputError, match="3 frames in the capture"):
         filled(workload={"pattern": None, "frame_bytes": None, "pcap": path})

@@ -65,9 +65,9 @@ def test_the_models_version_is_that_of_its_sources(monkeypatch, tmp_path):
     assert re.fullmatch(rf"{re.escape(hwmodel.__version__)}\+[0-9a-f]{{12}}", model_version())
     module = sys.modules[model_version.__module__]
     copied = tmp_path / "hwmodel"
-    for block in ("kernels", "simulation"):
+    for block in ("machine", "simulation"):
         (copied / block).mkdir(parents=True)
-    source = copied / "kernels" / "link.py"
+    source = copied / "machine" / "link.py"
     monkeypatch.setattr(module, "__file__", str(copied / "simulation" / "model_version.py"))
     versions = []
     for text in ("one", "another", "one"):

@@ -17,7 +17,7 @@ from cocotb_tests.bench_switch import (
 )
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.simulation.core_parameters import CoreParameters, core_parameters
 from hwmodel.simulation.switch_core import Offer, PortSchedule, Surroundings, lay_out, predict
 from hwmodel.simulation.switch_tables import build_tables

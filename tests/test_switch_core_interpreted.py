@@ -11,19 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from hwmodel.kernels import (
-    core_bus,
-    core_ingress,
-    core_layout,
-    core_lookup,
-    core_output,
-    core_pattern,
-    core_scheduler,
-)
+from hwmodel.switch_core import bus, ingress, lookup, output, pattern, scheduler
+from hwmodel.switch_core.state import CORE
 from tests.core_digest import core_digest
 
 ROOT = Path(__file__).resolve().parent.parent
-BLOCKS = [core_bus, core_ingress, core_lookup, core_output, core_pattern, core_scheduler]
+BLOCKS = [bus, ingress, lookup, output, pattern, scheduler]
 
 
 def test_interpreted_as_compiled():
@@ -39,7 +32,7 @@ def test_interpreted_as_compiled():
 
 
 def test_fields_are_aligned():
-    assert core_layout.CORE.isalignedstruct
+    assert CORE.isalignedstruct
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.__name__)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.simulation.switch_core import lay_out, predict, predict_over_changes
 from tests.core_cases import random_case, run_cycles
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.analytic import limits
-from hwmodel.analytic.core_timing import alone_cycles, cycle_fs, more_header_words, words
 from hwmodel.config import load_config
+from hwmodel.rules.switch_core_cycles import alone_cycles, cycle_fs, more_header_words, words
 from hwmodel.simulation import simulate
 from tests.config_cases import CONFIGS
 

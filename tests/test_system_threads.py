@@ -17,8 +17,8 @@ from hwmodel.cli import main
 from hwmodel.cli.arguments import MOST_THREADS
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
-from hwmodel.kernels import layout
-from hwmodel.kernels.system_layout import MAX_THREADS
+from hwmodel.machine.counts.ledger_state import EVENTS_SPENT, OVERFLOW
+from hwmodel.machine.system_state import MAX_THREADS
 from hwmodel.simulation import server_threads, simulate, thread_places
 from hwmodel.simulation.one_core import simulate_on_one_core
 from hwmodel.simulation.server_threads import ServerThreads, n_threads_for, shares_of
@@ -132,10 +132,10 @@ def test_a_budget_of_events_and_an_overflow_end_it_alike(
             (run.kernel(10**15, n_events), [int(server.nic.clock.n_events) for server in run.machine.servers])
             for run in runs
         ]
-        assert ends[0] == ends[1] and ends[0][0] == layout.EVENTS_SPENT
+        assert ends[0] == ends[1] and ends[0][0] == EVENTS_SPENT
     for run in runs:
         run.machine.servers[2].nic.ledger.overflow = 1
-    assert [run.kernel(10**15, 10**6) for run in runs] == [layout.OVERFLOW] * 2
+    assert [run.kernel(10**15, 10**6) for run in runs] == [OVERFLOW] * 2
     assert runs[0].machine.settled_fs == runs[1].machine.settled_fs
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hwmodel.compiled.records import NEVER
 from hwmodel.config import Config
-from hwmodel.kernels import layout
+from hwmodel.machine.counts.ledger_state import DONE
+from hwmodel.machine.time.clock import LINE
 from tests.run_digest import state_digest
 from tests.system_and_oracle import (
     BROADCAST,
@@ -101,7 +103,7 @@ def what_it_is(run: SystemRun) -> dict[str, Any]:
         for ring in (nic.wire.sent, nic.wire.come, nic.wire.outside.sent):
             ring.ring[: int(ring.mask) + 1] = np.zeros(1, ring.ring.dtype)[0]
             ring.head = ring.tail = ring.mask = 0
-        nic.clock.next_at[layout.LINE] = nic.clock.rare_at = 0
+        nic.clock.next_at[LINE] = nic.clock.rare_at = 0
     bridge.slot[: int(bridge.n_used)] = np.zeros(1, bridge.slot.dtype)[0]
     bridge.n_used = bridge.first_free = 0
     bridge.clock.seq = 0
@@ -159,7 +161,7 @@ def test_stops_at_any_time(system: tuple[Config, Any, dict[str, Any]]) -> None:
         if n_events == 0:
             return whole(until_fs, n_events)
         for at_fs in np.linspace(run.machine.now_fs, until_fs, 7).astype(np.int64).tolist()[:-1]:
-            assert whole(at_fs, n_events) == layout.DONE
+            assert whole(at_fs, n_events) == DONE
         return whole(until_fs, n_events)
 
     run.kernel = in_pieces  # type: ignore[method-assign]
@@ -176,7 +178,7 @@ def test_what_waits_for_the_line_outside_is_sent_though_nothing_else_happens() -
     assert run.machine.system is not None
     wire_fs = 1538 * 8 * 10**5  # at 10 Gb/s
     for at_fs in range(0, US_FS + 20 * wire_fs, wire_fs // 4):
-        assert run.kernel(at_fs, layout.NEVER) == layout.DONE
+        assert run.kernel(at_fs, NEVER) == DONE
         n_come = sum(US_FS + k * wire_fs + 72 * 8 * 10**5 <= at_fs for k in range(len(burst)))
         assert int(run.machine.system.bridges[0].box[0].forwarded) == n_come, at_fs
     assert n_come == len(burst)

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from cocotb_tests.backend import Backend, CoreShape, PortCounters
 from cocotb_tests.batch_files import Access
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.wire.ethernet import FCS_BYTES
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.rules.ethernet import FCS_BYTES
 
 MODE = 0
 PORT_BASE, PORT_STRIDE = 0x10, 0x10

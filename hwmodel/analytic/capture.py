@@ -12,7 +12,8 @@ from fractions import Fraction
 import numpy as np
 
 from hwmodel.errors import InputError
-from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, FCS_BYTES, is_group_mac
+from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, is_group_mac
 from hwmodel.wire.pcap import read_blocks
 
 _NS_PER_S = 10**9

@@ -13,21 +13,21 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic import core_timing
 from hwmodel.analytic.ceiling import Ceiling, taken
 from hwmodel.analytic.core_work import sending_s, taking_s
 from hwmodel.analytic.engine_ceilings import engine_ceilings
 from hwmodel.analytic.exact_sums import sum_of
 from hwmodel.analytic.latency import read_holding_fs
-from hwmodel.analytic.link import CREDIT_DATA_BYTES, LinkRate, link_rate_of
 from hwmodel.analytic.recent import remembered_by_arguments
 from hwmodel.analytic.rx_fetches import prefetches, serial_rx_fetches
 from hwmodel.analytic.steps import sum_link_bytes
 from hwmodel.analytic.traffic import Demand, Traffic
 from hwmodel.analytic.transactions import Direction, Kind, Tlp, Transaction, transactions_of
 from hwmodel.analytic.waiting import with_waits
+from hwmodel.rules import switch_core_cycles
+from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
-from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
@@ -334,7 +334,7 @@ def bus_words(config: Config, traffic: Traffic) -> Fraction:
     passes = ((traffic.reads, -FCS_BYTES), (traffic.from_wire, tag_bytes - FCS_BYTES))
     return sum(
         (
-            share * n_passes * core_timing.words(n_bytes + more_bytes, bus_bits)
+            share * n_passes * switch_core_cycles.words(n_bytes + more_bytes, bus_bits)
             for n_bytes, share in traffic.sizes
             for n_passes, more_bytes in passes
         ),

@@ -30,7 +30,6 @@ from hwmodel.analytic.exactness import is_exact
 from hwmodel.analytic.latency import LatencyStep, frame_latency_steps, frame_parts_fs, round_trip_fs
 from hwmodel.analytic.limits_notes import notes_of
 from hwmodel.analytic.limits_record import Details, Limits
-from hwmodel.analytic.link import link_name_of, link_rate_of
 from hwmodel.analytic.lone_frame import LoneFrame, Way, lone_frame_of
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.port_shares import port_shares
@@ -42,8 +41,9 @@ from hwmodel.analytic.traffic import Demand, Traffic
 from hwmodel.analytic.transactions import DIRECTIONS, Batches, Transaction, transactions_of
 from hwmodel.config import Config, as_config, config_from_mapping
 from hwmodel.errors import InputError
+from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S
-from hwmodel.wire.ethernet import FCS_BYTES
 
 ZERO = Fraction(0)
 _ALIKE = Fraction(1, 10**6)
@@ -119,7 +119,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
     lone = lone_frame_of(config, *asked.first, longest) if asked.first else None
     first_read = min(first.pcie.max_read_request_bytes, longest - FCS_BYTES)
     return Limits(
-        link_name=", ".join(dict.fromkeys(link_name_of(server.config.pcie) for server in system.servers)),
+        link_name=", ".join(dict.fromkeys(server.config.pcie.link_name for server in system.servers)),
         raw_gbps=float(link_rate_of(first.pcie).raw_bps / BPS_PER_GBPS),
         up_bytes=float(up),
         down_bytes=float(down),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.rx_batches import RxBatches, descriptor_shares
 from hwmodel.analytic.transactions import Batches
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import FS_PER_S
-from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
-from hwmodel.wire.ethernet import FCS_BYTES, wire_bytes
+from hwmodel.wire.ethernet import wire_bytes
 
 if TYPE_CHECKING:
     from hwmodel.analytic.lone_frame import Way

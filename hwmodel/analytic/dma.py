@@ -16,8 +16,8 @@ from hwmodel.analytic.ceiling import Ceiling, lowest, short_name
 from hwmodel.analytic.ceilings import credit_ceilings, link_ceilings, tag_ceilings
 from hwmodel.analytic.engine_ceilings import engine_ceilings
 from hwmodel.analytic.latency import transfer_read_fs
-from hwmodel.analytic.link import link_rate_of
 from hwmodel.analytic.transactions import TlpRules, Transaction
+from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
 
 if TYPE_CHECKING:

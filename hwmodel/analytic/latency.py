@@ -12,18 +12,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwmodel.analytic import core_timing
 from hwmodel.analytic.crossing import crossing_of
 from hwmodel.analytic.dma_engines import Engines
-from hwmodel.analytic.link import DESCRIPTOR_BYTES, REGISTER_BYTES, LinkRate, link_rate_of
 from hwmodel.analytic.lone_frame import Way
 from hwmodel.analytic.system import System
 from hwmodel.analytic.tlp_cuts import cut
 from hwmodel.analytic.transactions import Tlp, TlpRules
 from hwmodel.analytic.walk import walk
 from hwmodel.config.names import function_name
+from hwmodel.rules import switch_core_cycles
+from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, REGISTER_BYTES, LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
-from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -248,9 +248,9 @@ def _inside(config: Config, n_bytes: int, whose: str = "") -> Iterator[LatencySt
     if config.nic.max_pps is not None:
         yield LatencyStep(f"pipeline {whose}".rstrip(), FS_PER_S // config.nic.max_pps, "1 / max_pps")
     if config.switch.timing == "core":
-        words = core_timing.words(n_bytes, config.switch.bus_bits)
-        cycles = core_timing.alone_cycles(n_bytes, config.switch.bus_bits)
-        duration_fs = cycles * core_timing.cycle_fs(config.switch.clock_hz)
+        words = switch_core_cycles.words(n_bytes, config.switch.bus_bits)
+        cycles = switch_core_cycles.alone_cycles(n_bytes, config.switch.bus_bits)
+        duration_fs = cycles * switch_core_cycles.cycle_fs(config.switch.clock_hz)
         yield LatencyStep(f"switch core {whose}".rstrip(), duration_fs, f"({words} words + {cycles - words}) / clock")
 
 

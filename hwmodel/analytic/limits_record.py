@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.latency import LatencyStep
-from hwmodel.analytic.link import LinkRate
 from hwmodel.analytic.lone_frame import LoneFrame
 from hwmodel.analytic.port_shares import PortShares
 from hwmodel.analytic.steps import Step
 from hwmodel.analytic.system_limits import HopLimits, ServerLimits
+from hwmodel.rules.pcie_link import LinkRate
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
 
 

@@ -11,7 +11,7 @@ from hwmodel.analytic.recent import remembered
 from hwmodel.analytic.routes import GROUPS, TAG_BYTES
 from hwmodel.analytic.system import System
 from hwmodel.config.bridge import TAG_MODES
-from hwmodel.wire.ethernet import FCS_BYTES
+from hwmodel.rules.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config

@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.link import DESCRIPTOR_BYTES
 from hwmodel.analytic.rx_batches import mean_descriptors
 from hwmodel.analytic.tlp_cuts import cut
 from hwmodel.analytic.traffic import Traffic
 from hwmodel.analytic.transactions import transactions_of
+from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
 from hwmodel.units import FS_PER_S
-from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config

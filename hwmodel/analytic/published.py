@@ -15,21 +15,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwmodel.analytic.ceiling import Ceiling, lowest, short_name
 from hwmodel.analytic.limits_record import Details, Limits
-from hwmodel.analytic.link import (
-    DESCRIPTOR_BYTES,
-    REGISTER_BYTES,
-    LinkRate,
-    TlpOverhead,
-    link_name_of,
-    link_rate,
-    tlp_overhead_of,
-)
 from hwmodel.analytic.steps import Step, step_of, sum_bytes
 from hwmodel.analytic.traffic import shares
 from hwmodel.analytic.transactions import DIRECTIONS
 from hwmodel.errors import InputError
+from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, REGISTER_BYTES, LinkRate, TlpOverhead, link_rate, tlp_overhead_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS
-from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -141,7 +133,7 @@ def published(
     least = lowest(ceilings)
     rate = least.frames_per_s or Fraction(0)
     return Limits(
-        link_name=f"{link_name_of(config.pcie)}, published model {model}",
+        link_name=f"{config.pcie.link_name}, published model {model}",
         raw_gbps=float(link.raw_bps / BPS_PER_GBPS),
         up_bytes=float(sum_bytes(steps, "up")),
         down_bytes=float(sum_bytes(steps, "down")),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from hwmodel.analytic.recent import remembered_by_arguments
-from hwmodel.wire.ethernet import FCS_BYTES
+from hwmodel.rules.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config

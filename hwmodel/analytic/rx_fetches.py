@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.latency import round_trip_fs
-from hwmodel.analytic.link import DESCRIPTOR_BYTES, link_rate_of
 from hwmodel.analytic.rx_batches import descriptor_shares, mean_descriptors
 from hwmodel.analytic.traffic import Traffic
 from hwmodel.analytic.transactions import Transaction
+from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, link_rate_of
 from hwmodel.units import FS_PER_S
 
 if TYPE_CHECKING:

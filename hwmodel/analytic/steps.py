@@ -9,9 +9,9 @@ from math import lcm
 
 from hwmodel.analytic.ceiling import taken
 from hwmodel.analytic.exact_sums import sum_of_products
-from hwmodel.analytic.link import LinkRate
 from hwmodel.analytic.recent import remembered_by_arguments
 from hwmodel.analytic.transactions import DIRECTIONS, Direction, Transaction
+from hwmodel.rules.pcie_link import LinkRate
 
 ZERO = Fraction(0)
 _LONGEST_DENOMINATOR = 10_000

@@ -8,13 +8,13 @@ from fractions import Fraction
 from typing import Any
 
 from hwmodel.analytic.ceilings import wire_bytes_of
-from hwmodel.analytic.link import LinkRate, link_name_of, link_rate_of
 from hwmodel.analytic.steps import Step, sum_bytes, sum_steps
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Demand
 from hwmodel.analytic.transactions import Transaction
+from hwmodel.rules.ethernet import WIRE_OVERHEAD_BYTES
+from hwmodel.rules.pcie_link import LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE
-from hwmodel.wire.ethernet import WIRE_OVERHEAD_BYTES
 
 ZERO = Fraction(0)
 
@@ -66,7 +66,7 @@ def server_limits(
     return tuple(
         ServerLimits(
             server.name,
-            link_name_of(server.config.pcie),
+            server.config.pcie.link_name,
             link_rate_of(server.config.pcie),
             sum_steps(own, link_rate_of(server.config.pcie), frames_per_s),
         )

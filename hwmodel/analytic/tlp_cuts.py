@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import lru_cache
 from math import gcd
 
-from hwmodel.analytic.link import DESCRIPTOR_BYTES
+from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
 
 
 def cut(address: int, n_bytes: int, boundary_bytes: int) -> tuple[int, ...]:

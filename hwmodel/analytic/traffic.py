@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from hwmodel.analytic.exact_sums import sum_of_products
-from hwmodel.wire.ethernet import MIN_FRAME_BYTES, WIRE_OVERHEAD_BYTES
+from hwmodel.rules.ethernet import MIN_FRAME_BYTES, WIRE_OVERHEAD_BYTES
 
 Sizes = tuple[tuple[int, Fraction], ...]
 ZERO, ONE = Fraction(0), Fraction(1)

@@ -14,17 +14,12 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from hwmodel.analytic.link import (
-    REGISTER_BYTES,
-    TlpOverhead,
-    counts_whole_double_words,
-    tlp_overhead_of,
-)
 from hwmodel.analytic.recent import remembered_by_arguments
 from hwmodel.analytic.rx_batches import RxRules, descriptor_shares, rx_batches
 from hwmodel.analytic.tlp_cuts import RingPiece, cut, cut_completions, cut_ring
 from hwmodel.analytic.traffic import Sizes, Traffic
-from hwmodel.wire.ethernet import FCS_BYTES
+from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.pcie_link import REGISTER_BYTES, TlpOverhead, counts_whole_double_words, tlp_overhead_of
 
 if TYPE_CHECKING:
     from hwmodel.config import Config

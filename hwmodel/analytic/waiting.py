@@ -13,8 +13,9 @@ from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.latency import transfer_read_fs
 from hwmodel.analytic.page_walks import WalksOf, page_walks
 from hwmodel.analytic.traffic import Demand, Traffic
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
-from hwmodel.wire.ethernet import FCS_BYTES, wire_bytes
+from hwmodel.wire.ethernet import wire_bytes
 
 if TYPE_CHECKING:
     from hwmodel.config import Config

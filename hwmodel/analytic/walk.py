@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from math import lcm
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic import core_timing
 from hwmodel.analytic.crossing import crossing_of
 from hwmodel.analytic.lone_frame import Way
 from hwmodel.analytic.walk_clock import Phase
 from hwmodel.analytic.walk_machine import Machine
 from hwmodel.results.latency_parts import ALL_PARTS, PARTS
+from hwmodel.rules import switch_core_cycles
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
@@ -37,7 +37,7 @@ def walk(
     for machine in machines.values():
         machine.clock.at(0, Phase.TIMER, machine.start)
         machine.clock.run()
-    edge_fs = lcm(*(core_timing.cycle_fs(config.switch.clock_hz) for config in configs.values()))
+    edge_fs = lcm(*(switch_core_cycles.cycle_fs(config.switch.clock_hz) for config in configs.values()))
     quiet_fs = max(machine.clock.now_fs for machine in machines.values())
     begin_fs = -(-quiet_fs // edge_fs) * edge_fs + after_edge_fs
     ends_fs = _run_through(system, way, machines, begin_fs)

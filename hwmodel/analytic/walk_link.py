@@ -14,10 +14,10 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.link import CREDIT_DATA_BYTES, DLLP_BYTES, LinkRate, link_rate_of
 from hwmodel.analytic.transactions import Tlp
 from hwmodel.analytic.walk_clock import Action, Clock, Phase, nothing
 from hwmodel.analytic.walk_memory import Memory, Place, Writes
+from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, DLLP_BYTES, LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 if TYPE_CHECKING:

@@ -12,10 +12,8 @@ from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwmodel.analytic import core_timing
 from hwmodel.analytic.crossing import wire_fs
 from hwmodel.analytic.dma_engines import Engines
-from hwmodel.analytic.link import DESCRIPTOR_BYTES, REGISTER_BYTES, link_rate_of
 from hwmodel.analytic.lone_frame import Way
 from hwmodel.analytic.tlp_cuts import cut
 from hwmodel.analytic.transactions import Tlp, TlpRules
@@ -25,8 +23,11 @@ from hwmodel.analytic.walk_link import Lane, Rank, Transaction, both_directions
 from hwmodel.analytic.walk_memory import Memory, Place
 from hwmodel.analytic.walk_reads import ReadClass, Reads
 from hwmodel.results.latency_parts import PARTS
+from hwmodel.rules import switch_core_cycles
+from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, REGISTER_BYTES, link_rate_of
 from hwmodel.units import FS_PER_S
-from hwmodel.wire.ethernet import FCS_BYTES, wire_bytes
+from hwmodel.wire.ethernet import wire_bytes
 
 if TYPE_CHECKING:
     from hwmodel.analytic.walk_clock import Action
@@ -169,9 +170,9 @@ class Machine:
         nic, switch = self._config.nic, self._config.switch
         decided_fs = self.clock.now_fs + (FS_PER_S // nic.max_pps if nic.max_pps is not None else 0)
         if switch.timing == "core":
-            cycle_fs = core_timing.cycle_fs(switch.clock_hz)
+            cycle_fs = switch_core_cycles.cycle_fs(switch.clock_hz)
             edge = -(-decided_fs // cycle_fs)
-            decided_fs = (edge + core_timing.alone_cycles(n_bytes, switch.bus_bits)) * cycle_fs
+            decided_fs = (edge + switch_core_cycles.alone_cycles(n_bytes, switch.bus_bits)) * cycle_fs
         self.clock.at(decided_fs, Phase.ADAPTER, then)
 
     def _decided(self) -> None:

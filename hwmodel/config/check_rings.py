@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import format_bytes
-from hwmodel.wire.ethernet import FCS_BYTES
 
 from .findings import Findings
 from .frame_lengths import descriptors_of, longest_frame, mirrored_tag_bytes, named_lengths

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from hwmodel.rules.ethernet import WIRE_OVERHEAD_BYTES
 from hwmodel.units import format_rate_bps
-from hwmodel.wire.ethernet import WIRE_OVERHEAD_BYTES
 
 from .bridge import OUTSIDE
 from .document import KeyPath

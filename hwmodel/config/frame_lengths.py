@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hwmodel.wire.ethernet import FCS_BYTES, EtherType
+from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.wire.ethernet import EtherType
 from hwmodel.wire.tags import TAG_BYTES
 
 from .document import KeyPath

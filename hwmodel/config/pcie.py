@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from hwmodel.rules.pcie_link import DllpModel
+
 from .amounts import ByteCount, Duration, Whole
 from .block import Block, key
 from .kinds import Truth, Word
 
-DllpModel = Literal["none", "spec", "tlp4", "tlp1", "pcie_bench"]
 Ordering = Literal["strict", "relaxed", "id_based"]
 Arbitration = Literal["round_robin", "reads_first", "writes_first", "arrival"]
 HeaderCredits = Annotated[int, Whole(0, 127)]  # PCI Express Base Specification 3.0, 2.6.1: at most 127 outstanding
@@ -117,3 +118,9 @@ class Pcie(Block):
     def flight_fs(self) -> int:
         """Return the time of flight each way: the propagation and that of the switches on the way."""
         return self.propagation_fs + self.switch_hops * self.switch_latency_fs
+
+    @property
+    def link_name(self) -> str:
+        """Name the link as people do: "PCIe Gen2 x4, MPS 256 B, MRRS 512 B"."""
+        sizes = f"MPS {self.max_payload_bytes} B, MRRS {self.max_read_request_bytes} B"
+        return f"PCIe Gen{self.generation} x{self.lanes}, {sizes}"

@@ -5,9 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.analytic.link import DLLP_BYTES, link_rate_of
-from hwmodel.kernels import layout
+from hwmodel.machine.tlp_kinds import (
+    INTERRUPT_ENABLE,
+    PAYLOAD_COMPLETION,
+    PAYLOAD_READ,
+    PAYLOAD_WRITE,
+    RX_DESCRIPTOR_COMPLETION,
+    RX_DESCRIPTOR_READ,
+    RX_DOORBELL,
+    RX_INTERRUPT,
+    RX_WRITEBACK,
+    TX_DESCRIPTOR_COMPLETION,
+    TX_DESCRIPTOR_READ,
+    TX_DOORBELL,
+    TX_INTERRUPT,
+    TX_WRITEBACK,
+)
 from hwmodel.results import Cpu, IotlbUse, LinkBytes, Pcie, PcieDirection, QueueDepth, Stalls, Wire
+from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of
 from hwmodel.simulation.latency_summary import latency_from
 from hwmodel.simulation.observation import payload_headers
 from hwmodel.simulation.span import Span
@@ -43,18 +58,18 @@ def _direction(config: Config, span: Span, name: str, per_frame: PerFrame) -> Pc
     return PcieDirection(
         utilization=span.link_share(config, name),
         bytes=LinkBytes(
-            payload=sum_of(layout.PAYLOAD_WRITE, layout.PAYLOAD_COMPLETION) - headers,
+            payload=sum_of(PAYLOAD_WRITE, PAYLOAD_COMPLETION) - headers,
             tlp_overhead=headers,
-            read_request=sum_of(layout.PAYLOAD_READ),
+            read_request=sum_of(PAYLOAD_READ),
             descriptor=sum_of(
-                layout.RX_DESCRIPTOR_READ,
-                layout.TX_DESCRIPTOR_READ,
-                layout.RX_DESCRIPTOR_COMPLETION,
-                layout.TX_DESCRIPTOR_COMPLETION,
+                RX_DESCRIPTOR_READ,
+                TX_DESCRIPTOR_READ,
+                RX_DESCRIPTOR_COMPLETION,
+                TX_DESCRIPTOR_COMPLETION,
             ),
-            writeback=sum_of(layout.RX_WRITEBACK, layout.TX_WRITEBACK),
-            interrupt=sum_of(layout.RX_INTERRUPT, layout.TX_INTERRUPT),
-            doorbell=sum_of(layout.TX_DOORBELL, layout.RX_DOORBELL, layout.INTERRUPT_ENABLE),
+            writeback=sum_of(RX_WRITEBACK, TX_WRITEBACK),
+            interrupt=sum_of(RX_INTERRUPT, TX_INTERRUPT),
+            doorbell=sum_of(TX_DOORBELL, RX_DOORBELL, INTERRUPT_ENABLE),
             dllp=dllp_pairs * 2 * DLLP_BYTES + round(carried * float(rate.dllp_share)),
             skp=round(carried * float(rate.skp_share)),
         ),

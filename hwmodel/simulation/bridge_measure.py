@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.layout import WIRE
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.time.clock import WIRE
 from hwmodel.results import Bottleneck, Suspect
 from hwmodel.results.bottleneck import LOSS, MATTERS
 from hwmodel.results.bridge import BridgePortResult, BridgeResult

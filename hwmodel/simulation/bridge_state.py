@@ -7,16 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwmodel.compiled.records import NEVER
 from hwmodel.config import queue_bytes
 from hwmodel.errors import InputError
-from hwmodel.kernels import adjacent_layout, layout
-from hwmodel.kernels.adjacent import HEADER_BYTES
+from hwmodel.machine.network.bridge import HEADER_BYTES
+from hwmodel.machine.network.bridge_state import (
+    BRIDGE,
+    MAX_BOXES,
+    MAX_BRIDGE_POLICERS,
+    MAX_BRIDGE_PORTS,
+    MAX_LOGICAL_PORTS,
+    MAX_WAYS,
+    NOBODY,
+    WAY,
+)
+from hwmodel.machine.server import zeros
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.simulation.hops import Way
 from hwmodel.simulation.nic_state import Nic, rate_as_ratio
 from hwmodel.simulation.topology import Topology
 from hwmodel.units import fs_per_byte
-from hwmodel.wire.ethernet import FCS_BYTES, UNTAGGED_HEADER_BYTES, wire_bytes
+from hwmodel.wire.ethernet import UNTAGGED_HEADER_BYTES, wire_bytes
 
 if TYPE_CHECKING:
     from hwmodel.config.bridge import Bridge, PolicyEntry
@@ -24,21 +36,21 @@ if TYPE_CHECKING:
     from hwmodel.workload.traffic import Workload
 
 BridgeRecord = Any  # an element of a record array of BRIDGE
-LONGEST_BURST_FS = layout.NEVER // 2  # longer than any run
+LONGEST_BURST_FS = NEVER // 2  # longer than any run
 
 
 def fill_bridges(
     record: BridgeRecord, bridges: Sequence[Bridge], ports: Sequence[PhysicalPort], topology: Topology
 ) -> None:
     """Make a fresh record that of bridges, joined by wires, that have learned nothing and hold no frame."""
-    record.clock.next_at[:] = layout.NEVER
-    record.first_free = adjacent_layout.NOBODY
+    record.clock.next_at[:] = NEVER
+    record.first_free = NOBODY
     record.n_ports, record.n_logical_ports = len(ports), topology.n_logical_ports
     record.n_outer_ports = sum(port.joined is None for port in ports)
-    if len(ports) > adjacent_layout.MAX_BRIDGE_PORTS:
-        raise InputError(f"bridge: {len(ports)} ports, at most {adjacent_layout.MAX_BRIDGE_PORTS} are supported")
-    if record.n_logical_ports > adjacent_layout.MAX_LOGICAL_PORTS:
-        most = adjacent_layout.MAX_LOGICAL_PORTS
+    if len(ports) > MAX_BRIDGE_PORTS:
+        raise InputError(f"bridge: {len(ports)} ports, at most {MAX_BRIDGE_PORTS} are supported")
+    if record.n_logical_ports > MAX_LOGICAL_PORTS:
+        most = MAX_LOGICAL_PORTS
         raise InputError(f"bridge: {len(topology.logical)} interfaces and channels, at most {most} are supported")
     boxes: list[Bridge | Extender] = [*bridges, *(one for bridge in bridges for one in bridge.extenders.values())]
     _fill_boxes(record, boxes)
@@ -62,8 +74,8 @@ def fill_bridges(
 
 
 def _fill_boxes(record: BridgeRecord, boxes: Sequence[Bridge | Extender]) -> None:
-    if len(boxes) > adjacent_layout.MAX_BOXES:
-        most = adjacent_layout.MAX_BOXES
+    if len(boxes) > MAX_BOXES:
+        most = MAX_BOXES
         raise InputError(f"bridge: {len(boxes)} bridges and extenders, at most {most} are supported")
     record.n_boxes = len(boxes)
     for box, entry in zip(boxes, record.box, strict=False):
@@ -79,14 +91,14 @@ def _fill_ports(record: BridgeRecord, boxes: Sequence[Bridge | Extender], ports:
         entry.fs_per_byte_num, entry.fs_per_byte_den = num, den
         entry.peer = port.server or 0
         entry.is_outside = port.server is None and port.joined is None
-        entry.box, entry.joined = port.box, adjacent_layout.NOBODY if port.joined is None else port.joined
+        entry.box, entry.joined = port.box, NOBODY if port.joined is None else port.joined
         entry.cuts_through = boxes[port.box].forwarding == "cut_through" and port.rate_bps == fastest_bps[port.box]
         entry.propagation_fs = port.propagation_fs
         entry.is_scheduled = port.is_scheduled
-        entry.resumes_fs = layout.NEVER
-        entry.sending = adjacent_layout.NOBODY
+        entry.resumes_fs = NEVER
+        entry.sending = NOBODY
         for name in ("come", "queue", "begun", "active"):
-            entry[name].first = entry[name].last = adjacent_layout.NOBODY
+            entry[name].first = entry[name].last = NOBODY
 
 
 def least_on_wire_bytes(workload: Workload) -> int:
@@ -122,7 +134,7 @@ def _fill_levels(record: BridgeRecord, topology: Topology) -> None:
             s_vid = logical.s_vid
             level = bridge.ports[port.name].s_channels.get(s_vid)
             entry = record.logical_port[logical.number]
-            entry.queue.first = entry.queue.last = entry.following = adjacent_layout.NOBODY
+            entry.queue.first = entry.queue.last = entry.following = NOBODY
             entry.buffer_bytes = queue_bytes(bridge, bridge.ports[port.name], s_vid, len(port.logical))
             entry.quantum_bytes = longest_bytes * (1 if level is None else level.weight)
             if level is not None and level.rate_bps is not None:
@@ -134,8 +146,8 @@ def _fill_levels(record: BridgeRecord, topology: Topology) -> None:
 
 
 def _fill_policers(record: BridgeRecord, entries: Sequence[PolicyEntry]) -> None:
-    if len(entries) > adjacent_layout.MAX_BRIDGE_POLICERS:
-        most = adjacent_layout.MAX_BRIDGE_POLICERS
+    if len(entries) > MAX_BRIDGE_POLICERS:
+        most = MAX_BRIDGE_POLICERS
         raise InputError(f"bridge.policy: {len(entries)} policers, at most {most} are supported")
     for entry, bucket in zip(entries, record.policer, strict=False):
         assert entry.rate_bps is not None and entry.burst_bytes is not None, "checked with the configuration"
@@ -153,12 +165,12 @@ def _fill_hops(record: BridgeRecord, topology: Topology) -> None:
         entry["reason"], entry["logical_port"] = hop.reason.value, hop.logical_port
         entry["source"], entry["target"], entry["policer"] = hop.source, hop.target, hop.policer
         entry["first_flood"], entry["n_flood"] = firsts[id(hop.flood)], len(hop.flood)
-        entry["home"]["logical_port"] = adjacent_layout.NOBODY
+        entry["home"]["logical_port"] = NOBODY
         if hop.home is not None:
             entry["home"] = _way_entry(hop.home)
-    if len(ways) > adjacent_layout.MAX_WAYS:
-        raise InputError(f"workload: more than {adjacent_layout.MAX_WAYS} ways through the bridge")
-    record["way"][: len(ways)] = np.array([_way_entry(way) for way in ways], adjacent_layout.WAY)
+    if len(ways) > MAX_WAYS:
+        raise InputError(f"workload: more than {MAX_WAYS} ways through the bridge")
+    record["way"][: len(ways)] = np.array([_way_entry(way) for way in ways], WAY)
 
 
 def _way_entry(way: Way) -> tuple[int, int, int, int]:
@@ -169,7 +181,7 @@ def _fill_addresses(record: BridgeRecord, topology: Topology) -> None:
     """Enter the addresses: at their stations in a bridge that is told; one that learns knows who announced itself."""
     record.n_addresses = len(topology.addresses)
     entries = record["address"][: len(topology.addresses)]
-    entries["logical_port"] = adjacent_layout.NOBODY
+    entries["logical_port"] = NOBODY
     for (bridge, mac, vlan), number in topology.addresses.items():
         entries["box"][number] = bridge
         home = None if record.box[bridge].learns else topology.home_of(bridge, mac, vlan)
@@ -196,4 +208,4 @@ def fill_wire(nic: Nic, port: PhysicalPort, outside: PhysicalPort) -> None:
 
 def fresh_bridge(*, in_large_pages: bool = False) -> np.ndarray:
     """Return a one-element array of BRIDGE, all zero; `in_large_pages`: for a long run, as `layout.zeros` has it."""
-    return layout.zeros(1, adjacent_layout.BRIDGE, in_large_pages=in_large_pages)
+    return zeros(1, BRIDGE, in_large_pages=in_large_pages)

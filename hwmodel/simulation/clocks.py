@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwmodel.analytic.link import DLLP_BYTES, link_rate_of
 from hwmodel.config import descriptors_of
-from hwmodel.kernels import layout
+from hwmodel.machine.pcie.link_state import MAX_TLP_BYTES
+from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of
 from hwmodel.units import FS_PER_US
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
     of_host = stretch(config, seed, HOST, server=server)
     of_adapter = stretch(config, seed, ADAPTER, server=server)
     a_byte_fs = link_fs_per_byte(config, seed, server)
-    lengths = np.arange(layout.MAX_TLP_BYTES, dtype=np.int64)
+    lengths = np.arange(MAX_TLP_BYTES, dtype=np.int64)
     nic.pcie.duration_fs[:] = lengths * a_byte_fs.numerator // a_byte_fs.denominator
     nic.pcie.dllp_fs = 2 * DLLP_BYTES * a_byte_fs.numerator // a_byte_fs.denominator
     _stretch_times(nic.limits, ADAPTER_TIMES, of_adapter)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic import core_timing
 from hwmodel.errors import InputError
-from hwmodel.kernels.core_layout import MAX_INGRESS_WORDS
-from hwmodel.kernels.layout import MAX_CORE_PORTS
-from hwmodel.wire.ethernet import FCS_BYTES
+from hwmodel.rules import switch_core_cycles
+from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.switch_core.state import MAX_CORE_PORTS, MAX_INGRESS_WORDS
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -27,7 +26,7 @@ class CoreParameters:
     ports: int = 9
     bus_w: int = 512
     priorities: int = 1
-    ingress_bytes: int = core_timing.INGRESS_BYTES
+    ingress_bytes: int = switch_core_cycles.INGRESS_BYTES
     queue_bytes: int = 32768
     max_frame_bytes: int = 1514
 
@@ -76,11 +75,11 @@ class CoreParameters:
     @property
     def more_header_words(self) -> int:
         """Give the words behind the first that the header may reach into."""
-        return core_timing.more_header_words(self.bus_w)
+        return switch_core_cycles.more_header_words(self.bus_w)
 
     def words(self, n_bytes: int) -> int:
         """Return the words that a frame takes."""
-        return core_timing.words(n_bytes, self.bus_w)
+        return switch_core_cycles.words(n_bytes, self.bus_w)
 
 
 def core_parameters(config: Config, max_frame_bytes: int | None = None) -> CoreParameters:

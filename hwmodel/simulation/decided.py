@@ -11,15 +11,14 @@ import numpy as np
 
 from hwmodel.config.recent_blocks import said_by
 from hwmodel.config.switch import EcidList
-from hwmodel.kernels.forward import DECISION
-from hwmodel.kernels.parse import HEADER
-from hwmodel.kernels.port_set import UPLINK
-from hwmodel.kernels.templates import LONGEST_COPY_BYTES, decide_templates, rewrite_headers
-from hwmodel.kernels.traffic_layout import ANY_LENGTH
+from hwmodel.forwarding.decide import DECISION
+from hwmodel.forwarding.parse import HEADER
+from hwmodel.forwarding.port_set import UPLINK
+from hwmodel.forwarding.templates import ANY_LENGTH, LONGEST_COPY_BYTES, decide_templates, rewrite_headers
+from hwmodel.rules.ethernet import MIN_UNPADDED_BYTES
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.nic_state import Nic, function_of
 from hwmodel.simulation.switch_tables import build_buckets, build_tables, numbers_in, port_numbers
-from hwmodel.wire.ethernet import MIN_UNPADDED_BYTES
 from hwmodel.wire.tags import RuntFrameError, parse_header
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.flow_book import FlowBook
-from hwmodel.wire.ethernet import FCS_BYTES
 from hwmodel.workload.delivered import Deliveries
 
 

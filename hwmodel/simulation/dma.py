@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.errors import InputError, RunError
-from hwmodel.kernels import layout
-from hwmodel.kernels.dma import run_dma
+from hwmodel.machine.counts.ledger_state import LATENCY_HISTOGRAM
+from hwmodel.machine.link_alone import TRANSFER_CAP, run_dma
 from hwmodel.results import Latency, summarize_latency
 from hwmodel.simulation.kernel_cache import DMA_ENTRIES, fill_cache
 from hwmodel.simulation.memory import TWO_TO_32, set_cache_hits
@@ -104,7 +104,7 @@ def _run(state: State, n_transfers: int) -> int:
 def bandwidth_gbps(config: Config, n_bytes: int, operation: str, window: Window | None = None) -> float:
     """Measure `operation` (read, write, both) from one transfer's end to a later one's: the same point of the cycle."""
     # Beyond the reads under way, a copy may have some waiting for their writes: enough to keep P from running dry.
-    most_ahead = min(2 * config.pcie.tags + 16, layout.TRANSFER_CAP)
+    most_ahead = min(2 * config.pcie.tags + 16, TRANSFER_CAP)
     state = _machine(config, n_bytes, operation, most_ahead, window)
     scale = max(1, n_bytes // 4096)
     start_fs = _run(state, max(WARMUP_TRANSFERS // scale + config.pcie.tags, _once_round(config)))
@@ -132,10 +132,10 @@ def latency_ns(config: Config, n_bytes: int, operation: str, window: Window | No
     if host.iotlb is not None:
         _run(state, _once_round(config))
         latency.n = latency.sum_fs = 0
-        state[0]["ledger"]["histogram"][layout.LATENCY_HISTOGRAM] = 0
+        state[0]["ledger"]["histogram"][LATENCY_HISTOGRAM] = 0
     _run(state, _done(state) + (1 if is_fixed else LATENCY_TRANSFERS))
     return summarize_latency(
-        state[0].ledger.histogram[layout.LATENCY_HISTOGRAM],
+        state[0].ledger.histogram[LATENCY_HISTOGRAM],
         min_fs=int(latency.lowest_fs),
         max_fs=int(latency.highest_fs),
         sum_fs=int(latency.sum_fs),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.kernels import layout
+from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS
 from hwmodel.results import LEAST_SAMPLES_P99, LEAST_SAMPLES_P999, Latency, bucket_ns, bucket_of_rank
 from hwmodel.simulation.histogram_rows import HistogramRows
 from hwmodel.simulation.standardized_series import Estimate, Ratio, ratio_estimates
@@ -121,7 +121,7 @@ def percentiles_wanted(place: str, latency: Latency, histogram: SampleCounts) ->
         return
     columns = [histogram.column(per_mille / 1000) for per_mille in LEVELS]
     # The share up to its bucket, and the share below it: where many samples are alike they differ.
-    counted = histogram.n_below([*columns, *(column + 1 for column in columns), layout.HISTOGRAM_BUCKETS])
+    counted = histogram.n_below([*columns, *(column + 1 for column in columns), HISTOGRAM_BUCKETS])
     ratios = tuple(Ratio(share, counted[-1]) for share in counted[:-1])
     shares = (counted[:-1, -1] / max(1.0, counted[-1, -1])).tolist()
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from hwmodel.errors import InputError
-from hwmodel.kernels import layout
+from hwmodel.forwarding.templates import MAX_COPY_KINDS
+from hwmodel.machine.counts.ledger_state import MAX_FLOWS
 from hwmodel.workload.traffic import UPLINK as OUTSIDE
 
 
@@ -74,8 +75,8 @@ class FlowBook:
         """Return the number of a flow; a new one gets the next."""
         key = (sender, target)
         if key not in self._numbers:
-            if len(self.flows) == layout.MAX_FLOWS:
-                raise InputError(f"workload: more than {layout.MAX_FLOWS} flows between ports")
+            if len(self.flows) == MAX_FLOWS:
+                raise InputError(f"workload: more than {MAX_FLOWS} flows between ports")
             self._numbers[key] = len(self.flows)
             self.flows.append(key)
         return self._numbers[key]
@@ -83,8 +84,8 @@ class FlowBook:
     def add_copy(self, header: bytes, egress: int) -> int:
         """Enter a kind of copy; return its number."""
         number = len(self.headers)
-        if number == layout.MAX_COPY_KINDS:
-            most = layout.MAX_COPY_KINDS
+        if number == MAX_COPY_KINDS:
+            most = MAX_COPY_KINDS
             raise InputError(f"workload: more than {most} kinds of copies; fewer templates or receivers")
         self.headers.append(header)
         self.egress_ports.append(egress)

@@ -8,8 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwmodel.analytic.link import link_rate_of, tlp_overhead_of
-from hwmodel.kernels import layout
+from hwmodel.machine.tlp_kinds import (
+    INTERRUPT_ENABLE,
+    PAYLOAD_READ,
+    PAYLOAD_WRITE,
+    RX_DESCRIPTOR_READ,
+    RX_DOORBELL,
+    RX_INTERRUPT,
+    RX_WRITEBACK,
+    TX_DESCRIPTOR_READ,
+    TX_DOORBELL,
+    TX_INTERRUPT,
+    TX_WRITEBACK,
+)
+from hwmodel.rules.pcie_link import link_rate_of, tlp_overhead_of
 from hwmodel.simulation.span import Span
 
 if TYPE_CHECKING:
@@ -30,36 +42,36 @@ class _Uses(NamedTuple):
 # Of each kind, what one unit of it serves.
 _READ, _WRITTEN, _DESCRIPTOR, _ = _Uses._fields
 SERVES = {
-    layout.PAYLOAD_WRITE: _WRITTEN,
-    layout.RX_WRITEBACK: _WRITTEN,
-    layout.RX_INTERRUPT: _WRITTEN,
-    layout.TX_WRITEBACK: _READ,
-    layout.TX_INTERRUPT: _READ,
-    layout.RX_DESCRIPTOR_READ: _DESCRIPTOR,
-    layout.TX_DESCRIPTOR_READ: _READ,
-    layout.PAYLOAD_READ: _READ,
-    layout.TX_DOORBELL: _READ,
-    layout.RX_DOORBELL: _DESCRIPTOR,
-    layout.INTERRUPT_ENABLE: _WRITTEN,
+    PAYLOAD_WRITE: _WRITTEN,
+    RX_WRITEBACK: _WRITTEN,
+    RX_INTERRUPT: _WRITTEN,
+    TX_WRITEBACK: _READ,
+    TX_INTERRUPT: _READ,
+    RX_DESCRIPTOR_READ: _DESCRIPTOR,
+    TX_DESCRIPTOR_READ: _READ,
+    PAYLOAD_READ: _READ,
+    TX_DOORBELL: _READ,
+    RX_DOORBELL: _DESCRIPTOR,
+    INTERRUPT_ENABLE: _WRITTEN,
 }
-OF_INTERRUPTS = (layout.RX_INTERRUPT, layout.TX_INTERRUPT, layout.INTERRUPT_ENABLE)
+OF_INTERRUPTS = (RX_INTERRUPT, TX_INTERRUPT, INTERRUPT_ENABLE)
 UP_PURPOSES = {
-    layout.PAYLOAD_WRITE: "payload",
-    layout.PAYLOAD_READ: "read_request",
-    layout.RX_DESCRIPTOR_READ: "descriptor",
-    layout.TX_DESCRIPTOR_READ: "descriptor",
-    layout.RX_WRITEBACK: "writeback",
-    layout.TX_WRITEBACK: "writeback",
-    layout.RX_INTERRUPT: "interrupt",
-    layout.TX_INTERRUPT: "interrupt",
+    PAYLOAD_WRITE: "payload",
+    PAYLOAD_READ: "read_request",
+    RX_DESCRIPTOR_READ: "descriptor",
+    TX_DESCRIPTOR_READ: "descriptor",
+    RX_WRITEBACK: "writeback",
+    TX_WRITEBACK: "writeback",
+    RX_INTERRUPT: "interrupt",
+    TX_INTERRUPT: "interrupt",
 }
 DOWN_PURPOSES = {
-    layout.PAYLOAD_READ: "payload",
-    layout.RX_DESCRIPTOR_READ: "descriptor",
-    layout.TX_DESCRIPTOR_READ: "descriptor",
-    layout.TX_DOORBELL: "doorbell",
-    layout.RX_DOORBELL: "doorbell",
-    layout.INTERRUPT_ENABLE: "doorbell",
+    PAYLOAD_READ: "payload",
+    RX_DESCRIPTOR_READ: "descriptor",
+    TX_DESCRIPTOR_READ: "descriptor",
+    TX_DOORBELL: "doorbell",
+    RX_DOORBELL: "doorbell",
+    INTERRUPT_ENABLE: "doorbell",
 }
 PURPOSES = ("payload", "tlp_overhead", "read_request", "descriptor", "writeback", "interrupt", "doorbell", "dllp")
 

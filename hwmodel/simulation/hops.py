@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hwmodel.kernels.adjacent_layout import NOBODY
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.network.bridge_state import NOBODY
 from hwmodel.simulation.bridge_ports import LogicalPort
 from hwmodel.wire.tags import ETag, ParsedHeader, Tag, VlanTag, build_header
 

@@ -20,15 +20,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from hwmodel.compiled import CACHE_DIR, CACHE_ROOTS
 from hwmodel.errors import RunError
-from hwmodel.kernels import CACHE_DIR, CACHE_ROOTS
 
-# Entry points by the module that holds them; each is compiled by a process of its own.
-TEMPLATE_ENTRIES = ("templates.decide_templates", "templates.rewrite_headers")
-RUN_ENTRIES = ("engine.run", *TEMPLATE_ENTRIES)
-SYSTEM_ENTRIES = ("system.run_system", *TEMPLATE_ENTRIES)
-DMA_ENTRIES = ("dma.run_dma",)
-SWITCH_ENTRIES = ("frame_batch.decide_batch", "frame_batch.copy_batch")
+# Entry points, dotted from the package on; each is compiled by a process of its own.
+TEMPLATE_ENTRIES = ("forwarding.templates.decide_templates", "forwarding.templates.rewrite_headers")
+RUN_ENTRIES = ("machine.engine.run", *TEMPLATE_ENTRIES)
+SYSTEM_ENTRIES = ("machine.system.run_system", *TEMPLATE_ENTRIES)
+DMA_ENTRIES = ("machine.link_alone.run_dma",)
+SWITCH_ENTRIES = ("forwarding.frame_batch.decide_batch", "forwarding.frame_batch.copy_batch")
 _IN_PROCESS: set[tuple[str, ...]] = set()  # entries that need not be looked for on disk again
 _WHOLE: set[Path] = set()  # seals that this process has compared with their files
 
@@ -40,8 +40,8 @@ def kernels_are_cached(entries: tuple[str, ...] = RUN_ENTRIES) -> bool:
 
 def _is_loaded(entry: str) -> bool:
     """Tell whether this process has an entry's code in memory, and so have the copies that it makes of itself."""
-    module, function = entry.split(".")
-    loaded = sys.modules.get(f"hwmodel.kernels.{module}")
+    module, _, function = entry.rpartition(".")
+    loaded = sys.modules.get(f"hwmodel.{module}")
     return loaded is not None and bool(getattr(getattr(loaded, function), "signatures", ()))
 
 
@@ -65,6 +65,11 @@ def _seal_of(entry: str) -> Path:
     return CACHE_DIR / f"{entry}.crc32"
 
 
+def _files_of(entry: str) -> str:
+    """Return the pattern of an entry's files: numba calls them by the file and the function, and a line."""
+    return f"{'.'.join(entry.split('.')[-2:])}-*"
+
+
 def _sealed(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
@@ -75,7 +80,7 @@ def _sealed(path: Path) -> str:
 def _checksums(entry: str) -> str:
     """Return a line for each file of an entry: numba keeps an index (.nbi) and the machine code (.nbc)."""
     try:
-        files = sorted(path for path in CACHE_DIR.rglob(f"{entry}-*") if path.suffix in (".nbi", ".nbc"))
+        files = sorted(path for path in CACHE_DIR.rglob(_files_of(entry)) if path.suffix in (".nbi", ".nbc"))
         return "".join(f"{path.name} {zlib.crc32(path.read_bytes()):08x}\n" for path in files)
     except OSError:
         return ""
@@ -84,7 +89,7 @@ def _checksums(entry: str) -> str:
 def _discard(entry: str) -> bool:
     """Remove what there is of an entry; return whether it had been whole once."""
     was_sealed = _seal_of(entry).exists()
-    for path in [_seal_of(entry), *CACHE_DIR.rglob(f"{entry}-*")]:
+    for path in [_seal_of(entry), *CACHE_DIR.rglob(_files_of(entry))]:
         with suppress(OSError):
             path.unlink()
     return was_sealed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import fsum
 from typing import Any
 
-from hwmodel.kernels import layout
+from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS
 from hwmodel.results import (
     ALL_PARTS,
     BRIDGE_PARTS,
@@ -64,7 +64,7 @@ def _times(end: Snapshot, name: str) -> dict[str, tuple[int, float]]:
     n = int(latency["n"])
     if not n:
         return {}
-    columns = filled_columns(int(latency["lowest_fs"]), int(latency["highest_fs"]), layout.HISTOGRAM_BUCKETS)
+    columns = filled_columns(int(latency["lowest_fs"]), int(latency["highest_fs"]), HISTOGRAM_BUCKETS)
     counts = counts_of(vars(end), name)[columns]
     sums = end.latency_counts[f"{name}_fs"][columns]
     found = {}

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS
 from hwmodel.results import DIRECTIONS, Latency, filled_columns, summarize_latency
 from hwmodel.simulation.measurement import Snapshot, counts_of
 from hwmodel.units import FS_PER_NS
@@ -42,7 +42,7 @@ class Samples(NamedTuple):
 
 def samples_of(rows: Iterable[npt.NDArray[np.int32]], min_fs: int, max_fs: int, sum_fs: int) -> Samples:
     """Add up histograms. Only the columns that can be filled are read: what is read takes memory."""
-    columns = filled_columns(min_fs, max_fs, layout.HISTOGRAM_BUCKETS)
+    columns = filled_columns(min_fs, max_fs, HISTOGRAM_BUCKETS)
     counts = np.zeros(columns.stop - columns.start, np.int64)
     for row in rows:
         counts += row[columns]

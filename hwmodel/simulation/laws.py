@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import fsum
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.link import DLLP_BYTES
+from hwmodel.rules.pcie_link import DLLP_BYTES
 from hwmodel.simulation.clocks import link_fs_per_byte
 from hwmodel.simulation.measurement import LinkSnapshot, Snapshot
 from hwmodel.units import FS_PER_S

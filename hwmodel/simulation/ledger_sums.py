@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.adjacent_layout import BOX
-from hwmodel.kernels.journey_layout import PART_FIELDS
-from hwmodel.kernels.ledger_layout import FLOW, LATENCY, LATENCY_COUNTS, LEDGER
-from hwmodel.kernels.records import offset_of
-from hwmodel.simulation.measurement import COUNTERS, OF_LEDGERS
+from hwmodel.compiled.records import NEVER, offset_of
+from hwmodel.forwarding.drop_reason import MAX_REASONS
+from hwmodel.machine.counts.journey_state import PART_FIELDS
+from hwmodel.machine.counts.ledger_state import FLOW, LATENCY, LATENCY_COUNTS, LEDGER
+from hwmodel.machine.network.bridge_state import BOX
+from hwmodel.simulation.measurement import COUNTER_NAMES, OF_LEDGERS
 from hwmodel.simulation.probe import WORD_BYTES, Ints, words_of
 
-_DROPS = tuple(f"drops.{reason}" for reason in range(layout.MAX_REASONS))
+_DROPS = tuple(f"drops.{reason}" for reason in range(MAX_REASONS))
 _OF_BOXES = ("dropped", "replicated", *_DROPS)
 _MIRRORED = tuple(f"mirrored_{name}" for name in _DROPS)
-_COUNTERS = (*_OF_BOXES, *(name for name in COUNTERS if name not in _OF_BOXES), *_MIRRORED)
+_COUNTERS = (*_OF_BOXES, *(name for name in COUNTER_NAMES if name not in _OF_BOXES), *_MIRRORED)
 COUNTED = words_of(LEDGER, *(f"counters.{name}" for name in _COUNTERS))
 OF_BOX = words_of(BOX, *_OF_BOXES)
 PARTS = words_of(LEDGER, *(f"part_sums.{name}" for name in PART_FIELDS))
@@ -119,13 +119,13 @@ def _together(parts: Sequence[Ints], places: Sequence[Ints], n: int) -> Ints:
     `parts`: of each ledger a row of words for each of its latencies; `places`: where these are among all `n`.
     """
     counts, highest, sums = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n)
-    lowest = np.full(n, layout.NEVER)
+    lowest = np.full(n, NEVER)
     for part, at in zip(parts, places, strict=True):
         own = part[:, N]
         has_some = own > 0
         counts[at] += own
         sums[at] += part.view(np.float64)[:, SUM]
-        lowest[at] = np.minimum(lowest[at], np.where(has_some, part[:, LOWEST], layout.NEVER))
+        lowest[at] = np.minimum(lowest[at], np.where(has_some, part[:, LOWEST], NEVER))
         highest[at] = np.maximum(highest[at], np.where(has_some, part[:, HIGHEST], 0))
     lowest[counts == 0] = 0
     found = np.empty((n, len(_LATENCY)), np.int64)

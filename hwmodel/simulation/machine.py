@@ -8,8 +8,10 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.compiled.records import NEVER
 from hwmodel.config import bridges_of
-from hwmodel.kernels import engine, layout
+from hwmodel.machine import engine
+from hwmodel.machine.counts.ledger_state import DONE, IDLE
 from hwmodel.results import Result, Sighting, SystemResult, by_shares
 from hwmodel.results.bottleneck import LOSS, losing_first
 from hwmodel.simulation.bridge_measure import (
@@ -150,12 +152,12 @@ class Machine:
             self.settled_fs = self.now_fs
         else:
             status = self.system.advance(until_fs, n_events)
-            self.settled_fs = self.now_fs if status in (layout.DONE, layout.IDLE) else self.system.safe_fs
+            self.settled_fs = self.now_fs if status in (DONE, IDLE) else self.system.safe_fs
         return status
 
     def stop_at(self, delivered: int) -> None:
         """Let a run end behind the delivery that makes so many frames; one with several servers ends at times alone."""
-        self._first_ledger.delivered_target = delivered if self.is_alone else layout.NEVER
+        self._first_ledger.delivered_target = delivered if self.is_alone else NEVER
 
     @cached_property
     def _clock(self) -> Any:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.ledger_layout import LATENCY_COUNTS
-from hwmodel.kernels.records import offset_of
+from hwmodel.compiled.records import offset_of
+from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, LATENCY_COUNTS
 from hwmodel.results import filled_columns
 from hwmodel.simulation.histogram_rows import RowCopies
 from hwmodel.simulation.mark_table import MarkProbe, MarkTable
@@ -101,7 +100,7 @@ class Marks:
                 from_fs, to_fs = lowest_fs - lowest_fs // 4, highest_fs + highest_fs // 2 + 1
                 self._reaches[number] = from_fs, to_fs
                 self._probe.expect(number, from_fs, to_fs)
-                columns = filled_columns(from_fs, to_fs, layout.HISTOGRAM_BUCKETS)
+                columns = filled_columns(from_fs, to_fs, HISTOGRAM_BUCKETS)
                 self._histograms[_GROUP_OF[name]].reach(columns)
 
 

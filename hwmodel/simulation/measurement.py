@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.journey_layout import PART_FIELDS
+from hwmodel.machine.counts.journey_state import PART_FIELDS
+from hwmodel.machine.counts.ledger_state import COUNTERS, FIRST_FLOW_HISTOGRAM, LATENCY, STALLS, WIRE_WAIT_HISTOGRAM
+from hwmodel.machine.time.clock import WIRE
 from hwmodel.results import filled_columns
 from hwmodel.simulation.population import Population, take_population
 from hwmodel.simulation.probe import Probe
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
 
 # All but the counts by reason or function, which are arrays.
-COUNTERS = tuple(name for name in layout.COUNTERS.names or () if not layout.COUNTERS[name].shape)
+COUNTER_NAMES = tuple(name for name in COUNTERS.names or () if not COUNTERS[name].shape)
 MAC_BYTES = ("mac.tx_bytes", "mac.rx_bytes")
 # Servers' busy times, and until when each has work, which is in them from the moment when it comes.
 SERVERS = {
@@ -69,12 +70,12 @@ LATENCIES = {
 OF_LEDGERS = tuple(name for name, delay in LATENCIES.items() if (delay.path or "").startswith("ledger."))
 
 
-_STALLS = layout.STALLS.names or ()
+_STALLS = STALLS.names or ()
 _SUMS = (
-    *("clock.now_fs", "clock.n_events", f"clock.next_at.{layout.WIRE}"),
+    *("clock.now_fs", "clock.n_events", f"clock.next_at.{WIRE}"),
     *("limits.n_functions", "limits.n_queues", "limits.queues_per_function"),
     *(f"{link}.{name}" for link in ("up", "down") for name in ("busy_fs", "busy_until_fs", "is_busy", "dllps")),
-    *(f"ledger.counters.{name}" for name in COUNTERS),
+    *(f"ledger.counters.{name}" for name in COUNTER_NAMES),
     *(f"ledger.part_sums.{name}" for name in PART_FIELDS),
     *(f"ledger.stalls.{name}.{field}" for name in _STALLS for field in ("total_fs", "since_fs")),
     *(f"{gauge.path}.{name}" for gauge in GAUGES.values() for name in ("area", "level", "since_fs", "highest")),
@@ -165,7 +166,7 @@ def begin_ledger(ledger: Any, n_flows: int) -> None:
     counted = np.flatnonzero(flows["latency"]["n"])
     for row, latency in zip(flows["histogram"][counted].tolist(), flows["latency"][counted], strict=True):
         _forget(ledger["histogram"][row], latency)
-    flows["latency"][counted] = np.zeros((), layout.LATENCY)
+    flows["latency"][counted] = np.zeros((), LATENCY)
 
 
 def _forget_latency(ledger: Any, name: str, latency: Any) -> None:
@@ -197,7 +198,7 @@ def latency_of(nic: Any, book: FlowBook, name: str) -> npt.NDArray[Any]:
 
 def _of_flows(flows: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return the latency of all flows together."""
-    found = np.zeros((), layout.LATENCY)
+    found = np.zeros((), LATENCY)
     latencies = flows["latency"][flows["latency"]["n"] > 0]
     if len(latencies):
         found["n"], found["sum_fs"] = latencies["n"].sum(), latencies["sum_fs"].sum()
@@ -208,7 +209,7 @@ def _of_flows(flows: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def counts_of(ledger: Any, name: str) -> npt.NDArray[np.int32]:
     """Return the histogram of a latency of the ledger, or of what a snapshot holds of it (`vars`)."""
     if name == "mac.wait":
-        return ledger["histogram"][layout.WIRE_WAIT_HISTOGRAM]  # type: ignore[no-any-return]
+        return ledger["histogram"][WIRE_WAIT_HISTOGRAM]  # type: ignore[no-any-return]
     return ledger["latency_counts"][f"n_{name}"]  # type: ignore[no-any-return]
 
 
@@ -229,7 +230,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
     return Snapshot(
         now_fs=now_fs,
         n_events=read["clock.n_events"],
-        counts={name: read[f"ledger.counters.{name}"] for name in COUNTERS},
+        counts={name: read[f"ledger.counters.{name}"] for name in COUNTER_NAMES},
         servers=_servers(nic, read),
         drops=counters["drops"].copy(),
         function_drops=counters["function_drops"][:n_functions].copy(),
@@ -252,7 +253,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         tx_ring_highest=int(tx_queues["highest"].max(initial=0)),
         rx_ring_highest=int(rx_queues["highest"].max(initial=0)),
         n_receivers=int((rx_queues["started"] > 0).reshape(-1, read["limits.queues_per_function"]).any(axis=1).sum()),
-        histogram=ledger["histogram"][: layout.FIRST_FLOW_HISTOGRAM + n_flows],
+        histogram=ledger["histogram"][: FIRST_FLOW_HISTOGRAM + n_flows],
         latencies={name: latency_of(nic, book, name) for name in LATENCIES},
         latency_counts=ledger["latency_counts"],
         sampled_parts=ledger["sampled_parts"],
@@ -280,7 +281,7 @@ def _servers(nic: Any, read: Mapping[str, int]) -> dict[str, int]:
     sums = {name: read[name] for name in MAC_BYTES}
     for name, until in SERVERS.items():
         sums[name] = read[name] - max(0, read[until] - now_fs)
-    ahead_fs = read[f"clock.next_at.{layout.WIRE}"] - now_fs if read["mac.is_sending"] else 0
+    ahead_fs = read[f"clock.next_at.{WIRE}"] - now_fs if read["mac.is_sending"] else 0
     walks_ahead_fs = int(np.maximum(nic.host.translation.walker_free_fs - now_fs, 0).sum())
     return sums | {
         "mac.tx_busy_fs": read["mac.tx_busy_fs"] - max(0, ahead_fs),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.kernels import layout
+from hwmodel.machine.tlp_kinds import ID_ORDER, RELAXED_ORDER, STRICT_ORDER
 from hwmodel.simulation.translation import longest_frame_bytes, tx_stride_bytes
 from hwmodel.units import fs_per_byte
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hwmodel.config.nic import DmaEngine
 
 TWO_TO_32 = 1 << 32
-ORDERINGS = {"strict": layout.STRICT_ORDER, "relaxed": layout.RELAXED_ORDER, "id_based": layout.ID_ORDER}
+ORDERINGS = {"strict": STRICT_ORDER, "relaxed": RELAXED_ORDER, "id_based": ID_ORDER}
 
 
 def fill_memory(nic: Any, config: Config) -> None:

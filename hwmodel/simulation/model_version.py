@@ -7,9 +7,12 @@ import hashlib
 from pathlib import Path
 
 from hwmodel import __version__
+from hwmodel.compiled import COMPILED_BLOCKS
 
 # All that a result is made with; what calls it, or shows it, makes no figures.
-_BLOCKS = ("kernels", "simulation", "workload", "analytic", "results", "config", "wire", "units.py")
+_BLOCKS = (
+    *COMPILED_BLOCKS, "simulation", "workload", "analytic", "results", "config", "wire", "units.py"
+)  # fmt: skip
 _DIGITS = 12
 
 

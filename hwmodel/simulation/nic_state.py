@@ -7,14 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwmodel.analytic import core_timing
-from hwmodel.analytic.link import DLLP_BYTES, counts_whole_double_words, link_rate_of, tlp_overhead_of
+from hwmodel.compiled.records import NEVER
 from hwmodel.errors import InputError
-from hwmodel.kernels import layout
+from hwmodel.machine.adapter.adapter_state import (
+    SCHEDULE_DEFICIT,
+    SCHEDULE_ROUND_ROBIN,
+    SCHEDULE_STRICT,
+    SCHEDULE_WEIGHTED,
+)
+from hwmodel.machine.counts.ledger_state import STALLS
+from hwmodel.machine.frames import GROUP_CAP
+from hwmodel.machine.host.host_state import FIRST_PLACES, LOWEST_CLASS, NARROW_PLACES
+from hwmodel.machine.pcie.link_state import BY_ARRIVAL, MAX_TLP_BYTES, READS_FIRST, ROUND_ROBIN, WRITES_FIRST
+from hwmodel.machine.server import fresh_state
+from hwmodel.machine.time.clock import LANE_CAP, RX_WRITEBACK_TIMER, TX_WRITEBACK_TIMER
+from hwmodel.machine.tlp_kinds import RX_WRITEBACK, TX_WRITEBACK
+from hwmodel.rules import switch_core_cycles
+from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.pcie_link import DLLP_BYTES, counts_whole_double_words, link_rate_of, tlp_overhead_of
 from hwmodel.simulation.memory import fill_engines, fill_memory
 from hwmodel.simulation.translation import fill_translation
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
-from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, VmDriver
@@ -23,19 +36,19 @@ State = Any  # a one-element record array of layout.SERVER
 Nic = Any  # its element
 
 ARBITRATIONS = {
-    "round_robin": layout.ROUND_ROBIN,
-    "reads_first": layout.READS_FIRST,
-    "writes_first": layout.WRITES_FIRST,
-    "arrival": layout.BY_ARRIVAL,
+    "round_robin": ROUND_ROBIN,
+    "reads_first": READS_FIRST,
+    "writes_first": WRITES_FIRST,
+    "arrival": BY_ARRIVAL,
 }
 SCHEDULERS = {
-    "round_robin": layout.SCHEDULE_ROUND_ROBIN,
-    "weighted": layout.SCHEDULE_WEIGHTED,
-    "deficit": layout.SCHEDULE_DEFICIT,
-    "strict": layout.SCHEDULE_STRICT,
+    "round_robin": SCHEDULE_ROUND_ROBIN,
+    "weighted": SCHEDULE_WEIGHTED,
+    "deficit": SCHEDULE_DEFICIT,
+    "strict": SCHEDULE_STRICT,
 }
-TX_HELD = (layout.TX_WRITEBACK, layout.TX_WRITEBACK_TIMER)
-RX_HELD = (layout.RX_WRITEBACK, layout.RX_WRITEBACK_TIMER)
+TX_HELD = (TX_WRITEBACK, TX_WRITEBACK_TIMER)
+RX_HELD = (RX_WRITEBACK, RX_WRITEBACK_TIMER)
 # Of a VM's driver, what a run has as the configuration says it.
 OF_DRIVERS = (
     "frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "tx_doorbell_batch", "refill_batch",
@@ -61,7 +74,7 @@ def ring_slots(ring: int) -> int:
 
 def build_state(config: Config, seed: int) -> State:
     """Return the state of an idle machine with the configuration's limits; the workload is not in it yet."""
-    state = layout.fresh_state(in_large_pages=is_long(config))
+    state = fresh_state(in_large_pages=is_long(config))
     fill_state(state[0], config, seed)
     return state
 
@@ -91,15 +104,15 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
 
 def _be_idle(nic: Nic) -> None:
     """Say that nothing is under way and nothing is to come, where zero does not say it."""
-    nic.clock.next_at[:] = layout.NEVER
-    nic.clock.rare_at = layout.NEVER
-    nic.down.boundary_fs = layout.NEVER
+    nic.clock.next_at[:] = NEVER
+    nic.clock.rare_at = NEVER
+    nic.down.boundary_fs = NEVER
     nic.up.sends_second = 1  # so that P is the first to go in round robin
     nic.scheduler.chosen = -1
     nic.done_queue = -1
     nic.rx_head_waits_fs = -1
-    nic.ledger.delivered_target = layout.NEVER
-    for name in layout.STALLS.names or ():
+    nic.ledger.delivered_target = NEVER
+    for name in STALLS.names or ():
         nic["ledger"]["stalls"][name].since_fs = -1
 
 
@@ -120,7 +133,7 @@ def _fill_link(nic: Nic, config: Config) -> None:
     pcie.whole_words = counts_whole_double_words(settings.dllp_model)
     pcie.dllp_period = rate.tlps_per_dllp_pair
     pcie.arbitration = ARBITRATIONS[settings.arbitration]
-    lengths = np.arange(layout.MAX_TLP_BYTES, dtype=np.int64)
+    lengths = np.arange(MAX_TLP_BYTES, dtype=np.int64)
     pcie.duration_fs[:] = lengths * rate.fs_numerator // rate.fs_denominator
     _set_propagation(pcie, settings.flight_fs)
     pcie.dllp_fs = rate.transfer_fs(2 * DLLP_BYTES)
@@ -139,11 +152,11 @@ def _fill_link(nic: Nic, config: Config) -> None:
 def _set_propagation(pcie: Any, propagation_fs: int) -> None:
     """Set the time of flight; InputError if more TLPs may be on their way than a run has room for."""
     least_fs = int(pcie.duration_fs[min(pcie.request_bytes, pcie.completion_bytes)])  # of the shortest TLP
-    most_fs = (layout.LANE_CAP - 1) * least_fs - 1
+    most_fs = (LANE_CAP - 1) * least_fs - 1
     if propagation_fs > most_fs:
         raise InputError(
             f"pcie.propagation: {format_time_fs(propagation_fs)} holds up to {propagation_fs // least_fs + 1} TLPs of "
-            f"this link each way; a run has room for {layout.LANE_CAP - 1}, so for at most {most_fs // FS_PER_NS}ns"
+            f"this link each way; a run has room for {LANE_CAP - 1}, so for at most {most_fs // FS_PER_NS}ns"
         )
     pcie.propagation_fs = propagation_fs
 
@@ -211,12 +224,12 @@ def _fill_bus(nic: Nic, config: Config) -> None:
     switch, bus = config.switch, nic.bus
     if switch.timing == "none":
         return
-    bus.cycle_fs = core_timing.cycle_fs(switch.clock_hz)
+    bus.cycle_fs = switch_core_cycles.cycle_fs(switch.clock_hz)
     bus.n_ports = len(switch.ports) + 1
     bus.word_bytes = switch.bus_bits // BITS_PER_BYTE
-    bus.ingress_words = core_timing.INGRESS_BYTES // bus.word_bytes
-    bus.ready_cycles = core_timing.READY_CYCLES
-    bus.delay_cycles = core_timing.DECISION_CYCLES + core_timing.more_header_words(switch.bus_bits)
+    bus.ingress_words = switch_core_cycles.INGRESS_BYTES // bus.word_bytes
+    bus.ready_cycles = switch_core_cycles.READY_CYCLES
+    bus.delay_cycles = switch_core_cycles.DECISION_CYCLES + switch_core_cycles.more_header_words(switch.bus_bits)
 
 
 def _fill_functions(nic: Nic, config: Config) -> None:
@@ -258,22 +271,22 @@ def _fill_queues(nic: Nic, config: Config) -> None:
     ):
         queues = nic[name][: len(numbers)]
         queues["function"] = numbers // int(limits.queues_per_function)
-        queues["first"] = numbers * layout.FIRST_PLACES
-        queues["wide_first"] = layout.NARROW_PLACES + numbers * ring_slots(ring)
-        queues["mask"] = min(ring_slots(ring), layout.FIRST_PLACES) - 1
+        queues["first"] = numbers * FIRST_PLACES
+        queues["wide_first"] = NARROW_PLACES + numbers * ring_slots(ring)
+        queues["mask"] = min(ring_slots(ring), FIRST_PLACES) - 1
         waiting = queues["held"]
-        waiting["timer_at_fs"], waiting["queue"], waiting["ring_length"] = layout.NEVER, numbers, ring
+        waiting["timer_at_fs"], waiting["queue"], waiting["ring_length"] = NEVER, numbers, ring
         waiting["batch"], waiting["kind"], waiting["timer_kind"] = held
     receiving = nic["rx_queue"][: len(numbers)]
     receiving["known"] = settings.rx_ring - 1
     receiving["moderation_fs"] = nic["host"]["driver"]["moderation_fs"][receiving["function"]]
-    receiving["rx_class"] = receiving["tx_class"] = layout.LOWEST_CLASS
+    receiving["rx_class"] = receiving["tx_class"] = LOWEST_CLASS
 
 
 def _fill_free_lists(nic: Nic, config: Config) -> None:
     tags = config.pcie.tags
     nic.tags.n_tags = nic.tags.n_free = nic.tags.fewest_free = tags
     nic.tags.free[:tags] = np.arange(tags)[::-1]
-    nic.groups.n_free = layout.GROUP_CAP
+    nic.groups.n_free = GROUP_CAP
     nic["host"]["core"]["first_work"][:] = -1
     nic["host"]["core"]["last_work"][:] = -1

@@ -7,9 +7,16 @@ from math import fsum
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.analytic.latency import round_trip_fs
-from hwmodel.analytic.link import tlp_overhead_of
-from hwmodel.kernels import layout
+from hwmodel.machine.host.host_state import POST_TASK, TAKE_TASK
+from hwmodel.machine.tlp_kinds import (
+    PAYLOAD_COMPLETION,
+    PAYLOAD_READ,
+    PAYLOAD_WRITE,
+    RX_DESCRIPTOR_COMPLETION,
+    RX_DESCRIPTOR_READ,
+)
 from hwmodel.results import LinkCost, Observation
+from hwmodel.rules.pcie_link import tlp_overhead_of
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.store_use import credit_use, demand_use, fetch_use
@@ -35,8 +42,8 @@ _WAITS = {
 def payload_headers(config: Config, n_tlps: Any) -> int:
     """Return the bytes beside the data in the payload's TLPs; `n_tlps` counts TLPs by kind."""
     overhead = tlp_overhead_of(config.pcie)
-    writes = int(n_tlps[layout.PAYLOAD_WRITE]) * overhead.memory_write_bytes
-    return writes + int(n_tlps[layout.PAYLOAD_COMPLETION]) * overhead.completion_bytes
+    writes = int(n_tlps[PAYLOAD_WRITE]) * overhead.memory_write_bytes
+    return writes + int(n_tlps[PAYLOAD_COMPLETION]) * overhead.completion_bytes
 
 
 def _busiest_core(span: Span) -> int:
@@ -52,15 +59,15 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
         "pcie.up": span.link_share(config, "up"),
         "pcie.down": span.link_share(config, "down"),
         "pcie.tags": span.share(span.stalled("no_free_tag")),
-        "driver.tx": span.share(int(core[layout.POST_TASK])),
-        "driver.rx": span.share(int(core[layout.TAKE_TASK])),
+        "driver.tx": span.share(int(core[POST_TASK])),
+        "driver.rx": span.share(int(core[TAKE_TASK])),
         "wire.tx": span.share(servers["mac.tx_busy_fs"]),
         "wire.rx": span.share(servers["mac.rx_busy_fs"]),
         "nic.pipeline": span.share(servers["pipeline_busy_fs"]),
     }
     if config.nic.queue_time_fs:
         n_rings = max(1, int((span.end.read_bytes > span.start.read_bytes).sum()) * config.nic.queues_per_vf)
-        shares["nic.queue"] = span.share(span.served(layout.PAYLOAD_READ, "n") * config.nic.queue_time_fs // n_rings)
+        shares["nic.queue"] = span.share(span.served(PAYLOAD_READ, "n") * config.nic.queue_time_fs // n_rings)
     if config.nic.store_rate_bps is not None:
         shares["nic.store"] = span.share(servers["store_busy_fs"])
     if config.nic.dma is not None:
@@ -86,9 +93,9 @@ def _link_cost(per_frame: Mapping[str, Mapping[str, float]] | None, name: str) -
 def read_slowness(config: Config, span: Span) -> float:
     """Return how long a read of the window held its tag, as a multiple of what one of mean length would when idle."""
     n_tlps, n_bytes, _ = span.tlps("down")
-    completions = slice(layout.RX_DESCRIPTOR_COMPLETION, layout.PAYLOAD_COMPLETION + 1)
+    completions = slice(RX_DESCRIPTOR_COMPLETION, PAYLOAD_COMPLETION + 1)
     headers = int(n_tlps[completions].sum()) * tlp_overhead_of(config.pcie).completion_bytes
-    reads = int(span.tlps("up")[0][layout.RX_DESCRIPTOR_READ : layout.PAYLOAD_READ + 1].sum())
+    reads = int(span.tlps("up")[0][RX_DESCRIPTOR_READ : PAYLOAD_READ + 1].sum())
     if not reads:  # though one that was requested before it may be answered in it
         return 1.0
     mean_bytes = round((int(n_bytes[completions].sum()) - headers) / reads)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.simulation.bridge_ports import OUTSIDE
 from hwmodel.simulation.hops import Hop, Inside
 from hwmodel.workload.traffic import UPLINK

@@ -11,9 +11,10 @@ from typing import Any
 
 from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.atomic_file import write_atomically
+from hwmodel.compiled.records import NEVER
 from hwmodel.config import Config, as_config
 from hwmodel.errors import Interrupted, RunError
-from hwmodel.kernels import layout
+from hwmodel.machine.counts.ledger_state import EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.results import Result, Sighting, check_balance
 from hwmodel.simulation.closed_form import closed_form_of, limits_of, next_steps
 from hwmodel.simulation.flow_book import FlowBook
@@ -163,7 +164,7 @@ class Run:
                 warmup.look()
             self.unsteady = warmup.unsteady
             if is_automatic and self.known.is_random:  # a warm-up ends at a frame, mostly of a burst
-                yield from self.advance(warmup.next_even_time(), layout.NEVER, what="warm-up")
+                yield from self.advance(warmup.next_even_time(), NEVER, what="warm-up")
         # A window between two deliveries of a flow holds whole batches; of random loads it would hold too many bursts.
         is_aligned = is_automatic or self.ends_with_batches
         ends_with_batches = is_aligned and self.machine.is_alone and not (self.known.is_random or self.is_replay)
@@ -182,7 +183,7 @@ class Run:
         assert self.start is not None
         nic, settings = self.nic, self.config.run
         first_frames = int(nic.ledger.counters.delivered)
-        frames = layout.NEVER if settings.frames is None else first_frames + settings.frames
+        frames = NEVER if settings.frames is None else first_frames + settings.frames
         until_fs = int(nic.clock.now_fs) + settings.duration_fs
         if self.tracer is not None:
             self.tracer.begin_window()
@@ -213,9 +214,9 @@ class Run:
         clock, counters = self.nic.clock, self.nic.ledger.counters  # which stay where they are
         started_fs, now_fs, delivered = int(clock.now_fs), int(clock.now_fs), int(counters.delivered)
         slice_fs = max(1, (until_fs - started_fs) // MARKS)
-        slice_frames = layout.NEVER if frames == layout.NEVER else max(1, (frames - delivered) // MARKS)
+        slice_frames = NEVER if frames == NEVER else max(1, (frames - delivered) // MARKS)
         while True:
-            target = min(frames, layout.NEVER if slice_frames == layout.NEVER else delivered + slice_frames)
+            target = min(frames, NEVER if slice_frames == NEVER else delivered + slice_frames)
             at_fs = until_fs if until_fs - now_fs < 2 * slice_fs else now_fs + slice_fs
             status = yield from self.advance(at_fs, target, what="measuring")
             if self.progress is not silent:
@@ -227,7 +228,7 @@ class Run:
                 yield from self.to_next_delivery(flow, (until_fs - started_fs) // 50 if is_end else slice_fs // 2)
             self.marks.add()
             now_fs, delivered = int(clock.now_fs), int(counters.delivered)
-            if status == layout.IDLE and self.is_replay:
+            if status == IDLE and self.is_replay:
                 return False
             if now_fs >= until_fs or delivered >= frames:
                 return True
@@ -257,7 +258,7 @@ class Run:
     def to_next_delivery(self, flow: Any, limit_fs: int) -> Iterator[Deliveries]:
         """Go on to the next delivery of a flow, at most for `limit_fs`."""
         flow.stop_at = int(flow.delivered) + 1
-        yield from self.advance(self.machine.now_fs + limit_fs, layout.NEVER, what="measuring")
+        yield from self.advance(self.machine.now_fs + limit_fs, NEVER, what="measuring")
         flow.stop_at = 0
 
     def load_kernels(self) -> None:
@@ -273,7 +274,7 @@ class Run:
         else:
             status = self.tracer.advance(until_fs, n_events, self.kernel)
         self.wall_s += time.perf_counter() - started_s
-        if status == layout.OVERFLOW:
+        if status == OVERFLOW:
             raise RunError(
                 f"a queue inside the model overflowed at {self.machine.now_fs / 1e6:.0f} ns: "
                 "far more is offered than can ever be carried; lower the load or shorten the rings"
@@ -297,10 +298,10 @@ class Run:
             if self.taps is not None:
                 self.taps.write()
             self.progress(self.done, what)
-            if status == layout.IDLE and until_fs < layout.NEVER and not self.is_replay:
+            if status == IDLE and until_fs < NEVER and not self.is_replay:
                 self.machine.now_fs = until_fs  # nothing happens any more, but time goes on
             self.machine.look(self.nic)
-            if status not in (layout.EVENTS_SPENT, layout.LOG_FULL):
+            if status not in (EVENTS_SPENT, LOG_FULL):
                 return status
 
     def partial_result(self) -> Result | None:

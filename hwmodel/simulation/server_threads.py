@@ -1,6 +1,6 @@
 """The servers of a system on several processor cores: who runs which, and when that is worth while.
 
-No result depends on it: see `kernels.system`.
+No result depends on it: see `machine.system`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
+from hwmodel.compiled.processor import MEETS
 from hwmodel.errors import InputError
-from hwmodel.kernels import layout
-from hwmodel.kernels.processor import MEETS
-from hwmodel.kernels.system import OVER, run_system
-from hwmodel.kernels.system_layout import MAX_THREADS
+from hwmodel.machine.counts.ledger_state import EVENTS_SPENT
+from hwmodel.machine.system import OVER, run_system
+from hwmodel.machine.system_state import MAX_THREADS
 from hwmodel.simulation.thread_crew import ThreadCrew
 from hwmodel.simulation.thread_pace import Pace
 
@@ -81,17 +81,17 @@ class ServerThreads:
         """Let all run to a time or through so many events; return why they stopped."""
         if self.n_threads == 1:
             return self._run(until_fs, n_events, 0)
-        status, first_events = layout.EVENTS_SPENT, self._n_done()
+        status, first_events = EVENTS_SPENT, self._n_done()
         if n_events == 0 or not (self._was_long or len(self._all[0]) > FEW_SERVERS):
             status = self._run_on(1, until_fs, min(n_events, FEW_EVENTS))
         before = self._n_done()
         left, is_first = n_events - before + first_events, True
-        while status == layout.EVENTS_SPENT and left > 0:
+        while status == EVENTS_SPENT and left > 0:
             n_threads, most = self._pace.next_piece() if self.n_threads > 1 else (1, left)
             started_s = time.perf_counter()
             status = self._run_on(n_threads, until_fs, min(left, most))
             took_s, now = time.perf_counter() - started_s, self._n_done()
-            if is_first or status == layout.EVENTS_SPENT:  # else what is left of a call, which tells nothing
+            if is_first or status == EVENTS_SPENT:  # else what is left of a call, which tells nothing
                 self._pace.note(n_threads, now - before, took_s)
             left, before, is_first = left - now + before, now, False
         self._was_long = before - first_events > MANY_CALLS_EVENTS
@@ -110,7 +110,7 @@ class ServerThreads:
         try:
             if not self._crew.begin([partial(self._run, 0, 0, number) for number in range(1, n_threads)]):
                 self.n_threads = 1
-                return layout.EVENTS_SPENT
+                return EVENTS_SPENT
             return self._run(until_fs, n_events, 0)
         finally:
             self._system.turn.value = OVER  # where Ctrl-C comes before the first turn

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.analytic.link import link_rate_of
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.link_layout import CREDIT_KINDS
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.tlp_kinds import CREDIT_KINDS
+from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.simulation.measurement import LinkSnapshot, Snapshot
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 

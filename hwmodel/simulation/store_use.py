@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.latency import round_trip_fs
-from hwmodel.analytic.link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.analytic.mirrors import UPLINK
-from hwmodel.kernels import layout
+from hwmodel.machine.tlp_kinds import KINDS, PAYLOAD_WRITE, RX_DESCRIPTOR_COMPLETION, RX_DESCRIPTOR_READ, TX_DOORBELL
+from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ def credit_use(config: Config, span: Span) -> dict[str, float]:
     little more than 1. The misses of an IOMMU's cache are not counted.
     """
     credits, overhead = config.pcie.credits, tlp_overhead_of(config.pcie)
-    posted = _tlps(span, "up", layout.PAYLOAD_WRITE, layout.RX_DESCRIPTOR_READ, overhead.memory_write_bytes)
-    reads = _tlps(span, "up", layout.RX_DESCRIPTOR_READ, layout.TX_DOORBELL, overhead.read_request_bytes)
-    answers = _tlps(span, "down", layout.RX_DESCRIPTOR_COMPLETION, layout.KINDS, overhead.completion_bytes)
+    posted = _tlps(span, "up", PAYLOAD_WRITE, RX_DESCRIPTOR_READ, overhead.memory_write_bytes)
+    reads = _tlps(span, "up", RX_DESCRIPTOR_READ, TX_DOORBELL, overhead.read_request_bytes)
+    answers = _tlps(span, "down", RX_DESCRIPTOR_COMPLETION, KINDS, overhead.completion_bytes)
     drain_bps = config.host.write_drain_bps
     drain_fs = 0.0 if drain_bps is None else BITS_PER_BYTE * FS_PER_S / drain_bps
     found = {

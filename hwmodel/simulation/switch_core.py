@@ -14,10 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwmodel.analytic.core_timing import DECISION_CYCLES, LOOK_CYCLES, READY_CYCLES
 from hwmodel.errors import InputError
-from hwmodel.kernels.core_bus import grant_frames
-from hwmodel.kernels.core_layout import (
+from hwmodel.forwarding.decide import DECISION
+from hwmodel.forwarding.parse import HEADER
+from hwmodel.forwarding.tables import MODE_MULTICHANNEL
+from hwmodel.rules.switch_core_cycles import DECISION_CYCLES, LOOK_CYCLES, READY_CYCLES
+from hwmodel.simulation.core_parameters import TAG_ROOM_BYTES, CoreParameters
+from hwmodel.switch_core.bus import grant_frames
+from hwmodel.switch_core.lookup import decide_frames, write_copies
+from hwmodel.switch_core.output import send_copies
+from hwmodel.switch_core.state import (
     BEAT_BYTES,
     CORE,
     CORE_COPY,
@@ -29,12 +35,6 @@ from hwmodel.kernels.core_layout import (
     MAX_PATTERN_CYCLES,
     MAX_SCHEDULES,
 )
-from hwmodel.kernels.core_lookup import decide_frames, write_copies
-from hwmodel.kernels.core_output import send_copies
-from hwmodel.kernels.forward import DECISION
-from hwmodel.kernels.parse import HEADER
-from hwmodel.kernels.switch_tables import MODE_MULTICHANNEL
-from hwmodel.simulation.core_parameters import TAG_ROOM_BYTES, CoreParameters
 
 Records = Any  # an array of numpy records: its fields are arrays
 Tables = Any  # a one-element array of TABLES, as `build_tables` makes it

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.errors import InputError
-from hwmodel.kernels.parse import NO_OUTER_TAG, OUTER_E, OUTER_S, OUTER_VN
-from hwmodel.kernels.police import BUCKET
-from hwmodel.kernels.port_set import MAX_PORTS, PORTS_PER_WORD, UPLINK
-from hwmodel.kernels.switch_tables import (
+from hwmodel.forwarding.parse import NO_OUTER_TAG, OUTER_E, OUTER_S, OUTER_VN
+from hwmodel.forwarding.police import POLICER
+from hwmodel.forwarding.port_set import MAX_PORTS, PORTS_PER_WORD, UPLINK
+from hwmodel.forwarding.tables import (
     ACL_DENY,
     ACL_PERMIT,
     ACL_POLICE,
@@ -53,8 +53,8 @@ from hwmodel.kernels.switch_tables import (
     VLAN_MAC,
     VLAN_SHIFT,
 )
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import fs_per_byte
-from hwmodel.wire.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.config.switch import AclEntry, Mirror, Switch
@@ -118,9 +118,9 @@ def build_tables(switch: Switch) -> npt.NDArray[Any]:
 
 
 def build_buckets(switch: Switch) -> npt.NDArray[Any]:
-    """Return one full BUCKET for each police entry of the access-control list, in the order of the list."""
+    """Return one full POLICER for each police entry of the access-control list, in the order of the list."""
     entries = [entry for entry in switch.acl if entry.action == "police"]
-    array = np.zeros(len(entries), BUCKET)
+    array = np.zeros(len(entries), POLICER)
     for entry, bucket in zip(entries, array, strict=True):
         assert entry.rate_bps is not None and entry.burst_bytes is not None, "checked with the configuration"
         bucket.rate_den, bucket.rate_num = fs_per_byte(entry.rate_bps)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwmodel.compiled.records import NEVER
 from hwmodel.config import bridges_of, servers_of
 from hwmodel.errors import InputError
-from hwmodel.kernels import layout
-from hwmodel.kernels.system_layout import MAX_SERVERS, SYSTEM
+from hwmodel.machine.server import fresh_state, zeros
+from hwmodel.machine.system_state import MAX_SERVERS, SYSTEM
 from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.simulation.bridge_state import (
     fill_bridges,
@@ -33,7 +34,7 @@ from hwmodel.workload.traffic import UPLINK, Workload
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-WHOLE_WINDOW_FS = layout.NEVER // 4  # no bound on how far a server runs alone but what is not known yet
+WHOLE_WINDOW_FS = NEVER // 4  # no bound on how far a server runs alone but what is not known yet
 
 
 @dataclass
@@ -74,7 +75,7 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     if len(parts) > MAX_SERVERS:
         raise InputError(f"servers: {len(parts)} servers, at most {MAX_SERVERS} are supported")
     in_large_pages = is_long(config)
-    servers = layout.fresh_state(len(parts), in_large_pages=in_large_pages and len(parts) == 1)
+    servers = fresh_state(len(parts), in_large_pages=in_large_pages and len(parts) == 1)
     book = FlowBook(sent_header_bytes=[len(template.header) for template in workload.templates])
     adapters = []
     for index, (name, part) in enumerate(parts):
@@ -136,7 +137,7 @@ def _number_flows(adapters: Sequence[AdapterHeaders], bridge: Any, topology: Top
 
 
 def _system(servers: State, n_servers: int, least_bytes: int) -> Any:
-    array = layout.zeros(1, SYSTEM)
+    array = zeros(1, SYSTEM)
     system = array[0]
     system.n_servers, system.n_bridges, system.window_fs = n_servers, 1, WHOLE_WINDOW_FS
     system.stops_exactly = n_servers == 1

@@ -12,9 +12,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwmodel.errors import InputError
-from hwmodel.kernels import adjacent_layout, layout
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.port_set import UPLINK
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.forwarding.port_set import UPLINK
+from hwmodel.forwarding.templates import ANY_LENGTH, MAX_TEMPLATES
+from hwmodel.machine.network.bridge_state import MAX_ADDRESSES, MAX_HOPS, NOBODY
 from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort, Source, comes_in, place_of
 from hwmodel.simulation.decided import AdapterHeaders, Arrival, Departure
 from hwmodel.simulation.extenders import Extenders
@@ -30,7 +31,6 @@ from hwmodel.workload.traffic import FrameTemplate
 if TYPE_CHECKING:
     from hwmodel.config.bridge import Bridge
 
-NOBODY = adjacent_layout.NOBODY
 MANY_TEMPLATES = 1 << 11  # of more, the copies of floods are not told apart one by one
 NOBODYS_MAC = 0x02FF_FFFF_0000  # and those above that no station has
 OUTSIDE = -1  # in place of a server's number
@@ -152,7 +152,7 @@ class Topology:
         record = nic.traffic.template[number]
         record.n_copies = 1
         record.policer = -1
-        record.longest_bytes = layout.ANY_LENGTH
+        record.longest_bytes = ANY_LENGTH
         record.first_copy = self.adapters[0].book.add_copy(template.header, UPLINK)
         is_group = _is_for_group(template.header)
         record.flow = -1 if is_group else self.book.flow(template.source, template.target)
@@ -169,8 +169,8 @@ class Topology:
         """Return the number of a header's hop at a port of the bridge or an extender; a new one is worked out."""
         key = (port.number, header, sender, target)
         if key not in self._hop_numbers:
-            if len(self.hops) == adjacent_layout.MAX_HOPS:
-                raise InputError(f"workload: more than {adjacent_layout.MAX_HOPS} headers at the bridge")
+            if len(self.hops) == MAX_HOPS:
+                raise InputError(f"workload: more than {MAX_HOPS} headers at the bridge")
             number = self._hop_numbers[key] = len(self.hops)
             self.hops.append(Hop(NOBODY))  # its place: behind it may stand those that it leads to
             self.hop_headers.append(header)
@@ -218,8 +218,8 @@ class Topology:
         """Return the number of an address in a VLAN at a bridge; group addresses are never learned."""
         if is_group_mac(mac):
             return NOBODY
-        if (bridge, mac, vlan) not in self.addresses and len(self.addresses) == adjacent_layout.MAX_ADDRESSES:
-            raise InputError(f"bridge: more than {adjacent_layout.MAX_ADDRESSES} addresses")
+        if (bridge, mac, vlan) not in self.addresses and len(self.addresses) == MAX_ADDRESSES:
+            raise InputError(f"bridge: more than {MAX_ADDRESSES} addresses")
         return self.addresses.setdefault((bridge, mac, vlan), len(self.addresses))
 
     def home_of(self, bridge: int, mac: int, vlan: int) -> LogicalPort | None:
@@ -317,8 +317,8 @@ class Topology:
             headers = self.onward_headers[port.server]
             number = self.n_templates + len(headers)
             headers.append(header)
-            if number == layout.MAX_TEMPLATES:
-                raise InputError(f"workload: more than {layout.MAX_TEMPLATES} headers at one server")
+            if number == MAX_TEMPLATES:
+                raise InputError(f"workload: more than {MAX_TEMPLATES} headers at one server")
             self._onward[key] = number
             arrival = Arrival(
                 number, UPLINK, sender, target, header, is_onward=True, is_for_group=_is_for_group(header)

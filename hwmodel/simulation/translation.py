@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.analytic.link import DESCRIPTOR_BYTES
 from hwmodel.errors import InputError
-from hwmodel.kernels import layout
-from hwmodel.kernels.translation import LINE_SHIFT
+from hwmodel.machine.host.translation import LINE_SHIFT
+from hwmodel.machine.time.clock import LANE_CAP
+from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
 from hwmodel.units import FS_PER_NS, format_time_fs
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ def fill_translation(nic: Any, config: Config) -> None:
         return
     # What waits to pass into memory, a write-back or an interrupt, is no shorter than an interrupt.
     least_fs = int(nic.pcie.duration_fs[int(nic.pcie.request_bytes) + 4])
-    most_fs = (layout.LANE_CAP - 1) * least_fs - 1
+    most_fs = (LANE_CAP - 1) * least_fs - 1
     if settings.miss_fs > most_fs:
         raise InputError(
             f"host.iotlb.miss: {format_time_fs(settings.miss_fs)} holds back up to {settings.miss_fs // least_fs + 1} "
-            f"writes of this link; a run has room for {layout.LANE_CAP - 1}, so for at most {most_fs // FS_PER_NS}ns"
+            f"writes of this link; a run has room for {LANE_CAP - 1}, so for at most {most_fs // FS_PER_NS}ns"
         )
     nic.pcie.has_iotlb = 1
     translation = nic.host.translation

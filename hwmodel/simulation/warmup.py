@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from hwmodel.kernels import layout
+from hwmodel.compiled.records import NEVER
 from hwmodel.simulation.measurement import GAUGES, areas_in, paths_of_areas
 from hwmodel.simulation.probe import Probe
 from hwmodel.simulation.steady_state import Series, truncation
@@ -70,7 +70,7 @@ class Warmup:
     def next_target(self) -> tuple[int, int]:
         """Return the time and the number of delivered frames at which the next slice ends."""
         if self.fixed_fs is not None:
-            return self.fixed_fs, layout.NEVER
+            return self.fixed_fs, NEVER
         return self.seen.now_fs + self.slice_fs, self.seen.delivered + self.slice_frames
 
     def next_even_time(self) -> int:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.journey_layout import PART_FIELDS
-from hwmodel.kernels.ledger_layout import LEDGER
+from hwmodel.machine.counts.journey_state import PART_FIELDS
+from hwmodel.machine.counts.ledger_state import LEDGER, WIRE_WAIT_HISTOGRAM
+from hwmodel.machine.server import SERVER, zeros
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.ledger_sums import LedgerSums
 from hwmodel.simulation.measurement import GAUGES, areas_in, in_state
@@ -35,13 +35,13 @@ class Whole:
         self._flows = counted.flows  # a ledger counts those that begin or end at its stations
         self._together: Any = None
         if len(servers) > 1:
-            self._together = layout.zeros(1, layout.SERVER)[0]
+            self._together = zeros(1, SERVER)[0]
             self._fill_limits()
         self._gauges = [
             Probe(nic, [f"{gauge.path}.{name}" for gauge in GAUGES.values() for name in GAUGE_FIELDS])
             for nic in servers
         ]
-        together = layout.zeros(1, LEDGER)
+        together = zeros(1, LEDGER)
         self._ledger = together[0]
         boxes = bridge["box"][: int(bridge.n_boxes)]
         self._sums = LedgerSums(together, self._ledgers, counted.flows, len(book.flows), boxes)
@@ -81,7 +81,7 @@ class Whole:
         into, own = self._ledger, self._servers[0].ledger
         for name in ("tx_ring", "rx_ring"):
             into[name] = own[name]
-        into["histogram"][layout.WIRE_WAIT_HISTOGRAM] = own["histogram"][layout.WIRE_WAIT_HISTOGRAM]
+        into["histogram"][WIRE_WAIT_HISTOGRAM] = own["histogram"][WIRE_WAIT_HISTOGRAM]
         if with_histograms:
             for name in ("function_drops", "function_mirrored"):
                 into["counters"][name][:] = own["counters"][name]

@@ -10,24 +10,37 @@ import numpy.typing as npt
 
 from hwmodel.config import descriptors_of, mirrored_tag_bytes, rx_descriptors_in_use
 from hwmodel.errors import InputError
-from hwmodel.kernels import layout
+from hwmodel.forwarding.templates import MAX_TEMPLATES
+from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM, MAX_HISTOGRAMS
+from hwmodel.machine.frames import COPY_CAP
+from hwmodel.machine.traffic.traffic_state import (
+    CLOSED_RECORDED_SOURCE,
+    CLOSED_SOURCE,
+    MAX_CHOICES,
+    MAX_SOURCES,
+    ON_OFF_SOURCE,
+    PERIODIC_SOURCE,
+    POISSON_SOURCE,
+    RECORDED_SOURCE,
+    TAPE_CAP,
+)
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.clocks import first_frame_fs, sender_gaps
 from hwmodel.simulation.decided import AdapterHeaders, Arrival
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.nic_state import Nic, function_of, random_words
 from hwmodel.simulation.switch_tables import port_numbers
-from hwmodel.wire.ethernet import FCS_BYTES
 from hwmodel.workload.traffic import UPLINK, FrameTemplate, Source, Workload
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
 KINDS = {
-    "closed": layout.CLOSED_SOURCE,
-    "periodic": layout.PERIODIC_SOURCE,
-    "poisson": layout.POISSON_SOURCE,
-    "on_off": layout.ON_OFF_SOURCE,
-    "recorded": layout.RECORDED_SOURCE,
+    "closed": CLOSED_SOURCE,
+    "periodic": PERIODIC_SOURCE,
+    "poisson": POISSON_SOURCE,
+    "on_off": ON_OFF_SOURCE,
+    "recorded": RECORDED_SOURCE,
 }
 HASH_MASK = 0x7FFFFFFF
 
@@ -58,9 +71,9 @@ def check_workload(config: Config, workload: Workload) -> None:
 
 def _check_capacities(workload: Workload) -> None:
     found = (
-        (len(workload.templates), layout.MAX_TEMPLATES, "distinct frame headers"),
-        (len(workload.sources), layout.MAX_SOURCES, "sources of traffic"),
-        (len(workload.records), layout.TAPE_CAP, "frames in the capture (split it with `editcap -c`)"),
+        (len(workload.templates), MAX_TEMPLATES, "distinct frame headers"),
+        (len(workload.sources), MAX_SOURCES, "sources of traffic"),
+        (len(workload.records), TAPE_CAP, "frames in the capture (split it with `editcap -c`)"),
     )
     problems = [f"workload: {n} {what}, at most {most} are supported" for n, most, what in found if n > most]
     if problems:
@@ -170,7 +183,7 @@ def _times_of(config: Config, sources: Sequence[Source], order: Sequence[int], s
 
 
 def _kind_of(source: Source) -> int:
-    return layout.CLOSED_RECORDED_SOURCE if source.n_records and source.kind == "closed" else KINDS[source.kind]
+    return CLOSED_RECORDED_SOURCE if source.n_records and source.kind == "closed" else KINDS[source.kind]
 
 
 def _enter_choices(nic: Nic, records: Any, sources: Sequence[Source]) -> None:
@@ -178,8 +191,8 @@ def _enter_choices(nic: Nic, records: Any, sources: Sequence[Source]) -> None:
     tables = [table for source in sources for table in (source.target_table, source.size_table)]
     n_rows = np.array([len(table.value) for table in tables], np.int64)
     first = np.cumsum(n_rows) - n_rows
-    if n_rows.sum() > layout.MAX_CHOICES:
-        raise InputError(f"workload: more than {layout.MAX_CHOICES} targets and sizes of all sources together")
+    if n_rows.sum() > MAX_CHOICES:
+        raise InputError(f"workload: more than {MAX_CHOICES} targets and sizes of all sources together")
     if tables:
         rows = nic["traffic"]["choice"][: int(n_rows.sum())]
         rows["threshold"] = np.concatenate([table.threshold for table in tables])
@@ -197,7 +210,7 @@ def watch_fifos(nic: Nic, workload: Workload) -> None:
     templates = nic["traffic"]["template"][: len(workload.templates)]
     refused_copies = int(templates["n_mirrored_refused"].max(initial=0))
     most_copies = max(refused_copies, int((templates["n_copies"] + templates["n_mirrored"]).max(initial=0)))
-    if most_frames * most_copies >= layout.COPY_CAP:
+    if most_frames * most_copies >= COPY_CAP:
         nic.limits.most_copies = most_copies
 
 
@@ -213,9 +226,9 @@ class Counted(NamedTuple):
 
 def histogram_rows(book: FlowBook) -> npt.NDArray[np.int64]:
     """Return the row of each flow's latency histogram: its own, or, where they are too many, one for each receiver."""
-    room = layout.MAX_HISTOGRAMS - layout.FIRST_FLOW_HISTOGRAM
+    room = MAX_HISTOGRAMS - FIRST_FLOW_HISTOGRAM
     rows = list(range(len(book.flows)))
     if len(rows) > room:
         receivers: dict[str, int] = {}
         rows = [min(receivers.setdefault(target, len(receivers)), room - 1) for _, target in book.flows]
-    return layout.FIRST_FLOW_HISTOGRAM + np.array(rows, np.int64)
+    return FIRST_FLOW_HISTOGRAM + np.array(rows, np.int64)

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from hwmodel.config.kinds import suggest
 from hwmodel.errors import InputError
-from hwmodel.kernels.forward import DECISION
-from hwmodel.kernels.frame_batch import ALL_DECIDED, ARRIVAL, COPY, copy_batch, decide_batch
-from hwmodel.kernels.parse import HEADER
+from hwmodel.forwarding.decide import DECISION
+from hwmodel.forwarding.frame_batch import ALL_DECIDED, ARRIVAL, COPY, copy_batch, decide_batch
+from hwmodel.forwarding.parse import HEADER
 from hwmodel.simulation.kernel_cache import SWITCH_ENTRIES, fill_cache, kernels_are_cached
 from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_numbers
 from hwmodel.wire.header_scan import scan_headers

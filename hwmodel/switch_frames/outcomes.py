@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwmodel.errors import InputError
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.switch_frames.decide import AUTO, DecidedBlock, FrameSwitch
 from hwmodel.wire.pcap import LONGEST_FRAME_BYTES, PcapBlock, read_blocks
 from hwmodel.wire.pcap_writer import LAST_NS

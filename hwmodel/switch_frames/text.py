@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.parse import HEADER_BYTES, OUTER_E, OUTER_S, OUTER_VN
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.forwarding.parse import HEADER_BYTES, OUTER_E, OUTER_S, OUTER_VN
 from hwmodel.simulation.switch_tables import port_list
 from hwmodel.switch_frames.decide import DecidedBlock, FrameSwitch
 from hwmodel.wire.ethernet import format_mac

@@ -1,19 +1,15 @@
-"""Ethernet addresses, type numbers and lengths: their one home in the Python code."""
+"""Ethernet addresses, type numbers and lengths of headers: their one home in the Python code."""
 
 from __future__ import annotations
 
 import re
 from enum import IntEnum
 
-FCS_BYTES = 4
+from hwmodel.rules.ethernet import MIN_FRAME_BYTES, MIN_UNPADDED_BYTES, WIRE_OVERHEAD_BYTES
+
 ADDRESS_BYTES = 6
 # Destination, source and type of an untagged frame.
 UNTAGGED_HEADER_BYTES = 14
-# IEEE 802.3: the least frame, without and with the frame check sequence.
-MIN_UNPADDED_BYTES = 60
-MIN_FRAME_BYTES = MIN_UNPADDED_BYTES + FCS_BYTES
-# Preamble with start delimiter, 8 B, and the inter-packet gap of 12 B.
-WIRE_OVERHEAD_BYTES = 20
 
 
 class EtherType(IntEnum):

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.errors import RunError
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import FS_PER_NS
-from hwmodel.wire.ethernet import FCS_BYTES, counting_payload
+from hwmodel.wire.ethernet import counting_payload
 from hwmodel.wire.pcap import read_blocks
 from hwmodel.wire.pcap_writer import PcapWriter
 from hwmodel.workload.traffic import FrameTemplate

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.errors import InputError
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import FS_PER_NS, FS_PER_S
-from hwmodel.wire.ethernet import FCS_BYTES
 from hwmodel.wire.header_scan import scan_headers
 from hwmodel.wire.pcap import PcapBlock, read_blocks
 from hwmodel.wire.rss import RSS_PREFIX_BYTES, frame_hashes

@@ -9,8 +9,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 from hwmodel.config import config_from_mapping
-from hwmodel.kernels.link import could_start, on_wire
-from hwmodel.kernels.scheduler import descriptors_cached
+from hwmodel.machine.adapter.scheduler import descriptors_cached
+from hwmodel.machine.pcie.link import could_start, on_wire
 from hwmodel.simulation.nic_state import build_state
 
 NS = 10**6  # femtoseconds

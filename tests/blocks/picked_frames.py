@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.kernels.scheduler import pick
+from hwmodel.machine.adapter.scheduler import pick
 
 
 def picks(nic, n=10**6, now_fs=0):

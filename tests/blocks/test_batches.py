@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.kernels.batches import begin_batches, begin_rx_batches, mark_batch, mark_rx_batch
-from hwmodel.kernels.journey_layout import CACHED, POSTED, REQUESTED, RUNG, SHOWN, TOLD, WRITTEN_BACK
+from hwmodel.machine.counts.batches import begin_batches, begin_rx_batches, mark_batch, mark_rx_batch
+from hwmodel.machine.counts.journey_state import CACHED, POSTED, REQUESTED, RUNG, SHOWN, TOLD, WRITTEN_BACK
 from tests.blocks.idle_machine import VF0, VF1, machine
 
 TX = {"posted_fs": POSTED, "rung_fs": RUNG, "told_fs": TOLD, "requested_fs": REQUESTED, "cached_fs": CACHED}

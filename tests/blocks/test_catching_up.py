@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.kernels.engine import run
+from hwmodel.machine.engine import run
 from hwmodel.simulation.measurement import take_snapshot
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.workload_state import fill_workload

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwmodel.kernels.core_bus import choose_port, choose_port_at, grant_frames, line_up
-from hwmodel.kernels.core_layout import CORE_FRAME, NOBODY
-from hwmodel.kernels.layout import NEVER
+from hwmodel.compiled.records import NEVER
+from hwmodel.switch_core.bus import choose_port, choose_port_at, grant_frames, line_up
+from hwmodel.switch_core.state import CORE_FRAME, NOBODY
 from tests.blocks.core_bench import idle_core
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwmodel.kernels.core_ingress import accept_frame, forget_reads, read_out, room_at, words_of
-from hwmodel.kernels.core_layout import CORE_FRAME, NOBODY
+from hwmodel.switch_core.ingress import accept_frame, forget_reads, read_out, room_at, words_of
+from hwmodel.switch_core.state import CORE_FRAME, NOBODY
 from tests.blocks.core_bench import idle_core
 
 

@@ -12,13 +12,13 @@ from cocotb_tests.bench_switch import (
     strip,
     switch,
 )
-from hwmodel.kernels.core_layout import CORE_COPY, CORE_FRAME
-from hwmodel.kernels.core_lookup import decide_frames, look_up, port_bits, table_at, write_copies
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.forward import DECISION
-from hwmodel.kernels.parse import HEADER
-from hwmodel.kernels.port_set import PORT_SET, add
+from hwmodel.forwarding.decide import DECISION
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.forwarding.parse import HEADER
+from hwmodel.forwarding.port_set import PORT_SET, add
 from hwmodel.simulation.switch_tables import build_tables
+from hwmodel.switch_core.lookup import decide_frames, look_up, port_bits, table_at, write_copies
+from hwmodel.switch_core.state import CORE_COPY, CORE_FRAME
 from tests.blocks.core_bench import idle_core
 
 RAW = frame(BROADCAST, "vf0", c_tag(1, 5))

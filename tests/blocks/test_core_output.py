@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwmodel.kernels.core_layout import CORE_COPY, CORE_FRAME, NOBODY
-from hwmodel.kernels.core_output import (
+from hwmodel.compiled.records import NEVER
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.switch_core.output import (
     added_bytes,
     choose_until,
     count_frame,
@@ -20,8 +21,7 @@ from hwmodel.kernels.core_output import (
     write_copy,
     write_frame,
 )
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.layout import NEVER
+from hwmodel.switch_core.state import CORE_COPY, CORE_FRAME, NOBODY
 from tests.blocks.core_bench import idle_core
 
 

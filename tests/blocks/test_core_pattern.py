@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.kernels.core_layout import PATTERN
-from hwmodel.kernels.core_pattern import cycle_at, first_from, rank_of
+from hwmodel.switch_core.pattern import cycle_at, first_from, rank_of
+from hwmodel.switch_core.state import PATTERN
 
 
 def pattern_of(bits):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.kernels.core_layout import NOBODY
-from hwmodel.kernels.core_scheduler import choose_queue, delist, enlist, schedule_at, turn
+from hwmodel.switch_core.scheduler import choose_queue, delist, enlist, schedule_at, turn
+from hwmodel.switch_core.state import NOBODY
 from tests.blocks.core_bench import idle_core
 
 

@@ -7,10 +7,22 @@ import dataclasses
 import numpy as np
 import pytest
 
-from hwmodel.kernels import engine, layout
-from hwmodel.kernels.engine import run
-from hwmodel.kernels.reads import request
-from hwmodel.kernels.transactions import answer_read
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine import engine
+from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, FRAMES_REACHED, IDLE, OVERFLOW
+from hwmodel.machine.engine import run
+from hwmodel.machine.pcie.reads import request
+from hwmodel.machine.pcie.transactions import answer_read
+from hwmodel.machine.time.clock import COMPLETION_READY, DOWN_DONE, TIMERS, UP_DONE, WIRE
+from hwmodel.machine.tlp_kinds import (
+    PAYLOAD_READ,
+    PAYLOAD_WRITE,
+    RX_DESCRIPTOR_COMPLETION,
+    RX_DESCRIPTOR_READ,
+    RX_WRITEBACK,
+    TX_DOORBELL,
+    TX_WRITEBACK,
+)
 from hwmodel.simulation.measurement import take_snapshot
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.workload_state import fill_workload
@@ -19,7 +31,7 @@ from tests.blocks.idle_machine import NS, VF0, config_of, machine, posted_writes
 
 START_FS = 10_000 * NS  # when the descriptors fetched ahead have long come
 READ_FS = 450 * NS
-FOREVER = layout.NEVER
+FOREVER = NEVER
 MANY = 10**9
 
 
@@ -92,7 +104,7 @@ def test_entries_of_one_frame_stand_in_the_order_of_the_document():
     run(state, arrived, MANY)
     ring = nic.up.first.ring
     assert [int(ring[i].kind) for i in range(nic.up.first.tail)] == [
-        layout.PAYLOAD_WRITE, layout.RX_WRITEBACK, layout.TX_WRITEBACK,
+        PAYLOAD_WRITE, RX_WRITEBACK, TX_WRITEBACK,
     ]  # fmt: skip
     assert nic.up.busy_until_fs == arrived + time_fs(84)
 
@@ -120,7 +132,7 @@ def test_a_tag_is_free_when_its_data_are_stored():
     run(state, arrived + 16 * NS - 1, MANY)
     assert (nic.tags.n_free, nic.tx_queue[VF0].cached) == (nic.tags.n_tags - 1, 0)
     run(state, arrived + 16 * NS, MANY)
-    assert nic.tags.slot[nic.tags.free[nic.tags.n_free]].kind == layout.PAYLOAD_READ  # it goes at once
+    assert nic.tags.slot[nic.tags.free[nic.tags.n_free]].kind == PAYLOAD_READ  # it goes at once
 
 
 # ---- One instant ----
@@ -139,14 +151,14 @@ def test_lanes_of_one_instant_go_in_their_order(monkeypatch):
 
         monkeypatch.setattr(engine, name, handler)
 
-    note("timer", layout.TIMERS)
-    note("up_done", layout.UP_DONE)
+    note("timer", TIMERS)
+    note("up_done", UP_DONE)
     monkeypatch.setattr(engine, "down_has_landed", lambda *_: True)
-    note("down_received", layout.DOWN_DONE)
+    note("down_received", DOWN_DONE)
 
     def rare(nic, _now_fs):
         order.append("rare")
-        nic.clock.next_at[layout.WIRE] = nic.clock.rare_at = FOREVER
+        nic.clock.next_at[WIRE] = nic.clock.rare_at = FOREVER
         return engine.NO_READ
 
     monkeypatch.setattr(engine, "handle_rare", rare)
@@ -158,7 +170,7 @@ def machine_at_one_instant():
     state = build_state(config_of(), seed=1)
     nic = state[0]
     nic.clock.has_started = 1
-    for lane in (layout.TIMERS, layout.DOWN_DONE, layout.UP_DONE, layout.WIRE, layout.COMPLETION_READY):
+    for lane in (TIMERS, DOWN_DONE, UP_DONE, WIRE, COMPLETION_READY):
         nic.clock.next_at[lane] = 5
     nic.clock.rare_at = 5
     return state
@@ -169,15 +181,15 @@ def test_an_idle_link_chooses_when_its_instant_is_over():
     state = one_frame(64)
     nic = state[0]
     run(state, START_FS - 1, MANY)
-    request(nic, int(nic.clock.now_fs), layout.RX_DESCRIPTOR_READ, VF0, 16, 0).n_descriptors = 1
+    request(nic, int(nic.clock.now_fs), RX_DESCRIPTOR_READ, VF0, 16, 0).n_descriptors = 1
     nic.up.second.head = nic.up.second.tail  # as if it had been sent long ago
     tag = int(nic.up.second.ring[(nic.up.second.tail - 1) & nic.up.second.mask].tag)
     nic.rx_queue[VF0].requested += 1
     answer_read(nic, START_FS, tag)
     run(state, START_FS, MANY)
-    assert nic.down.n_tlps[layout.TX_DOORBELL] == 1
+    assert nic.down.n_tlps[TX_DOORBELL] == 1
     assert nic.down.busy_until_fs == START_FS + time_fs(28)
-    assert [int(each.kind) for each in waiting(nic.down.second)] == [layout.RX_DESCRIPTOR_COMPLETION]
+    assert [int(each.kind) for each in waiting(nic.down.second)] == [RX_DESCRIPTOR_COMPLETION]
 
 
 # ---- Why a run stops ----
@@ -186,26 +198,26 @@ def test_an_idle_link_chooses_when_its_instant_is_over():
 def test_reasons_to_stop():
     state = one_frame(64)
     nic = state[0]
-    assert run(state, 5000 * NS, MANY) == layout.DONE
+    assert run(state, 5000 * NS, MANY) == DONE
     assert nic.clock.now_fs == 5000 * NS
-    assert run(state, FOREVER - 1, 3) == layout.EVENTS_SPENT
+    assert run(state, FOREVER - 1, 3) == EVENTS_SPENT
     nic.ledger.delivered_target = 1
-    assert run(state, FOREVER - 1, MANY) == layout.FRAMES_REACHED
+    assert run(state, FOREVER - 1, MANY) == FRAMES_REACHED
     assert nic.ledger.counters.delivered == 1
     nic.ledger.delivered_target = FOREVER
     nic.traffic.source[0].next_at_fs = FOREVER
-    nic.clock.heap_n, nic.clock.next_at[layout.TIMERS] = 0, FOREVER  # no more frames
-    assert run(state, FOREVER, MANY) == layout.IDLE
+    nic.clock.heap_n, nic.clock.next_at[TIMERS] = 0, FOREVER  # no more frames
+    assert run(state, FOREVER, MANY) == IDLE
     for part in (nic.clock, nic.ledger):
         part.overflow = 1
-        assert run(state, FOREVER, MANY) == layout.OVERFLOW
+        assert run(state, FOREVER, MANY) == OVERFLOW
         part.overflow = 0
-    assert run(state, FOREVER, MANY) == layout.IDLE
+    assert run(state, FOREVER, MANY) == IDLE
 
 
 def test_a_machine_without_traffic_comes_to_rest():
     state = build_state(config_of(), seed=1)
-    assert run(state, FOREVER, MANY) == layout.IDLE
+    assert run(state, FOREVER, MANY) == IDLE
     nic = state[0]
     assert [int(nic.rx_queue[i].cached) for i in range(3)] == [1, 1, 1]  # fetched ahead
     assert nic.tags.n_free == nic.tags.n_tags
@@ -237,11 +249,11 @@ def test_a_run_may_be_cut_anywhere(cut):
     run(whole, end_fs, MANY)
     parts, _ = loaded(**BUSY)
     if cut == "events":
-        while run(parts, end_fs, 7) == layout.EVENTS_SPENT:
+        while run(parts, end_fs, 7) == EVENTS_SPENT:
             pass
     else:
         for until_fs in [*range(333 * NS, end_fs, 333 * NS), end_fs]:
-            assert run(parts, until_fs, MANY) == layout.DONE
+            assert run(parts, until_fs, MANY) == DONE
     assert whole[0].ledger.counters.delivered > 10
     assert str(figures(parts, book)) == str(figures(whole, book))
 

@@ -5,8 +5,20 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.events import (
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine.time.clock import (
+    CORE_TIMER,
+    CREDIT,
+    FIRST_RARE_LANE,
+    HEAP_CAP,
+    LANE_CAP,
+    LANES,
+    LINE,
+    STORED,
+    TIMERS,
+    WIRE,
+)
+from hwmodel.machine.time.events import (
     append,
     first_elsewhere,
     first_of_links,
@@ -16,9 +28,10 @@ from hwmodel.kernels.events import (
     take_first,
     take_timer,
 )
+from hwmodel.machine.traffic.traffic_state import MAX_SOURCES
 from tests.blocks.idle_machine import machine
 
-RARE_LANES = list(range(layout.FIRST_RARE_LANE, layout.LANES))
+RARE_LANES = list(range(FIRST_RARE_LANE, LANES))
 
 
 def clock_of_idle_machine():
@@ -38,14 +51,14 @@ def test_timers_go_by_time_then_kind_then_index_then_age(entries, data):
             check_first_timer(clock, pending)
     while pending:
         check_first_timer(clock, pending)
-    assert clock.next_at[layout.TIMERS] == layout.NEVER
+    assert clock.next_at[TIMERS] == NEVER
     assert (clock.heap_n, clock.overflow) == (0, 0)
 
 
 def check_first_timer(clock, pending):
     pending.sort(key=lambda entry: entry[:3])
     at_fs, kind, index = pending.pop(0)
-    assert clock.next_at[layout.TIMERS] == at_fs
+    assert clock.next_at[TIMERS] == at_fs
     assert take_timer(clock) == (kind, index)
 
 
@@ -53,7 +66,7 @@ def test_timers_of_one_kind_and_index_go_first_in_first_out():
     """The word does not show the age, so the key is looked at: it ends in the sequence number."""
     clock = clock_of_idle_machine()
     for _ in range(3):
-        set_timer(clock, 5, layout.CORE_TIMER, 7)
+        set_timer(clock, 5, CORE_TIMER, 7)
     keys = []
     for _ in range(3):
         keys.append(int(clock.heap[0].key))
@@ -65,18 +78,18 @@ def test_timers_of_one_kind_and_index_go_first_in_first_out():
 def test_a_timer_of_any_time_and_index_comes_back():
     """Nearly 2^62 fs, the last source's number, the last kind: the fields of the key do not run into each other."""
     clock = clock_of_idle_machine()
-    last_source = layout.MAX_SOURCES - 1
+    last_source = MAX_SOURCES - 1
     clock.seq = 2**40 - 1
     for kind in range(6):
-        set_timer(clock, layout.NEVER - 1, kind, last_source)
+        set_timer(clock, NEVER - 1, kind, last_source)
     assert [take_timer(clock) for _ in range(6)] == [(kind, last_source) for kind in range(6)]
 
 
 def test_a_full_heap_says_so():
     clock = clock_of_idle_machine()
-    clock.heap_n = layout.HEAP_CAP
+    clock.heap_n = HEAP_CAP
     set_timer(clock, 1, 0, 0)
-    assert (clock.heap_n, clock.overflow) == (layout.HEAP_CAP, 1)
+    assert (clock.heap_n, clock.overflow) == (HEAP_CAP, 1)
 
 
 @settings(max_examples=60)
@@ -84,8 +97,8 @@ def test_a_full_heap_says_so():
 def test_a_lane_is_sorted_whatever_comes_late(entries):
     """Jitter lets a later entry come before earlier ones; those of one instant stay in the order of entry."""
     clock = clock_of_idle_machine()
-    lane, pending = layout.STORED, []
-    clock.lane[lane].head = clock.lane[lane].tail = layout.LANE_CAP - 3  # so that the ring wraps on the way
+    lane, pending = STORED, []
+    clock.lane[lane].head = clock.lane[lane].tail = LANE_CAP - 3  # so that the ring wraps on the way
     for word, (at_fs, is_taken) in enumerate(entries):
         append(clock, lane, at_fs, word)
         pending.append((at_fs, word))
@@ -94,7 +107,7 @@ def test_a_lane_is_sorted_whatever_comes_late(entries):
             check_first_of_lane(clock, lane, pending)
     while pending:
         check_first_of_lane(clock, lane, pending)
-    assert clock.next_at[lane] == clock.rare_at == layout.NEVER
+    assert clock.next_at[lane] == clock.rare_at == NEVER
     assert clock.overflow == 0
 
 
@@ -111,16 +124,16 @@ def check_first_of_lane(clock, lane, pending):
 def test_a_lane_tells_when_it_is_full():
     """What it holds stays below the ring's length, so the newest never lies on the oldest."""
     clock = clock_of_idle_machine()
-    for count in range(1, layout.LANE_CAP):
-        append(clock, layout.CREDIT, count, count)
+    for count in range(1, LANE_CAP):
+        append(clock, CREDIT, count, count)
     assert clock.overflow == 0
-    append(clock, layout.CREDIT, layout.LANE_CAP, 0)
+    append(clock, CREDIT, LANE_CAP, 0)
     assert clock.overflow == 1
-    assert take_first(clock, layout.CREDIT) == 1
+    assert take_first(clock, CREDIT) == 1
 
 
 @settings(max_examples=60)
-@given(st.lists(st.integers(0, 9), min_size=layout.LANES, max_size=layout.LANES))
+@given(st.lists(st.integers(0, 9), min_size=LANES, max_size=LANES))
 def test_the_next_event_is_the_least_of_all_lanes(times):
     clock = clock_of_idle_machine()
     for lane, at_fs in enumerate(times):
@@ -133,11 +146,11 @@ def test_the_next_event_is_the_least_of_all_lanes(times):
 
 def test_the_lane_after_the_last_event_is_empty_and_the_next_lane_comes():
     clock = clock_of_idle_machine()
-    append(clock, layout.WIRE, 4, 0)
-    append(clock, layout.LINE, 4, 0)
-    append(clock, layout.CREDIT, 9, 0)
-    assert rare_lane(clock) == layout.LINE  # lower lanes first at one instant
-    take_first(clock, layout.LINE)
-    assert rare_lane(clock) == layout.WIRE
-    take_first(clock, layout.WIRE)
-    assert (rare_lane(clock), earliest(clock)) == (layout.CREDIT, 9)
+    append(clock, WIRE, 4, 0)
+    append(clock, LINE, 4, 0)
+    append(clock, CREDIT, 9, 0)
+    assert rare_lane(clock) == LINE  # lower lanes first at one instant
+    take_first(clock, LINE)
+    assert rare_lane(clock) == WIRE
+    take_first(clock, WIRE)
+    assert (rare_lane(clock), earliest(clock)) == (CREDIT, 9)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.kernels.fetch import fetch_rx, fetch_rx_on_demand, fetch_tx, want_descriptors
+from hwmodel.machine.adapter.fetch import fetch_rx, fetch_rx_on_demand, fetch_tx, want_descriptors
 from tests.blocks.idle_machine import VF0, VF1, machine
 
 RING = 64

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.events import take_timer
-from hwmodel.kernels.guest import adapt_moderation, piece_done
-from hwmodel.kernels.interrupts import moderation_expired, rx_returned, tx_returned, unmasked
-from hwmodel.kernels.receive import interrupted, rx_written_back
-from hwmodel.kernels.transmit import tx_written_back
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine.adapter.interrupts import moderation_expired, rx_returned, tx_returned, unmasked
+from hwmodel.machine.adapter.receive import interrupted, rx_written_back
+from hwmodel.machine.adapter.transmit import tx_written_back
+from hwmodel.machine.guest.cores import adapt_moderation, piece_done
+from hwmodel.machine.host.host_state import BULK_CLASS, LOWEST_CLASS, MIDDLE_CLASS, TAKE_TASK
+from hwmodel.machine.time.clock import MODERATION_TIMER, TIMERS
+from hwmodel.machine.time.events import take_timer
+from hwmodel.machine.tlp_kinds import INTERRUPT_ENABLE, RX_DOORBELL, RX_INTERRUPT, TX_INTERRUPT
 from tests.blocks.idle_machine import NS, VF0, VF1, doorbells, machine, posted_writes, waiting
 
-RX, TX = layout.RX_INTERRUPT, layout.TX_INTERRUPT
-RX_BELL, ENABLE = layout.RX_DOORBELL, layout.INTERRUPT_ENABLE
+RX, TX = RX_INTERRUPT, TX_INTERRUPT
+RX_BELL, ENABLE = RX_DOORBELL, INTERRUPT_ENABLE
 MASKED = {"mask_interrupts": True, "rx_interrupt_batch": 4, "tx_interrupt_batch": 4, "refill_batch": 8}
 
 
@@ -46,10 +49,10 @@ def sent(nic, at_ns, n):
 def expire(nic, until_ns):
     """Let timers go off until a time; return what each raised."""
     found = []
-    while nic.clock.next_at[layout.TIMERS] <= until_ns * NS:
-        at_fs = int(nic.clock.next_at[layout.TIMERS])
+    while nic.clock.next_at[TIMERS] <= until_ns * NS:
+        at_fs = int(nic.clock.next_at[TIMERS])
         kind, index = take_timer(nic.clock)
-        assert kind == layout.MODERATION_TIMER
+        assert kind == MODERATION_TIMER
         moderation_expired(nic, at_fs, index)
         found += [(at_fs // NS, n) for _, _, n in raised(nic)]
     return found
@@ -139,8 +142,8 @@ def take_interrupt(nic, at_ns, written_back=0, sent_back=0):
 def work(nic):
     """Let the core finish what it has; return (ns, kind) of each register written."""
     found = []
-    while nic.clock.next_at[layout.TIMERS] < layout.NEVER:
-        at_fs, before = int(nic.clock.next_at[layout.TIMERS]), len(doorbells(nic))
+    while nic.clock.next_at[TIMERS] < NEVER:
+        at_fs, before = int(nic.clock.next_at[TIMERS]), len(doorbells(nic))
         _, index = take_timer(nic.clock)
         piece_done(nic, at_fs, index)
         found += [(at_fs // NS, kind) for kind, _, _ in doorbells(nic)[before:]]
@@ -172,7 +175,7 @@ def test_the_interrupt_is_enabled_behind_the_refill_of_the_same_piece_and_both_a
     take_interrupt(nic, 0, written_back=4)
     assert work(nic) == [(80, RX_BELL), (80, ENABLE)]
     core = nic.host.core[nic.function[VF0].core]
-    assert (core.free_fs, core.busy_fs[layout.TAKE_TASK]) == (180 * NS, 180 * NS)
+    assert (core.free_fs, core.busy_fs[TAKE_TASK]) == (180 * NS, 180 * NS)
 
 
 def test_a_turn_that_leaves_frames_goes_on_polling():
@@ -227,7 +230,7 @@ def test_unmasked_it_waits_for_the_timer():
 
 def begun(nic):
     """Return when the core's piece ends, in ns."""
-    return int(nic.clock.next_at[layout.TIMERS]) / NS
+    return int(nic.clock.next_at[TIMERS]) / NS
 
 
 COSTS = {"rx_interrupt_batch": 1, "tx_interrupt_batch": 1, "frame_time": "20ns", "refill_batch": 8}
@@ -240,7 +243,7 @@ def test_entry_and_exit_come_before_the_first_frame():
     interrupted(nic, 0, RX, VF0, 2, 0)
     assert begun(nic) == 100 + 300 + 2 * 20
     work(nic)
-    assert nic.host.core[nic.function[VF0].core].busy_fs[layout.TAKE_TASK] == 440 * NS
+    assert nic.host.core[nic.function[VF0].core].busy_fs[TAKE_TASK] == 440 * NS
 
 
 def test_an_interrupt_of_a_tx_ring_costs_as_much():
@@ -281,7 +284,7 @@ def test_a_core_that_waits_for_a_doorbell_is_awake(written_ns, begins_ns):
 
 # ---- Adapted ----
 
-LOWEST, MIDDLE, BULK = layout.LOWEST_CLASS, layout.MIDDLE_CLASS, layout.BULK_CLASS
+LOWEST, MIDDLE, BULK = LOWEST_CLASS, MIDDLE_CLASS, BULK_CLASS
 
 
 @pytest.mark.parametrize(

@@ -6,25 +6,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.fetch import fetch_tx, told
-from hwmodel.kernels.guest import piece_done, posted
-from hwmodel.kernels.journey_layout import JOURNEY_CAP, JOURNEY_LOG_CAP, PART_FIELDS, STAMPS
-from hwmodel.kernels.journeys import (
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.adapter.fetch import fetch_tx, told
+from hwmodel.machine.adapter.receive import payload_landed, rx_written_back, serve_rx_buffer, show
+from hwmodel.machine.adapter.scheduler import descriptors_cached, pick
+from hwmodel.machine.adapter.switching import frame_in, move_local_copies, switch_frame, wire_done
+from hwmodel.machine.counts.histogram import bucket
+from hwmodel.machine.counts.journey_state import JOURNEY_CAP, JOURNEY_LOG_CAP, PART_FIELDS, STAMPS
+from hwmodel.machine.counts.journey_sums import fold
+from hwmodel.machine.counts.journeys import (
     FROM_WIRE,
     UNMEASURED,
-    fold,
     journey_from_wire,
     journey_lost,
     journey_of_copy,
     journey_of_post,
     journey_on_wire,
 )
-from hwmodel.kernels.measure import bucket
-from hwmodel.kernels.receive import payload_landed, rx_written_back, serve_rx_buffer, show
-from hwmodel.kernels.scheduler import descriptors_cached, pick
-from hwmodel.kernels.switching import frame_in, move_local_copies, switch_frame, wire_done
+from hwmodel.machine.counts.ledger_state import LOG_FULL
+from hwmodel.machine.guest.cores import piece_done, posted
 from tests.blocks.idle_machine import NS, PORT_VF0, PORT_VF1, UPLINK, VF0, VF1, cache_frames, machine
 
 
@@ -297,7 +297,7 @@ def test_a_journey_log_that_fills_stops_the_run_in_time():
     """Far enough before its end that the work of an interrupt for a whole ring still fits; what does not is told."""
     nic = machine()
     nic.ledger.journey_log.enabled = 1
-    for n, is_stopping, overflow in ((65_537, 0, 0), (65_535, layout.LOG_FULL, 0), (0, layout.LOG_FULL, 1)):
+    for n, is_stopping, overflow in ((65_537, 0, 0), (65_535, LOG_FULL, 0), (0, LOG_FULL, 1)):
         nic.ledger.journey_log.n = JOURNEY_LOG_CAP - n
         journey_on_wire(nic.ledger, 5, journey_from_wire(nic.ledger, 0, 0, -1))
         assert (nic.ledger.is_stopping, nic.ledger.overflow) == (is_stopping, overflow)

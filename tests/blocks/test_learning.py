@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.kernels.adjacent_layout import BRIDGE, NOBODY
-from hwmodel.kernels.layout import zeros
-from hwmodel.kernels.learning import learn, port_of
+from hwmodel.machine.network.bridge_state import BRIDGE, NOBODY
+from hwmodel.machine.network.learning import learn, port_of
+from hwmodel.machine.server import zeros
 
 AGEING = 100
 

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.kernels import layout, transactions
-from hwmodel.kernels.landing import credits_returned
-from hwmodel.kernels.link import could_start, on_wire, received, start_down, start_up
-from hwmodel.kernels.transactions import answer_read, post_descriptors, post_payload_write, request_read
+from hwmodel.machine.host.landing import credits_returned
+from hwmodel.machine.pcie import transactions
+from hwmodel.machine.pcie.link import could_start, on_wire, received, start_down, start_up
+from hwmodel.machine.pcie.transactions import answer_read, post_descriptors, post_payload_write, request_read
+from hwmodel.machine.time.clock import COMPLETION_READY, UP_DONE
+from hwmodel.machine.tlp_kinds import (
+    COMPLETION_CREDIT,
+    NON_POSTED_CREDIT,
+    PAYLOAD_COMPLETION,
+    PAYLOAD_READ,
+    PAYLOAD_WRITE,
+    POSTED_CREDIT,
+    RX_WRITEBACK,
+    TX_DOORBELL,
+)
 from tests.blocks.idle_machine import NS, machine, send_all, time_fs, waiting
 
 WRITE, READ, ANSWER, DOORBELL = (
-    layout.PAYLOAD_WRITE, layout.PAYLOAD_READ, layout.PAYLOAD_COMPLETION, layout.TX_DOORBELL,
+    PAYLOAD_WRITE, PAYLOAD_READ, PAYLOAD_COMPLETION, TX_DOORBELL,
 )  # fmt: skip
 
 
@@ -88,7 +99,7 @@ def test_the_last_tlp_of_a_payload_is_told():
     """The Rx DMA engine goes on when it is chosen; a write-back or a read tells nothing."""
     nic = machine(pcie={"arbitration": "writes_first"})
     write(nic, 512)
-    post_descriptors(nic, 0, layout.RX_WRITEBACK, 1, 0, 1, 1)
+    post_descriptors(nic, 0, RX_WRITEBACK, 1, 0, 1, 1)
     read(nic)
     told = []
     while could_start(nic.up):
@@ -104,7 +115,7 @@ def test_a_busy_or_empty_link_cannot_start():
     assert could_start(nic.up)
     start_up(nic, 5)
     assert not could_start(nic.up)
-    assert nic.clock.next_at[layout.UP_DONE] == nic.up.busy_until_fs == 5 + time_fs(24 + 64)
+    assert nic.clock.next_at[UP_DONE] == nic.up.busy_until_fs == 5 + time_fs(24 + 64)
 
 
 # ---- Down: doorbells and completions ----
@@ -123,7 +134,7 @@ def test_an_answer_that_is_not_ready_wakes_the_idle_link_and_lets_doorbells_by()
     answer(nic, 450 * NS)
     start_down(nic, 0)
     assert nic.down.is_busy == 0
-    assert nic.clock.next_at[layout.COMPLETION_READY] == 450 * NS
+    assert nic.clock.next_at[COMPLETION_READY] == 450 * NS
     ring_doorbell(nic, 7)
     start_down(nic, 7)
     assert on_wire(nic.down).kind == DOORBELL
@@ -165,7 +176,7 @@ def test_header_credits_hold_writes_back_and_let_reads_by():
         write(nic)
     read(nic)
     assert kinds(send_all(nic, nic.up, start_up)) == [WRITE, WRITE, READ]
-    credits_returned(nic, 0, layout.POSTED_CREDIT << 32 | 64)
+    credits_returned(nic, 0, POSTED_CREDIT << 32 | 64)
     assert kinds(send_all(nic, nic.up, start_up)) == [WRITE]
 
 
@@ -175,7 +186,7 @@ def test_read_credits_hold_reads_back_and_let_writes_by():
     read(nic)
     write(nic)
     assert kinds(send_all(nic, nic.up, start_up)) == [READ, WRITE]
-    credits_returned(nic, 0, layout.NON_POSTED_CREDIT << 32)
+    credits_returned(nic, 0, NON_POSTED_CREDIT << 32)
     assert kinds(send_all(nic, nic.up, start_up)) == [READ]
 
 
@@ -211,7 +222,7 @@ def test_the_wait_for_credits_is_a_stall():
     start_up(nic, 0)
     nic.up.is_busy = 0
     start_up(nic, 100)
-    credits_returned(nic, 0, layout.POSTED_CREDIT << 32 | 64)
+    credits_returned(nic, 0, POSTED_CREDIT << 32 | 64)
     start_up(nic, 130)
     assert nic.ledger.stalls.posted_credits.total_fs == 30
 
@@ -226,7 +237,7 @@ def test_a_write_short_of_credits_counts_though_reads_go():
     nic.up.is_busy = 0
     start_up(nic, 100)
     assert on_wire(nic.up).kind == READ
-    credits_returned(nic, 0, layout.POSTED_CREDIT << 32 | 64)
+    credits_returned(nic, 0, POSTED_CREDIT << 32 | 64)
     nic.up.is_busy = 0
     start_up(nic, 150)
     assert on_wire(nic.up).kind == WRITE
@@ -242,7 +253,7 @@ def test_a_read_short_of_credits_counts_though_writes_go():
         if expected == WRITE:
             write(nic)
         if now_fs == 70:
-            credits_returned(nic, 0, layout.NON_POSTED_CREDIT << 32)
+            credits_returned(nic, 0, NON_POSTED_CREDIT << 32)
         start_up(nic, now_fs)
         assert on_wire(nic.up).kind == expected
         nic.up.is_busy = 0
@@ -256,7 +267,7 @@ def test_a_completion_short_of_credits_counts_though_doorbells_go():
     ring_doorbell(nic, 5)
     send_all(nic, nic.down, start_down, now_fs=9)
     nic.down.is_busy = 0
-    credits_returned(nic, 0, layout.COMPLETION_CREDIT << 32 | 64)
+    credits_returned(nic, 0, COMPLETION_CREDIT << 32 | 64)
     start_down(nic, 40)
     assert nic.ledger.stalls.completion_credits.total_fs == 31
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.link import start_down, start_up, transmit
-from hwmodel.kernels.transactions import answer_read, post_payload_write, post_writeback
+from hwmodel.machine.pcie.link import start_down, start_up, transmit
+from hwmodel.machine.pcie.transactions import answer_read, post_payload_write, post_writeback
+from hwmodel.machine.tlp_kinds import PAYLOAD_COMPLETION, PAYLOAD_READ, PAYLOAD_WRITE, TX_WRITEBACK
 from tests.blocks.idle_machine import machine, send_all, time_fs, waiting
 
 PAYLOAD_SIZES = st.sampled_from([128, 256, 512, 1024, 2048, 4096])
@@ -32,7 +32,7 @@ def tlps_of_write(nic, address, n_bytes):
 
 def completions_of_read(nic, address, n_bytes):
     tag = nic.tags.slot[0]
-    tag.kind, tag.n_bytes, tag.address = layout.PAYLOAD_READ, n_bytes, address
+    tag.kind, tag.n_bytes, tag.address = PAYLOAD_READ, n_bytes, address
     answer_read(nic, 0, 0)
     return [data for _, data in send_all(nic, nic.down, start_down)]
 
@@ -86,7 +86,7 @@ def test_cuts_by_hand():
 )
 def test_write_backs_are_cut_where_the_ring_wraps(first, n, expected):
     nic = machine()
-    post_writeback(nic, 0, layout.TX_WRITEBACK, 1, 16, first, n, n)
+    post_writeback(nic, 0, TX_WRITEBACK, 1, 16, first, n, n)
     queued = waiting(nic.up.first)
     assert [int(each.n) for each in queued] == [0] * (len(expected) - 1) + [n]  # the last part reports them all
     assert [int(each.address) for each in queued] == [16 * (first % 16), 0][: len(expected)]
@@ -96,7 +96,7 @@ def test_write_backs_are_cut_where_the_ring_wraps(first, n, expected):
 def test_write_backs_are_cut_at_mps():
     """20 descriptors from slot 12: 320 B from 192, so 64 B up to 256, then 256 B."""
     nic = machine(nic={"tx_ring": 64})
-    post_writeback(nic, 0, layout.TX_WRITEBACK, 1, 64, 12, 20, 20)
+    post_writeback(nic, 0, TX_WRITEBACK, 1, 64, 12, 20, 20)
     assert [data for _, data in send_all(nic, nic.up, start_up)] == [64, 256]
 
 
@@ -109,14 +109,14 @@ def duration(nic, overhead, data):
 def test_data_take_whole_double_words(data, on_link):
     nic = machine()
     assert duration(nic, 24, data) == time_fs(24 + on_link)
-    assert nic.up.n_bytes[layout.PAYLOAD_WRITE] == 24 + on_link
+    assert nic.up.n_bytes[PAYLOAD_WRITE] == 24 + on_link
     assert nic.up.busy_fs == time_fs(24 + on_link)
 
 
 def test_the_published_model_counts_to_the_byte():
     nic = machine(pcie={"dllp_model": "pcie_bench"})
     duration(nic, 24, 5)
-    assert nic.up.n_bytes[layout.PAYLOAD_WRITE] == 29
+    assert nic.up.n_bytes[PAYLOAD_WRITE] == 29
 
 
 @pytest.mark.parametrize(
@@ -133,8 +133,8 @@ def test_headers(pcie, request_bytes, completion_bytes):
     nic = machine(pcie=pcie)
     assert tlps_of_write(nic, 0, 4) == [4]
     assert completions_of_read(nic, 0, 4) == [4]
-    assert nic.up.n_bytes[layout.PAYLOAD_WRITE] == request_bytes + 4
-    assert nic.down.n_bytes[layout.PAYLOAD_COMPLETION] == completion_bytes + 4
+    assert nic.up.n_bytes[PAYLOAD_WRITE] == request_bytes + 4
+    assert nic.down.n_bytes[PAYLOAD_COMPLETION] == completion_bytes + 4
 
 
 @pytest.mark.parametrize("n_bytes", [24, 28, 84, 280, 4124])

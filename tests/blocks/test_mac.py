@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.mac import (
-    first_on_line,
-    line_is_full,
-    padded_bytes,
-    put_on_line,
-    send,
-    take_from_line,
-    take_sent,
-    wire_time_fs,
-)
-from hwmodel.kernels.mac_layout import LINE_CAP
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine.counts.ledger_state import WIRE_WAIT_HISTOGRAM
+from hwmodel.machine.network.mac import first_on_line, line_is_full, put_on_line, send, take_from_line, take_sent
+from hwmodel.machine.network.mac_state import LINE_CAP
+from hwmodel.machine.network.port_time import padded_bytes, wire_time_fs
+from hwmodel.machine.time.clock import LINE, WIRE
 from tests.blocks.idle_machine import machine
 
 BYTE_FS = 800_000  # at 10 Gb/s
@@ -53,13 +47,13 @@ def test_an_idle_port_sends_at_once_and_a_busy_one_in_order():
         copy_to_wire(nic, n_bytes, now_fs)
     assert (mac.is_sending, mac.waiting.level) == (1, 3)
     found = []
-    while (now_fs := int(nic.clock.next_at[layout.WIRE])) != layout.NEVER:
+    while (now_fs := int(nic.clock.next_at[WIRE])) != NEVER:
         found.append((int(take_sent(nic, now_fs).n_bytes), now_fs // BYTE_FS))
     assert found == [(1514, 1538), (20, 1538 + 84), (100, 1538 + 84 + 124)]
     assert (mac.is_sending, mac.waiting.level, mac.waiting.highest) == (0, 0, 3)
     assert (mac.tx_bytes, mac.tx_busy_fs) == (1518 + 64 + 104, (1538 + 84 + 124) * BYTE_FS)
     assert (mac.wait.n, mac.wait.lowest_fs, mac.wait.highest_fs) == (3, 0, 1622 * BYTE_FS - 9)
-    assert nic.ledger.histogram[layout.WIRE_WAIT_HISTOGRAM].sum() == 3
+    assert nic.ledger.histogram[WIRE_WAIT_HISTOGRAM].sum() == 3
 
 
 def test_frames_come_in_one_after_the_other():
@@ -69,7 +63,7 @@ def test_frames_come_in_one_after_the_other():
         frame_on_line(nic, 64, at * BYTE_FS)
     line = nic.mac.line
     found = []
-    while (now_fs := int(nic.clock.next_at[layout.LINE])) != layout.NEVER:
+    while (now_fs := int(nic.clock.next_at[LINE])) != NEVER:
         assert first_on_line(line).ready_fs == now_fs
         frame = take_from_line(nic)
         found.append((int(frame.n_bytes), int(frame.is_wire), now_fs // BYTE_FS))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.dma import may_read
-from hwmodel.kernels.dma_engines import read_ready_fs, write_ready_fs
-from hwmodel.kernels.memory import passes_fs, read_begins_fs, write_lands_fs
-from hwmodel.kernels.translation import look_up, unmap
+from hwmodel.machine.host.memory import passes_fs, read_begins_fs, write_lands_fs
+from hwmodel.machine.host.translation import look_up, unmap
+from hwmodel.machine.link_alone import may_read
+from hwmodel.machine.pcie.dma_engines import read_ready_fs, write_ready_fs
+from hwmodel.machine.tlp_kinds import PAYLOAD_READ, PAYLOAD_WRITE, RX_INTERRUPT, RX_WRITEBACK
 from tests.blocks.idle_machine import NS, VF0, VF1, machine
 
 ANY_NUMBER = {"walkers": None, "walk_lines": 0}  # of page walks at once, none shorter than another
@@ -26,7 +26,7 @@ def write(nic, kind, queue, now_ns, address=0):
 def read(nic, queue, now_ns, address=0):
     """Let the host receive a read; return when it begins to read, ns."""
     tag = nic.tags.slot[0]
-    tag.kind, tag.queue, tag.address, tag.ends_frame = layout.PAYLOAD_READ, queue, address, 1
+    tag.kind, tag.queue, tag.address, tag.ends_frame = PAYLOAD_READ, queue, address, 1
     return read_begins_fs(nic, now_ns * NS, tag) // NS
 
 
@@ -43,30 +43,30 @@ def test_what_waits_for_a_write(ordering, writeback, own_read, other_read):
     for queue in (VF0, VF1):
         nic.host.order[queue].in_memory_fs = 0
         tag = nic.tags.slot[0]
-        tag.kind, tag.queue, tag.address = layout.PAYLOAD_READ, queue, 0
+        tag.kind, tag.queue, tag.address = PAYLOAD_READ, queue, 0
         read_begins_fs(nic, -1000 * NS, tag)
-    assert write(nic, layout.PAYLOAD_WRITE, VF0, 100) == (430, 480)
-    assert write(nic, layout.RX_INTERRUPT, VF0, 102) == (430, 480)
+    assert write(nic, PAYLOAD_WRITE, VF0, 100) == (430, 480)
+    assert write(nic, RX_INTERRUPT, VF0, 102) == (430, 480)
     assert read(nic, VF0, 102) == own_read
     assert read(nic, VF1, 103) == other_read
-    assert write(nic, layout.RX_WRITEBACK, VF0, 104) == (434, 484)  # misses itself
+    assert write(nic, RX_WRITEBACK, VF0, 104) == (434, 484)  # misses itself
 
 
 def test_relaxed_payload_overtakes_payload_and_nothing_else_does():
     iotlb = {"entries": 8, "miss": "330ns", **ANY_NUMBER}
     nic = machine(pcie={"dllp_model": "none", "ordering": "relaxed"}, host={"iotlb": iotlb})
-    assert write(nic, layout.PAYLOAD_WRITE, VF0, 0) == (330, 330)
-    assert write(nic, layout.PAYLOAD_WRITE, VF0, 400) == (400, 400)  # its page is there now
-    assert write(nic, layout.PAYLOAD_WRITE, VF0, 410, 4096) == (740, 740)
-    assert write(nic, layout.PAYLOAD_WRITE, VF0, 420) == (420, 420)
-    assert write(nic, layout.RX_INTERRUPT, VF0, 430) == (740, 740)
+    assert write(nic, PAYLOAD_WRITE, VF0, 0) == (330, 330)
+    assert write(nic, PAYLOAD_WRITE, VF0, 400) == (400, 400)  # its page is there now
+    assert write(nic, PAYLOAD_WRITE, VF0, 410, 4096) == (740, 740)
+    assert write(nic, PAYLOAD_WRITE, VF0, 420) == (420, 420)
+    assert write(nic, RX_INTERRUPT, VF0, 430) == (740, 740)
     assert read(nic, VF0, 0, 0) == 740
 
 
 def test_memory_on_the_other_socket_is_farther_for_reads():
     nic = machine(host={"write_latency": "50ns", "remote_latency": "70ns"})
     assert nic.host.read_latency_fs == (450 + 70) * NS
-    assert write(nic, layout.PAYLOAD_WRITE, VF0, 0) == (0, 50)
+    assert write(nic, PAYLOAD_WRITE, VF0, 0) == (0, 50)
     assert read(nic, VF0, 10) == 50
 
 
@@ -115,7 +115,7 @@ def test_what_drivers_unmap_is_looked_up_anew(walkers, invalidation, misses):
     settings = {"entries": 8, "miss": "100ns", "invalidation": invalidation, "flush_after": 2, "walkers": walkers}
     nic = machine(host={"iotlb": settings})
     for i in range(6):
-        write(nic, layout.PAYLOAD_WRITE, VF0, 1000 * i)
+        write(nic, PAYLOAD_WRITE, VF0, 1000 * i)
     assert nic.host.translation.misses == misses
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.kernels.switching import move_local_copies
+from hwmodel.machine.adapter.switching import move_local_copies
 from tests.blocks.idle_machine import PORT_VF1, VF0
 from tests.blocks.test_switching import FULL, LIMITED, NO_DESTINATION, OVERSIZE, adapter, from_line, kinds, switched
 

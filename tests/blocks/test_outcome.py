@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.journeys import UNMEASURED, begin_journey
-from hwmodel.kernels.measure import bucket
-from hwmodel.kernels.outcome import copy_dropped, delivered_to_guest, delivered_to_wire, new_group
+from hwmodel.compiled.records import NEVER
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.counts.histogram import bucket
+from hwmodel.machine.counts.journeys import UNMEASURED, begin_journey
+from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM, FRAMES_REACHED, LOG_CAP, LOG_FULL
+from hwmodel.machine.counts.outcome import copy_dropped, delivered_to_guest, delivered_to_wire, new_group
 from tests.blocks.idle_machine import NS, VF0, VF1, machine
 
 RX_BUFFER_FULL = DropReason.RX_BUFFER_FULL.value
@@ -20,7 +21,7 @@ FLOW = 3
 def adapter():
     nic = machine()
     nic.traffic.copy_kind[0].function, nic.traffic.copy_kind[0].flow = VF1, FLOW
-    nic.ledger.flow[FLOW].histogram = layout.FIRST_FLOW_HISTOGRAM
+    nic.ledger.flow[FLOW].histogram = FIRST_FLOW_HISTOGRAM
     return nic
 
 
@@ -140,7 +141,7 @@ def test_a_delivery_is_measured(deliver):
     latency, from_doorbell = nic.ledger.flow[FLOW].latency, nic.ledger.from_doorbell
     assert (latency.n, latency.lowest_fs, latency.highest_fs, latency.sum_fs) == (1, 900 * NS, 900 * NS, 900.0 * NS)
     assert (from_doorbell.n, from_doorbell.lowest_fs) == (1, 700 * NS)
-    assert nic.ledger.histogram[layout.FIRST_FLOW_HISTOGRAM, bucket(900 * NS)] == 1
+    assert nic.ledger.histogram[FIRST_FLOW_HISTOGRAM, bucket(900 * NS)] == 1
     assert nic.ledger.latency_counts[bucket(700 * NS)].n_from_doorbell == 1
     assert nic.ledger.flow[FLOW].n_bytes == 64
     assert nic.ledger.counters.delivered_bytes == (64 if deliver is delivered_to_guest else 0)
@@ -163,19 +164,19 @@ def test_a_log_that_fills_stops_the_run_in_time():
     """Far enough before its end that an interrupt for a whole ring, 65535 frames, still fits; what does not is told."""
     nic = adapter()
     nic.ledger.log.enabled = 1
-    nic.ledger.log.n = layout.LOG_CAP - 65_537
+    nic.ledger.log.n = LOG_CAP - 65_537
     settle(nic, "guest")
     assert nic.ledger.is_stopping == 0
-    nic.ledger.log.n = layout.LOG_CAP - 65_535
+    nic.ledger.log.n = LOG_CAP - 65_535
     settle(nic, "guest")
-    assert nic.ledger.is_stopping == layout.LOG_FULL
+    assert nic.ledger.is_stopping == LOG_FULL
     assert nic.ledger.overflow == 0
-    nic.ledger.log.n = layout.LOG_CAP
+    nic.ledger.log.n = LOG_CAP
     settle(nic, "guest")
     assert nic.ledger.overflow == 1
 
 
-@pytest.mark.parametrize(("delivered", "flow_delivered"), [(3, layout.NEVER), (layout.NEVER, 3)])
+@pytest.mark.parametrize(("delivered", "flow_delivered"), [(3, NEVER), (NEVER, 3)])
 def test_a_run_stops_with_the_frame_it_was_to_deliver(delivered, flow_delivered):
     nic = adapter()
     nic.ledger.delivered_target = delivered
@@ -185,7 +186,7 @@ def test_a_run_stops_with_the_frame_it_was_to_deliver(delivered, flow_delivered)
     settle(nic, "drop")
     assert nic.ledger.is_stopping == 0
     settle(nic, "wire")
-    assert nic.ledger.is_stopping == layout.FRAMES_REACHED
+    assert nic.ledger.is_stopping == FRAMES_REACHED
 
 
 def test_function_numbers_are_those_of_the_receiver():

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.kernels.random_stream import exponential_fs, geometric, next_u32, unit_interval
+from hwmodel.machine.time.random_stream import exponential_fs, geometric, next_u32, unit_interval
 
 # The seeds in Marsaglia's paper (Xorshift RNGs, section 4).
 PUBLISHED_SEEDS = (123456789, 362436069, 521288629, 88675123)
@@ -54,7 +54,7 @@ def test_the_unit_interval_is_evenly_filled():
 
 @pytest.mark.parametrize("high", [0, 0xFFFFFFFF])
 def test_the_ends_of_the_unit_interval_have_a_logarithm(high, monkeypatch):
-    monkeypatch.setattr("hwmodel.kernels.random_stream.next_u32", lambda _owner: high)
+    monkeypatch.setattr("hwmodel.machine.time.random_stream.next_u32", lambda _owner: high)
     assert 0.0 < unit_interval(None) <= 1.0
     assert 0 <= exponential_fs(None, 10**9) < 40 * 10**9  # ln 2^54 = 37.4
     assert geometric(None, 32.0) >= 1

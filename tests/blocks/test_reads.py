@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.fetch import want_descriptors
-from hwmodel.kernels.reads import host_reads, is_stored, issue, jitter, release_tag, request
+from hwmodel.machine.adapter.fetch import want_descriptors
+from hwmodel.machine.adapter.read_arbiter import issue
+from hwmodel.machine.pcie.reads import host_reads, is_stored, jitter, release_tag, request
+from hwmodel.machine.tlp_kinds import PAYLOAD_COMPLETION, PAYLOAD_READ, RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ
 from tests.blocks.idle_machine import NS, VF0, VF1, cache_frames, machine, read_requests, waiting
 
-RX, TX, PAYLOAD = layout.RX_DESCRIPTOR_READ, layout.TX_DESCRIPTOR_READ, layout.PAYLOAD_READ
+RX, TX, PAYLOAD = RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ, PAYLOAD_READ
 
 
 def want(nic, fetches, queue, n=1):
@@ -127,7 +128,7 @@ def test_the_host_answers_after_its_latency():
     host_reads(nic, 1000 * NS, int(waiting(nic.up.second)[0].tag))
     (answer,) = waiting(nic.down.second)
     assert (answer.at_fs, answer.kind, answer.left_bytes, answer.address) == (
-        1123 * NS, layout.PAYLOAD_COMPLETION, 600, 0x100,
+        1123 * NS, PAYLOAD_COMPLETION, 600, 0x100,
     )  # fmt: skip
 
 

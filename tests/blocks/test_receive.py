@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.events import take_timer
-from hwmodel.kernels.receive import interrupted, rx_written_back, serve_rx_buffer
-from hwmodel.kernels.transmit import descriptor_done
-from hwmodel.kernels.writeback import writeback_expired
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.adapter.receive import interrupted, rx_written_back, serve_rx_buffer
+from hwmodel.machine.adapter.transmit import descriptor_done
+from hwmodel.machine.adapter.writeback import writeback_expired
+from hwmodel.machine.time.clock import RX_WRITEBACK_TIMER, TIMERS
+from hwmodel.machine.time.events import take_timer
+from hwmodel.machine.tlp_kinds import PAYLOAD_WRITE, RX_INTERRUPT, RX_WRITEBACK, TX_INTERRUPT, TX_WRITEBACK
 from tests.blocks.idle_machine import NS, VF0, VF1, machine, posted_writes, waiting
 
-PAYLOAD, WRITEBACK, INTERRUPT = layout.PAYLOAD_WRITE, layout.RX_WRITEBACK, layout.RX_INTERRUPT
+PAYLOAD, WRITEBACK, INTERRUPT = PAYLOAD_WRITE, RX_WRITEBACK, RX_INTERRUPT
 NO_DESCRIPTOR = DropReason.NO_DESCRIPTOR.value
 
 
@@ -50,9 +51,9 @@ def rx_fetches(nic):
 
 
 def expire(nic):
-    at_fs = int(nic.clock.next_at[layout.TIMERS])
+    at_fs = int(nic.clock.next_at[TIMERS])
     kind, index = take_timer(nic.clock)
-    assert kind == layout.RX_WRITEBACK_TIMER
+    assert kind == RX_WRITEBACK_TIMER
     writeback_expired(nic, at_fs, nic.rx_queue[index].held)
     return at_fs
 
@@ -245,4 +246,4 @@ def test_entries_of_one_instant_stand_in_the_order_of_the_document_whatever_made
     descriptor_done(nic, 5, VF1)
     receive(nic, 1, 5)
     kinds = [kind for kind, _, _ in posted_writes(nic)]
-    assert kinds == [PAYLOAD, WRITEBACK, INTERRUPT, layout.TX_WRITEBACK, layout.TX_INTERRUPT]
+    assert kinds == [PAYLOAD, WRITEBACK, INTERRUPT, TX_WRITEBACK, TX_INTERRUPT]

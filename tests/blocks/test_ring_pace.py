@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.events import take_timer
-from hwmodel.kernels.scheduler import pause_over, pick
+from hwmodel.machine.adapter.scheduler import pause_over, pick
+from hwmodel.machine.time.clock import QUEUE_TIMER, TIMERS
+from hwmodel.machine.time.events import take_timer
 from tests.blocks.idle_machine import NS, VF0, VF1, cache_frames, machine
 from tests.blocks.picked_frames import picks, who
 
@@ -23,11 +23,11 @@ def test_a_ring_gives_one_frame_in_its_time():
     nic = paced(1)
     cache_frames(nic, VF0, [60] * 4)
     assert len(picks(nic, now_fs=100)) == 1
-    assert take_timer(nic.clock) == (layout.QUEUE_TIMER, VF0)
+    assert take_timer(nic.clock) == (QUEUE_TIMER, VF0)
     pause_over(nic, VF0)
     late_fs = 100 + 10 * QUEUE_FS
     assert len(picks(nic, now_fs=late_fs)) == 1
-    assert nic.clock.next_at[layout.TIMERS] == late_fs + QUEUE_FS
+    assert nic.clock.next_at[TIMERS] == late_fs + QUEUE_FS
     assert picks(nic, now_fs=late_fs + QUEUE_FS - 1) == []
 
 
@@ -37,8 +37,8 @@ def test_a_ring_is_ahead_of_its_pace_by_what_its_cache_holds():
     cache_frames(nic, VF0, [60] * 12)
     assert len(picks(nic, now_fs=0)) == 4
     for n in (1, 2):
-        assert nic.clock.next_at[layout.TIMERS] == n * QUEUE_FS
-        assert take_timer(nic.clock) == (layout.QUEUE_TIMER, VF0)
+        assert nic.clock.next_at[TIMERS] == n * QUEUE_FS
+        assert take_timer(nic.clock) == (QUEUE_TIMER, VF0)
         pause_over(nic, VF0)
         assert len(picks(nic, now_fs=n * QUEUE_FS)) == 1
     take_timer(nic.clock)

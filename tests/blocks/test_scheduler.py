@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.events import take_timer
-from hwmodel.kernels.fetch import fetch_tx
-from hwmodel.kernels.scheduler import pick, shaper_expired
+from hwmodel.machine.adapter.fetch import fetch_tx
+from hwmodel.machine.adapter.scheduler import pick, shaper_expired
+from hwmodel.machine.frames import COPY_CAP
+from hwmodel.machine.time.clock import SHAPER_TIMER, TIMERS
+from hwmodel.machine.time.events import take_timer
 from tests.blocks.idle_machine import NS, PF, VF0, VF1, cache_frames, machine
 from tests.blocks.picked_frames import picks, who
 
@@ -190,7 +191,7 @@ def test_picks_wait_where_the_copies_would_not_fit_behind_the_switch():
     """
     nic = machine()
     nic.limits.most_copies = 2
-    nic.loopback.tail = layout.COPY_CAP - 6
+    nic.loopback.tail = COPY_CAP - 6
     cache_frames(nic, VF0, [60] * 4)
     assert len(picks(nic)) == 2
     nic.grants.head += 2  # both are through the switch
@@ -198,7 +199,7 @@ def test_picks_wait_where_the_copies_would_not_fit_behind_the_switch():
     assert picks(nic) == []
     nic.loopback.head += 1
     assert len(picks(nic)) == 1
-    nic.mac.fifo.tail = layout.COPY_CAP - 4
+    nic.mac.fifo.tail = COPY_CAP - 4
     assert picks(nic) == []
 
 
@@ -220,13 +221,13 @@ def test_a_rate_limit_spaces_frames_by_their_length_with_fcs():
     nic = limited("1Gbps")
     cache_frames(nic, VF0, [1514] * 3)
     assert len(picks(nic, now_fs=100)) == 1
-    assert nic.clock.next_at[layout.TIMERS] == 100 + 12_144 * NS
+    assert nic.clock.next_at[TIMERS] == 100 + 12_144 * NS
     assert picks(nic, now_fs=101) == []
-    assert take_timer(nic.clock) == (layout.SHAPER_TIMER, VF0)
+    assert take_timer(nic.clock) == (SHAPER_TIMER, VF0)
     shaper_expired(nic, VF0)
     now_fs = 100 + 12_144 * NS
     assert len(picks(nic, now_fs=now_fs)) == 1
-    assert nic.clock.next_at[layout.TIMERS] == now_fs + 12_144 * NS
+    assert nic.clock.next_at[TIMERS] == now_fs + 12_144 * NS
 
 
 def test_a_limited_function_lets_the_others_by():
@@ -245,7 +246,7 @@ def test_without_a_window_unused_rate_is_not_saved_up():
     shaper_expired(nic, VF0)
     cache_frames(nic, VF0, [1514] * 2)
     assert len(picks(nic, now_fs=10**12)) == 1
-    assert nic.clock.next_at[layout.TIMERS] == 10**12 + 12_144 * NS
+    assert nic.clock.next_at[TIMERS] == 10**12 + 12_144 * NS
 
 
 def test_a_frame_that_came_late_is_made_up_for_within_the_window():
@@ -254,7 +255,7 @@ def test_a_frame_that_came_late_is_made_up_for_within_the_window():
     nic.function[VF0].eligible_at_fs = 5_000 * NS
     cache_frames(nic, VF0, [1514] * 2)
     assert len(picks(nic, now_fs=6_000 * NS)) == 1
-    assert nic.clock.next_at[layout.TIMERS] == 17_144 * NS
+    assert nic.clock.next_at[TIMERS] == 17_144 * NS
 
 
 def test_what_is_later_than_the_window_is_lost():
@@ -262,7 +263,7 @@ def test_what_is_later_than_the_window_is_lost():
     nic.function[VF0].eligible_at_fs = 5_000 * NS
     cache_frames(nic, VF0, [1514] * 2)
     assert len(picks(nic, now_fs=9_000 * NS)) == 1
-    assert nic.clock.next_at[layout.TIMERS] == (9_000 - 1_600 + 12_144) * NS
+    assert nic.clock.next_at[TIMERS] == (9_000 - 1_600 + 12_144) * NS
 
 
 def test_the_wait_for_a_rate_is_a_stall_only_where_nobody_else_can_send():

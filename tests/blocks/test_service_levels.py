@@ -9,12 +9,13 @@ from itertools import combinations, pairwise
 import numpy as np
 import pytest
 
-from hwmodel.kernels.adjacent import advance_bridge, comes
-from hwmodel.kernels.adjacent_layout import BRIDGE, NOBODY
-from hwmodel.kernels.crossing_layout import CROSSING
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.layout import NEVER, zeros
-from hwmodel.kernels.service_levels import first_eligible_fs, next_in_turn
+from hwmodel.compiled.records import NEVER
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.network.bridge import advance_bridge, comes
+from hwmodel.machine.network.bridge_state import BRIDGE, NOBODY
+from hwmodel.machine.network.crossing_state import CROSSING
+from hwmodel.machine.network.service_levels import first_eligible_fs, next_in_turn
+from hwmodel.machine.server import zeros
 from tests.oracles.service_level_oracle import Level, ServiceLevelsOracle
 
 BYTE_FS = 800_000  # at 10 Gb/s

@@ -5,11 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.events import take_timer
-from hwmodel.kernels.sources import begin, choice, feed_hungry, hunger, source_timer
-from hwmodel.kernels.transmit import slots_free
+from hwmodel.compiled.records import NEVER
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.adapter.transmit import slots_free
+from hwmodel.machine.time.clock import LINE, SOURCE_TIMER, TIMERS
+from hwmodel.machine.time.events import take_timer
+from hwmodel.machine.traffic.sources import begin, choice, feed_hungry, hunger, source_timer
+from hwmodel.machine.traffic.traffic_state import (
+    CLOSED_RECORDED_SOURCE,
+    CLOSED_SOURCE,
+    ON_OFF_SOURCE,
+    PERIODIC_SOURCE,
+    POISSON_SOURCE,
+    RECORDED_SOURCE,
+)
 from hwmodel.simulation.nic_state import random_words
 from hwmodel.workload.alias import build_alias_table
 from tests.blocks.idle_machine import NS, VF0, VF1, machine
@@ -57,10 +66,10 @@ def arrivals(nic, n):
     """Let n source timers go off; return their times."""
     found = []
     for _ in range(n):
-        assert nic.clock.next_at[layout.TIMERS] < layout.NEVER, "no source is armed any more"
-        found.append(int(nic.clock.next_at[layout.TIMERS]))
+        assert nic.clock.next_at[TIMERS] < NEVER, "no source is armed any more"
+        found.append(int(nic.clock.next_at[TIMERS]))
         kind, index = take_timer(nic.clock)
-        if kind == layout.SOURCE_TIMER:
+        if kind == SOURCE_TIMER:
             source_timer(nic, found[-1], index)
             feed_hungry(nic, found[-1])
     return found
@@ -74,7 +83,7 @@ def frames_in_ring(nic, queue_number):
 
 def no_core(monkeypatch):
     """Take the cores out of the picture: what is posted stays in the ring."""
-    monkeypatch.setattr("hwmodel.kernels.sources.add_work", lambda *_: None)
+    monkeypatch.setattr("hwmodel.machine.traffic.sources.add_work", lambda *_: None)
 
 
 # ---- Draws ----
@@ -82,7 +91,7 @@ def no_core(monkeypatch):
 
 def test_alias_draws_follow_the_weights():
     nic = adapter()
-    source = add_source(nic, 0, VF0, layout.CLOSED_SOURCE, lengths=[(64, 7), (570, 4), (1518, 1)])
+    source = add_source(nic, 0, VF0, CLOSED_SOURCE, lengths=[(64, 7), (570, 4), (1518, 1)])
     draws = [int(choice(nic.traffic, source, source.first_length, source.n_lengths)) for _ in range(6000)]
     for length, share in ((64, 7 / 12), (570, 4 / 12), (1518, 1 / 12)):
         assert draws.count(length) / 6000 == pytest.approx(share, abs=5 * np.sqrt(share * (1 - share) / 6000))
@@ -91,11 +100,11 @@ def test_alias_draws_follow_the_weights():
 def test_an_alias_row_is_drawn_by_column_then_threshold(monkeypatch):
     """Two rows: the first half of the first word means row 0; below its threshold `here`, else `there`."""
     nic = adapter()
-    source = add_source(nic, 0, VF0, layout.CLOSED_SOURCE)
+    source = add_source(nic, 0, VF0, CLOSED_SOURCE)
     nic.traffic.choice[0].threshold, nic.traffic.choice[0].here, nic.traffic.choice[0].there = 2**31, 10, 11
     nic.traffic.choice[1].threshold, nic.traffic.choice[1].here, nic.traffic.choice[1].there = 2**32, 20, 21
     words = iter([0, 2**31 - 1, 2**31 - 1, 2**31, 2**31, 2**32 - 1])
-    monkeypatch.setattr("hwmodel.kernels.sources.next_u32", lambda _source: next(words))
+    monkeypatch.setattr("hwmodel.machine.traffic.sources.next_u32", lambda _source: next(words))
     assert [choice(nic.traffic, source, 0, 2) for _ in range(3)] == [10, 11, 20]
 
 
@@ -106,7 +115,7 @@ def test_a_closed_source_keeps_the_ring_full(monkeypatch):
     """tx_ring - 1 slots at time 0, and each slot that is freed."""
     no_core(monkeypatch)
     nic = adapter(nic={"tx_ring": 16})
-    add_source(nic, 0, VF0, layout.CLOSED_SOURCE, targets=[(2, 1)])
+    add_source(nic, 0, VF0, CLOSED_SOURCE, targets=[(2, 1)])
     start(nic)
     assert frames_in_ring(nic, VF0) == [(2, 60)] * 15
     assert nic.ledger.counters.offered == nic.ledger.flow[2].offered == 15
@@ -121,7 +130,7 @@ def test_a_closed_source_keeps_the_ring_full(monkeypatch):
 def test_a_wait_for_a_slot_is_a_stall(monkeypatch):
     no_core(monkeypatch)
     nic = adapter()
-    add_source(nic, 0, VF0, layout.PERIODIC_SOURCE, next_at_fs=0, mean_gap_fs=10 * NS)
+    add_source(nic, 0, VF0, PERIODIC_SOURCE, next_at_fs=0, mean_gap_fs=10 * NS)
     start(nic)
     arrivals(nic, 16)  # at 0 the first; the sixteenth, at 150 ns, has no slot
     slots_free(nic, 175 * NS, VF0, 5)
@@ -137,7 +146,7 @@ def test_a_periodic_source_begins_at_its_phase_and_goes_on(phase, monkeypatch):
     """With phase 0 the first frame is taken as the machine starts, before the timer of that instant."""
     no_core(monkeypatch)
     nic = adapter()
-    add_source(nic, 0, VF0, layout.PERIODIC_SOURCE, next_at_fs=phase * NS, mean_gap_fs=100 * NS)
+    add_source(nic, 0, VF0, PERIODIC_SOURCE, next_at_fs=phase * NS, mean_gap_fs=100 * NS)
     start(nic)
     assert [at_fs // NS for at_fs in arrivals(nic, 4)] == [phase + 100 * i for i in range(4)]
     assert len(frames_in_ring(nic, VF0)) == 4
@@ -147,7 +156,7 @@ def test_two_sources_of_a_function_may_come_in_the_same_instant(monkeypatch):
     no_core(monkeypatch)
     nic = adapter()
     for number in range(2):
-        add_source(nic, number, VF0, layout.PERIODIC_SOURCE, targets=[(number, 1)], next_at_fs=10, mean_gap_fs=10)
+        add_source(nic, number, VF0, PERIODIC_SOURCE, targets=[(number, 1)], next_at_fs=10, mean_gap_fs=10)
     start(nic)
     assert arrivals(nic, 6) == [10, 10, 20, 20, 30, 30]
     assert [template for template, _ in frames_in_ring(nic, VF0)] == [0, 1] * 3
@@ -156,7 +165,7 @@ def test_two_sources_of_a_function_may_come_in_the_same_instant(monkeypatch):
 def test_poisson_gaps_are_exponential(monkeypatch):
     no_core(monkeypatch)
     nic = adapter(nic={"tx_ring": 4096})
-    add_source(nic, 0, VF0, layout.POISSON_SOURCE, mean_gap_fs=100 * NS)
+    add_source(nic, 0, VF0, POISSON_SOURCE, mean_gap_fs=100 * NS)
     start(nic)
     gaps = np.diff([0, *arrivals(nic, 1500)]) / NS
     assert np.mean(gaps) == pytest.approx(100, rel=4 / np.sqrt(1500))
@@ -169,7 +178,7 @@ def test_on_off_sends_bursts_at_the_peak_rate(monkeypatch):
     no_core(monkeypatch)
     nic = adapter(nic={"tx_ring": 4096})
     fields = {"peak_gap_fs": 10 * NS, "mean_burst_frames": 4.0, "mean_off_fs": 360 * NS}
-    add_source(nic, 0, VF0, layout.ON_OFF_SOURCE, **fields)  # 4 frames in 40 + 360 ns
+    add_source(nic, 0, VF0, ON_OFF_SOURCE, **fields)  # 4 frames in 40 + 360 ns
     start(nic)
     gaps = np.diff(arrivals(nic, 3000)) / NS
     assert gaps.min() == 10
@@ -187,20 +196,20 @@ def test_a_record_is_played_at_its_times_and_ends(monkeypatch):
     no_core(monkeypatch)
     nic = adapter()
     tape(nic, (5, 1, 64, 0, 3), (5, 2, 100, 0, 4), (90, 1, 1518, 0, 7))
-    add_source(nic, 0, VF0, layout.RECORDED_SOURCE, next_record=0, last_record=3)
+    add_source(nic, 0, VF0, RECORDED_SOURCE, next_record=0, last_record=3)
     start(nic)
     assert arrivals(nic, 2) == [5, 90]  # two of one time in one go
     assert frames_in_ring(nic, VF0) == [(1, 60), (2, 96), (1, 1514)]
     queue = nic.tx_queue[VF0]
     assert [int(nic.host.post[queue.first + i].index) for i in range(3)] == [3, 4, 7]
-    assert nic.clock.next_at[layout.TIMERS] == layout.NEVER
+    assert nic.clock.next_at[TIMERS] == NEVER
 
 
 def test_a_record_played_back_to_back_ends_too(monkeypatch):
     no_core(monkeypatch)
     nic = adapter()
     tape(nic, *[(0, 1, 64 + i, 0, i) for i in range(20)])
-    add_source(nic, 0, VF0, layout.CLOSED_RECORDED_SOURCE, next_record=0, last_record=20)
+    add_source(nic, 0, VF0, CLOSED_RECORDED_SOURCE, next_record=0, last_record=20)
     start(nic)
     assert [n_bytes for _, n_bytes in frames_in_ring(nic, VF0)] == list(range(60, 75))
     for _ in range(3):
@@ -213,8 +222,8 @@ def test_sources_of_one_function_go_by_time_then_number(monkeypatch):
     """As they come, and when they have waited for a slot."""
     no_core(monkeypatch)
     nic = adapter(nic={"tx_ring": 8})
-    add_source(nic, 0, VF0, layout.PERIODIC_SOURCE, targets=[(1, 1)], next_at_fs=20, mean_gap_fs=20)
-    add_source(nic, 1, VF0, layout.PERIODIC_SOURCE, targets=[(2, 1)], next_at_fs=10, mean_gap_fs=15)
+    add_source(nic, 0, VF0, PERIODIC_SOURCE, targets=[(1, 1)], next_at_fs=20, mean_gap_fs=20)
+    add_source(nic, 1, VF0, PERIODIC_SOURCE, targets=[(2, 1)], next_at_fs=10, mean_gap_fs=15)
     start(nic)
     arrivals(nic, 9)
     # 10 25 40 55 70 85 100 115 of the second, 20 40 60 80 100 120 of the first; the lower number goes first.
@@ -230,7 +239,7 @@ def test_sources_of_one_function_go_by_time_then_number(monkeypatch):
 def test_on_full_drop_loses_frames_and_counts_them(monkeypatch):
     no_core(monkeypatch)
     nic = adapter(workload={"on_full": "drop"})
-    add_source(nic, 0, VF0, layout.PERIODIC_SOURCE, next_at_fs=0, mean_gap_fs=10)
+    add_source(nic, 0, VF0, PERIODIC_SOURCE, next_at_fs=0, mean_gap_fs=10)
     start(nic)
     arrivals(nic, 20)
     reason = DropReason.TX_RING_FULL.value
@@ -246,10 +255,10 @@ def test_on_full_wait_keeps_frames_in_order(monkeypatch):
     no_core(monkeypatch)
     nic = adapter(nic={"tx_ring": 8})
     tape(nic, *[(10 * i, 1, 64 + i, 0, i) for i in range(12)])
-    add_source(nic, 0, VF0, layout.RECORDED_SOURCE, next_record=0, last_record=12)
+    add_source(nic, 0, VF0, RECORDED_SOURCE, next_record=0, last_record=12)
     start(nic)
     arrivals(nic, 8)  # the eighth frame, at 70, finds no slot and waits
-    assert nic.clock.next_at[layout.TIMERS] == layout.NEVER
+    assert nic.clock.next_at[TIMERS] == NEVER
     slots_free(nic, 500, VF0, 7)
     feed_hungry(nic, 500)
     assert [n_bytes for _, n_bytes in frames_in_ring(nic, VF0)] == list(range(67, 72))
@@ -261,7 +270,7 @@ def test_rings_are_chosen_by_the_hash(monkeypatch):
     no_core(monkeypatch)
     nic = adapter(nic={"queues_per_vf": 2})
     tape(nic, (0, 1, 64, 6, 0), (0, 1, 65, 7, 1), (0, 1, 66, 9, 2))
-    add_source(nic, 0, VF0, layout.RECORDED_SOURCE, next_record=0, last_record=3)
+    add_source(nic, 0, VF0, RECORDED_SOURCE, next_record=0, last_record=3)
     start(nic)
     arrivals(nic, 1)
     assert [n for _, n in frames_in_ring(nic, 2)] == [60]
@@ -275,19 +284,19 @@ def test_the_line_is_a_first_in_first_out_server():
     """Arrivals at 0, 10 and 500 ns of 60 B at 10 Gb/s, 67.2 ns each: in at 67.2, 134.4 and 567.2."""
     nic = adapter(port={"rate": "10Gbps"})
     tape(nic, (0, 0, 64, 0, 0), (10 * NS, 0, 64, 0, 1), (500 * NS, 0, 64, 0, 2))
-    add_source(nic, 0, -1, layout.RECORDED_SOURCE, next_record=0, last_record=3)
+    add_source(nic, 0, -1, RECORDED_SOURCE, next_record=0, last_record=3)
     start(nic)
     arrivals(nic, 3)
     line = nic.mac.line
     ready = [int(line.ring[i].ready_fs) for i in range(line.head, line.tail)]
     assert ready == [67_200_000, 134_400_000, 567_200_000]
-    assert nic.clock.next_at[layout.LINE] == 67_200_000
+    assert nic.clock.next_at[LINE] == 67_200_000
     assert nic.mac.rx_busy_fs == 3 * 67_200_000
 
 
 def test_a_closed_source_outside_fills_the_line():
     nic = adapter(port={"rate": "10Gbps"})
-    add_source(nic, 0, -1, layout.CLOSED_SOURCE)
+    add_source(nic, 0, -1, CLOSED_SOURCE)
     start(nic)
     assert [at_fs // 1000 for at_fs in arrivals(nic, 4)] == [0, 67_200, 134_400, 201_600]
 
@@ -305,7 +314,7 @@ def test_a_frame_is_offered_when_it_comes_though_the_ring_is_full(monkeypatch):
     """Every 100 ns from 100 on: the second waits from 200 for the slot that is free at 900; it has come early."""
     no_core(monkeypatch)
     nic = adapter(nic={"tx_ring": 8})
-    add_source(nic, 0, VF0, layout.PERIODIC_SOURCE, next_at_fs=100 * NS, mean_gap_fs=100 * NS)
+    add_source(nic, 0, VF0, PERIODIC_SOURCE, next_at_fs=100 * NS, mean_gap_fs=100 * NS)
     queue = nic.tx_queue[VF0]
     queue.reserved = 6
     start(nic)
@@ -320,7 +329,7 @@ def test_a_frame_is_offered_when_it_comes_though_the_ring_is_full(monkeypatch):
 def test_a_saturating_source_offers_a_frame_when_a_slot_is_free(monkeypatch):
     no_core(monkeypatch)
     nic = adapter(nic={"tx_ring": 8})
-    add_source(nic, 0, VF0, layout.CLOSED_SOURCE)
+    add_source(nic, 0, VF0, CLOSED_SOURCE)
     start(nic)
     queue = nic.tx_queue[VF0]
     slots_free(nic, 500 * NS, VF0, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.kernels.steering import ring_of
+from hwmodel.forwarding.steering import ring_of
 from tests.blocks.idle_machine import VF0, VF1, machine
 
 

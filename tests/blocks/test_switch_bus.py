@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.switch_bus import (
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine.adapter.adapter_state import PASSING_CAP
+from hwmodel.machine.adapter.switch_bus import (
     ask_for_bus,
     can_be_granted,
     grant_bus,
@@ -13,7 +14,8 @@ from hwmodel.kernels.switch_bus import (
     take_passed,
     words_of,
 )
-from hwmodel.kernels.switching import bus_passed, into_pipeline
+from hwmodel.machine.adapter.switching import bus_passed, into_pipeline
+from hwmodel.machine.time.clock import BUS, PASSED
 from tests.blocks.idle_machine import NS, PORT_VF0, PORT_VF1, UPLINK, machine
 from tests.blocks.test_switching import adapter, granted, kinds
 
@@ -29,7 +31,7 @@ def ask(nic, now_fs, port, n_bytes=60):
 
 def next_of(nic, lane):
     at_fs = int(nic.clock.next_at[lane])
-    return None if at_fs == layout.NEVER else at_fs / CYCLE
+    return None if at_fs == NEVER else at_fs / CYCLE
 
 
 @pytest.mark.parametrize(("bits", "delay", "ingress_words"), [(512, 11, 256), (128, 12, 1024), (64, 14, 2048)])
@@ -50,7 +52,7 @@ def test_words(n_bytes, words):
 def test_a_grant_comes_four_cycles_after_the_edge_at_which_the_frame_is_whole(now_fs, cycle):
     nic = machine(**CORE)
     assert ask(nic, now_fs, PORT_VF0)
-    assert (next_of(nic, layout.BUS), next_of(nic, layout.PASSED)) == (cycle, None)
+    assert (next_of(nic, BUS), next_of(nic, PASSED)) == (cycle, None)
     assert next_grant_fs(nic.bus) == cycle * CYCLE
     assert can_be_granted(nic.bus, PORT_VF0, cycle * CYCLE)
     assert not can_be_granted(nic.bus, PORT_VF0, cycle * CYCLE - 1)
@@ -64,17 +66,17 @@ def test_turns_and_words():
         assert ask(nic, 0, port, n_bytes)
     passed = []
     for cycle, port in ((4, UPLINK), (5, PORT_VF0), (7, PORT_VF1), (31, PORT_VF0)):
-        assert next_of(nic, layout.BUS) == cycle
+        assert next_of(nic, BUS) == cycle
         grant_bus(nic, cycle * CYCLE)
-        assert nic.bus.passing[(nic.bus.tail - 1) % layout.PASSING_CAP].template == port
-    assert next_of(nic, layout.BUS) is None
-    while next_of(nic, layout.PASSED) is not None:
-        passed.append((next_of(nic, layout.PASSED), int(nic.bus.passing[take_passed(nic)].template)))
+        assert nic.bus.passing[(nic.bus.tail - 1) % PASSING_CAP].template == port
+    assert next_of(nic, BUS) is None
+    while next_of(nic, PASSED) is not None:
+        passed.append((next_of(nic, PASSED), int(nic.bus.passing[take_passed(nic)].template)))
     # Eleven cycles to the decision, and the words.
     assert passed == [(16, UPLINK), (18, PORT_VF0), (42, PORT_VF1), (43, PORT_VF0)]
     assert nic.bus.busy_fs == (2 + 24 + 1 + 1) * CYCLE
     assert ask(nic, 0, PORT_VF1)
-    assert next_of(nic, layout.BUS) == 32  # the bus is taken until then
+    assert next_of(nic, BUS) == 32  # the bus is taken until then
 
 
 def test_the_uplinks_fifo_is_finite():

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.rings import entered
-from hwmodel.kernels.switching import (
+from hwmodel.compiled.records import NEVER
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.adapter.switching import (
     frame_in,
     into_pipeline,
     line_done,
@@ -16,6 +15,8 @@ from hwmodel.kernels.switching import (
     switch_frame,
     wire_done,
 )
+from hwmodel.machine.growing_ring import entered
+from hwmodel.machine.time.clock import PIPELINE, WIRE
 from tests.blocks.idle_machine import NS, PORT_VF0, PORT_VF1, UPLINK, VF0, VF1, machine
 
 FULL, OVERSIZE, LIMITED = (DropReason[name].value for name in ("RX_BUFFER_FULL", "OVERSIZE", "RATE_LIMITED"))
@@ -186,11 +187,11 @@ def test_the_mac_sends_one_frame_after_the_other():
     nic = adapter(port={"rate": "10Gbps"})
     switched(nic, 1, 1514, now_fs=0)
     switched(nic, 1, 20, now_fs=100 * NS)
-    assert nic.clock.next_at[layout.WIRE] == 1_230_400_000
+    assert nic.clock.next_at[WIRE] == 1_230_400_000
     wire_done(nic, 1_230_400_000)
-    assert nic.clock.next_at[layout.WIRE] == 1_230_400_000 + 67_200_000
+    assert nic.clock.next_at[WIRE] == 1_230_400_000 + 67_200_000
     wire_done(nic, 1_297_600_000)
-    assert nic.clock.next_at[layout.WIRE] == layout.NEVER
+    assert nic.clock.next_at[WIRE] == NEVER
     assert (nic.mac.wait.n, nic.mac.wait.lowest_fs, nic.mac.wait.highest_fs) == (2, 0, 1_130_400_000)
     assert (nic.mac.tx_bytes, nic.mac.tx_busy_fs) == (1518 + 64, 1_297_600_000)  # padded
     assert (nic.ledger.counters.delivered_to_wire, nic.ledger.counters.delivered, nic.tx_buffer.level) == (2, 2, 0)
@@ -238,16 +239,16 @@ def test_the_pipeline_is_a_first_in_first_out_server():
     nic = adapter(nic={"max_pps": 10_000_000})
     through = []
     for i, at_ns in enumerate((0, 30, 500)):
-        while nic.clock.next_at[layout.PIPELINE] <= at_ns * NS:
-            through.append(int(nic.clock.next_at[layout.PIPELINE]) // NS)
+        while nic.clock.next_at[PIPELINE] <= at_ns * NS:
+            through.append(int(nic.clock.next_at[PIPELINE]) // NS)
             pipeline_done(nic, through[-1] * NS)
         frame = nic.grants.ring[granted(nic, 0, 60 + i)]
         into_pipeline(nic, at_ns * NS, frame)
-    through.append(int(nic.clock.next_at[layout.PIPELINE]) // NS)
+    through.append(int(nic.clock.next_at[PIPELINE]) // NS)
     pipeline_done(nic, 600 * NS)
     assert through == [100, 200, 600]
     assert [int(nic.loopback.ring[i].n_bytes) for i in range(3)] == [60, 61, 62]
-    assert nic.clock.next_at[layout.PIPELINE] == layout.NEVER
+    assert nic.clock.next_at[PIPELINE] == NEVER
     assert nic.pipeline_busy_fs == 300 * NS
 
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import pytest
 
+from hwmodel.compiled.processor import show
+from hwmodel.compiled.records import NEVER
 from hwmodel.config import config_from_mapping
-from hwmodel.kernels import system as system_kernel
-from hwmodel.kernels.adjacent_layout import NOBODY
-from hwmodel.kernels.journey_layout import PART_FIELDS
-from hwmodel.kernels.layout import DONE, EVENTS_SPENT, IDLE, NEVER, OVERFLOW, zeros
-from hwmodel.kernels.system import (
+from hwmodel.machine import system as system_kernel
+from hwmodel.machine.counts.journey_state import PART_FIELDS
+from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFLOW
+from hwmodel.machine.network.bridge_state import NOBODY
+from hwmodel.machine.network.wires import send_from_outside
+from hwmodel.machine.server import zeros
+from hwmodel.machine.system import (
     OVER,
     earliest,
     hand_in,
@@ -23,12 +27,10 @@ from hwmodel.kernels.system import (
     nothing_before,
     release,
     run_share,
-    show,
     take,
     wait_while,
 )
-from hwmodel.kernels.system_layout import FLAG, SYSTEM
-from hwmodel.kernels.wires import send_from_outside
+from hwmodel.machine.system_state import FLAG, SYSTEM
 from hwmodel.simulation import server_threads
 from hwmodel.simulation.server_threads import ServerThreads
 from hwmodel.simulation.system_state import build_system

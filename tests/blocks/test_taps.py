@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hwmodel.kernels.layout import LEDGER, LOG_CAP, LOG_FULL, zeros
-from hwmodel.kernels.outcome import LOG_RESERVE
-from hwmodel.kernels.taps import note_passing
+from hwmodel.machine.counts.ledger_state import LEDGER, LOG_CAP, LOG_FULL
+from hwmodel.machine.counts.outcome import LOG_RESERVE
+from hwmodel.machine.network.taps import note_passing
+from hwmodel.machine.server import zeros
 
 
 def fresh_ledger():

@@ -6,9 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.memory import passes_fs, read_begins_fs, waits_for_memory, write_lands_fs
-from hwmodel.kernels.translation import BUCKET_MASK, look_up
+from hwmodel.machine.host.memory import passes_fs, read_begins_fs, waits_for_memory, write_lands_fs
+from hwmodel.machine.host.translation import BUCKET_MASK, look_up
+from hwmodel.machine.time.clock import IN_MEMORY
+from hwmodel.machine.tlp_kinds import (
+    PAYLOAD_READ,
+    PAYLOAD_WRITE,
+    RX_DESCRIPTOR_READ,
+    RX_INTERRUPT,
+    RX_WRITEBACK,
+    TX_DESCRIPTOR_READ,
+    TX_INTERRUPT,
+    TX_WRITEBACK,
+)
 from tests.blocks.idle_machine import NS, PF, VF0, VF1, machine
 
 MISS = 330 * NS
@@ -65,24 +75,24 @@ def received(nic, kind, queue, now_ns, address=0, data_bytes=16, n=1):
 def test_writes_pass_in_the_order_of_receipt():
     """A payload misses at 100 ns and passes at 430; its write-back hits the second time, and waits behind it."""
     nic = adapter()
-    assert received(nic, layout.RX_WRITEBACK, VF1, 0) == (330, True)
-    nic.clock.lane[layout.IN_MEMORY].head += 1
-    assert received(nic, layout.PAYLOAD_WRITE, VF1, 350) == (680, False)  # nobody looks for it
-    assert received(nic, layout.RX_WRITEBACK, VF1, 370) == (680, True)
-    assert received(nic, layout.RX_WRITEBACK, VF1, 700) == (700, True)  # one is still held
-    nic.clock.lane[layout.IN_MEMORY].head += 2
-    assert received(nic, layout.RX_WRITEBACK, VF1, 700) == (700, False)
+    assert received(nic, RX_WRITEBACK, VF1, 0) == (330, True)
+    nic.clock.lane[IN_MEMORY].head += 1
+    assert received(nic, PAYLOAD_WRITE, VF1, 350) == (680, False)  # nobody looks for it
+    assert received(nic, RX_WRITEBACK, VF1, 370) == (680, True)
+    assert received(nic, RX_WRITEBACK, VF1, 700) == (700, True)  # one is still held
+    nic.clock.lane[IN_MEMORY].head += 2
+    assert received(nic, RX_WRITEBACK, VF1, 700) == (700, False)
 
 
-@pytest.mark.parametrize(("kind", "queue"), [(layout.RX_INTERRUPT, VF1), (layout.TX_INTERRUPT, VF0)])
+@pytest.mark.parametrize(("kind", "queue"), [(RX_INTERRUPT, VF1), (TX_INTERRUPT, VF0)])
 def test_an_interrupt_is_not_looked_up_and_waits_for_writes(kind, queue):
     nic = adapter()
-    received(nic, layout.PAYLOAD_WRITE, VF0, 100)
+    received(nic, PAYLOAD_WRITE, VF0, 100)
     assert received(nic, kind, queue, 120) == (430, True)
     assert nic.host.translation.hits + nic.host.translation.misses == 1
 
 
-@pytest.mark.parametrize("kind", [layout.RX_WRITEBACK, layout.TX_WRITEBACK])
+@pytest.mark.parametrize("kind", [RX_WRITEBACK, TX_WRITEBACK])
 @pytest.mark.parametrize("batch", [0, 1])
 def test_a_write_back_counts_when_it_is_in_memory_whoever_tells_of_it(kind, batch):
     nic = adapter(driver={"rx_interrupt_batch": batch, "tx_interrupt_batch": batch})
@@ -91,7 +101,7 @@ def test_a_write_back_counts_when_it_is_in_memory_whoever_tells_of_it(kind, batc
 
 def page_of(nic, kind, queue, address):
     """Return the page that a TLP is looked up by."""
-    if kind >= layout.RX_DESCRIPTOR_READ:
+    if kind >= RX_DESCRIPTOR_READ:
         tag = nic.tags.slot[3]
         tag.kind, tag.queue, tag.address = kind, queue, address
         read_begins_fs(nic, 0, tag)
@@ -105,14 +115,14 @@ def test_rings_and_buffers_have_pages_of_their_own():
     """Rings of 300 descriptors: two pages; 300 buffers of 2 KiB: 150. In whole lines 8 and 152. Three functions."""
     nic = adapter(64, nic={"tx_ring": 300, "rx_ring": 300})
     kinds = (
-        (layout.TX_DESCRIPTOR_READ, 0, 8), (layout.RX_DESCRIPTOR_READ, 24, 8),
-        (layout.PAYLOAD_READ, 48, 152), (layout.PAYLOAD_WRITE, 48 + 456, 152),
+        (TX_DESCRIPTOR_READ, 0, 8), (RX_DESCRIPTOR_READ, 24, 8),
+        (PAYLOAD_READ, 48, 152), (PAYLOAD_WRITE, 48 + 456, 152),
     )  # fmt: skip
     for kind, first, a_ring in kinds:
         for queue in (PF, VF0, VF1):
             for address in (0, 4095, 4096, 4100):
                 assert page_of(nic, kind, queue, address) == first + queue * a_ring + address // 4096
-    assert page_of(nic, layout.TX_WRITEBACK, VF1, 4096) == 2 * 8 + 1
-    assert page_of(nic, layout.RX_WRITEBACK, VF0, 0) == 24 + 8
+    assert page_of(nic, TX_WRITEBACK, VF1, 4096) == 2 * 8 + 1
+    assert page_of(nic, RX_WRITEBACK, VF0, 0) == 24 + 8
     # A TLP belongs to the page of its first byte, though the entry stands at its end by then.
-    assert page_of(nic, layout.PAYLOAD_WRITE, PF, 4096 - 16) == 48 + 456
+    assert page_of(nic, PAYLOAD_WRITE, PF, 4096 - 16) == 48 + 456

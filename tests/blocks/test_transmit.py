@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.events import take_timer
-from hwmodel.kernels.receive import interrupted
-from hwmodel.kernels.transmit import descriptor_done, slots_free, tx_written_back
-from hwmodel.kernels.writeback import writeback_expired
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine.adapter.receive import interrupted
+from hwmodel.machine.adapter.transmit import descriptor_done, slots_free, tx_written_back
+from hwmodel.machine.adapter.writeback import writeback_expired
+from hwmodel.machine.time.clock import TIMERS, TX_WRITEBACK_TIMER
+from hwmodel.machine.time.events import take_timer
+from hwmodel.machine.tlp_kinds import TX_INTERRUPT, TX_WRITEBACK
 from tests.blocks.idle_machine import NS, VF0, VF1, machine, posted_writes, waiting
 
-WRITEBACK, INTERRUPT = layout.TX_WRITEBACK, layout.TX_INTERRUPT
+WRITEBACK, INTERRUPT = TX_WRITEBACK, TX_INTERRUPT
 
 
 def adapter(batch=1, timeout=None, interrupt=0):
@@ -31,9 +33,9 @@ def done(nic, n, now_fs=0, queue=VF0):
 
 def expire(nic):
     """Let the next timer go off; return its time."""
-    at_fs = int(nic.clock.next_at[layout.TIMERS])
+    at_fs = int(nic.clock.next_at[TIMERS])
     kind, index = take_timer(nic.clock)
-    assert kind == layout.TX_WRITEBACK_TIMER
+    assert kind == TX_WRITEBACK_TIMER
     writeback_expired(nic, at_fs, nic.tx_queue[index].held)
     return at_fs
 
@@ -63,7 +65,7 @@ def test_the_timer_runs_from_the_first_that_is_held():
     done(nic, 2, 60 * NS)
     assert expire(nic) == 110 * NS
     assert posted_writes(nic) == [(WRITEBACK, VF0, 48)]
-    assert nic.clock.next_at[layout.TIMERS] == layout.NEVER
+    assert nic.clock.next_at[TIMERS] == NEVER
 
 
 def test_a_full_batch_makes_the_timer_idle():
@@ -84,7 +86,7 @@ def test_an_idle_timer_writes_nothing():
     done(nic, 2, 10 * NS)
     done(nic, 1, 200 * NS)
     done(nic, 1, 210 * NS)
-    while nic.clock.next_at[layout.TIMERS] < layout.NEVER:
+    while nic.clock.next_at[TIMERS] < NEVER:
         expire(nic)
     assert posted_writes(nic) == [(WRITEBACK, VF0, 32)] * 2
 
@@ -92,7 +94,7 @@ def test_an_idle_timer_writes_nothing():
 def test_without_a_timer_a_part_batch_waits_for_ever():
     nic = adapter(8)
     done(nic, 7)
-    assert nic.clock.next_at[layout.TIMERS] == layout.NEVER
+    assert nic.clock.next_at[TIMERS] == NEVER
 
 
 def test_write_backs_go_on_round_the_ring():

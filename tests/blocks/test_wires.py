@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.crossing_layout import CROSSING
-from hwmodel.kernels.layout import LINE_CAP, NEVER, zeros
-from hwmodel.kernels.wires import (
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine.network.crossing_state import CROSSING
+from hwmodel.machine.network.mac_state import LINE_CAP
+from hwmodel.machine.network.wires import (
     comes_to_adapter,
     first_of,
     outside_is_full,
@@ -15,6 +15,8 @@ from hwmodel.kernels.wires import (
     send_to_bridge,
     take_come,
 )
+from hwmodel.machine.server import zeros
+from hwmodel.machine.time.clock import LINE
 from tests.blocks.idle_machine import NS, machine
 
 BYTE_FS = 100_000  # of the port outside, at 80 Gb/s
@@ -110,10 +112,10 @@ def test_what_comes_is_taken_in_order_each_at_its_time(n_frames):
     times = [100 * NS + 7 * NS * number for number in range(n_frames)]
     for number, come_fs in enumerate(times):
         comes_to_adapter(nic, crossing_at(come_fs, 60 + number))
-        assert nic.clock.next_at[layout.LINE] == nic.clock.rare_at == times[0]
+        assert nic.clock.next_at[LINE] == nic.clock.rare_at == times[0]
     found = []
-    while nic.clock.next_at[layout.LINE] != NEVER:
-        at_fs = int(nic.clock.next_at[layout.LINE])
+    while nic.clock.next_at[LINE] != NEVER:
+        at_fs = int(nic.clock.next_at[LINE])
         assert first_of(nic.wire.come).come_fs == at_fs
         found.append((at_fs, int(take_come(nic).n_bytes)))
     assert found == [(come_fs, 60 + number) for number, come_fs in enumerate(times)]

@@ -16,8 +16,9 @@ from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore.search.loads import Simulator
 from hwmodel.results import Result
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_time_fs
-from hwmodel.wire.ethernet import FCS_BYTES, wire_bytes
+from hwmodel.wire.ethernet import wire_bytes
 from hwmodel.wire.pcap_writer import PcapWriter
 from hwmodel.workload.traffic import UPLINK
 

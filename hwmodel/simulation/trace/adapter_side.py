@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from hwmodel.kernels import layout
-from hwmodel.kernels.drop_reason import DropReason
-from hwmodel.kernels.link_layout import CREDIT_KINDS
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.adapter.adapter_state import PASSING_CAP, PIPE_CAP
+from hwmodel.machine.network.mac_state import LINE_CAP
+from hwmodel.machine.time.clock import WIRE
+from hwmodel.machine.tlp_kinds import CREDIT_KINDS
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.trace.arrivals import Arrivals
 from hwmodel.simulation.trace.frame_names import FrameNames, real
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track, shown
-from hwmodel.wire.ethernet import FCS_BYTES, wire_bytes
+from hwmodel.wire.ethernet import wire_bytes
 
 PIPELINE = Track("Switch", "pipeline")
 BUS = Track("Switch", "bus")
@@ -37,12 +40,12 @@ class Servers:
         """Note what left the pipeline or came from the wire, what bus and wire have begun, what is lost."""
         nic = self._nic
         while self._n_piped < nic["pipe_head"]:
-            frame = nic["pipe"][self._n_piped & (layout.PIPE_CAP - 1)]
+            frame = nic["pipe"][self._n_piped & (PIPE_CAP - 1)]
             end_fs, name = int(frame["ready_fs"]), self._names.at(int(frame["journey"]))
             self._serve(PIPELINE, name, end_fs - int(nic.limits.pipeline_fs), end_fs, frame)
             self._n_piped += 1
         while self._n_granted < self._bus["tail"]:
-            frame = self._bus["passing"][self._n_granted & (layout.PASSING_CAP - 1)]
+            frame = self._bus["passing"][self._n_granted & (PASSING_CAP - 1)]
             self._serve(BUS, self._names.at(int(frame["journey"])), now_fs, int(self._bus["free_fs"]), frame)
             self._n_granted += 1
         for crossing in self.arrivals.look(now_fs, self._names):
@@ -50,7 +53,7 @@ class Servers:
             self._serve(WIRE_IN, self._names.of_journey(crossing["journey"]), start_fs, now_fs, crossing)
         line = self._mac["line"]
         while self._n_lines < line["head"]:
-            frame = line["ring"][self._n_lines & (layout.LINE_CAP - 1)]
+            frame = line["ring"][self._n_lines & (LINE_CAP - 1)]
             name = f"wire/{int(self._counters['from_wire']) - int(line['head']) + self._n_lines}"
             end_fs = int(frame["ready_fs"])
             self._serve(WIRE_IN, name, end_fs - self._wire_fs(int(frame["n_bytes"])), end_fs, frame)
@@ -65,7 +68,7 @@ class Servers:
             self._wire_key = key
             if key[0]:
                 copy = fifo["ring"][key[1] & int(fifo["mask"])]
-                end_fs = int(self._nic["clock"]["next_at"][layout.WIRE])
+                end_fs = int(self._nic["clock"]["next_at"][WIRE])
                 start_fs = end_fs - self._wire_fs(int(copy["n_bytes"]))
                 self._serve(WIRE_OUT, self._names.at(int(copy["journey"])), start_fs, end_fs, copy)
 

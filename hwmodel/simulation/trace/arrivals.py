@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from hwmodel.kernels import layout
+from hwmodel.machine.network.mac_state import LINE_CAP
 from hwmodel.simulation.trace.frame_names import FrameNames
 
 
@@ -31,7 +31,7 @@ class Arrivals:
         while self._n_come < self._come["head"]:
             crossing = self._come["ring"][self._n_come & int(self._come["mask"])]
             # Behind a frame from the bridge the line stands still; its first place has what was taken in last.
-            place = int(self._line["ring"][int(self._line["head"]) & (layout.LINE_CAP - 1)]["journey"])
+            place = int(self._line["ring"][int(self._line["head"]) & (LINE_CAP - 1)]["journey"])
             name = names.of_journey(crossing["journey"])
             self._undecided[place], self._found[name] = name, Arrival(now_fs)
             self._n_come += 1

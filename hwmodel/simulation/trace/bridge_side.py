@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from hwmodel.kernels.adjacent_layout import NOBODY
-from hwmodel.kernels.drop_reason import DropReason
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.network.bridge_state import NOBODY
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.bridge_ports import OUTSIDE, PhysicalPort
 from hwmodel.simulation.trace.frame_names import FrameNames
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track
-from hwmodel.wire.ethernet import FCS_BYTES
 
 BRIDGE = "Bridge"
 

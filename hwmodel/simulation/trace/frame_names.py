@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hwmodel.kernels.adjacent_layout import NOBODY
-from hwmodel.kernels.layout import DESCRIPTOR_BYTES
+from hwmodel.machine.network.bridge_state import NOBODY
+from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
 from hwmodel.simulation.trace.stage import Stage, TracedServer
 
 MIRRORED = "mirrored copy"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hwmodel.kernels.journey_layout import JOURNEY, SHOWN, STAMPS, WHOLE_JOURNEY, WRITTEN_BACK
+from hwmodel.machine.counts.journey_state import JOURNEY, SHOWN, STAMPS, WHOLE_JOURNEY, WRITTEN_BACK
 from hwmodel.simulation.trace.arrivals import Arrivals
 from hwmodel.simulation.trace.frame_names import OUTSIDE, WIRE, FrameNames
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from hwmodel.kernels import layout
+from hwmodel.machine.host.host_state import POST_TASK
+from hwmodel.machine.tlp_kinds import PAYLOAD_READ
 from hwmodel.simulation.trace.frame_names import FrameNames, real
 from hwmodel.simulation.trace.link_tlps import NAMES, READS, StartedTlp, read_frames
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track, shown
@@ -104,7 +105,7 @@ class Translations:
             tlp = self._flying.popleft()
             if tlp.arrives_fs == now_fs:
                 self._wait(now_fs, tlp)
-        self._flying += [tlp for tlp in started if tlp.kind <= layout.PAYLOAD_READ]
+        self._flying += [tlp for tlp in started if tlp.kind <= PAYLOAD_READ]
 
     def _wait(self, now_fs: int, tlp: StartedTlp) -> None:
         cache = self._cache
@@ -138,7 +139,7 @@ class Cores:
             self._piece(number, self._cores[number], from_fs)
 
     def _piece(self, number: int, core: Any, from_fs: int) -> None:
-        is_post = core["kind"] == layout.POST_TASK
+        is_post = core["kind"] == POST_TASK
         ring = int(core["queue"])
         function = self._names.owner(ring)
         driver = self._nic["host"]["driver"][int(self._nic["tx_queue" if is_post else "rx_queue"][ring]["function"])]

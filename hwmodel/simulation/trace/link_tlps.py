@@ -7,31 +7,47 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hwmodel.analytic.link import DLLP_BYTES
-from hwmodel.kernels import layout
+from hwmodel.machine.time.clock import IN_MEMORY, LANE_CAP, UP_ARRIVAL
+from hwmodel.machine.tlp_kinds import (
+    INTERRUPT_ENABLE,
+    PAYLOAD_COMPLETION,
+    PAYLOAD_READ,
+    PAYLOAD_WRITE,
+    RX_DESCRIPTOR_COMPLETION,
+    RX_DESCRIPTOR_READ,
+    RX_DOORBELL,
+    RX_INTERRUPT,
+    RX_WRITEBACK,
+    TX_DESCRIPTOR_COMPLETION,
+    TX_DESCRIPTOR_READ,
+    TX_DOORBELL,
+    TX_INTERRUPT,
+    TX_WRITEBACK,
+)
+from hwmodel.rules.pcie_link import DLLP_BYTES
 from hwmodel.simulation.trace.frame_names import FrameNames, real
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track, shown
 
 NAMES = {
-    layout.PAYLOAD_WRITE: "payload write",
-    layout.RX_WRITEBACK: "Rx write-back",
-    layout.RX_INTERRUPT: "Rx interrupt",
-    layout.TX_WRITEBACK: "Tx write-back",
-    layout.TX_INTERRUPT: "Tx interrupt",
-    layout.RX_DESCRIPTOR_READ: "Rx descriptor read",
-    layout.TX_DESCRIPTOR_READ: "Tx descriptor read",
-    layout.PAYLOAD_READ: "payload read",
-    layout.TX_DOORBELL: "Tx doorbell",
-    layout.RX_DOORBELL: "Rx doorbell",
-    layout.INTERRUPT_ENABLE: "interrupt enable",
-    layout.RX_DESCRIPTOR_COMPLETION: "Rx descriptors",
-    layout.TX_DESCRIPTOR_COMPLETION: "Tx descriptors",
-    layout.PAYLOAD_COMPLETION: "payload completion",
+    PAYLOAD_WRITE: "payload write",
+    RX_WRITEBACK: "Rx write-back",
+    RX_INTERRUPT: "Rx interrupt",
+    TX_WRITEBACK: "Tx write-back",
+    TX_INTERRUPT: "Tx interrupt",
+    RX_DESCRIPTOR_READ: "Rx descriptor read",
+    TX_DESCRIPTOR_READ: "Tx descriptor read",
+    PAYLOAD_READ: "payload read",
+    TX_DOORBELL: "Tx doorbell",
+    RX_DOORBELL: "Rx doorbell",
+    INTERRUPT_ENABLE: "interrupt enable",
+    RX_DESCRIPTOR_COMPLETION: "Rx descriptors",
+    TX_DESCRIPTOR_COMPLETION: "Tx descriptors",
+    PAYLOAD_COMPLETION: "payload completion",
 }
 DIRECTIONS = {"up": Track("PCIe link", "up: NIC to host"), "down": Track("PCIe link", "down: host to NIC")}
 DLLPS = "Ack, UpdateFC"
-INTERRUPTS = (layout.RX_INTERRUPT, layout.TX_INTERRUPT)
-READS = (layout.RX_DESCRIPTOR_READ, layout.TX_DESCRIPTOR_READ, layout.PAYLOAD_READ)
+INTERRUPTS = (RX_INTERRUPT, TX_INTERRUPT)
+READS = (RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ, PAYLOAD_READ)
 
 
 @dataclass(frozen=True)
@@ -95,12 +111,12 @@ class LinkTlps:
         kind, queue, is_last = int(entry["kind"]), int(entry["queue"]), bool(entry["is_last"])
         details: dict[str, Any] = {"bytes": after[1] - before[1], "function": self._names.owner(queue)}
         details["queue"] = queue % self._names.queues_per_vf
-        tag = int(entry["tag"]) if kind >= layout.RX_DESCRIPTOR_COMPLETION or kind in READS else None
+        tag = int(entry["tag"]) if kind >= RX_DESCRIPTOR_COMPLETION or kind in READS else None
         if tag is not None:
             details["tag"] = tag
         frames = self._frames(kind, queue, entry, tag)
         one = Slice(track, NAMES[kind], start_fs + dllp_fs, end_fs, details | shown(frames))
-        one.details |= {"descriptors": int(entry["n"])} if kind == layout.RX_DOORBELL else {}
+        one.details |= {"descriptors": int(entry["n"])} if kind == RX_DOORBELL else {}
         self._lead_arrows(kind, queue, is_last, real(frames), one)
         self._timeline.add(one)
         self.n_tlps += 1
@@ -111,7 +127,7 @@ class LinkTlps:
         names = self._names
         if tag is not None:
             return read_frames(names, self._slots[tag])
-        if kind in (layout.RX_DOORBELL, layout.INTERRUPT_ENABLE):
+        if kind in (RX_DOORBELL, INTERRUPT_ENABLE):
             return []
         if kind in INTERRUPTS and self._masked(queue):
             # One for both rings, of the frames that no poll has shown; none is raised until the host has received it.
@@ -119,24 +135,24 @@ class LinkTlps:
             return list(names.received(queue, told - n, n))
         first = self._next[kind, queue]
         # Of a write-back that is cut where the ring wraps, the second transaction counts the frames.
-        n = 1 if kind == layout.PAYLOAD_WRITE else int(entry["n"]) or self._counted_behind(kind, queue)
-        ends = entry["room_bytes"] > 0 if kind == layout.PAYLOAD_WRITE else entry["n"] > 0
+        n = 1 if kind == PAYLOAD_WRITE else int(entry["n"]) or self._counted_behind(kind, queue)
+        ends = entry["room_bytes"] > 0 if kind == PAYLOAD_WRITE else entry["n"] > 0
         if ends and entry["is_last"]:
             self._next[kind, queue] += n
-        if kind in (layout.TX_DOORBELL, layout.TX_WRITEBACK, layout.TX_INTERRUPT):
+        if kind in (TX_DOORBELL, TX_WRITEBACK, TX_INTERRUPT):
             return [names.posted(queue, number) for number in range(first, first + n)]
         return list(names.received(queue, first, n))
 
     def _lead_arrows(self, kind: int, queue: int, is_last: bool, frames: list[str], one: Slice) -> None:
         """Lead the frames' arrows through a TLP: of payloads through the first read, last completion, first write."""
-        if kind in (layout.PAYLOAD_READ, layout.PAYLOAD_WRITE):
+        if kind in (PAYLOAD_READ, PAYLOAD_WRITE):
             first = [frame for frame in frames if (kind, frame) not in self._has_begun]
             self._has_begun.update((kind, frame) for frame in first)
             one.frames += first
-        elif kind == layout.PAYLOAD_COMPLETION:
+        elif kind == PAYLOAD_COMPLETION:
             self._last_completion.update(dict.fromkeys(frames, one))
         elif is_last and kind in (
-            layout.TX_DOORBELL, layout.TX_DESCRIPTOR_COMPLETION, layout.RX_WRITEBACK, layout.RX_INTERRUPT,
+            TX_DOORBELL, TX_DESCRIPTOR_COMPLETION, RX_WRITEBACK, RX_INTERRUPT,
             *(INTERRUPTS if kind in INTERRUPTS and self._masked(queue) else ()),
         ):  # fmt: skip
             one.frames += frames
@@ -164,7 +180,7 @@ class LinkTlps:
         waiting: Counter[tuple[int, int]] = Counter()
         for direction in DIRECTIONS:
             for entry in self._waiting(direction):
-                is_payload = entry["kind"] == layout.PAYLOAD_WRITE
+                is_payload = entry["kind"] == PAYLOAD_WRITE
                 n = int(entry["room_bytes"] > 0) if is_payload else int(entry["n"])
                 waiting[int(entry["kind"]), int(entry["queue"])] += n
         unread = _unread(nic)
@@ -173,22 +189,22 @@ class LinkTlps:
         for number in range(int(nic.limits.n_queues)):
             tx, rx = nic["tx_queue"][number], nic["rx_queue"][number]
             made = {
-                layout.TX_DOORBELL: tx["rung"],
-                layout.TX_WRITEBACK: tx["picked"] - unread[number] - tx["held"]["n_frames"],
-                layout.PAYLOAD_WRITE: rx["started"],
-                layout.RX_WRITEBACK: rx["started"] - rx["held"]["n_frames"],
-                layout.RX_INTERRUPT: rx["told"],
+                TX_DOORBELL: tx["rung"],
+                TX_WRITEBACK: tx["picked"] - unread[number] - tx["held"]["n_frames"],
+                PAYLOAD_WRITE: rx["started"],
+                RX_WRITEBACK: rx["started"] - rx["held"]["n_frames"],
+                RX_INTERRUPT: rx["told"],
             }
             found |= {(kind, number): int(count) - waiting[kind, number] for kind, count in made.items()}
-            found[layout.TX_INTERRUPT, number] = int(tx["freed"]) + flying[number]
+            found[TX_INTERRUPT, number] = int(tx["freed"]) + flying[number]
         return found
 
 
 def read_frames(names: FrameNames, tag: Any) -> list[str]:
     """Name the frames whose payload or descriptors a read is for."""
-    if tag["kind"] == layout.PAYLOAD_READ:
+    if tag["kind"] == PAYLOAD_READ:
         return [names.granted(int(tag["frame"]))]
-    if tag["kind"] == layout.TX_DESCRIPTOR_READ:
+    if tag["kind"] == TX_DESCRIPTOR_READ:
         return list(names.fetched(int(tag["queue"]), int(tag["address"]), int(tag["n_descriptors"])))
     return []
 
@@ -212,13 +228,13 @@ def _flying_tx_interrupts(nic: Any) -> Counter[int]:
     if nic.up.is_busy and not nic.up.sends_second:
         posted = nic.up.first
         _count_interrupt(found, posted.ring[int(nic.up.place) & int(posted.mask)])
-    for lane, ring in ((layout.UP_ARRIVAL, nic.up_arrivals.ring), (layout.IN_MEMORY, nic.host.memory_writes.ring)):
+    for lane, ring in ((UP_ARRIVAL, nic.up_arrivals.ring), (IN_MEMORY, nic.host.memory_writes.ring)):
         pending = nic["clock"]["lane"][lane]
         for place in range(int(pending["head"]), int(pending["tail"])):
-            _count_interrupt(found, ring[int(pending["ring"][place & (layout.LANE_CAP - 1)]["word"])])
+            _count_interrupt(found, ring[int(pending["ring"][place & (LANE_CAP - 1)]["word"])])
     return found
 
 
 def _count_interrupt(found: Counter[int], entry: Any) -> None:
-    if entry["kind"] == layout.TX_INTERRUPT:
+    if entry["kind"] == TX_INTERRUPT:
         found[int(entry["queue"])] += int(entry["n"])

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.compiled.records import NEVER
 from hwmodel.config.system import Server as Named
-from hwmodel.kernels import layout
-from hwmodel.kernels.adjacent_layout import NOBODY
+from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT
+from hwmodel.machine.network.bridge_state import NOBODY
 from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.workload.traffic import UPLINK
 
@@ -71,8 +72,8 @@ class Stage:
         if self.bridge is None:
             return kernel(limit_fs, 1)
         at_fs = self.next_fs()
-        status = kernel(min(limit_fs, at_fs), layout.NEVER)
-        return layout.EVENTS_SPENT if status == layout.DONE and at_fs <= limit_fs else status
+        status = kernel(min(limit_fs, at_fs), NEVER)
+        return EVENTS_SPENT if status == DONE and at_fs <= limit_fs else status
 
     @property
     def ledgers(self) -> list[Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hwmodel.kernels import layout
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT
 from hwmodel.simulation.trace.recording import Recording
 from hwmodel.simulation.trace.stage import Advance, Stage
 from hwmodel.simulation.trace.timeline import MOST_LANES, Timeline
@@ -21,7 +22,7 @@ class Tracer:
     def __init__(self, stage: Stage, start_fs: int = 0, length_fs: int | None = None) -> None:
         self._stage = stage
         self._start_fs, self._length_fs = start_fs, length_fs
-        self._begin_fs = self._end_fs = layout.NEVER
+        self._begin_fs = self._end_fs = NEVER
         self._runs_on = [int(nic.pcie.runs_on) for nic in stage.nics]
         self._recording: Recording | None = None
         self._is_over = False
@@ -38,14 +39,12 @@ class Tracer:
         if self._has_ended() or until_fs < self._begin_fs:
             return kernel(until_fs, n_events)
         if self._recording is None:
-            if self._stage.now_fs < self._begin_fs and (status := kernel(self._begin_fs, n_events)) != layout.DONE:
+            if self._stage.now_fs < self._begin_fs and (status := kernel(self._begin_fs, n_events)) != DONE:
                 return status
-            if (status := self._begin(until_fs, kernel)) != layout.EVENTS_SPENT:
+            if (status := self._begin(until_fs, kernel)) != EVENTS_SPENT:
                 return status
         status = self._step(until_fs, kernel)
-        return (
-            kernel(until_fs, n_events) if self._has_ended() and status in (layout.EVENTS_SPENT, layout.DONE) else status
-        )
+        return kernel(until_fs, n_events) if self._has_ended() and status in (EVENTS_SPENT, DONE) else status
 
     def to_json(self) -> str:
         """Return the time line as a document that Perfetto and chrome://tracing open, what is recorded so far."""
@@ -70,12 +69,12 @@ class Tracer:
         """Begin to record, behind the completions of a read that was begun as a whole."""
         for nic in self._stage.nics:
             nic.pcie.runs_on = 0  # each completion an instant of its own; the result is the same
-        while any(nic.down.boundary_fs < layout.NEVER for nic in self._stage.nics):
-            if (status := self._stage.step(until_fs, kernel)) != layout.EVENTS_SPENT:
+        while any(nic.down.boundary_fs < NEVER for nic in self._stage.nics):
+            if (status := self._stage.step(until_fs, kernel)) != EVENTS_SPENT:
                 return status
         self._log_journeys(is_wanted=True)
         self._recording = Recording(self._stage, self._end_fs)
-        return layout.EVENTS_SPENT
+        return EVENTS_SPENT
 
     def _step(self, until_fs: int, kernel: Advance) -> int:
         """Step to a time or to the end of the stretch; return why the kernel stopped."""
@@ -84,7 +83,7 @@ class Tracer:
         last_fs = min(until_fs, self._end_fs)
         if stage.now_fs >= self._end_fs:  # time has gone on without events
             self._finish()
-            return layout.EVENTS_SPENT
+            return EVENTS_SPENT
         while True:
             at_fs = stage.next_fs()
             status = stage.step(last_fs, kernel)
@@ -93,7 +92,7 @@ class Tracer:
             if recording.is_full() or stage.now_fs >= self._end_fs:
                 self._finish()
                 return status
-            if status != layout.EVENTS_SPENT:
+            if status != EVENTS_SPENT:
                 return status
 
     def _finish(self) -> None:

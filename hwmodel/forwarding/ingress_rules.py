@@ -1,0 +1,128 @@
+"""The rules that a frame must pass at the port where it arrives, in the order of docs/forwarding.md."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import kernel
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.forwarding.parse import OUTER_TYPES, TYPE_MAC_CONTROL
+from hwmodel.forwarding.port_set import contains
+from hwmodel.forwarding.tables import (
+    ACL_DENY,
+    ACL_POLICE,
+    ACL_PRIORITY,
+    ADMIT_TAGGED,
+    ADMIT_UNTAGGED,
+    ANY,
+    MODE_E_TAG,
+    MODE_VN_TAG,
+    RESERVED_VID,
+    STATION_MAC,
+    find,
+    key_of,
+    oversize,
+)
+
+# IEEE 802.1Q, table 8-1: the sixteen addresses 01:80:C2:00:00:00 to :0F, which a bridge keeps to itself.
+LINK_LOCAL_PREFIX = 0x0180C200000
+GROUP_BIT = 1 << 40
+
+
+@kernel
+def is_group(mac):
+    """Tell whether an address is a broadcast or multicast address."""
+    return mac & GROUP_BIT != 0
+
+
+@kernel
+def is_link_local(mac):
+    """Tell whether an address is one of those that no bridge forwards."""
+    return mac >> 4 == LINK_LOCAL_PREFIX
+
+
+@kernel
+def has_bridge_above(tables):
+    """Tell whether the mode leaves policy to a bridge above, which a tag tells where frames come from."""
+    return tables.mode in (MODE_VN_TAG, MODE_E_TAG)
+
+
+@kernel
+def check_frame(tables, header):
+    """Apply rules 1 to 3: port, bad frame, length."""
+    if not tables.port[header.ingress_port].is_enabled:
+        return DropReason.PORT_DISABLED
+    if header.is_bad:
+        return DropReason.BAD_FRAME
+    if not header.is_complete:
+        return DropReason.RUNT
+    if oversize(tables, header.ingress_port, header.n_bytes - header.n_tag_bytes):
+        return DropReason.OVERSIZE
+    return DropReason.NONE
+
+
+@kernel
+def check_sender(tables, header):
+    """Apply rules 4 to 7 to a frame from a station: source, control frames, anti-spoofing, forbidden types."""
+    port = tables.port[header.ingress_port]
+    if header.source == 0 or is_group(header.source):
+        return DropReason.BAD_SOURCE
+    if not port.is_trusted:
+        if header.ethertype == TYPE_MAC_CONTROL:
+            return DropReason.CONTROL_FRAME
+        if is_link_local(header.destination) and not has_bridge_above(tables):
+            return DropReason.CONTROL_FRAME
+    if port.checks_source:
+        owners = tables.lookup.entry[find(tables.lookup, key_of(STATION_MAC, header.source))]
+        if not contains(owners.ports, header.ingress_port):
+            return DropReason.SPOOFED_MAC
+    if port.filters_types and not port.is_trusted and header.ethertype in OUTER_TYPES[1:]:
+        return DropReason.FORBIDDEN_TAG
+    return DropReason.NONE
+
+
+@kernel
+def vlan_of(tables, header):
+    """Return the VLAN of a frame: its C-TAG's, else that of the port; 0 if the port has none."""
+    if header.has_c_tag and header.vid != 0:
+        return header.vid
+    return tables.port[header.ingress_port].port_vlan
+
+
+@kernel
+def check_vlan(tables, header):
+    """Apply rules 8 and 9 to a frame from a station: which tags the port admits, and VLAN membership."""
+    admit = tables.port[header.ingress_port].admit
+    is_tagged = header.has_c_tag and header.vid != 0
+    if (admit == ADMIT_TAGGED and not is_tagged) or (admit == ADMIT_UNTAGGED and is_tagged):
+        return DropReason.VLAN_ADMIT
+    vlan = vlan_of(tables, header)
+    if vlan == RESERVED_VID or not contains(tables.vlan[vlan].members, header.ingress_port):
+        return DropReason.VLAN_MEMBER
+    return DropReason.NONE
+
+
+@kernel
+def matches(entry, header, vlan):
+    """Tell whether an access-list entry is about a frame."""
+    return (
+        (entry.port in (ANY, header.ingress_port))
+        and (entry.source in (ANY, header.source))
+        and (entry.destination in (ANY, header.destination))
+        and (entry.vlan in (ANY, vlan))
+        and (entry.ethertype in (ANY, header.ethertype))
+    )
+
+
+@kernel
+def apply_access_list(tables, header, decision):
+    """Apply rule 10: obey the first entry that matches; it may set the decision's priority or its policer."""
+    for i in range(tables.n_acl_entries):
+        entry = tables.acl[i]
+        if matches(entry, header, decision.vlan):
+            if entry.action == ACL_DENY:
+                return DropReason.ACL_DENY
+            if entry.action == ACL_PRIORITY:
+                decision.priority = entry.priority
+            elif entry.action == ACL_POLICE:
+                decision.policer = entry.policer
+            return DropReason.NONE
+    return DropReason.NONE

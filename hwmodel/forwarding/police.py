@@ -1,0 +1,51 @@
+"""Policers: token buckets that say whether a frame is within its rate."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import entry, kernel
+from hwmodel.compiled.records import ints, record
+
+MAX_POLICERS = 1024
+POLICER = record(*ints("rate_num", "rate_den", "burst", "tokens", "remainder", "last_fs"))
+
+# A time is taken in digits of 10 bits. With a divisor of at most 8e15 no intermediate value then exceeds 63 bits.
+DIGIT_BITS = 10
+DIGITS = 7
+
+
+@kernel
+def refill(bucket, now_fs):
+    """Add the bytes that the time since the last look is worth, and keep the fraction of a byte that is left over.
+
+    The rate is `rate_num / rate_den` bytes a femtosecond, both at least 1, the first at most 1e15, the second
+    at most 8e15. The product with the time may exceed 64 bits, so it is divided digit by digit, as on paper.
+    """
+    elapsed_fs = now_fs - bucket.last_fs
+    bucket.last_fs = now_fs
+    earned = elapsed_fs * 0
+    left = elapsed_fs * 0
+    for i in range(DIGITS):
+        digit = (elapsed_fs >> (DIGIT_BITS * (DIGITS - 1 - i))) & ((1 << DIGIT_BITS) - 1)
+        left = (left << DIGIT_BITS) + digit * bucket.rate_num
+        earned = (earned << DIGIT_BITS) + left // bucket.rate_den
+        left = left % bucket.rate_den
+    left += bucket.remainder
+    earned += left // bucket.rate_den
+    bucket.remainder = left % bucket.rate_den
+    bucket.tokens += min(earned, bucket.burst - bucket.tokens)
+    if bucket.tokens == bucket.burst:
+        bucket.remainder = 0
+
+
+@entry
+def police(bucket, now_fs, frame_bytes):
+    """Tell whether a frame passes, and take its tokens if it does.
+
+    `bucket` is a BUCKET record whose `tokens` are `burst` at the start; `frame_bytes` is the frame's length as
+    received, with the FCS; `now_fs` must not go back from call to call.
+    """
+    refill(bucket, now_fs)
+    if frame_bytes > bucket.tokens:
+        return False
+    bucket.tokens -= frame_bytes
+    return True

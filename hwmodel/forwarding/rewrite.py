@@ -1,0 +1,58 @@
+"""Tag out: the bytes of one copy of a frame as it leaves a port."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import entry, kernel
+from hwmodel.forwarding.parse import C_TAG_BYTES, OUTER_BYTES, OUTER_TYPES, TAG_OFFSET, TYPE_C_TAG
+from hwmodel.forwarding.port_set import contains
+
+
+@entry
+def added_bytes(header, decision, port):
+    """Return how much longer than the received frame its copy for a port is; negative where tags are stripped."""
+    if contains(decision.verbatim, port):
+        return 0
+    added = -header.n_tag_bytes
+    if contains(decision.tagged, port):
+        added += C_TAG_BYTES
+    if contains(decision.outer_tagged, port):
+        added += OUTER_BYTES[decision.outer_kind]
+    return added
+
+
+@entry
+def egress_bytes(header, decision, port):
+    """Return the length without FCS of the copy for a port; nothing is padded."""
+    return header.n_bytes + added_bytes(header, decision, port)
+
+
+@kernel
+def write_number(out, at, n_bytes, value):
+    """Write a number of up to 7 bytes, most significant byte first; return the offset after it."""
+    for i in range(n_bytes):
+        out[at + i] = (value >> (8 * (n_bytes - 1 - i))) & 0xFF
+    return at + n_bytes
+
+
+@entry
+def rewrite(frame, n_bytes, header, decision, port, out):
+    """Write the copy of a frame for a port into `out`; return its length without FCS.
+
+    `frame` and `out` are uint8 arrays, `out` with room for 12 B more than the frame. `header` is what was parsed
+    from the frame, `decision` what was made of it; `port` is one of its egress or mirrored ports.
+    """
+    if contains(decision.verbatim, port):
+        out[:n_bytes] = frame[:n_bytes]
+        return n_bytes
+    out[:TAG_OFFSET] = frame[:TAG_OFFSET]
+    at = TAG_OFFSET
+    if contains(decision.outer_tagged, port):
+        at = write_number(out, at, 2, OUTER_TYPES[decision.outer_kind])
+        at = write_number(out, at, OUTER_BYTES[decision.outer_kind] - 2, decision.outer_word)
+    if contains(decision.tagged, port):
+        at = write_number(out, at, 2, TYPE_C_TAG)
+        at = write_number(out, at, 2, decision.priority << 13 | decision.dei << 12 | decision.vlan)
+    rest = TAG_OFFSET + header.n_tag_bytes
+    end = at + n_bytes - rest
+    out[at:end] = frame[rest:n_bytes]
+    return end

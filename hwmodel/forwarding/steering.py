@@ -1,0 +1,13 @@
+"""Receive side scaling, and its like at the sender: which of a function's rings a frame goes through."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import inlined
+
+
+@inlined
+def ring_of(limits, function, rss_hash):
+    """Return the number of the ring, Tx or Rx, that a hash names."""
+    if limits.queues_per_function == 1:
+        return function.first_queue
+    return function.first_queue + rss_hash % limits.queues_per_function

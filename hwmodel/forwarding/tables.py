@@ -1,0 +1,95 @@
+"""What the switch looks up: ports, VLANs, addresses, interfaces, channels, access list and mirrors, in one record.
+
+The record is configuration only; a decision never changes it. `hwmodel.simulation.switch_tables` fills it in.
+"""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import entry, kernel
+from hwmodel.compiled.records import ints, record
+from hwmodel.forwarding.police import MAX_POLICERS
+from hwmodel.forwarding.port_set import MAX_PORTS, PORT_SET
+
+MODE_VEB, MODE_VEPA, MODE_VN_TAG, MODE_E_TAG, MODE_MULTICHANNEL = range(5)
+CHANNEL_VEB, CHANNEL_VEPA, CHANNEL_SINGLE = range(3)
+ADMIT_ALL, ADMIT_TAGGED, ADMIT_UNTAGGED = range(3)
+ACL_PERMIT, ACL_DENY, ACL_PRIORITY, ACL_POLICE = range(4)
+MIRROR_INGRESS, MIRROR_EGRESS, MIRROR_VLAN = range(3)
+
+ANY = -1  # of an access-list entry: matches every value
+NO_VLAN = 0  # VID 0 names no VLAN
+RESERVED_VID = 4095
+VIDS = 4096
+DEFAULT_S_VID = 1  # the S-channel whose frames carry no S-TAG
+
+# Capacities. The number of slots is a prime, so that the remainder of a key spreads keys of any pattern.
+LOOKUP_SLOTS = 8191
+MAX_LOOKUP_ENTRIES = 6144
+MAX_ACL_ENTRIES = MAX_POLICERS
+MAX_MIRRORS = 256
+
+# A key is its kind over 60 bits of value. Kinds start at 1: key 0 marks a free slot. The value of a VLAN_MAC is the
+# VLAN over the address, that of an ECID the group field over the 20 bits of the E-CID.
+KIND_SHIFT = 60
+VLAN_SHIFT = 48
+GROUP_SHIFT = 20
+STATION_MAC, GROUP_MAC, VLAN_MAC, VIF, VIF_LIST, ECID = range(1, 7)
+
+LOOKUP_ENTRY = record(*ints("key"), ("ports", PORT_SET))
+LOOKUP = record(*ints("n_entries"), ("entry", LOOKUP_ENTRY, (LOOKUP_SLOTS,)))
+PORT = record(
+    *ints("is_enabled", "longest_bytes", "outer_kind", "port_vlan", "admit", "default_priority", "checks_source"),
+    *ints("filters_types", "is_trusted", "loops_back", "loops_to_self", "vif", "ecid", "channel"),
+)
+VLAN = record(("members", PORT_SET), ("untagged", PORT_SET))
+CHANNEL = record(*ints("s_vid", "kind"), ("members", PORT_SET))
+ACL_ENTRY = record(*ints("port", "source", "destination", "vlan", "ethertype", "action", "priority", "policer"))
+MIRROR = record(*ints("kind", "from_port", "vlan", "to_port"))
+TABLES = record(
+    *ints("mode", "n_channels", "n_acl_entries", "n_mirrors"),
+    ("enabled", PORT_SET),
+    ("trusted", PORT_SET),
+    ("promiscuous", PORT_SET),
+    ("default_stations", PORT_SET),
+    ("accepts_broadcast", PORT_SET),
+    ("accepts_multicast", PORT_SET),
+    ("port", PORT, (MAX_PORTS,)),
+    ("channel", CHANNEL, (MAX_PORTS,)),
+    ("vlan", VLAN, (VIDS,)),
+    ("lookup", LOOKUP),
+    ("acl", ACL_ENTRY, (MAX_ACL_ENTRIES,)),
+    ("mirror", MIRROR, (MAX_MIRRORS,)),
+)
+
+
+@kernel
+def key_of(kind, value):
+    """Return the lookup key of a value of at most 60 bits."""
+    return (kind << KIND_SHIFT) | value
+
+
+@kernel
+def vlan_address(vlan, mac):
+    """Return the value under which an address of one VLAN alone is stored."""
+    return (vlan << VLAN_SHIFT) | mac
+
+
+@kernel
+def group_ecid(group, ecid):
+    """Return the value under which an E-CID (20 bits) of a group field (2 bits; 0 is point to point) is stored."""
+    return (group << GROUP_SHIFT) | ecid
+
+
+@kernel
+def find(lookup, key):
+    """Return the slot of a key, or the free slot where it would go, whose port set is empty."""
+    slot = key % LOOKUP_SLOTS
+    while lookup.entry[slot].key not in (key, 0):
+        slot = (slot + 1) % LOOKUP_SLOTS
+    return slot
+
+
+@entry
+def oversize(tables, ingress_port, n_bytes_without_tags):
+    """Tell whether a frame is too long for the port it arrives at; its length counts neither FCS nor parsed tags."""
+    return n_bytes_without_tags > tables.port[ingress_port].longest_bytes

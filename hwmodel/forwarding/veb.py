@@ -1,0 +1,184 @@
+"""Forwarding by address and VLAN: the modes VEB, VEPA and multichannel.
+
+An S-channel is a VEB, a VEPA or a single station; the modes without channels have one, of all ports.
+"""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import kernel
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.forwarding.ingress_rules import apply_access_list, check_vlan, is_group, is_link_local, vlan_of
+from hwmodel.forwarding.parse import OUTER_S, TYPE_MAC_CONTROL
+from hwmodel.forwarding.port_set import PORT_WORDS, UPLINK, add, bit, contains, count
+from hwmodel.forwarding.tables import (
+    CHANNEL_VEB,
+    CHANNEL_VEPA,
+    DEFAULT_S_VID,
+    GROUP_MAC,
+    MODE_MULTICHANNEL,
+    NO_VLAN,
+    RESERVED_VID,
+    STATION_MAC,
+    VLAN_MAC,
+    find,
+    key_of,
+    vlan_address,
+)
+
+BROADCAST = 0xFFFF_FFFF_FFFF
+UNKNOWN_CHANNEL = -1
+
+
+@kernel
+def reachable(tables, channel, vlan, word):
+    """Return one word of the enabled ports, the uplink among them, that belong to a channel and to a VLAN."""
+    return tables.enabled.word[word] & channel.members.word[word] & tables.vlan[vlan].members.word[word]
+
+
+@kernel
+def send_to_owners(tables, channel, header, decision):
+    """Choose the reachable ports that own the destination in the frame's VLAN; tell whether there are any."""
+    by_station = tables.lookup.entry[find(tables.lookup, key_of(STATION_MAC, header.destination))]
+    value = vlan_address(decision.vlan, header.destination)
+    by_vlan = tables.lookup.entry[find(tables.lookup, key_of(VLAN_MAC, value))]
+    for w in range(PORT_WORDS):
+        owners = by_station.ports.word[w] | by_vlan.ports.word[w]
+        decision.egress.word[w] = owners & reachable(tables, channel, decision.vlan, w)
+    return count(decision.egress) > 0
+
+
+@kernel
+def send_to_group(tables, channel, header, decision):
+    """Choose the reachable ports that accept the group or own it in its VLAN, and promiscuous ones but the sender."""
+    own_groups = tables.lookup.entry[find(tables.lookup, key_of(GROUP_MAC, header.destination))]
+    value = vlan_address(decision.vlan, header.destination)
+    by_vlan = tables.lookup.entry[find(tables.lookup, key_of(VLAN_MAC, value))]
+    is_broadcast = header.destination == BROADCAST
+    for w in range(PORT_WORDS):
+        accepting = tables.accepts_broadcast.word[w] if is_broadcast else tables.accepts_multicast.word[w]
+        curious = tables.promiscuous.word[w] & ~bit(header.ingress_port, w)
+        wanted = accepting | own_groups.ports.word[w] | by_vlan.ports.word[w] | curious
+        decision.egress.word[w] = wanted & reachable(tables, channel, decision.vlan, w)
+
+
+@kernel
+def send_to_promiscuous(tables, channel, decision):
+    """Choose the reachable promiscuous ports; the uplink is one."""
+    for w in range(PORT_WORDS):
+        decision.egress.word[w] = tables.promiscuous.word[w] & reachable(tables, channel, decision.vlan, w)
+
+
+@kernel
+def remove_sender(header, decision):
+    """Take the ingress port out of the chosen ports."""
+    for w in range(PORT_WORDS):
+        decision.egress.word[w] &= ~bit(header.ingress_port, w)
+
+
+@kernel
+def choose_in_veb(tables, channel, header, decision):
+    """Forward a station's frame in a channel that switches locally."""
+    loops_to_self = tables.port[header.ingress_port].loops_to_self
+    if is_group(header.destination):
+        send_to_group(tables, channel, header, decision)
+        if not loops_to_self:
+            remove_sender(header, decision)
+    elif send_to_owners(tables, channel, header, decision):
+        if count(decision.egress) > 1 or not contains(decision.egress, header.ingress_port):
+            remove_sender(header, decision)
+        elif not loops_to_self:
+            return DropReason.SAME_PORT
+    else:
+        send_to_promiscuous(tables, channel, decision)
+        remove_sender(header, decision)
+    return DropReason.NONE if count(decision.egress) > 0 else DropReason.NO_DESTINATION
+
+
+@kernel
+def bridge_from_station(tables, header, decision):
+    """Apply rules 8 to 10 to a station's frame, then forward it in the station's channel."""
+    port = tables.port[header.ingress_port]
+    channel = tables.channel[port.channel]
+    reason = check_vlan(tables, header)
+    if reason != DropReason.NONE:
+        return reason
+    decision.vlan = vlan_of(tables, header)
+    reason = apply_access_list(tables, header, decision)
+    if reason != DropReason.NONE:
+        return reason
+    if channel.kind == CHANNEL_VEB and port.loops_back:
+        return choose_in_veb(tables, channel, header, decision)
+    if contains(tables.vlan[decision.vlan].members, UPLINK):
+        add(decision.egress, UPLINK)
+        return DropReason.NONE
+    return DropReason.NO_DESTINATION if channel.kind == CHANNEL_VEB else DropReason.VLAN_MEMBER
+
+
+@kernel
+def remove_source_owners(tables, header, decision):
+    """Take the stations that own the source address out: a reflected copy must not return to its sender.
+
+    Nobody owns a group's address, which a core's address table may give to ports.
+    """
+    if is_group(header.source):
+        return
+    by_station = tables.lookup.entry[find(tables.lookup, key_of(STATION_MAC, header.source))]
+    value = vlan_address(decision.vlan, header.source)
+    by_vlan = tables.lookup.entry[find(tables.lookup, key_of(VLAN_MAC, value))]
+    for w in range(PORT_WORDS):
+        decision.egress.word[w] &= ~(by_station.ports.word[w] | by_vlan.ports.word[w])
+
+
+@kernel
+def choose_stations(tables, channel, header, decision):
+    """Forward a frame from the uplink that the VLAN rules let in."""
+    none_left = DropReason.NO_DESTINATION
+    if is_group(header.destination):
+        send_to_group(tables, channel, header, decision)
+        if channel.kind == CHANNEL_VEPA:
+            remove_source_owners(tables, header, decision)
+        if is_link_local(header.destination):
+            for w in range(PORT_WORDS):
+                decision.egress.word[w] &= tables.trusted.word[w]
+    elif not send_to_owners(tables, channel, header, decision):
+        for w in range(PORT_WORDS):
+            wanted = tables.default_stations.word[w] | tables.promiscuous.word[w]
+            decision.egress.word[w] = wanted & reachable(tables, channel, decision.vlan, w)
+        none_left = DropReason.UNKNOWN_UNICAST
+    remove_sender(header, decision)
+    return DropReason.NONE if count(decision.egress) > 0 else none_left
+
+
+@kernel
+def has_trusted_member(tables, channel, vlan):
+    """Tell whether a trusted station is reachable in a VLAN."""
+    for w in range(PORT_WORDS):
+        if tables.trusted.word[w] & reachable(tables, channel, vlan, w) != 0:
+            return True
+    return False
+
+
+@kernel
+def bridge_from_uplink(tables, channel, header, decision):
+    """Apply the rules for control frames and VLANs to a frame from the uplink, then forward it in its channel."""
+    vlan = vlan_of(tables, header)
+    if header.ethertype == TYPE_MAC_CONTROL:
+        return DropReason.CONTROL_FRAME
+    if is_link_local(header.destination) and not has_trusted_member(tables, channel, vlan):
+        return DropReason.CONTROL_FRAME
+    if vlan in (NO_VLAN, RESERVED_VID) or not contains(tables.vlan[vlan].members, UPLINK):
+        return DropReason.VLAN_MEMBER
+    decision.vlan = vlan
+    return choose_stations(tables, channel, header, decision)
+
+
+@kernel
+def find_channel(tables, header):
+    """Return the index of the S-channel of a frame from the uplink, or -1; 0 where the mode has no S-TAG."""
+    if tables.mode != MODE_MULTICHANNEL:
+        return 0
+    s_vid = header.s_vid if header.outer_kind == OUTER_S and header.s_vid != 0 else DEFAULT_S_VID
+    for i in range(tables.n_channels):
+        if tables.channel[i].s_vid == s_vid:
+            return i
+    return UNKNOWN_CHANNEL

@@ -1,0 +1,86 @@
+"""The records of the adapter: its functions and rings, reads, scheduler, switch bus, and what bounds them."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.records import I32, U32, ints, record
+from hwmodel.machine.counts.journey_state import POST_BATCH, RX_BATCH
+from hwmodel.machine.frames import FRAME, GRANT_CAP
+from hwmodel.machine.host.host_state import RING_POOL
+from hwmodel.switch_core.state import MAX_CORE_PORTS
+
+FETCH_CAP = RING_POOL >> 1  # descriptor fetches that wait for a tag: no more than all rings have descriptors
+PIPE_CAP = 2 * GRANT_CAP  # frames at the pipeline: of VMs and from the wire, each bounded by GRANT_CAP
+BUS_PORT_CAP = GRANT_CAP  # frames that wait for its bus at one port
+PASSING_CAP = 1 << 5  # frames granted and not yet switched: a grant takes a cycle or more, the rest at most 9
+
+
+SCHEDULE_ROUND_ROBIN, SCHEDULE_WEIGHTED, SCHEDULE_DEFICIT, SCHEDULE_STRICT = range(4)
+
+
+FUNCTION = record(
+    *ints("core", "first_source", "n_sources", "first_queue", "ready_queues", "next_queue", "weight"),
+    *ints("shaper_num", "shaper_den", "shaper_window_fs", "eligible_at_fs", "is_shaped", "deficit_bytes", "is_hungry"),
+    *ints("is_full", "read_bytes"),
+)
+# Descriptors of a ring that are done and not yet written back; `queue`, `ring_length` and `batch` are the ring's.
+HELD = record(
+    *ints("n_descriptors", "n_frames", "written", "timer_at_fs", "timer_armed"),
+    *ints("kind", "timer_kind", "queue", "ring_length", "batch"),
+)
+# `mask` of a Tx or Rx ring: of the places of `post` or `finished` in use, from `first` on; `wide_first`: from where on,
+# once they are more than the first few (`growing_ring.widen_posts`).
+TX_QUEUE = record(
+    *ints(
+        "function", "first", "wide_first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"
+    ),
+    *ints("picked", "fetched", "counted", "written_back", "freed", "highest", "is_paused", "pace_fs"),
+    ("batch", POST_BATCH),  # of the last frame that was picked
+    ("held", HELD),
+)
+RX_QUEUE = record(
+    *ints("function", "first", "wide_first"),
+    ("mask", U32),
+    *ints("known", "requested", "cached", "fetched"),
+    *ints("started", "landed", "written_back", "visible", "taken", "since_refill", "highest"),
+    # Of interrupts: frames counted as their write-back entered P, those of them told of; `is_masked` is the adapter's,
+    # `is_polled` the driver's. `entry_fs`: what interrupts cost the core before it takes the next frame.
+    *ints("returned", "told", "is_masked", "moderated_until_fs", "moderation_armed", "moderation_fs"),
+    *ints("is_polled", "entry_fs", "rx_class", "taken_bytes", "tx_class", "posted_bytes"),
+    ("batch", RX_BATCH),  # of the last frame that was taken
+    ("held", HELD),
+)
+
+BUS_PORT = record(*ints("head", "tail", "n_words"), ("ring", FRAME, (BUS_PORT_CAP,)))
+SWITCH_BUS = record(
+    *ints("cycle_fs", "n_ports", "word_bytes", "ingress_words", "ready_cycles", "delay_cycles", "pointer"),
+    *ints("free_fs", "busy_fs", "head", "tail", "n_waiting"),
+    ("port", BUS_PORT, (MAX_CORE_PORTS,)),
+    ("passing", FRAME, (PASSING_CAP,)),
+)
+FETCH = record(("queue", I32), ("n_descriptors", I32), ("address", I32))
+FETCHES = record(*ints("head", "tail"), ("mask", U32), ("ring", FETCH, (FETCH_CAP,)))  # `mask`: for the rings in use
+READS = record(
+    ("rx_fetches", FETCHES), ("tx_fetches", FETCHES), *ints("frame", "left_bytes", "address", "whole_bytes"),
+)  # fmt: skip
+# `n_told`: Tx descriptors of all rings that doorbells have told of and that are not yet requested.
+SCHEDULER = record(
+    *ints("chosen", "chosen_fs", "pointer", "turn_left", "n_ready", "n_shaped_waiting", "kind", "quantum_bytes"),
+    *ints("n_told", "n_paused"),
+)
+
+LIMITS = record(
+    *ints("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch"),
+    *ints("writeback_timeout_fs", "descriptor_cache", "drop_enable", "drop_when_full"),
+    *ints(
+        "store_num",
+        "store_den",
+        "pipeline_fs",
+        "queue_time_fs",
+        "ahead_fs",  # by how much a ring may be ahead of its pace
+        "tx_buffer_bytes",
+        "rx_buffer_bytes",
+        "n_functions",
+        "n_queues",
+    ),
+    *ints("queues_per_function", "n_sources", "rx_writes", "most_copies"),  # 0: no FIFO of copies can fill
+)

@@ -1,0 +1,108 @@
+"""Descriptor fetches: when a ring's next descriptors are asked for, and how many at once."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.machine.counts.batches import mark_batch
+from hwmodel.machine.counts.journey_state import REQUESTED, TOLD
+from hwmodel.machine.growing_ring import entered
+from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
+
+
+@kernel
+def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_descriptors):
+    """Queue a descriptor fetch at the arbiter, cut where the ring wraps and at multiples of MRRS.
+
+    The queue can be widened to room for each descriptor of all rings in a fetch of its own.
+    """
+    left = n_descriptors
+    position = first_descriptor % ring_length
+    most = nic.pcie.max_read_request_bytes
+    while left > 0:
+        in_request = (most - ((DESCRIPTOR_BYTES * position) & (most - 1))) // DESCRIPTOR_BYTES
+        n = min(left, ring_length - position, in_request)
+        fetch = fetches.ring[fetches.tail & fetches.mask]
+        fetch.queue = ring_queue
+        fetch.n_descriptors = n
+        fetch.address = DESCRIPTOR_BYTES * position
+        entered(nic.clock, fetches)
+        left -= n
+        position = (position + n) % ring_length
+    nic.reads_due = 1
+
+
+@inlined
+def up_to_boundary(position, ring_length, batch):
+    """Return how many descriptors a fetch asks for at most: up to the next multiple of its batch in the ring.
+
+    So a fetch of fewer, for want of more, does not leave all that follow astride of their places.
+    """
+    return batch - position % ring_length % batch
+
+
+@kernel
+def told(nic, now_fs, number, n):
+    """Take in a Tx doorbell: the driver has posted `n` more frames."""
+    queue = nic.tx_queue[number]
+    mark_batch(nic.host, queue, queue.told, TOLD).told_fs = now_fs
+    queue.told += n
+    queue.known += n
+    nic.scheduler.n_told += n
+
+
+@kernel
+def fetch_tx(nic, now_fs, number):
+    """Ask for the Tx descriptors that the driver has told, a batch at a time, while the cache has room for a batch."""
+    limits = nic.limits
+    queue = nic.tx_queue[number]
+    while queue.known > 0 and queue.cached + queue.requested + limits.fetch_batch <= limits.descriptor_cache:
+        n = min(queue.known, up_to_boundary(queue.fetched, limits.tx_ring, limits.fetch_batch))
+        want_descriptors(nic, nic.reads.tx_fetches, number, limits.tx_ring, queue.fetched, n)
+        mark_batch(nic.host, queue, queue.fetched, REQUESTED).requested_fs = now_fs
+        queue.fetched += n
+        queue.known -= n
+        queue.requested += n
+        nic.scheduler.n_told -= n
+
+
+@kernel
+def want_rx(nic, number, n_descriptors):
+    """Ask for Rx descriptors."""
+    queue = nic.rx_queue[number]
+    want_descriptors(nic, nic.reads.rx_fetches, number, nic.limits.rx_ring, queue.fetched, n_descriptors)
+    queue.fetched += n_descriptors
+    queue.known -= n_descriptors
+    queue.requested += n_descriptors
+
+
+@kernel
+def fetch_rx(nic, number):
+    """Prefetch Rx descriptors: up to a whole batch while fewer than `rx_prefetch` are on the chip or on their way."""
+    limits = nic.limits
+    queue = nic.rx_queue[number]
+    batch = limits.rx_fetch_batch
+    while (
+        queue.cached + queue.requested < limits.rx_prefetch
+        and queue.cached + queue.requested + batch <= limits.descriptor_cache
+    ):
+        n = up_to_boundary(queue.fetched, limits.rx_ring, batch)
+        if queue.known < n:
+            return
+        want_rx(nic, number, n)
+
+
+@kernel
+def fetch_rx_on_demand(nic, number, n_needed):
+    """Ask for what the frame at the head needs beyond what is on its way; return False if the ring has not got it.
+
+    No frame needs more than the cache holds, so there is room for a descriptor at least while some are lacking.
+    """
+    limits = nic.limits
+    queue = nic.rx_queue[number]
+    if queue.cached + queue.requested + queue.known < n_needed:
+        return False
+    batch = limits.rx_fetch_batch if limits.rx_prefetch > 0 else 1
+    while queue.cached + queue.requested < n_needed:
+        room = limits.descriptor_cache - queue.cached - queue.requested
+        want_rx(nic, number, min(queue.known, up_to_boundary(queue.fetched, limits.rx_ring, batch), room))
+    return True

@@ -1,0 +1,98 @@
+"""The read arbiter: Rx descriptors, Tx descriptors, then payload take free tags; the scheduler refills the last."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.machine.adapter.scheduler import pick
+from hwmodel.machine.counts.histogram import set_stalled
+from hwmodel.machine.pcie.dma_engines import has_places
+from hwmodel.machine.pcie.reads import request
+from hwmodel.machine.tlp_kinds import PAYLOAD_READ, RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ
+from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
+
+
+@inlined
+def fetched_bytes(fetches):
+    """Return the bytes of the descriptor read at the head of a class."""
+    return DESCRIPTOR_BYTES * fetches.ring[fetches.head & fetches.mask].n_descriptors
+
+
+@kernel
+def request_descriptors(nic, now_fs, fetches, kind):
+    """Request what the head of a descriptor class asks for."""
+    fetch = fetches.ring[fetches.head & fetches.mask]
+    fetches.head += 1
+    tag = request(nic, now_fs, kind, fetch.queue, DESCRIPTOR_BYTES * fetch.n_descriptors, fetch.address)
+    tag.n_descriptors = fetch.n_descriptors
+
+
+@inlined
+def payload_read_bytes(reads, pcie):
+    """Return the bytes of the next read of the frame that is being cut: up to the next multiple of MRRS."""
+    most = pcie.max_read_request_bytes
+    return min(reads.left_bytes, most - (reads.address & (most - 1)))
+
+
+@kernel
+def next_read_has_places(nic):
+    """Say whether the read engine has places for the read that is first in the arbiter."""
+    reads = nic.reads
+    if reads.rx_fetches.head != reads.rx_fetches.tail:
+        n_bytes = fetched_bytes(reads.rx_fetches)
+    elif reads.tx_fetches.head != reads.tx_fetches.tail:
+        n_bytes = fetched_bytes(reads.tx_fetches)
+    elif reads.left_bytes < reads.whole_bytes:
+        return True
+    else:
+        n_bytes = reads.whole_bytes
+    return has_places(nic.engines.read, n_bytes)
+
+
+@kernel
+def waits_for_places(nic, now_fs):
+    """Note whether the first read waits for places of its engine, though a tag is free; return whether it does."""
+    waits = not next_read_has_places(nic)
+    set_stalled(nic.ledger.stalls.read_places, now_fs, waits)
+    if waits:
+        set_stalled(nic.ledger.stalls.tags, now_fs, False)
+    return waits
+
+
+@kernel
+def issue(nic, now_fs):
+    """Let waiting reads take free tags: Rx descriptors, Tx descriptors, payload; the scheduler refills the last."""
+    reads = nic.reads
+    pcie = nic.pcie
+    while True:
+        if reads.left_bytes == 0:
+            pick(nic, now_fs)
+        rx_waits = reads.rx_fetches.head != reads.rx_fetches.tail
+        tx_waits = reads.tx_fetches.head != reads.tx_fetches.tail
+        if not (rx_waits or tx_waits or reads.left_bytes > 0):
+            set_stalled(nic.ledger.stalls.tags, now_fs, False)
+            if pcie.has_engines:
+                set_stalled(nic.ledger.stalls.read_places, now_fs, False)
+            return
+        if nic.tags.n_free == 0:
+            set_stalled(nic.ledger.stalls.tags, now_fs, True)
+            return
+        if pcie.has_engines and waits_for_places(nic, now_fs):
+            if reads.left_bytes == 0 or reads.left_bytes == reads.whole_bytes:
+                return
+            rx_waits = tx_waits = False  # the rest of a frame that has its places goes on: others wait for these
+        if rx_waits:
+            request_descriptors(nic, now_fs, reads.rx_fetches, RX_DESCRIPTOR_READ)
+        elif tx_waits:
+            request_descriptors(nic, now_fs, reads.tx_fetches, TX_DESCRIPTOR_READ)
+        else:
+            n_bytes = payload_read_bytes(reads, pcie)
+            frame = nic.grants.ring[reads.frame & nic.grants.mask]
+            frame.reads_left += 1
+            tag = request(nic, now_fs, PAYLOAD_READ, frame.queue, n_bytes, reads.address)
+            tag.frame = reads.frame
+            reads.left_bytes -= n_bytes
+            if pcie.has_iotlb:
+                tag.ends_frame = int(reads.left_bytes == 0)
+            reads.address += n_bytes
+            if reads.left_bytes == 0:
+                frame.reads_left -= 1  # the pick holds one, so that a frame is not in before it is all requested

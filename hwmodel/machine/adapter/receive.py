@@ -1,0 +1,234 @@
+"""From the Rx buffer to the guest: descriptors, payload writes, write-backs, delivery."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.processor import prefetch, prefetch_at
+from hwmodel.compiled.records import offset_of
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.adapter.fetch import fetch_rx, fetch_rx_on_demand
+from hwmodel.machine.adapter.transmit import slots_free
+from hwmodel.machine.adapter.writeback import hold_for_writeback
+from hwmodel.machine.counts.batches import mark_rx_batch
+from hwmodel.machine.counts.histogram import bucket, change, set_stalled
+from hwmodel.machine.counts.journey_state import SHOWN, WRITTEN_BACK
+from hwmodel.machine.counts.journeys import UNMEASURED
+from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, LEDGER
+from hwmodel.machine.counts.outcome import copy_dropped, delivered_to_guest
+from hwmodel.machine.growing_ring import widen_finished
+from hwmodel.machine.guest.cores import add_work
+from hwmodel.machine.host.host_state import TAKE_TASK
+from hwmodel.machine.host.translation import buffer_address
+from hwmodel.machine.pcie.transactions import post_payload_write
+from hwmodel.machine.tlp_kinds import RX_INTERRUPT, TX_INTERRUPT
+
+HISTOGRAM_AT, HISTOGRAM_BYTES = offset_of(LEDGER, "histogram"), 4  # of the rows, of a count
+NO_DESCRIPTOR = DropReason.NO_DESCRIPTOR.value
+
+
+@inlined
+def post_payload(nic, now_fs, number, n_bytes, first_descriptor):
+    """Enter a frame's payload writes into P, one entry for each host buffer; the last one frees the room.
+
+    Where buffers lie matters to the IOMMU alone; cuts are the same in each of them.
+    """
+    host = nic.host
+    offset = host.buffer_offset_bytes
+    in_buffer = host.buffer_bytes - offset
+    left = n_bytes
+    address = offset
+    position = first_descriptor
+    if nic.pcie.has_iotlb:
+        address += buffer_address(host.translation.rx_stride_bytes, position, nic.limits.rx_ring)
+    while left > in_buffer:
+        post_payload_write(nic, now_fs, number, in_buffer, address, 0)
+        left -= in_buffer
+        if nic.pcie.has_iotlb:
+            position += 1
+            address = offset + buffer_address(host.translation.rx_stride_bytes, position, nic.limits.rx_ring)
+    post_payload_write(nic, now_fs, number, left, address, n_bytes)
+
+
+@inlined
+def descriptors_for(host, n_bytes):
+    """Return how many Rx descriptors a frame takes: one for each host buffer begun."""
+    in_buffer = host.buffer_bytes - host.buffer_offset_bytes
+    if n_bytes <= in_buffer:
+        return 1
+    return (n_bytes + in_buffer - 1) // in_buffer
+
+
+@inlined
+def start_write(nic, now_fs, copy, n_descriptors):
+    """Take the descriptors in hand and hand the head of the Rx buffer to the DMA engine."""
+    ledger = nic.ledger
+    number = copy.queue
+    queue = nic.rx_queue[number]
+    first_descriptor = queue.fetched - queue.requested - queue.cached
+    queue.cached -= n_descriptors
+    change(ledger.rx_ring, now_fs, n_descriptors)
+    n_in_use = nic.limits.rx_ring - 1 - queue.known - queue.requested - queue.cached
+    queue.highest = max(queue.highest, n_in_use)
+    if queue.started - queue.taken > queue.mask:
+        widen_finished(nic.host, queue)
+    slot = nic.host.finished[queue.first + (queue.started & queue.mask)]
+    prefetch(ledger.journeys.slot[copy.journey])
+    slot.journey = copy.journey
+    slot.copy_kind = copy.copy_kind
+    slot.n_bytes = copy.n_bytes
+    slot.group = copy.group
+    slot.n_descriptors = n_descriptors
+    slot.marks = 0
+    slot.buffered_fs = copy.entered_fs
+    slot.seen_fs = now_fs if nic.rx_head_waits_fs < 0 else nic.rx_head_waits_fs
+    slot.started_fs = now_fs
+    nic.rx_head_waits_fs = -1
+    queue.started += 1
+    ledger.counters.rx_copies += 1
+    ledger.counters.rx_descriptors += n_descriptors
+    nic.rx_writing += 1
+    nic.rx_dma_busy = int(nic.rx_writing >= nic.limits.rx_writes)
+    post_payload(nic, now_fs, number, copy.n_bytes, first_descriptor)
+    hold_for_writeback(nic, now_fs, queue.held, n_descriptors)
+    fetch_rx(nic, number)
+
+
+@inlined
+def have_descriptors(ledger, now_fs):
+    """Note that no frame waits for Rx descriptors."""
+    if ledger.stalls.descriptors.since_fs >= 0:  # the other is a part of it
+        set_stalled(ledger.stalls.descriptors, now_fs, False)
+        set_stalled(ledger.stalls.rx_ring, now_fs, False)
+
+
+@kernel
+def serve_rx_buffer(nic, now_fs):
+    """See to the head of the Rx buffer: fetch what it lacks, drop it, or start on it; return True if room was freed.
+
+    Descriptors are asked for while the engine still writes the frame before.
+    """
+    ledger = nic.ledger
+    fifo = nic.rx_fifo
+    has_dropped = False
+    while fifo.head != fifo.tail:
+        copy = fifo.ring[fifo.head & fifo.mask]
+        n_needed = descriptors_for(nic.host, copy.n_bytes)
+        if nic.rx_queue[copy.queue].cached < n_needed:
+            is_fetched = fetch_rx_on_demand(nic, copy.queue, n_needed)
+            if is_fetched or nic.limits.drop_enable == 0:
+                set_stalled(ledger.stalls.descriptors, now_fs, nic.rx_dma_busy == 0)
+                if nic.rx_dma_busy == 0 and nic.rx_head_waits_fs < 0:
+                    nic.rx_head_waits_fs = now_fs
+                set_stalled(ledger.stalls.rx_ring, now_fs, nic.rx_dma_busy == 0 and not is_fetched)
+                return has_dropped
+            fifo.head += 1
+            nic.rx_head_waits_fs = -1
+            change(nic.rx_buffer, now_fs, -copy.n_bytes)
+            copy_dropped(nic, now_fs, copy, NO_DESCRIPTOR)
+            has_dropped = True
+        elif nic.rx_dma_busy:
+            have_descriptors(ledger, now_fs)
+            return has_dropped
+        else:
+            fifo.head += 1
+            start_write(nic, now_fs, copy, n_needed)
+    have_descriptors(ledger, now_fs)
+    return has_dropped
+
+
+@kernel
+def payload_landed(nic, now_fs, number):
+    """Note that the host has received the last payload TLP of a ring's next frame."""
+    queue = nic.rx_queue[number]
+    nic.host.finished[queue.first + (queue.landed & queue.mask)].written_fs = now_fs
+    queue.landed += 1
+
+
+@kernel
+def rx_written_back(nic, now_fs, number, n, started_fs):
+    """Note frames whose write-back the host has received; a guest that polls sees them at once.
+
+    The write-back entered P at `started_fs`; what of that lies before the payload's landing is the payload's time.
+    """
+    queue = nic.rx_queue[number]
+    if n == 0:
+        return
+    batch = mark_rx_batch(nic.host, queue, queue.written_back, WRITTEN_BACK)
+    batch.writeback_started_fs = started_fs
+    batch.written_back_fs = now_fs
+    queue.written_back += n
+    if nic.host.driver[queue.function].polls or queue.is_polled:
+        show(nic, now_fs, number, now_fs)
+
+
+@kernel
+def come_near(nic, now_fs, queue):
+    """Bring near, all at once, what is looked at next of frames that are written back: one after the other by itself.
+
+    What each pass looks at, the one before it has asked for.
+    """
+    ledger = nic.ledger
+    for i in range(queue.visible, queue.written_back):
+        finished = nic.host.finished[queue.first + (i & queue.mask)]
+        prefetch(nic.traffic.copy_kind[finished.copy_kind])
+        prefetch(ledger.journeys.slot[finished.journey])
+        if ledger.crosses:
+            prefetch(ledger.journeys.crossed[finished.journey])
+    for i in range(queue.visible, queue.written_back):
+        finished = nic.host.finished[queue.first + (i & queue.mask)]
+        if finished.journey != UNMEASURED:
+            prefetch(ledger.flow[nic.traffic.copy_kind[finished.copy_kind].flow])
+    for i in range(queue.visible, queue.written_back):
+        finished = nic.host.finished[queue.first + (i & queue.mask)]
+        if finished.journey != UNMEASURED:
+            journey = ledger.journeys.slot[finished.journey]
+            place = bucket(now_fs - journey.posted_fs)
+            prefetch(ledger.latency_counts[place])
+            prefetch(ledger.latency_counts[bucket(now_fs - journey.rung_fs)])
+            row = ledger.flow[nic.traffic.copy_kind[finished.copy_kind].flow].histogram
+            prefetch_at(ledger, HISTOGRAM_AT + HISTOGRAM_BYTES * (row * HISTOGRAM_BUCKETS + place))
+
+
+@kernel
+def show(nic, now_fs, number, raised_fs):
+    """Make the frames of a ring that are written back visible: that delivers them, and the guest's core takes them.
+
+    `raised_fs`: when the interrupt that tells of them entered P; now, where the guest polls.
+    """
+    queue = nic.rx_queue[number]
+    n = queue.written_back - queue.visible
+    if n == 0:
+        return
+    batch = mark_rx_batch(nic.host, queue, queue.visible, SHOWN)
+    batch.raised_fs = raised_fs
+    batch.visible_fs = now_fs
+    if nic.ledger.crosses:
+        come_near(nic, now_fs, queue)
+    for i in range(queue.visible, queue.written_back):
+        delivered_to_guest(nic, now_fs, nic.host.finished[queue.first + (i & queue.mask)])
+    queue.visible += n
+    add_work(nic, now_fs, nic.function[queue.function].core, TAKE_TASK, number, n)
+
+
+@kernel
+def interrupted(nic, now_fs, kind, number, n, raised_fs):
+    """Let a guest take an interrupt: it sees what has been written back, and polls from now on if it masks them."""
+    host = nic.host
+    queue = nic.rx_queue[number]
+    driver = host.driver[queue.function]
+    core_number = nic.function[queue.function].core
+    core = host.core[core_number]
+    if core.is_running == 0 and max(core.free_fs, core.awake_fs) <= now_fs:
+        core.awake_fs = now_fs + driver.wakeup_time_fs
+    queue.entry_fs += driver.interrupt_time_fs
+    if driver.mask_interrupts:
+        queue.is_polled = 1
+        tx_queue = nic.tx_queue[number]
+        n = tx_queue.written_back - tx_queue.freed
+    # What it costs comes before what it leads to: the Rx ring joins the core's list first.
+    if driver.mask_interrupts or kind == RX_INTERRUPT:
+        show(nic, now_fs, number, raised_fs)
+    if driver.mask_interrupts or queue.entry_fs > 0:
+        add_work(nic, now_fs, core_number, TAKE_TASK, number, 0)
+    if n > 0 and (driver.mask_interrupts or kind == TX_INTERRUPT):
+        slots_free(nic, now_fs, number, n)

@@ -1,0 +1,251 @@
+"""The Tx scheduler: which function's frame is read next. It decides before the payload crosses the link."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.processor import prefetch
+from hwmodel.machine.adapter.adapter_state import SCHEDULE_DEFICIT, SCHEDULE_STRICT, SCHEDULE_WEIGHTED
+from hwmodel.machine.adapter.fetch import fetch_tx
+from hwmodel.machine.counts.batches import mark_batch
+from hwmodel.machine.counts.histogram import change, set_stalled
+from hwmodel.machine.counts.journey_state import CACHED
+from hwmodel.machine.counts.journeys import journey_of_post
+from hwmodel.machine.frames import COPY_CAP, GRANT_CAP
+from hwmodel.machine.growing_ring import entered
+from hwmodel.machine.host.translation import buffer_address
+from hwmodel.machine.time.clock import QUEUE_TIMER, SHAPER_TIMER
+from hwmodel.machine.time.events import set_timer
+from hwmodel.rules.ethernet import FCS_BYTES
+
+
+@kernel
+def ring_ready(nic, queue):
+    """Note that a ring can be picked from, and perhaps its function now."""
+    function = nic.function[queue.function]
+    function.ready_queues += 1
+    if function.ready_queues == 1:
+        function.deficit_bytes = nic.scheduler.quantum_bytes * function.weight
+        if function.is_shaped:
+            nic.scheduler.n_shaped_waiting += 1
+        else:
+            nic.scheduler.n_ready += 1
+
+
+@inlined
+def ring_not_ready(nic, queue):
+    """Note that a ring that was just picked from cannot be again."""
+    function = nic.function[queue.function]
+    function.ready_queues -= 1
+    if function.ready_queues == 0:
+        nic.scheduler.n_ready -= 1
+
+
+@kernel
+def descriptors_cached(nic, now_fs, number, n):
+    """Add fetched descriptors to a ring's cache; its function may be picked now."""
+    queue = nic.tx_queue[number]
+    mark_batch(nic.host, queue, queue.picked + queue.cached, CACHED).cached_fs = now_fs
+    if queue.cached == 0 and n > 0 and queue.is_paused == 0:
+        ring_ready(nic, queue)
+    queue.cached += n
+    queue.requested -= n
+
+
+@inlined
+def descriptor_leaves(nic, now_fs, number):
+    """Take one descriptor out of a ring's cache; one that is too far ahead of its pace has to wait for the next."""
+    queue = nic.tx_queue[number]
+    queue.cached -= 1
+    if nic.limits.queue_time_fs > 0:
+        queue.pace_fs = max(queue.pace_fs, now_fs) + nic.limits.queue_time_fs
+        if queue.pace_fs - nic.limits.ahead_fs > now_fs:
+            queue.is_paused = 1
+            nic.scheduler.n_paused += 1
+            set_timer(nic.clock, queue.pace_fs - nic.limits.ahead_fs, QUEUE_TIMER, number)
+    if queue.cached == 0 or queue.is_paused:
+        ring_not_ready(nic, queue)
+
+
+@kernel
+def pause_over(nic, number):
+    """Let a ring give its next frame."""
+    queue = nic.tx_queue[number]
+    queue.is_paused = 0
+    nic.scheduler.n_paused -= 1
+    nic.reads_due = 1
+    if queue.cached > 0:
+        ring_ready(nic, queue)
+
+
+@inlined
+def next_queue(nic, function):
+    """Return the function's next ring with a cached descriptor, round robin."""
+    n = nic.limits.queues_per_function
+    number = function.first_queue + function.next_queue
+    while nic.tx_queue[number].cached == 0 or nic.tx_queue[number].is_paused:
+        function.next_queue += 1
+        if function.next_queue == n:
+            function.next_queue = 0
+        number = function.first_queue + function.next_queue
+    return number
+
+
+@inlined
+def is_ready(function):
+    """Say whether a function has something to send and may."""
+    return function.ready_queues > 0 and function.is_shaped == 0
+
+
+@inlined
+def next_ready(nic, start):
+    """Return the first function from `start` on, round the ring, that may send; one is known to exist."""
+    n = nic.limits.n_functions
+    number = start if start < n else 0
+    while not is_ready(nic.function[number]):
+        number += 1
+        if number == n:
+            number = 0
+    return number
+
+
+@kernel
+def choose_deficit(nic, scheduler):
+    """Return the function by deficit round robin: send if the head fits the deficit, else add a quantum and go on."""
+    number = next_ready(nic, scheduler.pointer)
+    while True:
+        function = nic.function[number]
+        queue = nic.tx_queue[next_queue(nic, function)]
+        n_bytes = nic.host.post[queue.first + (queue.picked & queue.mask)].n_bytes
+        if n_bytes <= function.deficit_bytes:
+            function.deficit_bytes -= n_bytes
+            scheduler.pointer = number
+            return number
+        function.deficit_bytes += scheduler.quantum_bytes * function.weight
+        number = next_ready(nic, number + 1)
+
+
+@inlined
+def choose(nic, scheduler):
+    """Return the function whose frame is next and move the pointer."""
+    if scheduler.kind == SCHEDULE_DEFICIT:
+        return choose_deficit(nic, scheduler)
+    if scheduler.kind == SCHEDULE_STRICT:
+        return next_ready(nic, 0)
+    number = next_ready(nic, scheduler.pointer)
+    if scheduler.kind == SCHEDULE_WEIGHTED:
+        if scheduler.pointer != number or scheduler.turn_left == 0:
+            scheduler.turn_left = nic.function[number].weight
+        scheduler.turn_left -= 1
+        scheduler.pointer = number if scheduler.turn_left > 0 else number + 1
+        return number
+    scheduler.pointer = number + 1
+    return number
+
+
+@kernel
+def shape(nic, now_fs, number, n_bytes):
+    """Hold a rate-limited function back until its rate allows the next frame.
+
+    A frame that came late leaves the limiter behind; it makes up for at most its window.
+    """
+    function = nic.function[number]
+    if function.shaper_den == 0:
+        return
+    start_fs = max(now_fs - function.shaper_window_fs, function.eligible_at_fs)
+    function.eligible_at_fs = start_fs + n_bytes * function.shaper_num // function.shaper_den
+    if function.eligible_at_fs > now_fs:
+        function.is_shaped = 1
+        if function.ready_queues > 0:
+            nic.scheduler.n_ready -= 1
+            nic.scheduler.n_shaped_waiting += 1
+        set_timer(nic.clock, function.eligible_at_fs, SHAPER_TIMER, number)
+
+
+@kernel
+def shaper_expired(nic, number):
+    """Let a rate-limited function send again."""
+    function = nic.function[number]
+    function.is_shaped = 0
+    nic.reads_due = 1
+    if function.ready_queues > 0:
+        nic.scheduler.n_ready += 1
+        nic.scheduler.n_shaped_waiting -= 1
+
+
+@inlined
+def n_to_switch(nic):
+    """Return how many frames are between the pick and the switch, those from the wire in the pipeline among them."""
+    return nic.grants.tail - nic.grants.head + nic.pipe_tail - nic.pipe_head + nic.bus.n_waiting
+
+
+@kernel
+def fifos_are_full(nic):
+    """Say whether the FIFOs behind the Tx buffer might not hold the copies of another frame."""
+    n_switched = max(nic.loopback.tail - nic.loopback.head, nic.mac.fifo.tail - nic.mac.fifo.head)
+    return (
+        n_switched + (n_to_switch(nic) + 1) * nic.limits.most_copies >= COPY_CAP
+    )  # a copy from the wire passes by one entry
+
+
+@kernel
+def pick(nic, now_fs):
+    """Pick the next frame, reserve its room in the Tx buffer and hand its payload to the read arbiter.
+
+    A picked frame that does not fit waits, and nothing overtakes it.
+    """
+    host = nic.host
+    scheduler = nic.scheduler
+    stalls = nic.ledger.stalls
+    if scheduler.chosen < 0:
+        is_idle = scheduler.n_ready == 0
+        set_stalled(stalls.rate_limit, now_fs, is_idle and scheduler.n_shaped_waiting > 0)
+        set_stalled(
+            stalls.tx_descriptors,
+            now_fs,
+            is_idle and scheduler.n_shaped_waiting == 0 and scheduler.n_paused == 0 and scheduler.n_told > 0,
+        )
+        if scheduler.n_ready == 0:
+            return
+        scheduler.chosen = choose(nic, scheduler)
+        scheduler.chosen_fs = now_fs
+    function = nic.function[scheduler.chosen]
+    number = next_queue(nic, function)
+    queue = nic.tx_queue[number]
+    post = host.post[queue.first + (queue.picked & queue.mask)]
+    n_bytes = post.n_bytes
+    no_room = nic.tx_buffer.level + n_bytes > nic.limits.tx_buffer_bytes or n_to_switch(nic) >= GRANT_CAP
+    if nic.limits.most_copies > 0:
+        no_room = no_room or fifos_are_full(nic)
+    set_stalled(stalls.tx_buffer, now_fs, no_room)
+    if no_room:
+        return
+    change(nic.tx_buffer, now_fs, n_bytes)
+    frame = nic.grants.ring[nic.grants.tail & nic.grants.mask]
+    frame.journey = journey_of_post(nic, now_fs, queue, number, scheduler.chosen_fs)
+    frame.template = post.template
+    prefetch(nic.traffic.template[post.template])
+    frame.n_bytes = n_bytes
+    frame.hash = post.hash
+    frame.index = post.index
+    frame.queue = number
+    frame.is_wire = 0
+    frame.reads_left = 1
+    frame.n_reads = 0
+    frame.link_bytes = 0
+    frame.link_tlps = 0
+    reads = nic.reads
+    reads.frame = nic.grants.tail
+    reads.left_bytes = n_bytes
+    reads.whole_bytes = n_bytes
+    reads.address = host.buffer_offset_bytes
+    if nic.pcie.has_iotlb:
+        reads.address += buffer_address(host.translation.tx_stride_bytes, queue.picked, nic.limits.tx_ring)
+    entered(nic.clock, nic.grants)
+    queue.picked += 1
+    function.next_queue = number - function.first_queue + 1
+    if function.next_queue == nic.limits.queues_per_function:
+        function.next_queue = 0
+    descriptor_leaves(nic, now_fs, number)
+    shape(nic, now_fs, scheduler.chosen, n_bytes + FCS_BYTES)
+    scheduler.chosen = -1
+    fetch_tx(nic, now_fs, number)

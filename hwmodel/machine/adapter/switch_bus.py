@@ -1,0 +1,97 @@
+"""The bus of the switch core in the adapter (`switch.timing: core`): frames ask for it, and pass one after the other.
+
+The rules are those of docs/switch_core.md from the whole frame in the ingress FIFO to its last word in the queues;
+docs/datapath.md says what stands for the FIFOs.
+"""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.records import NEVER
+from hwmodel.forwarding.port_set import UPLINK
+from hwmodel.machine.adapter.adapter_state import BUS_PORT_CAP, PASSING_CAP
+from hwmodel.machine.time.clock import BUS, PASSED
+from hwmodel.machine.time.events import set_next
+
+
+@kernel
+def words_of(bus, frame):
+    """Return the cycles for which a frame holds the bus."""
+    return max(1, (frame.n_bytes + bus.word_bytes - 1) // bus.word_bytes)
+
+
+@kernel
+def ask_for_bus(nic, now_fs, frame, port):
+    """Let a frame wait for the bus at its port; say whether it may: the uplink's ingress FIFO is finite."""
+    bus = nic.bus
+    waiting = bus.port[port]
+    n_words = words_of(bus, frame)
+    if port == UPLINK and waiting.n_words + n_words > bus.ingress_words:
+        return False
+    place = waiting.tail & (BUS_PORT_CAP - 1)
+    waiting.ring[place] = frame
+    entry = waiting.ring[place]
+    ready_cycle = (now_fs + bus.cycle_fs - 1) // bus.cycle_fs + bus.ready_cycles
+    entry.ready_fs = ready_cycle * bus.cycle_fs
+    waiting.tail += 1
+    waiting.n_words += n_words
+    bus.n_waiting += 1
+    # Frames come in the order of their times: where a grant is due already, it is not later.
+    if nic.clock.next_at[BUS] == NEVER:
+        set_next(nic.clock, BUS, max(bus.free_fs, entry.ready_fs))
+    return True
+
+
+@kernel
+def next_grant_fs(bus):
+    """Return when the bus is granted next: it is free, and some port's first frame can be granted."""
+    first_fs = NEVER
+    for port in range(bus.n_ports):
+        waiting = bus.port[port]
+        if waiting.head != waiting.tail:
+            first_fs = min(first_fs, waiting.ring[waiting.head & (BUS_PORT_CAP - 1)].ready_fs)
+    return NEVER if first_fs == NEVER else max(first_fs, bus.free_fs)
+
+
+@kernel
+def can_be_granted(bus, port, now_fs):
+    """Tell whether a port's first frame can be granted at this edge."""
+    waiting = bus.port[port]
+    return waiting.head != waiting.tail and waiting.ring[waiting.head & (BUS_PORT_CAP - 1)].ready_fs <= now_fs
+
+
+@kernel
+def grant_bus(nic, now_fs):
+    """Grant the bus to the first port from the pointer on whose frame can be granted."""
+    bus = nic.bus
+    port = bus.pointer
+    while not can_be_granted(bus, port, now_fs):
+        port = port + 1 if port + 1 < bus.n_ports else 0
+    bus.pointer = port + 1 if port + 1 < bus.n_ports else 0
+    waiting = bus.port[port]
+    frame = waiting.ring[waiting.head & (BUS_PORT_CAP - 1)]
+    waiting.head += 1
+    n_words = words_of(bus, frame)
+    waiting.n_words -= n_words
+    bus.n_waiting -= 1
+    place = bus.tail & (PASSING_CAP - 1)
+    bus.passing[place] = frame
+    passing = bus.passing[place]
+    passing.ready_fs = now_fs + (bus.delay_cycles + n_words) * bus.cycle_fs
+    if bus.head == bus.tail:
+        set_next(nic.clock, PASSED, passing.ready_fs)
+    bus.tail += 1
+    bus.busy_fs += n_words * bus.cycle_fs
+    bus.free_fs = now_fs + n_words * bus.cycle_fs
+    set_next(nic.clock, BUS, next_grant_fs(bus))
+
+
+@kernel
+def take_passed(nic):
+    """Take the frame whose last word is written; return its place."""
+    bus = nic.bus
+    place = bus.head & (PASSING_CAP - 1)
+    bus.head += 1
+    is_last = bus.head == bus.tail
+    set_next(nic.clock, PASSED, NEVER if is_last else bus.passing[bus.head & (PASSING_CAP - 1)].ready_fs)
+    return place

@@ -1,0 +1,303 @@
+"""Between the buffers: the switch's decision carried out, local copies, to the MAC and from it."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.records import NEVER
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.forwarding.police import police
+from hwmodel.forwarding.port_set import UPLINK
+from hwmodel.forwarding.steering import ring_of
+from hwmodel.machine.adapter.adapter_state import PIPE_CAP
+from hwmodel.machine.adapter.receive import serve_rx_buffer
+from hwmodel.machine.adapter.switch_bus import ask_for_bus, take_passed
+from hwmodel.machine.counts.histogram import change, set_stalled
+from hwmodel.machine.counts.journeys import (
+    UNMEASURED,
+    journey_from_bridge,
+    journey_from_wire,
+    journey_lost,
+    journey_of_copy,
+    stamp_switched,
+    stamp_switched_in,
+)
+from hwmodel.machine.counts.outcome import copy_dropped, delivered_to_wire, new_group, sent_to_bridge
+from hwmodel.machine.frames import COPY_CAP, GRANT_CAP
+from hwmodel.machine.growing_ring import entered
+from hwmodel.machine.network.mac import first_on_line, send, take_from_line, take_sent
+from hwmodel.machine.network.port_time import padded_bytes, wire_time_fs
+from hwmodel.machine.network.wires import take_come
+from hwmodel.machine.time.clock import PIPELINE
+from hwmodel.machine.time.events import set_next
+from hwmodel.machine.traffic.sources import count_offered
+from hwmodel.rules.ethernet import FCS_BYTES
+
+OVERSIZE = DropReason.OVERSIZE.value
+RATE_LIMITED = DropReason.RATE_LIMITED.value
+RX_BUFFER_FULL = DropReason.RX_BUFFER_FULL.value
+PIPE_MASK = PIPE_CAP - 1
+
+
+@inlined
+def release_tx_room(nic, now_fs, copy):
+    """Free a frame's room in the Tx buffer when its last copy has left it."""
+    if copy.tx_bytes == 0:
+        return
+    if copy.group >= 0:
+        group = nic.groups.slot[copy.group]
+        group.left_in_tx_buffer -= 1
+        if group.left_in_tx_buffer > 0:
+            return
+    change(nic.tx_buffer, now_fs, -copy.tx_bytes)
+    nic.reads_due = 1
+
+
+@kernel
+def wire_done(nic, now_fs):
+    """Finish a copy that the MAC has sent."""
+    copy = take_sent(nic, now_fs)
+    release_tx_room(nic, now_fs, copy)
+    if nic.mac.has_peer:
+        sent_to_bridge(nic, now_fs, copy)
+    else:
+        delivered_to_wire(nic, now_fs, copy)
+
+
+@inlined
+def fits_rx_buffer(nic, n_bytes):
+    """Say whether a copy has room in the Rx buffer."""
+    fifo = nic.rx_fifo
+    return nic.rx_buffer.level + n_bytes <= nic.limits.rx_buffer_bytes and fifo.tail - fifo.head < COPY_CAP
+
+
+@inlined
+def store_in_rx_buffer(nic, now_fs, copy):
+    """Move a copy into the Rx buffer."""
+    fifo = nic.rx_fifo
+    place = fifo.tail & fifo.mask
+    fifo.ring[place] = copy
+    fifo.ring[place].entered_fs = now_fs
+    entered(nic.clock, fifo)
+    change(nic.rx_buffer, now_fs, copy.n_bytes)
+
+
+@inlined
+def move_local_copies(nic, now_fs):
+    """Move copies from the Tx buffer to the Rx buffer while they fit, and start the Rx DMA."""
+    fifo = nic.loopback
+    has_room = True
+    while has_room:
+        while fifo.head != fifo.tail:
+            copy = fifo.ring[fifo.head & fifo.mask]
+            if not fits_rx_buffer(nic, copy.n_bytes):
+                break
+            fifo.head += 1
+            store_in_rx_buffer(nic, now_fs, copy)
+            release_tx_room(nic, now_fs, copy)
+        has_room = serve_rx_buffer(nic, now_fs)
+    set_stalled(nic.ledger.stalls.rx_buffer, now_fs, fifo.head != fifo.tail)
+
+
+@inlined
+def make_copy(nic, now_fs, frame, number, group, journey):
+    """Make the copy for one egress port: to the MAC, to the loopback FIFO, or from the wire into the Rx buffer."""
+    ledger = nic.ledger
+    kind = nic.traffic.copy_kind[number]
+    if kind.is_mirrored:
+        ledger.counters.mirrored_made += 1
+    else:
+        ledger.counters.copies_made += 1
+    fifo = nic.mac.fifo if kind.port == UPLINK else nic.loopback
+    copy = fifo.ring[fifo.tail & fifo.mask]
+    copy.journey = journey
+    copy.entered_fs = now_fs
+    copy.copy_kind = number
+    copy.n_bytes = frame.n_bytes + kind.delta_bytes
+    copy.group = group
+    if frame.is_wire and nic.mac.has_peer:
+        stamp_switched_in(ledger, now_fs, journey, number)
+    else:
+        stamp_switched(ledger, now_fs, journey, number)
+    copy.tx_bytes = 0 if frame.is_wire else frame.n_bytes
+    if kind.counts_offered:  # else counted with the frame
+        ledger.flow[kind.flow].offered += 1
+    if kind.port == UPLINK:
+        ledger.counters.wire_copies += 1
+        copy.queue = frame.hash  # no ring here: it goes with the frame to the next adapter
+        send(nic, now_fs)
+        return
+    rss_hash = frame.hash if frame.index >= 0 else kind.queue_hash
+    copy.queue = ring_of(nic.limits, nic.function[kind.function], rss_hash)
+    if frame.is_wire == 0:
+        entered(nic.clock, fifo)
+    elif fits_rx_buffer(nic, copy.n_bytes):
+        store_in_rx_buffer(nic, now_fs, copy)
+    else:
+        copy_dropped(nic, now_fs, copy, RX_BUFFER_FULL)
+
+
+@kernel
+def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
+    """Drop a frame by decision; its room in the Tx buffer is free at once, or when its mirrored copies have left it."""
+    ledger = nic.ledger
+    ledger.counters.dropped += 1
+    ledger.counters.drops[reason] += 1
+    journey_lost(ledger, now_fs, frame.journey)
+    if template.flow >= 0:
+        ledger.flow[template.flow].dropped += 1
+    if frame.is_wire == 0:
+        ledger.counters.function_drops[template.function, reason] += 1
+        if n_mirrored == 0:
+            change(nic.tx_buffer, now_fs, -frame.n_bytes)
+            nic.reads_due = 1
+
+
+@inlined
+def switch_frame(nic, now_fs, frame):
+    """Carry out the decision on one frame. The decision itself was made once for all frames of this template."""
+    template = nic.traffic.template[frame.template]
+    nic.ledger.counters.switched += 1 - frame.is_wire
+    reason = template.reason
+    first, n_copies, n_mirrored = template.first_copy, template.n_copies, template.n_mirrored
+    if frame.n_bytes > template.longest_bytes:
+        reason = OVERSIZE
+        n_mirrored = 0
+    elif template.policer >= 0 and not police(nic.traffic.policer[template.policer], now_fs, frame.n_bytes + FCS_BYTES):
+        reason = RATE_LIMITED
+        first += n_copies + n_mirrored
+        n_mirrored = template.n_mirrored_refused
+    if reason > 0:
+        drop_frame(nic, now_fs, frame, template, reason, n_mirrored)
+        if n_mirrored == 0:
+            return
+        n_copies = 0
+    n_all = n_copies + n_mirrored
+    group = -1
+    if n_all > 1:
+        group = new_group(nic, n_copies, n_mirrored)
+        if nic.loopback.tail - nic.loopback.head + n_all > COPY_CAP:
+            nic.clock.overflow = 1
+    for number in range(first, first + n_all):
+        if number >= first + n_copies:
+            journey = UNMEASURED
+        elif number == first:
+            journey = frame.journey
+        else:
+            journey = journey_of_copy(nic.ledger, now_fs, frame.journey)
+        make_copy(nic, now_fs, frame, number, group, journey)
+    nic.moves_due = 1
+
+
+@kernel
+def wait_for_bus(nic, now_fs, frame):
+    """Let a frame wait for the switch core's bus; from the wire it drops where the ingress FIFO is full."""
+    template = nic.traffic.template[frame.template]
+    port = UPLINK if frame.is_wire else template.function + 1
+    if not ask_for_bus(nic, now_fs, frame, port):
+        drop_frame(nic, now_fs, frame, template, RX_BUFFER_FULL, 0)
+
+
+@inlined
+def to_switch(nic, now_fs, frame):
+    """Pass a frame to the switch, over its bus if it takes time (`switch.timing: core`)."""
+    if nic.bus.cycle_fs == 0:
+        switch_frame(nic, now_fs, frame)
+    else:
+        wait_for_bus(nic, now_fs, frame)
+
+
+@kernel
+def bus_passed(nic, now_fs):
+    """Switch the frame that has passed the bus."""
+    switch_frame(nic, now_fs, nic.bus.passing[take_passed(nic)])
+
+
+@inlined
+def into_pipeline(nic, now_fs, frame):
+    """Pass a frame to the switch, through the pipeline if its rate is limited (`nic.max_pps`)."""
+    if nic.limits.pipeline_fs == 0:
+        to_switch(nic, now_fs, frame)
+    else:
+        join_pipeline(nic, now_fs, frame)
+
+
+@kernel
+def join_pipeline(nic, now_fs, frame):
+    """Queue a frame at the pipeline; one from the wire waits in the Rx buffer, and is dropped if that is full."""
+    if frame.is_wire:
+        has_room = nic.rx_buffer.level + frame.n_bytes <= nic.limits.rx_buffer_bytes
+        if not has_room or nic.pipe_tail - nic.pipe_head >= GRANT_CAP:
+            drop_frame(nic, now_fs, frame, nic.traffic.template[frame.template], RX_BUFFER_FULL, 0)
+            return
+        change(nic.rx_buffer, now_fs, frame.n_bytes)
+    busy_fs = nic.limits.pipeline_fs
+    place = nic.pipe_tail & PIPE_MASK
+    nic.pipe[place] = frame
+    waiting = nic.pipe[place]
+    nic.pipeline_busy_until_fs = max(nic.pipeline_busy_until_fs, now_fs) + busy_fs
+    nic.pipeline_busy_fs += busy_fs
+    waiting.ready_fs = nic.pipeline_busy_until_fs
+    if nic.pipe_head == nic.pipe_tail:
+        set_next(nic.clock, PIPELINE, waiting.ready_fs)
+    nic.pipe_tail += 1
+
+
+@kernel
+def pipeline_done(nic, now_fs):
+    """Take a frame out of the pipeline."""
+    frame = nic.pipe[nic.pipe_head & PIPE_MASK]
+    nic.pipe_head += 1
+    next_fs = NEVER if nic.pipe_head == nic.pipe_tail else nic.pipe[nic.pipe_head & PIPE_MASK].ready_fs
+    set_next(nic.clock, PIPELINE, next_fs)
+    if frame.is_wire:
+        change(nic.rx_buffer, now_fs, -frame.n_bytes)
+        nic.moves_due = 1
+    to_switch(nic, now_fs, frame)
+
+
+@inlined
+def frame_in(nic, now_fs, grant):
+    """Note that all of a frame's payload is in the Tx buffer; frames go on in the order in which they were picked."""
+    frame = nic.grants.ring[grant & nic.grants.mask]
+    nic.ledger.journeys.slot[frame.journey].payload_in_fs = now_fs
+    grants = nic.grants
+    while grants.head != grants.tail:
+        first = grants.ring[grants.head & grants.mask]
+        if first.reads_left > 0:
+            break
+        grants.head += 1
+        into_pipeline(nic, now_fs, first)
+    nic.function[nic.tx_queue[frame.queue].function].read_bytes += frame.n_bytes + FCS_BYTES
+    nic.done_queue = frame.queue
+
+
+@kernel
+def frame_from_bridge(nic, now_fs):
+    """Take in a frame whose last byte has come from the bridge."""
+    crossing = take_come(nic)
+    mac = nic.mac
+    mac.rx_bytes += padded_bytes(crossing.n_bytes)
+    mac.rx_busy_fs += wire_time_fs(mac, crossing.n_bytes)
+    frame = first_on_line(mac.line)
+    frame.template = crossing.template
+    frame.n_bytes = crossing.n_bytes
+    frame.hash = crossing.hash
+    frame.index = crossing.index
+    frame.is_wire = 1
+    frame.journey = journey_from_bridge(nic.ledger, now_fs, crossing.journey)
+    nic.ledger.counters.from_wire += 1
+    into_pipeline(nic, now_fs, frame)
+
+
+@kernel
+def line_done(nic, now_fs):
+    """Take in a frame whose last byte has come from the wire."""
+    if nic.mac.has_peer:
+        frame_from_bridge(nic, now_fs)
+        return
+    ledger = nic.ledger
+    frame = take_from_line(nic)
+    frame.journey = journey_from_wire(ledger, now_fs, frame.template, frame.index)
+    ledger.counters.from_wire += 1
+    count_offered(ledger, nic.traffic.template[frame.template])
+    into_pipeline(nic, now_fs, frame)

@@ -1,0 +1,56 @@
+"""Descriptors held for their write-back, of Tx rings and Rx rings alike: by the batch, or by the timer of the first."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine.adapter.interrupts import rx_returned, tx_returned
+from hwmodel.machine.pcie.transactions import post_writeback
+from hwmodel.machine.time.events import set_timer
+from hwmodel.machine.tlp_kinds import RX_WRITEBACK
+
+
+@kernel
+def write_back(nic, now_fs, held):
+    """Write all held descriptors of a ring back, right behind what is queued."""
+    n = held.n_descriptors
+    post_writeback(nic, now_fs, held.kind, held.queue, held.ring_length, held.written, n, held.n_frames)
+    n_frames = held.n_frames
+    held.written += n
+    held.n_descriptors = 0
+    held.n_frames = 0
+    held.timer_at_fs = NEVER
+    if held.kind == RX_WRITEBACK:
+        rx_returned(nic, now_fs, held.queue, n_frames)
+    else:
+        tx_returned(nic, now_fs, held.queue, n_frames)
+
+
+@inlined
+def arm_timer(clock, held):
+    """Set the timer of the first descriptor held."""
+    held.timer_armed = 1
+    set_timer(clock, held.timer_at_fs, held.timer_kind, held.queue)
+
+
+@inlined
+def hold_for_writeback(nic, now_fs, held, n_descriptors):
+    """Hold a frame's descriptors for write-back, or write a full batch."""
+    held.n_descriptors += n_descriptors
+    held.n_frames += 1
+    if held.n_descriptors >= held.batch:
+        write_back(nic, now_fs, held)
+    elif held.n_frames == 1 and nic.limits.writeback_timeout_fs > 0:
+        held.timer_at_fs = now_fs + nic.limits.writeback_timeout_fs
+        if held.timer_armed == 0:
+            arm_timer(nic.clock, held)
+
+
+@kernel
+def writeback_expired(nic, now_fs, held):
+    """Write back what is held, or wait on: the timer was for descriptors that have gone since."""
+    held.timer_armed = 0
+    if held.timer_at_fs == now_fs:
+        write_back(nic, now_fs, held)
+    elif held.timer_at_fs < NEVER:
+        arm_timer(nic.clock, held)

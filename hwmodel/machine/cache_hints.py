@@ -1,0 +1,101 @@
+"""What servers need next is brought near while another one runs: with many of them nothing is left in the near cache.
+
+A frame finds its header, its flow and its ring among those of all flows and servers, at addresses that lead from one to
+the other. So what they look at is asked for some servers ahead, a step with each; no hint changes a result.
+"""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.processor import prefetch, prefetch_at
+from hwmodel.compiled.records import offset_of
+from hwmodel.machine.counts.journey_state import JOURNEYS
+from hwmodel.machine.network.bridge_state import NOBODY
+from hwmodel.machine.traffic.sources import is_due, next_choice, next_template
+
+SOON_USED = 4  # free places of journeys, of those that are taken first
+FREE_AT, FREE_BYTES = offset_of(JOURNEYS, "free"), 4
+
+
+@kernel
+def sources_come_near(nic):
+    """Bring near what tells of the next frames of a server's sources."""
+    prefetch(nic.limits)
+    for number in range(nic.limits.n_sources):
+        prefetch(nic.traffic.source[number])
+
+
+@kernel
+def choices_come_near(nic, until_fs):
+    """Bring near where sources look for the targets of the frames that they bring until a time."""
+    for number in range(nic.limits.n_sources):
+        source = nic.traffic.source[number]
+        if is_due(source, until_fs):
+            prefetch(nic.traffic.choice[next_choice(source)])
+            if source.function >= 0:  # the stations outside have none
+                prefetch(nic.function[source.function])
+    pool = nic.ledger.journeys
+    prefetch(pool)
+    prefetch_at(pool, FREE_AT + FREE_BYTES * pool.n_free)
+    prefetch(nic.wire.come)
+    prefetch(nic.grants)
+
+
+@kernel
+def templates_come_near(nic, until_fs):
+    """Bring near the templates of frames that sources bring until a time, the copies of those that are on their way."""
+    traffic, come, grants = nic.traffic, nic.wire.come, nic.grants
+    for number in range(nic.limits.n_sources):
+        source = traffic.source[number]
+        if is_due(source, until_fs):
+            prefetch(traffic.template[next_template(traffic, source)])
+            if source.function >= 0:
+                prefetch(nic.tx_queue[nic.function[source.function].first_queue])
+    for i in range(come.head, come.tail):
+        prefetch(traffic.copy_kind[traffic.template[come.ring[i & come.mask].template].first_copy])
+    for i in range(grants.head, grants.tail):
+        prefetch(traffic.copy_kind[traffic.template[grants.ring[i & grants.mask].template].first_copy])
+
+
+@kernel
+def rings_come_near(nic, until_fs):
+    """Bring near the flows, rings and journeys of frames that sources bring until a time, and of those on the wire."""
+    traffic, ledger, host, come = nic.traffic, nic.ledger, nic.host, nic.wire.come
+    pool = ledger.journeys
+    for i in range(max(pool.n_free - SOON_USED, 0), pool.n_free):
+        prefetch(pool.slot[pool.free[i]])
+        prefetch(pool.crossed[pool.free[i]])
+    for i in range(come.head, come.tail):
+        kind = traffic.copy_kind[traffic.template[come.ring[i & come.mask].template].first_copy]
+        if kind.function >= 0:  # of a copy for somebody here
+            queue = nic.rx_queue[nic.function[kind.function].first_queue]
+            prefetch(queue)
+            prefetch(host.finished[queue.first + (queue.started & queue.mask)])
+    for number in range(nic.limits.n_sources):
+        source = traffic.source[number]
+        if is_due(source, until_fs):
+            flow = traffic.template[next_template(traffic, source)].flow
+            if flow >= 0:  # counted here
+                prefetch(ledger.flow[flow])
+            if source.function >= 0:
+                queue = nic.tx_queue[nic.function[source.function].first_queue]
+                place = queue.first + (queue.reserved & queue.mask)
+                prefetch(host.post[place])
+                prefetch(host.post_batch[place])
+
+
+@kernel
+def begun_comes_near(bridge, port_number):
+    """Bring near the first frame that a bridge has begun to send by a port."""
+    place = bridge.port[port_number].begun.first
+    if place != NOBODY:
+        prefetch(bridge.slot[place])
+
+
+@kernel
+def servers_come_near(servers, order, first, n, at, until_fs):
+    """Bring near, while server `at` of a thread's `n` in an order runs, what the next will look at up to a time."""
+    sources_come_near(servers[order[first + (at + 4) % n]])
+    choices_come_near(servers[order[first + (at + 3) % n]], until_fs)
+    templates_come_near(servers[order[first + (at + 2) % n]], until_fs)
+    rings_come_near(servers[order[first + (at + 1) % n]], until_fs)

@@ -1,0 +1,109 @@
+"""The records of what is measured while the machine runs, and the rows of its histograms."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.records import F64, I32, I64, ints, record
+from hwmodel.forwarding.drop_reason import MAX_REASONS
+from hwmodel.forwarding.port_set import MAX_FUNCTIONS
+from hwmodel.machine.counts.journey_state import (
+    FINISHED,
+    JOURNEY_LOG,
+    JOURNEYS,
+    PART_SUMS,
+    RX_BATCH,
+    SAMPLED_PARTS,
+    STAMP_SUMS,
+)
+from hwmodel.machine.tlp_kinds import CREDIT_KINDS, KINDS
+
+LOG_CAP = 1 << 17
+MAX_FLOWS = 1 << 19
+
+# Why a run stopped; the first is "reached its end".
+DONE, LOG_FULL, EVENTS_SPENT, FRAMES_REACHED, OVERFLOW, IDLE = range(6)
+
+# Log-linear histogram: values in units of 1024 fs, 128 buckets an octave, up to 2**43 units (2.5 hours).
+HISTOGRAM_SHIFT = 10
+HISTOGRAM_SUB_BITS = 7
+HISTOGRAM_BUCKETS = (43 - HISTOGRAM_SUB_BITS + 1) << HISTOGRAM_SUB_BITS
+MAX_HISTOGRAMS = 4352
+WIRE_WAIT_HISTOGRAM, FIRST_FLOW_HISTOGRAM = range(2)
+LATENCY_HISTOGRAM = FIRST_FLOW_HISTOGRAM  # of a DMA run
+# What each frame is counted in stands together, bucket by bucket: a histogram of its own for each would be a line of
+# the processor's cache for each. `delivery_fs`, `to_guest_fs`: sums of the latencies in the bucket.
+LATENCY_COUNTS = record(
+    ("delivery_fs", F64), ("to_guest_fs", F64),
+    ("n_delivery", I32), ("n_from_doorbell", I32), ("n_to_guest", I32), ("n_sender_wait", I32),
+)  # fmt: skip
+
+GAUGE = record(("area", F64), *ints("level", "since_fs", "highest"))
+STALL = record(*ints("since_fs", "total_fs"))
+# What work stands ready and waits for. `no_free_tag`: whether or not a read waits. Credits:
+# of a kind's first TLP, whatever other kinds do. `rx_ring`: the part of `descriptors` in which the ring has none to
+# fetch. `tx_descriptors`: nothing to send is on the chip, though rings hold more than a cache has room to ask for.
+STALLS = record(
+    *((name, STALL) for name in ("tags", "no_free_tag", "read_places", *(f"{kind}_credits" for kind in CREDIT_KINDS))),
+    *((name, STALL) for name in ("descriptors", "rx_ring", "tx_descriptors", "tx_buffer", "rx_buffer", "tx_ring")),
+    ("rate_limit", STALL),
+)
+LATENCY = record(*ints("n", "lowest_fs", "highest_fs"), ("sum_fs", F64))
+FLOW = record(*ints("offered", "delivered", "dropped", "n_bytes", "histogram", "stop_at"), ("latency", LATENCY))
+# What whole transactions of a kind took on the link: those of `n` frames, of `n` descriptors for a descriptor read.
+# `n_reads`: all that are in, where answers come in order; then they are of whole frames whenever a frame is.
+SERVED = record(*ints("n", "n_reads", "up_bytes", "up_tlps", "down_bytes", "down_tlps"))
+COUNTERS = record(
+    *ints("offered", "delivered", "dropped", "delivered_to_wire", "from_wire", "copies_made", "copies_delivered"),
+    *ints(
+        "copies_dropped",
+        "switched",
+        "wire_copies",
+        "rx_copies",
+        "rx_descriptors",
+        "delivered_bytes",
+        "vm_copies",
+        "mirrored_made",
+        "mirrored",
+        "mirrored_dropped",
+        "sent_to_bridge",
+        "replicated",
+    ),
+    ("drops", I64, (MAX_REASONS,)),
+    ("function_drops", I64, (MAX_FUNCTIONS, MAX_REASONS)),
+    ("mirrored_drops", I64, (MAX_REASONS,)),
+    ("function_mirrored", I64, (MAX_FUNCTIONS,)),
+)
+LOG_ENTRY = record(*ints("at_fs"), ("index", I32), ("template", I32), ("copy_kind", I32), ("n_bytes", I32))
+DELIVERY_LOG = record(*ints("n", "enabled"), ("entry", LOG_ENTRY, (LOG_CAP,)))
+# A frame that passed a tap on a wire, at the port with that number: sent by this port, or come to it. `header`: what
+# the kernel knows its bytes by there, a hop, a template or a kind of copy.
+TAP_ENTRY = record(
+    *ints("at_fs"),
+    ("index", I32), ("template", I32), ("header", I32), ("n_bytes", I32), ("port", I32), ("is_sent", I32),
+)  # fmt: skip
+TAP_LOG = record(*ints("n"), ("entry", TAP_ENTRY, (LOG_CAP,)))
+# `is_stopping`: why the run is to stop behind this instant, 0 if it is not; `overflow`: a log, or the journeys, had no
+# room for one more, and the run is void. What every frame changes stands first.
+LEDGER = record(
+    # `crosses`: frames come from a bridge, and go on to it.
+    *ints("is_stopping", "overflow", "delivered_target", "crosses"),
+    ("stalls", STALLS),
+    ("tx_ring", GAUGE),
+    ("rx_ring", GAUGE),
+    ("from_doorbell", LATENCY),
+    ("sender_wait", LATENCY),
+    ("to_guest", LATENCY),
+    ("stamp_sums", STAMP_SUMS),
+    ("part_sums", PART_SUMS),
+    ("served", SERVED, (KINDS,)),
+    ("on_wire_batch", RX_BATCH),
+    ("on_wire", FINISHED),  # stands for what a frame that leaves by the wire has no Rx ring for
+    ("counters", COUNTERS),
+    ("flow", FLOW, (MAX_FLOWS,)),
+    ("latency_counts", LATENCY_COUNTS, (HISTOGRAM_BUCKETS,)),
+    ("sampled_parts", SAMPLED_PARTS, (HISTOGRAM_BUCKETS,)),
+    ("log", DELIVERY_LOG),
+    ("journeys", JOURNEYS),
+    ("journey_log", JOURNEY_LOG),
+    ("tap_log", TAP_LOG),
+    ("histogram", I32, (MAX_HISTOGRAMS, HISTOGRAM_BUCKETS)),
+)

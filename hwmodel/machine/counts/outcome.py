@@ -1,0 +1,221 @@
+"""What becomes of frames and copies: delivered, dropped, counted once, logged."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.machine.counts.histogram import bucket, observe
+from hwmodel.machine.counts.journeys import (
+    journey_ends_there,
+    journey_from_bridge,
+    journey_lost,
+    journey_on_wire,
+    journey_to_bridge,
+    stamp_switched_in,
+)
+from hwmodel.machine.counts.ledger_state import FRAMES_REACHED, LOG_CAP, LOG_FULL
+from hwmodel.machine.frames import GROUP_CAP
+from hwmodel.rules.ethernet import FCS_BYTES
+
+LOG_RESERVE = 1 << 16  # deliveries that one instant can make at most: an interrupt for a whole ring
+
+
+@kernel
+def new_group(nic, n_copies, n_mirrored):
+    """Open the account of a frame with several copies, mirrored ones among them; return its number."""
+    groups = nic.groups
+    if groups.n_free == 0:
+        nic.clock.overflow = 1
+        return 0
+    groups.n_free -= 1
+    number = groups.free[groups.n_free] + (GROUP_CAP - 1 - groups.n_free)
+    group = groups.slot[number]
+    group.n_copies = n_copies
+    group.left = n_copies
+    group.left_mirrored = n_mirrored
+    group.left_in_tx_buffer = n_copies + n_mirrored
+    group.delivered = 0
+    return number
+
+
+@inlined
+def close_if_settled(groups, number):
+    """Free a frame's account when none of its copies is left."""
+    group = groups.slot[number]
+    if group.left == 0 and group.left_mirrored == 0 and groups.n_free < GROUP_CAP:
+        groups.free[groups.n_free] = number - (GROUP_CAP - 1 - groups.n_free)
+        groups.n_free += 1
+
+
+@inlined
+def copy_settled(nic, number, is_delivered):
+    """Close one copy's account; the frame is delivered with its first delivered copy, dropped when none was."""
+    counters = nic.ledger.counters
+    if number < 0:
+        if is_delivered:
+            counters.delivered += 1
+        else:
+            counters.dropped += 1
+        return
+    groups = nic.groups
+    group = groups.slot[number]
+    if is_delivered and group.delivered == 0:
+        group.delivered = 1
+        counters.delivered += 1
+    group.left -= 1
+    if group.left == 0 and group.delivered == 0:
+        counters.dropped += 1
+    close_if_settled(groups, number)
+
+
+@inlined
+def mirrored_settled(groups, number):
+    """Close a mirrored copy's account; whatever became of it, the frame's own fate is that of its other copies."""
+    if number >= 0:
+        groups.slot[number].left_mirrored -= 1
+        close_if_settled(groups, number)
+
+
+@kernel
+def mirrored_delivered(nic, copy_kind, group):
+    """Count a mirrored copy that its guest can see."""
+    ledger = nic.ledger
+    ledger.counters.mirrored += 1
+    ledger.counters.function_mirrored[nic.traffic.copy_kind[copy_kind].function] += 1
+    mirrored_settled(nic.groups, group)
+
+
+@kernel
+def copy_dropped(nic, now_fs, copy, reason):
+    """Count a copy that is lost on its way to a guest."""
+    ledger = nic.ledger
+    kind = nic.traffic.copy_kind[copy.copy_kind]
+    if kind.is_mirrored:
+        ledger.counters.mirrored_dropped += 1
+        ledger.counters.mirrored_drops[reason] += 1
+        mirrored_settled(nic.groups, copy.group)
+        return
+    journey_lost(ledger, now_fs, copy.journey)
+    ledger.counters.copies_dropped += 1
+    ledger.counters.drops[reason] += 1
+    ledger.counters.function_drops[kind.function, reason] += 1
+    if kind.flow >= 0:
+        ledger.flow[kind.flow].dropped += 1
+    copy_settled(nic, copy.group, False)
+
+
+@inlined
+def stop_if_reached(ledger, flow):
+    """End the run behind this instant if it has delivered what it was to deliver, in all or of the watched flow."""
+    if ledger.counters.delivered >= ledger.delivered_target or flow.delivered == flow.stop_at:
+        ledger.is_stopping = FRAMES_REACHED
+
+
+@inlined
+def note_latency(ledger, flow, now_fs, journey):
+    """Count a delivered copy's latency."""
+    latency_fs = now_fs - journey.posted_fs
+    observe(flow.latency, latency_fs)
+    place = bucket(latency_fs)
+    counts = ledger.latency_counts[place]
+    counts.n_delivery += 1
+    counts.delivery_fs += float(latency_fs)
+    if flow.histogram >= 0:
+        ledger.histogram[flow.histogram, place] += 1
+    from_doorbell_fs = now_fs - journey.rung_fs
+    observe(ledger.from_doorbell, from_doorbell_fs)
+    ledger.latency_counts[bucket(from_doorbell_fs)].n_from_doorbell += 1
+
+
+@inlined
+def note_delivery(ledger, now_fs, copy_kind, n_bytes, journey):
+    """Enter a delivery into the log that Python writes to a pcap."""
+    log = ledger.log
+    if log.enabled == 0:
+        return
+    if log.n == LOG_CAP:
+        ledger.overflow = 1
+        return
+    entry = log.entry[log.n]
+    entry.at_fs = now_fs
+    entry.index = journey.index
+    entry.template = journey.template
+    entry.copy_kind = copy_kind
+    entry.n_bytes = n_bytes
+    log.n += 1
+    if log.n > LOG_CAP - LOG_RESERVE:
+        ledger.is_stopping = LOG_FULL
+
+
+@inlined
+def delivered_to_guest(nic, now_fs, finished):
+    """Count a copy that its guest can see."""
+    ledger = nic.ledger
+    kind = nic.traffic.copy_kind[finished.copy_kind]
+    if kind.is_mirrored:
+        mirrored_delivered(nic, finished.copy_kind, finished.group)
+        return
+    counters = ledger.counters
+    flow = ledger.flow[kind.flow]
+    frame_bytes = finished.n_bytes + FCS_BYTES
+    counters.copies_delivered += 1
+    counters.vm_copies += 1
+    counters.delivered_bytes += frame_bytes
+    flow.delivered += 1
+    flow.n_bytes += frame_bytes
+    copy_settled(nic, finished.group, True)
+    stop_if_reached(ledger, flow)
+    journey = ledger.journeys.slot[finished.journey]
+    note_latency(ledger, flow, now_fs, journey)
+    note_delivery(ledger, now_fs, finished.copy_kind, finished.n_bytes, journey)
+
+
+@kernel
+def sent_to_bridge(nic, now_fs, copy):
+    """Count a copy that the MAC has sent to a bridge; where its frame has others it is a frame of its own from here.
+
+    Mirrored copies are no others.
+    """
+    nic.ledger.counters.copies_delivered += 1
+    nic.ledger.counters.sent_to_bridge += 1
+    if copy.group >= 0:
+        group = nic.groups.slot[copy.group]
+        group.left -= 1
+        if group.n_copies > 1:
+            nic.ledger.counters.replicated += 1
+            if group.left == 0 and group.delivered == 0:
+                nic.ledger.counters.dropped += 1
+        close_if_settled(nic.groups, copy.group)
+    journey_to_bridge(nic.ledger, now_fs, copy.journey)
+
+
+@kernel
+def delivered_to_wire(nic, now_fs, copy):
+    """Count a copy that the MAC has sent."""
+    ledger = nic.ledger
+    counters = ledger.counters
+    flow = ledger.flow[nic.traffic.copy_kind[copy.copy_kind].flow]
+    counters.copies_delivered += 1
+    counters.delivered_to_wire += 1
+    flow.delivered += 1
+    flow.n_bytes += copy.n_bytes + FCS_BYTES
+    copy_settled(nic, copy.group, True)
+    stop_if_reached(nic.ledger, flow)
+    journey = nic.ledger.journeys.slot[copy.journey]
+    note_latency(nic.ledger, flow, now_fs, journey)
+    note_delivery(nic.ledger, now_fs, copy.copy_kind, copy.n_bytes, journey)
+    journey_on_wire(nic.ledger, now_fs, copy.journey)
+
+
+@kernel
+def come_outside(ledger, now_fs, crossing, flow_number):
+    """Count a frame that a bridge has sent to a station outside; its template is the kind of its last copy."""
+    flow = ledger.flow[flow_number]
+    ledger.counters.delivered += 1
+    ledger.counters.delivered_to_wire += 1
+    flow.delivered += 1
+    flow.n_bytes += crossing.n_bytes + FCS_BYTES
+    note_latency(ledger, flow, now_fs, crossing.journey)
+    note_delivery(ledger, now_fs, crossing.template, crossing.n_bytes, crossing.journey)
+    place = journey_from_bridge(ledger, now_fs, crossing.journey)
+    stamp_switched_in(ledger, now_fs, place, crossing.template)
+    journey_ends_there(ledger, now_fs, place)

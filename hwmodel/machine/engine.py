@@ -1,0 +1,357 @@
+"""The loop: take the next event, let the block concerned handle it, start idle links when an instant is over."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import entry, inlined, kernel
+from hwmodel.compiled.processor import with_offsets
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine.adapter.fetch import fetch_rx, fetch_tx, told
+from hwmodel.machine.adapter.interrupts import moderation_expired, unmasked
+from hwmodel.machine.adapter.read_arbiter import issue
+from hwmodel.machine.adapter.receive import interrupted, payload_landed, rx_written_back
+from hwmodel.machine.adapter.scheduler import descriptors_cached, pause_over, shaper_expired
+from hwmodel.machine.adapter.switch_bus import grant_bus
+from hwmodel.machine.adapter.switching import (
+    bus_passed,
+    frame_in,
+    line_done,
+    move_local_copies,
+    pipeline_done,
+    wire_done,
+)
+from hwmodel.machine.adapter.transmit import descriptor_done, tx_written_back
+from hwmodel.machine.adapter.writeback import writeback_expired
+from hwmodel.machine.counts.histogram import change
+from hwmodel.machine.counts.journey_sums import fold
+from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFLOW
+from hwmodel.machine.guest.cores import piece_done
+from hwmodel.machine.host.landing import credits_returned, down_has_landed, reaches_adapter, reaches_host, up_has_landed
+from hwmodel.machine.host.memory import waits_for_memory
+from hwmodel.machine.pcie.link import catch_up, could_start, on_wire, start_down, start_up
+from hwmodel.machine.pcie.reads import data_are_in, free_places, host_reads, release_tag, served_in_order, served_read
+from hwmodel.machine.time.clock import (
+    BUS,
+    COMPLETION_READY,
+    CORE_TIMER,
+    CREDIT,
+    DOWN_ARRIVAL,
+    DOWN_DONE,
+    IN_MEMORY,
+    LINE,
+    MODERATION_TIMER,
+    PASSED,
+    PIPELINE,
+    RX_WRITEBACK_TIMER,
+    SHAPER_TIMER,
+    SOURCE_TIMER,
+    STORED,
+    TIMERS,
+    TX_WRITEBACK_TIMER,
+    UP_ARRIVAL,
+    UP_DONE,
+    UP_READY,
+    WIRE,
+)
+from hwmodel.machine.time.events import first_elsewhere, first_of_links, rare_lane, set_next, take_first, take_timer
+from hwmodel.machine.tlp_kinds import (
+    PAYLOAD_READ,
+    PAYLOAD_WRITE,
+    RX_DESCRIPTOR_COMPLETION,
+    RX_DESCRIPTOR_READ,
+    RX_DOORBELL,
+    RX_WRITEBACK,
+    TX_DESCRIPTOR_READ,
+    TX_DOORBELL,
+    TX_WRITEBACK,
+)
+from hwmodel.machine.traffic.sources import begin, feed_hungry, hunger, source_timer
+
+NO_READ = -1
+
+
+@inlined
+def host_notices(nic, now_fs, sending):
+    """Let the host notice a write-back or an interrupt."""
+    kind = sending.kind
+    if kind == PAYLOAD_WRITE:
+        if sending.room_bytes > 0:
+            payload_landed(nic, now_fs, sending.queue)
+    elif kind == RX_WRITEBACK:
+        rx_written_back(nic, now_fs, sending.queue, sending.n, sending.at_fs)
+    elif kind == TX_WRITEBACK:
+        if sending.n > 0:
+            tx_written_back(nic, now_fs, sending.queue, sending.n)
+    else:
+        interrupted(nic, now_fs, kind, sending.queue, sending.n, sending.at_fs)
+
+
+@inlined
+def up_received(nic, now_fs, sending):
+    """Let the host take a TLP in; return True if the write that it ends is in memory at once."""
+    ready_fs = reaches_host(nic, now_fs, sending)
+    if sending.is_last == 0:
+        return False
+    if sending.kind >= RX_DESCRIPTOR_READ:
+        host_reads(nic, ready_fs, sending.tag)
+        return False
+    return nic.pcie.has_memory == 0 or not waits_for_memory(nic, now_fs, sending, ready_fs)
+
+
+@inlined
+def read_complete(nic, now_fs, number):
+    """Use what a read has brought, now that its last byte is stored."""
+    tag = nic.tags.slot[number]
+    kind = tag.kind
+    grant, ring_queue, n_descriptors = tag.frame, tag.queue, tag.n_descriptors
+    pcie = nic.pcie
+    free_places(nic, number)
+    release_tag(nic, now_fs, number)
+    if nic.tags.n_free == 1 or pcie.has_engines:
+        issue(nic, now_fs)  # a read that has waited takes the tag, and its places, before those that this one leads to
+    in_order = pcie.answers_in_order
+    served = nic.ledger.served[kind]
+    served.n_reads += 1
+    if kind == PAYLOAD_READ:
+        frame = nic.grants.ring[grant & nic.grants.mask]
+        frame.reads_left -= 1
+        if in_order == 0:
+            frame.n_reads += 1
+            frame.link_bytes += tag.link_bytes
+            frame.link_tlps += tag.link_tlps
+        if frame.reads_left == 0:
+            if in_order:
+                served_in_order(served, pcie, 1, tag)
+            else:
+                served_read(served, pcie, 1, frame.n_reads, frame.link_bytes, frame.link_tlps)
+            frame_in(nic, now_fs, grant)
+    elif in_order:
+        served_in_order(served, pcie, n_descriptors, tag)
+    else:
+        served_read(served, pcie, n_descriptors, 1, tag.link_bytes, tag.link_tlps)
+    if kind == TX_DESCRIPTOR_READ:
+        descriptors_cached(nic, now_fs, ring_queue, n_descriptors)
+        fetch_tx(nic, now_fs, ring_queue)
+    elif kind == RX_DESCRIPTOR_READ:
+        queue = nic.rx_queue[ring_queue]
+        queue.cached += n_descriptors
+        queue.requested -= n_descriptors
+        nic.moves_due = 1
+    nic.reads_due = 1
+
+
+@inlined
+def down_received(nic, now_fs, sending):
+    """Let the NIC take a TLP in; return the number of the read that it completes, or `NO_READ`."""
+    reaches_adapter(nic, now_fs, sending)
+    kind = sending.kind
+    if kind >= RX_DESCRIPTOR_COMPLETION:
+        if sending.is_last and data_are_in(nic, now_fs, sending.tag):
+            return int(sending.tag)
+    elif kind == TX_DOORBELL:
+        told(nic, now_fs, sending.queue, sending.n)
+        fetch_tx(nic, now_fs, sending.queue)
+        nic.reads_due = 1
+    elif kind == RX_DOORBELL:
+        nic.rx_queue[sending.queue].known += sending.n
+        change(nic.ledger.rx_ring, now_fs, -sending.n)
+        fetch_rx(nic, sending.queue)
+        nic.moves_due = 1
+    else:
+        unmasked(nic, now_fs, sending.queue)
+    return NO_READ
+
+
+@inlined
+def up_done(nic, now_fs):
+    """Finish a TLP that has left toward the host."""
+    link = nic.up
+    sending = on_wire(link)
+    if up_has_landed(nic, now_fs) and up_received(nic, now_fs, sending):
+        host_notices(nic, now_fs, sending)
+    if link.sends_second == 0 and sending.is_last and sending.room_bytes > 0:
+        change(nic.rx_buffer, now_fs, -sending.room_bytes)
+        nic.moves_due = 1
+
+
+@kernel
+def timer(nic, now_fs):
+    """Handle an entry of the side heap."""
+    kind, index = take_timer(nic.clock)
+    if kind == CORE_TIMER:
+        piece_done(nic, now_fs, index)
+    elif kind == SOURCE_TIMER:
+        source_timer(nic, now_fs, index)
+    elif kind == RX_WRITEBACK_TIMER:
+        writeback_expired(nic, now_fs, nic.rx_queue[index].held)
+    elif kind == MODERATION_TIMER:
+        moderation_expired(nic, now_fs, index)
+    elif kind == TX_WRITEBACK_TIMER:
+        writeback_expired(nic, now_fs, nic.tx_queue[index].held)
+    elif kind == SHAPER_TIMER:
+        shaper_expired(nic, index)
+    else:
+        pause_over(nic, index)
+
+
+@kernel
+def handle_rare(nic, now_fs):
+    """Handle the first event of the lanes that only some runs use; return the read that it completes, or `NO_READ`."""
+    clock = nic.clock
+    lane = rare_lane(clock)
+    if lane == DOWN_ARRIVAL:
+        return down_received(nic, now_fs, nic.down_arrivals.ring[take_first(clock, DOWN_ARRIVAL)])
+    if lane == STORED:
+        return take_first(clock, STORED)
+    if lane == PIPELINE:
+        pipeline_done(nic, now_fs)
+    elif lane == BUS:
+        grant_bus(nic, now_fs)
+    elif lane == PASSED:
+        bus_passed(nic, now_fs)
+    elif lane == LINE:
+        line_done(nic, now_fs)
+    elif lane == WIRE:
+        wire_done(nic, now_fs)
+    elif lane == UP_ARRIVAL:
+        sending = nic.up_arrivals.ring[take_first(clock, UP_ARRIVAL)]
+        if up_received(nic, now_fs, sending):
+            host_notices(nic, now_fs, sending)
+    elif lane == IN_MEMORY:
+        host_notices(nic, now_fs, nic.host.memory_writes.ring[take_first(clock, IN_MEMORY)])
+    elif lane == UP_READY:
+        set_next(clock, UP_READY, NEVER)  # it only lets the idle link look at its queues
+    else:
+        credits_returned(nic, now_fs, take_first(clock, CREDIT))
+    return NO_READ
+
+
+@inlined
+def handle(nic, now_fs):
+    """Handle one event of this instant: of the first lane that has one."""
+    clock = nic.clock
+    completed = NO_READ
+    if clock.next_at[TIMERS] == now_fs:
+        timer(nic, now_fs)
+    elif clock.next_at[DOWN_DONE] == now_fs:
+        if down_has_landed(nic, now_fs):
+            completed = down_received(nic, now_fs, on_wire(nic.down))
+    elif clock.next_at[COMPLETION_READY] == now_fs:
+        clock.next_at[COMPLETION_READY] = NEVER  # it only lets the idle link look at its queue
+    elif clock.next_at[UP_DONE] == now_fs:
+        up_done(nic, now_fs)
+    else:
+        completed = handle_rare(nic, now_fs)
+    # Here alone, since it is long and is put where it is called.
+    if completed != NO_READ:
+        read_complete(nic, now_fs, completed)
+
+
+@inlined
+def start_links(nic, now_fs):
+    """Let idle links choose their next TLP, now that all of this instant has happened; return True if one could."""
+    has_started = False
+    if could_start(nic.up):
+        has_started = True
+        if start_up(nic, now_fs):
+            nic.rx_writing = max(0, nic.rx_writing - 1)
+            nic.rx_dma_busy = 0
+            nic.moves_due = 1
+    if could_start(nic.down):
+        has_started = True
+        start_down(nic, now_fs)
+    return has_started
+
+
+@inlined
+def settle(nic, now_fs):
+    """Do what an event has made possible: copies move on, a descriptor is done, reads go, drivers post."""
+    if nic.moves_due:
+        nic.moves_due = 0
+        move_local_copies(nic, now_fs)
+    if nic.done_queue >= 0:
+        descriptor_done(nic, now_fs, nic.done_queue)
+        nic.done_queue = -1
+    if nic.reads_due:
+        nic.reads_due = 0
+        issue(nic, now_fs)
+    if nic.traffic.n_hungry > 0:
+        feed_hungry(nic, now_fs)
+
+
+@kernel
+def begin_all(nic):
+    """Fetch the first Rx descriptors and let all sources begin."""
+    for number in range(nic.limits.n_queues):
+        fetch_rx(nic, number)
+    for number in range(nic.limits.n_sources):
+        begin(nic, number)
+    for number in range(nic.limits.n_functions):
+        hunger(nic, number)
+    nic.clock.has_started = 1
+    nic.reads_due = 1
+
+
+@inlined
+def advance(nic, until_fs, n_events):
+    """Handle all events up to `until_fs`, at most `n_events`; return when the next one is."""
+    now_fs = nic.clock.now_fs
+    left = n_events
+    while True:
+        nic = with_offsets(nic)
+        clock = nic.clock
+        ledger = nic.ledger
+        if nic.moves_due or nic.reads_due or nic.traffic.n_hungry > 0:
+            settle(nic, now_fs)
+        elsewhere_fs = first_elsewhere(clock)
+        at_fs = min(elsewhere_fs, first_of_links(clock))
+        if at_fs > now_fs:
+            if start_links(nic, now_fs):
+                if nic.moves_due:
+                    continue
+                # TLPs that start lead to nothing else, but for a DMA engine that has the next one ready later.
+                if nic.pcie.has_engines:
+                    elsewhere_fs = first_elsewhere(clock)
+                at_fs = min(elsewhere_fs, first_of_links(clock))
+            if at_fs > until_fs or left <= 0 or ledger.is_stopping or ledger.overflow or clock.overflow:
+                break
+            now_fs = at_fs
+        handle(nic, now_fs)
+        left -= 1
+    nic.clock.n_events += n_events - left
+    nic.clock.now_fs = now_fs
+    return at_fs
+
+
+@kernel
+def close_books(nic, at_fs, until_fs):
+    """Bring sums that are kept in arrears up to date: nothing happens from now up to `at_fs`."""
+    has_passed_fs = until_fs if until_fs < at_fs < NEVER and nic.ledger.is_stopping == 0 else nic.clock.now_fs
+    catch_up(nic, has_passed_fs + 1)
+    fold(nic.ledger)
+
+
+@entry
+def run(state, until_fs, n_events):
+    """Advance the machine to `until_fs`, at most `n_events` events; return why it stopped (`layout.DONE`, ...).
+
+    `state` is a one-element record array of `layout.SERVER`. The first call starts the machine at time 0.
+    """
+    nic = state[0]
+    clock = nic.clock
+    ledger = nic.ledger
+    until_fs = min(until_fs, NEVER - 1)  # what never happens is no event
+    ledger.is_stopping = 0
+    if clock.has_started == 0:
+        begin_all(nic)
+    at_fs = advance(nic, until_fs, n_events)
+    close_books(nic, at_fs, until_fs)
+    if clock.overflow or ledger.overflow:
+        return OVERFLOW
+    if ledger.is_stopping:
+        return ledger.is_stopping
+    if at_fs >= NEVER:
+        return IDLE
+    if at_fs > until_fs:
+        nic.clock.now_fs = until_fs
+        return DONE
+    return EVENTS_SPENT

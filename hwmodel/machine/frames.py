@@ -1,0 +1,25 @@
+"""The records of frames and of their copies, wherever they are, and the queues that hold them."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.records import I32, U32, ints, record
+
+GRANT_CAP = 1 << 16  # frames between the scheduler's pick and the switch
+COPY_CAP = 1 << 17  # copies in one FIFO: loopback, Rx buffer, MAC
+GROUP_CAP = 1 << 16  # frames with several copies in flight, mirrored ones counted
+
+FRAME = record(
+    *ints("reads_left", "ready_fs", "n_reads", "link_bytes", "link_tlps"),
+    ("journey", I32), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("queue", I32),
+    ("is_wire", I32),
+)  # fmt: skip
+COPY = record(
+    *ints("entered_fs"),
+    ("journey", I32), ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("queue", I32), ("tx_bytes", I32),
+)  # fmt: skip
+# `mask`: of the places in use (`growing_ring.widen`), of which one stays free.
+FRAMES = record(*ints("head", "tail"), ("mask", U32), ("ring", FRAME, (2 * GRANT_CAP,)))
+FIFO = record(*ints("head", "tail"), ("mask", U32), ("ring", COPY, (2 * COPY_CAP,)))
+GROUP = record(*ints("n_copies", "left", "left_mirrored", "left_in_tx_buffer", "delivered"))
+# `free`: the free list, stored as offsets from the identity order, so that a zeroed array is already a full list.
+GROUPS = record(*ints("n_free"), ("free", I32, (GROUP_CAP,)), ("slot", GROUP, (GROUP_CAP,)))

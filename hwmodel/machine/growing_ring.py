@@ -1,0 +1,59 @@
+"""Queues that use no more memory than they need: a ring of few places, twice as many whenever they are all taken.
+
+A ring that runs round all of its capacity comes back to each place long after the processor's caches have forgotten it.
+"""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import inlined, kernel
+
+
+@kernel
+def widen(clock, queue):
+    """Let a ring use twice as many places; the clock's `overflow` is set where it has no more.
+
+    The entry before the head moves too: a TLP on the link still belongs to it.
+    """
+    before = queue.mask
+    if before + 1 == len(queue.ring):
+        clock.overflow = 1
+        return
+    queue.mask = 2 * before + 1
+    for position in range(max(queue.head - 1, 0), queue.tail):
+        if position & queue.mask != position & before:
+            queue.ring[position & queue.mask] = queue.ring[position & before]
+
+
+@inlined
+def entered(clock, queue):
+    """Count an entry that was written at the tail, and see to it that there is a place for the next."""
+    queue.tail += 1
+    if queue.tail - queue.head >= queue.mask:
+        widen(clock, queue)
+
+
+@kernel
+def widen_posts(host, queue):
+    """Let a Tx ring use twice as many places for the frames that the driver has and the scheduler has not picked."""
+    first, before = queue.first, queue.mask
+    queue.first, queue.mask = queue.wide_first, 2 * before + 1
+    for position in range(queue.picked, queue.reserved):
+        place, old = queue.first + (position & queue.mask), first + (position & before)
+        if place != old:
+            host.post[place] = host.post[old]
+            host.post_batch[place] = host.post_batch[old]
+
+
+@kernel
+def widen_finished(host, queue):
+    """Let an Rx ring use twice as many places for the frames that lie between the adapter and the guest's core.
+
+    Each takes a descriptor or more, so there are places enough for all descriptors of the ring.
+    """
+    first, before = queue.first, queue.mask
+    queue.first, queue.mask = queue.wide_first, 2 * before + 1
+    for position in range(queue.taken, queue.started):
+        place, old = queue.first + (position & queue.mask), first + (position & before)
+        if place != old:
+            host.finished[place] = host.finished[old]
+            host.finished_batch[place] = host.finished_batch[old]

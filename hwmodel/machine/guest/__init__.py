@@ -1,0 +1,1 @@
+"""The guests' cores and their drivers."""

@@ -1,0 +1,1 @@
+"""The host behind the link: its end of it, its memory, its IOMMU."""

@@ -1,0 +1,132 @@
+"""The far end of the link: TLPs fly (`pcie.propagation`), land, are counted, and send their credits back."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine.host.memory import passes_fs, read_begins_fs, write_lands_fs
+from hwmodel.machine.pcie.link import CREDIT_BYTES, catch_up, down_is_done, on_wire, received
+from hwmodel.machine.time.clock import CREDIT, DOWN_ARRIVAL, LANE_CAP, UP_ARRIVAL, UP_DONE
+from hwmodel.machine.time.events import append
+from hwmodel.machine.tlp_kinds import (
+    COMPLETION_CREDIT,
+    NON_POSTED_CREDIT,
+    POSTED_CREDIT,
+    RX_DESCRIPTOR_COMPLETION,
+    RX_DESCRIPTOR_READ,
+)
+
+CREDIT_KIND_SHIFT = 32  # in the word of a return of credits, over the bytes of data
+PASSES_THEN = 1 << 34  # in that word: a write passes into memory, whose drain takes it from then on
+
+
+@kernel
+def credit_word(kind, data_bytes):
+    """Return the word of a TLP's credits."""
+    return (kind << CREDIT_KIND_SHIFT) | int(data_bytes)  # interpreted, `data_bytes` is a numpy integer of 32 bits
+
+
+@kernel
+def is_infinite(credit):
+    """Say whether nothing waits for credits of a kind, so that none need come back."""
+    return credit.headers_limit == 0 and credit.data_limit == 0
+
+
+@kernel
+def return_credits(nic, now_fs, kind, data_bytes):
+    """Send a received TLP's credits back; a write's when the memory has taken its data, behind those it has before."""
+    if is_infinite(nic.credits[kind]):
+        return  # behind a slow drain they would pile up
+    taken_fs = now_fs
+    pcie = nic.pcie
+    if kind == POSTED_CREDIT and pcie.drain_den > 0:
+        drain_fs = data_bytes * pcie.drain_num // pcie.drain_den
+        taken_fs = max(now_fs, pcie.drain_busy_until_fs) + drain_fs
+        pcie.drain_busy_until_fs = taken_fs
+        pcie.drain_busy_fs += drain_fs
+    append(nic.clock, CREDIT, taken_fs + pcie.credit_return_fs, credit_word(kind, data_bytes))
+
+
+@kernel
+def return_when_passed(nic, now_fs, pass_fs, data_bytes):
+    """Send the credits of a received write back from when it passes, maybe sooner than one received before it."""
+    if pass_fs == now_fs or nic.pcie.drain_den == 0:
+        return_credits(nic, pass_fs, POSTED_CREDIT, data_bytes)
+    elif not is_infinite(nic.credits[POSTED_CREDIT]):
+        append(nic.clock, CREDIT, pass_fs, credit_word(POSTED_CREDIT, data_bytes) | PASSES_THEN)
+
+
+@kernel
+def credits_returned(nic, now_fs, word):
+    """Add returned credits; those of a write that passes only now begin their way back."""
+    data_bytes = word & ((1 << CREDIT_KIND_SHIFT) - 1)
+    if word & PASSES_THEN:
+        return_credits(nic, now_fs, POSTED_CREDIT, data_bytes)
+        return
+    credit = nic.credits[word >> CREDIT_KIND_SHIFT]
+    credit.headers_used -= 1
+    credit.data_used -= (data_bytes + CREDIT_BYTES - 1) // CREDIT_BYTES
+
+
+@inlined
+def reaches_host(nic, now_fs, sending):
+    """Count a TLP that the host has received, and send its credits back.
+
+    Return when the host begins to read, or when a write is in memory. A write's credits go when it passes.
+    """
+    catch_up(nic, now_fs)
+    received(nic.pcie, nic.up, nic.down)
+    pass_fs = now_fs
+    ready_fs = now_fs
+    is_write = sending.kind < RX_DESCRIPTOR_READ
+    if nic.pcie.has_memory:
+        if is_write:
+            pass_fs = passes_fs(nic, now_fs, sending)
+            ready_fs = write_lands_fs(nic, pass_fs, sending)
+        else:
+            ready_fs = read_begins_fs(nic, now_fs, nic.tags.slot[sending.tag])
+    if nic.pcie.has_credits:
+        if is_write:
+            return_when_passed(nic, now_fs, pass_fs, sending.data_bytes)
+        else:
+            return_credits(nic, now_fs, NON_POSTED_CREDIT, 0)
+    return ready_fs
+
+
+@inlined
+def reaches_adapter(nic, now_fs, sending):
+    """Count a TLP that the adapter has received, and send a completion's credits back."""
+    received(nic.pcie, nic.down, nic.up)
+    if nic.pcie.has_credits and sending.kind >= RX_DESCRIPTOR_COMPLETION:
+        return_credits(nic, now_fs, COMPLETION_CREDIT, sending.data_bytes)
+
+
+@kernel
+def fly(clock, lane, entry, arrivals, at_fs):
+    """Send a TLP that has left on its way over the wire (`pcie.propagation`)."""
+    slot = arrivals.tail & (LANE_CAP - 1)
+    arrivals.tail += 1
+    arrivals.ring[slot] = entry
+    append(clock, lane, at_fs, slot)
+
+
+@inlined
+def up_has_landed(nic, now_fs):
+    """Free the link that a TLP has left toward the host; return True if it is there at once."""
+    nic.up.is_busy = 0
+    nic.clock.next_at[UP_DONE] = NEVER
+    if nic.pcie.propagation_fs == 0:
+        return True
+    fly(nic.clock, UP_ARRIVAL, on_wire(nic.up), nic.up_arrivals, now_fs + nic.pcie.propagation_fs)
+    return False
+
+
+@inlined
+def down_has_landed(nic, now_fs):
+    """Free the link that a TLP has left toward the adapter, if it has; return True if it is there at once."""
+    if not down_is_done(nic, now_fs):
+        return False
+    if nic.pcie.propagation_fs == 0:
+        return True
+    fly(nic.clock, DOWN_ARRIVAL, on_wire(nic.down), nic.down_arrivals, now_fs + nic.pcie.propagation_fs)
+    return False

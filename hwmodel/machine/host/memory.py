@@ -1,0 +1,79 @@
+"""The host's memory behind the link: in what order writes pass into it, when they are there, when reads begin."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import kernel
+from hwmodel.machine.host.translation import read_translated, write_translated
+from hwmodel.machine.time.clock import IN_MEMORY, LANE_CAP
+from hwmodel.machine.time.events import append
+from hwmodel.machine.time.random_stream import next_u32
+from hwmodel.machine.tlp_kinds import ID_ORDER, PAYLOAD_WRITE, RELAXED_ORDER, RX_INTERRUPT, TX_INTERRUPT
+
+
+@kernel
+def order_among(nic, ring_queue):
+    """Return the record of the writes that one of a ring's comes behind: all, or (ID-based) the function's."""
+    function = 0
+    if nic.pcie.ordering == ID_ORDER:
+        function = ring_queue // nic.limits.queues_per_function
+    return nic.host.order[function]
+
+
+@kernel
+def is_interrupt(kind):
+    """Say whether a posted transaction is an interrupt, which has no address in memory."""
+    return kind in (RX_INTERRUPT, TX_INTERRUPT)
+
+
+@kernel
+def passes_fs(nic, now_fs, sending):
+    """Return when a received write is translated and all before it have passed; relaxed, payload waits for none."""
+    order = order_among(nic, sending.queue)
+    there_fs = now_fs
+    if nic.pcie.has_iotlb and not is_interrupt(sending.kind):
+        there_fs = write_translated(nic, now_fs, sending)
+    order.passed_fs = max(order.passed_fs, there_fs)
+    if nic.pcie.ordering == RELAXED_ORDER and sending.kind == PAYLOAD_WRITE:
+        return there_fs
+    return order.passed_fs
+
+
+@kernel
+def write_lands_fs(nic, pass_fs, sending):
+    """Return when a write that passes then is in memory; an interrupt is there when all before it are."""
+    host = nic.host
+    order = order_among(nic, sending.queue)
+    landed_fs = pass_fs
+    if not is_interrupt(sending.kind):
+        landed_fs += host.write_latency_fs
+        if host.write_miss_fs > 0 and next_u32(host) >= host.write_hits:
+            landed_fs += host.write_miss_fs
+    order.in_memory_fs = max(order.in_memory_fs, landed_fs)
+    if nic.pcie.ordering == RELAXED_ORDER and sending.kind == PAYLOAD_WRITE:
+        return landed_fs
+    return order.in_memory_fs
+
+
+@kernel
+def read_begins_fs(nic, now_fs, tag):
+    """Return when a received read is translated and the writes before it are in memory."""
+    there_fs = now_fs
+    if nic.pcie.has_iotlb:
+        there_fs = read_translated(nic, now_fs, tag)
+    return max(there_fs, order_among(nic, tag.queue).in_memory_fs)
+
+
+@kernel
+def waits_for_memory(nic, now_fs, sending, memory_fs):
+    """Hold a write that the host is to notice until it is in memory; return False if nothing is held."""
+    if sending.kind == PAYLOAD_WRITE:
+        return False
+    lane = nic.clock.lane[IN_MEMORY]
+    if memory_fs == now_fs and lane.head == lane.tail:
+        return False
+    writes = nic.host.memory_writes
+    number = writes.tail & (LANE_CAP - 1)
+    writes.tail += 1
+    writes.ring[number] = sending
+    append(nic.clock, IN_MEMORY, memory_fs, number)
+    return True

@@ -1,0 +1,342 @@
+"""The bridges at the other ends of the wires: they take frames in, decide where they go, queue and send them.
+
+So do the port extenders below them, except that what they do with a header hangs on nothing that is learned.
+"""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.processor import prefetch
+from hwmodel.compiled.records import NEVER
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.forwarding.police import police
+from hwmodel.machine.counts.histogram import change
+from hwmodel.machine.counts.outcome import come_outside
+from hwmodel.machine.network.bridge_state import DUE, LEFT, NOBODY, RESUMED, SENT, SLOT_CAP
+from hwmodel.machine.network.learning import learn, port_of
+from hwmodel.machine.network.port_time import padded_bytes, wire_time_fs
+from hwmodel.machine.network.service_levels import charge, first_eligible_fs, gets_frame, next_in_turn, take_out
+from hwmodel.machine.network.taps import note_passing
+from hwmodel.machine.time.clock import TIMERS
+from hwmodel.machine.time.events import set_timer, take_timer
+from hwmodel.rules.ethernet import FCS_BYTES
+
+NO_REASON = DropReason.NONE.value
+SAME_PORT = DropReason.SAME_PORT.value
+NO_DESTINATION = DropReason.NO_DESTINATION.value
+QUEUE_FULL = DropReason.QUEUE_FULL.value
+RATE_LIMITED = DropReason.RATE_LIMITED.value
+HEADER_BYTES = 8 + 64  # what a bridge that cuts through has of a frame, its preamble too, when it decides
+
+
+@kernel
+def wake(bridge, at_fs, kind, port_number):
+    """Set a timer of a port."""
+    set_timer(bridge.clock, at_fs, kind, port_number)
+
+
+@kernel
+def due_fs(bridge, port, crossing):
+    """Return when a frame is forwarded: so long after it has come, or its header where the port cuts through."""
+    latency_fs = bridge.box[port.box].latency_fs
+    if port.cuts_through:
+        header_fs = HEADER_BYTES * port.fs_per_byte_num // port.fs_per_byte_den
+        return crossing.begun_fs + header_fs + port.propagation_fs + latency_fs
+    return crossing.come_fs + latency_fs
+
+
+@kernel
+def take_place(bridge):
+    """Return a free place for a frame."""
+    place = bridge.first_free
+    if place != NOBODY:
+        bridge.first_free = bridge.slot[place].following
+        return place
+    place = bridge.n_used
+    if place == SLOT_CAP - 1:
+        bridge.clock.overflow = 1  # the last place is written, and nothing read from it: the run ends
+        return place
+    bridge.n_used += 1
+    return place
+
+
+@kernel
+def free_place(bridge, place):
+    """Give a frame's place back."""
+    bridge.slot[place].following = bridge.first_free
+    bridge.first_free = place
+
+
+@kernel
+def let_go(bridge, place):
+    """Note that one of those who need a frame needs it no more."""
+    slot = bridge.slot[place]
+    slot.holds -= 1
+    if slot.holds == 0:
+        free_place(bridge, place)
+
+
+@kernel
+def append(bridge, entries, place):
+    """Put a frame behind the last of a list."""
+    bridge.slot[place].following = NOBODY
+    if entries.first == NOBODY:
+        entries.first = place
+    else:
+        bridge.slot[entries.last].following = place
+    entries.last = place
+
+
+@kernel
+def pop(bridge, entries):
+    """Take the first frame out of a list; return its place."""
+    place = entries.first
+    entries.first = bridge.slot[place].following
+    return place
+
+
+@kernel
+def passes(bridge, at_fs, port_number, is_sent, crossing):
+    """Log a frame that passes a tapped port."""
+    journey, header = crossing.journey, crossing.template
+    note_passing(
+        bridge.ledger, at_fs, port_number, is_sent, header, crossing.n_bytes, journey.template, crossing.index
+    )  # fmt: skip
+
+
+@kernel
+def comes(bridge, port_number, crossing):
+    """Take in a frame on a wire; frames of one wire come in order."""
+    port = bridge.port[port_number]
+    if port.is_tapped:
+        passes(bridge, crossing.come_fs, port_number, 0, crossing)
+    prefetch(bridge.hop[crossing.template])
+    place = take_place(bridge)
+    bridge.slot[place].crossing = crossing
+    if port.come.first == NOBODY:
+        wake(bridge, due_fs(bridge, port, crossing), DUE, port_number)
+    append(bridge, port.come, place)
+
+
+@kernel
+def pop_in_turn(bridge, now_fs, port_number):
+    """Take the frame that is next by service levels out of its queue; if none may be sent yet, wait until one may."""
+    port = bridge.port[port_number]
+    number, previous = next_in_turn(bridge, now_fs, port)
+    if number == NOBODY:
+        first_fs = first_eligible_fs(bridge, port)
+        if first_fs < port.resumes_fs:
+            port.resumes_fs = first_fs
+            wake(bridge, first_fs, RESUMED, port_number)
+        return NOBODY
+    logical_port = bridge.logical_port[number]
+    place = pop(bridge, logical_port.queue)
+    charge(logical_port, now_fs, bridge.slot[place].crossing.n_bytes)
+    if logical_port.queue.first == NOBODY:
+        take_out(bridge, port, number, previous)
+    return place
+
+
+@kernel
+def start_sending(bridge, now_fs, port_number):
+    """Start on the next frame of a port's queue, if there is one that may be sent."""
+    port = bridge.port[port_number]
+    place = NOBODY
+    if port.is_scheduled:
+        place = pop_in_turn(bridge, now_fs, port_number)
+    elif port.queue.first != NOBODY:
+        place = pop(bridge, port.queue)
+    if place == NOBODY:
+        return
+    slot = bridge.slot[place]
+    busy_fs = wire_time_fs(port, slot.crossing.n_bytes)
+    slot.crossing.begun_fs = now_fs
+    slot.crossing.come_fs = now_fs + busy_fs + port.propagation_fs
+    if port.joined == NOBODY:
+        slot.holds = 2
+        append(bridge, port.begun, place)
+    else:
+        slot.holds = 1
+        comes(bridge, port.joined, slot.crossing)
+    port.sending = place
+    port.tx_busy_fs += busy_fs
+    wake(bridge, now_fs + busy_fs, SENT, port_number)
+    if port.is_outside:
+        wake(bridge, slot.crossing.come_fs, LEFT, port_number)
+
+
+@kernel
+def leaves(bridge, now_fs, port_number):
+    """Note that a frame has come to whoever is outside."""
+    place = pop(bridge, bridge.port[port_number].begun)
+    crossing = bridge.slot[place].crossing
+    come_outside(bridge.ledger, now_fs, crossing, bridge.outside_flow[crossing.template])
+    let_go(bridge, place)
+
+
+@kernel
+def sent(bridge, now_fs, port_number):
+    """Note that a port has sent a frame, and start on the next."""
+    port = bridge.port[port_number]
+    crossing = bridge.slot[port.sending].crossing
+    n_bytes = crossing.n_bytes
+    if port.is_tapped:
+        passes(bridge, now_fs, port_number, 1, crossing)
+    logical_port = bridge.logical_port[bridge.slot[port.sending].logical_port]
+    let_go(bridge, port.sending)
+    port.sending = NOBODY
+    port.tx_frames += 1
+    port.tx_bytes += padded_bytes(n_bytes)
+    logical_port.tx_frames += 1
+    logical_port.tx_bytes += padded_bytes(n_bytes)
+    change(port.waiting, now_fs, -n_bytes)
+    change(bridge.box[port.box].waiting, now_fs, -n_bytes)
+    if port.is_scheduled:
+        change(logical_port.waiting, now_fs, -n_bytes)
+    start_sending(bridge, now_fs, port_number)
+
+
+@kernel
+def resumes(bridge, now_fs, port_number):
+    """Let a port go on that the rates of its logical ports have held back, unless it sends something else by now."""
+    port = bridge.port[port_number]
+    if now_fs == port.resumes_fs:
+        port.resumes_fs = NEVER
+    if port.sending == NOBODY:
+        start_sending(bridge, now_fs, port_number)
+
+
+@kernel
+def count_drop(bridge, port_number, reason):
+    """Count a frame or copy that ends here."""
+    port = bridge.port[port_number]
+    box = bridge.box[port.box]
+    box.dropped += 1
+    box.drops[reason] += 1
+    port.drops[reason] += 1
+
+
+@kernel
+def has_room(box, port, logical_port, n_bytes):
+    """Tell whether a copy finds room: in the port's buffer, or that of all, and in a queue for its S-channel."""
+    if port.is_scheduled and logical_port.waiting.level + n_bytes > logical_port.buffer_bytes:
+        return False
+    level = box.waiting.level if box.shares_buffer else port.waiting.level
+    return level + n_bytes <= box.buffer_bytes
+
+
+@kernel
+def enqueue(bridge, now_fs, place, way):
+    """Put a frame into the queue of a port, or drop it where it finds no room."""
+    port = bridge.port[way.port]
+    crossing = bridge.slot[place].crossing
+    n_bytes = crossing.n_bytes + way.delta_bytes
+    box = bridge.box[port.box]
+    logical_port = bridge.logical_port[way.logical_port]
+    if not has_room(box, port, logical_port, n_bytes):
+        count_drop(bridge, way.port, QUEUE_FULL)
+        logical_port.dropped += 1
+        free_place(bridge, place)
+        return
+    crossing.template = way.template
+    crossing.n_bytes = n_bytes
+    bridge.slot[place].logical_port = way.logical_port
+    change(port.waiting, now_fs, n_bytes)
+    change(box.waiting, now_fs, n_bytes)
+    if port.is_scheduled:
+        change(logical_port.waiting, now_fs, n_bytes)
+        gets_frame(bridge, port, way.logical_port)
+        append(bridge, logical_port.queue, place)
+    else:
+        append(bridge, port.queue, place)
+    if port.sending == NOBODY:
+        start_sending(bridge, now_fs, way.port)
+
+
+@kernel
+def flood(bridge, box, now_fs, place, hop):
+    """Put a copy of a frame into the queue of each port where somebody may want it, the frame itself into the last."""
+    if hop.target != NOBODY:
+        box.flooded += 1
+    box.replicated += hop.n_flood - 1
+    last = hop.first_flood + hop.n_flood - 1
+    for number in range(hop.first_flood, last + 1):
+        copy = place
+        if number < last:
+            copy = take_place(bridge)
+            bridge.slot[copy].crossing = bridge.slot[place].crossing
+        if hop.home.logical_port == bridge.way[number].logical_port:
+            enqueue(bridge, now_fs, copy, hop.home)
+        else:
+            enqueue(bridge, now_fs, copy, bridge.way[number])
+
+
+@kernel
+def send_on(bridge, box, now_fs, place, hop):
+    """Send a frame on to where its destination stands, or to all who may want it; else return why not."""
+    logical_port = port_of(bridge, now_fs, hop.target)
+    if logical_port != NOBODY:
+        if logical_port == hop.logical_port and bridge.logical_port[logical_port].is_hairpin == 0:
+            return SAME_PORT
+        if hop.home.logical_port == logical_port:
+            enqueue(bridge, now_fs, place, hop.home)
+            return NO_REASON
+        for number in range(hop.first_flood, hop.first_flood + hop.n_flood):
+            if bridge.way[number].logical_port == logical_port:
+                enqueue(bridge, now_fs, place, bridge.way[number])
+                return NO_REASON
+        return NO_DESTINATION
+    elif hop.n_flood == 0:
+        return NO_DESTINATION
+    else:
+        flood(bridge, box, now_fs, place, hop)
+    return NO_REASON
+
+
+@kernel
+def forward(bridge, now_fs, port_number):
+    """Forward the frame of a port that is due."""
+    port = bridge.port[port_number]
+    place = pop(bridge, port.come)
+    crossing = bridge.slot[place].crossing
+    if port.come.first != NOBODY:
+        wake(bridge, due_fs(bridge, port, bridge.slot[port.come.first].crossing), DUE, port_number)
+    hop = bridge.hop[crossing.template]
+    port.rx_frames += 1
+    port.rx_bytes += padded_bytes(crossing.n_bytes)
+    logical_port = bridge.logical_port[hop.logical_port]
+    logical_port.rx_frames += 1
+    logical_port.rx_bytes += padded_bytes(crossing.n_bytes)
+    box = bridge.box[port.box]
+    box.forwarded += 1
+    learn(bridge, now_fs, hop.source, hop.logical_port)
+    reason = hop.reason
+    if reason == NO_REASON:
+        if hop.policer != NOBODY and not police(bridge.policer[hop.policer], now_fs, crossing.n_bytes + FCS_BYTES):
+            reason = RATE_LIMITED
+        else:
+            reason = send_on(bridge, box, now_fs, place, hop)
+    if reason != NO_REASON:
+        count_drop(bridge, port_number, reason)
+        free_place(bridge, place)
+
+
+@kernel
+def advance_bridge(bridge, until_fs):
+    """Handle all that happens in bridges joined by wires up to a time; return when their next event is."""
+    clock = bridge.clock
+    while clock.next_at[TIMERS] <= until_fs and clock.overflow == 0:
+        now_fs = clock.next_at[TIMERS]
+        clock.now_fs = now_fs
+        kind, port_number = take_timer(clock)
+        clock.now_fs = now_fs
+        clock.n_events += 1
+        if kind == SENT:
+            sent(bridge, now_fs, port_number)
+        elif kind == DUE:
+            forward(bridge, now_fs, port_number)
+        elif kind == RESUMED:
+            resumes(bridge, now_fs, port_number)
+        else:
+            leaves(bridge, now_fs, port_number)
+    return min(clock.next_at[TIMERS], NEVER)

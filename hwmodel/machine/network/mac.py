@@ -1,0 +1,109 @@
+"""The Ethernet port: frames sent one after the other at the port's rate, and frames that come on the line."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine.counts.histogram import bucket, change, observe
+from hwmodel.machine.counts.ledger_state import WIRE_WAIT_HISTOGRAM
+from hwmodel.machine.growing_ring import entered
+from hwmodel.machine.network.mac_state import LINE_CAP
+from hwmodel.machine.network.port_time import padded_bytes, wire_time_fs
+from hwmodel.machine.network.taps import note_passing
+from hwmodel.machine.network.wires import send_to_bridge
+from hwmodel.machine.time.clock import LINE, WIRE
+from hwmodel.machine.time.events import set_next
+from hwmodel.rules.ethernet import FCS_BYTES
+
+
+@kernel
+def start_sending(nic, now_fs):
+    """Start sending the head of the FIFO."""
+    mac = nic.mac
+    copy = mac.fifo.ring[mac.fifo.head & mac.fifo.mask]
+    wait_fs = now_fs - copy.entered_fs
+    observe(mac.wait, wait_fs)
+    nic.ledger.histogram[WIRE_WAIT_HISTOGRAM, bucket(wait_fs)] += 1
+    busy_fs = wire_time_fs(mac, copy.n_bytes)
+    mac.is_sending = 1
+    mac.tx_busy_fs += busy_fs
+    set_next(nic.clock, WIRE, now_fs + busy_fs)
+    if mac.has_peer:
+        send_to_bridge(nic, now_fs, busy_fs, copy)
+
+
+@kernel
+def send(nic, now_fs):
+    """Take in the copy that was written at the FIFO's tail, and start on it if nothing is being sent."""
+    mac = nic.mac
+    entered(nic.clock, mac.fifo)
+    change(mac.waiting, now_fs, 1)
+    if mac.is_sending == 0:
+        start_sending(nic, now_fs)
+
+
+@kernel
+def take_sent(nic, now_fs):
+    """Return the copy whose last byte has left, and start on the next."""
+    mac = nic.mac
+    fifo = mac.fifo
+    copy = fifo.ring[fifo.head & fifo.mask]
+    if mac.is_tapped:
+        journey = nic.ledger.journeys.slot[copy.journey]
+        note_passing(nic.ledger, now_fs, 0, 1, copy.copy_kind, copy.n_bytes, journey.template, journey.index)
+    fifo.head += 1
+    mac.is_sending = 0
+    mac.tx_bytes += padded_bytes(copy.n_bytes)
+    change(mac.waiting, now_fs, -1)
+    set_next(nic.clock, WIRE, NEVER)
+    if fifo.head != fifo.tail:
+        start_sending(nic, now_fs)
+    return copy
+
+
+@kernel
+def line_is_full(line):
+    """Tell whether the line has no place for another frame: a capture may come faster than the line for long."""
+    return line.tail - line.head == LINE_CAP
+
+
+@kernel
+def first_on_line(line):
+    """Return the frame that comes in next."""
+    return line.ring[line.head & (LINE_CAP - 1)]
+
+
+@kernel
+def put_on_line(nic, now_fs, source):
+    """Put a source's pending frame on the line: a FIFO server at the port's rate."""
+    mac = nic.mac
+    line = mac.line
+    frame = line.ring[line.tail & (LINE_CAP - 1)]
+    frame.template = source.pending_template
+    frame.n_bytes = source.pending_bytes - FCS_BYTES
+    frame.hash = source.pending_hash
+    frame.index = source.pending_record
+    frame.is_wire = 1
+    busy_fs = wire_time_fs(mac, frame.n_bytes)
+    line.busy_until_fs = max(line.busy_until_fs, now_fs) + busy_fs
+    mac.rx_busy_fs += busy_fs
+    frame.ready_fs = line.busy_until_fs
+    if line.head == line.tail:
+        set_next(nic.clock, LINE, frame.ready_fs)
+    line.tail += 1
+
+
+@kernel
+def take_from_line(nic):
+    """Return the frame whose last byte has come."""
+    mac = nic.mac
+    line = mac.line
+    frame = first_on_line(line)
+    line.head += 1
+    set_next(nic.clock, LINE, NEVER if line.head == line.tail else first_on_line(line).ready_fs)
+    mac.rx_bytes += padded_bytes(frame.n_bytes)
+    if mac.is_tapped:
+        note_passing(
+            nic.ledger, frame.ready_fs, 0, 0, frame.template, frame.n_bytes, frame.template, frame.index
+        )  # fmt: skip
+    return frame

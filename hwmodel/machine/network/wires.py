@@ -1,0 +1,94 @@
+"""Frames on the wires between adapters and bridges: they come to the other end with all that is known of them."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.processor import prefetch
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine.counts.journeys import begin_from_wire
+from hwmodel.machine.growing_ring import entered
+from hwmodel.machine.network.mac_state import LINE_CAP
+from hwmodel.machine.network.port_time import wire_time_fs
+from hwmodel.machine.time.clock import LINE
+from hwmodel.machine.time.events import set_next
+from hwmodel.rules.ethernet import FCS_BYTES
+
+
+@inlined
+def first_of(crossings):
+    """Return the frame that was sent first."""
+    return crossings.ring[crossings.head & crossings.mask]
+
+
+@inlined
+def tail_of(crossings):
+    """Return the place of the next frame; it counts when it has `entered`."""
+    return crossings.ring[crossings.tail & crossings.mask]
+
+
+@kernel
+def send_to_bridge(nic, now_fs, busy_fs, copy):
+    """Put the frame that the MAC has begun to send on the wire to the bridge."""
+    sent = nic.wire.sent
+    crossing = tail_of(sent)
+    crossing.begun_fs = now_fs
+    crossing.come_fs = now_fs + busy_fs + nic.mac.propagation_fs
+    crossing.template = nic.traffic.copy_kind[copy.copy_kind].next_template
+    crossing.n_bytes = copy.n_bytes
+    crossing.hash = copy.queue
+    crossing.journey = nic.ledger.journeys.slot[copy.journey]
+    crossing.journey.sent_fs = now_fs + busy_fs
+    crossing.index = crossing.journey.index
+    entered(nic.clock, sent)
+
+
+@kernel
+def outside_is_full(nic):
+    """Tell whether no more frames can wait outside: a capture may come faster than the wire for long."""
+    sent = nic.wire.outside.sent
+    return sent.tail - sent.head >= LINE_CAP
+
+
+@kernel
+def send_from_outside(nic, now_fs, source):
+    """Put a source's pending frame on the wire from outside to the bridge: a FIFO server at that port's rate."""
+    outside = nic.wire.outside
+    crossing = tail_of(outside.sent)
+    kind = nic.traffic.copy_kind[nic.traffic.template[source.pending_template].first_copy]
+    crossing.template = kind.next_template
+    crossing.n_bytes = source.pending_bytes - FCS_BYTES
+    crossing.hash = source.pending_hash
+    crossing.index = source.pending_record
+    busy_fs = wire_time_fs(outside, crossing.n_bytes)
+    crossing.begun_fs = max(outside.busy_until_fs, now_fs)
+    outside.busy_until_fs = crossing.begun_fs + busy_fs
+    outside.busy_fs += busy_fs
+    crossing.come_fs = outside.busy_until_fs + outside.propagation_fs
+    sent_fs = outside.busy_until_fs
+    begin_from_wire(crossing.journey, sent_fs, outside.n_sent, source.pending_template, crossing.index)
+    crossing.journey.switched_fs = sent_fs
+    crossing.journey.sent_fs = sent_fs
+    outside.n_sent += 1
+    entered(nic.clock, outside.sent)
+
+
+@kernel
+def comes_to_adapter(nic, crossing):
+    """Take in a frame on the wire from the bridge; they come in order."""
+    prefetch(nic.traffic.template[crossing.template])
+    come = nic.wire.come
+    come.ring[come.tail & come.mask] = crossing
+    if come.head == come.tail:
+        set_next(nic.clock, LINE, crossing.come_fs)
+    entered(nic.clock, come)
+
+
+@kernel
+def take_come(nic):
+    """Return the frame whose last byte has come."""
+    come = nic.wire.come
+    crossing = first_of(come)
+    come.head += 1
+    next_fs = NEVER if come.head == come.tail else first_of(come).come_fs
+    set_next(nic.clock, LINE, next_fs)
+    return crossing

@@ -1,0 +1,1 @@
+"""The PCIe link: queues by ordering class, credits, TLPs and DLLPs, tags and reads."""

@@ -1,0 +1,63 @@
+"""The adapter's DMA engines (`nic.dma`): when an operation begins, how long it takes, what is outstanding."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import inlined, kernel
+
+
+@kernel
+def operation_fs(engine, n_bytes):
+    """Return how long an operation keeps its engine."""
+    if n_bytes <= engine.small_bytes:
+        return engine.small_fs
+    busy_fs = engine.start_fs
+    moved_bytes = n_bytes
+    if engine.piece_bytes > 0:
+        n_before = (n_bytes - 1) // engine.piece_bytes
+        busy_fs += engine.piece_fs * (n_before + 1)
+        moved_bytes = max(n_bytes, n_before * engine.piece_bytes + engine.piece_least_bytes)
+    if engine.den > 0:
+        busy_fs += moved_bytes * engine.num // engine.den
+    return max(engine.operation_fs, busy_fs)
+
+
+@kernel
+def begin(engines, engine, now_fs, n_bytes):
+    """Let an operation begin as soon as its engine and the shared path are free; return when."""
+    begin_fs = max(now_fs, engine.next_fs)
+    if engines.shared_den > 0:
+        shared_begin_fs = max(now_fs, engines.shared_next_fs)
+        shared = min(n_bytes, engines.shared_bytes)
+        shared_fs = engines.shared_fs + shared * engines.shared_num // engines.shared_den
+        engines.shared_next_fs = shared_begin_fs + shared_fs
+        engines.shared_busy_fs += shared_fs
+        begin_fs = max(begin_fs, shared_begin_fs)
+    busy_fs = operation_fs(engine, n_bytes)
+    engine.next_fs = begin_fs + busy_fs
+    engine.busy_fs += busy_fs
+    return begin_fs
+
+
+@kernel
+def write_ready_fs(engines, now_fs, n_bytes):
+    """Begin a write; return when all of it is ready for the link."""
+    begin_fs = begin(engines, engines.write, now_fs, n_bytes)
+    return begin_fs + operation_fs(engines.write, n_bytes) + engines.write.latency_fs
+
+
+@kernel
+def read_ready_fs(engines, now_fs, n_bytes):
+    """Begin a read; return when its first request is ready for the link."""
+    return begin(engines, engines.read, now_fs, n_bytes) + engines.read.latency_fs
+
+
+@inlined
+def places_of(engine, n_bytes):
+    """Return how many places a read takes among those outstanding: two where it is a large one."""
+    return 1 + int(n_bytes > engine.large_bytes)
+
+
+@inlined
+def has_places(engine, n_bytes):
+    """Say whether a read engine has the places that a read of so many bytes takes."""
+    return engine.n_used + places_of(engine, n_bytes) <= engine.outstanding

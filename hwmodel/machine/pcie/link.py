@@ -1,0 +1,312 @@
+"""The PCIe link: queues by ordering class, credits, DLLPs, and one TLP at a time in each direction.
+
+A transaction enters its queue whole and is cut into TLPs as it leaves, so a queue holds one entry for a payload of
+many TLPs, and P and NP can still take turns TLP by TLP.
+"""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine.counts.histogram import set_stalled
+from hwmodel.machine.pcie.link_state import BY_ARRIVAL, READS_FIRST, ROUND_ROBIN
+from hwmodel.machine.time.clock import COMPLETION_READY, DOWN_DONE, UP_DONE, UP_READY
+from hwmodel.machine.time.events import set_next
+from hwmodel.machine.tlp_kinds import COMPLETION_CREDIT, NON_POSTED_CREDIT, POSTED_CREDIT
+from hwmodel.rules.pcie_link import REGISTER_BYTES
+
+CREDIT_BYTES = 16  # one data credit (PCI Express Base Specification, flow control)
+
+
+@kernel
+def can_send(credit, data_bytes):
+    """Say whether the receiver has room for a TLP with this much data; a limit of 0 is infinite."""
+    if credit.headers_limit > 0 and credit.headers_used >= credit.headers_limit:
+        return False
+    units = (data_bytes + CREDIT_BYTES - 1) // CREDIT_BYTES
+    return not (credit.data_limit > 0 and credit.data_used + units > credit.data_limit)
+
+
+@kernel
+def consume(credit, data_bytes):
+    """Take the credits of a TLP."""
+    credit.headers_used += 1
+    credit.data_used += (data_bytes + CREDIT_BYTES - 1) // CREDIT_BYTES
+
+
+@inlined
+def write_chunk(pcie, entry):
+    """Return the data bytes of a memory write's next TLP: up to the next multiple of MPS."""
+    return min(entry.left_bytes, pcie.max_payload_bytes - (entry.address & (pcie.max_payload_bytes - 1)))
+
+
+@inlined
+def completion_chunk(pcie, entry):
+    """Return the data bytes of a read's next completion."""
+    boundary = pcie.completion_boundary_bytes
+    if pcie.whole_completions:
+        if entry.left_bytes <= pcie.max_payload_bytes:
+            return entry.left_bytes
+        return ((entry.address + pcie.max_payload_bytes) & ~(boundary - 1)) - entry.address
+    return min(entry.left_bytes, boundary - (entry.address & (boundary - 1)))
+
+
+@inlined
+def on_link(pcie, data_bytes):
+    """Return the bytes that data take on the link: whole double words, or exact in the published model."""
+    return (data_bytes + 3) & ~3 if pcie.whole_words else data_bytes
+
+
+@inlined
+def transmit(pcie, link, now_fs, queue, is_second, overhead_bytes, data_bytes):
+    """Put the next TLP of a queue's head on the link, after the DLLPs that are due; return when it has left.
+
+    `link.place` keeps pointing at the entry: it stays as it is until the TLP has left, even when the head moves on.
+    """
+    entry = queue.ring[queue.head & queue.mask]
+    link.place = queue.head
+    link.sends_second = is_second
+    entry.data_bytes = data_bytes
+    entry.left_bytes -= data_bytes
+    entry.address += data_bytes
+    is_last = entry.left_bytes <= 0
+    entry.is_last = is_last
+    queue.head += is_last
+    n_bytes = overhead_bytes + on_link(pcie, data_bytes)
+    busy_fs = pcie.duration_fs[n_bytes]
+    if link.due_dllps > 0:
+        busy_fs += link.due_dllps * pcie.dllp_fs
+        link.dllps += link.due_dllps
+        link.due_dllps = 0
+    kind = entry.kind
+    link.n_tlps[kind] += 1
+    link.n_bytes[kind] += n_bytes
+    link.busy_fs += busy_fs
+    link.is_busy = 1
+    link.busy_until_fs = now_fs + busy_fs
+    return link.busy_until_fs
+
+
+@inlined
+def on_wire(link):
+    """Return the transaction whose TLP is on the link."""
+    if link.sends_second:
+        return link.second.ring[link.place & link.second.mask]
+    return link.first.ring[link.place & link.first.mask]
+
+
+@inlined
+def could_start(link):
+    """Say whether a link is idle and has something queued."""
+    return link.is_busy == 0 and (link.first.head != link.first.tail or link.second.head != link.second.tail)
+
+
+@kernel
+def is_ready(clock, queue, now_fs):
+    """Say whether a DMA engine has the head of a queue ready; if not, the idle link is to look again when it has."""
+    ready_fs = queue.ring[queue.head & queue.mask].ready_fs
+    if ready_fs <= now_fs:
+        return True
+    if ready_fs < clock.next_at[UP_READY] or clock.next_at[UP_READY] <= now_fs:
+        set_next(clock, UP_READY, ready_fs)
+    return False
+
+
+@inlined
+def start_up(nic, now_fs):
+    """Choose and start the next TLP toward the host, if `could_start`; return True if it is the last of a payload.
+
+    P and NP come from independent engines: `pcie.arbitration` says which goes when both can.
+    """
+    ledger = nic.ledger
+    catch_up(nic, now_fs + 1)
+    link = nic.up
+    pcie = nic.pcie
+    posted, reads = link.first, link.second
+    p_waits = posted.head != posted.tail
+    np_waits = reads.head != reads.tail
+    if pcie.has_engines:
+        p_waits = p_waits and is_ready(nic.clock, posted, now_fs)
+        np_waits = np_waits and is_ready(nic.clock, reads, now_fs)
+        if not (p_waits or np_waits):
+            return False
+    p_bytes = 0
+    if p_waits:
+        p_bytes = write_chunk(pcie, posted.ring[posted.head & posted.mask])
+    if pcie.has_credits:
+        p_may_go = can_send(nic.credits[POSTED_CREDIT], p_bytes)
+        np_may_go = can_send(nic.credits[NON_POSTED_CREDIT], 0)
+        set_stalled(ledger.stalls.posted_credits, now_fs, p_waits and not p_may_go)
+        set_stalled(ledger.stalls.non_posted_credits, now_fs, np_waits and not np_may_go)
+        p_waits = p_waits and p_may_go
+        np_waits = np_waits and np_may_go
+        if not (p_waits or np_waits):
+            return False
+    send_read = np_waits
+    if p_waits and np_waits:
+        if pcie.arbitration == ROUND_ROBIN:
+            send_read = link.sends_second == 0
+        elif pcie.arbitration == BY_ARRIVAL:
+            send_read = reads.ring[reads.head & reads.mask].at_fs < posted.ring[posted.head & posted.mask].at_fs
+        else:
+            send_read = pcie.arbitration == READS_FIRST
+    link.chosen_tail = posted.tail
+    if send_read:
+        if pcie.has_credits:
+            consume(nic.credits[NON_POSTED_CREDIT], 0)
+        nic.clock.next_at[UP_DONE] = transmit(pcie, link, now_fs, reads, 1, pcie.request_bytes, 0)
+        return False
+    if pcie.has_credits:
+        consume(nic.credits[POSTED_CREDIT], p_bytes)
+    nic.clock.next_at[UP_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.request_bytes, p_bytes)
+    entry = posted.ring[link.place & posted.mask]
+    if entry.is_last == 1 and (entry.n > 0 or entry.room_bytes > 0):
+        served_up(ledger, link, entry)
+    return entry.room_bytes > 0 and entry.is_last == 1
+
+
+@inlined
+def served_up(ledger, link, entry):
+    """Count what a frame's payload writes, or a write-back or interrupt for `entry.n` frames, took on the link.
+
+    The transactions of a kind leave one behind the other, so with the end of one all that was sent is of whole ones.
+    """
+    served = ledger.served[entry.kind]
+    served.n += max(entry.n, 1)
+    served.up_bytes = link.n_bytes[entry.kind]
+    served.up_tlps = link.n_tlps[entry.kind]
+
+
+@inlined
+def served_down(ledger, link, entry):
+    """Count what a doorbell for `entry.n` frames or descriptors took on the link."""
+    served = ledger.served[entry.kind]
+    served.n += entry.n
+    served.down_bytes = link.n_bytes[entry.kind]
+    served.down_tlps = link.n_tlps[entry.kind]
+
+
+@inlined
+def keep_for_read(nic, link, entry):
+    """Keep with a read's tag what its completions took on the link, bytes and TLPs.
+
+    Where answers come in order: what all so far took, which is cheaper.
+    """
+    tag = nic.tags.slot[entry.tag]
+    kind = entry.kind
+    if nic.pcie.answers_in_order:
+        tag.link_bytes = link.n_bytes[kind]
+        tag.link_tlps = link.n_tlps[kind]
+        return
+    tag.link_bytes = link.n_bytes[kind] - link.answered_bytes[kind]
+    tag.link_tlps = link.n_tlps[kind] - link.answered_tlps[kind]
+    link.answered_bytes[kind] = link.n_bytes[kind]
+    link.answered_tlps[kind] = link.n_tlps[kind]
+
+
+@inlined
+def send_completion(nic, now_fs):
+    """Send the next completion TLP of the read at the head; say when the link has something to tell.
+
+    Nothing can come between the completions of one read. Where their receipt has no other effect than that Acks become
+    due (`pcie.runs_on`), the link is looked at again when the last has come; `catch_up` keeps the account of those
+    before it.
+    """
+    pcie = nic.pcie
+    link = nic.down
+    entry = link.second.ring[link.second.head & link.second.mask]
+    n_bytes = completion_chunk(pcie, entry)
+    end_fs = transmit(pcie, link, now_fs, link.second, 1, pcie.completion_bytes, n_bytes)
+    if entry.is_last:
+        keep_for_read(nic, link, entry)
+    elif pcie.runs_on:
+        link.boundary_fs = end_fs
+        end_fs += rest_of_read_fs(pcie, entry.left_bytes)
+    nic.clock.next_at[DOWN_DONE] = end_fs
+
+
+@inlined
+def rest_of_read_fs(pcie, left_bytes):
+    """Return the time of a read's completions behind the first, without DLLPs between them."""
+    chunk = 1 << pcie.completion_shift
+    last_bytes = ((left_bytes - 1) & (chunk - 1)) + 1
+    n_whole = (left_bytes - last_bytes) >> pcie.completion_shift
+    overhead = pcie.completion_bytes
+    return n_whole * pcie.duration_fs[overhead + chunk] + pcie.duration_fs[overhead + on_link(pcie, last_bytes)]
+
+
+@kernel
+def pass_boundary(nic):
+    """Receive a completion and send the next of the same read right behind it, after DLLPs that have become due."""
+    pcie = nic.pcie
+    link = nic.down
+    received(nic.pcie, link, nic.up)
+    entry = link.second.ring[link.second.head & link.second.mask]
+    nic.clock.next_at[DOWN_DONE] += link.due_dllps * pcie.dllp_fs
+    n_bytes = completion_chunk(pcie, entry)
+    end_fs = transmit(pcie, link, link.boundary_fs, link.second, 1, pcie.completion_bytes, n_bytes)
+    if entry.is_last:
+        keep_for_read(nic, link, entry)
+        end_fs = NEVER
+    link.boundary_fs = end_fs
+
+
+@inlined
+def catch_up(nic, until_fs):
+    """Account for the completions of a running read that have been received before a time."""
+    while nic.down.boundary_fs < until_fs:
+        pass_boundary(nic)
+
+
+@inlined
+def down_is_done(nic, now_fs):
+    """Tell whether the TLP that was expected to end now does; DLLPs between a read's completions put its end off."""
+    catch_up(nic, now_fs)
+    if nic.clock.next_at[DOWN_DONE] > now_fs:
+        return False
+    nic.down.is_busy = 0
+    nic.clock.next_at[DOWN_DONE] = NEVER
+    return True
+
+
+@inlined
+def start_down(nic, now_fs):
+    """Choose and start the next TLP toward the NIC: by arrival, doorbells first at a tie.
+
+    A read's completions stand in the queue from the read's receipt on, in the order in which the host has them ready;
+    if the first is not ready yet, an idle link is woken then.
+    """
+    link = nic.down
+    pcie = nic.pcie
+    clock = nic.clock
+    posted, completions = link.first, link.second
+    p_waits = posted.head != posted.tail
+    clock.next_at[COMPLETION_READY] = NEVER
+    if completions.head != completions.tail:
+        entry = completions.ring[completions.head & completions.mask]
+        if entry.at_fs > now_fs:
+            if not p_waits:
+                clock.next_at[COMPLETION_READY] = entry.at_fs
+        elif not p_waits or entry.at_fs < posted.ring[posted.head & posted.mask].at_fs:
+            credit = nic.credits[COMPLETION_CREDIT]
+            n_bytes = completion_chunk(pcie, entry)
+            can_go = pcie.has_credits == 0 or can_send(credit, n_bytes)
+            if pcie.has_credits:
+                set_stalled(nic.ledger.stalls.completion_credits, now_fs, not can_go)
+            if can_go:
+                if pcie.has_credits:
+                    consume(credit, n_bytes)
+                send_completion(nic, now_fs)
+                return
+    if p_waits:
+        clock.next_at[DOWN_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.request_bytes, REGISTER_BYTES)
+        served_down(nic.ledger, link, posted.ring[link.place & posted.mask])
+
+
+@inlined
+def received(pcie, link, opposite):
+    """Count a received TLP; its Ack and UpdateFC become due in the opposite direction."""
+    link.received += 1
+    if link.received == pcie.dllp_period:
+        link.received = 0
+        opposite.due_dllps += 1

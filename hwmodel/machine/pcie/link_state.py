@@ -1,0 +1,77 @@
+"""The records of the PCIe link: what waits for it, what is on it, what flies, and its parameters."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.records import I32, I64, U32, ints, record
+from hwmodel.machine.time.clock import LANE_CAP
+from hwmodel.machine.tlp_kinds import KINDS
+
+MAX_TLP_BYTES = 4096 + 64
+MAX_TAGS = 256
+TLP_CAP = 1 << 16  # transactions queued in one direction and class
+
+ROUND_ROBIN, READS_FIRST, WRITES_FIRST, BY_ARRIVAL = range(4)  # who goes first, P or NP
+
+TRANSACTION = record(
+    *ints("at_fs", "ready_fs", "address"),
+    ("kind", I32), ("queue", I32), ("n", I32), ("left_bytes", I32), ("room_bytes", I32), ("tag", I32),
+    ("data_bytes", I32), ("is_last", I32),
+)  # fmt: skip
+TLP_QUEUE = record(*ints("head", "tail"), ("mask", U32), ("ring", TRANSACTION, (TLP_CAP,)))
+CREDITS = record(*ints("headers_limit", "headers_used", "data_limit", "data_used"))
+LINK = record(
+    *ints("is_busy", "sends_second", "place", "chosen_tail", "received", "due_dllps", "busy_until_fs", "boundary_fs"),
+    *ints("busy_fs", "dllps"),
+    ("n_tlps", I64, (KINDS,)),
+    ("n_bytes", I64, (KINDS,)),
+    ("answered_tlps", I64, (KINDS,)),  # of whole reads, where answers may pass one another
+    ("answered_bytes", I64, (KINDS,)),
+    ("first", TLP_QUEUE),  # P in both directions
+    ("second", TLP_QUEUE),  # NP up, CPL down
+)
+# One of the adapter's DMA engines: how long an operation keeps it (of at most `small_bytes`: `small_fs`; else the
+# longer of `operation_fs` and a start, the pieces and the bytes), its latency, and what may be outstanding in it.
+ENGINE = record(
+    *ints("operation_fs", "small_bytes", "small_fs", "start_fs", "piece_bytes", "piece_fs", "num", "den", "latency_fs"),
+    *ints("piece_least_bytes"),
+    *ints("outstanding", "large_bytes", "n_used", "next_fs", "busy_fs"),
+)
+# `shared`: the path inside the adapter that reads and writes share, of each operation the first `shared_bytes`.
+ENGINES = record(
+    ("read", ENGINE), ("write", ENGINE),
+    *ints("shared_num", "shared_den", "shared_bytes", "shared_fs", "shared_next_fs", "shared_busy_fs"),
+    *ints("payload_ready_fs"),  # when the payload read begun last is ready
+)  # fmt: skip
+ARRIVALS = record(*ints("head", "tail"), ("ring", TRANSACTION, (LANE_CAP,)))
+PCIE = record(
+    *ints(
+        "max_payload_bytes", "max_read_request_bytes", "completion_boundary_bytes", "whole_completions", "request_bytes"
+    ),
+    *ints(
+        "completion_bytes",
+        "whole_words",
+        "dllp_period",
+        "dllp_fs",
+        "propagation_fs",
+        "arbitration",
+        "has_credits",
+        "has_iotlb",
+        "has_memory",
+        "has_engines",
+        "ordering",
+        "answers_in_order",
+        "runs_on",
+        "completion_shift",
+    ),
+    *ints("credit_return_fs", "drain_num", "drain_den", "drain_busy_until_fs", "drain_busy_fs"),
+    ("duration_fs", I64, (MAX_TLP_BYTES,)),
+)
+TAG = record(
+    *ints("kind", "queue", "n_bytes", "n_descriptors", "address", "frame", "taken_fs", "link_bytes", "link_tlps"),
+    *ints("ends_frame"),
+)
+TAGS = record(
+    *ints("n_tags", "n_free", "fewest_free", "held_fs"),
+    ("free", I32, (MAX_TAGS,)),
+    ("slot", TAG, (MAX_TAGS,)),
+)

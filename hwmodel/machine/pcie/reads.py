@@ -1,0 +1,157 @@
+"""Reads of host memory: the tags, the host's answer, the last byte's arrival."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.machine.counts.histogram import set_stalled
+from hwmodel.machine.pcie.dma_engines import places_of
+from hwmodel.machine.pcie.transactions import answer_read, request_read
+from hwmodel.machine.time.clock import STORED
+from hwmodel.machine.time.events import append
+from hwmodel.machine.time.random_stream import next_u32
+from hwmodel.machine.tlp_kinds import PAYLOAD_READ
+
+FIXED, UNIFORM, HISTOGRAM = range(3)  # `host.jitter.kind`
+
+
+@kernel
+def take_places(nic, kind, n_bytes):
+    """Take the read engine's places: of a frame's payload with the first request, for all of it."""
+    engine, reads = nic.engines.read, nic.reads
+    if kind != PAYLOAD_READ:
+        engine.n_used += places_of(engine, n_bytes)
+    elif reads.left_bytes == reads.whole_bytes:
+        engine.n_used += places_of(engine, reads.whole_bytes)
+
+
+@inlined
+def request(nic, now_fs, kind, ring_queue, n_bytes, address):
+    """Take a tag and enter the read request into NP; return the tag, in which a kind notes what it reads for."""
+    tags = nic.tags
+    tags.n_free -= 1
+    number = tags.free[tags.n_free]
+    tag = tags.slot[number]
+    tag.kind = kind
+    tag.queue = ring_queue
+    tag.n_bytes = n_bytes
+    tag.address = address
+    tag.taken_fs = now_fs
+    if nic.pcie.has_engines:
+        take_places(nic, kind, n_bytes)
+    tags.fewest_free = min(tags.fewest_free, tags.n_free)
+    if tags.n_free == 0:
+        set_stalled(nic.ledger.stalls.no_free_tag, now_fs, True)
+    request_read(nic, now_fs, kind, ring_queue, number)
+    return tag
+
+
+@kernel
+def jitter(host):
+    """Draw what a read takes beyond the fixed latency."""
+    if host.jitter_kind == UNIFORM:
+        # In steps of 4.096 ps, so that the product with 32 random bits stays inside 63 bits.
+        return ((host.jitter_range_fs >> 12) * next_u32(host) >> 32) << 12
+    draw = next_u32(host)
+    for i in range(host.n_jitter_bins):
+        if draw < host.jitter_threshold[i]:
+            return host.jitter_fs[i]
+    return host.jitter_fs[host.n_jitter_bins - 1]
+
+
+@kernel
+def varying_fs(host):
+    """Draw what an answer takes beyond the fixed latency: the jitter, and memory where the cache has not got it."""
+    late_fs = 0
+    if host.jitter_kind != FIXED:
+        late_fs = jitter(host)
+    if host.read_miss_fs > 0 and next_u32(host) >= host.read_hits:
+        late_fs += host.read_miss_fs
+    return late_fs
+
+
+@inlined
+def host_reads(nic, now_fs, tag_number):
+    """Let the host answer a received read request: all completions are ready after its latency."""
+    host = nic.host
+    latency_fs = host.read_latency_fs
+    if host.answers_vary:
+        latency_fs += varying_fs(host)
+    answer_read(nic, now_fs + latency_fs, tag_number)
+
+
+@inlined
+def completed_bytes(nic, number):
+    """Return the bytes of what a read completes, a frame's payload or descriptors; 0 where more reads have to come."""
+    tag = nic.tags.slot[number]
+    if tag.kind != PAYLOAD_READ:
+        return tag.n_bytes
+    frame = nic.grants.ring[tag.frame & nic.grants.mask]
+    return frame.n_bytes if frame.reads_left == 1 else 0
+
+
+@inlined
+def is_stored(nic, now_fs, number, n_bytes):
+    """Say whether what a read completes, of so many bytes, is stored at once; else after the time of `nic.store_rate`.
+
+    Data are stored as a whole, once all of them have come.
+    """
+    limits = nic.limits
+    if limits.store_den == 0 or n_bytes == 0:
+        return True
+    store_fs = n_bytes * limits.store_num // limits.store_den
+    stored_fs = max(now_fs, nic.store_busy_until_fs) + store_fs
+    nic.store_busy_until_fs = stored_fs
+    nic.store_busy_fs += store_fs
+    append(nic.clock, STORED, stored_fs, number)
+    return False
+
+
+@inlined
+def data_are_in(nic, now_fs, number):
+    """Say whether a read whose last byte has come is complete at once; else it is once its data are stored."""
+    return is_stored(nic, now_fs, number, completed_bytes(nic, number))
+
+
+@inlined
+def free_places(nic, number):
+    """Free the read engine's places of what a read completes."""
+    if nic.pcie.has_engines:
+        give_places_back(nic, completed_bytes(nic, number))
+
+
+@inlined
+def served_read(served, pcie, n, n_reads, down_bytes, down_tlps):
+    """Count what the reads of a frame, or of `n` descriptors, took on the link."""
+    served.n += n
+    served.up_bytes += n_reads * pcie.request_bytes
+    served.up_tlps += n_reads
+    served.down_bytes += down_bytes
+    served.down_tlps += down_tlps
+
+
+@inlined
+def served_in_order(served, pcie, n, tag):
+    """Count what all reads of a kind up to this one took on the link: with it `n` more frames or descriptors are in."""
+    served.n += n
+    served.up_bytes = served.n_reads * pcie.request_bytes
+    served.up_tlps = served.n_reads
+    served.down_bytes = tag.link_bytes
+    served.down_tlps = tag.link_tlps
+
+
+@kernel
+def give_places_back(nic, n_bytes):
+    """Free the read engine's places of what is complete now; 0 B: of nothing."""
+    if nic.pcie.has_engines and n_bytes > 0:
+        nic.engines.read.n_used -= places_of(nic.engines.read, n_bytes)
+
+
+@inlined
+def release_tag(nic, now_fs, number):
+    """Free a tag with its read's last completion byte."""
+    tags = nic.tags
+    if tags.n_free == 0:
+        set_stalled(nic.ledger.stalls.no_free_tag, now_fs, False)
+    tags.free[tags.n_free] = number
+    tags.n_free += 1
+    tags.held_fs += now_fs - tags.slot[number].taken_fs

@@ -1,0 +1,159 @@
+"""What waits for the link: transactions, entered whole into the queue of their ordering class."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.machine.growing_ring import entered
+from hwmodel.machine.pcie.dma_engines import read_ready_fs, write_ready_fs
+from hwmodel.machine.tlp_kinds import PAYLOAD_READ, PAYLOAD_WRITE, READ_TO_COMPLETION, RX_INTERRUPT, TX_INTERRUPT
+from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, REGISTER_BYTES
+
+
+@inlined
+def next_entry(queue, at_fs, kind, ring_queue):
+    """Return the free place behind a queue's last transaction, with what each says; `entered` then makes it the last.
+
+    Of the other fields a kind sets those that it uses.
+    """
+    entry = queue.ring[queue.tail & queue.mask]
+    entry.at_fs = at_fs
+    entry.kind = kind
+    entry.queue = ring_queue
+    return entry
+
+
+@inlined
+def write_entered(nic, now_fs):
+    """Count the memory write toward the host at the tail of P: before those of its instant that are of a later kind.
+
+    With DMA engines it waits there until its engine has it ready; an interrupt needs no engine.
+    """
+    queue = nic.up.first
+    if nic.pcie.has_engines:
+        entry = queue.ring[queue.tail & queue.mask]
+        entry.ready_fs = now_fs
+        if entry.kind != RX_INTERRUPT and entry.kind != TX_INTERRUPT:
+            entry.ready_fs = write_ready_fs(nic.engines, now_fs, entry.left_bytes)
+    entered(nic.clock, queue)
+    if queue.tail - 1 > nic.up.chosen_tail:
+        pass_later_kinds(nic.up, now_fs)
+
+
+@inlined
+def post_payload_write(nic, now_fs, ring_queue, n_bytes, address, room_bytes):
+    """Enter a write of payload, which frees room in the Rx buffer as its last TLP leaves."""
+    entry = next_entry(nic.up.first, now_fs, PAYLOAD_WRITE, ring_queue)
+    entry.left_bytes = n_bytes
+    entry.address = address
+    entry.n = 0
+    entry.room_bytes = room_bytes
+    write_entered(nic, now_fs)
+
+
+@inlined
+def post_descriptors(nic, now_fs, kind, ring_queue, first_place, n_descriptors, n):
+    """Enter a write-back of descriptors that lie one behind the other; `n` counts what it stands for."""
+    entry = next_entry(nic.up.first, now_fs, kind, ring_queue)
+    entry.left_bytes = DESCRIPTOR_BYTES * n_descriptors
+    entry.address = DESCRIPTOR_BYTES * first_place
+    entry.n = n
+    entry.room_bytes = 0
+    write_entered(nic, now_fs)
+
+
+@kernel
+def post_writeback(nic, now_fs, kind, ring_queue, ring_length, first_descriptor, n_descriptors, n):
+    """Enter a write-back of descriptors, cut where the ring wraps; `n` counts what its last part stands for."""
+    place = first_descriptor % ring_length
+    before_wrap = min(n_descriptors, ring_length - place)
+    if before_wrap < n_descriptors:
+        post_descriptors(nic, now_fs, kind, ring_queue, place, before_wrap, 0)
+        post_descriptors(nic, now_fs, kind, ring_queue, 0, n_descriptors - before_wrap, n)
+    else:
+        post_descriptors(nic, now_fs, kind, ring_queue, place, n_descriptors, n)
+
+
+@inlined
+def post_interrupt(nic, now_fs, kind, ring_queue, n):
+    """Enter an interrupt that tells of `n` frames."""
+    entry = next_entry(nic.up.first, now_fs, kind, ring_queue)
+    entry.left_bytes = REGISTER_BYTES
+    entry.address = 0
+    entry.n = n
+    entry.room_bytes = 0
+    write_entered(nic, now_fs)
+
+
+@kernel
+def pass_later_kinds(link, now_fs):
+    """Let the last entry of P pass those of its instant that come later in the order of kinds.
+
+    What stood there when the link last chose stays ahead.
+    """
+    queue = link.first
+    position = queue.tail - 1
+    while position > link.chosen_tail:
+        entry, before = queue.ring[position & queue.mask], queue.ring[(position - 1) & queue.mask]
+        if before.at_fs < now_fs or before.kind <= entry.kind:
+            break
+        pass_before(queue, position)
+        position -= 1
+
+
+@inlined
+def ring_doorbell(nic, now_fs, kind, ring_queue, n):
+    """Enter a doorbell that tells of `n` frames or descriptors."""
+    entry = next_entry(nic.down.first, now_fs, kind, ring_queue)
+    entry.left_bytes = REGISTER_BYTES
+    entry.address = 0
+    entry.n = n
+    entered(nic.clock, nic.down.first)
+
+
+@kernel
+def request_ready_fs(nic, now_fs, kind, n_bytes):
+    """Return when a read request is ready for the link: its engine begins a frame's payload with the first of them."""
+    if kind != PAYLOAD_READ:
+        return read_ready_fs(nic.engines, now_fs, n_bytes)
+    reads = nic.reads
+    if reads.left_bytes == reads.whole_bytes:
+        nic.engines.payload_ready_fs = read_ready_fs(nic.engines, now_fs, reads.whole_bytes)
+    return max(now_fs, nic.engines.payload_ready_fs)
+
+
+@inlined
+def request_read(nic, now_fs, kind, ring_queue, tag_number):
+    """Enter a read request into NP."""
+    entry = next_entry(nic.up.second, now_fs, kind, ring_queue)
+    entry.left_bytes = 0
+    entry.address = 0
+    entry.tag = tag_number
+    if nic.pcie.has_engines:
+        entry.ready_fs = request_ready_fs(nic, now_fs, kind, nic.tags.slot[tag_number].n_bytes)
+    entered(nic.clock, nic.up.second)
+
+
+@inlined
+def answer_read(nic, ready_fs, tag_number):
+    """Enter a read's completions into CPL, in the order in which the host has them ready (jitter may turn it)."""
+    tag = nic.tags.slot[tag_number]
+    queue = nic.down.second
+    entry = next_entry(queue, ready_fs, tag.kind + READ_TO_COMPLETION, tag.queue)
+    entry.left_bytes = tag.n_bytes
+    entry.address = tag.address
+    entry.tag = tag_number
+    entered(nic.clock, queue)
+    position = queue.tail - 1
+    # A read whose first completion has left may not be overtaken any more: its entry was ready before.
+    while position > queue.head and queue.ring[(position - 1) & queue.mask].at_fs > ready_fs:
+        pass_before(queue, position)
+        position -= 1
+
+
+@kernel
+def pass_before(queue, position):
+    """Exchange a waiting transaction with the one before it, by way of the place behind the last, which is free."""
+    own, before, free = position & queue.mask, (position - 1) & queue.mask, queue.tail & queue.mask
+    queue.ring[free] = queue.ring[before]
+    queue.ring[before] = queue.ring[own]
+    queue.ring[own] = queue.ring[free]

@@ -1,0 +1,120 @@
+"""The state of the simulated machine: one nested numpy record, named as the hardware is.
+
+Sizes here are physical capacities; fields say how many are in use, so one compilation serves every configuration.
+Memory that no run touches costs nothing. Times are femtoseconds (`_fs`), lengths bytes. Rings have a power of two of
+entries; `head` and `tail` count up for ever and are masked at the access.
+"""
+
+from __future__ import annotations
+
+import mmap
+import platform
+import sys
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from hwmodel.compiled.records import ints, record
+from hwmodel.forwarding.port_set import MAX_FUNCTIONS
+from hwmodel.machine.adapter.adapter_state import (
+    FUNCTION,
+    LIMITS,
+    PIPE_CAP,
+    READS,
+    RX_QUEUE,
+    SCHEDULER,
+    SWITCH_BUS,
+    TX_QUEUE,
+)
+from hwmodel.machine.counts.ledger_state import GAUGE, LEDGER
+from hwmodel.machine.frames import FIFO, FRAME, FRAMES, GROUPS
+from hwmodel.machine.host.host_state import FIRST_PLACES, HOST, MAX_QUEUES
+from hwmodel.machine.link_alone import DMA
+from hwmodel.machine.network.crossing_state import WIRE_END
+from hwmodel.machine.network.mac_state import MAC
+from hwmodel.machine.pcie.link_state import ARRIVALS, CREDITS, ENGINES, LINK, PCIE, TAGS
+from hwmodel.machine.time.clock import CLOCK
+from hwmodel.machine.tlp_kinds import CREDIT_KINDS
+from hwmodel.machine.traffic.traffic_state import TRAFFIC
+
+# Linux's MAP_NORESERVE, which Python's module does not name on all machines; elsewhere the system sets aside what it
+# sees fit for memory that is never touched.
+NO_RESERVE = 0x4000 if sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64") else 0
+
+
+# One server: its adapter's own fields, and the parts beside it, each with a layout file of its own. What the loop looks
+# at between two events stands together near the front, very large parts at the end.
+SERVER = record(
+    ("clock", CLOCK),
+    *ints("moves_due", "reads_due", "done_queue", "rx_dma_busy", "rx_writing", "rx_head_waits_fs"),
+    *ints("store_busy_until_fs", "pipeline_busy_until_fs", "pipe_head", "pipe_tail"),
+    *ints("pipeline_busy_fs", "store_busy_fs"),
+    ("tx_buffer", GAUGE),
+    ("rx_buffer", GAUGE),
+    ("scheduler", SCHEDULER),
+    ("limits", LIMITS),
+    ("credits", CREDITS, (len(CREDIT_KINDS),)),
+    ("tags", TAGS),
+    ("reads", READS),
+    ("pcie", PCIE),
+    ("engines", ENGINES),
+    ("up", LINK),
+    ("down", LINK),
+    ("up_arrivals", ARRIVALS),
+    ("down_arrivals", ARRIVALS),
+    ("dma", DMA),
+    ("function", FUNCTION, (MAX_FUNCTIONS,)),
+    ("tx_queue", TX_QUEUE, (MAX_QUEUES,)),
+    ("rx_queue", RX_QUEUE, (MAX_QUEUES,)),
+    ("mac", MAC),
+    ("grants", FRAMES),
+    ("pipe", FRAME, (PIPE_CAP,)),
+    ("bus", SWITCH_BUS),
+    ("loopback", FIFO),
+    ("rx_fifo", FIFO),
+    ("groups", GROUPS),
+    ("wire", WIRE_END),
+    ("host", HOST),
+    ("traffic", TRAFFIC),
+    ("ledger", LEDGER),
+)
+
+
+def zeros(n: int, dtype: np.dtype, *, in_large_pages: bool = False) -> np.ndarray:
+    """Return an array of records of zeros; its memory is taken only as it is written.
+
+    In large pages, where the system has them, a long run is quicker; but each is 2 MiB to be filled with zeros, which
+    takes a short run more than all that it simulates.
+    """
+    if in_large_pages:
+        return np.zeros(n, dtype)
+    memory = mmap.mmap(-1, max(1, n) * dtype.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NO_RESERVE)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        with suppress(OSError):  # a kernel without large pages knows no such advice
+            memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(memory, dtype, count=n)
+
+
+def fresh_state(n_servers: int = 1, *, in_large_pages: bool = False) -> np.ndarray:
+    """Return records of zeros for so many servers, of which memory is taken only as it is written.
+
+    Rings with a mask begin with `FIRST_PLACES`.
+    """
+    state = zeros(n_servers, SERVER, in_large_pages=in_large_pages)
+    for nic in state:
+        _begin_rings(nic)
+    return state
+
+
+def _begin_rings(nic: Any) -> None:
+    for queue in (
+        *(nic[link][of_class] for link in ("up", "down") for of_class in ("first", "second")),
+        *(nic[name] for name in ("grants", "loopback", "rx_fifo")),
+        *(nic.reads[name] for name in ("rx_fetches", "tx_fetches")),
+        nic.mac.fifo,
+        nic.wire.sent,
+        nic.wire.come,
+        nic.wire.outside.sent,
+    ):
+        queue["mask"] = FIRST_PLACES - 1

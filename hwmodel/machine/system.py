@@ -1,0 +1,289 @@
+"""The loop over servers and bridges: each runs alone for as long as nothing can reach it that is not known yet.
+
+They meet over wires alone, and a frame needs its time on the wire, so what one sends up to a moment settles what comes
+to the other for some time more (conservative synchronisation: K. M. Chandy and J. Misra, IEEE Transactions on Software
+Engineering 5(5), 1979; R. E. Bryant, MIT/LCS/TR-188, 1977). How far each runs in one go changes no result.
+
+While servers run nothing is shared between them, so several threads can each run some: in turns, between which the
+first thread lets the bridges run and hands frames over. Which server runs in which thread changes no result either.
+"""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import entry, kernel
+from hwmodel.compiled.processor import give_way, pause, prefetch_at, seen, show
+from hwmodel.compiled.records import NEVER, offset_of
+from hwmodel.machine.cache_hints import begun_comes_near, servers_come_near
+from hwmodel.machine.counts.journey_sums import fold
+from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFLOW
+from hwmodel.machine.engine import advance, begin_all, close_books
+from hwmodel.machine.network.bridge import advance_bridge, comes, let_go, pop
+from hwmodel.machine.network.bridge_state import BRIDGE_PORT, NOBODY
+from hwmodel.machine.network.wires import comes_to_adapter, first_of
+from hwmodel.machine.time.clock import TIMERS
+from hwmodel.machine.time.events import first_elsewhere, first_of_links
+
+OVER = -1  # as the number of a turn: there is none left
+BEGUN_AT = offset_of(BRIDGE_PORT, "begun")
+LOOKS = 2000  # at a flag, some tens of microseconds, before a thread that waits lets others have its core
+
+
+@kernel
+def hand_up(nic, bridge, port_number):
+    """Give a bridge what a server has begun to send to it; the server forgets it as it takes what comes."""
+    sent = nic.wire.sent
+    for number in range(sent.head, sent.tail):
+        comes(bridge, port_number, sent.ring[number & sent.mask])
+    bridge.port[port_number].n_given = sent.tail
+
+
+@kernel
+def hand_in(nic, bridge, port_number, until_fs):
+    """Give a bridge what stations outside have begun to send up to a time; return when the next of it begins."""
+    sent = nic.wire.outside.sent
+    while sent.head != sent.tail:
+        crossing = first_of(sent)
+        if crossing.begun_fs > until_fs:
+            return crossing.begun_fs
+        comes(bridge, port_number, crossing)
+        sent.head += 1
+    return NEVER
+
+
+@kernel
+def take(nic, bridge, port_number):
+    """Let a server take what a bridge has begun to send to it, and forget what the bridge was given.
+
+    It is the server's thread that does, so that what the server looks at next is near; nothing of the bridge changes.
+    """
+    port = bridge.port[port_number]
+    nic.wire.sent.head = port.n_given
+    place = port.begun.first
+    while place != NOBODY:
+        slot = bridge.slot[place]
+        comes_to_adapter(nic, slot.crossing)
+        place = slot.following
+
+
+@kernel
+def release(bridge, port_number):
+    """Forget what a server has taken."""
+    begun = bridge.port[port_number].begun
+    while begun.first != NOBODY:
+        let_go(bridge, pop(bridge, begun))
+
+
+@kernel
+def begin_server(nic, component):
+    """Start a server at time 0, and look at when its next event is."""
+    nic.ledger.is_stopping = 0
+    if nic.clock.has_started == 0:
+        begin_all(nic)
+    if nic.moves_due or nic.reads_due or nic.traffic.n_hungry > 0:
+        component.next_fs = nic.clock.now_fs  # what the start makes possible
+    else:
+        component.next_fs = min(first_elsewhere(nic.clock), first_of_links(nic.clock))
+
+
+@kernel
+def earliest(system):
+    """Return when the next event of all is."""
+    at_fs = NEVER
+    for number in range(system.n_servers):
+        at_fs = min(at_fs, system.server[number].next_fs)
+    for number in range(system.n_bridges):
+        at_fs = min(at_fs, system.bridge[number].next_fs)
+    return at_fs
+
+
+@kernel
+def nothing_before(system, at_fs):
+    """Note that no bridge sends before the next event of all; no server does, which its turn will show."""
+    for number in range(system.n_bridges):
+        component = system.bridge[number]
+        component.safe_fs = max(component.safe_fs, at_fs - 1)
+
+
+@kernel
+def horizon_of_bridge(system, bridge, until_fs):
+    """Return how far a bridge may run: as far as all is known that its ports forward until then."""
+    horizon_fs = until_fs
+    for number in range(bridge.n_outer_ports):
+        port = bridge.port[number]
+        peer = system.server[port.peer]
+        horizon_fs = min(horizon_fs, peer.safe_fs + port.crossing_fs + bridge.box[port.box].latency_fs)
+        if system.stops_exactly:
+            horizon_fs = min(horizon_fs, peer.safe_fs)
+    return horizon_fs
+
+
+@kernel
+def run_bridge(system, number, bridge, servers, until_fs):
+    """Let a bridge take what was sent to it, run, and hand on what it sends."""
+    component = system.bridge[number]
+    waiting_fs = NEVER  # for the line outside, with no event of its own
+    for port_number in range(bridge.n_outer_ports):
+        port = bridge.port[port_number]
+        if port.is_outside:
+            waiting_fs = hand_in(servers[port.peer], bridge, port_number, system.server[port.peer].safe_fs)
+        else:
+            release(bridge, port_number)
+            hand_up(servers[port.peer], bridge, port_number)
+    horizon_fs = horizon_of_bridge(system, bridge, until_fs)
+    component.next_fs = bridge.clock.next_at[TIMERS]
+    if component.next_fs <= horizon_fs:
+        component.next_fs = advance_bridge(bridge, horizon_fs)
+    component.next_fs = min(component.next_fs, waiting_fs)
+    component.safe_fs = max(component.safe_fs, horizon_fs)
+    for port_number in range(bridge.n_outer_ports):
+        port = bridge.port[port_number]
+        if port.is_outside == 0 and port.begun.first != NOBODY:
+            peer, come_fs = system.server[port.peer], bridge.slot[port.begun.first].crossing.come_fs
+            peer.next_fs = min(peer.next_fs, come_fs)
+
+
+@kernel
+def settle_wires(system, servers, bridges):
+    """Let all servers take what has been sent to them."""
+    for number in range(system.n_servers):
+        component = system.server[number]
+        take(servers[number], bridges[component.bridge], component.port)
+        release(bridges[component.bridge], component.port)
+
+
+@kernel
+def end_together(system, servers, bridges):
+    """Note that nothing happens any more: all have come to where the last event of all was."""
+    now_fs = 0
+    for number in range(system.n_servers):
+        now_fs = max(now_fs, servers[number].clock.now_fs)
+    for number in range(system.n_bridges):
+        now_fs = max(now_fs, bridges[number].clock.now_fs)
+    for number in range(system.n_servers):
+        servers[number].clock.now_fs = now_fs
+
+
+@kernel
+def wait_while(flag, value):
+    """Wait until another thread shows something else than a value; return it."""
+    n_looks = 0
+    shown = seen(flag)
+    while shown == value:
+        if n_looks < LOOKS:
+            n_looks += 1
+            pause()
+        else:
+            give_way()
+        shown = seen(flag)
+    return shown
+
+
+@kernel
+def run_share(system, share, servers, bridges):
+    """Let a thread's servers run, each as far as is known what comes to it."""
+    share.n_events = share.stopped = 0
+    n_servers = share.end - share.first
+    if share.asks_ahead:
+        for at in range(n_servers):
+            component = system.server[system.order[share.first + at]]
+            prefetch_at(bridges[component.bridge].port[component.port], BEGUN_AT)
+    for at in range(n_servers):
+        number = system.order[share.first + at]
+        component, nic = system.server[number], servers[number]
+        if share.asks_ahead and at + 1 < n_servers:
+            after = system.server[system.order[share.first + at + 1]]
+            begun_comes_near(bridges[after.bridge], after.port)
+        take(nic, bridges[component.bridge], component.port)
+        horizon_fs = min(system.limit_fs, system.bridge[component.bridge].safe_fs + component.crossing_fs)
+        if component.next_fs <= horizon_fs:
+            if share.asks_ahead:
+                servers_come_near(servers, system.order, share.first, n_servers, at, horizon_fs)
+            before = nic.clock.n_events
+            component.next_fs = advance(nic, horizon_fs, NEVER)
+            share.n_events += nic.clock.n_events - before
+            stopped = why_stopped(nic)
+            if stopped:
+                share.stopped = max(share.stopped, stopped)
+                horizon_fs = nic.clock.now_fs
+        component.safe_fs = max(component.safe_fs, horizon_fs)
+
+
+@kernel
+def why_stopped(component):
+    """Return why a server or bridge wants the run to end, 0 if it does not: `OVERFLOW` before all else."""
+    if component.clock.overflow or component.ledger.overflow:
+        return OVERFLOW
+    return component.ledger.is_stopping
+
+
+@kernel
+def follow(system, share, servers, bridges):
+    """Run a thread's servers in each turn that the first thread begins."""
+    turn = wait_while(system.turn, 0)
+    while turn != OVER:
+        run_share(system, share, servers, bridges)
+        show(share.done, turn)
+        turn = wait_while(system.turn, turn)
+
+
+@kernel
+def take_turns(system, servers, bridges, until_fs, n_events):
+    """Begin turns until a time, or until so many events have been, or somebody stops; return why it stopped, if any."""
+    left, stopped, turn = n_events, 0, 0
+    at_fs = earliest(system)
+    while at_fs <= until_fs and left > 0 and stopped == 0:
+        nothing_before(system, at_fs)
+        system.limit_fs = min(until_fs, at_fs - 1 + system.window_fs)
+        turn += 1
+        show(system.turn, turn)
+        run_share(system, system.share[0], servers, bridges)
+        for number in range(system.n_shares):
+            share = system.share[number]
+            if number > 0:
+                wait_while(share.done, turn - 1)
+            left -= share.n_events
+            stopped = max(stopped, share.stopped)
+        for number in range(system.n_bridges):
+            run_bridge(system, number, bridges[number], servers, system.limit_fs)
+            stopped = max(stopped, why_stopped(bridges[number]))
+        at_fs = earliest(system)
+    show(system.turn, OVER)
+    settle_wires(system, servers, bridges)
+    return stopped
+
+
+@entry
+def run_system(systems, servers, bridges, until_fs, n_events, thread):
+    """Advance all servers and bridges to `until_fs`; return why they stopped (`layout.DONE`, ...).
+
+    `systems` is a one-element record array of SYSTEM, `servers` one of `layout.NIC`, `bridges` one of BRIDGE. After
+    `n_events` events, or where a server stops, all that run beside it come to the end of what they were given.
+    `thread` 0 does all that is no other's share; each other one of `system.n_shares` runs its own beside it, and
+    returns when thread 0 has come to the end, 0. Before, all that they show is 0.
+    """
+    system = systems[0]
+    if thread > 0:
+        follow(system, system.share[thread], servers, bridges)
+        return DONE
+    until_fs = min(until_fs, NEVER - 1)
+    for number in range(system.n_servers):
+        begin_server(servers[number], system.server[number])
+    for number in range(system.n_bridges):
+        bridges[number].ledger.is_stopping = 0
+    stopped = take_turns(system, servers, bridges, until_fs, n_events)
+    at_fs = earliest(system)
+    if at_fs >= NEVER and stopped == 0:
+        end_together(system, servers, bridges)
+    for number in range(system.n_servers):
+        close_books(servers[number], system.server[number].next_fs, until_fs)
+    for number in range(system.n_bridges):
+        fold(bridges[number].ledger)
+    if stopped:
+        return stopped
+    if at_fs >= NEVER:
+        return IDLE
+    if at_fs > until_fs:
+        for number in range(system.n_servers):
+            servers[number].clock.now_fs = until_fs
+        return DONE
+    return EVENTS_SPENT

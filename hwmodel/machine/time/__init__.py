@@ -1,0 +1,1 @@
+"""Simulated time: lanes of pending events, timers, random numbers."""

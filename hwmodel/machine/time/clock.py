@@ -1,0 +1,32 @@
+"""The record of time: now, and the events that are to come, lane by lane."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.records import I64, ints, record
+
+LANE_CAP = 1 << 12
+HEAP_CAP = 1 << 16
+
+# Lanes of pending events, in the order in which events of one instant are handled. Every run uses the first four;
+# of the others the next event's time alone (`rare_at`) is looked at. COMPLETION_READY wakes an idle link for the
+# answer to a read, UP_READY the one up for what a DMA engine has ready then.
+TIMERS, DOWN_DONE, COMPLETION_READY, UP_DONE = range(4)
+DOWN_ARRIVAL, STORED, PIPELINE, BUS, PASSED, LINE, WIRE, UP_ARRIVAL, IN_MEMORY, UP_READY, CREDIT, LANES = range(4, 16)
+FIRST_RARE_LANE = DOWN_ARRIVAL
+
+# Kinds of entries of the side heap.
+(
+    CORE_TIMER, SOURCE_TIMER, RX_WRITEBACK_TIMER, MODERATION_TIMER, TX_WRITEBACK_TIMER, SHAPER_TIMER,
+    QUEUE_TIMER,
+) = range(7)  # fmt: skip
+
+EVENT = record(*ints("at_fs", "word"))
+LANE = record(*ints("head", "tail"), ("ring", EVENT, (LANE_CAP,)))
+HEAP_ENTRY = record(*ints("at_fs", "key"))
+# `overflow`: something of the machine had no room for one more, and the run is void.
+CLOCK = record(
+    ("next_at", I64, (LANES,)),
+    *ints("rare_at", "now_fs", "overflow", "seq", "n_events", "heap_n", "has_started"),
+    ("lane", LANE, (LANES,)),
+    ("heap", HEAP_ENTRY, (HEAP_CAP,)),
+)

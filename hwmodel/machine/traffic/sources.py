@@ -1,0 +1,326 @@
+"""Where frames come from: closed loops that keep the rings full, timed arrivals, recorded ones."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.processor import prefetch
+from hwmodel.compiled.records import NEVER
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.forwarding.steering import ring_of
+from hwmodel.machine.counts.histogram import change, set_stalled
+from hwmodel.machine.counts.journeys import enter
+from hwmodel.machine.growing_ring import widen_posts
+from hwmodel.machine.guest.cores import add_work
+from hwmodel.machine.host.host_state import POST_TASK
+from hwmodel.machine.network.mac import first_on_line, line_is_full, put_on_line
+from hwmodel.machine.network.wires import first_of, outside_is_full, send_from_outside
+from hwmodel.machine.time.clock import SOURCE_TIMER
+from hwmodel.machine.time.events import set_timer
+from hwmodel.machine.time.random_stream import exponential_fs, geometric, next_u32
+from hwmodel.machine.traffic.traffic_state import (
+    CLOSED_RECORDED_SOURCE,
+    CLOSED_SOURCE,
+    ON_OFF_SOURCE,
+    PERIODIC_SOURCE,
+    POISSON_SOURCE,
+    RECORDED_SOURCE,
+)
+from hwmodel.rules.ethernet import FCS_BYTES
+
+TX_RING_FULL = DropReason.TX_RING_FULL.value
+
+
+@kernel
+def choice(traffic, source, first, n):
+    """Draw from an alias table (A. J. Walker, 1977)."""
+    if n == 1:
+        return traffic.choice[first].here
+    row = traffic.choice[first + ((next_u32(source) * n) >> 32)]
+    if next_u32(source) < row.threshold:
+        return row.here
+    return row.there
+
+
+@kernel
+def next_template(traffic, source):
+    """Return which template a source draws next, without drawing it."""
+    rng = source.rng
+    first, second, third, fourth = rng[0], rng[1], rng[2], rng[3]
+    template = choice(traffic, source, source.first_target, source.n_targets)
+    rng[0], rng[1], rng[2], rng[3] = first, second, third, fourth
+    return template
+
+
+@kernel
+def next_choice(source):
+    """Return in which row of its alias table a source looks for its next target, without drawing it."""
+    rng = source.rng
+    first, second, third, fourth = rng[0], rng[1], rng[2], rng[3]
+    row = source.first_target + ((next_u32(source) * source.n_targets) >> 32)
+    rng[0], rng[1], rng[2], rng[3] = first, second, third, fourth
+    return row
+
+
+@kernel
+def is_due(source, until_fs):
+    """Tell whether a source draws its next frame, at a time that is known and not later."""
+    return source.pending == 0 and source.next_at_fs <= until_fs and PERIODIC_SOURCE <= source.kind <= ON_OFF_SOURCE
+
+
+@kernel
+def is_closed(source):
+    """Say whether a source always has a next frame at once."""
+    return source.kind == CLOSED_SOURCE or source.kind == CLOSED_RECORDED_SOURCE
+
+
+@kernel
+def burst_frames(source):
+    """Return how many frames the next burst has."""
+    if source.fixed_burst_frames > 0:
+        return source.fixed_burst_frames
+    return geometric(source, source.mean_burst_frames)
+
+
+@kernel
+def schedule_next(traffic, source):
+    """Advance a source to its next arrival time."""
+    if source.kind == PERIODIC_SOURCE:
+        source.next_at_fs += source.mean_gap_fs
+    elif source.kind == POISSON_SOURCE:
+        source.next_at_fs += exponential_fs(source, source.mean_gap_fs)
+    elif source.kind == ON_OFF_SOURCE:
+        source.next_at_fs += source.peak_gap_fs
+        source.burst_left -= 1
+        if source.burst_left <= 0:
+            source.burst_left = burst_frames(source)
+            source.next_at_fs += exponential_fs(source, source.mean_off_fs)
+    elif source.kind == RECORDED_SOURCE:
+        if source.next_record < source.last_record:
+            source.next_at_fs = traffic.tape[source.next_record].at_fs
+        else:
+            source.next_at_fs = NEVER
+
+
+@kernel
+def draw(traffic, source):
+    """Make the source's next frame the pending one; return False if a record has come to its end."""
+    if source.kind == RECORDED_SOURCE or source.kind == CLOSED_RECORDED_SOURCE:
+        if source.next_record == source.last_record:
+            return False
+        entry = traffic.tape[source.next_record]
+        source.next_record += 1
+        source.pending_template = entry.template
+        source.pending_bytes = entry.frame_bytes
+        source.pending_hash = entry.hash
+        source.pending_record = entry.index
+    else:
+        source.pending_template = choice(traffic, source, source.first_target, source.n_targets)
+        source.pending_bytes = choice(traffic, source, source.first_length, source.n_lengths)
+        source.pending_hash = traffic.template[source.pending_template].queue_hash
+        source.pending_record = -1
+    source.pending = 1
+    return True
+
+
+@kernel
+def next_source(traffic, function, now_fs):
+    """Return the source of a function whose frame came first and is not yet in the ring, drawn; -1 if none."""
+    best = -1
+    best_at_fs = now_fs + 1
+    for number in range(function.first_source, function.first_source + function.n_sources):
+        source = traffic.source[number]
+        at_fs = 0 if is_closed(source) else source.next_at_fs
+        if at_fs < best_at_fs:
+            if source.pending == 0 and not draw(traffic, source):
+                continue
+            best = number
+            best_at_fs = at_fs
+    return best
+
+
+@kernel
+def arm(nic, number):
+    """Wake a source at its next arrival."""
+    source = nic.traffic.source[number]
+    if source.armed == 0 and source.next_at_fs < NEVER and (source.function < 0 or not is_closed(source)):
+        source.armed = 1
+        set_timer(nic.clock, source.next_at_fs, SOURCE_TIMER, number)
+
+
+@kernel
+def reserve(nic, now_fs, number, source):
+    """Take a slot of a Tx ring for the pending frame."""
+    queue = nic.tx_queue[number]
+    if queue.reserved - queue.picked > queue.mask:
+        widen_posts(nic.host, queue)
+    post = nic.host.post[queue.first + (queue.reserved & queue.mask)]
+    offered_fs = now_fs if is_closed(source) else source.next_at_fs
+    post.offered_fs = offered_fs
+    enter(nic.ledger, now_fs, offered_fs)
+    post.template = source.pending_template
+    post.n_bytes = source.pending_bytes - FCS_BYTES
+    post.hash = source.pending_hash
+    post.index = source.pending_record
+    post.marks = 0
+    queue.reserved += 1
+    queue.highest = max(queue.highest, queue.reserved - queue.freed)
+
+
+@kernel
+def count_offered(ledger, template):
+    """Count a frame that a driver or the line brings."""
+    ledger.counters.offered += 1
+    if template.flow >= 0:
+        ledger.flow[template.flow].offered += 1
+
+
+@kernel
+def feed_guest(nic, now_fs, function_number):
+    """Queue posts for all frames that a function's sources have and its rings can take."""
+    traffic = nic.traffic
+    ledger = nic.ledger
+    function = nic.function[function_number]
+    limits = nic.limits
+    n_posts = 0
+    n_reserved = 0
+    last_queue = -1
+    traffic.n_full -= function.is_full
+    function.is_full = 0
+    while True:
+        number = next_source(traffic, function, now_fs)
+        if number < 0:
+            break
+        source = traffic.source[number]
+        queue_number = ring_of(nic.limits, function, source.pending_hash)
+        queue = nic.tx_queue[queue_number]
+        has_room = queue.reserved - queue.freed < limits.tx_ring - 1
+        if not has_room and (is_closed(source) or not limits.drop_when_full):
+            function.is_full = 1  # it waits for a slot, and the function's other sources behind it
+            traffic.n_full += 1
+            break
+        template = traffic.template[source.pending_template]
+        count_offered(ledger, template)
+        prefetch(traffic.copy_kind[template.first_copy])
+        if has_room:
+            reserve(nic, now_fs, queue_number, source)
+            if queue_number != last_queue and n_posts > 0:
+                add_work(nic, now_fs, function.core, POST_TASK, last_queue, n_posts)
+                n_posts = 0
+            last_queue = queue_number
+            n_posts += 1
+            n_reserved += 1
+        else:
+            ledger.counters.dropped += 1
+            ledger.counters.drops[TX_RING_FULL] += 1
+            ledger.counters.function_drops[function_number, TX_RING_FULL] += 1
+        source.pending = 0
+        if not is_closed(source):
+            schedule_next(traffic, source)
+            if source.next_at_fs > now_fs:
+                arm(nic, number)
+    if n_posts > 0:
+        add_work(nic, now_fs, function.core, POST_TASK, last_queue, n_posts)
+    if n_reserved > 0:
+        change(ledger.tx_ring, now_fs, n_reserved)
+    set_stalled(ledger.stalls.tx_ring, now_fs, traffic.n_full > 0)
+
+
+@kernel
+def hunger(nic, function_number):
+    """Note that a function's sources are to be looked at before this instant ends."""
+    traffic = nic.traffic
+    function = nic.function[function_number]
+    if function.is_hungry == 0 and function.n_sources > 0:
+        function.is_hungry = 1
+        traffic.hungry[traffic.n_hungry] = function_number
+        traffic.n_hungry += 1
+
+
+@kernel
+def feed_hungry(nic, now_fs):
+    """Look at the sources of all functions that have new arrivals or free slots."""
+    traffic = nic.traffic
+    i = 0
+    while i < traffic.n_hungry:
+        number = traffic.hungry[i]
+        nic.function[number].is_hungry = 0
+        feed_guest(nic, now_fs, number)
+        i += 1
+    traffic.n_hungry = 0
+
+
+@kernel
+def outside_arrives(nic, now_fs, number):
+    """Let the outside world put a frame on its wire to the bridge."""
+    source = nic.traffic.source[number]
+    outside = nic.wire.outside
+    if outside_is_full(nic):
+        source.armed = 1
+        set_timer(nic.clock, first_of(outside.sent).come_fs + 1, SOURCE_TIMER, number)
+        return
+    if not draw(nic.traffic, source):
+        return
+    count_offered(nic.ledger, nic.traffic.template[source.pending_template])
+    send_from_outside(nic, now_fs, source)
+    source.pending = 0
+    go_on(nic, now_fs, number, outside.busy_until_fs)
+
+
+@kernel
+def go_on(nic, now_fs, number, line_free_fs):
+    """Set when a source outside has its next frame: where it always has one, when the line is free."""
+    source = nic.traffic.source[number]
+    if is_closed(source):  # back to back
+        source.next_at_fs = line_free_fs
+    else:
+        schedule_next(nic.traffic, source)
+        source.next_at_fs = max(source.next_at_fs, now_fs)  # earlier where it has waited outside
+    arm(nic, number)
+
+
+@kernel
+def line_arrives(nic, now_fs, number):
+    """Let the outside world put a frame on the line toward the NIC."""
+    traffic = nic.traffic
+    source = traffic.source[number]
+    source.armed = 0
+    if nic.mac.has_peer:
+        outside_arrives(nic, now_fs, number)
+        return
+    line = nic.mac.line
+    if line_is_full(line):  # the frame waits outside for a place
+        source.armed = 1
+        set_timer(nic.clock, first_on_line(line).ready_fs + 1, SOURCE_TIMER, number)
+        return
+    if not draw(traffic, source):
+        return
+    put_on_line(nic, now_fs, source)
+    source.pending = 0
+    go_on(nic, now_fs, number, line.busy_until_fs)
+
+
+@kernel
+def begin(nic, number):
+    """Set a source's first arrival and wake it then."""
+    source = nic.traffic.source[number]
+    if source.kind == POISSON_SOURCE:
+        source.next_at_fs = exponential_fs(source, source.mean_gap_fs)
+    elif source.kind == ON_OFF_SOURCE:
+        source.next_at_fs = exponential_fs(source, source.mean_off_fs)
+        source.burst_left = burst_frames(source)
+    elif source.kind == RECORDED_SOURCE:
+        schedule_next(nic.traffic, source)
+    arm(nic, number)
+
+
+@kernel
+def source_timer(nic, now_fs, number):
+    """Handle an arrival: at a guest's driver, or on the line from outside."""
+    source = nic.traffic.source[number]
+    if source.function < 0:
+        line_arrives(nic, now_fs, number)
+    else:
+        source.armed = 0
+        if source.next_at_fs > now_fs:
+            arm(nic, number)  # another look at the function in this instant has taken the frame already
+        hunger(nic, source.function)

@@ -1,0 +1,68 @@
+"""The output scheduler of a port of the switch core: which queue's first frame leaves next."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import kernel
+from hwmodel.switch_core.state import CORE_DEFICIT, CORE_ROUND_ROBIN, NOBODY
+
+
+@kernel
+def schedule_at(core, output, cycle):
+    """Return the number of the register settings that stand in a cycle; cycles are asked for in their order."""
+    while output.schedule + 1 < core.n_schedules and core.schedule[output.schedule + 1].from_cycle <= cycle:
+        output.schedule += 1
+    return output.schedule
+
+
+@kernel
+def enlist(output, queue, quantum):
+    """Append a queue that gets its first waiting frame to the list of the kind deficit."""
+    output.listed[output.n_listed] = queue
+    output.n_listed += 1
+    output.queue[queue].deficit = quantum
+
+
+@kernel
+def delist(output, queue):
+    """Take a queue without waiting frames off the list."""
+    at = 0
+    while output.listed[at] != queue:
+        at += 1
+    output.n_listed -= 1
+    for i in range(at, output.n_listed):
+        output.listed[i] = output.listed[i + 1]
+
+
+@kernel
+def turn(output, quantum):
+    """Give the head of the list its quantum and send it to the tail."""
+    head = output.listed[0]
+    output.queue[head].deficit += quantum
+    for i in range(output.n_listed - 1):
+        output.listed[i] = output.listed[i + 1]
+    output.listed[output.n_listed - 1] = head
+
+
+@kernel
+def choose_queue(core, output, settings, head_bytes):
+    """Return the queue chosen in this cycle, or -1 if the cycle goes to a turn of the kind deficit.
+
+    `head_bytes` is the length of the first frame of the list's head.
+    """
+    if settings.kind == CORE_ROUND_ROBIN:
+        queue = output.pointer
+        while output.waiting >> queue & 1 == 0:
+            queue = queue + 1 if queue + 1 < core.n_priorities else 0
+        output.pointer = queue + 1 if queue + 1 < core.n_priorities else 0
+        return queue
+    if settings.kind == CORE_DEFICIT:
+        head = output.listed[0]
+        if head_bytes > output.queue[head].deficit:
+            turn(output, settings.quantum[head])
+            return NOBODY
+        output.queue[head].deficit -= head_bytes
+        return head
+    queue = core.n_priorities - 1
+    while output.waiting >> queue & 1 == 0:
+        queue -= 1
+    return queue

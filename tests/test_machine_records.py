@@ -1,0 +1,189 @@
+"""The state's layout: names that work interpreted, capacities that hold what a configuration may ask for."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hwmodel.compiled import records
+from hwmodel.config import config_from_mapping
+from hwmodel.config.nic import MODEL_MAX_QUEUES, MODEL_MAX_VFS, MODEL_RING_POOL
+from hwmodel.errors import InputError
+from hwmodel.forwarding.drop_reason import MAX_REASONS, DropReason
+from hwmodel.forwarding.police import MAX_POLICERS
+from hwmodel.forwarding.port_set import MAX_FUNCTIONS
+from hwmodel.forwarding.tables import MAX_ACL_ENTRIES
+from hwmodel.machine.host.host_state import FIRST_PLACES, MAX_QUEUES, NARROW_PLACES, PLACES
+from hwmodel.machine.pcie.link_state import MAX_TAGS, MAX_TLP_BYTES
+from hwmodel.machine.server import SERVER, fresh_state
+from hwmodel.simulation import nic_state
+from hwmodel.simulation.nic_state import build_state
+
+
+def machine(**blocks):
+    blocks = {"workload": {"pattern": "to_wire"}, **blocks, "nic": {"preset": None, **blocks.get("nic", {})}}
+    return build_state(config_from_mapping(blocks), seed=1)[0]
+
+
+def all_records(dtype, seen=()):
+    """Give each record type in a type, itself first."""
+    while dtype.subdtype is not None:
+        dtype = dtype.subdtype[0]
+    if dtype.names is not None and dtype not in seen:
+        yield dtype
+        for name in dtype.names:
+            yield from all_records(dtype[name])
+
+
+@pytest.mark.parametrize("name", ["size", "data", "flags", "base", "real", "item", "sum", "field", "T", "shape"])
+def test_names_that_arrays_have_are_refused(name):
+    with pytest.raises(ValueError, match=name):
+        records.record((name, records.I64))
+
+
+def test_no_field_of_the_state_has_such_a_name():
+    """Looked at by another way than the guard: an empty record array has these attributes without any field."""
+    empty = set(dir(np.zeros(1, np.dtype([("x", np.int64)])).view(np.recarray)[0])) - {"x"}
+    found = list(all_records(SERVER))
+    assert len(found) > 30
+    assert [name for each in found for name in each.names if name in empty] == []
+
+
+def test_no_field_of_the_state_is_without_a_use():
+    """Used is a name that stands somewhere beside the definitions of records."""
+    package = Path(nic_state.__file__).parents[1]
+    words = {
+        word
+        for block in ("machine", "forwarding", "simulation")
+        for path in (package / block).rglob("*.py")
+        for word in _words_outside_records(ast.parse(path.read_text(encoding="utf-8")))
+    }
+    assert {name for each in all_records(SERVER) for name in each.names} - words == set()
+
+
+def _words_outside_records(node):
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("record", "ints"):
+        return
+    if isinstance(node, ast.Attribute):
+        yield node.attr
+    elif isinstance(node, ast.Name):
+        yield node.id
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield from re.findall(r"\w+", node.value)
+    for child in ast.iter_child_nodes(node):
+        yield from _words_outside_records(child)
+
+
+def test_fields_are_aligned():
+    assert all(each.isalignedstruct for each in all_records(SERVER))
+
+
+def test_a_fresh_state_is_all_zero_and_takes_no_memory_before_it_is_written():
+    state = fresh_state()
+    assert len(state) == 1
+    assert state[0].clock.now_fs == 0
+    assert state.nbytes > 100_000_000
+    state[0].clock.now_fs = 5
+    assert state["clock"]["now_fs"][0] == 5  # the element is a view, not a copy
+
+
+def test_rings_have_a_power_of_two_of_entries():
+    """`head` and `tail` are masked."""
+    found = [
+        (name, each["ring"].shape[0])
+        for each in all_records(SERVER)
+        if "ring" in each.names and "tail" in each.names
+        for name in each.names[:1]
+    ]
+    assert len(found) >= 4
+    assert [n for _, n in found if n & (n - 1)] == []
+
+
+# ---- What a configuration may ask for ----
+
+
+def test_counts_of_the_configuration_fit():
+    assert MAX_FUNCTIONS >= MODEL_MAX_VFS + 1
+    assert MAX_QUEUES >= MODEL_MAX_QUEUES
+    assert MAX_POLICERS >= MAX_ACL_ENTRIES
+    assert max(DropReason) < MAX_REASONS
+    assert machine(pcie={"tags": 256}).tags.n_free == 256 <= MAX_TAGS
+
+
+@pytest.mark.parametrize(
+    ("vfs", "queues", "ring"), [(128, 1, 16_000), (128, 7, 2_100), (63, 16, 2_048), (31, 1, 65_536), (127, 1, 8_193)]
+)
+def test_all_rings_lie_apart_and_in_the_pool(vfs, queues, ring):
+    """Their numbers of slots are powers of two, so a ring may take nearly twice its descriptors."""
+    assert (vfs + 1) * queues * ring <= MODEL_RING_POOL
+    nic = machine(nic={"vfs": vfs, "queues_per_vf": queues, "tx_ring": ring, "rx_ring": ring})
+    for name in ("tx_queue", "rx_queue"):
+        rings = nic[name][: (vfs + 1) * queues]
+        slots = 1 << (ring - 1).bit_length()
+        assert (rings["mask"] < min(slots, FIRST_PLACES)).all()
+        # Each begins with its few places before the pool, and takes all that it may need in the pool.
+        numbers = np.arange(len(rings))
+        assert (rings["first"] == numbers * FIRST_PLACES).all()
+        assert rings["first"][-1] + FIRST_PLACES <= NARROW_PLACES
+        assert (rings["wide_first"] == NARROW_PLACES + numbers * slots).all()
+        assert rings["wide_first"][-1] + slots <= PLACES
+
+
+def test_the_longest_tlp_has_a_duration():
+    """A write of 4096 B with a 64-bit address and ECRC."""
+    nic = machine(pcie={"max_payload": "4096B", "ecrc": True, "dllp_model": "tlp4"})
+    assert 24 + 4 + 4096 < MAX_TLP_BYTES == len(nic.pcie.duration_fs)
+    assert nic.pcie.duration_fs[-1] > nic.pcie.duration_fs[24 + 4 + 4096] > 0
+
+
+def test_a_distribution_with_too_many_bins_is_refused():
+    def bins(n):
+        return {"jitter": {"kind": "histogram", "bins": [[f"{i}ns", 1] for i in range(n)]}}
+
+    assert machine(host=bins(256)).host.n_jitter_bins == 256
+    with pytest.raises(InputError, match=r"host\.jitter\.bins: 257 bins, at most 256"):
+        machine(host=bins(257))
+
+
+def rates(text):
+    """Give a configuration in which every rate is this one."""
+    return {
+        "pcie": {"credits": {"ph": 8}},
+        "host": {"write_drain": text},
+        "nic": {"store_rate": text},
+        "port": {"rate": text},
+        "switch": {"ports": [{"name": "vf0", "rate_limit": text}]},
+    }
+
+
+@pytest.mark.parametrize("rate", ["1Mbps", "1.001Mbps", "999.999Mbps", "1234567890bps", "400Gbps"])
+def test_products_of_times_and_lengths_stay_inside_63_bits(rate):
+    """The longest frame on the wire, 9728 B and 24 B, and the longest TLP, at rates with few factors of 8e15."""
+    nic = machine(**rates(rate))
+    numerators = (nic.pcie.drain_num, nic.limits.store_num, nic.mac.fs_per_byte_num, nic.function[1].shaper_num)
+    assert all(0 < (9728 + 24) * int(numerator) < 2**63 for numerator in numerators)
+
+
+@pytest.mark.parametrize("key", ["host.write_drain", "nic.store_rate", "port.rate", "switch.ports.vf0.rate_limit"])
+def test_rates_that_would_not_are_refused(key):
+    block, _, name = key.partition(".")
+    asked = rates("10Gbps")
+    if block == "switch":
+        asked["switch"]["ports"][0]["rate_limit"] = "1234567891bps"
+    else:
+        asked[block][name] = "1234567891bps"
+    with pytest.raises(InputError, match=f"{key}: .*whole Kbps"):
+        machine(**asked)
+
+
+@pytest.mark.parametrize("generation", [1, 2, 3])
+@pytest.mark.parametrize("lanes", [1, 4, 12, 32])
+@pytest.mark.parametrize("model", ["none", "spec", "pcie_bench"])
+def test_durations_of_tlps_do_not_overflow(generation, lanes, model):
+    nic = machine(pcie={"generation": generation, "lanes": lanes, "dllp_model": model, "max_payload": "4096B"})
+    assert nic.pcie.duration_fs[0] == 0
+    assert (np.diff(nic.pcie.duration_fs) > 0).all()
