@@ -200,7 +200,7 @@ def test_a_result_says_on_how_many_threads_it_ran_and_is_the_same(monkeypatch: p
 def test_as_many_threads_as_cores_and_as_are_worth_while(
     n_servers: int, n_cores: int, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_threads.os, "sched_getaffinity", lambda _process: set(range(n_cores)))
+    monkeypatch.setattr(server_threads, "usable_processors", lambda: n_cores)
     assert n_threads_for(n_servers, None) == expected
     assert n_threads_for(n_servers, 3) == min(3, n_servers)
     monkeypatch.setattr(server_threads, "MEETS", False)

@@ -5,7 +5,6 @@ Each function imports what it needs when it is called: `check` must not wait for
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +31,7 @@ from hwmodel.cli.search_command import search
 from hwmodel.cli.size_command import size
 from hwmodel.cli.sweep_command import sweep
 from hwmodel.errors import InputError, Interrupted
+from hwmodel.processes.processors import usable_processors
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -161,7 +161,7 @@ def explain(arguments: Namespace) -> None:
 
     _announce_compilation(simulation.kernels_are_cached(simulation.entries_of(config)), _COMPILES_FOR)
     with progress_bar() as progress, _placing_errors(arguments):
-        result = explore.explain(config, jobs=arguments.jobs or len(os.sched_getaffinity(0)), progress=progress)
+        result = explore.explain(config, jobs=arguments.jobs or usable_processors(), progress=progress)
     _write_result(arguments, result, _print_relaxed)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 from functools import partial
 
@@ -10,6 +9,7 @@ from hwmodel.cli.outputs import check_outputs, run_label, write_finding
 from hwmodel.cli.progress import progress_bar
 from hwmodel.cli.report_command import require_report_packages
 from hwmodel.errors import InputError, Interrupted
+from hwmodel.processes.processors import usable_processors
 
 # OPTION -> the kinds of search that it is for.
 _ONLY_FOR = {
@@ -40,7 +40,7 @@ def search(arguments: Namespace) -> None:
     config = load_config(arguments.config, arguments.overrides)
     given = {"loss": arguments.loss, "precision": arguments.precision, "loads": arguments.loads,
              "arrivals": arguments.arrivals, "burst_rate_bps": arguments.burst_rate}  # fmt: skip
-    jobs = arguments.jobs or len(os.sched_getaffinity(0))
+    jobs = arguments.jobs or usable_processors()
     with progress_bar() as progress:
         try:
             found = explore.search_loads(

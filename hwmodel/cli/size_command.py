@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 from functools import partial
 
@@ -10,6 +9,7 @@ from hwmodel.cli.outputs import check_outputs, run_label, write_finding
 from hwmodel.cli.progress import progress_bar
 from hwmodel.cli.report_command import require_report_packages
 from hwmodel.errors import Interrupted, RunError
+from hwmodel.processes.processors import usable_processors
 
 
 def size(arguments: Namespace) -> None:
@@ -20,7 +20,7 @@ def size(arguments: Namespace) -> None:
     from hwmodel import explore
     from hwmodel.report import render_sizing_page, sizing_text
 
-    jobs = arguments.jobs or len(os.sched_getaffinity(0))
+    jobs = arguments.jobs or usable_processors()
     with progress_bar() as progress:
         try:
             result = explore.size(arguments.sizing, arguments.overrides, jobs=jobs, progress=progress)

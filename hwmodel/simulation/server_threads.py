@@ -5,7 +5,6 @@ No result depends on it: see `machine.system`.
 
 from __future__ import annotations
 
-import os
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from hwmodel.errors import InputError
 from hwmodel.machine.counts.ledger_state import EVENTS_SPENT
 from hwmodel.machine.system import OVER, run_system
 from hwmodel.machine.system_state import MAX_THREADS
+from hwmodel.processes.processors import usable_processors
 from hwmodel.simulation.thread_crew import ThreadCrew
 from hwmodel.simulation.thread_pace import Pace
 
@@ -42,7 +42,7 @@ def n_threads_for(n_servers: int, asked: int | None) -> int:
     if not MEETS:
         return 1
     if asked is None:
-        n_cores = 1 if numba.config.DISABLE_JIT else len(os.sched_getaffinity(0))
+        n_cores = 1 if numba.config.DISABLE_JIT else usable_processors()
         asked = min(n_cores, n_servers // SERVERS_PER_THREAD)
     return max(1, min(asked, n_servers, MAX_THREADS))
 

@@ -48,7 +48,8 @@ def _serve(desk: _Desk) -> None:
 
 def _place(desks: list[_Desk]) -> None:
     """Let threads that wait wake where they are not in each other's way, if the system lets them."""
-    own, allowed = processor_now(), sorted(os.sched_getaffinity(0))
+    own = processor_now()
+    allowed = [] if own is None else sorted(os.sched_getaffinity(0))
     places = [] if own is None else places_of([desk.processor for desk in desks], own, allowed)
     for desk in desks:
         desk.allowed = ()

@@ -16,6 +16,7 @@ from hwmodel.config.overrides import Overrides
 from hwmodel.errors import InputError, Interrupted
 from hwmodel.explore.study.costs import total_cost
 from hwmodel.processes import work_through
+from hwmodel.processes.processors import usable_processors
 from hwmodel.results.sweep_table import PENDING
 from hwmodel.simulation import entries_of, fill_cache, load_kernels, model_version
 
@@ -170,7 +171,7 @@ def _outcomes(
     if jobs == 1:
         yield from map(work, tasks)
         return
-    n_jobs = min(jobs or len(os.sched_getaffinity(0)), len(numbers))
+    n_jobs = min(jobs or usable_processors(), len(numbers))
     prepare = partial(load_kernels, entries_of(plan.config))
     with closing(work_through(work, tasks, n_jobs, prepare=prepare)) as finished:
         for one in finished:
