@@ -1,8 +1,8 @@
 """What kernels are compiled with, and where their machine code is kept.
 
-`kernel` marks a function that only other kernels call; `entry` marks one that Python calls and whose machine code
-is kept on disk. Numba notices a change in the file of an entry only, not in what the entry calls, so the folder of
-the cache is named after a hash of all compiled sources and of the switches that change the code.
+In `compilation`, `kernel` marks a function that only other kernels call; `entry` marks one that Python calls and whose
+machine code is kept on disk. Numba notices a change in the file of an entry only, not in what the entry calls, so the
+folder of the cache is named after a hash of all compiled sources and of the switches that change the code.
 """
 
 from __future__ import annotations
@@ -19,11 +19,7 @@ from pathlib import Path
 
 import numba
 
-from .compilation import compile_for, entry, inlined, kernel, quick_compilation
-
-__all__ = [
-    "CACHE_DIR", "CACHE_ROOTS", "COMPILED_BLOCKS", "compile_for", "entry", "inlined", "kernel", "quick_compilation"
-]  # fmt: skip
+from hwmodel.compiled.left_out import IS_PLAIN, PLAIN
 
 COMPILED_BLOCKS = ("compiled", "forwarding", "machine", "switch_core")  # packages whose functions are compiled
 
@@ -36,7 +32,8 @@ def _source_digest() -> str:
     # Numba keeps the code of each place and each Python apart; so does the folder, or the code of one would seem to be
     # there for all (`simulation.kernel_cache`).
     place = (str(Path(__file__).resolve().parent), platform.python_version(), platform.machine())
-    switches = (numba.__version__, str(numba.config.BOUNDSCHECK), str(numba.config.OPT), *place)
+    way = (PLAIN,) if IS_PLAIN else ()
+    switches = (numba.__version__, str(numba.config.BOUNDSCHECK), str(numba.config.OPT), *place, *way)
     digest.update("\0".join(switches).encode())
     return digest.hexdigest()[:16]
 

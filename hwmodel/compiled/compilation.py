@@ -1,48 +1,59 @@
 """What the kernels are compiled with.
 
 Numba's documented parts are enough. Some that are not documented save time, in `linked_only`, `machine_code`,
-`known_answers` and here: each is used where numba has it, and left out where it does not. The results are the same
-bits, only compiling or starting takes longer.
+`known_answers` and here; this is the one door to them. Each is used where numba has it and does not break on it, and
+left out elsewhere, or where HWMODEL_NUMBA asks for that (`left_out`). The results are the same bits, only compiling or
+starting takes longer.
 """
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numba
 from numba import njit, types
 
 from hwmodel.compiled.known_answers import known_answers
+from hwmodel.compiled.left_out import IS_PLAIN, leave_out
 
 _MISSING = (ImportError, AttributeError, TypeError)  # what a numba of another shape raises on import
 
 
 def pipelines() -> tuple[Any, Any] | None:
     """Return the compilers of entries and of what they link in; None where numba's own is all there is."""
+    if IS_PLAIN:
+        return None
     try:
         from hwmodel.compiled.linked_only import Entry, LinkedOnly
-    except _MISSING:
+    except _MISSING as error:
+        leave_out("linking", error)
         return None
     return Entry, LinkedOnly
 
 
 def quick_cache() -> Any | None:
     """Return the class of the cache on disk that loads fast; None where numba's own is all there is."""
+    if IS_PLAIN:
+        return None
     try:
         from hwmodel.compiled.machine_code import MachineCode
-    except _MISSING:
+    except _MISSING as error:
+        leave_out("loading", error)
         return None
     return MachineCode
 
 
 def _known(**undocumented: bool) -> dict[str, bool]:
     """Return those options that numba has."""
+    if IS_PLAIN:
+        return {}
     try:
         from numba.core.cpu import CPUTargetOptions
-    except _MISSING:
+    except _MISSING as error:
+        leave_out("options", error)
         return {}
     return {name: value for name, value in undocumented.items() if hasattr(CPUTargetOptions, name)}
 
@@ -95,7 +106,7 @@ def compile_for(signature: Any, dispatcher: Any) -> bool:
 
 def _compiled_once(dispatcher: Any) -> Any:
     """Let a function be compiled for 64-bit integers alone, not again for each constant and width it is called with."""
-    if numba.config.DISABLE_JIT or not hasattr(dispatcher, "compile") or not hasattr(types, "unliteral"):
+    if numba.config.DISABLE_JIT or IS_PLAIN or not hasattr(dispatcher, "compile") or not hasattr(types, "unliteral"):
         return dispatcher
     compile_as_called = dispatcher.compile
 
@@ -122,7 +133,7 @@ def quick_compilation() -> Iterator[None]:
     numba.config.OPT = 2
     gc.disable()
     try:
-        with known_answers():
+        with nullcontext() if IS_PLAIN else known_answers():
             yield
     finally:
         numba.config.OPT = level

@@ -14,7 +14,7 @@ What this needs of numba is not documented: `compilation` imports this module wh
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -26,6 +26,8 @@ from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.typed_passes import NativeLowering
 from numba.core.types import intp
 from numba.np import arrayobj
+
+from hwmodel.compiled.left_out import leave_out
 
 INDEX_PLACE = "fix_integer_index"  # in numba's module of arrays
 # Numba's passes for what kernels do not use: functions within functions and comprehensions, functions that are put in
@@ -172,10 +174,11 @@ def works() -> bool:
 
     The trial takes about 0.1 s, once for a process that compiles; one that finds its machine code on disk needs none.
     """
-    # What a numba of another shape raises cannot be known.
-    with suppress(Exception):
+    try:
         return bool(_trial() == (2 + 3) + (3 + 4))
-    return False
+    except Exception as error:  # what a numba of another shape raises cannot be known
+        leave_out("linking", error)
+        return False
 
 
 def _trial() -> Any:

@@ -214,7 +214,10 @@ class Bottleneck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostRun:
-    """Say how the simulation itself ran; alone differs between two runs of one seed. `threads`: at most at once."""
+    """Say how the simulation itself ran; alone differs between two runs of one seed. `threads`: at most at once.
+
+    `compiled_without`: what of numba's undocumented parts the kernels were compiled without, and why (docs/engine.md).
+    """
 
     wall_s: float
     threads: int = 1
@@ -225,6 +228,7 @@ class HostRun:
     peak_rss_mb: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
     machine: str = ""
+    compiled_without: str = field(default="", metadata={"omit_empty": True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

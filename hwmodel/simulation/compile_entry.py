@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
+import sys
 
+import numba
 import numpy as np
 from numba import int64, typeof, types
 
 from hwmodel.compiled.compilation import compile_for, quick_compilation
+from hwmodel.compiled.left_out import IS_PLAIN, PLAIN, SWITCH, in_a_line, left_out
 from hwmodel.forwarding.decide import DECISION
 from hwmodel.forwarding.frame_batch import ARRIVAL, COPY
 from hwmodel.forwarding.parse import HEADER
@@ -51,7 +55,29 @@ def compile_entry(entry: str) -> bool:
         return compile_for(signature(entry), getattr(importlib.import_module(f"hwmodel.{module}"), function))
 
 
-def compile_alone(entry: str) -> bool:
-    """Do the same in a process that does nothing else: what the compiler leaves is given back with the process."""
+def compile_alone(entry: str) -> str | None:
+    """Do the same in a process that does nothing else: what the compiler leaves is given back with the process.
+
+    Return what of numba's undocumented parts was left out, "" where nothing was; None where numba cannot be asked to
+    compile. Where numba breaks on one of these parts, all are left out.
+    """
     gc.disable()
-    return compile_entry(entry)
+    try:
+        was_asked = compile_entry(entry)
+    except Exception as error:  # what a numba of another shape raises cannot be known
+        if IS_PLAIN:
+            raise
+        _compile_plainly(entry)
+        return in_a_line(error)
+    return left_out() if was_asked else None
+
+
+def _compile_plainly(entry: str) -> None:
+    """Compile an entry with numba's documented parts alone: by kernels that are imported anew, into the same folder."""
+    os.environ[SWITCH] = PLAIN
+    folder = numba.config.CACHE_DIR
+    for name in [name for name in sys.modules if name.partition(".")[0] == "hwmodel"]:
+        del sys.modules[name]
+    importlib.import_module("hwmodel.compiled")
+    numba.config.CACHE_DIR = folder
+    importlib.import_module("hwmodel.simulation.compile_entry").compile_entry(entry)

@@ -45,18 +45,29 @@ def _is_loaded(entry: str) -> bool:
     return loaded is not None and bool(getattr(getattr(loaded, function), "signatures", ()))
 
 
-def seal(entry: str) -> None:
-    """Write down the checksums of an entry's files; nothing where it has none, or the disk is full."""
+def seal(entry: str, without: str = "") -> None:
+    """Write down the checksums of an entry's files; nothing where it has none, or the disk is full.
+
+    `without`: what of numba's undocumented parts was left out (`compiled.left_out`), which is written down beside them.
+    """
     checksums = _checksums(entry)
     if checksums:
         with suppress(OSError):
+            _note_of(entry).unlink(missing_ok=True)
+            if without:
+                _note_of(entry).write_text(without, encoding="utf-8")
             _seal_of(entry).write_text(checksums, encoding="utf-8")
+
+
+def compiled_without(entries: tuple[str, ...]) -> str:
+    """Return what of numba's undocumented parts these entries were compiled without, and why; "" where with all."""
+    return "; ".join(dict.fromkeys(text for entry in entries if (text := _text(_note_of(entry)))))
 
 
 def _is_whole(entry: str) -> bool:
     """Tell whether an entry's files are those that were sealed; read once in a process, which takes some 2 ms."""
     path = _seal_of(entry)
-    if path not in _WHOLE and _sealed(path) and _sealed(path) == _checksums(entry):
+    if path not in _WHOLE and _text(path) and _text(path) == _checksums(entry):
         _WHOLE.add(path)
     return path in _WHOLE
 
@@ -65,12 +76,16 @@ def _seal_of(entry: str) -> Path:
     return CACHE_DIR / f"{entry}.crc32"
 
 
+def _note_of(entry: str) -> Path:
+    return CACHE_DIR / f"{entry}.without"
+
+
 def _files_of(entry: str) -> str:
     """Return the pattern of an entry's files: numba calls them by the file and the function, and a line."""
     return f"{'.'.join(entry.split('.')[-2:])}-*"
 
 
-def _sealed(path: Path) -> str:
+def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -89,7 +104,7 @@ def _checksums(entry: str) -> str:
 def _discard(entry: str) -> bool:
     """Remove what there is of an entry; return whether it had been whole once."""
     was_sealed = _seal_of(entry).exists()
-    for path in [_seal_of(entry), *CACHE_DIR.rglob(_files_of(entry))]:
+    for path in [_seal_of(entry), _note_of(entry), *CACHE_DIR.rglob(_files_of(entry))]:
         with suppress(OSError):
             path.unlink()
     return was_sealed
@@ -139,11 +154,18 @@ def _compile(missing: list[str]) -> None:
     try:
         with _this_folder():
             for one in work_through(compile_alone, missing, jobs=len(missing), attempts=1):
-                if one.value:
-                    seal(missing[one.number])
+                if one.value is not None:
+                    seal(missing[one.number], one.value)
                     n_done += 1
     except RunError:
         return
+    if without := compiled_without(tuple(missing)):
+        warnings.warn(
+            "numba compiles by its documented parts alone, which takes four times as long and makes runs a half slower "
+            f"({without})",
+            RuntimeWarning,
+            stacklevel=3,
+        )
     if n_done == len(missing) and not kernels_are_cached(tuple(missing)):
         warnings.warn(
             f"{CACHE_DIR}: the disk is full; the kernels are compiled again for each run "

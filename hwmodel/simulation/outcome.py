@@ -318,6 +318,7 @@ def describe_host_run(run: Run, end: Snapshot) -> HostRun:
         peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,  # the kernel counts in KiB
         versions=dict(_versions()),
         machine=_machine(),
+        compiled_without=run.compiled_without,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.atomic_file import write_atomically
+from hwmodel.compiled.left_out import left_out
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import Config, as_config
 from hwmodel.errors import Interrupted, RunError
@@ -20,7 +21,7 @@ from hwmodel.simulation.closed_form import closed_form_of, limits_of, next_steps
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.intervals import Sureness, gets_through, sureness_of, too_wide
 from hwmodel.simulation.judgement import judged
-from hwmodel.simulation.kernel_cache import have_kernels
+from hwmodel.simulation.kernel_cache import compiled_without, have_kernels
 from hwmodel.simulation.machine import Machine, SystemSnapshot, entries_of
 from hwmodel.simulation.machine_known import MachineKnown
 from hwmodel.simulation.marks import Marks
@@ -139,6 +140,7 @@ class Run:
         self.state: State = self.machine.state
         self.book: FlowBook = self.machine.book
         self.compile_s = compile_s
+        self.compiled_without = compiled_without(entries_of(config)) or left_out()
         self.tracer: Tracer | None = None
         self.taps: Taps | None = None
         self.wall_s = 0.0
