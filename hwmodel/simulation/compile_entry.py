@@ -80,4 +80,4 @@ def _compile_plainly(entry: str) -> None:
         del sys.modules[name]
     importlib.import_module("hwmodel.compiled")
     numba.config.CACHE_DIR = folder
-    importlib.import_module("hwmodel.simulation.compile_entry").compile_entry(entry)
+    importlib.import_module(__name__).compile_entry(entry)
