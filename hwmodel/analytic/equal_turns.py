@@ -1,4 +1,4 @@
-"""Demands that no mix of their streams is better for than equal turns: then none has to be sought."""
+"""Detects demands for which equal turns of all senders are optimal, so that the linear program can be skipped."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _SHARED_BY_ALL = frozenset({
 def carry_most(system: System, demand: Demand, least: Ceiling) -> bool:
     """Tell whether equal turns of all streams carry as much as any mix can; `least`: what is full with them.
 
-    So it is where a frame of one stream takes as much as one of any other of what all share, and something that all
-    share is full: that lets so many frames through, whosever they are, and copies that are lost make room for no more,
-    since their frames have taken some already. And equal turns are what the senders get: each has one stream, of which
-    it offers as much as the others, the same weight and no rate limit. False where that is not plain to see.
+    They do where a frame of each stream takes the same of every shared resource and one of these is full: its rate
+    does not depend on whose frames they are, and a lost copy gives nothing back, since its frame has been served. Equal
+    turns are what senders get that have one stream each, offer the same, and have the same weight and no rate limit.
+    False if unproven.
     """
     streams = [one for one, _ in demand.following]
     if system.bridges or len(system.servers) > 1 or not streams or demand.with_rate or demand.beside:

@@ -20,8 +20,8 @@ TEMPLATE = record(
     ("reason", I32), ("function", I16), ("policer", I16),
     ("n_copies", I16), ("n_mirrored", I16), ("n_mirrored_refused", I16),
 )  # fmt: skip
-# `counts_offered`: as its flow's frame, where the frame itself is in none. `next_template`: of one that leaves by the
-# wire, what it is at the bridge there.
+# `counts_offered`: count this copy as offered, since its frame belongs to no flow. `next_template`: for a copy that
+# leaves by the wire, its hop or template at the other end.
 COPY_KIND = record(
     ("flow", I32), ("queue_hash", I32), ("next_template", I32),
     ("port", I16), ("function", I16), ("delta_bytes", I16), ("is_mirrored", I16), ("counts_offered", I16),

@@ -192,7 +192,7 @@ def latency_of(nic: Any, book: FlowBook, name: str) -> npt.NDArray[Any]:
     """Return a latency's count, sum and extremes; that of deliveries is added up from the flows'."""
     path = LATENCIES[name].path
     if path is not None:
-        return np.array(in_state(nic, path)).copy()  # of a record's element `array` alone is a view of it
+        return np.array(in_state(nic, path)).copy()  # np.array returns a view here
     return _of_flows(nic["ledger"]["flow"][: book.n_counted])
 
 

@@ -1,4 +1,4 @@
-"""The longest burst that nothing of is lost: RFC 2544, 26.4, with frames one right behind the other at a given rate."""
+"""The longest loss-free burst (RFC 2544, 26.4), its frames back to back at a given rate."""
 
 from __future__ import annotations
 

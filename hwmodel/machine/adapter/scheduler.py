@@ -146,7 +146,7 @@ def choose(nic, scheduler):
 def shape(nic, now_fs, number, n_bytes):
     """Hold a rate-limited function back until its rate allows the next frame.
 
-    A frame that came late leaves the limiter behind; it makes up for at most its window.
+    Unused rate is banked for at most one window.
     """
     function = nic.function[number]
     if function.shaper_den == 0:

@@ -49,7 +49,7 @@ STALLS = record(
 LATENCY = record(*ints("n", "lowest_fs", "highest_fs"), ("sum_fs", F64))
 FLOW = record(*ints("offered", "delivered", "dropped", "n_bytes", "histogram", "stop_at"), ("latency", LATENCY))
 # What whole transactions of a kind took on the link: those of `n` frames, of `n` descriptors for a descriptor read.
-# `n_reads`: all that are in, where answers come in order; then they are of whole frames whenever a frame is.
+# `n_reads`: completed reads. With in-order answers the total is that of whole frames at every frame's end.
 SERVED = record(*ints("n", "n_reads", "up_bytes", "up_tlps", "down_bytes", "down_tlps"))
 COUNTERS = record(
     *ints("offered", "delivered", "dropped", "delivered_to_wire", "from_wire", "copies_made", "copies_delivered"),

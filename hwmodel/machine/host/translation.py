@@ -205,7 +205,7 @@ def end_walks(translation, now_fs):
 def look_up(translation, now_fs, function, page):
     """Look a page up; return when its translation is there.
 
-    Where walkers are counted, a page being walked lies with them, beside those held.
+    With finite walkers, a page whose walk is in flight takes no cache entry.
     """
     pages = translation.pages
     number_of_part = function if translation.is_split else 0

@@ -65,10 +65,9 @@ BOX = record(
 WAY = record(("template", I32), ("logical_port", I16), ("port", I16), ("delta_bytes", I16))
 # What a bridge knows of a header that comes in on a logical port, or an extender of one that comes in on a port.
 # `reason`: why it is dropped, whoever it is for. `source`, `target`: its addresses in its VLAN, by number; a group has
-# none. Ways of a flood stand in the order of the logical ports, and may be those of other headers too; to the port
-# behind which the target stands in the configuration `home` takes their place; of none, its logical port is `NOBODY`.
-# In an extender nobody is looked up. There are as many as flows, so that a frame finds its own in no cache: they are
-# small.
+# none. The ways of a flood are in the order of the logical ports; several headers may share them. If the flood covers
+# the target's configured port, `home` replaces that entry; `NOBODY` as its logical port: no home. In an extender
+# nothing is looked up. There are as many hops as flows, so they are kept small: each use of one is a cache miss.
 HOP = record(
     ("home", WAY), ("source", I32), ("target", I32), ("first_flood", I32),
     ("reason", I16), ("logical_port", I16), ("policer", I16), ("n_flood", I16),
