@@ -15,10 +15,9 @@ from .document import Document, KeyPath, Problem, is_within, raise_problems
 from .extenders import interfaces_before
 from .findings import Doubts, Findings, Part
 from .messages import complaints_from
-from .model import BLOCK_KINDS, Config
+from .model import Config
 from .overrides import Overrides, apply_overrides, plain_data
 from .port_defaults import spread_port_defaults
-from .recent_blocks import RecentBlocks
 from .resolve import fill, function_names
 from .server_documents import ServerDocument, split_servers
 from .system import Server, entries_of
@@ -129,9 +128,8 @@ def _validate(document: Document, made: _Made, fill_in: Callable[[Document], dic
     """Make the configuration with all wrong values left out; none if that is impossible."""
     kept, data = document, made.document.data
     for attempt in range(_MAX_ATTEMPTS):
-        recent = RecentBlocks(data, BLOCK_KINDS)
         try:
-            made.config = Config.model_validate(recent.filled_in())
+            made.config = Config.model_validate(data)
         except ValidationError as error:
             found = complaints_from(error, made.document)
             if attempt == 0:
@@ -140,7 +138,6 @@ def _validate(document: Document, made: _Made, fill_in: Callable[[Document], dic
             kept = replace(kept, data=_without(kept.data, found.wrong_paths, made.doubts.wrong_paths))
             data = fill_in(kept)
         else:
-            recent.remember(made.config)
             return
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,6 @@ from .kinds import Listing
 from .names import function_name
 from .nic import Nic
 from .pcie import Pcie
-from .recent_blocks import said_by, sorted_text
 from .run import Run
 from .servers import ServerEntry
 from .switch import Switch
@@ -121,50 +121,26 @@ class Config(Block):
 
         `servers`, `bridge` and `bridges` are left out where there are none. A server's `set` has all that differs.
         """
-        return {
-            name: said_by(value).plain if isinstance(value, Block) else self._plain(name) for name, value in self._said
-        }
+        plain = self.model_dump(mode="json", by_alias=True)
+        for entry in plain["servers"]:
+            if not entry["adapters"]:
+                del entry["adapters"]
+        return {name: value for name, value in plain.items() if value or name not in OF_SYSTEM}
 
     def texts(self) -> dict[str, bytes]:
         """Return what each block says, as JSON: two blocks that say the same have the same text."""
-        values = ((name, getattr(self, name)) for name in type(self).model_fields)
-        return {name: said_by(value).text if isinstance(value, Block) else to_json(value) for name, value in values}
+        return {name: to_json(getattr(self, name)) for name in type(self).model_fields}
 
     def config_hash(self) -> str:
         """Return 16 hexadecimal digits of the SHA-256 of the resolved configuration.
 
         A capture file counts by its content, not by its name, so that the hash is the same on another machine.
         """
-        texts = {
-            name: said_by(value).sorted_text if isinstance(value, Block) else sorted_text(self._plain(name))
-            for name, value in self._said
-        }
+        plain = self.resolved()
         if self.workload.pcap is not None:
-            texts["workload"] = sorted_text({**said_by(self.workload).plain, "pcap": _content_hash(self.workload.pcap)})
-        text = ",".join(f'"{name}":{texts[name]}' for name in sorted(texts))
-        return hashlib.sha256(f"{{{text}}}".encode("ascii")).hexdigest()[:HASH_DIGITS]
-
-    @property
-    def _said(self) -> list[tuple[str, Any]]:
-        """Return the blocks and lists that say something, by name: all but those of a system that is none."""
-        values = ((name, getattr(self, name)) for name in type(self).model_fields)
-        return [(name, value) for name, value in values if value or name not in OF_SYSTEM]
-
-    def _plain(self, name: str) -> Any:
-        """Return a list of servers or bridges as users type it."""
-        plain = self.model_dump(mode="json", by_alias=True, include={name})[name]
-        for entry in plain if name == "servers" else ():
-            if not entry["adapters"]:
-                del entry["adapters"]
-        return plain
-
-
-# Of the blocks of one server, by name: those of a system are few, and hang together.
-BLOCK_KINDS: dict[str, type[Block]] = {
-    name: field.annotation
-    for name, field in Config.model_fields.items()
-    if isinstance(field.annotation, type) and issubclass(field.annotation, Block)
-}
+            plain["workload"]["pcap"] = _content_hash(self.workload.pcap)
+        text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode("ascii")).hexdigest()[:HASH_DIGITS]
 
 
 def keys_of(model: type | None) -> dict[str, str]:

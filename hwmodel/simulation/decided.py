@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from hwmodel.config.recent_blocks import said_by
 from hwmodel.config.switch import EcidList
 from hwmodel.forwarding.decide import DECISION
 from hwmodel.forwarding.parse import HEADER
@@ -63,7 +62,7 @@ class _Content:
 
     def __init__(self, switch: Switch) -> None:
         self.switch = switch
-        self._text = said_by(switch).text
+        self._text = switch.model_dump_json()
 
     def __hash__(self) -> int:
         return hash(self._text)
