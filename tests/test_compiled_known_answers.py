@@ -10,7 +10,7 @@ import pytest
 from numba import types
 from numba.core import event
 
-from hwmodel.compiled.known_answers import known_answers
+from hwmodel.compiled import known_answers
 from hwmodel.compiled.known_answers import known_answers as answers_known
 
 pytestmark = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="interpreted: nothing is compiled")
