@@ -135,7 +135,8 @@ def test_a_full_disk_is_passed_over_unless_the_kernels_are_there(tmp_path):
 
 def test_machine_code_that_cannot_be_kept_is_used(tmp_path):
     """A limit on the size of files stands for a full disk: LLVM's code is longer than a block."""
-    code = "from hwmodel.simulation.compile_entry import compile_entry; compile_entry('forwarding.templates.decide_templates')"
+    entry = "forwarding.templates.decide_templates"
+    code = f"from hwmodel.simulation.compile_entry import compile_entry; compile_entry({entry!r})"
     shell = 'ulimit -f 64 && exec "$0" -c "$1"'
     environment = os.environ | {"PYTHONPATH": str(ROOT), "HWMODEL_CACHE_DIR": str(tmp_path)}
     done = subprocess.run(["sh", "-c", shell, sys.executable, code], env=environment, capture_output=True, check=False)
@@ -217,7 +218,7 @@ def test_compiled_code_can_be_used_without_a_folder_to_write(tmp_path):
     blocked.write_text("")
     code = """
 import numpy as np
-import hwmodel.compiled as kernels
+from hwmodel.compiled import compilation as kernels
 @kernels.kernel
 def twice(x):
     return 2 * x
