@@ -174,6 +174,7 @@ def test_right_arrows_are_not_reported(tmp_path):
         "cli/commands.py": "from hwmodel import __version__, config",
         "simulation.py": "import numba\nimport hwmodel.compiled\nfrom hwmodel import __version__",
         "compiled/__init__.py": "import numpy\nimport numba",
+        "compiled/compilation.py": "",
         "machine/link.py": "from hwmodel.compiled.compilation import kernel\nfrom .server import SERVER",
         "machine/server.py": "",
         "config.py": "from hwmodel.units import parse\nfrom hwmodel.errors import InputError",
