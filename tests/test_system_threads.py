@@ -18,7 +18,7 @@ from hwmodel.cli.arguments import MOST_THREADS
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.machine.counts.ledger_state import EVENTS_SPENT, OVERFLOW
-from hwmodel.machine.system_state import MAX_THREADS
+from hwmodel.machine.system import MAX_THREADS
 from hwmodel.simulation import server_threads, simulate, thread_places
 from hwmodel.simulation.one_core import simulate_on_one_core
 from hwmodel.simulation.server_threads import ServerThreads, n_threads_for, shares_of

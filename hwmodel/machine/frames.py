@@ -5,6 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.records import I32, U32, ints, record
 
 GRANT_CAP = 1 << 16  # frames between the scheduler's pick and the switch
+LINE_CAP = 1 << 16  # frames that come on one line
 COPY_CAP = 1 << 17  # copies in one FIFO: loopback, Rx buffer, MAC
 GROUP_CAP = 1 << 16  # frames with several copies in flight, mirrored ones counted
 

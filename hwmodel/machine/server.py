@@ -31,8 +31,8 @@ from hwmodel.machine.counts.ledger_state import GAUGE, LEDGER
 from hwmodel.machine.frames import FIFO, FRAME, FRAMES, GROUPS
 from hwmodel.machine.host.host_state import FIRST_PLACES, HOST, MAX_QUEUES
 from hwmodel.machine.link_alone import DMA
-from hwmodel.machine.network.crossing_state import WIRE_END
-from hwmodel.machine.network.mac_state import MAC
+from hwmodel.machine.network.mac import MAC
+from hwmodel.machine.network.wires import WIRE_END
 from hwmodel.machine.pcie.link_state import ARRIVALS, CREDITS, ENGINES, LINK, PCIE, TAGS
 from hwmodel.machine.time.clock import CLOCK
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS

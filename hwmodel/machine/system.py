@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.compiled.processor import give_way, pause, prefetch_at, seen, show
-from hwmodel.compiled.records import NEVER, offset_of
+from hwmodel.compiled.records import I64, NEVER, ints, offset_of, record
 from hwmodel.machine.cache_hints import begun_comes_near, servers_come_near
 from hwmodel.machine.counts.journey_sums import fold
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFLOW
@@ -22,6 +22,34 @@ from hwmodel.machine.network.bridge_state import BRIDGE_PORT, NOBODY
 from hwmodel.machine.network.wires import comes_to_adapter, first_of
 from hwmodel.machine.time.clock import TIMERS
 from hwmodel.machine.time.events import first_elsewhere, first_of_links
+
+MAX_SERVERS = 256
+MAX_BRIDGES = 64
+MAX_THREADS = 64
+
+# Of a server or a bridge. `safe_fs`: all that it sends up to then is known. `next_fs`: when its next event is. Of a
+# server: the bridge at the other end of its wire (by its place among the bridges), the port there, and how much later
+# than that bridge begins to send anything of it can come. Each has a line of the processor's caches to itself.
+COMPONENT = record(*ints("safe_fs", "next_fs", "bridge", "port", "crossing_fs"), ("apart", I64, (3,)))
+# What one thread shows the others, in lines that nothing else is in.
+FLAG = record(*ints("value"), ("apart", I64, (15,)))
+# What one thread does in each turn: the servers from `first` of `system.order` on, before `end`. `n_events`, `stopped`:
+# what came of the last turn. `asks_ahead`: what its servers will look at is brought near. `done`: its last turn.
+SHARE = record(
+    *ints("first", "end", "asks_ahead", "n_events", "stopped"), ("apart", I64, (11,)), ("done", FLAG)
+)  # fmt: skip
+# `window_fs`: how far one may run before the others are looked at, at most. `stops_exactly`: no bridge runs ahead of
+# the server, so that the run may end behind any of its events. `limit_fs`: how far all may run in this turn. `turn`:
+# its number, `system.OVER` behind the last.
+SYSTEM = record(
+    ("server", COMPONENT, (MAX_SERVERS,)),
+    ("bridge", COMPONENT, (MAX_BRIDGES,)),
+    ("share", SHARE, (MAX_THREADS,)),
+    ("turn", FLAG),
+    *ints("n_servers", "n_bridges", "n_shares", "window_fs", "stops_exactly", "limit_fs"),
+    ("order", I64, (MAX_SERVERS,)),
+)
+
 
 OVER = -1  # as the number of a turn: there is none left
 BEGUN_AT = offset_of(BRIDGE_PORT, "begun")

@@ -20,7 +20,7 @@ from hwmodel.forwarding.police import POLICER
 from hwmodel.forwarding.tables import TABLES
 from hwmodel.machine.network.bridge_state import BRIDGE
 from hwmodel.machine.server import SERVER
-from hwmodel.machine.system_state import SYSTEM
+from hwmodel.machine.system import SYSTEM
 
 
 def _array(dtype: np.dtype) -> types.Type:

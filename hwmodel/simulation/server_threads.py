@@ -15,8 +15,7 @@ import numpy as np
 from hwmodel.compiled.processor import MEETS
 from hwmodel.errors import InputError
 from hwmodel.machine.counts.ledger_state import EVENTS_SPENT
-from hwmodel.machine.system import OVER, run_system
-from hwmodel.machine.system_state import MAX_THREADS
+from hwmodel.machine.system import MAX_THREADS, OVER, run_system
 from hwmodel.processes.processors import usable_processors
 from hwmodel.simulation.thread_crew import ThreadCrew
 from hwmodel.simulation.thread_pace import Pace

@@ -12,7 +12,7 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.config import bridges_of, servers_of
 from hwmodel.errors import InputError
 from hwmodel.machine.server import fresh_state, zeros
-from hwmodel.machine.system_state import MAX_SERVERS, SYSTEM
+from hwmodel.machine.system import MAX_SERVERS, SYSTEM
 from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.simulation.bridge_state import (
     fill_bridges,

@@ -9,8 +9,7 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.network.bridge import advance_bridge, comes, due_fs
 from hwmodel.machine.network.bridge_state import BRIDGE, NOBODY
-from hwmodel.machine.network.crossing_state import CROSSING
-from hwmodel.machine.network.port_time import padded_bytes, wire_time_fs
+from hwmodel.machine.network.wires import CROSSING, padded_bytes, wire_time_fs
 from hwmodel.machine.server import zeros
 
 BYTE_FS = 800_000  # at 10 Gb/s

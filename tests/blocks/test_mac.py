@@ -6,9 +6,9 @@ import pytest
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.ledger_state import WIRE_WAIT_HISTOGRAM
+from hwmodel.machine.frames import LINE_CAP
 from hwmodel.machine.network.mac import first_on_line, line_is_full, put_on_line, send, take_from_line, take_sent
-from hwmodel.machine.network.mac_state import LINE_CAP
-from hwmodel.machine.network.port_time import padded_bytes, wire_time_fs
+from hwmodel.machine.network.wires import padded_bytes, wire_time_fs
 from hwmodel.machine.time.clock import LINE, WIRE
 from tests.blocks.idle_machine import machine
 

@@ -13,8 +13,8 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.network.bridge import advance_bridge, comes
 from hwmodel.machine.network.bridge_state import BRIDGE, NOBODY
-from hwmodel.machine.network.crossing_state import CROSSING
 from hwmodel.machine.network.service_levels import first_eligible_fs, next_in_turn
+from hwmodel.machine.network.wires import CROSSING
 from hwmodel.machine.server import zeros
 from tests.oracles.service_level_oracle import Level, ServiceLevelsOracle
 

@@ -19,7 +19,9 @@ from hwmodel.machine.network.bridge_state import NOBODY
 from hwmodel.machine.network.wires import send_from_outside
 from hwmodel.machine.server import zeros
 from hwmodel.machine.system import (
+    FLAG,
     OVER,
+    SYSTEM,
     earliest,
     hand_in,
     hand_up,
@@ -30,7 +32,6 @@ from hwmodel.machine.system import (
     take,
     wait_while,
 )
-from hwmodel.machine.system_state import FLAG, SYSTEM
 from hwmodel.simulation import server_threads
 from hwmodel.simulation.server_threads import ServerThreads
 from hwmodel.simulation.system_state import build_system

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.machine.network.crossing_state import CROSSING
-from hwmodel.machine.network.mac_state import LINE_CAP
+from hwmodel.machine.frames import LINE_CAP
 from hwmodel.machine.network.wires import (
+    CROSSING,
     comes_to_adapter,
     first_of,
     outside_is_full,

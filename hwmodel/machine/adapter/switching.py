@@ -25,8 +25,7 @@ from hwmodel.machine.counts.outcome import copy_dropped, delivered_to_wire, new_
 from hwmodel.machine.frames import COPY_CAP, GRANT_CAP
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.network.mac import first_on_line, send, take_from_line, take_sent
-from hwmodel.machine.network.port_time import padded_bytes, wire_time_fs
-from hwmodel.machine.network.wires import take_come
+from hwmodel.machine.network.wires import padded_bytes, take_come, wire_time_fs
 from hwmodel.machine.time.clock import PIPELINE
 from hwmodel.machine.time.events import set_next
 from hwmodel.machine.traffic.sources import count_offered

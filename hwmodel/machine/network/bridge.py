@@ -14,9 +14,8 @@ from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.outcome import come_outside
 from hwmodel.machine.network.bridge_state import DUE, LEFT, NOBODY, RESUMED, SENT, SLOT_CAP
 from hwmodel.machine.network.learning import learn, port_of
-from hwmodel.machine.network.port_time import padded_bytes, wire_time_fs
 from hwmodel.machine.network.service_levels import charge, first_eligible_fs, gets_frame, next_in_turn, take_out
-from hwmodel.machine.network.taps import note_passing
+from hwmodel.machine.network.wires import note_passing, padded_bytes, wire_time_fs
 from hwmodel.machine.time.clock import TIMERS
 from hwmodel.machine.time.events import set_timer, take_timer
 from hwmodel.rules.ethernet import FCS_BYTES

@@ -14,7 +14,7 @@ from hwmodel.forwarding.drop_reason import MAX_REASONS
 from hwmodel.forwarding.police import POLICER
 from hwmodel.forwarding.templates import MAX_COPY_KINDS
 from hwmodel.machine.counts.ledger_state import GAUGE, LEDGER
-from hwmodel.machine.network.crossing_state import CROSSING
+from hwmodel.machine.network.wires import CROSSING
 from hwmodel.machine.time.clock import CLOCK
 
 MAX_BRIDGE_PORTS = 1024

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
-from hwmodel.compiled.records import NEVER
+from hwmodel.compiled.records import NEVER, ints, record
 from hwmodel.machine.counts.histogram import bucket, change, observe
-from hwmodel.machine.counts.ledger_state import WIRE_WAIT_HISTOGRAM
+from hwmodel.machine.counts.ledger_state import GAUGE, LATENCY, WIRE_WAIT_HISTOGRAM
+from hwmodel.machine.frames import FIFO, FRAME, LINE_CAP
 from hwmodel.machine.growing_ring import entered
-from hwmodel.machine.network.mac_state import LINE_CAP
-from hwmodel.machine.network.port_time import padded_bytes, wire_time_fs
-from hwmodel.machine.network.taps import note_passing
-from hwmodel.machine.network.wires import send_to_bridge
+from hwmodel.machine.network.wires import note_passing, padded_bytes, send_to_bridge, wire_time_fs
 from hwmodel.machine.time.clock import LINE, WIRE
 from hwmodel.machine.time.events import set_next
 from hwmodel.rules.ethernet import FCS_BYTES
+
+# Frames that come on the line, in the order of their last bytes' arrival.
+ON_LINE = record(*ints("head", "tail", "busy_until_fs"), ("ring", FRAME, (LINE_CAP,)))
+MAC = record(
+    *ints("fs_per_byte_num", "fs_per_byte_den"),
+    # The other end of the wire: whether a bridge stands there, and for how long a bit flies.
+    *ints("has_peer", "propagation_fs"),
+    *ints("is_tapped"),  # what passes the port is logged; where a bridge stands there, it does so
+    *ints("is_sending", "tx_bytes", "rx_bytes", "tx_busy_fs", "rx_busy_fs"),
+    ("waiting", GAUGE),  # in `fifo`, the frame that is sent among them
+    ("wait", LATENCY),  # until a frame is sent
+    ("line", ON_LINE),  # first, so that what is looked at for every frame stands together
+    ("fifo", FIFO),
+)
 
 
 @kernel

@@ -4,14 +4,70 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.processor import prefetch
-from hwmodel.compiled.records import NEVER
+from hwmodel.compiled.records import I32, NEVER, U32, ints, record
+from hwmodel.machine.counts.journey_state import JOURNEY
 from hwmodel.machine.counts.journeys import begin_from_wire
+from hwmodel.machine.counts.ledger_state import LOG_CAP, LOG_FULL
+from hwmodel.machine.counts.outcome import LOG_RESERVE
+from hwmodel.machine.frames import LINE_CAP
 from hwmodel.machine.growing_ring import entered
-from hwmodel.machine.network.mac_state import LINE_CAP
-from hwmodel.machine.network.port_time import wire_time_fs
 from hwmodel.machine.time.clock import LINE
 from hwmodel.machine.time.events import set_next
-from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.ethernet import FCS_BYTES, MIN_UNPADDED_BYTES, WIRE_OVERHEAD_BYTES
+
+CROSSING_CAP = 1 << 16  # frames on one wire that one end has sent and the other not yet taken
+
+# A frame on a wire, whole: what the other end must know of it, and its way so far. `template`: what it is there, a hop
+# of a bridge or a template of an adapter. `begun_fs`: when the sender began, `come_fs`: when its last byte is there.
+CROSSING = record(
+    *ints("begun_fs", "come_fs"),
+    ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32),
+    ("journey", JOURNEY),
+)  # fmt: skip
+# `mask`: of the places in use (`growing_ring.widen`), of which one stays free.
+CROSSINGS = record(*ints("head", "tail"), ("mask", U32), ("ring", CROSSING, (2 * CROSSING_CAP,)))
+# The stations outside, as far as they send: one after the other at their port's rate.
+OUTSIDE = record(
+    *ints("fs_per_byte_num", "fs_per_byte_den", "propagation_fs", "busy_until_fs", "busy_fs", "n_sent"),
+    ("sent", CROSSINGS),
+)
+# An adapter's end of the wire to a bridge: what it has begun to send, and what comes.
+WIRE_END = record(("sent", CROSSINGS), ("come", CROSSINGS), ("outside", OUTSIDE))
+
+
+@kernel
+def padded_bytes(n_bytes):
+    """Return the length of a frame on the wire, padded and with its frame check sequence."""
+    return max(n_bytes, MIN_UNPADDED_BYTES) + FCS_BYTES
+
+
+@kernel
+def wire_time_fs(port, n_bytes):
+    """Return the time of a frame on the wire, with preamble and gap."""
+    return (padded_bytes(n_bytes) + WIRE_OVERHEAD_BYTES) * port.fs_per_byte_num // port.fs_per_byte_den
+
+
+@kernel
+def note_passing(ledger, at_fs, port_number, is_sent, header, n_bytes, template, index):
+    """Enter a frame whose last byte passes a port into the log; of those that come, some time ahead.
+
+    `header` says its bytes there, `template` and `index` what its sender sent.
+    """
+    log = ledger.tap_log
+    if log.n == LOG_CAP:
+        ledger.overflow = 1
+        return
+    entry = log.entry[log.n]
+    entry.at_fs = at_fs
+    entry.index = index
+    entry.template = template
+    entry.header = header
+    entry.n_bytes = n_bytes
+    entry.port = port_number
+    entry.is_sent = is_sent
+    log.n += 1
+    if log.n > LOG_CAP - LOG_RESERVE:
+        ledger.is_stopping = LOG_FULL
 
 
 @inlined

@@ -8,7 +8,7 @@ import numpy as np
 
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.adapter.adapter_state import PASSING_CAP, PIPE_CAP
-from hwmodel.machine.network.mac_state import LINE_CAP
+from hwmodel.machine.frames import LINE_CAP
 from hwmodel.machine.time.clock import WIRE
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS
 from hwmodel.rules.ethernet import FCS_BYTES

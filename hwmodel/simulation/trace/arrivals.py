@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from hwmodel.machine.network.mac_state import LINE_CAP
+from hwmodel.machine.frames import LINE_CAP
 from hwmodel.simulation.trace.frame_names import FrameNames
 
 
