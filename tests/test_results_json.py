@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from hwmodel.errors import InputError
 from hwmodel.results import FlowResult, Latency, Result, VmResult, Window
 from hwmodel.results.json_form import document_of, dotted, to_plain
-from hwmodel.results.json_text import NEW_LINE, verbatim_text
 from tests.sample_result import sample_result
 
 # Written out from the contract, not taken from the dataclasses.
@@ -313,12 +312,6 @@ JSON_VALUES = st.recursive(
 @given(JSON_VALUES)
 def test_a_document_is_what_json_writes(plain):
     assert document_of(plain) == json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
-
-
-@given(JSON_VALUES)
-def test_what_a_configuration_says_is_written_as_json_writes_it(plain):
-    for _ in range(2):
-        assert verbatim_text(plain, NEW_LINE) == json.dumps(plain, indent=2, ensure_ascii=False)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

@@ -15,17 +15,11 @@ import numbers
 import sys
 import types
 import typing
-from collections.abc import Collection, Mapping, Sequence
-from json.encoder import encode_basestring
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from hwmodel.results.json_text import NEW_LINE, WRITERS, checked_text, joined, plain_text, verbatim_text
-
 DECIMALS = 9
-# Between these a figure rounded to DECIMALS has 15 digits at most: its shortest text is those digits.
-LEAST_PLAIN, MOST_PLAIN = 1e-4, 1e6
 MOST_COUNT = 2**63 - 1  # all whole numbers of results are counts, of 64 bits in the engine
-_FIXED_POINT = f"%.{DECIMALS}f"
 Path = tuple[str | int, ...]
 
 
@@ -50,28 +44,33 @@ def json_key(field: dataclasses.Field[Any]) -> str:
 
 
 def to_plain(value: Any, kind: Any = Any) -> Any:
-    """Return a value as dicts, lists, strings, ints, floats and None.
+    """Return a value as dicts, lists, strings, ints, floats and None, all of them the caller's own.
 
     Fields keep their order, mappings are sorted by key; a whole number where `kind`, the declared type, says float is
     written as one. Raises ValueError, naming the value's dotted key, for NaN, an infinity, or a type that JSON cannot
     hold.
     """
-    return json.loads(_text(value, _present(kind), NEW_LINE))
+    return json.loads(_dumped(_plain(value, _present(kind))))
 
 
 def plain_record(record: Any, left_out: Collection[str] = ()) -> dict[str, Any]:
     """Return a dataclass as `to_plain` does, without the attributes `left_out`."""
-    plain: dict[str, Any] = json.loads(_record_text(record, NEW_LINE, left_out))
+    plain: dict[str, Any] = json.loads(_dumped(_record_values(record, left_out)))
     return plain
 
 
 def document_of(value: Any, left_out: Collection[str] = ()) -> str:
     """Return a record, or JSON values, as a document that ends with a newline, indented by 2, of what `to_plain` says.
 
-    As `json.dumps` writes it, which is quick only where it does not indent. `left_out`: attributes of the record.
+    `left_out`: attributes of the record. Pydantic's serializer writes figures below 0.0001 in another way, and not each
+    version in the same.
     """
-    is_record = dataclasses.is_dataclass(value)
-    return (_record_text(value, NEW_LINE, left_out) if is_record else plain_text(value, NEW_LINE)) + NEW_LINE
+    values = _record_values(value, left_out) if dataclasses.is_dataclass(value) else value
+    return _dumped(values, indent=2) + "\n"
+
+
+def _dumped(values: Any, indent: int | None = None) -> str:
+    return json.dumps(values, indent=indent, ensure_ascii=False, allow_nan=False)
 
 
 class _NotJsonError(ValueError):
@@ -86,83 +85,62 @@ class _NotJsonError(ValueError):
         return _NotJsonError(self.why, (step, *self.path))
 
 
-def _text(value: Any, kind: Any, line: str) -> str:
-    """Write a value of a declared type; `line`: a line's end and the indentation of the next."""
+def _plain(value: Any, kind: Any) -> Any:
+    """Return a value of a declared type as JSON values."""
     exact = type(value)  # of most values; asking for abstract classes takes much longer
     if exact is float or (kind is float and exact is int):
-        return _figure_text(value)
-    write = WRITERS.get(exact)
-    if write is not None:
-        return write(value)
-    if exact is tuple or isinstance(value, tuple | list):
-        return _list_text(value, _present_items(kind) or (Any, ...), line)
-    if exact is dict or isinstance(value, Mapping):
-        return _mapping_text(value, (_present_items(kind) or (Any, Any))[1], line)
+        return _figure(value)
+    if exact in _AS_THEY_ARE:
+        return value
     if dataclasses.is_dataclass(value):
-        return _record_text(value, line)
+        return _record_values(value)
+    if isinstance(value, tuple | list):
+        kinds = _kinds_of_items(_present_items(kind) or (Any, ...), len(value))
+        return _each(zip(range(len(value)), value, kinds, strict=True), list)
+    if isinstance(value, Mapping):
+        kind = (_present_items(kind) or (Any, Any))[1]
+        return _each(((str(key), value[key], kind) for key in sorted(value)), dict)
     if isinstance(value, str | bool):
-        return checked_text(value)
+        return value
     if isinstance(value, numbers.Integral) and kind is not float:
-        return repr(int(value))
+        return int(value)
     if isinstance(value, numbers.Real):
-        return _figure_text(float(value))
+        return _figure(float(value))
     raise _NotJsonError(f"a {type(value).__name__} cannot be written as JSON")
 
 
-def _figure_text(value: float) -> str:
-    """Write a figure, rounded."""
-    if LEAST_PLAIN <= value < MOST_PLAIN:
-        text = (_FIXED_POINT % value).rstrip("0")
-        return text + "0" if text[-1] == "." else text
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
+
+
+def _figure(value: float) -> float:
+    """Round a figure."""
     if not math.isfinite(value):
         raise _NotJsonError(f"{value} is no result; None stands for a figure without meaning")
-    return repr(round(float(value), DECIMALS) + 0.0)  # + 0.0 turns -0.0 into 0.0
+    return round(float(value), DECIMALS) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
-def _record_text(record: Any, line: str, left_out: Collection[str] = ()) -> str:
-    inner, items, key = f"{line}  ", [], ""
+def _each(items: Iterable[tuple[Any, Any, Any]], into: type) -> Any:
+    """Return items, each a step, a value and its declared type, as a list of values or as a dict by step."""
+    found, step = {}, None
     try:
-        for name, key, lead, kind, is_verbatim, may_be_empty in _written_fields(record.__class__):  # noqa: B007 - read where one fails
+        for step, item, kind in items:
+            found[step] = _plain(item, kind)
+    except _NotJsonError as wrong:
+        raise wrong.at(step if step is not None else "") from None
+    return found if into is dict else list(found.values())
+
+
+def _record_values(record: Any, left_out: Collection[str] = ()) -> dict[str, Any]:
+    """Return what a dataclass's fields hold, by JSON key."""
+    found, key = {}, ""
+    try:
+        for name, key, kind, is_verbatim, may_be_empty in _written_fields(record.__class__):
             item = getattr(record, name)
-            if name in left_out or (not may_be_empty and not item):
-                continue
-            items.append(lead + (verbatim_text(item, inner) if is_verbatim else _text(item, kind, inner)))
+            if name not in left_out and (may_be_empty or item):
+                found[key] = item if is_verbatim else _plain(item, kind)
     except _NotJsonError as wrong:
         raise wrong.at(key) from None
-    return joined(items, "{", "}", line)
-
-
-def _mapping_text(value: Mapping[Any, Any], kind: Any, line: str) -> str:
-    inner, items, key = f"{line}  ", [], None
-    try:
-        for key in sorted(value):
-            items.append(f"{encode_basestring(str(key))}: {_text(value[key], kind, inner)}")
-    except _NotJsonError as wrong:
-        raise wrong.at(str(key)) from None
-    return joined(items, "{", "}", line)
-
-
-def _list_text(value: Sequence[Any], arguments: tuple[Any, ...], line: str) -> str:
-    inner = f"{line}  "
-    try:
-        if arguments[-1] is Ellipsis:
-            kind = arguments[0]
-            items = [_text(item, kind, inner) for item in value]
-        else:
-            items = [_text(item, kind, inner) for item, kind in zip(value, arguments, strict=True)]
-    except _NotJsonError:
-        raise _first_wrong(value, arguments) from None
-    return joined(items, "[", "]", line)
-
-
-def _first_wrong(value: Sequence[Any], arguments: tuple[Any, ...]) -> _NotJsonError:
-    """Return what is wrong with the first item of a list that cannot be written."""
-    for number, (item, kind) in enumerate(zip(value, _kinds_of_items(arguments, len(value)), strict=True)):
-        try:
-            _text(item, kind, NEW_LINE)
-        except _NotJsonError as wrong:
-            return wrong.at(number)
-    raise AssertionError("an item was wrong a moment ago")
+    return found
 
 
 @functools.cache
@@ -208,17 +186,10 @@ def from_plain(kind: Any, value: Any, path: Path, problems: list[Problem]) -> An
 
 
 @functools.cache
-def _written_fields(kind: type) -> tuple[tuple[str, str, str, Any, bool, bool], ...]:
-    """Return (attribute, JSON key, its text, type, is verbatim, may be empty) of each field of a dataclass."""
+def _written_fields(kind: type) -> tuple[tuple[str, str, Any, bool, bool], ...]:
+    """Return (attribute, JSON key, type, is verbatim, may be empty) of each field of a dataclass."""
     return tuple(
-        (
-            name,
-            key,
-            f"{encode_basestring(key)}: ",
-            _present(hint),
-            bool(metadata.get("verbatim")),
-            not metadata.get("omit_empty"),
-        )
+        (name, key, _present(hint), bool(metadata.get("verbatim")), not metadata.get("omit_empty"))
         for name, key, hint, _, metadata in _fields_of(kind)
     )
 
