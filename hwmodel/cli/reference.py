@@ -16,6 +16,7 @@ input, 130 after Ctrl-C, SIGTERM or SIGHUP. `python -m hwmodel` is `hwmodel` whe
 
 `eval "$(hwmodel completion bash)"` in `~/.bashrc` completes commands, options, configurations and keys (zsh and fish
 have theirs). `HWMODEL_CACHE_DIR` names the folder of the compiled kernels in place of `~/.cache/hwmodel`; with
+`HWMODEL_NUMBA=plain` numba compiles them by its documented parts alone, to the same results more slowly; with
 `HWMODEL_DEBUG=1` a failure shows where in the code it happened.
 """
 

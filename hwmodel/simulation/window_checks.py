@@ -163,7 +163,7 @@ def _told(name: str) -> str:
 def _amount(name: str, rise: float) -> str:
     """Return a rise in words, with the unit that the name of the figure ends with."""
     if "_ns." in name:
-        return format_time_fs(round(abs(rise)) * FS_PER_NS)
+        return format_time_fs(round(float(f"{abs(rise):.3g}")) * FS_PER_NS)
     if name.endswith("utilization"):
         return f"{100 * abs(rise):.2g} %"
     return f"{abs(rise):.3g} {'Mpps' if name.endswith('mpps') else 'Gb/s'}"
