@@ -15,7 +15,7 @@ import numbers
 import sys
 import types
 import typing
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 DECIMALS = 9
@@ -38,109 +38,80 @@ def dotted(path: Path) -> str:
     return text
 
 
-def json_key(field: dataclasses.Field[Any]) -> str:
-    """Return the key under which a dataclass field stands in JSON."""
-    return field.name.rstrip("_")
+def to_plain(record: Any, left_out: Collection[str] = ()) -> dict[str, Any]:
+    """Return a dataclass as dicts, lists, strings, ints, floats and None, all of them the caller's own.
 
-
-def to_plain(value: Any, kind: Any = Any) -> Any:
-    """Return a value as dicts, lists, strings, ints, floats and None, all of them the caller's own.
-
-    Fields keep their order, mappings are sorted by key; a whole number where `kind`, the declared type, says float is
-    written as one. Raises ValueError, naming the value's dotted key, for NaN, an infinity, or a type that JSON cannot
-    hold.
+    Fields keep their order, without the attributes `left_out`; mappings are sorted by key; a whole number where the
+    declared type says float is written as one. Raises ValueError, naming the value's dotted key, for NaN, an infinity,
+    or a type that JSON cannot hold.
     """
-    return json.loads(_dumped(_plain(value, _present(kind))))
-
-
-def plain_record(record: Any, left_out: Collection[str] = ()) -> dict[str, Any]:
-    """Return a dataclass as `to_plain` does, without the attributes `left_out`."""
     plain: dict[str, Any] = json.loads(_dumped(_record_values(record, left_out)))
     return plain
 
 
-def document_of(value: Any, left_out: Collection[str] = ()) -> str:
-    """Return a record, or JSON values, as a document that ends with a newline, indented by 2, of what `to_plain` says.
+def document_of(record: Any, left_out: Collection[str] = ()) -> str:
+    """Return what `to_plain` says as a document that ends with a newline, indented by 2.
 
-    `left_out`: attributes of the record. Pydantic's serializer writes figures below 0.0001 in another way, and not each
-    version in the same.
+    Not by pydantic's serializer, though that is four times as fast: it writes figures below 0.0001 in another way,
+    those from 1e16 on not in each version alike, and NaN and sets without a word.
     """
-    values = _record_values(value, left_out) if dataclasses.is_dataclass(value) else value
-    return _dumped(values, indent=2) + "\n"
+    document = _dumped(_record_values(record, left_out), indent=2) + "\n"
+    # Half a surrogate pair, which no file can hold, turns into the escape that JSON has for it.
+    return document if document.isascii() else document.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _dumped(values: Any, indent: int | None = None) -> str:
-    return json.dumps(values, indent=indent, ensure_ascii=False, allow_nan=False)
+    """Write JSON values; where that fails, the first wrong one is looked for: most never have to say where they are."""
+    try:
+        return json.dumps(values, indent=indent, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):
+        wrong = next(_not_json(values, ()), None)
+        if wrong is None:
+            raise
+        raise ValueError(f"{dotted(wrong.path)}: {wrong.message}") from None
 
 
-class _NotJsonError(ValueError):
-    """What JSON cannot hold; where it stands is put together on the way out, for most values never have to say it."""
-
-    def __init__(self, why: str, path: Path = ()) -> None:
-        super().__init__(f"{dotted(path)}: {why}")
-        self.why, self.path = why, path
-
-    def at(self, step: str | int) -> _NotJsonError:
-        """Return it with where the value around it stands, one step further out."""
-        return _NotJsonError(self.why, (step, *self.path))
+def _not_json(value: Any, path: Path) -> Iterator[Problem]:
+    """Yield what JSON cannot hold, in the document's order."""
+    if isinstance(value, dict | list | tuple):
+        for step, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _not_json(item, (*path, step))
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield Problem(path, f"{value} is no result; None stands for a figure without meaning")
+    elif not isinstance(value, str | int | float | None):
+        yield Problem(path, f"a {type(value).__name__} cannot be written as JSON")
 
 
 def _plain(value: Any, kind: Any) -> Any:
-    """Return a value of a declared type as JSON values."""
+    """Return a value of a declared type as JSON values; what JSON cannot hold stays as it is."""
     exact = type(value)  # of most values; asking for abstract classes takes much longer
     if exact is float or (kind is float and exact is int):
-        return _figure(value)
+        return round(float(value), DECIMALS) + 0.0  # + 0.0 turns -0.0 into 0.0
     if exact in _AS_THEY_ARE:
         return value
     if dataclasses.is_dataclass(value):
         return _record_values(value)
     if isinstance(value, tuple | list):
         kinds = _kinds_of_items(_present_items(kind) or (Any, ...), len(value))
-        return _each(zip(range(len(value)), value, kinds, strict=True), list)
+        return [_plain(item, kind) for item, kind in zip(value, kinds, strict=True)]
     if isinstance(value, Mapping):
         kind = (_present_items(kind) or (Any, Any))[1]
-        return _each(((str(key), value[key], kind) for key in sorted(value)), dict)
-    if isinstance(value, str | bool):
-        return value
+        return {str(key): _plain(value[key], kind) for key in sorted(value)}
     if isinstance(value, numbers.Integral) and kind is not float:
         return int(value)
-    if isinstance(value, numbers.Real):
-        return _figure(float(value))
-    raise _NotJsonError(f"a {type(value).__name__} cannot be written as JSON")
+    return _plain(float(value), float) if isinstance(value, numbers.Real) else value
 
 
 _AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 
 
-def _figure(value: float) -> float:
-    """Round a figure."""
-    if not math.isfinite(value):
-        raise _NotJsonError(f"{value} is no result; None stands for a figure without meaning")
-    return round(float(value), DECIMALS) + 0.0  # + 0.0 turns -0.0 into 0.0
-
-
-def _each(items: Iterable[tuple[Any, Any, Any]], into: type) -> Any:
-    """Return items, each a step, a value and its declared type, as a list of values or as a dict by step."""
-    found, step = {}, None
-    try:
-        for step, item, kind in items:
-            found[step] = _plain(item, kind)
-    except _NotJsonError as wrong:
-        raise wrong.at(step if step is not None else "") from None
-    return found if into is dict else list(found.values())
-
-
 def _record_values(record: Any, left_out: Collection[str] = ()) -> dict[str, Any]:
     """Return what a dataclass's fields hold, by JSON key."""
-    found, key = {}, ""
-    try:
-        for name, key, kind, is_verbatim, may_be_empty in _written_fields(record.__class__):
-            item = getattr(record, name)
-            if name not in left_out and (may_be_empty or item):
-                found[key] = item if is_verbatim else _plain(item, kind)
-    except _NotJsonError as wrong:
-        raise wrong.at(key) from None
-    return found
+    return {
+        key: item if is_verbatim else _plain(item, kind)
+        for name, key, _, kind, _, is_verbatim, may_be_empty in _fields_of(record.__class__)
+        if name not in left_out and ((item := getattr(record, name)) or may_be_empty)
+    }
 
 
 @functools.cache
@@ -185,27 +156,31 @@ def from_plain(kind: Any, value: Any, path: Path, problems: list[Problem]) -> An
     return _scalar(kind, value, path, problems)
 
 
-@functools.cache
-def _written_fields(kind: type) -> tuple[tuple[str, str, Any, bool, bool], ...]:
-    """Return (attribute, JSON key, type, is verbatim, may be empty) of each field of a dataclass."""
-    return tuple(
-        (name, key, _present(hint), bool(metadata.get("verbatim")), not metadata.get("omit_empty"))
-        for name, key, hint, _, metadata in _fields_of(kind)
-    )
+class _Field(NamedTuple):
+    """Say of a dataclass's field where it is found, and how it is written and read."""
+
+    name: str
+    key: str
+    kind: Any
+    present: Any  # its type where it is not None
+    is_required: bool
+    is_verbatim: bool
+    may_be_empty: bool
 
 
 @functools.cache
-def _fields_of(kind: type) -> tuple[tuple[str, str, Any, bool, Mapping[Any, Any]], ...]:
-    """Return (attribute, JSON key, type, required, metadata) of each field of a dataclass."""
+def _fields_of(kind: type) -> tuple[_Field, ...]:
     hints = typing.get_type_hints(kind)
     missing = dataclasses.MISSING
     return tuple(
-        (
+        _Field(
             field.name,
-            json_key(field),
+            field.name.rstrip("_"),
             hints[field.name],
+            _present(hints[field.name]),
             field.default is missing and field.default_factory is missing,
-            field.metadata,
+            bool(field.metadata.get("verbatim")),
+            not field.metadata.get("omit_empty"),
         )
         for field in dataclasses.fields(kind)
     )
@@ -216,11 +191,11 @@ def _record(kind: type, value: Any, path: Path, problems: list[Problem]) -> Any:
         return _wrong("an object", value, path, problems)
     n_problems_before = len(problems)
     attributes: dict[str, Any] = {}
-    for name, key, hint, required, _ in _fields_of(kind):
-        if key in value:
-            attributes[name] = from_plain(hint, value[key], (*path, key), problems)
-        elif required:
-            problems.append(Problem((*path, key), "is missing"))
+    for field in _fields_of(kind):
+        if field.key in value:
+            attributes[field.name] = from_plain(field.kind, value[field.key], (*path, field.key), problems)
+        elif field.is_required:
+            problems.append(Problem((*path, field.key), "is missing"))
     return None if len(problems) > n_problems_before else kind(**attributes)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from hwmodel.errors import InputError
 from hwmodel.results.bridge import BridgeResult, missing_port
 from hwmodel.results.closed_form import ClosedForm
-from hwmodel.results.json_form import Problem, document_of, plain_record
+from hwmodel.results.json_form import Problem, document_of, to_plain
 from hwmodel.results.relaxed import Relaxed
 from hwmodel.results.spread import Spread
 from hwmodel.results.stored import parse_result
@@ -301,7 +301,7 @@ class Result:
 
     def to_mapping(self, include_host_run: bool = True) -> dict[str, Any]:
         """Return the result as JSON values, in the documented order; ValueError for NaN, infinities, odd types."""
-        return plain_record(self, () if include_host_run else ("host_run",))
+        return to_plain(self, () if include_host_run else ("host_run",))
 
     def to_json(self, include_host_run: bool = True) -> str:
         """Return the result as a JSON document that ends with a newline.
@@ -309,9 +309,7 @@ class Result:
         Equal results give equal documents, provided that their `config` is written in one order; without `host_run`, so
         do two runs of one configuration and seed. Raises ValueError for NaN, infinities and types JSON does not have.
         """
-        document = document_of(self, () if include_host_run else ("host_run",))
-        # Half a surrogate pair, which no file can hold, turns into the escape that JSON has for it.
-        return document if document.isascii() else document.encode("utf-8", "backslashreplace").decode("utf-8")
+        return document_of(self, () if include_host_run else ("host_run",))
 
     @classmethod
     def from_json(cls, text: str, name: str = "result") -> Result:
@@ -353,7 +351,7 @@ class Result:
 
         left_out = ["config", "host_run"]
         left_out += [each.name for each in fields(self) if isinstance(getattr(self, each.name), tuple)]
-        walk("", plain_record(self, left_out=left_out))  # lists, of VMs and flows, are most of a result
+        walk("", to_plain(self, left_out=left_out))  # lists, of VMs and flows, are most of a result
         return flat
 
 

@@ -113,8 +113,7 @@ class SizingResult:
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the result as JSON values."""
-        plain: dict[str, Any] = to_plain(self)
-        return plain
+        return to_plain(self)
 
     def to_json(self) -> str:
         """Return the result as a JSON document that ends with a newline."""
