@@ -44,12 +44,16 @@ class Way:
 
 @dataclass(frozen=True)
 class LoneFrame:
-    """Hold a frame (`frame_bytes` with FCS): from where, to which of those who get it (the first), and its way."""
+    """Hold a frame (`frame_bytes` with FCS): from where, to which of those who get it (the first), and its way.
+
+    `flow_target`: to whom its sender has addressed it, which may be a group.
+    """
 
     source: str
     target: str
     frame_bytes: int
     way: Way
+    flow_target: str
 
     def to_dict(self) -> dict[str, str | int]:
         """Give the JSON form."""
@@ -92,7 +96,7 @@ def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) ->
         to_part=to_part,
     )
     first = system.station(to_part, pairs[0][2]) if pairs else UPLINK
-    return LoneFrame(source, first, frame_bytes, way)
+    return LoneFrame(source, first, frame_bytes, way, target)
 
 
 def _kept_bytes(config: Config, stations: tuple[str, ...], source: str, target: str) -> tuple[int, ...]:

@@ -1,0 +1,230 @@
+"""One frame alone in an idle machine, as configured: a run of it, and where its time goes.
+
+The frame that the closed form names (`Limits.lone_frame`): the first flow's, of the longest size. Its rings have fetched
+their first Rx descriptors by then. All clocks are exact, a random read latency enters by its mean, bridges know where
+everybody is, and access lists let it pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from math import lcm
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from hwmodel.analytic import limits
+from hwmodel.analytic.latency import mean_read_latency_fs
+from hwmodel.analytic.lone_frame import LoneFrame
+from hwmodel.analytic.recent import remembered
+from hwmodel.config import Config, as_config, servers_of
+from hwmodel.errors import RunError
+from hwmodel.machine.counts.journey_state import STAMPS
+from hwmodel.machine.counts.ledger_state import EVENTS_SPENT, OVERFLOW
+from hwmodel.results import ALL_PARTS, BRIDGE_PARTS, PARTS
+from hwmodel.rules import switch_core_cycles
+from hwmodel.simulation.kernel_cache import have_kernels
+from hwmodel.simulation.machine import Machine, entries_of
+from hwmodel.simulation.trace.frame_parts import under_way
+from hwmodel.units import FS_PER_NS, FS_PER_S, FS_PER_US
+from hwmodel.workload import Records, Source, Workload
+from hwmodel.workload.headers import HeaderBook
+from hwmodel.workload.traffic import RECORDED
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UPLINK_PORT = 0
+SEED = 1  # of a machine that draws nothing
+QUIET_FS = 10_000 * FS_PER_US  # by then all Rx descriptors have come, unless they are very many
+FETCH_FS = 10 * FS_PER_US  # for each of very many, beside the host's latency
+LONGEST_FS = 1_000 * FS_PER_S  # longer than any timer, and than a frame on the slowest wire
+EVENTS_PER_CALL = 2_000_000
+EVER_FS = 4_000 * FS_PER_S
+
+
+@dataclass(frozen=True)
+class LoneTime:
+    """Hold where the time of a frame went that was alone, by the names of `results.PARTS`, in fs.
+
+    From its post (its reception from the wire) until the receiver's core has taken it, or it is sent on the wire; None
+    for a part that is never over, and those behind it. No parts: something on its way drops it.
+    """
+
+    frame: LoneFrame
+    parts_fs: dict[str, int | None]
+
+    @property
+    def whole_ns(self) -> float | None:
+        """Sum the parts; None where one is never over."""
+        finished_fs = [part_fs for part_fs in self.parts_fs.values() if part_fs is not None]
+        is_over = self.parts_fs and len(finished_fs) == len(self.parts_fs)
+        return sum(finished_fs) / FS_PER_NS if is_over else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the JSON form, which `hwmodel limits --json` has beside the closed form's."""
+        return {
+            "lone_frame": self.frame.to_dict(),
+            "latency_parts_ns": {
+                name: None if part_fs is None else part_fs / FS_PER_NS for name, part_fs in self.parts_fs.items()
+            },
+            "latency_to_guest_ns": self.whole_ns,
+        }
+
+
+def lone_frame(config: Config | str | Path) -> LoneTime | None:
+    """Run one frame alone, as configured, of a configuration or of the one that a name stands for.
+
+    None where the workload names no flow whose frames come to somebody. Raises InputError as `limits` and `simulate`
+    do.
+    """
+    config = as_config(config)
+    frame = limits(config).lone_frame
+    return None if frame is None else LoneTime(frame, lone_parts_fs(config, frame))
+
+
+@remembered()
+def lone_parts_fs(config: Config, frame: LoneFrame, after_edge_fs: int = 0) -> dict[str, int | None]:
+    """Return where the time of a frame goes that is alone.
+
+    `after_edge_fs`: how long after a clock edge that all switch cores have in common it is posted, or received from the
+    wire, or sent outside.
+    """
+    config = _without_chance(config)
+    have_kernels(entries_of(config))
+    at_fs = _quiet_fs(config)
+    begun_fs, parts_fs = _run(config, frame, at_fs)
+    if all(server.config.switch.timing == "none" for server in servers_of(config)):
+        return parts_fs
+    edges_fs = lcm(*(switch_core_cycles.cycle_fs(server.config.switch.clock_hz) for server in servers_of(config)))
+    late_fs = (begun_fs - after_edge_fs) % edges_fs
+    return parts_fs if late_fs == 0 else _run(config, frame, at_fs + edges_fs - late_fs)[1]
+
+
+def _without_chance(config: Config) -> Config:
+    """Return a configuration whose clocks are exact, whose bridges know everybody, and which lets all frames pass."""
+    knows = {"announce": True, "ageing_fs": EVER_FS}
+    passes = {"acl": ()}
+    entries = [
+        entry.model_copy(update={
+            "changes": _without_list(entry.changes),
+            "adapters": tuple(one.model_copy(update={"changes": _without_list(one.changes)}) for one in entry.adapters),
+        })
+        for entry in config.servers
+    ]  # fmt: skip
+    return config.model_copy(
+        update={
+            "run": config.run.model_copy(update={"clocks_ppb": 0, "duration_fs": FS_PER_US}),
+            "switch": config.switch.model_copy(update=passes),
+            "servers": tuple(entries),
+            "bridge": None if config.bridge is None else config.bridge.model_copy(update=knows),
+            "bridges": tuple(bridge.model_copy(update=knows) for bridge in config.bridges),
+        }
+    )
+
+
+def _without_list(changes: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in changes.items() if not key.startswith("switch.acl")}
+
+
+def _quiet_fs(config: Config) -> int:
+    """Return a time by which all rings have their first Rx descriptors."""
+
+    def fetching_fs(own: Config) -> int:
+        nic, host = own.nic, own.host
+        n_fetches = (nic.vfs + 1) * nic.queues_per_vf * -(-nic.rx_prefetch // nic.rx_fetch_batch)
+        miss_fs = 0 if host.iotlb is None else host.iotlb.miss_fs
+        return n_fetches * (mean_read_latency_fs(own) + 2 * miss_fs + FETCH_FS)
+
+    return QUIET_FS + max(fetching_fs(server.config) for server in servers_of(config))
+
+
+def _run(config: Config, frame: LoneFrame, at_fs: int) -> tuple[int, dict[str, int | None]]:
+    """Run a frame that is offered at a time; return when it was posted, and its parts."""
+    machine = Machine(config, _workload_of(config, frame, at_fs), SEED, 1)
+    for server in machine.servers:
+        host = server.nic.host
+        host.read_latency_fs, host.jitter_kind = mean_read_latency_fs(server.config), 0
+        host.read_miss_fs = host.write_miss_fs = 0
+    for ledger in machine.ledgers():
+        ledger.journey_log.enabled = 1
+    status = EVENTS_SPENT
+    while status == EVENTS_SPENT:
+        status = machine.advance(at_fs + LONGEST_FS, EVENTS_PER_CALL)
+    if status == OVERFLOW:
+        raise RunError("one frame alone overflows a queue inside the model")
+    machine.rest()
+    return _parts_of(machine, frame)
+
+
+def _workload_of(config: Config, frame: LoneFrame, at_fs: int) -> Workload:
+    """Return the workload of one frame with the header that made-up frames of its flow have."""
+    book = HeaderBook(config)
+    template = book.template_ids(frame.source, frame.flow_target)[0]
+    records = Records(
+        at_fs=np.array([at_fs], np.int64),
+        source=np.zeros(1, np.int32),
+        template=np.array([template], np.int32),
+        frame_bytes=np.array([frame.frame_bytes], np.int32),
+        index=np.zeros(1, np.int32),
+        rss_hash=np.zeros(1, np.uint32),
+    )
+    return Workload(book.templates, [Source(frame.source, RECORDED, n_records=1)], records)
+
+
+class _Copy(NamedTuple):
+    """Hold what a copy's journey says: the port to which it goes, its stamps, what it spent behind the wire."""
+
+    port: int
+    stamps_fs: list[int]
+    crossed_fs: dict[str, int]
+
+
+def _parts_of(machine: Machine, frame: LoneFrame) -> tuple[int, dict[str, int | None]]:
+    """Return when the frame was posted, and the parts of its first copy for a VM, else for the wire."""
+    number = min(frame.way.to_part, len(machine.servers))
+    copies = list(_copies(machine, number))
+    if not copies:
+        return 0, {}
+    first = min(copies, key=lambda copy: (copy.port == UPLINK_PORT, copy.port))
+    crosses = frame.way.back_bytes is not None
+    parts_fs: dict[str, int | None] = dict.fromkeys(ALL_PARTS if crosses else PARTS)
+    for part, (begin_fs, end_fs) in zip(PARTS, pairwise(first.stamps_fs[1:]), strict=True):
+        if end_fs < begin_fs:  # never over
+            break
+        parts_fs[part] = end_fs - begin_fs
+        if part == "rx_room" and crosses:
+            parts_fs |= {**first.crossed_fs, part: end_fs - begin_fs - sum(first.crossed_fs.values())}
+    return first.stamps_fs[1], parts_fs
+
+
+def _copies(machine: Machine, number: int) -> Iterator[_Copy]:
+    """Give the copies of the frame that have come to their end at a server, or outside, and those under way there."""
+    ledger = machine.ledgers()[number]
+    finished = ledger["journey_log"]["entry"][: int(ledger.journey_log.n)]
+    crossed_fs = {name: round(float(ledger.part_sums[name])) // max(1, len(finished)) for name in BRIDGE_PARTS}
+    if number == len(machine.servers):
+        yield from (_Copy(UPLINK_PORT, _stamps(one), crossed_fs) for one in finished)
+        return
+    nic = machine.servers[number].nic
+    kinds = nic["traffic"]["copy_kind"]["port"]
+    yield from (_Copy(int(kinds[one["copy_kind"]]), _stamps(one), crossed_fs) for one in finished)
+    for one in under_way(nic):
+        sent_fs = int(one["sent_fs"])
+        yield _Copy(int(kinds[one["copy_kind"]]), _stamps(one), _crossed_so_far_fs(ledger, sent_fs))
+
+
+def _crossed_so_far_fs(ledger: Any, sent_fs: int) -> dict[str, int]:
+    """Return what a frame that is under way spent behind the wire; copies of it came together."""
+    crossed = ledger["journeys"]["crossed"][: int(ledger.journeys.n_used) + 1]
+    come = crossed[crossed["came_fs"] > 0]
+    if not len(come):
+        return dict.fromkeys(BRIDGE_PARTS, 0)
+    came_fs, decided_fs = int(come[0]["came_fs"]), int(come[0]["decided_fs"])
+    return {"bridge": came_fs - sent_fs, "rx_switch": decided_fs - came_fs}
+
+
+def _stamps(journey: Any) -> list[int]:
+    return [int(journey[name]) for name in STAMPS]
