@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hwmodel.explore.sweep import load_sweep, sweep
     from hwmodel.results import LoadSearch, Result, SizingResult, SystemResult, load_result
     from hwmodel.results.sweep_table import SweepResult
-    from hwmodel.simulation import simulate
+    from hwmodel.simulation import lone_frame, simulate
     from hwmodel.switch_frames import forward_frames
 
 __version__ = "0.1.0"
@@ -38,6 +38,7 @@ __all__ = [
     "load_config",
     "load_result",
     "load_sweep",
+    "lone_frame",
     "search_loads",
     "simulate",
     "size",
@@ -60,6 +61,7 @@ _MODULE_OF = {
     "load_config": "hwmodel.config",
     "load_result": "hwmodel.results",
     "load_sweep": "hwmodel.explore.sweep",
+    "lone_frame": "hwmodel.simulation",
     "search_loads": "hwmodel.explore",
     "simulate": "hwmodel.simulation",
     "size": "hwmodel.explore",

@@ -27,7 +27,7 @@ from hwmodel.analytic.contention import carried
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.equal_turns import carry_most
 from hwmodel.analytic.exactness import is_exact
-from hwmodel.analytic.latency import LatencyStep, frame_latency_steps, frame_parts_fs, round_trip_fs
+from hwmodel.analytic.latency import LatencyStep, frame_latency_steps, round_trip_fs
 from hwmodel.analytic.limits_notes import notes_of
 from hwmodel.analytic.limits_record import Details, Limits
 from hwmodel.analytic.lone_frame import LoneFrame, Way, lone_frame_of
@@ -135,7 +135,6 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         sizes=asked.sizes,
         round_trip_bytes=first_read,
         lone_frame=lone,
-        find_parts_fs=partial(frame_parts_fs, config, lone.way) if lone else dict,
         is_exact=is_exact(config, found.demand, found.ceilings, found.least) and not any(_of_doorbells(system, found)),
         find_details=partial(_details, config, system, found, mix, lone, latency_steps.get(longest, ())),
     )

@@ -3,7 +3,7 @@
 A TLP of n bytes takes floor(n * num / den) femtoseconds, t(n) below. A random read latency enters by its mean. What the
 adapter could do, as sums to check by hand, leaves out DLLPs that are sent one by one (`tlp4`, `tlp1`), waits for
 credits, misses of the IOMMU's cache, what else is on the link, and the wait for the switch core's next clock edge, less
-than a cycle. The parts of a frame as configured have all of these: they come from a walk over both links (`walk.py`).
+than a cycle. The parts of a frame as configured have all of these: they come from a run of it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from hwmodel.analytic.lone_frame import Way
 from hwmodel.analytic.system import System
 from hwmodel.analytic.tlp_cuts import cut
 from hwmodel.analytic.transactions import Tlp, TlpRules
-from hwmodel.analytic.walk import walk
 from hwmodel.config.names import function_name
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -207,17 +206,6 @@ def _over_the_bridge(system: System, way: Way) -> Iterator[LatencyStep]:
         yield LatencyStep(last, stage.latency_fs, stage.key)
     rate_bps = system.rate_bps(way.to_part)
     yield wire(f"wire from {what}", crossing.from_bytes, crossing.back_fs, rate_bps, crossing.propagation_fs)
-
-
-def frame_parts_fs(config: Config, way: Way, after_edge_fs: int = 0) -> dict[str, int | None]:
-    """Return where the time of one frame goes, alone in an idle machine, as configured; None: that is never over.
-
-    By the names of `PARTS` (docs/results.md), in femtoseconds, from its post (reception from the wire) until the
-    receiver's core has taken it, or it is sent on the wire. The first frame of its rings: it finds the Rx descriptors
-    that its ring fetches at the start, and in the IOMMU's cache what that has brought there. `after_edge_fs`: how long
-    after a clock edge of the switch core it begins. Approximated: a random read latency enters by its mean.
-    """
-    return walk(System.of(config), way, mean_read_latency_fs, after_edge_fs)
 
 
 def why_never_taken(config: Config, way: Way) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -44,8 +44,9 @@ class Limits:
     (`beside_per_s`) not among them. `limited_by`: "up", "down", or the name of another resource.
     `unloaded_latency_ns`: from post to visible with all batches 1, mean over the frame sizes, of the first flow from a
     VM to a VM, None where no frame does that. `round_trip_ns`: of the read of `round_trip_bytes`, the first of the
-    longest frame. What is of one link is the first server's, where there are several. `lone_frame`: the frame whose way
-    `latency_parts_fs` follow, the longest one as the first flow's first, None where the workload names no flow.
+    longest frame. What is of one link is the first server's, where there are several. `lone_frame`: the longest frame,
+    as the first flow's first, of which a run says how long it takes alone (`hwmodel.lone_frame`); None where the
+    workload names no flow.
     `is_exact`: a long run carries that within 0.2 %; else it is a bound that no run is above.
     `find_details`: works the `Details` out, when one of them is first asked for.
     """
@@ -67,7 +68,6 @@ class Limits:
     round_trip_bytes: int | None = None
     lone_frame: LoneFrame | None = None
     is_exact: bool = False
-    find_parts_fs: Callable[[], Mapping[str, int | None]] = field(default=dict, compare=False, repr=False)
     find_details: Callable[[], Details] = field(compare=False, repr=False)
 
     @cached_property
@@ -104,21 +104,6 @@ class Limits:
         """Give what is to be said beside the figures."""
         return self._details.notes
 
-    @cached_property
-    def latency_parts_fs(self) -> Mapping[str, int | None]:
-        """Give the parts of the time of `lone_frame`, alone, as configured, by the names of `results.PARTS`.
-
-        From post to taken by the guest, or sent on the wire; None for a part that is never over, and those behind it.
-        """
-        return self.find_parts_fs()
-
-    @property
-    def latency_to_guest_ns(self) -> float | None:
-        """Sum the parts; None where one is never over, or there are none."""
-        parts_fs = list(self.latency_parts_fs.values())
-        finished_fs = [part_fs for part_fs in parts_fs if part_fs is not None]
-        return sum(finished_fs) / FS_PER_NS if parts_fs and len(finished_fs) == len(parts_fs) else None
-
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the ceiling in a sentence, then each resource with what a frame takes of it."""
         from hwmodel.analytic.limits_html import limits_html
@@ -126,7 +111,7 @@ class Limits:
         return limits_html(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the JSON form: the ceiling and its sums, all ceilings, the latency's steps and parts, the notes."""
+        """Give the JSON form: the ceiling and its sums, all ceilings, the latency's steps, the notes."""
         return {
             "raw_gbps": self.raw_gbps,
             "up_bytes": self.up_bytes,
@@ -146,11 +131,6 @@ class Limits:
                 for step in self.latency_steps
             ],
             "lone_frame": self.lone_frame and self.lone_frame.to_dict(),
-            "latency_parts_ns": {
-                name: None if part_fs is None else part_fs / FS_PER_NS
-                for name, part_fs in self.latency_parts_fs.items()
-            },
-            "latency_to_guest_ns": self.latency_to_guest_ns,
             "is_exact": self.is_exact,
             "notes": list(self.notes),
         } | self._of_system()

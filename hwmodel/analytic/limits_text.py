@@ -7,11 +7,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.dma import DmaLimits
-from hwmodel.analytic.lone_frame import LoneFrame
 from hwmodel.analytic.port_shares import LAW_WORDS
 from hwmodel.analytic.steps import Step, sum_bytes
 from hwmodel.analytic.transactions import DIRECTIONS
-from hwmodel.results.latency_parts import PART_WORDS
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
 
 if TYPE_CHECKING:
@@ -22,7 +20,6 @@ _MANY_SIZES = 4
 _INDENT = "  "
 _ROUNDING = 1e-9
 NS_PER_S = 10**9
-_NO_END = "no end"
 
 
 def limits_text(limits: Limits) -> str:
@@ -174,32 +171,9 @@ def _latency_lines(limits: Limits) -> list[str]:
         if len(limits.sizes) > 1:
             lines.append(f"Mean over the frame sizes: {limits.unloaded_latency_ns:.3f} ns.")
         lines.append("")
-    if limits.lone_frame is not None:
-        lines += [*_part_lines(limits, limits.lone_frame), ""]
     if limits.round_trip_ns is not None:
         lines.append(f"A read of {limits.round_trip_bytes} B alone takes {limits.round_trip_ns:.3f} ns.")
     return lines
-
-
-def _part_lines(limits: Limits, lone: LoneFrame) -> list[str]:
-    """List the parts that take time, up to the first that is never over."""
-    outward = "until it is sent on the wire" if lone.way.back_bytes is None else "until it is outside"
-    until = "until the receiver's core has taken it" if lone.way.copies else outward
-    way = f"from {lone.source} to {lone.target}, {until}"
-    rows = [(f"one frame of {lone.frame_bytes} B alone, as configured", "ns", way)]
-    for part, part_fs in limits.latency_parts_fs.items():
-        if part_fs != 0:
-            without = "" if part_fs is not None else ", which only later frames would end"
-            rows.append((_INDENT + part, _ns(part_fs), f"{PART_WORDS[part]}{without}"))
-        if part_fs is None:
-            break
-    whole_ns = limits.latency_to_guest_ns
-    rows.append((_INDENT + "sum", _NO_END if whole_ns is None else f"{whole_ns:.3f}", ""))
-    return _table(rows, right={1})
-
-
-def _ns(duration_fs: int | None) -> str:
-    return _NO_END if duration_fs is None else f"{duration_fs / FS_PER_NS:.3f}"
 
 
 def _sizes(sizes: Sequence[tuple[int, Fraction]]) -> str:

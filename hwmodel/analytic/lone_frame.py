@@ -25,7 +25,7 @@ class Way:
     """Hold the way of one frame; functions by number, PF 0 and VF K being K + 1, lengths in bytes without FCS.
 
     `sender`: None for the wire. `copies`: each receiving function and what it gets, in the order in which the copies
-    are made, and behind them the `mirrored` ones; `wire_bytes`: what goes on the wire, None where nothing does.
+    are made; `wire_bytes`: what goes on the wire, None where nothing does.
     `back_bytes`: what the last bridge sends on, None for a frame that crosses none, and `trunk_bytes` what each wire
     between bridges carries. `part`, `to_part`: the components
     (`System`) from which it comes and to which it goes.
@@ -34,7 +34,6 @@ class Way:
     sender: int | None
     n_bytes: int
     copies: tuple[tuple[int, int], ...] = ()
-    mirrored: tuple[tuple[int, int], ...] = ()
     wire_bytes: int | None = None
     back_bytes: int | None = None
     trunk_bytes: tuple[int, ...] = ()
@@ -46,14 +45,14 @@ class Way:
 class LoneFrame:
     """Hold a frame (`frame_bytes` with FCS): from where, to which of those who get it (the first), and its way.
 
-    `flow_target`: to whom its sender has addressed it, which may be a group.
+    `addressed`: to whom its sender has addressed it: that one, or a group.
     """
 
     source: str
     target: str
     frame_bytes: int
     way: Way
-    flow_target: str
+    addressed: str
 
     def to_dict(self) -> dict[str, str | int]:
         """Give the JSON form."""
@@ -65,8 +64,7 @@ def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) ->
     """Return a frame between two stations, or "uplink", or to a group; None for one that goes nowhere.
 
     `frame_bytes`: with FCS and the tags of made-up frames (docs/loads.md). It passes every filter, and ends where it
-    leaves by the wire, unless a bridge sends it on; the bridge knows its destination. Approximated: a mirrored copy is
-    as long as the frame.
+    leaves by the wire, unless a bridge sends it on; the bridge knows its destination.
     """
     system = System.of(config)
     path = Paths(system, None).path(source, target)
@@ -78,17 +76,15 @@ def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) ->
     part = path.part
     if crosses:
         assert hop is not None
-        stations, kept = hop.route.stations, hop.kept_bytes
-        to_part, mirrored = hop.part, (*(path.route.mirrored if hop.part == part else ()), *hop.route.mirrored)
+        stations, kept, to_part = hop.route.stations, hop.kept_bytes, hop.part
     else:
-        stations, to_part, mirrored = path.route.stations, part, path.route.mirrored
+        stations, to_part = path.route.stations, part
         kept = _kept_bytes(system.config(part), stations, source, target) if stations else ()
     pairs = sorted(zip((_function(name) for name in stations), kept, stations, strict=True))
     way = Way(
         sender=None if source == UPLINK else _function(system.place(source)[1]),
         n_bytes=n_bytes,
         copies=tuple((function, n_bytes + more) for function, more, _ in pairs),
-        mirrored=tuple((_function(to), n_bytes) for to in sorted(mirrored, key=_function)),
         wire_bytes=n_bytes + path.route.tag_bytes if path.route.to_wire else None,
         back_bytes=n_bytes + hop.route.tag_bytes if crosses and hop is not None else None,
         trunk_bytes=tuple(n_bytes + one.tag_bytes for one in hop.trunks) if crosses and hop is not None else (),
@@ -96,7 +92,8 @@ def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) ->
         to_part=to_part,
     )
     first = system.station(to_part, pairs[0][2]) if pairs else UPLINK
-    return LoneFrame(source, first, frame_bytes, way, target)
+    addressed = UPLINK if first == UPLINK and target not in GROUPS else target
+    return LoneFrame(source, first, frame_bytes, way, addressed)
 
 
 def _kept_bytes(config: Config, stations: tuple[str, ...], source: str, target: str) -> tuple[int, ...]:

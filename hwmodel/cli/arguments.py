@@ -89,7 +89,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_limits(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
-    limits = _command(commands, "limits", "the closed form, without simulation: bytes, ceiling, unloaded latency")
+    limits = _command(
+        commands, "limits", "the closed form: bytes, ceiling, unloaded latency; and one frame alone"
+    )
     _takes_config(limits)
     limits.add_argument(
         "--published",
@@ -101,6 +103,7 @@ def _add_limits(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         action="store_true",
         help="with --published: leave out the defect of the published model",
     )
+    limits.add_argument("--no-run", action="store_true", help="leave out the run of one frame alone, as configured")
 
 
 def _add_dma(commands: argparse._SubParsersAction[_OneLineParser]) -> None:

@@ -5,6 +5,7 @@ Each function imports what it needs when it is called: `check` must not wait for
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.cli.cosim_command import cosim
 from hwmodel.cli.dma_table import dma_table, parse_sizes
+from hwmodel.cli.lone_table import lone_table
 from hwmodel.cli.outputs import (
     STDOUT,
     check_out_folder,
@@ -136,7 +138,7 @@ def check(arguments: Namespace) -> None:
 
 
 def limits(arguments: Namespace) -> None:
-    """Show the closed form of a configuration, or of the published model on its link."""
+    """Show the closed form of a configuration, or of the published model on its link; then run one frame alone."""
     if arguments.without_defect and arguments.published is None:
         raise InputError("--without-defect: only with --published simple, kernel or dpdk")
     check_outputs([("--json", arguments.json)], inputs=[arguments.config])
@@ -147,8 +149,25 @@ def limits(arguments: Namespace) -> None:
         found = analytic.limits(config)
     else:
         found = analytic.published(config, arguments.published, emulate_defect=not arguments.without_defect)
-    write_json(found.to_dict(), arguments.json)
     say(analytic.limits_text(found), arguments.json)
+    document = found.to_dict()
+    if not arguments.no_run:
+        document |= {"latency_parts_ns": {}, "latency_to_guest_ns": None}
+        if found.lone_frame is not None:
+            document |= _run_alone(config, arguments)
+    write_json(document, arguments.json)
+
+
+def _run_alone(config: Config, arguments: Namespace) -> dict[str, object]:
+    """Run one frame alone, and show where its time goes; return the JSON form."""
+    from hwmodel import simulation
+
+    sys.stdout.flush()  # what needs no run is not to wait for it
+    _announce_compilation(simulation.kernels_are_cached(simulation.entries_of(config)), _COMPILES_FOR)
+    lone = simulation.lone_frame(config)
+    assert lone is not None
+    say(f"\n{lone_table(lone)}", arguments.json)
+    return lone.to_dict()
 
 
 def explain(arguments: Namespace) -> None:

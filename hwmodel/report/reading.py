@@ -217,7 +217,7 @@ def _largest_part(parts: Mapping[str, float]) -> tuple[str, float] | None:
 
 
 def lone_parts(result: Result) -> dict[str, float]:
-    """Return the parts of a frame alone, by the closed form, infinite where one is never over; empty if not known."""
+    """Return the parts of a frame alone, infinite where one is never over; empty if not known."""
     parts = {} if result.closed_form is None else dict(result.closed_form.latency_parts_ns)
     endless = next((name for name in PARTS if name not in parts), None)
     return parts | {endless: inf} if parts and endless else parts
@@ -229,7 +229,7 @@ def lone_words(result: Result) -> str:
     of = f": {closed.lone_frame}" if closed is not None and closed.lone_frame else ""
     endless = [PART_WORDS[name] for name, part_ns in parts.items() if part_ns == inf]
     until = f"; {endless[0]} ends only when more frames come" if endless else ""
-    return f"One frame alone, as configured, by the closed form{of}{until}"
+    return f"One frame alone, as configured{of}{until}"
 
 
 def direction_rows(result: Result) -> list[tuple[str, str, Latency]]:

@@ -176,7 +176,7 @@ def _parts_figure(result: Result, key: str) -> str:
 def _lone_figure(result: Result, key: str) -> str:
     """Draw the parts of a frame alone, up to one that is never over."""
     parts = {name: part_ns for name, part_ns in lone_parts(result).items() if part_ns != inf}
-    title = "Where the time of one frame alone goes, by the closed form"
+    title = "Where the time of one frame alone goes"
     return _waterfall(key, parts, "time since the post, alone", title)
 
 

@@ -177,7 +177,7 @@ def _latency_row(words: str, result: Result, name: str, latency: Latency) -> lis
 def parts_table(result: Result) -> Table | None:
     """Return where the time from post to taken by the guest went, a row a part that takes any, then their sum.
 
-    Before the columns of the run stands that of a frame alone, by the closed form, where that is known.
+    Before the columns of the run stands that of a frame alone, where that is known.
     """
     measured = [(words, parts) for name, words in _PART_COLUMNS if (parts := result.latency_parts_ns.get(name))]
     if not any(part_ns for _, parts in measured for part_ns in parts.values()):

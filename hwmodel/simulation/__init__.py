@@ -5,11 +5,13 @@ from hwmodel.simulation.kernel_cache import DMA_ENTRIES, fill_cache, kernels_are
 from hwmodel.simulation.machine import entries_of
 from hwmodel.simulation.model_version import model_version
 from hwmodel.simulation.one_core import simulate_on_one_core
+from hwmodel.simulation.one_frame import LoneTime, lone_frame
 from hwmodel.simulation.run import Run, simulate
 from hwmodel.simulation.seeds import simulate_seeds
 
 __all__ = [
     "DMA_ENTRIES",
+    "LoneTime",
     "Run",
     "Window",
     "dma",
@@ -17,6 +19,7 @@ __all__ = [
     "fill_cache",
     "kernels_are_cached",
     "load_kernels",
+    "lone_frame",
     "model_version",
     "passed_over_cache",
     "simulate",

@@ -9,6 +9,7 @@ from hwmodel.analytic import Limits, limits
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.results import CeilingFigure, ClosedForm, NextStep
+from hwmodel.simulation.one_frame import lone_parts_fs
 from hwmodel.units import FS_PER_NS, format_bytes
 
 if TYPE_CHECKING:
@@ -26,9 +27,10 @@ def limits_of(config: Config) -> Limits | None:
         return None
 
 
-def closed_form_of(found: Limits, steps: tuple[NextStep, ...] = ()) -> ClosedForm:
-    """Return the figures of a closed form that a result keeps."""
-    parts_fs, lone = found.latency_parts_fs, found.lone_frame
+def closed_form_of(config: Config, found: Limits, steps: tuple[NextStep, ...] = ()) -> ClosedForm:
+    """Return the figures of a closed form that a result keeps, with a run of the frame alone that it names."""
+    lone = found.lone_frame
+    parts_fs = {} if lone is None else lone_parts_fs(config, lone)
     return ClosedForm(
         link_name=found.link_name,
         gbps=found.gbps,

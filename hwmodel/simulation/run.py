@@ -368,7 +368,7 @@ class Run:
         result = replace(
             result,
             warnings=tuple(warnings),
-            closed_form=None if found is None else closed_form_of(found, steps),
+            closed_form=None if found is None else closed_form_of(self.config, found, steps),
             host_run=describe_host_run(self, self.end),
         )
         violations = [*check_balance(result), *self.machine.broken_laws(self.start, self.end, self.ends)]

@@ -1,8 +1,8 @@
 """One frame alone in an idle machine, as configured: a run of it, and where its time goes.
 
-The frame that the closed form names (`Limits.lone_frame`): the first flow's, of the longest size. Its rings have fetched
-their first Rx descriptors by then. All clocks are exact, a random read latency enters by its mean, bridges know where
-everybody is, and access lists let it pass.
+It is the frame that the closed form names (`Limits.lone_frame`): the first flow's, of the longest size. All rings have
+fetched their first Rx descriptors by then. All clocks are exact, a random read latency enters by its mean, bridges know
+where everybody is, and access lists let it pass.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def _run(config: Config, frame: LoneFrame, at_fs: int) -> tuple[int, dict[str, i
 def _workload_of(config: Config, frame: LoneFrame, at_fs: int) -> Workload:
     """Return the workload of one frame with the header that made-up frames of its flow have."""
     book = HeaderBook(config)
-    template = book.template_ids(frame.source, frame.flow_target)[0]
+    template = book.template_ids(frame.source, frame.addressed)[0]
     records = Records(
         at_fs=np.array([at_fs], np.int64),
         source=np.zeros(1, np.int32),
