@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 
 from hwmodel.analytic import limits
-from hwmodel.analytic.latency import frame_parts_fs
 from hwmodel.config import Config, servers_of
 from hwmodel.errors import InputError
 from hwmodel.machine.counts.journey_state import STAMPS
 from hwmodel.results import BRIDGE_PARTS, PARTS
 from hwmodel.rules import switch_core_cycles
 from hwmodel.simulation import Run
+from hwmodel.simulation.one_frame import lone_parts_fs
 from hwmodel.workload import build_workload
 from tests.lone_frames import CHANNEL, TAGGED, Drawn, Parts, compare_all, draw, two_frames
 
@@ -55,7 +55,7 @@ def draw_crossing(seed: int) -> Drawn:
 
 
 def compare_crossing(folder: Path, drawn: Drawn) -> tuple[Parts, Parts]:
-    """Return the parts of a drawn frame in a run, and by the closed form."""
+    """Return the parts of a drawn frame that a capture sends once, and those of a frame alone, as configured."""
     made_up, config = two_frames(folder, drawn, LAST_NS)
     run = LoggedRun(config)
     for _ in run.pieces():
@@ -66,7 +66,7 @@ def compare_crossing(folder: Path, drawn: Drawn) -> tuple[Parts, Parts]:
     lone = limits(made_up).lone_frame
     assert lone is not None
     edges_fs = lcm(*(switch_core_cycles.cycle_fs(one.config.switch.clock_hz) for one in servers_of(made_up)))
-    return found, dict(frame_parts_fs(made_up, lone.way, posted_fs % edges_fs))
+    return found, lone_parts_fs(made_up, lone, posted_fs % edges_fs)
 
 
 def parts_of(run: LoggedRun, journey: Any) -> tuple[int, Parts]:

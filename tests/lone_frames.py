@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hwmodel.analytic import limits
-from hwmodel.analytic.latency import frame_parts_fs
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.rules import switch_core_cycles
+from hwmodel.simulation.one_frame import lone_parts_fs
 from hwmodel.simulation.trace.frame_parts import under_way
 from hwmodel.wire.pcap_writer import PcapWriter
 from hwmodel.workload import build_workload
@@ -159,17 +159,15 @@ def draw(seed: int) -> Drawn:
 
 
 def compare(folder: Path, drawn: Drawn) -> tuple[Parts, Parts]:
-    """Return the parts of a drawn frame in a run, and by the closed form."""
+    """Return the parts of a drawn frame that a capture sends once, and those of a frame alone, as configured."""
     config, alone = two_frames(folder, drawn)
     run = JourneyRun(alone, build_workload(alone))
     run.go_through()
     posted_fs, found = _first_copy(run)
     cycle_fs = switch_core_cycles.cycle_fs(config.switch.clock_hz)
-    if config.switch.timing == "none":
-        return found, dict(limits(config).latency_parts_fs)
     lone = limits(config).lone_frame
     assert lone is not None
-    return found, frame_parts_fs(config, lone.way, posted_fs % cycle_fs)
+    return found, lone_parts_fs(config, lone, 0 if config.switch.timing == "none" else posted_fs % cycle_fs)
 
 
 def _made_up(drawn: Drawn) -> Config:

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
+from hwmodel import lone_frame
 from hwmodel.analytic import limits
-from hwmodel.analytic.latency import frame_parts_fs
 from hwmodel.config import config_from_mapping, servers_of
 from hwmodel.errors import InputError
 from hwmodel.machine.counts.journey_state import STAMPS
 from hwmodel.machine.counts.journeys import FROM_WIRE
 from hwmodel.results import BRIDGE_PARTS, PARTS
 from hwmodel.rules import switch_core_cycles
+from hwmodel.simulation.one_frame import lone_parts_fs
 from tests.lone_crossings import LoggedRun, compare_crossing, draw_crossing
 from tests.one_frame import BASE
 
@@ -116,11 +117,11 @@ def test_parts_are_those_of_a_run(name):
     lone = limits(made_up).lone_frame
     assert lone is not None and (lone.source, lone.target) == ends
     edges_fs = lcm(*(switch_core_cycles.cycle_fs(one.config.switch.clock_hz) for one in servers_of(made_up)))
-    expected = frame_parts_fs(made_up, lone.way, posted_fs % edges_fs)
+    expected = lone_parts_fs(made_up, lone, posted_fs % edges_fs)
     assert found == expected
     assert expected["bridge"] > 0
     if "core" not in name:
-        assert limits(made_up).latency_parts_fs == found
+        assert lone_parts_fs(made_up, lone) == found
 
 
 def run_alone(changes: dict[str, Any]) -> tuple[int, dict[str, int]]:
@@ -165,8 +166,8 @@ def test_what_a_frame_leaves_behind_comes_after_its_return():
     """A part batch of the sender's descriptors goes by its timer, 64 us later: it holds nothing up before."""
     timer = {"nic.vfs": 4, "nic.tx_writeback_batch": 8, "switch.mode": "vepa", "bridge": {}}
     by_timer, never = (
-        limits(config_from_mapping(BASE, {**timer, "workload.pattern": "pairs", "nic.writeback_timeout": timeout}))
+        lone_frame(config_from_mapping(BASE, {**timer, "workload.pattern": "pairs", "nic.writeback_timeout": timeout}))
         for timeout in ("64us", None)
     )
-    assert by_timer.latency_parts_fs["writeback"] == 20_052_151
-    assert by_timer.latency_parts_fs == never.latency_parts_fs
+    assert by_timer.parts_fs["writeback"] == 20_052_151
+    assert by_timer.parts_fs == never.parts_fs

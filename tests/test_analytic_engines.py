@@ -11,11 +11,7 @@ from hwmodel.analytic.dma_engines import Engines, operation_fs, places_of, share
 from hwmodel.analytic.engine_ceilings import engine_ceilings
 from hwmodel.analytic.latency import transfer_read_fs
 from hwmodel.analytic.transactions import TlpRules, Transaction
-from hwmodel.analytic.walk_clock import Clock
-from hwmodel.analytic.walk_machine import Machine
-from hwmodel.analytic.walk_memory import Memory, Place, Writes
 from hwmodel.config import config_from_mapping, load_config
-from hwmodel.config.host import Host
 from hwmodel.config.nic import DmaEngines
 from hwmodel.simulation import simulate
 
@@ -62,37 +58,6 @@ def test_what_transactions_take_of_the_engines():
     assert list(engine_ceilings(config_from_mapping({}), transactions)) == []
 
 
-@pytest.mark.parametrize(
-    ("ordering", "interrupt_of_same", "interrupt_of_other", "payload_behind"),
-    [("strict", 350, 350, 350), ("relaxed", 350, 350, 50), ("id_based", 350, 0, 350)],
-)
-def test_who_waits_for_writes_before_it(ordering, interrupt_of_same, interrupt_of_other, payload_behind):
-    """The first write misses for 300 ns; each write takes 50 ns to be in memory."""
-    memory = Memory(
-        Clock(), Host(iotlb={"entries": 4, "miss": "300ns", "walk_lines": 0}, write_latency="50ns"), ordering, 2
-    )
-    first, held = Place(("Rx buffers", 0), 0), Place(("Rx ring", 0), 0)
-    memory._there_fs[0][held.memory, 0] = 0
-
-    def landed_ns(place, whose):
-        return memory.lands_fs(memory.passes_fs(place, whose), place, whose) / NS
-
-    assert landed_ns(first, Writes(0)) == 350
-    assert landed_ns(held, Writes(0, is_payload=True)) == payload_behind
-    assert landed_ns(None, Writes(1)) == interrupt_of_other
-    assert landed_ns(None, Writes(0)) == interrupt_of_same
-
-
-def test_a_split_cache_has_a_part_for_each_function():
-    memory = Memory(Clock(), Host(iotlb={"entries": 4, "miss": "300ns", "split": True, "walk_lines": 0}), n_functions=2)
-    pages = [Place(("Tx buffers", 0), 4096 * number) for number in range(3)]
-    for page in pages:
-        memory.there_fs(page, 0)
-    memory._clock.now_fs = 1000 * NS
-    assert memory.there_fs(pages[0], 0) == 1300 * NS  # the third took its place
-    assert memory.there_fs(pages[0], 1) == 1300 * NS  # another function's part has never had it
-
-
 def test_the_reads_of_a_frame_are_one_operation():
     """1500 B by three requests of 512 B at the most: one operation of 1500 B, and places for one."""
     changes = {"nic": {"preset": None, "dma": ENGINES}, "pcie": {"max_read_request": "512B"}}
@@ -117,16 +82,6 @@ def test_the_last_piece_counts_as_no_less_than_its_least():
     assert operation_fs(engine, 300) == (7 + 3 * 10 + 32) * NS
     assert operation_fs(engine, 320) == operation_fs(engine, 300)
     assert operation_fs(engine, 330) == (7 + 3 * 10 + 33) * NS
-
-
-def test_one_machine_comes_to_rest():
-    config = load_config("nfp6000_xeon_e5")
-    lone = limits(config).lone_frame
-    machine = Machine(config, lone.way, 450 * NS)
-    machine.start()
-    machine.clock.run()
-    assert machine.clock.now_fs > 450 * NS
-    assert machine.ends_fs == {}
 
 
 @pytest.mark.parametrize(

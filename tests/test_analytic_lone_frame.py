@@ -36,7 +36,7 @@ WAYS = {
     "from the wire, a VLAN": ({"ports": IN_VLAN[1:]}, "uplink", "broadcast", Way(None, 996, ((0, 996), (1, 996)))),
     "mirrored": (
         {"mirrors": [{"to": "pf", "from": "vf0", "direction": "ingress"}]}, "vf0", "vf1",
-        Way(1, 996, ((2, 996),), mirrored=((0, 996),)),
+        Way(1, 996, ((2, 996),)),
     ),
 }  # fmt: skip
 

@@ -1,13 +1,11 @@
-"""What the closed form remembers of other configurations changes nothing, and what it leaves out nobody sees."""
+"""What the closed form remembers of other configurations changes nothing."""
 
 from __future__ import annotations
 
 import pytest
 
 from hwmodel.analytic import limits, transactions
-from hwmodel.analytic.latency import frame_parts_fs
 from hwmodel.analytic.recent import forget
-from hwmodel.analytic.walk_machine import Machine
 from tests.analytic_cases import demo
 
 CHANGES = [
@@ -54,37 +52,3 @@ def test_a_memory_that_overlooks_something_is_seen(monkeypatch, forgotten, chang
     after_others = found({}, change)
     memory.clear()
     assert after_others != found(change)
-
-
-def parts(config):
-    return frame_parts_fs(config, limits(config).lone_frame.way)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [{}, {"pcie.tags": 3}, {"pcie.propagation": "20ns", "nic.store_rate": "10Gbps"}, {"nic.dma": {}},
-     {"pcie.credits": {"nph": 2, "cplh": 4, "cpld": 16}}, {"nic.rx_prefetch": 0}, {"switch.timing": "core"},
-     {"switch.mode": "vepa", "workload.pattern": "broadcast"}],
-    ids=str,
-)  # fmt: skip
-def test_what_other_rings_have_fetched_is_left_out_only_where_nobody_sees_it(monkeypatch, changes):
-    config = demo({"pcie.dllp_model": "spec", **changes})
-    alone = parts(config)
-
-    def fetch_all(machine):
-        for ring in machine._rx_rings:
-            machine._prefetch(ring)
-
-    monkeypatch.setattr(Machine, "start", fetch_all)
-    assert parts(config) == alone
-
-
-def test_what_other_rings_have_fetched_is_seen_in_dllps_that_are_counted(monkeypatch):
-    config = demo({"pcie.dllp_model": "tlp4", "pcie.tags": 3})
-    with_all = parts(config)
-
-    def fetch_of_the_receiver(machine):
-        machine._prefetch(machine._rx_rings[machine._way.copies[0][0]])
-
-    monkeypatch.setattr(Machine, "start", fetch_of_the_receiver)
-    assert parts(config) != with_all

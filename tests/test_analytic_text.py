@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from hwmodel import analytic
+from hwmodel import analytic, lone_frame
 from hwmodel.analytic import dma_limits, limits, published
 from hwmodel.analytic.limits_text import dma_text, limits_text
+from hwmodel.cli.lone_table import lone_table
 from hwmodel.results import PARTS
 from hwmodel.simulation import simulate
 from tests.analytic_cases import demo
@@ -65,10 +66,10 @@ def test_many_sizes_are_summed_up():
 
 
 def test_one_frame_as_configured_stands_beside_the_ideal():
-    timer = {"driver.rx_interrupt_batch": 0, "nic.writeback_timeout": "64us"}
-    text = limits_text(limits(demo(timer)))
-    assert re.search(r"^one frame of 1518 B alone, all batches 1 +ns ", text, re.MULTILINE)
-    parts = text[text.index("one frame of 1518 B alone, as configured") :]
+    config = demo({"driver.rx_interrupt_batch": 0, "nic.writeback_timeout": "64us"})
+    assert re.search(r"^one frame of 1518 B alone, all batches 1 +ns ", limits_text(limits(config)), re.MULTILINE)
+    parts = lone_table(lone_frame(config))
+    assert parts.startswith("one frame of 1518 B alone, as configured ")
     assert "from vf0 to vf1, until the receiver's core has taken it" in parts.splitlines()[0]
     assert re.search(r"^  writeback_batch +63139.763  the wait for a write-back batch$", parts, re.MULTILINE)
     rows = re.findall(r"^  (\w+) +([\d.]+)  \w", parts, re.MULTILINE)
@@ -77,25 +78,24 @@ def test_one_frame_as_configured_stands_beside_the_ideal():
 
 
 def test_a_frame_that_leaves_by_the_wire_is_followed_until_it_is_sent():
-    text = limits_text(limits(demo({"workload.pattern": "to_wire"})))
-    assert "all batches 1" not in text
-    parts = text[text.index("one frame of 1518 B alone, as configured") :]
+    config = demo({"workload.pattern": "to_wire"})
+    assert "all batches 1" not in limits_text(limits(config))
+    parts = lone_table(lone_frame(config))
     assert "from vf0 to uplink, until it is sent on the wire" in parts.splitlines()[0]
     assert re.search(r"^  wire +1230.400  the wire$", parts, re.MULTILINE)
 
 
 def test_what_a_frame_alone_waits_for_in_vain_is_said():
-    found = limits(demo())
     never = "A frame alone is never taken: "
-    assert found.notes == (
+    assert limits(demo()).notes == (
         f"{never}8 descriptors are written back together (nic.rx_writeback_batch), and no timer ends the wait.",
         f"{never}8 frames share an interrupt (driver.rx_interrupt_batch), and no timer ends the wait.",
     )
-    text = limits_text(found)
+    alone = lone_frame(demo())
     endless = r"^  writeback_batch +no end  .*, which only later frames would end\n  sum +no end$"
-    assert re.search(endless, text, re.MULTILINE)
-    assert (found.latency_to_guest_ns, found.to_dict()["latency_to_guest_ns"]) == (None, None)
-    assert list(found.to_dict()["latency_parts_ns"]) == list(PARTS)
+    assert re.search(endless, lone_table(alone), re.MULTILINE)
+    assert (alone.whole_ns, alone.to_dict()["latency_to_guest_ns"]) == (None, None)
+    assert list(alone.to_dict()["latency_parts_ns"]) == list(PARTS)
 
 
 def test_a_published_model_has_no_latency():

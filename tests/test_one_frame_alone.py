@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwmodel.analytic import limits
+from hwmodel import lone_frame
 from hwmodel.simulation.trace.frame_parts import under_way
 from tests.journey_runs import PARTS, finished_journeys, stamp_columns
 from tests.one_frame import (
@@ -168,7 +168,7 @@ def test_from_one_vm_to_another(tmp_path, name):
     assert latency.count == 1
     assert latency.min == latency.mean == latency.max
     assert round(latency.min * NS) == expected_fs
-    assert parts_of_one(run) == limits(run.config).latency_parts_fs
+    assert parts_of_one(run) == lone_frame(run.config).parts_fs
 
 
 NEVER_TAKEN = {
@@ -185,7 +185,7 @@ def test_a_frame_that_nothing_follows_may_never_be_taken(tmp_path, name):
     assert run.result().totals.in_flight_frames == 1
     assert finished_journeys(run) == {}
     stamps_fs = stamp_columns(under_way(run.state[0]))[0, 1:]
-    parts_fs = limits(run.config).latency_parts_fs
+    parts_fs = lone_frame(run.config).parts_fs
     n_over = PARTS.index(waits_in)
     assert np.diff(stamps_fs)[:n_over].tolist() == list(parts_fs.values())[:n_over]
     assert set(list(parts_fs.values())[n_over:]) == {None}

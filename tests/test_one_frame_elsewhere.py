@@ -7,7 +7,7 @@ from dataclasses import asdict
 import pytest
 
 from hwmodel.analytic import limits
-from hwmodel.analytic.latency import frame_parts_fs
+from hwmodel.simulation.one_frame import lone_parts_fs
 from tests.one_frame import (
     ALONE,
     BROADCAST,
@@ -91,8 +91,8 @@ def test_by_the_switch_core(tmp_path, name):
     result = check_one(run)
     assert round(result.latency_ns.min * NS) == expected_fs
     found = limits(run.config)
-    assert parts_of_one(run) == frame_parts_fs(run.config, found.lone_frame.way, after_edge_fs=POSTED % CYCLE)
-    assert abs(found.latency_parts_fs["switch"] - parts_of_one(run)["switch"]) < CYCLE
+    assert parts_of_one(run) == lone_parts_fs(run.config, found.lone_frame, POSTED % CYCLE)
+    assert abs(lone_parts_fs(run.config, found.lone_frame)["switch"] - parts_of_one(run)["switch"]) < CYCLE
     assert any("begins at a clock edge" in note for note in found.notes)
     n_words = -(-(n_bytes - 4) // (8 if name == "narrow" else 64))
     assert result.utilization["switch.bus"] * result.window.duration_ns * NS == pytest.approx(n_words * CYCLE)

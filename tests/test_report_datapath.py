@@ -134,7 +134,7 @@ def test_a_frame_alone_stands_beside_the_run_and_may_never_be_over():
     assert rows["write-back"][0] == "-"  # behind what is never over
     assert rows["in all"] == ["until more come", "3.71 ms"]
     section = section_of(stuck, "", "r0", with_figures=True)
-    of = "One frame alone, as configured, by the closed form: 64 B from vf0 to vf1"
+    of = "One frame alone, as configured: 64 B from vf0 to vf1"
     assert section["lone"] == f"{of}; the wait for a write-back batch ends only when more frames come"
     assert "1.29 µs" in section["figures"]["alone"]
     assert "until more come" not in section["figures"]["alone"]

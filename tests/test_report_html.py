@@ -134,7 +134,7 @@ def test_the_closed_form_the_parts_and_the_next_steps_are_shown(page):
     assert "throughput 13.39 ± 0.02 Gb/s at most 13.39 Gb/s 0.0 %" in words
     assert "bytes a frame, up 1,809.0 B 1,809.0 B 0.0 %" in words
     assert "On average 85 % of the time from post to taken by the guest is the wait in the Tx ring." in words
-    assert "One frame alone, as configured, by the closed form: 1518 B from vf0 to vf1" in words
+    assert "One frame alone, as configured: 1518 B from vf0 to vf1" in words
     assert "256B → 512B 14.04 Gb/s +4.9 %" in words  # 1809 B against 1725 B
 
 

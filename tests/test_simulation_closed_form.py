@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from hwmodel import lone_frame
 from hwmodel.analytic import capture, limits
 from hwmodel.config import config_from_mapping, load_config
 from hwmodel.results import BRIDGE_PARTS, PARTS, CeilingFigure, ClosedForm, NextStep, Result
@@ -75,7 +76,7 @@ def test_there_is_no_step_beyond_what_can_be_configured():
 
 def test_the_figures_are_those_of_limits():
     now = limits(demo())
-    found = closed_form_of(now)
+    found = closed_form_of(demo(), now)
     for name in ("link_name", "gbps", "mpps", "limited_by", "up_bytes", "down_bytes", "unloaded_latency_ns"):
         assert getattr(found, name) == getattr(now, name)
     assert found.offered_mpps == pytest.approx(now.mpps)
@@ -86,14 +87,16 @@ def test_the_figures_are_those_of_limits():
 
 def test_parts_are_of_the_frame_alone_and_those_never_over_are_left_out():
     # Batches of eight without timers: one frame alone never comes to its end.
-    stuck = closed_form_of(limits(demo()))
-    whole = closed_form_of(limits(config_of()))
+    stuck, whole, to_wire = (
+        closed_form_of(config, limits(config))
+        for config in (demo(), config_of(), demo({"workload.pattern": "to_wire"}))
+    )
     assert (
         set(stuck.latency_parts_ns) < set(whole.latency_parts_ns) == set(PARTS) == set(PART_WORDS) - set(BRIDGE_PARTS)
     )
-    assert sum(whole.latency_parts_ns.values()) == pytest.approx(limits(config_of()).latency_to_guest_ns)
+    assert sum(whole.latency_parts_ns.values()) == pytest.approx(lone_frame(config_of()).whole_ns)
     assert whole.lone_frame == "64 B from vf0 to vf1"
-    assert closed_form_of(limits(demo({"workload.pattern": "to_wire"}))).latency_parts_ns["wire"] == 1538 * 0.8
+    assert to_wire.latency_parts_ns["wire"] == 1538 * 0.8
 
 
 # ---- Stored and read back ----
@@ -107,7 +110,7 @@ def result():
 
 def test_a_run_keeps_its_closed_form(result):
     config = config_from_mapping(dict(result.config))
-    assert result.closed_form == closed_form_of(limits(config), next_steps(config, limits(config)))
+    assert result.closed_form == closed_form_of(config, limits(config), next_steps(config, limits(config)))
     assert ClosedForm is ClosedFormHome
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benches.markdown import markdown_table, with_interval
 from benches.studies.study import GBPS, Metric, Study, by_line, listed, number, plain
 from benches.sweep_rows import THROUGHPUT, Row, config_of
-from hwmodel.analytic import limits
+from hwmodel import lone_frame
 
 LATENCY = "latency_to_guest_ns"
 PERCENTILES = {"p50": "p50", "p99": "p99", "p999": "p99.9"}
@@ -62,13 +62,14 @@ def _interrupts_per_s(row: Row) -> float:
 
 
 def lone_frame_us(row: Row) -> float:
-    """Return the closed form of one frame alone, from post until the receiver's core has taken it, in microseconds."""
-    parts_fs = limits(config_of("latency", row.number)).find_parts_fs()
-    return sum(part or 0 for part in parts_fs.values()) / 1e9
+    """Return the time of one frame alone, from post until the receiver's core has taken it, in microseconds."""
+    alone = lone_frame(config_of("latency", row.number))
+    assert alone is not None
+    return sum(part or 0 for part in alone.parts_fs.values()) / 1e9
 
 
 def latency_by_hand(rows: Sequence[Row]) -> str:
-    """Give the closed form of one frame alone beside the lowest load, and where a median falls."""
+    """Give the time of one frame alone beside the lowest load, and where a median falls."""
     parts = []
     for driver, of_driver in by_line(rows, LATENCIES).items():
         first = of_driver[0]

@@ -89,9 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_limits(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
-    limits = _command(
-        commands, "limits", "the closed form: bytes, ceiling, unloaded latency; and one frame alone"
-    )
+    limits = _command(commands, "limits", "the closed form: bytes, ceiling, unloaded latency; and one frame alone")
     _takes_config(limits)
     limits.add_argument(
         "--published",
