@@ -38,7 +38,7 @@ class JourneyRun(Run):
         self._first_counted = 0
 
     def call(self, until_fs: int, n_events: int) -> int:
-        if self.state[0].ledger.to_guest.n == 0:
+        if self.state[0].ledger.counts.to_guest.n == 0:
             self._first_counted = len(self._pieces)
         status = super().call(until_fs, n_events)
         log = self.state[0]["ledger"]["journey_log"]
@@ -102,7 +102,7 @@ def check_journeys(run: JourneyRun, held: Held) -> None:
     assert not nic["traffic"]["copy_kind"]["is_mirrored"][entries["copy_kind"]].any()
     assert set(held.mirrored_journeys.tolist()) <= {UNMEASURED}
     not_taken = held.to_take["journey"][held.to_take["journey"] != UNMEASURED].tolist()
-    assert len(entries) == nic.ledger.counters.copies_delivered - len(not_taken)
+    assert len(entries) == nic.ledger.counts.copies_delivered - len(not_taken)
     pool = nic.ledger.journeys
     free = set(pool.free[: pool.n_free].tolist())
     assert len(free) == pool.n_free, "a place was freed twice"
@@ -136,9 +136,12 @@ def check_sums(nic: Any, entries: np.ndarray) -> None:
         assert rows["n"][number] == n_frames[number]
         assert (np.abs(found[number] - sums) <= lost_by_adding(sums, n_frames[number])).all()
     totals, n_all = np.diff(stamps, axis=1).sum(axis=0), len(entries)
-    in_all = np.array([nic.ledger.part_sums[name] for name in STAMPED_PARTS])
+    in_all = np.array([nic.ledger.counts.part_sums[name] for name in STAMPED_PARTS])
     assert (np.abs(in_all - totals) <= lost_by_adding(totals, n_all)).all()
-    for latency, times in ((nic.ledger.to_guest, wholes), (nic.ledger.sender_wait, np.diff(stamps[:, :2]))):
+    for latency, times in (
+        (nic.ledger.counts.to_guest, wholes),
+        (nic.ledger.counts.sender_wait, np.diff(stamps[:, :2])),
+    ):
         assert latency.n == len(entries)
         assert abs(latency.sum_fs - times.sum()) <= lost_by_adding(times.sum(), len(entries))
 

@@ -110,7 +110,7 @@ def engine_figures(run: SystemRun, result: Result) -> Figures:
         headers=dict(headers),
         latency_sums={name: (int(each["n"]), int(each["sum_fs"])) for name, each in flows.items() if each["n"]},
         journeys={name: sorted(ways) for name, ways in journeys.items()},
-        part_sums={name: int(run.nic.ledger.part_sums[name]) for name in PART_FIELDS[1:]},
+        part_sums={name: int(run.nic.ledger.counts.part_sums[name]) for name in PART_FIELDS[1:]},
         drops=_drops(run),
         bridge=_of_bridges(run, result.bridges),
         ports=_of_ports(run, result.bridges),
@@ -141,8 +141,8 @@ def _drops(run: SystemRun) -> dict[tuple[str, str], int]:
     assert run.machine.system is not None
     record = run.machine.system.bridges[0]
     for name, counts in [
-        *((server.name or "adapter", server.nic["ledger"]["counters"]["drops"]) for server in run.machine.servers),
-        *((port.resource, record["port"]["drops"][port.number]) for port in run.machine.system.ports),
+        *((server.name or "adapter", server.nic["ledger"]["counts"]["drops"]) for server in run.machine.servers),
+        *((port.resource, record["port"]["counts"]["drops"][port.number]) for port in run.machine.system.ports),
     ]:
         drops.update({(name, DropReason(int(i)).name): int(counts[i]) for i in np.flatnonzero(counts)})
     return drops
@@ -168,7 +168,7 @@ def _of_bridge(bridge: BridgeResult, box: Any) -> dict[str, int]:
         "moved": bridge.moved,
         "aged": bridge.aged,
         "not learned": bridge.not_learned,
-        "most in all queues": int(box.waiting.highest),
+        "most in all queues": int(box.counts.waiting.highest),
     }
 
 
@@ -194,10 +194,10 @@ def _of_ports(run: SystemRun, bridges: Sequence[BridgeResult]) -> dict[str, dict
 def _of_links(run: SystemRun) -> dict[str, dict[str, int]]:
     return {
         server.name: {
-            "wire bytes out": int(server.nic.mac.tx_bytes),
-            "wire bytes in": int(server.nic.mac.rx_bytes),
-            "copies delivered": int(server.nic.ledger.counters.copies_delivered),
-            "from wire": int(server.nic.ledger.counters.from_wire),
+            "wire bytes out": int(server.nic.mac.counts.tx_bytes),
+            "wire bytes in": int(server.nic.mac.counts.rx_bytes),
+            "copies delivered": int(server.nic.ledger.counts.copies_delivered),
+            "from wire": int(server.nic.ledger.counts.from_wire),
         }
         for server in run.machine.servers
     }

@@ -102,7 +102,7 @@ def test_the_state_of_exact_clocks_is_what_it_was_without_the_key():
     _, machine = machine_of(LINKED, clocks="0ppm")
     nic = machine.state[0]
     assert not nic["host"]["core"]["free_fs"].any() and not nic["rx_queue"]["since_refill"].any()
-    assert int(nic.ledger.rx_ring.level) == 0
+    assert int(nic.ledger.counts.rx_ring.level) == 0
 
 
 def test_a_ratio_beyond_the_state_is_rounded_by_less_than_any_clock():

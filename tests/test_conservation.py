@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hwmodel.results import Result
@@ -85,8 +85,8 @@ def check_state(run: JourneyRun, result: Result) -> None:
     assert len(held.mirrored) == result.totals.mirrored_in_flight
     accounts = np.concatenate([held.copies, held.mirrored])
     assert nic.groups.n_free + len(np.unique(accounts[accounts >= 0])) == len(nic.groups.free)
-    assert held.tx_buffer_bytes() == nic.tx_buffer.level <= nic.limits.tx_buffer_bytes
-    assert held.rx_buffer_bytes() == nic.rx_buffer.level <= nic.limits.rx_buffer_bytes
+    assert held.tx_buffer_bytes() == nic.counts.tx_buffer.level <= nic.limits.tx_buffer_bytes
+    assert held.rx_buffer_bytes() == nic.counts.rx_buffer.level <= nic.limits.rx_buffer_bytes
     free = nic.tags.free[: nic.tags.n_free].tolist()
     assert len(set(free)) == len(free) <= nic.tags.n_tags == run.config.pcie.tags
     for credit in nic.credits:
@@ -94,13 +94,13 @@ def check_state(run: JourneyRun, result: Result) -> None:
             assert used >= 0
             assert used <= limit or limit == 0
     sending, taking = held.tx_queues, held.rx_queues
-    assert (sending.reserved - sending.freed).sum() == nic.ledger.tx_ring.level
+    assert (sending.reserved - sending.freed).sum() == nic.ledger.counts.tx_ring.level
     assert rises(sending.freed, sending.picked, sending.rung, sending.posted, sending.reserved)
     assert rises(sending.reserved - sending.freed, run.config.nic.tx_ring - 1)
     assert rises(sending.cached + sending.requested, run.config.nic.descriptor_cache)
     most = run.config.nic.rx_ring - 1
     in_use = most - (taking.known + taking.requested + taking.cached)
-    assert in_use.sum() == nic.ledger.rx_ring.level
+    assert in_use.sum() == nic.ledger.counts.rx_ring.level
     assert rises(0, in_use, taking.highest, most)
     assert rises(0, taking.known) and rises(0, taking.requested) and rises(0, taking.cached)
     assert rises(taking.cached + taking.requested, run.config.nic.descriptor_cache)
@@ -118,7 +118,7 @@ def check_all_is_back(run: JourneyRun, result: Result) -> None:
     nic, held = run.state[0], Held(run)
     assert result.totals.in_flight_frames == result.totals.copies_in_flight == 0
     assert held.frames() == len(held.copies) == len(held.mirrored) == 0
-    assert nic.tx_buffer.level == nic.rx_buffer.level == nic.mac.waiting.level == 0
+    assert nic.counts.tx_buffer.level == nic.counts.rx_buffer.level == nic.mac.counts.waiting.level == 0
     assert nic.tags.n_free == nic.tags.n_tags
     assert nic.groups.n_free == len(nic.groups.free)
     limited = [credit for credit in nic.credits if credit.headers_limit or credit.data_limit]
@@ -278,5 +278,9 @@ def test_a_machine_under_pressure_leaves_nothing_behind(machine, frames, reason,
 
 @settings(SETTINGS, max_examples=N_EXAMPLES)
 @given(MACHINE, FRAMES, PCAP_TIME, BUFFER_BYTES)
+@example(
+    {"pcie": {}, "host": {}, "nic": {"preset": None}, "driver": {"preset": None}, "switch": {"mode": "vn_tag"}},
+    [[0, "02:aa:00:00:00:01", "ff:ff:ff:ff:ff:ff", 60, None]], "file", "2KiB",
+)  # fmt: skip
 def test_a_replayed_capture_leaves_nothing_behind(machine, frames, pcap_time, buffer_bytes):
     check_replay(machine, frames, pcap_time, buffer_bytes)

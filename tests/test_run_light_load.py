@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hwmodel import limits, simulate
+from hwmodel import lone_frame, simulate
 from hwmodel.config import config_from_mapping
 from hwmodel.config.presets import DRIVERS, DRIVERS_OF_DEVICES
 
@@ -25,7 +25,7 @@ def config_at(preset: str, n_bytes: int, load: float):
 @pytest.mark.parametrize("preset", PRESETS)
 def test_one_frame_in_a_hundred_slots_is_nearly_alone(preset, n_bytes):
     config = config_at(preset, n_bytes, 0.01)
-    alone_ns = sum(part_fs for name, part_fs in limits(config).latency_parts_fs.items() if name != "sender_wait") / 1e6
+    alone_ns = sum(part_fs for name, part_fs in lone_frame(config).parts_fs.items() if name != "sender_wait") / 1e6
     found = simulate(config).latency_to_guest_ns
     assert found.p50 == pytest.approx(alone_ns, rel=0.05)
     assert 0.98 * alone_ns < found.mean < 1.5 * alone_ns

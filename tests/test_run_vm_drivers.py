@@ -98,7 +98,7 @@ def test_without_a_driver_that_takes_interrupts_none_is_raised():
     none, _ = finished(FOUR, load)
     some, _ = finished(FOUR, load, {"driver": {"vms": {"vf2": {"preset": "kernel"}}}})
     kinds = (RX_INTERRUPT, TX_INTERRUPT)
-    counts = [sum(int(run.state[0].ledger.served[kind].n) for kind in kinds) for run in (none, some)]
+    counts = [sum(int(run.state[0].ledger.counts.served[kind].n) for kind in kinds) for run in (none, some)]
     assert counts[0] == 0 < counts[1]
 
 

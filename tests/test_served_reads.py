@@ -26,7 +26,7 @@ def served_at(overrides, times_us, in_order):
     seen = []
     for time_us in times_us:
         engine.run(state, time_us * US, 10**9)
-        seen.append(nic["ledger"]["served"][list(READS)].copy())
+        seen.append(nic["ledger"]["counts"]["served"][list(READS)].copy())
     return np.array(seen)
 
 

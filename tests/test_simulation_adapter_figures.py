@@ -37,10 +37,11 @@ def nic():
     """Return an adapter at the beginning of the window, with sums of what was before it."""
     nic = build_state(CONFIG, seed=1)[0]
     nic.clock.now_fs = BEGIN
-    nic.mac.tx_bytes = nic.mac.rx_bytes = 77_777
-    nic.up.n_tlps[:], nic.up.n_bytes[:], nic.down.n_bytes[:], nic.down.n_tlps[:] = 5, 5_000, 5_000, 5
-    nic.host.translation.hits = nic.host.translation.misses = 1_000
-    nic.host.core[0].busy_fs[0] = 400 * NS
+    nic.mac.counts.tx_bytes = nic.mac.counts.rx_bytes = 77_777
+    for link in (nic.up.counts, nic.down.counts):
+        link.n_tlps[:], link.n_bytes[:] = 5, 5_000
+    nic.host.translation.counts.hits = nic.host.translation.counts.misses = 1_000
+    nic.host.core[0].counts.busy_fs[0] = 400 * NS
     return nic
 
 
@@ -57,11 +58,11 @@ def test_rates_of_the_wire_are_bits_of_the_window_and_its_share_that_of_the_busi
     """1250 B in 1 us are 10 Gb/s. Of the way out 600 ns were busy, of the way in 250 ns."""
 
     def change():
-        nic.mac.tx_bytes += 1250
-        nic.mac.rx_bytes += 500
-        nic.mac.tx_busy_fs, nic.mac.rx_busy_fs = 600 * NS, 250 * NS
-        nic.mac.wait.n, nic.mac.wait.sum_fs, nic.mac.wait.highest_fs = 2, 1024.0 * 5, 1024 * 3
-        nic.mac.wait.lowest_fs = 1024 * 2
+        nic.mac.counts.tx_bytes += 1250
+        nic.mac.counts.rx_bytes += 500
+        nic.mac.counts.tx_busy_fs, nic.mac.counts.rx_busy_fs = 600 * NS, 250 * NS
+        nic.mac.counts.wait.n, nic.mac.counts.wait.sum_fs, nic.mac.counts.wait.highest_fs = 2, 1024.0 * 5, 1024 * 3
+        nic.mac.counts.wait.lowest_fs = 1024 * 2
         nic.ledger.histogram[WIRE_WAIT_HISTOGRAM, 2:4] = 1
 
     wire = figures(nic, change)["wire"]
@@ -72,16 +73,16 @@ def test_rates_of_the_wire_are_bits_of_the_window_and_its_share_that_of_the_busi
 
 def test_cores_are_those_kept_busy_for_all_of_the_window(nic):
     def change():
-        nic.host.core[0].busy_fs[0] += 250 * NS
-        nic.host.core[0].busy_fs[1] += 500 * NS
-        nic.host.core[1].busy_fs[1] += 1000 * NS
+        nic.host.core[0].counts.busy_fs[0] += 250 * NS
+        nic.host.core[0].counts.busy_fs[1] += 500 * NS
+        nic.host.core[1].counts.busy_fs[1] += 1000 * NS
 
     assert figures(nic, change)["cpu"].cores_busy == pytest.approx(1.75)
 
 
 def count(link, kind, n_tlps, n_bytes):
-    link.n_tlps[kind] += n_tlps
-    link.n_bytes[kind] += n_bytes
+    link.counts.n_tlps[kind] += n_tlps
+    link.counts.n_bytes[kind] += n_bytes
 
 
 def test_bytes_toward_the_host_stand_by_their_purpose(nic):
@@ -96,8 +97,8 @@ def test_bytes_toward_the_host_stand_by_their_purpose(nic):
             count(nic.up, kind, 1, 40 + kind)
         for kind in (RX_INTERRUPT, TX_INTERRUPT):
             count(nic.up, kind, 1, 28)
-        nic.up.dllps += 4  # pairs of 8 B each
-        nic.up.busy_fs = 500 * NS
+        nic.up.counts.dllps += 4  # pairs of 8 B each
+        nic.up.counts.busy_fs = 500 * NS
 
     pcie = figures(nic, change, {"up": {"payload": 1.0}, "down": {"payload": 2.0}})["pcie"]
     up = pcie.up.bytes
@@ -131,16 +132,16 @@ def test_depths_are_means_over_the_window_and_of_rings_over_those_in_use(nic):
     """Two functions send: 6 slots between them for all of the window are 3 each. One receives."""
 
     def change():
-        nic["function"]["read_bytes"][1:3] = 1
-        nic.ledger.tx_ring.area += 6.0 * 1000 * NS
+        nic["ledger"]["function"]["read_bytes"][1:3] = 1
+        nic.ledger.counts.tx_ring.area += 6.0 * 1000 * NS
         nic.rx_queue[2].started = 1
-        nic.ledger.rx_ring.area += 2.5 * 1000 * NS
+        nic.ledger.counts.rx_ring.area += 2.5 * 1000 * NS
         nic.tx_queue[1].highest, nic.rx_queue[2].highest = 17, 4
-        nic.tx_buffer.area, nic.tx_buffer.highest = 1500.0 * 500 * NS, 3000
-        nic.rx_buffer.area, nic.rx_buffer.highest = 64.0 * 250 * NS, 64
-        nic.mac.waiting.area, nic.mac.waiting.highest = 1.0 * 100 * NS, 2
-        nic.tags.held_fs += 8000 * NS
-        nic.tags.fewest_free = 12
+        nic.counts.tx_buffer.area, nic.counts.tx_buffer.highest = 1500.0 * 500 * NS, 3000
+        nic.counts.rx_buffer.area, nic.counts.rx_buffer.highest = 64.0 * 250 * NS, 64
+        nic.mac.counts.waiting.area, nic.mac.counts.waiting.highest = 1.0 * 100 * NS, 2
+        nic.tags.counts.held_fs += 8000 * NS
+        nic.tags.counts.fewest_free = 12
 
     found = {name: (depth.mean, depth.max) for name, depth in figures(nic, change)["queues"].items()}
     assert found == {
@@ -150,15 +151,15 @@ def test_depths_are_means_over_the_window_and_of_rings_over_those_in_use(nic):
 
 
 def test_stalls_and_translations_are_of_the_window(nic):
-    nic.ledger.stalls.tags.total_fs = 900 * NS  # before it
+    nic.ledger.counts.stalls.tags.total_fs = 900 * NS  # before it
 
     def change():
-        stalls = nic.ledger.stalls
+        stalls = nic.ledger.counts.stalls
         for at, name in enumerate(("tags", "posted_credits", "non_posted_credits", "completion_credits")):
             stalls[name].total_fs += (100 + at) * NS
         stalls.descriptors.total_fs, stalls.tx_buffer.total_fs, stalls.rx_buffer.total_fs = 7 * NS, 8 * NS, 9 * NS
-        nic.host.translation.hits += 30
-        nic.host.translation.misses += 2
+        nic.host.translation.counts.hits += 30
+        nic.host.translation.counts.misses += 2
 
     found = figures(nic, change)
     stalls = found["stalls_ns"]

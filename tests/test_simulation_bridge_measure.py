@@ -56,7 +56,7 @@ class Window:
 def test_counts_are_of_the_run_and_rates_of_the_window():
     """2500 B in 2 us are 10 Gb/s."""
     window = Window()
-    port = window.bridge.port[B]
+    port = window.bridge.port[B].counts
     port.rx_frames, port.rx_bytes, port.tx_frames, port.tx_bytes = 10, 9_999, 20, 8_888
     with window:
         port.rx_frames, port.rx_bytes, port.tx_frames, port.tx_bytes = 12, 9_999 + 2_500, 25, 8_888 + 500
@@ -71,12 +71,12 @@ def test_a_frame_under_way_is_in_the_busy_share_as_far_as_it_is():
     window = Window()
     with window:
         port = window.bridge.port[OUTSIDE]
-        port.tx_busy_fs, port.sending = 1800 * NS, 0
+        port.counts.tx_busy_fs, port.sending = 1800 * NS, 0
         window.bridge.slot[0].crossing.come_fs = END + 400 * NS + int(port.propagation_fs)
         outside = window.nics[A].wire.outside
         outside.busy_fs, outside.busy_until_fs = 1300 * NS, END + 300 * NS
         mac = window.nics[B].mac
-        mac.tx_busy_fs, mac.is_sending, window.nics[B].clock.next_at[WIRE] = 900 * NS, 1, END + 400 * NS
+        mac.counts.tx_busy_fs, mac.is_sending, window.nics[B].clock.next_at[WIRE] = 900 * NS, 1, END + 400 * NS
     assert window.ports["outside"].out_utilization == pytest.approx(0.7)
     assert window.ports["outside"].in_utilization == pytest.approx(0.5)
     assert window.ports["b"].in_utilization == pytest.approx(0.25)
@@ -86,7 +86,7 @@ def test_a_frame_under_way_is_in_the_busy_share_as_far_as_it_is():
 def test_a_queue_has_the_mean_and_the_largest_of_the_window():
     """3000 B until the window begins; in it 1500 B for 500 ns, then 400 B to its end: 675 B in the mean."""
     window = Window()
-    gauge = window.bridge.port[A].waiting
+    gauge = window.bridge.port[A].counts.waiting
     gauge.area, gauge.level, gauge.since_fs, gauge.highest = 3000.0 * BEGIN, 1500, BEGIN, 3000
     with window:
         gauge.area += 1500.0 * 500 * NS
@@ -99,11 +99,11 @@ def test_a_queue_has_the_mean_and_the_largest_of_the_window():
 def test_drops_are_told_by_reason_of_the_port_and_of_all():
     window = Window()
     with window:
-        window.bridge.box[0].dropped = 6
-        drops = window.bridge.box[0].drops
+        window.bridge.box[0].counts.dropped = 6
+        drops = window.bridge.box[0].counts.drops
         drops[DropReason.QUEUE_FULL.value], drops[DropReason.SAME_PORT.value] = 4, 2
-        window.bridge.port[B].drops[DropReason.QUEUE_FULL.value] = 4
-        window.bridge.port[A].drops[DropReason.SAME_PORT.value] = 2
+        window.bridge.port[B].counts.drops[DropReason.QUEUE_FULL.value] = 4
+        window.bridge.port[A].counts.drops[DropReason.SAME_PORT.value] = 2
     assert (window.result.dropped_frames, window.result.drops) == (6, {"QUEUE_FULL": 4, "SAME_PORT": 2})
     assert {name: port.drops for name, port in window.ports.items()} == {
         "a": {"SAME_PORT": 2}, "b": {"QUEUE_FULL": 4}, "outside": {},
@@ -113,8 +113,9 @@ def test_drops_are_told_by_reason_of_the_port_and_of_all():
 def seen(bridge, *ages_fs):
     """Let the bridge know addresses, each last seen so long before the window's end."""
     box = bridge.box[0]
-    box.ageing_fs, bridge.n_addresses, box.n_known, box.aged = 700 * NS, len(ages_fs), len(ages_fs), 5
-    box.learned, box.moved, box.not_learned, box.flooded, box.replicated = 9, 8, 7, 6, 4
+    box.ageing_fs, bridge.n_addresses, box.n_known = 700 * NS, len(ages_fs), len(ages_fs)
+    counts = box.counts
+    counts.learned, counts.moved, counts.aged, counts.not_learned, counts.flooded, counts.replicated = 9, 8, 5, 7, 6, 4
     for number, age_fs in enumerate(ages_fs):
         address = bridge.address[number]
         address.logical_port, address.seen_fs = number % 2, END - age_fs

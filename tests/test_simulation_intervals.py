@@ -10,12 +10,12 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Latency, VmResult, Wire, outside_gbps, outside_rate
 from hwmodel.simulation import simulate
+from hwmodel.simulation.counts import GAUGE_WORDS, LATENCY_PLACES
 from hwmodel.simulation.figure_intervals import SampleCounts
 from hwmodel.simulation.histogram_rows import HistogramRows
 from hwmodel.simulation.intervals import sureness_of, too_wide
 from hwmodel.simulation.machine_known import MachineKnown
-from hwmodel.simulation.mark_table import COUNTS, MarkTable
-from hwmodel.simulation.measurement import GAUGES, LATENCIES
+from hwmodel.simulation.mark_table import COUNTED, MarkTable
 from tests.journey_runs import bucket_of
 from tests.sample_result import sample_result
 from tests.simulation_cases import config_of, simulated
@@ -38,7 +38,7 @@ def hand_made_marks(frames, waits_ns):
     steps, nothing = STEP_FS * np.arange(len(n)), 0 * n
     figures = {
         "now_fs": steps,
-        **dict.fromkeys(COUNTS, n),
+        **dict.fromkeys(COUNTED, n),
         "delivered_bytes": n * FRAME_BYTES,
         **dict.fromkeys(("delivered_to_wire", "mac.tx_bytes", "mac.rx_bytes", "outside_bytes"), nothing),
         "up.busy_fs": steps // 2,
@@ -46,14 +46,14 @@ def hand_made_marks(frames, waits_ns):
         "sent_bytes": np.stack((nothing, n * FRAME_BYTES, nothing), axis=1),
         "received_bytes": np.stack((nothing, nothing, n * FRAME_BYTES), axis=1),
         "received_frames": np.stack((nothing, nothing, n), axis=1),
-        **{f"{name}.{each}": nothing for name in LATENCIES for each in ("n", "sum_fs")},
+        **{f"{name}.{each}": nothing for name in LATENCY_PLACES for each in ("n", "sum_fs")},
         "delivery.n": n,
         "delivery.sum_fs": np.array([float(sum(times[:each])) for each in n]),
-        **{f"{name}.area": nothing for name in GAUGES},
+        **{f"{name}.area": nothing for name in GAUGE_WORDS},
     }
     none = HistogramRows.of([(0, np.zeros(0, np.int32))] * len(n))
     delivery = HistogramRows.of([row_of(buckets[:each]) for each in n])
-    return MarkTable(figures, dict.fromkeys(LATENCIES, none) | {"delivery": delivery})
+    return MarkTable(figures, dict.fromkeys(LATENCY_PLACES, none) | {"delivery": delivery})
 
 
 def row_of(buckets):
@@ -227,7 +227,7 @@ def test_each_interval_is_of_a_figure_of_the_result_and_round_it(result):
 
 def test_all_headline_figures_have_one(result):
     rates = {"totals.gbps", "totals.mpps", "wire.tx_gbps", "pcie.up.utilization", "pcie.down.utilization"}
-    latencies = {f"{delay.place}.{name}" for delay in LATENCIES.values() for name in ("mean", "p50", "p99")}
+    latencies = {f"{place}.{name}" for place in LATENCY_PLACES.values() for name in ("mean", "p50", "p99")}
     assert rates | latencies <= set(result.intervals)
 
 

@@ -70,7 +70,7 @@ def lose_a_journey(nic):
 
 def count_a_frame_twice(nic):
     """Add the parts of a frame of 5 us to the sums once more."""
-    nic.ledger.part_sums.payload_read += 5e9
+    nic.ledger.counts.part_sums.payload_read += 5e9
 
 
 def forget_an_entry(nic):
@@ -91,15 +91,15 @@ def stamp_late(nic):
 
 
 def overlook_a_busy_link(nic):
-    nic.up.busy_fs -= 1_000_000
+    nic.up.counts.busy_fs -= 1_000_000
 
 
 def be_busy_for_nothing(nic):
-    nic.down.busy_fs += 1_000_000
+    nic.down.counts.busy_fs += 1_000_000
 
 
 def count_a_tlp_twice(nic):
-    nic.up.n_bytes[0] += 24
+    nic.up.counts.n_bytes[0] += 24
 
 
 @pytest.mark.parametrize(

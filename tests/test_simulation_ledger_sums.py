@@ -1,4 +1,4 @@
-"""Sums over ledgers by words of memory, against sums over the same fields by their names."""
+"""Sums over ledgers against sums over the same fields one by one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import pytest
 
 from hwmodel.forwarding.drop_reason import MAX_REASONS
 from hwmodel.machine.counts.journey_state import PART_FIELDS
-from hwmodel.machine.counts.ledger_state import LATENCY_COUNTS, LEDGER
+from hwmodel.machine.counts.ledger_state import COUNTERS, LATENCY_COUNTS, LEDGER
 from hwmodel.machine.network.bridge_state import BOX
 from hwmodel.machine.server import zeros
+from hwmodel.simulation.counts import OF_LEDGERS
 from hwmodel.simulation.ledger_sums import LedgerSums
-from hwmodel.simulation.measurement import COUNTER_NAMES, OF_LEDGERS
 
 FLOWS = [np.array([0, 2]), np.array([1, 3, 2]), np.array([4])]  # of each ledger, by their numbers in all
 N_FLOWS = 5
@@ -32,14 +32,14 @@ def ledgers(request):
     rng = np.random.default_rng(request.param)
     found = [zeros(1, LEDGER)[0] for _ in FLOWS]
     for ledger, numbers in zip(found, FLOWS, strict=True):
-        for name in COUNTER_NAMES:
-            ledger["counters"][name] = rng.integers(10**6)
+        for name in COUNTERS:
+            ledger["counts"][name] = rng.integers(10**6)
         for name in BY_REASON:
-            ledger["counters"][name] = rng.integers(0, 10**6, MAX_REASONS)
+            ledger["counts"][name] = rng.integers(0, 10**6, MAX_REASONS)
         for name in PART_FIELDS:
-            ledger["part_sums"][name] = rng.random()
+            ledger["counts"]["part_sums"][name] = rng.random()
         for name in OF_LEDGERS:
-            fill_latency(ledger[name], rng)
+            fill_latency(ledger["counts"][name], rng)
         for flow in ledger["flow"][: len(numbers)]:
             for name in COUNTED:
                 flow[name] = rng.integers(10**6)
@@ -49,8 +49,8 @@ def ledgers(request):
             counts[name] = rng.integers(0, 2**29, len(counts))
     boxes = zeros(2, BOX)
     for box in boxes:
-        box["dropped"], box["replicated"] = rng.integers(0, 100, 2)
-        box["drops"] = rng.integers(0, 100, MAX_REASONS)
+        box.counts.dropped, box.counts.replicated = rng.integers(0, 100, 2)
+        box.counts.drops = rng.integers(0, 100, MAX_REASONS)
     into = zeros(1, LEDGER)
     into["flow"]["histogram"][0, :N_FLOWS] = 7
     sums = LedgerSums(into, found, FLOWS, N_FLOWS, boxes)
@@ -62,25 +62,25 @@ def ledgers(request):
 
 def test_counters_are_those_of_all_ledgers_and_boxes(ledgers):
     found, boxes, into = ledgers
-    for name in COUNTER_NAMES:
-        of_boxes = int(boxes[name].sum()) if name in ("dropped", "replicated") else 0
-        assert into["counters"][name] == sum(int(one["counters"][name]) for one in found) + of_boxes
+    for name in COUNTERS:
+        of_boxes = int(boxes["counts"][name].sum()) if name in ("dropped", "replicated") else 0
+        assert into["counts"][name] == sum(int(one["counts"][name]) for one in found) + of_boxes
     for name in BY_REASON:
-        of_boxes = boxes["drops"].sum(axis=0) if name == "drops" else 0
-        assert (into["counters"][name] == sum(one["counters"][name] for one in found) + of_boxes).all()
+        of_boxes = boxes["counts"]["drops"].sum(axis=0) if name == "drops" else 0
+        assert (into["counts"][name] == sum(one["counts"][name] for one in found) + of_boxes).all()
 
 
 def test_floats_are_added_in_the_order_of_the_ledgers(ledgers):
     found, _, into = ledgers
     for name in PART_FIELDS:
-        assert into["part_sums"][name] == sum(float(one["part_sums"][name]) for one in found)
+        assert into["counts"]["part_sums"][name] == sum(float(one["counts"]["part_sums"][name]) for one in found)
 
 
 @pytest.mark.parametrize("which", LATENCIES)
 def test_latencies_together(ledgers, which):
     found, _, into = ledgers
     if isinstance(which, str):
-        parts, together = [one[which] for one in found], into[which]
+        parts, together = [one["counts"][which] for one in found], into["counts"][which]
     else:
         places = [numbers.tolist() for numbers in FLOWS]
         parts = [one["flow"][at.index(which)]["latency"] for one, at in zip(found, places, strict=True) if which in at]

@@ -7,9 +7,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from hwmodel.simulation.mark_table import COUNTS
+from hwmodel.simulation.counts import GAUGE_WORDS, LATENCY_PLACES
+from hwmodel.simulation.mark_table import COUNTED
 from hwmodel.simulation.marks import MOST_MARKS, Marks
-from hwmodel.simulation.measurement import GAUGES, LATENCIES, counts_of
+from hwmodel.simulation.measurement import counts_of
 from tests.run_cases import begun
 
 LOAD = {
@@ -42,7 +43,7 @@ def test_marks_go_from_one_end_of_the_window_to_the_other(run, marks):
 def test_between_the_first_and_the_last_lies_what_the_window_counted(run, marks):
     passed = {name: column[-1] - column[0] for name, column in marks.figures.items()}
     span_fs, result = passed["now_fs"], run.result()
-    for name in COUNTS:
+    for name in COUNTED:
         assert passed[name] == run.end.counts[name] - run.start.counts[name]
     assert 8e6 * passed["mac.tx_bytes"] / span_fs == pytest.approx(result.wire.tx_gbps)
     assert 8e6 * passed["mac.rx_bytes"] / span_fs == pytest.approx(result.wire.rx_gbps)
@@ -54,12 +55,12 @@ def test_between_the_first_and_the_last_lies_what_the_window_counted(run, marks)
         assert 8e6 * passed["received_bytes"][at] / span_fs == pytest.approx(vm.rx_gbps)
         assert 1e9 * passed["received_frames"][at] / span_fs == pytest.approx(vm.rx_mpps)
         assert 8e6 * passed["sent_bytes"][at - 1] / span_fs == pytest.approx(vm.tx_gbps)
-    for name in GAUGES:
+    for name in GAUGE_WORDS:
         if name in result.queues:
             assert passed[f"{name}.area"] == pytest.approx(run.end.areas[name] - run.start.areas[name])
 
 
-@pytest.mark.parametrize("name", LATENCIES)
+@pytest.mark.parametrize("name", LATENCY_PLACES)
 def test_each_mark_has_as_many_samples_in_its_histogram(run, marks, name):
     row = counts_of(run.state[0]["ledger"], name)
     samples = marks[f"{name}.n"], marks[f"{name}.sum_fs"], marks.histograms[name]
@@ -86,7 +87,7 @@ def test_sums_never_fall(marks):
 
 def test_slices_are_rates_and_means_between_marks(run, marks):
     slices = marks.slices()
-    assert set(slices) == {"rate", "latency", *GAUGES}
+    assert set(slices) == {"rate", "latency", *GAUGE_WORDS}
     times = marks["now_fs"]
     assert len(slices["rate"]) == len(times) - 1
     delivered = run.end.counts["delivered"] - run.start.counts["delivered"]
@@ -124,10 +125,10 @@ def test_a_mark_is_a_copy(run):
     ledger = run.state[0]["ledger"]
     marks = Marks(run.state[0], run.book)
     marks.add()
-    before = ledger["latency_counts"]["n_delivery"].sum(), int(ledger["counters"]["delivered"])
+    before = ledger["latency_counts"]["n_delivery"].sum(), int(ledger["counts"]["delivered"])
     ledger["latency_counts"]["n_delivery"] += 1
-    ledger["counters"]["delivered"] += 1
+    ledger["counts"]["delivered"] += 1
     table = marks.table()
     assert (table.histograms["delivery"][-1][1].sum(), table["delivered"][-1]) == before
     ledger["latency_counts"]["n_delivery"] -= 1
-    ledger["counters"]["delivered"] -= 1
+    ledger["counts"]["delivered"] -= 1

@@ -6,8 +6,9 @@ import pytest
 
 from hwmodel.machine import engine
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM
+from hwmodel.simulation.counts import LATENCY_PLACES, latencies_in, parts_of
 from hwmodel.simulation.flow_book import FlowBook
-from hwmodel.simulation.measurement import LATENCIES, begin_window, in_state, take_snapshot
+from hwmodel.simulation.measurement import begin_window, take_snapshot
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.workload_state import fill_workload
@@ -31,15 +32,15 @@ def idle():
 
 def test_an_occupancy_counts_up_to_now(idle):
     """3 B until 100 ns, 5 B from there on, looked at at 250 ns."""
-    gauge = idle.tx_buffer
+    gauge = idle.counts.tx_buffer
     gauge.area, gauge.level, gauge.since_fs, idle.clock.now_fs = 3.0 * 100 * NS, 5, 100 * NS, 250 * NS
     assert take_snapshot(idle, FlowBook()).areas["tx_buffer"] == 3 * 100 * NS + 5 * 150 * NS
 
 
 def test_a_stall_that_lasts_counts_up_to_now(idle):
     idle.clock.now_fs = 250 * NS
-    idle.ledger.stalls.tags.total_fs, idle.ledger.stalls.tags.since_fs = 40 * NS, 200 * NS
-    idle.ledger.stalls.posted_credits.total_fs = 7 * NS
+    idle.ledger.counts.stalls.tags.total_fs, idle.ledger.counts.stalls.tags.since_fs = 40 * NS, 200 * NS
+    idle.ledger.counts.stalls.posted_credits.total_fs = 7 * NS
     stalls = take_snapshot(idle, FlowBook()).stalls_fs
     assert (stalls["tags"], stalls["posted_credits"], stalls["descriptors"]) == (90 * NS, 7 * NS, 0)
 
@@ -47,25 +48,25 @@ def test_a_stall_that_lasts_counts_up_to_now(idle):
 def test_a_tlp_under_way_counts_as_far_as_it_is(idle):
     """100 ns of a TLP are on the link, 60 ns of it after the snapshot."""
     idle.clock.now_fs = 1000 * NS
-    idle.up.busy_fs, idle.up.busy_until_fs, idle.up.is_busy = 400 * NS, 1060 * NS, 1
-    idle.down.busy_fs, idle.down.busy_until_fs = 300 * NS, 900 * NS
+    idle.up.counts.busy_fs, idle.up.busy_until_fs, idle.up.is_busy = 400 * NS, 1060 * NS, 1
+    idle.down.counts.busy_fs, idle.down.busy_until_fs = 300 * NS, 900 * NS
     snapshot = take_snapshot(idle, FlowBook())
     assert (snapshot.up.busy_fs, snapshot.down.busy_fs) == (340 * NS, 300 * NS)
 
 
 def test_tags_that_are_held_count_up_to_now(idle):
     idle.clock.now_fs = 500 * NS
-    idle.tags.held_fs = 1000 * NS
+    idle.tags.counts.held_fs = 1000 * NS
     taken = idle.tags.free[idle.tags.n_free - 1]
     idle.tags.n_free -= 1
     idle.tags.slot[taken].taken_fs = 380 * NS
     assert take_snapshot(idle, FlowBook()).tags_held_fs == 1120 * NS
 
 
-@pytest.mark.parametrize("name", LATENCIES)
+@pytest.mark.parametrize("name", LATENCY_PLACES)
 def test_a_latency_is_that_of_the_moment_of_its_snapshot(idle, name):
     book = FlowBook(flows=[("vf0", "vf1")])
-    record = idle.ledger.flow[0].latency if LATENCIES[name].path is None else in_state(idle, LATENCIES[name].path)
+    record = ({"delivery": idle.ledger.flow[0].latency} | latencies_in(parts_of(idle)))[name]
     record.n, record.lowest_fs, record.highest_fs, record.sum_fs = 2, 3, 4, 7.0
     found = take_snapshot(idle, book).latencies[name]
     record.n, record.lowest_fs, record.highest_fs, record.sum_fs = 3, 1, 9, 16.0
@@ -89,14 +90,14 @@ def test_a_window_forgets_latencies_and_depths_but_no_counts():
     state, book = machine()
     engine.run(state, 10 * US, 10**6)
     nic = state[0]
-    delivered = int(nic.ledger.counters.delivered)
+    delivered = int(nic.ledger.counts.delivered)
     assert delivered > 10
     begin_window(nic, book)
     snapshot = take_snapshot(nic, book)
     assert snapshot.histogram.sum() == 0
     assert (snapshot.flows["latency"]["n"] == 0).all()
     assert snapshot.counts["delivered"] == delivered
-    assert snapshot.highest["tx_buffer"] == nic.tx_buffer.level
+    assert snapshot.highest["tx_buffer"] == nic.counts.tx_buffer.level
     assert snapshot.fewest_free_tags == nic.tags.n_free
     assert snapshot.tx_ring_highest == 63  # a saturated ring is full at once
     engine.run(state, 20 * US, 10**6)

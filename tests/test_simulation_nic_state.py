@@ -110,7 +110,7 @@ def test_rx_descriptors_are_posted_at_the_start():
     """rx_ring - 1 of each ring, those of the PF too."""
     nic = machine(nic={"rx_ring": 50, "queues_per_vf": 2})
     assert [int(nic.rx_queue[i].known) for i in range(7)] == [49] * 6 + [0]
-    assert nic.ledger.rx_ring.level == 0  # none is in use
+    assert nic.ledger.counts.rx_ring.level == 0  # none is in use
     assert [int(nic.rx_queue[i].function) for i in range(6)] == [0, 0, 1, 1, 2, 2]
 
 

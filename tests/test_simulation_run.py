@@ -106,7 +106,7 @@ def test_the_log_gives_each_delivery_once():
     run = Run(config, build_workload(config), lambda _share, _text: None)
     run.machine.log_deliveries()
     pieces = list(run.pieces())
-    assert sum(len(piece) for piece in pieces) == int(run.state[0].ledger.counters.copies_delivered) > 0
+    assert sum(len(piece) for piece in pieces) == int(run.state[0].ledger.counts.copies_delivered) > 0
     times = np.concatenate([piece.at_fs for piece in pieces])
     assert (np.diff(times) >= 0).all() and set(np.concatenate([p.frame_bytes for p in pieces])) == {512}
     assert not run.machine.has_logged()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.server import fresh_state
-from hwmodel.simulation.measurement import GAUGES, in_state
+from hwmodel.simulation.counts import gauges_in, parts_of
 from hwmodel.simulation.steady_state import truncation
 from hwmodel.simulation.warmup import (
     FIRST_SLICES,
@@ -40,12 +40,12 @@ class Machine:
     def go_on(self, passed_fs, frames, latency_us=5.0, level=500.0):
         """Let time pass: so many frames, of a mean latency, with a mean depth of the Rx buffer."""
         self.clock.now_fs += passed_fs
-        self.ledger.counters.delivered += frames
-        self.ledger.to_guest.n += frames
-        self.ledger.to_guest.sum_fs += frames * latency_us * US
-        self.nic.rx_buffer.area += level * passed_fs
-        for gauge in GAUGES.values():
-            in_state(self.nic, gauge.path).since_fs = self.clock.now_fs
+        self.ledger.counts.delivered += frames
+        self.ledger.counts.to_guest.n += frames
+        self.ledger.counts.to_guest.sum_fs += frames * latency_us * US
+        self.nic.counts.rx_buffer.area += level * passed_fs
+        for gauge in gauges_in(parts_of(self.nic)).values():
+            gauge.since_fs = self.clock.now_fs
 
 
 def settled(course, most_slices=10 * MOST_SLICES):
@@ -56,7 +56,7 @@ def settled(course, most_slices=10 * MOST_SLICES):
         until_fs, frames = warmup.next_target()
         rate, latency_us, level = course(machine.clock.now_fs / US)
         passed_fs = until_fs - machine.clock.now_fs
-        wanted = frames - machine.ledger.counters.delivered
+        wanted = frames - machine.ledger.counts.delivered
         if rate * passed_fs > wanted * US:
             passed_fs = round(wanted / rate * US)
         machine.go_on(passed_fs, round(rate * passed_fs / US), latency_us, level)
@@ -108,7 +108,7 @@ def test_a_relaxing_latency_is_waited_for_in_noise(seed):
 def test_what_never_settles_is_named(name, course):
     warmup, machine = settled(course)
     assert warmup.is_over()
-    assert machine.clock.now_fs >= warmup.most_fs or machine.ledger.counters.delivered >= warmup.most_frames
+    assert machine.clock.now_fs >= warmup.most_fs or machine.ledger.counts.delivered >= warmup.most_frames
     assert warmup.unsteady == (WORDS[name],)
 
 
@@ -132,7 +132,7 @@ def test_nothing_at_all_is_steady():
 def test_a_slow_load_ends_by_time_in_any_case():
     warmup, machine = settled(lambda now_us: (1e-6, 5.0, now_us / 1e2))
     assert warmup.is_over()
-    assert machine.clock.now_fs >= warmup.most_fs or machine.ledger.counters.delivered >= warmup.most_frames
+    assert machine.clock.now_fs >= warmup.most_fs or machine.ledger.counts.delivered >= warmup.most_frames
     assert warmup.unsteady == (WORDS["rx_buffer"],)
 
 
@@ -157,7 +157,7 @@ def test_a_window_begins_at_a_time_that_hangs_on_no_frame():
 
 def test_a_slice_ends_by_frames_or_by_time():
     machine = Machine()
-    machine.clock.now_fs, machine.ledger.counters.delivered = 7 * US, 100
+    machine.clock.now_fs, machine.ledger.counts.delivered = 7 * US, 100
     warmup = Warmup(config_of(run={"warmup": "auto"}), machine.nic)
     assert warmup.next_target() == (7 * US + SLICE_FS, 100 + SLICE_FRAMES)
 

@@ -8,9 +8,8 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.journey_state import PART_FIELDS
-from hwmodel.machine.counts.ledger_state import WIRE_WAIT_HISTOGRAM
+from hwmodel.machine.counts.ledger_state import COUNTERS, WIRE_WAIT_HISTOGRAM
 from hwmodel.simulation.machine import Machine
-from hwmodel.simulation.measurement import COUNTER_NAMES
 from hwmodel.simulation.whole import Whole
 from hwmodel.workload import build_workload
 from tests.run_cases import merged
@@ -59,12 +58,12 @@ def of(record):
 
 def test_counts_are_of_all_servers_and_of_the_stations_outside(two):
     """Each a power of another base, so that no two sums of them are one."""
-    names = [name for name in COUNTER_NAMES if name not in ("dropped", "replicated")]
+    names = [name for name in COUNTERS if name not in ("dropped", "replicated")]
     for at, ledger in enumerate(two.ledgers()):
         for place, name in enumerate(names):
-            ledger.counters[name] = (1 + place) * 1000**at
+            ledger.counts[name] = (1 + place) * 1000**at
     whole = look(two)
-    assert {name: int(whole.ledger.counters[name]) for name in names} == {
+    assert {name: int(whole.ledger.counts[name]) for name in names} == {
         name: (1 + place) * 1_001_001 for place, name in enumerate(names)
     }
 
@@ -72,31 +71,31 @@ def test_counts_are_of_all_servers_and_of_the_stations_outside(two):
 def test_what_the_bridge_drops_and_copies_is_in_the_totals(two):
     """offered + replicated = delivered + dropped + in flight."""
     bridge = two.system.bridges[0]
-    box = bridge.box[0]
+    box = bridge.box[0].counts
     box.dropped, box.replicated, box.drops[QUEUE_FULL] = 40, 900, 40
     for ledger, dropped in zip(two.ledgers(), (1, 2, 0), strict=True):
-        ledger.counters.dropped = ledger["counters"]["drops"][ACL] = dropped
-    two.ledgers()[1]["counters"]["drops"][QUEUE_FULL] = 5
-    counters = look(two).ledger.counters
+        ledger.counts.dropped = ledger.counts.drops[ACL] = dropped
+    two.ledgers()[1].counts.drops[QUEUE_FULL] = 5
+    counters = look(two).ledger.counts
     assert (counters.dropped, counters.replicated) == (43, 900)
     assert {int(at): int(counters.drops[at]) for at in np.flatnonzero(counters.drops)} == {ACL: 3, QUEUE_FULL: 45}
 
 
 def test_looking_again_adds_nothing_twice(two):
     whole = look(two)
-    two.system.bridges[0].box[0].dropped = 7
-    two.ledgers()[0].counters.offered = 3
+    two.system.bridges[0].box[0].counts.dropped = 7
+    two.ledgers()[0].counts.offered = 3
     for _ in range(3):
         whole.refresh(with_histograms=True)
-    assert (whole.ledger.counters.dropped, whole.ledger.counters.offered) == (7, 3)
+    assert (whole.ledger.counts.dropped, whole.ledger.counts.offered) == (7, 3)
 
 
 def test_extremes_are_those_of_ledgers_that_have_any_and_sums_are_added(two):
     ledgers, flow = two.ledgers(), to_outside(two)
     assert of(look(two).ledger.flow[flow].latency) == (0, 0, 0, 0)
-    latency(ledgers[0].to_guest, 0, 1, 10**15, 0.0)  # of an earlier window
-    latency(ledgers[1].to_guest, 3, 50, 90, 200.0)
-    latency(ledgers[2].to_guest, 2, 70, 300, 370.0)
+    latency(ledgers[0].counts.to_guest, 0, 1, 10**15, 0.0)  # of an earlier window
+    latency(ledgers[1].counts.to_guest, 3, 50, 90, 200.0)
+    latency(ledgers[2].counts.to_guest, 2, 70, 300, 370.0)
     latency(counts_of(two, 0, flow).latency, 1, 20, 20, 20.0)
     latency(counts_of(two, 2, flow).latency, 2, 10, 60, 70.0)
     counts_of(two, 0, flow).offered, counts_of(two, 2, flow).delivered, counts_of(two, 2, flow).n_bytes = 4, 2, 1518
@@ -104,12 +103,12 @@ def test_extremes_are_those_of_ledgers_that_have_any_and_sums_are_added(two):
     latency(counts_of(two, 1, 1 - flow).latency, 1, 33, 33, 33.0)
     whole = look(two)
     whole.refresh()
-    assert of(whole.ledger.to_guest) == (5, 50, 300, 570)
+    assert of(whole.ledger.counts.to_guest) == (5, 50, 300, 570)
     assert of(whole.ledger.flow[flow].latency) == (3, 10, 60, 90)
     found = whole.ledger.flow[flow]
     assert (found.offered, found.delivered, found.n_bytes) == (4, 2, 1518)
     assert of(whole.ledger.flow[1 - flow].latency) == (1, 33, 33, 33)
-    assert of(whole.ledger.sender_wait) == (0, 0, 0, 0)
+    assert of(whole.ledger.counts.sender_wait) == (0, 0, 0, 0)
 
 
 def test_latencies_by_bucket_and_their_parts_are_added_up(two):
@@ -117,13 +116,13 @@ def test_latencies_by_bucket_and_their_parts_are_added_up(two):
         counts = ledger.latency_counts[5]
         counts.n_delivery, counts.delivery_fs = 10**at, 0.5 * 10**at
         for place, part in enumerate(PART_FIELDS):
-            ledger.part_sums[part] = (place + 1.0) * 10**at
+            ledger.counts.part_sums[part] = (place + 1.0) * 10**at
     whole = look(two)
     for _ in range(2):
         whole.refresh(with_histograms=True)
     counts = whole.ledger.latency_counts[5]
     assert (counts.n_delivery, counts.delivery_fs) == (111, 55.5)
-    assert [float(whole.ledger.part_sums[part]) for part in PART_FIELDS] == [
+    assert [float(whole.ledger.counts.part_sums[part]) for part in PART_FIELDS] == [
         111.0 * (place + 1) for place in range(len(PART_FIELDS))
     ]
 
@@ -157,13 +156,14 @@ def test_occupancies_are_of_all_up_to_now(two):
     """Until 200 fs: a holds 3 B from 0 and 5 B from 100; b 10 B from 50 on."""
     held = (300.0, 5, 100, 9), (0.0, 10, 50, 10)
     for server, (area, level, since_fs, highest) in zip(two.servers, held, strict=True):
-        gauge = server.nic.tx_buffer
+        gauge = server.nic.counts.tx_buffer
         gauge.area, gauge.level, gauge.since_fs, gauge.highest = area, level, since_fs, highest
         server.nic.clock.now_fs, server.nic.clock.n_events = 200, 11
     whole = look(two)
     whole.refresh()
-    assert (whole.tx_buffer.area, whole.tx_buffer.level, whole.tx_buffer.highest) == (300 + 500 + 1500, 15, 19)
-    assert (whole.clock.now_fs, whole.clock.n_events, whole.tx_buffer.since_fs) == (200, 22, 200)
+    gauge = whole.counts.tx_buffer
+    assert (gauge.area, gauge.level, gauge.highest) == (300 + 500 + 1500, 15, 19)
+    assert (whole.clock.now_fs, whole.clock.n_events, gauge.since_fs) == (200, 22, 200)
 
 
 def test_there_is_room_for_what_all_hold_together(two):
@@ -177,10 +177,10 @@ def test_one_server_is_looked_at_itself():
     one = machine("a")
     nic = one.servers[0].nic
     whole = look(one)
-    nic.tx_buffer.level, nic.clock.now_fs, nic.ledger.tx_ring.level = 44, 99, 6
-    nic.ledger.counters.offered, one.system.bridges[0].ledger.counters.delivered = 5, 2
+    nic.counts.tx_buffer.level, nic.clock.now_fs, nic.ledger.counts.tx_ring.level = 44, 99, 6
+    nic.ledger.counts.offered, one.system.bridges[0].ledger.counts.delivered = 5, 2
     nic.ledger.histogram[WIRE_WAIT_HISTOGRAM, 3] = 8
     whole.refresh()
-    assert (whole.tx_buffer.level, whole.clock.now_fs, whole.ledger.tx_ring.level) == (44, 99, 6)
-    assert (whole.ledger.counters.offered, whole.ledger.counters.delivered) == (5, 2)
+    assert (whole.counts.tx_buffer.level, whole.clock.now_fs, whole.ledger.counts.tx_ring.level) == (44, 99, 6)
+    assert (whole.ledger.counts.offered, whole.ledger.counts.delivered) == (5, 2)
     assert whole.ledger.histogram[WIRE_WAIT_HISTOGRAM, 3] == 8

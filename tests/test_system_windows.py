@@ -180,5 +180,5 @@ def test_what_waits_for_the_line_outside_is_sent_though_nothing_else_happens() -
     for at_fs in range(0, US_FS + 20 * wire_fs, wire_fs // 4):
         assert run.kernel(at_fs, NEVER) == DONE
         n_come = sum(US_FS + k * wire_fs + 72 * 8 * 10**5 <= at_fs for k in range(len(burst)))
-        assert int(run.machine.system.bridges[0].box[0].forwarded) == n_come, at_fs
+        assert int(run.machine.system.bridges[0].box[0].counts.forwarded) == n_come, at_fs
     assert n_come == len(burst)

@@ -109,7 +109,7 @@ def read_complete(nic, now_fs, number):
     if nic.tags.n_free == 1 or pcie.has_engines:
         issue(nic, now_fs)  # a read that has waited takes the tag, and its places, before those that this one leads to
     in_order = pcie.answers_in_order
-    served = nic.ledger.served[kind]
+    served = nic.ledger.counts.served[kind]
     served.n_reads += 1
     if kind == PAYLOAD_READ:
         frame = nic.grants.ring[grant & nic.grants.mask]
@@ -153,7 +153,7 @@ def down_received(nic, now_fs, sending):
         nic.reads_due = 1
     elif kind == RX_DOORBELL:
         nic.rx_queue[sending.queue].known += sending.n
-        change(nic.ledger.rx_ring, now_fs, -sending.n)
+        change(nic.ledger.counts.rx_ring, now_fs, -sending.n)
         fetch_rx(nic, sending.queue)
         nic.moves_due = 1
     else:
@@ -169,7 +169,7 @@ def up_done(nic, now_fs):
     if up_has_landed(nic, now_fs) and up_received(nic, now_fs, sending):
         host_notices(nic, now_fs, sending)
     if link.sends_second == 0 and sending.is_last and sending.room_bytes > 0:
-        change(nic.rx_buffer, now_fs, -sending.room_bytes)
+        change(nic.counts.rx_buffer, now_fs, -sending.room_bytes)
         nic.moves_due = 1
 
 

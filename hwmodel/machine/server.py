@@ -18,6 +18,7 @@ import numpy as np
 from hwmodel.compiled.records import ints, record
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.adapter.adapter_state import (
+    ADAPTER_COUNTS,
     FUNCTION,
     LIMITS,
     PIPE_CAP,
@@ -27,7 +28,7 @@ from hwmodel.machine.adapter.adapter_state import (
     SWITCH_BUS,
     TX_QUEUE,
 )
-from hwmodel.machine.counts.ledger_state import GAUGE, LEDGER
+from hwmodel.machine.counts.ledger_state import LEDGER
 from hwmodel.machine.frames import FIFO, FRAME, FRAMES, GROUPS
 from hwmodel.machine.host.host_state import FIRST_PLACES, HOST, MAX_QUEUES
 from hwmodel.machine.link_alone import DMA
@@ -49,9 +50,7 @@ SERVER = record(
     ("clock", CLOCK),
     *ints("moves_due", "reads_due", "done_queue", "rx_dma_busy", "rx_writing", "rx_head_waits_fs"),
     *ints("store_busy_until_fs", "pipeline_busy_until_fs", "pipe_head", "pipe_tail"),
-    *ints("pipeline_busy_fs", "store_busy_fs"),
-    ("tx_buffer", GAUGE),
-    ("rx_buffer", GAUGE),
+    ("counts", ADAPTER_COUNTS),
     ("scheduler", SCHEDULER),
     ("limits", LIMITS),
     ("credits", CREDITS, (len(CREDIT_KINDS),)),

@@ -83,13 +83,11 @@ def _iotlb(span: Span) -> IotlbUse:
 
 
 def _wire(span: Span) -> Wire:
-    def moved(name: str) -> int:
-        return span.end.servers[name] - span.start.servers[name]
-
+    tx_bytes, rx_bytes = (last - first for first, last in zip(span.start.mac_bytes, span.end.mac_bytes, strict=True))
     return Wire(
-        tx_gbps=span.gbps(moved("mac.tx_bytes")),
-        rx_gbps=span.gbps(moved("mac.rx_bytes")),
-        utilization=min(1.0, max(span.share(moved("mac.tx_busy_fs")), span.share(moved("mac.rx_busy_fs")))),
+        tx_gbps=span.gbps(tx_bytes),
+        rx_gbps=span.gbps(rx_bytes),
+        utilization=min(1.0, max(span.share(span.worked_fs(name)) for name in ("wire.tx", "wire.rx"))),
         wait_ns=latency_from(span.end, "mac.wait"),
     )
 

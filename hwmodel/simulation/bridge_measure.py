@@ -15,9 +15,9 @@ from hwmodel.results import Bottleneck, Suspect
 from hwmodel.results.bottleneck import LOSS, MATTERS
 from hwmodel.results.bridge import BridgePortResult, BridgeResult
 from hwmodel.simulation.bridge_ports import OUTSIDE, PhysicalPort
+from hwmodel.simulation.counts import area_of
 from hwmodel.simulation.latency_summary import named_drops
 from hwmodel.simulation.logical_ports import LogicalSnapshot, begin_logical_window, logical_results, take_logical
-from hwmodel.simulation.measurement import area_of
 from hwmodel.simulation.span import Span
 
 QUEUE_FULL, RATE_LIMITED = DropReason.QUEUE_FULL.value, DropReason.RATE_LIMITED.value
@@ -41,16 +41,16 @@ class BridgeSnapshot:
 def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnapshot:
     """Copy the sums out of the bridges' record; what its ports get is busy time at the senders' ends."""
     ports = [record.port[number] for number in range(int(record.n_ports))]
-    outs = [int(port.tx_busy_fs) - _ahead_fs(record, port, now_fs) for port in ports]
+    outs = [int(port.counts.tx_busy_fs) - _ahead_fs(record, port, now_fs) for port in ports]
     ins = [_in_busy_fs(port, servers, now_fs) if port.joined < 0 else outs[int(port.joined)] for port in ports]
     return BridgeSnapshot(
-        in_bytes=np.array([int(port.rx_bytes) for port in ports], np.int64),
+        in_bytes=np.array([int(port.counts.rx_bytes) for port in ports], np.int64),
         in_busy_fs=np.array(ins, np.int64),
-        out_bytes=np.array([int(port.tx_bytes) for port in ports], np.int64),
+        out_bytes=np.array([int(port.counts.tx_bytes) for port in ports], np.int64),
         out_busy_fs=np.array(outs, np.int64),
-        areas=np.array([area_of(port.waiting, now_fs) for port in ports]),
-        queue_full=np.array([int(port.drops[QUEUE_FULL]) for port in ports], np.int64),
-        rate_limited=np.array([int(port.drops[RATE_LIMITED]) for port in ports], np.int64),
+        areas=np.array([area_of(port.counts.waiting, now_fs) for port in ports]),
+        queue_full=np.array([int(port.counts.drops[QUEUE_FULL]) for port in ports], np.int64),
+        rate_limited=np.array([int(port.counts.drops[RATE_LIMITED]) for port in ports], np.int64),
         logical=take_logical(record, now_fs),
     )
 
@@ -58,7 +58,7 @@ def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnaps
 def begin_bridge_window(record: Any) -> None:
     """Forget the largest depths seen so far."""
     for number in range(int(record.n_ports)):
-        waiting = record.port[number].waiting
+        waiting = record.port[number].counts.waiting
         waiting.highest = waiting.level
     begin_logical_window(record)
 
@@ -77,7 +77,7 @@ def _in_busy_fs(port: Any, servers: Sequence[Any], now_fs: int) -> int:
         outside = peer.wire.outside
         return int(outside.busy_fs) - max(0, int(outside.busy_until_fs) - now_fs)
     ahead_fs = int(peer.clock.next_at[WIRE]) - now_fs if peer.mac.is_sending else 0
-    return int(peer.mac.tx_busy_fs) - max(0, ahead_fs)
+    return int(peer.mac.counts.tx_busy_fs) - max(0, ahead_fs)
 
 
 def port_results(
@@ -93,15 +93,15 @@ def port_results(
                 name=port.name,
                 device=port.device,
                 to=port.to,
-                in_frames=int(entry.rx_frames),
-                out_frames=int(entry.tx_frames),
+                in_frames=int(entry.counts.rx_frames),
+                out_frames=int(entry.counts.tx_frames),
                 in_gbps=span.gbps(int(end.in_bytes[at] - start.in_bytes[at])),
                 out_gbps=span.gbps(int(end.out_bytes[at] - start.out_bytes[at])),
                 in_utilization=_share(span, start.in_busy_fs, end.in_busy_fs, at),
                 out_utilization=_share(span, start.out_busy_fs, end.out_busy_fs, at),
                 queue_mean_bytes=float(end.areas[at] - start.areas[at]) / span.fs,
-                queue_max_bytes=int(entry.waiting.highest),
-                drops=named_drops(entry.drops),
+                queue_max_bytes=int(entry.counts.waiting.highest),
+                drops=named_drops(entry.counts.drops),
                 logical_ports=logical_results(record, port, (start.logical, end.logical), span),
             )
         )
@@ -116,23 +116,23 @@ def bridge_results(
     results = []
     for number, owner in sorted(owners.items()):
         own = [at for at, port in enumerate(ports) if port.bridge == number]
-        boxes = record["box"][sorted({ports[at].box for at in own})]
+        boxes = record["box"]["counts"][sorted({ports[at].box for at in own})]
         box = record.box[number]
         n_gone = _gone(record, number, now_fs)
         results.append(
             BridgeResult(
                 name=owner.name,
                 kind=owner.settings.kind,
-                forwarded_frames=int(box.forwarded),
+                forwarded_frames=int(box.counts.forwarded),
                 replicated_frames=int(boxes["replicated"].sum()),
-                flooded_frames=int(box.flooded),
+                flooded_frames=int(box.counts.flooded),
                 dropped_frames=int(boxes["dropped"].sum()),
                 drops=named_drops(boxes["drops"].sum(axis=0)),
                 addresses_known=int(box.n_known) - n_gone,
-                learned=int(box.learned),
-                moved=int(box.moved),
-                aged=int(box.aged) + n_gone,
-                not_learned=int(box.not_learned),
+                learned=int(box.counts.learned),
+                moved=int(box.counts.moved),
+                aged=int(box.counts.aged) + n_gone,
+                not_learned=int(box.counts.not_learned),
                 ports=tuple(found[at] for at in own),
             )
         )

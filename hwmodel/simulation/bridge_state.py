@@ -190,11 +190,11 @@ def _fill_addresses(record: BridgeRecord, topology: Topology) -> None:
     for number, logical in topology.announced:
         box = record.box[int(entries["box"][number])]
         if box.n_known == box.table_entries:
-            box.not_learned += 1
+            box.counts.not_learned += 1
             continue
         entries["logical_port"][number] = logical.number
         box.n_known += 1
-        box.learned += 1
+        box.counts.learned += 1
 
 
 def fill_wire(nic: Nic, port: PhysicalPort, outside: PhysicalPort) -> None:

@@ -162,7 +162,7 @@ def begin_at_phases(
             n_taken = a_frame * drawn(seed, REFILL, number, server, n_steps)
             nic.rx_queue[number].since_refill = n_taken
             nic.rx_queue[number].known = int(nic.rx_queue[number].known) - n_taken
-            nic.ledger.rx_ring.level = int(nic.ledger.rx_ring.level) + n_taken
+            nic.ledger.counts.rx_ring.level = int(nic.ledger.counts.rx_ring.level) + n_taken
 
 
 def _longest_bytes(workload: Workload) -> int:

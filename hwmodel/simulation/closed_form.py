@@ -9,7 +9,7 @@ from hwmodel.analytic import Limits, limits
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.results import CeilingFigure, ClosedForm, NextStep
-from hwmodel.simulation.one_frame import lone_parts_fs
+from hwmodel.simulation.one_frame import lone_frame
 from hwmodel.units import FS_PER_NS, format_bytes
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def limits_of(config: Config) -> Limits | None:
 
 def closed_form_of(config: Config, found: Limits, steps: tuple[NextStep, ...] = ()) -> ClosedForm:
     """Return the figures of a closed form that a result keeps, with a run of the frame alone that it names."""
-    lone = found.lone_frame
-    parts_fs = {} if lone is None else lone_parts_fs(config, lone)
+    lone, alone = found.lone_frame, lone_frame(config)
+    parts_fs = {} if alone is None else alone.parts_fs
     return ClosedForm(
         link_name=found.link_name,
         gbps=found.gbps,

@@ -18,6 +18,7 @@ from hwmodel.results import (
     throughput,
 )
 from hwmodel.results.student_t import student_t_975
+from hwmodel.simulation.counts import LATENCY_PLACES
 from hwmodel.simulation.figure_intervals import (
     MOST_BELOW,
     Found,
@@ -29,7 +30,6 @@ from hwmodel.simulation.figure_intervals import (
 )
 from hwmodel.simulation.machine_known import MachineKnown
 from hwmodel.simulation.mark_table import MarkTable
-from hwmodel.simulation.measurement import LATENCIES
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.standardized_series import N_WEIGHTS, Estimate, Ratio, ratio_estimate, ratio_estimates
 from hwmodel.units import FS_PER_NS
@@ -199,7 +199,7 @@ def _load_known(result: Result, offered: _OfferedRate) -> float:
 
 
 def _latencies(result: Result, marks: MarkTable, burst_frames: int, load_known: float) -> Iterator[Wanted]:
-    places = {name: delay.place for name, delay in LATENCIES.items()}
+    places = LATENCY_PLACES
     if isinstance(result, SystemResult):
         places = {name: place for name, place in places.items() if not place.startswith("wire.")}
     latencies = {name: attrgetter(place)(result) for name, place in places.items()}

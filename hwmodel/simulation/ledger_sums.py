@@ -1,4 +1,4 @@
-"""What several ledgers count, added up in another one: words of memory at once, since there are looks all the time."""
+"""What several ledgers count, added up in another one."""
 
 from __future__ import annotations
 
@@ -8,28 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.compiled.records import NEVER, offset_of
-from hwmodel.forwarding.drop_reason import MAX_REASONS
+from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.journey_state import PART_FIELDS
-from hwmodel.machine.counts.ledger_state import FLOW, LATENCY, LATENCY_COUNTS, LEDGER
-from hwmodel.machine.network.bridge_state import BOX
-from hwmodel.simulation.measurement import COUNTER_NAMES, OF_LEDGERS
-from hwmodel.simulation.probe import WORD_BYTES, Ints, words_of
+from hwmodel.simulation.counts import OF_LEDGERS, Ints
 
-_DROPS = tuple(f"drops.{reason}" for reason in range(MAX_REASONS))
-_OF_BOXES = ("dropped", "replicated", *_DROPS)
-_MIRRORED = tuple(f"mirrored_{name}" for name in _DROPS)
-_COUNTERS = (*_OF_BOXES, *(name for name in COUNTER_NAMES if name not in _OF_BOXES), *_MIRRORED)
-COUNTED = words_of(LEDGER, *(f"counters.{name}" for name in _COUNTERS))
-OF_BOX = words_of(BOX, *_OF_BOXES)
-PARTS = words_of(LEDGER, *(f"part_sums.{name}" for name in PART_FIELDS))
-_LATENCY = LATENCY.names or ()
-LATENCIES = np.array([words_of(LEDGER, *(f"{name}.{each}" for each in _LATENCY)) for name in OF_LEDGERS])
-N, LOWEST, HIGHEST, SUM = (int(words_of(LATENCY, name)[0]) for name in ("n", "lowest_fs", "highest_fs", "sum_fs"))
-OF_FLOW = words_of(FLOW, "offered", "delivered", "dropped", "n_bytes")
-LATENCY_OF_FLOW = offset_of(FLOW, "latency") // WORD_BYTES
-# Of a bucket's record, which begins with sums: four counts, of half a word each, are added up in pairs.
-N_SUMS = offset_of(LATENCY_COUNTS, "n_delivery") // WORD_BYTES
+COUNTED_BY_FLOW = ("offered", "delivered", "dropped", "n_bytes")
+N_SUMS = 2  # words of a bucket's record of latencies, before its counts, which are added up two in a word
 
 
 class LedgerSums:
@@ -46,88 +30,65 @@ class LedgerSums:
         n_flows: int,
         boxes: npt.NDArray[Any],
     ) -> None:
-        self._into, self._words = into.view(np.int64), [np.frombuffer(each, np.int64) for each in ledgers]
-        self._boxes = _rows_of_words(boxes)
-        self._flows = flows
-        self._flows_into = _rows(self._into, "flow", FLOW)[:n_flows]
-        self._own_flows = [
-            _rows(words, "flow", FLOW)[: len(own)] for words, own in zip(self._words, flows, strict=True)
-        ]
-        # Latencies of flows, and behind them those of whole ledgers.
-        self._places = [np.concatenate((own, n_flows + np.arange(len(LATENCIES)))) for own in flows]
-        buckets = (_rows(words, "latency_counts", LATENCY_COUNTS).T for words in (self._into, *self._words))
-        self._columns_into, *self._columns = buckets
+        self._into, self._words_into = into[0], into["counts"].view(np.int64)
+        self._ledgers, self._words = ledgers, [np.frombuffer(each.counts, np.int64) for each in ledgers]
+        self._boxes = boxes["counts"]
+        self._flows_into = self._into["flow"][:n_flows]
+        self._flows = [(numbers, each["flow"][: len(numbers)]) for numbers, each in zip(flows, ledgers, strict=True)]
 
     def add_up(self) -> None:
         """Write sums and extremes; of latencies by bucket the counts alone."""
-        into, n_flows = self._into, len(self._flows_into)
-        counted = _sum([words.take(COUNTED) for words in self._words])
-        counted[: len(OF_BOX)] += self._boxes[:, OF_BOX].sum(axis=0)
-        into[COUNTED] = counted
-        into[PARTS] = _sum([words.take(PARTS).view(np.float64) for words in self._words]).view(np.int64)
-        flows = np.zeros((n_flows, len(OF_FLOW)), np.int64)
-        latencies = []
-        for words, numbers, own in zip(self._words, self._flows, self._own_flows, strict=True):
-            flows[numbers] += own[:, OF_FLOW]
-            latencies.append(
-                np.concatenate((own[:, LATENCY_OF_FLOW : LATENCY_OF_FLOW + len(_LATENCY)], words.take(LATENCIES)))
-            )
-        self._flows_into[:, OF_FLOW] = flows
-        together = _together(latencies, self._places, n_flows + len(LATENCIES))
-        self._flows_into[:, LATENCY_OF_FLOW : LATENCY_OF_FLOW + len(_LATENCY)] = together[:n_flows]
-        into[LATENCIES] = together[n_flows:]
-        self._add_columns(slice(N_SUMS, None), np.int64)
+        counts, boxes = self._into.counts, self._boxes
+        self._words_into[:] = sum(self._words)
+        parts = counts.part_sums
+        for name in PART_FIELDS:
+            parts[name] = sum(float(each.counts.part_sums[name]) for each in self._ledgers)
+        counts.dropped += boxes["dropped"].sum()
+        counts.replicated += boxes["replicated"].sum()
+        counts.drops += boxes["drops"].sum(axis=0)
+        for name in OF_LEDGERS:
+            _merge(counts[name], [each.counts[name] for each in self._ledgers])
+        self._add_flows()
+        self._add_buckets(slice(N_SUMS, None), np.int64)
 
     def add_up_sums_by_bucket(self) -> None:
         """Write the sums of latencies by bucket."""
-        self._add_columns(slice(N_SUMS), np.float64)
+        self._add_buckets(slice(N_SUMS), np.float64)
 
-    def _add_columns(self, words: slice, kind: type) -> None:
-        """Add up some words of all buckets, one after another: so that a step of the sum is long."""
-        for into, *of_each in zip(*(columns[words] for columns in (self._columns_into, *self._columns)), strict=True):
-            _sum([column.view(kind) for column in of_each], out=into.view(kind))
+    def _add_flows(self) -> None:
+        into = self._flows_into
+        latency = into["latency"]
+        for name in COUNTED_BY_FLOW:
+            into[name] = 0
+        latency["n"], latency["sum_fs"], latency["lowest_fs"], latency["highest_fs"] = 0, 0, NEVER, 0
+        for numbers, own in self._flows:
+            for name in COUNTED_BY_FLOW:
+                into[name][numbers] += own[name]
+            has_some = np.flatnonzero(own["latency"]["n"])
+            at, some = numbers[has_some], own["latency"][has_some]
+            latency["n"][at] += some["n"]
+            latency["sum_fs"][at] += some["sum_fs"]
+            latency["lowest_fs"][at] = np.minimum(latency["lowest_fs"][at], some["lowest_fs"])
+            latency["highest_fs"][at] = np.maximum(latency["highest_fs"][at], some["highest_fs"])
+        latency["lowest_fs"][latency["n"] == 0] = 0
 
-
-def _rows_of_words(records: npt.NDArray[Any]) -> Ints:
-    """Return records as rows of words, in place."""
-    n_words = records.dtype.itemsize // WORD_BYTES
-    return np.ndarray((len(records), n_words), np.int64, records, strides=(records.strides[0], WORD_BYTES))
-
-
-def _rows(words: Ints, array: str, kind: Any) -> Ints:
-    """Return an array of a ledger's records as rows of words."""
-    n_words, first = kind.itemsize // WORD_BYTES, offset_of(LEDGER, array) // WORD_BYTES
-    n_rows = LEDGER[array].shape[0]
-    return words[first : first + n_rows * n_words].reshape(n_rows, n_words)
-
-
-def _sum(parts: Sequence[Any], out: Any = None) -> Any:
-    """Add arrays up in their order, which floats tell apart; the first is changed where there is no `out`."""
-    first, *others = parts
-    if out is None:
-        out = first
-    else:
-        out[:] = first
-    for part in others:
-        out += part
-    return out
+    def _add_buckets(self, words: slice, kind: type) -> None:
+        into = _by_bucket(self._into, kind)[:, words]
+        into[:] = 0
+        for each in self._ledgers:
+            into += _by_bucket(each, kind)[:, words]
 
 
-def _together(parts: Sequence[Ints], places: Sequence[Ints], n: int) -> Ints:
-    """Return latencies of several ledgers together: counts and sums added up, extremes of those that have samples.
+def _by_bucket(ledger: Any, kind: type) -> npt.NDArray[Any]:
+    """Return a ledger's latencies by bucket, a row of words each, in place."""
+    buckets = ledger["latency_counts"]
+    return buckets.view(kind).reshape(len(buckets), -1)  # type: ignore[no-any-return]
 
-    `parts`: of each ledger a row of words for each of its latencies; `places`: where these are among all `n`.
-    """
-    counts, highest, sums = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n)
-    lowest = np.full(n, NEVER)
-    for part, at in zip(parts, places, strict=True):
-        own = part[:, N]
-        has_some = own > 0
-        counts[at] += own
-        sums[at] += part.view(np.float64)[:, SUM]
-        lowest[at] = np.minimum(lowest[at], np.where(has_some, part[:, LOWEST], NEVER))
-        highest[at] = np.maximum(highest[at], np.where(has_some, part[:, HIGHEST], 0))
-    lowest[counts == 0] = 0
-    found = np.empty((n, len(_LATENCY)), np.int64)
-    found[:, N], found[:, LOWEST], found[:, HIGHEST], found[:, SUM] = counts, lowest, highest, sums.view(np.int64)
-    return found
+
+def _merge(into: Any, latencies: Sequence[Any]) -> None:
+    """Write what several latencies are together: counts and sums added up, extremes of those that have samples."""
+    some = [one for one in latencies if one.n > 0]
+    into.n = sum(int(one.n) for one in some)
+    into.sum_fs = sum(float(one.sum_fs) for one in latencies)
+    into.lowest_fs = min((int(one.lowest_fs) for one in some), default=0)
+    into.highest_fs = max((int(one.highest_fs) for one in some), default=0)

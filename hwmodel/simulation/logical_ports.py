@@ -29,7 +29,7 @@ class LogicalSnapshot:
 
 def take_logical(record: Any, now_fs: int) -> LogicalSnapshot:
     """Copy the sums of the logical ports out of a bridge's record."""
-    entries = record["logical_port"][: int(record.n_logical_ports)]
+    entries = record["logical_port"]["counts"][: int(record.n_logical_ports)]
     waiting = entries["waiting"]
     return LogicalSnapshot(
         in_bytes=entries["rx_bytes"].copy(),
@@ -41,7 +41,7 @@ def take_logical(record: Any, now_fs: int) -> LogicalSnapshot:
 
 def begin_logical_window(record: Any) -> None:
     """Forget the largest depths seen so far."""
-    waiting = record["logical_port"]["waiting"]
+    waiting = record["logical_port"]["counts"]["waiting"]
     waiting["highest"] = waiting["level"]
 
 
@@ -63,13 +63,13 @@ def _result_of(
     has_queue = port.is_scheduled
     return LogicalPortResult(
         name=logical.name,
-        in_frames=int(entry.rx_frames),
-        out_frames=int(entry.tx_frames),
+        in_frames=int(entry.counts.rx_frames),
+        out_frames=int(entry.counts.tx_frames),
         in_gbps=span.gbps(int(end.in_bytes[at] - start.in_bytes[at])),
         out_gbps=span.gbps(int(end.out_bytes[at] - start.out_bytes[at])),
         queue_mean_bytes=float(end.areas[at] - start.areas[at]) / span.fs if has_queue else None,
-        queue_max_bytes=int(entry.waiting.highest) if has_queue else None,
-        dropped_frames=int(entry.dropped),
+        queue_max_bytes=int(entry.counts.waiting.highest) if has_queue else None,
+        dropped_frames=int(entry.counts.dropped),
     )
 
 

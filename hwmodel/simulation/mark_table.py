@@ -9,27 +9,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.machine.counts.ledger_state import FLOW
+from hwmodel.simulation.counts import (
+    GAUGE_WORDS,
+    N_WORDS,
+    SERVER_COUNTS,
+    WORD_BYTES,
+    Counts,
+    Ints,
+    areas_in,
+    latencies_in,
+)
 from hwmodel.simulation.histogram_rows import HistogramRows
-from hwmodel.simulation.measurement import GAUGES, LATENCIES, areas_in, paths_of_areas
-from hwmodel.simulation.probe import Fields, Ints, Probe
+from hwmodel.simulation.measurement import link_ahead_fs
 
 if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
 
-COUNTS = ("delivered_bytes", "vm_copies", "delivered_to_wire", "delivered", "offered")
-LINKS = ("up", "down")
-LATENCY = ("n", "sum_fs", "lowest_fs", "highest_fs")
-EXTREMES = ("n", "lowest_fs", "highest_fs")
-OWN = {name: delay.path for name, delay in LATENCIES.items() if delay.path is not None}  # not added up from the flows'
-PROBED = (
-    "clock.now_fs",
-    *(f"ledger.counters.{name}" for name in COUNTS),
-    "mac.tx_bytes",
-    "mac.rx_bytes",
-    *(f"{link}.{name}" for link in LINKS for name in ("busy_fs", "busy_until_fs", "is_busy")),
-    *(f"{path}.{name}" for path in OWN.values() for name in LATENCY),
-    *paths_of_areas(),
-)
+COUNTED = ("delivered_bytes", "vm_copies", "delivered_to_wire", "delivered", "offered")
+FLOW_WORDS = FLOW.itemsize // WORD_BYTES
+MOMENT = ("now_fs", "up_ahead_fs", "down_ahead_fs")
 Floats = npt.NDArray[np.float64]
 
 
@@ -38,10 +37,10 @@ class MarkTable:
     """Hold what the marks say: sums since the start of the run, levels as they are.
 
     `figures`: by name an array with an entry a mark, or with a row a mark where a figure is of each function or port:
-    "now_fs", the names of COUNTS, "mac.tx_bytes", "mac.rx_bytes", "outside_bytes", "up.busy_fs", "down.busy_fs",
-    "sent_bytes" by function, "received_bytes" and "received_frames" by port number, and of each of LATENCIES
-    "delivery.n" and "delivery.sum_fs", of each of GAUGES "tx_ring.area". `histograms`: a row of counts for each mark,
-    by the names of LATENCIES.
+    "now_fs", the names of COUNTED, "mac.tx_bytes", "mac.rx_bytes", "outside_bytes", "up.busy_fs", "down.busy_fs",
+    "sent_bytes" by function, "received_bytes" and "received_frames" by port number, and of each latency
+    "delivery.n" and "delivery.sum_fs", of each buffer "tx_ring.area". `histograms`: a row of counts for each mark,
+    by the names of LATENCY_PLACES.
     """
 
     figures: Mapping[str, npt.NDArray[Any]]
@@ -75,92 +74,74 @@ class MarkTable:
         return {
             "rate": np.diff(self["delivered"]) / passed,
             "latency": sums[has_some] / taken[has_some],
-            **{name: np.diff(self[f"{name}.area"]) / passed for name in GAUGES},
+            **{name: np.diff(self[f"{name}.area"]) / passed for name in GAUGE_WORDS},
         }
 
 
-class MarkProbe:
-    """Copy the words of the state that marks are made of, and say what they are."""
+class MarkCopies:
+    """Copy what marks are made of, mark by mark: the counts of a server, what its functions sent, its flows."""
 
-    def __init__(self, nic: Any, book: FlowBook) -> None:
-        self._book = book
-        self._n_functions = int(nic.limits.n_functions)
-        n_flows = book.n_counted
-        self._flows = {name: Fields("ledger.flow", n_flows, name) for name in ("n_bytes", "delivered")}
-        self._of_flows = {name: Fields("ledger.flow", n_flows, f"latency.{name}") for name in LATENCY}
-        self._sent = Fields("function", self._n_functions, "read_bytes")
-        self._probe = Probe(nic, (*PROBED, *self._flows.values(), *self._of_flows.values(), self._sent))
-        self._extremes = np.array(
-            [self._probe.place(f"{path}.{each}").start for path in OWN.values() for each in EXTREMES]
-        ).reshape(-1, len(EXTREMES))
-        self._extremes_of_flows = [self._probe.place(self._of_flows[each]) for each in EXTREMES]
-        # Of the flows' latencies, and behind them of the others, where in a row these stand.
-        self._n_at, self._lowest_at, self._highest_at = (
-            np.concatenate((np.arange(of_flows.start, of_flows.stop), own))
-            for of_flows, own in zip(self._extremes_of_flows, self._extremes.T, strict=True)
-        )
-        self._from_fs = np.full(len(self._n_at), np.iinfo(np.int64).max)
-        self._to_fs = self._from_fs.copy()
-        self._now_at = self._probe.place("clock.now_fs").start
+    def __init__(self, nic: Any, book: FlowBook, most_words: int, most_rows: int) -> None:
+        self._nic, self._book, self._counts = nic, book, Counts(nic)
+        self._functions = nic["ledger"]["function"][: int(nic.limits.n_functions)]
+        self._flows = nic["ledger"]["flow"][: book.n_counted].view(np.int64)
+        n_words = N_WORDS + len(self._functions) + len(self._flows)
+        self.n_rows = max(1, min(most_rows, most_words // n_words))
+        self._moments = np.empty((self.n_rows, len(MOMENT)), np.int64)
+        self._rows = np.empty((self.n_rows, N_WORDS), np.int64)
+        self._sent = np.empty((self.n_rows, len(self._functions)), np.int64)
+        self._flow_rows = np.empty((self.n_rows, len(self._flows)), np.int64)
+        # The same memory by fields; views are made once, since each takes as long as a mark.
+        self._by_field, self._flows_by_field = self._rows.view(SERVER_COUNTS)[:, 0], self._flow_rows.view(FLOW)
+        self._extremes = {name: _extremes_of(one) for name, one in latencies_in(self._by_field).items()}
+        self._extremes_of_flows = _extremes_of(self._flows_by_field["latency"])
 
-    @property
-    def n_words(self) -> int:
-        """Return how many words a row has."""
-        return self._probe.n_words
+    def copy(self, row: int) -> int:
+        """Copy what stands there now into a row; return what time it is."""
+        nic = self._nic
+        now_fs = int(nic.clock.now_fs)
+        self._moments[row] = now_fs, link_ahead_fs(nic.up, now_fs), link_ahead_fs(nic.down, now_fs)
+        self._counts.copy_into(self._rows[row])
+        self._sent[row] = self._functions["read_bytes"]
+        self._flow_rows[row] = self._flows
+        return now_fs
 
-    def copy_into(self, row: Ints) -> None:
-        """Write the words that stand there now into a row."""
-        self._probe.copy_into(row)
-
-    def now_fs(self, row: Ints) -> int:
-        """Return when a row was copied."""
-        return int(row[self._now_at])
-
-    def expect(self, number: int, from_fs: int, to_fs: int) -> None:
-        """Expect samples of a latency, by its place in LATENCIES, between two times, the second left out."""
-        n_flows = len(self._n_at) - len(OWN)
-        of_it = slice(n_flows) if number == 0 else slice(n_flows + number - 1, n_flows + number)
-        self._from_fs[of_it], self._to_fs[of_it] = from_fs, to_fs
-
-    def reach_further(self, row: Ints) -> bool:
-        """Tell whether some latency has samples where none are expected."""
-        if 1 in (row.take(self._highest_at) >= self._to_fs).tobytes():
-            return True
-        is_below = row.take(self._lowest_at) < self._from_fs  # as is what has no samples
-        return 1 in is_below.tobytes() and 1 in (is_below & (row.take(self._n_at) > 0)).tobytes()
-
-    def extremes(self, row: Ints) -> list[list[int]]:
-        """Return of each latency, in the order of LATENCIES, how many samples there are, the lowest and the highest.
-
-        Of deliveries, which are each flow's, how many flows have some.
-        """
-        n_of, lowest_of, highest_of = (row[at] for at in self._extremes_of_flows)
-        (with_some,) = n_of.nonzero()
-        delivery = [len(with_some), 0, 0]
+    def extremes(self, row: int) -> dict[str, tuple[int, int, int]]:
+        """Return of each latency how many samples there are (of deliveries: flows), the lowest and the highest."""
+        n, lowest_fs, highest_fs = (each[row] for each in self._extremes_of_flows)
+        (with_some,) = n.nonzero()
+        delivery = len(with_some), 0, 0
         if len(with_some):
-            delivery[1:] = int(np.minimum.reduce(lowest_of[with_some])), int(np.maximum.reduce(highest_of))
-        return [delivery, *row[self._extremes].tolist()]
+            delivery = len(with_some), int(lowest_fs[with_some].min()), int(highest_fs.max())
+        own = {name: (int(n[row]), int(low[row]), int(high[row])) for name, (n, low, high) in self._extremes.items()}
+        return {"delivery": delivery, **own}
 
-    def figures(self, rows: Ints) -> dict[str, npt.NDArray[Any]]:
-        """Return what copied rows say, by the names of a `MarkTable`."""
-        read = {path: self._probe.numbers(rows, path) for path in PROBED}
-        n_of, sums_of = (self._probe.numbers(rows, self._of_flows[name]) for name in ("n", "sum_fs"))
-        received = {name: self._probe.numbers(rows, fields) for name, fields in self._flows.items()}
-        now_fs = read["clock.now_fs"]
+    def figures(self, n: int) -> dict[str, npt.NDArray[Any]]:
+        """Return what the first n rows say, by the names of a `MarkTable`."""
+        now_fs, up_ahead_fs, down_ahead_fs = self._moments[:n].T.copy()
+        counts, flows = self._by_field[:n].copy(), self._flows_by_field[:n]
+        ledger, mac = counts["ledger"], counts["mac"]
+        n_functions = len(self._functions)
         found = {
             "now_fs": now_fs,
-            **{name: read[f"ledger.counters.{name}"] for name in COUNTS},
-            **{name: read[name] for name in ("mac.tx_bytes", "mac.rx_bytes")},
-            **{f"{link}.busy_fs": _busy_fs(read, link) for link in LINKS},
-            **{f"{name}.area": area for name, area in areas_in(read, now_fs).items()},
-            "sent_bytes": self._probe.numbers(rows, self._sent),
-            "received_bytes": self._book.by_target(received["n_bytes"], self._n_functions),
-            "received_frames": self._book.by_target(received["delivered"], self._n_functions),
-            "delivery.n": n_of.sum(axis=1),
-            "delivery.sum_fs": _sums_where(n_of > 0, sums_of),
+            **{name: ledger[name] for name in COUNTED},
+            "mac.tx_bytes": mac["tx_bytes"],
+            "mac.rx_bytes": mac["rx_bytes"],
+            "up.busy_fs": counts["up"]["busy_fs"] - up_ahead_fs,
+            "down.busy_fs": counts["down"]["busy_fs"] - down_ahead_fs,
+            **{f"{name}.area": area for name, area in areas_in(counts, now_fs).items()},
+            "sent_bytes": self._sent[:n].copy(),
+            "received_bytes": self._book.by_target(flows["n_bytes"], n_functions),
+            "received_frames": self._book.by_target(flows["delivered"], n_functions),
+            "delivery.n": flows["latency"]["n"].sum(axis=1),
+            "delivery.sum_fs": _sums_where(flows["latency"]["n"] > 0, flows["latency"]["sum_fs"]),
         }
-        own = ((name, path, each) for name, path in OWN.items() for each in ("n", "sum_fs"))
-        return found | {f"{name}.{each}": read[f"{path}.{each}"] for name, path, each in own}
+        own = ((name, one, each) for name, one in latencies_in(counts).items() for each in ("n", "sum_fs"))
+        return found | {f"{name}.{each}": one[each] for name, one, each in own}
+
+
+def _extremes_of(latencies: npt.NDArray[Any]) -> tuple[Ints, Ints, Ints]:
+    return latencies["n"], latencies["lowest_fs"], latencies["highest_fs"]
 
 
 def _sums_where(has_some: npt.NDArray[np.bool_], amounts: Floats) -> Floats:
@@ -171,9 +152,3 @@ def _sums_where(has_some: npt.NDArray[np.bool_], amounts: Floats) -> Floats:
         columns = has_some[np.flatnonzero(alike)[0]]
         found[alike] = np.ascontiguousarray(amounts[alike][:, columns]).sum(axis=1)
     return found
-
-
-def _busy_fs(read: Mapping[str, npt.NDArray[np.int64]], link: str) -> npt.NDArray[np.int64]:
-    """Return for how long a link was busy up to each mark; what is left of the TLP on it counts later."""
-    ahead_fs = np.maximum(0, read[f"{link}.busy_until_fs"] - read["clock.now_fs"])
-    return read[f"{link}.busy_fs"] - np.where(read[f"{link}.is_busy"] != 0, ahead_fs, 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +11,10 @@ import numpy.typing as npt
 from hwmodel.compiled.records import offset_of
 from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, LATENCY_COUNTS
 from hwmodel.results import filled_columns
+from hwmodel.simulation.counts import LATENCY_PLACES
 from hwmodel.simulation.histogram_rows import RowCopies
-from hwmodel.simulation.mark_table import MarkProbe, MarkTable
-from hwmodel.simulation.measurement import LATENCIES, counts_of
+from hwmodel.simulation.mark_table import MarkCopies, MarkTable
+from hwmodel.simulation.measurement import counts_of
 
 if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
@@ -23,13 +24,13 @@ GROUPS = (("delivery", "from_doorbell", "to_guest"), ("sender_wait",), ("mac.wai
 _GROUP_OF = {name: number for number, group in enumerate(GROUPS) for name in group}
 COUNT_FIELDS = tuple(name for name in LATENCY_COUNTS.names or () if name.startswith("n_"))
 MOST_MARKS = 160  # of more, every second is left out
-MOST_WORDS = 1 << 20  # that wait to be worked out: there may be half a million flows, of six words each
+MOST_WORDS = 1 << 21  # that wait to be worked out: there may be half a million flows, of ten words each
 
 
 class Marks:
     """Collect the marks of one run, as many as are useful however long it lasts.
 
-    A mark copies words of the state as they are. What they say is worked out for many marks at once, at the end.
+    A mark copies counts as they are. What they say is worked out for many marks at once, at the end.
     """
 
     def __init__(self, nic: Any, book: FlowBook, outside_bytes: Callable[[], int] = lambda: 0) -> None:
@@ -38,13 +39,13 @@ class Marks:
         self.n_found = 0
         self._clock = nic.clock
         self._outside_bytes = outside_bytes
-        self._probe = MarkProbe(nic, book)
         self._histograms = [RowCopies(*_counts_in(nic["ledger"], group)) for group in GROUPS]
-        self._reaches = [(0, 0)] * len(LATENCIES)  # between which samples are in the columns that are copied
+        self._reaches = dict.fromkeys(
+            LATENCY_PLACES, (0, 0)
+        )  # between which samples are in the columns that are copied
         self._table: MarkTable | None = None  # of all marks but those that follow
-        n_rows = max(1, min(MOST_MARKS, MOST_WORDS // self._probe.n_words))
-        self._words = np.empty((n_rows, self._probe.n_words), np.int64)
-        self._outside = np.zeros(len(self._words), np.int64)
+        self._copies = MarkCopies(nic, book, MOST_WORDS, MOST_MARKS)
+        self._outside = np.zeros(self._copies.n_rows, np.int64)
         self._n_copied = 0
         self._last_fs = -1
 
@@ -67,7 +68,7 @@ class Marks:
         """Return what all marks say."""
         n = self._n_copied
         if n:
-            figures = self._probe.figures(self._words[:n].copy())
+            figures = self._copies.figures(n)
             figures["outside_bytes"] = self._outside[:n].copy()
             rows = (of_one for each in self._histograms for of_one in each.take())
             found = MarkTable(figures, dict(zip((name for group in GROUPS for name in group), rows, strict=True)))
@@ -78,28 +79,24 @@ class Marks:
 
     def _mark(self) -> None:
         n = self._n_copied
-        words = self._words[n]
-        self._probe.copy_into(words)
-        if self._probe.reach_further(words):
-            self._widen(self._probe.extremes(words))
+        self._last_fs = self._copies.copy(n)
+        self._widen(self._copies.extremes(n))
         for each in self._histograms:
             each.copy()
         self._outside[n] = self._outside_bytes()
-        self._last_fs = self._probe.now_fs(words)
         self.n_found += 1
         self._n_copied = n + 1
-        if self._n_copied == len(self._words):
+        if self._n_copied == self._copies.n_rows:
             self.table()
 
-    def _widen(self, extremes: list[list[int]]) -> None:
+    def _widen(self, extremes: Mapping[str, tuple[int, int, int]]) -> None:
         """Copy as many columns as there are samples in, or a little further."""
-        for number, (name, (n_samples, lowest_fs, highest_fs)) in enumerate(zip(LATENCIES, extremes, strict=True)):
-            from_fs, to_fs = self._reaches[number]
+        for name, (n_samples, lowest_fs, highest_fs) in extremes.items():
+            from_fs, to_fs = self._reaches[name]
             if n_samples and (lowest_fs < from_fs or highest_fs >= to_fs):
                 # Under a load that saturates, most samples are the longest yet: half as much more is room for many.
                 from_fs, to_fs = lowest_fs - lowest_fs // 4, highest_fs + highest_fs // 2 + 1
-                self._reaches[number] = from_fs, to_fs
-                self._probe.expect(number, from_fs, to_fs)
+                self._reaches[name] = from_fs, to_fs
                 columns = filled_columns(from_fs, to_fs, HISTOGRAM_BUCKETS)
                 self._histograms[_GROUP_OF[name]].reach(columns)
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,76 +12,13 @@ from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import COUNTERS, FIRST_FLOW_HISTOGRAM, LATENCY, STALLS, WIRE_WAIT_HISTOGRAM
 from hwmodel.machine.time.clock import WIRE
 from hwmodel.results import filled_columns
+from hwmodel.simulation.counts import OF_LEDGERS, Counts, areas_in, gauges_in, latencies_in, parts_of
 from hwmodel.simulation.population import Population, take_population
-from hwmodel.simulation.probe import Probe
 
 if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
 
-# All but the counts by reason or function, which are arrays.
-COUNTER_NAMES = tuple(name for name in COUNTERS.names or () if not COUNTERS[name].shape)
-MAC_BYTES = ("mac.tx_bytes", "mac.rx_bytes")
-# Servers' busy times, and until when each has work, which is in them from the moment when it comes.
-SERVERS = {
-    "mac.rx_busy_fs": "mac.line.busy_until_fs",
-    "pipeline_busy_fs": "pipeline_busy_until_fs",
-    "store_busy_fs": "store_busy_until_fs",
-    "pcie.drain_busy_fs": "pcie.drain_busy_until_fs",
-    "bus.busy_fs": "bus.free_fs",
-    "engines.read.busy_fs": "engines.read.next_fs",
-    "engines.write.busy_fs": "engines.write.next_fs",
-    "engines.shared_busy_fs": "engines.shared_next_fs",
-}
-
 Ints = npt.NDArray[np.int64]
-
-
-class Gauge(NamedTuple):
-    """Say of an occupancy where it stands in the state, in words what it is, and which limits' product it keeps to."""
-
-    path: str
-    words: str
-    capacity: tuple[str, ...]
-
-
-class Delay(NamedTuple):
-    """Say of a latency where it stands in the state, None if it is added up from the flows', and in the result."""
-
-    path: str | None
-    place: str
-
-
-# Rings of all functions together.
-GAUGES = {
-    "tx_ring": Gauge("ledger.tx_ring", "the Tx rings' depth", ("tx_ring", "n_queues")),
-    "tx_buffer": Gauge("tx_buffer", "the Tx buffer's depth", ("tx_buffer_bytes",)),
-    "rx_buffer": Gauge("rx_buffer", "the Rx buffer's depth", ("rx_buffer_bytes",)),
-    "rx_ring": Gauge("ledger.rx_ring", "the Rx rings' depth", ("rx_ring", "n_queues")),
-    "mac.waiting": Gauge("mac.waiting", "the queue of the wire", ("tx_ring", "n_queues")),
-}
-LATENCIES = {
-    "delivery": Delay(None, "latency_ns"),
-    "from_doorbell": Delay("ledger.from_doorbell", "latency_from_doorbell_ns"),
-    "to_guest": Delay("ledger.to_guest", "latency_to_guest_ns"),
-    "sender_wait": Delay("ledger.sender_wait", "sender_wait_ns"),
-    "mac.wait": Delay("mac.wait", "wire.wait_ns"),
-}
-OF_LEDGERS = tuple(name for name, delay in LATENCIES.items() if (delay.path or "").startswith("ledger."))
-
-
-_STALLS = STALLS.names or ()
-_SUMS = (
-    *("clock.now_fs", "clock.n_events", f"clock.next_at.{WIRE}"),
-    *("limits.n_functions", "limits.n_queues", "limits.queues_per_function"),
-    *(f"{link}.{name}" for link in ("up", "down") for name in ("busy_fs", "busy_until_fs", "is_busy", "dllps")),
-    *(f"ledger.counters.{name}" for name in COUNTER_NAMES),
-    *(f"ledger.part_sums.{name}" for name in PART_FIELDS),
-    *(f"ledger.stalls.{name}.{field}" for name in _STALLS for field in ("total_fs", "since_fs")),
-    *(f"{gauge.path}.{name}" for gauge in GAUGES.values() for name in ("area", "level", "since_fs", "highest")),
-    *("mac.tx_bytes", "mac.rx_bytes", "mac.is_sending", "mac.tx_busy_fs", *SERVERS, *SERVERS.values()),
-    *(f"host.translation.{name}" for name in ("hits", "misses", "walks_busy_fs")),
-    *(f"tags.{name}" for name in ("held_fs", "n_tags", "n_free", "fewest_free")),
-)
 
 
 @dataclass(frozen=True)
@@ -113,7 +49,8 @@ class Snapshot:
     now_fs: int
     n_events: int
     counts: dict[str, int]
-    servers: dict[str, int]
+    mac_bytes: tuple[int, int]  # sent and received
+    busy_fs: dict[str, int]
     drops: Ints
     function_drops: Ints
     mirrored_drops: Ints
@@ -144,25 +81,18 @@ class Snapshot:
     population: Population
 
 
-def in_state(nic: Any, path: str) -> Any:
-    """Return what stands there in the state."""
-    for part in path.split("."):
-        nic = nic[part]
-    return nic
-
-
 def begin_ledger(ledger: Any, n_flows: int) -> None:
     """Forget the latencies seen so far, of all and of the first flows."""
-    flows = ledger["flow"][:n_flows]
-    _forget(ledger["sampled_parts"], ledger["to_guest"])
+    flows, counts = ledger["flow"][:n_flows], ledger.counts
+    _forget(ledger["sampled_parts"], counts.to_guest)
     delivery = _of_flows(flows)
     _forget(ledger["latency_counts"]["delivery_fs"], delivery)
     _forget(counts_of(ledger, "delivery"), delivery)
-    _forget(ledger["latency_counts"]["to_guest_fs"], ledger["to_guest"])
+    _forget(ledger["latency_counts"]["to_guest_fs"], counts.to_guest)
     for name in PART_FIELDS:
-        ledger["part_sums"][name] = 0
+        counts.part_sums[name] = 0
     for name in OF_LEDGERS:
-        _forget_latency(ledger, name, ledger[name])
+        _forget_latency(ledger, name, counts[name])
     counted = np.flatnonzero(flows["latency"]["n"])
     for row, latency in zip(flows["histogram"][counted].tolist(), flows["latency"][counted], strict=True):
         _forget(ledger["histogram"][row], latency)
@@ -177,23 +107,14 @@ def _forget_latency(ledger: Any, name: str, latency: Any) -> None:
 def begin_window(nic: Any, book: FlowBook) -> None:
     """Forget the latencies and the largest depths seen so far."""
     begin_ledger(nic["ledger"], book.n_counted)
-    _forget_latency(nic["ledger"], "mac.wait", nic["mac"]["wait"])
-    for each in GAUGES.values():
-        gauge = in_state(nic, each.path)
+    _forget_latency(nic["ledger"], "mac.wait", nic.mac.counts.wait)
+    for gauge in gauges_in(parts_of(nic)).values():
         gauge.highest = gauge.level
     queues = nic["tx_queue"][: int(nic.limits.n_queues)]
     queues["highest"] = queues["reserved"] - queues["freed"]
     queues = nic["rx_queue"][: int(nic.limits.n_queues)]
     queues["highest"] = int(nic.limits.rx_ring) - 1 - queues["known"] - queues["requested"] - queues["cached"]
-    nic.tags.fewest_free = nic.tags.n_free
-
-
-def latency_of(nic: Any, book: FlowBook, name: str) -> npt.NDArray[Any]:
-    """Return a latency's count, sum and extremes; that of deliveries is added up from the flows'."""
-    path = LATENCIES[name].path
-    if path is not None:
-        return np.array(in_state(nic, path)).copy()  # np.array returns a view here
-    return _of_flows(nic["ledger"]["flow"][: book.n_counted])
+    nic.tags.counts.fewest_free = nic.tags.n_free
 
 
 def _of_flows(flows: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -221,104 +142,97 @@ def _forget(row: Any, latency: Any) -> None:
 
 def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snapshot:
     """Copy the sums out of the state; without those of flows where they stand in another snapshot."""
-    read = Probe(nic, _SUMS).read()
-    now_fs = read["clock.now_fs"]
-    n_functions, n_queues = read["limits.n_functions"], read["limits.n_queues"]
-    n_flows = len(book.flows)
-    ledger, counters = nic["ledger"], nic["ledger"]["counters"]
+    now_fs, found = int(nic.clock.now_fs), Counts(nic).copy()
+    counts, ledger = found.ledger, nic["ledger"]
+    n_functions, n_queues = int(nic.limits.n_functions), int(nic.limits.n_queues)
+    n_flows, a_function = len(book.flows), int(nic.limits.queues_per_function)
     tx_queues, rx_queues = nic["tx_queue"][:n_queues], nic["rx_queue"][:n_queues]
+    functions = ledger["function"][:n_functions]
     return Snapshot(
         now_fs=now_fs,
-        n_events=read["clock.n_events"],
-        counts={name: read[f"ledger.counters.{name}"] for name in COUNTER_NAMES},
-        servers=_servers(nic, read),
-        drops=counters["drops"].copy(),
-        function_drops=counters["function_drops"][:n_functions].copy(),
-        mirrored_drops=counters["mirrored_drops"].copy(),
-        function_mirrored=counters["function_mirrored"][:n_functions].copy(),
-        up=_link(nic, "up", read),
-        down=_link(nic, "down", read),
-        areas=areas_in(read, now_fs),
-        highest={name: read[f"{gauge.path}.highest"] for name, gauge in GAUGES.items()},
-        stalls_fs={name: _stalled_fs(read, f"ledger.stalls.{name}") for name in _STALLS},
-        tags_held_fs=_tags_held_fs(nic, read),
-        iotlb_hits=read["host.translation.hits"],
-        iotlb_misses=read["host.translation.misses"],
-        fewest_free_tags=read["tags.fewest_free"],
+        n_events=int(nic.clock.n_events),
+        counts={name: int(counts[name]) for name in COUNTERS},
+        mac_bytes=(int(found.mac.tx_bytes), int(found.mac.rx_bytes)),
+        busy_fs=_busy_fs(nic, found, now_fs),
+        drops=counts.drops.copy(),
+        function_drops=functions["drops"].copy(),
+        mirrored_drops=counts.mirrored_drops.copy(),
+        function_mirrored=functions["mirrored"].copy(),
+        up=_link(nic.up, found.up, now_fs),
+        down=_link(nic.down, found.down, now_fs),
+        areas={name: float(area) for name, area in areas_in(found, now_fs).items()},
+        highest={name: int(gauge.highest) for name, gauge in gauges_in(found).items()},
+        stalls_fs={name: _stalled_fs(counts.stalls[name], now_fs) for name in STALLS.names or ()},
+        tags_held_fs=int(found.tags.held_fs) + _held_now_fs(nic, now_fs),
+        iotlb_hits=int(found.translation.hits),
+        iotlb_misses=int(found.translation.misses),
+        fewest_free_tags=int(found.tags.fewest_free),
         core_busy_fs=_core_busy_fs(nic, now_fs),
-        read_bytes=nic["function"]["read_bytes"][:n_functions].copy(),
+        read_bytes=functions["read_bytes"].copy(),
         backlog=_backlog(nic, now_fs, n_functions),
         flows=ledger["flow"][: n_flows if with_flows else 0].copy(),
         received_bytes=book.by_target(ledger["flow"]["n_bytes"][: book.n_counted], n_functions),
         tx_ring_highest=int(tx_queues["highest"].max(initial=0)),
         rx_ring_highest=int(rx_queues["highest"].max(initial=0)),
-        n_receivers=int((rx_queues["started"] > 0).reshape(-1, read["limits.queues_per_function"]).any(axis=1).sum()),
+        n_receivers=int((rx_queues["started"] > 0).reshape(-1, a_function).any(axis=1).sum()),
         histogram=ledger["histogram"][: FIRST_FLOW_HISTOGRAM + n_flows],
-        latencies={name: latency_of(nic, book, name) for name in LATENCIES},
+        latencies={"delivery": _of_flows(ledger["flow"][: book.n_counted]), **latencies_in(found)},
         latency_counts=ledger["latency_counts"],
         sampled_parts=ledger["sampled_parts"],
-        part_sums={name: read[f"ledger.part_sums.{name}"] for name in PART_FIELDS},
-        served=ledger["served"].copy(),
+        part_sums={name: float(counts.part_sums[name]) for name in PART_FIELDS},
+        served=counts.served,
         population=take_population(nic, now_fs),
     )
 
 
-def _link(nic: Any, name: str, read: Mapping[str, int]) -> LinkSnapshot:
-    """Copy a link's sums; what is left of the TLP on it counts later."""
-    ahead_fs = max(0, read[f"{name}.busy_until_fs"] - read["clock.now_fs"]) if read[f"{name}.is_busy"] else 0
+def _link(link: Any, counts: Any, now_fs: int) -> LinkSnapshot:
+    """Return a link's sums; what is left of the TLP on it counts later."""
+    ahead_fs = link_ahead_fs(link, now_fs)
     return LinkSnapshot(
-        busy_fs=read[f"{name}.busy_fs"] - ahead_fs,
+        busy_fs=int(counts.busy_fs) - ahead_fs,
         ahead_fs=ahead_fs,
-        n_tlps=nic[name]["n_tlps"].copy(),
-        n_bytes=nic[name]["n_bytes"].copy(),
-        dllp_pairs=read[f"{name}.dllps"],
+        n_tlps=counts.n_tlps,
+        n_bytes=counts.n_bytes,
+        dllp_pairs=int(counts.dllps),
     )
 
 
-def _servers(nic: Any, read: Mapping[str, int]) -> dict[str, int]:
-    """Copy the sums of the servers; the work that still lies before them, counted when it came, counts later."""
-    now_fs = read["clock.now_fs"]
-    sums = {name: read[name] for name in MAC_BYTES}
-    for name, until in SERVERS.items():
-        sums[name] = read[name] - max(0, read[until] - now_fs)
-    ahead_fs = read[f"clock.next_at.{WIRE}"] - now_fs if read["mac.is_sending"] else 0
-    walks_ahead_fs = int(np.maximum(nic.host.translation.walker_free_fs - now_fs, 0).sum())
-    return sums | {
-        "mac.tx_busy_fs": read["mac.tx_busy_fs"] - max(0, ahead_fs),
-        "walks_busy_fs": read["host.translation.walks_busy_fs"] - walks_ahead_fs,
+def link_ahead_fs(link: Any, now_fs: int) -> int:
+    """Return what is left of the TLP on a link, with the DLLPs before it."""
+    return max(0, int(link.busy_until_fs) - now_fs) if link.is_busy else 0
+
+
+def _busy_fs(nic: Any, counts: Any, now_fs: int) -> dict[str, int]:
+    """Return how long what serves frames has worked, by resource; work still to be done, counted when it came, is not.
+
+    Of page walkers the sum of all.
+    """
+    engines, mac = nic.engines, nic.mac
+    sending_until_fs = nic.clock.next_at[WIRE] if mac.is_sending else now_fs
+    busy_until_fs = {
+        "wire.tx": (counts.mac.tx_busy_fs, sending_until_fs),
+        "wire.rx": (counts.mac.rx_busy_fs, mac.line.busy_until_fs),
+        "nic.pipeline": (counts.adapter.pipeline_busy_fs, nic.pipeline_busy_until_fs),
+        "nic.store": (counts.adapter.store_busy_fs, nic.store_busy_until_fs),
+        "nic.dma.read": (counts.read_engine.busy_fs, engines.read.next_fs),
+        "nic.dma.write": (counts.write_engine.busy_fs, engines.write.next_fs),
+        "nic.dma.shared": (counts.shared_engine.busy_fs, engines.shared_next_fs),
+        "switch.bus": (counts.bus.busy_fs, nic.bus.free_fs),
+        "host.drain": (counts.pcie.drain_busy_fs, nic.pcie.drain_busy_until_fs),
     }
+    found = {name: int(busy_fs) - max(0, int(until_fs) - now_fs) for name, (busy_fs, until_fs) in busy_until_fs.items()}
+    walks_ahead_fs = int(np.maximum(nic.host.translation.walker_free_fs - now_fs, 0).sum())
+    return found | {"host.walkers": int(counts.translation.walks_busy_fs) - walks_ahead_fs}
 
 
 def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
     """Copy how long each core has posted and taken frames; what is left of the work under way counts later."""
     cores = nic["host"]["core"][: int(nic.host.n_cores)]
-    busy_fs: Ints = cores["busy_fs"].copy()
+    busy_fs: Ints = cores["counts"]["busy_fs"].copy()
     left_fs = np.minimum(np.maximum(cores["ends_fs"] - now_fs, 0), cores["work_fs"])
     ahead_fs = np.where(cores["is_running"] != 0, left_fs, 0) + np.maximum(cores["free_fs"] - now_fs, 0)
     busy_fs[np.arange(len(cores)), cores["kind"]] -= ahead_fs
     return busy_fs
-
-
-def area_of(gauge: Any, now_fs: int) -> float:
-    """Return an occupancy's integral over time up to now, in its unit times femtoseconds."""
-    return float(gauge.area) + float(gauge.level) * float(now_fs - int(gauge.since_fs))
-
-
-def paths_of_areas() -> list[str]:
-    """Return the paths of what `areas_in` needs."""
-    return [f"{gauge.path}.{name}" for gauge in GAUGES.values() for name in ("area", "level", "since_fs")]
-
-
-def areas_in(read: Mapping[str, Any], now_fs: Any) -> dict[str, Any]:
-    """Return the integrals of all occupancies over time up to now, by gauge, from the numbers of a `Probe`.
-
-    The numbers may be of one moment, or arrays of many.
-    """
-    return {
-        name: read[f"{gauge.path}.area"]
-        + (1.0 * read[f"{gauge.path}.level"]) * (1.0 * (now_fs - read[f"{gauge.path}.since_fs"]))
-        for name, gauge in GAUGES.items()
-    }
 
 
 def _backlog(nic: Any, now_fs: int, n_functions: int) -> Ints:
@@ -331,14 +245,13 @@ def _backlog(nic: Any, now_fs: int, n_functions: int) -> Ints:
     return found
 
 
-def _stalled_fs(read: Mapping[str, int], stall: str) -> int:
-    since_fs = read[f"{stall}.since_fs"]
-    return read[f"{stall}.total_fs"] + (read["clock.now_fs"] - since_fs if since_fs >= 0 else 0)
+def _stalled_fs(stall: Any, now_fs: int) -> int:
+    return int(stall.total_fs) + (now_fs - int(stall.since_fs) if stall.since_fs >= 0 else 0)
 
 
-def _tags_held_fs(nic: Any, read: Mapping[str, int]) -> int:
-    """Add up for how long tags were held, those still held among them."""
-    is_held = np.ones(read["tags.n_tags"], bool)
-    is_held[nic["tags"]["free"][: read["tags.n_free"]]] = False
+def _held_now_fs(nic: Any, now_fs: int) -> int:
+    """Add up for how long the tags that are held now have been."""
+    is_held = np.ones(int(nic.tags.n_tags), bool)
+    is_held[nic["tags"]["free"][: int(nic.tags.n_free)]] = False
     taken_fs = nic["tags"]["slot"]["taken_fs"][: len(is_held)][is_held]
-    return read["tags.held_fs"] + int((read["clock.now_fs"] - taken_fs).sum())
+    return int((now_fs - taken_fs).sum())

@@ -113,7 +113,7 @@ def _be_idle(nic: Nic) -> None:
     nic.rx_head_waits_fs = -1
     nic.ledger.delivered_target = NEVER
     for name in STALLS.names or ():
-        nic["ledger"]["stalls"][name].since_fs = -1
+        nic.ledger.counts.stalls[name].since_fs = -1
 
 
 def _fill_link(nic: Nic, config: Config) -> None:
@@ -285,7 +285,7 @@ def _fill_queues(nic: Nic, config: Config) -> None:
 
 def _fill_free_lists(nic: Nic, config: Config) -> None:
     tags = config.pcie.tags
-    nic.tags.n_tags = nic.tags.n_free = nic.tags.fewest_free = tags
+    nic.tags.n_tags = nic.tags.n_free = nic.tags.counts.fewest_free = tags
     nic.tags.free[:tags] = np.arange(tags)[::-1]
     nic.groups.n_free = GROUP_CAP
     nic["host"]["core"]["first_work"][:] = -1

@@ -54,32 +54,30 @@ def _busiest_core(span: Span) -> int:
 def utilization_of(config: Config, span: Span) -> dict[str, float]:
     """Give the busy share of each resource, by the names of the bottleneck."""
     core = (span.end.core_busy_fs - span.start.core_busy_fs)[_busiest_core(span)]
-    servers = {name: span.end.servers[name] - span.start.servers[name] for name in span.end.servers}
+    busy = {name: span.share(span.worked_fs(name)) for name in span.end.busy_fs}
     shares = {
         "pcie.up": span.link_share(config, "up"),
         "pcie.down": span.link_share(config, "down"),
         "pcie.tags": span.share(span.stalled("no_free_tag")),
         "driver.tx": span.share(int(core[POST_TASK])),
         "driver.rx": span.share(int(core[TAKE_TASK])),
-        "wire.tx": span.share(servers["mac.tx_busy_fs"]),
-        "wire.rx": span.share(servers["mac.rx_busy_fs"]),
-        "nic.pipeline": span.share(servers["pipeline_busy_fs"]),
+        "wire.tx": busy["wire.tx"],
+        "wire.rx": busy["wire.rx"],
+        "nic.pipeline": busy["nic.pipeline"],
     }
     if config.nic.queue_time_fs:
         n_rings = max(1, int((span.end.read_bytes > span.start.read_bytes).sum()) * config.nic.queues_per_vf)
         shares["nic.queue"] = span.share(span.served(PAYLOAD_READ, "n") * config.nic.queue_time_fs // n_rings)
     if config.nic.store_rate_bps is not None:
-        shares["nic.store"] = span.share(servers["store_busy_fs"])
+        shares["nic.store"] = busy["nic.store"]
     if config.nic.dma is not None:
-        shares["nic.dma.read"] = span.share(servers["engines.read.busy_fs"])
-        shares["nic.dma.write"] = span.share(servers["engines.write.busy_fs"])
-        shares["nic.dma.shared"] = span.share(servers["engines.shared_busy_fs"])
+        shares |= {name: busy[name] for name in ("nic.dma.read", "nic.dma.write", "nic.dma.shared")}
     if config.host.iotlb is not None and config.host.iotlb.walkers is not None:
-        shares["host.walkers"] = span.share(servers["walks_busy_fs"] // config.host.iotlb.walkers)
+        shares["host.walkers"] = span.share(span.worked_fs("host.walkers") // config.host.iotlb.walkers)
     if config.host.write_drain_bps is not None:
-        shares["host.drain"] = span.share(servers["pcie.drain_busy_fs"])
+        shares["host.drain"] = busy["host.drain"]
     if config.switch.timing == "core":
-        shares["switch.bus"] = span.share(servers["bus.busy_fs"])
+        shares["switch.bus"] = busy["switch.bus"]
     return {name: min(1.0, share) for name, share in shares.items()}
 
 

@@ -8,6 +8,7 @@ where everybody is, and access lists let it pass.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from math import lcm
@@ -31,6 +32,7 @@ from hwmodel.simulation.trace.frame_parts import under_way
 from hwmodel.units import FS_PER_NS, FS_PER_S, FS_PER_US
 from hwmodel.workload import Records, Source, Workload
 from hwmodel.workload.headers import HeaderBook
+from hwmodel.workload.patterns import PatternError
 from hwmodel.workload.traffic import RECORDED
 
 if TYPE_CHECKING:
@@ -77,12 +79,14 @@ class LoneTime:
 def lone_frame(config: Config | str | Path) -> LoneTime | None:
     """Run one frame alone, as configured, of a configuration or of the one that a name stands for.
 
-    None where the workload names no flow whose frames come to somebody. Raises InputError as `limits` and `simulate`
-    do.
+    None where the workload names no flow whose frames come to somebody, and for a group frame from the wire to
+    interfaces, which only a capture has. Raises InputError as `limits` and `simulate` do.
     """
     config = as_config(config)
     frame = limits(config).lone_frame
-    return None if frame is None else LoneTime(frame, lone_parts_fs(config, frame))
+    with suppress(PatternError):
+        return None if frame is None else LoneTime(frame, lone_parts_fs(config, frame))
+    return None
 
 
 @remembered()
@@ -204,7 +208,7 @@ def _copies(machine: Machine, number: int) -> Iterator[_Copy]:
     """Give the copies of the frame that have come to their end at a server, or outside, and those under way there."""
     ledger = machine.ledgers()[number]
     finished = ledger["journey_log"]["entry"][: int(ledger.journey_log.n)]
-    crossed_fs = {name: round(float(ledger.part_sums[name])) // max(1, len(finished)) for name in BRIDGE_PARTS}
+    crossed_fs = {name: round(float(ledger.counts.part_sums[name])) // max(1, len(finished)) for name in BRIDGE_PARTS}
     if number == len(machine.servers):
         yield from (_Copy(UPLINK_PORT, _stamps(one), crossed_fs) for one in finished)
         return

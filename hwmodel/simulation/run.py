@@ -184,7 +184,7 @@ class Run:
         """Run through the window, longer where `run.precision` asks for it; end it behind a delivery of `flow`."""
         assert self.start is not None
         nic, settings = self.nic, self.config.run
-        first_frames = int(nic.ledger.counters.delivered)
+        first_frames = int(nic.ledger.counts.delivered)
         frames = NEVER if settings.frames is None else first_frames + settings.frames
         until_fs = int(nic.clock.now_fs) + settings.duration_fs
         if self.tracer is not None:
@@ -197,14 +197,14 @@ class Run:
                 return
             length_fs, n_frames = (
                 int(nic.clock.now_fs) - self.start.now_fs,
-                int(nic.ledger.counters.delivered) - first_frames,
+                int(nic.ledger.counts.delivered) - first_frames,
             )
-            n_dropped = int(nic.ledger.counters.dropped) - self.start.counts["dropped"]
+            n_dropped = int(nic.ledger.counts.dropped) - self.start.counts["dropped"]
             if length_fs >= LONGEST_FOR_PRECISION * settings.duration_fs or n_frames + n_dropped >= MOST_FRAMES:
                 return
             until_fs = int(nic.clock.now_fs) + length_fs // 2
             if settings.frames is not None:
-                frames = int(nic.ledger.counters.delivered) + max(1, n_frames // 2)
+                frames = int(nic.ledger.counts.delivered) + max(1, n_frames // 2)
 
     def to_end(self, until_fs: int, frames: int, flow: Any) -> Generator[Deliveries, None, bool]:
         """Run to a time or a number of delivered frames, and leave marks on the way, behind deliveries of `flow`.
@@ -213,7 +213,7 @@ class Run:
         """
         assert self.start is not None
         first, first_frames = self.start, self.start.counts["delivered"]
-        clock, counters = self.nic.clock, self.nic.ledger.counters  # which stay where they are
+        clock, counters = self.nic.clock, self.nic.ledger.counts  # which stay where they are
         started_fs, now_fs, delivered = int(clock.now_fs), int(clock.now_fs), int(counters.delivered)
         slice_fs = max(1, (until_fs - started_fs) // MARKS)
         slice_frames = NEVER if frames == NEVER else max(1, (frames - delivered) // MARKS)

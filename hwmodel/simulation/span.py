@@ -63,6 +63,10 @@ class Span:
         """Return what whole transactions of a kind took in the window: `n`, `up_bytes`, `up_tlps`, and so on."""
         return int(self.end.served[name][kind] - self.start.served[name][kind])
 
+    def worked_fs(self, resource: str) -> int:
+        """Return for how long of the window one of those that serve frames worked."""
+        return self.end.busy_fs[resource] - self.start.busy_fs[resource]
+
     def share(self, busy_fs: int) -> float:
         """Return a time as a share of the window."""
         return busy_fs / self.fs

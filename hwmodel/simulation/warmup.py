@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.simulation.measurement import GAUGES, areas_in, paths_of_areas
-from hwmodel.simulation.probe import Probe
+from hwmodel.simulation.counts import CAPACITIES, GAUGE_WORDS, Counts, see
 from hwmodel.simulation.steady_state import Series, truncation
 from hwmodel.units import FS_PER_NS
 
@@ -33,28 +32,21 @@ MATTERS = 0.005  # of the mean, or of a buffer's capacity
 WORDS = {
     "rate": "the throughput",
     "latency": "the latency",
-    **{name: gauge.words for name, gauge in GAUGES.items()},
+    **GAUGE_WORDS,
 }
-SEEN = (
-    "clock.now_fs",
-    "ledger.counters.delivered",
-    "ledger.to_guest.n",
-    "ledger.to_guest.sum_fs",
-    *paths_of_areas(),
-)
 
 
 class Warmup:
     """Decide slice by slice whether the run has settled; `unsteady` then names what had not, if time ran out."""
 
     def __init__(self, config: Config, nic: Any) -> None:
-        self.probe = Probe(nic, SEEN)
+        self._nic, self._counts = nic, Counts(nic)
         self.fixed_fs = None if config.run.warmup == "auto" else int(config.run.warmup)
         self.slice_fs, self.slice_frames = SLICE_FS, SLICE_FRAMES
         self.next_look = FIRST_SLICES
         self.series: dict[str, list[float]] = {name: [] for name in WORDS}
         self.capacities = capacities_of(nic)
-        self.seen = see(self.probe)
+        self.seen = see(self._nic, self._counts)
         self.has_looked = False
         self.unsteady: tuple[str, ...] = ()
         self.is_settled = False
@@ -96,7 +88,7 @@ class Warmup:
         self.next_look = len(self.series["rate"]) * 5 // 4
 
     def _note(self) -> None:
-        before, now = self.seen, see(self.probe)
+        before, now = self.seen, see(self._nic, self._counts)
         self.seen = now
         passed_fs = max(1, now.now_fs - before.now_fs)
         latencies = self.series["latency"]
@@ -104,7 +96,7 @@ class Warmup:
         last = latencies[-1] if latencies else 0.0
         self.series["rate"].append((now.delivered - before.delivered) / passed_fs)
         latencies.append((now.latency_sum_fs - before.latency_sum_fs) / n_taken if n_taken else last)
-        for name in GAUGES:
+        for name in GAUGE_WORDS:
             self.series[name].append((now.areas[name] - before.areas[name]) / passed_fs)
 
     def _join_slices(self) -> None:
@@ -115,33 +107,10 @@ class Warmup:
         self.slice_fs, self.slice_frames = 2 * self.slice_fs, 2 * self.slice_frames
 
 
-class Seen(NamedTuple):
-    """Hold the sums of a moment."""
-
-    now_fs: int
-    delivered: int
-    n_taken: int
-    latency_sum_fs: float
-    areas: dict[str, float]
-
-
-def see(probe: Probe) -> Seen:
-    """Return the sums of this moment."""
-    read = probe.read()
-    now_fs = read["clock.now_fs"]
-    return Seen(
-        now_fs,
-        read["ledger.counters.delivered"],
-        read["ledger.to_guest.n"],
-        float(read["ledger.to_guest.sum_fs"]),
-        areas_in(read, now_fs),
-    )
-
-
 def capacities_of(nic: Any) -> dict[str, float]:
     """Return what each buffer holds at most, by name; rings of all functions together, as their gauges count."""
     limits = nic.limits
-    return {name: float(prod(int(limits[each]) for each in gauge.capacity)) for name, gauge in GAUGES.items()}
+    return {name: float(prod(int(limits[each]) for each in product)) for name, product in CAPACITIES.items()}
 
 
 def unsteady_in(series: Mapping[str, Series], capacities: Mapping[str, float]) -> tuple[str, ...]:

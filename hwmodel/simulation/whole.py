@@ -11,14 +11,12 @@ import numpy as np
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import LEDGER, WIRE_WAIT_HISTOGRAM
 from hwmodel.machine.server import SERVER, zeros
+from hwmodel.simulation.counts import area_of, gauges_in, parts_of
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.ledger_sums import LedgerSums
-from hwmodel.simulation.measurement import GAUGES, areas_in, in_state
 from hwmodel.simulation.nic_state import Nic
-from hwmodel.simulation.probe import Probe
 from hwmodel.simulation.workload_state import Counted
 
-GAUGE_FIELDS = ("area", "level", "since_fs", "highest")
 ROOMS = ("tx_ring", "rx_ring", "tx_buffer_bytes", "rx_buffer_bytes")
 
 
@@ -37,16 +35,13 @@ class Whole:
         if len(servers) > 1:
             self._together = zeros(1, SERVER)[0]
             self._fill_limits()
-        self._gauges = [
-            Probe(nic, [f"{gauge.path}.{name}" for gauge in GAUGES.values() for name in GAUGE_FIELDS])
-            for nic in servers
-        ]
+        self._gauges = [gauges_in(parts_of(nic)) for nic in servers]
         together = zeros(1, LEDGER)
         self._ledger = together[0]
         boxes = bridge["box"][: int(bridge.n_boxes)]
         self._sums = LedgerSums(together, self._ledgers, counted.flows, len(book.flows), boxes)
         self._ledger["flow"]["histogram"][: len(book.flows)] = counted.rows
-        self._gauges_together = [(name, gauge.path, in_state(self, gauge.path)) for name, gauge in GAUGES.items()]
+        self._gauges_together = gauges_in(parts_of(self))
         self.refresh()
 
     def __getitem__(self, name: str) -> Any:
@@ -57,13 +52,6 @@ class Whole:
     def __getattr__(self, name: str) -> Any:
         return self[name]
 
-    def place_of(self, path: str) -> tuple[Any, str]:
-        """Return the record that a dotted path leads into, and the rest of the path in it."""
-        first, _, inside = path.partition(".")
-        if first == "ledger":
-            return self._ledger, inside
-        return (self._servers[0] if self._together is None else self._together), path
-
     def refresh(self, *, with_histograms: bool = False) -> None:
         """Add up what stands in the ledgers now; flows' histograms and sums by bucket only where asked for."""
         self._sums.add_up()
@@ -72,21 +60,16 @@ class Whole:
             self._add_histograms(len(self._book.flows))
             _add_sampled_parts(self._ledger, self._ledgers)
         if self._together is None:
-            self._copy_own(with_histograms)
+            self._copy_own()
         else:
             self._refresh_together()
 
-    def _copy_own(self, with_histograms: bool) -> None:
+    def _copy_own(self) -> None:
         """Copy what is the only server's own."""
         into, own = self._ledger, self._servers[0].ledger
-        for name in ("tx_ring", "rx_ring"):
-            into[name] = own[name]
         into["histogram"][WIRE_WAIT_HISTOGRAM] = own["histogram"][WIRE_WAIT_HISTOGRAM]
-        if with_histograms:
-            for name in ("function_drops", "function_mirrored"):
-                into["counters"][name][:] = own["counters"][name]
-            for name in ("stalls", "served"):
-                into[name] = own[name]
+        n_functions = int(self._servers[0].limits.n_functions)
+        into["function"][:n_functions] = own["function"][:n_functions]
 
     def _fill_limits(self) -> None:
         limits = self._together.limits
@@ -104,12 +87,12 @@ class Whole:
         clock = self._together.clock
         clock.now_fs = int(self._servers[0].clock.now_fs)
         clock.n_events = sum(int(nic.clock.n_events) for nic in self._servers)
-        rows = [probe.read() for probe in self._gauges]
-        areas = [areas_in(row, int(clock.now_fs)) for row in rows]
-        for name, path, gauge in self._gauges_together:
-            gauge.area = fsum(area[name] for area in areas)
-            gauge.level, gauge.highest = (sum(row[f"{path}.{each}"] for row in rows) for each in ("level", "highest"))
-            gauge.since_fs = clock.now_fs
+        now_fs = int(clock.now_fs)
+        for name, gauge in self._gauges_together.items():
+            of_each = [gauges[name] for gauges in self._gauges]
+            gauge.area = fsum(float(area_of(one, now_fs)) for one in of_each)
+            gauge.level, gauge.highest = (sum(int(one[field]) for one in of_each) for field in ("level", "highest"))
+            gauge.since_fs = now_fs
 
     def _add_histograms(self, n_flows: int) -> None:
         """Add up the rows of the flows' histograms; where each flow has its own, one ledger alone has filled it."""

@@ -70,7 +70,9 @@ def sent_by(bridge, number):
 
 
 def drops(bridge):
-    return {DropReason(int(i)).name: int(bridge.box[0].drops[i]) for i in np.flatnonzero(bridge.box[0].drops)}
+    return {
+        DropReason(int(i)).name: int(bridge.box[0].counts.drops[i]) for i in np.flatnonzero(bridge.box[0].counts.drops)
+    }
 
 
 def know(bridge, *numbers):
@@ -102,7 +104,7 @@ def test_an_unknown_address_is_flooded_but_never_back():
     frame(bridge, 0, 1)
     advance_bridge(bridge, WIRE + LATENCY)
     assert [sent_by(bridge, number) for number in range(3)] == [[], [(WIRE + LATENCY, 1)], [(WIRE + LATENCY, 2)]]
-    assert (int(bridge.box[0].flooded), int(bridge.box[0].replicated)) == (1, 1)
+    assert (int(bridge.box[0].counts.flooded), int(bridge.box[0].counts.replicated)) == (1, 1)
 
 
 def test_a_group_is_no_flood_and_with_hairpin_goes_back_too():
@@ -110,7 +112,7 @@ def test_a_group_is_no_flood_and_with_hairpin_goes_back_too():
     frame(bridge, 0, NOBODY)
     advance_bridge(bridge, WIRE + LATENCY)
     assert [len(sent_by(bridge, number)) for number in range(3)] == [1, 1, 1]
-    assert (int(bridge.box[0].flooded), int(bridge.box[0].replicated)) == (0, 2)
+    assert (int(bridge.box[0].counts.flooded), int(bridge.box[0].counts.replicated)) == (0, 2)
 
 
 @pytest.mark.parametrize(("hairpins", "found"), [((), {"SAME_PORT": 1}), ((0,), {})])
@@ -143,9 +145,9 @@ def test_a_port_sends_one_frame_after_the_other_and_room_is_freed_by_the_last_by
     # At each arrival behind the first the frame in front has just left: one of the two finds the room that it left.
     assert [at for at, _ in sent_by(bridge, 1)] == [LATENCY + n * WIRE for n in range(1, 5)]
     assert drops(bridge) == {"QUEUE_FULL": 2}
-    assert int(bridge.port[1].waiting.level) == int(bridge.box[0].waiting.level) == 0
-    assert int(bridge.port[1].tx_busy_fs) == 4 * WIRE
-    assert int(bridge.port[1].tx_bytes) == 4 * padded_bytes(1514)
+    assert int(bridge.port[1].counts.waiting.level) == int(bridge.box[0].counts.waiting.level) == 0
+    assert int(bridge.port[1].counts.tx_busy_fs) == 4 * WIRE
+    assert int(bridge.port[1].counts.tx_bytes) == 4 * padded_bytes(1514)
 
 
 def test_places_are_used_again():

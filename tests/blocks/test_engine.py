@@ -74,7 +74,7 @@ def test_one_frame_alone(frame_bytes, interrupt):
     expected += tlps(20, data) + tlps(24, data) + time_fs(40) + interrupt * time_fs(28)
     latency = state[0].ledger.flow[0].latency
     assert (latency.n, latency.lowest_fs) == (1, expected)
-    assert state[0].ledger.from_doorbell.lowest_fs == expected  # posting takes no time here
+    assert state[0].ledger.counts.from_doorbell.lowest_fs == expected  # posting takes no time here
 
 
 def test_propagation_adds_six_flights():
@@ -113,14 +113,14 @@ def test_room_in_the_rx_buffer_is_free_when_the_payload_has_left():
     """Not when it has been chosen, nor when it arrives, 3 us later."""
     state = one_frame(64, pcie={"propagation": "3us"})
     nic = state[0]
-    while nic.rx_buffer.level == 0:
+    while nic.counts.rx_buffer.level == 0:
         run(state, FOREVER, 1)
     left_fs = int(nic.up.busy_until_fs)
     assert left_fs == nic.clock.now_fs + time_fs(84)
     run(state, left_fs - 1, MANY)
-    assert (nic.rx_buffer.level, nic.rx_dma_busy) == (60, 0)
+    assert (nic.counts.rx_buffer.level, nic.rx_dma_busy) == (60, 0)
     run(state, left_fs, MANY)
-    assert (nic.rx_buffer.level, nic.ledger.counters.delivered) == (0, 0)
+    assert (nic.counts.rx_buffer.level, nic.ledger.counts.delivered) == (0, 0)
 
 
 def test_a_tag_is_free_when_its_data_are_stored():
@@ -203,7 +203,7 @@ def test_reasons_to_stop():
     assert run(state, FOREVER - 1, 3) == EVENTS_SPENT
     nic.ledger.delivered_target = 1
     assert run(state, FOREVER - 1, MANY) == FRAMES_REACHED
-    assert nic.ledger.counters.delivered == 1
+    assert nic.ledger.counts.delivered == 1
     nic.ledger.delivered_target = FOREVER
     nic.traffic.source[0].next_at_fs = FOREVER
     nic.clock.heap_n, nic.clock.next_at[TIMERS] = 0, FOREVER  # no more frames
@@ -254,14 +254,14 @@ def test_a_run_may_be_cut_anywhere(cut):
     else:
         for until_fs in [*range(333 * NS, end_fs, 333 * NS), end_fs]:
             assert run(parts, until_fs, MANY) == DONE
-    assert whole[0].ledger.counters.delivered > 10
+    assert whole[0].ledger.counts.delivered > 10
     assert str(figures(parts, book)) == str(figures(whole, book))
 
 
 def test_time_stands_still_without_time():
     state, _ = loaded(**BUSY)
     run(state, 0, MANY)
-    before = int(state[0].ledger.counters.offered)
+    before = int(state[0].ledger.counts.offered)
     run(state, 0, MANY)
-    assert (state[0].clock.now_fs, state[0].ledger.counters.offered) == (0, before)
+    assert (state[0].clock.now_fs, state[0].ledger.counts.offered) == (0, before)
     assert machine().clock.now_fs == 0

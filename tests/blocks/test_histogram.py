@@ -65,7 +65,7 @@ def test_an_occupancy_integrates_over_time(steps):
 
 
 def test_a_stall_is_the_time_between_its_beginning_and_its_end():
-    stall = machine().ledger.stalls.tags
+    stall = machine().ledger.counts.stalls.tags
     set_stalled(stall, 5, False)  # not stalled anyway
     set_stalled(stall, 10, True)
     set_stalled(stall, 17, True)  # it goes on
@@ -81,14 +81,14 @@ def test_a_stall_is_the_time_between_its_beginning_and_its_end():
 
 
 def test_a_stall_can_begin_at_time_zero():
-    stall = machine().ledger.stalls.tags
+    stall = machine().ledger.counts.stalls.tags
     set_stalled(stall, 0, True)
     set_stalled(stall, 8, False)
     assert stall.total_fs == 8
 
 
 def test_latencies_keep_their_number_sum_and_extremes():
-    latency = machine().ledger.from_doorbell
+    latency = machine().ledger.counts.from_doorbell
     for value_fs in (500, 200, 900, 300):
         observe(latency, value_fs)
     assert (latency.n, latency.lowest_fs, latency.highest_fs, latency.sum_fs) == (4, 200, 900, 1900.0)

@@ -23,7 +23,7 @@ MASKED = {"mask_interrupts": True, "rx_interrupt_batch": 4, "tx_interrupt_batch"
 def adapter(**driver):
     nic = machine(nic={"rx_ring": 64, "tx_ring": 64}, driver=driver)
     nic.traffic.copy_kind[0].function, nic.traffic.copy_kind[0].flow = VF0, 0
-    nic.tx_queue[VF0].reserved = nic.ledger.tx_ring.level = 40
+    nic.tx_queue[VF0].reserved = nic.ledger.counts.tx_ring.level = 40
     nic.function[VF0].n_sources = 1
     return nic
 

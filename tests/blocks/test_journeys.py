@@ -71,7 +71,7 @@ def test_places_are_reused_none_is_lost_and_none_is_freed_twice(steps):
         assert open_places(nic) == set(still_open)
     assert nic.ledger.journeys.n_used == most  # no more places than were ever needed at once
     fold(nic.ledger)
-    assert nic.ledger.to_guest.n == nic.ledger.sender_wait.n == finished
+    assert nic.ledger.counts.to_guest.n == nic.ledger.counts.sender_wait.n == finished
     assert nic.ledger.overflow == 0
 
 
@@ -127,7 +127,7 @@ def test_stamps_of_a_post_move_over_at_the_pick():
     descriptors_cached(nic, 50, VF0, 1)
     pick(nic, 70)
     assert nic.grants.tail == 1
-    nic.tx_buffer.level = 0
+    nic.counts.tx_buffer.level = 0
     pick(nic, 90)
     journey = nic.ledger.journeys.slot[nic.grants.ring[1].journey]
     assert stamped(nic, nic.grants.ring[1].journey, "offered_fs", "picked_fs") == [11, 19, 20, 31, 40, 50, 70, 90]
@@ -284,11 +284,11 @@ def test_a_finished_journey_is_counted_part_by_part_and_logged():
     found = [[int(nic.ledger.journey_log.entry[i][name]) // NS for name in names] for i in range(2)]
     assert found == [[300, 400, 600, 700, 800, 810], [500, 500, 600, 700, 800, 820]]
     fold(nic.ledger)
-    assert [nic.ledger.part_sums[name] / NS for name in PART_FIELDS] == [0] * 15 + [500, 100, 300, 200, 200, 30]
+    assert [nic.ledger.counts.part_sums[name] / NS for name in PART_FIELDS] == [0] * 15 + [500, 100, 300, 200, 200, 30]
     sampled = nic.ledger.sampled_parts[bucket(710 * NS)]
     assert sampled.n == 1
     assert [sampled.sums[name] / NS for name in PART_FIELDS] == [0] * 15 + [200, 100, 200, 100, 100, 10]
-    assert (nic.ledger.to_guest.n, nic.ledger.to_guest.sum_fs) == (2, (710 + 620) * NS)
+    assert (nic.ledger.counts.to_guest.n, nic.ledger.counts.to_guest.sum_fs) == (2, (710 + 620) * NS)
     counts = nic.ledger.latency_counts[bucket(620 * NS)]
     assert (counts.n_to_guest, counts.to_guest_fs) == (1, 620 * NS)
 

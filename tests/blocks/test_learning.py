@@ -41,7 +41,7 @@ def test_an_address_moves_with_its_station():
     learn(bridge, 0, 2, 1)
     learn(bridge, 1, 2, 3)
     assert port_of(bridge, 2, 2) == 3
-    assert (int(bridge.box[0].learned), int(bridge.box[0].moved), int(bridge.box[0].n_known)) == (1, 1, 1)
+    assert (int(bridge.box[0].counts.learned), int(bridge.box[0].counts.moved), int(bridge.box[0].n_known)) == (1, 1, 1)
 
 
 def test_a_full_table_learns_again_when_something_has_aged():
@@ -79,4 +79,4 @@ def test_against_a_dictionary(steps):
                 known[address] = port, now
             else:
                 lost += 1
-    assert int(bridge.box[0].not_learned) == lost
+    assert int(bridge.box[0].counts.not_learned) == lost

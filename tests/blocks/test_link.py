@@ -224,7 +224,7 @@ def test_the_wait_for_credits_is_a_stall():
     start_up(nic, 100)
     credits_returned(nic, 0, POSTED_CREDIT << 32 | 64)
     start_up(nic, 130)
-    assert nic.ledger.stalls.posted_credits.total_fs == 30
+    assert nic.ledger.counts.stalls.posted_credits.total_fs == 30
 
 
 def test_a_write_short_of_credits_counts_though_reads_go():
@@ -241,7 +241,11 @@ def test_a_write_short_of_credits_counts_though_reads_go():
     nic.up.is_busy = 0
     start_up(nic, 150)
     assert on_wire(nic.up).kind == WRITE
-    assert (nic.ledger.stalls.posted_credits.total_fs, nic.ledger.stalls.non_posted_credits.total_fs) == (50, 0)
+    stalls = nic.ledger.counts.stalls
+    assert (stalls.posted_credits.total_fs, stalls.non_posted_credits.total_fs) == (
+        50,
+        0,
+    )
 
 
 def test_a_read_short_of_credits_counts_though_writes_go():
@@ -257,7 +261,11 @@ def test_a_read_short_of_credits_counts_though_writes_go():
         start_up(nic, now_fs)
         assert on_wire(nic.up).kind == expected
         nic.up.is_busy = 0
-    assert (nic.ledger.stalls.posted_credits.total_fs, nic.ledger.stalls.non_posted_credits.total_fs) == (0, 60)
+    stalls = nic.ledger.counts.stalls
+    assert (stalls.posted_credits.total_fs, stalls.non_posted_credits.total_fs) == (
+        0,
+        60,
+    )
 
 
 def test_a_completion_short_of_credits_counts_though_doorbells_go():
@@ -269,7 +277,7 @@ def test_a_completion_short_of_credits_counts_though_doorbells_go():
     nic.down.is_busy = 0
     credits_returned(nic, 0, COMPLETION_CREDIT << 32 | 64)
     start_down(nic, 40)
-    assert nic.ledger.stalls.completion_credits.total_fs == 31
+    assert nic.ledger.counts.stalls.completion_credits.total_fs == 31
 
 
 # ---- DLLPs ----

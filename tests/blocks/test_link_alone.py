@@ -49,7 +49,7 @@ def test_reads_are_limited_by_tags():
     nic = state[0]
     round_trip = time_fs(24) + READ_FS + time_fs(84)
     assert run_dma(state, 4) == round_trip + 3 * time_fs(84)
-    assert nic.tags.fewest_free == 0
+    assert nic.tags.counts.fewest_free == 0
     end_fs = run_dma(state, 40)
     assert end_fs == pytest.approx(10 * round_trip, rel=0.15)
     assert end_fs >= 10 * round_trip

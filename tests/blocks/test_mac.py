@@ -45,14 +45,14 @@ def test_an_idle_port_sends_at_once_and_a_busy_one_in_order():
     mac = nic.mac
     for n_bytes, now_fs in ((1514, 0), (20, 7), (100, 9)):
         copy_to_wire(nic, n_bytes, now_fs)
-    assert (mac.is_sending, mac.waiting.level) == (1, 3)
+    assert (mac.is_sending, mac.counts.waiting.level) == (1, 3)
     found = []
     while (now_fs := int(nic.clock.next_at[WIRE])) != NEVER:
         found.append((int(take_sent(nic, now_fs).n_bytes), now_fs // BYTE_FS))
     assert found == [(1514, 1538), (20, 1538 + 84), (100, 1538 + 84 + 124)]
-    assert (mac.is_sending, mac.waiting.level, mac.waiting.highest) == (0, 0, 3)
-    assert (mac.tx_bytes, mac.tx_busy_fs) == (1518 + 64 + 104, (1538 + 84 + 124) * BYTE_FS)
-    assert (mac.wait.n, mac.wait.lowest_fs, mac.wait.highest_fs) == (3, 0, 1622 * BYTE_FS - 9)
+    assert (mac.is_sending, mac.counts.waiting.level, mac.counts.waiting.highest) == (0, 0, 3)
+    assert (mac.counts.tx_bytes, mac.counts.tx_busy_fs) == (1518 + 64 + 104, (1538 + 84 + 124) * BYTE_FS)
+    assert (mac.counts.wait.n, mac.counts.wait.lowest_fs, mac.counts.wait.highest_fs) == (3, 0, 1622 * BYTE_FS - 9)
     assert nic.ledger.histogram[WIRE_WAIT_HISTOGRAM].sum() == 3
 
 
@@ -68,7 +68,12 @@ def test_frames_come_in_one_after_the_other():
         frame = take_from_line(nic)
         found.append((int(frame.n_bytes), int(frame.is_wire), now_fs // BYTE_FS))
     assert found == [(60, 1, 84), (60, 1, 168), (60, 1, 284)]
-    assert (nic.mac.rx_bytes, nic.mac.rx_busy_fs, line.busy_until_fs) == (3 * 64, 252 * BYTE_FS, 284 * BYTE_FS)
+    counts = nic.mac.counts
+    assert (counts.rx_bytes, counts.rx_busy_fs, line.busy_until_fs) == (
+        3 * 64,
+        252 * BYTE_FS,
+        284 * BYTE_FS,
+    )
 
 
 def test_a_line_takes_so_many_frames_and_no_more():

@@ -78,7 +78,7 @@ def test_walkers_take_misses_in_order(walkers):
     assert there == [(i // walkers + 1) * 100 * NS for i in range(12)]
     # All twelve lie with the walkers: each is found, though the cache has four entries.
     assert [look_up(nic.host.translation, 0, 0, 100 * page) for page in range(12)] == there
-    assert (nic.host.translation.hits, nic.host.translation.misses) == (12, 12)
+    assert (nic.host.translation.counts.hits, nic.host.translation.counts.misses) == (12, 12)
     # After the last walk the last four are held.
     look_up(nic.host.translation, there[-1], 0, 100 * 11)
     assert nic.host.translation.pages.part[0].n_held == 4
@@ -116,7 +116,7 @@ def test_what_drivers_unmap_is_looked_up_anew(walkers, invalidation, misses):
     nic = machine(host={"iotlb": settings})
     for i in range(6):
         write(nic, PAYLOAD_WRITE, VF0, 1000 * i)
-    assert nic.host.translation.misses == misses
+    assert nic.host.translation.counts.misses == misses
 
 
 @pytest.mark.parametrize("walkers", [None, 4])

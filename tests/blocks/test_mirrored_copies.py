@@ -34,10 +34,10 @@ def test_mirrored_copies_come_behind_the_others_and_are_counted_apart():
     nic = watched_adapter()
     switched(nic, WATCHED, 100)
     assert kinds(nic.loopback) == [5, 6]
-    assert (nic.ledger.counters.copies_made, nic.ledger.counters.mirrored_made) == (1, 1)
+    assert (nic.ledger.counts.copies_made, nic.ledger.counts.mirrored_made) == (1, 1)
     assert nic.ledger.flow[5].offered == 0  # it is counted where the frame is offered
     move_local_copies(nic, 0)
-    assert (nic.rx_buffer.level, nic.tx_buffer.level) == (200, 0)
+    assert (nic.counts.rx_buffer.level, nic.counts.tx_buffer.level) == (200, 0)
 
 
 def test_a_frame_stays_in_the_tx_buffer_until_its_mirrored_copy_has_moved():
@@ -45,26 +45,26 @@ def test_a_frame_stays_in_the_tx_buffer_until_its_mirrored_copy_has_moved():
     nic.rx_dma_busy = 1
     switched(nic, WATCHED, 100)
     move_local_copies(nic, 0)
-    assert (nic.rx_buffer.level, nic.tx_buffer.level) == (100, 100)
-    nic.rx_buffer.level = 0  # as when its payload has left
+    assert (nic.counts.rx_buffer.level, nic.counts.tx_buffer.level) == (100, 100)
+    nic.counts.rx_buffer.level = 0  # as when its payload has left
     move_local_copies(nic, 1)
-    assert nic.tx_buffer.level == 0
+    assert nic.counts.tx_buffer.level == 0
 
 
 def test_a_dropped_frame_stays_until_its_last_mirrored_copy_has_moved():
     nic = watched_adapter(nic={"rx_buffer": "150B"})
     nic.rx_dma_busy = 1
     switched(nic, DENIED, 100)
-    assert (nic.ledger.counters.dropped, nic.ledger.counters.copies_made, nic.ledger.counters.mirrored_made) == (
+    assert (nic.ledger.counts.dropped, nic.ledger.counts.copies_made, nic.ledger.counts.mirrored_made) == (
         1,
         0,
         2,
     )
     move_local_copies(nic, 0)
-    assert nic.tx_buffer.level == 100
-    nic.rx_buffer.level = 0
+    assert nic.counts.tx_buffer.level == 100
+    nic.counts.rx_buffer.level = 0
     move_local_copies(nic, 1)
-    assert nic.tx_buffer.level == 0
+    assert nic.counts.tx_buffer.level == 0
 
 
 def test_a_refused_frame_has_the_mirrored_copies_of_a_dropped_one():
@@ -75,21 +75,21 @@ def test_a_refused_frame_has_the_mirrored_copies_of_a_dropped_one():
     switched(nic, WATCHED, 96)
     switched(nic, WATCHED, 96)
     assert kinds(nic.loopback) == [5, 6, 7, 8]
-    assert (nic.ledger.counters.drops[LIMITED], nic.ledger.counters.mirrored_made) == (1, 3)
+    assert (nic.ledger.counts.drops[LIMITED], nic.ledger.counts.mirrored_made) == (1, 3)
 
 
 def test_a_frame_that_is_too_long_is_not_mirrored():
     nic = watched_adapter()
     switched(nic, WATCHED, 1515)
     switched(nic, DENIED, 1515)
-    assert (kinds(nic.loopback), nic.ledger.counters.mirrored_made, nic.tx_buffer.level) == ([], 0, 0)
-    assert nic.ledger.counters.drops[OVERSIZE] == 2
+    assert (kinds(nic.loopback), nic.ledger.counts.mirrored_made, nic.counts.tx_buffer.level) == ([], 0, 0)
+    assert nic.ledger.counts.drops[OVERSIZE] == 2
 
 
 def test_a_mirrored_copy_from_the_wire_is_lost_where_the_rx_buffer_is_full():
     nic = watched_adapter(nic={"rx_buffer": "150B"})
     nic.rx_dma_busy = 1
     from_line(nic, 100, template=WATCHED)
-    counters = nic.ledger.counters
+    counters = nic.ledger.counts
     assert (counters.copies_made, counters.copies_dropped, counters.dropped, counters.drops[FULL]) == (1, 0, 0, 0)
     assert (counters.mirrored_made, counters.mirrored_dropped, counters.mirrored_drops[FULL]) == (1, 1, 1)

@@ -46,7 +46,7 @@ def settle(nic, fate, group=-1):
 
 
 def frames(nic):
-    return int(nic.ledger.counters.delivered), int(nic.ledger.counters.dropped)
+    return int(nic.ledger.counts.delivered), int(nic.ledger.counts.dropped)
 
 
 @pytest.mark.parametrize(("fate", "expected"), [("guest", (1, 0)), ("wire", (1, 0)), ("drop", (0, 1))])
@@ -68,7 +68,7 @@ def test_a_frame_is_delivered_with_its_first_copy_and_dropped_with_its_last(fate
         is_delivered = any(each != "drop" for each in fates[:i])
         assert frames(nic) == (int(is_delivered), int(not is_delivered and i == len(fates)))
     n_lost = fates.count("drop")
-    counters = nic.ledger.counters
+    counters = nic.ledger.counts
     assert (counters.copies_delivered, counters.copies_dropped) == (len(fates) - n_lost, n_lost)
     assert (counters.vm_copies, counters.delivered_to_wire) == (fates.count("guest"), fates.count("wire"))
     assert counters.drops[RX_BUFFER_FULL] == counters.function_drops[VF1, RX_BUFFER_FULL] == n_lost
@@ -96,11 +96,11 @@ def test_mirrored_copies_decide_nothing(fates):
         else:
             settle(nic, fate, group)
         assert frames(nic) == (int("guest" in fates[:i]), 0)
-    counters = nic.ledger.counters
+    counters = nic.ledger.counts
     assert (counters.copies_delivered, counters.copies_dropped, counters.drops[RX_BUFFER_FULL]) == (1, 2, 2)
     assert (counters.mirrored, counters.mirrored_dropped, counters.mirrored_drops[RX_BUFFER_FULL]) == (2, 1, 1)
     assert counters.function_mirrored[VF1] == 2
-    assert (counters.vm_copies, nic.ledger.flow[FLOW].latency.n, nic.ledger.from_doorbell.n) == (1, 1, 1)
+    assert (counters.vm_copies, nic.ledger.flow[FLOW].latency.n, nic.ledger.counts.from_doorbell.n) == (1, 1, 1)
     assert nic.groups.n_free == before
 
 
@@ -138,13 +138,13 @@ def test_a_delivery_is_measured(deliver):
     """Posted at 100 ns, told at 300, delivered at 1000; 60 B are a frame of 64 B with its FCS."""
     nic = adapter()
     deliver(nic, 1000 * NS, a_copy(nic))
-    latency, from_doorbell = nic.ledger.flow[FLOW].latency, nic.ledger.from_doorbell
+    latency, from_doorbell = nic.ledger.flow[FLOW].latency, nic.ledger.counts.from_doorbell
     assert (latency.n, latency.lowest_fs, latency.highest_fs, latency.sum_fs) == (1, 900 * NS, 900 * NS, 900.0 * NS)
     assert (from_doorbell.n, from_doorbell.lowest_fs) == (1, 700 * NS)
     assert nic.ledger.histogram[FIRST_FLOW_HISTOGRAM, bucket(900 * NS)] == 1
     assert nic.ledger.latency_counts[bucket(700 * NS)].n_from_doorbell == 1
     assert nic.ledger.flow[FLOW].n_bytes == 64
-    assert nic.ledger.counters.delivered_bytes == (64 if deliver is delivered_to_guest else 0)
+    assert nic.ledger.counts.delivered_bytes == (64 if deliver is delivered_to_guest else 0)
 
 
 def test_the_log_holds_deliveries_where_it_is_on():
@@ -192,5 +192,5 @@ def test_a_run_stops_with_the_frame_it_was_to_deliver(delivered, flow_delivered)
 def test_function_numbers_are_those_of_the_receiver():
     nic = adapter()
     settle(nic, "drop")
-    assert nic.ledger.counters.function_drops[VF0].sum() == 0
-    assert nic.ledger.counters.function_drops[VF1].sum() == 1
+    assert nic.ledger.counts.function_drops[VF0].sum() == 0
+    assert nic.ledger.counts.function_drops[VF1].sum() == 1

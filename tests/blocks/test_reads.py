@@ -40,7 +40,7 @@ def test_with_two_tags_two_reads_go_and_the_rest_waits_its_turn():
     cache_frames(nic, VF0, [1514])
     issue(nic, 0)
     assert [request[2] for request in read_requests(nic)] == [512, 512]
-    assert (nic.tags.n_free, nic.tags.fewest_free) == (0, 0)
+    assert (nic.tags.n_free, nic.tags.counts.fewest_free) == (0, 0)
     want(nic, nic.reads.tx_fetches, VF1)
     issue(nic, 5)
     release_tag(nic, 10, int(waiting(nic.up.second)[0].tag))
@@ -49,16 +49,16 @@ def test_with_two_tags_two_reads_go_and_the_rest_waits_its_turn():
     release_tag(nic, 30, int(waiting(nic.up.second)[1].tag))
     issue(nic, 30)
     assert read_requests(nic)[-1][:3] == (PAYLOAD, VF0, 490)
-    assert nic.ledger.stalls.tags.total_fs == 30  # the 490 B waited from 0 on
+    assert nic.ledger.counts.stalls.tags.total_fs == 30  # the 490 B waited from 0 on
     # The Tx descriptor took the first tag at once; the second came back at 30 and went at once too.
-    assert (nic.ledger.stalls.no_free_tag.total_fs, nic.ledger.stalls.no_free_tag.since_fs) == (30, 30)
+    assert (nic.ledger.counts.stalls.no_free_tag.total_fs, nic.ledger.counts.stalls.no_free_tag.since_fs) == (30, 30)
 
 
 def test_a_time_without_a_free_tag_counts_where_nobody_waits():
     nic = machine(pcie={"tags": 1})
     request(nic, 100, PAYLOAD, VF0, 64, 0)
     release_tag(nic, 160, int(waiting(nic.up.second)[0].tag))
-    assert (nic.ledger.stalls.no_free_tag.total_fs, nic.ledger.stalls.tags.total_fs) == (60, 0)
+    assert (nic.ledger.counts.stalls.no_free_tag.total_fs, nic.ledger.counts.stalls.tags.total_fs) == (60, 0)
 
 
 def test_what_stores_data_is_busy_for_their_time():
@@ -67,7 +67,7 @@ def test_what_stores_data_is_busy_for_their_time():
     for number, n_bytes in enumerate((64, 512)):
         assert not is_stored(nic, 10 * NS, number, n_bytes)
     assert is_stored(nic, 10 * NS, 2, 0)  # of a frame whose other reads have not come
-    assert (nic.store_busy_fs, nic.store_busy_until_fs) == (576 * NS, 586 * NS)
+    assert (nic.counts.store_busy_fs, nic.store_busy_until_fs) == (576 * NS, 586 * NS)
 
 
 @settings(max_examples=40)
@@ -97,7 +97,7 @@ def test_the_next_frame_is_cut_only_when_the_one_before_has_all_its_tags():
     issue(nic, 0)
     assert [request[1] for request in read_requests(nic)] == [VF0, VF0]
     # Its payload class is empty, so the next is picked, and its room reserved, though no tag is free.
-    assert nic.tx_buffer.level == 660
+    assert nic.counts.tx_buffer.level == 660
 
 
 def test_a_tag_is_held_from_request_to_release():
@@ -106,10 +106,10 @@ def test_a_tag_is_held_from_request_to_release():
         request(nic, now_fs, TX, VF0, 16, 0)
     first, second = (int(each.tag) for each in waiting(nic.up.second))
     release_tag(nic, 100, second)
-    assert (nic.tags.held_fs, nic.tags.n_free, nic.tags.fewest_free) == (80, 2, 1)
+    assert (nic.tags.counts.held_fs, nic.tags.n_free, nic.tags.counts.fewest_free) == (80, 2, 1)
     request(nic, 110, TX, VF0, 16, 0)
     release_tag(nic, 200, first)
-    assert nic.tags.held_fs == 80 + 190
+    assert nic.tags.counts.held_fs == 80 + 190
 
 
 def test_tags_in_use_are_all_different():

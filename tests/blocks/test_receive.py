@@ -34,7 +34,7 @@ def buffer(nic, n_bytes, queue=VF0):
     copy.n_bytes, copy.queue, copy.group = n_bytes, queue, -1
     nic.traffic.copy_kind[0].function, nic.traffic.copy_kind[0].flow = VF0, 0
     fifo.tail += 1
-    nic.rx_buffer.level += n_bytes
+    nic.counts.rx_buffer.level += n_bytes
 
 
 def chosen(nic):
@@ -72,7 +72,7 @@ def test_one_frame_at_a_time_its_write_back_right_behind_it():
     chosen(nic)
     serve_rx_buffer(nic, 2)
     assert posted_writes(nic)[2:] == [(PAYLOAD, VF1, 60), (WRITEBACK, VF1, 16)]
-    assert nic.rx_buffer.level == 1574  # its room is free when the payload has left, not before
+    assert nic.counts.rx_buffer.level == 1574  # its room is free when the payload has left, not before
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_the_head_waits_for_its_descriptors_and_all_behind_it():
     nic.rx_queue[VF0].cached, nic.rx_queue[VF0].requested = 1, 0
     serve_rx_buffer(nic, 700)
     assert posted_writes(nic) == [(PAYLOAD, VF0, 60), (WRITEBACK, VF0, 16)]
-    assert (nic.ledger.stalls.descriptors.total_fs, nic.ledger.stalls.rx_ring.total_fs) == (700, 0)
+    assert (nic.ledger.counts.stalls.descriptors.total_fs, nic.ledger.counts.stalls.rx_ring.total_fs) == (700, 0)
 
 
 def test_the_wait_for_a_ring_that_has_none_is_told_from_that_for_a_fetch():
@@ -122,7 +122,7 @@ def test_the_wait_for_a_ring_that_has_none_is_told_from_that_for_a_fetch():
     serve_rx_buffer(nic, 400)
     queue.cached, queue.requested = 1, 0
     serve_rx_buffer(nic, 1000)
-    assert (nic.ledger.stalls.descriptors.total_fs, nic.ledger.stalls.rx_ring.total_fs) == (1000, 400)
+    assert (nic.ledger.counts.stalls.descriptors.total_fs, nic.ledger.counts.stalls.rx_ring.total_fs) == (1000, 400)
 
 
 def test_the_head_is_seen_to_while_the_frame_before_is_being_written():
@@ -143,10 +143,10 @@ def test_without_descriptors_a_frame_drops_or_waits(drop_enable):
     nic.rx_queue[VF1].cached = 1
     has_freed_room = serve_rx_buffer(nic, 0)
     assert bool(has_freed_room) is drop_enable
-    assert nic.ledger.counters.drops[NO_DESCRIPTOR] == drop_enable
-    assert nic.ledger.counters.function_drops[VF0, NO_DESCRIPTOR] == drop_enable
-    assert (nic.ledger.counters.copies_dropped, nic.ledger.counters.dropped) == (drop_enable, drop_enable)
-    assert nic.rx_buffer.level == (60 if drop_enable else 1060)
+    assert nic.ledger.counts.drops[NO_DESCRIPTOR] == drop_enable
+    assert nic.ledger.counts.function_drops[VF0, NO_DESCRIPTOR] == drop_enable
+    assert (nic.ledger.counts.copies_dropped, nic.ledger.counts.dropped) == (drop_enable, drop_enable)
+    assert nic.counts.rx_buffer.level == (60 if drop_enable else 1060)
     assert posted_writes(nic) == ([(PAYLOAD, VF1, 60), (WRITEBACK, VF1, 16)] if drop_enable else [])
 
 
@@ -157,7 +157,7 @@ def test_a_frame_that_the_ring_can_hold_in_part_drops():
     queue.requested, queue.known = 1, 0
     buffer(nic, 1514)
     serve_rx_buffer(nic, 0)
-    assert nic.ledger.counters.drops[NO_DESCRIPTOR] == 1
+    assert nic.ledger.counts.drops[NO_DESCRIPTOR] == 1
     assert (queue.cached, queue.requested) == (1, 1)
 
 
@@ -217,9 +217,9 @@ def test_a_polling_guest_sees_frames_with_the_write_back():
     nic = adapter()
     receive(nic, 3)
     rx_written_back(nic, 10, VF0, 2, 0)
-    assert (nic.rx_queue[VF0].visible, nic.ledger.counters.vm_copies) == (2, 2)
+    assert (nic.rx_queue[VF0].visible, nic.ledger.counts.vm_copies) == (2, 2)
     rx_written_back(nic, 20, VF0, 1, 0)
-    assert (nic.rx_queue[VF0].visible, nic.ledger.counters.vm_copies) == (3, 3)
+    assert (nic.rx_queue[VF0].visible, nic.ledger.counts.vm_copies) == (3, 3)
     assert {kind for kind, _, _ in posted_writes(nic)} == {PAYLOAD, WRITEBACK}
 
 
@@ -229,7 +229,7 @@ def test_a_guest_with_interrupts_sees_nothing_before_them():
     rx_written_back(nic, 10, VF0, 2, 0)
     assert (nic.rx_queue[VF0].written_back, nic.rx_queue[VF0].visible) == (2, 0)
     interrupted(nic, 30, INTERRUPT, VF0, 2, 20)
-    assert (nic.rx_queue[VF0].visible, nic.ledger.counters.vm_copies) == (2, 2)
+    assert (nic.rx_queue[VF0].visible, nic.ledger.counts.vm_copies) == (2, 2)
 
 
 def test_an_interrupt_stands_right_behind_the_write_back_that_it_tells_of():

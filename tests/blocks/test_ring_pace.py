@@ -74,13 +74,13 @@ def test_a_pause_is_no_want_of_descriptors():
     cache_frames(nic, VF0, [60] * 2)
     nic.scheduler.n_told = 1
     assert len(picks(nic)) == 1
-    assert nic.ledger.stalls.tx_descriptors.since_fs == -1
+    assert nic.ledger.counts.stalls.tx_descriptors.since_fs == -1
     pause_over(nic, VF0)
     picks(nic, now_fs=QUEUE_FS)
     take_timer(nic.clock)
     pause_over(nic, VF0)
     pick(nic, 2 * QUEUE_FS)
-    assert nic.ledger.stalls.tx_descriptors.since_fs == 2 * QUEUE_FS
+    assert nic.ledger.counts.stalls.tx_descriptors.since_fs == 2 * QUEUE_FS
 
 
 @pytest.mark.parametrize(("scheduler", "shares"), [("strict", [40, 0, 0, 0]), ("weighted", [10, 30, 0, 0])])

@@ -168,12 +168,12 @@ def test_a_picked_frame_that_does_not_fit_waits_and_nothing_overtakes_it():
     cache_frames(nic, VF0, [1514] * 2)
     cache_frames(nic, VF1, [60] * 2)
     assert picks(nic) == [(VF0, 1514), (VF1, 60)]  # and the next of VF0 is picked, but has no room
-    assert nic.tx_buffer.level == 1574
+    assert nic.counts.tx_buffer.level == 1574
     cache_frames(nic, PF, [60])
     assert picks(nic, now_fs=50) == []
-    nic.tx_buffer.level -= 1514
+    nic.counts.tx_buffer.level -= 1514
     assert picks(nic, now_fs=80) == [(VF0, 1514), (VF1, 60), (PF, 60)]
-    assert nic.ledger.stalls.tx_buffer.total_fs == 80
+    assert nic.ledger.counts.stalls.tx_buffer.total_fs == 80
 
 
 def test_a_frame_that_just_fits_goes():
@@ -181,7 +181,7 @@ def test_a_frame_that_just_fits_goes():
     cache_frames(nic, VF0, [1514, 61])
     cache_frames(nic, VF1, [60])
     assert picks(nic) == [(VF0, 1514), (VF1, 60)]
-    assert nic.tx_buffer.level == 1574
+    assert nic.counts.tx_buffer.level == 1574
 
 
 def test_picks_wait_where_the_copies_would_not_fit_behind_the_switch():
@@ -273,7 +273,7 @@ def test_the_wait_for_a_rate_is_a_stall_only_where_nobody_else_can_send():
     pick(nic, 500)
     cache_frames(nic, VF1, [60])
     picks(nic, 1, now_fs=700)
-    assert nic.ledger.stalls.rate_limit.total_fs == 700
+    assert nic.ledger.counts.stalls.rate_limit.total_fs == 700
 
 
 def test_the_wait_for_descriptors_is_a_stall_where_rings_hold_more_than_is_asked_for():
@@ -285,7 +285,7 @@ def test_the_wait_for_descriptors_is_a_stall_where_rings_hold_more_than_is_asked
     pick(nic, 100)
     cache_frames(nic, VF0, [60])
     picks(nic, 1, now_fs=300)
-    assert nic.ledger.stalls.tx_descriptors.total_fs == 200
+    assert nic.ledger.counts.stalls.tx_descriptors.total_fs == 200
 
 
 @pytest.mark.parametrize("scheduler", ["round_robin", "weighted", "deficit", "strict"])

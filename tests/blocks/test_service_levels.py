@@ -174,8 +174,8 @@ def test_a_level_sends_in_order_one_frame_at_a_time(levels):
     ends = [(at + (max(arrivals[index][2], 60) + WIRE) * BYTE_FS) for at, index in found]
     assert all(end <= at for end, (at, _) in zip(ends, found[1:], strict=False))
     assert all(at >= arrivals[index][0] for at, index in found)
-    assert int(bridge.port[1].waiting.level) == int(bridge.box[0].waiting.level) == 0
-    assert all(int(each.waiting.level) == 0 for each in bridge.logical_port[: len(levels)])
+    assert int(bridge.port[1].counts.waiting.level) == int(bridge.box[0].counts.waiting.level) == 0
+    assert all(int(each.counts.waiting.level) == 0 for each in bridge.logical_port[: len(levels)])
     assert int(bridge.port[1].active.first) == NOBODY
 
 
@@ -226,9 +226,9 @@ def test_each_level_has_its_own_room():
     arrivals = [(0, 0, 1514)] * 4 + [(0, 1, 1000)] * 3 + [(0, 0, 60)] * 3
     found, bridge = sent_by(levels, arrivals, buffer_bytes=4100)
     assert sorted(index for _, index in found) == [0, 1, 4, 7]
-    assert [int(bridge.logical_port[number].dropped) for number in range(2)] == [4, 2]
-    assert int(bridge.port[1].drops[DropReason.QUEUE_FULL.value]) == int(bridge.box[0].dropped) == 6
-    assert int(bridge.logical_port[0].waiting.highest) == 2 * 1514 + 60
+    assert [int(bridge.logical_port[number].counts.dropped) for number in range(2)] == [4, 2]
+    assert int(bridge.port[1].counts.drops[DropReason.QUEUE_FULL.value]) == int(bridge.box[0].counts.dropped) == 6
+    assert int(bridge.logical_port[0].counts.waiting.highest) == 2 * 1514 + 60
 
 
 def test_nobody_is_next_where_nobody_waits():

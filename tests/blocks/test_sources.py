@@ -118,13 +118,13 @@ def test_a_closed_source_keeps_the_ring_full(monkeypatch):
     add_source(nic, 0, VF0, CLOSED_SOURCE, targets=[(2, 1)])
     start(nic)
     assert frames_in_ring(nic, VF0) == [(2, 60)] * 15
-    assert nic.ledger.counters.offered == nic.ledger.flow[2].offered == 15
+    assert nic.ledger.counts.offered == nic.ledger.flow[2].offered == 15
     slots_free(nic, 50 * NS, VF0, 4)
     feed_hungry(nic, 50 * NS)
-    assert nic.ledger.counters.offered == 19
+    assert nic.ledger.counts.offered == 19
     assert nic.tx_queue[VF0].reserved - nic.tx_queue[VF0].freed == 15
     assert nic.tx_queue[VF0].highest == 15
-    assert nic.ledger.tx_ring.level == 15
+    assert nic.ledger.counts.tx_ring.level == 15
 
 
 def test_a_wait_for_a_slot_is_a_stall(monkeypatch):
@@ -135,7 +135,7 @@ def test_a_wait_for_a_slot_is_a_stall(monkeypatch):
     arrivals(nic, 16)  # at 0 the first; the sixteenth, at 150 ns, has no slot
     slots_free(nic, 175 * NS, VF0, 5)
     feed_hungry(nic, 175 * NS)
-    assert nic.ledger.stalls.tx_ring.total_fs == 25 * NS
+    assert nic.ledger.counts.stalls.tx_ring.total_fs == 25 * NS
 
 
 # ---- Times ----
@@ -215,7 +215,7 @@ def test_a_record_played_back_to_back_ends_too(monkeypatch):
     for _ in range(3):
         slots_free(nic, 10, VF0, 5)
         feed_hungry(nic, 10)
-    assert nic.ledger.counters.offered == 20
+    assert nic.ledger.counts.offered == 20
 
 
 def test_sources_of_one_function_go_by_time_then_number(monkeypatch):
@@ -243,12 +243,12 @@ def test_on_full_drop_loses_frames_and_counts_them(monkeypatch):
     start(nic)
     arrivals(nic, 20)
     reason = DropReason.TX_RING_FULL.value
-    assert (nic.ledger.counters.offered, nic.ledger.counters.dropped, nic.ledger.counters.drops[reason]) == (20, 5, 5)
-    assert nic.ledger.counters.function_drops[VF0, reason] == 5
+    assert (nic.ledger.counts.offered, nic.ledger.counts.dropped, nic.ledger.counts.drops[reason]) == (20, 5, 5)
+    assert nic.ledger.counts.function_drops[VF0, reason] == 5
     slots_free(nic, 195, VF0, 1)
     feed_hungry(nic, 195)
     arrivals(nic, 1)
-    assert (nic.ledger.counters.offered, nic.ledger.counters.dropped) == (21, 5)
+    assert (nic.ledger.counts.offered, nic.ledger.counts.dropped) == (21, 5)
 
 
 def test_on_full_wait_keeps_frames_in_order(monkeypatch):
@@ -262,7 +262,7 @@ def test_on_full_wait_keeps_frames_in_order(monkeypatch):
     slots_free(nic, 500, VF0, 7)
     feed_hungry(nic, 500)
     assert [n_bytes for _, n_bytes in frames_in_ring(nic, VF0)] == list(range(67, 72))
-    assert nic.ledger.counters.offered == 12
+    assert nic.ledger.counts.offered == 12
 
 
 def test_rings_are_chosen_by_the_hash(monkeypatch):
@@ -291,7 +291,7 @@ def test_the_line_is_a_first_in_first_out_server():
     ready = [int(line.ring[i].ready_fs) for i in range(line.head, line.tail)]
     assert ready == [67_200_000, 134_400_000, 567_200_000]
     assert nic.clock.next_at[LINE] == 67_200_000
-    assert nic.mac.rx_busy_fs == 3 * 67_200_000
+    assert nic.mac.counts.rx_busy_fs == 3 * 67_200_000
 
 
 def test_a_closed_source_outside_fills_the_line():

@@ -97,7 +97,7 @@ def test_a_frame_is_switched_when_it_has_passed():
     grant_bus(nic, 4 * CYCLE)
     bus_passed(nic, 16 * CYCLE)
     assert kinds(nic.loopback) == [0]
-    assert nic.tx_buffer.level == 60
+    assert nic.counts.tx_buffer.level == 60
 
 
 def test_a_frame_from_the_wire_without_room_is_dropped():
@@ -106,4 +106,4 @@ def test_a_frame_from_the_wire_without_room_is_dropped():
     frame.template, frame.n_bytes, frame.is_wire = 0, 9000, 1
     for _ in range(2):
         into_pipeline(nic, 5 * NS, frame)
-    assert (nic.ledger.counters.dropped, nic.ledger.counters.drops[25], nic.bus.port[UPLINK].n_words) == (1, 1, 141)
+    assert (nic.ledger.counts.dropped, nic.ledger.counts.drops[25], nic.bus.port[UPLINK].n_words) == (1, 1, 141)

@@ -47,7 +47,7 @@ def granted(nic, template, n_bytes=60, is_wire=0):
     frame.index = -1
     entered(nic.clock, nic.grants)
     if not is_wire:
-        nic.tx_buffer.level += n_bytes
+        nic.counts.tx_buffer.level += n_bytes
     return number
 
 
@@ -99,10 +99,10 @@ def test_copies_are_made_in_port_order_each_with_its_own_bytes():
     assert kinds(nic.mac.fifo) == [2]
     assert kinds(nic.loopback) == [3, 4]
     assert [int(nic.loopback.ring[i].n_bytes) for i in range(2)] == [100, 104]
-    assert nic.ledger.counters.copies_made == 3
+    assert nic.ledger.counts.copies_made == 3
     assert [int(nic.ledger.flow[i].offered) for i in (2, 3, 4)] == [1, 1, 1]
     move_local_copies(nic, 0)
-    assert nic.rx_buffer.level == 204
+    assert nic.counts.rx_buffer.level == 204
 
 
 @pytest.mark.parametrize("wire_first", [True, False])
@@ -112,7 +112,7 @@ def test_a_frame_leaves_the_tx_buffer_with_its_last_copy(wire_first):
     steps = [lambda: wire_done(nic, 10), lambda: move_local_copies(nic, 20)]
     for step, left in zip(steps if wire_first else steps[::-1], (100, 0), strict=True):
         step()
-        assert nic.tx_buffer.level == left
+        assert nic.counts.tx_buffer.level == left
 
 
 def test_local_copies_wait_for_room_in_the_rx_buffer_and_keep_their_order():
@@ -122,11 +122,11 @@ def test_local_copies_wait_for_room_in_the_rx_buffer_and_keep_their_order():
     for n_bytes in (600, 500, 60):
         switched(nic, 0, n_bytes)
     move_local_copies(nic, 10)
-    assert (nic.rx_buffer.level, nic.tx_buffer.level) == (600, 560)
-    nic.rx_buffer.level -= 600  # as when its payload has left
+    assert (nic.counts.rx_buffer.level, nic.counts.tx_buffer.level) == (600, 560)
+    nic.counts.rx_buffer.level -= 600  # as when its payload has left
     move_local_copies(nic, 90)
-    assert (nic.rx_buffer.level, nic.tx_buffer.level) == (560, 0)
-    assert nic.ledger.stalls.rx_buffer.total_fs == 80
+    assert (nic.counts.rx_buffer.level, nic.counts.tx_buffer.level) == (560, 0)
+    assert nic.ledger.counts.stalls.rx_buffer.total_fs == 80
 
 
 def test_a_copy_that_just_fits_moves():
@@ -135,7 +135,7 @@ def test_a_copy_that_just_fits_moves():
     for n_bytes in (600, 400):
         switched(nic, 0, n_bytes)
     move_local_copies(nic, 0)
-    assert nic.rx_buffer.level == 1000
+    assert nic.counts.rx_buffer.level == 1000
 
 
 def test_a_drop_for_want_of_descriptors_lets_the_next_copies_move():
@@ -144,8 +144,8 @@ def test_a_drop_for_want_of_descriptors_lets_the_next_copies_move():
     for n_bytes in (600, 500, 700):
         switched(nic, 0, n_bytes)
     move_local_copies(nic, 0)
-    assert nic.ledger.counters.drops[DropReason.NO_DESCRIPTOR.value] == 3
-    assert (nic.rx_buffer.level, nic.tx_buffer.level) == (0, 0)
+    assert nic.ledger.counts.drops[DropReason.NO_DESCRIPTOR.value] == 3
+    assert (nic.counts.rx_buffer.level, nic.counts.tx_buffer.level) == (0, 0)
 
 
 # ---- Drops by decision ----
@@ -154,9 +154,9 @@ def test_a_drop_for_want_of_descriptors_lets_the_next_copies_move():
 def test_a_frame_without_a_copy_is_dropped_and_leaves_the_tx_buffer():
     nic = adapter()
     switched(nic, 3, 100)
-    assert (nic.ledger.counters.dropped, nic.ledger.counters.drops[NO_DESTINATION]) == (1, 1)
-    assert nic.ledger.counters.function_drops[VF0, NO_DESTINATION] == 1
-    assert (nic.ledger.counters.copies_made, nic.tx_buffer.level, nic.ledger.flow[3].dropped) == (0, 0, 1)
+    assert (nic.ledger.counts.dropped, nic.ledger.counts.drops[NO_DESTINATION]) == (1, 1)
+    assert nic.ledger.counts.function_drops[VF0, NO_DESTINATION] == 1
+    assert (nic.ledger.counts.copies_made, nic.counts.tx_buffer.level, nic.ledger.flow[3].dropped) == (0, 0, 1)
     assert nic.reads_due
 
 
@@ -164,7 +164,7 @@ def test_a_frame_longer_than_its_port_allows_is_dropped():
     nic = adapter()
     switched(nic, 0, 1514)
     switched(nic, 0, 1515)
-    assert (nic.ledger.counters.copies_made, nic.ledger.counters.drops[OVERSIZE]) == (1, 1)
+    assert (nic.ledger.counts.copies_made, nic.ledger.counts.drops[OVERSIZE]) == (1, 1)
 
 
 def test_policed_frames_pass_while_there_are_tokens():
@@ -176,7 +176,7 @@ def test_policed_frames_pass_while_there_are_tokens():
     nic.traffic.template[0].policer = 0
     for now_ns in (0, 0, 0, 799, 800):
         switched(nic, 0, 96, now_ns * NS)
-    assert (nic.ledger.counters.copies_made, nic.ledger.counters.drops[LIMITED]) == (3, 2)
+    assert (nic.ledger.counts.copies_made, nic.ledger.counts.drops[LIMITED]) == (3, 2)
 
 
 # ---- The wire ----
@@ -192,9 +192,14 @@ def test_the_mac_sends_one_frame_after_the_other():
     assert nic.clock.next_at[WIRE] == 1_230_400_000 + 67_200_000
     wire_done(nic, 1_297_600_000)
     assert nic.clock.next_at[WIRE] == NEVER
-    assert (nic.mac.wait.n, nic.mac.wait.lowest_fs, nic.mac.wait.highest_fs) == (2, 0, 1_130_400_000)
-    assert (nic.mac.tx_bytes, nic.mac.tx_busy_fs) == (1518 + 64, 1_297_600_000)  # padded
-    assert (nic.ledger.counters.delivered_to_wire, nic.ledger.counters.delivered, nic.tx_buffer.level) == (2, 2, 0)
+    wait = nic.mac.counts.wait
+    assert (wait.n, wait.lowest_fs, wait.highest_fs) == (
+        2,
+        0,
+        1_130_400_000,
+    )
+    assert (nic.mac.counts.tx_bytes, nic.mac.counts.tx_busy_fs) == (1518 + 64, 1_297_600_000)  # padded
+    assert (nic.ledger.counts.delivered_to_wire, nic.ledger.counts.delivered, nic.counts.tx_buffer.level) == (2, 2, 0)
 
 
 def from_line(nic, n_bytes, template=0, now_fs=0):
@@ -211,10 +216,10 @@ def test_frames_from_the_wire_are_dropped_where_the_rx_buffer_is_full():
     nic.rx_dma_busy = 1
     for n_bytes in (600, 500, 400):
         from_line(nic, n_bytes, now_fs=70)
-    assert (nic.rx_buffer.level, nic.ledger.counters.drops[FULL], nic.tx_buffer.level) == (1000, 1, 0)
-    assert nic.ledger.counters.function_drops[VF1, FULL] == 1
-    assert (nic.ledger.counters.from_wire, nic.ledger.counters.offered, nic.ledger.counters.dropped) == (3, 3, 1)
-    assert nic.mac.rx_bytes == 604 + 504 + 404
+    assert (nic.counts.rx_buffer.level, nic.ledger.counts.drops[FULL], nic.counts.tx_buffer.level) == (1000, 1, 0)
+    assert nic.ledger.counts.function_drops[VF1, FULL] == 1
+    assert (nic.ledger.counts.from_wire, nic.ledger.counts.offered, nic.ledger.counts.dropped) == (3, 3, 1)
+    assert nic.mac.counts.rx_bytes == 604 + 504 + 404
     journey = nic.ledger.journeys.slot[nic.rx_fifo.ring[0].journey]
     assert journey.posted_fs == journey.rung_fs == 70
 
@@ -224,7 +229,7 @@ def test_a_group_frame_from_the_wire_may_lose_some_of_its_copies():
     nic.rx_dma_busy = 1
     nic.traffic.template[2].first_copy, nic.traffic.template[2].n_copies = 3, 2
     from_line(nic, 100, template=2)
-    assert (nic.ledger.counters.copies_made, nic.ledger.counters.copies_dropped, nic.ledger.counters.dropped) == (
+    assert (nic.ledger.counts.copies_made, nic.ledger.counts.copies_dropped, nic.ledger.counts.dropped) == (
         2,
         1,
         0,
@@ -249,7 +254,7 @@ def test_the_pipeline_is_a_first_in_first_out_server():
     assert through == [100, 200, 600]
     assert [int(nic.loopback.ring[i].n_bytes) for i in range(3)] == [60, 61, 62]
     assert nic.clock.next_at[PIPELINE] == NEVER
-    assert nic.pipeline_busy_fs == 300 * NS
+    assert nic.counts.pipeline_busy_fs == 300 * NS
 
 
 def test_without_a_limit_the_pipeline_takes_no_time():

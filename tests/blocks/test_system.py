@@ -69,11 +69,11 @@ def system(tmp_path):
 
 
 def received(system):
-    return [int(server.mac.rx_bytes) for server in system.servers]
+    return [int(server.mac.counts.rx_bytes) for server in system.servers]
 
 
 def counted(system, name):
-    return sum(int(server.ledger.counters[name]) for server in system.servers)
+    return sum(int(server.ledger.counts[name]) for server in system.servers)
 
 
 def test_a_frame_from_outside_is_at_each_server_when_its_wires_and_the_bridge_say_and_not_before(system):
@@ -153,15 +153,15 @@ def run_through(folder, window_fs, pieces, n_threads=1, ends=IDLE):
         [int(server.clock.n_events) for server in system.servers],
         [int(server.clock.now_fs) for server in system.servers],
         [(int(port.tx_bytes), int(port.rx_bytes), float(port.waiting.area)) for port in system.bridges[0].port[:3]],
-        [{name: int(ledger.counters[name]) for name in names} for ledger in ledgers],
+        [{name: int(ledger.counts[name]) for name in names} for ledger in ledgers],
         [(int(one.latency.n), float(one.latency.sum_fs)) for ledger in ledgers for one in ledger.flow[:20]],
-        [(parts_of(ledger), float(ledger.to_guest.sum_fs)) for ledger in ledgers],
+        [(parts_of(ledger), float(ledger.counts.to_guest.sum_fs)) for ledger in ledgers],
     )
 
 
 def parts_of(ledger):
     """Return the parts of all latencies added up; what lies before the post is in none."""
-    return sum(float(ledger.part_sums[part]) for part in PART_FIELDS if part != "sender_wait")
+    return sum(float(ledger.counts.part_sums[part]) for part in PART_FIELDS if part != "sender_wait")
 
 
 def test_how_far_each_runs_in_one_go_changes_no_result(tmp_path):

@@ -89,7 +89,7 @@ def test_an_interrupt_is_not_looked_up_and_waits_for_writes(kind, queue):
     nic = adapter()
     received(nic, PAYLOAD_WRITE, VF0, 100)
     assert received(nic, kind, queue, 120) == (430, True)
-    assert nic.host.translation.hits + nic.host.translation.misses == 1
+    assert nic.host.translation.counts.hits + nic.host.translation.counts.misses == 1
 
 
 @pytest.mark.parametrize("kind", [RX_WRITEBACK, TX_WRITEBACK])

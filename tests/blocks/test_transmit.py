@@ -110,9 +110,9 @@ def test_write_backs_go_on_round_the_ring():
 
 def test_without_interrupts_slots_are_free_with_the_write_back():
     nic = adapter()
-    nic.ledger.tx_ring.level = 40
+    nic.ledger.counts.tx_ring.level = 40
     tx_written_back(nic, 5, VF0, 3)
-    assert (nic.tx_queue[VF0].freed, nic.ledger.tx_ring.level) == (3, 37)
+    assert (nic.tx_queue[VF0].freed, nic.ledger.counts.tx_ring.level) == (3, 37)
     assert posted_writes(nic) == []
 
 
@@ -135,11 +135,11 @@ def test_an_interrupt_tells_more_than_a_batch_where_write_backs_are_longer():
 
 def test_with_interrupts_slots_are_free_when_they_come():
     nic = adapter(interrupt=4)
-    nic.ledger.tx_ring.level = 40
+    nic.ledger.counts.tx_ring.level = 40
     tx_written_back(nic, 5, VF0, 5)
     assert (nic.tx_queue[VF0].written_back, nic.tx_queue[VF0].freed) == (5, 0)
     interrupted(nic, 9, INTERRUPT, VF0, 4, 7)
-    assert (nic.tx_queue[VF0].freed, nic.ledger.tx_ring.level) == (4, 36)
+    assert (nic.tx_queue[VF0].freed, nic.ledger.counts.tx_ring.level) == (4, 36)
 
 
 def test_freed_slots_make_the_driver_look_for_frames():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hwmodel.compiled.records import I32, U32, ints, record
 from hwmodel.machine.counts.journey_state import POST_BATCH, RX_BATCH
+from hwmodel.machine.counts.ledger_state import GAUGE
 from hwmodel.machine.frames import FRAME, GRANT_CAP
 from hwmodel.machine.host.host_state import RING_POOL
 from hwmodel.switch_core.state import MAX_CORE_PORTS
@@ -17,10 +18,12 @@ PASSING_CAP = 1 << 5  # frames granted and not yet switched: a grant takes a cyc
 SCHEDULE_ROUND_ROBIN, SCHEDULE_WEIGHTED, SCHEDULE_DEFICIT, SCHEDULE_STRICT = range(4)
 
 
+# Of the adapter itself: what its buffers hold, in bytes, and how long its pipeline and its store of read data worked.
+ADAPTER_COUNTS = record(("tx_buffer", GAUGE), ("rx_buffer", GAUGE), *ints("pipeline_busy_fs", "store_busy_fs"))
 FUNCTION = record(
     *ints("core", "first_source", "n_sources", "first_queue", "ready_queues", "next_queue", "weight"),
     *ints("shaper_num", "shaper_den", "shaper_window_fs", "eligible_at_fs", "is_shaped", "deficit_bytes", "is_hungry"),
-    *ints("is_full", "read_bytes"),
+    *ints("is_full"),
 )
 # Descriptors of a ring that are done and not yet written back; `queue`, `ring_length` and `batch` are the ring's.
 HELD = record(
@@ -51,9 +54,11 @@ RX_QUEUE = record(
 )
 
 BUS_PORT = record(*ints("head", "tail", "n_words"), ("ring", FRAME, (BUS_PORT_CAP,)))
+BUS_COUNTS = record(*ints("busy_fs"))
 SWITCH_BUS = record(
     *ints("cycle_fs", "n_ports", "word_bytes", "ingress_words", "ready_cycles", "delay_cycles", "pointer"),
-    *ints("free_fs", "busy_fs", "head", "tail", "n_waiting"),
+    *ints("free_fs", "head", "tail", "n_waiting"),
+    ("counts", BUS_COUNTS),
     ("port", BUS_PORT, (MAX_CORE_PORTS,)),
     ("passing", FRAME, (PASSING_CAP,)),
 )

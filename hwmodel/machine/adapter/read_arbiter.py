@@ -52,9 +52,9 @@ def next_read_has_places(nic):
 def waits_for_places(nic, now_fs):
     """Note whether the first read waits for places of its engine, though a tag is free; return whether it does."""
     waits = not next_read_has_places(nic)
-    set_stalled(nic.ledger.stalls.read_places, now_fs, waits)
+    set_stalled(nic.ledger.counts.stalls.read_places, now_fs, waits)
     if waits:
-        set_stalled(nic.ledger.stalls.tags, now_fs, False)
+        set_stalled(nic.ledger.counts.stalls.tags, now_fs, False)
     return waits
 
 
@@ -69,12 +69,12 @@ def issue(nic, now_fs):
         rx_waits = reads.rx_fetches.head != reads.rx_fetches.tail
         tx_waits = reads.tx_fetches.head != reads.tx_fetches.tail
         if not (rx_waits or tx_waits or reads.left_bytes > 0):
-            set_stalled(nic.ledger.stalls.tags, now_fs, False)
+            set_stalled(nic.ledger.counts.stalls.tags, now_fs, False)
             if pcie.has_engines:
-                set_stalled(nic.ledger.stalls.read_places, now_fs, False)
+                set_stalled(nic.ledger.counts.stalls.read_places, now_fs, False)
             return
         if nic.tags.n_free == 0:
-            set_stalled(nic.ledger.stalls.tags, now_fs, True)
+            set_stalled(nic.ledger.counts.stalls.tags, now_fs, True)
             return
         if pcie.has_engines and waits_for_places(nic, now_fs):
             if reads.left_bytes == 0 or reads.left_bytes == reads.whole_bytes:

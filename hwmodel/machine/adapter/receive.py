@@ -66,7 +66,7 @@ def start_write(nic, now_fs, copy, n_descriptors):
     queue = nic.rx_queue[number]
     first_descriptor = queue.fetched - queue.requested - queue.cached
     queue.cached -= n_descriptors
-    change(ledger.rx_ring, now_fs, n_descriptors)
+    change(ledger.counts.rx_ring, now_fs, n_descriptors)
     n_in_use = nic.limits.rx_ring - 1 - queue.known - queue.requested - queue.cached
     queue.highest = max(queue.highest, n_in_use)
     if queue.started - queue.taken > queue.mask:
@@ -84,8 +84,8 @@ def start_write(nic, now_fs, copy, n_descriptors):
     slot.started_fs = now_fs
     nic.rx_head_waits_fs = -1
     queue.started += 1
-    ledger.counters.rx_copies += 1
-    ledger.counters.rx_descriptors += n_descriptors
+    ledger.counts.rx_copies += 1
+    ledger.counts.rx_descriptors += n_descriptors
     nic.rx_writing += 1
     nic.rx_dma_busy = int(nic.rx_writing >= nic.limits.rx_writes)
     post_payload(nic, now_fs, number, copy.n_bytes, first_descriptor)
@@ -96,9 +96,9 @@ def start_write(nic, now_fs, copy, n_descriptors):
 @inlined
 def have_descriptors(ledger, now_fs):
     """Note that no frame waits for Rx descriptors."""
-    if ledger.stalls.descriptors.since_fs >= 0:  # the other is a part of it
-        set_stalled(ledger.stalls.descriptors, now_fs, False)
-        set_stalled(ledger.stalls.rx_ring, now_fs, False)
+    if ledger.counts.stalls.descriptors.since_fs >= 0:  # the other is a part of it
+        set_stalled(ledger.counts.stalls.descriptors, now_fs, False)
+        set_stalled(ledger.counts.stalls.rx_ring, now_fs, False)
 
 
 @kernel
@@ -116,14 +116,14 @@ def serve_rx_buffer(nic, now_fs):
         if nic.rx_queue[copy.queue].cached < n_needed:
             is_fetched = fetch_rx_on_demand(nic, copy.queue, n_needed)
             if is_fetched or nic.limits.drop_enable == 0:
-                set_stalled(ledger.stalls.descriptors, now_fs, nic.rx_dma_busy == 0)
+                set_stalled(ledger.counts.stalls.descriptors, now_fs, nic.rx_dma_busy == 0)
                 if nic.rx_dma_busy == 0 and nic.rx_head_waits_fs < 0:
                     nic.rx_head_waits_fs = now_fs
-                set_stalled(ledger.stalls.rx_ring, now_fs, nic.rx_dma_busy == 0 and not is_fetched)
+                set_stalled(ledger.counts.stalls.rx_ring, now_fs, nic.rx_dma_busy == 0 and not is_fetched)
                 return has_dropped
             fifo.head += 1
             nic.rx_head_waits_fs = -1
-            change(nic.rx_buffer, now_fs, -copy.n_bytes)
+            change(nic.counts.rx_buffer, now_fs, -copy.n_bytes)
             copy_dropped(nic, now_fs, copy, NO_DESCRIPTOR)
             has_dropped = True
         elif nic.rx_dma_busy:

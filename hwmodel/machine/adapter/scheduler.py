@@ -195,7 +195,7 @@ def pick(nic, now_fs):
     """
     host = nic.host
     scheduler = nic.scheduler
-    stalls = nic.ledger.stalls
+    stalls = nic.ledger.counts.stalls
     if scheduler.chosen < 0:
         is_idle = scheduler.n_ready == 0
         set_stalled(stalls.rate_limit, now_fs, is_idle and scheduler.n_shaped_waiting > 0)
@@ -213,13 +213,13 @@ def pick(nic, now_fs):
     queue = nic.tx_queue[number]
     post = host.post[queue.first + (queue.picked & queue.mask)]
     n_bytes = post.n_bytes
-    no_room = nic.tx_buffer.level + n_bytes > nic.limits.tx_buffer_bytes or n_to_switch(nic) >= GRANT_CAP
+    no_room = nic.counts.tx_buffer.level + n_bytes > nic.limits.tx_buffer_bytes or n_to_switch(nic) >= GRANT_CAP
     if nic.limits.most_copies > 0:
         no_room = no_room or fifos_are_full(nic)
     set_stalled(stalls.tx_buffer, now_fs, no_room)
     if no_room:
         return
-    change(nic.tx_buffer, now_fs, n_bytes)
+    change(nic.counts.tx_buffer, now_fs, n_bytes)
     frame = nic.grants.ring[nic.grants.tail & nic.grants.mask]
     frame.journey = journey_of_post(nic, now_fs, queue, number, scheduler.chosen_fs)
     frame.template = post.template

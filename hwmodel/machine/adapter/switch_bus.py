@@ -81,7 +81,7 @@ def grant_bus(nic, now_fs):
     if bus.head == bus.tail:
         set_next(nic.clock, PASSED, passing.ready_fs)
     bus.tail += 1
-    bus.busy_fs += n_words * bus.cycle_fs
+    bus.counts.busy_fs += n_words * bus.cycle_fs
     bus.free_fs = now_fs + n_words * bus.cycle_fs
     set_next(nic.clock, BUS, next_grant_fs(bus))
 

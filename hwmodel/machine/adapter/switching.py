@@ -47,7 +47,7 @@ def release_tx_room(nic, now_fs, copy):
         group.left_in_tx_buffer -= 1
         if group.left_in_tx_buffer > 0:
             return
-    change(nic.tx_buffer, now_fs, -copy.tx_bytes)
+    change(nic.counts.tx_buffer, now_fs, -copy.tx_bytes)
     nic.reads_due = 1
 
 
@@ -66,7 +66,7 @@ def wire_done(nic, now_fs):
 def fits_rx_buffer(nic, n_bytes):
     """Say whether a copy has room in the Rx buffer."""
     fifo = nic.rx_fifo
-    return nic.rx_buffer.level + n_bytes <= nic.limits.rx_buffer_bytes and fifo.tail - fifo.head < COPY_CAP
+    return nic.counts.rx_buffer.level + n_bytes <= nic.limits.rx_buffer_bytes and fifo.tail - fifo.head < COPY_CAP
 
 
 @inlined
@@ -77,7 +77,7 @@ def store_in_rx_buffer(nic, now_fs, copy):
     fifo.ring[place] = copy
     fifo.ring[place].entered_fs = now_fs
     entered(nic.clock, fifo)
-    change(nic.rx_buffer, now_fs, copy.n_bytes)
+    change(nic.counts.rx_buffer, now_fs, copy.n_bytes)
 
 
 @inlined
@@ -94,7 +94,7 @@ def move_local_copies(nic, now_fs):
             store_in_rx_buffer(nic, now_fs, copy)
             release_tx_room(nic, now_fs, copy)
         has_room = serve_rx_buffer(nic, now_fs)
-    set_stalled(nic.ledger.stalls.rx_buffer, now_fs, fifo.head != fifo.tail)
+    set_stalled(nic.ledger.counts.stalls.rx_buffer, now_fs, fifo.head != fifo.tail)
 
 
 @inlined
@@ -103,9 +103,9 @@ def make_copy(nic, now_fs, frame, number, group, journey):
     ledger = nic.ledger
     kind = nic.traffic.copy_kind[number]
     if kind.is_mirrored:
-        ledger.counters.mirrored_made += 1
+        ledger.counts.mirrored_made += 1
     else:
-        ledger.counters.copies_made += 1
+        ledger.counts.copies_made += 1
     fifo = nic.mac.fifo if kind.port == UPLINK else nic.loopback
     copy = fifo.ring[fifo.tail & fifo.mask]
     copy.journey = journey
@@ -121,7 +121,7 @@ def make_copy(nic, now_fs, frame, number, group, journey):
     if kind.counts_offered:  # else counted with the frame
         ledger.flow[kind.flow].offered += 1
     if kind.port == UPLINK:
-        ledger.counters.wire_copies += 1
+        ledger.counts.wire_copies += 1
         copy.queue = frame.hash  # no ring here: it goes with the frame to the next adapter
         send(nic, now_fs)
         return
@@ -139,15 +139,15 @@ def make_copy(nic, now_fs, frame, number, group, journey):
 def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
     """Drop a frame by decision; its room in the Tx buffer is free at once, or when its mirrored copies have left it."""
     ledger = nic.ledger
-    ledger.counters.dropped += 1
-    ledger.counters.drops[reason] += 1
+    ledger.counts.dropped += 1
+    ledger.counts.drops[reason] += 1
     journey_lost(ledger, now_fs, frame.journey)
     if template.flow >= 0:
         ledger.flow[template.flow].dropped += 1
     if frame.is_wire == 0:
-        ledger.counters.function_drops[template.function, reason] += 1
+        ledger.function[template.function].drops[reason] += 1
         if n_mirrored == 0:
-            change(nic.tx_buffer, now_fs, -frame.n_bytes)
+            change(nic.counts.tx_buffer, now_fs, -frame.n_bytes)
             nic.reads_due = 1
 
 
@@ -155,7 +155,7 @@ def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
 def switch_frame(nic, now_fs, frame):
     """Carry out the decision on one frame. The decision itself was made once for all frames of this template."""
     template = nic.traffic.template[frame.template]
-    nic.ledger.counters.switched += 1 - frame.is_wire
+    nic.ledger.counts.switched += 1 - frame.is_wire
     reason = template.reason
     first, n_copies, n_mirrored = template.first_copy, template.n_copies, template.n_mirrored
     if frame.n_bytes > template.longest_bytes:
@@ -224,17 +224,17 @@ def into_pipeline(nic, now_fs, frame):
 def join_pipeline(nic, now_fs, frame):
     """Queue a frame at the pipeline; one from the wire waits in the Rx buffer, and is dropped if that is full."""
     if frame.is_wire:
-        has_room = nic.rx_buffer.level + frame.n_bytes <= nic.limits.rx_buffer_bytes
+        has_room = nic.counts.rx_buffer.level + frame.n_bytes <= nic.limits.rx_buffer_bytes
         if not has_room or nic.pipe_tail - nic.pipe_head >= GRANT_CAP:
             drop_frame(nic, now_fs, frame, nic.traffic.template[frame.template], RX_BUFFER_FULL, 0)
             return
-        change(nic.rx_buffer, now_fs, frame.n_bytes)
+        change(nic.counts.rx_buffer, now_fs, frame.n_bytes)
     busy_fs = nic.limits.pipeline_fs
     place = nic.pipe_tail & PIPE_MASK
     nic.pipe[place] = frame
     waiting = nic.pipe[place]
     nic.pipeline_busy_until_fs = max(nic.pipeline_busy_until_fs, now_fs) + busy_fs
-    nic.pipeline_busy_fs += busy_fs
+    nic.counts.pipeline_busy_fs += busy_fs
     waiting.ready_fs = nic.pipeline_busy_until_fs
     if nic.pipe_head == nic.pipe_tail:
         set_next(nic.clock, PIPELINE, waiting.ready_fs)
@@ -249,7 +249,7 @@ def pipeline_done(nic, now_fs):
     next_fs = NEVER if nic.pipe_head == nic.pipe_tail else nic.pipe[nic.pipe_head & PIPE_MASK].ready_fs
     set_next(nic.clock, PIPELINE, next_fs)
     if frame.is_wire:
-        change(nic.rx_buffer, now_fs, -frame.n_bytes)
+        change(nic.counts.rx_buffer, now_fs, -frame.n_bytes)
         nic.moves_due = 1
     to_switch(nic, now_fs, frame)
 
@@ -266,7 +266,7 @@ def frame_in(nic, now_fs, grant):
             break
         grants.head += 1
         into_pipeline(nic, now_fs, first)
-    nic.function[nic.tx_queue[frame.queue].function].read_bytes += frame.n_bytes + FCS_BYTES
+    nic.ledger.function[nic.tx_queue[frame.queue].function].read_bytes += frame.n_bytes + FCS_BYTES
     nic.done_queue = frame.queue
 
 
@@ -275,8 +275,8 @@ def frame_from_bridge(nic, now_fs):
     """Take in a frame whose last byte has come from the bridge."""
     crossing = take_come(nic)
     mac = nic.mac
-    mac.rx_bytes += padded_bytes(crossing.n_bytes)
-    mac.rx_busy_fs += wire_time_fs(mac, crossing.n_bytes)
+    mac.counts.rx_bytes += padded_bytes(crossing.n_bytes)
+    mac.counts.rx_busy_fs += wire_time_fs(mac, crossing.n_bytes)
     frame = first_on_line(mac.line)
     frame.template = crossing.template
     frame.n_bytes = crossing.n_bytes
@@ -284,7 +284,7 @@ def frame_from_bridge(nic, now_fs):
     frame.index = crossing.index
     frame.is_wire = 1
     frame.journey = journey_from_bridge(nic.ledger, now_fs, crossing.journey)
-    nic.ledger.counters.from_wire += 1
+    nic.ledger.counts.from_wire += 1
     into_pipeline(nic, now_fs, frame)
 
 
@@ -297,6 +297,6 @@ def line_done(nic, now_fs):
     ledger = nic.ledger
     frame = take_from_line(nic)
     frame.journey = journey_from_wire(ledger, now_fs, frame.template, frame.index)
-    ledger.counters.from_wire += 1
+    ledger.counts.from_wire += 1
     count_offered(ledger, nic.traffic.template[frame.template])
     into_pipeline(nic, now_fs, frame)

@@ -19,7 +19,7 @@ def slots_free(nic, now_fs, number, n):
     """Give slots back to the driver, which may have frames waiting for them."""
     queue = nic.tx_queue[number]
     queue.freed += n
-    change(nic.ledger.tx_ring, now_fs, -n)
+    change(nic.ledger.counts.tx_ring, now_fs, -n)
     hunger(nic, queue.function)
 
 

@@ -104,12 +104,12 @@ def fold(ledger):
     """Take the parts from the stamps that are added up; count their journeys."""
     # Not by `add_parts`: called with records of two types, numba takes one for the other where their first fields
     # agree, and warns of it.
-    sums, parts = ledger.stamp_sums, ledger.part_sums
+    sums, parts = ledger.stamp_sums, ledger.counts.part_sums
     journey, written = sums.journey, sums.written
-    ledger.sender_wait.n += sums.n
-    ledger.sender_wait.sum_fs += float(journey.posted_fs - journey.offered_fs)
-    ledger.to_guest.n += sums.n
-    ledger.to_guest.sum_fs += float(sums.taken_fs - journey.posted_fs)
+    ledger.counts.sender_wait.n += sums.n
+    ledger.counts.sender_wait.sum_fs += float(journey.posted_fs - journey.offered_fs)
+    ledger.counts.to_guest.n += sums.n
+    ledger.counts.to_guest.sum_fs += float(sums.taken_fs - journey.posted_fs)
     parts.sender_wait += float(journey.posted_fs - journey.offered_fs)
     parts.driver_batch += float(journey.rung_fs - journey.posted_fs)
     parts.doorbell += float(journey.told_fs - journey.rung_fs)

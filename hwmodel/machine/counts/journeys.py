@@ -95,7 +95,7 @@ def journey_from_wire(ledger, now_fs, template, index):
     """Open the journey of a frame whose last byte has come from the wire."""
     place = begin_journey(ledger)
     enter(ledger, now_fs, now_fs)
-    begin_from_wire(ledger.journeys.slot[place], now_fs, ledger.counters.from_wire, template, index)
+    begin_from_wire(ledger.journeys.slot[place], now_fs, ledger.counts.from_wire, template, index)
     return place
 
 
@@ -153,11 +153,11 @@ def journey_over(ledger, now_fs, place, finished, batch, taken_fs):
     journey = ledger.journeys.slot[place]
     sender_fs = journey.posted_fs - journey.offered_fs
     whole_fs = taken_fs - journey.posted_fs
-    if ledger.to_guest.n + ledger.stamp_sums.n == 0:
-        begin_extremes(ledger.sender_wait, sender_fs)
-        begin_extremes(ledger.to_guest, whole_fs)
-    extend_extremes(ledger.sender_wait, sender_fs)
-    extend_extremes(ledger.to_guest, whole_fs)
+    if ledger.counts.to_guest.n + ledger.stamp_sums.n == 0:
+        begin_extremes(ledger.counts.sender_wait, sender_fs)
+        begin_extremes(ledger.counts.to_guest, whole_fs)
+    extend_extremes(ledger.counts.sender_wait, sender_fs)
+    extend_extremes(ledger.counts.to_guest, whole_fs)
     ledger.latency_counts[bucket(sender_fs)].n_sender_wait += 1
     at = bucket(whole_fs)
     counts = ledger.latency_counts[at]
@@ -166,7 +166,7 @@ def journey_over(ledger, now_fs, place, finished, batch, taken_fs):
     is_sampled = counts.n_to_guest <= SAMPLED_ALL or counts.n_to_guest & (SAMPLED_EVERY - 1) == 0
     add_stamps(ledger.stamp_sums, journey, finished, batch, taken_fs)
     if ledger.crosses:
-        add_crossing(ledger.part_sums, ledger.journeys.crossed[place], journey.sent_fs)
+        add_crossing(ledger.counts.part_sums, ledger.journeys.crossed[place], journey.sent_fs)
     if ledger.stamp_sums.n == FOLDED_AT:
         fold(ledger)
     if is_sampled:

@@ -51,27 +51,26 @@ FLOW = record(*ints("offered", "delivered", "dropped", "n_bytes", "histogram", "
 # What whole transactions of a kind took on the link: those of `n` frames, of `n` descriptors for a descriptor read.
 # `n_reads`: completed reads. With in-order answers the total is that of whole frames at every frame's end.
 SERVED = record(*ints("n", "n_reads", "up_bytes", "up_tlps", "down_bytes", "down_tlps"))
-COUNTERS = record(
-    *ints("offered", "delivered", "dropped", "delivered_to_wire", "from_wire", "copies_made", "copies_delivered"),
-    *ints(
-        "copies_dropped",
-        "switched",
-        "wire_copies",
-        "rx_copies",
-        "rx_descriptors",
-        "delivered_bytes",
-        "vm_copies",
-        "mirrored_made",
-        "mirrored",
-        "mirrored_dropped",
-        "sent_to_bridge",
-        "replicated",
-    ),
+COUNTERS = (
+    "offered", "delivered", "dropped", "delivered_to_wire", "from_wire", "copies_made", "copies_delivered",
+    "copies_dropped", "switched", "wire_copies", "rx_copies", "rx_descriptors", "delivered_bytes", "vm_copies",
+    "mirrored_made", "mirrored", "mirrored_dropped", "sent_to_bridge", "replicated",
+)  # fmt: skip
+# What becomes of frames and copies, and what they wait for. Added up over servers as an array of words.
+LEDGER_COUNTS = record(
+    ("stalls", STALLS),
+    ("tx_ring", GAUGE),
+    ("rx_ring", GAUGE),
+    ("from_doorbell", LATENCY),
+    ("sender_wait", LATENCY),
+    ("to_guest", LATENCY),
+    ("part_sums", PART_SUMS),
+    *ints(*COUNTERS),
     ("drops", I64, (MAX_REASONS,)),
-    ("function_drops", I64, (MAX_FUNCTIONS, MAX_REASONS)),
     ("mirrored_drops", I64, (MAX_REASONS,)),
-    ("function_mirrored", I64, (MAX_FUNCTIONS,)),
+    ("served", SERVED, (KINDS,)),
 )
+FUNCTION_COUNTS = record(*ints("read_bytes", "mirrored"), ("drops", I64, (MAX_REASONS,)))
 LOG_ENTRY = record(*ints("at_fs"), ("index", I32), ("template", I32), ("copy_kind", I32), ("n_bytes", I32))
 DELIVERY_LOG = record(*ints("n", "enabled"), ("entry", LOG_ENTRY, (LOG_CAP,)))
 # A frame that passed a tap on a wire, at the port with that number: sent by this port, or come to it. `header`: what
@@ -86,18 +85,11 @@ TAP_LOG = record(*ints("n"), ("entry", TAP_ENTRY, (LOG_CAP,)))
 LEDGER = record(
     # `crosses`: frames come from a bridge, and go on to it.
     *ints("is_stopping", "overflow", "delivered_target", "crosses"),
-    ("stalls", STALLS),
-    ("tx_ring", GAUGE),
-    ("rx_ring", GAUGE),
-    ("from_doorbell", LATENCY),
-    ("sender_wait", LATENCY),
-    ("to_guest", LATENCY),
+    ("counts", LEDGER_COUNTS),
     ("stamp_sums", STAMP_SUMS),
-    ("part_sums", PART_SUMS),
-    ("served", SERVED, (KINDS,)),
     ("on_wire_batch", RX_BATCH),
     ("on_wire", FINISHED),  # stands for what a frame that leaves by the wire has no Rx ring for
-    ("counters", COUNTERS),
+    ("function", FUNCTION_COUNTS, (MAX_FUNCTIONS,)),
     ("flow", FLOW, (MAX_FLOWS,)),
     ("latency_counts", LATENCY_COUNTS, (HISTOGRAM_BUCKETS,)),
     ("sampled_parts", SAMPLED_PARTS, (HISTOGRAM_BUCKETS,)),

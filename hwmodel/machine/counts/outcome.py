@@ -49,21 +49,21 @@ def close_if_settled(groups, number):
 @inlined
 def copy_settled(nic, number, is_delivered):
     """Close one copy's account; the frame is delivered with its first delivered copy, dropped when none was."""
-    counters = nic.ledger.counters
+    counts = nic.ledger.counts
     if number < 0:
         if is_delivered:
-            counters.delivered += 1
+            counts.delivered += 1
         else:
-            counters.dropped += 1
+            counts.dropped += 1
         return
     groups = nic.groups
     group = groups.slot[number]
     if is_delivered and group.delivered == 0:
         group.delivered = 1
-        counters.delivered += 1
+        counts.delivered += 1
     group.left -= 1
     if group.left == 0 and group.delivered == 0:
-        counters.dropped += 1
+        counts.dropped += 1
     close_if_settled(groups, number)
 
 
@@ -79,8 +79,8 @@ def mirrored_settled(groups, number):
 def mirrored_delivered(nic, copy_kind, group):
     """Count a mirrored copy that its guest can see."""
     ledger = nic.ledger
-    ledger.counters.mirrored += 1
-    ledger.counters.function_mirrored[nic.traffic.copy_kind[copy_kind].function] += 1
+    ledger.counts.mirrored += 1
+    ledger.function[nic.traffic.copy_kind[copy_kind].function].mirrored += 1
     mirrored_settled(nic.groups, group)
 
 
@@ -90,14 +90,14 @@ def copy_dropped(nic, now_fs, copy, reason):
     ledger = nic.ledger
     kind = nic.traffic.copy_kind[copy.copy_kind]
     if kind.is_mirrored:
-        ledger.counters.mirrored_dropped += 1
-        ledger.counters.mirrored_drops[reason] += 1
+        ledger.counts.mirrored_dropped += 1
+        ledger.counts.mirrored_drops[reason] += 1
         mirrored_settled(nic.groups, copy.group)
         return
     journey_lost(ledger, now_fs, copy.journey)
-    ledger.counters.copies_dropped += 1
-    ledger.counters.drops[reason] += 1
-    ledger.counters.function_drops[kind.function, reason] += 1
+    ledger.counts.copies_dropped += 1
+    ledger.counts.drops[reason] += 1
+    ledger.function[kind.function].drops[reason] += 1
     if kind.flow >= 0:
         ledger.flow[kind.flow].dropped += 1
     copy_settled(nic, copy.group, False)
@@ -106,7 +106,7 @@ def copy_dropped(nic, now_fs, copy, reason):
 @inlined
 def stop_if_reached(ledger, flow):
     """End the run behind this instant if it has delivered what it was to deliver, in all or of the watched flow."""
-    if ledger.counters.delivered >= ledger.delivered_target or flow.delivered == flow.stop_at:
+    if ledger.counts.delivered >= ledger.delivered_target or flow.delivered == flow.stop_at:
         ledger.is_stopping = FRAMES_REACHED
 
 
@@ -122,7 +122,7 @@ def note_latency(ledger, flow, now_fs, journey):
     if flow.histogram >= 0:
         ledger.histogram[flow.histogram, place] += 1
     from_doorbell_fs = now_fs - journey.rung_fs
-    observe(ledger.from_doorbell, from_doorbell_fs)
+    observe(ledger.counts.from_doorbell, from_doorbell_fs)
     ledger.latency_counts[bucket(from_doorbell_fs)].n_from_doorbell += 1
 
 
@@ -154,12 +154,12 @@ def delivered_to_guest(nic, now_fs, finished):
     if kind.is_mirrored:
         mirrored_delivered(nic, finished.copy_kind, finished.group)
         return
-    counters = ledger.counters
+    counts = ledger.counts
     flow = ledger.flow[kind.flow]
     frame_bytes = finished.n_bytes + FCS_BYTES
-    counters.copies_delivered += 1
-    counters.vm_copies += 1
-    counters.delivered_bytes += frame_bytes
+    counts.copies_delivered += 1
+    counts.vm_copies += 1
+    counts.delivered_bytes += frame_bytes
     flow.delivered += 1
     flow.n_bytes += frame_bytes
     copy_settled(nic, finished.group, True)
@@ -175,15 +175,15 @@ def sent_to_bridge(nic, now_fs, copy):
 
     Mirrored copies are no others.
     """
-    nic.ledger.counters.copies_delivered += 1
-    nic.ledger.counters.sent_to_bridge += 1
+    nic.ledger.counts.copies_delivered += 1
+    nic.ledger.counts.sent_to_bridge += 1
     if copy.group >= 0:
         group = nic.groups.slot[copy.group]
         group.left -= 1
         if group.n_copies > 1:
-            nic.ledger.counters.replicated += 1
+            nic.ledger.counts.replicated += 1
             if group.left == 0 and group.delivered == 0:
-                nic.ledger.counters.dropped += 1
+                nic.ledger.counts.dropped += 1
         close_if_settled(nic.groups, copy.group)
     journey_to_bridge(nic.ledger, now_fs, copy.journey)
 
@@ -192,10 +192,10 @@ def sent_to_bridge(nic, now_fs, copy):
 def delivered_to_wire(nic, now_fs, copy):
     """Count a copy that the MAC has sent."""
     ledger = nic.ledger
-    counters = ledger.counters
+    counts = ledger.counts
     flow = ledger.flow[nic.traffic.copy_kind[copy.copy_kind].flow]
-    counters.copies_delivered += 1
-    counters.delivered_to_wire += 1
+    counts.copies_delivered += 1
+    counts.delivered_to_wire += 1
     flow.delivered += 1
     flow.n_bytes += copy.n_bytes + FCS_BYTES
     copy_settled(nic, copy.group, True)
@@ -210,8 +210,8 @@ def delivered_to_wire(nic, now_fs, copy):
 def come_outside(ledger, now_fs, crossing, flow_number):
     """Count a frame that a bridge has sent to a station outside; its template is the kind of its last copy."""
     flow = ledger.flow[flow_number]
-    ledger.counters.delivered += 1
-    ledger.counters.delivered_to_wire += 1
+    ledger.counts.delivered += 1
+    ledger.counts.delivered_to_wire += 1
     flow.delivered += 1
     flow.n_bytes += crossing.n_bytes + FCS_BYTES
     note_latency(ledger, flow, now_fs, crossing.journey)

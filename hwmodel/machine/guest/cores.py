@@ -123,7 +123,7 @@ def begin_piece(nic, now_fs, core):
     core.work_fs = entry_fs + n * driver.frame_time_fs + n_bytes * driver.byte_time_fs
     core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
     core.ends_fs = core.started_fs + core.work_fs - entry_fs
-    core.busy_fs[core.kind] += core.work_fs
+    core.counts.busy_fs[core.kind] += core.work_fs
     core.is_running = 1
     # By function, not by core: what several cores finish at one instant goes by port number.
     set_timer(nic.clock, core.ends_fs, CORE_TIMER, function)
@@ -256,7 +256,7 @@ def piece_done(nic, now_fs, function):
     if has_rung:
         core.doorbell_time_fs = host.driver[function].doorbell_time_fs
         core.free_fs = now_fs + core.doorbell_time_fs
-        core.busy_fs[core.kind] += core.doorbell_time_fs
+        core.counts.busy_fs[core.kind] += core.doorbell_time_fs
     core.is_running = 0
     if is_over:
         turn_over(host, core, number, has_more)

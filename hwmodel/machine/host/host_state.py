@@ -27,9 +27,10 @@ LOWEST_CLASS, MIDDLE_CLASS, BULK_CLASS = range(3)  # of loads, for adaptive mode
 # turn, with `turn_left` frames to go. A piece of `n` frames takes `work_fs`, the frames from `started_fs` to `ends_fs`;
 # the next cannot begin before `free_fs` (the end of a doorbell of `doorbell_time_fs`) and `awake_fs`.
 WORK = record(*ints("n"), ("following", I32), ("is_listed", I32))
+CORE_COUNTS = record(("busy_fs", I64, (2,)))  # by kind of task
 CORE = record(
     *ints("first_work", "last_work", "turn_left", "kind", "queue", "n", "started_fs", "ends_fs", "work_fs"),
-    *ints("is_running", "free_fs", "awake_fs", "doorbell_time_fs"), ("busy_fs", I64, (2,)),
+    *ints("is_running", "free_fs", "awake_fs", "doorbell_time_fs"), ("counts", CORE_COUNTS),
 )  # fmt: skip
 # The driver of a VM, whichever core runs it: its times, its batches, its interrupts.
 DRIVER = record(
@@ -57,10 +58,12 @@ PAGE_CACHE = record(
     ("bucket", I32, (TRANSLATION_BUCKETS,)),
 )
 KEPT, STRICT_UNMAP, DEFERRED_UNMAP = range(3)  # `host.iotlb.invalidation`
+TRANSLATION_COUNTS = record(*ints("hits", "misses", "near_misses", "walks_busy_fs"))
 # `there_fs`: when the translation looked up last is there.
 TRANSLATION = record(
     *ints("miss_fs", "near_miss_fs", "n_walkers", "page_shift", "is_split", "invalidation", "flush_after"),
-    *ints("n_unmapped", "hits", "misses", "near_misses", "walks_busy_fs", "there_fs"),
+    *ints("n_unmapped", "there_fs"),
+    ("counts", TRANSLATION_COUNTS),
     *ints("tx_stride_bytes", "rx_stride_bytes"),
     ("tx_ring", PAGE_REGION), ("rx_ring", PAGE_REGION), ("tx_buffer", PAGE_REGION), ("rx_buffer", PAGE_REGION),
     ("walker_free_fs", I64, (MAX_WALKERS,)),

@@ -43,7 +43,7 @@ def return_credits(nic, now_fs, kind, data_bytes):
         drain_fs = data_bytes * pcie.drain_num // pcie.drain_den
         taken_fs = max(now_fs, pcie.drain_busy_until_fs) + drain_fs
         pcie.drain_busy_until_fs = taken_fs
-        pcie.drain_busy_fs += drain_fs
+        pcie.counts.drain_busy_fs += drain_fs
     append(nic.clock, CREDIT, taken_fs + pcie.credit_return_fs, credit_word(kind, data_bytes))
 
 

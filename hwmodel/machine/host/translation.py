@@ -145,7 +145,7 @@ def walk(translation, now_fs, page):
             hold_page(lines, lines.part[0], take_slot(lines, page >> LINE_SHIFT))
         else:
             walk_fs = translation.near_miss_fs
-            translation.near_misses += 1
+            translation.counts.near_misses += 1
     if translation.n_walkers == 0:
         return now_fs + walk_fs
     free_fs = translation.walker_free_fs
@@ -154,7 +154,7 @@ def walk(translation, now_fs, page):
         if free_fs[other] < free_fs[walker]:
             walker = other
     free_fs[walker] = max(now_fs, free_fs[walker]) + walk_fs
-    translation.walks_busy_fs += walk_fs
+    translation.counts.walks_busy_fs += walk_fs
     return free_fs[walker]
 
 
@@ -213,7 +213,7 @@ def look_up(translation, now_fs, function, page):
     end_walks(translation, now_fs)
     number = refresh(pages, part, page)
     if number == NONE:
-        translation.misses += 1
+        translation.counts.misses += 1
         number = take_slot(pages, page)
         pages.slot[number].part = number_of_part
         pages.slot[number].ready_fs = walk(translation, now_fs, page)
@@ -222,7 +222,7 @@ def look_up(translation, now_fs, function, page):
         else:
             hold_page(pages, part, number)
     else:
-        translation.hits += 1
+        translation.counts.hits += 1
     translation.there_fs = max(now_fs, pages.slot[number].ready_fs)
     return translation.there_fs
 

@@ -158,7 +158,7 @@ def start_sending(bridge, now_fs, port_number):
         slot.holds = 1
         comes(bridge, port.joined, slot.crossing)
     port.sending = place
-    port.tx_busy_fs += busy_fs
+    port.counts.tx_busy_fs += busy_fs
     wake(bridge, now_fs + busy_fs, SENT, port_number)
     if port.is_outside:
         wake(bridge, slot.crossing.come_fs, LEFT, port_number)
@@ -184,14 +184,14 @@ def sent(bridge, now_fs, port_number):
     logical_port = bridge.logical_port[bridge.slot[port.sending].logical_port]
     let_go(bridge, port.sending)
     port.sending = NOBODY
-    port.tx_frames += 1
-    port.tx_bytes += padded_bytes(n_bytes)
-    logical_port.tx_frames += 1
-    logical_port.tx_bytes += padded_bytes(n_bytes)
-    change(port.waiting, now_fs, -n_bytes)
-    change(bridge.box[port.box].waiting, now_fs, -n_bytes)
+    port.counts.tx_frames += 1
+    port.counts.tx_bytes += padded_bytes(n_bytes)
+    logical_port.counts.tx_frames += 1
+    logical_port.counts.tx_bytes += padded_bytes(n_bytes)
+    change(port.counts.waiting, now_fs, -n_bytes)
+    change(bridge.box[port.box].counts.waiting, now_fs, -n_bytes)
     if port.is_scheduled:
-        change(logical_port.waiting, now_fs, -n_bytes)
+        change(logical_port.counts.waiting, now_fs, -n_bytes)
     start_sending(bridge, now_fs, port_number)
 
 
@@ -210,17 +210,17 @@ def count_drop(bridge, port_number, reason):
     """Count a frame or copy that ends here."""
     port = bridge.port[port_number]
     box = bridge.box[port.box]
-    box.dropped += 1
-    box.drops[reason] += 1
-    port.drops[reason] += 1
+    box.counts.dropped += 1
+    box.counts.drops[reason] += 1
+    port.counts.drops[reason] += 1
 
 
 @kernel
 def has_room(box, port, logical_port, n_bytes):
     """Tell whether a copy finds room: in the port's buffer, or that of all, and in a queue for its S-channel."""
-    if port.is_scheduled and logical_port.waiting.level + n_bytes > logical_port.buffer_bytes:
+    if port.is_scheduled and logical_port.counts.waiting.level + n_bytes > logical_port.buffer_bytes:
         return False
-    level = box.waiting.level if box.shares_buffer else port.waiting.level
+    level = box.counts.waiting.level if box.shares_buffer else port.counts.waiting.level
     return level + n_bytes <= box.buffer_bytes
 
 
@@ -234,16 +234,16 @@ def enqueue(bridge, now_fs, place, way):
     logical_port = bridge.logical_port[way.logical_port]
     if not has_room(box, port, logical_port, n_bytes):
         count_drop(bridge, way.port, QUEUE_FULL)
-        logical_port.dropped += 1
+        logical_port.counts.dropped += 1
         free_place(bridge, place)
         return
     crossing.template = way.template
     crossing.n_bytes = n_bytes
     bridge.slot[place].logical_port = way.logical_port
-    change(port.waiting, now_fs, n_bytes)
-    change(box.waiting, now_fs, n_bytes)
+    change(port.counts.waiting, now_fs, n_bytes)
+    change(box.counts.waiting, now_fs, n_bytes)
     if port.is_scheduled:
-        change(logical_port.waiting, now_fs, n_bytes)
+        change(logical_port.counts.waiting, now_fs, n_bytes)
         gets_frame(bridge, port, way.logical_port)
         append(bridge, logical_port.queue, place)
     else:
@@ -256,8 +256,8 @@ def enqueue(bridge, now_fs, place, way):
 def flood(bridge, box, now_fs, place, hop):
     """Put a copy of a frame into the queue of each port where somebody may want it, the frame itself into the last."""
     if hop.target != NOBODY:
-        box.flooded += 1
-    box.replicated += hop.n_flood - 1
+        box.counts.flooded += 1
+    box.counts.replicated += hop.n_flood - 1
     last = hop.first_flood + hop.n_flood - 1
     for number in range(hop.first_flood, last + 1):
         copy = place
@@ -301,13 +301,13 @@ def forward(bridge, now_fs, port_number):
     if port.come.first != NOBODY:
         wake(bridge, due_fs(bridge, port, bridge.slot[port.come.first].crossing), DUE, port_number)
     hop = bridge.hop[crossing.template]
-    port.rx_frames += 1
-    port.rx_bytes += padded_bytes(crossing.n_bytes)
+    port.counts.rx_frames += 1
+    port.counts.rx_bytes += padded_bytes(crossing.n_bytes)
     logical_port = bridge.logical_port[hop.logical_port]
-    logical_port.rx_frames += 1
-    logical_port.rx_bytes += padded_bytes(crossing.n_bytes)
+    logical_port.counts.rx_frames += 1
+    logical_port.counts.rx_bytes += padded_bytes(crossing.n_bytes)
     box = bridge.box[port.box]
-    box.forwarded += 1
+    box.counts.forwarded += 1
     learn(bridge, now_fs, hop.source, hop.logical_port)
     reason = hop.reason
     if reason == NO_REASON:

@@ -36,14 +36,17 @@ SENT, RESUMED, DUE, LEFT = range(4)
 SLOT = record(("crossing", CROSSING), ("following", I32), ("holds", I32), ("logical_port", I32))
 LIST = record(*ints("first", "last"))
 
+PORT_COUNTS = record(
+    *ints("rx_frames", "rx_bytes", "tx_frames", "tx_bytes", "tx_busy_fs"),
+    ("waiting", GAUGE),  # bytes without FCS, of the frame being sent too
+    ("drops", I64, (MAX_REASONS,)),
+)
 BRIDGE_PORT = record(
     # Parameters: whose it is, the other end (`peer`: the component's number; `joined`: the port there if it is one of
     # this component, else `NOBODY`), the shortest frame's time on the wire.
     *ints("fs_per_byte_num", "fs_per_byte_den", "box", "peer", "joined", "is_outside", "cuts_through", "crossing_fs"),
     *ints("propagation_fs", "is_tapped", "is_scheduled"),
-    *ints("rx_frames", "rx_bytes", "tx_frames", "tx_bytes", "tx_busy_fs"),
-    ("waiting", GAUGE),  # bytes without FCS, of the frame being sent too
-    ("drops", I64, (MAX_REASONS,)),
+    ("counts", PORT_COUNTS),
     *ints("sending"),  # the frame's place
     ("come", LIST),  # not yet forwarded
     ("queue", LIST),  # not yet begun; of a port that is scheduled each logical port has one
@@ -55,12 +58,15 @@ BRIDGE_PORT = record(
     *ints("resumes_fs"),
 )  # fmt: skip
 # What all ports of a bridge, or of an extender, have together; an extender has no table.
-BOX = record(
-    *ints("latency_fs", "shares_buffer", "buffer_bytes", "forwarded", "flooded", "replicated", "dropped"),
-    *ints("learns", "table_entries", "ageing_fs"),
-    *ints("n_known", "next_expiry_fs", "learned", "moved", "aged", "not_learned"),
+BOX_COUNTS = record(
+    *ints("forwarded", "flooded", "replicated", "dropped", "learned", "moved", "aged", "not_learned"),
     ("waiting", GAUGE),  # in all queues together
     ("drops", I64, (MAX_REASONS,)),
+)
+BOX = record(
+    *ints("latency_fs", "shares_buffer", "buffer_bytes", "learns", "table_entries", "ageing_fs"),
+    *ints("n_known", "next_expiry_fs"),
+    ("counts", BOX_COUNTS),
 )
 WAY = record(("template", I32), ("logical_port", I16), ("port", I16), ("delta_bytes", I16))
 # What a bridge knows of a header that comes in on a logical port, or an extender of one that comes in on a port.
@@ -76,11 +82,15 @@ ADDRESS = record(*ints("box", "logical_port", "seen_fs"))  # an entry of the tab
 # A service level stands with its logical port: `buffer_bytes` is the most that its queue holds, `deficit_bytes` what it
 # may still send in its turn, `following` the one whose turn is next. Its rate (`shaper_den` 0: none) holds it back
 # until `eligible_fs`.
+LOGICAL_PORT_COUNTS = record(
+    *ints("rx_frames", "rx_bytes", "tx_frames", "tx_bytes", "dropped"),
+    ("waiting", GAUGE),  # as the port's
+)
 LOGICAL_PORT = record(
-    *ints("port", "is_hairpin", "rx_frames", "rx_bytes", "tx_frames", "tx_bytes", "dropped"),
+    *ints("port", "is_hairpin"),
+    ("counts", LOGICAL_PORT_COUNTS),
     *ints("buffer_bytes", "quantum_bytes", "deficit_bytes", "following"),
     *ints("shaper_num", "shaper_den", "burst_fs", "eligible_fs"),
-    ("waiting", GAUGE),  # as the port's
     ("queue", LIST),
 )
 

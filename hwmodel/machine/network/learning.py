@@ -18,7 +18,7 @@ def forget(box, address):
     """Take an address out of its bridge's table."""
     address.logical_port = NOBODY
     box.n_known -= 1
-    box.aged += 1
+    box.counts.aged += 1
 
 
 @kernel
@@ -56,13 +56,13 @@ def learn(bridge, now_fs, number, logical_port):
         forget(box, address)
     if address.logical_port == NOBODY:
         if box.n_known >= box.table_entries and not make_room(bridge, now_fs, address.box):
-            box.not_learned += 1
+            box.counts.not_learned += 1
             return
         box.n_known += 1
-        box.learned += 1
+        box.counts.learned += 1
         box.next_expiry_fs = min(box.next_expiry_fs, now_fs + box.ageing_fs)
     elif address.logical_port != logical_port:
-        box.moved += 1
+        box.counts.moved += 1
     address.logical_port = logical_port
     address.seen_fs = now_fs
 

@@ -15,14 +15,18 @@ from hwmodel.rules.ethernet import FCS_BYTES
 
 # Frames that come on the line, in the order of their last bytes' arrival.
 ON_LINE = record(*ints("head", "tail", "busy_until_fs"), ("ring", FRAME, (LINE_CAP,)))
+MAC_COUNTS = record(
+    *ints("tx_bytes", "rx_bytes", "tx_busy_fs", "rx_busy_fs"),
+    ("waiting", GAUGE),  # in `fifo`, the frame that is sent among them
+    ("wait", LATENCY),  # until a frame is sent
+)
 MAC = record(
     *ints("fs_per_byte_num", "fs_per_byte_den"),
     # The other end of the wire: whether a bridge stands there, and for how long a bit flies.
     *ints("has_peer", "propagation_fs"),
     *ints("is_tapped"),  # what passes the port is logged; where a bridge stands there, it does so
-    *ints("is_sending", "tx_bytes", "rx_bytes", "tx_busy_fs", "rx_busy_fs"),
-    ("waiting", GAUGE),  # in `fifo`, the frame that is sent among them
-    ("wait", LATENCY),  # until a frame is sent
+    *ints("is_sending"),
+    ("counts", MAC_COUNTS),
     ("line", ON_LINE),  # first, so that what is looked at for every frame stands together
     ("fifo", FIFO),
 )
@@ -34,11 +38,11 @@ def start_sending(nic, now_fs):
     mac = nic.mac
     copy = mac.fifo.ring[mac.fifo.head & mac.fifo.mask]
     wait_fs = now_fs - copy.entered_fs
-    observe(mac.wait, wait_fs)
+    observe(mac.counts.wait, wait_fs)
     nic.ledger.histogram[WIRE_WAIT_HISTOGRAM, bucket(wait_fs)] += 1
     busy_fs = wire_time_fs(mac, copy.n_bytes)
     mac.is_sending = 1
-    mac.tx_busy_fs += busy_fs
+    mac.counts.tx_busy_fs += busy_fs
     set_next(nic.clock, WIRE, now_fs + busy_fs)
     if mac.has_peer:
         send_to_bridge(nic, now_fs, busy_fs, copy)
@@ -49,7 +53,7 @@ def send(nic, now_fs):
     """Take in the copy that was written at the FIFO's tail, and start on it if nothing is being sent."""
     mac = nic.mac
     entered(nic.clock, mac.fifo)
-    change(mac.waiting, now_fs, 1)
+    change(mac.counts.waiting, now_fs, 1)
     if mac.is_sending == 0:
         start_sending(nic, now_fs)
 
@@ -65,8 +69,8 @@ def take_sent(nic, now_fs):
         note_passing(nic.ledger, now_fs, 0, 1, copy.copy_kind, copy.n_bytes, journey.template, journey.index)
     fifo.head += 1
     mac.is_sending = 0
-    mac.tx_bytes += padded_bytes(copy.n_bytes)
-    change(mac.waiting, now_fs, -1)
+    mac.counts.tx_bytes += padded_bytes(copy.n_bytes)
+    change(mac.counts.waiting, now_fs, -1)
     set_next(nic.clock, WIRE, NEVER)
     if fifo.head != fifo.tail:
         start_sending(nic, now_fs)
@@ -98,7 +102,7 @@ def put_on_line(nic, now_fs, source):
     frame.is_wire = 1
     busy_fs = wire_time_fs(mac, frame.n_bytes)
     line.busy_until_fs = max(line.busy_until_fs, now_fs) + busy_fs
-    mac.rx_busy_fs += busy_fs
+    mac.counts.rx_busy_fs += busy_fs
     frame.ready_fs = line.busy_until_fs
     if line.head == line.tail:
         set_next(nic.clock, LINE, frame.ready_fs)
@@ -113,7 +117,7 @@ def take_from_line(nic):
     frame = first_on_line(line)
     line.head += 1
     set_next(nic.clock, LINE, NEVER if line.head == line.tail else first_on_line(line).ready_fs)
-    mac.rx_bytes += padded_bytes(frame.n_bytes)
+    mac.counts.rx_bytes += padded_bytes(frame.n_bytes)
     if mac.is_tapped:
         note_passing(
             nic.ledger, frame.ready_fs, 0, 0, frame.template, frame.n_bytes, frame.template, frame.index

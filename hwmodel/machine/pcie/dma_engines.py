@@ -30,11 +30,11 @@ def begin(engines, engine, now_fs, n_bytes):
         shared = min(n_bytes, engines.shared_bytes)
         shared_fs = engines.shared_fs + shared * engines.shared_num // engines.shared_den
         engines.shared_next_fs = shared_begin_fs + shared_fs
-        engines.shared_busy_fs += shared_fs
+        engines.counts.busy_fs += shared_fs
         begin_fs = max(begin_fs, shared_begin_fs)
     busy_fs = operation_fs(engine, n_bytes)
     engine.next_fs = begin_fs + busy_fs
-    engine.busy_fs += busy_fs
+    engine.counts.busy_fs += busy_fs
     return begin_fs
 
 

@@ -76,12 +76,12 @@ def transmit(pcie, link, now_fs, queue, is_second, overhead_bytes, data_bytes):
     busy_fs = pcie.duration_fs[n_bytes]
     if link.due_dllps > 0:
         busy_fs += link.due_dllps * pcie.dllp_fs
-        link.dllps += link.due_dllps
+        link.counts.dllps += link.due_dllps
         link.due_dllps = 0
     kind = entry.kind
-    link.n_tlps[kind] += 1
-    link.n_bytes[kind] += n_bytes
-    link.busy_fs += busy_fs
+    link.counts.n_tlps[kind] += 1
+    link.counts.n_bytes[kind] += n_bytes
+    link.counts.busy_fs += busy_fs
     link.is_busy = 1
     link.busy_until_fs = now_fs + busy_fs
     return link.busy_until_fs
@@ -136,8 +136,8 @@ def start_up(nic, now_fs):
     if pcie.has_credits:
         p_may_go = can_send(nic.credits[POSTED_CREDIT], p_bytes)
         np_may_go = can_send(nic.credits[NON_POSTED_CREDIT], 0)
-        set_stalled(ledger.stalls.posted_credits, now_fs, p_waits and not p_may_go)
-        set_stalled(ledger.stalls.non_posted_credits, now_fs, np_waits and not np_may_go)
+        set_stalled(ledger.counts.stalls.posted_credits, now_fs, p_waits and not p_may_go)
+        set_stalled(ledger.counts.stalls.non_posted_credits, now_fs, np_waits and not np_may_go)
         p_waits = p_waits and p_may_go
         np_waits = np_waits and np_may_go
         if not (p_waits or np_waits):
@@ -171,19 +171,19 @@ def served_up(ledger, link, entry):
 
     The transactions of a kind leave one behind the other, so with the end of one all that was sent is of whole ones.
     """
-    served = ledger.served[entry.kind]
+    served = ledger.counts.served[entry.kind]
     served.n += max(entry.n, 1)
-    served.up_bytes = link.n_bytes[entry.kind]
-    served.up_tlps = link.n_tlps[entry.kind]
+    served.up_bytes = link.counts.n_bytes[entry.kind]
+    served.up_tlps = link.counts.n_tlps[entry.kind]
 
 
 @inlined
 def served_down(ledger, link, entry):
     """Count what a doorbell for `entry.n` frames or descriptors took on the link."""
-    served = ledger.served[entry.kind]
+    served = ledger.counts.served[entry.kind]
     served.n += entry.n
-    served.down_bytes = link.n_bytes[entry.kind]
-    served.down_tlps = link.n_tlps[entry.kind]
+    served.down_bytes = link.counts.n_bytes[entry.kind]
+    served.down_tlps = link.counts.n_tlps[entry.kind]
 
 
 @inlined
@@ -195,13 +195,13 @@ def keep_for_read(nic, link, entry):
     tag = nic.tags.slot[entry.tag]
     kind = entry.kind
     if nic.pcie.answers_in_order:
-        tag.link_bytes = link.n_bytes[kind]
-        tag.link_tlps = link.n_tlps[kind]
+        tag.link_bytes = link.counts.n_bytes[kind]
+        tag.link_tlps = link.counts.n_tlps[kind]
         return
-    tag.link_bytes = link.n_bytes[kind] - link.answered_bytes[kind]
-    tag.link_tlps = link.n_tlps[kind] - link.answered_tlps[kind]
-    link.answered_bytes[kind] = link.n_bytes[kind]
-    link.answered_tlps[kind] = link.n_tlps[kind]
+    tag.link_bytes = link.counts.n_bytes[kind] - link.answered_bytes[kind]
+    tag.link_tlps = link.counts.n_tlps[kind] - link.answered_tlps[kind]
+    link.answered_bytes[kind] = link.counts.n_bytes[kind]
+    link.answered_tlps[kind] = link.counts.n_tlps[kind]
 
 
 @inlined
@@ -292,7 +292,7 @@ def start_down(nic, now_fs):
             n_bytes = completion_chunk(pcie, entry)
             can_go = pcie.has_credits == 0 or can_send(credit, n_bytes)
             if pcie.has_credits:
-                set_stalled(nic.ledger.stalls.completion_credits, now_fs, not can_go)
+                set_stalled(nic.ledger.counts.stalls.completion_credits, now_fs, not can_go)
             if can_go:
                 if pcie.has_credits:
                     consume(credit, n_bytes)

@@ -19,30 +19,34 @@ TRANSACTION = record(
 )  # fmt: skip
 TLP_QUEUE = record(*ints("head", "tail"), ("mask", U32), ("ring", TRANSACTION, (TLP_CAP,)))
 CREDITS = record(*ints("headers_limit", "headers_used", "data_limit", "data_used"))
+# By kind, DLLPs in pairs.
+LINK_COUNTS = record(*ints("busy_fs", "dllps"), ("n_tlps", I64, (KINDS,)), ("n_bytes", I64, (KINDS,)))
 LINK = record(
     *ints("is_busy", "sends_second", "place", "chosen_tail", "received", "due_dllps", "busy_until_fs", "boundary_fs"),
-    *ints("busy_fs", "dllps"),
-    ("n_tlps", I64, (KINDS,)),
-    ("n_bytes", I64, (KINDS,)),
+    ("counts", LINK_COUNTS),
     ("answered_tlps", I64, (KINDS,)),  # of whole reads, where answers may pass one another
     ("answered_bytes", I64, (KINDS,)),
     ("first", TLP_QUEUE),  # P in both directions
     ("second", TLP_QUEUE),  # NP up, CPL down
 )
+ENGINE_COUNTS = record(*ints("busy_fs"))
 # One of the adapter's DMA engines: how long an operation keeps it (of at most `small_bytes`: `small_fs`; else the
 # longer of `operation_fs` and a start, the pieces and the bytes), its latency, and what may be outstanding in it.
 ENGINE = record(
     *ints("operation_fs", "small_bytes", "small_fs", "start_fs", "piece_bytes", "piece_fs", "num", "den", "latency_fs"),
     *ints("piece_least_bytes"),
-    *ints("outstanding", "large_bytes", "n_used", "next_fs", "busy_fs"),
+    *ints("outstanding", "large_bytes", "n_used", "next_fs"),
+    ("counts", ENGINE_COUNTS),
 )
 # `shared`: the path inside the adapter that reads and writes share, of each operation the first `shared_bytes`.
 ENGINES = record(
     ("read", ENGINE), ("write", ENGINE),
-    *ints("shared_num", "shared_den", "shared_bytes", "shared_fs", "shared_next_fs", "shared_busy_fs"),
+    *ints("shared_num", "shared_den", "shared_bytes", "shared_fs", "shared_next_fs"),
     *ints("payload_ready_fs"),  # when the payload read begun last is ready
+    ("counts", ENGINE_COUNTS),  # of the shared path
 )  # fmt: skip
 ARRIVALS = record(*ints("head", "tail"), ("ring", TRANSACTION, (LANE_CAP,)))
+PCIE_COUNTS = record(*ints("drain_busy_fs"))
 PCIE = record(
     *ints(
         "max_payload_bytes", "max_read_request_bytes", "completion_boundary_bytes", "whole_completions", "request_bytes"
@@ -63,15 +67,18 @@ PCIE = record(
         "runs_on",
         "completion_shift",
     ),
-    *ints("credit_return_fs", "drain_num", "drain_den", "drain_busy_until_fs", "drain_busy_fs"),
+    *ints("credit_return_fs", "drain_num", "drain_den", "drain_busy_until_fs"),
+    ("counts", PCIE_COUNTS),
     ("duration_fs", I64, (MAX_TLP_BYTES,)),
 )
 TAG = record(
     *ints("kind", "queue", "n_bytes", "n_descriptors", "address", "frame", "taken_fs", "link_bytes", "link_tlps"),
     *ints("ends_frame"),
 )
+TAG_COUNTS = record(*ints("fewest_free", "held_fs"))
 TAGS = record(
-    *ints("n_tags", "n_free", "fewest_free", "held_fs"),
+    *ints("n_tags", "n_free"),
+    ("counts", TAG_COUNTS),
     ("free", I32, (MAX_TAGS,)),
     ("slot", TAG, (MAX_TAGS,)),
 )

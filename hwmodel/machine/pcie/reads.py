@@ -38,9 +38,9 @@ def request(nic, now_fs, kind, ring_queue, n_bytes, address):
     tag.taken_fs = now_fs
     if nic.pcie.has_engines:
         take_places(nic, kind, n_bytes)
-    tags.fewest_free = min(tags.fewest_free, tags.n_free)
+    tags.counts.fewest_free = min(tags.counts.fewest_free, tags.n_free)
     if tags.n_free == 0:
-        set_stalled(nic.ledger.stalls.no_free_tag, now_fs, True)
+        set_stalled(nic.ledger.counts.stalls.no_free_tag, now_fs, True)
     request_read(nic, now_fs, kind, ring_queue, number)
     return tag
 
@@ -101,7 +101,7 @@ def is_stored(nic, now_fs, number, n_bytes):
     store_fs = n_bytes * limits.store_num // limits.store_den
     stored_fs = max(now_fs, nic.store_busy_until_fs) + store_fs
     nic.store_busy_until_fs = stored_fs
-    nic.store_busy_fs += store_fs
+    nic.counts.store_busy_fs += store_fs
     append(nic.clock, STORED, stored_fs, number)
     return False
 
@@ -151,7 +151,7 @@ def release_tag(nic, now_fs, number):
     """Free a tag with its read's last completion byte."""
     tags = nic.tags
     if tags.n_free == 0:
-        set_stalled(nic.ledger.stalls.no_free_tag, now_fs, False)
+        set_stalled(nic.ledger.counts.stalls.no_free_tag, now_fs, False)
     tags.free[tags.n_free] = number
     tags.n_free += 1
-    tags.held_fs += now_fs - tags.slot[number].taken_fs
+    tags.counts.held_fs += now_fs - tags.slot[number].taken_fs

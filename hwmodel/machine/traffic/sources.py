@@ -169,7 +169,7 @@ def reserve(nic, now_fs, number, source):
 @kernel
 def count_offered(ledger, template):
     """Count a frame that a driver or the line brings."""
-    ledger.counters.offered += 1
+    ledger.counts.offered += 1
     if template.flow >= 0:
         ledger.flow[template.flow].offered += 1
 
@@ -210,9 +210,9 @@ def feed_guest(nic, now_fs, function_number):
             n_posts += 1
             n_reserved += 1
         else:
-            ledger.counters.dropped += 1
-            ledger.counters.drops[TX_RING_FULL] += 1
-            ledger.counters.function_drops[function_number, TX_RING_FULL] += 1
+            ledger.counts.dropped += 1
+            ledger.counts.drops[TX_RING_FULL] += 1
+            ledger.function[function_number].drops[TX_RING_FULL] += 1
         source.pending = 0
         if not is_closed(source):
             schedule_next(traffic, source)
@@ -221,8 +221,8 @@ def feed_guest(nic, now_fs, function_number):
     if n_posts > 0:
         add_work(nic, now_fs, function.core, POST_TASK, last_queue, n_posts)
     if n_reserved > 0:
-        change(ledger.tx_ring, now_fs, n_reserved)
-    set_stalled(ledger.stalls.tx_ring, now_fs, traffic.n_full > 0)
+        change(ledger.counts.tx_ring, now_fs, n_reserved)
+    set_stalled(ledger.counts.stalls.tx_ring, now_fs, traffic.n_full > 0)
 
 
 @kernel

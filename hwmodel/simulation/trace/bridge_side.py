@@ -29,7 +29,7 @@ class BridgePorts:
         self._drop_tracks = [Track(_group(port), f"{port.name}: drops") for port in ports]
         self._queues = [self._queue(number, port) for number, port in enumerate(ports)]
         self._begun_fs = np.full(len(ports), -1)
-        self._drops = self._ports["drops"].copy()
+        self._drops = self._ports["counts"]["drops"].copy()
         outside_port = next(port for port in ports if port.name == OUTSIDE)
         self._outside, self._outside_number = outside, outside_port.number
         self._outside_track = Track(_group(outside_port), "from outside")
@@ -43,7 +43,7 @@ class BridgePorts:
             if crossing["begun_fs"] != self._begun_fs[number]:
                 self._begun_fs[number] = crossing["begun_fs"]
                 self._send(number, self._tracks[number], crossing)
-        for number, level in enumerate(self._ports["waiting"]["level"].tolist()):
+        for number, level in enumerate(self._ports["counts"]["waiting"]["level"].tolist()):
             self._timeline.count(self._queues[number], "B", now_fs, level)
         self._look_for_drops(now_fs)
         sent = self._outside["sent"]
@@ -77,10 +77,10 @@ class BridgePorts:
         self._timeline.add(Slice(track, name, int(crossing["begun_fs"]), end_fs, details, [name]))
 
     def _look_for_drops(self, now_fs: int) -> None:
-        if (self._ports["drops"] == self._drops).all():
+        if (self._ports["counts"]["drops"] == self._drops).all():
             return
-        more = self._ports["drops"] - self._drops
-        self._drops = self._ports["drops"].copy()
+        more = self._ports["counts"]["drops"] - self._drops
+        self._drops = self._ports["counts"]["drops"].copy()
         for number, reason in np.argwhere(more > 0).tolist():
             details = {"frames": int(more[number, reason])}
             self._timeline.mark(

@@ -210,7 +210,8 @@ def read_frames(names: FrameNames, tag: Any) -> list[str]:
 
 
 def _sums(link: Any) -> tuple[int, int, int]:
-    return int(link["busy_fs"]), int(link["n_bytes"].sum()), int(link["dllps"])
+    counts = link["counts"]
+    return int(counts["busy_fs"]), int(counts["n_bytes"].sum()), int(counts["dllps"])
 
 
 def _unread(nic: Any) -> Counter[int]:

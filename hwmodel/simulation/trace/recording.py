@@ -117,4 +117,4 @@ def _rows_of(server: TracedServer, timeline: Timeline) -> Rows:
 
 
 def _link_bytes(nic: Any) -> dict[str, int]:
-    return {name: int(nic[name]["n_bytes"].sum()) for name in ("up", "down")}
+    return {name: int(nic[name]["counts"]["n_bytes"].sum()) for name in ("up", "down")}

@@ -1,0 +1,144 @@
+"""What a server counts: the counts of its components, copied together at one moment.
+
+A record of SERVER_COUNTS is one moment of one server, or of several added up; an array of them is one moment after
+another. Whoever needs a figure reads it by its field's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.compiled.records import record
+from hwmodel.machine.adapter.adapter_state import ADAPTER_COUNTS, BUS_COUNTS
+from hwmodel.machine.counts.ledger_state import LEDGER_COUNTS
+from hwmodel.machine.host.host_state import TRANSLATION_COUNTS
+from hwmodel.machine.network.mac import MAC_COUNTS
+from hwmodel.machine.pcie.link_state import ENGINE_COUNTS, LINK_COUNTS, PCIE_COUNTS, TAG_COUNTS
+
+SERVER_COUNTS = record(
+    ("up", LINK_COUNTS),
+    ("down", LINK_COUNTS),
+    ("pcie", PCIE_COUNTS),
+    ("tags", TAG_COUNTS),
+    ("read_engine", ENGINE_COUNTS),
+    ("write_engine", ENGINE_COUNTS),
+    ("shared_engine", ENGINE_COUNTS),
+    ("adapter", ADAPTER_COUNTS),
+    ("bus", BUS_COUNTS),
+    ("mac", MAC_COUNTS),
+    ("translation", TRANSLATION_COUNTS),
+    ("ledger", LEDGER_COUNTS),
+)
+WORD_BYTES = 8
+N_WORDS = SERVER_COUNTS.itemsize // WORD_BYTES
+# What each buffer is called in a sentence, and the product of limits that it keeps to; rings of all functions together.
+GAUGE_WORDS = {
+    "tx_ring": "the Tx rings' depth",
+    "tx_buffer": "the Tx buffer's depth",
+    "rx_buffer": "the Rx buffer's depth",
+    "rx_ring": "the Rx rings' depth",
+    "mac.waiting": "the queue of the wire",
+}
+CAPACITIES = {
+    "tx_ring": ("tx_ring", "n_queues"),
+    "tx_buffer": ("tx_buffer_bytes",),
+    "rx_buffer": ("rx_buffer_bytes",),
+    "rx_ring": ("rx_ring", "n_queues"),
+    "mac.waiting": ("tx_ring", "n_queues"),
+}
+# Of each latency, where it stands in the result; deliveries are added up from the flows'.
+LATENCY_PLACES = {
+    "delivery": "latency_ns",
+    "from_doorbell": "latency_from_doorbell_ns",
+    "to_guest": "latency_to_guest_ns",
+    "sender_wait": "sender_wait_ns",
+    "mac.wait": "wire.wait_ns",
+}
+OF_LEDGERS = ("from_doorbell", "to_guest", "sender_wait")
+
+Ints = npt.NDArray[np.int64]
+
+
+def parts_of(nic: Any) -> dict[str, Any]:
+    """Return where the counts of a server stand, by the fields of SERVER_COUNTS."""
+    return {
+        "up": nic.up.counts,
+        "down": nic.down.counts,
+        "pcie": nic.pcie.counts,
+        "tags": nic.tags.counts,
+        "read_engine": nic.engines.read.counts,
+        "write_engine": nic.engines.write.counts,
+        "shared_engine": nic.engines.counts,
+        "adapter": nic.counts,
+        "bus": nic.bus.counts,
+        "mac": nic.mac.counts,
+        "translation": nic.host.translation.counts,
+        "ledger": nic.ledger.counts,
+    }
+
+
+class Counts:
+    """Copy the counts of a server as often as they are asked for; they stay where they are meanwhile."""
+
+    def __init__(self, nic: Any) -> None:
+        self._words = [np.frombuffer(part, np.int64) for part in parts_of(nic).values()]
+
+    def copy_into(self, words: Ints) -> None:
+        """Write the N_WORDS words that stand there now into a row."""
+        np.concatenate(self._words, out=words)
+
+    def copy(self) -> Any:
+        """Return a record of what stands there now."""
+        found = np.empty(1, SERVER_COUNTS)
+        self.copy_into(found.view(np.int64))
+        return found[0]
+
+
+def gauges_in(counts: Any) -> dict[str, Any]:
+    """Return the occupancies, by name, of a record or an array of SERVER_COUNTS, or of what `parts_of` returns."""
+    ledger, adapter = counts["ledger"], counts["adapter"]
+    return {
+        "tx_ring": ledger["tx_ring"],
+        "tx_buffer": adapter["tx_buffer"],
+        "rx_buffer": adapter["rx_buffer"],
+        "rx_ring": ledger["rx_ring"],
+        "mac.waiting": counts["mac"]["waiting"],
+    }
+
+
+def latencies_in(counts: Any) -> dict[str, Any]:
+    """Return the latencies that are not added up from the flows', by name, of the same."""
+    ledger = counts["ledger"]
+    return {**{name: ledger[name] for name in OF_LEDGERS}, "mac.wait": counts["mac"]["wait"]}
+
+
+def areas_in(counts: Any, now_fs: Any) -> dict[str, Any]:
+    """Return the integrals of all occupancies over time up to now, in their units times femtoseconds."""
+    return {name: area_of(gauge, now_fs) for name, gauge in gauges_in(counts).items()}
+
+
+def area_of(gauge: Any, now_fs: Any) -> Any:
+    """Return an occupancy's integral over time up to now, of one moment or an entry for each of many."""
+    return gauge["area"] + (1.0 * gauge["level"]) * (1.0 * (now_fs - gauge["since_fs"]))
+
+
+class Seen(NamedTuple):
+    """Hold the sums of a moment that a warm-up looks at."""
+
+    now_fs: int
+    delivered: int
+    n_taken: int
+    latency_sum_fs: float
+    areas: Mapping[str, float]
+
+
+def see(nic: Any, counts: Counts) -> Seen:
+    """Return the sums of this moment."""
+    now_fs, found = int(nic.clock.now_fs), counts.copy()
+    ledger, taken = found["ledger"], found["ledger"]["to_guest"]
+    areas = {name: float(area) for name, area in areas_in(found, now_fs).items()}
+    return Seen(now_fs, int(ledger["delivered"]), int(taken["n"]), float(taken["sum_fs"]), areas)
