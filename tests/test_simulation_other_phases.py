@@ -10,7 +10,15 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.config.run import MAX_SEED
 from hwmodel.simulation import simulate
-from hwmodel.simulation.other_phases import REPLICAS, Replica, replica_of, seeds_beside, spread_of, widened
+from hwmodel.simulation.other_phases import (
+    REPLICAS,
+    Replica,
+    phase_warnings_of,
+    replica_of,
+    seeds_beside,
+    spread_of,
+    widened,
+)
 from tests.run_cases import merged
 
 NAME = "latency_ns.mean"
@@ -22,6 +30,13 @@ RING = {
                  "on_full": "drop"},
 }  # fmt: skip
 
+TWO_SERVERS = {
+    "pcie": {"generation": 3, "lanes": 4}, "nic": {"preset": "82599", "vfs": 2, "tx_ring": 512, "rx_ring": 512},
+    "driver": {"preset": "kernel"}, "servers": [{"name": "a"}, {"name": "b"}],
+    "bridge": {"buffer": "64KiB", "latency": "500ns"}, "run": {"seed": 854275, "duration": "20ms"},
+    "workload": {"pattern": "ring", "frame_bytes": 256, "load": "120% of ceiling", "arrivals": "poisson"},
+}  # fmt: skip
+
 
 def replica(figure: float, half: float = 0.0) -> Replica:
     return Replica({NAME: figure}, {NAME: (figure - half, figure + half)})
@@ -30,10 +45,27 @@ def replica(figure: float, half: float = 0.0) -> Replica:
 def test_by_hand():
     """Six values 1 to 6: a variance of 3.5, Student's t of 5 degrees 2.5706, a mean of 3.5."""
     others = [replica(value) for value in range(1, 7)]
-    assert spread_of(NAME, others) == pytest.approx(2.5706 * 3.5**0.5 / 3.5, rel=1e-4)
+    assert spread_of(NAME, others) == pytest.approx(2.5706 * 3.5**0.5, rel=1e-4)
     found = widened(Replica({NAME: 70.0}, {NAME: (67.0, 74.0)}), others)
     reach = 20 * 2.5706 * 3.5**0.5
     assert found[NAME] == (max(0.0, 70 - (9 + reach**2) ** 0.5), pytest.approx(70 + (16 + reach**2) ** 0.5, rel=1e-4))
+
+
+def test_a_run_that_lies_apart_from_all_short_runs_reaches_to_them():
+    """Six at 100 and the run at 50: of these seven a variance of 357, and Student's t of 6 degrees is 2.4469."""
+    own, others = Replica({NAME: 50.0}, {NAME: (49.0, 51.0)}), [replica(100.0)] * REPLICAS
+    assert widened(own, others)[NAME] == (49.0, 51.0), "they say nothing of it where they are no draws of the same"
+    reach = (1 + (2.4469 * (6 * 2500 / 7 / 6) ** 0.5) ** 2) ** 0.5
+    assert widened(own, others, [NAME])[NAME] == pytest.approx((50 - reach, 50 + reach), rel=1e-3)
+    assert not list(phase_warnings_of(own, others))
+    assert "latency_ns by 92 %" in next(phase_warnings_of(own, others, [NAME]))
+
+
+def test_a_figure_of_nothing_reaches_to_what_short_runs_met():
+    """Two senders that never meet in the window, and do in half of the short runs."""
+    own, others = Replica({NAME: 0.0}, {NAME: (0.0, 0.0)}), [replica(each) for each in (0.0, 150.0) * 3]
+    assert widened(own, others)[NAME] == (0.0, 0.0)
+    assert widened(own, others, [NAME])[NAME][1] > 150
 
 
 def test_what_their_own_windows_explain_is_not_counted_twice():
@@ -48,6 +80,14 @@ def test_of_too_few_nothing_is_said():
     assert spread_of(NAME, [replica(1), replica(9)]) == 0.0
     assert spread_of("totals.gbps", [replica(1), replica(9), replica(4)]) == 0.0
     assert spread_of(NAME, [replica(0.0)] * 4) == 0.0
+
+
+@pytest.mark.real_clocks
+def test_a_run_whose_short_runs_have_all_gone_over_to_another_cycle_says_so():
+    """Two servers at 120 %: five short runs of six have a frame at the guest twice as late as this run has."""
+    found = simulate(config_from_mapping(TWO_SERVERS))
+    assert found.latency_to_guest_ns.mean < 25_000 and found.intervals["latency_to_guest_ns.mean"][1] > 35_000
+    assert any("latency_to_guest_ns by" in text for text in found.warnings)
 
 
 @pytest.mark.parametrize("seed", [0, 7, MAX_SEED])

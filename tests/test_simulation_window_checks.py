@@ -200,11 +200,11 @@ def test_a_figure_that_grows_is_named_with_its_rise():
 
 
 def test_a_window_short_beside_its_memory_says_of_what():
-    slow = Estimate(10.0, memory=9.0)
+    slow = Estimate(10.0, memory=21.0)
     (warning,) = unsure(latency_ns__mean=slow, totals__gbps=Estimate(0.1))
     assert "short beside the memory of the queues: latency_ns may be further off than its interval says" in warning
     assert unsure(latency_ns__mean=slow._replace(half_width=4.0)) == [], "less than 5 %"
-    assert unsure(latency_ns__mean=slow._replace(memory=7.0)) == []
+    assert unsure(latency_ns__mean=slow._replace(memory=19.0)) == []
 
 
 def test_a_window_of_few_latencies_or_of_a_load_near_saturation_is_short():
@@ -217,7 +217,7 @@ def test_a_window_of_few_latencies_or_of_a_load_near_saturation_is_short():
 
 
 def test_a_window_of_few_bursts_says_so_once():
-    (warning,) = unsure(n_bursts=4.2, load_known=0.9, latency_ns__mean=Estimate(10.0, memory=9.0))
+    (warning,) = unsure(n_bursts=4.2, load_known=0.9, latency_ns__mean=Estimate(10.0, memory=21.0))
     assert "few bursts: what came varies as 4 independent ones" in warning
 
 

@@ -30,6 +30,7 @@ from hwmodel.simulation.figure_intervals import (
 )
 from hwmodel.simulation.machine_known import MachineKnown
 from hwmodel.simulation.mark_table import MarkTable
+from hwmodel.simulation.missed_bursts import Bursts, with_missed_bursts
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.standardized_series import N_WEIGHTS, Estimate, Ratio, ratio_estimate, ratio_estimates
 from hwmodel.units import FS_PER_NS
@@ -77,7 +78,7 @@ def sureness_of(
     load_known = _load_known(result, offered)
     wanted = [
         *_rates(result, marks, ports, burst_frames, 0.0 if _is_overloaded(marks, offered) else offered.half_share),
-        *_latencies(result, marks, burst_frames, load_known),
+        *_latencies(result, marks, burst_frames, load_known, machine.bursts),
     ]
     ratios = [ratio for one in wanted for ratio in one.ratios]
     most_degrees = int(min(N_WEIGHTS, max(1.0, offered.n_bursts)))
@@ -198,7 +199,9 @@ def _load_known(result: Result, offered: _OfferedRate) -> float:
     return offered.half_share / headroom if headroom > 0 else inf
 
 
-def _latencies(result: Result, marks: MarkTable, burst_frames: int, load_known: float) -> Iterator[Wanted]:
+def _latencies(
+    result: Result, marks: MarkTable, burst_frames: int, load_known: float, bursts: Bursts | None
+) -> Iterator[Wanted]:
     places = LATENCY_PLACES
     if isinstance(result, SystemResult):
         places = {name: place for name, place in places.items() if not place.startswith("wire.")}
@@ -213,6 +216,8 @@ def _latencies(result: Result, marks: MarkTable, burst_frames: int, load_known: 
             mean_wanted(f"{place}.mean", latency.mean, mean, 1 / FS_PER_NS, at_ends),
             *percentiles_wanted(place, latency, SampleCounts(marks.histograms[name])),
         )
+        if name == "sender_wait":
+            wanted = tuple(with_missed_bursts(one, bursts, result) for one in wanted)
         yield from (_with_load(one, latency.min or 0.0, min(load_known, MOST_BELOW)) for one in wanted)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.simulation.clocks import tolerance_ppb
+from hwmodel.simulation.missed_bursts import Bursts
 from hwmodel.workload.traffic import CLOSED, PERIODIC
 
 if TYPE_CHECKING:
@@ -19,13 +20,14 @@ class MachineKnown(NamedTuple):
     that a rate is known no better than how many came; in a closed loop they come when others have left, and the bursts
     in which slots come free say nothing of the rate. `is_periodic`: they come at even steps, whose phases beside one
     another move by the clocks' differences alone.
-    `sends`: somebody does, and no capture says when.
+    `sends`: somebody does, and no capture says when. `bursts`: those of senders that wait.
     """
 
     clock_share: float = 0.0
     is_open: bool = True
     is_periodic: bool = False
     sends: bool = True
+    bursts: Bursts | None = None
 
     @property
     def is_random(self) -> bool:
@@ -38,4 +40,5 @@ class MachineKnown(NamedTuple):
         kinds = {source.kind for source in workload.sources}
         sends = bool(kinds) and not len(workload.records)
         is_periodic = PERIODIC in kinds and kinds <= {CLOSED, PERIODIC}
-        return cls(2 * tolerance_ppb(config) / 1e9, bool(kinds - {CLOSED}), is_periodic, sends)
+        bursts = Bursts.of(config, workload)
+        return cls(2 * tolerance_ppb(config) / 1e9, bool(kinds - {CLOSED}), is_periodic, sends, bursts)

@@ -9,8 +9,9 @@ widens the run's intervals. Where random frames come and leave, the window itsel
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import hypot, sqrt
+from statistics import fmean, variance
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.config.run import MAX_SEED
@@ -50,22 +51,25 @@ def seeds_beside(seed: int) -> list[int]:
     return [(seed + (number << 32)) % (MAX_SEED + 1) for number in range(1, REPLICAS + 1)]
 
 
-def widened(own: Replica, others: Sequence[Replica]) -> dict[str, tuple[float, float]]:
-    """Return the intervals of a run's figures with the phases' part; those of unknown spread stay as they are."""
+def widened(own: Replica, others: Sequence[Replica], alike: Collection[str] = ()) -> dict[str, tuple[float, float]]:
+    """Return the intervals of a run's figures with the phases' part; those of unknown spread stay as they are.
+
+    `alike`: figures of which the run is a draw like the short ones.
+    """
     found = dict(own.intervals)
     for name, figure in own.figures.items():
-        reach, (low, high) = figure * spread_of(name, others), own.intervals[name]
+        reach, (low, high) = _reach_of(name, own, others, alike), own.intervals[name]
         found[name] = (max(0.0, figure - hypot(figure - low, reach)), figure + hypot(high - figure, reach))
     return found
 
 
-def phase_warnings_of(own: Replica, others: Sequence[Replica]) -> Iterator[str]:
+def phase_warnings_of(own: Replica, others: Sequence[Replica], alike: Collection[str] = ()) -> Iterator[str]:
     """Yield a warning where mean latencies or throughput hang on the phases more than on what the window holds."""
     named = []
     for name, figure in own.figures.items():
-        share = spread_of(name, others) if name in TOLD or name.endswith(".mean") else 0.0
-        if share > MATTERS and share * figure > MORE * _narrower_half(name, own):
-            named.append(f"{name.removesuffix('.mean')} by {100 * share:.2g} %")
+        reach = _reach_of(name, own, others, alike) if name in TOLD or name.endswith(".mean") else 0.0
+        if reach > MATTERS * figure and reach > MORE * _narrower_half(name, own):
+            named.append(f"{name.removesuffix('.mean')} by {100 * reach / figure:.2g} %")
     if named:
         yield (
             f"Locked in phase: which of several cycles this machine settles into hangs on the moments at which its "
@@ -75,15 +79,22 @@ def phase_warnings_of(own: Replica, others: Sequence[Replica]) -> Iterator[str]:
         )
 
 
+def _reach_of(name: str, own: Replica, others: Sequence[Replica], alike: Collection[str]) -> float:
+    """Return how far other phases reach from the run's figure: as short runs lie apart, or with the run among them."""
+    known = [one.figures[name] for one in others if name in one.figures]
+    mean = fmean(known) if known else 0.0
+    reach = spread_of(name, others) * own.figures[name] / mean if mean else 0.0
+    return max(reach, spread_of(name, [own, *others])) if name in alike else reach
+
+
 def spread_of(name: str, replicas: Sequence[Replica]) -> float:
-    """Return half of the interval that differences between short runs make by themselves, as a share of the figure."""
+    """Return half of the interval that differences between runs make by themselves."""
     known = [one for one in replicas if name in one.figures]
-    mean = sum(one.figures[name] for one in known) / max(1, len(known))
-    if len(known) < LEAST or not mean:
+    if len(known) < LEAST:
         return 0.0
-    between = sum((one.figures[name] - mean) ** 2 for one in known) / (len(known) - 1)
+    between = variance(one.figures[name] for one in known)
     within = sum(_narrower_half(name, one) ** 2 for one in known) / len(known) / NORMAL_975**2
-    return student_t_975(len(known) - 1) * sqrt(max(between - within, LEAST_BETWEEN * between)) / mean
+    return student_t_975(len(known) - 1) * sqrt(max(between - within, LEAST_BETWEEN * between))
 
 
 def _narrower_half(name: str, replica: Replica) -> float:

@@ -36,6 +36,7 @@ from hwmodel.simulation.trace import Tracer, stage_of
 from hwmodel.simulation.warmup import MOST_FRAMES, Warmup
 from hwmodel.simulation.window_checks import (
     burst_frames,
+    growth_of,
     precision_not_met,
     repeats,
     unsure_figures,
@@ -351,8 +352,11 @@ class Run:
             result = with_bottleneck(result, judged(self.config, self.seen, shorts))
             if self.known.clock_share and self.known.sends and not (self.known.is_random and gets_through(result)):
                 own, others = replica_of(result), list(self._replicas(shorts))
-                result = replace(result, intervals=widened(own, others))
-                cycles += phase_warnings_of(own, others)
+                # In a shorter window less grows, and buffers that fill for longer than short runs warm up are emptier.
+                grown = {name.rpartition(".")[0] for name in growth_of(sureness)}
+                alike = [one for one in own.figures if shorts.warm_up_as_long and one.rpartition(".")[0] not in grown]
+                result = replace(result, intervals=widened(own, others, alike))
+                cycles += phase_warnings_of(own, others, alike)
         warnings = [
             *([interrupted] if interrupted else []),
             *([too_short] if too_short else []),

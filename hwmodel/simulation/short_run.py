@@ -25,7 +25,7 @@ MOST_TIMES_WINDOW = 8  # of the run's own window, where that has few frames
 class ShortRuns:
     """Run configurations in short, as long as `run`, which is over, took for some thousand frames.
 
-    `make` builds a run from a configuration and its workload.
+    `make` builds a run from a configuration and its workload. `warm_up_as_long`: as it did itself.
     """
 
     def __init__(self, run: Run, make: Callable[[Config, Workload], Run]) -> None:
@@ -34,6 +34,7 @@ class ShortRuns:
         window = Span(run.start, run.end)
         n_frames = max(1, window.frames)
         self._warmup_fs = min(run.start.now_fs, MOST_WARMUP_FRAMES * window.fs // n_frames)
+        self.warm_up_as_long = self._warmup_fs == run.start.now_fs
         self._window_fs = min(MOST_TIMES_WINDOW * window.fs, FRAMES * window.fs // n_frames)
 
     def __call__(self, config: Config, times: int) -> float | None:

@@ -24,7 +24,7 @@ WIDE = 0.05  # of a figure; a narrower interval may be doubtful and still tells 
 GROWS, GROWTH_MATTERS = 25, 0.02  # times chance (an F of 1 and 11 degrees: 0.04 % of all), and of a figure
 ROUGH = 2.0  # times its lower end, for an interval's upper one
 UNDELIVERED = 0.005  # of the window: frames that came within it and left after it
-LONG_MEMORY = 8  # an F of 6 and 6 degrees: 1 % of all
+LONG_MEMORY = 20  # an F of 6 and 6 degrees: 0.1 % of all, since a run has ten figures and more
 LEAST_LATENCIES = 5  # of a window: what a queue held at its start is gone long before its end
 FEW_BURSTS = 10
 WAITS_FOR_OTHERS = 0.5  # share of the latency spent in waiting for a batch that only later frames fill
@@ -92,11 +92,7 @@ def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool) -> Iter
         return  # that is said, and what is left would be of the links' idle traffic
     estimates = {name: one for name, one in sureness.estimates.items() if not name.startswith("vms.")}
     ends = {name: sum(sureness.intervals[name]) / 2 for name in estimates}
-    growing = {
-        name: one.rise
-        for name, one in estimates.items()
-        if one.trend > GROWS and abs(one.rise) > GROWTH_MATTERS * ends[name]
-    }
+    growing = {name: rise for name, rise in growth_of(sureness).items() if name in estimates}
     if growing:
         rises = [
             f"{_told(name)} {'rose' if rise > 0 else 'fell'} by {_amount(name, rise)}" for name, rise in growing.items()
@@ -131,6 +127,15 @@ def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool) -> Iter
             "queues fill and empty slowly, and this window has seen few of their ups and downs; a longer run.duration "
             "narrows them."
         )
+
+
+def growth_of(sureness: Sureness) -> dict[str, float]:
+    """Return by how much figures that have a mean grew in the window, of those that did beyond chance."""
+    return {
+        name: one.rise
+        for name, one in sureness.estimates.items()
+        if one.trend > GROWS and abs(one.rise) > GROWTH_MATTERS * sum(sureness.intervals[name]) / 2
+    }
 
 
 def _is_rough(low: float, high: float) -> bool:
