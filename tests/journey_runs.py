@@ -73,7 +73,7 @@ def finished_journeys(run: JourneyRun) -> Journeys:
     Where functions have several rings, a frame's number is that in its ring, times the rings, and the ring's number.
     """
     nic: Any = run.state[0]
-    entries, n_rings = run.entries, int(nic.limits.queues_per_function)
+    entries, n_rings = run.entries, run.config.nic.queues_per_vf
     is_from_wire = entries["tx_queue"] == FROM_WIRE
     sources = np.where(is_from_wire, 0, entries["tx_queue"] // n_rings + 1)
     numbers = np.where(is_from_wire, entries["number"], entries["number"] * n_rings + entries["tx_queue"] % n_rings)

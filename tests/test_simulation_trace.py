@@ -10,6 +10,7 @@ import pytest
 
 from hwmodel.analytic.latency import frame_latency_steps
 from hwmodel.config import config_from_mapping
+from hwmodel.machine.tlp_kinds import OF_KIND
 from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.simulation import simulate, trace
 from hwmodel.simulation.nic_state import build_state
@@ -17,7 +18,7 @@ from hwmodel.simulation.trace.adapter_side import DROPS
 from hwmodel.simulation.trace.frame_names import MIRRORED, real
 from hwmodel.simulation.trace.frame_parts import PARTS, n_stamped
 from hwmodel.simulation.trace.host_side import IOMMU
-from hwmodel.simulation.trace.link_tlps import DLLPS, NAMES
+from hwmodel.simulation.trace.link_tlps import DLLPS
 from hwmodel.simulation.trace.recording import MOST_TLPS
 from hwmodel.simulation.trace.timeline import Slice, Timeline, Track
 from hwmodel.simulation.trace.tracer import Tracer
@@ -63,7 +64,7 @@ def test_tlps_take_their_bytes_and_add_up_to_the_links_counters(traced):
     for direction in ("up", "down"):
         shown = traced.of("PCIe link", direction)
         tlps = [one for one in shown if one[3] != DLLPS]
-        assert {one[3] for one in tlps} <= set(NAMES.values())
+        assert {one[3] for one in tlps} <= {about.words for about in OF_KIND.values()}
         for number, *_, length, _ in tlps:
             assert length == pytest.approx(rate.transfer_fs(traced.arguments[number]["bytes"]) / FS_PER_NS, abs=1)
         n_bytes = sum(traced.arguments[one[0]]["bytes"] for one in tlps)

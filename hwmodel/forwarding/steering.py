@@ -6,8 +6,8 @@ from hwmodel.compiled.compilation import inlined
 
 
 @inlined
-def ring_of(limits, function, rss_hash):
+def ring_of(function, rss_hash):
     """Return the number of the ring, Tx or Rx, that a hash names."""
-    if limits.queues_per_function == 1:
+    if function.n_queues == 1:
         return function.first_queue
-    return function.first_queue + rss_hash % limits.queues_per_function
+    return function.first_queue + rss_hash % function.n_queues

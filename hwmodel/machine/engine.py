@@ -54,9 +54,11 @@ from hwmodel.machine.time.clock import (
 )
 from hwmodel.machine.time.events import first_elsewhere, first_of_links, rare_lane, set_next, take_first, take_timer
 from hwmodel.machine.tlp_kinds import (
+    CLASS_OF,
+    COMPLETION_CREDIT,
+    NON_POSTED_CREDIT,
     PAYLOAD_READ,
     PAYLOAD_WRITE,
-    RX_DESCRIPTOR_COMPLETION,
     RX_DESCRIPTOR_READ,
     RX_DOORBELL,
     RX_WRITEBACK,
@@ -91,7 +93,7 @@ def up_received(nic, now_fs, sending):
     ready_fs = reaches_host(nic, now_fs, sending)
     if sending.is_last == 0:
         return False
-    if sending.kind >= RX_DESCRIPTOR_READ:
+    if CLASS_OF[sending.kind] == NON_POSTED_CREDIT:
         host_reads(nic, ready_fs, sending.tag)
         return False
     return nic.pcie.has_memory == 0 or not waits_for_memory(nic, now_fs, sending, ready_fs)
@@ -144,7 +146,7 @@ def down_received(nic, now_fs, sending):
     """Let the NIC take a TLP in; return the number of the read that it completes, or `NO_READ`."""
     reaches_adapter(nic, now_fs, sending)
     kind = sending.kind
-    if kind >= RX_DESCRIPTOR_COMPLETION:
+    if CLASS_OF[kind] == COMPLETION_CREDIT:
         if sending.is_last and data_are_in(nic, now_fs, sending.tag):
             return int(sending.tag)
     elif kind == TX_DOORBELL:

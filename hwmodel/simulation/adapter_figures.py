@@ -5,22 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.machine.tlp_kinds import (
-    INTERRUPT_ENABLE,
-    PAYLOAD_COMPLETION,
-    PAYLOAD_READ,
-    PAYLOAD_WRITE,
-    RX_DESCRIPTOR_COMPLETION,
-    RX_DESCRIPTOR_READ,
-    RX_DOORBELL,
-    RX_INTERRUPT,
-    RX_WRITEBACK,
-    TX_DESCRIPTOR_COMPLETION,
-    TX_DESCRIPTOR_READ,
-    TX_DOORBELL,
-    TX_INTERRUPT,
-    TX_WRITEBACK,
-)
+from hwmodel.machine.tlp_kinds import OF_KIND
 from hwmodel.results import Cpu, IotlbUse, LinkBytes, Pcie, PcieDirection, QueueDepth, Stalls, Wire
 from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of
 from hwmodel.simulation.latency_summary import latency_from
@@ -51,25 +36,16 @@ def _direction(config: Config, span: Span, name: str, per_frame: PerFrame) -> Pc
     rate = link_rate_of(config.pcie)
     headers = payload_headers(config, n_tlps)
 
-    def sum_of(*kinds: int) -> int:
-        return int(n_bytes[list(kinds)].sum())
+    def sum_of(purpose: str) -> int:
+        return sum(int(n_bytes[kind]) for kind, each in OF_KIND.items() if each.purpose == purpose)
 
     carried = float(rate.raw_bps) / BITS_PER_BYTE * span.fs / FS_PER_S
     return PcieDirection(
         utilization=span.link_share(config, name),
         bytes=LinkBytes(
-            payload=sum_of(PAYLOAD_WRITE, PAYLOAD_COMPLETION) - headers,
+            payload=sum_of("payload") - headers,
             tlp_overhead=headers,
-            read_request=sum_of(PAYLOAD_READ),
-            descriptor=sum_of(
-                RX_DESCRIPTOR_READ,
-                TX_DESCRIPTOR_READ,
-                RX_DESCRIPTOR_COMPLETION,
-                TX_DESCRIPTOR_COMPLETION,
-            ),
-            writeback=sum_of(RX_WRITEBACK, TX_WRITEBACK),
-            interrupt=sum_of(RX_INTERRUPT, TX_INTERRUPT),
-            doorbell=sum_of(TX_DOORBELL, RX_DOORBELL, INTERRUPT_ENABLE),
+            **{name: sum_of(name) for name in ("read_request", "descriptor", "writeback", "interrupt", "doorbell")},
             dllp=dllp_pairs * 2 * DLLP_BYTES + round(carried * float(rate.dllp_share)),
             skp=round(carried * float(rate.skp_share)),
         ),

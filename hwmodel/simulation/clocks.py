@@ -155,10 +155,10 @@ def begin_at_phases(
     a_frame = descriptors_of(config, _longest_bytes(workload))
     nic.host.early_refills = EARLY_REFILLS
     functions = {int(number) for number in nic["traffic"]["copy_kind"]["function"][:n_copy_kinds]}
-    a_function = int(nic.limits.queues_per_function)
     for function in sorted(functions - {-1}):
         n_steps = -(-int(nic.host.driver[function].refill_batch) // a_frame)
-        for number in range(function * a_function, (function + 1) * a_function):
+        first, n_queues = int(nic.function[function].first_queue), int(nic.function[function].n_queues)
+        for number in range(first, first + n_queues):
             n_taken = a_frame * drawn(seed, REFILL, number, server, n_steps)
             nic.rx_queue[number].since_refill = n_taken
             nic.rx_queue[number].known = int(nic.rx_queue[number].known) - n_taken

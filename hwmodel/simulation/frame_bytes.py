@@ -6,21 +6,10 @@ frame needs it, which the switch counts: how many frames are read, and how many 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwmodel.machine.tlp_kinds import (
-    INTERRUPT_ENABLE,
-    PAYLOAD_READ,
-    PAYLOAD_WRITE,
-    RX_DESCRIPTOR_READ,
-    RX_DOORBELL,
-    RX_INTERRUPT,
-    RX_WRITEBACK,
-    TX_DESCRIPTOR_READ,
-    TX_DOORBELL,
-    TX_INTERRUPT,
-    TX_WRITEBACK,
-)
+from hwmodel.machine.tlp_kinds import DOWN, INTERRUPT_ENABLE, NO_KIND, OF_KIND, RX_INTERRUPT, TX_INTERRUPT, TlpKind
 from hwmodel.rules.pcie_link import link_rate_of, tlp_overhead_of
 from hwmodel.simulation.span import Span
 
@@ -31,7 +20,7 @@ LEAST_FRAMES = 100  # in the window; a fetch that is cut at a ring's end weighs 
 
 
 class _Uses(NamedTuple):
-    """Hold how often a delivered frame needs something: reads, written copies, Rx descriptors."""
+    """Hold how often a delivered frame needs something, by what `TlpKind.served_by` says."""
 
     read: float
     written: float
@@ -39,40 +28,7 @@ class _Uses(NamedTuple):
     delivered: int
 
 
-# Of each kind, what one unit of it serves.
-_READ, _WRITTEN, _DESCRIPTOR, _ = _Uses._fields
-SERVES = {
-    PAYLOAD_WRITE: _WRITTEN,
-    RX_WRITEBACK: _WRITTEN,
-    RX_INTERRUPT: _WRITTEN,
-    TX_WRITEBACK: _READ,
-    TX_INTERRUPT: _READ,
-    RX_DESCRIPTOR_READ: _DESCRIPTOR,
-    TX_DESCRIPTOR_READ: _READ,
-    PAYLOAD_READ: _READ,
-    TX_DOORBELL: _READ,
-    RX_DOORBELL: _DESCRIPTOR,
-    INTERRUPT_ENABLE: _WRITTEN,
-}
 OF_INTERRUPTS = (RX_INTERRUPT, TX_INTERRUPT, INTERRUPT_ENABLE)
-UP_PURPOSES = {
-    PAYLOAD_WRITE: "payload",
-    PAYLOAD_READ: "read_request",
-    RX_DESCRIPTOR_READ: "descriptor",
-    TX_DESCRIPTOR_READ: "descriptor",
-    RX_WRITEBACK: "writeback",
-    TX_WRITEBACK: "writeback",
-    RX_INTERRUPT: "interrupt",
-    TX_INTERRUPT: "interrupt",
-}
-DOWN_PURPOSES = {
-    PAYLOAD_READ: "payload",
-    RX_DESCRIPTOR_READ: "descriptor",
-    TX_DESCRIPTOR_READ: "descriptor",
-    TX_DOORBELL: "doorbell",
-    RX_DOORBELL: "doorbell",
-    INTERRUPT_ENABLE: "doorbell",
-}
 PURPOSES = ("payload", "tlp_overhead", "read_request", "descriptor", "writeback", "interrupt", "doorbell", "dllp")
 
 
@@ -88,8 +44,10 @@ def frame_bytes(config: Config, span: Span) -> dict[str, dict[str, float]] | Non
     tlps = {"up": 0.0, "down": 0.0}
     overhead = tlp_overhead_of(config.pcie)
     has_masked = any(driver.masks for driver in config.drivers)
-    for kind, served_by in SERVES.items():
-        each = float(getattr(uses, served_by))
+    for kind, about in OF_KIND.items():
+        if not about.served_by:
+            continue
+        each = float(getattr(uses, about.served_by))
         n, so_far = span.served(kind, "n"), int(span.end.served["n"][kind])
         if has_masked and kind in OF_INTERRUPTS:
             # A driver that polls sees most frames without an interrupt: they are of all frames together.
@@ -98,10 +56,7 @@ def frame_bytes(config: Config, span: Span) -> dict[str, dict[str, float]] | Non
             continue
         if n == 0:
             return None
-        for direction, purposes in (("up", UP_PURPOSES), ("down", DOWN_PURPOSES)):
-            purpose = purposes.get(kind)
-            if purpose is None:
-                continue
+        for direction, purpose in _purposes(about):
             n_bytes = each * span.served(kind, f"{direction}_bytes") / n
             n_tlps = each * span.served(kind, f"{direction}_tlps") / n
             tlps[direction] += n_tlps
@@ -112,6 +67,13 @@ def frame_bytes(config: Config, span: Span) -> dict[str, dict[str, float]] | Non
     a_tlp = float(link_rate_of(config.pcie).dllp_bytes_per_tlp)
     amounts["up"]["dllp"], amounts["down"]["dllp"] = a_tlp * tlps["down"], a_tlp * tlps["up"]
     return amounts
+
+
+def _purposes(kind: TlpKind) -> Iterator[tuple[str, str]]:
+    """Give the directions in which transactions of a kind have bytes, and what for; a read is answered by the other."""
+    yield kind.direction, kind.purpose
+    if kind.completion != NO_KIND:
+        yield DOWN, OF_KIND[kind.completion].purpose
 
 
 def _uses(span: Span) -> _Uses | None:

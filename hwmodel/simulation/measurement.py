@@ -145,7 +145,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
     now_fs, found = int(nic.clock.now_fs), Counts(nic).copy()
     counts, ledger = found.ledger, nic["ledger"]
     n_functions, n_queues = int(nic.limits.n_functions), int(nic.limits.n_queues)
-    n_flows, a_function = len(book.flows), int(nic.limits.queues_per_function)
+    n_flows = len(book.flows)
     tx_queues, rx_queues = nic["tx_queue"][:n_queues], nic["rx_queue"][:n_queues]
     functions = ledger["function"][:n_functions]
     return Snapshot(
@@ -174,7 +174,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         received_bytes=book.by_target(ledger["flow"]["n_bytes"][: book.n_counted], n_functions),
         tx_ring_highest=int(tx_queues["highest"].max(initial=0)),
         rx_ring_highest=int(rx_queues["highest"].max(initial=0)),
-        n_receivers=int((rx_queues["started"] > 0).reshape(-1, a_function).any(axis=1).sum()),
+        n_receivers=len(np.unique(rx_queues["function"][rx_queues["started"] > 0])),
         histogram=ledger["histogram"][: FIRST_FLOW_HISTOGRAM + n_flows],
         latencies={"delivery": _of_flows(ledger["flow"][: book.n_counted]), **latencies_in(found)},
         latency_counts=ledger["latency_counts"],

@@ -215,8 +215,7 @@ def _fill_limits(nic: Nic, config: Config) -> None:
     limits.queue_time_fs = settings.queue_time_fs
     limits.ahead_fs = (settings.descriptor_cache - 1) * settings.queue_time_fs
     limits.n_functions = len(config.switch.ports)
-    limits.queues_per_function = settings.queues_per_vf
-    limits.n_queues = limits.n_functions * limits.queues_per_function
+    limits.n_queues = limits.n_functions * settings.queues_per_vf
 
 
 def _fill_bus(nic: Nic, config: Config) -> None:
@@ -233,14 +232,14 @@ def _fill_bus(nic: Nic, config: Config) -> None:
 
 
 def _fill_functions(nic: Nic, config: Config) -> None:
-    limits = nic.limits
     for port in config.switch.ports:
         number = function_of(port.number)
         function = nic.function[number]
         function.core = number % config.host.cores
         _fill_driver(nic.host.driver[number], config.driver_of(port.name))
         function.weight = port.weight
-        function.first_queue = number * limits.queues_per_function
+        function.port = port.number
+        function.first_queue, function.n_queues = number * config.nic.queues_per_vf, config.nic.queues_per_vf
         if port.rate_limit_bps is not None:
             key = f"switch.ports.{port.name}.rate_limit"
             function.shaper_num, function.shaper_den = rate_as_ratio(key, port.rate_limit_bps)
@@ -270,7 +269,7 @@ def _fill_queues(nic: Nic, config: Config) -> None:
         ("rx_queue", settings.rx_ring, settings.rx_writeback_batch, *RX_HELD),
     ):
         queues = nic[name][: len(numbers)]
-        queues["function"] = numbers // int(limits.queues_per_function)
+        queues["function"] = numbers // settings.queues_per_vf
         queues["first"] = numbers * FIRST_PLACES
         queues["wide_first"] = NARROW_PLACES + numbers * ring_slots(ring)
         queues["mask"] = min(ring_slots(ring), FIRST_PLACES) - 1

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from hwmodel.analytic.latency import round_trip_fs
 from hwmodel.machine.host.host_state import POST_TASK, TAKE_TASK
 from hwmodel.machine.tlp_kinds import (
+    COMPLETIONS,
     PAYLOAD_COMPLETION,
     PAYLOAD_READ,
     PAYLOAD_WRITE,
-    RX_DESCRIPTOR_COMPLETION,
-    RX_DESCRIPTOR_READ,
+    READS,
 )
 from hwmodel.results import LinkCost, Observation
 from hwmodel.rules.pcie_link import tlp_overhead_of
@@ -91,9 +91,9 @@ def _link_cost(per_frame: Mapping[str, Mapping[str, float]] | None, name: str) -
 def read_slowness(config: Config, span: Span) -> float:
     """Return how long a read of the window held its tag, as a multiple of what one of mean length would when idle."""
     n_tlps, n_bytes, _ = span.tlps("down")
-    completions = slice(RX_DESCRIPTOR_COMPLETION, PAYLOAD_COMPLETION + 1)
+    completions = list(COMPLETIONS)
     headers = int(n_tlps[completions].sum()) * tlp_overhead_of(config.pcie).completion_bytes
-    reads = int(span.tlps("up")[0][RX_DESCRIPTOR_READ : PAYLOAD_READ + 1].sum())
+    reads = int(span.tlps("up")[0][list(READS)].sum())
     if not reads:  # though one that was requested before it may be answered in it
         return 1.0
     mean_bytes = round((int(n_bytes[completions].sum()) - headers) / reads)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.latency import round_trip_fs
 from hwmodel.analytic.mirrors import UPLINK
-from hwmodel.machine.tlp_kinds import KINDS, PAYLOAD_WRITE, RX_DESCRIPTOR_COMPLETION, RX_DESCRIPTOR_READ, TX_DOORBELL
+from hwmodel.machine.tlp_kinds import COMPLETION_CREDIT, DOWN, NON_POSTED_CREDIT, OF_KIND, POSTED_CREDIT, UP
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
@@ -41,9 +41,9 @@ def credit_use(config: Config, span: Span) -> dict[str, float]:
     little more than 1. The misses of an IOMMU's cache are not counted.
     """
     credits, overhead = config.pcie.credits, tlp_overhead_of(config.pcie)
-    posted = _tlps(span, "up", PAYLOAD_WRITE, RX_DESCRIPTOR_READ, overhead.memory_write_bytes)
-    reads = _tlps(span, "up", RX_DESCRIPTOR_READ, TX_DOORBELL, overhead.read_request_bytes)
-    answers = _tlps(span, "down", RX_DESCRIPTOR_COMPLETION, KINDS, overhead.completion_bytes)
+    posted = _tlps(span, UP, POSTED_CREDIT, overhead.memory_write_bytes)
+    reads = _tlps(span, UP, NON_POSTED_CREDIT, overhead.read_request_bytes)
+    answers = _tlps(span, DOWN, COMPLETION_CREDIT, overhead.completion_bytes)
     drain_bps = config.host.write_drain_bps
     drain_fs = 0.0 if drain_bps is None else BITS_PER_BYTE * FS_PER_S / drain_bps
     found = {
@@ -54,9 +54,11 @@ def credit_use(config: Config, span: Span) -> dict[str, float]:
     return {f"pcie.credits.{kind}": held_fs / span.fs for kind, held_fs in found.items()}
 
 
-def _tlps(span: Span, direction: str, first: int, end: int, header_bytes: int) -> Iterator[_Tlps]:
+def _tlps(span: Span, direction: str, of_class: int, header_bytes: int) -> Iterator[_Tlps]:
     n_tlps, n_bytes, _ = span.tlps(direction)
-    for kind in range(first, end):
+    for kind, about in OF_KIND.items():
+        if (about.direction, about.of_class) != (direction, of_class):
+            continue
         n = int(n_tlps[kind])
         if n:
             yield _Tlps(n, int(n_bytes[kind]) / n, int(n_bytes[kind]) / n - header_bytes)

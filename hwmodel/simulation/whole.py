@@ -74,7 +74,6 @@ class Whole:
     def _fill_limits(self) -> None:
         limits = self._together.limits
         limits.n_queues = sum(int(nic.limits.n_queues) for nic in self._servers)
-        limits.queues_per_function = 1  # no ring of theirs is looked at here
         limits.n_functions = max(int(nic.limits.n_functions) for nic in self._servers)
         for name in ROOMS[:2]:  # of a queue, for all queues to have as much as there is
             slots = sum(int(nic.limits[name]) * int(nic.limits.n_queues) for nic in self._servers)

@@ -13,4 +13,4 @@ from tests.blocks.idle_machine import VF0, VF1, machine
 ])  # fmt: skip
 def test_rings_of_a_function_stand_together_and_the_remainder_chooses(n_queues, function, rss_hash, ring):
     nic = machine(nic={"queues_per_vf": n_queues})
-    assert ring_of(nic.limits, nic.function[function], rss_hash) == ring
+    assert ring_of(nic.function[function], rss_hash) == ring

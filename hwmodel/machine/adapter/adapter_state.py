@@ -21,7 +21,9 @@ SCHEDULE_ROUND_ROBIN, SCHEDULE_WEIGHTED, SCHEDULE_DEFICIT, SCHEDULE_STRICT = ran
 # Of the adapter itself: what its buffers hold, in bytes, and how long its pipeline and its store of read data worked.
 ADAPTER_COUNTS = record(("tx_buffer", GAUGE), ("rx_buffer", GAUGE), *ints("pipeline_busy_fs", "store_busy_fs"))
 FUNCTION = record(
-    *ints("core", "first_source", "n_sources", "first_queue", "ready_queues", "next_queue", "weight"),
+    *ints(
+        "core", "port", "first_source", "n_sources", "first_queue", "n_queues", "ready_queues", "next_queue", "weight"
+    ),
     *ints("shaper_num", "shaper_den", "shaper_window_fs", "eligible_at_fs", "is_shaped", "deficit_bytes", "is_hungry"),
     *ints("is_full"),
 )
@@ -87,5 +89,5 @@ LIMITS = record(
         "n_functions",
         "n_queues",
     ),
-    *ints("queues_per_function", "n_sources", "rx_writes", "most_copies"),  # 0: no FIFO of copies can fill
+    *ints("n_sources", "rx_writes", "most_copies"),  # 0: no FIFO of copies can fill
 )

@@ -80,7 +80,7 @@ def pause_over(nic, number):
 @inlined
 def next_queue(nic, function):
     """Return the function's next ring with a cached descriptor, round robin."""
-    n = nic.limits.queues_per_function
+    n = function.n_queues
     number = function.first_queue + function.next_queue
     while nic.tx_queue[number].cached == 0 or nic.tx_queue[number].is_paused:
         function.next_queue += 1
@@ -243,7 +243,7 @@ def pick(nic, now_fs):
     entered(nic.clock, nic.grants)
     queue.picked += 1
     function.next_queue = number - function.first_queue + 1
-    if function.next_queue == nic.limits.queues_per_function:
+    if function.next_queue == function.n_queues:
         function.next_queue = 0
     descriptor_leaves(nic, now_fs, number)
     shape(nic, now_fs, scheduler.chosen, n_bytes + FCS_BYTES)

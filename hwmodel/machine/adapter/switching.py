@@ -126,7 +126,7 @@ def make_copy(nic, now_fs, frame, number, group, journey):
         send(nic, now_fs)
         return
     rss_hash = frame.hash if frame.index >= 0 else kind.queue_hash
-    copy.queue = ring_of(nic.limits, nic.function[kind.function], rss_hash)
+    copy.queue = ring_of(nic.function[kind.function], rss_hash)
     if frame.is_wire == 0:
         entered(nic.clock, fifo)
     elif fits_rx_buffer(nic, copy.n_bytes):
@@ -191,7 +191,7 @@ def switch_frame(nic, now_fs, frame):
 def wait_for_bus(nic, now_fs, frame):
     """Let a frame wait for the switch core's bus; from the wire it drops where the ingress FIFO is full."""
     template = nic.traffic.template[frame.template]
-    port = UPLINK if frame.is_wire else template.function + 1
+    port = UPLINK if frame.is_wire else nic.function[template.function].port
     if not ask_for_bus(nic, now_fs, frame, port):
         drop_frame(nic, now_fs, frame, template, RX_BUFFER_FULL, 0)
 

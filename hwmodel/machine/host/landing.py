@@ -9,11 +9,10 @@ from hwmodel.machine.pcie.link import CREDIT_BYTES, catch_up, down_is_done, on_w
 from hwmodel.machine.time.clock import CREDIT, DOWN_ARRIVAL, LANE_CAP, UP_ARRIVAL, UP_DONE
 from hwmodel.machine.time.events import append
 from hwmodel.machine.tlp_kinds import (
+    CLASS_OF,
     COMPLETION_CREDIT,
     NON_POSTED_CREDIT,
     POSTED_CREDIT,
-    RX_DESCRIPTOR_COMPLETION,
-    RX_DESCRIPTOR_READ,
 )
 
 CREDIT_KIND_SHIFT = 32  # in the word of a return of credits, over the bytes of data
@@ -78,7 +77,7 @@ def reaches_host(nic, now_fs, sending):
     received(nic.pcie, nic.up, nic.down)
     pass_fs = now_fs
     ready_fs = now_fs
-    is_write = sending.kind < RX_DESCRIPTOR_READ
+    is_write = CLASS_OF[sending.kind] == POSTED_CREDIT
     if nic.pcie.has_memory:
         if is_write:
             pass_fs = passes_fs(nic, now_fs, sending)
@@ -97,7 +96,7 @@ def reaches_host(nic, now_fs, sending):
 def reaches_adapter(nic, now_fs, sending):
     """Count a TLP that the adapter has received, and send a completion's credits back."""
     received(nic.pcie, nic.down, nic.up)
-    if nic.pcie.has_credits and sending.kind >= RX_DESCRIPTOR_COMPLETION:
+    if nic.pcie.has_credits and CLASS_OF[sending.kind] == COMPLETION_CREDIT:
         return_credits(nic, now_fs, COMPLETION_CREDIT, sending.data_bytes)
 
 

@@ -15,7 +15,7 @@ def order_among(nic, ring_queue):
     """Return the record of the writes that one of a ring's comes behind: all, or (ID-based) the function's."""
     function = 0
     if nic.pcie.ordering == ID_ORDER:
-        function = ring_queue // nic.limits.queues_per_function
+        function = nic.tx_queue[ring_queue].function
     return nic.host.order[function]
 
 

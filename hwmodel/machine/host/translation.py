@@ -281,7 +281,7 @@ def look_up_in(translation, now_fs, function, region, ring_queue, address, strid
 def read_translated(nic, now_fs, tag):
     """Look up the page of a received read request; return when its translation is there."""
     translation = nic.host.translation
-    function = tag.queue // nic.limits.queues_per_function
+    function = nic.tx_queue[tag.queue].function
     if tag.kind == PAYLOAD_READ:
         stride = translation.tx_stride_bytes
         region = translation.tx_buffer
@@ -294,7 +294,7 @@ def read_translated(nic, now_fs, tag):
 def write_translated(nic, now_fs, sending):
     """Look up the page of a received memory write; return when its translation is there."""
     translation = nic.host.translation
-    function = sending.queue // nic.limits.queues_per_function
+    function = nic.tx_queue[sending.queue].function
     address = sending.address - sending.data_bytes  # the entry is at the TLP's end by now
     if sending.kind == PAYLOAD_WRITE:
         stride = translation.rx_stride_bytes

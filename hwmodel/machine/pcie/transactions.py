@@ -5,7 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.pcie.dma_engines import read_ready_fs, write_ready_fs
-from hwmodel.machine.tlp_kinds import PAYLOAD_READ, PAYLOAD_WRITE, READ_TO_COMPLETION, RX_INTERRUPT, TX_INTERRUPT
+from hwmodel.machine.tlp_kinds import COMPLETION_OF, PAYLOAD_READ, PAYLOAD_WRITE, RX_INTERRUPT, TX_INTERRUPT
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, REGISTER_BYTES
 
 
@@ -138,7 +138,7 @@ def answer_read(nic, ready_fs, tag_number):
     """Enter a read's completions into CPL, in the order in which the host has them ready (jitter may turn it)."""
     tag = nic.tags.slot[tag_number]
     queue = nic.down.second
-    entry = next_entry(queue, ready_fs, tag.kind + READ_TO_COMPLETION, tag.queue)
+    entry = next_entry(queue, ready_fs, COMPLETION_OF[tag.kind], tag.queue)
     entry.left_bytes = tag.n_bytes
     entry.address = tag.address
     entry.tag = tag_number

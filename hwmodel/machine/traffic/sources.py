@@ -191,7 +191,7 @@ def feed_guest(nic, now_fs, function_number):
         if number < 0:
             break
         source = traffic.source[number]
-        queue_number = ring_of(nic.limits, function, source.pending_hash)
+        queue_number = ring_of(function, source.pending_hash)
         queue = nic.tx_queue[queue_number]
         has_room = queue.reserved - queue.freed < limits.tx_ring - 1
         if not has_room and (is_closed(source) or not limits.drop_when_full):

@@ -41,11 +41,15 @@ class FrameNames:
 
     def owner(self, ring_queue: int) -> str:
         """Return the function that a ring belongs to."""
-        return self.owners[ring_queue // self.queues_per_vf]
+        return self.owners[int(self._tx_queue["function"][ring_queue])]
+
+    def number_in_function(self, ring_queue: int) -> int:
+        """Return which of its function's rings a ring is."""
+        return ring_queue - int(self._nic["function"]["first_queue"][int(self._tx_queue["function"][ring_queue])])
 
     def ring(self, ring_queue: int) -> str:
         """Return a ring's name in the whole system."""
-        return f"{self.prefix}{self.owner(ring_queue)}.{ring_queue % self.queues_per_vf}"
+        return f"{self.prefix}{self.owner(ring_queue)}.{self.number_in_function(ring_queue)}"
 
     def posted(self, ring_queue: int, number: int) -> str:
         """Return the id of a frame of a Tx ring."""

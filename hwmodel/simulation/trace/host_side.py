@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from hwmodel.machine.host.host_state import POST_TASK
-from hwmodel.machine.tlp_kinds import PAYLOAD_READ
+from hwmodel.machine.tlp_kinds import OF_KIND, READS, UP
 from hwmodel.simulation.trace.frame_names import FrameNames, real
-from hwmodel.simulation.trace.link_tlps import NAMES, READS, StartedTlp, read_frames
+from hwmodel.simulation.trace.link_tlps import StartedTlp, read_frames
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track, shown
 
 IOMMU = Track("Host memory", "IOMMU: waits for translation")
@@ -74,7 +74,7 @@ class Reads:
     def _taken(self, slot: Any) -> _Read:
         frames = read_frames(self._names, slot)
         details = {"bytes": int(slot["n_bytes"]), "function": self._names.owner(int(slot["queue"]))}
-        return _Read(int(slot["taken_fs"]), NAMES[int(slot["kind"])], details | shown(frames))
+        return _Read(int(slot["taken_fs"]), OF_KIND[int(slot["kind"])].words, details | shown(frames))
 
     def _close(self, tag: int, end_fs: int, more: dict[str, Any]) -> None:
         read = self._open.pop(tag)
@@ -105,7 +105,7 @@ class Translations:
             tlp = self._flying.popleft()
             if tlp.arrives_fs == now_fs:
                 self._wait(now_fs, tlp)
-        self._flying += [tlp for tlp in started if tlp.kind <= PAYLOAD_READ]
+        self._flying += [tlp for tlp in started if OF_KIND[tlp.kind].direction == UP]
 
     def _wait(self, now_fs: int, tlp: StartedTlp) -> None:
         cache = self._cache

@@ -9,12 +9,13 @@ from typing import Any
 
 from hwmodel.machine.time.clock import IN_MEMORY, LANE_CAP, UP_ARRIVAL
 from hwmodel.machine.tlp_kinds import (
+    COMPLETIONS,
     INTERRUPT_ENABLE,
+    OF_KIND,
     PAYLOAD_COMPLETION,
     PAYLOAD_READ,
     PAYLOAD_WRITE,
-    RX_DESCRIPTOR_COMPLETION,
-    RX_DESCRIPTOR_READ,
+    READS,
     RX_DOORBELL,
     RX_INTERRUPT,
     RX_WRITEBACK,
@@ -28,26 +29,9 @@ from hwmodel.rules.pcie_link import DLLP_BYTES
 from hwmodel.simulation.trace.frame_names import FrameNames, real
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track, shown
 
-NAMES = {
-    PAYLOAD_WRITE: "payload write",
-    RX_WRITEBACK: "Rx write-back",
-    RX_INTERRUPT: "Rx interrupt",
-    TX_WRITEBACK: "Tx write-back",
-    TX_INTERRUPT: "Tx interrupt",
-    RX_DESCRIPTOR_READ: "Rx descriptor read",
-    TX_DESCRIPTOR_READ: "Tx descriptor read",
-    PAYLOAD_READ: "payload read",
-    TX_DOORBELL: "Tx doorbell",
-    RX_DOORBELL: "Rx doorbell",
-    INTERRUPT_ENABLE: "interrupt enable",
-    RX_DESCRIPTOR_COMPLETION: "Rx descriptors",
-    TX_DESCRIPTOR_COMPLETION: "Tx descriptors",
-    PAYLOAD_COMPLETION: "payload completion",
-}
 DIRECTIONS = {"up": Track("PCIe link", "up: NIC to host"), "down": Track("PCIe link", "down: host to NIC")}
 DLLPS = "Ack, UpdateFC"
 INTERRUPTS = (RX_INTERRUPT, TX_INTERRUPT)
-READS = (RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ, PAYLOAD_READ)
 
 
 @dataclass(frozen=True)
@@ -110,12 +94,12 @@ class LinkTlps:
             )
         kind, queue, is_last = int(entry["kind"]), int(entry["queue"]), bool(entry["is_last"])
         details: dict[str, Any] = {"bytes": after[1] - before[1], "function": self._names.owner(queue)}
-        details["queue"] = queue % self._names.queues_per_vf
-        tag = int(entry["tag"]) if kind >= RX_DESCRIPTOR_COMPLETION or kind in READS else None
+        details["queue"] = self._names.number_in_function(queue)
+        tag = int(entry["tag"]) if kind in (*COMPLETIONS, *READS) else None
         if tag is not None:
             details["tag"] = tag
         frames = self._frames(kind, queue, entry, tag)
-        one = Slice(track, NAMES[kind], start_fs + dllp_fs, end_fs, details | shown(frames))
+        one = Slice(track, OF_KIND[kind].words, start_fs + dllp_fs, end_fs, details | shown(frames))
         one.details |= {"descriptors": int(entry["n"])} if kind == RX_DOORBELL else {}
         self._lead_arrows(kind, queue, is_last, real(frames), one)
         self._timeline.add(one)
