@@ -14,6 +14,7 @@ from tests.sample_system import extended_system
 PUBLIC = {
     "Config", "InputError", "Interrupted", "LoadSearch", "Result", "RunError", "SizingResult", "SweepResult",
     "SystemResult", "__version__", "explain", "forward_frames", "limits", "load_config", "load_result", "load_sweep",
+    "lone_frame",
     "search_loads", "simulate", "size", "sweep",
 }  # fmt: skip
 

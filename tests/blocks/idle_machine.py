@@ -79,9 +79,9 @@ def send_all(nic, link, start, now_fs=0):
     """Let an idle link send until nothing more can go; return its TLPs as (kind, data bytes)."""
     sent = []
     while could_start(link):
-        before = int(link.n_tlps.sum())
+        before = int(link.counts.n_tlps.sum())
         start(nic, now_fs)
-        if int(link.n_tlps.sum()) == before:
+        if int(link.counts.n_tlps.sum()) == before:
             break
         sending = on_wire(link)
         sent.append((int(sending.kind), int(sending.data_bytes)))

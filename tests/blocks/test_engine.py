@@ -187,7 +187,7 @@ def test_an_idle_link_chooses_when_its_instant_is_over():
     nic.rx_queue[VF0].requested += 1
     answer_read(nic, START_FS, tag)
     run(state, START_FS, MANY)
-    assert nic.down.n_tlps[TX_DOORBELL] == 1
+    assert nic.down.counts.n_tlps[TX_DOORBELL] == 1
     assert nic.down.busy_until_fs == START_FS + time_fs(28)
     assert [int(each.kind) for each in waiting(nic.down.second)] == [RX_DESCRIPTOR_COMPLETION]
 

@@ -53,7 +53,7 @@ def test_what_is_longer_than_the_histogram_goes_into_the_last_bucket():
 @given(st.lists(st.tuples(st.integers(0, 1000), st.integers(-5, 5)), max_size=20))
 def test_an_occupancy_integrates_over_time(steps):
     """Against a sum of rectangles in exact numbers."""
-    gauge = machine().tx_buffer
+    gauge = machine().counts.tx_buffer
     now_fs, level, area, highest = 0, 0, Fraction(0), 0
     for wait_fs, delta in steps:
         area += Fraction(level * wait_fs)

@@ -175,7 +175,7 @@ def test_the_interrupt_is_enabled_behind_the_refill_of_the_same_piece_and_both_a
     take_interrupt(nic, 0, written_back=4)
     assert work(nic) == [(80, RX_BELL), (80, ENABLE)]
     core = nic.host.core[nic.function[VF0].core]
-    assert (core.free_fs, core.busy_fs[TAKE_TASK]) == (180 * NS, 180 * NS)
+    assert (core.free_fs, core.counts.busy_fs[TAKE_TASK]) == (180 * NS, 180 * NS)
 
 
 def test_a_turn_that_leaves_frames_goes_on_polling():
@@ -243,7 +243,7 @@ def test_entry_and_exit_come_before_the_first_frame():
     interrupted(nic, 0, RX, VF0, 2, 0)
     assert begun(nic) == 100 + 300 + 2 * 20
     work(nic)
-    assert nic.host.core[nic.function[VF0].core].busy_fs[TAKE_TASK] == 440 * NS
+    assert nic.host.core[nic.function[VF0].core].counts.busy_fs[TAKE_TASK] == 440 * NS
 
 
 def test_an_interrupt_of_a_tx_ring_costs_as_much():

@@ -129,7 +129,7 @@ def test_the_drain_is_busy_for_the_time_of_the_data():
     nic = machine(pcie={"credits": {"ph": 8}}, host={"write_drain": "8Gbps"})
     for n_bytes in (64, 256):
         return_credits(nic, 5 * NS, POSTED_CREDIT, np.int32(n_bytes))
-    assert (nic.pcie.drain_busy_fs, nic.pcie.drain_busy_until_fs) == (320 * NS, 325 * NS)
+    assert (nic.pcie.counts.drain_busy_fs, nic.pcie.drain_busy_until_fs) == (320 * NS, 325 * NS)
 
 
 @pytest.mark.parametrize("way", WAYS)

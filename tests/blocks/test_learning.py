@@ -22,7 +22,9 @@ def table(n_addresses=4, entries=4, *, learns=1):
 
 
 def counts(bridge):
-    return {name: int(bridge.box[0][name]) for name in ("n_known", "learned", "moved", "aged", "not_learned")}
+    box = bridge.box[0]
+    names = ("learned", "moved", "aged", "not_learned")
+    return {"n_known": int(box.n_known), **{name: int(box.counts[name]) for name in names}}
 
 
 def test_an_address_is_known_from_its_first_frame_until_it_has_aged():

@@ -292,14 +292,14 @@ def test_each_so_many_received_tlps_owe_a_pair_of_dllps(model, period):
     ring_doorbell(nic)
     start_down(nic, 0)
     pairs = (2 * period - 1) // period
-    assert nic.down.dllps == pairs
+    assert nic.down.counts.dllps == pairs
     assert nic.down.busy_until_fs == pairs * time_fs(16) + time_fs(28)
-    assert nic.down.busy_fs == nic.down.busy_until_fs
+    assert nic.down.counts.busy_fs == nic.down.busy_until_fs
     received(nic.pcie, nic.up, nic.down)
     nic.down.is_busy = 0
     ring_doorbell(nic)
     start_down(nic, 1000 * NS)
-    assert nic.down.dllps == 2 * period // period
+    assert nic.down.counts.dllps == 2 * period // period
 
 
 def test_dllps_never_wake_an_idle_link():
@@ -316,4 +316,4 @@ def test_other_models_owe_none(model):
         received(nic.pcie, nic.up, nic.down)
     ring_doorbell(nic)
     start_down(nic, 0)
-    assert nic.down.dllps == 0
+    assert nic.down.counts.dllps == 0

@@ -109,14 +109,14 @@ def duration(nic, overhead, data):
 def test_data_take_whole_double_words(data, on_link):
     nic = machine()
     assert duration(nic, 24, data) == time_fs(24 + on_link)
-    assert nic.up.n_bytes[PAYLOAD_WRITE] == 24 + on_link
-    assert nic.up.busy_fs == time_fs(24 + on_link)
+    assert nic.up.counts.n_bytes[PAYLOAD_WRITE] == 24 + on_link
+    assert nic.up.counts.busy_fs == time_fs(24 + on_link)
 
 
 def test_the_published_model_counts_to_the_byte():
     nic = machine(pcie={"dllp_model": "pcie_bench"})
     duration(nic, 24, 5)
-    assert nic.up.n_bytes[PAYLOAD_WRITE] == 29
+    assert nic.up.counts.n_bytes[PAYLOAD_WRITE] == 29
 
 
 @pytest.mark.parametrize(
@@ -133,8 +133,8 @@ def test_headers(pcie, request_bytes, completion_bytes):
     nic = machine(pcie=pcie)
     assert tlps_of_write(nic, 0, 4) == [4]
     assert completions_of_read(nic, 0, 4) == [4]
-    assert nic.up.n_bytes[PAYLOAD_WRITE] == request_bytes + 4
-    assert nic.down.n_bytes[PAYLOAD_COMPLETION] == completion_bytes + 4
+    assert nic.up.counts.n_bytes[PAYLOAD_WRITE] == request_bytes + 4
+    assert nic.down.counts.n_bytes[PAYLOAD_COMPLETION] == completion_bytes + 4
 
 
 @pytest.mark.parametrize("n_bytes", [24, 28, 84, 280, 4124])

@@ -104,7 +104,7 @@ def test_each_function_has_entries_of_its_own():
         look_up(cache, 0, 1, page)
     for page in (1, 2, 3):
         look_up(cache, 0, 0, page)
-    assert (cache.hits, cache.misses) == (3, 13)
+    assert (cache.counts.hits, cache.counts.misses) == (3, 13)
 
 
 @pytest.mark.parametrize(("walkers", "invalidation", "misses"), [

@@ -71,7 +71,7 @@ def test_a_frame_is_delivered_with_its_first_copy_and_dropped_with_its_last(fate
     counters = nic.ledger.counts
     assert (counters.copies_delivered, counters.copies_dropped) == (len(fates) - n_lost, n_lost)
     assert (counters.vm_copies, counters.delivered_to_wire) == (fates.count("guest"), fates.count("wire"))
-    assert counters.drops[RX_BUFFER_FULL] == counters.function_drops[VF1, RX_BUFFER_FULL] == n_lost
+    assert counters.drops[RX_BUFFER_FULL] == nic.ledger.function[VF1].drops[RX_BUFFER_FULL] == n_lost
     assert (nic.ledger.flow[FLOW].delivered, nic.ledger.flow[FLOW].dropped) == (len(fates) - n_lost, n_lost)
     assert nic.groups.n_free == before  # the account is closed
 
@@ -99,7 +99,7 @@ def test_mirrored_copies_decide_nothing(fates):
     counters = nic.ledger.counts
     assert (counters.copies_delivered, counters.copies_dropped, counters.drops[RX_BUFFER_FULL]) == (1, 2, 2)
     assert (counters.mirrored, counters.mirrored_dropped, counters.mirrored_drops[RX_BUFFER_FULL]) == (2, 1, 1)
-    assert counters.function_mirrored[VF1] == 2
+    assert nic.ledger.function[VF1].mirrored == 2
     assert (counters.vm_copies, nic.ledger.flow[FLOW].latency.n, nic.ledger.counts.from_doorbell.n) == (1, 1, 1)
     assert nic.groups.n_free == before
 
@@ -192,5 +192,5 @@ def test_a_run_stops_with_the_frame_it_was_to_deliver(delivered, flow_delivered)
 def test_function_numbers_are_those_of_the_receiver():
     nic = adapter()
     settle(nic, "drop")
-    assert nic.ledger.counts.function_drops[VF0].sum() == 0
-    assert nic.ledger.counts.function_drops[VF1].sum() == 1
+    assert nic.ledger.function[VF0].drops.sum() == 0
+    assert nic.ledger.function[VF1].drops.sum() == 1

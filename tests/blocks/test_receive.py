@@ -144,7 +144,7 @@ def test_without_descriptors_a_frame_drops_or_waits(drop_enable):
     has_freed_room = serve_rx_buffer(nic, 0)
     assert bool(has_freed_room) is drop_enable
     assert nic.ledger.counts.drops[NO_DESCRIPTOR] == drop_enable
-    assert nic.ledger.counts.function_drops[VF0, NO_DESCRIPTOR] == drop_enable
+    assert nic.ledger.function[VF0].drops[NO_DESCRIPTOR] == drop_enable
     assert (nic.ledger.counts.copies_dropped, nic.ledger.counts.dropped) == (drop_enable, drop_enable)
     assert nic.counts.rx_buffer.level == (60 if drop_enable else 1060)
     assert posted_writes(nic) == ([(PAYLOAD, VF1, 60), (WRITEBACK, VF1, 16)] if drop_enable else [])

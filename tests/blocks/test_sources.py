@@ -244,7 +244,7 @@ def test_on_full_drop_loses_frames_and_counts_them(monkeypatch):
     arrivals(nic, 20)
     reason = DropReason.TX_RING_FULL.value
     assert (nic.ledger.counts.offered, nic.ledger.counts.dropped, nic.ledger.counts.drops[reason]) == (20, 5, 5)
-    assert nic.ledger.counts.function_drops[VF0, reason] == 5
+    assert nic.ledger.function[VF0].drops[reason] == 5
     slots_free(nic, 195, VF0, 1)
     feed_hungry(nic, 195)
     arrivals(nic, 1)

@@ -74,7 +74,7 @@ def test_turns_and_words():
         passed.append((next_of(nic, PASSED), int(nic.bus.passing[take_passed(nic)].template)))
     # Eleven cycles to the decision, and the words.
     assert passed == [(16, UPLINK), (18, PORT_VF0), (42, PORT_VF1), (43, PORT_VF0)]
-    assert nic.bus.busy_fs == (2 + 24 + 1 + 1) * CYCLE
+    assert nic.bus.counts.busy_fs == (2 + 24 + 1 + 1) * CYCLE
     assert ask(nic, 0, PORT_VF1)
     assert next_of(nic, BUS) == 32  # the bus is taken until then
 

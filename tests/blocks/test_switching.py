@@ -76,7 +76,7 @@ def test_frames_go_on_in_the_order_in_which_they_were_picked():
     comes_in(nic, numbers[0])
     assert [int(nic.loopback.ring[i].n_bytes) for i in range(3)] == [61, 62, 63]
     assert nic.grants.head == nic.grants.tail
-    assert nic.function[VF0].read_bytes == 61 + 62 + 63 + 3 * 4
+    assert nic.ledger.function[VF0].read_bytes == 61 + 62 + 63 + 3 * 4
 
 
 def test_a_descriptor_is_done_when_its_frame_is_in_though_it_waits_for_others():
@@ -155,7 +155,7 @@ def test_a_frame_without_a_copy_is_dropped_and_leaves_the_tx_buffer():
     nic = adapter()
     switched(nic, 3, 100)
     assert (nic.ledger.counts.dropped, nic.ledger.counts.drops[NO_DESTINATION]) == (1, 1)
-    assert nic.ledger.counts.function_drops[VF0, NO_DESTINATION] == 1
+    assert nic.ledger.function[VF0].drops[NO_DESTINATION] == 1
     assert (nic.ledger.counts.copies_made, nic.counts.tx_buffer.level, nic.ledger.flow[3].dropped) == (0, 0, 1)
     assert nic.reads_due
 
@@ -217,7 +217,7 @@ def test_frames_from_the_wire_are_dropped_where_the_rx_buffer_is_full():
     for n_bytes in (600, 500, 400):
         from_line(nic, n_bytes, now_fs=70)
     assert (nic.counts.rx_buffer.level, nic.ledger.counts.drops[FULL], nic.counts.tx_buffer.level) == (1000, 1, 0)
-    assert nic.ledger.counts.function_drops[VF1, FULL] == 1
+    assert nic.ledger.function[VF1].drops[FULL] == 1
     assert (nic.ledger.counts.from_wire, nic.ledger.counts.offered, nic.ledger.counts.dropped) == (3, 3, 1)
     assert nic.mac.counts.rx_bytes == 604 + 504 + 404
     journey = nic.ledger.journeys.slot[nic.rx_fifo.ring[0].journey]

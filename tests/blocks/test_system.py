@@ -14,7 +14,7 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.config import config_from_mapping
 from hwmodel.machine import system as system_kernel
 from hwmodel.machine.counts.journey_state import PART_FIELDS
-from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFLOW
+from hwmodel.machine.counts.ledger_state import COUNTERS, DONE, EVENTS_SPENT, IDLE, OVERFLOW
 from hwmodel.machine.network.bridge_state import NOBODY
 from hwmodel.machine.network.wires import send_from_outside
 from hwmodel.machine.server import zeros
@@ -79,9 +79,9 @@ def counted(system, name):
 def test_a_frame_from_outside_is_at_each_server_when_its_wires_and_the_bridge_say_and_not_before(system):
     assert system.advance(AT_BRIDGE - 1, NEVER) == DONE
     box = system.bridges[0].box[0]
-    assert (box.forwarded, box.flooded) == (0, 0)
+    assert (box.counts.forwarded, box.counts.flooded) == (0, 0)
     assert system.advance(AT_BRIDGE, NEVER) == DONE
-    assert (box.forwarded, box.flooded, box.replicated) == (1, 1, 1)
+    assert (box.counts.forwarded, box.counts.flooded, box.counts.replicated) == (1, 1, 1)
     assert system.advance(AT_SERVER - 1, NEVER) == DONE
     assert (received(system), counted(system, "from_wire")) == ([0, 0], 0)
     assert system.advance(AT_SERVER, NEVER) in (DONE, IDLE)
@@ -148,12 +148,14 @@ def run_through(folder, window_fs, pieces, n_threads=1, ends=IDLE):
         status = system.advance(until_fs, NEVER)
     assert ends in (status, None)
     ledgers = [*(server.ledger for server in system.servers), system.bridges[0].ledger]
-    names = [name for name in ledgers[0].counters.dtype.names if not ledgers[0].counters.dtype[name].shape]
     return (
         [int(server.clock.n_events) for server in system.servers],
         [int(server.clock.now_fs) for server in system.servers],
-        [(int(port.tx_bytes), int(port.rx_bytes), float(port.waiting.area)) for port in system.bridges[0].port[:3]],
-        [{name: int(ledger.counts[name]) for name in names} for ledger in ledgers],
+        [
+            (int(one.tx_bytes), int(one.rx_bytes), float(one.waiting.area))
+            for one in system.bridges[0]["port"]["counts"][:3]
+        ],
+        [{name: int(ledger.counts[name]) for name in COUNTERS} for ledger in ledgers],
         [(int(one.latency.n), float(one.latency.sum_fs)) for ledger in ledgers for one in ledger.flow[:20]],
         [(parts_of(ledger), float(ledger.counts.to_guest.sum_fs)) for ledger in ledgers],
     )

@@ -53,7 +53,7 @@ def test_the_page_looked_up_longest_ago_goes(entries, steps):
             del held[: max(0, len(held) + 1 - entries)]
         held.append(page)
         assert look_up(cache, now_fs, 0, page) == max(now_fs, ready_fs[page])
-    assert (cache.hits, cache.misses) == (n_hits, len(steps) - n_hits)
+    assert (cache.counts.hits, cache.counts.misses) == (n_hits, len(steps) - n_hits)
     pages = cache.pages
     assert pages.part[0].n_held == min(entries, len(ready_fs))
     order, number = [], int(pages.part[0].oldest)
