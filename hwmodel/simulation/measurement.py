@@ -52,9 +52,7 @@ class Snapshot:
     mac_bytes: tuple[int, int]  # sent and received
     busy_fs: dict[str, int]
     drops: Ints
-    function_drops: Ints
     mirrored_drops: Ints
-    function_mirrored: Ints
     up: LinkSnapshot
     down: LinkSnapshot
     areas: dict[str, float]
@@ -65,7 +63,7 @@ class Snapshot:
     iotlb_misses: int
     fewest_free_tags: int
     core_busy_fs: Ints
-    read_bytes: Ints
+    functions: npt.NDArray[Any]  # what each has counted
     backlog: Ints
     flows: npt.NDArray[Any]
     received_bytes: npt.NDArray[np.float64]  # by port number; at 0, what went to no one port
@@ -147,7 +145,6 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
     n_functions, n_queues = int(nic.limits.n_functions), int(nic.limits.n_queues)
     n_flows = len(book.flows)
     tx_queues, rx_queues = nic["tx_queue"][:n_queues], nic["rx_queue"][:n_queues]
-    functions = ledger["function"][:n_functions]
     return Snapshot(
         now_fs=now_fs,
         n_events=int(nic.clock.n_events),
@@ -155,9 +152,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         mac_bytes=(int(found.mac.tx_bytes), int(found.mac.rx_bytes)),
         busy_fs=_busy_fs(nic, found, now_fs),
         drops=counts.drops.copy(),
-        function_drops=functions["drops"].copy(),
         mirrored_drops=counts.mirrored_drops.copy(),
-        function_mirrored=functions["mirrored"].copy(),
         up=_link(nic.up, found.up, now_fs),
         down=_link(nic.down, found.down, now_fs),
         areas={name: float(area) for name, area in areas_in(found, now_fs).items()},
@@ -168,7 +163,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         iotlb_misses=int(found.translation.misses),
         fewest_free_tags=int(found.tags.fewest_free),
         core_busy_fs=_core_busy_fs(nic, now_fs),
-        read_bytes=functions["read_bytes"].copy(),
+        functions=ledger["function"][:n_functions].copy(),
         backlog=_backlog(nic, now_fs, n_functions),
         flows=ledger["flow"][: n_flows if with_flows else 0].copy(),
         received_bytes=book.by_target(ledger["flow"]["n_bytes"][: book.n_counted], n_functions),

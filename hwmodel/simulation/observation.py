@@ -66,7 +66,7 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
         "nic.pipeline": busy["nic.pipeline"],
     }
     if config.nic.queue_time_fs:
-        n_rings = max(1, int((span.end.read_bytes > span.start.read_bytes).sum()) * config.nic.queues_per_vf)
+        n_rings = max(1, int((span.grown("read_bytes") > 0).sum()) * config.nic.queues_per_vf)
         shares["nic.queue"] = span.share(span.served(PAYLOAD_READ, "n") * config.nic.queue_time_fs // n_rings)
     if config.nic.store_rate_bps is not None:
         shares["nic.store"] = busy["nic.store"]

@@ -155,7 +155,7 @@ def _adapter(part: ServerWindow) -> tuple[AdapterResult, Observation]:
     per_frame = frame_bytes(part.config, span)
     utilization = utilization_of(part.config, span)
     figures = adapter_figures(part.config, span, per_frame)
-    sent_bytes = int((span.end.read_bytes - span.start.read_bytes).sum())
+    sent_bytes = int(span.grown("read_bytes").sum())
     seen = observe_window(part.config, span, utilization, per_frame, is_alone=False)
     result = AdapterResult(
         name=part.name,
@@ -286,9 +286,10 @@ def vms_of(config: Config, received: FlowsByTarget, own: Span | None = None, pre
     for port in config.switch.ports:
         number = function_of(port.number)
         n_bytes, frames, latency = received.of(prefix + port.name)
-        sent = int(own.end.read_bytes[number] - own.start.read_bytes[number])
-        drops = named_drops(own.end.function_drops[number])
-        mirrored = int(own.end.function_mirrored[number])
+        counted = own.end.functions[number]
+        sent = int(own.grown("read_bytes")[number])
+        drops = named_drops(counted["drops"])
+        mirrored = int(counted["mirrored"])
         if port.name == "pf" and not (sent or n_bytes or drops or mirrored):
             continue  # the host's own function takes part only where the load says so
         found.append(

@@ -30,6 +30,10 @@ class Span:
         """Return how many were counted in the window."""
         return self.end.counts[name] - self.start.counts[name]
 
+    def grown(self, name: str) -> Any:
+        """Return by how much each function counted more of something in the window."""
+        return self.end.functions[name] - self.start.functions[name]
+
     @property
     def n_receiving(self) -> int:
         """Return how many VMs got frames in the window."""
