@@ -15,7 +15,7 @@ from numba.core import types
 from numba.extending import intrinsic
 
 LINE_BYTES = 64  # of the processor's caches
-FRONT_BYTES = 512  # of a longer record, what is brought near
+FRONT_BYTES = 512  # of a longer record, what is prefetched
 FOR_READING, KEPT_NEAR, DATA = 0, 3, 1  # arguments of LLVM's `llvm.prefetch`
 BYTE_AT = ir.IntType(8).as_pointer()
 # LLVM's names for what lets a processor know that it only waits for another, with their arguments.

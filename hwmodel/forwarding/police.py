@@ -15,7 +15,7 @@ DIGITS = 7
 
 @kernel
 def refill(bucket, now_fs):
-    """Add the bytes that the time since the last look is worth, and keep the fraction of a byte that is left over.
+    """Add the tokens earned since the last refill, and keep the fraction of a byte that is left over.
 
     The rate is `rate_num / rate_den` bytes a femtosecond, both at least 1, the first at most 1e15, the second
     at most 8e15. The product with the time may exceed 64 bits, so it is divided digit by digit, as on paper.

@@ -1,7 +1,7 @@
-"""What servers need next is brought near while another one runs: with many of them nothing is left in the near cache.
+"""Prefetch what servers need next while another one runs: with many of them nothing is left in the near caches.
 
 A frame finds its header, its flow and its ring among those of all flows and servers, at addresses that lead from one to
-the other. So what they look at is asked for some servers ahead, a step with each; no hint changes a result.
+the other. So what they look at is prefetched some servers ahead, a step with each; no hint changes a result.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FREE_AT, FREE_BYTES = offset_of(JOURNEYS, "free"), 4
 
 @kernel
 def sources_come_near(nic):
-    """Bring near what tells of the next frames of a server's sources."""
+    """Prefetch what tells of the next frames of a server's sources."""
     prefetch(nic.limits)
     for number in range(nic.limits.n_sources):
         prefetch(nic.traffic.source[number])
@@ -27,7 +27,7 @@ def sources_come_near(nic):
 
 @kernel
 def choices_come_near(nic, until_fs):
-    """Bring near where sources look for the targets of the frames that they bring until a time."""
+    """Prefetch where sources look for the targets of the frames that they bring until a time."""
     for number in range(nic.limits.n_sources):
         source = nic.traffic.source[number]
         if is_due(source, until_fs):
@@ -43,7 +43,7 @@ def choices_come_near(nic, until_fs):
 
 @kernel
 def templates_come_near(nic, until_fs):
-    """Bring near the templates of frames that sources bring until a time, the copies of those that are on their way."""
+    """Prefetch the templates of frames that sources bring until a time, and the copies of those on their way."""
     traffic, come, grants = nic.traffic, nic.wire.come, nic.grants
     for number in range(nic.limits.n_sources):
         source = traffic.source[number]
@@ -59,7 +59,7 @@ def templates_come_near(nic, until_fs):
 
 @kernel
 def rings_come_near(nic, until_fs):
-    """Bring near the flows, rings and journeys of frames that sources bring until a time, and of those on the wire."""
+    """Prefetch the flows, rings and journeys of frames that sources bring until a time, and of those on the wire."""
     traffic, ledger, host, come = nic.traffic, nic.ledger, nic.host, nic.wire.come
     pool = ledger.journeys
     for i in range(max(pool.n_free - SOON_USED, 0), pool.n_free):
@@ -86,7 +86,7 @@ def rings_come_near(nic, until_fs):
 
 @kernel
 def begun_comes_near(bridge, port_number):
-    """Bring near the first frame that a bridge has begun to send by a port."""
+    """Prefetch the first frame that a bridge has begun to send by a port."""
     place = bridge.port[port_number].begun.first
     if place != NOBODY:
         prefetch(bridge.slot[place])
@@ -94,7 +94,7 @@ def begun_comes_near(bridge, port_number):
 
 @kernel
 def servers_come_near(servers, order, first, n, at, until_fs):
-    """Bring near, while server `at` of a thread's `n` in an order runs, what the next will look at up to a time."""
+    """Prefetch, while server `at` of a thread's `n` in an order runs, what the next ones look at up to a time."""
     sources_come_near(servers[order[first + (at + 4) % n]])
     choices_come_near(servers[order[first + (at + 3) % n]], until_fs)
     templates_come_near(servers[order[first + (at + 2) % n]], until_fs)

@@ -326,7 +326,7 @@ def advance(nic, until_fs, n_events):
 
 @kernel
 def close_books(nic, at_fs, until_fs):
-    """Bring sums that are kept in arrears up to date: nothing happens from now up to `at_fs`."""
+    """Bring sums that are updated late up to date; nothing happens from now up to `at_fs`."""
     has_passed_fs = until_fs if until_fs < at_fs < NEVER and nic.ledger.is_stopping == 0 else nic.clock.now_fs
     catch_up(nic, has_passed_fs + 1)
     fold(nic.ledger)
@@ -334,9 +334,9 @@ def close_books(nic, at_fs, until_fs):
 
 @entry
 def run(state, until_fs, n_events):
-    """Advance the machine to `until_fs`, at most `n_events` events; return why it stopped (`layout.DONE`, ...).
+    """Advance the machine to `until_fs`, at most `n_events` events; return why it stopped (`DONE`, ...).
 
-    `state` is a one-element record array of `layout.SERVER`. The first call starts the machine at time 0.
+    `state` is a one-element record array of SERVER. The first call starts the machine at time 0.
     """
     nic = state[0]
     clock = nic.clock

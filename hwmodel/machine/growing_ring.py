@@ -10,7 +10,7 @@ from hwmodel.compiled.compilation import inlined, kernel
 
 @kernel
 def widen(clock, queue):
-    """Let a ring use twice as many places; the clock's `overflow` is set where it has no more.
+    """Double the places that a ring uses; the clock's `overflow` is set where it has no more.
 
     The entry before the head moves too: a TLP on the link still belongs to it.
     """

@@ -34,7 +34,7 @@ COMPONENT = record(*ints("safe_fs", "next_fs", "bridge", "port", "crossing_fs"),
 # What one thread shows the others, in lines that nothing else is in.
 FLAG = record(*ints("value"), ("apart", I64, (15,)))
 # What one thread does in each turn: the servers from `first` of `system.order` on, before `end`. `n_events`, `stopped`:
-# what came of the last turn. `asks_ahead`: what its servers will look at is brought near. `done`: its last turn.
+# what came of the last turn. `asks_ahead`: what its servers will look at is prefetched. `done`: its last turn.
 SHARE = record(
     *ints("first", "end", "asks_ahead", "n_events", "stopped"), ("apart", I64, (11,)), ("done", FLAG)
 )  # fmt: skip
@@ -58,7 +58,7 @@ LOOKS = 2000  # at a flag, some tens of microseconds, before a thread that waits
 
 @kernel
 def hand_up(nic, bridge, port_number):
-    """Give a bridge what a server has begun to send to it; the server forgets it as it takes what comes."""
+    """Hand a bridge the frames that a server has begun to send; the server frees them when it next takes some."""
     sent = nic.wire.sent
     for number in range(sent.head, sent.tail):
         comes(bridge, port_number, sent.ring[number & sent.mask])
@@ -126,7 +126,7 @@ def earliest(system):
 
 @kernel
 def nothing_before(system, at_fs):
-    """Note that no bridge sends before the next event of all; no server does, which its turn will show."""
+    """Let each bridge be safe up to the earliest event of all, before which nobody sends anything."""
     for number in range(system.n_bridges):
         component = system.bridge[number]
         component.safe_fs = max(component.safe_fs, at_fs - 1)
@@ -134,7 +134,7 @@ def nothing_before(system, at_fs):
 
 @kernel
 def horizon_of_bridge(system, bridge, until_fs):
-    """Return how far a bridge may run: as far as all is known that its ports forward until then."""
+    """Return how far a bridge may run: until then every frame that its ports forward has been handed to it."""
     horizon_fs = until_fs
     for number in range(bridge.n_outer_ports):
         port = bridge.port[number]
@@ -208,7 +208,7 @@ def wait_while(flag, value):
 
 @kernel
 def run_share(system, share, servers, bridges):
-    """Let a thread's servers run, each as far as is known what comes to it."""
+    """Run a thread's servers, each until all that may come to it is known (conservative lookahead)."""
     share.n_events = share.stopped = 0
     n_servers = share.end - share.first
     if share.asks_ahead:
@@ -282,9 +282,9 @@ def take_turns(system, servers, bridges, until_fs, n_events):
 
 @entry
 def run_system(systems, servers, bridges, until_fs, n_events, thread):
-    """Advance all servers and bridges to `until_fs`; return why they stopped (`layout.DONE`, ...).
+    """Advance all servers and bridges to `until_fs`; return why they stopped (`DONE`, ...).
 
-    `systems` is a one-element record array of SYSTEM, `servers` one of `layout.NIC`, `bridges` one of BRIDGE. After
+    `systems` is a one-element record array of SYSTEM, `servers` one of SERVER, `bridges` one of BRIDGE. After
     `n_events` events, or where a server stops, all that run beside it come to the end of what they were given.
     `thread` 0 does all that is no other's share; each other one of `system.n_shares` runs its own beside it, and
     returns when thread 0 has come to the end, 0. Before, all that they show is 0.

@@ -207,5 +207,5 @@ def fill_wire(nic: Nic, port: PhysicalPort, outside: PhysicalPort) -> None:
 
 
 def fresh_bridge(*, in_large_pages: bool = False) -> np.ndarray:
-    """Return a one-element array of BRIDGE, all zero; `in_large_pages`: for a long run, as `layout.zeros` has it."""
+    """Return a one-element array of BRIDGE, all zero; `in_large_pages`: for a long run, as `zeros` has it."""
     return zeros(1, BRIDGE, in_large_pages=in_large_pages)

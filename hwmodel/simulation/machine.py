@@ -146,7 +146,7 @@ class Machine:
         return own if self.system is None else [*own, self.system.bridges[0].ledger]
 
     def advance(self, until_fs: int, n_events: int) -> int:
-        """Let it run to a time or through so many events; return why it stopped (`layout.DONE`, ...)."""
+        """Let it run to a time or through so many events; return why it stopped (`DONE`, ...)."""
         if self.system is None:
             status = int(engine.run(self.state, until_fs, n_events))
             self.settled_fs = self.now_fs

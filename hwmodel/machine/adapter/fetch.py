@@ -35,14 +35,14 @@ def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_
 def up_to_boundary(position, ring_length, batch):
     """Return how many descriptors a fetch asks for at most: up to the next multiple of its batch in the ring.
 
-    So a fetch of fewer, for want of more, does not leave all that follow astride of their places.
+    So after a fetch of fewer the next ones are aligned again.
     """
     return batch - position % ring_length % batch
 
 
 @kernel
 def told(nic, now_fs, number, n):
-    """Take in a Tx doorbell: the driver has posted `n` more frames."""
+    """Receive a Tx doorbell: the driver has posted `n` more frames."""
     queue = nic.tx_queue[number]
     mark_batch(nic.host, queue, queue.told, TOLD).told_fs = now_fs
     queue.told += n
@@ -93,7 +93,7 @@ def fetch_rx(nic, number):
 
 @kernel
 def fetch_rx_on_demand(nic, number, n_needed):
-    """Ask for what the frame at the head needs beyond what is on its way; return False if the ring has not got it.
+    """Fetch what the frame at the head needs beyond what is on its way; return False if the ring has too few.
 
     No frame needs more than the cache holds, so there is room for a descriptor at least while some are lacking.
     """

@@ -95,7 +95,7 @@ def moderation_expired(nic, now_fs, number):
 
 @kernel
 def unmasked(nic, now_fs, number):
-    """Take in that the driver polls no more; what it has not seen is told."""
+    """Receive an interrupt enable: the driver polls no more, and gets an interrupt for what it has not seen."""
     queue = nic.rx_queue[number]
     queue.is_masked = 0
     queue.told = max(queue.told, queue.visible)

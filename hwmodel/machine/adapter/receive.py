@@ -163,9 +163,9 @@ def rx_written_back(nic, now_fs, number, n, started_fs):
 
 @kernel
 def come_near(nic, now_fs, queue):
-    """Bring near, all at once, what is looked at next of frames that are written back: one after the other by itself.
+    """Prefetch what is looked at next of all frames that are written back: one by one each would wait for memory.
 
-    What each pass looks at, the one before it has asked for.
+    What each pass looks at, the one before it has prefetched.
     """
     ledger = nic.ledger
     for i in range(queue.visible, queue.written_back):

@@ -20,7 +20,7 @@ from hwmodel.rules.ethernet import FCS_BYTES
 
 @kernel
 def ring_ready(nic, queue):
-    """Note that a ring can be picked from, and perhaps its function now."""
+    """Note that a ring has something to send, and with its first one that its function has."""
     function = nic.function[queue.function]
     function.ready_queues += 1
     if function.ready_queues == 1:
@@ -33,7 +33,7 @@ def ring_ready(nic, queue):
 
 @inlined
 def ring_not_ready(nic, queue):
-    """Note that a ring that was just picked from cannot be again."""
+    """Note that a ring has nothing more to send."""
     function = nic.function[queue.function]
     function.ready_queues -= 1
     if function.ready_queues == 0:
@@ -53,7 +53,7 @@ def descriptors_cached(nic, now_fs, number, n):
 
 @inlined
 def descriptor_leaves(nic, now_fs, number):
-    """Take one descriptor out of a ring's cache; one that is too far ahead of its pace has to wait for the next."""
+    """Take one descriptor out of a ring's cache; a ring too far ahead of its pace (`nic.queue_time`) pauses."""
     queue = nic.tx_queue[number]
     queue.cached -= 1
     if nic.limits.queue_time_fs > 0:

@@ -101,7 +101,7 @@ def add_stamps(sums, journey, finished, batch, taken_fs):
 
 @kernel
 def fold(ledger):
-    """Take the parts from the stamps that are added up; count their journeys."""
+    """Turn the sums of stamps into sums of parts; count their journeys."""
     # Not by `add_parts`: called with records of two types, numba takes one for the other where their first fields
     # agree, and warns of it.
     sums, parts = ledger.stamp_sums, ledger.counts.part_sums

@@ -21,7 +21,7 @@ LOG_RESERVE = 1 << 16  # deliveries that one instant can make at most: an interr
 
 @kernel
 def new_group(nic, n_copies, n_mirrored):
-    """Open the account of a frame with several copies, mirrored ones among them; return its number."""
+    """Begin to track a frame with several copies, mirrored ones among them; return its number."""
     groups = nic.groups
     if groups.n_free == 0:
         nic.clock.overflow = 1
@@ -39,7 +39,7 @@ def new_group(nic, n_copies, n_mirrored):
 
 @inlined
 def close_if_settled(groups, number):
-    """Free a frame's account when none of its copies is left."""
+    """Stop tracking a frame when none of its copies is left."""
     group = groups.slot[number]
     if group.left == 0 and group.left_mirrored == 0 and groups.n_free < GROUP_CAP:
         groups.free[groups.n_free] = number - (GROUP_CAP - 1 - groups.n_free)
@@ -48,7 +48,7 @@ def close_if_settled(groups, number):
 
 @inlined
 def copy_settled(nic, number, is_delivered):
-    """Close one copy's account; the frame is delivered with its first delivered copy, dropped when none was."""
+    """Settle one copy: its frame is delivered with the first delivered copy, dropped when none was."""
     counts = nic.ledger.counts
     if number < 0:
         if is_delivered:
@@ -69,7 +69,7 @@ def copy_settled(nic, number, is_delivered):
 
 @inlined
 def mirrored_settled(groups, number):
-    """Close a mirrored copy's account; whatever became of it, the frame's own fate is that of its other copies."""
+    """Settle a mirrored copy: whatever became of it, its frame's fate is that of the other copies."""
     if number >= 0:
         groups.slot[number].left_mirrored -= 1
         close_if_settled(groups, number)

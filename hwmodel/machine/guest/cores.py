@@ -149,7 +149,7 @@ def posted(nic, now_fs, core, is_over):
 
 @kernel
 def come_near(nic, queue, at_fs, n):
-    """Bring near, all at once, where the latencies of frames that are taken are counted."""
+    """Prefetch, all at once, where the latencies of frames that are taken are counted."""
     host, ledger = nic.host, nic.ledger
     driver = host.driver[queue.function]
     for i in range(queue.taken, queue.taken + n):

@@ -48,7 +48,7 @@ def return_credits(nic, now_fs, kind, data_bytes):
 
 @kernel
 def return_when_passed(nic, now_fs, pass_fs, data_bytes):
-    """Send the credits of a received write back from when it passes, maybe sooner than one received before it."""
+    """Return the credits of a received write when it passes, maybe before a write received earlier does."""
     if pass_fs == now_fs or nic.pcie.drain_den == 0:
         return_credits(nic, pass_fs, POSTED_CREDIT, data_bytes)
     elif not is_infinite(nic.credits[POSTED_CREDIT]):

@@ -85,7 +85,7 @@ def first_eligible_fs(bridge, port):
 
 @kernel
 def charge(logical_port, now_fs, n_bytes):
-    """Take a frame that is sent now from a deficit and from the rate, which makes up for at most its burst."""
+    """Take a frame that is sent now from a deficit and from the rate, which banks at most one burst."""
     logical_port.deficit_bytes -= n_bytes
     if logical_port.shaper_den == 0:
         return

@@ -16,7 +16,7 @@ FIXED, UNIFORM, HISTOGRAM = range(3)  # `host.jitter.kind`
 
 @kernel
 def take_places(nic, kind, n_bytes):
-    """Take the read engine's places: of a frame's payload with the first request, for all of it."""
+    """Take the read engine's places; the first request of a frame takes those of all its payload."""
     engine, reads = nic.engines.read, nic.reads
     if kind != PAYLOAD_READ:
         engine.n_used += places_of(engine, n_bytes)
@@ -141,7 +141,7 @@ def served_in_order(served, pcie, n, tag):
 
 @kernel
 def give_places_back(nic, n_bytes):
-    """Free the read engine's places of what is complete now; 0 B: of nothing."""
+    """Free the read engine's places of a completed read of so many bytes; 0: none."""
     if nic.pcie.has_engines and n_bytes > 0:
         nic.engines.read.n_used -= places_of(nic.engines.read, n_bytes)
 

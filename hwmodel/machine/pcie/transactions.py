@@ -86,7 +86,7 @@ def post_interrupt(nic, now_fs, kind, ring_queue, n):
 
 @kernel
 def pass_later_kinds(link, now_fs):
-    """Let the last entry of P pass those of its instant that come later in the order of kinds.
+    """Move the last entry of P before those of its instant whose kind comes later.
 
     What stood there when the link last chose stays ahead.
     """
