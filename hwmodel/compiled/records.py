@@ -10,6 +10,7 @@ import numpy as np
 
 I64 = np.int64
 I32 = np.int32
+U8 = np.uint8
 I16 = np.int16
 U32 = np.uint32
 F64 = np.float64

@@ -1,23 +1,28 @@
-"""Decisions in advance: what the switch does with each frame header of a workload."""
+"""What becomes of each distinct header: the records of decisions that are kept, and of the headers they are made of.
+
+A header is bytes in a store, and a frame carries its number. What a switch does with it is a TEMPLATE: it is made by
+the pure functions of this package when a frame needs it, and holds until the switch's tables change.
+"""
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import entry
-from hwmodel.compiled.records import I16, I32, record
-from hwmodel.forwarding.decide import decide, limit
-from hwmodel.forwarding.parse import parse
-from hwmodel.forwarding.rewrite import rewrite
+from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.records import I16, I32, U8, record
 
 MAX_TEMPLATES = 1 << 19  # distinct frame headers: of a whole workload, and those that come to one server
 MAX_COPY_KINDS = 1 << 19  # (template, egress port) pairs
 ANY_LENGTH = 2**31 - 1  # as the longest frame that passes
+HEADER_ROOM = 56  # of a header and of a rewritten one: the longest that comes has 26 B, and a copy 12 B more
+NEVER_DECIDED = 0  # as a template's stamp
+UNKNOWN = -1  # in place of what a copy is at the other end of the wire, of a flow or of a variant
 
 # Templates and kinds of copies are as many as there are flows, so that each frame finds its own in none of the
-# processor's caches: they are as small as can be. Mirrored copies stand behind the others: those of a frame that its
-# policer lets through, then those of one that it refuses.
+# processor's caches: they are as small as can be. `stamp`: the generation of the tables by which it was decided.
+# Mirrored copies stand behind the others: those of a frame that its policer lets through, then those of one that it
+# refuses.
 TEMPLATE = record(
-    ("first_copy", I32), ("flow", I32), ("longest_bytes", I32), ("queue_hash", I32),
-    ("reason", I32), ("function", I16), ("policer", I16),
+    ("first_copy", I32), ("flow", I32), ("longest_bytes", I32), ("queue_hash", I32), ("stamp", I32),
+    ("reason", I16), ("function", I16), ("policer", I16),
     ("n_copies", I16), ("n_mirrored", I16), ("n_mirrored_refused", I16),
 )  # fmt: skip
 # `counts_offered`: count this copy as offered, since its frame belongs to no flow. `next_template`: for a copy that
@@ -26,33 +31,26 @@ COPY_KIND = record(
     ("flow", I32), ("queue_hash", I32), ("next_template", I32),
     ("port", I16), ("function", I16), ("delta_bytes", I16), ("is_mirrored", I16), ("counts_offered", I16),
 )  # fmt: skip
-
-LONGEST_COPY_BYTES = 60  # of a rewritten header, 12 B more than the longest that comes
-
-
-@entry
-def decide_templates(tables, ports, frames, lengths, headers, decisions, refused):
-    """Parse and decide n frame headers, each as it would arrive at its port.
-
-    `tables` is a one-element array of TABLES; `ports` and `lengths` are int64 (n,), `frames` uint8 (n, at least 26):
-    the first bytes of each frame, zeros behind its end. `headers` and `decisions` (n,) are written, and `refused` (n,)
-    where a decision names a policer: what becomes of the frame if the policer refuses it.
-    """
-    table = tables[0]
-    for i in range(len(ports)):
-        parse(table, ports[i], frames[i], lengths[i], headers[i])
-        decide(table, headers[i], decisions[i])
-        if decisions[i].policer >= 0:
-            decide(table, headers[i], refused[i])
-            limit(table, headers[i], refused[i])
+# The header of a template: who sent it and for whom, by the numbers of stations, the port by which it comes, its VLAN
+# there. `is_whole`: it reaches to the type behind its last tag, as all do but those of runts. `first_variant`: what was
+# decided of it by earlier tables.
+TEMPLATE_HEADER = record(
+    ("sender", I32), ("target", I32), ("first_variant", I32),
+    ("port", I16), ("vlan", I16), ("n_bytes", I16), ("is_whole", I16), ("octets", U8, (HEADER_ROOM,)),
+)  # fmt: skip
+COPY_HEADER = record(("n_bytes", I16), ("octets", U8, (HEADER_ROOM,)))
+# Copies of a template as they were by other tables: those who are still on their way name them, and they may come back.
+VARIANT = record(
+    ("first_copy", I32), ("following", I32), ("n_copies", I16), ("n_mirrored", I16), ("n_mirrored_refused", I16)
+)  # fmt: skip
 
 
-@entry
-def rewrite_headers(frames, lengths, headers, decisions, ports, out):
-    """Write the headers of n copies as they leave their ports, and their lengths into `lengths`.
-
-    `frames` uint8 (n, at least the header), `lengths` int64 (n,): of the headers as received; `headers` and `decisions`
-    (n,): what was parsed and decided; `ports` int64 (n,): where each copy leaves; `out` uint8 (n, LONGEST_COPY_BYTES).
-    """
-    for i in range(len(ports)):
-        lengths[i] = rewrite(frames[i], lengths[i], headers[i], decisions[i], ports[i], out[i])
+@kernel
+def same_octets(stored, made, n_bytes):
+    """Tell whether a header of a store has these bytes."""
+    if stored.n_bytes != n_bytes:
+        return False
+    for i in range(n_bytes):
+        if stored.octets[i] != made[i]:
+            return False
+    return True

@@ -35,6 +35,7 @@ from hwmodel.machine.link_alone import DMA
 from hwmodel.machine.network.mac import MAC
 from hwmodel.machine.network.wires import WIRE_END
 from hwmodel.machine.pcie.link_state import ARRIVALS, CREDITS, ENGINES, LINK, PCIE, TAGS
+from hwmodel.machine.switch.switch_state import SWITCH
 from hwmodel.machine.time.clock import CLOCK
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS
 from hwmodel.machine.traffic.traffic_state import TRAFFIC
@@ -76,6 +77,7 @@ SERVER = record(
     ("wire", WIRE_END),
     ("host", HOST),
     ("traffic", TRAFFIC),
+    ("switch", SWITCH),
     ("ledger", LEDGER),
 )
 

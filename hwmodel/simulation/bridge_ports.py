@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.config.bridge import TAG_MODES
 from hwmodel.config.service_levels import DEFAULT_S_VID, s_channels_of
-from hwmodel.simulation.decided import LIST_GROUP
+from hwmodel.simulation.adapter_headers import LIST_GROUP
 from hwmodel.wire.ethernet import EtherType
 from hwmodel.wire.tags import NO_OUTER_TAG, ETag, Tag, VlanTag, VnTag
 from hwmodel.workload.traffic import UPLINK

@@ -141,20 +141,15 @@ def first_frame_fs(config: Config, seed: int, listed: int, gap_fs: int, nominal_
     return drawn(seed, PERIOD, listed, 0, gap_fs)
 
 
-def begin_at_phases(
-    nic: Any, config: Config, workload: Workload, n_copy_kinds: int, seed: int, server: int = 0
-) -> None:
-    """Let each core begin at a moment of its own, and each Rx ring that frames come to in the midst of its batch.
-
-    `n_copy_kinds`: of copies that the server's switch makes, which say where frames come to.
-    """
+def begin_at_phases(nic: Any, config: Config, workload: Workload, seed: int, server: int = 0) -> None:
+    """Let each core begin at a moment of its own, and each Rx ring that frames come to in the midst of its batch."""
     if tolerance_ppb(config) == 0:
         return
     for number in range(int(nic.host.n_cores)):
         nic.host.core[number].free_fs = drawn(seed, START, number, server, LATEST_START_FS)
     a_frame = descriptors_of(config, _longest_bytes(workload))
     nic.host.early_refills = EARLY_REFILLS
-    functions = {int(number) for number in nic["traffic"]["copy_kind"]["function"][:n_copy_kinds]}
+    functions = {int(number) for number in nic["traffic"]["copy_kind"]["function"][: int(nic.switch.n_copy_kinds)]}
     for function in sorted(functions - {-1}):
         n_steps = -(-int(nic.host.driver[function].refill_batch) // a_frame)
         first, n_queues = int(nic.function[function].first_queue), int(nic.function[function].n_queues)

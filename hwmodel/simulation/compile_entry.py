@@ -42,10 +42,8 @@ def signature(entry: str) -> tuple[types.Type, ...]:
     if entry == "forwarding.frame_batch.copy_batch":
         made = (_array(COPY), types.Array(types.uint8, 1, "C"))
         return (_array(ARRIVAL), captured, _array(HEADER), _array(DECISION), *made)
-    frames = types.Array(types.uint8, 2, "C")
-    if entry == "forwarding.templates.rewrite_headers":
-        return (frames, int64[::1], _array(HEADER), _array(DECISION), int64[::1], frames)
-    return (_array(TABLES), int64[::1], frames, int64[::1], _array(HEADER), _array(DECISION), _array(DECISION))
+    assert entry == "machine.switch.decisions.decide_templates", entry
+    return (_array(SERVER), int64[::1])
 
 
 def compile_entry(entry: str) -> bool:

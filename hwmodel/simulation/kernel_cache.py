@@ -24,9 +24,9 @@ from hwmodel.compiled import CACHE_DIR, CACHE_ROOTS
 from hwmodel.errors import RunError
 
 # Entry points, dotted from the package on; each is compiled by a process of its own.
-TEMPLATE_ENTRIES = ("forwarding.templates.decide_templates", "forwarding.templates.rewrite_headers")
-RUN_ENTRIES = ("machine.engine.run", *TEMPLATE_ENTRIES)
-SYSTEM_ENTRIES = ("machine.system.run_system", *TEMPLATE_ENTRIES)
+DECIDE_ENTRY = "machine.switch.decisions.decide_templates"
+RUN_ENTRIES = ("machine.engine.run", DECIDE_ENTRY)
+SYSTEM_ENTRIES = ("machine.system.run_system", DECIDE_ENTRY)
 DMA_ENTRIES = ("machine.link_alone.run_dma",)
 SWITCH_ENTRIES = ("forwarding.frame_batch.decide_batch", "forwarding.frame_batch.copy_batch")
 _IN_PROCESS: set[tuple[str, ...]] = set()  # entries that need not be looked for on disk again

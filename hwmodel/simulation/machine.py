@@ -83,9 +83,9 @@ class Machine:
         self._is_logging = False
         if not bridges_of(config):
             self.state: State = build_state(config, seed)
-            self.book = fill_workload(self.state[0], config, workload, seed)
+            self.book = fill_workload(self.state, config, workload, seed)
             fill_clocks(self.state[0], config, seed)
-            begin_at_phases(self.state[0], config, workload, len(self.book.headers), seed)
+            begin_at_phases(self.state[0], config, workload, seed)
             self.servers: tuple[Server, ...] = (Server("", config, self.state[0], self.book),)
             self._log = MergedLog([self.state[0].ledger.log])
             return

@@ -22,8 +22,8 @@ from hwmodel.simulation.bridge_state import (
     least_on_wire_bytes,
 )
 from hwmodel.simulation.clocks import BOX, OUTSIDE, begin_at_phases, fill_clocks, stretch, stretch_port
-from hwmodel.simulation.decided import AdapterHeaders
-from hwmodel.simulation.flow_book import FlowBook
+from hwmodel.simulation.adapter_headers import AdapterHeaders
+from hwmodel.simulation.flow_book import FlowBook, Stations
 from hwmodel.simulation.nic_state import State, fill_state, is_long
 from hwmodel.simulation.port_layout import ports_of
 from hwmodel.simulation.server_threads import ServerThreads, n_threads_for
@@ -76,14 +76,16 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
         raise InputError(f"servers: {len(parts)} servers, at most {MAX_SERVERS} are supported")
     in_large_pages = is_long(config)
     servers = fresh_state(len(parts), in_large_pages=in_large_pages and len(parts) == 1)
-    book = FlowBook(sent_header_bytes=[len(template.header) for template in workload.templates])
+    stations = Stations(f"{name}.{port.name}" if name else port.name for name, part in parts for port in part.switch.ports)
+    book = FlowBook([], [len(template.header) for template in workload.templates], stations=stations)
     adapters = []
     for index, (name, part) in enumerate(parts):
         check_workload(part, workload)
         fill_state(servers[index], part, seed, index)
         fill_clocks(servers[index], part, seed, index)
         prefix = f"{name}." if name else ""
-        adapters.append(AdapterHeaders(servers[index], part, book, prefix, has_peer=True))
+        watch_fifos(servers[index], workload)
+        adapters.append(AdapterHeaders(servers[index : index + 1], part, book, prefix, has_peer=True))
     ports = ports_of(named, parts)
     topology = Topology(settings, ports, adapters, book)
     topology.enter(workload.templates)
@@ -92,8 +94,7 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
         stretch_port(adapter.nic.wire.outside, stretch(config, seed, OUTSIDE))
         own = {name: number for name, number in adapter.numbers.items() if index == 0 or name != UPLINK}
         enter_sources(adapter.nic, own, config, workload, seed)
-        watch_fifos(adapter.nic, workload)
-        begin_at_phases(adapter.nic, parts[index][1], workload, len(adapter.book.headers), seed, index)
+        begin_at_phases(adapter.nic, parts[index][1], workload, seed, index)
     if len(adapters) == 1:
         book.port_numbers = adapters[0].numbers
     bridges = fresh_bridge(in_large_pages=in_large_pages)
@@ -101,7 +102,8 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     _fill_box_clocks(bridges[0], config, ports, seed)
     least_bytes = least_on_wire_bytes(workload)
     fill_crossings(bridges[0], least_bytes)
-    counted = Counted(book.flows_at([*(name for name, _ in parts), UPLINK]), histogram_rows(book))
+    outside = np.array(sorted(set(topology.outside_flows.values())), np.int64)
+    counted = Counted([*(adapter.book.counted for adapter in adapters), outside], histogram_rows(book))
     _number_flows(adapters, bridges[0], topology, counted)
     system = _system(servers, len(parts), least_bytes)
     return SystemState(
@@ -118,16 +120,7 @@ def _fill_box_clocks(record: Any, config: Config, ports: Sequence[PhysicalPort],
 
 def _number_flows(adapters: Sequence[AdapterHeaders], bridge: Any, topology: Topology, counted: Counted) -> None:
     """Let each ledger know its flows by their place among those that it counts, so that they lie close together."""
-    *own, outside = counted.flows
-    for adapter, flows in zip(adapters, own, strict=True):
-        traffic = adapter.nic["traffic"]
-        for records, rows in (
-            (traffic["template"], np.array(adapter.entered, np.int64)),
-            (traffic["copy_kind"], np.arange(len(adapter.book.headers))),
-        ):
-            numbers = records["flow"][rows]
-            records["flow"][rows] = np.where(numbers < 0, numbers, np.searchsorted(flows, numbers))
-        adapter.book.counted = flows
+    outside = counted.flows[-1]
     kinds = np.array(list(topology.outside_flows), np.int64)
     bridge["outside_flow"][kinds] = np.searchsorted(outside, list(topology.outside_flows.values()))
     for flows, ledger in zip(

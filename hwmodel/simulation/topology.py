@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.forwarding.templates import ANY_LENGTH, MAX_TEMPLATES
+from hwmodel.forwarding.templates import MAX_TEMPLATES
+from hwmodel.machine.switch.decisions import ON_THE_WIRE
 from hwmodel.machine.network.bridge_state import MAX_ADDRESSES, MAX_HOPS, NOBODY
 from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort, Source, comes_in, place_of
-from hwmodel.simulation.decided import AdapterHeaders, Arrival, Departure
+from hwmodel.simulation.adapter_headers import AdapterHeaders, Arrival, Departure
 from hwmodel.simulation.extenders import Extenders
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.hops import Hop, Inside, Way, priority_of
@@ -82,6 +83,7 @@ class Topology:
         self._hop_numbers: dict[tuple[int, bytes, str, str], int] = {}
         self._onward: dict[tuple[int, bytes, str, str], int] = {}
         self.outside_flows: dict[int, int] = {}  # by the kind of copy
+        self.outside_headers = book.outside_headers
         self.shares_strays = False
         self._servers_of: dict[str, int] = {}
         self._shared_strays: dict[tuple[Source, int, str, int], list[Way]] = {}
@@ -99,16 +101,19 @@ class Topology:
             else:
                 server = self._server_of(template.source)
                 port = self.adapters[server].numbers[template.source]
-                for_group = _is_for_group(template.header)
-                arrival = Arrival(
-                    number, port, template.source, template.target, template.header, is_for_group=for_group
-                )
+                arrival = Arrival(number, port, template.source, template.target, template.header)
                 by_server.setdefault(server, []).append(arrival)
         for server, arrivals in by_server.items():
-            for departure in self.adapters[server].enter(arrivals):
+            for departure in self._enter(server, arrivals):
                 self._leaves(server, departure)
         for server, arrivals in self._waiting.items():
-            self.adapters[server].enter(arrivals)
+            self._enter(server, arrivals)
+
+    def _enter(self, server: int, arrivals: Sequence[Arrival]) -> list[Departure]:
+        adapter = self.adapters[server]
+        found = adapter.enter(arrivals)
+        adapter.book.take_flows(adapter.nic.ledger)
+        return found
 
     def _server_of(self, station: str) -> int:
         if not self._servers_of:
@@ -147,18 +152,10 @@ class Topology:
 
     def _from_outside(self, number: int, template: FrameTemplate) -> None:
         """Enter a header of a station outside: its one copy is on the wire to the bridge."""
-        nic = self.adapters[0].nic
-        self.adapters[0].entered.append(number)
-        record = nic.traffic.template[number]
-        record.n_copies = 1
-        record.policer = -1
-        record.longest_bytes = ANY_LENGTH
-        record.first_copy = self.adapters[0].book.add_copy(template.header, UPLINK)
-        is_group = _is_for_group(template.header)
-        record.flow = -1 if is_group else self.book.flow(template.source, template.target)
-        kind = nic.traffic.copy_kind[record.first_copy]
-        kind.flow = record.flow
-        kind.next_template = self._hop(self.outside, template.header, template.source, template.target)
+        arrival = Arrival(number, ON_THE_WIRE, template.source, template.target, template.header)
+        (departure,) = self._enter(0, [arrival])
+        hop = self._hop(self.outside, template.header, template.source, template.target)
+        self.adapters[0].nic.traffic.copy_kind[departure.copy_kind].next_template = hop
 
     def _leaves(self, server: int, departure: Departure) -> None:
         arrival = departure.arrival
@@ -320,9 +317,7 @@ class Topology:
             if number == MAX_TEMPLATES:
                 raise InputError(f"workload: more than {MAX_TEMPLATES} headers at one server")
             self._onward[key] = number
-            arrival = Arrival(
-                number, UPLINK, sender, target, header, is_onward=True, is_for_group=_is_for_group(header)
-            )
+            arrival = Arrival(number, UPLINK, sender, target, header)
             self._waiting.setdefault(port.server, []).append(arrival)
         return self._onward[key]
 
@@ -330,8 +325,8 @@ class Topology:
         """Return the kind of a copy that leaves for stations outside."""
         key = (OUTSIDE, header, sender, target)
         if key not in self._onward:
-            kind = self.book.add_copy(header, UPLINK)
-            self._onward[key] = kind
+            kind = self._onward[key] = len(self.outside_headers)
+            self.outside_headers.append(header)
             self.outside_flows[kind] = self.book.flow(sender, OUTSIDE_NAME)
         return self._onward[key]
 

@@ -12,7 +12,6 @@ from hwmodel.config import descriptors_of, mirrored_tag_bytes, rx_descriptors_in
 from hwmodel.errors import InputError
 from hwmodel.forwarding.templates import MAX_TEMPLATES
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM, MAX_HISTOGRAMS
-from hwmodel.machine.frames import COPY_CAP
 from hwmodel.machine.traffic.traffic_state import (
     CLOSED_RECORDED_SOURCE,
     CLOSED_SOURCE,
@@ -26,11 +25,11 @@ from hwmodel.machine.traffic.traffic_state import (
 )
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.clocks import first_frame_fs, sender_gaps
-from hwmodel.simulation.decided import AdapterHeaders, Arrival
-from hwmodel.simulation.flow_book import FlowBook
-from hwmodel.simulation.nic_state import Nic, function_of, random_words
+from hwmodel.simulation.adapter_headers import AdapterHeaders, Arrival
+from hwmodel.simulation.flow_book import FlowBook, Stations
+from hwmodel.simulation.nic_state import Nic, State, function_of, random_words
 from hwmodel.simulation.switch_tables import port_numbers
-from hwmodel.workload.traffic import UPLINK, FrameTemplate, Source, Workload
+from hwmodel.workload.traffic import UPLINK, Source, Workload
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -45,20 +44,28 @@ KINDS = {
 HASH_MASK = 0x7FFFFFFF
 
 
-def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> FlowBook:
-    """Enter templates with their decisions, sources and records into the state; return the names that go with them.
+def fill_workload(state: State, config: Config, workload: Workload, seed: int) -> FlowBook:
+    """Enter headers and tables, sources and records into the state; return the names that go with them.
 
     Raises InputError where the workload or the switch's tables are larger than the state.
     """
     check_workload(config, workload)
+    nic, numbers = state[0], port_numbers(config.switch)
     book = FlowBook(
-        port_numbers=port_numbers(config.switch),
-        sent_header_bytes=[len(template.header) for template in workload.templates],
-    )
-    _fill_templates(AdapterHeaders(nic, config, book), workload.templates)
-    enter_sources(nic, port_numbers(config.switch), config, workload, seed)
-    nic["ledger"]["flow"]["histogram"][: len(book.flows)] = histogram_rows(book)
+        [], [len(template.header) for template in workload.templates], numbers, Stations(sorted(numbers, key=numbers.get)),
+        nic,
+    )  # fmt: skip
     watch_fifos(nic, workload)
+    headers = AdapterHeaders(state, config, book)
+    headers.enter(
+        [
+            Arrival(number, headers.numbers[template.source], template.source, template.target, template.header)
+            for number, template in enumerate(workload.templates)
+        ]
+    )
+    book.take_flows(nic.ledger)
+    enter_sources(nic, numbers, config, workload, seed)
+    nic["ledger"]["flow"]["histogram"][: len(book.flows)] = histogram_rows(book)
     return book
 
 
@@ -121,15 +128,6 @@ def _check_rx_descriptors(config: Config, workload: Workload) -> None:
             f"nic.rx_ring: with the capture's frames of up to {n_descriptors} Rx descriptors a ring of {ring} can stop "
             f"for ever: batches hold back up to {held} of its {ring - 1} descriptors, and the next step needs {needed}"
         )
-
-
-def _fill_templates(headers: AdapterHeaders, templates: list[FrameTemplate]) -> None:
-    headers.enter(
-        [
-            Arrival(number, headers.numbers[template.source], template.source, template.target, template.header)
-            for number, template in enumerate(templates)
-        ]
-    )
 
 
 def enter_sources(nic: Nic, numbers: Mapping[str, int], config: Config, workload: Workload, seed: int) -> None:
@@ -206,12 +204,7 @@ def watch_fifos(nic: Nic, workload: Workload) -> None:
     """Let the scheduler look at the FIFOs of copies where a Tx buffer full of the shortest frames would not fit in."""
     lengths = [int(source.size_table.value.min()) for source in workload.sources if len(source.size_table.value)]
     lengths += [int(workload.records.frame_bytes.min())] if len(workload.records) else []
-    most_frames = int(nic.limits.tx_buffer_bytes) // max(1, min(lengths, default=64) - FCS_BYTES)
-    templates = nic["traffic"]["template"][: len(workload.templates)]
-    refused_copies = int(templates["n_mirrored_refused"].max(initial=0))
-    most_copies = max(refused_copies, int((templates["n_copies"] + templates["n_mirrored"]).max(initial=0)))
-    if most_frames * most_copies >= COPY_CAP:
-        nic.limits.most_copies = most_copies
+    nic.switch.most_frames = int(nic.limits.tx_buffer_bytes) // max(1, min(lengths, default=64) - FCS_BYTES)
 
 
 class Counted(NamedTuple):

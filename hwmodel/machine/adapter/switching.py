@@ -26,6 +26,7 @@ from hwmodel.machine.frames import COPY_CAP, GRANT_CAP
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.network.mac import first_on_line, send, take_from_line, take_sent
 from hwmodel.machine.network.wires import padded_bytes, take_come, wire_time_fs
+from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.time.clock import PIPELINE
 from hwmodel.machine.time.events import set_next
 from hwmodel.machine.traffic.sources import count_offered
@@ -153,8 +154,8 @@ def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
 
 @inlined
 def switch_frame(nic, now_fs, frame):
-    """Carry out the decision on one frame. The decision itself was made once for all frames of this template."""
-    template = nic.traffic.template[frame.template]
+    """Carry out the decision on one frame."""
+    template = template_of(nic, frame.template)
     nic.ledger.counts.switched += 1 - frame.is_wire
     reason = template.reason
     first, n_copies, n_mirrored = template.first_copy, template.n_copies, template.n_mirrored
@@ -298,5 +299,5 @@ def line_done(nic, now_fs):
     frame = take_from_line(nic)
     frame.journey = journey_from_wire(ledger, now_fs, frame.template, frame.index)
     ledger.counts.from_wire += 1
-    count_offered(ledger, nic.traffic.template[frame.template])
+    count_offered(ledger, template_of(nic, frame.template))
     into_pipeline(nic, now_fs, frame)

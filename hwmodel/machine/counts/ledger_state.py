@@ -5,6 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.records import F64, I32, I64, ints, record
 from hwmodel.forwarding.drop_reason import MAX_REASONS
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
+from hwmodel.machine.counts.flow_state import FLOW_DIRECTORY, MAX_FLOWS
 from hwmodel.machine.counts.journey_state import (
     FINISHED,
     JOURNEY_LOG,
@@ -17,7 +18,6 @@ from hwmodel.machine.counts.journey_state import (
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS, KINDS
 
 LOG_CAP = 1 << 17
-MAX_FLOWS = 1 << 19
 
 # Why a run stopped; the first is "reached its end".
 DONE, LOG_FULL, EVENTS_SPENT, FRAMES_REACHED, OVERFLOW, IDLE = range(6)
@@ -85,12 +85,15 @@ TAP_LOG = record(*ints("n"), ("entry", TAP_ENTRY, (LOG_CAP,)))
 LEDGER = record(
     # `crosses`: frames come from a bridge, and go on to it.
     *ints("is_stopping", "overflow", "delivered_target", "crosses"),
+    # The row of the next flow's histogram, -1 if none is left, that of the one after it, and how many rows there are.
+    *ints("next_histogram", "histogram_step", "n_histograms"),
     ("counts", LEDGER_COUNTS),
     ("stamp_sums", STAMP_SUMS),
     ("on_wire_batch", RX_BATCH),
     ("on_wire", FINISHED),  # stands for what a frame that leaves by the wire has no Rx ring for
     ("function", FUNCTION_COUNTS, (MAX_FUNCTIONS,)),
     ("flow", FLOW, (MAX_FLOWS,)),
+    ("directory", FLOW_DIRECTORY),
     ("latency_counts", LATENCY_COUNTS, (HISTOGRAM_BUCKETS,)),
     ("sampled_parts", SAMPLED_PARTS, (HISTOGRAM_BUCKETS,)),
     ("log", DELIVERY_LOG),

@@ -14,6 +14,7 @@ from hwmodel.machine.guest.cores import add_work
 from hwmodel.machine.host.host_state import POST_TASK
 from hwmodel.machine.network.mac import first_on_line, line_is_full, put_on_line
 from hwmodel.machine.network.wires import first_of, outside_is_full, send_from_outside
+from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.time.clock import SOURCE_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.time.random_stream import exponential_fs, geometric, next_u32
@@ -198,7 +199,7 @@ def feed_guest(nic, now_fs, function_number):
             function.is_full = 1  # it waits for a slot, and the function's other sources behind it
             traffic.n_full += 1
             break
-        template = traffic.template[source.pending_template]
+        template = template_of(nic, source.pending_template)
         count_offered(ledger, template)
         prefetch(traffic.copy_kind[template.first_copy])
         if has_room:

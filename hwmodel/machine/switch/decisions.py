@@ -1,0 +1,297 @@
+"""The adapter's switch decides on a header: when a frame has it for the first time, or when its tables have changed.
+
+What is decided is kept with the header (TEMPLATE), with the copies that come of it (COPY_KIND). Copies that are on
+their way keep what was decided when they were made; a decision that comes back finds its copies again.
+"""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import entry, inlined, kernel
+from hwmodel.forwarding.decide import NO_POLICER, decide, limit
+from hwmodel.forwarding.parse import parse
+from hwmodel.forwarding.port_set import MAX_PORTS, PORT_WORDS, PORTS_PER_WORD, UPLINK, contains
+from hwmodel.forwarding.rewrite import rewrite
+from hwmodel.forwarding.tables import VIDS
+from hwmodel.forwarding.templates import (
+    ANY_LENGTH,
+    MAX_COPY_KINDS,
+    NEVER_DECIDED,
+    UNKNOWN,
+    same_octets,
+)
+from hwmodel.machine.counts.flow_state import flow_of
+from hwmodel.machine.frames import COPY_CAP
+from hwmodel.rules.ethernet import MIN_UNPADDED_BYTES
+
+ON_THE_WIRE = -1  # as the port of a header of stations outside, behind a bridge
+FORWARDED, MIRRORED, MIRRORED_IF_REFUSED = range(3)
+SETS = 3  # of copies, in the order in which they stand
+GROUP_BIT = 1  # of a destination's first octet
+
+
+@inlined
+def template_of(nic, number):
+    """Return what the switch does with a header by its tables as they are now."""
+    template = nic.traffic.template[number]
+    if template.stamp != nic.switch.generation:
+        refresh(nic, number)
+    return template
+
+
+@kernel
+def refresh(nic, number):
+    """Decide on a header anew, unless nothing that the last decision went by has changed."""
+    switch, template = nic.switch, nic.traffic.template[number]
+    changed = max(switch.others_changed, switch.vlan_changed[switch.template_header[number].vlan])
+    if template.stamp < changed:
+        decide_template(nic, number)
+    template.stamp = switch.generation
+
+
+@kernel
+def decide_template(nic, number):
+    """Decide on a header: enter what becomes of it, and of its copies."""
+    switch = nic.switch
+    arrival, template, decision = switch.template_header[number], nic.traffic.template[number], switch.decision
+    if arrival.port == ON_THE_WIRE:
+        passes_from_outside(nic, number)
+        return
+    n_bytes = MIN_UNPADDED_BYTES if arrival.is_whole else arrival.n_bytes  # OVERSIZE is tested frame by frame
+    parse(switch.tables, arrival.port, arrival.octets, n_bytes, switch.header)
+    decide(switch.tables, switch.header, decision)
+    n_refused = 0
+    if decision.policer != NO_POLICER:
+        decide(switch.tables, switch.header, switch.refused)
+        limit(switch.tables, switch.header, switch.refused)
+        n_refused = switch.refused.n_mirrored
+    vid = switch.header.vid
+    arrival.vlan = (vid if vid != 0 else switch.tables.port[arrival.port].port_vlan) % VIDS
+    template.flow = flow_offered(nic, arrival, decision)
+    if template.stamp == NEVER_DECIDED or not finds_copies(nic, number, decision, n_refused):
+        keep_variant(nic, number)
+        make_copies(nic, number, decision, n_refused)
+    template.reason, template.policer = decision.reason, decision.policer
+    template.longest_bytes = min(decision.longest_bytes, ANY_LENGTH)
+    n_at_once = max(n_refused, template.n_copies + template.n_mirrored)
+    if not is_onward(nic, arrival) and switch.most_frames * n_at_once >= COPY_CAP:
+        nic.limits.most_copies = max(nic.limits.most_copies, n_at_once)
+
+
+@kernel
+def passes_from_outside(nic, number):
+    """Let a header of a station outside have the one copy that is on the wire to the bridge."""
+    arrival, template = nic.switch.template_header[number], nic.traffic.template[number]
+    if template.stamp != NEVER_DECIDED:
+        return
+    template.flow = UNKNOWN if is_for_group(arrival) else flow_of(nic.ledger, arrival.sender, arrival.target)
+    template.policer, template.longest_bytes, template.n_copies = NO_POLICER, ANY_LENGTH, 1
+    template.first_copy = new_copy_kind(nic, arrival.octets, arrival.n_bytes)
+    nic.traffic.copy_kind[template.first_copy].flow = template.flow
+
+
+@kernel
+def is_onward(nic, arrival):
+    """Tell whether a header comes from a bridge, so that its sender's flow has counted it."""
+    return nic.switch.has_peer and arrival.port == UPLINK
+
+
+@kernel
+def is_for_group(arrival):
+    """Tell whether a header is for a group."""
+    return arrival.n_bytes > 0 and arrival.octets[0] & GROUP_BIT != 0
+
+
+@kernel
+def station_at(nic, port):
+    """Return the number of the station at a port, among those of all servers; those outside are one."""
+    return nic.switch.first_station + port if port != UPLINK else 0
+
+
+@kernel
+def flow_offered(nic, arrival, decision):
+    """Return the flow that counts a frame when it is offered; `UNKNOWN` where its copies do.
+
+    A copy belongs to the flow to the port that it leaves by, whatever its address: a VEPA sends all frames up. With a
+    bridge there the frame's own target counts, and of a group each member.
+    """
+    if is_onward(nic, arrival) or decision.n_copies > 1:
+        return UNKNOWN
+    receiver = arrival.target
+    if decision.n_copies == 1:
+        if contains(decision.egress, UPLINK) and nic.switch.has_peer:
+            if is_for_group(arrival):
+                return UNKNOWN
+        else:
+            port = next_port(decision.egress, 0)
+            receiver = station_at(nic, port)
+    return flow_of(nic.ledger, arrival.sender, receiver)
+
+
+@kernel
+def next_port(ports, first):
+    """Return the lowest port of a set from one on, `MAX_PORTS` if there is none."""
+    word, below = first // PORTS_PER_WORD, first % PORTS_PER_WORD
+    left = ports.word[word] >> below << below
+    while left == 0:
+        word += 1
+        if word == PORT_WORDS:
+            return MAX_PORTS
+        left = ports.word[word]
+    port = word * PORTS_PER_WORD
+    while left & 1 == 0:
+        left >>= 1
+        port += 1
+    return port
+
+
+@kernel
+def copies_of(nic, of_set):
+    """Return the ports of the copies of one set, and the decision that made them."""
+    switch = nic.switch
+    if of_set == FORWARDED:
+        return switch.decision.egress
+    return switch.decision.mirrored if of_set == MIRRORED else switch.refused.mirrored
+
+
+@kernel
+def rewritten(nic, number, of_set, port):
+    """Write the header of a copy as it leaves its port into `made`; return its length."""
+    switch = nic.switch
+    arrival = switch.template_header[number]
+    decision = switch.refused if of_set == MIRRORED_IF_REFUSED else switch.decision
+    return rewrite(arrival.octets, arrival.n_bytes, switch.header, decision, port, switch.made)
+
+
+@kernel
+def n_sets(n_refused):
+    """Return how many sets of copies a decision has."""
+    return SETS if n_refused > 0 else SETS - 1
+
+
+@kernel
+def finds_copies(nic, number, decision, n_refused):
+    """Let a header have the copies that it had by these or earlier tables, if they are the same as now."""
+    template, arrival = nic.traffic.template[number], nic.switch.template_header[number]
+    if are_same(nic, number, template, decision, n_refused):
+        return True
+    at = arrival.first_variant
+    while at != UNKNOWN:
+        variant = nic.switch.variant[at]
+        if are_same(nic, number, variant, decision, n_refused):
+            swap(template, variant)
+            return True
+        at = variant.following
+    return False
+
+
+@kernel
+def are_same(nic, number, variant, decision, n_refused):
+    """Tell whether copies that were made are those of a decision."""
+    if variant.n_copies != decision.n_copies or variant.n_mirrored != decision.n_mirrored:
+        return False
+    if variant.n_mirrored_refused != n_refused:
+        return False
+    at = variant.first_copy
+    for of_set in range(n_sets(n_refused)):
+        ports = copies_of(nic, of_set)
+        port = next_port(ports, 0)
+        while port < MAX_PORTS:
+            n_bytes = rewritten(nic, number, of_set, port)
+            is_same = nic.traffic.copy_kind[at].port == port
+            if not is_same or not same_octets(nic.switch.copy_header[at], nic.switch.made, n_bytes):
+                return False
+            at += 1
+            port = next_port(ports, port + 1)
+    return True
+
+
+@kernel
+def swap(template, variant):
+    """Exchange a template's copies for those of a variant, which keeps the others."""
+    first, n_copies, n_mirrored = template.first_copy, template.n_copies, template.n_mirrored
+    n_refused = template.n_mirrored_refused
+    template.first_copy, template.n_copies, template.n_mirrored = (
+        variant.first_copy, variant.n_copies, variant.n_mirrored,
+    )  # fmt: skip
+    template.n_mirrored_refused = variant.n_mirrored_refused
+    variant.first_copy, variant.n_copies, variant.n_mirrored = first, n_copies, n_mirrored
+    variant.n_mirrored_refused = n_refused
+
+
+@kernel
+def keep_variant(nic, number):
+    """Keep the copies that a header had until now: they may come back."""
+    switch, template = nic.switch, nic.traffic.template[number]
+    arrival = switch.template_header[number]
+    if template.stamp == NEVER_DECIDED:
+        arrival.first_variant = UNKNOWN
+        return
+    if switch.n_variants == MAX_COPY_KINDS:
+        nic.clock.overflow = 1
+        return
+    variant = switch.variant[switch.n_variants]
+    variant.first_copy, variant.n_copies = template.first_copy, template.n_copies
+    variant.n_mirrored, variant.n_mirrored_refused = template.n_mirrored, template.n_mirrored_refused
+    variant.following = arrival.first_variant
+    arrival.first_variant = switch.n_variants
+    switch.n_variants += 1
+
+
+@kernel
+def make_copies(nic, number, decision, n_refused):
+    """Enter the copies of a header: those that are forwarded, mirrored, and mirrored where its policer refuses it."""
+    switch, template = nic.switch, nic.traffic.template[number]
+    template.first_copy = switch.n_copy_kinds
+    for of_set in range(n_sets(n_refused)):
+        ports = copies_of(nic, of_set)
+        port = next_port(ports, 0)
+        while port < MAX_PORTS:
+            make_copy_kind(nic, number, of_set, port)
+            port = next_port(ports, port + 1)
+    template.n_copies, template.n_mirrored = decision.n_copies, decision.n_mirrored
+    template.n_mirrored_refused = n_refused
+
+
+@kernel
+def new_copy_kind(nic, octets, n_bytes):
+    """Enter a copy with its header; return its number."""
+    switch = nic.switch
+    number = min(switch.n_copy_kinds, MAX_COPY_KINDS - 1)
+    if switch.n_copy_kinds == MAX_COPY_KINDS:
+        nic.clock.overflow = 1  # the last place is written, and the run ends
+    else:
+        switch.n_copy_kinds += 1
+    header, kind = switch.copy_header[number], nic.traffic.copy_kind[number]
+    header.n_bytes = n_bytes
+    for i in range(n_bytes):
+        header.octets[i] = octets[i]
+    kind.flow = kind.next_template = UNKNOWN
+    return number
+
+
+@kernel
+def make_copy_kind(nic, number, of_set, port):
+    """Enter one copy of a header."""
+    switch, template = nic.switch, nic.traffic.template[number]
+    arrival = switch.template_header[number]
+    n_bytes = rewritten(nic, number, of_set, port)
+    kind = nic.traffic.copy_kind[new_copy_kind(nic, switch.made, n_bytes)]
+    kind.port, kind.function = port, max(port - 1, 0)
+    kind.delta_bytes = n_bytes - arrival.n_bytes
+    kind.queue_hash = arrival.port
+    kind.is_mirrored = 1 if of_set != FORWARDED else 0
+    if of_set == FORWARDED and not (port == UPLINK and switch.has_peer):
+        kind.flow = flow_of(nic.ledger, arrival.sender, station_at(nic, port))
+        if template.flow == UNKNOWN and (not is_onward(nic, arrival) or is_for_group(arrival)):
+            kind.counts_offered = 1
+
+
+@entry
+def decide_templates(state, numbers):
+    """Decide on headers, in their order, before the first frame has them: who comes first is numbered first.
+
+    `state` is a one-element record array of SERVER, whose `switch` has the headers and tables; `numbers` int64 (n,).
+    """
+    nic = state[0]
+    for i in range(len(numbers)):
+        template_of(nic, numbers[i])
