@@ -38,7 +38,7 @@ TEMPLATE_HEADER = record(
     ("sender", I32), ("target", I32), ("first_variant", I32),
     ("port", I16), ("vlan", I16), ("n_bytes", I16), ("is_whole", I16), ("octets", U8, (HEADER_ROOM,)),
 )  # fmt: skip
-COPY_HEADER = record(("n_bytes", I16), ("octets", U8, (HEADER_ROOM,)))
+COPY_HEADER = record(("template", I32), ("n_bytes", I16), ("octets", U8, (HEADER_ROOM,)))
 # Copies of a template as they were by other tables: those who are still on their way name them, and they may come back.
 VARIANT = record(
     ("first_copy", I32), ("following", I32), ("n_copies", I16), ("n_mirrored", I16), ("n_mirrored_refused", I16)

@@ -19,6 +19,7 @@ from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFL
 from hwmodel.machine.engine import advance, begin_all, close_books
 from hwmodel.machine.network.bridge import advance_bridge, comes, let_go, pop
 from hwmodel.machine.network.bridge_state import BRIDGE_PORT, NOBODY
+from hwmodel.machine.network.hops import hop_of
 from hwmodel.machine.network.wires import comes_to_adapter, first_of
 from hwmodel.machine.time.clock import TIMERS
 from hwmodel.machine.time.events import first_elsewhere, first_of_links
@@ -57,11 +58,30 @@ LOOKS = 2000  # at a flag, some tens of microseconds, before a thread that waits
 
 
 @kernel
+def learn_beyond(nic, bridge, port_number, crossing):
+    """Let a frame on a wire, and all later ones of its kind, name what it is at the bridge, if nobody has asked yet."""
+    if crossing.template < 0:
+        kind = -1 - crossing.template
+        crossing.template = hop_of_copy(nic, bridge, port_number, kind)
+
+
+@kernel
+def hop_of_copy(nic, bridge, port_number, copy_kind):
+    """Return what a copy that leaves an adapter is at the port of a bridge; a new hop is not decided on yet."""
+    header, kind = nic.switch.copy_header[copy_kind], nic.traffic.copy_kind[copy_kind]
+    came = nic.switch.template_header[header.template]
+    kind.next_template = hop_of(bridge, port_number, came.sender, came.target, header.octets, header.n_bytes)
+    return kind.next_template
+
+
+@kernel
 def hand_up(nic, bridge, port_number):
     """Hand a bridge the frames that a server has begun to send; the server frees them when it next takes some."""
     sent = nic.wire.sent
     for number in range(sent.head, sent.tail):
-        comes(bridge, port_number, sent.ring[number & sent.mask])
+        crossing = sent.ring[number & sent.mask]
+        learn_beyond(nic, bridge, port_number, crossing)
+        comes(bridge, port_number, crossing)
     bridge.port[port_number].n_given = sent.tail
 
 
@@ -73,6 +93,7 @@ def hand_in(nic, bridge, port_number, until_fs):
         crossing = first_of(sent)
         if crossing.begun_fs > until_fs:
             return crossing.begun_fs
+        learn_beyond(nic, bridge, port_number, crossing)
         comes(bridge, port_number, crossing)
         sent.head += 1
     return NEVER
@@ -160,7 +181,7 @@ def run_bridge(system, number, bridge, servers, until_fs):
     horizon_fs = horizon_of_bridge(system, bridge, until_fs)
     component.next_fs = bridge.clock.next_at[TIMERS]
     if component.next_fs <= horizon_fs:
-        component.next_fs = advance_bridge(bridge, horizon_fs)
+        component.next_fs = advance_bridge(bridge, servers, horizon_fs)
     component.next_fs = min(component.next_fs, waiting_fs)
     component.safe_fs = max(component.safe_fs, horizon_fs)
     for port_number in range(bridge.n_outer_ports):

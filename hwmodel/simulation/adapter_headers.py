@@ -1,48 +1,30 @@
-"""The headers that come to an adapter, and the tables that its switch decides by, entered into the machine."""
+"""The headers that come to adapters, and the tables that their switches decide by, entered into the machine."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from hwmodel.config.switch import EcidList
 from hwmodel.errors import InputError
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.forwarding.templates import MAX_COPY_KINDS, UNKNOWN
+from hwmodel.forwarding.templates import HEADER_ROOM, MAX_COPY_KINDS, TEMPLATE_HEADER
 from hwmodel.machine.counts.flow_state import MAX_FLOWS
-from hwmodel.machine.switch.decisions import ON_THE_WIRE, decide_templates
+from hwmodel.machine.switch.decisions import ON_THE_WIRE
 from hwmodel.machine.switch.switch_state import FIRST_GENERATION
-from hwmodel.simulation.flow_book import FlowBook
-from hwmodel.simulation.nic_state import State, function_of
+from hwmodel.simulation.nic_state import Nic, function_of
 from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_numbers
-from hwmodel.wire.tags import RuntFrameError, parse_header
+from hwmodel.wire.tags import TAG_OFFSET, RuntFrameError, parse_header
+from hwmodel.workload.traffic import FrameTemplate
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, Switch
 
-LIST_GROUP = 1  # GRP of the E-CIDs that stand for lists
 MOST_TABLES = 16  # half a MB each
-
-
-class Arrival(NamedTuple):
-    """Hold a header that comes to an adapter at a port of its switch; sender and target by their names."""
-
-    number: int  # of its template
-    port: int
-    sender: str
-    target: str
-    header: bytes
-
-
-class Departure(NamedTuple):
-    """Hold a copy that leaves an adapter by the wire: of which arrival, its kind's number and its header."""
-
-    arrival: Arrival
-    copy_kind: int
-    header: bytes
+MOST_TYPES = 1024  # of headers behind their addresses
 
 
 class _Content:
@@ -65,99 +47,65 @@ def _tables_of(content: _Content) -> Any:
     return build_tables(content.switch)
 
 
-class AdapterHeaders:
-    """Enter the headers of one server's adapter; `prefix` stands before its ports' names (`a.` of server a).
+def fill_switch(nic: Nic, config: Config, first_station: int, *, has_peer: bool) -> None:
+    """Fill in the tables and policers of an adapter; `first_station`: the number of its first station, less 1."""
+    switch = nic.switch
+    switch.generation = switch.others_changed = FIRST_GENERATION
+    switch.has_peer, switch.first_station, switch.n_stations = has_peer, first_station, len(config.switch.ports)
+    nic["switch"]["tables"] = _tables_of(_Content(config.switch))[0]
+    for record, bucket in zip(nic.traffic.policer, build_buckets(config.switch), strict=False):
+        for name in bucket.dtype.names:
+            record[name] = bucket[name]
 
-    `state`: a one-element array of SERVER.
-    """
 
-    def __init__(self, state: State, config: Config, book: FlowBook, prefix: str = "", *, has_peer: bool = False) -> None:
-        self.state = state
-        self.nic = nic = state[0]
-        self.prefix = prefix
-        self.switch = config.switch
-        self.numbers = {
-            name if number == UPLINK else prefix + name: number for name, number in port_numbers(config.switch).items()
-        }
-        self.book = book.of_server(nic, self.numbers) if has_peer else book
-        switch = nic.switch
-        switch.generation = switch.others_changed = FIRST_GENERATION
-        switch.has_peer = has_peer
-        switch.first_station = min(self.book.stations[name] - number for name, number in self.numbers.items() if number)
-        switch.n_stations = len(self.numbers) - 1
-        self._fill_tables()
-        for record, bucket in zip(nic.traffic.policer, build_buckets(config.switch), strict=False):
-            for name in bucket.dtype.names:
-                record[name] = bucket[name]
+def prefixed_numbers(switch: Switch, prefix: str) -> dict[str, int]:
+    """Return the numbers of a switch's ports by their names in the whole system."""
+    return {name if number == UPLINK else prefix + name: number for name, number in port_numbers(switch).items()}
 
-    def _fill_tables(self) -> None:
-        self.nic["switch"]["tables"] = _tables_of(_Content(self.switch))[0]
 
-    def enter(self, arrivals: Sequence[Arrival]) -> list[Departure]:
-        """Enter headers, and decide on them; return what leaves by the wire to a bridge."""
-        if not arrivals:
-            return []
-        numbers = np.array([arrival.number for arrival in arrivals], np.int64)
-        self._enter_headers(arrivals, numbers)
-        decide_templates(self.state, numbers)
-        self._check_room()
-        return list(self._departures(arrivals, numbers))
+def headers_of(templates: Sequence[FrameTemplate], stations: Mapping[str, int]) -> npt.NDArray[Any]:
+    """Return the headers of a workload, one TEMPLATE_HEADER each; by which port they come is not said yet."""
+    found = np.zeros(len(templates), TEMPLATE_HEADER)
+    text = b"".join(template.header.ljust(HEADER_ROOM, b"\0") for template in templates)
+    found["octets"] = np.frombuffer(text, np.uint8).reshape(len(templates), HEADER_ROOM)
+    found["n_bytes"] = [len(template.header) for template in templates]
+    found["is_whole"] = [is_complete(template.header) for template in templates]
+    found["sender"] = [stations[template.source] for template in templates]
+    found["target"] = [stations[template.target] for template in templates]
+    return found
 
-    def _enter_headers(self, arrivals: Sequence[Arrival], numbers: Any) -> None:
-        nic, stations = self.nic, self.book.stations
-        headers, templates = nic["switch"]["template_header"], nic["traffic"]["template"]
-        lengths = np.array([len(arrival.header) for arrival in arrivals])
-        room = headers["octets"].shape[1]
-        text = b"".join(arrival.header.ljust(room, b"\0") for arrival in arrivals)
-        headers["octets"][numbers] = np.frombuffer(text, np.uint8).reshape(len(arrivals), room)
-        headers["n_bytes"][numbers] = lengths
-        headers["is_whole"][numbers] = [is_complete(arrival.header) for arrival in arrivals]
-        headers["port"][numbers] = [arrival.port for arrival in arrivals]
-        headers["sender"][numbers] = [stations[arrival.sender] for arrival in arrivals]
-        headers["target"][numbers] = [stations[arrival.target] for arrival in arrivals]
-        templates["function"][numbers] = [max(function_of(arrival.port), -1) for arrival in arrivals]
-        templates["queue_hash"][numbers] = [self.numbers.get(arrival.target, 0) for arrival in arrivals]
 
-    def _check_room(self) -> None:
-        """Raise InputError where there are more flows, or kinds of copies, than the state has room for."""
-        if int(self.nic.ledger.directory.n) >= MAX_FLOWS:
-            raise InputError(f"workload: more than {MAX_FLOWS} flows between ports")
-        if self.nic.clock.overflow or int(self.nic.switch.n_copy_kinds) > MAX_COPY_KINDS:
-            most = MAX_COPY_KINDS
-            raise InputError(f"workload: more than {most} kinds of copies; fewer templates or receivers")
+def enter_headers(nic: Nic, headers: npt.NDArray[Any], numbers: npt.NDArray[np.int64]) -> None:
+    """Enter those of a workload's headers that come to an adapter from its stations or from outside."""
+    switch, templates = nic.switch, nic["traffic"]["template"]
+    own = headers[numbers]
+    is_from_outside = own["sender"] == 0
+    port_outside = ON_THE_WIRE if switch.has_peer else UPLINK
+    own["port"] = np.where(is_from_outside, port_outside, own["sender"] - int(switch.first_station))
+    nic["switch"]["template_header"][numbers] = own
+    templates["function"][numbers] = np.where(is_from_outside, function_of(UPLINK), own["port"] - 1)
+    here = own["target"] - int(switch.first_station)
+    templates["queue_hash"][numbers] = np.where((here > 0) & (here <= int(switch.n_stations)), here, 0)
 
-    def _departures(self, arrivals: Sequence[Arrival], numbers: Any) -> Any:
-        if not self.nic.switch.has_peer:
-            return
-        templates, kinds = self.nic["traffic"]["template"][numbers], self.nic["traffic"]["copy_kind"]
-        headers = self.book.headers
-        ends = zip(arrivals, templates["first_copy"].tolist(), templates["n_copies"].tolist(), strict=True)
-        for arrival, first, n in ends:
-            for number in range(first, first + n):
-                is_from_outside = arrival.port == ON_THE_WIRE
-                if is_from_outside or (kinds["port"][number] == UPLINK and kinds["next_template"][number] == UNKNOWN):
-                    yield Departure(arrival, number, headers[number])
 
-    def add_list(self, mode: str, number: int, names: Sequence[str]) -> None:
-        """Let a list of interfaces that the bridge has set up stand for some stations."""
-        stations = tuple(name.removeprefix(self.prefix) for name in names)
-        if mode == "vn_tag":
-            if self.switch.vif_lists.get(number) == stations:
-                return
-            update: dict[str, Any] = {"vif_lists": {**self.switch.vif_lists, number: stations}}
-        else:
-            entry = EcidList.model_construct(group=LIST_GROUP, ecid=number, ports=stations)
-            if entry in self.switch.ecid_lists:
-                return
-            update = {"ecid_lists": (*self.switch.ecid_lists, entry)}
-        self.switch = self.switch.model_copy(update=update)
-        self._fill_tables()
+def check_room(nics: Sequence[Nic]) -> None:
+    """Raise InputError where there are more flows, or kinds of copies, than adapters have room for."""
+    if max(int(nic.ledger.directory.n) for nic in nics) >= MAX_FLOWS:
+        raise InputError(f"workload: more than {MAX_FLOWS} flows between ports")
+    if max(int(nic.switch.n_copy_kinds) for nic in nics) >= MAX_COPY_KINDS:
+        most = MAX_COPY_KINDS
+        raise InputError(f"workload: more than {most} kinds of copies; fewer templates or receivers")
 
 
 def is_complete(header: bytes) -> bool:
     """Tell whether a captured frame reaches to the type behind its last tag; only runts do not."""
+    return len(header) >= TAG_OFFSET and _is_complete(header[TAG_OFFSET:])
+
+
+@lru_cache(maxsize=MOST_TYPES)
+def _is_complete(behind_addresses: bytes) -> bool:
     try:
-        parse_header(header)
+        parse_header(bytes(TAG_OFFSET) + behind_addresses)
     except RuntFrameError:
         return False
     return True

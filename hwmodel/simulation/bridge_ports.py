@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hwmodel.config.bridge import TAG_MODES
 from hwmodel.config.service_levels import DEFAULT_S_VID, s_channels_of
-from hwmodel.simulation.adapter_headers import LIST_GROUP
 from hwmodel.wire.ethernet import EtherType
-from hwmodel.wire.tags import NO_OUTER_TAG, ETag, Tag, VlanTag, VnTag
+from hwmodel.wire.tags import NO_OUTER_TAG
 from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
@@ -22,19 +21,6 @@ if TYPE_CHECKING:
 OUTSIDE = "outside"
 ALL_VLANS = range(1, 4095)
 OUTER_TYPES = {"vn_tag": EtherType.VN_TAG, "e_tag": EtherType.E_TAG, "multichannel": EtherType.S_TAG}
-# Lists that the bridge sets up for groups: above those that a configuration is likely to name itself.
-FIRST_VIF_LIST, LAST_VIF_LIST = 8192, 16383
-FIRST_LIST_ECID = 0x800  # in its group; its low 12 bits, the base, are all that bridges without extended E-CIDs read
-
-
-@dataclass(frozen=True)
-class Source:
-    """Say where a frame came from, as far as the tag of a copy tells it."""
-
-    port: int  # physical
-    logical_port: int
-    pcp: int
-    dei: int
 
 
 @dataclass(frozen=True)
@@ -42,6 +28,7 @@ class LogicalPort:
     """Hold one logical port; `interface` is its S-VID, VIF or E-CID, None where its frames have no outer tag.
 
     `port`: the bridge's own port that leads to it, over extenders or not.
+    `server`, `station`: of an interface whose it is, and the number of its port there.
     `wire_vlan`: the VLAN on the wire that it translates, to the only one of its `vlans`; None where it translates none.
     """
 
@@ -55,22 +42,13 @@ class LogicalPort:
     vlans: Collection[int]
     untagged: Collection[int]
     wire_vlan: int | None = None
+    server: int | None = None
+    station: int = 0
 
     @property
     def s_vid(self) -> int:
         """Return the VLAN of its S-channel."""
         return self.interface or DEFAULT_S_VID
-
-    def tag_for(self, source: Source, source_interface: int | None) -> Tag | None:
-        """Return the outer tag of a frame that leaves here; `source_interface` is the sender's on the same port."""
-        if self.interface is None:
-            return None
-        if self.mode == "vn_tag":
-            svif = source_interface or 0
-            return VnTag(direction=1, dvif=self.interface, looped=int(svif > 0), svif=svif)
-        if self.mode == "e_tag":
-            return ETag(source.pcp, source.dei, ingress_ecid=source_interface or 0, ecid=self.interface)
-        return VlanTag(source.pcp, source.dei, self.interface, EtherType.S_TAG)
 
 
 @dataclass
@@ -80,9 +58,8 @@ class PhysicalPort:
     `owner`, `bridge`: the bridge whose it is, or whose extender's, and its number. `device`, `box`: whose it is by name
     and number, those of bridges before those of extenders. `root`: the bridge's own port that leads to it.
     `joined`: the number of the port at its other end, if that is another of these; `to`: its name, if that is another
-    bridge's. `below`: the servers that it leads to downwards, `logical`: the logical ports of these. `lists`: of a port
-    of a bridge, the lists of interfaces that it has set up in the adapters below, by their stations; what is sent to
-    these counts at `groups`.
+    bridge's. `below`: the servers that it leads to downwards, `logical`: the logical ports of these. What is sent to
+    lists of interfaces that the bridge has set up in the adapters below counts at `groups`.
     """
 
     number: int
@@ -101,7 +78,6 @@ class PhysicalPort:
     mode: str = "veb"
     outer_types: frozenset[int] = NO_OUTER_TAG
     logical: list[LogicalPort] = field(default_factory=list)
-    lists: dict[tuple[str, ...], int] = field(default_factory=dict)
     taken_lists: Collection[int] = ()
     groups: LogicalPort | None = None
     is_scheduled: bool = False
@@ -152,22 +128,6 @@ class PhysicalPort:
         """Tell whether it is an extender's, and the bridge is upwards from here."""
         return self.joined is not None and not self.below and not self.to
 
-    def list_of(self, stations: Sequence[str]) -> int:
-        """Return the number of the list of some stations; a new one is set up."""
-        key = tuple(stations)
-        if key not in self.lists:
-            first = FIRST_VIF_LIST if self.mode == "vn_tag" else FIRST_LIST_ECID
-            free = (number for number in range(first, LAST_VIF_LIST + 1) if number not in self.taken_lists)
-            self.lists[key] = next(number for number in free if number not in self.lists.values())
-        return self.lists[key]
-
-    def list_tag(self, number: int, source: Source, source_interface: int | None) -> Tag:
-        """Return the outer tag of a copy for a list of interfaces."""
-        if self.mode == "vn_tag":
-            svif = source_interface or 0
-            return VnTag(direction=1, pointer=1, dvif=number, looped=int(svif > 0), svif=svif)
-        return ETag(source.pcp, source.dei, source_interface or 0, group=LIST_GROUP, ecid=number)
-
 
 def logical_ports(
     port: PhysicalPort, switch: Switch, settings: BridgePort, prefix: str, numbers: Iterator[int]
@@ -181,7 +141,7 @@ def logical_ports(
             own = station.vif if switch.mode == "vn_tag" else station.ecid
             yield LogicalPort(
                 next(numbers), port.root, prefix + station.name, switch.mode, own, False,
-                station.port_vlan, station.vlans, station.untagged,
+                station.port_vlan, station.vlans, station.untagged, None, port.server, station.number,
             )  # fmt: skip
         return
     carried = ALL_VLANS if settings.vlans == "all" else settings.vlans
@@ -215,19 +175,12 @@ def place_of(station: Port, vlan: int, port: PhysicalPort) -> tuple[LogicalPort,
     return _taken_in(port, interface, vlan)
 
 
-def comes_in(port: PhysicalPort, outer: Tag | None, vid: int) -> tuple[LogicalPort, int] | None:
-    """Return the logical port on which a frame comes, and its VLAN in the bridge, by its outer tag and its VID.
+def comes_in(port: PhysicalPort, vid: int) -> tuple[LogicalPort, int] | None:
+    """Return the logical port on which a frame without an outer tag comes, and its VLAN in the bridge, by its VID.
 
-    A VID, and a VLAN, of 0 is none. None stands for an outer tag that names no logical port.
+    A VID, and a VLAN, of 0 is none.
     """
-    interface: int | None = None
-    if isinstance(outer, VnTag):
-        interface = outer.svif
-    elif isinstance(outer, ETag):
-        interface = outer.ecid
-    elif isinstance(outer, VlanTag):
-        interface = None if outer.vid in (0, DEFAULT_S_VID) else outer.vid
-    return _taken_in(port, interface, vid)
+    return _taken_in(port, None, vid)
 
 
 def _taken_in(port: PhysicalPort, interface: int | None, vid: int) -> tuple[LogicalPort, int] | None:

@@ -17,14 +17,12 @@ from hwmodel.machine.network.bridge_state import (
     MAX_BRIDGE_POLICERS,
     MAX_BRIDGE_PORTS,
     MAX_LOGICAL_PORTS,
-    MAX_WAYS,
     NOBODY,
-    WAY,
 )
 from hwmodel.machine.server import zeros
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.bridge_ports import PhysicalPort
-from hwmodel.simulation.hops import Way
+from hwmodel.simulation.bridge_tables import fill_tables
 from hwmodel.simulation.nic_state import Nic, rate_as_ratio
 from hwmodel.simulation.topology import Topology
 from hwmodel.units import fs_per_byte
@@ -40,9 +38,10 @@ LONGEST_BURST_FS = NEVER // 2  # longer than any run
 
 
 def fill_bridges(
-    record: BridgeRecord, bridges: Sequence[Bridge], ports: Sequence[PhysicalPort], topology: Topology
+    array: np.ndarray, bridges: Sequence[Bridge], ports: Sequence[PhysicalPort], topology: Topology
 ) -> None:
-    """Make a fresh record that of bridges, joined by wires, that have learned nothing and hold no frame."""
+    """Make a fresh record, the one in an array, that of bridges, joined by wires, that hold no frame."""
+    record = array[0]
     record.clock.next_at[:] = NEVER
     record.first_free = NOBODY
     record.n_ports, record.n_logical_ports = len(ports), topology.n_logical_ports
@@ -58,19 +57,10 @@ def fill_bridges(
         box.learns = bridge.kind == "learning"
         box.table_entries, box.ageing_fs = bridge.table, bridge.ageing_fs
     _fill_ports(record, boxes, ports)
-    for logical in topology.logical:
-        entry = record.logical_port[logical.number]
-        entry.port, entry.is_hairpin = logical.port, logical.is_hairpin
-    for port in ports:
-        if port.groups is not None:
-            record.logical_port[port.groups.number].port = port.number
-    for port_number, number in topology.extenders.own.items():
-        record.logical_port[number].port = port_number
     _fill_levels(record, topology)
-    _fill_policers(record, topology.policies.policers)
+    _fill_policers(record, topology.policers)
     record.ledger.crosses = 1
-    _fill_hops(record, topology)
-    _fill_addresses(record, topology)
+    fill_tables(array, topology)
 
 
 def _fill_boxes(record: BridgeRecord, boxes: Sequence[Bridge | Extender]) -> None:
@@ -126,7 +116,7 @@ def fill_crossings(record: BridgeRecord, least_bytes: int) -> None:
 
 def _fill_levels(record: BridgeRecord, topology: Topology) -> None:
     """Give the logical ports of ports that are scheduled their queues, weights and rates."""
-    stations = (station for adapter in topology.adapters for station in adapter.switch.ports)
+    stations = (station for config in topology.configs for station in config.switch.ports)
     longest_bytes = max(station.max_frame_bytes for station in stations) - FCS_BYTES
     for port in topology.ports:
         bridge = topology.bridges[port.bridge]
@@ -153,48 +143,6 @@ def _fill_policers(record: BridgeRecord, entries: Sequence[PolicyEntry]) -> None
         assert entry.rate_bps is not None and entry.burst_bytes is not None, "checked with the configuration"
         bucket.rate_den, bucket.rate_num = fs_per_byte(entry.rate_bps)
         bucket.burst = bucket.tokens = entry.burst_bytes
-
-
-def _fill_hops(record: BridgeRecord, topology: Topology) -> None:
-    ways: list[Way] = []
-    firsts: dict[int, int] = {}  # of each list of ways, by what it is
-    for entry, hop in zip(record["hop"], topology.hops, strict=False):
-        if id(hop.flood) not in firsts:
-            firsts[id(hop.flood)] = len(ways)
-            ways += hop.flood
-        entry["reason"], entry["logical_port"] = hop.reason.value, hop.logical_port
-        entry["source"], entry["target"], entry["policer"] = hop.source, hop.target, hop.policer
-        entry["first_flood"], entry["n_flood"] = firsts[id(hop.flood)], len(hop.flood)
-        entry["home"]["logical_port"] = NOBODY
-        if hop.home is not None:
-            entry["home"] = _way_entry(hop.home)
-    if len(ways) > MAX_WAYS:
-        raise InputError(f"workload: more than {MAX_WAYS} ways through the bridge")
-    record["way"][: len(ways)] = np.array([_way_entry(way) for way in ways], WAY)
-
-
-def _way_entry(way: Way) -> tuple[int, int, int, int]:
-    return way.template, way.logical_port, way.port, way.delta_bytes
-
-
-def _fill_addresses(record: BridgeRecord, topology: Topology) -> None:
-    """Enter the addresses: at their stations in a bridge that is told; one that learns knows who announced itself."""
-    record.n_addresses = len(topology.addresses)
-    entries = record["address"][: len(topology.addresses)]
-    entries["logical_port"] = NOBODY
-    for (bridge, mac, vlan), number in topology.addresses.items():
-        entries["box"][number] = bridge
-        home = None if record.box[bridge].learns else topology.home_of(bridge, mac, vlan)
-        if home is not None:
-            entries["logical_port"][number] = home.number
-    for number, logical in topology.announced:
-        box = record.box[int(entries["box"][number])]
-        if box.n_known == box.table_entries:
-            box.counts.not_learned += 1
-            continue
-        entries["logical_port"][number] = logical.number
-        box.n_known += 1
-        box.counts.learned += 1
 
 
 def fill_wire(nic: Nic, port: PhysicalPort, outside: PhysicalPort) -> None:

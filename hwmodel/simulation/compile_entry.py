@@ -42,6 +42,10 @@ def signature(entry: str) -> tuple[types.Type, ...]:
     if entry == "forwarding.frame_batch.copy_batch":
         made = (_array(COPY), types.Array(types.uint8, 1, "C"))
         return (_array(ARRIVAL), captured, _array(HEADER), _array(DECISION), *made)
+    if entry == "machine.first_decisions.decide_first":
+        return (_array(SERVER), _array(BRIDGE), int64[::1], int64[::1], int64[::1], int64)
+    if entry.startswith("machine.network.places."):
+        return (_array(BRIDGE), *[int64[::1]] * 4)
     assert entry == "machine.switch.decisions.decide_templates", entry
     return (_array(SERVER), int64[::1])
 

@@ -3,50 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.forwarding.templates import MAX_COPY_KINDS
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.workload.delivered import Deliveries
 
 
-class CopyKinds(NamedTuple):
-    """Hold of each kind of copy, numbered through all books, its header's length and the port by which it leaves.
+class CopyKinds:
+    """Know the kinds of copies of several books, numbered together: of each book as many as there may be."""
 
-    `sent_bytes`: by the number of a workload's header, its length.
-    """
+    def __init__(self, books: Sequence[FlowBook]) -> None:
+        self._books = books
+        self._headers = [book.headers for book in books]
+        self._ports = [book.egress_ports for book in books]
+        self._sent_bytes = np.array(books[0].sent_header_bytes, np.int32)
+        self.first_copies = [MAX_COPY_KINDS * at for at in range(len(books))]
 
-    header_bytes: npt.NDArray[np.int32]
-    egress_ports: npt.NDArray[np.int32]
-    sent_bytes: npt.NDArray[np.int32]
+    def __getitem__(self, number: int) -> bytes:
+        """Return the header of a kind of copy."""
+        at, copy = divmod(number, MAX_COPY_KINDS)
+        return self._headers[at][copy]
+
+    def deliveries_of(self, entries: Any) -> Deliveries:
+        """Return the deliveries that an array of logs' entries tells of."""
+        copies, templates = entries["copy_kind"], entries["template"]
+        at, kinds = np.divmod(copies, MAX_COPY_KINDS)
+        header_bytes, ports = np.zeros(len(copies), np.int32), np.zeros(len(copies), np.int32)
+        for number in np.unique(at).tolist():
+            rows = at == number
+            header_bytes[rows] = self._headers[number].n_bytes[kinds[rows]]
+            ports[rows] = self._ports[number][kinds[rows]]
+        return Deliveries(
+            at_fs=entries["at_fs"],
+            template=templates,
+            frame_bytes=frame_bytes_as_sent(entries["n_bytes"], header_bytes, self._sent_bytes[templates]),
+            record=entries["index"],
+            copy_kind=copies,
+            egress_port=ports,
+        )
 
 
-def copy_kinds_of(books: Sequence[FlowBook]) -> CopyKinds:
-    """Return the kinds of copies that some books have, once all are entered."""
-    return CopyKinds(
-        np.array([len(header) for book in books for header in book.headers], np.int32),
-        np.array([port for book in books for port in book.egress_ports], np.int32),
-        np.array(books[0].sent_header_bytes, np.int32),
-    )
-
-
-def deliveries_of(entries: Any, kinds: CopyKinds) -> Deliveries:
-    """Return the deliveries that an array of logs' entries tells of."""
-    copies, templates = entries["copy_kind"], entries["template"]
-    sent_bytes = kinds.sent_bytes[templates]
-    return Deliveries(
-        at_fs=entries["at_fs"],
-        template=templates,
-        frame_bytes=frame_bytes_as_sent(entries["n_bytes"], kinds.header_bytes[copies], sent_bytes),
-        record=entries["index"],
-        copy_kind=copies,
-        egress_port=kinds.egress_ports[copies],
-    )
-
-
-def frame_bytes_as_sent(n_bytes: Any, header_bytes: Any, sent_header_bytes: Any) -> Any:
+def frame_bytes_as_sent(n_bytes: Any, header_bytes: Any, sent_header_bytes: Any) -> npt.NDArray[np.int32]:
     """Return frames' lengths with FCS as they were sent: they have lost and won nothing but tags since."""
-    return (n_bytes - header_bytes + sent_header_bytes + FCS_BYTES).astype(np.int32)
+    found: npt.NDArray[np.int32] = (n_bytes - header_bytes + sent_header_bytes + FCS_BYTES).astype(np.int32)
+    return found

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hwmodel.forwarding.port_set import UPLINK
+from hwmodel.forwarding.templates import MAX_COPY_KINDS
 from hwmodel.workload.traffic import UPLINK as OUTSIDE
+
+Ints = npt.NDArray[np.int64]
+BITS = 32  # of the number of a station
 
 
 class Stations(dict[str, int]):
@@ -21,8 +26,8 @@ class Stations(dict[str, int]):
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         super().__init__({OUTSIDE: 0})
-        for name in names:
-            self[name]
+        for number, name in enumerate(names, 1):
+            self[name] = number
 
     def __missing__(self, name: str) -> int:
         number = self[name] = len(self)
@@ -31,66 +36,40 @@ class Stations(dict[str, int]):
 
 @dataclass
 class FlowBook:
-    """Number the flows of all servers together and the copies of one.
+    """Know the flows of all servers by their numbers, and the kinds of copies of one.
 
     `flows` holds (from, to) by flow number; `sent_header_bytes`: by the number of a workload's header, its length.
-    `nic`: the server whose copies these are, `port_numbers`: of its ports; `counted`: the flows that its ledger counts,
-    which knows them by their place there, all where it is None. `outside_headers`: of what goes to stations outside a
-    bridge, where it is no server's.
+    `port_numbers`: of one server's ports; `counted`: the flows that its ledger counts, which knows them by their place
+    there, all where it is None. `nic`, `bridge`: whose copies these are, an adapter's or those that leave a bridge for
+    the stations outside.
     """
 
     flows: list[tuple[str, str]] = field(default_factory=list)
     sent_header_bytes: list[int] = field(default_factory=list)
     port_numbers: Mapping[str, int] = field(default_factory=dict)
-    stations: Stations = field(default_factory=Stations)
-    nic: Any = None
     counted: Any = None
-    outside_headers: list[bytes] = field(default_factory=list)
-    _numbers: dict[tuple[str, str], int] = field(default_factory=dict)
+    nic: Any = None
+    bridge: Any = None
     _targets: Any = field(default_factory=lambda: np.zeros(0, np.int64))  # port numbers of the flows' targets
 
-    def of_server(self, nic: Any, port_numbers: Mapping[str, int]) -> FlowBook:
-        """Return the book of one of several servers: its own copies and ports, the flows of all."""
-        none_yet = np.zeros(0, np.int64)
-        return FlowBook(
-            self.flows, self.sent_header_bytes, port_numbers, self.stations, nic, none_yet, _numbers=self._numbers
-        )
+    @property
+    def headers(self) -> StoredHeaders:
+        """Return what each kind of copy is when it leaves."""
+        if self.nic is not None:
+            return StoredHeaders(self.nic["switch"]["copy_header"])
+        return StoredHeaders(self.bridge["outside_header"])
 
     @property
-    def headers(self) -> list[bytes]:
-        """Return what each copy's header is when it leaves."""
-        if self.nic is None:
-            return self.outside_headers
-        return _octets(self.nic["switch"]["copy_header"][: self.n_copy_kinds])
-
-    @property
-    def egress_ports(self) -> list[int]:
-        """Return the port by which each copy leaves."""
-        if self.nic is None:
-            return [UPLINK] * len(self.outside_headers)
-        return self.nic["traffic"]["copy_kind"]["port"][: self.n_copy_kinds].tolist()
-
-    @property
-    def n_copy_kinds(self) -> int:
-        """Return how many kinds of copies there are so far."""
-        return int(self.nic.switch.n_copy_kinds)
+    def egress_ports(self) -> npt.NDArray[np.int16]:
+        """Return the port by which each kind of copy leaves."""
+        if self.nic is not None:
+            return np.asarray(self.nic["traffic"]["copy_kind"]["port"])
+        return np.full(MAX_COPY_KINDS, UPLINK, np.int16)
 
     @property
     def n_counted(self) -> int:
         """Return how many flows the ledger counts."""
         return len(self.flows) if self.counted is None else len(self.counted)
-
-    def take_flows(self, ledger: Any) -> None:
-        """Number the flows that came up in a ledger; `counted` gets their numbers."""
-        names = list(self.stations)
-        ends = ledger["directory"]["ends"][: int(ledger.directory.n)]
-        first = 0 if self.counted is None else len(self.counted)
-        found = [
-            self.flow(names[sender], names[receiver])
-            for sender, receiver in zip(ends["sender"][first:].tolist(), ends["receiver"][first:].tolist(), strict=True)
-        ]
-        held = [] if self.counted is None else self.counted.tolist()
-        self.counted = np.array(held + found, np.int64)
 
     def by_target(self, of_flows: Any, n_functions: int) -> Any:
         """Add up a figure of the flows by the port number of their target; at 0, of those without one.
@@ -106,16 +85,34 @@ class FlowBook:
         found = np.bincount(into.ravel(), weights=of_flows.ravel(), minlength=n_moments * n_sums)
         return found.reshape(*moments, n_sums)
 
-    def flow(self, sender: str, target: str) -> int:
-        """Return the number of a flow; a new one gets the next."""
-        key = (sender, target)
-        number = self._numbers.setdefault(key, len(self.flows))
-        if number == len(self.flows):
-            self.flows.append(key)
-        return number
+
+def flows_of(ledgers: Sequence[Any], stations: Stations) -> tuple[list[tuple[str, str]], list[Ints]]:
+    """Return the flows of some ledgers in the order in which they came up, and for each ledger the numbers of its own.
+
+    Those that came up in mid-run stand behind the others, ledger by ledger.
+    """
+    parts = [ledger["directory"]["ends"][: int(ledger.directory.n)] for ledger in ledgers]
+    ends = np.concatenate(parts)
+    late = len(ends) + np.arange(len(ends))
+    in_order = np.argsort(np.where(ends["order"] < 0, late, ends["order"]), kind="stable")
+    sorted_keys = (ends["sender"].astype(np.int64) << BITS | ends["receiver"])[in_order]
+    _, first, inverse = np.unique(sorted_keys, return_index=True, return_inverse=True)
+    ranks = np.argsort(np.argsort(first))
+    numbers = np.empty(len(ends), np.int64)
+    numbers[in_order] = ranks[inverse]
+    keys = sorted_keys[np.sort(first)]
+    names = np.array(list(stations), object)
+    flows = list(zip(names[keys >> BITS].tolist(), names[keys & (1 << BITS) - 1].tolist(), strict=True))
+    return flows, np.split(numbers, np.cumsum([len(part) for part in parts])[:-1])
 
 
-def _octets(headers: Any) -> list[bytes]:
-    """Return the bytes of headers in a store."""
-    text, room = headers["octets"].tobytes(), headers["octets"].shape[1]
-    return [text[at : at + n] for at, n in zip(range(0, len(text), room), headers["n_bytes"].tolist(), strict=True)]
+class StoredHeaders:
+    """Give the bytes of headers in a store of the machine by their numbers, as they are when they are asked for."""
+
+    def __init__(self, records: npt.NDArray[Any]) -> None:
+        self._records = records
+        self.n_bytes: npt.NDArray[np.int16] = records["n_bytes"]
+
+    def __getitem__(self, number: int) -> bytes:
+        record = self._records[number]
+        return bytes(record["octets"][: int(record["n_bytes"])])

@@ -39,13 +39,13 @@ class BridgePorts:
         assert port.joined is not None
         return self._ports[port.joined]
 
-    def beside(self, own: LogicalPort) -> Sequence[PhysicalPort]:
-        """Return the ports of the bridge that has a logical port."""
-        return self._own[self._ports[own.port].bridge]
+    def ports_of(self, bridge: int) -> Sequence[PhysicalPort]:
+        """Return the ports of a bridge."""
+        return self._own[bridge]
 
-    def logical_beside(self, own: LogicalPort) -> Sequence[LogicalPort]:
-        """Return the logical ports of the bridge that has one of them."""
-        return self._logical[self._ports[own.port].bridge]
+    def logical_of(self, bridge: int) -> Sequence[LogicalPort]:
+        """Return the logical ports of a bridge."""
+        return self._logical[bridge]
 
     def seen_from(self, own: LogicalPort, vlan: int) -> Iterator[tuple[LogicalPort, int]]:
         """Give where a broadcast comes in that came to a bridge in a VLAN: there, and at each bridge beyond it."""
@@ -57,6 +57,6 @@ class BridgePorts:
             if out.number == own.number or vlan not in out.vlans:
                 continue
             far = self._far_end(port)
-            place = comes_in(far, None, 0 if vlan in out.untagged else vlan)
+            place = comes_in(far, 0 if vlan in out.untagged else vlan)
             if place is not None and place[1] in place[0].vlans:
                 yield from self.seen_from(*place)

@@ -26,7 +26,10 @@ from hwmodel.errors import RunError
 # Entry points, dotted from the package on; each is compiled by a process of its own.
 DECIDE_ENTRY = "machine.switch.decisions.decide_templates"
 RUN_ENTRIES = ("machine.engine.run", DECIDE_ENTRY)
-SYSTEM_ENTRIES = ("machine.system.run_system", DECIDE_ENTRY)
+SYSTEM_ENTRIES = (
+    "machine.system.run_system", "machine.first_decisions.decide_first",
+    "machine.network.places.enter_homes", "machine.network.places.announce",
+)  # fmt: skip
 DMA_ENTRIES = ("machine.link_alone.run_dma",)
 SWITCH_ENTRIES = ("forwarding.frame_batch.decide_batch", "forwarding.frame_batch.copy_batch")
 _IN_PROCESS: set[tuple[str, ...]] = set()  # entries that need not be looked for on disk again

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.compiled.records import NEVER
@@ -24,7 +23,7 @@ from hwmodel.simulation.bridge_measure import (
     with_busier_port,
 )
 from hwmodel.simulation.clocks import begin_at_phases, fill_clocks
-from hwmodel.simulation.deliveries import CopyKinds, copy_kinds_of, deliveries_of
+from hwmodel.simulation.deliveries import CopyKinds
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.kernel_cache import RUN_ENTRIES, SYSTEM_ENTRIES
 from hwmodel.simulation.laws import broken_laws
@@ -92,13 +91,10 @@ class Machine:
         self.system = system = build_system(config, workload, seed, n_threads)
         self.state, self.book = system.servers, system.book
         self.servers = tuple(
-            Server(name, part, nic, adapter.book)
-            for name, part, nic, adapter in zip(
-                system.names, system.configs, system.servers, system.topology.adapters, strict=True
-            )
+            Server(name, part, nic, book)
+            for name, part, nic, book in zip(system.names, system.configs, system.servers, system.books, strict=True)
         )
-        first_copies = list(accumulate((len(book.headers) for book in self.books()), initial=0))[:-1]
-        self._log = MergedLog([ledger.log for ledger in self.ledgers()], first_copies)
+        self._log = MergedLog([ledger.log for ledger in self.ledgers()], self.copy_kinds.first_copies)
 
     def random_words(self) -> bytes:
         """Return the state of all random numbers, which each draw changes."""
@@ -199,20 +195,17 @@ class Machine:
 
         Those later than `settled_fs` are held back: others may have to stand before them.
         """
-        return deliveries_of(self._log.take(self.settled_fs), self._copy_kinds)
+        return self.copy_kinds.deliveries_of(self._log.take(self.settled_fs))
 
     @cached_property
-    def _copy_kinds(self) -> CopyKinds:
-        return copy_kinds_of(self.books())
+    def copy_kinds(self) -> CopyKinds:
+        """Return the kinds of copies, numbered as in `take_log`."""
+        return CopyKinds(self.books())
 
     def books(self) -> list[FlowBook]:
         """Return the books of the copies that the ledgers count."""
         own = [server.book for server in self.servers]
         return own if self.system is None else [*own, self.book]
-
-    def copy_headers(self) -> list[bytes]:
-        """Return the headers of all copies, numbered as in `take_log`."""
-        return [header for book in self.books() for header in book.headers]
 
     def snapshot(self) -> SystemSnapshot:
         """Copy what each server and the bridge say at this moment."""

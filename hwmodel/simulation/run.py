@@ -111,7 +111,7 @@ def _run_through(run: Run, pcap_path: str | None, pcap_hops: Mapping[str, str]) 
                 pass
         else:
             run.machine.log_deliveries()
-            headers, templates = run.machine.copy_headers(), run.workload.templates
+            headers, templates = run.machine.copy_kinds, run.workload.templates
             write_delivered(pcap_path, run.pieces(), templates, headers, replayed=run.workload.pcap)
 
 

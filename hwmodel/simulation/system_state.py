@@ -11,8 +11,17 @@ import numpy as np
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import bridges_of, servers_of
 from hwmodel.errors import InputError
+from hwmodel.machine.first_decisions import decide_first
+from hwmodel.machine.network.bridge_state import MAX_HOPS, MAX_WAYS
 from hwmodel.machine.server import fresh_state, zeros
 from hwmodel.machine.system import MAX_SERVERS, SYSTEM
+from hwmodel.simulation.adapter_headers import (
+    check_room,
+    enter_headers,
+    fill_switch,
+    headers_of,
+    prefixed_numbers,
+)
 from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.simulation.bridge_state import (
     fill_bridges,
@@ -21,9 +30,9 @@ from hwmodel.simulation.bridge_state import (
     fresh_bridge,
     least_on_wire_bytes,
 )
+from hwmodel.simulation.bridge_tables import check_addresses
 from hwmodel.simulation.clocks import BOX, OUTSIDE, begin_at_phases, fill_clocks, stretch, stretch_port
-from hwmodel.simulation.adapter_headers import AdapterHeaders
-from hwmodel.simulation.flow_book import FlowBook, Stations
+from hwmodel.simulation.flow_book import FlowBook, Stations, flows_of
 from hwmodel.simulation.nic_state import State, fill_state, is_long
 from hwmodel.simulation.port_layout import ports_of
 from hwmodel.simulation.server_threads import ServerThreads, n_threads_for
@@ -32,8 +41,9 @@ from hwmodel.simulation.workload_state import Counted, check_workload, enter_sou
 from hwmodel.workload.traffic import UPLINK, Workload
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config
+    from hwmodel.config import Config, Switch
 
+MANY_TEMPLATES = 1 << 11  # of more, the ways of floods are sought ahead for the first of each sender alone
 WHOLE_WINDOW_FS = NEVER // 4  # no bound on how far a server runs alone but what is not known yet
 
 
@@ -49,6 +59,7 @@ class SystemState:
     ports: list[PhysicalPort]
     topology: Topology
     book: FlowBook
+    books: list[FlowBook]
     counted: Counted
     threads: ServerThreads
 
@@ -76,39 +87,49 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
         raise InputError(f"servers: {len(parts)} servers, at most {MAX_SERVERS} are supported")
     in_large_pages = is_long(config)
     servers = fresh_state(len(parts), in_large_pages=in_large_pages and len(parts) == 1)
-    stations = Stations(f"{name}.{port.name}" if name else port.name for name, part in parts for port in part.switch.ports)
-    book = FlowBook([], [len(template.header) for template in workload.templates], stations=stations)
-    adapters = []
-    for index, (name, part) in enumerate(parts):
-        check_workload(part, workload)
-        fill_state(servers[index], part, seed, index)
-        fill_clocks(servers[index], part, seed, index)
-        prefix = f"{name}." if name else ""
-        watch_fifos(servers[index], workload)
-        adapters.append(AdapterHeaders(servers[index : index + 1], part, book, prefix, has_peer=True))
+    prefixes = [f"{name}." if name else "" for name, _ in parts]
+    stations = Stations(
+        prefix + port.name for prefix, (_, part) in zip(prefixes, parts, strict=True) for port in part.switch.ports
+    )
+    headers = headers_of(workload.templates, stations)
     ports = ports_of(named, parts)
-    topology = Topology(settings, ports, adapters, book)
-    topology.enter(workload.templates)
-    for index, adapter in enumerate(adapters):
-        fill_wire(adapter.nic, ports[index], topology.outside)
-        stretch_port(adapter.nic.wire.outside, stretch(config, seed, OUTSIDE))
-        own = {name: number for name, number in adapter.numbers.items() if index == 0 or name != UPLINK}
-        enter_sources(adapter.nic, own, config, workload, seed)
-        begin_at_phases(adapter.nic, parts[index][1], workload, seed, index)
-    if len(adapters) == 1:
-        book.port_numbers = adapters[0].numbers
+    topology = Topology(settings, ports, [part for _, part in parts], stations)
     bridges = fresh_bridge(in_large_pages=in_large_pages)
-    fill_bridges(bridges[0], settings, ports, topology)
+    fill_bridges(bridges, settings, ports, topology)
     _fill_box_clocks(bridges[0], config, ports, seed)
     least_bytes = least_on_wire_bytes(workload)
     fill_crossings(bridges[0], least_bytes)
-    outside = np.array(sorted(set(topology.outside_flows.values())), np.int64)
-    counted = Counted([*(adapter.book.counted for adapter in adapters), outside], histogram_rows(book))
-    _number_flows(adapters, bridges[0], topology, counted)
+    numbers = [prefixed_numbers(part.switch, prefix) for prefix, (_, part) in zip(prefixes, parts, strict=True)]
+    first_station = 0
+    for index, (nic, (_, part)) in enumerate(zip(servers, parts, strict=True)):
+        check_workload(part, workload)
+        fill_state(nic, part, seed, index)
+        fill_clocks(nic, part, seed, index)
+        watch_fifos(nic, workload)
+        fill_switch(nic, part, first_station, has_peer=True)
+        first_station += len(part.switch.ports)
+        fill_wire(nic, ports[index], topology.outside)
+        stretch_port(nic.wire.outside, stretch(config, seed, OUTSIDE))
+        own = {name: number for name, number in numbers[index].items() if index == 0 or name != UPLINK}
+        enter_sources(nic, own, config, workload, seed)
+    _decide_first(servers, bridges, headers, [part for _, part in parts])
+    for index, (nic, (_, part)) in enumerate(zip(servers, parts, strict=True)):
+        begin_at_phases(nic, part, workload, seed, index)
+    sent_bytes = headers["n_bytes"].tolist()
+    flows, own_flows = flows_of([*(nic.ledger for nic in servers), bridges[0].ledger], stations)
+    counted = Counted(own_flows, histogram_rows(flows))
+    for of_ledger, ledger in zip(own_flows, [*(nic.ledger for nic in servers), bridges[0].ledger], strict=True):
+        ledger["flow"]["histogram"][: len(of_ledger)] = counted.rows[of_ledger]
+    book = FlowBook(flows, sent_bytes, numbers[0] if len(parts) == 1 else {}, bridge=bridges[0])
+    books = [
+        FlowBook(flows, sent_bytes, own, own_flow, nic)
+        for own, own_flow, nic in zip(numbers, own_flows, servers, strict=False)
+    ]
     system = _system(servers, len(parts), least_bytes)
+    threads = ServerThreads(n_threads_for(len(parts), n_threads), system, servers, bridges)
     return SystemState(
         tuple(name for name, _ in parts), tuple(part for _, part in parts), servers, bridges, system,
-        ports, topology, book, counted, ServerThreads(n_threads_for(len(parts), n_threads), system, servers, bridges),
+        ports, topology, book, books, counted, threads,
     )  # fmt: skip
 
 
@@ -118,15 +139,34 @@ def _fill_box_clocks(record: Any, config: Config, ports: Sequence[PhysicalPort],
         stretch_port(record.port[port.number], stretch(config, seed, BOX, port.box))
 
 
-def _number_flows(adapters: Sequence[AdapterHeaders], bridge: Any, topology: Topology, counted: Counted) -> None:
-    """Let each ledger know its flows by their place among those that it counts, so that they lie close together."""
-    outside = counted.flows[-1]
-    kinds = np.array(list(topology.outside_flows), np.int64)
-    bridge["outside_flow"][kinds] = np.searchsorted(outside, list(topology.outside_flows.values()))
-    for flows, ledger in zip(
-        counted.flows, [*(adapter.nic.ledger for adapter in adapters), bridge.ledger], strict=True
-    ):
-        ledger["flow"]["histogram"][: len(flows)] = counted.rows[flows]
+def _decide_first(servers: State, bridges: Any, headers: Any, configs: Sequence[Config]) -> None:
+    """Enter the headers of a workload at their senders' adapters, and decide on them everywhere."""
+    n_stations = [len(config.switch.ports) for config in configs]
+    server_of = np.repeat(np.arange(-1, len(configs)), [1, *n_stations])[headers["sender"]]
+    senders = np.array(sorted(set(server_of.tolist()), key=lambda one: _first_turn(server_of, one)), np.int64)
+    by_sender = [np.flatnonzero(server_of == sender) for sender in senders]
+    for sender, rows in zip(senders.tolist(), by_sender, strict=True):
+        enter_headers(servers[max(sender, 0)], headers, rows)
+    for nic in servers:
+        nic.switch.n_own_templates = nic.switch.n_templates = len(headers)
+    rows = np.concatenate([np.zeros(0, np.int64), *by_sender])
+    firsts = np.cumsum([0, *map(len, by_sender)])
+    shares = len(headers) > MANY_TEMPLATES and all(_drops_strays(config.switch) for config in configs)
+    decide_first(servers, bridges, rows, senders, firsts, int(shares))
+    check_room(list(servers))
+    check_addresses(bridges[0])
+    if bridges[0].clock.overflow:
+        raise InputError(f"workload: more than {MAX_HOPS} headers, or {MAX_WAYS} ways, at the bridge")
+
+
+def _first_turn(server_of: Any, sender: int) -> int:
+    """Return when a server's headers are decided on: those from outside first, then as the servers come up."""
+    return -1 if sender < 0 else int(np.argmax(server_of == sender))
+
+
+def _drops_strays(switch: Switch) -> bool:
+    """Tell whether frames that the bridge floods, and that are for none of an adapter's stations, just drop there."""
+    return not (switch.mirrors or switch.addresses or any(each.promiscuous or each.default for each in switch.ports))
 
 
 def _system(servers: State, n_servers: int, least_bytes: int) -> Any:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from hwmodel.config import bridges_of
 from hwmodel.errors import InputError
 from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.simulation.deliveries import frame_bytes_as_sent
+from hwmodel.simulation.flow_book import StoredHeaders
 from hwmodel.simulation.logs import MergedLog
 from hwmodel.workload.traffic import UPLINK, Workload
 from hwmodel.workload.wire_capture import Passings, WireCapture
@@ -56,18 +55,21 @@ def check_taps(config: Config, names: Iterable[str]) -> None:
 
 @dataclass(frozen=True)
 class _Tap:
-    """Hold a port that is tapped: its number, what its capture calls it, the headers of what comes and what is sent."""
+    """Hold a port that is tapped: its number, what its capture calls it, the headers of what comes and what is sent.
+
+    What is sent stands behind what comes in the numbers of the capture's headers.
+    """
 
     name: str
     description: str
     port: int
-    came: Sequence[bytes]
-    sent: Sequence[bytes]
+    came: StoredHeaders
+    sent: StoredHeaders
 
-    @cached_property
-    def header_bytes(self) -> npt.NDArray[np.int32]:
-        """Return the headers' lengths: of what comes, then of what is sent."""
-        return np.array([len(header) for header in (*self.came, *self.sent)], np.int32)
+    def __getitem__(self, number: int) -> bytes:
+        """Return a header."""
+        n_came = len(self.came.n_bytes)
+        return self.came[number] if number < n_came else self.sent[number - n_came]
 
 
 class Taps:
@@ -92,8 +94,7 @@ class Taps:
             for name, path in self._paths.items():
                 tap = _tap(self._machine, self._workload, name)
                 capture = WireCapture(
-                    path, tap.name, tap.description, self._workload.templates, [*tap.came, *tap.sent],
-                    self._workload.pcap,
+                    path, tap.name, tap.description, self._workload.templates, tap, self._workload.pcap,
                 )  # fmt: skip
                 self._captures.append((tap, files.enter_context(capture)))
             self._files = files.pop_all()
@@ -114,14 +115,19 @@ class Taps:
                 capture.add(self._passings(tap, own))
 
     def _passings(self, tap: _Tap, entries: Any) -> Passings:
-        headers = entries["header"] + np.where(entries["is_sent"], len(tap.came), 0).astype(np.int32)
-        sent_bytes = self._sent_header_bytes[entries["template"]]
+        is_sent, headers = entries["is_sent"].astype(bool), entries["header"]
+        came_bytes, sent_bytes = tap.came.n_bytes, tap.sent.n_bytes
+        header_bytes = np.where(
+            is_sent, sent_bytes[np.where(is_sent, headers, 0)], came_bytes[np.where(is_sent, 0, headers)]
+        )
         return Passings(
             at_fs=entries["at_fs"],
             template=entries["template"],
-            frame_bytes=frame_bytes_as_sent(entries["n_bytes"], tap.header_bytes[headers], sent_bytes),
+            frame_bytes=frame_bytes_as_sent(
+                entries["n_bytes"], header_bytes, self._sent_header_bytes[entries["template"]]
+            ),
             record=entries["index"],
-            copy_kind=headers,
+            copy_kind=headers + np.where(is_sent, len(came_bytes), 0).astype(np.int32),
             is_sent=entries["is_sent"],
         )
 
@@ -131,16 +137,17 @@ def _tap(machine: Machine, workload: Workload, name: str) -> _Tap:
     if machine.system is None:
         nic = machine.servers[0].nic
         nic.mac.is_tapped = 1
-        came = [template.header for template in workload.templates]
+        came = StoredHeaders(nic["switch"]["template_header"])
         return _Tap(name, "port of the adapter", 0, came, machine.book.headers)
-    topology = machine.system.topology
+    bridge = machine.system.bridges[0]
     port: PhysicalPort = next(port for port in machine.system.ports if port.wire == name)
-    machine.system.bridges[0].port[port.number].is_tapped = 1
+    bridge.port[port.number].is_tapped = 1
     whose = f"extender {port.device}" if port.is_of_extender else port.owner.words
+    at_bridges = StoredHeaders(bridge["hop_header"])
     if port.joined is not None:
-        sent = topology.hop_headers
+        sent = at_bridges
     elif port.server is None:
         sent = machine.book.headers
     else:
-        sent = [*(template.header for template in workload.templates), *topology.onward_headers[port.server]]
-    return _Tap(name, f"port of {whose}", port.number, topology.hop_headers, sent)
+        sent = StoredHeaders(machine.servers[port.server].nic["switch"]["template_header"])
+    return _Tap(name, f"port of {whose}", port.number, at_bridges, sent)

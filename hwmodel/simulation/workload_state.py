@@ -12,6 +12,7 @@ from hwmodel.config import descriptors_of, mirrored_tag_bytes, rx_descriptors_in
 from hwmodel.errors import InputError
 from hwmodel.forwarding.templates import MAX_TEMPLATES
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM, MAX_HISTOGRAMS
+from hwmodel.machine.switch.decisions import decide_templates
 from hwmodel.machine.traffic.traffic_state import (
     CLOSED_RECORDED_SOURCE,
     CLOSED_SOURCE,
@@ -24,9 +25,9 @@ from hwmodel.machine.traffic.traffic_state import (
     TAPE_CAP,
 )
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.simulation.adapter_headers import check_room, enter_headers, fill_switch, headers_of
 from hwmodel.simulation.clocks import first_frame_fs, sender_gaps
-from hwmodel.simulation.adapter_headers import AdapterHeaders, Arrival
-from hwmodel.simulation.flow_book import FlowBook, Stations
+from hwmodel.simulation.flow_book import FlowBook, Stations, flows_of
 from hwmodel.simulation.nic_state import Nic, State, function_of, random_words
 from hwmodel.simulation.switch_tables import port_numbers
 from hwmodel.workload.traffic import UPLINK, Source, Workload
@@ -51,22 +52,17 @@ def fill_workload(state: State, config: Config, workload: Workload, seed: int) -
     """
     check_workload(config, workload)
     nic, numbers = state[0], port_numbers(config.switch)
-    book = FlowBook(
-        [], [len(template.header) for template in workload.templates], numbers, Stations(sorted(numbers, key=numbers.get)),
-        nic,
-    )  # fmt: skip
+    stations = Stations(port.name for port in config.switch.ports)
     watch_fifos(nic, workload)
-    headers = AdapterHeaders(state, config, book)
-    headers.enter(
-        [
-            Arrival(number, headers.numbers[template.source], template.source, template.target, template.header)
-            for number, template in enumerate(workload.templates)
-        ]
-    )
-    book.take_flows(nic.ledger)
+    fill_switch(nic, config, 0, has_peer=False)
+    headers, rows = headers_of(workload.templates, stations), np.arange(len(workload.templates))
+    enter_headers(nic, headers, rows)
+    decide_templates(state, rows)
+    check_room([nic])
     enter_sources(nic, numbers, config, workload, seed)
-    nic["ledger"]["flow"]["histogram"][: len(book.flows)] = histogram_rows(book)
-    return book
+    flows, _ = flows_of([nic.ledger], stations)
+    nic["ledger"]["flow"]["histogram"][: len(flows)] = histogram_rows(flows)
+    return FlowBook(flows, headers["n_bytes"].tolist(), numbers, nic=nic)
 
 
 def check_workload(config: Config, workload: Workload) -> None:
@@ -217,11 +213,11 @@ class Counted(NamedTuple):
     rows: npt.NDArray[np.int64]
 
 
-def histogram_rows(book: FlowBook) -> npt.NDArray[np.int64]:
+def histogram_rows(flows: Sequence[tuple[str, str]]) -> npt.NDArray[np.int64]:
     """Return the row of each flow's latency histogram: its own, or, where they are too many, one for each receiver."""
     room = MAX_HISTOGRAMS - FIRST_FLOW_HISTOGRAM
-    rows = list(range(len(book.flows)))
+    rows = list(range(len(flows)))
     if len(rows) > room:
         receivers: dict[str, int] = {}
-        rows = [min(receivers.setdefault(target, len(receivers)), room - 1) for _, target in book.flows]
+        rows = [min(receivers.setdefault(target, len(receivers)), room - 1) for _, target in flows]
     return FIRST_FLOW_HISTOGRAM + np.array(rows, np.int64)

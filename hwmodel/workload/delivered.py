@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +57,7 @@ def write_delivered(
     path: str | os.PathLike[str],
     deliveries: Deliveries | Iterable[Deliveries],
     templates: Sequence[FrameTemplate],
-    copy_headers: Sequence[bytes],
+    copy_headers: HeadersByNumber,
     *,
     replayed: str | os.PathLike[str] | None = None,
     ports: Collection[int] | None = None,
@@ -82,11 +83,17 @@ def write_delivered(
     return writer.n_frames
 
 
+class HeadersByNumber(Protocol):
+    """Give the bytes of the header with a number."""
+
+    def __getitem__(self, number: int, /) -> bytes: ...
+
+
 class FrameBytes:
     """Give the bytes of frames, from the replayed capture or made up; errors are those of `write_delivered`."""
 
     def __init__(
-        self, templates: Sequence[FrameTemplate], copy_headers: Sequence[bytes], replayed: str | os.PathLike[str] | None
+        self, templates: Sequence[FrameTemplate], copy_headers: HeadersByNumber, replayed: str | os.PathLike[str] | None
     ) -> None:
         self._templates = templates
         self._copy_headers = copy_headers

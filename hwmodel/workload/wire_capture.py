@@ -10,7 +10,7 @@ import numpy as np
 
 from hwmodel.units import FS_PER_NS
 from hwmodel.wire.pcapng_writer import PcapngWriter
-from hwmodel.workload.delivered import CHUNK_FRAMES, I32, FrameBytes, Frames
+from hwmodel.workload.delivered import CHUNK_FRAMES, I32, FrameBytes, Frames, HeadersByNumber
 from hwmodel.workload.traffic import FrameTemplate
 
 
@@ -34,7 +34,7 @@ class WireCapture:
         name: str,
         description: str,
         templates: Sequence[FrameTemplate],
-        headers: Sequence[bytes],
+        headers: HeadersByNumber,
         replayed: str | os.PathLike[str] | None = None,
     ) -> None:
         self._frame_bytes = FrameBytes(templates, headers, replayed)

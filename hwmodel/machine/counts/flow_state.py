@@ -9,10 +9,10 @@ MAX_FLOWS = 1 << 19
 FLOW_SLOTS = 2 * MAX_FLOWS
 SPREAD = 0x9E3779B1  # an odd number that spreads what it multiplies over 32 bits (D. E. Knuth, TAOCP 3, 6.4)
 
-# `order`: the flow's number among those of all ledgers, in the order in which they came up.
+# `order`: when the flow came up, among those of all ledgers; -1 of one that came up in mid-run.
 FLOW_ENDS = record(("sender", I32), ("receiver", I32), ("order", I32))
 # `slot`: by the hash of both ends, 1 more than the flow's number here, 0 where there is none.
-FLOW_DIRECTORY = record(*ints("n"), ("slot", I32, (FLOW_SLOTS,)), ("ends", FLOW_ENDS, (MAX_FLOWS,)))
+FLOW_DIRECTORY = record(*ints("n", "n_ordered"), ("slot", I32, (FLOW_SLOTS,)), ("ends", FLOW_ENDS, (MAX_FLOWS,)))
 
 
 @kernel

@@ -12,7 +12,8 @@ from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.police import police
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.outcome import come_outside
-from hwmodel.machine.network.bridge_state import DUE, LEFT, NOBODY, RESUMED, SENT, SLOT_CAP
+from hwmodel.machine.network.bridge_state import DUE, LEFT, NOBODY, NOT_SOUGHT, RESUMED, SENT, SLOT_CAP
+from hwmodel.machine.network.hops import decide_hop, seek_flood
 from hwmodel.machine.network.learning import learn, port_of
 from hwmodel.machine.network.service_levels import charge, first_eligible_fs, gets_frame, next_in_turn, take_out
 from hwmodel.machine.network.wires import note_passing, padded_bytes, wire_time_fs
@@ -227,13 +228,14 @@ def has_room(box, port, logical_port, n_bytes):
 @kernel
 def enqueue(bridge, now_fs, place, way):
     """Put a frame into the queue of a port, or drop it where it finds no room."""
-    port = bridge.port[way.port]
+    logical_port = bridge.logical_port[way.logical_port]
+    port_number = logical_port.port
+    port = bridge.port[port_number]
     crossing = bridge.slot[place].crossing
     n_bytes = crossing.n_bytes + way.delta_bytes
     box = bridge.box[port.box]
-    logical_port = bridge.logical_port[way.logical_port]
     if not has_room(box, port, logical_port, n_bytes):
-        count_drop(bridge, way.port, QUEUE_FULL)
+        count_drop(bridge, port_number, QUEUE_FULL)
         logical_port.counts.dropped += 1
         free_place(bridge, place)
         return
@@ -249,7 +251,7 @@ def enqueue(bridge, now_fs, place, way):
     else:
         append(bridge, port.queue, place)
     if port.sending == NOBODY:
-        start_sending(bridge, now_fs, way.port)
+        start_sending(bridge, now_fs, port_number)
 
 
 @kernel
@@ -271,8 +273,9 @@ def flood(bridge, box, now_fs, place, hop):
 
 
 @kernel
-def send_on(bridge, box, now_fs, place, hop):
+def send_on(bridge, servers, box, now_fs, place, number):
     """Send a frame on to where its destination stands, or to all who may want it; else return why not."""
+    hop = bridge.hop[number]
     logical_port = port_of(bridge, now_fs, hop.target)
     if logical_port != NOBODY:
         if logical_port == hop.logical_port and bridge.logical_port[logical_port].is_hairpin == 0:
@@ -280,9 +283,12 @@ def send_on(bridge, box, now_fs, place, hop):
         if hop.home.logical_port == logical_port:
             enqueue(bridge, now_fs, place, hop.home)
             return NO_REASON
-        for number in range(hop.first_flood, hop.first_flood + hop.n_flood):
-            if bridge.way[number].logical_port == logical_port:
-                enqueue(bridge, now_fs, place, bridge.way[number])
+    if hop.n_flood == NOT_SOUGHT:
+        seek_flood(bridge, servers, number)
+    if logical_port != NOBODY:
+        for at in range(hop.first_flood, hop.first_flood + hop.n_flood):
+            if bridge.way[at].logical_port == logical_port:
+                enqueue(bridge, now_fs, place, bridge.way[at])
                 return NO_REASON
         return NO_DESTINATION
     elif hop.n_flood == 0:
@@ -293,14 +299,17 @@ def send_on(bridge, box, now_fs, place, hop):
 
 
 @kernel
-def forward(bridge, now_fs, port_number):
+def forward(bridge, servers, now_fs, port_number):
     """Forward the frame of a port that is due."""
     port = bridge.port[port_number]
     place = pop(bridge, port.come)
     crossing = bridge.slot[place].crossing
     if port.come.first != NOBODY:
         wake(bridge, due_fs(bridge, port, bridge.slot[port.come.first].crossing), DUE, port_number)
-    hop = bridge.hop[crossing.template]
+    number = crossing.template
+    hop = bridge.hop[number]
+    if hop.stamp != bridge.generation:
+        decide_hop(bridge, servers, number)
     port.counts.rx_frames += 1
     port.counts.rx_bytes += padded_bytes(crossing.n_bytes)
     logical_port = bridge.logical_port[hop.logical_port]
@@ -314,15 +323,18 @@ def forward(bridge, now_fs, port_number):
         if hop.policer != NOBODY and not police(bridge.policer[hop.policer], now_fs, crossing.n_bytes + FCS_BYTES):
             reason = RATE_LIMITED
         else:
-            reason = send_on(bridge, box, now_fs, place, hop)
+            reason = send_on(bridge, servers, box, now_fs, place, number)
     if reason != NO_REASON:
         count_drop(bridge, port_number, reason)
         free_place(bridge, place)
 
 
 @kernel
-def advance_bridge(bridge, until_fs):
-    """Handle all that happens in bridges joined by wires up to a time; return when their next event is."""
+def advance_bridge(bridge, servers, until_fs):
+    """Handle all that happens in bridges joined by wires up to a time; return when their next event is.
+
+    Of the servers, which do not run meanwhile, what is behind their wires is looked up and entered.
+    """
     clock = bridge.clock
     while clock.next_at[TIMERS] <= until_fs and clock.overflow == 0:
         now_fs = clock.next_at[TIMERS]
@@ -333,7 +345,7 @@ def advance_bridge(bridge, until_fs):
         if kind == SENT:
             sent(bridge, now_fs, port_number)
         elif kind == DUE:
-            forward(bridge, now_fs, port_number)
+            forward(bridge, servers, now_fs, port_number)
         elif kind == RESUMED:
             resumes(bridge, now_fs, port_number)
         else:

@@ -3,16 +3,18 @@
 Bridges and extenders are boxes with physical ports. A port leads to a server, outside, or by an internal wire to a port
 of another box. On a bridge's own ports are logical ports: one of its own, or one for each S-channel or virtual
 interface; each port of an extender has one of its own.
-What it does with a header that comes in on one of them is looked up in its tables frame by frame; where the header goes
-on from there, with which tags, is known before the run (`HOP`, `WAY`).
+What it does with a header that comes in on one of them is decided when a frame brings it, and kept (`HOP`, `WAY`);
+behind which port an address stands is looked up frame by frame.
 """
 
 from __future__ import annotations
 
-from hwmodel.compiled.records import I16, I32, I64, ints, record
+from hwmodel.compiled.records import I16, I32, I64, U8, ints, record
 from hwmodel.forwarding.drop_reason import MAX_REASONS
+from hwmodel.forwarding.parse import HEADER
 from hwmodel.forwarding.police import POLICER
-from hwmodel.forwarding.templates import MAX_COPY_KINDS
+from hwmodel.forwarding.tables import ACL_ENTRY, VIDS
+from hwmodel.forwarding.templates import HEADER_ROOM, MAX_COPY_KINDS
 from hwmodel.machine.counts.ledger_state import GAUGE, LEDGER
 from hwmodel.machine.network.wires import CROSSING
 from hwmodel.machine.time.clock import CLOCK
@@ -24,6 +26,11 @@ MAX_HOPS = 1 << 20  # headers, each at the logical port by which it comes
 MAX_WAYS = 1 << 23
 MAX_ADDRESSES = 1 << 16
 MAX_BRIDGE_POLICERS = 1024
+MAX_POLICY = 1 << 14
+MAX_HOMES = 1 << 21
+MAX_LISTED = 1 << 17
+MAX_LISTS = 1 << 14
+MAX_PATH = 1 << 11  # bridges and extenders that one header passes
 
 NOBODY = -1  # in place of a logical port, an address, a policer, a frame's place
 SLOT_CAP = 1 << 20  # frames in one bridge
@@ -46,6 +53,13 @@ BRIDGE_PORT = record(
     # this component, else `NOBODY`), the shortest frame's time on the wire.
     *ints("fs_per_byte_num", "fs_per_byte_den", "box", "peer", "joined", "is_outside", "cuts_through", "crossing_fs"),
     *ints("propagation_fs", "is_tapped", "is_scheduled"),
+    # Whose header comes in where: `root`, the bridge's own port that leads here, `bridge`, its number, `server` at the
+    # other end, the kind of the outer tag; of which lists its logical ports, the servers below and the numbers of lists
+    # that the configuration has taken are part; the logical ports that stand for itself (of an extender's) and for
+    # what is sent to lists.
+    *ints("root", "bridge", "server", "outer_kind", "has_interfaces", "is_of_extender", "is_uplink", "is_wire"),
+    *ints("first_logical", "n_logical", "first_below", "n_below", "first_taken", "n_taken", "own_logical", "groups"),
+    *ints("last_sender"),
     ("counts", PORT_COUNTS),
     *ints("sending"),  # the frame's place
     ("come", LIST),  # not yet forwarded
@@ -66,19 +80,41 @@ BOX_COUNTS = record(
 BOX = record(
     *ints("latency_fs", "shares_buffer", "buffer_bytes", "learns", "table_entries", "ageing_fs"),
     *ints("n_known", "next_expiry_fs"),
+    # Of a bridge: the logical port to the stations outside, or towards them; of which lists its logical ports, its own
+    # ports and its policy's entries are part. Of an extender its port upwards, and those downwards.
+    *ints("is_controlling", "way_out", "first_logical", "n_logical", "first_port", "n_ports"),
+    *ints("first_policy", "n_policy", "uplink"),
     ("counts", BOX_COUNTS),
 )
-WAY = record(("template", I32), ("logical_port", I16), ("port", I16), ("delta_bytes", I16))
-# What a bridge knows of a header that comes in on a logical port, or an extender of one that comes in on a port.
-# `reason`: why it is dropped, whoever it is for. `source`, `target`: its addresses in its VLAN, by number; a group has
-# none. The ways of a flood are in the order of the logical ports; several headers may share them. If the flood covers
-# the target's configured port, `home` replaces that entry; `NOBODY` as its logical port: no home. In an extender
-# nothing is looked up. There are as many hops as flows, so they are kept small: each use of one is a cache miss.
+# One way out of a bridge or an extender; `template`: what the header is behind it, a hop, a template of an adapter or,
+# outside, the kind of a copy.
+WAY = record(("template", I32), ("logical_port", I16), ("delta_bytes", I16))
+# What a bridge does with a header that comes in on a port, or an extender: a decision, kept until the tables change
+# (`stamp`, their generation). `reason`: why it is dropped, whoever it is for. `source`, `target`: its addresses in its
+# VLAN, by number; a group has none. The ways of a flood, in the order of the logical ports, are found when a frame
+# floods (`n_flood` is `NOT_SOUGHT` until then). If the flood covers the target's configured port, `home` replaces that
+# entry; `NOBODY` as its logical port: no home. In an extender nothing is looked up. There are as many hops as flows, so
+# they are kept small: each use of one is a cache miss.
 HOP = record(
-    ("home", WAY), ("source", I32), ("target", I32), ("first_flood", I32),
+    ("home", WAY), ("source", I32), ("target", I32), ("first_flood", I32), ("stamp", I32),
     ("reason", I16), ("logical_port", I16), ("policer", I16), ("n_flood", I16),
 )  # fmt: skip
+NOT_SOUGHT = -1
+STEP = record(*ints("hop", "way", "n_ways"))  # of a walk through bridges: which way of which hop comes next
+# A header as it comes to a port, or goes outside: who sent it and for whom, by the numbers of stations, and its bytes.
+HEADER_AT_PORT = record(
+    ("sender", I32), ("target", I32), ("port", I16), ("n_bytes", I16), ("octets", U8, (HEADER_ROOM,))
+)  # fmt: skip
+# A header in a bridge: which hop's, parsed, in its VLAN, on its logical port, with the priority that its copies have.
+INSIDE = record(*ints("hop", "vlan", "logical_port", "pcp", "dei", "reason", "policer"), ("header", HEADER))
 ADDRESS = record(*ints("box", "logical_port", "seen_fs"))  # an entry of the table of one bridge
+ADDRESS_KEY = record(("mac", I64), ("vlan", I32), ("box", I32))  # of the same entry
+# Where the configuration puts an address: the logical port, of the bridge and in the VLAN, plus 1.
+HOME = record(("mac", I64), ("vlan", I16), ("box", I16), ("logical_port", I32))
+VLAN_BYTES = VIDS // 8
+VLAN_SETS = record(("members", U8, (VLAN_BYTES,)), ("untagged", U8, (VLAN_BYTES,)))  # of a logical port, a bit a VLAN
+# Interfaces that a bridge has set up a list for, below one of its own ports; `number`: that of the list in tags.
+LIST_OF_INTERFACES = record(*ints("port", "number", "first_member", "n_members"))
 # A service level stands with its logical port: `buffer_bytes` is the most that its queue holds, `deficit_bytes` what it
 # may still send in its turn, `following` the one whose turn is next. Its rate (`shaper_den` 0: none) holds it back
 # until `eligible_fs`.
@@ -87,7 +123,10 @@ LOGICAL_PORT_COUNTS = record(
     ("waiting", GAUGE),  # as the port's
 )
 LOGICAL_PORT = record(
-    *ints("port", "is_hairpin"),
+    # `interface`: its S-VID, VIF or E-CID, `NOBODY` where its frames have no outer tag. `wire_vlan`: the VLAN on the
+    # wire that it translates into `inner_vlan`, 0 where it translates none. `server`, `station`: whose interface it is,
+    # and the port of that server's switch.
+    *ints("port", "is_hairpin", "interface", "native_vlan", "wire_vlan", "inner_vlan", "server", "station"),
     ("counts", LOGICAL_PORT_COUNTS),
     *ints("buffer_bytes", "quantum_bytes", "deficit_bytes", "following"),
     *ints("shaper_num", "shaper_den", "burst_fs", "eligible_fs"),
@@ -108,5 +147,23 @@ BRIDGE = record(
     ("way", WAY, (MAX_WAYS,)),
     ("slot", SLOT, (SLOT_CAP,)),
     ("outside_flow", I32, (MAX_COPY_KINDS,)),  # of each kind of copy that goes outside
+    # What decides on headers, and what has been decided on; `n_hops` and so on: how many there are of each.
+    *ints("generation", "n_hops", "n_ways", "n_outside", "n_touched", "n_lists", "n_members", "n_flows"),
+    ("path", STEP, (MAX_PATH,)),
+    ("inside", INSIDE),
+    ("made", U8, (HEADER_ROOM,)),
+    ("touched", I32, (MAX_BRIDGE_PORTS,)),  # servers in the order in which a header first went to each
+    ("listed", I32, (MAX_LISTED,)),  # one list behind the other of ports, logical ports, servers
+    ("policy", ACL_ENTRY, (MAX_POLICY,)),
+    ("list", LIST_OF_INTERFACES, (MAX_LISTS,)),
+    ("member", I32, (MAX_LISTED,)),
+    ("vlans", VLAN_SETS, (MAX_LOGICAL_PORTS,)),
+    ("home", HOME, (MAX_HOMES,)),
+    ("address_key", ADDRESS_KEY, (MAX_ADDRESSES,)),
+    ("address_slot", I32, (2 * MAX_ADDRESSES,)),
+    ("hop_header", HEADER_AT_PORT, (MAX_HOPS,)),
+    ("hop_slot", I32, (2 * MAX_HOPS,)),
+    ("outside_header", HEADER_AT_PORT, (MAX_COPY_KINDS,)),
+    ("outside_slot", I32, (2 * MAX_COPY_KINDS,)),
     ("ledger", LEDGER),  # of what comes to the stations outside
 )  # fmt: skip

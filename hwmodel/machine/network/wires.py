@@ -5,6 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import I32, NEVER, U32, ints, record
+from hwmodel.forwarding.templates import UNKNOWN
 from hwmodel.machine.counts.journey_state import JOURNEY
 from hwmodel.machine.counts.journeys import begin_from_wire
 from hwmodel.machine.counts.ledger_state import LOG_CAP, LOG_FULL
@@ -82,6 +83,13 @@ def tail_of(crossings):
     return crossings.ring[crossings.tail & crossings.mask]
 
 
+@inlined
+def named_beyond(nic, copy_kind):
+    """Return what a copy is at the other end of the wire; below 0 where only its kind is known: -1 less that."""
+    template = nic.traffic.copy_kind[copy_kind].next_template
+    return template if template != UNKNOWN else -1 - copy_kind
+
+
 @kernel
 def send_to_bridge(nic, now_fs, busy_fs, copy):
     """Put the frame that the MAC has begun to send on the wire to the bridge."""
@@ -89,7 +97,7 @@ def send_to_bridge(nic, now_fs, busy_fs, copy):
     crossing = tail_of(sent)
     crossing.begun_fs = now_fs
     crossing.come_fs = now_fs + busy_fs + nic.mac.propagation_fs
-    crossing.template = nic.traffic.copy_kind[copy.copy_kind].next_template
+    crossing.template = named_beyond(nic, copy.copy_kind)
     crossing.n_bytes = copy.n_bytes
     crossing.hash = copy.queue
     crossing.journey = nic.ledger.journeys.slot[copy.journey]
@@ -110,8 +118,7 @@ def send_from_outside(nic, now_fs, source):
     """Put a source's pending frame on the wire from outside to the bridge: a FIFO server at that port's rate."""
     outside = nic.wire.outside
     crossing = tail_of(outside.sent)
-    kind = nic.traffic.copy_kind[nic.traffic.template[source.pending_template].first_copy]
-    crossing.template = kind.next_template
+    crossing.template = named_beyond(nic, nic.traffic.template[source.pending_template].first_copy)
     crossing.n_bytes = source.pending_bytes - FCS_BYTES
     crossing.hash = source.pending_hash
     crossing.index = source.pending_record

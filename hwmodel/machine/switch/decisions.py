@@ -85,7 +85,7 @@ def passes_from_outside(nic, number):
         return
     template.flow = UNKNOWN if is_for_group(arrival) else flow_of(nic.ledger, arrival.sender, arrival.target)
     template.policer, template.longest_bytes, template.n_copies = NO_POLICER, ANY_LENGTH, 1
-    template.first_copy = new_copy_kind(nic, arrival.octets, arrival.n_bytes)
+    template.first_copy = new_copy_kind(nic, number, arrival.octets, arrival.n_bytes)
     nic.traffic.copy_kind[template.first_copy].flow = template.flow
 
 
@@ -253,8 +253,8 @@ def make_copies(nic, number, decision, n_refused):
 
 
 @kernel
-def new_copy_kind(nic, octets, n_bytes):
-    """Enter a copy with its header; return its number."""
+def new_copy_kind(nic, template, octets, n_bytes):
+    """Enter a copy of a template with its header; return its number."""
     switch = nic.switch
     number = min(switch.n_copy_kinds, MAX_COPY_KINDS - 1)
     if switch.n_copy_kinds == MAX_COPY_KINDS:
@@ -262,7 +262,7 @@ def new_copy_kind(nic, octets, n_bytes):
     else:
         switch.n_copy_kinds += 1
     header, kind = switch.copy_header[number], nic.traffic.copy_kind[number]
-    header.n_bytes = n_bytes
+    header.template, header.n_bytes = template, n_bytes
     for i in range(n_bytes):
         header.octets[i] = octets[i]
     kind.flow = kind.next_template = UNKNOWN
@@ -275,7 +275,7 @@ def make_copy_kind(nic, number, of_set, port):
     switch, template = nic.switch, nic.traffic.template[number]
     arrival = switch.template_header[number]
     n_bytes = rewritten(nic, number, of_set, port)
-    kind = nic.traffic.copy_kind[new_copy_kind(nic, switch.made, n_bytes)]
+    kind = nic.traffic.copy_kind[new_copy_kind(nic, number, switch.made, n_bytes)]
     kind.port, kind.function = port, max(port - 1, 0)
     kind.delta_bytes = n_bytes - arrival.n_bytes
     kind.queue_hash = arrival.port

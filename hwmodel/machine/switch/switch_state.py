@@ -20,16 +20,18 @@ FIRST_GENERATION = 1
 # `generation` counts changes of the tables. `others_changed`, `vlan_changed`: that of the last change of anything but
 # VLANs, and of each VLAN, so that a VLAN that changes leaves decisions in others alone.
 # `has_peer`: a bridge is at the other end of the wire. `first_station`: the number of the station at port 1 among those
-# of all servers, less 1. `most_frames`: that the Tx buffer may hold at once.
+# of all servers, less 1. `n_own_templates`: of headers that are a workload's own. `most_frames`: that the Tx buffer may
+# hold at once.
 SWITCH = record(
     *ints("generation", "others_changed", "has_peer", "first_station", "n_stations", "most_frames"),
-    *ints("n_copy_kinds", "n_variants"),
+    *ints("n_own_templates", "n_templates", "n_copy_kinds", "n_variants"),
     ("header", HEADER),
     ("decision", DECISION),
     ("refused", DECISION),
     ("made", U8, (HEADER_ROOM,)),
     ("vlan_changed", I32, (VIDS,)),
     ("tables", TABLES),
+    ("header_slot", I32, (2 * MAX_TEMPLATES,)),  # of headers that come from a bridge
     ("template_header", TEMPLATE_HEADER, (MAX_TEMPLATES,)),
     ("copy_header", COPY_HEADER, (MAX_COPY_KINDS,)),
     ("variant", VARIANT, (MAX_COPY_KINDS,)),

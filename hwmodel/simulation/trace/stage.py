@@ -92,7 +92,7 @@ def stage_of(machine: Machine, workload: Workload) -> Stage:
     servers = tuple(TracedServer(each.name, each.config, each.nic) for each in machine.servers)
     if machine.system is None:
         return Stage(servers)
-    at = {name: number for number, each in enumerate(machine.system.topology.adapters) for name in each.numbers}
+    at = {name: number for number, each in enumerate(machine.system.books) for name in each.port_numbers}
     at[UPLINK] = NOBODY
     return Stage(
         servers, machine.system.system, machine.system.bridges[0], machine.system.ports,

@@ -1,0 +1,110 @@
+"""Decisions on the headers of a workload before the first frame: who comes first is numbered first.
+
+They are the same that a frame would ask for, by the same code. Made ahead, in the order of the headers, they number
+flows the same way whatever the traffic does, and say which rings frames come to.
+"""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import entry, kernel
+from hwmodel.forwarding.port_set import UPLINK
+from hwmodel.forwarding.templates import UNKNOWN
+from hwmodel.machine.network.hops import NO_REASON, decide_hop, fill_way, note_flood
+from hwmodel.machine.network.places import is_group
+from hwmodel.machine.switch.decisions import template_of
+from hwmodel.machine.system import hop_of_copy
+
+HOME = -1  # in place of the number of a way of a flood
+OUTSIDE = -1  # in place of a server's number
+
+
+@kernel
+def number_flows(bridge, ledger):
+    """Note when the flows that are new in a ledger came up."""
+    directory = ledger.directory
+    for number in range(directory.n_ordered, directory.n):
+        directory.ends[number].order = bridge.n_flows
+        bridge.n_flows += 1
+    directory.n_ordered = directory.n
+
+
+@kernel
+def wants_flood(bridge, number, shares_strays):
+    """Tell whether the ways of a flood are sought ahead: of many headers those of the first of each sender alone."""
+    hop, came = bridge.hop[number], bridge.hop_header[number]
+    port = bridge.port[came.port]
+    if hop.reason != NO_REASON:
+        return False
+    if not shares_strays or port.is_of_extender or is_group(bridge.inside.header.destination):
+        return True
+    is_first = port.last_sender != came.sender + 1
+    port.last_sender = came.sender + 1
+    return is_first
+
+
+@kernel
+def explore(bridge, servers, number, shares_strays):
+    """Decide on a new hop and on all hops that it leads to: home first, then the ways of a flood, each to its end."""
+    path, n = bridge.path, 1
+    path[0].hop, path[0].way = number, HOME
+    while n > 0:
+        step = path[n - 1]
+        hop, n_hops = bridge.hop[step.hop], bridge.n_hops
+        if step.way == HOME:
+            decide_hop(bridge, servers, step.hop)
+            if wants_flood(bridge, step.hop, shares_strays):
+                step.n_ways = 1
+        else:
+            if step.way == 0 and step.n_ways:
+                note_flood(bridge, servers, step.hop)
+            if step.n_ways == 0 or step.way == hop.n_flood:
+                n -= 1
+                continue
+            fill_way(bridge, servers, step.hop, bridge.way[hop.first_flood + step.way])
+        step.way += 1
+        if bridge.n_hops > n_hops:
+            path[n].hop, path[n].way, path[n].n_ways = n_hops, HOME, 0
+            n += 1
+
+
+@kernel
+def leave(servers, bridge, nic, port_number, number, shares_strays):
+    """Decide on what becomes, at bridges, of the copies of a header that leave by the wire."""
+    template = nic.traffic.template[number]
+    for at in range(template.first_copy, template.first_copy + template.n_copies):
+        kind = nic.traffic.copy_kind[at]
+        if kind.port == UPLINK and kind.next_template == UNKNOWN:
+            n_hops = bridge.n_hops
+            hop_of_copy(nic, bridge, port_number, at)
+            if bridge.n_hops > n_hops:
+                explore(bridge, servers, n_hops, shares_strays)
+
+
+@entry
+def decide_first(servers, bridges, numbers, senders, firsts, shares_strays):
+    """Decide on headers at adapters and bridges, on those of one server behind those of another.
+
+    `servers` is a record array of SERVER, `bridges` one of BRIDGE with one element. `numbers` int64 (n,): of templates;
+    `senders` (m,): their servers, or `OUTSIDE`; `firsts` (m + 1,): where each server's begin. `shares_strays`: whether
+    floods are sought ahead for the first header of each sender alone.
+    """
+    bridge = bridges[0]
+    for at in range(len(senders)):
+        own = numbers[firsts[at] : firsts[at + 1]]
+        server = senders[at]
+        nic, port_number = servers[max(server, 0)], server if server != OUTSIDE else len(servers)
+        for i in range(len(own)):
+            template_of(nic, own[i])
+            if server == OUTSIDE:
+                number_flows(bridge, nic.ledger)
+                leave(servers, bridge, nic, port_number, own[i], shares_strays)
+                number_flows(bridge, bridge.ledger)
+        number_flows(bridge, nic.ledger)
+        for i in range(len(own)):
+            leave(servers, bridge, nic, port_number, own[i], shares_strays)
+        number_flows(bridge, bridge.ledger)
+    for at in range(bridge.n_touched):
+        nic = servers[bridge.touched[at]]
+        for number in range(nic.switch.n_own_templates, nic.switch.n_templates):
+            template_of(nic, number)
+        number_flows(bridge, nic.ledger)

@@ -1,0 +1,134 @@
+"""Lists of virtual interfaces: a bridge sends one copy for a group down a port, with the tag of a list of its members.
+
+The adapters below are told of a list when it is set up, as a controlling bridge does (IEEE 802.1BR).
+"""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import kernel
+from hwmodel.forwarding.parse import OUTER_VN
+from hwmodel.forwarding.port_set import add, contains
+from hwmodel.forwarding.tables import (
+    ECID,
+    GROUP_MAC,
+    LOOKUP_SLOTS,
+    VIF_LIST,
+    find,
+    group_ecid,
+    key_of,
+)
+from hwmodel.forwarding.veb import BROADCAST
+from hwmodel.machine.network.bridge_state import MAX_LISTED, MAX_LISTS, NOBODY
+from hwmodel.machine.network.places import carries
+
+LIST_GROUP = 1  # GRP of the E-CIDs that stand for lists
+# Lists that the bridge sets up for groups: above those that a configuration is likely to name itself.
+FIRST_VIF_LIST, LAST_LIST = 8192, 16383
+FIRST_LIST_ECID = 0x800  # in its group; its low 12 bits, the base, are all that bridges without extended E-CIDs read
+
+
+@kernel
+def wants(servers, logical, mac):
+    """Tell whether the station behind an interface takes frames for a group."""
+    tables = servers[logical.server].switch.tables
+    accepting = tables.accepts_broadcast if mac == BROADCAST else tables.accepts_multicast
+    if contains(accepting, logical.station) or contains(tables.promiscuous, logical.station):
+        return True
+    groups = tables.lookup.entry[find(tables.lookup, key_of(GROUP_MAC, mac))]
+    return contains(groups.ports, logical.station)
+
+
+@kernel
+def is_taken(bridge, port, number):
+    """Tell whether a list's number is the configuration's own, or that of another list of the port."""
+    for at in range(port.first_taken, port.first_taken + port.n_taken):
+        if bridge.listed[at] == number:
+            return True
+    for at in range(bridge.n_lists):
+        if bridge.list[at].port == port.root and bridge.list[at].number == number:
+            return True
+    return False
+
+
+@kernel
+def free_number(bridge, port):
+    """Return the lowest number of a list that is free at a port."""
+    number = FIRST_VIF_LIST if port.outer_kind == OUTER_VN else FIRST_LIST_ECID
+    while number < LAST_LIST and is_taken(bridge, port, number):
+        number += 1
+    return number
+
+
+@kernel
+def gather(bridge, servers, port):
+    """Write the interfaces of a port that take the group inside behind the last list; return how many.
+
+    None where the sender is the only one.
+    """
+    inside, first, n, n_others = bridge.inside, bridge.n_members, 0, 0
+    for at in range(port.first_logical, port.first_logical + port.n_logical):
+        number = bridge.listed[at]
+        logical = bridge.logical_port[number]
+        if carries(bridge.vlans[number], inside.vlan) and wants(servers, logical, inside.header.destination):
+            if first + n == MAX_LISTED:
+                bridge.clock.overflow = 1
+                return 0
+            bridge.member[first + n] = number
+            n += 1
+            if number != inside.logical_port:
+                n_others += 1
+    return n if n_others > 0 else 0
+
+
+@kernel
+def has_members(bridge, each, port, n):
+    """Tell whether a list is one of a port, and of the interfaces that were gathered."""
+    if each.port != port.root or each.n_members != n:
+        return False
+    for at in range(n):
+        if bridge.member[each.first_member + at] != bridge.member[bridge.n_members + at]:
+            return False
+    return True
+
+
+@kernel
+def list_for(bridge, servers, port):
+    """Return the place of the list of all interfaces of a port that take the group inside, set up where it is new.
+
+    `NOBODY` where none does, but for the sender.
+    """
+    n = gather(bridge, servers, port)
+    if n == 0:
+        return NOBODY
+    for at in range(bridge.n_lists):
+        if has_members(bridge, bridge.list[at], port, n):
+            return at
+    if bridge.n_lists == MAX_LISTS:
+        bridge.clock.overflow = 1
+        return NOBODY
+    number = free_number(bridge, port)
+    place = bridge.n_lists
+    bridge.n_lists += 1
+    each = bridge.list[place]
+    each.port, each.number = port.root, number
+    each.first_member, each.n_members = bridge.n_members, n
+    bridge.n_members += n
+    for at in range(each.first_member, each.first_member + n):
+        tell(bridge, servers, port, number, bridge.logical_port[bridge.member[at]])
+    return place
+
+
+@kernel
+def tell(bridge, servers, port, number, logical):
+    """Let the adapter of an interface know that it is on a list."""
+    tables = servers[logical.server].switch.tables
+    is_vif = port.outer_kind == OUTER_VN
+    key = key_of(VIF_LIST, number) if is_vif else key_of(ECID, group_ecid(LIST_GROUP, number))
+    listed = tables.lookup.entry[find(tables.lookup, key)]
+    if listed.key != key:
+        if tables.lookup.n_entries == LOOKUP_SLOTS - 1:
+            bridge.clock.overflow = 1
+            return
+        listed.key = key
+        tables.lookup.n_entries += 1
+    add(listed.ports, logical.station)

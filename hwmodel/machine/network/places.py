@@ -1,0 +1,143 @@
+"""Where a header stands at a bridge: on which logical port it comes, in which VLAN, and where its addresses belong."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import entry, kernel
+from hwmodel.forwarding.parse import OUTER_E, OUTER_S, OUTER_VN
+from hwmodel.forwarding.tables import DEFAULT_S_VID
+from hwmodel.machine.network.bridge_state import MAX_ADDRESSES, MAX_HOMES, NOBODY
+
+GROUP_SHIFT = 40  # of the bit that makes an address a group's
+SPREAD = 0x9E3779B97F4A7C15 >> 1  # spreads what it multiplies (D. E. Knuth, TAOCP 3, 6.4)
+
+
+@kernel
+def is_group(mac):
+    """Tell whether an address is a group's."""
+    return mac >> GROUP_SHIFT & 1 != 0
+
+
+@kernel
+def carries(vlans, vlan):
+    """Tell whether a logical port is in a VLAN."""
+    return vlans.members[vlan >> 3] >> (vlan & 7) & 1 != 0
+
+
+@kernel
+def is_untagged(vlans, vlan):
+    """Tell whether a logical port sends a VLAN's frames without a C-TAG."""
+    return vlans.untagged[vlan >> 3] >> (vlan & 7) & 1 != 0
+
+
+@kernel
+def interface_of(header):
+    """Return the interface that the outer tag of a header from below names as its sender's, `NOBODY` if it has none."""
+    if header.outer_kind == OUTER_VN:
+        return header.vn_svif
+    if header.outer_kind == OUTER_E:
+        return header.e_ecid
+    if header.outer_kind == OUTER_S and header.s_vid not in (0, DEFAULT_S_VID):
+        return header.s_vid
+    return NOBODY
+
+
+@kernel
+def comes_in(bridge, port, inside):
+    """Find on which logical port a header comes, and its VLAN in the bridge; False where its outer tag names none.
+
+    A VID, and a VLAN, of 0 is none.
+    """
+    interface, vid = interface_of(inside.header), inside.header.vid
+    found = False
+    for at in range(port.first_logical, port.first_logical + port.n_logical):
+        number = bridge.listed[at]
+        logical = bridge.logical_port[number]
+        if logical.interface != interface:
+            continue
+        vlan = vid if vid != 0 else logical.native_vlan
+        if logical.wire_vlan == 0:
+            found, inside.logical_port, inside.vlan = True, number, vlan
+        elif logical.wire_vlan == vlan:
+            inside.logical_port, inside.vlan = number, logical.inner_vlan
+            return True
+    return found
+
+
+@kernel
+def hash_of_address(box, mac, vlan):
+    """Return a hash of an address in a VLAN at a bridge."""
+    return ((mac ^ (vlan << 20) ^ (box << 34)) * SPREAD) >> 24 & 0xFFFFFFFF
+
+
+@kernel
+def address_of(bridge, box, mac, vlan):
+    """Return the number of an address in a VLAN at a bridge; group addresses are never learned."""
+    if is_group(mac):
+        return NOBODY
+    at = hash_of_address(box, mac, vlan) & (2 * MAX_ADDRESSES - 1)
+    while bridge.address_slot[at] != 0:
+        number = bridge.address_slot[at] - 1
+        key = bridge.address_key[number]
+        if key.mac == mac and key.vlan == vlan and key.box == box:
+            return number
+        at = (at + 1) & (2 * MAX_ADDRESSES - 1)
+    if bridge.n_addresses == MAX_ADDRESSES:
+        bridge.clock.overflow = 1
+        return NOBODY
+    number = bridge.n_addresses
+    bridge.n_addresses += 1
+    bridge.address_slot[at] = number + 1
+    key, address = bridge.address_key[number], bridge.address[number]
+    key.mac, key.vlan, key.box = mac, vlan, box
+    address.box = box
+    address.logical_port = NOBODY if bridge.box[box].learns else home_of(bridge, box, mac, vlan)
+    return number
+
+
+@kernel
+def home_slot(bridge, box, mac, vlan):
+    """Return the place where the home of an address stands, or would stand."""
+    at = hash_of_address(box, mac, vlan) & (MAX_HOMES - 1)
+    while bridge.home[at].logical_port != 0:
+        home = bridge.home[at]
+        if home.mac == mac and home.vlan == vlan and home.box == box:
+            return at
+        at = (at + 1) & (MAX_HOMES - 1)
+    return at
+
+
+@kernel
+def home_of(bridge, box, mac, vlan):
+    """Return the logical port behind which the configuration puts an address, `NOBODY` if it does not say."""
+    return bridge.home[home_slot(bridge, box, mac, vlan)].logical_port - 1
+
+
+@entry
+def enter_homes(bridges, boxes, macs, vlans, logical_ports):
+    """Enter where the configuration puts addresses; of two places for one the first counts.
+
+    `bridges` is a one-element record array of BRIDGE, the others int64 (n,).
+    """
+    bridge = bridges[0]
+    for i in range(len(macs)):
+        home = bridge.home[home_slot(bridge, boxes[i], macs[i], vlans[i])]
+        if home.logical_port == 0:
+            home.mac, home.vlan, home.box = macs[i], vlans[i], boxes[i]
+            home.logical_port = logical_ports[i] + 1
+
+
+@entry
+def announce(bridges, boxes, macs, vlans, logical_ports):
+    """Let bridges know addresses that stations have announced; arguments are those of `enter_homes`."""
+    bridge = bridges[0]
+    for i in range(len(macs)):
+        number = address_of(bridge, boxes[i], macs[i], vlans[i])
+        box = bridge.box[boxes[i]]
+        if number == NOBODY:
+            continue
+        if box.n_known == box.table_entries:
+            box.counts.not_learned += 1
+            continue
+        bridge.address[number].logical_port = logical_ports[i]
+        box.n_known += 1
+        box.counts.learned += 1
