@@ -9,6 +9,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.forwarding.templates import UNKNOWN
+from hwmodel.machine.network.bridge_state import MAX_BRIDGE_PORTS
 from hwmodel.machine.network.hops import NO_REASON, decide_hop, fill_way, note_flood
 from hwmodel.machine.network.places import is_group
 from hwmodel.machine.switch.decisions import template_of
@@ -37,8 +38,9 @@ def wants_flood(bridge, number, shares_strays):
         return False
     if not shares_strays or port.is_of_extender or is_group(bridge.inside.header.destination):
         return True
-    is_first = port.last_sender != came.sender + 1
-    port.last_sender = came.sender + 1
+    at = came.sender * MAX_BRIDGE_PORTS + came.port
+    is_first = bridge.has_flooded[at >> 3] >> (at & 7) & 1 == 0
+    bridge.has_flooded[at >> 3] |= 1 << (at & 7)
     return is_first
 
 
@@ -46,24 +48,24 @@ def wants_flood(bridge, number, shares_strays):
 def explore(bridge, servers, number, shares_strays):
     """Decide on a new hop and on all hops that it leads to: home first, then the ways of a flood, each to its end."""
     path, n = bridge.path, 1
-    path[0].hop, path[0].way = number, HOME
+    path[0].hop, path[0].way, path[0].floods = number, HOME, 0
     while n > 0:
         step = path[n - 1]
         hop, n_hops = bridge.hop[step.hop], bridge.n_hops
         if step.way == HOME:
             decide_hop(bridge, servers, step.hop)
             if wants_flood(bridge, step.hop, shares_strays):
-                step.n_ways = 1
+                step.floods = 1
         else:
-            if step.way == 0 and step.n_ways:
+            if step.way == 0 and step.floods:
                 note_flood(bridge, servers, step.hop)
-            if step.n_ways == 0 or step.way == hop.n_flood:
+            if step.floods == 0 or step.way == hop.n_flood:
                 n -= 1
                 continue
             fill_way(bridge, servers, step.hop, bridge.way[hop.first_flood + step.way])
         step.way += 1
         if bridge.n_hops > n_hops:
-            path[n].hop, path[n].way, path[n].n_ways = n_hops, HOME, 0
+            path[n].hop, path[n].way, path[n].floods = n_hops, HOME, 0
             n += 1
 
 

@@ -6,27 +6,48 @@ from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.records import I32, ints, record
 
 MAX_FLOWS = 1 << 19
-FLOW_SLOTS = 2 * MAX_FLOWS
+FLOW_SLOTS = 4 * MAX_FLOWS
+FIRST_MASK = 63
 SPREAD = 0x9E3779B1  # an odd number that spreads what it multiplies over 32 bits (D. E. Knuth, TAOCP 3, 6.4)
 
 # `order`: when the flow came up, among those of all ledgers; -1 of one that came up in mid-run.
 FLOW_ENDS = record(("sender", I32), ("receiver", I32), ("order", I32))
-# `slot`: by the hash of both ends, 1 more than the flow's number here, 0 where there is none.
-FLOW_DIRECTORY = record(*ints("n", "n_ordered"), ("slot", I32, (FLOW_SLOTS,)), ("ends", FLOW_ENDS, (MAX_FLOWS,)))
+# `slot`: by the hash of both ends, 1 more than the flow's number here, 0 where there is none; `mask`: of those in use.
+FLOW_DIRECTORY = record(*ints("n", "n_ordered", "mask"), ("slot", I32, (FLOW_SLOTS,)), ("ends", FLOW_ENDS, (MAX_FLOWS,)))
+
+
+@kernel
+def slot_of_flow(directory, sender, receiver):
+    """Return the place where a flow's number stands, plus 1, or would stand."""
+    at = (sender * SPREAD >> 8 ^ receiver * SPREAD >> 4) & directory.mask
+    while directory.slot[at] != 0:
+        ends = directory.ends[directory.slot[at] - 1]
+        if ends.sender == sender and ends.receiver == receiver:
+            return at
+        at = (at + 1) & directory.mask
+    return at
+
+
+@kernel
+def widen_directory(directory):
+    """Double the slots that are in use, and enter all flows anew."""
+    for at in range(directory.mask + 1):
+        directory.slot[at] = 0
+    directory.mask = max(2 * directory.mask + 1, FIRST_MASK)
+    for number in range(directory.n):
+        ends = directory.ends[number]
+        directory.slot[slot_of_flow(directory, ends.sender, ends.receiver)] = number + 1
 
 
 @kernel
 def flow_of(ledger, sender, receiver):
     """Return the number of a flow in a ledger; a new one gets the next."""
     directory = ledger.directory
-    at = ((sender * SPREAD & 0xFFFFFFFF) ^ (receiver * SPREAD >> 7)) % FLOW_SLOTS
-    while True:
-        number = directory.slot[at] - 1
-        if number < 0:
-            break
-        if directory.ends[number].sender == sender and directory.ends[number].receiver == receiver:
-            return number
-        at = (at + 1) % FLOW_SLOTS
+    if 2 * directory.n >= directory.mask:
+        widen_directory(directory)
+    at = slot_of_flow(directory, sender, receiver)
+    if directory.slot[at] != 0:
+        return directory.slot[at] - 1
     number = directory.n
     if number == MAX_FLOWS - 1:
         ledger.overflow = 1  # the last place is written, and the run ends

@@ -30,6 +30,7 @@ MAX_POLICY = 1 << 14
 MAX_HOMES = 1 << 21
 MAX_LISTED = 1 << 17
 MAX_LISTS = 1 << 14
+MAX_STATIONS = 1 << 16
 MAX_PATH = 1 << 11  # bridges and extenders that one header passes
 
 NOBODY = -1  # in place of a logical port, an address, a policer, a frame's place
@@ -59,7 +60,6 @@ BRIDGE_PORT = record(
     # what is sent to lists.
     *ints("root", "bridge", "server", "outer_kind", "has_interfaces", "is_of_extender", "is_uplink", "is_wire"),
     *ints("first_logical", "n_logical", "first_below", "n_below", "first_taken", "n_taken", "own_logical", "groups"),
-    *ints("last_sender"),
     ("counts", PORT_COUNTS),
     *ints("sending"),  # the frame's place
     ("come", LIST),  # not yet forwarded
@@ -100,7 +100,7 @@ HOP = record(
     ("reason", I16), ("logical_port", I16), ("policer", I16), ("n_flood", I16),
 )  # fmt: skip
 NOT_SOUGHT = -1
-STEP = record(*ints("hop", "way", "n_ways"))  # of a walk through bridges: which way of which hop comes next
+STEP = record(*ints("hop", "way", "floods"))  # of a walk through bridges: which way of which hop comes next
 # A header as it comes to a port, or goes outside: who sent it and for whom, by the numbers of stations, and its bytes.
 HEADER_AT_PORT = record(
     ("sender", I32), ("target", I32), ("port", I16), ("n_bytes", I16), ("octets", U8, (HEADER_ROOM,))
@@ -149,9 +149,11 @@ BRIDGE = record(
     ("outside_flow", I32, (MAX_COPY_KINDS,)),  # of each kind of copy that goes outside
     # What decides on headers, and what has been decided on; `n_hops` and so on: how many there are of each.
     *ints("generation", "n_hops", "n_ways", "n_outside", "n_touched", "n_lists", "n_members", "n_flows"),
+    *ints("hop_mask", "outside_mask"),
     ("path", STEP, (MAX_PATH,)),
     ("inside", INSIDE),
     ("made", U8, (HEADER_ROOM,)),
+    ("has_flooded", U8, (MAX_STATIONS * MAX_BRIDGE_PORTS // 8,)),  # a bit for each sender at each port (`first_decisions`)
     ("touched", I32, (MAX_BRIDGE_PORTS,)),  # servers in the order in which a header first went to each
     ("listed", I32, (MAX_LISTED,)),  # one list behind the other of ports, logical ports, servers
     ("policy", ACL_ENTRY, (MAX_POLICY,)),
@@ -162,8 +164,8 @@ BRIDGE = record(
     ("address_key", ADDRESS_KEY, (MAX_ADDRESSES,)),
     ("address_slot", I32, (2 * MAX_ADDRESSES,)),
     ("hop_header", HEADER_AT_PORT, (MAX_HOPS,)),
-    ("hop_slot", I32, (2 * MAX_HOPS,)),
+    ("hop_slot", I32, (4 * MAX_HOPS,)),
     ("outside_header", HEADER_AT_PORT, (MAX_COPY_KINDS,)),
-    ("outside_slot", I32, (2 * MAX_COPY_KINDS,)),
+    ("outside_slot", I32, (4 * MAX_COPY_KINDS,)),
     ("ledger", LEDGER),  # of what comes to the stations outside
 )  # fmt: skip

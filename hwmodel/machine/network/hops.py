@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.forwarding.header_store import slot_of, store
+from hwmodel.forwarding.header_store import slot_of, store, widened
 from hwmodel.forwarding.parse import (
     NO_OUTER_TAG,
     OUTER_BYTES,
@@ -43,7 +43,8 @@ RESERVED_BLOCK, RESERVED_BITS = 0x0180C2000000, 4  # IEEE 802.1Q 8.6.3: addresse
 @kernel
 def hop_of(bridge, port_number, sender, target, octets, n_bytes):
     """Return the number of a header's hop at a port; a new one is not decided on yet."""
-    at = slot_of(bridge.hop_slot, bridge.hop_header, sender, target, port_number, octets, n_bytes)
+    bridge.hop_mask = widened(bridge.hop_slot, bridge.hop_mask, bridge.hop_header, 0, bridge.n_hops)
+    at = slot_of(bridge.hop_slot, bridge.hop_mask, bridge.hop_header, sender, target, port_number, octets, n_bytes)
     if bridge.hop_slot[at] != 0:
         return bridge.hop_slot[at] - 1
     if bridge.n_hops == MAX_HOPS:
@@ -60,7 +61,9 @@ def hop_of(bridge, port_number, sender, target, octets, n_bytes):
 @kernel
 def outside_kind_of(bridge, sender, target, octets, n_bytes):
     """Return the number of a kind of copy that leaves for the stations outside."""
-    at = slot_of(bridge.outside_slot, bridge.outside_header, sender, target, 0, octets, n_bytes)
+    mask = widened(bridge.outside_slot, bridge.outside_mask, bridge.outside_header, 0, bridge.n_outside)
+    bridge.outside_mask = mask
+    at = slot_of(bridge.outside_slot, mask, bridge.outside_header, sender, target, 0, octets, n_bytes)
     if bridge.outside_slot[at] != 0:
         return bridge.outside_slot[at] - 1
     if bridge.n_outside == MAX_COPY_KINDS:
@@ -78,7 +81,10 @@ def outside_kind_of(bridge, sender, target, octets, n_bytes):
 def template_at(bridge, nic, server, sender, target, octets, n_bytes):
     """Return the number of a header's template at a server; a new one is not decided on yet."""
     switch = nic.switch
-    at = slot_of(switch.header_slot, switch.template_header, sender, target, 0, octets, n_bytes)
+    first, headers = switch.n_own_templates, switch.template_header
+    mask = widened(switch.header_slot, switch.header_mask, headers, first, switch.n_templates)
+    switch.header_mask = mask
+    at = slot_of(switch.header_slot, mask, headers, sender, target, 0, octets, n_bytes)
     if switch.header_slot[at] != 0:
         return switch.header_slot[at] - 1
     if switch.n_templates == MAX_TEMPLATES:

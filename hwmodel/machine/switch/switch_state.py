@@ -24,14 +24,14 @@ FIRST_GENERATION = 1
 # hold at once.
 SWITCH = record(
     *ints("generation", "others_changed", "has_peer", "first_station", "n_stations", "most_frames"),
-    *ints("n_own_templates", "n_templates", "n_copy_kinds", "n_variants"),
+    *ints("n_own_templates", "n_templates", "n_copy_kinds", "n_variants", "header_mask"),
     ("header", HEADER),
     ("decision", DECISION),
     ("refused", DECISION),
     ("made", U8, (HEADER_ROOM,)),
     ("vlan_changed", I32, (VIDS,)),
     ("tables", TABLES),
-    ("header_slot", I32, (2 * MAX_TEMPLATES,)),  # of headers that come from a bridge
+    ("header_slot", I32, (4 * MAX_TEMPLATES,)),  # of headers that come from a bridge
     ("template_header", TEMPLATE_HEADER, (MAX_TEMPLATES,)),
     ("copy_header", COPY_HEADER, (MAX_COPY_KINDS,)),
     ("variant", VARIANT, (MAX_COPY_KINDS,)),
