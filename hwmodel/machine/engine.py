@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwmodel.compiled.compilation import entry, inlined, kernel
 from hwmodel.compiled.processor import with_offsets
 from hwmodel.compiled.records import NEVER
+from hwmodel.machine.adapter.commands import obey_due
 from hwmodel.machine.adapter.fetch import fetch_rx, fetch_tx, told
 from hwmodel.machine.adapter.interrupts import moderation_expired, unmasked
 from hwmodel.machine.adapter.read_arbiter import issue
@@ -52,6 +55,7 @@ from hwmodel.machine.time.clock import (
     UP_READY,
     WIRE,
 )
+from hwmodel.machine.time.commands import next_command_fs
 from hwmodel.machine.time.events import first_elsewhere, first_of_links, rare_lane, set_next, take_first, take_timer
 from hwmodel.machine.tlp_kinds import (
     CLASS_OF,
@@ -190,7 +194,7 @@ def timer(nic, now_fs):
     elif kind == TX_WRITEBACK_TIMER:
         writeback_expired(nic, now_fs, nic.tx_queue[index].held)
     elif kind == SHAPER_TIMER:
-        shaper_expired(nic, index)
+        shaper_expired(nic, now_fs, index)
     else:
         pause_over(nic, index)
 
@@ -325,6 +329,24 @@ def advance(nic, until_fs, n_events):
 
 
 @kernel
+def advance_through(nic, words, until_fs, n_events):
+    """Advance, and carry out the commands on the way, each before all else of its instant; return when the next is.
+
+    Of an event, or of a command.
+    """
+    before = nic.clock.n_events
+    while True:
+        command_fs = next_command_fs(nic.commands)
+        left = n_events - (nic.clock.n_events - before)
+        at_fs = advance(nic, min(until_fs, command_fs - 1), left)
+        has_stopped = nic.ledger.is_stopping or nic.ledger.overflow or nic.clock.overflow
+        if command_fs > until_fs or at_fs < command_fs or has_stopped:
+            return min(at_fs, command_fs)
+        nic.clock.now_fs = command_fs
+        obey_due(nic, words, command_fs)
+
+
+@kernel
 def close_books(nic, at_fs, until_fs):
     """Bring sums that are updated late up to date; nothing happens from now up to `at_fs`."""
     has_passed_fs = until_fs if until_fs < at_fs < NEVER and nic.ledger.is_stopping == 0 else nic.clock.now_fs
@@ -338,14 +360,15 @@ def run(state, until_fs, n_events):
 
     `state` is a one-element record array of SERVER. The first call starts the machine at time 0.
     """
-    nic = state[0]
+    nic, words = state[0], state.view(np.int64)
     clock = nic.clock
     ledger = nic.ledger
     until_fs = min(until_fs, NEVER - 1)  # what never happens is no event
     ledger.is_stopping = 0
     if clock.has_started == 0:
+        obey_due(nic, words, 0)
         begin_all(nic)
-    at_fs = advance(nic, until_fs, n_events)
+    at_fs = advance_through(nic, words, until_fs, n_events)
     close_books(nic, at_fs, until_fs)
     if clock.overflow or ledger.overflow:
         return OVERFLOW

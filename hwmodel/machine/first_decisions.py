@@ -1,14 +1,21 @@
 """Decisions on the headers of a workload before the first frame: who comes first is numbered first.
 
+Commands for time 0 come before them.
+
 They are the same that a frame would ask for, by the same code. Made ahead, in the order of the headers, they number
 flows the same way whatever the traffic does, and say which rings frames come to.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.forwarding.templates import UNKNOWN
+from hwmodel.machine.adapter.commands import obey_due
+from hwmodel.machine.counts.flow_state import flow_of
+from hwmodel.machine.network.bridge import obey_bridge_due
 from hwmodel.machine.network.bridge_state import MAX_BRIDGE_PORTS
 from hwmodel.machine.network.hops import NO_REASON, decide_hop, fill_way, note_flood
 from hwmodel.machine.network.places import is_group
@@ -83,6 +90,18 @@ def leave(servers, bridge, nic, port_number, number, shares_strays):
 
 
 @entry
+def decide_alone(state, numbers):
+    """Decide on headers of an adapter that no bridge stands behind, in their order.
+
+    `state` is a one-element record array of SERVER, whose `switch` has the headers and tables; `numbers` int64 (n,).
+    """
+    nic = state[0]
+    obey_due(nic, state.view(np.int64), 0)
+    for i in range(len(numbers)):
+        template_of(nic, numbers[i])
+
+
+@entry
 def decide_first(servers, bridges, numbers, senders, firsts, shares_strays):
     """Decide on headers at adapters and bridges, on those of one server behind those of another.
 
@@ -91,6 +110,9 @@ def decide_first(servers, bridges, numbers, senders, firsts, shares_strays):
     floods are sought ahead for the first header of each sender alone.
     """
     bridge = bridges[0]
+    obey_bridge_due(bridge, bridges.view(np.int64), 0)
+    for at in range(len(servers)):
+        obey_due(servers[at], servers.view(np.int64), 0)
     for at in range(len(senders)):
         own = numbers[firsts[at] : firsts[at + 1]]
         server = senders[at]
@@ -110,3 +132,14 @@ def decide_first(servers, bridges, numbers, senders, firsts, shares_strays):
         for number in range(nic.switch.n_own_templates, nic.switch.n_templates):
             template_of(nic, number)
         number_flows(bridge, nic.ledger)
+
+
+@entry
+def enter_flows(servers, bridges, at, senders, receivers):
+    """Enter flows in a ledger: of a server, of bridges where `at` is behind the last one; int64 (n,) of stations.
+
+    A run that changes its tables has them from its begin: who counts them finds room for all.
+    """
+    ledger = servers[at].ledger if at < len(servers) else bridges[0].ledger
+    for i in range(len(senders)):
+        flow_of(ledger, senders[i], receivers[i])

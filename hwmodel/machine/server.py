@@ -37,6 +37,7 @@ from hwmodel.machine.network.wires import WIRE_END
 from hwmodel.machine.pcie.link_state import ARRIVALS, CREDITS, ENGINES, LINK, PCIE, TAGS
 from hwmodel.machine.switch.switch_state import SWITCH
 from hwmodel.machine.time.clock import CLOCK
+from hwmodel.machine.time.commands import COMMANDS
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS
 from hwmodel.machine.traffic.traffic_state import TRAFFIC
 
@@ -78,6 +79,7 @@ SERVER = record(
     ("host", HOST),
     ("traffic", TRAFFIC),
     ("switch", SWITCH),
+    ("commands", COMMANDS),
     ("ledger", LEDGER),
 )
 

@@ -10,18 +10,22 @@ first thread lets the bridges run and hands frames over. Which server runs in wh
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.compiled.processor import give_way, pause, prefetch_at, seen, show
 from hwmodel.compiled.records import I64, NEVER, ints, offset_of, record
+from hwmodel.machine.adapter.commands import obey_due
 from hwmodel.machine.cache_hints import begun_comes_near, servers_come_near
 from hwmodel.machine.counts.journey_sums import fold
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFLOW
-from hwmodel.machine.engine import advance, begin_all, close_books
-from hwmodel.machine.network.bridge import advance_bridge, comes, let_go, pop
+from hwmodel.machine.engine import advance_through, begin_all, close_books
+from hwmodel.machine.network.bridge import advance_bridge_through, comes, let_go, pop
 from hwmodel.machine.network.bridge_state import BRIDGE_PORT, NOBODY
 from hwmodel.machine.network.hops import hop_of
 from hwmodel.machine.network.wires import comes_to_adapter, first_of
 from hwmodel.machine.time.clock import TIMERS
+from hwmodel.machine.time.commands import next_command_fs
 from hwmodel.machine.time.events import first_elsewhere, first_of_links
 
 MAX_SERVERS = 256
@@ -123,15 +127,16 @@ def release(bridge, port_number):
 
 
 @kernel
-def begin_server(nic, component):
-    """Start a server at time 0, and look at when its next event is."""
+def begin_server(nic, words, component):
+    """Start a server at time 0, and look at when its next event, or command, is."""
     nic.ledger.is_stopping = 0
     if nic.clock.has_started == 0:
+        obey_due(nic, words, 0)
         begin_all(nic)
     if nic.moves_due or nic.reads_due or nic.traffic.n_hungry > 0:
         component.next_fs = nic.clock.now_fs  # what the start makes possible
     else:
-        component.next_fs = min(first_elsewhere(nic.clock), first_of_links(nic.clock))
+        component.next_fs = min(first_elsewhere(nic.clock), first_of_links(nic.clock), next_command_fs(nic.commands))
 
 
 @kernel
@@ -160,14 +165,14 @@ def horizon_of_bridge(system, bridge, until_fs):
     for number in range(bridge.n_outer_ports):
         port = bridge.port[number]
         peer = system.server[port.peer]
-        horizon_fs = min(horizon_fs, peer.safe_fs + port.crossing_fs + bridge.box[port.box].latency_fs)
+        horizon_fs = min(horizon_fs, peer.safe_fs + port.crossing_fs)
         if system.stops_exactly:
             horizon_fs = min(horizon_fs, peer.safe_fs)
     return horizon_fs
 
 
 @kernel
-def run_bridge(system, number, bridge, servers, until_fs):
+def run_bridge(system, number, bridge, words, servers, until_fs):
     """Let a bridge take what was sent to it, run, and hand on what it sends."""
     component = system.bridge[number]
     waiting_fs = NEVER  # for the line outside, with no event of its own
@@ -179,9 +184,9 @@ def run_bridge(system, number, bridge, servers, until_fs):
             release(bridge, port_number)
             hand_up(servers[port.peer], bridge, port_number)
     horizon_fs = horizon_of_bridge(system, bridge, until_fs)
-    component.next_fs = bridge.clock.next_at[TIMERS]
+    component.next_fs = min(bridge.clock.next_at[TIMERS], next_command_fs(bridge.commands))
     if component.next_fs <= horizon_fs:
-        component.next_fs = advance_bridge(bridge, servers, horizon_fs)
+        component.next_fs = advance_bridge_through(bridge, words, servers, horizon_fs)
     component.next_fs = min(component.next_fs, waiting_fs)
     component.safe_fs = max(component.safe_fs, horizon_fs)
     for port_number in range(bridge.n_outer_ports):
@@ -228,7 +233,7 @@ def wait_while(flag, value):
 
 
 @kernel
-def run_share(system, share, servers, bridges):
+def run_share(system, share, servers, words, bridges):
     """Run a thread's servers, each until all that may come to it is known (conservative lookahead)."""
     share.n_events = share.stopped = 0
     n_servers = share.end - share.first
@@ -248,7 +253,7 @@ def run_share(system, share, servers, bridges):
             if share.asks_ahead:
                 servers_come_near(servers, system.order, share.first, n_servers, at, horizon_fs)
             before = nic.clock.n_events
-            component.next_fs = advance(nic, horizon_fs, NEVER)
+            component.next_fs = advance_through(nic, words, horizon_fs, NEVER)
             share.n_events += nic.clock.n_events - before
             stopped = why_stopped(nic)
             if stopped:
@@ -266,26 +271,27 @@ def why_stopped(component):
 
 
 @kernel
-def follow(system, share, servers, bridges):
+def follow(system, share, servers, words, bridges):
     """Run a thread's servers in each turn that the first thread begins."""
     turn = wait_while(system.turn, 0)
     while turn != OVER:
-        run_share(system, share, servers, bridges)
+        run_share(system, share, servers, words, bridges)
         show(share.done, turn)
         turn = wait_while(system.turn, turn)
 
 
 @kernel
-def take_turns(system, servers, bridges, until_fs, n_events):
+def take_turns(system, servers, words, bridges, until_fs, n_events):
     """Begin turns until a time, or until so many events have been, or somebody stops; return why it stopped, if any."""
     left, stopped, turn = n_events, 0, 0
+    words_of_bridges = bridges.view(np.int64)
     at_fs = earliest(system)
     while at_fs <= until_fs and left > 0 and stopped == 0:
         nothing_before(system, at_fs)
         system.limit_fs = min(until_fs, at_fs - 1 + system.window_fs)
         turn += 1
         show(system.turn, turn)
-        run_share(system, system.share[0], servers, bridges)
+        run_share(system, system.share[0], servers, words, bridges)
         for number in range(system.n_shares):
             share = system.share[number]
             if number > 0:
@@ -293,7 +299,7 @@ def take_turns(system, servers, bridges, until_fs, n_events):
             left -= share.n_events
             stopped = max(stopped, share.stopped)
         for number in range(system.n_bridges):
-            run_bridge(system, number, bridges[number], servers, system.limit_fs)
+            run_bridge(system, number, bridges[number], words_of_bridges, servers, system.limit_fs)
             stopped = max(stopped, why_stopped(bridges[number]))
         at_fs = earliest(system)
     show(system.turn, OVER)
@@ -310,16 +316,16 @@ def run_system(systems, servers, bridges, until_fs, n_events, thread):
     `thread` 0 does all that is no other's share; each other one of `system.n_shares` runs its own beside it, and
     returns when thread 0 has come to the end, 0. Before, all that they show is 0.
     """
-    system = systems[0]
+    system, words = systems[0], servers.view(np.int64)
     if thread > 0:
-        follow(system, system.share[thread], servers, bridges)
+        follow(system, system.share[thread], servers, words, bridges)
         return DONE
     until_fs = min(until_fs, NEVER - 1)
     for number in range(system.n_servers):
-        begin_server(servers[number], system.server[number])
+        begin_server(servers[number], words, system.server[number])
     for number in range(system.n_bridges):
         bridges[number].ledger.is_stopping = 0
-    stopped = take_turns(system, servers, bridges, until_fs, n_events)
+    stopped = take_turns(system, servers, words, bridges, until_fs, n_events)
     at_fs = earliest(system)
     if at_fs >= NEVER and stopped == 0:
         end_together(system, servers, bridges)

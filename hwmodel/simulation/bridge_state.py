@@ -106,12 +106,13 @@ def least_on_wire_bytes(workload: Workload) -> int:
 def fill_crossings(record: BridgeRecord, least_bytes: int) -> None:
     """Enter for each port how much later than its other end begins to send a frame can be due at the soonest.
 
-    The bridge's latency comes on top. `least_bytes`: what a frame takes at least of a wire.
+    `least_bytes`: what a frame takes at least of a wire.
     """
     for entry in record.port[: int(record.n_ports)]:
         until_due_bytes = HEADER_BYTES if entry.cuts_through else least_bytes
         wire_fs = until_due_bytes * int(entry.fs_per_byte_num) // int(entry.fs_per_byte_den)
-        entry.crossing_fs = wire_fs + int(entry.propagation_fs)
+        latency_fs = int(record.box[int(entry.box)].latency_fs)
+        entry.crossing_fs = wire_fs + int(entry.propagation_fs) + latency_fs
 
 
 def _fill_levels(record: BridgeRecord, topology: Topology) -> None:

@@ -88,7 +88,7 @@ def _bits_of(vlans: Collection[int]) -> Any:
 def _bits(vlans: Collection[int]) -> Any:
     is_in = np.zeros(VIDS, bool)
     is_in[list(vlans)] = True
-    return np.packbits(is_in, bitorder="little")
+    return np.packbits(is_in, bitorder="little").view("<u4").astype(np.int64)
 
 
 def _fill_port(record: BridgeRecord, port: PhysicalPort, topology: Topology, lists: _Lists) -> None:

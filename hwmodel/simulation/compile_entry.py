@@ -46,7 +46,9 @@ def signature(entry: str) -> tuple[types.Type, ...]:
         return (_array(SERVER), _array(BRIDGE), int64[::1], int64[::1], int64[::1], int64)
     if entry.startswith("machine.network.places."):
         return (_array(BRIDGE), *[int64[::1]] * 4)
-    assert entry == "machine.switch.decisions.decide_templates", entry
+    if entry == "machine.first_decisions.enter_flows":
+        return (_array(SERVER), _array(BRIDGE), int64, int64[::1], int64[::1])
+    assert entry == "machine.first_decisions.decide_alone", entry
     return (_array(SERVER), int64[::1])
 
 

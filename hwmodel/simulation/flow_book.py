@@ -15,6 +15,7 @@ from hwmodel.forwarding.templates import MAX_COPY_KINDS
 from hwmodel.workload.traffic import UPLINK as OUTSIDE
 
 Ints = npt.NDArray[np.int64]
+Ends = tuple[Ints, Ints]  # senders and receivers of flows
 BITS = 32  # of the number of a station
 
 
@@ -104,6 +105,22 @@ def flows_of(ledgers: Sequence[Any], stations: Stations) -> tuple[list[tuple[str
     names = np.array(list(stations), object)
     flows = list(zip(names[keys >> BITS].tolist(), names[keys & (1 << BITS) - 1].tolist(), strict=True))
     return flows, np.split(numbers, np.cumsum([len(part) for part in parts])[:-1])
+
+
+def flows_by_ledger(machines: Iterable[Sequence[Any]]) -> list[Ends]:
+    """Return for each ledger, by its place, the flows that it has in any of some machines."""
+    found: list[dict[tuple[int, int], None]] = []
+    for ledgers in machines:
+        found += [{} for _ in ledgers[len(found) :]]
+        for pairs, ledger in zip(found, ledgers, strict=True):
+            pairs.update(_pairs(ledger))
+    columns = [np.array(list(pairs), np.int64).reshape(-1, 2).T.copy() for pairs in found]
+    return [(senders, receivers) for senders, receivers in columns]
+
+
+def _pairs(ledger: Any) -> dict[tuple[int, int], None]:
+    ends = ledger["directory"]["ends"][: int(ledger.directory.n)]
+    return dict.fromkeys(zip(ends["sender"].tolist(), ends["receiver"].tolist(), strict=True))
 
 
 class StoredHeaders:

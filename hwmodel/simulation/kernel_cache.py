@@ -24,8 +24,7 @@ from hwmodel.compiled import CACHE_DIR, CACHE_ROOTS
 from hwmodel.errors import RunError
 
 # Entry points, dotted from the package on; each is compiled by a process of its own.
-DECIDE_ENTRY = "machine.switch.decisions.decide_templates"
-RUN_ENTRIES = ("machine.engine.run", DECIDE_ENTRY)
+RUN_ENTRIES = ("machine.engine.run", "machine.first_decisions.decide_alone")
 SYSTEM_ENTRIES = (
     "machine.system.run_system", "machine.first_decisions.decide_first",
     "machine.network.places.enter_homes", "machine.network.places.announce",

@@ -23,8 +23,9 @@ from hwmodel.simulation.bridge_measure import (
     with_busier_port,
 )
 from hwmodel.simulation.clocks import begin_at_phases, fill_clocks
+from hwmodel.simulation.commands import Change, schedule
 from hwmodel.simulation.deliveries import CopyKinds
-from hwmodel.simulation.flow_book import FlowBook
+from hwmodel.simulation.flow_book import Ends, FlowBook, flows_by_ledger
 from hwmodel.simulation.kernel_cache import RUN_ENTRIES, SYSTEM_ENTRIES
 from hwmodel.simulation.laws import broken_laws
 from hwmodel.simulation.logical_ports import level_suspects
@@ -34,7 +35,7 @@ from hwmodel.simulation.nic_state import Nic, State, build_state
 from hwmodel.simulation.outcome import MeasuredWindow, ServerWindow, make_result, make_system_result
 from hwmodel.simulation.system_state import SystemState, build_system
 from hwmodel.simulation.whole import Whole
-from hwmodel.simulation.workload_state import fill_workload
+from hwmodel.simulation.workload_state import decide_workload, fill_workload
 from hwmodel.workload.delivered import Deliveries
 from hwmodel.workload.traffic import Workload
 
@@ -76,25 +77,43 @@ class Machine:
     `settled_fs`: all that happens up to then has happened, everywhere.
     """
 
-    def __init__(self, config: Config, workload: Workload, seed: int, n_threads: int | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        workload: Workload,
+        seed: int,
+        n_threads: int | None = None,
+        changes: Sequence[Change] = (),
+    ) -> None:
         self.system: SystemState | None = None
         self.settled_fs = 0
         self._is_logging = False
         if not bridges_of(config):
             self.state: State = build_state(config, seed)
-            self.book = fill_workload(self.state, config, workload, seed)
+            stations = fill_workload(self.state[0], config, workload, seed)
             fill_clocks(self.state[0], config, seed)
+            late = self._schedule(config, workload, seed, changes)
+            self.book = decide_workload(self.state, config, workload, stations, late)
             begin_at_phases(self.state[0], config, workload, seed)
             self.servers: tuple[Server, ...] = (Server("", config, self.state[0], self.book),)
             self._log = MergedLog([self.state[0].ledger.log])
             return
         self.system = system = build_system(config, workload, seed, n_threads)
-        self.state, self.book = system.servers, system.book
+        self.state = system.servers
+        system.decide(workload, seed, self._schedule(config, workload, seed, changes))
+        self.book = system.book
         self.servers = tuple(
             Server(name, part, nic, book)
             for name, part, nic, book in zip(system.names, system.configs, system.servers, system.books, strict=True)
         )
         self._log = MergedLog([ledger.log for ledger in self.ledgers()], self.copy_kinds.first_copies)
+
+    def _schedule(self, config: Config, workload: Workload, seed: int, changes: Sequence[Change]) -> list[Ends]:
+        """Turn changes into commands; return the flows that they may bring about, for each ledger."""
+        if not changes:
+            return []
+        others = schedule(self, config, changes, lambda other: Machine(other, workload, seed, 1))
+        return flows_by_ledger(other.ledgers() for other in others)
 
     def random_words(self) -> bytes:
         """Return the state of all random numbers, which each draw changes."""
@@ -108,6 +127,11 @@ class Machine:
         """Let the threads beside this one end; who goes on later has new ones."""
         if self.system is not None:
             self.system.threads.rest()
+
+    @property
+    def has_commands(self) -> bool:
+        """Tell whether a server has, or had, something to change in mid-run."""
+        return any(int(server.nic.commands.tail) > 0 for server in self.servers)
 
     @property
     def n_threads(self) -> int:
@@ -138,8 +162,7 @@ class Machine:
 
     def ledgers(self) -> list[Any]:
         """Return where deliveries are counted: at each server, and at the bridge for those outside."""
-        own = [server.nic.ledger for server in self.servers]
-        return own if self.system is None else [*own, self.system.bridges[0].ledger]
+        return [self.state[0].ledger] if self.system is None else self.system.ledgers
 
     def advance(self, until_fs: int, n_events: int) -> int:
         """Let it run to a time or through so many events; return why it stopped (`DONE`, ...)."""
@@ -255,11 +278,11 @@ class Machine:
     def broken_laws(self, start: Snapshot, end: Snapshot, ends: Sequence[SystemSnapshot]) -> list[str]:
         """Return a sentence for each law that a window breaks at one of the servers."""
         if self.system is None:
-            return broken_laws(self.servers[0].config, start, end)
+            return broken_laws(self.servers[0].config, start, end, link_is_constant=not self.has_commands)
         return [
             f"{server.prefix}{law}"
             for number, (server, first, last) in enumerate(
                 zip(self.servers, ends[0].servers, ends[1].servers, strict=True)
             )
-            for law in broken_laws(server.config, first, last, number)
+            for law in broken_laws(server.config, first, last, number, link_is_constant=not self.has_commands)
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from hwmodel.errors import Interrupted, RunError
 from hwmodel.machine.counts.ledger_state import EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.results import Result, Sighting, check_balance
 from hwmodel.simulation.closed_form import closed_form_of, limits_of, next_steps
+from hwmodel.simulation.commands import Change
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.intervals import Sureness, gets_through, sureness_of, too_wide
 from hwmodel.simulation.judgement import judged
@@ -119,7 +120,8 @@ class Run:
     """Hold one run: its state, its names, its window.
 
     `tracer`: records a time line, where one is wanted. `compile_s`: what it took to have the kernels, for the record.
-    `ends_with_batches`: its window does so after a warm-up of a given length too.
+    `ends_with_batches`: its window does so after a warm-up of a given length too. `changes`: of the configuration,
+    in mid-run.
     """
 
     def __init__(
@@ -130,6 +132,7 @@ class Run:
         *,
         compile_s: float = 0.0,
         threads: int | None = None,
+        changes: Sequence[Change] = (),
     ) -> None:
         self.config = config
         self.workload = workload
@@ -137,7 +140,7 @@ class Run:
         self.ends_with_batches = False
         self.known = MachineKnown.of(config, workload)
         self.progress = progress
-        self.machine = Machine(config, workload, config.run.seed, threads)
+        self.machine = Machine(config, workload, config.run.seed, threads, changes)
         self.state: State = self.machine.state
         self.book: FlowBook = self.machine.book
         self.compile_s = compile_s

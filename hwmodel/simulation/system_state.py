@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import bridges_of, servers_of
 from hwmodel.errors import InputError
-from hwmodel.machine.first_decisions import decide_first
+from hwmodel.machine.first_decisions import decide_first, enter_flows
 from hwmodel.machine.network.bridge_state import MAX_HOPS, MAX_WAYS
 from hwmodel.machine.server import fresh_state, zeros
 from hwmodel.machine.system import MAX_SERVERS, SYSTEM
@@ -32,7 +33,7 @@ from hwmodel.simulation.bridge_state import (
 )
 from hwmodel.simulation.bridge_tables import check_addresses
 from hwmodel.simulation.clocks import BOX, OUTSIDE, begin_at_phases, fill_clocks, stretch, stretch_port
-from hwmodel.simulation.flow_book import FlowBook, Stations, flows_of
+from hwmodel.simulation.flow_book import Ends, FlowBook, Stations, flows_of
 from hwmodel.simulation.nic_state import State, fill_state, is_long
 from hwmodel.simulation.port_layout import ports_of
 from hwmodel.simulation.server_threads import ServerThreads, n_threads_for
@@ -49,7 +50,11 @@ WHOLE_WINDOW_FS = NEVER // 4  # no bound on how far a server runs alone but what
 
 @dataclass
 class SystemState:
-    """Hold the records of a system, and the names that go with them; all bridges, joined by wires, are one record."""
+    """Hold the records of a system, and the names that go with them; all bridges, joined by wires, are one record.
+
+    `headers`: those of the workload; `numbers`: of each server's ports by their names. `book` knows all flows, `books`
+    those of each server, `counted` those of each ledger, once all has been decided on.
+    """
 
     names: tuple[str, ...]
     configs: tuple[Config, ...]
@@ -58,10 +63,37 @@ class SystemState:
     system: Any
     ports: list[PhysicalPort]
     topology: Topology
-    book: FlowBook
-    books: list[FlowBook]
-    counted: Counted
+    stations: Stations
+    headers: Any
+    numbers: list[dict[str, int]]
     threads: ServerThreads
+    book: FlowBook = field(default_factory=FlowBook)
+    books: list[FlowBook] = field(default_factory=list)
+    counted: Counted = field(default_factory=lambda: Counted([], np.zeros(0, np.int64)))
+
+    @property
+    def ledgers(self) -> list[Any]:
+        """Return where frames are counted: at each server, and at the bridge for those outside."""
+        return [*(nic.ledger for nic in self.servers), self.bridges[0].ledger]
+
+    def decide(self, workload: Workload, seed: int, late: Sequence[Ends] = ()) -> None:
+        """Decide on all headers, and number the flows; `late`: those that only commands bring about, by ledger."""
+        _decide_first(self.servers, self.bridges, self.headers, self.configs)
+        for index, (nic, config) in enumerate(zip(self.servers, self.configs, strict=True)):
+            begin_at_phases(nic, config, workload, seed, index)
+        for at, ends in enumerate(late):
+            enter_flows(self.servers, self.bridges, at, *ends)
+        flows, own_flows = flows_of(self.ledgers, self.stations)
+        self.counted = Counted(own_flows, histogram_rows(flows))
+        for own, ledger in zip(own_flows, self.ledgers, strict=True):
+            ledger["flow"]["histogram"][: len(own)] = self.counted.rows[own]
+        sent_bytes = self.headers["n_bytes"].tolist()
+        port_numbers = self.numbers[0] if len(self.numbers) == 1 else {}
+        self.book = FlowBook(flows, sent_bytes, port_numbers, bridge=self.bridges[0])
+        self.books = [
+            FlowBook(flows, sent_bytes, own_numbers, own, nic)
+            for own_numbers, own, nic in zip(self.numbers, own_flows, self.servers, strict=False)
+        ]
 
     @property
     def safe_fs(self) -> int:
@@ -76,32 +108,28 @@ class SystemState:
 
 
 def build_system(config: Config, workload: Workload, seed: int, n_threads: int | None = None) -> SystemState:
-    """Return the state of a configuration with a bridge, idle, with its workload; InputError where it has no room.
+    """Return the state of a configuration with a bridge, idle, with its workload, and nothing decided yet.
 
-    `n_threads`: on which its servers run, None for as many as are worth while.
+    Raises InputError where it has no room. `n_threads`: on which its servers run, None for as many as are worth while.
     """
-    named = bridges_of(config)
-    settings = [bridge.settings for bridge in named]
-    parts = [(part.name, part.config) for part in servers_of(config)]
+    named, parts = bridges_of(config), servers_of(config)
+    settings, configs = [bridge.settings for bridge in named], [part.config for part in parts]
     if len(parts) > MAX_SERVERS:
         raise InputError(f"servers: {len(parts)} servers, at most {MAX_SERVERS} are supported")
     in_large_pages = is_long(config)
     servers = fresh_state(len(parts), in_large_pages=in_large_pages and len(parts) == 1)
-    prefixes = [f"{name}." if name else "" for name, _ in parts]
-    stations = Stations(
-        prefix + port.name for prefix, (_, part) in zip(prefixes, parts, strict=True) for port in part.switch.ports
-    )
+    numbers = [prefixed_numbers(part.config.switch, f"{part.name}." if part.name else "") for part in parts]
+    stations = Stations(name for own in numbers for name in own if name != UPLINK)
     headers = headers_of(workload.templates, stations)
-    ports = ports_of(named, parts)
-    topology = Topology(settings, ports, [part for _, part in parts], stations)
+    ports = ports_of(named, [(part.name, part.config) for part in parts])
+    topology = Topology(settings, ports, configs, stations)
     bridges = fresh_bridge(in_large_pages=in_large_pages)
     fill_bridges(bridges, settings, ports, topology)
     _fill_box_clocks(bridges[0], config, ports, seed)
     least_bytes = least_on_wire_bytes(workload)
     fill_crossings(bridges[0], least_bytes)
-    numbers = [prefixed_numbers(part.switch, prefix) for prefix, (_, part) in zip(prefixes, parts, strict=True)]
     first_station = 0
-    for index, (nic, (_, part)) in enumerate(zip(servers, parts, strict=True)):
+    for index, (nic, part) in enumerate(zip(servers, configs, strict=True)):
         check_workload(part, workload)
         fill_state(nic, part, seed, index)
         fill_clocks(nic, part, seed, index)
@@ -112,24 +140,12 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
         stretch_port(nic.wire.outside, stretch(config, seed, OUTSIDE))
         own = {name: number for name, number in numbers[index].items() if index == 0 or name != UPLINK}
         enter_sources(nic, own, config, workload, seed)
-    _decide_first(servers, bridges, headers, [part for _, part in parts])
-    for index, (nic, (_, part)) in enumerate(zip(servers, parts, strict=True)):
-        begin_at_phases(nic, part, workload, seed, index)
-    sent_bytes = headers["n_bytes"].tolist()
-    flows, own_flows = flows_of([*(nic.ledger for nic in servers), bridges[0].ledger], stations)
-    counted = Counted(own_flows, histogram_rows(flows))
-    for of_ledger, ledger in zip(own_flows, [*(nic.ledger for nic in servers), bridges[0].ledger], strict=True):
-        ledger["flow"]["histogram"][: len(of_ledger)] = counted.rows[of_ledger]
-    book = FlowBook(flows, sent_bytes, numbers[0] if len(parts) == 1 else {}, bridge=bridges[0])
-    books = [
-        FlowBook(flows, sent_bytes, own, own_flow, nic)
-        for own, own_flow, nic in zip(numbers, own_flows, servers, strict=False)
-    ]
+    _enter_all(servers, headers, configs)
     system = _system(servers, len(parts), least_bytes)
     threads = ServerThreads(n_threads_for(len(parts), n_threads), system, servers, bridges)
     return SystemState(
-        tuple(name for name, _ in parts), tuple(part for _, part in parts), servers, bridges, system,
-        ports, topology, book, books, counted, threads,
+        tuple(part.name for part in parts), tuple(configs), servers, bridges, system, ports, topology, stations,
+        headers, numbers, threads,
     )  # fmt: skip
 
 
@@ -139,16 +155,27 @@ def _fill_box_clocks(record: Any, config: Config, ports: Sequence[PhysicalPort],
         stretch_port(record.port[port.number], stretch(config, seed, BOX, port.box))
 
 
-def _decide_first(servers: State, bridges: Any, headers: Any, configs: Sequence[Config]) -> None:
-    """Enter the headers of a workload at their senders' adapters, and decide on them everywhere."""
-    n_stations = [len(config.switch.ports) for config in configs]
-    server_of = np.repeat(np.arange(-1, len(configs)), [1, *n_stations])[headers["sender"]]
-    senders = np.array(sorted(set(server_of.tolist()), key=lambda one: _first_turn(server_of, one)), np.int64)
-    by_sender = [np.flatnonzero(server_of == sender) for sender in senders]
-    for sender, rows in zip(senders.tolist(), by_sender, strict=True):
-        enter_headers(servers[max(sender, 0)], headers, rows)
+def _enter_all(servers: State, headers: Any, configs: Sequence[Config]) -> None:
+    """Enter the headers of a workload at their senders' adapters."""
+    server_of = _server_of(headers, configs)
+    for sender in np.unique(server_of).tolist():
+        enter_headers(servers[max(sender, 0)], headers, np.flatnonzero(server_of == sender))
     for nic in servers:
         nic.switch.n_own_templates = nic.switch.n_templates = len(headers)
+
+
+def _server_of(headers: Any, configs: Sequence[Config]) -> npt.NDArray[np.int64]:
+    """Return for each header the server that sends it, -1 for those from outside."""
+    n_stations = [len(config.switch.ports) for config in configs]
+    found: npt.NDArray[np.int64] = np.repeat(np.arange(-1, len(configs)), [1, *n_stations])[headers["sender"]]
+    return found
+
+
+def _decide_first(servers: State, bridges: Any, headers: Any, configs: Sequence[Config]) -> None:
+    """Decide on the headers of a workload everywhere."""
+    server_of = _server_of(headers, configs)
+    senders = np.array(sorted(set(server_of.tolist()), key=lambda one: _first_turn(server_of, one)), np.int64)
+    by_sender = [np.flatnonzero(server_of == sender) for sender in senders]
     rows = np.concatenate([np.zeros(0, np.int64), *by_sender])
     firsts = np.cumsum([0, *map(len, by_sender)])
     shares = len(headers) > MANY_TEMPLATES and all(_drops_strays(config.switch) for config in configs)

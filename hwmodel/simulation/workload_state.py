@@ -12,7 +12,8 @@ from hwmodel.config import descriptors_of, mirrored_tag_bytes, rx_descriptors_in
 from hwmodel.errors import InputError
 from hwmodel.forwarding.templates import MAX_TEMPLATES
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM, MAX_HISTOGRAMS
-from hwmodel.machine.switch.decisions import decide_templates
+from hwmodel.machine.first_decisions import decide_alone, enter_flows
+from hwmodel.machine.network.bridge_state import BRIDGE
 from hwmodel.machine.traffic.traffic_state import (
     CLOSED_RECORDED_SOURCE,
     CLOSED_SOURCE,
@@ -27,7 +28,7 @@ from hwmodel.machine.traffic.traffic_state import (
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.adapter_headers import check_room, enter_headers, fill_switch, headers_of
 from hwmodel.simulation.clocks import first_frame_fs, sender_gaps
-from hwmodel.simulation.flow_book import FlowBook, Stations, flows_of
+from hwmodel.simulation.flow_book import Ends, FlowBook, Stations, flows_of
 from hwmodel.simulation.nic_state import Nic, State, function_of, random_words
 from hwmodel.simulation.switch_tables import port_numbers
 from hwmodel.workload.traffic import UPLINK, Source, Workload
@@ -45,24 +46,37 @@ KINDS = {
 HASH_MASK = 0x7FFFFFFF
 
 
-def fill_workload(state: State, config: Config, workload: Workload, seed: int) -> FlowBook:
-    """Enter headers and tables, sources and records into the state; return the names that go with them.
+def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> Stations:
+    """Enter headers and tables, sources and records into the state of an adapter alone; return numbers of stations.
 
     Raises InputError where the workload or the switch's tables are larger than the state.
     """
     check_workload(config, workload)
-    nic, numbers = state[0], port_numbers(config.switch)
-    stations = Stations(port.name for port in config.switch.ports)
     watch_fifos(nic, workload)
     fill_switch(nic, config, 0, has_peer=False)
-    headers, rows = headers_of(workload.templates, stations), np.arange(len(workload.templates))
-    enter_headers(nic, headers, rows)
-    decide_templates(state, rows)
+    stations = Stations(port.name for port in config.switch.ports)
+    headers = headers_of(workload.templates, stations)
+    enter_headers(nic, headers, np.arange(len(headers)))
+    enter_sources(nic, port_numbers(config.switch), config, workload, seed)
+    return stations
+
+
+def decide_workload(
+    state: State, config: Config, workload: Workload, stations: Stations, late: Sequence[Ends] = ()
+) -> FlowBook:
+    """Decide on all headers of an adapter alone; return the names that go with its numbers.
+
+    `late`: the flows that only commands bring about.
+    """
+    nic = state[0]
+    decide_alone(state, np.arange(len(workload.templates)))
     check_room([nic])
-    enter_sources(nic, numbers, config, workload, seed)
+    for ends in late:
+        enter_flows(state, np.zeros(0, BRIDGE), 0, *ends)
     flows, _ = flows_of([nic.ledger], stations)
     nic["ledger"]["flow"]["histogram"][: len(flows)] = histogram_rows(flows)
-    return FlowBook(flows, headers["n_bytes"].tolist(), numbers, nic=nic)
+    n_bytes = [len(template.header) for template in workload.templates]
+    return FlowBook(flows, n_bytes, port_numbers(config.switch), nic=nic)
 
 
 def check_workload(config: Config, workload: Workload) -> None:

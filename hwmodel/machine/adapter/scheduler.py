@@ -162,9 +162,31 @@ def shape(nic, now_fs, number, n_bytes):
 
 
 @kernel
-def shaper_expired(nic, number):
-    """Let a rate-limited function send again."""
+def shaper_expired(nic, now_fs, number):
+    """Let a rate-limited function send again, unless its limit has changed and this is a timer of the old one."""
     function = nic.function[number]
+    if function.is_shaped and function.eligible_at_fs <= now_fs:
+        let_go(nic, function)
+
+
+@kernel
+def begin_limit(nic, now_fs, number):
+    """Hold a function to a rate from now on, with a full window banked."""
+    function = nic.function[number]
+    function.eligible_at_fs = now_fs - function.shaper_window_fs
+
+
+@kernel
+def end_limit(nic, number):
+    """Let a function send that has no rate limit any more."""
+    function = nic.function[number]
+    if function.is_shaped:
+        let_go(nic, function)
+
+
+@kernel
+def let_go(nic, function):
+    """Let a function send that its rate has held back."""
     function.is_shaped = 0
     nic.reads_due = 1
     if function.ready_queues > 0:

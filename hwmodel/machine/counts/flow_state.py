@@ -12,8 +12,10 @@ SPREAD = 0x9E3779B1  # an odd number that spreads what it multiplies over 32 bit
 
 # `order`: when the flow came up, among those of all ledgers; -1 of one that came up in mid-run.
 FLOW_ENDS = record(("sender", I32), ("receiver", I32), ("order", I32))
-# `slot`: by the hash of both ends, 1 more than the flow's number here, 0 where there is none; `mask`: of those in use.
-FLOW_DIRECTORY = record(*ints("n", "n_ordered", "mask"), ("slot", I32, (FLOW_SLOTS,)), ("ends", FLOW_ENDS, (MAX_FLOWS,)))
+# `slot`: by the hash of both ends, 1 more than the flow's number here, 0 for none; `mask`: of the slots in use.
+FLOW_DIRECTORY = record(
+    *ints("n", "n_ordered", "mask"), ("slot", I32, (FLOW_SLOTS,)), ("ends", FLOW_ENDS, (MAX_FLOWS,))
+)
 
 
 @kernel

@@ -18,6 +18,7 @@ from hwmodel.machine.network.learning import learn, port_of
 from hwmodel.machine.network.service_levels import charge, first_eligible_fs, gets_frame, next_in_turn, take_out
 from hwmodel.machine.network.wires import note_passing, padded_bytes, wire_time_fs
 from hwmodel.machine.time.clock import TIMERS
+from hwmodel.machine.time.commands import POLICER, TABLE, next_command_fs, rewrite_bucket, write_words
 from hwmodel.machine.time.events import set_timer, take_timer
 from hwmodel.rules.ethernet import FCS_BYTES
 
@@ -112,9 +113,11 @@ def comes(bridge, port_number, crossing):
         passes(bridge, crossing.come_fs, port_number, 0, crossing)
     prefetch(bridge.hop[crossing.template])
     place = take_place(bridge)
-    bridge.slot[place].crossing = crossing
+    slot = bridge.slot[place]
+    slot.crossing = crossing
+    slot.due_fs = due_fs(bridge, port, crossing)
     if port.come.first == NOBODY:
-        wake(bridge, due_fs(bridge, port, crossing), DUE, port_number)
+        wake(bridge, slot.due_fs, DUE, port_number)
     append(bridge, port.come, place)
 
 
@@ -305,7 +308,7 @@ def forward(bridge, servers, now_fs, port_number):
     place = pop(bridge, port.come)
     crossing = bridge.slot[place].crossing
     if port.come.first != NOBODY:
-        wake(bridge, due_fs(bridge, port, bridge.slot[port.come.first].crossing), DUE, port_number)
+        wake(bridge, max(bridge.slot[port.come.first].due_fs, now_fs), DUE, port_number)
     number = crossing.template
     hop = bridge.hop[number]
     if hop.stamp != bridge.generation:
@@ -351,3 +354,38 @@ def advance_bridge(bridge, servers, until_fs):
         else:
             leaves(bridge, now_fs, port_number)
     return min(clock.next_at[TIMERS], NEVER)
+
+
+@kernel
+def obey(bridge, words, now_fs, command):
+    """Carry out one command; `words`: the records of all bridges."""
+    if command.kind == POLICER:
+        rewrite_bucket(bridge.commands, command, words, bridge.policer[command.part], now_fs)
+        return
+    write_words(bridge.commands, command, words)
+    if command.kind == TABLE:
+        bridge.generation += 1
+
+
+@kernel
+def obey_bridge_due(bridge, words, now_fs):
+    """Carry out all commands that are due; `words`: the records of all bridges."""
+    commands = bridge.commands
+    while next_command_fs(commands) <= now_fs:
+        obey(bridge, words, now_fs, commands.ring[commands.head])
+        commands.head += 1
+
+
+@kernel
+def advance_bridge_through(bridge, words, servers, until_fs):
+    """Advance, and carry out the commands on the way, each before all else of its instant; return when the next is.
+
+    Of an event, or of a command.
+    """
+    commands = bridge.commands
+    while True:
+        command_fs = next_command_fs(commands)
+        at_fs = advance_bridge(bridge, servers, min(until_fs, command_fs - 1))
+        if command_fs > until_fs or bridge.clock.overflow:
+            return min(at_fs, command_fs)
+        obey_bridge_due(bridge, words, command_fs)

@@ -18,6 +18,7 @@ from hwmodel.forwarding.templates import HEADER_ROOM, MAX_COPY_KINDS
 from hwmodel.machine.counts.ledger_state import GAUGE, LEDGER
 from hwmodel.machine.network.wires import CROSSING
 from hwmodel.machine.time.clock import CLOCK
+from hwmodel.machine.time.commands import COMMANDS
 
 MAX_BRIDGE_PORTS = 1024
 MAX_BOXES = 256
@@ -40,8 +41,8 @@ SLOT_CAP = 1 << 20  # frames in one bridge
 SENT, RESUMED, DUE, LEFT = range(4)
 
 # A frame in the bridge: in one list at a time, by the places of the next. `holds`: who still needs it of its port, that
-# sends it, and the other end, that is to be given it. `logical_port`: by which it leaves.
-SLOT = record(("crossing", CROSSING), ("following", I32), ("holds", I32), ("logical_port", I32))
+# sends it, and the other end, that is to be given it. `logical_port`: by which it leaves. `due_fs`: when it is due.
+SLOT = record(*ints("due_fs"), ("crossing", CROSSING), ("following", I32), ("holds", I32), ("logical_port", I32))
 LIST = record(*ints("first", "last"))
 
 PORT_COUNTS = record(
@@ -111,8 +112,9 @@ ADDRESS = record(*ints("box", "logical_port", "seen_fs"))  # an entry of the tab
 ADDRESS_KEY = record(("mac", I64), ("vlan", I32), ("box", I32))  # of the same entry
 # Where the configuration puts an address: the logical port, of the bridge and in the VLAN, plus 1.
 HOME = record(("mac", I64), ("vlan", I16), ("box", I16), ("logical_port", I32))
-VLAN_BYTES = VIDS // 8
-VLAN_SETS = record(("members", U8, (VLAN_BYTES,)), ("untagged", U8, (VLAN_BYTES,)))  # of a logical port, a bit a VLAN
+VLANS_PER_WORD = 32
+VLAN_WORDS = VIDS // VLANS_PER_WORD
+VLAN_SETS = record(("members", I64, (VLAN_WORDS,)), ("untagged", I64, (VLAN_WORDS,)))  # of a logical port, a bit a VLAN
 # Interfaces that a bridge has set up a list for, below one of its own ports; `number`: that of the list in tags.
 LIST_OF_INTERFACES = record(*ints("port", "number", "first_member", "n_members"))
 # A service level stands with its logical port: `buffer_bytes` is the most that its queue holds, `deficit_bytes` what it
@@ -153,7 +155,7 @@ BRIDGE = record(
     ("path", STEP, (MAX_PATH,)),
     ("inside", INSIDE),
     ("made", U8, (HEADER_ROOM,)),
-    ("has_flooded", U8, (MAX_STATIONS * MAX_BRIDGE_PORTS // 8,)),  # a bit for each sender at each port (`first_decisions`)
+    ("has_flooded", U8, (MAX_STATIONS * MAX_BRIDGE_PORTS // 8,)),  # a bit for each sender at each port
     ("touched", I32, (MAX_BRIDGE_PORTS,)),  # servers in the order in which a header first went to each
     ("listed", I32, (MAX_LISTED,)),  # one list behind the other of ports, logical ports, servers
     ("policy", ACL_ENTRY, (MAX_POLICY,)),
@@ -167,5 +169,6 @@ BRIDGE = record(
     ("hop_slot", I32, (4 * MAX_HOPS,)),
     ("outside_header", HEADER_AT_PORT, (MAX_COPY_KINDS,)),
     ("outside_slot", I32, (4 * MAX_COPY_KINDS,)),
+    ("commands", COMMANDS),
     ("ledger", LEDGER),  # of what comes to the stations outside
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.forwarding.parse import OUTER_E, OUTER_S, OUTER_VN
 from hwmodel.forwarding.tables import DEFAULT_S_VID
-from hwmodel.machine.network.bridge_state import MAX_ADDRESSES, MAX_HOMES, NOBODY
+from hwmodel.machine.network.bridge_state import MAX_ADDRESSES, MAX_HOMES, NOBODY, VLANS_PER_WORD
 
 GROUP_SHIFT = 40  # of the bit that makes an address a group's
 SPREAD = 0x9E3779B97F4A7C15 >> 1  # spreads what it multiplies (D. E. Knuth, TAOCP 3, 6.4)
@@ -20,13 +20,13 @@ def is_group(mac):
 @kernel
 def carries(vlans, vlan):
     """Tell whether a logical port is in a VLAN."""
-    return vlans.members[vlan >> 3] >> (vlan & 7) & 1 != 0
+    return vlans.members[vlan // VLANS_PER_WORD] >> vlan % VLANS_PER_WORD & 1 != 0
 
 
 @kernel
 def is_untagged(vlans, vlan):
     """Tell whether a logical port sends a VLAN's frames without a C-TAG."""
-    return vlans.untagged[vlan >> 3] >> (vlan & 7) & 1 != 0
+    return vlans.untagged[vlan // VLANS_PER_WORD] >> vlan % VLANS_PER_WORD & 1 != 0
 
 
 @kernel

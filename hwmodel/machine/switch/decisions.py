@@ -6,7 +6,7 @@ their way keep what was decided when they were made; a decision that comes back 
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import entry, inlined, kernel
+from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.forwarding.decide import NO_POLICER, decide, limit
 from hwmodel.forwarding.parse import parse
 from hwmodel.forwarding.port_set import MAX_PORTS, PORT_WORDS, PORTS_PER_WORD, UPLINK, contains
@@ -284,14 +284,3 @@ def make_copy_kind(nic, number, of_set, port):
         kind.flow = flow_of(nic.ledger, arrival.sender, station_at(nic, port))
         if template.flow == UNKNOWN and (not is_onward(nic, arrival) or is_for_group(arrival)):
             kind.counts_offered = 1
-
-
-@entry
-def decide_templates(state, numbers):
-    """Decide on headers, in their order, before the first frame has them: who comes first is numbered first.
-
-    `state` is a one-element record array of SERVER, whose `switch` has the headers and tables; `numbers` int64 (n,).
-    """
-    nic = state[0]
-    for i in range(len(numbers)):
-        template_of(nic, numbers[i])

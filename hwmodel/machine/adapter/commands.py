@@ -1,0 +1,40 @@
+"""What commands do to an adapter beside writing its tables and parameters."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import kernel
+from hwmodel.machine.adapter.scheduler import begin_limit, end_limit
+from hwmodel.machine.time.commands import POLICER, SHAPER, TABLE, VLAN, next_command_fs, rewrite_bucket, write_words
+
+
+@kernel
+def obey_due(nic, words, now_fs):
+    """Carry out all commands that are due; `words`: the records of all servers."""
+    commands = nic.commands
+    while next_command_fs(commands) <= now_fs:
+        obey(nic, words, now_fs, commands.ring[commands.head])
+        commands.head += 1
+
+
+@kernel
+def obey(nic, words, now_fs, command):
+    """Carry out one command."""
+    if command.kind == SHAPER:
+        was_limited = nic.function[command.part].shaper_den > 0
+        write_words(nic.commands, command, words)
+        if nic.function[command.part].shaper_den == 0:
+            end_limit(nic, command.part)
+        elif not was_limited:
+            begin_limit(nic, now_fs, command.part)
+        return
+    if command.kind == POLICER:
+        rewrite_bucket(nic.commands, command, words, nic.traffic.policer[command.part], now_fs)
+        return
+    write_words(nic.commands, command, words)
+    if command.kind in (TABLE, VLAN):
+        switch = nic.switch
+        switch.generation += 1
+        if command.kind == VLAN:
+            switch.vlan_changed[command.part] = switch.generation
+        else:
+            switch.others_changed = switch.generation

@@ -1,0 +1,48 @@
+"""Commands: the one way in which tables and parameters change while the machine runs.
+
+A component has a ring of commands in the order of their times. A command writes some words of the component's record;
+those that are due come before everything else of their instant.
+"""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.records import I64, NEVER, ints, record
+from hwmodel.forwarding.police import refill
+
+COMMAND_CAP = 1 << 16
+VALUE_CAP = 1 << 20
+
+# What is to be done besides writing: nothing; forget decisions, all or those in a VLAN; let a bucket earn what it has
+# by its old rate; begin or end a rate limit.
+PLAIN, TABLE, VLAN, POLICER, SHAPER = range(5)
+
+# `part`: the VLAN, policer or function that a command is about. It writes `n` words from `word` on, counted over the
+# records of all components of its kind, with the values from `first_value` on.
+COMMAND = record(*ints("at_fs", "kind", "part", "word", "n", "first_value"))
+COMMANDS = record(*ints("head", "tail", "n_values"), ("ring", COMMAND, (COMMAND_CAP,)), ("value", I64, (VALUE_CAP,)))
+
+
+@kernel
+def next_command_fs(commands):
+    """Return when the next command is due."""
+    return NEVER if commands.head == commands.tail else commands.ring[commands.head].at_fs
+
+
+@kernel
+def write_words(commands, command, words):
+    """Write what a command says into the words of its component."""
+    for at in range(command.n):
+        words[command.word + at] = commands.value[command.first_value + at]
+
+
+@kernel
+def rewrite_bucket(commands, command, words, bucket, now_fs):
+    """Change the rate of a policer: it has earned by the old one so far. A new one begins full."""
+    is_new = bucket.rate_num == 0
+    if not is_new:
+        refill(bucket, now_fs)
+    write_words(commands, command, words)
+    if is_new:
+        bucket.tokens, bucket.remainder, bucket.last_fs = bucket.burst, 0, now_fs
+    bucket.tokens = min(bucket.tokens, bucket.burst)

@@ -1,0 +1,228 @@
+"""Changes of a configuration in mid-run, as commands to the machine's components.
+
+What a change writes is found by building the machine of each configuration, idle, and comparing their tables and
+parameters word by word; so a change at time 0 gives the machine that is built so. What commands may write is said here,
+region by region; where two configurations differ in anything else the change is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.compiled.records import offset_of
+from hwmodel.config import bridges_of, servers_of
+from hwmodel.errors import InputError
+from hwmodel.forwarding.tables import TABLES
+from hwmodel.machine.time.commands import COMMAND_CAP, PLAIN, POLICER, SHAPER, TABLE, VALUE_CAP, VLAN
+from hwmodel.units import format_time_fs
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.simulation.machine import Machine
+
+Ints = npt.NDArray[np.int64]
+WORD_BYTES = 8
+
+
+class Change(NamedTuple):
+    """Say from when on a machine has another configuration."""
+
+    at_fs: int
+    config: Config
+
+
+@dataclass(frozen=True)
+class Region:
+    """Hold words that commands may write: of each element of an array in a record, or of a record, some fields or all.
+
+    `kind`: what a command does beside writing; its `part` is then the number of the element.
+    """
+
+    path: tuple[str, ...]
+    fields: tuple[str, ...] = ()
+    kind: int = PLAIN
+
+    def of(self, state: npt.NDArray[Any]) -> Ints:
+        """Return the words of an array of one record: of each element, by its number, in the order of `places`."""
+        found = state
+        for name in self.path:
+            found = found[name]
+        elements = found.reshape(-1)
+        return elements.view(np.int64).reshape(len(elements), -1)[:, self._own_words(elements.dtype)]
+
+    def places(self, record: np.dtype[Any]) -> Ints:
+        """Return where each word stands, counted from the first of the record: int64 (elements, words of each)."""
+        first, dtype = 0, record
+        for name in self.path:
+            first += offset_of(dtype, name)
+            dtype = dtype[name]
+        element, n = (dtype.subdtype[0], dtype.shape[0]) if dtype.subdtype else (dtype, 1)
+        each = (first + np.arange(n) * element.itemsize) // WORD_BYTES
+        return each[:, None] + self._own_words(element)
+
+    def _own_words(self, element: np.dtype[Any]) -> Ints:
+        spans = [(offset_of(element, name), element[name].itemsize) for name in self.fields or element.names or ()]
+        return np.concatenate([np.arange(at, at + n, WORD_BYTES) // WORD_BYTES for at, n in spans])
+
+
+POLICER_RATE = ("rate_num", "rate_den", "burst")
+WIRE_RATE = ("fs_per_byte_num", "fs_per_byte_den")
+# Of the tables what no VLAN has for itself.
+OTHER_TABLES = tuple(name for name in TABLES.names or () if name != "vlan")
+OF_SERVER = (
+    Region(("switch", "tables"), OTHER_TABLES, TABLE),
+    Region(("switch", "tables", "vlan"), (), VLAN),
+    Region(("traffic", "policer"), POLICER_RATE, POLICER),
+    Region(("function",), ("shaper_num", "shaper_den", "shaper_window_fs"), SHAPER),
+    Region(("function",), ("weight",)),
+    Region(("mac",), WIRE_RATE),
+    Region(("wire", "outside"), WIRE_RATE),
+    Region(("pcie",), ("max_read_request_bytes", "dllp_period", "dllp_fs", "duration_fs")),
+)
+OF_BRIDGE = (
+    Region(("box",), ("latency_fs", "ageing_fs")),
+    Region(("box",), ("first_policy", "n_policy", "way_out"), TABLE),
+    Region(("port",), WIRE_RATE),
+    Region(("logical_port",), ("is_hairpin", "native_vlan", "wire_vlan", "inner_vlan"), TABLE),
+    Region(("vlans",), (), TABLE),
+    Region(("policy",), (), TABLE),
+    Region(("home",), (), TABLE),
+    Region(("policer",), POLICER_RATE, POLICER),
+)
+# Keys that commands can change, as patterns: of an adapter, and of a bridge.
+OF_ADAPTERS = (
+    "port.rate_bps", "pcie.generation", "pcie.lanes", "pcie.max_read_request_bytes", "nic.rate_limit_window_bytes",
+    "switch.uplink.*", "switch.addresses*", "switch.mirrors*", "switch.acl*", "switch.ports.*",
+)  # fmt: skip
+OF_BRIDGES = ("latency_fs", "ageing_fs", "policy*", "ports.*.rate_bps", "ports.*.hairpin", "ports.*.*vlan*")
+NOT_AN_ADAPTERS = ("servers", "bridge", "workload", "run")  # looked at by themselves
+FIXED = ("switch.ports.*.max_frame_bytes", "switch.ports.*.vif", "switch.ports.*.ecid", "switch.ports.*.s_channel")
+
+
+def schedule(
+    machine: Machine, config: Config, changes: Sequence[Change], build: Callable[[Config], Machine]
+) -> list[Machine]:
+    """Give an idle machine of a configuration the commands of some changes, in the order of their times.
+
+    `build`: makes an idle machine of another configuration with the same workload and seed; those that were made are
+    returned. Raises InputError where a change is of something that is fixed while the machine runs, or there are too
+    many.
+    """
+    machines: dict[str, Machine] = {}
+    components, before = _components(machine), config
+    words = [component.words() for component in components]
+    for change in sorted(changes, key=lambda one: one.at_fs):
+        check(before, change)
+        key = change.config.model_dump_json()
+        if key not in machines:
+            machines[key] = build(change.config)
+        new = [component.words() for component in _components(machines[key])]
+        for component, was, will_be in zip(components, words, new, strict=True):
+            for region, own, others in zip(component.regions, was, will_be, strict=True):
+                component.command(change.at_fs, region, own, others)
+        words, before = new, change.config
+    for other in machines.values():
+        for own, least in zip(_lookahead(machine), _lookahead(other), strict=True):
+            np.minimum(own, least, out=own)
+    return list(machines.values())
+
+
+class _Component(NamedTuple):
+    """Hold a component: an array of its one record, its number among those of its kind, what commands may write."""
+
+    state: npt.NDArray[Any]
+    number: int
+    regions: tuple[Region, ...]
+
+    def words(self) -> list[Ints]:
+        """Return what commands may write, region by region."""
+        return [region.of(self.state) for region in self.regions]
+
+    def command(self, at_fs: int, region: Region, old: Ints, new: Ints) -> None:
+        """Enter the commands that turn the words of a region into others."""
+        differs = old != new
+        rows = np.flatnonzero(differs.any(axis=1)).tolist()
+        if not rows:
+            return
+        places = region.places(self.state.dtype) + self.number * self.state.dtype.itemsize // WORD_BYTES
+        for row in rows:
+            columns = np.flatnonzero(differs[row]) if region.kind in (PLAIN, TABLE, VLAN) else np.arange(old.shape[1])
+            gaps = np.flatnonzero(np.diff(places[row, columns]) != 1) + 1
+            for run in np.split(columns, gaps):
+                self._enter(at_fs, region.kind, row, int(places[row, run[0]]), new[row, run])
+
+    def _enter(self, at_fs: int, kind: int, part: int, word: int, values: Ints) -> None:
+        commands = self.state[0].commands
+        at, first = int(commands.tail), int(commands.n_values)
+        if at == COMMAND_CAP or first + len(values) > VALUE_CAP:
+            raise InputError(f"changes: more than {COMMAND_CAP} commands, or {VALUE_CAP} values, for one component")
+        commands["ring"][at] = (at_fs, kind, part, word, len(values), first)
+        commands["value"][first : first + len(values)] = values
+        commands.tail, commands.n_values = at + 1, first + len(values)
+
+
+def _components(machine: Machine) -> list[_Component]:
+    found = [_Component(machine.state[at : at + 1], at, OF_SERVER) for at in range(len(machine.state))]
+    if machine.system is not None:
+        found.append(_Component(machine.system.bridges, 0, OF_BRIDGE))
+    return found
+
+
+def _lookahead(machine: Machine) -> list[npt.NDArray[Any]]:
+    """Return how much later than one component sends anything another one can meet it: the least of all times holds."""
+    if machine.system is None:
+        return []
+    return [machine.system.system["server"]["crossing_fs"], machine.system.bridges["port"]["crossing_fs"]]
+
+
+def check(before: Config, change: Change) -> None:
+    """Raise InputError, a line for each key, where a change is of something that is fixed while the machine runs."""
+    named, then = bridges_of(before), bridges_of(change.config)
+    keys = [
+        f"servers.{old.name}.{key}" if old.name else key
+        for old, new in _paired(servers_of(before), servers_of(change.config))
+        for key in _differing(old.config, new.config)
+        if not key.startswith(NOT_AN_ADAPTERS) and not _is_one_of(key, OF_ADAPTERS, FIXED)
+    ]
+    keys += [
+        f"{old.key}.{key}"
+        for old, new in _paired(named, then)
+        for key in _differing(old.settings, new.settings)
+        if not _is_one_of(key, OF_BRIDGES, ())
+    ]
+    keys += [key for key in _differing(before, change.config) if key.startswith(("workload", "run"))]
+    if keys:
+        at = format_time_fs(change.at_fs)
+        raise InputError([f"{key}: fixed while the machine runs; the change at {at} has another" for key in keys])
+
+
+def _paired(old: Sequence[Any], new: Sequence[Any]) -> list[tuple[Any, Any]]:
+    if len(old) != len(new):
+        raise InputError("servers: fixed while the machine runs; a change has another number")
+    return list(zip(old, new, strict=True))
+
+
+def _is_one_of(key: str, patterns: Sequence[str], but: Sequence[str]) -> bool:
+    return any(fnmatchcase(key, one) for one in patterns) and not any(fnmatchcase(key, one) for one in but)
+
+
+def _differing(old: Any, new: Any) -> list[str]:
+    """Return the dotted keys in which two blocks of a configuration differ."""
+    return list(_differences("", old.model_dump(), new.model_dump()))
+
+
+def _differences(prefix: str, old: Any, new: Any) -> Iterator[str]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in {**old, **new}:
+            yield from _differences(f"{prefix}.{key}" if prefix else str(key), old.get(key), new.get(key))
+    elif isinstance(old, list | tuple) and isinstance(new, list | tuple) and len(old) == len(new):
+        for at, (one, other) in enumerate(zip(old, new, strict=True)):
+            yield from _differences(f"{prefix}.{at}", one, other)
+    elif old != new:
+        yield prefix
