@@ -238,8 +238,8 @@ def test_places_of_stations_and_frames():
     stations = {station.name: station for station in config.switch.ports}
     assert place_of(stations["vf1"], 102, port) == (names["adapter.vlan102"], 10)
     assert place_of(stations["vf1"], 7, port) == (names["adapter"], 7)
-    assert comes_in(port, None, 103) == (names["adapter.vlan103"], 10)
-    assert comes_in(port, None, 0) == (names["adapter"], 1)
-    assert comes_in(outside, None, 101) == (outside.logical[0], 101)
+    assert comes_in(port, 103) == (names["adapter.vlan103"], 10)
+    assert comes_in(port, 0) == (names["adapter"], 1)
+    assert comes_in(outside, 101) == (outside.logical[0], 101)
     assert 101 not in names["adapter"].vlans
     assert 10 in names["adapter"].vlans

@@ -33,7 +33,7 @@ for place, name in PARTS:
     sys.modules[path] = None
 
 import hwmodel.machine.engine
-from hwmodel.forwarding import templates
+from hwmodel.forwarding import frame_batch
 
 for holder, name, part, path, module in hidden:
     setattr(holder, name, part)
@@ -42,7 +42,7 @@ for holder, name, part, path, module in hidden:
         sys.modules[path] = module
 """
 SHOW = """
-entry, inner = templates.decide_templates, hwmodel.machine.engine.timer
+entry, inner = frame_batch.decide_batch, hwmodel.machine.engine.timer
 print(entry._compiler.pipeline_class.__name__, inner._compiler.pipeline_class.__name__)
 print(type(entry._cache).__name__)
 print(inner.compile.__name__)

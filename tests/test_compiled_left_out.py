@@ -25,7 +25,7 @@ assert linked_only.works()
 def breaks(self, state):
     raise RuntimeError("a pass of another shape\\nand more")
 linked_only._LoweredForLinking.run_pass = breaks
-entry = "forwarding.templates.decide_templates"
+entry = "forwarding.frame_batch.decide_batch"
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     kernel_cache.fill_cache((entry,))
@@ -35,8 +35,8 @@ print(json.dumps([kernel_cache.compiled_without((entry,)), [str(one.message) for
 DECIDE = "from tests.forwarding_digest import digest; print(digest())"
 ASKED = """
 from hwmodel.compiled.left_out import left_out
-from hwmodel.forwarding import templates
-print(left_out(), type(templates.decide_templates._cache).__name__)
+from hwmodel.forwarding import frame_batch
+print(left_out(), type(frame_batch.decide_batch._cache).__name__)
 """
 
 

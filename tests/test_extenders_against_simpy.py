@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
 
-from hwmodel.simulation import bridge_state, system_state
 from tests.extender_cases import BEHIND, STATIONS, system_with
+from tests.planted_bridges import Fault, leave_out_a_way, plant, reverse_floods
 from tests.system_and_oracle import BROADCAST, MULTICAST, OUTSIDE, UNKNOWN, Both, Stations, drawn, run_both
 
 EVERYONE = [f"{server}.{station}" for server in BEHIND for station in STATIONS]
@@ -91,30 +90,23 @@ def every(bridge: Any, boxes: tuple[int, ...], name: str, value: int) -> None:
         setattr(bridge.box[number], name, value)
 
 
-# What is done wrong, by a change of the bridge's record or of what is found before the run, and which case shows it.
-FAULTS: dict[str, tuple[str, Callable[[Any, Any], object]]] = {
-    "an extender's latency is the bridge's": ("cut-through", lambda bridge, _: every(bridge, (1,), "latency_fs", 411)),
-    "each port has the buffer": ("buffers for all ports", lambda bridge, _: every(bridge, (1, 2), "shares_buffer", 0)),
-    "less room": ("slow uplinks that are full", lambda bridge, _: every(bridge, (2,), "buffer_bytes", 3500)),
-    "all is whole first": ("cut-through", lambda bridge, _: setattr(bridge.port[8], "cuts_through", 0)),
+# What is done wrong to the record of bridges, and which case shows it.
+FAULTS: dict[str, tuple[str, Fault]] = {
+    "an extender's latency is the bridge's": ("cut-through", lambda bridge: every(bridge, (1,), "latency_fs", 411)),
+    "each port has the buffer": ("buffers for all ports", lambda bridge: every(bridge, (1, 2), "shares_buffer", 0)),
+    "less room": ("slow uplinks that are full", lambda bridge: every(bridge, (2,), "buffer_bytes", 3500)),
+    "all is whole first": ("cut-through", lambda bridge: setattr(bridge.port[8], "cuts_through", 0)),
     "one port of a group left out": (
-        "groups", lambda _, found: [hop.flood.pop() for hop in found.hops if len(hop.flood) > 1],
+        "groups", leave_out_a_way,
     ),
     "copies in another order": (
-        "buffers for all ports", lambda _, found: [hop.flood.reverse() for hop in found.hops if len(hop.flood) > 1],
+        "buffers for all ports", reverse_floods,
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    name, plant = FAULTS[fault]
-
-    def filled(record: Any, bridge: Any, ports: Any, found: Any) -> None:
-        plant(record, found)  # before, for what is looked up in it
-        fill(record, bridge, ports, found)
-        plant(record, SimpleNamespace(hops=()))
-
-    fill = bridge_state.fill_bridges
-    monkeypatch.setattr(system_state, "fill_bridges", filled)
+    name, fault_of = FAULTS[fault]
+    plant(monkeypatch, fault_of)
     assert run_case(name).differences()

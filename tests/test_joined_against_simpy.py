@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 
-from hwmodel.simulation import bridge_state, system_state, topology
+from hwmodel.simulation import system_state
 from tests.joined_cases import CASES, Case, drawn_system
+from tests.planted_bridges import Fault, forget_announced, leave_out_a_way, plant, reverse_floods
 from tests.system_and_oracle import Both, run_both
 
 
@@ -34,59 +31,50 @@ def test_drawn_systems(seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["two, as they are", "three", "tables of two"])
-def test_many_headers_have_their_floods_in_common(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topology, "MANY_TEMPLATES", 0)
-    found = run_case(name).differences()
-    found.pop("headers", None)  # of a flood's copies to outside, which one header stands for
-    assert found == {}
+def test_ways_of_floods_are_sought_when_a_frame_floods(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system_state, "MANY_TEMPLATES", 0)
+    assert run_case(name).differences() == {}
 
 
-def at_box(number: int, name: str, value: int) -> Callable[[Any, Any], object]:
-    return lambda bridge, _: setattr(bridge.box[number], name, value)
+def at_box(number: int, name: str, value: int) -> Fault:
+    return lambda bridge: setattr(bridge.box[number], name, value)
 
 
-# What is done wrong, by a change of the bridges' record or of what is found before the run, and which case shows it.
+# What is done wrong to the record of bridges, and which case shows it.
 # Ports of the two bridges: a, b, c, outside, left.trunk, right.trunk.
-FAULTS: dict[str, tuple[str, Callable[[Any, Any], object]]] = {
+FAULTS: dict[str, tuple[str, Fault]] = {
     "the wire has no length": (
-        "a slow wire, far", lambda bridge, _: [setattr(bridge.port[at], "propagation_fs", 0) for at in (4, 5)],
+        "a slow wire, far", lambda bridge: [setattr(bridge.port[at], "propagation_fs", 0) for at in (4, 5)],
     ),
     "the second bridge has no latency": ("two, as they are", at_box(1, "latency_fs", 0)),
     "the second learns nothing": ("two, as they are", at_box(1, "learns", 0)),
     "the first table is the second's": ("tables of two", at_box(0, "table_entries", 3)),
     "the first ages as the second": ("tables of two", at_box(0, "ageing_fs", 300 * 10**15)),
-    "all addresses in one table": ("tables of two", lambda bridge, _: bridge["address"]["box"].fill(0)),
+    "all addresses in one table": ("tables of two", lambda bridge: bridge["address"]["box"].fill(0)),
     "the second has the first's buffer": (
-        "buffers for all ports", lambda bridge, _: bridge["port"]["box"][:6].fill(0),
+        "buffers for all ports", lambda bridge: bridge["port"]["box"][:6].fill(0),
     ),
-    "the wire leads back": ("two, as they are", lambda bridge, _: setattr(bridge.port[4], "joined", 4)),
+    "the wire leads back": ("two, as they are", lambda bridge: setattr(bridge.port[4], "joined", 4)),
     "cut through at the slower port": (
-        "a fast wire, cut through", lambda bridge, _: setattr(bridge.port[0], "cuts_through", 1),
+        "a fast wire, cut through", lambda bridge: setattr(bridge.port[0], "cuts_through", 1),
     ),
     "the second's policer is the first's": (
-        "policies", lambda bridge, _: bridge["hop"]["policer"].clip(max=0, out=bridge["hop"]["policer"]),
+        "policies", lambda bridge: bridge["hop"]["policer"].clip(max=0, out=bridge["hop"]["policer"]),
     ),
     "a flood misses the wire": (
-        "three", lambda _, found: [hop.flood.pop() for hop in found.hops if len(hop.flood) > 1],
+        "three", leave_out_a_way,
     ),
     "copies in another order": (
-        "buffers for all ports", lambda _, found: [hop.flood.reverse() for hop in found.hops if len(hop.flood) > 1],
+        "buffers for all ports", reverse_floods,
     ),
-    "nobody was heard": ("one announced", lambda _, found: found.announced.clear()),
+    "nobody was heard": ("one announced", forget_announced),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    name, plant = FAULTS[fault]
-
-    def filled(record: Any, bridges: Any, ports: Any, found: Any) -> None:
-        plant(record, found)  # before, for what is looked up in it
-        fill(record, bridges, ports, found)
-        plant(record, SimpleNamespace(hops=(), announced=[]))
-
-    fill = bridge_state.fill_bridges
-    monkeypatch.setattr(system_state, "fill_bridges", filled)
+    name, fault_of = FAULTS[fault]
+    plant(monkeypatch, fault_of)
     try:
         both = run_case(name)
     except ValueError as error:

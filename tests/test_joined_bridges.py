@@ -11,8 +11,9 @@ from hwmodel.config import bridges_of, config_from_mapping, servers_of
 from hwmodel.results import Result, load_result
 from hwmodel.simulation import simulate
 from hwmodel.simulation.joined_bridges import BridgePorts
-from hwmodel.simulation.policies import Policies
 from hwmodel.simulation.port_layout import ports_of
+from hwmodel.simulation.system_state import build_system
+from hwmodel.workload import build_workload
 from tests.extender_cases import run_of
 from tests.joined_cases import THREE, TWO, joined
 from tests.run_cases import BATCHES_OF_ONE, merged
@@ -216,6 +217,10 @@ def test_policers_are_numbered_bridge_after_bridge() -> None:
     police = {"action": "police", "rate": "1Gbps", "burst": "2KiB"}
     policy = [{"action": "permit", "port": "a.vf0"}, police]
     config = joined(TWO, left={"policy": policy}, right={"policy": [police, police]})
+    system = build_system(config, build_workload(config), 1)
     settings = [bridge.settings for bridge in bridges_of(config)]
-    found = Policies(settings).policers
-    assert [id(each) for each in found] == [id(settings[at].policy[n]) for at, n in ((0, 1), (1, 0), (1, 1))]
+    policers = [id(each) for each in system.topology.policers]
+    assert policers == [id(settings[at].policy[n]) for at, n in ((0, 1), (1, 0), (1, 1))]
+    record = system.bridges[0]
+    assert record["policy"]["policer"][:4].tolist() == [-1, 0, 1, 2]
+    assert [(int(box.first_policy), int(box.n_policy)) for box in record.box[:2]] == [(0, 2), (2, 2)]

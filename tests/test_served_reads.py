@@ -8,7 +8,7 @@ import pytest
 from hwmodel.machine import engine
 from hwmodel.machine.tlp_kinds import PAYLOAD_READ, RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ
 from hwmodel.simulation.nic_state import build_state
-from hwmodel.simulation.workload_state import fill_workload
+from hwmodel.simulation.workload_state import decide_workload, fill_workload
 from hwmodel.workload import build_workload
 from tests.simulation_cases import config_of
 
@@ -22,7 +22,8 @@ def served_at(overrides, times_us, in_order):
     nic = state[0]
     assert nic.pcie.answers_in_order == 1
     nic.pcie.answers_in_order = in_order
-    fill_workload(nic, config, build_workload(config), 1)
+    workload = build_workload(config)
+    decide_workload(state, config, workload, fill_workload(nic, config, workload, 1))
     seen = []
     for time_us in times_us:
         engine.run(state, time_us * US, 10**9)

@@ -5,11 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.config import bridges_of, config_from_mapping, servers_of
-from hwmodel.simulation.bridge_ports import Source
 from hwmodel.simulation.port_layout import ports_of
-from hwmodel.wire.tags import ETag, VlanTag, VnTag
 
-FROM = Source(port=0, logical_port=0, pcp=5, dei=1)
 TAGGING = {"vn_tag": "vif", "e_tag": "ecid"}
 
 
@@ -23,10 +20,6 @@ def tagging(mode, **switch):
     """Return the port to an adapter whose stations have virtual interfaces: 21 the PF, 22 and 23 the VFs."""
     numbers = [{"name": name, TAGGING[mode]: 21 + at} for at, name in enumerate(("pf", "vf0", "vf1"))]
     return ports({"mode": mode, "ports": numbers, **switch}, {"kind": "controlling"})[0]
-
-
-def tags_of(port, sender=None):
-    return {logical.name: logical.tag_for(FROM, sender) for logical in port.logical}
 
 
 def test_ports_are_numbered_as_listed_servers_first_and_outside_last():
@@ -44,7 +37,7 @@ def test_ports_are_numbered_as_listed_servers_first_and_outside_last():
 def test_a_port_without_outer_tags_is_one_logical_port_with_hairpin_where_the_adapter_relies_on_it(mode, reflects):
     adapter, outside = ports({"mode": mode})
     assert (adapter.name, [each.name for each in adapter.logical]) == ("adapter", ["adapter"])
-    assert tags_of(adapter) == {"adapter": None} and tags_of(outside) == {"outside": None}
+    assert [port.logical[0].interface for port in (adapter, outside)] == [None, None]
     assert [port.logical[0].is_hairpin for port in (adapter, outside)] == [reflects, False]
 
 
@@ -58,30 +51,14 @@ def test_hairpin_that_is_written_is_what_there_is(mode, hairpin):
 def test_each_s_channel_is_a_logical_port_with_its_s_tag_and_the_default_one_without():
     channels = {10: "vepa", 20: "single", 1: "veb"}
     adapter, _ = ports({"mode": "multichannel", "s_channels": channels, "ports": [{"name": "all", "s_channel": 10}]})
-    tags = {logical.interface: logical.tag_for(FROM, None) for logical in adapter.logical}
-    assert {at: tag and (tag.pcp, tag.dei, tag.vid, int(tag.ethertype)) for at, tag in tags.items()} == {
-        None: None, 10: (5, 1, 10, 0x88A8), 20: (5, 1, 20, 0x88A8),
-    }  # fmt: skip
-    assert all(tag is None or isinstance(tag, VlanTag) for tag in tags.values())
+    assert {each.interface: each.s_vid for each in adapter.logical} == {None: 1, 10: 10, 20: 20}
     assert {each.interface: each.is_hairpin for each in adapter.logical} == {None: False, 10: True, 20: False}
 
 
-def test_each_vif_is_a_logical_port_whose_tag_leads_to_it():
-    """D = 1, dvif the VIF; L and svif where the sender is behind the same port."""
-    port = tagging("vn_tag")
-    assert tags_of(port) == {
-        name: VnTag(direction=1, pointer=0, dvif=vif, looped=0, svif=0) for name, vif in INTERFACES.items()
-    }
-    assert tags_of(port, 22)["vf1"] == VnTag(direction=1, pointer=0, dvif=23, looped=1, svif=22)
-
-
-INTERFACES = {"pf": 21, "vf0": 22, "vf1": 23}
-
-
-def test_each_ecid_is_a_logical_port_whose_tag_leads_to_it():
-    port = tagging("e_tag")
-    assert tags_of(port) == {name: ETag(5, 1, ingress_ecid=0, ecid=ecid) for name, ecid in INTERFACES.items()}
-    assert tags_of(port, 22)["vf1"] == ETag(5, 1, ingress_ecid=22, ecid=23)
+@pytest.mark.parametrize("mode", TAGGING)
+def test_each_interface_is_a_logical_port_of_its_station(mode):
+    found = {each.name: (each.interface, each.server, each.station) for each in tagging(mode).logical}
+    assert found == {"pf": (21, 0, 1), "vf0": (22, 0, 2), "vf1": (23, 0, 3)}
 
 
 @pytest.mark.parametrize("mode", TAGGING)
@@ -91,34 +68,6 @@ def test_virtual_interfaces_of_several_servers_are_told_apart(mode):
     assert sorted(names) == ["a.pf", "a.vf0", "a.vf1", "b.pf", "b.vf0", "b.vf1", "outside"]
     assert [each.number for port in found for each in port.logical] == list(range(7))
     assert not any(each.is_hairpin for port in found for each in port.logical)
-
-
-def test_a_group_goes_once_with_the_list_of_its_interfaces():
-    """VN-Tag: P = 1 and the list; E-TAG: GRP and the list. The adapter leaves the sender out: L = 1 and svif."""
-    vn, e = tagging("vn_tag"), tagging("e_tag")
-    number = vn.list_of(["vf0", "vf1"])
-    assert vn.list_tag(number, FROM, None) == VnTag(direction=1, pointer=1, dvif=number, looped=0, svif=0)
-    assert vn.list_tag(number, FROM, 22) == VnTag(direction=1, pointer=1, dvif=number, looped=1, svif=22)
-    number = e.list_of(["vf0", "vf1"])
-    tag = e.list_tag(number, FROM, 22)
-    assert (tag.pcp, tag.dei, tag.ingress_ecid, tag.ecid) == (5, 1, 22, number)
-    assert tag.group > 0 and ETag(5, 1, ecid=number).group == 0
-
-
-@pytest.mark.parametrize("mode", TAGGING)
-def test_a_list_has_one_number_for_the_same_stations_and_none_that_the_adapter_has_already(mode):
-    port = tagging(mode)
-    first = port.list_of(["vf0", "vf1"])
-    assert port.list_of(("vf0", "vf1")) == first
-    taken = {"vn_tag": {"vif_lists": {first: ["pf"]}}, "e_tag": {"ecid_lists": [ecid_list(first)]}}[mode]
-    other = tagging(mode, **taken)
-    numbers = [other.list_of(stations) for stations in (["vf0", "vf1"], ["vf0"], ["pf", "vf0"])]
-    assert len({first, *numbers}) == 4
-    assert min(numbers) > max(INTERFACES.values())  # no station's own
-
-
-def ecid_list(ecid):
-    return {"group": 1, "ecid": ecid, "ports": ["pf"]}
 
 
 def test_vlans_are_those_of_the_port_and_of_a_virtual_interface_its_stations():

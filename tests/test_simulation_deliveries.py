@@ -8,9 +8,9 @@ from scapy.utils import RawPcapReader
 
 from hwmodel.errors import InputError
 from hwmodel.machine.counts.ledger_state import DELIVERY_LOG, LOG_CAP
-from hwmodel.machine.server import zeros
+from hwmodel.machine.server import fresh_state, zeros
 from hwmodel.simulation import simulate
-from hwmodel.simulation.deliveries import copy_kinds_of, deliveries_of
+from hwmodel.simulation.deliveries import CopyKinds
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.logs import MergedLog
 from hwmodel.simulation.machine import Machine
@@ -104,8 +104,11 @@ def log_of(*entries):
 def test_the_log_is_taken_as_its_sender_sent_it_and_emptied():
     """The first copy is 4 B longer than what was sent; the FCS counts, the tag does not."""
     log = log_of((50, -1, 1, 1, 104), (60, 3, 0, 0, 60))
-    book = FlowBook(egress_ports=[2, 3], headers=[bytes(14), bytes(18)], sent_header_bytes=[14, 14])
-    taken = deliveries_of(MergedLog([log]).take(60), copy_kinds_of([book]))
+    nic = fresh_state()[0]
+    for number, (port, n_bytes) in enumerate(((2, 14), (3, 18))):
+        nic.traffic.copy_kind[number].port, nic.switch.copy_header[number].n_bytes = port, n_bytes
+    book = FlowBook(sent_header_bytes=[14, 14], nic=nic)
+    taken = CopyKinds([book]).deliveries_of(MergedLog([log]).take(60))
     assert taken.at_fs.tolist() == [50, 60]
     assert taken.record.tolist() == [-1, 3]
     assert taken.template.tolist() == [1, 0]

@@ -89,8 +89,7 @@ def test_each_entry_is_looked_for_by_its_name(empty_cache):
     leave(folder, "machine.engine.run")
     assert kernels_are_cached(("machine.engine.run",))
     assert not kernels_are_cached()
-    leave(folder, "forwarding.templates.decide_templates")
-    leave(folder, "forwarding.templates.rewrite_headers")
+    leave(folder, "machine.first_decisions.decide_alone")
     assert kernels_are_cached()
     assert not kernels_are_cached(DMA_ENTRIES)
 
@@ -225,7 +224,7 @@ def test_an_entry_is_an_entry():
     for name in RUN_ENTRIES + DMA_ENTRIES + SWITCH_ENTRIES:
         assert len(signature(name)) >= 2
     with pytest.raises((ImportError, AttributeError)):
-        compile_entry("engine.no_such_function")
+        compile_entry("machine.first_decisions.no_such_function")
 
 
 def test_what_this_process_has_in_memory_is_not_looked_for(tmp_path, monkeypatch):
@@ -252,14 +251,13 @@ def test_the_signatures_are_those_of_the_calls():
 
 def test_the_signature_of_the_decisions_is_that_of_the_call():
     code = """
-import numpy as np
-from hwmodel.forwarding import templates
+from hwmodel.machine import first_decisions
 from hwmodel.simulation.compile_entry import compile_entry, signature
 from cocotb_tests.bench_switch import frame, switch
-from tests.test_forwarding_templates import decisions_of
-compile_entry("forwarding.templates.decide_templates")
-decisions_of(switch(), [("vf0", frame("vf1", "vf0"))])
-assert templates.decide_templates.signatures == [signature("forwarding.templates.decide_templates")]
+from tests.test_switch_decisions import decided, machine_with
+compile_entry("machine.first_decisions.decide_alone")
+decided(machine_with(switch(), [("vf0", frame("vf1", "vf0"))]), 1)
+assert first_decisions.decide_alone.signatures == [signature("machine.first_decisions.decide_alone")]
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"PYTHONPATH": "."}, check=True)
 

@@ -11,7 +11,7 @@ from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.measurement import begin_window, take_snapshot
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.span import Span
-from hwmodel.simulation.workload_state import fill_workload
+from hwmodel.simulation.workload_state import decide_workload, fill_workload
 from hwmodel.workload import build_workload
 from tests.simulation_cases import config_of
 
@@ -22,7 +22,9 @@ US = 10**9
 def machine(**blocks):
     config = config_of(**blocks)
     state = build_state(config, seed=1)
-    return state, fill_workload(state[0], config, build_workload(config), 1)
+    workload = build_workload(config)
+    stations = fill_workload(state[0], config, workload, 1)
+    return state, decide_workload(state, config, workload, stations)
 
 
 @pytest.fixture

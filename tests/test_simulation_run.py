@@ -9,10 +9,6 @@ from numba import typeof
 import hwmodel.compiled
 import hwmodel.simulation
 from hwmodel.config import config_from_mapping
-from hwmodel.forwarding.decide import DECISION
-from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.forwarding.parse import HEADER
-from hwmodel.forwarding.templates import decide_templates
 from hwmodel.machine.server import fresh_state
 from hwmodel.machine.tlp_kinds import PAYLOAD_WRITE
 from hwmodel.simulation import Run, simulate
@@ -23,7 +19,6 @@ from hwmodel.simulation.measurement import take_snapshot
 from hwmodel.simulation.observation import observe_window, utilization_of
 from hwmodel.simulation.outcome import MeasuredWindow, make_result
 from hwmodel.simulation.span import Span
-from hwmodel.simulation.switch_tables import build_tables
 from hwmodel.workload import build_workload
 
 SMALL = {
@@ -56,23 +51,7 @@ def test_filling_the_cache_leaves_every_entry_there():
 
 def test_what_is_compiled_is_what_is_called():
     assert signature("machine.engine.run")[0] == typeof(fresh_state())
-    tables = build_tables(config_from_mapping(SMALL).switch)
-    expected = (tables, np.zeros(1, np.int64), np.zeros((1, 60), np.uint8), np.zeros(1, np.int64))
-    assert signature("forwarding.templates.decide_templates")[:4] == tuple(typeof(array) for array in expected)
-
-
-def test_templates_are_decided_one_by_one():
-    config = config_from_mapping(SMALL)
-    frames = np.zeros((3, 60), np.uint8)
-    vf0, vf1, unknown = (2).to_bytes(2), (3).to_bytes(2), b"\x7f\x01"
-    for row, (to, sender) in enumerate(((vf1, vf0), (unknown, vf0), (vf1, vf1))):
-        header = b"\x02\0\0\0" + to + b"\x02\0\0\0" + sender + b"\x88\xb5"
-        frames[row, :14] = np.frombuffer(header, np.uint8)
-    headers, decisions, refused = (np.zeros(3, kind).view(np.recarray) for kind in (HEADER, DECISION, DECISION))
-    lengths = np.full(3, 60)
-    decide_templates(build_tables(config.switch), np.full(3, 2), frames, lengths, headers, decisions, refused)
-    assert decisions.reason.tolist() == [0, 0, DropReason.SPOOFED_MAC]
-    assert decisions.n_copies.tolist() == [1, 1, 0]
+    assert signature("machine.first_decisions.decide_alone") == (typeof(fresh_state()), typeof(np.zeros(1, np.int64)))
 
 
 def test_the_window_is_the_difference_of_two_snapshots():

@@ -11,10 +11,10 @@ from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM
 from hwmodel.machine.traffic.traffic_state import CLOSED_RECORDED_SOURCE, RECORDED_SOURCE
-from hwmodel.simulation import flow_book, workload_state
-from hwmodel.simulation.decided import is_complete
+from hwmodel.simulation import adapter_headers, workload_state
+from hwmodel.simulation.adapter_headers import is_complete
 from hwmodel.simulation.nic_state import build_state
-from hwmodel.simulation.workload_state import fill_workload
+from hwmodel.simulation.workload_state import decide_workload, fill_workload
 from hwmodel.workload import build_workload
 from tests.simulation_cases import config_of
 
@@ -25,8 +25,9 @@ def filled(**blocks):
     """Return the machine, its names and the workload."""
     config = config_of(**blocks)
     workload = build_workload(config)
-    nic = build_state(config, seed=1)[0]
-    return nic, fill_workload(nic, config, workload, 1), workload
+    state = build_state(config, seed=1)
+    stations = fill_workload(state[0], config, workload, 1)
+    return state[0], decide_workload(state, config, workload, stations), workload
 
 
 def copies_of(nic, number):
@@ -86,8 +87,8 @@ def test_tags_change_the_bytes_of_copies():
     nic, book, _ = filled(switch={"ports": ports}, workload={"pattern": "broadcast"})
     assert {port: delta for port, delta, _ in copies_of(nic, 0)} == {UPLINK: 4, PORT_VF1: 4}
     assert {port: delta for port, delta, _ in copies_of(nic, 1)} == {UPLINK: 4, PORT_VF0: 0}
-    assert book.egress_ports == [UPLINK, PORT_VF1, UPLINK, PORT_VF0]
-    assert [header[12:16].hex() for header in book.headers] == ["81000005"] * 3 + ["88b5"]
+    assert book.egress_ports[:4].tolist() == [UPLINK, PORT_VF1, UPLINK, PORT_VF0]
+    assert [book.headers[number][12:16].hex() for number in range(4)] == ["81000005"] * 3 + ["88b5"]
 
 
 @pytest.mark.parametrize(("mode", "more"), [("vepa", 0), ("vn_tag", 6), ("e_tag", 8)])
@@ -202,7 +203,7 @@ def test_too_many_flows_share_by_receiver(monkeypatch):
 
 @pytest.mark.parametrize("owner, name", [
     (workload_state, "MAX_TEMPLATES"), (workload_state, "MAX_SOURCES"), (workload_state, "MAX_CHOICES"),
-    (flow_book, "MAX_FLOWS"), (flow_book, "MAX_COPY_KINDS"),
+    (adapter_headers, "MAX_FLOWS"), (adapter_headers, "MAX_COPY_KINDS"),
 ])  # fmt: skip
 def test_what_the_state_cannot_hold_is_bad_input(owner, name, monkeypatch):
     monkeypatch.setattr(owner, name, 1)

@@ -6,6 +6,8 @@ memory.
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.templates import same_octets
 
@@ -17,11 +19,11 @@ FIRST_MASK = 63
 @kernel
 def hash_of(sender, target, port, octets, n_bytes):
     """Return the hash of a header with its ends and the port by which it comes."""
-    found = FNV_OFFSET
+    found = np.int64(FNV_OFFSET)
     for each in (sender, sender >> 8, target, target >> 8, port):
-        found = ((found ^ (each & 0xFF)) * FNV_PRIME) & WORD
+        found = ((found ^ np.int64(each & 0xFF)) * FNV_PRIME) & WORD
     for i in range(n_bytes):
-        found = ((found ^ octets[i]) * FNV_PRIME) & WORD
+        found = ((found ^ np.int64(octets[i])) * FNV_PRIME) & WORD
     return found
 
 

@@ -48,7 +48,6 @@ def signature(entry: str) -> tuple[types.Type, ...]:
         return (_array(BRIDGE), *[int64[::1]] * 4)
     if entry == "machine.first_decisions.enter_flows":
         return (_array(SERVER), _array(BRIDGE), int64, int64[::1], int64[::1])
-    assert entry == "machine.first_decisions.decide_alone", entry
     return (_array(SERVER), int64[::1])
 
 

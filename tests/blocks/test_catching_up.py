@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hwmodel.machine.engine import run
 from hwmodel.simulation.measurement import take_snapshot
 from hwmodel.simulation.nic_state import build_state
-from hwmodel.simulation.workload_state import fill_workload
+from hwmodel.simulation.workload_state import decide_workload, fill_workload
 from hwmodel.workload import build_workload
 from tests.blocks.idle_machine import NS, config_of
 
@@ -16,7 +16,8 @@ from tests.blocks.idle_machine import NS, config_of
 def figures(config, runs_on, until_fs):
     state = build_state(config, seed=1)
     nic = state[0]
-    book = fill_workload(nic, config, build_workload(config), 1)
+    workload = build_workload(config)
+    book = decide_workload(state, config, workload, fill_workload(nic, config, workload, 1))
     nic.pcie.runs_on = runs_on
     found = []
     for at_fs in (until_fs // 3, until_fs // 2 + 77, until_fs):

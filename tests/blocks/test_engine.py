@@ -25,7 +25,7 @@ from hwmodel.machine.tlp_kinds import (
 )
 from hwmodel.simulation.measurement import take_snapshot
 from hwmodel.simulation.nic_state import build_state
-from hwmodel.simulation.workload_state import fill_workload
+from hwmodel.simulation.workload_state import decide_workload, fill_workload
 from hwmodel.workload import build_workload
 from tests.blocks.idle_machine import NS, VF0, config_of, machine, posted_writes, time_fs, waiting
 
@@ -39,7 +39,9 @@ def loaded(**blocks):
     """Return the state of a machine with its workload, and the names that go with it."""
     config = config_of(**blocks)
     state = build_state(config, seed=1)
-    return state, fill_workload(state[0], config, build_workload(config), 1)
+    workload = build_workload(config)
+    stations = fill_workload(state[0], config, workload, 1)
+    return state, decide_workload(state, config, workload, stations)
 
 
 def one_frame(n_frame_bytes, **blocks):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwmodel.machine.adapter.fetch import fetch_tx
-from hwmodel.machine.adapter.scheduler import pick, shaper_expired
+from hwmodel.machine.adapter.scheduler import begin_limit, end_limit, pick, shaper_expired
 from hwmodel.machine.frames import COPY_CAP
 from hwmodel.machine.time.clock import SHAPER_TIMER, TIMERS
 from hwmodel.machine.time.events import take_timer
@@ -224,8 +224,8 @@ def test_a_rate_limit_spaces_frames_by_their_length_with_fcs():
     assert nic.clock.next_at[TIMERS] == 100 + 12_144 * NS
     assert picks(nic, now_fs=101) == []
     assert take_timer(nic.clock) == (SHAPER_TIMER, VF0)
-    shaper_expired(nic, VF0)
     now_fs = 100 + 12_144 * NS
+    shaper_expired(nic, now_fs, VF0)
     assert len(picks(nic, now_fs=now_fs)) == 1
     assert nic.clock.next_at[TIMERS] == now_fs + 12_144 * NS
 
@@ -243,7 +243,7 @@ def test_without_a_window_unused_rate_is_not_saved_up():
     cache_frames(nic, VF0, [1514])
     picks(nic)
     take_timer(nic.clock)
-    shaper_expired(nic, VF0)
+    shaper_expired(nic, 12_144 * NS, VF0)
     cache_frames(nic, VF0, [1514] * 2)
     assert len(picks(nic, now_fs=10**12)) == 1
     assert nic.clock.next_at[TIMERS] == 10**12 + 12_144 * NS
@@ -295,3 +295,33 @@ def test_nothing_is_picked_where_nothing_waits(scheduler):
     cache_frames(nic, VF1, [60])
     assert who(picks(nic)) == [VF1]
     assert picks(nic) == []
+
+
+def test_a_limit_that_is_taken_away_lets_the_function_go_and_its_timer_is_nobodys():
+    nic = limited("1Gbps")
+    cache_frames(nic, VF0, [1514] * 3)
+    picks(nic, now_fs=100)
+    nic.function[VF0].shaper_den = 0
+    end_limit(nic, VF0)
+    assert (nic.reads_due, nic.scheduler.n_ready, nic.scheduler.n_shaped_waiting) == (1, 1, 0)
+    shaper_expired(nic, 100 + 12_144 * NS, VF0)  # of the limit that is gone
+    assert (nic.scheduler.n_ready, nic.scheduler.n_shaped_waiting) == (1, 0)
+    assert len(picks(nic, now_fs=200)) == 2
+
+
+def test_a_timer_of_an_old_rate_lets_nothing_go_before_its_time():
+    """Held back until 12.144 us; then the rate is halved, and the frame behind charged for 24.288 us."""
+    nic = limited("1Gbps")
+    cache_frames(nic, VF0, [1514] * 2)
+    picks(nic)
+    nic.function[VF0].eligible_at_fs = 24_288 * NS
+    shaper_expired(nic, 12_144 * NS, VF0)
+    assert nic.function[VF0].is_shaped == 1
+    shaper_expired(nic, 24_288 * NS, VF0)
+    assert nic.function[VF0].is_shaped == 0
+
+
+def test_a_limit_that_is_new_begins_with_a_full_window():
+    nic = limited("1Gbps", "200B")  # 1600 ns
+    begin_limit(nic, 10_000 * NS, VF0)
+    assert nic.function[VF0].eligible_at_fs == 8_400 * NS

@@ -43,7 +43,7 @@ def bridge_of(levels, buffer_bytes=1 << 30):
         hop = bridge.hop[number]
         hop.logical_port, hop.source, hop.target, hop.policer = len(levels), NOBODY, NOBODY, NOBODY
         hop.home.logical_port, hop.first_flood, hop.n_flood = NOBODY, number, 1
-        bridge["way"][number] = (number, number, 1, 0)
+        bridge["way"][number] = (number, number, 0)
         entry = bridge.logical_port[number]
         entry.port, entry.queue.first, entry.queue.last = 1, NOBODY, NOBODY
         entry.quantum_bytes = LONGEST * level.weight
@@ -62,7 +62,7 @@ def sent_by(levels, arrivals, **more):
         crossing = np.zeros(1, CROSSING).view(np.recarray)[0]
         crossing.come_fs, crossing.n_bytes, crossing.template, crossing.index = at_fs, n_bytes, level, index
         comes(bridge, 0, crossing)
-    advance_bridge(bridge, NEVER - 1)
+    advance_bridge(bridge, (), NEVER - 1)
     found, place = [], int(bridge.port[1].begun.first)
     while place != NOBODY:
         crossing = bridge.slot[place].crossing

@@ -59,7 +59,10 @@ def two_servers(folder, *frames, seed=1):
             "bridge": {"latency": "500ns", "propagation": "1us"},
         }
     )
-    return build_system(config, build_workload(config), seed)
+    workload = build_workload(config)
+    system = build_system(config, workload, seed)
+    system.decide(workload, seed)
+    return system
 
 
 @pytest.fixture

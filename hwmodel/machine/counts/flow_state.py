@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.records import I32, ints, record
 
@@ -21,7 +23,7 @@ FLOW_DIRECTORY = record(
 @kernel
 def slot_of_flow(directory, sender, receiver):
     """Return the place where a flow's number stands, plus 1, or would stand."""
-    at = (sender * SPREAD >> 8 ^ receiver * SPREAD >> 4) & directory.mask
+    at = (np.int64(sender) * SPREAD >> 8 ^ np.int64(receiver) * SPREAD >> 4) & directory.mask
     while directory.slot[at] != 0:
         ends = directory.ends[directory.slot[at] - 1]
         if ends.sender == sender and ends.receiver == receiver:

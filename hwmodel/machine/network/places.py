@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.forwarding.parse import OUTER_E, OUTER_S, OUTER_VN
 from hwmodel.forwarding.tables import DEFAULT_S_VID
 from hwmodel.machine.network.bridge_state import MAX_ADDRESSES, MAX_HOMES, NOBODY, VLANS_PER_WORD
 
 GROUP_SHIFT = 40  # of the bit that makes an address a group's
-SPREAD = 0x9E3779B97F4A7C15 >> 1  # spreads what it multiplies (D. E. Knuth, TAOCP 3, 6.4)
+SPREAD = 0x9E3779B1  # spreads what it multiplies (D. E. Knuth, TAOCP 3, 6.4)
 
 
 @kernel
@@ -66,7 +68,8 @@ def comes_in(bridge, port, inside):
 @kernel
 def hash_of_address(box, mac, vlan):
     """Return a hash of an address in a VLAN at a bridge."""
-    return ((mac ^ (vlan << 20) ^ (box << 34)) * SPREAD) >> 24 & 0xFFFFFFFF
+    low = (np.int64(mac) ^ np.int64(mac) >> 24 ^ np.int64(vlan) << 7 ^ np.int64(box) << 19) & 0x7FFFFFFF
+    return low * SPREAD >> 16 & 0xFFFFFFFF
 
 
 @kernel
