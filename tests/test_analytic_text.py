@@ -5,10 +5,10 @@ import pytest
 
 from hwmodel import analytic, lone_frame
 from hwmodel.analytic import dma_limits, limits, published
-from hwmodel.analytic.limits_text import dma_text, limits_text
 from hwmodel.cli.lone_table import lone_table
 from hwmodel.results import PARTS
 from hwmodel.simulation import simulate
+from hwmodel.words.limits import dma_text, limits_text
 from tests.analytic_cases import demo
 
 

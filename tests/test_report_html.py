@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from hwmodel.errors import InputError
 from hwmodel.report import html, render_page, write_page
-from hwmodel.report.quantities import printable
 from hwmodel.results import FlowResult, Latency, Result, Stalls, VmResult, Window
+from hwmodel.words.quantities import printable
 from tests.sample_result import many_vfs_result, old_mapping, sample_relaxed, sample_result, unmeasured_result
 
 VOID = {"meta", "br", "hr", "img", "link", "input", "wbr"}

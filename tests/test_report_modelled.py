@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hwmodel.config import config_from_mapping, load_config
-from hwmodel.report.modelled import default_label, is_closed_loop, load_words, modelled_sentence
-from hwmodel.report.reading import latency_note
+from hwmodel.words.modelled import default_label, is_closed_loop, load_words, modelled_sentence
+from hwmodel.words.reading import latency_note
 from tests.sample_result import sample_result
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"

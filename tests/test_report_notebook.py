@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 import hwmodel
-from hwmodel.analytic.limits_html import limits_html
 from hwmodel.config import config_from_mapping
-from hwmodel.report.notebook import paragraph, result_html, table
+from hwmodel.words.limits import limits_html
+from hwmodel.words.notebook import paragraph, result_html, table
 from tests.sample_result import many_vfs_result, sample_relaxed, sample_result, unmeasured_result
 from tests.sample_system import extended_system
 

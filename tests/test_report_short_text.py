@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.report import summary
-from hwmodel.report.headroom import headroom_sentence
-from hwmodel.report.quantities import scaled_text, time_text
-from hwmodel.report.short_text import MOST_LINES
-from hwmodel.report.spread_rows import spread_rows
 from hwmodel.results import Bottleneck, CeilingFigure, Latency, Spread, Totals, Window
+from hwmodel.words.quantities import scaled_text, time_text
+from hwmodel.words.reading import headroom_sentence, spread_rows
+from hwmodel.words.short_text import MOST_LINES
+from hwmodel.words.summary import summary
 from tests.sample_result import many_vfs_result, sample_result, unmeasured_result
 from tests.sample_system import sample_system
 

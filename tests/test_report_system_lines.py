@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from hwmodel.report.system_text import adapter_lines, bridge_lines
-from hwmodel.report.text_table import MOST_ROWS
+from hwmodel.words.summary import adapter_lines, bridge_lines
+from hwmodel.words.text_table import MOST_ROWS
 from tests.sample_system import LINE_GBPS, reflected_result, sample_adapter, sample_bridge, sample_port, sample_system
 
 

@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from hwmodel.report import summary
-from hwmodel.report.reading import frame_balance, headline, latency_note, loss_sentence
 from hwmodel.results import QueueDepth, check_balance
+from hwmodel.words.reading import frame_balance, headline, latency_note, loss_sentence
+from hwmodel.words.summary import summary
 from tests.sample_result import sample_result
 from tests.sample_system import FLOODED, reflected_result, sample_adapter, sample_bridge, sample_port, sample_system
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.report import print_summary, summary
-from hwmodel.report.quantities import (
+from hwmodel.results import Bottleneck, Latency, QueueDepth, Result, Stalls, VmResult, Window, Wire
+from hwmodel.words.quantities import (
     count_text,
     gbps_text,
     mpps_text,
@@ -23,8 +23,8 @@ from hwmodel.report.quantities import (
     three_digits,
     time_text,
 )
-from hwmodel.report.reading import bytes_per_frame, headline, largest_part_sentence, stall_shares
-from hwmodel.results import Bottleneck, Latency, QueueDepth, Result, Stalls, VmResult, Window, Wire
+from hwmodel.words.reading import bytes_per_frame, headline, largest_part_sentence, stall_shares
+from hwmodel.words.summary import print_summary, summary
 from tests.sample_result import many_vfs_result, old_mapping, sample_result, unmeasured_result
 
 

@@ -15,8 +15,8 @@ from hwmodel import limits, simulate
 from hwmodel.config import config_from_mapping
 from hwmodel.explore import explain
 from hwmodel.machine.tlp_kinds import RX_INTERRUPT, TX_INTERRUPT
-from hwmodel.report.modelled import modelled_sentence
 from hwmodel.results.bottleneck import key_of_all
+from hwmodel.words.modelled import modelled_sentence
 from tests.run_cases import finished, merged
 
 FOUR = {"nic": {"vfs": 4}, "driver": {"preset": "dpdk"}, "run": {"duration": "5ms", "warmup": "500us"}}

@@ -91,13 +91,13 @@ def run(arguments: Namespace) -> None:
 
 
 def _print_summary(result: Result, verbose: bool) -> None:
-    from hwmodel.report import print_summary
+    from hwmodel.words.summary import print_summary
 
     print_summary(result, verbose=verbose)
 
 
 def _print_relaxed(result: Result) -> None:
-    from hwmodel.report import relaxed_text
+    from hwmodel.words.relaxed_text import relaxed_text
 
     say(relaxed_text(result), None)
 

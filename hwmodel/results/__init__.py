@@ -3,7 +3,6 @@
 from hwmodel.results.balance import check_balance
 from hwmodel.results.bottleneck import CREDITS, KEYS, RESOURCES, Sighting, Suspect, by_shares, sighting_of
 from hwmodel.results.bridge import BridgePortResult, BridgeResult, LogicalPortResult
-from hwmodel.results.bridge_rates import outside_gbps, outside_rate, over_bridge_gbps, throughput, throughput_gbps
 from hwmodel.results.closed_form import CeilingFigure, ClosedForm, NextStep
 from hwmodel.results.fairness import jain_fairness
 from hwmodel.results.histogram import (
@@ -19,12 +18,10 @@ from hwmodel.results.histogram import (
     quantile_bucket,
     summarize_latency,
 )
-from hwmodel.results.latency_parts import ALL_PARTS, BRIDGE_PARTS, PART_WORDS, PARTS
 from hwmodel.results.load_search import LoadSearch, LoadTrial
 from hwmodel.results.observation import LinkCost, Observation
 from hwmodel.results.relaxed import Relaxed
 from hwmodel.results.result import (
-    DIRECTIONS,
     SCHEMA_VERSION,
     Bottleneck,
     Cpu,
@@ -47,6 +44,7 @@ from hwmodel.results.result import (
 from hwmodel.results.sizing import Choice, KnobStep, SizingResult, TargetFigure
 from hwmodel.results.spread import Spread
 from hwmodel.results.system import AdapterResult, SystemResult
+from hwmodel.words.latency_parts import ALL_PARTS, BRIDGE_PARTS, DIRECTIONS, PART_WORDS, PARTS
 
 __all__ = [
     "ALL_PARTS",
@@ -107,12 +105,7 @@ __all__ = [
     "jain_fairness",
     "load_result",
     "merge_histogram",
-    "outside_gbps",
-    "outside_rate",
-    "over_bridge_gbps",
     "quantile_bucket",
     "sighting_of",
     "summarize_latency",
-    "throughput",
-    "throughput_gbps",
 ]

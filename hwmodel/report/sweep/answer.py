@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from hwmodel.report.configuration import value_text
-from hwmodel.report.quantities import cost_text, count_text, gbps_text, mpps_text, page_time, percent_text, printable
+from hwmodel.words.quantities import cost_text, count_text, gbps_text, mpps_text, page_time, percent_text, printable
 
 from .axes import SweptAxis, evenly, held_values
 from .knee import FALLING, FALLS, FLAT, PEAK, RISES, RISING, knee_of

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hwmodel.report.configuration import value_text
-from hwmodel.results.sweep_table import SweepAxis, SweepResult
+from hwmodel.results.sweep_table import SweepAxis
 
 from .points import P99, SEED, Point, identity
+
+if TYPE_CHECKING:
+    from hwmodel.report.sweep.result import SweepResult
 
 MOST_LINES = 6
 MOST_ALONG = 60  # points of one line; more of them a figure of this width cannot show

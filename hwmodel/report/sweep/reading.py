@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hwmodel.report.configuration import value_text
-from hwmodel.results.sweep_table import DONE, FAILED, SweepResult
+from hwmodel.results.sweep_table import DONE, FAILED
 
 from .axes import SweptAxis, along, cut, held_values, swept_axes
 from .points import GBPS, LOAD, MPPS, P50, P99, TO_WIRE, Point, best_of, identity, points_of, throughput_name
+
+if TYPE_CHECKING:
+    from hwmodel.report.sweep.result import SweepResult
 
 
 @dataclass(frozen=True)

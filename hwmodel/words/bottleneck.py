@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from hwmodel.results.observation import LinkCost, Observation
+if TYPE_CHECKING:
+    from hwmodel.results.observation import LinkCost, Observation
+
 
 FCS_BYTES, DWORD_BYTES = 4, 4
 ALIKE = 0.005  # of the payload; what the ends of a window cut off is less

@@ -1,4 +1,4 @@
-"""What a notebook shows of a result or a sweep: a fragment of HTML, without style sheet, script or extra package.
+"""What a notebook shows of a result: a fragment of HTML, without style sheet, script or extra package.
 
 Colours are the notebook's own, light or dark: the fragment sets none.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
-from hwmodel.report.quantities import page_time, percent_text, printable
-from hwmodel.report.reading import (
+from hwmodel.words.quantities import page_time, percent_text, printable
+from hwmodel.words.reading import (
     frame_balance,
     headline,
     largest_part_sentence,
@@ -17,15 +18,13 @@ from hwmodel.report.reading import (
     latency_rows,
     loss_sentence,
 )
-from hwmodel.report.relaxed_text import RELAXED_COLUMNS, relaxed_rows, relaxed_sentence
-from hwmodel.report.sweep.answer import answer_sentence, more_sentences, state_sentences, swept_sentence
-from hwmodel.report.sweep.reading import read_sweep_result
-from hwmodel.report.sweep.rows import best_rows
-from hwmodel.report.text import VM_COLUMNS, vm_rows
-from hwmodel.report.text_table import MOST_ROWS
-from hwmodel.results.result import Result
-from hwmodel.results.sweep_table import SweepResult
-from hwmodel.results.system import SystemResult
+from hwmodel.words.relaxed_text import RELAXED_COLUMNS, relaxed_rows, relaxed_sentence
+from hwmodel.words.summary import VM_COLUMNS, vm_rows
+from hwmodel.words.text_table import MOST_ROWS
+
+if TYPE_CHECKING:
+    from hwmodel.results.result import Result
+
 
 _LATENCY_COLUMNS = ("latency", "p50", "p99", "p99.9", "mean", "max")
 _LATENCY_FIELDS = ("p50", "p99", "p999", "mean", "max")
@@ -50,21 +49,6 @@ def result_html(result: Result) -> str:
         paragraph(f"... and {n_more} more VMs" if n_more > 0 else ""),
         *_relaxed_parts(result),
         paragraph(f"Seed {result.seed}, configuration {result.config_hash}"),
-    )
-
-
-def sweep_html(sweep: SweepResult) -> str:
-    """Return what was swept, the answer, what else is to be said, and the best points, as a fragment of HTML."""
-    reading = read_sweep_result(sweep)
-    best = best_rows(reading, MOST_ROWS)
-    n_more = len(reading.done) - len(best.rows)
-    return fragment(
-        paragraph(answer_sentence(reading), is_answer=True),
-        *(paragraph(sentence) for sentence in (swept_sentence(reading), *more_sentences(reading))),
-        *(paragraph(f"Warning: {sentence}") for sentence in state_sentences(reading)),
-        table(best.header, best.rows, left_columns=best.texts) if best.rows else "",
-        paragraph(f"... and {n_more:,} more points" if n_more > 0 else ""),
-        paragraph(f"Sweep {sweep.sweep_hash}, model {sweep.model_version}"),
     )
 
 
@@ -97,10 +81,10 @@ def _row(cells: Sequence[str], tag: str, left_columns: Sequence[int]) -> str:
 
 
 def _busy_sentence(result: Result) -> str:
-    if isinstance(result, SystemResult):
+    if result.servers:
         busy = ", ".join(
             f"{one.name} up {percent_text(one.pcie.up.utilization)}, down {percent_text(one.pcie.down.utilization)}"
-            for one in result.adapters[:MOST_ROWS]
+            for one in result.servers[:MOST_ROWS]
         )
         return f"PCIe links busy: {busy}." if busy else ""
     up, down = result.pcie.up.utilization, result.pcie.down.utilization

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hwmodel.report.quantities import MISSING, PLUS_MINUS, cost_text, printable, spread_text, three_digits, time_text
-from hwmodel.report.text_table import table
-from hwmodel.results import Choice, SizingResult, TargetFigure
+from hwmodel.words.quantities import MISSING, PLUS_MINUS, cost_text, printable, spread_text, three_digits, time_text
+from hwmodel.words.text_table import table
+
+if TYPE_CHECKING:
+    from hwmodel.results import Choice, SizingResult, TargetFigure
+
 
 _NAMES = {
     "gbps": "throughput", "mpps": "frame rate", "loss": "frames lost", "mean": "mean latency",

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from hwmodel.report.quantities import MISSING, gbps_text, printable, time_text
-from hwmodel.results import Relaxed, Result
+from typing import TYPE_CHECKING
+
+from hwmodel.words.quantities import MISSING, gbps_text, printable, time_text
+
+if TYPE_CHECKING:
+    from hwmodel.results import Relaxed, Result
+
 
 RELAXED_COLUMNS = ("made larger", "", "Gb/s", "gain", "p50", "change", "then limited by")
 MATTERS = 0.02  # a gain below it could be the ends of the window

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from hwmodel.report.quantities import MISSING, printable, three_digits, time_text
-from hwmodel.report.text_table import table
-from hwmodel.results import LoadSearch, LoadTrial
+from hwmodel.words.quantities import MISSING, printable, three_digits, time_text
+from hwmodel.words.text_table import table
+
+if TYPE_CHECKING:
+    from hwmodel.results import LoadSearch, LoadTrial
+
 
 TRIAL_COLUMNS = ("load", "offered", "delivered", "Gb/s", "lost", "p50", "p99", "p99.9", "limited by", "verdict")
 _WORDS = {"met": "gets through", "lost": "loses frames", "grows": "queues grow", "": MISSING}

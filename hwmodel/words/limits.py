@@ -6,17 +6,23 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.dma import DmaLimits
-from hwmodel.analytic.port_shares import LAW_WORDS
-from hwmodel.analytic.steps import Step, sum_bytes
-from hwmodel.analytic.transactions import DIRECTIONS
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
+from hwmodel.words.notebook import fragment, paragraph, table
 
 if TYPE_CHECKING:
     from hwmodel.analytic.ceiling import Ceiling
+    from hwmodel.analytic.dma import DmaLimits
     from hwmodel.analytic.limits_record import Limits
+    from hwmodel.analytic.steps import Step
+
 
 _MANY_SIZES = 4
+_LAW_WORDS = {
+    "alone": "One wire feeds it.",
+    "random": "Who comes first has the room of the frame just sent: of two wires each loses as many frames.",
+    "in_step": "One wire is never idle, in step with the port: its next frame has the room of the frame just sent.",
+    "unknown": "Who loses how much is for a run to say: it depends on frame lengths, or on who begins when.",
+}
 _INDENT = "  "
 _ROUNDING = 1e-9
 NS_PER_S = 10**9
@@ -65,8 +71,8 @@ def _server_lines(limits: Limits) -> list[str]:
         (
             one.name,
             f"{float(one.link.bytes_per_s * BITS_PER_BYTE / BPS_PER_GBPS):.3f}",
-            _number(sum_bytes(one.steps, "up")),
-            _number(sum_bytes(one.steps, "down")),
+            _number(_sum_bytes(one.steps, "up")),
+            _number(_sum_bytes(one.steps, "down")),
             one.link_name,
         )
         for one in limits.servers
@@ -96,16 +102,16 @@ def _full_port_lines(limits: Limits) -> list[list[str]]:
             for one in port.wires
         ]
         table = [] if not rows else _table([(f"for {port.port}", "M frames/s", "gets through"), *rows], right={1, 2})
-        found.append([f"{asked}; what finds no room drops (QUEUE_FULL).", LAW_WORDS[port.law], *table])
+        found.append([f"{asked}; what finds no room drops (QUEUE_FULL).", _LAW_WORDS[port.law], *table])
     return found
 
 
 def _step_lines(limits: Limits) -> list[str]:
     lines = []
-    for direction, heading in zip(DIRECTIONS, ("up, adapter to host", "down, host to adapter"), strict=True):
+    for direction, heading in zip(("up", "down"), ("up, adapter to host", "down, host to adapter"), strict=True):
         steps = [step for step in limits.steps if step.direction == direction]
         rows = [(_INDENT + step.name, _tlps(step), _number(step.n_bytes), f"= {step.formula}") for step in steps]
-        total = (_INDENT + "sum", "", _number(sum_bytes(steps, direction)), "")
+        total = (_INDENT + "sum", "", _number(_sum_bytes(steps, direction)), "")
         lines.append([(heading, "TLPs", "bytes", "TLPs * header + data, per frame"), *rows, total])
     table = _table([row for block in lines for row in block], right={1, 2})
     return [*table[: len(lines[0])], "", *table[len(lines[0]) :]]
@@ -186,6 +192,10 @@ def _sizes(sizes: Sequence[tuple[int, Fraction]]) -> str:
     return f"frames of {listed} with FCS"
 
 
+def _sum_bytes(steps: Iterable[Step], direction: str) -> Fraction:
+    return sum((step.n_bytes for step in steps if step.direction == direction), Fraction(0))
+
+
 def _tlps(step: Step) -> str:
     return _number(step.n_tlps) if step.n_tlps else ""
 
@@ -212,3 +222,18 @@ def _table(rows: Sequence[Sequence[str]], right: Iterable[int]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def limits_html(limits: Limits) -> str:
+    """Return the ceiling in a sentence, the table of all ceilings, and the notes, as HTML that needs nothing else."""
+    heading, *rows = ceiling_rows(limits)
+    lone_ns = limits.unloaded_latency_ns
+    lone = (
+        "" if lone_ns is None else f"With all batches 1, a frame alone takes {lone_ns:,.1f} ns from post to delivery."
+    )
+    return fragment(
+        paragraph(ceiling_sentence(limits), is_answer=True),
+        paragraph(f"{subject_line(limits)}."),
+        table(heading, rows, left_columns=(0, 4)),
+        *(paragraph(text) for text in (lone, *limits.notes)),
+    )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hwmodel.report.quantities import (
+from hwmodel.words.quantities import (
     MISSING,
     count_text,
     decimals_text,
@@ -14,9 +14,12 @@ from hwmodel.report.quantities import (
     printable,
     three_digits,
 )
-from hwmodel.results.bridge import BridgePortResult, BridgeResult
-from hwmodel.results.result import Result
-from hwmodel.results.system import AdapterResult, SystemResult
+
+if TYPE_CHECKING:
+    from hwmodel.results.bridge import BridgePortResult, BridgeResult
+    from hwmodel.results.result import Result
+    from hwmodel.results.system import AdapterResult
+
 
 NO_NAME = "bridge"  # what the bridge is called that has no name
 _SHOWN_FROM = 0.0005  # of a share that has one decimal as a percentage
@@ -69,7 +72,7 @@ def core_share(utilization: Mapping[str, float]) -> float | None:
     return sum(sides) if sides else None
 
 
-def setting_of(result: SystemResult, server: str, block: str, name: str) -> Any:
+def setting_of(result: Result, server: str, block: str, name: str) -> Any:
     """Return a key of one server's configuration: what it sets itself, else what all have."""
     changes: Mapping[str, Any] = dict(servers_in(result.config)).get(server, {})
     return changes.get(f"{block}.{name}", result.config.get(block, {}).get(name))

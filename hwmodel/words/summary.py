@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from hwmodel.report.falling_latency import falling_latency_sentences
-from hwmodel.report.quantities import (
+from hwmodel.words.bridge_reading import (
+    bridge_words,
+    flooding_sentence,
+    forwarding_sentence,
+    learning_sentence,
+    limit_cell,
+    port_row,
+    ports_at,
+)
+from hwmodel.words.falling_latency import falling_latency_sentences
+from hwmodel.words.quantities import (
     MISSING,
     count_text,
     decimals_text,
@@ -16,8 +25,9 @@ from hwmodel.report.quantities import (
     printable,
     three_digits,
 )
-from hwmodel.report.reading import (
+from hwmodel.words.reading import (
     QUEUE_UNITS,
+    SPREAD_COLUMNS,
     STALL_WORDS,
     direction_rows,
     largest_part_sentence,
@@ -25,9 +35,10 @@ from hwmodel.report.reading import (
     latency_rows,
     link_rows,
     sender_wait_note,
+    spread_rows,
     stall_shares,
 )
-from hwmodel.report.short_text import (
+from hwmodel.words.short_text import (
     answer_lines,
     balance_lines,
     latency_words,
@@ -37,11 +48,12 @@ from hwmodel.report.short_text import (
     warning_lines,
     wire_words,
 )
-from hwmodel.report.spread_rows import SPREAD_COLUMNS, spread_rows
-from hwmodel.report.system_text import adapter_lines, bridge_lines
-from hwmodel.report.text_table import MOST_ROWS, Line, table
-from hwmodel.results.result import Result
-from hwmodel.results.system import SystemResult
+from hwmodel.words.text_table import MOST_ROWS, Line, table
+
+if TYPE_CHECKING:
+    from hwmodel.results.result import Result
+    from hwmodel.results.system import AdapterResult
+
 
 VM_COLUMNS = ("VM", "tx Gb/s", "rx Gb/s", "rx Mpps", "p50 us", "p99 us", "drops, frames")
 
@@ -86,12 +98,12 @@ def _all_lines(result: Result) -> Iterable[Line]:
         yield Line("")
     yield from balance_lines(result)
     yield Line("")
-    if isinstance(result, SystemResult):
+    if result.servers:
         yield from adapter_lines(result)
         yield Line("")
     yield from _vm_lines(result)
     yield Line("")
-    if not isinstance(result, SystemResult):
+    if not result.servers:
         yield from _link_lines(result)
         yield Line("")
     if result.bridges:
@@ -178,3 +190,54 @@ def _loss_lines(result: Result) -> Iterable[Line]:
 
 def _unit_suffix(queue: str) -> str:
     return f" {QUEUE_UNITS[queue]}" if queue in QUEUE_UNITS else ""
+
+
+def adapter_lines(result: Result) -> Iterable[Line]:
+    """Give a row for each server: what its VMs send and receive, how busy its link, wire and cores are, its fullest."""
+    shares = ("PCIe up %", "down %", "wire out %", "in %")
+    header = ("server", "tx Gb/s", "rx Gb/s", *shares, "cores", "fullest of its own")
+    rows = [_adapter_row(adapter) for adapter in result.servers[:MOST_ROWS]]
+    yield from table(header, rows, left_columns=(0, len(header) - 1))
+    if len(result.servers) > MOST_ROWS:
+        yield Line(f"... and {len(result.servers) - MOST_ROWS} more servers")
+    yield Line("(tx, rx: of the server's VMs; %: busy share of the window; cores: kept busy by drivers)")
+
+
+def _adapter_row(adapter: AdapterResult) -> tuple[str, ...]:
+    busy = adapter.utilization
+    shares = (
+        adapter.pcie.up.utilization,
+        adapter.pcie.down.utilization,
+        busy.get("wire.tx"),
+        busy.get("wire.rx"),
+    )
+    return (
+        printable(adapter.name),
+        decimals_text(adapter.tx_gbps, 3),
+        decimals_text(adapter.rx_gbps, 3),
+        *(_percent(share) for share in shares),
+        three_digits(adapter.cpu.cores_busy),
+        printable(limit_cell(adapter)),
+    )
+
+
+def bridge_lines(result: Result) -> Iterable[Line]:
+    """Give a row for each port of a bridge, then what that bridge learned and flooded; so for each bridge."""
+    header = ("bridge port", "in Gb/s", "out Gb/s", "in %", "out %", "queue mean, B", "largest, B", "drops, frames")
+    for bridge in result.bridges:
+        rows = [port_row(port, _percent) for port in ports_at(bridge)[: MOST_ROWS + 1]]
+        yield from table(header, rows, left_columns=(0, len(header) - 1))
+        if len(bridge.ports) > MOST_ROWS + 1:
+            yield Line(f"... and {len(bridge.ports) - MOST_ROWS - 1} more ports")
+        name = bridge_words(bridge)
+        whose = "the bridge or extender" if any(port.device != bridge.name for port in bridge.ports) else "the bridge"
+        yield Line(f"(in: from the port to {whose}, out: from it; %: busy share of the window)")
+        yield Line(f"{name}, whole run: {forwarding_sentence(bridge)}")
+        if bridge.kind == "learning":
+            yield Line(f"{name}, flooded: {flooding_sentence(bridge)}")
+        yield Line(f"{name}, {bridge.kind}: {learning_sentence(bridge)}")
+        yield Line(f"{name}, drops, frames, whole run: {drop_words(bridge.drops, none='none')}")
+
+
+def _percent(share: float | None) -> str:
+    return MISSING if share is None else f"{100 * share:.1f}"

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping
 from math import inf
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from hwmodel.report.bridge_reading import copying_words, setting_of
-from hwmodel.report.modelled import is_closed_loop, is_meant_for_vms
-from hwmodel.report.quantities import MISSING, gbps_text, mpps_text, percent_text
-from hwmodel.results.bridge_rates import outside_gbps, outside_rate, over_bridge_gbps
-from hwmodel.results.latency_parts import PART_WORDS, PARTS
-from hwmodel.results.result import DIRECTIONS, Bottleneck, Latency, LinkBytes, Result, Stalls
-from hwmodel.results.system import SystemResult
+from hwmodel.words.bridge_reading import copying_words, setting_of
+from hwmodel.words.latency_parts import DIRECTIONS, PART_WORDS, PARTS
+from hwmodel.words.modelled import is_closed_loop, is_meant_for_vms
+from hwmodel.words.quantities import MISSING, gbps_text, mpps_text, percent_text, time_text
 
-PURPOSES = tuple(field.name for field in fields(LinkBytes))
+if TYPE_CHECKING:
+    from hwmodel.results.result import Bottleneck, Latency, Result, Stalls
+
+
 PURPOSE_WORDS = {
     "payload": "payload",
     "tlp_overhead": "payload TLP headers",
@@ -48,6 +47,7 @@ STALL_WORDS = {
 MODES_OF_BRIDGE = ("vepa", "vn_tag", "e_tag")  # in which an adapter sends all frames of its VMs out
 DELIVERY = "post to delivery"  # the one latency of headline, tables and pictures, by this name
 _CREDIT_KINDS = ("credits_posted", "credits_non_posted", "credits_completion")
+PURPOSES = tuple(PURPOSE_WORDS)  # the fields of LinkBytes
 FRAME_PURPOSES = tuple(name for name in PURPOSES if name != "skp")  # SKP is a share of the time, not a frame's doing
 _SATURATED_NOTE = "the load is saturating, so waiting in a full Tx ring is in this figure"
 _OVERLOADED_NOTE = "more is offered than gets through, so waiting in a full Tx ring is in this figure"
@@ -111,12 +111,12 @@ def _nothing_came(result: Result) -> bool:
 
 
 def _outcomes_over_bridge(result: Result) -> list[str]:
-    outside, over = outside_gbps(result), over_bridge_gbps(result)
+    outside, over = result.outside_gbps(), result.over_bridge_gbps()
     is_meant = is_meant_for_vms(result.config) and _nothing_came(result)
     has_vms = result.totals.gbps is None or result.totals.gbps or not outside or is_meant
     parts = _to_vms(result, "to VMs") if has_vms else []
     if outside:
-        parts.append(f"{gbps_text(outside, result.intervals.get(outside_rate(result)))} to stations outside")
+        parts.append(f"{gbps_text(outside, result.intervals.get(result.outside_rate()))} to stations outside")
     if over:
         parts[-1] += f" ({gbps_text(over)} over the bridge)"
     return parts
@@ -177,10 +177,10 @@ def sender_wait_note(result: Result) -> str:
 
 def _fills_a_tx_ring(result: Result) -> bool:
     """Tell whether a ring had no slot left, which a short capture may not come to; so where that is not known."""
-    if isinstance(result, SystemResult):
+    if result.servers:
         depths = [
             (adapter.queues.get("tx_ring"), setting_of(result, adapter.name, "nic", "tx_ring"))
-            for adapter in result.adapters
+            for adapter in result.servers
         ]
     else:
         depths = [(result.queues.get("tx_ring"), result.config.get("nic", {}).get("tx_ring"))]
@@ -270,7 +270,7 @@ def bytes_per_frame(result: Result) -> dict[str, dict[str, float]]:
     several servers, whose frames have several links. Results
     stored before `per_frame` was: the window's bytes by its frames.
     """
-    if result.window_frames <= 0 or isinstance(result, SystemResult):
+    if result.window_frames <= 0 or result.servers:
         return {}
     found = {}
     for name, direction in (("up", result.pcie.up), ("down", result.pcie.down)):
@@ -318,7 +318,7 @@ def stall_shares(result: Result) -> dict[str, float]:
 
     Credits are told by kind where the result knows the kinds. Empty of several servers, each of which waits by itself.
     """
-    if isinstance(result, SystemResult):
+    if result.servers:
         return {}
     return shares_of_stalls(result.stalls_ns, result.window.duration_ns)
 
@@ -351,3 +351,64 @@ def frame_balance(result: Result) -> str:
         ("mirrored copies lost", totals.mirrored_dropped),
     )
     return text + "".join(f"; {count:,} {words}" for words, count in extras if count)
+
+
+_LOAD = "offered_load"
+_HEADROOM_TO = 0.995  # of the ceiling; what lies above it has no headroom worth a sentence
+
+
+def headroom_sentence(result: Result) -> str:
+    """Return what could be carried of such frames, and what share of it is asked for; empty where nothing is to spare.
+
+    It is the closed form's lowest ceiling, above which no run goes; where the run found another limit than the load, or
+    measured more than that, nothing is said.
+    """
+    share, could_gbps = _headroom(result)
+    if not share:
+        return ""
+    could = f"It could carry at most {gbps_text(could_gbps)} of such frames, by the closed form"
+    return f"{could}; {percent_text(share)} of that is offered."
+
+
+def _headroom(result: Result) -> tuple[float, float]:
+    """Return the load as a share of the lowest ceiling, and the throughput there; zeros where there is no headroom."""
+    closed, measured = result.closed_form, _measured_gbps(result)
+    if closed is None or result.bottleneck.resource != _LOAD or not measured:
+        return 0.0, 0.0
+    ceilings = {one.resource: one.offered_mpps for one in closed.ceilings if one.offered_mpps}
+    load = ceilings.pop(_LOAD, None)
+    if not load or not ceilings or load >= _HEADROOM_TO * min(ceilings.values()):
+        return 0.0, 0.0
+    share = load / min(ceilings.values())
+    could_gbps = closed.gbps / share
+    return (share, could_gbps) if measured < could_gbps else (0.0, 0.0)
+
+
+def _measured_gbps(result: Result) -> float | None:
+    """Return what the closed form's throughput is of: what VMs get, or what leaves where they get nothing."""
+    if result.totals.gbps is None or result.totals.gbps:
+        return result.totals.gbps
+    return result.outside_gbps() if result.bridges else result.wire.tx_gbps
+
+
+SPREAD_COLUMNS = ("mean", "95 % from", "to", "least", "greatest")
+
+
+def spread_rows(result: Result) -> list[tuple[str, ...]]:
+    """Return a row for each figure of runs with several seeds: its name, then SPREAD_COLUMNS."""
+    rows = []
+    for one in result.spread:
+        known = [value for value in one.values if value is not None]
+        if known:
+            text = _spread_text(one.name)
+            figures = (one.mean, one.low, one.high, min(known), max(known))
+            rows.append((one.name, *(MISSING if figure is None else text(figure) for figure in figures)))
+    return rows
+
+
+def _spread_text(name: str) -> Callable[[float], str]:
+    if "_ns." in name:
+        return time_text
+    if name.endswith("gbps"):
+        return gbps_text
+    return mpps_text if name.endswith("mpps") else percent_text

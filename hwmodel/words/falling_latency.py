@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hwmodel.report.modelled import is_closed_loop, is_some_time
-from hwmodel.results.result import Result
 from hwmodel.units import FS_PER_NS, parse_time_fs
+from hwmodel.words.modelled import is_closed_loop, is_some_time
+
+if TYPE_CHECKING:
+    from hwmodel.results.result import Result
+
 
 _COSTS = ("wakeup_time", "interrupt_time", "exit_time")  # of an interrupt
 MATTERS = 0.05  # of the median; what is less cannot make it fall by more

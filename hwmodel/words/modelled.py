@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from hwmodel.report.bridge_reading import servers_in
-from hwmodel.report.quantities import printable, three_digits
+from hwmodel.words.bridge_reading import servers_in
+from hwmodel.words.quantities import printable, three_digits
 
 _MODES = {
     "veb": "its own bridge (VEB)",

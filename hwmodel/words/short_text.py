@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from hwmodel.report.bridge_reading import bridge_words, limit_cell
-from hwmodel.report.datapath import datapath_parts
-from hwmodel.report.headroom import headroom_sentence
-from hwmodel.report.quantities import (
+from hwmodel.words.bridge_reading import bridge_words, limit_cell
+from hwmodel.words.datapath_parts import datapath_parts
+from hwmodel.words.quantities import (
     MISSING,
     PLUS_MINUS,
     count_text,
@@ -19,20 +19,23 @@ from hwmodel.report.quantities import (
     three_digits,
     time_text,
 )
-from hwmodel.report.reading import (
+from hwmodel.words.reading import (
     DELIVERY,
     direction_rows,
     frame_balance,
     headline,
+    headroom_sentence,
     largest_part_sentence,
     latency_note,
     loss_sentence,
     no_way_back_sentence,
+    spread_rows,
 )
-from hwmodel.report.spread_rows import spread_rows
-from hwmodel.report.text_table import Line
-from hwmodel.results.result import Latency, Result, VmResult
-from hwmodel.results.system import SystemResult
+from hwmodel.words.text_table import Line
+
+if TYPE_CHECKING:
+    from hwmodel.results.result import Latency, Result, VmResult
+
 
 MOST_LINES = 15
 _MOST_WARNINGS = 3
@@ -153,7 +156,7 @@ def _spread_lines(result: Result) -> Iterator[Line]:
 
 
 def _machine_lines(result: Result) -> Iterator[Line]:
-    if isinstance(result, SystemResult):
+    if result.servers:
         yield from _some(list(_adapter_lines(result)), "servers")
         return
     yield from _vm_lines(result)
@@ -170,7 +173,7 @@ def _beside_lines(result: Result) -> Iterator[Line]:
     ]
     if lost:
         yield Line(printable(f"Drops at bridges, frames, whole run: {'; '.join(lost)}"))
-    if isinstance(result, SystemResult):
+    if result.servers:
         return
     parts = datapath_parts(result)
     filled = [parts[name] for name in _QUEUES if (parts[name].share or 0.0) >= _FILLED]
@@ -179,8 +182,8 @@ def _beside_lines(result: Result) -> Iterator[Line]:
         yield Line(f"Half full or more, mean over the window: {told}")
 
 
-def _adapter_lines(result: SystemResult) -> Iterator[Line]:
-    for adapter in result.adapters:
+def _adapter_lines(result: Result) -> Iterator[Line]:
+    for adapter in result.servers:
         rates = f"VMs send {decimals_text(adapter.tx_gbps, 3)} Gb/s, get {decimals_text(adapter.rx_gbps, 3)} Gb/s"
         yield Line(printable(f"Server {adapter.name}: {rates}; fullest of its own: {limit_cell(adapter)}"))
 
