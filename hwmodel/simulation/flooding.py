@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from hwmodel.config import bridge_with, bridges_of, servers_of
-from hwmodel.config.extenders import BRIDGE
 from hwmodel.results import BridgeResult, Result
+from hwmodel.words import warnings as words
 from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, Server
 
 MOST_FLOODED = 0.01  # of what a bridge forwards
-MOST_NAMES = 3
 
 
 def flooding_warnings(config: Config, result: Result) -> Iterator[str]:
@@ -25,20 +24,7 @@ def flooding_warnings(config: Config, result: Result) -> Iterator[str]:
     """
     for bridge in result.bridges:
         if bridge.kind == "learning" and bridge.flooded_frames > MOST_FLOODED * bridge.forwarded_frames:
-            share = 100 * bridge.flooded_frames / bridge.forwarded_frames
-            yield (
-                f"{_reason(config, result, bridge)}; {bridge.flooded_frames:,} frames ({share:.1f} % of those that the "
-                f"{_named(bridge)} forwarded) were to addresses that it did not know, and went to every port of their "
-                f"VLAN.{_cure(config, result, bridge)}"
-            )
-
-
-def _named(bridge: BridgeResult) -> str:
-    return "bridge" if bridge.name == BRIDGE else f"bridge {bridge.name}"
-
-
-def _key(bridge: BridgeResult) -> str:
-    return bridge.name if bridge.name == BRIDGE else f"bridges.{bridge.name}"
+            yield words.flooding(bridge, _reason(config, result, bridge), _cure(config, result, bridge))
 
 
 def silent_stations(config: Config, result: Result) -> list[str]:
@@ -96,31 +82,9 @@ def _reason(config: Config, result: Result, bridge: BridgeResult) -> str:
     """Say why addresses are not known, in the words before the count."""
     strangers = stations_elsewhere(config, result)
     if strangers:
-        verb = "is" if len(strangers) == 1 else "are"
-        return f"{_listed(strangers)} {verb} in other VLANs of the bridge than some who send there"
+        return words.in_other_vlans(strangers)
     silent = silent_stations(config, result)
-    if silent:
-        is_one = len(silent) == 1 and silent[0] != UPLINK
-        verb, learned = ("sends", "its address is") if is_one else ("send", "their addresses are")
-        return f"{_listed(silent)} {verb} nothing over the bridge, so that {learned} never learned"
-    if bridge.not_learned:
-        full = f"The {_named(bridge)}'s table was full ({_key(bridge)}.table)"
-        return f"{full}, {bridge.not_learned:,} addresses were not learned"
-    if bridge.aged:
-        rarely = f"Stations sent so rarely that the {_named(bridge)} forgot"
-        return f"{rarely} {bridge.aged:,} addresses ({_key(bridge)}.ageing)"
-    return "Stations had sent nothing over the bridge when frames to them came"
-
-
-def _listed(silent: Sequence[str]) -> str:
-    """Name the first of them; those outside, which have one name for all, in words."""
-    names = [name for name in silent[:MOST_NAMES] if name != UPLINK]
-    if len(silent) > MOST_NAMES:
-        names.append(f"{len(silent) - MOST_NAMES} more")
-    if UPLINK in silent[:MOST_NAMES]:
-        names.append("the stations outside")
-    text = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    return text.replace("the", "The", 1) if text.startswith("the ") else text
+    return words.silent(silent, UPLINK) if silent else words.unlearned(bridge)
 
 
 def _cure(config: Config, result: Result, bridge: BridgeResult) -> str:
@@ -128,11 +92,4 @@ def _cure(config: Config, result: Result, bridge: BridgeResult) -> str:
     announces = {one.name: one.settings.announce for one in bridges_of(config)}
     if announces[bridge.name] or silent_stations(config, result) == [UPLINK]:
         return ""
-    key = _key(bridge)
-    limits = (f"{key}.table has room", bridge.not_learned)
-    ageing = (f"{key}.ageing lets them stay", bridge.aged)
-    unless = " and ".join(words for words, holds in (limits, ageing) if holds)
-    return (
-        f" With {key}.announce true the servers' stations are in its table from the start"
-        f"{f', as far as {unless}' if unless else ''}."
-    )
+    return words.announce_helps(bridge)

@@ -131,8 +131,13 @@ HARDLY_MORE = "All that is offered gets through, and hardly more would: "
 
 def nearly_full_load(why: str, others: Sequence[str]) -> str:
     """Say of a resource, with its own sentence, that all that is offered just gets through it."""
-    beside = f" As full: {', '.join(others)}." if others else ""
-    return f"{HARDLY_MORE}{why[0].lower()}{why[1:]}{beside}"
+    text = f"{HARDLY_MORE}{why[0].lower()}{why[1:]}"
+    return with_as_full(text, others) if others else text
+
+
+def with_as_full(why: str, others: Sequence[str]) -> str:
+    """Add to a sentence what is as full."""
+    return f"{why} As full: {', '.join(others)}."
 
 
 def of_too_much(why: str) -> str:
@@ -261,3 +266,46 @@ _SENTENCES: Mapping[str, Callable[[Observation], str]] = {
         "host.drain", "The host's memory, which takes written data,", ", and credits for writes wait for it"
     ),
 }
+
+
+# ---- What sets the throughput at a bridge, or nowhere. ----
+
+NOTHING_IS_FULL = "What resources there are have room."
+
+
+def busiest_server(name: str, why: str) -> str:
+    """Say which server is the busiest, before its own sentence."""
+    return f"Server {name} is the busiest. {why}"
+
+
+def policy_drops(owner: str, n_lost: int, offered: int) -> str:
+    """Say what the policy of a bridge or an extender dropped."""
+    whose = f"{owner[0].upper()}{owner[1:]}"
+    return f"{whose}'s policy dropped {n_lost:,} of {offered:,} frames, which came faster than it lets pass."
+
+
+def busy_port(port: str, share: float, n_lost: int) -> str:
+    """Say how busy a bridge's port is, and what its queue drops."""
+    drops = f", and its queue drops {n_lost:,} frames" if n_lost else ""
+    return f"{port} is busy {percent(share)} of the window{_ETHERNET}{drops}."
+
+
+def short_queue(port: str, n_lost: int, offered: int, share: float) -> str:
+    """Say that a port has no room for what comes at once."""
+    return (
+        f"{port} has no room for all that comes at once, and drops {n_lost:,} of {offered:,} frames, "
+        f"though it is busy only {percent(share)} of the window."
+    )
+
+
+def busier_port(why: str, port: str, share: float) -> str:
+    """Add to the sentence of a load the port that is busier than all that servers have."""
+    return f"{why} {port} is busier: {percent(share)} of the window."
+
+
+def busy_level(port: str, share: float, rate: str, s_vid: int, n_lost: int) -> str:
+    """Say how much an S-channel sends of what it may, and what its queue drops."""
+    return (
+        f"{port} sends {percent(share)} of the {rate} that S-channel {s_vid} may have, and its queue drops "
+        f"{n_lost:,} frames."
+    )

@@ -237,3 +237,103 @@ def limits_html(limits: Limits) -> str:
         table(heading, rows, left_columns=(0, 4)),
         *(paragraph(text) for text in (lone, *limits.notes)),
     )
+
+
+# ---- What a reader of the closed form has to know beside its figures. ----
+
+_MOST_NAMED = 6
+_WHY_LOST = {
+    "SAME_PORT": "their destination is behind the port on which they come, which has no hairpin",
+    "VLAN_MEMBER": "a port of the bridge does not carry their VLAN",
+    "ACL_DENY": "its policy denies them",
+    "NO_DESTINATION": "no port of the bridge is left for them",
+}
+LEVEL_RATES = "Not counted: the rates of S-channels at the bridge, which hold back more."
+LEVEL_WEIGHTS = "Not counted: the weights of S-channels at the bridge, which say who gets what of a full port."
+POLICED_FRAMES = "Not counted: frames that the access list drops or polices."
+LATENCY_SPREAD = "Not counted: the spread of the read latency (its mean counts)."
+IOTLB_MISSES = "Misses of the IOMMU's cache are counted by what rings and buffers touch, and low."
+CORE_EDGE = (
+    "A frame alone as configured begins at a clock edge of the switch core; elsewhere its switch part differs by less "
+    "than a cycle."
+)
+
+
+def all_lost(ways: Sequence[str], reason: str, *, is_one: bool) -> str:
+    """Say of which ways a bridge drops all frames whatever the load; `is_one`: there is one bridge."""
+    which = "The bridge drops" if is_one else "A bridge drops"
+    return f"{which} all frames from {_first(ways)} ({reason}): {_WHY_LOST[reason]}."
+
+
+def no_room_above(resource: str) -> str:
+    """Say that a bridge's port drops what is above the ceiling."""
+    return f"Above that {resource} has no room: what is more drops there (QUEUE_FULL)."
+
+
+def shared_buffer(whose: str) -> str:
+    """Say that ports share a buffer."""
+    return f"All ports of {whose} share its buffer: where one is full, frames for others drop too."
+
+
+def policed(entry: str, gbps: float, passing: float | None) -> str:
+    """Say what share of its frames a policer lets pass, None where that is not known."""
+    if passing is None:
+        return f"Not counted: what {entry} polices; of its frames no more than {gbps:g} Gb/s pass, whatever is above."
+    return f"Of the frames that {entry} polices {100 * passing:.3g} % pass, {gbps:g} Gb/s (RATE_LIMITED)."
+
+
+def mix(parts: Sequence[tuple[str, float, float | None]]) -> str:
+    """Say of which mix the figures are: streams that are not carried whole, their M frames/s, and of how many."""
+    shown = [f"{name} {mpps:.4g}" + ("" if of is None else f" of {of:.4g}") for name, mpps, of in parts]
+    return (
+        "The mix that carries most to VMs, senders taking equal turns; not carried in full, M frames/s: "
+        f"{_first(shown)}."
+    )
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f", and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
+
+
+def never_written_back(batch: int) -> str:
+    """Say that a frame alone waits for a batch of write-backs without end."""
+    return _never(f"{batch} descriptors are written back together (nic.rx_writeback_batch)")
+
+
+def never_interrupted(batch: int, key: str) -> str:
+    """Say that a frame alone waits for an interrupt without end; `key` begins that of its driver."""
+    return _never(f"{batch} frames share an interrupt ({key}.rx_interrupt_batch)")
+
+
+def _never(reason: str) -> str:
+    return f"A frame alone is never taken: {reason}, and no timer ends the wait."
+
+
+def over_the_wire_by_vlan(port: str, gbps: float) -> str:
+    """Say what it costs that VMs are in VLANs of their own."""
+    come_back = _come_back(port, gbps)
+    return f"Frames between VMs in VLANs of their own {come_back}; in one VLAN they would stay in the adapter."
+
+
+def over_the_wire_by_mode(mode: str, port: str, gbps: float, inside: Limits | None) -> str:
+    """Say what a mode costs in which an adapter sends all frames out; `inside`: the limits without that, if any."""
+    why = f"In mode {mode} frames between VMs {_come_back(port, gbps)}"
+    if inside is None:
+        return f"{why}."
+    at_most = f"at most {inside.gbps:.2f} Gb/s, limited by {inside.limited_by}"
+    return f"{why}; in mode veb they would stay in the adapter: {at_most}."
+
+
+def _come_back(port: str, gbps: float) -> str:
+    whose = f"the uplink of {port}, with its" if port else "its"
+    return f"leave by the wire and come back, so that all share {whose} {gbps:g} Gb/s each way"
+
+
+def more_doorbells(n_free: int, above: float) -> str:
+    """Say by what share a run may be above a full link, where a doorbell is counted for so many free slots."""
+    free = "Tx slot that comes" if n_free == 1 else f"{n_free} Tx slots that come"
+    return (
+        f"A doorbell is counted for each {free} free; cores that are busy with other frames ring for more at "
+        f"once, and a run may be up to {100 * above:.2g} % above."
+    )

@@ -126,6 +126,11 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
+def listed(words: Sequence[str]) -> str:
+    """Return words as a list: `a, b and c`."""
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
+
+
 def drop_words(drops: Mapping[str, int], none: str) -> str:
     """Return how many were dropped by reason, `none` where nothing was."""
     counts = sorted(drops.items())

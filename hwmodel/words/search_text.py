@@ -88,3 +88,43 @@ def _row(trial: LoadTrial) -> tuple[str, ...]:
 
 def _mpps(value: float | None) -> str:
     return MISSING if value is None else f"{value:.4f} Mpps"
+
+
+# ---- What a search says beside its answer. ----
+
+LOSES_ANYHOW = "Even a thousandth of what the closed form allows loses more than that."
+AT_LEAST = "More cannot be offered: the answer is at least this."
+QUEUES_GROW = (
+    "Where nothing was dropped yet, queues grew as fast in a window four times as long: they overflow in time."
+)
+
+
+def with_a_tenth_more(why: str) -> str:
+    """Say that a reason is that of a greater load."""
+    return f"So it is with a tenth more load: {why[0].lower()}{why[1:]}"
+
+
+def lost_in_bursts(share: float) -> str:
+    """Say that nothing is full for long at a load that loses frames, a share of the closed form's ceiling."""
+    return (
+        f"It is the lowest ceiling of the closed form, of which this load is {100 * share:.0f} %; what is lost "
+        "here is lost in bursts, while nothing is full for long."
+    )
+
+
+def endless_burst(n_frames: int) -> str:
+    """Say that the longest burst that was tried got through."""
+    return f"No longer burst than {n_frames:,} frames was tried: at this rate it seems to have no end."
+
+
+def longer_burst_loses(drops: str) -> str:
+    """Say what the burst just above the answer loses."""
+    return f"The burst just above loses frames: {drops}."
+
+
+def spaced_by_cores(n_senders: int, asked_mpps: float, posted_mpps: float) -> str:
+    """Say that senders' cores post more slowly than their parts of a burst ask for."""
+    return (
+        f"Each of {n_senders:,} senders has {asked_mpps:.3g} Mpps of the burst, and its core posts at most "
+        f"{posted_mpps:.3g} Mpps: the cores space the burst, so that its frames come more slowly than this."
+    )

@@ -1,8 +1,9 @@
-"""What the sentence on the bottleneck says of the link and of an open load, by hand."""
+"""What the sentences on the bottleneck and the warnings say, by hand."""
 
 from __future__ import annotations
 
 from hwmodel.results import LinkCost, Observation, by_shares, sighting_of
+from hwmodel.words import warnings
 
 
 def why(busy: dict[str, float], **more: object) -> str:
@@ -37,3 +38,16 @@ def test_the_sentence_on_the_link_says_that_mirrored_copies_count():
     cost = LinkCost(bytes_per_frame=2019.4, payload_bytes_per_frame=1705.5)
     text = why({"pcie.up": 0.994}, frame_bytes=1518.0, up=cost, has_mirrored=True)
     assert text.endswith("costs 2019 B there, 1706 B of it payload, mirrored copies included.")
+
+
+def test_warnings_speak_of_one_and_of_several():
+    few = {"are_copies": False, "burst": 8, "n_receiving": 2, "least": 80, "more_time": "run.frames"}
+    assert warnings.too_few(1, **few).startswith("The window holds 1 frame, too few for rates")
+    assert warnings.too_few(2, **{**few, "are_copies": True}).startswith("The window holds 2 copies, too few")
+    assert "a and b may be further off than their intervals say" in warnings.short_beside_queues(["a", "b"])
+    assert "a may be further off than its interval says" in warnings.short_beside_queues(["a"])
+    assert warnings.stuck(1, []) == "1 frame was offered and not delivered: they are still on their way."
+    assert warnings.growing([("totals.gbps", -1.5)], 0.0).startswith(
+        "Not steady in the window: totals.gbps fell by 1.5"
+    )
+    assert "and 2 more: at bridge.c" in warnings.starved([("a", "b")] * 5, "bridge.c")
