@@ -35,7 +35,7 @@ from hwmodel.simulation import simulate_on_one_core as simulate
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.explore import Relaxation
+    from hwmodel.relaxations import Relaxation
     from hwmodel.results import Result
 
 RISES = 0.02

@@ -11,7 +11,7 @@ from benches.load_sweep import Case, falls, is_told, measure, row
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Bottleneck, Latency
 from hwmodel.simulation import simulate
-from hwmodel.words.falling_latency import falling_latency_sentences
+from hwmodel.words.modelled import falling_latency_sentences
 from hwmodel.words.summary import summary
 from tests.sample_result import sample_result
 

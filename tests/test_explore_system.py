@@ -14,7 +14,7 @@ from hwmodel.relaxations.bridge_resources import bridge_resources
 from hwmodel.relaxations.load_resources import loads
 from hwmodel.relaxations.server_resources import CORE, OF_A_SERVER
 from hwmodel.results import Bottleneck
-from hwmodel.words.relaxed_text import relaxed_sentence, relaxed_text
+from hwmodel.words.search_text import relaxed_sentence, relaxed_text
 from tests.run_cases import POLLED, merged
 
 RUN = {"run": {"warmup": "200us", "duration": "1ms"}}

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from hwmodel.explore.sweep.plan import plan_sweep
 from hwmodel.report.sweep.answer import answer_sentence, more_sentences, state_sentences, swept_sentence
-from hwmodel.report.sweep.axes import evenly
+from hwmodel.report.sweep.axes import FALLING, FALLS, FLAT, PEAK, RISES, RISING, UNEVEN, evenly, knee_of
 from hwmodel.report.sweep.curves import curve_groups
 from hwmodel.report.sweep.front import trade_off
-from hwmodel.report.sweep.knee import FALLING, FALLS, FLAT, PEAK, RISES, RISING, UNEVEN, knee_of
 from hwmodel.report.sweep.limit_map import limit_maps
 from hwmodel.report.sweep.points import GBPS, LIMIT, P99, estimate_of, points_of
 from hwmodel.report.sweep.reading import read_sweep_result

@@ -11,7 +11,7 @@ from hwmodel.analytic import capture, limits
 from hwmodel.config import config_from_mapping, load_config
 from hwmodel.results import BRIDGE_PARTS, PARTS, CeilingFigure, ClosedForm, NextStep, Result
 from hwmodel.results.closed_form import ClosedForm as ClosedFormHome
-from hwmodel.results.relaxed import Relaxed
+from hwmodel.results.result import Relaxed
 from hwmodel.simulation import simulate
 from hwmodel.simulation.closed_form import closed_form_of, next_steps
 from hwmodel.wire.pcap import read_blocks

@@ -11,7 +11,7 @@ import pytest
 import hwmodel
 from hwmodel.config import config_from_mapping
 from hwmodel.words.limits import limits_html
-from hwmodel.words.notebook import paragraph, result_html, table
+from hwmodel.words.notebook import html_table, paragraph, result_html
 from tests.sample_result import many_vfs_result, sample_relaxed, sample_result, unmeasured_result
 from tests.sample_system import extended_system
 
@@ -88,7 +88,7 @@ def test_limits_show_the_ceiling_and_every_resource():
 def test_names_cannot_break_out():
     assert tree_of(paragraph("<b>&\x1b[0m</b>")).text == r"<b>&\x1b[0m</b>"
     assert paragraph("") == ""
-    cells = tree_of(table(("a", "b"), [("<i>", "1")], left_columns=(0,))).iter("td")
+    cells = tree_of(html_table(("a", "b"), [("<i>", "1")], left_columns=(0,))).iter("td")
     assert [(cell.text, cell.get("style")) for cell in cells] == [
         ("<i>", "text-align: left"),
         ("1", "text-align: right"),

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from hwmodel.results import Bottleneck, CeilingFigure, Latency, Spread, Totals, Window
 from hwmodel.words.quantities import scaled_text, time_text
 from hwmodel.words.reading import headroom_sentence, spread_rows
-from hwmodel.words.short_text import MOST_LINES
-from hwmodel.words.summary import summary
+from hwmodel.words.summary import MOST_LINES, summary
 from tests.sample_result import many_vfs_result, sample_result, unmeasured_result
 from tests.sample_system import sample_system
 

@@ -8,9 +8,9 @@ import re
 import pytest
 
 from hwmodel.results import QueueDepth, check_balance
+from hwmodel.words.quantities import MOST_ROWS
 from hwmodel.words.reading import frame_balance, headline, latency_note, loss_sentence
 from hwmodel.words.summary import adapter_lines, bridge_lines, summary
-from hwmodel.words.text_table import MOST_ROWS
 from tests.sample_result import sample_result
 from tests.sample_system import (
     FLOODED,

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.words.quantities import drop_words
-from hwmodel.words.text_table import Line, table
+from hwmodel.words.quantities import Line, drop_words, table
 
 CELLS = st.text("abc0123456789.%", min_size=1, max_size=9)
 

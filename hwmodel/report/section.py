@@ -20,9 +20,8 @@ from hwmodel.report.system_tables import (
 )
 from hwmodel.results.result import FlowResult, Result
 from hwmodel.words.bridge_reading import ports_of
-from hwmodel.words.falling_latency import falling_latency_sentences
 from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
-from hwmodel.words.modelled import modelled_sentence
+from hwmodel.words.modelled import falling_latency_sentences, modelled_sentence
 from hwmodel.words.quantities import page_time, printable
 from hwmodel.words.reading import (
     DELIVERY,
@@ -44,7 +43,7 @@ from hwmodel.words.reading import (
     sender_wait_note,
     stall_shares,
 )
-from hwmodel.words.relaxed_text import relaxed_sentence
+from hwmodel.words.search_text import relaxed_sentence
 
 MOST_FLOW_BARS = 24
 FIGURES = ("vms", "busy", "link", "latency", "parts", "alone", "relaxed", "flows", "drops", "stalls")

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from hwmodel.config import servers_of
 from hwmodel.results import Result
-from hwmodel.simulation.flooding import flooding_warnings
 from hwmodel.simulation.intervals import Sureness
 from hwmodel.simulation.machine_known import MachineKnown
-from hwmodel.simulation.setting_warnings import phase_warnings, setting_warnings
+from hwmodel.simulation.setting_warnings import flooding_warnings, phase_warnings, setting_warnings
 from hwmodel.simulation.span import Span
 from hwmodel.units import FS_PER_NS
 from hwmodel.words import warnings as words

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
-from hwmodel.words.notebook import fragment, paragraph, table
+from hwmodel.words.notebook import fragment, html_table, paragraph
+from hwmodel.words.quantities import table
 
 if TYPE_CHECKING:
     from hwmodel.analytic.ceiling import Ceiling
@@ -212,16 +213,9 @@ def _percent(share: Fraction) -> str:
     return f"{100 * float(share):.3g} %"
 
 
-def _table(rows: Sequence[Sequence[str]], right: Iterable[int]) -> list[str]:
-    """Line columns up; those in `right` to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+def _table(rows: Sequence[tuple[str, ...]], right: Collection[int]) -> list[str]:
+    left = [column for column in range(len(rows[0])) if column not in right]
+    return [line.text for line in table(rows[0], rows[1:], left)]
 
 
 def limits_html(limits: Limits) -> str:
@@ -234,7 +228,7 @@ def limits_html(limits: Limits) -> str:
     return fragment(
         paragraph(ceiling_sentence(limits), is_answer=True),
         paragraph(f"{subject_line(limits)}."),
-        table(heading, rows, left_columns=(0, 4)),
+        html_table(heading, rows, left_columns=(0, 4)),
         *(paragraph(text) for text in (lone, *limits.notes)),
     )
 

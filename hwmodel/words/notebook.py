@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from hwmodel.words.quantities import page_time, percent_text, printable
+from hwmodel.words.quantities import MOST_ROWS, page_time, percent_text, printable
 from hwmodel.words.reading import (
     frame_balance,
     headline,
@@ -18,9 +18,8 @@ from hwmodel.words.reading import (
     latency_rows,
     loss_sentence,
 )
-from hwmodel.words.relaxed_text import RELAXED_COLUMNS, relaxed_rows, relaxed_sentence
+from hwmodel.words.search_text import RELAXED_COLUMNS, relaxed_rows, relaxed_sentence
 from hwmodel.words.summary import VM_COLUMNS, vm_rows
-from hwmodel.words.text_table import MOST_ROWS
 
 if TYPE_CHECKING:
     from hwmodel.results.result import Result
@@ -43,9 +42,9 @@ def result_html(result: Result) -> str:
     return fragment(
         paragraph(headline(result), is_answer=True),
         *(paragraph(sentence) for sentence in sentences),
-        table(_LATENCY_COLUMNS, of_latency) if of_latency else "",
+        html_table(_LATENCY_COLUMNS, of_latency) if of_latency else "",
         paragraph(" ".join(filter(None, (f"Latency: {note}." if note else "", largest_part_sentence(result))))),
-        table(VM_COLUMNS, vm_rows(result), left_columns=(0, 6)),
+        html_table(VM_COLUMNS, vm_rows(result), left_columns=(0, 6)),
         paragraph(f"... and {n_more} more VMs" if n_more > 0 else ""),
         *_relaxed_parts(result),
         paragraph(f"Seed {result.seed}, configuration {result.config_hash}"),
@@ -63,7 +62,7 @@ def paragraph(text: str, is_answer: bool = False) -> str:
     return words and (f"<p><strong>{words}</strong></p>" if is_answer else f"<p>{words}</p>")
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], left_columns: Sequence[int] = (0,)) -> str:
+def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], left_columns: Sequence[int] = (0,)) -> str:
     """Return a table, its numbers to the right."""
     return (
         f"<table><thead>{_row(header, 'th', left_columns)}</thead>"
@@ -96,5 +95,5 @@ def _relaxed_parts(result: Result) -> list[str]:
         return []
     return [
         paragraph(relaxed_sentence(result), is_answer=True),
-        table(RELAXED_COLUMNS, relaxed_rows(result), left_columns=(0, 1, 6)),
+        html_table(RELAXED_COLUMNS, relaxed_rows(result), left_columns=(0, 1, 6)),
     ]

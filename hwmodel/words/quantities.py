@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import floor, log10
+from typing import NamedTuple
 
 MISSING = "-"
 PLUS_MINUS = " ± "
@@ -152,3 +153,25 @@ def _rate_text(value: float | None, interval: Sequence[float] | None, unit: str)
 
 def _fixed_or_digits(value: float) -> str:
     return f"{value:.2f}" if value == 0 or abs(value) >= 0.1 else three_digits(value)
+
+
+MOST_ROWS = 16
+_INDENT = "  "
+
+
+class Line(NamedTuple):
+    """One line of the summary and how it looks on a terminal: `answer`, `warning`, `heading` or `plain`."""
+
+    text: str
+    look: str = "plain"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], left_columns: Sequence[int] = (0,)) -> Iterable[Line]:
+    """Lay rows out in columns as wide as their widest cell, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for index, row in enumerate((header, *rows)):
+        cells = (
+            cell.ljust(width) if column in left_columns else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield Line(_INDENT.join(cells).rstrip(), "plain" if index else "heading")

@@ -1,16 +1,14 @@
-"""What `hwmodel search` prints: the answer with its interval, then the loads that were run."""
+"""What `hwmodel search` and `hwmodel explain` print: one sentence with the answer, then the runs behind it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hwmodel.words.quantities import MISSING, printable, three_digits, time_text
-from hwmodel.words.text_table import table
+from hwmodel.words.quantities import MISSING, gbps_text, printable, table, three_digits, time_text
 
 if TYPE_CHECKING:
-    from hwmodel.results import LoadSearch, LoadTrial
-
+    from hwmodel.results import LoadSearch, LoadTrial, Relaxed, Result
 
 TRIAL_COLUMNS = ("load", "offered", "delivered", "Gb/s", "lost", "p50", "p99", "p99.9", "limited by", "verdict")
 _WORDS = {"met": "gets through", "lost": "loses frames", "grows": "queues grow", "": MISSING}
@@ -128,3 +126,76 @@ def spaced_by_cores(n_senders: int, asked_mpps: float, posted_mpps: float) -> st
         f"Each of {n_senders:,} senders has {asked_mpps:.3g} Mpps of the burst, and its core posts at most "
         f"{posted_mpps:.3g} Mpps: the cores space the burst, so that its frames come more slowly than this."
     )
+
+
+RELAXED_COLUMNS = ("made larger", "", "Gb/s", "gain", "p50", "change", "then limited by")
+MATTERS = 0.02  # a gain below it could be the ends of the window
+
+
+def relaxed_text(result: Result) -> str:
+    """Return the answer and the table, plain text that ends with a newline."""
+    lines = [relaxed_sentence(result), ""]
+    lines += [line.text for line in table(RELAXED_COLUMNS, relaxed_rows(result), left_columns=(0, 1, 6))]
+    is_short = any(one.gain is None and not one.failure for one in result.relaxed)
+    unknown = "; -: its window is too short for a rate" if is_short else ""
+    is_unsure = any(one.could_be_chance for one in result.relaxed)
+    unsure = "; ~: 0 lies in the 95 % interval of the gain" if is_unsure else ""
+    outward = "stations outside" if result.bridges else "the wire"
+    lines.append(f"(*: what the run itself names; Gb/s: what VMs and {outward} get together{unsure}{unknown})")
+    return "\n".join(lines) + "\n"
+
+
+def relaxed_rows(result: Result) -> list[tuple[str, ...]]:
+    """Return a row of RELAXED_COLUMNS for each resource made larger."""
+    return [_relaxed_row(relaxed) for relaxed in result.relaxed]
+
+
+def relaxed_sentence(result: Result) -> str:
+    """Say what gains most, and whether it is what the run itself names as its bottleneck."""
+    named = result.bottleneck.resource
+    own = max((each for each in result.relaxed if each.is_bottleneck), key=_gain, default=None)
+    best = max(result.relaxed, key=_gain, default=None)
+    if best is None:
+        return "Nothing in this configuration can be made larger."
+    if all(each.failure for each in result.relaxed):
+        return f"No run with a resource made larger could be made. The run names {named}."
+    if all(each.gain is None for each in result.relaxed):
+        return f"The window is too short to give a rate (run.duration). The run names {named}."
+    if _gain(best) < MATTERS:
+        return (
+            "No resource made larger by itself gives 2 % more throughput: several are full at once, or all "
+            f"that is offered gets through. The run names {named}."
+        )
+    first = f"{best.resource} made larger ({best.change}) gains most: {_share(best.gain)} throughput"
+    if best.could_be_chance and best.gain_interval is not None:
+        first += f", which could be chance (95 % interval from {_share(best.gain_interval[0])}; run.duration)"
+    if own is None:
+        return f"{first}. The run names {named}, which cannot be made larger here."
+    if own.gain is None:
+        why = "cannot be run" if own.failure else "has a window too short for a rate"
+        return f"{first}. The run names {named}, which made larger {why}."
+    if own is best or _gain(own) >= _gain(best) - MATTERS:
+        return f"{first}. The run itself names {named} too."
+    if _gain(own) >= MATTERS:
+        return f"{first}. The run names {named}, which gains {_share(own.gain)}: it limits, but not alone."
+    return f"{first}. The run names {named}, which gains {_share(own.gain)}: what gains most is the answer."
+
+
+def _relaxed_row(relaxed: Relaxed) -> tuple[str, ...]:
+    return (
+        printable(relaxed.resource) + (" *" if relaxed.is_bottleneck else ""),
+        printable(relaxed.change),
+        MISSING if relaxed.gbps is None else gbps_text(relaxed.gbps).removesuffix(" Gb/s"),
+        ("~ " if relaxed.could_be_chance else "") + _share(relaxed.gain),
+        MISSING if relaxed.p50_ns is None else time_text(relaxed.p50_ns),
+        _share(relaxed.p50_change),
+        printable(f"failed: {relaxed.failure}" if relaxed.failure else relaxed.limited_by),
+    )
+
+
+def _gain(relaxed: Relaxed) -> float:
+    return relaxed.gain or 0.0
+
+
+def _share(change: float | None) -> str:
+    return MISSING if change is None else f"{100 * change:+.1f} %"

@@ -6,8 +6,16 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.words.quantities import MISSING, PLUS_MINUS, cost_text, printable, spread_text, three_digits, time_text
-from hwmodel.words.text_table import table
+from hwmodel.words.quantities import (
+    MISSING,
+    PLUS_MINUS,
+    cost_text,
+    printable,
+    spread_text,
+    table,
+    three_digits,
+    time_text,
+)
 
 if TYPE_CHECKING:
     from hwmodel.results import Choice, SizingResult, TargetFigure

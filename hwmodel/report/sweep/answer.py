@@ -17,8 +17,7 @@ from hwmodel.words.quantities import (
     printable,
 )
 
-from .axes import SweptAxis, evenly, held_values
-from .knee import FALLING, FALLS, FLAT, PEAK, RISES, RISING, knee_of
+from .axes import FALLING, FALLS, FLAT, PEAK, RISES, RISING, SweptAxis, evenly, held_values, knee_of
 from .points import LOAD, MPPS, P99, Point, best_of, identity, quickest_of, without_rate
 from .reading import Reading, assignments, point_words, spread_of
 

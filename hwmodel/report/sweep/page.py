@@ -11,9 +11,8 @@ from hwmodel.report.configuration import config_text
 from hwmodel.report.html import TEMPLATES, template_environment
 from hwmodel.report.reproduction import assumption_table
 from hwmodel.words.modelled import modelled_sentence
-from hwmodel.words.notebook import fragment, paragraph, table
-from hwmodel.words.quantities import printable
-from hwmodel.words.text_table import MOST_ROWS
+from hwmodel.words.notebook import fragment, html_table, paragraph
+from hwmodel.words.quantities import MOST_ROWS, printable
 
 from .answer import answer_sentence, more_sentences, state_sentences, swept_sentence
 from .curves import curve_groups
@@ -66,7 +65,7 @@ def sweep_html(sweep: SweepResult) -> str:
         paragraph(answer_sentence(reading), is_answer=True),
         *(paragraph(sentence) for sentence in (swept_sentence(reading), *more_sentences(reading))),
         *(paragraph(f"Warning: {sentence}") for sentence in state_sentences(reading)),
-        table(best.header, best.rows, left_columns=best.texts) if best.rows else "",
+        html_table(best.header, best.rows, left_columns=best.texts) if best.rows else "",
         paragraph(f"... and {n_more:,} more points" if n_more > 0 else ""),
         paragraph(f"Sweep {sweep.sweep_hash}, model {sweep.model_version}"),
     )
