@@ -13,7 +13,7 @@ import numpy as np
 from hwmodel.config import Config, JoinedPort, NamedBridge, bridges_of, config_from_mapping, servers_of
 from hwmodel.results import Result
 from hwmodel.workload.traffic import RECORDED, UPLINK, FrameTemplate, Records, Source, Workload
-from tests.engine_and_oracle import BASE, parameters_of
+from tests.beside_simpy import BASE, parameters_of
 from tests.oracles.service_level_oracle import Level
 from tests.oracles.simpy_nic import Stop
 from tests.oracles.simpy_system import (
@@ -97,7 +97,7 @@ def drawn(
 
 
 def config_with(*changes: Mapping[str, Any]) -> Config:
-    """Return a configuration of `engine_and_oracle.BASE` with changes."""
+    """Return a configuration of `beside_simpy.BASE` with changes."""
     merged: dict[str, Any] = {"bridge": {}, **ONE_BY_ONE}
     for each in changes:
         merged |= each
