@@ -218,7 +218,7 @@ def pairs(*sizes: int) -> Loops:
 def window_of(load: Recorded | Loops) -> dict[str, str]:
     """Leave the beginning out and end while frames still come."""
     if isinstance(load, Mapping):
-        return {"run.warmup": "1ms", "run.duration": "2ms"}
+        return {"run.warmup": "500us", "run.duration": "1ms"}
     return {"run.warmup": "100us", "run.duration": f"{load[-1][0] - 100_000}ns"}
 
 

@@ -269,12 +269,12 @@ SAME = {
 
 # Both directions' ends coincide again and again where all TLPs have a few lengths and timers go with whole times.
 TIES = {
-    "short frames": Case(poisson(8000, 160, (64,))),
-    "interrupts, one by one": Case(poisson(6000, 900), ALL_ONE),
+    "short frames": Case(poisson(4000, 160, (64,))),
+    "interrupts, one by one": Case(poisson(3000, 900), ALL_ONE),
     "short frames, saturated": Case(pairs(64), {}, busy("pcie.up", 0.999)),
     "short frames, saturated, one by one": Case(pairs(64), ALL_ONE, busy("pcie.up", 0.99)),
-    "short frames, few tags": Case(poisson(8000, 200, (64,)), {"pcie.tags": 4}, stalled("tags")),
-    "pipeline in step with timers": Case(poisson(5000, 1100), {"nic.max_pps": 1_000_000}, busy("nic.pipeline", 0.7)),
+    "short frames, few tags": Case(poisson(4000, 200, (64,)), {"pcie.tags": 4}, stalled("tags")),
+    "pipeline in step with timers": Case(poisson(2500, 1100), {"nic.max_pps": 1_000_000}, busy("nic.pipeline", 0.7)),
 }
 QUICK = ("mixed sizes", "tags", "jitter", "jumbo frames, small cache, jitter")
 

@@ -18,7 +18,7 @@ from hwmodel.simulation import simulate
 from tests.extender_cases import run_of
 from tests.joined_cases import THREE, TWO, joined
 from tests.run_cases import merged
-from tests.system_and_oracle import Stations
+from tests.system_beside_simpy import Stations
 from tests.test_analytic_system_drawn import BASE, NEAR, workload_of
 
 NAMES = ("left", "mid", "right")

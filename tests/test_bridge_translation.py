@@ -15,7 +15,7 @@ from hwmodel.simulation.bridge_ports import comes_in, place_of
 from hwmodel.simulation.port_layout import ports_of
 from hwmodel.simulation.setting_warnings import silent_stations
 from hwmodel.workload.headers import HeaderBook
-from tests.system_and_oracle import (
+from tests.system_beside_simpy import (
     BROADCAST,
     LATER_FS,
     MULTICAST,

@@ -19,7 +19,7 @@ from tests.run_cases import BROADCAST, OUTSIDE, Held, finished, frame, merged, w
 
 # Drawing a whole configuration takes many choices.
 SETTINGS = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-N_EXAMPLES = 4 * settings().max_examples
+N_EXAMPLES = settings().max_examples * 3 // 2
 RUN = {"run": {"warmup": "10us", "duration": "240us"}}
 
 

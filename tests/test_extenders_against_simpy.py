@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
 
-from hwmodel.simulation import bridge_state, system_state
 from tests.extender_cases import BEHIND, STATIONS, system_with
-from tests.system_and_oracle import BROADCAST, MULTICAST, OUTSIDE, UNKNOWN, Both, Stations, drawn, run_both
+from tests.system_beside_simpy import (
+    BROADCAST,
+    MULTICAST,
+    OUTSIDE,
+    UNKNOWN,
+    Both,
+    Plant,
+    Stations,
+    check_that_fault_shows,
+    drawn,
+    run_both,
+)
 
 EVERYONE = [f"{server}.{station}" for server in BEHIND for station in STATIONS]
 LISTS = {"switch.ports.vf1.accept": ["broadcast"], "switch.ports.pf": {"accept": [], "promiscuous": True}}
@@ -92,7 +101,7 @@ def every(bridge: Any, boxes: tuple[int, ...], name: str, value: int) -> None:
 
 
 # What is done wrong, by a change of the bridge's record or of what is found before the run, and which case shows it.
-FAULTS: dict[str, tuple[str, Callable[[Any, Any], object]]] = {
+FAULTS: dict[str, tuple[str, Plant]] = {
     "an extender's latency is the bridge's": ("cut-through", lambda bridge, _: every(bridge, (1,), "latency_fs", 411)),
     "each port has the buffer": ("buffers for all ports", lambda bridge, _: every(bridge, (1, 2), "shares_buffer", 0)),
     "less room": ("slow uplinks that are full", lambda bridge, _: every(bridge, (2,), "buffer_bytes", 3500)),
@@ -109,12 +118,4 @@ FAULTS: dict[str, tuple[str, Callable[[Any, Any], object]]] = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, plant = FAULTS[fault]
-
-    def filled(record: Any, bridge: Any, ports: Any, found: Any) -> None:
-        plant(record, found)  # before, for what is looked up in it
-        fill(record, bridge, ports, found)
-        plant(record, SimpleNamespace(hops=()))
-
-    fill = bridge_state.fill_bridges
-    monkeypatch.setattr(system_state, "fill_bridges", filled)
-    assert run_case(name).differences()
+    check_that_fault_shows(monkeypatch, plant, lambda: run_case(name))

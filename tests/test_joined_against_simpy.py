@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from hwmodel.simulation import bridge_state, system_state, topology
 from tests.joined_cases import CASES, Case, drawn_system
-from tests.system_and_oracle import Both, run_both
+from tests.system_beside_simpy import Both, Plant, check_floods_in_common, check_that_fault_shows, run_both
 
 
 def run_case(name: str) -> Both:
@@ -35,10 +33,7 @@ def test_drawn_systems(seed: int) -> None:
 
 @pytest.mark.parametrize("name", ["two, as they are", "three", "tables of two"])
 def test_many_headers_have_their_floods_in_common(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topology, "MANY_TEMPLATES", 0)
-    found = run_case(name).differences()
-    found.pop("headers", None)  # of a flood's copies to outside, which one header stands for
-    assert found == {}
+    check_floods_in_common(monkeypatch, lambda: run_case(name))
 
 
 def at_box(number: int, name: str, value: int) -> Callable[[Any, Any], object]:
@@ -47,7 +42,7 @@ def at_box(number: int, name: str, value: int) -> Callable[[Any, Any], object]:
 
 # What is done wrong, by a change of the bridges' record or of what is found before the run, and which case shows it.
 # Ports of the two bridges: a, b, c, outside, left.trunk, right.trunk.
-FAULTS: dict[str, tuple[str, Callable[[Any, Any], object]]] = {
+FAULTS: dict[str, tuple[str, Plant]] = {
     "the wire has no length": (
         "a slow wire, far", lambda bridge, _: [setattr(bridge.port[at], "propagation_fs", 0) for at in (4, 5)],
     ),
@@ -79,17 +74,4 @@ FAULTS: dict[str, tuple[str, Callable[[Any, Any], object]]] = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, plant = FAULTS[fault]
-
-    def filled(record: Any, bridges: Any, ports: Any, found: Any) -> None:
-        plant(record, found)  # before, for what is looked up in it
-        fill(record, bridges, ports, found)
-        plant(record, SimpleNamespace(hops=(), announced=[]))
-
-    fill = bridge_state.fill_bridges
-    monkeypatch.setattr(system_state, "fill_bridges", filled)
-    try:
-        both = run_case(name)
-    except ValueError as error:
-        assert "cannot be negative" in str(error)
-    else:
-        assert both.differences()
+    check_that_fault_shows(monkeypatch, plant, lambda: run_case(name))

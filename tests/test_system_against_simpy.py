@@ -6,14 +6,24 @@ construction, at ports of one rate, go in the order that docs/bridge.md gives th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from hwmodel.simulation import bridge_state, system_state, topology
 from hwmodel.workload import build_workload
-from tests.system_and_oracle import OUTSIDE, US_FS, Both, Frame, compared, config_with, run_both
+from tests.system_beside_simpy import (
+    OUTSIDE,
+    US_FS,
+    Both,
+    Frame,
+    Plant,
+    check_floods_in_common,
+    check_that_fault_shows,
+    compared,
+    config_with,
+    run_both,
+)
 from tests.system_cases import CASES, TWO, frames_of
 
 
@@ -33,11 +43,7 @@ def test_the_same_course(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["veb, in and out", "channels", "VLANs that a port lacks", "a table of 2"])
 def test_many_headers_have_their_floods_in_common(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topology, "MANY_TEMPLATES", 0)
-    both = run_both(*frames_of(CASES[name], CASES[name].changes))
-    found = both.differences()
-    found.pop("headers", None)  # of a flood's copies to outside, which one header stands for
-    assert found == {}
+    both = check_floods_in_common(monkeypatch, lambda: run_both(*frames_of(CASES[name], CASES[name].changes)))
     assert CASES[name].matters(both)
 
 
@@ -85,7 +91,7 @@ def test_made_up_frames(changes: Mapping[str, Any]) -> None:
 
 
 # What is done wrong, by a change of the bridge's record or of what is found before the run, and which case shows it.
-FAULTS: dict[str, tuple[str, Callable[[Any, Any], object]]] = {
+FAULTS: dict[str, tuple[str, Plant]] = {
     "no latency": ("vepa, pairs", lambda bridge, _: setattr(bridge.box[0], "latency_fs", 0)),
     "no propagation": ("propagation", lambda bridge, _: bridge["port"]["propagation_fs"].fill(0)),
     "no hairpin": ("vepa, pairs", lambda bridge, _: setattr(bridge.logical_port[0], "is_hairpin", 0)),
@@ -119,17 +125,4 @@ FAULTS: dict[str, tuple[str, Callable[[Any, Any], object]]] = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, plant = FAULTS[fault]
-
-    def filled(record: Any, bridge: Any, ports: Any, found: Any) -> None:
-        plant(record, found)  # before, for what is looked up in it
-        bridge_state.fill_bridges(record, bridge, ports, found)
-        plant(record, topology_of_nothing)
-
-    topology_of_nothing = type("Nothing", (), {"hops": ()})
-    monkeypatch.setattr(system_state, "fill_bridges", filled)
-    try:
-        both = run_both(*frames_of(CASES[name], CASES[name].changes))
-    except ValueError as error:
-        assert "cannot be negative" in str(error)
-    else:
-        assert both.differences() != {}
+    check_that_fault_shows(monkeypatch, plant, lambda: run_both(*frames_of(CASES[name], CASES[name].changes)))

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hwmodel.simulation import bridge_state, system_state, topology
-from tests.system_and_oracle import BROADCAST, GROUPS, OUTSIDE, UNKNOWN, run_both
+from hwmodel.simulation import bridge_state, system_state
+from tests.system_beside_simpy import BROADCAST, GROUPS, OUTSIDE, UNKNOWN, check_floods_in_common, run_both
 from tests.system_cases import (
     CHANNELS,
     EVERYONE,
@@ -126,11 +126,7 @@ def test_the_same_course(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["translated", "translated, announced", "translated at two servers, policy"])
 def test_many_headers_have_their_floods_in_common(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topology, "MANY_TEMPLATES", 0)
-    both = run_both(*frames_of(CASES[name], CASES[name].changes))
-    found = both.differences()
-    found.pop("headers", None)  # of a flood's copies to outside, which one header stands for
-    assert found == {}
+    check_floods_in_common(monkeypatch, lambda: run_both(*frames_of(CASES[name], CASES[name].changes)))
 
 
 # What is done wrong, by a change of the bridge's record before the run, and which case shows it.
