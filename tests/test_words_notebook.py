@@ -95,13 +95,14 @@ def test_names_cannot_break_out():
     ]
 
 
-def test_showing_a_result_needs_no_extra_and_making_one_does_not_load_the_report():
+def test_showing_a_result_needs_no_extra_and_no_report_and_making_one_no_words():
     script = (
         "import sys\n"
         "sys.modules['jinja2'] = sys.modules['matplotlib'] = None\n"
         "from tests.sample_result import sample_result\n"
         "result = sample_result()\n"
-        "assert not any(name.startswith('hwmodel.report') for name in sys.modules)\n"
+        "assert not {'hwmodel.words.notebook', 'hwmodel.words.summary'} & set(sys.modules)\n"
         "assert '<table>' in result._repr_html_()\n"
+        "assert not any(name.startswith('hwmodel.report') for name in sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
