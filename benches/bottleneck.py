@@ -31,12 +31,11 @@ from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore import named_together
 from hwmodel.relaxations import relaxations_of
-from hwmodel.results import throughput_gbps
 from hwmodel.simulation import simulate_on_one_core as simulate
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.explore import Relaxation
+    from hwmodel.relaxations import Relaxation
     from hwmodel.results import Result
 
 RISES = 0.02
@@ -92,7 +91,7 @@ def _judge(label: str, config: Config) -> Case:
     except RunError as error:
         return Case(label, config, problem=str(error))
     found = result.bottleneck
-    if throughput_gbps(result) is None:
+    if result.throughput_gbps() is None:
         return Case(label, config, problem="the window gives no rate")
     relaxations = relaxations_of(config)
     named = [relaxation for relaxation in relaxations if relaxation.is_of(found)]
@@ -105,7 +104,7 @@ def _judge(label: str, config: Config) -> Case:
         config,
         found.resource,
         found.also,
-        throughput_gbps(result) or 0.0,
+        result.throughput_gbps() or 0.0,
         gain,
         _gain(result, together),
         _busiest(result),
@@ -125,7 +124,7 @@ def _busiest(result: Result) -> float:
 
 def _gain(result: Result, relaxations: Iterable[Relaxation]) -> float | None:
     """Return the largest gain of some relaxations; None where there is none."""
-    before = throughput_gbps(result)
+    before = result.throughput_gbps()
     after = [_gbps(relaxation.config) for relaxation in relaxations]
     gains = [gbps / before - 1 for gbps in after if gbps is not None] if before else []
     return max(gains, default=None)
@@ -133,7 +132,7 @@ def _gain(result: Result, relaxations: Iterable[Relaxation]) -> float | None:
 
 def _gbps(config: Config) -> float | None:
     try:
-        return throughput_gbps(simulate(config))
+        return simulate(config).throughput_gbps()
     except RunError:
         return None  # such as far more offered than the model has room for
 

@@ -28,7 +28,7 @@ from benches.ceilings_cases import draw_saturated
 from hwmodel.analytic import Limits, limits
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError, RunError
-from hwmodel.results import SystemResult, throughput
+from hwmodel.results import SystemResult
 from hwmodel.simulation import simulate
 from hwmodel.units import FS_PER_NS
 
@@ -85,7 +85,7 @@ def _judge(label: str, config: Config) -> Case:
         result = simulate(config)
     except (InputError, RunError) as error:
         return Case(label, problem=str(error))
-    name, gbps = throughput(result)  # the closed form too is of the wire where nothing reaches a VM
+    name, gbps = result.throughput()  # the closed form too is of the wire where nothing reaches a VM
     if not gbps or not found.gbps:
         return Case(label, problem="no rate")
     ratio = gbps / found.gbps
@@ -168,7 +168,7 @@ def _is_a_mix(config: Config, found: Limits, result: Result) -> bool:
 
 
 def _is_chance(config: Config, found: Limits, result: Result) -> bool:
-    return (throughput(result)[1] or 0.0) > found.gbps * (1 - chance_of(config, result))
+    return (result.throughput()[1] or 0.0) > found.gbps * (1 - chance_of(config, result))
 
 
 def _writes_back_by_timer(config: Config, found: Limits, result: Result) -> bool:

@@ -19,9 +19,9 @@ from benches.comparison import table
 from hwmodel.config import Config, load_config
 from hwmodel.config.presets import DRIVERS
 from hwmodel.config.shipped import shipped_configs
-from hwmodel.report.falling_latency import falling_latency_sentences
 from hwmodel.results import Latency, Result
 from hwmodel.simulation import simulate
+from hwmodel.words.modelled import falling_latency_sentences
 
 LOADS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.05)
 NAMES = ("sriov_10g_gen2x4", "sriov_40g_gen3x8", "sriov_imix", "sriov_ideal")

@@ -26,8 +26,8 @@ from typing import Any
 
 import hwmodel
 from hwmodel.errors import InputError, RunError
-from hwmodel.report.sizing_text import sizing_sentence
 from hwmodel.results import Result, SizingResult
+from hwmodel.words.sizing_text import sizing_sentence
 
 SEEDS = (101, 102, 103, 104, 105)
 MOST_POINTS = 24

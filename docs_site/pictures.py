@@ -92,7 +92,7 @@ def data_flow() -> str:
         "explore": Box(10, 130, 150, 74, "explore", ("the same again with", "one thing altered")),
         "results": Box(320, 258, 170, 56, "results", ("frozen records",)),
         "json": Box(10, 258, 150, 56, "result", ("JSON",), is_file=True),
-        "report": Box(580, 258, 210, 56, "report", ("summary, page, notebook",)),
+        "report": Box(580, 258, 210, 56, "words, report", ("summary, notebook; pages",)),
     }
     arrows = [
         Arrow(((160, 48), (210, 48))),

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from hwmodel.errors import InputError, Interrupted, RunError
     from hwmodel.explore import explain, search_loads, size
     from hwmodel.explore.sweep import load_sweep, sweep
+    from hwmodel.report.sweep.result import SweepResult
     from hwmodel.results import LoadSearch, Result, SizingResult, SystemResult, load_result
-    from hwmodel.results.sweep_table import SweepResult
     from hwmodel.simulation import lone_frame, simulate
     from hwmodel.switch_frames import forward_frames
 
@@ -53,7 +53,7 @@ _MODULE_OF = {
     "Result": "hwmodel.results",
     "RunError": "hwmodel.errors",
     "SizingResult": "hwmodel.results",
-    "SweepResult": "hwmodel.results.sweep_table",
+    "SweepResult": "hwmodel.report.sweep.result",
     "SystemResult": "hwmodel.results",
     "explain": "hwmodel.explore",
     "forward_frames": "hwmodel.switch_frames",

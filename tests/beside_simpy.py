@@ -1,40 +1,457 @@
-"""What tests of the engine beside the SimPy model have in common: seeds of drawn machines, faults that are planted."""
+"""One load through both implementations of docs/datapath.md, the engine and the SimPy model in `oracles/simpy_nic`.
+
+Here are loads, the run of both, and what must be the same; `drawn_machines` has machines for it, `planted_*` faults.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from fractions import Fraction
+from functools import cache, partial
+from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
-from tests.engine_and_oracle import Both, Recorded, check_same_journeys, run_both, run_the_oracle
+from hwmodel.config import Config, Mirror, config_from_mapping
+from hwmodel.results import PcieDirection, Result
+from hwmodel.simulation import Run
+from hwmodel.wire.pcap_writer import PcapWriter
+from hwmodel.workload import build_workload
+from tests.journey_runs import JourneyRun, Journeys, finished_journeys
+from tests.oracles.simpy_nic import (
+    Arrival,
+    DmaEngine,
+    DmaPath,
+    LastLevelCache,
+    Load,
+    NicParameters,
+    Outcome,
+    Stop,
+    TranslationCache,
+)
+from tests.oracles.simpy_nic import simulate as run_oracle
+
+NS_FS = 10**6
+WIRE, PF, VF0 = 0, 1, 2
+GROUP = -1  # a destination: broadcast
+VLAN = 1  # of all frames
+LOOP_FRAMES = 16_000
+VFS = ("vf0", "vf1", "vf2", "vf3")
+VF1, VF2, VF3 = VF0 + 1, VF0 + 2, VF0 + 3
+GUESTS = (VF0, VF1, VF2, VF3)
+EVERYONE = (PF, *GUESTS)
+WIRE_TOO = (WIRE, *GUESTS)
+GROUP_OF = (WIRE, *EVERYONE)  # the ports that a broadcast is for
+IMIX = (64, 64, 570, 1518)
+
+LANE_BPS = {1: Fraction(2 * 10**9), 2: Fraction(4 * 10**9), 3: Fraction(8 * 10**9 * 128, 130)}
+SKP = {1: Fraction(4, 1538), 2: Fraction(4, 1538), 3: Fraction(1, 371)}
+
+# Frames arrive at whole nanoseconds; a driver's time that is none keeps a post from ending as the next frame comes.
+BASE: Mapping[str, Mapping[str, Any]] = {
+    "pcie": {"generation": 2, "lanes": 4, "max_payload": "256B", "max_read_request": "512B", "tags": 32,
+             "read_completion_boundary": "64B", "dllp_model": "tlp4", "credits": {"return": "200ns"}},
+    "host": {"read_latency": "450ns", "buffer_bytes": "16KiB"},
+    "nic": {"preset": None, "vfs": 4, "tx_ring": 64, "rx_ring": 64, "fetch_batch": 8, "rx_fetch_batch": 8,
+            "rx_prefetch": 8, "tx_writeback_batch": 8, "rx_writeback_batch": 8, "writeback_timeout": "20us",
+            "tx_buffer": "32KiB", "rx_buffer": "32KiB", "max_pps": None},
+    "driver": {"preset": None, "tx_doorbell_batch": 8, "refill_batch": 8, "rx_interrupt_batch": 8,
+               "tx_interrupt_batch": 8, "frame_time": "19.987ns"},
+    "port": {"rate": "10Gbps"},
+}  # fmt: skip
 
 
-def drawn_seeds(quick: Collection[int], n_slow: int, n_nightly: int = 0) -> list[Any]:
-    """Return the seeds of drawn machines: some for each run, more for a run of all tests, all for a night."""
-    slow = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(n_slow) if seed not in quick]
-    nightly = [pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)) for seed in range(n_slow, n_nightly)]
-    return [*quick, *slow, *nightly]
+Recorded = Sequence[tuple[int, int, int, int]]
+"""Frames: at which ns, from which port, to which port (or GROUP), how many bytes with FCS."""
+Loops = Mapping[int, Sequence[tuple[int, int]]]
+"""By port the (destination, bytes) that it sends in turn for ever, its ring kept full."""
 
 
-def run_machines(
-    folder: Callable[[str], Path], machines: Mapping[str, tuple[Mapping[str, Any], Recorded]]
-) -> dict[str, Both]:
-    """Run machines with their loads, in both, each up to shortly before its last frame."""
-    return {
-        name: run_both(folder(name), {**changes, **until_the_last(load)}, load)
-        for name, (changes, load) in machines.items()
+def fs_per_byte(bps: Fraction | int) -> tuple[int, int]:
+    ratio = Fraction(8 * 10**15) / bps
+    return ratio.numerator, ratio.denominator
+
+
+def parameters_of(config: Config) -> NicParameters:
+    """Translate a configuration; the link's rate is worked out here."""
+    pcie, host, nic, driver = config.pcie, config.host, config.nic, config.driver
+    assert pcie.dllp_model in ("none", "tlp4", "tlp1")
+    ecrc = 4 * pcie.ecrc
+    usable = LANE_BPS[pcie.generation] * pcie.lanes * (1 - SKP[pcie.generation])
+    # Many names are the same in both; the others follow.
+    same = {field.name for field in fields(NicParameters)}
+    settings = {
+        name: value for block in (pcie, host, nic, driver) for name, value in dict(block).items() if name in same
     }
+    own_drivers = {
+        1 if name == "pf" else int(name[2:]) + VF0: {key: value for key, value in dict(own).items() if key in same}
+        for name, own in driver.vms.items()
+    }
+    return NicParameters(
+        **settings,
+        own_drivers=own_drivers,
+        link_fs_per_byte=fs_per_byte(usable),
+        request_header_bytes={64: 24, 32: 20}[pcie.address_bits] + ecrc,
+        completion_header_bytes=20 + ecrc,
+        dllp_period_tlps={"none": 0, "tlp4": 4, "tlp1": 1}[pcie.dllp_model],
+        posted_header_credits=pcie.credits.ph,
+        posted_data_credits=pcie.credits.pd,
+        read_header_credits=pcie.credits.nph,
+        completion_header_credits=pcie.credits.cplh,
+        completion_data_credits=pcie.credits.cpld,
+        credit_return_fs=pcie.credits.return_fs,
+        completion_cut=host.completion_bytes,
+        write_drain_fs_per_byte=fs_per_byte(host.write_drain_bps) if host.write_drain_bps else None,
+        store_fs_per_byte=fs_per_byte(nic.store_rate_bps) if nic.store_rate_bps else None,
+        **engines_of(config),
+        jitter_range_fs=host.jitter.range_fs if host.jitter.kind == "uniform" else None,
+        jitter_bins=[tuple(each) for each in host.jitter.bins or ()] if host.jitter.kind == "histogram" else (),
+        random_state=random_state(config.run.seed),
+        port_rate_bps=config.port.rate_bps,
+        bus_cycle_fs=10**15 // config.switch.clock_hz if config.switch.timing == "core" else None,
+        bus_bits=config.switch.bus_bits,
+        translation_cache=TranslationCache(**dict(host.iotlb)) if host.iotlb else None,
+        last_level_cache=LastLevelCache(**dict(host.cache)) if host.cache else None,
+        max_frame_bytes=max(port.max_frame_bytes for port in config.switch.ports),
+    )
 
 
-def until_the_last(load: Recorded) -> dict[str, str]:
-    """Return the window of a load that ends shortly before its last frame."""
-    return {"run.warmup": "20us", "run.duration": f"{load[-1][0] - 20_000}ns"}
+def engines_of(config: Config) -> dict[str, Any]:
+    """Return the parameters of the DMA engines."""
+    dma = config.nic.dma
+    if dma is None:
+        return {}
+    same = {field.name for field in fields(DmaEngine)}
+    found: dict[str, Any] = {}
+    for name, engine in (("dma_read", dma.read), ("dma_write", dma.write)):
+        settings = {key: value for key, value in dict(engine).items() if key in same}
+        found[name] = DmaEngine(**settings, fs_per_byte=fs_per_byte(engine.rate_bps) if engine.rate_bps else None)
+    if dma.shared_rate_bps:
+        found["dma_path"] = DmaPath(fs_per_byte(dma.shared_rate_bps), dma.shared_time_fs, dma.shared_bytes)
+    return found
 
 
-def check_that_oracle_differs(both: Both, load: Recorded) -> None:
+def random_state(seed: int) -> tuple[int, int, int, int]:
+    """Return with what words the stream of the first server's host begins (docs/datapath.md, "The host's memory")."""
+    first, *others = (int(word) for word in np.random.SeedSequence([seed, 0]).generate_state(4))
+    return (first | 1, *others)
+
+
+def mac(port: int, other: int) -> bytes:
+    return bytes([2, 0xFF, 0, 0, 0, other]) if port == WIRE else bytes([2, 0, 0, 0, 0, port])
+
+
+def write_capture(path: Path, frames: Recorded) -> None:
+    @cache
+    def header(source: int, destination: int) -> bytes:
+        to = b"\xff" * 6 if destination == GROUP else mac(destination, 2)
+        return (to + mac(source, 1) + b"\x88\xb5").ljust(60, b"\0")
+
+    times, sources, destinations, sizes = zip(*frames, strict=True)
+    with PcapWriter(path) as writer:
+        writer.write_block(times, [*map(header, sources, destinations)], [n_bytes - 4 for n_bytes in sizes])
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What both measure. Rates, latencies and bytes are of the window, drops and counts of the run."""
+
+    gbps: float
+    vm_frames: int
+    wire_frames: int
+    latency_ns: float | None
+    from_doorbell_ns: float | None
+    wire_wait_ns: float | None
+    up_busy: float
+    down_busy: float
+    iotlb_hits: int
+    iotlb_misses: int
+    up_bytes: dict[str, int]
+    down_bytes: dict[str, int]
+    drops: dict[str, int]
+    mirrored_drops: dict[str, int]
+    delivered_frames: int
+    copies_delivered: int
+    mirrored_made: int
+    mirrored: int
+
+
+class Both(NamedTuple):
+    """One load through both: the engine's result, the figures of both, each finished journey of both."""
+
+    result: Result
+    engine: Figures
+    oracle: Figures
+    engine_journeys: Journeys
+    oracle_journeys: Journeys
+    config: Config
+    load: Recorded | Loops
+
+
+def poisson(
+    n: int,
+    mean_ns: float,
+    sizes: Sequence[int] = IMIX,
+    senders: Sequence[int] = GUESTS,
+    receivers: Sequence[int] = GUESTS,
+) -> Recorded:
+    """Record n frames, the first at 0; sizes, senders and receivers are drawn, more often where listed more often."""
+    rng = random.Random(1)
+    at_ns, frames = 0.0, []
+    for _ in range(n):
+        source = rng.choice(senders)
+        others = [port for port in receivers if port != source]
+        frames.append((int(at_ns), source, rng.choice(others), rng.choice(sizes)))
+        at_ns += rng.expovariate(1 / mean_ns)
+    return frames
+
+
+def pairs(*sizes: int) -> Loops:
+    return {port: [((port ^ 1), n_bytes) for n_bytes in sizes] for port in GUESTS}
+
+
+def window_of(load: Recorded | Loops) -> dict[str, str]:
+    """Leave the beginning out and end while frames still come."""
+    if isinstance(load, Mapping):
+        return {"run.warmup": "500us", "run.duration": "1ms"}
+    return {"run.warmup": "100us", "run.duration": f"{load[-1][0] - 100_000}ns"}
+
+
+def run_both(folder: Path, changes: Mapping[str, Any], load: Recorded | Loops, group: Sequence[int] = ()) -> Both:
+    """Run one load through both, over the same window; return what both found.
+
+    `group` lists the ports that get a broadcast. `changes` sets `run.warmup` and `run.duration`.
+    """
+    path = folder / "load.pcap"
+    changes = {**changes, "workload.pcap": str(path)}
+    if isinstance(load, Mapping):
+        # The engine plays each port's frames of a capture back to back: more than it can send in the window.
+        frames = [(0, port, *frame) for port, loop in load.items() for frame in [*loop] * (LOOP_FRAMES // len(loop))]
+        changes["workload.pcap_time"] = "asap"
+    else:
+        frames = load
+        assert frames[0][0] == 0, "the engine counts a capture's time from its first frame"
+    write_capture(path, frames)
+    config = config_from_mapping(BASE, changes)
+    workload = build_workload(config)
+    workload.records.rss_hash[:] = workload.records.at_fs // NS_FS  # frames that are not IP have 0
+    run = JourneyRun(config, workload)
+    run.go_through()
+    result = run.result()
+    if isinstance(load, Mapping):
+        assert all(sum(f.offered for f in result.flows if f.from_ == name) < LOOP_FRAMES * 0.99 for name in VFS)
+    oracle, oracle_journeys = run_the_oracle(config, load, result, group)
+    return Both(result, engine_figures(run, result), oracle, finished_journeys(run), oracle_journeys, config, load)
+
+
+def run_the_oracle(
+    config: Config, load: Recorded | Loops, result: Result, group: Sequence[int] = ()
+) -> tuple[Figures, Journeys]:
+    """Run the oracle over the engine's window; return its figures and finished journeys."""
+    start_fs, end_fs = (round(at_ns * NS_FS) for at_ns in (result.window.start_ns, result.window.end_ns))
+    outcome = oracle_outcome(config, load, group, Stop(start_fs, end_fs, keep_journeys=True))
+    journeys = {each[:3]: each[3:] for each in outcome.journeys}
+    assert len(journeys) == len(outcome.journeys), "a copy has two journeys"
+    return oracle_figures(outcome), journeys
+
+
+def engine_figures(run: Run, result: Result) -> Figures:
+    assert run.start is not None and run.end is not None
+    # By the bytes: a window may be too short for a rate, and both have the same one.
+    n_bytes = run.end.counts["delivered_bytes"] - run.start.counts["delivered_bytes"]
+    gbps = n_bytes * 8 / result.window.duration_ns
+    assert result.totals.gbps is None or result.totals.gbps == pytest.approx(gbps)
+    # An idle link sends SKPs too; the oracle counts the time of TLPs and of their Acks alone.
+    idle_share = SKP[run.config.pcie.generation]
+
+    def tlp_share(utilization: float) -> float:
+        return (utilization - float(idle_share)) / (1 - float(idle_share))
+
+    def carried(direction: PcieDirection) -> dict[str, int]:
+        return {name: n for name, n in asdict(direction.bytes).items() if n and name != "skp"}
+
+    return Figures(
+        gbps=gbps,
+        vm_frames=result.window.vm_frames,
+        wire_frames=result.window.wire_frames,
+        latency_ns=result.latency_ns.mean,
+        from_doorbell_ns=result.latency_from_doorbell_ns.mean,
+        wire_wait_ns=result.wire.wait_ns.mean,
+        up_busy=tlp_share(result.pcie.up.utilization),
+        down_busy=tlp_share(result.pcie.down.utilization),
+        iotlb_hits=result.iotlb.hits,
+        iotlb_misses=result.iotlb.misses,
+        up_bytes=carried(result.pcie.up),
+        down_bytes=carried(result.pcie.down),
+        drops=dict(result.drops),
+        mirrored_drops=dict(result.mirrored_drops),
+        delivered_frames=result.totals.delivered_frames,
+        copies_delivered=result.totals.copies_delivered,
+        mirrored_made=result.totals.mirrored_made,
+        mirrored=result.totals.mirrored,
+    )
+
+
+def mirrored_to(mirrors: Sequence[Mirror], source: int, destinations: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the ports of a frame's mirrored copies; all frames of these loads are accepted in one VLAN."""
+    numbers = {"uplink": WIRE, "pf": PF, **{name: VF0 + i for i, name in enumerate(VFS)}}
+    found: list[int] = []
+    for mirror in mirrors:
+        to = numbers[mirror.to]
+        if mirror.source is None:
+            matches = mirror.vlan == VLAN
+        else:
+            watched = numbers[mirror.source]
+            matches = source == watched if mirror.direction == "ingress" else watched in destinations
+        if matches and to not in destinations and to not in found:
+            found.append(to)
+    return tuple(found)
+
+
+def oracle_outcome(config: Config, load: Recorded | Loops, group: Sequence[int], stop: Stop) -> Outcome:
+    uplink = config.switch.uplink.vlans
+    reachable = {PF, *range(VF0, VF0 + len(VFS)), *([WIRE] if uplink == "all" or VLAN in uplink else [])}
+
+    def receivers(source: int, to: int) -> tuple[int, ...]:
+        wanted = [to] if to != GROUP else [port for port in group if port != source]
+        return tuple(port for port in wanted if port in reachable)
+
+    saturating, recorded = (load, ()) if isinstance(load, Mapping) else ({}, load)
+    oracle_load = Load(
+        saturating={port: [(receivers(port, to), n) for to, n in loop] for port, loop in saturating.items()},
+        arrivals=[Arrival(at_ns * NS_FS, port, receivers(port, to), n, at_ns) for at_ns, port, to, n in recorded],
+        on_full=config.workload.on_full,
+        mirrored_to=partial(mirrored_to, config.switch.mirrors),
+    )
+    sent = [each for loop in saturating.values() for each in loop] or [frame[2:] for frame in recorded]
+    to = {port for to, _ in sent for port in ([to] if to != GROUP else group)} & {*reachable} - {WIRE}
+    longest = max(n_bytes for _, n_bytes in sent)
+    return run_oracle(with_clocks(parameters_of(config), config, to, longest), oracle_load, stop)
+
+
+def oracle_figures(outcome: Outcome) -> Figures:
+    def ns(value_fs: float | None) -> float | None:
+        return None if value_fs is None else value_fs / NS_FS
+
+    return Figures(
+        gbps=outcome.gbps,
+        vm_frames=outcome.delivered_frames,
+        wire_frames=outcome.wire_frames,
+        latency_ns=ns(outcome.mean_latency_fs),
+        from_doorbell_ns=ns(outcome.mean_latency_from_doorbell_fs),
+        wire_wait_ns=ns(outcome.wire_wait_mean_fs),
+        up_busy=outcome.up.busy,
+        down_busy=outcome.down.busy,
+        iotlb_hits=outcome.iotlb_hits,
+        iotlb_misses=outcome.iotlb_misses,
+        up_bytes={str(name): n for name, n in outcome.up.window_bytes.items() if n},
+        down_bytes={str(name): n for name, n in outcome.down.window_bytes.items() if n},
+        drops=outcome.drops,
+        mirrored_drops=outcome.mirrored_drops,
+        delivered_frames=outcome.counts.delivered_frames,
+        copies_delivered=outcome.counts.copies_delivered,
+        mirrored_made=outcome.counts.mirrored_made,
+        mirrored=outcome.counts.mirrored_delivered,
+    )
+
+
+def check_same_journeys(both: Both, at_least: int = 800) -> None:
+    """Check that both have the same journeys: each part of each copy's way, to the femtosecond.
+
+    A core's work is logged by the batch, so the engine may lack what was taken last, a batch for each guest at most.
+    """
+    engine, oracle = both.engine_journeys, both.oracle_journeys
+    different = {name: (way, oracle.get(name)) for name, way in engine.items() if way != oracle.get(name)}
+    assert not different, next(iter(different.items()))
+    assert len(oracle.keys() - engine.keys()) <= (1 + len(VFS)) * both.result.config["driver"]["refill_batch"]
+    assert len(engine) > at_least
+
+
+def check_same_course(both: Both, at_least: int = 800, wire_too: bool = True) -> None:
+    """Check that both have the same journeys and measure the same.
+
+    A frame belongs to the window by the start of its transmission here, by its end there. Frames from the wire have no
+    doorbell; the engine counts them from their reception. `wire_too`: some may come from the wire.
+    """
+    check_same_journeys(both, at_least)
+    engine, oracle = asdict(both.engine), asdict(both.oracle)
+    for name in ("wire_wait_ns", "from_doorbell_ns")[: 1 + wire_too]:
+        del engine[name], oracle[name]
+    for figure, found in engine.items():
+        assert found == pytest.approx(oracle[figure], rel=1e-9), figure
+
+
+# ---- Machines by their seeds and names ----
+
+
+def run_machine(folder: Path, changes: Mapping[str, Any], load: Recorded | Loops) -> Both:
+    """Run a load over a window of its own, or else up to shortly before its last frame."""
+    if not isinstance(load, Mapping):
+        changes = {**changes, "run.warmup": "20us", "run.duration": f"{load[-1][0] - 20_000}ns"}
+    return run_both(folder, changes, load)
+
+
+def check_that_oracle_differs(both: Both) -> None:
     """Run the SimPy model alone once more, in which a fault is planted: its journeys must be others now."""
-    _, journeys = run_the_oracle(both.config, load, both.result)
+    _, journeys = run_the_oracle(both.config, both.load, both.result)
     with pytest.raises(AssertionError):
         check_same_journeys(both._replace(oracle_journeys=journeys), at_least=0)
+
+
+# ---- What clocks make of the SimPy model's parameters, drawn here a second time ----
+
+HOST_CLOCK, ADAPTER_CLOCK, CORE_START, BATCH_PLACE = 0, 1, 5, 6  # what is drawn for, by its number
+LATEST_START_FS = 50 * 10**9
+OF_HOST = (
+    "frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "interrupt_time_fs", "exit_time_fs",
+)  # fmt: skip
+OF_ADAPTER = ("queue_time_fs", "writeback_timeout_fs", "moderation_fs", "bus_cycle_fs")
+
+
+def drawn(seed: int, what: int, number: int, below: int) -> int:
+    high, low = np.random.SeedSequence([seed, 2**40, what, 0, number]).generate_state(2).tolist()
+    return (high * 2**32 + low) * below // 2**64
+
+
+def longer(config: Config, what: int) -> Fraction:
+    most = config.run.clocks_ppb
+    return 1 + Fraction(drawn(config.run.seed, what, 0, 2 * most + 1) - most, 10**9)
+
+
+def with_clocks(parameters: NicParameters, config: Config, receivers: Iterable[int], longest: int) -> NicParameters:
+    """Return parameters by a server's own clocks; `receivers`: ports that frames come to, `longest`: their bytes."""
+    if config.run.clocks_ppb == 0 or config.run.clocks_ppb == type(config.run)().clocks_ppb:
+        return parameters  # exact, as tests have it where they say nothing
+    seed = config.run.seed
+    of_host, of_adapter = longer(config, HOST_CLOCK), longer(config, ADAPTER_CLOCK)
+    times = {name: of_host * getattr(parameters, name) for name in OF_HOST}
+    times |= {name: of_adapter * (getattr(parameters, name) or 0) for name in OF_ADAPTER}
+    rates = {"link_fs_per_byte": of_host, "store_fs_per_byte": of_adapter}
+    ratios = {
+        name: of * Fraction(*getattr(parameters, name)) for name, of in rates.items() if getattr(parameters, name)
+    }
+    a_frame = ceil((longest - 4) / (parameters.buffer_bytes - parameters.buffer_offset_bytes))
+    steps = {port: ceil(parameters.of_port(port).refill_batch / a_frame) for port in set(receivers)}
+    of_drivers = dict.fromkeys(OF_HOST, of_host) | {"moderation_fs": of_adapter}
+    return replace(
+        parameters,
+        **{name: round(time_fs) if getattr(parameters, name) is not None else None for name, time_fs in times.items()},
+        **{name: (ratio.numerator, ratio.denominator) for name, ratio in ratios.items()},
+        port_rate_bps=Fraction(parameters.port_rate_bps) / of_adapter,
+        core_starts_fs=[drawn(seed, CORE_START, core, LATEST_START_FS) for core in range(parameters.cores)],
+        taken_before={
+            (port, queue): a_frame * drawn(seed, BATCH_PLACE, (port - 1) * parameters.queues_per_vf + queue, below)
+            for port, below in steps.items()
+            for queue in range(parameters.queues_per_vf)
+        },
+        early_refills=2**32 // 64,
+        own_drivers={
+            port: {**own, **{name: round(own[name] * of) for name, of in of_drivers.items()}}
+            for port, own in parameters.own_drivers.items()
+        },
+    )

@@ -8,11 +8,11 @@ import pytest
 
 from hwmodel.analytic import recent
 from hwmodel.config import Config
-from hwmodel.config.run import Run
-from hwmodel.simulation import clocks, kernel_cache
+from hwmodel.config import run as run_block
+from hwmodel.simulation import Run, clocks, kernel_cache
 from tests.process_tree import children_of_this_process
 
-DEFAULT_PPB = Run().clocks_ppb
+DEFAULT_PPB = run_block.Run().clocks_ppb
 
 # No deadline: a slow machine is no failure. Derandomized: CI gives the same verdict for the same commit.
 hypothesis.settings.register_profile("repository", deadline=None, derandomize=True)
@@ -50,14 +50,17 @@ def _exact_by_default(config: Config) -> int:
 
 
 # Runs that say nothing of `run.clocks` have exact ones, as closed forms and second models have, in fixtures of whole
-# modules too. Tests marked `real_clocks` see the default; so does what runs in processes of its own.
+# modules too, and make no short runs in other phases, for their intervals. Tests marked `real_clocks` see the default
+# of both; so does what runs in processes of its own.
 _real_tolerance, clocks.tolerance_ppb = clocks.tolerance_ppb, _exact_by_default
+_real_replicas, Run._replicas = Run._replicas, lambda _run, _shorts: iter(())
 
 
 @pytest.fixture(autouse=True)
 def _real_clocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.node.get_closest_marker("real_clocks") is not None:
         monkeypatch.setattr(clocks, "tolerance_ppb", _real_tolerance)
+        monkeypatch.setattr(Run, "_replicas", _real_replicas)
 
 
 @pytest.fixture

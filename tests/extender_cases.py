@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hwmodel.config import Config
-from tests.system_and_oracle import (
+from tests.system_beside_simpy import (
     DRAINED_FS,
     LATER_FS,
     OUTSIDE,

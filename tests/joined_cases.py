@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from hwmodel.config import servers_of
 from tests.extender_cases import merged
-from tests.system_and_oracle import BROADCAST, MULTICAST, OUTSIDE, UNKNOWN, Both, Frame, Stations, config_with, drawn
+from tests.system_beside_simpy import BROADCAST, MULTICAST, OUTSIDE, UNKNOWN, Both, Frame, Stations, config_with, drawn
 
 VFS = ("vf0", "vf1")
 A, B, C, D = (tuple(f"{server}.{name}" for name in VFS) for server in "abcd")

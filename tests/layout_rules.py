@@ -22,6 +22,7 @@ LAYERS = {
     "config": 2,
     "report": 2,
     "results": 1,
+    "words": 0.9,
     "wire": 1,
     # Compiled: the machine calls forwarding, and so does the twin of the Verilog core, whose size the machine knows.
     "machine": 0.8,
@@ -38,7 +39,7 @@ LAYERS = {
 COMPILED = {"compiled", "forwarding", "machine", "switch_core"}
 NUMBA_BLOCKS = COMPILED | {"simulation", "switch_frames"}
 KERNEL_IMPORTERS = COMPILED | {"simulation", "switch_frames"}
-REPORT_SEES = {"report", "results", "units", "atomic_file", "errors"}
+REPORT_SEES = {"report", "results", "words", "units", "atomic_file", "errors"}
 KERNELS_SEE = {"numpy", "numba", "llvmlite"}
 # Who may import which package from outside. What tests use (SimPy, scapy, ...) has no place in the product.
 PACKAGE_USERS = {
@@ -48,21 +49,19 @@ PACKAGE_USERS = {
     "pydantic": {"config"},
     "pydantic_core": {"config"},
     "yaml": {"config", "cli"},
-    "rich": {"cli", "report"},
+    "rich": {"cli", "words"},
     "shtab": {"cli"},
     "optuna": {"explore"},  # guesses where a search has nothing monotone to go by
     "jinja2": {"report"},
     "matplotlib": {"report"},
     # Optional: a sweep's table as a frame, as Parquet, and its runs on many machines.
-    "pandas": {"results"},
-    "polars": {"results"},
+    "pandas": {"report"},
+    "polars": {"report"},
     "pyarrow": {"explore"},
     "distributed": {"explore"},
 }
-# The modules that lie above those that import them, and no cycle because they do so only when somebody asks a record of
-# `results` for its words: a notebook for its HTML (`_repr_html_`), a person with `print(result)` or `summary()`. The
-# record has to reach the block that words results.
-ASKED_BY_RECORDS = {f"hwmodel.report.{name}" for name in ("notebook", "text", "sizing_text", "search_text")}
+# Blocks that ask `words` for the words of their records, which words name in annotations, for type checkers only.
+WORDED = {"results", "analytic"}
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "manager", "misc", "common", "tools", "base", "stuff"}
 MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 60
@@ -83,7 +82,7 @@ def wrong_arrows(package: Package) -> list[str]:
                     found.append(f"{module.at(item.line)}: imports the public API, which stands above it")
                 continue
             block = block_of(item.target)
-            if _is_asked_by_records(module, item):
+            if module.block == "words" and item.for_types_only and block in WORDED:
                 continue
             if block != module.block and LAYERS.get(block, 99) >= LAYERS[module.block]:
                 found.append(f"{module.at(item.line)}: {module.block} may not import {block}")
@@ -172,11 +171,7 @@ def import_cycles(package: Package) -> list[str]:
     return _cycles(
         {
             module.name: sorted(
-                {
-                    item.target
-                    for item in _inside(module)
-                    if not item.for_types_only and item.target in package and not _is_asked_by_records(module, item)
-                }
+                {item.target for item in _inside(module) if not item.for_types_only and item.target in package}
             )
             for module in package.values()
         }
@@ -262,10 +257,6 @@ def _origin(package: Package, item: Import) -> str:
 def _is_only_a_title(module: Module) -> bool:
     """Tell whether a module is a package's docstring and nothing else."""
     return module.path.name == "__init__.py" and len(module.tree.body) <= 1
-
-
-def _is_asked_by_records(module: Module, item: Import) -> bool:
-    return module.block == "results" and item.target in ASKED_BY_RECORDS
 
 
 def _inside(module: Module) -> list[Import]:

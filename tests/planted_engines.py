@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.drawn_drivers import GUESTS
-from tests.engine_and_oracle import Recorded
+from tests.beside_simpy import GUESTS, Recorded, poisson
 from tests.oracles.simpy_nic import receiving, timing, writeback
 from tests.oracles.simpy_nic.engines import NO_OPERATION, Engines, Kind, Operation
 from tests.oracles.simpy_nic.frames import Frame
@@ -18,7 +17,6 @@ from tests.oracles.simpy_nic.memory import HostMemory, WritesBefore
 from tests.oracles.simpy_nic.reads import Read, ReadArbiter
 from tests.oracles.simpy_nic.sending import Sender, TxRing
 from tests.planted_hosts import Patch, Plant, with_host
-from tests.test_against_simpy import poisson
 
 READ = {
     "operation": "297.0007ns", "small": "16B", "small_operation": "41.0003ns", "start": "151.0003ns", "piece": "100B",

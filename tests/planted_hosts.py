@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests import engine_and_oracle
-from tests.drawn_drivers import GUESTS
+from tests import beside_simpy
+from tests.beside_simpy import GUESTS, poisson
 from tests.oracles.simpy_nic import NicParameters, page_walks, receiving
 from tests.oracles.simpy_nic.chances import Chances
 from tests.oracles.simpy_nic.link import Transaction
 from tests.oracles.simpy_nic.page_walks import Entries, PageTable, PageWalks, Region, Walk
 from tests.oracles.simpy_nic.translation import Iommu
-from tests.test_against_simpy import poisson
 
 Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]
@@ -33,7 +32,7 @@ MEMORY = {
 SMALL = {"nic.tx_ring": 12, "nic.rx_ring": 12, "driver.refill_batch": 4, "nic.rx_fetch_batch": 4, "nic.rx_prefetch": 4}
 LOAD = poisson(250, 1500, senders=GUESTS, receivers=GUESTS)
 
-MACHINES: Mapping[str, Mapping[str, Any]] = {
+_HOSTS: Mapping[str, Mapping[str, Any]] = {
     "walkers": {"host.iotlb": WALKERS, "host.buffer_bytes": "2KiB"},
     "table": {"host.iotlb": TABLE, "host.buffer_bytes": "4KiB", **SMALL},
     "strict": {"host.iotlb": STRICT, "host.buffer_bytes": "512B"},
@@ -47,11 +46,14 @@ MACHINES: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 
 
+MACHINES = {name: (changes, LOAD) for name, changes in _HOSTS.items()}
+
+
 def with_host(part: str, **changes: Any) -> Plant:
     """Return a plant of other parameters of a part of the host, or of the host itself."""
 
     def plant(patch: Patch) -> None:
-        original = engine_and_oracle.parameters_of
+        original = beside_simpy.parameters_of
 
         def other(config: Any) -> Any:
             parameters = original(config)
@@ -59,7 +61,7 @@ def with_host(part: str, **changes: Any) -> Plant:
                 return replace(parameters, **changes)
             return replace(parameters, **{part: replace(getattr(parameters, part), **changes)})
 
-        patch.setattr(engine_and_oracle, "parameters_of", other)
+        patch.setattr(beside_simpy, "parameters_of", other)
 
     return plant
 

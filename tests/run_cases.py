@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scapy.utils import RawPcapReader, RawPcapWriter
 
+from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.results import Result
 from hwmodel.simulation import Run, simulate
@@ -63,6 +64,14 @@ def result_of(*layers: Mapping[str, Any]) -> Result:
 def judged_result_of(*layers: Mapping[str, Any]) -> Result:
     """Run as a user does: short runs say what limits, where the window does not."""
     return simulate(config_from_mapping(merged(*layers)))
+
+
+def measured(config: Config) -> Result:
+    """Run to the end and leave out the short runs that say what limits."""
+    run = Run(config, build_workload(config, ceiling_frames_per_s(config)), lambda _share, _text: None)
+    for _ in run.pieces():
+        pass
+    return run.result()
 
 
 def logged(*layers: Mapping[str, Any]) -> tuple[Run, Result, Deliveries]:

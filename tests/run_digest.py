@@ -214,7 +214,7 @@ def state_digest(state: Any) -> str:
     n_pages = len(raw) // PAGE_BYTES
     pages = raw[: n_pages * PAGE_BYTES].reshape(n_pages, PAGE_BYTES)
     digest = hashlib.sha256(raw[n_pages * PAGE_BYTES :].tobytes())
-    for number in np.flatnonzero(pages.view(np.int64).any(axis=1)).tolist():
+    for number in np.flatnonzero(np.bitwise_or.reduce(pages.view(np.int64), axis=1)).tolist():
         digest.update(number.to_bytes(8, "little") + pages[number].tobytes())
     return digest.hexdigest()
 

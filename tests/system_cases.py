@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.system_and_oracle import (
+from tests.system_beside_simpy import (
     BROADCAST,
     GROUPS,
     OUTSIDE,

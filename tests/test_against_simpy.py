@@ -7,9 +7,8 @@ tolerances.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -17,39 +16,32 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Result
 from hwmodel.simulation import simulate
-from tests.engine_and_oracle import GROUP, PF, VF0, VFS, WIRE, Loops, Recorded, check_same_journeys, run_both
+from tests.beside_simpy import (
+    EVERYONE,
+    GROUP,
+    GROUP_OF,
+    GUESTS,
+    VF0,
+    VF1,
+    VF2,
+    VF3,
+    VFS,
+    WIRE,
+    WIRE_TOO,
+    Loops,
+    Recorded,
+    check_same_course,
+    pairs,
+    poisson,
+    run_both,
+    window_of,
+)
 from tests.journey_runs import mean_parts
-
-VF1, VF2, VF3 = VF0 + 1, VF0 + 2, VF0 + 3
-GUESTS = (VF0, VF1, VF2, VF3)
-IMIX = (64, 64, 570, 1518)
-
-
-def poisson(
-    n: int,
-    mean_ns: float,
-    sizes: Sequence[int] = IMIX,
-    senders: Sequence[int] = GUESTS,
-    receivers: Sequence[int] = GUESTS,
-) -> Recorded:
-    """Record n frames, the first at 0; sizes, senders and receivers are drawn, more often where listed more often."""
-    rng = random.Random(1)
-    at_ns, frames = 0.0, []
-    for _ in range(n):
-        source = rng.choice(senders)
-        others = [port for port in receivers if port != source]
-        frames.append((int(at_ns), source, rng.choice(others), rng.choice(sizes)))
-        at_ns += rng.expovariate(1 / mean_ns)
-    return frames
-
-
-def pairs(*sizes: int) -> Loops:
-    return {port: [((port ^ 1), n_bytes) for n_bytes in sizes] for port in GUESTS}
 
 
 @dataclass(frozen=True)
 class Case:
-    """A load, what differs from `engine_and_oracle.BASE`, and a look whether it makes the difference it is here for."""
+    """A load, what differs from `beside_simpy.BASE`, and a look whether it makes the difference it is here for."""
 
     load: Recorded | Loops
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -79,8 +71,6 @@ def busy(resource: str, share: float = 0.8) -> Callable[[Result], bool]:
     return lambda result: result.utilization[resource] > share
 
 
-EVERYONE = (PF, *GUESTS)
-WIRE_TOO = (WIRE, *GUESTS)
 LONG_FRAMES = {"switch.ports": [{"name": name, "max_frame": "9728B"} for name in ("pf", *VFS)]}
 ALL_ONE = dict.fromkeys(
     ("nic.fetch_batch", "nic.rx_fetch_batch", "nic.tx_writeback_batch", "nic.rx_writeback_batch",
@@ -279,25 +269,18 @@ SAME = {
 
 # Both directions' ends coincide again and again where all TLPs have a few lengths and timers go with whole times.
 TIES = {
-    "short frames": Case(poisson(8000, 160, (64,))),
-    "interrupts, one by one": Case(poisson(6000, 900), ALL_ONE),
+    "short frames": Case(poisson(4000, 160, (64,))),
+    "interrupts, one by one": Case(poisson(3000, 900), ALL_ONE),
     "short frames, saturated": Case(pairs(64), {}, busy("pcie.up", 0.999)),
     "short frames, saturated, one by one": Case(pairs(64), ALL_ONE, busy("pcie.up", 0.99)),
-    "short frames, few tags": Case(poisson(8000, 200, (64,)), {"pcie.tags": 4}, stalled("tags")),
-    "pipeline in step with timers": Case(poisson(5000, 1100), {"nic.max_pps": 1_000_000}, busy("nic.pipeline", 0.7)),
+    "short frames, few tags": Case(poisson(4000, 200, (64,)), {"pcie.tags": 4}, stalled("tags")),
+    "pipeline in step with timers": Case(poisson(2500, 1100), {"nic.max_pps": 1_000_000}, busy("nic.pipeline", 0.7)),
 }
 QUICK = ("mixed sizes", "tags", "jitter", "jumbo frames, small cache, jitter")
 
 
-def window_of(load: Recorded | Loops) -> dict[str, str]:
-    """Leave the beginning out and end while frames still come."""
-    if isinstance(load, Mapping):
-        return {"run.warmup": "1ms", "run.duration": "2ms"}
-    return {"run.warmup": "100us", "run.duration": f"{load[-1][0] - 100_000}ns"}
-
-
 def run(folder, case: Case):
-    group = (WIRE, *EVERYONE) if case.load and not isinstance(case.load, Mapping) else ()
+    group = GROUP_OF if case.load and not isinstance(case.load, Mapping) else ()
     both = run_both(folder, {**window_of(case.load), **case.changes}, case.load, group)
     assert case.matters(both.result), "the case does not show what it is for"
     return both
@@ -308,16 +291,8 @@ def run(folder, case: Case):
 )
 def test_the_same_course(tmp_path, name):
     case = SAME[name]
-    both = run(tmp_path, case)
-    check_same_journeys(both)
-    engine, oracle = asdict(both.engine), asdict(both.oracle)
-    # A frame belongs to the window by the start of its transmission here, by its end there.
-    del engine["wire_wait_ns"], oracle["wire_wait_ns"]
-    if not isinstance(case.load, Mapping) and any(source == WIRE for _, source, _, _ in case.load):
-        # Frames from the wire have no doorbell; the engine counts them from their reception.
-        del engine["from_doorbell_ns"], oracle["from_doorbell_ns"]
-    for figure, found in engine.items():
-        assert found == pytest.approx(oracle[figure], rel=1e-9), figure
+    from_wire = not isinstance(case.load, Mapping) and any(source == WIRE for _, source, _, _ in case.load)
+    check_same_course(run(tmp_path, case), wire_too=from_wire)
 
 
 @pytest.mark.slow

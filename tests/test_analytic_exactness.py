@@ -7,7 +7,6 @@ import pytest
 from hwmodel.analytic import limits
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.exactness import is_exact
-from hwmodel.results import throughput
 from hwmodel.simulation import simulate
 from tests.analytic_cases import demo
 
@@ -24,7 +23,7 @@ def test_a_run_comes_to_it():
     (least,) = (one for one in found.ceilings if one.resource == "wire.tx")
     assert is_exact(config, demand_of(config), found.ceilings, least)
     assert (found.limited_by, found.is_exact, found.to_dict()["is_exact"]) == ("wire.tx", True, True)
-    assert throughput(simulate(config))[1] == pytest.approx(found.gbps, rel=0.002)
+    assert simulate(config).throughput()[1] == pytest.approx(found.gbps, rel=0.002)
 
 
 @pytest.mark.parametrize("changes", [

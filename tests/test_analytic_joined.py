@@ -14,11 +14,10 @@ from hwmodel.analytic.lone_frame import lone_frame_of
 from hwmodel.analytic.onward import OnwardHops
 from hwmodel.analytic.system import System
 from hwmodel.config import Config, config_from_mapping
-from hwmodel.simulation import simulate
 from tests.extender_cases import run_of
 from tests.joined_cases import THREE, TWO, joined
-from tests.run_cases import merged
-from tests.system_and_oracle import Stations
+from tests.run_cases import measured, merged
+from tests.system_beside_simpy import Stations
 from tests.test_analytic_system_drawn import BASE, NEAR, workload_of
 
 NAMES = ("left", "mid", "right")
@@ -73,7 +72,7 @@ def of_run(result):
 
 
 def assert_near(config):
-    found, result = limits(config), simulate(config)
+    found, result = limits(config), measured(config)
     assert {hop.wire: hop.utilization for hop in found.hops} == pytest.approx(of_run(result), rel=NEAR)
     if any(vm.rx_gbps for vm in result.vms):
         assert result.totals.mpps == pytest.approx(found.mpps, rel=NEAR)

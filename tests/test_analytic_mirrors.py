@@ -9,8 +9,8 @@ import pytest
 from hwmodel.analytic.closed_form import limits
 from hwmodel.analytic.mirrors import mirrored_stations
 from hwmodel.analytic.routes import Router
-from hwmodel.simulation import simulate
 from tests.analytic_cases import demo
+from tests.run_cases import measured
 
 
 def test_mirrored_copies_cost_what_copies_cost_and_are_not_delivered():
@@ -39,7 +39,7 @@ def test_mirrored_copies_cost_what_copies_cost_and_are_not_delivered():
 )
 def test_a_saturated_run_with_mirrors_comes_near(mirrors):
     changes = {"switch.mirrors": mirrors, "workload.wire_share": 0.1, "run.duration": "3ms"}
-    expected, found = limits(demo(changes)), simulate(demo(changes))
+    expected, found = limits(demo(changes)), measured(demo(changes))
     assert expected.limited_by == "up"
     assert found.totals.mirrored > 500
     assert found.totals.gbps == pytest.approx(expected.gbps, rel=0.01)

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from hwmodel import limits, simulate
+from hwmodel import limits
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.hop_table import HopTable
 from hwmodel.analytic.mix_costs import MixCosts
@@ -16,6 +16,7 @@ from hwmodel.analytic.port_feeds import PortFeeds, Wire
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Leg, nothing_of
 from hwmodel.config import load_config
+from tests.run_cases import measured
 
 ONE, HALF = Fraction(1), Fraction(1, 2)
 SIZES = ((1518, ONE),)
@@ -108,7 +109,7 @@ def test_a_run_shares_full_ports_of_extenders_so(listed, port, law, off):
              "bridge.extenders.fex1.rate": "9Gbps"}  # fmt: skip
     link = {"pcie.generation": 3, "pcie.lanes": 8, "bridge.ports.outside.rate": "40Gbps", "run.duration": "60ms"}
     config = config_with(*listed, **rates, **link)
-    found, result = limits(config), simulate(config)
+    found, result = limits(config), measured(config)
     (full,) = found.full_ports
     assert (full.port, full.law, found.limited_by, result.bottleneck.resource) == (port, law, port, port)
     kept = {one.wire: one.kept_mpps for one in full.wires}

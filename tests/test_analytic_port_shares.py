@@ -6,12 +6,13 @@ from fractions import Fraction
 
 import pytest
 
-from hwmodel import limits, simulate
+from hwmodel import limits
 from hwmodel.analytic.port_shares import port_shares
 from hwmodel.analytic.slot_sharing import kept_at_random, kept_beside_one_in_step
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Demand, Leg, Offered, Onward, nothing_of
 from hwmodel.config import load_config
+from tests.run_cases import measured
 
 FAST_LINK = {"pcie.generation": 3, "pcie.lanes": 8, "nic.vfs": 4}
 
@@ -71,7 +72,7 @@ def test_a_step_that_hardly_moves_is_left_to_a_run():
     assert kept_beside_one_in_step(10**6 - 1, 10**6, (0.3,)) is None
 
 
-def flows(changes, *listed, names="abcd", duration="200ms"):
+def flows(changes, *listed, names="abcd", duration="100ms"):
     servers = [{"name": name} | ({"set": changes[name]} if name in changes else {}) for name in names]
     return load_config("sriov_10g_gen2x4", FAST_LINK | {
         "servers": servers, "bridge": {"announce": True}, "run.duration": duration,
@@ -82,18 +83,19 @@ def flows(changes, *listed, names="abcd", duration="200ms"):
 OF_A, OF_B, OF_D = (f"{name}.vf0" for name in "abd")
 S_CHANNEL = {"switch.mode": "multichannel", "switch.s_channels": {20: "vepa"},
              "switch.ports": [{"name": "vf0", "s_channel": 20}]}  # fmt: skip
-# What each server sends to c, by law and how far a run of 0.2 s may be off: it is one draw of the arrivals.
+SHORT = {"run.duration": "40ms"}  # for a law that leaves nothing to chance
+# What each server sends to c, by law and how far a run of 0.1 s may be off: it is one draw of the arrivals.
 CASES = {
-    "one floods": ({}, "in_step", 0.001, [[OF_A, "c.vf0"], [OF_B, "c.vf0", "2Gbps"]]),
-    "its four VMs flood": ({}, "in_step", 0.001,
+    "one floods": (SHORT, "in_step", 0.001, [[OF_A, "c.vf0"], [OF_B, "c.vf0", "2Gbps"]]),
+    "its four VMs flood": (SHORT, "in_step", 0.001,
                            [*([f"a.vf{k}", "c.vf0"] for k in range(4)), [OF_B, "c.vf1", "5Gbps"]]),
-    "two flood": ({}, "in_step", 0.001, [[OF_A, "c.vf0"], [OF_B, "c.vf0"], [OF_D, "c.vf0", "1Gbps"]]),
-    "three flood": ({}, "in_step", 0.001, [[OF_A, "c.vf0"], [OF_B, "c.vf0"], [OF_D, "c.vf0"]]),
+    "two flood": (SHORT, "in_step", 0.001, [[OF_A, "c.vf0"], [OF_B, "c.vf0"], [OF_D, "c.vf0", "1Gbps"]]),
+    "three flood": (SHORT, "in_step", 0.001, [[OF_A, "c.vf0"], [OF_B, "c.vf0"], [OF_D, "c.vf0"]]),
     "one floods, faster": ({"a": {"port.rate": "25Gbps"}}, "in_step", 0.01,
                            [[OF_A, "c.vf0"], [OF_B, "c.vf0", "3Gbps"]]),
     "one floods, with tags": ({"a": S_CHANNEL}, "random", 0.01, [[OF_A, "c.vf0"], [OF_B, "c.vf0", "3Gbps"]]),
     "nearly a flood": ({}, "random", 0.01, [[OF_A, "c.vf0", "8Gbps"], [OF_B, "c.vf0", "4Gbps"]]),
-    "short frames": ({"workload.frame_bytes": 256, "run.duration": "60ms"}, "random", 0.01,
+    "short frames": ({"workload.frame_bytes": 256, "run.duration": "30ms"}, "random", 0.01,
                      [[OF_A, "c.vf0", "7Gbps"], [OF_B, "c.vf0", "4Gbps"]]),
     "from outside": ({"run.duration": "600ms"}, "random", 0.01,
                      [["uplink", "c.vf0", "8Gbps"], [OF_B, "c.vf0", "3Gbps"]]),
@@ -101,7 +103,8 @@ CASES = {
                         [[OF_A, "c.vf0", "8Gbps"], [OF_B, "c.vf0", "4Gbps"], [OF_D, "c.vf0", "4Gbps"]]),
     "one of three has little": ({"run.duration": "600ms"}, "random", 0.01,
                                 [[OF_A, "c.vf0", "6Gbps"], [OF_B, "c.vf0", "6Gbps"], [OF_D, "c.vf0", "1Gbps"]]),
-    "one wire alone": ({"a": {"port.rate": "25Gbps"}}, "alone", 0.001, [[OF_A, "c.vf0"], [OF_B, "a.vf1", "2Gbps"]]),
+    "one wire alone": (SHORT | {"a": {"port.rate": "25Gbps"}}, "alone", 0.001,
+                       [[OF_A, "c.vf0"], [OF_B, "a.vf1", "2Gbps"]]),
 }  # fmt: skip
 
 
@@ -112,7 +115,7 @@ def test_a_run_shares_a_full_port_so(name):
     config = flows(changes, *listed, ["e.vf0", "f.vf0", "9Gbps"], ["f.vf1", "a.vf3", "1Gbps"], names="abcdef")
     (port,) = limits(config).full_ports
     assert (port.port, port.law) == ("bridge.c", law)
-    result = simulate(config)
+    result = measured(config)
     got = dict.fromkeys((one.wire for one in port.wires), 0.0)
     for flow in result.flows:
         server = flow.from_.rpartition(".")[0]

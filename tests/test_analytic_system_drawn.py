@@ -14,8 +14,7 @@ from hwmodel.analytic.bridge_rules import BridgeRules
 from hwmodel.analytic.limits_record import Limits
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.results import Result
-from hwmodel.simulation import simulate
-from tests.run_cases import BATCHES_OF_ONE, merged
+from tests.run_cases import BATCHES_OF_ONE, measured, merged
 
 NEAR = 0.002
 BASE = merged(BATCHES_OF_ONE, {
@@ -112,7 +111,7 @@ def assert_near(found: Limits, result: Result) -> None:
 @pytest.mark.parametrize("name", DRAWN)
 def test_each_wire_bears_what_a_run_bears(name, seed):
     config = DRAWN[name](seed)
-    assert_near(limits(config), simulate(config))
+    assert_near(limits(config), measured(config))
 
 
 PLANTED = {
@@ -142,7 +141,7 @@ def test_a_planted_error_is_found(name, monkeypatch):
     for seed in SEEDS:
         config = DRAWN[of](seed)
         try:
-            assert_near(limits(config), simulate(config))
+            assert_near(limits(config), measured(config))
         except AssertionError:
             return
     pytest.fail("no drawn system has shown it")

@@ -13,8 +13,8 @@ from hwmodel.analytic.page_walks import Sweep, held_frames, page_walks
 from hwmodel.analytic.rx_fetches import prefetches
 from hwmodel.analytic.transactions import transactions_of
 from hwmodel.analytic.waiting import with_waits
-from hwmodel.simulation import simulate
 from tests.analytic_cases import demo
+from tests.run_cases import measured
 
 NS = 10**6
 ONE_TAG = {"pcie.tags": 1, "pcie.arbitration": "writes_first"}
@@ -35,7 +35,7 @@ SHORT = {
 def test_no_run_is_above_what_a_few_tags_carry(changes):
     """Reads wait behind writes, for engines and for walks; what of that is counted is no more than they do."""
     config = demo({**changes, "run.warmup": "auto", "run.duration": "100ms", "run.frames": 2000})
-    assert 0.3 < simulate(config).totals.gbps / limits(config).gbps < 1.003
+    assert 0.3 < measured(config).totals.gbps / limits(config).gbps < 1.003
 
 
 def test_page_walks_by_hand():
@@ -108,7 +108,7 @@ def test_what_holds_for_one_mix_is_left_out_of_others():
 ], ids=lambda changes: ",".join(map(str, list(changes)[-2:])))  # fmt: skip
 def test_runs_stay_below_and_come_within_5_percent(changes):
     config = demo({**changes, "run.warmup": "auto", "run.duration": "100ms", "run.frames": 2000})
-    assert 0.95 < simulate(config).totals.gbps / limits(config).gbps < 1.003
+    assert 0.95 < measured(config).totals.gbps / limits(config).gbps < 1.003
 
 
 @pytest.mark.parametrize(

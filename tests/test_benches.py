@@ -195,7 +195,7 @@ def test_every_bench_is_known_here():
 
 
 # A quarter of a minute each.
-LONGEST = ("engine", "other_cores", "sweep", "validation")
+LONGEST = ("bottleneck", "engine", "other_cores", "short_runs", "sizing", "sweep", "validation")
 MARKS = {"cosim": NO_ICARUS, **dict.fromkeys(LONGEST, pytest.mark.nightly)}
 
 

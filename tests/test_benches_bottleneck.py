@@ -53,7 +53,7 @@ def test_a_window_without_a_rate_is_made_longer():
     # Fewer than ten bursts of 16 frames fit into the short one.
     short = {"warmup": "auto", "duration": "40us", "frames": 40}
     config = config_from_mapping({"pcie": {"lanes": 1}, "nic": {"vfs": 2, "rx_writeback_batch": 16}, "run": short})
-    assert bottleneck.throughput_gbps(bottleneck.simulate(config)) is None
+    assert bottleneck.simulate(config).throughput_gbps() is None
     case = bottleneck.judge("1/0", config)
     assert (case.resource, case.is_right, case.problem) == ("pcie.up", True, "")
     assert case.config.run.frames == bottleneck.LONGER["run.frames"]

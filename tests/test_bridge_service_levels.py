@@ -12,7 +12,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.config.service_levels import queue_bytes, s_channels_of
 from hwmodel.results import LogicalPortResult, Result, load_result
 from hwmodel.results.bottleneck import FULL
-from tests.system_and_oracle import OUTSIDE, Stations, SystemRun, config_with, drawn, with_window, workload_of
+from tests.system_beside_simpy import OUTSIDE, Stations, SystemRun, config_with, drawn, with_window, workload_of
 
 CHANNELS: Mapping[str, Any] = {
     "mode": "multichannel",

@@ -8,8 +8,8 @@ import yaml
 from hwmodel.cli import main
 from hwmodel.config import config_from_mapping
 from hwmodel.relaxations import relaxations_of
-from hwmodel.report.modelled import modelled_sentence
 from hwmodel.results import load_result
+from hwmodel.words.modelled import modelled_sentence
 
 BRIDGE = {
     "kind": "controlling",

@@ -1,4 +1,4 @@
-"""Eighty saturated configurations in which only the link limits, beside the closed form written out here."""
+"""Seventy saturated configurations in which only the link limits, beside the closed form written out here."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from hwmodel.analytic import limits
 from hwmodel.config import load_config
 from hwmodel.simulation import simulate
 from tests.config_cases import CONFIGS
+from tests.run_cases import measured
 
 BATCHES = (
     "nic.fetch_batch", "nic.rx_fetch_batch", "nic.tx_writeback_batch", "nic.rx_writeback_batch",
     "driver.tx_doorbell_batch", "driver.refill_batch", "driver.rx_interrupt_batch", "driver.tx_interrupt_batch",
 )  # fmt: skip
-FRAMES = 12_800  # a multiple of 64: eight VMs get their frames eight at a time
+FRAMES = 6_400  # a multiple of 64: eight VMs get their frames eight at a time
 READ_REQUEST = 512  # configs/sriov_ideal.yaml and the demo have one MRRS
 
 # Gb/s a lane after 8b/10b and 128b/130b; the share of the time that SKP takes.
@@ -91,7 +92,11 @@ def test_the_worked_example():
     assert closed_form_gbps(3, 8, 64, 256, 8) == pytest.approx(24.38, abs=0.005)
 
 
-@pytest.mark.parametrize(("generation", "lanes", "payload", "batch"), list(product((2, 3), (4, 8), (128, 256), (1, 8))))
+# Half of all, so that with any two of the four each pair of values comes twice.
+POINTS = [each for each in product((2, 3), (4, 8), (128, 256), (1, 8)) if sum(map((2, 4, 128, 1).count, each)) % 2 == 0]
+
+
+@pytest.mark.parametrize(("generation", "lanes", "payload", "batch"), POINTS)
 def test_a_link_alone_carries_what_the_closed_form_says(generation, lanes, payload, batch):
     for frame_bytes in (64, 256, 512, 1024, 1518):
         changes = {
@@ -102,9 +107,9 @@ def test_a_link_alone_carries_what_the_closed_form_says(generation, lanes, paylo
         assert (config.pcie.tags, config.pcie.max_read_request_bytes) == (256, READ_REQUEST)
         expected = closed_form_gbps(generation, lanes, frame_bytes, payload, batch)
         assert limits(config).gbps == pytest.approx(expected, rel=1e-9)
-        result = simulate(config)
+        result = measured(config)
         frames = result.window.vm_frames
-        assert frames >= 10_000
+        assert frames >= 5_000
         assert 0.99 * expected <= result.totals.gbps <= 1.002 * expected, frame_bytes
         up, down = link_bytes(frame_bytes, payload, batch)
         for use, n_bytes in ((result.pcie.up, up), (result.pcie.down, down)):
@@ -130,7 +135,7 @@ def test_a_link_alone_carries_what_the_closed_form_says_of_jumbo_frames(payload,
     for buffer, offset in ((1024, 0), (2048, 0), (2048, 64), (16384, 0)):
         changes = {
             "pcie.max_payload": f"{payload}B", "host.buffer_bytes": f"{buffer}B", "host.buffer_offset": f"{offset}B",
-            "workload.frame_bytes": frame_bytes, "switch.ports": stations, "run.frames": FRAMES,
+            "workload.frame_bytes": frame_bytes, "switch.ports": stations, "run.frames": FRAMES // 2,
             "run.duration": "200ms", **dict.fromkeys(BATCHES, batch),
         }  # fmt: skip
         config = load_config(CONFIGS / "sriov_ideal.yaml", changes)
@@ -140,9 +145,9 @@ def test_a_link_alone_carries_what_the_closed_form_says_of_jumbo_frames(payload,
         found = limits(config)
         assert (found.up_bytes, found.down_bytes) == pytest.approx((float(up), float(down)), rel=1e-9)
         assert found.gbps == pytest.approx(expected, rel=1e-9)
-        result = simulate(config)
+        result = measured(config)
         frames = result.window.vm_frames
-        assert frames >= 10_000
+        assert frames >= 2_500
         assert 0.99 * expected <= result.totals.gbps <= 1.002 * expected, (buffer, offset)
         for use, n_bytes in ((result.pcie.up, up), (result.pcie.down, down)):
             carried = sum(asdict(use.bytes).values()) - use.bytes.skp

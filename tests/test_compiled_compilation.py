@@ -153,6 +153,7 @@ with tempfile.TemporaryDirectory() as folder:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # decisions, above, are compared each time
 def test_a_run_is_the_same_as_numba_compiles_it(tmp_path):
     """By numba's own passes, three times as slow, and kept in its own cache: a run gives the golden digests."""
     found = json.loads(without((LIBRARY, LOADING), RUN, tmp_path))

@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hwmodel.results import Result
+from tests.drawn_machines import MACHINE, WORKLOAD
 from tests.journey_runs import JourneyRun, check_journeys, check_time_in_the_machine
-from tests.machine_strategies import MACHINE, WORKLOAD
 from tests.run_cases import BROADCAST, OUTSIDE, Held, finished, frame, merged, write_capture
 
 # Drawing a whole configuration takes many choices.
 SETTINGS = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-N_EXAMPLES = 4 * settings().max_examples
+N_EXAMPLES = settings().max_examples * 3 // 2
 RUN = {"run": {"warmup": "10us", "duration": "240us"}}
 
 

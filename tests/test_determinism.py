@@ -48,9 +48,15 @@ def run_python(*arguments: str, **environment: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def compiled():
+def of_all_seeds():
     """Return the digests of all cases, compiled as users have it."""
-    return json.loads(run_python("-m", "tests.run_digest"))["digests"]
+    return all_digests(GOLDEN_SEEDS)
+
+
+@pytest.fixture
+def compiled(of_all_seeds):
+    """Return those of the first seed, which is what `python -m tests.run_digest` prints."""
+    return {name: digests for name, digests in of_all_seeds.items() if name.endswith("/1")}
 
 
 def test_two_processes_write_the_same_bytes(tmp_path):
@@ -189,10 +195,10 @@ def test_a_cold_cache_is_filled_once_and_no_index_is_out_of_bounds(compiled, tmp
     assert json.loads(run_python("-m", "tests.run_digest", **checked))["digests"] == compiled
 
 
-def test_golden_digests():
+def test_golden_digests(of_all_seeds):
     """Results stay what they were; where a change is meant, run `python -m tests.run_digest --write`."""
     golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
-    found = all_digests(GOLDEN_SEEDS)
+    found = of_all_seeds
     assert sorted(golden) == sorted(f"{name}/{seed}" for name in CASES for seed in GOLDEN_SEEDS)
     changed = {
         name: [key for key in digests if digests[key] != found[name][key]]

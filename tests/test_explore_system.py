@@ -13,8 +13,8 @@ from hwmodel.relaxations import relaxations_of
 from hwmodel.relaxations.bridge_resources import bridge_resources
 from hwmodel.relaxations.load_resources import loads
 from hwmodel.relaxations.server_resources import CORE, OF_A_SERVER
-from hwmodel.report import relaxed_sentence, relaxed_text
 from hwmodel.results import Bottleneck
+from hwmodel.words.search_text import relaxed_sentence, relaxed_text
 from tests.run_cases import POLLED, merged
 
 RUN = {"run": {"warmup": "200us", "duration": "1ms"}}

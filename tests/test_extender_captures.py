@@ -9,7 +9,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.simulation import simulate
 from tests.run_cases import BATCHES_OF_ONE, merged, write_capture
 from tests.switch_cases import wire_rows
-from tests.system_and_oracle import BROADCAST, OUTSIDE, Stations
+from tests.system_beside_simpy import BROADCAST, OUTSIDE, Stations
 from tests.test_run_wire_captures import IN, OUT, c_tag, e_tag, tags_of, vn_tag
 
 # a and b are behind lower, this and c behind upper; of each server vf0 and vf1 are in VLAN 10, untagged at their sides.

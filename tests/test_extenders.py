@@ -11,7 +11,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.simulation import simulate
 from tests.extender_cases import BEHIND, STATIONS, deliveries_of, run_of, system_with, way_to_bridge
 from tests.run_cases import BATCHES_OF_ONE, merged
-from tests.system_and_oracle import BROADCAST, MULTICAST, OUTSIDE, US_FS, Stations
+from tests.system_beside_simpy import BROADCAST, MULTICAST, OUTSIDE, US_FS, Stations
 
 GROUP_MAC = "01:00:5e:01:02:03"  # MULTICAST
 IN_VLAN_2 = "81000002"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.extender_cases import BEHIND, STATIONS, system_with
 from tests.planted_bridges import Fault, leave_out_a_way, plant, reverse_floods
-from tests.system_and_oracle import BROADCAST, MULTICAST, OUTSIDE, UNKNOWN, Both, Stations, drawn, run_both
+from tests.system_beside_simpy import BROADCAST, MULTICAST, OUTSIDE, UNKNOWN, Both, Stations, drawn, run_both
 
 EVERYONE = [f"{server}.{station}" for server in BEHIND for station in STATIONS]
 LISTS = {"switch.ports.vf1.accept": ["broadcast"], "switch.ports.pf": {"accept": [], "promiscuous": True}}

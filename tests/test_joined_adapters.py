@@ -13,11 +13,11 @@ from hwmodel.errors import InputError
 from hwmodel.relaxations import relaxations_of
 from hwmodel.relaxations.bridge_resources import bridge_resources
 from hwmodel.report import render_page
-from hwmodel.report.bridge_reading import NamedPort
 from hwmodel.report.system_layout import BRIDGE, Tree, narrow_layout, wide_layout
-from hwmodel.results import Bottleneck, over_bridge_gbps
+from hwmodel.results import Bottleneck
 from hwmodel.simulation import simulate
-from hwmodel.simulation.flooding import stations_elsewhere
+from hwmodel.simulation.setting_warnings import stations_elsewhere
+from hwmodel.words.bridge_reading import NamedPort
 from tests.run_cases import merged
 
 SLOW = {"pcie.lanes": 2, "nic.vfs": 3}
@@ -69,8 +69,8 @@ def test_all_figures_are_those_of_two_servers(together):
 def test_what_goes_over_two_bridges_counts_once(together):
     left, right = together.bridges
     to_stations = [left.ports[0], *right.ports[:3]]
-    assert over_bridge_gbps(together) == pytest.approx(sum(port.out_gbps for port in to_stations), rel=1e-12)
-    assert over_bridge_gbps(together) < sum(port.out_gbps for port in (*left.ports, *right.ports)) - 1
+    assert together.over_bridge_gbps() == pytest.approx(sum(port.out_gbps for port in to_stations), rel=1e-12)
+    assert together.over_bridge_gbps() < sum(port.out_gbps for port in (*left.ports, *right.ports)) - 1
 
 
 def test_what_is_printed_and_drawn_has_the_adapters_at_their_bridges(together):

@@ -7,7 +7,7 @@ import pytest
 from hwmodel.simulation import system_state
 from tests.joined_cases import CASES, Case, drawn_system
 from tests.planted_bridges import Fault, forget_announced, leave_out_a_way, plant, reverse_floods
-from tests.system_and_oracle import Both, run_both
+from tests.system_beside_simpy import Both, run_both
 
 
 def run_case(name: str) -> Both:

@@ -18,8 +18,7 @@ from tests.extender_cases import run_of
 from tests.joined_cases import THREE, TWO, joined
 from tests.run_cases import BATCHES_OF_ONE, merged
 from tests.switch_cases import tshark_rows
-from tests.system_and_oracle import BROADCAST, OUTSIDE, Frame, Stations
-from tests.system_figures import engine_figures
+from tests.system_beside_simpy import BROADCAST, OUTSIDE, Frame, Stations, engine_figures
 
 US_FS = 10**9
 EVERY_FS = 50 * US_FS  # between frames, so that no two meet

@@ -17,7 +17,7 @@ from scapy.layers.l2 import Ether
 
 from hwmodel.config import config_from_mapping
 from hwmodel.simulation import simulate
-from tests.machine_strategies import some
+from tests.drawn_machines import some
 from tests.run_cases import (
     BATCHES_OF_ONE,
     BROADCAST,

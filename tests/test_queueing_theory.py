@@ -16,7 +16,7 @@ import pytest
 
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Result
-from hwmodel.simulation import simulate
+from tests.run_cases import measured
 
 FRAMES = 4_000_000
 BASE = {
@@ -41,7 +41,7 @@ slow = pytest.mark.slow
 
 @cache
 def at_load(load: float) -> Result:
-    return premise_holds(simulate(config_from_mapping(BASE, {"workload.load": load})))
+    return premise_holds(measured(config_from_mapping(BASE, {"workload.load": load})))
 
 
 def premise_holds(result: Result) -> Result:
@@ -119,7 +119,7 @@ def test_mixed_sizes():
     sizes = {64: 7, 570: 4, 1518: 1}
     load = 0.8
     changes = {"workload.frame_bytes": None, "workload.sizes": [list(item) for item in sizes.items()]}
-    result = premise_holds(simulate(config_from_mapping(BASE, {**changes, "workload.load": load})))
+    result = premise_holds(measured(config_from_mapping(BASE, {**changes, "workload.load": load})))
     weights = sum(sizes.values())
     first, second = (
         float(

@@ -10,10 +10,10 @@ import pytest
 
 from hwmodel.report import tables
 from hwmodel.report.datapath import datapath_figure, datapath_parts
-from hwmodel.report.quantities import page_time
 from hwmodel.report.section import section_of
 from hwmodel.results import PARTS, Bottleneck, ClosedForm, QueueDepth, Relaxed, Stalls, Wire
 from hwmodel.results.bottleneck import RESOURCES
+from hwmodel.words.quantities import page_time
 from tests.sample_result import ALONE_NS, GBPS, sample_config, sample_relaxed, sample_result, unmeasured_result
 
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from hwmodel.errors import InputError
 from hwmodel.report import html, render_page, write_page
-from hwmodel.report.quantities import printable
 from hwmodel.results import FlowResult, Latency, Result, Stalls, VmResult, Window
+from hwmodel.words.quantities import printable
 from tests.sample_result import many_vfs_result, old_mapping, sample_relaxed, sample_result, unmeasured_result
 
 VOID = {"meta", "br", "hr", "img", "link", "input", "wbr"}
@@ -307,7 +307,7 @@ def test_wrong_calls_are_refused():
         render_page([sample_result()], defaults=[None, None])
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(names=st.lists(st.text(max_size=12), min_size=1, max_size=3), rate=st.floats(min_value=0, max_value=1e4))
 def test_any_names_give_a_well_formed_page(names, rate):
     vms = tuple(VmResult(name=name, tx_gbps=rate, rx_gbps=0.0, rx_mpps=0.0) for name in names)

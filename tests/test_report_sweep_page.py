@@ -23,7 +23,7 @@ from hwmodel.report.downloads import csv_text, file_name, svg_file
 from hwmodel.report.svg import ORANGE
 from hwmodel.report.sweep.curve_figure import CurveAxis, DrawnLine, curve_figure
 from hwmodel.report.sweep.points import Estimate
-from hwmodel.results.sweep_table import SweepResult
+from hwmodel.report.sweep.result import SweepResult
 from tests import chromium
 from tests.sample_sweep import FRAME, LANES, figures_of, sample_sweep
 from tests.sweep_cases import instead_of_a_run, written

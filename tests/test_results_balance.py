@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.results import Totals, check_balance, jain_fairness
+from hwmodel.results import Totals, check_balance
+from hwmodel.simulation.fairness import jain_fairness
 from tests.sample_result import sample_result
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hwmodel.results import KEYS, RESOURCES, Bottleneck, Observation, by_shares, sighting_of
 from hwmodel.results.bottleneck import suspects_of
-from hwmodel.results.bottleneck_text import sentence
+from hwmodel.words.bottleneck import sentence
 
 
 def observation(busy: dict[str, float], waits: dict[str, float] | None = None, **more: object) -> Observation:

@@ -8,8 +8,8 @@ import json
 import pytest
 
 from hwmodel.errors import InputError
-from hwmodel.results import Result, SystemResult, load_result, outside_gbps, over_bridge_gbps
-from hwmodel.results.bridge_rates import OUTSIDE
+from hwmodel.results import Result, SystemResult, load_result
+from hwmodel.results.bridge import OUTSIDE
 from tests.sample_result import sample_result
 from tests.sample_system import LINE_GBPS, reflected_result, sample_bridge, sample_port, sample_system
 
@@ -60,9 +60,9 @@ def test_single_figures_of_a_system_are_those_of_all_together():
 
 def test_a_bridge_has_carried_what_it_sent_on():
     # Two servers bring it 2 * LINE_GBPS, of which the port outside has room for half; each gets 1.25 Gb/s.
-    assert over_bridge_gbps(sample_system()) == pytest.approx(LINE_GBPS + 2 * 1.25)
-    assert outside_gbps(sample_system()) == pytest.approx(LINE_GBPS)
-    assert outside_gbps(sample_result()) == over_bridge_gbps(sample_result()) == 0
+    assert sample_system().over_bridge_gbps() == pytest.approx(LINE_GBPS + 2 * 1.25)
+    assert sample_system().outside_gbps() == pytest.approx(LINE_GBPS)
+    assert sample_result().outside_gbps() == sample_result().over_bridge_gbps() == 0
     unmeasured = dataclasses.replace(sample_port(OUTSIDE, 0.0, 0.0), in_gbps=None, out_gbps=None)
     result = reflected_result(bridges=(sample_bridge(unmeasured),))
-    assert outside_gbps(result) is None and over_bridge_gbps(result) is None
+    assert result.outside_gbps() is None and result.over_bridge_gbps() is None

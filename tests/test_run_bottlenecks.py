@@ -9,7 +9,6 @@ import pytest
 from benches import bottleneck as bottleneck_bench
 from hwmodel import load_config, simulate
 from hwmodel.relaxations import relaxations_of
-from hwmodel.results import throughput_gbps
 from tests.run_cases import POLLED, judged_result_of, merged, result_of
 
 VMS = {"nic": {"vfs": 4}, "run": {"warmup": "1ms", "duration": "2ms"}}
@@ -122,7 +121,7 @@ def test_what_is_named_makes_the_throughput_rise(case):
     assert (found.resource, found.keys) == (resource, keys), found.why
     assert found.utilization > 0.2
     (larger,) = (each for each in relaxations_of(config) if each.is_of(found))
-    assert throughput_gbps(simulate(larger.config)) > 1.02 * throughput_gbps(result)
+    assert simulate(larger.config).throughput_gbps() > 1.02 * result.throughput_gbps()
 
 
 def test_a_drop_for_want_of_descriptors_is_no_bottleneck_where_the_pipeline_is():
@@ -141,8 +140,9 @@ def test_the_sentence_on_tags_tells_the_mean_from_the_share_without_a_free_one()
 
 
 @pytest.mark.slow
-def test_a_sample_of_random_machines_has_its_names_right():
-    cases = bottleneck_bench.judge_all(2024, 12, bottleneck_bench.RUN, jobs=2)
+@pytest.mark.parametrize("n", [3, pytest.param(12, marks=pytest.mark.nightly)])
+def test_a_sample_of_random_machines_has_its_names_right(n):
+    cases = bottleneck_bench.judge_all(2024, n, bottleneck_bench.RUN, jobs=2)
     wrong = [case.label for case in cases if not case.problem and case.gbps and not case.is_right_together]
     assert wrong == [], bottleneck_bench.report_text(cases)
 

@@ -15,9 +15,9 @@ from hwmodel import limits, simulate
 from hwmodel.config import config_from_mapping
 from hwmodel.explore import explain
 from hwmodel.machine.tlp_kinds import RX_INTERRUPT, TX_INTERRUPT
-from hwmodel.report.modelled import modelled_sentence
 from hwmodel.results.bottleneck import key_of_all
-from tests.run_cases import finished, merged
+from hwmodel.words.modelled import modelled_sentence
+from tests.run_cases import finished, measured, merged
 
 FOUR = {"nic": {"vfs": 4}, "driver": {"preset": "dpdk"}, "run": {"duration": "5ms", "warmup": "500us"}}
 # One right behind the other: a core that posts is all that there is to wait for.
@@ -121,11 +121,11 @@ def drawn(seed: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", [*range(4), *(pytest.param(n, marks=pytest.mark.slow) for n in range(4, 16))])
+@pytest.mark.parametrize("seed", [*range(6), *(pytest.param(n, marks=pytest.mark.nightly) for n in range(6, 16))])
 def test_no_run_carries_more_than_the_closed_form(seed):
     config = config_from_mapping(drawn(seed))
     assert config_from_mapping(config.resolved()) == config
-    found, result = limits(config), simulate(config)
+    found, result = limits(config), measured(config)
     assert result.totals.mpps <= 1.005 * found.mpps
     assert not found.is_exact or result.totals.mpps >= 0.995 * found.mpps
 

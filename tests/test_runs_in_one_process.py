@@ -60,7 +60,7 @@ def test_points_are_different(elsewhere):
     assert len(set(elsewhere.values())) == len(POINTS)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(points=st.lists(st.sampled_from(sorted(POINTS)), min_size=2, max_size=4))
 @example(points=["pairs", "bridge", "pairs"])
 @example(points=["another seed", "the same load", "another seed"])
@@ -115,5 +115,5 @@ def test_memory_does_not_grow():
 
     run(range(35))  # what is remembered of configurations is full by then
     before_mb = resident_mb()
-    run(range(35, 85))
-    assert resident_mb() - before_mb < 5  # a single state that stayed would take more
+    run(range(35, 65))
+    assert resident_mb() - before_mb < 3  # a single state that stayed would take more

@@ -18,10 +18,10 @@ from hwmodel.explore.search.dial import Dial, dial_of
 from hwmodel.explore.search.highest import highest
 from hwmodel.explore.search.load_search import search_loads
 from hwmodel.explore.search.loads import MOST_FRAMES, Loads
-from hwmodel.report.search_text import search_sentence, search_text
 from hwmodel.results import Latency, LoadSearch
 from hwmodel.results.load_search import LoadTrial
 from hwmodel.units import FS_PER_S
+from hwmodel.words.search_text import search_sentence, search_text
 from tests.sample_result import sample_result
 
 CONFIG = {

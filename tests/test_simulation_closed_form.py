@@ -11,11 +11,11 @@ from hwmodel.analytic import capture, limits
 from hwmodel.config import config_from_mapping, load_config
 from hwmodel.results import BRIDGE_PARTS, PARTS, CeilingFigure, ClosedForm, NextStep, Result
 from hwmodel.results.closed_form import ClosedForm as ClosedFormHome
-from hwmodel.results.latency_parts import PART_WORDS
-from hwmodel.results.relaxed import Relaxed
+from hwmodel.results.result import Relaxed
 from hwmodel.simulation import simulate
 from hwmodel.simulation.closed_form import closed_form_of, next_steps
 from hwmodel.wire.pcap import read_blocks
+from hwmodel.words.latency_parts import PART_WORDS
 from tests.analytic_cases import demo
 from tests.config_cases import SHIPPED
 from tests.run_cases import frame, write_capture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.simulation import simulate
 from hwmodel.simulation.fairness import fairness
 from tests.analytic_cases import demo
+from tests.run_cases import measured
 
 
 def jain(shares) -> float:
@@ -32,7 +32,7 @@ SERVED_IN_FULL = {
 
 
 def indexed(changes) -> float | None:
-    return simulate(demo({"run.duration": "20ms", **changes})).fairness_jain
+    return measured(demo({"run.duration": "20ms", **changes})).fairness_jain
 
 
 @pytest.mark.parametrize("case", SERVED_IN_FULL)
@@ -51,7 +51,7 @@ def test_saturating_senders_are_compared_by_their_rates():
 def test_senders_with_a_rate_that_are_starved_count():
     # 32 Gb/s are wanted, 13.4 fit: strict priority gives them to the first, the others' rings stay full.
     changes = {"switch.scheduler": "strict", "workload.load": "4Gbps"}
-    result = simulate(demo({"run.duration": "20ms", **changes}))
+    result = measured(demo({"run.duration": "20ms", **changes}))
     rates = {flow.from_: flow.gbps for flow in result.flows}
     shares = [min(1.0, rates.get(f"vf{i}", 0.0) / 4) for i in range(8)]
     assert min(shares) == 0
@@ -60,7 +60,7 @@ def test_senders_with_a_rate_that_are_starved_count():
 
 def test_demand_that_waits_before_the_ring_counts():
     # Round robin: the two that want 4 Gb/s get them, the one that wants 12 gets the rest.
-    result = simulate(demo({"run.duration": "20ms", **flows("12Gbps", "4Gbps", "4Gbps")}))
+    result = measured(demo({"run.duration": "20ms", **flows("12Gbps", "4Gbps", "4Gbps")}))
     greedy, *others = sorted(result.flows, key=lambda flow: flow.from_)
     assert [flow.gbps for flow in others] == pytest.approx([4, 4], rel=0.03)
     assert result.fairness_jain == pytest.approx(jain([greedy.gbps / 12, 1, 1]), rel=0.02)
@@ -68,7 +68,7 @@ def test_demand_that_waits_before_the_ring_counts():
 
 def test_frames_that_the_driver_drops_are_not_served():
     changes = {**flows("12Gbps", "4Gbps", "4Gbps"), "workload.on_full": "drop"}
-    result = simulate(demo({"run.duration": "20ms", **changes}))
+    result = measured(demo({"run.duration": "20ms", **changes}))
     greedy = next(flow for flow in result.flows if flow.from_ == "vf0")
     assert result.fairness_jain == pytest.approx(jain([greedy.gbps / 12, 1, 1]), rel=0.02)
 

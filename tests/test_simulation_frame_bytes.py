@@ -9,10 +9,10 @@ import pytest
 from hwmodel.analytic import limits
 from hwmodel.config import Config, load_config
 from hwmodel.results import Result
-from hwmodel.simulation import simulate
 from hwmodel.simulation.frame_bytes import LEAST_FRAMES, PURPOSES, frame_bytes
 from tests.analytic_cases import demo
 from tests.config_cases import CONFIGS
+from tests.run_cases import measured
 
 RUN = {"run.frames": 8000, "run.duration": "10s"}
 TO_WIRE = {"workload.pattern": "to_wire"}
@@ -64,7 +64,7 @@ def steps_by_purpose(config: Config, n_copies: int) -> dict[str, dict[str, float
 
 
 def run(changes) -> Result:
-    return simulate(demo({**RUN, **changes}))
+    return measured(demo({**RUN, **changes}))
 
 
 def per_frame(result: Result) -> dict[str, dict[str, float]]:
@@ -111,7 +111,7 @@ def test_what_jumbo_frames_cost_beyond_full_batches():
     nic = {"nic.fetch_batch": 8, "nic.writeback_timeout": "70us"}
     config = load_config(CONFIGS / "sriov_jumbo.yaml", {**driver, **nic, "run.frames": 4000, "run.duration": "1s"})
     full = {step.name: float(step.n_bytes) for step in limits(config).steps}
-    result = simulate(config)
+    result = measured(config)
     up, down = result.pcie.up.per_frame, result.pcie.down.per_frame
     four, eight = (24 + 4 * 16) / 4, (24 + 8 * 16) / 8
     assert (full["Tx write-back"], full["Tx descriptor read request"]) == (eight, 24 / 8)
@@ -132,9 +132,9 @@ def test_a_light_load_with_timers_costs_what_chance_lets_its_frames_share():
     alone_share = 1 / (1 + 10 / gap_us)
     for n_frames in (500, 4000):
         window = {**timers, "run.frames": n_frames, "run.duration": "10s"}
-        periodic = simulate(demo({**window, "workload.arrivals": "periodic"})).pcie.up.per_frame
+        periodic = measured(demo({**window, "workload.arrivals": "periodic"})).pcie.up.per_frame
         assert periodic["writeback"] == pytest.approx(2 * (24 + 16), abs=1e-6)
-        poisson = simulate(demo({**window, "workload.arrivals": "poisson"})).pcie.up.per_frame
+        poisson = measured(demo({**window, "workload.arrivals": "poisson"})).pcie.up.per_frame
         deviation = 2 * 24 * (alone_share * (1 - alone_share) / n_frames) ** 0.5
         assert poisson["writeback"] == pytest.approx(2 * (24 * alone_share + 16), abs=3.5 * deviation)
 
@@ -143,7 +143,7 @@ def test_a_mix_is_so_much_of_the_one_and_so_much_of_the_other():
     # A share w stays inside: each purpose up is w times what it is of pairs, and the rest of what it is to the wire.
     inside, outside = per_frame(run({})), per_frame(run(TO_WIRE))
     for n_frames in (150, 700, 8000):
-        result = simulate(demo({"workload.wire_share": 0.4, **RUN, "run.frames": n_frames}))
+        result = measured(demo({"workload.wire_share": 0.4, **RUN, "run.frames": n_frames}))
         share = result.pcie.up.per_frame["payload"] / 1516
         assert share == pytest.approx(0.6, abs=0.1)
         for name, purposes in per_frame(result).items():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hwmodel.config import config_from_mapping
-from hwmodel.results import Latency, VmResult, Wire, outside_gbps, outside_rate
+from hwmodel.results import Latency, VmResult, Wire
 from hwmodel.simulation import simulate
 from hwmodel.simulation.counts import GAUGE_WORDS, LATENCY_PLACES
 from hwmodel.simulation.figure_intervals import SampleCounts
@@ -319,9 +319,9 @@ def test_what_leaves_over_a_bridge_has_an_interval_as_what_leaves_by_a_wire_has(
     bursts = {"pattern": "to_wire", "arrivals": "on_off", "load": "2Gbps", "peak_rate": "8Gbps", "mean_burst": 40}
     blocks = {"workload": bursts, "nic": {"vfs": 2}, "run": {"warmup": "200us", "duration": "20ms"}}
     by_wire, over_bridge = (simulate(config_of(**blocks, **more)) for more in ({}, {"bridge": {}}))
-    low, high = over_bridge.intervals[outside_rate(over_bridge)]
-    assert low < outside_gbps(over_bridge) < high
+    low, high = over_bridge.intervals[over_bridge.outside_rate()]
+    assert low < over_bridge.outside_gbps() < high
     own_low, own_high = by_wire.intervals["wire.tx_gbps"]
     assert high - low == pytest.approx(own_high - own_low, rel=0.5)
     asks = config_of(**{**blocks, "bridge": {}, "run": {**blocks["run"], "precision": "1%"}})
-    assert too_wide(asks, over_bridge)[0] == outside_rate(over_bridge)
+    assert too_wide(asks, over_bridge)[0] == over_bridge.outside_rate()

@@ -22,8 +22,8 @@ from hwmodel.machine.counts.journey_state import (
 from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, HISTOGRAM_SHIFT, HISTOGRAM_SUB_BITS
 from hwmodel.results import LATENCY_BUCKETS
 from hwmodel.results.histogram import UNIT_FS
-from hwmodel.results.latency_parts import ALL_PARTS, PARTS
 from hwmodel.simulation.latency_parts import latency_parts
+from hwmodel.words.latency_parts import ALL_PARTS, PARTS
 from tests.config_cases import ROOT
 from tests.journey_runs import bucket_of, stamp_columns
 from tests.run_cases import begun

@@ -14,8 +14,8 @@ from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.simulation.laws import broken_laws
 from hwmodel.simulation.population import take_population
 from hwmodel.workload import build_workload
+from tests.drawn_machines import MACHINE, WORKLOAD
 from tests.journey_runs import JourneyRun
-from tests.machine_strategies import MACHINE, WORKLOAD
 from tests.run_cases import begun, finished, merged
 from tests.simulation_cases import config_of
 

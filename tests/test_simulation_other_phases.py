@@ -98,11 +98,11 @@ def test_seeds_are_valid_and_others(seed):
 
 @pytest.mark.real_clocks
 def test_a_machine_that_settles_into_one_of_several_cycles_has_an_interval_over_them():
-    results = [simulate(config_from_mapping(merged(RING, {"run": {"seed": seed}}))) for seed in range(1, 9)]
+    results = [simulate(config_from_mapping(merged(RING, {"run": {"seed": seed}}))) for seed in range(1, 6)]
     means = [result.latency_ns.mean for result in results]
     own = results[0].intervals[NAME]
     assert variance(means) ** 0.5 > 0.1 * fmean(means)  # they do settle into others, or this says nothing
-    assert sum(low <= fmean(means) <= high for low, high in (one.intervals[NAME] for one in results)) >= 7
+    assert sum(low <= fmean(means) <= high for low, high in (one.intervals[NAME] for one in results)) >= 4
     assert all(any("Locked in phase" in text for text in one.warnings) for one in results)
     exact = simulate(config_from_mapping(merged(RING, {"run": {"clocks": "exact"}})))
     assert exact.intervals[NAME][1] - exact.intervals[NAME][0] < (own[1] - own[0]) / 4

@@ -10,7 +10,7 @@ import pytest
 
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Result
-from hwmodel.results.spread import Spread
+from hwmodel.results.result import Spread
 from hwmodel.simulation import seeds, simulate
 from hwmodel.simulation.seeds import FIGURES, simulate_seeds
 from tests.sample_result import sample_result

@@ -6,7 +6,6 @@ import pytest
 
 from hwmodel import simulate
 from hwmodel.config import config_from_mapping
-from hwmodel.results import throughput_gbps
 from hwmodel.simulation import Run
 from hwmodel.simulation.short_run import ShortRuns
 from hwmodel.workload import build_workload
@@ -29,7 +28,7 @@ WALKS = merged(SHORT, {
 def gain_of(document, found, **larger) -> float:
     """Return by what share a whole run with some keys changed carries more than `found`."""
     changes = {key.replace("__", "."): value for key, value in larger.items()}
-    return throughput_gbps(simulate(config_from_mapping(document, changes))) / throughput_gbps(found) - 1
+    return simulate(config_from_mapping(document, changes)).throughput_gbps() / found.throughput_gbps() - 1
 
 
 def test_a_ring_and_a_link_that_wait_for_each_other_are_both_named():
@@ -55,4 +54,4 @@ def test_a_short_run_of_the_same_configuration_carries_the_same():
     run = make(config, build_workload(config, None))
     for _ in run.pieces():
         pass
-    assert ShortRuns(run, make)(config, 1) == pytest.approx(throughput_gbps(run.result()), rel=0.005)
+    assert ShortRuns(run, make)(config, 1) == pytest.approx(run.result().throughput_gbps(), rel=0.005)

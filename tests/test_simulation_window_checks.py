@@ -14,6 +14,7 @@ from hwmodel.simulation.intervals import Sureness
 from hwmodel.simulation.standardized_series import Estimate
 from hwmodel.simulation.window_checks import burst_frames, precision_not_met, unsure_figures, why_no_rates
 from tests.config_cases import CONFIGS
+from tests.run_cases import measured
 from tests.sample_result import sample_result
 from tests.simulation_cases import config_of
 
@@ -72,7 +73,7 @@ FETCH_BYTES = 8 * 16 + 20  # the completion with a batch of descriptors
 def test_no_window_is_too_short_to_be_right(case):
     _, _, is_exact = CASES[case]
     form = limits(config_with(case, LONG))
-    long = simulate(config_with(case, LONG))
+    long = measured(config_with(case, LONG))
     expected = frame_bytes_of(long)
     n_copies = (form.mpps * 1e6) / float(form.frames_per_s)
     if is_exact:
@@ -81,7 +82,7 @@ def test_no_window_is_too_short_to_be_right(case):
             assert expected == pytest.approx(copies, abs=0.1)
     n_with_rates = 0
     for n_frames in FRAMES[list(CASES).index(case) % 3 :: 3]:
-        result = simulate(config_with(case, n_frames))
+        result = measured(config_with(case, n_frames))
         assert len({rate is None for rate in rates_of(result)}) == 1, "some rates are known"
         found = frame_bytes_of(result)
         if is_exact is not None and found is not None:
@@ -145,7 +146,7 @@ def test_a_silent_window_of_nobody_has_rates():
 def test_rates_of_short_windows_of_a_random_load_lean_to_neither_side():
     """All are given, whatever the closed form says: 2,000 frames each, 2.2 % of standard deviation, 60 windows."""
     rated = {"workload": {"load": "500Mbps", "arrivals": "poisson"}, "run": {"duration": "1ms"}}
-    found = [simulate(config_of(**rated | {"run": rated["run"] | {"seed": seed}})) for seed in range(1, 61)]
+    found = [measured(config_of(**rated | {"run": rated["run"] | {"seed": seed}})) for seed in range(1, 61)]
     off = [one.totals.mpps / one.closed_form.mpps - 1 for one in found]
     assert abs(sum(off) / len(off)) < 3 * 0.022 / 60**0.5
     n_covered = sum(
@@ -160,7 +161,7 @@ def test_rates_of_long_bursts_lean_to_neither_side():
     blocks = {"workload": {"pattern": "pairs"} | bursts, "nic": {"vfs": 2}, "run": {"duration": "20ms"}}
     rates = []
     for seed in range(1, 61):
-        result = simulate(config_of(**blocks | {"run": blocks["run"] | {"seed": seed}}))
+        result = measured(config_of(**blocks | {"run": blocks["run"] | {"seed": seed}}))
         assert result.totals.gbps is not None and "totals.gbps" in result.intervals
         rates.append(result.totals.gbps / result.closed_form.gbps)
     mean = sum(rates) / len(rates)

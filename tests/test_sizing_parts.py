@@ -23,9 +23,9 @@ from hwmodel.explore.sizing.screening import Screening
 from hwmodel.explore.sizing.size import size
 from hwmodel.explore.sizing.space import Space
 from hwmodel.explore.sizing.targets import Measured, Target, measured
-from hwmodel.report.sizing_text import knobs_text, sizing_sentence, sizing_text
 from hwmodel.results import Choice, KnobStep, Result, SizingResult, TargetFigure
 from hwmodel.results.sizing import SizingResult as Record
+from hwmodel.words.sizing_text import knobs_text, sizing_sentence, sizing_text
 from tests.planted_machine import QUIET
 from tests.sample_result import GBPS, sample_result
 

@@ -14,7 +14,7 @@ import pytest
 from hwmodel.simulation import system_state
 from hwmodel.workload import build_workload
 from tests.planted_bridges import Fault, leave_out_a_way, plant, reverse_floods
-from tests.system_and_oracle import OUTSIDE, US_FS, Both, Frame, compared, config_with, run_both
+from tests.system_beside_simpy import OUTSIDE, US_FS, Both, Frame, compared, config_with, run_both
 from tests.system_cases import CASES, TWO, frames_of
 
 

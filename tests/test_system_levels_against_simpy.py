@@ -9,7 +9,7 @@ import pytest
 
 from hwmodel.simulation import system_state
 from tests.planted_bridges import Fault, plant
-from tests.system_and_oracle import BROADCAST, GROUPS, OUTSIDE, UNKNOWN, run_both
+from tests.system_beside_simpy import BROADCAST, GROUPS, OUTSIDE, UNKNOWN, run_both
 from tests.system_cases import (
     CHANNELS,
     EVERYONE,

@@ -25,7 +25,7 @@ from hwmodel.simulation.server_threads import ServerThreads, n_threads_for, shar
 from hwmodel.simulation.thread_crew import ThreadCrew
 from hwmodel.simulation.thread_pace import PIECE_EVENTS, TRIAL_EVENTS, Pace, ways_of
 from hwmodel.simulation.thread_places import bind, places_of, processor_now, siblings_of
-from tests.system_and_oracle import SystemRun
+from tests.system_beside_simpy import SystemRun
 from tests.test_system_windows import found_by, load_of
 
 DRAWS = range(2, 5)

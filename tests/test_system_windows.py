@@ -13,7 +13,7 @@ from hwmodel.config import Config
 from hwmodel.machine.counts.ledger_state import DONE
 from hwmodel.machine.time.clock import LINE
 from tests.run_digest import state_digest
-from tests.system_and_oracle import (
+from tests.system_beside_simpy import (
     BROADCAST,
     LATER_FS,
     OUTSIDE,
@@ -28,7 +28,7 @@ from tests.system_and_oracle import (
 )
 
 NAMES = ("pf", "vf0", "vf1", "vf2", "vf3")
-END_FS = 120 * US_FS
+END_FS = 60 * US_FS
 ONE: Mapping[str, Any] = {"switch.mode": "vepa", "bridge.latency": "230ns"}
 TWO: Mapping[str, Any] = {
     "servers": [{"name": "a"}, {"name": "b", "set": {"pcie.lanes": 8, "nic.max_pps": 3_000_001}}],
@@ -72,7 +72,7 @@ SYSTEMS = {
     "three servers": THREE,
 }
 MOST_LOGGED = 4096
-WINDOWS_FS = [1, 67_200, 10**6, 10**9]
+WINDOWS_FS = [1, 67_200, 10**9]
 
 
 def load_of(changes: Mapping[str, Any]) -> tuple[Config, Any]:
@@ -81,7 +81,7 @@ def load_of(changes: Mapping[str, Any]) -> tuple[Config, Any]:
     prefixes = [f"{each['name']}." for each in changes["servers"]] if "servers" in changes else [""]
     ends = [prefix + name for prefix in prefixes for name in NAMES] + [OUTSIDE]
     stations = Stations(config)
-    frames = drawn(stations, 600, 260, ends, [*ends, BROADCAST], seed=4)
+    frames = drawn(stations, 300, 260, ends, [*ends, BROADCAST], seed=4)
     assert frames[-1].at_fs > END_FS
     return config, workload_of(frames, stations.frame(LATER_FS, OUTSIDE, UNKNOWN, 64))
 
@@ -123,7 +123,7 @@ def found_by(run: SystemRun) -> dict[str, Any]:
         pass
     result = run.result().to_mapping(include_host_run=False)
     logs = {name: np.concatenate(pieces).tobytes() for name, pieces in run.logs.items()}
-    assert sum(map(len, logs.values())) > 10_000
+    assert sum(map(len, logs.values())) > 5_000
     return {"result": result, **logs, **what_it_is(run)}
 
 

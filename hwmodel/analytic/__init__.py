@@ -1,13 +1,12 @@
 """Closed-form limits of the link and the adapter: the oracle that a designer can check by hand."""
 
 from hwmodel.analytic.closed_form import ceiling_frames_per_s, limits
-from hwmodel.analytic.dma import DmaLimits, dma_limits
+from hwmodel.analytic.dma import dma_limits
 from hwmodel.analytic.limits_record import Limits
-from hwmodel.analytic.limits_text import dma_text, limits_text
 from hwmodel.analytic.published import published
+from hwmodel.words.limits import dma_text, limits_text
 
 __all__ = [
-    "DmaLimits",
     "Limits",
     "ceiling_frames_per_s",
     "dma_limits",

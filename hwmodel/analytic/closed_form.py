@@ -44,6 +44,7 @@ from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S
+from hwmodel.words import limits as words
 
 ZERO = Fraction(0)
 _ALIKE = Fraction(1, 10**6)
@@ -168,20 +169,16 @@ def _why_over_the_wire(config: Config, system: System, found: _Asked) -> Iterato
     path = Paths(system, None).path(*ends)
     if path.route.stations or not any(hop.part == path.part for hop in path.hops):
         return
-    gbps = f"{float(system.rate_bps(wires[limit]) / BPS_PER_GBPS):g} Gb/s"
-    whose = "its" if wires[limit] == 0 else f"the uplink of {system.port_name(wires[limit])}, with its"
-    come_back = f"leave by the wire and come back, so that all share {whose} {gbps} each way"
+    port = "" if wires[limit] == 0 else system.port_name(wires[limit])
+    gbps = float(system.rate_bps(wires[limit]) / BPS_PER_GBPS)
     if config.switch.mode == "veb":
-        yield f"Frames between VMs in VLANs of their own {come_back}; in one VLAN they would stay in the adapter."
+        yield words.over_the_wire_by_vlan(port, gbps)
         return
-    why = f"In mode {config.switch.mode} frames between VMs {come_back}"
     try:
         inside = limits(config_from_mapping(config.resolved(), {"switch.mode": "veb", "bridge": None}))
     except InputError:  # what is configured for stations of this mode does not hold in that one
-        yield f"{why}."
-        return
-    at_most = f"at most {inside.gbps:.2f} Gb/s, limited by {inside.limited_by}"
-    yield f"{why}; in mode veb they would stay in the adapter: {at_most}."
+        inside = None
+    yield words.over_the_wire_by_mode(config.switch.mode, port, gbps, inside)
 
 
 def ceiling_frames_per_s(config: Config) -> Fraction | None:
@@ -268,11 +265,7 @@ def _of_doorbells(system: System, asked: _Asked) -> Iterator[str]:
     of_all, of_doorbells = (sum_link_bytes(one, link, direction)[0] for one in (transactions, doorbells))
     above = of_all / (of_all - saved * of_doorbells) - 1 if of_all else ZERO
     if above >= _TOLD:
-        free = "Tx slot that comes" if batches.tx_free == 1 else f"{batches.tx_free} Tx slots that come"
-        yield (
-            f"A doorbell is counted for each {free} free; cores that are busy with other frames ring for more at "
-            f"once, and a run may be up to {100 * float(above):.2g} % above."
-        )
+        yield words.more_doorbells(batches.tx_free, float(above))
 
 
 def _timer_interrupts_per_s(config: Config, demand: Demand) -> Fraction | None:

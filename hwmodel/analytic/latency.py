@@ -23,6 +23,7 @@ from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, REGISTER_BYTES, LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
+from hwmodel.words import limits as words
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -216,15 +217,11 @@ def why_never_taken(config: Config, way: Way) -> tuple[str, ...]:
     found, nic, driver = [], config.nic, config.driver_of(function)
     n_descriptors = len(_buffers(config, way.copies[0][1]))
     if n_descriptors < nic.rx_writeback_batch and nic.writeback_timeout_fs is None:
-        batch = nic.rx_writeback_batch
-        found.append(
-            f"{batch} descriptors are written back together (nic.rx_writeback_batch), and no timer ends the wait"
-        )
+        found.append(words.never_written_back(nic.rx_writeback_batch))
     if driver.rx_interrupt_batch > 1 and not driver.moderation_fs:
-        batch = driver.rx_interrupt_batch
         key = f"driver.vms.{function}" if function in config.driver.vms else "driver"
-        found.append(f"{batch} frames share an interrupt ({key}.rx_interrupt_batch), and no timer ends the wait")
-    return tuple(f"A frame alone is never taken: {reason}." for reason in found)
+        found.append(words.never_interrupted(driver.rx_interrupt_batch, key))
+    return tuple(found)
 
 
 def _buffers(config: Config, n_bytes: int) -> tuple[int, ...]:
@@ -236,10 +233,12 @@ def _inside(config: Config, n_bytes: int, whose: str = "") -> Iterator[LatencySt
     if config.nic.max_pps is not None:
         yield LatencyStep(f"pipeline {whose}".rstrip(), FS_PER_S // config.nic.max_pps, "1 / max_pps")
     if config.switch.timing == "core":
-        words = switch_core_cycles.words(n_bytes, config.switch.bus_bits)
+        n_words = switch_core_cycles.words(n_bytes, config.switch.bus_bits)
         cycles = switch_core_cycles.alone_cycles(n_bytes, config.switch.bus_bits)
         duration_fs = cycles * switch_core_cycles.cycle_fs(config.switch.clock_hz)
-        yield LatencyStep(f"switch core {whose}".rstrip(), duration_fs, f"({words} words + {cycles - words}) / clock")
+        yield LatencyStep(
+            f"switch core {whose}".rstrip(), duration_fs, f"({n_words} words + {cycles - n_words}) / clock"
+        )
 
 
 def _terms(tlps: Iterable[Tlp]) -> str:

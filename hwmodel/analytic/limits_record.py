@@ -106,7 +106,7 @@ class Limits:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the ceiling in a sentence, then each resource with what a frame takes of it."""
-        from hwmodel.analytic.limits_html import limits_html
+        from hwmodel.words.limits import limits_html
 
         return limits_html(self)
 

@@ -34,14 +34,6 @@ Law = Literal["alone", "random", "in_step", "unknown"]
 _MOST_SLOTS_A_TURN = 2000
 
 
-LAW_WORDS: dict[Law, str] = {
-    "alone": "One wire feeds it.",
-    "random": "Who comes first has the room of the frame just sent: of two wires each loses as many frames.",
-    "in_step": "One wire is never idle, in step with the port: its next frame has the room of the frame just sent.",
-    "unknown": "Who loses how much is for a run to say: it depends on frame lengths, or on who begins when.",
-}
-
-
 @dataclass(frozen=True)
 class WireShare:
     """Hold what comes for a port by one wire, and what of it the port sends; None where that is not known."""

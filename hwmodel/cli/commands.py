@@ -13,8 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hwmodel.cli.cosim_command import cosim
-from hwmodel.cli.dma_table import dma_table, parse_sizes
-from hwmodel.cli.lone_table import lone_table
+from hwmodel.cli.dma_table import dma_table, lone_table, parse_sizes
 from hwmodel.cli.outputs import (
     STDOUT,
     check_out_folder,
@@ -91,13 +90,13 @@ def run(arguments: Namespace) -> None:
 
 
 def _print_summary(result: Result, verbose: bool) -> None:
-    from hwmodel.report import print_summary
+    from hwmodel.words.summary import print_summary
 
     print_summary(result, verbose=verbose)
 
 
 def _print_relaxed(result: Result) -> None:
-    from hwmodel.report import relaxed_text
+    from hwmodel.words.search_text import relaxed_text
 
     say(relaxed_text(result), None)
 

@@ -12,8 +12,8 @@ from hwmodel.cli.outputs import check_outputs, note, say, write_json, write_text
 from hwmodel.errors import InputError, RunError
 
 if TYPE_CHECKING:
+    from hwmodel.report.sweep.result import SweepResult
     from hwmodel.results import Result
-    from hwmodel.results.sweep_table import SweepResult
 
 
 def report(arguments: Namespace) -> None:

@@ -35,7 +35,8 @@ def search(arguments: Namespace) -> None:
         require_report_packages()
     from hwmodel import explore
     from hwmodel.config import load_config, place_lines
-    from hwmodel.report import render_search_page, search_text
+    from hwmodel.report import render_search_page
+    from hwmodel.words.search_text import search_text
 
     config = load_config(arguments.config, arguments.overrides)
     given = {"loss": arguments.loss, "precision": arguments.precision, "loads": arguments.loads,

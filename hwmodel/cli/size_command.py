@@ -18,7 +18,8 @@ def size(arguments: Namespace) -> None:
     if arguments.report is not None:
         require_report_packages()
     from hwmodel import explore
-    from hwmodel.report import render_sizing_page, sizing_text
+    from hwmodel.report import render_sizing_page
+    from hwmodel.words.sizing_text import sizing_text
 
     jobs = arguments.jobs or usable_processors()
     with progress_bar() as progress:

@@ -11,7 +11,7 @@ from pathlib import Path
 from hwmodel.config import Config, as_config
 from hwmodel.explore.outcomes import Outcome, outcomes_of
 from hwmodel.relaxations import Relaxation, relaxations_of, together
-from hwmodel.results import Bottleneck, Relaxed, Result, SystemResult, throughput_gbps
+from hwmodel.results import Bottleneck, Relaxed, Result, SystemResult
 from hwmodel.simulation import simulate
 
 Progress = Callable[[float, str], None]
@@ -61,12 +61,12 @@ def relaxed_of(result: Result, relaxation: Relaxation, other: Outcome) -> Relaxe
     resource = result.bottleneck.resource if is_named else _busiest(result, relaxation.resources)
     if isinstance(other, str):
         return Relaxed(resource=resource, change=relaxation.text, is_bottleneck=is_named, failure=other)
-    gbps, p50_ns = throughput_gbps(other), other.latency_ns.p50
+    gbps, p50_ns = other.throughput_gbps(), other.latency_ns.p50
     return Relaxed(
         resource=resource,
         change=relaxation.text,
         gbps=gbps,
-        gain=_change(throughput_gbps(result), gbps),
+        gain=_change(result.throughput_gbps(), gbps),
         gain_interval=_gain_interval(result, other),
         p50_ns=p50_ns,
         p50_change=_change(result.latency_ns.p50, p50_ns),
@@ -77,7 +77,7 @@ def relaxed_of(result: Result, relaxation: Relaxation, other: Outcome) -> Relaxe
 
 def _gain_interval(result: Result, other: Result) -> tuple[float, float] | None:
     """Give the 95 % interval of a gain; None where one of the two has none."""
-    gain = _change(throughput_gbps(result), throughput_gbps(other))
+    gain = _change(result.throughput_gbps(), other.throughput_gbps())
     uncertain = [_uncertainty(each) for each in (result, other)]
     if gain is None or None in uncertain:
         return None
@@ -87,7 +87,7 @@ def _gain_interval(result: Result, other: Result) -> tuple[float, float] | None:
 
 def _uncertainty(result: Result) -> float | None:
     """Give half the 95 % interval of the throughput as a share of it."""
-    gbps = throughput_gbps(result)
+    gbps = result.throughput_gbps()
     outward = () if result.bridges else ("wire.tx_gbps",)
     known = [result.intervals.get(name) for name in ("totals.gbps", *outward)]
     if not gbps or known[0] is None:

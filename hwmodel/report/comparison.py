@@ -9,8 +9,12 @@ from typing import Any
 from hwmodel.report import figures
 from hwmodel.report.configuration import Difference, differing_keys
 from hwmodel.report.labels import short_labels
-from hwmodel.report.modelled import default_label
-from hwmodel.report.quantities import (
+from hwmodel.report.svg import ORANGE
+from hwmodel.report.tables import Table
+from hwmodel.results.bottleneck import FULL
+from hwmodel.results.result import Result
+from hwmodel.words.modelled import default_label
+from hwmodel.words.quantities import (
     MISSING,
     count_text,
     decimals_text,
@@ -19,12 +23,7 @@ from hwmodel.report.quantities import (
     printable,
     scaled_text,
 )
-from hwmodel.report.reading import DELIVERY, MODES_OF_BRIDGE
-from hwmodel.report.svg import ORANGE
-from hwmodel.report.tables import Table
-from hwmodel.results.bottleneck import FULL
-from hwmodel.results.result import Result
-from hwmodel.results.system import SystemResult
+from hwmodel.words.reading import DELIVERY, MODES_OF_BRIDGE
 
 # What the defaults beside a configuration take from it, so that others may follow from them.
 _CAUSES = ("nic.preset", "nic.vfs", "driver.preset", "host.preset", "bridge.kind")
@@ -122,7 +121,7 @@ def bridge_remarks(results: Sequence[Result], labels: Sequence[str]) -> Iterator
 
 def _crosses_wire(result: Result) -> bool:
     """Tell whether the one adapter leaves all forwarding between its VMs to the bridge."""
-    is_one = bool(result.bridges) and not isinstance(result, SystemResult)
+    is_one = bool(result.bridges) and not result.servers
     mode = result.config.get("switch", {}).get("mode")
     return is_one and mode in MODES_OF_BRIDGE
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hwmodel.report.quantities import MISSING, printable
+from hwmodel.words.quantities import MISSING, printable
 
 _INDENT = "  "
 _LONGEST_LINE = 96

@@ -9,14 +9,13 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from xml.sax.saxutils import escape
 
-from hwmodel.report.bridge_reading import NamedPort, port_lines, port_share, ports_of
-from hwmodel.report.diagram import Part, Place, arrow, box, frame, marker
-from hwmodel.report.modelled import link_words
-from hwmodel.report.quantities import count_text, decimals_text, percent_text, printable, three_digits
-from hwmodel.report.reading import frame_bytes_total
+from hwmodel.report.diagram import Place, arrow, box, frame, marker
 from hwmodel.report.system_layout import OUTSIDE, is_uplink
-from hwmodel.results.result import QueueDepth, Result
-from hwmodel.units import UnitError, parse_bytes
+from hwmodel.results.result import Result
+from hwmodel.words.bridge_reading import NamedPort, port_lines, port_share, ports_of
+from hwmodel.words.datapath_parts import Part, datapath_parts
+from hwmodel.words.modelled import link_words
+from hwmodel.words.quantities import printable
 
 _PART_OF = {
     "driver.tx": "driver",
@@ -85,30 +84,6 @@ _FRAME_STEP_W, _NARROW_STEP_H = 206.0, 164.0
 _MOST_EXTENDERS = 4
 _SENDING = ("driver", "tx_ring", "down", "tx_buffer", "switch")
 _RECEIVING = ("switch", "rx_buffer", "up", "rx_ring", "guest")
-
-
-def datapath_parts(result: Result) -> dict[str, Part]:
-    """Return the parts of the datapath by name, each with its figures; what a result does not know is left out."""
-    shares, queues, nic = result.utilization, result.queues, result.config.get("nic")
-    nic = nic if isinstance(nic, Mapping) else {}
-    per_frame = frame_bytes_total(result)
-    up, down = result.pcie.up.utilization, result.pcie.down.utilization
-    core = _sum(shares.get("driver.tx"), shares.get("driver.rx"))
-    tx_slots, rx_slots = _whole(nic.get("tx_ring")), _whole(nic.get("rx_ring"))
-    return {
-        "driver": Part("VM drivers", _core_lines(core, "sending", shares.get("driver.tx")), core),
-        "tx_ring": _ring("Tx rings", queues.get("tx_ring"), tx_slots, "frames"),
-        "down": Part("PCIe down", (f"{percent_text(down)} busy", _bytes_line(per_frame.get("down"))), down),
-        "tx_buffer": _buffer("Tx buffer", queues.get("tx_buffer"), nic.get("tx_buffer")),
-        "memory": _memory(shares.get("host.drain")),
-        "tags": _tags(result),
-        "switch": _switch(result),
-        "wire": _wire(result),
-        "rx_buffer": _buffer("Rx buffer", queues.get("rx_buffer"), nic.get("rx_buffer")),
-        "up": Part("PCIe up", (f"{percent_text(up)} busy", _bytes_line(per_frame.get("up"))), up),
-        "rx_ring": _ring("Rx rings", queues.get("rx_ring"), rx_slots, "used"),
-        "guest": Part("Guests", _core_lines(core, "receiving", shares.get("driver.rx")), core),
-    }
 
 
 def datapath_figure(result: Result, key: str) -> str:
@@ -180,88 +155,6 @@ def _narrow_with(n_boxes: int) -> tuple[dict[str, Place], tuple[float, float]]:
         places[f"port{2 * at}"] = Place(8, y + 28, 166, 104)
         places[f"port{2 * at + 1}"] = Place(186, y + 28, 166, 104)
     return places, (360.0, places[f"frame{n_boxes - 1}"].y + 142)
-
-
-def _sum(*shares: float | None) -> float | None:
-    known = [share for share in shares if share is not None]
-    return sum(known) if known else None
-
-
-def _core_lines(core: float | None, verb: str, share: float | None) -> tuple[str, ...]:
-    if core is None:
-        return ()
-    return (f"busiest core {percent_text(core)}", f"{percent_text(share or 0.0)} {verb}")
-
-
-def _ring(title: str, depth: QueueDepth | None, n_slots: int | None, unit: str) -> Part:
-    if depth is None:
-        return Part(title, ())
-    if not n_slots or n_slots < 2:
-        return Part(title, (f"{three_digits(depth.mean)} {unit}", f"at most {count_text(depth.max)}"))
-    # A ring holds one less than its descriptors: with all taken, head and tail would meet.
-    share = depth.mean / (n_slots - 1)
-    lines = (f"{three_digits(depth.mean)} of {n_slots - 1:,} {unit}", f"at most {count_text(depth.max)}")
-    return Part(title, lines, min(1.0, share))
-
-
-def _buffer(title: str, depth: QueueDepth | None, size: object) -> Part:
-    if depth is None:
-        return Part(title, ())
-    try:
-        n_bytes = parse_bytes(size)
-    except UnitError:
-        return Part(title, (f"{_kib(depth.mean)} KiB", f"at most {_kib(depth.max)} KiB"))
-    lines = (f"{_kib(depth.mean)} of {_kib(n_bytes)} KiB", f"at most {_kib(depth.max)} KiB")
-    return Part(title, lines, min(1.0, depth.mean / n_bytes) if n_bytes else None)
-
-
-def _kib(n_bytes: float) -> str:
-    return three_digits(n_bytes / 1024)
-
-
-def _tags(result: Result) -> Part:
-    """Return the read tags, and beside them how long something waited for credits, where it did."""
-    share, depth = result.utilization.get("pcie.tags"), result.queues.get("tags")
-    pcie = result.config.get("pcie")
-    n_tags = _whole(pcie.get("tags")) if isinstance(pcie, Mapping) else None
-    lines = []
-    if depth is not None:
-        lines.append(f"{three_digits(depth.mean)}{f' of {n_tags}' if n_tags else ''} in use")
-        share = min(1.0, depth.mean / n_tags) if n_tags else share
-    elif share is not None:
-        lines.append(f"all in use {percent_text(share)}")
-    lacking = result.stalls_ns.credits / result.window.duration_ns if result.window.duration_ns > 0 else 0.0
-    if lacking <= 0:
-        return Part("Read tags", tuple(lines), share)
-    return Part("Tags, credits", (*lines, f"credits lack {percent_text(lacking)}"), max(share or 0.0, lacking))
-
-
-def _memory(drain: float | None) -> Part:
-    """Return the host's memory: how busy it is taking written data, where that takes time."""
-    return Part("Host memory", ("takes no time" if drain is None else f"{percent_text(drain)} busy",), drain)
-
-
-def _switch(result: Result) -> Part:
-    shares = {"bus": result.utilization.get("switch.bus"), "pipeline": result.utilization.get("nic.pipeline")}
-    known = {name: share for name, share in shares.items() if share}
-    lines = tuple(f"{name} {percent_text(share)}" for name, share in known.items())
-    return Part("Switch", lines or ("takes no time",), max(known.values(), default=None))
-
-
-def _wire(result: Result) -> Part:
-    wire = result.wire
-    if not (wire.tx_gbps or wire.rx_gbps or wire.utilization):
-        return Part("Wire", ("no traffic",))
-    rates = f"{decimals_text(wire.tx_gbps, 2)} / {decimals_text(wire.rx_gbps, 2)} Gb/s"
-    return Part("Wire, out/in", (rates, f"{percent_text(wire.utilization)} busy"), wire.utilization)
-
-
-def _bytes_line(n_bytes: float | None) -> str:
-    return "" if n_bytes is None else f"{n_bytes:,.0f} B a frame"
-
-
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _description(parts: Mapping[str, Part], limit: str | None) -> str:

@@ -9,15 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
+from hwmodel.words.datapath_parts import Part
+
 BUSY_FROM, FULL_FROM = 0.5, 0.9
-
-
-class Part(NamedTuple):
-    """One part of the datapath: its title, at most two lines of figures, and its busy or full share, if it has one."""
-
-    title: str
-    lines: tuple[str, ...]
-    share: float | None = None
 
 
 class Place(NamedTuple):

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwmodel.report.labels import short_labels
-from hwmodel.report.quantities import count_text, page_time, three_digits
 from hwmodel.report.svg import (
     BLUE,
     GREEN,
@@ -27,6 +26,7 @@ from hwmodel.report.svg import (
     drawing_style,
     svg_element,
 )
+from hwmodel.words.quantities import count_text, page_time, three_digits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,11 +7,14 @@ from collections.abc import Iterable, Sequence
 
 from hwmodel.report.finding_figures import cost_figure, latency_figure, loss_figure
 from hwmodel.report.html import template_environment
-from hwmodel.report.modelled import modelled_sentence
-from hwmodel.report.quantities import printable
 from hwmodel.report.reproduction import assumption_table, of_search, of_sizing
-from hwmodel.report.search_text import loads_of, search_reasons, search_sentence, trial_rows
-from hwmodel.report.sizing_text import (
+from hwmodel.report.tables import Table
+from hwmodel.results.load_search import LoadSearch
+from hwmodel.results.sizing import SizingResult
+from hwmodel.words.modelled import modelled_sentence
+from hwmodel.words.quantities import printable
+from hwmodel.words.search_text import loads_of, search_reasons, search_sentence, trial_rows
+from hwmodel.words.sizing_text import (
     BESIDE_COLUMNS,
     beside_rows,
     found_sentences,
@@ -20,9 +23,6 @@ from hwmodel.report.sizing_text import (
     sureness_sentences,
     target_rows,
 )
-from hwmodel.report.tables import Table
-from hwmodel.results.load_search import LoadSearch
-from hwmodel.results.sizing import SizingResult
 
 _MICROSECONDS = re.compile(r"(?<=\d )us\b")
 _LATENCY_REMARK = "Loads are shares of the closed form's ceiling. p50, p99 and p99.9: latency, post to delivery."

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from hwmodel.atomic_file import write_atomically
 from hwmodel.errors import InputError
 from hwmodel.report.comparison import compare, run_labels
-from hwmodel.report.quantities import printable
 from hwmodel.report.reproduction import assumption_table
 from hwmodel.report.section import section_of
 from hwmodel.report.svg import missing_extra
 from hwmodel.results.result import Result
+from hwmodel.words.quantities import printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment

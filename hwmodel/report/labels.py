@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 
-from hwmodel.report.quantities import printable
+from hwmodel.words.quantities import printable
 
 ELLIPSIS = "…"
 _BOUNDARIES = "/\\_-.,; ="

@@ -6,14 +6,14 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hwmodel.report.assumptions import ASSUMPTIONS
 from hwmodel.report.configuration import config_text
 from hwmodel.report.downloads import Download, download, file_name
-from hwmodel.report.quantities import printable
 from hwmodel.report.tables import Table
 from hwmodel.results.load_search import LoadSearch
 from hwmodel.results.result import Result
 from hwmodel.results.sizing import SizingResult
+from hwmodel.words.assumptions import ASSUMPTIONS
+from hwmodel.words.quantities import printable
 
 FILE, PAGE = "FILE", "PAGE"
 NOT_RECORDED = "not recorded"

@@ -7,19 +7,30 @@ from math import inf
 from typing import Any
 
 from hwmodel.report import figures, tables
-from hwmodel.report.bridge_reading import ports_of
 from hwmodel.report.datapath import datapath_figure
-from hwmodel.report.falling_latency import falling_latency_sentences
-from hwmodel.report.headroom import headroom_sentence
-from hwmodel.report.modelled import modelled_sentence
-from hwmodel.report.quantities import page_time, printable
-from hwmodel.report.reading import (
+from hwmodel.report.reproduction import of_result
+from hwmodel.report.svg import ORANGE, VERMILION
+from hwmodel.report.system_picture import system_figure
+from hwmodel.report.system_tables import (
+    adapter_table,
+    bridge_sentences,
+    port_table,
+    server_queue_table,
+    server_wait_table,
+)
+from hwmodel.results.result import FlowResult, Result
+from hwmodel.words.bridge_reading import ports_of
+from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
+from hwmodel.words.modelled import falling_latency_sentences, modelled_sentence
+from hwmodel.words.quantities import page_time, printable
+from hwmodel.words.reading import (
     DELIVERY,
     PURPOSE_WORDS,
     STALL_WORDS,
     bytes_per_frame,
     direction_rows,
     frame_balance,
+    headroom_sentence,
     largest_part_sentence,
     latency_note,
     limit_words,
@@ -32,20 +43,7 @@ from hwmodel.report.reading import (
     sender_wait_note,
     stall_shares,
 )
-from hwmodel.report.relaxed_text import relaxed_sentence
-from hwmodel.report.reproduction import of_result
-from hwmodel.report.svg import ORANGE, VERMILION
-from hwmodel.report.system_picture import system_figure
-from hwmodel.report.system_tables import (
-    adapter_table,
-    bridge_sentences,
-    port_table,
-    server_queue_table,
-    server_wait_table,
-)
-from hwmodel.results.latency_parts import ALL_PARTS, PART_WORDS
-from hwmodel.results.result import FlowResult, Result
-from hwmodel.results.system import SystemResult
+from hwmodel.words.search_text import relaxed_sentence
 
 MOST_FLOW_BARS = 24
 FIGURES = ("vms", "busy", "link", "latency", "parts", "alone", "relaxed", "flows", "drops", "stalls")
@@ -76,7 +74,7 @@ def section_of(
         "colours": figures.PURPOSE_COLOURS,
         "again": of_result(result, label),
         "bridges": bridge_sentences(result),
-        "n_servers": len(result.adapters) if isinstance(result, SystemResult) else 0,
+        "n_servers": len(result.servers),
         "tables": {
             **_system_tables(result),
             "closed_form": tables.closed_form_table(result),
@@ -99,7 +97,7 @@ def section_of(
 def _system_tables(result: Result) -> dict[str, tables.Table | None]:
     """Return the tables that a bridge adds, and those that several servers have in another form."""
     ports = port_table(result) if result.bridges else None
-    if isinstance(result, SystemResult):
+    if result.servers:
         queues, waits = server_queue_table(result), server_wait_table(result)
         return {"adapters": adapter_table(result), "ports": ports, "queues": queues, "waits": waits}
     queues, waits = tables.queue_table(result), tables.wait_table(result)
@@ -107,7 +105,7 @@ def _system_tables(result: Result) -> dict[str, tables.Table | None]:
 
 
 def _picture(result: Result, key: str) -> str:
-    return system_figure(result, key) if isinstance(result, SystemResult) else datapath_figure(result, key)
+    return system_figure(result, key) if result.servers else datapath_figure(result, key)
 
 
 def _outcome(result: Result) -> str:
@@ -201,8 +199,8 @@ def _relaxed_figure(result: Result, key: str) -> str:
 
 def _busy_figure(result: Result, key: str) -> str:
     shares = {one.resource: one.port.out_utilization for one in ports_of(result)}
-    if isinstance(result, SystemResult):
-        for adapter in result.adapters:
+    if result.servers:
+        for adapter in result.servers:
             shares |= {f"{adapter.name}.{name}": share for name, share in adapter.utilization.items()}
     else:
         shares |= {"pcie.up": result.pcie.up.utilization, "pcie.down": result.pcie.down.utilization}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from hwmodel.report.configuration import value_text
-from hwmodel.report.quantities import cost_text
 from hwmodel.report.sweep.answer import best_words
 from hwmodel.report.sweep.points import (
     GBPS,
@@ -22,8 +22,11 @@ from hwmodel.report.sweep.points import (
 )
 from hwmodel.report.sweep.reading import assignments, read_sweep_result
 from hwmodel.report.sweep.tradeoff import weigh
-from hwmodel.report.text_table import table
-from hwmodel.results.sweep_table import COST, DONE, FAILED, SweepResult, SweepRow
+from hwmodel.results.sweep_table import COST, DONE, FAILED, SweepRow
+from hwmodel.words.quantities import cost_text, table
+
+if TYPE_CHECKING:
+    from hwmodel.report.sweep.result import SweepResult
 
 WARNINGS = "warnings"
 SWEEP_SUMMARY_FIGURES = (

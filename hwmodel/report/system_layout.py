@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from hwmodel.report.bridge_reading import NamedPort
 from hwmodel.report.diagram import Place
 from hwmodel.results.bridge import BridgePortResult
+from hwmodel.words.bridge_reading import NamedPort
 
 MOST_SERVERS = 8
 MOST_BESIDE = 4  # in a row; with extenders there is one row

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
-from hwmodel.report.bridge_reading import NamedPort, core_share, port_lines, port_share, ports_of, setting_of
-from hwmodel.report.diagram import Part, Place, arrow, box, frame, level, marker, meter
+from hwmodel.report.diagram import Place, arrow, box, frame, level, marker, meter
 from hwmodel.report.labels import short_labels
-from hwmodel.report.quantities import percent_text
 from hwmodel.report.system_layout import BRIDGE, Layout, Tree, is_uplink, narrow_layout, port_key, wide_layout
-from hwmodel.results.system import AdapterResult, SystemResult
+from hwmodel.results.result import Result
+from hwmodel.results.system import AdapterResult
 from hwmodel.units import UnitError, parse_bytes
+from hwmodel.words.bridge_reading import NamedPort, core_share, port_lines, port_share, ports_of, setting_of
+from hwmodel.words.datapath_parts import Part
+from hwmodel.words.quantities import percent_text
 
 _LONGEST_NAME = 10
 _LONGEST_JOINED = 13  # with the name of one of several bridges before it
@@ -44,13 +46,13 @@ _ROW_OF = {
 }
 
 
-def system_figure(result: SystemResult, key: str) -> str:
+def system_figure(result: Result, key: str) -> str:
     """Return the picture as two `<svg>` elements, of which the style sheet shows the one that fits the page.
 
     Of more than eight servers the first eight are drawn, behind extenders the first four; the tables have them all.
     """
-    tree = Tree(ports_of(result), [adapter.name for adapter in result.adapters])
-    adapters = {adapter.name: adapter for adapter in result.adapters}
+    tree = Tree(ports_of(result), [adapter.name for adapter in result.servers])
+    adapters = {adapter.name: adapter for adapter in result.servers}
     rows = {name: server_shares(result, adapters[name]) for name in tree.servers}
     height = _TITLE_H + _ROW_H * max((len(one) for one in rows.values()), default=0) + 26
     return "".join(
@@ -59,7 +61,7 @@ def system_figure(result: SystemResult, key: str) -> str:
     )
 
 
-def server_shares(result: SystemResult, adapter: AdapterResult) -> dict[str, float]:
+def server_shares(result: Result, adapter: AdapterResult) -> dict[str, float]:
     """Return how busy or how full each part of a server is, in the order of a frame's way out and back in."""
     busy = adapter.utilization
     switch = [busy[name] for name in ("switch.bus", "nic.pipeline") if busy.get(name)]
@@ -78,14 +80,14 @@ def server_shares(result: SystemResult, adapter: AdapterResult) -> dict[str, flo
     return {name: share for name, share in found.items() if share is not None}
 
 
-def _ring_fill(result: SystemResult, adapter: AdapterResult, name: str) -> float | None:
+def _ring_fill(result: Result, adapter: AdapterResult, name: str) -> float | None:
     depth, n_slots = adapter.queues.get(name), setting_of(result, adapter.name, "nic", name)
     if depth is None or not isinstance(n_slots, int) or n_slots < 2:
         return None
     return min(1.0, depth.mean / (n_slots - 1))
 
 
-def _buffer_fill(result: SystemResult, adapter: AdapterResult, name: str) -> float | None:
+def _buffer_fill(result: Result, adapter: AdapterResult, name: str) -> float | None:
     depth = adapter.queues.get(name)
     try:
         n_bytes = parse_bytes(setting_of(result, adapter.name, "nic", name))
@@ -94,7 +96,7 @@ def _buffer_fill(result: SystemResult, adapter: AdapterResult, name: str) -> flo
     return min(1.0, depth.mean / n_bytes) if depth is not None and n_bytes else None
 
 
-def _drawing(key: str, name: str, result: SystemResult, rows: Mapping[str, Mapping[str, float]], layout: Layout) -> str:
+def _drawing(key: str, name: str, result: Result, rows: Mapping[str, Mapping[str, float]], layout: Layout) -> str:
     shown = {port_key(one): one for one in ports_of(result) if port_key(one) in layout.ports}
     names = [own for own, one in shown.items() if not one.port.to and not is_uplink(one.port)]
     labels = dict(zip(names, short_labels(names, _LONGEST_NAME), strict=True))
@@ -113,7 +115,7 @@ def _drawing(key: str, name: str, result: SystemResult, rows: Mapping[str, Mappi
     for device, place in layout.devices.items():
         pieces.append(frame(place, bridges if device == BRIDGE else escape(f"extender {labels[device]}")))
     pieces += [arrow(start, end, f"{key}-a", both=True) for start, end in layout.arrows]
-    for adapter in result.adapters:
+    for adapter in result.servers:
         if adapter.name in layout.servers:
             own = adapter.bottleneck
             is_limit = limit == f"{adapter.name}.{own.resource}" and own.utilization > 0
@@ -158,12 +160,12 @@ def _named(kind: str, label: str) -> str:
     return f"{kind} {label}" if len(label) <= _SHORT_NAME else label
 
 
-def _description(result: SystemResult, rows: Mapping[str, Mapping[str, float]], parts: Mapping[str, Part]) -> str:
+def _description(result: Result, rows: Mapping[str, Mapping[str, float]], parts: Mapping[str, Part]) -> str:
     servers = [
         f"Server {adapter.name}: "
         f"{', '.join(f'{name} {percent_text(share)}' for name, share in rows[adapter.name].items())}, "
         f"limit {adapter.bottleneck.resource}"
-        for adapter in result.adapters
+        for adapter in result.servers
         if adapter.name in rows
     ]
     whose = {name: f" of {name.removesuffix('.uplink')}" for name, part in parts.items() if part.title == "Uplink"}

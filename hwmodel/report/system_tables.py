@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from hwmodel.report.bridge_reading import (
+from hwmodel.report.tables import Table
+from hwmodel.results.bridge import BridgeResult
+from hwmodel.results.result import Result
+from hwmodel.words.bridge_reading import (
     NO_NAME,
     bridge_words,
     core_share,
@@ -13,7 +16,7 @@ from hwmodel.report.bridge_reading import (
     port_row,
     ports_of,
 )
-from hwmodel.report.quantities import (
+from hwmodel.words.quantities import (
     MISSING,
     count_text,
     decimals_text,
@@ -22,20 +25,16 @@ from hwmodel.report.quantities import (
     printable,
     three_digits,
 )
-from hwmodel.report.reading import QUEUE_UNITS, STALL_WORDS, shares_of_stalls
-from hwmodel.report.tables import Table
-from hwmodel.results.bridge import BridgeResult
-from hwmodel.results.result import Result
-from hwmodel.results.system import SystemResult
+from hwmodel.words.reading import QUEUE_UNITS, STALL_WORDS, shares_of_stalls
 
 MOST_SERVER_ROWS = 64
 
 
-def adapter_table(result: SystemResult) -> Table:
+def adapter_table(result: Result) -> Table:
     """Return a row for each server: rates of its VMs, busy shares of its link, wire and cores, its fullest resource."""
     header = ("server", "tx Gb/s", "rx Gb/s", "PCIe up", "PCIe down", "wire out", "wire in", "busiest core", "fullest")
     rows = []
-    for adapter in result.adapters[:MOST_SERVER_ROWS]:
+    for adapter in result.servers[:MOST_SERVER_ROWS]:
         busy = adapter.utilization
         up, down = adapter.pcie.up.utilization, adapter.pcie.down.utilization
         shares = (up, down, busy.get("wire.tx"), busy.get("wire.rx"), core_share(busy))
@@ -65,9 +64,9 @@ def _bridge_words(bridge: BridgeResult) -> str:
     return f"{begin}: {forwarding_sentence(bridge)}.{flooded} {learned} Dropped: {dropped}."
 
 
-def server_queue_table(result: SystemResult) -> Table:
+def server_queue_table(result: Result) -> Table:
     """Return the depth of each kind of queue, a column for each server."""
-    adapters = result.adapters[:4]
+    adapters = result.servers[:4]
     names = sorted({name for adapter in adapters for name in adapter.queues})
     rows = []
     for name in names:
@@ -78,9 +77,9 @@ def server_queue_table(result: SystemResult) -> Table:
     return Table(header, rows, texts=(0, len(header) - 1))
 
 
-def server_wait_table(result: SystemResult) -> Table:
+def server_wait_table(result: Result) -> Table:
     """Return for how much of the window something stood waiting, a column for each server."""
-    adapters = result.adapters[:4]
+    adapters = result.servers[:4]
     shares = [shares_of_stalls(adapter.stalls_ns, result.window.duration_ns) for adapter in adapters]
     rows = [
         [STALL_WORDS[name], *(_percent(one.get(name)) for one in shares)]

@@ -7,7 +7,9 @@ from math import inf
 from typing import Any, NamedTuple
 
 from hwmodel.report.configuration import changed_keys
-from hwmodel.report.quantities import (
+from hwmodel.results.result import FlowResult, Latency, Result, VmResult
+from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
+from hwmodel.words.quantities import (
     MISSING,
     count_text,
     decimals_text,
@@ -22,7 +24,7 @@ from hwmodel.report.quantities import (
     span_text,
     three_digits,
 )
-from hwmodel.report.reading import (
+from hwmodel.words.reading import (
     DELIVERY,
     QUEUE_UNITS,
     STALL_WORDS,
@@ -30,13 +32,9 @@ from hwmodel.report.reading import (
     frame_bytes_total,
     latency_rows,
     lone_parts,
+    spread_rows,
     stall_shares,
 )
-from hwmodel.report.spread_rows import spread_rows
-from hwmodel.results.bridge_rates import outside_gbps, outside_rate
-from hwmodel.results.latency_parts import ALL_PARTS, PART_WORDS
-from hwmodel.results.result import FlowResult, Latency, Result, VmResult
-from hwmodel.results.system import SystemResult
 
 MOST_FLOW_ROWS = 16
 MOST_VM_ROWS = 130
@@ -69,10 +67,10 @@ def closed_form_table(result: Result) -> Table | None:
              _off(totals.mpps, closed.mpps)],
         ]  # fmt: skip
     else:
-        interval = intervals.get(outside_rate(result) if result.bridges else "wire.tx_gbps")
+        interval = intervals.get(result.outside_rate() if result.bridges else "wire.tx_gbps")
         wire_rate = gbps_text(by_wire, interval)
         rows = [["to the wire", wire_rate, f"at most {gbps_text(closed.gbps)}", _off(by_wire, closed.gbps)]]
-    of_link = () if isinstance(result, SystemResult) else (("up", closed.up_bytes), ("down", closed.down_bytes))
+    of_link = () if result.servers else (("up", closed.up_bytes), ("down", closed.down_bytes))
     for name, n_bytes in of_link:
         simulated = per_frame.get(name)
         shown = MISSING if simulated is None else f"{simulated:,.1f} B"
@@ -104,7 +102,7 @@ def _all_by_wire_gbps(result: Result) -> float | None:
     """Return what left for stations outside, where nothing came to a VM, as the closed form has it then; else None."""
     if result.totals.gbps is None or result.totals.gbps:
         return None
-    return (outside_gbps(result) if result.bridges else result.wire.tx_gbps) or None
+    return (result.outside_gbps() if result.bridges else result.wire.tx_gbps) or None
 
 
 def ceilings_table(result: Result) -> Table | None:
@@ -158,7 +156,7 @@ def latency_table(result: Result) -> Table:
     if apart and rows:
         together = f"{rows[0][0]}, all directions together"
         rows = [*apart, (together, *rows[0][1:]), *rows[1:]]
-    if not isinstance(result, SystemResult) and result.wire.wait_ns.p50 is not None:
+    if not result.servers and result.wire.wait_ns.p50 is not None:
         rows.append(("waiting for the wire", "wire.wait_ns", result.wire.wait_ns))
     header = ("of a frame", "min", "mean", "p50", "p99", "p99.9", "max")
     return Table(header, [_latency_row(words, result, name, latency) for words, name, latency in rows])
@@ -264,7 +262,7 @@ def fact_table(result: Result) -> Table:
     ]
     if result.fairness_jain is not None:
         rows.append(["fairness between senders (Jain, 1 is even)", f"{result.fairness_jain:.4f}"])
-    if not isinstance(result, SystemResult):
+    if not result.servers:
         rows += _adapter_facts(result)
     for name, mean, low, high, least, greatest in spread_rows(result):
         text = f"mean {mean}, 95 % from {low} to {high}; from {least} to {greatest}"

@@ -3,9 +3,7 @@
 from hwmodel.results.balance import check_balance
 from hwmodel.results.bottleneck import CREDITS, KEYS, RESOURCES, Sighting, Suspect, by_shares, sighting_of
 from hwmodel.results.bridge import BridgePortResult, BridgeResult, LogicalPortResult
-from hwmodel.results.bridge_rates import outside_gbps, outside_rate, over_bridge_gbps, throughput, throughput_gbps
 from hwmodel.results.closed_form import CeilingFigure, ClosedForm, NextStep
-from hwmodel.results.fairness import jain_fairness
 from hwmodel.results.histogram import (
     LATENCY_BUCKETS,
     LEAST_SAMPLES_P99,
@@ -19,13 +17,9 @@ from hwmodel.results.histogram import (
     quantile_bucket,
     summarize_latency,
 )
-from hwmodel.results.latency_parts import ALL_PARTS, BRIDGE_PARTS, PART_WORDS, PARTS
 from hwmodel.results.load_search import LoadSearch, LoadTrial
 from hwmodel.results.observation import LinkCost, Observation
-from hwmodel.results.relaxed import Relaxed
 from hwmodel.results.result import (
-    DIRECTIONS,
-    SCHEMA_VERSION,
     Bottleneck,
     Cpu,
     FlowResult,
@@ -36,7 +30,9 @@ from hwmodel.results.result import (
     Pcie,
     PcieDirection,
     QueueDepth,
+    Relaxed,
     Result,
+    Spread,
     Stalls,
     Totals,
     VmResult,
@@ -45,8 +41,8 @@ from hwmodel.results.result import (
     load_result,
 )
 from hwmodel.results.sizing import Choice, KnobStep, SizingResult, TargetFigure
-from hwmodel.results.spread import Spread
 from hwmodel.results.system import AdapterResult, SystemResult
+from hwmodel.words.latency_parts import ALL_PARTS, BRIDGE_PARTS, DIRECTIONS, PART_WORDS, PARTS
 
 __all__ = [
     "ALL_PARTS",
@@ -60,7 +56,6 @@ __all__ = [
     "PARTS",
     "PART_WORDS",
     "RESOURCES",
-    "SCHEMA_VERSION",
     "UNIT_FS",
     "AdapterResult",
     "Bottleneck",
@@ -104,15 +99,9 @@ __all__ = [
     "by_shares",
     "check_balance",
     "filled_columns",
-    "jain_fairness",
     "load_result",
     "merge_histogram",
-    "outside_gbps",
-    "outside_rate",
-    "over_bridge_gbps",
     "quantile_bucket",
     "sighting_of",
     "summarize_latency",
-    "throughput",
-    "throughput_gbps",
 ]

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from hwmodel.results.bottleneck_text import nearly_full_load, sentence
 from hwmodel.results.observation import Observation
 from hwmodel.results.result import Bottleneck
+from hwmodel.words.bottleneck import nearly_full_load, sentence, with_as_full
 
 FULL = 0.985  # a link in round-robin service reaches 99 % and more; the rest is the ends of the window
 AS_FULL = 0.97  # of two servers: making one larger gains less than 3 %
@@ -251,7 +251,7 @@ def with_beside(found: Bottleneck, suspects: Sequence[Suspect]) -> Bottleneck:
     if not words:
         return found
     also = (*found.also, *dict.fromkeys(one.resource for one in own), *names)
-    why = f"{found.why} As full: {', '.join(words)}."
+    why = with_as_full(found.why, words)
     return Bottleneck(
         resource=found.resource, utilization=found.utilization, why=why, keys=found.keys, also=also, gain=found.gain
     )

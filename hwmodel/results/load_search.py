@@ -82,7 +82,7 @@ class LoadSearch:
 
     def summary(self) -> str:
         """Return what `hwmodel search` prints."""
-        from hwmodel.report.search_text import search_text  # above this block: tests/layout_rules.py says why
+        from hwmodel.words.search_text import search_text
 
         return search_text(self)
 

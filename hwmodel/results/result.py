@@ -8,20 +8,68 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from math import fsum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hwmodel.errors import InputError
-from hwmodel.results.bridge import BridgeResult, missing_port
+from hwmodel.results.bridge import OUTSIDE, BridgeResult, missing_port
 from hwmodel.results.closed_form import ClosedForm
 from hwmodel.results.json_form import Problem, document_of, to_plain
-from hwmodel.results.relaxed import Relaxed
-from hwmodel.results.spread import Spread
 from hwmodel.results.stored import parse_result
 
+if TYPE_CHECKING:
+    from hwmodel.results.system import AdapterResult
+
+SHOWN = 0.0005  # the least change that is not written as 0.0 %
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relaxed:
+    """Say what a run gives with one resource made larger, beside the run as it is.
+
+    `change` says the key, its value and the larger one (`pcie.lanes: 4 -> 8`). `gbps` and `p50_ns` are of the relaxed
+    run; `gain` is the share by which its throughput is higher, `gain_interval` the ends of its 95 % interval, from
+    those of both runs as if they were independent; `p50_change` the share by which the median latency is higher
+    (negative: lower); None where one of the two runs has none. `limited_by`: what the relaxed run names as its
+    bottleneck. `is_bottleneck`: this is the resource that the run itself names. `failure`: why it could not be made;
+    then it has no figures.
+    """
+
+    resource: str
+    change: str
+    gbps: float | None = None
+    gain: float | None = None
+    gain_interval: tuple[float, float] | None = None
+    p50_ns: float | None = None
+    p50_change: float | None = None
+    limited_by: str = ""
+    is_bottleneck: bool = False
+    failure: str = ""
+
+    @property
+    def could_be_chance(self) -> bool:
+        """Say whether a gain or a loss of 0.05 % or more is no larger than its uncertainty."""
+        ends = self.gain_interval
+        return self.gain is not None and abs(self.gain) >= SHOWN and ends is not None and ends[0] < 0 < ends[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Hold one figure of runs that differ in their seed alone, `seeds[i]` giving `values[i]`, None where one gave none.
+
+    `mean` of those there are; `low` and `high` bound it with 95 % (Student's t); None for fewer than two.
+    """
+
+    name: str
+    seeds: tuple[int, ...]
+    values: tuple[float | None, ...]
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
 SCHEMA_VERSION = 1
-# Where frames come from and go to, as `Result.latency_by_direction_ns` names it.
-DIRECTIONS = ("vm_to_vm", "over_bridge", "to_wire", "from_wire")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,12 +340,54 @@ class Result:
         for at, (_, count) in enumerate(self.latency_histogram):
             if not count:
                 yield Problem(("latency_histogram", at, 1), "expected at least 1 sample in a bucket")
-        if self.bridges and (lacking := missing_port(self.bridges, self.server_names())):
+        if self.bridges and (lacking := missing_port(self.bridges, [server.name for server in self.servers])):
             yield Problem(("bridges",), f"expected {lacking}")
 
-    def server_names(self) -> list[str]:
-        """Return the names of the servers that stand behind the bridges; none of a single one."""
-        return []
+    @property
+    def servers(self) -> tuple[AdapterResult, ...]:
+        """Return the servers of a system; none of a single one."""
+        return ()
+
+    def outside_rate(self) -> str:
+        """Name the rate to stations outside, as its interval is named: after the bridge at which they are."""
+        at = next(bridge.name for bridge in self.bridges if any(port.name == OUTSIDE for port in bridge.ports))
+        return f"bridges.{at}.ports.{OUTSIDE}.out_gbps"
+
+    def outside_gbps(self) -> float | None:
+        """Return what left by ports to stations outside, 0 without a bridge; None where the window gives no rates."""
+        rates = [port.out_gbps for bridge in self.bridges for port in bridge.ports if port.name == OUTSIDE]
+        return None if None in rates else fsum(rate or 0.0 for rate in rates)
+
+    def over_bridge_gbps(self) -> float | None:
+        """Return what bridges sent on, each copy of a frame; None where the window gives no rates.
+
+        What one bridge sends to another counts where that one sends it on.
+        """
+        rates = [
+            port.out_gbps
+            for bridge in self.bridges
+            for port in bridge.ports
+            if port.device == bridge.name and not port.to
+        ]
+        return None if None in rates else fsum(rate or 0.0 for rate in rates)
+
+    def throughput(self) -> tuple[str, float | None]:
+        """Return the rate that says most of a run, by its name: to VMs, or where nothing comes to one, outward."""
+        if self.totals.gbps != 0:
+            return "totals.gbps", self.totals.gbps
+        outside = self.outside_gbps()
+        if outside:
+            return self.outside_rate(), outside
+        wire = None if self.servers else self.wire.tx_gbps
+        return ("wire.tx_gbps", wire) if wire and not self.bridges else ("totals.gbps", self.totals.gbps)
+
+    def throughput_gbps(self) -> float | None:
+        """Return what VMs and the wire get together, in Gb/s of frame bits; None where the window is too short.
+
+        With a bridge at the other end of the wire: what VMs and the stations outside get.
+        """
+        outward = self.outside_gbps() if self.bridges else self.wire.tx_gbps
+        return None if self.totals.gbps is None or outward is None else self.totals.gbps + outward
 
     def to_mapping(self, include_host_run: bool = True) -> dict[str, Any]:
         """Return the result as JSON values, in the documented order; ValueError for NaN, infinities, odd types."""
@@ -324,7 +414,7 @@ class Result:
 
     def summary(self, verbose: bool = False) -> str:
         """Return what `hwmodel run` prints: at most 15 lines, or with `verbose` all figures."""
-        from hwmodel.report.text import summary  # above this block: tests/layout_rules.py says why
+        from hwmodel.words.summary import summary
 
         return summary(self, verbose)
 
@@ -334,7 +424,7 @@ class Result:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows of the result: the answer, its reason, latencies, VMs; needs no extra."""
-        from hwmodel.report.notebook import result_html  # above this block: tests/layout_rules.py says why
+        from hwmodel.words.notebook import result_html
 
         return result_html(self)
 

@@ -121,7 +121,7 @@ class SizingResult:
 
     def summary(self) -> str:
         """Return what `hwmodel size` prints."""
-        from hwmodel.report.sizing_text import sizing_text  # above this block: tests/layout_rules.py says why
+        from hwmodel.words.sizing_text import sizing_text
 
         return sizing_text(self)
 

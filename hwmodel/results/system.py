@@ -62,9 +62,10 @@ class SystemResult(Result):
         if not self.bridges:
             yield Problem(("bridges",), "expected a bridge between the adapters")
 
-    def server_names(self) -> list[str]:
-        """Return the names of the servers."""
-        return [adapter.name for adapter in self.adapters]
+    @property
+    def servers(self) -> tuple[AdapterResult, ...]:
+        """Return the servers."""
+        return self.adapters
 
 
 KINDS["adapters"] = SystemResult

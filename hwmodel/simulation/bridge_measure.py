@@ -19,6 +19,7 @@ from hwmodel.simulation.counts import area_of
 from hwmodel.simulation.latency_summary import named_drops
 from hwmodel.simulation.logical_ports import LogicalSnapshot, begin_logical_window, logical_results, take_logical
 from hwmodel.simulation.span import Span
+from hwmodel.words import bottleneck as words
 
 QUEUE_FULL, RATE_LIMITED = DropReason.QUEUE_FULL.value, DropReason.RATE_LIMITED.value
 _ROUNDING = 1e-3  # of a share: a server's port at the bridge is a wire that the server counts too
@@ -168,17 +169,12 @@ def bridge_suspects(
         yield _short_queue(results, ports, int(lost.argmax()), int(lost.max()), offered_frames)
     if policed.sum() > least:
         owner, n_lost = ports[int(policed.argmax())].owner, int(policed.sum())
-        whose = f"{owner.words[0].upper()}{owner.words[1:]}"
-        why = f"{whose}'s policy dropped {n_lost:,} of {offered_frames:,} frames, which came faster than it lets pass."
+        why = words.policy_drops(owner.words, n_lost, offered_frames)
         yield Suspect(resource="rate_limit", share=0.0, use=0.0, why=why, keys=(f"{owner.key}.policy.NUMBER.rate",))
 
 
 def _busy_port(port: PhysicalPort, share: float, n_lost: int) -> Suspect:
-    drops = f", and its queue drops {n_lost:,} frames" if n_lost else ""
-    why = (
-        f"{port.words} is busy {100 * share:.1f} % of the window, counting each frame with its 20 B of preamble "
-        f"and gap{drops}."
-    )
+    why = words.busy_port(port.words, share, n_lost)
     keys = (f"{port.key}.rate",)
     return Suspect(resource=port.resource, share=share, use=share, why=why, keys=keys, lost_frames=n_lost)
 
@@ -192,10 +188,7 @@ def _short_queue(
     keys: tuple[str, ...] = (f"{whose}.buffer",)
     if port.is_scheduled:
         keys += (f"{port.key}.s_channels.NUMBER.buffer",)
-    why = (
-        f"{port.words} has no room for all that comes at once, and drops {n_lost:,} of {frames:,} frames, "
-        f"though it is busy only {100 * (results[at].out_utilization or 0):.1f} % of the window."
-    )
+    why = words.short_queue(port.words, n_lost, frames, results[at].out_utilization or 0)
     return Suspect(resource=f"{port.owner.name}.buffer", share=0.0, use=0.0, why=why, keys=keys)
 
 
@@ -206,7 +199,7 @@ def with_busier_port(
     one, port = max(zip(results, ports, strict=True), key=lambda pair: pair[0].out_utilization)
     if one.out_utilization <= found.utilization + _ROUNDING:
         return found
-    why = f"{found.why} {port.words} is busier: {100 * one.out_utilization:.1f} % of the window."
+    why = words.busier_port(found.why, port.words, one.out_utilization)
     return replace(found, utilization=one.out_utilization, why=why)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from math import fsum
 from typing import TYPE_CHECKING
 
-from hwmodel.results import jain_fairness
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.window_checks import burst_frames
@@ -64,3 +64,16 @@ def _demand(book: FlowBook, span: Span, backlog_growth: Mapping[str, int]) -> di
         name: offered + (0 if name == UPLINK else backlog_growth[name])
         for name, offered in _sums(book, span, "offered").items()
     }
+
+
+def jain_fairness(rates: Iterable[float]) -> float | None:
+    """Return Jain's index (sum x)**2 / (n * sum x**2): 1 for equal rates, 1/n where one has all.
+
+    None where there is no rate or all are zero. Jain, Chiu, Hawe: A Quantitative Measure of Fairness, DEC-TR-301, 1984.
+    """
+    values = list(rates)
+    largest = max(values, default=0.0)
+    if largest <= 0:
+        return None
+    shares = [value / largest for value in values]  # the index does not depend on scale; this keeps squares in range
+    return fsum(shares) ** 2 / (len(shares) * fsum(share * share for share in shares))

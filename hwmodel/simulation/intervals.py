@@ -13,9 +13,6 @@ import numpy.typing as npt
 from hwmodel.results import (
     Result,
     SystemResult,
-    outside_gbps,
-    outside_rate,
-    throughput,
 )
 from hwmodel.results.student_t import student_t_975
 from hwmodel.simulation.counts import LATENCY_PLACES
@@ -100,7 +97,7 @@ def too_wide(config: Config, result: Result) -> tuple[str, ...]:
     """
     if config.run.precision is None:
         return ()
-    figures = dict([throughput(result)])
+    figures = dict([result.throughput()])
     if result.latency_ns.count or not result.window_frames:
         figures |= {"latency_ns.mean": result.latency_ns.mean, "latency_ns.p99": result.latency_ns.p99}
     found = []
@@ -135,9 +132,9 @@ def _rates(
     totals, wire = result.totals, result.wire
     yield from rate("totals.gbps", totals.gbps, delivered_bytes, GBPS, gbps, as_offered)
     yield from rate("totals.mpps", totals.mpps, vm_copies, MPPS, frames, as_offered)
-    outside = outside_gbps(result)
+    outside = result.outside_gbps()
     if outside:
-        yield from rate(outside_rate(result), outside, marks["outside_bytes"], GBPS, 0.0, as_offered)
+        yield from rate(result.outside_rate(), outside, marks["outside_bytes"], GBPS, 0.0, as_offered)
     if isinstance(result, SystemResult):
         return
     yield from rate("wire.tx_gbps", wire.tx_gbps, marks["mac.tx_bytes"], GBPS, 0.0, as_offered)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from hwmodel.relaxations import Relaxation, relaxations_of, together
 from hwmodel.results import Bottleneck, Sighting, Suspect, by_shares
 from hwmodel.results.bottleneck import AS_FULL, FULL, NEARLY_FULL, OFFERED_LOAD, with_beside
-from hwmodel.results.bottleneck_text import with_gain_together, with_gains
+from hwmodel.words.bottleneck import NOTHING_IS_FULL, with_gain_together, with_gains
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -230,7 +230,7 @@ class Comparison:
         return Bottleneck(
             resource=best.resources[0],
             utilization=0.0,
-            why=with_gains("What resources there are have room.", [(best.text, gain)], is_full=False),
+            why=with_gains(NOTHING_IS_FULL, [(best.text, gain)], is_full=False),
             keys=best.own_keys,
             gain=gain,
         )

@@ -15,6 +15,7 @@ from hwmodel.results.bridge import LogicalPortResult
 from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort
 from hwmodel.simulation.span import Span
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S, format_rate_bps
+from hwmodel.words import bottleneck as words
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,7 @@ def level_suspects(
 
 
 def _suspect_of(port: PhysicalPort, logical: LogicalPort, share: float, rate_bps: int, n_lost: int) -> Suspect:
-    why = (
-        f"{port.words} sends {100 * share:.1f} % of the {format_rate_bps(rate_bps)} that S-channel "
-        f"{logical.s_vid} may have, and its queue drops {n_lost:,} frames."
-    )
+    why = words.busy_level(port.words, share, format_rate_bps(rate_bps), logical.s_vid, n_lost)
     keys = (f"{port.key}.s_channels.{logical.s_vid}.rate",)
     name = f"{port.owner.name}.{logical.name}"
     return Suspect(resource=name, share=share, use=share, why=why, keys=keys, lost_frames=n_lost)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.config.run import MAX_SEED
 from hwmodel.results.student_t import NORMAL_975, student_t_975
+from hwmodel.words import warnings as words
 
 if TYPE_CHECKING:
     from hwmodel.results import Result
@@ -69,14 +70,9 @@ def phase_warnings_of(own: Replica, others: Sequence[Replica], alike: Collection
     for name, figure in own.figures.items():
         reach = _reach_of(name, own, others, alike) if name in TOLD or name.endswith(".mean") else 0.0
         if reach > MATTERS * figure and reach > MORE * _narrower_half(name, own):
-            named.append(f"{name.removesuffix('.mean')} by {100 * reach / figure:.2g} %")
+            named.append((name, reach / figure))
     if named:
-        yield (
-            f"Locked in phase: which of several cycles this machine settles into hangs on the moments at which its "
-            f"cores, ports and timers begin. {len(others)} short runs that begin at others say how far 95 % of such "
-            f"runs lie from this one: {', '.join(named)}. The intervals say so too; a longer run.duration does not "
-            "narrow them, --seeds shows the cycles."
-        )
+        yield words.locked_in_phase(len(others), named)
 
 
 def _reach_of(name: str, own: Replica, others: Sequence[Replica], alike: Collection[str]) -> float:

@@ -43,6 +43,7 @@ from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.observation import observe_window, utilization_of
 from hwmodel.simulation.span import Span
 from hwmodel.units import FS_PER_NS
+from hwmodel.words.bottleneck import busiest_server
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -130,7 +131,7 @@ def _of_all_servers(
             for adapter, seen in zip(adapters, observed, strict=True)
             for one in suspects_of(seen, adapter.name + ".")
         ),
-        load=replace(loads[at], why=f"Server {adapters[at].name} is the busiest. {loads[at].why}"),
+        load=replace(loads[at], why=busiest_server(adapters[at].name, loads[at].why)),
         is_load_enough=whole.open_load and all_gets_through(whole),
         loses_late=late > LOSS * offered,
     )

@@ -44,7 +44,8 @@ from hwmodel.simulation.window_checks import (
     warnings_of,
     why_no_rates,
 )
-from hwmodel.units import FS_PER_NS, format_time_fs
+from hwmodel.units import FS_PER_NS
+from hwmodel.words import warnings as words
 from hwmodel.workload import Workload, build_workload
 from hwmodel.workload.delivered import Deliveries, write_delivered
 
@@ -317,9 +318,7 @@ class Run:
         self.finish()
         assert self.end is not None
         done_ms = (self.end.now_fs - self.start.now_fs) / FS_PER_NS / 1e6
-        done, wanted = f"{done_ms:,.0f}" if done_ms >= 100 else f"{done_ms:.3g}", self.config.run.duration_fs
-        partly = f"Interrupted: the window ended after {done} ms of {format_time_fs(wanted)}; its figures are partial."
-        return self.result(interrupted=partly)
+        return self.result(interrupted=words.interrupted(done_ms, self.config.run.duration_fs))
 
     def figures(self, window: MeasuredWindow) -> tuple[Result, Sureness]:
         """Make the result of a window with its intervals, without the closed form and warnings."""

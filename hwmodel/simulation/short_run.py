@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.errors import InputError, RunError
-from hwmodel.results import throughput_gbps
 from hwmodel.simulation.outcome import MeasuredWindow
 from hwmodel.simulation.span import Span
 from hwmodel.workload import build_workload
@@ -44,7 +43,7 @@ class ShortRuns:
             return None
         assert run.start is not None and run.end is not None
         result, _ = run.machine.result_of(run.config, run.workload, MeasuredWindow(run.start, run.end), run.ends)
-        return throughput_gbps(result)
+        return result.throughput_gbps()
 
     def finished(self, config: Config, times: int = 1) -> Run | None:
         """Return the run of a configuration, over a window so many times as long; None where it cannot be run."""

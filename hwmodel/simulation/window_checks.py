@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 from hwmodel.config import servers_of
 from hwmodel.results import Result
-from hwmodel.simulation.burst_warnings import burst_warnings
-from hwmodel.simulation.drop_warnings import drop_warnings
-from hwmodel.simulation.flooding import flooding_warnings
 from hwmodel.simulation.intervals import Sureness
 from hwmodel.simulation.machine_known import MachineKnown
-from hwmodel.simulation.phase_effects import phase_warnings
+from hwmodel.simulation.setting_warnings import flooding_warnings, phase_warnings, setting_warnings
 from hwmodel.simulation.span import Span
-from hwmodel.units import FS_PER_NS, format_time_fs
+from hwmodel.units import FS_PER_NS
+from hwmodel.words import warnings as words
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -43,13 +41,15 @@ def why_no_rates(config: Config, span: Span, *, sends: bool = True) -> str | Non
     """
     least = LEAST_BURSTS * burst_frames(config) * max(1, span.n_receiving)
     if not span.frames:
-        return "No frame was delivered in the window: it gives no rates." if sends else None
+        return words.NO_FRAME if sends else None
     if span.frames < least:
-        one, many = ("copy", "copies") if span.frames > span.count("delivered") else ("frame", "frames")
-        return (
-            f"The window holds {span.frames:,} {one if span.frames == 1 else many}, too few for rates: frames become "
-            f"visible in bursts of up to {burst_frames(config)} for a VM, and {span.n_receiving} got some; it takes "
-            f"{least:,} {many} or more ({_more_time(config)})."
+        return words.too_few(
+            span.frames,
+            are_copies=span.frames > span.count("delivered"),
+            burst=burst_frames(config),
+            n_receiving=span.n_receiving,
+            least=least,
+            more_time=_more_time(config),
         )
     return None
 
@@ -63,16 +63,11 @@ def warnings_of(config: Config, result: Result, span: Span, unsteady: tuple[str,
     """Yield what must be known of a finished window, apart from what `why_no_rates` and `unsure_figures` say."""
     if unsteady:
         warmup_ms = span.start.now_fs / FS_PER_NS / 1e6
-        yield (
-            f"The run was not steady when the window began: {_listed(unsteady)} still changed after a warm-up of "
-            f"{warmup_ms:,.3g} ms, {_times(warmup_ms * 1e6 / max(1.0, result.window.duration_ns))} the window. A "
-            "longer run.duration waits longer, run.warmup as long as it says."
-        )
+        yield words.not_steady(unsteady, warmup_ms, warmup_ms * 1e6 / max(1.0, result.window.duration_ns))
     yield from _stuck(config, result, span)
     yield from unmeasured_hosts(config)
     yield from flooding_warnings(config, result)
-    yield from drop_warnings(config, result)
-    yield from burst_warnings(config)
+    yield from setting_warnings(config, result)
     yield from phase_warnings(result)
 
 
@@ -94,39 +89,22 @@ def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool) -> Iter
     ends = {name: sum(sureness.intervals[name]) / 2 for name in estimates}
     growing = {name: rise for name, rise in growth_of(sureness).items() if name in estimates}
     if growing:
-        rises = [
-            f"{_told(name)} {'rose' if rise > 0 else 'fell'} by {_amount(name, rise)}" for name, rise in growing.items()
-        ]
-        yield (
-            f"Not steady in the window: {_listed(tuple(rises))}. "
-            f"{'These are' if len(rises) > 1 else 'It is'} of this window alone: a longer run.duration gives others."
-            f"{_undelivered(result, growing) if is_open else ''}"
-        )
+        yield words.growing(tuple(growing.items()), _undelivered(result, growing) if is_open else 0.0)
     if is_open and sureness.n_bursts < FEW_BURSTS:
-        n_bursts = f"{sureness.n_bursts:.0f} independent ones" if sureness.n_bursts >= 1.5 else "a single one"
-        yield (
-            f"The window holds few bursts: what came varies as {n_bursts} would make it. "
-            "All its rates and latencies may be further off than their intervals say. A longer run.duration tells more."
-        )
+        yield words.few_bursts(sureness.n_bursts)
         return
     short = [name for name, one in estimates.items() if one.memory > LONG_MEMORY and one.half_width > WIDE * ends[name]]
     if is_open and (_is_of_few_latencies(result) or sureness.load_known > 1):
         short += [name for name in estimates if "_ns." in name and name not in short]
     unsaid = [name for name in short if name not in growing]
     rough = [name for name in unsaid if _is_rough(*sureness.intervals[name])]
-    named, roughly = (tuple(_told(name) for name in names) for names in ([n for n in unsaid if n not in rough], rough))
+    named, roughly = (
+        [words.figure_name(name) for name in names] for names in ([n for n in unsaid if n not in rough], rough)
+    )
     if named:
-        yield (
-            f"The window is short beside the memory of the queues: {_listed(named)} may be further off than "
-            f"{'their intervals say' if len(named) > 1 else 'its interval says'}. A longer run.duration tells more."
-        )
+        yield words.short_beside_queues(named)
     if roughly:
-        yield (
-            f"Known roughly, as the {'widths' if len(roughly) > 1 else 'width'} of the "
-            f"{'intervals say' if len(roughly) > 1 else 'interval says'}: {_listed(roughly)}. So near to what is full "
-            "queues fill and empty slowly, and this window has seen few of their ups and downs; a longer run.duration "
-            "narrows them."
-        )
+        yield words.known_roughly(roughly)
 
 
 def growth_of(sureness: Sureness) -> dict[str, float]:
@@ -143,16 +121,10 @@ def _is_rough(low: float, high: float) -> bool:
     return high > ROUGH * low
 
 
-def _undelivered(result: Result, growing: Mapping[str, float]) -> str:
-    """Return a sentence where frames that wait longer and longer make up part of the rate, by Little's law."""
+def _undelivered(result: Result, growing: Mapping[str, float]) -> float:
+    """Return the share by which frames that wait longer and longer lower the rate, by Little's law; 0 where little."""
     share = growing.get("latency_ns.mean", 0.0) / max(1.0, result.window.duration_ns)
-    if abs(share) < UNDELIVERED:
-        return ""
-    fewer = "less" if share > 0 else "more"
-    return (
-        f" By that {100 * abs(share):.2g} % {fewer} was delivered than came: totals.gbps and totals.mpps are as far "
-        "off, and sender_wait_ns follows."
-    )
+    return 0.0 if abs(share) < UNDELIVERED else share
 
 
 def _is_of_few_latencies(result: Result) -> bool:
@@ -160,73 +132,36 @@ def _is_of_few_latencies(result: Result) -> bool:
     return result.window.duration_ns < LEAST_LATENCIES * (result.latency_ns.mean or 0.0)
 
 
-def _told(name: str) -> str:
-    """Return what is told of a figure: of a latency's mean, all of it."""
-    return name.removesuffix(".mean")
-
-
-def _amount(name: str, rise: float) -> str:
-    """Return a rise in words, with the unit that the name of the figure ends with."""
-    if "_ns." in name:
-        return format_time_fs(round(float(f"{abs(rise):.3g}")) * FS_PER_NS)
-    if name.endswith("utilization"):
-        return f"{100 * abs(rise):.2g} %"
-    return f"{abs(rise):.3g} {'Mpps' if name.endswith('mpps') else 'Gb/s'}"
-
-
-def _times(ratio: float) -> str:
-    return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.2g} times"
-
-
 def repeats(known: MachineKnown, has_drawn: bool) -> Iterator[str]:
     """Yield a warning where another seed gives the same run: no clock and no frame hangs on it."""
     if known.sends and not known.clock_share and not has_drawn:
-        yield (
-            "Nothing in this run is drawn at random and its clocks are exact: all seeds give these figures, and their "
-            "intervals say nothing of machines whose parts begin in other phases."
-        )
+        yield words.SAME_FOR_ALL_SEEDS
 
 
 def precision_not_met(config: Config, result: Result, names: tuple[str, ...]) -> Iterator[str]:
     """Yield a warning where `run.precision` was not met."""
     if names:
-        yield (
-            f"run.precision {100 * float(config.run.precision or 0):g} % was not met for {_listed(names)} after "
-            f"{result.window.duration_ns / 1e6:.0f} ms."
-        )
+        yield words.precision_not_met(float(config.run.precision or 0), names, result.window.duration_ns / 1e6)
 
 
 def _stuck(config: Config, result: Result, span: Span) -> Iterator[str]:
     """Warn of frames that wait for a batch which only later frames fill."""
     offered = span.end.counts["offered"]
     if offered and not span.end.counts["delivered"] and not span.end.counts["dropped"]:
-        words = "1 frame was offered and not" if offered == 1 else f"{offered:,} frames were offered and none was"
-        yield f"{words} delivered: {_batches(config)}"
+        yield words.stuck(offered, _endless_batches(config).values())
         return
     parts, whole = result.latency_parts_ns.get("mean", {}), result.latency_to_guest_ns.mean
     waits = sum(parts.get(part, 0.0) for part in _endless_batches(config))
     if whole and waits > WAITS_FOR_OTHERS * whole:
-        yield (
-            f"{100 * waits / whole:.0f} % of the latency is the wait for a batch that only later frames fill: "
-            f"{_batches(config)}"
-        )
-
-
-def _batches(config: Config) -> str:
-    return (" and ".join(_endless_batches(config).values()) or "they are still on their way") + "."
+        yield words.waits_for_batches(waits / whole, _endless_batches(config).values())
 
 
 def _endless_batches(config: Config) -> dict[str, str]:
     """Return the batches that no timer ends, in words, by the part of the latency that waits for them."""
     nic, found = config.nic, {}
     if nic.rx_writeback_batch > 1 and not nic.writeback_timeout_fs:
-        found["writeback_batch"] = f"nic.rx_writeback_batch is {nic.rx_writeback_batch} without nic.writeback_timeout"
+        found["writeback_batch"] = words.endless_write_back(nic.rx_writeback_batch)
     untimed = [driver.rx_interrupt_batch for driver in config.drivers if not driver.moderation_fs]
     if max(untimed, default=0) > 1:
-        batch = max(untimed)
-        found["interrupt_moderation"] = f"driver.rx_interrupt_batch is {batch} without a timer (driver.moderation)"
+        found["interrupt_moderation"] = words.endless_interrupt(max(untimed))
     return found
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

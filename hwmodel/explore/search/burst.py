@@ -20,6 +20,7 @@ from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_time_fs
 from hwmodel.wire.ethernet import wire_bytes
 from hwmodel.wire.pcap_writer import PcapWriter
+from hwmodel.words.search_text import spaced_by_cores
 from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
@@ -71,11 +72,7 @@ class Bursts:
         posted_per_s = 1 / max(sending_s(self.config.for_function(name), sizes) for name in senders)
         if asked_per_s <= posted_per_s:
             return ""
-        asked, posted = (f"{float(rate / 10**6):.3g} Mpps" for rate in (asked_per_s, posted_per_s))
-        return (
-            f"Each of {len(senders):,} senders has {asked} of the burst, and its core posts at most {posted}: the "
-            "cores space the burst, so that its frames come more slowly than this."
-        )
+        return spaced_by_cores(len(senders), float(asked_per_s / 10**6), float(posted_per_s / 10**6))
 
     def longest(self) -> tuple[int, int | None]:
         """Return the longest burst that was seen to get through, and the shortest that was not; None: none was."""

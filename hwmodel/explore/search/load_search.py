@@ -19,6 +19,7 @@ from hwmodel.results import LoadSearch, LoadTrial
 from hwmodel.results.bottleneck import OFFERED_LOAD
 from hwmodel.simulation.model_version import model_version
 from hwmodel.units import BPS_PER_GBPS
+from hwmodel.words import search_text as words
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -109,11 +110,8 @@ def _what_gives_first(loads: Loads, high: LoadTrial) -> tuple[str, str]:
     if share <= loads.dial.most:
         (above,) = loads.run([share], _LEAST_FOR_CURVE)
         if above.limited_by not in ("", OFFERED_LOAD):
-            return above.limited_by, f"So it is with a tenth more load: {above.why[0].lower()}{above.why[1:]}"
-    return loads.dial.limited_by, (
-        f"It is the lowest ceiling of the closed form, of which this load is {100 * high.share:.0f} %; what is lost "
-        "here is lost in bursts, while nothing is full for long."
-    )
+            return above.limited_by, words.with_a_tenth_more(above.why)
+    return loads.dial.limited_by, words.lost_in_bursts(high.share)
 
 
 def _rate(loads: Loads, kind: str, loss: float) -> LoadSearch:
@@ -121,13 +119,11 @@ def _rate(loads: Loads, kind: str, loss: float) -> LoadSearch:
     low, high = bracket.low, bracket.high
     notes = []
     if low is None:
-        notes.append("Even a thousandth of what the closed form allows loses more than that.")
+        notes.append(words.LOSES_ANYHOW)
     elif high is None:
-        notes.append("More cannot be offered: the answer is at least this.")
+        notes.append(words.AT_LEAST)
     if any(trial.verdict == "grows" for trial in loads.trials):
-        notes.append(
-            "Where nothing was dropped yet, queues grew as fast in a window four times as long: they overflow in time."
-        )
+        notes.append(words.QUEUES_GROW)
     limited_by, why = ("", "") if high is None else _what_gives_first(loads, high)
     return _answer(
         loads,
@@ -169,9 +165,9 @@ def _longest_burst(config: Config, rate_bps: int, simulator: Simulator) -> LoadS
     low, high = bursts.longest()
     notes = []
     if high is None:
-        notes.append(f"No longer burst than {low:,} frames was tried: at this rate it seems to have no end.")
+        notes.append(words.endless_burst(low))
     if bursts.lost:
-        notes.append(f"The burst just above loses frames: {bursts.lost}.")
+        notes.append(words.longer_burst_loses(bursts.lost))
     if slow := bursts.spaced_by_cores():
         notes.append(slow)
     return LoadSearch(

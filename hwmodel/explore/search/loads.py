@@ -19,9 +19,9 @@ from hwmodel.errors import RunError
 from hwmodel.explore.outcomes import Outcome, outcomes_of
 from hwmodel.explore.search.dial import Dial
 from hwmodel.results import LoadTrial, Result
-from hwmodel.results.bottleneck_text import of_too_much
 from hwmodel.simulation.clocks import PPB, tolerance_ppb
 from hwmodel.units import FS_PER_NS, FS_PER_S, format_time_fs
+from hwmodel.words.bottleneck import of_too_much
 
 if TYPE_CHECKING:
     from hwmodel.config import Config

@@ -1,6 +1,6 @@
 """The cheapest configuration that meets a target, found with few simulations."""
 
 from hwmodel.explore.sizing.size import answer, size
-from hwmodel.explore.sizing.sizing_file import Sizing, read_sizing
+from hwmodel.explore.sizing.sizing_file import read_sizing
 
-__all__ = ["Sizing", "answer", "read_sizing", "size"]
+__all__ = ["answer", "read_sizing", "size"]

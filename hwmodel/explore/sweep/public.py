@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hwmodel.config.overrides import Overrides
-from hwmodel.results.sweep_table import SweepResult
+from hwmodel.report.sweep.result import SweepResult
 
 from .run import run_sweep
 from .tables import load_sweep

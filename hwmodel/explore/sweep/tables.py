@@ -14,17 +14,8 @@ from typing import Any
 from hwmodel.atomic_file import AtomicFile
 from hwmodel.errors import InputError
 from hwmodel.explore.study.costs import total_cost
-from hwmodel.results.sweep_table import (
-    COST,
-    IDENTITY,
-    Figures,
-    Scalar,
-    SweepAxis,
-    SweepResult,
-    SweepRow,
-    cell,
-    figure_order,
-)
+from hwmodel.report.sweep.result import SweepResult, figure_order
+from hwmodel.results.sweep_table import COST, IDENTITY, Figures, Scalar, SweepAxis, SweepRow, cell
 
 from .ledger import NAME, Ledger
 

@@ -6,12 +6,20 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from hwmodel.report.configuration import value_text
-from hwmodel.report.quantities import cost_text, count_text, gbps_text, mpps_text, page_time, percent_text, printable
+from hwmodel.words.quantities import (
+    cost_text,
+    count_text,
+    gbps_text,
+    listed,
+    mpps_text,
+    page_time,
+    percent_text,
+    printable,
+)
 
-from .axes import SweptAxis, evenly, held_values
-from .knee import FALLING, FALLS, FLAT, PEAK, RISES, RISING, knee_of
+from .axes import FALLING, FALLS, FLAT, PEAK, RISES, RISING, SweptAxis, evenly, held_values, knee_of
 from .points import LOAD, MPPS, P99, Point, best_of, identity, quickest_of, without_rate
-from .reading import Reading, assignments, listed, point_words, spread_of
+from .reading import Reading, assignments, point_words, spread_of
 
 _MOST_NAMED_VALUES = 4
 _MOST_KNEES = 3

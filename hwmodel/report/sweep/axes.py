@@ -1,16 +1,19 @@
-"""Which axes of a sweep matter, and its cuts: points along one axis, the others held."""
+"""Which axes of a sweep matter, its cuts (points along one axis, the others held), and where a curve has its knee."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwmodel.report.configuration import value_text
-from hwmodel.results.sweep_table import SweepAxis, SweepResult
+from hwmodel.results.sweep_table import SweepAxis
 
 from .points import P99, SEED, Point, identity
+
+if TYPE_CHECKING:
+    from hwmodel.report.sweep.result import SweepResult
 
 MOST_LINES = 6
 MOST_ALONG = 60  # points of one line; more of them a figure of this width cannot show
@@ -116,3 +119,49 @@ def _effect(key: str, name: str, points: Sequence[Point]) -> float:
             values.setdefault(point.places[key], []).append(value)
     means = [sum(each) / len(each) for each in values.values()]
     return (max(means) - min(means)) / max(means) if means and max(means) > 0 else 0.0
+
+
+WITHIN = 0.95  # of the most: what counts as all of it
+_STILL_RISING = 0.5  # of the slope up to a knee; with more than that behind it, it is none
+
+RISES, RISING, FALLS, FALLING, PEAK, FLAT, UNEVEN = "rises", "rising", "falls", "falling", "peak", "flat", "uneven"
+
+
+class Knee(NamedTuple):
+    """Say how a curve goes, and between which of its points it has 95 % of the most.
+
+    `shape`: rises up to a knee at `first`; still rising at its end; falls from a knee at `last` on; falling from its
+    beginning; a peak from `first` to `last`; flat; uneven, where it falls below 95 % and comes back.
+    """
+
+    shape: str
+    first: int
+    last: int
+
+
+def knee_of(xs: Sequence[float], ys: Sequence[float]) -> Knee:
+    """Return the knee of a curve of two points or more, `xs` rising.
+
+    The knee is the first point with 95 % of the most, if the curve rises less than half as steeply behind it as
+    before it, on average; of a curve that falls, the same from its end.
+    """
+    top, end = max(ys), len(ys) - 1
+    near = [at for at, y in enumerate(ys) if y >= WITHIN * top]
+    first, last = near[0], near[-1]
+    if len(near) == len(ys):
+        return Knee(FLAT, first, last)
+    if len(near) <= last - first:
+        return Knee(UNEVEN, first, last)
+    if last == end:
+        return Knee(RISES if _bends(xs, ys, first) else RISING, first, last)
+    if first == 0:
+        back = [-x for x in reversed(xs)], list(reversed(ys))
+        return Knee(FALLS if _bends(*back, end - last) else FALLING, first, last)
+    return Knee(PEAK, first, last)
+
+
+def _bends(xs: Sequence[float], ys: Sequence[float], at: int) -> bool:
+    if at == len(xs) - 1:
+        return False
+    slope = (ys[at] - ys[0]) / (xs[at] - xs[0])
+    return max(ys) - ys[at] < _STILL_RISING * slope * (xs[-1] - xs[at])

@@ -1,18 +1,18 @@
-"""The page of a sweep: one file that needs nothing else, the same byte for byte for equal sweeps."""
+"""The page of a sweep, one file that needs nothing else, and what a notebook shows; the same for equal sweeps."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hwmodel.report.configuration import config_text
 from hwmodel.report.html import TEMPLATES, template_environment
-from hwmodel.report.modelled import modelled_sentence
-from hwmodel.report.quantities import printable
 from hwmodel.report.reproduction import assumption_table
-from hwmodel.results.sweep_table import SweepResult
+from hwmodel.words.modelled import modelled_sentence
+from hwmodel.words.notebook import fragment, html_table, paragraph
+from hwmodel.words.quantities import MOST_ROWS, printable
 
 from .answer import answer_sentence, more_sentences, state_sentences, swept_sentence
 from .curves import curve_groups
@@ -20,7 +20,10 @@ from .front import trade_off
 from .limit_map import limit_maps
 from .reading import read_sweep_result
 from .reproduction import key_table, of_sweep
-from .rows import point_table
+from .rows import best_rows, point_table
+
+if TYPE_CHECKING:
+    from hwmodel.report.sweep.result import SweepResult
 
 
 def render_sweep_page(sweep: SweepResult, defaults: Mapping[str, Any] | None = None) -> str:
@@ -50,4 +53,19 @@ def render_sweep_page(sweep: SweepResult, defaults: Mapping[str, Any] | None = N
         keys=key_table(sweep, dict(defaults) if defaults is not None else None),
         again=of_sweep(sweep),
         config=config_text(sweep.config),
+    )
+
+
+def sweep_html(sweep: SweepResult) -> str:
+    """Return what was swept, the answer, what else is to be said, and the best points, as a fragment of HTML."""
+    reading = read_sweep_result(sweep)
+    best = best_rows(reading, MOST_ROWS)
+    n_more = len(reading.done) - len(best.rows)
+    return fragment(
+        paragraph(answer_sentence(reading), is_answer=True),
+        *(paragraph(sentence) for sentence in (swept_sentence(reading), *more_sentences(reading))),
+        *(paragraph(f"Warning: {sentence}") for sentence in state_sentences(reading)),
+        html_table(best.header, best.rows, left_columns=best.texts) if best.rows else "",
+        paragraph(f"... and {n_more:,} more points" if n_more > 0 else ""),
+        paragraph(f"Sweep {sweep.sweep_hash}, model {sweep.model_version}"),
     )

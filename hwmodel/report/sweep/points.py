@@ -8,10 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import fsum, inf, sqrt
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwmodel.results.student_t import student_t_975
-from hwmodel.results.sweep_table import DONE, FAILED, PENDING, SweepResult, SweepRow
+from hwmodel.results.sweep_table import DONE, FAILED, PENDING, SweepRow
+
+if TYPE_CHECKING:
+    from hwmodel.report.sweep.result import SweepResult
 
 GBPS, MPPS, TO_WIRE = "totals.gbps", "totals.mpps", "wire.tx_gbps"
 P50, P99, LIMIT, DROPPED = "latency_ns.p50", "latency_ns.p99", "bottleneck.resource", "totals.dropped_frames"

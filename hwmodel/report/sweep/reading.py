@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hwmodel.report.configuration import value_text
-from hwmodel.results.sweep_table import DONE, FAILED, SweepResult
+from hwmodel.results.sweep_table import DONE, FAILED
+from hwmodel.words.quantities import listed
 
 from .axes import SweptAxis, along, cut, held_values, swept_axes
 from .points import GBPS, LOAD, MPPS, P50, P99, TO_WIRE, Point, best_of, identity, points_of, throughput_name
+
+if TYPE_CHECKING:
+    from hwmodel.report.sweep.result import SweepResult
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,3 @@ def point_words(point: Point, axes: Sequence[SweptAxis]) -> str:
 def assignments(pairs: Iterable[tuple[str, Any]]) -> str:
     """Return keys with values as a list in words."""
     return listed([f"{key}={value_text(value)}" for key, value in pairs])
-
-
-def listed(words: Sequence[str]) -> str:
-    """Return words as a list: `a, b and c`."""
-    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hwmodel.report.configuration import config_text, differing_keys, flat_keys, value_text
 from hwmodel.report.downloads import file_name
-from hwmodel.report.quantities import count_text, printable
 from hwmodel.report.reproduction import FILE, Reproduction, again
 from hwmodel.report.tables import Table
-from hwmodel.results.sweep_table import SweepResult
+from hwmodel.words.quantities import count_text, printable
+
+if TYPE_CHECKING:
+    from hwmodel.report.sweep.result import SweepResult
 
 _MOST_NAMED = 12
 

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 from hwmodel.report.configuration import value_text
 from hwmodel.report.downloads import Download, csv_text, download
-from hwmodel.report.quantities import (
+from hwmodel.report.tables import Table
+from hwmodel.results.sweep_table import COST, DONE, FAILED, cell
+from hwmodel.words.quantities import (
     MISSING,
     cost_text,
     decimals_text,
@@ -14,8 +16,6 @@ from hwmodel.report.quantities import (
     printable,
     three_digits,
 )
-from hwmodel.report.tables import Table
-from hwmodel.results.sweep_table import COST, DONE, FAILED, cell
 
 from .points import CLOSED_ALONE, CLOSED_GBPS, DROPPED, LIMIT, MPPS, P50, P99, Point, rank_of
 from .reading import Reading

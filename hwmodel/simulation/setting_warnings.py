@@ -1,0 +1,216 @@
+"""What a reader must know of settings: bridges that flood, drops that no load makes, bursts too fast, flows in step."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from hwmodel.analytic.core_work import sending_s
+from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of
+from hwmodel.results import BridgeResult, Result
+from hwmodel.results.bottleneck import FULL
+from hwmodel.units import BITS_PER_BYTE
+from hwmodel.words import warnings as words
+from hwmodel.workload.sizes import Sizes
+from hwmodel.workload.traffic import UPLINK
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config, Server
+    from hwmodel.config.switch import AclEntry
+
+MATTERS = 0.01  # of what a bridge forwards
+_SLOWER = Fraction(101, 100)  # a core so little slower changes no burst
+LEAST_FRAMES = 100  # of a flow that is said to get nothing
+STARVED = 0.01  # of the rate of the flow that gets most
+
+
+def setting_warnings(config: Config, result: Result) -> Iterator[str]:
+    """Yield a warning for each setting by which frames of a kind drop, or no core keeps to a burst."""
+    yield from _without_hairpin(config, result)
+    yield from _short_bursts(config, result)
+    yield from burst_warnings(config)
+
+
+def _without_hairpin(config: Config, result: Result) -> Iterator[str]:
+    """Name the ports whose adapters rely on the bridge to send frames back, and that may not."""
+    by_name = {one.name: one for one in bridges_of(config)}
+    for bridge in result.bridges:
+        named = by_name.get(bridge.name)
+        lost, ports = bridge.drops.get("SAME_PORT", 0), {} if named is None else named.settings.ports
+        own = [one for one in servers_of(config) if one.port in ports]
+        relying = [one for one in own if ports[one.port].hairpin is False and _relies(one)]
+        if named is None or not relying or lost <= MATTERS * bridge.forwarded_frames:
+            continue
+        keys = [f"{named.key}.ports.{one.port}.hairpin" for one in relying]
+        yield words.no_hairpin(lost, bridge.forwarded_frames, named.words, keys, relying[0].config.switch.mode)
+
+
+def _relies(server: Server) -> bool:
+    """Tell whether frames between an adapter's VMs need a port with hairpin."""
+    switch = server.config.switch
+    return switch.mode == "vepa" or (switch.mode == "multichannel" and "vepa" in switch.s_channels.values())
+
+
+def _short_bursts(config: Config, result: Result) -> Iterator[str]:
+    """Name policers with less room for tokens than the longest frames of the workload take."""
+    lengths = sorted({n_bytes for n_bytes, _ in named_lengths(config)})
+    if not result.drops.get("RATE_LIMITED") or not lengths:
+        return
+    for name, entry in _policers(config):
+        too_long = [n_bytes for n_bytes in lengths if n_bytes > (entry.burst_bytes or 0)]
+        if too_long:
+            yield words.short_burst(name, entry.burst_bytes, too_long)
+
+
+def _policers(config: Config) -> Iterator[tuple[str, AclEntry]]:
+    lists: list[tuple[str, Sequence[AclEntry]]] = [
+        (f"{bridge.key}.policy", bridge.settings.policy) for bridge in bridges_of(config)
+    ]
+    lists += [(f"{server.prefix}switch.acl", server.config.switch.acl) for server in servers_of(config)]
+    for name, entries in lists:
+        yield from ((f"{name}[{at}]", entry) for at, entry in enumerate(entries) if entry.action == "police")
+
+
+def burst_warnings(config: Config) -> Iterator[str]:
+    """Yield a warning for each kind of driver whose core posts a burst more slowly than `peak_rate` asks for.
+
+    Of a core that has the burst alone; others on it, and interrupts without a batch, make it slower still.
+    """
+    workload = config.workload
+    if workload.pattern is None or workload.arrivals != "on_off" or workload.peak_rate_bps is None:
+        return
+    if workload.load.kind == "saturate" and all(flow.follows_load for flow in workload.flows):
+        return
+    weighted = Sizes.of(workload.frame_bytes, workload.sizes).weighted
+    whole = sum(weight for _, weight in weighted)
+    shares = [(n_bytes, weight / whole) for n_bytes, weight in weighted]
+    asked_per_s = Fraction(workload.peak_rate_bps) / (BITS_PER_BYTE * workload.mean_frame_bytes)
+    found: dict[str, list[str]] = {}
+    for server in servers_of(config):
+        vms = (server.config.for_function(f"vf{k}") for k in range(server.config.nic.vfs))
+        a_frame_s = max(sending_s(seen, shares) for seen in vms)
+        if asked_per_s * a_frame_s > _SLOWER:
+            posted_per_s = 1 / a_frame_s
+            posted_bps = posted_per_s * BITS_PER_BYTE * workload.mean_frame_bytes
+            amounts = (asked_per_s / 10**6, posted_per_s / 10**6, posted_bps / 10**9)
+            text = words.burst_too_fast(*map(float, amounts))
+            found.setdefault(text, []).append(server.name)
+    for text, servers in found.items():
+        yield text if len(servers_of(config)) == 1 else f"{' and '.join(servers)}: {text}"
+
+
+def phase_warnings(result: Result) -> Iterator[str]:
+    """Yield a warning where a port of the bridge is full and a flow loses all that it sends, others next to nothing.
+
+    Exact periods make it so (Floyd and Jacobson, "On Traffic Phase Effects in Packet-Switched Gateways", 1992); clocks
+    of real ports may differ by 100 ppm from what they should be (IEEE Std 802.3, 46.3 and others).
+    """
+    port = result.bottleneck.resource
+    lost = result.drops.get("QUEUE_FULL", 0)
+    if not port.startswith("bridge.") or result.bottleneck.utilization < FULL or not lost or not _has_steps(result):
+        return
+    most = max((flow.gbps or 0.0 for flow in result.flows), default=0.0)
+    starved = [
+        flow
+        for flow in result.flows
+        if flow.offered >= max(LEAST_FRAMES, 2 * flow.delivered) and flow.gbps is not None
+        and flow.gbps < STARVED * most
+    ]  # fmt: skip
+    if not starved or sum(flow.offered - flow.delivered for flow in starved) > lost + result.totals.in_flight_frames:
+        return  # something else than the full port lost them
+    yield words.starved([(flow.from_, flow.to) for flow in starved], port)
+
+
+def _has_steps(result: Result) -> bool:
+    """Tell whether some frames may come at even steps: not where all come at random, and leave each wire a pause."""
+    workload = result.config["workload"]
+    external = workload["external"] or {}
+    flows = workload["flows"] if workload["pattern"] == "flows" else []
+    has_no_rate = workload["load"] == "saturate" and not (flows and all(rate is not None for _, _, rate in flows))
+    arrivals = {workload["arrivals"], external.get("arrivals", workload["arrivals"])}
+    is_random = workload["pcap"] is None and not has_no_rate and "periodic" not in arrivals
+    fullest = max(port.in_utilization or 0.0 for bridge in result.bridges for port in bridge.ports)
+    return not is_random or fullest >= FULL
+
+
+MOST_FLOODED = 0.01  # of what a bridge forwards
+
+
+def flooding_warnings(config: Config, result: Result) -> Iterator[str]:
+    """Yield a warning where a learning bridge floods more than 1 % of what it forwards.
+
+    It names the stations that frames go to over the bridge and that send nothing over it, those that most are sent to
+    first; where all send, what else makes a bridge forget an address or never learn it.
+    """
+    for bridge in result.bridges:
+        if bridge.kind == "learning" and bridge.flooded_frames > MOST_FLOODED * bridge.forwarded_frames:
+            yield words.flooding(bridge, _reason(config, result, bridge), _cure(config, result, bridge))
+
+
+def silent_stations(config: Config, result: Result) -> list[str]:
+    """Return the stations that frames are sent to over the bridge and that send nothing over it, the busiest first."""
+    local = {part.name for part in servers_of(config) if _forwards_itself(config, part)}
+    stations = {vm.name for vm in result.vms} | {UPLINK}
+    crossing = [flow for flow in result.flows if flow.offered and _crosses(flow.from_, flow.to, local)]
+    senders = {flow.from_ for flow in crossing}
+    offered: dict[str, int] = {}
+    for flow in crossing:
+        if flow.to in stations and flow.to not in senders:
+            offered[flow.to] = offered.get(flow.to, 0) + flow.offered
+    return sorted(offered, key=lambda name: -offered[name])
+
+
+def stations_elsewhere(config: Config, result: Result) -> list[str]:
+    """Return the stations that others send to over the bridge from a VLAN in which they are not, in their order.
+
+    None where wires between bridges lead from one VLAN to another, as they do with two native VLANs.
+    """
+    wires = [port for bridge in bridges_of(config) for port in bridge.wires.values()]
+    if len({port.native_vlan for port in wires}) > 1:
+        return []
+    own, reached = {}, {}
+    for part in servers_of(config):
+        bridge = bridge_with(config, part.port)
+        translate = {} if bridge is None else bridge.settings.ports[part.port].translate
+        for station in part.config.switch.ports:
+            name = part.station(station.name)
+            own[name] = translate.get(station.port_vlan, station.port_vlan)
+            reached[name] = {translate.get(vlan, vlan) for vlan in station.vlans}
+    found = {
+        flow.to for flow in result.flows
+        if flow.offered and flow.from_ in own and flow.to in own and own[flow.from_] not in reached[flow.to]
+    }  # fmt: skip
+    return [name for name in own if name in found]
+
+
+def _forwards_itself(config: Config, part: Server) -> bool:
+    """Tell whether an adapter forwards frames between its stations: not where the bridge translates their VLANs."""
+    bridge = bridge_with(config, part.port)
+    translates = bridge is not None and bool(bridge.settings.ports[part.port].translate)
+    return part.config.switch.mode == "veb" and not translates
+
+
+def _crosses(sender: str, target: str, local: Collection[str]) -> bool:
+    """Tell whether frames go over the bridge: all but those that an adapter, one of `local`, forwards itself."""
+    if UPLINK in (sender, target):
+        return True
+    own = sender.rpartition(".")[0]
+    return own != target.rpartition(".")[0] or own not in local
+
+
+def _reason(config: Config, result: Result, bridge: BridgeResult) -> str:
+    """Say why addresses are not known, in the words before the count."""
+    strangers = stations_elsewhere(config, result)
+    if strangers:
+        return words.in_other_vlans(strangers)
+    silent = silent_stations(config, result)
+    return words.silent(silent, UPLINK) if silent else words.unlearned(bridge)
+
+
+def _cure(config: Config, result: Result, bridge: BridgeResult) -> str:
+    """Name the key that lets the bridge know all stations but those outside; empty where it would not help."""
+    announces = {one.name: one.settings.announce for one in bridges_of(config)}
+    if announces[bridge.name] or silent_stations(config, result) == [UPLINK]:
+        return ""
+    return words.announce_helps(bridge)

@@ -1,0 +1,311 @@
+"""The sentence that says why a resource sets the throughput, with the numbers that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hwmodel.results.observation import LinkCost, Observation
+
+
+FCS_BYTES, DWORD_BYTES = 4, 4
+ALIKE = 0.005  # of the payload; what the ends of a window cut off is less
+
+
+def sentence(name: str, seen: Observation) -> str:
+    """Return the reason why `name`, a key of `bottleneck.KEYS`, sets the throughput."""
+    return _SENTENCES[name](seen)
+
+
+def percent(share: float) -> str:
+    """Write a share as a percentage with one decimal, `99.4 %`."""
+    return f"{100 * share:.1f} %"
+
+
+def _frame(seen: Observation, cost: LinkCost) -> str:
+    """Name the frame that a cost is of: each, where all are alike, else the mean one that was delivered."""
+    if seen.frame_bytes is None:
+        return "a delivered frame on average"
+    if seen.frame_bytes != round(seen.frame_bytes):
+        return f"a frame of {seen.frame_bytes:.1f} B on average"
+    # Frames to and from the wire cross the link once; a group frame does once on its way down, and often up.
+    data_bytes = -(-(seen.frame_bytes - FCS_BYTES) // DWORD_BYTES) * DWORD_BYTES
+    is_each = abs(cost.payload_bytes_per_frame - data_bytes) < ALIKE * data_bytes or seen.has_mirrored
+    return f"{'each' if is_each else 'a delivered'} {seen.frame_bytes:.0f} B frame{'' if is_each else ' on average'}"
+
+
+def _link(resource: str, where: str) -> Callable[[Observation], str]:
+    def why(seen: Observation) -> str:
+        cost = seen.up if resource == "pcie.up" else seen.down
+        text = f"The link {where} the host is busy {percent(seen.busy(resource))} of the window"
+        if cost is None:
+            return text + "."
+        return (
+            f"{text}: {_frame(seen, cost)} costs {cost.bytes_per_frame:.0f} B there, "
+            f"{cost.payload_bytes_per_frame:.0f} B of it payload{', mirrored copies included' * seen.has_mirrored}."
+        )
+
+    return why
+
+
+def _tags(seen: Observation) -> str:
+    number = "" if seen.tags is None else f" of the {seen.tags}"
+    subject = "The one read tag is taken" if seen.tags == 1 else f"None{number} read tags is free"
+    share = percent(seen.busy("pcie.tags"))
+    mean = "" if seen.tags_in_use is None or seen.tags == 1 else f" ({seen.tags_in_use:.1f} are in use on average)"
+    return (
+        f"{subject} {share} of the window{mean}, and reads wait for one {percent(seen.wait('pcie.tags'))} of it, "
+        f"while the link has room left{_translations(seen)}."
+    )
+
+
+def _translations(seen: Observation) -> str:
+    """Add what holds reads and writes at the host where its IOMMU misses."""
+    if not seen.iotlb_miss_share:
+        return ""
+    return f"; {percent(seen.iotlb_miss_share)} of the addresses miss the IOMMU's translation cache, and wait for it"
+
+
+def _credits(kind: str, what: str, reason: str) -> Callable[[Observation], str]:
+    def why(seen: Observation) -> str:
+        use = min(1.0, seen.use(kind))
+        in_use = f"; what is sent takes {percent(use)} of what their number allows" if use > seen.wait(kind) else ""
+        return (
+            f"{what} stand ready but wait for flow-control credits {percent(seen.wait(kind))} of the window: "
+            f"{reason}{in_use}{_translations(seen)}."
+        )
+
+    return why
+
+
+def _driver(verb: str) -> Callable[[Observation], str]:
+    def why(seen: Observation) -> str:
+        owner = f"The core of {seen.core_of}" if seen.core_of else "A VM's core"
+        return (
+            f"{owner} is busy {percent(seen.busy('driver.tx'))} of the window, "
+            f"{percent(seen.utilizations.get(f'driver.{verb}', 0.0))} of the window with "
+            f"{'sending' if verb == 'tx' else 'receiving'}: its driver handles no more frames a second."
+        )
+
+    return why
+
+
+def _rx_ring(seen: Observation) -> str:
+    waited, dropped = seen.wait("nic.rx_ring"), seen.drops.get("NO_DESCRIPTOR", 0)
+    facts = []
+    if waited > 0:
+        facts.append(f"frames wait for one {percent(waited)} of the window")
+    if dropped:
+        facts.append(f"{dropped:,} of {seen.offered_frames:,} frames were dropped for want of one")
+    held = (
+        ""
+        if seen.rx_descriptor_ns is None
+        else f" A frame keeps its descriptor {seen.rx_descriptor_ns:,.0f} ns on average, until the guest has posted it "
+        "again."
+    )
+    if facts:
+        return (
+            f"An Rx ring has no descriptor left: {' and '.join(facts)}. The guest gives them back too late for so "
+            f"short a ring: after batches, interrupts and its own work.{held}"
+        )
+    return (
+        f"An Rx ring lends its descriptors for a round trip through write, notice, core and doorbell, up to "
+        f"{percent(seen.rx_ring_fill)} of them at once: never without one, senders and receivers still keep each "
+        f"other waiting.{held}"
+    )
+
+
+def _rx_buffer(seen: Observation) -> str:
+    waited, dropped = seen.wait("nic.rx_buffer"), seen.drops.get("RX_BUFFER_FULL", 0)
+    facts = []
+    if waited > 0:
+        facts.append(f"frames wait for room in it {percent(waited)} of the window")
+    if dropped:
+        facts.append(f"{dropped:,} of {seen.offered_frames:,} frames were dropped for want of room")
+    return f"The Rx buffer is short: {' and '.join(facts) or 'it was full'}."
+
+
+HARDLY_MORE = "All that is offered gets through, and hardly more would: "
+
+
+def nearly_full_load(why: str, others: Sequence[str]) -> str:
+    """Say of a resource, with its own sentence, that all that is offered just gets through it."""
+    text = f"{HARDLY_MORE}{why[0].lower()}{why[1:]}"
+    return with_as_full(text, others) if others else text
+
+
+def with_as_full(why: str, others: Sequence[str]) -> str:
+    """Add to a sentence what is as full."""
+    return f"{why} As full: {', '.join(others)}."
+
+
+def of_too_much(why: str) -> str:
+    """Return the same of a load that is known to be too much, though in its window all but a little got through."""
+    rest = why.removeprefix(HARDLY_MORE)
+    return f"{rest[0].upper()}{rest[1:]}" if rest else why
+
+
+def with_gains(why: str, gains: Sequence[tuple[str, float]], is_full: bool) -> str:
+    """Add to a sentence what short runs gave with one thing after another made larger, the greatest first."""
+    listed = ", ".join(f"{change} gives {100 * gain:+.1f} %" for change, gain in gains)
+    not_full = (
+        ""
+        if is_full
+        else " It limits though it is not always full: frames go through one step after another with so many under way "
+        "at most, and time saved here lets others follow sooner."
+    )
+    return f"{why}{not_full} Short runs with one thing changed: {listed}."
+
+
+def with_gain_together(why: str, changes: Sequence[str], gain: float) -> str:
+    """Add to a sentence that nothing helps alone, and what several together gave."""
+    return (
+        f"{why} In short runs nothing made larger alone gives 2 % more; {' and '.join(changes)} together give "
+        f"{100 * gain:+.1f} %."
+    )
+
+
+def _server(resource: str, what: str, rest: str = "") -> Callable[[Observation], str]:
+    return lambda seen: f"{what} is busy {percent(seen.busy(resource))} of the window{rest}."
+
+
+def _store(resource: str, what: str) -> Callable[[Observation], str]:
+    return lambda seen: what.format(share=percent(seen.wait(resource)))
+
+
+def _tx_ring(seen: Observation) -> str:
+    return (
+        "The frames that a Tx ring holds, from the post until the slot is free again, set the rate; the fullest ring "
+        f"has no slot free {percent(seen.tx_ring_full_share)} of the window."
+    )
+
+
+def _rate_limit(seen: Observation) -> str:
+    waited, dropped = seen.wait("rate_limit"), seen.drops.get("RATE_LIMITED", 0)
+    facts = []
+    if waited > 0:
+        facts.append(f"hold frames back {percent(waited)} of the window")
+    if dropped:
+        facts.append(f"dropped {dropped:,} of {seen.offered_frames:,} frames")
+    return f"The configured rate limits {' and '.join(facts) or 'set what may be sent'}."
+
+
+def _offered_load(seen: Observation) -> str:
+    busiest = max(seen.utilizations, key=seen.busy, default=None)
+    if busiest is not None and busiest.startswith("driver."):
+        busiest = seen.core_side
+    if busiest is None or seen.busy(busiest) == 0:
+        return "Nothing is full: hardly any frame was offered in the window."
+    dropped = ("TX_RING_FULL", "RX_BUFFER_FULL", "NO_DESCRIPTOR", "QUEUE_FULL")
+    lost = sum(seen.drops.get(reason, 0) for reason in dropped)
+    aside = f" {lost:,} of {seen.offered_frames:,} frames met a full queue in a burst." if lost else ""
+    return (
+        "Nothing is full: every resource has room, the load itself sets the throughput; the busiest, "
+        f"{busiest}, is busy {percent(seen.busy(busiest))} of the window.{aside}"
+    )
+
+
+_ETHERNET = ", counting each frame with its 20 B of preamble and gap"
+_SENTENCES: Mapping[str, Callable[[Observation], str]] = {
+    "offered_load": _offered_load,
+    "driver.tx": _driver("tx"),
+    "driver.rx": _driver("rx"),
+    "nic.tx_ring": _tx_ring,
+    "nic.queue": _server("nic.queue", "The adapter's work on each Tx ring", ": it takes no more frames from one ring"),
+    "tx.descriptors": _store(
+        "tx.descriptors",
+        "Nothing to send is on the chip {share} of the window, though rings hold more: a queue's descriptor cache is "
+        "too small for the round trip of a fetch.",
+    ),
+    "rate_limit": _rate_limit,
+    "nic.tx_buffer": _store(
+        "nic.tx_buffer",
+        "The next frame waits for room in the Tx buffer {share} of the window: it holds too little for the round trip "
+        "of its reads.",
+    ),
+    "pcie.tags": _tags,
+    "pcie.credits.non_posted": _credits(
+        "pcie.credits.non_posted",
+        "Read requests",
+        "the host returns non-posted credits more slowly than reads could go",
+    ),
+    "pcie.credits.completion": _credits(
+        "pcie.credits.completion",
+        "Completions",
+        "the adapter returns completion credits more slowly than data could come",
+    ),
+    "pcie.credits.posted": _credits(
+        "pcie.credits.posted", "Writes", "the host returns posted credits more slowly than the link could carry data"
+    ),
+    "pcie.up": _link("pcie.up", "toward"),
+    "pcie.down": _link("pcie.down", "from"),
+    "nic.dma.places": _store(
+        "nic.dma.places",
+        "The next read waits for a place among those outstanding in the read engine {share} of the window.",
+    ),
+    "nic.dma.read": _server("nic.dma.read", "The adapter's DMA engine for reads"),
+    "nic.dma.write": _server("nic.dma.write", "The adapter's DMA engine for writes"),
+    "nic.dma.shared": _server("nic.dma.shared", "The path inside the adapter that reads and writes share"),
+    "host.walkers": _server("host.walkers", "The IOMMU's pool of page walkers"),
+    "nic.store": _server("nic.store", "What moves received data into the adapter's buffer"),
+    "nic.pipeline": _server(
+        "nic.pipeline", "The adapter's packet pipeline", ": it takes no more frames a second, whatever their length"
+    ),
+    "switch.bus": _server("switch.bus", "The switch's data bus"),
+    "wire.tx": _server("wire.tx", "The Ethernet port outward", _ETHERNET),
+    "wire.rx": _server("wire.rx", "The Ethernet port inward", _ETHERNET),
+    "nic.rx_ring": _rx_ring,
+    "nic.rx_buffer": _rx_buffer,
+    "rx.descriptors": _store(
+        "rx.descriptors",
+        "Frames stand ready in the Rx buffer and wait for Rx descriptors to be fetched {share} of the window: too few "
+        "are fetched ahead for the round trip of a fetch.",
+    ),
+    "host.drain": _server(
+        "host.drain", "The host's memory, which takes written data,", ", and credits for writes wait for it"
+    ),
+}
+
+
+# ---- What sets the throughput at a bridge, or nowhere. ----
+
+NOTHING_IS_FULL = "What resources there are have room."
+
+
+def busiest_server(name: str, why: str) -> str:
+    """Say which server is the busiest, before its own sentence."""
+    return f"Server {name} is the busiest. {why}"
+
+
+def policy_drops(owner: str, n_lost: int, offered: int) -> str:
+    """Say what the policy of a bridge or an extender dropped."""
+    whose = f"{owner[0].upper()}{owner[1:]}"
+    return f"{whose}'s policy dropped {n_lost:,} of {offered:,} frames, which came faster than it lets pass."
+
+
+def busy_port(port: str, share: float, n_lost: int) -> str:
+    """Say how busy a bridge's port is, and what its queue drops."""
+    drops = f", and its queue drops {n_lost:,} frames" if n_lost else ""
+    return f"{port} is busy {percent(share)} of the window{_ETHERNET}{drops}."
+
+
+def short_queue(port: str, n_lost: int, offered: int, share: float) -> str:
+    """Say that a port has no room for what comes at once."""
+    return (
+        f"{port} has no room for all that comes at once, and drops {n_lost:,} of {offered:,} frames, "
+        f"though it is busy only {percent(share)} of the window."
+    )
+
+
+def busier_port(why: str, port: str, share: float) -> str:
+    """Add to the sentence of a load the port that is busier than all that servers have."""
+    return f"{why} {port} is busier: {percent(share)} of the window."
+
+
+def busy_level(port: str, share: float, rate: str, s_vid: int, n_lost: int) -> str:
+    """Say how much an S-channel sends of what it may, and what its queue drops."""
+    return (
+        f"{port} sends {percent(share)} of the {rate} that S-channel {s_vid} may have, and its queue drops "
+        f"{n_lost:,} frames."
+    )

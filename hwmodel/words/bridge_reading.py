@@ -1,0 +1,151 @@
+"""What both reports say of bridges at the other ends of wires, and of servers on them, before any layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hwmodel.words.quantities import (
+    MISSING,
+    count_text,
+    decimals_text,
+    drop_words,
+    percent_text,
+    printable,
+    three_digits,
+)
+
+if TYPE_CHECKING:
+    from hwmodel.results.bridge import BridgePortResult, BridgeResult
+    from hwmodel.results.result import Result
+    from hwmodel.results.system import AdapterResult
+
+
+NO_NAME = "bridge"  # what the bridge is called that has no name
+_SHOWN_FROM = 0.0005  # of a share that has one decimal as a percentage
+
+
+def forwarding_sentence(bridge: BridgeResult) -> str:
+    """Return how many frames a bridge forwarded, and how many copies it made."""
+    copies = f"{count_text(bridge.replicated_frames)} frames more made by copying"
+    return f"{count_text(bridge.forwarded_frames)} frames forwarded, {copies}"
+
+
+def flooding_sentence(bridge: BridgeResult) -> str:
+    """Return for how many frames a bridge did not know where to, and what share of all that is."""
+    share = bridge.flooded_frames / bridge.forwarded_frames if bridge.forwarded_frames else 0.0
+    shown = percent_text(share) if share >= _SHOWN_FROM or not bridge.flooded_frames else "below 0.1 %"
+    return f"{count_text(bridge.flooded_frames)} frames ({shown} of those forwarded), their address unknown"
+
+
+def learning_sentence(bridge: BridgeResult) -> str:
+    """Return what stands in a bridge's table at the end, and how that came to change."""
+    if bridge.kind == "controlling":
+        return "knows each station by its virtual interface, and learns nothing"
+    changes = (
+        ("had moved", bridge.moved),
+        ("aged", bridge.aged),
+        ("not learned, the table being full", bridge.not_learned),
+    )
+    changed = "".join(f", {count_text(count)} {words}" for words, count in changes if count)
+    noun = "address" if bridge.addresses_known == 1 else "addresses"
+    return f"{count_text(bridge.addresses_known)} {noun} known at the end of the run{changed}"
+
+
+def copying_words(result: Result) -> str:
+    """Return what made more frames of those offered."""
+    stations = {vm.name for vm in result.vms} | {"uplink"}
+    only_single = all(flow.to in stations or flow.to.rpartition(".")[2] == "pf" for flow in result.flows)
+    floods = any(bridge.flooded_frames for bridge in result.bridges)
+    return "made by flooding" if floods and only_single else "made by copying"
+
+
+def limit_cell(adapter: AdapterResult) -> str:
+    """Return the fullest resource of one of several servers, and how busy it is; the load where nothing is."""
+    resource, share = adapter.bottleneck.resource, percent_text(adapter.bottleneck.utilization)
+    return f"{resource} (busiest {share})" if resource == "offered_load" else f"{resource} {share}"
+
+
+def core_share(utilization: Mapping[str, float]) -> float | None:
+    """Return how busy the busiest core is, None where that is not known."""
+    sides = [utilization[name] for name in ("driver.tx", "driver.rx") if name in utilization]
+    return sum(sides) if sides else None
+
+
+def setting_of(result: Result, server: str, block: str, name: str) -> Any:
+    """Return a key of one server's configuration: what it sets itself, else what all have."""
+    changes: Mapping[str, Any] = dict(servers_in(result.config)).get(server, {})
+    return changes.get(f"{block}.{name}", result.config.get(block, {}).get(name))
+
+
+def servers_in(config: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the servers of a stored configuration by name, or each of their adapters, with what differs in each."""
+    found: list[tuple[str, Mapping[str, Any]]] = []
+    for entry in config.get("servers") or []:
+        name, own, adapters = str(entry.get("name")), entry.get("set", {}), entry.get("adapters") or []
+        found += [(f"{name}.{each.get('name')}", own | each.get("set", {})) for each in adapters]
+        if not adapters:
+            found.append((name, own))
+    return found
+
+
+class NamedPort(NamedTuple):
+    """Hold a port of a bridge or an extender: what it is called in tables, and as a resource."""
+
+    label: str
+    resource: str
+    port: BridgePortResult
+
+
+def ports_of(result: Result) -> list[NamedPort]:
+    """Return the ports of all bridges."""
+    return [one for bridge in result.bridges for one in ports_at(bridge)]
+
+
+def ports_at(bridge: BridgeResult) -> list[NamedPort]:
+    """Return the ports of a bridge and its extenders.
+
+    One of an extender has that one's name behind it, one of a bridge with a name that one's before it.
+    """
+    return [NamedPort(_label(bridge, port), f"{bridge.name}.{port.name}", port) for port in bridge.ports]
+
+
+def _label(bridge: BridgeResult, port: BridgePortResult) -> str:
+    if port.device != bridge.name:
+        return printable(port.name if port.name.startswith(f"{port.device}.") else f"{port.name} ({port.device})")
+    return printable(port.name if bridge.name == NO_NAME else f"{bridge.name}.{port.name}")
+
+
+def bridge_words(bridge: BridgeResult) -> str:
+    """Return what begins a line on a bridge."""
+    return "Bridge" if bridge.name == NO_NAME else printable(f"Bridge {bridge.name}")
+
+
+def port_row(named: NamedPort, share_text: Callable[[float], str]) -> list[str]:
+    """Return a port's cells in a table: its name, rates and busy shares in and out, its queue, its drops."""
+    port = named.port
+    return [
+        named.label,
+        decimals_text(port.in_gbps, 3),
+        decimals_text(port.out_gbps, 3),
+        share_text(port.in_utilization),
+        share_text(port.out_utilization),
+        three_digits(port.queue_mean_bytes),
+        count_text(port.queue_max_bytes),
+        drop_words(port.drops, none=MISSING),
+    ]
+
+
+def port_share(port: BridgePortResult) -> float:
+    """Return how busy a port is in its busier direction."""
+    return max(port.in_utilization, port.out_utilization)
+
+
+def port_lines(port: BridgePortResult) -> tuple[str, ...]:
+    """Return what a picture says of a port: how busy each way, and what its queue holds."""
+    n_bytes = port.queue_mean_bytes
+    return (
+        f"in {percent_text(port.in_utilization)} busy",
+        f"out {percent_text(port.out_utilization)} busy",
+        f"queue {three_digits(n_bytes / 1024)} KiB" if n_bytes >= 1024 else f"queue {three_digits(n_bytes)} B",
+    )

@@ -1,0 +1,333 @@
+"""The closed form as text that a designer can check with a pocket calculator."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
+from hwmodel.words.notebook import fragment, html_table, paragraph
+from hwmodel.words.quantities import table
+
+if TYPE_CHECKING:
+    from hwmodel.analytic.ceiling import Ceiling
+    from hwmodel.analytic.dma import DmaLimits
+    from hwmodel.analytic.limits_record import Limits
+    from hwmodel.analytic.steps import Step
+
+
+_MANY_SIZES = 4
+_LAW_WORDS = {
+    "alone": "One wire feeds it.",
+    "random": "Who comes first has the room of the frame just sent: of two wires each loses as many frames.",
+    "in_step": "One wire is never idle, in step with the port: its next frame has the room of the frame just sent.",
+    "unknown": "Who loses how much is for a run to say: it depends on frame lengths, or on who begins when.",
+}
+_INDENT = "  "
+_ROUNDING = 1e-9
+NS_PER_S = 10**9
+
+
+def limits_text(limits: Limits) -> str:
+    """Write limits as tables: the link and its bytes step by step, or of several; the ceilings, wires, latencies."""
+    links = [_server_lines(limits)] if limits.servers else [_link_lines(limits), _step_lines(limits)]
+    sections = [*links, _ceiling_lines(limits), _hop_lines(limits), *_full_port_lines(limits), _latency_lines(limits)]
+    if limits.notes:
+        sections.append(list(limits.notes))
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+
+
+def dma_text(rows: Sequence[DmaLimits]) -> str:
+    """Write the link's own limits as a table by transfer size."""
+    heading = ("bytes", "read Gb/s", "write Gb/s", "both Gb/s", "read ns", "limited by (read, write, both)")
+    lines = [
+        (
+            str(row.n_bytes),
+            *(f"{one.gbps:.2f}" for one in (row.read, row.write, row.both)),
+            f"{row.read_latency_ns:.1f}",
+            f"{row.read.limited_by}, {row.write.limited_by}, {row.both.limited_by}",
+        )
+        for row in rows
+    ]
+    return "\n".join(_table([heading, *lines], right={0, 1, 2, 3, 4})) + "\n"
+
+
+def _link_lines(limits: Limits) -> list[str]:
+    link = limits.link
+    shares = [f"SKP {_percent(link.skp_share)}"]
+    shares += [f"DLLPs {_percent(link.dllp_share)}"] if link.dllp_share else []
+    usable = float(link.bytes_per_s * BITS_PER_BYTE / BPS_PER_GBPS)
+    return [
+        subject_line(limits),
+        f"{limits.raw_gbps:.3f} Gb/s raw each way, less {' and '.join(shares)}: {usable:.3f} Gb/s, "
+        f"{float(link.fs_per_byte / FS_PER_NS):.6f} ns a byte",
+    ]
+
+
+def _server_lines(limits: Limits) -> list[str]:
+    """List the links with their bytes per frame; `to_dict` has the steps of each."""
+    heading = ("server", "Gb/s each way", "up B", "down B", "a frame, of all that are offered in the system")
+    rows = [
+        (
+            one.name,
+            f"{float(one.link.bytes_per_s * BITS_PER_BYTE / BPS_PER_GBPS):.3f}",
+            _number(_sum_bytes(one.steps, "up")),
+            _number(_sum_bytes(one.steps, "down")),
+            one.link_name,
+        )
+        for one in limits.servers
+    ]
+    return [subject_line(limits), *_table([heading, *rows], right={1, 2, 3})]
+
+
+def _hop_lines(limits: Limits) -> list[str]:
+    """List the wires at the bridge with what they carry at the ceiling."""
+    if not limits.hops:
+        return []
+    heading = ("wire", "M frames/s", "bytes", "busy", "frames with FCS and tags; busy with 20 B more for each")
+    rows = [
+        (one.wire, f"{one.frames_per_s / 10**6:.4f}", f"{one.frame_bytes:.6g}", f"{100 * one.utilization:.4g} %", "")
+        for one in limits.hops
+    ]
+    return _table([heading, *rows], right={1, 2, 3})
+
+
+def _full_port_lines(limits: Limits) -> list[list[str]]:
+    """Say of each port of the bridge that is asked for too much who gets how much of it."""
+    found = []
+    for port in limits.full_ports:
+        asked = f"{port.port} is asked for {port.arriving_mpps:.4f} M frames/s and sends {port.sent_mpps:.4f} M"
+        rows = [
+            (one.wire, f"{one.arriving_mpps:.4f}", "" if one.kept_mpps is None else f"{one.kept_mpps:.4f}")
+            for one in port.wires
+        ]
+        table = [] if not rows else _table([(f"for {port.port}", "M frames/s", "gets through"), *rows], right={1, 2})
+        found.append([f"{asked}; what finds no room drops (QUEUE_FULL).", _LAW_WORDS[port.law], *table])
+    return found
+
+
+def _step_lines(limits: Limits) -> list[str]:
+    lines = []
+    for direction, heading in zip(("up", "down"), ("up, adapter to host", "down, host to adapter"), strict=True):
+        steps = [step for step in limits.steps if step.direction == direction]
+        rows = [(_INDENT + step.name, _tlps(step), _number(step.n_bytes), f"= {step.formula}") for step in steps]
+        total = (_INDENT + "sum", "", _number(_sum_bytes(steps, direction)), "")
+        lines.append([(heading, "TLPs", "bytes", "TLPs * header + data, per frame"), *rows, total])
+    table = _table([row for block in lines for row in block], right={1, 2})
+    return [*table[: len(lines[0])], "", *table[len(lines[0]) :]]
+
+
+def ceiling_rows(limits: Limits) -> list[tuple[str, ...]]:
+    """Return the table of the ceilings, its heading first: what a frame takes of each resource, and of how much."""
+    heading = ("ceiling", "a frame takes", "of", "M frames/s", "")
+    rows = [
+        (
+            ceiling.resource,
+            *_taken_of(ceiling),
+            "" if ceiling.frames_per_s is None else f"{float(ceiling.frames_per_s / 10**6):.4f}",
+            ceiling.what,
+        )
+        for ceiling in limits.ceilings
+    ]
+    return [heading, *rows]
+
+
+def _taken_of(ceiling: Ceiling) -> tuple[str, str]:
+    """Say what a frame takes, and of how much: of what it holds, one for so long of so many; else so much a second."""
+    less = f" - {_short(ceiling.per_s)}" if ceiling.per_s else ""
+    if ceiling.is_held:
+        return f"one for {_short(ceiling.per_frame * NS_PER_S)} ns", f"{_short(ceiling.capacity)} {ceiling.unit}{less}"
+    if ceiling.unit == "s":
+        return f"{_short(ceiling.per_frame * NS_PER_S)} ns", f"{_short(ceiling.capacity)} s{less} a second"
+    return f"{_short(ceiling.per_frame)} {ceiling.unit}", f"{_short(ceiling.capacity)} {ceiling.unit}{less} a second"
+
+
+def ceiling_sentence(limits: Limits) -> str:
+    """Say how much is offered and delivered at the ceiling, and what limits it."""
+    beside = limits.beside_per_s
+    are_more = limits.mpps > (1 + _ROUNDING) * float((limits.frames_per_s + beside) / 10**6)
+    return (
+        f"At most {float(limits.frames_per_s / 10**6):.4f} M frames/s offered"
+        + (f" beside {float(beside / 10**6):.4f} M of a given rate" if beside else "")
+        + f"; delivered {limits.mpps:.4f} M {'copies' if are_more else 'frames'}/s, {limits.gbps:.2f} Gb/s; "
+        f"limited by {limits.limited_by}."
+    )
+
+
+def subject_line(limits: Limits) -> str:
+    """Name the link, or of several servers none, and the sizes of the frames."""
+    return _sizes(limits.sizes) if limits.servers else f"{limits.link_name}; {_sizes(limits.sizes)}"
+
+
+def _ceiling_lines(limits: Limits) -> list[str]:
+    how_sure = "A long run comes to that within 0.2 %." if limits.is_exact else "That is a bound: a run may stay below."
+    return [*_table(ceiling_rows(limits), right={1, 2, 3}), ceiling_sentence(limits), how_sure]
+
+
+def _latency_lines(limits: Limits) -> list[str]:
+    lines = []
+    if limits.latency_steps:
+        longest = max(n_bytes for n_bytes, _ in limits.sizes)
+        symbols = "t(n): time of n bytes on the link, R: host read latency"
+        heading = (f"one frame of {longest} B alone, all batches 1", "ns", symbols)
+        rows = [(_INDENT + step.name, f"{step.duration_fs / FS_PER_NS:.3f}", f"= {step.formula}")
+                for step in limits.latency_steps]  # fmt: skip
+        total = sum(step.duration_fs for step in limits.latency_steps) / FS_PER_NS
+        lines += _table([heading, *rows, (_INDENT + "sum", f"{total:.3f}", "")], right={1})
+        if len(limits.sizes) > 1:
+            lines.append(f"Mean over the frame sizes: {limits.unloaded_latency_ns:.3f} ns.")
+        lines.append("")
+    if limits.round_trip_ns is not None:
+        lines.append(f"A read of {limits.round_trip_bytes} B alone takes {limits.round_trip_ns:.3f} ns.")
+    return lines
+
+
+def _sizes(sizes: Sequence[tuple[int, Fraction]]) -> str:
+    if len(sizes) == 1:
+        return f"frames of {sizes[0][0]} B with FCS"
+    mean = float(sum(n_bytes * share for n_bytes, share in sizes))
+    if len(sizes) > _MANY_SIZES:
+        return f"frames of {len(sizes)} sizes, {mean:.1f} B with FCS in the mean"
+    listed = ", ".join(f"{n_bytes} B ({_percent(share)})" for n_bytes, share in sizes)
+    return f"frames of {listed} with FCS"
+
+
+def _sum_bytes(steps: Iterable[Step], direction: str) -> Fraction:
+    return sum((step.n_bytes for step in steps if step.direction == direction), Fraction(0))
+
+
+def _tlps(step: Step) -> str:
+    return _number(step.n_tlps) if step.n_tlps else ""
+
+
+def _number(value: Fraction) -> str:
+    return str(value) if value.denominator == 1 else f"{float(value):.4f}".rstrip("0").rstrip(".")
+
+
+def _short(value: Fraction) -> str:
+    return f"{float(value):.6g}"
+
+
+def _percent(share: Fraction) -> str:
+    return f"{100 * float(share):.3g} %"
+
+
+def _table(rows: Sequence[tuple[str, ...]], right: Collection[int]) -> list[str]:
+    left = [column for column in range(len(rows[0])) if column not in right]
+    return [line.text for line in table(rows[0], rows[1:], left)]
+
+
+def limits_html(limits: Limits) -> str:
+    """Return the ceiling in a sentence, the table of all ceilings, and the notes, as HTML that needs nothing else."""
+    heading, *rows = ceiling_rows(limits)
+    lone_ns = limits.unloaded_latency_ns
+    lone = (
+        "" if lone_ns is None else f"With all batches 1, a frame alone takes {lone_ns:,.1f} ns from post to delivery."
+    )
+    return fragment(
+        paragraph(ceiling_sentence(limits), is_answer=True),
+        paragraph(f"{subject_line(limits)}."),
+        html_table(heading, rows, left_columns=(0, 4)),
+        *(paragraph(text) for text in (lone, *limits.notes)),
+    )
+
+
+# ---- What a reader of the closed form has to know beside its figures. ----
+
+_MOST_NAMED = 6
+_WHY_LOST = {
+    "SAME_PORT": "their destination is behind the port on which they come, which has no hairpin",
+    "VLAN_MEMBER": "a port of the bridge does not carry their VLAN",
+    "ACL_DENY": "its policy denies them",
+    "NO_DESTINATION": "no port of the bridge is left for them",
+}
+LEVEL_RATES = "Not counted: the rates of S-channels at the bridge, which hold back more."
+LEVEL_WEIGHTS = "Not counted: the weights of S-channels at the bridge, which say who gets what of a full port."
+POLICED_FRAMES = "Not counted: frames that the access list drops or polices."
+LATENCY_SPREAD = "Not counted: the spread of the read latency (its mean counts)."
+IOTLB_MISSES = "Misses of the IOMMU's cache are counted by what rings and buffers touch, and low."
+CORE_EDGE = (
+    "A frame alone as configured begins at a clock edge of the switch core; elsewhere its switch part differs by less "
+    "than a cycle."
+)
+
+
+def all_lost(ways: Sequence[str], reason: str, *, is_one: bool) -> str:
+    """Say of which ways a bridge drops all frames whatever the load; `is_one`: there is one bridge."""
+    which = "The bridge drops" if is_one else "A bridge drops"
+    return f"{which} all frames from {_first(ways)} ({reason}): {_WHY_LOST[reason]}."
+
+
+def no_room_above(resource: str) -> str:
+    """Say that a bridge's port drops what is above the ceiling."""
+    return f"Above that {resource} has no room: what is more drops there (QUEUE_FULL)."
+
+
+def shared_buffer(whose: str) -> str:
+    """Say that ports share a buffer."""
+    return f"All ports of {whose} share its buffer: where one is full, frames for others drop too."
+
+
+def policed(entry: str, gbps: float, passing: float | None) -> str:
+    """Say what share of its frames a policer lets pass, None where that is not known."""
+    if passing is None:
+        return f"Not counted: what {entry} polices; of its frames no more than {gbps:g} Gb/s pass, whatever is above."
+    return f"Of the frames that {entry} polices {100 * passing:.3g} % pass, {gbps:g} Gb/s (RATE_LIMITED)."
+
+
+def mix(parts: Sequence[tuple[str, float, float | None]]) -> str:
+    """Say of which mix the figures are: streams that are not carried whole, their M frames/s, and of how many."""
+    shown = [f"{name} {mpps:.4g}" + ("" if of is None else f" of {of:.4g}") for name, mpps, of in parts]
+    return (
+        "The mix that carries most to VMs, senders taking equal turns; not carried in full, M frames/s: "
+        f"{_first(shown)}."
+    )
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f", and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
+
+
+def never_written_back(batch: int) -> str:
+    """Say that a frame alone waits for a batch of write-backs without end."""
+    return _never(f"{batch} descriptors are written back together (nic.rx_writeback_batch)")
+
+
+def never_interrupted(batch: int, key: str) -> str:
+    """Say that a frame alone waits for an interrupt without end; `key` begins that of its driver."""
+    return _never(f"{batch} frames share an interrupt ({key}.rx_interrupt_batch)")
+
+
+def _never(reason: str) -> str:
+    return f"A frame alone is never taken: {reason}, and no timer ends the wait."
+
+
+def over_the_wire_by_vlan(port: str, gbps: float) -> str:
+    """Say what it costs that VMs are in VLANs of their own."""
+    come_back = _come_back(port, gbps)
+    return f"Frames between VMs in VLANs of their own {come_back}; in one VLAN they would stay in the adapter."
+
+
+def over_the_wire_by_mode(mode: str, port: str, gbps: float, inside: Limits | None) -> str:
+    """Say what a mode costs in which an adapter sends all frames out; `inside`: the limits without that, if any."""
+    why = f"In mode {mode} frames between VMs {_come_back(port, gbps)}"
+    if inside is None:
+        return f"{why}."
+    at_most = f"at most {inside.gbps:.2f} Gb/s, limited by {inside.limited_by}"
+    return f"{why}; in mode veb they would stay in the adapter: {at_most}."
+
+
+def _come_back(port: str, gbps: float) -> str:
+    whose = f"the uplink of {port}, with its" if port else "its"
+    return f"leave by the wire and come back, so that all share {whose} {gbps:g} Gb/s each way"
+
+
+def more_doorbells(n_free: int, above: float) -> str:
+    """Say by what share a run may be above a full link, where a doorbell is counted for so many free slots."""
+    free = "Tx slot that comes" if n_free == 1 else f"{n_free} Tx slots that come"
+    return (
+        f"A doorbell is counted for each {free} free; cores that are busy with other frames ring for more at "
+        f"once, and a run may be up to {100 * above:.2g} % above."
+    )

@@ -1,0 +1,382 @@
+"""What was modelled, in one sentence, and what of it may let a latency fall as the load rises.
+
+All is from a result's configuration; nothing is invented that it does not say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from hwmodel.units import FS_PER_NS, parse_time_fs
+from hwmodel.words.bridge_reading import servers_in
+from hwmodel.words.quantities import printable, three_digits
+
+if TYPE_CHECKING:
+    from hwmodel.results.result import Result
+
+_MODES = {
+    "veb": "its own bridge (VEB)",
+    "vepa": "the adjacent switch (VEPA)",
+    "vn_tag": "the adjacent switch (VN-Tag)",
+    "e_tag": "the adjacent switch (E-TAG)",
+    "multichannel": "S-channels (multichannel)",
+}
+_PATTERNS = {
+    "pairs": "VMs in pairs send {frames} to each other",
+    "ring": "each VM sends {frames} to the next",
+    "uniform": "each VM sends {frames} to all others at random",
+    "incast": "all VMs send {frames} to {incast_to}",
+    "broadcast": "each VM broadcasts {frames}",
+    "multicast": "each VM sends {frames} to multicast groups",
+    "to_wire": "each VM sends {frames} to the wire",
+}
+_MOST_LISTED = 3
+_MOST_NAMED = 8
+_OF_EACH = (".macs", ".vif", ".ecid")  # what every server has of its own
+_OF_CEILING = "of ceiling"
+_MOST_CHANGES = 3  # keys of a VM's own driver that are named
+
+
+def modelled_sentence(config: Mapping[str, Any]) -> str:
+    """Return one sentence: adapter, link, VMs, host, switch, traffic, load, driver; empty if none is said."""
+    parts = [_servers_words(config) + _adapter_words(config), _bridge_words(config), _traffic_words(config)]
+    parts.append(_driver_words(config))
+    text = "; ".join(part for part in parts if part)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def link_words(config: Mapping[str, Any]) -> str:
+    """Return the link's name, such as `PCIe Gen2 x4`; empty where the configuration does not say."""
+    pcie = _block(config, "pcie")
+    if "generation" not in pcie or "lanes" not in pcie:
+        return ""
+    return printable(f"PCIe Gen{pcie['generation']} x{pcie['lanes']}")
+
+
+def default_label(config: Mapping[str, Any]) -> str:
+    """Return a short name for a run that nobody named: adapter, link, VMs."""
+    adapter, n_vfs = _preset_words(_block(config, "nic")), _block(config, "nic").get("vfs")
+    vms = f"{n_vfs} VFs" if n_vfs is not None else ""
+    return printable(", ".join(part for part in (adapter, link_words(config), vms) if part))
+
+
+def is_closed_loop(config: Mapping[str, Any]) -> bool:
+    """Say whether senders offer a frame as soon as a Tx ring has room, so that latency includes a full ring."""
+    workload = _block(config, "workload")
+    if workload.get("pcap") is not None:
+        return bool(workload.get("pcap_time") == "asap")
+    pattern = workload.get("pattern")
+    if workload.get("load") != "saturate" or pattern in (None, "none"):
+        return False
+    if pattern == "flows":
+        return any(rate is None and source != "uplink" for source, _, rate in _flows(workload))
+    return True
+
+
+def is_meant_for_vms(config: Mapping[str, Any]) -> bool:
+    """Say whether some of the frames that a pattern or the flows send are for VMs; of a capture that is not known."""
+    workload = _block(config, "workload")
+    if workload.get("pcap") is not None:
+        return False
+    pattern, share = workload.get("pattern"), workload.get("wire_share")
+    if pattern == "flows":
+        return any(to.rpartition(".")[2] != "uplink" for _, to, _ in _flows(workload))
+    is_all_out = pattern in (None, "none", "to_wire") or (isinstance(share, int | float) and share >= 1)
+    return not is_all_out or isinstance(workload.get("external"), Mapping)
+
+
+def frame_words(workload: Mapping[str, Any]) -> str:
+    """Return the frames' lengths: `1518 B frames`, `frames of 64 B (58 %), 570 B (33 %) and 1518 B (8 %)`."""
+    sizes = workload.get("sizes")
+    if isinstance(sizes, Sequence) and not isinstance(sizes, str) and sizes:
+        total = sum(weight for _, weight in sizes)
+        if len(sizes) > _MOST_LISTED:
+            mean = sum(n_bytes * weight for n_bytes, weight in sizes) / total
+            return f"frames of {len(sizes)} sizes, {mean:.0f} B on average"
+        return "frames of " + _listed([f"{n_bytes} B ({100 * weight / total:.0f} %)" for n_bytes, weight in sizes])
+    n_bytes = workload.get("frame_bytes")
+    return f"{n_bytes} B frames" if n_bytes is not None else "frames"
+
+
+def is_some_time(amount: str) -> bool:
+    """Say whether a time, as a configuration writes it, is more than none: `0us` and `0.0 ns` are none."""
+    return bool(amount.strip("fpnums 0."))
+
+
+def _adapter_words(config: Mapping[str, Any]) -> str:
+    pcie, nic, switch = _block(config, "pcie"), _block(config, "nic"), _block(config, "switch")
+    adapter, link = _preset_words(nic), link_words(config)
+    if not (adapter or link):
+        return ""
+    text = f"{adapter or 'an adapter'}{f' on {link}' if link else ''}"
+    if "max_payload" in pcie:
+        text += f" (MPS {_spaced(pcie['max_payload'])})"
+    if "vfs" in nic:
+        text += f" with {nic['vfs']} VF{'s' * (nic['vfs'] != 1)}"
+    host = _block(config, "host").get("preset")
+    if host is not None:
+        text += f", in a host with the preset {printable(str(host))}"
+    mode = switch.get("mode")
+    return f"{text}, switched by {_MODES.get(mode, printable(mode))}" if isinstance(mode, str) else text
+
+
+def _servers_words(config: Mapping[str, Any]) -> str:
+    """Return what stands before the words on an adapter where there are several: `2 servers (a and b), each with `."""
+    names = [printable(str(entry.get("name"))) for entry in config.get("servers") or []]
+    if not names:
+        return ""
+    listed = _listed(names) if len(names) <= _MOST_NAMED else f"{names[0]} to {names[-1]}"
+    parts = servers_in(config)
+    own = dict.fromkeys(key for _, changes in parts for key in changes if not key.endswith(_OF_EACH))
+    keys = printable(", ".join([*own][:_MOST_LISTED])) + " and more" * (len(own) > _MOST_LISTED)
+    alike = f", alike but for {keys}" if own else ""
+    several = f", {len(parts)} adapters in all" if len(parts) > len(names) else ""
+    return f"{len(names)} server{'s' * (len(names) != 1)} ({listed}){several}{alike}, each with "
+
+
+def _bridge_words(config: Mapping[str, Any]) -> str:
+    bridge, joined = _block(config, "bridge"), config.get("bridges")
+    if isinstance(joined, list) and joined:
+        names = _listed([printable(str(entry.get("name"))) for entry in joined[:_MOST_NAMED]])
+        return f"at the other ends of the wires {len(joined)} bridges joined with each other ({names})"
+    if not bridge:
+        return ""
+    kind = {"learning": "learns addresses", "controlling": "knows each virtual interface"}.get(str(bridge.get("kind")))
+    extenders = [printable(str(name)) for name in bridge.get("extenders") or {}]
+    listed = _listed(extenders) if len(extenders) <= _MOST_NAMED else f"{extenders[0]} to {extenders[-1]}"
+    over = f", with port extender{'s' * (len(extenders) != 1)} {listed} below" if extenders else ""
+    return f"at the other end of the wire a bridge{f' that {kind}' if kind else ''}{over}"
+
+
+def _spaced(amount: object) -> str:
+    """Put a space between a number and its unit: `256 B`."""
+    text = printable(str(amount))
+    digits = text.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+    return f"{digits} {text[len(digits) :]}" if digits and digits != text else text
+
+
+def _preset_words(nic: Mapping[str, Any]) -> str:
+    if "preset" not in nic:
+        return ""
+    preset = nic["preset"]
+    # "an 82599", "an X540": each known name begins with the sound of a vowel.
+    return "an adapter without limits of a device" if preset is None else f"an {printable(str(preset))} adapter"
+
+
+def _traffic_words(config: Mapping[str, Any]) -> str:
+    workload = _block(config, "workload")
+    if not workload:
+        return ""
+    if workload.get("pcap") is not None:
+        when = "as fast as the adapter takes them" if workload.get("pcap_time") == "asap" else "at their recorded times"
+        senders = f"the frames of {printable(PurePath(str(workload['pcap'])).name)} are sent {when}"
+    else:
+        senders = _pattern_words(workload)
+    outside = _outside_words(workload)
+    return "; ".join(part for part in (senders, outside) if part) or "nobody sends"
+
+
+def _pattern_words(workload: Mapping[str, Any]) -> str:
+    pattern = workload.get("pattern")
+    frames = frame_words(workload)
+    if pattern in (None, "none") or (workload.get("load") == 0 and pattern != "flows"):
+        return ""
+    if pattern == "flows":
+        return _flow_words(workload, frames)
+    if isinstance(pattern, str) and pattern in _PATTERNS:
+        text = _PATTERNS[pattern].format(frames=frames, incast_to=printable(str(workload.get("incast_to", "vf0"))))
+    else:
+        text = printable(f"{pattern}: {frames}")
+    share = workload.get("wire_share")
+    if isinstance(share, int | float) and share:
+        text += f", {100 * share:.3g} % of them to the wire"
+    return f"{text}, {load_words(workload)}"
+
+
+def _flow_words(workload: Mapping[str, Any], frames: str) -> str:
+    flows = _flows(workload)
+    if len(flows) <= _MOST_LISTED:
+        named = [f"{source} to {to}{f' at {rate}' if rate is not None else ''}" for source, to, rate in flows]
+        text = f"{frames} flow from {printable(_listed(named))}"
+    else:
+        rated = sum(rate is not None for _, _, rate in flows)
+        kinds = "all" if rated == len(flows) else ("none" if not rated else str(rated))
+        text = f"{frames} in {len(flows)} flows, {kinds} of them with rates of their own"
+    return text if all(rate is not None for *_, rate in flows) else f"{text}, {load_words(workload)}"
+
+
+def load_words(workload: Mapping[str, Any]) -> str:
+    """Return how much is offered, and when: `as fast as their Tx rings take them`, `at 80 % of the port's rate`."""
+    load = workload.get("load")
+    if load == "saturate":
+        return "as fast as their Tx rings take them (load: saturate)"
+    arrivals = workload.get("arrivals")
+    when = f", {printable(arrivals)} arrivals" if isinstance(arrivals, str) else ""
+    if workload.get("zipf") is not None:
+        when = f", shared by Zipf's law with exponent {workload['zipf']}{when}"
+    elif workload.get("weights"):
+        when = f", shared by weights{when}"
+    if isinstance(load, int | float):
+        return f"at {three_digits(100 * load)} % of the port's rate in all{when}"
+    if isinstance(load, str) and load.endswith(_OF_CEILING):
+        share = load.removesuffix(_OF_CEILING).strip().rstrip("%").strip()
+        return printable(f"at {share} % of the closed form's ceiling in all{when}")
+    if isinstance(load, str) and load.endswith("bps"):
+        load = f"{load} (frame bits with FCS)"
+    return printable(f"at {load} from each VM{when}") if load is not None else "at no stated load"
+
+
+def _outside_words(workload: Mapping[str, Any]) -> str:
+    external = workload.get("external")
+    if not isinstance(external, Mapping):
+        return ""
+    to = external.get("to", "all")
+    targets = "all VMs" if to == "all" else printable(_listed([str(name) for name in to]))
+    return f"{frame_words(external)} come in from the wire at {printable(str(external.get('rate')))} for {targets}"
+
+
+def _driver_words(config: Mapping[str, Any]) -> str:
+    driver = _block(config, "driver")
+    return _one_driver_words(driver) + _vms_words(driver) if "preset" in driver else ""
+
+
+def _vms_words(driver: Mapping[str, Any]) -> str:
+    """Say which VMs have another driver than all, those with the same one together, and in what it is another."""
+    vms, of_all = _block(driver, "vms"), _one_driver_words(driver)
+    groups: dict[str, list[str]] = {}
+    for name, own in vms.items():
+        if not isinstance(own, Mapping) or all(driver.get(key) == value for key, value in own.items()):
+            continue
+        changes = [key for key, value in own.items() if driver.get(key) != value and key != "preset"]
+        shown = [f"{key} {own[key]}" for key in changes[:_MOST_CHANGES]]
+        words = _one_driver_words(own)
+        if words != of_all and own.get("preset") != driver.get("preset"):
+            shown = [words]
+        elif len(changes) > _MOST_CHANGES:
+            shown.append(f"{len(changes) - _MOST_CHANGES} more keys")
+        groups.setdefault(printable(_listed(shown)), []).append(printable(str(name)))
+    return "".join(f", but {_listed(names)} with {words}" for words, names in groups.items() if words)
+
+
+def _one_driver_words(driver: Mapping[str, Any]) -> str:
+    preset = driver.get("preset")
+    name = "a driver" if preset is None else f"{printable(str(preset)).replace('_', ' ')} driver"
+    batch = driver.get("rx_interrupt_batch")
+    if batch is None:
+        return "" if preset is None else name
+    moderation = str(driver.get("moderation", "0ns"))
+    is_moderated, masks = is_some_time(moderation), bool(driver.get("mask_interrupts"))
+    if not (is_moderated or batch):
+        return f"{name} that polls"
+    if not is_moderated:
+        words = f"an interrupt {'for each frame' if batch == 1 else f'every {batch} frames'}"
+    elif masks and driver.get("adaptive_moderation"):
+        words = f"interrupts at intervals adapted to the load ({printable(moderation)} at first)"
+    else:
+        words = f"interrupts at most every {printable(moderation)}"
+    return f"{name} with {words}{', none while it polls (NAPI)' if masks else ''}"
+
+
+def _flows(workload: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+    """Return (source, target, rate or None) of each flow; entries of another shape are left out."""
+    listed = workload.get("flows") or []
+    return [(str(one[0]), str(one[1]), one[2] if len(one) > 2 else None) for one in listed if len(one) in (2, 3)]
+
+
+def _block(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    block = config.get(name)
+    return block if isinstance(block, Mapping) else {}
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+
+
+_COSTS = ("wakeup_time", "interrupt_time", "exit_time")  # of an interrupt
+MATTERS = 0.05  # of the median; what is less cannot make it fall by more
+
+
+def falling_latency_sentences(result: Result) -> Iterator[str]:
+    """Yield a sentence for each thing that may make the median fall as load rises, with its keys; none where none.
+
+    A wait for a batch ends when others come or a timer runs out; periodic senders of one gap meet on the link in the
+    same way for ever, and at another load in another way. Where something else than the load sets the throughput, a
+    higher one brings no more frames.
+    """
+    if result.bottleneck.resource == "offered_load" and not is_closed_loop(result.config):
+        yield from _batches(result)
+        yield from _awakened(result)
+        yield from _in_step(result)
+
+
+def _batches(result: Result) -> Iterator[str]:
+    parts = result.latency_parts_ns.get("p50", {})
+    whole, waits = sum(parts.values()), _batch_waits_ns(parts)
+    if whole <= 0 or sum(waits.values()) < MATTERS * whole:
+        return
+    words = [_KEYS[part](result.config) for part, wait_ns in waits.items() if wait_ns > MATTERS / 4 * whole]
+    share = f"{100 * sum(waits.values()) / whole:.0f} %"
+    yield (
+        f"Of the median frame's latency {share} is waiting for batches, which end when later frames fill them or a "
+        f"timer runs out, so it falls as the load rises: {' and '.join(words)}."
+    )
+
+
+def _awakened(result: Result) -> Iterator[str]:
+    """Tell where the median frame's core sleeps until its interrupt; one that is busy need not be woken."""
+    driver, parts = result.config.get("driver", {}), result.latency_parts_ns.get("p50", {})
+    costs = [key for key in _COSTS if is_some_time(str(driver.get(key, "0ns")))]
+    told_ns = sum(parse_time_fs(driver[key]) for key in costs) / FS_PER_NS
+    has_interrupts = driver.get("rx_interrupt_batch") != 0 or is_some_time(str(driver.get("moderation", "0ns")))
+    if has_interrupts and parts.get("guest_queue", 0) >= told_ns > MATTERS * sum(parts.values()):
+        words = " and ".join(f"driver.{key} {driver[key]}" for key in costs)
+        yield (
+            f"The median frame finds its VM's core without work: {words} "
+            "are in its latency, and not in that of frames that find it busy, so it falls as the load rises."
+        )
+
+
+def _batch_waits_ns(parts: Mapping[str, float]) -> dict[str, float]:
+    return {name: parts[name] for name in _KEYS if parts.get(name)}
+
+
+def _in_step(result: Result) -> Iterator[str]:
+    """Tell where the median lies above the fastest frame's because the same frames always meet."""
+    workload, latency = result.config.get("workload", {}), result.latency_to_guest_ns
+    if workload.get("arrivals") != "periodic" or not latency.p50 or not latency.min:
+        return
+    moving_ns = latency.p50 - sum(_batch_waits_ns(result.latency_parts_ns.get("p50", {})).values())
+    if moving_ns > (1 + MATTERS) * latency.min:
+        yield (
+            "The senders' frames come in step (workload.arrivals periodic), so the same ones meet on the link for "
+            f"ever: the median is {100 * (moving_ns / latency.min - 1):.0f} % above the fastest frame's, and at a "
+            "higher load it may be less. workload.arrivals poisson has no such step."
+        )
+
+
+def _doorbells(config: Mapping[str, Any]) -> str:
+    return f"driver.tx_doorbell_batch {_value(config, 'driver', 'tx_doorbell_batch')}"
+
+
+def _write_backs(config: Mapping[str, Any]) -> str:
+    timer = _value(config, "nic", "writeback_timeout")
+    words = f"with nic.writeback_timeout {timer}" if timer else "without nic.writeback_timeout"
+    return f"nic.rx_writeback_batch {_value(config, 'nic', 'rx_writeback_batch')} {words}"
+
+
+def _interrupts(config: Mapping[str, Any]) -> str:
+    timer = _value(config, "driver", "moderation")
+    if timer and is_some_time(str(timer)):
+        adapts = _value(config, "driver", "mask_interrupts") and _value(config, "driver", "adaptive_moderation")
+        return f"driver.moderation {timer}{', which adapts to the load' if adapts else ''}"
+    return f"driver.rx_interrupt_batch {_value(config, 'driver', 'rx_interrupt_batch')} without driver.moderation"
+
+
+def _value(config: Mapping[str, Any], block: str, name: str) -> Any:
+    return config.get(block, {}).get(name)
+
+
+# Part of the latency -> what its wait is for, from the resolved configuration.
+_KEYS = {"driver_batch": _doorbells, "writeback_batch": _write_backs, "interrupt_moderation": _interrupts}

@@ -1,0 +1,177 @@
+"""Numbers in words: three significant digits and a unit that fits, the same in the terminal and on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import floor, log10
+from typing import NamedTuple
+
+MISSING = "-"
+PLUS_MINUS = " ± "
+_TIME_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns"), (1e-3, "ps"))
+_LEAST_SHOWN = 0.001  # of the unit of a column
+_LEAST_NS = 0.9995e-3  # less than a bucket of the finest histogram
+
+
+def three_digits(value: float) -> str:
+    """Write a number with at least three significant digits and no exponent: 1,340, 13.4, 0.00134."""
+    if value == 0:
+        return "0"
+    magnitude, decimals = abs(value), 2
+    while magnitude >= 9.995 and decimals > 0:
+        magnitude, decimals = magnitude / 10, decimals - 1
+    while magnitude < 0.9995 and decimals < 8:
+        magnitude, decimals = magnitude * 10, decimals + 1
+    return f"{value:,.{decimals}f}"
+
+
+def cost_text(cost: float) -> str:
+    """Write a cost as people write it: 20.1, 1,250,000; it has no unit."""
+    return f"{cost:,.12g}"
+
+
+def time_text(time_ns: float | None, interval: Sequence[float] | None = None) -> str:
+    """Write a time given in nanoseconds in the unit that fits: `912 ns`, `45.1 us`, `3.71 ± 0.02 ms`; `<1 ps` below."""
+    if time_ns is None:
+        return MISSING
+    if 0 < abs(time_ns) < _LEAST_NS:
+        return "<1 ps"
+    scale, unit = _time_unit(time_ns)
+    return f"{scaled_text(time_ns, scale, interval)} {unit}"
+
+
+def span_text(start_ns: float, end_ns: float) -> str:
+    """Write from when to when, with as many digits as say how long: `24.4 ms to 44.4 ms`, `24.401 ms to 24.459 ms`."""
+    scale, unit = _time_unit(end_ns)
+    decimals = max(0, 1 - floor(log10((end_ns - start_ns) / scale))) if end_ns > start_ns else 0
+    if decimals > len(three_digits(end_ns / scale).partition(".")[2]):
+        return " to ".join(f"{one_ns / scale:,.{decimals}f} {unit}" for one_ns in (start_ns, end_ns))
+    return f"{time_text(start_ns)} to {time_text(end_ns)}"
+
+
+def scaled_text(value: float, scale: float, interval: Sequence[float] | None = None) -> str:
+    """Write a value in units of `scale`, with three digits and the half of its interval; tiny ones as `<0.001`."""
+    if 0 < abs(value) < scale * _LEAST_SHOWN:
+        return f"<{_LEAST_SHOWN:g}"
+    return interval_text(three_digits(value / scale), value, interval, scale)
+
+
+def page_time_unit(time_ns: float | None) -> tuple[float, str]:
+    """Return the unit that fits a time, in nanoseconds, and its name on a page."""
+    scale, unit = _time_unit(time_ns or 0.0)
+    return scale, "µs" if unit == "us" else unit
+
+
+def spread_text(number: str, half_width: float) -> str:
+    """Add the half of an interval to a number, with as many decimals: `13.39 ± 0.02`, `13.39 ± <0.01`."""
+    decimals = len(number.partition(".")[2])
+    least = 10.0**-decimals
+    shown = f"<{least:.{decimals}f}" if half_width < least / 2 else f"{half_width:,.{decimals}f}"
+    return f"{number}{PLUS_MINUS}{shown}"
+
+
+def interval_text(number: str, value: float, interval: Sequence[float] | None, scale: float = 1.0) -> str:
+    """Add its interval to a number that is `value` in units of `scale`: `13.39 ± 0.02`; `203 (57.1 to 6,470)`.
+
+    The ends stand there where plus and minus would say that the figure may be less than nothing.
+    """
+    half_width = half_width_of(value, interval)
+    if interval is None or half_width is None:
+        return number
+    if half_width <= value or not value:
+        return spread_text(number, half_width / scale)
+    low, high = (three_digits(end / scale) for end in interval)
+    return f"{number} ({low} to {high})"
+
+
+def half_width_of(value: float, interval: Sequence[float] | None) -> float | None:
+    """Return how far an interval reaches from a value, on its farther side; None without an interval."""
+    if interval is None:
+        return None
+    return max(0.0, interval[1] - value, value - interval[0])
+
+
+def gbps_text(gbps: float | None, interval: Sequence[float] | None = None) -> str:
+    """Write a rate with two decimals: `13.36 ± 0.02 Gb/s`; small ones with three digits; `-` where there is none."""
+    return _rate_text(gbps, interval, "Gb/s")
+
+
+def mpps_text(mpps: float | None, interval: Sequence[float] | None = None) -> str:
+    """Write a frame rate with two decimals: `1.10 Mpps`; small ones with three digits; `-` where there is none."""
+    return _rate_text(mpps, interval, "Mpps")
+
+
+def decimals_text(value: float | None, decimals: int, interval: Sequence[float] | None = None) -> str:
+    """Write a number with so many decimals, for columns that line up; `-` for None."""
+    return MISSING if value is None else interval_text(f"{value:.{decimals}f}", value, interval)
+
+
+def page_time(time_ns: float | None, interval: Sequence[float] | None = None) -> str:
+    """Write a time as `time_text` does, with the unit as pages, but not all terminals, can show it: `45.1 µs`."""
+    text = time_text(time_ns, interval)
+    return f"{text[:-3]} µs" if text.endswith(" us") else text
+
+
+def percent_text(share: float) -> str:
+    """Write a share of 1 as a percentage with one decimal: `99.3 %`."""
+    return f"{100 * share:.1f} %"
+
+
+def count_text(count: int) -> str:
+    """Write a count with its digits in groups of three: `22,054`."""
+    return f"{count:,}"
+
+
+def printable(text: str) -> str:
+    """Return a text with control characters written out, so that a name cannot move the cursor or break a page."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as a list: `a, b and c`."""
+    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def drop_words(drops: Mapping[str, int], none: str) -> str:
+    """Return how many were dropped by reason, `none` where nothing was."""
+    counts = sorted(drops.items())
+    return ", ".join(f"{printable(reason)} {count_text(count)}" for reason, count in counts if count) or none
+
+
+def _time_unit(time_ns: float) -> tuple[float, str]:
+    # 999.5 ns would round to "1000 ns": the limit of a unit is where its three digits end.
+    if time_ns == 0:
+        return 1.0, "ns"
+    return next((pair for pair in _TIME_UNITS if abs(time_ns) >= 0.9995 * pair[0]), _TIME_UNITS[-1])
+
+
+def _rate_text(value: float | None, interval: Sequence[float] | None, unit: str) -> str:
+    if value is None:
+        return MISSING
+    return f"{interval_text(_fixed_or_digits(value), value, interval)} {unit}"
+
+
+def _fixed_or_digits(value: float) -> str:
+    return f"{value:.2f}" if value == 0 or abs(value) >= 0.1 else three_digits(value)
+
+
+MOST_ROWS = 16
+_INDENT = "  "
+
+
+class Line(NamedTuple):
+    """One line of the summary and how it looks on a terminal: `answer`, `warning`, `heading` or `plain`."""
+
+    text: str
+    look: str = "plain"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], left_columns: Sequence[int] = (0,)) -> Iterable[Line]:
+    """Lay rows out in columns as wide as their widest cell, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for index, row in enumerate((header, *rows)):
+        cells = (
+            cell.ljust(width) if column in left_columns else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield Line(_INDENT.join(cells).rstrip(), "plain" if index else "heading")

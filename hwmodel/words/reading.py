@@ -1,0 +1,414 @@
+"""What both reports say of a result before any layout: the headline, the notes, the bytes for each frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwmodel.words.bridge_reading import copying_words, setting_of
+from hwmodel.words.latency_parts import DIRECTIONS, PART_WORDS, PARTS
+from hwmodel.words.modelled import is_closed_loop, is_meant_for_vms
+from hwmodel.words.quantities import MISSING, gbps_text, mpps_text, percent_text, time_text
+
+if TYPE_CHECKING:
+    from hwmodel.results.result import Bottleneck, Latency, Result, Stalls
+
+
+PURPOSE_WORDS = {
+    "payload": "payload",
+    "tlp_overhead": "payload TLP headers",
+    "read_request": "payload read requests",
+    "descriptor": "descriptors",
+    "writeback": "write-backs",
+    "interrupt": "interrupts",
+    "doorbell": "doorbells",
+    "dllp": "Acks and credits (DLLP)",
+    "skp": "clock skips (SKP)",
+}
+QUEUE_UNITS = {
+    "tx_ring": "frames",
+    "rx_ring": "descriptors",
+    "tx_buffer": "B",
+    "wire": "frames",
+    "rx_buffer": "B",
+    "tags": "tags",
+    "switch": "B",
+}
+STALL_WORDS = {
+    "tags": "a read tag",
+    "credits": "flow-control credits",
+    "credits_posted": "credits for writes",
+    "credits_non_posted": "credits for read requests",
+    "credits_completion": "credits for completions",
+    "descriptors": "an Rx descriptor",
+    "buffer": "room in a buffer",
+}
+MODES_OF_BRIDGE = ("vepa", "vn_tag", "e_tag")  # in which an adapter sends all frames of its VMs out
+DELIVERY = "post to delivery"  # the one latency of headline, tables and pictures, by this name
+_CREDIT_KINDS = ("credits_posted", "credits_non_posted", "credits_completion")
+PURPOSES = tuple(PURPOSE_WORDS)  # the fields of LinkBytes
+FRAME_PURPOSES = tuple(name for name in PURPOSES if name != "skp")  # SKP is a share of the time, not a frame's doing
+_SATURATED_NOTE = "the load is saturating, so waiting in a full Tx ring is in this figure"
+_OVERLOADED_NOTE = "more is offered than gets through, so waiting in a full Tx ring is in this figure"
+_GROWS_NOTE = "more is offered than gets through, so it grows as the run goes on"
+_OF_WIRE = ("to the wire", "from the wire")
+_LOSS_MATTERS = 0.001  # of the frames offered
+_SENDER_WAIT_MATTERS = 0.01  # of the mean latency
+_FULL = 0.97  # of a window; what is less busy limits with what it waits for
+
+
+class LinkRow(NamedTuple):
+    """One row of the link table: `cells` are up B, up %, down B, down %; `purpose` is None for sums and skips."""
+
+    words: str
+    purpose: str | None
+    cells: tuple[str, str, str, str]
+
+
+def headline(result: Result) -> str:
+    """Return the answer in one line: what came out, and what limits it."""
+    return f"{outcome_words(result)}; {limit_words(result.bottleneck)}"
+
+
+def outcome_words(result: Result) -> str:
+    """Return what came out: `13.39 ± 0.02 Gb/s VM to VM, 1.10 Mpps`, with 95 % intervals where the result has them.
+
+    With a bridge, what came over it stands in brackets: it is part of what was delivered, and may be all.
+    """
+    text = ", ".join(_outcomes_over_bridge(result) if result.bridges else _outcomes(result))
+    return f"{text[0].upper()}{text[1:]}"
+
+
+def _outcomes(result: Result) -> list[str]:
+    totals, wire, intervals = result.totals, result.wire, result.intervals
+    outward = totals.delivered_to_wire > 0 or bool(wire.tx_gbps)
+    inward = totals.from_wire > 0 or bool(wire.rx_gbps)
+    parts = []
+    is_meant = is_meant_for_vms(result.config) and _nothing_came(result)
+    if totals.copies_delivered > totals.delivered_to_wire or totals.gbps or not outward or is_meant:
+        parts += _to_vms(result, "to VMs" if outward or inward else "VM to VM")
+    if outward:
+        rate = gbps_text(wire.tx_gbps, intervals.get("wire.tx_gbps"))
+        parts.append("throughput to the wire not measured" if wire.tx_gbps is None else f"{rate} to the wire")
+    return parts
+
+
+def _to_vms(result: Result, to: str) -> list[str]:
+    totals, intervals = result.totals, result.intervals
+    goes_elsewhere = totals.dropped_frames or totals.delivered_to_wire or not totals.offered_frames
+    if not totals.gbps and _nothing_came(result) and (goes_elsewhere or totals.gbps is not None):
+        return ["no VM gets anything (0 Gb/s)"] if totals.offered_frames else ["nothing is sent (0 Gb/s)"]
+    if totals.gbps is None:
+        return [f"throughput {to} not measured"]
+    return [f"{gbps_text(totals.gbps, intervals.get('totals.gbps'))} {to}", mpps_text(totals.mpps)]
+
+
+def _nothing_came(result: Result) -> bool:
+    """Tell whether no VM got a frame in the window, or, of results that do not count these, in the run."""
+    totals, n_frames = result.totals, result.window.vm_frames
+    return totals.copies_delivered <= totals.delivered_to_wire if n_frames is None else n_frames == 0
+
+
+def _outcomes_over_bridge(result: Result) -> list[str]:
+    outside, over = result.outside_gbps(), result.over_bridge_gbps()
+    is_meant = is_meant_for_vms(result.config) and _nothing_came(result)
+    has_vms = result.totals.gbps is None or result.totals.gbps or not outside or is_meant
+    parts = _to_vms(result, "to VMs") if has_vms else []
+    if outside:
+        parts.append(f"{gbps_text(outside, result.intervals.get(result.outside_rate()))} to stations outside")
+    if over:
+        parts[-1] += f" ({gbps_text(over)} over the bridge)"
+    return parts
+
+
+def limit_words(bottleneck: Bottleneck) -> str:
+    """Return what sets the throughput and how busy it is: `limited by pcie.up (99.3 % busy)`."""
+    share = percent_text(bottleneck.utilization)
+    if bottleneck.resource == "offered_load":
+        return f"limited by the offered load alone (the busiest resource is {share} busy)"
+    if not bottleneck.utilization:  # a policer drops frames and holds none back
+        return f"limited by {bottleneck.resource}"
+    words = f"limited by {bottleneck.resource} ({share} busy)"
+    is_of_several = bottleneck.gain is not None and bottleneck.utilization < _FULL and bottleneck.also
+    return f"{words} together with {' and '.join(bottleneck.also[:2])}" if is_of_several else words
+
+
+def loss_sentence(result: Result) -> str:
+    """Return what share of the frames was lost, and for which reasons; empty where it is next to none."""
+    totals = result.totals
+    n_frames = totals.offered_frames + totals.replicated_frames
+    if totals.dropped_frames <= _LOSS_MATTERS * n_frames:
+        return ""
+    reasons = sorted(result.drops.items(), key=lambda drop: -drop[1])
+    listed = ", ".join(f"{reason} {count:,}" for reason, count in reasons if count)
+    share = percent_text(totals.dropped_frames / n_frames)
+    made = f" and {copying_words(result)}" if totals.replicated_frames else ""
+    return f"Of the frames offered{made} {share} were dropped{f' ({listed})' if listed else ''}."
+
+
+def no_way_back_sentence(result: Result) -> str:
+    """Return why no VM gets anything where all frames leave the adapter and nothing sends them back; else nothing."""
+    mode = result.config.get("switch", {}).get("mode")
+    if result.bridges or mode not in MODES_OF_BRIDGE or not is_meant_for_vms(result.config):
+        return ""
+    if not _nothing_came(result) or result.totals.from_wire:
+        return ""
+    return (
+        f"With switch.mode {mode} each frame leaves by the wire, also one for a VM of the same adapter, and there is "
+        "no bridge to send it back (`bridge: {}` adds one)."
+    )
+
+
+def latency_note(result: Result) -> str:
+    """Return the remark that must stand beside a latency while Tx rings are full, or an empty text."""
+    if not _fills_a_tx_ring(result):
+        return ""
+    if is_closed_loop(result.config):
+        return _SATURATED_NOTE
+    return _OVERLOADED_NOTE if _is_overloaded(result) else ""
+
+
+def sender_wait_note(result: Result) -> str:
+    """Return the remark that must stand beside the wait of senders that offer more than gets through."""
+    is_open = not is_closed_loop(result.config)
+    return _GROWS_NOTE if is_open and _fills_a_tx_ring(result) and _is_overloaded(result) else ""
+
+
+def _fills_a_tx_ring(result: Result) -> bool:
+    """Tell whether a ring had no slot left, which a short capture may not come to; so where that is not known."""
+    if result.servers:
+        depths = [
+            (adapter.queues.get("tx_ring"), setting_of(result, adapter.name, "nic", "tx_ring"))
+            for adapter in result.servers
+        ]
+    else:
+        depths = [(result.queues.get("tx_ring"), result.config.get("nic", {}).get("tx_ring"))]
+    return any(depth is None or slots is None or depth.max >= slots - 1 for depth, slots in depths)
+
+
+def _is_overloaded(result: Result) -> bool:
+    wait_ns, latency_ns = result.sender_wait_ns.mean or 0.0, result.latency_ns.mean or 0.0
+    return result.bottleneck.resource != "offered_load" and wait_ns > _SENDER_WAIT_MATTERS * latency_ns
+
+
+def largest_part_sentence(result: Result) -> str:
+    """Return which part the latency to the guest mostly is, of the mean and of the p99 frame; empty where not known."""
+    mean = _largest_part(result.latency_parts_ns.get("mean", {}))
+    if mean is None:
+        return ""
+    p99 = _largest_part(result.latency_parts_ns.get("p99", {}))
+    text = f"On average {100 * mean[1]:.0f} % of the time from post to taken by the guest is {_part_words(mean[0])}"
+    if p99 is not None and p99[0] != mean[0]:
+        text += f"; of the p99 frame's, {100 * p99[1]:.0f} % is {_part_words(p99[0])}"
+    return f"{text}."
+
+
+def _part_words(name: str) -> str:
+    return PART_WORDS.get(name, name)
+
+
+def _largest_part(parts: Mapping[str, float]) -> tuple[str, float] | None:
+    whole = sum(parts.values())
+    if whole <= 0:
+        return None
+    name = max(parts, key=lambda part: parts[part])
+    return name, parts[name] / whole
+
+
+def lone_parts(result: Result) -> dict[str, float]:
+    """Return the parts of a frame alone, infinite where one is never over; empty if not known."""
+    parts = {} if result.closed_form is None else dict(result.closed_form.latency_parts_ns)
+    endless = next((name for name in PARTS if name not in parts), None)
+    return parts | {endless: inf} if parts and endless else parts
+
+
+def lone_words(result: Result) -> str:
+    """Return the caption of a frame alone, and what ends only with further frames, if something does."""
+    closed, parts = result.closed_form, lone_parts(result)
+    of = f": {closed.lone_frame}" if closed is not None and closed.lone_frame else ""
+    endless = [PART_WORDS[name] for name, part_ns in parts.items() if part_ns == inf]
+    until = f"; {endless[0]} ends only when more frames come" if endless else ""
+    return f"One frame alone, as configured{of}{until}"
+
+
+def direction_rows(result: Result) -> list[tuple[str, str, Latency]]:
+    """Return (words, dotted name, latency) from post to delivery by direction, where frames go several ways."""
+    found = result.latency_by_direction_ns
+    return [
+        (f"{DELIVERY}, {_direction_words(name, result)}", f"latency_by_direction_ns.{name}", latency)
+        for name in DIRECTIONS
+        if (latency := found.get(name)) is not None
+    ]
+
+
+def _direction_words(name: str, result: Result) -> str:
+    if name == "vm_to_vm" and "over_bridge" in result.latency_by_direction_ns:
+        return "inside an adapter"
+    outside = "stations outside" if result.bridges else "the wire"
+    words = {"vm_to_vm": "VM to VM", "over_bridge": "over the bridge", "to_wire": f"to {outside}"}
+    return words.get(name, f"from {outside}")
+
+
+def latency_rows(result: Result) -> list[tuple[str, str, Latency]]:
+    """Return (words, dotted name, latency) of each latency that was measured; of the sender's wait if it is long."""
+    rows = [
+        (DELIVERY, "latency_ns", result.latency_ns),
+        ("post to taken by the guest", "latency_to_guest_ns", result.latency_to_guest_ns),
+        ("doorbell to delivery", "latency_from_doorbell_ns", result.latency_from_doorbell_ns),
+    ]
+    wait_ns, latency_ns = result.sender_wait_ns.mean, result.latency_ns.mean
+    if wait_ns is not None and wait_ns > _SENDER_WAIT_MATTERS * (latency_ns or 0.0):
+        rows.append(("offered to posted (the sender's wait)", "sender_wait_ns", result.sender_wait_ns))
+    return [row for row in rows if row[2].p50 is not None or row[2].mean is not None]
+
+
+def bytes_per_frame(result: Result) -> dict[str, dict[str, float]]:
+    """Return for `up` and `down` the bytes by purpose that a frame delivered in the window costs.
+
+    Empty where the window is too short to tell (the result's warnings say so), where nothing was delivered, and of
+    several servers, whose frames have several links. Results
+    stored before `per_frame` was: the window's bytes by its frames.
+    """
+    if result.window_frames <= 0 or result.servers:
+        return {}
+    found = {}
+    for name, direction in (("up", result.pcie.up), ("down", result.pcie.down)):
+        if direction.per_frame is not None:
+            skips = direction.bytes.skp / max(1, direction.bytes.total - direction.bytes.skp)
+            amounts = {purpose: direction.per_frame.get(purpose, 0.0) for purpose in FRAME_PURPOSES}
+            found[name] = {**amounts, "skp": skips * sum(amounts.values())}
+        elif result.warnings or result.totals.gbps is None:
+            return {}
+        else:
+            found[name] = {purpose: getattr(direction.bytes, purpose) / result.window_frames for purpose in PURPOSES}
+    return found
+
+
+def frame_bytes_total(result: Result) -> dict[str, float]:
+    """Return for `up` and `down` the bytes that a delivered frame costs in all, clock skips apart; empty as above."""
+    return {name: sum(amounts[one] for one in FRAME_PURPOSES) for name, amounts in bytes_per_frame(result).items()}
+
+
+def link_rows(result: Result) -> list[LinkRow]:
+    """Return the table of the link: a row a purpose, their sum, then the clock skips that no frame causes."""
+    per_frame = bytes_per_frame(result)
+    if not per_frame:
+        return []
+    up, down = per_frame["up"], per_frame["down"]
+    up_total, down_total = sum(up.values()), sum(down.values())
+
+    def row(words: str, purpose: str | None, up_bytes: float, down_bytes: float) -> LinkRow:
+        figures = (_amount(up_bytes, up_total), _amount(down_bytes, down_total))
+        return LinkRow(words, purpose, (*figures[0], *figures[1]))
+
+    rows = [row(PURPOSE_WORDS[name], name, up[name], down[name]) for name in FRAME_PURPOSES if up[name] or down[name]]
+    rows.append(row("a frame, in all", None, *(sum(side[name] for name in FRAME_PURPOSES) for side in (up, down))))
+    if up["skp"] or down["skp"]:
+        rows.append(row(PURPOSE_WORDS["skp"], None, up["skp"], down["skp"]))
+    return rows
+
+
+def _amount(n_bytes: float, total: float) -> tuple[str, str]:
+    return f"{n_bytes:,.1f}", f"{100 * n_bytes / total:.1f}" if total else MISSING
+
+
+def stall_shares(result: Result) -> dict[str, float]:
+    """Return the share of the window for which something stood waiting, by what it waited for.
+
+    Credits are told by kind where the result knows the kinds. Empty of several servers, each of which waits by itself.
+    """
+    if result.servers:
+        return {}
+    return shares_of_stalls(result.stalls_ns, result.window.duration_ns)
+
+
+def shares_of_stalls(stalls: Stalls, duration_ns: float) -> dict[str, float]:
+    """Return the share of a time for which something of one server stood waiting, as `stall_shares` does.
+
+    Empty where no time has passed: a capture that ended in the warm-up.
+    """
+    if duration_ns <= 0:
+        return {}
+    by_kind = any(getattr(stalls, name) for name in _CREDIT_KINDS)
+    left_out = ("credits",) if by_kind else _CREDIT_KINDS
+    return {name: getattr(stalls, name) / duration_ns for name in STALL_WORDS if name not in left_out}
+
+
+def frame_balance(result: Result) -> str:
+    """Return the account of all frames of the run in one line."""
+    totals = result.totals
+    made = f" + {totals.replicated_frames:,} {copying_words(result)}" if totals.replicated_frames else ""
+    text = (
+        f"{totals.offered_frames:,} offered{made} = {totals.delivered_frames:,} delivered "
+        f"+ {totals.dropped_frames:,} dropped + {totals.in_flight_frames:,} in flight"
+    )
+    to, come = ("delivered outside", "came to adapters over the bridge") if result.bridges else _OF_WIRE
+    extras = (
+        (to, totals.delivered_to_wire),
+        (come, totals.from_wire),
+        ("mirrored", totals.mirrored),
+        ("mirrored copies lost", totals.mirrored_dropped),
+    )
+    return text + "".join(f"; {count:,} {words}" for words, count in extras if count)
+
+
+_LOAD = "offered_load"
+_HEADROOM_TO = 0.995  # of the ceiling; what lies above it has no headroom worth a sentence
+
+
+def headroom_sentence(result: Result) -> str:
+    """Return what could be carried of such frames, and what share of it is asked for; empty where nothing is to spare.
+
+    It is the closed form's lowest ceiling, above which no run goes; where the run found another limit than the load, or
+    measured more than that, nothing is said.
+    """
+    share, could_gbps = _headroom(result)
+    if not share:
+        return ""
+    could = f"It could carry at most {gbps_text(could_gbps)} of such frames, by the closed form"
+    return f"{could}; {percent_text(share)} of that is offered."
+
+
+def _headroom(result: Result) -> tuple[float, float]:
+    """Return the load as a share of the lowest ceiling, and the throughput there; zeros where there is no headroom."""
+    closed, measured = result.closed_form, _measured_gbps(result)
+    if closed is None or result.bottleneck.resource != _LOAD or not measured:
+        return 0.0, 0.0
+    ceilings = {one.resource: one.offered_mpps for one in closed.ceilings if one.offered_mpps}
+    load = ceilings.pop(_LOAD, None)
+    if not load or not ceilings or load >= _HEADROOM_TO * min(ceilings.values()):
+        return 0.0, 0.0
+    share = load / min(ceilings.values())
+    could_gbps = closed.gbps / share
+    return (share, could_gbps) if measured < could_gbps else (0.0, 0.0)
+
+
+def _measured_gbps(result: Result) -> float | None:
+    """Return what the closed form's throughput is of: what VMs get, or what leaves where they get nothing."""
+    if result.totals.gbps is None or result.totals.gbps:
+        return result.totals.gbps
+    return result.outside_gbps() if result.bridges else result.wire.tx_gbps
+
+
+SPREAD_COLUMNS = ("mean", "95 % from", "to", "least", "greatest")
+
+
+def spread_rows(result: Result) -> list[tuple[str, ...]]:
+    """Return a row for each figure of runs with several seeds: its name, then SPREAD_COLUMNS."""
+    rows = []
+    for one in result.spread:
+        known = [value for value in one.values if value is not None]
+        if known:
+            text = _spread_text(one.name)
+            figures = (one.mean, one.low, one.high, min(known), max(known))
+            rows.append((one.name, *(MISSING if figure is None else text(figure) for figure in figures)))
+    return rows
+
+
+def _spread_text(name: str) -> Callable[[float], str]:
+    if "_ns." in name:
+        return time_text
+    if name.endswith("gbps"):
+        return gbps_text
+    return mpps_text if name.endswith("mpps") else percent_text

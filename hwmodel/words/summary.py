@@ -1,0 +1,451 @@
+"""The summary that `hwmodel run` prints: the answer first, then the evidence, every figure with its unit.
+
+In 15 lines it has the answer, what limits, warnings, one latency, losses, VMs, the link and queues that fill.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from hwmodel.words.bridge_reading import (
+    bridge_words,
+    flooding_sentence,
+    forwarding_sentence,
+    learning_sentence,
+    limit_cell,
+    port_row,
+    ports_at,
+)
+from hwmodel.words.datapath_parts import datapath_parts
+from hwmodel.words.modelled import falling_latency_sentences
+from hwmodel.words.quantities import (
+    MISSING,
+    MOST_ROWS,
+    PLUS_MINUS,
+    Line,
+    count_text,
+    decimals_text,
+    drop_words,
+    percent_text,
+    printable,
+    span_text,
+    table,
+    three_digits,
+    time_text,
+)
+from hwmodel.words.reading import (
+    DELIVERY,
+    QUEUE_UNITS,
+    SPREAD_COLUMNS,
+    STALL_WORDS,
+    direction_rows,
+    frame_balance,
+    headline,
+    headroom_sentence,
+    largest_part_sentence,
+    latency_note,
+    latency_rows,
+    link_rows,
+    loss_sentence,
+    no_way_back_sentence,
+    sender_wait_note,
+    spread_rows,
+    stall_shares,
+)
+
+if TYPE_CHECKING:
+    from hwmodel.results.result import Latency, Result, VmResult
+    from hwmodel.results.system import AdapterResult
+
+MOST_LINES = 15
+_MOST_WARNINGS = 3
+_MOST_VM_LINES = 4  # of which the last may stand for several
+_ALIKE = 0.05  # of the greatest rate, within which VMs are told in one line
+_FILLED = 0.5  # of a queue, from which on it is told
+_QUEUES = ("tx_ring", "tags", "tx_buffer", "rx_buffer", "rx_ring")
+_SPREAD = ("totals.gbps", "latency_ns.p50", "latency_ns.p99")
+_MORE = "--verbose shows all latencies, each VM, the bytes on the link and every queue."
+VM_COLUMNS = ("VM", "tx Gb/s", "rx Gb/s", "rx Mpps", "p50 us", "p99 us", "drops, frames")
+
+
+def summary(result: Result, verbose: bool = False) -> str:
+    """Return the summary as plain ASCII text (names apart) that ends with a newline; the same on every machine.
+
+    At most 15 lines, or with `verbose` all latencies, each VM, the bytes on the link and every queue.
+    """
+    return "".join(f"{line.text}\n" for line in summary_lines(result, verbose))
+
+
+def print_summary(result: Result, stream: TextIO | None = None, verbose: bool = False) -> None:
+    """Write the summary to a stream (standard output by default), in colour where that is a terminal."""
+    stream = sys.stdout if stream is None else stream
+    if not stream.isatty():
+        stream.write(summary(result, verbose))
+        return
+    from rich.console import Console  # only a terminal needs it
+    from rich.text import Text
+
+    styles = {"answer": "bold green", "warning": "bold yellow", "heading": "bold", "plain": ""}
+    console = Console(file=stream)
+    for line in summary_lines(result, verbose):
+        console.print(Text(line.text, style=styles[line.look]), soft_wrap=True)
+
+
+def summary_lines(result: Result, verbose: bool = False) -> list[Line]:
+    """Return the lines of the summary with how they look."""
+    return list(_all_lines(result)) if verbose else short_lines(result)
+
+
+def _all_lines(result: Result) -> Iterable[Line]:
+    yield from answer_lines(result)
+    yield from warning_lines(result)
+    yield from _latency_lines(result)
+    rows = spread_rows(result)
+    if rows:
+        yield Line("")
+        yield from table((f"{len(result.spread[0].seeds)} seeds", *SPREAD_COLUMNS), rows)
+        yield Line(f"(all other figures are of seed {result.seed})")
+        yield Line("")
+    yield from balance_lines(result)
+    yield Line("")
+    if result.servers:
+        yield from adapter_lines(result)
+        yield Line("")
+    yield from _vm_lines(result)
+    yield Line("")
+    if not result.servers:
+        yield from _link_lines(result)
+        yield Line("")
+    if result.bridges:
+        yield from bridge_lines(result)
+        yield Line("")
+    yield from _loss_lines(result)
+    yield from run_lines(result)
+
+
+def _latency_lines(result: Result) -> Iterable[Line]:
+    rows = latency_rows(result)
+    if not rows:
+        yield Line("Latency, post to delivery: no frame measured")
+    notes = {"latency_ns": latency_note(result), "sender_wait_ns": sender_wait_note(result)}
+    for words, name, latency in [*direction_rows(result), *rows]:
+        remark = f" ({notes[name]})" if notes.get(name) else ""
+        yield Line(f"Latency, {words}: {latency_words(latency, name, result.intervals)}{remark}")
+        if name == "latency_to_guest_ns":
+            sentences = (largest_part_sentence(result), *falling_latency_sentences(result))
+            yield from (Line(printable(sentence)) for sentence in sentences if sentence)
+
+
+def vm_rows(result: Result) -> list[tuple[str, ...]]:
+    """Return a row of VM_COLUMNS for each VM, the first MOST_ROWS of them."""
+    return [
+        (
+            printable(vm.name),
+            decimals_text(vm.tx_gbps, 3),
+            decimals_text(vm.rx_gbps, 3),
+            decimals_text(vm.rx_mpps, 4),
+            _microseconds(vm.latency_ns.p50),
+            _microseconds(vm.latency_ns.p99),
+            drop_words(vm.drops, none=MISSING),
+        )
+        for vm in result.vms[:MOST_ROWS]
+    ]
+
+
+def _vm_lines(result: Result) -> Iterable[Line]:
+    yield from table(VM_COLUMNS, vm_rows(result), left_columns=(0, 6))
+    if len(result.vms) > MOST_ROWS:
+        yield Line(f"... and {len(result.vms) - MOST_ROWS} more")
+    if result.fairness_jain is not None:
+        yield Line(f"Fairness between senders (Jain, 1 is even): {result.fairness_jain:.4f}")
+    if result.cpu.cores_busy:
+        yield Line(f"Drivers keep {three_digits(result.cpu.cores_busy)} host cores busy")
+
+
+def _microseconds(time_ns: float | None) -> str:
+    return MISSING if time_ns is None else three_digits(time_ns / 1e3)
+
+
+def _link_lines(result: Result) -> Iterable[Line]:
+    rows = link_rows(result)
+    if rows:
+        header = ("PCIe link, each frame", "up B", "up %", "down B", "down %")
+        yield from table(header, [(row.words, *row.cells) for row in rows])
+        has_copies = result.totals.copies_delivered > result.totals.delivered_frames and not result.bridges
+        each = ", of a group frame each copy" * has_copies  # over a bridge each copy is a frame
+        yield Line(f"(up: adapter to host, down: host to adapter; mean over the frames delivered in the window{each})")
+    yield Line(f"{link_words(result)} of the window")
+    looked_up = result.iotlb.hits + result.iotlb.misses
+    if looked_up:
+        yield Line(
+            f"Addresses that miss the IOMMU's translation cache: {percent_text(result.iotlb.misses / looked_up)}"
+        )
+    if result.wire.tx_gbps or result.wire.rx_gbps:
+        yield Line(wire_words(result))
+
+
+def _loss_lines(result: Result) -> Iterable[Line]:
+    yield Line(f"Drops, frames, whole run: {drop_words(result.drops, none='none')}")
+    if result.queues:
+        depths = [
+            f"{printable(name)} {three_digits(depth.mean)} / {count_text(depth.max)}{_unit_suffix(name)}"
+            for name, depth in sorted(result.queues.items())
+        ]
+        yield Line(f"Queues, mean / largest: {', '.join(depths)}")
+    stalls = stall_shares(result)
+    if stalls:
+        waits = ", ".join(f"{STALL_WORDS[name]} {percent_text(share)}" for name, share in stalls.items())
+        yield Line(f"Waiting, share of the window, for: {waits}")
+
+
+def _unit_suffix(queue: str) -> str:
+    return f" {QUEUE_UNITS[queue]}" if queue in QUEUE_UNITS else ""
+
+
+def adapter_lines(result: Result) -> Iterable[Line]:
+    """Give a row for each server: what its VMs send and receive, how busy its link, wire and cores are, its fullest."""
+    shares = ("PCIe up %", "down %", "wire out %", "in %")
+    header = ("server", "tx Gb/s", "rx Gb/s", *shares, "cores", "fullest of its own")
+    rows = [_adapter_row(adapter) for adapter in result.servers[:MOST_ROWS]]
+    yield from table(header, rows, left_columns=(0, len(header) - 1))
+    if len(result.servers) > MOST_ROWS:
+        yield Line(f"... and {len(result.servers) - MOST_ROWS} more servers")
+    yield Line("(tx, rx: of the server's VMs; %: busy share of the window; cores: kept busy by drivers)")
+
+
+def _adapter_row(adapter: AdapterResult) -> tuple[str, ...]:
+    busy = adapter.utilization
+    shares = (
+        adapter.pcie.up.utilization,
+        adapter.pcie.down.utilization,
+        busy.get("wire.tx"),
+        busy.get("wire.rx"),
+    )
+    return (
+        printable(adapter.name),
+        decimals_text(adapter.tx_gbps, 3),
+        decimals_text(adapter.rx_gbps, 3),
+        *(_percent(share) for share in shares),
+        three_digits(adapter.cpu.cores_busy),
+        printable(limit_cell(adapter)),
+    )
+
+
+def bridge_lines(result: Result) -> Iterable[Line]:
+    """Give a row for each port of a bridge, then what that bridge learned and flooded; so for each bridge."""
+    header = ("bridge port", "in Gb/s", "out Gb/s", "in %", "out %", "queue mean, B", "largest, B", "drops, frames")
+    for bridge in result.bridges:
+        rows = [port_row(port, _percent) for port in ports_at(bridge)[: MOST_ROWS + 1]]
+        yield from table(header, rows, left_columns=(0, len(header) - 1))
+        if len(bridge.ports) > MOST_ROWS + 1:
+            yield Line(f"... and {len(bridge.ports) - MOST_ROWS - 1} more ports")
+        name = bridge_words(bridge)
+        whose = "the bridge or extender" if any(port.device != bridge.name for port in bridge.ports) else "the bridge"
+        yield Line(f"(in: from the port to {whose}, out: from it; %: busy share of the window)")
+        yield Line(f"{name}, whole run: {forwarding_sentence(bridge)}")
+        if bridge.kind == "learning":
+            yield Line(f"{name}, flooded: {flooding_sentence(bridge)}")
+        yield Line(f"{name}, {bridge.kind}: {learning_sentence(bridge)}")
+        yield Line(f"{name}, drops, frames, whole run: {drop_words(bridge.drops, none='none')}")
+
+
+def _percent(share: float | None) -> str:
+    return MISSING if share is None else f"{100 * share:.1f}"
+
+
+def short_lines(result: Result) -> list[Line]:
+    """Return the summary; of warnings so many as there is room for, and how many more there are."""
+    before = list(answer_lines(result))
+    behind = [*_short_latency_lines(result), *_spread_lines(result), *balance_lines(result), *_machine_lines(result)]
+    beside = list(_beside_lines(result))  # given up where there is too much to say
+    end = [*run_lines(result), Line(_MORE)]
+    warnings = list(warning_lines(result))
+    room = MOST_LINES - len(before) - len(behind) - len(end)
+    n_shown = max(1, min(_MOST_WARNINGS, room if room >= len(warnings) else room - 1))
+    if len(warnings) > n_shown:
+        n_more = len(warnings) - n_shown
+        more = f"{n_more} more warning{'s' * (n_more > 1)}: --verbose shows {'them' if n_more > 1 else 'it'}."
+        warnings = [*warnings[:n_shown], Line(more, "warning")]
+    return [*before, *warnings, *behind, *beside[: max(0, room - len(warnings))], *end]
+
+
+def answer_lines(result: Result) -> Iterator[Line]:
+    """Give the answer, why it is so, how much more could be carried, and what was lost."""
+    yield Line(printable(_ascii(headline(result))), "answer")
+    for sentence in (
+        no_way_back_sentence(result), result.bottleneck.why, headroom_sentence(result), loss_sentence(result),
+    ):  # fmt: skip
+        if sentence:
+            yield Line(printable(sentence))
+
+
+def warning_lines(result: Result) -> Iterator[Line]:
+    """Give each warning a line."""
+    for warning in result.warnings:
+        yield Line(printable(f"Warning: {warning}"), "warning")
+
+
+def latency_words(latency: Latency, name: str, intervals: Mapping[str, tuple[float, float]]) -> str:
+    """Write the figures of a latency, with the half of their intervals."""
+    names = (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999"), ("min", "min"), ("mean", "mean"), ("max", "max"))
+    figures = ((word, attribute, getattr(latency, attribute)) for word, attribute in names)
+    return ", ".join(
+        f"{word} {_ascii(time_text(value, intervals.get(f'{name}.{attribute}')))}"
+        for word, attribute, value in figures
+        if value is not None
+    )
+
+
+def balance_lines(result: Result) -> Iterator[Line]:
+    """Give the account of all frames, and in brackets which of them passed bridges."""
+    balance, parting, beside = frame_balance(result).partition("; " if result.bridges else "\n")
+    yield Line(f"Frames, whole run: {balance}")
+    if parting:
+        yield Line(f"({beside})")
+
+
+def link_words(result: Result) -> str:
+    """Say how busy the link's directions were."""
+    up_busy, down_busy = result.pcie.up.utilization, result.pcie.down.utilization
+    return f"Link busy: up {percent_text(up_busy)}, down {percent_text(down_busy)}"
+
+
+def wire_words(result: Result) -> str:
+    """Say what the wire carried, how busy it was, how long frames waited for it."""
+    wire = result.wire
+    waiting = f", p99 wait {time_text(wire.wait_ns.p99)}" if wire.wait_ns.p99 is not None else ""
+    out_gbps, in_gbps = decimals_text(wire.tx_gbps, 3), decimals_text(wire.rx_gbps, 3)
+    return f"Wire: out {out_gbps} Gb/s, in {in_gbps} Gb/s, busy {percent_text(wire.utilization)}{waiting}"
+
+
+def run_lines(result: Result) -> Iterator[Line]:
+    """Give the window with what repeats the run, and what the simulation itself took."""
+    window = result.window
+    yield Line(
+        f"Window: {span_text(window.start_ns, window.end_ns)} of simulated time; "
+        f"seed {result.seed}, configuration {printable(result.config_hash)}"
+    )
+    run = result.host_run
+    if run is not None:
+        more = f" on {run.threads} threads" if run.threads > 1 else ""
+        more += f", compilation {three_digits(run.compile_s)} s" if run.compile_s else ""
+        yield Line(
+            f"Run: {count_text(run.frames)} frames, {count_text(run.events)} events in {three_digits(run.wall_s)} s "
+            f"({count_text(round(run.frames_per_s))} frames/s){more}, memory at most {run.peak_rss_mb:.0f} MB"
+        )
+
+
+def _short_latency_lines(result: Result) -> Iterator[Line]:
+    rows = direction_rows(result) or [(DELIVERY, "latency_ns", result.latency_ns)]
+    note = latency_note(result)
+    for at, (words, name, latency) in enumerate(rows):
+        if not latency.count:
+            yield Line(f"Latency, {words}: no frame measured")
+            continue
+        remark = f" ({note})" if note and not at else ""
+        yield Line(f"Latency, {words}: {latency_words(latency, name, result.intervals)}{remark}")
+    if largest_part_sentence(result):
+        yield Line(printable(largest_part_sentence(result)))
+
+
+def _spread_lines(result: Result) -> Iterator[Line]:
+    """Give the mean over several seeds of what matters most, with its interval, in one line."""
+    rows = {name: cells for name, *cells in spread_rows(result)}
+    told = [
+        f"{name} {rows[name][0]} ({rows[name][1]} to {rows[name][2]})"
+        for name in _SPREAD
+        if name in rows and MISSING not in rows[name][:3]
+    ]
+    if told:
+        n = len(result.spread[0].seeds)
+        yield Line(f"Mean of {n} seeds (95 %): {', '.join(told)}; all other figures are of seed {result.seed}")
+
+
+def _machine_lines(result: Result) -> Iterator[Line]:
+    if result.servers:
+        yield from _some(list(_adapter_lines(result)), "servers")
+        return
+    yield from _short_vm_lines(result)
+    wire = f"; {wire_words(result)}" if result.wire.tx_gbps or result.wire.rx_gbps else ""
+    yield Line(f"{link_words(result)} of the window{wire}")
+
+
+def _beside_lines(result: Result) -> Iterator[Line]:
+    """Give which queues fill, and what bridges drop."""
+    lost = [
+        f"{bridge_words(bridge)} {drop_words(bridge.drops, none='')}"
+        for bridge in result.bridges
+        if any(bridge.drops.values())
+    ]
+    if lost:
+        yield Line(printable(f"Drops at bridges, frames, whole run: {'; '.join(lost)}"))
+    if result.servers:
+        return
+    parts = datapath_parts(result)
+    filled = [parts[name] for name in _QUEUES if (parts[name].share or 0.0) >= _FILLED]
+    if filled:
+        told = ", ".join(f"{part.title} {part.lines[0]}" for part in filled)
+        yield Line(f"Half full or more, mean over the window: {told}")
+
+
+def _adapter_lines(result: Result) -> Iterator[Line]:
+    for adapter in result.servers:
+        rates = f"VMs send {decimals_text(adapter.tx_gbps, 3)} Gb/s, get {decimals_text(adapter.rx_gbps, 3)} Gb/s"
+        yield Line(printable(f"Server {adapter.name}: {rates}; fullest of its own: {limit_cell(adapter)}"))
+
+
+def _short_vm_lines(result: Result) -> Iterator[Line]:
+    """Give VMs that are alike in one line, few others in one each, many by the least and the greatest."""
+    vms = result.vms
+    if all(vm.tx_gbps is None and vm.rx_gbps is None for vm in vms) and not _dropped(vms):
+        return
+    if len(vms) > 1 and _are_alike(vms):
+        rates = f"{_mean(vms, 'tx_gbps')} Gb/s sent, {_mean(vms, 'rx_gbps')} Gb/s received by each on average"
+        yield Line(f"{len(vms)} VMs, alike within {100 * _ALIKE:.0f} %: {rates}{_dropped(vms)}")
+    elif len(vms) <= _MOST_VM_LINES:
+        for vm in vms:
+            rates = f"{decimals_text(vm.tx_gbps, 3)} Gb/s sent, {decimals_text(vm.rx_gbps, 3)} Gb/s received"
+            yield Line(printable(f"VM {vm.name}: {rates}{_dropped([vm])}"))
+    else:
+        ends = "; ".join(_ends(vms, name, word) for name, word in (("tx_gbps", "sent"), ("rx_gbps", "received")))
+        yield Line(printable(f"{len(vms)} VMs: {ends}{_dropped(vms)}"))
+
+
+def _are_alike(vms: Sequence[VmResult]) -> bool:
+    for name in ("tx_gbps", "rx_gbps"):
+        rates = [getattr(vm, name) for vm in vms]
+        known = [rate for rate in rates if rate is not None]
+        if len(known) not in (0, len(rates)) or (known and max(known) - min(known) > _ALIKE * max(known)):
+            return False
+    return True
+
+
+def _mean(vms: Sequence[VmResult], name: str) -> str:
+    rates = [getattr(vm, name) for vm in vms]
+    return MISSING if None in rates else decimals_text(sum(rates) / len(rates), 3)
+
+
+def _ends(vms: Sequence[VmResult], name: str, word: str) -> str:
+    known = [(getattr(vm, name), vm.name) for vm in vms if getattr(vm, name) is not None]
+    if not known:
+        return f"{word} {MISSING}"
+    (least, slow), (most, fast) = min(known), max(known)
+    return f"{decimals_text(least, 3)} ({slow}) to {decimals_text(most, 3)} Gb/s ({fast}) {word}"
+
+
+def _dropped(vms: Iterable[VmResult]) -> str:
+    n_lost = sum(sum(vm.drops.values()) for vm in vms)
+    return f", {count_text(n_lost)} frames dropped" if n_lost else ""
+
+
+def _some(lines: list[Line], what: str) -> list[Line]:
+    if len(lines) <= _MOST_VM_LINES:
+        return lines
+    n_left_out = len(lines) - _MOST_VM_LINES + 1
+    return [*lines[: _MOST_VM_LINES - 1], Line(f"... and {n_left_out} more {what}")]
+
+
+def _ascii(figure: str) -> str:
+    return figure.replace(PLUS_MINUS, " +/- ")

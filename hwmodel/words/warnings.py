@@ -1,0 +1,251 @@
+"""The warnings of a window: what a reader must know before quoting its figures; `simulation` says when to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from hwmodel.units import FS_PER_NS, format_time_fs
+from hwmodel.words.bridge_reading import NO_NAME
+from hwmodel.words.quantities import listed
+
+if TYPE_CHECKING:
+    from hwmodel.results.bridge import BridgeResult
+
+MOST_NAMES = 3
+SAME_FOR_ALL_SEEDS = (
+    "Nothing in this run is drawn at random and its clocks are exact: all seeds give these figures, and their "
+    "intervals say nothing of machines whose parts begin in other phases."
+)
+NO_FRAME = "No frame was delivered in the window: it gives no rates."
+
+
+def too_few(n_frames: int, *, are_copies: bool, burst: int, n_receiving: int, least: int, more_time: str) -> str:
+    """Say that a window holds too few frames for rates."""
+    one, many = ("copy", "copies") if are_copies else ("frame", "frames")
+    return (
+        f"The window holds {n_frames:,} {one if n_frames == 1 else many}, too few for rates: frames become "
+        f"visible in bursts of up to {burst} for a VM, and {n_receiving} got some; it takes "
+        f"{least:,} {many} or more ({more_time})."
+    )
+
+
+def interrupted(done_ms: float, wanted_fs: int) -> str:
+    """Say how much of a window there is where its run was interrupted."""
+    done = f"{done_ms:,.0f}" if done_ms >= 100 else f"{done_ms:.3g}"
+    return f"Interrupted: the window ended after {done} ms of {format_time_fs(wanted_fs)}; its figures are partial."
+
+
+def not_steady(names: Sequence[str], warmup_ms: float, windows: float) -> str:
+    """Say which figures still changed when the window began; `windows`: how many of them the warm-up took."""
+    times = f"{windows:,.0f} times" if windows >= 10 else f"{windows:.2g} times"
+    return (
+        f"The run was not steady when the window began: {listed(names)} still changed after a warm-up of "
+        f"{warmup_ms:,.3g} ms, {times} the window. A longer run.duration waits longer, run.warmup as long as it says."
+    )
+
+
+def growing(rises: Sequence[tuple[str, float]], undelivered: float) -> str:
+    """Say which figures rose or fell in a window, and what share of the frames was delivered less for it, if known."""
+    told = [f"{figure_name(name)} {'rose' if rise > 0 else 'fell'} by {_amount(name, rise)}" for name, rise in rises]
+    text = (
+        f"Not steady in the window: {listed(told)}. "
+        f"{'These are' if len(told) > 1 else 'It is'} of this window alone: a longer run.duration gives others."
+    )
+    if not undelivered:
+        return text
+    return (
+        f"{text} By that {100 * abs(undelivered):.2g} % {'less' if undelivered > 0 else 'more'} was delivered than "
+        "came: totals.gbps and totals.mpps are as far off, and sender_wait_ns follows."
+    )
+
+
+def few_bursts(n_bursts: float) -> str:
+    """Say that a window's load varies as very few bursts do."""
+    words = f"{n_bursts:.0f} independent ones" if n_bursts >= 1.5 else "a single one"
+    return (
+        f"The window holds few bursts: what came varies as {words} would make it. "
+        "All its rates and latencies may be further off than their intervals say. A longer run.duration tells more."
+    )
+
+
+def short_beside_queues(names: Sequence[str]) -> str:
+    """Say whose intervals are too narrow, since queues remember longer than the window lasts."""
+    return (
+        f"The window is short beside the memory of the queues: {listed(names)} may be further off than "
+        f"{'their intervals say' if len(names) > 1 else 'its interval says'}. A longer run.duration tells more."
+    )
+
+
+def known_roughly(names: Sequence[str]) -> str:
+    """Say whose intervals are so wide that they say enough themselves."""
+    are_more = len(names) > 1
+    return (
+        f"Known roughly, as the {'widths' if are_more else 'width'} of the "
+        f"{'intervals say' if are_more else 'interval says'}: {listed(names)}. So near to what is full "
+        "queues fill and empty slowly, and this window has seen few of their ups and downs; a longer run.duration "
+        "narrows them."
+    )
+
+
+def figure_name(name: str) -> str:
+    """Return what is told of a figure: of a latency's mean, all of it."""
+    return name.removesuffix(".mean")
+
+
+def _amount(name: str, rise: float) -> str:
+    """Return a rise in words, with the unit that the name of the figure ends with."""
+    if "_ns." in name:
+        return format_time_fs(round(float(f"{abs(rise):.3g}")) * FS_PER_NS)
+    if name.endswith("utilization"):
+        return f"{100 * abs(rise):.2g} %"
+    return f"{abs(rise):.3g} {'Mpps' if name.endswith('mpps') else 'Gb/s'}"
+
+
+def precision_not_met(precision: float, names: Sequence[str], window_ms: float) -> str:
+    """Say which figures are less precise than asked for."""
+    return f"run.precision {100 * precision:g} % was not met for {listed(names)} after {window_ms:.0f} ms."
+
+
+def stuck(n_offered: int, batches: Iterable[str]) -> str:
+    """Say that nothing was delivered, and for which batches all waits."""
+    words = "1 frame was offered and not" if n_offered == 1 else f"{n_offered:,} frames were offered and none was"
+    return f"{words} delivered: {_joined(batches)}"
+
+
+def waits_for_batches(share: float, batches: Iterable[str]) -> str:
+    """Say which share of the latency is spent on batches that no timer ends."""
+    return f"{100 * share:.0f} % of the latency is the wait for a batch that only later frames fill: {_joined(batches)}"
+
+
+def _joined(batches: Iterable[str]) -> str:
+    return (" and ".join(batches) or "they are still on their way") + "."
+
+
+def endless_write_back(batch: int) -> str:
+    """Name a batch of write-backs that no timer ends."""
+    return f"nic.rx_writeback_batch is {batch} without nic.writeback_timeout"
+
+
+def endless_interrupt(batch: int) -> str:
+    """Name a batch of interrupts that no timer ends."""
+    return f"driver.rx_interrupt_batch is {batch} without a timer (driver.moderation)"
+
+
+def locked_in_phase(n_runs: int, reaches: Iterable[tuple[str, float]]) -> str:
+    """Say how far the moments at which parts begin make figures differ, each by a share of it."""
+    named = ", ".join(f"{figure_name(name)} by {100 * share:.2g} %" for name, share in reaches)
+    return (
+        f"Locked in phase: which of several cycles this machine settles into hangs on the moments at which its "
+        f"cores, ports and timers begin. {n_runs} short runs that begin at others say how far 95 % of such "
+        f"runs lie from this one: {named}. The intervals say so too; a longer run.duration does not "
+        "narrow them, --seeds shows the cycles."
+    )
+
+
+def starved(flows: Sequence[tuple[str, str]], port: str) -> str:
+    """Say which flows, from and to, always come to a full port just after others."""
+    named = ", ".join(f"{source} to {target}" for source, target in flows[:MOST_NAMES])
+    more = f" and {len(flows) - MOST_NAMES} more" if len(flows) > MOST_NAMES else ""
+    return (
+        f"Next to nothing gets through from {named}{more}: at {port}, which is full, these frames always come just "
+        "after others that take the room, in step with them. Clocks that differ by some ppm move such phases slowly, "
+        "and another seed has others; with rates and workload.arrivals: poisson the port is shared by chance."
+    )
+
+
+def burst_too_fast(asked_mpps: float, posted_mpps: float, posted_gbps: float) -> str:
+    """Say that a core posts a burst more slowly than `peak_rate` asks for."""
+    return (
+        f"In a burst workload.peak_rate asks each VM for {asked_mpps:.3g} M frames/s, and its core posts "
+        f"at most {posted_mpps:.3g} M ({posted_gbps:.3g} Gb/s of frames): the core spaces the "
+        "burst, and what waits for it is in the sender's wait. What a frame costs the core: driver.frame_time, "
+        "byte_time, doorbell_time."
+    )
+
+
+def no_hairpin(lost: int, forwarded: int, where: str, keys: Sequence[str], mode: str) -> str:
+    """Say that a bridge may not send frames back to adapters that rely on it."""
+    return (
+        f"{lost:,} of {forwarded:,} frames at {where} were for stations behind the port on "
+        f"which they came, and dropped (SAME_PORT): {' and '.join(keys)} {'is' if len(keys) == 1 else 'are'} false, "
+        f"but in mode {mode} frames between the VMs of an adapter come back from the bridge or not at all."
+    )
+
+
+def short_burst(entry: str, burst_bytes: int | None, too_long: Sequence[int]) -> str:
+    """Say that a policer has less room for tokens than some frames take."""
+    which = f"{too_long[0]:,} B" + (" and more" if len(too_long) > 1 else "")
+    return (
+        f"{entry}.burst is {burst_bytes:,} B: frames of {which} never find so many tokens, and all "
+        "of them that the entry polices drop (RATE_LIMITED), whatever its rate."
+    )
+
+
+# ---- A bridge that floods. ----
+
+
+def flooding(bridge: BridgeResult, reason: str, cure: str) -> str:
+    """Say how much a bridge floods, behind the reason and before the cure."""
+    share = 100 * bridge.flooded_frames / bridge.forwarded_frames
+    return (
+        f"{reason}; {bridge.flooded_frames:,} frames ({share:.1f} % of those that the "
+        f"{_named(bridge)} forwarded) were to addresses that it did not know, and went to every port of their "
+        f"VLAN.{cure}"
+    )
+
+
+def in_other_vlans(strangers: Sequence[str]) -> str:
+    """Say who is in other VLANs than those who send there."""
+    verb = "is" if len(strangers) == 1 else "are"
+    return f"{_stations(strangers)} {verb} in other VLANs of the bridge than some who send there"
+
+
+def silent(stations: Sequence[str], outside: str) -> str:
+    """Say who sends nothing, so that no bridge learns the address; `outside` names all stations beyond the bridges."""
+    is_one = len(stations) == 1 and stations[0] != outside
+    verb, learned = ("sends", "its address is") if is_one else ("send", "their addresses are")
+    return f"{_stations(stations, outside)} {verb} nothing over the bridge, so that {learned} never learned"
+
+
+def unlearned(bridge: BridgeResult) -> str:
+    """Say why a bridge forgot addresses or learned none, where all stations send."""
+    if bridge.not_learned:
+        full = f"The {_named(bridge)}'s table was full ({bridge_key(bridge)}.table)"
+        return f"{full}, {bridge.not_learned:,} addresses were not learned"
+    if bridge.aged:
+        rarely = f"Stations sent so rarely that the {_named(bridge)} forgot"
+        return f"{rarely} {bridge.aged:,} addresses ({bridge_key(bridge)}.ageing)"
+    return "Stations had sent nothing over the bridge when frames to them came"
+
+
+def announce_helps(bridge: BridgeResult) -> str:
+    """Name the key that lets a bridge know all stations of servers, and what else it takes."""
+    key = bridge_key(bridge)
+    limits = (f"{key}.table has room", bridge.not_learned)
+    ageing = (f"{key}.ageing lets them stay", bridge.aged)
+    unless = " and ".join(words for words, holds in (limits, ageing) if holds)
+    return (
+        f" With {key}.announce true the servers' stations are in its table from the start"
+        f"{f', as far as {unless}' if unless else ''}."
+    )
+
+
+def _named(bridge: BridgeResult) -> str:
+    return "bridge" if bridge.name == NO_NAME else f"bridge {bridge.name}"
+
+
+def bridge_key(bridge: BridgeResult) -> str:
+    """Return what begins the keys of a bridge."""
+    return bridge.name if bridge.name == NO_NAME else f"bridges.{bridge.name}"
+
+
+def _stations(stations: Sequence[str], outside: str = "") -> str:
+    """Name the first of them; those outside, which have one name for all, in words."""
+    names = [name for name in stations[:MOST_NAMES] if name != outside]
+    if len(stations) > MOST_NAMES:
+        names.append(f"{len(stations) - MOST_NAMES} more")
+    if outside in stations[:MOST_NAMES]:
+        names.append("the stations outside")
+    text = listed(names)
+    return text.replace("the", "The", 1) if text.startswith("the ") else text

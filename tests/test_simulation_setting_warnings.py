@@ -1,0 +1,132 @@
+"""Settings are told of: those by which frames drop at any load, and a full port that frames come to in step."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from hwmodel.config import config_from_mapping
+from hwmodel.simulation import simulate
+from hwmodel.simulation.setting_warnings import phase_warnings, setting_warnings
+from tests.sample_system import reflected_result
+
+REFLECTED = {
+    "switch": {"mode": "vepa"},
+    "nic": {"vfs": 2},
+    "bridge": {"announce": True, "ports": {"adapter": {"hairpin": False}}},
+    "run": {"warmup": "100us", "duration": "300us"},
+}
+POLICE = {"action": "police", "rate": "1Gbps", "burst": "1000B"}
+TWO_SIZES = {"workload": {"pattern": "pairs", "sizes": [[64, 3], [1518, 1]]}}
+
+
+def test_frames_that_may_not_come_back_are_told_with_the_key():
+    (found,) = (text for text in simulate(config_from_mapping(REFLECTED)).warnings if "SAME_PORT" in text)
+    assert "bridge.ports.adapter.hairpin is false" in found and "in mode vepa" in found
+
+
+def test_of_several_bridges_it_is_told_of_the_one_at_which_they_drop():
+    racks = [
+        {"name": "left", "announce": True, "ports": {"a": {"hairpin": False}, "t": {"to": "right.t"}}},
+        {"name": "right", "announce": True, "ports": {"b": {"hairpin": False}, "t": {}}},
+    ]
+    system = {
+        "servers": [{"name": "a"}, {"name": "b"}], "switch": {"mode": "vepa"}, "nic": {"vfs": 2}, "bridges": racks,
+        "workload": {"pattern": "flows", "flows": [["b.vf0", "b.vf1", "1Gbps"], ["b.vf1", "a.vf0", "1Gbps"]]},
+        "run": REFLECTED["run"],
+    }  # fmt: skip
+    (found,) = (text for text in simulate(config_from_mapping(system)).warnings if "SAME_PORT" in text)
+    assert "frames at bridge right were" in found and "bridges.right.ports.b.hairpin is false" in found
+
+
+@pytest.mark.parametrize("changes", [
+    {"switch": {"mode": "veb"}},  # whose VMs need no bridge
+    {"bridge": {}},
+], ids=["veb", "hairpin by default"])  # fmt: skip
+def test_who_does_not_rely_on_it_is_told_nothing(changes):
+    lost = {"SAME_PORT": 500}
+    result = reflected_result()
+    result = dataclasses.replace(result, bridges=(dataclasses.replace(result.bridges[0], drops=lost),))
+    assert any("SAME_PORT" in text for text in setting_warnings(config_from_mapping(REFLECTED), result))
+    assert not list(setting_warnings(config_from_mapping({**REFLECTED, **changes}), result))
+
+
+@pytest.mark.parametrize(("blocks", "name"), [
+    ({"switch": {"acl": [{"action": "deny", "port": "vf1"}, POLICE]}}, "switch.acl[1]"),
+    ({"bridge": {"policy": [POLICE]}}, "bridge.policy[0]"),
+    ({"servers": [{"name": "a"}, {"name": "b"}], "bridges": [
+        {"name": "left", "ports": {"a": {}, "t": {"to": "right.t"}}},
+        {"name": "right", "ports": {"b": {}, "t": {}}, "policy": [POLICE]},
+    ]}, "bridges.right.policy[0]"),
+    ({"servers": [{"name": "a"}, {"name": "b", "set": {"switch.acl": [POLICE]}}]}, "b.switch.acl[0]"),
+])  # fmt: skip
+def test_a_bucket_without_room_for_some_frames_is_named(blocks, name):
+    result = dataclasses.replace(reflected_result(), drops={"RATE_LIMITED": 9})
+    (found,) = setting_warnings(config_from_mapping({**TWO_SIZES, **blocks}), result)
+    assert found.startswith(f"{name}.burst is 1,000 B: frames of 1,518 B never find so many tokens")
+    enough = {"workload": {"pattern": "pairs", "frame_bytes": 64}}
+    assert not list(setting_warnings(config_from_mapping({**blocks, **enough}), result))
+
+
+def test_all_such_frames_drop_and_shorter_ones_pass():
+    run = {"run": {"warmup": "100us", "duration": "2ms"}, "nic": {"vfs": 2}, "switch": {"acl": [POLICE]}}
+    load = {"workload": {**TWO_SIZES["workload"], "load": "0.5Gbps", "arrivals": "periodic"}}
+    result = simulate(config_from_mapping({**run, **load}))
+    share = result.drops["RATE_LIMITED"] / result.totals.offered_frames
+    assert share == pytest.approx(0.25, abs=0.05)  # each fourth frame is long
+    assert any("1,518 B never find" in text for text in result.warnings)
+
+
+# ---- A full port that frames come to in step: who gets nothing is named ----
+
+
+THREE = {
+    "servers": [{"name": name} for name in "abc"],
+    "pcie": {"generation": 3, "lanes": 8},
+    "nic": {"vfs": 2},
+    "driver": {"preset": "dpdk"},
+    "bridge": {"announce": True, "buffer": "64KiB"},
+    "run": {"warmup": "1ms", "duration": "10ms"},
+}
+RATES = [["a.vf0", "c.vf0", "8Gbps"], ["b.vf0", "c.vf1", "4Gbps"]]
+
+
+def result_of(flows, **blocks):
+    return simulate(config_from_mapping({**THREE, "workload": {"pattern": "flows", "flows": flows}, **blocks}))
+
+
+def test_who_always_comes_last_is_named():
+    result = result_of([ends[:2] for ends in RATES])
+    got = {flow.from_: flow.delivered for flow in result.flows}
+    assert got["a.vf0"] > 5000 and got["b.vf0"] < 100
+    (warning,) = phase_warnings(result)
+    assert warning in result.warnings
+    assert "b.vf0 to c.vf1" in warning and "a.vf0" not in warning and "bridge.c" in warning
+
+
+@pytest.mark.parametrize("flows", [RATES, RATES[:1], [["a.vf0", "c.vf0", "4Gbps"], ["b.vf0", "c.vf1", "4Gbps"]]])
+def test_chance_leaves_each_a_part(flows):
+    result = result_of(flows)
+    assert result.warnings == tuple(each for each in result.warnings if "in step" not in each)
+    assert list(phase_warnings(result)) == []
+
+
+def test_what_the_policy_drops_is_no_matter_of_phases():
+    full = [["a.vf0", "c.vf0"], ["b.vf0", "c.vf1", "1Mbps"]]
+    denied = {**THREE["bridge"], "policy": [{"port": "b.vf0", "action": "deny"}]}
+    result = result_of(full, bridge=denied, run={"warmup": "1ms", "duration": "20ms"})
+    assert result.drops.get("ACL_DENY", 0) > 0
+    assert list(phase_warnings(result)) == []
+
+
+def test_long_frames_that_find_no_room_beside_short_ones_at_random_are_no_matter_of_phases():
+    # A queue of one long frame and a few short ones, which are always there: no wire is full, nothing is in step.
+    flows = [["a.vf0", "c.vf0", "3Gbps"]]
+    bridge = {"announce": True, "buffer": "1600B", "ports": {"outside": {"rate": "40Gbps"}}}
+    workload = {"pattern": "flows", "flows": flows}
+    workload["external"] = {"rate": "25Gbps", "frame_bytes": 64, "to": ["c.vf1"]}
+    result = simulate(config_from_mapping({**THREE, "bridge": bridge, "workload": workload}))
+    lost = next(flow for flow in result.flows if flow.from_ == "a.vf0")
+    assert result.bottleneck.resource == "bridge.c" and lost.offered > 1000 > 100 * lost.delivered
+    assert [each for each in result.warnings if "in step" in each] == []

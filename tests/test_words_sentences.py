@@ -1,0 +1,53 @@
+"""What the sentences on the bottleneck and the warnings say, by hand."""
+
+from __future__ import annotations
+
+from hwmodel.results import LinkCost, Observation, by_shares, sighting_of
+from hwmodel.words import warnings
+
+
+def why(busy: dict[str, float], **more: object) -> str:
+    seen = Observation(utilizations=busy, **{"open_load": False, "offered_frames": 10_000, **more})
+    return by_shares(sighting_of(seen)).why
+
+
+def test_the_sentence_on_the_link_has_the_bytes_of_a_frame():
+    cost = LinkCost(bytes_per_frame=1808.96, payload_bytes_per_frame=1516.0)
+    assert why({"pcie.up": 0.994}, frame_bytes=1518.0, up=cost) == (
+        "The link toward the host is busy 99.4 % of the window: each 1518 B frame costs 1809 B there, "
+        "1516 B of it payload."
+    )
+    assert why({"pcie.down": 0.994}, frame_bytes=353.75, down=cost) == (
+        "The link from the host is busy 99.4 % of the window: a frame of 353.8 B on average costs 1809 B there, "
+        "1516 B of it payload."
+    )
+    assert why({"pcie.up": 1.0}) == "The link toward the host is busy 100.0 % of the window."
+    # A quarter leaves by the wire and is written to no VM: 1516 B of payload are no frame's cost here.
+    some = LinkCost(bytes_per_frame=1385.0, payload_bytes_per_frame=1137.0)
+    assert why({"pcie.up": 0.994}, frame_bytes=1518.0, up=some).endswith(
+        "a delivered 1518 B frame on average costs 1385 B there, 1137 B of it payload."
+    )
+
+
+def test_an_idle_sender_is_not_the_busiest_side_of_its_core():
+    text = why({"driver.tx": 0.0, "driver.rx": 0.62, "pcie.up": 0.35}, open_load=True)
+    assert "the busiest, driver.rx, is busy 62.0 % of the window" in text
+
+
+def test_the_sentence_on_the_link_says_that_mirrored_copies_count():
+    cost = LinkCost(bytes_per_frame=2019.4, payload_bytes_per_frame=1705.5)
+    text = why({"pcie.up": 0.994}, frame_bytes=1518.0, up=cost, has_mirrored=True)
+    assert text.endswith("costs 2019 B there, 1706 B of it payload, mirrored copies included.")
+
+
+def test_warnings_speak_of_one_and_of_several():
+    few = {"are_copies": False, "burst": 8, "n_receiving": 2, "least": 80, "more_time": "run.frames"}
+    assert warnings.too_few(1, **few).startswith("The window holds 1 frame, too few for rates")
+    assert warnings.too_few(2, **{**few, "are_copies": True}).startswith("The window holds 2 copies, too few")
+    assert "a and b may be further off than their intervals say" in warnings.short_beside_queues(["a", "b"])
+    assert "a may be further off than its interval says" in warnings.short_beside_queues(["a"])
+    assert warnings.stuck(1, []) == "1 frame was offered and not delivered: they are still on their way."
+    assert warnings.growing([("totals.gbps", -1.5)], 0.0).startswith(
+        "Not steady in the window: totals.gbps fell by 1.5"
+    )
+    assert "and 2 more: at bridge.c" in warnings.starved([("a", "b")] * 5, "bridge.c")

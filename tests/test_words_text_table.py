@@ -1,0 +1,59 @@
+"""Tables of the terminal's summary, compared with lines written out by hand."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hwmodel.words.quantities import Line, drop_words, table
+
+CELLS = st.text("abc0123456789.%", min_size=1, max_size=9)
+
+
+def test_columns_are_as_wide_as_their_widest_cell_and_numbers_stand_to_the_right():
+    rows = [("a", "1.000", "7"), ("server", "12.500", "1,234")]
+    assert list(table(("port", "Gb/s", "B"), rows)) == [
+        Line("port      Gb/s      B", "heading"),
+        Line("a        1.000      7", "plain"),
+        Line("server  12.500  1,234", "plain"),
+    ]
+
+
+def test_columns_of_words_stand_to_the_left_and_no_line_ends_in_blanks():
+    rows = [("a", "1", "QUEUE_FULL 3"), ("b", "10", "-")]
+    assert [line.text for line in table(("port", "n", "drops"), rows, left_columns=(0, 2))] == [
+        "port   n  drops",
+        "a      1  QUEUE_FULL 3",
+        "b     10  -",
+    ]
+
+
+def test_a_table_without_rows_is_its_header():
+    assert list(table(("server", "cores"), [])) == [Line("server  cores", "heading")]
+
+
+def test_a_row_that_lacks_a_cell_is_refused():
+    with pytest.raises(ValueError, match="zip"):
+        list(table(("server", "cores"), [("a",)]))
+
+
+@given(st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=5))
+def test_cells_come_back_from_their_columns(rows):
+    """The first column begins where the line does, numbers of the last end at one place."""
+    lines = [line.text for line in table(("x", "y", "z"), rows)]
+    assert [tuple(line.split()) for line in lines] == [("x", "y", "z"), *rows]
+    assert len({len(line) for line in lines}) == 1
+    assert {line[:1].isspace() for line in lines} == {False}
+
+
+@pytest.mark.parametrize(
+    ("drops", "words"),
+    [
+        ({}, "nothing"),
+        ({"QUEUE_FULL": 0}, "nothing"),
+        ({"QUEUE_FULL": 1_234_567, "ACL_DENY": 2, "SAME_PORT": 0}, "ACL_DENY 2, QUEUE_FULL 1,234,567"),
+    ],
+)
+def test_drops_are_told_by_reason_those_that_there_were(drops, words):
+    assert drop_words(drops, none="nothing") == words
