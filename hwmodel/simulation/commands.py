@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from hwmodel.compiled.records import offset_of
 from hwmodel.config import bridges_of, servers_of
+from hwmodel.config.bridge import TAG_MODES
 from hwmodel.errors import InputError
 from hwmodel.forwarding.tables import TABLES
 from hwmodel.machine.time.commands import COMMAND_CAP, PLAIN, POLICER, SHAPER, TABLE, VALUE_CAP, VLAN
@@ -103,6 +104,11 @@ OF_ADAPTERS = (
 OF_BRIDGES = ("latency_fs", "ageing_fs", "policy*", "ports.*.rate_bps", "ports.*.hairpin", "ports.*.*vlan*")
 NOT_AN_ADAPTERS = ("servers", "bridge", "workload", "run")  # looked at by themselves
 FIXED = ("switch.ports.*.max_frame_bytes", "switch.ports.*.vif", "switch.ports.*.ecid", "switch.ports.*.s_channel")
+# What a bridge has built its lists of interfaces by (modes VN-Tag and E-TAG).
+IN_LISTS = (
+    "switch.addresses*",
+    *(f"switch.ports.*.{name}*" for name in ("accept", "promiscuous", "groups", "enabled", "mac")),
+)
 
 
 def schedule(
@@ -114,63 +120,84 @@ def schedule(
     returned. Raises InputError where a change is of something that is fixed while the machine runs, or there are too
     many.
     """
-    machines: dict[str, Machine] = {}
-    components, before = _components(machine), config
-    words = [component.words() for component in components]
+    first = config.model_dump_json()
+    machines = {first: machine}
+    steps: dict[tuple[str, str], list[_Command]] = {}
+    components, before, old = _components(machine), config, first
     for change in sorted(changes, key=lambda one: one.at_fs):
-        check(before, change)
-        key = change.config.model_dump_json()
-        if key not in machines:
-            machines[key] = build(change.config)
-        new = [component.words() for component in _components(machines[key])]
-        for component, was, will_be in zip(components, words, new, strict=True):
-            for region, own, others in zip(component.regions, was, will_be, strict=True):
-                component.command(change.at_fs, region, own, others)
-        words, before = new, change.config
-    for other in machines.values():
+        new = change.config.model_dump_json()
+        if (old, new) not in steps:
+            check(before, change)
+            if new not in machines:
+                machines[new] = build(change.config)
+            words = [[component.words() for component in _components(machines[key])] for key in (old, new)]
+            steps[old, new] = [
+                command
+                for component, *pair in zip(components, *words, strict=True)
+                for command in component.commands(*pair)
+            ]
+        for command in steps[old, new]:
+            _enter(components[command.component].state[0].commands, change.at_fs, command)
+        before, old = change.config, new
+    others = [other for key, other in machines.items() if key != first]
+    for other in others:
         for own, least in zip(_lookahead(machine), _lookahead(other), strict=True):
             np.minimum(own, least, out=own)
-    return list(machines.values())
+    return others
+
+
+class _Command(NamedTuple):
+    """Hold what a command does, whenever it does."""
+
+    component: int
+    kind: int
+    part: int
+    word: int
+    values: Ints
 
 
 class _Component(NamedTuple):
-    """Hold a component: an array of its one record, its number among those of its kind, what commands may write."""
+    """Hold a component: an array of its one record, its number here and among its kind, what commands may write."""
 
-    state: npt.NDArray[Any]
     number: int
+    state: npt.NDArray[Any]
+    number_of_kind: int
     regions: tuple[Region, ...]
 
     def words(self) -> list[Ints]:
         """Return what commands may write, region by region."""
         return [region.of(self.state) for region in self.regions]
 
-    def command(self, at_fs: int, region: Region, old: Ints, new: Ints) -> None:
-        """Enter the commands that turn the words of a region into others."""
-        differs = old != new
-        rows = np.flatnonzero(differs.any(axis=1)).tolist()
-        if not rows:
-            return
-        places = region.places(self.state.dtype) + self.number * self.state.dtype.itemsize // WORD_BYTES
-        for row in rows:
-            columns = np.flatnonzero(differs[row]) if region.kind in (PLAIN, TABLE, VLAN) else np.arange(old.shape[1])
-            gaps = np.flatnonzero(np.diff(places[row, columns]) != 1) + 1
-            for run in np.split(columns, gaps):
-                self._enter(at_fs, region.kind, row, int(places[row, run[0]]), new[row, run])
+    def commands(self, old: Sequence[Ints], new: Sequence[Ints]) -> Iterator[_Command]:
+        """Give the commands that turn the words of regions into others."""
+        for region, was, will_be in zip(self.regions, old, new, strict=True):
+            differs = was != will_be
+            if not differs.any():
+                continue
+            places = region.places(self.state.dtype) + self.number_of_kind * self.state.dtype.itemsize // WORD_BYTES
+            for row in np.flatnonzero(differs.any(axis=1)).tolist():
+                is_piecemeal = region.kind in (PLAIN, TABLE, VLAN)
+                columns = np.flatnonzero(differs[row]) if is_piecemeal else np.arange(was.shape[1])
+                gaps = np.flatnonzero(np.diff(places[row, columns]) != 1) + 1
+                for run in np.split(columns, gaps):
+                    yield _Command(self.number, region.kind, row, int(places[row, run[0]]), will_be[row, run])
 
-    def _enter(self, at_fs: int, kind: int, part: int, word: int, values: Ints) -> None:
-        commands = self.state[0].commands
-        at, first = int(commands.tail), int(commands.n_values)
-        if at == COMMAND_CAP or first + len(values) > VALUE_CAP:
-            raise InputError(f"changes: more than {COMMAND_CAP} commands, or {VALUE_CAP} values, for one component")
-        commands["ring"][at] = (at_fs, kind, part, word, len(values), first)
-        commands["value"][first : first + len(values)] = values
-        commands.tail, commands.n_values = at + 1, first + len(values)
+
+def _enter(commands: Any, at_fs: int, command: _Command) -> None:
+    """Put a command into the ring of its component."""
+    at, first, n = int(commands.tail), int(commands.n_values), len(command.values)
+    if at == COMMAND_CAP or first + n > VALUE_CAP:
+        raise InputError(f"changes: more than {COMMAND_CAP} commands, or {VALUE_CAP} values, for one component")
+    commands["ring"][at] = (at_fs, command.kind, command.part, command.word, n, first)
+    commands["value"][first : first + n] = command.values
+    commands.tail, commands.n_values = at + 1, first + n
 
 
 def _components(machine: Machine) -> list[_Component]:
-    found = [_Component(machine.state[at : at + 1], at, OF_SERVER) for at in range(len(machine.state))]
+    n_servers = len(machine.state)
+    found = [_Component(at, machine.state[at : at + 1], at, OF_SERVER) for at in range(n_servers)]
     if machine.system is not None:
-        found.append(_Component(machine.system.bridges, 0, OF_BRIDGE))
+        found.append(_Component(n_servers, machine.system.bridges, 0, OF_BRIDGE))
     return found
 
 
@@ -188,7 +215,7 @@ def check(before: Config, change: Change) -> None:
         f"servers.{old.name}.{key}" if old.name else key
         for old, new in _paired(servers_of(before), servers_of(change.config))
         for key in _differing(old.config, new.config)
-        if not key.startswith(NOT_AN_ADAPTERS) and not _is_one_of(key, OF_ADAPTERS, FIXED)
+        if not key.startswith(NOT_AN_ADAPTERS) and not _is_one_of(key, OF_ADAPTERS, _fixed(old.config, named))
     ]
     keys += [
         f"{old.key}.{key}"
@@ -200,6 +227,11 @@ def check(before: Config, change: Change) -> None:
     if keys:
         at = format_time_fs(change.at_fs)
         raise InputError([f"{key}: fixed while the machine runs; the change at {at} has another" for key in keys])
+
+
+def _fixed(config: Config, bridges: Sequence[Any]) -> tuple[str, ...]:
+    """Return which of an adapter's keys are fixed."""
+    return (*FIXED, *IN_LISTS) if bridges and config.switch.mode in TAG_MODES else FIXED
 
 
 def _paired(old: Sequence[Any], new: Sequence[Any]) -> list[tuple[Any, Any]]:

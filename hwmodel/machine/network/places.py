@@ -82,6 +82,8 @@ def address_of(bridge, box, mac, vlan):
         number = bridge.address_slot[at] - 1
         key = bridge.address_key[number]
         if key.mac == mac and key.vlan == vlan and key.box == box:
+            if bridge.box[box].learns == 0:
+                bridge.address[number].logical_port = home_of(bridge, box, mac, vlan)
             return number
         at = (at + 1) & (2 * MAX_ADDRESSES - 1)
     if bridge.n_addresses == MAX_ADDRESSES:
