@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from hwmodel.machine.counts.journey_state import PART_FIELDS, SAMPLED_ALL, SAMPL
 from hwmodel.machine.counts.journeys import FROM_WIRE, UNMEASURED
 from hwmodel.results import BRIDGE_PARTS
 from hwmodel.simulation import Run
+from hwmodel.simulation.commands import Change
 from hwmodel.workload import Workload
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ PARTS = STAMPED_PARTS[1:]
 class JourneyRun(Run):
     """A run whose finished journeys are kept, as they leave the kernel's log."""
 
-    def __init__(self, config: Config, workload: Workload) -> None:
-        super().__init__(config, workload, lambda _share, _text: None)
+    def __init__(self, config: Config, workload: Workload, changes: Sequence[Change] = ()) -> None:
+        super().__init__(config, workload, lambda _share, _text: None, changes=changes)
         self.state[0].ledger.journey_log.enabled = 1
         self._pieces: list[np.ndarray] = []
         self._first_counted = 0

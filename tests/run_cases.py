@@ -13,6 +13,8 @@ from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.results import Result
 from hwmodel.simulation import Run, simulate
+from hwmodel.simulation.commands import Change
+from hwmodel.units import FS_PER_NS
 from hwmodel.workload import build_workload
 from hwmodel.workload.delivered import Deliveries
 from tests.journey_runs import JourneyRun
@@ -43,10 +45,11 @@ def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def begun(*layers: Mapping[str, Any]) -> JourneyRun:
-    """Return a run at time 0."""
+def begun(*layers: Mapping[str, Any], changes: Mapping[int, Mapping[str, Any]] | None = None) -> JourneyRun:
+    """Return a run at time 0; `changes`: by the time in ns what differs from then on."""
     config: Config = config_from_mapping(merged(*layers))
-    return JourneyRun(config, build_workload(config))
+    later = [Change(at_ns * FS_PER_NS, config.with_overrides(what)) for at_ns, what in (changes or {}).items()]
+    return JourneyRun(config, build_workload(config), changes=later)
 
 
 def finished(*layers: Mapping[str, Any]) -> tuple[JourneyRun, Result]:
@@ -74,9 +77,11 @@ def measured(config: Config) -> Result:
     return run.result()
 
 
-def logged(*layers: Mapping[str, Any]) -> tuple[Run, Result, Deliveries]:
+def logged(
+    *layers: Mapping[str, Any], changes: Mapping[int, Mapping[str, Any]] | None = None
+) -> tuple[Run, Result, Deliveries]:
     """Run to the end and keep each delivery; what passes the ports of a bridge is logged too."""
-    run = begun(*layers)
+    run = begun(*layers, changes=changes)
     if run.machine.system is not None:
         run.machine.system.bridges["port"]["is_tapped"] = 1
     run.machine.log_deliveries()

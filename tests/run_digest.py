@@ -172,6 +172,15 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "bridge": {"ports": {"adapter": {"translate": {"101": 10, "102": 10, "103": 11}}}},
         "workload": {"pattern": "uniform", "load": "2Gbps", "frame_bytes": 700, "external": {"rate": "2Gbps"}},
     },
+    "commands": {
+        "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},
+        "workload": {"pattern": "uniform", "load": "4Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
+    },
+    "commands_bridge": {
+        "servers": [{"name": "a"}, {"name": "b"}], "nic": {"vfs": 2}, "driver": {"preset": "dpdk"},
+        "bridge": {"table": 2},
+        "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
+    },
     "capture_bridge": {
         "nic": {"vfs": 2, "queues_per_vf": 2}, "switch": {"mode": "vepa"}, "bridge": {"latency": "1us"},
         "workload": {"pcap_time": "file"}, "run": {"warmup": "auto", "duration": "1ms"},
@@ -183,6 +192,22 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "capture_asap": {
         "nic": {"vfs": 2}, "host": {"buffer_bytes": "256B"},
         "workload": {"pcap_time": "asap"}, "run": {"warmup": "auto", "duration": "1ms"},
+    },
+}  # fmt: skip
+
+
+LIMITED = {"switch.ports.vf0.rate_limit": "900Mbps"}
+POLICED = {"switch.acl": [{"port": "vf1", "action": "police", "rate": "500Mbps", "burst": "2KiB"}]}
+APART = {"switch.ports.vf1": {"port_vlan": 7, "vlans": [7], "untagged": [7]}}
+# By case, and by the time in ns, what differs from then on.
+CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
+    "commands": {
+        0: POLICED, 3000: LIMITED, 5000: {**LIMITED, **APART}, 7000: {"pcie.generation": 3},
+        9000: {**POLICED, "switch.acl.0.rate": "2Gbps"}, 12000: APART, 14000: LIMITED, 16000: {},
+    },
+    "commands_bridge": {
+        2000: {"bridge.latency": "100ns"}, 5000: {"bridge.policy": [{"port": "a.vf0", "action": "deny"}]},
+        8000: {"bridge.policy": [{"port": "a.vf0", "action": "police", "rate": "1Gbps", "burst": "2KiB"}]}, 12000: {},
     },
 }  # fmt: skip
 
@@ -205,7 +230,8 @@ def machine_of(name: str, seed: int, capture: str) -> dict[str, Any]:
     case: Mapping[str, Any] = CASES[name]
     if name.startswith("capture"):
         case = merged(BATCHES_OF_ONE, case, {"workload": {"pcap": capture}})
-    return merged(SHORT, case, {"run": {"seed": seed, "clocks": "exact"}})
+    machine = merged(SHORT, case, {"run": {"seed": seed, "clocks": "exact"}})
+    return {**machine, "changes": CHANGES[name]} if name in CHANGES else machine
 
 
 def state_digest(state: Any) -> str:
@@ -221,7 +247,8 @@ def state_digest(state: Any) -> str:
 
 def digests_of(machine: Mapping[str, Any]) -> dict[str, Any]:
     """Run a case; return digests of its result without configuration and host, of its deliveries, of its state."""
-    run, result, rows = logged(machine)
+    changes = machine.get("changes")
+    run, result, rows = logged({name: block for name, block in machine.items() if name != "changes"}, changes=changes)
     system = run.machine.system
     found = result.to_mapping(include_host_run=False)
     del found["config"], found["config_hash"]
