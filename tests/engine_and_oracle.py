@@ -105,6 +105,11 @@ def parameters_of(config: Config) -> NicParameters:
         port_rate_bps=config.port.rate_bps,
         bus_cycle_fs=10**15 // config.switch.clock_hz if config.switch.timing == "core" else None,
         bus_bits=config.switch.bus_bits,
+        scheduler=config.switch.scheduler,
+        weights={port.number: port.weight for port in config.switch.ports if port.weight != 1},
+        rate_limits={
+            port.number: fs_per_byte(port.rate_limit_bps) for port in config.switch.ports if port.rate_limit_bps
+        },
         translation_cache=TranslationCache(**dict(host.iotlb)) if host.iotlb else None,
         last_level_cache=LastLevelCache(**dict(host.cache)) if host.cache else None,
         max_frame_bytes=max(port.max_frame_bytes for port in config.switch.ports),

@@ -50,6 +50,9 @@ def with_clocks(parameters: NicParameters, config: Config, receivers: Iterable[i
         **{name: round(time_fs) if getattr(parameters, name) is not None else None for name, time_fs in times.items()},
         **{name: (ratio.numerator, ratio.denominator) for name, ratio in ratios.items()},
         port_rate_bps=Fraction(parameters.port_rate_bps) / of_adapter,
+        rate_limits={
+            port: (of_adapter * Fraction(*limit)).as_integer_ratio() for port, limit in parameters.rate_limits.items()
+        },
         core_starts_fs=[drawn(seed, CORE_START, core, LATEST_START_FS) for core in range(parameters.cores)],
         taken_before={
             (port, queue): a_frame * drawn(seed, BATCH_PLACE, (port - 1) * parameters.queues_per_vf + queue, below)

@@ -126,6 +126,12 @@ class NicParameters:
     tx_buffer_bytes: int = 160 * 1024
     rx_buffer_bytes: int = 512 * 1024
     max_pps: int | None = None
+    scheduler: str = "round_robin"
+    weights: Mapping[int, int] = field(default_factory=dict)
+    """By port, where it is not 1."""
+    rate_limits: Mapping[int, Ratio] = field(default_factory=dict)
+    """By port; none: no limit."""
+    rate_limit_window_bytes: int = 4096
     drop_enable: bool = True
     port_rate_bps: int = 10_000_000_000
     bus_cycle_fs: int | None = None
