@@ -162,6 +162,8 @@ class NicParameters:
     """Of 2^32 pieces of taking so many end with a refill ahead of its batch."""
     adaptive_intervals_fs: Sequence[int] = (10_000_000_000, 50_000_000_000, 84_000_000_000)
 
+    switch: Any = None
+    """Its tables, shaped like the configuration's block; None: a frame names its destinations."""
     own_drivers: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     """By port, the driver's parameters that are others there."""
 
@@ -206,6 +208,7 @@ class Arrival(NamedTuple):
     rss_hash: int = 0
 
 
+BytesOf = Callable[[int, tuple[int, ...], int], bytes]
 MirroredTo = Callable[[int, tuple[int, ...]], tuple[int, ...]]
 
 
@@ -227,6 +230,8 @@ class Load:
     arrivals: Sequence[Arrival] = ()
     on_full: str = "wait"
     mirrored_to: MirroredTo = nobody
+    bytes_of: BytesOf | None = None
+    """Gives a frame's bytes without FCS, by its source, destinations and length with FCS, where tables decide."""
 
 
 @dataclass(frozen=True)

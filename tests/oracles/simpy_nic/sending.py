@@ -70,6 +70,11 @@ class Sender:
         self.buffered_bytes -= frame.data_bytes
         self._arbiter.look()
 
+    def limits_changed(self) -> None:
+        """Learn that rate limits may be others: a function may go at once."""
+        self._scheduler.shapers.limits_changed()
+        self._arbiter.look()
+
     def _fetch_descriptors(self, ring: TxRing) -> None:
         batch = self._parameters.fetch_batch
         while ring.known and ring.cached + ring.requested + batch <= self._parameters.descriptor_cache:
