@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
 from functools import cache, partial
 from pathlib import Path
@@ -141,12 +141,13 @@ def mac(port: int, other: int) -> bytes:
     return bytes([2, 0xFF, 0, 0, 0, other]) if port == WIRE else bytes([2, 0, 0, 0, 0, port])
 
 
-def write_capture(path: Path, frames: Recorded) -> None:
-    @cache
-    def header(source: int, destination: int) -> bytes:
-        to = b"\xff" * 6 if destination == GROUP else mac(destination, 2)
-        return (to + mac(source, 1) + b"\x88\xb5").ljust(60, b"\0")
+@cache
+def header(source: int, destination: int) -> bytes:
+    to = b"\xff" * 6 if destination == GROUP else mac(destination, 2)
+    return (to + mac(source, 1) + b"\x88\xb5").ljust(60, b"\0")
 
+
+def write_capture(path: Path, frames: Recorded) -> None:
     times, sources, destinations, sizes = zip(*frames, strict=True)
     with PcapWriter(path) as writer:
         writer.write_block(times, [*map(header, sources, destinations)], [n_bytes - 4 for n_bytes in sizes])
@@ -278,7 +279,14 @@ def mirrored_to(mirrors: Sequence[Mirror], source: int, destinations: tuple[int,
     return tuple(found)
 
 
-def oracle_outcome(config: Config, load: Recorded | Loops, group: Sequence[int], stop: Stop) -> Outcome:
+def oracle_outcome(
+    config: Config,
+    load: Recorded | Loops,
+    group: Sequence[int],
+    stop: Stop,
+    changes: Sequence[tuple[int, Config]] | None = None,
+) -> Outcome:
+    """Run the oracle; with `changes`, from whose times on their configurations hold, its switch decides by tables."""
     uplink = config.switch.uplink.vlans
     reachable = {PF, *range(VF0, VF0 + len(VFS)), *([WIRE] if uplink == "all" or VLAN in uplink else [])}
 
@@ -296,7 +304,30 @@ def oracle_outcome(config: Config, load: Recorded | Loops, group: Sequence[int],
     sent = [each for loop in saturating.values() for each in loop] or [frame[2:] for frame in recorded]
     to = {port for to, _ in sent for port in ([to] if to != GROUP else group)} & {*reachable} - {WIRE}
     longest = max(n_bytes for _, n_bytes in sent)
-    return run_oracle(with_clocks(parameters_of(config), config, to, longest), oracle_load, stop)
+
+    def parameters(each: Config) -> NicParameters:
+        return with_clocks(parameters_of(each), each, to, longest)
+
+    if changes is None:
+        return run_oracle(parameters(config), oracle_load, stop)
+    check_same_run(config, changes)
+    by_tables = Load(
+        saturating=saturating,
+        arrivals=[Arrival(at_ns * NS_FS, port, to, n, at_ns) for at_ns, port, to, n in recorded],
+        on_full=config.workload.on_full,
+        bytes_of=lambda source, to, n_bytes: header(source, to[0]).ljust(n_bytes - 4, b"\0"),
+    )
+    first, *others = (replace(parameters(each), switch=each.switch) for each in (config, *(to for _, to in changes)))
+    commands = [(at_fs, other) for (at_fs, _), other in zip(changes, others, strict=True)]
+    return run_oracle(first, by_tables, stop, commands)
+
+
+def check_same_run(config: Config, changes: Sequence[tuple[int, Config]]) -> None:
+    """Raise ValueError if a change is of something that the SimPy model is not told as parameters."""
+    for _, changed in changes:
+        for name in ("workload", "run"):
+            if getattr(changed, name) != getattr(config, name):
+                raise ValueError(f"{name} cannot change in mid-run")
 
 
 def oracle_figures(outcome: Outcome) -> Figures:
