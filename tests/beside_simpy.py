@@ -115,6 +115,11 @@ def parameters_of(config: Config) -> NicParameters:
         port_rate_bps=config.port.rate_bps,
         bus_cycle_fs=10**15 // config.switch.clock_hz if config.switch.timing == "core" else None,
         bus_bits=config.switch.bus_bits,
+        scheduler=config.switch.scheduler,
+        weights={port.number: port.weight for port in config.switch.ports if port.weight != 1},
+        rate_limits={
+            port.number: fs_per_byte(port.rate_limit_bps) for port in config.switch.ports if port.rate_limit_bps
+        },
         translation_cache=TranslationCache(**dict(host.iotlb)) if host.iotlb else None,
         last_level_cache=LastLevelCache(**dict(host.cache)) if host.cache else None,
         max_frame_bytes=max(port.max_frame_bytes for port in config.switch.ports),
@@ -146,12 +151,13 @@ def mac(port: int, other: int) -> bytes:
     return bytes([2, 0xFF, 0, 0, 0, other]) if port == WIRE else bytes([2, 0, 0, 0, 0, port])
 
 
-def write_capture(path: Path, frames: Recorded) -> None:
-    @cache
-    def header(source: int, destination: int) -> bytes:
-        to = b"\xff" * 6 if destination == GROUP else mac(destination, 2)
-        return (to + mac(source, 1) + b"\x88\xb5").ljust(60, b"\0")
+@cache
+def header(source: int, destination: int) -> bytes:
+    to = b"\xff" * 6 if destination == GROUP else mac(destination, 2)
+    return (to + mac(source, 1) + b"\x88\xb5").ljust(60, b"\0")
 
+
+def write_capture(path: Path, frames: Recorded) -> None:
     times, sources, destinations, sizes = zip(*frames, strict=True)
     with PcapWriter(path) as writer:
         writer.write_block(times, [*map(header, sources, destinations)], [n_bytes - 4 for n_bytes in sizes])
@@ -313,7 +319,14 @@ def mirrored_to(mirrors: Sequence[Mirror], source: int, destinations: tuple[int,
     return tuple(found)
 
 
-def oracle_outcome(config: Config, load: Recorded | Loops, group: Sequence[int], stop: Stop) -> Outcome:
+def oracle_outcome(
+    config: Config,
+    load: Recorded | Loops,
+    group: Sequence[int],
+    stop: Stop,
+    changes: Sequence[tuple[int, Config]] | None = None,
+) -> Outcome:
+    """Run the oracle; with `changes`, from whose times on their configurations hold, its switch decides by tables."""
     uplink = config.switch.uplink.vlans
     reachable = {PF, *range(VF0, VF0 + len(VFS)), *([WIRE] if uplink == "all" or VLAN in uplink else [])}
 
@@ -331,7 +344,30 @@ def oracle_outcome(config: Config, load: Recorded | Loops, group: Sequence[int],
     sent = [each for loop in saturating.values() for each in loop] or [frame[2:] for frame in recorded]
     to = {port for to, _ in sent for port in ([to] if to != GROUP else group)} & {*reachable} - {WIRE}
     longest = max(n_bytes for _, n_bytes in sent)
-    return run_oracle(with_clocks(parameters_of(config), config, to, longest), oracle_load, stop)
+
+    def parameters(each: Config) -> NicParameters:
+        return with_clocks(parameters_of(each), each, to, longest)
+
+    if changes is None:
+        return run_oracle(parameters(config), oracle_load, stop)
+    check_same_run(config, changes)
+    by_tables = Load(
+        saturating=saturating,
+        arrivals=[Arrival(at_ns * NS_FS, port, to, n, at_ns) for at_ns, port, to, n in recorded],
+        on_full=config.workload.on_full,
+        bytes_of=lambda source, to, n_bytes: header(source, to[0]).ljust(n_bytes - 4, b"\0"),
+    )
+    first, *others = (replace(parameters(each), switch=each.switch) for each in (config, *(to for _, to in changes)))
+    commands = [(at_fs, other) for (at_fs, _), other in zip(changes, others, strict=True)]
+    return run_oracle(first, by_tables, stop, commands)
+
+
+def check_same_run(config: Config, changes: Sequence[tuple[int, Config]]) -> None:
+    """Raise ValueError if a change is of something that the SimPy model is not told as parameters."""
+    for _, changed in changes:
+        for name in ("workload", "run"):
+            if getattr(changed, name) != getattr(config, name):
+                raise ValueError(f"{name} cannot change in mid-run")
 
 
 def oracle_figures(outcome: Outcome) -> Figures:
@@ -443,6 +479,9 @@ def with_clocks(parameters: NicParameters, config: Config, receivers: Iterable[i
         **{name: round(time_fs) if getattr(parameters, name) is not None else None for name, time_fs in times.items()},
         **{name: (ratio.numerator, ratio.denominator) for name, ratio in ratios.items()},
         port_rate_bps=Fraction(parameters.port_rate_bps) / of_adapter,
+        rate_limits={
+            port: (of_adapter * Fraction(*limit)).as_integer_ratio() for port, limit in parameters.rate_limits.items()
+        },
         core_starts_fs=[drawn(seed, CORE_START, core, LATEST_START_FS) for core in range(parameters.cores)],
         taken_before={
             (port, queue): a_frame * drawn(seed, BATCH_PLACE, (port - 1) * parameters.queues_per_vf + queue, below)

@@ -15,7 +15,8 @@ from tests.oracles.simpy_nic.frames import Frame
 from tests.oracles.simpy_nic.link import Direction, Purpose, Transaction, nothing
 from tests.oracles.simpy_nic.memory import HostMemory, WritesBefore
 from tests.oracles.simpy_nic.reads import Read, ReadArbiter
-from tests.oracles.simpy_nic.sending import Sender, TxRing
+from tests.oracles.simpy_nic.scheduling import TxRing
+from tests.oracles.simpy_nic.sending import Sender
 from tests.planted_hosts import Patch, Plant, with_host
 
 READ = {

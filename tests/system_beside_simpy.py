@@ -18,7 +18,7 @@ from hwmodel.machine.counts.journeys import FROM_WIRE
 from hwmodel.results import BridgeResult, Result
 from hwmodel.simulation import Run
 from hwmodel.workload.traffic import RECORDED, UPLINK, FrameTemplate, Records, Source, Workload
-from tests.beside_simpy import BASE, parameters_of
+from tests.beside_simpy import BASE, check_same_run, parameters_of
 from tests.oracles.service_level_oracle import Level
 from tests.oracles.simpy_nic import PARTS, Stop
 from tests.oracles.simpy_system import (
@@ -29,6 +29,7 @@ from tests.oracles.simpy_system import (
     BridgePort,
     ExtenderParameters,
     Server,
+    Setup,
     SystemArrival,
     SystemLoad,
     SystemOutcome,
@@ -504,8 +505,17 @@ def bridge_of(named: NamedBridge) -> BridgeParameters:
     )
 
 
-def oracle_outcome(config: Any, frames: Iterable[Frame], stop: Stop) -> SystemOutcome:
-    """Run frames through the SimPy model."""
+def oracle_outcome(
+    config: Any, frames: Iterable[Frame], stop: Stop, changes: Sequence[tuple[int, Config]] = ()
+) -> SystemOutcome:
+    """Run frames through the SimPy model; from the time of each of `changes` on its configuration holds."""
+    check_same_run(config, changes)
     arrivals = [SystemArrival(each.at_fs, each.sender, each.raw) for each in frames]
     load = SystemLoad(arrivals=arrivals, on_full=config.workload.on_full)
-    return simulate_system(servers_for_oracle(config), [bridge_of(each) for each in bridges_of(config)], load, stop)
+    commands = [(at_fs, setup_of(changed)) for at_fs, changed in changes]
+    return simulate_system(*setup_of(config), load, stop, commands)
+
+
+def setup_of(config: Config) -> Setup:
+    """Return the servers and bridges that a configuration has."""
+    return Setup(servers_for_oracle(config), [bridge_of(each) for each in bridges_of(config)])

@@ -3,7 +3,7 @@
 import pytest
 import simpy
 from oracles.simpy_nic import Load, NicParameters, Stop, simulate
-from oracles.simpy_nic.cutting import cut, cut_completions, cut_ring, on_link
+from oracles.simpy_nic.cutting import Uncut, completion_bytes, cut, cut_ring, on_link, write_bytes
 from oracles.simpy_nic.link import Credits, Direction, Rank, Transaction
 
 FS_PER_BYTE = 1000
@@ -44,15 +44,23 @@ def test_posted_entries_of_one_instant_are_ranked() -> None:
     assert received == sorted(Rank)
 
 
+def tlps(uncut: Uncut) -> list[tuple[int, int]]:
+    cut_off = []
+    while uncut:
+        cut_off.append(uncut.take()[:2])
+    return cut_off
+
+
 def test_cutting() -> None:
     assert list(cut(64, 600, 256)) == [(64, 192), (256, 256), (512, 152)]
     assert list(cut_ring(510, 4, 512, 512)) == [(8160, 32), (0, 32)]
     assert list(cut_ring(28, 8, 512, 512)) == [(448, 64), (512, 64)]
     by_mps = parameters(max_payload_bytes=128)
-    assert list(cut_completions(32, 300, by_mps)) == [(32, 96), (128, 128), (256, 76)]
-    assert list(cut_completions(96, 128, by_mps)) == [(96, 128)]  # one suffices, boundary or not
+    assert tlps(Uncut(64, 200, by_mps, write_bytes)) == [(64, 64), (128, 128), (256, 8)]
+    assert tlps(Uncut(32, 300, by_mps, completion_bytes)) == [(32, 96), (128, 128), (256, 76)]
+    assert tlps(Uncut(96, 128, by_mps, completion_bytes)) == [(96, 128)]  # one suffices, boundary or not
     by_boundary = parameters(completion_cut="rcb")
-    assert list(cut_completions(32, 128, by_boundary)) == [(32, 32), (64, 64), (128, 32)]
+    assert tlps(Uncut(32, 128, by_boundary, completion_bytes)) == [(32, 32), (64, 64), (128, 32)]
     assert [on_link(0, 1514, by_mps), on_link(2, 4, by_mps)] == [1516, 8]
 
 

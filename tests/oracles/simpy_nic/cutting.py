@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from .parameters import NicParameters
 
@@ -25,18 +27,19 @@ def cut_ring(position: int, descriptors: int, ring_entries: int, boundary: int) 
     yield from cut(0, (descriptors - before_wrap) * DESCRIPTOR_BYTES, boundary)
 
 
-def cut_completions(address: int, n_bytes: int, parameters: NicParameters) -> Iterator[tuple[int, int]]:
-    """Yield (address, bytes) of a read's completions."""
+def write_bytes(address: int, n_bytes: int, parameters: NicParameters) -> int:
+    """Return the bytes of the next TLP of a write of which so many bytes are left."""
+    return min(n_bytes, parameters.max_payload_bytes - address % parameters.max_payload_bytes)
+
+
+def completion_bytes(address: int, n_bytes: int, parameters: NicParameters) -> int:
+    """Return the bytes of the next completion of a read of which so many bytes are left."""
     boundary = parameters.read_completion_boundary_bytes
-    reach = parameters.max_payload_bytes if parameters.completion_cut == "mps" else boundary
-    end = address + n_bytes
-    while address < end:
-        if parameters.completion_cut == "mps" and end - address <= reach:
-            piece_end = end
-        else:
-            piece_end = min(end, (address + reach) // boundary * boundary)
-        yield address, piece_end - address
-        address = piece_end
+    by_payload = parameters.completion_cut == "mps"
+    reach = parameters.max_payload_bytes if by_payload else boundary
+    if by_payload and n_bytes <= reach:
+        return n_bytes
+    return min(n_bytes, (address + reach) // boundary * boundary - address)
 
 
 def on_link(address: int, n_bytes: int, parameters: NicParameters) -> int:
@@ -44,3 +47,68 @@ def on_link(address: int, n_bytes: int, parameters: NicParameters) -> int:
     if not parameters.whole_double_words:
         return n_bytes
     return 4 * (-(-(address + n_bytes) // 4) - address // 4)
+
+
+class Tlp(NamedTuple):
+    """The data of one TLP: where they begin, what its receiver takes of them, what the link carries."""
+
+    address: int
+    taken_bytes: int
+    data_bytes: int
+
+
+class Settled:
+    """TLPs whose data nothing cuts any more."""
+
+    def __init__(self, data_bytes: Sequence[int]) -> None:
+        """Have a TLP for each number of bytes."""
+        self._left = deque(data_bytes)
+
+    def __bool__(self) -> bool:
+        """Tell whether one is left."""
+        return bool(self._left)
+
+    @property
+    def first(self) -> Tlp:
+        """Return the next."""
+        return Tlp(0, self._left[0], self._left[0])
+
+    def take(self) -> Tlp:
+        """Let the next go."""
+        first = self.first
+        self._left.popleft()
+        return first
+
+
+class Uncut:
+    """What is left of a transfer, each TLP cut as it leaves: by the parameters of that moment."""
+
+    def __init__(
+        self,
+        address: int,
+        n_bytes: int,
+        parameters: NicParameters,
+        next_bytes: Callable[[int, int, NicParameters], int],
+    ) -> None:
+        """Begin with all of it; `next_bytes`: `write_bytes` or `completion_bytes`."""
+        self._address = address
+        self._n_bytes = n_bytes
+        self._parameters = parameters
+        self._next_bytes = next_bytes
+
+    def __bool__(self) -> bool:
+        """Tell whether something is left."""
+        return self._n_bytes > 0
+
+    @property
+    def first(self) -> Tlp:
+        """Return what the next would be if it left now."""
+        n_bytes = self._next_bytes(self._address, self._n_bytes, self._parameters)
+        return Tlp(self._address, n_bytes, on_link(self._address, n_bytes, self._parameters))
+
+    def take(self) -> Tlp:
+        """Cut the next off."""
+        first = self.first
+        self._address += first.taken_bytes
+        self._n_bytes -= first.taken_bytes
+        return first

@@ -16,7 +16,8 @@ from .link import Direction, Rank
 from .parameters import NicParameters
 from .receiving import Receiver, RxRing
 from .results import Meter
-from .sending import Sender, TxRing
+from .scheduling import TxRing
+from .sending import Sender
 from .timing import Phase, place
 from .writeback import send_register_write
 

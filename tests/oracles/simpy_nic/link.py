@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from functools import partial
+from typing import Any
 
 import simpy
 
+from .cutting import Settled, Tlp, Uncut
 from .engines import NO_OPERATION, Engines, Operation
 from .memory import HostMemory
 from .page_walks import Region
@@ -54,42 +56,34 @@ class Transaction:
     """A group of TLPs that enters its queue whole; the callbacks tell of its last TLP."""
 
     header_bytes: int
-    data_bytes: list[int]
+    data: Sequence[int] | Uncut
+    """Of each TLP, or of all that are still to be cut."""
     received: Callable[[], None]
     """Told as its last TLP is received; of what goes to memory, as it is there."""
     chosen: Callable[[], None] = nothing
     left: Callable[[], None] = nothing
     rank: Rank = Rank.PAYLOAD
     purpose: Purpose = Purpose.PAYLOAD
-    bytes_taken: list[int] | None = None
-    """What the receiver takes of each TLP's data: without the bytes that fill a double word; None: all."""
     port: int = 0
     """The function that writes to memory, or interrupts."""
     memory: Region | None = None
     """What is written: its pages; None for what is not looked up."""
-    addresses: list[int] | None = None
-    """Where each TLP's data begin in it."""
     ends_buffer: bool = False
     """It fills a buffer, which is then unmapped."""
     arrived: Callable[[], None] = nothing
     """Told of the last TLP at the far end, which memory may have yet to take."""
-    tlps_chosen: int = 0
     operation: Operation = NO_OPERATION
     """What it asks of the engines."""
     ready_fs: int = 0
     """From then on it may go."""
     entered_fs: int = 0
     entered_turn: int = 0
+    tlps: Settled | Uncut = field(init=False)
+    """Those that have not left."""
 
-    @property
-    def next_data_bytes(self) -> int:
-        """Data of the TLP that goes next."""
-        return self.data_bytes[self.tlps_chosen]
-
-    @property
-    def next_bytes_taken(self) -> int:
-        """What the receiver takes of them."""
-        return (self.bytes_taken or self.data_bytes)[self.tlps_chosen]
+    def __post_init__(self) -> None:
+        """Begin with all of them."""
+        self.tlps = self.data if isinstance(self.data, Uncut) else Settled(self.data)
 
 
 class Credits:
@@ -146,7 +140,7 @@ class Lane:
         """Tell whether the head may go."""
         if not self.queue or self.queue[0].ready_fs > self._env.now:
             return False
-        return self.credit.cover(self.queue[0].next_data_bytes)
+        return self.credit.cover(self.queue[0].tlps.first.data_bytes)
 
 
 class Direction:
@@ -157,9 +151,8 @@ class Direction:
     ) -> None:
         """Start the direction's process; `opposite` is to be set before the run."""
         self._env = env
-        self._fs_per_byte = parameters.link_fs_per_byte
+        self._parameters = parameters
         self._dllp_period_tlps = parameters.dllp_period_tlps
-        self._propagation_fs = parameters.propagation_fs + parameters.switch_hops * parameters.switch_latency_fs
         self._arbitration = arbitration
         self.opposite: Direction = self
         self.iommu: Iommu | None = None
@@ -176,6 +169,10 @@ class Direction:
         self._dllp_pairs_due = 0
         self._busy_fs = 0
         self._busy_until_fs = 0
+        self._under_way = 0
+        """TLPs that have left and are not received."""
+        self._last_received_fs = 0
+        """When the last of them is."""
         self.tlps = 0
         self.bytes_of: Counter[str] = Counter()
         env.process(self._serve())
@@ -233,32 +230,51 @@ class Direction:
                 yield self._idle
                 continue
             transaction = lane.queue[0]
-            data_bytes, bytes_taken = transaction.next_data_bytes, transaction.next_bytes_taken
-            address = (transaction.addresses or [0])[transaction.tlps_chosen if transaction.addresses else 0]
-            transaction.tlps_chosen += 1
-            is_last = transaction.tlps_chosen == len(transaction.data_bytes)
+            tlp = transaction.tlps.take()
+            is_last = not transaction.tlps
             if is_last:
                 lane.queue.popleft()
-            lane.credit.take(data_bytes)
+            lane.credit.take(tlp.data_bytes)
             self._posted_went_last = lane is self._posted
             self._turn += 1
-            duration_fs = self._begin_transmission(transaction, data_bytes)
+            flight_fs = self._flight_fs
+            duration_fs = self._begin_transmission(transaction, tlp.data_bytes)
             if is_last:
                 transaction.chosen()
             yield Delay(self._env, duration_fs, place(Phase.LINK))
             if is_last:
                 transaction.left()
-            if self._propagation_fs:
-                arguments = (lane, transaction, bytes_taken, address, is_last)
-                later(self._env, self._propagation_fs, place(Phase.LINK), self._receive, *arguments)
-            else:
-                self._receive(lane, transaction, bytes_taken, address, is_last)
+            self._fly(flight_fs, lane, transaction, tlp, is_last)
+
+    @property
+    def _flight_fs(self) -> int:
+        parameters = self._parameters
+        return parameters.propagation_fs + parameters.switch_hops * parameters.switch_latency_fs
+
+    def _fly(self, flight_fs: int, *received: Any) -> None:
+        """Let a TLP that has left be received, no sooner than those before it."""
+        flight_fs = max(flight_fs, self._last_received_fs - self._env.now)
+        self._last_received_fs = self._env.now + flight_fs
+        if flight_fs or self._under_way:
+            self._under_way += 1
+            later(self._env, flight_fs, place(Phase.LINK), self._lands, *received)
+        else:
+            self._receive(*received)
+
+    def _lands(self, *received: Any) -> None:
+        self._under_way -= 1
+        self._receive(*received)
+
+    def look(self) -> None:
+        """Choose again, if nothing is being sent: a command may let a TLP go."""
+        self._wake()
 
     def _begin_transmission(self, transaction: Transaction, data_bytes: int) -> int:
         """Account for one TLP and the DLLPs due before it; return the time they take together."""
         pairs, self._dllp_pairs_due = self._dllp_pairs_due, 0
-        tlp_fs = fs_of_bytes(transaction.header_bytes + data_bytes, self._fs_per_byte)
-        duration_fs = pairs * fs_of_bytes(DLLP_PAIR_BYTES, self._fs_per_byte) + tlp_fs
+        fs_per_byte = self._parameters.link_fs_per_byte
+        tlp_fs = fs_of_bytes(transaction.header_bytes + data_bytes, fs_per_byte)
+        duration_fs = pairs * fs_of_bytes(DLLP_PAIR_BYTES, fs_per_byte) + tlp_fs
         is_payload = transaction.purpose is Purpose.PAYLOAD
         self.tlps += 1
         self.bytes_of[Purpose.DLLP] += pairs * DLLP_PAIR_BYTES
@@ -268,23 +284,24 @@ class Direction:
         self._busy_until_fs = self._env.now + duration_fs
         return duration_fs
 
-    def _receive(self, lane: Lane, transaction: Transaction, bytes_taken: int, address: int, is_last: bool) -> None:
+    def _receive(self, lane: Lane, transaction: Transaction, tlp: Tlp, is_last: bool) -> None:
         self._received_tlps += 1
         if self._dllp_period_tlps and self._received_tlps % self._dllp_period_tlps == 0:
             self.opposite._dllp_pairs_due += 1
         if is_last:
             transaction.arrived()
         if self.iommu is None or self.memory is None or lane is not self._posted:
-            lane.credit.tlp_received(bytes_taken)
+            # What fills double words costs credits; only the way to memory knows that it is none of the data.
+            lane.credit.tlp_received(tlp.taken_bytes if lane is self._posted else tlp.data_bytes)
             if is_last:
                 transaction.received()
             return
-        passes = partial(self._posted.credit.tlp_received, bytes_taken)
+        passes = partial(self._posted.credit.tlp_received, tlp.taken_bytes)
         lands = transaction.received if is_last else nothing
         if transaction.memory is None:
             self.memory.interrupt(transaction.port, passes, lands)
             return
-        wait_fs = self.iommu.wait_fs(transaction.memory, address, is_last and transaction.ends_buffer)
+        wait_fs = self.iommu.wait_fs(transaction.memory, tlp.address, is_last and transaction.ends_buffer)
         is_payload = transaction.purpose is Purpose.PAYLOAD
         self.memory.write(transaction.port, wait_fs, passes, lands, is_payload=is_payload)
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from itertools import count, cycle
 
 import simpy
 
 from .chances import Chances
+from .commands import Current, check_changes, check_parameters, run_with_commands, split_at_start
 from .core import Core
 from .driver import Driver
 from .engines import Engines
 from .frames import WIRE, Frame, as_destinations
 from .link import Credits, Direction
 from .memory import HostMemory
-from .parameters import Load, MirroredTo, NicParameters, Stop, nobody
+from .parameters import BytesOf, Load, MirroredTo, NicParameters, Stop, nobody
 from .reads import Host, ReadArbiter
 from .receiving import Receiver
 from .results import Meter, Outcome
 from .sending import Sender
 from .switching import Switch
+from .tables import Tables
 from .timing import Delay, FifoServer, Phase, fs_of_bytes, place
 from .translation import Iommu
 
@@ -34,12 +37,14 @@ class Model:
         parameters: NicParameters,
         stop: Stop,
         mirrored_to: MirroredTo = nobody,
+        bytes_of: BytesOf | None = None,
         env: simpy.Environment | None = None,
         new_meter: NewMeter = Meter,
     ) -> None:
         """Build everything, in `env` if it shares one; nothing has begun."""
         self.env = env = simpy.Environment() if env is None else env
-        up, down = _link(env, parameters)
+        self._current = current = Current(parameters)
+        self._link = up, down = _link(env, current)
         self.meter = new_meter(env, stop, (up, down))
         self.iommu = Iommu(env, parameters)
         chances = Chances(parameters)
@@ -48,10 +53,14 @@ class Model:
         if parameters.dma_read and parameters.dma_write:
             up.engines = Engines(env, parameters.dma_read, parameters.dma_write, parameters.dma_path)
         self.meter.iotlb = lambda: self.iommu.hits_and_misses
-        self.arbiter = ReadArbiter(env, parameters, up, Host(env, down, parameters, self.iommu, memory))
-        self.receiver = Receiver(env, parameters, self.meter, up, self.arbiter)
-        self.switch = Switch(env, parameters, self.meter, self.receiver)
-        self.sender = self.switch.sender = Sender(env, parameters, up, self.arbiter, self.switch.frame_in)
+        self.arbiter = ReadArbiter(env, current, up, Host(env, down, current, self.iommu, memory))
+        self.receiver = Receiver(env, current, self.meter, up, self.arbiter)
+        self.switch = Switch(env, current, self.meter, self.receiver)
+        self.sender = self.switch.sender = Sender(env, current, up, self.arbiter, self.switch.frame_in)
+        self._tables: Tables | None = None
+        if parameters.switch is not None:
+            self._tables = Tables(env, parameters.switch)
+            self.switch.decide = self._tables.decide
         starts_fs = parameters.core_starts_fs or [0] * parameters.cores
         cores = [Core(env, start_fs) for start_fs in starts_fs]
         self.drivers = {
@@ -70,6 +79,16 @@ class Model:
         }
         self._indices = count()
         self._mirrored_to = mirrored_to
+        self._bytes_of = bytes_of
+
+    def command(self, parameters: NicParameters) -> None:
+        """Let other parameters hold from now on."""
+        self._current.replace(parameters)
+        if self._tables is not None:
+            self._tables.change(parameters.switch)
+        self.sender.limits_changed()
+        for direction in self._link:
+            direction.look()
 
     def saturate(self, load: Load) -> None:
         """Start the saturating sources, in port order."""
@@ -97,7 +116,8 @@ class Model:
     ) -> Frame:
         destinations = as_destinations(destination)
         mirrored_to = as_destinations(self._mirrored_to(source, destinations))
-        frame = Frame(index, source, destinations, mirrored_to, frame_bytes, rss_hash=rss_hash)
+        raw = self._bytes_of and self._bytes_of(source, destinations, frame_bytes)
+        frame = Frame(index, source, destinations, mirrored_to, frame_bytes, raw=raw, rss_hash=rss_hash)
         self.meter.frame_offered(frame)
         return frame
 
@@ -129,23 +149,27 @@ def _link(env: simpy.Environment, parameters: NicParameters) -> tuple[Direction,
     return up, down
 
 
-def simulate(parameters: NicParameters, load: Load, stop: Stop) -> Outcome:
-    """Run the model and return what was measured.
+def simulate(
+    parameters: NicParameters, load: Load, stop: Stop, changes: Sequence[tuple[int, NicParameters]] = ()
+) -> Outcome:
+    """Run the model and return what was measured; from the time of each of `changes` on its parameters hold.
 
     Indices of recorded frames are their places in `load.arrivals`; those of saturating sources count the posts.
-    Raises ValueError for a load that has no end without a stop, or a port that is both saturating and recorded.
+    Raises ValueError for a load that has no end without a stop, a port that is both saturating and recorded, or a
+    change of what cannot change in mid-run.
     """
     if load.saturating and stop.end_fs is None and stop.frames is None:
         raise ValueError("a saturating load needs a stop")
     if any(arrival[1] in load.saturating for arrival in load.arrivals):
         raise ValueError("a port is either saturating or recorded")
-    model = Model(parameters, stop, load.mirrored_to)
+    check_changes(parameters, changes, check_parameters)
+    parameters, commands = split_at_start(parameters, changes)
+    model = Model(parameters, stop, load.mirrored_to, load.bytes_of)
     model.receiver.start()
     model.saturate(load)
     model.env.process(model.replay(load))
+    finished = model.meter.finished
+    run_with_commands(model.env, [(at_fs, partial(model.command, to)) for at_fs, to in commands], finished)
     if stop.end_fs is None and stop.frames is None:
-        model.env.run()
         model.meter.close()
-    else:
-        model.env.run(until=model.meter.finished)
     return model.meter.outcome(model.left_over)

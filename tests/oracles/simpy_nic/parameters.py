@@ -126,6 +126,12 @@ class NicParameters:
     tx_buffer_bytes: int = 160 * 1024
     rx_buffer_bytes: int = 512 * 1024
     max_pps: int | None = None
+    scheduler: str = "round_robin"
+    weights: Mapping[int, int] = field(default_factory=dict)
+    """By port, where it is not 1."""
+    rate_limits: Mapping[int, Ratio] = field(default_factory=dict)
+    """By port; none: no limit."""
+    rate_limit_window_bytes: int = 4096
     drop_enable: bool = True
     port_rate_bps: int = 10_000_000_000
     bus_cycle_fs: int | None = None
@@ -156,6 +162,8 @@ class NicParameters:
     """Of 2^32 pieces of taking so many end with a refill ahead of its batch."""
     adaptive_intervals_fs: Sequence[int] = (10_000_000_000, 50_000_000_000, 84_000_000_000)
 
+    switch: Any = None
+    """Its tables, shaped like the configuration's block; None: a frame names its destinations."""
     own_drivers: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     """By port, the driver's parameters that are others there."""
 
@@ -200,6 +208,7 @@ class Arrival(NamedTuple):
     rss_hash: int = 0
 
 
+BytesOf = Callable[[int, tuple[int, ...], int], bytes]
 MirroredTo = Callable[[int, tuple[int, ...]], tuple[int, ...]]
 
 
@@ -221,6 +230,8 @@ class Load:
     arrivals: Sequence[Arrival] = ()
     on_full: str = "wait"
     mirrored_to: MirroredTo = nobody
+    bytes_of: BytesOf | None = None
+    """Gives a frame's bytes without FCS, by its source, destinations and length with FCS, where tables decide."""
 
 
 @dataclass(frozen=True)

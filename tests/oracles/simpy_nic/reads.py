@@ -11,7 +11,7 @@ from functools import partial
 
 import simpy
 
-from .cutting import cut_completions, on_link
+from .cutting import Uncut, completion_bytes
 from .engines import Kind, Operation
 from .link import Direction, Purpose, Transaction, nothing
 from .memory import HostMemory
@@ -78,11 +78,10 @@ class Host:
         later(self._env, latency_fs, place(Phase.LINK), self._answer, read, received)
 
     def _answer(self, read: Read, received: Callable[[], None]) -> None:
-        pieces = cut_completions(read.address, read.n_bytes, self._parameters)
-        data_bytes = [on_link(address, n_bytes, self._parameters) for address, n_bytes in pieces]
+        data = Uncut(read.address, read.n_bytes, self._parameters, completion_bytes)
         purpose = Purpose.PAYLOAD if read.read_class is ReadClass.PAYLOAD else Purpose.DESCRIPTOR
         header_bytes = self._parameters.completion_header_bytes
-        self._down.enter_other(Transaction(header_bytes, data_bytes, received, purpose=purpose))
+        self._down.enter_other(Transaction(header_bytes, data, received, purpose=purpose))
 
 
 class ReadArbiter:

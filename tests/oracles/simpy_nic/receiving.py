@@ -8,7 +8,7 @@ from functools import partial
 
 import simpy
 
-from .cutting import DESCRIPTOR_BYTES, cut, cut_ring, on_link
+from .cutting import DESCRIPTOR_BYTES, Uncut, cut_ring, write_bytes
 from .engines import Kind, Operation
 from .frames import Copy
 from .link import Direction, Rank, Transaction, nothing
@@ -194,16 +194,13 @@ class Receiver:
         room = parameters.buffer_bytes - offset
         n_bytes = min(copy.data_bytes - number * room, room)
         begins = (ring.next_taken + number) % parameters.rx_ring * parameters.buffer_bytes
-        pieces = list(cut(begins + offset, n_bytes, parameters.max_payload_bytes))
         transaction = Transaction(
             parameters.request_header_bytes,
-            [on_link(address, piece_bytes, parameters) for address, piece_bytes in pieces],
+            Uncut(begins + offset, n_bytes, parameters, write_bytes),
             received=nothing,
-            bytes_taken=[piece_bytes for _, piece_bytes in pieces],
             operation=Operation(Kind.WRITE, n_bytes),
             port=ring.port,
             memory=("Rx buffers", ring.port, ring.queue),
-            addresses=[address for address, _ in pieces],
             ends_buffer=True,
         )
         if is_last:

@@ -14,34 +14,9 @@ from .frames import Frame
 from .link import Direction, Rank
 from .parameters import NicParameters
 from .reads import Read, ReadArbiter, ReadClass
+from .scheduling import Scheduler, TxRing
 from .timing import Phase, later, place
 from .writeback import HeldDescriptors
-
-
-class TxRing:
-    """What the adapter knows of one Tx ring."""
-
-    def __init__(self, port: int, queue: int) -> None:
-        """Begin empty."""
-        self.port = port
-        self.queue = queue
-        self.name = "Tx ring", port, queue
-        self.frames: deque[Frame] = deque()
-        """Told by doorbells and not yet picked, in ring order."""
-        self.known = 0
-        self.requested = 0
-        self.cached = 0
-        self.fetch_position = 0
-        self.next_picked = 0
-        """The place in the ring of the frame that is picked next."""
-        self.is_paused = False
-        """It is ahead of its pace by as much as it may be."""
-        self.pace_fs = 0
-        """When its frames would have been picked, one after the other."""
-        self.done: HeldDescriptors
-        self.descriptors_entered: Callable[[int], None]
-        """Told as a write-back enters P, and as the host has it: how many descriptors are in it."""
-        self.descriptors_landed: Callable[[int], None]
 
 
 class Sender:
@@ -77,8 +52,7 @@ class Sender:
                 ring=ring.name,
             )
         self.buffered_bytes = 0
-        self._next_function = 0
-        self._next_queue = [0] * len(parameters.ports)
+        self._scheduler = Scheduler(env, parameters, self.rings, arbiter.look)
         self._picked: TxRing | None = None
         self._reading: deque[Frame] = deque()
         arbiter.payload_class_empty = self._pick
@@ -94,6 +68,11 @@ class Sender:
     def leave_buffer(self, frame: Frame) -> None:
         """Free a frame's room in the Tx buffer."""
         self.buffered_bytes -= frame.data_bytes
+        self._arbiter.look()
+
+    def limits_changed(self) -> None:
+        """Learn that rate limits may be others: a function may go at once."""
+        self._scheduler.shapers.limits_changed()
         self._arbiter.look()
 
     def _fetch_descriptors(self, ring: TxRing) -> None:
@@ -116,7 +95,7 @@ class Sender:
     def _descriptors_in(self, ring: TxRing, n_bytes: int) -> None:
         self._end("tx_descriptor_fetch", ring, ring.cached, n_bytes // DESCRIPTOR_BYTES)
         ring.requested -= n_bytes // DESCRIPTOR_BYTES
-        ring.cached += n_bytes // DESCRIPTOR_BYTES
+        self._scheduler.descriptors_in(ring, n_bytes // DESCRIPTOR_BYTES)
         self._arbiter.look()
 
     def _end(self, part: str, ring: TxRing, first: int, count: int) -> None:
@@ -128,7 +107,7 @@ class Sender:
         """Pick frames while no payload read waits for a tag and the Tx buffer has room."""
         while not self._arbiter.has_payload_reads():
             if self._picked is None:
-                self._picked = self._next_with_descriptor()
+                self._picked = self._scheduler.pick()
                 if self._picked is None:
                     break
                 self._end("scheduler", self._picked, 0, 1)
@@ -139,25 +118,12 @@ class Sender:
             self._picked = None
             self._read_payload(ring, frame)
 
-    def _next_with_descriptor(self) -> TxRing | None:
-        n_queues = self._parameters.queues_per_vf
-        n_functions = len(self._next_queue)
-        for step in range(n_functions):
-            function = (self._next_function + step) % n_functions
-            for queue_step in range(n_queues):
-                queue = (self._next_queue[function] + queue_step) % n_queues
-                ring = self.rings[function * n_queues + queue]
-                if ring.cached and not ring.is_paused:
-                    self._next_function = (function + 1) % n_functions
-                    self._next_queue[function] = (queue + 1) % n_queues
-                    return ring
-        return None
-
     def _read_payload(self, ring: TxRing, frame: Frame) -> None:
         self._end("tx_room", ring, 0, 1)
         self.buffered_bytes += frame.data_bytes
         ring.cached -= 1
         ring.frames.popleft()
+        self._scheduler.shapers.charge(ring.port, frame.frame_bytes)
         if self._parameters.queue_time_fs:
             self._keep_pace(ring)
         self._fetch_descriptors(ring)

@@ -8,7 +8,7 @@ from typing import Any
 
 import simpy
 
-from .cutting import DESCRIPTOR_BYTES, cut
+from .cutting import DESCRIPTOR_BYTES, Uncut, write_bytes
 from .engines import Kind, Operation
 from .link import Direction, Purpose, Rank, Transaction, nothing
 from .page_walks import Region
@@ -84,18 +84,16 @@ class HeldDescriptors:
     def _write_part(self, position: int, descriptors: int, received: Callable[[], None]) -> None:
         """Write descriptors that lie one behind the other."""
         n_bytes = descriptors * DESCRIPTOR_BYTES
-        pieces = list(cut(position * DESCRIPTOR_BYTES, n_bytes, self._parameters.max_payload_bytes))
         self._up.enter_posted(
             Transaction(
                 self._parameters.request_header_bytes,
-                [piece_bytes for _, piece_bytes in pieces],
+                Uncut(position * DESCRIPTOR_BYTES, n_bytes, self._parameters, write_bytes),
                 received,
                 rank=self._rank,
                 purpose=Purpose.WRITEBACK,
                 operation=Operation(Kind.WRITE, n_bytes),
                 port=self._port,
                 memory=self._ring,
-                addresses=[address for address, _ in pieces],
             )
         )
 

@@ -4,7 +4,16 @@ Each server is `oracles.simpy_nic`; its adapter decides by `oracles.forwarding_o
 """
 
 from .model import simulate_system
-from .parameters import OUTSIDE, BridgeParameters, BridgePort, ExtenderParameters, Server, SystemArrival, SystemLoad
+from .parameters import (
+    OUTSIDE,
+    BridgeParameters,
+    BridgePort,
+    ExtenderParameters,
+    Server,
+    Setup,
+    SystemArrival,
+    SystemLoad,
+)
 from .results import SYSTEM_PARTS, BridgeOutcome, Delivery, Journey, PortCounts, SystemOutcome
 
 __all__ = [
@@ -18,6 +27,7 @@ __all__ = [
     "Journey",
     "PortCounts",
     "Server",
+    "Setup",
     "SystemArrival",
     "SystemLoad",
     "SystemOutcome",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import simpy
 
@@ -91,13 +90,12 @@ class Port:
         self._bridge = bridge
         self.number = number
         self.name = bridge.relay.ports[number].name
-        self.rate_bps = bridge.relay.ports[number].rate_bps
-        self._propagation_fs = bridge.relay.ports[number].propagation_fs
         self.held_bytes = self.highest_bytes = 0
         self.frames_in = self.bytes_in = self.frames_out = self.bytes_out = 0
         self._busy_fs = self._busy_until_fs = 0
         self.out_of: Counter[int | None] = Counter()
         self._area = self._held_since_fs = 0
+        self._last_arrives_fs = 0
         self.arrives: Callable[[Passing], None]
         """Called as a copy has come to the other end of the wire; to be set before the run, or `begins`."""
         self.begins: Callable[[Passing], None] | None = None
@@ -112,6 +110,16 @@ class Port:
             self._line = TurnServer(env, oracle, self.duration_fs, (sent_at, resumes_at), self._sent, self._begins)
         else:
             self._line = FifoServer(env, self.duration_fs, lambda _: sent_at, self._sent, self._begins)
+
+    @property
+    def rate_bps(self) -> int:
+        """The rate of what begins now."""
+        return self._bridge.relay.ports[self.number].rate_bps
+
+    @property
+    def propagation_fs(self) -> int:
+        """The time that what begins now is on its way."""
+        return self._bridge.relay.ports[self.number].propagation_fs
 
     def duration_fs(self, copy: Passing) -> int:
         """Return a copy's time on this port's wire."""
@@ -145,7 +153,10 @@ class Port:
         if self.begins is not None:
             self.begins(copy)
             return
-        arrives_after_fs = duration_fs + self._propagation_fs
+        arrives_after_fs = duration_fs + self.propagation_fs
+        # No frame passes another, though its propagation may be shorter.
+        self._last_arrives_fs = max(self._last_arrives_fs, self._env.now + arrives_after_fs)
+        arrives_after_fs = self._last_arrives_fs - self._env.now
         later(self._env, arrives_after_fs, place(Phase.SWITCH, AtSwitch.LINE_BRINGS), self.arrives, copy)
 
     def _sent(self, copy: Passing, _waited_fs: int) -> None:
@@ -179,7 +190,8 @@ class Bridge:
         self.relay = relay
         self._ledger = ledger
         self.ports = {number: Port(env, self, number) for number in relay.ports}
-        self._fastest_bps = max(port.rate_bps for port in self.ports.values())
+        self._last_comes_fs = dict.fromkeys(self.ports, 0)
+        self._last_due_fs = dict.fromkeys(self.ports, 0)
         self.buffer_highest_bytes = 0
         self.replicated = 0
 
@@ -191,15 +203,34 @@ class Bridge:
 
     def begins_to_come(self, number: int, copy: Passing) -> None:
         """Learn that a copy begins to come by a port."""
-        raw = copy.raw
         rate_bps = self.ports[number].rate_bps
-        come_after_fs = wire_fs(len(raw), rate_bps)
+        come_after_fs = wire_fs(len(copy.raw), rate_bps)
         # A slower port stores a frame first: no byte is then sent faster than it comes.
-        if self.parameters.forwarding == "cut_through" and rate_bps == self._fastest_bps:
+        if self.parameters.forwarding == "cut_through" and rate_bps == self._fastest_bps():
             come_after_fs = CUT_THROUGH_BYTES * 8 * 10**15 // rate_bps
-        due_after_fs = come_after_fs + self.relay.ports[number].propagation_fs + self.parameters.latency_fs
-        forward = partial(self._forward, number, copy)
-        later(self._env, due_after_fs, place(Phase.BRIDGE_FORWARDS, number), forward)
+        come_after_fs += self.ports[number].propagation_fs
+        self._in_turn(self._last_comes_fs, number, come_after_fs, place(Phase.SWITCH), self._came, copy)
+
+    def _fastest_bps(self) -> int:
+        return max(port.rate_bps for port in self.ports.values())
+
+    def _came(self, number: int, copy: Passing) -> None:
+        """Let a frame wait for the latency of now."""
+        forwards_at = place(Phase.BRIDGE_FORWARDS, number)
+        self._in_turn(self._last_due_fs, number, self.parameters.latency_fs, forwards_at, self._forward, copy)
+
+    def _in_turn(
+        self,
+        last_fs: dict[int, int],
+        number: int,
+        delay_fs: int,
+        at_place: int,
+        action: Callable[[int, Passing], None],
+        copy: Passing,
+    ) -> None:
+        """Call `action` after a delay, but no sooner than for the copies before this one at the same port."""
+        last_fs[number] = max(last_fs[number], self._env.now + delay_fs)
+        later(self._env, last_fs[number] - self._env.now, at_place, action, number, copy)
 
     def _forward(self, number: int, copy: Passing) -> None:
         self.ports[number].came_in(copy.raw)

@@ -51,6 +51,6 @@ class ExtenderRelay:
         else:
             is_list, key = value >> 28 & 3, (value & 0xFF) << 12 | value >> 16 & 0xFFF
         if not is_list:
-            return [self._root.logical[key].server]
+            return [self._root.server_of[key]]
         (members,) = [each.members for each in self._root.lists.values() if each.number == key]
         return [member.server for member in members]

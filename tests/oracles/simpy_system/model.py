@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import count, cycle
 
 import simpy
 
-from ..simpy_nic import Outcome, Stop
+from ..simpy_nic import NicParameters, Outcome, Stop
+from ..simpy_nic.commands import check_changes, run_with_commands, split_at_start
 from ..simpy_nic.frames import WIRE, Copy, Frame
 from ..simpy_nic.model import Model
 from ..simpy_nic.switching import wire_fs
+from ..simpy_nic.tables import port_number, station_name
 from ..simpy_nic.timing import AtSwitch, Delay, FifoServer, Phase, place
-from .adapter import AdapterSwitch, port_number, station_name
 from .bridge import Passing
+from .commands import check_setup
 from .ledger import Ledger, ServerMeter
-from .parameters import OUTSIDE, BridgeParameters, Server, SystemArrival, SystemLoad
+from .parameters import OUTSIDE, BridgeParameters, Server, Setup, SystemArrival, SystemLoad
+from .ports import ListedSwitch
 from .relay import FCS_BYTES
 from .results import SystemOutcome
 from .tree import Tree
@@ -30,8 +34,9 @@ class Attached:
         env = system.env
         self._system = system
         self.server = server
+        self._port = system.bridge.root_of(number)
         self.model = Model(
-            server.nic,
+            self._nic(server),
             system.stop,
             env=env,
             new_meter=partial(
@@ -41,10 +46,16 @@ class Attached:
                 station_of=lambda port: server.station(station_name(port)),
             ),
         )
-        switch = self.model.switch
-        switch.decide = AdapterSwitch(env, server, system.bridge.root_of(number)).decide
-        switch.sending_begins = partial(system.bridge.sending_begins, number)
+        self.model.switch.sending_begins = partial(system.bridge.sending_begins, number)
         system.bridge.ports[number].arrives = self._arrives
+
+    def _nic(self, server: Server) -> NicParameters:
+        """Return a server's parameters, with its tables and the lists that the bridge sets up in them."""
+        return replace(server.nic, switch=ListedSwitch(server, self._port))
+
+    def command(self, server: Server) -> None:
+        """Let the server have other parameters from now on."""
+        self.model.command(self._nic(server))
 
     def new_frame(self, station: str, raw: bytes) -> Frame:
         """Let a station begin with a frame."""
@@ -136,8 +147,7 @@ class System:
         self.indices = count()
         self.ledger = Ledger(self.env, stop)
         self.bridge = Tree(self.env, bridges, servers, self.ledger)
-        for server, port in zip(servers, self.bridge.ports.values(), strict=False):
-            assert server.nic.port_rate_bps == port.rate_bps, "both ends of a wire have one rate"
+        self._check_rates(servers)
         self.attached = [Attached(self, number, server) for number, server in enumerate(servers)]
         self.outside = Outside(self)
         self._of_station = {
@@ -145,6 +155,17 @@ class System:
             for each in self.attached
             for port in each.server.nic.ports
         }
+
+    def _check_rates(self, servers: Sequence[Server]) -> None:
+        for server, port in zip(servers, self.bridge.ports.values(), strict=False):
+            assert server.nic.port_rate_bps == port.rate_bps, "both ends of a wire have one rate"
+
+    def command(self, setup: Setup) -> None:
+        """Let servers and bridges have other parameters from now on."""
+        self.bridge.command(setup.bridges, setup.servers)
+        self._check_rates(setup.servers)
+        for attached, server in zip(self.attached, setup.servers, strict=True):
+            attached.command(server)
 
     def start(self, load: SystemLoad) -> None:
         """Start what runs by itself, and the sources: by server, then by port, those outside last."""
@@ -207,21 +228,25 @@ def simulate_system(
     bridges: BridgeParameters | Sequence[BridgeParameters],
     load: SystemLoad,
     stop: Stop | None = None,
+    changes: Sequence[tuple[int, Setup]] = (),
 ) -> SystemOutcome:
     """Run servers on a bridge, or on several that wires join, and return what was measured.
 
-    The window is from `stop.start_fs` to `stop.end_fs`, or to the end of all there is to do.
-    Raises ValueError for a load that has no end without a stop.
+    The window is from `stop.start_fs` to `stop.end_fs`, or to the end of all there is to do. From the time of each of
+    `changes` on all is as it says. Raises ValueError for a load that has no end without a stop, or a change of what
+    cannot change in mid-run.
     """
     stop = stop or Stop()
     if load.saturating and stop.end_fs is None:
         raise ValueError("a saturating load needs a stop")
-    system = System(servers, [bridges] if isinstance(bridges, BridgeParameters) else bridges, stop)
+    first = Setup(servers, [bridges] if isinstance(bridges, BridgeParameters) else bridges)
+    check_changes(first, changes, check_setup)
+    first, commands = split_at_start(first, changes)
+    system = System(*first, stop)
     system.start(load)
-    if stop.end_fs is not None:
-        system.env.run(until=system.ledger.finished)
-    else:
-        system.env.run()
+    finished = system.ledger.finished
+    run_with_commands(system.env, [(at_fs, partial(system.command, to)) for at_fs, to in commands], finished)
+    if stop.end_fs is None:
         system.ledger.close()
         for each in system.attached:
             each.model.meter.close()

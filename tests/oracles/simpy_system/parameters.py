@@ -89,6 +89,13 @@ class Server:
         return f"{self.name}.{name}" if self.name else name
 
 
+class Setup(NamedTuple):
+    """All servers and all bridges, as they are from some time on."""
+
+    servers: Sequence[Server]
+    bridges: Sequence[BridgeParameters]
+
+
 class SystemArrival(NamedTuple):
     """One recorded frame: who sends it, and its bytes without FCS."""
 

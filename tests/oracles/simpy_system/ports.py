@@ -69,9 +69,14 @@ class AttachedPort:
         servers: Sequence[Server] = (),
         propagation_fs: int = 0,
     ) -> None:
-        """Work out the logical ports; `servers`: those at it, or below it where it leads to an extender."""
+        """Begin without lists; `servers`: those at it, or below it where it leads to an extender."""
         self.number = number
         self.name = name
+        self.lists: dict[tuple[LogicalPort, ...], GroupList] = {}
+        self.configure(parameters, servers, propagation_fs)
+
+    def configure(self, parameters: BridgePort, servers: Sequence[Server], propagation_fs: int) -> None:
+        """Work out the logical ports; lists that are set up stay."""
         self.rate_bps = parameters.rate_bps
         own_fs = parameters.propagation_fs
         self.propagation_fs = propagation_fs if own_fs is None else own_fs
@@ -79,9 +84,17 @@ class AttachedPort:
         self.outer_type = OUTER_TYPE.get(self.mode)
         self.translate = parameters.translate
         self._native_vlan = parameters.native_vlan
-        self.logical = {each.key: each for one in servers or [None] for each in _logical_ports(number, parameters, one)}
-        self.lists: dict[tuple[LogicalPort, ...], GroupList] = {}
+        self.logical = {
+            each.key: each for one in servers or [None] for each in _logical_ports(self.number, parameters, one)
+        }
+        self.server_of = {key: one.port_name for one in servers for key in self._keys_of(one)}
+        """By VIF or E-CID, of stations that are not enabled too."""
         self._configured = {number for one in servers for number in _configured_lists(one)}
+
+    def _keys_of(self, server: Server) -> list[int]:
+        if not self.has_interfaces:
+            return []
+        return [each.vif if self.mode == "vn_tag" else each.ecid for each in server.switch.ports]
 
     @property
     def has_interfaces(self) -> bool:
@@ -125,13 +138,16 @@ class AttachedPort:
         members = tuple(each for each in self.logical.values() if each.carries(vlan) and each.accepts(group))
         if not set(members) - {sender}:
             return None
-        if members not in self.lists:
-            taken = self._configured | {each.number for each in self.lists.values()}
-            number = FIRST_LIST[self.mode]
-            while number in taken:
-                number += 1
-            self.lists[members] = GroupList(number, members)
+        number = self.lists[members].number if members in self.lists else self._next_list()
+        self.lists[members] = GroupList(number, members)
         return self.lists[members]
+
+    def _next_list(self) -> int:
+        taken = self._configured | {each.number for each in self.lists.values()}
+        number = FIRST_LIST[self.mode]
+        while number in taken:
+            number += 1
+        return number
 
     def outer_tag(self, to: LogicalPort | GroupList, sender: LogicalPort, priority: int, dei: int) -> bytes:
         """Return the outer tag of a copy that goes out here."""

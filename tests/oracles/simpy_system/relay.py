@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ..bucket_oracle import BucketOracle
+from ..bucket_oracle import PolicersOracle
 from ..service_level_oracle import Level
 from .layout import Layout
 from .parameters import BRIDGE, OUTSIDE, BridgeParameters, BridgePort, Server
@@ -33,36 +33,29 @@ class Relay:
         self._parameters = parameters
         self._is_controlling = parameters.kind == "controlling"
         self._way_out = layout.way_out[parameters.name]
-        servers = layout.servers_of(parameters.name)
         far_fs = parameters.propagation_fs
-        self.ports: dict[int, AttachedPort] = {}
-        for number, server in servers:
-            port = parameters.ports.get(server.port_name, BridgePort())
-            if port.behind == BRIDGE:
-                self.ports[number] = AttachedPort(number, port, server.port_name, [server], far_fs)
-        plain = {layout.outside: OUTSIDE} if layout.has_outside(parameters.name) else {}
-        plain |= {number: name for number, (bridge, name) in layout.wires.items() if bridge == parameters.name}
-        for number, name in plain.items():
-            port = parameters.ports.get(name, BridgePort())
-            self.ports[number] = AttachedPort(number, port, name, [], far_fs)
-        for name, extender in parameters.extenders.items():
-            if extender.behind == BRIDGE:
-                number = layout.uppers[name]
-                below = [server for _, server in servers if name in layout.above(server)]
-                self.ports[number] = AttachedPort(number, BridgePort(extender.rate_bps), name, below, far_fs)
+        self.ports = {
+            number: AttachedPort(number, port, name, below, far_fs)
+            for number, port, name, below in _ports_of(parameters, layout)
+        }
         self.peers: dict[int, tuple[Relay, AttachedPort]] = {}
         """Of each wire to another bridge, by the port's number: that bridge and the port there; set before the run."""
         self.table = LearningTable(parameters.table, parameters.ageing_fs)
         self._stands: dict[tuple[int, int], LogicalPort] = {}
-        self._buckets = {
-            number: BucketOracle(entry.rate_bps, entry.burst_bytes)
-            for number, entry in enumerate(parameters.policy)
-            if entry.action == "police"
-        }
+        self._policers = PolicersOracle(parameters.policy)
         self.flooded = 0
         self.longest_bytes = (
             max(station.max_frame_bytes for each in layout.servers for station in each.switch.ports) - FCS_BYTES
         )
+
+    def command(self, now_fs: int, parameters: BridgeParameters, layout: Layout) -> None:
+        """Decide by other tables from now on; what is learned stays, who is told where stations are is told anew."""
+        self._parameters = parameters
+        for number, port, _, below in _ports_of(parameters, layout):
+            self.ports[number].configure(port, below, parameters.propagation_fs)
+        self.table.change(now_fs, parameters.ageing_fs)
+        self._policers.change(now_fs, parameters.policy)
+        self._stands.clear()
 
     def levels_of(self, number: int) -> dict[int | None, Level]:
         """Return the service levels of a port's S-channels; none where it has one queue."""
@@ -77,10 +70,10 @@ class Relay:
             for key, level in levels.items()
         }
 
-    def introduce(self, server: Server, number: int) -> None:
+    def introduce(self, server: Server, number: int, *, announces: bool = True) -> None:
         """Tell bridges that are told where a server's stations are, and let those that `announce` hear them.
 
-        `number`: of this bridge's own port that leads there.
+        `number`: of this bridge's own port that leads there. `announces`: the stations do so, which they do once.
         """
         port = self.ports[number]
         for station in server.switch.ports:
@@ -91,7 +84,7 @@ class Relay:
                 if key not in port.logical:
                     continue
                 logical = port.in_vlan(vlan) if port.translate else port.logical[key]
-                is_heard = station.enabled and vlan == station.port_vlan
+                is_heard = announces and station.enabled and vlan == station.port_vlan
                 inside = port.translate.get(vlan, vlan)
                 self._notes(station.macs, inside, logical, vlan in station.vlans, is_heard)
 
@@ -136,12 +129,14 @@ class Relay:
 
     def _ask_policy(self, now_fs: int, station: str, vlan: int, header: Header) -> int:
         """Return the frame's priority, which an entry may have replaced."""
-        for number, entry in enumerate(self._parameters.policy):
+        policers = 0
+        for entry in self._parameters.policy:
             if not _matches(entry, station, vlan, header):
+                policers += entry.action == "police"
                 continue
             if entry.action == "deny":
                 raise DroppedError("ACL_DENY")
-            if entry.action == "police" and not self._buckets[number].police(now_fs, len(header.raw) + FCS_BYTES):
+            if entry.action == "police" and not self._policers.police(policers, now_fs, len(header.raw) + FCS_BYTES):
                 raise DroppedError("RATE_LIMITED")
             return int(entry.priority) if entry.action == "priority" else header.priority
         return header.priority
@@ -163,7 +158,13 @@ class Relay:
     def _find(self, now_fs: int, vlan: int, address: int) -> LogicalPort | None:
         if self._is_controlling:
             return self._stands.get((vlan, address))
-        return self.table.find(now_fs, vlan, address)
+        learned = self.table.find(now_fs, vlan, address)
+        if learned is None:
+            return None
+        found = self.ports[learned.number].logical[learned.key]
+        if not found.carries(vlan):  # it did as the address was learned
+            raise DroppedError("VLAN_MEMBER")
+        return found
 
     def _flood(
         self, port: AttachedPort, sender: LogicalPort, vlan: int, header: Header
@@ -189,6 +190,23 @@ class Relay:
         outer = port.outer_tag(to, sender, priority, header.dei)
         c_tag = b"" if vlan in to.untagged else tci_tag(C_TAG, wire_vlan or vlan, priority, header.dei)
         return port.number, header.raw[:12] + outer + c_tag + header.rest
+
+
+def _ports_of(parameters: BridgeParameters, layout: Layout) -> Iterator[tuple[int, BridgePort, str, Sequence[Server]]]:
+    """Yield the bridge's own ports: number, parameters, name, and the servers there or below."""
+    servers = layout.servers_of(parameters.name)
+    for number, server in servers:
+        port = parameters.ports.get(server.port_name, BridgePort())
+        if port.behind == BRIDGE:
+            yield number, port, server.port_name, [server]
+    plain = {layout.outside: OUTSIDE} if layout.has_outside(parameters.name) else {}
+    plain |= {number: name for number, (bridge, name) in layout.wires.items() if bridge == parameters.name}
+    for number, name in plain.items():
+        yield number, parameters.ports.get(name, BridgePort()), name, []
+    for name, extender in parameters.extenders.items():
+        if extender.behind == BRIDGE:
+            below = [server for _, server in servers if name in layout.above(server)]
+            yield layout.uppers[name], BridgePort(extender.rate_bps), name, below
 
 
 def _matches(entry: Any, station: str, vlan: int, header: Header) -> bool:

@@ -21,6 +21,11 @@ class LearningTable:
         """Return how many addresses stand in the table."""
         return len(self._at)
 
+    def change(self, now_fs: int, ageing_fs: int | None) -> None:
+        """Let entries age by another time from now on; what was over before is gone."""
+        self.age(now_fs - 1)
+        self._ageing_fs = ageing_fs
+
     def learn(self, now_fs: int, vlan: int, address: int, port: LogicalPort) -> None:
         """Enter an address, or refresh it."""
         self.age(now_fs)

@@ -31,6 +31,7 @@ class Tree:
     ) -> None:
         """Build bridges and extenders; `arrives` of each port to a server and outside is to be set."""
         self._env = env
+        self._servers = servers
         self._layout = layout = Layout(bridges, servers)
         self.relays = {each.name: Relay(each, layout) for each in bridges}
         self._boxes: dict[str, Bridge] = {}
@@ -51,11 +52,26 @@ class Tree:
         for number, other in layout.far_end.items():
             far = self.relays[layout.wires[other][0]]
             self.relays[layout.wires[number][0]].peers[number] = far, far.ports[other]
-        for number, server in enumerate(servers):
-            self.relays[self._bridge_of[number]].introduce(server, self._roots[number].number)
+        self._introduce(announces=True)
         self._at_start: Mapping[int, PortCounts] = {}
         self._at_end: Mapping[int, PortCounts] = {}
         ledger.window_opens, ledger.window_closes = self._open_window, self._close_window
+
+    def _introduce(self, *, announces: bool) -> None:
+        for number, server in enumerate(self._servers):
+            relay = self.relays[self._bridge_of[number]]
+            relay.introduce(server, self._roots[number].number, announces=announces)
+
+    def command(self, bridges: Sequence[BridgeParameters], servers: Sequence[Server]) -> None:
+        """Let bridges and extenders have other parameters from now on, and the servers at them."""
+        self._servers = servers
+        self._layout = Layout(bridges, servers)
+        for each in bridges:
+            self.relays[each.name].command(self._env.now, each, self._layout)
+            self._boxes[each.name].parameters = each
+            for name in each.extenders:
+                self._boxes[name].parameters, self._boxes[name].relay = self._extender(each, name)
+        self._introduce(announces=False)
 
     def _extender(self, bridge: BridgeParameters, name: str) -> tuple[BridgeParameters, ExtenderRelay]:
         """Return what an extender is like, and what it decides by."""

@@ -1,16 +1,15 @@
-"""How a server's adapter decides: by the second implementation of docs/forwarding.md, on the bytes of each frame."""
+"""How an adapter decides by its tables: by the second implementation of docs/forwarding.md, on a frame's bytes."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import simpy
 
-from ..bucket_oracle import BucketOracle
+from ..bucket_oracle import PolicersOracle
 from ..forwarding_oracle import ForwardingOracle
 from ..forwarding_oracle import Outcome as Forwarded
-from ..simpy_nic.frames import WIRE, Decision, Frame
-from .parameters import Server
-from .ports import AttachedPort, ListedSwitch
-from .relay import FCS_BYTES
+from .frames import WIRE, Decision, Frame
 
 PF = 1
 
@@ -29,24 +28,30 @@ def port_number(name: str) -> int:
     return PF if name == "pf" else int(name.removeprefix("vf")) + 2
 
 
-class AdapterSwitch:
-    """Decides by a frame's bytes; policers are asked when it does."""
+class Tables:
+    """Decide by a frame's bytes; policers are asked when they do."""
 
-    def __init__(self, env: simpy.Environment, server: Server, port: AttachedPort) -> None:
-        """Begin with full buckets; `port` is the bridge's, which may set up lists."""
+    def __init__(self, env: simpy.Environment, switch: Any) -> None:
+        """Begin with full buckets; `switch` is shaped like the configuration's block."""
         self._env = env
-        self._oracle = ForwardingOracle(ListedSwitch(server, port))
-        self._buckets = [
-            BucketOracle(entry.rate_bps, entry.burst_bytes) for entry in server.switch.acl if entry.action == "police"
-        ]
+        self._policers = PolicersOracle(switch.acl)
+        self._decide_by(switch)
+
+    def _decide_by(self, switch: Any) -> None:
+        self._oracle = ForwardingOracle(switch)
         self._decided: dict[tuple[int, bytes, bool], Forwarded] = {}
+
+    def change(self, switch: Any) -> None:
+        """Decide by other tables from now on."""
+        self._policers.change(self._env.now, switch.acl)
+        self._decide_by(switch)
 
     def decide(self, frame: Frame) -> Decision:
         """Return a frame's copies."""
         assert frame.raw is not None
         found = self._forward(frame.source, frame.raw, False)
         if found.policer is not None:
-            has_tokens = self._buckets[found.policer].police(self._env.now, len(frame.raw) + FCS_BYTES)
+            has_tokens = self._policers.police(found.policer, self._env.now, frame.frame_bytes)
             found = self._forward(frame.source, frame.raw, not has_tokens)
         copies, mirrored = (
             tuple(sorted((port_number(name), raw) for name, raw in each.items()))

@@ -1,0 +1,182 @@
+"""Whose frame is read next: the scheduler's turns, and the functions' rate limits."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import simpy
+
+from .frames import Frame
+from .parameters import NicParameters
+from .timing import Phase, fs_of_bytes, later, place
+from .writeback import HeldDescriptors
+
+
+class TxRing:
+    """What the adapter knows of one Tx ring."""
+
+    def __init__(self, port: int, queue: int) -> None:
+        """Begin empty."""
+        self.port = port
+        self.queue = queue
+        self.name = "Tx ring", port, queue
+        self.frames: deque[Frame] = deque()
+        """Told by doorbells and not yet picked, in ring order."""
+        self.known = 0
+        self.requested = 0
+        self.cached = 0
+        self.fetch_position = 0
+        self.next_picked = 0
+        """The place in the ring of the frame that is picked next."""
+        self.is_paused = False
+        """It is ahead of its pace by as much as it may be."""
+        self.pace_fs = 0
+        """When its frames would have been picked, one after the other."""
+        self.done: HeldDescriptors
+        self.descriptors_entered: Callable[[int], None]
+        """Told as a write-back enters P, and as the host has it: how many descriptors are in it."""
+        self.descriptors_landed: Callable[[int], None]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has a frame that can be picked."""
+        return self.cached > 0 and not self.is_paused
+
+
+class Shapers:
+    """When each function that has a rate limit may send again."""
+
+    def __init__(self, env: simpy.Environment, parameters: NicParameters, look: Callable[[], None]) -> None:
+        """Begin as after a long pause; `look` is called when a function that waits may send."""
+        self._env = env
+        self._parameters = parameters
+        self._look = look
+        self._eligible_fs: dict[int, int] = {}
+        """Of functions that have sent under their limit."""
+
+    def let(self, port: int) -> bool:
+        """Tell whether a function may send now."""
+        return self._eligible_fs.get(port, 0) <= self._env.now
+
+    def charge(self, port: int, frame_bytes: int) -> None:
+        """Charge a function for a frame."""
+        limit = self._parameters.rate_limits.get(port)
+        if limit is None:
+            return
+        earliest_fs = self._env.now - fs_of_bytes(self._parameters.rate_limit_window_bytes, limit)
+        before_fs = max(earliest_fs, self._eligible_fs.get(port, earliest_fs))
+        self._eligible_fs[port] = before_fs + fs_of_bytes(frame_bytes, limit)
+
+    def wake(self, port: int) -> None:
+        """Look again when a function may send."""
+        later(self._env, self._eligible_fs[port] - self._env.now, place(Phase.TX_TIMERS, port), self._look)
+
+    def limits_changed(self) -> None:
+        """Let go what is no longer limited; what a function has been charged stays as long as it has a limit."""
+        limits = self._parameters.rate_limits
+        self._eligible_fs = {port: at_fs for port, at_fs in self._eligible_fs.items() if port in limits}
+
+
+class Turns:
+    """The order in which functions that have a frame are asked; one of them has the turn."""
+
+    def __init__(self, parameters: NicParameters) -> None:
+        """Begin at the first function."""
+        self._parameters = parameters
+        self._next = 0
+        self._turn_of: int | None = None
+        self._left = 0
+        """Frames that it may still send in its turn, where weights count frames."""
+        self._deficits: dict[int, int] = {}
+        """In bytes, of functions that are ready, where weights count bytes."""
+
+    def became_ready(self, function: int) -> None:
+        """Let a function begin that had no frame."""
+        self._deficits[function] = self._quantum(function)
+
+    def _weight(self, function: int) -> int:
+        return self._parameters.weights.get(self._parameters.ports[function], 1)
+
+    def _quantum(self, function: int) -> int:
+        return (self._parameters.max_frame_bytes - 4) * self._weight(function)
+
+    def choose(self, head_bytes: Callable[[int], int | None]) -> int | None:
+        """Give the turn to a function; `head_bytes`: of its next frame, None where it may not send."""
+        n_functions = len(self._parameters.ports)
+        first = 0 if self._parameters.scheduler == "strict" else self._next
+        ready = [each for step in range(n_functions) if head_bytes(each := (first + step) % n_functions) is not None]
+        if not ready:
+            return None
+        if self._parameters.scheduler == "deficit":
+            return self._by_deficit(ready, head_bytes)
+        chosen = ready[0]
+        stays = self._parameters.scheduler == "weighted" and self._count(chosen)
+        self._next = chosen if stays else (chosen + 1) % n_functions
+        return chosen
+
+    def _count(self, function: int) -> bool:
+        """Count a frame of a turn; tell whether the turn goes on."""
+        if self._turn_of != function or not self._left:
+            self._turn_of, self._left = function, self._weight(function)
+        self._left -= 1
+        return self._left > 0
+
+    def _by_deficit(self, ready: list[int], head_bytes: Callable[[int], int | None]) -> int:
+        while head_bytes(ready[0]) > self._deficits[ready[0]]:
+            self._deficits[ready[0]] += self._quantum(ready[0])
+            ready.append(ready.pop(0))
+        self._deficits[ready[0]] -= head_bytes(ready[0])
+        self._next = ready[0]
+        return ready[0]
+
+
+class Scheduler:
+    """Picks the ring whose frame is read next."""
+
+    def __init__(
+        self, env: simpy.Environment, parameters: NicParameters, rings: list[TxRing], look: Callable[[], None]
+    ) -> None:
+        """Begin with the first function; `look` is called when a rate limit lets one go."""
+        self._parameters = parameters
+        self._rings = rings
+        self._turns = Turns(parameters)
+        self._next_queue = [0] * len(parameters.ports)
+        self.shapers = Shapers(env, parameters, look)
+
+    def _rings_of(self, function: int) -> list[TxRing]:
+        n_queues = self._parameters.queues_per_vf
+        rings = self._rings[function * n_queues : (function + 1) * n_queues]
+        first = self._next_queue[function]
+        return rings[first:] + rings[:first]
+
+    def _next_ring(self, function: int) -> TxRing | None:
+        return next((ring for ring in self._rings_of(function) if ring.is_ready), None)
+
+    def descriptors_in(self, ring: TxRing, descriptors: int) -> None:
+        """Learn of descriptors that are on the chip now."""
+        function = self._parameters.ports.index(ring.port)
+        if not any(each.cached for each in self._rings_of(function)):
+            self._turns.became_ready(function)
+        ring.cached += descriptors
+
+    def pick(self) -> TxRing | None:
+        """Return the ring whose turn it is; look again when a limit lets one go, if there is none now."""
+
+        def head_bytes(function: int) -> int | None:
+            ring = self._next_ring(function)
+            may_send = ring is not None and self.shapers.let(ring.port)
+            return ring.frames[0].data_bytes if may_send else None
+
+        function = self._turns.choose(head_bytes)
+        if function is None:
+            self._wait()
+            return None
+        ring = self._next_ring(function)
+        self._next_queue[function] = (ring.queue + 1) % self._parameters.queues_per_vf
+        return ring
+
+    def _wait(self) -> None:
+        for function, port in enumerate(self._parameters.ports):
+            if self._next_ring(function) is not None:
+                self.shapers.wake(port)

@@ -1,0 +1,36 @@
+"""What may change of servers and bridges in mid-run (docs/datapath.md, "Commands")."""
+
+from __future__ import annotations
+
+from ..simpy_nic.commands import check_parameters, check_stays, check_tables, other_fields
+from .parameters import BridgeParameters, BridgePort, Setup
+
+OF_BRIDGE = frozenset(("ports", "extenders", "policy", "latency_fs", "propagation_fs", "ageing_fs"))
+OF_PORT = frozenset(("rate_bps", "hairpin", "native_vlan", "vlans", "propagation_fs"))
+OF_EXTENDER = frozenset(("rate_bps", "latency_fs"))
+
+
+def check_setup(before: Setup, after: Setup) -> None:
+    """Raise ValueError if something differs that cannot change."""
+    if [each.name for each in before.servers] != [each.name for each in after.servers]:
+        raise ValueError("servers cannot change in mid-run")
+    for old, new in zip(before.servers, after.servers, strict=True):
+        check_parameters(old.nic, new.nic)
+        check_tables(f"{old.name}.".lstrip("."), old.switch, new.switch)
+    if len(before.bridges) != len(after.bridges):
+        raise ValueError("bridges cannot become more or fewer in mid-run")
+    for old, new in zip(before.bridges, after.bridges, strict=True):
+        _check_bridge(old, new, is_alone=len(before.bridges) == 1)
+
+
+def _check_bridge(before: BridgeParameters, after: BridgeParameters, *, is_alone: bool) -> None:
+    check_stays(f"{before.name}.", before, after, other_fields(before, OF_BRIDGE))
+    if not is_alone and [*before.ports] != [*after.ports]:
+        raise ValueError(f"{before.name}.ports says which ports there are, which cannot change in mid-run")
+    if [*before.extenders] != [*after.extenders]:
+        raise ValueError(f"{before.name}.extenders cannot become more or fewer in mid-run")
+    for name in {**before.ports, **after.ports}:
+        old, new = (each.ports.get(name, BridgePort()) for each in (before, after))
+        check_stays(f"{before.name}.{name}.", old, new, other_fields(old, OF_PORT))
+    for name, old in before.extenders.items():
+        check_stays(f"{name}.", old, after.extenders[name], other_fields(old, OF_EXTENDER))
