@@ -20,6 +20,7 @@ import pytest
 from hwmodel.config import Config, Mirror, config_from_mapping
 from hwmodel.results import PcieDirection, Result
 from hwmodel.simulation import Run
+from hwmodel.simulation.commands import Change
 from hwmodel.wire.pcap_writer import PcapWriter
 from hwmodel.workload import build_workload
 from tests.journey_runs import JourneyRun, Journeys, finished_journeys
@@ -70,6 +71,8 @@ Recorded = Sequence[tuple[int, int, int, int]]
 """Frames: at which ns, from which port, to which port (or GROUP), how many bytes with FCS."""
 Loops = Mapping[int, Sequence[tuple[int, int]]]
 """By port the (destination, bytes) that it sends in turn for ever, its ring kept full."""
+Commands = Sequence[tuple[int, Mapping[str, Any]]]
+"""At how many fs which keys have which values; all others keep theirs."""
 
 
 def fs_per_byte(bps: Fraction | int) -> tuple[int, int]:
@@ -228,10 +231,17 @@ def window_of(load: Recorded | Loops) -> dict[str, str]:
     return {"run.warmup": "100us", "run.duration": f"{load[-1][0] - 100_000}ns"}
 
 
-def run_both(folder: Path, changes: Mapping[str, Any], load: Recorded | Loops, group: Sequence[int] = ()) -> Both:
+def run_both(
+    folder: Path,
+    changes: Mapping[str, Any],
+    load: Recorded | Loops,
+    group: Sequence[int] = (),
+    commands: Commands | None = None,
+) -> Both:
     """Run one load through both, over the same window; return what both found.
 
-    `group` lists the ports that get a broadcast. `changes` sets `run.warmup` and `run.duration`.
+    `group` lists the ports that get a broadcast. `changes` sets `run.warmup` and `run.duration`. With `commands` the
+    SimPy model's switch decides by tables too.
     """
     path = folder / "load.pcap"
     changes = {**changes, "workload.pcap": str(path)}
@@ -246,21 +256,35 @@ def run_both(folder: Path, changes: Mapping[str, Any], load: Recorded | Loops, g
     config = config_from_mapping(BASE, changes)
     workload = build_workload(config)
     workload.records.rss_hash[:] = workload.records.at_fs // NS_FS  # frames that are not IP have 0
-    run = JourneyRun(config, workload)
+    commanded = commanded_configs(changes, commands or ())
+    run = JourneyRun(config, workload, [Change(*each) for each in commanded])
     run.go_through()
     result = run.result()
     if isinstance(load, Mapping):
         assert all(sum(f.offered for f in result.flows if f.from_ == name) < LOOP_FRAMES * 0.99 for name in VFS)
-    oracle, oracle_journeys = run_the_oracle(config, load, result, group)
+    oracle, oracle_journeys = run_the_oracle(config, load, result, group, None if commands is None else commanded)
     return Both(result, engine_figures(run, result), oracle, finished_journeys(run), oracle_journeys, config, load)
 
 
+def commanded_configs(changes: Mapping[str, Any], commands: Commands) -> list[tuple[int, Config]]:
+    """Return the configuration that each command leads to."""
+    found, current = [], dict(changes)
+    for at_fs, more in commands:
+        current |= more
+        found.append((at_fs, config_from_mapping(BASE, current)))
+    return found
+
+
 def run_the_oracle(
-    config: Config, load: Recorded | Loops, result: Result, group: Sequence[int] = ()
+    config: Config,
+    load: Recorded | Loops,
+    result: Result,
+    group: Sequence[int] = (),
+    changes: Sequence[tuple[int, Config]] | None = None,
 ) -> tuple[Figures, Journeys]:
     """Run the oracle over the engine's window; return its figures and finished journeys."""
     start_fs, end_fs = (round(at_ns * NS_FS) for at_ns in (result.window.start_ns, result.window.end_ns))
-    outcome = oracle_outcome(config, load, group, Stop(start_fs, end_fs, keep_journeys=True))
+    outcome = oracle_outcome(config, load, group, Stop(start_fs, end_fs, keep_journeys=True), changes)
     journeys = {each[:3]: each[3:] for each in outcome.journeys}
     assert len(journeys) == len(outcome.journeys), "a copy has two journeys"
     return oracle_figures(outcome), journeys

@@ -183,8 +183,9 @@ def reads_pass_one_without_places(patch: Patch) -> None:
 def waiting_reads_go_last(patch: Patch) -> None:
     def finish(arbiter: ReadArbiter, read: Read) -> None:
         arbiter.free_tags += 1
-        arbiter._free_places += arbiter._places(read)
-        read.complete()
+        if not read.transfer.reads_left:
+            arbiter._free_places += arbiter._places_of(read.transfer)
+            read.complete()
         arbiter.look()
 
     patch.setattr(ReadArbiter, "_finish", finish)
@@ -194,13 +195,10 @@ def done_before_it_moves(patch: Patch) -> None:
     original = Sender._payload_in
 
     def payload_in(sender: Sender, ring: TxRing, frame: Frame) -> None:
-        if frame.reads_left == 1:
-            hold, ring.done.hold = ring.done.hold, nothing_held  # type: ignore[method-assign]
-            hold(frame)
-            original(sender, ring, frame)
-            ring.done.hold = hold  # type: ignore[method-assign]
-        else:
-            original(sender, ring, frame)
+        hold, ring.done.hold = ring.done.hold, nothing_held  # type: ignore[method-assign]
+        hold(frame)
+        original(sender, ring, frame)
+        ring.done.hold = hold  # type: ignore[method-assign]
 
     patch.setattr(Sender, "_payload_in", payload_in)
 

@@ -203,11 +203,13 @@ APART = {"switch.ports.vf1": {"port_vlan": 7, "vlans": [7], "untagged": [7]}}
 CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
     "commands": {
         0: POLICED, 3000: LIMITED, 5000: {**LIMITED, **APART}, 7000: {"pcie.generation": 3},
-        9000: {**POLICED, "switch.acl.0.rate": "2Gbps"}, 12000: APART, 14000: LIMITED, 16000: {},
+        9000: {**POLICED, "switch.acl.0.rate": "2Gbps"}, 12000: APART, 14000: LIMITED, 16000: {"port.rate": "2500Mbps"},
+        18000: {"pcie.lanes": 2, "pcie.max_read_request": "128B"}, 20000: {},
     },
     "commands_bridge": {
         2000: {"bridge.latency": "100ns"}, 5000: {"bridge.policy": [{"port": "a.vf0", "action": "deny"}]},
-        8000: {"bridge.policy": [{"port": "a.vf0", "action": "police", "rate": "1Gbps", "burst": "2KiB"}]}, 12000: {},
+        8000: {"bridge.policy": [{"port": "a.vf0", "action": "police", "rate": "1Gbps", "burst": "2KiB"}]},
+        10000: {"bridge.ports.outside.rate": "2500Mbps", "bridge.ageing": "2us"}, 12000: {},
     },
 }  # fmt: skip
 

@@ -17,6 +17,7 @@ from hwmodel.machine.counts.journey_state import PART_FIELDS, STAMPS
 from hwmodel.machine.counts.journeys import FROM_WIRE
 from hwmodel.results import BridgeResult, Result
 from hwmodel.simulation import Run
+from hwmodel.simulation.commands import Change
 from hwmodel.workload.traffic import RECORDED, UPLINK, FrameTemplate, Records, Source, Workload
 from tests.beside_simpy import BASE, check_same_run, parameters_of
 from tests.oracles.service_level_oracle import Level
@@ -49,8 +50,8 @@ One for each copy: a bridge may bring back what the adapter has handed over itse
 class SystemRun(Run):
     """A run that keeps the deliveries and finished journeys of each server, and of those outside."""
 
-    def __init__(self, config: Config, workload: Workload) -> None:
-        super().__init__(config, workload, lambda _share, _text: None)
+    def __init__(self, config: Config, workload: Workload, changes: Sequence[Change] = ()) -> None:
+        super().__init__(config, workload, lambda _share, _text: None, changes=changes)
         self.logs: dict[str, list[np.ndarray]] = defaultdict(list)
         for ledger in self.machine.ledgers():
             ledger.log.enabled = ledger.journey_log.enabled = 1
@@ -440,11 +441,20 @@ class Both:
         return found
 
 
-def run_both(config: Config, frames: Sequence[Frame], start_fs: int = 0) -> Both:
-    """Run frames through both until all is over; the window begins at `start_fs`."""
+def run_both(
+    config: Config, frames: Sequence[Frame], start_fs: int = 0, commands: Sequence[tuple[int, Mapping[str, Any]]] = ()
+) -> Both:
+    """Run frames through both until all is over; the window begins at `start_fs`.
+
+    `commands`: at how many fs which keys have which values; all others keep theirs.
+    """
     straggler = Stations(config).frame(LATER_FS, OUTSIDE, UNKNOWN, 64)
     end_fs = frames[-1].at_fs + DRAINED_FS
-    return compared(with_window(config, start_fs, end_fs), workload_of(frames, straggler), frames)
+    changes, current = [], config
+    for at_fs, more in commands:
+        current = current.with_overrides(more)
+        changes.append(Change(at_fs, with_window(current, start_fs, end_fs)))
+    return compared(with_window(config, start_fs, end_fs), workload_of(frames, straggler), frames, changes)
 
 
 def with_window(config: Config, start_fs: int, end_fs: int) -> Config:
@@ -453,14 +463,14 @@ def with_window(config: Config, start_fs: int, end_fs: int) -> Config:
     return config_from_mapping(config.resolved(), times)
 
 
-def compared(config: Config, workload: Workload, frames: Sequence[Frame]) -> Both:
+def compared(config: Config, workload: Workload, frames: Sequence[Frame], changes: Sequence[Change] = ()) -> Both:
     """Run a workload through the engine, and the frames of it that the run takes through the SimPy model."""
-    run = SystemRun(config, workload)
+    run = SystemRun(config, workload, changes)
     for _ in run.pieces():
         pass
     result = run.result()
     assert run.start is not None and run.end is not None
-    outcome = oracle_outcome(config, frames, Stop(run.start.now_fs, run.end.now_fs))
+    outcome = oracle_outcome(config, frames, Stop(run.start.now_fs, run.end.now_fs), changes)
     return Both(run, result, engine_figures(run, result), oracle_figures(outcome))
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.beside_simpy import PF, VF0, check_same_journeys, run_both, until_the_last
-from tests.test_against_simpy import GUESTS, IMIX, LONG_FRAMES, poisson
+from tests.beside_simpy import GUESTS, IMIX, PF, VF0, check_same_journeys, poisson, run_both, window_of
+from tests.test_against_simpy import LONG_FRAMES
 
 WEIGHTS = {"pf": 2, "vf0": 3, "vf1": 1, "vf2": 7, "vf3": 2}
 LIMITS = {"pf": "900Mbps", "vf0": "2Gbps", "vf1": "333Mbps", "vf3": "1.7Gbps"}
@@ -47,6 +47,6 @@ CASES: Mapping[str, Mapping[str, Any]] = {
 @pytest.mark.parametrize("name", CASES)
 def test_the_same_frames_go_next(name: str, tmp_path: Path) -> None:
     load = poisson(900, 1500, SIZES, senders=(PF, VF0, *GUESTS), receivers=GUESTS)
-    both = run_both(tmp_path, {**CASES[name], **until_the_last(load)}, load)
+    both = run_both(tmp_path, {**CASES[name], **window_of(load)}, load)
     assert both.result.latency_ns.mean > 15_000, "nothing waits"
     check_same_journeys(both, at_least=200)

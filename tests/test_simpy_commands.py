@@ -88,9 +88,6 @@ KINDS: Mapping[str, dict[str, Any]] = {
     "weights": {"weights": {VF0: 4, PF: 2}},
     "wire": {"port_rate_bps": 10**9},
     "link": {"link_fs_per_byte": (4 * GEN2_X4[0], GEN2_X4[1])},
-    "propagation": {"propagation_fs": 30 * NS_FS},
-    "behind a switch": {"switch_hops": 1, "switch_latency_fs": 30 * NS_FS},
-    "max payload": {"max_payload_bytes": 128},
     "max read request": {"max_read_request_bytes": 256},
 }
 
@@ -325,6 +322,16 @@ def test_tokens_above_a_smaller_burst_are_lost() -> None:
         return len(play(burst_of(10), arrivals, *((at_fs, burst_of(frames)) for frames in changes)).journeys)
 
     assert [passed(), passed(4), passed(15), passed(4, 10)] == [10, 4, 10, 4]
+
+
+def test_a_tlp_ends_as_it_began() -> None:
+    begins, slow = nic(), replace(nic(), link_fs_per_byte=(10 * GEN2_X4[0], GEN2_X4[1]))
+    arrivals = every(0, 1, VF0, VF1)
+    landed_fs = end_of("payload_write", play(begins, arrivals).journeys[0])
+    # Of the payload's last TLP nothing is changed once it has begun.
+    last_fs = (1514 % 256 + 24 + 4) * GEN2_X4[0] // GEN2_X4[1]
+    assert end_of("payload_write", play(begins, arrivals, (landed_fs - last_fs // 2, slow)).journeys[0]) == landed_fs
+    assert end_of("payload_write", play(begins, arrivals, (landed_fs - 2 * last_fs, slow)).journeys[0]) > landed_fs
 
 
 def test_reads_are_cut_by_the_request_size_of_the_moment_at_which_they_are_asked_for() -> None:

@@ -1,4 +1,4 @@
-"""Commands in the SimPy model of servers on a bridge: tables, rates and times of bridges, extenders and adapters."""
+"""Commands in the SimPy model of servers on a bridge: tables, rates and times of bridges and adapters."""
 
 from __future__ import annotations
 
@@ -100,7 +100,6 @@ KINDS: Mapping[str, tuple[str, Change]] = {
     "hairpin": ("veb", with_ports(hairpin=True)),
     "rates of ports": ("veb", with_ports(rate_bps=10**9)),
     "rate outside": ("veb", with_bridge(ports={OUTSIDE: BridgePort(10**9)})),
-    "propagation of wires": ("veb", with_bridge(propagation_fs=US_FS)),
     "latency": ("veb", with_bridge(latency_fs=US_FS)),
     "ageing": ("veb", with_bridge(ageing_fs=20 * US_FS)),
     "no ageing": ("veb", with_bridge(ageing_fs=None)),
@@ -108,7 +107,6 @@ KINDS: Mapping[str, tuple[str, Change]] = {
     "denied": ("veb", with_bridge(policy=(entry("deny", port="b.pf"), *MODES["veb"].bridges[0].policy))),
     "limited": ("veb", with_nic(rate_limits={2: (100 * GBPS, 1)}, rate_limit_window_bytes=0)),
     **{f"stations, {mode}": (mode, FEWER[mode]) for mode in MODES},
-    "extender": ("e_tag", with_bridge(extenders={"fex": ExtenderParameters(10**9, latency_fs=US_FS)})),
 }
 
 
@@ -159,7 +157,7 @@ def forwarded_fs(begins: Setup) -> int:
     ("change", "reason"),
     [
         (with_ports(vlans=frozenset({2})), "VLAN_MEMBER"),
-        (with_bridge(ports={"b": BridgePort(vlans=frozenset({2}))}), "VLAN_MEMBER"),
+        (with_bridge(ports={"b": BridgePort(vlans=frozenset({2}))}), "NO_DESTINATION"),
         (with_bridge(policy=(entry("deny", port="a.vf0"),)), "ACL_DENY"),
         (with_bridge(policy=(police(1000, 64, port="all"),)), "RATE_LIMITED"),
     ],
@@ -207,18 +205,6 @@ def test_a_frame_on_a_wire_ends_as_it_began() -> None:
         (arrived_fs + LATENCY_FS + 1, 0),
     ):
         assert alone(begins, (at_fs, slow)).deliveries[0].at_fs == undisturbed.deliveries[0].at_fs + more_fs
-
-
-def test_a_propagation_counts_for_what_begins_then() -> None:
-    begins, far = setup(), with_bridge(propagation_fs=5 * US_FS)
-    undisturbed, fast_fs = alone(begins), wire_fs(1514, 10**10)
-    arrived_fs = end_of("wire", undisturbed)
-    for at_fs, more_fs in (
-        (arrived_fs - fast_fs, 10 * US_FS),
-        (arrived_fs - fast_fs + 1, 5 * US_FS),
-        (arrived_fs + LATENCY_FS + 1, 0),
-    ):
-        assert alone(begins, (at_fs, far)).deliveries[0].at_fs == undisturbed.deliveries[0].at_fs + more_fs
 
 
 def test_what_is_learned_stays() -> None:

@@ -100,7 +100,7 @@ def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
         _stretch_times(driver, ("moderation_fs",), of_adapter)
     for function in nic.function[:n_functions]:
         _stretch_ratio(function, "shaper", of_adapter)
-        _stretch_times(function, ("shaper_window_fs", "eligible_at_fs"), of_adapter)
+        _stretch_times(function, ("shaper_window_fs",), of_adapter)
     for engine in (nic.engines.read, nic.engines.write):
         _stretch_times(engine, ENGINE_TIMES, of_adapter)
         _stretch_ratio(engine, "", of_adapter)

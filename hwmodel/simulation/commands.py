@@ -19,8 +19,21 @@ from hwmodel.compiled.records import offset_of
 from hwmodel.config import bridges_of, servers_of
 from hwmodel.config.bridge import TAG_MODES
 from hwmodel.errors import InputError
-from hwmodel.forwarding.tables import TABLES
-from hwmodel.machine.time.commands import COMMAND_CAP, PLAIN, POLICER, SHAPER, TABLE, VALUE_CAP, VLAN
+from hwmodel.forwarding.tables import MODE_E_TAG, MODE_VN_TAG, TABLES
+from hwmodel.machine.time.commands import (
+    AGEING,
+    COMMAND_CAP,
+    LATENCY,
+    LINE_RATE,
+    LINK,
+    OUTSIDE_RATE,
+    PLAIN,
+    POLICER,
+    SHAPER,
+    TABLE,
+    VALUE_CAP,
+    VLAN,
+)
 from hwmodel.units import format_time_fs
 
 if TYPE_CHECKING:
@@ -74,20 +87,23 @@ class Region:
 
 POLICER_RATE = ("rate_num", "rate_den", "burst")
 WIRE_RATE = ("fs_per_byte_num", "fs_per_byte_den")
-# Of the tables what no VLAN has for itself.
-OTHER_TABLES = tuple(name for name in TABLES.names or () if name != "vlan")
+# Of the tables what no VLAN has for itself, but for the addresses. A bridge enters its lists of interfaces with them as
+# frames go there; in an adapter that has such lists all else of them is fixed.
+OTHER_TABLES = tuple(name for name in TABLES.names or () if name not in ("vlan", "lookup"))
+ADDRESSES = Region(("switch", "tables"), ("lookup",), TABLE)
 OF_SERVER = (
     Region(("switch", "tables"), OTHER_TABLES, TABLE),
     Region(("switch", "tables", "vlan"), (), VLAN),
     Region(("traffic", "policer"), POLICER_RATE, POLICER),
     Region(("function",), ("shaper_num", "shaper_den", "shaper_window_fs"), SHAPER),
     Region(("function",), ("weight",)),
-    Region(("mac",), WIRE_RATE),
-    Region(("wire", "outside"), WIRE_RATE),
-    Region(("pcie",), ("max_read_request_bytes", "dllp_period", "dllp_fs", "duration_fs")),
+    Region(("mac",), WIRE_RATE, LINE_RATE),
+    Region(("wire", "outside"), WIRE_RATE, OUTSIDE_RATE),
+    Region(("pcie",), ("max_read_request_bytes", "dllp_period", "dllp_fs", "duration_fs"), LINK),
 )
 OF_BRIDGE = (
-    Region(("box",), ("latency_fs", "ageing_fs")),
+    Region(("box",), ("latency_fs",), LATENCY),
+    Region(("box",), ("ageing_fs",), AGEING),
     Region(("box",), ("first_policy", "n_policy", "way_out"), TABLE),
     Region(("port",), WIRE_RATE),
     Region(("logical_port",), ("is_hairpin", "native_vlan", "wire_vlan", "inner_vlan"), TABLE),
@@ -104,6 +120,8 @@ OF_ADAPTERS = (
 OF_BRIDGES = ("latency_fs", "ageing_fs", "policy*", "ports.*.rate_bps", "ports.*.hairpin", "ports.*.*vlan*")
 NOT_AN_ADAPTERS = ("servers", "bridge", "workload", "run")  # looked at by themselves
 FIXED = ("switch.ports.*.max_frame_bytes", "switch.ports.*.vif", "switch.ports.*.ecid", "switch.ports.*.s_channel")
+# Where a bridge cuts through: whether a frame may go on before its end is there hangs on both rates.
+RATES = ("port.rate_bps", "ports.*.rate_bps")
 # What a bridge has built its lists of interfaces by (modes VN-Tag and E-TAG).
 IN_LISTS = (
     "switch.addresses*",
@@ -140,9 +158,7 @@ def schedule(
             _enter(components[command.component].state[0].commands, change.at_fs, command)
         before, old = change.config, new
     others = [other for key, other in machines.items() if key != first]
-    for other in others:
-        for own, least in zip(_lookahead(machine), _lookahead(other), strict=True):
-            np.minimum(own, least, out=own)
+    _look_less_ahead(machine, others)
     return others
 
 
@@ -176,7 +192,7 @@ class _Component(NamedTuple):
                 continue
             places = region.places(self.state.dtype) + self.number_of_kind * self.state.dtype.itemsize // WORD_BYTES
             for row in np.flatnonzero(differs.any(axis=1)).tolist():
-                is_piecemeal = region.kind in (PLAIN, TABLE, VLAN)
+                is_piecemeal = region.kind in (PLAIN, TABLE, VLAN, LINK)
                 columns = np.flatnonzero(differs[row]) if is_piecemeal else np.arange(was.shape[1])
                 gaps = np.flatnonzero(np.diff(places[row, columns]) != 1) + 1
                 for run in np.split(columns, gaps):
@@ -195,38 +211,63 @@ def _enter(commands: Any, at_fs: int, command: _Command) -> None:
 
 def _components(machine: Machine) -> list[_Component]:
     n_servers = len(machine.state)
-    found = [_Component(at, machine.state[at : at + 1], at, OF_SERVER) for at in range(n_servers)]
+    found = []
+    for at in range(n_servers):
+        state = machine.state[at : at + 1]
+        is_told_of_lists = machine.system is not None and state[0].switch.tables.mode in (MODE_VN_TAG, MODE_E_TAG)
+        regions = OF_SERVER if is_told_of_lists else (*OF_SERVER, ADDRESSES)
+        found.append(_Component(at, state, at, regions))
     if machine.system is not None:
         found.append(_Component(n_servers, machine.system.bridges, 0, OF_BRIDGE))
     return found
 
 
-def _lookahead(machine: Machine) -> list[npt.NDArray[Any]]:
-    """Return how much later than one component sends anything another one can meet it: the least of all times holds."""
+def _look_less_ahead(machine: Machine, others: Sequence[Machine]) -> None:
+    """Let how much later than one component sends anything another one can meet it be the least of all machines.
+
+    Where the latency of bridges changes a frame must be there when its last byte comes, before it is known when it is
+    due.
+    """
     if machine.system is None:
-        return []
-    return [machine.system.system["server"]["crossing_fs"], machine.system.bridges["port"]["crossing_fs"]]
+        return
+    systems = [each.system for each in (machine, *others) if each.system is not None]
+    latency_fs = np.array([each.bridges["box"]["latency_fs"][0] for each in systems])
+    changes = (latency_fs != latency_fs[0]).any(axis=0)
+    for system, own_fs in zip(systems, latency_fs, strict=True):
+        port = system.bridges["port"][0]
+        port["crossing_fs"] -= (own_fs * changes)[port["box"]]
+    for kind, state in (("server", "system"), ("port", "bridges")):
+        own, *rest = (getattr(each, state)[kind]["crossing_fs"] for each in systems)
+        for least in rest:
+            np.minimum(own, least, out=own)
 
 
 def check(before: Config, change: Change) -> None:
     """Raise InputError, a line for each key, where a change is of something that is fixed while the machine runs."""
     named, then = bridges_of(before), bridges_of(change.config)
+    rates = RATES if any(_cuts_through(each.settings) for each in named) else ()
     keys = [
         f"servers.{old.name}.{key}" if old.name else key
         for old, new in _paired(servers_of(before), servers_of(change.config))
         for key in _differing(old.config, new.config)
-        if not key.startswith(NOT_AN_ADAPTERS) and not _is_one_of(key, OF_ADAPTERS, _fixed(old.config, named))
+        if not key.startswith(NOT_AN_ADAPTERS)
+        and not _is_one_of(key, OF_ADAPTERS, (*_fixed(old.config, named), *rates))
     ]
     keys += [
         f"{old.key}.{key}"
         for old, new in _paired(named, then)
         for key in _differing(old.settings, new.settings)
-        if not _is_one_of(key, OF_BRIDGES, ())
+        if not _is_one_of(key, OF_BRIDGES, rates)
     ]
     keys += [key for key in _differing(before, change.config) if key.startswith(("workload", "run"))]
     if keys:
         at = format_time_fs(change.at_fs)
         raise InputError([f"{key}: fixed while the machine runs; the change at {at} has another" for key in keys])
+
+
+def _cuts_through(bridge: Any) -> bool:
+    """Tell whether a bridge, or an extender of it, sends frames on before their ends are there."""
+    return any(each.forwarding == "cut_through" for each in (bridge, *bridge.extenders.values()))
 
 
 def _fixed(config: Config, bridges: Sequence[Any]) -> tuple[str, ...]:

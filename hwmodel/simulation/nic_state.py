@@ -245,7 +245,7 @@ def _fill_functions(nic: Nic, config: Config) -> None:
             function.shaper_num, function.shaper_den = rate_as_ratio(key, port.rate_limit_bps)
             window_bytes = config.nic.rate_limit_window_bytes
             function.shaper_window_fs = window_bytes * function.shaper_num // function.shaper_den
-            function.eligible_at_fs = -function.shaper_window_fs  # as after a long pause
+            function.eligible_at_fs = -NEVER  # as after a long pause
     _fill_queues(nic, config)
 
 

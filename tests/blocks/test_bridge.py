@@ -5,22 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwmodel.compiled.records import NEVER
+from hwmodel.compiled.records import NEVER, offset_of
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.machine.network.bridge import advance_bridge, comes, due_fs
+from hwmodel.machine.network.bridge import advance_bridge, advance_bridge_through, comes, due_fs
 from hwmodel.machine.network.bridge_state import BRIDGE, NOBODY
 from hwmodel.machine.network.wires import CROSSING, padded_bytes, wire_time_fs
 from hwmodel.machine.server import zeros
+from hwmodel.machine.time.commands import LATENCY as LATENCY_CHANGES
 
 BYTE_FS = 800_000  # at 10 Gb/s
 NS = 10**6
 LATENCY = 500 * NS
 WIRE = 1538 * BYTE_FS  # of a frame of 1514 B without its FCS
+SHORT = 84 * BYTE_FS  # of one of 60 B
 
 
-def bridge_of(n_ports=3, *, buffer_bytes=1 << 20, hairpins=(), cuts_through=0):
+def bridge_of(n_ports=3, *, buffer_bytes=1 << 20, hairpins=(), cuts_through=0, bridges=None):
     """Make a bridge whose last port leads outside; hop k is of a frame from port k // n to port k % n, group behind."""
-    bridge = zeros(1, BRIDGE)[0]
+    bridge = (zeros(1, BRIDGE) if bridges is None else bridges)[0]
     bridge.clock.next_at[:] = NEVER
     bridge.first_free = NOBODY
     bridge.n_ports = bridge.n_outer_ports = bridge.n_logical_ports = bridge.n_addresses = n_ports
@@ -171,3 +173,26 @@ def test_what_a_port_says_of_due_frames():
     crossing = np.zeros(1, CROSSING).view(np.recarray)[0]
     crossing.begun_fs, crossing.come_fs = 5, 10
     assert due_fs(bridge, bridge.port[0], crossing) == 10 + LATENCY
+
+
+@pytest.mark.parametrize(("latency", "at_fs", "forwarded"), [
+    (LATENCY // 5, WIRE, [WIRE + LATENCY // 5, WIRE + SHORT + LATENCY // 5]),  # both come from now on
+    (LATENCY // 5, WIRE + 1, [WIRE + LATENCY, WIRE + LATENCY]),  # the first waits already, the second not before it
+    (3 * LATENCY, WIRE + 1, [WIRE + LATENCY, WIRE + SHORT + 3 * LATENCY]),
+    (3 * LATENCY, WIRE + SHORT + 1, [WIRE + LATENCY, WIRE + SHORT + LATENCY]),
+])  # fmt: skip
+def test_another_latency_is_that_of_frames_that_come_from_then_on(latency, at_fs, forwarded):
+    bridges = zeros(1, BRIDGE)
+    bridge, words = bridge_of(bridges=bridges), bridges.view(np.int64)
+    know(bridge, 1)
+    frame(bridge, 0, 1, 0, 1514)
+    frame(bridge, 0, 1, WIRE, 60)
+    word = (offset_of(BRIDGE, "box") + offset_of(BRIDGE["box"].subdtype[0], "latency_fs")) // 8
+    bridge["commands"]["ring"][0] = (at_fs, LATENCY_CHANGES, 0, word, 1, 0)
+    bridge["commands"]["value"][0] = latency
+    bridge.commands.tail = 1
+    found = []
+    for until_fs in sorted({at_fs, *forwarded, 10 * WIRE}):
+        advance_bridge_through(bridge, words, np.zeros(0), until_fs)
+        found += [until_fs] * (int(bridge.box[0].counts.forwarded) - len(found))
+    assert found == forwarded

@@ -89,7 +89,7 @@ def test_a_limit_begins_and_ends_but_a_changed_one_keeps_what_was_charged(state)
     for at_fs, values in ((100, (8, 1, 40)), (200, (16, 1, 40)), (300, (0, 0, 0))):
         command(nic, at_fs, SHAPER, 2, word, *values)
     obey_due(nic, words, 100)
-    assert function.eligible_at_fs == 60
+    assert function.eligible_at_fs == -NEVER
     function.eligible_at_fs, function.is_shaped, function.ready_queues = 999, 1, 1
     nic.scheduler.n_shaped_waiting = 1
     obey_due(nic, words, 200)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodel.machine.network.bridge_state import BRIDGE, NOBODY
-from hwmodel.machine.network.learning import learn, port_of
+from hwmodel.machine.network.learning import age_out, learn, port_of
 from hwmodel.machine.server import zeros
 
 AGEING = 100
@@ -82,3 +82,14 @@ def test_against_a_dictionary(steps):
             else:
                 lost += 1
     assert int(bridge.box[0].counts.not_learned) == lost
+
+
+def test_what_has_aged_is_taken_out_and_the_rest_stays():
+    bridge = table()
+    for at_fs, number in ((10, 1), (60, 2)):
+        learn(bridge, at_fs, number, 7)
+    age_out(bridge, 10 + AGEING - 1, 0)
+    assert (counts(bridge)["n_known"], bridge.box[0].next_expiry_fs) == (2, 10 + AGEING)
+    age_out(bridge, 10 + AGEING, 0)
+    assert (counts(bridge)["n_known"], bridge.box[0].next_expiry_fs) == (1, 60 + AGEING)
+    assert (port_of(bridge, 120, 1), port_of(bridge, 120, 2)) == (NOBODY, 7)

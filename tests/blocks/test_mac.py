@@ -7,7 +7,15 @@ import pytest
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.ledger_state import WIRE_WAIT_HISTOGRAM
 from hwmodel.machine.frames import LINE_CAP
-from hwmodel.machine.network.mac import first_on_line, line_is_full, put_on_line, send, take_from_line, take_sent
+from hwmodel.machine.network.mac import (
+    expect_line_anew,
+    first_on_line,
+    line_is_full,
+    put_on_line,
+    send,
+    take_from_line,
+    take_sent,
+)
 from hwmodel.machine.network.wires import padded_bytes, wire_time_fs
 from hwmodel.machine.time.clock import LINE, WIRE
 from tests.blocks.idle_machine import machine
@@ -82,3 +90,28 @@ def test_a_line_takes_so_many_frames_and_no_more():
     assert not line_is_full(line)
     line.tail += 1
     assert line_is_full(line)
+
+
+def test_what_waits_for_the_line_takes_its_new_rate():
+    """Three frames of 1538 B with all on the wire: the first comes at 10 Gb/s, the others at 5 Gb/s behind it."""
+    nic = port()
+    for _ in range(3):
+        frame_on_line(nic, 1518, 0)
+    nic.mac.fs_per_byte_num *= 2
+    expect_line_anew(nic)
+    each_fs = 1538 * BYTE_FS
+    found = []
+    while nic.mac.line.head != nic.mac.line.tail:
+        found.append(int(nic.clock.next_at[LINE]))
+        take_from_line(nic)
+    assert found == [each_fs, 3 * each_fs, 5 * each_fs]
+    assert (nic.mac.line.busy_until_fs, nic.mac.counts.rx_busy_fs) == (5 * each_fs, 5 * each_fs)
+
+
+def test_an_idle_line_expects_nothing():
+    nic = port()
+    frame_on_line(nic, 1518, 0)
+    take_from_line(nic)
+    nic.mac.fs_per_byte_num *= 2
+    expect_line_anew(nic)
+    assert (nic.mac.line.busy_until_fs, nic.mac.counts.rx_busy_fs) == (1538 * BYTE_FS, 1538 * BYTE_FS)

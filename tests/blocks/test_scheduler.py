@@ -322,6 +322,9 @@ def test_a_timer_of_an_old_rate_lets_nothing_go_before_its_time():
 
 
 def test_a_limit_that_is_new_begins_with_a_full_window():
-    nic = limited("1Gbps", "200B")  # 1600 ns
-    begin_limit(nic, 10_000 * NS, VF0)
-    assert nic.function[VF0].eligible_at_fs == 8_400 * NS
+    nic = limited("1Gbps", "3028B")
+    nic.function[VF0].eligible_at_fs = 24_288 * NS
+    begin_limit(nic, VF0)
+    cache_frames(nic, VF0, [1514] * 3)
+    picks(nic)
+    assert nic.tx_queue[VF0].cached == 1  # two are as much as the window holds, but for 8 B

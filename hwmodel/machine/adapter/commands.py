@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
 from hwmodel.machine.adapter.scheduler import begin_limit, end_limit
-from hwmodel.machine.time.commands import POLICER, SHAPER, TABLE, VLAN, next_command_fs, rewrite_bucket, write_words
+from hwmodel.machine.network.mac import expect_line_anew
+from hwmodel.machine.network.wires import expect_outside_anew
+from hwmodel.machine.pcie.link import catch_up, expect_rest_of_read
+from hwmodel.machine.time.commands import (
+    LINE_RATE,
+    LINK,
+    OUTSIDE_RATE,
+    POLICER,
+    SHAPER,
+    TABLE,
+    VLAN,
+    next_command_fs,
+    rewrite_bucket,
+    write_words,
+)
 
 
 @kernel
@@ -25,13 +39,22 @@ def obey(nic, words, now_fs, command):
         if nic.function[command.part].shaper_den == 0:
             end_limit(nic, command.part)
         elif not was_limited:
-            begin_limit(nic, now_fs, command.part)
+            begin_limit(nic, command.part)
         return
     if command.kind == POLICER:
         rewrite_bucket(nic.commands, command, words, nic.traffic.policer[command.part], now_fs)
         return
+    if command.kind == LINK:
+        catch_up(nic, now_fs)
+        write_words(nic.commands, command, words)
+        expect_rest_of_read(nic)
+        return
     write_words(nic.commands, command, words)
-    if command.kind in (TABLE, VLAN):
+    if command.kind == LINE_RATE:
+        expect_line_anew(nic)
+    elif command.kind == OUTSIDE_RATE:
+        expect_outside_anew(nic.wire.outside, now_fs)
+    elif command.kind in (TABLE, VLAN):
         switch = nic.switch
         switch.generation += 1
         if command.kind == VLAN:

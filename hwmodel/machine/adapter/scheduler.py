@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.processor import prefetch
+from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.adapter_state import SCHEDULE_DEFICIT, SCHEDULE_STRICT, SCHEDULE_WEIGHTED
 from hwmodel.machine.adapter.fetch import fetch_tx
 from hwmodel.machine.counts.batches import mark_batch
@@ -80,13 +81,12 @@ def pause_over(nic, number):
 @inlined
 def next_queue(nic, function):
     """Return the function's next ring with a cached descriptor, round robin."""
-    n = function.n_queues
-    number = function.first_queue + function.next_queue
+    first, n = function.first_queue, function.n_queues
+    number = first + function.next_queue
     while nic.tx_queue[number].cached == 0 or nic.tx_queue[number].is_paused:
-        function.next_queue += 1
-        if function.next_queue == n:
-            function.next_queue = 0
-        number = function.first_queue + function.next_queue
+        number += 1
+        if number == first + n:
+            number = first
     return number
 
 
@@ -170,10 +170,9 @@ def shaper_expired(nic, now_fs, number):
 
 
 @kernel
-def begin_limit(nic, now_fs, number):
-    """Hold a function to a rate from now on, with a full window banked."""
-    function = nic.function[number]
-    function.eligible_at_fs = now_fs - function.shaper_window_fs
+def begin_limit(nic, number):
+    """Hold a function to a rate from now on, as after a long pause."""
+    nic.function[number].eligible_at_fs = -NEVER
 
 
 @kernel
@@ -230,8 +229,10 @@ def pick(nic, now_fs):
             return
         scheduler.chosen = choose(nic, scheduler)
         scheduler.chosen_fs = now_fs
+        chosen = nic.function[scheduler.chosen]
+        chosen.next_queue = next_queue(nic, chosen) - chosen.first_queue
     function = nic.function[scheduler.chosen]
-    number = next_queue(nic, function)
+    number = function.first_queue + function.next_queue
     queue = nic.tx_queue[number]
     post = host.post[queue.first + (queue.picked & queue.mask)]
     n_bytes = post.n_bytes

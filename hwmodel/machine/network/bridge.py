@@ -14,11 +14,11 @@ from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.outcome import come_outside
 from hwmodel.machine.network.bridge_state import DUE, LEFT, NOBODY, NOT_SOUGHT, RESUMED, SENT, SLOT_CAP
 from hwmodel.machine.network.hops import decide_hop, seek_flood
-from hwmodel.machine.network.learning import learn, port_of
+from hwmodel.machine.network.learning import age_out, learn, port_of
 from hwmodel.machine.network.service_levels import charge, first_eligible_fs, gets_frame, next_in_turn, take_out
 from hwmodel.machine.network.wires import note_passing, padded_bytes, wire_time_fs
 from hwmodel.machine.time.clock import TIMERS
-from hwmodel.machine.time.commands import POLICER, TABLE, next_command_fs, rewrite_bucket, write_words
+from hwmodel.machine.time.commands import AGEING, LATENCY, POLICER, TABLE, next_command_fs, rewrite_bucket, write_words
 from hwmodel.machine.time.events import set_timer, take_timer
 from hwmodel.rules.ethernet import FCS_BYTES
 
@@ -106,6 +106,34 @@ def passes(bridge, at_fs, port_number, is_sent, crossing):
 
 
 @kernel
+def forwards_at(bridge, port_number, due_fs):
+    """Wake a port when the first of the frames that have come is due."""
+    bridge.port[port_number].forwards_fs = due_fs
+    wake(bridge, due_fs, DUE, port_number)
+
+
+@kernel
+def take_other_latency(bridge, command, words, now_fs):
+    """Let frames whose last byte, or header, comes from now on be due by another latency."""
+    box = bridge.box[command.part]
+    before_fs = box.latency_fs
+    write_words(bridge.commands, command, words)
+    for port_number in range(bridge.n_ports):
+        port = bridge.port[port_number]
+        if port.box != command.part or port.come.first == NOBODY:
+            continue
+        place = port.come.first
+        while place != NOBODY:
+            slot = bridge.slot[place]
+            if slot.due_fs - before_fs >= now_fs:
+                slot.due_fs += box.latency_fs - before_fs
+            place = slot.following
+        due_fs = max(bridge.slot[port.come.first].due_fs, now_fs)
+        if due_fs != port.forwards_fs:
+            forwards_at(bridge, port_number, due_fs)
+
+
+@kernel
 def comes(bridge, port_number, crossing):
     """Take in a frame on a wire; frames of one wire come in order."""
     port = bridge.port[port_number]
@@ -117,7 +145,7 @@ def comes(bridge, port_number, crossing):
     slot.crossing = crossing
     slot.due_fs = due_fs(bridge, port, crossing)
     if port.come.first == NOBODY:
-        wake(bridge, slot.due_fs, DUE, port_number)
+        forwards_at(bridge, port_number, slot.due_fs)
     append(bridge, port.come, place)
 
 
@@ -303,12 +331,15 @@ def send_on(bridge, servers, box, now_fs, place, number):
 
 @kernel
 def forward(bridge, servers, now_fs, port_number):
-    """Forward the frame of a port that is due."""
+    """Forward the frame of a port that is due, unless a command has put it off, or let it go before."""
     port = bridge.port[port_number]
+    if now_fs != port.forwards_fs:
+        return
     place = pop(bridge, port.come)
     crossing = bridge.slot[place].crossing
+    port.forwards_fs = NEVER
     if port.come.first != NOBODY:
-        wake(bridge, max(bridge.slot[port.come.first].due_fs, now_fs), DUE, port_number)
+        forwards_at(bridge, port_number, max(bridge.slot[port.come.first].due_fs, now_fs))
     number = crossing.template
     hop = bridge.hop[number]
     if hop.stamp != bridge.generation:
@@ -362,6 +393,12 @@ def obey(bridge, words, now_fs, command):
     if command.kind == POLICER:
         rewrite_bucket(bridge.commands, command, words, bridge.policer[command.part], now_fs)
         return
+    if command.kind == LATENCY:
+        take_other_latency(bridge, command, words, now_fs)
+        return
+    if command.kind == AGEING and bridge.box[command.part].learns:
+        age_out(bridge, now_fs - 1, command.part)
+        bridge.box[command.part].next_expiry_fs = 0  # by the new time, when that is asked for
     write_words(bridge.commands, command, words)
     if command.kind == TABLE:
         bridge.generation += 1

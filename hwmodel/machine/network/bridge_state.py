@@ -66,6 +66,7 @@ BRIDGE_PORT = record(
     ("come", LIST),  # not yet forwarded
     ("queue", LIST),  # not yet begun; of a port that is scheduled each logical port has one
     ("begun", LIST),  # begun, and the other end not yet told
+    *ints("forwards_fs"),  # when the first of `come` is due
     *ints("n_given"),  # how many frames the server there has given
     # Of a port that is scheduled: its logical ports with frames, in turn, and when one that its rate holds back may go
     # on, `NEVER` if nobody waits for that.

@@ -30,6 +30,14 @@ def make_room(bridge, now_fs, box_number):
     box = bridge.box[box_number]
     if now_fs < box.next_expiry_fs:
         return False
+    age_out(bridge, now_fs, box_number)
+    return box.n_known < box.table_entries
+
+
+@kernel
+def age_out(bridge, now_fs, box_number):
+    """Take what has aged out of a table, and note when the next of it will."""
+    box = bridge.box[box_number]
     next_fs = NEVER
     for number in range(bridge.n_addresses):
         address = bridge.address[number]
@@ -40,7 +48,6 @@ def make_room(bridge, now_fs, box_number):
         else:
             next_fs = min(next_fs, address.seen_fs + box.ageing_fs)
     box.next_expiry_fs = next_fs
-    return box.n_known < box.table_entries
 
 
 @kernel

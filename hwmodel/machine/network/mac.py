@@ -110,6 +110,21 @@ def put_on_line(nic, now_fs, source):
 
 
 @kernel
+def expect_line_anew(nic):
+    """Expect what stands behind the frame that is coming in by the port's new rate."""
+    mac = nic.mac
+    line = mac.line
+    for number in range(line.head + 1, line.tail):
+        frame = line.ring[number & (LINE_CAP - 1)]
+        before_fs = line.ring[(number - 1) & (LINE_CAP - 1)].ready_fs
+        frame.ready_fs = before_fs + wire_time_fs(mac, frame.n_bytes)
+    if line.tail - line.head > 1:
+        end_fs = line.ring[(line.tail - 1) & (LINE_CAP - 1)].ready_fs
+        mac.counts.rx_busy_fs += end_fs - line.busy_until_fs
+        line.busy_until_fs = end_fs
+
+
+@kernel
 def take_from_line(nic):
     """Return the frame whose last byte has come."""
     mac = nic.mac

@@ -126,13 +126,36 @@ def send_from_outside(nic, now_fs, source):
     crossing.begun_fs = max(outside.busy_until_fs, now_fs)
     outside.busy_until_fs = crossing.begun_fs + busy_fs
     outside.busy_fs += busy_fs
-    crossing.come_fs = outside.busy_until_fs + outside.propagation_fs
-    sent_fs = outside.busy_until_fs
-    begin_from_wire(crossing.journey, sent_fs, outside.n_sent, source.pending_template, crossing.index)
-    crossing.journey.switched_fs = sent_fs
-    crossing.journey.sent_fs = sent_fs
+    is_sent_at(outside, crossing, outside.busy_until_fs, outside.n_sent, source.pending_template)
     outside.n_sent += 1
     entered(nic.clock, outside.sent)
+
+
+@kernel
+def is_sent_at(outside, crossing, sent_fs, number, template):
+    """Note when the last byte of a frame leaves outside, with which its way begins."""
+    crossing.come_fs = sent_fs + outside.propagation_fs
+    begin_from_wire(crossing.journey, sent_fs, number, template, crossing.index)
+    crossing.journey.switched_fs = sent_fs
+    crossing.journey.sent_fs = sent_fs
+
+
+@kernel
+def expect_outside_anew(outside, now_fs):
+    """Expect what begins from now on by the new rate; no such frame has been given to the bridge yet."""
+    sent = outside.sent
+    end_fs = NEVER
+    for number in range(sent.head, sent.tail):
+        crossing = sent.ring[number & sent.mask]
+        if crossing.begun_fs < now_fs:
+            continue
+        if end_fs < NEVER:
+            crossing.begun_fs = end_fs
+        end_fs = crossing.begun_fs + wire_time_fs(outside, crossing.n_bytes)
+        is_sent_at(outside, crossing, end_fs, crossing.journey.number, crossing.journey.template)
+    if end_fs < NEVER:
+        outside.busy_fs += end_fs - outside.busy_until_fs
+        outside.busy_until_fs = end_fs
 
 
 @kernel

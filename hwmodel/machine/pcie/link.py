@@ -236,6 +236,15 @@ def rest_of_read_fs(pcie, left_bytes):
 
 
 @kernel
+def expect_rest_of_read(nic):
+    """Expect the end of a running read anew: the completions behind the one on the link take another time."""
+    link = nic.down
+    if link.boundary_fs < NEVER:
+        entry = link.second.ring[link.second.head & link.second.mask]
+        nic.clock.next_at[DOWN_DONE] = link.boundary_fs + rest_of_read_fs(nic.pcie, entry.left_bytes)
+
+
+@kernel
 def pass_boundary(nic):
     """Receive a completion and send the next of the same read right behind it, after DLLPs that have become due."""
     pcie = nic.pcie

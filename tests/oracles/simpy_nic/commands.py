@@ -14,8 +14,7 @@ from .parameters import NicParameters
 Configured = TypeVar("Configured")
 
 MAY_CHANGE = frozenset((
-    "link_fs_per_byte", "max_payload_bytes", "max_read_request_bytes",
-    "propagation_fs", "switch_hops", "switch_latency_fs", "port_rate_bps",
+    "link_fs_per_byte", "max_read_request_bytes", "port_rate_bps",
     "weights", "rate_limits", "rate_limit_window_bytes", "switch",
 ))  # fmt: skip
 OF_SWITCH = ("mode", "s_channels", "vif_lists", "ecid_lists")

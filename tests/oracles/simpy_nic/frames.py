@@ -22,7 +22,8 @@ class Frame:
     began_fs: int = 0
     """When it was posted or, from the wire, received: latency runs from here."""
     doorbell_fs: int | None = None
-    reads_left: int = 0
+    is_read: bool = False
+    """Its payload has come wholly."""
     copies_in_tx_buffer: int = 0
     copies_open: int = 0
     delivered: bool = False

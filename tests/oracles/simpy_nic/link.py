@@ -171,8 +171,6 @@ class Direction:
         self._busy_until_fs = 0
         self._under_way = 0
         """TLPs that have left and are not received."""
-        self._last_received_fs = 0
-        """When the last of them is."""
         self.tlps = 0
         self.bytes_of: Counter[str] = Counter()
         env.process(self._serve())
@@ -252,9 +250,7 @@ class Direction:
         return parameters.propagation_fs + parameters.switch_hops * parameters.switch_latency_fs
 
     def _fly(self, flight_fs: int, *received: Any) -> None:
-        """Let a TLP that has left be received, no sooner than those before it."""
-        flight_fs = max(flight_fs, self._last_received_fs - self._env.now)
-        self._last_received_fs = self._env.now + flight_fs
+        """Let a TLP that has left be received."""
         if flight_fs or self._under_way:
             self._under_way += 1
             later(self._env, flight_fs, place(Phase.LINK), self._lands, *received)
@@ -264,10 +260,6 @@ class Direction:
     def _lands(self, *received: Any) -> None:
         self._under_way -= 1
         self._receive(*received)
-
-    def look(self) -> None:
-        """Choose again, if nothing is being sent: a command may let a TLP go."""
-        self._wake()
 
     def _begin_transmission(self, transaction: Transaction, data_bytes: int) -> int:
         """Account for one TLP and the DLLPs due before it; return the time they take together."""

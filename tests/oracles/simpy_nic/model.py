@@ -44,7 +44,7 @@ class Model:
         """Build everything, in `env` if it shares one; nothing has begun."""
         self.env = env = simpy.Environment() if env is None else env
         self._current = current = Current(parameters)
-        self._link = up, down = _link(env, current)
+        up, down = _link(env, current)
         self.meter = new_meter(env, stop, (up, down))
         self.iommu = Iommu(env, parameters)
         chances = Chances(parameters)
@@ -87,8 +87,6 @@ class Model:
         if self._tables is not None:
             self._tables.change(parameters.switch)
         self.sender.limits_changed()
-        for direction in self._link:
-            direction.look()
 
     def saturate(self, load: Load) -> None:
         """Start the saturating sources, in port order."""

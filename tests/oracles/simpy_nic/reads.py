@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import partial
 
@@ -34,14 +34,14 @@ class Transfer:
     """What is read by one request or by several: a frame's payload, or some descriptors."""
 
     operation: Operation
-    reads_left: int
-    """Whose last byte has not come."""
+    reads_left: int = 1
+    """Whose last byte has not come; what is still to be cut is one."""
     has_places: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class Read:
-    """One read request and what follows on its completion."""
+    """One read request, or what is left of a transfer, and what follows on the completion of all of it."""
 
     address: int
     n_bytes: int
@@ -50,6 +50,8 @@ class Read:
     """The function that reads."""
     memory: Region
     """What is read: its pages."""
+    begins: int = 0
+    """Where what requests may not cross is counted from: a frame's buffer, a ring."""
     ends_buffer: bool = False
     """It is the last of its frame, whose buffer is then unmapped."""
     read_class: ReadClass = ReadClass.PAYLOAD
@@ -90,6 +92,7 @@ class ReadArbiter:
     def __init__(self, env: simpy.Environment, parameters: NicParameters, up: Direction, host: Host) -> None:
         """Begin with all tags free; `payload_class_empty` is to be set before the run."""
         self._env = env
+        self._parameters = parameters
         self._header_bytes = parameters.request_header_bytes
         self._up = up
         self._host = host
@@ -112,11 +115,8 @@ class ReadArbiter:
 
     def request(self, read_class: ReadClass, reads: list[Read]) -> None:
         """Let reads join their class."""
-        parts = [reads] if read_class is ReadClass.PAYLOAD else [[read] for read in reads]
-        for part in parts:
-            transfer = Transfer(Operation(Kind.READ, sum(read.n_bytes for read in part)), len(part))
-            for read in part:
-                read.read_class, read.transfer = read_class, transfer
+        for read in reads:
+            read.read_class, read.transfer = read_class, Transfer(Operation(Kind.READ, read.n_bytes))
         self._waiting[read_class].extend(reads)
         self.look()
 
@@ -145,7 +145,7 @@ class ReadArbiter:
                 queue = self._waiting[ReadClass.PAYLOAD]
                 if not queue or not queue[0].transfer.has_places:
                     return
-            read = queue.popleft()
+            read = self._cut_off(queue)
             self.free_tags -= 1
             self._free_places -= self._places(read)
             read.transfer.has_places = True
@@ -153,6 +153,17 @@ class ReadArbiter:
             purpose = Purpose.READ_REQUEST if read.read_class is ReadClass.PAYLOAD else Purpose.DESCRIPTOR
             request = Transaction(self._header_bytes, [0], received, purpose=purpose, operation=read.transfer.operation)
             self._up.enter_other(request)
+
+    def _cut_off(self, queue: deque[Read]) -> Read:
+        """Take the next request out of a class: of a payload as much as one may ask for now."""
+        read = queue[0]
+        boundary = self._parameters.max_read_request_bytes
+        n_bytes = boundary - (read.address - read.begins) % boundary
+        if read.read_class is not ReadClass.PAYLOAD or n_bytes >= read.n_bytes:
+            return queue.popleft()
+        queue[0] = replace(read, address=read.address + n_bytes, n_bytes=read.n_bytes - n_bytes)
+        read.transfer.reads_left += 1
+        return replace(read, n_bytes=n_bytes, ends_buffer=False)
 
     def _first_waiting(self) -> deque[Read] | None:
         return next((queue for queue in self._waiting if queue), None)
@@ -173,8 +184,10 @@ class ReadArbiter:
 
     def _finish(self, read: Read) -> None:
         self.free_tags += 1
-        if not read.transfer.reads_left:
+        is_over = not read.transfer.reads_left
+        if is_over:
             self._free_places += self._places_of(read.transfer)
         if any(self._waiting):
             self._grant()
-        read.complete()
+        if is_over:
+            read.complete()

@@ -9,7 +9,7 @@ from itertools import islice
 
 import simpy
 
-from .cutting import DESCRIPTOR_BYTES, cut, cut_ring
+from .cutting import DESCRIPTOR_BYTES, cut_ring
 from .frames import Frame
 from .link import Direction, Rank
 from .parameters import NicParameters
@@ -127,17 +127,15 @@ class Sender:
         if self._parameters.queue_time_fs:
             self._keep_pace(ring)
         self._fetch_descriptors(ring)
-        boundary = self._parameters.max_read_request_bytes
         begins = ring.next_picked * self._parameters.tx_buffer_distance_bytes
         ring.next_picked = (ring.next_picked + 1) % self._parameters.tx_ring
-        pieces = cut(self._parameters.buffer_offset_bytes, frame.data_bytes, boundary)
+        address = begins + self._parameters.buffer_offset_bytes
         complete = partial(self._payload_in, ring, frame)
         memory = "Tx buffers", ring.port, ring.queue
-        reads = [Read(begins + address, n_bytes, complete, ring.port, memory) for address, n_bytes in pieces]
-        reads[-1].ends_buffer = True
-        frame.reads_left = len(reads)
+        read = Read(address, frame.data_bytes, complete, ring.port, memory, begins=begins, ends_buffer=True)
+        frame.is_read = False
         self._reading.append(frame)
-        self._arbiter.request(ReadClass.PAYLOAD, reads)
+        self._arbiter.request(ReadClass.PAYLOAD, [read])
 
     def _keep_pace(self, ring: TxRing) -> None:
         each_fs, now_fs = self._parameters.queue_time_fs, self._env.now
@@ -152,10 +150,8 @@ class Sender:
         self._arbiter.look()
 
     def _payload_in(self, ring: TxRing, frame: Frame) -> None:
-        frame.reads_left -= 1
-        if frame.reads_left:
-            return
+        frame.is_read = True
         frame.ends_fs["payload_read"] = self._env.now
-        while self._reading and not self._reading[0].reads_left:
+        while self._reading and self._reading[0].is_read:
             self._frame_in(self._reading.popleft())
         ring.done.hold(frame)

@@ -95,7 +95,6 @@ class Port:
         self._busy_fs = self._busy_until_fs = 0
         self.out_of: Counter[int | None] = Counter()
         self._area = self._held_since_fs = 0
-        self._last_arrives_fs = 0
         self.arrives: Callable[[Passing], None]
         """Called as a copy has come to the other end of the wire; to be set before the run, or `begins`."""
         self.begins: Callable[[Passing], None] | None = None
@@ -154,9 +153,6 @@ class Port:
             self.begins(copy)
             return
         arrives_after_fs = duration_fs + self.propagation_fs
-        # No frame passes another, though its propagation may be shorter.
-        self._last_arrives_fs = max(self._last_arrives_fs, self._env.now + arrives_after_fs)
-        arrives_after_fs = self._last_arrives_fs - self._env.now
         later(self._env, arrives_after_fs, place(Phase.SWITCH, AtSwitch.LINE_BRINGS), self.arrives, copy)
 
     def _sent(self, copy: Passing, _waited_fs: int) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from ..simpy_nic.commands import check_parameters, check_stays, check_tables, other_fields
 from .parameters import BridgeParameters, BridgePort, Setup
 
-OF_BRIDGE = frozenset(("ports", "extenders", "policy", "latency_fs", "propagation_fs", "ageing_fs"))
-OF_PORT = frozenset(("rate_bps", "hairpin", "native_vlan", "vlans", "propagation_fs"))
-OF_EXTENDER = frozenset(("rate_bps", "latency_fs"))
+OF_BRIDGE = frozenset(("ports", "policy", "latency_fs", "ageing_fs"))
+OF_PORT = frozenset(("rate_bps", "hairpin", "native_vlan", "vlans"))
 
 
 def check_setup(before: Setup, after: Setup) -> None:
@@ -27,10 +26,6 @@ def _check_bridge(before: BridgeParameters, after: BridgeParameters, *, is_alone
     check_stays(f"{before.name}.", before, after, other_fields(before, OF_BRIDGE))
     if not is_alone and [*before.ports] != [*after.ports]:
         raise ValueError(f"{before.name}.ports says which ports there are, which cannot change in mid-run")
-    if [*before.extenders] != [*after.extenders]:
-        raise ValueError(f"{before.name}.extenders cannot become more or fewer in mid-run")
     for name in {**before.ports, **after.ports}:
         old, new = (each.ports.get(name, BridgePort()) for each in (before, after))
         check_stays(f"{before.name}.{name}.", old, new, other_fields(old, OF_PORT))
-    for name, old in before.extenders.items():
-        check_stays(f"{name}.", old, after.extenders[name], other_fields(old, OF_EXTENDER))

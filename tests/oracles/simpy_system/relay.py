@@ -163,7 +163,7 @@ class Relay:
             return None
         found = self.ports[learned.number].logical[learned.key]
         if not found.carries(vlan):  # it did as the address was learned
-            raise DroppedError("VLAN_MEMBER")
+            raise DroppedError("NO_DESTINATION")
         return found
 
     def _flood(

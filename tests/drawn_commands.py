@@ -1,0 +1,219 @@
+"""Sequences of commands drawn at random: at what instant which keys of a machine have which other values."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from hwmodel.config import Config, bridges_of, config_from_mapping, servers_of
+from hwmodel.errors import InputError
+from hwmodel.simulation.commands import Change, check
+from tests.beside_simpy import BASE, NS_FS, PF, VFS, Commands, Recorded, mac
+from tests.drawn_machines import draw_drivers
+from tests.system_beside_simpy import Frame
+from tests.system_cases import CASES, frames_of
+
+NAMES = ("pf", *VFS)
+
+
+def address(port: int) -> str:
+    """Return the address of a port, as a configuration has it."""
+    return mac(port, 2).hex(":")
+
+
+STATION: Mapping[str, Sequence[Any]] = {
+    "port_vlan": (1, 1, 1, 7),
+    "vlans": ([1], [1], [1, 7], [7]),
+    "untagged": ([1], [1, 7], []),
+    "admit": ("all", "all", "untagged", "tagged"),
+    "spoof_check": (True, False),
+    "loopback": (True, True, False),
+    "self_loopback": (True, False),
+    "accept": (["broadcast", "multicast"], ["broadcast"], []),
+    "groups": ([], ["01:00:5e:01:02:03"]),
+    "promiscuous": (True, False, False),
+    "default": (True, False),
+    "trusted": (True, False),
+    "enabled": (True, True, True, False),
+    "ethertype_filter": (True, False),
+    "default_priority": (0, 5),
+    "rate_limit": (None, "200Mbps", "700.003Mbps", "3Gbps"),
+    "weight": (1, 2, 5, 90),
+    # Its own, with another one, none.
+    "macs": ("own", "own", "other", "both"),
+}
+SWITCH: Mapping[str, Sequence[Any]] = {
+    "switch.uplink": ({"native_vlan": 1}, {"native_vlan": None}, {"native_vlan": 7}, {"vlans": [7]}),
+    "switch.addresses": (
+        [],
+        [{"vlan": 1, "mac": "02:00:00:00:00:63", "ports": ["vf1", "pf"]}],
+        [{"vlan": 1, "mac": address(3), "ports": ["vf3"]}],
+    ),
+    "switch.mirrors": (
+        [],
+        [{"to": "vf3", "from": "vf0"}],
+        [{"to": "pf", "from": "vf1", "direction": "egress"}, {"to": "vf2", "vlan": 1}],
+        [{"to": "vf0", "from": "uplink"}],
+    ),
+    "switch.acl": (
+        [],
+        [{"port": "vf0", "action": "deny"}],
+        [{"port": "vf1", "action": "police", "rate": "300.007Mbps", "burst": "3000B"}],
+        [{"port": "vf1", "action": "police", "rate": "500.003Mbps", "burst": "9000B"},
+         {"port": "vf2", "action": "police", "rate": "20.003Mbps", "burst": "64B"}],
+        [{"vlan": 1, "action": "priority", "priority": 6}, {"destination": address(4), "action": "deny"}],
+    ),
+}  # fmt: skip
+LINK: Mapping[str, Sequence[Any]] = {
+    "pcie.generation": (1, 2, 3),
+    "pcie.lanes": (1, 2, 4, 8),
+    "pcie.max_read_request": ("128B", "256B", "512B", "2KiB"),
+    "nic.rate_limit_window": ("0B", "100B", "4KiB", "20000B"),
+    "port.rate": ("1Gbps", "2.5Gbps", "10Gbps", "25Gbps"),
+}
+
+
+class Commanded(NamedTuple):
+    """A machine, what it has to carry, and what changes meanwhile."""
+
+    changes: dict[str, Any]
+    load: Recorded
+    commands: Commands
+
+
+def draw_commands(seed: int, n: int = 350) -> Commanded:
+    """Draw a machine with one of the schedulers, a load, and from three to thirty commands."""
+    chance = random.Random(f"commands {seed}")
+    changes, load = _with_frames(seed, n)
+    changes["switch.scheduler"] = chance.choice(("round_robin", "weighted", "deficit", "strict"))
+    changes["switch.timing"] = chance.choice(("none", "none", "core"))
+    changes["nic.max_pps"] = chance.choice((None, None, 3_000_003))
+    commands: list[tuple[int, Mapping[str, Any]]] = []
+    current = dict(changes)
+    for at_fs in [0] * chance.randint(0, 2) + _instants(chance, load):
+        more = _some(chance)
+        if _is_valid(current | more):
+            current |= more
+            commands.append((at_fs, more))
+    return Commanded(changes, load, commands)
+
+
+# ---- Of servers on bridges ----
+
+BRIDGE: Mapping[str, Sequence[Any]] = {
+    "latency": ("0ns", "120.0003ns", "500ns", "1500.0007ns"),
+    "ageing": ("5us", "40us", "300s"),
+    "policy": (
+        [],
+        [{"vlan": 1, "action": "deny"}],
+        [{"ethertype": 0x88B5, "action": "police", "rate": "500.003Mbps", "burst": "4000B"}],
+        [{"action": "priority", "priority": 5}, {"port": "outside", "action": "police", "rate": "90.007Mbps",
+                                                 "burst": "2000B"}],
+    ),
+}  # fmt: skip
+BRIDGE_PORT: Mapping[str, Sequence[Any]] = {
+    "rate": ("1Gbps", "2.5Gbps", "10Gbps", "25Gbps"),
+    "hairpin": (True, False),
+    "native_vlan": (1, 5, None),
+    "vlans": ("all", [1], [1, 5], [5]),
+}
+
+
+class CommandedSystem(NamedTuple):
+    """Servers on bridges, the frames that they send, and what changes meanwhile."""
+
+    name: str
+    config: Config
+    frames: list[Frame]
+    commands: Commands
+
+
+def draw_system_commands(seed: int) -> CommandedSystem:
+    """Draw one of the systems of `system_cases`, and up to twenty commands that it can take."""
+    chance = random.Random(f"commands of systems {seed}")
+    name = chance.choice(sorted(CASES))
+    config, frames = frames_of(CASES[name], CASES[name].changes)
+    current, commands = config, []
+    for at_fs in sorted(chance.randrange(frames[-1].at_fs) for _ in range(chance.randint(2, 20))):
+        more = _of_system(chance, config)
+        try:
+            changed = current.with_overrides(more)
+            check(current, Change(at_fs, changed))
+        except InputError:
+            continue
+        commands.append((at_fs, more))
+        current = changed
+    return CommandedSystem(name, config, frames, commands)
+
+
+def _of_system(chance: random.Random, config: Config) -> dict[str, Any]:
+    """Draw another value of a key: of a bridge, of one of its ports, of all adapters or of one."""
+    bridge = chance.choice(bridges_of(config))
+    kind = chance.random()
+    if kind < 0.2:
+        key = chance.choice(sorted(BRIDGE))
+        return {f"{bridge.key}.{key}": chance.choice(BRIDGE[key])}
+    if kind < 0.5:
+        key = chance.choice(sorted(BRIDGE_PORT))
+        port = chance.choice(sorted(bridge.settings.ports))
+        return {f"{bridge.key}.ports.{port}.{key}": chance.choice(BRIDGE_PORT[key])}
+    servers = [each.name for each in servers_of(config) if each.name]
+    before = f"servers.{chance.choice(servers)}.set." if servers and chance.random() < 0.5 else ""
+    return {before + key: value for key, value in _one(chance).items()}
+
+
+def _is_valid(changes: Mapping[str, Any]) -> bool:
+    """Tell whether a machine is one that can be built: two stations may not have one address, say."""
+    try:
+        config_from_mapping(BASE, changes)
+    except InputError:
+        return False
+    return True
+
+
+def _with_frames(seed: int, n: int) -> tuple[dict[str, Any], Recorded]:
+    """Return the first drawn machine from a seed on whose load is of recorded frames."""
+    for other in range(1000):
+        drawn = draw_drivers(1000 * seed + other, n)
+        if not isinstance(drawn.load, Mapping):
+            return dict(drawn.changes), drawn.load
+    raise AssertionError("no machine has recorded frames")
+
+
+def _instants(chance: random.Random, load: Recorded) -> list[int]:
+    """Draw instants: any, those at which a frame comes, and several commands of one."""
+    last_fs = load[-1][0] * NS_FS
+    found: list[int] = []
+    for _ in range(chance.randint(3, 30)):
+        kind = chance.random()
+        if kind < 0.15 and found:
+            found.append(chance.choice(found))
+        elif kind < 0.3:
+            found.append(chance.choice(load)[0] * NS_FS)
+        else:
+            found.append(chance.randrange(last_fs))
+    return sorted(found)
+
+
+def _some(chance: random.Random) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for _ in range(chance.choice((1, 1, 1, 2, 4))):
+        found |= _one(chance)
+    return found
+
+
+def _one(chance: random.Random) -> dict[str, Any]:
+    """Draw another value of a key, of stations as often as of all else."""
+    if chance.random() < 0.5:
+        rest = LINK if chance.random() < 0.5 else SWITCH
+        key = chance.choice(sorted(rest))
+        return {key: chance.choice(rest[key])}
+    name, key = chance.choice(NAMES), chance.choice(sorted(STATION))
+    value = chance.choice(STATION[key])
+    if key == "macs":
+        own = PF + NAMES.index(name)
+        value = {"own": [address(own)], "other": [address(own + 0x40)], "both": [address(own), address(own + 0x40)]}[
+            value
+        ]
+    return {f"switch.ports.{name}.{key}": value}

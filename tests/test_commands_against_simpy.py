@@ -1,0 +1,43 @@
+"""Commands at random instants: the engine and the SimPy models take the same course (docs/datapath.md, "Commands")."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import system_beside_simpy
+from tests.beside_simpy import GROUP_OF, check_same_course, run_both
+from tests.drawn_commands import draw_commands, draw_system_commands
+
+
+def seeds(quick: int, slow: int, nightly: int) -> list[Any]:
+    """Return seeds: of each run, those that a run of all tests has, those of a night."""
+    return [
+        *range(quick),
+        *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(quick, slow)),
+        *(pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)) for seed in range(slow, nightly)),
+    ]
+
+
+@pytest.mark.parametrize("seed", seeds(12, 40, 1000))
+def test_an_adapter_that_is_commanded(tmp_path: Path, seed: int) -> None:
+    changes, load, commands = draw_commands(seed)
+    check_same_course(run_both(tmp_path, changes, load, GROUP_OF, commands), at_least=0)
+
+
+@pytest.mark.parametrize("seed", seeds(8, 25, 400))
+def test_servers_on_bridges_that_are_commanded(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Where a command makes wires slow, what waits takes its time.
+    monkeypatch.setattr(system_beside_simpy, "DRAINED_FS", 10 * system_beside_simpy.DRAINED_FS)
+    drawn = draw_system_commands(seed)
+    assert system_beside_simpy.run_both(drawn.config, drawn.frames, 0, drawn.commands).differences() == {}
+
+
+def test_a_change_that_the_other_model_is_not_told_is_seen(tmp_path: Path) -> None:
+    changes, load, commands = draw_commands(1)
+    both = run_both(tmp_path, changes, load, GROUP_OF, commands)
+    without = run_both(tmp_path, changes, load, GROUP_OF, ())
+    with pytest.raises(AssertionError):
+        check_same_course(both._replace(oracle_journeys=without.oracle_journeys), at_least=0)
