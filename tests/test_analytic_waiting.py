@@ -31,6 +31,8 @@ SHORT = {
     {"pcie.tags": 2, "nic.dma.read": {"latency": "185ns"}, "pcie.max_read_request": "128B"},
     {"nic.rx_prefetch": 0, "pcie.arbitration": "writes_first"},
     {"pcie.tags": 1, "host.iotlb": {**IOTLB, "entries": 150, "miss": "777ns"}, "host.buffer_bytes": "4KiB"},
+    {"workload.pattern": "broadcast", "workload.frame_bytes": 64, "nic.vfs": 8, "nic.rx_fetch_batch": 1, "pcie.tags": 4,
+     "switch.scheduler": "deficit", "host.iotlb": {"entries": 8, "miss": "682ns", "walkers": 1}},
 ], ids=lambda changes: ",".join(map(str, list(changes)[-2:])))  # fmt: skip
 def test_no_run_is_above_what_a_few_tags_carry(changes):
     """Reads wait behind writes, for engines and for walks; what of that is counted is no more than they do."""

@@ -63,8 +63,13 @@ class Sweep:
         return min(self.n_pages, at_all + (n_visits - at_all) * self.turn)
 
     def missing(self, held_frames: float) -> float:
-        """Give the misses a frame, of a cache that holds what so many frames touch."""
-        again = math.exp(-self.visits * held_frames) if self.visits * held_frames < 1 else 0.0
+        """Give the misses a frame, of a cache that holds what so many frames touch.
+
+        Where it does not hold what one touches, all hangs on the order in which they are touched: steps of frames that
+        are under way together may follow one another. Then only the pages count that a ring goes on to.
+        """
+        comes_at_random = held_frames >= 1 and self.visits * held_frames < 1
+        again = math.exp(-self.visits * held_frames) if comes_at_random else 0.0
         turns = self.visits * self.turn
         returns_late = turns > 0 and self.n_pages / turns > _LATER * held_frames
         return turns * returns_late + (self.visits - turns) * again
