@@ -65,11 +65,12 @@ class Relaxation:
         return not has_kinds or any(_is_written(key, known) for key in self.own_keys for known in bottleneck.keys)
 
 
-def relaxations_of(config: Config) -> list[Relaxation]:
+def relaxations_of(config: Config, among: Sequence[Bottleneck] | None = None) -> list[Relaxation]:
     """Give every way to make one resource of a configuration larger: the load, each server's in turn, the bridge's.
 
     Those of a server are in the order of the datapath. Left out is what is infinite already, cannot be larger in this
-    model, or does not fit to the other keys. The device's own limits do not hold: `nic.preset` is null.
+    model, or does not fit to the other keys. The device's own limits do not hold: `nic.preset` is null. `among`: only
+    those of such bottlenecks, and of the load; to make a configuration of many servers takes long.
     """
     config = _with_load_of_its_own(config)
     found: list[Relaxation] = []
@@ -79,6 +80,8 @@ def relaxations_of(config: Config) -> list[Relaxation]:
             found.append(Relaxation((OFFERED_LOAD,), tuple(larger), relaxed))
             break
     for relaxation in _resources(config):
+        if among is not None and not any(relaxation.is_of(each) for each in among):
+            continue
         relaxed = _changed(config, relaxation.changes)
         if relaxed is not None:
             found.append(replace(relaxation, config=relaxed))

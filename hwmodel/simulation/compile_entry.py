@@ -18,6 +18,7 @@ from hwmodel.forwarding.frame_batch import ARRIVAL, COPY
 from hwmodel.forwarding.parse import HEADER
 from hwmodel.forwarding.police import POLICER
 from hwmodel.forwarding.tables import TABLES
+from hwmodel.machine.counts.ledger_state import FLOW
 from hwmodel.machine.network.bridge_state import BRIDGE
 from hwmodel.machine.server import SERVER
 from hwmodel.machine.system import SYSTEM
@@ -46,6 +47,8 @@ def signature(entry: str) -> tuple[types.Type, ...]:
         return (_array(SERVER), _array(BRIDGE), int64[::1], int64[::1], int64[::1], int64)
     if entry.startswith("machine.network.places."):
         return (_array(BRIDGE), *[int64[::1]] * 4)
+    if entry == "machine.counts.flow_state.add_flows":
+        return (_array(FLOW), int64[::1], _array(FLOW))
     if entry == "machine.first_decisions.enter_flows":
         return (_array(SERVER), _array(BRIDGE), int64, int64[::1], int64[::1])
     return (_array(SERVER), int64[::1])

@@ -46,7 +46,7 @@ def judged(config: Config, seen: Sighting, measure: Measure) -> Bottleneck:
     guess = by_shares(seen)
     if seen.is_load_enough or not seen.suspects:
         return guess
-    relaxations = relaxations_of(config)
+    relaxations = relaxations_of(config, [suspect.bottleneck for suspect in seen.suspects])
     options = options_of(seen.suspects, relaxations)
     if is_plain(seen, options):
         return _with_known_keys(guess, options)
@@ -108,7 +108,7 @@ class Comparison:
         is_free = not any(max(one.share, one.use) >= AS_FULL for one in self.seen.suspects)
         if load is not None and is_free and not self.seen.loses_late and self.gain([load]) >= RISES:
             return self.seen.load
-        return self.joint(load) or self.other(relaxations) or self.load_at_last(load)
+        return self.joint(load) or self.other() or self.load_at_last(load)
 
     def base(self, times: int) -> float | None:
         """Return the throughput of the configuration as it is."""
@@ -219,10 +219,14 @@ class Comparison:
             gain=gain,
         )
 
-    def other(self, relaxations: Sequence[Relaxation]) -> Bottleneck | None:
+    def other(self) -> Bottleneck | None:
         """Return what no share tells anything of, where that gives most: a latency, a batch, a payload's size."""
         known = {each.text for option in self.options for each in option.relaxations}
-        rest = [each for each in relaxations if each.text not in known and OFFERED_LOAD not in each.resources]
+        rest = [
+            each
+            for each in relaxations_of(self.config)
+            if each.text not in known and OFFERED_LOAD not in each.resources
+        ]
         best = self._best_half(rest)
         gain = -1.0 if best is None else self.gain([best], SURER)
         if best is None or gain < RISES:

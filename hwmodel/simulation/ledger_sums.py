@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.compiled.records import NEVER
+from hwmodel.machine.counts.flow_state import add_flows
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.simulation.counts import OF_LEDGERS, Ints
 
-COUNTED_BY_FLOW = ("offered", "delivered", "dropped", "n_bytes")
+COUNTED_BY_FLOW = ("offered", "delivered", "dropped", "n_bytes", "latency")
 N_SUMS = 2  # words of a bucket's record of latencies, before its counts, which are added up two in a word
 
 
@@ -57,20 +57,10 @@ class LedgerSums:
 
     def _add_flows(self) -> None:
         into = self._flows_into
-        latency = into["latency"]
         for name in COUNTED_BY_FLOW:
-            into[name] = 0
-        latency["n"], latency["sum_fs"], latency["lowest_fs"], latency["highest_fs"] = 0, 0, NEVER, 0
+            into[name] = np.zeros((), into.dtype[name])
         for numbers, own in self._flows:
-            for name in COUNTED_BY_FLOW:
-                into[name][numbers] += own[name]
-            has_some = np.flatnonzero(own["latency"]["n"])
-            at, some = numbers[has_some], own["latency"][has_some]
-            latency["n"][at] += some["n"]
-            latency["sum_fs"][at] += some["sum_fs"]
-            latency["lowest_fs"][at] = np.minimum(latency["lowest_fs"][at], some["lowest_fs"])
-            latency["highest_fs"][at] = np.maximum(latency["highest_fs"][at], some["highest_fs"])
-        latency["lowest_fs"][latency["n"] == 0] = 0
+            add_flows(into, numbers, own)
 
     def _add_buckets(self, words: slice, kind: type) -> None:
         into = _by_bucket(self._into, kind)[:, words]

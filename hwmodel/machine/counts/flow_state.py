@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.compiled.records import I32, ints, record
 
 MAX_FLOWS = 1 << 19
@@ -73,3 +73,24 @@ def begin_histogram(ledger, number):
         ledger.next_histogram += ledger.histogram_step
         if ledger.next_histogram >= ledger.n_histograms:
             ledger.next_histogram = -1
+
+
+@entry
+def add_flows(into, numbers, own):
+    """Add what the flows of one ledger count to another's.
+
+    `into` and `own` are record arrays of FLOW, `numbers` int64 (n,): of each of `own` its number there, none twice.
+    """
+    for at in range(len(numbers)):
+        flow, more = into[numbers[at]], own[at]
+        flow.offered += more.offered
+        flow.delivered += more.delivered
+        flow.dropped += more.dropped
+        flow.n_bytes += more.n_bytes
+        latency, others = flow.latency, more.latency
+        if others.n == 0:
+            continue
+        latency.lowest_fs = others.lowest_fs if latency.n == 0 else min(latency.lowest_fs, others.lowest_fs)
+        latency.highest_fs = max(latency.highest_fs, others.highest_fs)
+        latency.n += others.n
+        latency.sum_fs += others.sum_fs
