@@ -5,17 +5,13 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.config import Load, config_from_mapping, servers_of, stations_in_use
-from hwmodel.config.amounts import ByteCount, FrameLength, Share, Whole, decimal_number
-from hwmodel.config.block import Block, key
-from hwmodel.config.driver import Driver
-from hwmodel.config.host import Jitter
-from hwmodel.config.kinds import Kind, shown, suggest
+from hwmodel.config.adapter import WirePort
+from hwmodel.config.host import Driver, Jitter
+from hwmodel.config.kinds import Block, ByteCount, FrameLength, Kind, Share, Whole, decimal_number, key, shown, suggest
 from hwmodel.config.names import is_station_name, mac_text, port_number
 from hwmodel.config.presets import DEVICES, DRIVERS, HOSTS
 from hwmodel.config.resolve import BLOCKS, default_mac
-from hwmodel.config.station import Port
-from hwmodel.config.switch import Switch
-from hwmodel.config.wire_port import WirePort
+from hwmodel.config.switch import Port, Switch
 from hwmodel.config.workload import Workload
 
 # Preset, generation, lanes, port Gb/s, VFs, rings, Tx and Rx buffer KiB, Mpps: data sheets and drivers.

@@ -16,8 +16,8 @@ from hwmodel.config import (
     stations_in_use,
 )
 from hwmodel.config.names import mac_text, port_order
-from hwmodel.config.server_documents import split_servers
 from hwmodel.config.servers import MAX_SERVERS, ServerEntry
+from hwmodel.config.system import split_servers
 from tests.config_cases import CONFIGS, complaints, load
 
 TWO = "nic: {vfs: 2}\nservers: [{name: a}, {name: b}]\n"

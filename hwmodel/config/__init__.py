@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from .base_document import read_base
-from .bridge import Bridge, BridgePort, ServiceLevel
-from .check_rings import rx_descriptors_in_use
-from .defaults import defaults_beside
-from .demand import Flow, Load
-from .driver import VmDriver
-from .extenders import Extender
+from .bridge import Bridge, BridgePort, Extender, JoinedPort, ServiceLevel, queue_bytes
+from .check_adapter import rx_descriptors_in_use
 from .frame_lengths import descriptors_of, mirrored_tag_bytes, named_lengths
-from .joined import JoinedPort
-from .load import as_config, config_from_mapping, load_config, place_lines
+from .host import VmDriver
+from .load import as_config, config_from_mapping, load_config, place_lines, read_base
 from .model import Config
+from .resolve import defaults_beside
 from .schema import json_schema
 from .servers import AdapterEntry
-from .service_levels import queue_bytes
 from .shipped import shipped_configs, shipped_studies
 from .switch import Mirror, Switch
 from .system import (
@@ -30,6 +25,7 @@ from .system import (
     servers_of,
     stations_in_use,
 )
+from .workload import Flow, Load
 
 __all__ = [
     "AdapterEntry",

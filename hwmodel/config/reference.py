@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from .driver import VmDriver
+from .host import VmDriver
 from .model import Config, block_in
 from .presets import DEVICES, DRIVERS, HOSTS, Values
 from .schema import default_text, fields, schema_of, user_text

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwmodel.config.bridge import ADAPTER, OUTSIDE
-from hwmodel.config.service_levels import DEFAULT_S_VID
+from hwmodel.config.bridge import ADAPTER, DEFAULT_S_VID, OUTSIDE
 from hwmodel.config.system import bridge_with, servers_of
 from hwmodel.wire.ethernet import BROADCAST_MAC, EtherType
 from hwmodel.wire.tags import ETag, Tag, VlanTag, VnTag, build_header
@@ -14,7 +13,7 @@ from hwmodel.workload.traffic import UPLINK, FrameTemplate
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.config.station import Port
+    from hwmodel.config.switch import Port
 
 # Locally administered, and in no table: whoever is beyond the uplink.
 OUTSIDE_MAC = 0x02FF_0000_0001

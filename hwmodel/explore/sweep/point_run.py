@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from hwmodel.config.base_document import BaseDocument
+from hwmodel.config.load import BaseDocument
 from hwmodel.config.overrides import Change
 from hwmodel.errors import InputError, RunError
 from hwmodel.results import Result

@@ -1,4 +1,4 @@
-"""Check that what is batched in rings, caches and buffers can come together, and that every frame fits."""
+"""Check each adapter by itself: its link, its device, and that what rings batch can come together."""
 
 from __future__ import annotations
 
@@ -7,9 +7,147 @@ from collections.abc import Iterable
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import format_bytes
 
+from .adapter import MODEL_MAX_QUEUES, MODEL_RING_POOL
 from .findings import Findings
 from .frame_lengths import descriptors_of, longest_frame, mirrored_tag_bytes, named_lengths
 from .model import Config
+from .presets import DEVICES, Device
+
+_CREDIT_BYTES = 16  # PCI Express Base Specification 3.0, 2.6.1: a data credit stands for 16 B
+
+
+def check_link(config: Config, findings: Findings) -> None:
+    """Check credits, the read latency's distribution, and where frames lie in their buffers."""
+    _check_credits(config, findings)
+    _check_jitter(config, findings)
+    _check_buffers(config, findings)
+
+
+def _check_credits(config: Config, findings: Findings) -> None:
+    pcie, credits = config.pcie, config.pcie.credits
+    least = pcie.max_payload_bytes // _CREDIT_BYTES
+    payload = format_bytes(pcie.max_payload_bytes)
+    if 0 < credits.pd < least:
+        findings.add(
+            f"{credits.pd} credits of 16 B never let a write of max_payload {payload} go; {least} or more, or 0 for "
+            "infinite",
+            "pcie.credits.pd",
+            "pcie.max_payload",
+        )
+    if config.host.completion_bytes == "rcb":
+        least = pcie.read_completion_boundary_bytes // _CREDIT_BYTES
+        payload = format_bytes(pcie.read_completion_boundary_bytes)
+    if 0 < credits.cpld < least:
+        findings.add(
+            f"{credits.cpld} credits of 16 B never let a completion of {payload} come; {least} or more, or 0 for "
+            "infinite",
+            "pcie.credits.cpld",
+            "pcie.max_payload",
+            besides=["host.completion_bytes", "pcie.read_completion_boundary"],
+        )
+
+
+def _check_jitter(config: Config, findings: Findings) -> None:
+    jitter = config.host.jitter
+    for kind, key, example in (("uniform", "range", "100ns"), ("histogram", "bins", "[[0ns, 9], [300ns, 1]]")):
+        value = jitter.range_fs if key == "range" else jitter.bins
+        if jitter.kind == kind and value is None:
+            findings.add(f"kind: {kind} needs {key}, like {key}: {example}", "host.jitter.kind", f"host.jitter.{key}")
+
+
+def _check_buffers(config: Config, findings: Findings) -> None:
+    host = config.host
+    if host.buffer_offset_bytes >= host.buffer_bytes:
+        findings.add(
+            f"{format_bytes(host.buffer_offset_bytes)} is not within a buffer of {format_bytes(host.buffer_bytes)}",
+            "host.buffer_offset",
+            "host.buffer_bytes",
+        )
+
+
+def check_device(config: Config, findings: Findings) -> None:
+    """Check the `nic` block against its device."""
+    name = config.nic.preset
+    if name is not None:
+        _check_functions(config, findings, name, DEVICES[name])
+        _check_ring_range(config, findings, name, DEVICES[name])
+        _check_tables(config, findings, name, DEVICES[name])
+    _check_capacity(config, findings)
+
+
+def _check_functions(config: Config, findings: Findings, name: str, device: Device) -> None:
+    nic = config.nic
+    if nic.vfs > device.max_vfs:
+        findings.add(
+            f"{nic.vfs} VFs are more than the {device.max_vfs} of the {name} (nic.preset: null has no such limit)",
+            "nic.vfs",
+            "nic.preset",
+        )
+    if nic.queues_per_vf > device.max_queues_per_function:
+        findings.add(
+            f"{nic.queues_per_vf} is more than the {device.max_queues_per_function} queues of a function of the {name}",
+            "nic.queues_per_vf",
+            "nic.preset",
+        )
+        return
+    n_queues = nic.queues_per_vf * (nic.vfs + 1)
+    if n_queues > device.max_queues and nic.vfs <= device.max_vfs:
+        findings.add(
+            f"{nic.vfs} VFs and the PF with {nic.queues_per_vf} queues each are {n_queues}, more than the "
+            f"{device.max_queues} of the {name}",
+            "nic.queues_per_vf",
+            "nic.vfs",
+            "nic.preset",
+        )
+
+
+def _check_ring_range(config: Config, findings: Findings, name: str, device: Device) -> None:
+    for key, ring in (("nic.tx_ring", config.nic.tx_ring), ("nic.rx_ring", config.nic.rx_ring)):
+        if not device.ring_least <= ring <= device.ring_most:
+            findings.add(
+                f"{ring} is out of range; rings of the {name} have {device.ring_least} to {device.ring_most} entries",
+                key,
+                "nic.preset",
+            )
+
+
+def _check_tables(config: Config, findings: Findings, name: str, device: Device) -> None:
+    ports = config.switch.ports
+    n_macs = sum(len(port.macs) for port in ports)
+    if device.max_macs is not None and n_macs > device.max_macs:
+        findings.add(
+            f"{n_macs} addresses in all; the {name} filters {device.max_macs}", "switch.ports", "nic.vfs", "nic.preset"
+        )
+    n_vlans = len({vlan for port in ports for vlan in port.vlans})
+    if device.max_vlans is not None and n_vlans > device.max_vlans:
+        findings.add(
+            f"{n_vlans} VLANs in all; the {name} filters {device.max_vlans}", "switch.ports", "nic.vfs", "nic.preset"
+        )
+    n_mirrors = len(config.switch.mirrors)
+    if n_mirrors > device.max_mirrors:
+        findings.add(f"{n_mirrors} mirrors; the {name} has {device.max_mirrors}", "switch.mirrors", "nic.preset")
+
+
+def _check_capacity(config: Config, findings: Findings) -> None:
+    nic = config.nic
+    n_queues = nic.queues_per_vf * (nic.vfs + 1)
+    if n_queues > MODEL_MAX_QUEUES:
+        findings.add(
+            f"{nic.vfs} VFs and the PF with {nic.queues_per_vf} queues each are {n_queues}; the model has room for "
+            f"{MODEL_MAX_QUEUES}",
+            "nic.queues_per_vf",
+            "nic.vfs",
+        )
+        return
+    for key, ring in (("nic.tx_ring", nic.tx_ring), ("nic.rx_ring", nic.rx_ring)):
+        most = MODEL_RING_POOL // n_queues
+        if ring > most:
+            findings.add(
+                f"{ring} descriptors in each of {n_queues} rings; the model has room for {most}",
+                key,
+                besides=["nic.vfs", "nic.queues_per_vf"],
+            )
+
 
 _TX_BATCHES = ("driver.tx_doorbell_batch", "nic.fetch_batch", "nic.tx_writeback_batch", "driver.tx_interrupt_batch")
 _RX_BATCHES = (
