@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from hwmodel.config import Config, ServiceLevel
+from hwmodel.config import Config
+from hwmodel.config.bridge import ServiceLevel
 from hwmodel.config.check_bridge import TRANSLATING_MODES
 from tests.config_cases import complaints, load
 

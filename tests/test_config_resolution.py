@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.config import Load, config_from_mapping, servers_of, stations_in_use
+from hwmodel.config import config_from_mapping, servers_of, stations_in_use
 from hwmodel.config.adapter import WirePort
 from hwmodel.config.host import Driver, Jitter
 from hwmodel.config.kinds import Block, ByteCount, FrameLength, Kind, Share, Whole, decimal_number, key, shown, suggest
@@ -12,7 +12,7 @@ from hwmodel.config.names import is_station_name, mac_text, port_number
 from hwmodel.config.presets import DEVICES, DRIVERS, HOSTS
 from hwmodel.config.resolve import BLOCKS, default_mac
 from hwmodel.config.switch import Port, Switch
-from hwmodel.config.workload import Workload
+from hwmodel.config.workload import Load, Workload
 
 # Preset, generation, lanes, port Gb/s, VFs, rings, Tx and Rx buffer KiB, Mpps: data sheets and drivers.
 DEVICE_NUMBERS = [

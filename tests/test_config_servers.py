@@ -6,18 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.config import (
-    Config,
-    config_from_mapping,
-    defaults_beside,
-    outside_rate_bps,
-    port_rate_bps,
-    servers_of,
-    stations_in_use,
-)
+from hwmodel.config import Config, config_from_mapping, defaults_beside, port_rate_bps, servers_of, stations_in_use
 from hwmodel.config.names import mac_text, port_order
 from hwmodel.config.servers import MAX_SERVERS, ServerEntry
-from hwmodel.config.system import split_servers
+from hwmodel.config.system import outside_rate_bps, split_servers
 from tests.config_cases import CONFIGS, complaints, load
 
 TWO = "nic: {vfs: 2}\nservers: [{name: a}, {name: b}]\n"

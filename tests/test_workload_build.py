@@ -13,7 +13,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.workload import build_workload
 from hwmodel.workload.headers import GROUP_MAC, OUTSIDE_MAC, HeaderBook
-from hwmodel.workload.patterns import PatternError
+from hwmodel.workload.streams import PatternError
 
 
 def config_of(vfs=4, switch=None, **workload):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .bridge import Bridge, BridgePort, Extender, JoinedPort, ServiceLevel, queue_bytes
+from .bridge import queue_bytes
 from .check_adapter import rx_descriptors_in_use
 from .frame_lengths import descriptors_of, mirrored_tag_bytes, named_lengths
 from .host import VmDriver
@@ -10,36 +10,26 @@ from .load import as_config, config_from_mapping, load_config, place_lines, read
 from .model import Config
 from .resolve import defaults_beside
 from .schema import json_schema
-from .servers import AdapterEntry
 from .shipped import shipped_configs, shipped_studies
-from .switch import Mirror, Switch
+from .switch import Switch
 from .system import (
     NamedBridge,
     Server,
     bridge_with,
     bridges_of,
     changes_between,
-    outside_rate_bps,
     port_rate_bps,
     reflects,
     servers_of,
     stations_in_use,
 )
-from .workload import Flow, Load
+from .workload import Flow
 
 __all__ = [
-    "AdapterEntry",
-    "Bridge",
-    "BridgePort",
     "Config",
-    "Extender",
     "Flow",
-    "JoinedPort",
-    "Load",
-    "Mirror",
     "NamedBridge",
     "Server",
-    "ServiceLevel",
     "Switch",
     "VmDriver",
     "as_config",
@@ -53,7 +43,6 @@ __all__ = [
     "load_config",
     "mirrored_tag_bytes",
     "named_lengths",
-    "outside_rate_bps",
     "place_lines",
     "port_rate_bps",
     "queue_bytes",

@@ -10,21 +10,22 @@ from typing import TYPE_CHECKING
 from hwmodel.config.system import port_rate_bps, servers_of
 from hwmodel.errors import InputError
 from hwmodel.units import FS_PER_S
-from hwmodel.workload.alias import AliasTable, build_alias_table
-from hwmodel.workload.arrivals import (
+from hwmodel.workload.headers import HeaderBook, stations_of
+from hwmodel.workload.replay import read_replay
+from hwmodel.workload.streams import (
     ArrivalError,
     Arrivals,
+    Demand,
+    PatternError,
+    Sizes,
     closed_source,
+    demands,
     gap_at_rate,
     gap_at_share,
     open_source,
     stagger,
 )
-from hwmodel.workload.headers import HeaderBook, stations_of
-from hwmodel.workload.patterns import Demand, PatternError, demands
-from hwmodel.workload.replay import read_replay
-from hwmodel.workload.sizes import Sizes
-from hwmodel.workload.traffic import UPLINK, Records, Source, Workload
+from hwmodel.workload.traffic import UPLINK, AliasTable, Records, Source, Workload, build_alias_table
 
 if TYPE_CHECKING:
     from hwmodel.config import Config

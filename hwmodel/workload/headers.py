@@ -8,7 +8,7 @@ from hwmodel.config.bridge import ADAPTER, DEFAULT_S_VID, OUTSIDE
 from hwmodel.config.system import bridge_with, servers_of
 from hwmodel.wire.ethernet import BROADCAST_MAC, EtherType
 from hwmodel.wire.tags import ETag, Tag, VlanTag, VnTag, build_header
-from hwmodel.workload.patterns import BROADCAST, MULTICAST, PatternError
+from hwmodel.workload.streams import BROADCAST, MULTICAST, PatternError
 from hwmodel.workload.traffic import UPLINK, FrameTemplate
 
 if TYPE_CHECKING:

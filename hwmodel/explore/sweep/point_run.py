@@ -12,7 +12,7 @@ from hwmodel.config.load import BaseDocument
 from hwmodel.config.overrides import Change
 from hwmodel.errors import InputError, RunError
 from hwmodel.results import Result
-from hwmodel.results.sweep_table import Scalar
+from hwmodel.results.explored import Scalar
 from hwmodel.simulation import simulate_on_one_core as simulate
 
 from .ledger import Outcome
