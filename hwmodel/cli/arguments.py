@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from fractions import Fraction
+from functools import partial
 from typing import NoReturn
 
 import hwmodel
@@ -124,18 +125,6 @@ def _seed(text: str) -> int:
     return _whole_number(text, 0, MAX_SEED)
 
 
-def _n_seeds(text: str) -> int:
-    return _whole_number(text, 1, MOST_SEEDS)
-
-
-def _n_jobs(text: str) -> int:
-    return _whole_number(text, 1, MOST_JOBS)
-
-
-def _n_threads(text: str) -> int:
-    return _whole_number(text, 1, MOST_THREADS)
-
-
 def _whole_number(text: str, least: int, most: int) -> int:
     if not re.fullmatch(r"[-+]?[0-9]{1,40}", text):
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number")
@@ -190,9 +179,14 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     run = _command(commands, "run", "simulate, and print a summary")
     _takes_config(run)
     run.add_argument("--seed", type=_seed, metavar="N", help="seed of the random numbers: run.seed=N")
-    run.add_argument("--seeds", type=_n_seeds, metavar="N", help="run with N seeds, and show their spread")
+    run.add_argument(
+        "--seeds",
+        type=partial(_whole_number, least=1, most=MOST_SEEDS),
+        metavar="N",
+        help="run with N seeds, and show their spread",
+    )
     threads = "run several servers on up to N threads (default: one for each core and 2 servers); changes no result"
-    run.add_argument("--threads", type=_n_threads, metavar="N", help=threads)
+    run.add_argument("--threads", type=partial(_whole_number, least=1, most=MOST_THREADS), metavar="N", help=threads)
     run.add_argument("--report", metavar="FILE.html", help="write a page with figures")
     run.add_argument("--verbose", action="store_true", help="print all figures, not just the 15 lines that matter most")
     run.add_argument("--pcap", metavar="FILE", help="write the frames that are delivered")
@@ -304,4 +298,9 @@ def _takes_overrides(parser: argparse.ArgumentParser) -> None:
 
 
 def _takes_jobs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--jobs", type=_n_jobs, metavar="N", help="simulations at once (default: one for each core)")
+    parser.add_argument(
+        "--jobs",
+        type=partial(_whole_number, least=1, most=MOST_JOBS),
+        metavar="N",
+        help="simulations at once (default: one for each core)",
+    )

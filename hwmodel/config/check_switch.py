@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from hwmodel.units import format_bytes
+from hwmodel.wire.ethernet import format_mac
 
 from .document import KeyPath
 from .findings import Findings, Part
 from .kinds import suggest
 from .model import Config
-from .names import mac_text
 from .switch import AclEntry
+from .system import Server
 
 MAX_CORE_VFS = 15  # the Verilog switch core has at most 17 ports: the uplink, the PF and 15 VFs
 
@@ -109,12 +110,7 @@ def check_station_names(config: Config, findings: Findings, names: Iterable[tupl
     present = {"pf", "uplink", "all", *(f"vf{k}" for k in range(config.nic.vfs))}
     for name, path in names:
         if name not in present:
-            findings.add(_absent(name, config.nic.vfs), path, besides=["nic.vfs"])
-
-
-def _absent(name: str, n_vfs: int) -> str:
-    last = f"vf0 to vf{n_vfs - 1}" if n_vfs > 1 else "vf0 alone"
-    return f"there is no {name}; nic.vfs is {n_vfs}, {last}"
+            findings.add(_absent(name, Server("", config)), path, besides=["nic.vfs"])
 
 
 def _check_names(config: Config, findings: Findings) -> None:
@@ -137,7 +133,7 @@ def _check_macs(config: Config, findings: Findings) -> None:
                 shared = other_vlans.intersection(port.vlans)
                 if shared and other != port.name:
                     findings.add(
-                        f"{other} and {port.name} both have {mac_text(mac)} in VLAN {min(shared)}",
+                        f"{other} and {port.name} both have {format_mac(mac)} in VLAN {min(shared)}",
                         findings.station(port.name, "macs", index),
                         findings.station(other, "macs", other_index),
                         besides=[findings.station(port.name, "vlans"), findings.station(other, "vlans")],
@@ -226,7 +222,7 @@ def check_vm_names(findings: Findings, parts: Sequence[Part], names: Iterable[tu
             lists = [("servers", at, "adapters") for at in range(len(parts))]
             findings.add(_no_server(name, list(by_name)), path, besides=["servers", *lists])
         elif station != "pf" and int(station[2:]) >= part.server.config.nic.vfs:
-            part.findings.add(_absent_vm(name, part), path, besides=["nic.vfs"])
+            part.findings.add(_absent(name, part.server), path, besides=["nic.vfs"])
 
 
 def _no_server(name: str, servers: list[str]) -> str:
@@ -242,10 +238,10 @@ def _no_server(name: str, servers: list[str]) -> str:
     return f"there is no server {server}{near}"
 
 
-def _absent_vm(name: str, part: Part) -> str:
-    n_vfs, first = part.server.config.nic.vfs, part.server.station("vf0")
-    last = f"{first} to {part.server.station(f'vf{n_vfs - 1}')}" if n_vfs > 1 else f"{first} alone"
-    whose = f" of {part.server.name}" if part.server.name else ""
+def _absent(name: str, server: Server) -> str:
+    n_vfs, first = server.config.nic.vfs, server.station("vf0")
+    last = f"{first} to {server.station(f'vf{n_vfs - 1}')}" if n_vfs > 1 else f"{first} alone"
+    whose = f" of {server.name}" if server.name else ""
     return f"there is no {name}; nic.vfs{whose} is {n_vfs}, {last}"
 
 
@@ -260,7 +256,7 @@ def _check_macs_of_servers(parts: Sequence[Part]) -> None:
                     if other is not part and vlans & other_vlans:
                         name = part.server.station(port.name)
                         part.findings.add(
-                            f"{other_name} and {name} both have {mac_text(mac)} in VLAN {min(vlans & other_vlans)} "
+                            f"{other_name} and {name} both have {format_mac(mac)} in VLAN {min(vlans & other_vlans)} "
                             f"(--set {part.server.key(f'switch.ports.{port.name}.macs')}=[...])",
                             part.findings.station(port.name, "macs"),
                             besides=[part.findings.station(port.name, "vlans")],

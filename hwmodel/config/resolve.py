@@ -11,12 +11,14 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from hwmodel.wire.ethernet import format_mac
+
 from .adapter import MODEL_MAX_VFS, Nic, WirePort
 from .bridge import ADAPTER, OUTSIDE, Bridge
 from .document import Document, KeyPath, Problem, copied_data
 from .host import MOST_CORES
 from .model import OF_SYSTEM, Config
-from .names import function_name, is_station_name, mac_text, port_number
+from .names import function_name, is_station_name, port_number
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .servers import ServerEntry, adapter_name
 from .switch import MAX_VIF, Uplink
@@ -66,7 +68,7 @@ def fill(
 
 def default_mac(number: int, server: int = 0) -> str:
     """Return the address that a port has by its number and its server's, 02:00:00:SS:NN:NN."""
-    return mac_text(_BASE_MAC | server << 16 | number & 0xFFFF)
+    return format_mac(_BASE_MAC | server << 16 | number & 0xFFFF)
 
 
 def _name(block: Any, default: str | None) -> str | None:

