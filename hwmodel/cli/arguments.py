@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 from typing import NoReturn
@@ -141,8 +142,12 @@ def _hop(text: str) -> tuple[str, str]:
 
 
 def _time_fs(text: str) -> int:
+    return _quantity(parse_time_fs, text)
+
+
+def _quantity(parse: Callable[[object], int], text: str) -> int:
     try:
-        return parse_time_fs(text)
+        return parse(text)
     except UnitError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
@@ -166,10 +171,7 @@ def _fraction(text: str, most: int) -> Fraction:
 
 
 def _rate_bps(text: str) -> int:
-    try:
-        rate_bps = parse_rate_bps(text)
-    except UnitError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    rate_bps = _quantity(parse_rate_bps, text)
     if not rate_bps:
         raise argparse.ArgumentTypeError("a rate is above 0, like 10Gbps")
     return rate_bps

@@ -26,7 +26,7 @@ from hwmodel.cli.outputs import (
     write_json,
     write_text,
 )
-from hwmodel.cli.study_commands import report, require_report_packages, search, size, sweep
+from hwmodel.cli.study_commands import check_page_outputs, report, require_report_packages, search, size, sweep
 from hwmodel.errors import InputError, Interrupted
 from hwmodel.processes.processors import usable_processors
 from hwmodel.units import FS_PER_NS
@@ -171,9 +171,7 @@ def _run_alone(config: Config, arguments: Namespace) -> dict[str, object]:
 
 def explain(arguments: Namespace) -> None:
     """Simulate one configuration, then with each resource in turn made larger."""
-    check_outputs([("--json", arguments.json), ("--report", arguments.report)], inputs=[arguments.config])
-    if arguments.report is not None:
-        require_report_packages()
+    check_page_outputs(arguments, arguments.config)
     config = _load(arguments)
     from hwmodel import explore, simulation
 

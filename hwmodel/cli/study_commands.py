@@ -34,9 +34,7 @@ SOME_FAILED = 3
 
 def sweep(arguments: Namespace) -> int | None:
     """Run what is missing of a sweep; return exit status 3 where some of its runs failed."""
-    check_outputs([("--json", arguments.json), ("--report", arguments.report)], inputs=[arguments.sweep])
-    if arguments.report is not None:
-        require_report_packages()
+    check_page_outputs(arguments, arguments.sweep)
     if arguments.jobs is not None and arguments.scheduler is not None:
         raise InputError("--jobs: not with --scheduler, whose workers say how many run at once")
     from hwmodel.explore.sweep import load_sweep, run_sweep
@@ -85,9 +83,7 @@ def search(arguments: Namespace) -> None:
     ]
     if problems:
         raise InputError(problems)
-    check_outputs([("--json", arguments.json), ("--report", arguments.report)], inputs=[arguments.config])
-    if arguments.report is not None:
-        require_report_packages()
+    check_page_outputs(arguments, arguments.config)
     from hwmodel import explore
     from hwmodel.config import load_config, place_lines
     from hwmodel.report import render_search_page
@@ -117,9 +113,7 @@ def search(arguments: Namespace) -> None:
 
 def size(arguments: Namespace) -> None:
     """Find the cheapest configuration that meets a target; RunError, behind all output, where none does."""
-    check_outputs([("--json", arguments.json), ("--report", arguments.report)], inputs=[arguments.sizing])
-    if arguments.report is not None:
-        require_report_packages()
+    check_page_outputs(arguments, arguments.sizing)
     from hwmodel import explore
     from hwmodel.report import render_sizing_page
     from hwmodel.words.sizing_text import sizing_text
@@ -159,6 +153,13 @@ def write_sweep_report(sweep: SweepResult, path: str | None) -> None:
     from hwmodel.report import render_sweep_page
 
     write_text(render_sweep_page(sweep, defaults_beside(sweep.config)), path)
+
+
+def check_page_outputs(arguments: Namespace, source: str) -> None:
+    """Raise InputError or RunError where the JSON or the page of a command that reads `source` could not be written."""
+    check_outputs([("--json", arguments.json), ("--report", arguments.report)], inputs=[source])
+    if arguments.report is not None:
+        require_report_packages()
 
 
 def require_report_packages() -> None:

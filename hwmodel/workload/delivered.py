@@ -98,6 +98,7 @@ class FrameBytes:
         self._copy_headers = copy_headers
         self._path = replayed
         self._file = -1
+        # Without it a capture of frames from a pattern takes two and a half times as long to write.
         self.made_up = lru_cache(maxsize=4096)(self._made_up)
 
     def __enter__(self) -> FrameBytes:

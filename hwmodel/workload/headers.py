@@ -23,11 +23,7 @@ GROUP_MAC = 0x0300_0000_0001
 
 def stations_of(config: Config) -> dict[str, Port]:
     """Return the stations of all servers by their names, in the order of servers and ports."""
-    return {
-        (f"{server.name}.{port.name}" if server.name else port.name): port
-        for server in servers_of(config)
-        for port in sorted(server.config.switch.ports, key=lambda port: port.number)
-    }
+    return {server.station(port.name): port for server in servers_of(config) for port in server.config.switch.ports}
 
 
 class HeaderBook:
