@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from .bridge import queue_bytes
-from .check_adapter import rx_descriptors_in_use
-from .frame_lengths import descriptors_of, mirrored_tag_bytes, named_lengths
+from .frame_lengths import descriptors_of, mirrored_tag_bytes, named_lengths, rx_descriptors_in_use
 from .host import VmDriver
 from .load import as_config, config_from_mapping, load_config, place_lines, read_base
 from .model import Config

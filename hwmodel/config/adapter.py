@@ -78,12 +78,12 @@ class Pcie(Block):
         "Read requests that may be outstanding at once, descriptors and payload together. With few, reads are "
         "limited to tags * request / round trip.",
     )
-    dllp_model: Annotated[DllpModel, Word("none", "spec", "tlp4", "tlp1", "pcie_bench")] = key(
+    dllp_model: Annotated[DllpModel, Word(DllpModel)] = key(
         "tlp4",
         "What acknowledgements and credit updates cost: nothing, one of each at the limit times of the "
         "specification's tables, one of each per four TLPs, one of each per TLP, or as pcie-bench counts them.",
     )
-    arbitration: Annotated[Arbitration, Word("round_robin", "reads_first", "writes_first", "arrival")] = key(
+    arbitration: Annotated[Arbitration, Word(Arbitration)] = key(
         "round_robin",
         "Who goes first on the way up when a read request and a write are both ready; changes the latency of a "
         "loaded link.",
@@ -98,7 +98,7 @@ class Pcie(Block):
         "(PLX PEX 8747) to 160ns (PEX 8624); 150ns is the Broadcom PEX8796 (docs/pcie.md).",
         alias="switch_latency",
     )
-    ordering: Annotated[Ordering, Word("strict", "relaxed", "id_based")] = key(
+    ordering: Annotated[Ordering, Word(Ordering)] = key(
         "strict",
         "What waits for the writes that the host received before: all writes and reads, all but payload writes "
         "(relaxed ordering), or what is of the same function (ID-based ordering).",
@@ -108,7 +108,7 @@ class Pcie(Block):
     )
     ecrc: Annotated[bool, Truth()] = key(False, "End-to-end CRC: 4 B more for each TLP.")
     credits: Credits = key({}, "Flow-control credits; 0 is infinite.")
-    errors: Annotated[None, Word(none_word="none")] = key(
+    errors: Annotated[None, Word(None, none_word="none")] = key(
         "none", "Transmission errors and replays: `none` is the one choice so far."
     )
 
@@ -183,7 +183,7 @@ class DmaEngines(Block):
 class Nic(Block):
     """The adapter: functions, queues, descriptor rings and their batches, packet buffers."""
 
-    preset: Annotated[DevicePreset | None, Word("82576", "82599", "X540", "X550", "XL710")] | None = key(
+    preset: Annotated[DevicePreset | None, Word(DevicePreset)] | None = key(
         "82599",
         "Device whose numbers stand in for keys that are not written, and whose limits are checked; null: no device. "
         "It sets this block's rings, batches and buffers, pcie.generation, pcie.lanes and port.rate.",

@@ -10,12 +10,9 @@ from .names import IdKey, Name, PortOfBridge, ServerName
 from .switch import AclEntry, ChannelKind, Switch, VlanId, VlanList
 
 Latency = Annotated[int, Duration("0ns", "1s")]
-Forwarding = Annotated[
-    Literal["store_and_forward", "cut_through"],
-    Word("store_and_forward", "cut_through"),
-]
+Forwarding = Literal["store_and_forward", "cut_through"]
+Sharing = Literal["port", "all"]
 Buffer = Annotated[int, ByteCount("64B", "1024MiB")]
-Sharing = Annotated[Literal["port", "all"], Word("port", "all")]
 
 LATENCY: Any = key(
     "500ns", "Time from a frame's arrival until it stands in the queues of the ports it goes to.", alias="latency"
@@ -45,9 +42,9 @@ class Extender(Block):
     )
     behind: Behind = key(BRIDGE, "What the uplink leads to: bridge, or another extender.")
     latency_fs: Latency = LATENCY
-    forwarding: Forwarding = FORWARDING
+    forwarding: Annotated[Forwarding, Word(Forwarding)] = FORWARDING
     buffer_bytes: Buffer = BUFFER
-    sharing: Sharing = SHARING
+    sharing: Annotated[Sharing, Word(Sharing)] = SHARING
 
 
 def way_up(behind: str, parents: Mapping[str, str]) -> tuple[str, ...] | None:
@@ -175,7 +172,7 @@ class PolicyEntry(AclEntry):
 class Bridge(Block):
     """The bridge at the other end of the wire."""
 
-    kind: Annotated[BridgeKind, Word("learning", "controlling")] = key(
+    kind: Annotated[BridgeKind, Word(BridgeKind)] = key(
         "learning",
         "Whether the bridge learns where addresses are (adapters in mode veb, vepa and multichannel), or knows each "
         "station by its virtual interface (modes vn_tag and e_tag).",
@@ -192,9 +189,9 @@ class Bridge(Block):
         "{behind: fex0}}. A port of the bridge says `behind: fex1` where its adapter is there.",
     )
     latency_fs: Latency = LATENCY
-    forwarding: Forwarding = FORWARDING
+    forwarding: Annotated[Forwarding, Word(Forwarding)] = FORWARDING
     buffer_bytes: Buffer = BUFFER
-    sharing: Sharing = SHARING
+    sharing: Annotated[Sharing, Word(Sharing)] = SHARING
     propagation_fs: Annotated[int, Duration("0ns", "1ms")] = key(
         "0ns", "Time that a bit takes along a wire, each way.", alias="propagation"
     )

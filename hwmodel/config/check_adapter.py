@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import format_bytes
 
 from .adapter import MODEL_MAX_QUEUES, MODEL_RING_POOL
 from .findings import Findings
-from .frame_lengths import descriptors_of, longest_frame, mirrored_tag_bytes, named_lengths
+from .frame_lengths import (
+    descriptors_of,
+    longest_frame,
+    mirrored_tag_bytes,
+    most_held,
+    named_lengths,
+    rx_descriptors_in_use,
+)
 from .model import Config
 from .presets import DEVICES, Device
 
@@ -154,7 +159,6 @@ _RX_BATCHES = (
     "nic.rx_fetch_batch", "nic.rx_prefetch", "nic.rx_writeback_batch", "driver.rx_interrupt_batch",
     "driver.refill_batch",
 )  # fmt: skip
-_MAX_PERIOD = 100_000  # frames looked at for a stall; batches whose pattern repeats later are looked at in part
 
 
 def check_rings(config: Config, findings: Findings) -> None:
@@ -211,44 +215,6 @@ def _check_stall(config: Config, findings: Findings, ring_key: str, ring: int, d
             besides=["nic.writeback_timeout", f"{driver}.moderation", "nic.rx_prefetch", "host.buffer_bytes",
                      "host.buffer_offset"],
         )  # fmt: skip
-
-
-def rx_descriptors_in_use(config: Config, descriptors: Iterable[int]) -> tuple[int, int]:
-    """Return how many Rx descriptors batches can hold back for ever, and how many the next step needs.
-
-    `descriptors`: what single frames take; none: one each. Where frames differ in it the first is an upper bound, with
-    each stage short of its batch by as little as can be.
-    """
-    nic, driver = config.nic, config.driver
-    kinds = sorted(set(descriptors)) or [1]
-    most = kinds[-1]
-    writeback = 1 if nic.writeback_timeout_fs is not None else nic.rx_writeback_batch  # in descriptors
-    interrupt = 1 if driver.moderation_fs else max(driver.rx_interrupt_batch, 1)  # in frames
-    if len(kinds) == 1:
-        held = most * most_held(-(-writeback // most), interrupt, -(-driver.refill_batch // most))
-    else:
-        held = (writeback - 1) + (interrupt - 1) * most + (driver.refill_batch - 1)
-    return held, max(most, nic.rx_fetch_batch if nic.rx_prefetch else 1)
-
-
-def most_held(writeback: int, interrupt: int, refill: int) -> int:
-    """Return the most frames that are held back, of however many that come one by one.
-
-    So many are written back at once; so many or more written back are told at once, all of them; of those told each
-    whole `refill` is free again. The pattern repeats when nothing is held.
-    """
-    most = held = counted = taken = 0
-    for _ in range(_MAX_PERIOD):
-        held += 1
-        if held == writeback:
-            counted, held = counted + held, 0
-        if counted >= interrupt:
-            taken, counted = (taken + counted) % refill, 0
-        waiting = held + counted + taken
-        most = max(most, waiting)
-        if waiting == 0:
-            break
-    return most
 
 
 def _check_caches(config: Config, findings: Findings) -> None:

@@ -54,7 +54,7 @@ class _BinKind(Kind):
 class Jitter(Block):
     """How the read latency varies."""
 
-    kind: Annotated[JitterKind, Word("fixed", "uniform", "histogram")] = key(
+    kind: Annotated[JitterKind, Word(JitterKind)] = key(
         "fixed", "Fixed: always read_latency. Uniform: read_latency plus 0 to `range`. Histogram: plus one of `bins`."
     )
     range_fs: Annotated[int, _TIME] | None = key(
@@ -94,7 +94,7 @@ class Iotlb(Block):
     split: Annotated[bool, Truth()] = key(
         False, "Each function has an equal part of the entries, so that none can evict another's; false: one for all."
     )
-    invalidation: Annotated[Invalidation, Word("none", "strict", "deferred")] = key(
+    invalidation: Annotated[Invalidation, Word(Invalidation)] = key(
         "none",
         "What becomes of a buffer's pages when its driver unmaps it after use: kept (mapped once), dropped at once, or "
         "the whole cache emptied every `flush_after` buffers.",
@@ -132,13 +132,7 @@ class Cache(Block):
 class Host(Block):
     """The host: what a read waits for, how completions are cut, where buffers lie, how many cores there are."""
 
-    preset: (
-        Annotated[
-            HostPreset | None,
-            Word("xeon_e5_2630v4", "xeon_e5_2637v3", "xeon_e3_1226v3_outside_model", renamed=_RENAMED),
-        ]
-        | None
-    ) = key(
+    preset: Annotated[HostPreset | None, Word(HostPreset, renamed=_RENAMED)] | None = key(
         None,
         "Host whose numbers stand in for keys that are not written; null: none. It sets this block's latencies, "
         "jitter, drain and cache. The first is calibrated on measurements; results of the others say they are not.",
@@ -161,7 +155,7 @@ class Host(Block):
         alias="remote_latency",
     )
     jitter: Jitter = key({}, "How the read latency varies.")
-    completion_bytes: Annotated[CompletionRule, Word("mps", "rcb")] = key(
+    completion_bytes: Annotated[CompletionRule, Word(CompletionRule)] = key(
         "mps",
         "How the host cuts completions: as large as max_payload allows, or every one of read_completion_boundary "
         "bytes, which costs a 20 B header for each.",
@@ -203,7 +197,7 @@ _INTERRUPT_BATCH = Whole(0, 4096)
 class VmDriver(Block):
     """The driver of a VM: doorbells, refills, interrupts, and its time for a frame."""
 
-    preset: Annotated[DriverPreset | None, Word("kernel", "kernel_busy_poll", "dpdk")] | None = key(
+    preset: Annotated[DriverPreset | None, Word(DriverPreset)] | None = key(
         "kernel", "Driver whose numbers stand in for keys that are not written, before the device's; null: none."
     )
     tx_doorbell_batch: Annotated[int, _BATCH] = key(

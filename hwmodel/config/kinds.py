@@ -1,4 +1,4 @@
-"""Define the kinds of value that a user types: words, lists, quantities with a unit, whole numbers, shares.
+"""Define what a block is made of: kinds of value that a user types, such as words, lists, quantities with a unit.
 
 Each kind turns what a user typed into the number or word that the model computes with, says in plain words what is
 wrong with it, writes it back, and describes itself in the JSON schema. They stand in `Annotated[int, ByteCount(...)]`.
@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -91,10 +91,10 @@ class Truth(Kind):
 
 
 class Word(Kind):
-    """One of a few words."""
+    """One of the few words of a `Literal`."""
 
-    def __init__(self, *words: str, none_word: str | None = None, renamed: Mapping[str, str] | None = None) -> None:
-        self.words = words
+    def __init__(self, words: Any, *, none_word: str | None = None, renamed: Mapping[str, str] | None = None) -> None:
+        self.words: tuple[str, ...] = get_args(words)
         self.none_word = none_word
         self.renamed = renamed or {}  # a former word -> the word for it now, and why
 

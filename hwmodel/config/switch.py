@@ -42,13 +42,13 @@ class Port(Block):
     untagged: VlanList = key(
         ..., "VLANs whose frames the station gets without a tag.", derived="port_vlan, where it is one of vlans"
     )  # fmt: skip
-    admit: Annotated[Admit, Word("all", "tagged", "untagged")] = key("all", "Frames that the station may send.")
+    admit: Annotated[Admit, Word(Admit)] = key("all", "Frames that the station may send.")
     spoof_check: Annotated[bool, Truth()] = key(True, "Drop frames whose source address is not the station's own.")
     loopback: Annotated[bool, Truth()] = key(
         True, "Frames of the station may go to other stations; false: to the uplink only."
     )
     self_loopback: Annotated[bool, Truth()] = key(False, "Frames to the station's own address come back to it.")
-    accept: Annotated[tuple[Annotated[Accept, Word("broadcast", "multicast")], ...], Listing("[broadcast]")] = key(
+    accept: Annotated[tuple[Annotated[Accept, Word(Accept)], ...], Listing("[broadcast]")] = key(
         ["broadcast", "multicast"], "Group frames that the station gets without asking for the group."
     )
     groups: Annotated[tuple[GroupAddress, ...], Listing("['01:00:5e:00:00:01']")] = key(
@@ -139,7 +139,7 @@ class Mirror(Block):
 
     to: StationName = key(..., "Station that gets the copies.")
     source: Annotated[str, Name("uplink")] | None = key(None, "Port whose frames are copied.", alias="from")
-    direction: Annotated[MirrorDirection, Word("ingress", "egress")] = key(
+    direction: Annotated[MirrorDirection, Word(MirrorDirection)] = key(
         "ingress", "Frames that the port sends into the switch (ingress) or gets from it (egress)."
     )
     vlan: VlanId | None = key(None, "VLAN whose frames are copied.")
@@ -153,7 +153,7 @@ class AclEntry(Block):
     destination: Annotated[int, Mac()] | None = key(None, "Destination address, or null.")
     vlan: VlanId | None = key(None, "VLAN, or null.")
     ethertype: Annotated[int, EtherType()] | None = key(None, "EtherType like 0x0800, or null.")
-    action: Annotated[AclAction, Word("permit", "deny", "priority", "police")] = key(
+    action: Annotated[AclAction, Word(AclAction)] = key(
         ..., "Let it pass, drop it, set its priority, or let it pass up to `rate`."
     )
     priority: Annotated[int, Whole(0, 7)] | None = key(None, "New priority; needed with `action: priority`.")
@@ -168,15 +168,15 @@ class AclEntry(Block):
 class Switch(Block):
     """The embedded switch: how it decides, what it knows, how it schedules."""
 
-    mode: Annotated[SwitchMode, Word("veb", "vepa", "vn_tag", "e_tag", "multichannel")] = key(
+    mode: Annotated[SwitchMode, Word(SwitchMode)] = key(
         "veb",
         "How stations are bridged: in the adapter (veb), by the adjacent switch (vepa), by the adjacent switch with a "
         "tag for each station (vn_tag, e_tag), or in several channels (multichannel).",
     )
-    timing: Annotated[SwitchTiming, Word("none", "core")] = key(
+    timing: Annotated[SwitchTiming, Word(SwitchTiming)] = key(
         "none", "Time that the switch takes: none, or the clock cycles of the Verilog switch core."
     )
-    scheduler: Annotated[Scheduler, Word("round_robin", "weighted", "deficit", "strict")] = key(
+    scheduler: Annotated[Scheduler, Word(Scheduler)] = key(
         "round_robin", "Who sends next: in turn, by weight in frames, by weight in bytes, or the lowest port first."
     )
     bus_bits: Annotated[int, Whole(choices=(64, 128, 256, 512))] = key(
@@ -208,7 +208,7 @@ class Switch(Block):
     ecid_lists: Annotated[tuple[EcidList, ...], Listing("[{group: 1, ecid: 1, ports: [vf0]}]")] = key(
         [], "Stations behind a multipoint E-CID in mode e_tag."
     )
-    s_channels: dict[Annotated[int, IdKey(1, 4094)], Annotated[ChannelKind, Word("veb", "vepa", "single")]] = key(
+    s_channels: dict[Annotated[int, IdKey(1, 4094)], Annotated[ChannelKind, Word(ChannelKind)]] = key(
         {}, "S-channels of mode multichannel, by S-VLAN: {10: veb, 20: vepa}; 1 is the untagged default channel."
     )
     mirrors: Annotated[tuple[Mirror, ...], Listing("[{to: vf3, from: vf0}]")] = key(

@@ -229,11 +229,9 @@ Sizes = Annotated[tuple[Annotated[SizeWeight, _SizeKind()], ...], Listing("[[64,
 FrameBytes = Annotated[int, _FRAME]
 VmName = Annotated[str, Name(with_servers=True)]
 VmNames = Annotated[tuple[VmName, ...], Listing("[vf0, vf1]", least=1)]
-_PATTERN_WORDS = Word(
-    "pairs", "ring", "uniform", "incast", "broadcast", "multicast", "to_wire", "flows", none_word="none"
-)
-_ARRIVALS_WORDS = Word("periodic", "poisson", "on_off")
-_BURST_WORDS = Word("geometric", "fixed")
+_PATTERN_WORDS = Word(Pattern, none_word="none")
+_ARRIVALS_WORDS = Word(Arrivals)
+_BURST_WORDS = Word(BurstLength)
 _BURST_LENGTH = (
     "How many frames a burst of on_off arrivals has: drawn anew for each, at least 1 and `mean_burst` on average "
     "(geometric), or just `mean_burst`, a whole number (fixed)."
@@ -302,7 +300,7 @@ class Workload(Block):
     arrivals: Annotated[Arrivals, _ARRIVALS_WORDS] = key(
         "poisson", "When frames come: evenly, at random, or in bursts (on_off). Not used with `load: saturate`."
     )
-    on_full: Annotated[OnFull, Word("wait", "drop")] = key(
+    on_full: Annotated[OnFull, Word(OnFull)] = key(
         "wait", "What happens to a frame whose Tx ring is full: it waits at the driver, or drops (TX_RING_FULL)."
     )
     flows: Annotated[tuple[Annotated[Flow, FlowKind()], ...], Listing("[[vf0, vf1, 2Gbps]]")] = key(
@@ -313,7 +311,7 @@ class Workload(Block):
     pcap: Annotated[Path, _PathKind()] | None = key(
         None, "Capture file whose frames are sent, relative to this file; a frame's source address names its port."
     )
-    pcap_time: Annotated[PcapTime, Word("file", "asap")] = key(
+    pcap_time: Annotated[PcapTime, Word(PcapTime)] = key(
         "file", "When the capture's frames are sent: at its timestamps, or as fast as possible."
     )
     wire_share: Annotated[float, Share()] = key(0, "Share of a pattern's frames that leave by the wire, 0 to 1.")
