@@ -42,10 +42,7 @@ def build_config(document: Document, overrides: Overrides | None, base_directory
     """Make the configuration of a document, which is changed, and of overrides; InputError with all that is wrong."""
     check_is_mapping(document)
     apply_overrides(document, overrides)
-    examined = examine(document, base_directory)
-    raise_problems([*examined.problems, *examined.contradictions])
-    assert examined.config is not None
-    return examined.config
+    return examine(document, base_directory).sound_config()
 
 
 def check_is_mapping(document: Document) -> None:
@@ -72,6 +69,12 @@ class Examined:
     config: Config | None
     problems: list[Problem]
     contradictions: list[Problem]
+
+    def sound_config(self) -> Config:
+        """Return the configuration; InputError with all that is wrong."""
+        raise_problems([*self.problems, *self.contradictions])
+        assert self.config is not None
+        return self.config
 
 
 def examine(document: Document, base_directory: str) -> Examined:

@@ -77,17 +77,12 @@ class BaseDocument:
 
     def __init__(self, document: Document, directory: str) -> None:
         self._document = document
-        self._directory = directory  # where relative file names in the document start
+        self.directory = directory  # where relative file names in the document start
 
     @property
     def data(self) -> Any:
         """Return the plain data of the document, which is not to be changed."""
         return self._document.data
-
-    @property
-    def directory(self) -> str:
-        """Return where relative file names in the document start."""
-        return self._directory
 
     def with_overrides(self, overrides: Overrides | None = None) -> Config:
         """Return the configuration that the document and `overrides` make; the document stays as it is.
@@ -95,19 +90,16 @@ class BaseDocument:
         `overrides` as in `load_config`. Raises InputError with a line for each problem.
         """
         said = given_overrides(overrides)
-        config = build_config(self._document.copied(), said, self._directory)
+        config = build_config(self._document.copied(), said, self.directory)
         config.remember(Origin(partial(self._changed_further, said)))
         return config
 
     def _changed_further(self, said: Overrides | None, overrides: Overrides | None) -> Config:
         """Return the configuration with further overrides behind those that made one before."""
-        further = given_overrides(overrides)
         document = self._document.copied()
         check_is_mapping(document)
         apply_overrides(document, said)
-        config = build_config(document.copied(), further, self._directory)
-        config.remember(Origin(partial(BaseDocument(document, self._directory)._changed_further, further)))
-        return config
+        return BaseDocument(document, self.directory).with_overrides(overrides)
 
     def changed(self, written: Document, key: str, overrides: Overrides | None) -> BaseDocument:
         """Return the base with the keys below `key` of the document `written` in it, then with `overrides`.
@@ -120,21 +112,18 @@ class BaseDocument:
         if isinstance(changes, dict):
             apply_changes(document, written, (key,), changes, f"{key}.")
         apply_overrides(document, overrides)
-        return BaseDocument(document, self._directory)
+        return BaseDocument(document, self.directory)
 
     def examine(self, changes: Iterable[Change]) -> Examined:
         """Return the configuration with some values changed, where it can be made, and all that is wrong with it."""
         document = self._document.copied()
         for change in changes:
             apply_change(document, change)
-        return examine(document, self._directory)
+        return examine(document, self.directory)
 
     def with_changes(self, changes: Iterable[Change]) -> Config:
         """Return the configuration with some values changed; InputError with a line for each problem."""
-        found = self.examine(changes)
-        raise_problems([*found.problems, *found.contradictions])
-        assert found.config is not None
-        return found.config
+        return self.examine(changes).sound_config()
 
     def place_lines(self, overrides: Overrides | None, lines: Sequence[str]) -> list[str]:
         """Put file, line and column before messages of the form `dotted.key: what is wrong`.
