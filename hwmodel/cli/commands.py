@@ -265,22 +265,8 @@ def schema(arguments: Namespace) -> None:
     write_json(text, STDOUT if arguments.json is None else arguments.json)
 
 
-COMMANDS: Mapping[str, Callable[[Namespace], int | None]] = {
-    "run": run,
-    "check": check,
-    "limits": limits,
-    "explain": explain,
-    "sweep": sweep,
-    "size": size,
-    "search": search,
-    "dma": dma,
-    "switch": switch,
-    "cosim": cosim,
-    "report": report,
-    "configs": configs,
-    "completion": completion,
-    "schema": schema,
-}
+_EACH = (run, check, limits, explain, sweep, size, search, dma, switch, cosim, report, configs, completion, schema)
+COMMANDS: Mapping[str, Callable[[Namespace], int | None]] = {each.__name__: each for each in _EACH}
 
 
 def _load(arguments: Namespace) -> Config:

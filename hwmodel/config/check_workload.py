@@ -196,14 +196,10 @@ class _Station(NamedTuple):
     def name(self) -> str:
         return self.part.server.station(self.port.name)
 
-    @property
-    def has_own_max_frame(self) -> bool:
-        return self.part.findings.has_own_value(self.port.name, "max_frame")
-
 
 def _key_of_max_frame(short: list[_Station]) -> str:
     """Return the key that lengthens the frames of one station, or of all where none has its own entry."""
-    by_default = not any(station.has_own_max_frame for station in short)
+    by_default = not any(one.part.findings.has_own_value(one.port.name, "max_frame") for one in short)
     if len(short) > 1 and by_default:
         return "switch.ports.all.max_frame"
     return short[0].part.server.key(f"switch.ports.{short[0].port.name}.max_frame")

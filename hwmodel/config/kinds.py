@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import Any, TypeGuard, get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -337,7 +337,7 @@ class Percentage(Kind):
         """Return the share, 0.01 for 1%."""
         text = value.replace(" ", "") if isinstance(value, str) else ""
         if not re.fullmatch(_PERCENTAGE, text):
-            hint = f" (did you mean {percent_text(value)}?)" if _is_share(value) else ""
+            hint = f" (did you mean {percent_text(value)}?)" if isinstance(value, float) and 0 < value < 1 else ""
             raise wrong(f"{shown(value)} is not a percentage; write it like 1%{hint}")
         share = Decimal(text[:-1]) / 100
         if not 0 < share < 1:
@@ -376,10 +376,6 @@ class Number(Kind):
 def percent_text(share: float) -> str:
     """Write a share as a percentage that reads back as the same number: 0.015 is 1.5%."""
     return f"{(Decimal(repr(float(share))) * 100).normalize():f}%"
-
-
-def _is_share(value: object) -> TypeGuard[float]:
-    return isinstance(value, float) and 0 < value < 1
 
 
 def decimal_number(value: object, what: str) -> float:

@@ -51,7 +51,9 @@ def fill(
             data[name] = {}  # a block whose keys are all left out, or commented out
     nic, driver, workload = data["nic"], data["driver"], data["workload"]
     for values in (*_driver_values(driver, nic), _device(nic), _preset(data["host"], None, HOSTS)):
-        _fill_values(data, values)
+        for block, keys in values.items():
+            if isinstance(data[block], dict):
+                _fill_block(data[block], keys)
     _fill_vms(driver, nic)
     if isinstance(data["host"], dict):
         data["host"].setdefault("cores", min(MOST_CORES, _number_of_vfs(nic) + vfs_beside))
@@ -113,12 +115,6 @@ def _fill_vms(driver: Any, nic: Any) -> None:
 
 def _device(nic: Any) -> Values:
     return _preset(nic, "82599", {name: device.values for name, device in DEVICES.items()})
-
-
-def _fill_values(data: dict[str, Any], values: Values) -> None:
-    for block, keys in values.items():
-        if isinstance(data[block], dict):
-            _fill_block(data[block], keys)
 
 
 def _fill_block(written: dict[str, Any], values: Mapping[str, Any]) -> None:
