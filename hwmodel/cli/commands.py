@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 
 _COMPILES_FOR = ": some 12 s on two cores"  # benches/startup.py measures it
+_INDENT = "  "
+_NO_END = "no end"
 
 
 def run(arguments: Namespace) -> None:
@@ -338,10 +340,6 @@ def dma_table(rows: list[dict[str, object]]) -> str:
 
 def _figure(value: object, width: int, decimals: int) -> str:
     return f"{value:>{width}.{decimals}f}" if isinstance(value, int | float) else f"{'-':>{width}}"
-
-
-_INDENT = "  "
-_NO_END = "no end"
 
 
 def lone_table(lone: LoneTime) -> str:

@@ -16,6 +16,8 @@ STDOUT = "-"
 _TO_STDOUT = ("--json", "--report")
 # What waits for stdout is in memory up to this length, and in a file without a name beyond it.
 _SPOOL_BYTES = 64 << 20
+Progress = Callable[[float, str], None]
+_DRAWN_EVERY_S = 0.1
 
 
 def check_outputs(outputs: Iterable[tuple[str, str | None]], inputs: Iterable[str] = ()) -> None:
@@ -166,10 +168,6 @@ def _problem_of(path: str, real_path: str) -> str | None:
 
 def _is_special(real_path: str) -> bool:
     return os.path.exists(real_path) and not os.path.isfile(real_path)
-
-
-Progress = Callable[[float, str], None]
-_DRAWN_EVERY_S = 0.1
 
 
 @contextlib.contextmanager

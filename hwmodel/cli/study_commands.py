@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 
 
 SOME_FAILED = 3
+# OPTION -> the kinds of search that it is for.
+_ONLY_FOR = {
+    "loss": ("partial_drop",),
+    "precision": ("zero_loss", "partial_drop", "latency_at_load"),
+    "loads": ("loss_curve", "latency_at_load"),
+    "arrivals": ("loss_curve", "latency_at_load"),
+    "burst_rate": ("back_to_back",),
+}
 
 
 def sweep(arguments: Namespace) -> int | None:
@@ -62,16 +70,6 @@ def sweep(arguments: Namespace) -> int | None:
         lambda: write_sweep_report(found, arguments.report),
     )
     return SOME_FAILED if done.counts["failed"] else None
-
-
-# OPTION -> the kinds of search that it is for.
-_ONLY_FOR = {
-    "loss": ("partial_drop",),
-    "precision": ("zero_loss", "partial_drop", "latency_at_load"),
-    "loads": ("loss_curve", "latency_at_load"),
-    "arrivals": ("loss_curve", "latency_at_load"),
-    "burst_rate": ("back_to_back",),
-}
 
 
 def search(arguments: Namespace) -> None:

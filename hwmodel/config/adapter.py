@@ -12,6 +12,14 @@ Ordering = Literal["strict", "relaxed", "id_based"]
 Arbitration = Literal["round_robin", "reads_first", "writes_first", "arrival"]
 HeaderCredits = Annotated[int, Whole(0, 127)]  # PCI Express Base Specification 3.0, 2.6.1: at most 127 outstanding
 DataCredits = Annotated[int, Whole(0, 2047)]  # the same: at most 2047 outstanding, 16 B each
+DevicePreset = Literal["82576", "82599", "X540", "X550", "XL710"]
+MODEL_MAX_VFS = 128
+# What a simulation has room for: queue pairs of all functions together, and descriptors of all Tx (or Rx) rings.
+MODEL_MAX_QUEUES = 1024
+MODEL_RING_POOL = 2**21
+_BATCH = Whole(1, 4096)
+_TIME = Duration("0ns", "1ms")
+_BUFFER = ByteCount("64B", "64MiB")
 
 
 class Credits(Block):
@@ -122,16 +130,6 @@ class Pcie(Block):
         """Name the link as people do: "PCIe Gen2 x4, MPS 256 B, MRRS 512 B"."""
         sizes = f"MPS {self.max_payload_bytes} B, MRRS {self.max_read_request_bytes} B"
         return f"PCIe Gen{self.generation} x{self.lanes}, {sizes}"
-
-
-DevicePreset = Literal["82576", "82599", "X540", "X550", "XL710"]
-MODEL_MAX_VFS = 128
-# What a simulation has room for: queue pairs of all functions together, and descriptors of all Tx (or Rx) rings.
-MODEL_MAX_QUEUES = 1024
-MODEL_RING_POOL = 2**21
-_BATCH = Whole(1, 4096)
-_TIME = Duration("0ns", "1ms")
-_BUFFER = ByteCount("64B", "64MiB")
 
 
 class DmaEngine(Block):

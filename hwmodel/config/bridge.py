@@ -29,6 +29,13 @@ SHARING: Any = key("port", "Whether each port has a buffer of this size, or all 
 BRIDGE = "bridge"  # what stands at the top, where extenders and ports are named
 ExtenderName = Annotated[str, ServerName("an extender")]
 Behind = Annotated[str, ServerName("an extender", BRIDGE)]
+ADAPTER = "adapter"  # the port of the one server that has no name
+OUTSIDE = "outside"
+TAG_MODES = ("vn_tag", "e_tag")  # of adapters that a controlling bridge needs
+BridgeKind = Literal["learning", "controlling"]
+PortName = Annotated[str, ServerName("a port", ADAPTER, OUTSIDE, with_adapters=True)]
+# S-VID 1 is the default S-channel, whose frames go untagged (IEEE 802.1Qbg leaves this open; a choice).
+DEFAULT_S_VID = 1
 
 
 class Extender(Block):
@@ -95,13 +102,6 @@ def _plain_parents(bridge: Any, what: str) -> dict[str, str]:
     behind = {name: entry.get("behind", BRIDGE) if isinstance(entry, dict) else BRIDGE
               for name, entry in entries.items()}  # fmt: skip
     return {name: one if isinstance(one, str) else BRIDGE for name, one in behind.items()}
-
-
-ADAPTER = "adapter"  # the port of the one server that has no name
-OUTSIDE = "outside"
-TAG_MODES = ("vn_tag", "e_tag")  # of adapters that a controlling bridge needs
-BridgeKind = Literal["learning", "controlling"]
-PortName = Annotated[str, ServerName("a port", ADAPTER, OUTSIDE, with_adapters=True)]
 
 
 class ServiceLevel(Block):
@@ -248,10 +248,6 @@ class JoinedBridge(Bridge, _Named):
         "Ports: to each server at this bridge by its name, `outside` at one bridge (the first, unless written), "
         "and to other bridges by names of your choice: {a: {}, trunk: {to: right.trunk, rate: 40Gbps}}.",
     )
-
-
-# S-VID 1 is the default S-channel, whose frames go untagged (IEEE 802.1Qbg leaves this open; a choice).
-DEFAULT_S_VID = 1
 
 
 def s_channels_of(switch: Switch) -> dict[int, ChannelKind]:

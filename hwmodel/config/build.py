@@ -36,6 +36,17 @@ _OTHER_KINDS = (
     ),
 )
 _MAX_ATTEMPTS = 8  # each drops what is wrong; one is enough unless a dropped value hid another
+_ALIKE = 0.7  # a key less like what was typed is a worse guess than one of that very name in another block
+_MOST_HINTS = 200  # looking for similar keys is slow, and a file with more unknown keys is no configuration
+# What people call a key elsewhere, and where it stands here.
+SYNONYMS: Mapping[str, str] = {
+    "mps": "pcie.max_payload", "max_payload_size": "pcie.max_payload", "mrrs": "pcie.max_read_request",
+    "rcb": "pcie.read_completion_boundary", "gen": "pcie.generation", "speed": "pcie.generation",
+    "width": "pcie.lanes", "lane": "pcie.lanes", "latency": "host.read_latency", "num_vfs": "nic.vfs",
+    "vms": "nic.vfs", "queues": "nic.queues_per_vf", "eitr": "driver.moderation", "itr": "driver.moderation",
+    "size": "workload.frame_bytes", "frame_size": "workload.frame_bytes", "mtu": "switch.ports.vf0.max_frame",
+    "mac": "macs", "vlan": "vlans", "pvid": "port_vlan", "rate_bps": "rate", "device": "nic.preset",
+}  # fmt: skip
 
 
 def build_config(document: Document, overrides: Overrides | None, base_directory: str) -> Config:
@@ -172,19 +183,6 @@ def _drop(data: Any, path: KeyPath) -> bool:
         del data[path[-1]]
         return True
     return False
-
-
-_ALIKE = 0.7  # a key less like what was typed is a worse guess than one of that very name in another block
-_MOST_HINTS = 200  # looking for similar keys is slow, and a file with more unknown keys is no configuration
-# What people call a key elsewhere, and where it stands here.
-SYNONYMS: Mapping[str, str] = {
-    "mps": "pcie.max_payload", "max_payload_size": "pcie.max_payload", "mrrs": "pcie.max_read_request",
-    "rcb": "pcie.read_completion_boundary", "gen": "pcie.generation", "speed": "pcie.generation",
-    "width": "pcie.lanes", "lane": "pcie.lanes", "latency": "host.read_latency", "num_vfs": "nic.vfs",
-    "vms": "nic.vfs", "queues": "nic.queues_per_vf", "eitr": "driver.moderation", "itr": "driver.moderation",
-    "size": "workload.frame_bytes", "frame_size": "workload.frame_bytes", "mtu": "switch.ports.vf0.max_frame",
-    "mac": "macs", "vlan": "vlans", "pvid": "port_vlan", "rate_bps": "rate", "device": "nic.preset",
-}  # fmt: skip
 
 
 @dataclass

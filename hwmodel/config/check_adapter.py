@@ -19,6 +19,11 @@ from .model import Config
 from .presets import DEVICES, Device
 
 _CREDIT_BYTES = 16  # PCI Express Base Specification 3.0, 2.6.1: a data credit stands for 16 B
+_TX_BATCHES = ("driver.tx_doorbell_batch", "nic.fetch_batch", "nic.tx_writeback_batch", "driver.tx_interrupt_batch")
+_RX_BATCHES = (
+    "nic.rx_fetch_batch", "nic.rx_prefetch", "nic.rx_writeback_batch", "driver.rx_interrupt_batch",
+    "driver.refill_batch",
+)  # fmt: skip
 
 
 def check_link(config: Config, findings: Findings) -> None:
@@ -152,13 +157,6 @@ def _check_capacity(config: Config, findings: Findings) -> None:
                 key,
                 besides=["nic.vfs", "nic.queues_per_vf"],
             )
-
-
-_TX_BATCHES = ("driver.tx_doorbell_batch", "nic.fetch_batch", "nic.tx_writeback_batch", "driver.tx_interrupt_batch")
-_RX_BATCHES = (
-    "nic.rx_fetch_batch", "nic.rx_prefetch", "nic.rx_writeback_batch", "driver.rx_interrupt_batch",
-    "driver.refill_batch",
-)  # fmt: skip
 
 
 def check_rings(config: Config, findings: Findings) -> None:

@@ -17,6 +17,10 @@ from .kinds import suggest
 from .model import Config
 from .system import NamedBridge, bridge_with, bridges_of
 
+TRANSLATING_MODES = ("veb", "vepa")
+_OF_ADAPTER = ("switch.mode", "switch.s_channels", "switch.ports", "servers")
+_INTERFACES = {"vn_tag": ("vif", "VIF"), "e_tag": ("ecid", "E-CID")}
+
 
 def check_bridge(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
     """Check the blocks `bridge` and `bridges`."""
@@ -121,10 +125,6 @@ def _check_buffer(bridge: NamedBridge, parts: Sequence[Part]) -> None:
                 return
 
 
-TRANSLATING_MODES = ("veb", "vepa")
-_OF_ADAPTER = ("switch.mode", "switch.s_channels", "switch.ports", "servers")
-
-
 def check_service_levels(bridge: NamedBridge, name: str, part: Part | None, findings: Findings) -> None:
     """Check the service levels of a port; `part`: of the server at it, None outside."""
     port = bridge.settings.ports[name]
@@ -196,9 +196,6 @@ def check_translation(port: BridgePort, path: KeyPath, part: Part | None, findin
                 (*path, str(vlan)),
                 besides=[(*path[:-1], "vlans")],
             )
-
-
-_INTERFACES = {"vn_tag": ("vif", "VIF"), "e_tag": ("ecid", "E-CID")}
 
 
 class _Behind(NamedTuple):

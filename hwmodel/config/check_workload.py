@@ -22,6 +22,7 @@ from .system import Server, bridge_with, bridges_of, outside_rate_bps, port_rate
 from .workload import External, SizeWeight, Workload
 
 _FEWEST_VFS = {"to_wire": 1, "broadcast": 1, "multicast": 1}
+_EXTERNAL = ("workload", "external", "rate")
 
 
 def check_workload(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
@@ -244,9 +245,6 @@ def _check_peak(findings: Findings, block: str, peak_bps: int | None, mean_bps: 
             f"{block}.{mean_key}",
             besides=["workload.flows"],
         )
-
-
-_EXTERNAL = ("workload", "external", "rate")
 
 
 class _Stream(NamedTuple):

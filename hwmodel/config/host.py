@@ -29,6 +29,10 @@ CompletionRule = Literal["mps", "rcb"]
 _TIME = Duration("0ns", "1ms")
 _WEIGHT = Whole(1, 10**9)
 MOST_CORES = 1024
+DriverPreset = Literal["kernel", "kernel_busy_poll", "dpdk"]
+_BATCH = Whole(1, 4096)
+_COST = Duration("0ns", "1s")
+_INTERRUPT_BATCH = Whole(0, 4096)
 
 
 class JitterBin(NamedTuple):
@@ -186,12 +190,6 @@ class Host(Block):
         """Say what the figures of a preset that is not calibrated are worth; None for the others."""
         words = _UNMEASURED.get(self.preset or "")
         return None if words is None else f"host.preset {self.preset} {words}"
-
-
-DriverPreset = Literal["kernel", "kernel_busy_poll", "dpdk"]
-_BATCH = Whole(1, 4096)
-_COST = Duration("0ns", "1s")
-_INTERRUPT_BATCH = Whole(0, 4096)
 
 
 class VmDriver(Block):

@@ -27,6 +27,11 @@ from .system import Server, entries_of
 BLOCKS = tuple(name for name in Config.model_fields if name not in OF_SYSTEM)
 _BASE_MAC = 0x02_00_00_00_00_00
 _DEFAULT_FRAME_BYTES = 1518
+ALL = "all"
+PORTS: KeyPath = ("switch", "ports")
+_Marks = tuple[dict[KeyPath, Any], ...]  # as `Document.marks`, by the path in the entry
+_OWN_ALONE = ("macs", "vif", "ecid")  # no two stations may have the same
+Plain = Mapping[str, Any]
 
 
 def fill(
@@ -73,14 +78,14 @@ def default_mac(number: int, server: int = 0) -> str:
     return format_mac(_BASE_MAC | server << 16 | number & 0xFFFF)
 
 
-def _name(block: Any, default: str | None) -> str | None:
+def _preset_name(block: Any, default: str | None) -> str | None:
     """Return the name of a block's preset; the default's where what is written is none."""
     name = block.get("preset", default) if isinstance(block, dict) else default
     return name if name is None else str(name)  # an unquoted 82599
 
 
 def _preset(block: Any, default: str | None, known: dict[str, Values] | Any) -> Values:
-    name = _name(block, default)
+    name = _preset_name(block, default)
     if name is None:
         return {}
     of_default: Values = {} if default is None else known[default]
@@ -90,7 +95,7 @@ def _preset(block: Any, default: str | None, known: dict[str, Values] | Any) -> 
 
 def _driver_values(driver: Any, nic: Any) -> tuple[Values, Values]:
     """Return what a driver's preset sets with this device, then with any."""
-    both = _name(driver, "kernel"), _name(nic, "82599")
+    both = _preset_name(driver, "kernel"), _preset_name(nic, "82599")
     return DRIVERS_OF_DEVICES.get(both, {}), _preset(driver, "kernel", DRIVERS)
 
 
@@ -178,12 +183,6 @@ def _fill_workload(document: Document, workload: dict[str, Any], base_directory:
             external["frame_bytes"] = _DEFAULT_FRAME_BYTES
 
 
-ALL = "all"
-PORTS: KeyPath = ("switch", "ports")
-_Marks = tuple[dict[KeyPath, Any], ...]  # as `Document.marks`, by the path in the entry
-_OWN_ALONE = ("macs", "vif", "ecid")  # no two stations may have the same
-
-
 def spread_port_defaults(document: Document, stations: list[str]) -> None:
     """Take the entry `all` out of the document's ports and give its keys to every one of `stations`.
 
@@ -240,9 +239,6 @@ def _give(document: Document, path: KeyPath, entry: dict[str, Any], value: objec
     for known, taken in zip(document.marks, marks, strict=True):
         known.update({(*path, *inside[1:]): mark for inside, mark in taken.items() if inside[:1] == (key,)})
     document.spread.add(path)
-
-
-Plain = Mapping[str, Any]
 
 
 def fill_bridge(bridge: dict[str, Any], adapters: Mapping[str, Plain]) -> None:
@@ -310,7 +306,7 @@ def _ports_in(bridge: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _rate_of(adapter: Plain) -> Any:
-    return _value(adapter, WirePort.model_fields["rate_bps"].default, "port", "rate")
+    return _value_at(adapter, WirePort.model_fields["rate_bps"].default, "port", "rate")
 
 
 def _fill_ports(bridge: dict[str, Any], in_order: dict[str, Any], adapters: Mapping[str, Plain]) -> None:
@@ -328,11 +324,11 @@ def _fill_ports(bridge: dict[str, Any], in_order: dict[str, Any], adapters: Mapp
             native_vlan = Uplink.model_fields["native_vlan"].default
             entry.setdefault("rate", rates.get(name, first_rate))
             entry.setdefault(
-                "native_vlan", _value(adapters.get(name, {}), native_vlan, "switch", "uplink", "native_vlan")
+                "native_vlan", _value_at(adapters.get(name, {}), native_vlan, "switch", "uplink", "native_vlan")
             )
 
 
-def _value(data: Plain, default: object, *keys: str) -> Any:
+def _value_at(data: Plain, default: object, *keys: str) -> Any:
     here: Any = data
     for key in keys:
         if not isinstance(here, Mapping) or key not in here:

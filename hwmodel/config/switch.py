@@ -17,6 +17,13 @@ VlanList = Annotated[tuple[VlanId, ...], Listing("[1, 2]")]
 MacAddress = Annotated[int, Mac(group=False)]
 GroupAddress = Annotated[int, Mac(group=True)]
 StationName = Annotated[str, Name()]
+SwitchMode = Literal["veb", "vepa", "vn_tag", "e_tag", "multichannel"]
+SwitchTiming = Literal["none", "core"]
+Scheduler = Literal["round_robin", "weighted", "deficit", "strict"]
+ChannelKind = Literal["veb", "vepa", "single"]
+MirrorDirection = Literal["ingress", "egress"]
+AclAction = Literal["permit", "deny", "priority", "police"]
+StationNames = Annotated[tuple[StationName, ...], Listing("[vf0, vf1]", least=1)]
 
 
 class _EntryName(Name):
@@ -93,15 +100,6 @@ class Port(Block):
     def number(self) -> int:
         """Return the port number: pf 1, vfK K+2."""
         return port_number(self.name)
-
-
-SwitchMode = Literal["veb", "vepa", "vn_tag", "e_tag", "multichannel"]
-SwitchTiming = Literal["none", "core"]
-Scheduler = Literal["round_robin", "weighted", "deficit", "strict"]
-ChannelKind = Literal["veb", "vepa", "single"]
-MirrorDirection = Literal["ingress", "egress"]
-AclAction = Literal["permit", "deny", "priority", "police"]
-StationNames = Annotated[tuple[StationName, ...], Listing("[vf0, vf1]", least=1)]
 
 
 def _by_number(ports: tuple[Port, ...]) -> tuple[Port, ...]:

@@ -38,6 +38,25 @@ FRAME_RATE = FrameRate("1pps", "10Gpps")
 _PORT = Name("uplink", with_servers=True)
 _OF_CEILING = r"([0-9]{1,4}(?:\.[0-9]{1,6})?) ?% of ceiling"
 _WAYS = "saturate, a share like 0.8, a rate like 2Gbps or 2Mpps, or 90% of ceiling"
+SenderWeight = Annotated[float, Number(0, 10**6)]
+ZipfExponent = Annotated[float, Number(0, 10)]
+Pattern = Literal["pairs", "ring", "uniform", "incast", "broadcast", "multicast", "to_wire", "flows"]
+Arrivals = Literal["periodic", "poisson", "on_off"]
+BurstLength = Literal["geometric", "fixed"]
+OnFull = Literal["wait", "drop"]
+PcapTime = Literal["file", "asap"]
+_FRAME = FrameLength()
+_WEIGHT = Whole(1, 10**6)
+FrameBytes = Annotated[int, _FRAME]
+VmName = Annotated[str, Name(with_servers=True)]
+VmNames = Annotated[tuple[VmName, ...], Listing("[vf0, vf1]", least=1)]
+_PATTERN_WORDS = Word(Pattern, none_word="none")
+_ARRIVALS_WORDS = Word(Arrivals)
+_BURST_WORDS = Word(BurstLength)
+_BURST_LENGTH = (
+    "How many frames a burst of on_off arrivals has: drawn anew for each, at least 1 and `mean_burst` on average "
+    "(geometric), or just `mean_burst`, a whole number (fixed)."
+)
 
 
 class Flow(NamedTuple):
@@ -160,10 +179,6 @@ class FlowKind(Kind):
         return {"type": "array", "prefixItems": [_PORT.schema(), _PORT.schema(), rate], "minItems": 2, "maxItems": 3}
 
 
-SenderWeight = Annotated[float, Number(0, 10**6)]
-ZipfExponent = Annotated[float, Number(0, 10)]
-
-
 def sender_shares(
     ports: Iterable[str], weights: Mapping[str, float], zipf_exponent: float | None, servers: Sequence[str] = ()
 ) -> dict[str, Fraction]:
@@ -181,15 +196,6 @@ def sender_shares(
         weighted = {name: exact.get(name, Fraction(1)) for name in in_order}
     total = sum(weighted.values(), Fraction(0))
     return {name: weight / total for name, weight in weighted.items() if weight}
-
-
-Pattern = Literal["pairs", "ring", "uniform", "incast", "broadcast", "multicast", "to_wire", "flows"]
-Arrivals = Literal["periodic", "poisson", "on_off"]
-BurstLength = Literal["geometric", "fixed"]
-OnFull = Literal["wait", "drop"]
-PcapTime = Literal["file", "asap"]
-_FRAME = FrameLength()
-_WEIGHT = Whole(1, 10**6)
 
 
 class SizeWeight(NamedTuple):
@@ -226,16 +232,6 @@ class _PathKind(Kind):
 
 
 Sizes = Annotated[tuple[Annotated[SizeWeight, _SizeKind()], ...], Listing("[[64, 7], [570, 4], [1518, 1]]", least=1)]
-FrameBytes = Annotated[int, _FRAME]
-VmName = Annotated[str, Name(with_servers=True)]
-VmNames = Annotated[tuple[VmName, ...], Listing("[vf0, vf1]", least=1)]
-_PATTERN_WORDS = Word(Pattern, none_word="none")
-_ARRIVALS_WORDS = Word(Arrivals)
-_BURST_WORDS = Word(BurstLength)
-_BURST_LENGTH = (
-    "How many frames a burst of on_off arrivals has: drawn anew for each, at least 1 and `mean_burst` on average "
-    "(geometric), or just `mean_burst`, a whole number (fixed)."
-)
 
 
 class External(Block):

@@ -15,6 +15,59 @@ from hwmodel.results.result import Bottleneck
 from hwmodel.words.bottleneck import nearly_full_load, sentence, with_as_full
 
 LEAST_PART = 0.02  # of the demand: a part that is smaller is no limit worth a name
+FULL = 0.985  # a link in round-robin service reaches 99 % and more; the rest is the ends of the window
+AS_FULL = 0.97  # of two servers: making one larger gains less than 3 %
+NEARLY_FULL = 0.9  # what is less busy leaves room for a tenth more
+MATTERS, WAITED_FOR = 0.5, 0.01  # shares from which on a server, a store, may be what limits
+LOSS = 0.001  # a smaller share of the frames, lost in a burst, does not set the throughput
+BACKLOG = 0.01
+OFFERED_LOAD = "offered_load"
+POSTED, NON_POSTED, COMPLETION = (f"pcie.credits.{kind}" for kind in ("posted", "non_posted", "completion"))
+CORE_KEYS = tuple(
+    f"driver.{name}" for name in ("frame_time", "byte_time", "doorbell_time", "interrupt_time", "exit_time")
+)
+# The keys that make a resource larger, in the order of the datapath; of a direction of the link both get wider.
+KEYS: Mapping[str, tuple[str, ...]] = {
+    OFFERED_LOAD: ("workload.load", "workload.flows", "workload.external.rate"),
+    "driver.tx": CORE_KEYS,
+    "nic.tx_ring": ("nic.tx_ring",),
+    "nic.queue": ("nic.queue_time", "nic.queues_per_vf"),
+    "tx.descriptors": ("nic.descriptor_cache",),
+    "rate_limit": ("switch.ports.NAME.rate_limit", "switch.acl.NUMBER.rate"),
+    "nic.tx_buffer": ("nic.tx_buffer",),
+    "pcie.tags": ("pcie.tags",),
+    "nic.dma.places": ("nic.dma.read.outstanding",),
+    "nic.dma.read": ("nic.dma.read.operation", "nic.dma.read.rate"),
+    "nic.dma.shared": ("nic.dma.shared_rate",),
+    NON_POSTED: ("pcie.credits.nph",),
+    "pcie.down": ("pcie.lanes", "pcie.generation"),
+    COMPLETION: ("pcie.credits.cplh", "pcie.credits.cpld"),
+    "nic.store": ("nic.store_rate",),
+    "nic.pipeline": ("nic.max_pps",),
+    "switch.bus": ("switch.clock",),
+    "wire.tx": ("port.rate",),
+    "wire.rx": ("port.rate",),
+    "nic.rx_buffer": ("nic.rx_buffer",),
+    "nic.rx_ring": ("nic.rx_ring",),
+    "rx.descriptors": ("nic.rx_prefetch", "nic.descriptor_cache"),
+    "nic.dma.write": ("nic.dma.write.operation", "nic.dma.write.rate"),
+    "host.walkers": ("host.iotlb.walkers",),
+    "pcie.up": ("pcie.lanes", "pcie.generation"),
+    POSTED: ("pcie.credits.ph", "pcie.credits.pd"),
+    "host.drain": ("host.write_drain",),
+    "driver.rx": CORE_KEYS,
+}
+CREDITS = "pcie.credits"  # the name of all three kinds; `Bottleneck.keys` and the sentence say which
+# Drops for want of room; those at a sender's own ring only say that it offers more than gets through.
+CONGESTION_DROPS = ("TX_RING_FULL", "RX_BUFFER_FULL", "NO_DESCRIPTOR", "QUEUE_FULL")
+LATE_DROPS = CONGESTION_DROPS[1:]
+_CREDITS = (POSTED, NON_POSTED, COMPLETION)
+_STORES = (
+    "nic.tx_ring", "tx.descriptors", "rate_limit", "nic.tx_buffer", "pcie.tags", "nic.dma.places", *_CREDITS,
+    "nic.rx_buffer", "nic.rx_ring", "rx.descriptors",
+)  # fmt: skip
+# Stores of which it is known for how long each part would be held on an idle machine.
+_OF_KNOWN_USE = ("pcie.tags", "rx.descriptors", "rate_limit", *_CREDITS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,62 +159,6 @@ class Observation:
         """Return the side that takes more of the busiest core."""
         sends, takes = (self.utilizations.get(side, 0.0) for side in ("driver.tx", "driver.rx"))
         return "driver.rx" if takes >= sends else "driver.tx"
-
-
-FULL = 0.985  # a link in round-robin service reaches 99 % and more; the rest is the ends of the window
-AS_FULL = 0.97  # of two servers: making one larger gains less than 3 %
-NEARLY_FULL = 0.9  # what is less busy leaves room for a tenth more
-MATTERS, WAITED_FOR = 0.5, 0.01  # shares from which on a server, a store, may be what limits
-LOSS = 0.001  # a smaller share of the frames, lost in a burst, does not set the throughput
-BACKLOG = 0.01
-
-OFFERED_LOAD = "offered_load"
-POSTED, NON_POSTED, COMPLETION = (f"pcie.credits.{kind}" for kind in ("posted", "non_posted", "completion"))
-CORE_KEYS = tuple(
-    f"driver.{name}" for name in ("frame_time", "byte_time", "doorbell_time", "interrupt_time", "exit_time")
-)
-# The keys that make a resource larger, in the order of the datapath; of a direction of the link both get wider.
-KEYS: Mapping[str, tuple[str, ...]] = {
-    OFFERED_LOAD: ("workload.load", "workload.flows", "workload.external.rate"),
-    "driver.tx": CORE_KEYS,
-    "nic.tx_ring": ("nic.tx_ring",),
-    "nic.queue": ("nic.queue_time", "nic.queues_per_vf"),
-    "tx.descriptors": ("nic.descriptor_cache",),
-    "rate_limit": ("switch.ports.NAME.rate_limit", "switch.acl.NUMBER.rate"),
-    "nic.tx_buffer": ("nic.tx_buffer",),
-    "pcie.tags": ("pcie.tags",),
-    "nic.dma.places": ("nic.dma.read.outstanding",),
-    "nic.dma.read": ("nic.dma.read.operation", "nic.dma.read.rate"),
-    "nic.dma.shared": ("nic.dma.shared_rate",),
-    NON_POSTED: ("pcie.credits.nph",),
-    "pcie.down": ("pcie.lanes", "pcie.generation"),
-    COMPLETION: ("pcie.credits.cplh", "pcie.credits.cpld"),
-    "nic.store": ("nic.store_rate",),
-    "nic.pipeline": ("nic.max_pps",),
-    "switch.bus": ("switch.clock",),
-    "wire.tx": ("port.rate",),
-    "wire.rx": ("port.rate",),
-    "nic.rx_buffer": ("nic.rx_buffer",),
-    "nic.rx_ring": ("nic.rx_ring",),
-    "rx.descriptors": ("nic.rx_prefetch", "nic.descriptor_cache"),
-    "nic.dma.write": ("nic.dma.write.operation", "nic.dma.write.rate"),
-    "host.walkers": ("host.iotlb.walkers",),
-    "pcie.up": ("pcie.lanes", "pcie.generation"),
-    POSTED: ("pcie.credits.ph", "pcie.credits.pd"),
-    "host.drain": ("host.write_drain",),
-    "driver.rx": CORE_KEYS,
-}
-CREDITS = "pcie.credits"  # the name of all three kinds; `Bottleneck.keys` and the sentence say which
-# Drops for want of room; those at a sender's own ring only say that it offers more than gets through.
-CONGESTION_DROPS = ("TX_RING_FULL", "RX_BUFFER_FULL", "NO_DESCRIPTOR", "QUEUE_FULL")
-LATE_DROPS = CONGESTION_DROPS[1:]
-_CREDITS = (POSTED, NON_POSTED, COMPLETION)
-_STORES = (
-    "nic.tx_ring", "tx.descriptors", "rate_limit", "nic.tx_buffer", "pcie.tags", "nic.dma.places", *_CREDITS,
-    "nic.rx_buffer", "nic.rx_ring", "rx.descriptors",
-)  # fmt: skip
-# Stores of which it is known for how long each part would be held on an idle machine.
-_OF_KNOWN_USE = ("pcie.tags", "rx.descriptors", "rate_limit", *_CREDITS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

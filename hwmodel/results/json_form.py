@@ -29,6 +29,7 @@ Path = tuple[str | int, ...]
 _SPACE = re.compile(r"[ \t\r\n]*")
 _MOST_LINES = 20
 _DEEPEST = 40  # of objects and lists in one another; a result with a bridge has 12
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 
 
 class Problem(NamedTuple):
@@ -108,9 +109,6 @@ def _plain(value: Any, kind: Any) -> Any:
     if isinstance(value, numbers.Integral) and kind is not float:
         return int(value)
     return _plain(float(value), float) if isinstance(value, numbers.Real) else value
-
-
-_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 
 
 def _record_values(record: Any, left_out: Collection[str] = ()) -> dict[str, Any]:

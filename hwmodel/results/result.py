@@ -16,6 +16,14 @@ from hwmodel.errors import InputError
 from hwmodel.results.bridge import OUTSIDE, BridgeResult, missing_port
 from hwmodel.results.json_form import Problem, document_of, parse_result, to_plain
 
+SHOWN = 0.0005  # the least change that is not written as 0.0 %
+SCHEMA_VERSION = 1
+_BALANCES = (
+    (("offered_frames", "replicated_frames"), ("delivered_frames", "dropped_frames", "in_flight_frames")),
+    (("copies_made",), ("copies_delivered", "copies_dropped", "copies_in_flight")),
+    (("mirrored_made",), ("mirrored", "mirrored_dropped", "mirrored_in_flight")),
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CeilingFigure:
@@ -62,9 +70,6 @@ class ClosedForm:
     next_steps: tuple[NextStep, ...] = ()
 
 
-SHOWN = 0.0005  # the least change that is not written as 0.0 %
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relaxed:
     """Say what a run gives with one resource made larger, beside the run as it is.
@@ -108,9 +113,6 @@ class Spread:
     mean: float | None = None
     low: float | None = None
     high: float | None = None
-
-
-SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -541,13 +543,6 @@ class SystemResult(Result):
     def servers(self) -> tuple[AdapterResult, ...]:
         """Return the servers."""
         return self.adapters
-
-
-_BALANCES = (
-    (("offered_frames", "replicated_frames"), ("delivered_frames", "dropped_frames", "in_flight_frames")),
-    (("copies_made",), ("copies_delivered", "copies_dropped", "copies_in_flight")),
-    (("mirrored_made",), ("mirrored", "mirrored_dropped", "mirrored_in_flight")),
-)
 
 
 def check_balance(result: Result | Totals) -> list[str]:

@@ -44,6 +44,18 @@ _OTHER_MAGICS = {
 }
 
 I64 = npt.NDArray[np.int64]
+# Seconds are 32 bits in the format.
+LAST_NS = (1 << 32) * NS_PER_S - 1
+SECTION_HEADER, INTERFACE_DESCRIPTION, ENHANCED_PACKET = 0x0A0D0D0A, 1, 6
+BYTE_ORDER_MAGIC = 0x1A2B3C4D
+UNKNOWN_LENGTH = -1
+IF_NAME, IF_DESCRIPTION, IF_TSRESOL = 2, 3, 9
+EPB_FLAGS = 2
+INBOUND, OUTBOUND = 1, 2  # of EPB_FLAGS: to the interface, from it
+NANOSECONDS = b"\x09"  # of IF_TSRESOL: 10^-9 s
+_ENDS = Struct("<2I")
+_PACKET = Struct("<7I")
+_FLAGS = Struct("<2H3I")  # with the end of the options and of the block
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,10 +259,6 @@ class FrameFile:
         self.n_frames += n_frames
 
 
-# Seconds are 32 bits in the format.
-LAST_NS = (1 << 32) * NS_PER_S - 1
-
-
 def file_header() -> bytes:
     """Give the 24 B that begin a file: little endian, nanoseconds, Ethernet, version 2.4."""
     return Struct("<I2H8x2I").pack(NANOSECOND_MAGIC, *VERSION, LONGEST_FRAME_BYTES, LINK_TYPE_ETHERNET)
@@ -292,19 +300,6 @@ class PcapWriter(FrameFile):
         for index, frame in enumerate(frames):
             parts += (headers[RECORD_HEADER_BYTES * index : RECORD_HEADER_BYTES * (index + 1)], frame)
         self._append(parts, len(frames))
-
-
-SECTION_HEADER, INTERFACE_DESCRIPTION, ENHANCED_PACKET = 0x0A0D0D0A, 1, 6
-BYTE_ORDER_MAGIC = 0x1A2B3C4D
-UNKNOWN_LENGTH = -1
-IF_NAME, IF_DESCRIPTION, IF_TSRESOL = 2, 3, 9
-EPB_FLAGS = 2
-INBOUND, OUTBOUND = 1, 2  # of EPB_FLAGS: to the interface, from it
-NANOSECONDS = b"\x09"  # of IF_TSRESOL: 10^-9 s
-
-_ENDS = Struct("<2I")
-_PACKET = Struct("<7I")
-_FLAGS = Struct("<2H3I")  # with the end of the options and of the block
 
 
 def section_header() -> bytes:

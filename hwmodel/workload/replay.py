@@ -27,6 +27,8 @@ _KEY_BYTES = 32
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
+# Times beyond this, with what a run adds to them, would not fit into 63 bits of femtoseconds.
+LONGEST_CAPTURE_FS = 1 << 62
 
 
 class HeaderTable:
@@ -109,10 +111,6 @@ class _Owners:
         if is_group_mac(mac):
             return MULTICAST
         return "unknown" if source == UPLINK else UPLINK
-
-
-# Times beyond this, with what a run adds to them, would not fit into 63 bits of femtoseconds.
-LONGEST_CAPTURE_FS = 1 << 62
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from hwmodel.workload.traffic import CLOSED, ON_OFF, PERIODIC, POISSON, UPLINK, 
 BROADCAST, MULTICAST = "broadcast", "multicast"
 
 Weighted = tuple[tuple[str, Fraction], ...]
+# Random gaps of some forty times the mean must still be far below the last time that fits into 63 bits of femtoseconds.
+LONGEST_GAP_FS = 100 * FS_PER_S
 
 
 class PatternError(ValueError):
@@ -146,10 +148,6 @@ class Sizes:
     def _mean(self, lengths: list[int]) -> Fraction:
         weights = [weight for _, weight in self.weighted]
         return sum((weight * n for weight, n in zip(weights, lengths, strict=True)), Fraction(0)) / sum(weights)
-
-
-# Random gaps of some forty times the mean must still be far below the last time that fits into 63 bits of femtoseconds.
-LONGEST_GAP_FS = 100 * FS_PER_S
 
 
 class ArrivalError(ValueError):

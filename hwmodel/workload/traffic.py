@@ -11,6 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 COLUMN_UNITS = 1 << 32
+I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+U32 = npt.NDArray[np.uint32]
+UPLINK = "uplink"
+# How a source decides when its next frame is due.
+CLOSED, PERIODIC, POISSON, ON_OFF, RECORDED = "closed", "periodic", "poisson", "on_off", "recorded"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -84,15 +90,6 @@ def _fill_columns(units: list[int]) -> tuple[list[int], list[int]]:
             if left[high] < COLUMN_UNITS:
                 small.append(high)
     return threshold, alias
-
-
-I32 = npt.NDArray[np.int32]
-I64 = npt.NDArray[np.int64]
-U32 = npt.NDArray[np.uint32]
-
-UPLINK = "uplink"
-# How a source decides when its next frame is due.
-CLOSED, PERIODIC, POISSON, ON_OFF, RECORDED = "closed", "periodic", "poisson", "on_off", "recorded"
 
 
 @dataclass(frozen=True, slots=True)
