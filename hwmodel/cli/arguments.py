@@ -45,32 +45,14 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_OneLineParser)
 
     _add_run(commands)
-
-    check = _command(commands, "check", "validate, and print the resolved configuration")
-    _takes_config(check)
-
+    _takes_config(_command(commands, "check", "validate, and print the resolved configuration"))
     _add_limits(commands)
     _add_explain(commands)
     _add_sweep(commands)
     _add_size(commands)
     _add_search(commands)
-
     _add_dma(commands)
-
-    switch = _command(
-        commands, "switch", "pass a capture through the forwarding decision: where each frame goes, or why not"
-    )
-    _takes_config(switch)
-    switch.add_argument("--in", required=True, dest="capture", metavar="FRAMES.pcap", help="the frames, without FCS")
-    switch.add_argument(
-        "--in-port",
-        required=True,
-        metavar="NAME",
-        help="the port where they come in: uplink, pf, vf0, ...; auto: the owner of the source address, else uplink",
-    )
-    switch.add_argument("--out", metavar="DIR", help="write DIR/PORT.pcap for each port: what it gets, mirrored or not")
-    switch.add_argument("--summary", action="store_true", help="print the totals without a row for each frame")
-
+    _add_switch(commands)
     add_cosim_arguments(_command(commands, "cosim", "the co-verification of a switch core in Verilog, in a simulator"))
 
     report = _command(commands, "report", "make a page from stored results")
@@ -118,6 +100,22 @@ def _add_dma(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     dma.add_argument(
         "--order", choices=("random", "cyclic"), default="random", help="in the window: drawn (default) or one by one"
     )
+
+
+def _add_switch(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
+    switch = _command(
+        commands, "switch", "pass a capture through the forwarding decision: where each frame goes, or why not"
+    )
+    _takes_config(switch)
+    switch.add_argument("--in", required=True, dest="capture", metavar="FRAMES.pcap", help="the frames, without FCS")
+    switch.add_argument(
+        "--in-port",
+        required=True,
+        metavar="NAME",
+        help="the port where they come in: uplink, pf, vf0, ...; auto: the owner of the source address, else uplink",
+    )
+    switch.add_argument("--out", metavar="DIR", help="write DIR/PORT.pcap for each port: what it gets, mirrored or not")
+    switch.add_argument("--summary", action="store_true", help="print the totals without a row for each frame")
 
 
 def _seed(text: str) -> int:

@@ -46,6 +46,7 @@ _OTHER_MAGICS = {
 I64 = npt.NDArray[np.int64]
 # Seconds are 32 bits in the format.
 LAST_NS = (1 << 32) * NS_PER_S - 1
+# Of pcapng: kinds of blocks and of options, and what stands in them.
 SECTION_HEADER, INTERFACE_DESCRIPTION, ENHANCED_PACKET = 0x0A0D0D0A, 1, 6
 BYTE_ORDER_MAGIC = 0x1A2B3C4D
 UNKNOWN_LENGTH = -1
