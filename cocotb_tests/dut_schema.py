@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from hwmodel.config.block import Block, key
+from hwmodel.config.kinds import Block, key
 
 
 def _verilog_name(name: str) -> str:

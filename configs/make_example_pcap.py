@@ -11,7 +11,7 @@ import sys
 from ipaddress import IPv4Address
 
 from hwmodel.wire.ethernet import BROADCAST_MAC, EtherType, counting_payload, pad
-from hwmodel.wire.pcap_writer import PcapWriter
+from hwmodel.wire.pcap import PcapWriter
 from hwmodel.wire.tags import VlanTag, build_header
 
 N_VMS = 4

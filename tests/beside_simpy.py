@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from hwmodel.config import Config, Mirror, config_from_mapping
+from hwmodel.config import Config, config_from_mapping
+from hwmodel.config.switch import Mirror
 from hwmodel.results import PcieDirection, Result
 from hwmodel.simulation import Run
 from hwmodel.simulation.commands import Change
-from hwmodel.wire.pcap_writer import PcapWriter
+from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload import build_workload
 from tests.journey_runs import JourneyRun, Journeys, finished_journeys
 from tests.oracles.simpy_nic import (

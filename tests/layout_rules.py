@@ -241,7 +241,7 @@ def untested_modules(package: Package, tests: Package, reasons: Mapping[str, str
 
 
 def _origin(package: Package, item: Import) -> str:
-    """Return the module that a test means: `from hwmodel.wire import PcapWriter` means hwmodel.wire.pcap_writer."""
+    """Return the module that a test means: `from hwmodel.wire import PcapWriter` means hwmodel.wire.pcap."""
     if item.name is None:
         return item.target
     submodule = f"{item.target}.{item.name}"

@@ -22,7 +22,7 @@ from hwmodel.errors import InputError
 from hwmodel.rules import switch_core_cycles
 from hwmodel.simulation.one_frame import lone_parts_fs
 from hwmodel.simulation.trace.frame_parts import under_way
-from hwmodel.wire.pcap_writer import PcapWriter
+from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload import build_workload
 from tests.journey_runs import PARTS, JourneyRun, stamp_columns
 from tests.one_frame import BASE, NOBODY, OUTSIDE

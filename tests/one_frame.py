@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Result
-from hwmodel.wire.pcap_writer import PcapWriter
+from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload import build_workload
 from tests.journey_runs import PARTS, JourneyRun, finished_journeys
 

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from hwmodel.results import (
-    LATENCY_BUCKETS,
     PARTS,
     Bottleneck,
     CeilingFigure,
@@ -39,6 +38,7 @@ from hwmodel.results import (
     merge_histogram,
     summarize_latency,
 )
+from hwmodel.results.histogram import LATENCY_BUCKETS
 
 UP_BYTES = {
     "payload": 1516,

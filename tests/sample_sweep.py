@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hwmodel.report.sweep.result import SweepResult
-from hwmodel.results.sweep_table import DONE, FAILED, SweepAxis, SweepRow
+from hwmodel.results.explored import DONE, FAILED, SweepAxis, SweepRow
 from tests.sample_result import sample_config
 
 OVERHEAD_BYTES, MOST_MPPS, GBPS_OF_LANE = 100, 10.0, 4.0

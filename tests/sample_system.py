@@ -12,7 +12,6 @@ from typing import Any
 from hwmodel.results import (
     AdapterResult,
     Bottleneck,
-    BridgePortResult,
     BridgeResult,
     Cpu,
     FlowResult,
@@ -24,6 +23,7 @@ from hwmodel.results import (
     VmResult,
     Wire,
 )
+from hwmodel.results.bridge import BridgePortResult
 from tests.sample_result import sample_config, sample_latency, sample_pcie, sample_result
 
 LINE_GBPS = 10 * 1518 / 1538

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from hwmodel.config import Config, JoinedPort, NamedBridge, bridges_of, config_from_mapping, servers_of
+from hwmodel.config import Config, NamedBridge, bridges_of, config_from_mapping, servers_of
+from hwmodel.config.bridge import JoinedPort
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.journey_state import PART_FIELDS, STAMPS
 from hwmodel.machine.counts.journeys import FROM_WIRE

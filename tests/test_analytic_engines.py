@@ -12,7 +12,7 @@ from hwmodel.analytic.engine_ceilings import engine_ceilings
 from hwmodel.analytic.latency import transfer_read_fs
 from hwmodel.analytic.transactions import TlpRules, Transaction
 from hwmodel.config import config_from_mapping, load_config
-from hwmodel.config.nic import DmaEngines
+from hwmodel.config.adapter import DmaEngines
 from hwmodel.simulation import simulate
 
 NS = 10**6

@@ -10,7 +10,7 @@ from hwmodel.analytic.routes import Route, Router
 from hwmodel.analytic.streams import Stream, streams_of
 from hwmodel.analytic.traffic import average, shares
 from hwmodel.errors import InputError
-from hwmodel.wire.pcap_writer import PcapWriter
+from hwmodel.wire.pcap import PcapWriter
 from tests.analytic_cases import demo
 
 VFS = tuple(f"vf{k}" for k in range(8))

@@ -9,9 +9,10 @@ import pytest
 
 from hwmodel import limits, simulate
 from hwmodel.config import config_from_mapping
-from hwmodel.config.service_levels import queue_bytes, s_channels_of
-from hwmodel.results import LogicalPortResult, Result, load_result
+from hwmodel.config.bridge import queue_bytes, s_channels_of
+from hwmodel.results import Result, load_result
 from hwmodel.results.bottleneck import FULL
+from hwmodel.results.bridge import LogicalPortResult
 from tests.system_beside_simpy import OUTSIDE, Stations, SystemRun, config_with, drawn, with_window, workload_of
 
 CHANNELS: Mapping[str, Any] = {

@@ -7,7 +7,7 @@ import pytest
 import hwmodel
 from hwmodel.cli import commands, main
 from hwmodel.cli.arguments import build_parser
-from hwmodel.cli.dma_table import dma_table, parse_sizes
+from hwmodel.cli.commands import dma_table, parse_sizes
 from hwmodel.errors import InputError
 
 COMMANDS = [

@@ -11,8 +11,7 @@ import threading
 import pytest
 
 from hwmodel.cli import outputs
-from hwmodel.cli.outputs import check_outputs, write_all, write_json, write_text
-from hwmodel.cli.progress import progress_bar
+from hwmodel.cli.outputs import check_outputs, progress_bar, write_all, write_json, write_text
 from hwmodel.errors import InputError
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.config import AdapterEntry, config_from_mapping, defaults_beside, servers_of, stations_in_use
+from hwmodel.config import config_from_mapping, defaults_beside, servers_of, stations_in_use
 from hwmodel.config.names import is_part_name
-from hwmodel.config.servers import MAX_SERVERS
+from hwmodel.config.servers import MAX_SERVERS, AdapterEntry
 from tests.config_cases import complaints, load
 
 TWO = "nic: {vfs: 2}\nservers:\n- {name: a, adapters: [{name: x}, {name: y}]}\n- {name: b}\n"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from hwmodel.config import load_config, read_base
-from hwmodel.config.base_document import base_inside
 from hwmodel.config.document import Place, parse_document
+from hwmodel.config.load import base_inside
 from hwmodel.config.overrides import Change
 from hwmodel.errors import InputError
 

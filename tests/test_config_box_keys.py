@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.config import Bridge, Extender, config_from_mapping
-from hwmodel.config.box_keys import BUFFER, LATENCY
+from hwmodel.config import config_from_mapping
+from hwmodel.config.bridge import BUFFER, LATENCY, Bridge, Extender
 from hwmodel.errors import InputError
 
 KEYS = {"latency": ("7ns", 7 * 10**6), "forwarding": ("cut_through", "cut_through"),

@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from hwmodel.config import BridgePort, Config, config_from_mapping, outside_rate_bps, reflects, servers_of
-from hwmodel.config.bridge import Bridge, PolicyEntry
-from hwmodel.config.bridge_defaults import fill_bridge
+from hwmodel.config import Config, config_from_mapping, reflects, servers_of
+from hwmodel.config.bridge import Bridge, BridgePort, PolicyEntry
+from hwmodel.config.resolve import fill_bridge
+from hwmodel.config.system import outside_rate_bps
 from tests.config_cases import complaints, load
 
 TWO = "nic: {vfs: 2}\nservers: [{name: a}, {name: b}]\n"

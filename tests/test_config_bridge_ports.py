@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from hwmodel.config import Config, ServiceLevel
-from hwmodel.config.check_bridge_ports import TRANSLATING_MODES
+from hwmodel.config import Config
+from hwmodel.config.bridge import ServiceLevel
+from hwmodel.config.check_bridge import TRANSLATING_MODES
 from tests.config_cases import complaints, load
 
 CHANNELS = "switch: {mode: multichannel, s_channels: {10: veb, 20: vepa}}\n"

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.config import Server, bridges_of, check_switch, check_workload, checks, config_from_mapping, servers_of
-from hwmodel.config.check_bridge import check_bridge
-from hwmodel.config.check_device import check_device
-from hwmodel.config.check_extenders import check_extenders
-from hwmodel.config.check_link import check_link
-from hwmodel.config.check_rings import check_rings
-from hwmodel.config.check_servers import check_servers
-from hwmodel.config.check_stations import check_stations
-from hwmodel.config.check_wire import check_wire
+from hwmodel.config import Server, bridges_of, config_from_mapping, servers_of
+from hwmodel.config.adapter import MODEL_MAX_QUEUES, MODEL_MAX_VFS, MODEL_RING_POOL
+from hwmodel.config.build import cross_check
+from hwmodel.config.check_adapter import check_device, check_link, check_rings
+from hwmodel.config.check_bridge import check_bridge, check_extenders
+from hwmodel.config.check_switch import check_servers, check_stations, check_switch
+from hwmodel.config.check_workload import check_wire, check_workload
 from hwmodel.config.document import Document
 from hwmodel.config.findings import Doubts, Findings, Part, as_path
 from hwmodel.config.frame_lengths import longest_frame, named_lengths
-from hwmodel.config.nic import MODEL_MAX_QUEUES, MODEL_MAX_VFS, MODEL_RING_POOL
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.host.host_state import MAX_QUEUES, RING_POOL
 from tests.config_cases import complaints, load
@@ -271,16 +268,16 @@ def test_findings_leave_out_what_is_in_doubt():
 def test_each_check_is_silent_on_the_defaults():
     config = config_from_mapping({})
     document = Document("c.yaml", config.resolved())
-    for check in (check_link, check_device, check_rings, check_stations, check_switch.check_switch):
+    for check in (check_link, check_device, check_rings, check_stations, check_switch):
         findings = Findings(document, Doubts())
         check(config, findings)
         assert findings.problems == []
-    for check in (check_wire, check_workload.check_workload, check_servers, check_bridge):
+    for check in (check_wire, check_workload, check_servers, check_bridge):
         findings = Findings(document, Doubts())
         check(config, findings, [Part(Server("", config), findings)])
         assert findings.problems == []
     findings = Findings(document, Doubts())
-    assert checks.cross_check(config, findings, [Part(Server("", config), findings)], []) == []
+    assert cross_check(config, findings, [Part(Server("", config), findings)], []) == []
 
 
 def test_extenders_are_checked_below_each_port_of_the_bridge():

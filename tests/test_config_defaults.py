@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.config import config_from_mapping
-from hwmodel.config.defaults import defaults_beside
+from hwmodel.config.resolve import defaults_beside
 
 
 @pytest.mark.parametrize("nic", [{"preset": "82576", "vfs": 7}, {"preset": None, "vfs": 3}, {}])

@@ -12,7 +12,7 @@ import pytest
 
 from hwmodel.analytic import ceiling_frames_per_s, limits
 from hwmodel.analytic.demand import demand_of
-from hwmodel.config.demand import LoadKind, sender_shares
+from hwmodel.config.workload import LoadKind, sender_shares
 from hwmodel.errors import InputError
 from hwmodel.workload import build_workload
 from tests.analytic_cases import demo

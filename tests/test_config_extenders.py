@@ -7,7 +7,7 @@ import json
 import pytest
 
 from hwmodel.config import servers_of
-from hwmodel.config.extenders import interfaces_before, way_up
+from hwmodel.config.bridge import interfaces_before, way_up
 from tests.config_cases import complaints, load
 
 TWO = "nic: {vfs: 2}\nswitch: {mode: e_tag}\nservers: [{name: a}, {name: b}]\n"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.config import config_from_mapping
-from hwmodel.config.messages import SYNONYMS
+from hwmodel.config.adapter import Pcie
+from hwmodel.config.build import SYNONYMS
 from hwmodel.config.model import keys_of, model_at
-from hwmodel.config.pcie import Pcie
 from hwmodel.config.run import Run
 from hwmodel.errors import InputError
 from tests.config_cases import complaints, load

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from hwmodel.config import bridge_with, bridges_of, config_from_mapping, load_config, servers_of
-from hwmodel.config.check_joined import check_joined
+from hwmodel.config.bridge import JoinedPort
+from hwmodel.config.check_bridge import check_joined
 from hwmodel.config.document import Document
 from hwmodel.config.findings import Doubts, Findings, Part
-from hwmodel.config.joined import JoinedPort
 from hwmodel.errors import InputError
 
 SERVERS = [{"name": "a"}, {"name": "b"}]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.config import config_from_mapping, servers_of
-from hwmodel.config.check_policers import check_policers
+from hwmodel.config.check_workload import check_policers
 from hwmodel.config.document import Document
 from hwmodel.config.findings import Doubts, Findings, Part
 from hwmodel.errors import InputError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.config.document import Document
-from hwmodel.config.port_defaults import ALL, spread_port_defaults
+from hwmodel.config.resolve import ALL, spread_port_defaults
 from tests.config_cases import complaints, load
 
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.config import Load, config_from_mapping, servers_of, stations_in_use
-from hwmodel.config.amounts import ByteCount, FrameLength, Share, Whole, decimal_number
-from hwmodel.config.block import Block, key
-from hwmodel.config.driver import Driver
-from hwmodel.config.host import Jitter
-from hwmodel.config.kinds import Kind, shown, suggest
-from hwmodel.config.names import is_station_name, mac_text, port_number
+from hwmodel.config import config_from_mapping, servers_of, stations_in_use
+from hwmodel.config.adapter import WirePort
+from hwmodel.config.host import Driver, Jitter
+from hwmodel.config.kinds import Block, ByteCount, FrameLength, Kind, Share, Whole, decimal_number, key, shown, suggest
+from hwmodel.config.names import is_station_name, port_number
 from hwmodel.config.presets import DEVICES, DRIVERS, HOSTS
 from hwmodel.config.resolve import BLOCKS, default_mac
-from hwmodel.config.station import Port
-from hwmodel.config.switch import Switch
-from hwmodel.config.wire_port import WirePort
-from hwmodel.config.workload import Workload
+from hwmodel.config.switch import Port, Switch
+from hwmodel.config.workload import Load, Workload
+from hwmodel.wire.ethernet import format_mac
 
 # Preset, generation, lanes, port Gb/s, VFs, rings, Tx and Rx buffer KiB, Mpps: data sheets and drivers.
 DEVICE_NUMBERS = [
@@ -103,7 +100,7 @@ def test_stations_are_complete_and_in_order():
     assert [port.name for port in ports] == ["pf", "vf0", "vf1", "vf2", "vf3"]
     assert [port.number for port in ports] == [1, 2, 3, 4, 5]
     assert [port.weight for port in ports] == [1, 1, 1, 7, 1]
-    assert [mac_text(port.macs[0]) for port in ports] == [f"02:00:00:00:00:0{n}" for n in range(1, 6)]
+    assert [format_mac(port.macs[0]) for port in ports] == [f"02:00:00:00:00:0{n}" for n in range(1, 6)]
     assert [(port.vif, port.ecid) for port in ports] == [(n, n) for n in range(1, 6)]
     assert ports[0].trusted
     assert not ports[1].trusted

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from hwmodel.config import config_from_mapping, descriptors_of, rx_descriptors_in_use
-from hwmodel.config.check_rings import most_held
+from hwmodel.config.frame_lengths import most_held
 
 
 def machine(**driver):

@@ -13,7 +13,7 @@ from hwmodel.config import Config, config_from_mapping, json_schema, load_config
 from hwmodel.config.document import read_document
 from hwmodel.config.reference import reference_text
 from hwmodel.config.schema import default_text, derived_text, fields, schema_text, user_text
-from hwmodel.config.station import Port
+from hwmodel.config.switch import Port
 from tests.config_cases import CONFIGS, ROOT, SHIPPED
 
 SCHEMA_LINE = "# yaml-language-server: $schema=schema.json\n"

@@ -6,18 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.config import (
-    Config,
-    config_from_mapping,
-    defaults_beside,
-    outside_rate_bps,
-    port_rate_bps,
-    servers_of,
-    stations_in_use,
-)
-from hwmodel.config.names import mac_text, port_order
-from hwmodel.config.server_documents import split_servers
+from hwmodel.config import Config, config_from_mapping, defaults_beside, port_rate_bps, servers_of, stations_in_use
+from hwmodel.config.names import port_order
 from hwmodel.config.servers import MAX_SERVERS, ServerEntry
+from hwmodel.config.system import outside_rate_bps, split_servers
+from hwmodel.wire.ethernet import format_mac
 from tests.config_cases import CONFIGS, complaints, load
 
 TWO = "nic: {vfs: 2}\nservers: [{name: a}, {name: b}]\n"
@@ -28,7 +21,7 @@ def named(config: Config) -> dict[str, Config]:
 
 
 def macs(config: Config) -> list[str]:
-    return [mac_text(mac) for port in config.switch.ports for mac in port.macs]
+    return [format_mac(mac) for port in config.switch.ports for mac in port.macs]
 
 
 def test_without_servers_there_is_one_without_a_name():

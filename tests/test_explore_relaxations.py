@@ -6,7 +6,8 @@ import pytest
 
 from hwmodel.config import config_from_mapping
 from hwmodel.relaxations.relaxation import FACTOR, relaxations_of, together
-from hwmodel.results import KEYS, Bottleneck
+from hwmodel.results import Bottleneck
+from hwmodel.results.bottleneck import KEYS
 from tests.run_cases import merged
 
 ENGINES = {

@@ -130,7 +130,7 @@ def test_only_the_first_26_bytes_are_read():
 def test_addresses_are_those_of_the_wire():
     assert ethernet.BROADCAST_MAC == veb.BROADCAST
     assert all(ethernet.is_group_mac(mac) == bool(mac & ingress_rules.GROUP_BIT) for mac in (1 << 40, ~(1 << 40)))
-    assert ethernet.parse_mac("01:80:c2:00:00:0f") >> 4 == ingress_rules.LINK_LOCAL_PREFIX
+    assert ingress_rules.LINK_LOCAL_PREFIX == 0x0180_C200_000F >> 4
 
 
 def test_type_numbers_are_those_of_the_wire():

@@ -11,7 +11,7 @@ import pytest
 
 from hwmodel.compiled import records
 from hwmodel.config import config_from_mapping
-from hwmodel.config.nic import MODEL_MAX_QUEUES, MODEL_MAX_VFS, MODEL_RING_POOL
+from hwmodel.config.adapter import MODEL_MAX_QUEUES, MODEL_MAX_VFS, MODEL_RING_POOL
 from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import MAX_REASONS, DropReason
 from hwmodel.forwarding.police import MAX_POLICERS

@@ -21,7 +21,7 @@ from hwmodel.report.sweep.reading import read_sweep_result
 from hwmodel.report.sweep.reproduction import key_table, whole_file
 from hwmodel.report.sweep.rows import all_rows, point_table
 from hwmodel.report.sweep.tradeoff import front_of
-from hwmodel.results.sweep_table import PENDING
+from hwmodel.results.explored import PENDING
 from hwmodel.words.assumptions import ASSUMPTIONS
 from tests.sample_sweep import FRAME, LANES, figures_of, sample_sweep, sweep_of
 from tests.sweep_cases import SWEEP

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from hwmodel.cli import main, report_command
+from hwmodel.cli import main, study_commands
 from hwmodel.explore.sweep import point_run
 from hwmodel.explore.sweep import run as run_module
 from hwmodel.report import SWEEP_PAGE_FIGURES, render_sweep_page
@@ -216,7 +216,7 @@ def test_a_folder_that_is_no_sweep_is_one_line(tmp_path, capsys, arguments, said
 
 
 def test_a_missing_package_is_told_before_anything_runs(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(report_command.importlib.util, "find_spec", lambda name: None if name == "matplotlib" else name)
+    monkeypatch.setattr(study_commands.importlib.util, "find_spec", lambda name: None if name == "matplotlib" else name)
     source, out = written(tmp_path, "base: base.yaml\ngrid: {pcie.lanes: [1, 2]}\n"), tmp_path / "out"
     assert main(["sweep", str(source), "--out", str(out), "--report", str(tmp_path / "p.html")]) == 1
     assert "the page needs matplotlib: pip install 'hwmodel[report]'" in capsys.readouterr().err and not out.exists()

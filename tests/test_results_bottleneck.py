@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.results import KEYS, RESOURCES, Bottleneck, Observation, by_shares, sighting_of
-from hwmodel.results.bottleneck import suspects_of
+from hwmodel.results import Bottleneck, Observation, by_shares, sighting_of
+from hwmodel.results.bottleneck import KEYS, RESOURCES, suspects_of
 from hwmodel.words.bottleneck import sentence
 
 

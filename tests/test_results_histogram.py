@@ -7,17 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.results import (
-    LATENCY_BUCKETS,
-    UNIT_FS,
-    Latency,
-    LogLinearBuckets,
-    bucket_ns,
-    filled_columns,
-    merge_histogram,
-    quantile_bucket,
-    summarize_latency,
-)
+from hwmodel.results import Latency, bucket_ns, filled_columns, merge_histogram, quantile_bucket, summarize_latency
+from hwmodel.results.histogram import LATENCY_BUCKETS, UNIT_FS, LogLinearBuckets
 
 NS_PER_UNIT = 1024 / 1e6
 values = st.integers(min_value=0, max_value=2**63 - 1)

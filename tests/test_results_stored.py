@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hwmodel.errors import InputError
 from hwmodel.results import Result, load_result
-from hwmodel.results.stored import locate
+from hwmodel.results.json_form import locate
 from tests.sample_result import sample_result
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from hwmodel.cli import main
 from hwmodel.cli.arguments import SEARCHES
-from hwmodel.cli.search_command import search
+from hwmodel.cli.study_commands import search
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore import search as of_loads
@@ -19,7 +19,7 @@ from hwmodel.explore.search.highest import highest
 from hwmodel.explore.search.load_search import search_loads
 from hwmodel.explore.search.loads import MOST_FRAMES, Loads
 from hwmodel.results import Latency, LoadSearch
-from hwmodel.results.load_search import LoadTrial
+from hwmodel.results.explored import LoadTrial
 from hwmodel.units import FS_PER_S
 from hwmodel.words.search_text import search_sentence, search_text
 from tests.sample_result import sample_result

@@ -10,7 +10,7 @@ from hwmodel import lone_frame
 from hwmodel.analytic import capture, limits
 from hwmodel.config import config_from_mapping, load_config
 from hwmodel.results import BRIDGE_PARTS, PARTS, CeilingFigure, ClosedForm, NextStep, Result
-from hwmodel.results.closed_form import ClosedForm as ClosedFormHome
+from hwmodel.results.result import ClosedForm as ClosedFormHome
 from hwmodel.results.result import Relaxed
 from hwmodel.simulation import simulate
 from hwmodel.simulation.closed_form import closed_form_of, next_steps

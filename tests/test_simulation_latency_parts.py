@@ -20,8 +20,7 @@ from hwmodel.machine.counts.journey_state import (
     WHOLE_JOURNEY,
 )
 from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, HISTOGRAM_SHIFT, HISTOGRAM_SUB_BITS
-from hwmodel.results import LATENCY_BUCKETS
-from hwmodel.results.histogram import UNIT_FS
+from hwmodel.results.histogram import LATENCY_BUCKETS, UNIT_FS
 from hwmodel.simulation.latency_parts import latency_parts
 from hwmodel.words.latency_parts import ALL_PARTS, PARTS
 from tests.config_cases import ROOT

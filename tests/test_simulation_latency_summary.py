@@ -9,7 +9,8 @@ import pytest
 
 from hwmodel.forwarding.drop_reason import MAX_REASONS, DropReason
 from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, LATENCY, WIRE_WAIT_HISTOGRAM
-from hwmodel.results import LATENCY_BUCKETS, Latency
+from hwmodel.results import Latency
+from hwmodel.results.histogram import LATENCY_BUCKETS
 from hwmodel.simulation.latency_summary import latency_from, named_drops, samples_of
 
 UNIT_FS = 1024

@@ -23,7 +23,7 @@ from hwmodel.simulation.trace.recording import MOST_TLPS
 from hwmodel.simulation.trace.timeline import Slice, Timeline, Track
 from hwmodel.simulation.trace.tracer import Tracer
 from hwmodel.units import FS_PER_NS, FS_PER_US
-from hwmodel.wire.pcap_writer import PcapWriter
+from hwmodel.wire.pcap import PcapWriter
 from tests.trace_cases import COUNTERS, check_document, trace_of
 
 SATURATED = {

@@ -17,7 +17,7 @@ from hwmodel.simulation.trace.frame_names import OUTSIDE
 from hwmodel.simulation.trace.recording import MOST_TLPS
 from hwmodel.simulation.trace.stage import stage_of
 from hwmodel.units import FS_PER_US
-from hwmodel.wire.pcap_writer import PcapWriter
+from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload import build_workload
 from tests.run_cases import BATCHES_OF_ONE
 from tests.trace_cases import COUNTERS, check_document, trace_of

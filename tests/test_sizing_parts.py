@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hwmodel.cli import main
-from hwmodel.cli.size_command import size as size_command
+from hwmodel.cli.study_commands import size as size_command
 from hwmodel.config import config_from_mapping
 from hwmodel.explore import sizing as of_sizing
 from hwmodel.explore.outcomes import outcomes_of
@@ -24,7 +24,7 @@ from hwmodel.explore.sizing.size import size
 from hwmodel.explore.sizing.space import Space
 from hwmodel.explore.sizing.targets import Measured, Target, measured
 from hwmodel.results import Choice, KnobStep, Result, SizingResult, TargetFigure
-from hwmodel.results.sizing import SizingResult as Record
+from hwmodel.results.explored import SizingResult as Record
 from hwmodel.words.sizing_text import knobs_text, sizing_sentence, sizing_text
 from tests.planted_machine import QUIET
 from tests.sample_result import GBPS, sample_result

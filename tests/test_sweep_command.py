@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hwmodel.cli import main
-from hwmodel.cli.sweep_command import sweep as sweep_command
+from hwmodel.cli.study_commands import sweep as sweep_command
 from hwmodel.explore.sweep import point_run
 from hwmodel.explore.sweep import run as run_module
 from hwmodel.report import SWEEP_SUMMARY_FIGURES, sweep_text
@@ -16,7 +16,7 @@ from hwmodel.report.sweep.answer import answer_sentence, more_sentences
 from hwmodel.report.sweep.reading import read_sweep_result
 from hwmodel.report.sweep.result import SweepResult
 from hwmodel.report.sweep.rows import best_rows
-from hwmodel.results.sweep_table import SweepAxis, SweepRow
+from hwmodel.results.explored import SweepAxis, SweepRow
 from tests.sweep_cases import instead_of_a_run, written
 
 TEXT = "base: base.yaml\ngrid: {pcie.lanes: [1, 2, 4]}\nseeds: 2\n"
@@ -142,7 +142,7 @@ def test_the_summary_says_how_sure_a_run_is_and_what_it_warns_of():
     rates = {"totals.gbps", "wire.tx_gbps"}
     ends = {f"intervals.{name}.{end}" for name in rates for end in ("low", "high")}
     assert set(SWEEP_SUMMARY_FIGURES) == {"latency_ns.p99", "bottleneck.resource", "warnings"} | rates | ends
-    assert sweep_command.__module__ == "hwmodel.cli.sweep_command"
+    assert sweep_command.__module__ == "hwmodel.cli.study_commands"
 
 
 def test_of_points_that_tie_summary_and_page_name_the_same():

@@ -25,8 +25,7 @@ from hwmodel.switch_frames import capture as capture_module
 from hwmodel.switch_frames import open_capture, port_files, switch_capture
 from hwmodel.switch_frames.capture import PortCaptures
 from hwmodel.switch_frames.decide import FrameSwitch
-from hwmodel.wire.pcap import PcapBlock, read_frames
-from hwmodel.wire.pcap_writer import PcapWriter
+from hwmodel.wire.pcap import PcapBlock, PcapWriter, read_frames
 from tests.oracles.forwarding_oracle import ForwardingOracle
 from tests.run_cases import read_capture
 from tests.switch_cases import ADAPTER, ALL_TAG_FIELDS, switched, tag_fields, timed, tshark_numbers, tshark_rows

@@ -25,8 +25,7 @@ from cocotb_tests.bench_switch import (
 )
 from hwmodel.switch_frames.decide import FrameSwitch
 from hwmodel.switch_frames.text import TITLES, FrameTable, Totals
-from hwmodel.wire.pcap import PcapBlock, read_blocks
-from hwmodel.wire.pcap_writer import PcapWriter
+from hwmodel.wire.pcap import PcapBlock, PcapWriter, read_blocks
 
 ROWS = list(csv.DictReader((Path(__file__).parent / "vectors" / "tagged_frames.csv").read_text().splitlines()))
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.wire.frame_file import FrameFile
-from hwmodel.wire.pcap_writer import PcapWriter, file_header
-from hwmodel.wire.pcapng_writer import PcapngWriter, interface_description, section_header
+from hwmodel.wire.pcap import FrameFile, PcapngWriter, PcapWriter, file_header, interface_description, section_header
 
 HEADS = [
     (lambda path: FrameFile(path, b"head"), b"head"),

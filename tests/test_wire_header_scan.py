@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.wire.header_scan import scan_headers
+from hwmodel.wire.frame_scan import scan_headers
 from hwmodel.wire.tags import RuntFrameError, parse_header
 
 TAG_LIKE = [0x8100, 0x88A8, 0x8926, 0x893F, 0x0800, 0x8181]

@@ -14,8 +14,7 @@ from scapy.utils import RawPcapReader
 
 from hwmodel.atomic_file import AtomicFile
 from hwmodel.errors import InputError
-from hwmodel.wire.pcap import read_frames
-from hwmodel.wire.pcap_writer import PcapWriter, file_header
+from hwmodel.wire.pcap import PcapWriter, file_header, read_frames
 
 timed_frames = st.lists(st.tuples(st.integers(0, 2**32 * 10**9 - 1), st.binary(max_size=200)), max_size=20)
 
@@ -105,7 +104,7 @@ WRITE_BEYOND_THE_LIMIT = """
 import resource, sys
 import numpy as np
 from hwmodel.errors import RunError
-from hwmodel.wire.pcap_writer import PcapWriter
+from hwmodel.wire.pcap import PcapWriter
 
 path, n_bytes = sys.argv[1], int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scapy.utils import RawPcapNgReader
 
 from hwmodel.errors import InputError
-from hwmodel.wire.pcapng_writer import PcapngWriter, section_header
+from hwmodel.wire.pcap import PcapngWriter, section_header
 from tests.switch_cases import tshark_rows
 
 ROWS = [

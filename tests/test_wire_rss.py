@@ -14,8 +14,7 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
 from scapy.layers.l2 import Dot1Q, Ether
 
-from hwmodel.wire.header_scan import scan_headers
-from hwmodel.wire.rss import RSS_PREFIX_BYTES, VERIFICATION_KEY, frame_hashes, toeplitz_hash
+from hwmodel.wire.frame_scan import RSS_PREFIX_BYTES, VERIFICATION_KEY, frame_hashes, scan_headers, toeplitz_hash
 
 with (Path(__file__).parent / "vectors" / "rss_vectors.csv").open() as file:
     VECTORS = list(csv.DictReader(file))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 
-from hwmodel.wire.ethernet import format_mac, parse_mac
+from hwmodel.wire.ethernet import format_mac
 from hwmodel.wire.tags import (
     LONGEST_HEADER_BYTES,
     NO_OUTER_TAG,
@@ -20,10 +20,8 @@ from hwmodel.wire.tags import (
     VlanTag,
     VnTag,
     build_header,
-    insert_tag,
     parse_header,
     read_tag,
-    strip_tag,
 )
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -100,17 +98,10 @@ def test_parser_finds_every_field(row):
 
 @pytest.mark.parametrize("row", WHOLE, ids=lambda row: row["name"])
 def test_builder_gives_the_frame_back(row):
-    frame = frame_of(row)
     tags = [tag for tag in expected_tags(row) if tag is not None]
-    header = build_header(parse_mac(row["dst"]), parse_mac(row["src"]), int(row["inner_ethertype_or_len"], 16), tags)
-    assert frame.startswith(header)
-    bare = frame
-    for tag in tags:
-        bare = strip_tag(bare, (int.from_bytes(tag.to_bytes()[:2], "big"),))
-    assert len(bare) == len(frame) - (len(header) - 14)
-    for tag in reversed(tags):
-        bare = insert_tag(bare, tag)
-    assert bare == frame
+    destination, source = (int(row[end].replace(":", ""), 16) for end in ("dst", "src"))
+    header = build_header(destination, source, int(row["inner_ethertype_or_len"], 16), tags)
+    assert frame_of(row).startswith(header)
 
 
 @pytest.mark.parametrize("row", CUT, ids=lambda row: row["name"])
@@ -173,7 +164,7 @@ def test_headers_go_round(destination, source, ethertype, outer, c_tag):
 
 @given(s_tags, vlan_tags, st.binary(max_size=60))
 def test_s_and_c_tags_are_what_scapy_builds(s_tag, c_tag, payload):
-    built = build_header(parse_mac("02:00:00:00:00:02"), parse_mac("02:00:00:00:00:01"), 0x88B5, [s_tag, c_tag])
+    built = build_header(0x0200_0000_0002, 0x0200_0000_0001, 0x88B5, [s_tag, c_tag])
     scapy_frame = (
         Ether(dst="02:00:00:00:00:02", src="02:00:00:00:00:01")
         / Dot1AD(prio=s_tag.pcp, dei=s_tag.dei, vlan=s_tag.vid, type=0x8100)
@@ -197,20 +188,6 @@ def test_fields_that_do_not_fit_are_refused(tag):
 def test_read_tag_refuses_other_bytes(data):
     with pytest.raises(ValueError, match="is no tag"):
         read_tag(bytes.fromhex(data))
-
-
-FRAME = build_header(0x020000000002, 0x020000000001, 0x0800) + bytes(range(50))
-
-
-def test_stripping_a_tag_that_is_not_there_is_refused():
-    with pytest.raises(ValueError, match="0x0800"):
-        strip_tag(FRAME, (0x8100,))
-    with pytest.raises(ValueError, match="0x8100"):
-        strip_tag(insert_tag(FRAME, VlanTag(vid=3)), OUTER_TAG_TYPES)
-    with pytest.raises(RuntFrameError):
-        strip_tag(bytes.fromhex("0200000000020200000000018100000a08"), (0x8100,))
-    with pytest.raises(RuntFrameError):
-        insert_tag(FRAME[:13], VlanTag())
 
 
 def test_the_outer_tag_types():

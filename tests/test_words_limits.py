@@ -5,7 +5,7 @@ import pytest
 
 from hwmodel import analytic, lone_frame
 from hwmodel.analytic import dma_limits, limits, published
-from hwmodel.cli.dma_table import lone_table
+from hwmodel.cli.commands import lone_table
 from hwmodel.results import PARTS
 from hwmodel.simulation import simulate
 from hwmodel.words.limits import dma_text, limits_text

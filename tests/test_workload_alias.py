@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.workload.alias import EMPTY_TABLE, build_alias_table
+from hwmodel.workload.traffic import EMPTY_TABLE, build_alias_table
 
 weights = st.one_of(
     st.integers(1, 10**6),

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.workload.arrivals import (
+from hwmodel.workload.streams import (
     ArrivalError,
     Arrivals,
+    Sizes,
     closed_source,
     gap_at_rate,
     gap_at_share,
     open_source,
     stagger,
 )
-from hwmodel.workload.sizes import Sizes
 from hwmodel.workload.traffic import Source
 
 SMALL = Sizes.of(64, None)

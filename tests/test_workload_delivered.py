@@ -12,9 +12,9 @@ from scapy.layers.l2 import Dot1Q, Ether
 from scapy.utils import RawPcapReader
 
 from hwmodel.errors import InputError, RunError
-from hwmodel.wire.pcap_writer import PcapWriter
-from hwmodel.workload import FrameTemplate
+from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload.delivered import CHUNK_FRAMES, Deliveries, write_delivered
+from hwmodel.workload.traffic import FrameTemplate
 
 HEADER = bytes(Ether(src="02:00:00:00:00:02", dst="02:00:00:00:00:03", type=0x88B5))
 TAGGED = bytes(Ether(src="02:00:00:00:00:03", dst="02:00:00:00:00:02") / Dot1Q(prio=5, vlan=7, type=0x88B5))

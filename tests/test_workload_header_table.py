@@ -17,7 +17,7 @@ from cocotb_tests.bench_switch import (
     switch,
     vn_tag,
 )
-from hwmodel.workload.header_table import HeaderTable
+from hwmodel.workload.replay import HeaderTable
 
 SHARED = 0x0200_0000_00AA
 SWITCH = switch(

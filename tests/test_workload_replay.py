@@ -175,7 +175,6 @@ def test_runts_have_what_header_there_is(tmp_path):
     for n in range(len(whole) + 1):
         template = template_of(workload, n)
         assert template.header == whole[:n]
-        assert template.n_header_bytes_valid == n
         assert template.source == ("vf0" if n >= 12 else "uplink")
         assert (template.target == "unknown") == (n < len(whole))
     assert workload.records.frame_bytes.tolist() == [n + 4 for n in range(len(whole) + 1)]

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from hwmodel.workload.sizes import Sizes
+from hwmodel.workload.streams import Sizes
 
 IMIX = ((64, 7), (570, 4), (1518, 1))
 

@@ -7,10 +7,9 @@ import pytest
 from scapy.utils import RawPcapNgReader
 
 from hwmodel.errors import RunError
-from hwmodel.wire.pcap_writer import PcapWriter
-from hwmodel.workload import FrameTemplate
-from hwmodel.workload.delivered import CHUNK_FRAMES
-from hwmodel.workload.wire_capture import Passings, WireCapture
+from hwmodel.wire.pcap import PcapWriter
+from hwmodel.workload.delivered import CHUNK_FRAMES, Passings, WireCapture
+from hwmodel.workload.traffic import FrameTemplate
 
 HEADER = bytes.fromhex("02000000000302000000000288b5")
 TAG = bytes.fromhex("89268003c002")

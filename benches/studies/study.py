@@ -8,7 +8,7 @@ from typing import Any
 
 from benches.markdown import with_interval
 from benches.sweep_rows import THROUGHPUT, Row
-from hwmodel.results.sweep_table import SweepAxis
+from hwmodel.results.explored import SweepAxis
 
 GBPS = "totals.gbps"
 NEAR = 0.95  # a knee: from here on less than 5 % are to be had

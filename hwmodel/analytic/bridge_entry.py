@@ -13,7 +13,7 @@ from hwmodel.config.bridge import TAG_MODES
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
-    from hwmodel.config.station import Port
+    from hwmodel.config.switch import Port
 
 
 class BridgeEntry:

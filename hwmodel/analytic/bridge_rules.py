@@ -18,7 +18,7 @@ from hwmodel.wire.ethernet import EtherType
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
     from hwmodel.config.bridge import PolicyEntry
-    from hwmodel.config.station import Port
+    from hwmodel.config.switch import Port
 
 _MADE_UP = EtherType.LOCAL_EXPERIMENT_1
 Stations = Mapping[tuple[int, str], "Port"]  # by component and name

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 if TYPE_CHECKING:
-    from hwmodel.config.nic import DmaEngine, DmaEngines
+    from hwmodel.config.adapter import DmaEngine, DmaEngines
 
 
 def operation_fs(engine: DmaEngine, n_bytes: int) -> int:

@@ -13,7 +13,7 @@ from hwmodel.config.bridge import TAG_MODES
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System, Trunk
     from hwmodel.config.bridge import Bridge, BridgePort
-    from hwmodel.config.station import Port
+    from hwmodel.config.switch import Port
 
 DEFAULT_S_CHANNEL = 1
 _ALL_VLANS = frozenset(range(1, 4095))

@@ -15,7 +15,7 @@ from hwmodel.rules.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.config.station import Port
+    from hwmodel.config.switch import Port
 
 _DEFAULT_S_CHANNEL = (None, 1)
 

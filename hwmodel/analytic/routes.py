@@ -15,7 +15,7 @@ from hwmodel.config.bridge import TAG_MODES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.config.station import Port
+    from hwmodel.config.switch import Port
 
 GROUPS = ("broadcast", "multicast")
 TAG_BYTES = {"c": 4, "s": 4, "vn_tag": 6, "e_tag": 8}  # IEEE 802.1Q; VN-Tag 0x8926; IEEE 802.1BR

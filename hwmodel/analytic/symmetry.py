@@ -16,7 +16,7 @@ from hwmodel.config.bridge import OUTSIDE
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
     from hwmodel.config import Config
-    from hwmodel.config.station import Port
+    from hwmodel.config.switch import Port
 
 _TO_ALL_ALIKE = ("uniform", "broadcast", "multicast", "to_wire")
 

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.mirrors import UPLINK
 from hwmodel.config import bridges_of, servers_of, stations_in_use
-from hwmodel.config.bridge import OUTSIDE
-from hwmodel.config.extenders import way_up
+from hwmodel.config.bridge import OUTSIDE, way_up
 from hwmodel.config.system import port_rate_bps
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, NamedBridge
-    from hwmodel.config.bridge import Bridge
-    from hwmodel.config.extenders import Extender
-    from hwmodel.config.station import Port
+    from hwmodel.config.bridge import Bridge, Extender
+    from hwmodel.config.switch import Port
     from hwmodel.config.system import Server
 
 

@@ -16,7 +16,7 @@ from hwmodel.cli.arguments import build_parser
 from hwmodel.errors import InputError, Interrupted, RunError
 from hwmodel.interrupts import INTERRUPTED, signals_end_the_command
 
-DONE, RUN_FAILED, BAD_INPUT, SOME_FAILED = 0, 1, 2, 3
+DONE, RUN_FAILED, BAD_INPUT = 0, 1, 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from typing import NoReturn
 
 import hwmodel
@@ -43,32 +45,14 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_OneLineParser)
 
     _add_run(commands)
-
-    check = _command(commands, "check", "validate, and print the resolved configuration")
-    _takes_config(check)
-
+    _takes_config(_command(commands, "check", "validate, and print the resolved configuration"))
     _add_limits(commands)
     _add_explain(commands)
     _add_sweep(commands)
     _add_size(commands)
     _add_search(commands)
-
     _add_dma(commands)
-
-    switch = _command(
-        commands, "switch", "pass a capture through the forwarding decision: where each frame goes, or why not"
-    )
-    _takes_config(switch)
-    switch.add_argument("--in", required=True, dest="capture", metavar="FRAMES.pcap", help="the frames, without FCS")
-    switch.add_argument(
-        "--in-port",
-        required=True,
-        metavar="NAME",
-        help="the port where they come in: uplink, pf, vf0, ...; auto: the owner of the source address, else uplink",
-    )
-    switch.add_argument("--out", metavar="DIR", help="write DIR/PORT.pcap for each port: what it gets, mirrored or not")
-    switch.add_argument("--summary", action="store_true", help="print the totals without a row for each frame")
-
+    _add_switch(commands)
     add_cosim_arguments(_command(commands, "cosim", "the co-verification of a switch core in Verilog, in a simulator"))
 
     report = _command(commands, "report", "make a page from stored results")
@@ -118,22 +102,26 @@ def _add_dma(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     )
 
 
+def _add_switch(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
+    switch = _command(
+        commands, "switch", "pass a capture through the forwarding decision: where each frame goes, or why not"
+    )
+    _takes_config(switch)
+    switch.add_argument("--in", required=True, dest="capture", metavar="FRAMES.pcap", help="the frames, without FCS")
+    switch.add_argument(
+        "--in-port",
+        required=True,
+        metavar="NAME",
+        help="the port where they come in: uplink, pf, vf0, ...; auto: the owner of the source address, else uplink",
+    )
+    switch.add_argument("--out", metavar="DIR", help="write DIR/PORT.pcap for each port: what it gets, mirrored or not")
+    switch.add_argument("--summary", action="store_true", help="print the totals without a row for each frame")
+
+
 def _seed(text: str) -> int:
     from hwmodel.config.run import MAX_SEED  # with the configuration, which a run needs anyway
 
     return _whole_number(text, 0, MAX_SEED)
-
-
-def _n_seeds(text: str) -> int:
-    return _whole_number(text, 1, MOST_SEEDS)
-
-
-def _n_jobs(text: str) -> int:
-    return _whole_number(text, 1, MOST_JOBS)
-
-
-def _n_threads(text: str) -> int:
-    return _whole_number(text, 1, MOST_THREADS)
 
 
 def _whole_number(text: str, least: int, most: int) -> int:
@@ -152,8 +140,12 @@ def _hop(text: str) -> tuple[str, str]:
 
 
 def _time_fs(text: str) -> int:
+    return _quantity(parse_time_fs, text)
+
+
+def _quantity(parse: Callable[[object], int], text: str) -> int:
     try:
-        return parse_time_fs(text)
+        return parse(text)
     except UnitError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
@@ -177,10 +169,7 @@ def _fraction(text: str, most: int) -> Fraction:
 
 
 def _rate_bps(text: str) -> int:
-    try:
-        rate_bps = parse_rate_bps(text)
-    except UnitError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    rate_bps = _quantity(parse_rate_bps, text)
     if not rate_bps:
         raise argparse.ArgumentTypeError("a rate is above 0, like 10Gbps")
     return rate_bps
@@ -190,9 +179,14 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     run = _command(commands, "run", "simulate, and print a summary")
     _takes_config(run)
     run.add_argument("--seed", type=_seed, metavar="N", help="seed of the random numbers: run.seed=N")
-    run.add_argument("--seeds", type=_n_seeds, metavar="N", help="run with N seeds, and show their spread")
+    run.add_argument(
+        "--seeds",
+        type=partial(_whole_number, least=1, most=MOST_SEEDS),
+        metavar="N",
+        help="run with N seeds, and show their spread",
+    )
     threads = "run several servers on up to N threads (default: one for each core and 2 servers); changes no result"
-    run.add_argument("--threads", type=_n_threads, metavar="N", help=threads)
+    run.add_argument("--threads", type=partial(_whole_number, least=1, most=MOST_THREADS), metavar="N", help=threads)
     run.add_argument("--report", metavar="FILE.html", help="write a page with figures")
     run.add_argument("--verbose", action="store_true", help="print all figures, not just the 15 lines that matter most")
     run.add_argument("--pcap", metavar="FILE", help="write the frames that are delivered")
@@ -304,4 +298,9 @@ def _takes_overrides(parser: argparse.ArgumentParser) -> None:
 
 
 def _takes_jobs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--jobs", type=_n_jobs, metavar="N", help="simulations at once (default: one for each core)")
+    parser.add_argument(
+        "--jobs",
+        type=partial(_whole_number, least=1, most=MOST_JOBS),
+        metavar="N",
+        help="simulations at once (default: one for each core)",
+    )

@@ -1,4 +1,4 @@
-"""Where results go: files that are tried before the work starts, and stdout for `--json -`."""
+"""Where results go: files that are tried before the work starts, stdout for `--json -`, a progress bar on stderr."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 
 from hwmodel.errors import InputError
@@ -15,6 +16,8 @@ STDOUT = "-"
 _TO_STDOUT = ("--json", "--report")
 # What waits for stdout is in memory up to this length, and in a file without a name beyond it.
 _SPOOL_BYTES = 64 << 20
+Progress = Callable[[float, str], None]
+_DRAWN_EVERY_S = 0.1
 
 
 def check_outputs(outputs: Iterable[tuple[str, str | None]], inputs: Iterable[str] = ()) -> None:
@@ -165,3 +168,30 @@ def _problem_of(path: str, real_path: str) -> str | None:
 
 def _is_special(real_path: str) -> bool:
     return os.path.exists(real_path) and not os.path.isfile(real_path)
+
+
+@contextlib.contextmanager
+def progress_bar() -> Iterator[Progress | None]:
+    """Give a function that takes the finished fraction, 0 to 1, and what is being done; None without a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    # `transient`: the bar goes away when the work is done, so that the summary stands alone. It is drawn from here: a
+    # process with a thread that draws is not copied for the work (`processes.worker`).
+    with Bar(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as bar:
+        task = bar.add_task("", total=1.0)
+        due_s = 0.0
+
+        def show(fraction: float, text: str) -> None:
+            nonlocal due_s
+            is_due = time.monotonic() >= due_s
+            bar.update(task, completed=fraction, description=text, refresh=is_due)
+            if is_due:
+                due_s = time.monotonic() + _DRAWN_EVERY_S
+
+        yield show

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from hwmodel.cli.arguments import EXAMPLES, build_parser
+from hwmodel.config.reference import markdown_table
 
 _INTRODUCTION = """\
 # Command line
@@ -26,7 +27,7 @@ def reference_text() -> str:
     parser = build_parser()
     (commands,) = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
     said = {choice.dest: choice.help or "" for choice in commands._choices_actions}
-    overview = _table(["command", "does"], [[f"[`{name}`](#{name})", said[name]] for name in commands.choices])
+    overview = markdown_table(["command", "does"], [[f"[`{name}`](#{name})", said[name]] for name in commands.choices])
     examples = EXAMPLES.partition("\n")[2].rstrip().replace("\n  ", "\n")
     parts = [_INTRODUCTION, f"```sh\n{examples.lstrip()}\n```\n", overview]
     parts += [_section(name, one) for name, one in commands.choices.items()]
@@ -39,7 +40,7 @@ def _section(name: str, parser: argparse.ArgumentParser) -> str:
     rows = [[f"`{_written(one)}`", (one.help or "") % {**vars(one), "prog": parser.prog}] for one in actions]
     needed = [_written(one) for one in actions if one.required]
     usage = " ".join([parser.prog, *needed, "[OPTION]..." if len(needed) < len(actions) else ""]).rstrip()
-    return f"## {name}\n\n{parser.description}\n\n    {usage}\n\n{_table(['argument', 'meaning'], rows)}"
+    return f"## {name}\n\n{parser.description}\n\n    {usage}\n\n{markdown_table(['argument', 'meaning'], rows)}"
 
 
 def _written(action: argparse.Action) -> str:
@@ -48,8 +49,3 @@ def _written(action: argparse.Action) -> str:
     if not action.option_strings:
         return value
     return action.option_strings[-1] + ("" if action.nargs == 0 else f" {value}")
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"

@@ -2,48 +2,33 @@
 
 from __future__ import annotations
 
-from .base_document import read_base
-from .bridge import Bridge, BridgePort, ServiceLevel
-from .check_rings import rx_descriptors_in_use
-from .defaults import defaults_beside
-from .demand import Flow, Load
-from .driver import VmDriver
-from .extenders import Extender
-from .frame_lengths import descriptors_of, mirrored_tag_bytes, named_lengths
-from .joined import JoinedPort
-from .load import as_config, config_from_mapping, load_config, place_lines
+from .bridge import queue_bytes
+from .frame_lengths import descriptors_of, mirrored_tag_bytes, named_lengths, rx_descriptors_in_use
+from .host import VmDriver
+from .load import as_config, config_from_mapping, load_config, place_lines, read_base
 from .model import Config
+from .resolve import defaults_beside
 from .schema import json_schema
-from .servers import AdapterEntry
-from .service_levels import queue_bytes
 from .shipped import shipped_configs, shipped_studies
-from .switch import Mirror, Switch
+from .switch import Switch
 from .system import (
     NamedBridge,
     Server,
     bridge_with,
     bridges_of,
     changes_between,
-    outside_rate_bps,
     port_rate_bps,
     reflects,
     servers_of,
     stations_in_use,
 )
+from .workload import Flow
 
 __all__ = [
-    "AdapterEntry",
-    "Bridge",
-    "BridgePort",
     "Config",
-    "Extender",
     "Flow",
-    "JoinedPort",
-    "Load",
-    "Mirror",
     "NamedBridge",
     "Server",
-    "ServiceLevel",
     "Switch",
     "VmDriver",
     "as_config",
@@ -57,7 +42,6 @@ __all__ = [
     "load_config",
     "mirrored_tag_bytes",
     "named_lengths",
-    "outside_rate_bps",
     "place_lines",
     "port_rate_bps",
     "queue_bytes",

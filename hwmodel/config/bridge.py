@@ -1,23 +1,107 @@
-"""Validate the `bridge` block: the bridge at the other end of the wire, its ports, its table and its policy."""
+"""Validate `bridge` and `bridges`: what is at the other end of the wire, its ports, extenders, table and policy."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from .amounts import ByteCount, Duration, Rate, Whole
-from .block import Block, key
-from .box_keys import BUFFER, FORWARDING, LATENCY, SHARING, Buffer, Forwarding, Latency, Sharing
-from .extenders import BRIDGE, Behind, Extender, ExtenderName, way_up
-from .kinds import Listing, OrWord, Truth, Word
-from .names import IdKey, Name, ServerName
-from .station import VlanId, VlanList
-from .switch import AclEntry
+from .kinds import Block, ByteCount, Duration, Listing, OrWord, Rate, Truth, Whole, Word, key
+from .names import IdKey, Name, PortOfBridge, ServerName
+from .switch import AclEntry, ChannelKind, Switch, VlanId, VlanList
 
+Latency = Annotated[int, Duration("0ns", "1s")]
+Forwarding = Literal["store_and_forward", "cut_through"]
+Sharing = Literal["port", "all"]
+Buffer = Annotated[int, ByteCount("64B", "1024MiB")]
+
+LATENCY: Any = key(
+    "500ns", "Time from a frame's arrival until it stands in the queues of the ports it goes to.", alias="latency"
+)
+FORWARDING: Any = key(
+    "store_and_forward", "Whether a frame has come with its last byte, or (cut_through) with its first 64."
+)
+BUFFER: Any = key(
+    "1MiB", "Room for copies that wait or are being sent; one without room drops (QUEUE_FULL).", alias="buffer"
+)
+SHARING: Any = key("port", "Whether each port has a buffer of this size, or all have one together.")
+
+
+BRIDGE = "bridge"  # what stands at the top, where extenders and ports are named
+ExtenderName = Annotated[str, ServerName("an extender")]
+Behind = Annotated[str, ServerName("an extender", BRIDGE)]
 ADAPTER = "adapter"  # the port of the one server that has no name
 OUTSIDE = "outside"
 TAG_MODES = ("vn_tag", "e_tag")  # of adapters that a controlling bridge needs
 BridgeKind = Literal["learning", "controlling"]
 PortName = Annotated[str, ServerName("a port", ADAPTER, OUTSIDE, with_adapters=True)]
+# S-VID 1 is the default S-channel, whose frames go untagged (IEEE 802.1Qbg leaves this open; a choice).
+DEFAULT_S_VID = 1
+
+
+class Extender(Block):
+    """A port extender, by its name: its uplink is one wire to the bridge or to another extender."""
+
+    rate_bps: Annotated[int, Rate("1Mbps", "1000Gbps")] = key(
+        ...,
+        "Rate of the uplink, each way.",
+        alias="rate",
+        derived="port.rate of the first adapter",
+    )
+    behind: Behind = key(BRIDGE, "What the uplink leads to: bridge, or another extender.")
+    latency_fs: Latency = LATENCY
+    forwarding: Annotated[Forwarding, Word(Forwarding)] = FORWARDING
+    buffer_bytes: Buffer = BUFFER
+    sharing: Annotated[Sharing, Word(Sharing)] = SHARING
+
+
+def way_up(behind: str, parents: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Return the extenders from `behind` up to the bridge, the lowest first; None where they never come to it.
+
+    `parents`: what each extender is behind, by its name.
+    """
+    found: list[str] = []
+    while behind != BRIDGE:
+        if behind in found or behind not in parents:
+            return None
+        found.append(behind)
+        behind = parents[behind]
+    return tuple(found)
+
+
+def interfaces_before(data: Mapping[str, Any], n_functions: Mapping[str, int]) -> dict[str, int]:
+    """Count for each port, by name, the stations of those listed before it below the same port of a bridge.
+
+    `data`: the plain data of the configuration, right or not. `n_functions`: the stations at each port. Virtual
+    interfaces are counted on from there, so that no two have one number in the same tag's range; 0 for ports of a
+    bridge itself.
+    """
+    joined = data.get("bridges")
+    bridges = [data.get(BRIDGE), *(joined if isinstance(joined, list) else [])]
+    before = [_before_at(bridge, n_functions) for bridge in bridges]
+    return {name: max(one[name] for one in before) for name in n_functions}
+
+
+def _before_at(bridge: Any, n_functions: Mapping[str, int]) -> dict[str, int]:
+    parents, behind = _plain_parents(bridge, "extenders"), _plain_parents(bridge, "ports")
+    n_before: dict[str, int] = {}
+    found = {}
+    for name, n in n_functions.items():
+        above = way_up(behind.get(name, BRIDGE), parents)
+        if above:
+            found[name] = n_before.get(above[-1], 0)
+            n_before[above[-1]] = found[name] + n
+        else:
+            found[name] = 0
+    return found
+
+
+def _plain_parents(bridge: Any, what: str) -> dict[str, str]:
+    entries = bridge.get(what) if isinstance(bridge, dict) else None
+    if not isinstance(entries, dict):
+        return {}
+    behind = {name: entry.get("behind", BRIDGE) if isinstance(entry, dict) else BRIDGE
+              for name, entry in entries.items()}  # fmt: skip
+    return {name: one if isinstance(one, str) else BRIDGE for name, one in behind.items()}
 
 
 class ServiceLevel(Block):
@@ -88,7 +172,7 @@ class PolicyEntry(AclEntry):
 class Bridge(Block):
     """The bridge at the other end of the wire."""
 
-    kind: Annotated[BridgeKind, Word("learning", "controlling")] = key(
+    kind: Annotated[BridgeKind, Word(BridgeKind)] = key(
         "learning",
         "Whether the bridge learns where addresses are (adapters in mode veb, vepa and multichannel), or knows each "
         "station by its virtual interface (modes vn_tag and e_tag).",
@@ -105,9 +189,9 @@ class Bridge(Block):
         "{behind: fex0}}. A port of the bridge says `behind: fex1` where its adapter is there.",
     )
     latency_fs: Latency = LATENCY
-    forwarding: Forwarding = FORWARDING
+    forwarding: Annotated[Forwarding, Word(Forwarding)] = FORWARDING
     buffer_bytes: Buffer = BUFFER
-    sharing: Sharing = SHARING
+    sharing: Annotated[Sharing, Word(Sharing)] = SHARING
     propagation_fs: Annotated[int, Duration("0ns", "1ms")] = key(
         "0ns", "Time that a bit takes along a wire, each way.", alias="propagation"
     )
@@ -129,3 +213,57 @@ class Bridge(Block):
     def above(self, port: str) -> tuple[str, ...] | None:
         """Return the extenders between a port and the bridge, the lowest first; None where they never come to it."""
         return way_up(self.ports[port].behind, {name: each.behind for name, each in self.extenders.items()})
+
+
+class JoinedPort(BridgePort):
+    """A port of one of several bridges: to a server, by its name, `outside`, or `to` a port of another bridge."""
+
+    to: Annotated[str, PortOfBridge()] | None = key(
+        ...,
+        "Port of another bridge at the other end of the wire, like right.trunk; at one end is enough. null: the port "
+        "leads to the server of its name, or outside.",
+        derived="the port that leads here, else null",
+    )
+    propagation_fs: Annotated[int, Duration("0ns", "1ms")] = key(
+        ...,
+        "Time that a bit takes along the wire, each way; both ends of a wire between bridges have one.",
+        alias="propagation",
+        derived="that of the wire's other end, else the bridge's",
+    )
+
+
+class _Named(Block):
+    """What stands first in a bridge's entry."""
+
+    name: Annotated[str, ServerName("a bridge")] = key(
+        ..., "Name of the bridge; in results its ports are then left.a, left.trunk."
+    )
+
+
+class JoinedBridge(Bridge, _Named):
+    """One of several bridges, by its name; ports to other bridges join them in a tree."""
+
+    ports: dict[PortName, JoinedPort] = key(  # type: ignore[assignment]  # blocks are frozen: a narrower value is safe
+        {},
+        "Ports: to each server at this bridge by its name, `outside` at one bridge (the first, unless written), "
+        "and to other bridges by names of your choice: {a: {}, trunk: {to: right.trunk, rate: 40Gbps}}.",
+    )
+
+
+def s_channels_of(switch: Switch) -> dict[int, ChannelKind]:
+    """Return the kinds of the S-channels of an adapter in mode multichannel, in the order of their S-VLANs.
+
+    The default channel is among them where it is listed or a station is in it.
+    """
+    kinds = dict(switch.s_channels)
+    if any(station.s_channel in (None, DEFAULT_S_VID) for station in switch.ports):
+        kinds.setdefault(DEFAULT_S_VID, "veb")
+    return dict(sorted(kinds.items()))
+
+
+def queue_bytes(bridge: Bridge, port: BridgePort, s_channel: int, n_channels: int) -> int:
+    """Return the most that an S-channel's queue holds at a port of `n_channels` that has service levels."""
+    level = port.s_channels.get(s_channel)
+    if level is None or level.buffer_bytes is None:
+        return bridge.buffer_bytes // n_channels
+    return level.buffer_bytes

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
-from .checks import cross_check
+from .bridge import interfaces_before
+from .check_adapter import check_device, check_link, check_rings
+from .check_bridge import check_bridge, check_bridge_kind
+from .check_switch import check_servers, check_stations, check_switch
+from .check_workload import check_policers, check_wire, check_workload
 from .document import Document, KeyPath, Problem, is_within, raise_problems
-from .extenders import interfaces_before
 from .findings import Doubts, Findings, Part
-from .messages import complaints_from
-from .model import Config
+from .kinds import shown, suggest
+from .model import Config, keys_of, model_at
 from .overrides import Overrides, apply_overrides, plain_data
-from .port_defaults import spread_port_defaults
-from .resolve import fill, function_names
-from .server_documents import ServerDocument, split_servers
-from .system import Server, entries_of
+from .resolve import fill, function_names, spread_port_defaults
+from .system import Server, ServerDocument, entries_of, split_servers
 
 # Files that are taken for configurations, by keys that these do not have, and what reads them.
 _OTHER_KINDS = (
@@ -32,16 +36,24 @@ _OTHER_KINDS = (
     ),
 )
 _MAX_ATTEMPTS = 8  # each drops what is wrong; one is enough unless a dropped value hid another
+_ALIKE = 0.7  # a key less like what was typed is a worse guess than one of that very name in another block
+_MOST_HINTS = 200  # looking for similar keys is slow, and a file with more unknown keys is no configuration
+# What people call a key elsewhere, and where it stands here.
+SYNONYMS: Mapping[str, str] = {
+    "mps": "pcie.max_payload", "max_payload_size": "pcie.max_payload", "mrrs": "pcie.max_read_request",
+    "rcb": "pcie.read_completion_boundary", "gen": "pcie.generation", "speed": "pcie.generation",
+    "width": "pcie.lanes", "lane": "pcie.lanes", "latency": "host.read_latency", "num_vfs": "nic.vfs",
+    "vms": "nic.vfs", "queues": "nic.queues_per_vf", "eitr": "driver.moderation", "itr": "driver.moderation",
+    "size": "workload.frame_bytes", "frame_size": "workload.frame_bytes", "mtu": "switch.ports.vf0.max_frame",
+    "mac": "macs", "vlan": "vlans", "pvid": "port_vlan", "rate_bps": "rate", "device": "nic.preset",
+}  # fmt: skip
 
 
 def build_config(document: Document, overrides: Overrides | None, base_directory: str) -> Config:
     """Make the configuration of a document, which is changed, and of overrides; InputError with all that is wrong."""
     check_is_mapping(document)
     apply_overrides(document, overrides)
-    examined = examine(document, base_directory)
-    raise_problems([*examined.problems, *examined.contradictions])
-    assert examined.config is not None
-    return examined.config
+    return examine(document, base_directory).sound_config()
 
 
 def check_is_mapping(document: Document) -> None:
@@ -68,6 +80,12 @@ class Examined:
     config: Config | None
     problems: list[Problem]
     contradictions: list[Problem]
+
+    def sound_config(self) -> Config:
+        """Return the configuration; InputError with all that is wrong."""
+        raise_problems([*self.problems, *self.contradictions])
+        assert self.config is not None
+        return self.config
 
 
 def examine(document: Document, base_directory: str) -> Examined:
@@ -165,3 +183,108 @@ def _drop(data: Any, path: KeyPath) -> bool:
         del data[path[-1]]
         return True
     return False
+
+
+@dataclass
+class Complaints:
+    """Hold what pydantic found: problems for the user, paths of wrong values, and blocks in which a key is unknown."""
+
+    problems: list[Problem]
+    wrong_paths: list[KeyPath]
+    with_unknown_keys: list[KeyPath]
+
+
+def complaints_from(error: ValidationError, document: Document) -> Complaints:
+    """Return what to say of pydantic's errors.
+
+    A value that was not written, but follows from a written one that is wrong, is no problem of its own.
+    """
+    found = Complaints([], [], [])
+    derived: list[Problem] = []
+    for number, details in enumerate(error.errors(include_url=False)):
+        path = tuple(step for step in details["loc"] if step != "[key]")
+        message, at_key = _message(details, path, with_hint=number < _MOST_HINTS)
+        problem = Problem(document.place_of(path, key=at_key), document.dotted(path), message)
+        if details["type"] == "hwmodel" and not document.is_written(path):
+            derived.append(problem)
+            continue
+        found.wrong_paths.append(path)
+        if is_within(path, document.unreadable):
+            continue
+        found.problems.append(problem)
+        if details["type"] == "extra_forbidden":
+            found.with_unknown_keys.append(path[:-1])
+    found.problems = found.problems or derived
+    return found
+
+
+def _message(details: ErrorDetails, path: KeyPath, *, with_hint: bool) -> tuple[str, bool]:
+    """Return what to say, and whether it is about the key rather than the value."""
+    kind = details["type"]
+    if kind == "hwmodel":
+        return details["msg"], details["loc"][-1:] == ("[key]",)
+    if kind == "extra_forbidden":
+        return "unknown key" + (_key_hint(path) if with_hint else ""), True
+    if kind == "missing":
+        return "this key is missing", False
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return f"{shown(details['input'])} where keys with values are expected", False
+    return details["msg"], False
+
+
+def _key_hint(path: KeyPath) -> str:
+    word = str(path[-1])
+    here = ".".join(step for step in path[:-1] if isinstance(step, str))
+    siblings = keys_of(model_at(path[:-1]))
+    if word in siblings.values():
+        return f" (did you mean {next(alias for alias, name in siblings.items() if name == word)}?)"
+    lower = word.lower().replace("-", "_")
+    synonym = SYNONYMS.get(lower, "")
+    block, _, rest = synonym.rpartition(".")
+    if synonym and (block == here or not block):
+        if rest in siblings:
+            return f" (did you mean {rest}?)"
+    elif synonym:
+        return f" (did you mean {synonym}?)"
+    hint = suggest(word, siblings)
+    if hint and get_close_matches(lower, siblings, cutoff=_ALIKE):
+        return hint
+    for block, field in Config.model_fields.items():
+        if block != here and isinstance(field.annotation, type) and lower in keys_of(field.annotation):
+            return f" (did you mean {block}.{lower}?)"
+    if hint:
+        return hint
+    return f"; known here: {', '.join(siblings)}" if siblings else ""
+
+
+def cross_check(config: Config, findings: Findings, parts: Sequence[Part], known: Sequence[Problem]) -> list[Problem]:
+    """Return all contradictions between keys, and what the parts' findings have already, without what is `known`.
+
+    `findings`: those of the whole system; without servers they are those of the only part too.
+    """
+    for part in parts:
+        for check in (check_link, check_device, check_rings, check_stations, check_switch):
+            check(part.server.config, part.findings)
+        check_bridge_kind(config, part)
+    of_servers = _problems_of_servers(parts, known)
+    for part in parts:
+        part.findings.problems.clear()
+    for check_all in (check_servers, check_workload, check_wire, check_bridge, check_policers):
+        check_all(config, findings, parts)
+    of_system = [problem for one in (findings, *(part.findings for part in parts)) for problem in one.problems]
+    return list(dict.fromkeys([*of_servers, *of_system]))
+
+
+def _problems_of_servers(parts: Sequence[Part], known: Sequence[Problem]) -> list[Problem]:
+    """Return what the parts' findings are; those of some servers about the file's own blocks have a name beside."""
+    lines = {problem.line for problem in known}
+    found = [(part, problem) for part in parts for problem in dict.fromkeys(part.findings.problems)]
+    n_servers = Counter(problem.line for _, problem in found)
+    problems = []
+    for part, problem in found:
+        if problem.line in lines:
+            continue
+        is_of_some = n_servers[problem.line] < len(parts) and not problem.key.startswith("servers.")
+        whose = f" (server {part.server.name})" if is_of_some else ""
+        problems.append(replace(problem, message=problem.message + whose))
+    return problems

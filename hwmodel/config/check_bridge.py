@@ -1,24 +1,25 @@
-"""Check each bridge against the adapters on its ports."""
+"""Check bridges against the adapters on their ports: wires, service levels, extenders, joined bridges."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
-from hwmodel.units import format_bytes, format_rate_bps
+from hwmodel.units import format_bytes, format_rate_bps, format_time_fs
 
-from .bridge import OUTSIDE, TAG_MODES
-from .check_bridge_ports import check_service_levels, check_translation
-from .check_extenders import check_extenders
-from .check_joined import check_joined, check_tree, ends_of
-from .check_servers import check_vm_names
-from .check_switch import check_acl_entry
+from .bridge import BRIDGE, OUTSIDE, TAG_MODES, BridgePort, JoinedPort, queue_bytes, s_channels_of
+from .check_switch import check_acl_entry, check_vm_names
 from .document import KeyPath
 from .findings import Findings, Part
 from .frame_lengths import outer_tag_bytes
-from .joined import JoinedPort
 from .kinds import suggest
 from .model import Config
 from .system import NamedBridge, bridge_with, bridges_of
+
+TRANSLATING_MODES = ("veb", "vepa")
+_OF_ADAPTER = ("switch.mode", "switch.s_channels", "switch.ports", "servers")
+_INTERFACES = {"vn_tag": ("vif", "VIF"), "e_tag": ("ecid", "E-CID")}
 
 
 def check_bridge(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
@@ -122,3 +123,403 @@ def _check_buffer(bridge: NamedBridge, parts: Sequence[Part]) -> None:
                     part.findings.station(longest.name, "max_frame"),
                 )
                 return
+
+
+def check_service_levels(bridge: NamedBridge, name: str, part: Part | None, findings: Findings) -> None:
+    """Check the service levels of a port; `part`: of the server at it, None outside."""
+    port = bridge.settings.ports[name]
+    path: KeyPath = (*bridge.path, "ports", name, "s_channels")
+    if not port.s_channels:
+        return
+    if part is None:
+        findings.add("stations outside have no S-channels; service levels are for ports of adapters", path)
+        return
+    switch = part.server.config.switch
+    if switch.mode != "multichannel":
+        findings.add(
+            f"service levels are for the S-channels of mode multichannel, but switch.mode is {switch.mode}",
+            path,
+            besides=_OF_ADAPTER,
+        )
+        return
+    channels = s_channels_of(switch)
+    for s_channel in port.s_channels:
+        if s_channel not in channels:
+            known = ", ".join(map(str, channels))
+            findings.add(
+                f"there is no S-channel {s_channel}; switch.s_channels and stations have {known}",
+                (*path, str(s_channel)),
+                besides=_OF_ADAPTER,
+            )
+    _check_queues(bridge, name, part, findings)
+
+
+def _check_queues(bridge: NamedBridge, name: str, part: Part, findings: Findings) -> None:
+    """Find queues that never hold the longest frame."""
+    port, switch = bridge.settings.ports[name], part.server.config.switch
+    channels = s_channels_of(switch)
+    longest = max(switch.ports, key=lambda station: station.max_frame_bytes)
+    n_bytes = longest.max_frame_bytes + outer_tag_bytes(switch.mode)
+    for s_channel in channels:
+        room_bytes = queue_bytes(bridge.settings, port, s_channel, len(channels))
+        if room_bytes < n_bytes:
+            findings.add(
+                f"a queue of {format_bytes(room_bytes)} for S-channel {s_channel} never holds the longest frame of "
+                f"{part.server.station(longest.name)}, {n_bytes} B with its tags",
+                (*bridge.path, "ports", name, "s_channels", str(s_channel), "buffer"),
+                (*bridge.path, "buffer"),
+                besides=_OF_ADAPTER,
+            )
+            return
+
+
+def check_translation(port: BridgePort, path: KeyPath, part: Part | None, findings: Findings) -> None:
+    """Check the VLANs that a port translates; `part`: of the server at it, None outside."""
+    path = (*path, "translate")
+    if not port.translate:
+        return
+    if part is None:
+        findings.add("VLANs are translated at ports of adapters, not outside", path)
+        return
+    mode = part.server.config.switch.mode
+    if mode not in TRANSLATING_MODES:
+        findings.add(
+            f"VLANs are translated in the modes veb and vepa; in mode {mode} the outer tag names the logical port",
+            path,
+            besides=_OF_ADAPTER,
+        )
+    for vlan in port.translate:
+        if port.vlans != "all" and vlan not in port.vlans:
+            carried = ", ".join(map(str, port.vlans))
+            findings.add(
+                f"the port does not carry VLAN {vlan}; its vlans are {carried}",
+                (*path, str(vlan)),
+                besides=[(*path[:-1], "vlans")],
+            )
+
+
+class _Behind(NamedTuple):
+    """A port or an extender, at a key, and what it is behind."""
+
+    name: str
+    path: KeyPath
+    behind: str
+
+
+def check_extenders(bridge: NamedBridge, findings: Findings, parts: Sequence[Part]) -> None:
+    """Check the extenders of a bridge and what stands behind them."""
+    settings, path = bridge.settings, bridge.path
+    own = [part for part in parts if part.server.port in settings.ports]
+    extenders = {name: _Behind(name, (*path, "extenders", name), one.behind)
+                 for name, one in settings.extenders.items()}  # fmt: skip
+    ports = [_Behind(name, (*path, "ports", name), one.behind) for name, one in settings.ports.items()
+             if name not in bridge.wires]  # fmt: skip
+    is_tagged = any(part.server.config.switch.mode in TAG_MODES for part in own)
+    if extenders and settings.kind != "controlling" and not is_tagged:
+        message = "extenders need a bridge of kind: controlling, and adapters in mode vn_tag or e_tag"
+        findings.add(message, (*path, "extenders"), besides=[(*path, "kind")])
+    _check_names(extenders, findings, parts)
+    for one in (*extenders.values(), *ports):
+        if one.behind != BRIDGE and one.behind not in extenders:
+            known = [BRIDGE, *(name for name, each in extenders.items() if each is not one)]
+            hint = suggest(one.behind, known) or f"; write {'one of ' * (len(known) > 1)}{', '.join(known)}"
+            findings.add(f"there is no extender {one.behind}{hint}", (*one.path, "behind"), one.path)
+    _check_loops(extenders, findings)
+    outside = settings.ports.get(OUTSIDE)
+    if outside is not None and outside.behind != BRIDGE:
+        findings.add("the stations outside are at the bridge itself", (*path, "ports", OUTSIDE, "behind"))
+    _check_ends(bridge, extenders, ports, findings)
+    for below in _below_each_port(bridge, own):
+        _check_tags(bridge, *below)
+
+
+def _check_names(extenders: dict[str, _Behind], findings: Findings, parts: Sequence[Part]) -> None:
+    servers = {part.server.port for part in parts}
+    for name, one in extenders.items():
+        if name in servers:
+            findings.add(f"there is a server {name} already, with a port of this name", one.path, besides=["servers"])
+        if name == BRIDGE:
+            findings.add("bridge has a meaning of its own and is no name of an extender", one.path)
+
+
+def _check_loops(extenders: dict[str, _Behind], findings: Findings) -> None:
+    """Report each loop once, at the first of its extenders."""
+    done = {BRIDGE}
+    for name in extenders:
+        if name in done:
+            continue
+        way = [name]
+        while (above := extenders[way[-1]].behind) in extenders and above not in (*way, *done):
+            way.append(above)
+        if above in way:
+            loop = [*way[way.index(above) :], above]
+            text = ", ".join(f"{one} is behind {other}" for one, other in pairwise(loop))
+            text = f"{above} is behind itself" if len(loop) == 2 else text
+            findings.add(f"{text}: a loop, from which nothing comes to the bridge", (*extenders[above].path, "behind"))
+        done.update(way)
+
+
+def _check_ends(
+    bridge: NamedBridge, extenders: dict[str, _Behind], ports: Sequence[_Behind], findings: Findings
+) -> None:
+    """Find extenders with nothing behind them."""
+    in_use = {one.behind for one in (*extenders.values(), *ports)}
+    for name, one in extenders.items():
+        if name not in in_use:
+            example = next((each.name for each in ports), "NAME")
+            findings.add(
+                f"nothing is behind {name} (--set {bridge.key}.ports.{example}.behind={name})", one.path,
+                besides=[(*each.path, "behind") for each in (*extenders.values(), *ports)],
+            )  # fmt: skip
+
+
+def _below_each_port(bridge: NamedBridge, parts: Sequence[Part]) -> Iterator[tuple[str, list[Part]]]:
+    """Give for each port of the bridge that leads to an extender that extender and the servers below it."""
+    below: dict[str, list[Part]] = {}
+    for part in parts:
+        above = bridge.settings.above(part.server.port)
+        if above:
+            below.setdefault(above[-1], []).append(part)
+    yield from below.items()
+
+
+def _check_tags(bridge: NamedBridge, extender: str, parts: Sequence[Part]) -> None:
+    """Check that all below a port of the bridge have tags of one kind, and no two stations one interface."""
+    modes: dict[str, Part] = {part.server.config.switch.mode: part for part in reversed(parts)}
+    if all(mode in modes for mode in TAG_MODES):
+        vn, e = (modes[mode] for mode in TAG_MODES)
+        last = max(vn, e, key=parts.index)
+        last.findings.add(
+            f"all behind {extender} have tags of one kind, but {vn.server.name} has VN-Tags and {e.server.name} "
+            "E-TAGs",
+            "switch.mode",
+        )  # fmt: skip
+        return
+    owners: dict[int, tuple[Part, str]] = {}
+    key, name = _INTERFACES.get(next(iter(modes)), ("", ""))
+    for part in parts if key else ():
+        for port in part.server.config.switch.ports:
+            number, own = getattr(port, key), part.server.station(port.name)
+            other, other_name = owners.setdefault(number, (part, own))
+            if other is not part:
+                part.findings.add(
+                    f"{other_name} and {own} both have {name} {number}, and are behind one port of the bridge, that to "
+                    f"{extender}",
+                    part.findings.station(port.name, key),
+                    besides=[(*bridge.path, "extenders")],
+                )
+                break  # the others of this server are likely to be of the same mistake
+
+
+class End(NamedTuple):
+    """One end of a wire between bridges: the port's bridge, its name and what it says."""
+
+    bridge: NamedBridge
+    port_name: str
+    port: JoinedPort
+
+    @property
+    def name(self) -> str:
+        """Return what it is called in the system: left.trunk."""
+        return f"{self.bridge.name}.{self.port_name}"
+
+    def path(self, *keys: str) -> KeyPath:
+        """Return the path of one of its keys, or its own."""
+        return (*self.bridge.path, "ports", self.port_name, *keys)
+
+
+Wires = Sequence[tuple[End, End]]
+
+
+def check_joined(config: Config, findings: Findings, parts: Sequence[Part]) -> Wires | None:
+    """Check the block `bridges`; return the wires between bridges, None where one of them has a wrong end."""
+    if not config.bridges:
+        return []
+    if config.bridge is not None:
+        findings.add("bridge is one without a name, and bridges lists several; write one of both", ("bridge",))
+        return None
+    bridges = bridges_of(config)
+    if len(bridges) == 1:
+        findings.add("one bridge alone has no name; write it as bridge: {...}", ("bridges",))
+        return None
+    if not _have_names(bridges, findings, parts):
+        return None
+    _check_places(bridges, findings, parts)
+    for bridge in bridges:
+        modes = [part.server.config.switch.mode for part in parts if part.server.port in bridge.settings.ports]
+        if bridge.settings.kind == "controlling" and not modes:
+            findings.add(
+                f"kind: controlling is for adapters in mode {' or '.join(TAG_MODES)}, and none is at {bridge.name}",
+                (*bridge.path, "kind"), besides=[(*bridge.path, "ports")],
+            )  # fmt: skip
+    ends = {end.name: end for bridge in bridges for end in _ends_at(bridge)}
+    servers = {part.server.port for part in parts}
+    wrong = [one for end in ends.values() if (one := _why_wrong(end, ends, bridges, servers))]
+    for key, why in wrong:
+        findings.add(why, key)
+    if wrong:
+        return None
+    wires = []
+    for place, end in enumerate(ends.values()):
+        if end.port.to is not None:
+            _check_settings(end, findings)
+            if place <= list(ends).index(end.port.to):
+                wires.append((end, ends[end.port.to]))
+                _check_equal(*wires[-1], findings)
+    return wires
+
+
+def ends_of(bridge: NamedBridge) -> list[KeyPath]:
+    """Return the keys that say where ports lead."""
+    return [end.path("to") for end in _ends_at(bridge)]
+
+
+def _ends_at(bridge: NamedBridge) -> Iterator[End]:
+    for name, port in bridge.settings.ports.items():
+        if isinstance(port, JoinedPort):
+            yield End(bridge, name, port)
+
+
+def _have_names(bridges: Sequence[NamedBridge], findings: Findings, parts: Sequence[Part]) -> bool:
+    """Find names that two have: bridges, their extenders, servers; extenders and servers are another check's.
+
+    Return whether each bridge has one of its own, by which wires can be told.
+    """
+    servers = {part.server.host for part in parts}
+    taken: dict[str, str] = {}
+    for bridge in bridges:
+        path: KeyPath = (*bridge.path, "name")
+        if bridge.name == BRIDGE:
+            findings.add("bridge has a meaning of its own and is no name of a bridge", path)
+        if bridge.name in servers:
+            findings.add(f"there is a server {bridge.name} already", path, besides=["servers"])
+        names = [(bridge.name, "bridge", path)]
+        names += [(name, "extender", (*bridge.path, "extenders", name)) for name in bridge.settings.extenders]
+        for name, what, own in names:
+            if name in taken:
+                findings.add(f"there is {'an' if taken[name] == 'extender' else 'a'} {taken[name]} {name} already", own)
+            taken.setdefault(name, what)
+    return len({bridge.name for bridge in bridges}) == len(bridges)
+
+
+def _check_places(bridges: Sequence[NamedBridge], findings: Findings, parts: Sequence[Part]) -> None:
+    """Check that each server, and who is outside, is at one bridge."""
+    for name in (*(part.server.port for part in parts), OUTSIDE):
+        words = "the stations outside are" if name == OUTSIDE else f"server {name} is"
+        at = [bridge for bridge in bridges if name in bridge.settings.ports]
+        for bridge in at[1:]:
+            findings.add(
+                f"{words} at {at[0].name} already; an adapter has one wire" if name != OUTSIDE
+                else f"{words} at {at[0].name} already", (*bridge.path, "ports", name),
+            )  # fmt: skip
+        if not at:
+            findings.add(
+                f"no bridge has a port for server {name} (--set bridges.{bridges[0].name}.ports.{name}={{}})",
+                ("bridges",), besides=[(*bridge.path, "ports") for bridge in bridges],
+            )  # fmt: skip
+
+
+def _why_wrong(
+    end: End, ends: dict[str, End], bridges: Sequence[NamedBridge], servers: set[str]
+) -> tuple[KeyPath, str] | None:
+    """Return what is wrong with where a port leads to, with the key; None where it is the other end of a wire."""
+    to = end.port.to
+    if to is None:
+        return None
+    path = end.path("to")
+    if end.port_name in (*servers, OUTSIDE):
+        return path, f"the port {end.port_name} leads to {_who_is_at(end.port_name)}, and nowhere else"
+    bridge_name, _, port_name = to.partition(".")
+    names = [bridge.name for bridge in bridges]
+    if bridge_name not in names:
+        hint = suggest(bridge_name, names) or f"; there are {', '.join(names)}"
+        return path, f"there is no bridge {bridge_name}{hint}"
+    if to not in ends:
+        key = f"bridges.{bridge_name}.ports.{port_name}"
+        return path, f"{bridge_name} has no port {port_name}, so the wire has one end (--set {key}={{}})"
+    if port_name in (*servers, OUTSIDE):
+        return path, f"{to} leads to {_who_is_at(port_name)}; a wire has a port of its own at each end"
+    if ends[to].port.to != end.name:
+        return path, f"{to} leads to {ends[to].port.to}, so the wire from {end.name} has one end"
+    return None
+
+
+def _who_is_at(port_name: str) -> str:
+    return "the stations outside" if port_name == OUTSIDE else f"server {port_name}"
+
+
+def _check_settings(end: End, findings: Findings) -> None:
+    """Find what a port to another bridge has not."""
+    port = end.port
+    for key, is_set, message in (
+        ("hairpin", bool(port.hairpin), "what comes from a bridge does not go back there; hairpin is for adapters"),
+        ("behind", port.behind != BRIDGE, "wires to other bridges are at the bridge itself"),
+        ("s_channels", bool(port.s_channels), "service levels are for ports of adapters, not for wires to bridges"),
+        ("translate", bool(port.translate), "VLANs are translated at ports of adapters, not at wires to bridges"),
+    ):
+        if is_set:
+            findings.add(message, end.path(key))
+
+
+def _check_equal(one: End, other: End, findings: Findings) -> None:
+    for key, ours, theirs, write in (
+        ("rate", one.port.rate_bps, other.port.rate_bps, format_rate_bps),
+        ("propagation", one.port.propagation_fs, other.port.propagation_fs, format_time_fs),
+    ):
+        if ours != theirs:
+            findings.add(
+                f"the ends of a wire have one {key}, but that of {one.name} is {write(ours)}",
+                other.path(key), one.path(key),
+            )  # fmt: skip
+
+
+def check_tree(bridges: Sequence[NamedBridge], wires: Wires, findings: Findings, *, is_sound: bool) -> None:
+    """Check that wires join all bridges, and no two in two ways; report each loop at the wire that closes it.
+
+    `is_sound`: nothing else is wrong with them, so that a wire that is missed was not written.
+    """
+    beyond: dict[str, list[tuple[End, End]]] = {bridge.name: [] for bridge in bridges}
+    for one, other in wires:
+        way = _way_between(beyond, other.bridge.name, one.bridge.name)
+        if way is not None:
+            is_sound = False
+            text = ", ".join(f"{here.name} to {there.name}" for here, there in [(one, other), *way])
+            findings.add(
+                f"{text}: a loop, in which a flooded frame never ends; one of its wires has to go",
+                one.path("to"), other.path("to"),
+            )  # fmt: skip
+        else:
+            beyond[one.bridge.name].append((one, other))
+            beyond[other.bridge.name].append((other, one))
+    besides = [path for bridge in bridges for path in (*ends_of(bridge), (*bridge.path, "ports"))]
+    for bridge in bridges if len(bridges) > 1 else ():
+        path: KeyPath = bridge.path
+        if not bridge.settings.ports:
+            is_sound = False
+            findings.add("nothing is at this bridge, neither a server nor a wire", path, besides=[(*path, "ports")])
+    for bridge in bridges[1:] if is_sound else ():
+        first = bridges[0].name
+        if _way_between(beyond, first, bridge.name) is None:
+            key = f"bridges.{bridge.name}.ports.NAME.to={first}.NAME"
+            findings.add(
+                f"no wire joins {bridge.name} to {first} (--set {key}, and a port NAME there)",
+                bridge.path, besides=besides,
+            )  # fmt: skip
+            return
+    for bridge in bridges if is_sound else ():
+        if len(bridge.settings.ports) == 1 and bridge.wires:
+            findings.add("nothing is at this bridge but one wire to another", (*bridge.path, "ports"), besides=besides)
+
+
+def _way_between(beyond: dict[str, list[tuple[End, End]]], start: str, end: str) -> list[tuple[End, End]] | None:
+    """Return the wires from one bridge to another, None where there is no way."""
+    ways: dict[str, list[tuple[End, End]]] = {start: []}
+    waiting = [start]
+    while waiting:
+        here = waiting.pop(0)
+        for wire in beyond[here]:
+            there = wire[1].bridge.name
+            if there not in ways:
+                ways[there] = [*ways[here], wire]
+                waiting.append(there)
+    return ways.get(end)

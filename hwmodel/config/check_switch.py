@@ -1,16 +1,19 @@
-"""Check the switch's tables: ports that they name, and keys that need each other."""
+"""Check the switch and its stations, and servers against each other: names, addresses, tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 from hwmodel.units import format_bytes
+from hwmodel.wire.ethernet import format_mac
 
-from .check_stations import check_station_names
 from .document import KeyPath
-from .findings import Findings
+from .findings import Findings, Part
+from .kinds import suggest
 from .model import Config
 from .switch import AclEntry
+from .system import Server
 
 MAX_CORE_VFS = 15  # the Verilog switch core has at most 17 ports: the uplink, the PF and 15 VFs
 
@@ -91,3 +94,171 @@ def _check_core(config: Config, findings: Findings) -> None:
             "switch.queue_bytes",
             findings.station(longest.name, "max_frame"),
         )
+
+
+def check_stations(config: Config, findings: Findings) -> None:
+    """Check names, addresses, interface numbers and S-channels of the stations."""
+    _check_names(config, findings)
+    check_station_names(config, findings, ((name, ("driver", "vms", name)) for name in config.driver.vms))
+    _check_macs(config, findings)
+    _check_interfaces(config, findings)
+    _check_s_channels(config, findings)
+
+
+def check_station_names(config: Config, findings: Findings, names: Iterable[tuple[str, KeyPath]]) -> None:
+    """Report each name, given with its key's path, of a VF that the adapter does not have."""
+    present = {"pf", "uplink", "all", *(f"vf{k}" for k in range(config.nic.vfs))}
+    for name, path in names:
+        if name not in present:
+            findings.add(_absent(name, Server("", config)), path, besides=["nic.vfs"])
+
+
+def _check_names(config: Config, findings: Findings) -> None:
+    seen: set[str] = set()
+    for index, entry in enumerate(findings.written_stations()):
+        name = entry.get("name") if isinstance(entry, dict) else None
+        if isinstance(name, str):
+            if name in seen:
+                findings.add(f"{name} has an entry already", ("switch", "ports", index, "name"))
+            seen.add(name)
+    named = [(port.name, findings.station(port.name, "name")) for port in config.switch.ports]
+    check_station_names(config, findings, dict.fromkeys(named))
+
+
+def _check_macs(config: Config, findings: Findings) -> None:
+    owners: dict[int, list[tuple[str, set[int], int]]] = {}
+    for port in config.switch.ports:
+        for index, mac in enumerate(dict.fromkeys(port.macs)):
+            for other, other_vlans, other_index in owners.get(mac, []):
+                shared = other_vlans.intersection(port.vlans)
+                if shared and other != port.name:
+                    findings.add(
+                        f"{other} and {port.name} both have {format_mac(mac)} in VLAN {min(shared)}",
+                        findings.station(port.name, "macs", index),
+                        findings.station(other, "macs", other_index),
+                        besides=[findings.station(port.name, "vlans"), findings.station(other, "vlans")],
+                    )
+            owners.setdefault(mac, []).append((port.name, set(port.vlans), index))
+
+
+def _check_interfaces(config: Config, findings: Findings) -> None:
+    for key, name in (("vif", "VIF"), ("ecid", "E-CID")):
+        owners: dict[int, str] = {}
+        for port in config.switch.ports:
+            number = getattr(port, key)
+            other = owners.setdefault(number, port.name)
+            if other != port.name:
+                findings.add(
+                    f"{other} and {port.name} both have {name} {number}; unless written it is the port's number",
+                    findings.station(port.name, key),
+                    findings.station(other, key),
+                )
+
+
+def _check_s_channels(config: Config, findings: Findings) -> None:
+    channels = config.switch.s_channels
+    stations: dict[int, list[str]] = {}
+    for port in config.switch.ports:
+        if port.s_channel is None:
+            continue
+        stations.setdefault(port.s_channel, []).append(port.name)
+        if port.s_channel not in channels:
+            known = f"which has {', '.join(map(str, sorted(channels)))}" if channels else "which is empty"
+            findings.add(
+                f"{port.s_channel} is not in switch.s_channels, {known}",
+                findings.station(port.name, "s_channel"),
+                besides=["switch.s_channels"],
+            )
+    for number, names in stations.items():
+        if channels.get(number) == "single" and len(names) > 1:
+            findings.add(
+                f"channel {number} is for a single station, but {' and '.join(names)} are in it",
+                findings.station(names[1], "s_channel"),
+                ("switch", "s_channels", str(number)),
+            )
+
+
+def check_servers(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
+    """Check that no two servers have a name, each VM a core, and no two of all stations an address in a VLAN."""
+    seen: set[str] = set()
+    for index, entry in enumerate(config.servers):
+        if entry.name in seen:
+            findings.add(f"there is a server {entry.name} already", ("servers", index, "name"))
+        seen.add(entry.name)
+        own: set[str] = set()
+        for place, adapter in enumerate(entry.adapters):
+            if adapter.name in own:
+                path = ("servers", index, "adapters", place, "name")
+                findings.add(f"server {entry.name} has an adapter {adapter.name} already", path)
+            own.add(adapter.name)
+    if len({part.server.name for part in parts}) == len(parts):
+        _check_macs_of_servers(parts)
+        _check_cores(parts)
+
+
+def _check_cores(parts: Sequence[Part]) -> None:
+    """Report servers with several adapters that have fewer cores than VMs: a core serves those of one adapter."""
+    for host, group in groupby(parts, key=lambda part: part.server.host):
+        of_host = list(group)
+        n_cores, n_vms = of_host[0].server.config.host.cores, sum(part.server.config.nic.vfs for part in of_host)
+        if len(of_host) > 1 and n_cores < n_vms:
+            of_host[0].findings.add(
+                f"{n_cores} cores for the {n_vms} VMs of all adapters of {host}; where a server has several adapters, "
+                "each VM needs a core of its own",
+                "host.cores",
+                besides=["nic.vfs"],
+            )
+
+
+def check_vm_names(findings: Findings, parts: Sequence[Part], names: Iterable[tuple[str, KeyPath]]) -> None:
+    """Report each name, given with its key's path, of a server or VF that the system does not have."""
+    by_name = {part.server.name: part for part in parts}
+    for name, path in dict.fromkeys(names):
+        server, _, station = name.rpartition(".")
+        if station in ("uplink", "outside", "all"):
+            continue
+        part = by_name.get(server)
+        if part is None:
+            lists = [("servers", at, "adapters") for at in range(len(parts))]
+            findings.add(_no_server(name, list(by_name)), path, besides=["servers", *lists])
+        elif station != "pf" and int(station[2:]) >= part.server.config.nic.vfs:
+            part.findings.add(_absent(name, part.server), path, besides=["nic.vfs"])
+
+
+def _no_server(name: str, servers: list[str]) -> str:
+    server, _, station = name.rpartition(".")
+    adapters = [each for each in servers if server and each.startswith(f"{server}.")]
+    if adapters:
+        return f"{server} has adapters, and each has a {station} of its own (did you mean {adapters[0]}.{station}?)"
+    if servers == [""]:
+        return f"there is no server {server}; without servers it is {station} (did you mean {station}?)"
+    if not server:
+        return f"there are servers, and each has a {name} of its own (did you mean {servers[0]}.{name}?)"
+    near = suggest(server, servers) or f"; there {'are' if len(servers) > 1 else 'is'} {', '.join(servers)}"
+    return f"there is no server {server}{near}"
+
+
+def _absent(name: str, server: Server) -> str:
+    n_vfs, first = server.config.nic.vfs, server.station("vf0")
+    last = f"{first} to {server.station(f'vf{n_vfs - 1}')}" if n_vfs > 1 else f"{first} alone"
+    whose = f" of {server.name}" if server.name else ""
+    return f"there is no {name}; nic.vfs{whose} is {n_vfs}, {last}"
+
+
+def _check_macs_of_servers(parts: Sequence[Part]) -> None:
+    """Report addresses that two servers' stations have; those of one server's are another check's."""
+    owners: dict[int, list[tuple[Part, str, frozenset[int]]]] = {}
+    for part in parts:
+        for port in part.server.config.switch.ports:
+            vlans = frozenset(port.vlans)
+            for mac in dict.fromkeys(port.macs):
+                for other, other_name, other_vlans in owners.get(mac, []):
+                    if other is not part and vlans & other_vlans:
+                        name = part.server.station(port.name)
+                        part.findings.add(
+                            f"{other_name} and {name} both have {format_mac(mac)} in VLAN {min(vlans & other_vlans)} "
+                            f"(--set {part.server.key(f'switch.ports.{port.name}.macs')}=[...])",
+                            part.findings.station(port.name, "macs"),
+                            besides=[part.findings.station(port.name, "vlans")],
+                        )
+                owners.setdefault(mac, []).append((part, part.server.station(port.name), vlans))

@@ -6,18 +6,23 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from hwmodel.units import format_rate_bps
+from hwmodel.rules.ethernet import WIRE_OVERHEAD_BYTES
+from hwmodel.units import format_bytes, format_rate_bps
+from hwmodel.wire.ethernet import EtherType
+from hwmodel.wire.tags import TAG_BYTES
 
-from .check_servers import check_vm_names
+from .bridge import OUTSIDE
+from .check_switch import check_vm_names
 from .document import KeyPath
 from .findings import Findings, Part
 from .frame_lengths import named_lengths
 from .model import Config
-from .station import Port
-from .system import stations_in_use
-from .workload import External, Workload
+from .switch import AclEntry, Port
+from .system import Server, bridge_with, bridges_of, outside_rate_bps, port_rate_bps, stations_in_use
+from .workload import External, SizeWeight, Workload
 
 _FEWEST_VFS = {"to_wire": 1, "broadcast": 1, "multicast": 1}
+_EXTERNAL = ("workload", "external", "rate")
 
 
 def check_workload(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
@@ -192,14 +197,10 @@ class _Station(NamedTuple):
     def name(self) -> str:
         return self.part.server.station(self.port.name)
 
-    @property
-    def has_own_max_frame(self) -> bool:
-        return self.part.findings.has_own_value(self.port.name, "max_frame")
-
 
 def _key_of_max_frame(short: list[_Station]) -> str:
     """Return the key that lengthens the frames of one station, or of all where none has its own entry."""
-    by_default = not any(station.has_own_max_frame for station in short)
+    by_default = not any(one.part.findings.has_own_value(one.port.name, "max_frame") for one in short)
     if len(short) > 1 and by_default:
         return "switch.ports.all.max_frame"
     return short[0].part.server.key(f"switch.ports.{short[0].port.name}.max_frame")
@@ -244,3 +245,119 @@ def _check_peak(findings: Findings, block: str, peak_bps: int | None, mean_bps: 
             f"{block}.{mean_key}",
             besides=["workload.flows"],
         )
+
+
+class _Stream(NamedTuple):
+    """Frames from the wire: the key that says how many, their rate if it says one, their share of the line's time."""
+
+    key: KeyPath
+    rate_bps: int | Fraction | None
+    line_share: Fraction
+
+
+def check_wire(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
+    """Find outside traffic that the port cannot carry: each stream alone, bursts, and all together."""
+    servers = [part.server for part in parts]
+    port_bps = outside_rate_bps(config)
+    bridge = bridge_with(config, OUTSIDE)
+    port = format_rate_bps(port_bps)
+    port_key: str | KeyPath = "port.rate" if bridge is None else (*bridge.path, "ports", OUTSIDE, "rate")
+    streams = list(_streams_from_wire(config, servers))
+    found = False
+    for stream in [*streams, *_bursts_from_wire(config, servers)]:
+        if stream.line_share <= 1 or stream.rate_bps is None:
+            continue
+        found = True
+        most_bps = int(port_bps * _frame_share(config, stream.key))
+        findings.add(
+            f"{format_rate_bps(int(stream.rate_bps))} of these frames is more than a port of {port} carries: about "
+            f"{most_bps // 10**6}Mbps of them, beside preamble and gap (20 B each)",
+            stream.key,
+            port_key,
+            besides=_lengths_of(stream.key),
+        )
+    total = sum((stream.line_share for stream in streams), Fraction(0))
+    if total > 1 and not found:
+        findings.add(
+            f"the frames from the wire, all together, take {float(100 * total):.4g} % of a port of {port}, counting "
+            "each with 20 B",
+            *(stream.key for stream in streams),
+            port_key,
+            besides=[key for stream in streams for key in _lengths_of(stream.key)],
+        )
+
+
+def _streams_from_wire(config: Config, servers: Sequence[Server]) -> Iterator[_Stream]:
+    """Give the streams with a rate; what saturates the line takes what the others leave."""
+    workload, external = config.workload, config.workload.external
+    if workload.pcap is None and workload.pattern == "flows":
+        for index, flow in enumerate(workload.flows):
+            rate_bps = workload.rate_bps_of(flow)
+            if flow.source == "uplink" and rate_bps is not None:
+                yield _at_rate(config, ("workload", "flows", index), rate_bps)
+        following = {flow.source for flow in workload.flows if flow.follows_load}
+        share = workload.shares_of(following, [server.name for server in servers]).get("uplink", Fraction(0))
+        if share and workload.load.kind == "share":
+            of_outside = Fraction(port_rate_bps(servers), outside_rate_bps(config))
+            yield _Stream(("workload", "load"), None, Fraction(repr(workload.load.share)) * share * of_outside)
+        elif share and workload.load_bps is not None:
+            yield _at_rate(config, ("workload", "load"), workload.load_bps * len(following) * share)
+    if external is not None:
+        yield _at_rate(config, _EXTERNAL, external.rate_bps)
+
+
+def _bursts_from_wire(config: Config, servers: Sequence[Server]) -> Iterator[_Stream]:
+    workload, external = config.workload, config.workload.external
+    if workload.arrivals == "on_off" and workload.peak_rate_bps is not None:
+        flows = [stream for stream in _streams_from_wire(config, servers) if stream.key != _EXTERNAL]
+        if flows:
+            yield _at_rate(config, ("workload", "peak_rate"), workload.peak_rate_bps)
+    if external is not None and external.peak_rate_bps is not None:
+        yield _at_rate(config, ("workload", "external", "peak_rate"), external.peak_rate_bps)
+
+
+def _at_rate(config: Config, key: KeyPath, rate_bps: int | Fraction) -> _Stream:
+    line_share = Fraction(rate_bps) / outside_rate_bps(config) / _frame_share(config, key)
+    return _Stream(key, rate_bps, line_share)
+
+
+def _frame_share(config: Config, key: KeyPath) -> Fraction:
+    """Return the frame bits in a bit time of the line, exactly, for the frames that a key speaks of."""
+    external = config.workload.external
+    block = external if key[:2] == _EXTERNAL[:2] and external is not None else config.workload
+    weighted: Sequence[SizeWeight] = block.sizes or (SizeWeight(block.frame_bytes or 0, 1),)
+    frame = sum(entry.frame_bytes * entry.weight for entry in weighted)
+    return Fraction(frame, frame + WIRE_OVERHEAD_BYTES * sum(entry.weight for entry in weighted))
+
+
+def _lengths_of(key: KeyPath) -> list[KeyPath]:
+    block = key[:2] if key[:2] == _EXTERNAL[:2] else key[:1]
+    return [(*block, "sizes"), (*block, "frame_bytes")]
+
+
+def check_policers(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
+    """Report policers whose burst is below all frames of the workload, so that none would ever pass."""
+    lengths = named_lengths(config)
+    if not lengths:
+        return
+    shortest, key = min(lengths, key=lambda named: named[0])
+    lists: list[tuple[Findings, KeyPath, Sequence[AclEntry]]] = [
+        (part.findings, ("switch", "acl"), part.server.config.switch.acl) for part in parts
+    ]
+    lists += [(findings, (*bridge.path, "policy"), bridge.settings.policy) for bridge in bridges_of(config)]
+    for own, path, entries in lists:
+        for at, entry in enumerate(entries):
+            # On its way a frame may lose its C-TAG.
+            if entry.burst_bytes is not None and entry.burst_bytes < shortest - TAG_BYTES[EtherType.C_TAG]:
+                own.add(
+                    f"a bucket of {format_bytes(entry.burst_bytes)} never has the tokens for a frame of the workload, "
+                    f"{shortest} B or more: nothing would pass (write {format_bytes(_enough(lengths))} or more)",
+                    (*path, at, "burst"),
+                    key,
+                )
+
+
+def _enough(lengths: Sequence[tuple[int, KeyPath]]) -> int:
+    """Return a round number of bytes that has room for the longest frame with its tags."""
+    longest = max(n_bytes for n_bytes, _ in lengths)
+    return 1024 * -(-(longest + 3 * TAG_BYTES[EtherType.C_TAG]) // 1024)

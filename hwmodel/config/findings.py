@@ -45,7 +45,8 @@ class Findings:
 
     def written_stations(self) -> list[Any]:
         """Return the entries of `switch.ports` in the order in which they were written, derived ones last."""
-        entries = self._written_value("switch.ports")
+        switch = self._document.data.get("switch")
+        entries = switch.get("ports") if isinstance(switch, dict) else None
         return entries if isinstance(entries, list) else []
 
     def station(self, name: str, *keys: str | int) -> KeyPath:
@@ -59,12 +60,6 @@ class Findings:
         """Tell whether a station's own entry says what a key is, and not the entry `all` or a default."""
         path = self.station(station, key)
         return self._document.is_written(path) and path not in self._document.spread
-
-    def _written_value(self, key: str) -> Any:
-        here = self._document.data
-        for step in key.split("."):
-            here = here.get(step) if isinstance(here, dict) else None
-        return here
 
     def _is_doubtful(self, path: KeyPath) -> bool:
         if is_within(path, self._doubts.wrong_paths) or path in self._doubts.with_unknown_keys:

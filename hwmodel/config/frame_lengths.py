@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.wire.ethernet import EtherType
 from hwmodel.wire.tags import TAG_BYTES
@@ -10,6 +12,7 @@ from .document import KeyPath
 from .model import Config
 
 _OUTER_TAGS = {"vn_tag": EtherType.VN_TAG, "e_tag": EtherType.E_TAG, "multichannel": EtherType.S_TAG}
+_MAX_PERIOD = 100_000  # frames looked at for a stall; batches whose pattern repeats later are looked at in part
 
 
 def longest_frame(config: Config) -> tuple[int, KeyPath]:
@@ -57,3 +60,41 @@ def descriptors_of(config: Config, frame_bytes: int) -> int:
     added_bytes = max(TAG_BYTES[EtherType.C_TAG] * may_add_tag, mirrored_tag_bytes(config))
     n_bytes = frame_bytes - FCS_BYTES + added_bytes
     return max(1, -(-n_bytes // room)) if room > 0 else 1
+
+
+def rx_descriptors_in_use(config: Config, descriptors: Iterable[int]) -> tuple[int, int]:
+    """Return how many Rx descriptors batches can hold back for ever, and how many the next step needs.
+
+    `descriptors`: what single frames take; none: one each. Where frames differ in it the first is an upper bound, with
+    each stage short of its batch by as little as can be.
+    """
+    nic, driver = config.nic, config.driver
+    kinds = sorted(set(descriptors)) or [1]
+    most = kinds[-1]
+    writeback = 1 if nic.writeback_timeout_fs is not None else nic.rx_writeback_batch  # in descriptors
+    interrupt = 1 if driver.moderation_fs else max(driver.rx_interrupt_batch, 1)  # in frames
+    if len(kinds) == 1:
+        held = most * most_held(-(-writeback // most), interrupt, -(-driver.refill_batch // most))
+    else:
+        held = (writeback - 1) + (interrupt - 1) * most + (driver.refill_batch - 1)
+    return held, max(most, nic.rx_fetch_batch if nic.rx_prefetch else 1)
+
+
+def most_held(writeback: int, interrupt: int, refill: int) -> int:
+    """Return the most frames that are held back, of however many that come one by one.
+
+    So many are written back at once; so many or more written back are told at once, all of them; of those told each
+    whole `refill` is free again. The pattern repeats when nothing is held.
+    """
+    most = held = counted = taken = 0
+    for _ in range(_MAX_PERIOD):
+        held += 1
+        if held == writeback:
+            counted, held = counted + held, 0
+        if counted >= interrupt:
+            taken, counted = (taken + counted) % refill, 0
+        waiting = held + counted + taken
+        most = max(most, waiting)
+        if waiting == 0:
+            break
+    return most

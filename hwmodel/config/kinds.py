@@ -1,4 +1,4 @@
-"""Define what a kind of value is, and the kinds without numbers: words, truth values, lists.
+"""Define what a block is made of: kinds of value that a user types, such as words, lists, quantities with a unit.
 
 Each kind turns what a user typed into the number or word that the model computes with, says in plain words what is
 wrong with it, writes it back, and describes itself in the JSON schema. They stand in `Annotated[int, ByteCount(...)]`.
@@ -7,11 +7,16 @@ wrong with it, writes it back, and describes itself in the JSON schema. They sta
 from __future__ import annotations
 
 import difflib
+import math
+import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from decimal import Decimal
+from typing import Any, get_args
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from hwmodel import units
 
 # What YAML 1.1 takes for truth values besides true and false.
 YAML_TRUTHS = frozenset(("on", "off", "yes", "no", "y", "n"))
@@ -86,10 +91,10 @@ class Truth(Kind):
 
 
 class Word(Kind):
-    """One of a few words."""
+    """One of the few words of a `Literal`."""
 
-    def __init__(self, *words: str, none_word: str | None = None, renamed: Mapping[str, str] | None = None) -> None:
-        self.words = words
+    def __init__(self, words: Any, *, none_word: str | None = None, renamed: Mapping[str, str] | None = None) -> None:
+        self.words: tuple[str, ...] = get_args(words)
         self.none_word = none_word
         self.renamed = renamed or {}  # a former word -> the word for it now, and why
 
@@ -166,3 +171,272 @@ class Listing(Kind):
         if self.most is not None and len(value) > self.most:
             raise wrong(f"the list is too long; write it like {self.example}")
         return tuple(value)
+
+
+_PERCENTAGE = r"[0-9]{1,3}(\.[0-9]{1,6})? ?%"
+
+
+class Quantity(Kind):
+    """A number with a unit, held as a whole number of base units between `least` and `most`."""
+
+    dimension: units.Dimension
+
+    def __init__(self, least: str, most: str, *, power_of_two: bool = False, multiple_of: str | None = None) -> None:
+        self.least = self.dimension.parse(least)
+        self.most = self.dimension.parse(most)
+        self.power_of_two = power_of_two
+        self.multiple_of = self.dimension.parse(multiple_of) if multiple_of else 1
+
+    def parse(self, value: object) -> int:
+        """Return base units; refuse a wrong unit, a fraction of the base unit, and a value out of range."""
+        try:
+            number = self.dimension.parse(value)
+        except units.UnitError as error:
+            raise wrong(str(error)) from None
+        if not self.least <= number <= self.most:
+            raise wrong(f"{value} is out of range; {self.write(self.least)} to {self.write(self.most)}")
+        if self.power_of_two and number & (number - 1):
+            raise wrong(f"{value} is not a power of two{self._neighbours(number)}")
+        if number % self.multiple_of:
+            raise wrong(f"{value} is not a multiple of {self.write(self.multiple_of)}")
+        return number
+
+    def write(self, value: int) -> str:
+        """Write the quantity with its unit, exactly."""
+        return self.dimension.format(value)
+
+    def schema(self) -> dict[str, Any]:
+        """Return a text with a pattern; what a pattern cannot say stands in the title."""
+        title = f"{self.dimension.name}, {self.write(self.least)} to {self.write(self.most)}"
+        if self.power_of_two:
+            title += ", a power of two"
+        if self.multiple_of > 1:
+            title += f", a multiple of {self.write(self.multiple_of)}"
+        return {"title": title, "type": "string", "pattern": self.dimension.pattern}
+
+    def _neighbours(self, number: int) -> str:
+        below = 1 << (number.bit_length() - 1)
+        near = [power for power in (below, 2 * below) if self.least <= power <= self.most]
+        return f" (did you mean {' or '.join(self.write(power) for power in near)}?)" if near else ""
+
+
+class ByteCount(Quantity):
+    """Bytes, like 64KiB."""
+
+    dimension = units.BYTES
+
+
+class Duration(Quantity):
+    """A time in femtoseconds, typed like 500ns."""
+
+    dimension = units.TIME
+
+
+class Rate(Quantity):
+    """Bits per second, typed like 10Gbps."""
+
+    dimension = units.RATE
+
+
+class FrameRate(Quantity):
+    """Frames per second, typed like 2Mpps."""
+
+    dimension = units.FRAME_RATE
+
+    def knows_unit_of(self, text: object) -> bool:
+        """Tell whether a text ends in a unit of frame rates, in upper or lower case."""
+        return isinstance(text, str) and text.rstrip().lower().endswith("pps")
+
+
+class Frequency(Quantity):
+    """Hertz, typed like 156.25MHz."""
+
+    dimension = units.FREQUENCY
+
+
+class Tolerance(Quantity):
+    """How far off a clock may be, in parts of 10^9, typed like 50ppm."""
+
+    dimension = units.TOLERANCE
+
+
+class Whole(Kind):
+    """A whole number from `least` to `most`, or one of `choices`."""
+
+    def __init__(self, least: int = 0, most: int = 2**63 - 1, *, choices: tuple[int, ...] = (), what: str = "") -> None:
+        self.least = choices[0] if choices else least
+        self.most = choices[-1] if choices else most
+        self.choices = choices
+        self.what = what or "a whole number"
+
+    def parse(self, value: object) -> int:
+        """Return the number; text, truth values and fractions are refused even where Python would take them."""
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise wrong(f"{shown(value)} is not {self.what}{_number_hint(value)}")
+        if self.choices and value not in self.choices:
+            raise wrong(f"{value} is not one of {', '.join(map(str, self.choices))}")
+        if not self.least <= value <= self.most:
+            raise wrong(f"{value} is out of range; {self._range()}")
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """Return an integer with its range or choices."""
+        if self.choices:
+            return {"type": "integer", "enum": list(self.choices)}
+        title = f"{self.what}, {self._range()}"
+        return {"title": title, "type": "integer", "minimum": self.least, "maximum": self.most}
+
+    def _range(self) -> str:
+        return f"{self.least} to {self.most}"
+
+
+class FrameLength(Whole):
+    """A frame's bytes with its FCS: the bare number that the field uses, or with the unit, like 1518B."""
+
+    def __init__(self) -> None:
+        super().__init__(64, 9728)
+
+    def parse(self, value: object) -> int:
+        """Return the bytes."""
+        if isinstance(value, str):
+            try:
+                value = units.parse_bytes(value)
+            except units.UnitError:
+                raise wrong(f"{shown(value)} is not a frame length in bytes; write it like 1518") from None
+        return super().parse(value)
+
+    def schema(self) -> dict[str, Any]:
+        """Return an integer or a text with a unit."""
+        number = {"type": "integer", "minimum": self.least, "maximum": self.most}
+        text = {"type": "string", "pattern": units.BYTES.pattern}
+        return {"title": "bytes with FCS, 64 to 9728", "anyOf": [number, text]}
+
+    def _range(self) -> str:
+        return "a frame with its FCS has 64 to 9728 bytes"
+
+
+class Share(Kind):
+    """A fraction from 0 to 1."""
+
+    def parse(self, value: object) -> float:
+        """Return the fraction; not-a-number and infinities are refused."""
+        number = decimal_number(value, "a share from 0 to 1")
+        if not 0 <= number <= 1:
+            raise wrong(f"{shown(value)} is out of range; a share goes from 0 to 1")
+        return number
+
+    def schema(self) -> dict[str, Any]:
+        """Return a number with its range."""
+        return {"title": "a number, 0 to 1", "type": "number", "minimum": 0, "maximum": 1}
+
+
+class Percentage(Kind):
+    """A share above 0 and below 1, typed like 1%."""
+
+    def parse(self, value: object) -> float:
+        """Return the share, 0.01 for 1%."""
+        text = value.replace(" ", "") if isinstance(value, str) else ""
+        if not re.fullmatch(_PERCENTAGE, text):
+            hint = f" (did you mean {percent_text(value)}?)" if isinstance(value, float) and 0 < value < 1 else ""
+            raise wrong(f"{shown(value)} is not a percentage; write it like 1%{hint}")
+        share = Decimal(text[:-1]) / 100
+        if not 0 < share < 1:
+            raise wrong(f"{value} is out of range; above 0% and below 100%")
+        return float(share)
+
+    def write(self, value: float) -> str:
+        """Write the share as a percentage, exactly."""
+        return percent_text(value)
+
+    def schema(self) -> dict[str, Any]:
+        """Return a text with a pattern."""
+        return {"title": "a percentage above 0% and below 100%", "type": "string", "pattern": f"^{_PERCENTAGE}$"}
+
+
+class Number(Kind):
+    """A decimal number from `least` to `most`."""
+
+    def __init__(self, least: float, most: float) -> None:
+        self.least = least
+        self.most = most
+
+    def parse(self, value: object) -> float:
+        """Return the number; not-a-number and infinities are refused."""
+        number = decimal_number(value, "a number")
+        if not self.least <= number <= self.most:
+            raise wrong(f"{shown(value)} is out of range; {self.least:.12g} to {self.most:.12g}")
+        return number
+
+    def schema(self) -> dict[str, Any]:
+        """Return a number with its range."""
+        title = f"a number, {self.least:.12g} to {self.most:.12g}"
+        return {"title": title, "type": "number", "minimum": self.least, "maximum": self.most}
+
+
+def percent_text(share: float) -> str:
+    """Write a share as a percentage that reads back as the same number: 0.015 is 1.5%."""
+    return f"{(Decimal(repr(float(share))) * 100).normalize():f}%"
+
+
+def decimal_number(value: object, what: str) -> float:
+    """Return a finite number as a float; refuse texts, truth values, not-a-number and infinities."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise wrong(f"{shown(value)} is not {what}{_number_hint(value)}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise wrong(f"{shown(value)} is not a finite number")
+    if abs(value) > 2**63:
+        raise wrong(f"{shown(value)} is out of range")
+    return float(value)
+
+
+def _number_hint(value: object) -> str:
+    """Explain the words that YAML 1.1 would silently have turned into numbers or truth values."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
+        return f" (did you mean {int(value)}?)"
+    if not isinstance(value, str):
+        return ""
+    text = value.strip()
+    if text.lower() in YAML_TRUTHS:
+        return " but a word"
+    if re.fullmatch(r"[-+]?[0-9]+", text):
+        stripped = str(int(text)) if len(text) < 40 else text
+        return f" (did you mean {stripped}{'' if stripped != text else ', without quotes'}?)"
+    if re.fullmatch(r"[-+]?[0-9]+(\.[0-9]+)?[eE][-+]?[0-9]{1,2}", text):
+        return "; write all its digits"
+    if re.fullmatch(r"[0-9][0-9_]*", text):
+        return f" (did you mean {text.replace('_', '')}?)"
+    if re.fullmatch(r"[0-9]+(:[0-9]{2})+", text):
+        return "; a colon has no meaning in it"
+    if re.fullmatch(r"0[xob][0-9A-Fa-f]+", text):
+        return "; write it in decimal digits"
+    if re.fullmatch(r"(?i)[-+]?\.?(inf|nan|infinity)", text):
+        return "; infinity and not-a-number are refused"
+    if re.fullmatch(r"[0-9.]+ ?[A-Za-z]+", text):
+        return "; this key has no unit"
+    return ""
+
+
+class Block(BaseModel):
+    """A validated, frozen part of a configuration.
+
+    Attributes carry their unit in the name; the alias is the key that users type and results show. Defaults are
+    written as users would type them and go through the same validation.
+    """
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        frozen=True,
+        validate_default=True,
+        hide_input_in_errors=True,
+    )
+
+
+def key(default: Any, description: str, *, alias: str | None = None, derived: str | None = None) -> Any:
+    """Return a field: its default as users type it (`...` if there is none), and what it means to them.
+
+    `derived` says what the value follows from where the user has not written it; it is filled in before validation.
+    """
+    extra: dict[str, Any] | None = None if derived is None else {"derived": derived}
+    return Field(default, alias=alias, description=description, json_schema_extra=extra)

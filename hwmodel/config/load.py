@@ -1,16 +1,28 @@
-"""Load a configuration from a file or a mapping."""
+"""Read a file or a mapping once, and make configurations of it, each with its own overrides."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hwmodel.errors import InputError
 
-from .base_document import read_base
-from .model import Config
-from .overrides import Overrides
+from .build import Examined, build_config, check_is_mapping, examine
+from .document import Document, KeyPath, Place, Problem, copied_data, raise_problems, read_document
+from .model import Config, Origin
+from .overrides import (
+    Change,
+    Overrides,
+    apply_change,
+    apply_changes,
+    apply_overrides,
+    given_overrides,
+    plain_data,
+    spread_dotted_keys,
+)
+from .shipped import config_path
 
 
 def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides | None = None) -> Config:
@@ -58,3 +70,115 @@ def _require(is_readable: bool, given: object) -> None:
         raise InputError("this is a configuration already; config.with_overrides({...}) changes it")
     what = "None" if given is None else f"a {type(given).__name__}"
     raise InputError(f"{what} is no configuration; give a path, a name that `hwmodel configs` lists, or a mapping")
+
+
+class BaseDocument:
+    """Hold what a file or a mapping says, before overrides; made by `read_base`."""
+
+    def __init__(self, document: Document, directory: str) -> None:
+        self._document = document
+        self.directory = directory  # where relative file names in the document start
+
+    @property
+    def data(self) -> Any:
+        """Return the plain data of the document, which is not to be changed."""
+        return self._document.data
+
+    def with_overrides(self, overrides: Overrides | None = None) -> Config:
+        """Return the configuration that the document and `overrides` make; the document stays as it is.
+
+        `overrides` as in `load_config`. Raises InputError with a line for each problem.
+        """
+        said = given_overrides(overrides)
+        config = build_config(self._document.copied(), said, self.directory)
+        config.remember(Origin(partial(self._changed_further, said)))
+        return config
+
+    def _changed_further(self, said: Overrides | None, overrides: Overrides | None) -> Config:
+        """Return the configuration with further overrides behind those that made one before."""
+        document = self._document.copied()
+        check_is_mapping(document)
+        apply_overrides(document, said)
+        return BaseDocument(document, self.directory).with_overrides(overrides)
+
+    def changed(self, written: Document, key: str, overrides: Overrides | None) -> BaseDocument:
+        """Return the base with the keys below `key` of the document `written` in it, then with `overrides`.
+
+        What is wrong with them is said when a configuration is made; InputError where this is no mapping.
+        """
+        document = self._document.copied()
+        check_is_mapping(document)
+        changes = written.data.get(key)
+        if isinstance(changes, dict):
+            apply_changes(document, written, (key,), changes, f"{key}.")
+        apply_overrides(document, overrides)
+        return BaseDocument(document, self.directory)
+
+    def examine(self, changes: Iterable[Change]) -> Examined:
+        """Return the configuration with some values changed, where it can be made, and all that is wrong with it."""
+        document = self._document.copied()
+        for change in changes:
+            apply_change(document, change)
+        return examine(document, self.directory)
+
+    def with_changes(self, changes: Iterable[Change]) -> Config:
+        """Return the configuration with some values changed; InputError with a line for each problem."""
+        return self.examine(changes).sound_config()
+
+    def place_lines(self, overrides: Overrides | None, lines: Sequence[str]) -> list[str]:
+        """Put file, line and column before messages of the form `dotted.key: what is wrong`.
+
+        For what only a later step can know, such as what a capture holds. The document and these overrides have made
+        a configuration before; lines of any other form stay as they are.
+        """
+        document = self._document.copied()
+        apply_overrides(document, overrides)
+        return [_placed(document, line) for line in lines]
+
+
+def read_base(source: str | Path | Mapping[str, Any], directory: str | Path | None = None) -> BaseDocument:
+    """Read a configuration file, or nested mappings as a file would hold them, for many overrides.
+
+    `source` is a path, the name of a shipped configuration, or a mapping. Relative file names in it start at
+    `directory`; without one at the file's folder, and those of a mapping at the working directory. Raises InputError
+    if the file cannot be read or is no strict YAML; what else is wrong is said when a configuration is made.
+    """
+    if isinstance(source, Mapping):
+        return BaseDocument(document_of(source, "configuration"), str(directory or "."))
+    path = config_path(source)
+    document = read_document(path)
+    if document.data is None and not document.problems:
+        message = "the file is empty; `{}` is the shortest configuration"
+        raise_problems([Problem(document.place_of(()), "", message)])
+    return BaseDocument(document, str(directory or path.parent))
+
+
+def document_of(mapping: Mapping[str, Any], what: str) -> Document:
+    """Return nested mappings as the document of a file that held them; `what` is its name in messages."""
+    document = Document(what, data=plain_data(mapping))
+    document.mark_written((), document.data, Place(0, 0, 0, what))
+    spread_dotted_keys(document)
+    return document
+
+
+def read_named_base(name: str, directory: str) -> BaseDocument:
+    """Read the base that a file in `directory` names: a file beside it, else what `read_base` finds by the name."""
+    beside = Path(directory) / name
+    return read_base(beside if beside.exists() else name)
+
+
+def base_inside(document: Document, key: str, directory: str) -> BaseDocument:
+    """Return the mapping that stands at a top-level key of another document, with the places of all in it."""
+    inside = Document(document.source, data=copied_data(document.data[key]))
+    for to, of in ((inside.value_places, document.value_places), (inside.key_places, document.key_places)):
+        to.update({path[1:]: place for path, place in of.items() if path[:1] == (key,)})
+    inside.unreadable.update(path[1:] for path in document.unreadable if path[:1] == (key,))
+    return BaseDocument(inside, directory)
+
+
+def _placed(document: Document, line: str) -> str:
+    key, separator, message = line.partition(": ")
+    path: KeyPath = tuple(key.split("."))
+    if not separator or path[0] not in Config.model_fields:
+        return line
+    return Problem(document.place_of(path), key, message).line

@@ -14,20 +14,15 @@ from pydantic_core import to_json
 
 from hwmodel.errors import InputError
 
-from .block import Block, key
-from .bridge import Bridge
+from .adapter import Nic, Pcie, WirePort
+from .bridge import Bridge, JoinedBridge
 from .document import KeyPath
-from .driver import Driver, VmDriver
-from .host import Host
-from .joined import JoinedBridge
-from .kinds import Listing
+from .host import Driver, Host, VmDriver
+from .kinds import Block, Listing, key
 from .names import function_name
-from .nic import Nic
-from .pcie import Pcie
 from .run import Run
 from .servers import ServerEntry
 from .switch import Switch
-from .wire_port import WirePort
 from .workload import Workload
 
 HASH_DIGITS = 16

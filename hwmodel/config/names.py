@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
+
+from hwmodel.wire.ethernet import format_mac, is_group_mac
 
 from .kinds import Kind, shown, suggest, wrong
 
@@ -13,7 +14,6 @@ MAC_PATTERN = "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$"
 _SERVER = "[A-Za-z][A-Za-z0-9_-]{0,31}"
 _PARTS = f"{_SERVER}([.]{_SERVER})?"  # a server, or one of a server's several adapters
 _NO_SERVERS = frozenset(("outside", "adapter", "uplink", "all"))  # words of their own where a server may be named
-_GROUP_BIT = 1 << 40  # the lowest bit of an address's first byte
 
 
 class Mac(Kind):
@@ -27,7 +27,7 @@ class Mac(Kind):
         if not isinstance(value, str) or not re.fullmatch(MAC_PATTERN[1:-1], value):
             raise wrong(f"{shown(value)} is not a MAC address; write it like 02:00:00:00:00:02")
         number = int(value.replace(":", "").replace("-", ""), 16)
-        is_group = bool(number & _GROUP_BIT)
+        is_group = is_group_mac(number)
         if self.group is False and (is_group or number == 0):
             raise wrong(f"{value} is {'a group' if is_group else 'the zero'} address; a station needs its own")
         if self.group is True and not is_group:
@@ -36,7 +36,7 @@ class Mac(Kind):
 
     def write(self, value: int) -> str:
         """Write the address in lower case with colons."""
-        return mac_text(value)
+        return format_mac(value)
 
     def schema(self) -> dict[str, Any]:
         """Return a text with a pattern."""
@@ -196,7 +196,6 @@ def function_name(number: int) -> str:
     return "pf" if number == 0 else f"vf{number - 1}"
 
 
-@lru_cache(maxsize=1024)  # asked for all stations several times in each run
 def port_number(name: str) -> int:
     """Return the number of a port by its name: uplink 0, pf 1, vfK K+2."""
     return {"uplink": 0, "pf": 1}[name] if name in ("uplink", "pf") else int(name[2:]) + 2
@@ -207,9 +206,3 @@ def port_order(name: str, servers: Sequence[str] = ()) -> tuple[int, int]:
     server, _, station = name.rpartition(".")
     place = servers.index(server) if server in servers else len(servers)
     return (place if server else -1), port_number(station)
-
-
-@lru_cache(maxsize=1024)
-def mac_text(address: int) -> str:
-    """Write a 48-bit address like 02:00:00:00:00:02."""
-    return ":".join(f"{byte:02x}" for byte in address.to_bytes(6, "big"))

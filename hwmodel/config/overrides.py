@@ -42,29 +42,26 @@ def apply_overrides(document: Document, overrides: Overrides | None) -> None:
         overrides = [overrides]
     if isinstance(overrides, Mapping):
         for number, (key, value) in enumerate(overrides.items(), start=1):
-            source = f"--set {key}={_shown(value)}"
+            place = Place(number, 0, 0, f"--set {key}={_shown(value)}")
             for steps, leaf in _parts_of_block((key,), plain_data(value)):
-                _apply(document, ".".join(steps), leaf, Document(source), number)
+                _apply(document, ".".join(steps), leaf, place)
         return
     for number, text in enumerate(overrides, start=1):
-        source = f"--set {text}"
+        place = Place(number, 0, 0, f"--set {text}")
         key, equals, value_text = text.partition("=")
         key = key.strip()
         if not equals or not key or not value_text.strip():
-            message = "expected KEY=VALUE, like pcie.lanes=8"
-            document.problems.append(Problem(Place(number, 0, 0, source), "", message))
+            document.problems.append(Problem(place, "", "expected KEY=VALUE, like pcie.lanes=8"))
             continue
         try:
-            value = parse_document(value_text, source, number)
+            value = parse_document(value_text, place.source, number)
         except InputError as error:
-            what = error.lines[0].split(": ", 1)[-1]
-            document.problems.append(Problem(Place(number, 0, 0, source), key, what))
+            document.problems.append(Problem(place, key, error.lines[0].split(": ", 1)[-1]))
             continue
         if value.problems:
-            place = Place(number, 0, 0, source)
             document.problems.extend(Problem(place, key, problem.message) for problem in value.problems)
             continue
-        _apply(document, key, value.data, value, number)
+        _apply(document, key, value.data, place)
 
 
 @dataclass(frozen=True)
@@ -221,8 +218,8 @@ def apply_change(document: Document, change: Change) -> None:
         document.key_places[path] = change.key_place
 
 
-def _apply(document: Document, key: str, value: object, origin: Document, number: int) -> None:
-    _apply_steps(document, _steps_of(document, key), value, _Origin(Place(number, 0, 0, origin.source)))
+def _apply(document: Document, key: str, value: object, place: Place) -> None:
+    _apply_steps(document, _steps_of(document, key), value, _Origin(place))
 
 
 def _steps_of(document: Document, key: str) -> tuple[str, ...]:

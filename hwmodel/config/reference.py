@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
-from .driver import VmDriver
+from .host import VmDriver
 from .model import Config, block_in
 from .presets import DEVICES, DRIVERS, HOSTS, Values
 from .schema import default_text, fields, schema_of, user_text
@@ -114,7 +114,7 @@ def reference_text() -> str:
 def _attribute_table() -> str:
     """Return the keys whose attribute in Python has another name, since it carries the unit."""
     rows = [[f"`{key}`", f"`{attribute}`"] for key, attribute in _attributes(Config) if _last(key) != _last(attribute)]
-    return f"{_ATTRIBUTES}\n{_table(['key', 'attribute'], rows)}"
+    return f"{_ATTRIBUTES}\n{markdown_table(['key', 'attribute'], rows)}"
 
 
 def _attributes(model: type[BaseModel], path: str = "", attributes: str = "") -> Iterator[tuple[str, str]]:
@@ -155,7 +155,7 @@ def _tables(path: str, model: type[BaseModel]) -> Iterator[str]:
             default = "" if default == "{}" else default
         value = _value_text(schema_of(annotation, {}))
         rows.append([f"`{key}`", value, f"{default}", field.description or ""])
-    yield _table(["key", "value", "default", "meaning"], rows)
+    yield markdown_table(["key", "value", "default", "meaning"], rows)
     for block_path, block in inside:
         yield f"### {block_path}\n\n{(block.__doc__ or '').strip()}\n"
         yield from _tables(block_path, block)
@@ -186,20 +186,17 @@ def _value_text(schema: dict[str, Any]) -> str:
 
 
 def _preset_tables() -> str:
-    devices = sorted(DEVICES)
-    keys = dict.fromkeys(
-        f"{block}.{key}" for name in devices for block, keys in DEVICES[name].values.items() for key in keys
-    )
-    rows = [[f"`{key}`", *(_preset_value(DEVICES[name].values, key) for name in devices)] for key in keys]
+    devices = dict(sorted(DEVICES.items()))
+    rows = _rows_of([device.values for device in devices.values()])
     for what, attribute in _LIMITS.items():
-        values = (getattr(DEVICES[name], attribute) for name in devices)
+        values = (getattr(device, attribute) for device in devices.values())
         rows.append([what, *("not checked" if value is None else str(value) for value in values)])
     return (
         "\n".join(
             [
                 "## Presets\n\nThe sources of the numbers stand beside them in `hwmodel/config/presets.py`.\n",
                 "### Devices (nic.preset)\n",
-                _table(["key or limit", *devices], rows),
+                markdown_table(["key or limit", *devices], rows),
                 "### Drivers (driver.preset)\n",
                 _table_of(dict(sorted(DRIVERS.items(), reverse=True))),
                 f"### Hosts (host.preset)\n\n{_HOSTS}\n",
@@ -211,10 +208,14 @@ def _preset_tables() -> str:
 
 
 def _table_of(presets: Mapping[str, Values]) -> str:
-    columns = [dict(_leaves(one)) for one in presets.values()]
+    return markdown_table(["key", *presets], _rows_of(presets.values()))
+
+
+def _rows_of(presets: Iterable[Values]) -> list[list[str]]:
+    """Return a row for each key that a preset sets: the key, and its value in each preset."""
+    columns = [dict(_leaves(one)) for one in presets]
     keys = dict.fromkeys(key for column in columns for key in column)
-    rows = [[f"`{key}`", *(user_text(column[key]) if key in column else "" for column in columns)] for key in keys]
-    return _table(["key", *presets], rows)
+    return [[f"`{key}`", *(user_text(column[key]) if key in column else "" for column in columns)] for key in keys]
 
 
 def _leaves(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
@@ -226,11 +227,7 @@ def _leaves(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, An
             yield f"{path}{key}", value
 
 
-def _preset_value(values: Any, key: str) -> str:
-    block, _, name = key.partition(".")
-    return user_text(values[block][name]) if name in values.get(block, {}) else ""
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
+def markdown_table(head: list[str], rows: list[list[str]]) -> str:
+    """Return a table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"

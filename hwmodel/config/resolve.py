@@ -7,21 +7,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from .bridge import ADAPTER
-from .bridge_defaults import fill_bridge, fill_joined
-from .document import Document, copied_data
+from pydantic import ValidationError
+
+from hwmodel.wire.ethernet import format_mac
+
+from .adapter import MODEL_MAX_VFS, Nic, WirePort
+from .bridge import ADAPTER, OUTSIDE, Bridge
+from .document import Document, KeyPath, Problem, copied_data
 from .host import MOST_CORES
 from .model import OF_SYSTEM, Config
-from .names import function_name, is_station_name, mac_text, port_number
-from .nic import MODEL_MAX_VFS, Nic
+from .names import function_name, is_station_name, port_number
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
-from .station import MAX_VIF
+from .servers import ServerEntry, adapter_name
+from .switch import MAX_VIF, Uplink
+from .system import Server, entries_of
 
 BLOCKS = tuple(name for name in Config.model_fields if name not in OF_SYSTEM)
 _BASE_MAC = 0x02_00_00_00_00_00
 _DEFAULT_FRAME_BYTES = 1518
+ALL = "all"
+PORTS: KeyPath = ("switch", "ports")
+_Marks = tuple[dict[KeyPath, Any], ...]  # as `Document.marks`, by the path in the entry
+_OWN_ALONE = ("macs", "vif", "ecid")  # no two stations may have the same
+Plain = Mapping[str, Any]
 
 
 def fill(
@@ -46,7 +56,9 @@ def fill(
             data[name] = {}  # a block whose keys are all left out, or commented out
     nic, driver, workload = data["nic"], data["driver"], data["workload"]
     for values in (*_driver_values(driver, nic), _device(nic), _preset(data["host"], None, HOSTS)):
-        _fill_values(data, values)
+        for block, keys in values.items():
+            if isinstance(data[block], dict):
+                _fill_block(data[block], keys)
     _fill_vms(driver, nic)
     if isinstance(data["host"], dict):
         data["host"].setdefault("cores", min(MOST_CORES, _number_of_vfs(nic) + vfs_beside))
@@ -63,17 +75,17 @@ def fill(
 
 def default_mac(number: int, server: int = 0) -> str:
     """Return the address that a port has by its number and its server's, 02:00:00:SS:NN:NN."""
-    return mac_text(_BASE_MAC | server << 16 | number & 0xFFFF)
+    return format_mac(_BASE_MAC | server << 16 | number & 0xFFFF)
 
 
-def _name(block: Any, default: str | None) -> str | None:
+def _preset_name(block: Any, default: str | None) -> str | None:
     """Return the name of a block's preset; the default's where what is written is none."""
     name = block.get("preset", default) if isinstance(block, dict) else default
     return name if name is None else str(name)  # an unquoted 82599
 
 
 def _preset(block: Any, default: str | None, known: dict[str, Values] | Any) -> Values:
-    name = _name(block, default)
+    name = _preset_name(block, default)
     if name is None:
         return {}
     of_default: Values = {} if default is None else known[default]
@@ -83,7 +95,7 @@ def _preset(block: Any, default: str | None, known: dict[str, Values] | Any) -> 
 
 def _driver_values(driver: Any, nic: Any) -> tuple[Values, Values]:
     """Return what a driver's preset sets with this device, then with any."""
-    both = _name(driver, "kernel"), _name(nic, "82599")
+    both = _preset_name(driver, "kernel"), _preset_name(nic, "82599")
     return DRIVERS_OF_DEVICES.get(both, {}), _preset(driver, "kernel", DRIVERS)
 
 
@@ -108,12 +120,6 @@ def _fill_vms(driver: Any, nic: Any) -> None:
 
 def _device(nic: Any) -> Values:
     return _preset(nic, "82599", {name: device.values for name, device in DEVICES.items()})
-
-
-def _fill_values(data: dict[str, Any], values: Values) -> None:
-    for block, keys in values.items():
-        if isinstance(data[block], dict):
-            _fill_block(data[block], keys)
 
 
 def _fill_block(written: dict[str, Any], values: Mapping[str, Any]) -> None:
@@ -175,3 +181,211 @@ def _fill_workload(document: Document, workload: dict[str, Any], base_directory:
             external[key] = workload.get(key)
         if external["frame_bytes"] is None and external["sizes"] is None:
             external["frame_bytes"] = _DEFAULT_FRAME_BYTES
+
+
+def spread_port_defaults(document: Document, stations: list[str]) -> None:
+    """Take the entry `all` out of the document's ports and give its keys to every one of `stations`.
+
+    What is wrong with a spread value is reported once, at the entry `all`. Problems are added to the document.
+    """
+    switch = document.data.get("switch")
+    ports = switch.get("ports") if isinstance(switch, dict) else None
+    if not isinstance(ports, list):
+        return
+    found = [index for index, entry in enumerate(ports) if isinstance(entry, dict) and entry.get("name") == ALL]
+    if not found:
+        return
+    for index in found[1:]:
+        place = document.place_of((*PORTS, index, "name"))
+        document.problems.append(Problem(place, "switch.ports.all.name", "all has an entry already"))
+    defaults, marks = _take_out(document, ports, found[0])
+    for index in reversed([index - 1 for index in found[1:]]):
+        _take_out(document, ports, index)
+    for key in _OWN_ALONE:
+        if defaults.pop(key, None) is not None:
+            message = "no two stations have the same; it belongs into the entries of single ports"
+            place = marks[0].get((key,), document.place_of(PORTS))
+            document.problems.append(Problem(place, f"switch.ports.all.{key}", message))
+    written = {entry.get("name") for entry in ports if isinstance(entry, dict)}
+    ports.extend({"name": name} for name in stations if name not in written)
+    for index, entry in enumerate(ports):
+        if isinstance(entry, dict):
+            for key in [key for key in defaults if key not in entry]:
+                _give(document, (*PORTS, index, key), entry, defaults[key], marks)
+
+
+def _take_out(document: Document, ports: list[Any], at: int) -> tuple[dict[str, Any], _Marks]:
+    """Remove an entry and close the gap in the places; return its keys but the name, and where their values stand."""
+    entry: dict[str, Any] = ports.pop(at)
+    taken = tuple(
+        {path[3:]: mark for path, mark in known.items() if path[:3] == (*PORTS, at)} for known in document.marks
+    )
+    document.forget((*PORTS, at))
+    for known in document.marks:
+        behind = sorted(path for path in known if path[:2] == PORTS and len(path) > 2 and _position(path) > at)
+        for path in behind:
+            known[(*PORTS, _position(path) - 1, *path[3:])] = known.pop(path)
+    return {key: value for key, value in entry.items() if key != "name"}, taken
+
+
+def _position(path: KeyPath) -> int:
+    assert isinstance(path[2], int)
+    return path[2]
+
+
+def _give(document: Document, path: KeyPath, entry: dict[str, Any], value: object, marks: _Marks) -> None:
+    key = str(path[-1])
+    entry[key] = copied_data(value)
+    for known, taken in zip(document.marks, marks, strict=True):
+        known.update({(*path, *inside[1:]): mark for inside, mark in taken.items() if inside[:1] == (key,)})
+    document.spread.add(path)
+
+
+def fill_bridge(bridge: dict[str, Any], adapters: Mapping[str, Plain]) -> None:
+    """Give the plain data of a bridge all its ports, in order, and these and extenders what follows from the adapters.
+
+    `adapters`: the plain data of each server's configuration, by the name of its port. Ports of nobody stay, last.
+    """
+    ports = _ports_in(bridge)
+    if ports is not None:
+        _fill_ports(bridge, {name: {} for name in (*adapters, OUTSIDE)} | ports, adapters)
+
+
+def fill_joined(bridges: list[Any], adapters: Mapping[str, Plain]) -> None:
+    """Give the plain data of several bridges what `fill_bridge` gives to one, and to wires what either end says.
+
+    A server has a port where one is written; so has `outside`, or else the first bridge.
+    """
+    found = [(entry, ports) for entry in bridges if isinstance(entry, dict) and (ports := _ports_in(entry)) is not None]
+    if found and not any(OUTSIDE in ports for _, ports in found):
+        found[0][1][OUTSIDE] = {}
+    ends = [
+        _End(f"{entry.get('name')}.{name}", entry, port)
+        for entry, ports in found
+        for name, port in ports.items()
+        if isinstance(port, dict)
+    ]
+    wires = {end.name: end for end in ends if end.name.partition(".")[2] not in (*adapters, OUTSIDE)}
+    for end in wires.values():
+        to = end.port.get("to")
+        if isinstance(to, str) and to in wires:
+            wires[to].port.setdefault("to", end.name)
+    rate = _rate_of(next(iter(adapters.values())))
+    for end in ends:
+        _fill_wire(end, wires, rate)
+    for entry, ports in found:
+        _fill_ports(entry, {name: ports[name] for name in (*adapters, OUTSIDE) if name in ports} | ports, adapters)
+
+
+class _End(NamedTuple):
+    """A port by its name in the system, with its bridge's plain data and its own."""
+
+    name: str
+    bridge: Plain
+    port: dict[str, Any]
+
+
+def _fill_wire(end: _End, wires: Mapping[str, _End], rate: Any) -> None:
+    """Let both ends of a wire between bridges have one rate and one propagation."""
+    port, to = end.port, end.port.setdefault("to", None)
+    propagation = end.bridge.get("propagation", Bridge.model_fields["propagation_fs"].default)
+    other = wires.get(to) if isinstance(to, str) else None
+    if other is not None and other.port.get("to") == end.name:
+        for key, default in (("rate", rate), ("propagation", propagation)):
+            port.setdefault(key, other.port.get(key, default))
+            other.port.setdefault(key, port[key])
+    port.setdefault("propagation", propagation)
+
+
+def _ports_in(bridge: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the ports that are written, those without keys as empty mappings; None where it is no mapping."""
+    written = bridge.get("ports")
+    if written is not None and not isinstance(written, dict):
+        return None
+    return {name: {} if entry is None else entry for name, entry in (written or {}).items()}
+
+
+def _rate_of(adapter: Plain) -> Any:
+    return _value_at(adapter, WirePort.model_fields["rate_bps"].default, "port", "rate")
+
+
+def _fill_ports(bridge: dict[str, Any], in_order: dict[str, Any], adapters: Mapping[str, Plain]) -> None:
+    rates = {name: _rate_of(data) for name, data in adapters.items()}
+    first_rate = next(iter(rates.values()))
+    bridge["ports"] = in_order
+    extenders = bridge.get("extenders")
+    if isinstance(extenders, dict):
+        bridge["extenders"] = {name: {} if entry is None else entry for name, entry in extenders.items()}
+        for entry in bridge["extenders"].values():
+            if isinstance(entry, dict):
+                entry.setdefault("rate", first_rate)
+    for name, entry in in_order.items():
+        if isinstance(entry, dict):
+            native_vlan = Uplink.model_fields["native_vlan"].default
+            entry.setdefault("rate", rates.get(name, first_rate))
+            entry.setdefault(
+                "native_vlan", _value_at(adapters.get(name, {}), native_vlan, "switch", "uplink", "native_vlan")
+            )
+
+
+def _value_at(data: Plain, default: object, *keys: str) -> Any:
+    here: Any = data
+    for key in keys:
+        if not isinstance(here, Mapping) or key not in here:
+            return default
+        here = here[key]
+    return here
+
+
+def defaults_beside(resolved: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the resolved configuration of the same presets, VFs, servers and kinds of bridges, no more written.
+
+    None where `resolved` does not say these, or says what this version does not know.
+    """
+    try:
+        nic, driver = resolved["nic"], resolved["driver"]
+        written: dict[str, Any] = {
+            "nic": {"preset": nic["preset"], "vfs": nic["vfs"]},
+            "driver": {"preset": driver["preset"]},
+            "host": {"preset": resolved.get("host", {}).get("preset")},
+        }
+        entries = [_unchanged(entry) for entry in resolved.get("servers", [])]
+        beside = {name: other for entry in entries for name, other in _names_in(entry)}
+        if beside:
+            written["workload"] = {"incast_to": f"{next(iter(beside))}.vf0"}
+        base = _filled(written)
+        servers = [
+            Server(name, _filled(written, server=at, vfs_beside=n_others * nic["vfs"]))
+            for at, (name, n_others) in enumerate(beside.items())
+        ]
+        listed = entries_of(base.model_copy(update={"servers": tuple(entries)}), servers)
+        written["servers"] = [entry.model_dump(by_alias=True) for entry in listed]
+        if "bridge" in resolved:
+            written["bridge"] = {"kind": resolved["bridge"]["kind"]}
+        if "bridges" in resolved:
+            written["bridges"] = [_bare_bridge(entry) for entry in resolved["bridges"]]
+        return _filled(written, adapters=dict.fromkeys(beside, base.resolved())).resolved()
+    except (KeyError, TypeError, ValidationError):
+        return None
+
+
+def _bare_bridge(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one of several bridges with its kind, and with what its ports lead to."""
+    ports = {name: {"to": port["to"]} for name, port in entry["ports"].items()}
+    return {"name": entry["name"], "kind": entry["kind"], "ports": ports}
+
+
+def _filled(written: dict[str, Any], **of_system: Any) -> Config:
+    return Config.model_validate(fill(Document("defaults", data=written), ".", **of_system))
+
+
+def _unchanged(entry: Mapping[str, Any]) -> ServerEntry:
+    adapters = [{"name": each["name"]} for each in entry.get("adapters", [])]
+    return ServerEntry.model_validate({"name": entry["name"], "adapters": adapters})
+
+
+def _names_in(entry: ServerEntry) -> list[tuple[str, int]]:
+    """Return a server's name, or those of its adapters, each with how many others the server has."""
+    if not entry.adapters:
+        return [(entry.name, 0)]
+    return [(adapter_name(entry.name, each.name), len(entry.adapters) - 1) for each in entry.adapters]

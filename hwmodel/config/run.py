@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from .amounts import Duration, Percentage, Tolerance, Whole
-from .block import Block, key
-from .kinds import Kind, wrong
+from .kinds import Block, Duration, Kind, Percentage, Tolerance, Whole, key, wrong
 
 MAX_SEED = 2**63 - 1
 _TIME = Duration("0ns", "100s")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from .driver import VmDriver
+from .host import VmDriver
 from .kinds import Kind, Listing, OrWord
 from .model import Config
 from .presets import DEVICES, DRIVERS, HOSTS

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from .block import Block, key
-from .kinds import Kind, Listing, shown, wrong
+from .kinds import Block, Kind, Listing, key, shown, wrong
 from .names import ServerName
 
 MAX_SERVERS = 256  # a byte of the stations' default addresses is the server's

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.config.demand import FRAME_RATE
+from hwmodel.config.workload import FRAME_RATE
 from hwmodel.relaxations.server_resources import FACTOR, Change
 from hwmodel.units import format_rate_bps
 

@@ -15,7 +15,7 @@ from hwmodel.relaxations.load_resources import OFFERED_LOAD, loads
 from hwmodel.relaxations.server_resources import FACTOR, WIRE, Change, resources_of
 from hwmodel.results.bottleneck import key_of_all
 from hwmodel.units import BITS_PER_BYTE
-from hwmodel.workload.sizes import Sizes
+from hwmodel.workload.streams import Sizes
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, Server

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.report.figures import new_canvas
 from hwmodel.report.svg import BLUE, GREY, INK, ORANGE, PURPLE, VERMILION, drawing_style, svg_element
-from hwmodel.results.load_search import LoadTrial
-from hwmodel.results.sizing import Choice, SizingResult
+from hwmodel.results.explored import Choice, LoadTrial, SizingResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,7 @@ from hwmodel.report.finding_figures import cost_figure, latency_figure, loss_fig
 from hwmodel.report.html import template_environment
 from hwmodel.report.reproduction import assumption_table, of_search, of_sizing
 from hwmodel.report.tables import Table
-from hwmodel.results.load_search import LoadSearch
-from hwmodel.results.sizing import SizingResult
+from hwmodel.results.explored import LoadSearch, SizingResult
 from hwmodel.words.modelled import modelled_sentence
 from hwmodel.words.quantities import printable
 from hwmodel.words.search_text import loads_of, search_reasons, search_sentence, trial_rows

@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 from hwmodel.report.configuration import config_text
 from hwmodel.report.downloads import Download, download, file_name
 from hwmodel.report.tables import Table
-from hwmodel.results.load_search import LoadSearch
+from hwmodel.results.explored import LoadSearch, SizingResult
 from hwmodel.results.result import Result
-from hwmodel.results.sizing import SizingResult
 from hwmodel.words.assumptions import ASSUMPTIONS
 from hwmodel.words.quantities import printable
 

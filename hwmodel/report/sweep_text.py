@@ -22,7 +22,7 @@ from hwmodel.report.sweep.points import (
 )
 from hwmodel.report.sweep.reading import assignments, read_sweep_result
 from hwmodel.report.sweep.tradeoff import weigh
-from hwmodel.results.sweep_table import COST, DONE, FAILED, SweepRow
+from hwmodel.results.explored import COST, DONE, FAILED, SweepRow
 from hwmodel.words.quantities import cost_text, table
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from xml.sax.saxutils import escape
 from hwmodel.report.diagram import Place, arrow, box, frame, level, marker, meter
 from hwmodel.report.labels import short_labels
 from hwmodel.report.system_layout import BRIDGE, Layout, Tree, is_uplink, narrow_layout, port_key, wide_layout
-from hwmodel.results.result import Result
-from hwmodel.results.system import AdapterResult
+from hwmodel.results.result import AdapterResult, Result
 from hwmodel.units import UnitError, parse_bytes
 from hwmodel.words.bridge_reading import NamedPort, core_share, port_lines, port_share, ports_of, setting_of
 from hwmodel.words.datapath_parts import Part

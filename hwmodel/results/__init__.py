@@ -1,15 +1,11 @@
 """What a run found: frozen records, their JSON form, and the arithmetic behind their figures."""
 
-from hwmodel.results.balance import check_balance
-from hwmodel.results.bottleneck import CREDITS, KEYS, RESOURCES, Sighting, Suspect, by_shares, sighting_of
-from hwmodel.results.bridge import BridgePortResult, BridgeResult, LogicalPortResult
-from hwmodel.results.closed_form import CeilingFigure, ClosedForm, NextStep
+from hwmodel.results.bottleneck import CREDITS, LinkCost, Observation, Sighting, Suspect, by_shares, sighting_of
+from hwmodel.results.bridge import BridgeResult
+from hwmodel.results.explored import Choice, KnobStep, LoadSearch, LoadTrial, SizingResult, TargetFigure
 from hwmodel.results.histogram import (
-    LATENCY_BUCKETS,
     LEAST_SAMPLES_P99,
     LEAST_SAMPLES_P999,
-    UNIT_FS,
-    LogLinearBuckets,
     bucket_ns,
     bucket_of_rank,
     filled_columns,
@@ -17,16 +13,18 @@ from hwmodel.results.histogram import (
     quantile_bucket,
     summarize_latency,
 )
-from hwmodel.results.load_search import LoadSearch, LoadTrial
-from hwmodel.results.observation import LinkCost, Observation
 from hwmodel.results.result import (
+    AdapterResult,
     Bottleneck,
+    CeilingFigure,
+    ClosedForm,
     Cpu,
     FlowResult,
     HostRun,
     IotlbUse,
     Latency,
     LinkBytes,
+    NextStep,
     Pcie,
     PcieDirection,
     QueueDepth,
@@ -34,14 +32,14 @@ from hwmodel.results.result import (
     Result,
     Spread,
     Stalls,
+    SystemResult,
     Totals,
     VmResult,
     Window,
     Wire,
+    check_balance,
     load_result,
 )
-from hwmodel.results.sizing import Choice, KnobStep, SizingResult, TargetFigure
-from hwmodel.results.system import AdapterResult, SystemResult
 from hwmodel.words.latency_parts import ALL_PARTS, BRIDGE_PARTS, DIRECTIONS, PART_WORDS, PARTS
 
 __all__ = [
@@ -49,17 +47,12 @@ __all__ = [
     "BRIDGE_PARTS",
     "CREDITS",
     "DIRECTIONS",
-    "KEYS",
-    "LATENCY_BUCKETS",
     "LEAST_SAMPLES_P99",
     "LEAST_SAMPLES_P999",
     "PARTS",
     "PART_WORDS",
-    "RESOURCES",
-    "UNIT_FS",
     "AdapterResult",
     "Bottleneck",
-    "BridgePortResult",
     "BridgeResult",
     "CeilingFigure",
     "Choice",
@@ -74,8 +67,6 @@ __all__ = [
     "LinkCost",
     "LoadSearch",
     "LoadTrial",
-    "LogLinearBuckets",
-    "LogicalPortResult",
     "NextStep",
     "Observation",
     "Pcie",

@@ -1,4 +1,4 @@
-"""Frozen dataclasses to JSON values and back, driven by their type hints alone.
+"""Frozen dataclasses to JSON values and back, driven by their type hints alone; stored results are read strictly.
 
 A field's JSON key is its name without a trailing underscore (`from_` is written `from`). Written floats are rounded to
 DECIMALS decimals, so that a last-bit difference between two machines does not show; a field whose metadata hold
@@ -12,15 +12,24 @@ import functools
 import json
 import math
 import numbers
+import re
 import sys
 import types
 import typing
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, NamedTuple, NoReturn
+
+from hwmodel.errors import InputError
 
 DECIMALS = 9
 MOST_COUNT = 2**63 - 1  # all whole numbers of results are counts, of 64 bits in the engine
 Path = tuple[str | int, ...]
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_MOST_LINES = 20
+_DEEPEST = 40  # of objects and lists in one another; a result with a bridge has 12
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 
 
 class Problem(NamedTuple):
@@ -102,9 +111,6 @@ def _plain(value: Any, kind: Any) -> Any:
     return _plain(float(value), float) if isinstance(value, numbers.Real) else value
 
 
-_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
-
-
 def _record_values(record: Any, left_out: Collection[str] = ()) -> dict[str, Any]:
     """Return what a dataclass's fields hold, by JSON key."""
     return {
@@ -114,7 +120,6 @@ def _record_values(record: Any, left_out: Collection[str] = ()) -> dict[str, Any
     }
 
 
-@functools.cache
 def _present(kind: Any) -> Any:
     """Return X for `X | None`, and any other type as it is."""
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
@@ -122,7 +127,7 @@ def _present(kind: Any) -> Any:
     return kind
 
 
-@functools.cache
+@functools.cache  # a twentieth of the time of writing a result
 def _present_items(kind: Any) -> tuple[Any, ...]:
     """Return the arguments of a tuple's or a mapping's type, each as `_present` does."""
     return tuple(_present(each) for each in typing.get_args(kind))
@@ -168,7 +173,7 @@ class _Field(NamedTuple):
     may_be_empty: bool
 
 
-@functools.cache
+@functools.cache  # writing a result takes five times as long without it, reading one four times
 def _fields_of(kind: type) -> tuple[_Field, ...]:
     hints = typing.get_type_hints(kind)
     missing = dataclasses.MISSING
@@ -231,3 +236,139 @@ def _wrong(expected: str, value: Any, path: Path, problems: list[Problem]) -> No
     shown = repr(value)
     shown = shown if len(shown) <= 40 else shown[:37] + "..."
     problems.append(Problem(path, f"expected {expected}, found {shown}"))
+
+
+def parse_result(kind: type, text: str, name: str, schema_version: int, others: Mapping[str, type]) -> Any:
+    """Build a `kind` (the Result dataclass) from JSON text; InputError lines `name:line:column: key: problem`.
+
+    `others`: key -> the dataclass of documents that have it.
+    """
+    repeats: list[_Repeating] = []
+    try:
+        plain = json.loads(text, parse_constant=_reject_constant, object_pairs_hook=_noting(repeats))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{name}:{error.lineno}:{error.colno}: is not JSON: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise InputError(f"{name}:1:1: is not JSON: {reason}") from None
+    if _is_deeper(plain, _DEEPEST):
+        raise InputError(f"{name}:1:1: is no result: nested deeper than {_DEEPEST} levels")
+    if repeats:
+        raise InputError([_line(name, text, problem) for problem in _repeated_keys(plain)][:_MOST_LINES])
+    if not isinstance(plain, dict) or "schema_version" not in plain:
+        raise InputError(f"{name}:1:1: schema_version: is missing (is this a result of `hwmodel run --json`?)")
+    found = plain["schema_version"]
+    if isinstance(found, bool) or found != schema_version:
+        problem = Problem(("schema_version",), f"{found!r} is not known (this hwmodel reads {schema_version})")
+        raise InputError(_line(name, text, problem))
+    problems: list[Problem] = []
+    result = from_plain(next((other for key, other in others.items() if plain.get(key)), kind), plain, (), problems)
+    if not problems:
+        problems.extend(result.impossible())
+    if problems:
+        lines = [_line(name, text, problem) for problem in problems[:_MOST_LINES]]
+        if len(problems) > _MOST_LINES:
+            lines.append(f"{name}:1:1: and {len(problems) - _MOST_LINES} more problems")
+        raise InputError(lines)
+    return result
+
+
+class _Repeating(dict[str, Any]):
+    """An object of a JSON document in which `keys_repeated` stand more than once."""
+
+    keys_repeated: tuple[str, ...] = ()
+
+
+def _noting(repeats: list[_Repeating]) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
+    """Return what makes objects for the decoder, and notes those that repeat a key."""
+
+    def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) == len(pairs):
+            return found
+        repeating = _Repeating(found)
+        counts = Counter(key for key, _ in pairs)
+        repeating.keys_repeated = tuple(key for key, n in counts.items() if n > 1)
+        repeats.append(repeating)
+        return repeating
+
+    return made
+
+
+def _repeated_keys(plain: Any) -> Iterator[Problem]:
+    """Yield each key that stands twice in its object, with the path to it."""
+    left: list[tuple[Path, Any]] = [((), plain)]
+    while left:
+        path, value = left.pop()
+        if isinstance(value, _Repeating):
+            for key in value.keys_repeated:
+                yield Problem((*path, key), "stands more than once in its object")
+        items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        left.extend(((*path, key), item) for key, item in items)
+
+
+def _is_deeper(plain: Any, most: int) -> bool:
+    """Tell whether more than `most` lists and objects stand in one another; by levels, however deep they are."""
+    level = [plain]
+    for _ in range(most):
+        level = [
+            item
+            for value in level
+            if isinstance(value, dict | list)
+            for item in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def locate(text: str, path: Path) -> tuple[int, int]:
+    """Return line and column, from 1, of a value in a JSON document; of its nearest holder where it is missing."""
+    decoder = json.JSONDecoder()
+    position = _skip_space(text, 0)
+    for step in path:
+        inside = _find_step(text, position, step, decoder)
+        if inside is None:
+            break
+        position = inside
+    line_start = text.rfind("\n", 0, position) + 1
+    return text.count("\n", 0, position) + 1, position - line_start + 1
+
+
+def _find_step(text: str, position: int, step: str | int, decoder: json.JSONDecoder) -> int | None:
+    """Return the position of a member of the container at `position`; None where it has no such member.
+
+    Of a repeated key the last one counts, as for the decoder.
+    """
+    opening = text[position]
+    if opening not in "{[":
+        return None
+    found, index = None, 0
+    position = _skip_space(text, position + 1)
+    while text[position] not in "}]":
+        key: str | int = index
+        if opening == "{":
+            key, position = decoder.raw_decode(text, position)
+            position = _skip_space(text, _skip_space(text, position) + 1)
+        if key == step:
+            found = position
+        _, position = decoder.raw_decode(text, position)
+        position = _skip_space(text, position)
+        if text[position] == ",":
+            position = _skip_space(text, position + 1)
+        index += 1
+    return found
+
+
+def _skip_space(text: str, position: int) -> int:
+    match = _SPACE.match(text, position)
+    return match.end() if match else position
+
+
+def _line(name: str, text: str, problem: Problem) -> str:
+    line, column = locate(text, problem.path)
+    return f"{name}:{line}:{column}: {dotted(problem.path)}: {problem.message}"
+
+
+def _reject_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")

@@ -10,18 +10,64 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from math import fsum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hwmodel.errors import InputError
 from hwmodel.results.bridge import OUTSIDE, BridgeResult, missing_port
-from hwmodel.results.closed_form import ClosedForm
-from hwmodel.results.json_form import Problem, document_of, to_plain
-from hwmodel.results.stored import parse_result
-
-if TYPE_CHECKING:
-    from hwmodel.results.system import AdapterResult
+from hwmodel.results.json_form import Problem, document_of, parse_result, to_plain
 
 SHOWN = 0.0005  # the least change that is not written as 0.0 %
+SCHEMA_VERSION = 1
+_BALANCES = (
+    (("offered_frames", "replicated_frames"), ("delivered_frames", "dropped_frames", "in_flight_frames")),
+    (("copies_made",), ("copies_delivered", "copies_dropped", "copies_in_flight")),
+    (("mirrored_made",), ("mirrored", "mirrored_dropped", "mirrored_in_flight")),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CeilingFigure:
+    """Say at which rate of offered frames one resource is full; `what` says the resource in full."""
+
+    resource: str
+    what: str
+    offered_mpps: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStep:
+    """Say what the closed form gives with one key of the configuration changed from `was` to `value`."""
+
+    key: str
+    was: str
+    value: str
+    gbps: float
+    mpps: float
+    limited_by: str
+    unloaded_latency_ns: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedForm:
+    """Hold the closed form's figures: the ceiling of the rate, bytes per frame, the latency of one frame alone.
+
+    `gbps`, `mpps`: at most delivered; `offered_mpps`: frames offered then. `latency_parts_ns`: of one frame alone, the
+    one that `lone_frame` tells, as configured, by the names of `results.PARTS`; a part that is never over and those
+    behind it are left out.
+    """
+
+    link_name: str
+    gbps: float
+    mpps: float
+    offered_mpps: float
+    limited_by: str
+    up_bytes: float
+    down_bytes: float
+    unloaded_latency_ns: float | None = None
+    lone_frame: str = ""
+    latency_parts_ns: Mapping[str, float] = field(default_factory=dict)
+    ceilings: tuple[CeilingFigure, ...] = ()
+    next_steps: tuple[NextStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +113,6 @@ class Spread:
     mean: float | None = None
     low: float | None = None
     high: float | None = None
-
-
-SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -409,7 +452,7 @@ class Result:
         `schema_version`, missing keys, wrong types, numbers that are not finite. Keys not known here are ignored. A
         document with `adapters` is a `SystemResult`.
         """
-        result: Result = parse_result(cls, text, name, SCHEMA_VERSION)
+        result: Result = parse_result(cls, text, name, SCHEMA_VERSION, {"adapters": SystemResult})
         return result
 
     def summary(self, verbose: bool = False) -> str:
@@ -454,3 +497,69 @@ def load_result(path: str | Path) -> Result:
     except UnicodeDecodeError:
         raise InputError(f"{path}: is not a stored result: not UTF-8 text") from None
     return Result.from_json(text, name=str(path))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterResult:
+    """Say how one server's adapter and host fared; the fields are those of a result of one server."""
+
+    name: str
+    tx_gbps: float | None
+    rx_gbps: float | None
+    pcie: Pcie
+    wire: Wire
+    iotlb: IotlbUse = field(default_factory=IotlbUse)
+    cpu: Cpu
+    drops: Mapping[str, int]
+    queues: Mapping[str, QueueDepth]
+    stalls_ns: Stalls
+    bottleneck: Bottleneck
+    utilization: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemResult(Result):
+    """Hold what a run of several servers found: totals, VMs and flows of all of them, and each adapter by itself.
+
+    What only an adapter has (`pcie`, `wire` and so on) is None here. `bottleneck.resource` has the component's name
+    before it: `a.pcie.up`, `bridge.b`.
+    """
+
+    pcie: Pcie | None = None  # type: ignore[assignment]
+    wire: Wire | None = None  # type: ignore[assignment]
+    iotlb: IotlbUse | None = None  # type: ignore[assignment]
+    cpu: Cpu
+    queues: Mapping[str, QueueDepth] = field(default_factory=dict)
+    stalls_ns: Stalls | None = None  # type: ignore[assignment]
+    adapters: tuple[AdapterResult, ...] = ()
+
+    def impossible(self) -> Iterator[Problem]:
+        """Yield what no run can have found, as of one server; several always have a bridge between them."""
+        yield from Result.impossible(self)
+        if not self.bridges:
+            yield Problem(("bridges",), "expected a bridge between the adapters")
+
+    @property
+    def servers(self) -> tuple[AdapterResult, ...]:
+        """Return the servers."""
+        return self.adapters
+
+
+def check_balance(result: Result | Totals) -> list[str]:
+    """Return one sentence for each violated balance or negative count; an empty list where all is accounted for.
+
+    offered_frames + replicated_frames = delivered_frames + dropped_frames + in_flight_frames,
+    copies_made = copies_delivered + copies_dropped + copies_in_flight, and
+    mirrored_made = mirrored + mirrored_dropped + mirrored_in_flight.
+    """
+    totals = result.totals if isinstance(result, Result) else result
+    violations = []
+    for wholes, parts in _BALANCES:
+        counts = {name: int(getattr(totals, name)) for name in (*wholes, *parts)}
+        violations += [f"{name} is negative: {count}" for name, count in counts.items() if count < 0]
+        difference = sum(counts[whole] for whole in wholes) - sum(counts[part] for part in parts)
+        if difference:
+            had = " + ".join(f"{whole} {counts[whole]}" for whole in wholes if counts[whole] or whole == wholes[0])
+            terms = " + ".join(f"{part} {counts[part]}" for part in parts)
+            violations.append(f"{had} is not {terms}: {difference:+d} unaccounted for")
+    return violations

@@ -20,7 +20,7 @@ def student_t_below(t: float, degrees: int) -> float:
     return 1 - outside / 2 if t > 0 else outside / 2
 
 
-@cache
+@cache  # 0.3 to 0.7 ms to find, and each figure of a result asks for one of a few
 def student_t_975(degrees: int) -> float:
     """Return the 97.5 % point of Student's t; ValueError for less than one degree of freedom."""
     low, high = 1.9, 13.0  # of a normal distribution 1.96, of one degree of freedom 12.71

@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from hwmodel.config.bridge import TAG_MODES
-from hwmodel.config.service_levels import DEFAULT_S_VID, s_channels_of
+from hwmodel.config.bridge import DEFAULT_S_VID, TAG_MODES, s_channels_of
 from hwmodel.wire.ethernet import EtherType
 from hwmodel.wire.tags import NO_OUTER_TAG
 from hwmodel.workload.traffic import UPLINK
@@ -15,8 +14,7 @@ from hwmodel.workload.traffic import UPLINK
 if TYPE_CHECKING:
     from hwmodel.config import NamedBridge
     from hwmodel.config.bridge import BridgePort
-    from hwmodel.config.station import Port
-    from hwmodel.config.switch import Switch
+    from hwmodel.config.switch import Port, Switch
 
 OUTSIDE = "outside"
 ALL_VLANS = range(1, 4095)

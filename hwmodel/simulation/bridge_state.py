@@ -29,8 +29,7 @@ from hwmodel.units import fs_per_byte
 from hwmodel.wire.ethernet import UNTAGGED_HEADER_BYTES, wire_bytes
 
 if TYPE_CHECKING:
-    from hwmodel.config.bridge import Bridge, PolicyEntry
-    from hwmodel.config.extenders import Extender
+    from hwmodel.config.bridge import Bridge, Extender, PolicyEntry
     from hwmodel.workload.traffic import Workload
 
 BridgeRecord = Any  # an element of a record array of BRIDGE

@@ -10,7 +10,7 @@ from hwmodel.units import fs_per_byte
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.config.nic import DmaEngine
+    from hwmodel.config.adapter import DmaEngine
 
 TWO_TO_32 = 1 << 32
 ORDERINGS = {"strict": STRICT_ORDER, "relaxed": RELAXED_ORDER, "id_based": ID_ORDER}

@@ -32,7 +32,7 @@ from hwmodel.simulation.trace.frame_parts import under_way
 from hwmodel.units import FS_PER_NS, FS_PER_S, FS_PER_US
 from hwmodel.workload import Records, Source, Workload
 from hwmodel.workload.headers import HeaderBook
-from hwmodel.workload.patterns import PatternError
+from hwmodel.workload.streams import PatternError
 from hwmodel.workload.traffic import RECORDED
 
 if TYPE_CHECKING:

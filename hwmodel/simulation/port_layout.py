@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
-from hwmodel.config.extenders import BRIDGE
+from hwmodel.config.bridge import BRIDGE
 from hwmodel.simulation.bridge_ports import (
     ALL_VLANS,
     OUTER_TYPES,

@@ -12,7 +12,7 @@ from hwmodel.results import BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
 from hwmodel.units import BITS_PER_BYTE
 from hwmodel.words import warnings as words
-from hwmodel.workload.sizes import Sizes
+from hwmodel.workload.streams import Sizes
 from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.simulation.deliveries import frame_bytes_as_sent
 from hwmodel.simulation.flow_book import StoredHeaders
 from hwmodel.simulation.logs import MergedLog
+from hwmodel.workload.delivered import Passings, WireCapture
 from hwmodel.workload.traffic import UPLINK, Workload
-from hwmodel.workload.wire_capture import Passings, WireCapture
 
 if TYPE_CHECKING:
     from hwmodel.config import Config

@@ -13,8 +13,7 @@ from hwmodel.errors import InputError
 from hwmodel.switch_frames.decide import DecidedBlock, FrameSwitch
 from hwmodel.switch_frames.outcomes import BLOCK_BYTES, in_capture, json_line, outcomes
 from hwmodel.switch_frames.text import TITLES, FrameTable, Totals
-from hwmodel.wire.pcap import PcapBlock, read_blocks
-from hwmodel.wire.pcap_writer import LAST_NS, PcapWriter
+from hwmodel.wire.pcap import LAST_NS, PcapBlock, PcapWriter, read_blocks
 
 Write = Callable[[str], object]
 

@@ -15,10 +15,10 @@ from hwmodel.forwarding.frame_batch import ALL_DECIDED, ARRIVAL, COPY, copy_batc
 from hwmodel.forwarding.parse import HEADER
 from hwmodel.simulation.kernel_cache import SWITCH_ENTRIES, fill_cache, kernels_are_cached
 from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_numbers
-from hwmodel.wire.header_scan import scan_headers
+from hwmodel.wire.frame_scan import scan_headers
 from hwmodel.wire.pcap import PcapBlock
 from hwmodel.wire.tags import LONGEST_HEADER_BYTES
-from hwmodel.workload.header_table import HeaderTable
+from hwmodel.workload.replay import HeaderTable
 
 if TYPE_CHECKING:
     from hwmodel.config.switch import Switch

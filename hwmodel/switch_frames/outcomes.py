@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.switch_frames.decide import AUTO, DecidedBlock, FrameSwitch
-from hwmodel.wire.pcap import LONGEST_FRAME_BYTES, PcapBlock, read_blocks
-from hwmodel.wire.pcap_writer import LAST_NS
+from hwmodel.wire.pcap import LAST_NS, LONGEST_FRAME_BYTES, PcapBlock, read_blocks
 
 if TYPE_CHECKING:
     from hwmodel.config import Config

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import IntEnum
 
 from hwmodel.rules.ethernet import MIN_FRAME_BYTES, MIN_UNPADDED_BYTES, WIRE_OVERHEAD_BYTES
@@ -30,18 +29,6 @@ class EtherType(IntEnum):
 
 
 BROADCAST_MAC = 0xFFFF_FFFF_FFFF
-
-_MAC_TEXT = re.compile(r"[0-9A-Fa-f]{2}(?:(?::[0-9A-Fa-f]{2}){5}|(?:-[0-9A-Fa-f]{2}){5})")
-
-
-def parse_mac(text: str) -> int:
-    """Read a 48-bit address from six pairs of hexadecimal digits, all joined by colons or all by hyphens.
-
-    Raises ValueError for any other text.
-    """
-    if not _MAC_TEXT.fullmatch(text):
-        raise ValueError(f"{text!r} is no MAC address such as 02:00:00:00:00:01")
-    return int(text.replace(":", "").replace("-", ""), 16)
 
 
 def format_mac(mac: int) -> str:

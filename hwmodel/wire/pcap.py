@@ -1,24 +1,29 @@
-"""Reading of classic capture files, in blocks, so that a file of many gigabytes is never held whole.
+"""Capture files: the classic format read in blocks and written, pcapng written.
 
-The format is that of the tcpdump project ("PCAP Capture File Format", IETF draft-ietf-opsawg-pcap): a header of 24 B,
-then for each frame 16 B (seconds, fraction, captured length, original length) and the captured bytes.
+The classic format is that of the tcpdump project ("PCAP Capture File Format", IETF draft-ietf-opsawg-pcap): a header of
+24 B, then for each frame 16 B (seconds, fraction, captured length, original length) and the captured bytes. pcapng is
+that of the draft "PCAP Next Generation Capture File Format" (draft-ietf-opsawg-pcapng): one section, one interface, an
+enhanced packet block for each frame, with its direction.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from struct import Struct
-from typing import BinaryIO
+from types import TracebackType
+from typing import BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.atomic_file import AtomicFile
 from hwmodel.errors import InputError
 
 FILE_HEADER_BYTES = 24
 RECORD_HEADER_BYTES = 16
+NS_PER_S = 1_000_000_000
 VERSION = (2, 4)
 LINK_TYPE_ETHERNET = 1
 MICROSECOND_MAGIC = 0xA1B2C3D4
@@ -39,6 +44,19 @@ _OTHER_MAGICS = {
 }
 
 I64 = npt.NDArray[np.int64]
+# Seconds are 32 bits in the format.
+LAST_NS = (1 << 32) * NS_PER_S - 1
+# Of pcapng: kinds of blocks and of options, and what stands in them.
+SECTION_HEADER, INTERFACE_DESCRIPTION, ENHANCED_PACKET = 0x0A0D0D0A, 1, 6
+BYTE_ORDER_MAGIC = 0x1A2B3C4D
+UNKNOWN_LENGTH = -1
+IF_NAME, IF_DESCRIPTION, IF_TSRESOL = 2, 3, 9
+EPB_FLAGS = 2
+INBOUND, OUTBOUND = 1, 2  # of EPB_FLAGS: to the interface, from it
+NANOSECONDS = b"\x09"  # of IF_TSRESOL: 10^-9 s
+_ENDS = Struct("<2I")
+_PACKET = Struct("<7I")
+_FLAGS = Struct("<2H3I")  # with the end of the options and of the block
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +219,142 @@ def _block(name: str, layout: PcapFormat, data: bytes, starts: list[int], n_fram
         raise InputError(f"{name}: damaged: frame {frame} says it had {was} bytes, but the file holds {held}")
     return PcapBlock(
         first_frame=n_frames,
-        at_ns=fields[:, 0] * 1_000_000_000 + fields[:, 1] * layout.ns_per_tick,
+        at_ns=fields[:, 0] * NS_PER_S + fields[:, 1] * layout.ns_per_tick,
         captured_bytes=captured,
         original_bytes=original,
         file_offset=data_offset + start + RECORD_HEADER_BYTES,
         data=data,
         start=start + RECORD_HEADER_BYTES,
     )
+
+
+class FrameFile:
+    """A file of frames that appears under its name only when the `with` block ends well; it begins with `head`.
+
+    Errors are those of `AtomicFile`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], head: bytes) -> None:
+        self.n_frames = 0
+        self._atomic = AtomicFile(path)
+        self._head = head
+
+    def __enter__(self) -> Self:
+        """Begin the file with its head."""
+        self._atomic.__enter__()
+        self._atomic.write(self._head)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finish the file, or remove it where an exception passes."""
+        self._atomic.__exit__(kind, error, trace)
+
+    def flush(self) -> None:
+        """Hand what was written to the system; see `AtomicFile.flush`."""
+        self._atomic.flush()
+
+    def _append(self, parts: Iterable[bytes], n_frames: int) -> None:
+        self._atomic.write(b"".join(parts))
+        self.n_frames += n_frames
+
+
+def file_header() -> bytes:
+    """Give the 24 B that begin a file: little endian, nanoseconds, Ethernet, version 2.4."""
+    return Struct("<I2H8x2I").pack(NANOSECOND_MAGIC, *VERSION, LONGEST_FRAME_BYTES, LINK_TYPE_ETHERNET)
+
+
+class PcapWriter(FrameFile):
+    """Write frames to a classic capture file; see `FrameFile`."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__(path, file_header())
+
+    def write(self, at_ns: int, frame: bytes, original_bytes: int | None = None) -> None:
+        """Append one frame; `original_bytes` is its length on the wire where `frame` is only its beginning."""
+        self.write_block([at_ns], [frame], None if original_bytes is None else [original_bytes])
+
+    def write_block(
+        self,
+        at_ns: npt.ArrayLike,
+        frames: Sequence[bytes],
+        original_bytes: npt.ArrayLike | None = None,
+    ) -> None:
+        """Append frames in the order given, their times in nanoseconds from 0 on.
+
+        Raises ValueError for a time outside the format's 2^32 s, for a frame longer than 262,144 B and for an original
+        length below the captured one.
+        """
+        times = np.asarray(at_ns, np.int64)
+        captured = np.fromiter(map(len, frames), np.int64, len(frames))
+        original = captured if original_bytes is None else np.asarray(original_bytes, np.int64)
+        if times.shape != captured.shape or original.shape != captured.shape:
+            raise ValueError(f"{len(times)} times and {len(original)} lengths do not fit {len(captured)} frames")
+        if np.any(times < 0) or np.any(times > LAST_NS):
+            raise ValueError("a time lies outside the 2^32 s of the format")
+        if np.any(original < captured) or np.any(original > LONGEST_FRAME_BYTES):
+            raise ValueError(f"a frame is longer than its original length or than {LONGEST_FRAME_BYTES} bytes")
+        fields = np.stack([times // NS_PER_S, times % NS_PER_S, captured, original], axis=1).astype("<u4")
+        headers = fields.tobytes()
+        parts: list[bytes] = []
+        for index, frame in enumerate(frames):
+            parts += (headers[RECORD_HEADER_BYTES * index : RECORD_HEADER_BYTES * (index + 1)], frame)
+        self._append(parts, len(frames))
+
+
+def section_header() -> bytes:
+    """Give the block that begins a file: little endian, version 1.0, of unknown length."""
+    return _pcapng_block(SECTION_HEADER, Struct("<I2Hq").pack(BYTE_ORDER_MAGIC, 1, 0, UNKNOWN_LENGTH))
+
+
+def interface_description(name: str, description: str) -> bytes:
+    """Give the block of an Ethernet interface with nanosecond timestamps."""
+    options = (IF_NAME, name.encode()), (IF_DESCRIPTION, description.encode()), (IF_TSRESOL, NANOSECONDS)
+    fixed = Struct("<2HI").pack(LINK_TYPE_ETHERNET, 0, LONGEST_FRAME_BYTES)
+    return _pcapng_block(INTERFACE_DESCRIPTION, fixed + b"".join(_option(*option) for option in options) + bytes(4))
+
+
+def _option(code: int, value: bytes) -> bytes:
+    return Struct("<2H").pack(code, len(value)) + _padded(value)
+
+
+def _pcapng_block(kind: int, body: bytes) -> bytes:
+    n_bytes = 12 + len(body)
+    return _ENDS.pack(kind, n_bytes) + body + Struct("<I").pack(n_bytes)
+
+
+def _padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 4)
+
+
+class PcapngWriter(FrameFile):
+    """Write the frames of one interface to a pcapng file; see `FrameFile`."""
+
+    def __init__(self, path: str | os.PathLike[str], name: str, description: str) -> None:
+        super().__init__(path, section_header() + interface_description(name, description))
+
+    def write_block(
+        self,
+        at_ns: npt.ArrayLike,
+        frames: Sequence[bytes],
+        is_outbound: Sequence[bool],
+        original_bytes: Sequence[int] | None = None,
+    ) -> None:
+        """Append frames in the order given, their times in nanoseconds from 0 on.
+
+        `original_bytes`: their lengths on the wire, where a frame may be only its beginning. Raises ValueError for a
+        negative time, for a frame longer than 262,144 B and for an original length below the captured one.
+        """
+        times = np.asarray(at_ns, np.int64).tolist()
+        originals = list(map(len, frames)) if original_bytes is None else original_bytes
+        parts: list[bytes] = []
+        for at, frame, outbound, original in zip(times, frames, is_outbound, originals, strict=True):
+            if at < 0 or not len(frame) <= original <= LONGEST_FRAME_BYTES:
+                raise ValueError(f"a frame of {len(frame)} of {original} bytes at {at} ns does not fit the format")
+            data = _padded(frame)
+            n_bytes = _PACKET.size + len(data) + _FLAGS.size
+            head = (ENHANCED_PACKET, n_bytes, 0, at >> 32, at & 0xFFFFFFFF, len(frame), original)
+            direction = OUTBOUND if outbound else INBOUND
+            parts += (_PACKET.pack(*head), data, _FLAGS.pack(EPB_FLAGS, 4, direction, 0, n_bytes))
+        self._append(parts, len(frames))

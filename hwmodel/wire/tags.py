@@ -182,22 +182,3 @@ def build_header(destination: int, source: int, ethertype: int, tags: Iterable[T
     parts += [tag.to_bytes() for tag in tags]
     parts.append(_field("ethertype", ethertype, 16).to_bytes(TYPE_BYTES, "big"))
     return b"".join(parts)
-
-
-def insert_tag(frame: bytes, tag: Tag) -> bytes:
-    """Put a tag right behind the source address; RuntFrameError where the frame has no type for it to stand before."""
-    _type_at(frame, TAG_OFFSET)
-    return frame[:TAG_OFFSET] + tag.to_bytes() + frame[TAG_OFFSET:]
-
-
-def strip_tag(frame: bytes, ethertypes: Iterable[int]) -> bytes:
-    """Take away the tag right behind the source address, which must be one of `ethertypes`; ValueError where it is not.
-
-    Raises RuntFrameError where nothing would be left of the type behind it.
-    """
-    found = _type_at(frame, TAG_OFFSET)
-    if found not in ethertypes:
-        raise ValueError(f"the frame's first type is 0x{found:04x}, which is not the tag to strip")
-    end = TAG_OFFSET + TAG_BYTES[found]
-    _type_at(frame, end)
-    return frame[:TAG_OFFSET] + frame[end:]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hwmodel.results.observation import LinkCost, Observation
+    from hwmodel.results.bottleneck import LinkCost, Observation
 
 
 FCS_BYTES, DWORD_BYTES = 4, 4

@@ -17,8 +17,7 @@ from hwmodel.words.quantities import (
 
 if TYPE_CHECKING:
     from hwmodel.results.bridge import BridgePortResult, BridgeResult
-    from hwmodel.results.result import Result
-    from hwmodel.results.system import AdapterResult
+    from hwmodel.results.result import AdapterResult, Result
 
 
 NO_NAME = "bridge"  # what the bridge is called that has no name

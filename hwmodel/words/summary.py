@@ -56,8 +56,7 @@ from hwmodel.words.reading import (
 )
 
 if TYPE_CHECKING:
-    from hwmodel.results.result import Latency, Result, VmResult
-    from hwmodel.results.system import AdapterResult
+    from hwmodel.results.result import AdapterResult, Latency, Result, VmResult
 
 MOST_LINES = 15
 _MOST_WARNINGS = 3

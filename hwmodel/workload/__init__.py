@@ -1,6 +1,6 @@
 """Who sends what to whom and when: a configuration becomes frame headers, traffic sources and recorded frames."""
 
 from hwmodel.workload.build import build_workload
-from hwmodel.workload.traffic import FrameTemplate, Records, Source, Workload
+from hwmodel.workload.traffic import Records, Source, Workload
 
-__all__ = ["FrameTemplate", "Records", "Source", "Workload", "build_workload"]
+__all__ = ["Records", "Source", "Workload", "build_workload"]

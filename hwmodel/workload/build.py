@@ -7,24 +7,25 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.config.system import port_rate_bps, servers_of
+from hwmodel.config.system import port_rate_bps, servers_of, stations_in_use
 from hwmodel.errors import InputError
 from hwmodel.units import FS_PER_S
-from hwmodel.workload.alias import AliasTable, build_alias_table
-from hwmodel.workload.arrivals import (
+from hwmodel.workload.headers import HeaderBook
+from hwmodel.workload.replay import read_replay
+from hwmodel.workload.streams import (
     ArrivalError,
     Arrivals,
+    Demand,
+    PatternError,
+    Sizes,
     closed_source,
+    demands,
     gap_at_rate,
     gap_at_share,
     open_source,
     stagger,
 )
-from hwmodel.workload.headers import HeaderBook, stations_of
-from hwmodel.workload.patterns import Demand, PatternError, demands
-from hwmodel.workload.replay import read_replay
-from hwmodel.workload.sizes import Sizes
-from hwmodel.workload.traffic import UPLINK, Records, Source, Workload
+from hwmodel.workload.traffic import UPLINK, AliasTable, Records, Source, Workload, build_alias_table
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -62,7 +63,7 @@ def _pattern_sources(config: Config, pattern: str, ceiling_per_s: Fraction | Non
     try:
         streams = demands(
             pattern,
-            _stations(config),
+            list(stations_in_use(servers_of(config))),
             incast_to=workload.incast_to,
             flows=[(flow.source, flow.target, workload.rate_bps_of(flow)) for flow in workload.flows],
             wire_share=workload.wire_share,
@@ -124,7 +125,7 @@ def _arrivals(of: WorkloadBlock | External) -> Arrivals:
 def _external_source(config: Config, book: HeaderBook) -> Source:
     external = config.workload.external
     assert external is not None
-    names = _stations(config) if external.to == "all" else external.to
+    names = list(stations_in_use(servers_of(config))) if external.to == "all" else external.to
     sizes = Sizes.of(external.frame_bytes, external.sizes)
     arrivals = _arrivals(external)
     stream = Demand(UPLINK, tuple((name, Fraction(1)) for name in names), external.rate_bps)
@@ -143,8 +144,3 @@ def _with_tables(source: Source, stream: Demand, size_table: AliasTable, book: H
         ids = book.template_ids(stream.port, target)
         weighted += [(template, weight / len(ids)) for template in ids]
     return replace(source, target_table=build_alias_table(weighted), size_table=size_table)
-
-
-def _stations(config: Config) -> Sequence[str]:
-    """Name the VFs in use, in port order: patterns run among VMs, and the PF belongs to the host."""
-    return [name for name, port in stations_of(config).items() if port.enabled and port.name.startswith("vf")]

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwmodel.config.bridge import ADAPTER, OUTSIDE
-from hwmodel.config.service_levels import DEFAULT_S_VID
+from hwmodel.config.bridge import ADAPTER, DEFAULT_S_VID, OUTSIDE
 from hwmodel.config.system import bridge_with, servers_of
 from hwmodel.wire.ethernet import BROADCAST_MAC, EtherType
 from hwmodel.wire.tags import ETag, Tag, VlanTag, VnTag, build_header
-from hwmodel.workload.patterns import BROADCAST, MULTICAST, PatternError
+from hwmodel.workload.streams import BROADCAST, MULTICAST, PatternError
 from hwmodel.workload.traffic import UPLINK, FrameTemplate
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.config.station import Port
+    from hwmodel.config.switch import Port
 
 # Locally administered, and in no table: whoever is beyond the uplink.
 OUTSIDE_MAC = 0x02FF_0000_0001
@@ -24,11 +23,7 @@ GROUP_MAC = 0x0300_0000_0001
 
 def stations_of(config: Config) -> dict[str, Port]:
     """Return the stations of all servers by their names, in the order of servers and ports."""
-    return {
-        (f"{server.name}.{port.name}" if server.name else port.name): port
-        for server in servers_of(config)
-        for port in sorted(server.config.switch.ports, key=lambda port: port.number)
-    }
+    return {server.station(port.name): port for server in servers_of(config) for port in server.config.switch.ports}
 
 
 class HeaderBook:

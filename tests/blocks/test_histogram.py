@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.histogram import bucket, change, observe, set_stalled
 from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS
-from hwmodel.results import LATENCY_BUCKETS, UNIT_FS
+from hwmodel.results.histogram import LATENCY_BUCKETS, UNIT_FS
 from tests.blocks.idle_machine import machine
 
 LONGEST_FS = (1 << 43) * 1024  # what the histogram has buckets for: 2.5 hours

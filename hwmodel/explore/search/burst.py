@@ -19,7 +19,7 @@ from hwmodel.results import Result
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_time_fs
 from hwmodel.wire.ethernet import wire_bytes
-from hwmodel.wire.pcap_writer import PcapWriter
+from hwmodel.wire.pcap import PcapWriter
 from hwmodel.words.search_text import spaced_by_cores
 from hwmodel.workload.traffic import UPLINK
 

@@ -15,7 +15,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.workload import build_workload
-from hwmodel.workload.sizes import Sizes
+from hwmodel.workload.streams import Sizes
 
 if TYPE_CHECKING:
     from hwmodel.config import Config

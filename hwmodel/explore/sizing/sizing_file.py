@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwmodel.config import Config
-from hwmodel.config.base_document import BaseDocument
 from hwmodel.config.document import Problem
 from hwmodel.config.kinds import shown
+from hwmodel.config.load import BaseDocument
 from hwmodel.config.overrides import Change, Overrides
 from hwmodel.explore.sizing.knobs import MOST_VALUES, Knob, magnitude, monotone_of
 from hwmodel.explore.sizing.targets import METRICS, Target, read_target

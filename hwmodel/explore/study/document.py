@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from hwmodel.config import Config
-from hwmodel.config.base_document import BaseDocument, base_inside, document_of, read_named_base
 from hwmodel.config.document import Document, KeyPath, Place, Problem, raise_problems, read_document
 from hwmodel.config.kinds import shown, suggest
+from hwmodel.config.load import BaseDocument, base_inside, document_of, read_named_base
 from hwmodel.config.overrides import Overrides
 from hwmodel.config.shipped import study_path
 from hwmodel.errors import InputError

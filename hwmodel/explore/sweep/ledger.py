@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hwmodel.errors import InputError, RunError
-from hwmodel.results.sweep_table import DONE, FAILED, PENDING
+from hwmodel.results.explored import DONE, FAILED, PENDING
 
 NAME = "ledger.sqlite"
 SCHEMA = 1

@@ -11,8 +11,8 @@ from itertools import islice
 from typing import Any
 
 from hwmodel.config import Config
-from hwmodel.config.base_document import BaseDocument
 from hwmodel.config.document import Problem, raise_problems
+from hwmodel.config.load import BaseDocument
 from hwmodel.config.overrides import Change, Overrides
 from hwmodel.config.run import MAX_SEED
 from hwmodel.explore.study.document import CAPTURE, base_of

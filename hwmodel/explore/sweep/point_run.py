@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from hwmodel.config.base_document import BaseDocument
+from hwmodel.config.load import BaseDocument
 from hwmodel.config.overrides import Change
 from hwmodel.errors import InputError, RunError
 from hwmodel.results import Result
-from hwmodel.results.sweep_table import Scalar
+from hwmodel.results.explored import Scalar
 from hwmodel.simulation import simulate_on_one_core as simulate
 
 from .ledger import Outcome

@@ -17,7 +17,7 @@ from hwmodel.errors import InputError, Interrupted
 from hwmodel.explore.study.costs import total_cost
 from hwmodel.processes import work_through
 from hwmodel.processes.processors import usable_processors
-from hwmodel.results.sweep_table import PENDING
+from hwmodel.results.explored import PENDING
 from hwmodel.simulation import entries_of, fill_cache, load_kernels, model_version
 
 from .folder_lock import locked_folder

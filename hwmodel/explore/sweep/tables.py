@@ -15,7 +15,7 @@ from hwmodel.atomic_file import AtomicFile
 from hwmodel.errors import InputError
 from hwmodel.explore.study.costs import total_cost
 from hwmodel.report.sweep.result import SweepResult, figure_order
-from hwmodel.results.sweep_table import COST, IDENTITY, Figures, Scalar, SweepAxis, SweepRow, cell
+from hwmodel.results.explored import COST, IDENTITY, Figures, Scalar, SweepAxis, SweepRow, cell
 
 from .ledger import NAME, Ledger
 

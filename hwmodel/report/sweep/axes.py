@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwmodel.report.configuration import value_text
-from hwmodel.results.sweep_table import SweepAxis
+from hwmodel.results.explored import SweepAxis
 
 from .points import P99, SEED, Point, identity
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from hwmodel.report.configuration import value_text
 from hwmodel.report.downloads import Drawing, drawing
-from hwmodel.results.sweep_table import cell
+from hwmodel.results.explored import cell
 from hwmodel.words.quantities import page_time_unit, printable
 
 from .axes import MOST_ALONG, MOST_LINES, SweptAxis, along, cut, evenly, held_values

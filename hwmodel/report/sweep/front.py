@@ -9,7 +9,7 @@ from hwmodel.report.downloads import Drawing, drawing
 from hwmodel.report.figures import WIDTH_IN
 from hwmodel.report.svg import GREY, VERMILION, drawing_style, svg_element
 from hwmodel.report.tables import Table
-from hwmodel.results.sweep_table import COST, cell
+from hwmodel.results.explored import COST, cell
 from hwmodel.words.quantities import cost_text, decimals_text, page_time_unit, printable, three_digits
 
 from .points import P99

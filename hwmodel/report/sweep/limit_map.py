@@ -22,7 +22,7 @@ from hwmodel.report.svg import (
     drawing_style,
     svg_element,
 )
-from hwmodel.results.sweep_table import FAILED, cell
+from hwmodel.results.explored import FAILED, cell
 
 from .axes import SweptAxis, cut, evenly, held_values
 from .points import LIMIT, Point, identity

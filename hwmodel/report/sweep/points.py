@@ -10,8 +10,8 @@ from functools import cached_property
 from math import fsum, inf, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hwmodel.results.explored import DONE, FAILED, PENDING, SweepRow
 from hwmodel.results.student_t import student_t_975
-from hwmodel.results.sweep_table import DONE, FAILED, PENDING, SweepRow
 
 if TYPE_CHECKING:
     from hwmodel.report.sweep.result import SweepResult

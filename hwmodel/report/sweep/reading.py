@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.report.configuration import value_text
-from hwmodel.results.sweep_table import DONE, FAILED
+from hwmodel.results.explored import DONE, FAILED
 from hwmodel.words.quantities import listed
 
 from .axes import SweptAxis, along, cut, held_values, swept_axes

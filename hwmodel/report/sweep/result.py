@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.errors import RunError
-from hwmodel.results.sweep_table import COST, IDENTITY, Scalar, SweepAxis, SweepRow, cell
+from hwmodel.results.explored import COST, IDENTITY, Scalar, SweepAxis, SweepRow, cell
 
 if TYPE_CHECKING:
     import pandas

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from hwmodel.report.configuration import value_text
 from hwmodel.report.downloads import Download, csv_text, download
 from hwmodel.report.tables import Table
-from hwmodel.results.sweep_table import COST, DONE, FAILED, cell
+from hwmodel.results.explored import COST, DONE, FAILED, cell
 from hwmodel.words.quantities import (
     MISSING,
     cost_text,

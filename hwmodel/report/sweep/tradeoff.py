@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hwmodel.results.sweep_table import COST
+from hwmodel.results.explored import COST
 
 from .axes import cut
 from .points import LOAD, P99, Point

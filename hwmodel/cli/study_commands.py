@@ -1,0 +1,209 @@
+"""`hwmodel sweep`, `search`, `size`, and `report`: what runs many points, and pages of what is stored."""
+
+from __future__ import annotations
+
+import importlib.util
+from argparse import Namespace
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hwmodel.cli.outputs import (
+    STDOUT,
+    check_outputs,
+    note,
+    progress_bar,
+    run_label,
+    say,
+    write_all,
+    write_finding,
+    write_json,
+    write_text,
+)
+from hwmodel.errors import InputError, Interrupted, RunError
+from hwmodel.processes.processors import usable_processors
+
+if TYPE_CHECKING:
+    from hwmodel.report.sweep.result import SweepResult
+    from hwmodel.results import Result
+
+
+SOME_FAILED = 3
+# OPTION -> the kinds of search that it is for.
+_ONLY_FOR = {
+    "loss": ("partial_drop",),
+    "precision": ("zero_loss", "partial_drop", "latency_at_load"),
+    "loads": ("loss_curve", "latency_at_load"),
+    "arrivals": ("loss_curve", "latency_at_load"),
+    "burst_rate": ("back_to_back",),
+}
+
+
+def sweep(arguments: Namespace) -> int | None:
+    """Run what is missing of a sweep; return exit status 3 where some of its runs failed."""
+    check_page_outputs(arguments, arguments.sweep)
+    if arguments.jobs is not None and arguments.scheduler is not None:
+        raise InputError("--jobs: not with --scheduler, whose workers say how many run at once")
+    from hwmodel.explore.sweep import load_sweep, run_sweep
+    from hwmodel.report import SWEEP_PAGE_FIGURES, SWEEP_SUMMARY_FIGURES, sweep_text
+
+    with progress_bar() as progress:
+        done = run_sweep(
+            arguments.sweep,
+            arguments.out,
+            jobs=arguments.jobs,
+            scheduler=arguments.scheduler,
+            overrides=arguments.overrides,
+            retry_failed=arguments.retry_failed,
+            any_number=arguments.yes,
+            progress=progress,
+            note=note,
+        )
+    # Of many points all figures take much room; what is printed needs a few of them.
+    needed = (*SWEEP_SUMMARY_FIGURES, *(SWEEP_PAGE_FIGURES if arguments.report else ()))
+    found = load_sweep(done.folder, None if arguments.json else needed)
+    files = [str(path) for path in done.files] + [arguments.report] * (arguments.report not in (None, STDOUT))
+    write_all(
+        lambda: say(sweep_text(found, files, done.wall_s, done.n_run), arguments.json, arguments.report),
+        lambda: write_json(found.to_mapping() if arguments.json else None, arguments.json),
+        lambda: write_sweep_report(found, arguments.report),
+    )
+    return SOME_FAILED if done.counts["failed"] else None
+
+
+def search(arguments: Namespace) -> None:
+    """Search over the load of a configuration."""
+    problems = [
+        f"--{name.replace('_', '-')}: only with --kind {' or '.join(kinds)}"
+        for name, kinds in _ONLY_FOR.items()
+        if getattr(arguments, name) is not None and arguments.kind not in kinds
+    ]
+    if problems:
+        raise InputError(problems)
+    check_page_outputs(arguments, arguments.config)
+    from hwmodel import explore
+    from hwmodel.config import load_config, place_lines
+    from hwmodel.report import render_search_page
+    from hwmodel.words.search_text import search_text
+
+    config = load_config(arguments.config, arguments.overrides)
+    given = {"loss": arguments.loss, "precision": arguments.precision, "loads": arguments.loads,
+             "arrivals": arguments.arrivals, "burst_rate_bps": arguments.burst_rate}  # fmt: skip
+    jobs = arguments.jobs or usable_processors()
+    with progress_bar() as progress:
+        try:
+            found = explore.search_loads(
+                config,
+                arguments.kind,
+                jobs=jobs,
+                progress=progress,
+                **{name: value for name, value in given.items() if value is not None},
+            )
+        except Interrupted:  # what one of the runs had measured by then answers nothing
+            raise KeyboardInterrupt from None
+        except InputError as error:
+            raise InputError(place_lines(arguments.config, arguments.overrides, error.lines)) from None
+    label = run_label(arguments.config, arguments.overrides)
+    draw = partial(render_search_page, found, label)
+    write_finding(partial(search_text, found), found.to_json, draw, arguments.json, arguments.report)
+
+
+def size(arguments: Namespace) -> None:
+    """Find the cheapest configuration that meets a target; RunError, behind all output, where none does."""
+    check_page_outputs(arguments, arguments.sizing)
+    from hwmodel import explore
+    from hwmodel.report import render_sizing_page
+    from hwmodel.words.sizing_text import sizing_text
+
+    jobs = arguments.jobs or usable_processors()
+    with progress_bar() as progress:
+        try:
+            result = explore.size(arguments.sizing, arguments.overrides, jobs=jobs, progress=progress)
+        except Interrupted:  # what one of the runs had measured by then answers nothing
+            raise KeyboardInterrupt from None
+    label = run_label(arguments.sizing, arguments.overrides)
+    draw = partial(render_sizing_page, result, label)
+    write_finding(partial(sizing_text, result), result.to_json, draw, arguments.json, arguments.report)
+    if result.best is None:
+        raise RunError("no configuration was found that meets the target")
+
+
+def report(arguments: Namespace) -> None:
+    """Make one page from stored results, or from the folder of a sweep."""
+    check_outputs([("--out", arguments.out), ("--json", arguments.json)], inputs=arguments.results)
+    require_report_packages()
+    folders = [path for path in arguments.results if Path(path).is_dir()]
+    if folders and len(arguments.results) > 1:
+        raise InputError(f"{folders[0]}: is a folder; a sweep has a page of its own, so name nothing beside it")
+    if folders:
+        _report_sweep(arguments, folders[0])
+    else:
+        _report_results(arguments)
+    say(f"wrote {arguments.out}", arguments.json)
+
+
+def write_sweep_report(sweep: SweepResult, path: str | None) -> None:
+    """Write the page of a sweep to a file or stdout; nothing for None."""
+    if path is None:
+        return
+    from hwmodel.config import defaults_beside
+    from hwmodel.report import render_sweep_page
+
+    write_text(render_sweep_page(sweep, defaults_beside(sweep.config)), path)
+
+
+def check_page_outputs(arguments: Namespace, source: str) -> None:
+    """Raise InputError or RunError where the JSON or the page of a command that reads `source` could not be written."""
+    check_outputs([("--json", arguments.json), ("--report", arguments.report)], inputs=[source])
+    if arguments.report is not None:
+        require_report_packages()
+
+
+def require_report_packages() -> None:
+    """Raise RunError with the cure where a package is missing that pages need."""
+    missing = [name for name in ("jinja2", "matplotlib") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise RunError(f"the page needs {' and '.join(missing)}: pip install 'hwmodel[report]'")
+
+
+def _report_sweep(arguments: Namespace, folder: str) -> None:
+    from hwmodel.explore.sweep import load_sweep
+    from hwmodel.report import SWEEP_PAGE_FIGURES
+
+    sweep = load_sweep(folder, None if arguments.json else SWEEP_PAGE_FIGURES)
+    write_sweep_report(sweep, arguments.out)
+    write_json(sweep.to_mapping() if arguments.json else None, arguments.json)
+
+
+def _report_results(arguments: Namespace) -> None:
+    from hwmodel.config import defaults_beside
+    from hwmodel.report import file_labels, render_page
+    from hwmodel.results import load_result
+
+    results, problems = [], []
+    for path in arguments.results:
+        try:
+            results.append(_with_known_configuration(load_result(path), path))
+        except InputError as error:
+            problems.extend(error.lines)
+    if problems:
+        raise InputError(problems)
+    defaults = [defaults_beside(result.config) for result in results]
+    write_text(render_page(results, file_labels(arguments.results), defaults=defaults), arguments.out)
+    write_json([result.to_mapping() for result in results], arguments.json)
+
+
+def _with_known_configuration(result: Result, path: str) -> Result:
+    """Return a result without its configuration, which a line says, where this hwmodel could not run that.
+
+    The page takes apart what stands there, and finds in it only what a configuration may hold.
+    """
+    from hwmodel.config import config_from_mapping
+
+    try:
+        config_from_mapping(result.config)
+    except InputError as error:
+        note(f"{path}: config: is no configuration of this hwmodel, so the page leaves it out ({error.lines[0]})")
+        return replace(result, config={})
+    return result

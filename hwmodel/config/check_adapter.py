@@ -1,0 +1,273 @@
+"""Check each adapter by itself: its link, its device, and that what rings batch can come together."""
+
+from __future__ import annotations
+
+from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.units import format_bytes
+
+from .adapter import MODEL_MAX_QUEUES, MODEL_RING_POOL
+from .findings import Findings
+from .frame_lengths import (
+    descriptors_of,
+    longest_frame,
+    mirrored_tag_bytes,
+    most_held,
+    named_lengths,
+    rx_descriptors_in_use,
+)
+from .model import Config
+from .presets import DEVICES, Device
+
+_CREDIT_BYTES = 16  # PCI Express Base Specification 3.0, 2.6.1: a data credit stands for 16 B
+_TX_BATCHES = ("driver.tx_doorbell_batch", "nic.fetch_batch", "nic.tx_writeback_batch", "driver.tx_interrupt_batch")
+_RX_BATCHES = (
+    "nic.rx_fetch_batch", "nic.rx_prefetch", "nic.rx_writeback_batch", "driver.rx_interrupt_batch",
+    "driver.refill_batch",
+)  # fmt: skip
+
+
+def check_link(config: Config, findings: Findings) -> None:
+    """Check credits, the read latency's distribution, and where frames lie in their buffers."""
+    _check_credits(config, findings)
+    _check_jitter(config, findings)
+    _check_buffers(config, findings)
+
+
+def _check_credits(config: Config, findings: Findings) -> None:
+    pcie, credits = config.pcie, config.pcie.credits
+    least = pcie.max_payload_bytes // _CREDIT_BYTES
+    payload = format_bytes(pcie.max_payload_bytes)
+    if 0 < credits.pd < least:
+        findings.add(
+            f"{credits.pd} credits of 16 B never let a write of max_payload {payload} go; {least} or more, or 0 for "
+            "infinite",
+            "pcie.credits.pd",
+            "pcie.max_payload",
+        )
+    if config.host.completion_bytes == "rcb":
+        least = pcie.read_completion_boundary_bytes // _CREDIT_BYTES
+        payload = format_bytes(pcie.read_completion_boundary_bytes)
+    if 0 < credits.cpld < least:
+        findings.add(
+            f"{credits.cpld} credits of 16 B never let a completion of {payload} come; {least} or more, or 0 for "
+            "infinite",
+            "pcie.credits.cpld",
+            "pcie.max_payload",
+            besides=["host.completion_bytes", "pcie.read_completion_boundary"],
+        )
+
+
+def _check_jitter(config: Config, findings: Findings) -> None:
+    jitter = config.host.jitter
+    for kind, key, example in (("uniform", "range", "100ns"), ("histogram", "bins", "[[0ns, 9], [300ns, 1]]")):
+        value = jitter.range_fs if key == "range" else jitter.bins
+        if jitter.kind == kind and value is None:
+            findings.add(f"kind: {kind} needs {key}, like {key}: {example}", "host.jitter.kind", f"host.jitter.{key}")
+
+
+def _check_buffers(config: Config, findings: Findings) -> None:
+    host = config.host
+    if host.buffer_offset_bytes >= host.buffer_bytes:
+        findings.add(
+            f"{format_bytes(host.buffer_offset_bytes)} is not within a buffer of {format_bytes(host.buffer_bytes)}",
+            "host.buffer_offset",
+            "host.buffer_bytes",
+        )
+
+
+def check_device(config: Config, findings: Findings) -> None:
+    """Check the `nic` block against its device."""
+    name = config.nic.preset
+    if name is not None:
+        _check_functions(config, findings, name, DEVICES[name])
+        _check_ring_range(config, findings, name, DEVICES[name])
+        _check_tables(config, findings, name, DEVICES[name])
+    _check_capacity(config, findings)
+
+
+def _check_functions(config: Config, findings: Findings, name: str, device: Device) -> None:
+    nic = config.nic
+    if nic.vfs > device.max_vfs:
+        findings.add(
+            f"{nic.vfs} VFs are more than the {device.max_vfs} of the {name} (nic.preset: null has no such limit)",
+            "nic.vfs",
+            "nic.preset",
+        )
+    if nic.queues_per_vf > device.max_queues_per_function:
+        findings.add(
+            f"{nic.queues_per_vf} is more than the {device.max_queues_per_function} queues of a function of the {name}",
+            "nic.queues_per_vf",
+            "nic.preset",
+        )
+        return
+    n_queues = nic.queues_per_vf * (nic.vfs + 1)
+    if n_queues > device.max_queues and nic.vfs <= device.max_vfs:
+        findings.add(
+            f"{nic.vfs} VFs and the PF with {nic.queues_per_vf} queues each are {n_queues}, more than the "
+            f"{device.max_queues} of the {name}",
+            "nic.queues_per_vf",
+            "nic.vfs",
+            "nic.preset",
+        )
+
+
+def _check_ring_range(config: Config, findings: Findings, name: str, device: Device) -> None:
+    for key, ring in (("nic.tx_ring", config.nic.tx_ring), ("nic.rx_ring", config.nic.rx_ring)):
+        if not device.ring_least <= ring <= device.ring_most:
+            findings.add(
+                f"{ring} is out of range; rings of the {name} have {device.ring_least} to {device.ring_most} entries",
+                key,
+                "nic.preset",
+            )
+
+
+def _check_tables(config: Config, findings: Findings, name: str, device: Device) -> None:
+    ports = config.switch.ports
+    n_macs = sum(len(port.macs) for port in ports)
+    if device.max_macs is not None and n_macs > device.max_macs:
+        findings.add(
+            f"{n_macs} addresses in all; the {name} filters {device.max_macs}", "switch.ports", "nic.vfs", "nic.preset"
+        )
+    n_vlans = len({vlan for port in ports for vlan in port.vlans})
+    if device.max_vlans is not None and n_vlans > device.max_vlans:
+        findings.add(
+            f"{n_vlans} VLANs in all; the {name} filters {device.max_vlans}", "switch.ports", "nic.vfs", "nic.preset"
+        )
+    n_mirrors = len(config.switch.mirrors)
+    if n_mirrors > device.max_mirrors:
+        findings.add(f"{n_mirrors} mirrors; the {name} has {device.max_mirrors}", "switch.mirrors", "nic.preset")
+
+
+def _check_capacity(config: Config, findings: Findings) -> None:
+    nic = config.nic
+    n_queues = nic.queues_per_vf * (nic.vfs + 1)
+    if n_queues > MODEL_MAX_QUEUES:
+        findings.add(
+            f"{nic.vfs} VFs and the PF with {nic.queues_per_vf} queues each are {n_queues}; the model has room for "
+            f"{MODEL_MAX_QUEUES}",
+            "nic.queues_per_vf",
+            "nic.vfs",
+        )
+        return
+    for key, ring in (("nic.tx_ring", nic.tx_ring), ("nic.rx_ring", nic.rx_ring)):
+        most = MODEL_RING_POOL // n_queues
+        if ring > most:
+            findings.add(
+                f"{ring} descriptors in each of {n_queues} rings; the model has room for {most}",
+                key,
+                besides=["nic.vfs", "nic.queues_per_vf"],
+            )
+
+
+def check_rings(config: Config, findings: Findings) -> None:
+    """Check batches and frames against the rings, caches and buffers that hold them."""
+    _check_batches(config, findings, "driver")
+    for name in config.driver.vms:
+        _check_batches(config.for_function(name), findings, f"driver.vms.{name}")
+    _check_caches(config, findings)
+    _check_packet_buffers(config, findings)
+    _check_descriptors_of_a_frame(config, findings)
+
+
+def _check_batches(config: Config, findings: Findings, driver: str) -> None:
+    """Check the batches of one driver, and the adapter's with them; `driver`: where its keys stand."""
+    for ring_key, batch_keys in (("nic.tx_ring", _TX_BATCHES), ("nic.rx_ring", _RX_BATCHES)):
+        ring = _value(config, ring_key)
+        too_large = [key for key in batch_keys if _value(config, key) >= ring]
+        for key in too_large:
+            whole = _of_driver(key, driver)
+            findings.add(
+                f"{whole} {_value(config, key)} never comes together: {ring_key} {ring} holds at most {ring - 1}",
+                whole,
+                ring_key,
+            )
+        if not too_large:
+            _check_stall(config, findings, ring_key, ring, driver)
+
+
+def _of_driver(key: str, driver: str) -> str:
+    """Return where a key of `driver` stands for this driver; other keys are everybody's."""
+    return f"{driver}{key.removeprefix('driver')}" if key.startswith("driver.") else key
+
+
+def _check_stall(config: Config, findings: Findings, ring_key: str, ring: int, driver: str) -> None:
+    """Find rings that fill with descriptors each of which waits for a batch that cannot complete any more."""
+    nic = config.nic
+    keys: tuple[str, ...]
+    if ring_key == "nic.tx_ring":
+        first = 1 if nic.writeback_timeout_fs is not None else nic.tx_writeback_batch
+        held = most_held(first, max(config.driver.tx_interrupt_batch, 1), 1)
+        needed = 1
+        keys = ("nic.tx_writeback_batch", "driver.tx_interrupt_batch")
+    else:
+        held, needed = rx_descriptors_in_use(config, {descriptors_of(config, n) for n, _ in named_lengths(config)})
+        keys = ("nic.rx_writeback_batch", "driver.rx_interrupt_batch", "driver.refill_batch", "nic.rx_fetch_batch")
+    if needed < ring <= held + needed:
+        keys = tuple(_of_driver(key, driver) for key in keys)
+        named = " and ".join(key.partition(".")[2] for key in keys)
+        findings.add(
+            f"a ring of {ring} can stop for ever: {named} hold back up to {held} of its {ring - 1} descriptors, and "
+            f"the next step needs {needed}; {held + needed + 1} or more are enough",
+            ring_key,
+            *keys,
+            besides=["nic.writeback_timeout", f"{driver}.moderation", "nic.rx_prefetch", "host.buffer_bytes",
+                     "host.buffer_offset"],
+        )  # fmt: skip
+
+
+def _check_caches(config: Config, findings: Findings) -> None:
+    cache = config.nic.descriptor_cache
+    for key in ("nic.fetch_batch", "nic.rx_fetch_batch", "nic.rx_prefetch"):
+        value = _value(config, key)
+        if value > cache:
+            findings.add(
+                f"{key} {value} does not fit into nic.descriptor_cache {cache}",
+                key,
+                "nic.descriptor_cache",
+            )
+
+
+def _check_packet_buffers(config: Config, findings: Findings) -> None:
+    n_bytes, length_key = longest_frame(config)
+    for key, buffer_bytes in (
+        ("nic.tx_buffer", config.nic.tx_buffer_bytes),
+        ("nic.rx_buffer", config.nic.rx_buffer_bytes),
+    ):
+        if n_bytes > buffer_bytes:
+            findings.add(f"{format_bytes(buffer_bytes)} does not hold a frame of {n_bytes} B", key, length_key)
+    n_mirrored = n_bytes - FCS_BYTES + mirrored_tag_bytes(config)
+    if n_bytes <= config.nic.rx_buffer_bytes < n_mirrored:
+        findings.add(
+            f"{format_bytes(config.nic.rx_buffer_bytes)} does not hold the mirrored copy, with its tags, of a frame of "
+            f"{n_bytes} B: {n_mirrored} B",
+            "nic.rx_buffer",
+            length_key,
+            besides=["switch.mirrors"],
+        )
+
+
+def _check_descriptors_of_a_frame(config: Config, findings: Findings) -> None:
+    """Find frames that take more Rx descriptors than a ring or the adapter's cache can ever hold."""
+    n_bytes, length_key = longest_frame(config)
+    n_descriptors, ring, cache = descriptors_of(config, n_bytes), config.nic.rx_ring, config.nic.descriptor_cache
+    room = config.host.buffer_bytes - config.host.buffer_offset_bytes
+    for key, most, holder in (
+        ("nic.rx_ring", ring - 1, f"nic.rx_ring {ring}"),
+        ("nic.descriptor_cache", cache, f"nic.descriptor_cache {cache}"),
+    ):
+        if n_descriptors > most:
+            findings.add(
+                f"a frame of {n_bytes} B takes {n_descriptors} Rx descriptors, one for each {room} B of a buffer "
+                f"(host.buffer_bytes less host.buffer_offset); {holder} holds at most {most}",
+                length_key,
+                "host.buffer_bytes",
+                "host.buffer_offset",
+                key,
+                besides=["switch.ports"],
+            )
+
+
+def _value(config: Config, key: str) -> int:
+    block, _, name = key.partition(".")
+    value: int = getattr(getattr(config, block), name)
+    return value
