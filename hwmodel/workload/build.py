@@ -142,5 +142,6 @@ def _with_tables(source: Source, stream: Demand, size_table: AliasTable, book: H
     weighted: list[tuple[int, Fraction]] = []
     for target, weight in stream.targets:
         ids = book.template_ids(stream.port, target)
-        weighted += [(template, weight / len(ids)) for template in ids]
+        share = weight if len(ids) == 1 else weight / len(ids)
+        weighted += [(template, share) for template in ids]
     return replace(source, target_table=build_alias_table(weighted), size_table=size_table)

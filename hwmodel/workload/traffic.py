@@ -46,10 +46,11 @@ def build_alias_table(weighted: Sequence[tuple[int, Fraction | int | float]]) ->
     1 / (n * 2^32), and by nothing where the share is whole. Raises ValueError without a positive weight, or for a
     negative one.
     """
-    pairs = [(value, Fraction(weight)) for value, weight in weighted if weight != 0]
-    if not pairs or any(weight < 0 for _, weight in pairs):
+    pairs = [(value, weight) for value, weight in weighted if weight]
+    weights = tuple(weight if type(weight) is Fraction else Fraction(weight) for _, weight in pairs)
+    if not weights or any(weight.numerator < 0 for weight in weights):
         raise ValueError("a table takes weights above zero")
-    threshold, alias = _columns_of(tuple(weight for _, weight in pairs))
+    threshold, alias = _columns_of(weights)
     return AliasTable(threshold, alias, np.array([value for value, _ in pairs], np.int32))
 
 
