@@ -81,6 +81,10 @@ class Config(Block):
         """Return the driver of a function, pf or vfK: its own, or that of all."""
         return self.driver.vms.get(function, self.driver)
 
+    def core_of(self, function: int) -> int:
+        """Return the host's core on which a function's guest runs, by their numbers: the PF is 0, VF K is K + 1."""
+        return function % self.host.cores
+
     @property
     def drivers(self) -> tuple[VmDriver, ...]:
         """Return the drivers that functions have, each once."""

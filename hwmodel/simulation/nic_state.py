@@ -235,7 +235,7 @@ def _fill_functions(nic: Nic, config: Config) -> None:
     for port in config.switch.ports:
         number = function_of(port.number)
         function = nic.function[number]
-        function.core = number % config.host.cores
+        function.core = config.core_of(number)
         _fill_driver(nic.host.driver[number], config.driver_of(port.name))
         function.weight = port.weight
         function.port = port.number
