@@ -19,12 +19,22 @@ from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.machine.counts.ledger_state import EVENTS_SPENT, OVERFLOW
 from hwmodel.machine.system import MAX_THREADS
-from hwmodel.simulation import server_threads, simulate, thread_places
+from hwmodel.simulation import server_threads, simulate
 from hwmodel.simulation.one_core import simulate_on_one_core
-from hwmodel.simulation.server_threads import ServerThreads, n_threads_for, shares_of
-from hwmodel.simulation.thread_crew import ThreadCrew
-from hwmodel.simulation.thread_pace import PIECE_EVENTS, TRIAL_EVENTS, Pace, ways_of
-from hwmodel.simulation.thread_places import bind, places_of, processor_now, siblings_of
+from hwmodel.simulation.server_threads import (
+    PIECE_EVENTS,
+    TRIAL_EVENTS,
+    Pace,
+    ServerThreads,
+    ThreadCrew,
+    bind,
+    n_threads_for,
+    places_of,
+    processor_now,
+    shares_of,
+    siblings_of,
+    ways_of,
+)
 from tests.system_beside_simpy import SystemRun
 from tests.test_system_windows import found_by, load_of
 
@@ -313,7 +323,7 @@ def test_an_error_of_a_crew_is_told_and_its_threads_go_on() -> None:
 
 def test_each_thread_that_wakes_has_a_processor_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     cores = ({0, 1}, {2, 3}, {4, 5})
-    monkeypatch.setattr(thread_places, "siblings_of", lambda number: frozenset(cores[number // 2]))
+    monkeypatch.setattr(server_threads, "siblings_of", lambda number: frozenset(cores[number // 2]))
     allowed = [0, 1, 2, 3, 4, 5]
     assert places_of([3, 2], 0, allowed) == [3, 2], "each stays where it was"
     assert places_of([0, None], 0, allowed) == [2, 4], "then cores that nobody has"

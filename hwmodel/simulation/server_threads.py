@@ -1,12 +1,26 @@
-"""The servers of a system on several processor cores: who runs which, and when that is worth while.
+"""The servers of a system on several processor cores: who runs which, when that is worth while, on how many threads.
 
-No result depends on it: see `machine.system`.
+No result depends on it: see `machine.system`. The threads run beside the one that asks, and wait between two pieces of
+work, so that each finds its state in its caches; they meet some ten thousand times a second, and if one of them has
+lost its core to another process, all wait: then fewer are quicker.
+
+Each wakes on a processor of its own, where it was before if that is still free. The system would wake it near the one
+that wakes it, on the same processor too; a thread that looks at a flag all the time is moved away from there only after
+some milliseconds, in which two threads take twice as long as one each.
 """
 
 from __future__ import annotations
 
+import ctypes
+import os
+import threading
 import time
-from functools import partial
+import weakref
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from itertools import cycle
+from pathlib import Path
+from statistics import median_low
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -17,11 +31,10 @@ from hwmodel.errors import InputError
 from hwmodel.machine.counts.ledger_state import EVENTS_SPENT
 from hwmodel.machine.system import MAX_THREADS, OVER, run_system
 from hwmodel.processes.processors import usable_processors
-from hwmodel.simulation.thread_crew import ThreadCrew
-from hwmodel.simulation.thread_pace import Pace
 
 if TYPE_CHECKING:
     from hwmodel.simulation.nic_state import State
+
 
 SERVERS_PER_THREAD = 2  # with fewer a thread waits for the others as long as it runs
 FEW_EVENTS = 2000  # of few servers, take one thread as long as it takes the others to wake up; of many, no turn
@@ -147,3 +160,263 @@ class ServerThreads:
             share.first, share.end, share.asks_ahead = first, first + len(servers), len(servers) > FEW_SERVERS
             system["order"][first : first + len(servers)] = servers
             first += len(servers)
+
+
+SIBLINGS = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+
+
+def _get_cpu() -> Callable[[], int] | None:
+    try:
+        return ctypes.CDLL(None).sched_getcpu
+    except (AttributeError, OSError, TypeError):
+        return None  # only Linux tells
+
+
+_GET_CPU = _get_cpu()
+
+
+def processor_now() -> int | None:
+    """Return the number of the processor on which this thread runs, None where the system does not tell."""
+    found = -1 if _GET_CPU is None else _GET_CPU()
+    return None if found < 0 else found
+
+
+@cache
+def siblings_of(processor: int) -> frozenset[int]:
+    """Return the processors of the same core: this one, and those that share its units."""
+    try:
+        parts = Path(SIBLINGS.format(processor)).read_text(encoding="ascii").strip().split(",")
+    except OSError:
+        return frozenset({processor})
+    bounds = [part.partition("-") for part in parts]
+    return frozenset(n for first, _, last in bounds for n in range(int(first), int(last or first) + 1)) | {processor}
+
+
+def places_of(before: Sequence[int | None], own: int, allowed: Sequence[int]) -> list[int]:
+    """Return a processor for each thread: where it was before, or a free one, at best of a core that nobody has.
+
+    Parameters
+    ----------
+    before
+        Where each was; None: nowhere yet.
+    own
+        Where the thread is that wakes the others, and goes on beside them.
+    allowed
+        Those that may be used; with fewer than there are threads the result is empty.
+    """
+    if len(allowed) <= len(before):
+        return []
+    places: dict[int, int] = {}
+    taken = {own}
+    for number, place in enumerate(before):
+        if place is not None and place in allowed and place not in taken:
+            places[number] = place
+            taken.add(place)
+    for number in range(len(before)):
+        if number not in places:
+            free = [place for place in allowed if place not in taken]
+            places[number] = next((place for place in free if not siblings_of(place) & taken), free[0])
+            taken.add(places[number])
+    return [places[number] for number in range(len(before))]
+
+
+def bind(thread: int, processors: Sequence[int]) -> bool:
+    """Let a thread, by its number in the system (0: this one), run on these processors alone; say if that was done."""
+    try:
+        os.sched_setaffinity(thread, processors)
+    except OSError:  # not allowed here, or the processor is gone
+        return False
+    return True
+
+
+# At once, of each thread; the next piece may go another way. Some 10 ms, in which to start the threads is little.
+PIECE_EVENTS = 100_000
+TRIAL_EVENTS = 30_000  # to see how fast another way is
+TRIAL_EVERY = 8  # pieces, at first
+GAIN = 1.05  # by how much more threads have to be quicker: they take more cores, and may lose one at any time
+RARELY = 4  # rounds of lost trials, at most, after each of which others are half as frequent
+KEPT = 3  # pieces by which the way that is gone is judged: a single slow one says nothing
+# Pieces that say nothing: of a run, whose memory is touched for the first time, and of another number of threads, whose
+# caches have other servers' state.
+FIRST_PIECES, SETTLING_PIECES = 3, 1
+STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
+
+
+def ways_of(n_threads: int) -> tuple[int, ...]:
+    """Return the numbers of threads to choose from, up to the most: each one, then fewer and fewer of the larger."""
+    return (*(step for step in STEPS if step < n_threads), n_threads)
+
+
+class Pace:
+    """Choose between several numbers of threads, by how fast each has been.
+
+    The most threads begin; then fewer are tried, as long as they are not slower. The fastest goes on, and every so many
+    pieces one that is next to it is tried again: half as often when all of these have lost.
+    """
+
+    def __init__(self, n_threads: int) -> None:
+        self.most = n_threads
+        self._ways = ways_of(n_threads)
+        self._costs: dict[int, list[float]] = {}  # seconds an event, of each way's last pieces
+        self._best = self._last = n_threads
+        self._others = cycle(self._ways)
+        self._trial: int | None = None
+        self._settling = FIRST_PIECES  # of the next pieces say nothing
+        self._wait, self._n_pieces, self._n_lost = TRIAL_EVERY, 0, 0
+
+    def next_piece(self) -> tuple[int, int]:
+        """Return how many threads run the next piece, and how many events that is."""
+        if self._trial is None:
+            self._trial = self._next_trial()
+        if self._trial is not None:
+            return self._trial, self._trial * TRIAL_EVENTS
+        return self._best, self._best * PIECE_EVENTS
+
+    def note(self, n_threads: int, n_events: int, took_s: float) -> None:
+        """Learn how long a piece has taken."""
+        if n_events == 0 or took_s <= 0:
+            return
+        if n_threads != self._last:
+            self._last, self._settling = n_threads, SETTLING_PIECES
+        if self._settling > 0:
+            self._settling -= 1
+            return
+        is_trial, self._trial = n_threads == self._trial, None
+        is_new = n_threads not in self._costs
+        known = [] if is_trial else self._costs.get(n_threads, [])
+        self._costs[n_threads] = [*known, took_s / n_events][-KEPT:]
+        before, self._best = self._best, self._fastest()
+        if not is_trial:
+            self._n_pieces += 1
+        else:
+            self._n_pieces = 0
+            self._n_lost = 0 if is_new or self._best != before else self._n_lost + 1
+            self._wait = TRIAL_EVERY << min(self._n_lost // max(1, len(self._beside())), RARELY)
+
+    def _next_trial(self) -> int | None:
+        """Return which way is to be tried next, if any."""
+        untried = [way for way in (self._best, *self._beside()) if way not in self._costs]
+        if untried:
+            return untried[0]
+        if self._n_pieces >= self._wait and len(self._ways) > 1:
+            return next(way for way in self._others if way in self._beside())
+        return None
+
+    def _beside(self) -> tuple[int, ...]:
+        """Return the next lower way and the next higher one."""
+        at = self._ways.index(self._best)
+        return (*self._ways[max(at - 1, 0) : at], *self._ways[at + 1 : at + 2])
+
+    def _fastest(self) -> int:
+        """Return the way that is fastest of those that are known: more threads only where they are worth it."""
+        best = min(self._costs)
+        for way in sorted(self._costs):
+            if median_low(self._costs[best]) > GAIN * median_low(self._costs[way]):
+                best = way
+        return best
+
+
+Work = Callable[[], object]
+
+
+class _Desk:
+    """Hold what a thread is to do next, None to end, and what came of it if that was an error."""
+
+    def __init__(self) -> None:
+        self.work: Work | None = None
+        self.error: BaseException | None = None
+        self.processor: int | None = None  # on which its last work ended
+        self.allowed: Sequence[int] = ()  # the processors on which it may go on, if it was told where to wake
+        # Taken until work is there, for which the thread waits; until it is done, for which who asked waits.
+        self.begun, self.done = threading.Lock(), threading.Lock()
+        self.begun.acquire()
+        self.done.acquire()
+        # Daemons: nobody has to wait for one where Ctrl-C comes a second time.
+        self.thread = threading.Thread(target=_serve, args=(self,), daemon=True)
+
+
+def _serve(desk: _Desk) -> None:
+    while True:
+        desk.begun.acquire()
+        if desk.work is None:
+            return
+        if desk.allowed:
+            bind(0, desk.allowed)
+        try:
+            desk.work()
+        except BaseException as error:
+            desk.error = error
+        desk.processor = processor_now()
+        desk.done.release()
+
+
+def _place(desks: list[_Desk]) -> None:
+    """Let threads that wait wake where they are not in each other's way, if the system lets them."""
+    own = processor_now()
+    allowed = [] if own is None else sorted(os.sched_getaffinity(0))
+    places = [] if own is None else places_of([desk.processor for desk in desks], own, allowed)
+    for desk in desks:
+        desk.allowed = ()
+    for desk, place in zip(desks, places, strict=False):
+        # One that was nowhere yet has a place from the system, which has seen who else runs.
+        if desk.processor is not None and bind(desk.thread.native_id or 0, [place]):
+            desk.allowed = allowed
+
+
+def _dismiss(desks: list[_Desk]) -> None:
+    """Let all threads that wait end."""
+    for desk in desks:
+        desk.work = None
+        desk.begun.release()
+    desks.clear()
+
+
+class ThreadCrew:
+    """Keep threads, as many as were ever needed at once; they end with this object, or when they are dismissed."""
+
+    def __init__(self) -> None:
+        self._waiting: list[_Desk] = []
+        self._at_work: list[_Desk] = []
+        weakref.finalize(self, _dismiss, self._waiting)
+
+    def begin(self, works: list[Work]) -> bool:
+        """Let a thread of its own begin each piece of work; return False where the system has no more threads.
+
+        The first piece is the first thread's, each time, and so on.
+        """
+        try:
+            while len(self._waiting) < len(works):
+                desk = _Desk()
+                desk.thread.start()
+                self._waiting.append(desk)
+        except RuntimeError:
+            return False
+        self._at_work = self._waiting[: len(works)]
+        del self._waiting[: len(works)]
+        _place(self._at_work)
+        for desk, work in zip(self._at_work, works, strict=True):
+            desk.work = work
+            desk.begun.release()
+        return True
+
+    def wait(self) -> None:
+        """Wait until all that was begun is done, and raise what it raised.
+
+        Whoever is interrupted here never has these threads again.
+        """
+        at_work, self._at_work = self._at_work, []
+        for desk in at_work:
+            desk.done.acquire()
+            desk.work = None
+        self._waiting[:0] = at_work
+        for desk in at_work:
+            error, desk.error = desk.error, None
+            if error is not None:
+                raise error
+
+    def dismiss(self) -> None:
+        """Let all threads end, and wait until they have; the next work has others."""
+        threads = [desk.thread for desk in self._waiting]
+        _dismiss(self._waiting)
+        for thread in threads:
+            thread.join()

@@ -33,9 +33,8 @@ from hwmodel.machine.system import (
     wait_while,
 )
 from hwmodel.simulation import server_threads
-from hwmodel.simulation.server_threads import ServerThreads
+from hwmodel.simulation.server_threads import Pace, ServerThreads
 from hwmodel.simulation.system_state import build_system
-from hwmodel.simulation.thread_pace import Pace
 from hwmodel.workload import build_workload
 from tests.blocks.idle_machine import DEFAULTS, NS
 from tests.run_cases import BROADCAST, OUTSIDE, frame, write_capture
