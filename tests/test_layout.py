@@ -18,7 +18,6 @@ LONG_FUNCTIONS: dict[str, str] = {}
 # MODULE -> why no test file imports it.
 UNTESTED: dict[str, str] = {
     "hwmodel.__main__": "test_cli_process.py runs it, as `python -m hwmodel`",
-    "hwmodel.simulation.topology": "system_beside_simpy.py plants faults in it, for four files of tests",
 }
 
 

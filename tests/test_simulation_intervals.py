@@ -15,7 +15,7 @@ from hwmodel.simulation.figure_intervals import SampleCounts
 from hwmodel.simulation.histogram_rows import HistogramRows
 from hwmodel.simulation.intervals import sureness_of, too_wide
 from hwmodel.simulation.machine_known import MachineKnown
-from hwmodel.simulation.mark_table import COUNTED, MarkTable
+from hwmodel.simulation.marks import COUNTED, MarkTable
 from tests.journey_runs import bucket_of
 from tests.sample_result import sample_result
 from tests.simulation_cases import config_of, simulated

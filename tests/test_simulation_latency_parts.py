@@ -21,7 +21,7 @@ from hwmodel.machine.counts.journey_state import (
 )
 from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, HISTOGRAM_SHIFT, HISTOGRAM_SUB_BITS
 from hwmodel.results.histogram import LATENCY_BUCKETS, UNIT_FS
-from hwmodel.simulation.latency_parts import latency_parts
+from hwmodel.simulation.latency_summary import latency_parts
 from hwmodel.words.latency_parts import ALL_PARTS, PARTS
 from tests.config_cases import ROOT
 from tests.journey_runs import bucket_of, stamp_columns

@@ -12,7 +12,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.errors import RunError
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.simulation.laws import broken_laws
-from hwmodel.simulation.population import take_population
+from hwmodel.simulation.measurement import take_population
 from hwmodel.workload import build_workload
 from tests.drawn_machines import MACHINE, WORKLOAD
 from tests.journey_runs import JourneyRun

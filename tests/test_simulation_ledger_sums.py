@@ -11,7 +11,7 @@ from hwmodel.machine.counts.ledger_state import COUNTERS, LATENCY_COUNTS, LEDGER
 from hwmodel.machine.network.bridge_state import BOX
 from hwmodel.machine.server import zeros
 from hwmodel.simulation.counts import OF_LEDGERS
-from hwmodel.simulation.ledger_sums import LedgerSums
+from hwmodel.simulation.whole import LedgerSums
 
 FLOWS = [np.array([0, 2]), np.array([1, 3, 2]), np.array([4])]  # of each ledger, by their numbers in all
 N_FLOWS = 5

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from hwmodel.simulation.counts import GAUGE_WORDS, LATENCY_PLACES
-from hwmodel.simulation.mark_table import COUNTED
-from hwmodel.simulation.marks import MOST_MARKS, Marks
+from hwmodel.simulation.marks import COUNTED, MOST_MARKS, Marks
 from hwmodel.simulation.measurement import counts_of
 from tests.run_cases import begun
 

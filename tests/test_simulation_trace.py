@@ -15,8 +15,7 @@ from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.simulation import simulate, trace
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.trace.adapter_side import DROPS
-from hwmodel.simulation.trace.frame_names import MIRRORED, real
-from hwmodel.simulation.trace.frame_parts import PARTS, n_stamped
+from hwmodel.simulation.trace.frame_parts import MIRRORED, PARTS, n_stamped, real
 from hwmodel.simulation.trace.host_side import IOMMU
 from hwmodel.simulation.trace.link_tlps import DLLPS
 from hwmodel.simulation.trace.recording import MOST_TLPS

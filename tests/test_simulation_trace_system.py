@@ -11,9 +11,9 @@ from hwmodel.config import bridges_of, config_from_mapping
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT
 from hwmodel.simulation import simulate
 from hwmodel.simulation.machine import Machine
-from hwmodel.simulation.trace.arrivals import Arrivals
+from hwmodel.simulation.trace.adapter_side import Arrivals
 from hwmodel.simulation.trace.bridge_side import BRIDGE
-from hwmodel.simulation.trace.frame_names import OUTSIDE
+from hwmodel.simulation.trace.frame_parts import OUTSIDE
 from hwmodel.simulation.trace.recording import MOST_TLPS
 from hwmodel.simulation.trace.stage import stage_of
 from hwmodel.units import FS_PER_US

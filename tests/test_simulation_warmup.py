@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.server import fresh_state
 from hwmodel.simulation.counts import gauges_in, parts_of
-from hwmodel.simulation.steady_state import truncation
 from hwmodel.simulation.warmup import (
     FIRST_SLICES,
     MATTERS,
@@ -19,6 +18,7 @@ from hwmodel.simulation.warmup import (
     SLICE_FS,
     WORDS,
     Warmup,
+    truncation,
 )
 from tests.simulation_cases import config_of
 

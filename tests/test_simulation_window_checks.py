@@ -10,8 +10,8 @@ from hwmodel.analytic import limits
 from hwmodel.config import Config, config_from_mapping, load_config
 from hwmodel.results import Latency, Result
 from hwmodel.simulation import simulate
+from hwmodel.simulation.figure_intervals import Estimate
 from hwmodel.simulation.intervals import Sureness
-from hwmodel.simulation.standardized_series import Estimate
 from hwmodel.simulation.window_checks import burst_frames, precision_not_met, unsure_figures, why_no_rates
 from tests.config_cases import CONFIGS
 from tests.run_cases import measured

@@ -9,7 +9,7 @@ import numpy as np
 
 from cocotb_tests.bench_switch import frame, switch
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.forwarding.templates import HEADER_ROOM, TEMPLATE_HEADER
+from hwmodel.forwarding.header_store import HEADER_ROOM, TEMPLATE_HEADER
 from hwmodel.machine.first_decisions import decide_alone
 from hwmodel.machine.server import fresh_state
 from hwmodel.simulation.adapter_headers import is_complete

@@ -20,7 +20,7 @@ from hwmodel.errors import InputError
 from hwmodel.machine.counts.ledger_state import EVENTS_SPENT, OVERFLOW
 from hwmodel.machine.system import MAX_THREADS
 from hwmodel.simulation import server_threads, simulate
-from hwmodel.simulation.one_core import simulate_on_one_core
+from hwmodel.simulation.run import simulate_on_one_core
 from hwmodel.simulation.server_threads import (
     PIECE_EVENTS,
     TRIAL_EVENTS,

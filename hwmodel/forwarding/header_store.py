@@ -1,7 +1,8 @@
-"""Headers by their bytes: each distinct one has a number, by which frames know it.
+"""Headers by their bytes, and what becomes of each: the records of decisions that are kept, and a store to find them.
 
-A hash table finds the number. It uses so many of its slots as it needs (`mask`), so that a small store touches little
-memory.
+A header is bytes in a store, and a frame carries its number. What a switch does with it is a TEMPLATE: it is made by
+the pure functions of this package when a frame needs it, and holds until the switch's tables change. A hash table finds
+the number of a header; it uses so many of its slots as it needs (`mask`), so that a small store touches little memory.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import kernel
-from hwmodel.forwarding.templates import same_octets
+from hwmodel.compiled.records import I16, I32, U8, record
 
 FNV_OFFSET, FNV_PRIME = 0x811C9DC5, 0x01000193  # 32-bit FNV-1a (draft-eastlake-fnv)
 WORD = 0xFFFFFFFF
@@ -60,3 +61,50 @@ def widened(slots, mask, headers, first, n):
         one = headers[number]
         slots[slot_of(slots, mask, headers, one.sender, one.target, one.port, one.octets, one.n_bytes)] = number + 1
     return mask
+
+
+MAX_TEMPLATES = 1 << 19  # distinct frame headers: of a whole workload, and those that come to one server
+MAX_COPY_KINDS = 1 << 19  # (template, egress port) pairs
+ANY_LENGTH = 2**31 - 1  # as the longest frame that passes
+HEADER_ROOM = 56  # of a header and of a rewritten one: the longest that comes has 26 B, and a copy 12 B more
+NEVER_DECIDED = 0  # as a template's stamp
+UNKNOWN = -1  # in place of what a copy is at the other end of the wire, of a flow or of a variant
+
+# Templates and kinds of copies are as many as there are flows, so that each frame finds its own in none of the
+# processor's caches: they are as small as can be. `stamp`: the generation of the tables by which it was decided.
+# Mirrored copies stand behind the others: those of a frame that its policer lets through, then those of one that it
+# refuses.
+TEMPLATE = record(
+    ("first_copy", I32), ("flow", I32), ("longest_bytes", I32), ("queue_hash", I32), ("stamp", I32),
+    ("reason", I16), ("function", I16), ("policer", I16),
+    ("n_copies", I16), ("n_mirrored", I16), ("n_mirrored_refused", I16),
+)  # fmt: skip
+# `counts_offered`: count this copy as offered, since its frame belongs to no flow. `next_template`: for a copy that
+# leaves by the wire, its hop or template at the other end.
+COPY_KIND = record(
+    ("flow", I32), ("queue_hash", I32), ("next_template", I32),
+    ("port", I16), ("function", I16), ("delta_bytes", I16), ("is_mirrored", I16), ("counts_offered", I16),
+)  # fmt: skip
+# The header of a template: who sent it and for whom, by the numbers of stations, the port by which it comes, its VLAN
+# there. `is_whole`: it reaches to the type behind its last tag, as all do but those of runts. `first_variant`: what was
+# decided of it by earlier tables.
+TEMPLATE_HEADER = record(
+    ("sender", I32), ("target", I32), ("first_variant", I32),
+    ("port", I16), ("vlan", I16), ("n_bytes", I16), ("is_whole", I16), ("octets", U8, (HEADER_ROOM,)),
+)  # fmt: skip
+COPY_HEADER = record(("template", I32), ("n_bytes", I16), ("octets", U8, (HEADER_ROOM,)))
+# Copies of a template as they were by other tables: those who are still on their way name them, and they may come back.
+VARIANT = record(
+    ("first_copy", I32), ("following", I32), ("n_copies", I16), ("n_mirrored", I16), ("n_mirrored_refused", I16)
+)  # fmt: skip
+
+
+@kernel
+def same_octets(stored, made, n_bytes):
+    """Tell whether a header of a store has these bytes."""
+    if stored.n_bytes != n_bytes:
+        return False
+    for i in range(n_bytes):
+        if stored.octets[i] != made[i]:
+            return False
+    return True

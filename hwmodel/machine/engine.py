@@ -22,8 +22,7 @@ from hwmodel.machine.adapter.switching import (
     pipeline_done,
     wire_done,
 )
-from hwmodel.machine.adapter.transmit import descriptor_done, tx_written_back
-from hwmodel.machine.adapter.writeback import writeback_expired
+from hwmodel.machine.adapter.writeback import descriptor_done, tx_written_back, writeback_expired
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.journey_sums import fold
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFLOW

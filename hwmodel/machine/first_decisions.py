@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import entry, kernel
+from hwmodel.forwarding.header_store import UNKNOWN
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.forwarding.templates import UNKNOWN
 from hwmodel.machine.adapter.commands import obey_due
 from hwmodel.machine.counts.flow_state import flow_of
 from hwmodel.machine.network.bridge import obey_bridge_due

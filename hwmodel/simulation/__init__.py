@@ -4,9 +4,8 @@ from hwmodel.simulation.dma import Window, dma
 from hwmodel.simulation.kernel_cache import DMA_ENTRIES, fill_cache, kernels_are_cached, load_kernels, passed_over_cache
 from hwmodel.simulation.machine import entries_of
 from hwmodel.simulation.model_version import model_version
-from hwmodel.simulation.one_core import simulate_on_one_core
 from hwmodel.simulation.one_frame import LoneTime, lone_frame
-from hwmodel.simulation.run import Run, simulate
+from hwmodel.simulation.run import Run, simulate, simulate_on_one_core
 from hwmodel.simulation.seeds import simulate_seeds
 
 __all__ = [

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.errors import InputError
+from hwmodel.forwarding.header_store import HEADER_ROOM, MAX_COPY_KINDS, TEMPLATE_HEADER
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.forwarding.templates import HEADER_ROOM, MAX_COPY_KINDS, TEMPLATE_HEADER
 from hwmodel.machine.counts.flow_state import MAX_FLOWS
 from hwmodel.machine.switch.decisions import ON_THE_WIRE
 from hwmodel.machine.switch.switch_state import FIRST_GENERATION

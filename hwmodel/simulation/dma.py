@@ -11,9 +11,8 @@ from hwmodel.machine.counts.ledger_state import LATENCY_HISTOGRAM
 from hwmodel.machine.link_alone import TRANSFER_CAP, run_dma
 from hwmodel.results import Latency, summarize_latency
 from hwmodel.simulation.kernel_cache import DMA_ENTRIES, fill_cache
-from hwmodel.simulation.memory import TWO_TO_32, set_cache_hits
+from hwmodel.simulation.memory import TWO_TO_32, place_pages, set_cache_hits, tx_stride_bytes
 from hwmodel.simulation.nic_state import State, build_state, random_words
-from hwmodel.simulation.translation import place_pages, tx_stride_bytes
 from hwmodel.units import FS_PER_S
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.forwarding.header_store import MAX_COPY_KINDS
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.forwarding.templates import MAX_COPY_KINDS
 from hwmodel.workload.traffic import UPLINK as OUTSIDE
 
 Ints = npt.NDArray[np.int64]

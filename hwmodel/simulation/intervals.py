@@ -18,18 +18,21 @@ from hwmodel.results.student_t import student_t_975
 from hwmodel.simulation.counts import LATENCY_PLACES
 from hwmodel.simulation.figure_intervals import (
     MOST_BELOW,
+    N_WEIGHTS,
+    Estimate,
     Found,
+    Ratio,
     SampleCounts,
     Wanted,
     mean_wanted,
     percentiles_wanted,
     rate_wanted,
+    ratio_estimate,
+    ratio_estimates,
 )
-from hwmodel.simulation.machine_known import MachineKnown
-from hwmodel.simulation.mark_table import MarkTable
-from hwmodel.simulation.missed_bursts import Bursts, with_missed_bursts
+from hwmodel.simulation.machine_known import Bursts, MachineKnown, with_missed_bursts
+from hwmodel.simulation.marks import MarkTable
 from hwmodel.simulation.nic_state import function_of
-from hwmodel.simulation.standardized_series import N_WEIGHTS, Estimate, Ratio, ratio_estimate, ratio_estimates
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:

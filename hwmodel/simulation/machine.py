@@ -18,18 +18,17 @@ from hwmodel.simulation.bridge_measure import (
     begin_bridge_window,
     bridge_results,
     bridge_suspects,
+    level_suspects,
     port_results,
     take_bridge,
     with_busier_port,
 )
 from hwmodel.simulation.clocks import begin_at_phases, fill_clocks
 from hwmodel.simulation.commands import Change, schedule
-from hwmodel.simulation.deliveries import CopyKinds
+from hwmodel.simulation.deliveries import CopyKinds, MergedLog
 from hwmodel.simulation.flow_book import Ends, FlowBook, flows_by_ledger
 from hwmodel.simulation.kernel_cache import RUN_ENTRIES, SYSTEM_ENTRIES
 from hwmodel.simulation.laws import broken_laws
-from hwmodel.simulation.logical_ports import level_suspects
-from hwmodel.simulation.logs import MergedLog
 from hwmodel.simulation.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
 from hwmodel.simulation.nic_state import Nic, State, build_state
 from hwmodel.simulation.outcome import MeasuredWindow, ServerWindow, make_result, make_system_result

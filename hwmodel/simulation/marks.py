@@ -1,23 +1,37 @@
-"""Marks on the way through the window: what has been counted since its start, for intervals and for steadiness."""
+"""Marks on the way through the window: what has been counted since its start, for intervals and for steadiness.
+
+What all marks of a window say: an array for each figure, worked out of many copies of the state at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import offset_of
-from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, LATENCY_COUNTS
+from hwmodel.machine.counts.ledger_state import FLOW, HISTOGRAM_BUCKETS, LATENCY_COUNTS
 from hwmodel.results import filled_columns
-from hwmodel.simulation.counts import LATENCY_PLACES
-from hwmodel.simulation.histogram_rows import RowCopies
-from hwmodel.simulation.mark_table import MarkCopies, MarkTable
-from hwmodel.simulation.measurement import counts_of
+from hwmodel.simulation.counts import (
+    GAUGE_WORDS,
+    LATENCY_PLACES,
+    N_WORDS,
+    SERVER_COUNTS,
+    WORD_BYTES,
+    Counts,
+    Ints,
+    areas_in,
+    latencies_in,
+)
+from hwmodel.simulation.histogram_rows import HistogramRows, RowCopies
+from hwmodel.simulation.measurement import counts_of, link_ahead_fs
 
 if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
+
 
 # Of latencies by bucket, those that lie near one another are copied together.
 GROUPS = (("delivery", "from_doorbell", "to_guest"), ("sender_wait",), ("mac.wait",))
@@ -109,3 +123,131 @@ def _counts_in(ledger: Any, group: tuple[str, ...]) -> tuple[npt.NDArray[Any], l
     # Sixteen bytes each, which numpy moves as it finds them.
     counts = np.ndarray(len(buckets), np.complex128, buckets, first, buckets.strides)
     return counts, [COUNT_FIELDS.index(f"n_{name}") for name in group]
+
+
+COUNTED = ("delivered_bytes", "vm_copies", "delivered_to_wire", "delivered", "offered")
+FLOW_WORDS = FLOW.itemsize // WORD_BYTES
+MOMENT = ("now_fs", "up_ahead_fs", "down_ahead_fs")
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class MarkTable:
+    """Hold what the marks say: sums since the start of the run, levels as they are.
+
+    `figures`: by name an array with an entry a mark, or with a row a mark where a figure is of each function or port:
+    "now_fs", the names of COUNTED, "mac.tx_bytes", "mac.rx_bytes", "outside_bytes", "up.busy_fs", "down.busy_fs",
+    "sent_bytes" by function, "received_bytes" and "received_frames" by port number, and of each latency
+    "delivery.n" and "delivery.sum_fs", of each buffer "tx_ring.area". `histograms`: a row of counts for each mark,
+    by the names of LATENCY_PLACES.
+    """
+
+    figures: Mapping[str, npt.NDArray[Any]]
+    histograms: Mapping[str, HistogramRows]
+
+    def __getitem__(self, name: str) -> Floats:
+        return self.figures[name].astype(np.float64)
+
+    def __len__(self) -> int:
+        return len(self.figures["now_fs"])
+
+    def every_second(self) -> MarkTable:
+        """Return what the first mark, the third and so on say."""
+        return MarkTable(
+            {name: column[::2] for name, column in self.figures.items()},
+            {name: rows.every_second() for name, rows in self.histograms.items()},
+        )
+
+    def followed_by(self, later: MarkTable) -> MarkTable:
+        """Return a table of these marks and of later ones."""
+        return MarkTable(
+            {name: np.concatenate((column, later.figures[name])) for name, column in self.figures.items()},
+            {name: rows.followed_by(later.histograms[name]) for name, rows in self.histograms.items()},
+        )
+
+    def slices(self) -> dict[str, Floats]:
+        """Return throughput, latency and each buffer's mean depth between marks, by the warm-up's names."""
+        passed = np.maximum(1.0, np.diff(self["now_fs"]))
+        taken, sums = np.diff(self["to_guest.n"]), np.diff(self["to_guest.sum_fs"])
+        has_some = taken > 0
+        return {
+            "rate": np.diff(self["delivered"]) / passed,
+            "latency": sums[has_some] / taken[has_some],
+            **{name: np.diff(self[f"{name}.area"]) / passed for name in GAUGE_WORDS},
+        }
+
+
+class MarkCopies:
+    """Copy what marks are made of, mark by mark: the counts of a server, what its functions sent, its flows."""
+
+    def __init__(self, nic: Any, book: FlowBook, most_words: int, most_rows: int) -> None:
+        self._nic, self._book, self._counts = nic, book, Counts(nic)
+        self._functions = nic["ledger"]["function"][: int(nic.limits.n_functions)]
+        self._flows = nic["ledger"]["flow"][: book.n_counted].view(np.int64)
+        n_words = N_WORDS + len(self._functions) + len(self._flows)
+        self.n_rows = max(1, min(most_rows, most_words // n_words))
+        self._moments = np.empty((self.n_rows, len(MOMENT)), np.int64)
+        self._rows = np.empty((self.n_rows, N_WORDS), np.int64)
+        self._sent = np.empty((self.n_rows, len(self._functions)), np.int64)
+        self._flow_rows = np.empty((self.n_rows, len(self._flows)), np.int64)
+        # The same memory by fields; views are made once, since each takes as long as a mark.
+        self._by_field, self._flows_by_field = self._rows.view(SERVER_COUNTS)[:, 0], self._flow_rows.view(FLOW)
+        self._extremes = {name: _extremes_of(one) for name, one in latencies_in(self._by_field).items()}
+        self._extremes_of_flows = _extremes_of(self._flows_by_field["latency"])
+
+    def copy(self, row: int) -> int:
+        """Copy what stands there now into a row; return what time it is."""
+        nic = self._nic
+        now_fs = int(nic.clock.now_fs)
+        self._moments[row] = now_fs, link_ahead_fs(nic.up, now_fs), link_ahead_fs(nic.down, now_fs)
+        self._counts.copy_into(self._rows[row])
+        self._sent[row] = self._functions["read_bytes"]
+        self._flow_rows[row] = self._flows
+        return now_fs
+
+    def extremes(self, row: int) -> dict[str, tuple[int, int, int]]:
+        """Return of each latency how many samples there are (of deliveries: flows), the lowest and the highest."""
+        n, lowest_fs, highest_fs = (each[row] for each in self._extremes_of_flows)
+        (with_some,) = n.nonzero()
+        delivery = len(with_some), 0, 0
+        if len(with_some):
+            delivery = len(with_some), int(lowest_fs[with_some].min()), int(highest_fs.max())
+        own = {name: (int(n[row]), int(low[row]), int(high[row])) for name, (n, low, high) in self._extremes.items()}
+        return {"delivery": delivery, **own}
+
+    def figures(self, n: int) -> dict[str, npt.NDArray[Any]]:
+        """Return what the first n rows say, by the names of a `MarkTable`."""
+        now_fs, up_ahead_fs, down_ahead_fs = self._moments[:n].T.copy()
+        counts, flows = self._by_field[:n].copy(), self._flows_by_field[:n]
+        ledger, mac = counts["ledger"], counts["mac"]
+        n_functions = len(self._functions)
+        found = {
+            "now_fs": now_fs,
+            **{name: ledger[name] for name in COUNTED},
+            "mac.tx_bytes": mac["tx_bytes"],
+            "mac.rx_bytes": mac["rx_bytes"],
+            "up.busy_fs": counts["up"]["busy_fs"] - up_ahead_fs,
+            "down.busy_fs": counts["down"]["busy_fs"] - down_ahead_fs,
+            **{f"{name}.area": area for name, area in areas_in(counts, now_fs).items()},
+            "sent_bytes": self._sent[:n].copy(),
+            "received_bytes": self._book.by_target(flows["n_bytes"], n_functions),
+            "received_frames": self._book.by_target(flows["delivered"], n_functions),
+            "delivery.n": flows["latency"]["n"].sum(axis=1),
+            "delivery.sum_fs": _sums_where(flows["latency"]["n"] > 0, flows["latency"]["sum_fs"]),
+        }
+        own = ((name, one, each) for name, one in latencies_in(counts).items() for each in ("n", "sum_fs"))
+        return found | {f"{name}.{each}": one[each] for name, one, each in own}
+
+
+def _extremes_of(latencies: npt.NDArray[Any]) -> tuple[Ints, Ints, Ints]:
+    return latencies["n"], latencies["lowest_fs"], latencies["highest_fs"]
+
+
+def _sums_where(has_some: npt.NDArray[np.bool_], amounts: Floats) -> Floats:
+    """Return the sum of each row's amounts where it has some; only of those, since floats are added in order."""
+    found = np.zeros(len(amounts))
+    for n in np.unique(n_with_some := has_some.sum(axis=1)).tolist():
+        alike = n_with_some == n  # once a flow has some, it has some in all later rows
+        columns = has_some[np.flatnonzero(alike)[0]]
+        found[alike] = np.ascontiguousarray(amounts[alike][:, columns]).sum(axis=1)
+    return found

@@ -1,16 +1,23 @@
-"""The host's memory and the adapter's DMA engines at time 0: latencies, the cache, the order of writes, the engines."""
+"""The host's memory and the adapter's DMA engines at time 0: latencies, the cache, the order of writes, the engines.
+
+The IOMMU's translation cache at time 0, and where rings and buffers lie in its pages.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.errors import InputError
+from hwmodel.machine.host.translation import LINE_SHIFT
+from hwmodel.machine.time.clock import LANE_CAP
 from hwmodel.machine.tlp_kinds import ID_ORDER, RELAXED_ORDER, STRICT_ORDER
-from hwmodel.simulation.translation import longest_frame_bytes, tx_stride_bytes
-from hwmodel.units import fs_per_byte
+from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
+from hwmodel.units import FS_PER_NS, format_time_fs, fs_per_byte
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.config.adapter import DmaEngine
+
 
 TWO_TO_32 = 1 << 32
 ORDERINGS = {"strict": STRICT_ORDER, "relaxed": RELAXED_ORDER, "id_based": ID_ORDER}
@@ -73,3 +80,67 @@ def _fill_engine(engine: Any, settings: DmaEngine) -> None:
     engine.small_fs, engine.piece_fs = settings.small_operation_fs, settings.piece_time_fs
     if settings.rate_bps is not None:
         engine.num, engine.den = fs_per_byte(settings.rate_bps)
+
+
+INVALIDATIONS = ("none", "strict", "deferred")  # in the order of layout.KEPT and those behind it
+
+
+def fill_translation(nic: Any, config: Config) -> None:
+    """Set the caches of a configuration that has an IOMMU; InputError for a miss longer than a run has room for."""
+    settings = config.host.iotlb
+    if settings is None:
+        return
+    # What waits to pass into memory, a write-back or an interrupt, is no shorter than an interrupt.
+    least_fs = int(nic.pcie.duration_fs[int(nic.pcie.request_bytes) + 4])
+    most_fs = (LANE_CAP - 1) * least_fs - 1
+    if settings.miss_fs > most_fs:
+        raise InputError(
+            f"host.iotlb.miss: {format_time_fs(settings.miss_fs)} holds back up to {settings.miss_fs // least_fs + 1} "
+            f"writes of this link; a run has room for {LANE_CAP - 1}, so for at most {most_fs // FS_PER_NS}ns"
+        )
+    nic.pcie.has_iotlb = 1
+    translation = nic.host.translation
+    translation.miss_fs = settings.miss_fs
+    translation.near_miss_fs = settings.near_walk_fs
+    translation.n_walkers = settings.walkers or 0
+    translation.page_shift = settings.page_bytes.bit_length() - 1
+    translation.is_split = settings.split
+    translation.invalidation = INVALIDATIONS.index(settings.invalidation)
+    translation.flush_after = settings.flush_after
+    translation.lines.part[0].n_entries = settings.walk_lines
+    n_parts = len(config.switch.ports) if settings.split else 1
+    for number in range(n_parts):
+        part = translation.pages.part[number]
+        part.n_entries = max(1, settings.entries // n_parts)
+    place_pages(nic, tx_stride_bytes(config, longest_frame_bytes(config)), config.host.buffer_bytes)
+
+
+def longest_frame_bytes(config: Config) -> int:
+    """Return the most bytes that a Tx buffer has to hold: a frame's, its FCS standing for a C-TAG."""
+    return max(port.max_frame_bytes for port in config.switch.ports)
+
+
+def tx_stride_bytes(config: Config, n_bytes: int) -> int:
+    """Return how far apart buffers of `n_bytes` begin: a power of two that holds them from `buffer_offset` on."""
+    needed = max(config.host.buffer_bytes, config.host.buffer_offset_bytes + n_bytes)
+    return 1 << (needed - 1).bit_length()
+
+
+def place_pages(nic: Any, tx_stride: int, rx_stride: int) -> None:
+    """Give numbers to the pages of all rings and of their buffers, which begin `tx_stride`, `rx_stride` bytes apart.
+
+    Each begins a line of the page table: functions are in domains of their own, so no line has pages of two.
+    """
+    cache, limits = nic.host.translation, nic.limits
+    cache.tx_stride_bytes, cache.rx_stride_bytes = tx_stride, rx_stride
+    first = 0
+    for name, ring, item_bytes in (
+        ("tx_ring", limits.tx_ring, DESCRIPTOR_BYTES),
+        ("rx_ring", limits.rx_ring, DESCRIPTOR_BYTES),
+        ("tx_buffer", limits.tx_ring, tx_stride),
+        ("rx_buffer", limits.rx_ring, rx_stride),
+    ):
+        region = cache[name]
+        pages_a_ring = -(-int(ring) * item_bytes >> int(cache.page_shift))
+        region.first, region.a_ring = first, -(-pages_a_ring >> LINE_SHIFT) << LINE_SHIFT
+        first += int(region.a_ring) * int(limits.n_queues)

@@ -25,8 +25,7 @@ from hwmodel.machine.tlp_kinds import RX_WRITEBACK, TX_WRITEBACK
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import DLLP_BYTES, counts_whole_double_words, link_rate_of, tlp_overhead_of
-from hwmodel.simulation.memory import fill_engines, fill_memory
-from hwmodel.simulation.translation import fill_translation
+from hwmodel.simulation.memory import fill_engines, fill_memory, fill_translation
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.atomic_file import write_atomically
@@ -48,6 +48,11 @@ from hwmodel.units import FS_PER_NS
 from hwmodel.words import warnings as words
 from hwmodel.workload import Workload, build_workload
 from hwmodel.workload.delivered import Deliveries, write_delivered
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.results import Result
+
 
 Progress = Callable[[float, str], None]
 
@@ -381,3 +386,8 @@ class Run:
         if violations:
             raise RunError("frames are unaccounted for: " + "; ".join(violations))
         return result
+
+
+def simulate_on_one_core(config: Config) -> Result:
+    """Simulate a configuration beside other runs, of which there are as many as cores; raises as `simulate` does."""
+    return simulate(config, threads=1)

@@ -23,19 +23,18 @@ from hwmodel.simulation.adapter_headers import (
     headers_of,
     prefixed_numbers,
 )
-from hwmodel.simulation.bridge_ports import PhysicalPort
+from hwmodel.simulation.bridge_ports import PhysicalPort, ports_of
 from hwmodel.simulation.bridge_state import (
+    check_addresses,
     fill_bridges,
     fill_crossings,
     fill_wire,
     fresh_bridge,
     least_on_wire_bytes,
 )
-from hwmodel.simulation.bridge_tables import check_addresses
 from hwmodel.simulation.clocks import BOX, OUTSIDE, begin_at_phases, fill_clocks, stretch, stretch_port
 from hwmodel.simulation.flow_book import Ends, FlowBook, Stations, flows_of
 from hwmodel.simulation.nic_state import State, fill_state, is_long
-from hwmodel.simulation.port_layout import ports_of
 from hwmodel.simulation.server_threads import ServerThreads, n_threads_for
 from hwmodel.simulation.topology import Topology
 from hwmodel.simulation.workload_state import Counted, check_workload, enter_sources, histogram_rows, watch_fifos

@@ -12,9 +12,8 @@ import numpy as np
 from hwmodel.config import bridges_of
 from hwmodel.errors import InputError
 from hwmodel.simulation.bridge_ports import PhysicalPort
-from hwmodel.simulation.deliveries import frame_bytes_as_sent
+from hwmodel.simulation.deliveries import MergedLog, frame_bytes_as_sent
 from hwmodel.simulation.flow_book import StoredHeaders
-from hwmodel.simulation.logs import MergedLog
 from hwmodel.workload.delivered import Passings, WireCapture
 from hwmodel.workload.traffic import UPLINK, Workload
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from hwmodel.config import descriptors_of, mirrored_tag_bytes, rx_descriptors_in_use
 from hwmodel.errors import InputError
-from hwmodel.forwarding.templates import MAX_TEMPLATES
+from hwmodel.forwarding.header_store import MAX_TEMPLATES
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM, MAX_HISTOGRAMS
 from hwmodel.machine.first_decisions import decide_alone, enter_flows
 from hwmodel.machine.network.bridge_state import BRIDGE

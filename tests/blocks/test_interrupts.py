@@ -7,7 +7,7 @@ import pytest
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.interrupts import moderation_expired, rx_returned, tx_returned, unmasked
 from hwmodel.machine.adapter.receive import interrupted, rx_written_back
-from hwmodel.machine.adapter.transmit import tx_written_back
+from hwmodel.machine.adapter.writeback import tx_written_back
 from hwmodel.machine.guest.cores import adapt_moderation, piece_done
 from hwmodel.machine.host.host_state import BULK_CLASS, LOWEST_CLASS, MIDDLE_CLASS, TAKE_TASK
 from hwmodel.machine.time.clock import MODERATION_TIMER, TIMERS

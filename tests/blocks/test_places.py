@@ -23,7 +23,7 @@ from hwmodel.machine.network.places import (
     is_untagged,
 )
 from hwmodel.machine.server import zeros
-from hwmodel.simulation.bridge_tables import fill_tables
+from hwmodel.simulation.bridge_state import fill_tables
 
 
 def columns(*rows):

@@ -6,8 +6,7 @@ import pytest
 
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.adapter.receive import interrupted, rx_written_back, serve_rx_buffer
-from hwmodel.machine.adapter.transmit import descriptor_done
-from hwmodel.machine.adapter.writeback import writeback_expired
+from hwmodel.machine.adapter.writeback import descriptor_done, writeback_expired
 from hwmodel.machine.time.clock import RX_WRITEBACK_TIMER, TIMERS
 from hwmodel.machine.time.events import take_timer
 from hwmodel.machine.tlp_kinds import PAYLOAD_WRITE, RX_INTERRUPT, RX_WRITEBACK, TX_INTERRUPT, TX_WRITEBACK

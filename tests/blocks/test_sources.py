@@ -7,7 +7,7 @@ import pytest
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.machine.adapter.transmit import slots_free
+from hwmodel.machine.adapter.writeback import slots_free
 from hwmodel.machine.time.clock import LINE, SOURCE_TIMER, TIMERS
 from hwmodel.machine.time.events import take_timer
 from hwmodel.machine.traffic.sources import begin, choice, feed_hungry, hunger, source_timer

@@ -6,8 +6,7 @@ import pytest
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.receive import interrupted
-from hwmodel.machine.adapter.transmit import descriptor_done, slots_free, tx_written_back
-from hwmodel.machine.adapter.writeback import writeback_expired
+from hwmodel.machine.adapter.writeback import descriptor_done, slots_free, tx_written_back, writeback_expired
 from hwmodel.machine.time.clock import TIMERS, TX_WRITEBACK_TIMER
 from hwmodel.machine.time.events import take_timer
 from hwmodel.machine.tlp_kinds import TX_INTERRUPT, TX_WRITEBACK

@@ -7,8 +7,7 @@ from hwmodel.compiled.processor import prefetch, prefetch_at
 from hwmodel.compiled.records import offset_of
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.adapter.fetch import fetch_rx, fetch_rx_on_demand
-from hwmodel.machine.adapter.transmit import slots_free
-from hwmodel.machine.adapter.writeback import hold_for_writeback
+from hwmodel.machine.adapter.writeback import hold_for_writeback, slots_free
 from hwmodel.machine.counts.batches import mark_rx_batch
 from hwmodel.machine.counts.histogram import bucket, change, set_stalled
 from hwmodel.machine.counts.journey_state import SHOWN, WRITTEN_BACK

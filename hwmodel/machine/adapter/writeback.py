@@ -1,13 +1,18 @@
-"""Descriptors held for their write-back, of Tx rings and Rx rings alike: by the batch, or by the timer of the first."""
+"""Descriptors held for their write-back, of Tx rings and Rx rings alike: by the batch, or by the timer of the first.
+
+The end of a Tx descriptor: done, written back, interrupt, slot free.
+"""
 
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.interrupts import rx_returned, tx_returned
+from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.pcie.transactions import post_writeback
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.tlp_kinds import RX_WRITEBACK
+from hwmodel.machine.traffic.sources import hunger
 
 
 @kernel
@@ -54,3 +59,27 @@ def writeback_expired(nic, now_fs, held):
         write_back(nic, now_fs, held)
     elif held.timer_at_fs < NEVER:
         arm_timer(nic.clock, held)
+
+
+@kernel
+def descriptor_done(nic, now_fs, number):
+    """Hold a done descriptor for write-back."""
+    hold_for_writeback(nic, now_fs, nic.tx_queue[number].held, 1)
+
+
+@kernel
+def slots_free(nic, now_fs, number, n):
+    """Give slots back to the driver, which may have frames waiting for them."""
+    queue = nic.tx_queue[number]
+    queue.freed += n
+    change(nic.ledger.counts.tx_ring, now_fs, -n)
+    hunger(nic, queue.function)
+
+
+@kernel
+def tx_written_back(nic, now_fs, number, n):
+    """Note descriptors whose write-back the host has received; a driver that polls gives their slots back at once."""
+    queue = nic.tx_queue[number]
+    queue.written_back += n
+    if nic.host.driver[queue.function].tx_interrupt_batch == 0 or nic.rx_queue[number].is_polled:
+        slots_free(nic, now_fs, number, queue.written_back - queue.freed)

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from hwmodel.compiled.records import I16, I32, I64, U8, ints, record
 from hwmodel.forwarding.drop_reason import MAX_REASONS
+from hwmodel.forwarding.header_store import HEADER_ROOM, MAX_COPY_KINDS
 from hwmodel.forwarding.parse import HEADER
 from hwmodel.forwarding.police import POLICER
 from hwmodel.forwarding.tables import ACL_ENTRY, VIDS
-from hwmodel.forwarding.templates import HEADER_ROOM, MAX_COPY_KINDS
 from hwmodel.machine.counts.ledger_state import GAUGE, LEDGER
 from hwmodel.machine.network.wires import CROSSING
 from hwmodel.machine.time.clock import CLOCK

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import I32, NEVER, U32, ints, record
-from hwmodel.forwarding.templates import UNKNOWN
+from hwmodel.forwarding.header_store import UNKNOWN
 from hwmodel.machine.counts.journey_state import JOURNEY
 from hwmodel.machine.counts.journeys import begin_from_wire
 from hwmodel.machine.counts.ledger_state import LOG_CAP, LOG_FULL

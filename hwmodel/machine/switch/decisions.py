@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.forwarding.decide import NO_POLICER, decide, limit
-from hwmodel.forwarding.parse import parse
-from hwmodel.forwarding.port_set import MAX_PORTS, PORT_WORDS, PORTS_PER_WORD, UPLINK, contains
-from hwmodel.forwarding.rewrite import rewrite
-from hwmodel.forwarding.tables import VIDS
-from hwmodel.forwarding.templates import (
+from hwmodel.forwarding.header_store import (
     ANY_LENGTH,
     MAX_COPY_KINDS,
     NEVER_DECIDED,
     UNKNOWN,
     same_octets,
 )
+from hwmodel.forwarding.parse import parse
+from hwmodel.forwarding.port_set import MAX_PORTS, PORT_WORDS, PORTS_PER_WORD, UPLINK, contains
+from hwmodel.forwarding.rewrite import rewrite
+from hwmodel.forwarding.tables import VIDS
 from hwmodel.machine.counts.flow_state import flow_of
 from hwmodel.machine.frames import COPY_CAP
 from hwmodel.rules.ethernet import MIN_UNPADDED_BYTES

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from hwmodel.compiled.records import I32, U8, ints, record
 from hwmodel.forwarding.decide import DECISION
-from hwmodel.forwarding.parse import HEADER
-from hwmodel.forwarding.tables import TABLES, VIDS
-from hwmodel.forwarding.templates import (
+from hwmodel.forwarding.header_store import (
     COPY_HEADER,
     HEADER_ROOM,
     MAX_COPY_KINDS,
@@ -14,6 +12,8 @@ from hwmodel.forwarding.templates import (
     TEMPLATE_HEADER,
     VARIANT,
 )
+from hwmodel.forwarding.parse import HEADER
+from hwmodel.forwarding.tables import TABLES, VIDS
 
 FIRST_GENERATION = 1
 

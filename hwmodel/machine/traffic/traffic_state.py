@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hwmodel.compiled.records import F64, I32, I64, ints, record
+from hwmodel.forwarding.header_store import COPY_KIND, MAX_COPY_KINDS, MAX_TEMPLATES, TEMPLATE
 from hwmodel.forwarding.police import MAX_POLICERS, POLICER
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
-from hwmodel.forwarding.templates import COPY_KIND, MAX_COPY_KINDS, MAX_TEMPLATES, TEMPLATE
 
 MAX_SOURCES = 1 << 15
 MAX_CHOICES = 1 << 18  # rows of all alias tables together

@@ -12,8 +12,7 @@ from hwmodel.machine.frames import LINE_CAP
 from hwmodel.machine.time.clock import WIRE
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.simulation.trace.arrivals import Arrivals
-from hwmodel.simulation.trace.frame_names import FrameNames, real
+from hwmodel.simulation.trace.frame_parts import Arrivals, FrameNames, real
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track, shown
 from hwmodel.wire.ethernet import wire_bytes
 

@@ -11,7 +11,7 @@ from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.network.bridge_state import NOBODY
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.bridge_ports import OUTSIDE, PhysicalPort
-from hwmodel.simulation.trace.frame_names import FrameNames
+from hwmodel.simulation.trace.frame_parts import FrameNames
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track
 
 BRIDGE = "Bridge"

@@ -11,7 +11,7 @@ import numpy as np
 
 from hwmodel.machine.host.host_state import POST_TASK
 from hwmodel.machine.tlp_kinds import OF_KIND, READS, UP
-from hwmodel.simulation.trace.frame_names import FrameNames, real
+from hwmodel.simulation.trace.frame_parts import FrameNames, real
 from hwmodel.simulation.trace.link_tlps import StartedTlp, read_frames
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track, shown
 

@@ -26,7 +26,7 @@ from hwmodel.machine.tlp_kinds import (
     TX_WRITEBACK,
 )
 from hwmodel.rules.pcie_link import DLLP_BYTES
-from hwmodel.simulation.trace.frame_names import FrameNames, real
+from hwmodel.simulation.trace.frame_parts import FrameNames, real
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track, shown
 
 DIRECTIONS = {"up": Track("PCIe link", "up: NIC to host"), "down": Track("PCIe link", "down: host to NIC")}

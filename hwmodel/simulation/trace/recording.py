@@ -8,8 +8,7 @@ import numpy as np
 
 from hwmodel.simulation.trace.adapter_side import Levels, Servers
 from hwmodel.simulation.trace.bridge_side import BridgePorts, group_of_all
-from hwmodel.simulation.trace.frame_names import FrameNames, names_of
-from hwmodel.simulation.trace.frame_parts import FrameParts, View, under_way
+from hwmodel.simulation.trace.frame_parts import FrameNames, FrameParts, View, names_of, under_way
 from hwmodel.simulation.trace.host_side import Cores, Reads, Translations
 from hwmodel.simulation.trace.link_tlps import LinkTlps
 from hwmodel.simulation.trace.stage import Stage, TracedServer
