@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.latency import round_trip_fs
-from hwmodel.analytic.mirrors import UPLINK
+from hwmodel.analytic.routes import UPLINK
 from hwmodel.machine.tlp_kinds import COMPLETION_CREDIT, DOWN, NON_POSTED_CREDIT, OF_KIND, POSTED_CREDIT, UP
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S

@@ -9,9 +9,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.core_work import sending_s
 from hwmodel.analytic.demand import flows_of
 from hwmodel.analytic.system import System
+from hwmodel.analytic.transactions import sending_s
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore.search.loads import Simulator
