@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from benches.sweep_rows import ROOT
-from hwmodel.report.svg import drawing_style, svg_element
+from hwmodel.report.figures import drawing_style, svg_element
 
 FOLDER = ROOT / "docs" / "pictures"
 _NAMESPACES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'

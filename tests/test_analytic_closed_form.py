@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hwmodel
+from hwmodel.analytic.ceiling import sum_bytes
 from hwmodel.analytic.closed_form import limits
 from hwmodel.analytic.limits_record import Limits
-from hwmodel.analytic.steps import sum_bytes
 from hwmodel.errors import InputError
 from tests.analytic_cases import BATCH_KEYS, demo
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from hwmodel.analytic.core_work import doorbell_batch, sending_s, taking_s
+from hwmodel.analytic.transactions import doorbell_batch, sending_s, taking_s
 from hwmodel.config import config_from_mapping
 from tests.analytic_cases import demo
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from hwmodel.analytic.crossing import crossing_of, wire_fs
-from hwmodel.analytic.lone_frame import Way
+from hwmodel.analytic.lone_frame import Way, crossing_of, wire_fs
 from hwmodel.analytic.system import System
 from hwmodel.config import load_config
 

@@ -7,9 +7,8 @@ from fractions import Fraction
 import pytest
 
 from hwmodel.analytic import limits
-from hwmodel.analytic.dma_engines import Engines, operation_fs, places_of, shared_fs
-from hwmodel.analytic.engine_ceilings import engine_ceilings
-from hwmodel.analytic.latency import transfer_read_fs
+from hwmodel.analytic.ceilings import engine_ceilings
+from hwmodel.analytic.latency import Engines, operation_fs, places_of, shared_fs, transfer_read_fs
 from hwmodel.analytic.transactions import TlpRules, Transaction
 from hwmodel.config import config_from_mapping, load_config
 from hwmodel.config.adapter import DmaEngines

@@ -7,7 +7,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.analytic.exact_sums import sum_of_products
+from hwmodel.analytic.traffic import sum_of_products
 
 numbers = st.one_of(st.integers(-(10**20), 10**20), st.fractions(max_denominator=10**6))
 

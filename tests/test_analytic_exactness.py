@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.analytic import limits
+from hwmodel.analytic.closed_form import is_exact
 from hwmodel.analytic.demand import demand_of
-from hwmodel.analytic.exactness import is_exact
 from hwmodel.simulation import simulate
 from tests.analytic_cases import demo
 

@@ -7,11 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from hwmodel.analytic import bridge_learning, limits, system
-from hwmodel.analytic.bridge_entry import BridgeEntry
-from hwmodel.analytic.crossing import crossing_of
-from hwmodel.analytic.lone_frame import lone_frame_of
-from hwmodel.analytic.onward import OnwardHops
+from hwmodel.analytic import bridge_rules, limits, system
+from hwmodel.analytic.bridge_rules import BridgeEntry
+from hwmodel.analytic.lone_frame import crossing_of, lone_frame_of
+from hwmodel.analytic.paths import OnwardHops
 from hwmodel.analytic.system import System
 from hwmodel.config import Config, config_from_mapping
 from tests.extender_cases import run_of
@@ -133,7 +132,7 @@ PLANTED = {
     "untagged frames enter in the VLAN in which they left": lambda patch: patch.setattr(
         BridgeEntry, "over", _with_the_same_vlan),
     "tags do not count between bridges": lambda patch: patch.setattr(OnwardHops, "_on", _without_tags),
-    "each bridge knows its own servers alone": lambda patch: patch.setattr(bridge_learning, "_know", _here_alone),
+    "each bridge knows its own servers alone": lambda patch: patch.setattr(bridge_rules, "_know", _here_alone),
     "a wire has the rate of the first server": lambda patch: patch.setattr(
         system.System, "rate_bps", lambda self, _part: self.config(0).port.rate_bps),
 }  # fmt: skip

@@ -3,9 +3,8 @@
 from dataclasses import replace
 from fractions import Fraction
 
-from hwmodel.analytic.legs import whole_of
 from hwmodel.analytic.system import System
-from hwmodel.analytic.traffic import Leg, nothing_of
+from hwmodel.analytic.traffic import Leg, nothing_of, whole_of
 from hwmodel.config import load_config
 
 SIZES = ((64, Fraction(1, 4)), (1518, Fraction(3, 4)))

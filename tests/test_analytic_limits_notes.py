@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from hwmodel.analytic.ceiling import Ceiling
-from hwmodel.analytic.limits_notes import notes_of
+from hwmodel.analytic.limits_record import notes_of
 from hwmodel.analytic.lone_frame import LoneFrame, Way
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Demand, Offered, nothing_of

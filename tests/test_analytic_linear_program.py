@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.analytic.linear_program import maximize
+from hwmodel.analytic.linear_programs import maximize
 
 
 def program(value, uses, room):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hwmodel.analytic.logical_ports import interface_of, logical_ports
+from hwmodel.analytic.bridge_rules import interface_of, logical_ports
 from hwmodel.analytic.system import System
 from hwmodel.config import load_config
 

@@ -7,8 +7,7 @@ from fractions import Fraction
 import pytest
 
 from hwmodel.analytic.closed_form import limits
-from hwmodel.analytic.mirrors import mirrored_stations
-from hwmodel.analytic.routes import Router
+from hwmodel.analytic.routes import Router, mirrored_stations
 from tests.analytic_cases import demo
 from tests.run_cases import measured
 

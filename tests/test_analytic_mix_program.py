@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from hwmodel.analytic.linear_program import maximize
-from hwmodel.analytic.mix_program import WITHOUT_END, MixProgram
+from hwmodel.analytic.linear_programs import WITHOUT_END, MixProgram, maximize
 
 
 def test_variables_stand_in_their_order():

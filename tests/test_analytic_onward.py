@@ -8,11 +8,9 @@ import pytest
 
 from hwmodel import limits
 from hwmodel.analytic.demand import demand_of
-from hwmodel.analytic.hop_table import HopTable
-from hwmodel.analytic.mix_costs import MixCosts
-from hwmodel.analytic.onward import OnwardHops, trees_of
-from hwmodel.analytic.paths import Paths
-from hwmodel.analytic.port_feeds import PortFeeds, Wire
+from hwmodel.analytic.mix_costs import HopTable, MixCosts
+from hwmodel.analytic.paths import OnwardHops, Paths, trees_of
+from hwmodel.analytic.port_shares import PortFeeds, Wire
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Leg, nothing_of
 from hwmodel.config import load_config

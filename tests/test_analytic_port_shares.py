@@ -7,8 +7,7 @@ from fractions import Fraction
 import pytest
 
 from hwmodel import limits
-from hwmodel.analytic.port_shares import port_shares
-from hwmodel.analytic.slot_sharing import kept_at_random, kept_beside_one_in_step
+from hwmodel.analytic.port_shares import kept_at_random, kept_beside_one_in_step, port_shares
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Demand, Leg, Offered, Onward, nothing_of
 from hwmodel.config import load_config

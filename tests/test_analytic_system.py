@@ -5,22 +5,19 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from hwmodel.analytic.bridge_rules import logical_ports
 from hwmodel.analytic.ceilings import offered_ceiling
-from hwmodel.analytic.crossing import crossing_of, wire_fs
+from hwmodel.analytic.contention import intervals_of, senders_of
 from hwmodel.analytic.demand import demand_of
-from hwmodel.analytic.legs import whole_of
-from hwmodel.analytic.limits_notes import notes_of
-from hwmodel.analytic.logical_ports import logical_ports
-from hwmodel.analytic.lone_frame import lone_frame_of
+from hwmodel.analytic.limits_record import hops_of, notes_of
+from hwmodel.analytic.linear_programs import WITHOUT_END, MixProgram
+from hwmodel.analytic.lone_frame import crossing_of, lone_frame_of, wire_fs
 from hwmodel.analytic.mix_costs import MixCosts
-from hwmodel.analytic.mix_program import WITHOUT_END, MixProgram
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.port_shares import port_shares
 from hwmodel.analytic.symmetry import folded, unfolded, without_names
 from hwmodel.analytic.system import System
-from hwmodel.analytic.system_limits import hops_of
-from hwmodel.analytic.traffic import Leg, Traffic
-from hwmodel.analytic.turns import intervals_of, senders_of
+from hwmodel.analytic.traffic import Leg, Traffic, whole_of
 from hwmodel.config import load_config
 
 ONE = Fraction(1)

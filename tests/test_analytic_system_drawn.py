@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from hwmodel.analytic import limits, logical_ports, routes
+from hwmodel.analytic import bridge_rules, limits, routes
 from hwmodel.analytic.bridge_rules import BridgeRules
 from hwmodel.analytic.limits_record import Limits
 from hwmodel.config import Config, config_from_mapping
@@ -120,7 +120,7 @@ PLANTED = {
     "groups to each server once": ("extended", lambda patch: patch.setattr(BridgeRules, "members", _of_bridge_ports)),
     "a group for its sender alone": ("extended", lambda patch: patch.setattr(BridgeRules, "members", _without_sender)),
     "a VLAN keeps its number": (
-        "translated", lambda patch: patch.setattr(logical_ports.LogicalPort, "on_wire", lambda _self, vlan: vlan),
+        "translated", lambda patch: patch.setattr(bridge_rules.LogicalPort, "on_wire", lambda _self, vlan: vlan),
     ),
 }  # fmt: skip
 _MEMBERS = BridgeRules.members

@@ -5,8 +5,8 @@ from fractions import Fraction
 
 import pytest
 
+from hwmodel.analytic.limits_record import hops_of, server_limits
 from hwmodel.analytic.system import System
-from hwmodel.analytic.system_limits import hops_of, server_limits
 from hwmodel.analytic.traffic import Demand, nothing_of
 from hwmodel.analytic.transactions import Tlp, Transaction
 from hwmodel.config import load_config

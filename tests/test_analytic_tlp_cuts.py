@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.analytic.tlp_cuts import RingPiece, cut, cut_completions, cut_ring
+from hwmodel.analytic.transactions import RingPiece, cut, cut_completions, cut_ring
 
 POWERS = st.sampled_from((128, 256, 512, 1024, 4096))
 

@@ -4,10 +4,8 @@ import pytest
 from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
 
-from hwmodel.analytic.capture import read_capture
-from hwmodel.analytic.demand import demand_of
-from hwmodel.analytic.routes import Route, Router
-from hwmodel.analytic.streams import Stream, streams_of
+from hwmodel.analytic.demand import demand_of, read_capture
+from hwmodel.analytic.routes import Route, Router, Stream, streams_of
 from hwmodel.analytic.traffic import average, shares
 from hwmodel.errors import InputError
 from hwmodel.wire.pcap import PcapWriter

@@ -2,8 +2,8 @@ from fractions import Fraction
 
 import pytest
 
+from hwmodel.analytic.ceiling import per_frame, step_of, sum_bytes, sum_steps
 from hwmodel.analytic.demand import demand_of
-from hwmodel.analytic.steps import per_frame, step_of, sum_bytes, sum_steps
 from hwmodel.analytic.transactions import Batches, TlpRules, Transaction, transactions_of
 from hwmodel.rules.pcie_link import link_rate
 from tests.analytic_cases import demo

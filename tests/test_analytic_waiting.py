@@ -8,11 +8,10 @@ from fractions import Fraction
 import pytest
 
 from hwmodel.analytic import limits
+from hwmodel.analytic.ceilings import prefetches
 from hwmodel.analytic.demand import demand_of
-from hwmodel.analytic.page_walks import Sweep, held_frames, page_walks
-from hwmodel.analytic.rx_fetches import prefetches
 from hwmodel.analytic.transactions import transactions_of
-from hwmodel.analytic.waiting import with_waits
+from hwmodel.analytic.waiting import Sweep, held_frames, page_walks, with_waits
 from tests.analytic_cases import demo
 from tests.run_cases import measured
 

@@ -8,7 +8,7 @@ import pytest
 
 from hwmodel.config import config_from_mapping, servers_of
 from hwmodel.errors import InputError, RunError
-from hwmodel.explore import explain, outcomes
+from hwmodel.explore import explain, side_by_side
 from hwmodel.relaxations import relaxations_of
 from hwmodel.relaxations.bridge_resources import bridge_resources
 from hwmodel.relaxations.load_resources import loads
@@ -123,10 +123,9 @@ def test_twice_the_lanes_of_the_one_full_link_give_twice_the_throughput(narrow):
 
 @pytest.mark.parametrize("error", [RunError("a queue inside the model overflowed"), InputError("workload: too much")])
 def test_a_relaxed_run_that_fails_is_a_line_and_the_others_go_on(error, narrow, monkeypatch):
-    explaining = sys.modules[explain.__module__]
-    result = explaining.simulate(narrow)
-    for module in (explaining, outcomes):
-        monkeypatch.setattr(module, "simulate", lambda _config: result)
+    result = side_by_side.simulate(narrow)
+    for name in ("simulate", "simulate_on_one_core"):
+        monkeypatch.setattr(side_by_side, name, lambda _config: result)
     whole = explain(narrow)
 
     def failing(config):
@@ -134,7 +133,7 @@ def test_a_relaxed_run_that_fails_is_a_line_and_the_others_go_on(error, narrow, 
             raise error
         return result
 
-    monkeypatch.setattr(outcomes, "simulate", failing)
+    monkeypatch.setattr(side_by_side, "simulate_on_one_core", failing)
     found = explain(narrow)
     assert len(found.relaxed) == len(whole.relaxed)
     last = found.relaxed[-1]

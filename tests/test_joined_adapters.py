@@ -13,7 +13,7 @@ from hwmodel.errors import InputError
 from hwmodel.relaxations import relaxations_of
 from hwmodel.relaxations.bridge_resources import bridge_resources
 from hwmodel.report import render_page
-from hwmodel.report.system_layout import BRIDGE, Tree, narrow_layout, wide_layout
+from hwmodel.report.diagram import BRIDGE, Tree, narrow_layout, wide_layout
 from hwmodel.results import Bottleneck
 from hwmodel.simulation import simulate
 from hwmodel.simulation.setting_warnings import stations_elsewhere

@@ -9,8 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hwmodel.report.comparison import COLUMNS_IN_ONE, compare, run_labels
-from hwmodel.report.configuration import changed_keys, config_text, differing_keys, flat_keys
-from hwmodel.report.labels import file_labels, short_labels
+from hwmodel.report.configuration import changed_keys, config_text, differing_keys, file_labels, flat_keys, short_labels
 from tests.sample_result import sample_config, sample_result
 
 NAMES = st.lists(st.text(st.sampled_from("ab/_.…é\n"), max_size=40), min_size=1, max_size=6, unique=True)

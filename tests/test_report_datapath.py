@@ -10,7 +10,7 @@ import pytest
 
 from hwmodel.report import tables
 from hwmodel.report.datapath import datapath_figure, datapath_parts
-from hwmodel.report.section import section_of
+from hwmodel.report.html import section_of
 from hwmodel.results import PARTS, Bottleneck, ClosedForm, QueueDepth, Relaxed, Stalls, Wire
 from hwmodel.results.bottleneck import RESOURCES
 from hwmodel.words.quantities import page_time

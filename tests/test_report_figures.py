@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from hwmodel.report import figures
-from hwmodel.report.svg import GRID, INK, PANEL, drawing_style, missing_extra
+from hwmodel.report.figures import GRID, INK, PANEL, drawing_style, missing_extra
 from tests.sample_result import sample_latency
 
 

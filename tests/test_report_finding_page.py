@@ -12,7 +12,7 @@ import yaml
 
 from hwmodel.cli.arguments import build_parser
 from hwmodel.report import render_search_page, render_sizing_page
-from hwmodel.report.finding_figures import cost_figure, latency_figure, loss_figure
+from hwmodel.report.finding_page import cost_figure, latency_figure, loss_figure
 from hwmodel.results import Choice, KnobStep, Latency, LoadSearch, LoadTrial, SizingResult, TargetFigure
 from hwmodel.words.search_text import search_sentence
 

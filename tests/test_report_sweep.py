@@ -12,15 +12,27 @@ from hypothesis import strategies as st
 
 from hwmodel.explore.sweep.plan import plan_sweep
 from hwmodel.report.sweep.answer import answer_sentence, more_sentences, state_sentences, swept_sentence
-from hwmodel.report.sweep.axes import FALLING, FALLS, FLAT, PEAK, RISES, RISING, UNEVEN, evenly, knee_of
 from hwmodel.report.sweep.curves import curve_groups
-from hwmodel.report.sweep.front import trade_off
 from hwmodel.report.sweep.limit_map import limit_maps
-from hwmodel.report.sweep.points import GBPS, LIMIT, P99, estimate_of, points_of
-from hwmodel.report.sweep.reading import read_sweep_result
-from hwmodel.report.sweep.reproduction import key_table, whole_file
-from hwmodel.report.sweep.rows import all_rows, point_table
-from hwmodel.report.sweep.tradeoff import front_of
+from hwmodel.report.sweep.page import all_rows, key_table, point_table, whole_file
+from hwmodel.report.sweep.reading import (
+    FALLING,
+    FALLS,
+    FLAT,
+    GBPS,
+    LIMIT,
+    P99,
+    PEAK,
+    RISES,
+    RISING,
+    UNEVEN,
+    estimate_of,
+    evenly,
+    knee_of,
+    points_of,
+    read_sweep_result,
+)
+from hwmodel.report.sweep.tradeoff import front_of, trade_off
 from hwmodel.results.explored import PENDING
 from hwmodel.words.assumptions import ASSUMPTIONS
 from tests.sample_sweep import FRAME, LANES, figures_of, sample_sweep, sweep_of

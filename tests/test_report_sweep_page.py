@@ -19,10 +19,10 @@ from hwmodel.explore.sweep import point_run
 from hwmodel.explore.sweep import run as run_module
 from hwmodel.report import SWEEP_PAGE_FIGURES, render_sweep_page
 from hwmodel.report import sweep as parts
-from hwmodel.report.downloads import csv_text, file_name, svg_file
-from hwmodel.report.svg import ORANGE
-from hwmodel.report.sweep.curve_figure import CurveAxis, DrawnLine, curve_figure
-from hwmodel.report.sweep.points import Estimate
+from hwmodel.report.figures import ORANGE
+from hwmodel.report.reproduction import csv_text, file_name, svg_file
+from hwmodel.report.sweep.curves import CurveAxis, DrawnLine, curve_figure
+from hwmodel.report.sweep.reading import Estimate
 from hwmodel.report.sweep.result import SweepResult
 from tests import chromium
 from tests.sample_sweep import FRAME, LANES, figures_of, sample_sweep
@@ -144,8 +144,8 @@ def test_ten_thousand_points_are_a_page_of_a_few_megabytes():
 
 
 def test_of_many_points_the_best_are_in_the_table(monkeypatch, sweep):
-    monkeypatch.setattr(parts.rows, "MOST_ROWS", 4)
-    table = parts.rows.point_table(parts.reading.read_sweep_result(sweep))
+    monkeypatch.setattr(parts.page, "MOST_POINT_ROWS", 4)
+    table = parts.page.point_table(parts.reading.read_sweep_result(sweep))
     # The three with most throughput are those of 8 and 4 lanes at 1518 B, and of 8 lanes at 256 B; point 2 failed.
     assert [row.cells[0].text for row in table.rows] == ["2", "8", "10", "11"] and table.marked == 3
     assert table.note.startswith("A figure is the mean over the seeds")

@@ -10,12 +10,10 @@ import pytest
 
 from hwmodel.report import render_page
 from hwmodel.report.comparison import bridge_remarks
-from hwmodel.report.datapath import datapath_figure
-from hwmodel.report.diagram import Part, Place, box, level
-from hwmodel.report.section import section_of
-from hwmodel.report.system_layout import Tree, narrow_layout, wide_layout
-from hwmodel.report.system_picture import server_shares, system_figure
-from hwmodel.report.system_tables import adapter_table, port_table, server_queue_table, server_wait_table
+from hwmodel.report.datapath import datapath_figure, server_shares, system_figure
+from hwmodel.report.diagram import Part, Place, Tree, box, level, narrow_layout, wide_layout
+from hwmodel.report.html import section_of
+from hwmodel.report.tables import adapter_table, port_table, server_queue_table, server_wait_table
 from hwmodel.results import Bottleneck, QueueDepth, Wire
 from hwmodel.words.bridge_reading import port_lines, port_share, ports_of
 from hwmodel.words.modelled import modelled_sentence

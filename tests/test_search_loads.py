@@ -14,10 +14,8 @@ from hwmodel.cli.study_commands import search
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore import search as of_loads
-from hwmodel.explore.search.dial import Dial, dial_of
-from hwmodel.explore.search.highest import highest
-from hwmodel.explore.search.load_search import search_loads
-from hwmodel.explore.search.loads import MOST_FRAMES, Loads
+from hwmodel.explore.search.load_search import highest, search_loads
+from hwmodel.explore.search.loads import MOST_FRAMES, Dial, Loads, dial_of
 from hwmodel.results import Latency, LoadSearch
 from hwmodel.results.explored import LoadTrial
 from hwmodel.units import FS_PER_S

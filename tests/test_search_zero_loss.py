@@ -12,10 +12,9 @@ import pytest
 
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
-from hwmodel.explore.outcomes import outcomes_of
-from hwmodel.explore.search.burst import Bursts
-from hwmodel.explore.search.dial import dial_of
-from hwmodel.explore.search.load_search import search_loads
+from hwmodel.explore.search.load_search import Bursts, search_loads
+from hwmodel.explore.search.loads import dial_of
+from hwmodel.explore.side_by_side import outcomes_of
 from tests.run_cases import merged
 from tests.test_sizing_planted import ALL_BY_EIGHT, link_gbps
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hwmodel import lone_frame
-from hwmodel.analytic import capture, limits
+from hwmodel.analytic import demand, limits
 from hwmodel.config import config_from_mapping, load_config
 from hwmodel.results import BRIDGE_PARTS, PARTS, CeilingFigure, ClosedForm, NextStep, Result
 from hwmodel.results.result import ClosedForm as ClosedFormHome
@@ -150,7 +150,7 @@ def test_a_capture_is_counted_once_for_the_closed_form(tmp_path, monkeypatch):
     frames = [(1000 * i, frame("vf0", "vf1")) for i in range(50)]
     path = write_capture(tmp_path / "some.pcap", frames)
     read = []
-    monkeypatch.setattr(capture, "read_blocks", lambda name: read.append(name) or read_blocks(name))
+    monkeypatch.setattr(demand, "read_blocks", lambda name: read.append(name) or read_blocks(name))
     config = config_of(workload={"pattern": None, "frame_bytes": None, "pcap": str(path), "pcap_time": "asap"})
     first = simulate(config, with_next_steps=True).closed_form
     assert len(read) == 1 and first.next_steps

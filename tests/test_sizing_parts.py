@@ -14,15 +14,12 @@ from hwmodel.cli import main
 from hwmodel.cli.study_commands import size as size_command
 from hwmodel.config import config_from_mapping
 from hwmodel.explore import sizing as of_sizing
-from hwmodel.explore.outcomes import outcomes_of
+from hwmodel.explore.side_by_side import outcomes_of
 from hwmodel.explore.sizing import read_sizing
-from hwmodel.explore.sizing.bounds import OUTSIDE_THE_CLOSED_FORM, OUTSIDE_THE_FLOOR, bounds_of
-from hwmodel.explore.sizing.certainty import at_least, estimate
-from hwmodel.explore.sizing.knobs import Knob
-from hwmodel.explore.sizing.screening import Screening
+from hwmodel.explore.sizing.screening import OUTSIDE_THE_CLOSED_FORM, OUTSIDE_THE_FLOOR, Screening, bounds_of
 from hwmodel.explore.sizing.size import size
-from hwmodel.explore.sizing.space import Space
-from hwmodel.explore.sizing.targets import Measured, Target, measured
+from hwmodel.explore.sizing.space import Knob, Space
+from hwmodel.explore.sizing.targets import Measured, Target, at_least, estimate, measured
 from hwmodel.results import Choice, KnobStep, Result, SizingResult, TargetFigure
 from hwmodel.results.explored import SizingResult as Record
 from hwmodel.words.sizing_text import knobs_text, sizing_sentence, sizing_text

@@ -8,11 +8,9 @@ import random
 import pytest
 
 from hwmodel.explore.sizing import answer, read_sizing
-from hwmodel.explore.sizing.answer import Describer
-from hwmodel.explore.sizing.cheapest import Cheapest
-from hwmodel.explore.sizing.guesses import Guesses
-from hwmodel.explore.sizing.rules import Rules
+from hwmodel.explore.sizing.cheapest import Cheapest, Guesses, Rules
 from hwmodel.explore.sizing.screening import Screening
+from hwmodel.explore.sizing.size import Describer
 from hwmodel.explore.sizing.space import Space
 from hwmodel.explore.sizing.trials import MOST_SIMULATIONS, Trials
 from hwmodel.units import FS_PER_S

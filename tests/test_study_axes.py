@@ -7,8 +7,7 @@ import pytest
 from hwmodel.errors import InputError
 from hwmodel.explore import study as study_files
 from hwmodel.explore.study import read_axis, read_study
-from hwmodel.explore.study.axes import refuse_repeats
-from hwmodel.explore.study.costs import costs_per_unit, total_cost
+from hwmodel.explore.study.axes import costs_per_unit, refuse_repeats, total_cost
 
 
 def axis_of(written, key="nic.rx_buffer"):

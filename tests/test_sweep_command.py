@@ -13,9 +13,9 @@ from hwmodel.explore.sweep import point_run
 from hwmodel.explore.sweep import run as run_module
 from hwmodel.report import SWEEP_SUMMARY_FIGURES, sweep_text
 from hwmodel.report.sweep.answer import answer_sentence, more_sentences
+from hwmodel.report.sweep.page import best_rows
 from hwmodel.report.sweep.reading import read_sweep_result
 from hwmodel.report.sweep.result import SweepResult
-from hwmodel.report.sweep.rows import best_rows
 from hwmodel.results.explored import SweepAxis, SweepRow
 from tests.sweep_cases import instead_of_a_run, written
 

@@ -11,9 +11,9 @@ import time
 import pytest
 
 from hwmodel.errors import InputError, RunError
-from hwmodel.explore.sweep import load_sweep, on_dask, run_sweep
+from hwmodel.explore.sweep import load_sweep, point_run, run_sweep
 from hwmodel.explore.sweep.ledger import Outcome
-from hwmodel.explore.sweep.on_dask import outcomes_on_dask
+from hwmodel.explore.sweep.point_run import outcomes_on_dask
 from tests.sweep_cases import N_RUNS, SWEEP
 
 distributed = pytest.importorskip("distributed")
@@ -64,7 +64,7 @@ class Task(int):
 
 
 def test_only_the_run_that_kills_its_workers_fails(cluster, monkeypatch):
-    monkeypatch.setattr(on_dask, "run_piece", run_numbers)
+    monkeypatch.setattr(point_run, "run_piece", run_numbers)
     found = sorted(outcomes_on_dask(Work(deadly=7), map(Task, range(30)), cluster.scheduler_address))
     assert [each.number for each in found] == list(range(30))
     assert [each.number for each in found if each.error] == [7]
@@ -72,7 +72,7 @@ def test_only_the_run_that_kills_its_workers_fails(cluster, monkeypatch):
 
 
 def run_numbers(work, piece):
-    return on_dask.model_version(), 0.02 * len(piece), [work(task) for task in piece]
+    return point_run.model_version(), 0.02 * len(piece), [work(task) for task in piece]
 
 
 def of_another_model(work, piece):
@@ -93,7 +93,7 @@ def test_a_file_that_no_scheduler_wrote_is_a_line(tmp_path, text):
 @pytest.mark.parametrize("greeting", [b"", b"HTTP/1.0 400 Bad request\r\n\r\n"])
 def test_what_is_no_scheduler_is_a_line_soon(monkeypatch, greeting):
     """Something listens and says nothing, or something else; it is asked for a second, and nothing goes on looking."""
-    monkeypatch.setattr(on_dask, "_ANSWERS_WITHIN_S", 1)
+    monkeypatch.setattr(point_run, "_ANSWERS_WITHIN_S", 1)
     is_over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -113,7 +113,7 @@ def test_what_is_no_scheduler_is_a_line_soon(monkeypatch, greeting):
 
 
 def test_workers_with_another_model_are_a_line(cluster, monkeypatch):
-    monkeypatch.setattr(on_dask, "run_piece", of_another_model)
+    monkeypatch.setattr(point_run, "run_piece", of_another_model)
     with pytest.raises(RunError, match=r"a Dask worker has another model, 0.0.1\+other; this one is"):
         list(outcomes_on_dask(Work(deadly=-1), map(Task, range(3)), cluster.scheduler_address))
 

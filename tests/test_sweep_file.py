@@ -8,9 +8,7 @@ import time
 import pytest
 
 from hwmodel.errors import InputError
-from hwmodel.explore.sweep.plan import plan_sweep
-from hwmodel.explore.sweep.points import points_of
-from hwmodel.explore.sweep.sweep_file import read_sweep
+from hwmodel.explore.sweep.plan import plan_sweep, points_of, read_sweep
 from tests.sweep_cases import SWEEP, written
 
 

@@ -15,7 +15,7 @@ from hwmodel.errors import InputError, Interrupted, RunError
 from hwmodel.explore.sweep import ledger as ledger_module
 from hwmodel.explore.sweep import load_sweep, point_run, run_sweep
 from hwmodel.explore.sweep import run as run_module
-from hwmodel.explore.sweep.folder_lock import locked_folder
+from hwmodel.explore.sweep.ledger import locked_folder
 from tests.sweep_cases import N_RUNS, SWEEP, instead_of_a_run
 
 

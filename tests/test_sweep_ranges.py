@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from hwmodel.explore.study.ranges import RangeError, values_of_range
+from hwmodel.explore.study.axes import RangeError, values_of_range
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from hwmodel.explore.study.quantities import Quantity, exact, identity, plain
+from hwmodel.explore.study.axes import Quantity, exact, identity, plain
 from hwmodel.explore.sweep.where import WhereError, compile_where
 
 AXES = ("pcie.lanes", "nic.vfs", "run.seed", "nic.vfs_all")

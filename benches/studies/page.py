@@ -9,7 +9,7 @@ from benches.markdown import markdown_table
 from benches.pictures import picture, write_picture
 from benches.studies.study import Study, by_line, line_of, number, plain
 from benches.sweep_rows import Row, plan_of
-from hwmodel.report.svg import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
+from hwmodel.report.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, GREY)
 

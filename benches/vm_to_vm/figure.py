@@ -8,7 +8,7 @@ from benches.pictures import picture, write_picture
 from benches.sweep_rows import Row
 from benches.vm_to_vm.page import LINKS, link_name, link_of, n_senders
 from benches.vm_to_vm.published import published
-from hwmodel.report.svg import BLUE, GREY, INK, ORANGE, VERMILION
+from hwmodel.report.figures import BLUE, GREY, INK, ORANGE, VERMILION
 
 NAME = "vm_to_vm"
 SHOWN = ((1, ORANGE), (2, VERMILION), (8, BLUE))  # from four VMs on nothing changes

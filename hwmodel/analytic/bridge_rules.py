@@ -1,24 +1,124 @@
-"""What one bridge does with a frame: its policy, what it knows of addresses, and the logical ports by which it leaves.
+"""What one bridge does with a frame: logical ports, policy, what it knows of addresses, where copies leave.
 
-Written from docs/bridge.md, apart from the kernels.
+Written from docs/bridge.md, apart from the kernels. Logical ports are those of its section of that name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.logical_ports import LogicalPort, logical_ports
-from hwmodel.analytic.mirrors import UPLINK
-from hwmodel.analytic.routes import GROUPS, accepts
-from hwmodel.config.bridge import OUTSIDE
+from hwmodel.analytic.routes import GROUPS, TAG_BYTES, UPLINK, Route, accepts
+from hwmodel.config import reflects
+from hwmodel.config.bridge import OUTSIDE, TAG_MODES
 from hwmodel.wire.ethernet import EtherType
 
 if TYPE_CHECKING:
-    from hwmodel.analytic.system import System
-    from hwmodel.config.bridge import PolicyEntry
+    from hwmodel.analytic.system import System, Trunk
+    from hwmodel.config.bridge import Bridge, BridgePort, PolicyEntry
     from hwmodel.config.switch import Port
+
+# ---- Logical ports: VLANs, outer tags, hairpin ----
+
+
+DEFAULT_S_CHANNEL = 1
+_ALL_VLANS = frozenset(range(1, 4095))
+
+
+@dataclass(frozen=True)
+class LogicalPort:
+    """Hold one logical port at the wire of component `part`.
+
+    `interface`: the station in the modes with a tag for each, the S-channel in mode multichannel, else None.
+    `tag_bytes`: of the outer tag of frames on the wire. `vlans`: in the bridge, None for all. `untagged`: those whose
+    frames leave without C-TAG. `wire_vlan`: what the only one of `vlans` is on the wire, where it is translated.
+    """
+
+    part: int
+    interface: str | int | None
+    tag_bytes: int
+    is_hairpin: bool
+    native_vlan: int | None
+    vlans: frozenset[int] | None
+    untagged: frozenset[int]
+    wire_vlan: int | None = None
+
+    def on_wire(self, vlan: int) -> int:
+        """Give the number on the wire of a VLAN of the bridge."""
+        return vlan if self.wire_vlan is None else self.wire_vlan
+
+    def carries(self, vlan: int | None) -> bool:
+        """Tell whether frames of a VLAN pass."""
+        return vlan is not None and (self.vlans is None or vlan in self.vlans)
+
+
+def logical_ports(system: System, bridge: int = 0) -> tuple[LogicalPort, ...]:
+    """List the logical ports of a bridge, in the order in which it puts copies into queues."""
+    own = system.bridges[bridge].settings
+    ends = [part for part in range(system.outside + 1) if system.bridge_at(part) == bridge]
+    found = [one for part in ends for one in _of_part(system, own, part)]
+    # Wires between bridges stand in the order of the ports of the bridge that lists one end first.
+    for trunk in sorted(system.trunks, key=lambda one: _place_of(system, one)):
+        for number, name in ((trunk.upper, trunk.upper_port), (trunk.lower, trunk.lower_port)):
+            if number == bridge:
+                found.append(_plain(system.part_of_trunk(trunk), own.ports[name]))
+    return tuple(found)
+
+
+def _place_of(system: System, trunk: Trunk) -> tuple[int, int]:
+    number, name = min((trunk.upper, trunk.upper_port), (trunk.lower, trunk.lower_port))
+    return number, list(system.bridges[number].settings.ports).index(name)
+
+
+def _plain(part: int, port: BridgePort) -> LogicalPort:
+    """Give a port without interfaces, hairpin and translated VLANs."""
+    vlans = None if port.vlans == "all" else frozenset(port.vlans)
+    untagged = frozenset(() if port.native_vlan is None else (port.native_vlan,))
+    return LogicalPort(part, None, 0, False, port.native_vlan, vlans, untagged)
+
+
+def interface_of(mode: str, station: Port) -> str | int | None:
+    """Give the interface behind which a station of an adapter stands."""
+    if mode in TAG_MODES:
+        return station.name
+    return (station.s_channel or DEFAULT_S_CHANNEL) if mode == "multichannel" else None
+
+
+def _of_part(system: System, bridge: Bridge, part: int) -> Iterator[LogicalPort]:
+    port = bridge.ports[system.port_name(part)]
+    native = port.native_vlan
+    vlans = None if port.vlans == "all" else frozenset(port.vlans)
+    untagged = frozenset(() if native is None else (native,))
+    if part == system.outside:
+        yield _plain(part, port)
+        return
+    switch = system.config(part).switch
+    if switch.mode in TAG_MODES:
+        for one in switch.ports:
+            if one.enabled:
+                yield LogicalPort(
+                    part, one.name, TAG_BYTES[switch.mode], False, one.port_vlan, frozenset(one.vlans),
+                    frozenset(one.untagged),
+                )  # fmt: skip
+    elif switch.mode == "multichannel":
+        named = {interface_of(switch.mode, one) for one in switch.ports} & {DEFAULT_S_CHANNEL}
+        for channel in sorted({*switch.s_channels, *(int(one or 0) for one in named)}):
+            tag_bytes = 0 if channel == DEFAULT_S_CHANNEL else TAG_BYTES["s"]
+            yield LogicalPort(part, channel, tag_bytes, reflects(port, switch, channel), native, vlans, untagged)
+    else:
+        is_hairpin = reflects(port, switch)
+        others = vlans if not port.translate else (_ALL_VLANS if vlans is None else vlans) - frozenset(port.translate)
+        yield LogicalPort(part, None, 0, is_hairpin, native, others, untagged)
+        for wire_vlan, vlan in sorted(port.translate.items()):
+            own = frozenset((vlan,))
+            yield LogicalPort(
+                part, None, 0, is_hairpin, native, own, own if wire_vlan == native else frozenset(), wire_vlan
+            )
+
+
+# ---- One bridge ----
+
 
 _MADE_UP = EtherType.LOCAL_EXPERIMENT_1
 Stations = Mapping[tuple[int, str], "Port"]  # by component and name
@@ -108,3 +208,165 @@ class BridgeRules:
         """Say why a frame leaves by no port."""
         known = self.known.get((inside.target, inside.vlan))
         return "SAME_PORT" if known == inside.port else "NO_DESTINATION"
+
+
+# ---- How frames come into bridges: from an adapter, from outside, over a wire from another bridge ----
+
+
+class BridgeEntry:
+    """Tell where and how frames come into the bridges of a system."""
+
+    def __init__(self, system: System, bridges: Sequence[BridgeRules]) -> None:
+        self.system, self.bridges = system, bridges
+
+    def bridge_at(self, part: int) -> BridgeRules:
+        """Give the bridge to which a component's wire leads."""
+        return self.bridges[self.system.bridge_at(part)]
+
+    def entered(self, part: int, station: Port, vlan: int) -> tuple[LogicalPort, int] | None:
+        """Give where frames of a station come in that are in one of its VLANs, and their VLAN in the bridge.
+
+        None where its port does not carry them.
+        """
+        switch = self.system.config(part).switch
+        interface = interface_of(switch.mode, station)
+        ports = self.bridge_at(part).ports
+        own = [one for one in ports if (one.part, one.interface) == (part, interface)]
+        is_bare = switch.mode not in TAG_MODES and vlan == switch.uplink.native_vlan
+        for one in sorted(own, key=lambda one: one.wire_vlan is None):
+            on_wire = one.native_vlan if is_bare else vlan
+            if one.wire_vlan is None:
+                return (one, on_wire) if on_wire is not None and one.carries(on_wire) else None
+            if one.wire_vlan == on_wire:
+                return one, next(iter(one.vlans or ()))
+        return None
+
+    def inside(self, source: str, target: str, route: Route) -> Inside | None:
+        """Give a frame as it is in the bridge; None where its port does not carry its VLAN."""
+        part, _ = self.system.place(source)
+        if part == self.system.outside:
+            port = self.bridge_at(part).port_of(part)
+            vlan = (port.native_vlan if target in GROUPS else None) or self._vlan_of(target)
+            bare = -TAG_BYTES["c"] * (vlan != port.native_vlan)
+            return Inside(source, target, port, vlan, bare) if port.carries(vlan) else None
+        switch, station = self.system.config(part).switch, self.system.port(source)
+        entered = self.entered(part, station, station.port_vlan)
+        if entered is None:
+            return None
+        found, vlan = entered
+        if switch.mode in TAG_MODES:
+            is_tagged = station.admit == "tagged"
+        else:
+            is_tagged = station.port_vlan != switch.uplink.native_vlan
+        bare = route.tag_bytes - found.tag_bytes - TAG_BYTES["c"] * is_tagged
+        return Inside(source, target, found, vlan, bare)
+
+    def _vlan_of(self, target: str) -> int:
+        """Give the VLAN in its bridge of a station's untagged frames, for a group those of the first VM."""
+        name = self.system.vm_names[0] if target in (*GROUPS, UPLINK) else target
+        part, vlan = self.system.place(name)[0], self.system.port(name).port_vlan
+        ports = self.bridge_at(part).settings.ports
+        return ports[self.system.port_name(part)].translate.get(vlan, vlan)
+
+    def over(
+        self, bridge: BridgeRules, port: LogicalPort, vlan: int
+    ) -> tuple[BridgeRules, tuple[LogicalPort, int] | None]:
+        """Give the bridge at the other end of a wire, with the port by which a frame of a VLAN enters and its VLAN."""
+        trunk = self.system.trunk(port.part)
+        assert trunk is not None
+        other = self.bridges[trunk.upper if trunk.lower == bridge.number else trunk.lower]
+        entered = other.port_of(port.part)
+        there = entered.native_vlan if vlan in port.untagged else vlan
+        return other, (entered, there) if there is not None and entered.carries(there) else None
+
+
+# ---- Which addresses the bridges know, and where they stand ----
+
+
+AtSender = Callable[[str, str], Route]  # from source to target: what the sender's adapter does
+
+
+def learn(entry: BridgeEntry, at_sender: AtSender, flows: Iterable[tuple[str, str]] | None) -> None:
+    """Fill in what each bridge knows.
+
+    `flows`: (source, target) of all frames, which tell what addresses a bridge learns; None: it knows all.
+    """
+    every = {bridge.number for bridge in entry.bridges}
+    controlling = {bridge.number for bridge in entry.bridges if bridge.settings.kind == "controlling"}
+    _know_stations(entry, every if flows is None else controlling)
+    if flows is None:
+        _know_outside(entry, every)
+    else:
+        _hear(entry, at_sender, flows, every - controlling)
+
+
+def _know_stations(entry: BridgeEntry, knowing: Collection[int]) -> None:
+    """Let some bridges know all stations of the servers, in each VLAN that comes to them."""
+    for part, server in enumerate(entry.system.servers if knowing else ()):
+        for station in server.config.switch.ports:
+            # Where two of its VLANs are one in the bridge the first counts, that of its untagged frames.
+            for vlan in sorted(station.vlans, key=lambda vlan: vlan == station.port_vlan):
+                entered = entry.entered(part, station, vlan)
+                if entered is not None:
+                    _know(entry, knowing, server.station(station.name), entry.bridge_at(part), *entered)
+
+
+def _know_outside(entry: BridgeEntry, knowing: Collection[int]) -> None:
+    at = entry.bridge_at(entry.system.outside)
+    port = at.port_of(entry.system.outside)
+    in_use = {vlan for bridge in entry.bridges for _, vlan in bridge.known}
+    for vlan in range(1, 4095) if len(entry.bridges) == 1 else in_use:
+        if port.carries(vlan):
+            _know(entry, knowing, UPLINK, at, port, vlan)
+
+
+def _hear(entry: BridgeEntry, at_sender: AtSender, flows: Iterable[tuple[str, str]], learning: Collection[int]) -> None:
+    """Let bridges that learn know those who have announced themselves, and whose frames come to them.
+
+    The first frame of each flow, in their order, finds known who has sent before it.
+    """
+    system, heard = entry.system, set[str]()
+    announced = {bridge.number for bridge in entry.bridges if bridge.settings.announce}
+    for part, server in enumerate(system.servers if announced else ()):
+        for station in server.config.switch.ports:
+            name = server.station(station.name)
+            inside = entry.inside(name, UPLINK, Route((), True)) if station.enabled else None
+            if inside is not None:
+                _know(entry, announced & set(learning), name, entry.bridge_at(part), inside.port, inside.vlan)
+                heard |= {name} if len(announced) == len(entry.bridges) else set()
+    for source, target in flows:
+        if source in heard:
+            continue
+        route = at_sender(source, target)
+        inside = entry.inside(source, target, route) if route.to_wire else None
+        if inside is not None:
+            _follow(entry, entry.bridge_at(system.place(source)[0]), inside)
+            # A VM sends all its frames with one VLAN, by one port; how far they come depends on the target.
+            heard |= {source} - {UPLINK} if len(entry.bridges) == 1 else set()
+
+
+def _follow(entry: BridgeEntry, bridge: BridgeRules, inside: Inside) -> None:
+    """Let each bridge that learns know the source of a frame that comes to it."""
+    if bridge.settings.kind == "learning":
+        bridge.known[inside.source, inside.vlan] = inside.port
+    number = bridge.entry(inside)
+    if number is not None and bridge.settings.policy[number].action == "deny":
+        return
+    for port in bridge.ways(inside):
+        if entry.system.trunk(port.part) is not None:
+            other, there = entry.over(bridge, port, inside.vlan)
+            if there is not None:
+                _follow(entry, other, replace(inside, port=there[0], vlan=there[1]))
+
+
+def _know(
+    entry: BridgeEntry, knowing: Collection[int], name: str, bridge: BridgeRules, port: LogicalPort, vlan: int
+) -> None:
+    """Let the bridges of some numbers know who stands at a port, as far as a broadcast from there would come."""
+    if bridge.number in knowing:
+        bridge.known[name, vlan] = port
+    for one in bridge.ports:
+        if entry.system.trunk(one.part) is not None and one.part != port.part and one.carries(vlan):
+            other, there = entry.over(bridge, one, vlan)
+            if there is not None:
+                _know(entry, knowing, name, other, *there)

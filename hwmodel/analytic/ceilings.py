@@ -13,20 +13,16 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.ceiling import Ceiling, taken
-from hwmodel.analytic.core_work import sending_s, taking_s
-from hwmodel.analytic.engine_ceilings import engine_ceilings
-from hwmodel.analytic.exact_sums import sum_of
-from hwmodel.analytic.latency import read_holding_fs
+from hwmodel.analytic.ceiling import Ceiling, sum_link_bytes, taken
+from hwmodel.analytic.latency import operation_fs, places_of, read_holding_fs, reads_span_fs, round_trip_fs, shared_fs
 from hwmodel.analytic.recent import remembered_by_arguments
-from hwmodel.analytic.rx_fetches import prefetches, serial_rx_fetches
-from hwmodel.analytic.steps import sum_link_bytes
-from hwmodel.analytic.traffic import Demand, Traffic
-from hwmodel.analytic.transactions import Direction, Kind, Tlp, Transaction, transactions_of
+from hwmodel.analytic.rx_batches import descriptor_shares, mean_descriptors
+from hwmodel.analytic.traffic import Demand, Traffic, sum_of
+from hwmodel.analytic.transactions import Direction, Kind, Tlp, Transaction, sending_s, taking_s, transactions_of
 from hwmodel.analytic.waiting import with_waits
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, LinkRate, link_rate_of
+from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
 
 if TYPE_CHECKING:
@@ -350,3 +346,98 @@ def _rate_limits(config: Config, traffic: Traffic) -> Iterator[Ceiling]:
     if known and len(known) == len(of_senders):
         per_frame = BITS_PER_BYTE * traffic.mean_frame_bytes * traffic.reads
         yield Ceiling("rate_limit", "rate limits of the sending ports", "bits", Fraction(sum(known)), per_frame)
+
+
+# ---- DMA engines (`nic.dma`): the time of each, the path that they share, the reads outstanding ----
+
+
+def engine_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
+    """Give the ceilings of the engines, of what is outstanding and of the shared path, unused ones too.
+
+    None without `nic.dma`. The reads of a transfer are one operation, outstanding for as long as they take on an empty
+    link; interrupts and doorbells use no engine.
+    """
+    settings = config.nic.dma
+    if settings is None:
+        return
+
+    def reading_s(one: Transaction) -> Fraction:
+        n_bytes = _moved_bytes(one) if one.is_read else 0
+        return Fraction(operation_fs(settings.read, n_bytes), FS_PER_S) if n_bytes else ZERO
+
+    def outstanding_s(one: Transaction) -> Fraction:
+        if not one.is_read or one.transfer == ():
+            return ZERO
+        held_fs = places_of(settings.read, _moved_bytes(one)) * reads_span_fs(config, one.transfer or (one.tlps,))
+        return Fraction(held_fs, FS_PER_S)
+
+    def writing_s(one: Transaction) -> Fraction:
+        return Fraction(operation_fs(settings.write, _moved_bytes(one)), FS_PER_S) if one.is_dma_write else ZERO
+
+    def sharing_s(one: Transaction) -> Fraction:
+        n_bytes = _moved_bytes(one) if one.is_read or one.is_dma_write else 0
+        return Fraction(shared_fs(settings, n_bytes), FS_PER_S) if n_bytes else ZERO
+
+    places = Fraction(settings.read.outstanding)
+    yield Ceiling("nic.dma.read", "the engine of reads", "s", ONE, *taken(transactions, reading_s))
+    yield Ceiling("nic.dma.read", "reads outstanding", "places", places, *taken(transactions, outstanding_s))
+    yield Ceiling("nic.dma.write", "the engine of writes", "s", ONE, *taken(transactions, writing_s))
+    yield Ceiling("nic.dma.shared", "the path shared by both engines", "s", ONE, *taken(transactions, sharing_s))
+
+
+def _moved_bytes(one: Transaction) -> int:
+    """Return the bytes of the operation that a transaction begins; 0 where it goes with one before."""
+    reads = (one.tlps,) if one.transfer is None else one.transfer
+    return sum(tlp.data_bytes for tlps in reads for tlp in tlps)
+
+
+# ---- Fetches of Rx descriptors, with and without descriptors kept on the chip ----
+
+
+def serial_rx_fetches(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+    """Give what fetches of Rx descriptors let through where none are kept on the chip: one frame's after another's."""
+    if config.nic.rx_prefetch:
+        return
+    fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES), FS_PER_S)
+    per_s = sum((one.written * (one.frames_per_s or 0) for one in beside), ZERO)
+    what = "Rx descriptors read one frame after another (rx_prefetch 0)"
+    yield Ceiling("rx.descriptors", what, "s", Fraction(1), traffic.written * fetch_s, per_s * fetch_s)
+
+
+def prefetches(
+    config: Config, traffic: Traffic, beside: Sequence[Traffic], transactions: Sequence[Transaction]
+) -> Iterator[Ceiling]:
+    """Give what fetches ahead let through, of all rings in use.
+
+    A fetch is made while fewer than `rx_prefetch` descriptors are on the chip or on their way, and those on their way
+    are whole batches, each for a round trip. A batch is asked for when so many are left that others of it have been
+    taken before, one after another: docs/pcie.md ("Rx descriptors").
+    """
+    nic = config.nic
+    rings = traffic.rx_rings.union(*(one.rx_rings for one in beside))
+    if nic.rx_prefetch and rings:
+        batch = nic.rx_fetch_batch
+        needed = max(max(descriptor_shares(config, one.sizes)) for one in (traffic, *beside))
+        kept = max(min(nic.rx_prefetch, nic.descriptor_cache - batch + 1), needed)
+        most = min(-(-kept // batch) * batch, nic.descriptor_cache)
+        fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES * batch), FS_PER_S)
+        taken_s = -kept % batch * _between_s(config, traffic, transactions)
+        per_s = sum((_rx_descriptors(config, one) * (one.frames_per_s or 0) for one in beside), ZERO)
+        what = f"{most} Rx descriptors of each ring on their way"
+        n, capacity = _rx_descriptors(config, traffic), Fraction(most * len(rings))
+        one = Ceiling("rx.descriptors", what, "descriptors", capacity, n * fetch_s, per_s * fetch_s)
+        yield one.with_waiting(n * taken_s)
+
+
+def _between_s(config: Config, traffic: Traffic, transactions: Sequence[Transaction]) -> Fraction:
+    """Give the least time between two frames of one ring on the way up; none where they take several buffers."""
+    if not traffic.written or set(descriptor_shares(config, traffic.sizes)) != {1}:
+        return ZERO
+    writes = [one for one in transactions if one.name == "payload write"]
+    n_bytes = sum((one.per_frame * one.link_bytes("up") for one in writes), ZERO) / traffic.written
+    copies = traffic.written / max(traffic.reads + traffic.from_wire, traffic.written / max(1, len(traffic.rx_rings)))
+    return max(ONE, copies) * n_bytes / link_rate_of(config.pcie).bytes_per_s
+
+
+def _rx_descriptors(config: Config, traffic: Traffic) -> Fraction:
+    return traffic.written * mean_descriptors(config, traffic.sizes)

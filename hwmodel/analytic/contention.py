@@ -17,25 +17,24 @@ the wire. What is not known is taken at its best, so that this is an upper bound
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hwmodel.analytic.hop_table import HopTable
-from hwmodel.analytic.legs import whole_of
-from hwmodel.analytic.linear_program import Floats, maximize
-from hwmodel.analytic.mirrors import UPLINK
-from hwmodel.analytic.mix_costs import PER_S, MixCosts, Place
-from hwmodel.analytic.mix_program import MixProgram
+from hwmodel.analytic.ceilings import core_of
+from hwmodel.analytic.linear_programs import WITHOUT_END, Floats, MixProgram, maximize
+from hwmodel.analytic.mix_costs import PER_S, HopTable, MixCosts, Place
+from hwmodel.analytic.routes import UPLINK
 from hwmodel.analytic.symmetry import folded, unfolded
-from hwmodel.analytic.traffic import Demand, Leg, Offered, Sizes, Traffic, average
-from hwmodel.analytic.turns import Interval, Sender, bits_of, intervals_of, rate_of, senders_of
+from hwmodel.analytic.traffic import Demand, Leg, Offered, Sizes, Traffic, average, whole_of
 from hwmodel.errors import InputError
+from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 if TYPE_CHECKING:
+    from hwmodel.analytic.ceiling import Ceiling
     from hwmodel.analytic.system import System
 
 ZERO = Fraction(0)
@@ -317,3 +316,110 @@ def _kept(got: Floats, possible: Floats) -> list[Fraction]:
         Fraction(min(1.0, n / most)).limit_denominator(10**9) if most > 0 else Fraction(1)
         for n, most in zip(got, possible, strict=True)
     ]
+
+
+# ---- Who takes turns at an adapter ----
+
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Hold a function that sends: its server, its streams by number, its turns, the most that it has to send.
+
+    `limited_by`: `rate_limit`, or `nic.queue` for the time that its Tx rings take, where that is less than it has.
+    """
+
+    part: int
+    streams: tuple[int, ...]
+    weight: float
+    core: int
+    most: float
+    limited_by: str = ""
+
+    @property
+    def is_limited(self) -> bool:
+        """Tell whether it holds itself back: it has more to send than `most`."""
+        return bool(self.limited_by)
+
+    @property
+    def level(self) -> float:
+        """Give how many turns a second, by its weight, serve it in full."""
+        return self.most / self.weight
+
+
+def intervals_of(levels: Iterator[float]) -> list[Interval]:
+    """Give the intervals between the levels at which senders are served in full."""
+    ends = sorted({0.0, *levels})
+    return [each for each in zip(ends, [*ends[1:], WITHOUT_END], strict=True) if each[0] < WITHOUT_END]
+
+
+def senders_of(system: System, streams: Sequence[Offered], most: Sequence[float]) -> Iterator[Sender]:
+    """List the functions that send `streams`, of each of which there are `most` millions a second."""
+    for name in dict.fromkeys(one.source for one in streams if one.source != UPLINK):
+        part, local = system.place(name)
+        config, port = system.config(part), system.port(name)
+        numbers = tuple(number for number, one in enumerate(streams) if one.source == name)
+        asked = sum(most[number] for number in numbers)
+        limits = [(asked, "")]
+        if config.nic.queue_time_fs:  # each of its Tx rings gives a frame in that time, whoever else waits
+            # Where all senders are alike, one stands for those of its server (`symmetry.folded_stream`).
+            n_alike = max(1, len({one for number in numbers for one in streams[number].traffic.sent}))
+            n_rings = n_alike * config.nic.queues_per_vf
+            limits.append((n_rings * FS_PER_S / config.nic.queue_time_fs / PER_S, "nic.queue"))
+        if port.rate_limit_bps is not None:
+            limits.append((port.rate_limit_bps / bits_of(streams[numbers[0]].traffic.sizes) / PER_S, "rate_limit"))
+        limit, limited_by = min(limits, key=lambda each: each[0])
+        weight = float(port.weight) if config.switch.scheduler in ("weighted", "deficit") else 1.0
+        yield Sender(part, numbers, weight, core_of(config, local), limit, limited_by)
+
+
+def rate_of(frames_per_s: Fraction | None) -> float:
+    """Give a rate in millions a second, without end where none is given."""
+    return WITHOUT_END if frames_per_s is None else float(frames_per_s / PER_S)
+
+
+def bits_of(sizes: Sizes) -> float:
+    """Give the bits of the mean frame."""
+    return float(sum((n_bytes * share for n_bytes, share in sizes), ZERO)) * BITS_PER_BYTE
+
+
+# ---- Where equal turns of all senders are best, so that no linear program is needed ----
+
+
+# Of these all senders of an adapter use the same one, or they are counted over all rings together.
+_SHARED_BY_ALL = frozenset({
+    "pcie.up", "pcie.down", "pcie.tags", "pcie.credits", "wire.tx", "wire.rx", "nic.pipeline", "switch.bus",
+    "nic.dma.read", "nic.dma.write", "nic.dma.shared", "nic.tx_buffer", "host.walkers", "rx.descriptors", "nic.queue",
+})  # fmt: skip
+
+
+def carry_most(system: System, demand: Demand, least: Ceiling) -> bool:
+    """Tell whether equal turns of all streams carry as much as any mix can; `least`: what is full with them.
+
+    They do where a frame of each stream takes the same of every shared resource and one of these is full: its rate
+    does not depend on whose frames they are, and a lost copy gives nothing back, since its frame has been served. Equal
+    turns are what senders get that have one stream each, offer the same, and have the same weight and no rate limit.
+    False if unproven.
+    """
+    streams = [one for one, _ in demand.following]
+    if system.bridges or len(system.servers) > 1 or not streams or demand.with_rate or demand.beside:
+        return False
+    config = system.config(0)
+    stations = (name for one in streams for name in (*one.traffic.sent, *one.traffic.received))
+    if config.for_functions(stations) is None:
+        return False
+    switch = config.switch
+    by_name, vm_names = {port.name: port for port in switch.ports}, frozenset(system.vm_names)
+    ports = [by_name[system.place(one.source)[1]] for one in streams if one.source in vm_names]
+    first, (_, first_share) = streams[0].traffic, demand.following[0]
+    return (
+        least.resource in _SHARED_BY_ALL
+        and len({one.source for one in streams}) == len(ports) == len(streams)
+        and not first.mirrored
+        and (switch.scheduler == "round_robin" or all(port.weight == ports[0].weight for port in ports))
+        and all(port.rate_limit_bps is None for port in switch.ports)
+        and all(share == first_share for _, share in demand.following)
+        and demand.asks_alike
+    )

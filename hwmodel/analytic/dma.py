@@ -13,8 +13,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
 from hwmodel.analytic.ceiling import Ceiling, lowest, short_name
-from hwmodel.analytic.ceilings import credit_ceilings, link_ceilings, tag_ceilings
-from hwmodel.analytic.engine_ceilings import engine_ceilings
+from hwmodel.analytic.ceilings import credit_ceilings, engine_ceilings, link_ceilings, tag_ceilings
 from hwmodel.analytic.latency import transfer_read_fs
 from hwmodel.analytic.transactions import TlpRules, Transaction
 from hwmodel.rules.pcie_link import link_rate_of

@@ -3,7 +3,8 @@
 A TLP of n bytes takes floor(n * num / den) femtoseconds, t(n) below. A random read latency enters by its mean. What the
 adapter could do, as sums to check by hand, leaves out DLLPs that are sent one by one (`tlp4`, `tlp1`), waits for
 credits, misses of the IOMMU's cache, what else is on the link, and the wait for the switch core's next clock edge, less
-than a cycle. The parts of a frame as configured have all of these: they come from a run of it.
+than a cycle. The parts of a frame as configured have all of these: they come from a run of it. The DMA engines
+(`nic.dma`) are written from docs/datapath.md ("DMA engines"), apart from the kernels.
 """
 
 from __future__ import annotations
@@ -12,12 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwmodel.analytic.crossing import crossing_of
-from hwmodel.analytic.dma_engines import Engines
-from hwmodel.analytic.lone_frame import Way
+from hwmodel.analytic.lone_frame import Way, crossing_of
 from hwmodel.analytic.system import System
-from hwmodel.analytic.tlp_cuts import cut
-from hwmodel.analytic.transactions import Tlp, TlpRules
+from hwmodel.analytic.transactions import Tlp, TlpRules, cut
 from hwmodel.config.names import function_name
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -27,6 +25,7 @@ from hwmodel.words import limits as words
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
+    from hwmodel.config.adapter import DmaEngine, DmaEngines
 
 
 @dataclass(frozen=True)
@@ -247,3 +246,65 @@ def _terms(tlps: Iterable[Tlp]) -> str:
     for tlp in tlps:
         counts[tlp.link_bytes] = counts.get(tlp.link_bytes, 0) + 1
     return " + ".join(f"{n} t({n_bytes})" if n > 1 else f"t({n_bytes})" for n_bytes, n in counts.items())
+
+
+# ---- DMA engines: when an operation begins, and how long it keeps its engine ----
+
+
+def operation_fs(engine: DmaEngine, n_bytes: int) -> int:
+    """Give the time in fs for which an operation keeps its engine."""
+    if n_bytes <= engine.small_bytes:
+        return engine.small_operation_fs
+    n_pieces = -(-n_bytes // engine.piece_bytes)
+    busy_fs = engine.start_fs + engine.piece_time_fs * n_pieces
+    if engine.rate_bps is not None:
+        moved_bytes = max(n_bytes, (n_pieces - 1) * engine.piece_bytes + engine.piece_least_bytes)
+        busy_fs += moved_bytes * BITS_PER_BYTE * FS_PER_S // engine.rate_bps
+    return max(engine.operation_fs, busy_fs)
+
+
+def shared_fs(settings: DmaEngines, n_bytes: int) -> int:
+    """Give the time in fs for which an operation keeps the path that both engines share; 0 where there is none."""
+    if settings.shared_rate_bps is None:
+        return 0
+    moved_bits = min(n_bytes, settings.shared_bytes) * BITS_PER_BYTE
+    return settings.shared_time_fs + moved_bits * FS_PER_S // settings.shared_rate_bps
+
+
+def places_of(engine: DmaEngine, n_bytes: int) -> int:
+    """Give the places that a read takes of those outstanding: two where it is a large one."""
+    return 1 + (n_bytes > engine.large_bytes)
+
+
+class Engines:
+    """Hold when both engines and the shared path are free; without `nic.dma` every operation is ready at once."""
+
+    def __init__(self, settings: DmaEngines | None) -> None:
+        """Begin with all of them idle."""
+        self._settings = settings
+        self._read_free_fs = self._write_free_fs = self._shared_free_fs = 0
+
+    def read_ready_fs(self, now_fs: int, n_bytes: int) -> int:
+        """Begin a read as soon as it can; return when its request is ready for the link."""
+        if self._settings is None:
+            return now_fs
+        begin_fs = max(self._read_free_fs, self._shared_begin_fs(now_fs, n_bytes))
+        self._read_free_fs = begin_fs + operation_fs(self._settings.read, n_bytes)
+        return begin_fs + self._settings.read.latency_fs
+
+    def write_ready_fs(self, now_fs: int, n_bytes: int) -> int:
+        """Begin a write as soon as it can; return when all of it is ready for the link."""
+        if self._settings is None:
+            return now_fs
+        begin_fs = max(self._write_free_fs, self._shared_begin_fs(now_fs, n_bytes))
+        self._write_free_fs = begin_fs + operation_fs(self._settings.write, n_bytes)
+        return self._write_free_fs + self._settings.write.latency_fs
+
+    def _shared_begin_fs(self, now_fs: int, n_bytes: int) -> int:
+        """Take the shared path, first come, first served; return when, at once where there is none."""
+        assert self._settings is not None
+        if self._settings.shared_rate_bps is None:
+            return now_fs
+        begin_fs = max(now_fs, self._shared_free_fs)
+        self._shared_free_fs = begin_fs + shared_fs(self._settings, n_bytes)
+        return begin_fs

@@ -1,21 +1,28 @@
-"""What the closed form gives: figures, the steps behind them, and the other ceilings."""
+"""What the closed form gives: figures, the steps behind them, other ceilings, and what is to be said beside them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hwmodel.analytic.ceiling import Ceiling
-from hwmodel.analytic.latency import LatencyStep
+from hwmodel.analytic.ceiling import Ceiling, Step, sum_bytes, sum_steps
+from hwmodel.analytic.ceilings import wire_bytes_of
+from hwmodel.analytic.latency import LatencyStep, why_never_taken
 from hwmodel.analytic.lone_frame import LoneFrame
 from hwmodel.analytic.port_shares import PortShares
-from hwmodel.analytic.steps import Step
-from hwmodel.analytic.system_limits import HopLimits, ServerLimits
-from hwmodel.rules.pcie_link import LinkRate
+from hwmodel.analytic.system import System
+from hwmodel.analytic.traffic import Demand, Offered
+from hwmodel.analytic.transactions import Transaction
+from hwmodel.rules.ethernet import WIRE_OVERHEAD_BYTES
+from hwmodel.rules.pcie_link import LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
+from hwmodel.words import limits as words
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
 
 
 class Details(NamedTuple):
@@ -155,3 +162,160 @@ def _ceiling_dict(ceiling: Ceiling) -> dict[str, Any]:
         "taken_per_s": float(ceiling.per_s),
         "offered_mpps": None if rate is None else float(rate / 10**6),
     }
+
+
+# ---- What each server and each wire of a system has to do at the ceiling ----
+
+
+ZERO = Fraction(0)
+
+
+@dataclass(frozen=True)
+class ServerLimits:
+    """Hold what one server's link carries: its bytes per frame that is offered in the whole system."""
+
+    name: str
+    link_name: str
+    link: LinkRate
+    steps: tuple[Step, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the JSON form."""
+        return {
+            "name": self.name,
+            "link": self.link_name,
+            "up_bytes": float(sum_bytes(self.steps, "up")),
+            "down_bytes": float(sum_bytes(self.steps, "down")),
+            "steps": [step.to_dict() for step in self.steps],
+        }
+
+
+@dataclass(frozen=True)
+class HopLimits:
+    """Hold one direction of a wire at the ceiling; `wire` is `a.wire.tx` towards the bridge, `bridge.a` from it.
+
+    Of an extender's uplink: `bridge.fex1.uplink` towards the bridge, `bridge.fex1` from it.
+
+    `frames_per_s`: on it. `frame_bytes`: of the mean frame there, with FCS, tags, padding; preamble and gap not.
+    `utilization`: of its time.
+    """
+
+    wire: str
+    frames_per_s: float
+    frame_bytes: float
+    utilization: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the JSON form."""
+        return asdict(self)
+
+
+def server_limits(
+    system: System, transactions: Sequence[Sequence[Transaction]], frames_per_s: Fraction
+) -> tuple[ServerLimits, ...]:
+    """Give what each server's link carries at a rate of frames."""
+    return tuple(
+        ServerLimits(
+            server.name,
+            server.config.pcie.link_name,
+            link_rate_of(server.config.pcie),
+            sum_steps(own, link_rate_of(server.config.pcie), frames_per_s),
+        )
+        for server, own in zip(system.servers, transactions, strict=True)
+    )
+
+
+def hops_of(system: System, demand: Demand, frames_per_s: Fraction) -> tuple[HopLimits, ...]:
+    """Give the wires at the bridge with what they carry at a rate of frames; none without a bridge."""
+    if not demand.sought.parts:
+        return ()
+    found = []
+    for part in range(system.n_parts):
+        pieces = [(one.at(part), one.frames_per_s or ZERO) for one in demand.beside]
+        pieces.append((demand.sought.at(part), frames_per_s))
+        for at, wire in enumerate(system.wire_names(part)):
+            frames = sum(((one.to_wire, one.from_wire)[at] * rate for one, rate in pieces), ZERO)
+            n_bytes = sum((wire_bytes_of(one)[at] * rate for one, rate in pieces), ZERO)
+            if frames:
+                use = n_bytes * BITS_PER_BYTE / system.rate_bps(part)
+                found.append(HopLimits(wire, float(frames), float(n_bytes / frames) - WIRE_OVERHEAD_BYTES, float(use)))
+    return tuple(found)
+
+
+# ---- What a reader has to know beside the figures ----
+
+
+_ALIKE = Fraction(1, 10**6)
+
+
+def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | None) -> tuple[str, ...]:
+    """List what is to be said: of the mix, of what drops, of what is left out, of the frame alone."""
+    found = [*_mix_notes(demand), *_lost_notes(system, demand), *_bridge_notes(system, demand, least)]
+    for server in system.servers:
+        whose = f"{server.name}: " if server.name else ""
+        found += [f"{whose}{note}" for note in _of_config(server.config)]
+    if lone is not None and lone.way.copies:
+        found += why_never_taken(system.config(lone.way.to_part), lone.way)
+    return tuple(found)
+
+
+def _lost_notes(system: System, demand: Demand) -> list[str]:
+    """Say what bridges drop whatever the load, by reason."""
+    by_reason: dict[str, list[str]] = {}
+    for source, target, reason in demand.lost:
+        by_reason.setdefault(reason, []).append(f"{source} to {target}")
+    return [words.all_lost(ends, reason, is_one=bool(system.only_bridge)) for reason, ends in by_reason.items()]
+
+
+def _bridge_notes(system: System, demand: Demand, least: Ceiling) -> list[str]:
+    found = []
+    if least.resource.startswith(tuple(f"{bridge.name}." for bridge in system.bridges)):
+        found.append(words.no_room_above(least.resource))
+    for bridge in system.bridges:
+        if bridge.settings.sharing == "all" and len(system.servers) > 1:
+            found.append(words.shared_buffer(bridge.words))
+        for name, extender in bridge.settings.extenders.items():
+            if extender.sharing == "all":
+                found.append(words.shared_buffer(f"extender {name}"))
+    for (at, entry), passing in demand.policed:
+        bridge = system.bridges[at]
+        which = f"{bridge.key}.policy[{entry}]"
+        gbps = float((bridge.settings.policy[entry].rate_bps or 0) / BPS_PER_GBPS)
+        if passing is None or passing < 1:
+            found.append(words.policed(which, gbps, None if passing is None else float(passing)))
+    levels = [level for one in system.bridges for port in one.settings.ports.values()
+              for level in port.s_channels.values()]  # fmt: skip
+    if any(level.rate_bps is not None for level in levels):
+        found.append(words.LEVEL_RATES)
+    if any(level.weight > 1 for level in levels):
+        found.append(words.LEVEL_WEIGHTS)
+    return found
+
+
+def _is_cut(stream: Offered, carried_per_s: Fraction) -> bool:
+    offered = stream.frames_per_s
+    return offered is None or carried_per_s < offered * (1 - _ALIKE)
+
+
+def _mix_notes(demand: Demand) -> tuple[str, ...]:
+    """Say which mix the figures are of, where it is not the one offered."""
+    parts = [
+        (one.name, float(rate / 10**6), None if one.frames_per_s is None else float(one.frames_per_s / 10**6))
+        for one, rate in demand.carried
+        if _is_cut(one, rate)
+    ]
+    return (words.mix(parts),) if parts else ()
+
+
+def _of_config(config: Config) -> tuple[str, ...]:
+    """Say what of the configuration the closed form leaves out or takes a case of."""
+    found = [words.POLICED_FRAMES] if config.switch.acl else []
+    if config.host.jitter.kind != "fixed":
+        found.append(words.LATENCY_SPREAD)
+    if config.host.unmeasured is not None:
+        found.append(config.host.unmeasured)
+    if config.host.iotlb is not None:
+        found.append(words.IOTLB_MISSES)
+    if config.switch.timing == "core":
+        found.append(words.CORE_EDGE)
+    return tuple(found)

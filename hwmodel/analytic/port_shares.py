@@ -3,31 +3,37 @@
 By one of these laws (docs/pcie.md, "A full port of the bridge"):
 
 - `alone`: one wire feeds the port, and keeps all of it.
-- `random`: wires no faster than the port, with frames at random: `slot_sharing.kept_at_random`.
+- `random`: wires no faster than the port, with frames at random: `kept_at_random`.
   So is one wire that is never idle, if its frames, longer for their tags, slide along the port's slots.
 - `in_step`: one wire is never idle from its first frame on, all its frames are for the port, and it is as fast or
-  faster; the port's slots begin with one of them: `slot_sharing.kept_beside_one_in_step`. Of several that are alike
+  faster; the port's slots begin with one of them: `kept_beside_one_in_step`. Of several that are alike
   the first port's come first.
 - `unknown`: frames of several lengths, a buffer for all ports, several queues at one, phases that only a run knows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from fractions import Fraction
+from functools import lru_cache
+from math import fsum
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from hwmodel.analytic.crossing import wire_fs
+import numpy as np
+
+from hwmodel.analytic.ceilings import wire_bytes_of
+from hwmodel.analytic.demand import OUTSIDE_TRAFFIC
 from hwmodel.analytic.latency import round_trip_fs
-from hwmodel.analytic.port_feeds import FULL, Carried, Feed, PortFeeds, Wire
-from hwmodel.analytic.slot_sharing import kept_at_random, kept_beside_one_in_step
+from hwmodel.analytic.linear_programs import Floats
+from hwmodel.analytic.lone_frame import wire_fs
 from hwmodel.analytic.symmetry import folded, sent_outside, without_names
 from hwmodel.config.bridge import OUTSIDE
-from hwmodel.units import FS_PER_S
+from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
-    from hwmodel.analytic.traffic import Demand
+    from hwmodel.analytic.traffic import Demand, Offered, Onward
     from hwmodel.config import Config
 
 Law = Literal["alone", "random", "in_step", "unknown"]
@@ -175,3 +181,272 @@ def _starts_with(system: System, one: Feed, other: Feed) -> bool:
     first_batch_fs = other.n_streams * config.nic.fetch_batch * other.frame_fs
     goes_on = first_batch_fs >= 2 * round_trip_fs(config, config.pcie.max_read_request_bytes)
     return same and goes_on and one.frame_fs == other.frame_fs and one.n_streams == other.n_streams
+
+
+# ---- What comes for each port, by the wires that feed it ----
+
+
+Carried = Sequence[tuple["Offered", Fraction]]
+FULL = 1 - 1e-6
+
+
+class Wire(NamedTuple):
+    """Name one direction of a component's wire; the port that sends on it has no other."""
+
+    part: int
+    is_upwards: bool
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Hold a wire that feeds a port.
+
+    `per_s`: frames a second for the port. `frame_fs`: the time of one on the wire. `use`: of the wire, by all that is
+    on it. `is_random`: they come at a given rate, at random; `has_no_rate`: all send what they can. `n_streams`: for
+    the port. `is_for_port_alone`: nothing that they send over the bridge goes elsewhere.
+    """
+
+    wire: Wire
+    per_s: float
+    frame_fs: int
+    use: float
+    is_random: bool
+    has_no_rate: bool
+    n_streams: int
+    is_for_port_alone: bool
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether the wire is never idle."""
+        return self.use >= FULL
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    """Hold frames of a stream that come for a port: by their number, and that of the hop, so many a second."""
+
+    stream: int
+    hop: int
+    per_s: float
+    feed: Wire
+
+
+class PortFeeds:
+    """Follow a mix of streams port by port, in the order in which frames come to them.
+
+    What a full port keeps of what came is told by `keep`; of other ports all goes on.
+    """
+
+    def __init__(self, config: Config, system: System, carried: Carried) -> None:
+        self._config, self._system = config, system
+        self._carried = [(one, float(rate)) for one, rate in carried]
+        self._left: dict[tuple[int, int], float] = {}  # frames a second that take a hop, by stream and hop
+        self._bits: dict[Wire, float] = {}  # a second, on the wire of a hop
+
+    def ports(self) -> Iterator[Wire]:
+        """List the ports of bridges and extenders in the order in which frames come to them: upwards, downwards."""
+        system = self._system
+        between = range(system.outside + 1, system.n_parts)
+        yield from (Wire(part, True) for part in sorted(between, key=system.depth, reverse=True))
+        yield from (Wire(part, False) for part in sorted(range(system.n_parts), key=system.depth))
+
+    def coming(self, port: Wire) -> list[_Arrival]:
+        """Give what comes for a port."""
+        found = []
+        for number, (stream, rate) in enumerate(self._carried):
+            for at, hop in enumerate(stream.hops if rate else ()):
+                if wire_of(hop) != port:
+                    continue
+                per_s, feed = rate * float(hop.share), Wire(self._system.place(stream.source)[0], True)
+                if hop.after is not None:
+                    before = stream.hops[hop.after]
+                    per_s, feed = self._left[number, hop.after] * float(hop.share / before.share), wire_of(before)
+                found.append(_Arrival(number, at, per_s, feed))
+        return found
+
+    def keep(self, coming: Sequence[_Arrival], kept: Mapping[Wire, float]) -> None:
+        """Let a part of what has come for a port, by the wire that brought it, go on."""
+        for one in coming:
+            per_s = one.per_s * kept[one.feed]
+            hop = self._carried[one.stream][0].hops[one.hop]
+            self._left[one.stream, one.hop] = per_s
+            port = wire_of(hop)
+            self._bits[port] = self._bits.get(port, 0.0) + per_s * _bits_of(hop)
+
+    def use(self, port: Wire, coming: Sequence[_Arrival]) -> float:
+        """Give how much of a port's time all that comes would take."""
+        bits = sum(one.per_s * _bits_of(self._hop(one)) for one in coming)
+        return bits / self._system.rate_bps(port.part)
+
+    def lengths(self, coming: Sequence[_Arrival]) -> set[float]:
+        """Give the lengths on the wire of what comes, preamble and gap counted; of streams of several their mean."""
+        return {_bits_of(self._hop(one)) / BITS_PER_BYTE for one in coming if one.per_s}
+
+    def _hop(self, arrival: _Arrival) -> Onward:
+        return self._carried[arrival.stream][0].hops[arrival.hop]
+
+    def feeds(self, coming: Sequence[_Arrival]) -> list[Feed]:
+        """Give the wires that feed a port, in the order of their numbers."""
+        wires = sorted({one.feed for one in coming}, key=lambda wire: wire.part)
+        return [self._feed(wire, [one for one in coming if one.feed == wire]) for wire in wires]
+
+    def _feed(self, wire: Wire, arrivals: Sequence[_Arrival]) -> Feed:
+        streams = {one.stream: self._carried[one.stream] for one in arrivals}
+        first, rate_bps = arrivals[0], self._system.rate_bps(wire.part)
+        after = self._hop(first).after
+        source = streams[first.stream][0]
+        sent_bits = float(source.sent_as[0].traffic.wire_bytes) * BITS_PER_BYTE
+        frame_bits = sent_bits if after is None else _bits_of(source.hops[after])
+        workload = self._config.workload
+        arrivals_of = {
+            workload.external.arrivals if one.name == OUTSIDE_TRAFFIC and workload.external else workload.arrivals
+            for one, _ in streams.values()
+        }
+        is_given = all(one.frames_per_s is not None for one, _ in streams.values())
+        return Feed(
+            wire=wire,
+            per_s=sum(one.per_s for one in arrivals),
+            frame_fs=wire_fs(int(frame_bits / BITS_PER_BYTE), rate_bps),
+            use=self._bits_sent(wire) / rate_bps,
+            is_random=arrivals_of == {"poisson"} and is_given,
+            has_no_rate=all(one.frames_per_s is None for one, _ in streams.values()),
+            n_streams=len(streams),
+            is_for_port_alone=after is None and self._sends_nothing_else(wire, arrivals),
+        )
+
+    def _of_component(self, wire: Wire) -> list[tuple[int, Offered, float]]:
+        """Give the streams that a component sends over its own wire."""
+        return [
+            (number, one, rate)
+            for number, (one, rate) in enumerate(self._carried)
+            if rate and self._system.place(one.source)[0] == wire.part and one.sent_as[0].traffic.to_wire
+        ]
+
+    def _bits_sent(self, wire: Wire) -> float:
+        if wire in self._bits:
+            return self._bits[wire]
+        sent = ((one.sent_as[0].traffic, rate) for _, one, rate in self._of_component(wire))
+        return sum(float(wire_bytes_of(traffic)[0]) * BITS_PER_BYTE * rate for traffic, rate in sent)
+
+    def _sends_nothing_else(self, wire: Wire, arrivals: Sequence[_Arrival]) -> bool:
+        for_port: dict[int, float] = {}
+        for one in arrivals:
+            for_port[one.stream] = for_port.get(one.stream, 0.0) + one.per_s
+        return all(
+            abs(for_port.get(number, 0.0) - float(one.sent_as[0].traffic.to_wire) * rate) <= 1e-9 * rate
+            for number, one, rate in self._of_component(wire)
+        )
+
+
+def wire_of(hop: Onward) -> Wire:
+    """Give the wire of a hop behind the adapter."""
+    return Wire(hop.leg.part, bool(hop.leg.traffic.to_wire))
+
+
+def _bits_of(hop: Onward) -> float:
+    traffic = hop.leg.traffic
+    return float(traffic.wire_bytes if traffic.to_wire else traffic.back_wire_bytes) * BITS_PER_BYTE
+
+
+# ---- A queue that is always full: frames of one length, one sent in each slot; rates are frames a slot ----
+
+
+_SLOTS = 20_000
+_SAME_MEAN = 0.004
+_MOST_ROOM = 50  # frames; a queue that often has room for more loses next to nothing
+_MOST_COUNTED = 5  # wires: what each of many keeps is too little to be counted
+_COUNTED_FRAMES = 2**20  # of which what a wire keeps comes out to 0.3 %, one standard deviation
+_SEED = 1
+
+
+def kept_at_random(rates: Sequence[float]) -> list[float]:
+    """Give what each of several wires keeps that brings one frame a slot at most, at random; their sum is above 1.
+
+    Each wire is an M/D/1 queue of its own: Poisson arrivals, one frame a slot. Of two, each loses as many frames. Of
+    up to five, who comes first depends on how long each has been busy, and is counted over a million frames. Of more
+    the slots are taken as independent: where more come in one than there is room for, each of them is as likely late.
+    """
+    if len(rates) == 2:
+        too_much = fsum(rates) - 1
+        return [rate - too_much / 2 for rate in rates]
+    if len(rates) <= _MOST_COUNTED:
+        return list(_counted(tuple(rates)))
+    there = np.array([1.0])
+    for rate in rates:
+        there = np.convolve(there, [1 - rate, rate])
+    return _kept_of_many(rates, _room(there))
+
+
+@lru_cache(maxsize=64)
+def _counted(rates: tuple[float, ...]) -> tuple[float, ...]:
+    rng = np.random.default_rng(_SEED)
+    n_slots = _COUNTED_FRAMES / fsum(rates)
+    sent, of_wire = [], []
+    for wire, rate in enumerate(rates):
+        nth = np.arange(round(n_slots * rate))
+        gaps = np.cumsum(rng.exponential(size=len(nth) + 1))
+        offered = gaps[:-1] / gaps[-1] * n_slots  # as many as its rate says, no more, no fewer
+        sent.append(np.maximum.accumulate(offered - nth) + nth + 1)  # a slot behind the one before, or when it comes
+        of_wire.append(np.full(len(nth), wire))
+    times, wires = np.concatenate(sent), np.concatenate(of_wire)
+    is_counted = times < min(one[-1] for one in sent)  # up to where all wires bring frames
+    times, wires = times[is_counted], wires[is_counted]
+    order = np.argsort(times)
+    nth, made_room = np.arange(1, len(order) + 1), np.floor(times[order]) + 1
+    # So many have got in behind each: one more than before it, and never more than there has been room for.
+    got_in = nth + np.minimum(0, np.minimum.accumulate(made_room - nth))
+    is_in = np.diff(got_in, prepend=0) > 0
+    kept = [rate * float(is_in[wires[order] == wire].mean()) for wire, rate in enumerate(rates)]
+    alike = [[other for other, of_other in zip(kept, rates, strict=True) if of_other == rate] for rate in rates]
+    kept = [fsum(others) / len(others) for others in alike]
+    return tuple(one / fsum(kept) for one in kept)
+
+
+def _kept_of_many(rates: Sequence[float], room: Floats) -> list[float]:
+    kept = []
+    for at, rate in enumerate(rates):
+        others = np.array([1.0])
+        for other in (*rates[:at], *rates[at + 1 :]):
+            others = np.convolve(others, [1 - other, other])
+        lost = fsum(
+            chance * share * (n + 1 - free) / (n + 1)
+            for n, chance in enumerate(others)
+            for free, share in enumerate(room[:n], start=1)
+        )
+        kept.append(float(rate * (1 - lost)))
+    return kept
+
+
+def _room(number_there: Floats) -> Floats:
+    """Give the chance that a slot begins with room for 1, 2, ... frames: a chain from slot to slot."""
+    chain = np.zeros((_MOST_ROOM, _MOST_ROOM))
+    for free in range(1, _MOST_ROOM + 1):
+        for n, chance in enumerate(number_there):
+            chain[free - 1, min(_MOST_ROOM, max(0, free - n) + 1) - 1] += chance
+    return _stationary(chain)
+
+
+def _stationary(chain: Floats) -> Floats:
+    """Give how often a Markov chain is in each state; `chain`: chances from rows to columns."""
+    balance = (chain - np.eye(len(chain))).T
+    balance[-1] = 1.0
+    return np.linalg.solve(balance, np.eye(len(chain))[-1])
+
+
+def kept_beside_one_in_step(period: int, slot: int, rates: Sequence[float]) -> list[float] | None:
+    """Give what wires keep beside one that has a frame every `period`, no longer than the slot, from a slot's begin on.
+
+    In each slot one frame gets in: the first. `rates`: of the others, who bring one frame a slot at most, at random.
+    None where the step moves so slowly through the slots that it depends on the time.
+    """
+    before = np.array([-k * slot % period for k in range(_SLOTS)]) / slot
+    early, late = before[: _SLOTS // 2].mean(), before[_SLOTS // 2 :].mean()
+    if abs(early - late) > _SAME_MEAN:
+        return None
+    kept = []
+    for at, rate in enumerate(rates):
+        nobody_before = np.polynomial.Polynomial([1.0])
+        for other in (*rates[:at], *rates[at + 1 :]):
+            nobody_before *= np.polynomial.Polynomial([1.0, -other])
+        kept.append(rate * float(nobody_before.integ()(before).mean()))
+    return kept

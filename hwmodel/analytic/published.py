@@ -13,9 +13,8 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from hwmodel.analytic.ceiling import Ceiling, lowest, short_name
+from hwmodel.analytic.ceiling import Ceiling, Step, lowest, short_name, step_of, sum_bytes
 from hwmodel.analytic.limits_record import Details, Limits
-from hwmodel.analytic.steps import Step, step_of, sum_bytes
 from hwmodel.analytic.traffic import shares
 from hwmodel.analytic.transactions import DIRECTIONS
 from hwmodel.errors import InputError

@@ -1,21 +1,68 @@
-"""Where a frame's copies go, for the bytes that they cost: stations it is written to, and whether it uses the wire.
+"""Which frames a workload has, and where their copies go inside an adapter, for the bytes that they cost.
 
 A short form of the forwarding decision, for frames that pass every filter: it knows the mode, membership in the
-sender's VLAN, loopback, acceptance of groups, promiscuity, S-channels and mirrors. Anti-spoofing, access lists and
-policers are not looked at. The decision itself is made by the kernels.
+sender's VLAN, loopback, acceptance of groups, promiscuity, S-channels and mirrors (docs/forwarding.md). Anti-spoofing,
+access lists and policers are not looked at. The decision itself is made by the kernels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.mirrors import UPLINK, mirrored_stations
 from hwmodel.config.bridge import TAG_MODES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.config.switch import Port
+    from hwmodel.config.switch import Mirror, Port
+
+UPLINK = "uplink"
+
+
+def mirrored_stations(
+    config: Config, source: str, target: str, stations: tuple[str, ...], *, to_wire: bool, comes_back: bool
+) -> list[str]:
+    """Give the stations that get mirrored copies of a frame, in the order of the list of mirrors.
+
+    `source`, `target`: as in `Router.route`; `stations`, `to_wire`: where its other copies go. A frame that comes back
+    from the adjacent bridge passes the switch twice, and is mirrored as two frames are.
+    """
+    if not config.switch.mirrors:
+        return []
+    ports = {port.name: port for port in config.switch.ports}
+    vlan = _vlan(config, source, target)
+    if comes_back:
+        passes = [(source, (UPLINK,)), (UPLINK, stations)]
+    else:
+        passes = [(source, (*stations, UPLINK) if to_wire else stations)]
+    found: list[str] = []
+    for ingress, egress in passes:
+        copied = [mirror.to for mirror in config.switch.mirrors if _matches(mirror, ingress, egress, vlan)]
+        found += [to for to in dict.fromkeys(copied) if ports[to].enabled and to not in egress]
+    return found
+
+
+def _matches(mirror: Mirror, ingress: str, egress: tuple[str, ...], vlan: int | None) -> bool:
+    if mirror.source is None:
+        return mirror.vlan == vlan
+    return mirror.source == ingress if mirror.direction == "ingress" else mirror.source in egress
+
+
+def _vlan(config: Config, source: str, target: str) -> int | None:
+    """Give the VLAN of a made-up frame; None in the modes in which the bridge above owns VLANs and it has no tag."""
+    ports = {port.name: port for port in config.switch.ports}
+    if source == UPLINK:
+        if config.switch.mode in ("vn_tag", "e_tag"):
+            return None
+        native = config.switch.uplink.native_vlan
+        return ports[target].port_vlan if target in ports else native
+    sender = ports[source]
+    if config.switch.mode in ("vn_tag", "e_tag") and sender.admit != "tagged":
+        return None
+    return sender.port_vlan
+
 
 GROUPS = ("broadcast", "multicast")
 TAG_BYTES = {"c": 4, "s": 4, "vn_tag": 6, "e_tag": 8}  # IEEE 802.1Q; VN-Tag 0x8926; IEEE 802.1BR
@@ -142,3 +189,51 @@ def accepts(port: Port, group: str) -> bool:
     """Tell whether a station gets frames for all, or for a group of its own."""
     joined = group == "multicast" and bool(port.groups)
     return group in port.accept or joined or port.promiscuous
+
+
+# ---- Streams ----
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Hold the frames that enter by one port: their targets, each as often, and their rate (None: as `load` says)."""
+
+    source: str
+    targets: tuple[str, ...]
+    rate_bps: int | Fraction | None = None
+
+    @property
+    def name(self) -> str:
+        """Give how a reader would call it: `vf0 to vf1`, `vf0 to 3 ports`."""
+        return f"{self.source} to {self.targets[0] if len(self.targets) == 1 else f'{len(self.targets)} ports'}"
+
+
+def streams_of(config: Config, vms: Sequence[str]) -> Iterable[Stream]:
+    """List the streams of the configured pattern among `vms`, the names of the VFs in use in port order."""
+    pattern, n = config.workload.pattern, len(vms)
+    if pattern == "flows":
+        return _flow_streams(config)
+    if pattern in GROUPS:
+        return [Stream(vm, (pattern,)) for vm in vms]
+    if pattern == "to_wire":
+        return [Stream(vm, (UPLINK,)) for vm in vms]
+    if pattern == "ring":
+        return [Stream(vm, (vms[(at + 1) % n],)) for at, vm in enumerate(vms) if n > 1]
+    if pattern == "incast":
+        return [Stream(vm, (config.workload.incast_to,)) for vm in vms if vm != config.workload.incast_to]
+    if pattern == "uniform":
+        return [Stream(vm, tuple(to for to in vms if to != vm)) for vm in vms if n > 1]
+    return [Stream(vms[at], (vms[at ^ 1],)) for at in range(n - n % 2)]
+
+
+def _flow_streams(config: Config) -> Iterable[Stream]:
+    """Make a stream of each flow with a rate, and one of all flows without from a port, in equal parts."""
+    following: dict[str, list[str]] = {}
+    for flow in config.workload.flows:
+        rate_bps = config.workload.rate_bps_of(flow)
+        if rate_bps is None:
+            following.setdefault(flow.source, []).append(flow.target)
+        elif rate_bps:
+            yield Stream(flow.source, (flow.target,), rate_bps)
+    for source, targets in following.items():
+        yield Stream(source, tuple(targets))

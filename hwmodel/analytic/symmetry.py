@@ -9,8 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceilings import core_of
-from hwmodel.analytic.legs import whole_of
-from hwmodel.analytic.traffic import Leg, Offered, Onward, Traffic, together
+from hwmodel.analytic.traffic import Leg, Offered, Onward, Traffic, together, whole_of
 from hwmodel.config.bridge import OUTSIDE
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.mirrors import UPLINK
+from hwmodel.analytic.routes import UPLINK
 from hwmodel.config import bridges_of, servers_of, stations_in_use
 from hwmodel.config.bridge import OUTSIDE, way_up
 from hwmodel.config.system import port_rate_bps

@@ -1,6 +1,6 @@
 """What the workload asks of the adapter, per frame: sizes, reads, copies, wire crossings, and each VM's share.
 
-Only means enter the closed form: arrivals, bursts and the order of frames do not.
+Only means enter the closed form: arrivals, bursts and the order of frames do not. All sums are exact.
 """
 
 from __future__ import annotations
@@ -10,12 +10,39 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
+from math import lcm
+from typing import TYPE_CHECKING
 
-from hwmodel.analytic.exact_sums import sum_of_products
 from hwmodel.rules.ethernet import MIN_FRAME_BYTES, WIRE_OVERHEAD_BYTES
 
-Sizes = tuple[tuple[int, Fraction], ...]
+if TYPE_CHECKING:
+    from hwmodel.analytic.system import System
+
 ZERO, ONE = Fraction(0), Fraction(1)
+_FEW = 3
+
+
+def sum_of(fractions: Sequence[Fraction]) -> Fraction:
+    """Give the sum of fractions; of few there is nothing to be won by a common denominator."""
+    if len(fractions) <= _FEW:
+        return sum(fractions, ZERO) if len(fractions) != 1 else fractions[0]
+    return sum_of_products((one, 1) for one in fractions)
+
+
+def sum_of_products(pairs: Iterable[tuple[Fraction | int, Fraction | int]]) -> Fraction:
+    """Give the sum of the products of pairs; a common denominator is sought once, and not for each of them."""
+    numerators: dict[int, int] = {}
+    for one, other in pairs:
+        if one and other:
+            denominator = one.denominator * other.denominator
+            numerators[denominator] = numerators.get(denominator, 0) + one.numerator * other.numerator
+    if not numerators:
+        return ZERO
+    common = lcm(*numerators)
+    return Fraction(sum(n * (common // denominator) for denominator, n in numerators.items()), common)
+
+
+Sizes = tuple[tuple[int, Fraction], ...]
 
 
 @dataclass(frozen=True)
@@ -277,3 +304,33 @@ class Demand:
         rates = [None if offered is None else share * offered for _, share in self.following]
         found = (replace(one, frames_per_s=rate) for (one, _), rate in zip(self.following, rates, strict=True))
         return (*found, *self.with_rate)
+
+
+def whole_of(system: System, sizes: Sizes, sent_as: Sequence[Leg], hops: Sequence[tuple[Leg, Fraction]]) -> Traffic:
+    """Put the legs of frames together: what they ask of each component, and in all, by the system's station names."""
+    asked: defaultdict[int, list[tuple[Traffic, Fraction]]] = defaultdict(list)
+    for leg, share in (*((leg, ONE) for leg in sent_as), *hops):
+        asked[leg.part].append((leg.traffic, share))
+    parts = [nothing_of(sizes)] * system.n_parts
+    for part, pieces in asked.items():
+        parts[part] = together(sizes, pieces)
+    numbered = [(part, parts[part]) for part in sorted(asked) if system.is_server(part)]
+    servers, outside = [one for _, one in numbered], parts[system.outside]
+    return Traffic(
+        sizes=sizes,
+        reads=sum((one.reads for one in servers), ZERO),
+        copies=sum((one.copies for one in servers), ZERO),
+        to_wire=outside.from_wire,
+        from_wire=outside.to_wire,
+        tag_bytes=outside.back_tag_bytes,
+        mixed_bytes=outside.mixed_back_bytes,
+        mirrored=sum((one.mirrored for one in servers), ZERO),
+        sent={system.station(n, name): share for n, one in numbered for name, share in one.sent.items()},
+        received={
+            system.station(n, name): share for n, one in numbered for name, share in one.received.items()
+        },
+        rx_rings=frozenset(
+            (system.station(n, name), ring) for n, one in numbered for name, ring in one.rx_rings
+        ),
+        parts=tuple(parts),
+    )  # fmt: skip

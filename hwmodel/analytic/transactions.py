@@ -1,8 +1,12 @@
-"""The transactions of frames on the link: how often each happens, its TLPs in each direction, the sum written out.
+"""The transactions of frames on the link, and a guest's work: how often each happens, its TLPs, its time.
 
 One `Transaction` is a doorbell, a write, or a read with its completions. Each is made in one place, and one place adds
 them up. The numbering of the NIC data path: 1 doorbell, 2 Tx descriptors, 4 payload read, 7 Rx descriptors,
 8 payload write, 9 Rx write-back, 10 Rx interrupt, 11 refill, 12 Tx write-back and interrupt.
+
+Transfers are cut into TLPs at MPS, MRRS, read completion boundaries and the end of a descriptor ring. All boundaries
+are powers of two of at most 4 KiB, so the rule that no request crosses a 4 KiB boundary (PCI Express Base Specification
+3.0, section 2.2.7) is kept by them. Rings start at multiples of 4 KiB.
 """
 
 from __future__ import annotations
@@ -10,19 +14,95 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import accumulate
+from math import gcd
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwmodel.analytic.recent import remembered_by_arguments
-from hwmodel.analytic.rx_batches import RxRules, descriptor_shares, rx_batches
-from hwmodel.analytic.tlp_cuts import RingPiece, cut, cut_completions, cut_ring
+from hwmodel.analytic.rx_batches import RxBatches, RxRules, descriptor_shares, rx_batches
 from hwmodel.analytic.traffic import Sizes, Traffic
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.rules.pcie_link import REGISTER_BYTES, TlpOverhead, counts_whole_double_words, tlp_overhead_of
+from hwmodel.rules.pcie_link import (
+    DESCRIPTOR_BYTES,
+    REGISTER_BYTES,
+    TlpOverhead,
+    counts_whole_double_words,
+    tlp_overhead_of,
+)
+from hwmodel.units import FS_PER_S
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
+
+
+def cut(address: int, n_bytes: int, boundary_bytes: int) -> tuple[int, ...]:
+    """Cut `n_bytes` from `address` on at each multiple of `boundary_bytes`; give the lengths in address order."""
+    pieces = []
+    while n_bytes > 0:
+        piece = min(n_bytes, boundary_bytes - address % boundary_bytes)
+        pieces.append(piece)
+        address += piece
+        n_bytes -= piece
+    return tuple(pieces)
+
+
+def cut_completions(
+    address: int, n_bytes: int, max_payload_bytes: int, boundary_bytes: int, completion_bytes: str
+) -> tuple[int, ...]:
+    """Cut the answer to one read into completions; give the lengths in address order.
+
+    `completion_bytes` "mps": each carries the rest if that is at most MPS, else it ends at the last read completion
+    boundary within MPS of its first address. "rcb": each ends at the next boundary.
+    """
+    if completion_bytes == "rcb":
+        return cut(address, n_bytes, boundary_bytes)
+    pieces = []
+    while n_bytes > max_payload_bytes:
+        end = (address + max_payload_bytes) // boundary_bytes * boundary_bytes
+        pieces.append(end - address)
+        n_bytes -= end - address
+        address = end
+    return (*pieces, n_bytes) if n_bytes else tuple(pieces)
+
+
+@dataclass(frozen=True)
+class RingPiece:
+    """Hold one kind of piece into which batches of a ring's descriptors are cut.
+
+    `address` is its offset from a boundary, `per_descriptor` how many such pieces one descriptor causes in the mean.
+    """
+
+    address: int
+    n_bytes: int
+    per_descriptor: Fraction
+
+
+@lru_cache(maxsize=1024)
+def cut_ring(batch: int, ring: int, boundary_bytes: int, *, from_anywhere: bool = False) -> tuple[RingPiece, ...]:
+    """Cut batches of `batch` descriptors that follow one another round a ring of `ring` descriptors.
+
+    A batch is cut where the ring wraps and at multiples of `boundary_bytes`. The means are exact: they are taken over
+    the batches until their position in the ring repeats; `from_anywhere`: over all positions, for batches between which
+    others stand. Raises ValueError for a batch of none or of more than a ring.
+    """
+    if not 1 <= batch <= ring:
+        raise ValueError(f"a batch of {batch} descriptors in a ring of {ring}")
+    counts: dict[tuple[int, int], int] = {}
+    step = 1 if from_anywhere else batch
+    n_batches = ring // gcd(ring, step)
+    for number in range(n_batches):
+        first = number * step % ring
+        before_wrap = min(batch, ring - first)
+        for start, n in ((first, before_wrap), (0, batch - before_wrap)):
+            address = start * DESCRIPTOR_BYTES
+            for piece in cut(address, n * DESCRIPTOR_BYTES, boundary_bytes):
+                key = (address % boundary_bytes, piece)
+                counts[key] = counts.get(key, 0) + 1
+                address += piece
+    n_descriptors = n_batches * batch
+    return tuple(RingPiece(*key, Fraction(count, n_descriptors)) for key, count in sorted(counts.items()))
+
 
 Direction = Literal["up", "down"]
 Kind = Literal["posted", "non_posted", "completion"]
@@ -326,3 +406,43 @@ class _Writer:
     def _ring_write(self, name: str, descriptors: Fraction, piece: RingPiece) -> Transaction:
         tlps = self._rules.write(piece.address, piece.n_bytes)
         return self._times(name, descriptors * piece.per_descriptor, tlps)
+
+
+# ---- What a frame costs a guest's core at the least ----
+
+
+def doorbell_batch(config: Config) -> int:
+    """Return the most frames that one Tx doorbell tells of: a turn's end rings too."""
+    return min(config.driver.tx_doorbell_batch, config.driver.send_burst)
+
+
+def sending_s(config: Config, sizes: Iterable[tuple[int, Fraction]]) -> Fraction:
+    """Give the core time of a frame sent, in seconds; `sizes`: (bytes with FCS, share)."""
+    driver, told = config.driver, Batches.of(config).tx_interrupt
+    work_fs = _frame_fs(config, sizes) + Fraction(driver.doorbell_time_fs, doorbell_batch(config))
+    if told:
+        work_fs += Fraction(driver.interrupt_time_fs + driver.exit_time_fs, told)
+    return work_fs / FS_PER_S
+
+
+def taking_s(config: Config, sizes: Iterable[tuple[int, Fraction]]) -> Fraction:
+    """Give the core time of a frame taken, in seconds; `sizes`: (bytes with FCS, share).
+
+    A driver that masks its interrupts polls as long as there is something to take, and gets none. With a timer there is
+    no least number of interrupts a frame.
+    """
+    driver, frames = config.driver, descriptor_shares(config, sizes := tuple(sizes))
+    batches = RxBatches.of(config, frames)
+    per_frame = sum((n * share for n, share in frames.items()), Fraction(0))
+    work_fs = _frame_fs(config, sizes) + driver.doorbell_time_fs * per_frame / batches.descriptors_per_doorbell
+    if batches.frames_per_interrupt and not driver.moderation_fs:
+        work_fs += (driver.interrupt_time_fs + driver.exit_time_fs) / batches.frames_per_interrupt
+    return work_fs / FS_PER_S
+
+
+def _frame_fs(config: Config, sizes: Iterable[tuple[int, Fraction]]) -> Fraction:
+    driver = config.driver
+    return sum(
+        (share * (driver.frame_time_fs + driver.byte_time_fs * (n_bytes - FCS_BYTES)) for n_bytes, share in sizes),
+        Fraction(0),
+    )

@@ -1,24 +1,40 @@
 """What the mix of frames asked for adds to the ceilings: page walks, room before the switch.
 
 All of it depends on which frames stand beside which, so that it holds for no other mix (`Ceiling.of_any_mix`).
+
+Page walks: how often the IOMMU's cache misses in a saturated run, and how long walks take for a frame. Rings and
+buffers are swept in order, for ever, so that a page is looked up anew when its ring has gone round. A cache of E pages
+that replaces the one looked up longest ago holds what is touched in T frames, where T is the time in which E pages are
+touched (the characteristic time of Che, Tung, Wang, "Hierarchical Web caching systems", IEEE JSAC 20, 2002): what comes
+back sooner is a hit, what comes back later a miss. Written from docs/datapath.md ("Address translation"), apart from
+the kernels; docs/pcie.md ("Page walks") works it through by hand.
+
+Misses are counted low: TLPs of one frame that touch a page again are hits, touches of one page come at random intervals
+(even ones would miss more often), and pages that may lie with counted walkers are held beside the E.
 """
 
 from __future__ import annotations
 
+import math
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.latency import transfer_read_fs
-from hwmodel.analytic.page_walks import WalksOf, page_walks
+from hwmodel.analytic.rx_batches import mean_descriptors
 from hwmodel.analytic.traffic import Demand, Traffic
+from hwmodel.analytic.transactions import cut, transactions_of
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.wire.ethernet import wire_bytes
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
+    from hwmodel.config.host import Iotlb
 
 ZERO, ONE = Fraction(0), Fraction(1)
 
@@ -66,3 +82,227 @@ def _tx_buffer(config: Config, traffic: Traffic) -> Iterator[Ceiling]:
         per_frame = sum((share * n_bytes * held_s[n_bytes] for n_bytes, share in sizes), ZERO)
     per_frame *= traffic.reads
     yield Ceiling("nic.tx_buffer", what, unit, Fraction(most), per_frame, waiting=per_frame)
+
+
+# ---- Page walks ----
+
+
+PAGES_A_LINE = 8  # entries of the page table, 8 B each, in a cache line of 64 B
+_BISECTIONS = 40
+_LATER = 1.125  # how much later than the cache holds a page its ring's round ends at the least: turns are not even
+_SIDES = (("tx", "Tx"), ("rx", "Rx"))
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Hold how one ring's memory is touched: `visits` a frame, a share `turn` of which goes on to the next page.
+
+    `region`: "tx_ring", "rx_ring", "tx_buffer" or "rx_buffer". After `n_pages` it begins again. `read_share`: of the
+    visits, those of reads.
+    """
+
+    region: str
+    visits: float
+    turn: float
+    n_pages: float
+    read_share: float
+
+    def touched(self, frames: float) -> float:
+        """Give the pages that it touches within so many frames, in the mean."""
+        n_visits = self.visits * frames
+        return min(self.n_pages, n_visits if n_visits <= 1 else 1 + (n_visits - 1) * self.turn)
+
+    def touched_at_random(self, frames: float) -> float:
+        """Give the same where visits come at random, which are none at times."""
+        n_visits = self.visits * frames
+        at_all = -math.expm1(-n_visits)
+        return min(self.n_pages, at_all + (n_visits - at_all) * self.turn)
+
+    def missing(self, held_frames: float) -> float:
+        """Give the misses a frame, of a cache that holds what so many frames touch.
+
+        Where it does not hold what one touches, all hangs on the order in which they are touched: steps of frames that
+        are under way together may follow one another. Then only the pages count that a ring goes on to.
+        """
+        comes_at_random = held_frames >= 1 and self.visits * held_frames < 1
+        again = math.exp(-self.visits * held_frames) if comes_at_random else 0.0
+        turns = self.visits * self.turn
+        returns_late = turns > 0 and self.n_pages / turns > _LATER * held_frames
+        return turns * returns_late + (self.visits - turns) * again
+
+
+@dataclass(frozen=True)
+class PageWalks:
+    """Hold the seconds of page walks: of all look-ups, of reads alone, and of Rx descriptor reads.
+
+    Per frame, or per second where the traffic has a rate of its own.
+    """
+
+    all_s: Fraction = Fraction(0)
+    reads_s: Fraction = Fraction(0)
+    rx_reads_s: Fraction = Fraction(0)
+
+
+@dataclass(frozen=True)
+class WalksOf:
+    """Hold the walks of the traffic sought, per frame, and of what stands beside it, per second."""
+
+    sought: PageWalks
+    beside: Sequence[PageWalks]
+
+    def of(self, name: str) -> tuple[Fraction, Fraction]:
+        """Give one of the figures of `PageWalks`, per frame and per second."""
+        return getattr(self.sought, name), sum((getattr(one, name) for one in self.beside), Fraction(0))
+
+
+def page_walks(config: Config, traffic: Traffic) -> PageWalks:
+    """Give what a frame of some traffic walks, nothing else being there; nothing without `host.iotlb`."""
+    iotlb = config.host.iotlb
+    if iotlb is None or not (traffic.sent or traffic.received):
+        return PageWalks()
+    n_parts = len(config.switch.ports) if iotlb.split else 1
+    entries = max(1, iotlb.entries // n_parts)
+    counts = _counts(config, traffic)
+    by_station = _sweeps(config, iotlb, traffic, counts)
+    under_way = config.pcie.tags / counts.reads if counts.reads else 0.0  # frames whose reads have tags
+    lying = 0.0 if iotlb.walkers is None else under_way
+    groups = list(by_station.values()) if iotlb.split else [[one for own in by_station.values() for one in own]]
+    sums: defaultdict[str, float] = defaultdict(float)
+    for sweeps in groups:
+        held = held_frames(sweeps, entries) + lying
+        for sweep, misses in zip(sweeps, _misses(config, iotlb, traffic, sweeps, held, under_way), strict=True):
+            walks_fs = misses * _walk_fs(iotlb, sweeps, sweep, misses)
+            sums["all"] += walks_fs
+            sums["reads"] += walks_fs * sweep.read_share
+            sums["rx_reads"] += walks_fs * sweep.read_share * (sweep.region == "rx_ring")
+    rate = Fraction(1) if traffic.frames_per_s is None else traffic.frames_per_s
+    found = (rate * Fraction(sums[name]) / FS_PER_S for name in ("all", "reads", "rx_reads"))
+    return PageWalks(*found)
+
+
+def held_frames(sweeps: Sequence[Sweep], entries: int) -> float:
+    """Give the frames in which so many pages are touched, without end where there are no more."""
+    if sum(sweep.n_pages for sweep in sweeps) <= entries:
+        return math.inf
+    low, high = 0.0, 1.0
+    while sum(sweep.touched(high) for sweep in sweeps) < entries:
+        low, high = high, 2 * high
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        if sum(sweep.touched(middle) for sweep in sweeps) < entries:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _misses(
+    config: Config, iotlb: Iotlb, traffic: Traffic, sweeps: Sequence[Sweep], held: float, under_way: float
+) -> list[float]:
+    """Give the misses a frame of each sweep, of a cache that holds what `held` frames touch; so many are under way."""
+    found = [sweep.missing(held) for sweep in sweeps]
+    if iotlb.invalidation == "strict":  # each buffer's pages are walked anew, but for those under way in that page
+        anew = [one.visits * max(one.turn, 1 / (1 + one.visits * under_way)) for one in sweeps]
+        return [
+            one if sweep.region.endswith("ring") else max(one, again)
+            for sweep, one, again in zip(sweeps, found, anew, strict=True)
+        ]
+    if iotlb.invalidation == "deferred":
+        unmapped = float(traffic.reads) + float(traffic.written) * float(mean_descriptors(config, traffic.sizes))
+        between = iotlb.flush_after / unmapped + under_way
+        if between < held:  # each page that is touched between two flushes misses once
+            return [
+                max(one, sweep.touched_at_random(between) / between) for sweep, one in zip(sweeps, found, strict=True)
+            ]
+    return found
+
+
+def _walk_fs(iotlb: Iotlb, sweeps: Sequence[Sweep], sweep: Sweep, misses: float) -> float:
+    """Give the time of one of a sweep's walks: shorter where the line of the page table is held."""
+    near_fs = iotlb.near_walk_fs
+    if not iotlb.walk_lines or near_fs >= iotlb.miss_fs or not misses:
+        return iotlb.miss_fs
+    n_lines = sum(math.ceil(one.n_pages / PAGES_A_LINE) for one in sweeps)
+    far = 0.0 if n_lines <= iotlb.walk_lines else min(1.0, sweep.visits * sweep.turn / PAGES_A_LINE / misses)
+    return far * iotlb.miss_fs + (1 - far) * near_fs
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Hold how often a frame reads, and how often the descriptors of each side are touched, in all and by reads."""
+
+    reads: float
+    touches: dict[str, float]
+    ring_reads: dict[str, float]
+
+
+def _counts(config: Config, traffic: Traffic) -> _Counts:
+    counts: defaultdict[str, float] = defaultdict(float)
+    reads = 0.0
+    for one in transactions_of(config, traffic):
+        n = float(one.per_frame + one.per_s / (traffic.frames_per_s or 1))
+        counts[one.name] += n
+        reads += n * one.is_read
+    ring_reads = {side: counts[f"{name} descriptor read"] for side, name in _SIDES}
+    return _Counts(reads, {side: ring_reads[side] + counts[f"{name} write-back"] for side, name in _SIDES}, ring_reads)
+
+
+def _sweeps(config: Config, iotlb: Iotlb, traffic: Traffic, counts: _Counts) -> dict[str, list[Sweep]]:
+    """List the sweeps of each station's rings; each sender is taken to use one Tx ring."""
+    found: defaultdict[str, list[Sweep]] = defaultdict(list)
+    n_rings = Counter(station for station, _ in traffic.rx_rings)
+    for side, by_station in (("tx", traffic.sent), ("rx", traffic.received)):
+        total = float(sum(by_station.values()))
+        for station, frames in by_station.items():
+            n = max(1, n_rings[station]) if side == "rx" else 1
+            for _ in range(n if frames else 0):
+                found[station] += _of_ring(config, iotlb, traffic, side, float(frames) / n, counts, total)
+    return dict(found)
+
+
+def _of_ring(
+    config: Config, iotlb: Iotlb, traffic: Traffic, side: str, frames: float, counts: _Counts, total: float
+) -> Iterator[Sweep]:
+    """Give the sweeps of a ring's descriptors and buffers, through which `frames` of `total` go."""
+    page = iotlb.page_bytes
+    ring = config.nic.tx_ring if side == "tx" else config.nic.rx_ring
+    per_frame = 1.0 if side == "tx" else float(mean_descriptors(config, traffic.sizes))
+    moved, n_pages = per_frame * DESCRIPTOR_BYTES / page, -(-ring * DESCRIPTOR_BYTES // page)
+    n = max(min(1.0, counts.touches[side] / total), moved)  # those of one frame follow one another
+    read_share = counts.ring_reads[side] / counts.touches[side]
+    yield Sweep(f"{side}_ring", frames * n, moved / n if n_pages > 1 else 0.0, n_pages, read_share)
+    stride = _tx_stride(config) if side == "tx" else config.host.buffer_bytes
+    is_read = float(side == "tx")
+    if stride < page:
+        moved, n_pages = per_frame * stride / page, -(-ring * stride // page)
+        turn = min(1.0, moved) if n_pages > 1 else 0.0
+        yield Sweep(f"{side}_buffer", frames * max(1.0, moved), turn, n_pages, is_read)
+    else:
+        pages = _pages_of_frame(config, traffic, side, page)
+        yield Sweep(f"{side}_buffer", frames * pages, 1.0, ring * pages / per_frame, is_read)
+
+
+def _pages_of_frame(config: Config, traffic: Traffic, side: str, page: int) -> float:
+    """Give the mean pages in which TLPs of a frame begin, of buffers no smaller than a page."""
+    offset, total = config.host.buffer_offset_bytes, 0.0
+    for frame_bytes, share in traffic.sizes:
+        n_bytes = frame_bytes - FCS_BYTES
+        pieces = (n_bytes,) if side == "tx" else cut(0, n_bytes, config.host.buffer_bytes - offset)
+        boundary = config.pcie.max_read_request_bytes if side == "tx" else config.pcie.max_payload_bytes
+        total += float(share) * sum(_pages_begun(offset, piece, boundary, page) for piece in pieces)
+    return total
+
+
+def _pages_begun(address: int, n_bytes: int, boundary_bytes: int, page: int) -> int:
+    begun = set()
+    for piece in cut(address, n_bytes, boundary_bytes):
+        begun.add(address // page)
+        address += piece
+    return len(begun)
+
+
+def _tx_stride(config: Config) -> int:
+    """Give how far apart Tx buffers begin: the least power of two that holds the longest frame."""
+    longest = max(port.max_frame_bytes for port in config.switch.ports)
+    needed = max(config.host.buffer_bytes, config.host.buffer_offset_bytes + longest)
+    return 1 << (needed - 1).bit_length()

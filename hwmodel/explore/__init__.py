@@ -1,7 +1,7 @@
 """What would change the answer: one configuration simulated again and again, each time with one thing altered."""
 
-from hwmodel.explore.ranking import explain, named_together, relaxed_of
 from hwmodel.explore.search import search_loads
+from hwmodel.explore.side_by_side import explain, named_together, relaxed_of
 from hwmodel.explore.sizing import size
 
 __all__ = [

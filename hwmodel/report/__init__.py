@@ -1,11 +1,11 @@
 """The pages that a person reads, and what a sweep found; from results alone."""
 
+from hwmodel.report.configuration import file_labels
 from hwmodel.report.finding_page import render_search_page, render_sizing_page
 from hwmodel.report.html import render_page, write_page
-from hwmodel.report.labels import file_labels
+from hwmodel.report.sweep.answer import SWEEP_SUMMARY_FIGURES, sweep_text
 from hwmodel.report.sweep.page import render_sweep_page
-from hwmodel.report.sweep.points import SWEEP_PAGE_FIGURES
-from hwmodel.report.sweep_text import SWEEP_SUMMARY_FIGURES, sweep_text
+from hwmodel.report.sweep.reading import SWEEP_PAGE_FIGURES
 
 __all__ = [
     "SWEEP_PAGE_FIGURES",

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hwmodel.report import figures
-from hwmodel.report.configuration import Difference, differing_keys
-from hwmodel.report.labels import short_labels
-from hwmodel.report.svg import ORANGE
+from hwmodel.report.configuration import Difference, differing_keys, short_labels
+from hwmodel.report.figures import ORANGE
 from hwmodel.report.tables import Table
 from hwmodel.results.bottleneck import FULL
 from hwmodel.results.result import Result

@@ -6,9 +6,13 @@ in it as text, so that no meaning hangs on a colour.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
+from hwmodel.results.bridge import BridgePortResult
+from hwmodel.words.bridge_reading import NamedPort
 from hwmodel.words.datapath_parts import Part
 
 BUSY_FROM, FULL_FROM = 0.5, 0.9
@@ -90,3 +94,181 @@ def level(share: float | None) -> str:
     if share is None:
         return "unknown"
     return "full" if share >= FULL_FROM else "busy" if share >= BUSY_FROM else "calm"
+
+
+# ---- Where servers, extenders, bridges and their ports stand, wide and narrow ----
+
+
+MOST_SERVERS = 8
+MOST_BESIDE = 4  # in a row; with extenders there is one row
+MOST_ENDS = 10  # of wires between bridges
+OUTSIDE, BRIDGE = "outside", "bridge"
+PORT_H, GAP = 104.0, 18.0
+WIDE_W, NARROW_W = 1132.0, 360.0
+_CAPTION_H, _ROW_GAP = 24.0, 12.0
+
+
+@dataclass
+class Layout:
+    """Hold where what stands, by name, ports as `port_key` names them; `arrows` lead both ways."""
+
+    size: tuple[float, float] = (0.0, 0.0)
+    servers: dict[str, Place] = field(default_factory=dict)
+    devices: dict[str, Place] = field(default_factory=dict)
+    ports: dict[str, Place] = field(default_factory=dict)
+    arrows: list[tuple[Place, Place]] = field(default_factory=list)
+
+
+class Tree:
+    """Know what stands below the bridge and its extenders, of the servers that are drawn; `named` are all ports.
+
+    Several bridges are drawn as one, with the ends of the wires between them, `ends`, as many as are drawn.
+    """
+
+    def __init__(self, named: Sequence[NamedPort], servers: Sequence[str]) -> None:
+        self.ends = [port_key(one) for one in named if one.port.to][:MOST_ENDS]
+        ports = [one.port for one in named if not one.port.to]
+        self.extenders = [port.device for port in ports if is_uplink(port)]
+        self._above = {
+            port.name: port.device if port.device in self.extenders else BRIDGE for port in ports if not is_uplink(port)
+        }
+        most = MOST_BESIDE if self.extenders else MOST_SERVERS
+        self._ports = [port.name for port in ports if not is_uplink(port) and port.name != OUTSIDE]
+        drawn = set(servers[:most])
+        self.servers = [name for name in self._below(BRIDGE) if name in drawn] if self.extenders else servers[:most]
+
+    def way_up(self, name: str) -> list[str]:
+        """Return the boxes from a port's own up to the bridge."""
+        found = [self._above[name]]
+        while found[-1] != BRIDGE:
+            found.append(self._above[found[-1]])
+        return found
+
+    def devices(self) -> list[str]:
+        """Return the extenders that lead to a server drawn, those farthest from the bridge first, then the bridge."""
+        used = {name for server in self.servers for name in self.way_up(server)} - {BRIDGE}
+        ordered = [name for name in self.extenders if name in used]
+        return [*sorted(ordered, key=lambda name: -len(self.way_up(name))), BRIDGE]
+
+    def below(self, device: str) -> list[str]:
+        """Return the ports of a device that lead to a server drawn, but not outside."""
+        wanted = {*self.servers, *self.devices()}
+        return [name for name in self._ports if self._above[name] == device and name in wanted]
+
+    def spanned(self, name: str) -> list[str]:
+        """Return the servers drawn that are behind a port or a device."""
+        return [one for one in self.servers if name in (one, *self.way_up(one))]
+
+    def _below(self, device: str) -> Iterator[str]:
+        """List the servers below a device, those behind one extender side by side, else in their order."""
+        groups = [
+            list(self._below(name)) if name in self.extenders else [name]
+            for name in self._ports
+            if self._above[name] == device
+        ]
+        for group in sorted((group for group in groups if group), key=lambda group: self._ports.index(group[0])):
+            yield from group
+
+
+def is_uplink(port: BridgePortResult) -> bool:
+    """Tell whether a port is an extender's upper one."""
+    return port.name == f"{port.device}.uplink"
+
+
+def port_key(one: NamedPort) -> str:
+    """Return what a port is called in a layout: after whom it leads to, or at a wire between bridges with its own."""
+    return one.resource if one.port.to else one.port.name
+
+
+def wide_layout(tree: Tree, height: float) -> Layout:
+    """Place the picture for a page that is wide."""
+    return _wide_tree(tree, height) if tree.extenders else _wide_rows(tree, height)
+
+
+def _wide_rows(tree: Tree, height: float) -> Layout:
+    """Place up to four servers above the bridge and the rest below it, each beside its port; outside at the right.
+
+    The ends of wires between bridges stand in the middle.
+    """
+    found, n_servers = Layout(), len(tree.servers)
+    n_columns = min(n_servers, MOST_BESIDE)
+    width = (WIDE_W - n_columns * GAP) / (n_columns + 1)
+    below = n_servers > MOST_BESIDE
+    top = height + 34
+    ends_h = _place_ends(found, tree, n_columns + 1, top + _CAPTION_H + PORT_H + _ROW_GAP)
+    bridge_h = 34 + PORT_H + ends_h + (PORT_H + _ROW_GAP if below else 0)
+    bridge = found.devices[BRIDGE] = Place(0, top, WIDE_W, bridge_h)
+    bottom = top + bridge.height + 34
+    for at, name in enumerate(tree.servers):
+        row, column = divmod(at, MOST_BESIDE)
+        x = column * (width + GAP)
+        found.servers[name] = Place(x, bottom if row else 0, width, height)
+        found.ports[name] = Place(x + 10, top + _CAPTION_H + row * (PORT_H + _ROW_GAP + ends_h), width - 20, PORT_H)
+        found.arrows.append((found.servers[name], found.ports[name]))
+    found.ports[OUTSIDE] = Place(n_columns * (width + GAP) + 10, top + _CAPTION_H, width - 20, PORT_H)
+    found.size = (WIDE_W, bottom + height if below else top + bridge.height)
+    return found
+
+
+def _place_ends(found: Layout, tree: Tree, n_columns: int, top: float) -> float:
+    """Place the ends of wires between bridges in rows from `top` on; return the height of these."""
+    width = (WIDE_W - (n_columns - 1) * GAP) / n_columns
+    for at, name in enumerate(tree.ends):
+        row, column = divmod(at, n_columns)
+        x, y = column * (width + GAP) + 10, top + row * (PORT_H + _ROW_GAP)
+        found.ports[name] = Place(x, y, width - 20, PORT_H)
+    return -(-len(tree.ends) // n_columns) * (PORT_H + _ROW_GAP)
+
+
+def _wide_tree(tree: Tree, height: float) -> Layout:
+    """Place servers in a row, and below them extenders by their distance from the bridge, each over its servers."""
+    found = Layout()
+    n_columns = len(tree.servers)
+    width = (WIDE_W - n_columns * GAP) / (n_columns + 1)
+    for column, name in enumerate(tree.servers):
+        found.servers[name] = Place(column * (width + GAP), 0, width, height)
+    levels = sorted({len(tree.way_up(name)) for name in tree.devices()[:-1]}, reverse=True)
+    frame_h = _CAPTION_H + 2 * (PORT_H + 10)
+    tops = {level: height + 34 + row * (frame_h + 34) for row, level in enumerate(levels)}
+    top = height + 34 + len(levels) * (frame_h + 34)
+    bridge_h = 34 + PORT_H + _place_ends(found, tree, n_columns + 1, top + _CAPTION_H + PORT_H + _ROW_GAP)
+    for device in tree.devices():
+        is_bridge = device == BRIDGE
+        columns = [found.servers[name] for name in tree.spanned(device)]
+        x, right = columns[0].x, columns[-1].x + width
+        y = top if is_bridge else tops[len(tree.way_up(device))]
+        found.devices[device] = Place(0, y, WIDE_W, bridge_h) if is_bridge else Place(x, y, right - x, frame_h)
+        for name in tree.below(device):
+            behind = [found.servers[one] for one in tree.spanned(name)]
+            middle = (behind[0].x + behind[-1].x + width) / 2
+            place = found.ports[name] = Place(middle - width / 2 + 10, y + _CAPTION_H, width - 20, PORT_H)
+            uplink = found.ports.get(f"{name}.uplink")
+            found.arrows.append((found.servers[name] if uplink is None else uplink, place))
+        if not is_bridge:
+            below = y + _CAPTION_H + PORT_H + 10
+            found.ports[f"{device}.uplink"] = Place((x + right) / 2 - width / 2 + 10, below, width - 20, PORT_H)
+    found.ports[OUTSIDE] = Place(n_columns * (width + GAP) + 10, top + _CAPTION_H, width - 20, PORT_H)
+    found.size = (WIDE_W, top + bridge_h)
+    return found
+
+
+def narrow_layout(tree: Tree, height: float) -> Layout:
+    """Place servers two by two, behind them the extenders and the bridge, each with its ports."""
+    found, names = Layout(), tree.servers
+    width = (NARROW_W - 12) / 2
+    for at, name in enumerate(names):
+        found.servers[name] = Place(at % 2 * (width + 12), at // 2 * (height + 12), width, height)
+    rows = (len(names) + 1) // 2
+    top = rows * (height + 12) + 22
+    for device in tree.devices():
+        last = [OUTSIDE, *tree.ends] if device == BRIDGE else [f"{device}.uplink"]
+        own = [*tree.below(device), *last]
+        for at, name in enumerate(own):
+            y = top + _CAPTION_H + at // 2 * (PORT_H + 10)
+            found.ports[name] = Place(8 + at % 2 * (width - 2), y, width - 10, PORT_H)
+        found.devices[device] = Place(0, top, NARROW_W, _CAPTION_H + (len(own) + 1) // 2 * (PORT_H + 10))
+        top += found.devices[device].height + 22
+    if rows == 1 and not tree.extenders:
+        found.arrows = [(found.servers[name], found.ports[name]) for name in names]
+    found.size = (NARROW_W, top - 22)
+    return found

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from hwmodel.report.finding_figures import cost_figure, latency_figure, loss_figure
+from hwmodel.report.figures import BLUE, GREY, INK, ORANGE, PURPLE, VERMILION, drawing_style, new_canvas, svg_element
 from hwmodel.report.html import template_environment
 from hwmodel.report.reproduction import assumption_table, of_search, of_sizing
 from hwmodel.report.tables import Table
-from hwmodel.results.explored import LoadSearch, SizingResult
+from hwmodel.results.explored import Choice, LoadSearch, LoadTrial, SizingResult
 from hwmodel.words.modelled import modelled_sentence
 from hwmodel.words.quantities import printable
 from hwmodel.words.search_text import loads_of, search_reasons, search_sentence, trial_rows
@@ -22,6 +23,9 @@ from hwmodel.words.sizing_text import (
     sureness_sentences,
     target_rows,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _MICROSECONDS = re.compile(r"(?<=\d )us\b")
 _LATENCY_REMARK = "Loads are shares of the closed form's ceiling. p50, p99 and p99.9: latency, post to delivery."
@@ -100,3 +104,100 @@ def _page(text: str) -> str:
     """Return a text of the terminal with the characters that a page can show."""
     words = _MICROSECONDS.sub("µs", printable(text).replace(" +/- ", " ± "))
     return words.replace(">=", "≥").replace("<=", "≤")
+
+
+# ---- Their figures ----
+
+
+_FURTHEST = 1.0  # the margin at which the axis ends, either way: twice the bound, or none of it
+_PERCENTILES = (("p50", "p50", BLUE, "o-"), ("p99", "p99", ORANGE, "s-"), ("p99.9", "p999", PURPLE, "^-"))
+
+
+def cost_figure(result: SizingResult) -> str:
+    """Draw the smallest margin of each configuration that was run, by its cost; the answer is ringed.
+
+    Empty where fewer than two were run.
+    """
+    is_offered = bool(result.offered)
+    known = [(choice, _margin(choice, is_offered)) for choice in _choices(result)]
+    points = [(choice.cost, margin, bool(choice.is_met)) for choice, margin in known if margin is not None]
+    if len(points) < 2:
+        return ""
+    with drawing_style("cost"):
+        figure, axes = new_canvas(2.9)
+        for is_met, colour, marker, label in ((True, BLUE, "o", "meets"), (False, VERMILION, "x", "misses")):
+            chosen = [(cost, margin) for cost, margin, met in points if met is is_met]
+            if chosen:
+                costs, margins = zip(*chosen, strict=True)
+                axes.plot(costs, [100 * margin for margin in margins], marker, color=colour, label=label)
+        if result.answer is not None:
+            margin = _margin(result.answer, is_offered)
+            if margin is not None:
+                ring: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": INK, "markersize": 12}
+                axes.plot([result.answer.cost], [100 * margin], "o", label="the answer", **ring)
+        axes.axhline(0, color=GREY, linewidth=0.8)
+        axes.set_xlabel("cost")
+        axes.set_ylabel("margin of the nearest target, %")
+        figure.legend(loc="outside upper center", ncols=3, frameon=False)
+        return svg_element(figure, "cost", "Margin of the nearest target by cost, of each configuration that was run")
+
+
+def loss_figure(loads: Sequence[LoadTrial]) -> str:
+    """Draw the share of frames that is lost, by the load; empty where fewer than two loads have one."""
+    points = [(100 * one.share, 100 * one.loss) for one in loads if one.loss is not None]
+    if len(points) < 2:
+        return ""
+    with drawing_style("loss"):
+        figure, axes = new_canvas(2.7)
+        shares, losses = zip(*points, strict=True)
+        axes.plot(shares, losses, "o-", color=VERMILION, linewidth=1.4, markersize=4)
+        axes.set_ylim(bottom=0, top=max(1.08 * max(losses), 0.1))
+        _load_axis(axes)
+        axes.set_ylabel("frames lost, %")
+        return svg_element(figure, "loss", "Share of the frames that is lost, by load")
+
+
+def latency_figure(loads: Sequence[LoadTrial]) -> str:
+    """Draw percentiles of the latency by the load, on a logarithmic axis; empty where fewer than two loads have one."""
+    if sum(one.latency_ns.p50 is not None for one in loads) < 2:
+        return ""
+    with drawing_style("latency"):
+        figure, axes = new_canvas(2.9)
+        for label, name, colour, marker in _PERCENTILES:
+            points = [(100 * one.share, getattr(one.latency_ns, name)) for one in loads]
+            known = [(share, time_ns / 1e3) for share, time_ns in points if time_ns]
+            if known:
+                axes.plot(*zip(*known, strict=True), marker, color=colour, linewidth=1.4, markersize=4, label=label)
+        axes.set_yscale("log")
+        for axis in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            axis(lambda tick, _: f"{tick:,.10g}")
+        _load_axis(axes)
+        axes.set_ylabel("latency, µs (logarithmic)")
+        figure.legend(loc="outside upper center", ncols=3, frameon=False)
+        return svg_element(figure, "latency", "Percentiles of the latency, post to delivery, by load")
+
+
+def _load_axis(axes: Axes) -> None:
+    axes.set_xlabel("load, % of the closed form's ceiling")
+
+
+def _choices(result: SizingResult) -> list[Choice]:
+    """Return each configuration that was run, once."""
+    others = [result.answer, result.nearest, result.runner_up_choice, *(step.choice for step in result.steps)]
+    found: dict[str, Choice] = {}
+    for choice in (*others, *result.cheaper):
+        if choice is not None and choice.source == "simulation":
+            found.setdefault(repr(sorted(choice.knobs.items())), choice)
+    return list(found.values())
+
+
+def _margin(choice: Choice, is_offered: bool) -> float | None:
+    """Return the smallest margin, no further than the axis goes; None where no target has one.
+
+    A bound of 0 that is met has no margin that says anything; nor has a rate that `is_offered` just as asked, beyond
+    which the answer alone was run.
+    """
+    of_any = [one for one in choice.targets if one.margin is not None and (one.bound or not one.is_met)]
+    beyond = [one for one in of_any if not (is_offered and one.is_met and one.metric in ("gbps", "mpps"))]
+    margins = [one.margin for one in beyond or of_any if one.margin is not None]
+    return max(-_FURTHEST, min(_FURTHEST, *margins)) if margins else None

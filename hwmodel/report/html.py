@@ -9,17 +9,44 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from html import escape
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.atomic_file import write_atomically
 from hwmodel.errors import InputError
+from hwmodel.report import figures, tables
 from hwmodel.report.comparison import compare, run_labels
-from hwmodel.report.reproduction import assumption_table
-from hwmodel.report.section import section_of
-from hwmodel.report.svg import missing_extra
-from hwmodel.results.result import Result
-from hwmodel.words.quantities import printable
+from hwmodel.report.datapath import datapath_figure, system_figure
+from hwmodel.report.figures import ORANGE, VERMILION, missing_extra
+from hwmodel.report.reproduction import assumption_table, of_result
+from hwmodel.report.tables import adapter_table, bridge_sentences, port_table, server_queue_table, server_wait_table
+from hwmodel.results.result import FlowResult, Result
+from hwmodel.words.bridge_reading import ports_of
+from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
+from hwmodel.words.modelled import falling_latency_sentences, modelled_sentence
+from hwmodel.words.quantities import page_time, printable
+from hwmodel.words.reading import (
+    DELIVERY,
+    PURPOSE_WORDS,
+    STALL_WORDS,
+    bytes_per_frame,
+    direction_rows,
+    frame_balance,
+    headroom_sentence,
+    largest_part_sentence,
+    latency_note,
+    limit_words,
+    link_rows,
+    lone_parts,
+    lone_words,
+    loss_sentence,
+    no_way_back_sentence,
+    outcome_words,
+    sender_wait_note,
+    stall_shares,
+)
+from hwmodel.words.search_text import relaxed_sentence
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -91,3 +118,182 @@ def template_environment() -> Environment:
 def breakable(text: str) -> str:
     """Return a name as HTML that may be broken behind its separators; a number stays whole."""
     return _SEPARATOR.sub(r"\g<0><wbr>", escape(text))
+
+
+# ---- One result: finished texts, tables and figures, in the places that the template names ----
+
+
+MOST_FLOW_BARS = 24
+FIGURES = ("vms", "busy", "link", "latency", "parts", "alone", "relaxed", "flows", "drops", "stalls")
+_PERCENTILES = (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999"))
+
+
+def section_of(
+    result: Result, label: str, key: str, with_figures: bool, defaults: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Gather what the template shows of one result; `key` begins the ids of all that is in it."""
+    return {
+        "key": key,
+        "label": label,
+        "modelled": modelled_sentence(result.config),
+        "outcome": _outcome(result),
+        "limit": _limit(result),
+        "explained": printable(relaxed_sentence(result)) if result.relaxed else "",
+        "headroom": printable(headroom_sentence(result)),
+        "warnings": [printable(warning) for warning in result.warnings],
+        "latency_note": "; of the sender's wait: ".join(filter(None, (latency_note(result), sender_wait_note(result)))),
+        "largest_part": largest_part_sentence(result),
+        "lone": lone_words(result),
+        "falling_latency": [printable(sentence) for sentence in falling_latency_sentences(result)],
+        "balance": frame_balance(result),
+        "n_vms_left_out": max(0, len(result.vms) - tables.MOST_VM_ROWS),
+        "n_flows": len(result.flows),
+        "link": link_rows(result),
+        "colours": figures.PURPOSE_COLOURS,
+        "again": of_result(result, label),
+        "bridges": bridge_sentences(result),
+        "n_servers": len(result.servers),
+        "tables": {
+            **_system_tables(result),
+            "closed_form": tables.closed_form_table(result),
+            "ceilings": tables.ceilings_table(result),
+            "next_steps": tables.next_steps_table(result),
+            "relaxed": tables.relaxed_table(result),
+            "latency": tables.latency_table(result),
+            "parts": tables.parts_table(result),
+            "vms": tables.vm_table(result),
+            "drops": tables.drop_table(result),
+            "flows": tables.flow_table(result),
+            "facts": tables.fact_table(result),
+            "changed": tables.changed_table(result, defaults),
+        },
+        "datapath": _picture(result, f"{key}-path") if with_figures else "",
+        "figures": _figures(result, key) if with_figures else dict.fromkeys(FIGURES, ""),
+    }
+
+
+def _system_tables(result: Result) -> dict[str, tables.Table | None]:
+    """Return the tables that a bridge adds, and those that several servers have in another form."""
+    ports = port_table(result) if result.bridges else None
+    if result.servers:
+        queues, waits = server_queue_table(result), server_wait_table(result)
+        return {"adapters": adapter_table(result), "ports": ports, "queues": queues, "waits": waits}
+    queues, waits = tables.queue_table(result), tables.wait_table(result)
+    return {"adapters": None, "ports": ports, "queues": queues, "waits": waits}
+
+
+def _picture(result: Result, key: str) -> str:
+    return system_figure(result, key) if result.servers else datapath_figure(result, key)
+
+
+def _outcome(result: Result) -> str:
+    """Return what came out, in one sentence: throughput, and one latency, by direction where there are several."""
+    text, rows = outcome_words(result), direction_rows(result)
+    if rows:
+        apart = [f"{words.partition(', ')[2]} {page_time(latency.p50)}" for words, _, latency in rows if latency.p50]
+        text += f"; latency, {DELIVERY}, p50: {', '.join(apart)}"
+    elif result.latency_ns.p50 is not None:
+        text += f"; latency, {DELIVERY}: p50 {page_time(result.latency_ns.p50, result.intervals.get('latency_ns.p50'))}"
+    return printable(f"{text}.")
+
+
+def _limit(result: Result) -> str:
+    """Return what limits, in one sentence and its reason, and what was lost."""
+    words = limit_words(result.bottleneck)
+    reasons = (no_way_back_sentence(result), result.bottleneck.why, loss_sentence(result))
+    return printable(f"{words[0].upper()}{words[1:]}. {' '.join(filter(None, reasons))}".rstrip())
+
+
+def _figures(result: Result, key: str) -> dict[str, str]:
+    """Draw what this result has numbers for, by the place in the page."""
+    drawn = dict.fromkeys(FIGURES, "")
+    vms = result.vms
+    if any(vm.tx_gbps is not None or vm.rx_gbps is not None for vm in vms):
+        sent, received = ([vm.tx_gbps or 0.0 for vm in vms], [vm.rx_gbps or 0.0 for vm in vms])
+        drawn["vms"] = figures.throughput_by_vm(f"{key}-vms", [vm.name for vm in vms], sent, received)
+    measured = [flow for flow in result.flows if flow.gbps is not None]
+    if measured:
+        drawn["flows"] = _flow_figure(measured, f"{key}-flows")
+    drawn["latency"], drawn["parts"] = _latency_figure(result, f"{key}-latency"), _parts_figure(result, f"{key}-parts")
+    drawn["alone"] = _lone_figure(result, f"{key}-alone")
+    per_frame = bytes_per_frame(result)
+    if per_frame:
+        drawn["link"] = figures.link_bytes(f"{key}-link", per_frame["up"], per_frame["down"], PURPOSE_WORDS)
+    if result.drops and any(result.drops.values()):
+        reasons = sorted(result.drops, key=lambda reason: (-result.drops[reason], reason))[:MOST_FLOW_BARS]
+        counts = [result.drops[reason] for reason in reasons]
+        drawn["drops"] = figures.bars(f"{key}-drops", reasons, counts, "frames", "Drops by reason", VERMILION)
+    drawn["busy"] = _busy_figure(result, f"{key}-busy")
+    drawn["relaxed"] = _relaxed_figure(result, f"{key}-relaxed")
+    stalls = stall_shares(result)
+    if any(stalls.values()):
+        labels, shares = [STALL_WORDS[name] for name in stalls], list(stalls.values())
+        axis = "share of the window spent waiting, %"
+        drawn["stalls"] = figures.share_bars(f"{key}-stalls", labels, shares, axis, "Waiting by cause")
+    return drawn
+
+
+def _latency_figure(result: Result, key: str) -> str:
+    if not result.latency_histogram:
+        return ""
+    marks = {name: getattr(result.latency_ns, attribute) for name, attribute in _PERCENTILES}
+    known = {name: time_ns for name, time_ns in marks.items() if time_ns is not None}
+    return figures.latency_distribution(
+        key, result.latency_histogram, known, result.latency_ns.min, result.latency_ns.max
+    )
+
+
+def _parts_figure(result: Result, key: str) -> str:
+    """Draw the parts of the mean."""
+    title = "Where a frame's time goes, from post to taken by the guest, on average"
+    return _waterfall(key, result.latency_parts_ns.get("mean", {}), "time since the post, mean", title)
+
+
+def _lone_figure(result: Result, key: str) -> str:
+    """Draw the parts of a frame alone, up to one that is never over."""
+    parts = {name: part_ns for name, part_ns in lone_parts(result).items() if part_ns != inf}
+    title = "Where the time of one frame alone goes"
+    return _waterfall(key, parts, "time since the post, alone", title)
+
+
+def _waterfall(key: str, parts: Mapping[str, float], axis: str, title: str) -> str:
+    """Draw parts one after the other, those that take no time left out."""
+    names = [name for name in ALL_PARTS if parts.get(name, 0.0) > 0]
+    if not names:
+        return ""
+    words = [PART_WORDS[name].removeprefix("the ") for name in names]
+    return figures.waterfall(key, words, [parts[name] for name in names], axis, title)
+
+
+def _relaxed_figure(result: Result, key: str) -> str:
+    ranked = sorted((one for one in result.relaxed if one.gain is not None), key=lambda one: -(one.gain or 0.0))
+    if not ranked:
+        return ""
+    labels, gains = [one.change.replace("->", "→") for one in ranked], [one.gain or 0.0 for one in ranked]
+    return figures.gain_bars(
+        key, labels, gains, "gain in throughput, %", "Throughput gained by each resource made larger"
+    )
+
+
+def _busy_figure(result: Result, key: str) -> str:
+    shares = {one.resource: one.port.out_utilization for one in ports_of(result)}
+    if result.servers:
+        for adapter in result.servers:
+            shares |= {f"{adapter.name}.{name}": share for name, share in adapter.utilization.items()}
+    else:
+        shares |= {"pcie.up": result.pcie.up.utilization, "pcie.down": result.pcie.down.utilization}
+        shares |= result.utilization
+        if result.wire.utilization:
+            shares.setdefault("wire", result.wire.utilization)
+    ranked = sorted(shares, key=lambda name: -shares[name])[:MOST_FLOW_BARS]
+    return figures.share_bars(
+        key, ranked, [shares[name] for name in ranked], "busy share of the window, %", "How busy each resource was"
+    )
+
+
+def _flow_figure(flows: Sequence[FlowResult], key: str) -> str:
+    if len(flows) <= MOST_FLOW_BARS:
+        labels = [f"{flow.from_} → {flow.to}" for flow in flows]
+        rates = [flow.gbps or 0.0 for flow in flows]
+        return figures.bars(key, labels, rates, "throughput, Gb/s", "Throughput of each flow", ORANGE)
+    return figures.flow_matrix(key, [(flow.from_, flow.to, flow.gbps or 0.0) for flow in flows])

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.core_work import sending_s
+from hwmodel.analytic.transactions import sending_s
 from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of
 from hwmodel.results import BridgeResult, Result
 from hwmodel.results.bottleneck import FULL

@@ -11,10 +11,9 @@ from hwmodel.words.notebook import fragment, html_table, paragraph
 from hwmodel.words.quantities import table
 
 if TYPE_CHECKING:
-    from hwmodel.analytic.ceiling import Ceiling
+    from hwmodel.analytic.ceiling import Ceiling, Step
     from hwmodel.analytic.dma import DmaLimits
     from hwmodel.analytic.limits_record import Limits
-    from hwmodel.analytic.steps import Step
 
 
 _MANY_SIZES = 4

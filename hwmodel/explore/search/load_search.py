@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
+import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.config import as_config
+from hwmodel.analytic.demand import flows_of
+from hwmodel.analytic.system import System
+from hwmodel.analytic.transactions import sending_s
+from hwmodel.config import as_config, config_from_mapping
 from hwmodel.errors import InputError, RunError
-from hwmodel.explore.outcomes import outcomes_of
-from hwmodel.explore.search.burst import Bursts
-from hwmodel.explore.search.dial import Dial, dial_of
-from hwmodel.explore.search.highest import highest
-from hwmodel.explore.search.loads import Loads, Simulator
-from hwmodel.results import LoadSearch, LoadTrial
+from hwmodel.explore.search.loads import Dial, Loads, Simulator, dial_of
+from hwmodel.explore.side_by_side import outcomes_of
+from hwmodel.results import LoadSearch, LoadTrial, Result
 from hwmodel.results.bottleneck import OFFERED_LOAD
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.model_version import model_version
-from hwmodel.units import BPS_PER_GBPS
+from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S, format_time_fs
+from hwmodel.wire.ethernet import wire_bytes
+from hwmodel.wire.pcap import PcapWriter
 from hwmodel.words import search_text as words
+from hwmodel.words.search_text import spaced_by_cores
+from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -180,3 +187,164 @@ def _longest_burst(config: Config, rate_bps: int, simulator: Simulator) -> LoadS
         notes=tuple(notes),
         config=config.resolved(),
     )
+
+
+# ---- The highest load at which no more than a share is lost: around the closed form's ceiling, by bisection ----
+
+
+_GRAIN = 10**8  # a share is a whole number of these, so that it can be written out
+_FASTER = 4  # each step away from the ceiling is so many times the last
+_LEAST = Fraction(1, 1000)  # of the reference: what loses at that is no machine to look further at
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """Hold the highest load that was seen to meet and the lowest that was not; None where there was none."""
+
+    low: LoadTrial | None
+    high: LoadTrial | None
+
+
+def highest(loads: Loads, loss: float = 0.0) -> Bracket:
+    """Find the highest load at which no more than `loss` of the frames is lost.
+
+    The loss is taken to rise with the load. The first two loads stand close on
+    both sides of where the closed form puts the answer: ceiling / (1 - loss).
+    """
+    width = Fraction(loads.precision).limit_denominator(10**6)
+    expected = min(Fraction(1) / (1 - Fraction(loss).limit_denominator(10**6)), loads.dial.most)
+    low = high = None
+    below, above = expected * (1 - width / 2), expected * (1 + width / 2)
+    step = width / 2
+    while low is None and below > _LEAST:
+        trial = loads.trial(_grain(below), loss)
+        if trial.verdict == "met":
+            low = trial
+        else:
+            high, step = trial, step * _FASTER
+            below = expected * max(1 - step, Fraction(1, 2)) if step < 1 else below / 2
+    step = width / 2
+    while low is not None and high is None:
+        above = min(above, loads.dial.most)
+        if _grain(above) <= Fraction(low.share).limit_denominator(_GRAIN):
+            break  # the wire brings no more
+        trial = loads.trial(_grain(above), loss)
+        if trial.verdict != "met":
+            high = trial
+        else:
+            low, step = trial, step * _FASTER
+            above = expected * (1 + step)
+            if low.share >= float(loads.dial.most):
+                break
+    return Bracket(*_narrowed(loads, loss, low, high, width))
+
+
+def _narrowed(
+    loads: Loads, loss: float, low: LoadTrial | None, high: LoadTrial | None, width: Fraction
+) -> tuple[LoadTrial | None, LoadTrial | None]:
+    while low is not None and high is not None and high.share - low.share > float(width) * high.share * 1.000001:
+        trial = loads.trial(_grain(Fraction((low.share + high.share) / 2)), loss)
+        if trial.verdict == "met":
+            low = trial
+        else:
+            high = trial
+    return low, high
+
+
+def _grain(share: Fraction) -> Fraction:
+    return Fraction(round(share * _GRAIN), _GRAIN)
+
+
+# ---- The longest loss-free burst (RFC 2544, 26.4), its frames back to back at a given rate ----
+
+
+MOST_BURST = 200_000
+_OUTSIDE_MAC = 0x02FF00000001
+_LOCAL_EXPERIMENTAL = b"\x88\xb5"
+_TAIL_FS = FS_PER_S // 10  # what is on its way at the end of the burst has arrived long before
+
+
+@dataclass
+class Bursts:
+    """Send bursts along a configuration's flows by turns, `rate_bps` in all with preamble and gap.
+
+    `n_runs` counts simulations.
+    """
+
+    config: Config
+    rate_bps: int
+    simulator: Simulator
+    n_runs: int = 0
+    lost: str = ""  # of the shortest burst that lost something, by reason
+
+    def __post_init__(self) -> None:
+        workload = self.config.workload
+        external = workload.external if workload.pattern is None else None
+        lengths = (external or workload).frame_bytes
+        if workload.pcap is not None or lengths is None:
+            raise InputError("workload.frame_bytes: a search for bursts needs frames of one length, and no capture")
+        if self.config.servers:
+            raise InputError("servers: a search for bursts knows one server")
+        self.frame_bytes = lengths
+        self._flows = list(flows_of(self.config, System.of(self.config)))
+        self._macs = {port.name: port.macs[0] for port in self.config.switch.ports if port.macs}
+
+    @property
+    def gap_fs(self) -> Fraction:
+        """Return the time from one frame to the next."""
+        return Fraction(wire_bytes(self.frame_bytes) * BITS_PER_BYTE * FS_PER_S, self.rate_bps)
+
+    def spaced_by_cores(self) -> str:
+        """Say where senders' cores post more slowly than their parts of the burst ask for; empty where none does."""
+        senders = {source for source, _ in self._flows} - {UPLINK}
+        if not senders:
+            return ""
+        asked_per_s = FS_PER_S / self.gap_fs / len({source for source, _ in self._flows})
+        sizes = [(self.frame_bytes, Fraction(1))]
+        posted_per_s = 1 / max(sending_s(self.config.for_function(name), sizes) for name in senders)
+        if asked_per_s <= posted_per_s:
+            return ""
+        return spaced_by_cores(len(senders), float(asked_per_s / 10**6), float(posted_per_s / 10**6))
+
+    def longest(self) -> tuple[int, int | None]:
+        """Return the longest burst that was seen to get through, and the shortest that was not; None: none was."""
+        low, burst = 0, 64
+        high: int | None = None
+        while high is None and low < MOST_BURST:
+            burst = min(burst, MOST_BURST)
+            if self.gets_through(burst):
+                low, burst = burst, burst * 4
+            else:
+                high = burst
+        while high is not None and high - low > max(1, high // 200):
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.gets_through(middle) else (low, middle)
+        return low, high
+
+    def gets_through(self, n_frames: int) -> bool:
+        """Tell whether nothing of a burst is lost."""
+        with tempfile.TemporaryDirectory(prefix="hwmodel-burst-") as folder:
+            path = Path(folder) / "burst.pcap"
+            self._write(path, n_frames)
+            duration_fs = round(n_frames * self.gap_fs) + _TAIL_FS
+            mapping = self.config.resolved() | {
+                "workload": {"pcap": str(path), "pcap_time": "file", "on_full": "drop"},
+                "run": {"duration": format_time_fs(duration_fs), "seed": self.config.run.seed},
+            }
+            ((_, outcome),) = self.simulator([config_from_mapping(mapping)], 1)
+        self.n_runs += 1
+        if not isinstance(outcome, Result):
+            raise RunError(f"a burst of {n_frames} frames cannot be run: {outcome}")
+        if outcome.totals.dropped_frames:
+            self.lost = ", ".join(f"{reason} {n}" for reason, n in sorted(outcome.drops.items()))
+        return outcome.totals.dropped_frames == 0
+
+    def _write(self, path: Path, n_frames: int) -> None:
+        frames = [self._frame(source, target) for source, target in self._flows]
+        sent = [frame for frame, _ in zip(itertools.cycle(frames), range(n_frames), strict=False)]
+        with PcapWriter(path) as writer:
+            writer.write_block([int(number * self.gap_fs) // FS_PER_NS for number in range(n_frames)], sent)
+
+    def _frame(self, source: str, target: str) -> bytes:
+        macs = [int(self._macs.get(name, _OUTSIDE_MAC)).to_bytes(6, "big") for name in (target, source)]
+        return (b"".join(macs) + _LOCAL_EXPERIMENTAL).ljust(self.frame_bytes - FCS_BYTES, b"\0")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from hwmodel.explore.sizing.guesses import Guesses
-from hwmodel.explore.sizing.rules import Rules
 from hwmodel.explore.sizing.screening import Screening
 from hwmodel.explore.sizing.space import Candidate, Flags, Space
 from hwmodel.explore.sizing.trials import Trial, Trials
+
+if TYPE_CHECKING:
+    import optuna
 
 
 class Cheapest:
@@ -156,3 +160,126 @@ class Cheapest:
         if self._guesses is None:
             self._guesses = Guesses(self.space, self.trials)
         return self._guesses.next(alive)
+
+
+# ---- What a run that misses is taken to say of those beside it, until a run refutes it ----
+
+
+_ALIKE = 0.005  # of the bound: figures nearer than that do not show which of two is better
+
+
+@dataclass
+class Rules:
+    """Hold what runs have ruled out beside them, by `more of a knob is never worse`.
+
+    `by_rule`: those with no more of the monotone knobs than one that missed; `by_word`: where the file says that they
+    are. `refuted`: knobs of which a run with less gave more, by target; for these the rule is not applied again.
+    `shortfall`: by how much the nearest one that speaks for a candidate missed.
+    """
+
+    space: Space
+    trials: Trials
+    refuted: dict[str, frozenset[int]] = field(default_factory=dict)
+    by_rule: Flags = field(init=False)
+    by_word: Flags = field(init=False)
+    shortfall: npt.NDArray[np.float64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.apply()
+
+    def learn(self, trial: Trial) -> None:
+        """Refute what a new run refutes, and apply what is left of the rules."""
+        for other in list(self.trials.known.values()):
+            if other is not trial:
+                self._compare(trial, other)
+                self._compare(other, trial)
+        self.apply()
+
+    def apply(self) -> None:
+        """Mark again what all runs rule out beside them."""
+        self.by_rule, self.by_word = self.space.flags(), self.space.flags()
+        self.shortfall = np.zeros(self.space.shape)
+        for trial in self.trials.known.values():
+            for metric in self.trials.measured_to_miss(trial):
+                beside = self.space.no_better(trial.candidate, self.axes(metric))
+                self.by_rule[beside] = True
+                np.maximum(self.shortfall[beside], self.trials.shortfall(trial), out=self.shortfall[beside])
+                self.by_word[self.space.no_better(trial.candidate, self.axes(metric, said_alone=True))] = True
+
+    def axes(self, metric: str, said_alone: bool = False) -> frozenset[int]:
+        """Return the knobs of which more is never worse for a target, as far as no run has refuted it."""
+        return self.space.axes([metric], said_alone) - self.refuted.get(metric, frozenset())
+
+    def _compare(self, less: Trial, more: Trial) -> None:
+        """Refute the rule for the knobs in which two differ, where the one with no more of them is better."""
+        if not (less.runs and more.runs):
+            return
+        pairs = list(enumerate(zip(less.candidate, more.candidate, strict=True)))
+        differ = frozenset(axis for axis, (a, b) in pairs if a != b)
+        if not differ or any(a > b for _, (a, b) in pairs):
+            return
+        targets, estimates = self.trials.sizing.targets, self.trials.estimates
+        for target, one, other in zip(targets, estimates(less), estimates(more), strict=True):
+            if differ <= self.axes(target.metric) and one.mean is not None and other.mean is not None:
+                gain = target.margin(one.mean) - target.margin(other.mean)
+                chance = (one.half + other.half) / (target.bound or 1) + (_ALIKE if target.bound else 0)
+                if gain > chance or (one.is_met and not other.is_met):
+                    self.refuted[target.metric] = self.refuted.get(target.metric, frozenset()) | differ
+
+
+# ---- Where knobs are not monotone and more candidates are left than may be simulated ----
+
+
+_SEED = 1
+_N_AT_RANDOM = 5  # before the sampler has something to go by
+
+
+class Guesses:
+    """Ask a tree-structured Parzen estimator, told of all trials so far, for what to try next.
+
+    It minimises the cost of what meets; what does not counts as dearer than everything, the more the farther it is off.
+    J. Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011; as in Optuna.
+    """
+
+    def __init__(self, space: Space, trials: Trials) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        sampler = optuna.samplers.TPESampler(seed=_SEED, n_startup_trials=_N_AT_RANDOM, multivariate=False)
+        self._study: optuna.Study = optuna.create_study(sampler=sampler, direction="minimize")
+        self._space = space
+        self._trials = trials
+        self._distributions: dict[str, optuna.distributions.BaseDistribution] = {
+            str(axis): optuna.distributions.IntDistribution(0, len(knob) - 1) for axis, knob in enumerate(space.knobs)
+        }
+        self._told: set[Candidate] = set()
+
+    def next(self, alive: Flags) -> Candidate:
+        """Return one that is not ruled out: what the sampler would try, or the nearest to that."""
+        import optuna
+
+        for candidate, trial in self._trials.known.items():
+            if candidate not in self._told:
+                self._told.add(candidate)
+                parameters = {str(axis): at for axis, at in enumerate(candidate)}
+                self._study.add_trial(
+                    optuna.trial.create_trial(
+                        params=parameters, distributions=self._distributions, value=self._value(trial)
+                    )
+                )
+        asked = self._study.ask(self._distributions)
+        wanted = tuple(int(asked.params[str(axis)]) for axis in range(len(self._space.shape)))
+        self._study.tell(asked, state=optuna.trial.TrialState.FAIL)  # told again above, once it has run
+        if alive[wanted]:
+            return wanted
+        positions = np.argwhere(alive)
+        far = np.abs(positions - np.array(wanted)).sum(axis=1)
+        nearest = positions[far == far.min()]
+        ranks = self._space.rank[tuple(nearest.T)]
+        return tuple(int(at) for at in nearest[int(ranks.argmin())])
+
+    def _value(self, trial: Trial) -> float:
+        cost = float(self._space.cost[trial.candidate])
+        if not self._trials.missed(trial):
+            return cost
+        return float(self._space.cost.max()) + 1 + min(self._trials.shortfall(trial), 1e6)

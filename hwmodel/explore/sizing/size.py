@@ -1,22 +1,21 @@
-"""Find the cheapest configuration that meets a target, by at most so many simulations."""
+"""Find the cheapest configuration that meets a target, by at most so many simulations, and say what is beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hwmodel.config.overrides import Overrides
-from hwmodel.explore.outcomes import Outcome, outcomes_of
-from hwmodel.explore.sizing.answer import Describer
-from hwmodel.explore.sizing.certainty import at_least
+from hwmodel.explore.side_by_side import Outcome, outcomes_of
 from hwmodel.explore.sizing.cheapest import Cheapest
 from hwmodel.explore.sizing.screening import Screening
 from hwmodel.explore.sizing.sizing_file import Sizing, read_sizing
 from hwmodel.explore.sizing.space import Candidate, Space
+from hwmodel.explore.sizing.targets import Estimate, Target, at_least
 from hwmodel.explore.sizing.trials import MOST_SIMULATIONS, N_DISTURBED, Simulator, Trials, capacity, offered_load
-from hwmodel.results import Choice, Result, SizingResult
+from hwmodel.results import Choice, KnobStep, Result, SizingResult, TargetFigure
 from hwmodel.simulation.model_version import model_version
 
 Progress = Callable[[float, str], None]
@@ -155,3 +154,164 @@ def _result(
         "model_version": model_version(),
     }
     return SizingResult(**given | more)
+
+
+# ---- Beside the answer: the runner-up, one step of each knob, the cheaper that fail ----
+
+
+_MOST_CHEAPER = 3
+_MOST_FOR_RUNNER_UP = 8  # simulations
+
+
+class Describer:
+    """Describe candidates of a finished search, and run those beside the answer that were not run yet.
+
+    What was not run is never said to miss: of the closed form there are the bounds that it puts a configuration at.
+    """
+
+    def __init__(self, search: Cheapest) -> None:
+        self._search = search
+        self._space, self._screening, self._trials = search.space, search.screening, search.trials
+        self._targets = self._trials.sizing.targets
+
+    def knobs(self, candidate: Candidate) -> dict[str, Any]:
+        """Return the values of a candidate's knobs."""
+        return {knob.key: knob.values[at] for knob, at in zip(self._space.knobs, candidate, strict=True)}
+
+    def choice(self, candidate: Candidate, capacity: Mapping[str, Estimate] | None = None) -> Choice:
+        """Say what is known of a candidate: by its runs, else by the closed form, else nothing.
+
+        `capacity`: what it gives where senders send all they can; the margins of rates are then those.
+        """
+        bare = Choice(knobs=self.knobs(candidate), cost=float(self._space.cost[candidate]), is_met=None, source="none")
+        trial = self._trials.known.get(candidate)
+        if trial is not None and trial.failure:
+            return replace(bare, is_met=False, why=trial.failure)
+        if trial is not None and trial.runs:
+            found = self._trials.estimates(trial)
+            targets = [
+                self._figure(target, one, (capacity or {}).get(target.metric))
+                for target, one in zip(self._targets, found, strict=True)
+            ]
+            return replace(
+                bare,
+                source="simulation",
+                is_met=not self._trials.missed(trial),
+                targets=tuple(targets),
+                limited_by=trial.bottleneck.resource if trial.bottleneck else "",
+                why=trial.bottleneck.why if trial.bottleneck else "",
+                seeds=len(trial.runs),
+                confidence=at_least([one.probability for one in found]) if len(trial.runs) > 1 else None,
+            )
+        return self._by_closed_form(candidate, bare)
+
+    def steps(self, candidate: Candidate) -> tuple[KnobStep, ...]:
+        """Say what one step more or less of each knob does; what the closed form does not rule out is run."""
+        beside = [
+            (axis, change, (*candidate[:axis], candidate[axis] + step, *candidate[axis + 1 :]))
+            for axis, knob in enumerate(self._space.knobs)
+            for change, step in (("less", -1), ("more", 1))
+            if 0 <= candidate[axis] + step < len(knob)
+        ]
+        self.run([other for _, _, other in beside])
+        return tuple(
+            KnobStep(
+                knob=self._space.knobs[axis].key,
+                change=change,
+                value=self._space.knobs[axis].values[other[axis]],
+                choice=self.choice(other),
+            )
+            for axis, change, other in beside
+        )
+
+    def run(self, candidates: Sequence[Candidate]) -> None:
+        """Run those that were not run yet, as many as may still be; what misses by the closed form comes last."""
+        new = [one for one in dict.fromkeys(candidates) if one not in self._trials.known]
+        new.sort(key=lambda one: not self._screening.ask(one))
+        valid = [one for one in new if not self._screening.invalid[one]]
+        for trial in self._trials.run(valid[: max(0, self._trials.left)]):
+            self._search.learn(trial)
+
+    def runner_up(self, best: Candidate) -> Choice | None:
+        """Return the cheapest beside the best that meets; None where there is none or too many would have to be run."""
+        left = min(self._trials.left, _MOST_FOR_RUNNER_UP)
+        others = self._space.flags()
+        others |= self._search.alive(None) | self._search.passed()
+        others[best] = False
+        for candidate in self._space.by_rank(others, _MOST_FOR_RUNNER_UP + len(self._trials.known)):
+            if candidate not in self._trials.known:
+                if left <= 0:
+                    return None
+                n_before = self._trials.n_runs
+                self.run([candidate])
+                left -= self._trials.n_runs - n_before
+            found = self.choice(candidate)
+            if found.is_met:
+                return found
+        return None
+
+    def cheaper(self, best: Candidate) -> tuple[Choice, ...]:
+        """Return of those cheaper than the best what misses by little, then the dearest."""
+        below = (self._space.cost < self._space.cost[best]) & ~self._screening.invalid
+        near = [one for one in self._search.near(best) if below[one]][: -_MOST_CHEAPER - 1 : -1]
+        dearest = [one for one in self._space.dearest(below, 2 * _MOST_CHEAPER) if one not in near]
+        return tuple(self.choice(one) for one in (*near, *dearest[:_MOST_CHEAPER]))
+
+    def near(self, best: Candidate | None) -> tuple[Choice, ...]:
+        """Return the cheaper ones that miss by so little that a repetition may meet, cheapest first."""
+        near = self._search.near(best)
+        return tuple(self.choice(one) for one in near if best is None or self._space.cost[one] < self._space.cost[best])
+
+    def nearest(self) -> Candidate | None:
+        """Return the candidate that misses its targets by the least, of those run; the cheapest at a tie."""
+        ran = [one for one, trial in self._trials.known.items() if trial.runs]
+        return min(
+            ran, key=lambda one: (self._trials.shortfall(self._trials.known[one]), self._space.rank[one]), default=None
+        )
+
+    def margin(self, choice: Choice) -> float | None:
+        """Return the smallest margin of a choice's targets, of bounds above 0 or missed."""
+        margins = [one.margin for one in choice.targets if one.margin is not None and (one.bound or not one.is_met)]
+        return min(margins, default=None)
+
+    def _figure(self, target: Target, found: Estimate, capacity: Estimate | None) -> TargetFigure:
+        low = high = margin = None
+        if found.mean is not None:
+            low, high = found.mean - found.half, found.mean + found.half
+            most = found.mean if capacity is None or capacity.mean is None else capacity.mean
+            margin = target.margin(most)
+            if found.is_met:  # of a rate that is offered all but chance counts
+                margin = max(margin, 0.0)
+            if not target.is_least:
+                low = max(low, 0.0)
+        return TargetFigure(
+            metric=target.metric, bound=target.bound, figure=found.mean, low=low, high=high, margin=margin,
+            is_met=found.is_met, probability=found.probability if capacity is None else capacity.probability,
+        )  # fmt: skip
+
+    def _by_closed_form(self, candidate: Candidate, bare: Choice) -> Choice:
+        bounds = self._screening.bounds(candidate)
+        if self._screening.invalid[candidate]:
+            return replace(bare, is_met=False, why="there is no such configuration")
+        if bounds is None:
+            return replace(bare, why="not run")
+        missed = bounds.missed(self._targets)
+        if not missed:
+            return replace(bare, why="not run")
+        targets = [
+            TargetFigure(
+                metric=target.metric,
+                bound=target.bound,
+                figure=bounds.figures[target.metric],
+                margin=target.margin(bounds.figures[target.metric]),
+                is_met=target.metric not in missed,
+            )
+            for target in self._targets
+            if target.metric in bounds.figures
+        ]
+        return replace(bare, source="closed form", targets=tuple(targets), limited_by=_resource(bounds.limited_by))
+
+
+def _resource(limited_by: str) -> str:
+    """Return a resource by the name that runs give it: the closed form says `up` for `pcie.up`."""
+    return f"pcie.{limited_by}" if limited_by in ("up", "down") else limited_by

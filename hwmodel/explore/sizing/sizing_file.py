@@ -13,7 +13,7 @@ from hwmodel.config.document import Problem
 from hwmodel.config.kinds import shown
 from hwmodel.config.load import BaseDocument
 from hwmodel.config.overrides import Change, Overrides
-from hwmodel.explore.sizing.knobs import MOST_VALUES, Knob, magnitude, monotone_of
+from hwmodel.explore.sizing.space import MOST_VALUES, Knob, magnitude, monotone_of
 from hwmodel.explore.sizing.targets import METRICS, Target, read_target
 from hwmodel.explore.study.axes import Axis, read_axis, refuse_repeats, refuse_second_axes
 from hwmodel.explore.study.document import StudyDocument, base_of, read_study

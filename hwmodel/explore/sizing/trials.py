@@ -12,11 +12,10 @@ from hwmodel.analytic import limits
 from hwmodel.config.document import Place
 from hwmodel.config.overrides import Change
 from hwmodel.errors import InputError
-from hwmodel.explore.outcomes import Outcome, outcomes_of
-from hwmodel.explore.sizing.certainty import Estimate, estimate
+from hwmodel.explore.side_by_side import Outcome, outcomes_of
 from hwmodel.explore.sizing.sizing_file import Sizing
 from hwmodel.explore.sizing.space import Candidate
-from hwmodel.explore.sizing.targets import OPEN_LOAD_SHORTFALL, RATES, Measured, Target, measured
+from hwmodel.explore.sizing.targets import OPEN_LOAD_SHORTFALL, RATES, Estimate, Measured, Target, estimate, measured
 from hwmodel.results import Bottleneck, Result
 from hwmodel.units import format_time_fs
 

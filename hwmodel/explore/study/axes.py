@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from math import fsum
 from typing import Any
 
 from hwmodel.config.document import KeyPath, Place, Problem
 from hwmodel.config.kinds import shown
 from hwmodel.config.overrides import Change
-
-from .costs import COST_KEYS, read_costs
-from .document import CAPTURE, StudyDocument, dotted_keys
-from .quantities import identity
-from .ranges import HOW_RANGES, RANGE_KEYS, RangeError, values_of_range
-
-_FORMS = f"write a list like [1, 2, 4, 8], or a range: {HOW_RANGES}"
+from hwmodel.explore.study.document import CAPTURE, StudyDocument, dotted_keys
+from hwmodel.units import DIMENSIONS, Dimension, UnitError
 
 
 @dataclass(frozen=True)
@@ -145,3 +143,244 @@ def _of_range(study: StudyDocument, path: KeyPath, written: Mapping[str, Any]) -
     except RangeError as error:
         study.complain((*path, error.key) if error.key else path, str(error))
         return ()
+
+
+# ---- Values as a range: {from: 1, to: 16, times: 2} ----
+
+
+MOST_VALUES = 1_000_000
+RANGE_KEYS = ("from", "to", "step", "steps", "times")
+HOW_RANGES = "{from: 1, to: 8, step: 1}, with steps: 8 values evenly apart, or with times: 2 doubled each time"
+_FORMS = f"write a list like [1, 2, 4, 8], or a range: {HOW_RANGES}"
+
+
+class RangeError(ValueError):
+    """Report a range that cannot be; `key` is the one to blame, empty for the range as a whole."""
+
+    def __init__(self, message: str, key: str = "") -> None:
+        self.key = key
+        super().__init__(message)
+
+
+def values_of_range(written: Mapping[str, Any]) -> list[Any]:
+    """Return the values of a range, both ends included where the steps meet them; RangeError with what is wrong.
+
+    Exact: {from: 0.1, to: 1, step: 0.1} has ten values, and {from: 64B, to: 1KiB, times: 2} five.
+    """
+    for key in ("from", "to"):
+        if key not in written:
+            raise RangeError(f"{key} is missing; a range is {HOW_RANGES}")
+    ways = [key for key in ("step", "steps", "times") if key in written]
+    if len(ways) != 1:
+        raise RangeError(f"one of step, steps and times is needed; a range is {HOW_RANGES}", ways[1] if ways else "")
+    first, last = _amount(written, "from"), _amount(written, "to")
+    if first[1] != last[1]:
+        raise RangeError(f"{shown(written['to'])} is not of the kind of {shown(written['from'])}", "to")
+    if first[0] > last[0]:
+        raise RangeError(f"{shown(written['to'])} is less than {shown(written['from'])}; a range goes up", "to")
+    amounts = {"step": _by_step, "steps": _by_number, "times": _by_factor}[ways[0]](written, first, last[0])
+    try:
+        return [plain(amount if first[1] is None else Quantity(first[1], amount)) for amount in amounts]
+    except UnitError as error:
+        raise RangeError(f"a value between {written['from']} and {written['to']} cannot be written: {error}") from None
+
+
+Amount = tuple[Fraction, Any]  # with its dimension, None for a bare number
+
+
+def _amount(written: Mapping[str, Any], key: str) -> Amount:
+    value = exact(written[key])
+    if value is None:
+        raise RangeError(
+            f"{shown(written[key])} is neither a number nor a quantity with a unit, like 64KiB; list other values", key
+        )
+    return (value.amount, value.dimension) if isinstance(value, Quantity) else (value, None)
+
+
+def _by_step(written: Mapping[str, Any], first: Amount, last: Fraction) -> list[Fraction]:
+    step, dimension = _amount(written, "step")
+    if dimension != first[1]:
+        raise RangeError(f"{shown(written['step'])} is not of the kind of {shown(written['from'])}", "step")
+    if step <= 0:
+        raise RangeError(f"{shown(written['step'])} is not above zero", "step")
+    n_values = (last - first[0]) // step + 1
+    _check_number(n_values, "step")
+    return [first[0] + number * step for number in range(n_values)]
+
+
+def _by_number(written: Mapping[str, Any], first: Amount, last: Fraction) -> list[Fraction]:
+    n_values = written["steps"]
+    if not isinstance(n_values, int) or isinstance(n_values, bool) or n_values < 2:
+        raise RangeError(f"{shown(n_values)} is not a whole number of values, 2 or more", "steps")
+    _check_number(n_values, "steps")
+    return [first[0] + (last - first[0]) * number / (n_values - 1) for number in range(n_values)]
+
+
+def _by_factor(written: Mapping[str, Any], first: Amount, last: Fraction) -> list[Fraction]:
+    factor, dimension = _amount(written, "times")
+    if dimension is not None or factor <= 1:
+        raise RangeError(f"{shown(written['times'])} is not a number above 1", "times")
+    if first[0] <= 0:
+        raise RangeError(f"{shown(written['from'])} is not above zero, where multiplying begins", "from")
+    amounts = [first[0]]
+    while amounts[-1] * factor <= last:
+        _check_number(len(amounts), "times")
+        amounts.append(amounts[-1] * factor)
+    return amounts
+
+
+def _check_number(n_values: int, key: str) -> None:
+    if n_values > MOST_VALUES:
+        raise RangeError(f"it has {n_values:,} values; an axis has at most {MOST_VALUES:,}", key)
+
+
+# ---- Costs: so much for a unit of the value as it is written, or one for each ----
+
+
+COST, COSTS = "cost", "costs"
+COST_KEYS = (COST, COSTS)
+_MOST = 1e15
+_NUMBER = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([^\s0-9.]*)\s*")
+
+
+def read_costs(
+    study: StudyDocument, path: KeyPath, written: Mapping[str, Any], values: Sequence[Any]
+) -> tuple[float, ...] | None:
+    """Read what each value of an axis costs; None where the file does not say, or after a problem was recorded."""
+    cost, costs = written.get(COST), written.get(COSTS)
+    if cost is not None and costs is not None:
+        study.complain((*path, COSTS), "beside cost; one of them says what a value costs", at_key=True)
+    elif costs is not None:
+        return _of_each(study, (*path, COSTS), costs, len(values))
+    elif cost is not None:
+        if not is_cost(cost):
+            hint = "; costs has one for each value" if isinstance(cost, list) else ""
+            study.complain(
+                (*path, COST), f"{shown(cost)} is no cost; a number, 0 or more, for one unit of the value{hint}"
+            )
+            return None
+        try:
+            if "from" in written:
+                return costs_per_unit([written["from"], written["to"]], cost, values)
+            return costs_per_unit(values, cost)
+        except ValueError as error:
+            study.complain((*path, COST), str(error))
+    return None
+
+
+def _of_each(study: StudyDocument, at: KeyPath, costs: Any, n_values: int) -> tuple[float, ...] | None:
+    if not isinstance(costs, list):
+        study.complain(at, f"{shown(costs)} is not a list; write a cost for each value")
+        return None
+    if len(costs) != n_values:
+        study.complain(at, f"{len(costs)} costs for {n_values} values; one for each")
+        return None
+    wrong = [number for number, one in enumerate(costs) if not is_cost(one)]
+    for number in wrong:
+        study.complain((*at, number), f"{shown(costs[number])} is no cost; a number, 0 or more")
+    return None if wrong else tuple(map(float, costs))
+
+
+def is_cost(value: object) -> bool:
+    """Tell whether a value is a number that can be a cost."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _MOST
+
+
+def costs_per_unit(written: Sequence[Any], cost: float, values: Sequence[Any] | None = None) -> tuple[float, ...]:
+    """Return what each value costs where a unit of it, as written, costs so much; ValueError if that says nothing.
+
+    `values`: those that follow from what was written, as of a range; by default these themselves.
+    """
+    numbers = [_number_of(value) for value in written]
+    for value, number in zip(written, numbers, strict=True):
+        if number is None:
+            raise ValueError(f"{shown(value)} is no number that a cost could multiply; give costs, one for each value")
+    known = [number for number in numbers if number is not None]
+    units = dict.fromkeys(unit for _, unit in known)
+    if len(units) > 1:
+        shown_units = " and ".join(unit or "no unit" for unit in list(units)[:2])
+        raise ValueError(f"a cost is for one unit, and the values have {shown_units}; write them in one, or give costs")
+    if values is None:
+        amounts = [amount for amount, _ in known]
+    else:
+        unit = next(iter(units))
+        one = _base_units(f"1{unit}" if unit else 1)
+        amounts = [_base_units(value) / one for value in values]
+    per_unit = Fraction(repr(cost))
+    return tuple(float(amount * per_unit) for amount in amounts)
+
+
+def total_cost(costs: Iterable[float]) -> float:
+    """Return costs added up, without the digits that decimal fractions leave in a sum."""
+    return round(fsum(costs), 9)
+
+
+def _number_of(value: Any) -> tuple[Fraction, str] | None:
+    """Return the number that a value is made of, and its unit as written; None for a word, a list, a truth value."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return (Fraction(repr(value)), "") if value >= 0 else None
+    match = _NUMBER.fullmatch(value) if isinstance(value, str) else None
+    return (Fraction(match[1]), match[2]) if match else None
+
+
+def _base_units(value: Any) -> Fraction:
+    """Return a value of a range as a number: a quantity in its base unit."""
+    number = exact(value)
+    assert number is not None, "what a range is made of is a number"
+    return number.amount if isinstance(number, Quantity) else number
+
+
+# ---- Values as users write them, exactly: bare numbers, and quantities with units ----
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Hold an exact number of base units of a dimension: bytes, femtoseconds, bits a second and so on."""
+
+    dimension: Dimension
+    amount: Fraction
+
+    def __str__(self) -> str:
+        """Write the quantity with its unit, where that can be done exactly, else what it is."""
+        whole = self.amount.denominator == 1 and self.amount >= 0
+        return self.dimension.format(int(self.amount)) if whole else self.dimension.name
+
+
+def quantity_of(value: object) -> Quantity | None:
+    """Return what a text like 64KiB stands for; None for what is no quantity with a unit."""
+    if not isinstance(value, str):
+        return None
+    for dimension in DIMENSIONS:
+        try:
+            return Quantity(dimension, Fraction(dimension.parse(value)))
+        except UnitError:
+            continue
+    return None
+
+
+def exact(value: object) -> Quantity | Fraction | None:
+    """Return a number, or a quantity, exactly as it was written (0.1 is a tenth); None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return Fraction(repr(value))
+    return quantity_of(value)
+
+
+def plain(value: Quantity | Fraction) -> Any:
+    """Return a number as a file would hold it: whole, decimal, or with a unit; UnitError where no unit can say it."""
+    if isinstance(value, Fraction):
+        return int(value) if value.denominator == 1 else float(value)
+    if value.amount.denominator != 1:
+        raise UnitError(f"it is not a whole number of {next(iter(value.dimension.units))}")
+    return value.dimension.format(int(value.amount))
+
+
+def identity(value: object) -> str:
+    """Return a text that is the same for two ways to write one value: 256B and 0.25KiB, 1 and 1.0."""
+    number = exact(value)
+    if isinstance(number, Quantity):
+        return f"{number.dimension.name} {number.amount}"
+    return f"number {number}" if number is not None else json.dumps(value, sort_keys=True)

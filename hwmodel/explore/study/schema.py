@@ -10,9 +10,8 @@ from hwmodel.config import json_schema
 from hwmodel.config.schema import DIALECT, Schema
 from hwmodel.explore.sizing.sizing_file import MONOTONE, MOST_REPEATS
 from hwmodel.explore.sizing.targets import LATENCIES, METRICS, RATES
-from hwmodel.explore.sweep.sweep_file import MOST_SEEDS
-
-from .costs import COST, COSTS
+from hwmodel.explore.study.axes import COST, COSTS
+from hwmodel.explore.sweep.plan import MOST_SEEDS
 
 _NULL = {"type": "null"}
 _AMOUNT = {"type": ["number", "string"]}

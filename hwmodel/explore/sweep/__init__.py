@@ -1,7 +1,6 @@
 """A grid or list of points around one configuration, run in parallel, stopped and gone on with at will."""
 
-from hwmodel.explore.sweep.public import sweep
-from hwmodel.explore.sweep.run import run_sweep
+from hwmodel.explore.sweep.run import run_sweep, sweep
 from hwmodel.explore.sweep.tables import load_sweep
 
 __all__ = ["load_sweep", "run_sweep", "sweep"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -295,3 +297,43 @@ class Ledger:
     def _damaged(self, said: str) -> InputError:
         said = " ".join(said.split())
         return InputError(f"{self.path}: is damaged ({said}); it was left as it is: name another folder")
+
+
+# ---- The lock on its folder, which goes with the process that holds it, however it ends ----
+
+
+LOCK_NAME = "ledger.lock"
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Make the folder where it is missing, and keep other sweeps out of it; InputError where one is at work there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = _locked(folder / LOCK_NAME)
+    except BlockingIOError:
+        raise InputError(f"{folder}: --out: another sweep is at work in this folder") from None
+    except OSError as error:
+        raise InputError(f"{folder}: --out: cannot be used: {error.strerror or error}") from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # where the folder was made anew, the file there is another sweep's
+            if os.path.samestat(os.stat(folder / LOCK_NAME), os.fstat(descriptor)):
+                os.unlink(folder / LOCK_NAME)
+        os.close(descriptor)
+
+
+def _locked(path: Path) -> int:
+    """Return the locked file; one that its last holder took away in the meantime is none."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.stat(path), os.fstat(descriptor)):
+                    return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)

@@ -1,24 +1,282 @@
-"""A sweep that was read, with its base: what is to be run, checked as far as can be before anything runs."""
+"""A sweep as its file has it, read strictly: which keys vary, which points that makes, and what is wrong with them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from hwmodel.config import Config
 from hwmodel.config.document import Problem, raise_problems
+from hwmodel.config.kinds import shown
 from hwmodel.config.load import BaseDocument
 from hwmodel.config.overrides import Change, Overrides
 from hwmodel.config.run import MAX_SEED
-from hwmodel.explore.study.document import CAPTURE, base_of
+from hwmodel.explore.study.axes import COST, Axis, is_cost, read_axis, refuse_repeats, refuse_second_axes
+from hwmodel.explore.study.document import CAPTURE, StudyDocument, base_of, read_study
+from hwmodel.explore.sweep.where import WhereError, compile_where
 
-from .points import Points, points_of
-from .sweep_file import SEED, SweepFile, read_sweep
+KEYS = ("base", "set", "grid", "zip", "list", "seeds", "where")
+MOST_SEEDS = 1000
+SEED = "run.seed"
+Group = tuple[Axis, ...]
+# What people call these elsewhere.
+_SYNONYMS = {
+    "config": "base", "axes": "grid", "parameters": "grid", "knobs": "grid", "matrix": "grid", "product": "grid",
+    "points": "list", "include": "list", "repeats": "seeds", "seed": "seeds", "if": "where", "filter": "where",
+    "condition": "where", "conditions": "where",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SweepFile:
+    """Hold what a sweep's file says.
+
+    `study`: the file, with all that was found wrong so far: what else stands here is what could be read of it.
+    `groups`: axes that vary together, each group by itself against all others, the first slowest.
+    """
+
+    study: StudyDocument
+    groups: tuple[Group, ...]
+    n_seeds: int
+    where: str | None
+    is_wanted: Callable[[Mapping[str, Any]], bool] | None
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """Return all axes in the order of the file."""
+        return tuple(axis for group in self.groups for axis in group)
+
+    def apart(self) -> SweepFile:
+        """Return a sweep of the same axes, each by itself: what can still be looked at where something is wrong."""
+        return replace(self, groups=tuple((axis,) for axis in self.axes), is_wanted=None)
+
+
+def read_sweep(source: str | os.PathLike[str] | Mapping[str, Any]) -> SweepFile:
+    """Read a sweep's file, a shipped one by its name, or a mapping as one would hold it.
+
+    Problems are recorded in `study`. Raises InputError where there are no keys and values to look at.
+    """
+    study = read_study(source, "sweep")
+    study.refuse_unknown((), KEYS, _SYNONYMS)
+    if not any(key in study.data for key in ("grid", "zip", "list", "seeds")):
+        study.complain((), "nothing varies: a sweep has a grid, zip, list or seeds")
+    groups = (*((axis,) for axis in _axes_of(study, "grid")), _zipped(study), _listed(study))
+    groups = tuple(group for group in groups if group)
+    _refuse_repeats(study, groups)
+    axes = [axis for group in groups for axis in group]
+    is_wanted = _where(study, _varied_keys(study))
+    return SweepFile(study, groups, _seeds(study, axes), study.data.get("where"), is_wanted)
+
+
+def _axes_of(study: StudyDocument, section: str) -> list[Axis]:
+    written = study.data.get(section, {})
+    if not isinstance(written, dict):
+        study.complain((section,), f"{shown(written)} where axes are expected, like pcie.lanes: [1, 2, 4, 8]")
+        return []
+    if not written and section in study.data:
+        study.complain((section,), "no axis is in it; write one like pcie.lanes: [1, 2, 4, 8]")
+    read = (read_axis(study, section, key) for key in written)
+    return [axis for axis in read if axis is not None]
+
+
+def _zipped(study: StudyDocument) -> Group:
+    axes = _axes_of(study, "zip")
+    for axis in axes:
+        if len(axis.values) != len(axes[0].values):
+            n_values = f"it has {len(axis.values)} value{'s' * (len(axis.values) > 1)}"
+            message = f"{n_values}, {axes[0].key} has {len(axes[0].values)}; zipped axes go in step"
+            study.complain(("zip", axis.key), message, at_key=True)
+    return tuple(axes)
+
+
+def _listed(study: StudyDocument) -> Group:
+    """Return the axes of the points that stand one by one; what a point costs is counted with its first axis."""
+    points = study.data.get("list", [])
+    if not isinstance(points, list) or (not points and "list" in study.data):
+        wrong = "there is no point in it; write some" if points == [] else f"{shown(points)} is no list of points"
+        study.complain(("list",), f"{wrong}, like [{{pcie.lanes: 4, nic.vfs: 8}}]")
+        return ()
+    n_problems = len(study.problems)
+    keys = next((list(point) for point in points if isinstance(point, dict) and point), [])
+    for number, point in enumerate(points):
+        if not isinstance(point, dict) or not point:
+            study.complain(("list", number), f"{shown(point)} is no point, like {{pcie.lanes: 4, nic.vfs: 8}}")
+        elif set(point) != set(keys):
+            odd = sorted(set(point) ^ set(keys))
+            study.complain(("list", number), f"all points have the same keys; {', '.join(odd)} is not in all of them")
+        elif COST in point and not is_cost(point[COST]):
+            study.complain(("list", number, COST), f"{shown(point[COST])} is no cost; a number, 0 or more")
+    if len(study.problems) > n_problems:
+        return ()
+    costs = tuple(float(point[COST]) for point in points) if COST in keys else None
+    axes = [_listed_axis(study, points, key) for key in keys if key != COST]
+    return (replace(axes[0], costs=costs), *axes[1:]) if axes else ()
+
+
+def _listed_axis(study: StudyDocument, points: Sequence[Mapping[str, Any]], key: str) -> Axis:
+    places = tuple(study.document.place_of(("list", number, key)) for number in range(len(points)))
+    key_place = study.document.place_of(("list", 0, key), key=True)
+    return Axis(key, tuple(point[key] for point in points), None, "list", key_place, places)
+
+
+def _refuse_repeats(study: StudyDocument, groups: Sequence[Group]) -> None:
+    """Complain of a key that varies twice, and of points that stand twice."""
+    refuse_second_axes(study, [axis for group in groups for axis in group])
+    for group in groups:
+        if len({len(axis.values) for axis in group}) == 1:  # else that was said
+            refuse_repeats(study, group, ("list",) if group[0].section == "list" else None)
+
+
+def _seeds(study: StudyDocument, axes: Sequence[Axis]) -> int:
+    n_seeds = study.data.get("seeds", 1)
+    if isinstance(n_seeds, bool) or not isinstance(n_seeds, int) or not 1 <= n_seeds <= MOST_SEEDS:
+        study.complain(("seeds",), f"{shown(n_seeds)} is no number of seeds, 1 to {MOST_SEEDS}")
+        return 1
+    by_axis = next((axis for axis in axes if axis.key == SEED), None)
+    if by_axis is not None and "seeds" in study.data:
+        study.complain(("seeds",), f"{by_axis.path} says the seeds already")
+    return n_seeds
+
+
+def _varied_keys(study: StudyDocument) -> list[str]:
+    """Return the keys that the file varies, those whose values could not be read among them."""
+    points = study.data.get("list")
+    first = points[0] if isinstance(points, list) and points else None
+    parts = (study.data.get("grid"), study.data.get("zip"), first)
+    return list(dict.fromkeys(key for part in parts if isinstance(part, dict) for key in part))
+
+
+def _where(study: StudyDocument, axes: Sequence[str]) -> Callable[[Mapping[str, Any]], bool] | None:
+    text = study.data.get("where")
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        study.complain(("where",), f'{shown(text)} is no condition, like "pcie.lanes < 8"')
+        return None
+    if not axes:
+        study.complain(("where",), "no key varies, so that a condition has nothing to choose from")
+        return None
+    try:
+        return compile_where(text, axes)
+    except WhereError as error:
+        study.complain(("where",), str(error))
+        return None
+
+
+# ---- Points: each combination of the groups' values that the condition leaves, numbered in order ----
+
+
+MOST_COMBINATIONS = 10_000_000  # with a condition each is looked at; beyond, no machine ever ends
+
+
+@dataclass(frozen=True)
+class Points:
+    """Hold which combinations are points; `kept` is None where all are."""
+
+    sweep: SweepFile
+    sizes: tuple[int, ...]
+    kept: Sequence[int] | None
+
+    def __len__(self) -> int:
+        """Return the number of runs: the points, each with every seed."""
+        n_kept = math.prod(self.sizes) if self.kept is None else len(self.kept)
+        return n_kept * self.sweep.n_seeds
+
+    def positions(self, number: int) -> list[int]:
+        """Return which value each group has in the point of run `number`."""
+        combination = number // self.sweep.n_seeds
+        return _positions(combination if self.kept is None else self.kept[combination], self.sizes)
+
+    def seed_offset(self, number: int) -> int:
+        """Return by how much the seed of run `number` is above the first."""
+        return number % self.sweep.n_seeds
+
+    def values(self, number: int) -> list[Any]:
+        """Return the values of run `number`, in the order of the axes."""
+        pairs = zip(self.sweep.groups, self.positions(number), strict=True)
+        return [axis.values[position] for group, position in pairs for axis in group]
+
+    def changes(self, number: int) -> list[Change]:
+        """Return what run `number` changes in the base, apart from its seed."""
+        pairs = zip(self.sweep.groups, self.positions(number), strict=True)
+        return [axis.change(at, self.sweep.study) for group, at in pairs for axis in group]
+
+    def first_with_each_value(self) -> Iterator[int]:
+        """Yield the first run of all, then the first with each further value of each group."""
+        yield from (0,) if len(self) else ()
+        if self.kept is None:
+            for at, size in enumerate(self.sizes):
+                others = math.prod(self.sizes[at + 1 :])
+                yield from (position * others * self.sweep.n_seeds for position in range(1, size))
+            return
+        seen = set(enumerate(self.positions(0)))
+        for number in range(self.sweep.n_seeds, len(self), self.sweep.n_seeds):
+            new = set(enumerate(self.positions(number))) - seen
+            if new:
+                seen |= new
+                yield number
+            if len(seen) == sum(self.sizes):
+                return
+
+
+def points_of(sweep: SweepFile, *, most: int | None) -> Points:
+    """Find the points, all of them where the condition cannot be used.
+
+    Problems are recorded: no point, more than `most` runs (None: no limit), or hopelessly many.
+    """
+    sizes = tuple(min(len(axis.values) for axis in group) for group in sweep.groups)
+    points, study, n_all = Points(sweep, sizes, None), sweep.study, math.prod(sizes)
+    if n_all > MOST_COMBINATIONS:
+        study.complain((), f"{n_all:,} combinations are more than the {MOST_COMBINATIONS:,} that a sweep can have")
+        return points
+    if sweep.is_wanted is not None:
+        kept = _wanted(sweep, sizes)
+        if not kept:
+            return points
+        points = Points(sweep, sizes, kept)
+    if most is not None and len(points) > most:
+        study.complain((), f"{len(points):,} runs; --yes lets more than {most:,} begin")
+    return points
+
+
+def _wanted(sweep: SweepFile, sizes: tuple[int, ...]) -> array[int]:
+    """Return the numbers of the combinations that the condition leaves; none after a problem was recorded."""
+    assert sweep.is_wanted is not None
+    kept = array("q")
+    keys = [axis.key for axis in sweep.axes]
+    n_all = math.prod(sizes)
+    every = Points(sweep, sizes, range(n_all))
+    for combination in range(n_all):
+        values = every.values(combination * sweep.n_seeds)
+        try:
+            if sweep.is_wanted(dict(zip(keys, values, strict=True))):
+                kept.append(combination)
+        except WhereError as error:
+            words = ", ".join(f"{key} {shown(value)}" for key, value in zip(keys, values, strict=True))
+            sweep.study.complain(("where",), f"{error} (at {words})")
+            return array("q")
+    if not kept:
+        sweep.study.complain(("where",), f"no point of {n_all:,} meets it")
+    return kept
+
+
+def _positions(combination: int, sizes: tuple[int, ...]) -> list[int]:
+    positions = []
+    for size in reversed(sizes):
+        combination, position = divmod(combination, size)
+        positions.append(position)
+    return positions[::-1]
+
+
+# ---- The sweep with its base, checked as far as can be before anything runs ----
+
 
 ASKS_ABOVE = 100_000  # runs
 MOST_CHECKED = 2000  # configurations that are tried before the first run, a millisecond each

@@ -1,21 +1,33 @@
-"""One run of a sweep, wherever it is made: from the values that it changes to what goes into the ledger."""
+"""One run of a sweep, wherever it is made: in this process, in another, on a worker of a Dask scheduler.
+
+To Dask points go out in pieces of about half a second, since a task costs the scheduler some milliseconds. A worker
+that dies is Dask's to replace: what it was doing is done again elsewhere. Where workers die of a piece again and again,
+its points are tried once more one at a time, with nothing else under way, so that only the one at fault fails.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.config.load import BaseDocument
 from hwmodel.config.overrides import Change
 from hwmodel.errors import InputError, RunError
+from hwmodel.explore.sweep.ledger import Outcome
 from hwmodel.results import Result
 from hwmodel.results.explored import Scalar
+from hwmodel.simulation import model_version
 from hwmodel.simulation import simulate_on_one_core as simulate
 
-from .ledger import Outcome
+if TYPE_CHECKING:
+    from distributed import Client, Future
 
 _LEFT_OUT = ("schema_version", "config_hash", "seed")
 _LEFT_OUT_BEFORE = ("latency_parts_ns.p50.", "latency_parts_ns.p999.")  # the mean's and p99's say where time goes
@@ -65,3 +77,151 @@ def figures_of(result: Result) -> Mapping[str, Scalar]:
         if name in figures:
             figures |= {f"intervals.{name}.low": round(low, 9), f"intervals.{name}.high": round(high, 9)}
     return figures
+
+
+# ---- On the workers of a Dask scheduler: one machine or a cluster, whatever started them ----
+
+
+_ANSWERS_WITHIN_S = 10
+_PIECE_S, _MOST_IN_PIECE = 0.5, 64
+_LOOKS_EVERY_S, _FETCHES_FOR_S = 0.02, 30
+_LEAST_UNDER_WAY, _PER_THREAD = 16, 3  # pieces: a cluster that grows with its load has to see some
+
+
+def outcomes_on_dask(work: PointRun, tasks: Iterator[Task], address: str) -> Generator[Outcome, None, None]:
+    """Yield what became of each run, as the workers finish.
+
+    `address`: of a scheduler, or the name of the file that it wrote. Raises InputError where none answers, RunError
+    where its workers cannot run this model, or the scheduler goes away; then all that was yielded stands.
+    """
+    import asyncio  # slow to import, and of use here alone
+
+    try:
+        from distributed import Client
+    except ImportError:
+        raise RunError("--scheduler needs Dask: pip install 'hwmodel[cluster]'") from None
+    found = _address_in_file(address) if os.path.exists(address) else address
+    try:
+        # Asked first: a client that finds no scheduler goes on looking for it until long after it was given up.
+        asyncio.run(asyncio.wait_for(_greet(found), _ANSWERS_WITHIN_S))
+        client = Client(found, timeout=_ANSWERS_WITHIN_S, set_as_default=False)
+    except TimeoutError:
+        raise InputError(
+            f"--scheduler {address}: no Dask scheduler answers there within {_ANSWERS_WITHIN_S} s"
+        ) from None
+    except Exception as error:  # what Dask makes of an answer that is none may be anything, MemoryError too
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"--scheduler {address}: no Dask scheduler answers there ({said})") from None
+    with client:
+        yield from _Pieces(client, work, tasks).outcomes()
+
+
+def _address_in_file(path: str) -> str:
+    """Return the address in the file that a scheduler wrote (`dask scheduler --scheduler-file`)."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)["address"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        found = None
+    if not isinstance(found, str):
+        raise InputError(f"--scheduler {path}: is a file, and none that a Dask scheduler wrote (--scheduler-file)")
+    return found
+
+
+async def _greet(address: str) -> None:
+    """Ask who answers at an address; ValueError where that is no scheduler, or the address is none."""
+    from distributed.core import connect
+    from distributed.security import Security
+
+    comm = await connect(address, timeout=_ANSWERS_WITHIN_S, **Security().get_connection_args("client"))
+    try:
+        await comm.write({"op": "identity", "reply": True})
+        who = await comm.read()
+    finally:
+        comm.abort()
+    if not (isinstance(who, dict) and who.get("type") == "Scheduler"):
+        raise ValueError("something else listens there")
+
+
+class _Pieces:
+    """The pieces that are under way at a scheduler."""
+
+    def __init__(self, client: Client, work: PointRun, tasks: Iterator[Task]) -> None:
+        self._client = client
+        self._work = work
+        self._tasks = tasks
+        self._under_way: dict[Future, Sequence[Task]] = {}
+        self._suspects: deque[Task] = deque()
+        self._point_s: float | None = None
+
+    def outcomes(self) -> Generator[Outcome, None, None]:
+        """Yield outcomes until no run is left."""
+        try:
+            self._submit_more()
+            while self._under_way:
+                for future in self._finished():
+                    yield from self._result(future, self._under_way.pop(future))
+                self._submit_more()
+        finally:
+            self._client.cancel(list(self._under_way))
+
+    def _submit_more(self) -> None:
+        n_threads = sum(self._client.nthreads().values())
+        while len(self._under_way) < max(_LEAST_UNDER_WAY, _PER_THREAD * n_threads):
+            piece = list(itertools.islice(self._tasks, self._piece_length()))
+            if not piece:
+                break
+            self._submit(piece)
+        if not self._under_way and self._suspects:
+            self._submit([self._suspects.popleft()])
+
+    def _piece_length(self) -> int:
+        return 1 if self._point_s is None else min(_MOST_IN_PIECE, max(1, round(_PIECE_S / self._point_s)))
+
+    def _submit(self, piece: Sequence[Task]) -> None:
+        future = self._client.submit(run_piece, self._work, piece, pure=False)
+        self._under_way[future] = piece
+
+    def _finished(self) -> list[Future]:
+        """Return what is finished, after a short while at most; RunError where the scheduler went away.
+
+        Looked for rather than waited for: a result that is lost with its worker, just when it was announced, is
+        computed again, but a waiting client may never hear of that.
+        """
+        found = [future for future in self._under_way if future.status in ("finished", "error", "cancelled")]
+        if not found:
+            if self._client.status not in ("running", "connecting"):
+                raise RunError("the Dask scheduler went away; what is finished is kept, the same command goes on")
+            time.sleep(_LOOKS_EVERY_S)
+        return found
+
+    def _result(self, future: Future, piece: Sequence[Task]) -> Iterator[Outcome]:
+        from distributed import KilledWorker
+
+        if future.status == "cancelled":
+            raise RunError("the Dask scheduler dropped a run; what is finished is kept, the same command goes on")
+        try:
+            version, duration_s, outcomes = future.result(timeout=_FETCHES_FOR_S)
+        except KilledWorker:
+            if len(piece) > 1 or self._under_way:
+                self._suspects.extend(piece)
+            else:
+                yield Outcome(piece[0].number, "", "Dask gave it up: the workers that ran it ended; out of memory?", "")
+            return
+        except TimeoutError:  # its worker died before anybody fetched it
+            self._submit(piece)
+            return
+        except Exception as error:
+            said = " ".join(str(error).split())
+            raise RunError(f"a Dask worker gave no result ({type(error).__name__}: {said}); the rest is kept") from None
+        if version != model_version():
+            raise RunError(f"a Dask worker has another model, {version}; this one is {model_version()}")
+        self._point_s = duration_s / len(piece)
+        yield from outcomes
+
+
+def run_piece(work: PointRun, piece: Sequence[Task]) -> tuple[str, float, list[Outcome]]:
+    """Make some runs one after the other; return the model's version here, the time they took, what became of them."""
+    started_s = time.perf_counter()
+    outcomes = [work(task) for task in piece]
+    return model_version(), time.perf_counter() - started_s, outcomes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
@@ -14,17 +15,16 @@ from typing import Any
 
 from hwmodel.config.overrides import Overrides
 from hwmodel.errors import InputError, Interrupted
-from hwmodel.explore.study.costs import total_cost
+from hwmodel.explore.study.axes import total_cost
+from hwmodel.explore.sweep.ledger import NAME, Ledger, Outcome, locked_folder
+from hwmodel.explore.sweep.plan import Plan, plan_sweep
+from hwmodel.explore.sweep.point_run import PointRun, Task, outcomes_on_dask
+from hwmodel.explore.sweep.tables import CSV_NAME, load_sweep, write_tables
 from hwmodel.processes import work_through
 from hwmodel.processes.processors import usable_processors
+from hwmodel.report.sweep.result import SweepResult
 from hwmodel.results.explored import PENDING
 from hwmodel.simulation import entries_of, fill_cache, load_kernels, model_version
-
-from .folder_lock import locked_folder
-from .ledger import NAME, Ledger, Outcome
-from .plan import Plan, plan_sweep
-from .point_run import PointRun, Task
-from .tables import CSV_NAME, write_tables
 
 Progress = Callable[[float, str], None]
 Note = Callable[[str], None]
@@ -164,8 +164,6 @@ def _outcomes(
     work = PointRun(plan.base)
     tasks = (Task(number, plan.changes_of(number)) for number in numbers)
     if scheduler is not None:
-        from .on_dask import outcomes_on_dask
-
         yield from outcomes_on_dask(work, tasks, scheduler)
         return
     if jobs == 1:
@@ -197,3 +195,38 @@ def duration_text(duration_s: float) -> str:
     if duration_s < 5400:
         return f"{round(duration_s / 60)} min"
     return f"{duration_s / 3600:.1f} h"
+
+
+# ---- From Python ----
+
+
+def sweep(
+    source: str | os.PathLike[str] | Mapping[str, Any],
+    out: str | os.PathLike[str] | None = None,
+    *,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    overrides: Overrides | None = None,
+    retry_failed: bool = False,
+    any_number: bool = False,
+    progress: Callable[[float, str], None] | None = None,
+) -> SweepResult:
+    """Run a sweep, from its file or a mapping as one would hold it; return what all its points gave.
+
+    `out`: the folder of its ledger, in which a sweep that was stopped goes on; without it nothing is kept. `jobs`:
+    processes, one for each core by default; `scheduler`: the address of a Dask scheduler to use instead. `overrides`,
+    as of `load_config`, change the base. `any_number`: begin even with more than 100,000 runs. A run that fails is a
+    row with its error. Raises as `run_sweep` does.
+    """
+    options: dict[str, Any] = {
+        "jobs": jobs,
+        "scheduler": scheduler,
+        "overrides": overrides,
+        "retry_failed": retry_failed,
+        "any_number": any_number,
+        "progress": progress,
+    }
+    if out is not None:
+        return load_sweep(run_sweep(source, out, **options).folder)
+    with tempfile.TemporaryDirectory(prefix="hwmodel-sweep-") as folder:
+        return load_sweep(run_sweep(source, folder, **options).folder)

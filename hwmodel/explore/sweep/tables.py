@@ -13,11 +13,10 @@ from typing import Any
 
 from hwmodel.atomic_file import AtomicFile
 from hwmodel.errors import InputError
-from hwmodel.explore.study.costs import total_cost
+from hwmodel.explore.study.axes import total_cost
+from hwmodel.explore.sweep.ledger import NAME, Ledger
 from hwmodel.report.sweep.result import SweepResult, figure_order
 from hwmodel.results.explored import COST, IDENTITY, Figures, Scalar, SweepAxis, SweepRow, cell
-
-from .ledger import NAME, Ledger
 
 CSV_NAME, PARQUET_NAME = "results.csv", "results.parquet"
 _ROWS_AT_ONCE = 2000

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 from hwmodel.config.kinds import suggest
-from hwmodel.explore.study.quantities import Quantity, exact, quantity_of
+from hwmodel.explore.study.axes import Quantity, exact, quantity_of
 from hwmodel.units import DIMENSIONS
 
 MOST_CHARACTERS = 2000

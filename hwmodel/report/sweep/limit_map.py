@@ -6,11 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwmodel.report.configuration import value_text
-from hwmodel.report.downloads import Drawing, drawing
-from hwmodel.report.figures import WIDTH_IN
-from hwmodel.report.labels import short_labels
-from hwmodel.report.svg import (
+from hwmodel.report.configuration import short_labels, value_text
+from hwmodel.report.figures import (
     BLUE,
     GREEN,
     GREY,
@@ -18,15 +15,14 @@ from hwmodel.report.svg import (
     PURPLE,
     SKY,
     VERMILION,
+    WIDTH_IN,
     YELLOW,
     drawing_style,
     svg_element,
 )
+from hwmodel.report.reproduction import Drawing, drawing
+from hwmodel.report.sweep.reading import LIMIT, Point, Reading, SweptAxis, cut, evenly, held_values, identity
 from hwmodel.results.explored import FAILED, cell
-
-from .axes import SweptAxis, cut, evenly, held_values
-from .points import LIMIT, Point, identity
-from .reading import Reading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,20 +1,353 @@
-"""A sweep put into order, once for all parts of its page: points, axes, the best point, the cuts through it."""
+"""A sweep put into order, once for all parts of its page: axes and cuts, points, the best of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from math import fsum, inf, sqrt
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwmodel.report.configuration import value_text
-from hwmodel.results.explored import DONE, FAILED
+from hwmodel.results.explored import DONE, FAILED, PENDING, SweepAxis, SweepRow
+from hwmodel.results.student_t import student_t_975
 from hwmodel.words.quantities import listed
-
-from .axes import SweptAxis, along, cut, held_values, swept_axes
-from .points import GBPS, LOAD, MPPS, P50, P99, TO_WIRE, Point, best_of, identity, points_of, throughput_name
 
 if TYPE_CHECKING:
     from hwmodel.report.sweep.result import SweepResult
+
+# ---- Points as the page shows them: the runs of all seeds together, each figure with its interval ----
+
+
+GBPS, MPPS, TO_WIRE = "totals.gbps", "totals.mpps", "wire.tx_gbps"
+P50, P99, LIMIT, DROPPED = "latency_ns.p50", "latency_ns.p99", "bottleneck.resource", "totals.dropped_frames"
+CLOSED_GBPS, CLOSED_MPPS, CLOSED_ALONE = "closed_form.gbps", "closed_form.mpps", "closed_form.unloaded_latency_ns"
+SEED = "run.seed"
+LOAD = "workload."  # begins the keys that say what is offered, which the adapter's owner does not choose
+_WITH_INTERVALS = (GBPS, MPPS, TO_WIRE, P50, P99)
+# All that the page needs of a run; a large sweep need not be read with more.
+SWEEP_PAGE_FIGURES = (
+    *_WITH_INTERVALS, LIMIT, DROPPED, CLOSED_GBPS, CLOSED_MPPS, CLOSED_ALONE,
+    *(f"intervals.{name}.{end}" for name in _WITH_INTERVALS for end in ("low", "high")),
+)  # fmt: skip
+
+
+class Estimate(NamedTuple):
+    """Hold a figure and the ends of its 95 % interval, None where there is none."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Return both ends, None where there is no interval."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+    def divided(self, divisor: float) -> Estimate:
+        """Return the same in a unit that is so many times as large."""
+        low, high = (None if end is None else end / divisor for end in (self.low, self.high))
+        return Estimate(self.value / divisor, low, high)
+
+
+@dataclass(frozen=True)
+class Point:
+    """Hold the runs of one point, one for each seed; `axes` are its values by key, without the seed."""
+
+    axes: Mapping[str, Any]
+    runs: tuple[SweepRow, ...]
+
+    @cached_property
+    def places(self) -> Mapping[str, str]:
+        """Return the identity of each value, by key."""
+        return {key: identity(value) for key, value in self.axes.items()}
+
+    @property
+    def cost(self) -> float | None:
+        """Return what its values cost; None where the sweep's file does not say."""
+        return self.runs[0].cost
+
+    @cached_property
+    def done(self) -> tuple[SweepRow, ...]:
+        """Return the runs that are done."""
+        return tuple(run for run in self.runs if run.status == DONE)
+
+    @property
+    def status(self) -> str:
+        """Return done where any run is, else failed where any did, else pending."""
+        if self.done:
+            return DONE
+        return FAILED if any(run.status == FAILED for run in self.runs) else PENDING
+
+    @property
+    def error(self) -> str:
+        """Return why a run of it failed, the first that did; empty where none did."""
+        return next((run.error for run in self.runs if run.status == FAILED), "")
+
+    @cached_property
+    def limits(self) -> tuple[tuple[str, int], ...]:
+        """Return what limits it and in how many runs, the most frequent first."""
+        found = Counter(str(run.figures.get(LIMIT)) for run in self.done if run.figures.get(LIMIT) is not None)
+        return tuple(found.most_common())
+
+    @property
+    def limit(self) -> str:
+        """Return what limits most of its runs; empty where none is done."""
+        return self.limits[0][0] if self.limits else ""
+
+    def estimate(self, name: str) -> Estimate | None:
+        """Return a figure of the point with its interval, as `estimate_of` does."""
+        return estimate_of(self.done, name)
+
+    def value(self, name: str) -> float | None:
+        """Return a figure without its interval; None where no run has it."""
+        return mean_of(self.done, name)
+
+
+def mean_of(runs: Sequence[SweepRow], name: str) -> float | None:
+    """Return the mean of a figure over those of some runs that have it; None where none has."""
+    values = [value for run in runs if (value := _number(run, name)) is not None]
+    return fsum(values) / len(values) if values else None
+
+
+def estimate_of(runs: Sequence[SweepRow], name: str) -> Estimate | None:
+    """Return a figure of some runs: a run's own with its own interval, or the mean over seeds; None where none has it.
+
+    The interval of a mean is Student's t of the runs' figures, as with `run --seeds`, but no less than their own
+    intervals make it: those of runs that a seed does not change stand as they are.
+    """
+    known = [(run, value) for run in runs if (value := _number(run, name)) is not None]
+    if not known:
+        return None
+    ends = [(_number(run, f"intervals.{name}.low"), _number(run, f"intervals.{name}.high")) for run, _ in known]
+    if len(known) == 1:
+        return Estimate(known[0][1], *ends[0])
+    values = [value for _, value in known]
+    mean = fsum(values) / len(values)
+    variance = fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+    half = student_t_975(len(values) - 1) * sqrt(variance / len(values))
+    own = [(high - low) / 2 for low, high in ends if low is not None and high is not None]
+    if own:
+        half = max(half, fsum(own) / len(own) / (sqrt(len(own)) if len(set(values)) > 1 else 1.0))
+    return Estimate(mean, mean - half, mean + half)
+
+
+def points_of(sweep: SweepResult) -> tuple[Point, ...]:
+    """Return the points in the order of their first runs; runs that differ in their seed alone are one point."""
+    runs: dict[str, list[SweepRow]] = {}
+    for row in sweep.rows:
+        runs.setdefault(identity({**row.axes, SEED: None}), []).append(row)
+    return tuple(
+        Point({key: value for key, value in rows[0].axes.items() if key != SEED}, tuple(rows)) for rows in runs.values()
+    )
+
+
+def identity(value: Any) -> str:
+    """Return a text that is the same for equal values of an axis."""
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def throughput_name(points: Iterable[Point]) -> str:
+    """Return the figure that is the throughput: to VMs, to the wire where no point brings VMs anything."""
+    done = [point for point in points if point.done]
+    if any(point.value(GBPS) for point in done) or not any(point.value(TO_WIRE) for point in done):
+        return GBPS
+    return TO_WIRE
+
+
+def best_of(points: Sequence[Point], throughput: str) -> Point | None:
+    """Return the point with most throughput, None where none is done.
+
+    Of equals it is the one with the least p99 latency, then the cheapest, then the first; a figure that is missing is
+    the worst.
+    """
+    return min((point for point in points if point.done), key=lambda point: rank_of(point, throughput), default=None)
+
+
+def without_rate(points: Sequence[Point], throughput: str) -> str:
+    """Say that points cannot be compared in throughput, since their windows are too short; nothing where all can."""
+    done = [point for point in points if point.done]
+    n_missing = sum(point.value(throughput) is None for point in done)
+    if not 0 < n_missing < len(done):
+        return ""
+    return f" among {len(done) - n_missing:,} of {len(done):,} points, the others' windows are too short for rates"
+
+
+def quickest_of(points: Sequence[Point], throughput: str) -> Point | None:
+    """Return the point with the least p99 latency, of equals the one that `best_of` has first; None without latency."""
+    known = (point for point in points if point.value(P99) is not None)
+    return min(known, key=lambda point: (point.value(P99), *rank_of(point, throughput)), default=None)
+
+
+def rank_of(point: Point, throughput: str) -> tuple[float, float, float]:
+    """Return by what points are ranked, the best first: throughput, then p99 latency, then cost."""
+    gbps, p99_ns = point.value(throughput), point.value(P99)
+    return (inf if gbps is None else -gbps, inf if p99_ns is None else p99_ns, point.cost or 0.0)
+
+
+def _number(run: SweepRow, name: str) -> float | None:
+    value = run.figures.get(name)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+# ---- Axes, cuts and knees ----
+
+
+MOST_LINES = 6
+MOST_ALONG = 60  # points of one line; more of them a figure of this width cannot show
+
+
+@dataclass(frozen=True)
+class SweptAxis:
+    """Hold an axis that has several values: these in the order of a picture, and how much it changes.
+
+    `numbers`: the values as numbers, in `unit`, None where they are none. `effect`: by what share its values change
+    the throughput, and by what share the p99 latency, added up. `in_step`: other axes that vary with it, one to one.
+    """
+
+    key: str
+    unit: str
+    values: tuple[Any, ...]
+    numbers: tuple[float, ...] | None
+    effect: float = 0.0
+    in_step: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Return the key with its unit."""
+        return f"{self.key}, {self.unit}" if self.unit else self.key
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Return the values as text."""
+        return [value_text(value) for value in self.values]
+
+
+def swept_axes(sweep: SweepResult, points: Sequence[Point], throughput: str) -> tuple[SweptAxis, ...]:
+    """Return the axes with two values or more, those first that change most; axes in step with another are with it."""
+    axes = [_ordered(axis) for axis in sweep.axes if axis.key != SEED]
+    axes = sorted((axis for axis in axes if len(axis.values) > 1), key=lambda axis: axis.numbers is None)
+    found: list[SweptAxis] = []
+    for axis in axes:
+        leader = next((at for at, other in enumerate(found) if _go_in_step(other.key, axis.key, points)), None)
+        if leader is None:
+            effect = sum(_effect(axis.key, name, points) for name in (throughput, P99))
+            found.append(_with(axis, effect=effect))
+        else:
+            found[leader] = _with(found[leader], in_step=(*found[leader].in_step, axis.key))
+    return tuple(sorted(found, key=lambda axis: -axis.effect))
+
+
+def cut(points: Iterable[Point], held: Mapping[str, Any]) -> list[Point]:
+    """Return the points that have these values."""
+    wanted = {key: identity(value) for key, value in held.items()}
+    return [point for point in points if all(point.places[key] == one for key, one in wanted.items())]
+
+
+def along(axis: SweptAxis, points: Iterable[Point]) -> list[Point]:
+    """Return points in the order of an axis."""
+    place = {identity(value): at for at, value in enumerate(axis.values)}
+    return sorted(points, key=lambda point: place[point.places[axis.key]])
+
+
+def evenly(values: Sequence[Any], most: int, also: Any = None) -> list[Any]:
+    """Return at most so many values, evenly spread from the first to the last; one of them `also`, where it occurs."""
+    if len(values) <= most:
+        return list(values)
+    chosen = sorted({round(at * (len(values) - 1) / (most - 1)) for at in range(most)})
+    wanted = next((at for at, value in enumerate(values) if identity(value) == identity(also)), None)
+    if wanted is not None and wanted not in chosen:
+        inner = chosen[1:-1] or chosen
+        chosen[chosen.index(min(inner, key=lambda at: abs(at - wanted)))] = wanted
+    return [values[at] for at in sorted(chosen)]
+
+
+def held_values(axes: Iterable[SweptAxis], best: Point, varied: Sequence[str]) -> dict[str, Any]:
+    """Return what holds in a cut: of each axis that does not vary there, the best point's value."""
+    return {axis.key: best.axes[axis.key] for axis in axes if axis.key not in varied}
+
+
+def _ordered(axis: SweepAxis) -> SweptAxis:
+    numbers = axis.numbers
+    if numbers is None:
+        return SweptAxis(axis.key, "", axis.values, None)
+    order = sorted(range(len(numbers)), key=numbers.__getitem__)
+    values = tuple(axis.values[at] for at in order)
+    return SweptAxis(axis.key, axis.unit, values, tuple(numbers[at] for at in order))
+
+
+def _with(axis: SweptAxis, effect: float | None = None, in_step: tuple[str, ...] | None = None) -> SweptAxis:
+    return SweptAxis(
+        axis.key, axis.unit, axis.values, axis.numbers,
+        axis.effect if effect is None else effect, axis.in_step if in_step is None else in_step,
+    )  # fmt: skip
+
+
+def _go_in_step(one: str, other: str, points: Sequence[Point]) -> bool:
+    pairs = {(point.places[one], point.places[other]) for point in points}
+    return len(pairs) == len({first for first, _ in pairs}) == len({second for _, second in pairs})
+
+
+def _effect(key: str, name: str, points: Sequence[Point]) -> float:
+    """Return by what share the mean of a figure changes between the values of an axis."""
+    values: dict[str, list[float]] = {}
+    for point in points:
+        value = point.value(name)
+        if value is not None:
+            values.setdefault(point.places[key], []).append(value)
+    means = [sum(each) / len(each) for each in values.values()]
+    return (max(means) - min(means)) / max(means) if means and max(means) > 0 else 0.0
+
+
+WITHIN = 0.95  # of the most: what counts as all of it
+_STILL_RISING = 0.5  # of the slope up to a knee; with more than that behind it, it is none
+
+RISES, RISING, FALLS, FALLING, PEAK, FLAT, UNEVEN = "rises", "rising", "falls", "falling", "peak", "flat", "uneven"
+
+
+class Knee(NamedTuple):
+    """Say how a curve goes, and between which of its points it has 95 % of the most.
+
+    `shape`: rises up to a knee at `first`; still rising at its end; falls from a knee at `last` on; falling from its
+    beginning; a peak from `first` to `last`; flat; uneven, where it falls below 95 % and comes back.
+    """
+
+    shape: str
+    first: int
+    last: int
+
+
+def knee_of(xs: Sequence[float], ys: Sequence[float]) -> Knee:
+    """Return the knee of a curve of two points or more, `xs` rising.
+
+    The knee is the first point with 95 % of the most, if the curve rises less than half as steeply behind it as
+    before it, on average; of a curve that falls, the same from its end.
+    """
+    top, end = max(ys), len(ys) - 1
+    near = [at for at, y in enumerate(ys) if y >= WITHIN * top]
+    first, last = near[0], near[-1]
+    if len(near) == len(ys):
+        return Knee(FLAT, first, last)
+    if len(near) <= last - first:
+        return Knee(UNEVEN, first, last)
+    if last == end:
+        return Knee(RISES if _bends(xs, ys, first) else RISING, first, last)
+    if first == 0:
+        back = [-x for x in reversed(xs)], list(reversed(ys))
+        return Knee(FALLS if _bends(*back, end - last) else FALLING, first, last)
+    return Knee(PEAK, first, last)
+
+
+def _bends(xs: Sequence[float], ys: Sequence[float], at: int) -> bool:
+    if at == len(xs) - 1:
+        return False
+    slope = (ys[at] - ys[0]) / (xs[at] - xs[0])
+    return max(ys) - ys[at] < _STILL_RISING * slope * (xs[-1] - xs[at])
+
+
+# ---- The whole ----
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class SweepResult:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows of the sweep: the answer, what limits, the best points; needs no extra."""
-        from .page import sweep_html  # which reads sweeps
+        from hwmodel.report.sweep.page import sweep_html  # which reads sweeps
 
         return sweep_html(self)
 

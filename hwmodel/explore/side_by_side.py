@@ -1,18 +1,51 @@
-"""Run a configuration, then with each resource in turn made larger, and rank what that gains."""
+"""Simulate several configurations side by side, and rank what making each resource larger gains."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from math import hypot
 from pathlib import Path
 
 from hwmodel.config import Config, as_config
-from hwmodel.explore.outcomes import Outcome, outcomes_of
+from hwmodel.errors import InputError, RunError
+from hwmodel.processes import work_through
 from hwmodel.relaxations import Relaxation, relaxations_of, together
 from hwmodel.results import Bottleneck, Relaxed, Result, SystemResult
-from hwmodel.simulation import simulate
+from hwmodel.simulation import entries_of, fill_cache, load_kernels, simulate, simulate_on_one_core
+
+Outcome = Result | str  # a string says why a run failed
+
+
+def outcomes_of(configs: Sequence[Config], jobs: int = 1) -> Generator[tuple[int, Outcome], None, None]:
+    """Simulate each configuration; give (its position, its outcome) as they are done.
+
+    `jobs`: processes that simulate at once; the outcomes do not depend on it, the order in which they come does.
+    """
+    if jobs <= 1 or len(configs) <= 1:
+        for number, config in enumerate(configs):
+            yield number, _outcome(config)
+        return
+    entries = entries_of(configs[0])
+    fill_cache(entries)  # once here, rather than in each process
+    jobs = min(jobs, len(configs))
+    with closing(work_through(_outcome, configs, jobs, prepare=partial(load_kernels, entries))) as finished:
+        for one in finished:
+            yield one.number, one.lost or one.value
+
+
+def _outcome(config: Config) -> Outcome:
+    """Simulate a configuration; return why, where it cannot be run."""
+    try:
+        return simulate_on_one_core(config)
+    except (InputError, RunError) as error:
+        return " ".join(str(error).split())
+
+
+# ---- Each resource in turn made larger ----
+
 
 Progress = Callable[[float, str], None]
 
