@@ -10,9 +10,7 @@ from hwmodel.config import config_from_mapping, servers_of
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore import explain, side_by_side
 from hwmodel.relaxations import relaxations_of
-from hwmodel.relaxations.bridge_resources import bridge_resources
-from hwmodel.relaxations.load_resources import loads
-from hwmodel.relaxations.server_resources import CORE, OF_A_SERVER
+from hwmodel.relaxations.resources import CORE, OF_A_SERVER, bridge_resources, loads
 from hwmodel.results import Bottleneck
 from hwmodel.words.search_text import relaxed_sentence, relaxed_text
 from tests.run_cases import POLLED, merged

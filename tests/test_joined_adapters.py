@@ -11,7 +11,7 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.relaxations import relaxations_of
-from hwmodel.relaxations.bridge_resources import bridge_resources
+from hwmodel.relaxations.resources import bridge_resources
 from hwmodel.report import render_page
 from hwmodel.report.diagram import BRIDGE, Tree, narrow_layout, wide_layout
 from hwmodel.results import Bottleneck

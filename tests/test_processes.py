@@ -18,7 +18,7 @@ import pytest
 from hwmodel import processes
 from hwmodel.errors import RunError
 from hwmodel.processes import pool, work_through, worker
-from hwmodel.processes.serve import serve
+from hwmodel.processes.worker import serve
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -8,7 +8,6 @@ from fractions import Fraction
 from functools import cached_property
 from math import lcm
 
-from hwmodel.analytic.recent import remembered_by_arguments
 from hwmodel.analytic.traffic import sum_of_products
 from hwmodel.analytic.transactions import DIRECTIONS, Direction, Transaction
 from hwmodel.rules.pcie_link import LinkRate
@@ -85,7 +84,6 @@ def taken(transactions: Sequence[Transaction], of_one: Callable[[Transaction], F
 
 
 _LONGEST_DENOMINATOR = 10_000
-_MOST_REMEMBERED = 64
 
 
 @dataclass(frozen=True)
@@ -128,9 +126,8 @@ def sum_steps(transactions: Iterable[Transaction], rate: LinkRate, frames_per_s:
     return tuple(steps + _dllp_steps(steps, rate))
 
 
-@remembered_by_arguments(_MOST_REMEMBERED)
 def sum_link_bytes(
-    transactions: tuple[Transaction, ...], rate: LinkRate, direction: Direction
+    transactions: Sequence[Transaction], rate: LinkRate, direction: Direction
 ) -> tuple[Fraction, Fraction]:
     """Sum the bytes of a direction per frame and per second, DLLPs for the TLPs of the other direction counted."""
     n_bytes = taken(transactions, lambda one: one.link_bytes(direction))
@@ -140,7 +137,7 @@ def sum_link_bytes(
 
 
 def link_bytes_per_frame(
-    transactions: tuple[Transaction, ...], rate: LinkRate, direction: Direction, frames_per_s: Fraction
+    transactions: Sequence[Transaction], rate: LinkRate, direction: Direction, frames_per_s: Fraction
 ) -> Fraction:
     """Give what the steps of a direction add up to, without the steps; ValueError as `sum_steps`."""
     of_frames, per_s = sum_link_bytes(transactions, rate, direction)

@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceiling import Ceiling, sum_link_bytes, taken
 from hwmodel.analytic.latency import operation_fs, places_of, read_holding_fs, reads_span_fs, round_trip_fs, shared_fs
-from hwmodel.analytic.recent import remembered_by_arguments
 from hwmodel.analytic.rx_batches import descriptor_shares, mean_descriptors
 from hwmodel.analytic.traffic import Demand, Traffic, sum_of
 from hwmodel.analytic.transactions import Direction, Kind, Tlp, Transaction, sending_s, taking_s, transactions_of
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 ZERO, ONE = Fraction(0), Fraction(1)
-_MOST_REMEMBERED = 64
 _Product = tuple[Fraction, Fraction]
 
 
@@ -93,7 +90,7 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
     seen = config.for_functions((*traffic.sent, *traffic.received)) or config
     transactions = transactions_of(config, traffic, ZERO if seen.driver.moderation_fs else None)
     return [
-        *_directions(tuple(transactions), link_rate_of(config.pcie)),
+        *_directions(transactions, link_rate_of(config.pcie)),
         *tag_ceilings(config, transactions),
         *credit_ceilings(config, transactions),
         *engine_ceilings(config, transactions),
@@ -105,11 +102,10 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
 
 def link_ceilings(transactions: Sequence[Transaction], link: LinkRate) -> list[Ceiling]:
     """Give the ceilings of the two directions, DLLPs for the TLPs of the other direction counted."""
-    return [one for one in _directions(tuple(transactions), link) if one.per_frame or one.per_s]
+    return [one for one in _directions(transactions, link) if one.per_frame or one.per_s]
 
 
-@remembered_by_arguments(_MOST_REMEMBERED)
-def _directions(transactions: tuple[Transaction, ...], link: LinkRate) -> tuple[Ceiling, Ceiling]:
+def _directions(transactions: Sequence[Transaction], link: LinkRate) -> tuple[Ceiling, Ceiling]:
     what = f"{float(link.bytes_per_s * BITS_PER_BYTE / BPS_PER_GBPS):.4g} Gb/s for TLPs and their DLLPs"
 
     def ceiling(direction: Direction) -> Ceiling:
@@ -298,7 +294,6 @@ def core_of(config: Config, station: str) -> int:
     return _guest(station) % config.host.cores
 
 
-@lru_cache(maxsize=1024)
 def _guest(station: str) -> int:
     return 0 if station == "pf" else int(station.removeprefix("vf")) + 1
 

@@ -241,9 +241,9 @@ def _asked_of(system: System, part: int, demand: Demand, timer_per_s: Fraction |
 
 def _of_doorbells(system: System, asked: _Asked) -> Iterator[str]:
     """Say by how much a run may be above a full link, where busy drivers ring once for several batches' free slots."""
-    direction = asked.least.resource.removeprefix("pcie.")
+    direction = next((one for one in DIRECTIONS if asked.least.resource == f"pcie.{one}"), None)
     cores = [one for one in asked.ceilings if one.resource.startswith("driver.") and one.frames_per_s]
-    if len(system.servers) > 1 or direction not in ("up", "down") or not cores:
+    if len(system.servers) > 1 or direction is None or not cores:
         return
     config, (transactions,) = system.servers[0].config, asked.transactions
     batches = Batches.of(config)

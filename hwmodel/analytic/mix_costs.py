@@ -36,8 +36,8 @@ class MixCosts:
 
     def __init__(self, system: System, demand: Demand) -> None:
         self._system = system
+        # Streams ask alike: of 552 the mix is found in 20 ms, and without this memory in 27, of a point of some 45.
         self._known: dict[object, Floats] = {}
-        self._work_of: dict[object, float] = {}
         nothing = replace(demand.sought, reads=ZERO, copies=ZERO, to_wire=ZERO, from_wire=ZERO, mirrored=ZERO, parts=())
         self._kinds: dict[int, dict[object, str]] = {}  # of a server's drivers: a station that has each
         self._first_row: list[int] = []
@@ -99,11 +99,7 @@ class MixCosts:
         return self._kinds.setdefault(part, {}).setdefault(driver.vms.get(name, driver).behaviour, name)
 
     def _work(self, part: int, kind: str, sizes: Sizes, work_s: Callable[[Config, Sizes], Fraction]) -> float:
-        key = part, kind, sizes, work_s
-        if key not in self._work_of:
-            seen = self._system.config(part).for_function(kind)
-            self._work_of[key] = float(work_s(seen, sizes) * PER_S)
-        return self._work_of[key]
+        return float(work_s(self._system.config(part).for_function(kind), sizes) * PER_S)
 
     def _by_kind(self, part: int, by_station: Mapping[str, Fraction]) -> dict[str, Fraction]:
         """Give the shares of a server's stations by driver; none where all have the same."""

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from hwmodel.analytic.recent import remembered_by_arguments
 from hwmodel.rules.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
 Shares = Mapping[int, Fraction]
-_MOST_REMEMBERED = 64
 
 
 class RxRules(NamedTuple):
@@ -67,14 +65,12 @@ class RxBatches:
 
         Exact where all frames take as many. Else frames are taken as drawn one by one, in floating point.
         """
-        return rx_batches(RxRules.of(config), tuple(frames.items()))
+        return rx_batches(RxRules.of(config), frames)
 
 
-@remembered_by_arguments(_MOST_REMEMBERED)
-def rx_batches(rules: RxRules, shares: tuple[tuple[int, Fraction], ...]) -> RxBatches:
+def rx_batches(rules: RxRules, frames: Shares) -> RxBatches:
     """Derive the batches from the rules and the shares of frames by the descriptors that they take."""
-    frames, batch = dict(shares), rules.rx_writeback_batch
-    mean = _mean(frames)
+    batch, mean = rules.rx_writeback_batch, _mean(frames)
     writebacks = first_passage(frames, batch)
     interrupt = Fraction(0)
     if rules.masks:
@@ -98,12 +94,7 @@ def descriptor_shares(config: Config, sizes: Iterable[tuple[int, Fraction]]) -> 
 
     `sizes`: (bytes with FCS, share). Tags that a frame keeps in a VM's buffer are not counted.
     """
-    return dict(_descriptor_shares(config.host.buffer_bytes - config.host.buffer_offset_bytes, tuple(sizes)))
-
-
-@remembered_by_arguments(_MOST_REMEMBERED)
-def _descriptor_shares(room: int, sizes: tuple[tuple[int, Fraction], ...]) -> dict[int, Fraction]:
-    shares: dict[int, Fraction] = {}
+    room, shares = config.host.buffer_bytes - config.host.buffer_offset_bytes, dict[int, Fraction]()
     for frame_bytes, share in sizes:
         n_descriptors = -(-(frame_bytes - FCS_BYTES) // room)
         shares[n_descriptors] = shares.get(n_descriptors, Fraction(0)) + share

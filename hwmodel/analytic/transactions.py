@@ -78,6 +78,7 @@ class RingPiece:
     per_descriptor: Fraction
 
 
+# Of rings of 4,096 and frames of several lengths the closed form takes 4 ms, and 14 where this is not remembered.
 @lru_cache(maxsize=1024)
 def cut_ring(batch: int, ring: int, boundary_bytes: int, *, from_anywhere: bool = False) -> tuple[RingPiece, ...]:
     """Cut batches of `batch` descriptors that follow one another round a ring of `ring` descriptors.
@@ -109,7 +110,6 @@ Kind = Literal["posted", "non_posted", "completion"]
 DIRECTIONS: tuple[Direction, Direction] = ("up", "down")
 DOUBLE_WORD_BYTES = 4
 ZERO = Fraction(0)
-_MOST_REMEMBERED, _MOST_CUTS = 64, 256
 
 
 @dataclass(frozen=True)
@@ -171,9 +171,9 @@ class Transaction:
         return {way: (len(of_tlps), sum(of_tlps)) for way, of_tlps in sent.items()}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class TlpRules:
-    """Hold how the configured link cuts transfers and what it adds to them; alike for all links that are alike."""
+    """Hold how the configured link cuts transfers and what it adds to them."""
 
     overhead: TlpOverhead
     max_payload_bytes: int
@@ -186,7 +186,7 @@ class TlpRules:
     def of(cls, config: Config) -> TlpRules:
         """Take the rules from a configuration."""
         pcie = config.pcie
-        return _rules(
+        return cls(
             tlp_overhead_of(pcie),
             pcie.max_payload_bytes,
             pcie.max_read_request_bytes,
@@ -195,7 +195,6 @@ class TlpRules:
             counts_whole_double_words(pcie.dllp_model),
         )
 
-    @remembered_by_arguments(_MOST_CUTS)
     def write(self, address: int, n_bytes: int, direction: Direction = "up") -> tuple[Tlp, ...]:
         """Cut a write at MPS boundaries."""
         header = self.overhead.memory_write_bytes
@@ -204,7 +203,6 @@ class TlpRules:
             for piece in cut(address, n_bytes, self.max_payload_bytes)
         )
 
-    @remembered_by_arguments(_MOST_CUTS)
     def read(self, address: int, n_bytes: int) -> tuple[Tlp, ...]:
         """Give one read request, of at most MRRS, and its completions."""
         header = self.overhead.completion_bytes
@@ -214,7 +212,6 @@ class TlpRules:
         request = Tlp("up", "non_posted", self.overhead.read_request_bytes, 0, 0)
         return (request, *(Tlp("down", "completion", header, piece, self._padded(piece)) for piece in pieces))
 
-    @remembered_by_arguments(_MOST_CUTS)
     def reads(self, address: int, n_bytes: int) -> tuple[tuple[Tlp, ...], ...]:
         """Cut a transfer at MRRS boundaries into reads."""
         pieces = cut(address, n_bytes, self.max_read_request_bytes)
@@ -223,9 +220,6 @@ class TlpRules:
 
     def _padded(self, n_bytes: int) -> int:
         return -(-n_bytes // DOUBLE_WORD_BYTES) * DOUBLE_WORD_BYTES if self.whole_double_words else n_bytes
-
-
-_rules = remembered_by_arguments(_MOST_REMEMBERED)(TlpRules)
 
 
 @dataclass(frozen=True)
@@ -333,7 +327,8 @@ class _Asked(NamedTuple):
         )  # fmt: skip
 
 
-@remembered_by_arguments(_MOST_REMEMBERED)
+# Where this is not remembered the closed form of two servers takes 18 ms in place of 13, of a point of some 45.
+@remembered_by_arguments
 def _transactions(asked: _Asked, interrupts_per_s: Fraction | None) -> tuple[Transaction, ...]:
     return tuple(_Writer(asked).all(interrupts_per_s))
 
@@ -342,7 +337,7 @@ class _Writer:
     def __init__(self, asked: _Asked) -> None:
         self._asked = asked
         self._rules, self._batches = asked.rules, asked.batches
-        self._rx_batches = rx_batches(asked.rx_rules, asked.rx_frames)
+        self._rx_batches = rx_batches(asked.rx_rules, dict(asked.rx_frames))
 
     def all(self, interrupts_per_s: Fraction | None) -> Iterator[Transaction]:
         for transaction in (*self._sending(), *self._receiving(), *self._rx_interrupts(interrupts_per_s)):

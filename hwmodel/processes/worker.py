@@ -10,16 +10,16 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import pickle
 import resource
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from multiprocessing.connection import Connection
-from typing import Protocol
-
-from hwmodel.processes.serve import serve
+from typing import Any, Protocol
 
 # Ctrl-C and SIGHUP, which a terminal sends to all, are the parent's to act on; from the first line, for imports take a
 # second.
@@ -28,7 +28,7 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 sys.path[:] = {path!r}
-from hwmodel.processes.serve import serve
+from hwmodel.processes.worker import serve
 serve({fd})
 """
 
@@ -100,3 +100,35 @@ def _serve_in_copy(descriptor: int) -> None:
     os.closerange(descriptor + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     serve(descriptor)
     os._exit(0)
+
+
+# ---- What such a process does: take items from its pipe, answer each, end with its parent ----
+
+
+_LOOKS_EVERY_S = 1.0
+
+
+def serve(descriptor: int) -> None:
+    """Answer each item that comes through the pipe with (number, value, exception), until it is closed."""
+    connection = Connection(descriptor)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    try:
+        function = pickle.loads(connection.recv_bytes())
+        connection.send(None)
+        while True:
+            number, item = connection.recv()
+            answer: tuple[int, Any, Exception | None]
+            try:
+                answer = (number, function(item), None)
+            except Exception as error:
+                answer = (number, None, error)
+            connection.send(answer)
+    except (EOFError, OSError):
+        return
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent was killed, in the middle of an item too."""
+    while os.getppid() == parent:
+        time.sleep(_LOOKS_EVERY_S)
+    os._exit(1)

@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING
 from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.config import bridge_with, changes_between, config_from_mapping, port_rate_bps, servers_of
 from hwmodel.errors import InputError
-from hwmodel.relaxations.bridge_resources import bridge_resources, port_rate
-from hwmodel.relaxations.load_resources import OFFERED_LOAD, loads
-from hwmodel.relaxations.server_resources import FACTOR, WIRE, Change, resources_of
+from hwmodel.relaxations.resources import (
+    FACTOR,
+    OFFERED_LOAD,
+    WIRE,
+    Change,
+    bridge_resources,
+    loads,
+    port_rate,
+    resources_of,
+)
 from hwmodel.results.bottleneck import key_of_all
 from hwmodel.units import BITS_PER_BYTE
 from hwmodel.workload.streams import Sizes

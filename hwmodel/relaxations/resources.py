@@ -1,15 +1,22 @@
-"""What makes each resource of one server larger: keys of its adapter, link and host, each with a larger value."""
+"""What makes each resource larger: of one server, of bridges and their extenders, and the offered load."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.config import bridge_with, bridges_of
+from hwmodel.config.bridge import OUTSIDE
+from hwmodel.config.workload import FRAME_RATE
 from hwmodel.results import CREDITS
 from hwmodel.units import format_bytes, format_frequency_hz, format_rate_bps, format_time_fs
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config
+    from hwmodel.config import Config, Flow, NamedBridge
+
+# ---- A server: keys of its adapter, link and host ----
+
 
 FACTOR = 2
 _LANES = (1, 2, 4, 8, 12, 16, 32)
@@ -74,10 +81,8 @@ def halved_time(key: str) -> ChangesOf:
 
     def changes(config: Config) -> Iterator[Change]:
         block, _, name = key.partition(".")
-        for where, settings in _blocks(config, block):
-            value = getattr(settings, f"{name}_fs")
-            if value:
-                yield f"{where}.{name}", format_time_fs(value), format_time_fs(value // FACTOR)
+        blocks = _blocks(config, block)
+        yield from halved_times({f"{where}.{name}": getattr(settings, f"{name}_fs") for where, settings in blocks})
 
     return changes
 
@@ -149,6 +154,13 @@ def doubled_rates(rates_bps: Mapping[str, int | None]) -> Iterator[Change]:
             yield key, format_rate_bps(rate_bps), format_rate_bps(FACTOR * rate_bps)
 
 
+def halved_times(times_fs: Mapping[str, int | None]) -> Iterator[Change]:
+    """Halve times, by their keys; those that are 0 or None cannot be shorter."""
+    for key, time_fs in times_fs.items():
+        if time_fs:
+            yield key, format_time_fs(time_fs), format_time_fs(time_fs // FACTOR)
+
+
 def _bus_clock(config: Config) -> Iterator[Change]:
     if config.switch.timing == "core":
         yield from doubled("switch.clock", "clock_hz", format_frequency_hz)(config)
@@ -178,10 +190,8 @@ def _faster_engine(name: str) -> ChangesOf:
         if config.nic.dma is None:
             return
         engine, block = getattr(config.nic.dma, name), f"nic.dma.{name}"
-        for key in ("operation", "small_operation", "start", "piece_time"):
-            duration_fs = getattr(engine, f"{key}_fs")
-            if duration_fs:
-                yield f"{block}.{key}", format_time_fs(duration_fs), format_time_fs(duration_fs // FACTOR)
+        steps = ("operation", "small_operation", "start", "piece_time")
+        yield from halved_times({f"{block}.{step}": getattr(engine, f"{step}_fs") for step in steps})
         yield from doubled_rates({f"{block}.rate": engine.rate_bps})
 
     return changes
@@ -191,17 +201,13 @@ def _faster_shared_path(config: Config) -> Iterator[Change]:
     dma = config.nic.dma
     if dma is not None and dma.shared_rate_bps is not None:
         yield from doubled_rates({"nic.dma.shared_rate": dma.shared_rate_bps})
-        if dma.shared_time_fs:
-            halved = format_time_fs(dma.shared_time_fs // FACTOR)
-            yield "nic.dma.shared_time", format_time_fs(dma.shared_time_fs), halved
+        yield from halved_times({"nic.dma.shared_time": dma.shared_time_fs})
 
 
 def _faster_walks(config: Config) -> Iterator[Change]:
-    if config.host.iotlb is not None:
-        for key in ("miss", "near_miss"):
-            duration_fs = getattr(config.host.iotlb, f"{key}_fs")
-            if duration_fs:
-                yield f"host.iotlb.{key}", format_time_fs(duration_fs), format_time_fs(duration_fs // FACTOR)
+    iotlb = config.host.iotlb
+    if iotlb is not None:
+        yield from halved_times({"host.iotlb.miss": iotlb.miss_fs, "host.iotlb.near_miss": iotlb.near_miss_fs})
 
 
 # In the order of the datapath, behind the cores.
@@ -246,3 +252,120 @@ def resources_of(config: Config) -> Iterator[tuple[tuple[str, ...], tuple[Change
         yield CORE, changes
     for names, changes_of in OF_A_SERVER:
         yield names, tuple(changes_of(config))
+
+
+# ---- Bridges and their extenders ----
+
+
+def bridge_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Change]]]:
+    """Give each resource of each bridge by its names, with what makes it larger; none where there is no bridge."""
+    done: set[str] = set()
+    for bridge in bridges_of(config):
+        for name, port in bridge.wires.items():
+            assert port.to is not None
+            if port.to not in done:
+                done.add(f"{bridge.name}.{name}")
+                yield (f"{bridge.name}.{name}", port.to), list(_wire_rate(bridge, name, port.to))
+        yield from _of_bridge(config, bridge)
+
+
+def _of_bridge(config: Config, bridge: NamedBridge) -> Iterator[tuple[tuple[str, ...], list[Change]]]:
+    settings, key = bridge.settings, bridge.key
+    if OUTSIDE in settings.ports:
+        yield (f"{bridge.name}.{OUTSIDE}",), list(port_rate(config, OUTSIDE))
+    for name, port in settings.ports.items():
+        for s_vid, level in port.s_channels.items():
+            rates = {f"{key}.ports.{name}.s_channels.{s_vid}.rate": level.rate_bps}
+            yield (f"{bridge.name}.{name}.{s_vid}",), list(doubled_rates(rates))
+    for name, extender in settings.extenders.items():  # one rate in both directions
+        rates = {f"{key}.extenders.{name}.rate": extender.rate_bps}
+        yield (f"{bridge.name}.{name}.uplink", f"{bridge.name}.{name}"), list(doubled_rates(rates))
+    yield (f"{bridge.name}.buffer",), list(_buffers(bridge))
+    yield (f"{bridge.name}.latency",), list(_latencies(bridge))
+    policers = {f"{key}.policy.{index}.rate": entry.rate_bps for index, entry in enumerate(settings.policy)}
+    yield ("rate_limit",), list(doubled_rates(policers))
+
+
+def port_rate(config: Config, port: str) -> Iterator[Change]:
+    """Double the rate of a port to a server or outside, if there is one: both ends of a wire have one rate."""
+    bridge = bridge_with(config, port)
+    if bridge is not None:
+        yield from doubled_rates({f"{bridge.key}.ports.{port}.rate": bridge.settings.ports[port].rate_bps})
+
+
+def _wire_rate(bridge: NamedBridge, name: str, to: str) -> Iterator[Change]:
+    """Double the rate of a wire between bridges, at both ends."""
+    far_bridge, _, far_name = to.partition(".")
+    rate_bps = bridge.settings.ports[name].rate_bps
+    keys = (f"{bridge.key}.ports.{name}.rate", f"bridges.{far_bridge}.ports.{far_name}.rate")
+    return doubled_rates(dict.fromkeys(keys, rate_bps))
+
+
+def _buffers(bridge: NamedBridge) -> Iterator[Change]:
+    """Double the room for what waits in a bridge, in its extenders and in queues of their own."""
+    settings, key = bridge.settings, bridge.key
+    rooms = {f"{key}.buffer": settings.buffer_bytes}
+    rooms |= {f"{key}.extenders.{name}.buffer": one.buffer_bytes for name, one in settings.extenders.items()}
+    for name, port in settings.ports.items():
+        for s_vid, level in port.s_channels.items():
+            if level.buffer_bytes is not None:
+                rooms[f"{key}.ports.{name}.s_channels.{s_vid}.buffer"] = level.buffer_bytes
+    for room_key, n_bytes in rooms.items():
+        yield room_key, format_bytes(n_bytes), format_bytes(FACTOR * n_bytes)
+
+
+def _latencies(bridge: NamedBridge) -> Iterator[Change]:
+    """Halve the latency of a bridge and of its extenders."""
+    settings, key = bridge.settings, bridge.key
+    times = {f"{key}.latency": settings.latency_fs}
+    times |= {f"{key}.extenders.{name}.latency": one.latency_fs for name, one in settings.extenders.items()}
+    yield from halved_times(times)
+
+
+# ---- The offered load ----
+
+
+OFFERED_LOAD = "offered_load"
+# As the line has room.
+_LOADS_FROM_WIRE = (Fraction(FACTOR), Fraction(3, 2), Fraction(5, 4), Fraction(21, 20), Fraction(1))
+
+
+def loads(config: Config) -> Iterator[list[Change]]:
+    """Give larger loads, the largest first: one of the others is for where it does not fit."""
+    for from_wire in _LOADS_FROM_WIRE:
+        yield list(_offered_load(config, from_wire))
+
+
+def _offered_load(config: Config, from_wire: Fraction) -> Iterator[Change]:
+    """Double what the VMs offer; what comes from the wire grows by a factor of its own, for which the line has room."""
+    workload, external = config.workload, config.workload.external
+    if workload.pcap is None:
+        if workload.pattern == "flows" and any(not flow.follows_load for flow in workload.flows):
+            flows = [_larger_flow(flow, from_wire if flow.source == "uplink" else FACTOR) for flow in workload.flows]
+            yield "workload.flows", None, flows
+        load = workload.load
+        for value, more in (
+            (load.share, FACTOR * (load.share or 0)),
+            (_rate(load.rate_bps), _rate(load.rate_bps, FACTOR)),
+            (_frame_rate(load.frames_per_s), _frame_rate(load.frames_per_s, FACTOR)),
+        ):
+            if value is not None:
+                yield "workload.load", value, more
+        if workload.peak_rate_bps is not None:
+            yield "workload.peak_rate", _rate(workload.peak_rate_bps), _rate(workload.peak_rate_bps, FACTOR)
+    if external is not None and from_wire > 1:
+        for key, rate_bps in (("rate", external.rate_bps), ("peak_rate", external.peak_rate_bps)):
+            if rate_bps is not None:
+                yield f"workload.external.{key}", _rate(rate_bps), _rate(rate_bps, from_wire)
+
+
+def _larger_flow(flow: Flow, factor: Fraction | int) -> list[str | None]:
+    return [flow.source, flow.target, _rate(flow.rate_bps, factor) or _frame_rate(flow.frames_per_s, factor)]
+
+
+def _rate(rate_bps: int | None, factor: Fraction | int = 1) -> str | None:
+    return None if rate_bps is None else format_rate_bps(int(rate_bps * factor))
+
+
+def _frame_rate(frames_per_s: int | None, factor: Fraction | int = 1) -> str | None:
+    return None if frames_per_s is None else FRAME_RATE.write(int(frames_per_s * factor))
