@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.routes import GROUPS, TAG_BYTES, UPLINK, Route, accepts
+from hwmodel.analytic.routes import DEFAULT_S_CHANNEL, GROUPS, TAG_BYTES, UPLINK, Route, accepts, channel_of
 from hwmodel.config import reflects
 from hwmodel.config.bridge import OUTSIDE, TAG_MODES
 from hwmodel.wire.ethernet import EtherType
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 # ---- Logical ports: VLANs, outer tags, hairpin ----
 
 
-DEFAULT_S_CHANNEL = 1
 _ALL_VLANS = frozenset(range(1, 4095))
 
 
@@ -82,7 +81,7 @@ def interface_of(mode: str, station: Port) -> str | int | None:
     """Give the interface behind which a station of an adapter stands."""
     if mode in TAG_MODES:
         return station.name
-    return (station.s_channel or DEFAULT_S_CHANNEL) if mode == "multichannel" else None
+    return channel_of(station) if mode == "multichannel" else None
 
 
 def _of_part(system: System, bridge: Bridge, part: int) -> Iterator[LogicalPort]:

@@ -8,11 +8,10 @@ from fractions import Fraction
 from functools import cached_property
 from math import lcm
 
-from hwmodel.analytic.traffic import sum_of_products
+from hwmodel.analytic.traffic import ZERO, sum_of_products
 from hwmodel.analytic.transactions import DIRECTIONS, Direction, Transaction
 from hwmodel.rules.pcie_link import LinkRate
 
-ZERO = Fraction(0)
 _HELD = frozenset({"tags", "credits", "TLPs", "descriptors", "walkers", "places"})
 _SHORT_NAMES = {"pcie.up": "up", "pcie.down": "down"}
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from hwmodel.analytic.ceiling import Ceiling, sum_link_bytes, taken
 from hwmodel.analytic.latency import operation_fs, places_of, read_holding_fs, reads_span_fs, round_trip_fs, shared_fs
 from hwmodel.analytic.rx_batches import descriptor_shares, mean_descriptors
-from hwmodel.analytic.traffic import Demand, Traffic, sum_of
+from hwmodel.analytic.traffic import ONE, ZERO, Demand, Traffic, sum_of
 from hwmodel.analytic.transactions import Direction, Kind, Tlp, Transaction, sending_s, taking_s, transactions_of
 from hwmodel.analytic.waiting import with_waits
 from hwmodel.rules import switch_core_cycles
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from hwmodel.analytic.system import System
     from hwmodel.config import Config
 
-ZERO, ONE = Fraction(0), Fraction(1)
 _Product = tuple[Fraction, Fraction]
 
 

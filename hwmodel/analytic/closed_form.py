@@ -26,7 +26,7 @@ from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.port_shares import port_shares
 from hwmodel.analytic.recent import remembered
 from hwmodel.analytic.system import System
-from hwmodel.analytic.traffic import Demand, Traffic
+from hwmodel.analytic.traffic import ZERO, Demand, Traffic
 from hwmodel.analytic.transactions import DIRECTIONS, Batches, Transaction, transactions_of
 from hwmodel.config import Config, as_config, config_from_mapping
 from hwmodel.errors import InputError
@@ -35,7 +35,6 @@ from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S
 from hwmodel.words import limits as words
 
-ZERO = Fraction(0)
 _ALIKE = Fraction(1, 10**6)
 _TOLD = Fraction(2, 1000)  # of the figure: where it is said to be exact, runs come so near
 

@@ -29,7 +29,7 @@ from hwmodel.analytic.linear_programs import WITHOUT_END, Floats, MixProgram, ma
 from hwmodel.analytic.mix_costs import PER_S, HopTable, MixCosts, Place
 from hwmodel.analytic.routes import UPLINK
 from hwmodel.analytic.symmetry import folded, unfolded
-from hwmodel.analytic.traffic import Demand, Leg, Offered, Sizes, Traffic, average, whole_of
+from hwmodel.analytic.traffic import ZERO, Demand, Leg, Offered, Sizes, Traffic, average, whole_of
 from hwmodel.errors import InputError
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from hwmodel.analytic.ceiling import Ceiling
     from hwmodel.analytic.system import System
 
-ZERO = Fraction(0)
 Landing = tuple[int, Sizes, Place]  # copies of frames of some sizes, for stations of one core of a server
 
 _TO_WIRE_TOO = 1e-6  # of the value of a copy for a VM
@@ -401,7 +400,7 @@ def carry_most(system: System, demand: Demand, least: Ceiling) -> bool:
     They do where a frame of each stream takes the same of every shared resource and one of these is full: its rate
     does not depend on whose frames they are, and a lost copy gives nothing back, since its frame has been served. Equal
     turns are what senders get that have one stream each, offer the same, and have the same weight and no rate limit.
-    False if unproven.
+    False if unproven. Where the mix is sought all the same the closed form takes 4 ms, not 1 (8 VFs); 18, not 2 (63).
     """
     streams = [one for one, _ in demand.following]
     if system.bridges or len(system.servers) > 1 or not streams or demand.with_rate or demand.beside:

@@ -18,6 +18,8 @@ from hwmodel.analytic.routes import GROUPS, UPLINK, Route, Stream, streams_of
 from hwmodel.analytic.symmetry import folded_stream, is_alike_for_all, unfolded
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import (
+    ONE,
+    ZERO,
     Demand,
     Leg,
     Offered,
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
 
 _MOST_TAG_BYTES = 12  # a C-TAG and the mode's own, which max_frame does not count
 OUTSIDE_TRAFFIC = "outside traffic"  # what workload.external sends
-ZERO, ONE = Fraction(0), Fraction(1)
 
 
 @dataclass(frozen=True)

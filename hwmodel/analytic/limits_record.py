@@ -14,7 +14,7 @@ from hwmodel.analytic.latency import LatencyStep, why_never_taken
 from hwmodel.analytic.lone_frame import LoneFrame
 from hwmodel.analytic.port_shares import PortShares
 from hwmodel.analytic.system import System
-from hwmodel.analytic.traffic import Demand, Offered
+from hwmodel.analytic.traffic import ZERO, Demand, Offered
 from hwmodel.analytic.transactions import Transaction
 from hwmodel.rules.ethernet import WIRE_OVERHEAD_BYTES
 from hwmodel.rules.pcie_link import LinkRate, link_rate_of
@@ -165,9 +165,6 @@ def _ceiling_dict(ceiling: Ceiling) -> dict[str, Any]:
 
 
 # ---- What each server and each wire of a system has to do at the ceiling ----
-
-
-ZERO = Fraction(0)
 
 
 @dataclass(frozen=True)

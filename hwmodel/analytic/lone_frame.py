@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.recent import remembered
-from hwmodel.analytic.routes import GROUPS, TAG_BYTES, UPLINK
+from hwmodel.analytic.routes import DEFAULT_S_CHANNEL, GROUPS, TAG_BYTES, UPLINK, channel_of
 from hwmodel.analytic.system import System
 from hwmodel.config.bridge import TAG_MODES
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -18,8 +18,6 @@ from hwmodel.wire.ethernet import wire_bytes
 if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.config.switch import Port
-
-_DEFAULT_S_CHANNEL = (None, 1)
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,7 @@ def _sent_tag_bytes(config: Config, ports: dict[str, Port], source: str, target:
         return TAG_BYTES["c"] * (ports[source].admit == "tagged" and mode not in TAG_MODES)
     if mode in TAG_MODES:
         return TAG_BYTES[mode]
-    in_channel = mode == "multichannel" and target in ports and ports[target].s_channel not in _DEFAULT_S_CHANNEL
+    in_channel = mode == "multichannel" and target in ports and channel_of(ports[target]) != DEFAULT_S_CHANNEL
     is_tagged = _vlan(config, ports, source, target) != config.switch.uplink.native_vlan
     return TAG_BYTES["s"] * in_channel + TAG_BYTES["c"] * is_tagged
 

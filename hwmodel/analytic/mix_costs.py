@@ -15,14 +15,13 @@ import numpy as np
 from hwmodel.analytic.ceilings import core_of, part_costs
 from hwmodel.analytic.linear_programs import Floats
 from hwmodel.analytic.paths import trees_of
-from hwmodel.analytic.traffic import Demand, Leg, Offered, Sizes, Traffic
+from hwmodel.analytic.traffic import ZERO, Demand, Leg, Offered, Sizes, Traffic
 from hwmodel.analytic.transactions import sending_s, taking_s
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
     from hwmodel.config import Config
 
-ZERO = Fraction(0)
 # A core, and a station that stands for all with the same driver as its guest; an empty text where all have the same.
 Place = tuple[int, str]
 PER_S = 10**6  # rates are in millions of frames a second, so that coefficients are about 1

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.bridge_rules import BridgeEntry, BridgeRules, Inside, LogicalPort, interface_of, learn
 from hwmodel.analytic.routes import GROUPS, TAG_BYTES, UPLINK, Route, Router, accepts, mirrored_stations
-from hwmodel.analytic.traffic import Leg, Onward, Sizes, nothing_of
+from hwmodel.analytic.traffic import ONE, Leg, Onward, Sizes, nothing_of
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
@@ -212,7 +212,6 @@ class Paths:
 # ---- The hops of a whole stream: over extenders to bridges, from there to adapters and outside ----
 
 
-ONE = Fraction(1)
 Passing = Callable[[tuple["Policer", ...]], Fraction]
 # The wires that a copy takes, its last hop, and what it asks where it comes to; None where it goes nowhere behind them.
 _Copy = tuple[tuple["TrunkHop", ...], "Hop | None", Leg | None]

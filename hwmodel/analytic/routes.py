@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from hwmodel.config.switch import Mirror, Port
 
 UPLINK = "uplink"
+GROUPS = ("broadcast", "multicast")
+TAG_BYTES = {"c": 4, "s": 4, "vn_tag": 6, "e_tag": 8}  # IEEE 802.1Q; VN-Tag 0x8926; IEEE 802.1BR
+DEFAULT_S_CHANNEL = 1
+
+
+# ---- Mirrors ----
 
 
 def mirrored_stations(
@@ -54,19 +60,17 @@ def _vlan(config: Config, source: str, target: str) -> int | None:
     """Give the VLAN of a made-up frame; None in the modes in which the bridge above owns VLANs and it has no tag."""
     ports = {port.name: port for port in config.switch.ports}
     if source == UPLINK:
-        if config.switch.mode in ("vn_tag", "e_tag"):
+        if config.switch.mode in TAG_MODES:
             return None
         native = config.switch.uplink.native_vlan
         return ports[target].port_vlan if target in ports else native
     sender = ports[source]
-    if config.switch.mode in ("vn_tag", "e_tag") and sender.admit != "tagged":
+    if config.switch.mode in TAG_MODES and sender.admit != "tagged":
         return None
     return sender.port_vlan
 
 
-GROUPS = ("broadcast", "multicast")
-TAG_BYTES = {"c": 4, "s": 4, "vn_tag": 6, "e_tag": 8}  # IEEE 802.1Q; VN-Tag 0x8926; IEEE 802.1BR
-_DEFAULT_S_CHANNEL = 1
+# ---- Routes ----
 
 
 @dataclass(frozen=True)
@@ -135,8 +139,8 @@ class Router:
 
     def _switches_locally(self, sender: Port) -> bool:
         if self._switch.mode == "multichannel":
-            kinds = {_DEFAULT_S_CHANNEL: "veb", **self._switch.s_channels}
-            return kinds.get(_channel(sender)) == "veb"
+            kinds = {DEFAULT_S_CHANNEL: "veb", **self._switch.s_channels}
+            return kinds.get(channel_of(sender)) == "veb"
         return self._switch.mode == "veb"
 
     def _is_local(self, sender: Port, target: str) -> bool:
@@ -151,7 +155,7 @@ class Router:
             port.enabled
             and (port.name != sender.name or sender.self_loopback)
             and sender.port_vlan in port.vlans
-            and _channel(port) == _channel(sender)
+            and channel_of(port) == channel_of(sender)
         )
 
     def _accepting(self, target: str, sender: Port | None) -> tuple[str, ...]:
@@ -176,13 +180,14 @@ class Router:
         if mode in TAG_MODES:
             return TAG_BYTES[mode]
         tagged = sender.port_vlan != self._switch.uplink.native_vlan
-        channel = mode == "multichannel" and _channel(sender) != _DEFAULT_S_CHANNEL
+        channel = mode == "multichannel" and channel_of(sender) != DEFAULT_S_CHANNEL
         brought = sender.admit == "tagged"  # the tag with which it was sent comes off
         return TAG_BYTES["c"] * (tagged - brought) + TAG_BYTES["s"] * channel
 
 
-def _channel(port: Port) -> int:
-    return port.s_channel or _DEFAULT_S_CHANNEL
+def channel_of(port: Port) -> int:
+    """Return the S-channel of a station."""
+    return port.s_channel or DEFAULT_S_CHANNEL
 
 
 def accepts(port: Port, group: str) -> bool:

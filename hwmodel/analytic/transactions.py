@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwmodel.analytic.recent import remembered_by_arguments
 from hwmodel.analytic.rx_batches import RxBatches, RxRules, descriptor_shares, rx_batches
-from hwmodel.analytic.traffic import Sizes, Traffic
+from hwmodel.analytic.traffic import ZERO, Sizes, Traffic
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import (
     DESCRIPTOR_BYTES,
@@ -109,7 +109,6 @@ Direction = Literal["up", "down"]
 Kind = Literal["posted", "non_posted", "completion"]
 DIRECTIONS: tuple[Direction, Direction] = ("up", "down")
 DOUBLE_WORD_BYTES = 4
-ZERO = Fraction(0)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.latency import transfer_read_fs
 from hwmodel.analytic.rx_batches import mean_descriptors
-from hwmodel.analytic.traffic import Demand, Traffic
+from hwmodel.analytic.traffic import ONE, ZERO, Demand, Traffic
 from hwmodel.analytic.transactions import cut, transactions_of
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
@@ -35,8 +35,6 @@ from hwmodel.wire.ethernet import wire_bytes
 if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.config.host import Iotlb
-
-ZERO, ONE = Fraction(0), Fraction(1)
 
 
 def with_waits(config: Config, demand: Demand, ceilings: Sequence[Ceiling]) -> Iterator[Ceiling]:

@@ -13,15 +13,7 @@ from hwmodel.report.tables import Table
 from hwmodel.results.bottleneck import FULL
 from hwmodel.results.result import Result
 from hwmodel.words.modelled import default_label
-from hwmodel.words.quantities import (
-    MISSING,
-    count_text,
-    decimals_text,
-    gbps_text,
-    percent_text,
-    printable,
-    scaled_text,
-)
+from hwmodel.words.quantities import MISSING, count_text, decimals_text, gbps_text, percent_text, printable, scaled_text
 from hwmodel.words.reading import DELIVERY, MODES_OF_BRIDGE
 
 # What the defaults beside a configuration take from it, so that others may follow from them.

@@ -23,6 +23,7 @@ from hwmodel.errors import InputError, RunError
 from hwmodel.explore.side_by_side import Outcome, outcomes_of
 from hwmodel.results import LoadTrial, Result
 from hwmodel.simulation.clocks import PPB, tolerance_ppb
+from hwmodel.simulation.window_checks import burst_frames
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_time_fs
 from hwmodel.words.bottleneck import of_too_much
 from hwmodel.workload import build_workload
@@ -239,7 +240,7 @@ class Dial:
     def _wire_bps(self, share: Fraction) -> int:
         external = self.config.workload.external
         assert external is not None
-        return int(self.reference_per_s * share * _mean_bytes(self.config) * BITS_PER_BYTE)
+        return int(self.reference_per_s * share * Fraction(_sizes(self.config).mean_frame_bytes) * BITS_PER_BYTE)
 
 
 def dial_of(config: Config, arrivals: str = "periodic") -> Dial:
@@ -265,18 +266,18 @@ def dial_of(config: Config, arrivals: str = "periodic") -> Dial:
     limited_by = lowest(one for one in found.ceilings if not one.is_of_load).resource
     return Dial(
         full, reference, _MOST_OF_CEILING, found.beside_per_s, n_sources, in_step, _room_frames(full, n_sources),
-        _burst_frames(config), arrivals, limited_by=limited_by,
+        burst_frames(config), arrivals, limited_by=limited_by,
     )  # fmt: skip
 
 
 def _of_the_wire(config: Config, arrivals: str) -> Dial:
     found = limits(config)
-    line_per_s = Fraction(config.port.rate_bps, BITS_PER_BYTE) / _mean_wire_bytes(config)
+    line_per_s = Fraction(config.port.rate_bps, BITS_PER_BYTE) / Fraction(_sizes(config).mean_wire_bytes)
     least = lowest(one for one in found.ceilings if not one.is_of_load)
     reference = min(least.frames_per_s or line_per_s, line_per_s)
     return Dial(
         config, reference, line_per_s / reference, Fraction(0), 1, _in_step(config), _room_frames(config, 0),
-        _burst_frames(config), arrivals,
+        burst_frames(config), arrivals,
         turns_wire=True, limited_by=least.resource,
     )  # fmt: skip
 
@@ -288,10 +289,6 @@ def _in_step(config: Config) -> int:
     batches = (*of_drivers, config.nic.rx_writeback_batch)
     together = lcm(*(max(1, batch) for batch in batches))
     return together if together <= _MOST_IN_STEP else max(batches)
-
-
-def _burst_frames(config: Config) -> int:
-    return max(1, config.nic.rx_writeback_batch, *(driver.rx_interrupt_batch for driver in config.drivers))
 
 
 def _room_frames(config: Config, n_sources: int) -> int:
@@ -307,11 +304,3 @@ def _sizes(config: Config) -> Sizes:
     external = config.workload.external
     assert external is not None
     return Sizes.of(external.frame_bytes, external.sizes)
-
-
-def _mean_bytes(config: Config) -> Fraction:
-    return Fraction(_sizes(config).mean_frame_bytes)
-
-
-def _mean_wire_bytes(config: Config) -> Fraction:
-    return Fraction(_sizes(config).mean_wire_bytes)
