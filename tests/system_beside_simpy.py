@@ -214,8 +214,8 @@ def _of_ports(run: SystemRun, bridges: Sequence[BridgeResult]) -> dict[str, dict
 def _of_links(run: SystemRun) -> dict[str, dict[str, int]]:
     return {
         server.name: {
-            "wire bytes out": int(server.nic.mac.counts.tx_bytes),
-            "wire bytes in": int(server.nic.mac.counts.rx_bytes),
+            "wire bytes out": int(server.nic.port[0].mac.counts.tx_bytes),
+            "wire bytes in": int(server.nic.port[0].mac.counts.rx_bytes),
             "copies delivered": int(server.nic.ledger.counts.copies_delivered),
             "from wire": int(server.nic.ledger.counts.from_wire),
         }

@@ -32,7 +32,7 @@ def ways(block: dict[str, Any], sender: str, target: str, header: bytes) -> dict
             elif port.server is None:
                 headers = StoredHeaders(bridge["outside_header"])
             else:
-                headers = StoredHeaders(system.servers[port.server]["switch"]["template_header"])
+                headers = StoredHeaders(system.servers[port.server]["headers"]["template_header"])
             found.setdefault(port.name, []).append(headers[int(way.template)])
     return found
 
@@ -110,7 +110,7 @@ def test_a_frame_for_an_interface_has_its_tag_and_that_of_a_sender_at_the_same_p
     assert machine.system is not None
     bridge = machine.system.bridges[0]
     home = bridge.hop[0]["home"]
-    header = StoredHeaders(machine.servers[0].nic["switch"]["template_header"])[int(home["template"])]
+    header = StoredHeaders(machine.servers[0].nic["headers"]["template_header"])[int(home["template"])]
     assert tags_of(header) == (expected, None)
     assert int(home["delta_bytes"]) == 0
 

@@ -74,9 +74,9 @@ def test_the_link_and_the_cores_have_one_clock_and_the_port_another():
     of_host, of_adapter = stretch(config, 1, HOST), stretch(config, 1, ADAPTER)
     assert int(nic.host.driver[1].frame_time_fs) == round(int(nominal.host.driver[1].frame_time_fs) * of_host)
     assert int(nic.pcie.duration_fs[1000]) == pytest.approx(int(nominal.pcie.duration_fs[1000]) * of_host, abs=2)
-    assert Fraction(int(nic.mac.fs_per_byte_num), int(nic.mac.fs_per_byte_den)) == of_adapter * Fraction(
-        int(nominal.mac.fs_per_byte_num), int(nominal.mac.fs_per_byte_den)
-    )
+    assert Fraction(
+        int(nic.port[0].mac.fs_per_byte_num), int(nic.port[0].mac.fs_per_byte_den)
+    ) == of_adapter * Fraction(int(nominal.mac.fs_per_byte_num), int(nominal.mac.fs_per_byte_den))
     assert of_host != of_adapter
 
 
@@ -93,7 +93,7 @@ def test_servers_and_boxes_have_clocks_of_their_own():
     links = {int(nic.pcie.duration_fs[4000]) for nic in machine.state}
     assert machine.system is not None
     bridge = machine.system.bridges[0]
-    ports = {int(nic.mac.fs_per_byte_num) / int(nic.mac.fs_per_byte_den) for nic in machine.state}
+    ports = {int(nic.port[0].mac.fs_per_byte_num) / int(nic.port[0].mac.fs_per_byte_den) for nic in machine.state}
     ports |= {int(port.fs_per_byte_num) / int(port.fs_per_byte_den) for port in bridge.port[:2]}
     assert len(links) == 2 and len(ports) == 3  # both ports of the bridge have its clock
 

@@ -81,7 +81,7 @@ def seen(machine: Machine) -> dict[str, str]:
         for name in ("mac", "up", "down"):
             found[f"{at} {name}"] = bytes(nic[name]["counts"])
         found[f"{at} adapter"] = bytes(nic["counts"])
-        found[f"{at} tables"] = nic["switch"]["tables"].tobytes()
+        found[f"{at} tables"] = nic["port"][0]["switch"]["tables"].tobytes()
         found[f"{at} functions"] = nic["function"].tobytes()
         found[f"{at} policers"] = nic["traffic"]["policer"][:4].tobytes()
     for at, ledger in enumerate(machine.ledgers()):
@@ -179,9 +179,9 @@ def test_many_changes_find_their_copies_again() -> None:
     workload = build_workload(first)
     changes = [Change(at * END // 201, (first, second)[at % 2]) for at in range(1, 201)]
     machine, plain = finished(first, workload, changes), finished(first, workload)
-    n_kinds = [int(each.servers[0].nic.switch.n_copy_kinds) for each in (machine, plain)]
+    n_kinds = [int(each.servers[0].nic.headers.n_copy_kinds) for each in (machine, plain)]
     assert n_kinds[0] <= 2 * n_kinds[1]
-    assert int(machine.servers[0].nic.switch.generation) > 200
-    assert np.asarray(machine.servers[0].nic["switch"]["tables"]).tobytes() == (
-        np.asarray(plain.servers[0].nic["switch"]["tables"]).tobytes()
+    assert int(machine.servers[0].nic.headers.generation) > 200
+    assert np.asarray(machine.servers[0].nic["port"][0]["switch"]["tables"]).tobytes() == (
+        np.asarray(plain.servers[0].nic["port"][0]["switch"]["tables"]).tobytes()
     )

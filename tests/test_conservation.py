@@ -118,7 +118,7 @@ def check_all_is_back(run: JourneyRun, result: Result) -> None:
     nic, held = run.state[0], Held(run)
     assert result.totals.in_flight_frames == result.totals.copies_in_flight == 0
     assert held.frames() == len(held.copies) == len(held.mirrored) == 0
-    assert nic.counts.tx_buffer.level == nic.counts.rx_buffer.level == nic.mac.counts.waiting.level == 0
+    assert nic.counts.tx_buffer.level == nic.counts.rx_buffer.level == nic.port[0].mac.counts.waiting.level == 0
     assert nic.tags.n_free == nic.tags.n_tags
     assert nic.groups.n_free == len(nic.groups.free)
     limited = [credit for credit in nic.credits if credit.headers_limit or credit.data_limit]

@@ -164,7 +164,7 @@ def rates(text):
 def test_products_of_times_and_lengths_stay_inside_63_bits(rate):
     """The longest frame on the wire, 9728 B and 24 B, and the longest TLP, at rates with few factors of 8e15."""
     nic = machine(**rates(rate))
-    numerators = (nic.pcie.drain_num, nic.limits.store_num, nic.mac.fs_per_byte_num, nic.function[1].shaper_num)
+    numerators = (nic.pcie.drain_num, nic.limits.store_num, nic.port[0].mac.fs_per_byte_num, nic.function[1].shaper_num)
     assert all(0 < (9728 + 24) * int(numerator) < 2**63 for numerator in numerators)
 
 

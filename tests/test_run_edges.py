@@ -265,7 +265,7 @@ def test_a_backlog_beyond_the_model_is_told_and_not_forgotten(machine):
     except RunError as error:
         assert "overflow" in str(error)
         return
-    for fifo in (run.state[0].loopback, run.state[0].mac.fifo):
+    for fifo in (run.state[0].loopback, run.state[0].port[0].mac.fifo):
         assert fifo.tail - fifo.head <= COPY_CAP
     check_state(run, result)
 

@@ -37,7 +37,7 @@ def nic():
     """Return an adapter at the beginning of the window, with sums of what was before it."""
     nic = build_state(CONFIG, seed=1)[0]
     nic.clock.now_fs = BEGIN
-    nic.mac.counts.tx_bytes = nic.mac.counts.rx_bytes = 77_777
+    nic.port[0].mac.counts.tx_bytes = nic.port[0].mac.counts.rx_bytes = 77_777
     for link in (nic.up.counts, nic.down.counts):
         link.n_tlps[:], link.n_bytes[:] = 5, 5_000
     nic.host.translation.counts.hits = nic.host.translation.counts.misses = 1_000
@@ -58,11 +58,15 @@ def test_rates_of_the_wire_are_bits_of_the_window_and_its_share_that_of_the_busi
     """1250 B in 1 us are 10 Gb/s. Of the way out 600 ns were busy, of the way in 250 ns."""
 
     def change():
-        nic.mac.counts.tx_bytes += 1250
-        nic.mac.counts.rx_bytes += 500
-        nic.mac.counts.tx_busy_fs, nic.mac.counts.rx_busy_fs = 600 * NS, 250 * NS
-        nic.mac.counts.wait.n, nic.mac.counts.wait.sum_fs, nic.mac.counts.wait.highest_fs = 2, 1024.0 * 5, 1024 * 3
-        nic.mac.counts.wait.lowest_fs = 1024 * 2
+        nic.port[0].mac.counts.tx_bytes += 1250
+        nic.port[0].mac.counts.rx_bytes += 500
+        nic.port[0].mac.counts.tx_busy_fs, nic.port[0].mac.counts.rx_busy_fs = 600 * NS, 250 * NS
+        nic.port[0].mac.counts.wait.n, nic.port[0].mac.counts.wait.sum_fs, nic.port[0].mac.counts.wait.highest_fs = (
+            2,
+            1024.0 * 5,
+            1024 * 3,
+        )
+        nic.port[0].mac.counts.wait.lowest_fs = 1024 * 2
         nic.ledger.histogram[WIRE_WAIT_HISTOGRAM, 2:4] = 1
 
     wire = figures(nic, change)["wire"]
@@ -139,7 +143,7 @@ def test_depths_are_means_over_the_window_and_of_rings_over_those_in_use(nic):
         nic.tx_queue[1].highest, nic.rx_queue[2].highest = 17, 4
         nic.counts.tx_buffer.area, nic.counts.tx_buffer.highest = 1500.0 * 500 * NS, 3000
         nic.counts.rx_buffer.area, nic.counts.rx_buffer.highest = 64.0 * 250 * NS, 64
-        nic.mac.counts.waiting.area, nic.mac.counts.waiting.highest = 1.0 * 100 * NS, 2
+        nic.port[0].mac.counts.waiting.area, nic.port[0].mac.counts.waiting.highest = 1.0 * 100 * NS, 2
         nic.tags.counts.held_fs += 8000 * NS
         nic.tags.counts.fewest_free = 12
 

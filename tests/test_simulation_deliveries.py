@@ -105,7 +105,7 @@ def test_the_log_is_taken_as_its_sender_sent_it_and_emptied():
     log = log_of((50, -1, 1, 1, 104), (60, 3, 0, 0, 60))
     nic = fresh_state()[0]
     for number, (port, n_bytes) in enumerate(((2, 14), (3, 18))):
-        nic.traffic.copy_kind[number].port, nic.switch.copy_header[number].n_bytes = port, n_bytes
+        nic.traffic.copy_kind[number].port, nic.headers.copy_header[number].n_bytes = port, n_bytes
     book = FlowBook(sent_header_bytes=[14, 14], nic=nic)
     taken = CopyKinds([book]).deliveries_of(MergedLog([log]).take(60))
     assert taken.at_fs.tolist() == [50, 60]

@@ -70,7 +70,7 @@ def test_rates_are_exact_ratios():
     )
     assert Fraction(int(nic.pcie.drain_num), int(nic.pcie.drain_den)) == Fraction(8 * 10**15, 3 * 10**9)
     assert Fraction(int(nic.limits.store_num), int(nic.limits.store_den)) == Fraction(8 * 10**15, 7 * 10**9)
-    assert Fraction(int(nic.mac.fs_per_byte_num), int(nic.mac.fs_per_byte_den)) == 800_000
+    assert Fraction(int(nic.port[0].mac.fs_per_byte_num), int(nic.port[0].mac.fs_per_byte_den)) == 800_000
     assert nic.limits.pipeline_fs == 10**15 // 3_000_000
     assert Fraction(int(nic.function[2].shaper_num), int(nic.function[2].shaper_den)) == 8_000_000
     assert [int(nic.function[i].shaper_den) for i in (0, 1)] == [0, 0]

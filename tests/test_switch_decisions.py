@@ -27,7 +27,7 @@ def header_of(raw: bytes) -> bytes:
 def rewrite(state: Any, config: Any, vlan: int | None = None) -> None:
     """Write the tables of a switch, and say what of them has changed: all, or a VLAN."""
     record = state[0].switch
-    state[0]["switch"]["tables"] = build_tables(config)[0]
+    state[0]["port"][0]["switch"]["tables"] = build_tables(config)[0]
     record.generation += 1
     if vlan is None:
         record.others_changed = record.generation
@@ -47,7 +47,7 @@ def machine_with(config: Any, sent: list[tuple[str, bytes]]) -> Any:
         row["n_bytes"], row["is_whole"], row["port"] = len(header), is_complete(header), numbers[port]
         row["sender"] = row["target"] = numbers[port]
     assert rows["octets"].shape[1] == HEADER_ROOM
-    state[0]["switch"]["template_header"][: len(sent)] = rows
+    state[0]["headers"]["template_header"][: len(sent)] = rows
     return state
 
 
@@ -58,7 +58,7 @@ def decided(state: Any, n: int) -> list[tuple[str | None, set[int], list[bytes]]
     for template in nic.traffic.template[:n]:
         first, n_copies = int(template.first_copy), int(template.n_copies)
         kinds = nic["traffic"]["copy_kind"][first : first + n_copies]
-        headers = nic["switch"]["copy_header"][first : first + n_copies]
+        headers = nic["headers"]["copy_header"][first : first + n_copies]
         octets = [bytes(each["octets"][: int(each["n_bytes"])]) for each in headers]
         reason = DropReason(int(template.reason)).name if template.reason else None
         found.append((reason, set(kinds["port"].tolist()), octets))
@@ -99,11 +99,11 @@ def test_a_decision_that_comes_back_has_its_copies_again() -> None:
     ports = port_numbers(here)
     first = decided(state, 1)
     assert first[0][:2] == (None, {ports["vf1"]})
-    n_kinds = int(state[0].switch.n_copy_kinds)
+    n_kinds = int(state[0].headers.n_copy_kinds)
     for config, expected in ((elsewhere, {ports["uplink"]}), (here, {ports["vf1"]}), (elsewhere, {ports["uplink"]})):
         rewrite(state, config)
         assert decided(state, 1)[0][1] == expected
-    assert int(state[0].switch.n_copy_kinds) == n_kinds + 1
+    assert int(state[0].headers.n_copy_kinds) == n_kinds + 1
     rewrite(state, here)
     assert decided(state, 1) == first
 
@@ -117,7 +117,7 @@ def test_a_vlan_that_changes_leaves_decisions_in_others_alone() -> None:
     before = decided(state, 1)
     rewrite(state, elsewhere, vlan=7)
     assert decided(state, 1) == before
-    assert int(state[0].traffic.template[0].stamp) == int(state[0].switch.generation)
+    assert int(state[0].traffic.template[0].stamp) == int(state[0].headers.generation)
     rewrite(state, elsewhere, vlan=vlan)
     assert decided(state, 1) != before
 

@@ -11,6 +11,7 @@ from hwmodel.compiled.processor import prefetch, prefetch_at
 from hwmodel.compiled.records import offset_of
 from hwmodel.machine.counts.journey_state import JOURNEYS
 from hwmodel.machine.network.bridge_state import NOBODY
+from hwmodel.machine.time.clock import ADAPTER_PORTS
 from hwmodel.machine.traffic.sources import is_due, next_choice, next_template
 
 SOON_USED = 4  # free places of journeys, of those that are taken first
@@ -37,22 +38,25 @@ def choices_come_near(nic, until_fs):
     pool = nic.ledger.journeys
     prefetch(pool)
     prefetch_at(pool, FREE_AT + FREE_BYTES * pool.n_free)
-    prefetch(nic.wire.come)
+    for number in range(ADAPTER_PORTS):
+        prefetch(nic.port[number].wire.come)
     prefetch(nic.grants)
 
 
 @kernel
 def templates_come_near(nic, until_fs):
     """Prefetch the templates of frames that sources bring until a time, and the copies of those on their way."""
-    traffic, come, grants = nic.traffic, nic.wire.come, nic.grants
+    traffic, grants = nic.traffic, nic.grants
     for number in range(nic.limits.n_sources):
         source = traffic.source[number]
         if is_due(source, until_fs):
             prefetch(traffic.template[next_template(traffic, source)])
             if source.function >= 0:
                 prefetch(nic.tx_queue[nic.function[source.function].first_queue])
-    for i in range(come.head, come.tail):
-        prefetch(traffic.copy_kind[traffic.template[come.ring[i & come.mask].template].first_copy])
+    for number in range(ADAPTER_PORTS):
+        come = nic.port[number].wire.come
+        for i in range(come.head, come.tail):
+            prefetch(traffic.copy_kind[traffic.template[come.ring[i & come.mask].template].first_copy])
     for i in range(grants.head, grants.tail):
         prefetch(traffic.copy_kind[traffic.template[grants.ring[i & grants.mask].template].first_copy])
 
@@ -60,17 +64,19 @@ def templates_come_near(nic, until_fs):
 @kernel
 def rings_come_near(nic, until_fs):
     """Prefetch the flows, rings and journeys of frames that sources bring until a time, and of those on the wire."""
-    traffic, ledger, host, come = nic.traffic, nic.ledger, nic.host, nic.wire.come
+    traffic, ledger, host = nic.traffic, nic.ledger, nic.host
     pool = ledger.journeys
     for i in range(max(pool.n_free - SOON_USED, 0), pool.n_free):
         prefetch(pool.slot[pool.free[i]])
         prefetch(pool.crossed[pool.free[i]])
-    for i in range(come.head, come.tail):
-        kind = traffic.copy_kind[traffic.template[come.ring[i & come.mask].template].first_copy]
-        if kind.function >= 0:  # of a copy for somebody here
-            queue = nic.rx_queue[nic.function[kind.function].first_queue]
-            prefetch(queue)
-            prefetch(host.finished[queue.first + (queue.started & queue.mask)])
+    for number in range(ADAPTER_PORTS):
+        come = nic.port[number].wire.come
+        for i in range(come.head, come.tail):
+            kind = traffic.copy_kind[traffic.template[come.ring[i & come.mask].template].first_copy]
+            if kind.function >= 0:  # of a copy for somebody here
+                queue = nic.rx_queue[nic.function[kind.function].first_queue]
+                prefetch(queue)
+                prefetch(host.finished[queue.first + (queue.started & queue.mask)])
     for number in range(nic.limits.n_sources):
         source = traffic.source[number]
         if is_due(source, until_fs):

@@ -209,14 +209,14 @@ def handle_rare(nic, now_fs):
         return take_first(clock, STORED)
     if lane == PIPELINE:
         pipeline_done(nic, now_fs)
-    elif lane == BUS:
-        grant_bus(nic, now_fs)
-    elif lane == PASSED:
-        bus_passed(nic, now_fs)
-    elif lane == LINE:
-        line_done(nic, now_fs)
-    elif lane == WIRE:
-        wire_done(nic, now_fs)
+    elif BUS <= lane < PASSED:
+        grant_bus(nic, lane - BUS, now_fs)
+    elif PASSED <= lane < LINE:
+        bus_passed(nic, lane - PASSED, now_fs)
+    elif LINE <= lane < WIRE:
+        line_done(nic, lane - LINE, now_fs)
+    elif WIRE <= lane < UP_ARRIVAL:
+        wire_done(nic, lane - WIRE, now_fs)
     elif lane == UP_ARRIVAL:
         sending = nic.up_arrivals.ring[take_first(clock, UP_ARRIVAL)]
         if up_received(nic, now_fs, sending):

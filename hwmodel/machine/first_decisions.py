@@ -93,7 +93,7 @@ def leave(servers, bridge, nic, port_number, number, shares_strays):
 def decide_alone(state, numbers):
     """Decide on headers of an adapter that no bridge stands behind, in their order.
 
-    `state` is a one-element record array of SERVER, whose `switch` has the headers and tables; `numbers` int64 (n,).
+    `state` is a one-element record array of SERVER with the headers and tables; `numbers` int64 (n,).
     """
     nic = state[0]
     obey_due(nic, state.view(np.int64), 0)
@@ -129,7 +129,7 @@ def decide_first(servers, bridges, numbers, senders, firsts, shares_strays):
         number_flows(bridge, bridge.ledger)
     for at in range(bridge.n_touched):
         nic = servers[bridge.touched[at]]
-        for number in range(nic.switch.n_own_templates, nic.switch.n_templates):
+        for number in range(nic.headers.n_own_templates, nic.headers.n_templates):
             template_of(nic, number)
         number_flows(bridge, nic.ledger)
 

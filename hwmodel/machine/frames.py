@@ -12,7 +12,7 @@ GROUP_CAP = 1 << 16  # frames with several copies in flight, mirrored ones count
 FRAME = record(
     *ints("reads_left", "ready_fs", "n_reads", "link_bytes", "link_tlps"),
     ("journey", I32), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("queue", I32),
-    ("is_wire", I32),
+    ("is_wire", I32), ("adapter_port", I32),
 )  # fmt: skip
 COPY = record(
     *ints("entered_fs"),

@@ -35,8 +35,8 @@ from hwmodel.machine.link_alone import DMA
 from hwmodel.machine.network.mac import MAC
 from hwmodel.machine.network.wires import WIRE_END
 from hwmodel.machine.pcie.link_state import ARRIVALS, CREDITS, ENGINES, LINK, PCIE, TAGS
-from hwmodel.machine.switch.switch_state import SWITCH
-from hwmodel.machine.time.clock import CLOCK
+from hwmodel.machine.switch.switch_state import HEADERS, SWITCH
+from hwmodel.machine.time.clock import ADAPTER_PORTS, CLOCK
 from hwmodel.machine.time.commands import COMMANDS
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS
 from hwmodel.machine.traffic.traffic_state import TRAFFIC
@@ -46,6 +46,8 @@ from hwmodel.machine.traffic.traffic_state import TRAFFIC
 NO_RESERVE = 0x4000 if sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64") else 0
 
 
+# A port of the adapter: its MAC, its wire, its switch with what takes frames there.
+PORT = record(("mac", MAC), ("bus", SWITCH_BUS), ("wire", WIRE_END), ("switch", SWITCH))
 # One server: its adapter's own fields, and the parts beside it, each with a layout file of its own. What the loop looks
 # at between two events stands together near the front, very large parts at the end.
 SERVER = record(
@@ -68,17 +70,15 @@ SERVER = record(
     ("function", FUNCTION, (MAX_FUNCTIONS,)),
     ("tx_queue", TX_QUEUE, (MAX_QUEUES,)),
     ("rx_queue", RX_QUEUE, (MAX_QUEUES,)),
-    ("mac", MAC),
+    ("port", PORT, (ADAPTER_PORTS,)),
     ("grants", FRAMES),
     ("pipe", FRAME, (PIPE_CAP,)),
-    ("bus", SWITCH_BUS),
     ("loopback", FIFO),
     ("rx_fifo", FIFO),
     ("groups", GROUPS),
-    ("wire", WIRE_END),
     ("host", HOST),
     ("traffic", TRAFFIC),
-    ("switch", SWITCH),
+    ("headers", HEADERS),
     ("commands", COMMANDS),
     ("ledger", LEDGER),
 )
@@ -115,9 +115,10 @@ def _begin_rings(nic: Any) -> None:
         *(nic[link][of_class] for link in ("up", "down") for of_class in ("first", "second")),
         *(nic[name] for name in ("grants", "loopback", "rx_fifo")),
         *(nic.reads[name] for name in ("rx_fetches", "tx_fetches")),
-        nic.mac.fifo,
-        nic.wire.sent,
-        nic.wire.come,
-        nic.wire.outside.sent,
+        *(
+            ring
+            for port in nic.port
+            for ring in (port.mac.fifo, port.wire.sent, port.wire.come, port.wire.outside.sent)
+        ),
     ):
         queue["mask"] = FIRST_PLACES - 1

@@ -24,7 +24,7 @@ from hwmodel.machine.network.bridge import advance_bridge_through, comes, let_go
 from hwmodel.machine.network.bridge_state import BRIDGE_PORT, NOBODY
 from hwmodel.machine.network.hops import hop_of
 from hwmodel.machine.network.wires import comes_to_adapter, first_of
-from hwmodel.machine.time.clock import TIMERS
+from hwmodel.machine.time.clock import ADAPTER_PORTS, TIMERS
 from hwmodel.machine.time.commands import next_command_fs
 from hwmodel.machine.time.events import first_elsewhere, first_of_links
 
@@ -32,10 +32,17 @@ MAX_SERVERS = 256
 MAX_BRIDGES = 64
 MAX_THREADS = 64
 
-# Of a server or a bridge. `safe_fs`: all that it sends up to then is known. `next_fs`: when its next event is. Of a
-# server: the bridge at the other end of its wire (by its place among the bridges), the port there, and how much later
-# than that bridge begins to send anything of it can come. Each has a line of the processor's caches to itself.
-COMPONENT = record(*ints("safe_fs", "next_fs", "bridge", "port", "crossing_fs"), ("apart", I64, (3,)))
+# Of a port of an adapter: the bridge at the other end of its wire (by its place among the bridges), the port there, and
+# how much later than that bridge begins to send anything of it can come.
+END = record(*ints("bridge", "port", "crossing_fs"))
+WORDS_A_LINE = 8  # of the processor's caches
+# Of a server or a bridge. `safe_fs`: all that it sends up to then is known. `next_fs`: when its next event is. `end`:
+# of the `n_ends` ports of a server. Each has lines of the processor's caches to itself.
+COMPONENT = record(
+    *ints("safe_fs", "next_fs", "n_ends"),
+    ("end", END, (ADAPTER_PORTS,)),
+    ("apart", I64, (WORDS_A_LINE - 3 * (ADAPTER_PORTS + 1) % WORDS_A_LINE,)),
+)
 # What one thread shows the others, in lines that nothing else is in.
 FLAG = record(*ints("value"), ("apart", I64, (15,)))
 # What one thread does in each turn: the servers from `first` of `system.order` on, before `end`. `n_events`, `stopped`:
@@ -72,8 +79,8 @@ def learn_beyond(nic, bridge, port_number, crossing):
 @kernel
 def hop_of_copy(nic, bridge, port_number, copy_kind):
     """Return what a copy that leaves an adapter is at the port of a bridge; a new hop is not decided on yet."""
-    header, kind = nic.switch.copy_header[copy_kind], nic.traffic.copy_kind[copy_kind]
-    came = nic.switch.template_header[header.template]
+    header, kind = nic.headers.copy_header[copy_kind], nic.traffic.copy_kind[copy_kind]
+    came = nic.headers.template_header[header.template]
     kind.next_template = hop_of(bridge, port_number, came.sender, came.target, header.octets, header.n_bytes)
     return kind.next_template
 
@@ -81,7 +88,7 @@ def hop_of_copy(nic, bridge, port_number, copy_kind):
 @kernel
 def hand_up(nic, bridge, port_number):
     """Hand a bridge the frames that a server has begun to send; the server frees them when it next takes some."""
-    sent = nic.wire.sent
+    sent = nic.port[bridge.port[port_number].adapter_port].wire.sent
     for number in range(sent.head, sent.tail):
         crossing = sent.ring[number & sent.mask]
         learn_beyond(nic, bridge, port_number, crossing)
@@ -92,7 +99,7 @@ def hand_up(nic, bridge, port_number):
 @kernel
 def hand_in(nic, bridge, port_number, until_fs):
     """Give a bridge what stations outside have begun to send up to a time; return when the next of it begins."""
-    sent = nic.wire.outside.sent
+    sent = nic.port[bridge.port[port_number].adapter_port].wire.outside.sent
     while sent.head != sent.tail:
         crossing = first_of(sent)
         if crossing.begun_fs > until_fs:
@@ -110,12 +117,23 @@ def take(nic, bridge, port_number):
     It is the server's thread that does, so that what the server looks at next is near; nothing of the bridge changes.
     """
     port = bridge.port[port_number]
-    nic.wire.sent.head = port.n_given
+    nic.port[port.adapter_port].wire.sent.head = port.n_given
     place = port.begun.first
     while place != NOBODY:
         slot = bridge.slot[place]
-        comes_to_adapter(nic, slot.crossing)
+        comes_to_adapter(nic, port.adapter_port, slot.crossing)
         place = slot.following
+
+
+@kernel
+def take_all(system, component, nic, bridges):
+    """Let a server take what has been sent to all its ports; return until when nothing else can come."""
+    horizon_fs = system.limit_fs
+    for at in range(component.n_ends):
+        end = component.end[at]
+        take(nic, bridges[end.bridge], end.port)
+        horizon_fs = min(horizon_fs, system.bridge[end.bridge].safe_fs + end.crossing_fs)
+    return horizon_fs
 
 
 @kernel
@@ -201,8 +219,10 @@ def settle_wires(system, servers, bridges):
     """Let all servers take what has been sent to them."""
     for number in range(system.n_servers):
         component = system.server[number]
-        take(servers[number], bridges[component.bridge], component.port)
-        release(bridges[component.bridge], component.port)
+        for at in range(component.n_ends):
+            end = component.end[at]
+            take(servers[number], bridges[end.bridge], end.port)
+            release(bridges[end.bridge], end.port)
 
 
 @kernel
@@ -239,16 +259,15 @@ def run_share(system, share, servers, words, bridges):
     n_servers = share.end - share.first
     if share.asks_ahead:
         for at in range(n_servers):
-            component = system.server[system.order[share.first + at]]
-            prefetch_at(bridges[component.bridge].port[component.port], BEGUN_AT)
+            end = system.server[system.order[share.first + at]].end[0]
+            prefetch_at(bridges[end.bridge].port[end.port], BEGUN_AT)
     for at in range(n_servers):
         number = system.order[share.first + at]
         component, nic = system.server[number], servers[number]
         if share.asks_ahead and at + 1 < n_servers:
-            after = system.server[system.order[share.first + at + 1]]
+            after = system.server[system.order[share.first + at + 1]].end[0]
             begun_comes_near(bridges[after.bridge], after.port)
-        take(nic, bridges[component.bridge], component.port)
-        horizon_fs = min(system.limit_fs, system.bridge[component.bridge].safe_fs + component.crossing_fs)
+        horizon_fs = take_all(system, component, nic, bridges)
         if component.next_fs <= horizon_fs:
             if share.asks_ahead:
                 servers_come_near(servers, system.order, share.first, n_servers, at, horizon_fs)

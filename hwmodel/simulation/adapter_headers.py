@@ -49,10 +49,14 @@ def _tables_of(content: _Content) -> Any:
 
 def fill_switch(nic: Nic, config: Config, first_station: int, *, has_peer: bool) -> None:
     """Fill in the tables and policers of an adapter; `first_station`: the number of its first station, less 1."""
-    switch = nic.switch
-    switch.generation = switch.others_changed = FIRST_GENERATION
-    switch.has_peer, switch.first_station, switch.n_stations = has_peer, first_station, len(config.switch.ports)
-    nic["switch"]["tables"] = _tables_of(_Content(config.switch))[0]
+    nic.headers.generation = FIRST_GENERATION
+    for port in nic["port"]:
+        switch = port["switch"]
+        switch.others_changed, switch.has_peer = FIRST_GENERATION, has_peer
+        switch["tables"] = _tables_of(_Content(config.switch))[0]
+        numbers = [port.number for port in config.switch.ports]
+        switch["function"][numbers] = [function_of(number) for number in numbers]
+        switch["station"][numbers] = first_station + np.arange(1, len(numbers) + 1)
     for record, bucket in zip(nic.traffic.policer, build_buckets(config.switch), strict=False):
         for name in bucket.dtype.names:
             record[name] = bucket[name]
@@ -77,22 +81,22 @@ def headers_of(templates: Sequence[FrameTemplate], stations: Mapping[str, int]) 
 
 def enter_headers(nic: Nic, headers: npt.NDArray[Any], numbers: npt.NDArray[np.int64]) -> None:
     """Enter those of a workload's headers that come to an adapter from its stations or from outside."""
-    switch, templates = nic.switch, nic["traffic"]["template"]
+    switch, templates = nic["port"][0]["switch"], nic["traffic"]["template"]
     own = headers[numbers]
+    port_of = np.zeros(int(max(own["sender"].max(), own["target"].max(), switch["station"].max())) + 1, np.int64)
+    port_of[switch["station"]] = np.arange(len(switch["station"])) * (switch["station"] > 0)
     is_from_outside = own["sender"] == 0
-    port_outside = ON_THE_WIRE if switch.has_peer else UPLINK
-    own["port"] = np.where(is_from_outside, port_outside, own["sender"] - int(switch.first_station))
-    nic["switch"]["template_header"][numbers] = own
-    templates["function"][numbers] = np.where(is_from_outside, function_of(UPLINK), own["port"] - 1)
-    here = own["target"] - int(switch.first_station)
-    templates["queue_hash"][numbers] = np.where((here > 0) & (here <= int(switch.n_stations)), here, 0)
+    own["port"] = np.where(is_from_outside, ON_THE_WIRE if switch.has_peer else UPLINK, port_of[own["sender"]])
+    nic["headers"]["template_header"][numbers] = own
+    templates["function"][numbers] = np.where(is_from_outside, function_of(UPLINK), switch["function"][own["port"]])
+    templates["queue_hash"][numbers] = port_of[own["target"]]
 
 
 def check_room(nics: Sequence[Nic]) -> None:
     """Raise InputError where there are more flows, or kinds of copies, than adapters have room for."""
     if max(int(nic.ledger.directory.n) for nic in nics) >= MAX_FLOWS:
         raise InputError(f"workload: more than {MAX_FLOWS} flows between ports")
-    if max(int(nic.switch.n_copy_kinds) for nic in nics) >= MAX_COPY_KINDS:
+    if max(int(nic.headers.n_copy_kinds) for nic in nics) >= MAX_COPY_KINDS:
         most = MAX_COPY_KINDS
         raise InputError(f"workload: more than {most} kinds of copies; fewer templates or receivers")
 

@@ -161,11 +161,12 @@ def _fill_policers(record: BridgeRecord, entries: Sequence[PolicyEntry]) -> None
 
 def fill_wire(nic: Nic, port: PhysicalPort, outside: PhysicalPort) -> None:
     """Let an adapter's wire end at a bridge's port, and the stations outside send at their port's rate."""
-    nic.mac.has_peer = nic.ledger.crosses = 1
-    nic.mac.propagation_fs = port.propagation_fs
-    nic.wire.outside.propagation_fs = outside.propagation_fs
-    ratio = rate_as_ratio(f"{outside.key}.rate", outside.rate_bps)
-    nic.wire.outside.fs_per_byte_num, nic.wire.outside.fs_per_byte_den = ratio
+    own = nic.port[0]
+    own.mac.has_peer = nic.ledger.crosses = 1
+    own.mac.propagation_fs = port.propagation_fs
+    sender = own.wire.outside
+    sender.propagation_fs = outside.propagation_fs
+    sender.fs_per_byte_num, sender.fs_per_byte_den = rate_as_ratio(f"{outside.key}.rate", outside.rate_bps)
 
 
 def fresh_bridge(*, in_large_pages: bool = False) -> np.ndarray:

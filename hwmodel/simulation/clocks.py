@@ -91,9 +91,9 @@ def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
     nic.pcie.duration_fs[:] = lengths * a_byte_fs.numerator // a_byte_fs.denominator
     nic.pcie.dllp_fs = 2 * DLLP_BYTES * a_byte_fs.numerator // a_byte_fs.denominator
     _stretch_times(nic.limits, ADAPTER_TIMES, of_adapter)
-    _stretch_times(nic.bus, ("cycle_fs",), of_adapter)
+    _stretch_times(nic.port[0].bus, ("cycle_fs",), of_adapter)
     _stretch_ratio(nic.limits, "store", of_adapter)
-    stretch_port(nic.mac, of_adapter)
+    stretch_port(nic.port[0].mac, of_adapter)
     n_functions = int(nic.limits.n_functions)
     for driver in nic.host.driver[:n_functions]:
         _stretch_times(driver, HOST_TIMES, of_host)
@@ -149,7 +149,7 @@ def begin_at_phases(nic: Any, config: Config, workload: Workload, seed: int, ser
         nic.host.core[number].free_fs = drawn(seed, START, number, server, LATEST_START_FS)
     a_frame = descriptors_of(config, _longest_bytes(workload))
     nic.host.early_refills = EARLY_REFILLS
-    functions = {int(number) for number in nic["traffic"]["copy_kind"]["function"][: int(nic.switch.n_copy_kinds)]}
+    functions = {int(number) for number in nic["traffic"]["copy_kind"]["function"][: int(nic.headers.n_copy_kinds)]}
     for function in sorted(functions - {-1}):
         n_steps = -(-int(nic.host.driver[function].refill_batch) // a_frame)
         first, n_queues = int(nic.function[function].first_queue), int(nic.function[function].n_queues)

@@ -72,13 +72,14 @@ class Region:
 
     def places(self, record: np.dtype[Any]) -> Ints:
         """Return where each word stands, counted from the first of the record: int64 (elements, words of each)."""
-        first, dtype = 0, record
+        first, element = np.zeros(1, np.int64), record
         for name in self.path:
-            first += offset_of(dtype, name)
-            dtype = dtype[name]
-        element, n = (dtype.subdtype[0], dtype.shape[0]) if dtype.subdtype else (dtype, 1)
-        each = (first + np.arange(n) * element.itemsize) // WORD_BYTES
-        return each[:, None] + self._own_words(element)
+            first += offset_of(element, name)
+            element = element[name]
+            if element.subdtype:
+                element, (n,) = element.subdtype
+                first = (first[:, None] + np.arange(n) * element.itemsize).ravel()
+        return first[:, None] // WORD_BYTES + self._own_words(element)
 
     def _own_words(self, element: np.dtype[Any]) -> Ints:
         spans = [(offset_of(element, name), element[name].itemsize) for name in self.fields or element.names or ()]
@@ -90,15 +91,15 @@ WIRE_RATE = ("fs_per_byte_num", "fs_per_byte_den")
 # Of the tables what no VLAN has for itself, but for the addresses. A bridge enters its lists of interfaces with them as
 # frames go there; in an adapter that has such lists all else of them is fixed.
 OTHER_TABLES = tuple(name for name in TABLES.names or () if name not in ("vlan", "lookup"))
-ADDRESSES = Region(("switch", "tables"), ("lookup",), TABLE)
+ADDRESSES = Region(("port", "switch", "tables"), ("lookup",), TABLE)
 OF_SERVER = (
-    Region(("switch", "tables"), OTHER_TABLES, TABLE),
-    Region(("switch", "tables", "vlan"), (), VLAN),
+    Region(("port", "switch", "tables"), OTHER_TABLES, TABLE),
+    Region(("port", "switch", "tables", "vlan"), (), VLAN),
     Region(("traffic", "policer"), POLICER_RATE, POLICER),
     Region(("function",), ("shaper_num", "shaper_den", "shaper_window_fs"), SHAPER),
     Region(("function",), ("weight",)),
-    Region(("mac",), WIRE_RATE, LINE_RATE),
-    Region(("wire", "outside"), WIRE_RATE, OUTSIDE_RATE),
+    Region(("port", "mac"), WIRE_RATE, LINE_RATE),
+    Region(("port", "wire", "outside"), WIRE_RATE, OUTSIDE_RATE),
     Region(("pcie",), ("max_read_request_bytes", "dllp_period", "dllp_fs", "duration_fs"), LINK),
 )
 OF_BRIDGE = (
@@ -214,7 +215,8 @@ def _components(machine: Machine) -> list[_Component]:
     found = []
     for at in range(n_servers):
         state = machine.state[at : at + 1]
-        is_told_of_lists = machine.system is not None and state[0].switch.tables.mode in (MODE_VN_TAG, MODE_E_TAG)
+        mode = state[0].port[0].switch.tables.mode
+        is_told_of_lists = machine.system is not None and mode in (MODE_VN_TAG, MODE_E_TAG)
         regions = OF_SERVER if is_told_of_lists else (*OF_SERVER, ADDRESSES)
         found.append(_Component(at, state, at, regions))
     if machine.system is not None:
@@ -236,8 +238,9 @@ def _look_less_ahead(machine: Machine, others: Sequence[Machine]) -> None:
     for system, own_fs in zip(systems, latency_fs, strict=True):
         port = system.bridges["port"][0]
         port["crossing_fs"] -= (own_fs * changes)[port["box"]]
-    for kind, state in (("server", "system"), ("port", "bridges")):
-        own, *rest = (getattr(each, state)[kind]["crossing_fs"] for each in systems)
+    of_servers = [each.system["server"]["end"]["crossing_fs"] for each in systems]
+    of_bridges = [each.bridges["port"]["crossing_fs"] for each in systems]
+    for own, *rest in (of_servers, of_bridges):
         for least in rest:
             np.minimum(own, least, out=own)
 

@@ -18,6 +18,7 @@ from hwmodel.machine.counts.ledger_state import LEDGER_COUNTS
 from hwmodel.machine.host.host_state import TRANSLATION_COUNTS
 from hwmodel.machine.network.mac import MAC_COUNTS
 from hwmodel.machine.pcie.link_state import ENGINE_COUNTS, LINK_COUNTS, PCIE_COUNTS, TAG_COUNTS
+from hwmodel.machine.time.clock import ADAPTER_PORTS
 
 SERVER_COUNTS = record(
     ("up", LINK_COUNTS),
@@ -28,8 +29,8 @@ SERVER_COUNTS = record(
     ("write_engine", ENGINE_COUNTS),
     ("shared_engine", ENGINE_COUNTS),
     ("adapter", ADAPTER_COUNTS),
-    ("bus", BUS_COUNTS),
-    ("mac", MAC_COUNTS),
+    ("bus", BUS_COUNTS, (ADAPTER_PORTS,)),
+    ("mac", MAC_COUNTS, (ADAPTER_PORTS,)),
     ("translation", TRANSLATION_COUNTS),
     ("ledger", LEDGER_COUNTS),
 )
@@ -74,8 +75,8 @@ def parts_of(nic: Any) -> dict[str, Any]:
         "write_engine": nic.engines.write.counts,
         "shared_engine": nic.engines.counts,
         "adapter": nic.counts,
-        "bus": nic.bus.counts,
-        "mac": nic.mac.counts,
+        "bus": nic["port"]["bus"]["counts"],
+        "mac": nic["port"]["mac"]["counts"],
         "translation": nic.host.translation.counts,
         "ledger": nic.ledger.counts,
     }
@@ -85,7 +86,8 @@ class Counts:
     """Copy the counts of a server as often as they are asked for; they stay where they are meanwhile."""
 
     def __init__(self, nic: Any) -> None:
-        self._words = [np.frombuffer(part, np.int64) for part in parts_of(nic).values()]
+        parts = (part if isinstance(part, np.ndarray) else [part] for part in parts_of(nic).values())
+        self._words = [np.frombuffer(each, np.int64) for part in parts for each in part]
 
     def copy_into(self, words: Ints) -> None:
         """Write the N_WORDS words that stand there now into a row."""
@@ -98,6 +100,11 @@ class Counts:
         return found[0]
 
 
+def of_port(counts: Any, number: int = 0) -> Any:
+    """Return what one port of the adapter counts: of one moment, or an entry for each of many."""
+    return counts[number] if counts.ndim == 1 else counts[:, number]
+
+
 def gauges_in(counts: Any) -> dict[str, Any]:
     """Return the occupancies, by name, of a record or an array of SERVER_COUNTS, or of what `parts_of` returns."""
     ledger, adapter = counts["ledger"], counts["adapter"]
@@ -106,14 +113,14 @@ def gauges_in(counts: Any) -> dict[str, Any]:
         "tx_buffer": adapter["tx_buffer"],
         "rx_buffer": adapter["rx_buffer"],
         "rx_ring": ledger["rx_ring"],
-        "mac.waiting": counts["mac"]["waiting"],
+        "mac.waiting": of_port(counts["mac"])["waiting"],
     }
 
 
 def latencies_in(counts: Any) -> dict[str, Any]:
     """Return the latencies that are not added up from the flows', by name, of the same."""
     ledger = counts["ledger"]
-    return {**{name: ledger[name] for name in OF_LEDGERS}, "mac.wait": counts["mac"]["wait"]}
+    return {**{name: ledger[name] for name in OF_LEDGERS}, "mac.wait": of_port(counts["mac"])["wait"]}
 
 
 def areas_in(counts: Any, now_fs: Any) -> dict[str, Any]:

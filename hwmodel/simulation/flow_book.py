@@ -57,7 +57,7 @@ class FlowBook:
     def headers(self) -> StoredHeaders:
         """Return what each kind of copy is when it leaves."""
         if self.nic is not None:
-            return StoredHeaders(self.nic["switch"]["copy_header"])
+            return StoredHeaders(self.nic["headers"]["copy_header"])
         return StoredHeaders(self.bridge["outside_header"])
 
     @property

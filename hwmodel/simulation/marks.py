@@ -25,6 +25,7 @@ from hwmodel.simulation.counts import (
     Ints,
     areas_in,
     latencies_in,
+    of_port,
 )
 from hwmodel.simulation.histogram_rows import HistogramRows, RowCopies
 from hwmodel.simulation.measurement import counts_of, link_ahead_fs
@@ -219,7 +220,7 @@ class MarkCopies:
         """Return what the first n rows say, by the names of a `MarkTable`."""
         now_fs, up_ahead_fs, down_ahead_fs = self._moments[:n].T.copy()
         counts, flows = self._by_field[:n].copy(), self._flows_by_field[:n]
-        ledger, mac = counts["ledger"], counts["mac"]
+        ledger, mac = counts["ledger"], of_port(counts["mac"])
         n_functions = len(self._functions)
         found = {
             "now_fs": now_fs,

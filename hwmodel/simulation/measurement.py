@@ -16,7 +16,7 @@ from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import COUNTERS, FIRST_FLOW_HISTOGRAM, LATENCY, STALLS, WIRE_WAIT_HISTOGRAM
 from hwmodel.machine.time.clock import WIRE
 from hwmodel.results import filled_columns
-from hwmodel.simulation.counts import OF_LEDGERS, Counts, areas_in, gauges_in, latencies_in, parts_of
+from hwmodel.simulation.counts import OF_LEDGERS, Counts, areas_in, gauges_in, latencies_in, of_port, parts_of
 
 if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
@@ -109,7 +109,7 @@ def _forget_latency(ledger: Any, name: str, latency: Any) -> None:
 def begin_window(nic: Any, book: FlowBook) -> None:
     """Forget the latencies and the largest depths seen so far."""
     begin_ledger(nic["ledger"], book.n_counted)
-    _forget_latency(nic["ledger"], "mac.wait", nic.mac.counts.wait)
+    _forget_latency(nic["ledger"], "mac.wait", nic.port[0].mac.counts.wait)
     for gauge in gauges_in(parts_of(nic)).values():
         gauge.highest = gauge.level
     queues = nic["tx_queue"][: int(nic.limits.n_queues)]
@@ -145,7 +145,7 @@ def _forget(row: Any, latency: Any) -> None:
 def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snapshot:
     """Copy the sums out of the state; without those of flows where they stand in another snapshot."""
     now_fs, found = int(nic.clock.now_fs), Counts(nic).copy()
-    counts, ledger = found.ledger, nic["ledger"]
+    counts, ledger, mac = found.ledger, nic["ledger"], of_port(found.mac)
     n_functions, n_queues = int(nic.limits.n_functions), int(nic.limits.n_queues)
     n_flows = len(book.flows)
     tx_queues, rx_queues = nic["tx_queue"][:n_queues], nic["rx_queue"][:n_queues]
@@ -153,7 +153,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         now_fs=now_fs,
         n_events=int(nic.clock.n_events),
         counts={name: int(counts[name]) for name in COUNTERS},
-        mac_bytes=(int(found.mac.tx_bytes), int(found.mac.rx_bytes)),
+        mac_bytes=(int(mac.tx_bytes), int(mac.rx_bytes)),
         busy_fs=_busy_fs(nic, found, now_fs),
         drops=counts.drops.copy(),
         mirrored_drops=counts.mirrored_drops.copy(),
@@ -206,17 +206,18 @@ def _busy_fs(nic: Any, counts: Any, now_fs: int) -> dict[str, int]:
 
     Of page walkers the sum of all.
     """
-    engines, mac = nic.engines, nic.mac
+    engines, port = nic.engines, nic.port[0]
+    mac, sent, bus = port.mac, of_port(counts.mac), of_port(counts.bus)
     sending_until_fs = nic.clock.next_at[WIRE] if mac.is_sending else now_fs
     busy_until_fs = {
-        "wire.tx": (counts.mac.tx_busy_fs, sending_until_fs),
-        "wire.rx": (counts.mac.rx_busy_fs, mac.line.busy_until_fs),
+        "wire.tx": (sent.tx_busy_fs, sending_until_fs),
+        "wire.rx": (sent.rx_busy_fs, mac.line.busy_until_fs),
         "nic.pipeline": (counts.adapter.pipeline_busy_fs, nic.pipeline_busy_until_fs),
         "nic.store": (counts.adapter.store_busy_fs, nic.store_busy_until_fs),
         "nic.dma.read": (counts.read_engine.busy_fs, engines.read.next_fs),
         "nic.dma.write": (counts.write_engine.busy_fs, engines.write.next_fs),
         "nic.dma.shared": (counts.shared_engine.busy_fs, engines.shared_next_fs),
-        "switch.bus": (counts.bus.busy_fs, nic.bus.free_fs),
+        "switch.bus": (bus.busy_fs, port.bus.free_fs),
         "host.drain": (counts.pcie.drain_busy_fs, nic.pcie.drain_busy_until_fs),
     }
     found = {name: int(busy_fs) - max(0, int(until_fs) - now_fs) for name, (busy_fs, until_fs) in busy_until_fs.items()}

@@ -90,7 +90,8 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
     _fill_link(nic, config)
     _fill_host(nic, config, seed, server)
     _fill_limits(nic, config)
-    nic.mac.fs_per_byte_num, nic.mac.fs_per_byte_den = rate_as_ratio("port.rate", config.port.rate_bps)
+    mac = nic.port[0].mac
+    mac.fs_per_byte_num, mac.fs_per_byte_den = rate_as_ratio("port.rate", config.port.rate_bps)
     _fill_functions(nic, config)
     _fill_free_lists(nic, config)
     _fill_bus(nic, config)
@@ -219,7 +220,7 @@ def _fill_limits(nic: Nic, config: Config) -> None:
 
 def _fill_bus(nic: Nic, config: Config) -> None:
     """Set the switch core's bus, which a run without its timing does not have."""
-    switch, bus = config.switch, nic.bus
+    switch, bus = config.switch, nic.port[0].bus
     if switch.timing == "none":
         return
     bus.cycle_fs = switch_core_cycles.cycle_fs(switch.clock_hz)

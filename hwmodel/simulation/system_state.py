@@ -136,7 +136,7 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
         fill_switch(nic, part, first_station, has_peer=True)
         first_station += len(part.switch.ports)
         fill_wire(nic, ports[index], topology.outside)
-        stretch_port(nic.wire.outside, stretch(config, seed, OUTSIDE))
+        stretch_port(nic.port[0].wire.outside, stretch(config, seed, OUTSIDE))
         own = {name: number for name, number in numbers[index].items() if index == 0 or name != UPLINK}
         enter_sources(nic, own, config, workload, seed)
     _enter_all(servers, headers, configs)
@@ -160,7 +160,7 @@ def _enter_all(servers: State, headers: Any, configs: Sequence[Config]) -> None:
     for sender in np.unique(server_of).tolist():
         enter_headers(servers[max(sender, 0)], headers, np.flatnonzero(server_of == sender))
     for nic in servers:
-        nic.switch.n_own_templates = nic.switch.n_templates = len(headers)
+        nic.headers.n_own_templates = nic.headers.n_templates = len(headers)
 
 
 def _server_of(headers: Any, configs: Sequence[Config]) -> npt.NDArray[np.int64]:
@@ -201,9 +201,10 @@ def _system(servers: State, n_servers: int, least_bytes: int) -> Any:
     system.n_servers, system.n_bridges, system.window_fs = n_servers, 1, WHOLE_WINDOW_FS
     system.stops_exactly = n_servers == 1
     for index in range(n_servers):
-        component, mac = system.server[index], servers[index].mac
-        component.bridge, component.port = 0, index
-        component.crossing_fs = int(least_bytes * mac.fs_per_byte_num // mac.fs_per_byte_den + mac.propagation_fs)
-        component.safe_fs = -1
+        component, mac = system.server[index], servers[index].port[0].mac
+        component.safe_fs, component.n_ends = -1, 1
+        end = component.end[0]
+        end.bridge, end.port = 0, index
+        end.crossing_fs = int(least_bytes * mac.fs_per_byte_num // mac.fs_per_byte_den + mac.propagation_fs)
     system.bridge[0].safe_fs = -1
     return array

@@ -135,8 +135,8 @@ def _tap(machine: Machine, workload: Workload, name: str) -> _Tap:
     """Tap a port: what passes it is logged from now on."""
     if machine.system is None:
         nic = machine.servers[0].nic
-        nic.mac.is_tapped = 1
-        came = StoredHeaders(nic["switch"]["template_header"])
+        nic.port[0].mac.is_tapped = 1
+        came = StoredHeaders(nic["headers"]["template_header"])
         return _Tap(name, "port of the adapter", 0, came, machine.book.headers)
     bridge = machine.system.bridges[0]
     port: PhysicalPort = next(port for port in machine.system.ports if port.wire == name)
@@ -148,5 +148,5 @@ def _tap(machine: Machine, workload: Workload, name: str) -> _Tap:
     elif port.server is None:
         sent = machine.book.headers
     else:
-        sent = StoredHeaders(machine.servers[port.server].nic["switch"]["template_header"])
+        sent = StoredHeaders(machine.servers[port.server].nic["headers"]["template_header"])
     return _Tap(name, f"port of {whose}", port.number, at_bridges, sent)

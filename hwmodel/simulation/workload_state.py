@@ -214,7 +214,7 @@ def watch_fifos(nic: Nic, workload: Workload) -> None:
     """Let the scheduler look at the FIFOs of copies where a Tx buffer full of the shortest frames would not fit in."""
     lengths = [int(source.size_table.value.min()) for source in workload.sources if len(source.size_table.value)]
     lengths += [int(workload.records.frame_bytes.min())] if len(workload.records) else []
-    nic.switch.most_frames = int(nic.limits.tx_buffer_bytes) // max(1, min(lengths, default=64) - FCS_BYTES)
+    nic.headers.most_frames = int(nic.limits.tx_buffer_bytes) // max(1, min(lengths, default=64) - FCS_BYTES)
 
 
 class Counted(NamedTuple):

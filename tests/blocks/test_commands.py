@@ -26,7 +26,7 @@ def word_of(*names):
     at, dtype = 0, SERVER
     for name in names:
         at += offset_of(dtype, name)
-        dtype = dtype[name]
+        dtype = dtype[name].base
     return at // 8
 
 
@@ -37,27 +37,28 @@ def state():
 
 def test_what_is_due_is_written_in_order_and_the_rest_waits(state):
     nic, words = state[0], state.view(np.int64)
-    weight = word_of("mac", "fs_per_byte_num")
+    weight = word_of("port", "mac", "fs_per_byte_num")
     for at_fs, value in ((5, 1), (7, 2), (7, 3), (9, 4)):
         command(nic, at_fs, PLAIN, 0, weight, value)
     seen = []
     for now_fs in (4, 5, 7, 8, 9):
         obey_due(nic, words, now_fs)
-        seen.append((int(nic.mac.fs_per_byte_num), next_command_fs(nic.commands)))
+        seen.append((int(nic.port[0].mac.fs_per_byte_num), next_command_fs(nic.commands)))
     assert seen == [(0, 5), (1, 7), (3, 9), (3, 9), (4, NEVER)]
 
 
 def test_a_table_is_another_generation_and_a_vlan_its_own(state):
-    nic, words, switch = state[0], state.view(np.int64), state[0].switch
-    switch.generation = switch.others_changed = 1
-    command(nic, 0, VLAN, 7, word_of("switch", "tables", "vlan") + 6 * 7, 5, 0, 0)
-    command(nic, 1, TABLE, 0, word_of("switch", "tables", "mode"), 2)
+    nic, words, switch = state[0], state.view(np.int64), state[0].port[0].switch
+    headers = nic.headers
+    headers.generation = switch.others_changed = 1
+    command(nic, 0, VLAN, 7, word_of("port", "switch", "tables", "vlan") + 6 * 7, 5, 0, 0)
+    command(nic, 1, TABLE, 0, word_of("port", "switch", "tables", "mode"), 2)
     command(nic, 2, PLAIN, 0, word_of("function"), 9)
     obey_due(nic, words, 0)
-    assert (switch.generation, switch.others_changed, int(switch.vlan_changed[7])) == (2, 1, 2)
+    assert (headers.generation, switch.others_changed, int(switch.vlan_changed[7])) == (2, 1, 2)
     assert int(switch.tables.vlan[7].members.word[0]) == 5
     obey_due(nic, words, 2)
-    assert (switch.generation, switch.others_changed, int(switch.vlan_changed[7])) == (3, 3, 2)
+    assert (headers.generation, switch.others_changed, int(switch.vlan_changed[7])) == (3, 3, 2)
     assert (switch.tables.mode, nic.function[0].core) == (2, 9)
 
 

@@ -34,12 +34,12 @@ def test_an_empty_set_has_none():
 def test_what_no_change_concerns_gets_its_stamp_alone():
     """A template that was decided by generation 3, in VLAN 7; then VLAN 9 changes, then 7."""
     nic = fresh_state()[0]
-    switch, template = nic.switch, nic.traffic.template[0]
-    switch.template_header[0].vlan, template.stamp, template.reason = 7, 3, 55
-    switch.others_changed, switch.generation = FIRST_GENERATION, 4
+    headers, switch, template = nic.headers, nic.port[0].switch, nic.traffic.template[0]
+    headers.template_header[0].vlan, template.stamp, template.reason = 7, 3, 55
+    switch.others_changed, headers.generation = FIRST_GENERATION, 4
     switch.vlan_changed[9] = 4
     assert template_of(nic, 0).reason == 55 and template.stamp == 4
-    switch.generation = 5
+    headers.generation = 5
     switch.vlan_changed[7] = 5
     refresh(nic, 0)
     assert template.stamp == 5 and template.reason != 55

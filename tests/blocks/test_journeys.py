@@ -161,7 +161,7 @@ def switched(nic, n_copies, n_mirrored=0, reason=0):
 def copies(nic):
     return [
         int(fifo.ring[i & fifo.mask].journey)
-        for fifo in (nic.mac.fifo, nic.loopback)
+        for fifo in (nic.port[0].mac.fifo, nic.loopback)
         for i in range(fifo.head, fifo.tail)
     ]
 
@@ -185,7 +185,7 @@ def test_mirrored_copies_have_none():
     assert copies(nic)[1:] == [UNMEASURED] * 2
     assert len(open_places(nic)) == 1
     move_local_copies(nic, 3)
-    wire_done(nic, 4)
+    wire_done(nic, 0, 4)
     assert open_places(nic) == set()
 
 
@@ -203,7 +203,7 @@ def test_copies_of_a_frame_whose_first_was_lost_keep_its_stamps():
     switched(nic, 3)  # sets the kinds of copies
     template = nic.traffic.template[0]
     template.first_copy, template.n_copies = 1, 2
-    frame = nic.mac.line.ring[0]
+    frame = nic.port[0].mac.line.ring[0]
     frame.template, frame.n_bytes, frame.is_wire, frame.index = 0, 60, 1, -1
     frame.journey = journey_from_wire(nic.ledger, 5, 0, -1)
     before = open_places(nic) - {int(frame.journey)}

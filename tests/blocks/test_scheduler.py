@@ -199,7 +199,7 @@ def test_picks_wait_where_the_copies_would_not_fit_behind_the_switch():
     assert picks(nic) == []
     nic.loopback.head += 1
     assert len(picks(nic)) == 1
-    nic.mac.fifo.tail = COPY_CAP - 4
+    nic.port[0].mac.fifo.tail = COPY_CAP - 4
     assert picks(nic) == []
 
 

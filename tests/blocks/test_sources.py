@@ -287,11 +287,11 @@ def test_the_line_is_a_first_in_first_out_server():
     add_source(nic, 0, -1, RECORDED_SOURCE, next_record=0, last_record=3)
     start(nic)
     arrivals(nic, 3)
-    line = nic.mac.line
+    line = nic.port[0].mac.line
     ready = [int(line.ring[i].ready_fs) for i in range(line.head, line.tail)]
     assert ready == [67_200_000, 134_400_000, 567_200_000]
     assert nic.clock.next_at[LINE] == 67_200_000
-    assert nic.mac.counts.rx_busy_fs == 3 * 67_200_000
+    assert nic.port[0].mac.counts.rx_busy_fs == 3 * 67_200_000
 
 
 def test_a_closed_source_outside_fills_the_line():

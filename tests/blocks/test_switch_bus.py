@@ -24,7 +24,7 @@ CORE = {"switch": {"timing": "core"}}
 
 
 def ask(nic, now_fs, port, n_bytes=60):
-    frame = nic.mac.line.ring[0]
+    frame = nic.port[0].mac.line.ring[0]
     frame.n_bytes, frame.is_wire, frame.template = n_bytes, port == UPLINK, port
     return ask_for_bus(nic, now_fs, frame, port)
 
@@ -36,16 +36,16 @@ def next_of(nic, lane):
 
 @pytest.mark.parametrize(("bits", "delay", "ingress_words"), [(512, 11, 256), (128, 12, 1024), (64, 14, 2048)])
 def test_the_bus_of_a_configuration(bits, delay, ingress_words):
-    bus = machine(switch={"timing": "core", "bus_bits": bits}).bus
+    bus = machine(switch={"timing": "core", "bus_bits": bits}).port[0].bus
     assert (bus.cycle_fs, bus.n_ports, bus.delay_cycles, bus.ingress_words) == (CYCLE, 4, delay, ingress_words)
-    assert machine(switch={"bus_bits": bits}).bus.cycle_fs == 0
+    assert machine(switch={"bus_bits": bits}).port[0].bus.cycle_fs == 0
 
 
 @pytest.mark.parametrize(("n_bytes", "words"), [(0, 1), (60, 1), (64, 1), (65, 2), (1514, 24)])
 def test_words(n_bytes, words):
     nic = machine(**CORE)
-    nic.mac.line.ring[0].n_bytes = n_bytes
-    assert words_of(nic.bus, nic.mac.line.ring[0]) == words
+    nic.port[0].mac.line.ring[0].n_bytes = n_bytes
+    assert words_of(nic.port[0].bus, nic.port[0].mac.line.ring[0]) == words
 
 
 @pytest.mark.parametrize(("now_fs", "cycle"), [(0, 4), (1, 5), (CYCLE - 1, 5), (CYCLE, 5), (CYCLE + 1, 6)])
@@ -53,10 +53,10 @@ def test_a_grant_comes_four_cycles_after_the_edge_at_which_the_frame_is_whole(no
     nic = machine(**CORE)
     assert ask(nic, now_fs, PORT_VF0)
     assert (next_of(nic, BUS), next_of(nic, PASSED)) == (cycle, None)
-    assert next_grant_fs(nic.bus) == cycle * CYCLE
-    assert can_be_granted(nic.bus, PORT_VF0, cycle * CYCLE)
-    assert not can_be_granted(nic.bus, PORT_VF0, cycle * CYCLE - 1)
-    assert not can_be_granted(nic.bus, PORT_VF1, cycle * CYCLE)
+    assert next_grant_fs(nic.port[0].bus) == cycle * CYCLE
+    assert can_be_granted(nic.port[0].bus, PORT_VF0, cycle * CYCLE)
+    assert not can_be_granted(nic.port[0].bus, PORT_VF0, cycle * CYCLE - 1)
+    assert not can_be_granted(nic.port[0].bus, PORT_VF1, cycle * CYCLE)
 
 
 def test_turns_and_words():
@@ -67,14 +67,14 @@ def test_turns_and_words():
     passed = []
     for cycle, port in ((4, UPLINK), (5, PORT_VF0), (7, PORT_VF1), (31, PORT_VF0)):
         assert next_of(nic, BUS) == cycle
-        grant_bus(nic, cycle * CYCLE)
-        assert nic.bus.passing[(nic.bus.tail - 1) % PASSING_CAP].template == port
+        grant_bus(nic, 0, cycle * CYCLE)
+        assert nic.port[0].bus.passing[(nic.port[0].bus.tail - 1) % PASSING_CAP].template == port
     assert next_of(nic, BUS) is None
     while next_of(nic, PASSED) is not None:
-        passed.append((next_of(nic, PASSED), int(nic.bus.passing[take_passed(nic)].template)))
+        passed.append((next_of(nic, PASSED), int(nic.port[0].bus.passing[take_passed(nic, 0)].template)))
     # Eleven cycles to the decision, and the words.
     assert passed == [(16, UPLINK), (18, PORT_VF0), (42, PORT_VF1), (43, PORT_VF0)]
-    assert nic.bus.counts.busy_fs == (2 + 24 + 1 + 1) * CYCLE
+    assert nic.port[0].bus.counts.busy_fs == (2 + 24 + 1 + 1) * CYCLE
     assert ask(nic, 0, PORT_VF1)
     assert next_of(nic, BUS) == 32  # the bus is taken until then
 
@@ -85,8 +85,8 @@ def test_the_uplinks_fifo_is_finite():
     assert ask(nic, 0, UPLINK, 56 * 64)
     assert not ask(nic, 0, UPLINK, 60)
     assert [ask(nic, 0, PORT_VF0, 100 * 64) for _ in range(3)] == [True] * 3
-    grant_bus(nic, 4 * CYCLE)
-    assert nic.bus.port[UPLINK].n_words == 156
+    grant_bus(nic, 0, 4 * CYCLE)
+    assert nic.port[0].bus.port[UPLINK].n_words == 156
     assert ask(nic, 0, UPLINK, 100 * 64)
 
 
@@ -94,16 +94,16 @@ def test_a_frame_is_switched_when_it_has_passed():
     nic = adapter(**CORE)
     into_pipeline(nic, 0, nic.grants.ring[granted(nic, 0)])
     assert kinds(nic.loopback) == []
-    grant_bus(nic, 4 * CYCLE)
-    bus_passed(nic, 16 * CYCLE)
+    grant_bus(nic, 0, 4 * CYCLE)
+    bus_passed(nic, 0, 16 * CYCLE)
     assert kinds(nic.loopback) == [0]
     assert nic.counts.tx_buffer.level == 60
 
 
 def test_a_frame_from_the_wire_without_room_is_dropped():
     nic = adapter(**CORE)
-    frame = nic.mac.line.ring[0]
+    frame = nic.port[0].mac.line.ring[0]
     frame.template, frame.n_bytes, frame.is_wire = 0, 9000, 1
     for _ in range(2):
         into_pipeline(nic, 5 * NS, frame)
-    assert (nic.ledger.counts.dropped, nic.ledger.counts.drops[25], nic.bus.port[UPLINK].n_words) == (1, 1, 141)
+    assert (nic.ledger.counts.dropped, nic.ledger.counts.drops[25], nic.port[0].bus.port[UPLINK].n_words) == (1, 1, 141)

@@ -96,7 +96,7 @@ def test_copies_are_made_in_port_order_each_with_its_own_bytes():
     nic = adapter()
     nic.traffic.copy_kind[4].delta_bytes = 4
     switched(nic, 2, 100)
-    assert kinds(nic.mac.fifo) == [2]
+    assert kinds(nic.port[0].mac.fifo) == [2]
     assert kinds(nic.loopback) == [3, 4]
     assert [int(nic.loopback.ring[i].n_bytes) for i in range(2)] == [100, 104]
     assert nic.ledger.counts.copies_made == 3
@@ -109,7 +109,7 @@ def test_copies_are_made_in_port_order_each_with_its_own_bytes():
 def test_a_frame_leaves_the_tx_buffer_with_its_last_copy(wire_first):
     nic = adapter()
     switched(nic, 2, 100)
-    steps = [lambda: wire_done(nic, 10), lambda: move_local_copies(nic, 20)]
+    steps = [lambda: wire_done(nic, 0, 10), lambda: move_local_copies(nic, 20)]
     for step, left in zip(steps if wire_first else steps[::-1], (100, 0), strict=True):
         step()
         assert nic.counts.tx_buffer.level == left
@@ -188,26 +188,26 @@ def test_the_mac_sends_one_frame_after_the_other():
     switched(nic, 1, 1514, now_fs=0)
     switched(nic, 1, 20, now_fs=100 * NS)
     assert nic.clock.next_at[WIRE] == 1_230_400_000
-    wire_done(nic, 1_230_400_000)
+    wire_done(nic, 0, 1_230_400_000)
     assert nic.clock.next_at[WIRE] == 1_230_400_000 + 67_200_000
-    wire_done(nic, 1_297_600_000)
+    wire_done(nic, 0, 1_297_600_000)
     assert nic.clock.next_at[WIRE] == NEVER
-    wait = nic.mac.counts.wait
+    wait = nic.port[0].mac.counts.wait
     assert (wait.n, wait.lowest_fs, wait.highest_fs) == (
         2,
         0,
         1_130_400_000,
     )
-    assert (nic.mac.counts.tx_bytes, nic.mac.counts.tx_busy_fs) == (1518 + 64, 1_297_600_000)  # padded
+    assert (nic.port[0].mac.counts.tx_bytes, nic.port[0].mac.counts.tx_busy_fs) == (1518 + 64, 1_297_600_000)  # padded
     assert (nic.ledger.counts.delivered_to_wire, nic.ledger.counts.delivered, nic.counts.tx_buffer.level) == (2, 2, 0)
 
 
 def from_line(nic, n_bytes, template=0, now_fs=0):
-    line = nic.mac.line
+    line = nic.port[0].mac.line
     frame = line.ring[line.tail]
     frame.template, frame.n_bytes, frame.is_wire, frame.ready_fs, frame.index = template, n_bytes, 1, now_fs, -1
     line.tail += 1
-    line_done(nic, now_fs)
+    line_done(nic, 0, now_fs)
 
 
 def test_frames_from_the_wire_are_dropped_where_the_rx_buffer_is_full():
@@ -219,7 +219,7 @@ def test_frames_from_the_wire_are_dropped_where_the_rx_buffer_is_full():
     assert (nic.counts.rx_buffer.level, nic.ledger.counts.drops[FULL], nic.counts.tx_buffer.level) == (1000, 1, 0)
     assert nic.ledger.function[VF1].drops[FULL] == 1
     assert (nic.ledger.counts.from_wire, nic.ledger.counts.offered, nic.ledger.counts.dropped) == (3, 3, 1)
-    assert nic.mac.counts.rx_bytes == 604 + 504 + 404
+    assert nic.port[0].mac.counts.rx_bytes == 604 + 504 + 404
     journey = nic.ledger.journeys.slot[nic.rx_fifo.ring[0].journey]
     assert journey.posted_fs == journey.rung_fs == 70
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
+from hwmodel.forwarding.tables import VIDS
 from hwmodel.machine.adapter.scheduler import begin_limit, end_limit
 from hwmodel.machine.network.mac import expect_line_anew
 from hwmodel.machine.network.wires import expect_outside_anew
@@ -51,13 +52,13 @@ def obey(nic, words, now_fs, command):
         return
     write_words(nic.commands, command, words)
     if command.kind == LINE_RATE:
-        expect_line_anew(nic)
+        expect_line_anew(nic.port[command.part].mac)
     elif command.kind == OUTSIDE_RATE:
-        expect_outside_anew(nic.wire.outside, now_fs)
+        expect_outside_anew(nic.port[command.part].wire.outside, now_fs)
     elif command.kind in (TABLE, VLAN):
-        switch = nic.switch
-        switch.generation += 1
+        nic.headers.generation += 1
         if command.kind == VLAN:
-            switch.vlan_changed[command.part] = switch.generation
+            switch = nic.port[command.part // VIDS].switch
+            switch.vlan_changed[command.part % VIDS] = nic.headers.generation
         else:
-            switch.others_changed = switch.generation
+            nic.port[command.part].switch.others_changed = nic.headers.generation

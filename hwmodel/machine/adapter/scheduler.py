@@ -14,7 +14,7 @@ from hwmodel.machine.counts.journeys import journey_of_post
 from hwmodel.machine.frames import COPY_CAP, GRANT_CAP
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.host.translation import buffer_address
-from hwmodel.machine.time.clock import QUEUE_TIMER, SHAPER_TIMER
+from hwmodel.machine.time.clock import ADAPTER_PORTS, QUEUE_TIMER, SHAPER_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.rules.ethernet import FCS_BYTES
 
@@ -196,13 +196,19 @@ def let_go(nic, function):
 @inlined
 def n_to_switch(nic):
     """Return how many frames are between the pick and the switch, those from the wire in the pipeline among them."""
-    return nic.grants.tail - nic.grants.head + nic.pipe_tail - nic.pipe_head + nic.bus.n_waiting
+    n_waiting = nic.grants.tail - nic.grants.head + nic.pipe_tail - nic.pipe_head
+    for number in range(ADAPTER_PORTS):
+        n_waiting += nic.port[number].bus.n_waiting
+    return n_waiting
 
 
 @kernel
 def fifos_are_full(nic):
     """Say whether the FIFOs behind the Tx buffer might not hold the copies of another frame."""
-    n_switched = max(nic.loopback.tail - nic.loopback.head, nic.mac.fifo.tail - nic.mac.fifo.head)
+    n_switched = nic.loopback.tail - nic.loopback.head
+    for number in range(ADAPTER_PORTS):
+        fifo = nic.port[number].mac.fifo
+        n_switched = max(n_switched, fifo.tail - fifo.head)
     return (
         n_switched + (n_to_switch(nic) + 1) * nic.limits.most_copies >= COPY_CAP
     )  # a copy from the wire passes by one entry
@@ -251,7 +257,7 @@ def pick(nic, now_fs):
     frame.hash = post.hash
     frame.index = post.index
     frame.queue = number
-    frame.is_wire = 0
+    frame.is_wire, frame.adapter_port = 0, function.adapter_port
     frame.reads_left = 1
     frame.n_reads = 0
     frame.link_bytes = 0

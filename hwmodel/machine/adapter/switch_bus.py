@@ -23,7 +23,7 @@ def words_of(bus, frame):
 @kernel
 def ask_for_bus(nic, now_fs, frame, port):
     """Let a frame wait for the bus at its port; say whether it may: the uplink's ingress FIFO is finite."""
-    bus = nic.bus
+    lane, bus = BUS + frame.adapter_port, nic.port[frame.adapter_port].bus
     waiting = bus.port[port]
     n_words = words_of(bus, frame)
     if port == UPLINK and waiting.n_words + n_words > bus.ingress_words:
@@ -37,8 +37,8 @@ def ask_for_bus(nic, now_fs, frame, port):
     waiting.n_words += n_words
     bus.n_waiting += 1
     # Frames come in the order of their times: where a grant is due already, it is not later.
-    if nic.clock.next_at[BUS] == NEVER:
-        set_next(nic.clock, BUS, max(bus.free_fs, entry.ready_fs))
+    if nic.clock.next_at[lane] == NEVER:
+        set_next(nic.clock, lane, max(bus.free_fs, entry.ready_fs))
     return True
 
 
@@ -61,9 +61,9 @@ def can_be_granted(bus, port, now_fs):
 
 
 @kernel
-def grant_bus(nic, now_fs):
-    """Grant the bus to the first port from the pointer on whose frame can be granted."""
-    bus = nic.bus
+def grant_bus(nic, number, now_fs):
+    """Grant a bus to the first port from the pointer on whose frame can be granted."""
+    bus = nic.port[number].bus
     port = bus.pointer
     while not can_be_granted(bus, port, now_fs):
         port = port + 1 if port + 1 < bus.n_ports else 0
@@ -79,19 +79,19 @@ def grant_bus(nic, now_fs):
     passing = bus.passing[place]
     passing.ready_fs = now_fs + (bus.delay_cycles + n_words) * bus.cycle_fs
     if bus.head == bus.tail:
-        set_next(nic.clock, PASSED, passing.ready_fs)
+        set_next(nic.clock, PASSED + number, passing.ready_fs)
     bus.tail += 1
     bus.counts.busy_fs += n_words * bus.cycle_fs
     bus.free_fs = now_fs + n_words * bus.cycle_fs
-    set_next(nic.clock, BUS, next_grant_fs(bus))
+    set_next(nic.clock, BUS + number, next_grant_fs(bus))
 
 
 @kernel
-def take_passed(nic):
-    """Take the frame whose last word is written; return its place."""
-    bus = nic.bus
+def take_passed(nic, number):
+    """Take the frame whose last word a bus has written; return its place."""
+    bus = nic.port[number].bus
     place = bus.head & (PASSING_CAP - 1)
     bus.head += 1
     is_last = bus.head == bus.tail
-    set_next(nic.clock, PASSED, NEVER if is_last else bus.passing[bus.head & (PASSING_CAP - 1)].ready_fs)
+    set_next(nic.clock, PASSED + number, NEVER if is_last else bus.passing[bus.head & (PASSING_CAP - 1)].ready_fs)
     return place

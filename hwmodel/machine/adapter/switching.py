@@ -53,11 +53,11 @@ def release_tx_room(nic, now_fs, copy):
 
 
 @kernel
-def wire_done(nic, now_fs):
-    """Finish a copy that the MAC has sent."""
-    copy = take_sent(nic, now_fs)
+def wire_done(nic, number, now_fs):
+    """Finish a copy that a port has sent."""
+    copy = take_sent(nic, number, now_fs)
     release_tx_room(nic, now_fs, copy)
-    if nic.mac.has_peer:
+    if nic.port[number].mac.has_peer:
         sent_to_bridge(nic, now_fs, copy)
     else:
         delivered_to_wire(nic, now_fs, copy)
@@ -107,14 +107,15 @@ def make_copy(nic, now_fs, frame, number, group, journey):
         ledger.counts.mirrored_made += 1
     else:
         ledger.counts.copies_made += 1
-    fifo = nic.mac.fifo if kind.port == UPLINK else nic.loopback
+    mac = nic.port[frame.adapter_port].mac
+    fifo = mac.fifo if kind.port == UPLINK else nic.loopback
     copy = fifo.ring[fifo.tail & fifo.mask]
     copy.journey = journey
     copy.entered_fs = now_fs
     copy.copy_kind = number
     copy.n_bytes = frame.n_bytes + kind.delta_bytes
     copy.group = group
-    if frame.is_wire and nic.mac.has_peer:
+    if frame.is_wire and mac.has_peer:
         stamp_switched_in(ledger, now_fs, journey, number)
     else:
         stamp_switched(ledger, now_fs, journey, number)
@@ -124,7 +125,7 @@ def make_copy(nic, now_fs, frame, number, group, journey):
     if kind.port == UPLINK:
         ledger.counts.wire_copies += 1
         copy.queue = frame.hash  # no ring here: it goes with the frame to the next adapter
-        send(nic, now_fs)
+        send(nic, frame.adapter_port, now_fs)
         return
     rss_hash = frame.hash if frame.index >= 0 else kind.queue_hash
     copy.queue = ring_of(nic.function[kind.function], rss_hash)
@@ -200,16 +201,16 @@ def wait_for_bus(nic, now_fs, frame):
 @inlined
 def to_switch(nic, now_fs, frame):
     """Pass a frame to the switch, over its bus if it takes time (`switch.timing: core`)."""
-    if nic.bus.cycle_fs == 0:
+    if nic.port[frame.adapter_port].bus.cycle_fs == 0:
         switch_frame(nic, now_fs, frame)
     else:
         wait_for_bus(nic, now_fs, frame)
 
 
 @kernel
-def bus_passed(nic, now_fs):
-    """Switch the frame that has passed the bus."""
-    switch_frame(nic, now_fs, nic.bus.passing[take_passed(nic)])
+def bus_passed(nic, number, now_fs):
+    """Switch the frame that has passed a bus."""
+    switch_frame(nic, now_fs, nic.port[number].bus.passing[take_passed(nic, number)])
 
 
 @inlined
@@ -272,10 +273,10 @@ def frame_in(nic, now_fs, grant):
 
 
 @kernel
-def frame_from_bridge(nic, now_fs):
-    """Take in a frame whose last byte has come from the bridge."""
-    crossing = take_come(nic)
-    mac = nic.mac
+def frame_from_bridge(nic, number, now_fs):
+    """Take in a frame whose last byte has come to a port from the bridge."""
+    crossing = take_come(nic, number)
+    mac = nic.port[number].mac
     mac.counts.rx_bytes += padded_bytes(crossing.n_bytes)
     mac.counts.rx_busy_fs += wire_time_fs(mac, crossing.n_bytes)
     frame = first_on_line(mac.line)
@@ -283,20 +284,20 @@ def frame_from_bridge(nic, now_fs):
     frame.n_bytes = crossing.n_bytes
     frame.hash = crossing.hash
     frame.index = crossing.index
-    frame.is_wire = 1
+    frame.is_wire, frame.adapter_port = 1, number
     frame.journey = journey_from_bridge(nic.ledger, now_fs, crossing.journey)
     nic.ledger.counts.from_wire += 1
     into_pipeline(nic, now_fs, frame)
 
 
 @kernel
-def line_done(nic, now_fs):
-    """Take in a frame whose last byte has come from the wire."""
-    if nic.mac.has_peer:
-        frame_from_bridge(nic, now_fs)
+def line_done(nic, number, now_fs):
+    """Take in a frame whose last byte has come to a port from the wire."""
+    if nic.port[number].mac.has_peer:
+        frame_from_bridge(nic, number, now_fs)
         return
     ledger = nic.ledger
-    frame = take_from_line(nic)
+    frame = take_from_line(nic, number)
     frame.journey = journey_from_wire(ledger, now_fs, frame.template, frame.index)
     ledger.counts.from_wire += 1
     count_offered(ledger, template_of(nic, frame.template))

@@ -51,10 +51,10 @@ PORT_COUNTS = record(
     ("drops", I64, (MAX_REASONS,)),
 )
 BRIDGE_PORT = record(
-    # Parameters: whose it is, the other end (`peer`: the component's number; `joined`: the port there if it is one of
-    # this component, else `NOBODY`), the shortest frame's time on the wire.
-    *ints("fs_per_byte_num", "fs_per_byte_den", "box", "peer", "joined", "is_outside", "cuts_through", "crossing_fs"),
-    *ints("propagation_fs", "is_tapped", "is_scheduled"),
+    # Parameters: whose it is, the other end (`peer`: the component's number, `adapter_port`: the port of its adapter;
+    # `joined`: the port there if it is one of this component, else `NOBODY`), the shortest frame's time on the wire.
+    *ints("fs_per_byte_num", "fs_per_byte_den", "box", "peer", "adapter_port", "joined", "is_outside"),
+    *ints("cuts_through", "crossing_fs", "propagation_fs", "is_tapped", "is_scheduled"),
     # Whose header comes in where: `root`, the bridge's own port that leads here, `bridge`, its number, `server` at the
     # other end, the kind of the outer tag; of which lists its logical ports, the servers below and the numbers of lists
     # that the configuration has taken are part; the logical ports that stand for itself (of an extender's) and for
@@ -127,9 +127,10 @@ LOGICAL_PORT_COUNTS = record(
 )
 LOGICAL_PORT = record(
     # `interface`: its S-VID, VIF or E-CID, `NOBODY` where its frames have no outer tag. `wire_vlan`: the VLAN on the
-    # wire that it translates into `inner_vlan`, 0 where it translates none. `server`, `station`: whose interface it is,
-    # and the port of that server's switch.
-    *ints("port", "is_hairpin", "interface", "native_vlan", "wire_vlan", "inner_vlan", "server", "station"),
+    # wire that it translates into `inner_vlan`, 0 where it translates none. `server`, `adapter_port`, `station`: whose
+    # interface it is, and the port of the switch there.
+    *ints("port", "is_hairpin", "interface", "native_vlan", "wire_vlan", "inner_vlan"),
+    *ints("server", "adapter_port", "station"),
     ("counts", LOGICAL_PORT_COUNTS),
     *ints("buffer_bytes", "quantum_bytes", "deficit_bytes", "following"),
     *ints("shaper_num", "shaper_den", "burst_fs", "eligible_fs"),

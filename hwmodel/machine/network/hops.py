@@ -20,6 +20,7 @@ from hwmodel.forwarding.parse import (
     TYPE_C_TAG,
     parse_header,
 )
+from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.forwarding.rewrite import write_number
 from hwmodel.forwarding.tables import ACL_DENY, ACL_POLICE, ACL_PRIORITY, ANY
 from hwmodel.machine.counts.flow_state import flow_of
@@ -77,31 +78,28 @@ def outside_kind_of(bridge, sender, target, octets, n_bytes):
 
 
 @kernel
-def template_at(bridge, nic, server, sender, target, octets, n_bytes):
-    """Return the number of a header's template at a server; a new one is not decided on yet."""
-    switch = nic.switch
-    first, headers = switch.n_own_templates, switch.template_header
-    mask = widened(switch.header_slot, switch.header_mask, headers, first, switch.n_templates)
-    switch.header_mask = mask
-    at = slot_of(switch.header_slot, mask, headers, sender, target, 0, octets, n_bytes)
-    if switch.header_slot[at] != 0:
-        return switch.header_slot[at] - 1
-    if switch.n_templates == MAX_TEMPLATES:
+def template_at(bridge, nic, port, sender, target, octets, n_bytes):
+    """Return the number of a header's template at an adapter behind a port; a new one is not decided on yet."""
+    headers = nic.headers
+    first, stored = headers.n_own_templates, headers.template_header
+    mask = widened(headers.header_slot, headers.header_mask, stored, first, headers.n_templates)
+    headers.header_mask = mask
+    at = slot_of(headers.header_slot, mask, stored, sender, target, UPLINK, octets, n_bytes)
+    if headers.header_slot[at] != 0:
+        return headers.header_slot[at] - 1
+    if headers.n_templates == MAX_TEMPLATES:
         bridge.clock.overflow = 1
         return 0
-    number = switch.n_templates
-    if number == switch.n_own_templates:
-        bridge.touched[bridge.n_touched] = server
+    number = headers.n_templates
+    if number == headers.n_own_templates:
+        bridge.touched[bridge.n_touched] = port.server
         bridge.n_touched += 1
-    switch.n_templates += 1
-    switch.header_slot[at] = number + 1
-    store(switch.template_header[number], sender, target, 0, octets, n_bytes)
-    switch.template_header[number].is_whole = 1
+    headers.n_templates += 1
+    headers.header_slot[at] = number + 1
+    store(stored[number], sender, target, UPLINK, octets, n_bytes)
+    stored[number].is_whole, stored[number].adapter_port = 1, port.adapter_port
     template = nic.traffic.template[number]
-    template.function = UNKNOWN
-    here = target - switch.first_station
-    template.queue_hash = here if 0 < here <= switch.n_stations else 0
-    template.flow = UNKNOWN
+    template.function = template.flow = UNKNOWN
     return number
 
 
@@ -113,7 +111,7 @@ def beyond(bridge, servers, port_number, hop_number, octets, n_bytes):
         return hop_of(bridge, port.joined, came.sender, came.target, octets, n_bytes)
     if port.is_outside:
         return outside_kind_of(bridge, came.sender, came.target, octets, n_bytes)
-    return template_at(bridge, servers[port.server], port.server, came.sender, came.target, octets, n_bytes)
+    return template_at(bridge, servers[port.server], port, came.sender, came.target, octets, n_bytes)
 
 
 @kernel

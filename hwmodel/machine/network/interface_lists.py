@@ -30,7 +30,7 @@ FIRST_LIST_ECID = 0x800  # in its group; its low 12 bits, the base, are all that
 @kernel
 def wants(servers, logical, mac):
     """Tell whether the station behind an interface takes frames for a group."""
-    tables = servers[logical.server].switch.tables
+    tables = servers[logical.server].port[logical.adapter_port].switch.tables
     accepting = tables.accepts_broadcast if mac == BROADCAST else tables.accepts_multicast
     if contains(accepting, logical.station) or contains(tables.promiscuous, logical.station):
         return True
@@ -121,7 +121,7 @@ def list_for(bridge, servers, port):
 @kernel
 def tell(bridge, servers, port, number, logical):
     """Let the adapter of an interface know that it is on a list."""
-    tables = servers[logical.server].switch.tables
+    tables = servers[logical.server].port[logical.adapter_port].switch.tables
     is_vif = port.outer_kind == OUTER_VN
     key = key_of(VIF_LIST, number) if is_vif else key_of(ECID, group_ecid(LIST_GROUP, number))
     listed = tables.lookup.entry[find(tables.lookup, key)]

@@ -33,47 +33,48 @@ MAC = record(
 
 
 @kernel
-def start_sending(nic, now_fs):
-    """Start sending the head of the FIFO."""
-    mac = nic.mac
+def start_sending(nic, number, now_fs):
+    """Start sending the head of a port's FIFO."""
+    port = nic.port[number]
+    mac = port.mac
     copy = mac.fifo.ring[mac.fifo.head & mac.fifo.mask]
     wait_fs = now_fs - copy.entered_fs
     observe(mac.counts.wait, wait_fs)
-    nic.ledger.histogram[WIRE_WAIT_HISTOGRAM, bucket(wait_fs)] += 1
+    nic.ledger.histogram[WIRE_WAIT_HISTOGRAM + number, bucket(wait_fs)] += 1
     busy_fs = wire_time_fs(mac, copy.n_bytes)
     mac.is_sending = 1
     mac.counts.tx_busy_fs += busy_fs
-    set_next(nic.clock, WIRE, now_fs + busy_fs)
+    set_next(nic.clock, WIRE + number, now_fs + busy_fs)
     if mac.has_peer:
-        send_to_bridge(nic, now_fs, busy_fs, copy)
+        send_to_bridge(nic, port, now_fs, busy_fs, copy)
 
 
 @kernel
-def send(nic, now_fs):
-    """Take in the copy that was written at the FIFO's tail, and start on it if nothing is being sent."""
-    mac = nic.mac
+def send(nic, number, now_fs):
+    """Take in the copy that was written at the tail of a port's FIFO, and start on it if nothing is being sent."""
+    mac = nic.port[number].mac
     entered(nic.clock, mac.fifo)
     change(mac.counts.waiting, now_fs, 1)
     if mac.is_sending == 0:
-        start_sending(nic, now_fs)
+        start_sending(nic, number, now_fs)
 
 
 @kernel
-def take_sent(nic, now_fs):
-    """Return the copy whose last byte has left, and start on the next."""
-    mac = nic.mac
+def take_sent(nic, number, now_fs):
+    """Return the copy whose last byte has left by a port, and start on the next."""
+    mac = nic.port[number].mac
     fifo = mac.fifo
     copy = fifo.ring[fifo.head & fifo.mask]
     if mac.is_tapped:
         journey = nic.ledger.journeys.slot[copy.journey]
-        note_passing(nic.ledger, now_fs, 0, 1, copy.copy_kind, copy.n_bytes, journey.template, journey.index)
+        note_passing(nic.ledger, now_fs, number, 1, copy.copy_kind, copy.n_bytes, journey.template, journey.index)
     fifo.head += 1
     mac.is_sending = 0
     mac.counts.tx_bytes += padded_bytes(copy.n_bytes)
     change(mac.counts.waiting, now_fs, -1)
-    set_next(nic.clock, WIRE, NEVER)
+    set_next(nic.clock, WIRE + number, NEVER)
     if fifo.head != fifo.tail:
-        start_sending(nic, now_fs)
+        start_sending(nic, number, now_fs)
     return copy
 
 
@@ -90,29 +91,28 @@ def first_on_line(line):
 
 
 @kernel
-def put_on_line(nic, now_fs, source):
-    """Put a source's pending frame on the line: a FIFO server at the port's rate."""
-    mac = nic.mac
+def put_on_line(nic, number, now_fs, source):
+    """Put a source's pending frame on the line to a port: a FIFO server at the port's rate."""
+    mac = nic.port[number].mac
     line = mac.line
     frame = line.ring[line.tail & (LINE_CAP - 1)]
     frame.template = source.pending_template
     frame.n_bytes = source.pending_bytes - FCS_BYTES
     frame.hash = source.pending_hash
     frame.index = source.pending_record
-    frame.is_wire = 1
+    frame.is_wire, frame.adapter_port = 1, number
     busy_fs = wire_time_fs(mac, frame.n_bytes)
     line.busy_until_fs = max(line.busy_until_fs, now_fs) + busy_fs
     mac.counts.rx_busy_fs += busy_fs
     frame.ready_fs = line.busy_until_fs
     if line.head == line.tail:
-        set_next(nic.clock, LINE, frame.ready_fs)
+        set_next(nic.clock, LINE + number, frame.ready_fs)
     line.tail += 1
 
 
 @kernel
-def expect_line_anew(nic):
+def expect_line_anew(mac):
     """Expect what stands behind the frame that is coming in by the port's new rate."""
-    mac = nic.mac
     line = mac.line
     for number in range(line.head + 1, line.tail):
         frame = line.ring[number & (LINE_CAP - 1)]
@@ -125,16 +125,14 @@ def expect_line_anew(nic):
 
 
 @kernel
-def take_from_line(nic):
-    """Return the frame whose last byte has come."""
-    mac = nic.mac
+def take_from_line(nic, number):
+    """Return the frame whose last byte has come to a port."""
+    mac = nic.port[number].mac
     line = mac.line
     frame = first_on_line(line)
     line.head += 1
-    set_next(nic.clock, LINE, NEVER if line.head == line.tail else first_on_line(line).ready_fs)
+    set_next(nic.clock, LINE + number, NEVER if line.head == line.tail else first_on_line(line).ready_fs)
     mac.counts.rx_bytes += padded_bytes(frame.n_bytes)
     if mac.is_tapped:
-        note_passing(
-            nic.ledger, frame.ready_fs, 0, 0, frame.template, frame.n_bytes, frame.template, frame.index
-        )  # fmt: skip
+        note_passing(nic.ledger, frame.ready_fs, number, 0, frame.template, frame.n_bytes, frame.template, frame.index)
     return frame

@@ -91,12 +91,12 @@ def named_beyond(nic, copy_kind):
 
 
 @kernel
-def send_to_bridge(nic, now_fs, busy_fs, copy):
-    """Put the frame that the MAC has begun to send on the wire to the bridge."""
-    sent = nic.wire.sent
+def send_to_bridge(nic, port, now_fs, busy_fs, copy):
+    """Put the frame that a port has begun to send on the wire to the bridge."""
+    sent = port.wire.sent
     crossing = tail_of(sent)
     crossing.begun_fs = now_fs
-    crossing.come_fs = now_fs + busy_fs + nic.mac.propagation_fs
+    crossing.come_fs = now_fs + busy_fs + port.mac.propagation_fs
     crossing.template = named_beyond(nic, copy.copy_kind)
     crossing.n_bytes = copy.n_bytes
     crossing.hash = copy.queue
@@ -107,16 +107,15 @@ def send_to_bridge(nic, now_fs, busy_fs, copy):
 
 
 @kernel
-def outside_is_full(nic):
+def outside_is_full(outside):
     """Tell whether no more frames can wait outside: a capture may come faster than the wire for long."""
-    sent = nic.wire.outside.sent
+    sent = outside.sent
     return sent.tail - sent.head >= LINE_CAP
 
 
 @kernel
-def send_from_outside(nic, now_fs, source):
+def send_from_outside(nic, outside, now_fs, source):
     """Put a source's pending frame on the wire from outside to the bridge: a FIFO server at that port's rate."""
-    outside = nic.wire.outside
     crossing = tail_of(outside.sent)
     crossing.template = named_beyond(nic, nic.traffic.template[source.pending_template].first_copy)
     crossing.n_bytes = source.pending_bytes - FCS_BYTES
@@ -159,22 +158,22 @@ def expect_outside_anew(outside, now_fs):
 
 
 @kernel
-def comes_to_adapter(nic, crossing):
-    """Take in a frame on the wire from the bridge; they come in order."""
+def comes_to_adapter(nic, number, crossing):
+    """Take in a frame on the wire from the bridge to a port; they come in order."""
     prefetch(nic.traffic.template[crossing.template])
-    come = nic.wire.come
+    come = nic.port[number].wire.come
     come.ring[come.tail & come.mask] = crossing
     if come.head == come.tail:
-        set_next(nic.clock, LINE, crossing.come_fs)
+        set_next(nic.clock, LINE + number, crossing.come_fs)
     entered(nic.clock, come)
 
 
 @kernel
-def take_come(nic):
-    """Return the frame whose last byte has come."""
-    come = nic.wire.come
+def take_come(nic, number):
+    """Return the frame whose last byte has come to a port."""
+    come = nic.port[number].wire.come
     crossing = first_of(come)
     come.head += 1
     next_fs = NEVER if come.head == come.tail else first_of(come).come_fs
-    set_next(nic.clock, LINE, next_fs)
+    set_next(nic.clock, LINE + number, next_fs)
     return crossing

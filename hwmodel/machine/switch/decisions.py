@@ -33,7 +33,7 @@ GROUP_BIT = 1  # of a destination's first octet
 def template_of(nic, number):
     """Return what the switch does with a header by its tables as they are now."""
     template = nic.traffic.template[number]
-    if template.stamp != nic.switch.generation:
+    if template.stamp != nic.headers.generation:
         refresh(nic, number)
     return template
 
@@ -41,18 +41,19 @@ def template_of(nic, number):
 @kernel
 def refresh(nic, number):
     """Decide on a header anew, unless nothing that the last decision went by has changed."""
-    switch, template = nic.switch, nic.traffic.template[number]
-    changed = max(switch.others_changed, switch.vlan_changed[switch.template_header[number].vlan])
+    arrival, template = nic.headers.template_header[number], nic.traffic.template[number]
+    switch = nic.port[arrival.adapter_port].switch
+    changed = max(switch.others_changed, switch.vlan_changed[arrival.vlan])
     if template.stamp < changed:
-        decide_template(nic, number)
-    template.stamp = switch.generation
+        decide_template(nic, switch, number)
+    template.stamp = nic.headers.generation
 
 
 @kernel
-def decide_template(nic, number):
-    """Decide on a header: enter what becomes of it, and of its copies."""
-    switch = nic.switch
-    arrival, template, decision = switch.template_header[number], nic.traffic.template[number], switch.decision
+def decide_template(nic, switch, number):
+    """Decide on a header at a switch: enter what becomes of it, and of its copies."""
+    arrival, template = nic.headers.template_header[number], nic.traffic.template[number]
+    decision = switch.decision
     if arrival.port == ON_THE_WIRE:
         passes_from_outside(nic, number)
         return
@@ -66,21 +67,21 @@ def decide_template(nic, number):
         n_refused = switch.refused.n_mirrored
     vid = switch.header.vid
     arrival.vlan = (vid if vid != 0 else switch.tables.port[arrival.port].port_vlan) % VIDS
-    template.flow = flow_offered(nic, arrival, decision)
-    if template.stamp == NEVER_DECIDED or not finds_copies(nic, number, decision, n_refused):
+    template.flow = flow_offered(nic, switch, arrival, decision)
+    if template.stamp == NEVER_DECIDED or not finds_copies(nic, switch, number, n_refused):
         keep_variant(nic, number)
-        make_copies(nic, number, decision, n_refused)
+        make_copies(nic, switch, number, n_refused)
     template.reason, template.policer = decision.reason, decision.policer
     template.longest_bytes = min(decision.longest_bytes, ANY_LENGTH)
     n_at_once = max(n_refused, template.n_copies + template.n_mirrored)
-    if not is_onward(nic, arrival) and switch.most_frames * n_at_once >= COPY_CAP:
+    if not is_onward(switch, arrival) and nic.headers.most_frames * n_at_once >= COPY_CAP:
         nic.limits.most_copies = max(nic.limits.most_copies, n_at_once)
 
 
 @kernel
 def passes_from_outside(nic, number):
     """Let a header of a station outside have the one copy that is on the wire to the bridge."""
-    arrival, template = nic.switch.template_header[number], nic.traffic.template[number]
+    arrival, template = nic.headers.template_header[number], nic.traffic.template[number]
     if template.stamp != NEVER_DECIDED:
         return
     template.flow = UNKNOWN if is_for_group(arrival) else flow_of(nic.ledger, arrival.sender, arrival.target)
@@ -90,9 +91,9 @@ def passes_from_outside(nic, number):
 
 
 @kernel
-def is_onward(nic, arrival):
+def is_onward(switch, arrival):
     """Tell whether a header comes from a bridge, so that its sender's flow has counted it."""
-    return nic.switch.has_peer and arrival.port == UPLINK
+    return switch.has_peer and arrival.port == UPLINK
 
 
 @kernel
@@ -102,28 +103,21 @@ def is_for_group(arrival):
 
 
 @kernel
-def station_at(nic, port):
-    """Return the number of the station at a port, among those of all servers; those outside are one."""
-    return nic.switch.first_station + port if port != UPLINK else 0
-
-
-@kernel
-def flow_offered(nic, arrival, decision):
+def flow_offered(nic, switch, arrival, decision):
     """Return the flow that counts a frame when it is offered; `UNKNOWN` where its copies do.
 
     A copy belongs to the flow to the port that it leaves by, whatever its address: a VEPA sends all frames up. With a
     bridge there the frame's own target counts, and of a group each member.
     """
-    if is_onward(nic, arrival) or decision.n_copies > 1:
+    if is_onward(switch, arrival) or decision.n_copies > 1:
         return UNKNOWN
     receiver = arrival.target
     if decision.n_copies == 1:
-        if contains(decision.egress, UPLINK) and nic.switch.has_peer:
+        if contains(decision.egress, UPLINK) and switch.has_peer:
             if is_for_group(arrival):
                 return UNKNOWN
         else:
-            port = next_port(decision.egress, 0)
-            receiver = station_at(nic, port)
+            receiver = switch.station[next_port(decision.egress, 0)]
     return flow_of(nic.ledger, arrival.sender, receiver)
 
 
@@ -145,19 +139,17 @@ def next_port(ports, first):
 
 
 @kernel
-def copies_of(nic, of_set):
-    """Return the ports of the copies of one set, and the decision that made them."""
-    switch = nic.switch
+def copies_of(switch, of_set):
+    """Return the ports of the copies of one set of a switch's decision."""
     if of_set == FORWARDED:
         return switch.decision.egress
     return switch.decision.mirrored if of_set == MIRRORED else switch.refused.mirrored
 
 
 @kernel
-def rewritten(nic, number, of_set, port):
+def rewritten(nic, switch, number, of_set, port):
     """Write the header of a copy as it leaves its port into `made`; return its length."""
-    switch = nic.switch
-    arrival = switch.template_header[number]
+    arrival = nic.headers.template_header[number]
     decision = switch.refused if of_set == MIRRORED_IF_REFUSED else switch.decision
     return rewrite(arrival.octets, arrival.n_bytes, switch.header, decision, port, switch.made)
 
@@ -169,15 +161,15 @@ def n_sets(n_refused):
 
 
 @kernel
-def finds_copies(nic, number, decision, n_refused):
+def finds_copies(nic, switch, number, n_refused):
     """Let a header have the copies that it had by these or earlier tables, if they are the same as now."""
-    template, arrival = nic.traffic.template[number], nic.switch.template_header[number]
-    if are_same(nic, number, template, decision, n_refused):
+    template, arrival = nic.traffic.template[number], nic.headers.template_header[number]
+    if are_same(nic, switch, number, template, n_refused):
         return True
     at = arrival.first_variant
     while at != UNKNOWN:
-        variant = nic.switch.variant[at]
-        if are_same(nic, number, variant, decision, n_refused):
+        variant = nic.headers.variant[at]
+        if are_same(nic, switch, number, variant, n_refused):
             swap(template, variant)
             return True
         at = variant.following
@@ -185,20 +177,21 @@ def finds_copies(nic, number, decision, n_refused):
 
 
 @kernel
-def are_same(nic, number, variant, decision, n_refused):
-    """Tell whether copies that were made are those of a decision."""
+def are_same(nic, switch, number, variant, n_refused):
+    """Tell whether copies that were made are those of a switch's decision."""
+    decision = switch.decision
     if variant.n_copies != decision.n_copies or variant.n_mirrored != decision.n_mirrored:
         return False
     if variant.n_mirrored_refused != n_refused:
         return False
     at = variant.first_copy
     for of_set in range(n_sets(n_refused)):
-        ports = copies_of(nic, of_set)
+        ports = copies_of(switch, of_set)
         port = next_port(ports, 0)
         while port < MAX_PORTS:
-            n_bytes = rewritten(nic, number, of_set, port)
+            n_bytes = rewritten(nic, switch, number, of_set, port)
             is_same = nic.traffic.copy_kind[at].port == port
-            if not is_same or not same_octets(nic.switch.copy_header[at], nic.switch.made, n_bytes):
+            if not is_same or not same_octets(nic.headers.copy_header[at], switch.made, n_bytes):
                 return False
             at += 1
             port = next_port(ports, port + 1)
@@ -221,32 +214,32 @@ def swap(template, variant):
 @kernel
 def keep_variant(nic, number):
     """Keep the copies that a header had until now: they may come back."""
-    switch, template = nic.switch, nic.traffic.template[number]
-    arrival = switch.template_header[number]
+    headers, template = nic.headers, nic.traffic.template[number]
+    arrival = headers.template_header[number]
     if template.stamp == NEVER_DECIDED:
         arrival.first_variant = UNKNOWN
         return
-    if switch.n_variants == MAX_COPY_KINDS:
+    if headers.n_variants == MAX_COPY_KINDS:
         nic.clock.overflow = 1
         return
-    variant = switch.variant[switch.n_variants]
+    variant = headers.variant[headers.n_variants]
     variant.first_copy, variant.n_copies = template.first_copy, template.n_copies
     variant.n_mirrored, variant.n_mirrored_refused = template.n_mirrored, template.n_mirrored_refused
     variant.following = arrival.first_variant
-    arrival.first_variant = switch.n_variants
-    switch.n_variants += 1
+    arrival.first_variant = headers.n_variants
+    headers.n_variants += 1
 
 
 @kernel
-def make_copies(nic, number, decision, n_refused):
+def make_copies(nic, switch, number, n_refused):
     """Enter the copies of a header: those that are forwarded, mirrored, and mirrored where its policer refuses it."""
-    switch, template = nic.switch, nic.traffic.template[number]
-    template.first_copy = switch.n_copy_kinds
+    template, decision = nic.traffic.template[number], switch.decision
+    template.first_copy = nic.headers.n_copy_kinds
     for of_set in range(n_sets(n_refused)):
-        ports = copies_of(nic, of_set)
+        ports = copies_of(switch, of_set)
         port = next_port(ports, 0)
         while port < MAX_PORTS:
-            make_copy_kind(nic, number, of_set, port)
+            make_copy_kind(nic, switch, number, of_set, port)
             port = next_port(ports, port + 1)
     template.n_copies, template.n_mirrored = decision.n_copies, decision.n_mirrored
     template.n_mirrored_refused = n_refused
@@ -255,13 +248,13 @@ def make_copies(nic, number, decision, n_refused):
 @kernel
 def new_copy_kind(nic, template, octets, n_bytes):
     """Enter a copy of a template with its header; return its number."""
-    switch = nic.switch
-    number = min(switch.n_copy_kinds, MAX_COPY_KINDS - 1)
-    if switch.n_copy_kinds == MAX_COPY_KINDS:
+    headers = nic.headers
+    number = min(headers.n_copy_kinds, MAX_COPY_KINDS - 1)
+    if headers.n_copy_kinds == MAX_COPY_KINDS:
         nic.clock.overflow = 1  # the last place is written, and the run ends
     else:
-        switch.n_copy_kinds += 1
-    header, kind = switch.copy_header[number], nic.traffic.copy_kind[number]
+        headers.n_copy_kinds += 1
+    header, kind = headers.copy_header[number], nic.traffic.copy_kind[number]
     header.template, header.n_bytes = template, n_bytes
     for i in range(n_bytes):
         header.octets[i] = octets[i]
@@ -270,17 +263,16 @@ def new_copy_kind(nic, template, octets, n_bytes):
 
 
 @kernel
-def make_copy_kind(nic, number, of_set, port):
+def make_copy_kind(nic, switch, number, of_set, port):
     """Enter one copy of a header."""
-    switch, template = nic.switch, nic.traffic.template[number]
-    arrival = switch.template_header[number]
-    n_bytes = rewritten(nic, number, of_set, port)
+    arrival, template = nic.headers.template_header[number], nic.traffic.template[number]
+    n_bytes = rewritten(nic, switch, number, of_set, port)
     kind = nic.traffic.copy_kind[new_copy_kind(nic, number, switch.made, n_bytes)]
-    kind.port, kind.function = port, max(port - 1, 0)
+    kind.port, kind.function = port, switch.function[port]
     kind.delta_bytes = n_bytes - arrival.n_bytes
     kind.queue_hash = arrival.port
     kind.is_mirrored = 1 if of_set != FORWARDED else 0
     if of_set == FORWARDED and not (port == UPLINK and switch.has_peer):
-        kind.flow = flow_of(nic.ledger, arrival.sender, station_at(nic, port))
-        if template.flow == UNKNOWN and (not is_onward(nic, arrival) or is_for_group(arrival)):
+        kind.flow = flow_of(nic.ledger, arrival.sender, switch.station[port])
+        if template.flow == UNKNOWN and (not is_onward(switch, arrival) or is_for_group(arrival)):
             kind.counts_offered = 1

@@ -1,4 +1,4 @@
-"""What a switch has beside its tables: when they changed, what was decided by them, and room to decide in."""
+"""What switches have beside their tables: when they changed, what was decided by them, and room to decide in."""
 
 from __future__ import annotations
 
@@ -13,24 +13,31 @@ from hwmodel.forwarding.header_store import (
     VARIANT,
 )
 from hwmodel.forwarding.parse import HEADER
+from hwmodel.forwarding.port_set import MAX_PORTS
 from hwmodel.forwarding.tables import TABLES, VIDS
 
 FIRST_GENERATION = 1
 
-# `generation` counts changes of the tables. `others_changed`, `vlan_changed`: that of the last change of anything but
-# VLANs, and of each VLAN, so that a VLAN that changes leaves decisions in others alone.
-# `has_peer`: a bridge is at the other end of the wire. `first_station`: the number of the station at port 1 among those
-# of all servers, less 1. `n_own_templates`: of headers that are a workload's own. `most_frames`: that the Tx buffer may
-# hold at once.
+# `others_changed`, `vlan_changed`: the generation of the last change of anything but VLANs, and of each VLAN, so that a
+# VLAN that changes leaves decisions in others alone. `has_peer`: a bridge is at the other end of the wire. `function`,
+# `station`: whose a port of the switch is, by its number in the adapter and among the stations of all servers; what is
+# outside is station 0.
 SWITCH = record(
-    *ints("generation", "others_changed", "has_peer", "first_station", "n_stations", "most_frames"),
-    *ints("n_own_templates", "n_templates", "n_copy_kinds", "n_variants", "header_mask"),
+    *ints("others_changed", "has_peer"),
     ("header", HEADER),
     ("decision", DECISION),
     ("refused", DECISION),
     ("made", U8, (HEADER_ROOM,)),
+    ("function", I32, (MAX_PORTS,)),
+    ("station", I32, (MAX_PORTS,)),
     ("vlan_changed", I32, (VIDS,)),
     ("tables", TABLES),
+)
+# The headers that come to an adapter's switches, and what was decided on them. `generation` counts changes of the
+# switches' tables. `n_own_templates`: of headers that are a workload's own. `most_frames`: that the Tx buffer may hold
+# at once.
+HEADERS = record(
+    *ints("generation", "most_frames", "n_own_templates", "n_templates", "n_copy_kinds", "n_variants", "header_mask"),
     ("header_slot", I32, (4 * MAX_TEMPLATES,)),  # of headers that come from a bridge
     ("template_header", TEMPLATE_HEADER, (MAX_TEMPLATES,)),
     ("copy_header", COPY_HEADER, (MAX_COPY_KINDS,)),

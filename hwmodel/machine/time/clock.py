@@ -5,13 +5,15 @@ from __future__ import annotations
 from hwmodel.compiled.records import I64, ints, record
 
 LANE_CAP = 1 << 12
+ADAPTER_PORTS = 1  # Ethernet ports that an adapter has room for
 HEAP_CAP = 1 << 16
 
 # Lanes of pending events, in the order in which events of one instant are handled. Every run uses the first four;
 # of the others the next event's time alone (`rare_at`) is looked at. COMPLETION_READY wakes an idle link for the
-# answer to a read, UP_READY the one up for what a DMA engine has ready then.
-TIMERS, DOWN_DONE, COMPLETION_READY, UP_DONE = range(4)
-DOWN_ARRIVAL, STORED, PIPELINE, BUS, PASSED, LINE, WIRE, UP_ARRIVAL, IN_MEMORY, UP_READY, CREDIT, LANES = range(4, 16)
+# answer to a read, UP_READY the one up for what a DMA engine has ready then. From BUS to WIRE each port has its own.
+TIMERS, DOWN_DONE, COMPLETION_READY, UP_DONE, DOWN_ARRIVAL, STORED, PIPELINE, BUS = range(8)
+PASSED, LINE, WIRE, UP_ARRIVAL = range(BUS + ADAPTER_PORTS, BUS + 5 * ADAPTER_PORTS, ADAPTER_PORTS)
+IN_MEMORY, UP_READY, CREDIT, LANES = range(UP_ARRIVAL + 1, UP_ARRIVAL + 5)
 FIRST_RARE_LANE = DOWN_ARRIVAL
 
 # Kinds of entries of the side heap.

@@ -251,18 +251,17 @@ def feed_hungry(nic, now_fs):
 
 
 @kernel
-def outside_arrives(nic, now_fs, number):
+def outside_arrives(nic, now_fs, number, outside):
     """Let the outside world put a frame on its wire to the bridge."""
     source = nic.traffic.source[number]
-    outside = nic.wire.outside
-    if outside_is_full(nic):
+    if outside_is_full(outside):
         source.armed = 1
         set_timer(nic.clock, first_of(outside.sent).come_fs + 1, SOURCE_TIMER, number)
         return
     if not draw(nic.traffic, source):
         return
     count_offered(nic.ledger, nic.traffic.template[source.pending_template])
-    send_from_outside(nic, now_fs, source)
+    send_from_outside(nic, outside, now_fs, source)
     source.pending = 0
     go_on(nic, now_fs, number, outside.busy_until_fs)
 
@@ -285,17 +284,18 @@ def line_arrives(nic, now_fs, number):
     traffic = nic.traffic
     source = traffic.source[number]
     source.armed = 0
-    if nic.mac.has_peer:
-        outside_arrives(nic, now_fs, number)
+    port = nic.port[source.adapter_port]
+    if port.mac.has_peer:
+        outside_arrives(nic, now_fs, number, port.wire.outside)
         return
-    line = nic.mac.line
+    line = port.mac.line
     if line_is_full(line):  # the frame waits outside for a place
         source.armed = 1
         set_timer(nic.clock, first_on_line(line).ready_fs + 1, SOURCE_TIMER, number)
         return
     if not draw(traffic, source):
         return
-    put_on_line(nic, now_fs, source)
+    put_on_line(nic, source.adapter_port, now_fs, source)
     source.pending = 0
     go_on(nic, now_fs, number, line.busy_until_fs)
 

@@ -16,10 +16,11 @@ CLOSED_SOURCE, PERIODIC_SOURCE, POISSON_SOURCE, ON_OFF_SOURCE, RECORDED_SOURCE, 
 
 
 CHOICE = record(("threshold", I64), ("here", I32), ("there", I32))
-# What tells of a source's next frame stands first. `fixed_burst_frames`: 0 where the length of a burst is drawn.
+# What tells of a source's next frame stands first. `adapter_port`: of one outside, by which its frames come.
+# `fixed_burst_frames`: 0 where the length of a burst is drawn.
 SOURCE = record(
     ("kind", I32), ("pending", I32), *ints("next_at_fs"), ("first_target", I32), ("n_targets", I32), ("rng", I64, (4,)),
-    *ints("function", "mean_gap_fs", "peak_gap_fs", "mean_off_fs", "burst_left", "armed"),
+    *ints("function", "adapter_port", "mean_gap_fs", "peak_gap_fs", "mean_off_fs", "burst_left", "armed"),
     *ints("first_length", "n_lengths", "next_record", "last_record"),
     *ints("pending_template", "pending_bytes", "pending_hash", "pending_record"),
     ("mean_burst_frames", F64), *ints("fixed_burst_frames"),

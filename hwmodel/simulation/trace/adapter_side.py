@@ -28,9 +28,9 @@ class Servers:
 
     def __init__(self, nic: Any, names: FrameNames, timeline: Rows) -> None:
         self._nic, self._names, self._timeline = nic, names, timeline
-        self._bus, self._mac, self._counters = nic["bus"], nic["mac"], nic["ledger"]["counts"]
+        self._bus, self._mac, self._counters = nic["port"][0]["bus"], nic["port"][0]["mac"], nic["ledger"]["counts"]
         self._wire_key = (0, -1)
-        self._n_piped, self._n_granted = int(nic["pipe_head"]), int(nic["bus"]["tail"])
+        self._n_piped, self._n_granted = int(nic["pipe_head"]), int(self._bus["tail"])
         self._n_lines = int(self._mac["line"]["head"])
         self._drops, self._n_gone = self._dropped(), self._gone()
         self.arrivals = Arrivals(nic)
@@ -118,7 +118,14 @@ class Levels:
         nic, limits = self._nic, self._limits
         self._set("Adapter", "Tx buffer", "B", now_fs, nic["counts"]["tx_buffer"]["level"], limits["tx_buffer_bytes"])
         self._set("Adapter", "Rx buffer", "B", now_fs, nic["counts"]["rx_buffer"]["level"], limits["rx_buffer_bytes"])
-        self._set("Adapter", "waiting for the wire", "frames", now_fs, nic["mac"]["counts"]["waiting"]["level"], None)
+        self._set(
+            "Adapter",
+            "waiting for the wire",
+            "frames",
+            now_fs,
+            nic["port"][0]["mac"]["counts"]["waiting"]["level"],
+            None,
+        )
         tags = nic["tags"]
         self._set("PCIe reads", "tags in use", "tags", now_fs, tags["n_tags"] - tags["n_free"], tags["n_tags"])
         for direction, first, second in (("up", "P", "NP"), ("down", "doorbells", "CPL")):

@@ -62,7 +62,7 @@ class Recording:
         self._parts = FrameParts(views, self.timeline, self._start_fs, over=group_of_all(stage.ports))
         self._bridge: BridgePorts | None = None
         if stage.bridge is not None:
-            outside = stage.servers[0].nic["wire"]["outside"]
+            outside = stage.servers[0].nic["port"][0]["wire"]["outside"]
             self._bridge = BridgePorts(stage.bridge, stage.ports, outside, all_names[0], self.timeline)
         self._n_events = np.full(len(stage.nics), -1)
         self._n_instants = 0
