@@ -83,7 +83,7 @@ def logged(
     """Run to the end and keep each delivery; what passes the ports of a bridge is logged too."""
     run = begun(*layers, changes=changes)
     if run.machine.system is not None:
-        run.machine.system.bridges["port"]["is_tapped"] = 1
+        run.machine.system.bridges["port"]["params"]["is_tapped"] = 1
     run.machine.log_deliveries()
     pieces = list(run.pieces())
     names = ("at_fs", "template", "frame_bytes", "record", "copy_kind", "egress_port")

@@ -73,10 +73,12 @@ def test_the_link_and_the_cores_have_one_clock_and_the_port_another():
     nic, nominal = machine.state[0], exact.state[0]
     of_host, of_adapter = stretch(config, 1, HOST), stretch(config, 1, ADAPTER)
     assert int(nic.host.driver[1].frame_time_fs) == round(int(nominal.host.driver[1].frame_time_fs) * of_host)
-    assert int(nic.pcie.duration_fs[1000]) == pytest.approx(int(nominal.pcie.duration_fs[1000]) * of_host, abs=2)
+    assert int(nic.pcie.params.duration_fs[1000]) == pytest.approx(
+        int(nominal.pcie.params.duration_fs[1000]) * of_host, abs=2
+    )
     assert Fraction(
-        int(nic.port[0].mac.fs_per_byte_num), int(nic.port[0].mac.fs_per_byte_den)
-    ) == of_adapter * Fraction(int(nominal.mac.fs_per_byte_num), int(nominal.mac.fs_per_byte_den))
+        int(nic.port[0].mac.params.fs_per_byte_num), int(nic.port[0].mac.params.fs_per_byte_den)
+    ) == of_adapter * Fraction(int(nominal.mac.params.fs_per_byte_num), int(nominal.mac.params.fs_per_byte_den))
     assert of_host != of_adapter
 
 
@@ -90,10 +92,13 @@ def test_each_offset_lies_within_the_tolerance_and_all_of_it_is_used():
 def test_servers_and_boxes_have_clocks_of_their_own():
     block = {"servers": [{"name": "a"}, {"name": "b"}], "run": {"clocks": "49ppm", "seed": 3}}
     _, machine = machine_of(block)
-    links = {int(nic.pcie.duration_fs[4000]) for nic in machine.state}
+    links = {int(nic.pcie.params.duration_fs[4000]) for nic in machine.state}
     assert machine.system is not None
     bridge = machine.system.bridges[0]
-    ports = {int(nic.port[0].mac.fs_per_byte_num) / int(nic.port[0].mac.fs_per_byte_den) for nic in machine.state}
+    ports = {
+        int(nic.port[0].mac.params.fs_per_byte_num) / int(nic.port[0].mac.params.fs_per_byte_den)
+        for nic in machine.state
+    }
     ports |= {int(port.fs_per_byte_num) / int(port.fs_per_byte_den) for port in bridge.port[:2]}
     assert len(links) == 2 and len(ports) == 3  # both ports of the bridge have its clock
 

@@ -52,7 +52,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "the first ages as the second": ("tables of two", at_box(0, "ageing_fs", 300 * 10**15)),
     "all addresses in one table": ("tables of two", lambda bridge: bridge["address"]["box"].fill(0)),
     "the second has the first's buffer": (
-        "buffers for all ports", lambda bridge: bridge["port"]["box"][:6].fill(0),
+        "buffers for all ports", lambda bridge: bridge["port"]["params"]["box"][:6].fill(0),
     ),
     "the wire leads back": ("two, as they are", lambda bridge: setattr(bridge.port[4], "joined", 4)),
     "cut through at the slower port": (

@@ -136,15 +136,15 @@ def test_all_rings_lie_apart_and_in_the_pool(vfs, queues, ring):
 def test_the_longest_tlp_has_a_duration():
     """A write of 4096 B with a 64-bit address and ECRC."""
     nic = machine(pcie={"max_payload": "4096B", "ecrc": True, "dllp_model": "tlp4"})
-    assert 24 + 4 + 4096 < MAX_TLP_BYTES == len(nic.pcie.duration_fs)
-    assert nic.pcie.duration_fs[-1] > nic.pcie.duration_fs[24 + 4 + 4096] > 0
+    assert 24 + 4 + 4096 < MAX_TLP_BYTES == len(nic.pcie.params.duration_fs)
+    assert nic.pcie.params.duration_fs[-1] > nic.pcie.params.duration_fs[24 + 4 + 4096] > 0
 
 
 def test_a_distribution_with_too_many_bins_is_refused():
     def bins(n):
         return {"jitter": {"kind": "histogram", "bins": [[f"{i}ns", 1] for i in range(n)]}}
 
-    assert machine(host=bins(256)).host.n_jitter_bins == 256
+    assert machine(host=bins(256)).host.params.n_jitter_bins == 256
     with pytest.raises(InputError, match=r"host\.jitter\.bins: 257 bins, at most 256"):
         machine(host=bins(257))
 
@@ -164,7 +164,12 @@ def rates(text):
 def test_products_of_times_and_lengths_stay_inside_63_bits(rate):
     """The longest frame on the wire, 9728 B and 24 B, and the longest TLP, at rates with few factors of 8e15."""
     nic = machine(**rates(rate))
-    numerators = (nic.pcie.drain_num, nic.limits.store_num, nic.port[0].mac.fs_per_byte_num, nic.function[1].shaper_num)
+    numerators = (
+        nic.pcie.params.drain_num,
+        nic.params.store_num,
+        nic.port[0].mac.params.fs_per_byte_num,
+        nic.function[1].params.shaper_num,
+    )
     assert all(0 < (9728 + 24) * int(numerator) < 2**63 for numerator in numerators)
 
 
@@ -185,5 +190,5 @@ def test_rates_that_would_not_are_refused(key):
 @pytest.mark.parametrize("model", ["none", "spec", "pcie_bench"])
 def test_durations_of_tlps_do_not_overflow(generation, lanes, model):
     nic = machine(pcie={"generation": generation, "lanes": lanes, "dllp_model": model, "max_payload": "4096B"})
-    assert nic.pcie.duration_fs[0] == 0
-    assert (np.diff(nic.pcie.duration_fs) > 0).all()
+    assert nic.pcie.params.duration_fs[0] == 0
+    assert (np.diff(nic.pcie.params.duration_fs) > 0).all()

@@ -148,7 +148,7 @@ def test_the_laws_hold_whatever_is_simulated(machine, workload, seed, warmup):
 def slow_population(nic, now_fs):
     """Return when each frame under way was offered: ring by ring, then journey by journey."""
     found = []
-    for queue in nic.tx_queue[: int(nic.limits.n_queues)]:
+    for queue in nic.tx_queue[: int(nic.params.n_queues)]:
         for position in range(int(queue.picked), int(queue.reserved)):
             found.append(now_fs - int(nic.host.post[int(queue.first) + (position & int(queue.mask))].offered_fs))
     pool = nic.ledger.journeys

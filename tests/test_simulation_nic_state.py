@@ -39,26 +39,26 @@ def test_rings_take_a_power_of_two_of_slots(ring, slots):
 @pytest.mark.parametrize("n_bytes", [1, 16, 28, 280, 4120])
 def test_tlps_take_the_exact_time_rounded_down(pcie, fs_per_byte, n_bytes):
     nic = machine(pcie={**pcie, "dllp_model": "tlp4"})
-    assert nic.pcie.duration_fs[n_bytes] == int(n_bytes * fs_per_byte)
-    assert nic.pcie.dllp_fs == int(16 * fs_per_byte)
+    assert nic.pcie.params.duration_fs[n_bytes] == int(n_bytes * fs_per_byte)
+    assert nic.pcie.params.dllp_fs == int(16 * fs_per_byte)
 
 
 @pytest.mark.parametrize(("model", "period"), [("none", 0), ("spec", 0), ("pcie_bench", 0), ("tlp4", 4), ("tlp1", 1)])
 def test_dllp_models(model, period):
     nic = machine(pcie={"dllp_model": model})
-    assert nic.pcie.dllp_period == period
-    assert bool(nic.pcie.whole_words) == (model != "pcie_bench")
+    assert nic.pcie.params.dllp_period == period
+    assert bool(nic.pcie.params.whole_words) == (model != "pcie_bench")
     # The two models with a constant share make each byte take longer.
-    assert (nic.pcie.duration_fs[4000] > int(4000 * GEN2_X4)) == (model in ("spec", "pcie_bench"))
+    assert (nic.pcie.params.duration_fs[4000] > int(4000 * GEN2_X4)) == (model in ("spec", "pcie_bench"))
 
 
 def test_credits():
     nic = machine(pcie={"credits": {"ph": 3, "pd": 16, "nph": 5, "npd": 9, "cplh": 7, "cpld": 17, "return": "120ns"}})
     limits = [(int(each.headers_limit), int(each.data_limit)) for each in nic.credits]
     assert limits == [(3, 16), (5, 0), (7, 17)]  # reads carry no data
-    assert nic.pcie.has_credits
-    assert nic.pcie.credit_return_fs == 120 * 10**6
-    assert not machine().pcie.has_credits
+    assert nic.pcie.params.has_credits
+    assert nic.pcie.params.credit_return_fs == 120 * 10**6
+    assert not machine().pcie.params.has_credits
 
 
 def test_rates_are_exact_ratios():
@@ -68,18 +68,23 @@ def test_rates_are_exact_ratios():
         port={"rate": "10Gbps"},
         switch={"ports": [{"name": "vf1", "rate_limit": "1Gbps"}]},
     )
-    assert Fraction(int(nic.pcie.drain_num), int(nic.pcie.drain_den)) == Fraction(8 * 10**15, 3 * 10**9)
-    assert Fraction(int(nic.limits.store_num), int(nic.limits.store_den)) == Fraction(8 * 10**15, 7 * 10**9)
-    assert Fraction(int(nic.port[0].mac.fs_per_byte_num), int(nic.port[0].mac.fs_per_byte_den)) == 800_000
-    assert nic.limits.pipeline_fs == 10**15 // 3_000_000
-    assert Fraction(int(nic.function[2].shaper_num), int(nic.function[2].shaper_den)) == 8_000_000
-    assert [int(nic.function[i].shaper_den) for i in (0, 1)] == [0, 0]
+    assert Fraction(int(nic.pcie.params.drain_num), int(nic.pcie.params.drain_den)) == Fraction(8 * 10**15, 3 * 10**9)
+    assert Fraction(int(nic.params.store_num), int(nic.params.store_den)) == Fraction(8 * 10**15, 7 * 10**9)
+    assert Fraction(int(nic.port[0].mac.params.fs_per_byte_num), int(nic.port[0].mac.params.fs_per_byte_den)) == 800_000
+    assert nic.params.pipeline_fs == 10**15 // 3_000_000
+    assert Fraction(int(nic.function[2].params.shaper_num), int(nic.function[2].params.shaper_den)) == 8_000_000
+    assert [int(nic.function[i].params.shaper_den) for i in (0, 1)] == [0, 0]
 
 
 def test_what_is_not_asked_for_takes_no_time():
     nic = machine()
-    assert (nic.limits.store_den, nic.limits.pipeline_fs, nic.pcie.drain_den, nic.pcie.propagation_fs) == (0, 0, 0, 0)
-    assert (nic.limits.writeback_timeout_fs, nic.host.driver[1].moderation_fs) == (0, 0)
+    assert (
+        nic.params.store_den,
+        nic.params.pipeline_fs,
+        nic.pcie.params.drain_den,
+        nic.pcie.params.propagation_fs,
+    ) == (0, 0, 0, 0)
+    assert (nic.params.writeback_timeout_fs, nic.host.driver[1].moderation_fs) == (0, 0)
 
 
 def test_batches_and_limits_are_carried_over():
@@ -94,9 +99,9 @@ def test_batches_and_limits_are_carried_over():
     driver = {"tx_doorbell_batch": 8, "refill_batch": 9, "rx_interrupt_batch": 10, "tx_interrupt_batch": 11}
     batches = {"tx_writeback_batch": 6, "rx_writeback_batch": 7}
     nic = machine(nic={**nic_keys, **batches, "writeback_timeout": "3us", "drop_enable": False}, driver=driver)
-    assert {key: int(nic.limits[key]) for key in nic_keys} == nic_keys
+    assert {key: int(nic.params[key]) for key in nic_keys} == nic_keys
     assert all({key: int(nic.host.driver[f][key]) for key in driver} == driver for f in range(3))
-    assert (nic.limits.writeback_timeout_fs, nic.limits.drop_enable, nic.limits.drop_when_full) == (3 * 10**9, 0, 0)
+    assert (nic.params.writeback_timeout_fs, nic.params.drop_enable, nic.params.drop_when_full) == (3 * 10**9, 0, 0)
     for number in range(3):
         sent, received = nic.tx_queue[number].held, nic.rx_queue[number].held
         assert (sent.queue, sent.ring_length, sent.batch) == (number, 40, 6)
@@ -117,7 +122,7 @@ def test_rx_descriptors_are_posted_at_the_start():
 @pytest.mark.parametrize(("cores", "expected"), [(1, [0, 0, 0]), (2, [0, 1, 0]), (8, [0, 1, 2])])
 def test_guests_run_on_cores_by_their_number(cores, expected):
     nic = machine(host={"cores": cores})
-    assert [int(nic.function[i].core) for i in range(3)] == expected
+    assert [int(nic.function[i].params.core) for i in range(3)] == expected
 
 
 @settings(max_examples=40)
@@ -125,12 +130,12 @@ def test_guests_run_on_cores_by_their_number(cores, expected):
 def test_a_histogram_is_cumulated_to_all_of_32_bits(weights):
     bins = [[f"{10 * i}ns", weight] for i, weight in enumerate(weights)]
     host = machine(host={"jitter": {"kind": "histogram", "bins": bins}}).host
-    thresholds = [0, *host.jitter_threshold[: len(weights)].tolist()]
+    thresholds = [0, *host.params.jitter_threshold[: len(weights)].tolist()]
     assert thresholds[-1] == 2**32
     for i, weight in enumerate(weights):
         share = Fraction(thresholds[i + 1] - thresholds[i], 2**32)
         assert abs(share - Fraction(weight, sum(weights))) <= Fraction(1, 2**32)
-        assert host.jitter_fs[i] == 10 * i * 10**6
+        assert host.params.jitter_fs[i] == 10 * i * 10**6
 
 
 def test_random_streams_differ_by_seed_and_number_and_never_stand_still():
@@ -151,7 +156,7 @@ def test_the_hosts_stream_follows_the_seed():
 def test_all_tags_are_free(tags):
     nic = machine(pcie={"tags": tags})
     assert sorted(nic.tags.free[:tags].tolist()) == list(range(tags))
-    assert (nic.tags.n_free, nic.tags.n_tags) == (tags, tags)
+    assert (nic.tags.n_free, nic.tags.params.n_tags) == (tags, tags)
 
 
 def test_nothing_is_pending():
@@ -173,4 +178,4 @@ def test_nothing_is_pending():
 def test_the_quantum_is_the_longest_frame_that_a_port_may_send():
     """So that deficit round robin serves everybody in each round."""
     ports = [{"name": "vf0", "max_frame": "3000B"}]
-    assert machine(switch={"ports": ports}).scheduler.quantum_bytes == 2996
+    assert machine(switch={"ports": ports}).scheduler.params.quantum_bytes == 2996

@@ -93,7 +93,7 @@ def test_each_capture_gets_what_passed_its_own_port_as_far_as_all_is_settled(tmp
 def test_an_adapter_alone_has_its_own_port_tapped(tmp_path):
     alone, workload = machine()
     with Taps(alone, workload, {"uplink": str(tmp_path / "u.pcapng")}) as taps:
-        assert alone.servers[0].nic.port[0].mac.is_tapped == 1
+        assert alone.servers[0].nic.port[0].mac.params.is_tapped == 1
         enter(alone.servers[0].nic.ledger.tap_log, 7, 0, 0)
         alone.settled_fs = 7 * NS
         taps.write()

@@ -33,7 +33,7 @@ class Machine:
     def __init__(self) -> None:
         self.nic = fresh_state()[0]
         self.clock, self.ledger = self.nic.clock, self.nic.ledger
-        limits = self.nic.limits
+        limits = self.nic.params
         limits.tx_ring = limits.rx_ring = limits.tx_buffer_bytes = limits.rx_buffer_bytes = CAPACITY
         limits.n_queues = 1
 

@@ -167,7 +167,7 @@ def test_occupancies_are_of_all_up_to_now(two):
 
 
 def test_there_is_room_for_what_all_hold_together(two):
-    limits = [server.nic.limits for server in two.servers]
+    limits = [server.nic.params for server in two.servers]
     whole = look(two).limits
     assert whole.tx_ring * whole.n_queues == sum(int(one.tx_ring * one.n_queues) for one in limits)
     assert whole.rx_buffer_bytes == sum(int(one.rx_buffer_bytes) for one in limits) > 0

@@ -142,9 +142,9 @@ def test_sources_stand_in_port_order_with_a_stream_each():
     """Listed by flow, the wire's first; port numbers decide, the uplink's 0 among them."""
     flows = [["vf1", "vf0", "1Gbps"], ["uplink", "vf0", "1Gbps"], ["vf0", "vf1", "1Gbps"], ["vf0", "uplink", "2Gbps"]]
     nic, _, _ = filled(workload={"pattern": "flows", "flows": flows})
-    sources = [nic.traffic.source[i] for i in range(nic.limits.n_sources)]
+    sources = [nic.traffic.source[i] for i in range(nic.params.n_sources)]
     assert [int(source.function) for source in sources] == [-1, 1, 1, 2]
-    assert [(int(nic.function[i].first_source), int(nic.function[i].n_sources)) for i in range(3)] == [
+    assert [(int(nic.function[i].params.first_source), int(nic.function[i].params.n_sources)) for i in range(3)] == [
         (0, 0), (1, 2), (3, 1),
     ]  # fmt: skip
     assert len({tuple(source.rng.tolist()) for source in sources}) == 4
@@ -226,4 +226,4 @@ def test_fifos_of_copies_are_watched_where_they_could_fill(tx_buffer, pattern, w
     """160 KiB hold 2730 frames of 60 B, 8 MiB 139 810: more than the 131 072 copies of a FIFO. Four copies each: 4."""
     vfs = {"pairs": 2, "broadcast": 3}[pattern]
     nic, _, _ = filled(nic={"vfs": vfs, "tx_buffer": tx_buffer}, workload={"pattern": pattern})
-    assert nic.limits.most_copies == watched
+    assert nic.headers.most_copies == watched

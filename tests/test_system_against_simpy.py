@@ -86,7 +86,7 @@ def test_made_up_frames(changes: Mapping[str, Any]) -> None:
 # What is done wrong to the record of bridges, and which case shows it.
 FAULTS: dict[str, tuple[str, Fault]] = {
     "no latency": ("vepa, pairs", lambda bridge: setattr(bridge.box[0], "latency_fs", 0)),
-    "no propagation": ("propagation", lambda bridge: bridge["port"]["propagation_fs"].fill(0)),
+    "no propagation": ("propagation", lambda bridge: bridge["port"]["params"]["propagation_fs"].fill(0)),
     "no hairpin": ("vepa, pairs", lambda bridge: setattr(bridge.logical_port[0], "is_hairpin", 0)),
     "nothing is learned": ("groups, two servers", lambda bridge: setattr(bridge.box[0], "learns", 0)),
     "one entry more": ("a table of 2", lambda bridge: setattr(bridge.box[0], "table_entries", 3)),

@@ -133,15 +133,15 @@ def test_ways_of_floods_are_sought_when_a_frame_floods(name: str, monkeypatch: p
 # What is done wrong, by a change of the bridge's record before the run, and which case shows it.
 FAULTS: dict[str, tuple[str, Fault]] = {
     "a queue for all": ("by weight", lambda bridge: setattr(bridge.port[0], "is_scheduled", 0)),
-    "another weight": ("by weight", lambda bridge: bridge["logical_port"]["quantum_bytes"].fill(1514)),
-    "a byte more in a quantum": ("by weight", lambda bridge: bridge["logical_port"]["quantum_bytes"].__iadd__(1)),
-    "no part of the room": ("queues fill up", lambda bridge: bridge["logical_port"]["buffer_bytes"].fill(1 << 40)),
-    "no rates": ("rates", lambda bridge: bridge["logical_port"]["shaper_den"].fill(0)),
-    "no burst": ("rates", lambda bridge: bridge["logical_port"]["burst_fs"].fill(0)),
+    "another weight": ("by weight", lambda bridge: bridge["logical_port"]["params"]["quantum_bytes"].fill(1514)),
+    "a byte more in a quantum": ("by weight", lambda bridge: bridge["logical_port"]["params"]["quantum_bytes"].__iadd__(1)),
+    "no part of the room": ("queues fill up", lambda bridge: bridge["logical_port"]["params"]["buffer_bytes"].fill(1 << 40)),
+    "no rates": ("rates", lambda bridge: bridge["logical_port"]["params"]["shaper_den"].fill(0)),
+    "no burst": ("rates", lambda bridge: bridge["logical_port"]["params"]["burst_fs"].fill(0)),
     "a bucket that is empty at the start": (
         "weights and rates", lambda bridge: bridge["logical_port"]["eligible_fs"].fill(0),
     ),
-    "no hairpin": ("translated in a vepa", lambda bridge: bridge["logical_port"]["is_hairpin"].fill(0)),
+    "no hairpin": ("translated in a vepa", lambda bridge: bridge["logical_port"]["params"]["is_hairpin"].fill(0)),
 }  # fmt: skip
 
 
@@ -150,7 +150,7 @@ def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -
     name, fault_of = FAULTS[fault]
 
     def all_at_once(bridge: Any) -> None:
-        for port in bridge.port[: int(bridge.n_ports)]:
+        for port in bridge.port[: int(bridge.params.n_ports)]:
             for end in ("first", "last"):
                 port["queue"][end] = -1
         fault_of(bridge)

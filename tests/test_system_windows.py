@@ -108,7 +108,7 @@ def what_it_is(run: SystemRun) -> dict[str, Any]:
     bridge.n_used = bridge.first_free = 0
     bridge.clock.seq = 0
     bridge.clock.heap[: int(bridge.clock.heap_n) + 64] = np.zeros(1, bridge.clock.heap.dtype)[0]
-    for port in bridge.port[: int(bridge.n_ports)]:
+    for port in bridge.port[: int(bridge.params.n_ports)]:
         for name in ("come", "queue", "begun"):
             port[name]["first"] = port[name]["last"] = 0
         port["sending"] = 0

@@ -6,7 +6,8 @@ from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.compiled.records import ints, record
 
 MAX_POLICERS = 1024
-POLICER = record(*ints("rate_num", "rate_den", "burst", "tokens", "remainder", "last_fs"))
+POLICER_PARAMS = record(*ints("rate_num", "rate_den", "burst"))
+POLICER = record(("params", POLICER_PARAMS), *ints("tokens", "remainder", "last_fs"))
 
 # A time is taken in digits of 10 bits. With a divisor of at most 8e15 no intermediate value then exceeds 63 bits.
 DIGIT_BITS = 10
@@ -26,14 +27,14 @@ def refill(bucket, now_fs):
     left = elapsed_fs * 0
     for i in range(DIGITS):
         digit = (elapsed_fs >> (DIGIT_BITS * (DIGITS - 1 - i))) & ((1 << DIGIT_BITS) - 1)
-        left = (left << DIGIT_BITS) + digit * bucket.rate_num
-        earned = (earned << DIGIT_BITS) + left // bucket.rate_den
-        left = left % bucket.rate_den
+        left = (left << DIGIT_BITS) + digit * bucket.params.rate_num
+        earned = (earned << DIGIT_BITS) + left // bucket.params.rate_den
+        left = left % bucket.params.rate_den
     left += bucket.remainder
-    earned += left // bucket.rate_den
-    bucket.remainder = left % bucket.rate_den
-    bucket.tokens += min(earned, bucket.burst - bucket.tokens)
-    if bucket.tokens == bucket.burst:
+    earned += left // bucket.params.rate_den
+    bucket.remainder = left % bucket.params.rate_den
+    bucket.tokens += min(earned, bucket.params.burst - bucket.tokens)
+    if bucket.tokens == bucket.params.burst:
         bucket.remainder = 0
 
 

@@ -8,6 +8,6 @@ from hwmodel.compiled.compilation import inlined
 @inlined
 def ring_of(function, rss_hash):
     """Return the number of the ring, Tx or Rx, that a hash names."""
-    if function.n_queues == 1:
-        return function.first_queue
-    return function.first_queue + rss_hash % function.n_queues
+    if function.params.n_queues == 1:
+        return function.params.first_queue
+    return function.params.first_queue + rss_hash % function.params.n_queues

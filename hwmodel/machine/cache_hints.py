@@ -21,20 +21,20 @@ FREE_AT, FREE_BYTES = offset_of(JOURNEYS, "free"), 4
 @kernel
 def sources_come_near(nic):
     """Prefetch what tells of the next frames of a server's sources."""
-    prefetch(nic.limits)
-    for number in range(nic.limits.n_sources):
+    prefetch(nic.params)
+    for number in range(nic.params.n_sources):
         prefetch(nic.traffic.source[number])
 
 
 @kernel
 def choices_come_near(nic, until_fs):
     """Prefetch where sources look for the targets of the frames that they bring until a time."""
-    for number in range(nic.limits.n_sources):
+    for number in range(nic.params.n_sources):
         source = nic.traffic.source[number]
         if is_due(source, until_fs):
             prefetch(nic.traffic.choice[next_choice(source)])
-            if source.function >= 0:  # the stations outside have none
-                prefetch(nic.function[source.function])
+            if source.params.function >= 0:  # the stations outside have none
+                prefetch(nic.function[source.params.function])
     pool = nic.ledger.journeys
     prefetch(pool)
     prefetch_at(pool, FREE_AT + FREE_BYTES * pool.n_free)
@@ -47,12 +47,12 @@ def choices_come_near(nic, until_fs):
 def templates_come_near(nic, until_fs):
     """Prefetch the templates of frames that sources bring until a time, and the copies of those on their way."""
     traffic, grants = nic.traffic, nic.grants
-    for number in range(nic.limits.n_sources):
+    for number in range(nic.params.n_sources):
         source = traffic.source[number]
         if is_due(source, until_fs):
             prefetch(traffic.template[next_template(traffic, source)])
-            if source.function >= 0:
-                prefetch(nic.tx_queue[nic.function[source.function].first_queue])
+            if source.params.function >= 0:
+                prefetch(nic.tx_queue[nic.function[source.params.function].params.first_queue])
     for number in range(ADAPTER_PORTS):
         come = nic.port[number].wire.come
         for i in range(come.head, come.tail):
@@ -74,17 +74,17 @@ def rings_come_near(nic, until_fs):
         for i in range(come.head, come.tail):
             kind = traffic.copy_kind[traffic.template[come.ring[i & come.mask].template].first_copy]
             if kind.function >= 0:  # of a copy for somebody here
-                queue = nic.rx_queue[nic.function[kind.function].first_queue]
+                queue = nic.rx_queue[nic.function[kind.function].params.first_queue]
                 prefetch(queue)
                 prefetch(host.finished[queue.first + (queue.started & queue.mask)])
-    for number in range(nic.limits.n_sources):
+    for number in range(nic.params.n_sources):
         source = traffic.source[number]
         if is_due(source, until_fs):
             flow = traffic.template[next_template(traffic, source)].flow
             if flow >= 0:  # counted here
                 prefetch(ledger.flow[flow])
-            if source.function >= 0:
-                queue = nic.tx_queue[nic.function[source.function].first_queue]
+            if source.params.function >= 0:
+                queue = nic.tx_queue[nic.function[source.params.function].params.first_queue]
                 place = queue.first + (queue.reserved & queue.mask)
                 prefetch(host.post[place])
                 prefetch(host.post_batch[place])

@@ -99,7 +99,7 @@ def up_received(nic, now_fs, sending):
     if CLASS_OF[sending.kind] == NON_POSTED_CREDIT:
         host_reads(nic, ready_fs, sending.tag)
         return False
-    return nic.pcie.has_memory == 0 or not waits_for_memory(nic, now_fs, sending, ready_fs)
+    return nic.pcie.params.has_memory == 0 or not waits_for_memory(nic, now_fs, sending, ready_fs)
 
 
 @inlined
@@ -111,9 +111,9 @@ def read_complete(nic, now_fs, number):
     pcie = nic.pcie
     free_places(nic, number)
     release_tag(nic, now_fs, number)
-    if nic.tags.n_free == 1 or pcie.has_engines:
+    if nic.tags.n_free == 1 or pcie.params.has_engines:
         issue(nic, now_fs)  # a read that has waited takes the tag, and its places, before those that this one leads to
-    in_order = pcie.answers_in_order
+    in_order = pcie.params.answers_in_order
     served = nic.ledger.counts.served[kind]
     served.n_reads += 1
     if kind == PAYLOAD_READ:
@@ -286,11 +286,11 @@ def settle(nic, now_fs):
 @kernel
 def begin_all(nic):
     """Fetch the first Rx descriptors and let all sources begin."""
-    for number in range(nic.limits.n_queues):
+    for number in range(nic.params.n_queues):
         fetch_rx(nic, number)
-    for number in range(nic.limits.n_sources):
+    for number in range(nic.params.n_sources):
         begin(nic, number)
-    for number in range(nic.limits.n_functions):
+    for number in range(nic.params.n_functions):
         hunger(nic, number)
     nic.clock.has_started = 1
     nic.reads_due = 1
@@ -314,7 +314,7 @@ def advance(nic, until_fs, n_events):
                 if nic.moves_due:
                     continue
                 # TLPs that start lead to nothing else, but for a DMA engine that has the next one ready later.
-                if nic.pcie.has_engines:
+                if nic.pcie.params.has_engines:
                     elsewhere_fs = first_elsewhere(clock)
                 at_fs = min(elsewhere_fs, first_of_links(clock))
             if at_fs > until_fs or left <= 0 or ledger.is_stopping or ledger.overflow or clock.overflow:

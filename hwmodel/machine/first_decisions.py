@@ -43,7 +43,7 @@ def wants_flood(bridge, number, shares_strays):
     port = bridge.port[came.port]
     if hop.reason != NO_REASON:
         return False
-    if not shares_strays or port.is_of_extender or is_group(bridge.inside.header.destination):
+    if not shares_strays or port.params.is_of_extender or is_group(bridge.inside.header.destination):
         return True
     at = came.sender * MAX_BRIDGE_PORTS + came.port
     is_first = bridge.has_flooded[at >> 3] >> (at & 7) & 1 == 0

@@ -36,7 +36,7 @@ def entered(clock, queue):
 def widen_posts(host, queue):
     """Let a Tx ring use twice as many places for the frames that the driver has and the scheduler has not picked."""
     first, before = queue.first, queue.mask
-    queue.first, queue.mask = queue.wide_first, 2 * before + 1
+    queue.first, queue.mask = queue.params.wide_first, 2 * before + 1
     for position in range(queue.picked, queue.reserved):
         place, old = queue.first + (position & queue.mask), first + (position & before)
         if place != old:
@@ -51,7 +51,7 @@ def widen_finished(host, queue):
     Each takes a descriptor or more, so there are places enough for all descriptors of the ring.
     """
     first, before = queue.first, queue.mask
-    queue.first, queue.mask = queue.wide_first, 2 * before + 1
+    queue.first, queue.mask = queue.params.wide_first, 2 * before + 1
     for position in range(queue.taken, queue.started):
         place, old = queue.first + (position & queue.mask), first + (position & before)
         if place != old:

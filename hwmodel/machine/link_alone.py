@@ -30,11 +30,14 @@ TRANSFER_CAP = 1 << 12  # DMA transfers under way
 
 TRANSFER = record(*ints("left_bytes", "begun_fs", "address"))
 # The link alone: transfers without end. `ring` holds what is left to come of each transfer being read.
-DMA = record(
-    *ints("n_bytes", "does_read", "does_write", "most_ahead"),
-    *ints("reads_begun", "reads_done", "writes_begun", "writes_done"),
+DMA_PARAMS = record(
+    *ints("n_bytes", "does_read", "does_write", "writes_first", "most_ahead"),
     # Where they lie in a window: place k is `unit_bytes` * k; none, and each lies at the start of its buffer.
-    *ints("n_places", "unit_bytes", "is_random", "writes_first"),
+    *ints("n_places", "unit_bytes", "is_random"),
+)
+DMA = record(
+    ("params", DMA_PARAMS),
+    *ints("reads_begun", "reads_done", "writes_begun", "writes_done"),
     ("rng", I64, (4,)),
     ("ring", TRANSFER, (TRANSFER_CAP,)),
     ("latency", LATENCY),
@@ -47,13 +50,13 @@ TRANSFER_MASK = TRANSFER_CAP - 1
 def place(nic, transfer, stride_bytes, n_buffers):
     """Return where a transfer's data lie: in the window, at random or in turn, else in its buffer."""
     dma = nic.dma
-    if dma.n_places > 0:
-        at = transfer % dma.n_places
-        if dma.is_random:
-            at = next_u32(dma) * dma.n_places >> 32
-        return at * dma.unit_bytes
-    address = nic.host.buffer_offset_bytes
-    if nic.pcie.has_iotlb:
+    if dma.params.n_places > 0:
+        at = transfer % dma.params.n_places
+        if dma.params.is_random:
+            at = next_u32(dma) * dma.params.n_places >> 32
+        return at * dma.params.unit_bytes
+    address = nic.host.params.buffer_offset_bytes
+    if nic.pcie.params.has_iotlb:
         address += buffer_address(stride_bytes, transfer, n_buffers)
     return address
 
@@ -62,7 +65,7 @@ def place(nic, transfer, stride_bytes, n_buffers):
 def may_read(nic):
     """Say whether the next read has a tag and, with engines, its transfer has places."""
     reads = nic.reads
-    needs_places = nic.pcie.has_engines and reads.left_bytes == reads.whole_bytes
+    needs_places = nic.pcie.params.has_engines and reads.left_bytes == reads.whole_bytes
     return nic.tags.n_free > 0 and (not needs_places or has_places(nic.engines.read, reads.whole_bytes))
 
 
@@ -70,24 +73,24 @@ def may_read(nic):
 def begin_read(nic, now_fs):
     """Begin the next transfer's read if not too many are ahead of their writes."""
     dma = nic.dma
-    done = dma.writes_done if dma.does_write else dma.reads_done
-    if dma.writes_first:
+    done = dma.writes_done if dma.params.does_write else dma.reads_done
+    if dma.params.writes_first:
         done = dma.reads_done
         if dma.reads_begun == dma.writes_begun or nic.up.first.head != nic.up.first.tail:
             return
-    if dma.reads_begun - done >= dma.most_ahead:
+    if dma.reads_begun - done >= dma.params.most_ahead:
         return
     transfer = dma.ring[dma.reads_begun & TRANSFER_MASK]
-    transfer.left_bytes = dma.n_bytes
+    transfer.left_bytes = dma.params.n_bytes
     nic.reads.frame = dma.reads_begun
-    nic.reads.left_bytes = dma.n_bytes
-    nic.reads.whole_bytes = dma.n_bytes
-    if dma.writes_first:  # a read of what has just been written, timed with the write
+    nic.reads.left_bytes = dma.params.n_bytes
+    nic.reads.whole_bytes = dma.params.n_bytes
+    if dma.params.writes_first:  # a read of what has just been written, timed with the write
         nic.reads.address = transfer.address
     else:
         transfer.begun_fs = now_fs
-        stride = nic.host.translation.tx_stride_bytes
-        transfer.address = place(nic, dma.reads_begun, stride, nic.limits.tx_ring)
+        stride = nic.host.translation.params.tx_stride_bytes
+        transfer.address = place(nic, dma.reads_begun, stride, nic.params.tx_ring)
         nic.reads.address = transfer.address
     dma.reads_begun += 1
 
@@ -96,7 +99,7 @@ def begin_read(nic, now_fs):
 def issue_reads(nic, now_fs):
     """Let the current transfer's requests take free tags, and begin the next when it is all requested."""
     reads = nic.reads
-    most = nic.pcie.max_read_request_bytes
+    most = nic.pcie.params.max_read_request_bytes
     while True:
         if reads.left_bytes == 0:
             begin_read(nic, now_fs)
@@ -116,11 +119,11 @@ def issue_reads(nic, now_fs):
 def may_write(nic):
     """Say whether the next transfer may be written: one is sent and one waits, or as many as the engine has."""
     dma = nic.dma
-    if dma.writes_first:
+    if dma.params.writes_first:
         return dma.writes_begun == dma.reads_done
     queue = nic.up.first
-    most = max(2, nic.limits.rx_writes)
-    return queue.tail - queue.head < most and (dma.does_read == 0 or dma.writes_begun < dma.reads_done)
+    most = max(2, nic.params.rx_writes)
+    return queue.tail - queue.head < most and (dma.params.does_read == 0 or dma.writes_begun < dma.reads_done)
 
 
 @kernel
@@ -129,12 +132,12 @@ def issue_writes(nic, now_fs):
     dma = nic.dma
     while may_write(nic):
         transfer = dma.ring[dma.writes_begun & TRANSFER_MASK]
-        if dma.does_read == 0 or dma.writes_first:
+        if dma.params.does_read == 0 or dma.params.writes_first:
             transfer.begun_fs = now_fs
-        if dma.does_read == 0 or dma.writes_first or dma.n_places == 0:
-            stride = nic.host.translation.rx_stride_bytes
-            transfer.address = place(nic, dma.writes_begun, stride, nic.limits.rx_ring)
-        post_payload_write(nic, now_fs, 0, dma.n_bytes, transfer.address, dma.n_bytes)
+        if dma.params.does_read == 0 or dma.params.writes_first or dma.params.n_places == 0:
+            stride = nic.host.translation.params.rx_stride_bytes
+            transfer.address = place(nic, dma.writes_begun, stride, nic.params.rx_ring)
+        post_payload_write(nic, now_fs, 0, dma.params.n_bytes, transfer.address, dma.params.n_bytes)
         dma.writes_begun += 1
 
 
@@ -143,7 +146,7 @@ def read_completed_bytes(nic, number):
     """Return the bytes of the transfer that a read completes; 0 where more of its reads have to come."""
     tag = nic.tags.slot[number]
     is_last = nic.dma.ring[tag.frame & TRANSFER_MASK].left_bytes == tag.n_bytes
-    return nic.dma.n_bytes if is_last else 0
+    return nic.dma.params.n_bytes if is_last else 0
 
 
 @kernel
@@ -219,7 +222,7 @@ def handle_rare_link(nic, now_fs, lane):
 @kernel
 def transfers_done(dma):
     """Return how many transfers are complete."""
-    return dma.writes_done if dma.does_write and dma.writes_first == 0 else dma.reads_done
+    return dma.writes_done if dma.params.does_write and dma.params.writes_first == 0 else dma.reads_done
 
 
 @entry
@@ -230,9 +233,9 @@ def run_dma(state, n_transfers):
     dma = nic.dma
     now_fs = clock.now_fs
     while transfers_done(dma) < n_transfers:
-        if dma.does_read:
+        if dma.params.does_read:
             issue_reads(nic, now_fs)
-        if dma.does_write:
+        if dma.params.does_write:
             issue_writes(nic, now_fs)
         at_fs = min(first_elsewhere(clock), first_of_links(clock))
         if at_fs > now_fs:
@@ -240,7 +243,7 @@ def run_dma(state, n_transfers):
                 start_up(nic, now_fs)
             if could_start(nic.down):
                 start_down(nic, now_fs)
-            if dma.does_write:
+            if dma.params.does_write:
                 issue_writes(nic, now_fs)
             at_fs = min(first_elsewhere(clock), first_of_links(clock))
             if at_fs == NEVER or clock.overflow:

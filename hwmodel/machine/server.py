@@ -19,8 +19,8 @@ from hwmodel.compiled.records import ints, record
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.adapter.adapter_state import (
     ADAPTER_COUNTS,
+    ADAPTER_PARAMS,
     FUNCTION,
-    LIMITS,
     PIPE_CAP,
     READS,
     RX_QUEUE,
@@ -56,7 +56,7 @@ SERVER = record(
     *ints("store_busy_until_fs", "pipeline_busy_until_fs", "pipe_head", "pipe_tail"),
     ("counts", ADAPTER_COUNTS),
     ("scheduler", SCHEDULER),
-    ("limits", LIMITS),
+    ("params", ADAPTER_PARAMS),
     ("credits", CREDITS, (len(CREDIT_KINDS),)),
     ("tags", TAGS),
     ("reads", READS),

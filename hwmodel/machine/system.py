@@ -88,7 +88,7 @@ def hop_of_copy(nic, bridge, port_number, copy_kind):
 @kernel
 def hand_up(nic, bridge, port_number):
     """Hand a bridge the frames that a server has begun to send; the server frees them when it next takes some."""
-    sent = nic.port[bridge.port[port_number].adapter_port].wire.sent
+    sent = nic.port[bridge.port[port_number].params.adapter_port].wire.sent
     for number in range(sent.head, sent.tail):
         crossing = sent.ring[number & sent.mask]
         learn_beyond(nic, bridge, port_number, crossing)
@@ -99,7 +99,7 @@ def hand_up(nic, bridge, port_number):
 @kernel
 def hand_in(nic, bridge, port_number, until_fs):
     """Give a bridge what stations outside have begun to send up to a time; return when the next of it begins."""
-    sent = nic.port[bridge.port[port_number].adapter_port].wire.outside.sent
+    sent = nic.port[bridge.port[port_number].params.adapter_port].wire.outside.sent
     while sent.head != sent.tail:
         crossing = first_of(sent)
         if crossing.begun_fs > until_fs:
@@ -117,11 +117,11 @@ def take(nic, bridge, port_number):
     It is the server's thread that does, so that what the server looks at next is near; nothing of the bridge changes.
     """
     port = bridge.port[port_number]
-    nic.port[port.adapter_port].wire.sent.head = port.n_given
+    nic.port[port.params.adapter_port].wire.sent.head = port.n_given
     place = port.begun.first
     while place != NOBODY:
         slot = bridge.slot[place]
-        comes_to_adapter(nic, port.adapter_port, slot.crossing)
+        comes_to_adapter(nic, port.params.adapter_port, slot.crossing)
         place = slot.following
 
 
@@ -180,10 +180,10 @@ def nothing_before(system, at_fs):
 def horizon_of_bridge(system, bridge, until_fs):
     """Return how far a bridge may run: until then every frame that its ports forward has been handed to it."""
     horizon_fs = until_fs
-    for number in range(bridge.n_outer_ports):
+    for number in range(bridge.params.n_outer_ports):
         port = bridge.port[number]
-        peer = system.server[port.peer]
-        horizon_fs = min(horizon_fs, peer.safe_fs + port.crossing_fs)
+        peer = system.server[port.params.peer]
+        horizon_fs = min(horizon_fs, peer.safe_fs + port.params.crossing_fs)
         if system.stops_exactly:
             horizon_fs = min(horizon_fs, peer.safe_fs)
     return horizon_fs
@@ -194,23 +194,25 @@ def run_bridge(system, number, bridge, words, servers, until_fs):
     """Let a bridge take what was sent to it, run, and hand on what it sends."""
     component = system.bridge[number]
     waiting_fs = NEVER  # for the line outside, with no event of its own
-    for port_number in range(bridge.n_outer_ports):
+    for port_number in range(bridge.params.n_outer_ports):
         port = bridge.port[port_number]
-        if port.is_outside:
-            waiting_fs = hand_in(servers[port.peer], bridge, port_number, system.server[port.peer].safe_fs)
+        if port.params.is_outside:
+            waiting_fs = hand_in(
+                servers[port.params.peer], bridge, port_number, system.server[port.params.peer].safe_fs
+            )
         else:
             release(bridge, port_number)
-            hand_up(servers[port.peer], bridge, port_number)
+            hand_up(servers[port.params.peer], bridge, port_number)
     horizon_fs = horizon_of_bridge(system, bridge, until_fs)
     component.next_fs = min(bridge.clock.next_at[TIMERS], next_command_fs(bridge.commands))
     if component.next_fs <= horizon_fs:
         component.next_fs = advance_bridge_through(bridge, words, servers, horizon_fs)
     component.next_fs = min(component.next_fs, waiting_fs)
     component.safe_fs = max(component.safe_fs, horizon_fs)
-    for port_number in range(bridge.n_outer_ports):
+    for port_number in range(bridge.params.n_outer_ports):
         port = bridge.port[port_number]
-        if port.is_outside == 0 and port.begun.first != NOBODY:
-            peer, come_fs = system.server[port.peer], bridge.slot[port.begun.first].crossing.come_fs
+        if port.params.is_outside == 0 and port.begun.first != NOBODY:
+            peer, come_fs = system.server[port.params.peer], bridge.slot[port.begun.first].crossing.come_fs
             peer.next_fs = min(peer.next_fs, come_fs)
 
 

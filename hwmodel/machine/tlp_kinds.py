@@ -19,7 +19,7 @@ CREDIT_KINDS = ("posted", "non_posted", "completion")
 POSTED_CREDIT, NON_POSTED_CREDIT, COMPLETION_CREDIT = range(len(CREDIT_KINDS))
 UP, DOWN = ("up", "down")
 
-STRICT_ORDER, RELAXED_ORDER, ID_ORDER = range(3)  # `pcie.ordering`
+STRICT_ORDER, RELAXED_ORDER, ID_ORDER = range(3)  # `pcie.params.ordering`
 
 
 class TlpKind(NamedTuple):

@@ -44,9 +44,12 @@ class BridgeSnapshot:
 
 def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnapshot:
     """Copy the sums out of the bridges' record; what its ports get is busy time at the senders' ends."""
-    ports = [record.port[number] for number in range(int(record.n_ports))]
+    ports = [record.port[number] for number in range(int(record.params.n_ports))]
     outs = [int(port.counts.tx_busy_fs) - _ahead_fs(record, port, now_fs) for port in ports]
-    ins = [_in_busy_fs(port, servers, now_fs) if port.joined < 0 else outs[int(port.joined)] for port in ports]
+    ins = [
+        _in_busy_fs(port, servers, now_fs) if port.params.joined < 0 else outs[int(port.params.joined)]
+        for port in ports
+    ]
     return BridgeSnapshot(
         in_bytes=np.array([int(port.counts.rx_bytes) for port in ports], np.int64),
         in_busy_fs=np.array(ins, np.int64),
@@ -61,7 +64,7 @@ def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnaps
 
 def begin_bridge_window(record: Any) -> None:
     """Forget the largest depths seen so far."""
-    for number in range(int(record.n_ports)):
+    for number in range(int(record.params.n_ports)):
         waiting = record.port[number].counts.waiting
         waiting.highest = waiting.level
     begin_logical_window(record)
@@ -72,12 +75,12 @@ def _ahead_fs(record: Any, port: Any, now_fs: int) -> int:
     if int(port.sending) < 0:
         return 0
     crossing = record.slot[int(port.sending)].crossing
-    return max(0, int(crossing.come_fs) - int(port.propagation_fs) - now_fs)
+    return max(0, int(crossing.come_fs) - int(port.params.propagation_fs) - now_fs)
 
 
 def _in_busy_fs(port: Any, servers: Sequence[Any], now_fs: int) -> int:
-    peer = servers[int(port.peer)]
-    if port.is_outside:
+    peer = servers[int(port.params.peer)]
+    if port.params.is_outside:
         outside = peer.port[0].wire.outside
         return int(outside.busy_fs) - max(0, int(outside.busy_until_fs) - now_fs)
     ahead_fs = int(peer.clock.next_at[WIRE]) - now_fs if peer.port[0].mac.is_sending else 0
@@ -146,11 +149,11 @@ def bridge_results(
 def _gone(record: Any, number: int, now_fs: int) -> int:
     """Count the addresses of a bridge that have aged and that nobody has looked up since."""
     box = record.box[number]
-    if not box.learns:
+    if not box.params.learns:
         return 0
     addresses = record["address"][: int(record.n_addresses)]
     is_known = (addresses["box"] == number) & (addresses["logical_port"] >= 0)
-    return int((is_known & (now_fs - addresses["seen_fs"] >= int(box.ageing_fs))).sum())
+    return int((is_known & (now_fs - addresses["seen_fs"] >= int(box.params.ageing_fs))).sum())
 
 
 def bridge_suspects(
@@ -222,7 +225,7 @@ class LogicalSnapshot:
 
 def take_logical(record: Any, now_fs: int) -> LogicalSnapshot:
     """Copy the sums of the logical ports out of a bridge's record."""
-    entries = record["logical_port"]["counts"][: int(record.n_logical_ports)]
+    entries = record["logical_port"]["counts"][: int(record.params.n_logical_ports)]
     waiting = entries["waiting"]
     return LogicalSnapshot(
         in_bytes=entries["rx_bytes"].copy(),
@@ -275,9 +278,9 @@ def level_suspects(
     for port in ports:
         for logical in port.logical if port.is_scheduled else ():
             entry, at = record.logical_port[logical.number], logical.number
-            if not int(entry.shaper_den) or not lost[at]:
+            if not int(entry.params.shaper_den) or not lost[at]:
                 continue
-            fs_per_byte = int(entry.shaper_num) / int(entry.shaper_den)
+            fs_per_byte = int(entry.params.shaper_num) / int(entry.params.shaper_den)
             share = float(end.out_bytes[at] - start.out_bytes[at]) * fs_per_byte / span_fs
             if share >= MATTERS:
                 rate_bps = round(BITS_PER_BYTE * FS_PER_S / fs_per_byte)

@@ -57,18 +57,18 @@ def fill_bridges(
     record = array[0]
     record.clock.next_at[:] = NEVER
     record.first_free = NOBODY
-    record.n_ports, record.n_logical_ports = len(ports), topology.n_logical_ports
-    record.n_outer_ports = sum(port.joined is None for port in ports)
+    record.params.n_ports, record.params.n_logical_ports = len(ports), topology.n_logical_ports
+    record.params.n_outer_ports = sum(port.joined is None for port in ports)
     if len(ports) > MAX_BRIDGE_PORTS:
         raise InputError(f"bridge: {len(ports)} ports, at most {MAX_BRIDGE_PORTS} are supported")
-    if record.n_logical_ports > MAX_LOGICAL_PORTS:
+    if record.params.n_logical_ports > MAX_LOGICAL_PORTS:
         most = MAX_LOGICAL_PORTS
         raise InputError(f"bridge: {len(topology.logical)} interfaces and channels, at most {most} are supported")
     boxes: list[Bridge | Extender] = [*bridges, *(one for bridge in bridges for one in bridge.extenders.values())]
     _fill_boxes(record, boxes)
     for bridge, box in zip(bridges, record.box, strict=False):
-        box.learns = bridge.kind == "learning"
-        box.table_entries, box.ageing_fs = bridge.table, bridge.ageing_fs
+        box.params.learns = bridge.kind == "learning"
+        box.params.table_entries, box.params.ageing_fs = bridge.table, bridge.ageing_fs
     _fill_ports(record, boxes, ports)
     _fill_levels(record, topology)
     _fill_policers(record, topology.policers)
@@ -80,10 +80,11 @@ def _fill_boxes(record: BridgeRecord, boxes: Sequence[Bridge | Extender]) -> Non
     if len(boxes) > MAX_BOXES:
         most = MAX_BOXES
         raise InputError(f"bridge: {len(boxes)} bridges and extenders, at most {most} are supported")
-    record.n_boxes = len(boxes)
+    record.params.n_boxes = len(boxes)
     for box, entry in zip(boxes, record.box, strict=False):
-        entry.latency_fs, entry.buffer_bytes = box.latency_fs, box.buffer_bytes
-        entry.shares_buffer = box.sharing == "all"
+        params = entry.params
+        params.latency_fs, params.buffer_bytes = box.latency_fs, box.buffer_bytes
+        params.shares_buffer = box.sharing == "all"
 
 
 def _fill_ports(record: BridgeRecord, boxes: Sequence[Bridge | Extender], ports: Sequence[PhysicalPort]) -> None:
@@ -91,13 +92,14 @@ def _fill_ports(record: BridgeRecord, boxes: Sequence[Bridge | Extender], ports:
     for port in ports:
         entry = record.port[port.number]
         num, den = rate_as_ratio(f"{port.key}.rate", port.rate_bps)
-        entry.fs_per_byte_num, entry.fs_per_byte_den = num, den
-        entry.peer = port.server or 0
-        entry.is_outside = port.server is None and port.joined is None
-        entry.box, entry.joined = port.box, NOBODY if port.joined is None else port.joined
-        entry.cuts_through = boxes[port.box].forwarding == "cut_through" and port.rate_bps == fastest_bps[port.box]
-        entry.propagation_fs = port.propagation_fs
-        entry.is_scheduled = port.is_scheduled
+        params = entry.params
+        params.fs_per_byte_num, params.fs_per_byte_den = num, den
+        params.peer = port.server or 0
+        params.is_outside = port.server is None and port.joined is None
+        params.box, params.joined = port.box, NOBODY if port.joined is None else port.joined
+        params.cuts_through = boxes[port.box].forwarding == "cut_through" and port.rate_bps == fastest_bps[port.box]
+        params.propagation_fs = port.propagation_fs
+        params.is_scheduled = port.is_scheduled
         entry.resumes_fs = NEVER
         entry.sending = NOBODY
         for name in ("come", "queue", "begun", "active"):
@@ -121,11 +123,12 @@ def fill_crossings(record: BridgeRecord, least_bytes: int) -> None:
 
     `least_bytes`: what a frame takes at least of a wire.
     """
-    for entry in record.port[: int(record.n_ports)]:
-        until_due_bytes = HEADER_BYTES if entry.cuts_through else least_bytes
-        wire_fs = until_due_bytes * int(entry.fs_per_byte_num) // int(entry.fs_per_byte_den)
-        latency_fs = int(record.box[int(entry.box)].latency_fs)
-        entry.crossing_fs = wire_fs + int(entry.propagation_fs) + latency_fs
+    for entry in record.port[: int(record.params.n_ports)]:
+        params = entry.params
+        until_due_bytes = HEADER_BYTES if params.cuts_through else least_bytes
+        wire_fs = until_due_bytes * int(params.fs_per_byte_num) // int(params.fs_per_byte_den)
+        latency_fs = int(record.box[int(params.box)].params.latency_fs)
+        params.crossing_fs = wire_fs + int(params.propagation_fs) + latency_fs
 
 
 def _fill_levels(record: BridgeRecord, topology: Topology) -> None:
@@ -139,14 +142,14 @@ def _fill_levels(record: BridgeRecord, topology: Topology) -> None:
             level = bridge.ports[port.name].s_channels.get(s_vid)
             entry = record.logical_port[logical.number]
             entry.queue.first = entry.queue.last = entry.following = NOBODY
-            entry.buffer_bytes = queue_bytes(bridge, bridge.ports[port.name], s_vid, len(port.logical))
-            entry.quantum_bytes = longest_bytes * (1 if level is None else level.weight)
+            entry.params.buffer_bytes = queue_bytes(bridge, bridge.ports[port.name], s_vid, len(port.logical))
+            entry.params.quantum_bytes = longest_bytes * (1 if level is None else level.weight)
             if level is not None and level.rate_bps is not None:
                 key = f"{port.key}.s_channels.{s_vid}.rate"
                 num, den = rate_as_ratio(key, level.rate_bps)
-                entry.shaper_num, entry.shaper_den = num, den
-                entry.burst_fs = min(level.burst_bytes * num // den, LONGEST_BURST_FS)
-                entry.eligible_fs = -entry.burst_fs  # as after a long pause
+                entry.params.shaper_num, entry.params.shaper_den = num, den
+                entry.params.burst_fs = min(level.burst_bytes * num // den, LONGEST_BURST_FS)
+                entry.eligible_fs = -entry.params.burst_fs  # as after a long pause
 
 
 def _fill_policers(record: BridgeRecord, entries: Sequence[PolicyEntry]) -> None:
@@ -155,16 +158,16 @@ def _fill_policers(record: BridgeRecord, entries: Sequence[PolicyEntry]) -> None
         raise InputError(f"bridge.policy: {len(entries)} policers, at most {most} are supported")
     for entry, bucket in zip(entries, record.policer, strict=False):
         assert entry.rate_bps is not None and entry.burst_bytes is not None, "checked with the configuration"
-        bucket.rate_den, bucket.rate_num = fs_per_byte(entry.rate_bps)
-        bucket.burst = bucket.tokens = entry.burst_bytes
+        bucket.params.rate_den, bucket.params.rate_num = fs_per_byte(entry.rate_bps)
+        bucket.params.burst = bucket.tokens = entry.burst_bytes
 
 
 def fill_wire(nic: Nic, port: PhysicalPort, outside: PhysicalPort) -> None:
     """Let an adapter's wire end at a bridge's port, and the stations outside send at their port's rate."""
     own = nic.port[0]
-    own.mac.has_peer = nic.ledger.crosses = 1
-    own.mac.propagation_fs = port.propagation_fs
-    sender = own.wire.outside
+    own.mac.params.has_peer = nic.ledger.crosses = 1
+    own.mac.params.propagation_fs = port.propagation_fs
+    sender = own.wire.outside.params
     sender.propagation_fs = outside.propagation_fs
     sender.fs_per_byte_num, sender.fs_per_byte_den = rate_as_ratio(f"{outside.key}.rate", outside.rate_bps)
 
@@ -187,14 +190,14 @@ def fill_tables(bridges: npt.NDArray[Any], topology: Topology) -> None:
     for port in topology.ports:
         _fill_port(record, port, topology, lists)
     for at in range(len(topology.bridges)):
-        box, beside = record.box[at], topology.bridge_ports
+        box, beside = record.box[at].params, topology.bridge_ports
         box.first_logical, box.n_logical = lists.add(one.number for one in beside.logical_of(at))
         box.first_port, box.n_ports = lists.add(port.number for port in beside.ports_of(at))
         box.way_out = beside.way_out[at].number
         box.is_controlling = topology.bridges[at].kind == "controlling"
     for port in topology.ports:
         if port.is_uplink:
-            box = record.box[port.box]
+            box = record.box[port.box].params
             box.uplink = port.number
             below = (one.number for one in topology.ports if one.is_of_extender and one.below and one.box == port.box)
             box.first_port, box.n_ports = lists.add(below)
@@ -221,7 +224,7 @@ class _Lists:
 
 
 def _fill_logical(record: BridgeRecord, logical: LogicalPort) -> None:
-    entry, vlans = record.logical_port[logical.number], record.vlans[logical.number]
+    entry, vlans = record.logical_port[logical.number].params, record.vlans[logical.number]
     entry.port, entry.is_hairpin = logical.port, logical.is_hairpin
     entry.interface = NOBODY if logical.interface is None else logical.interface
     entry.native_vlan = logical.native_vlan or 0
@@ -243,7 +246,7 @@ def _bits(vlans: Collection[int]) -> Any:
 
 
 def _fill_port(record: BridgeRecord, port: PhysicalPort, topology: Topology, lists: _Lists) -> None:
-    entry = record.port[port.number]
+    entry = record.port[port.number].params
     entry.root, entry.bridge, entry.server = port.root, port.bridge, NOBODY if port.server is None else port.server
     entry.outer_kind = OUTER_KINDS.get(port.mode, NO_OUTER_TAG)
     entry.has_interfaces, entry.is_of_extender = port.has_interfaces, port.is_of_extender
@@ -255,7 +258,7 @@ def _fill_port(record: BridgeRecord, port: PhysicalPort, topology: Topology, lis
     entry.groups = NOBODY if port.groups is None else port.groups.number
     for own in (entry.own_logical, entry.groups):
         if own != NOBODY:
-            logical = record.logical_port[own]
+            logical = record.logical_port[own].params
             logical.port, logical.interface = port.number, NOBODY
 
 
@@ -263,7 +266,7 @@ def _fill_policies(record: BridgeRecord, topology: Topology) -> None:
     """Enter the policies of all bridges, one behind the other."""
     at = 0
     for number, bridge in enumerate(topology.bridges):
-        box = record.box[number]
+        box = record.box[number].params
         box.first_policy, box.n_policy = at, len(bridge.policy)
         if at + len(bridge.policy) > MAX_POLICY:
             raise InputError(f"bridge.policy: more than {MAX_POLICY} entries")

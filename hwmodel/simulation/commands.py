@@ -64,11 +64,8 @@ class Region:
 
     def of(self, state: npt.NDArray[Any]) -> Ints:
         """Return the words of an array of one record: of each element, by its number, in the order of `places`."""
-        found = state
-        for name in self.path:
-            found = found[name]
-        elements = found.reshape(-1)
-        return elements.view(np.int64).reshape(len(elements), -1)[:, self._own_words(elements.dtype)]
+        found: Ints = state.view(np.int64)[self.places(state.dtype)]
+        return found
 
     def places(self, record: np.dtype[Any]) -> Ints:
         """Return where each word stands, counted from the first of the record: int64 (elements, words of each)."""
@@ -86,7 +83,6 @@ class Region:
         return np.concatenate([np.arange(at, at + n, WORD_BYTES) // WORD_BYTES for at, n in spans])
 
 
-POLICER_RATE = ("rate_num", "rate_den", "burst")
 WIRE_RATE = ("fs_per_byte_num", "fs_per_byte_den")
 # Of the tables what no VLAN has for itself, but for the addresses. A bridge enters its lists of interfaces with them as
 # frames go there; in an adapter that has such lists all else of them is fixed.
@@ -95,23 +91,23 @@ ADDRESSES = Region(("port", "switch", "tables"), ("lookup",), TABLE)
 OF_SERVER = (
     Region(("port", "switch", "tables"), OTHER_TABLES, TABLE),
     Region(("port", "switch", "tables", "vlan"), (), VLAN),
-    Region(("traffic", "policer"), POLICER_RATE, POLICER),
-    Region(("function",), ("shaper_num", "shaper_den", "shaper_window_fs"), SHAPER),
-    Region(("function",), ("weight",)),
-    Region(("port", "mac"), WIRE_RATE, LINE_RATE),
-    Region(("port", "wire", "outside"), WIRE_RATE, OUTSIDE_RATE),
-    Region(("pcie",), ("max_read_request_bytes", "dllp_period", "dllp_fs", "duration_fs"), LINK),
+    Region(("traffic", "policer", "params"), (), POLICER),
+    Region(("function", "params"), ("shaper_num", "shaper_den", "shaper_window_fs"), SHAPER),
+    Region(("function", "params"), ("weight",)),
+    Region(("port", "mac", "params"), WIRE_RATE, LINE_RATE),
+    Region(("port", "wire", "outside", "params"), WIRE_RATE, OUTSIDE_RATE),
+    Region(("pcie", "params"), ("max_read_request_bytes", "dllp_period", "dllp_fs", "duration_fs"), LINK),
 )
 OF_BRIDGE = (
-    Region(("box",), ("latency_fs",), LATENCY),
-    Region(("box",), ("ageing_fs",), AGEING),
-    Region(("box",), ("first_policy", "n_policy", "way_out"), TABLE),
-    Region(("port",), WIRE_RATE),
-    Region(("logical_port",), ("is_hairpin", "native_vlan", "wire_vlan", "inner_vlan"), TABLE),
+    Region(("box", "params"), ("latency_fs",), LATENCY),
+    Region(("box", "params"), ("ageing_fs",), AGEING),
+    Region(("box", "params"), ("first_policy", "n_policy", "way_out"), TABLE),
+    Region(("port", "params"), WIRE_RATE),
+    Region(("logical_port", "params"), ("is_hairpin", "native_vlan", "wire_vlan", "inner_vlan"), TABLE),
     Region(("vlans",), (), TABLE),
     Region(("policy",), (), TABLE),
     Region(("home",), (), TABLE),
-    Region(("policer",), POLICER_RATE, POLICER),
+    Region(("policer", "params"), (), POLICER),
 )
 # Keys that commands can change, as patterns: of an adapter, and of a bridge.
 OF_ADAPTERS = (
@@ -233,13 +229,13 @@ def _look_less_ahead(machine: Machine, others: Sequence[Machine]) -> None:
     if machine.system is None:
         return
     systems = [each.system for each in (machine, *others) if each.system is not None]
-    latency_fs = np.array([each.bridges["box"]["latency_fs"][0] for each in systems])
+    latency_fs = np.array([each.bridges["box"]["params"]["latency_fs"][0] for each in systems])
     changes = (latency_fs != latency_fs[0]).any(axis=0)
     for system, own_fs in zip(systems, latency_fs, strict=True):
-        port = system.bridges["port"][0]
+        port = system.bridges["port"]["params"][0]
         port["crossing_fs"] -= (own_fs * changes)[port["box"]]
     of_servers = [each.system["server"]["end"]["crossing_fs"] for each in systems]
-    of_bridges = [each.bridges["port"]["crossing_fs"] for each in systems]
+    of_bridges = [each.bridges["port"]["params"]["crossing_fs"] for each in systems]
     for own, *rest in (of_servers, of_bridges):
         for least in rest:
             np.minimum(own, least, out=own)

@@ -72,24 +72,25 @@ def dma(config: Config, sizes: Iterable[int], window: Window | None = None) -> l
 def _machine(config: Config, n_bytes: int, operation: str, most_ahead: int, window: Window | None) -> State:
     state = build_state(config, config.run.seed)
     transfers = state[0].dma
-    transfers.n_bytes = n_bytes
-    transfers.does_read, transfers.does_write = operation != "write", operation != "read"
-    transfers.writes_first = operation == "write_read"
-    transfers.most_ahead = most_ahead
+    params = transfers.params
+    params.n_bytes = n_bytes
+    params.does_read, params.does_write = operation != "write", operation != "read"
+    params.writes_first = operation == "write_read"
+    params.most_ahead = most_ahead
     stride = tx_stride_bytes(config, n_bytes)
     if window is not None:
-        transfers.unit_bytes = -(-n_bytes // CACHE_LINE_BYTES) * CACHE_LINE_BYTES
-        transfers.n_places = max(1, window.n_bytes // int(transfers.unit_bytes))
-        transfers.is_random = window.is_random
+        params.unit_bytes = -(-n_bytes // CACHE_LINE_BYTES) * CACHE_LINE_BYTES
+        params.n_places = max(1, window.n_bytes // int(params.unit_bytes))
+        params.is_random = window.is_random
         transfers.rng[:] = random_words(config.run.seed, TRANSFER_STREAM)
         set_cache_hits(state[0], config, read_bytes=window.n_bytes, written_bytes=window.n_bytes)
-    if transfers.writes_first:  # what was just written lies in the cache of the adapter's own socket
-        state[0].host.read_latency_fs, state[0].host.read_hits = config.host.read_latency_fs, TWO_TO_32
+    if params.writes_first:  # what was just written lies in the cache of the adapter's own socket
+        state[0].host.params.read_latency_fs, state[0].host.params.read_hits = config.host.read_latency_fs, TWO_TO_32
     if config.host.iotlb is not None:
         place_pages(state[0], stride, stride)
         if window is not None:  # one window for reads and writes
             translation = state[0].host.translation
-            translation.rx_buffer.first = translation.tx_buffer.first
+            translation.params.rx_buffer.first = translation.params.tx_buffer.first
     return state
 
 
@@ -114,7 +115,11 @@ def bandwidth_gbps(config: Config, n_bytes: int, operation: str, window: Window 
 
 def _done(state: State) -> int:
     transfers = state[0].dma
-    return int(transfers.writes_done if transfers.does_write and not transfers.writes_first else transfers.reads_done)
+    return int(
+        transfers.writes_done
+        if transfers.params.does_write and not transfers.params.writes_first
+        else transfers.reads_done
+    )
 
 
 def _once_round(config: Config) -> int:

@@ -117,7 +117,7 @@ class Machine:
     def random_words(self) -> bytes:
         """Return the state of all random numbers, which each draw changes."""
         return b"".join(
-            server.nic["traffic"]["source"]["rng"][: int(server.nic.limits.n_sources)].tobytes()
+            server.nic["traffic"]["source"]["rng"][: int(server.nic.params.n_sources)].tobytes()
             + server.nic["host"]["rng"].tobytes()
             for server in self.servers
         )

@@ -183,7 +183,7 @@ class MarkCopies:
 
     def __init__(self, nic: Any, book: FlowBook, most_words: int, most_rows: int) -> None:
         self._nic, self._book, self._counts = nic, book, Counts(nic)
-        self._functions = nic["ledger"]["function"][: int(nic.limits.n_functions)]
+        self._functions = nic["ledger"]["function"][: int(nic.params.n_functions)]
         self._flows = nic["ledger"]["flow"][: book.n_counted].view(np.int64)
         n_words = N_WORDS + len(self._functions) + len(self._flows)
         self.n_rows = max(1, min(most_rows, most_words // n_words))

@@ -112,10 +112,10 @@ def begin_window(nic: Any, book: FlowBook) -> None:
     _forget_latency(nic["ledger"], "mac.wait", nic.port[0].mac.counts.wait)
     for gauge in gauges_in(parts_of(nic)).values():
         gauge.highest = gauge.level
-    queues = nic["tx_queue"][: int(nic.limits.n_queues)]
+    queues = nic["tx_queue"][: int(nic.params.n_queues)]
     queues["highest"] = queues["reserved"] - queues["freed"]
-    queues = nic["rx_queue"][: int(nic.limits.n_queues)]
-    queues["highest"] = int(nic.limits.rx_ring) - 1 - queues["known"] - queues["requested"] - queues["cached"]
+    queues = nic["rx_queue"][: int(nic.params.n_queues)]
+    queues["highest"] = int(nic.params.rx_ring) - 1 - queues["known"] - queues["requested"] - queues["cached"]
     nic.tags.counts.fewest_free = nic.tags.n_free
 
 
@@ -146,7 +146,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
     """Copy the sums out of the state; without those of flows where they stand in another snapshot."""
     now_fs, found = int(nic.clock.now_fs), Counts(nic).copy()
     counts, ledger, mac = found.ledger, nic["ledger"], of_port(found.mac)
-    n_functions, n_queues = int(nic.limits.n_functions), int(nic.limits.n_queues)
+    n_functions, n_queues = int(nic.params.n_functions), int(nic.params.n_queues)
     n_flows = len(book.flows)
     tx_queues, rx_queues = nic["tx_queue"][:n_queues], nic["rx_queue"][:n_queues]
     return Snapshot(
@@ -173,7 +173,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         received_bytes=book.by_target(ledger["flow"]["n_bytes"][: book.n_counted], n_functions),
         tx_ring_highest=int(tx_queues["highest"].max(initial=0)),
         rx_ring_highest=int(rx_queues["highest"].max(initial=0)),
-        n_receivers=len(np.unique(rx_queues["function"][rx_queues["started"] > 0])),
+        n_receivers=len(np.unique(rx_queues["params"]["function"][rx_queues["started"] > 0])),
         histogram=ledger["histogram"][: FIRST_FLOW_HISTOGRAM + n_flows],
         latencies={"delivery": _of_flows(ledger["flow"][: book.n_counted]), **latencies_in(found)},
         latency_counts=ledger["latency_counts"],
@@ -227,7 +227,7 @@ def _busy_fs(nic: Any, counts: Any, now_fs: int) -> dict[str, int]:
 
 def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
     """Copy how long each core has posted and taken frames; what is left of the work under way counts later."""
-    cores = nic["host"]["core"][: int(nic.host.n_cores)]
+    cores = nic["host"]["core"][: int(nic.host.params.n_cores)]
     busy_fs: Ints = cores["counts"]["busy_fs"].copy()
     left_fs = np.minimum(np.maximum(cores["ends_fs"] - now_fs, 0), cores["work_fs"])
     ahead_fs = np.where(cores["is_running"] != 0, left_fs, 0) + np.maximum(cores["free_fs"] - now_fs, 0)
@@ -237,11 +237,13 @@ def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
 
 def _backlog(nic: Any, now_fs: int, n_functions: int) -> Ints:
     """Count the frames that are due at sources with a rate and not yet offered, by function."""
-    sources = nic["traffic"]["source"][: int(nic.limits.n_sources)]
-    is_late = (sources["function"] >= 0) & (sources["mean_gap_fs"] > 0) & (sources["next_at_fs"] <= now_fs)
+    sources = nic["traffic"]["source"][: int(nic.params.n_sources)]
+    params = sources["params"]
+    is_late = (params["function"] >= 0) & (params["mean_gap_fs"] > 0) & (sources["next_at_fs"] <= now_fs)
     late = sources[is_late]
     found = np.zeros(n_functions, np.int64)
-    np.add.at(found, late["function"], (now_fs - late["next_at_fs"]) // late["mean_gap_fs"] + 1)
+    function, gap_fs = late["params"]["function"], late["params"]["mean_gap_fs"]
+    np.add.at(found, function, (now_fs - late["next_at_fs"]) // gap_fs + 1)
     return found
 
 
@@ -251,7 +253,7 @@ def _stalled_fs(stall: Any, now_fs: int) -> int:
 
 def _held_now_fs(nic: Any, now_fs: int) -> int:
     """Add up for how long the tags that are held now have been."""
-    is_held = np.ones(int(nic.tags.n_tags), bool)
+    is_held = np.ones(int(nic.tags.params.n_tags), bool)
     is_held[nic["tags"]["free"][: int(nic.tags.n_free)]] = False
     taken_fs = nic["tags"]["slot"]["taken_fs"][: len(is_held)][is_held]
     return int((now_fs - taken_fs).sum())
@@ -295,7 +297,7 @@ def take_population(nic: Any, now_fs: int) -> Population:
 
 def _in_rings(nic: Any) -> Any:
     """Return when the frames between a slot of a Tx ring and the scheduler's pick were offered."""
-    queues = nic["tx_queue"][: int(nic.limits.n_queues)]
+    queues = nic["tx_queue"][: int(nic.params.n_queues)]
     counts = queues["reserved"] - queues["picked"]
     own = np.repeat(np.arange(len(queues)), counts)  # the ring of each frame
     places = np.arange(len(own)) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -26,21 +26,23 @@ ORDERINGS = {"strict": STRICT_ORDER, "relaxed": RELAXED_ORDER, "id_based": ID_OR
 def fill_memory(nic: Any, config: Config) -> None:
     """Set latencies, cache and ordering; behind `fill_translation`, which says whether there is an IOMMU."""
     host, settings = nic.host, config.host
-    host.read_latency_fs = settings.read_latency_fs + settings.remote_latency_fs
-    host.write_latency_fs = settings.write_latency_fs
-    nic.pcie.ordering = ORDERINGS[config.pcie.ordering]
-    n_queues = int(nic.limits.n_queues)
+    host.params.read_latency_fs = settings.read_latency_fs + settings.remote_latency_fs
+    host.params.write_latency_fs = settings.write_latency_fs
+    nic.pcie.params.ordering = ORDERINGS[config.pcie.ordering]
+    n_queues = int(nic.params.n_queues)
     set_cache_hits(
         nic,
         config,
         read_bytes=n_queues * config.nic.tx_ring * tx_stride_bytes(config, longest_frame_bytes(config)),
         written_bytes=n_queues * config.nic.rx_ring * settings.buffer_bytes,
     )
-    takes_time = host.write_latency_fs > 0 or host.write_miss_fs > 0
-    nic.pcie.has_memory = int(bool(nic.pcie.has_iotlb) or takes_time)
+    takes_time = host.params.write_latency_fs > 0 or host.params.write_miss_fs > 0
+    nic.pcie.params.has_memory = int(bool(nic.pcie.params.has_iotlb) or takes_time)
     varies = settings.jitter.kind != "fixed" or settings.cache is not None
-    host.answers_vary = int(varies)
-    nic.pcie.answers_in_order = int(not varies and not nic.pcie.has_memory and config.nic.store_rate_bps is None)
+    host.params.answers_vary = int(varies)
+    nic.pcie.params.answers_in_order = int(
+        not varies and not nic.pcie.params.has_memory and config.nic.store_rate_bps is None
+    )
 
 
 def set_cache_hits(nic: Any, config: Config, *, read_bytes: int, written_bytes: int) -> None:
@@ -48,9 +50,9 @@ def set_cache_hits(nic: Any, config: Config, *, read_bytes: int, written_bytes: 
     cache, host = config.host.cache, nic.host
     if cache is None:
         return
-    host.read_miss_fs, host.write_miss_fs = cache.read_miss_fs, cache.write_miss_fs
-    host.read_hits = _share(cache.size_bytes, read_bytes) if cache.warm else 0
-    host.write_hits = _share(cache.size_bytes * cache.io_share_percent, 100 * written_bytes)
+    host.params.read_miss_fs, host.params.write_miss_fs = cache.read_miss_fs, cache.write_miss_fs
+    host.params.read_hits = _share(cache.size_bytes, read_bytes) if cache.warm else 0
+    host.params.write_hits = _share(cache.size_bytes * cache.io_share_percent, 100 * written_bytes)
 
 
 def _share(held_bytes: int, of_bytes: int) -> int:
@@ -59,27 +61,27 @@ def _share(held_bytes: int, of_bytes: int) -> int:
 
 def fill_engines(nic: Any, config: Config) -> None:
     """Set the DMA engines of a configuration that has them."""
-    nic.limits.rx_writes = 1
+    nic.params.rx_writes = 1
     settings = config.nic.dma
     if settings is None:
         return
-    nic.pcie.has_engines = 1
-    nic.limits.rx_writes = settings.write.outstanding
+    nic.pcie.params.has_engines = 1
+    nic.params.rx_writes = settings.write.outstanding
     _fill_engine(nic.engines.read, settings.read)
     _fill_engine(nic.engines.write, settings.write)
     if settings.shared_rate_bps is not None:
-        nic.engines.shared_num, nic.engines.shared_den = fs_per_byte(settings.shared_rate_bps)
-        nic.engines.shared_bytes = settings.shared_bytes
-        nic.engines.shared_fs = settings.shared_time_fs
+        nic.engines.params.shared_num, nic.engines.params.shared_den = fs_per_byte(settings.shared_rate_bps)
+        nic.engines.params.shared_bytes = settings.shared_bytes
+        nic.engines.params.shared_fs = settings.shared_time_fs
 
 
 def _fill_engine(engine: Any, settings: DmaEngine) -> None:
     for name in ("operation_fs", "small_bytes", "start_fs", "piece_bytes", "piece_least_bytes", "latency_fs"):
-        engine[name] = getattr(settings, name)
-    engine.outstanding, engine.large_bytes = settings.outstanding, settings.large_bytes
-    engine.small_fs, engine.piece_fs = settings.small_operation_fs, settings.piece_time_fs
+        engine.params[name] = getattr(settings, name)
+    engine.params.outstanding, engine.params.large_bytes = settings.outstanding, settings.large_bytes
+    engine.params.small_fs, engine.params.piece_fs = settings.small_operation_fs, settings.piece_time_fs
     if settings.rate_bps is not None:
-        engine.num, engine.den = fs_per_byte(settings.rate_bps)
+        engine.params.num, engine.params.den = fs_per_byte(settings.rate_bps)
 
 
 INVALIDATIONS = ("none", "strict", "deferred")  # in the order of layout.KEPT and those behind it
@@ -91,22 +93,22 @@ def fill_translation(nic: Any, config: Config) -> None:
     if settings is None:
         return
     # What waits to pass into memory, a write-back or an interrupt, is no shorter than an interrupt.
-    least_fs = int(nic.pcie.duration_fs[int(nic.pcie.request_bytes) + 4])
+    least_fs = int(nic.pcie.params.duration_fs[int(nic.pcie.params.request_bytes) + 4])
     most_fs = (LANE_CAP - 1) * least_fs - 1
     if settings.miss_fs > most_fs:
         raise InputError(
             f"host.iotlb.miss: {format_time_fs(settings.miss_fs)} holds back up to {settings.miss_fs // least_fs + 1} "
             f"writes of this link; a run has room for {LANE_CAP - 1}, so for at most {most_fs // FS_PER_NS}ns"
         )
-    nic.pcie.has_iotlb = 1
+    nic.pcie.params.has_iotlb = 1
     translation = nic.host.translation
-    translation.miss_fs = settings.miss_fs
-    translation.near_miss_fs = settings.near_walk_fs
-    translation.n_walkers = settings.walkers or 0
-    translation.page_shift = settings.page_bytes.bit_length() - 1
-    translation.is_split = settings.split
-    translation.invalidation = INVALIDATIONS.index(settings.invalidation)
-    translation.flush_after = settings.flush_after
+    translation.params.miss_fs = settings.miss_fs
+    translation.params.near_miss_fs = settings.near_walk_fs
+    translation.params.n_walkers = settings.walkers or 0
+    translation.params.page_shift = settings.page_bytes.bit_length() - 1
+    translation.params.is_split = settings.split
+    translation.params.invalidation = INVALIDATIONS.index(settings.invalidation)
+    translation.params.flush_after = settings.flush_after
     translation.lines.part[0].n_entries = settings.walk_lines
     n_parts = len(config.switch.ports) if settings.split else 1
     for number in range(n_parts):
@@ -131,7 +133,7 @@ def place_pages(nic: Any, tx_stride: int, rx_stride: int) -> None:
 
     Each begins a line of the page table: functions are in domains of their own, so no line has pages of two.
     """
-    cache, limits = nic.host.translation, nic.limits
+    cache, limits = nic.host.translation.params, nic.params
     cache.tx_stride_bytes, cache.rx_stride_bytes = tx_stride, rx_stride
     first = 0
     for name, ring, item_bytes in (

@@ -91,15 +91,15 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
     _fill_host(nic, config, seed, server)
     _fill_limits(nic, config)
     mac = nic.port[0].mac
-    mac.fs_per_byte_num, mac.fs_per_byte_den = rate_as_ratio("port.rate", config.port.rate_bps)
+    mac.params.fs_per_byte_num, mac.params.fs_per_byte_den = rate_as_ratio("port.rate", config.port.rate_bps)
     _fill_functions(nic, config)
     _fill_free_lists(nic, config)
     _fill_bus(nic, config)
     fill_translation(nic, config)
     fill_memory(nic, config)
     fill_engines(nic, config)
-    nic.scheduler.kind = SCHEDULERS[config.switch.scheduler]
-    nic.scheduler.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - FCS_BYTES
+    nic.scheduler.params.kind = SCHEDULERS[config.switch.scheduler]
+    nic.scheduler.params.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - FCS_BYTES
 
 
 def _be_idle(nic: Nic) -> None:
@@ -121,44 +121,44 @@ def _fill_link(nic: Nic, config: Config) -> None:
     settings = config.pcie
     rate = link_rate_of(settings)
     overhead = tlp_overhead_of(settings)
-    pcie = nic.pcie
-    pcie.max_payload_bytes = settings.max_payload_bytes
-    pcie.max_read_request_bytes = settings.max_read_request_bytes
-    pcie.completion_boundary_bytes = settings.read_completion_boundary_bytes
-    pcie.whole_completions = config.host.completion_bytes == "mps"
-    longest = settings.max_payload_bytes if pcie.whole_completions else settings.read_completion_boundary_bytes
-    pcie.completion_shift = longest.bit_length() - 1
-    pcie.request_bytes = overhead.memory_write_bytes
-    pcie.completion_bytes = overhead.completion_bytes
-    pcie.whole_words = counts_whole_double_words(settings.dllp_model)
-    pcie.dllp_period = rate.tlps_per_dllp_pair
-    pcie.arbitration = ARBITRATIONS[settings.arbitration]
+    params = nic.pcie.params
+    params.max_payload_bytes = settings.max_payload_bytes
+    params.max_read_request_bytes = settings.max_read_request_bytes
+    params.completion_boundary_bytes = settings.read_completion_boundary_bytes
+    params.whole_completions = config.host.completion_bytes == "mps"
+    longest = settings.max_payload_bytes if params.whole_completions else settings.read_completion_boundary_bytes
+    params.completion_shift = longest.bit_length() - 1
+    params.request_bytes = overhead.memory_write_bytes
+    params.completion_bytes = overhead.completion_bytes
+    params.whole_words = counts_whole_double_words(settings.dllp_model)
+    params.dllp_period = rate.tlps_per_dllp_pair
+    params.arbitration = ARBITRATIONS[settings.arbitration]
     lengths = np.arange(MAX_TLP_BYTES, dtype=np.int64)
-    pcie.duration_fs[:] = lengths * rate.fs_numerator // rate.fs_denominator
-    _set_propagation(pcie, settings.flight_fs)
-    pcie.dllp_fs = rate.transfer_fs(2 * DLLP_BYTES)
+    params.duration_fs[:] = lengths * rate.fs_numerator // rate.fs_denominator
+    _set_propagation(params, settings.flight_fs)
+    params.dllp_fs = rate.transfer_fs(2 * DLLP_BYTES)
     credits = settings.credits
     limits = ((credits.ph, credits.pd), (credits.nph, 0), (credits.cplh, credits.cpld))
     for record, (headers, units) in zip(nic.credits, limits, strict=True):
-        record.headers_limit, record.data_limit = headers, units
-    pcie.has_credits = any(headers or units for headers, units in limits)
+        record.params.headers_limit, record.params.data_limit = headers, units
+    params.has_credits = any(headers or units for headers, units in limits)
     # With credits or a flight time, the receipt of each completion has effects of its own.
-    pcie.runs_on = not pcie.has_credits and pcie.propagation_fs == 0
-    pcie.credit_return_fs = credits.return_fs
+    params.runs_on = not params.has_credits and params.propagation_fs == 0
+    params.credit_return_fs = credits.return_fs
     if config.host.write_drain_bps is not None:
-        pcie.drain_num, pcie.drain_den = rate_as_ratio("host.write_drain", config.host.write_drain_bps)
+        params.drain_num, params.drain_den = rate_as_ratio("host.write_drain", config.host.write_drain_bps)
 
 
-def _set_propagation(pcie: Any, propagation_fs: int) -> None:
+def _set_propagation(params: Any, propagation_fs: int) -> None:
     """Set the time of flight; InputError if more TLPs may be on their way than a run has room for."""
-    least_fs = int(pcie.duration_fs[min(pcie.request_bytes, pcie.completion_bytes)])  # of the shortest TLP
+    least_fs = int(params.duration_fs[min(params.request_bytes, params.completion_bytes)])  # of the shortest TLP
     most_fs = (LANE_CAP - 1) * least_fs - 1
     if propagation_fs > most_fs:
         raise InputError(
             f"pcie.propagation: {format_time_fs(propagation_fs)} holds up to {propagation_fs // least_fs + 1} TLPs of "
             f"this link each way; a run has room for {LANE_CAP - 1}, so for at most {most_fs // FS_PER_NS}ns"
         )
-    pcie.propagation_fs = propagation_fs
+    params.propagation_fs = propagation_fs
 
 
 def rate_as_ratio(key: str, rate_bps: int) -> tuple[int, int]:
@@ -170,24 +170,26 @@ def rate_as_ratio(key: str, rate_bps: int) -> tuple[int, int]:
 
 
 def _fill_host(nic: Nic, config: Config, seed: int, server: int) -> None:
-    host = nic.host
-    host.buffer_bytes = config.host.buffer_bytes
-    host.buffer_offset_bytes = config.host.buffer_offset_bytes
-    host.n_cores = config.host.cores
+    params = nic.host.params
+    params.buffer_bytes = config.host.buffer_bytes
+    params.buffer_offset_bytes = config.host.buffer_offset_bytes
+    params.n_cores = config.host.cores
     jitter = config.host.jitter
-    host.jitter_kind = JITTERS.index(jitter.kind)
-    host.jitter_range_fs = jitter.range_fs or 0
-    host.rng[:] = random_words(seed, 0 if server == 0 else FIRST_SERVER_STREAM + server)
+    params.jitter_kind = JITTERS.index(jitter.kind)
+    params.jitter_range_fs = jitter.range_fs or 0
+    nic.host.rng[:] = random_words(seed, 0 if server == 0 else FIRST_SERVER_STREAM + server)
     if jitter.bins:
-        if len(jitter.bins) > len(host.jitter_fs):
-            raise InputError(f"host.jitter.bins: {len(jitter.bins)} bins, at most {len(host.jitter_fs)} are supported")
+        if len(jitter.bins) > len(params.jitter_fs):
+            raise InputError(
+                f"host.jitter.bins: {len(jitter.bins)} bins, at most {len(params.jitter_fs)} are supported"
+            )
         total = sum(item.weight for item in jitter.bins)
         below = 0
         for i, item in enumerate(jitter.bins):
             below += item.weight
-            host.jitter_fs[i] = item.offset_fs
-            host.jitter_threshold[i] = below * TWO_TO_32 // total
-        host.n_jitter_bins = len(jitter.bins)
+            params.jitter_fs[i] = item.offset_fs
+            params.jitter_threshold[i] = below * TWO_TO_32 // total
+        params.n_jitter_bins = len(jitter.bins)
 
 
 @lru_cache(maxsize=MOST_STREAMS)
@@ -200,7 +202,7 @@ def random_words(seed: int, stream: int) -> Any:
 
 
 def _fill_limits(nic: Nic, config: Config) -> None:
-    limits, settings = nic.limits, config.nic
+    limits, settings = nic.params, config.nic
     for name in ("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch"):
         limits[name] = getattr(settings, name)
     for name in ("descriptor_cache", "tx_buffer_bytes", "rx_buffer_bytes"):
@@ -220,31 +222,33 @@ def _fill_limits(nic: Nic, config: Config) -> None:
 
 def _fill_bus(nic: Nic, config: Config) -> None:
     """Set the switch core's bus, which a run without its timing does not have."""
-    switch, bus = config.switch, nic.port[0].bus
+    switch, params = config.switch, nic.port[0].bus.params
     if switch.timing == "none":
         return
-    bus.cycle_fs = switch_core_cycles.cycle_fs(switch.clock_hz)
-    bus.n_ports = len(switch.ports) + 1
-    bus.word_bytes = switch.bus_bits // BITS_PER_BYTE
-    bus.ingress_words = switch_core_cycles.INGRESS_BYTES // bus.word_bytes
-    bus.ready_cycles = switch_core_cycles.READY_CYCLES
-    bus.delay_cycles = switch_core_cycles.DECISION_CYCLES + switch_core_cycles.more_header_words(switch.bus_bits)
+    params.cycle_fs = switch_core_cycles.cycle_fs(switch.clock_hz)
+    params.n_ports = len(switch.ports) + 1
+    params.word_bytes = switch.bus_bits // BITS_PER_BYTE
+    params.ingress_words = switch_core_cycles.INGRESS_BYTES // params.word_bytes
+    params.ready_cycles = switch_core_cycles.READY_CYCLES
+    params.delay_cycles = switch_core_cycles.DECISION_CYCLES + switch_core_cycles.more_header_words(switch.bus_bits)
 
 
 def _fill_functions(nic: Nic, config: Config) -> None:
     for port in config.switch.ports:
         number = function_of(port.number)
         function = nic.function[number]
-        function.core = config.core_of(number)
+        params = function.params
+        params.core = config.core_of(number)
         _fill_driver(nic.host.driver[number], config.driver_of(port.name))
-        function.weight = port.weight
-        function.port = port.number
-        function.first_queue, function.n_queues = number * config.nic.queues_per_vf, config.nic.queues_per_vf
+        params.weight = port.weight
+        params.port = port.number
+        params.first_queue = number * config.nic.queues_per_vf
+        params.n_queues = config.nic.queues_per_vf
         if port.rate_limit_bps is not None:
             key = f"switch.ports.{port.name}.rate_limit"
-            function.shaper_num, function.shaper_den = rate_as_ratio(key, port.rate_limit_bps)
+            params.shaper_num, params.shaper_den = rate_as_ratio(key, port.rate_limit_bps)
             window_bytes = config.nic.rate_limit_window_bytes
-            function.shaper_window_fs = window_bytes * function.shaper_num // function.shaper_den
+            params.shaper_window_fs = window_bytes * params.shaper_num // params.shaper_den
             function.eligible_at_fs = -NEVER  # as after a long pause
     _fill_queues(nic, config)
 
@@ -262,29 +266,31 @@ def _fill_driver(record: Any, driver: VmDriver) -> None:
 
 def _fill_queues(nic: Nic, config: Config) -> None:
     """Set the rings of all functions, which differ in nothing but their numbers and their drivers' timers."""
-    limits, settings = nic.limits, config.nic
+    limits, settings = nic.params, config.nic
     numbers = np.arange(int(limits.n_queues))
     for name, ring, *held in (
         ("tx_queue", settings.tx_ring, settings.tx_writeback_batch, *TX_HELD),
         ("rx_queue", settings.rx_ring, settings.rx_writeback_batch, *RX_HELD),
     ):
         queues = nic[name][: len(numbers)]
-        queues["function"] = numbers // settings.queues_per_vf
+        queues["params"]["function"] = numbers // settings.queues_per_vf
         queues["first"] = numbers * FIRST_PLACES
-        queues["wide_first"] = NARROW_PLACES + numbers * ring_slots(ring)
+        queues["params"]["wide_first"] = NARROW_PLACES + numbers * ring_slots(ring)
         queues["mask"] = min(ring_slots(ring), FIRST_PLACES) - 1
         waiting = queues["held"]
-        waiting["timer_at_fs"], waiting["queue"], waiting["ring_length"] = NEVER, numbers, ring
-        waiting["batch"], waiting["kind"], waiting["timer_kind"] = held
+        waiting["timer_at_fs"] = NEVER
+        params = waiting["params"]
+        params["queue"], params["ring_length"] = numbers, ring
+        params["batch"], params["kind"], params["timer_kind"] = held
     receiving = nic["rx_queue"][: len(numbers)]
     receiving["known"] = settings.rx_ring - 1
-    receiving["moderation_fs"] = nic["host"]["driver"]["moderation_fs"][receiving["function"]]
+    receiving["moderation_fs"] = nic["host"]["driver"]["moderation_fs"][receiving["params"]["function"]]
     receiving["rx_class"] = receiving["tx_class"] = LOWEST_CLASS
 
 
 def _fill_free_lists(nic: Nic, config: Config) -> None:
     tags = config.pcie.tags
-    nic.tags.n_tags = nic.tags.n_free = nic.tags.counts.fewest_free = tags
+    nic.tags.params.n_tags = nic.tags.n_free = nic.tags.counts.fewest_free = tags
     nic.tags.free[:tags] = np.arange(tags)[::-1]
     nic.groups.n_free = GROUP_CAP
     nic["host"]["core"]["first_work"][:] = -1

@@ -150,8 +150,8 @@ def _run(config: Config, frame: LoneFrame, at_fs: int) -> tuple[int, dict[str, i
     machine = Machine(config, _workload_of(config, frame, at_fs), SEED, 1)
     for server in machine.servers:
         host = server.nic.host
-        host.read_latency_fs, host.jitter_kind = mean_read_latency_fs(server.config), 0
-        host.read_miss_fs = host.write_miss_fs = 0
+        host.params.read_latency_fs, host.params.jitter_kind = mean_read_latency_fs(server.config), 0
+        host.params.read_miss_fs = host.params.write_miss_fs = 0
     for ledger in machine.ledgers():
         ledger.journey_log.enabled = 1
     status = EVENTS_SPENT

@@ -123,8 +123,9 @@ def build_buckets(switch: Switch) -> npt.NDArray[Any]:
     array = np.zeros(len(entries), POLICER)
     for entry, bucket in zip(entries, array, strict=True):
         assert entry.rate_bps is not None and entry.burst_bytes is not None, "checked with the configuration"
-        bucket.rate_den, bucket.rate_num = fs_per_byte(entry.rate_bps)
-        bucket.burst = bucket.tokens = entry.burst_bytes
+        params = bucket.params
+        params.rate_den, params.rate_num = fs_per_byte(entry.rate_bps)
+        params.burst = bucket.tokens = entry.burst_bytes
     return array
 
 

@@ -136,7 +136,7 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
         fill_switch(nic, part, first_station, has_peer=True)
         first_station += len(part.switch.ports)
         fill_wire(nic, ports[index], topology.outside)
-        stretch_port(nic.port[0].wire.outside, stretch(config, seed, OUTSIDE))
+        stretch_port(nic.port[0].wire.outside.params, stretch(config, seed, OUTSIDE))
         own = {name: number for name, number in numbers[index].items() if index == 0 or name != UPLINK}
         enter_sources(nic, own, config, workload, seed)
     _enter_all(servers, headers, configs)
@@ -151,7 +151,7 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
 def _fill_box_clocks(record: Any, config: Config, ports: Sequence[PhysicalPort], seed: int) -> None:
     """Give the ports of each bridge and extender the rate of its clock."""
     for port in ports:
-        stretch_port(record.port[port.number], stretch(config, seed, BOX, port.box))
+        stretch_port(record.port[port.number].params, stretch(config, seed, BOX, port.box))
 
 
 def _enter_all(servers: State, headers: Any, configs: Sequence[Config]) -> None:
@@ -201,10 +201,11 @@ def _system(servers: State, n_servers: int, least_bytes: int) -> Any:
     system.n_servers, system.n_bridges, system.window_fs = n_servers, 1, WHOLE_WINDOW_FS
     system.stops_exactly = n_servers == 1
     for index in range(n_servers):
-        component, mac = system.server[index], servers[index].port[0].mac
+        component, params = system.server[index], servers[index].port[0].mac.params
         component.safe_fs, component.n_ends = -1, 1
         end = component.end[0]
         end.bridge, end.port = 0, index
-        end.crossing_fs = int(least_bytes * mac.fs_per_byte_num // mac.fs_per_byte_den + mac.propagation_fs)
+        wire_fs = least_bytes * params.fs_per_byte_num // params.fs_per_byte_den
+        end.crossing_fs = int(wire_fs + params.propagation_fs)
     system.bridge[0].safe_fs = -1
     return array

@@ -135,12 +135,12 @@ def _tap(machine: Machine, workload: Workload, name: str) -> _Tap:
     """Tap a port: what passes it is logged from now on."""
     if machine.system is None:
         nic = machine.servers[0].nic
-        nic.port[0].mac.is_tapped = 1
+        nic.port[0].mac.params.is_tapped = 1
         came = StoredHeaders(nic["headers"]["template_header"])
         return _Tap(name, "port of the adapter", 0, came, machine.book.headers)
     bridge = machine.system.bridges[0]
     port: PhysicalPort = next(port for port in machine.system.ports if port.wire == name)
-    bridge.port[port.number].is_tapped = 1
+    bridge.port[port.number].params.is_tapped = 1
     whose = f"extender {port.device}" if port.is_of_extender else port.owner.words
     at_bridges = StoredHeaders(bridge["hop_header"])
     if port.joined is not None:

@@ -121,7 +121,7 @@ class Warmup:
 
 def capacities_of(nic: Any) -> dict[str, float]:
     """Return what each buffer holds at most, by name; rings of all functions together, as their gauges count."""
-    limits = nic.limits
+    limits = nic.params
     return {name: float(prod(int(limits[each]) for each in product)) for name, product in CAPACITIES.items()}
 
 

@@ -42,7 +42,7 @@ class Whole:
         self._gauges = [gauges_in(parts_of(nic)) for nic in servers]
         together = zeros(1, LEDGER)
         self._ledger = together[0]
-        boxes = bridge["box"][: int(bridge.n_boxes)]
+        boxes = bridge["box"][: int(bridge.params.n_boxes)]
         self._sums = LedgerSums(together, self._ledgers, counted.flows, len(book.flows), boxes)
         self._ledger["flow"]["histogram"][: len(book.flows)] = counted.rows
         self._gauges_together = gauges_in(parts_of(self))
@@ -72,18 +72,18 @@ class Whole:
         """Copy what is the only server's own."""
         into, own = self._ledger, self._servers[0].ledger
         into["histogram"][WIRE_WAIT_HISTOGRAM] = own["histogram"][WIRE_WAIT_HISTOGRAM]
-        n_functions = int(self._servers[0].limits.n_functions)
+        n_functions = int(self._servers[0].params.n_functions)
         into["function"][:n_functions] = own["function"][:n_functions]
 
     def _fill_limits(self) -> None:
-        limits = self._together.limits
-        limits.n_queues = sum(int(nic.limits.n_queues) for nic in self._servers)
-        limits.n_functions = max(int(nic.limits.n_functions) for nic in self._servers)
+        limits = self._together.params
+        limits.n_queues = sum(int(nic.params.n_queues) for nic in self._servers)
+        limits.n_functions = max(int(nic.params.n_functions) for nic in self._servers)
         for name in ROOMS[:2]:  # of a queue, for all queues to have as much as there is
-            slots = sum(int(nic.limits[name]) * int(nic.limits.n_queues) for nic in self._servers)
+            slots = sum(int(nic.params[name]) * int(nic.params.n_queues) for nic in self._servers)
             limits[name] = slots // int(limits.n_queues)
         for name in ROOMS[2:]:
-            limits[name] = sum(int(nic.limits[name]) for nic in self._servers)
+            limits[name] = sum(int(nic.params[name]) for nic in self._servers)
 
     def _refresh_together(self) -> None:
         """Add up occupancies, and the clock's events."""

@@ -167,16 +167,18 @@ def enter_sources(nic: Nic, numbers: Mapping[str, int], config: Config, workload
         "rng": [random_words(seed, 1 + listed) for listed in order],
         "function": functions,
     }
+    params = records["params"]
     for name, column in columns.items():
-        records[name] = np.array(column).reshape(records[name].shape)
-    _enter_choices(nic, records, sources)
+        into = params if name in (params.dtype.names or ()) else records
+        into[name] = np.array(column).reshape(into[name].shape)
+    _enter_choices(nic, params, sources)
     for number, own_function in enumerate(functions):
         if own_function >= 0:
             function = nic.function[own_function]
-            if function.n_sources == 0:
-                function.first_source = number
-            function.n_sources += 1
-    nic.limits.n_sources = len(order)
+            if function.params.n_sources == 0:
+                function.params.first_source = number
+            function.params.n_sources += 1
+    nic.params.n_sources = len(order)
 
 
 def _times_of(config: Config, sources: Sequence[Source], order: Sequence[int], seed: int) -> dict[str, list[int]]:
@@ -214,7 +216,7 @@ def watch_fifos(nic: Nic, workload: Workload) -> None:
     """Let the scheduler look at the FIFOs of copies where a Tx buffer full of the shortest frames would not fit in."""
     lengths = [int(source.size_table.value.min()) for source in workload.sources if len(source.size_table.value)]
     lengths += [int(workload.records.frame_bytes.min())] if len(workload.records) else []
-    nic.headers.most_frames = int(nic.limits.tx_buffer_bytes) // max(1, min(lengths, default=64) - FCS_BYTES)
+    nic.headers.most_frames = int(nic.params.tx_buffer_bytes) // max(1, min(lengths, default=64) - FCS_BYTES)
 
 
 class Counted(NamedTuple):

@@ -15,7 +15,7 @@ def picks(nic, n=10**6, now_fs=0):
             break
         frame = nic.grants.ring[before & nic.grants.mask]
         queue = nic.tx_queue[frame.queue]
-        found.append((int(queue.function), int(frame.n_bytes)))
+        found.append((int(queue.params.function), int(frame.n_bytes)))
         nic.reads.left_bytes = 0  # as if all its reads had tags
     return found
 

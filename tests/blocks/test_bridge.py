@@ -8,7 +8,7 @@ import pytest
 from hwmodel.compiled.records import NEVER, offset_of
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.network.bridge import advance_bridge, advance_bridge_through, comes, due_fs
-from hwmodel.machine.network.bridge_state import BRIDGE, NOBODY
+from hwmodel.machine.network.bridge_state import BOX_PARAMS, BRIDGE, NOBODY
 from hwmodel.machine.network.wires import CROSSING, padded_bytes, wire_time_fs
 from hwmodel.machine.server import zeros
 from hwmodel.machine.time.commands import LATENCY as LATENCY_CHANGES
@@ -25,17 +25,25 @@ def bridge_of(n_ports=3, *, buffer_bytes=1 << 20, hairpins=(), cuts_through=0, b
     bridge = (zeros(1, BRIDGE) if bridges is None else bridges)[0]
     bridge.clock.next_at[:] = NEVER
     bridge.first_free = NOBODY
-    bridge.n_ports = bridge.n_outer_ports = bridge.n_logical_ports = bridge.n_addresses = n_ports
-    bridge.box[0].learns, bridge.box[0].table_entries, bridge.box[0].ageing_fs = 1, 100, NEVER
-    bridge.n_boxes, bridge.box[0].latency_fs, bridge.box[0].buffer_bytes = 1, LATENCY, buffer_bytes
+    bridge.params.n_ports = bridge.params.n_outer_ports = bridge.params.n_logical_ports = bridge.n_addresses = n_ports
+    bridge.box[0].params.learns, bridge.box[0].params.table_entries, bridge.box[0].params.ageing_fs = 1, 100, NEVER
+    bridge.params.n_boxes, bridge.box[0].params.latency_fs, bridge.box[0].params.buffer_bytes = 1, LATENCY, buffer_bytes
     bridge["address"]["logical_port"][:n_ports] = NOBODY
     for number in range(n_ports):
         port = bridge.port[number]
-        port.fs_per_byte_num, port.fs_per_byte_den, port.joined, port.sending = BYTE_FS, 1, NOBODY, NOBODY
-        port.cuts_through, port.is_outside = cuts_through, number == n_ports - 1
+        port.params.fs_per_byte_num, port.params.fs_per_byte_den, port.params.joined, port.sending = (
+            BYTE_FS,
+            1,
+            NOBODY,
+            NOBODY,
+        )
+        port.params.cuts_through, port.params.is_outside = cuts_through, number == n_ports - 1
         for name in ("come", "queue", "begun"):
             port[name].first = port[name].last = NOBODY
-        bridge.logical_port[number].port, bridge.logical_port[number].is_hairpin = number, number in hairpins
+        bridge.logical_port[number].params.port, bridge.logical_port[number].params.is_hairpin = (
+            number,
+            number in hairpins,
+        )
     n_ways = 0
     for source in range(n_ports):
         first = n_ways
@@ -56,7 +64,7 @@ def frame(bridge, source, target, begun_fs=0, n_bytes=1514):
     crossing.begun_fs = begun_fs
     crossing.come_fs = begun_fs + wire_time_fs(bridge.port[source], n_bytes)
     crossing.n_bytes = n_bytes
-    n = int(bridge.n_ports) + 1
+    n = int(bridge.params.n_ports) + 1
     crossing.template = source * n + target % n
     comes(bridge, source, crossing)
 
@@ -187,7 +195,7 @@ def test_another_latency_is_that_of_frames_that_come_from_then_on(latency, at_fs
     know(bridge, 1)
     frame(bridge, 0, 1, 0, 1514)
     frame(bridge, 0, 1, WIRE, 60)
-    word = (offset_of(BRIDGE, "box") + offset_of(BRIDGE["box"].subdtype[0], "latency_fs")) // 8
+    word = (offset_of(BRIDGE, "box") + offset_of(BOX_PARAMS, "latency_fs")) // 8
     bridge["commands"]["ring"][0] = (at_fs, LATENCY_CHANGES, 0, word, 1, 0)
     bridge["commands"]["value"][0] = latency
     bridge.commands.tail = 1

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hwmodel.compiled.records import NEVER, offset_of
+from hwmodel.machine.adapter.adapter_state import FUNCTION_PARAMS
 from hwmodel.machine.adapter.commands import obey_due
 from hwmodel.machine.network.bridge import obey_bridge_due
 from hwmodel.machine.network.bridge_state import BRIDGE
@@ -37,13 +38,13 @@ def state():
 
 def test_what_is_due_is_written_in_order_and_the_rest_waits(state):
     nic, words = state[0], state.view(np.int64)
-    weight = word_of("port", "mac", "fs_per_byte_num")
+    weight = word_of("port", "mac", "params", "fs_per_byte_num")
     for at_fs, value in ((5, 1), (7, 2), (7, 3), (9, 4)):
         command(nic, at_fs, PLAIN, 0, weight, value)
     seen = []
     for now_fs in (4, 5, 7, 8, 9):
         obey_due(nic, words, now_fs)
-        seen.append((int(nic.port[0].mac.fs_per_byte_num), next_command_fs(nic.commands)))
+        seen.append((int(nic.port[0].mac.params.fs_per_byte_num), next_command_fs(nic.commands)))
     assert seen == [(0, 5), (1, 7), (3, 9), (3, 9), (4, NEVER)]
 
 
@@ -59,7 +60,7 @@ def test_a_table_is_another_generation_and_a_vlan_its_own(state):
     assert int(switch.tables.vlan[7].members.word[0]) == 5
     obey_due(nic, words, 2)
     assert (headers.generation, switch.others_changed, int(switch.vlan_changed[7])) == (3, 3, 2)
-    assert (switch.tables.mode, nic.function[0].core) == (2, 9)
+    assert (switch.tables.mode, nic.function[0].params.core) == (2, 9)
 
 
 def test_a_policer_earns_by_its_old_rate_and_a_new_one_is_full(state):
@@ -71,7 +72,7 @@ def test_a_policer_earns_by_its_old_rate_and_a_new_one_is_full(state):
     assert (bucket.tokens, bucket.last_fs) == (1000, 10)
     bucket.tokens = 100
     obey_due(nic, words, 30)
-    assert (bucket.tokens, bucket.burst, bucket.last_fs) == (102, 500, 30)
+    assert (bucket.tokens, bucket.params.burst, bucket.last_fs) == (102, 500, 30)
 
 
 def test_a_smaller_burst_takes_the_tokens_above_it(state):
@@ -86,7 +87,7 @@ def test_a_smaller_burst_takes_the_tokens_above_it(state):
 def test_a_limit_begins_and_ends_but_a_changed_one_keeps_what_was_charged(state):
     nic, words, function = state[0], state.view(np.int64), state[0].function[2]
     word = word_of("function") + 2 * SERVER["function"].subdtype[0].itemsize // 8
-    word += offset_of(SERVER["function"].subdtype[0], "shaper_num") // 8
+    word += offset_of(FUNCTION_PARAMS, "shaper_num") // 8
     for at_fs, values in ((100, (8, 1, 40)), (200, (16, 1, 40)), (300, (0, 0, 0))):
         command(nic, at_fs, SHAPER, 2, word, *values)
     obey_due(nic, words, 100)
@@ -94,7 +95,7 @@ def test_a_limit_begins_and_ends_but_a_changed_one_keeps_what_was_charged(state)
     function.eligible_at_fs, function.is_shaped, function.ready_queues = 999, 1, 1
     nic.scheduler.n_shaped_waiting = 1
     obey_due(nic, words, 200)
-    assert (function.eligible_at_fs, function.is_shaped, function.shaper_num) == (999, 1, 16)
+    assert (function.eligible_at_fs, function.is_shaped, function.params.shaper_num) == (999, 1, 16)
     obey_due(nic, words, 300)
     assert (function.is_shaped, nic.scheduler.n_ready, nic.reads_due) == (0, 1, 1)
 
@@ -106,7 +107,7 @@ def test_bridges_have_one_generation_of_all_tables():
     command(bridge, 5, PLAIN, 0, word, 411)
     command(bridge, 6, TABLE, 0, offset_of(BRIDGE, "policy") // 8, 3)
     obey_bridge_due(bridge, bridges.view(np.int64), 5)
-    assert (bridge.box[0].latency_fs, bridge.generation, bridge.policy[0].port) == (411, 1, 0)
+    assert (bridge.box[0].params.latency_fs, bridge.generation, bridge.policy[0].port) == (411, 1, 0)
     obey_bridge_due(bridge, bridges.view(np.int64), 6)
     assert (bridge.generation, bridge.policy[0].port) == (2, 3)
 
@@ -121,8 +122,8 @@ def test_regions_lie_apart_and_on_whole_words(regions, record):
 
 def test_the_words_of_a_region_are_where_it_says():
     state = fresh_state()
-    state[0].function[3].weight = 77
-    region = Region(("function",), ("weight",))
+    state[0].function[3].params.weight = 77
+    region = Region(("function", "params"), ("weight",))
     (found,) = np.argwhere(region.of(state) == 77)
     assert found.tolist() == [3, 0]
     assert state.view(np.int64)[region.places(SERVER)[3, 0]] == 77

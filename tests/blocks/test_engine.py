@@ -132,7 +132,7 @@ def test_a_tag_is_free_when_its_data_are_stored():
     run(state, START_FS, MANY)
     arrived = START_FS + time_fs(28) + time_fs(24) + READ_FS + time_fs(36)
     run(state, arrived + 16 * NS - 1, MANY)
-    assert (nic.tags.n_free, nic.tx_queue[VF0].cached) == (nic.tags.n_tags - 1, 0)
+    assert (nic.tags.n_free, nic.tx_queue[VF0].cached) == (nic.tags.params.n_tags - 1, 0)
     run(state, arrived + 16 * NS, MANY)
     assert nic.tags.slot[nic.tags.free[nic.tags.n_free]].kind == PAYLOAD_READ  # it goes at once
 
@@ -222,7 +222,7 @@ def test_a_machine_without_traffic_comes_to_rest():
     assert run(state, FOREVER, MANY) == IDLE
     nic = state[0]
     assert [int(nic.rx_queue[i].cached) for i in range(3)] == [1, 1, 1]  # fetched ahead
-    assert nic.tags.n_free == nic.tags.n_tags
+    assert nic.tags.n_free == nic.tags.params.n_tags
 
 
 # ---- Cut anywhere ----

@@ -93,7 +93,7 @@ def test_frames_between_adapter_and_guest_keep_their_place(steps):
 def test_frames_in_a_tx_ring_keep_their_place_and_what_is_stamped_there(steps):
     nic = machine(nic={"tx_ring": 512})
     queue, next_ring = nic.tx_queue[VF1], nic.tx_queue[VF1 + 1]
-    nic.host.post[next_ring.first].n_bytes = nic.host.post[next_ring.wide_first].n_bytes = -1
+    nic.host.post[next_ring.first].n_bytes = nic.host.post[next_ring.params.wide_first].n_bytes = -1
     expected, number = deque(), 0
     for n_come, n_go in steps:
         for _ in range(n_come):
@@ -111,4 +111,4 @@ def test_frames_in_a_tx_ring_keep_their_place_and_what_is_stamped_there(steps):
         assert [int(nic.host.post[place].n_bytes) for place in places] == list(expected)
         assert [int(nic.host.post_batch[place].rung_fs) for place in places] == [7 * one for one in expected]
     assert queue.mask < 512
-    assert nic.host.post[next_ring.first].n_bytes == nic.host.post[next_ring.wide_first].n_bytes == -1
+    assert nic.host.post[next_ring.first].n_bytes == nic.host.post[next_ring.params.wide_first].n_bytes == -1

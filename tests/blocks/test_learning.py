@@ -16,7 +16,12 @@ AGEING = 100
 def table(n_addresses=4, entries=4, *, learns=1):
     bridge = zeros(1, BRIDGE)[0]
     box = bridge.box[0]
-    bridge.n_addresses, box.table_entries, box.ageing_fs, box.learns = n_addresses, entries, AGEING, learns
+    bridge.n_addresses, box.params.table_entries, box.params.ageing_fs, box.params.learns = (
+        n_addresses,
+        entries,
+        AGEING,
+        learns,
+    )
     bridge["address"]["logical_port"][:n_addresses] = NOBODY
     return bridge
 

@@ -16,7 +16,12 @@ STUCK = -1
 def transfers(n_bytes, *, does_read=False, does_write=False, most_ahead=64, **blocks):
     state = idle_state(**blocks)
     dma = state[0].dma
-    dma.n_bytes, dma.does_read, dma.does_write, dma.most_ahead = n_bytes, does_read, does_write, most_ahead
+    dma.params.n_bytes, dma.params.does_read, dma.params.does_write, dma.params.most_ahead = (
+        n_bytes,
+        does_read,
+        does_write,
+        most_ahead,
+    )
     return state
 
 
@@ -80,7 +85,7 @@ def test_a_copy_is_written_when_it_has_been_read_and_in_order():
         read_arrived(nic, 100, tag)
     issue_writes(nic, 100)
     assert posted_writes(nic) == [(PAYLOAD_WRITE, 0, 600)] * 2
-    assert (nic.dma.reads_done, nic.dma.writes_begun, nic.tags.n_free) == (2, 2, nic.tags.n_tags)
+    assert (nic.dma.reads_done, nic.dma.writes_begun, nic.tags.n_free) == (2, 2, nic.tags.params.n_tags)
 
 
 def test_a_copy_counts_when_it_is_written():
@@ -106,7 +111,7 @@ def test_credits_make_writes_wait_for_their_return(credits, expected):
 
 def test_a_link_that_can_never_go_on_says_so():
     state = transfers(256, does_write=True, pcie={"credits": {"pd": 16}})
-    state[0].credits[POSTED_CREDIT].data_limit = 15  # the configuration refuses that
+    state[0].credits[POSTED_CREDIT].params.data_limit = 15  # the configuration refuses that
     assert run_dma(state, 1) == STUCK
 
 

@@ -141,4 +141,4 @@ def test_headers(pcie, request_bytes, completion_bytes):
 def test_a_tlp_takes_whole_femtoseconds_of_the_exact_rate(n_bytes):
     """Gen2 x4: 0.5 ns a byte, 1538 / 1534 of it for the SKP sets; rounded down, nothing carried over."""
     nic = machine(pcie={"max_payload": "4096B"})
-    assert nic.pcie.duration_fs[n_bytes] == n_bytes * 500_000 * 1538 // 1534
+    assert nic.pcie.params.duration_fs[n_bytes] == n_bytes * 500_000 * 1538 // 1534

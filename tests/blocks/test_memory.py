@@ -65,7 +65,7 @@ def test_relaxed_payload_overtakes_payload_and_nothing_else_does():
 
 def test_memory_on_the_other_socket_is_farther_for_reads():
     nic = machine(host={"write_latency": "50ns", "remote_latency": "70ns"})
-    assert nic.host.read_latency_fs == (450 + 70) * NS
+    assert nic.host.params.read_latency_fs == (450 + 70) * NS
     assert write(nic, PAYLOAD_WRITE, VF0, 0) == (0, 50)
     assert read(nic, VF0, 10) == 50
 

@@ -54,11 +54,11 @@ def test_a_frame_comes_in_by_its_interface_and_a_translated_vlan_before_the_rest
     """Logical ports 4 (VLAN 1 native), 5 (VLAN 101 on the wire, 10 inside), 6 (interface 9)."""
     bridge = zeros(1, BRIDGE)[0]
     port = bridge.port[0]
-    port.first_logical, port.n_logical = 2, 3
+    port.params.first_logical, port.params.n_logical = 2, 3
     bridge["listed"][2:5] = (4, 5, 6)
-    bridge["logical_port"]["interface"][4:7] = (NOBODY, NOBODY, 9)
-    bridge.logical_port[4].native_vlan = 1
-    bridge.logical_port[5].wire_vlan, bridge.logical_port[5].inner_vlan = 101, 10
+    bridge["logical_port"]["params"]["interface"][4:7] = (NOBODY, NOBODY, 9)
+    bridge.logical_port[4].params.native_vlan = 1
+    bridge.logical_port[5].params.wire_vlan, bridge.logical_port[5].params.inner_vlan = 101, 10
     inside = np.zeros(1, INSIDE)[0]
 
     def found(vid, interface=None):
@@ -74,7 +74,7 @@ def test_a_frame_comes_in_by_its_interface_and_a_translated_vlan_before_the_rest
 def test_addresses_have_numbers_by_bridge_and_vlan_and_groups_none():
     bridges = zeros(1, BRIDGE)
     bridge, rng, known = bridges[0], random.Random(2), {}
-    bridge["box"]["learns"][:3] = 1
+    bridge["box"]["params"]["learns"][:3] = 1
     for _ in range(3000):
         key = (rng.randrange(3), 0x0200_0000_0000 | rng.randrange(300), rng.choice((1, 7)))
         assert address_of(bridge, *key) == known.setdefault(key, len(known))
@@ -89,7 +89,7 @@ def test_of_two_homes_the_first_counts_and_who_learns_asks_nobody():
     enter_homes(bridges, *columns((0, 5, 1, 3), (0, 5, 1, 8), (0, 5, 7, 4), (1, 5, 1, 6)))
     bridge = bridges[0]
     assert [home_of(bridge, *key) for key in ((0, 5, 1), (0, 5, 7), (1, 5, 1), (1, 5, 7))] == [3, 4, 6, NOBODY]
-    bridge.box[1].learns = 1
+    bridge.box[1].params.learns = 1
     numbers = [address_of(bridge, 0, 5, 1), address_of(bridge, 1, 5, 1)]
     assert bridge["address"]["logical_port"][numbers].tolist() == [3, NOBODY]
 
@@ -97,7 +97,7 @@ def test_of_two_homes_the_first_counts_and_who_learns_asks_nobody():
 def test_a_full_table_does_not_hear_who_announces_itself():
     bridges = zeros(1, BRIDGE)
     box = bridges[0].box[0]
-    box.learns, box.table_entries = 1, 2
+    box.params.learns, box.params.table_entries = 1, 2
     announce(bridges, *columns((0, 5, 1, 3), (0, 6, 1, 4), (0, 7, 1, 5)))
     assert (box.n_known, box.counts.learned, box.counts.not_learned) == (2, 2, 1)
     assert bridges[0]["address"]["logical_port"][:3].tolist() == [3, 4, NOBODY]
@@ -107,7 +107,7 @@ def test_a_frame_returns_by_its_own_logical_port_only_where_that_turns_frames_ar
     bridge = zeros(1, BRIDGE)[0]
     bridge.inside.logical_port = 2
     assert (may_return(bridge, 1), may_return(bridge, 2)) == (True, False)
-    bridge.logical_port[2].is_hairpin = 1
+    bridge.logical_port[2].params.is_hairpin = 1
     assert may_return(bridge, 2)
 
 
@@ -125,6 +125,6 @@ def test_a_bridge_without_stations_has_lists_of_its_ports():
     bridges = zeros(1, BRIDGE)
     fill_tables(bridges, topology)
     box, vlans = bridges[0].box[0], bridges[0].vlans[0]
-    assert (box.way_out, box.n_logical, box.n_ports, box.is_controlling) == (0, 1, 1, 0)
+    assert (box.params.way_out, box.params.n_logical, box.params.n_ports, box.params.is_controlling) == (0, 1, 1, 0)
     assert sum(carries(vlans, vlan) for vlan in range(4096)) == 4094
     assert [vlan for vlan in range(4096) if is_untagged(vlans, vlan)] == [1]

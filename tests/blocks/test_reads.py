@@ -145,7 +145,7 @@ def test_uniform_jitter_fills_its_range_evenly():
 def test_uniform_jitter_of_any_range_stays_inside_it(range_text):
     nic = machine(host={"jitter": {"kind": "uniform", "range": range_text}})
     draws = [jitter(nic.host) for _ in range(200)]
-    assert all(0 <= draw <= nic.host.jitter_range_fs for draw in draws)
+    assert all(0 <= draw <= nic.host.params.jitter_range_fs for draw in draws)
 
 
 def test_histogram_jitter_has_its_weights():

@@ -90,7 +90,7 @@ def test_a_frame_takes_a_descriptor_for_each_buffer_begun(buffer_bytes, offset, 
     serve_rx_buffer(nic, 0)
     queued = waiting(nic.up.first)
     assert [int(each.left_bytes) for each in queued] == parts
-    assert {int(each.address) for each in queued} == {int(nic.host.buffer_offset_bytes)}
+    assert {int(each.address) for each in queued} == {int(nic.host.params.buffer_offset_bytes)}
     assert [int(each.room_bytes) for each in queued] == [0] * (len(parts) - 1) + [n_bytes]
     queue = nic.rx_queue[VF0]
     assert (queue.cached, queue.held.n_descriptors, queue.held.n_frames) == (8 - len(parts), len(parts), 1)

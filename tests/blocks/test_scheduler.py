@@ -190,7 +190,7 @@ def test_picks_wait_where_the_copies_would_not_fit_behind_the_switch():
     One entry more stays free: copies from the wire pass by it.
     """
     nic = machine()
-    nic.limits.most_copies = 2
+    nic.headers.most_copies = 2
     nic.loopback.tail = COPY_CAP - 6
     cache_frames(nic, VF0, [60] * 4)
     assert len(picks(nic)) == 2
@@ -301,7 +301,7 @@ def test_a_limit_that_is_taken_away_lets_the_function_go_and_its_timer_is_nobody
     nic = limited("1Gbps")
     cache_frames(nic, VF0, [1514] * 3)
     picks(nic, now_fs=100)
-    nic.function[VF0].shaper_den = 0
+    nic.function[VF0].params.shaper_den = 0
     end_limit(nic, VF0)
     assert (nic.reads_due, nic.scheduler.n_ready, nic.scheduler.n_shaped_waiting) == (1, 1, 0)
     shaper_expired(nic, 100 + 12_144 * NS, VF0)  # of the limit that is gone

@@ -29,13 +29,18 @@ def bridge_of(levels, buffer_bytes=1 << 30):
     bridge = zeros(1, BRIDGE)[0]
     bridge.clock.next_at[:] = NEVER
     bridge.first_free = NOBODY
-    bridge.n_ports, bridge.n_logical_ports = 2, len(levels) + 1
-    bridge.box[0].table_entries, bridge.box[0].ageing_fs = 1, NEVER
-    bridge.n_outer_ports, bridge.n_boxes, bridge.box[0].buffer_bytes = 2, 1, buffer_bytes
+    bridge.params.n_ports, bridge.params.n_logical_ports = 2, len(levels) + 1
+    bridge.box[0].params.table_entries, bridge.box[0].params.ageing_fs = 1, NEVER
+    bridge.params.n_outer_ports, bridge.params.n_boxes, bridge.box[0].params.buffer_bytes = 2, 1, buffer_bytes
     for number in range(2):
         port = bridge.port[number]
-        port.fs_per_byte_num, port.fs_per_byte_den, port.joined, port.sending = BYTE_FS, 1, NOBODY, NOBODY
-        port.is_scheduled = number
+        port.params.fs_per_byte_num, port.params.fs_per_byte_den, port.params.joined, port.sending = (
+            BYTE_FS,
+            1,
+            NOBODY,
+            NOBODY,
+        )
+        port.params.is_scheduled = number
         port.resumes_fs = NEVER
         for name in ("come", "queue", "begun", "active"):
             port[name].first = port[name].last = NOBODY
@@ -45,13 +50,14 @@ def bridge_of(levels, buffer_bytes=1 << 30):
         hop.home.logical_port, hop.first_flood, hop.n_flood = NOBODY, number, 1
         bridge["way"][number] = (number, number, 0)
         entry = bridge.logical_port[number]
-        entry.port, entry.queue.first, entry.queue.last = 1, NOBODY, NOBODY
-        entry.quantum_bytes = LONGEST * level.weight
-        entry.buffer_bytes = buffer_bytes if level.room_bytes is None else level.room_bytes
+        params = entry.params
+        params.port, entry.queue.first, entry.queue.last = 1, NOBODY, NOBODY
+        params.quantum_bytes = LONGEST * level.weight
+        params.buffer_bytes = buffer_bytes if level.room_bytes is None else level.room_bytes
         if level.rate_bps is not None:
-            entry.shaper_num, entry.shaper_den = Fraction(8 * 10**15, level.rate_bps).as_integer_ratio()
-            entry.burst_fs = level.burst_bytes * 8 * 10**15 // level.rate_bps
-            entry.eligible_fs = -int(entry.burst_fs)
+            params.shaper_num, params.shaper_den = Fraction(8 * 10**15, level.rate_bps).as_integer_ratio()
+            params.burst_fs = level.burst_bytes * 8 * 10**15 // level.rate_bps
+            entry.eligible_fs = -int(params.burst_fs)
     return bridge
 
 

@@ -18,6 +18,7 @@ from hwmodel.machine.traffic.traffic_state import (
     PERIODIC_SOURCE,
     POISSON_SOURCE,
     RECORDED_SOURCE,
+    SOURCE_PARAMS,
 )
 from hwmodel.simulation.nic_state import random_words
 from hwmodel.workload.traffic import build_alias_table
@@ -29,20 +30,21 @@ NO_RECORD = -1
 def add_source(nic, number, function, kind, targets=((0, 1),), lengths=((64, 1),), **fields):
     """Enter a source with its tables; functions without one have none."""
     source = nic.traffic.source[number]
-    source.kind, source.function, source.rng[:] = kind, function, random_words(1, 1 + number)
+    source.params.kind, source.params.function, source.rng[:] = kind, function, random_words(1, 1 + number)
     for table, first, n in ((targets, "first_target", "n_targets"), (lengths, "first_length", "n_lengths")):
         built = build_alias_table(list(table))
         start = 8 * number + (4 if first == "first_length" else 0)
         rows = nic.traffic.choice[start : start + len(built.value)]
         rows["threshold"], rows["here"], rows["there"] = built.threshold, built.value, built.value[built.alias]
-        source[first], source[n] = start, len(built.value)
+        source.params[first], source.params[n] = start, len(built.value)
     for name, value in fields.items():
-        source[name] = value
+        into = source.params if name in SOURCE_PARAMS.names else source
+        into[name] = value
     if function >= 0:
-        if nic.function[function].n_sources == 0:
-            nic.function[function].first_source = number
-        nic.function[function].n_sources += 1
-    nic.limits.n_sources = max(nic.limits.n_sources, number + 1)
+        if nic.function[function].params.n_sources == 0:
+            nic.function[function].params.first_source = number
+        nic.function[function].params.n_sources += 1
+    nic.params.n_sources = max(nic.params.n_sources, number + 1)
     return source
 
 
@@ -55,9 +57,9 @@ def adapter(**blocks):
 
 
 def start(nic):
-    for number in range(nic.limits.n_sources):
+    for number in range(nic.params.n_sources):
         begin(nic, number)
-    for function in range(nic.limits.n_functions):
+    for function in range(nic.params.n_functions):
         hunger(nic, function)
     feed_hungry(nic, 0)
 
@@ -92,7 +94,7 @@ def no_core(monkeypatch):
 def test_alias_draws_follow_the_weights():
     nic = adapter()
     source = add_source(nic, 0, VF0, CLOSED_SOURCE, lengths=[(64, 7), (570, 4), (1518, 1)])
-    draws = [int(choice(nic.traffic, source, source.first_length, source.n_lengths)) for _ in range(6000)]
+    draws = [int(choice(nic.traffic, source, source.params.first_length, source.params.n_lengths)) for _ in range(6000)]
     for length, share in ((64, 7 / 12), (570, 4 / 12), (1518, 1 / 12)):
         assert draws.count(length) / 6000 == pytest.approx(share, abs=5 * np.sqrt(share * (1 - share) / 6000))
 

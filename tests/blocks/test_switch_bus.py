@@ -37,8 +37,13 @@ def next_of(nic, lane):
 @pytest.mark.parametrize(("bits", "delay", "ingress_words"), [(512, 11, 256), (128, 12, 1024), (64, 14, 2048)])
 def test_the_bus_of_a_configuration(bits, delay, ingress_words):
     bus = machine(switch={"timing": "core", "bus_bits": bits}).port[0].bus
-    assert (bus.cycle_fs, bus.n_ports, bus.delay_cycles, bus.ingress_words) == (CYCLE, 4, delay, ingress_words)
-    assert machine(switch={"bus_bits": bits}).port[0].bus.cycle_fs == 0
+    assert (bus.params.cycle_fs, bus.params.n_ports, bus.params.delay_cycles, bus.params.ingress_words) == (
+        CYCLE,
+        4,
+        delay,
+        ingress_words,
+    )
+    assert machine(switch={"bus_bits": bits}).port[0].bus.params.cycle_fs == 0
 
 
 @pytest.mark.parametrize(("n_bytes", "words"), [(0, 1), (60, 1), (64, 1), (65, 2), (1514, 24)])

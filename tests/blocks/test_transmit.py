@@ -143,7 +143,7 @@ def test_with_interrupts_slots_are_free_when_they_come():
 
 def test_freed_slots_make_the_driver_look_for_frames():
     nic = adapter()
-    nic.function[VF1].n_sources = 1
+    nic.function[VF1].params.n_sources = 1
     slots_free(nic, 5, VF1, 2)
     slots_free(nic, 5, VF1, 1)
     assert nic.traffic.hungry[: nic.traffic.n_hungry].tolist() == [VF1]

@@ -26,9 +26,9 @@ PROPAGATION = 300 * NS
 def adapter():
     """Return an adapter at the end of a wire of 60 m; a frame of template k is hop 100 + k at the bridge."""
     nic = machine()
-    nic.port[0].mac.has_peer, nic.port[0].mac.propagation_fs = 1, PROPAGATION
-    nic.port[0].wire.outside.fs_per_byte_num, nic.port[0].wire.outside.fs_per_byte_den = BYTE_FS, 1
-    nic.port[0].wire.outside.propagation_fs = PROPAGATION
+    nic.port[0].mac.params.has_peer, nic.port[0].mac.params.propagation_fs = 1, PROPAGATION
+    nic.port[0].wire.outside.params.fs_per_byte_num, nic.port[0].wire.outside.params.fs_per_byte_den = BYTE_FS, 1
+    nic.port[0].wire.outside.params.propagation_fs = PROPAGATION
     for number in range(3):
         nic.traffic.template[number].first_copy = 2 - number
         nic.traffic.copy_kind[number].next_template = 102 - number

@@ -21,39 +21,30 @@ SCHEDULE_ROUND_ROBIN, SCHEDULE_WEIGHTED, SCHEDULE_DEFICIT, SCHEDULE_STRICT = ran
 # Of the adapter itself: what its buffers hold, in bytes, and how long its pipeline and its store of read data worked.
 ADAPTER_COUNTS = record(("tx_buffer", GAUGE), ("rx_buffer", GAUGE), *ints("pipeline_busy_fs", "store_busy_fs"))
 # `adapter_port`: the Ethernet port that it sends by; `port`: its own at that port's bridge.
+FUNCTION_PARAMS = record(
+    *ints("core", "adapter_port", "port", "first_source", "n_sources", "first_queue", "n_queues", "weight"),
+    *ints("shaper_num", "shaper_den", "shaper_window_fs"),
+)
 FUNCTION = record(
-    *ints(
-        "core",
-        "adapter_port",
-        "port",
-        "first_source",
-        "n_sources",
-        "first_queue",
-        "n_queues",
-        "ready_queues",
-        "next_queue",
-        "weight",
-    ),
-    *ints("shaper_num", "shaper_den", "shaper_window_fs", "eligible_at_fs", "is_shaped", "deficit_bytes", "is_hungry"),
-    *ints("is_full"),
+    ("params", FUNCTION_PARAMS),
+    *ints("ready_queues", "next_queue", "eligible_at_fs", "is_shaped", "deficit_bytes", "is_hungry", "is_full"),
 )
 # Descriptors of a ring that are done and not yet written back; `queue`, `ring_length` and `batch` are the ring's.
-HELD = record(
-    *ints("n_descriptors", "n_frames", "written", "timer_at_fs", "timer_armed"),
-    *ints("kind", "timer_kind", "queue", "ring_length", "batch"),
-)
+HELD_PARAMS = record(*ints("kind", "timer_kind", "queue", "ring_length", "batch"))
+HELD = record(*ints("n_descriptors", "n_frames", "written", "timer_at_fs", "timer_armed"), ("params", HELD_PARAMS))
 # `mask` of a Tx or Rx ring: of the places of `post` or `finished` in use, from `first` on; `wide_first`: from where on,
 # once they are more than the first few (`growing_ring.widen_posts`).
+RING_PARAMS = record(*ints("function", "wide_first"))
 TX_QUEUE = record(
-    *ints(
-        "function", "first", "wide_first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"
-    ),
+    ("params", RING_PARAMS),
+    *ints("first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"),
     *ints("picked", "fetched", "counted", "written_back", "freed", "highest", "is_paused", "pace_fs"),
     ("batch", POST_BATCH),  # of the last frame that was picked
     ("held", HELD),
 )
 RX_QUEUE = record(
-    *ints("function", "first", "wide_first"),
+    ("params", RING_PARAMS),
+    *ints("first"),
     ("mask", U32),
     *ints("known", "requested", "cached", "fetched"),
     *ints("started", "landed", "written_back", "visible", "taken", "since_refill", "highest"),
@@ -67,9 +58,10 @@ RX_QUEUE = record(
 
 BUS_PORT = record(*ints("head", "tail", "n_words"), ("ring", FRAME, (BUS_PORT_CAP,)))
 BUS_COUNTS = record(*ints("busy_fs"))
+SWITCH_BUS_PARAMS = record(*ints("cycle_fs", "n_ports", "word_bytes", "ingress_words", "ready_cycles", "delay_cycles"))
 SWITCH_BUS = record(
-    *ints("cycle_fs", "n_ports", "word_bytes", "ingress_words", "ready_cycles", "delay_cycles", "pointer"),
-    *ints("free_fs", "head", "tail", "n_waiting"),
+    ("params", SWITCH_BUS_PARAMS),
+    *ints("pointer", "free_fs", "head", "tail", "n_waiting"),
     ("counts", BUS_COUNTS),
     ("port", BUS_PORT, (MAX_CORE_PORTS,)),
     ("passing", FRAME, (PASSING_CAP,)),
@@ -80,12 +72,15 @@ READS = record(
     ("rx_fetches", FETCHES), ("tx_fetches", FETCHES), *ints("frame", "left_bytes", "address", "whole_bytes"),
 )  # fmt: skip
 # `n_told`: Tx descriptors of all rings that doorbells have told of and that are not yet requested.
+SCHEDULER_PARAMS = record(*ints("kind", "quantum_bytes"))
 SCHEDULER = record(
-    *ints("chosen", "chosen_fs", "pointer", "turn_left", "n_ready", "n_shaped_waiting", "kind", "quantum_bytes"),
+    *ints("chosen", "chosen_fs", "pointer", "turn_left", "n_ready", "n_shaped_waiting"),
+    ("params", SCHEDULER_PARAMS),
     *ints("n_told", "n_paused"),
 )
 
-LIMITS = record(
+# What bounds the adapter, and how fast its parts are.
+ADAPTER_PARAMS = record(
     *ints("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch"),
     *ints("writeback_timeout_fs", "descriptor_cache", "drop_enable", "drop_when_full"),
     *ints(
@@ -99,5 +94,5 @@ LIMITS = record(
         "n_functions",
         "n_queues",
     ),
-    *ints("n_sources", "rx_writes", "most_copies"),  # 0: no FIFO of copies can fill
+    *ints("n_sources", "rx_writes"),
 )

@@ -35,9 +35,9 @@ def obey_due(nic, words, now_fs):
 def obey(nic, words, now_fs, command):
     """Carry out one command."""
     if command.kind == SHAPER:
-        was_limited = nic.function[command.part].shaper_den > 0
+        was_limited = nic.function[command.part].params.shaper_den > 0
         write_words(nic.commands, command, words)
-        if nic.function[command.part].shaper_den == 0:
+        if nic.function[command.part].params.shaper_den == 0:
             end_limit(nic, command.part)
         elif not was_limited:
             begin_limit(nic, command.part)

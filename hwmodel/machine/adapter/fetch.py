@@ -17,7 +17,7 @@ def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_
     """
     left = n_descriptors
     position = first_descriptor % ring_length
-    most = nic.pcie.max_read_request_bytes
+    most = nic.pcie.params.max_read_request_bytes
     while left > 0:
         in_request = (most - ((DESCRIPTOR_BYTES * position) & (most - 1))) // DESCRIPTOR_BYTES
         n = min(left, ring_length - position, in_request)
@@ -53,11 +53,11 @@ def told(nic, now_fs, number, n):
 @kernel
 def fetch_tx(nic, now_fs, number):
     """Ask for the Tx descriptors that the driver has told, a batch at a time, while the cache has room for a batch."""
-    limits = nic.limits
+    params = nic.params
     queue = nic.tx_queue[number]
-    while queue.known > 0 and queue.cached + queue.requested + limits.fetch_batch <= limits.descriptor_cache:
-        n = min(queue.known, up_to_boundary(queue.fetched, limits.tx_ring, limits.fetch_batch))
-        want_descriptors(nic, nic.reads.tx_fetches, number, limits.tx_ring, queue.fetched, n)
+    while queue.known > 0 and queue.cached + queue.requested + params.fetch_batch <= params.descriptor_cache:
+        n = min(queue.known, up_to_boundary(queue.fetched, params.tx_ring, params.fetch_batch))
+        want_descriptors(nic, nic.reads.tx_fetches, number, params.tx_ring, queue.fetched, n)
         mark_batch(nic.host, queue, queue.fetched, REQUESTED).requested_fs = now_fs
         queue.fetched += n
         queue.known -= n
@@ -69,7 +69,7 @@ def fetch_tx(nic, now_fs, number):
 def want_rx(nic, number, n_descriptors):
     """Ask for Rx descriptors."""
     queue = nic.rx_queue[number]
-    want_descriptors(nic, nic.reads.rx_fetches, number, nic.limits.rx_ring, queue.fetched, n_descriptors)
+    want_descriptors(nic, nic.reads.rx_fetches, number, nic.params.rx_ring, queue.fetched, n_descriptors)
     queue.fetched += n_descriptors
     queue.known -= n_descriptors
     queue.requested += n_descriptors
@@ -78,14 +78,14 @@ def want_rx(nic, number, n_descriptors):
 @kernel
 def fetch_rx(nic, number):
     """Prefetch Rx descriptors: up to a whole batch while fewer than `rx_prefetch` are on the chip or on their way."""
-    limits = nic.limits
+    params = nic.params
     queue = nic.rx_queue[number]
-    batch = limits.rx_fetch_batch
+    batch = params.rx_fetch_batch
     while (
-        queue.cached + queue.requested < limits.rx_prefetch
-        and queue.cached + queue.requested + batch <= limits.descriptor_cache
+        queue.cached + queue.requested < params.rx_prefetch
+        and queue.cached + queue.requested + batch <= params.descriptor_cache
     ):
-        n = up_to_boundary(queue.fetched, limits.rx_ring, batch)
+        n = up_to_boundary(queue.fetched, params.rx_ring, batch)
         if queue.known < n:
             return
         want_rx(nic, number, n)
@@ -97,12 +97,12 @@ def fetch_rx_on_demand(nic, number, n_needed):
 
     No frame needs more than the cache holds, so there is room for a descriptor at least while some are lacking.
     """
-    limits = nic.limits
+    params = nic.params
     queue = nic.rx_queue[number]
     if queue.cached + queue.requested + queue.known < n_needed:
         return False
-    batch = limits.rx_fetch_batch if limits.rx_prefetch > 0 else 1
+    batch = params.rx_fetch_batch if params.rx_prefetch > 0 else 1
     while queue.cached + queue.requested < n_needed:
-        room = limits.descriptor_cache - queue.cached - queue.requested
-        want_rx(nic, number, min(queue.known, up_to_boundary(queue.fetched, limits.rx_ring, batch), room))
+        room = params.descriptor_cache - queue.cached - queue.requested
+        want_rx(nic, number, min(queue.known, up_to_boundary(queue.fetched, params.rx_ring, batch), room))
     return True

@@ -29,7 +29,7 @@ def request_descriptors(nic, now_fs, fetches, kind):
 @inlined
 def payload_read_bytes(reads, pcie):
     """Return the bytes of the next read of the frame that is being cut: up to the next multiple of MRRS."""
-    most = pcie.max_read_request_bytes
+    most = pcie.params.max_read_request_bytes
     return min(reads.left_bytes, most - (reads.address & (most - 1)))
 
 
@@ -70,13 +70,13 @@ def issue(nic, now_fs):
         tx_waits = reads.tx_fetches.head != reads.tx_fetches.tail
         if not (rx_waits or tx_waits or reads.left_bytes > 0):
             set_stalled(nic.ledger.counts.stalls.tags, now_fs, False)
-            if pcie.has_engines:
+            if pcie.params.has_engines:
                 set_stalled(nic.ledger.counts.stalls.read_places, now_fs, False)
             return
         if nic.tags.n_free == 0:
             set_stalled(nic.ledger.counts.stalls.tags, now_fs, True)
             return
-        if pcie.has_engines and waits_for_places(nic, now_fs):
+        if pcie.params.has_engines and waits_for_places(nic, now_fs):
             if reads.left_bytes == 0 or reads.left_bytes == reads.whole_bytes:
                 return
             rx_waits = tx_waits = False  # the rest of a frame that has its places goes on: others wait for these
@@ -91,7 +91,7 @@ def issue(nic, now_fs):
             tag = request(nic, now_fs, PAYLOAD_READ, frame.queue, n_bytes, reads.address)
             tag.frame = reads.frame
             reads.left_bytes -= n_bytes
-            if pcie.has_iotlb:
+            if pcie.params.has_iotlb:
                 tag.ends_frame = int(reads.left_bytes == 0)
             reads.address += n_bytes
             if reads.left_bytes == 0:

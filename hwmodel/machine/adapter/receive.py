@@ -32,26 +32,26 @@ def post_payload(nic, now_fs, number, n_bytes, first_descriptor):
     Where buffers lie matters to the IOMMU alone; cuts are the same in each of them.
     """
     host = nic.host
-    offset = host.buffer_offset_bytes
-    in_buffer = host.buffer_bytes - offset
+    offset = host.params.buffer_offset_bytes
+    in_buffer = host.params.buffer_bytes - offset
     left = n_bytes
     address = offset
     position = first_descriptor
-    if nic.pcie.has_iotlb:
-        address += buffer_address(host.translation.rx_stride_bytes, position, nic.limits.rx_ring)
+    if nic.pcie.params.has_iotlb:
+        address += buffer_address(host.translation.params.rx_stride_bytes, position, nic.params.rx_ring)
     while left > in_buffer:
         post_payload_write(nic, now_fs, number, in_buffer, address, 0)
         left -= in_buffer
-        if nic.pcie.has_iotlb:
+        if nic.pcie.params.has_iotlb:
             position += 1
-            address = offset + buffer_address(host.translation.rx_stride_bytes, position, nic.limits.rx_ring)
+            address = offset + buffer_address(host.translation.params.rx_stride_bytes, position, nic.params.rx_ring)
     post_payload_write(nic, now_fs, number, left, address, n_bytes)
 
 
 @inlined
 def descriptors_for(host, n_bytes):
     """Return how many Rx descriptors a frame takes: one for each host buffer begun."""
-    in_buffer = host.buffer_bytes - host.buffer_offset_bytes
+    in_buffer = host.params.buffer_bytes - host.params.buffer_offset_bytes
     if n_bytes <= in_buffer:
         return 1
     return (n_bytes + in_buffer - 1) // in_buffer
@@ -66,7 +66,7 @@ def start_write(nic, now_fs, copy, n_descriptors):
     first_descriptor = queue.fetched - queue.requested - queue.cached
     queue.cached -= n_descriptors
     change(ledger.counts.rx_ring, now_fs, n_descriptors)
-    n_in_use = nic.limits.rx_ring - 1 - queue.known - queue.requested - queue.cached
+    n_in_use = nic.params.rx_ring - 1 - queue.known - queue.requested - queue.cached
     queue.highest = max(queue.highest, n_in_use)
     if queue.started - queue.taken > queue.mask:
         widen_finished(nic.host, queue)
@@ -86,7 +86,7 @@ def start_write(nic, now_fs, copy, n_descriptors):
     ledger.counts.rx_copies += 1
     ledger.counts.rx_descriptors += n_descriptors
     nic.rx_writing += 1
-    nic.rx_dma_busy = int(nic.rx_writing >= nic.limits.rx_writes)
+    nic.rx_dma_busy = int(nic.rx_writing >= nic.params.rx_writes)
     post_payload(nic, now_fs, number, copy.n_bytes, first_descriptor)
     hold_for_writeback(nic, now_fs, queue.held, n_descriptors)
     fetch_rx(nic, number)
@@ -114,7 +114,7 @@ def serve_rx_buffer(nic, now_fs):
         n_needed = descriptors_for(nic.host, copy.n_bytes)
         if nic.rx_queue[copy.queue].cached < n_needed:
             is_fetched = fetch_rx_on_demand(nic, copy.queue, n_needed)
-            if is_fetched or nic.limits.drop_enable == 0:
+            if is_fetched or nic.params.drop_enable == 0:
                 set_stalled(ledger.counts.stalls.descriptors, now_fs, nic.rx_dma_busy == 0)
                 if nic.rx_dma_busy == 0 and nic.rx_head_waits_fs < 0:
                     nic.rx_head_waits_fs = now_fs
@@ -156,7 +156,7 @@ def rx_written_back(nic, now_fs, number, n, started_fs):
     batch.writeback_started_fs = started_fs
     batch.written_back_fs = now_fs
     queue.written_back += n
-    if nic.host.driver[queue.function].polls or queue.is_polled:
+    if nic.host.driver[queue.params.function].polls or queue.is_polled:
         show(nic, now_fs, number, now_fs)
 
 
@@ -206,7 +206,7 @@ def show(nic, now_fs, number, raised_fs):
     for i in range(queue.visible, queue.written_back):
         delivered_to_guest(nic, now_fs, nic.host.finished[queue.first + (i & queue.mask)])
     queue.visible += n
-    add_work(nic, now_fs, nic.function[queue.function].core, TAKE_TASK, number, n)
+    add_work(nic, now_fs, nic.function[queue.params.function].params.core, TAKE_TASK, number, n)
 
 
 @kernel
@@ -214,8 +214,8 @@ def interrupted(nic, now_fs, kind, number, n, raised_fs):
     """Let a guest take an interrupt: it sees what has been written back, and polls from now on if it masks them."""
     host = nic.host
     queue = nic.rx_queue[number]
-    driver = host.driver[queue.function]
-    core_number = nic.function[queue.function].core
+    driver = host.driver[queue.params.function]
+    core_number = nic.function[queue.params.function].params.core
     core = host.core[core_number]
     if core.is_running == 0 and max(core.free_fs, core.awake_fs) <= now_fs:
         core.awake_fs = now_fs + driver.wakeup_time_fs

@@ -22,10 +22,10 @@ from hwmodel.rules.ethernet import FCS_BYTES
 @kernel
 def ring_ready(nic, queue):
     """Note that a ring has something to send, and with its first one that its function has."""
-    function = nic.function[queue.function]
+    function = nic.function[queue.params.function]
     function.ready_queues += 1
     if function.ready_queues == 1:
-        function.deficit_bytes = nic.scheduler.quantum_bytes * function.weight
+        function.deficit_bytes = nic.scheduler.params.quantum_bytes * function.params.weight
         if function.is_shaped:
             nic.scheduler.n_shaped_waiting += 1
         else:
@@ -35,7 +35,7 @@ def ring_ready(nic, queue):
 @inlined
 def ring_not_ready(nic, queue):
     """Note that a ring has nothing more to send."""
-    function = nic.function[queue.function]
+    function = nic.function[queue.params.function]
     function.ready_queues -= 1
     if function.ready_queues == 0:
         nic.scheduler.n_ready -= 1
@@ -57,12 +57,12 @@ def descriptor_leaves(nic, now_fs, number):
     """Take one descriptor out of a ring's cache; a ring too far ahead of its pace (`nic.queue_time`) pauses."""
     queue = nic.tx_queue[number]
     queue.cached -= 1
-    if nic.limits.queue_time_fs > 0:
-        queue.pace_fs = max(queue.pace_fs, now_fs) + nic.limits.queue_time_fs
-        if queue.pace_fs - nic.limits.ahead_fs > now_fs:
+    if nic.params.queue_time_fs > 0:
+        queue.pace_fs = max(queue.pace_fs, now_fs) + nic.params.queue_time_fs
+        if queue.pace_fs - nic.params.ahead_fs > now_fs:
             queue.is_paused = 1
             nic.scheduler.n_paused += 1
-            set_timer(nic.clock, queue.pace_fs - nic.limits.ahead_fs, QUEUE_TIMER, number)
+            set_timer(nic.clock, queue.pace_fs - nic.params.ahead_fs, QUEUE_TIMER, number)
     if queue.cached == 0 or queue.is_paused:
         ring_not_ready(nic, queue)
 
@@ -81,7 +81,7 @@ def pause_over(nic, number):
 @inlined
 def next_queue(nic, function):
     """Return the function's next ring with a cached descriptor, round robin."""
-    first, n = function.first_queue, function.n_queues
+    first, n = function.params.first_queue, function.params.n_queues
     number = first + function.next_queue
     while nic.tx_queue[number].cached == 0 or nic.tx_queue[number].is_paused:
         number += 1
@@ -99,7 +99,7 @@ def is_ready(function):
 @inlined
 def next_ready(nic, start):
     """Return the first function from `start` on, round the ring, that may send; one is known to exist."""
-    n = nic.limits.n_functions
+    n = nic.params.n_functions
     number = start if start < n else 0
     while not is_ready(nic.function[number]):
         number += 1
@@ -120,21 +120,21 @@ def choose_deficit(nic, scheduler):
             function.deficit_bytes -= n_bytes
             scheduler.pointer = number
             return number
-        function.deficit_bytes += scheduler.quantum_bytes * function.weight
+        function.deficit_bytes += scheduler.params.quantum_bytes * function.params.weight
         number = next_ready(nic, number + 1)
 
 
 @inlined
 def choose(nic, scheduler):
     """Return the function whose frame is next and move the pointer."""
-    if scheduler.kind == SCHEDULE_DEFICIT:
+    if scheduler.params.kind == SCHEDULE_DEFICIT:
         return choose_deficit(nic, scheduler)
-    if scheduler.kind == SCHEDULE_STRICT:
+    if scheduler.params.kind == SCHEDULE_STRICT:
         return next_ready(nic, 0)
     number = next_ready(nic, scheduler.pointer)
-    if scheduler.kind == SCHEDULE_WEIGHTED:
+    if scheduler.params.kind == SCHEDULE_WEIGHTED:
         if scheduler.pointer != number or scheduler.turn_left == 0:
-            scheduler.turn_left = nic.function[number].weight
+            scheduler.turn_left = nic.function[number].params.weight
         scheduler.turn_left -= 1
         scheduler.pointer = number if scheduler.turn_left > 0 else number + 1
         return number
@@ -149,10 +149,10 @@ def shape(nic, now_fs, number, n_bytes):
     Unused rate is banked for at most one window.
     """
     function = nic.function[number]
-    if function.shaper_den == 0:
+    if function.params.shaper_den == 0:
         return
-    start_fs = max(now_fs - function.shaper_window_fs, function.eligible_at_fs)
-    function.eligible_at_fs = start_fs + n_bytes * function.shaper_num // function.shaper_den
+    start_fs = max(now_fs - function.params.shaper_window_fs, function.eligible_at_fs)
+    function.eligible_at_fs = start_fs + n_bytes * function.params.shaper_num // function.params.shaper_den
     if function.eligible_at_fs > now_fs:
         function.is_shaped = 1
         if function.ready_queues > 0:
@@ -210,7 +210,7 @@ def fifos_are_full(nic):
         fifo = nic.port[number].mac.fifo
         n_switched = max(n_switched, fifo.tail - fifo.head)
     return (
-        n_switched + (n_to_switch(nic) + 1) * nic.limits.most_copies >= COPY_CAP
+        n_switched + (n_to_switch(nic) + 1) * nic.headers.most_copies >= COPY_CAP
     )  # a copy from the wire passes by one entry
 
 
@@ -236,14 +236,14 @@ def pick(nic, now_fs):
         scheduler.chosen = choose(nic, scheduler)
         scheduler.chosen_fs = now_fs
         chosen = nic.function[scheduler.chosen]
-        chosen.next_queue = next_queue(nic, chosen) - chosen.first_queue
+        chosen.next_queue = next_queue(nic, chosen) - chosen.params.first_queue
     function = nic.function[scheduler.chosen]
-    number = function.first_queue + function.next_queue
+    number = function.params.first_queue + function.next_queue
     queue = nic.tx_queue[number]
     post = host.post[queue.first + (queue.picked & queue.mask)]
     n_bytes = post.n_bytes
-    no_room = nic.counts.tx_buffer.level + n_bytes > nic.limits.tx_buffer_bytes or n_to_switch(nic) >= GRANT_CAP
-    if nic.limits.most_copies > 0:
+    no_room = nic.counts.tx_buffer.level + n_bytes > nic.params.tx_buffer_bytes or n_to_switch(nic) >= GRANT_CAP
+    if nic.headers.most_copies > 0:
         no_room = no_room or fifos_are_full(nic)
     set_stalled(stalls.tx_buffer, now_fs, no_room)
     if no_room:
@@ -257,7 +257,7 @@ def pick(nic, now_fs):
     frame.hash = post.hash
     frame.index = post.index
     frame.queue = number
-    frame.is_wire, frame.adapter_port = 0, function.adapter_port
+    frame.is_wire, frame.adapter_port = 0, function.params.adapter_port
     frame.reads_left = 1
     frame.n_reads = 0
     frame.link_bytes = 0
@@ -266,13 +266,13 @@ def pick(nic, now_fs):
     reads.frame = nic.grants.tail
     reads.left_bytes = n_bytes
     reads.whole_bytes = n_bytes
-    reads.address = host.buffer_offset_bytes
-    if nic.pcie.has_iotlb:
-        reads.address += buffer_address(host.translation.tx_stride_bytes, queue.picked, nic.limits.tx_ring)
+    reads.address = host.params.buffer_offset_bytes
+    if nic.pcie.params.has_iotlb:
+        reads.address += buffer_address(host.translation.params.tx_stride_bytes, queue.picked, nic.params.tx_ring)
     entered(nic.clock, nic.grants)
     queue.picked += 1
-    function.next_queue = number - function.first_queue + 1
-    if function.next_queue == function.n_queues:
+    function.next_queue = number - function.params.first_queue + 1
+    if function.next_queue == function.params.n_queues:
         function.next_queue = 0
     descriptor_leaves(nic, now_fs, number)
     shape(nic, now_fs, scheduler.chosen, n_bytes + FCS_BYTES)

@@ -17,7 +17,7 @@ from hwmodel.machine.time.events import set_next
 @kernel
 def words_of(bus, frame):
     """Return the cycles for which a frame holds the bus."""
-    return max(1, (frame.n_bytes + bus.word_bytes - 1) // bus.word_bytes)
+    return max(1, (frame.n_bytes + bus.params.word_bytes - 1) // bus.params.word_bytes)
 
 
 @kernel
@@ -26,13 +26,13 @@ def ask_for_bus(nic, now_fs, frame, port):
     lane, bus = BUS + frame.adapter_port, nic.port[frame.adapter_port].bus
     waiting = bus.port[port]
     n_words = words_of(bus, frame)
-    if port == UPLINK and waiting.n_words + n_words > bus.ingress_words:
+    if port == UPLINK and waiting.n_words + n_words > bus.params.ingress_words:
         return False
     place = waiting.tail & (BUS_PORT_CAP - 1)
     waiting.ring[place] = frame
     entry = waiting.ring[place]
-    ready_cycle = (now_fs + bus.cycle_fs - 1) // bus.cycle_fs + bus.ready_cycles
-    entry.ready_fs = ready_cycle * bus.cycle_fs
+    ready_cycle = (now_fs + bus.params.cycle_fs - 1) // bus.params.cycle_fs + bus.params.ready_cycles
+    entry.ready_fs = ready_cycle * bus.params.cycle_fs
     waiting.tail += 1
     waiting.n_words += n_words
     bus.n_waiting += 1
@@ -46,7 +46,7 @@ def ask_for_bus(nic, now_fs, frame, port):
 def next_grant_fs(bus):
     """Return when the bus is granted next: it is free, and some port's first frame can be granted."""
     first_fs = NEVER
-    for port in range(bus.n_ports):
+    for port in range(bus.params.n_ports):
         waiting = bus.port[port]
         if waiting.head != waiting.tail:
             first_fs = min(first_fs, waiting.ring[waiting.head & (BUS_PORT_CAP - 1)].ready_fs)
@@ -66,8 +66,8 @@ def grant_bus(nic, number, now_fs):
     bus = nic.port[number].bus
     port = bus.pointer
     while not can_be_granted(bus, port, now_fs):
-        port = port + 1 if port + 1 < bus.n_ports else 0
-    bus.pointer = port + 1 if port + 1 < bus.n_ports else 0
+        port = port + 1 if port + 1 < bus.params.n_ports else 0
+    bus.pointer = port + 1 if port + 1 < bus.params.n_ports else 0
     waiting = bus.port[port]
     frame = waiting.ring[waiting.head & (BUS_PORT_CAP - 1)]
     waiting.head += 1
@@ -77,12 +77,12 @@ def grant_bus(nic, number, now_fs):
     place = bus.tail & (PASSING_CAP - 1)
     bus.passing[place] = frame
     passing = bus.passing[place]
-    passing.ready_fs = now_fs + (bus.delay_cycles + n_words) * bus.cycle_fs
+    passing.ready_fs = now_fs + (bus.params.delay_cycles + n_words) * bus.params.cycle_fs
     if bus.head == bus.tail:
         set_next(nic.clock, PASSED + number, passing.ready_fs)
     bus.tail += 1
-    bus.counts.busy_fs += n_words * bus.cycle_fs
-    bus.free_fs = now_fs + n_words * bus.cycle_fs
+    bus.counts.busy_fs += n_words * bus.params.cycle_fs
+    bus.free_fs = now_fs + n_words * bus.params.cycle_fs
     set_next(nic.clock, BUS + number, next_grant_fs(bus))
 
 

@@ -57,7 +57,7 @@ def wire_done(nic, number, now_fs):
     """Finish a copy that a port has sent."""
     copy = take_sent(nic, number, now_fs)
     release_tx_room(nic, now_fs, copy)
-    if nic.port[number].mac.has_peer:
+    if nic.port[number].mac.params.has_peer:
         sent_to_bridge(nic, now_fs, copy)
     else:
         delivered_to_wire(nic, now_fs, copy)
@@ -67,7 +67,7 @@ def wire_done(nic, number, now_fs):
 def fits_rx_buffer(nic, n_bytes):
     """Say whether a copy has room in the Rx buffer."""
     fifo = nic.rx_fifo
-    return nic.counts.rx_buffer.level + n_bytes <= nic.limits.rx_buffer_bytes and fifo.tail - fifo.head < COPY_CAP
+    return nic.counts.rx_buffer.level + n_bytes <= nic.params.rx_buffer_bytes and fifo.tail - fifo.head < COPY_CAP
 
 
 @inlined
@@ -115,7 +115,7 @@ def make_copy(nic, now_fs, frame, number, group, journey):
     copy.copy_kind = number
     copy.n_bytes = frame.n_bytes + kind.delta_bytes
     copy.group = group
-    if frame.is_wire and mac.has_peer:
+    if frame.is_wire and mac.params.has_peer:
         stamp_switched_in(ledger, now_fs, journey, number)
     else:
         stamp_switched(ledger, now_fs, journey, number)
@@ -193,7 +193,7 @@ def switch_frame(nic, now_fs, frame):
 def wait_for_bus(nic, now_fs, frame):
     """Let a frame wait for the switch core's bus; from the wire it drops where the ingress FIFO is full."""
     template = nic.traffic.template[frame.template]
-    port = UPLINK if frame.is_wire else nic.function[template.function].port
+    port = UPLINK if frame.is_wire else nic.function[template.function].params.port
     if not ask_for_bus(nic, now_fs, frame, port):
         drop_frame(nic, now_fs, frame, template, RX_BUFFER_FULL, 0)
 
@@ -201,7 +201,7 @@ def wait_for_bus(nic, now_fs, frame):
 @inlined
 def to_switch(nic, now_fs, frame):
     """Pass a frame to the switch, over its bus if it takes time (`switch.timing: core`)."""
-    if nic.port[frame.adapter_port].bus.cycle_fs == 0:
+    if nic.port[frame.adapter_port].bus.params.cycle_fs == 0:
         switch_frame(nic, now_fs, frame)
     else:
         wait_for_bus(nic, now_fs, frame)
@@ -216,7 +216,7 @@ def bus_passed(nic, number, now_fs):
 @inlined
 def into_pipeline(nic, now_fs, frame):
     """Pass a frame to the switch, through the pipeline if its rate is limited (`nic.max_pps`)."""
-    if nic.limits.pipeline_fs == 0:
+    if nic.params.pipeline_fs == 0:
         to_switch(nic, now_fs, frame)
     else:
         join_pipeline(nic, now_fs, frame)
@@ -226,12 +226,12 @@ def into_pipeline(nic, now_fs, frame):
 def join_pipeline(nic, now_fs, frame):
     """Queue a frame at the pipeline; one from the wire waits in the Rx buffer, and is dropped if that is full."""
     if frame.is_wire:
-        has_room = nic.counts.rx_buffer.level + frame.n_bytes <= nic.limits.rx_buffer_bytes
+        has_room = nic.counts.rx_buffer.level + frame.n_bytes <= nic.params.rx_buffer_bytes
         if not has_room or nic.pipe_tail - nic.pipe_head >= GRANT_CAP:
             drop_frame(nic, now_fs, frame, nic.traffic.template[frame.template], RX_BUFFER_FULL, 0)
             return
         change(nic.counts.rx_buffer, now_fs, frame.n_bytes)
-    busy_fs = nic.limits.pipeline_fs
+    busy_fs = nic.params.pipeline_fs
     place = nic.pipe_tail & PIPE_MASK
     nic.pipe[place] = frame
     waiting = nic.pipe[place]
@@ -268,7 +268,7 @@ def frame_in(nic, now_fs, grant):
             break
         grants.head += 1
         into_pipeline(nic, now_fs, first)
-    nic.ledger.function[nic.tx_queue[frame.queue].function].read_bytes += frame.n_bytes + FCS_BYTES
+    nic.ledger.function[nic.tx_queue[frame.queue].params.function].read_bytes += frame.n_bytes + FCS_BYTES
     nic.done_queue = frame.queue
 
 
@@ -293,7 +293,7 @@ def frame_from_bridge(nic, number, now_fs):
 @kernel
 def line_done(nic, number, now_fs):
     """Take in a frame whose last byte has come to a port from the wire."""
-    if nic.port[number].mac.has_peer:
+    if nic.port[number].mac.params.has_peer:
         frame_from_bridge(nic, number, now_fs)
         return
     ledger = nic.ledger

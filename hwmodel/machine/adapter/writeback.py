@@ -19,23 +19,25 @@ from hwmodel.machine.traffic.sources import hunger
 def write_back(nic, now_fs, held):
     """Write all held descriptors of a ring back, right behind what is queued."""
     n = held.n_descriptors
-    post_writeback(nic, now_fs, held.kind, held.queue, held.ring_length, held.written, n, held.n_frames)
+    post_writeback(
+        nic, now_fs, held.params.kind, held.params.queue, held.params.ring_length, held.written, n, held.n_frames
+    )
     n_frames = held.n_frames
     held.written += n
     held.n_descriptors = 0
     held.n_frames = 0
     held.timer_at_fs = NEVER
-    if held.kind == RX_WRITEBACK:
-        rx_returned(nic, now_fs, held.queue, n_frames)
+    if held.params.kind == RX_WRITEBACK:
+        rx_returned(nic, now_fs, held.params.queue, n_frames)
     else:
-        tx_returned(nic, now_fs, held.queue, n_frames)
+        tx_returned(nic, now_fs, held.params.queue, n_frames)
 
 
 @inlined
 def arm_timer(clock, held):
     """Set the timer of the first descriptor held."""
     held.timer_armed = 1
-    set_timer(clock, held.timer_at_fs, held.timer_kind, held.queue)
+    set_timer(clock, held.timer_at_fs, held.params.timer_kind, held.params.queue)
 
 
 @inlined
@@ -43,10 +45,10 @@ def hold_for_writeback(nic, now_fs, held, n_descriptors):
     """Hold a frame's descriptors for write-back, or write a full batch."""
     held.n_descriptors += n_descriptors
     held.n_frames += 1
-    if held.n_descriptors >= held.batch:
+    if held.n_descriptors >= held.params.batch:
         write_back(nic, now_fs, held)
-    elif held.n_frames == 1 and nic.limits.writeback_timeout_fs > 0:
-        held.timer_at_fs = now_fs + nic.limits.writeback_timeout_fs
+    elif held.n_frames == 1 and nic.params.writeback_timeout_fs > 0:
+        held.timer_at_fs = now_fs + nic.params.writeback_timeout_fs
         if held.timer_armed == 0:
             arm_timer(nic.clock, held)
 
@@ -73,7 +75,7 @@ def slots_free(nic, now_fs, number, n):
     queue = nic.tx_queue[number]
     queue.freed += n
     change(nic.ledger.counts.tx_ring, now_fs, -n)
-    hunger(nic, queue.function)
+    hunger(nic, queue.params.function)
 
 
 @kernel
@@ -81,5 +83,5 @@ def tx_written_back(nic, now_fs, number, n):
     """Note descriptors whose write-back the host has received; a driver that polls gives their slots back at once."""
     queue = nic.tx_queue[number]
     queue.written_back += n
-    if nic.host.driver[queue.function].tx_interrupt_batch == 0 or nic.rx_queue[number].is_polled:
+    if nic.host.driver[queue.params.function].tx_interrupt_batch == 0 or nic.rx_queue[number].is_polled:
         slots_free(nic, now_fs, number, queue.written_back - queue.freed)

@@ -53,7 +53,7 @@ def journey_of_post(nic, now_fs, queue, ring_queue, chosen_fs):
     batch = queue.batch
     if post.marks != 0:
         begin_batches(host, batch, in_ring)
-    driver = host.driver[queue.function]
+    driver = host.driver[queue.params.function]
     batch.posted_fs += driver.frame_time_fs + post.n_bytes * driver.byte_time_fs  # the core posts one after the other
     place = begin_journey(nic.ledger)
     journey = nic.ledger.journeys.slot[place]

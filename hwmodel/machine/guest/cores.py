@@ -54,9 +54,9 @@ def begin_turn(nic, core):
     core.kind = POST_TASK if is_post else TAKE_TASK
     core.queue = core.first_work - core.kind * MAX_QUEUES
     if is_post:
-        core.turn_left = nic.host.driver[nic.tx_queue[core.queue].function].send_burst
+        core.turn_left = nic.host.driver[nic.tx_queue[core.queue].params.function].send_burst
     else:
-        core.turn_left = nic.host.driver[nic.rx_queue[core.queue].function].poll_budget
+        core.turn_left = nic.host.driver[nic.rx_queue[core.queue].params.function].poll_budget
 
 
 @inlined
@@ -68,7 +68,7 @@ def frame_work_fs(driver, n_bytes):
 @kernel
 def frames_to_refill(host, queue, most):
     """Return how many frames the driver takes until it has a whole batch of descriptors to post again."""
-    wanted = host.driver[queue.function].refill_batch - queue.since_refill
+    wanted = host.driver[queue.params.function].refill_batch - queue.since_refill
     n = 0
     while n < most and wanted > 0:
         wanted -= host.finished[queue.first + ((queue.taken + n) & queue.mask)].n_descriptors
@@ -104,7 +104,7 @@ def begin_piece(nic, now_fs, core):
     entry_fs = 0
     if core.kind == POST_TASK:
         tx_queue = nic.tx_queue[core.queue]
-        function = tx_queue.function
+        function = tx_queue.params.function
         driver = host.driver[function]
         n = min(n, driver.tx_doorbell_batch - (tx_queue.posted - tx_queue.rung))
         if driver.byte_time_fs > 0:
@@ -112,7 +112,7 @@ def begin_piece(nic, now_fs, core):
     else:
         rx_queue = nic.rx_queue[core.queue]
         n = frames_to_refill(host, rx_queue, n)
-        function = rx_queue.function
+        function = rx_queue.params.function
         driver = host.driver[function]
         entry_fs = rx_queue.entry_fs
         rx_queue.entry_fs = 0
@@ -133,7 +133,7 @@ def begin_piece(nic, now_fs, core):
 def posted(nic, now_fs, core, is_over):
     """Mark frames as posted; ring the doorbell when a batch is full or the turn is over. Return True if it was rung."""
     queue = nic.tx_queue[core.queue]
-    driver = nic.host.driver[queue.function]
+    driver = nic.host.driver[queue.params.function]
     mark_batch(nic.host, queue, queue.posted, POSTED).posted_fs = core.started_fs
     if driver.adapts_moderation:
         nic.rx_queue[core.queue].posted_bytes += bytes_to_post(nic.host, queue, core.n)
@@ -151,7 +151,7 @@ def posted(nic, now_fs, core, is_over):
 def come_near(nic, queue, at_fs, n):
     """Prefetch, all at once, where the latencies of frames that are taken are counted."""
     host, ledger = nic.host, nic.ledger
-    driver = host.driver[queue.function]
+    driver = host.driver[queue.params.function]
     for i in range(queue.taken, queue.taken + n):
         slot = host.finished[queue.first + (i & queue.mask)]
         at_fs += frame_work_fs(driver, slot.n_bytes)
@@ -166,9 +166,9 @@ def come_near(nic, queue, at_fs, n):
 @kernel
 def refills_early(host, queue):
     """Draw whether a driver posts descriptors again before its batch is full, as at the end of a poll."""
-    if host.early_refills == 0 or queue.since_refill == 0:
+    if host.params.early_refills == 0 or queue.since_refill == 0:
         return False
-    return next_u32(host) < host.early_refills
+    return next_u32(host) < host.params.early_refills
 
 
 @kernel
@@ -176,7 +176,7 @@ def taken(nic, now_fs, core):
     """Mark received frames as taken; post their descriptors again, a batch at a time. Return True if the bell rang."""
     host = nic.host
     queue = nic.rx_queue[core.queue]
-    driver = host.driver[queue.function]
+    driver = host.driver[queue.params.function]
     at_fs = core.started_fs
     if nic.ledger.crosses:
         come_near(nic, queue, at_fs, core.n)
@@ -230,7 +230,7 @@ def poll_over(nic, now_fs, number):
     if queue.is_polled == 0:
         return False
     queue.is_polled = 0
-    driver = nic.host.driver[queue.function]
+    driver = nic.host.driver[queue.params.function]
     if driver.adapts_moderation:
         adapt_moderation(driver, queue)
     ring_doorbell(nic, now_fs, INTERRUPT_ENABLE, number, 0)
@@ -241,7 +241,7 @@ def poll_over(nic, now_fs, number):
 def piece_done(nic, now_fs, function):
     """Finish a piece of a core's work for a guest, and let it begin the next."""
     host = nic.host
-    core = host.core[nic.function[function].core]
+    core = host.core[nic.function[function].params.core]
     number = core.first_work
     work = host.work[number]
     core.turn_left -= core.n

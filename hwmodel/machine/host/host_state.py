@@ -32,7 +32,7 @@ CORE = record(
     *ints("first_work", "last_work", "turn_left", "kind", "queue", "n", "started_fs", "ends_fs", "work_fs"),
     *ints("is_running", "free_fs", "awake_fs", "doorbell_time_fs"), ("counts", CORE_COUNTS),
 )  # fmt: skip
-# The driver of a VM, whichever core runs it: its times, its batches, its interrupts.
+# The driver of a VM, whichever core runs it: its times, its batches, its interrupts. All of it parameters.
 DRIVER = record(
     *ints("frame_time_fs", "byte_time_fs", "doorbell_time_fs", "interrupt_time_fs", "wakeup_time_fs"),
     *ints("tx_doorbell_batch", "refill_batch", "rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs"),
@@ -60,12 +60,15 @@ PAGE_CACHE = record(
 KEPT, STRICT_UNMAP, DEFERRED_UNMAP = range(3)  # `host.iotlb.invalidation`
 TRANSLATION_COUNTS = record(*ints("hits", "misses", "near_misses", "walks_busy_fs"))
 # `there_fs`: when the translation looked up last is there.
-TRANSLATION = record(
+TRANSLATION_PARAMS = record(
     *ints("miss_fs", "near_miss_fs", "n_walkers", "page_shift", "is_split", "invalidation", "flush_after"),
-    *ints("n_unmapped", "there_fs"),
-    ("counts", TRANSLATION_COUNTS),
     *ints("tx_stride_bytes", "rx_stride_bytes"),
     ("tx_ring", PAGE_REGION), ("rx_ring", PAGE_REGION), ("tx_buffer", PAGE_REGION), ("rx_buffer", PAGE_REGION),
+)  # fmt: skip
+TRANSLATION = record(
+    ("params", TRANSLATION_PARAMS),
+    *ints("n_unmapped", "there_fs"),
+    ("counts", TRANSLATION_COUNTS),
     ("walker_free_fs", I64, (MAX_WALKERS,)),
     *ints("walks_head", "walks_tail"),
     ("walk", I32, (WALK_CAP,)),  # slots whose walk is not over, by its end
@@ -74,15 +77,18 @@ TRANSLATION = record(
 )  # fmt: skip
 # Until when writes have passed, and until when they are in memory: of all, or with ID-based ordering of a function.
 WRITE_ORDER = record(*ints("passed_fs", "in_memory_fs"))
-HOST = record(
+HOST_PARAMS = record(
     *ints("read_latency_fs", "jitter_kind", "jitter_range_fs", "buffer_bytes", "buffer_offset_bytes"),
     # `early_refills`: of 2**32 pieces of taking frames so many end with a refill before its batch is full.
     *ints("n_jitter_bins", "n_cores", "answers_vary", "write_latency_fs", "early_refills"),
     # The last-level cache: of 2**32 draws so many are hits, and what a miss takes longer.
     *ints("read_hits", "write_hits", "read_miss_fs", "write_miss_fs"),
-    ("rng", I64, (4,)),
     ("jitter_fs", I64, (256,)),
     ("jitter_threshold", I64, (256,)),
+)
+HOST = record(
+    ("params", HOST_PARAMS),
+    ("rng", I64, (4,)),
     ("core", CORE, (MAX_FUNCTIONS,)),
     ("driver", DRIVER, (MAX_FUNCTIONS,)),
     ("memory_writes", ARRIVALS),  # received, not yet in memory

@@ -28,7 +28,7 @@ def credit_word(kind, data_bytes):
 @kernel
 def is_infinite(credit):
     """Say whether nothing waits for credits of a kind, so that none need come back."""
-    return credit.headers_limit == 0 and credit.data_limit == 0
+    return credit.params.headers_limit == 0 and credit.params.data_limit == 0
 
 
 @kernel
@@ -38,18 +38,18 @@ def return_credits(nic, now_fs, kind, data_bytes):
         return  # behind a slow drain they would pile up
     taken_fs = now_fs
     pcie = nic.pcie
-    if kind == POSTED_CREDIT and pcie.drain_den > 0:
-        drain_fs = data_bytes * pcie.drain_num // pcie.drain_den
+    if kind == POSTED_CREDIT and pcie.params.drain_den > 0:
+        drain_fs = data_bytes * pcie.params.drain_num // pcie.params.drain_den
         taken_fs = max(now_fs, pcie.drain_busy_until_fs) + drain_fs
         pcie.drain_busy_until_fs = taken_fs
         pcie.counts.drain_busy_fs += drain_fs
-    append(nic.clock, CREDIT, taken_fs + pcie.credit_return_fs, credit_word(kind, data_bytes))
+    append(nic.clock, CREDIT, taken_fs + pcie.params.credit_return_fs, credit_word(kind, data_bytes))
 
 
 @kernel
 def return_when_passed(nic, now_fs, pass_fs, data_bytes):
     """Return the credits of a received write when it passes, maybe before a write received earlier does."""
-    if pass_fs == now_fs or nic.pcie.drain_den == 0:
+    if pass_fs == now_fs or nic.pcie.params.drain_den == 0:
         return_credits(nic, pass_fs, POSTED_CREDIT, data_bytes)
     elif not is_infinite(nic.credits[POSTED_CREDIT]):
         append(nic.clock, CREDIT, pass_fs, credit_word(POSTED_CREDIT, data_bytes) | PASSES_THEN)
@@ -78,13 +78,13 @@ def reaches_host(nic, now_fs, sending):
     pass_fs = now_fs
     ready_fs = now_fs
     is_write = CLASS_OF[sending.kind] == POSTED_CREDIT
-    if nic.pcie.has_memory:
+    if nic.pcie.params.has_memory:
         if is_write:
             pass_fs = passes_fs(nic, now_fs, sending)
             ready_fs = write_lands_fs(nic, pass_fs, sending)
         else:
             ready_fs = read_begins_fs(nic, now_fs, nic.tags.slot[sending.tag])
-    if nic.pcie.has_credits:
+    if nic.pcie.params.has_credits:
         if is_write:
             return_when_passed(nic, now_fs, pass_fs, sending.data_bytes)
         else:
@@ -96,7 +96,7 @@ def reaches_host(nic, now_fs, sending):
 def reaches_adapter(nic, now_fs, sending):
     """Count a TLP that the adapter has received, and send a completion's credits back."""
     received(nic.pcie, nic.down, nic.up)
-    if nic.pcie.has_credits and CLASS_OF[sending.kind] == COMPLETION_CREDIT:
+    if nic.pcie.params.has_credits and CLASS_OF[sending.kind] == COMPLETION_CREDIT:
         return_credits(nic, now_fs, COMPLETION_CREDIT, sending.data_bytes)
 
 
@@ -114,9 +114,9 @@ def up_has_landed(nic, now_fs):
     """Free the link that a TLP has left toward the host; return True if it is there at once."""
     nic.up.is_busy = 0
     nic.clock.next_at[UP_DONE] = NEVER
-    if nic.pcie.propagation_fs == 0:
+    if nic.pcie.params.propagation_fs == 0:
         return True
-    fly(nic.clock, UP_ARRIVAL, on_wire(nic.up), nic.up_arrivals, now_fs + nic.pcie.propagation_fs)
+    fly(nic.clock, UP_ARRIVAL, on_wire(nic.up), nic.up_arrivals, now_fs + nic.pcie.params.propagation_fs)
     return False
 
 
@@ -125,7 +125,7 @@ def down_has_landed(nic, now_fs):
     """Free the link that a TLP has left toward the adapter, if it has; return True if it is there at once."""
     if not down_is_done(nic, now_fs):
         return False
-    if nic.pcie.propagation_fs == 0:
+    if nic.pcie.params.propagation_fs == 0:
         return True
-    fly(nic.clock, DOWN_ARRIVAL, on_wire(nic.down), nic.down_arrivals, now_fs + nic.pcie.propagation_fs)
+    fly(nic.clock, DOWN_ARRIVAL, on_wire(nic.down), nic.down_arrivals, now_fs + nic.pcie.params.propagation_fs)
     return False

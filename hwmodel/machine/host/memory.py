@@ -14,8 +14,8 @@ from hwmodel.machine.tlp_kinds import ID_ORDER, PAYLOAD_WRITE, RELAXED_ORDER, RX
 def order_among(nic, ring_queue):
     """Return the record of the writes that one of a ring's comes behind: all, or (ID-based) the function's."""
     function = 0
-    if nic.pcie.ordering == ID_ORDER:
-        function = nic.tx_queue[ring_queue].function
+    if nic.pcie.params.ordering == ID_ORDER:
+        function = nic.tx_queue[ring_queue].params.function
     return nic.host.order[function]
 
 
@@ -30,10 +30,10 @@ def passes_fs(nic, now_fs, sending):
     """Return when a received write is translated and all before it have passed; relaxed, payload waits for none."""
     order = order_among(nic, sending.queue)
     there_fs = now_fs
-    if nic.pcie.has_iotlb and not is_interrupt(sending.kind):
+    if nic.pcie.params.has_iotlb and not is_interrupt(sending.kind):
         there_fs = write_translated(nic, now_fs, sending)
     order.passed_fs = max(order.passed_fs, there_fs)
-    if nic.pcie.ordering == RELAXED_ORDER and sending.kind == PAYLOAD_WRITE:
+    if nic.pcie.params.ordering == RELAXED_ORDER and sending.kind == PAYLOAD_WRITE:
         return there_fs
     return order.passed_fs
 
@@ -45,11 +45,11 @@ def write_lands_fs(nic, pass_fs, sending):
     order = order_among(nic, sending.queue)
     landed_fs = pass_fs
     if not is_interrupt(sending.kind):
-        landed_fs += host.write_latency_fs
-        if host.write_miss_fs > 0 and next_u32(host) >= host.write_hits:
-            landed_fs += host.write_miss_fs
+        landed_fs += host.params.write_latency_fs
+        if host.params.write_miss_fs > 0 and next_u32(host) >= host.params.write_hits:
+            landed_fs += host.params.write_miss_fs
     order.in_memory_fs = max(order.in_memory_fs, landed_fs)
-    if nic.pcie.ordering == RELAXED_ORDER and sending.kind == PAYLOAD_WRITE:
+    if nic.pcie.params.ordering == RELAXED_ORDER and sending.kind == PAYLOAD_WRITE:
         return landed_fs
     return order.in_memory_fs
 
@@ -58,7 +58,7 @@ def write_lands_fs(nic, pass_fs, sending):
 def read_begins_fs(nic, now_fs, tag):
     """Return when a received read is translated and the writes before it are in memory."""
     there_fs = now_fs
-    if nic.pcie.has_iotlb:
+    if nic.pcie.params.has_iotlb:
         there_fs = read_translated(nic, now_fs, tag)
     return max(there_fs, order_among(nic, tag.queue).in_memory_fs)
 

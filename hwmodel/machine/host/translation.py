@@ -138,19 +138,19 @@ def refresh(cache, part, page):
 @kernel
 def walk(translation, now_fs, page):
     """Let the first free walker look a page up in the table; return when it has."""
-    walk_fs = translation.miss_fs
+    walk_fs = translation.params.miss_fs
     lines = translation.lines
     if lines.part[0].n_entries > 0:
         if refresh(lines, lines.part[0], page >> LINE_SHIFT) == NONE:
             hold_page(lines, lines.part[0], take_slot(lines, page >> LINE_SHIFT))
         else:
-            walk_fs = translation.near_miss_fs
+            walk_fs = translation.params.near_miss_fs
             translation.counts.near_misses += 1
-    if translation.n_walkers == 0:
+    if translation.params.n_walkers == 0:
         return now_fs + walk_fs
     free_fs = translation.walker_free_fs
     walker = 0
-    for other in range(1, translation.n_walkers):
+    for other in range(1, translation.params.n_walkers):
         if free_fs[other] < free_fs[walker]:
             walker = other
     free_fs[walker] = max(now_fs, free_fs[walker]) + walk_fs
@@ -208,7 +208,7 @@ def look_up(translation, now_fs, function, page):
     With finite walkers, a page whose walk is in flight takes no cache entry.
     """
     pages = translation.pages
-    number_of_part = function if translation.is_split else 0
+    number_of_part = function if translation.params.is_split else 0
     part = pages.part[number_of_part]
     end_walks(translation, now_fs)
     number = refresh(pages, part, page)
@@ -217,7 +217,7 @@ def look_up(translation, now_fs, function, page):
         number = take_slot(pages, page)
         pages.slot[number].part = number_of_part
         pages.slot[number].ready_fs = walk(translation, now_fs, page)
-        if translation.n_walkers > 0:
+        if translation.params.n_walkers > 0:
             begin_walk(translation, number)
         else:
             hold_page(pages, part, number)
@@ -245,14 +245,14 @@ def forget(translation, now_fs, number):
 def unmap(translation, now_fs, first_page, last_page):
     """Forget a buffer's pages, as its driver unmaps it; deferred, all of them once so many buffers are unmapped."""
     pages = translation.pages
-    if translation.invalidation == STRICT_UNMAP:
+    if translation.params.invalidation == STRICT_UNMAP:
         for page in range(first_page, last_page + 1):
             number = find_slot(pages, page)
             if number != NONE:
                 forget(translation, now_fs, number)
         return
     translation.n_unmapped += 1
-    if translation.n_unmapped >= translation.flush_after:
+    if translation.n_unmapped >= translation.params.flush_after:
         translation.n_unmapped = 0
         for number in range(1, pages.n_used + 1):
             if find_slot(pages, pages.slot[number].page) == number:
@@ -262,7 +262,7 @@ def unmap(translation, now_fs, first_page, last_page):
 @inlined
 def page_in(translation, region, ring_queue, address):
     """Return the number of a page from the ring it belongs to and an address within that ring's memory."""
-    return region.first + ring_queue * region.a_ring + (address >> translation.page_shift)
+    return region.first + ring_queue * region.a_ring + (address >> translation.params.page_shift)
 
 
 @kernel
@@ -270,7 +270,7 @@ def look_up_in(translation, now_fs, function, region, ring_queue, address, strid
     """Look an address up; where that was the last of a buffer (`is_over`), its driver unmaps the buffer."""
     page = page_in(translation, region, ring_queue, address)
     there_fs = look_up(translation, now_fs, function, page)
-    if is_over and translation.invalidation != KEPT:
+    if is_over and translation.params.invalidation != KEPT:
         first = address - address % stride_bytes
         first_page = page_in(translation, region, ring_queue, first)
         unmap(translation, now_fs, first_page, page_in(translation, region, ring_queue, first + stride_bytes - 1))
@@ -281,12 +281,12 @@ def look_up_in(translation, now_fs, function, region, ring_queue, address, strid
 def read_translated(nic, now_fs, tag):
     """Look up the page of a received read request; return when its translation is there."""
     translation = nic.host.translation
-    function = nic.tx_queue[tag.queue].function
+    function = nic.tx_queue[tag.queue].params.function
     if tag.kind == PAYLOAD_READ:
-        stride = translation.tx_stride_bytes
-        region = translation.tx_buffer
+        stride = translation.params.tx_stride_bytes
+        region = translation.params.tx_buffer
         return look_up_in(translation, now_fs, function, region, tag.queue, tag.address, stride, tag.ends_frame)
-    region = translation.rx_ring if tag.kind == RX_DESCRIPTOR_READ else translation.tx_ring
+    region = translation.params.rx_ring if tag.kind == RX_DESCRIPTOR_READ else translation.params.tx_ring
     return look_up_in(translation, now_fs, function, region, tag.queue, tag.address, 1, 0)
 
 
@@ -294,11 +294,11 @@ def read_translated(nic, now_fs, tag):
 def write_translated(nic, now_fs, sending):
     """Look up the page of a received memory write; return when its translation is there."""
     translation = nic.host.translation
-    function = nic.tx_queue[sending.queue].function
+    function = nic.tx_queue[sending.queue].params.function
     address = sending.address - sending.data_bytes  # the entry is at the TLP's end by now
     if sending.kind == PAYLOAD_WRITE:
-        stride = translation.rx_stride_bytes
-        region = translation.rx_buffer
+        stride = translation.params.rx_stride_bytes
+        region = translation.params.rx_buffer
         return look_up_in(translation, now_fs, function, region, sending.queue, address, stride, sending.is_last)
-    region = translation.rx_ring if sending.kind == RX_WRITEBACK else translation.tx_ring
+    region = translation.params.rx_ring if sending.kind == RX_WRITEBACK else translation.params.tx_ring
     return look_up_in(translation, now_fs, function, region, sending.queue, address, 1, 0)

@@ -39,10 +39,10 @@ def wake(bridge, at_fs, kind, port_number):
 @kernel
 def due_fs(bridge, port, crossing):
     """Return when a frame is forwarded: so long after it has come, or its header where the port cuts through."""
-    latency_fs = bridge.box[port.box].latency_fs
-    if port.cuts_through:
-        header_fs = HEADER_BYTES * port.fs_per_byte_num // port.fs_per_byte_den
-        return crossing.begun_fs + header_fs + port.propagation_fs + latency_fs
+    latency_fs = bridge.box[port.params.box].params.latency_fs
+    if port.params.cuts_through:
+        header_fs = HEADER_BYTES * port.params.fs_per_byte_num // port.params.fs_per_byte_den
+        return crossing.begun_fs + header_fs + port.params.propagation_fs + latency_fs
     return crossing.come_fs + latency_fs
 
 
@@ -116,17 +116,17 @@ def forwards_at(bridge, port_number, due_fs):
 def take_other_latency(bridge, command, words, now_fs):
     """Let frames whose last byte, or header, comes from now on be due by another latency."""
     box = bridge.box[command.part]
-    before_fs = box.latency_fs
+    before_fs = box.params.latency_fs
     write_words(bridge.commands, command, words)
-    for port_number in range(bridge.n_ports):
+    for port_number in range(bridge.params.n_ports):
         port = bridge.port[port_number]
-        if port.box != command.part or port.come.first == NOBODY:
+        if port.params.box != command.part or port.come.first == NOBODY:
             continue
         place = port.come.first
         while place != NOBODY:
             slot = bridge.slot[place]
             if slot.due_fs - before_fs >= now_fs:
-                slot.due_fs += box.latency_fs - before_fs
+                slot.due_fs += box.params.latency_fs - before_fs
             place = slot.following
         due_fs = max(bridge.slot[port.come.first].due_fs, now_fs)
         if due_fs != port.forwards_fs:
@@ -137,7 +137,7 @@ def take_other_latency(bridge, command, words, now_fs):
 def comes(bridge, port_number, crossing):
     """Take in a frame on a wire; frames of one wire come in order."""
     port = bridge.port[port_number]
-    if port.is_tapped:
+    if port.params.is_tapped:
         passes(bridge, crossing.come_fs, port_number, 0, crossing)
     prefetch(bridge.hop[crossing.template])
     place = take_place(bridge)
@@ -173,7 +173,7 @@ def start_sending(bridge, now_fs, port_number):
     """Start on the next frame of a port's queue, if there is one that may be sent."""
     port = bridge.port[port_number]
     place = NOBODY
-    if port.is_scheduled:
+    if port.params.is_scheduled:
         place = pop_in_turn(bridge, now_fs, port_number)
     elif port.queue.first != NOBODY:
         place = pop(bridge, port.queue)
@@ -182,17 +182,17 @@ def start_sending(bridge, now_fs, port_number):
     slot = bridge.slot[place]
     busy_fs = wire_time_fs(port, slot.crossing.n_bytes)
     slot.crossing.begun_fs = now_fs
-    slot.crossing.come_fs = now_fs + busy_fs + port.propagation_fs
-    if port.joined == NOBODY:
+    slot.crossing.come_fs = now_fs + busy_fs + port.params.propagation_fs
+    if port.params.joined == NOBODY:
         slot.holds = 2
         append(bridge, port.begun, place)
     else:
         slot.holds = 1
-        comes(bridge, port.joined, slot.crossing)
+        comes(bridge, port.params.joined, slot.crossing)
     port.sending = place
     port.counts.tx_busy_fs += busy_fs
     wake(bridge, now_fs + busy_fs, SENT, port_number)
-    if port.is_outside:
+    if port.params.is_outside:
         wake(bridge, slot.crossing.come_fs, LEFT, port_number)
 
 
@@ -211,7 +211,7 @@ def sent(bridge, now_fs, port_number):
     port = bridge.port[port_number]
     crossing = bridge.slot[port.sending].crossing
     n_bytes = crossing.n_bytes
-    if port.is_tapped:
+    if port.params.is_tapped:
         passes(bridge, now_fs, port_number, 1, crossing)
     logical_port = bridge.logical_port[bridge.slot[port.sending].logical_port]
     let_go(bridge, port.sending)
@@ -221,8 +221,8 @@ def sent(bridge, now_fs, port_number):
     logical_port.counts.tx_frames += 1
     logical_port.counts.tx_bytes += padded_bytes(n_bytes)
     change(port.counts.waiting, now_fs, -n_bytes)
-    change(bridge.box[port.box].counts.waiting, now_fs, -n_bytes)
-    if port.is_scheduled:
+    change(bridge.box[port.params.box].counts.waiting, now_fs, -n_bytes)
+    if port.params.is_scheduled:
         change(logical_port.counts.waiting, now_fs, -n_bytes)
     start_sending(bridge, now_fs, port_number)
 
@@ -241,7 +241,7 @@ def resumes(bridge, now_fs, port_number):
 def count_drop(bridge, port_number, reason):
     """Count a frame or copy that ends here."""
     port = bridge.port[port_number]
-    box = bridge.box[port.box]
+    box = bridge.box[port.params.box]
     box.counts.dropped += 1
     box.counts.drops[reason] += 1
     port.counts.drops[reason] += 1
@@ -250,21 +250,21 @@ def count_drop(bridge, port_number, reason):
 @kernel
 def has_room(box, port, logical_port, n_bytes):
     """Tell whether a copy finds room: in the port's buffer, or that of all, and in a queue for its S-channel."""
-    if port.is_scheduled and logical_port.counts.waiting.level + n_bytes > logical_port.buffer_bytes:
+    if port.params.is_scheduled and logical_port.counts.waiting.level + n_bytes > logical_port.params.buffer_bytes:
         return False
-    level = box.counts.waiting.level if box.shares_buffer else port.counts.waiting.level
-    return level + n_bytes <= box.buffer_bytes
+    level = box.counts.waiting.level if box.params.shares_buffer else port.counts.waiting.level
+    return level + n_bytes <= box.params.buffer_bytes
 
 
 @kernel
 def enqueue(bridge, now_fs, place, way):
     """Put a frame into the queue of a port, or drop it where it finds no room."""
     logical_port = bridge.logical_port[way.logical_port]
-    port_number = logical_port.port
+    port_number = logical_port.params.port
     port = bridge.port[port_number]
     crossing = bridge.slot[place].crossing
     n_bytes = crossing.n_bytes + way.delta_bytes
-    box = bridge.box[port.box]
+    box = bridge.box[port.params.box]
     if not has_room(box, port, logical_port, n_bytes):
         count_drop(bridge, port_number, QUEUE_FULL)
         logical_port.counts.dropped += 1
@@ -275,7 +275,7 @@ def enqueue(bridge, now_fs, place, way):
     bridge.slot[place].logical_port = way.logical_port
     change(port.counts.waiting, now_fs, n_bytes)
     change(box.counts.waiting, now_fs, n_bytes)
-    if port.is_scheduled:
+    if port.params.is_scheduled:
         change(logical_port.counts.waiting, now_fs, n_bytes)
         gets_frame(bridge, port, way.logical_port)
         append(bridge, logical_port.queue, place)
@@ -309,7 +309,7 @@ def send_on(bridge, servers, box, now_fs, place, number):
     hop = bridge.hop[number]
     logical_port = port_of(bridge, now_fs, hop.target)
     if logical_port != NOBODY:
-        if logical_port == hop.logical_port and bridge.logical_port[logical_port].is_hairpin == 0:
+        if logical_port == hop.logical_port and bridge.logical_port[logical_port].params.is_hairpin == 0:
             return SAME_PORT
         if hop.home.logical_port == logical_port:
             enqueue(bridge, now_fs, place, hop.home)
@@ -349,7 +349,7 @@ def forward(bridge, servers, now_fs, port_number):
     logical_port = bridge.logical_port[hop.logical_port]
     logical_port.counts.rx_frames += 1
     logical_port.counts.rx_bytes += padded_bytes(crossing.n_bytes)
-    box = bridge.box[port.box]
+    box = bridge.box[port.params.box]
     box.counts.forwarded += 1
     learn(bridge, now_fs, hop.source, hop.logical_port)
     reason = hop.reason
@@ -396,7 +396,7 @@ def obey(bridge, words, now_fs, command):
     if command.kind == LATENCY:
         take_other_latency(bridge, command, words, now_fs)
         return
-    if command.kind == AGEING and bridge.box[command.part].learns:
+    if command.kind == AGEING and bridge.box[command.part].params.learns:
         age_out(bridge, now_fs - 1, command.part)
         bridge.box[command.part].next_expiry_fs = 0  # by the new time, when that is asked for
     write_words(bridge.commands, command, words)

@@ -50,8 +50,8 @@ PORT_COUNTS = record(
     ("waiting", GAUGE),  # bytes without FCS, of the frame being sent too
     ("drops", I64, (MAX_REASONS,)),
 )
-BRIDGE_PORT = record(
-    # Parameters: whose it is, the other end (`peer`: the component's number, `adapter_port`: the port of its adapter;
+BRIDGE_PORT_PARAMS = record(
+    # Whose it is, the other end (`peer`: the component's number, `adapter_port`: the port of its adapter;
     # `joined`: the port there if it is one of this component, else `NOBODY`), the shortest frame's time on the wire.
     *ints("fs_per_byte_num", "fs_per_byte_den", "box", "peer", "adapter_port", "joined", "is_outside"),
     *ints("cuts_through", "crossing_fs", "propagation_fs", "is_tapped", "is_scheduled"),
@@ -61,6 +61,9 @@ BRIDGE_PORT = record(
     # what is sent to lists.
     *ints("root", "bridge", "server", "outer_kind", "has_interfaces", "is_of_extender", "is_uplink", "is_wire"),
     *ints("first_logical", "n_logical", "first_below", "n_below", "first_taken", "n_taken", "own_logical", "groups"),
+)
+BRIDGE_PORT = record(
+    ("params", BRIDGE_PORT_PARAMS),
     ("counts", PORT_COUNTS),
     *ints("sending"),  # the frame's place
     ("come", LIST),  # not yet forwarded
@@ -79,15 +82,14 @@ BOX_COUNTS = record(
     ("waiting", GAUGE),  # in all queues together
     ("drops", I64, (MAX_REASONS,)),
 )
-BOX = record(
+BOX_PARAMS = record(
     *ints("latency_fs", "shares_buffer", "buffer_bytes", "learns", "table_entries", "ageing_fs"),
-    *ints("n_known", "next_expiry_fs"),
     # Of a bridge: the logical port to the stations outside, or towards them; of which lists its logical ports, its own
     # ports and its policy's entries are part. Of an extender its port upwards, and those downwards.
     *ints("is_controlling", "way_out", "first_logical", "n_logical", "first_port", "n_ports"),
     *ints("first_policy", "n_policy", "uplink"),
-    ("counts", BOX_COUNTS),
 )
+BOX = record(("params", BOX_PARAMS), *ints("n_known", "next_expiry_fs"), ("counts", BOX_COUNTS))
 # One way out of a bridge or an extender; `template`: what the header is behind it, a hop, a template of an adapter or,
 # outside, the kind of a copy.
 WAY = record(("template", I32), ("logical_port", I16), ("delta_bytes", I16))
@@ -125,22 +127,27 @@ LOGICAL_PORT_COUNTS = record(
     *ints("rx_frames", "rx_bytes", "tx_frames", "tx_bytes", "dropped"),
     ("waiting", GAUGE),  # as the port's
 )
-LOGICAL_PORT = record(
+LOGICAL_PORT_PARAMS = record(
     # `interface`: its S-VID, VIF or E-CID, `NOBODY` where its frames have no outer tag. `wire_vlan`: the VLAN on the
     # wire that it translates into `inner_vlan`, 0 where it translates none. `server`, `adapter_port`, `station`: whose
     # interface it is, and the port of the switch there.
     *ints("port", "is_hairpin", "interface", "native_vlan", "wire_vlan", "inner_vlan"),
     *ints("server", "adapter_port", "station"),
+    *ints("buffer_bytes", "quantum_bytes", "shaper_num", "shaper_den", "burst_fs"),
+)
+LOGICAL_PORT = record(
+    ("params", LOGICAL_PORT_PARAMS),
+    *ints("deficit_bytes", "following", "eligible_fs"),
     ("counts", LOGICAL_PORT_COUNTS),
-    *ints("buffer_bytes", "quantum_bytes", "deficit_bytes", "following"),
-    *ints("shaper_num", "shaper_den", "burst_fs", "eligible_fs"),
     ("queue", LIST),
 )
+# `n_outer_ports`: ports that lead to servers and outside; they come first.
+BRIDGE_PARAMS = record(*ints("n_ports", "n_outer_ports", "n_boxes", "n_logical_ports"))
 
 BRIDGE = record(
     ("clock", CLOCK),
-    # `n_outer_ports`: those that lead to servers and outside; they come first.
-    *ints("n_ports", "n_outer_ports", "n_boxes", "n_logical_ports", "n_addresses"),
+    ("params", BRIDGE_PARAMS),
+    *ints("n_addresses"),
     *ints("n_used", "first_free"),  # places that were ever used, and the list of those that are free again
     ("box", BOX, (MAX_BOXES,)),  # bridges, then extenders
     ("port", BRIDGE_PORT, (MAX_BRIDGE_PORTS,)),

@@ -92,12 +92,12 @@ def template_at(bridge, nic, port, sender, target, octets, n_bytes):
         return 0
     number = headers.n_templates
     if number == headers.n_own_templates:
-        bridge.touched[bridge.n_touched] = port.server
+        bridge.touched[bridge.n_touched] = port.params.server
         bridge.n_touched += 1
     headers.n_templates += 1
     headers.header_slot[at] = number + 1
     store(stored[number], sender, target, UPLINK, octets, n_bytes)
-    stored[number].is_whole, stored[number].adapter_port = 1, port.adapter_port
+    stored[number].is_whole, stored[number].adapter_port = 1, port.params.adapter_port
     template = nic.traffic.template[number]
     template.function = template.flow = UNKNOWN
     return number
@@ -107,11 +107,11 @@ def template_at(bridge, nic, port, sender, target, octets, n_bytes):
 def beyond(bridge, servers, port_number, hop_number, octets, n_bytes):
     """Return what a header is behind a port's wire."""
     port, came = bridge.port[port_number], bridge.hop_header[hop_number]
-    if port.joined != NOBODY:
-        return hop_of(bridge, port.joined, came.sender, came.target, octets, n_bytes)
-    if port.is_outside:
+    if port.params.joined != NOBODY:
+        return hop_of(bridge, port.params.joined, came.sender, came.target, octets, n_bytes)
+    if port.params.is_outside:
         return outside_kind_of(bridge, came.sender, came.target, octets, n_bytes)
-    return template_at(bridge, servers[port.server], port, came.sender, came.target, octets, n_bytes)
+    return template_at(bridge, servers[port.params.server], port, came.sender, came.target, octets, n_bytes)
 
 
 @kernel
@@ -132,7 +132,7 @@ def matches(entry, came, header, vlan):
 def ask_policy(bridge, box, came):
     """Apply the first entry of a bridge's policy that matches: dropped, policed, its priority changed."""
     inside = bridge.inside
-    for at in range(box.first_policy, box.first_policy + box.n_policy):
+    for at in range(box.params.first_policy, box.params.first_policy + box.params.n_policy):
         entry = bridge.policy[at]
         if matches(entry, came, inside.header, inside.vlan):
             if entry.action == ACL_DENY:
@@ -151,10 +151,10 @@ def look_inside(bridge, number):
     port = bridge.port[came.port]
     inside.hop, inside.reason, inside.policer = number, NO_REASON, NOBODY
     header = inside.header
-    parse_header(came.octets, came.n_bytes, port.outer_kind, header)
-    inside.logical_port, inside.vlan = bridge.listed[port.first_logical], 0
+    parse_header(came.octets, came.n_bytes, port.params.outer_kind, header)
+    inside.logical_port, inside.vlan = bridge.listed[port.params.first_logical], 0
     if not comes_in(bridge, port, inside):
-        inside.reason = UNKNOWN_INTERFACE[port.outer_kind]
+        inside.reason = UNKNOWN_INTERFACE[port.params.outer_kind]
         return
     inside.pcp = inside.dei = 0
     if header.has_c_tag:
@@ -166,7 +166,7 @@ def look_inside(bridge, number):
     elif header.destination >> RESERVED_BITS == RESERVED_BLOCK >> RESERVED_BITS:
         inside.reason = CONTROL_FRAME
     else:
-        ask_policy(bridge, bridge.box[port.bridge], came)
+        ask_policy(bridge, bridge.box[port.params.bridge], came)
 
 
 @kernel
@@ -176,20 +176,20 @@ def decide_hop(bridge, servers, number):
     port = bridge.port[came.port]
     hop.source = hop.target = hop.policer = hop.home.logical_port = NOBODY
     hop.reason, hop.n_flood, hop.stamp = NO_REASON, NOT_SOUGHT, bridge.generation
-    if port.is_of_extender:
-        hop.logical_port = port.own_logical
+    if port.params.is_of_extender:
+        hop.logical_port = port.params.own_logical
         return
     look_inside(bridge, number)
     hop.logical_port, hop.reason, hop.policer = inside.logical_port, inside.reason, inside.policer
     if hop.reason != NO_REASON and hop.reason not in (CONTROL_FRAME, ACL_DENIED):
         return
-    hop.source = address_of(bridge, port.bridge, inside.header.source, inside.vlan)
+    hop.source = address_of(bridge, port.params.bridge, inside.header.source, inside.vlan)
     if hop.reason != NO_REASON or is_group(inside.header.destination):
         return
-    hop.target = address_of(bridge, port.bridge, inside.header.destination, inside.vlan)
-    home = home_of(bridge, port.bridge, inside.header.destination, inside.vlan)
+    hop.target = address_of(bridge, port.params.bridge, inside.header.destination, inside.vlan)
+    home = home_of(bridge, port.params.bridge, inside.header.destination, inside.vlan)
     if home == NOBODY:
-        home = bridge.box[port.bridge].way_out
+        home = bridge.box[port.params.bridge].params.way_out
     if carries(bridge.vlans[home], inside.vlan) and may_return(bridge, home):
         hop.home.logical_port = home
         fill_way(bridge, servers, number, hop.home)
@@ -198,7 +198,7 @@ def decide_hop(bridge, servers, number):
 @kernel
 def may_return(bridge, number):
     """Tell whether what is inside may leave by a logical port: not by its own, unless that turns frames around."""
-    return number != bridge.inside.logical_port or bridge.logical_port[number].is_hairpin != 0
+    return number != bridge.inside.logical_port or bridge.logical_port[number].params.is_hairpin != 0
 
 
 @kernel
@@ -227,14 +227,14 @@ def note_flood(bridge, servers, number):
     hop, came = bridge.hop[number], bridge.hop_header[number]
     port = bridge.port[came.port]
     first = bridge.n_ways
-    if port.is_of_extender:
+    if port.params.is_of_extender:
         note_passed_on(bridge, came, port)
     else:
         look_inside(bridge, number)
         if is_group(bridge.inside.header.destination):
-            note_group(bridge, servers, bridge.box[port.bridge])
+            note_group(bridge, servers, bridge.box[port.params.bridge])
         else:
-            note_strays(bridge, bridge.box[port.bridge])
+            note_strays(bridge, bridge.box[port.params.bridge])
     hop.n_flood = bridge.n_ways - first
     hop.first_flood = first
 
@@ -242,17 +242,17 @@ def note_flood(bridge, servers, number):
 @kernel
 def note_passed_on(bridge, came, port):
     """Note where an extender passes a header on: up as it is, down to whom its outer tag names."""
-    box = bridge.box[port.box]
-    if not port.is_uplink:
-        new_way(bridge, bridge.port[box.uplink].own_logical, 0)
+    box = bridge.box[port.params.box]
+    if not port.params.is_uplink:
+        new_way(bridge, bridge.port[box.params.uplink].params.own_logical, 0)
         return
-    header, root = bridge.inside.header, bridge.port[port.root]
+    header, root = bridge.inside.header, bridge.port[port.params.root]
     bridge.inside.hop = NOBODY
-    parse_header(came.octets, came.n_bytes, port.outer_kind, header)
-    for at in range(box.first_port, box.first_port + box.n_ports):
+    parse_header(came.octets, came.n_bytes, port.params.outer_kind, header)
+    for at in range(box.params.first_port, box.params.first_port + box.params.n_ports):
         below = bridge.port[bridge.listed[at]]
         if leads_to_named(bridge, root, below, header):
-            new_way(bridge, below.own_logical, 0)
+            new_way(bridge, below.params.own_logical, 0)
 
 
 @kernel
@@ -263,12 +263,12 @@ def leads_to_named(bridge, root, below, header):
         return False
     number = header.vn_dvif if is_vn else header.e_ecid
     is_list = header.vn_pointer != 0 if is_vn else header.e_group > 0
-    for at in range(below.first_logical, below.first_logical + below.n_logical):
+    for at in range(below.params.first_logical, below.params.first_logical + below.params.n_logical):
         own = bridge.listed[at]
         if is_list:
             if is_on_list(bridge, root, number, own):
                 return True
-        elif bridge.logical_port[own].interface == number:
+        elif bridge.logical_port[own].params.interface == number:
             return True
     return False
 
@@ -278,7 +278,7 @@ def is_on_list(bridge, root, number, logical_port):
     """Tell whether an interface is on a list that the bridge has set up below one of its ports."""
     for place in range(bridge.n_lists):
         each = bridge.list[place]
-        if each.port == root.root and each.number == number:
+        if each.port == root.params.root and each.number == number:
             for at in range(each.first_member, each.first_member + each.n_members):
                 if bridge.member[at] == logical_port:
                     return True
@@ -290,14 +290,14 @@ def is_on_list(bridge, root, number, logical_port):
 def note_group(bridge, servers, box):
     """Note the ways of a group's copies: virtual interfaces get them by lists alone."""
     inside = bridge.inside
-    for at in range(box.first_port, box.first_port + box.n_ports):
+    for at in range(box.params.first_port, box.params.first_port + box.params.n_ports):
         port = bridge.port[bridge.listed[at]]
-        if port.has_interfaces:
+        if port.params.has_interfaces:
             place = list_for(bridge, servers, port)
             if place != NOBODY:
-                new_way(bridge, port.groups, place)
+                new_way(bridge, port.params.groups, place)
             continue
-        for each in range(port.first_logical, port.first_logical + port.n_logical):
+        for each in range(port.params.first_logical, port.params.first_logical + port.params.n_logical):
             number = bridge.listed[each]
             if carries(bridge.vlans[number], inside.vlan) and may_return(bridge, number):
                 new_way(bridge, number, 0)
@@ -306,11 +306,11 @@ def note_group(bridge, servers, box):
 @kernel
 def note_strays(bridge, box):
     """Note the ways of the copies of a frame to an address that the bridge does not know."""
-    for at in range(box.first_logical, box.first_logical + box.n_logical):
+    for at in range(box.params.first_logical, box.params.first_logical + box.params.n_logical):
         number = bridge.listed[at]
-        if bridge.port[bridge.logical_port[number].port].has_interfaces:
+        if bridge.port[bridge.logical_port[number].params.port].params.has_interfaces:
             continue
-        if box.is_controlling and number != box.way_out:
+        if box.params.is_controlling and number != box.params.way_out:
             continue
         if carries(bridge.vlans[number], bridge.inside.vlan) and may_return(bridge, number):
             new_way(bridge, number, 0)
@@ -321,16 +321,16 @@ def fill_way(bridge, servers, number, way):
     """Fill in what a copy is behind the port by which it leaves, and by how much it is longer then."""
     came = bridge.hop_header[number]
     logical = bridge.logical_port[way.logical_port]
-    port = bridge.port[logical.port]
-    if port.is_of_extender:
+    port = bridge.port[logical.params.port]
+    if port.params.is_of_extender:
         way.delta_bytes = 0
-        way.template = beyond(bridge, servers, logical.port, number, came.octets, came.n_bytes)
+        way.template = beyond(bridge, servers, logical.params.port, number, came.octets, came.n_bytes)
         return
     if bridge.inside.hop != number:
         look_inside(bridge, number)
     n_bytes = build(bridge, way, port)
     way.delta_bytes = n_bytes - came.n_bytes
-    way.template = beyond(bridge, servers, logical.port, number, bridge.made, n_bytes)
+    way.template = beyond(bridge, servers, logical.params.port, number, bridge.made, n_bytes)
 
 
 @kernel
@@ -342,14 +342,14 @@ def build(bridge, way, port):
     for i in range(TAG_OFFSET):
         made[i] = came.octets[i]
     at = TAG_OFFSET
-    if port.has_interfaces and member == port.groups:
+    if port.params.has_interfaces and member == port.params.groups:
         each = bridge.list[way.template]
         member = bridge.member[each.first_member]
         at = write_outer(bridge, port, each.number, 1, at)
-    elif bridge.logical_port[member].interface != NOBODY:
-        at = write_outer(bridge, port, bridge.logical_port[member].interface, 0, at)
+    elif bridge.logical_port[member].params.interface != NOBODY:
+        at = write_outer(bridge, port, bridge.logical_port[member].params.interface, 0, at)
     if not is_untagged(bridge.vlans[member], inside.vlan):
-        wire_vlan = bridge.logical_port[member].wire_vlan
+        wire_vlan = bridge.logical_port[member].params.wire_vlan
         vid = wire_vlan if wire_vlan != 0 else inside.vlan
         at = write_number(made, at, 2, TYPE_C_TAG)
         at = write_number(made, at, 2, inside.pcp << 13 | inside.dei << 12 | vid)
@@ -359,11 +359,11 @@ def build(bridge, way, port):
 @kernel
 def write_outer(bridge, port, interface, is_list, at):
     """Write the outer tag of a copy for an interface, or for a list of them; return the offset after it."""
-    inside, kind = bridge.inside, port.outer_kind
+    inside, kind = bridge.inside, port.params.outer_kind
     own = bridge.logical_port[inside.logical_port]
     sender = 0  # the sender's interface on the same port
-    if own.port == port.root and own.interface != NOBODY:
-        sender = own.interface
+    if own.params.port == port.params.root and own.params.interface != NOBODY:
+        sender = own.params.interface
     at = write_number(bridge.made, at, 2, OUTER_TYPES[kind])
     first_word = inside.pcp << 13 | inside.dei << 12
     if kind == OUTER_VN:

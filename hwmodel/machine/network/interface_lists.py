@@ -30,22 +30,22 @@ FIRST_LIST_ECID = 0x800  # in its group; its low 12 bits, the base, are all that
 @kernel
 def wants(servers, logical, mac):
     """Tell whether the station behind an interface takes frames for a group."""
-    tables = servers[logical.server].port[logical.adapter_port].switch.tables
+    tables = servers[logical.params.server].port[logical.params.adapter_port].switch.tables
     accepting = tables.accepts_broadcast if mac == BROADCAST else tables.accepts_multicast
-    if contains(accepting, logical.station) or contains(tables.promiscuous, logical.station):
+    if contains(accepting, logical.params.station) or contains(tables.promiscuous, logical.params.station):
         return True
     groups = tables.lookup.entry[find(tables.lookup, key_of(GROUP_MAC, mac))]
-    return contains(groups.ports, logical.station)
+    return contains(groups.ports, logical.params.station)
 
 
 @kernel
 def is_taken(bridge, port, number):
     """Tell whether a list's number is the configuration's own, or that of another list of the port."""
-    for at in range(port.first_taken, port.first_taken + port.n_taken):
+    for at in range(port.params.first_taken, port.params.first_taken + port.params.n_taken):
         if bridge.listed[at] == number:
             return True
     for at in range(bridge.n_lists):
-        if bridge.list[at].port == port.root and bridge.list[at].number == number:
+        if bridge.list[at].port == port.params.root and bridge.list[at].number == number:
             return True
     return False
 
@@ -53,7 +53,7 @@ def is_taken(bridge, port, number):
 @kernel
 def free_number(bridge, port):
     """Return the lowest number of a list that is free at a port."""
-    number = FIRST_VIF_LIST if port.outer_kind == OUTER_VN else FIRST_LIST_ECID
+    number = FIRST_VIF_LIST if port.params.outer_kind == OUTER_VN else FIRST_LIST_ECID
     while number < LAST_LIST and is_taken(bridge, port, number):
         number += 1
     return number
@@ -66,7 +66,7 @@ def gather(bridge, servers, port):
     None where the sender is the only one.
     """
     inside, first, n, n_others = bridge.inside, bridge.n_members, 0, 0
-    for at in range(port.first_logical, port.first_logical + port.n_logical):
+    for at in range(port.params.first_logical, port.params.first_logical + port.params.n_logical):
         number = bridge.listed[at]
         logical = bridge.logical_port[number]
         if carries(bridge.vlans[number], inside.vlan) and wants(servers, logical, inside.header.destination):
@@ -83,7 +83,7 @@ def gather(bridge, servers, port):
 @kernel
 def has_members(bridge, each, port, n):
     """Tell whether a list is one of a port, and of the interfaces that were gathered."""
-    if each.port != port.root or each.n_members != n:
+    if each.port != port.params.root or each.n_members != n:
         return False
     for at in range(n):
         if bridge.member[each.first_member + at] != bridge.member[bridge.n_members + at]:
@@ -110,7 +110,7 @@ def list_for(bridge, servers, port):
     place = bridge.n_lists
     bridge.n_lists += 1
     each = bridge.list[place]
-    each.port, each.number = port.root, number
+    each.port, each.number = port.params.root, number
     each.first_member, each.n_members = bridge.n_members, n
     bridge.n_members += n
     for at in range(each.first_member, each.first_member + n):
@@ -121,8 +121,8 @@ def list_for(bridge, servers, port):
 @kernel
 def tell(bridge, servers, port, number, logical):
     """Let the adapter of an interface know that it is on a list."""
-    tables = servers[logical.server].port[logical.adapter_port].switch.tables
-    is_vif = port.outer_kind == OUTER_VN
+    tables = servers[logical.params.server].port[logical.params.adapter_port].switch.tables
+    is_vif = port.params.outer_kind == OUTER_VN
     key = key_of(VIF_LIST, number) if is_vif else key_of(ECID, group_ecid(LIST_GROUP, number))
     listed = tables.lookup.entry[find(tables.lookup, key)]
     if listed.key != key:
@@ -131,4 +131,4 @@ def tell(bridge, servers, port, number, logical):
             return
         listed.key = key
         tables.lookup.n_entries += 1
-    add(listed.ports, logical.station)
+    add(listed.ports, logical.params.station)

@@ -10,7 +10,7 @@ from hwmodel.machine.network.bridge_state import NOBODY
 @kernel
 def has_aged(box, now_fs, address):
     """Tell whether an entry was not refreshed for too long."""
-    return now_fs - address.seen_fs >= box.ageing_fs
+    return now_fs - address.seen_fs >= box.params.ageing_fs
 
 
 @kernel
@@ -31,7 +31,7 @@ def make_room(bridge, now_fs, box_number):
     if now_fs < box.next_expiry_fs:
         return False
     age_out(bridge, now_fs, box_number)
-    return box.n_known < box.table_entries
+    return box.n_known < box.params.table_entries
 
 
 @kernel
@@ -46,7 +46,7 @@ def age_out(bridge, now_fs, box_number):
         if has_aged(box, now_fs, address):
             forget(box, address)
         else:
-            next_fs = min(next_fs, address.seen_fs + box.ageing_fs)
+            next_fs = min(next_fs, address.seen_fs + box.params.ageing_fs)
     box.next_expiry_fs = next_fs
 
 
@@ -57,17 +57,17 @@ def learn(bridge, now_fs, number, logical_port):
         return
     address = bridge.address[number]
     box = bridge.box[address.box]
-    if box.learns == 0:
+    if box.params.learns == 0:
         return
     if address.logical_port != NOBODY and has_aged(box, now_fs, address):
         forget(box, address)
     if address.logical_port == NOBODY:
-        if box.n_known >= box.table_entries and not make_room(bridge, now_fs, address.box):
+        if box.n_known >= box.params.table_entries and not make_room(bridge, now_fs, address.box):
             box.counts.not_learned += 1
             return
         box.n_known += 1
         box.counts.learned += 1
-        box.next_expiry_fs = min(box.next_expiry_fs, now_fs + box.ageing_fs)
+        box.next_expiry_fs = min(box.next_expiry_fs, now_fs + box.params.ageing_fs)
     elif address.logical_port != logical_port:
         box.counts.moved += 1
     address.logical_port = logical_port
@@ -81,6 +81,6 @@ def port_of(bridge, now_fs, number):
         return NOBODY
     address = bridge.address[number]
     box = bridge.box[address.box]
-    if address.logical_port != NOBODY and box.learns and has_aged(box, now_fs, address):
+    if address.logical_port != NOBODY and box.params.learns and has_aged(box, now_fs, address):
         forget(box, address)
     return address.logical_port

@@ -20,11 +20,14 @@ MAC_COUNTS = record(
     ("waiting", GAUGE),  # in `fifo`, the frame that is sent among them
     ("wait", LATENCY),  # until a frame is sent
 )
-MAC = record(
+MAC_PARAMS = record(
     *ints("fs_per_byte_num", "fs_per_byte_den"),
     # The other end of the wire: whether a bridge stands there, and for how long a bit flies.
     *ints("has_peer", "propagation_fs"),
     *ints("is_tapped"),  # what passes the port is logged; where a bridge stands there, it does so
+)
+MAC = record(
+    ("params", MAC_PARAMS),
     *ints("is_sending"),
     ("counts", MAC_COUNTS),
     ("line", ON_LINE),  # first, so that what is looked at for every frame stands together
@@ -45,7 +48,7 @@ def start_sending(nic, number, now_fs):
     mac.is_sending = 1
     mac.counts.tx_busy_fs += busy_fs
     set_next(nic.clock, WIRE + number, now_fs + busy_fs)
-    if mac.has_peer:
+    if mac.params.has_peer:
         send_to_bridge(nic, port, now_fs, busy_fs, copy)
 
 
@@ -65,7 +68,7 @@ def take_sent(nic, number, now_fs):
     mac = nic.port[number].mac
     fifo = mac.fifo
     copy = fifo.ring[fifo.head & fifo.mask]
-    if mac.is_tapped:
+    if mac.params.is_tapped:
         journey = nic.ledger.journeys.slot[copy.journey]
         note_passing(nic.ledger, now_fs, number, 1, copy.copy_kind, copy.n_bytes, journey.template, journey.index)
     fifo.head += 1
@@ -133,6 +136,6 @@ def take_from_line(nic, number):
     line.head += 1
     set_next(nic.clock, LINE + number, NEVER if line.head == line.tail else first_on_line(line).ready_fs)
     mac.counts.rx_bytes += padded_bytes(frame.n_bytes)
-    if mac.is_tapped:
+    if mac.params.is_tapped:
         note_passing(nic.ledger, frame.ready_fs, number, 0, frame.template, frame.n_bytes, frame.template, frame.index)
     return frame

@@ -51,16 +51,16 @@ def comes_in(bridge, port, inside):
     """
     interface, vid = interface_of(inside.header), inside.header.vid
     found = False
-    for at in range(port.first_logical, port.first_logical + port.n_logical):
+    for at in range(port.params.first_logical, port.params.first_logical + port.params.n_logical):
         number = bridge.listed[at]
         logical = bridge.logical_port[number]
-        if logical.interface != interface:
+        if logical.params.interface != interface:
             continue
-        vlan = vid if vid != 0 else logical.native_vlan
-        if logical.wire_vlan == 0:
+        vlan = vid if vid != 0 else logical.params.native_vlan
+        if logical.params.wire_vlan == 0:
             found, inside.logical_port, inside.vlan = True, number, vlan
-        elif logical.wire_vlan == vlan:
-            inside.logical_port, inside.vlan = number, logical.inner_vlan
+        elif logical.params.wire_vlan == vlan:
+            inside.logical_port, inside.vlan = number, logical.params.inner_vlan
             return True
     return found
 
@@ -82,7 +82,7 @@ def address_of(bridge, box, mac, vlan):
         number = bridge.address_slot[at] - 1
         key = bridge.address_key[number]
         if key.mac == mac and key.vlan == vlan and key.box == box:
-            if bridge.box[box].learns == 0:
+            if bridge.box[box].params.learns == 0:
                 bridge.address[number].logical_port = home_of(bridge, box, mac, vlan)
             return number
         at = (at + 1) & (2 * MAX_ADDRESSES - 1)
@@ -95,7 +95,7 @@ def address_of(bridge, box, mac, vlan):
     key, address = bridge.address_key[number], bridge.address[number]
     key.mac, key.vlan, key.box = mac, vlan, box
     address.box = box
-    address.logical_port = NOBODY if bridge.box[box].learns else home_of(bridge, box, mac, vlan)
+    address.logical_port = NOBODY if bridge.box[box].params.learns else home_of(bridge, box, mac, vlan)
     return number
 
 
@@ -140,7 +140,7 @@ def announce(bridges, boxes, macs, vlans, logical_ports):
         box = bridge.box[boxes[i]]
         if number == NOBODY:
             continue
-        if box.n_known == box.table_entries:
+        if box.n_known == box.params.table_entries:
             box.counts.not_learned += 1
             continue
         bridge.address[number].logical_port = logical_ports[i]

@@ -40,7 +40,7 @@ def gets_frame(bridge, port, number):
     """Let a logical port whose queue was empty wait for its turn."""
     logical_port = bridge.logical_port[number]
     if logical_port.queue.first == NOBODY:
-        logical_port.deficit_bytes = logical_port.quantum_bytes
+        logical_port.deficit_bytes = logical_port.params.quantum_bytes
         put_last(bridge, port, number)
 
 
@@ -61,7 +61,7 @@ def next_in_turn(bridge, now_fs, port):
             continue
         if bridge.slot[logical_port.queue.first].crossing.n_bytes <= logical_port.deficit_bytes:
             break
-        logical_port.deficit_bytes += logical_port.quantum_bytes
+        logical_port.deficit_bytes += logical_port.params.quantum_bytes
         if following != NOBODY:  # else it is the last, and next again
             take_out(bridge, port, number, previous)
             put_last(bridge, port, number)
@@ -87,7 +87,9 @@ def first_eligible_fs(bridge, port):
 def charge(logical_port, now_fs, n_bytes):
     """Take a frame that is sent now from a deficit and from the rate, which banks at most one burst."""
     logical_port.deficit_bytes -= n_bytes
-    if logical_port.shaper_den == 0:
+    if logical_port.params.shaper_den == 0:
         return
-    start_fs = max(now_fs - logical_port.burst_fs, logical_port.eligible_fs)
-    logical_port.eligible_fs = start_fs + (n_bytes + FCS_BYTES) * logical_port.shaper_num // logical_port.shaper_den
+    start_fs = max(now_fs - logical_port.params.burst_fs, logical_port.eligible_fs)
+    logical_port.eligible_fs = (
+        start_fs + (n_bytes + FCS_BYTES) * logical_port.params.shaper_num // logical_port.params.shaper_den
+    )

@@ -28,8 +28,10 @@ CROSSING = record(
 # `mask`: of the places in use (`growing_ring.widen`), of which one stays free.
 CROSSINGS = record(*ints("head", "tail"), ("mask", U32), ("ring", CROSSING, (2 * CROSSING_CAP,)))
 # The stations outside, as far as they send: one after the other at their port's rate.
+OUTSIDE_PARAMS = record(*ints("fs_per_byte_num", "fs_per_byte_den", "propagation_fs"))
 OUTSIDE = record(
-    *ints("fs_per_byte_num", "fs_per_byte_den", "propagation_fs", "busy_until_fs", "busy_fs", "n_sent"),
+    ("params", OUTSIDE_PARAMS),
+    *ints("busy_until_fs", "busy_fs", "n_sent"),
     ("sent", CROSSINGS),
 )
 # An adapter's end of the wire to a bridge: what it has begun to send, and what comes.
@@ -45,7 +47,7 @@ def padded_bytes(n_bytes):
 @kernel
 def wire_time_fs(port, n_bytes):
     """Return the time of a frame on the wire, with preamble and gap."""
-    return (padded_bytes(n_bytes) + WIRE_OVERHEAD_BYTES) * port.fs_per_byte_num // port.fs_per_byte_den
+    return (padded_bytes(n_bytes) + WIRE_OVERHEAD_BYTES) * port.params.fs_per_byte_num // port.params.fs_per_byte_den
 
 
 @kernel
@@ -96,7 +98,7 @@ def send_to_bridge(nic, port, now_fs, busy_fs, copy):
     sent = port.wire.sent
     crossing = tail_of(sent)
     crossing.begun_fs = now_fs
-    crossing.come_fs = now_fs + busy_fs + port.mac.propagation_fs
+    crossing.come_fs = now_fs + busy_fs + port.mac.params.propagation_fs
     crossing.template = named_beyond(nic, copy.copy_kind)
     crossing.n_bytes = copy.n_bytes
     crossing.hash = copy.queue
@@ -133,7 +135,7 @@ def send_from_outside(nic, outside, now_fs, source):
 @kernel
 def is_sent_at(outside, crossing, sent_fs, number, template):
     """Note when the last byte of a frame leaves outside, with which its way begins."""
-    crossing.come_fs = sent_fs + outside.propagation_fs
+    crossing.come_fs = sent_fs + outside.params.propagation_fs
     begin_from_wire(crossing.journey, sent_fs, number, template, crossing.index)
     crossing.journey.switched_fs = sent_fs
     crossing.journey.sent_fs = sent_fs

@@ -8,27 +8,27 @@ from hwmodel.compiled.compilation import inlined, kernel
 @kernel
 def operation_fs(engine, n_bytes):
     """Return how long an operation keeps its engine."""
-    if n_bytes <= engine.small_bytes:
-        return engine.small_fs
-    busy_fs = engine.start_fs
+    if n_bytes <= engine.params.small_bytes:
+        return engine.params.small_fs
+    busy_fs = engine.params.start_fs
     moved_bytes = n_bytes
-    if engine.piece_bytes > 0:
-        n_before = (n_bytes - 1) // engine.piece_bytes
-        busy_fs += engine.piece_fs * (n_before + 1)
-        moved_bytes = max(n_bytes, n_before * engine.piece_bytes + engine.piece_least_bytes)
-    if engine.den > 0:
-        busy_fs += moved_bytes * engine.num // engine.den
-    return max(engine.operation_fs, busy_fs)
+    if engine.params.piece_bytes > 0:
+        n_before = (n_bytes - 1) // engine.params.piece_bytes
+        busy_fs += engine.params.piece_fs * (n_before + 1)
+        moved_bytes = max(n_bytes, n_before * engine.params.piece_bytes + engine.params.piece_least_bytes)
+    if engine.params.den > 0:
+        busy_fs += moved_bytes * engine.params.num // engine.params.den
+    return max(engine.params.operation_fs, busy_fs)
 
 
 @kernel
 def begin(engines, engine, now_fs, n_bytes):
     """Let an operation begin as soon as its engine and the shared path are free; return when."""
     begin_fs = max(now_fs, engine.next_fs)
-    if engines.shared_den > 0:
+    if engines.params.shared_den > 0:
         shared_begin_fs = max(now_fs, engines.shared_next_fs)
-        shared = min(n_bytes, engines.shared_bytes)
-        shared_fs = engines.shared_fs + shared * engines.shared_num // engines.shared_den
+        shared = min(n_bytes, engines.params.shared_bytes)
+        shared_fs = engines.params.shared_fs + shared * engines.params.shared_num // engines.params.shared_den
         engines.shared_next_fs = shared_begin_fs + shared_fs
         engines.counts.busy_fs += shared_fs
         begin_fs = max(begin_fs, shared_begin_fs)
@@ -42,22 +42,22 @@ def begin(engines, engine, now_fs, n_bytes):
 def write_ready_fs(engines, now_fs, n_bytes):
     """Begin a write; return when all of it is ready for the link."""
     begin_fs = begin(engines, engines.write, now_fs, n_bytes)
-    return begin_fs + operation_fs(engines.write, n_bytes) + engines.write.latency_fs
+    return begin_fs + operation_fs(engines.write, n_bytes) + engines.write.params.latency_fs
 
 
 @kernel
 def read_ready_fs(engines, now_fs, n_bytes):
     """Begin a read; return when its first request is ready for the link."""
-    return begin(engines, engines.read, now_fs, n_bytes) + engines.read.latency_fs
+    return begin(engines, engines.read, now_fs, n_bytes) + engines.read.params.latency_fs
 
 
 @inlined
 def places_of(engine, n_bytes):
     """Return how many places a read takes among those outstanding: two where it is a large one."""
-    return 1 + int(n_bytes > engine.large_bytes)
+    return 1 + int(n_bytes > engine.params.large_bytes)
 
 
 @inlined
 def has_places(engine, n_bytes):
     """Say whether a read engine has the places that a read of so many bytes takes."""
-    return engine.n_used + places_of(engine, n_bytes) <= engine.outstanding
+    return engine.n_used + places_of(engine, n_bytes) <= engine.params.outstanding

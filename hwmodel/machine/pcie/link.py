@@ -21,10 +21,10 @@ CREDIT_BYTES = 16  # one data credit (PCI Express Base Specification, flow contr
 @kernel
 def can_send(credit, data_bytes):
     """Say whether the receiver has room for a TLP with this much data; a limit of 0 is infinite."""
-    if credit.headers_limit > 0 and credit.headers_used >= credit.headers_limit:
+    if credit.params.headers_limit > 0 and credit.headers_used >= credit.params.headers_limit:
         return False
     units = (data_bytes + CREDIT_BYTES - 1) // CREDIT_BYTES
-    return not (credit.data_limit > 0 and credit.data_used + units > credit.data_limit)
+    return not (credit.params.data_limit > 0 and credit.data_used + units > credit.params.data_limit)
 
 
 @kernel
@@ -37,24 +37,24 @@ def consume(credit, data_bytes):
 @inlined
 def write_chunk(pcie, entry):
     """Return the data bytes of a memory write's next TLP: up to the next multiple of MPS."""
-    return min(entry.left_bytes, pcie.max_payload_bytes - (entry.address & (pcie.max_payload_bytes - 1)))
+    return min(entry.left_bytes, pcie.params.max_payload_bytes - (entry.address & (pcie.params.max_payload_bytes - 1)))
 
 
 @inlined
 def completion_chunk(pcie, entry):
     """Return the data bytes of a read's next completion."""
-    boundary = pcie.completion_boundary_bytes
-    if pcie.whole_completions:
-        if entry.left_bytes <= pcie.max_payload_bytes:
+    boundary = pcie.params.completion_boundary_bytes
+    if pcie.params.whole_completions:
+        if entry.left_bytes <= pcie.params.max_payload_bytes:
             return entry.left_bytes
-        return ((entry.address + pcie.max_payload_bytes) & ~(boundary - 1)) - entry.address
+        return ((entry.address + pcie.params.max_payload_bytes) & ~(boundary - 1)) - entry.address
     return min(entry.left_bytes, boundary - (entry.address & (boundary - 1)))
 
 
 @inlined
 def on_link(pcie, data_bytes):
     """Return the bytes that data take on the link: whole double words, or exact in the published model."""
-    return (data_bytes + 3) & ~3 if pcie.whole_words else data_bytes
+    return (data_bytes + 3) & ~3 if pcie.params.whole_words else data_bytes
 
 
 @inlined
@@ -73,9 +73,9 @@ def transmit(pcie, link, now_fs, queue, is_second, overhead_bytes, data_bytes):
     entry.is_last = is_last
     queue.head += is_last
     n_bytes = overhead_bytes + on_link(pcie, data_bytes)
-    busy_fs = pcie.duration_fs[n_bytes]
+    busy_fs = pcie.params.duration_fs[n_bytes]
     if link.due_dllps > 0:
-        busy_fs += link.due_dllps * pcie.dllp_fs
+        busy_fs += link.due_dllps * pcie.params.dllp_fs
         link.counts.dllps += link.due_dllps
         link.due_dllps = 0
     kind = entry.kind
@@ -116,7 +116,7 @@ def is_ready(clock, queue, now_fs):
 def start_up(nic, now_fs):
     """Choose and start the next TLP toward the host, if `could_start`; return True if it is the last of a payload.
 
-    P and NP come from independent engines: `pcie.arbitration` says which goes when both can.
+    P and NP come from independent engines: `pcie.params.arbitration` says which goes when both can.
     """
     ledger = nic.ledger
     catch_up(nic, now_fs + 1)
@@ -125,7 +125,7 @@ def start_up(nic, now_fs):
     posted, reads = link.first, link.second
     p_waits = posted.head != posted.tail
     np_waits = reads.head != reads.tail
-    if pcie.has_engines:
+    if pcie.params.has_engines:
         p_waits = p_waits and is_ready(nic.clock, posted, now_fs)
         np_waits = np_waits and is_ready(nic.clock, reads, now_fs)
         if not (p_waits or np_waits):
@@ -133,7 +133,7 @@ def start_up(nic, now_fs):
     p_bytes = 0
     if p_waits:
         p_bytes = write_chunk(pcie, posted.ring[posted.head & posted.mask])
-    if pcie.has_credits:
+    if pcie.params.has_credits:
         p_may_go = can_send(nic.credits[POSTED_CREDIT], p_bytes)
         np_may_go = can_send(nic.credits[NON_POSTED_CREDIT], 0)
         set_stalled(ledger.counts.stalls.posted_credits, now_fs, p_waits and not p_may_go)
@@ -144,21 +144,21 @@ def start_up(nic, now_fs):
             return False
     send_read = np_waits
     if p_waits and np_waits:
-        if pcie.arbitration == ROUND_ROBIN:
+        if pcie.params.arbitration == ROUND_ROBIN:
             send_read = link.sends_second == 0
-        elif pcie.arbitration == BY_ARRIVAL:
+        elif pcie.params.arbitration == BY_ARRIVAL:
             send_read = reads.ring[reads.head & reads.mask].at_fs < posted.ring[posted.head & posted.mask].at_fs
         else:
-            send_read = pcie.arbitration == READS_FIRST
+            send_read = pcie.params.arbitration == READS_FIRST
     link.chosen_tail = posted.tail
     if send_read:
-        if pcie.has_credits:
+        if pcie.params.has_credits:
             consume(nic.credits[NON_POSTED_CREDIT], 0)
-        nic.clock.next_at[UP_DONE] = transmit(pcie, link, now_fs, reads, 1, pcie.request_bytes, 0)
+        nic.clock.next_at[UP_DONE] = transmit(pcie, link, now_fs, reads, 1, pcie.params.request_bytes, 0)
         return False
-    if pcie.has_credits:
+    if pcie.params.has_credits:
         consume(nic.credits[POSTED_CREDIT], p_bytes)
-    nic.clock.next_at[UP_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.request_bytes, p_bytes)
+    nic.clock.next_at[UP_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.params.request_bytes, p_bytes)
     entry = posted.ring[link.place & posted.mask]
     if entry.is_last == 1 and (entry.n > 0 or entry.room_bytes > 0):
         served_up(ledger, link, entry)
@@ -194,7 +194,7 @@ def keep_for_read(nic, link, entry):
     """
     tag = nic.tags.slot[entry.tag]
     kind = entry.kind
-    if nic.pcie.answers_in_order:
+    if nic.pcie.params.answers_in_order:
         tag.link_bytes = link.counts.n_bytes[kind]
         tag.link_tlps = link.counts.n_tlps[kind]
         return
@@ -209,17 +209,17 @@ def send_completion(nic, now_fs):
     """Send the next completion TLP of the read at the head; say when the link has something to tell.
 
     Nothing can come between the completions of one read. Where their receipt has no other effect than that Acks become
-    due (`pcie.runs_on`), the link is looked at again when the last has come; `catch_up` keeps the account of those
+    due (`runs_on`), the link is looked at again when the last has come; `catch_up` keeps the account of those
     before it.
     """
     pcie = nic.pcie
     link = nic.down
     entry = link.second.ring[link.second.head & link.second.mask]
     n_bytes = completion_chunk(pcie, entry)
-    end_fs = transmit(pcie, link, now_fs, link.second, 1, pcie.completion_bytes, n_bytes)
+    end_fs = transmit(pcie, link, now_fs, link.second, 1, pcie.params.completion_bytes, n_bytes)
     if entry.is_last:
         keep_for_read(nic, link, entry)
-    elif pcie.runs_on:
+    elif pcie.params.runs_on:
         link.boundary_fs = end_fs
         end_fs += rest_of_read_fs(pcie, entry.left_bytes)
     nic.clock.next_at[DOWN_DONE] = end_fs
@@ -228,11 +228,14 @@ def send_completion(nic, now_fs):
 @inlined
 def rest_of_read_fs(pcie, left_bytes):
     """Return the time of a read's completions behind the first, without DLLPs between them."""
-    chunk = 1 << pcie.completion_shift
+    chunk = 1 << pcie.params.completion_shift
     last_bytes = ((left_bytes - 1) & (chunk - 1)) + 1
-    n_whole = (left_bytes - last_bytes) >> pcie.completion_shift
-    overhead = pcie.completion_bytes
-    return n_whole * pcie.duration_fs[overhead + chunk] + pcie.duration_fs[overhead + on_link(pcie, last_bytes)]
+    n_whole = (left_bytes - last_bytes) >> pcie.params.completion_shift
+    overhead = pcie.params.completion_bytes
+    return (
+        n_whole * pcie.params.duration_fs[overhead + chunk]
+        + pcie.params.duration_fs[overhead + on_link(pcie, last_bytes)]
+    )
 
 
 @kernel
@@ -251,9 +254,9 @@ def pass_boundary(nic):
     link = nic.down
     received(nic.pcie, link, nic.up)
     entry = link.second.ring[link.second.head & link.second.mask]
-    nic.clock.next_at[DOWN_DONE] += link.due_dllps * pcie.dllp_fs
+    nic.clock.next_at[DOWN_DONE] += link.due_dllps * pcie.params.dllp_fs
     n_bytes = completion_chunk(pcie, entry)
-    end_fs = transmit(pcie, link, link.boundary_fs, link.second, 1, pcie.completion_bytes, n_bytes)
+    end_fs = transmit(pcie, link, link.boundary_fs, link.second, 1, pcie.params.completion_bytes, n_bytes)
     if entry.is_last:
         keep_for_read(nic, link, entry)
         end_fs = NEVER
@@ -299,16 +302,16 @@ def start_down(nic, now_fs):
         elif not p_waits or entry.at_fs < posted.ring[posted.head & posted.mask].at_fs:
             credit = nic.credits[COMPLETION_CREDIT]
             n_bytes = completion_chunk(pcie, entry)
-            can_go = pcie.has_credits == 0 or can_send(credit, n_bytes)
-            if pcie.has_credits:
+            can_go = pcie.params.has_credits == 0 or can_send(credit, n_bytes)
+            if pcie.params.has_credits:
                 set_stalled(nic.ledger.counts.stalls.completion_credits, now_fs, not can_go)
             if can_go:
-                if pcie.has_credits:
+                if pcie.params.has_credits:
                     consume(credit, n_bytes)
                 send_completion(nic, now_fs)
                 return
     if p_waits:
-        clock.next_at[DOWN_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.request_bytes, REGISTER_BYTES)
+        clock.next_at[DOWN_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.params.request_bytes, REGISTER_BYTES)
         served_down(nic.ledger, link, posted.ring[link.place & posted.mask])
 
 
@@ -316,6 +319,6 @@ def start_down(nic, now_fs):
 def received(pcie, link, opposite):
     """Count a received TLP; its Ack and UpdateFC become due in the opposite direction."""
     link.received += 1
-    if link.received == pcie.dllp_period:
+    if link.received == pcie.params.dllp_period:
         link.received = 0
         opposite.due_dllps += 1

@@ -18,7 +18,8 @@ TRANSACTION = record(
     ("data_bytes", I32), ("is_last", I32),
 )  # fmt: skip
 TLP_QUEUE = record(*ints("head", "tail"), ("mask", U32), ("ring", TRANSACTION, (TLP_CAP,)))
-CREDITS = record(*ints("headers_limit", "headers_used", "data_limit", "data_used"))
+CREDITS_PARAMS = record(*ints("headers_limit", "data_limit"))
+CREDITS = record(("params", CREDITS_PARAMS), *ints("headers_used", "data_used"))
 # By kind, DLLPs in pairs.
 LINK_COUNTS = record(*ints("busy_fs", "dllps"), ("n_tlps", I64, (KINDS,)), ("n_bytes", I64, (KINDS,)))
 LINK = record(
@@ -32,52 +33,39 @@ LINK = record(
 ENGINE_COUNTS = record(*ints("busy_fs"))
 # One of the adapter's DMA engines: how long an operation keeps it (of at most `small_bytes`: `small_fs`; else the
 # longer of `operation_fs` and a start, the pieces and the bytes), its latency, and what may be outstanding in it.
-ENGINE = record(
+ENGINE_PARAMS = record(
     *ints("operation_fs", "small_bytes", "small_fs", "start_fs", "piece_bytes", "piece_fs", "num", "den", "latency_fs"),
-    *ints("piece_least_bytes"),
-    *ints("outstanding", "large_bytes", "n_used", "next_fs"),
-    ("counts", ENGINE_COUNTS),
+    *ints("piece_least_bytes", "outstanding", "large_bytes"),
 )
+ENGINE = record(("params", ENGINE_PARAMS), *ints("n_used", "next_fs"), ("counts", ENGINE_COUNTS))
 # `shared`: the path inside the adapter that reads and writes share, of each operation the first `shared_bytes`.
+ENGINES_PARAMS = record(*ints("shared_num", "shared_den", "shared_bytes", "shared_fs"))
 ENGINES = record(
+    ("params", ENGINES_PARAMS),
     ("read", ENGINE), ("write", ENGINE),
-    *ints("shared_num", "shared_den", "shared_bytes", "shared_fs", "shared_next_fs"),
+    *ints("shared_next_fs"),
     *ints("payload_ready_fs"),  # when the payload read begun last is ready
     ("counts", ENGINE_COUNTS),  # of the shared path
 )  # fmt: skip
 ARRIVALS = record(*ints("head", "tail"), ("ring", TRANSACTION, (LANE_CAP,)))
 PCIE_COUNTS = record(*ints("drain_busy_fs"))
-PCIE = record(
-    *ints(
-        "max_payload_bytes", "max_read_request_bytes", "completion_boundary_bytes", "whole_completions", "request_bytes"
-    ),
-    *ints(
-        "completion_bytes",
-        "whole_words",
-        "dllp_period",
-        "dllp_fs",
-        "propagation_fs",
-        "arbitration",
-        "has_credits",
-        "has_iotlb",
-        "has_memory",
-        "has_engines",
-        "ordering",
-        "answers_in_order",
-        "runs_on",
-        "completion_shift",
-    ),
-    *ints("credit_return_fs", "drain_num", "drain_den", "drain_busy_until_fs"),
-    ("counts", PCIE_COUNTS),
+PCIE_PARAMS = record(
+    *ints("max_payload_bytes", "max_read_request_bytes", "completion_boundary_bytes", "whole_completions"),
+    *ints("request_bytes", "completion_bytes", "whole_words", "dllp_period", "dllp_fs", "propagation_fs"),
+    *ints("arbitration", "has_credits", "has_iotlb", "has_memory", "has_engines", "ordering", "answers_in_order"),
+    *ints("runs_on", "completion_shift", "credit_return_fs", "drain_num", "drain_den"),
     ("duration_fs", I64, (MAX_TLP_BYTES,)),
 )
+PCIE = record(("params", PCIE_PARAMS), *ints("drain_busy_until_fs"), ("counts", PCIE_COUNTS))
 TAG = record(
     *ints("kind", "queue", "n_bytes", "n_descriptors", "address", "frame", "taken_fs", "link_bytes", "link_tlps"),
     *ints("ends_frame"),
 )
 TAG_COUNTS = record(*ints("fewest_free", "held_fs"))
+TAGS_PARAMS = record(*ints("n_tags"))
 TAGS = record(
-    *ints("n_tags", "n_free"),
+    ("params", TAGS_PARAMS),
+    *ints("n_free"),
     ("counts", TAG_COUNTS),
     ("free", I32, (MAX_TAGS,)),
     ("slot", TAG, (MAX_TAGS,)),

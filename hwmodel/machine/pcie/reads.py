@@ -36,7 +36,7 @@ def request(nic, now_fs, kind, ring_queue, n_bytes, address):
     tag.n_bytes = n_bytes
     tag.address = address
     tag.taken_fs = now_fs
-    if nic.pcie.has_engines:
+    if nic.pcie.params.has_engines:
         take_places(nic, kind, n_bytes)
     tags.counts.fewest_free = min(tags.counts.fewest_free, tags.n_free)
     if tags.n_free == 0:
@@ -48,24 +48,24 @@ def request(nic, now_fs, kind, ring_queue, n_bytes, address):
 @kernel
 def jitter(host):
     """Draw what a read takes beyond the fixed latency."""
-    if host.jitter_kind == UNIFORM:
+    if host.params.jitter_kind == UNIFORM:
         # In steps of 4.096 ps, so that the product with 32 random bits stays inside 63 bits.
-        return ((host.jitter_range_fs >> 12) * next_u32(host) >> 32) << 12
+        return ((host.params.jitter_range_fs >> 12) * next_u32(host) >> 32) << 12
     draw = next_u32(host)
-    for i in range(host.n_jitter_bins):
-        if draw < host.jitter_threshold[i]:
-            return host.jitter_fs[i]
-    return host.jitter_fs[host.n_jitter_bins - 1]
+    for i in range(host.params.n_jitter_bins):
+        if draw < host.params.jitter_threshold[i]:
+            return host.params.jitter_fs[i]
+    return host.params.jitter_fs[host.params.n_jitter_bins - 1]
 
 
 @kernel
 def varying_fs(host):
     """Draw what an answer takes beyond the fixed latency: the jitter, and memory where the cache has not got it."""
     late_fs = 0
-    if host.jitter_kind != FIXED:
+    if host.params.jitter_kind != FIXED:
         late_fs = jitter(host)
-    if host.read_miss_fs > 0 and next_u32(host) >= host.read_hits:
-        late_fs += host.read_miss_fs
+    if host.params.read_miss_fs > 0 and next_u32(host) >= host.params.read_hits:
+        late_fs += host.params.read_miss_fs
     return late_fs
 
 
@@ -73,8 +73,8 @@ def varying_fs(host):
 def host_reads(nic, now_fs, tag_number):
     """Let the host answer a received read request: all completions are ready after its latency."""
     host = nic.host
-    latency_fs = host.read_latency_fs
-    if host.answers_vary:
+    latency_fs = host.params.read_latency_fs
+    if host.params.answers_vary:
         latency_fs += varying_fs(host)
     answer_read(nic, now_fs + latency_fs, tag_number)
 
@@ -95,10 +95,10 @@ def is_stored(nic, now_fs, number, n_bytes):
 
     Data are stored as a whole, once all of them have come.
     """
-    limits = nic.limits
-    if limits.store_den == 0 or n_bytes == 0:
+    params = nic.params
+    if params.store_den == 0 or n_bytes == 0:
         return True
-    store_fs = n_bytes * limits.store_num // limits.store_den
+    store_fs = n_bytes * params.store_num // params.store_den
     stored_fs = max(now_fs, nic.store_busy_until_fs) + store_fs
     nic.store_busy_until_fs = stored_fs
     nic.counts.store_busy_fs += store_fs
@@ -115,7 +115,7 @@ def data_are_in(nic, now_fs, number):
 @inlined
 def free_places(nic, number):
     """Free the read engine's places of what a read completes."""
-    if nic.pcie.has_engines:
+    if nic.pcie.params.has_engines:
         give_places_back(nic, completed_bytes(nic, number))
 
 
@@ -123,7 +123,7 @@ def free_places(nic, number):
 def served_read(served, pcie, n, n_reads, down_bytes, down_tlps):
     """Count what the reads of a frame, or of `n` descriptors, took on the link."""
     served.n += n
-    served.up_bytes += n_reads * pcie.request_bytes
+    served.up_bytes += n_reads * pcie.params.request_bytes
     served.up_tlps += n_reads
     served.down_bytes += down_bytes
     served.down_tlps += down_tlps
@@ -133,7 +133,7 @@ def served_read(served, pcie, n, n_reads, down_bytes, down_tlps):
 def served_in_order(served, pcie, n, tag):
     """Count what all reads of a kind up to this one took on the link: with it `n` more frames or descriptors are in."""
     served.n += n
-    served.up_bytes = served.n_reads * pcie.request_bytes
+    served.up_bytes = served.n_reads * pcie.params.request_bytes
     served.up_tlps = served.n_reads
     served.down_bytes = tag.link_bytes
     served.down_tlps = tag.link_tlps
@@ -142,7 +142,7 @@ def served_in_order(served, pcie, n, tag):
 @kernel
 def give_places_back(nic, n_bytes):
     """Free the read engine's places of a completed read of so many bytes; 0: none."""
-    if nic.pcie.has_engines and n_bytes > 0:
+    if nic.pcie.params.has_engines and n_bytes > 0:
         nic.engines.read.n_used -= places_of(nic.engines.read, n_bytes)
 
 

@@ -29,7 +29,7 @@ def write_entered(nic, now_fs):
     With DMA engines it waits there until its engine has it ready; an interrupt needs no engine.
     """
     queue = nic.up.first
-    if nic.pcie.has_engines:
+    if nic.pcie.params.has_engines:
         entry = queue.ring[queue.tail & queue.mask]
         entry.ready_fs = now_fs
         if entry.kind != RX_INTERRUPT and entry.kind != TX_INTERRUPT:
@@ -128,7 +128,7 @@ def request_read(nic, now_fs, kind, ring_queue, tag_number):
     entry.left_bytes = 0
     entry.address = 0
     entry.tag = tag_number
-    if nic.pcie.has_engines:
+    if nic.pcie.params.has_engines:
         entry.ready_fs = request_ready_fs(nic, now_fs, kind, nic.tags.slot[tag_number].n_bytes)
     entered(nic.clock, nic.up.second)
 

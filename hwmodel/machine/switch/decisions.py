@@ -75,7 +75,7 @@ def decide_template(nic, switch, number):
     template.longest_bytes = min(decision.longest_bytes, ANY_LENGTH)
     n_at_once = max(n_refused, template.n_copies + template.n_mirrored)
     if not is_onward(switch, arrival) and nic.headers.most_frames * n_at_once >= COPY_CAP:
-        nic.limits.most_copies = max(nic.limits.most_copies, n_at_once)
+        nic.headers.most_copies = max(nic.headers.most_copies, n_at_once)
 
 
 @kernel

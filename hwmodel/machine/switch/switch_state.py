@@ -35,9 +35,18 @@ SWITCH = record(
 )
 # The headers that come to an adapter's switches, and what was decided on them. `generation` counts changes of the
 # switches' tables. `n_own_templates`: of headers that are a workload's own. `most_frames`: that the Tx buffer may hold
-# at once.
+# at once; `most_copies`: of one frame, 0 where no FIFO of copies can fill.
 HEADERS = record(
-    *ints("generation", "most_frames", "n_own_templates", "n_templates", "n_copy_kinds", "n_variants", "header_mask"),
+    *ints(
+        "generation",
+        "most_frames",
+        "most_copies",
+        "n_own_templates",
+        "n_templates",
+        "n_copy_kinds",
+        "n_variants",
+        "header_mask",
+    ),
     ("header_slot", I32, (4 * MAX_TEMPLATES,)),  # of headers that come from a bridge
     ("template_header", TEMPLATE_HEADER, (MAX_TEMPLATES,)),
     ("copy_header", COPY_HEADER, (MAX_COPY_KINDS,)),

@@ -40,10 +40,10 @@ def write_words(commands, command, words):
 @kernel
 def rewrite_bucket(commands, command, words, bucket, now_fs):
     """Change the rate of a policer: it has earned by the old one so far. A new one begins full."""
-    is_new = bucket.rate_num == 0
+    is_new = bucket.params.rate_num == 0
     if not is_new:
         refill(bucket, now_fs)
     write_words(commands, command, words)
     if is_new:
-        bucket.tokens, bucket.remainder, bucket.last_fs = bucket.burst, 0, now_fs
-    bucket.tokens = min(bucket.tokens, bucket.burst)
+        bucket.tokens, bucket.remainder, bucket.last_fs = bucket.params.burst, 0, now_fs
+    bucket.tokens = min(bucket.tokens, bucket.params.burst)

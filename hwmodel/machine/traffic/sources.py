@@ -47,7 +47,7 @@ def next_template(traffic, source):
     """Return which template a source draws next, without drawing it."""
     rng = source.rng
     first, second, third, fourth = rng[0], rng[1], rng[2], rng[3]
-    template = choice(traffic, source, source.first_target, source.n_targets)
+    template = choice(traffic, source, source.params.first_target, source.params.n_targets)
     rng[0], rng[1], rng[2], rng[3] = first, second, third, fourth
     return template
 
@@ -57,7 +57,7 @@ def next_choice(source):
     """Return in which row of its alias table a source looks for its next target, without drawing it."""
     rng = source.rng
     first, second, third, fourth = rng[0], rng[1], rng[2], rng[3]
-    row = source.first_target + ((next_u32(source) * source.n_targets) >> 32)
+    row = source.params.first_target + ((next_u32(source) * source.params.n_targets) >> 32)
     rng[0], rng[1], rng[2], rng[3] = first, second, third, fourth
     return row
 
@@ -65,38 +65,40 @@ def next_choice(source):
 @kernel
 def is_due(source, until_fs):
     """Tell whether a source draws its next frame, at a time that is known and not later."""
-    return source.pending == 0 and source.next_at_fs <= until_fs and PERIODIC_SOURCE <= source.kind <= ON_OFF_SOURCE
+    return (
+        source.pending == 0 and source.next_at_fs <= until_fs and PERIODIC_SOURCE <= source.params.kind <= ON_OFF_SOURCE
+    )
 
 
 @kernel
 def is_closed(source):
     """Say whether a source always has a next frame at once."""
-    return source.kind == CLOSED_SOURCE or source.kind == CLOSED_RECORDED_SOURCE
+    return source.params.kind == CLOSED_SOURCE or source.params.kind == CLOSED_RECORDED_SOURCE
 
 
 @kernel
 def burst_frames(source):
     """Return how many frames the next burst has."""
-    if source.fixed_burst_frames > 0:
-        return source.fixed_burst_frames
-    return geometric(source, source.mean_burst_frames)
+    if source.params.fixed_burst_frames > 0:
+        return source.params.fixed_burst_frames
+    return geometric(source, source.params.mean_burst_frames)
 
 
 @kernel
 def schedule_next(traffic, source):
     """Advance a source to its next arrival time."""
-    if source.kind == PERIODIC_SOURCE:
-        source.next_at_fs += source.mean_gap_fs
-    elif source.kind == POISSON_SOURCE:
-        source.next_at_fs += exponential_fs(source, source.mean_gap_fs)
-    elif source.kind == ON_OFF_SOURCE:
-        source.next_at_fs += source.peak_gap_fs
+    if source.params.kind == PERIODIC_SOURCE:
+        source.next_at_fs += source.params.mean_gap_fs
+    elif source.params.kind == POISSON_SOURCE:
+        source.next_at_fs += exponential_fs(source, source.params.mean_gap_fs)
+    elif source.params.kind == ON_OFF_SOURCE:
+        source.next_at_fs += source.params.peak_gap_fs
         source.burst_left -= 1
         if source.burst_left <= 0:
             source.burst_left = burst_frames(source)
-            source.next_at_fs += exponential_fs(source, source.mean_off_fs)
-    elif source.kind == RECORDED_SOURCE:
-        if source.next_record < source.last_record:
+            source.next_at_fs += exponential_fs(source, source.params.mean_off_fs)
+    elif source.params.kind == RECORDED_SOURCE:
+        if source.next_record < source.params.last_record:
             source.next_at_fs = traffic.tape[source.next_record].at_fs
         else:
             source.next_at_fs = NEVER
@@ -105,8 +107,8 @@ def schedule_next(traffic, source):
 @kernel
 def draw(traffic, source):
     """Make the source's next frame the pending one; return False if a record has come to its end."""
-    if source.kind == RECORDED_SOURCE or source.kind == CLOSED_RECORDED_SOURCE:
-        if source.next_record == source.last_record:
+    if source.params.kind == RECORDED_SOURCE or source.params.kind == CLOSED_RECORDED_SOURCE:
+        if source.next_record == source.params.last_record:
             return False
         entry = traffic.tape[source.next_record]
         source.next_record += 1
@@ -115,8 +117,8 @@ def draw(traffic, source):
         source.pending_hash = entry.hash
         source.pending_record = entry.index
     else:
-        source.pending_template = choice(traffic, source, source.first_target, source.n_targets)
-        source.pending_bytes = choice(traffic, source, source.first_length, source.n_lengths)
+        source.pending_template = choice(traffic, source, source.params.first_target, source.params.n_targets)
+        source.pending_bytes = choice(traffic, source, source.params.first_length, source.params.n_lengths)
         source.pending_hash = traffic.template[source.pending_template].queue_hash
         source.pending_record = -1
     source.pending = 1
@@ -128,7 +130,7 @@ def next_source(traffic, function, now_fs):
     """Return the source of a function whose frame came first and is not yet in the ring, drawn; -1 if none."""
     best = -1
     best_at_fs = now_fs + 1
-    for number in range(function.first_source, function.first_source + function.n_sources):
+    for number in range(function.params.first_source, function.params.first_source + function.params.n_sources):
         source = traffic.source[number]
         at_fs = 0 if is_closed(source) else source.next_at_fs
         if at_fs < best_at_fs:
@@ -143,7 +145,7 @@ def next_source(traffic, function, now_fs):
 def arm(nic, number):
     """Wake a source at its next arrival."""
     source = nic.traffic.source[number]
-    if source.armed == 0 and source.next_at_fs < NEVER and (source.function < 0 or not is_closed(source)):
+    if source.armed == 0 and source.next_at_fs < NEVER and (source.params.function < 0 or not is_closed(source)):
         source.armed = 1
         set_timer(nic.clock, source.next_at_fs, SOURCE_TIMER, number)
 
@@ -181,7 +183,7 @@ def feed_guest(nic, now_fs, function_number):
     traffic = nic.traffic
     ledger = nic.ledger
     function = nic.function[function_number]
-    limits = nic.limits
+    params = nic.params
     n_posts = 0
     n_reserved = 0
     last_queue = -1
@@ -194,8 +196,8 @@ def feed_guest(nic, now_fs, function_number):
         source = traffic.source[number]
         queue_number = ring_of(function, source.pending_hash)
         queue = nic.tx_queue[queue_number]
-        has_room = queue.reserved - queue.freed < limits.tx_ring - 1
-        if not has_room and (is_closed(source) or not limits.drop_when_full):
+        has_room = queue.reserved - queue.freed < params.tx_ring - 1
+        if not has_room and (is_closed(source) or not params.drop_when_full):
             function.is_full = 1  # it waits for a slot, and the function's other sources behind it
             traffic.n_full += 1
             break
@@ -205,7 +207,7 @@ def feed_guest(nic, now_fs, function_number):
         if has_room:
             reserve(nic, now_fs, queue_number, source)
             if queue_number != last_queue and n_posts > 0:
-                add_work(nic, now_fs, function.core, POST_TASK, last_queue, n_posts)
+                add_work(nic, now_fs, function.params.core, POST_TASK, last_queue, n_posts)
                 n_posts = 0
             last_queue = queue_number
             n_posts += 1
@@ -220,7 +222,7 @@ def feed_guest(nic, now_fs, function_number):
             if source.next_at_fs > now_fs:
                 arm(nic, number)
     if n_posts > 0:
-        add_work(nic, now_fs, function.core, POST_TASK, last_queue, n_posts)
+        add_work(nic, now_fs, function.params.core, POST_TASK, last_queue, n_posts)
     if n_reserved > 0:
         change(ledger.counts.tx_ring, now_fs, n_reserved)
     set_stalled(ledger.counts.stalls.tx_ring, now_fs, traffic.n_full > 0)
@@ -231,7 +233,7 @@ def hunger(nic, function_number):
     """Note that a function's sources are to be looked at before this instant ends."""
     traffic = nic.traffic
     function = nic.function[function_number]
-    if function.is_hungry == 0 and function.n_sources > 0:
+    if function.is_hungry == 0 and function.params.n_sources > 0:
         function.is_hungry = 1
         traffic.hungry[traffic.n_hungry] = function_number
         traffic.n_hungry += 1
@@ -284,8 +286,8 @@ def line_arrives(nic, now_fs, number):
     traffic = nic.traffic
     source = traffic.source[number]
     source.armed = 0
-    port = nic.port[source.adapter_port]
-    if port.mac.has_peer:
+    port = nic.port[source.params.adapter_port]
+    if port.mac.params.has_peer:
         outside_arrives(nic, now_fs, number, port.wire.outside)
         return
     line = port.mac.line
@@ -295,7 +297,7 @@ def line_arrives(nic, now_fs, number):
         return
     if not draw(traffic, source):
         return
-    put_on_line(nic, source.adapter_port, now_fs, source)
+    put_on_line(nic, source.params.adapter_port, now_fs, source)
     source.pending = 0
     go_on(nic, now_fs, number, line.busy_until_fs)
 
@@ -304,12 +306,12 @@ def line_arrives(nic, now_fs, number):
 def begin(nic, number):
     """Set a source's first arrival and wake it then."""
     source = nic.traffic.source[number]
-    if source.kind == POISSON_SOURCE:
-        source.next_at_fs = exponential_fs(source, source.mean_gap_fs)
-    elif source.kind == ON_OFF_SOURCE:
-        source.next_at_fs = exponential_fs(source, source.mean_off_fs)
+    if source.params.kind == POISSON_SOURCE:
+        source.next_at_fs = exponential_fs(source, source.params.mean_gap_fs)
+    elif source.params.kind == ON_OFF_SOURCE:
+        source.next_at_fs = exponential_fs(source, source.params.mean_off_fs)
         source.burst_left = burst_frames(source)
-    elif source.kind == RECORDED_SOURCE:
+    elif source.params.kind == RECORDED_SOURCE:
         schedule_next(nic.traffic, source)
     arm(nic, number)
 
@@ -318,10 +320,10 @@ def begin(nic, number):
 def source_timer(nic, now_fs, number):
     """Handle an arrival: at a guest's driver, or on the line from outside."""
     source = nic.traffic.source[number]
-    if source.function < 0:
+    if source.params.function < 0:
         line_arrives(nic, now_fs, number)
     else:
         source.armed = 0
         if source.next_at_fs > now_fs:
             arm(nic, number)  # another look at the function in this instant has taken the frame already
-        hunger(nic, source.function)
+        hunger(nic, source.params.function)

@@ -18,13 +18,18 @@ CLOSED_SOURCE, PERIODIC_SOURCE, POISSON_SOURCE, ON_OFF_SOURCE, RECORDED_SOURCE, 
 CHOICE = record(("threshold", I64), ("here", I32), ("there", I32))
 # What tells of a source's next frame stands first. `adapter_port`: of one outside, by which its frames come.
 # `fixed_burst_frames`: 0 where the length of a burst is drawn.
-SOURCE = record(
-    ("kind", I32), ("pending", I32), *ints("next_at_fs"), ("first_target", I32), ("n_targets", I32), ("rng", I64, (4,)),
-    *ints("function", "adapter_port", "mean_gap_fs", "peak_gap_fs", "mean_off_fs", "burst_left", "armed"),
-    *ints("first_length", "n_lengths", "next_record", "last_record"),
-    *ints("pending_template", "pending_bytes", "pending_hash", "pending_record"),
+SOURCE_PARAMS = record(
+    ("kind", I32), ("function", I32), ("first_target", I32), ("n_targets", I32),
+    *ints("adapter_port", "first_length", "n_lengths", "mean_gap_fs", "peak_gap_fs", "mean_off_fs", "last_record"),
     ("mean_burst_frames", F64), *ints("fixed_burst_frames"),
 )  # fmt: skip
+SOURCE = record(
+    *ints("pending", "next_at_fs"),
+    ("rng", I64, (4,)),
+    ("params", SOURCE_PARAMS),
+    *ints("burst_left", "armed", "next_record"),
+    *ints("pending_template", "pending_bytes", "pending_hash", "pending_record"),
+)
 TAPE_ENTRY = record(("at_fs", I64), ("template", I32), ("frame_bytes", I32), ("hash", I32), ("index", I32))
 
 # `n_full`: functions whose next frame waits for a slot of its ring. `hungry`: those to look at before the instant ends.

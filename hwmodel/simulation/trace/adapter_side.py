@@ -41,7 +41,7 @@ class Servers:
         while self._n_piped < nic["pipe_head"]:
             frame = nic["pipe"][self._n_piped & (PIPE_CAP - 1)]
             end_fs, name = int(frame["ready_fs"]), self._names.at(int(frame["journey"]))
-            self._serve(PIPELINE, name, end_fs - int(nic.limits.pipeline_fs), end_fs, frame)
+            self._serve(PIPELINE, name, end_fs - int(nic.params.pipeline_fs), end_fs, frame)
             self._n_piped += 1
         while self._n_granted < self._bus["tail"]:
             frame = self._bus["passing"][self._n_granted & (PASSING_CAP - 1)]
@@ -108,8 +108,8 @@ class Levels:
 
     def __init__(self, nic: Any, names: FrameNames, timeline: Rows) -> None:
         self._nic, self._timeline, self._names = nic, timeline, names
-        n = int(nic.limits.n_queues)
-        self._tx, self._rx, self._limits = nic["tx_queue"][:n], nic["rx_queue"][:n], nic["limits"]
+        n = int(nic.params.n_queues)
+        self._tx, self._rx, self._limits = nic["tx_queue"][:n], nic["rx_queue"][:n], nic["params"]
         self._rings: Any = np.full((2, len(names.owners)), -1)
         self.capacities: dict[str, int] = {}
 

@@ -88,8 +88,8 @@ class BridgePorts:
             )  # fmt: skip
 
     def _queue(self, number: int, port: PhysicalPort) -> Track:
-        box = self._bridge.box[int(self._ports[number]["box"])]
-        return Track(_group(port), f"{port.name}: queue, of {int(box.buffer_bytes)}")
+        box = self._bridge.box[int(self._ports[number]["params"]["box"])]
+        return Track(_group(port), f"{port.name}: queue, of {int(box.params.buffer_bytes)}")
 
 
 def group_of_all(ports: Sequence[PhysicalPort]) -> str:

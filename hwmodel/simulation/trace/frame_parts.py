@@ -193,7 +193,7 @@ def under_way(nic: Any) -> Any:
     found = np.zeros(len(is_open), WHOLE_JOURNEY)
     for name in JOURNEY.names or ():
         found[name] = pool["slot"][name][: len(found)]
-    for queue in nic["rx_queue"][: int(nic["limits"]["n_queues"])]:
+    for queue in nic["rx_queue"][: int(nic["params"]["n_queues"])]:
         for count, names in STAMPED_BY.items():
             at = np.arange(int(queue["taken"]), int(queue[count])) & int(queue["mask"])
             slots = nic["host"]["finished"][int(queue["first"]) + at]
@@ -245,11 +245,13 @@ class FrameNames:
 
     def owner(self, ring_queue: int) -> str:
         """Return the function that a ring belongs to."""
-        return self.owners[int(self._tx_queue["function"][ring_queue])]
+        return self.owners[int(self._tx_queue["params"]["function"][ring_queue])]
 
     def number_in_function(self, ring_queue: int) -> int:
         """Return which of its function's rings a ring is."""
-        return ring_queue - int(self._nic["function"]["first_queue"][int(self._tx_queue["function"][ring_queue])])
+        return ring_queue - int(
+            self._nic["function"]["params"]["first_queue"][int(self._tx_queue["params"]["function"][ring_queue])]
+        )
 
     def ring(self, ring_queue: int) -> str:
         """Return a ring's name in the whole system."""

@@ -35,7 +35,7 @@ class Reads:
     def __init__(self, nic: Any, names: FrameNames, timeline: Rows) -> None:
         self._tags, self._names, self._timeline = nic["tags"], names, timeline
         self._requests = nic["up"]["second"]
-        self._n = int(nic.tags.n_tags)
+        self._n = int(nic.tags.params.n_tags)
         self._slots = nic["tags"]["slot"][: self._n]
         self._open: dict[int, _Read] = {}
         self._key = (-1, -1)
@@ -93,7 +93,7 @@ class Translations:
     """Show the TLPs that wait for the IOMMU; it translates any number at once, and writes pass in order."""
 
     def __init__(self, nic: Any, timeline: Rows) -> None:
-        self._has_iotlb = bool(nic.pcie.has_iotlb)
+        self._has_iotlb = bool(nic.pcie.params.has_iotlb)
         self._cache, self._order, self._timeline = nic["host"]["translation"], nic["host"]["order"], timeline
         self._flying: deque[StartedTlp] = deque()
 
@@ -122,7 +122,7 @@ class Cores:
 
     def __init__(self, nic: Any, names: FrameNames, timeline: Rows, until_fs: int) -> None:
         self._nic, self._names, self._timeline, self._until_fs = nic, names, timeline, until_fs
-        self._cores = nic["host"]["core"][: int(nic.host.n_cores)]
+        self._cores = nic["host"]["core"][: int(nic.host.params.n_cores)]
         self._begun = np.full((len(self._cores), 2), -1)
         self._free_fs = self._cores["free_fs"].copy()
 
@@ -142,7 +142,9 @@ class Cores:
         is_post = core["kind"] == POST_TASK
         ring = int(core["queue"])
         function = self._names.owner(ring)
-        driver = self._nic["host"]["driver"][int(self._nic["tx_queue" if is_post else "rx_queue"][ring]["function"])]
+        driver = self._nic["host"]["driver"][
+            int(self._nic["tx_queue" if is_post else "rx_queue"][ring]["params"]["function"])
+        ]
         start_fs = int(core["started_fs"])
         entry_fs = int(core["work_fs"]) - (int(core["ends_fs"]) - start_fs)
         self._add(number, from_fs, "interrupt", start_fs - entry_fs, start_fs, {"function": function})

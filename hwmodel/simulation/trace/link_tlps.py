@@ -58,7 +58,7 @@ class LinkTlps:
         self._slots = nic["tags"]["slot"]
         self._masks = (nic["host"]["driver"]["mask_interrupts"] > 0).tolist()  # of each function's driver
         self._before = {direction: _sums(link) for direction, link in self._links.items()}
-        self._pair_fs, self._propagation_fs = int(nic.pcie.dllp_fs), int(nic.pcie.propagation_fs)
+        self._pair_fs, self._propagation_fs = int(nic.pcie.params.dllp_fs), int(nic.pcie.params.propagation_fs)
         self._next = self._first_numbers()
         self._has_begun: set[tuple[int, str]] = set()
         self._last_completion: dict[str, Slice] = {}
@@ -143,7 +143,7 @@ class LinkTlps:
 
     def _masked(self, queue: int) -> bool:
         """Tell whether the driver of a ring masks its interrupts while it polls."""
-        return bool(self._masks[int(self._nic["rx_queue"][queue]["function"])])
+        return bool(self._masks[int(self._nic["rx_queue"][queue]["params"]["function"])])
 
     def _counted_behind(self, kind: int, queue: int) -> int:
         """Return how many frames the ring's next queued transaction of a kind counts."""
@@ -170,7 +170,7 @@ class LinkTlps:
         unread = _unread(nic)
         flying = _flying_tx_interrupts(nic)
         found: dict[tuple[int, int], int] = {}
-        for number in range(int(nic.limits.n_queues)):
+        for number in range(int(nic.params.n_queues)):
             tx, rx = nic["tx_queue"][number], nic["rx_queue"][number]
             made = {
                 TX_DOORBELL: tx["rung"],
