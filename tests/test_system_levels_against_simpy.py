@@ -130,18 +130,23 @@ def test_ways_of_floods_are_sought_when_a_frame_floods(name: str, monkeypatch: p
     assert run_both(*frames_of(CASES[name], CASES[name].changes)).differences() == {}
 
 
+def levels(bridge: Any) -> Any:
+    """Return the parameters of a bridge's logical ports."""
+    return bridge["logical_port"]["params"]
+
+
 # What is done wrong, by a change of the bridge's record before the run, and which case shows it.
 FAULTS: dict[str, tuple[str, Fault]] = {
-    "a queue for all": ("by weight", lambda bridge: setattr(bridge.port[0], "is_scheduled", 0)),
-    "another weight": ("by weight", lambda bridge: bridge["logical_port"]["params"]["quantum_bytes"].fill(1514)),
-    "a byte more in a quantum": ("by weight", lambda bridge: bridge["logical_port"]["params"]["quantum_bytes"].__iadd__(1)),
-    "no part of the room": ("queues fill up", lambda bridge: bridge["logical_port"]["params"]["buffer_bytes"].fill(1 << 40)),
-    "no rates": ("rates", lambda bridge: bridge["logical_port"]["params"]["shaper_den"].fill(0)),
-    "no burst": ("rates", lambda bridge: bridge["logical_port"]["params"]["burst_fs"].fill(0)),
+    "a queue for all": ("by weight", lambda bridge: setattr(bridge.port[0].params, "is_scheduled", 0)),
+    "another weight": ("by weight", lambda bridge: levels(bridge)["quantum_bytes"].fill(1514)),
+    "a byte more in a quantum": ("by weight", lambda bridge: levels(bridge)["quantum_bytes"].__iadd__(1)),
+    "no part of the room": ("queues fill up", lambda bridge: levels(bridge)["buffer_bytes"].fill(1 << 40)),
+    "no rates": ("rates", lambda bridge: levels(bridge)["shaper_den"].fill(0)),
+    "no burst": ("rates", lambda bridge: levels(bridge)["burst_fs"].fill(0)),
     "a bucket that is empty at the start": (
         "weights and rates", lambda bridge: bridge["logical_port"]["eligible_fs"].fill(0),
     ),
-    "no hairpin": ("translated in a vepa", lambda bridge: bridge["logical_port"]["params"]["is_hairpin"].fill(0)),
+    "no hairpin": ("translated in a vepa", lambda bridge: levels(bridge)["is_hairpin"].fill(0)),
 }  # fmt: skip
 
 

@@ -1,0 +1,116 @@
+"""Parameters are written by the build and by commands, and by nobody else."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hwmodel import machine as package
+from hwmodel.config import Config, config_from_mapping
+from hwmodel.machine.network.bridge_state import BRIDGE
+from hwmodel.machine.server import SERVER
+from hwmodel.simulation.commands import OF_BRIDGE, OF_SERVER, Change
+from hwmodel.simulation.machine import Machine
+from hwmodel.workload import build_workload
+
+US = 10**9
+ALONE = {"nic": {"preset": "82599", "vfs": 3}, "workload": {"pattern": "uniform", "frame_bytes": 512}}
+MANY_PARTS = {
+    "host": {"iotlb": {"entries": 4, "walkers": 2, "miss": "300ns"}, "jitter": {"kind": "uniform", "range": "80ns"}},
+    "switch": {"timing": "core", "scheduler": "deficit", "ports": [{"name": "vf0", "rate_limit": "300Mbps"}],
+               "acl": [{"port": "vf1", "action": "police", "rate": "100Mbps", "burst": "9KiB"}]},
+    "driver": {"moderation": "5us"},
+}  # fmt: skip
+BRIDGED = {
+    "servers": [{"name": "a"}, {"name": "b"}],
+    "bridge": {"policy": [{"port": "a.vf0", "action": "police", "rate": "100Mbps", "burst": "9KiB"}]},
+    "workload": {"pattern": "uniform", "frame_bytes": 512, "load": "2Gbps"},
+}
+CASES: dict[str, dict[str, Any]] = {"alone": ALONE, "of many parts": ALONE | MANY_PARTS, "on a bridge": ALONE | BRIDGED}
+# Tables that commands write beside parameters: of an adapter's switch, of a bridge.
+TABLES = ("tables", "vlans", "policy", "home")
+
+
+def paths_of_parameters(dtype: Any) -> Iterator[tuple[str, ...]]:
+    for name in dtype.base.names or ():
+        if name == "params":
+            yield (name,)
+        else:
+            yield from ((name, *path) for path in paths_of_parameters(dtype.base[name]))
+
+
+def parameters(state: Any) -> dict[tuple[str, ...], bytes]:
+    """Return the bytes of all records of parameters of an array of one kind of component."""
+    found = {}
+    for path in paths_of_parameters(state.dtype):
+        part = state
+        for name in path:
+            part = part[name]
+        found[path] = part.tobytes()
+    return found
+
+
+def of(machine: Machine) -> dict[tuple[str, ...], bytes]:
+    bridges = {} if machine.system is None else parameters(machine.system.bridges)
+    return {("server", *path): words for path, words in parameters(machine.state).items()} | bridges
+
+
+def changed_by(config: Config, *changes: Change) -> set[tuple[str, ...]]:
+    """Return which parameters are not at the end of a run what they were before it."""
+    machine = Machine(config, build_workload(config), 1, 1, changes)
+    before = of(machine)
+    machine.advance(100 * US, 2**60)
+    assert sum(int(server.nic.clock.n_events) for server in machine.servers) > 1000
+    return {path for path, words in of(machine).items() if words != before[path]}
+
+
+def test_parts_of_the_machine_have_parameters():
+    assert len(set(paths_of_parameters(SERVER))) >= 18 and len(set(paths_of_parameters(BRIDGE))) >= 5
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_run_changes_no_parameter(name):
+    assert changed_by(config_from_mapping(CASES[name])) == set()
+
+
+def test_a_command_changes_those_that_it_names():
+    config = config_from_mapping(ALONE)
+    faster = config.with_overrides({"pcie.lanes": 2, "switch.ports.vf0.rate_limit": "1Gbps"})
+    assert changed_by(config, Change(50 * US, faster)) == {
+        ("server", "pcie", "params"),
+        ("server", "function", "params"),
+    }
+
+
+def test_no_kernel_writes_a_parameter():
+    """Neither by `mac.params.has_peer = 1` nor by `params = mac.params` before."""
+    found = [
+        f"{path.name}:{node.lineno}"
+        for path in Path(package.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        for target in stored_by(node)
+        if isinstance(target, ast.Attribute) and ast.unparse(target.value).endswith("params")
+    ]
+    assert found == []
+
+
+def stored_by(node: ast.AST) -> list[ast.expr]:
+    """Return what a statement stores to, elements for their arrays."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
+    each = [one for target in targets for one in (target.elts if isinstance(target, ast.Tuple) else [target])]
+    return [one.value if isinstance(one, ast.Subscript) else one for one in each]
+
+
+@pytest.mark.parametrize("line", ["mac.params.has_peer = 1", "x, params.n = 0, 2", "host.params.jitter_fs[3] += 1"])
+def test_such_a_line_is_seen(line):
+    stored = [one for node in ast.walk(ast.parse(line)) for one in stored_by(node)]
+    assert any(ast.unparse(one.value).endswith("params") for one in stored if isinstance(one, ast.Attribute))
+
+
+@pytest.mark.parametrize("region", [*OF_SERVER, *OF_BRIDGE], ids=lambda region: ".".join(region.path))
+def test_commands_write_parameters_and_tables_alone(region):
+    assert region.path[-1] == "params" or set(region.path) & set(TABLES)
