@@ -131,7 +131,7 @@ class Held:
 
     def __init__(self, run: Run) -> None:
         nic = self.nic = run.state[0]
-        n_queues = int(nic.limits.n_queues)
+        n_queues = int(nic.params.n_queues)
         self.tx_queues, self.rx_queues = (each[:n_queues].view(np.recarray) for each in (nic.tx_queue, nic.rx_queue))
         to_move, self.in_rx_buffer, to_wire = map(_held, (nic.loopback, nic.rx_fifo, nic.port[0].mac.fifo))
         to_show = self._slots("visible", "started")

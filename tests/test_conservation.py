@@ -85,10 +85,10 @@ def check_state(run: JourneyRun, result: Result) -> None:
     assert len(held.mirrored) == result.totals.mirrored_in_flight
     accounts = np.concatenate([held.copies, held.mirrored])
     assert nic.groups.n_free + len(np.unique(accounts[accounts >= 0])) == len(nic.groups.free)
-    assert held.tx_buffer_bytes() == nic.counts.tx_buffer.level <= nic.limits.tx_buffer_bytes
-    assert held.rx_buffer_bytes() == nic.counts.rx_buffer.level <= nic.limits.rx_buffer_bytes
+    assert held.tx_buffer_bytes() == nic.counts.tx_buffer.level <= nic.params.tx_buffer_bytes
+    assert held.rx_buffer_bytes() == nic.counts.rx_buffer.level <= nic.params.rx_buffer_bytes
     free = nic.tags.free[: nic.tags.n_free].tolist()
-    assert len(set(free)) == len(free) <= nic.tags.n_tags == run.config.pcie.tags
+    assert len(set(free)) == len(free) <= nic.tags.params.n_tags == run.config.pcie.tags
     for credit in nic.credits:
         for used, limit in ((credit.headers_used, credit.headers_limit), (credit.data_used, credit.data_limit)):
             assert used >= 0

@@ -20,8 +20,8 @@ def served_at(overrides, times_us, in_order):
     config = config_of(**overrides)
     state = build_state(config, 1)
     nic = state[0]
-    assert nic.pcie.answers_in_order == 1
-    nic.pcie.answers_in_order = in_order
+    assert nic.pcie.params.answers_in_order == 1
+    nic.pcie.params.answers_in_order = in_order
     workload = build_workload(config)
     decide_workload(state, config, workload, fill_workload(nic, config, workload, 1))
     seen = []
@@ -58,4 +58,4 @@ def test_both_ways_count_the_same(overrides):
     ],
 )
 def test_answers_that_may_pass_one_another_are_counted_frame_by_frame(blocks):
-    assert build_state(config_of(**blocks), 1)[0].pcie.answers_in_order == 0
+    assert build_state(config_of(**blocks), 1)[0].pcie.params.answers_in_order == 0

@@ -72,7 +72,7 @@ def test_a_frame_under_way_is_in_the_busy_share_as_far_as_it_is():
     with window:
         port = window.bridge.port[OUTSIDE]
         port.counts.tx_busy_fs, port.sending = 1800 * NS, 0
-        window.bridge.slot[0].crossing.come_fs = END + 400 * NS + int(port.propagation_fs)
+        window.bridge.slot[0].crossing.come_fs = END + 400 * NS + int(port.params.propagation_fs)
         outside = window.nics[A].port[0].wire.outside
         outside.busy_fs, outside.busy_until_fs = 1300 * NS, END + 300 * NS
         mac = window.nics[B].port[0].mac
@@ -113,7 +113,7 @@ def test_drops_are_told_by_reason_of_the_port_and_of_all():
 def seen(bridge, *ages_fs):
     """Let the bridge know addresses, each last seen so long before the window's end."""
     box = bridge.box[0]
-    box.ageing_fs, bridge.n_addresses, box.n_known = 700 * NS, len(ages_fs), len(ages_fs)
+    box.params.ageing_fs, bridge.n_addresses, box.n_known = 700 * NS, len(ages_fs), len(ages_fs)
     counts = box.counts
     counts.learned, counts.moved, counts.aged, counts.not_learned, counts.flooded, counts.replicated = 9, 8, 5, 7, 6, 4
     for number, age_fs in enumerate(ages_fs):

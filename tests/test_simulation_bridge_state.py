@@ -51,9 +51,12 @@ def test_each_wire_takes_so_many_bytes_at_its_rate_and_its_length():
     state = build_system(config, build_workload(config), 1)
     n_bytes = 700 + PREAMBLE_AND_GAP
     wire_fs = {rate: n_bytes * fs + 10**9 for rate, fs in BYTE_FS.items()}
-    assert [int(each.crossing_fs) for each in state.system[0].server[:2]] == [wire_fs["10Gbps"], wire_fs["40Gbps"]]
+    assert [int(each.end[0].crossing_fs) for each in state.system[0].server[:2]] == [
+        wire_fs["10Gbps"],
+        wire_fs["40Gbps"],
+    ]
     # The fastest port decides on the first 64 B of a frame, behind the preamble; the others on whole frames. What is
     # due is so a latency later.
-    latency_fs = int(state.bridges[0].box[0].latency_fs)
-    ports = [int(each.crossing_fs) - latency_fs for each in state.bridges[0].port[:3]]
+    latency_fs = int(state.bridges[0].box[0].params.latency_fs)
+    ports = [int(each.params.crossing_fs) - latency_fs for each in state.bridges[0].port[:3]]
     assert ports == [wire_fs["10Gbps"], 72 * BYTE_FS["40Gbps"] + 10**9, wire_fs["10Gbps"]]

@@ -125,7 +125,7 @@ def test_more_load_is_what_is_missing_where_it_brings_more_and_nothing_is_full()
 
 
 def test_what_no_share_tells_of_is_found_all_the_same():
-    found = judged(CONFIG, NOT_PLAIN, lambda one, _times: 1e9 / one.host.params.read_latency_fs)
+    found = judged(CONFIG, NOT_PLAIN, lambda one, _times: 1e9 / one.host.read_latency_fs)
     assert (found.resource, found.keys) == ("host.read_latency", ("host.read_latency",))
     assert found.gain == pytest.approx(1, rel=RISES)
 

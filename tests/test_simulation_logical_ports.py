@@ -14,7 +14,8 @@ FULL_BYTES = SPAN_FS // FS_PER_BYTE
 
 def suspects(sent, dropped, fs_per_byte=(FS_PER_BYTE,) * 3):
     """Return what is suspected where three S-channels, 10 to 12, have sent and dropped so much."""
-    entries = [SimpleNamespace(shaper_num=num, shaper_den=int(num > 0)) for num in fs_per_byte]
+    rates = [SimpleNamespace(shaper_num=num, shaper_den=int(num > 0)) for num in fs_per_byte]
+    entries = [SimpleNamespace(params=rate) for rate in rates]
     logical = [SimpleNamespace(number=i, name=f"a.{10 + i}", s_vid=10 + i) for i in range(3)]
     nothing = np.zeros(3, np.int64)
     start = LogicalSnapshot(nothing, nothing, nothing, np.zeros(3))

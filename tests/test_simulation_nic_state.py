@@ -54,7 +54,7 @@ def test_dllp_models(model, period):
 
 def test_credits():
     nic = machine(pcie={"credits": {"ph": 3, "pd": 16, "nph": 5, "npd": 9, "cplh": 7, "cpld": 17, "return": "120ns"}})
-    limits = [(int(each.headers_limit), int(each.data_limit)) for each in nic.credits]
+    limits = [(int(each.params.headers_limit), int(each.params.data_limit)) for each in nic.credits]
     assert limits == [(3, 16), (5, 0), (7, 17)]  # reads carry no data
     assert nic.pcie.params.has_credits
     assert nic.pcie.params.credit_return_fs == 120 * 10**6
@@ -103,7 +103,7 @@ def test_batches_and_limits_are_carried_over():
     assert all({key: int(nic.host.driver[f][key]) for key in driver} == driver for f in range(3))
     assert (nic.params.writeback_timeout_fs, nic.params.drop_enable, nic.params.drop_when_full) == (3 * 10**9, 0, 0)
     for number in range(3):
-        sent, received = nic.tx_queue[number].held, nic.rx_queue[number].held
+        sent, received = nic.tx_queue[number].held.params, nic.rx_queue[number].held.params
         assert (sent.queue, sent.ring_length, sent.batch) == (number, 40, 6)
         assert (received.queue, received.ring_length, received.batch) == (number, 50, 7)
         assert (sent.kind, sent.timer_kind) == (TX_WRITEBACK, TX_WRITEBACK_TIMER)
@@ -116,7 +116,7 @@ def test_rx_descriptors_are_posted_at_the_start():
     nic = machine(nic={"rx_ring": 50, "queues_per_vf": 2})
     assert [int(nic.rx_queue[i].known) for i in range(7)] == [49] * 6 + [0]
     assert nic.ledger.counts.rx_ring.level == 0  # none is in use
-    assert [int(nic.rx_queue[i].function) for i in range(6)] == [0, 0, 1, 1, 2, 2]
+    assert [int(nic.rx_queue[i].params.function) for i in range(6)] == [0, 0, 1, 1, 2, 2]
 
 
 @pytest.mark.parametrize(("cores", "expected"), [(1, [0, 0, 0]), (2, [0, 1, 0]), (8, [0, 1, 2])])

@@ -63,9 +63,9 @@ def test_ports_that_are_tapped_are_logged_from_then_on_and_no_others(tmp_path):
     whole, workload = machine(servers=TWO)
     ports = whole.system.bridges[0].port
     taps = Taps(whole, workload, {"a": str(tmp_path / "a.pcapng"), "outside": str(tmp_path / "o.pcapng")})
-    assert [int(ports[number].is_tapped) for number in range(3)] == [0, 0, 0]
+    assert [int(ports[number].params.is_tapped) for number in range(3)] == [0, 0, 0]
     with taps:
-        assert [int(ports[number].is_tapped) for number in range(3)] == [0, 1, 1]
+        assert [int(ports[number].params.is_tapped) for number in range(3)] == [0, 1, 1]
 
 
 def test_each_capture_gets_what_passed_its_own_port_as_far_as_all_is_settled(tmp_path):

@@ -35,8 +35,8 @@ def test_the_cache_is_the_configurations():
     """Rings of 64 descriptors: a page, which takes a line of 8; 64 buffers of 2 KiB: 32 pages. A PF and two VFs."""
     nic = build_state(config_of(host=CACHE), 1)[0]
     cache = nic.host.translation
-    assert (nic.pcie.params.has_iotlb, cache.pages.part[0].n_entries, cache.miss_fs) == (1, 7, 330_000_000)
-    assert (cache.tx_stride_bytes, cache.rx_stride_bytes) == (2048, 2048)
+    assert (nic.pcie.params.has_iotlb, cache.pages.part[0].n_entries, cache.params.miss_fs) == (1, 7, 330_000_000)
+    assert (cache.params.tx_stride_bytes, cache.params.rx_stride_bytes) == (2048, 2048)
     regions = [cache[name] for name in ("tx_ring", "rx_ring", "tx_buffer", "rx_buffer")]
     assert [(region.first, region.a_ring) for region in regions] == [(0, 8), (24, 8), (48, 32), (144, 32)]
 

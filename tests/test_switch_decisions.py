@@ -26,13 +26,13 @@ def header_of(raw: bytes) -> bytes:
 
 def rewrite(state: Any, config: Any, vlan: int | None = None) -> None:
     """Write the tables of a switch, and say what of them has changed: all, or a VLAN."""
-    record = state[0].switch
+    record, headers = state[0].port[0].switch, state[0].headers
     state[0]["port"][0]["switch"]["tables"] = build_tables(config)[0]
-    record.generation += 1
+    headers.generation += 1
     if vlan is None:
-        record.others_changed = record.generation
+        record.others_changed = headers.generation
     else:
-        record.vlan_changed[vlan] = record.generation
+        record.vlan_changed[vlan] = headers.generation
 
 
 def machine_with(config: Any, sent: list[tuple[str, bytes]]) -> Any:

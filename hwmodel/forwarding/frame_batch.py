@@ -30,7 +30,7 @@ ALL_DECIDED = -1
 @kernel
 def is_within_rate(bucket, elapsed_ns, frame_bytes):
     """Ask a policer that was asked last `elapsed_ns` nanoseconds ago; years are passed on in steps."""
-    while elapsed_ns > STEP_NS and bucket.tokens < bucket.burst:
+    while elapsed_ns > STEP_NS and bucket.tokens < bucket.params.burst:
         bucket.last_fs = 0
         refill(bucket, STEP_NS * FS_PER_NS)
         elapsed_ns -= STEP_NS

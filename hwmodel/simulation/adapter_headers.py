@@ -83,7 +83,8 @@ def enter_headers(nic: Nic, headers: npt.NDArray[Any], numbers: npt.NDArray[np.i
     """Enter those of a workload's headers that come to an adapter from its stations or from outside."""
     switch, templates = nic["port"][0]["switch"], nic["traffic"]["template"]
     own = headers[numbers]
-    port_of = np.zeros(int(max(own["sender"].max(), own["target"].max(), switch["station"].max())) + 1, np.int64)
+    last = max(int(each.max(initial=0)) for each in (own["sender"], own["target"], switch["station"]))
+    port_of = np.zeros(last + 1, np.int64)
     port_of[switch["station"]] = np.arange(len(switch["station"])) * (switch["station"] > 0)
     is_from_outside = own["sender"] == 0
     own["port"] = np.where(is_from_outside, ON_THE_WIRE if switch.has_peer else UPLINK, port_of[own["sender"]])

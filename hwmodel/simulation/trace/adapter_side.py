@@ -126,8 +126,8 @@ class Levels:
             nic["port"][0]["mac"]["counts"]["waiting"]["level"],
             None,
         )
-        tags = nic["tags"]
-        self._set("PCIe reads", "tags in use", "tags", now_fs, tags["n_tags"] - tags["n_free"], tags["n_tags"])
+        n_tags, n_free = nic["tags"]["params"]["n_tags"], nic["tags"]["n_free"]
+        self._set("PCIe reads", "tags in use", "tags", now_fs, n_tags - n_free, n_tags)
         for direction, first, second in (("up", "P", "NP"), ("down", "doorbells", "CPL")):
             for name, queue in ((first, nic[direction]["first"]), (second, nic[direction]["second"])):
                 track = f"{direction}, {name}: waiting"
