@@ -250,9 +250,9 @@ def state_digest(state: Any) -> str:
 
 
 def touched_pages(pages: Any) -> Any:
-    """Return the numbers of the pages that were ever written: of a state's gigabytes nearly all never were, so are zero.
+    """Return the numbers of the pages that may not be zero: few of a state's gigabytes are ever written.
 
-    Linux tells (proc_pid_pagemap(5)); elsewhere all pages are looked at.
+    Linux tells which (proc_pid_pagemap(5)); elsewhere they are all looked at.
     """
     n_pages = len(pages)
     first, offset = divmod(pages.ctypes.data, PAGE_BYTES)  # a page of the array may lie on two of the process
