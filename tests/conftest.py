@@ -10,7 +10,6 @@ import numba
 import pytest
 
 from hwmodel.analytic import recent
-from hwmodel.compiled import CACHE_DIR
 from hwmodel.config import Config
 from hwmodel.config import run as run_block
 from hwmodel.simulation import Run, clocks, kernel_cache

@@ -131,7 +131,9 @@ def test_the_worked_example_of_a_jumbo_frame():
 
 # Half of them each time, so that with any two of the three each pair of values comes.
 JUMBO_POINTS = [
-    pytest.param(*each, marks=() if sum(map((128, 1, 4000).count, each)) % 2 else (pytest.mark.slow, pytest.mark.nightly))
+    pytest.param(
+        *each, marks=() if sum(map((128, 1, 4000).count, each)) % 2 else (pytest.mark.slow, pytest.mark.nightly)
+    )
     for each in product((128, 256), (1, 8), (4000, 9018))
 ]
 
