@@ -4,7 +4,7 @@
     python -m benches.load_sweep --quick   one of them, three loads, short: shows that it works, and measures nothing
 
 A fall is a median more than 5 % below that of the next lower load. It is told where a warning of the run at the lower
-load, or a sentence of its page, names the batch, the timer or the senders' step (report/falling_latency.py).
+load, or a sentence of its page, names the batch, the timer or the senders' step (hwmodel/words/modelled.py).
 """
 
 from __future__ import annotations

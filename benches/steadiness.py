@@ -3,7 +3,7 @@
     python -m benches.steadiness                  300 random configurations, some 3 s each
     python -m benches.steadiness --seed 7 -n 60   60 others
     python -m benches.steadiness --keep FILE      go on from what FILE has, a line for each configuration
-    python -m benches.steadiness --quick          five, and short: shows that it works, and measures nothing
+    python -m benches.steadiness --quick          two, and short: shows that it works, and measures nothing
 
 A figure holds where the long run's, or the mean of the seeds', lies in the interval. What a run says to have grown in
 its window (waits before a machine that is offered too much grow for ever) is compared with the seeds alone. Counted
@@ -164,10 +164,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("-n", type=int, default=300)
     parser.add_argument("--keep", type=Path, help="a file of outcomes to go on from")
-    parser.add_argument("--quick", action="store_true", help="five, and short; the figures mean nothing")
+    parser.add_argument("--quick", action="store_true", help="two, and short; the figures mean nothing")
     arguments = parser.parse_args()
     outcomes = kept_in(arguments.keep)
-    for number, case in enumerate(drawn_cases(arguments.seed, 5 if arguments.quick else arguments.n)):
+    for number, case in enumerate(drawn_cases(arguments.seed, 2 if arguments.quick else arguments.n)):
         name = f"{number}: {case.name}"
         if name in outcomes:
             continue

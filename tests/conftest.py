@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import hypothesis
 import numba
 import pytest
@@ -19,6 +22,12 @@ hypothesis.settings.register_profile("repository", deadline=None, derandomize=Tr
 # `make nightly`: more examples where a test names no number of its own, and others each time.
 hypothesis.settings.register_profile("nightly", deadline=None, max_examples=1000, print_blob=True)
 hypothesis.settings.load_profile("repository")
+
+
+# These tests start hundreds of processes, each of which would parse the package anew, and pytest would rewrite the
+# assertions of all files for each of its workers: what is parsed is kept beside the sources (`make clean` removes it).
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -62,10 +62,11 @@ def read_tree(folder: Path, root: Path) -> dict[str, Module]:
 
 def _imports_of(tree: ast.Module, name: str, is_package: bool) -> Iterator[Import]:
     typing_nodes = set()
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    for node in nodes:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             typing_nodes |= {id(inner) for part in node.body for inner in ast.walk(part)}
-    for node in ast.walk(tree):
+    for node in nodes:
         for_types = id(node) in typing_nodes
         if isinstance(node, ast.Import):
             for alias in node.names:

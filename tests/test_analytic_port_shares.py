@@ -111,7 +111,7 @@ CASES = {
 def test_a_run_shares_a_full_port_so(name):
     changes, law, off, listed = CASES[name]
     # Beside them e and f, who have nothing to do with the port.
-    config = flows(changes, *listed, ["e.vf0", "f.vf0", "9Gbps"], ["f.vf1", "a.vf3", "1Gbps"], names="abcdef")
+    config = flows(changes, *listed, ["e.vf0", "f.vf0", "3Gbps"], ["f.vf1", "a.vf3", "1Gbps"], names="abcdef")
     (port,) = limits(config).full_ports
     assert (port.port, port.law) == ("bridge.c", law)
     result = measured(config)

@@ -21,13 +21,13 @@ def seeds(quick: int, slow: int, nightly: int) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("seed", seeds(12, 40, 1000))
+@pytest.mark.parametrize("seed", seeds(12, 20, 1000))
 def test_an_adapter_that_is_commanded(tmp_path: Path, seed: int) -> None:
     changes, load, commands = draw_commands(seed)
     check_same_course(run_both(tmp_path, changes, load, GROUP_OF, commands), at_least=0)
 
 
-@pytest.mark.parametrize("seed", seeds(8, 25, 400))
+@pytest.mark.parametrize("seed", seeds(5, 8, 400))
 def test_servers_on_bridges_that_are_commanded(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # Where a command makes wires slow, what waits takes its time.
     monkeypatch.setattr(system_beside_simpy, "DRAINED_FS", 10 * system_beside_simpy.DRAINED_FS)

@@ -14,6 +14,7 @@ import pytest
 from hwmodel.compiled import compilation
 from tests.forwarding_digest import digest
 from tests.run_digest import GOLDEN
+from tests.test_compiled_left_out import homes_entered
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -137,6 +138,16 @@ def test_a_dispatcher_that_cannot_be_asked_to_compile_does_so_when_it_is_called(
 DECIDE = "from tests.forwarding_digest import digest; print(digest())"
 
 
+ENTER = "from tests.test_compiled_left_out import homes_entered; print(homes_entered())"
+
+
+def test_addresses_have_the_same_homes_without_any_of_them(tmp_path):
+    """The smallest kernel that calls others; a night compiles more so."""
+    assert without(EVERYTHING, ENTER, tmp_path) == homes_entered()
+
+
+@pytest.mark.slow
+@pytest.mark.nightly
 def test_decisions_are_the_same_without_any_of_them(tmp_path):
     assert without(EVERYTHING, DECIDE, tmp_path) == digest()
 
@@ -153,7 +164,7 @@ with tempfile.TemporaryDirectory() as folder:
 
 
 @pytest.mark.slow
-@pytest.mark.nightly  # decisions, above, are compared each time
+@pytest.mark.nightly  # homes of addresses, above, are compared each time
 def test_a_run_is_the_same_as_numba_compiles_it(tmp_path):
     """By numba's own passes, three times as slow, and kept in its own cache: a run gives the golden digests."""
     found = json.loads(without((LIBRARY, LOADING), RUN, tmp_path))

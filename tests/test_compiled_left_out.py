@@ -8,10 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hwmodel.compiled.left_out import in_a_line
-from tests.forwarding_digest import digest
+from hwmodel.machine.network import places
+from hwmodel.simulation.bridge_state import fresh_bridge
+from tests.run_digest import state_digest
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,14 +28,18 @@ assert linked_only.works()
 def breaks(self, state):
     raise RuntimeError("a pass of another shape\\nand more")
 linked_only._LoweredForLinking.run_pass = breaks
-entry = "forwarding.frame_batch.decide_batch"
+entry = "machine.network.places.enter_homes"
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     kernel_cache.fill_cache((entry,))
 assert kernel_cache.kernels_are_cached((entry,))
 print(json.dumps([kernel_cache.compiled_without((entry,)), [str(one.message) for one in caught]]))
 """
-DECIDE = "from tests.forwarding_digest import digest; print(digest())"
+ENTERED = """
+from tests.test_compiled_left_out import homes_entered, places
+print(homes_entered())
+assert not places.enter_homes.stats.cache_misses
+"""
 ASKED = """
 from hwmodel.compiled.left_out import left_out
 from hwmodel.forwarding import frame_batch
@@ -54,12 +61,18 @@ def run_python(code: str, cache: Path, **environment: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.slow
+def homes_entered() -> str:
+    """Return a digest of the state of a bridge in which addresses have homes."""
+    bridge, number = fresh_bridge(), np.arange(700)
+    places.enter_homes(bridge, number % 3, number % 601 * 0x10000_0F01 % 2**48, number % 7, number % 200)
+    return state_digest(bridge)
+
+
 def test_a_break_in_mid_compile_falls_back_and_says_so(tmp_path):
     without, (said,) = json.loads(run_python(BREAK, tmp_path))
     assert without == "RuntimeError: a pass of another shape"
     assert said.startswith("numba compiles by its documented parts alone") and without in said
-    assert run_python(DECIDE, tmp_path) == digest()
+    assert run_python(ENTERED, tmp_path) == homes_entered()
 
 
 def test_the_environment_leaves_all_out(tmp_path):

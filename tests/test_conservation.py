@@ -19,7 +19,6 @@ from tests.run_cases import BROADCAST, OUTSIDE, Held, finished, frame, merged, w
 
 # Drawing a whole configuration takes many choices.
 SETTINGS = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-N_EXAMPLES = settings().max_examples * 3 // 2
 RUN = {"run": {"warmup": "10us", "duration": "240us"}}
 
 
@@ -165,7 +164,7 @@ def check_link_bytes(result: Result) -> None:
         assert direction.bytes.total == pytest.approx(direction.utilization * carried, abs=34 + 1e-8 * carried)
 
 
-@settings(SETTINGS, max_examples=N_EXAMPLES)
+@SETTINGS
 @given(MACHINE, WORKLOAD, st.integers(1, 10**9), st.sampled_from(["0us", "100us"]))
 def test_balances_hold_in_every_run(machine, workload, seed, warmup):
     run, result = finished(machine, {"workload": workload}, RUN, {"run": {"seed": seed, "warmup": warmup}})
@@ -276,7 +275,7 @@ def test_a_machine_under_pressure_leaves_nothing_behind(machine, frames, reason,
     assert result.drops[reason] > 10
 
 
-@settings(SETTINGS, max_examples=N_EXAMPLES)
+@SETTINGS
 @given(MACHINE, FRAMES, PCAP_TIME, BUFFER_BYTES)
 @example(
     {"pcie": {}, "host": {}, "nic": {"preset": None}, "driver": {"preset": None}, "switch": {"mode": "vn_tag"}},

@@ -53,10 +53,10 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "drivers": Kind(draw_drivers, range(8), 24, 80),
-    "several drivers": Kind(draw_own_drivers, range(100, 106), 15, 120),
-    "hosts": Kind(draw_hosts, range(6), 18, 150),
-    "engines": Kind(draw_engines, (0, 1, 3, 4, 8), 18, 130),
+    "drivers": Kind(draw_drivers, range(8), 16, 80),
+    "several drivers": Kind(draw_own_drivers, range(100, 106), 8, 120),
+    "hosts": Kind(draw_hosts, range(6), 12, 150),
+    "engines": Kind(draw_engines, (0, 1, 3, 4, 8), 12, 130),
 }
 DRAWN = [pytest.param(name, seed, marks=marks) for name, kind in KINDS.items() for seed, marks in kind.seeds()]
 

@@ -202,7 +202,7 @@ def test_captures_of_several_servers_do_not_depend_on_how_the_run_is_cut(tmp_pat
     """Servers that have come to different times where a piece ends: nothing is lost, doubled or out of order."""
     config = system_of()
     result, whole = captures_of(tmp_path / "whole", config)
-    monkeypatch.setattr("hwmodel.simulation.run.EVENTS_PER_CALL", 100)
+    monkeypatch.setattr("hwmodel.simulation.run.EVENTS_PER_CALL", 500)
     again, pieces = captures_of(tmp_path / "pieces", config)
     assert sorted(whole) == ["a.pcapng", "b.pcapng", "c.pcapng", "got.pcap", "outside.pcapng"]
     assert pieces == whole

@@ -16,13 +16,18 @@ from hwmodel.explore.sweep.ledger import Outcome
 from hwmodel.explore.sweep.point_run import outcomes_on_dask
 from tests.sweep_cases import N_RUNS, SWEEP
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Dask's own, at its start and end
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as found:
+    # A task that ends its worker is given up with the second: a new worker takes seconds.
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as found,
+    ):
         yield found
 
 

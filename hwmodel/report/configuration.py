@@ -37,7 +37,8 @@ def differing_keys(configs: Sequence[Mapping[str, Any]]) -> list[Difference]:
     for key in keys:
         values = [flat.get(key, _ABSENT) for flat in flats]
         if any(value != values[0] or type(value) is not type(values[0]) for value in values[1:]):
-            found.append(Difference(key, tuple(MISSING if value is _ABSENT else value_text(value) for value in values)))
+            texts = (MISSING if value is _ABSENT else value_text(value) for value in values)
+            found.append(Difference(printable(key), tuple(texts)))
     return found
 
 

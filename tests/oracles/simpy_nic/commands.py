@@ -27,15 +27,15 @@ class Current:
 
     def __init__(self, parameters: NicParameters) -> None:
         """Begin with the first."""
-        self._parameters = parameters
+        self.replace(parameters)
 
     def __getattr__(self, name: str) -> Any:
-        """Return what holds now."""
+        """Return what holds now of what is no field but follows from them."""
         return getattr(self._parameters, name)
 
     def replace(self, parameters: NicParameters) -> None:
-        """Let others hold from now on."""
-        self._parameters = parameters
+        """Let others hold from now on; fields are asked for with each TLP, so they are attributes here too."""
+        self.__dict__.update(vars(parameters), _parameters=parameters)
 
 
 def check_stays(what: str, before: Any, after: Any, names: Collection[str]) -> None:
@@ -99,5 +99,9 @@ def run_with_commands(
         if at_fs > env.now:
             env.run(until=at_fs)
         give()
-    while env.peek() < math.inf and not finished.processed:
-        env.step()
+    step = env.step
+    try:
+        while finished.callbacks is not None:  # it is not processed
+            step()
+    except simpy.core.EmptySchedule:
+        pass

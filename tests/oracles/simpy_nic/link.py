@@ -22,6 +22,7 @@ from .translation import Iommu
 
 DLLP_PAIR_BYTES = 16
 CREDIT_BYTES = 16
+_LINK, _CHOICE = place(Phase.LINK), place(Phase.CHOICE)
 
 
 class Rank(IntEnum):
@@ -36,6 +37,8 @@ class Rank(IntEnum):
 
 class Purpose(StrEnum):
     """What a TLP is for; a payload's header, framing and LCRC count apart from its data."""
+
+    __hash__ = str.__hash__  # as quick to look up as its name
 
     PAYLOAD = "payload"
     OVERHEAD = "tlp_overhead"
@@ -95,7 +98,7 @@ class Credits:
         self.headers = headers or math.inf
         self.data = data or math.inf
         self._return_fs = return_fs
-        self._infinite = not (headers or data)
+        self.infinite = not (headers or data)
         self.drain: FifoServer | None = None
         self.returned: Callable[[], None] = nothing
 
@@ -110,7 +113,7 @@ class Credits:
 
     def tlp_received(self, data_bytes: int) -> None:
         """Begin the way back of a received TLP's credits, through the memory's drain if there is one."""
-        if self._infinite:
+        if self.infinite:
             return
         if self.drain is None:
             self.tlp_drained(data_bytes, 0)
@@ -119,7 +122,7 @@ class Credits:
 
     def tlp_drained(self, data_bytes: int, _waited_fs: int) -> None:
         """Return the credits of a TLP that the receiver has consumed."""
-        later(self._env, self._return_fs, place(Phase.LINK), self._give, data_bytes)
+        later(self._env, self._return_fs, _LINK, self._give, data_bytes)
 
     def _give(self, data_bytes: int) -> None:
         self.headers += 1
@@ -140,7 +143,7 @@ class Lane:
         """Tell whether the head may go."""
         if not self.queue or self.queue[0].ready_fs > self._env.now:
             return False
-        return self.credit.cover(self.queue[0].tlps.first.data_bytes)
+        return self.credit.infinite or self.credit.cover(self.queue[0].tlps.first.data_bytes)
 
 
 class Direction:
@@ -198,7 +201,7 @@ class Direction:
             return
         transaction.ready_fs = self.engines.ready_fs(transaction.operation)
         if transaction.ready_fs > self._env.now:
-            later(self._env, transaction.ready_fs - self._env.now, place(Phase.LINK), self._wake)
+            later(self._env, transaction.ready_fs - self._env.now, _LINK, self._wake)
 
     @property
     def dllp_bytes(self) -> int:
@@ -221,7 +224,7 @@ class Direction:
 
     def _serve(self) -> Generator[simpy.Event, None, None]:
         while True:
-            yield Delay(self._env, 0, place(Phase.CHOICE))
+            yield Delay(self._env, 0, _CHOICE)
             lane = self._choose()
             if lane is None:
                 self._idle = self._env.event()
@@ -239,7 +242,7 @@ class Direction:
             duration_fs = self._begin_transmission(transaction, tlp.data_bytes)
             if is_last:
                 transaction.chosen()
-            yield Delay(self._env, duration_fs, place(Phase.LINK))
+            yield Delay(self._env, duration_fs, _LINK)
             if is_last:
                 transaction.left()
             self._fly(flight_fs, lane, transaction, tlp, is_last)
@@ -253,7 +256,7 @@ class Direction:
         """Let a TLP that has left be received."""
         if flight_fs or self._under_way:
             self._under_way += 1
-            later(self._env, flight_fs, place(Phase.LINK), self._lands, *received)
+            later(self._env, flight_fs, _LINK, self._lands, *received)
         else:
             self._receive(*received)
 

@@ -46,7 +46,8 @@ class Delay(simpy.Event):
 
     def __init__(self, env: simpy.Environment, delay_fs: int, at_place: int) -> None:
         """Schedule the event `delay_fs` from now."""
-        super().__init__(env)
+        self.env = env
+        self.callbacks = []
         self._ok = True
         self._value = None
         env.schedule(self, at_place, delay_fs)
