@@ -117,7 +117,7 @@ def _write_result(arguments: Namespace, result: Result, print_text: Callable[[Re
             label = run_label(arguments.config, arguments.overrides)
             write_text(render_page([result], [label], defaults=[defaults_beside(result.config)]), arguments.report)
 
-    write_all(summarize, lambda: write_json(result.to_json(), arguments.json), draw)
+    write_all(summarize, lambda: write_json(result.to_json() if arguments.json else None, arguments.json), draw)
 
 
 def check(arguments: Namespace) -> None:
