@@ -26,7 +26,7 @@ def ways(block: dict[str, Any], sender: str, target: str, header: bytes) -> dict
     for hop in bridge["hop"][: int(bridge.n_hops)]:
         first = int(hop.first_flood)
         for way in bridge["way"][first : first + max(int(hop.n_flood), 0)]:
-            port = system.ports[int(bridge.logical_port[int(way.logical_port)].port)]
+            port = system.ports[int(bridge.logical_port[int(way.logical_port)].params.port)]
             if port.joined is not None:
                 headers = StoredHeaders(bridge["hop_header"])
             elif port.server is None:

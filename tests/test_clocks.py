@@ -62,9 +62,9 @@ def test_a_periodic_sender_keeps_to_its_own_clock():
     nominal_fs = {source.mean_gap_fs for source in build_workload(config).sources}
     assert len(nominal_fs) == 1
     for number, source in enumerate(sources):
-        assert int(source.mean_gap_fs) == round(nominal_fs.copy().pop() * stretch(config, 1, SENDER, number))
-        assert 0 <= int(source.next_at_fs) < int(source.mean_gap_fs)
-    assert int(sources[0].mean_gap_fs) != int(sources[1].mean_gap_fs)
+        assert int(source.params.mean_gap_fs) == round(nominal_fs.copy().pop() * stretch(config, 1, SENDER, number))
+        assert 0 <= int(source.next_at_fs) < int(source.params.mean_gap_fs)
+    assert int(sources[0].params.mean_gap_fs) != int(sources[1].params.mean_gap_fs)
 
 
 def test_the_link_and_the_cores_have_one_clock_and_the_port_another():
@@ -78,7 +78,9 @@ def test_the_link_and_the_cores_have_one_clock_and_the_port_another():
     )
     assert Fraction(
         int(nic.port[0].mac.params.fs_per_byte_num), int(nic.port[0].mac.params.fs_per_byte_den)
-    ) == of_adapter * Fraction(int(nominal.mac.params.fs_per_byte_num), int(nominal.mac.params.fs_per_byte_den))
+    ) == of_adapter * Fraction(
+        int(nominal.port[0].mac.params.fs_per_byte_num), int(nominal.port[0].mac.params.fs_per_byte_den)
+    )
     assert of_host != of_adapter
 
 
@@ -99,7 +101,7 @@ def test_servers_and_boxes_have_clocks_of_their_own():
         int(nic.port[0].mac.params.fs_per_byte_num) / int(nic.port[0].mac.params.fs_per_byte_den)
         for nic in machine.state
     }
-    ports |= {int(port.fs_per_byte_num) / int(port.fs_per_byte_den) for port in bridge.port[:2]}
+    ports |= {int(port.params.fs_per_byte_num) / int(port.params.fs_per_byte_den) for port in bridge.port[:2]}
     assert len(links) == 2 and len(ports) == 3  # both ports of the bridge have its clock
 
 

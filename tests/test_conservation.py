@@ -89,7 +89,8 @@ def check_state(run: JourneyRun, result: Result) -> None:
     free = nic.tags.free[: nic.tags.n_free].tolist()
     assert len(set(free)) == len(free) <= nic.tags.params.n_tags == run.config.pcie.tags
     for credit in nic.credits:
-        for used, limit in ((credit.headers_used, credit.headers_limit), (credit.data_used, credit.data_limit)):
+        most = credit.params
+        for used, limit in ((credit.headers_used, most.headers_limit), (credit.data_used, most.data_limit)):
             assert used >= 0
             assert used <= limit or limit == 0
     sending, taking = held.tx_queues, held.rx_queues
@@ -118,9 +119,9 @@ def check_all_is_back(run: JourneyRun, result: Result) -> None:
     assert result.totals.in_flight_frames == result.totals.copies_in_flight == 0
     assert held.frames() == len(held.copies) == len(held.mirrored) == 0
     assert nic.counts.tx_buffer.level == nic.counts.rx_buffer.level == nic.port[0].mac.counts.waiting.level == 0
-    assert nic.tags.n_free == nic.tags.n_tags
+    assert nic.tags.n_free == nic.tags.params.n_tags
     assert nic.groups.n_free == len(nic.groups.free)
-    limited = [credit for credit in nic.credits if credit.headers_limit or credit.data_limit]
+    limited = [credit for credit in nic.credits if credit.params.headers_limit or credit.params.data_limit]
     assert [(credit.headers_used, credit.data_used) for credit in limited] == [(0, 0)] * len(limited)
     for link in (nic.up, nic.down):
         assert not link.is_busy

@@ -87,7 +87,7 @@ def test_the_same_course(name: str) -> None:
 
 def every(bridge: Any, boxes: tuple[int, ...], name: str, value: int) -> None:
     for number in boxes:
-        setattr(bridge.box[number], name, value)
+        setattr(bridge.box[number].params, name, value)
 
 
 # What is done wrong to the record of bridges, and which case shows it.
@@ -95,7 +95,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "an extender's latency is the bridge's": ("cut-through", lambda bridge: every(bridge, (1,), "latency_fs", 411)),
     "each port has the buffer": ("buffers for all ports", lambda bridge: every(bridge, (1, 2), "shares_buffer", 0)),
     "less room": ("slow uplinks that are full", lambda bridge: every(bridge, (2,), "buffer_bytes", 3500)),
-    "all is whole first": ("cut-through", lambda bridge: setattr(bridge.port[8], "cuts_through", 0)),
+    "all is whole first": ("cut-through", lambda bridge: setattr(bridge.port[8].params, "cuts_through", 0)),
     "one port of a group left out": (
         "groups", leave_out_a_way,
     ),

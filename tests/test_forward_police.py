@@ -66,7 +66,7 @@ def test_each_police_entry_has_its_own_bucket_in_the_order_of_the_list():
         AclEntry("police", rate_bps=10**9, burst_bytes=200),
     )
     buckets = build_buckets(switch(acl=acl))
-    assert list(buckets["burst"]) == [100, 200]
+    assert list(buckets["params"]["burst"]) == [100, 200]
     assert police(buckets[1], 0, 200)
     assert police(buckets[0], 0, 100)
 
@@ -83,4 +83,4 @@ def test_agrees_with_exact_fractions(rate_bps, burst_bytes, frames):
         now_fs += gap_fs
         assert police(buckets[0], np.int64(now_fs), frame_bytes) == oracle.police(now_fs, frame_bytes)
         assert buckets[0].tokens == oracle.tokens // 1
-        assert buckets[0].remainder == (oracle.tokens % 1) * buckets[0].rate_den
+        assert buckets[0].remainder == (oracle.tokens % 1) * buckets[0].params.rate_den

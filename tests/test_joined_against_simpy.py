@@ -37,14 +37,14 @@ def test_ways_of_floods_are_sought_when_a_frame_floods(name: str, monkeypatch: p
 
 
 def at_box(number: int, name: str, value: int) -> Fault:
-    return lambda bridge: setattr(bridge.box[number], name, value)
+    return lambda bridge: setattr(bridge.box[number].params, name, value)
 
 
 # What is done wrong to the record of bridges, and which case shows it.
 # Ports of the two bridges: a, b, c, outside, left.trunk, right.trunk.
 FAULTS: dict[str, tuple[str, Fault]] = {
     "the wire has no length": (
-        "a slow wire, far", lambda bridge: [setattr(bridge.port[at], "propagation_fs", 0) for at in (4, 5)],
+        "a slow wire, far", lambda bridge: [setattr(bridge.port[at].params, "propagation_fs", 0) for at in (4, 5)],
     ),
     "the second bridge has no latency": ("two, as they are", at_box(1, "latency_fs", 0)),
     "the second learns nothing": ("two, as they are", at_box(1, "learns", 0)),
@@ -54,9 +54,9 @@ FAULTS: dict[str, tuple[str, Fault]] = {
     "the second has the first's buffer": (
         "buffers for all ports", lambda bridge: bridge["port"]["params"]["box"][:6].fill(0),
     ),
-    "the wire leads back": ("two, as they are", lambda bridge: setattr(bridge.port[4], "joined", 4)),
+    "the wire leads back": ("two, as they are", lambda bridge: setattr(bridge.port[4].params, "joined", 4)),
     "cut through at the slower port": (
-        "a fast wire, cut through", lambda bridge: setattr(bridge.port[0], "cuts_through", 1),
+        "a fast wire, cut through", lambda bridge: setattr(bridge.port[0].params, "cuts_through", 1),
     ),
     "the second's policer is the first's": (
         "policies", lambda bridge: bridge["hop"]["policer"].clip(max=0, out=bridge["hop"]["policer"]),

@@ -129,8 +129,8 @@ def test_all_rings_lie_apart_and_in_the_pool(vfs, queues, ring):
         numbers = np.arange(len(rings))
         assert (rings["first"] == numbers * FIRST_PLACES).all()
         assert rings["first"][-1] + FIRST_PLACES <= NARROW_PLACES
-        assert (rings["wide_first"] == NARROW_PLACES + numbers * slots).all()
-        assert rings["wide_first"][-1] + slots <= PLACES
+        assert (rings["params"]["wide_first"] == NARROW_PLACES + numbers * slots).all()
+        assert rings["params"]["wide_first"][-1] + slots <= PLACES
 
 
 def test_the_longest_tlp_has_a_duration():

@@ -174,7 +174,7 @@ def test_rings_stay_in_their_pool(nic):
         assert all("ring" in line for line in refusal.lines)
         return
     for queues in (state.tx_queue, state.rx_queue):
-        in_use = [queues[i] for i in range(int(state.limits.n_queues))]
+        in_use = [queues[i] for i in range(int(state.params.n_queues))]
         assert max(queue.first + queue.mask for queue in in_use) < RING_POOL
 
 
@@ -192,7 +192,7 @@ def test_all_rings_may_fetch_all_their_descriptors_at_once(nic):
         {"run": {"warmup": "0us", "duration": "40us"}},
     )  # fmt: skip
     state = run.state[0]
-    held = [queue.known + queue.requested + queue.cached for queue in state.rx_queue[: state.limits.n_queues]]
+    held = [queue.known + queue.requested + queue.cached for queue in state.rx_queue[: state.params.n_queues]]
     waiting = state.reads.rx_fetches
     assert set(held) == {nic["rx_ring"] - 1}
     assert waiting.tail - waiting.head > 60_000

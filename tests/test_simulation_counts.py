@@ -56,6 +56,7 @@ def ledgers(request):
     sums = LedgerSums(into, found, FLOWS, N_FLOWS, boxes)
     for _ in range(2):  # looking again adds nothing twice
         sums.add_up()
+        sums.add_up_flows()
         sums.add_up_sums_by_bucket()
     return found, boxes, into[0]
 

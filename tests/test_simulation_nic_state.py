@@ -108,7 +108,7 @@ def test_batches_and_limits_are_carried_over():
         assert (received.queue, received.ring_length, received.batch) == (number, 50, 7)
         assert (sent.kind, sent.timer_kind) == (TX_WRITEBACK, TX_WRITEBACK_TIMER)
         assert (received.kind, received.timer_kind) == (RX_WRITEBACK, RX_WRITEBACK_TIMER)
-    assert machine(workload={"on_full": "drop"}).limits.drop_when_full == 1
+    assert machine(workload={"on_full": "drop"}).params.drop_when_full == 1
 
 
 def test_rx_descriptors_are_posted_at_the_start():

@@ -37,7 +37,7 @@ def test_the_cache_is_the_configurations():
     cache = nic.host.translation
     assert (nic.pcie.params.has_iotlb, cache.pages.part[0].n_entries, cache.params.miss_fs) == (1, 7, 330_000_000)
     assert (cache.params.tx_stride_bytes, cache.params.rx_stride_bytes) == (2048, 2048)
-    regions = [cache[name] for name in ("tx_ring", "rx_ring", "tx_buffer", "rx_buffer")]
+    regions = [cache.params[name] for name in ("tx_ring", "rx_ring", "tx_buffer", "rx_buffer")]
     assert [(region.first, region.a_ring) for region in regions] == [(0, 8), (24, 8), (48, 32), (144, 32)]
 
 
@@ -45,5 +45,5 @@ def test_a_page_begun_is_a_page_and_a_line_begun_a_line():
     nic = build_state(config_of(host=CACHE), 1)[0]
     nic.params.tx_ring, nic.params.rx_ring = 257, 1
     place_pages(nic, 4096, 2048)
-    regions = [nic.host.translation[name] for name in ("tx_ring", "rx_ring", "tx_buffer", "rx_buffer")]
+    regions = [nic.host.translation.params[name] for name in ("tx_ring", "rx_ring", "tx_buffer", "rx_buffer")]
     assert [(region.first, region.a_ring) for region in regions] == [(0, 8), (24, 8), (48, 264), (840, 8)]

@@ -111,7 +111,7 @@ def test_policed_frames_know_their_bucket():
     ]
     nic, _, _ = filled(switch={"acl": acl})
     assert [int(nic.traffic.template[i].policer) for i in range(2)] == [0, -1]
-    assert (nic.traffic.policer[0].burst, nic.traffic.policer[0].tokens) == (3000, 3000)
+    assert (nic.traffic.policer[0].params.burst, nic.traffic.policer[0].tokens) == (3000, 3000)
 
 
 def test_the_longest_frame_is_the_ports():
@@ -143,7 +143,7 @@ def test_sources_stand_in_port_order_with_a_stream_each():
     flows = [["vf1", "vf0", "1Gbps"], ["uplink", "vf0", "1Gbps"], ["vf0", "vf1", "1Gbps"], ["vf0", "uplink", "2Gbps"]]
     nic, _, _ = filled(workload={"pattern": "flows", "flows": flows})
     sources = [nic.traffic.source[i] for i in range(nic.params.n_sources)]
-    assert [int(source.function) for source in sources] == [-1, 1, 1, 2]
+    assert [int(source.params.function) for source in sources] == [-1, 1, 1, 2]
     assert [(int(nic.function[i].params.first_source), int(nic.function[i].params.n_sources)) for i in range(3)] == [
         (0, 0), (1, 2), (3, 1),
     ]  # fmt: skip
@@ -155,7 +155,7 @@ def test_tables_of_sources_lie_apart():
     nic, _, workload = filled(nic={"vfs": 4}, workload={"pattern": "uniform", **sizes})
     rows = []
     for number in range(4):
-        source = nic.traffic.source[number]
+        source = nic.traffic.source[number].params
         for first, n in ((source.first_target, source.n_targets), (source.first_length, source.n_lengths)):
             rows += range(first, first + n)
         lengths = nic["traffic"]["choice"][int(source.first_length) : int(source.first_length + source.n_lengths)]
@@ -171,12 +171,12 @@ def test_records_are_grouped_by_source_in_their_order(tmp_path):
     senders = [2, 3, 2, 3, 3, 2]
     path = capture(tmp_path / "in.pcap", [Ether(src=mac(each), dst=mac(5 - each)) / IP() / UDP() for each in senders])
     nic, _, _ = filled(workload={"pattern": None, "frame_bytes": None, "pcap": path})
-    spans = [(int(nic.traffic.source[i].next_record), int(nic.traffic.source[i].last_record)) for i in range(2)]
+    spans = [(int(nic.traffic.source[i].next_record), int(nic.traffic.source[i].params.last_record)) for i in range(2)]
     assert spans == [(0, 3), (3, 6)]
     assert nic["traffic"]["tape"]["index"][:6].tolist() == [0, 2, 5, 1, 3, 4]
-    assert {int(nic.traffic.source[i].kind) for i in range(2)} == {RECORDED_SOURCE}
+    assert {int(nic.traffic.source[i].params.kind) for i in range(2)} == {RECORDED_SOURCE}
     nic, _, _ = filled(workload={"pattern": None, "frame_bytes": None, "pcap": path, "pcap_time": "asap"})
-    assert {int(nic.traffic.source[i].kind) for i in range(2)} == {CLOSED_RECORDED_SOURCE}
+    assert {int(nic.traffic.source[i].params.kind) for i in range(2)} == {CLOSED_RECORDED_SOURCE}
 
 
 # ---- Histograms, capacities ----

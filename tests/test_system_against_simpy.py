@@ -85,19 +85,19 @@ def test_made_up_frames(changes: Mapping[str, Any]) -> None:
 
 # What is done wrong to the record of bridges, and which case shows it.
 FAULTS: dict[str, tuple[str, Fault]] = {
-    "no latency": ("vepa, pairs", lambda bridge: setattr(bridge.box[0], "latency_fs", 0)),
+    "no latency": ("vepa, pairs", lambda bridge: setattr(bridge.box[0].params, "latency_fs", 0)),
     "no propagation": ("propagation", lambda bridge: bridge["port"]["params"]["propagation_fs"].fill(0)),
-    "no hairpin": ("vepa, pairs", lambda bridge: setattr(bridge.logical_port[0], "is_hairpin", 0)),
-    "nothing is learned": ("groups, two servers", lambda bridge: setattr(bridge.box[0], "learns", 0)),
-    "one entry more": ("a table of 2", lambda bridge: setattr(bridge.box[0], "table_entries", 3)),
-    "ages later": ("ageing", lambda bridge: setattr(bridge.box[0], "ageing_fs", 6 * US_FS)),
+    "no hairpin": ("vepa, pairs", lambda bridge: setattr(bridge.logical_port[0].params, "is_hairpin", 0)),
+    "nothing is learned": ("groups, two servers", lambda bridge: setattr(bridge.box[0].params, "learns", 0)),
+    "one entry more": ("a table of 2", lambda bridge: setattr(bridge.box[0].params, "table_entries", 3)),
+    "ages later": ("ageing", lambda bridge: setattr(bridge.box[0].params, "ageing_fs", 6 * US_FS)),
     "all ports cut through": (
-        "cut-through, a slower port", lambda bridge: setattr(bridge.port[1], "cuts_through", 1),
+        "cut-through, a slower port", lambda bridge: setattr(bridge.port[1].params, "cuts_through", 1),
     ),
-    "none cuts through": ("cut-through", lambda bridge: setattr(bridge.port[0], "cuts_through", 0)),
-    "a buffer for each": ("one buffer for all", lambda bridge: setattr(bridge.box[0], "shares_buffer", 0)),
-    "a byte less of buffer": ("two to one", lambda bridge: setattr(bridge.box[0], "buffer_bytes", 13_000)),
-    "the policer has another rate": ("policy", lambda bridge: setattr(bridge.policer[0], "burst", 4096)),
+    "none cuts through": ("cut-through", lambda bridge: setattr(bridge.port[0].params, "cuts_through", 0)),
+    "a buffer for each": ("one buffer for all", lambda bridge: setattr(bridge.box[0].params, "shares_buffer", 0)),
+    "a byte less of buffer": ("two to one", lambda bridge: setattr(bridge.box[0].params, "buffer_bytes", 13_000)),
+    "the policer has another rate": ("policy", lambda bridge: setattr(bridge.policer[0].params, "burst", 4096)),
     "the second policer is forgotten": ("policy", lambda bridge: bridge["hop"]["policer"].__imul__(-1)),
     "tags take no room": (
         "channels, groups",

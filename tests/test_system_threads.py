@@ -127,7 +127,7 @@ def test_it_matters_who_runs_a_server(system: tuple[Config, Any, Any], monkeypat
     config, workload, expected = system
     run = on_threads(config, workload, 2, monkeypatch)
     assert run.machine.system is not None
-    last = run.machine.system.system[0].server[len(run.machine.servers) - 1]
+    last = run.machine.system.system[0].server[len(run.machine.servers) - 1].end[0]
     last.crossing_fs = int(last.crossing_fs) + 10**9
     assert found_in(run) != expected
 

@@ -9,7 +9,7 @@ import sys
 
 import numba
 import numpy as np
-from numba import int64, typeof, types
+from numba import float64, int64, typeof, types
 
 from hwmodel.compiled.compilation import compile_for, quick_compilation
 from hwmodel.compiled.left_out import IS_PLAIN, PLAIN, SWITCH, in_a_line, left_out
@@ -18,6 +18,7 @@ from hwmodel.forwarding.frame_batch import ARRIVAL, COPY
 from hwmodel.forwarding.parse import HEADER
 from hwmodel.forwarding.police import POLICER
 from hwmodel.forwarding.tables import TABLES
+from hwmodel.machine.counts.flow_state import MARKED
 from hwmodel.machine.counts.ledger_state import FLOW
 from hwmodel.machine.network.bridge_state import BRIDGE
 from hwmodel.machine.server import SERVER
@@ -49,6 +50,9 @@ def signature(entry: str) -> tuple[types.Type, ...]:
         return (_array(BRIDGE), *[int64[::1]] * 4)
     if entry == "machine.counts.flow_state.add_flows":
         return (_array(FLOW), int64[::1], _array(FLOW))
+    if entry == "machine.counts.flow_state.mark_flows":
+        by_target, by_flow = (float64[::1], float64[::1]), (int64[::1], float64[::1])
+        return (_array(FLOW), int64[::1], int64[::1], _array(MARKED), *by_target, *by_flow)
     if entry == "machine.first_decisions.enter_flows":
         return (_array(SERVER), _array(BRIDGE), int64, int64[::1], int64[::1])
     return (_array(SERVER), int64[::1])

@@ -72,17 +72,22 @@ class FlowBook:
         """Return how many flows the ledger counts."""
         return len(self.flows) if self.counted is None else len(self.counted)
 
+    def targets(self) -> Ints:
+        """Return the port number of each counted flow's target, 0 of those without one."""
+        if len(self._targets) != self.n_counted:
+            counted = self.flows if self.counted is None else [self.flows[number] for number in self.counted.tolist()]
+            self._targets = np.array([self.port_numbers.get(target, 0) for _, target in counted], np.int64)
+        found: Ints = self._targets
+        return found
+
     def by_target(self, of_flows: Any, n_functions: int) -> Any:
         """Add up a figure of the flows by the port number of their target; at 0, of those without one.
 
         `of_flows`: an entry a flow, or a row of them for each of several moments; so are the sums.
         """
-        if len(self._targets) != self.n_counted:
-            counted = self.flows if self.counted is None else [self.flows[number] for number in self.counted.tolist()]
-            self._targets = np.array([self.port_numbers.get(target, 0) for _, target in counted], np.int64)
         moments, n_sums = of_flows.shape[:-1], n_functions + 1
         n_moments = math.prod(moments)
-        into = np.add.outer(n_sums * np.arange(n_moments), self._targets)
+        into = np.add.outer(n_sums * np.arange(n_moments), self.targets())
         found = np.bincount(into.ravel(), weights=of_flows.ravel(), minlength=n_moments * n_sums)
         return found.reshape(*moments, n_sums)
 

@@ -28,6 +28,7 @@ RUN_ENTRIES = ("machine.engine.run", "machine.first_decisions.decide_alone")
 SYSTEM_ENTRIES = (
     "machine.system.run_system", "machine.first_decisions.decide_first",
     "machine.network.places.enter_homes", "machine.network.places.announce", "machine.counts.flow_state.add_flows",
+    "machine.counts.flow_state.mark_flows",
 )  # fmt: skip
 DMA_ENTRIES = ("machine.link_alone.run_dma",)
 SWITCH_ENTRIES = ("forwarding.frame_batch.decide_batch", "forwarding.frame_batch.copy_batch")

@@ -185,10 +185,10 @@ class Machine:
     def _first_ledger(self) -> Any:
         return self.servers[0].nic.ledger
 
-    def look(self, view: Any, *, with_histograms: bool = False) -> None:
-        """Let a view show what is measured now."""
+    def look(self, view: Any, *, with_flows: bool = False) -> None:
+        """Let a view show what is measured now; of several servers flows only where asked for."""
         if isinstance(view, Whole):
-            view.refresh(with_histograms=with_histograms)
+            view.refresh(with_flows=with_flows)
 
     def outside_bytes(self) -> int:
         """Return the bytes that a bridge has sent to the stations outside."""

@@ -13,22 +13,22 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import offset_of
-from hwmodel.machine.counts.ledger_state import FLOW, HISTOGRAM_BUCKETS, LATENCY_COUNTS
+from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, LATENCY_COUNTS
 from hwmodel.results import filled_columns
 from hwmodel.simulation.counts import (
     GAUGE_WORDS,
     LATENCY_PLACES,
     N_WORDS,
     SERVER_COUNTS,
-    WORD_BYTES,
     Counts,
-    Ints,
     areas_in,
     latencies_in,
     of_port,
 )
+from hwmodel.simulation.flow_marks import FlowCopies, FlowMarks, FlowSums
 from hwmodel.simulation.histogram_rows import HistogramRows, RowCopies
 from hwmodel.simulation.measurement import counts_of, link_ahead_fs
+from hwmodel.simulation.whole import Whole
 
 if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
@@ -127,7 +127,6 @@ def _counts_in(ledger: Any, group: tuple[str, ...]) -> tuple[npt.NDArray[Any], l
 
 
 COUNTED = ("delivered_bytes", "vm_copies", "delivered_to_wire", "delivered", "offered")
-FLOW_WORDS = FLOW.itemsize // WORD_BYTES
 MOMENT = ("now_fs", "up_ahead_fs", "down_ahead_fs")
 Floats = npt.NDArray[np.float64]
 
@@ -182,19 +181,24 @@ class MarkCopies:
     """Copy what marks are made of, mark by mark: the counts of a server, what its functions sent, its flows."""
 
     def __init__(self, nic: Any, book: FlowBook, most_words: int, most_rows: int) -> None:
-        self._nic, self._book, self._counts = nic, book, Counts(nic)
+        self._nic, self._counts = nic, Counts(nic)
         self._functions = nic["ledger"]["function"][: int(nic.params.n_functions)]
-        self._flows = nic["ledger"]["flow"][: book.n_counted].view(np.int64)
-        n_words = N_WORDS + len(self._functions) + len(self._flows)
+        several = nic.flows_of_each if isinstance(nic, Whole) else ()
+        n_functions = len(self._functions)
+        self._flows: FlowMarks = (
+            FlowSums(several, book, n_functions) if several else FlowCopies(nic["ledger"], book, n_functions)
+        )
+        n_words = N_WORDS + n_functions + self._flows.n_words
         self.n_rows = max(1, min(most_rows, most_words // n_words))
+        self._flows.make_room(self.n_rows)
         self._moments = np.empty((self.n_rows, len(MOMENT)), np.int64)
         self._rows = np.empty((self.n_rows, N_WORDS), np.int64)
         self._sent = np.empty((self.n_rows, len(self._functions)), np.int64)
-        self._flow_rows = np.empty((self.n_rows, len(self._flows)), np.int64)
         # The same memory by fields; views are made once, since each takes as long as a mark.
-        self._by_field, self._flows_by_field = self._rows.view(SERVER_COUNTS)[:, 0], self._flow_rows.view(FLOW)
-        self._extremes = {name: _extremes_of(one) for name, one in latencies_in(self._by_field).items()}
-        self._extremes_of_flows = _extremes_of(self._flows_by_field["latency"])
+        self._by_field = self._rows.view(SERVER_COUNTS)[:, 0]
+        self._extremes = {
+            name: (one["n"], one["lowest_fs"], one["highest_fs"]) for name, one in latencies_in(self._by_field).items()
+        }
 
     def copy(self, row: int) -> int:
         """Copy what stands there now into a row; return what time it is."""
@@ -203,25 +207,19 @@ class MarkCopies:
         self._moments[row] = now_fs, link_ahead_fs(nic.up, now_fs), link_ahead_fs(nic.down, now_fs)
         self._counts.copy_into(self._rows[row])
         self._sent[row] = self._functions["read_bytes"]
-        self._flow_rows[row] = self._flows
+        self._flows.mark(row)
         return now_fs
 
     def extremes(self, row: int) -> dict[str, tuple[int, int, int]]:
         """Return of each latency how many samples there are (of deliveries: flows), the lowest and the highest."""
-        n, lowest_fs, highest_fs = (each[row] for each in self._extremes_of_flows)
-        (with_some,) = n.nonzero()
-        delivery = len(with_some), 0, 0
-        if len(with_some):
-            delivery = len(with_some), int(lowest_fs[with_some].min()), int(highest_fs.max())
         own = {name: (int(n[row]), int(low[row]), int(high[row])) for name, (n, low, high) in self._extremes.items()}
-        return {"delivery": delivery, **own}
+        return {"delivery": self._flows.extremes(row), **own}
 
     def figures(self, n: int) -> dict[str, npt.NDArray[Any]]:
         """Return what the first n rows say, by the names of a `MarkTable`."""
         now_fs, up_ahead_fs, down_ahead_fs = self._moments[:n].T.copy()
-        counts, flows = self._by_field[:n].copy(), self._flows_by_field[:n]
+        counts = self._by_field[:n].copy()
         ledger, mac = counts["ledger"], of_port(counts["mac"])
-        n_functions = len(self._functions)
         found = {
             "now_fs": now_fs,
             **{name: ledger[name] for name in COUNTED},
@@ -231,24 +229,7 @@ class MarkCopies:
             "down.busy_fs": counts["down"]["busy_fs"] - down_ahead_fs,
             **{f"{name}.area": area for name, area in areas_in(counts, now_fs).items()},
             "sent_bytes": self._sent[:n].copy(),
-            "received_bytes": self._book.by_target(flows["n_bytes"], n_functions),
-            "received_frames": self._book.by_target(flows["delivered"], n_functions),
-            "delivery.n": flows["latency"]["n"].sum(axis=1),
-            "delivery.sum_fs": _sums_where(flows["latency"]["n"] > 0, flows["latency"]["sum_fs"]),
+            **self._flows.figures(n),
         }
         own = ((name, one, each) for name, one in latencies_in(counts).items() for each in ("n", "sum_fs"))
         return found | {f"{name}.{each}": one[each] for name, one, each in own}
-
-
-def _extremes_of(latencies: npt.NDArray[Any]) -> tuple[Ints, Ints, Ints]:
-    return latencies["n"], latencies["lowest_fs"], latencies["highest_fs"]
-
-
-def _sums_where(has_some: npt.NDArray[np.bool_], amounts: Floats) -> Floats:
-    """Return the sum of each row's amounts where it has some; only of those, since floats are added in order."""
-    found = np.zeros(len(amounts))
-    for n in np.unique(n_with_some := has_some.sum(axis=1)).tolist():
-        alike = n_with_some == n  # once a flow has some, it has some in all later rows
-        columns = has_some[np.flatnonzero(alike)[0]]
-        found[alike] = np.ascontiguousarray(amounts[alike][:, columns]).sum(axis=1)
-    return found

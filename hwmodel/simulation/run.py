@@ -257,7 +257,7 @@ class Run:
 
     def snapshot(self, keep: bool = True) -> Snapshot:
         """Copy what is measured; `keep`: as an end of the window, what each server and the bridge say beside it."""
-        self.machine.look(self.nic, with_histograms=True)
+        self.machine.look(self.nic, with_flows=True)
         if self.machine.system is not None and keep:
             self.ends = [*self.ends[:1], self.machine.snapshot()]
         return take_snapshot(self.nic, self.book)

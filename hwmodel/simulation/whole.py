@@ -48,6 +48,11 @@ class Whole:
         self._gauges_together = gauges_in(parts_of(self))
         self.refresh()
 
+    @property
+    def flows_of_each(self) -> list[tuple[Ints, Any]]:
+        """Return of each ledger the numbers of its flows among all, and their records."""
+        return self._sums.flows
+
     def __getitem__(self, name: str) -> Any:
         if name == "ledger":
             return self._ledger
@@ -56,10 +61,11 @@ class Whole:
     def __getattr__(self, name: str) -> Any:
         return self[name]
 
-    def refresh(self, *, with_histograms: bool = False) -> None:
-        """Add up what stands in the ledgers now; flows' histograms and sums by bucket only where asked for."""
+    def refresh(self, *, with_flows: bool = False) -> None:
+        """Add up what stands in the ledgers now; flows, their histograms and sums by bucket only where asked for."""
         self._sums.add_up()
-        if with_histograms:
+        if with_flows:
+            self._sums.add_up_flows()
             self._sums.add_up_sums_by_bucket()
             self._add_histograms(len(self._book.flows))
             _add_sampled_parts(self._ledger, self._ledgers)
@@ -143,10 +149,10 @@ class LedgerSums:
         self._ledgers, self._words = ledgers, [np.frombuffer(each.counts, np.int64) for each in ledgers]
         self._boxes = boxes["counts"]
         self._flows_into = self._into["flow"][:n_flows]
-        self._flows = [(numbers, each["flow"][: len(numbers)]) for numbers, each in zip(flows, ledgers, strict=True)]
+        self.flows = [(numbers, each["flow"][: len(numbers)]) for numbers, each in zip(flows, ledgers, strict=True)]
 
     def add_up(self) -> None:
-        """Write sums and extremes; of latencies by bucket the counts alone."""
+        """Write sums and extremes, but those of flows; of latencies by bucket the counts alone."""
         counts, boxes = self._into.counts, self._boxes
         self._words_into[:] = sum(self._words)
         parts = counts.part_sums
@@ -157,18 +163,18 @@ class LedgerSums:
         counts.drops += boxes["drops"].sum(axis=0)
         for name in OF_LEDGERS:
             _merge(counts[name], [each.counts[name] for each in self._ledgers])
-        self._add_flows()
         self._add_buckets(slice(N_SUMS, None), np.int64)
 
     def add_up_sums_by_bucket(self) -> None:
         """Write the sums of latencies by bucket."""
         self._add_buckets(slice(N_SUMS), np.float64)
 
-    def _add_flows(self) -> None:
+    def add_up_flows(self) -> None:
+        """Write what flows count."""
         into = self._flows_into
         for name in COUNTED_BY_FLOW:
             into[name] = np.zeros((), into.dtype[name])
-        for numbers, own in self._flows:
+        for numbers, own in self.flows:
             add_flows(into, numbers, own)
 
     def _add_buckets(self, words: slice, kind: type) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hwmodel.config.bridge import ADAPTER, DEFAULT_S_VID, OUTSIDE
 from hwmodel.config.system import bridge_with, servers_of
-from hwmodel.wire.ethernet import BROADCAST_MAC, EtherType
+from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, EtherType, mac_to_bytes
 from hwmodel.wire.tags import ETag, Tag, VlanTag, VnTag, build_header
 from hwmodel.workload.streams import BROADCAST, MULTICAST, PatternError
 from hwmodel.workload.traffic import UPLINK, FrameTemplate
@@ -32,6 +33,7 @@ class HeaderBook:
     def __init__(self, config: Config) -> None:
         self.templates: list[FrameTemplate] = []
         self._ids: dict[tuple[str, int], int] = {}
+        self._behind: dict[str, bytes] = {}
         self._switch = config.switch
         outside = bridge_with(config, OUTSIDE)
         self._outside = None if outside is None else outside.settings.ports[OUTSIDE]
@@ -68,15 +70,24 @@ class HeaderBook:
     def _template_id(self, source: str, target: str, destination: int) -> int:
         key = (source, destination)
         if key not in self._ids:
-            tags = self._tags_from_uplink(target) if source == UPLINK else self._tags_from_station(source)
-            header = build_header(destination, self._mac(source), EtherType.LOCAL_EXPERIMENT_1, tags)
+            behind = self._from_uplink(target) if source == UPLINK else self._from_station(source)
             self._ids[key] = len(self.templates)
-            self.templates.append(FrameTemplate(source, target, header))
+            self.templates.append(FrameTemplate(source, target, mac_to_bytes(destination) + behind))
         return self._ids[key]
 
-    def _tags_from_station(self, source: str) -> list[Tag]:
-        port = self._ports[source]
-        return [VlanTag(vid=port.port_vlan)] if port.admit == "tagged" else []
+    def _from_station(self, source: str) -> bytes:
+        """Return what stands behind the destination in all headers of a station."""
+        if source not in self._behind:
+            port = self._ports[source]
+            tags = [VlanTag(vid=port.port_vlan)] if port.admit == "tagged" else []
+            self._behind[source] = self._behind_destination(source, tags)
+        return self._behind[source]
+
+    def _from_uplink(self, target: str) -> bytes:
+        return self._behind_destination(UPLINK, self._tags_from_uplink(target))
+
+    def _behind_destination(self, source: str, tags: Sequence[Tag]) -> bytes:
+        return build_header(0, self._mac(source), EtherType.LOCAL_EXPERIMENT_1, tags)[ADDRESS_BYTES:]
 
     def _tags_from_uplink(self, target: str) -> list[Tag]:
         if target == UPLINK:

@@ -58,7 +58,8 @@ def demands(
 
 
 def _equal(names: Sequence[str]) -> Weighted:
-    return tuple((name, Fraction(1)) for name in names)
+    one = Fraction(1)  # of all the same object, which a table of many targets knows for equal at once
+    return tuple((name, one) for name in names)
 
 
 def _pairs(stations: list[str], _incast_to: str) -> list[Demand]:

@@ -50,14 +50,15 @@ def build_alias_table(weighted: Sequence[tuple[int, Fraction | int | float]]) ->
     weights = tuple(weight if type(weight) is Fraction else Fraction(weight) for _, weight in pairs)
     if not weights or any(weight.numerator < 0 for weight in weights):
         raise ValueError("a table takes weights above zero")
-    threshold, alias = _columns_of(weights)
+    are_one = weights.count(weights[0]) == len(weights)
+    threshold, alias = _columns_of(weights[:1], len(weights)) if are_one else _columns_of(weights, 1)
     return AliasTable(threshold, alias, np.array([value for value, _ in pairs], np.int32))
 
 
 @lru_cache(maxsize=64)  # most sources draw from the same weights; a third of the time of a workload
-def _columns_of(weights: tuple[Fraction, ...]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-    """Return `threshold` and `alias` of a table, which nobody may change."""
-    found = _fill_columns(_apportion(weights, len(weights) * COLUMN_UNITS))
+def _columns_of(weights: tuple[Fraction, ...], n_times: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """Return `threshold` and `alias` of a table of some weights, so many times, which nobody may change."""
+    found = _fill_columns(_apportion(weights * n_times, n_times * len(weights) * COLUMN_UNITS))
     threshold, alias = np.array(found[0], np.int64), np.array(found[1], np.int32)
     for array in (threshold, alias):
         array.flags.writeable = False

@@ -72,8 +72,8 @@ class Servers:
                 self._serve(WIRE_OUT, self._names.at(int(copy["journey"])), start_fs, end_fs, copy)
 
     def _wire_fs(self, n_bytes: int) -> int:
-        mac = self._mac
-        return wire_bytes(n_bytes + FCS_BYTES) * int(mac["fs_per_byte_num"]) // int(mac["fs_per_byte_den"])
+        rate = self._mac["params"]
+        return wire_bytes(n_bytes + FCS_BYTES) * int(rate["fs_per_byte_num"]) // int(rate["fs_per_byte_den"])
 
     def _serve(self, track: Track, name: str, start_fs: int, end_fs: int, frame: Any) -> None:
         details = {"frame": name, "bytes": int(frame["n_bytes"]) + FCS_BYTES}
@@ -132,7 +132,7 @@ class Levels:
             for name, queue in ((first, nic[direction]["first"]), (second, nic[direction]["second"])):
                 track = f"{direction}, {name}: waiting"
                 self._set("PCIe link", track, "transactions", now_fs, queue["tail"] - queue["head"], None)
-        if nic["pcie"]["has_credits"]:
+        if nic["pcie"]["params"]["has_credits"]:
             self._look_at_credits(now_fs)
         self._look_at_rings(now_fs)
 
@@ -140,7 +140,7 @@ class Levels:
         for kind, credit in zip(CREDIT_KINDS, self._nic["credits"], strict=True):
             name = kind.replace("_", "-")
             for what in ("headers", "data"):
-                limit = credit[f"{what}_limit"]
+                limit = credit["params"][f"{what}_limit"]
                 if limit:
                     self._set("PCIe link", f"{name} {what}", "credits", now_fs, credit[f"{what}_used"], limit)
 

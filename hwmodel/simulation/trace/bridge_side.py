@@ -57,10 +57,10 @@ class BridgePorts:
         for port in self._ports:
             for name in ("come", "queue"):
                 yield from self._listed(int(port[name]["first"]))
-            if port["joined"] == NOBODY and port["sending"] != NOBODY:
+            if port["params"]["joined"] == NOBODY and port["sending"] != NOBODY:
                 yield self._bridge["slot"][int(port["sending"])]["crossing"]["journey"]
-        for level in self._bridge["logical_port"][: int(self._bridge.n_logical_ports)]:
-            if level["quantum_bytes"]:
+        for level in self._bridge["logical_port"][: int(self._bridge.params.n_logical_ports)]:
+            if level["params"]["quantum_bytes"]:
                 yield from self._listed(int(level["queue"]["first"]))
 
     def _listed(self, place: int) -> Iterator[Any]:
@@ -72,7 +72,7 @@ class BridgePorts:
     def _send(self, number: int, track: Track, crossing: Any) -> None:
         """Show a frame on the wire at a port, whichever end sends it."""
         name = self._names.of_journey(crossing["journey"])
-        end_fs = int(crossing["come_fs"]) - int(self._ports[number]["propagation_fs"])
+        end_fs = int(crossing["come_fs"]) - int(self._ports[number]["params"]["propagation_fs"])
         details = {"frame": name, "bytes": int(crossing["n_bytes"]) + FCS_BYTES}
         self._timeline.add(Slice(track, name, int(crossing["begun_fs"]), end_fs, details, [name]))
 
