@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from hwmodel.config import config_from_mapping
-from hwmodel.machine.network.interface_lists import FIRST_LIST_ECID, FIRST_VIF_LIST, LIST_GROUP
+from hwmodel.forwarding.outer_tag import LIST_GROUP, OUTER_E, OUTER_VN
+from hwmodel.machine.network.interface_lists import FIRST_LISTS
 from hwmodel.simulation.flow_book import StoredHeaders
 from hwmodel.simulation.machine import Machine
 from hwmodel.wire.tags import ETag, Tag, VlanTag, VnTag, build_header, parse_header
@@ -70,8 +71,8 @@ def test_a_copy_has_a_c_tag_unless_its_vlan_is_the_native_one(
 
 
 @pytest.mark.parametrize(("mode", "tag", "groups"), [
-    ("vn_tag", VnTag(direction=1, pointer=1, dvif=FIRST_VIF_LIST, looped=1, svif=22), (BROADCAST,)),
-    ("e_tag", ETag(0, 0, ingress_ecid=22, ecid=FIRST_LIST_ECID, group=LIST_GROUP), (BROADCAST,)),
+    ("vn_tag", VnTag(direction=1, pointer=1, dvif=FIRST_LISTS[OUTER_VN], looped=1, svif=22), (BROADCAST,)),
+    ("e_tag", ETag(0, 0, ingress_ecid=22, ecid=FIRST_LISTS[OUTER_E], group=LIST_GROUP), (BROADCAST,)),
 ])  # fmt: skip
 def test_a_group_goes_once_with_the_list_of_its_interfaces(mode: str, tag: Tag, groups: tuple[int, ...]) -> None:
     """VN-Tag: P = 1 and the list; E-TAG: GRP and the list. The adapter leaves the sender out by its own number."""
@@ -85,7 +86,7 @@ def test_a_group_goes_once_with_the_list_of_its_interfaces(mode: str, tag: Tag, 
 
 @pytest.mark.parametrize("mode", ["vn_tag", "e_tag"])
 def test_a_list_has_no_number_that_the_adapter_has_already(mode: str) -> None:
-    first = {"vn_tag": FIRST_VIF_LIST, "e_tag": FIRST_LIST_ECID}[mode]
+    first = FIRST_LISTS[{"vn_tag": OUTER_VN, "e_tag": OUTER_E}[mode]]
     taken: dict[str, Any] = {
         "vn_tag": {"vif_lists": {first: ["pf"]}},
         "e_tag": {"ecid_lists": [{"group": 1, "ecid": first, "ports": ["pf"]}]},
