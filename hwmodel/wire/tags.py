@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
-from hwmodel.rules.switch_modes import C_TAG, E_TAG, OUTER_TAGS, S_TAG, TYPE_BYTES, VN_TAG, TagFormat
+from hwmodel.rules.switch_modes import C_TAG, OUTER_TAGS, TYPE_BYTES, TagFormat
 from hwmodel.wire.ethernet import ADDRESS_BYTES, EtherType, mac_to_bytes
 
 # Every tag follows the two addresses.
 TAG_OFFSET = 2 * ADDRESS_BYTES
 
+_FORMATS = {tag.ethertype: tag for tag in (C_TAG, *OUTER_TAGS)}
 # Length of each tag with its own type number; the type after it is not counted.
-TAG_BYTES: dict[int, int] = {tag.ethertype: tag.n_bytes for tag in (C_TAG, *OUTER_TAGS)}
+TAG_BYTES: dict[int, int] = {ethertype: tag.n_bytes for ethertype, tag in _FORMATS.items()}
 OUTER_TAG_TYPES = frozenset(tag.ethertype for tag in OUTER_TAGS)
 NO_OUTER_TAG: frozenset[int] = frozenset()
 # The longest outer tag, a C-TAG and the type after them.
@@ -34,76 +34,27 @@ def _field(name: str, value: int, n_bits: int) -> int:
     return value
 
 
+@dataclass(frozen=True, slots=True)
 class Tag:
-    """Hold the fields of a tag by their names, those that its format has."""
+    """Hold a tag: its format, and what follows its type as one number."""
 
-    __slots__ = ()
-    FORMAT: ClassVar[TagFormat]
+    format: TagFormat
+    word: int
+
+    @property
+    def fields(self) -> dict[str, int]:
+        """Return its fields by their names."""
+        return self.format.read(self.word)
 
     def to_bytes(self) -> bytes:
-        """Give the bytes of the tag, type number first; ValueError where a field is too wide."""
-        tag = self._format()
-        values = {name: _field(name, getattr(self, name), tag.bits(name)) for name in tag.places}
-        return (tag.ethertype << 8 * (tag.n_bytes - TYPE_BYTES) | tag.write(values)).to_bytes(tag.n_bytes, "big")
-
-    def _format(self) -> TagFormat:
-        return self.FORMAT
-
-
-@dataclass(frozen=True, slots=True)
-class VlanTag(Tag):
-    """Hold a C-TAG (type 0x8100) or an S-TAG (0x88A8)."""
-
-    pcp: int = 0
-    dei: int = 0
-    vid: int = 0
-    ethertype: int = C_TAG.ethertype
-
-    def _format(self) -> TagFormat:
-        if self.ethertype not in (C_TAG.ethertype, S_TAG.ethertype):
-            raise ValueError(f"0x{self.ethertype:04x} is no VLAN tag type")
-        return C_TAG if self.ethertype == C_TAG.ethertype else S_TAG
-
-
-@dataclass(frozen=True, slots=True)
-class VnTag(Tag):
-    """Hold a VN-Tag.
-
-    Direction 1: from the bridge; pointer 1: `dvif` names a list; looped 1: the source is behind this port too.
-    """
-
-    FORMAT = VN_TAG
-    direction: int = 0
-    pointer: int = 0
-    dvif: int = 0
-    looped: int = 0
-    reserved: int = 0
-    version: int = 0
-    svif: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ETag(Tag):
-    """Hold an E-TAG; `group` 0 is point to point, and an E-CID of 20 bits is its extension byte over its base."""
-
-    FORMAT = E_TAG
-    pcp: int = 0
-    dei: int = 0
-    ingress_ecid: int = 0
-    reserved: int = 0
-    group: int = 0
-    ecid: int = 0
-
-
-_FORMATS = {tag.ethertype: tag for tag in (C_TAG, *OUTER_TAGS)}
-_CLASSES: dict[int, type[Any]] = {each.FORMAT.ethertype: each for each in (VnTag, ETag)}
+        """Give the bytes of the tag, type number first."""
+        n_bytes = self.format.n_bytes - TYPE_BYTES
+        return (self.format.ethertype << 8 * n_bytes | self.word).to_bytes(self.format.n_bytes, "big")
 
 
 def tag_of(tag: TagFormat, **values: int) -> Tag:
-    """Return a tag of a format with some fields set."""
-    own = _CLASSES.get(tag.ethertype)
-    found: Tag = VlanTag(**values, ethertype=tag.ethertype) if own is None else own(**values)
-    return found
+    """Return a tag with some fields set and the others 0; ValueError where one is too wide."""
+    return Tag(tag, tag.write({name: _field(name, value, tag.bits(name)) for name, value in values.items()}))
 
 
 def read_tag(tag: bytes) -> Tag:
@@ -111,8 +62,7 @@ def read_tag(tag: bytes) -> Tag:
     ethertype = int.from_bytes(tag[:TYPE_BYTES], "big")
     if TAG_BYTES.get(ethertype) != len(tag):
         raise ValueError(f"{tag.hex()} is no tag")
-    found = _FORMATS[ethertype]
-    return tag_of(found, **found.read(int.from_bytes(tag[TYPE_BYTES:], "big")))
+    return Tag(_FORMATS[ethertype], int.from_bytes(tag[TYPE_BYTES:], "big"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +75,7 @@ class ParsedHeader:
     destination: int
     source: int
     outer: Tag | None
-    c_tag: VlanTag | None
+    c_tag: Tag | None
     ethertype: int
     n_bytes: int
 
@@ -146,8 +96,7 @@ def parse_header(frame: bytes, outer_types: frozenset[int] = OUTER_TAG_TYPES) ->
     if ethertype == EtherType.C_TAG:
         after = at + TAG_BYTES[ethertype]
         following = _type_at(frame, after)
-        tci = int.from_bytes(frame[at + TYPE_BYTES : after], "big")
-        c_tag = VlanTag(tci >> 13, tci >> 12 & 1, tci & 0xFFF)
+        c_tag = read_tag(frame[at:after])
         at, ethertype = after, following
     return ParsedHeader(
         destination=int.from_bytes(frame[:6], "big"),

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from hwmodel.config.bridge import ADAPTER, OUTSIDE
 from hwmodel.config.system import bridge_with, servers_of
-from hwmodel.rules.switch_modes import MODES
+from hwmodel.rules.switch_modes import C_TAG, MODES
 from hwmodel.wire.ethernet import BROADCAST_MAC, EtherType
-from hwmodel.wire.tags import Tag, VlanTag, build_header, tag_of
+from hwmodel.wire.tags import Tag, build_header, tag_of
 from hwmodel.workload.streams import BROADCAST, MULTICAST, PatternError
 from hwmodel.workload.traffic import UPLINK, FrameTemplate
 
@@ -77,7 +77,7 @@ class HeaderBook:
 
     def _tags_from_station(self, source: str) -> list[Tag]:
         port = self._ports[source]
-        return [VlanTag(vid=port.port_vlan)] if port.admit == "tagged" else []
+        return [tag_of(C_TAG, vid=port.port_vlan)] if port.admit == "tagged" else []
 
     def _tags_from_uplink(self, target: str) -> list[Tag]:
         if target == UPLINK:
@@ -91,14 +91,14 @@ class HeaderBook:
             raise PatternError(why)
         if is_group:
             native = self._switch.uplink.native_vlan
-            return [] if native is not None else [VlanTag(vid=self._first_vlan())]
+            return [] if native is not None else [tag_of(C_TAG, vid=self._first_vlan())]
         port = self._ports[target]
         tags: list[Tag] = []
         interface = mode.interface_of(port)
         if mode.tag is not None and interface is not None:
             tags.append(tag_of(mode.tag, **mode.tag.at_bridge, **{mode.tag.to_station: interface}))
         if not mode.has_interfaces and port.port_vlan != self._switch.uplink.native_vlan:
-            tags.append(VlanTag(vid=port.port_vlan))
+            tags.append(tag_of(C_TAG, vid=port.port_vlan))
         return tags
 
     def _tags_from_outside(self, target: str) -> list[Tag]:
@@ -107,7 +107,7 @@ class HeaderBook:
         native = self._outside.native_vlan
         vlan = native if target in (BROADCAST, MULTICAST) else self._vlan_outside(target)
         vlan = self._first_vlan() if vlan is None else vlan
-        return [] if vlan == native else [VlanTag(vid=vlan)]
+        return [] if vlan == native else [tag_of(C_TAG, vid=vlan)]
 
     def _first_vlan(self) -> int:
         return next(self._vlan_outside(name) for name, port in self._ports.items() if port.enabled)
