@@ -13,7 +13,8 @@ from numba import njit
 from cocotb_tests.batch_files import Frame
 from hwmodel.forwarding.decide import DECISION, decide, output_queue
 from hwmodel.forwarding.ingress_rules import is_group, vlan_of
-from hwmodel.forwarding.parse import HEADER, NO_OUTER_TAG, OUTER_TYPES, parse
+from hwmodel.forwarding.outer_tag import NO_OUTER_TAG, OUTER_TYPES
+from hwmodel.forwarding.parse import HEADER, parse
 from hwmodel.forwarding.port_set import contains, count
 from hwmodel.forwarding.rewrite import egress_bytes, rewrite
 from hwmodel.forwarding.tables import RESERVED_VID, STATION_MAC, VLAN_MAC, find, key_of, vlan_address

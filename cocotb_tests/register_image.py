@@ -11,11 +11,10 @@ import numpy as np
 
 from cocotb_tests import register_map as regs
 from cocotb_tests.core_registers import FCS_BYTES, UPLINK, CoreParameters
-from hwmodel.forwarding.parse import NO_OUTER_TAG, OUTER_E, OUTER_VN
+from hwmodel.forwarding.outer_tag import NO_OUTER_TAG, OUTER_E, OUTER_VN
 from hwmodel.forwarding.tables import (
     CHANNEL_VEB,
     CHANNEL_VEPA,
-    DEFAULT_S_VID,
     ECID,
     GROUP_MAC,
     GROUP_SHIFT,
@@ -29,6 +28,7 @@ from hwmodel.forwarding.tables import (
     VLAN_MAC,
     VLAN_SHIFT,
 )
+from hwmodel.rules.switch_modes import DEFAULT_S_VID
 from hwmodel.simulation.switch_core import PortSchedule
 
 GROUP_BIT = 1 << 40

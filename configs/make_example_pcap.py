@@ -10,9 +10,10 @@ from __future__ import annotations
 import sys
 from ipaddress import IPv4Address
 
+from hwmodel.rules.switch_modes import C_TAG
 from hwmodel.wire.ethernet import BROADCAST_MAC, EtherType, counting_payload, pad
 from hwmodel.wire.pcap import PcapWriter
-from hwmodel.wire.tags import VlanTag, build_header
+from hwmodel.wire.tags import build_header, tag_of
 
 N_VMS = 4
 N_ROUNDS = 12
@@ -71,7 +72,7 @@ def frames() -> list[tuple[int, bytes]]:
             # Neighbours talk to each other; every fourth round a VM sends out, and the host answers.
             target = OUTSIDE if turn % 4 == 3 else vm ^ 1
             # A priority tag: VLAN 0, so that it stays in the VM's own VLAN.
-            tags = [VlanTag(pcp=5)] if turn % 3 == 2 else []
+            tags = [tag_of(C_TAG, pcp=5)] if turn % 3 == 2 else []
             start_ns = FIRST_NS + 10_000 + turn * ROUND_NS + vm * 1700
             for source, destination, n_payload_bytes in ((vm, target, 18), (target, vm, 200 + 300 * (turn % 4))):
                 header = build_header(mac(destination), mac(source), EtherType.IPV4, tags if source == vm else [])

@@ -8,7 +8,7 @@ import pytest
 
 from hwmodel.config import Config
 from hwmodel.config.bridge import ServiceLevel
-from hwmodel.config.check_bridge import TRANSLATING_MODES
+from hwmodel.rules.switch_modes import UNTAGGED_MODES
 from tests.config_cases import complaints, load
 
 CHANNELS = "switch: {mode: multichannel, s_channels: {10: veb, 20: vepa}}\n"
@@ -66,7 +66,7 @@ def test_what_can_be_is_let_through(text):
     assert isinstance(load(text), Config)
 
 
-@pytest.mark.parametrize("mode", TRANSLATING_MODES)
+@pytest.mark.parametrize("mode", UNTAGGED_MODES)
 def test_modes_whose_frames_have_no_outer_tag_can_be_translated(mode):
     config = load(f"switch: {{mode: {mode}}}\n" + ADAPTER % "translate: {101: 10}")
     assert (config.switch.mode, len(config.bridge.ports["adapter"].translate)) == (mode, 1)

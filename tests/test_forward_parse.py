@@ -10,7 +10,8 @@ import pytest
 
 from hwmodel.forwarding import ingress_rules, veb
 from hwmodel.forwarding import parse as parser
-from hwmodel.forwarding.parse import HEADER, NO_OUTER_TAG, OUTER_E, OUTER_S, OUTER_VN, parse_header
+from hwmodel.forwarding.outer_tag import NO_OUTER_TAG, OUTER_E, OUTER_S, OUTER_VN
+from hwmodel.forwarding.parse import HEADER, parse_header
 from hwmodel.wire import ethernet, tags
 
 VECTORS = Path(__file__).parent / "vectors"

@@ -27,7 +27,6 @@ from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.port_set import MAX_PORTS, PORT_SET
 from hwmodel.forwarding.tables import (
-    DEFAULT_S_VID,
     KIND_SHIFT,
     LOOKUP_SLOTS,
     MAX_ACL_ENTRIES,
@@ -37,6 +36,7 @@ from hwmodel.forwarding.tables import (
     VLAN_MAC,
     VLAN_SHIFT,
 )
+from hwmodel.rules.switch_modes import DEFAULT_S_VID
 from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_list, port_numbers
 from tests.forwarding_bench import (
     Bench,

@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.routes import DEFAULT_S_CHANNEL, GROUPS, TAG_BYTES, UPLINK, Route, accepts, channel_of
+from hwmodel.analytic.routes import GROUPS, TAG_BYTES, UPLINK, Route, accepts, channel_of
 from hwmodel.config import reflects
-from hwmodel.config.bridge import OUTSIDE, TAG_MODES
+from hwmodel.config.bridge import OUTSIDE
+from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES, TAG_MODES, ModeName
 from hwmodel.wire.ethernet import EtherType
 
 if TYPE_CHECKING:
@@ -77,11 +78,11 @@ def _plain(part: int, port: BridgePort) -> LogicalPort:
     return LogicalPort(part, None, 0, False, port.native_vlan, vlans, untagged)
 
 
-def interface_of(mode: str, station: Port) -> str | int | None:
+def interface_of(mode: ModeName, station: Port) -> str | int | None:
     """Give the interface behind which a station of an adapter stands."""
     if mode in TAG_MODES:
         return station.name
-    return channel_of(station) if mode == "multichannel" else None
+    return channel_of(station) if MODES[mode].has_channels else None
 
 
 def _of_part(system: System, bridge: Bridge, part: int) -> Iterator[LogicalPort]:
@@ -100,10 +101,10 @@ def _of_part(system: System, bridge: Bridge, part: int) -> Iterator[LogicalPort]
                     part, one.name, TAG_BYTES[switch.mode], False, one.port_vlan, frozenset(one.vlans),
                     frozenset(one.untagged),
                 )  # fmt: skip
-    elif switch.mode == "multichannel":
-        named = {interface_of(switch.mode, one) for one in switch.ports} & {DEFAULT_S_CHANNEL}
+    elif MODES[switch.mode].has_channels:
+        named = {interface_of(switch.mode, one) for one in switch.ports} & {DEFAULT_S_VID}
         for channel in sorted({*switch.s_channels, *(int(one or 0) for one in named)}):
-            tag_bytes = 0 if channel == DEFAULT_S_CHANNEL else TAG_BYTES["s"]
+            tag_bytes = 0 if channel == DEFAULT_S_VID else TAG_BYTES["s"]
             yield LogicalPort(part, channel, tag_bytes, reflects(port, switch, channel), native, vlans, untagged)
     else:
         is_hairpin = reflects(port, switch)

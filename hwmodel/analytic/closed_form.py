@@ -32,6 +32,7 @@ from hwmodel.config import Config, as_config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import link_rate_of
+from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S
 from hwmodel.words import limits as words
 
@@ -159,7 +160,7 @@ def _why_over_the_wire(config: Config, system: System, found: _Asked) -> Iterato
         return
     port = "" if wires[limit] == 0 else system.port_name(wires[limit])
     gbps = float(system.rate_bps(wires[limit]) / BPS_PER_GBPS)
-    if config.switch.mode == "veb":
+    if MODES[config.switch.mode].kind == "veb":
         yield words.over_the_wire_by_vlan(port, gbps)
         return
     try:

@@ -35,13 +35,15 @@ from hwmodel.config.names import port_number
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import BITS_PER_BYTE
-from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, is_group_mac
+from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, UNTAGGED_HEADER_BYTES, is_group_mac
 from hwmodel.wire.pcap import read_blocks
+from hwmodel.wire.tags import LONGEST_HEADER_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-_MOST_TAG_BYTES = 12  # a C-TAG and the mode's own, which max_frame does not count
+# A C-TAG and the mode's own, which max_frame does not count.
+_MOST_TAG_BYTES = LONGEST_HEADER_BYTES - UNTAGGED_HEADER_BYTES
 OUTSIDE_TRAFFIC = "outside traffic"  # what workload.external sends
 
 

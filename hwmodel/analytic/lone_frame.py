@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.recent import remembered
-from hwmodel.analytic.routes import DEFAULT_S_CHANNEL, GROUPS, TAG_BYTES, UPLINK, channel_of
+from hwmodel.analytic.routes import GROUPS, TAG_BYTES, UPLINK, channel_of
 from hwmodel.analytic.system import System
-from hwmodel.config.bridge import TAG_MODES
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES, TAG_MODES
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.wire.ethernet import wire_bytes
 
@@ -125,7 +125,7 @@ def _sent_tag_bytes(config: Config, ports: dict[str, Port], source: str, target:
         return TAG_BYTES["c"] * (ports[source].admit == "tagged" and mode not in TAG_MODES)
     if mode in TAG_MODES:
         return TAG_BYTES[mode]
-    in_channel = mode == "multichannel" and target in ports and channel_of(ports[target]) != DEFAULT_S_CHANNEL
+    in_channel = MODES[mode].has_channels and target in ports and channel_of(ports[target]) != DEFAULT_S_VID
     is_tagged = _vlan(config, ports, source, target) != config.switch.uplink.native_vlan
     return TAG_BYTES["s"] * in_channel + TAG_BYTES["c"] * is_tagged
 

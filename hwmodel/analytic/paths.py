@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from hwmodel.analytic.bridge_rules import BridgeEntry, BridgeRules, Inside, LogicalPort, interface_of, learn
 from hwmodel.analytic.routes import GROUPS, TAG_BYTES, UPLINK, Route, Router, accepts, mirrored_stations
 from hwmodel.analytic.traffic import ONE, Leg, Onward, Sizes, nothing_of
+from hwmodel.rules.switch_modes import MODES
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
@@ -204,9 +205,8 @@ class Paths:
 
     def _filters_own(self, port: LogicalPort) -> bool:
         switch = self.system.config(port.part).switch
-        if switch.mode == "multichannel":
-            return isinstance(port.interface, int) and switch.s_channels.get(port.interface) == "vepa"
-        return switch.mode == "vepa"
+        s_channel = port.interface if isinstance(port.interface, int) else None
+        return MODES[switch.mode].kind_of(switch.s_channels, s_channel) == "vepa"
 
 
 # ---- The hops of a whole stream: over extenders to bridges, from there to adapters and outside ----

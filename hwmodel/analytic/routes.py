@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.config.bridge import TAG_MODES
+from hwmodel.rules.switch_modes import C_TAG, DEFAULT_S_VID, MODES, S_TAG, TAG_MODES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 UPLINK = "uplink"
 GROUPS = ("broadcast", "multicast")
-TAG_BYTES = {"c": 4, "s": 4, "vn_tag": 6, "e_tag": 8}  # IEEE 802.1Q; VN-Tag 0x8926; IEEE 802.1BR
-DEFAULT_S_CHANNEL = 1
+# Of C-TAG and S-TAG, and of the tags that name stations, by mode.
+TAG_BYTES: dict[str, int] = {"c": C_TAG.n_bytes, "s": S_TAG.n_bytes}
+TAG_BYTES |= {mode: MODES[mode].tag_bytes for mode in TAG_MODES}
 
 
 # ---- Mirrors ----
@@ -138,10 +139,7 @@ class Router:
         return Route(stations, to_wire, tag_bytes=self._uplink_tag_bytes(sender))
 
     def _switches_locally(self, sender: Port) -> bool:
-        if self._switch.mode == "multichannel":
-            kinds = {DEFAULT_S_CHANNEL: "veb", **self._switch.s_channels}
-            return kinds.get(channel_of(sender)) == "veb"
-        return self._switch.mode == "veb"
+        return MODES[self._switch.mode].kind_of(self._switch.s_channels, channel_of(sender)) == "veb"
 
     def _is_local(self, sender: Port, target: str) -> bool:
         port = self._ports.get(target)
@@ -180,14 +178,14 @@ class Router:
         if mode in TAG_MODES:
             return TAG_BYTES[mode]
         tagged = sender.port_vlan != self._switch.uplink.native_vlan
-        channel = mode == "multichannel" and channel_of(sender) != DEFAULT_S_CHANNEL
+        channel = MODES[mode].has_channels and channel_of(sender) != DEFAULT_S_VID
         brought = sender.admit == "tagged"  # the tag with which it was sent comes off
         return TAG_BYTES["c"] * (tagged - brought) + TAG_BYTES["s"] * channel
 
 
 def channel_of(port: Port) -> int:
     """Return the S-channel of a station."""
-    return port.s_channel or DEFAULT_S_CHANNEL
+    return port.s_channel or DEFAULT_S_VID
 
 
 def accepts(port: Port, group: str) -> bool:

@@ -22,12 +22,13 @@ import numba
 from hwmodel.compiled.left_out import IS_PLAIN, PLAIN
 
 COMPILED_BLOCKS = ("compiled", "forwarding", "machine", "switch_core")  # packages whose functions are compiled
+_IN_CODE = (*COMPILED_BLOCKS, "rules")  # whose constants are
 
 
 def _source_digest() -> str:
     digest = hashlib.sha256()
     package = Path(__file__).parent.parent
-    for path in sorted(path for block in COMPILED_BLOCKS for path in (package / block).rglob("*.py")):
+    for path in sorted(path for block in _IN_CODE for path in (package / block).rglob("*.py")):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     # Numba keeps the code of each place and each Python apart; so does the folder, or the code of one would seem to be
     # there for all (`simulation.kernel_cache`).

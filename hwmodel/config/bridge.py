@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+from hwmodel.rules.switch_modes import DEFAULT_S_VID, TAG_MODES, ChannelKind
+
 from .kinds import Block, ByteCount, Duration, Listing, OrWord, Rate, Truth, Whole, Word, key
 from .names import IdKey, Name, PortOfBridge, ServerName
-from .switch import AclEntry, ChannelKind, Switch, VlanId, VlanList
+from .switch import AclEntry, Switch, VlanId, VlanList
 
 Latency = Annotated[int, Duration("0ns", "1s")]
 Forwarding = Literal["store_and_forward", "cut_through"]
@@ -31,11 +33,8 @@ ExtenderName = Annotated[str, ServerName("an extender")]
 Behind = Annotated[str, ServerName("an extender", BRIDGE)]
 ADAPTER = "adapter"  # the port of the one server that has no name
 OUTSIDE = "outside"
-TAG_MODES = ("vn_tag", "e_tag")  # of adapters that a controlling bridge needs
 BridgeKind = Literal["learning", "controlling"]
 PortName = Annotated[str, ServerName("a port", ADAPTER, OUTSIDE, with_adapters=True)]
-# S-VID 1 is the default S-channel, whose frames go untagged (IEEE 802.1Qbg leaves this open; a choice).
-DEFAULT_S_VID = 1
 
 
 class Extender(Block):
@@ -175,7 +174,7 @@ class Bridge(Block):
     kind: Annotated[BridgeKind, Word(BridgeKind)] = key(
         "learning",
         "Whether the bridge learns where addresses are (adapters in mode veb, vepa and multichannel), or knows each "
-        "station by its virtual interface (modes vn_tag and e_tag).",
+        f"station by its virtual interface (modes {' and '.join(TAG_MODES)}).",
     )
     ports: dict[PortName, BridgePort] = key(
         {},

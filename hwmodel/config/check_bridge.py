@@ -6,20 +6,18 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from hwmodel.rules.switch_modes import MODES, TAG_MODES, UNTAGGED_MODES, ModeName
 from hwmodel.units import format_bytes, format_rate_bps, format_time_fs
 
-from .bridge import BRIDGE, OUTSIDE, TAG_MODES, BridgePort, JoinedPort, queue_bytes, s_channels_of
+from .bridge import BRIDGE, OUTSIDE, BridgePort, JoinedPort, queue_bytes, s_channels_of
 from .check_switch import check_acl_entry, check_vm_names
 from .document import KeyPath
 from .findings import Findings, Part
-from .frame_lengths import outer_tag_bytes
 from .kinds import suggest
 from .model import Config
 from .system import NamedBridge, bridge_with, bridges_of
 
-TRANSLATING_MODES = ("veb", "vepa")
 _OF_ADAPTER = ("switch.mode", "switch.s_channels", "switch.ports", "servers")
-_INTERFACES = {"vn_tag": ("vif", "VIF"), "e_tag": ("ecid", "E-CID")}
 
 
 def check_bridge(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
@@ -53,7 +51,7 @@ def check_bridge_kind(config: Config, part: Part) -> None:
     keys = ("switch.mode", (*bridge.path, "kind"))
     kind = bridge.settings.kind
     if kind == "controlling" and mode not in TAG_MODES:
-        part.findings.add(f"kind: controlling needs switch.mode vn_tag or e_tag, but it is {mode}", *keys)
+        part.findings.add(f"kind: controlling needs switch.mode {' or '.join(TAG_MODES)}, but it is {mode}", *keys)
     if kind == "learning" and mode in TAG_MODES:
         part.findings.add(
             f"mode {mode} needs a bridge of kind: controlling, but it is learning "
@@ -108,7 +106,7 @@ def _check_buffer(bridge: NamedBridge, parts: Sequence[Part]) -> None:
         switch = part.server.config.switch
         longest = max(switch.ports, key=lambda port: port.max_frame_bytes)
         is_here = part.server.port in settings.ports
-        n_bytes = longest.max_frame_bytes + (outer_tag_bytes(switch.mode) if is_here else 0)
+        n_bytes = longest.max_frame_bytes + (MODES[switch.mode].tag_bytes if is_here else 0)
         above = settings.above(part.server.port) if is_here else ()
         rooms: dict[KeyPath, int] = {(*bridge.path, "buffer"): settings.buffer_bytes}
         rooms |= {
@@ -135,7 +133,7 @@ def check_service_levels(bridge: NamedBridge, name: str, part: Part | None, find
         findings.add("stations outside have no S-channels; service levels are for ports of adapters", path)
         return
     switch = part.server.config.switch
-    if switch.mode != "multichannel":
+    if not MODES[switch.mode].has_channels:
         findings.add(
             f"service levels are for the S-channels of mode multichannel, but switch.mode is {switch.mode}",
             path,
@@ -159,7 +157,7 @@ def _check_queues(bridge: NamedBridge, name: str, part: Part, findings: Findings
     port, switch = bridge.settings.ports[name], part.server.config.switch
     channels = s_channels_of(switch)
     longest = max(switch.ports, key=lambda station: station.max_frame_bytes)
-    n_bytes = longest.max_frame_bytes + outer_tag_bytes(switch.mode)
+    n_bytes = longest.max_frame_bytes + MODES[switch.mode].tag_bytes
     for s_channel in channels:
         room_bytes = queue_bytes(bridge.settings, port, s_channel, len(channels))
         if room_bytes < n_bytes:
@@ -182,9 +180,10 @@ def check_translation(port: BridgePort, path: KeyPath, part: Part | None, findin
         findings.add("VLANs are translated at ports of adapters, not outside", path)
         return
     mode = part.server.config.switch.mode
-    if mode not in TRANSLATING_MODES:
+    if mode not in UNTAGGED_MODES:
         findings.add(
-            f"VLANs are translated in the modes veb and vepa; in mode {mode} the outer tag names the logical port",
+            f"VLANs are translated in the modes {' and '.join(UNTAGGED_MODES)}; in mode {mode} the outer tag names the "
+            "logical port",
             path,
             besides=_OF_ADAPTER,
         )
@@ -216,7 +215,7 @@ def check_extenders(bridge: NamedBridge, findings: Findings, parts: Sequence[Par
              if name not in bridge.wires]  # fmt: skip
     is_tagged = any(part.server.config.switch.mode in TAG_MODES for part in own)
     if extenders and settings.kind != "controlling" and not is_tagged:
-        message = "extenders need a bridge of kind: controlling, and adapters in mode vn_tag or e_tag"
+        message = f"extenders need a bridge of kind: controlling, and adapters in mode {' or '.join(TAG_MODES)}"
         findings.add(message, (*path, "extenders"), besides=[(*path, "kind")])
     _check_names(extenders, findings, parts)
     for one in (*extenders.values(), *ports):
@@ -285,19 +284,20 @@ def _below_each_port(bridge: NamedBridge, parts: Sequence[Part]) -> Iterator[tup
 
 def _check_tags(bridge: NamedBridge, extender: str, parts: Sequence[Part]) -> None:
     """Check that all below a port of the bridge have tags of one kind, and no two stations one interface."""
-    modes: dict[str, Part] = {part.server.config.switch.mode: part for part in reversed(parts)}
-    if all(mode in modes for mode in TAG_MODES):
-        vn, e = (modes[mode] for mode in TAG_MODES)
-        last = max(vn, e, key=parts.index)
-        last.findings.add(
-            f"all behind {extender} have tags of one kind, but {vn.server.name} has VN-Tags and {e.server.name} "
-            "E-TAGs",
+    modes: dict[ModeName, Part] = {part.server.config.switch.mode: part for part in reversed(parts)}
+    tagged = [modes[mode] for mode in TAG_MODES if mode in modes]
+    if len(tagged) > 1:
+        a, b = tagged[:2]
+        max(a, b, key=parts.index).findings.add(
+            f"all behind {extender} have tags of one kind, but {a.server.name} has {_tag_name(a)}s and {b.server.name} "
+            f"{_tag_name(b)}s",
             "switch.mode",
-        )  # fmt: skip
+        )
         return
     owners: dict[int, tuple[Part, str]] = {}
-    key, name = _INTERFACES.get(next(iter(modes)), ("", ""))
-    for part in parts if key else ():
+    how = MODES[next(iter(modes))]
+    key, name = how.key, how.key_name
+    for part in parts if how.has_interfaces else ():
         for port in part.server.config.switch.ports:
             number, own = getattr(port, key), part.server.station(port.name)
             other, other_name = owners.setdefault(number, (part, own))
@@ -309,6 +309,11 @@ def _check_tags(bridge: NamedBridge, extender: str, parts: Sequence[Part]) -> No
                     besides=[(*bridge.path, "extenders")],
                 )
                 break  # the others of this server are likely to be of the same mistake
+
+
+def _tag_name(part: Part) -> str:
+    tag = MODES[part.server.config.switch.mode].tag
+    return "" if tag is None else tag.name
 
 
 class End(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import format_bytes
 from hwmodel.wire.ethernet import format_mac
 
@@ -142,7 +143,7 @@ def _check_macs(config: Config, findings: Findings) -> None:
 
 
 def _check_interfaces(config: Config, findings: Findings) -> None:
-    for key, name in (("vif", "VIF"), ("ecid", "E-CID")):
+    for key, name in ((mode.key, mode.key_name) for mode in MODES.values() if mode.has_interfaces):
         owners: dict[int, str] = {}
         for port in config.switch.ports:
             number = getattr(port, key)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.wire.ethernet import EtherType
-from hwmodel.wire.tags import TAG_BYTES
+from hwmodel.rules.switch_modes import C_TAG, MODES
 
 from .document import KeyPath
 from .model import Config
 
-_OUTER_TAGS = {"vn_tag": EtherType.VN_TAG, "e_tag": EtherType.E_TAG, "multichannel": EtherType.S_TAG}
 _MAX_PERIOD = 100_000  # frames looked at for a stall; batches whose pattern repeats later are looked at in part
 
 
@@ -41,12 +39,7 @@ def mirrored_tag_bytes(config: Config) -> int:
     """
     if not config.switch.mirrors:
         return 0
-    return TAG_BYTES[EtherType.C_TAG] + outer_tag_bytes(config.switch.mode)
-
-
-def outer_tag_bytes(mode: str) -> int:
-    """Return the bytes of the outer tag that frames on the wire have in a mode of the switch."""
-    return TAG_BYTES[_OUTER_TAGS[mode]] if mode in _OUTER_TAGS else 0
+    return C_TAG.n_bytes + MODES[config.switch.mode].tag_bytes
 
 
 def descriptors_of(config: Config, frame_bytes: int) -> int:
@@ -57,7 +50,7 @@ def descriptors_of(config: Config, frame_bytes: int) -> int:
     """
     room = config.host.buffer_bytes - config.host.buffer_offset_bytes
     may_add_tag = any(set(port.vlans) - set(port.untagged) for port in config.switch.ports)
-    added_bytes = max(TAG_BYTES[EtherType.C_TAG] * may_add_tag, mirrored_tag_bytes(config))
+    added_bytes = max(C_TAG.n_bytes * may_add_tag, mirrored_tag_bytes(config))
     n_bytes = frame_bytes - FCS_BYTES + added_bytes
     return max(1, -(-n_bytes // room)) if room > 0 else 1
 

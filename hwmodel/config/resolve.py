@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from hwmodel.rules.switch_modes import INTERFACE_KEYS, MODES
 from hwmodel.wire.ethernet import format_mac
 
 from .adapter import MODEL_MAX_VFS, Nic, WirePort
@@ -21,7 +22,7 @@ from .model import OF_SYSTEM, Config
 from .names import function_name, is_station_name, port_number
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .servers import ServerEntry, adapter_name
-from .switch import MAX_VIF, Uplink
+from .switch import Uplink
 from .system import Server, entries_of
 
 BLOCKS = tuple(name for name in Config.model_fields if name not in OF_SYSTEM)
@@ -30,7 +31,7 @@ _DEFAULT_FRAME_BYTES = 1518
 ALL = "all"
 PORTS: KeyPath = ("switch", "ports")
 _Marks = tuple[dict[KeyPath, Any], ...]  # as `Document.marks`, by the path in the entry
-_OWN_ALONE = ("macs", "vif", "ecid")  # no two stations may have the same
+_OWN_ALONE = ("macs", *INTERFACE_KEYS)  # no two stations may have the same
 Plain = Mapping[str, Any]
 
 
@@ -162,8 +163,8 @@ def _fill_station(entry: dict[str, Any], server: int, interfaces_before: int) ->
     entry.setdefault("untagged", [port_vlan] if isinstance(vlans, list) and port_vlan in vlans else [])
     entry.setdefault("macs", [default_mac(number, server)])
     # More than there are VIFs are counted from 1 again: to be reported where stations have VIFs at all.
-    entry.setdefault("vif", (interfaces_before + number - 1) % MAX_VIF + 1)
-    entry.setdefault("ecid", interfaces_before + number)
+    for mode in (mode for mode in MODES.values() if mode.has_interfaces):
+        entry.setdefault(mode.key, (interfaces_before + number - 1) % mode.highest + 1)
 
 
 def _fill_workload(document: Document, workload: dict[str, Any], base_directory: str) -> None:

@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator
 
+from hwmodel.rules.switch_modes import MODES, OUTER_TAGS, TAG_MODES, ChannelKind, ModeName
+
 from .kinds import Block, ByteCount, Frequency, Listing, OrWord, Rate, Truth, Whole, Word, key
 from .names import EtherType, IdKey, Mac, Name, port_number
 
-MAX_VIF = 4095  # svif has 12 bits
 Admit = Literal["all", "tagged", "untagged"]
 Accept = Literal["broadcast", "multicast"]
 VlanId = Annotated[int, Whole(1, 4094, what="a VLAN number")]
@@ -17,10 +18,8 @@ VlanList = Annotated[tuple[VlanId, ...], Listing("[1, 2]")]
 MacAddress = Annotated[int, Mac(group=False)]
 GroupAddress = Annotated[int, Mac(group=True)]
 StationName = Annotated[str, Name()]
-SwitchMode = Literal["veb", "vepa", "vn_tag", "e_tag", "multichannel"]
 SwitchTiming = Literal["none", "core"]
 Scheduler = Literal["round_robin", "weighted", "deficit", "strict"]
-ChannelKind = Literal["veb", "vepa", "single"]
 MirrorDirection = Literal["ingress", "egress"]
 AclAction = Literal["permit", "deny", "priority", "police"]
 StationNames = Annotated[tuple[StationName, ...], Listing("[vf0, vf1]", least=1)]
@@ -75,19 +74,21 @@ class Port(Block):
         "1518B", "Longest frame that the station may send, with FCS and without tags.", alias="max_frame"
     )
     ethertype_filter: Annotated[bool, Truth()] = key(
-        True, "Drop frames that begin with an outer tag (0x88A8, 0x8926, 0x893F), which only bridges may add."
+        True,
+        "Drop frames that begin with an outer tag "
+        f"({', '.join(f'0x{tag.ethertype:04X}' for tag in OUTER_TAGS)}), which only bridges may add.",
     )
     default_priority: Annotated[int, Whole(0, 7)] = key(0, "Priority of frames without a tag.")
     rate_limit_bps: Annotated[int, Rate("1Kbps", "1000Gbps")] | None = key(
         None, "Most that the station may send, frame bits with FCS; null: no limit.", alias="rate_limit"
     )
     weight: Annotated[int, Whole(1, 65535)] = key(1, "Share of the station in the `weighted` and `deficit` schedulers.")
-    vif: Annotated[int, Whole(1, MAX_VIF)] = key(
+    vif: Annotated[int, Whole(1, MODES["vn_tag"].highest)] = key(
         ...,
         "VIF in mode vn_tag; no two stations have the same.",
         derived="the port's number, behind an extender counted on over the servers there",
     )
-    ecid: Annotated[int, Whole(1, 0xFFFFF)] = key(
+    ecid: Annotated[int, Whole(1, MODES["e_tag"].highest)] = key(
         ...,
         "E-CID in mode e_tag; no two stations have the same.",
         derived="the port's number, behind an extender counted on over the servers there",
@@ -166,10 +167,10 @@ class AclEntry(Block):
 class Switch(Block):
     """The embedded switch: how it decides, what it knows, how it schedules."""
 
-    mode: Annotated[SwitchMode, Word(SwitchMode)] = key(
+    mode: Annotated[ModeName, Word(ModeName)] = key(
         "veb",
         "How stations are bridged: in the adapter (veb), by the adjacent switch (vepa), by the adjacent switch with a "
-        "tag for each station (vn_tag, e_tag), or in several channels (multichannel).",
+        f"tag for each station ({', '.join(TAG_MODES)}), or in several channels (multichannel).",
     )
     timing: Annotated[SwitchTiming, Word(SwitchTiming)] = key(
         "none", "Time that the switch takes: none, or the clock cycles of the Verilog switch core."

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from hwmodel.rules.switch_modes import MODES
+
 from .bridge import ADAPTER, BRIDGE, OUTSIDE, Bridge, BridgePort, JoinedPort
 from .document import Document, KeyPath, Problem
 from .kinds import suggest
@@ -171,11 +173,7 @@ def outside_rate_bps(config: Config) -> int:
 
 def reflects(port: BridgePort, switch: Switch, s_channel: int | None = None) -> bool:
     """Tell whether a logical port has hairpin: that of an adapter with this switch, or of one S-channel."""
-    if port.hairpin is not None:
-        return port.hairpin
-    if switch.mode == "multichannel":
-        return s_channel is not None and switch.s_channels.get(s_channel) == "vepa"
-    return switch.mode == "vepa"
+    return MODES[switch.mode].kind_of(switch.s_channels, s_channel) == "vepa" if port.hairpin is None else port.hairpin
 
 
 def changes_between(base: Config, own: Config) -> dict[str, Any]:

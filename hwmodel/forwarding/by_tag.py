@@ -1,12 +1,14 @@
-"""Forwarding by tag: the modes VN-Tag and E-TAG, in which a bridge above decides and the tag names the stations."""
+"""Forwarding by tag: the modes in which a bridge above decides and the tag names the stations."""
 
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.forwarding.parse import OUTER_E, OUTER_VN
-from hwmodel.forwarding.port_set import PORT_WORDS, count
-from hwmodel.forwarding.tables import ECID, MODE_VN_TAG, VIF, VIF_LIST, find, group_ecid, key_of
+from hwmodel.forwarding.outer_tag import MISSING, UNKNOWN_INTERFACE, key_of_named, key_of_sender, why_refused
+from hwmodel.forwarding.port_set import PORT_WORDS, UPLINK, count
+from hwmodel.forwarding.tables import find
+
+NO_REASON, NO_DESTINATION = DropReason.NONE.value, DropReason.NO_DESTINATION.value
 
 
 @kernel
@@ -27,23 +29,13 @@ def extend_ports(tables, header, decision, key, pruned_key):
 
 @kernel
 def extend_from_bridge(tables, header, decision):
-    """Hand a frame of the bridge above to the stations that its VN-Tag or E-TAG names."""
-    if tables.mode == MODE_VN_TAG:
-        if header.outer_kind != OUTER_VN:
-            return DropReason.VNTAG_MISSING
-        if header.vn_version != 0:
-            return DropReason.VNTAG_VERSION
-        if header.vn_direction != 1:
-            return DropReason.VNTAG_DIRECTION
-        key = key_of(VIF_LIST, header.vn_dvif) if header.vn_pointer else key_of(VIF, header.vn_dvif)
-        pruned_key = key_of(VIF, header.vn_svif) if header.vn_looped else 0
-        unknown = DropReason.VNTAG_UNKNOWN_VIF
-    else:
-        if header.outer_kind != OUTER_E:
-            return DropReason.ETAG_MISSING
-        key = key_of(ECID, group_ecid(header.e_group, header.e_ecid))
-        pruned_key = key_of(ECID, header.e_ingress_ecid) if header.e_ingress_ecid != 0 else 0
-        unknown = DropReason.ETAG_UNKNOWN_ECID
-    if not extend_ports(tables, header, decision, key, pruned_key):
-        return unknown
-    return DropReason.NONE if count(decision.egress) > 0 else DropReason.NO_DESTINATION
+    """Hand a frame of the bridge above to the stations that its tag names."""
+    kind = tables.port[UPLINK].outer_kind
+    if header.outer_kind != kind:
+        return MISSING[kind]
+    refused = why_refused(header)
+    if refused != 0:
+        return refused
+    if not extend_ports(tables, header, decision, key_of_named(header), key_of_sender(header)):
+        return UNKNOWN_INTERFACE[kind]
+    return NO_REASON if count(decision.egress) > 0 else NO_DESTINATION

@@ -12,9 +12,9 @@ from hwmodel.forwarding.by_tag import extend_from_bridge
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.ingress_rules import check_frame, check_sender, has_bridge_above
 from hwmodel.forwarding.mirror import add_mirrors
-from hwmodel.forwarding.parse import NO_OUTER_TAG, OUTER_E, OUTER_S, OUTER_VN
+from hwmodel.forwarding.outer_tag import NO_INTERFACE, NO_OUTER_TAG, has_priority, own_interface, tag_from
 from hwmodel.forwarding.port_set import PORT_SET, PORT_WORDS, UPLINK, add, clear, contains, count
-from hwmodel.forwarding.tables import DEFAULT_S_VID, MODE_MULTICHANNEL, MODE_VN_TAG, NO_VLAN
+from hwmodel.forwarding.tables import NO_VLAN
 from hwmodel.forwarding.veb import UNKNOWN_CHANNEL, bridge_from_station, bridge_from_uplink, find_channel
 
 NO_POLICER = -1
@@ -50,10 +50,10 @@ def reset_copies(decision):
 
 @kernel
 def set_priority(tables, header, decision):
-    """Take priority and drop eligibility from the C-TAG, else from an S-TAG or E-TAG, else the port's default."""
+    """Take priority and drop eligibility from the C-TAG, else from the outer tag, else the port's default."""
     if header.has_c_tag:
         decision.priority, decision.dei = header.pcp, header.dei
-    elif header.outer_kind in (OUTER_S, OUTER_E):
+    elif has_priority(header):
         decision.priority, decision.dei = header.outer_pcp, header.outer_dei
     else:
         decision.priority, decision.dei = tables.port[header.ingress_port].default_priority, 0
@@ -70,16 +70,10 @@ def mark_tags(tables, header, decision):
             decision.tagged.word[w] = decision.egress.word[w] & ~tables.vlan[decision.vlan].untagged.word[w]
     if not contains(decision.egress, UPLINK):
         return
-    if tables.mode == MODE_VN_TAG:
-        decision.outer_kind, decision.outer_word = OUTER_VN, port.vif
-    elif has_bridge_above(tables):
-        first_word = decision.priority << 13 | decision.dei << 12
-        decision.outer_kind = OUTER_E
-        decision.outer_word = first_word << 32 | (port.ecid & 0xFFF) << 16 | port.ecid >> 12
-    elif tables.mode == MODE_MULTICHANNEL and tables.channel[port.channel].s_vid != DEFAULT_S_VID:
-        s_vid = tables.channel[port.channel].s_vid
-        decision.outer_kind, decision.outer_word = OUTER_S, decision.priority << 13 | decision.dei << 12 | s_vid
-    if decision.outer_kind != NO_OUTER_TAG:
+    interface = own_interface(tables, port)
+    if interface != NO_INTERFACE:
+        decision.outer_kind = tables.port[UPLINK].outer_kind
+        decision.outer_word = tag_from(decision.outer_kind, interface, decision.priority, decision.dei)
         add(decision.outer_tagged, UPLINK)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.forwarding.parse import OUTER_TYPES, TYPE_MAC_CONTROL
+from hwmodel.forwarding.outer_tag import OUTER_TYPES
+from hwmodel.forwarding.parse import TYPE_MAC_CONTROL
 from hwmodel.forwarding.port_set import contains
 from hwmodel.forwarding.tables import (
     ACL_DENY,
@@ -13,18 +14,18 @@ from hwmodel.forwarding.tables import (
     ADMIT_TAGGED,
     ADMIT_UNTAGGED,
     ANY,
-    MODE_E_TAG,
-    MODE_VN_TAG,
     RESERVED_VID,
     STATION_MAC,
     find,
     key_of,
     oversize,
 )
+from hwmodel.rules.switch_modes import MODES
 
 # IEEE 802.1Q, table 8-1: the sixteen addresses 01:80:C2:00:00:00 to :0F, which a bridge keeps to itself.
 LINK_LOCAL_PREFIX = 0x0180C200000
 GROUP_BIT = 1 << 40
+WITH_BRIDGE_ABOVE = tuple(mode.number for mode in MODES.values() if mode.has_interfaces)
 
 
 @kernel
@@ -42,7 +43,7 @@ def is_link_local(mac):
 @kernel
 def has_bridge_above(tables):
     """Tell whether the mode leaves policy to a bridge above, which a tag tells where frames come from."""
-    return tables.mode in (MODE_VN_TAG, MODE_E_TAG)
+    return tables.mode in WITH_BRIDGE_ABOVE
 
 
 @kernel

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import entry, kernel
-from hwmodel.forwarding.parse import C_TAG_BYTES, OUTER_BYTES, OUTER_TYPES, TAG_OFFSET, TYPE_C_TAG
+from hwmodel.forwarding.outer_tag import OUTER_BYTES, OUTER_TYPES
+from hwmodel.forwarding.parse import C_TAG_BYTES, TAG_OFFSET, TYPE_C_TAG
 from hwmodel.forwarding.port_set import contains
 
 

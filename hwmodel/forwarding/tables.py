@@ -10,7 +10,6 @@ from hwmodel.compiled.records import ints, record
 from hwmodel.forwarding.police import MAX_POLICERS
 from hwmodel.forwarding.port_set import MAX_PORTS, PORT_SET
 
-MODE_VEB, MODE_VEPA, MODE_VN_TAG, MODE_E_TAG, MODE_MULTICHANNEL = range(5)
 CHANNEL_VEB, CHANNEL_VEPA, CHANNEL_SINGLE = range(3)
 ADMIT_ALL, ADMIT_TAGGED, ADMIT_UNTAGGED = range(3)
 ACL_PERMIT, ACL_DENY, ACL_PRIORITY, ACL_POLICE = range(4)
@@ -20,7 +19,6 @@ ANY = -1  # of an access-list entry: matches every value
 NO_VLAN = 0  # VID 0 names no VLAN
 RESERVED_VID = 4095
 VIDS = 4096
-DEFAULT_S_VID = 1  # the S-channel whose frames carry no S-TAG
 
 # Capacities. The number of slots is a prime, so that the remainder of a key spreads keys of any pattern.
 LOOKUP_SLOTS = 8191

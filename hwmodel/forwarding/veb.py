@@ -8,14 +8,13 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.ingress_rules import apply_access_list, check_vlan, is_group, is_link_local, vlan_of
-from hwmodel.forwarding.parse import OUTER_S, TYPE_MAC_CONTROL
+from hwmodel.forwarding.outer_tag import NO_INTERFACE, sender_of
+from hwmodel.forwarding.parse import TYPE_MAC_CONTROL
 from hwmodel.forwarding.port_set import PORT_WORDS, UPLINK, add, bit, contains, count
 from hwmodel.forwarding.tables import (
     CHANNEL_VEB,
     CHANNEL_VEPA,
-    DEFAULT_S_VID,
     GROUP_MAC,
-    MODE_MULTICHANNEL,
     NO_VLAN,
     RESERVED_VID,
     STATION_MAC,
@@ -24,9 +23,11 @@ from hwmodel.forwarding.tables import (
     key_of,
     vlan_address,
 )
+from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES
 
 BROADCAST = 0xFFFF_FFFF_FFFF
 UNKNOWN_CHANNEL = -1
+WITH_CHANNELS = tuple(mode.number for mode in MODES.values() if mode.has_channels)
 
 
 @kernel
@@ -175,9 +176,10 @@ def bridge_from_uplink(tables, channel, header, decision):
 @kernel
 def find_channel(tables, header):
     """Return the index of the S-channel of a frame from the uplink, or -1; 0 where the mode has no S-TAG."""
-    if tables.mode != MODE_MULTICHANNEL:
+    if tables.mode not in WITH_CHANNELS:
         return 0
-    s_vid = header.s_vid if header.outer_kind == OUTER_S and header.s_vid != 0 else DEFAULT_S_VID
+    named = sender_of(header)
+    s_vid = DEFAULT_S_VID if named == NO_INTERFACE else named
     for i in range(tables.n_channels):
         if tables.channel[i].s_vid == s_vid:
             return i

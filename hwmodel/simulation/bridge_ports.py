@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
-from hwmodel.config.bridge import BRIDGE, DEFAULT_S_VID, TAG_MODES, s_channels_of
-from hwmodel.wire.ethernet import EtherType
-from hwmodel.wire.tags import NO_OUTER_TAG
+from hwmodel.config.bridge import BRIDGE, s_channels_of
+from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES, ChannelKind, ModeName
 from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 OUTSIDE = "outside"
 ALL_VLANS = range(1, 4095)
-OUTER_TYPES = {"vn_tag": EtherType.VN_TAG, "e_tag": EtherType.E_TAG, "multichannel": EtherType.S_TAG}
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class LogicalPort:
     number: int
     port: int
     name: str
-    mode: str
+    mode: ModeName
     interface: int | None
     is_hairpin: bool
     native_vlan: int | None
@@ -78,8 +76,7 @@ class PhysicalPort:
     joined: int | None = None
     to: str = ""
     below: tuple[int, ...] = ()
-    mode: str = "veb"
-    outer_types: frozenset[int] = NO_OUTER_TAG
+    mode: ModeName = "veb"
     logical: list[LogicalPort] = field(default_factory=list)
     taken_lists: Collection[int] = ()
     groups: LogicalPort | None = None
@@ -110,7 +107,7 @@ class PhysicalPort:
     @property
     def has_interfaces(self) -> bool:
         """Tell whether stations behind this port have virtual interfaces of their own."""
-        return self.mode in TAG_MODES
+        return MODES[self.mode].has_interfaces
 
     @property
     def key(self) -> str:
@@ -137,24 +134,24 @@ def logical_ports(
 ) -> Iterator[LogicalPort]:
     """Give the logical ports of a port to an adapter in order, numbered on; `prefix`: before its stations' names."""
     hairpin, native = settings.hairpin, settings.native_vlan
-    if port.has_interfaces:
+    mode = MODES[switch.mode]
+    if mode.has_interfaces:
         for station in switch.ports:
             if not station.enabled:
                 continue
-            own = station.vif if switch.mode == "vn_tag" else station.ecid
             yield LogicalPort(
-                next(numbers), port.root, prefix + station.name, switch.mode, own, False,
+                next(numbers), port.root, prefix + station.name, switch.mode, mode.interface_of(station), False,
                 station.port_vlan, station.vlans, station.untagged, None, port.server, station.number,
             )  # fmt: skip
         return
     carried = ALL_VLANS if settings.vlans == "all" else settings.vlans
     vlans = [vlan for vlan in carried if vlan not in settings.translate] if settings.translate else carried
     untagged = [] if native is None else [native]
-    channels: dict[int | None, str] = {None: switch.mode}
-    if switch.mode == "multichannel":
+    channels: dict[int | None, ChannelKind | None] = {None: mode.kind}
+    if mode.has_channels:
         channels = {None if vid == DEFAULT_S_VID else vid: kind for vid, kind in s_channels_of(switch).items()}
     for interface, kind in channels.items():
-        name = port.name if switch.mode != "multichannel" else f"{port.name}.{interface or DEFAULT_S_VID}"
+        name = f"{port.name}.{interface or DEFAULT_S_VID}" if mode.has_channels else port.name
         is_hairpin = kind == "vepa" if hairpin is None else hairpin
         yield LogicalPort(
             next(numbers), port.root, name, switch.mode, interface, is_hairpin, native, vlans, untagged
@@ -168,14 +165,7 @@ def logical_ports(
 
 def place_of(station: Port, vlan: int, port: PhysicalPort) -> tuple[LogicalPort, int] | None:
     """Return the logical port behind which a station is in a VLAN of its own, and that VLAN's number in the bridge."""
-    interface: int | None = None
-    if port.mode == "vn_tag":
-        interface = station.vif
-    elif port.mode == "e_tag":
-        interface = station.ecid
-    elif port.mode == "multichannel":
-        interface = None if station.s_channel in (None, DEFAULT_S_VID) else station.s_channel
-    return _taken_in(port, interface, vlan)
+    return _taken_in(port, MODES[port.mode].interface_of(station), vlan)
 
 
 def comes_in(port: PhysicalPort, vid: int) -> tuple[LogicalPort, int] | None:
@@ -221,8 +211,6 @@ def ports_of(bridges: Sequence[NamedBridge], servers: Sequence[tuple[str, Config
             index, port_name, settings.rate_bps, bridges[at].propagation_fs(port_name), index, roots[port_name],
             bridges[at], at, device, boxes[device], below=(index,), mode=switch.mode,
         )  # fmt: skip
-        if switch.mode in OUTER_TYPES:
-            port.outer_types = frozenset({int(OUTER_TYPES[switch.mode])})
         port.is_scheduled = bool(settings.s_channels)
         port.taken_lists = set(switch.vif_lists) | {entry.ecid for entry in switch.ecid_lists}
         prefix = f"{name}." if name else ""
@@ -306,12 +294,12 @@ def _uplink(
     upper = PhysicalPort(
         number, name, extender.rate_bps, settings.propagation_fs, None, below[0].root, bridge, at, device,
         boxes[device], number + 1,
-        below=tuple(port.number for port in below), mode=below[0].mode, outer_types=below[0].outer_types,
+        below=tuple(port.number for port in below), mode=below[0].mode,
         logical=[logical for port in below for logical in port.logical],
         taken_lists={taken for port in below for taken in port.taken_lists},
     )  # fmt: skip
     lower = PhysicalPort(
         number + 1, f"{name}.{UPLINK}", extender.rate_bps, settings.propagation_fs, None, upper.root, bridge, at, name,
-        boxes[name], number, mode=upper.mode, outer_types=upper.outer_types,
+        boxes[name], number, mode=upper.mode,
     )  # fmt: skip
     return upper, lower

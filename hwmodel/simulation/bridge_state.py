@@ -15,7 +15,6 @@ import numpy.typing as npt
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import queue_bytes
 from hwmodel.errors import InputError
-from hwmodel.forwarding.parse import NO_OUTER_TAG
 from hwmodel.forwarding.tables import ANY, VIDS
 from hwmodel.machine.network.bridge import HEADER_BYTES
 from hwmodel.machine.network.bridge_state import (
@@ -34,9 +33,10 @@ from hwmodel.machine.network.places import announce, enter_homes
 from hwmodel.machine.server import zeros
 from hwmodel.machine.switch.switch_state import FIRST_GENERATION
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.switch_modes import MODES
 from hwmodel.simulation.bridge_ports import OUTSIDE, LogicalPort, PhysicalPort
 from hwmodel.simulation.nic_state import Nic, rate_as_ratio
-from hwmodel.simulation.switch_tables import ACL_ACTIONS, OUTER_KINDS
+from hwmodel.simulation.switch_tables import ACL_ACTIONS
 from hwmodel.simulation.topology import Place, Topology
 from hwmodel.units import fs_per_byte
 from hwmodel.wire.ethernet import UNTAGGED_HEADER_BYTES, wire_bytes
@@ -248,7 +248,7 @@ def _bits(vlans: Collection[int]) -> Any:
 def _fill_port(record: BridgeRecord, port: PhysicalPort, topology: Topology, lists: _Lists) -> None:
     entry = record.port[port.number].params
     entry.root, entry.bridge, entry.server = port.root, port.bridge, NOBODY if port.server is None else port.server
-    entry.outer_kind = OUTER_KINDS.get(port.mode, NO_OUTER_TAG)
+    entry.outer_kind = MODES[port.mode].outer_kind
     entry.has_interfaces, entry.is_of_extender = port.has_interfaces, port.is_of_extender
     entry.is_uplink, entry.is_wire = port.is_uplink, bool(port.to)
     entry.first_logical, entry.n_logical = lists.add(logical.number for logical in port.logical)

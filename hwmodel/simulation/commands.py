@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from hwmodel.compiled.records import offset_of
 from hwmodel.config import bridges_of, servers_of
-from hwmodel.config.bridge import TAG_MODES
 from hwmodel.errors import InputError
-from hwmodel.forwarding.tables import MODE_E_TAG, MODE_VN_TAG, TABLES
+from hwmodel.forwarding.ingress_rules import WITH_BRIDGE_ABOVE
+from hwmodel.forwarding.tables import TABLES
 from hwmodel.machine.time.commands import (
     AGEING,
     COMMAND_CAP,
@@ -34,6 +34,7 @@ from hwmodel.machine.time.commands import (
     VALUE_CAP,
     VLAN,
 )
+from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import format_time_fs
 
 if TYPE_CHECKING:
@@ -116,10 +117,10 @@ OF_ADAPTERS = (
 )  # fmt: skip
 OF_BRIDGES = ("latency_fs", "ageing_fs", "policy*", "ports.*.rate_bps", "ports.*.hairpin", "ports.*.*vlan*")
 NOT_AN_ADAPTERS = ("servers", "bridge", "workload", "run")  # looked at by themselves
-FIXED = ("switch.ports.*.max_frame_bytes", "switch.ports.*.vif", "switch.ports.*.ecid", "switch.ports.*.s_channel")
+FIXED = ("switch.ports.*.max_frame_bytes", *(f"switch.ports.*.{mode.key}" for mode in MODES.values() if mode.key))
 # Where a bridge cuts through: whether a frame may go on before its end is there hangs on both rates.
 RATES = ("port.rate_bps", "ports.*.rate_bps")
-# What a bridge has built its lists of interfaces by (modes VN-Tag and E-TAG).
+# What a bridge has built its lists of interfaces by (where stations have interfaces).
 IN_LISTS = (
     "switch.addresses*",
     *(f"switch.ports.*.{name}*" for name in ("accept", "promiscuous", "groups", "enabled", "mac")),
@@ -212,7 +213,7 @@ def _components(machine: Machine) -> list[_Component]:
     for at in range(n_servers):
         state = machine.state[at : at + 1]
         mode = state[0].port[0].switch.tables.mode
-        is_told_of_lists = machine.system is not None and mode in (MODE_VN_TAG, MODE_E_TAG)
+        is_told_of_lists = machine.system is not None and mode in WITH_BRIDGE_ABOVE
         regions = OF_SERVER if is_told_of_lists else (*OF_SERVER, ADDRESSES)
         found.append(_Component(at, state, at, regions))
     if machine.system is not None:
@@ -271,7 +272,7 @@ def _cuts_through(bridge: Any) -> bool:
 
 def _fixed(config: Config, bridges: Sequence[Any]) -> tuple[str, ...]:
     """Return which of an adapter's keys are fixed."""
-    return (*FIXED, *IN_LISTS) if bridges and config.switch.mode in TAG_MODES else FIXED
+    return (*FIXED, *IN_LISTS) if bridges and MODES[config.switch.mode].has_interfaces else FIXED
 
 
 def _paired(old: Sequence[Any], new: Sequence[Any]) -> list[tuple[Any, Any]]:

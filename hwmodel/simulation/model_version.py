@@ -11,7 +11,7 @@ from hwmodel.compiled import COMPILED_BLOCKS
 
 # All that a result is made with; what calls it, or shows it, makes no figures.
 _BLOCKS = (
-    *COMPILED_BLOCKS, "simulation", "workload", "analytic", "results", "config", "wire", "units.py"
+    *COMPILED_BLOCKS, "simulation", "workload", "analytic", "results", "config", "wire", "rules", "units.py"
 )  # fmt: skip
 _DIGITS = 12
 

@@ -10,6 +10,7 @@ from hwmodel.analytic.transactions import sending_s
 from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of
 from hwmodel.results import BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
+from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import BITS_PER_BYTE
 from hwmodel.words import warnings as words
 from hwmodel.workload.streams import Sizes
@@ -49,7 +50,8 @@ def _without_hairpin(config: Config, result: Result) -> Iterator[str]:
 def _relies(server: Server) -> bool:
     """Tell whether frames between an adapter's VMs need a port with hairpin."""
     switch = server.config.switch
-    return switch.mode == "vepa" or (switch.mode == "multichannel" and "vepa" in switch.s_channels.values())
+    mode = MODES[switch.mode]
+    return "vepa" in (switch.s_channels.values() if mode.has_channels else (mode.kind,))
 
 
 def _short_bursts(config: Config, result: Result) -> Iterator[str]:
@@ -188,7 +190,7 @@ def _forwards_itself(config: Config, part: Server) -> bool:
     """Tell whether an adapter forwards frames between its stations: not where the bridge translates their VLANs."""
     bridge = bridge_with(config, part.port)
     translates = bridge is not None and bool(bridge.settings.ports[part.port].translate)
-    return part.config.switch.mode == "veb" and not translates
+    return MODES[part.config.switch.mode].kind == "veb" and not translates
 
 
 def _crosses(sender: str, target: str, local: Collection[str]) -> bool:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from hwmodel.errors import InputError
 from hwmodel.forwarding.decide import DECISION
 from hwmodel.forwarding.parse import HEADER
-from hwmodel.forwarding.tables import MODE_MULTICHANNEL
 from hwmodel.rules.switch_core_cycles import DECISION_CYCLES, LOOK_CYCLES, READY_CYCLES
+from hwmodel.rules.switch_modes import MODES
 from hwmodel.simulation.core_parameters import TAG_ROOM_BYTES, CoreParameters
 from hwmodel.switch_core.bus import grant_frames
 from hwmodel.switch_core.lookup import decide_frames, write_copies
@@ -267,7 +267,8 @@ def _build_tables(parameters: CoreParameters, given: Sequence[tuple[int, Tables]
         raise InputError("switch core: no tables")
     _check_order(cycles)
     tables = np.concatenate([table for _, table in given]).view(np.recarray)
-    if (tables.mode == MODE_MULTICHANNEL).any() or tables.n_acl_entries.any() or tables.n_mirrors.any():
+    has_modes = np.isin(tables.mode, [mode.number for mode in MODES.values() if mode.in_core]).all()
+    if not has_modes or tables.n_acl_entries.any() or tables.n_mirrors.any():
         raise InputError("switch core: it has no S-channels, no access list and no mirrors")
     longest = tables["port"]["longest_bytes"]
     np.minimum(longest, parameters.max_frame_bytes, out=longest)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.errors import InputError
-from hwmodel.forwarding.parse import NO_OUTER_TAG, OUTER_E, OUTER_S, OUTER_VN
+from hwmodel.forwarding.outer_tag import NO_OUTER_TAG, OWN_KEYS
 from hwmodel.forwarding.police import POLICER
 from hwmodel.forwarding.port_set import MAX_PORTS, PORTS_PER_WORD, UPLINK
 from hwmodel.forwarding.tables import (
@@ -27,7 +27,6 @@ from hwmodel.forwarding.tables import (
     CHANNEL_SINGLE,
     CHANNEL_VEB,
     CHANNEL_VEPA,
-    DEFAULT_S_VID,
     ECID,
     GROUP_MAC,
     GROUP_SHIFT,
@@ -39,21 +38,16 @@ from hwmodel.forwarding.tables import (
     MIRROR_EGRESS,
     MIRROR_INGRESS,
     MIRROR_VLAN,
-    MODE_E_TAG,
-    MODE_MULTICHANNEL,
-    MODE_VEB,
-    MODE_VEPA,
-    MODE_VN_TAG,
     NO_VLAN,
     RESERVED_VID,
     STATION_MAC,
     TABLES,
-    VIF,
     VIF_LIST,
     VLAN_MAC,
     VLAN_SHIFT,
 )
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.switch_modes import DEFAULT_S_VID, INTERFACE_KEYS, MODES
 from hwmodel.units import fs_per_byte
 
 if TYPE_CHECKING:
@@ -61,14 +55,6 @@ if TYPE_CHECKING:
 
 Record = Any  # one element of a numpy record array: its fields are attributes
 
-MODES = {
-    "veb": MODE_VEB,
-    "vepa": MODE_VEPA,
-    "vn_tag": MODE_VN_TAG,
-    "e_tag": MODE_E_TAG,
-    "multichannel": MODE_MULTICHANNEL,
-}
-OUTER_KINDS = {"vn_tag": OUTER_VN, "e_tag": OUTER_E, "multichannel": OUTER_S}
 CHANNEL_KINDS = {"veb": CHANNEL_VEB, "vepa": CHANNEL_VEPA, "single": CHANNEL_SINGLE}
 ADMITS = {"all": ADMIT_ALL, "tagged": ADMIT_TAGGED, "untagged": ADMIT_UNTAGGED}
 ACL_ACTIONS = {"permit": ACL_PERMIT, "deny": ACL_DENY, "priority": ACL_PRIORITY, "police": ACL_POLICE}
@@ -106,7 +92,7 @@ def build_tables(switch: Switch) -> npt.NDArray[Any]:
     """
     array = np.zeros(1, TABLES)
     tables = array[0]
-    tables.mode = MODES[switch.mode]
+    tables.mode = MODES[switch.mode].number
     _fill_stations(tables, switch)
     _fill_uplink(tables, switch)
     _fill_vlans(array, switch)
@@ -147,7 +133,8 @@ def _fill_stations(tables: Record, switch: Switch) -> None:
         record.is_trusted = port.trusted
         record.loops_back = port.loopback
         record.loops_to_self = port.self_loopback
-        record.vif, record.ecid = port.vif, port.ecid
+        for key in INTERFACE_KEYS:
+            record[key] = getattr(port, key)
         flags = {
             "enabled": port.enabled,
             "trusted": port.trusted,
@@ -167,7 +154,7 @@ def _fill_uplink(tables: Record, switch: Switch) -> None:
     uplink.is_enabled = 1
     lengths = [port.max_frame_bytes - FCS_BYTES for port in switch.ports if port.enabled]
     uplink.longest_bytes = max(lengths, default=NO_LENGTH_LIMIT)
-    uplink.outer_kind = OUTER_KINDS.get(switch.mode, NO_OUTER_TAG)
+    uplink.outer_kind = MODES[switch.mode].outer_kind
     uplink.port_vlan = switch.uplink.native_vlan or NO_VLAN
     for name in ("enabled", "promiscuous", "accepts_broadcast", "accepts_multicast"):
         _add(tables[name], UPLINK)
@@ -187,8 +174,8 @@ def _fill_vlans(array: npt.NDArray[Any], switch: Switch) -> None:
 def _fill_channels(tables: Record, switch: Switch) -> None:
     """Give each station its channel: the default one where it names none; all the same in a mode without S-channels."""
     channel_of = {port.number: DEFAULT_S_VID for port in switch.ports}
-    kinds = {DEFAULT_S_VID: CHANNEL_KINDS.get(switch.mode, CHANNEL_VEB)}
-    if switch.mode == "multichannel":
+    kinds = {DEFAULT_S_VID: CHANNEL_KINDS[MODES[switch.mode].kind or "veb"]}
+    if MODES[switch.mode].has_channels:
         channel_of = {port.number: port.s_channel or DEFAULT_S_VID for port in switch.ports}
         kinds = {s_vid: CHANNEL_KINDS[kind] for s_vid, kind in switch.s_channels.items()}
         if DEFAULT_S_VID in channel_of.values():
@@ -209,6 +196,7 @@ def _fill_channels(tables: Record, switch: Switch) -> None:
 def _fill_lookup(tables: Record, switch: Switch) -> None:
     number_of = port_numbers(switch)
     sets: dict[int, set[int]] = {}
+    own_key = OWN_KEYS[MODES[switch.mode].outer_kind]
 
     def note(kind: int, value: int, numbers: Iterable[int]) -> None:
         sets.setdefault(kind << KIND_SHIFT | value, set()).update(numbers)
@@ -221,10 +209,8 @@ def _fill_lookup(tables: Record, switch: Switch) -> None:
             note(STATION_MAC, mac, [port.number])
         for mac in port.groups:
             note(GROUP_MAC, mac, [port.number])
-        if switch.mode == "vn_tag":
-            note(VIF, port.vif, [port.number])
-        if switch.mode == "e_tag":
-            note(ECID, port.ecid, [port.number])
+        if MODES[switch.mode].has_interfaces:
+            note(own_key, getattr(port, MODES[switch.mode].key), [port.number])
     for address in switch.addresses:
         note(VLAN_MAC, address.vlan << VLAN_SHIFT | address.mac, named(address.ports))
     for number, names in switch.vif_lists.items():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.forwarding.decide import decide
-from hwmodel.forwarding.parse import OUTER_BYTES, parse
+from hwmodel.forwarding.outer_tag import OUTER_BYTES
+from hwmodel.forwarding.parse import parse
 from hwmodel.forwarding.port_set import contains
 from hwmodel.forwarding.rewrite import rewrite
 

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.forwarding.parse import HEADER_BYTES, OUTER_E, OUTER_S, OUTER_VN
+from hwmodel.forwarding.outer_tag import OUTER_E, OUTER_VN
+from hwmodel.forwarding.parse import HEADER_BYTES
+from hwmodel.rules.switch_modes import OUTER_TAGS
 from hwmodel.simulation.switch_tables import port_list
 from hwmodel.switch_frames.decide import DecidedBlock, FrameSwitch
 from hwmodel.wire.ethernet import format_mac
@@ -102,8 +104,9 @@ def tags_text(header: Any) -> str:
         group = f" grp {header.e_group}" if header.e_group else ""
         came_from = f" from {header.e_ingress_ecid}" if header.e_ingress_ecid else ""
         tags.append(f"E {header.e_ecid}{group}{came_from} {_priority(header.outer_pcp, header.outer_dei)}")
-    elif header.outer_kind == OUTER_S:
-        tags.append(f"S {header.s_vid} {_priority(header.outer_pcp, header.outer_dei)}")
+    elif header.outer_kind:
+        short, name = _short(header), OUTER_TAGS[header.outer_kind - 1].to_station
+        tags.append(f"{short} {header[f'{short.lower()}_{name}']} {_priority(header.outer_pcp, header.outer_dei)}")
     if header.has_c_tag:
         tags.append(f"C {header.vid} {_priority(header.pcp, header.dei)}")
     return ", ".join(tags) or "-"
@@ -117,7 +120,7 @@ def tag_action(header: Any, decision: Any, port: int) -> str:
     if port in port_list(decision.outer_tagged):
         actions.append("+" + _outer_text(decision))
     elif header.outer_kind:
-        actions.append("-" + {OUTER_VN: "VN", OUTER_E: "E", OUTER_S: "S"}[int(header.outer_kind)])
+        actions.append("-" + _short(header))
     if port in port_list(decision.tagged):
         tag = (int(decision.vlan), int(decision.priority), int(decision.dei))
         if not header.has_c_tag:
@@ -129,14 +132,16 @@ def tag_action(header: Any, decision: Any, port: int) -> str:
     return ", ".join(actions) or "as is"
 
 
+def _short(record: Any) -> str:
+    return OUTER_TAGS[int(record.outer_kind) - 1].short
+
+
 def _outer_text(decision: Any) -> str:
-    word = int(decision.outer_word)
-    priority = _priority(int(decision.priority), int(decision.dei))
-    if decision.outer_kind == OUTER_VN:
-        return f"VN svif {word & 0xFFF}"
-    if decision.outer_kind == OUTER_E:
-        return f"E {(word & 0xFF) << 12 | word >> 16 & 0xFFF} {priority}"
-    return f"S {word & 0xFFF} {priority}"
+    tag = OUTER_TAGS[int(decision.outer_kind) - 1]
+    interface = tag.read(int(decision.outer_word))[tag.from_station]
+    if tag.has_priority:
+        return f"{tag.short} {interface} {_priority(int(decision.priority), int(decision.dei))}"
+    return f"{tag.short} {tag.from_station} {interface}"
 
 
 def _priority(pcp: int, dei: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from hwmodel.rules import switch_modes
 from hwmodel.rules.ethernet import MIN_FRAME_BYTES, MIN_UNPADDED_BYTES, WIRE_OVERHEAD_BYTES
 
 ADDRESS_BYTES = 6
@@ -12,19 +13,19 @@ UNTAGGED_HEADER_BYTES = 14
 
 
 class EtherType(IntEnum):
-    """Number the types that the model gives a meaning to (IEEE registration authority; 0x8926 is VN-Tag)."""
+    """Number the types that the model gives a meaning to (IEEE registration authority); tags have theirs in `rules`."""
 
     IPV4 = 0x0800
     ARP = 0x0806
     RARP = 0x8035
-    C_TAG = 0x8100
+    C_TAG = switch_modes.C_TAG.ethertype
     IPV6 = 0x86DD
     MAC_CONTROL = 0x8808
-    S_TAG = 0x88A8
+    S_TAG = switch_modes.S_TAG.ethertype
     LOCAL_EXPERIMENT_1 = 0x88B5
     LLDP = 0x88CC
-    VN_TAG = 0x8926
-    E_TAG = 0x893F
+    VN_TAG = switch_modes.VN_TAG.ethertype
+    E_TAG = switch_modes.E_TAG.ethertype
     ECP = 0x8940
 
 

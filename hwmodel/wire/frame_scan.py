@@ -8,8 +8,9 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.rules.switch_modes import TYPE_BYTES
 from hwmodel.wire.ethernet import EtherType
-from hwmodel.wire.tags import LONGEST_HEADER_BYTES, OUTER_TAG_TYPES, TAG_BYTES, TAG_OFFSET, TYPE_BYTES
+from hwmodel.wire.tags import LONGEST_HEADER_BYTES, OUTER_TAG_TYPES, TAG_BYTES, TAG_OFFSET
 
 # The key that Microsoft publishes with its RSS verification suite; drivers of the 82599 use it or a random one.
 VERIFICATION_KEY = bytes.fromhex("6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa")

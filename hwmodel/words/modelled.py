@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.rules.switch_modes import INTERFACE_KEYS, MODES
 from hwmodel.units import FS_PER_NS, parse_time_fs
 from hwmodel.words.bridge_reading import servers_in
 from hwmodel.words.quantities import printable, three_digits
@@ -16,13 +17,7 @@ from hwmodel.words.quantities import printable, three_digits
 if TYPE_CHECKING:
     from hwmodel.results.result import Result
 
-_MODES = {
-    "veb": "its own bridge (VEB)",
-    "vepa": "the adjacent switch (VEPA)",
-    "vn_tag": "the adjacent switch (VN-Tag)",
-    "e_tag": "the adjacent switch (E-TAG)",
-    "multichannel": "S-channels (multichannel)",
-}
+_BRIDGED_BY: dict[str, str] = {name: mode.bridged_by for name, mode in MODES.items()}
 _PATTERNS = {
     "pairs": "VMs in pairs send {frames} to each other",
     "ring": "each VM sends {frames} to the next",
@@ -34,7 +29,7 @@ _PATTERNS = {
 }
 _MOST_LISTED = 3
 _MOST_NAMED = 8
-_OF_EACH = (".macs", ".vif", ".ecid")  # what every server has of its own
+_OF_EACH = (".macs", *(f".{key}" for key in INTERFACE_KEYS))  # what every server has of its own
 _OF_CEILING = "of ceiling"
 _MOST_CHANGES = 3  # keys of a VM's own driver that are named
 
@@ -119,7 +114,7 @@ def _adapter_words(config: Mapping[str, Any]) -> str:
     if host is not None:
         text += f", in a host with the preset {printable(str(host))}"
     mode = switch.get("mode")
-    return f"{text}, switched by {_MODES.get(mode, printable(mode))}" if isinstance(mode, str) else text
+    return f"{text}, switched by {_BRIDGED_BY.get(mode, printable(mode))}" if isinstance(mode, str) else text
 
 
 def _servers_words(config: Mapping[str, Any]) -> str:

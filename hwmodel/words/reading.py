@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwmodel.rules.switch_modes import MODES
 from hwmodel.words.bridge_reading import copying_words, setting_of
 from hwmodel.words.latency_parts import DIRECTIONS, PART_WORDS, PARTS
 from hwmodel.words.modelled import is_closed_loop, is_meant_for_vms
@@ -44,7 +45,8 @@ STALL_WORDS = {
     "descriptors": "an Rx descriptor",
     "buffer": "room in a buffer",
 }
-MODES_OF_BRIDGE = ("vepa", "vn_tag", "e_tag")  # in which an adapter sends all frames of its VMs out
+# In which an adapter sends all frames of its VMs out.
+MODES_OF_BRIDGE = tuple(name for name, mode in MODES.items() if mode.kind == "vepa" or mode.has_interfaces)
 DELIVERY = "post to delivery"  # the one latency of headline, tables and pictures, by this name
 _CREDIT_KINDS = ("credits_posted", "credits_non_posted", "credits_completion")
 PURPOSES = tuple(PURPOSE_WORDS)  # the fields of LinkBytes

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hwmodel.config.bridge import ADAPTER, DEFAULT_S_VID, OUTSIDE
+from hwmodel.config.bridge import ADAPTER, OUTSIDE
 from hwmodel.config.system import bridge_with, servers_of
+from hwmodel.rules.switch_modes import C_TAG, MODES
 from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, EtherType, mac_to_bytes
-from hwmodel.wire.tags import ETag, Tag, VlanTag, VnTag, build_header
+from hwmodel.wire.tags import Tag, build_header, tag_of
 from hwmodel.workload.streams import BROADCAST, MULTICAST, PatternError
 from hwmodel.workload.traffic import UPLINK, FrameTemplate
 
@@ -79,7 +80,7 @@ class HeaderBook:
         """Return what stands behind the destination in all headers of a station."""
         if source not in self._behind:
             port = self._ports[source]
-            tags = [VlanTag(vid=port.port_vlan)] if port.admit == "tagged" else []
+            tags = [tag_of(C_TAG, vid=port.port_vlan)] if port.admit == "tagged" else []
             self._behind[source] = self._behind_destination(source, tags)
         return self._behind[source]
 
@@ -94,23 +95,21 @@ class HeaderBook:
             raise PatternError("a flow from the uplink cannot go to the uplink")
         if self._outside is not None:
             return self._tags_from_outside(target)
-        mode = self._switch.mode
+        mode = MODES[self._switch.mode]
         is_group = target in (BROADCAST, MULTICAST)
-        if is_group and mode not in ("veb", "vepa"):
-            raise PatternError(f"group frames from the uplink cannot be made up in mode {mode}; replay a pcap instead")
+        if is_group and mode.tag is not None:
+            why = f"group frames from the uplink cannot be made up in mode {self._switch.mode}; replay a pcap instead"
+            raise PatternError(why)
         if is_group:
             native = self._switch.uplink.native_vlan
-            return [] if native is not None else [VlanTag(vid=self._first_vlan())]
+            return [] if native is not None else [tag_of(C_TAG, vid=self._first_vlan())]
         port = self._ports[target]
-        if mode == "vn_tag":
-            return [VnTag(direction=1, dvif=port.vif)]
-        if mode == "e_tag":
-            return [ETag(ecid=port.ecid)]
         tags: list[Tag] = []
-        if mode == "multichannel" and port.s_channel not in (None, DEFAULT_S_VID):
-            tags.append(VlanTag(vid=port.s_channel, ethertype=EtherType.S_TAG))
-        if port.port_vlan != self._switch.uplink.native_vlan:
-            tags.append(VlanTag(vid=port.port_vlan))
+        interface = mode.interface_of(port)
+        if mode.tag is not None and interface is not None:
+            tags.append(tag_of(mode.tag, **mode.tag.at_bridge, **{mode.tag.to_station: interface}))
+        if not mode.has_interfaces and port.port_vlan != self._switch.uplink.native_vlan:
+            tags.append(tag_of(C_TAG, vid=port.port_vlan))
         return tags
 
     def _tags_from_outside(self, target: str) -> list[Tag]:
@@ -119,7 +118,7 @@ class HeaderBook:
         native = self._outside.native_vlan
         vlan = native if target in (BROADCAST, MULTICAST) else self._vlan_outside(target)
         vlan = self._first_vlan() if vlan is None else vlan
-        return [] if vlan == native else [VlanTag(vid=vlan)]
+        return [] if vlan == native else [tag_of(C_TAG, vid=vlan)]
 
     def _first_vlan(self) -> int:
         return next(self._vlan_outside(name) for name, port in self._ports.items() if port.enabled)

@@ -88,7 +88,7 @@ class _Owners:
             parsed = parse_header(header)
         except RuntFrameError:
             return FrameTemplate(self._sender(header), "unknown", header)
-        vlan = parsed.c_tag.vid if parsed.c_tag is not None else 0
+        vlan = parsed.c_tag.fields["vid"] if parsed.c_tag is not None else 0
         source = self._port(parsed.source, vlan) or UPLINK
         return FrameTemplate(source, self._target(parsed.destination, vlan, source), header)
 

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from hwmodel.forwarding.parse import HEADER, NO_OUTER_TAG, OUTER_E, OUTER_S, OUTER_VN
+from hwmodel.forwarding.outer_tag import NO_OUTER_TAG, OUTER_E, OUTER_S, OUTER_VN, sender_of
+from hwmodel.forwarding.parse import HEADER
 from hwmodel.machine.network.bridge_state import BRIDGE, INSIDE, NOBODY, VLAN_SETS
 from hwmodel.machine.network.hops import may_return
 from hwmodel.machine.network.places import (
@@ -18,7 +19,6 @@ from hwmodel.machine.network.places import (
     comes_in,
     enter_homes,
     home_of,
-    interface_of,
     is_group,
     is_untagged,
 )
@@ -47,7 +47,7 @@ def test_an_outer_tag_names_its_senders_interface(kind, fields, expected):
     header.outer_kind = kind
     for name, value in fields.items():
         header[name] = value
-    assert interface_of(header) == expected
+    assert sender_of(header) == expected
 
 
 def test_a_frame_comes_in_by_its_interface_and_a_translated_vlan_before_the_rest():

@@ -9,34 +9,29 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import MAX_COPY_KINDS, MAX_TEMPLATES, UNKNOWN, slot_of, store, widened
-from hwmodel.forwarding.parse import (
+from hwmodel.forwarding.outer_tag import (
     NO_OUTER_TAG,
     OUTER_BYTES,
-    OUTER_E,
-    OUTER_S,
     OUTER_TYPES,
-    OUTER_VN,
-    TAG_OFFSET,
-    TYPE_C_TAG,
-    parse_header,
+    UNKNOWN_INTERFACE,
+    has_priority,
+    named_by,
+    names_list,
+    tag_for,
 )
+from hwmodel.forwarding.parse import TAG_OFFSET, TYPE_C_TAG, parse_header
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.forwarding.rewrite import write_number
 from hwmodel.forwarding.tables import ACL_DENY, ACL_POLICE, ACL_PRIORITY, ANY
 from hwmodel.machine.counts.flow_state import flow_of
 from hwmodel.machine.network.bridge_state import MAX_HOPS, MAX_WAYS, NOBODY, NOT_SOUGHT
-from hwmodel.machine.network.interface_lists import LIST_GROUP, list_for
+from hwmodel.machine.network.interface_lists import list_for
 from hwmodel.machine.network.places import address_of, carries, comes_in, home_of, is_group, is_untagged
 
 NO_REASON = DropReason.NONE.value
 VLAN_MEMBER = DropReason.VLAN_MEMBER.value
 CONTROL_FRAME = DropReason.CONTROL_FRAME.value
 ACL_DENIED = DropReason.ACL_DENY.value
-# Why a header whose outer tag names no logical port is dropped, by the kind of tag that the port has.
-UNKNOWN_INTERFACE = (
-    DropReason.STAG_UNKNOWN.value, DropReason.STAG_UNKNOWN.value,
-    DropReason.VNTAG_UNKNOWN_VIF.value, DropReason.ETAG_UNKNOWN_ECID.value,
-)  # fmt: skip
 RESERVED_BLOCK, RESERVED_BITS = 0x0180C2000000, 4  # IEEE 802.1Q 8.6.3: addresses that no bridge forwards
 
 
@@ -159,7 +154,7 @@ def look_inside(bridge, number):
     inside.pcp = inside.dei = 0
     if header.has_c_tag:
         inside.pcp, inside.dei = header.pcp, header.dei
-    elif header.outer_kind in (OUTER_S, OUTER_E):
+    elif has_priority(header):
         inside.pcp, inside.dei = header.outer_pcp, header.outer_dei
     if not carries(bridge.vlans[inside.logical_port], inside.vlan):
         inside.reason = VLAN_MEMBER
@@ -258,11 +253,9 @@ def note_passed_on(bridge, came, port):
 @kernel
 def leads_to_named(bridge, root, below, header):
     """Tell whether an extender's port leads to an interface that a tag from the bridge names, or to one of a list."""
-    is_vn = header.outer_kind == OUTER_VN
     if header.outer_kind == NO_OUTER_TAG:
         return False
-    number = header.vn_dvif if is_vn else header.e_ecid
-    is_list = header.vn_pointer != 0 if is_vn else header.e_group > 0
+    number, is_list = named_by(header), names_list(header)
     for at in range(below.params.first_logical, below.params.first_logical + below.params.n_logical):
         own = bridge.listed[at]
         if is_list:
@@ -365,14 +358,5 @@ def write_outer(bridge, port, interface, is_list, at):
     if own.params.port == port.params.root and own.params.interface != NOBODY:
         sender = own.params.interface
     at = write_number(bridge.made, at, 2, OUTER_TYPES[kind])
-    first_word = inside.pcp << 13 | inside.dei << 12
-    if kind == OUTER_VN:
-        looped = 1 if sender > 0 else 0
-        word = 1 << 31 | is_list << 30 | interface << 16 | looped << 15 | sender
-    elif kind == OUTER_E:
-        group = LIST_GROUP if is_list else 0
-        word = (first_word | sender & 0xFFF) << 32
-        word |= group << 28 | (interface & 0xFFF) << 16 | sender >> 12 << 8 | interface >> 12
-    else:
-        word = first_word | interface
+    word = tag_for(kind, interface, is_list, sender, inside.pcp, inside.dei)
     return write_number(bridge.made, at, OUTER_BYTES[kind] - 2, word)

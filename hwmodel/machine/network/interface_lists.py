@@ -6,25 +6,19 @@ The adapters below are told of a list when it is set up, as a controlling bridge
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
-from hwmodel.forwarding.parse import OUTER_VN
+from hwmodel.forwarding.outer_tag import key_of_list
 from hwmodel.forwarding.port_set import add, contains
-from hwmodel.forwarding.tables import (
-    ECID,
-    GROUP_MAC,
-    LOOKUP_SLOTS,
-    VIF_LIST,
-    find,
-    group_ecid,
-    key_of,
-)
+from hwmodel.forwarding.tables import GROUP_MAC, LOOKUP_SLOTS, find, key_of
 from hwmodel.forwarding.veb import BROADCAST
 from hwmodel.machine.network.bridge_state import MAX_LISTED, MAX_LISTS, NOBODY
 from hwmodel.machine.network.places import carries
+from hwmodel.rules.switch_modes import OUTER_TAGS
 
-LIST_GROUP = 1  # GRP of the E-CIDs that stand for lists
-# Lists that the bridge sets up for groups: above those that a configuration is likely to name itself.
-FIRST_VIF_LIST, LAST_LIST = 8192, 16383
-FIRST_LIST_ECID = 0x800  # in its group; its low 12 bits, the base, are all that bridges without extended E-CIDs read
+# By kind of tag. Lists that a bridge sets up have the upper half of the numbers that a tag holds; a configuration is
+# likely to name its own from 1. Of an E-CID it is half of the base, the low 12 bits, which are all that bridges
+# without extended E-CIDs read.
+FIRST_LISTS = (0, *((tag.places[tag.to_station][1] + 1) // 2 for tag in OUTER_TAGS))
+LAST_LIST = 16383
 
 
 @kernel
@@ -53,7 +47,7 @@ def is_taken(bridge, port, number):
 @kernel
 def free_number(bridge, port):
     """Return the lowest number of a list that is free at a port."""
-    number = FIRST_VIF_LIST if port.params.outer_kind == OUTER_VN else FIRST_LIST_ECID
+    number = FIRST_LISTS[port.params.outer_kind]
     while number < LAST_LIST and is_taken(bridge, port, number):
         number += 1
     return number
@@ -122,8 +116,7 @@ def list_for(bridge, servers, port):
 def tell(bridge, servers, port, number, logical):
     """Let the adapter of an interface know that it is on a list."""
     tables = servers[logical.params.server].port[logical.params.adapter_port].switch.tables
-    is_vif = port.params.outer_kind == OUTER_VN
-    key = key_of(VIF_LIST, number) if is_vif else key_of(ECID, group_ecid(LIST_GROUP, number))
+    key = key_of_list(port.params.outer_kind, number)
     listed = tables.lookup.entry[find(tables.lookup, key)]
     if listed.key != key:
         if tables.lookup.n_entries == LOOKUP_SLOTS - 1:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import entry, kernel
-from hwmodel.forwarding.parse import OUTER_E, OUTER_S, OUTER_VN
-from hwmodel.forwarding.tables import DEFAULT_S_VID
+from hwmodel.forwarding.outer_tag import sender_of
 from hwmodel.machine.network.bridge_state import MAX_ADDRESSES, MAX_HOMES, NOBODY, VLANS_PER_WORD
 
 GROUP_SHIFT = 40  # of the bit that makes an address a group's
@@ -32,24 +31,12 @@ def is_untagged(vlans, vlan):
 
 
 @kernel
-def interface_of(header):
-    """Return the interface that the outer tag of a header from below names as its sender's, `NOBODY` if it has none."""
-    if header.outer_kind == OUTER_VN:
-        return header.vn_svif
-    if header.outer_kind == OUTER_E:
-        return header.e_ecid
-    if header.outer_kind == OUTER_S and header.s_vid not in (0, DEFAULT_S_VID):
-        return header.s_vid
-    return NOBODY
-
-
-@kernel
 def comes_in(bridge, port, inside):
     """Find on which logical port a header comes, and its VLAN in the bridge; False where its outer tag names none.
 
     A VID, and a VLAN, of 0 is none.
     """
-    interface, vid = interface_of(inside.header), inside.header.vid
+    interface, vid = sender_of(inside.header), inside.header.vid
     found = False
     for at in range(port.params.first_logical, port.params.first_logical + port.params.n_logical):
         number = bridge.listed[at]
