@@ -208,6 +208,29 @@ def test_targets_of_another_kind_are_refused(metric, value):
         read_target(metric, value)
 
 
+HUGE = "1" + 400 * "0"
+
+
+@pytest.mark.parametrize("key", ["nic.vfs", "nic.rx_ring", "host.read_latency", "run.seed", "workload.pcap"])
+@pytest.mark.parametrize("value", [".inf", "-.inf", ".nan", "1e400", HUGE, f"{HUGE}ns"])
+def test_numbers_that_no_float_holds_are_refused_like_others(folder, key, value):
+    folder.joinpath("big.yaml").write_text(
+        f"base: base.yaml\ntarget: {{gbps: {value}, loss: {value}%}}\nrepeats: {value}\n"
+        f"knobs: {{{key}: {{values: [4, {value}], cost: {value}}}}}\n"
+    )
+    with pytest.raises(InputError) as refusal:
+        read_sizing(folder / "big.yaml")
+    assert all("big.yaml:" in line for line in refusal.value.lines)
+    assert {line.split(": ")[1].split(".")[0] for line in refusal.value.lines} >= {"target", "knobs"}
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 10**400])
+def test_so_they_are_in_a_mapping(value):
+    knobs = {"nic.rx_ring": {"values": [64, value], "cost": value}}
+    with pytest.raises(InputError):
+        read_sizing({"base": "sriov_10g_gen2x4", "target": {"gbps": value}, "knobs": knobs})
+
+
 def test_margins_are_shares_of_the_bound():
     assert Target("gbps", 10).margin(12) == pytest.approx(0.2)
     assert Target("p99", 100).margin(150) == pytest.approx(-0.5)

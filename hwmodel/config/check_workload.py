@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
@@ -143,8 +144,8 @@ def _check_pcap(config: Config, findings: Findings) -> None:
         if workload.pcap_time != "file":
             findings.add("pcap_time needs a pcap", "workload.pcap_time")
         return
-    if not workload.pcap.is_file():
-        what = "is a directory" if workload.pcap.is_dir() else "no such file"
+    if not os.path.isfile(workload.pcap):
+        what = "is a directory" if os.path.isdir(workload.pcap) else "no such file"
         findings.add(f"{what}: {workload.pcap}", "workload.pcap")
     ignored = {
         "pattern=null": workload.pattern is not None,

@@ -101,27 +101,27 @@ def read_target(metric: str, value: object) -> Target:
 def _rate(value: object, parse: Callable[[object], int], unit: int, example: str) -> float:
     if isinstance(value, str):
         try:
-            rate = float(Fraction(parse(value), unit))
+            rate: float | Fraction = Fraction(parse(value), unit)
         except UnitError as error:
             raise ValueError(str(error)) from None
     elif isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{shown(value)} is no rate; write it like {example}")
     else:
-        rate = float(value)
+        rate = value
     if not 0 < rate < 1e6:
         raise ValueError(f"{shown(value)} is out of range; a rate to reach is above 0, like {example}")
-    return rate
+    return float(rate)
 
 
 def _share(value: object) -> float:
     share = value
     if isinstance(value, str) and value.strip().endswith("%"):
         with contextlib.suppress(ValueError, ZeroDivisionError):
-            share = float(Fraction(value.strip().removesuffix("%").strip()) / 100)
-    if isinstance(share, bool) or not isinstance(share, int | float):
+            share = Fraction(value.strip().removesuffix("%").strip()) / 100
+    if isinstance(share, bool) or not isinstance(share, int | float | Fraction):
         raise ValueError(f"{shown(value)} is no share; write the loss allowed like 0, 0.001 or 0.1%")
     if not 0 <= share < 1:
-        hint = f" (did you mean {share:g}%?)" if 1 <= share < 100 and not isinstance(value, str) else ""
+        hint = f" (did you mean {float(share):g}%?)" if 1 <= share < 100 and not isinstance(value, str) else ""
         raise ValueError(f"{shown(value)} is out of range; a share of frames is 0 or more and below 1{hint}")
     return float(share)
 

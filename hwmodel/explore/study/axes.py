@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import fsum
+from math import fsum, isfinite
 from typing import Any
 
 from hwmodel.config.document import KeyPath, Place, Problem
@@ -316,13 +317,13 @@ def total_cost(costs: Iterable[float]) -> float:
 
 
 def _number_of(value: Any) -> tuple[Fraction, str] | None:
-    """Return the number that a value is made of, and its unit as written; None for a word, a list, a truth value."""
+    """Return the number that a value is made of, and its unit as written; None where it is none that a float holds."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return (Fraction(repr(value)), "") if value >= 0 else None
+        return (Fraction(repr(value)), "") if 0 <= value <= sys.float_info.max else None
     match = _NUMBER.fullmatch(value) if isinstance(value, str) else None
-    return (Fraction(match[1]), match[2]) if match else None
+    return (Fraction(match[1]), match[2]) if match and Fraction(match[1]) <= sys.float_info.max else None
 
 
 def _base_units(value: Any) -> Fraction:
@@ -361,12 +362,15 @@ def quantity_of(value: object) -> Quantity | None:
 
 
 def exact(value: object) -> Quantity | Fraction | None:
-    """Return a number, or a quantity, exactly as it was written (0.1 is a tenth); None for anything else."""
-    if isinstance(value, bool):
+    """Return a number, or a quantity, exactly as it was written (0.1 is a tenth); None for anything else.
+
+    What no float holds is no number here: the key that it is for refuses it.
+    """
+    if isinstance(value, bool) or (isinstance(value, float) and not isfinite(value)):
         return None
-    if isinstance(value, int | float):
-        return Fraction(repr(value))
-    return quantity_of(value)
+    number = Fraction(repr(value)) if isinstance(value, int | float) else quantity_of(value)
+    amount = number.amount if isinstance(number, Quantity) else number
+    return None if amount is None or abs(amount) > sys.float_info.max else number
 
 
 def plain(value: Quantity | Fraction) -> Any:
