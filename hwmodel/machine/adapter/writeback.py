@@ -18,19 +18,16 @@ from hwmodel.machine.traffic.sources import hunger
 @kernel
 def write_back(nic, now_fs, held):
     """Write all held descriptors of a ring back, right behind what is queued."""
-    n = held.n_descriptors
-    post_writeback(
-        nic, now_fs, held.params.kind, held.params.queue, held.params.ring_length, held.written, n, held.n_frames
-    )
-    n_frames = held.n_frames
+    n, n_frames, params = held.n_descriptors, held.n_frames, held.params
+    post_writeback(nic, now_fs, params.kind, params.queue, params.ring_length, held.written, n, n_frames)
     held.written += n
     held.n_descriptors = 0
     held.n_frames = 0
     held.timer_at_fs = NEVER
-    if held.params.kind == RX_WRITEBACK:
-        rx_returned(nic, now_fs, held.params.queue, n_frames)
+    if params.kind == RX_WRITEBACK:
+        rx_returned(nic, now_fs, params.queue, n_frames)
     else:
-        tx_returned(nic, now_fs, held.params.queue, n_frames)
+        tx_returned(nic, now_fs, params.queue, n_frames)
 
 
 @inlined

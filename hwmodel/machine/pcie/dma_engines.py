@@ -8,27 +8,29 @@ from hwmodel.compiled.compilation import inlined, kernel
 @kernel
 def operation_fs(engine, n_bytes):
     """Return how long an operation keeps its engine."""
-    if n_bytes <= engine.params.small_bytes:
-        return engine.params.small_fs
-    busy_fs = engine.params.start_fs
+    params = engine.params
+    if n_bytes <= params.small_bytes:
+        return params.small_fs
+    busy_fs = params.start_fs
     moved_bytes = n_bytes
-    if engine.params.piece_bytes > 0:
-        n_before = (n_bytes - 1) // engine.params.piece_bytes
-        busy_fs += engine.params.piece_fs * (n_before + 1)
-        moved_bytes = max(n_bytes, n_before * engine.params.piece_bytes + engine.params.piece_least_bytes)
-    if engine.params.den > 0:
-        busy_fs += moved_bytes * engine.params.num // engine.params.den
-    return max(engine.params.operation_fs, busy_fs)
+    if params.piece_bytes > 0:
+        n_before = (n_bytes - 1) // params.piece_bytes
+        busy_fs += params.piece_fs * (n_before + 1)
+        moved_bytes = max(n_bytes, n_before * params.piece_bytes + params.piece_least_bytes)
+    if params.den > 0:
+        busy_fs += moved_bytes * params.num // params.den
+    return max(params.operation_fs, busy_fs)
 
 
 @kernel
 def begin(engines, engine, now_fs, n_bytes):
     """Let an operation begin as soon as its engine and the shared path are free; return when."""
     begin_fs = max(now_fs, engine.next_fs)
-    if engines.params.shared_den > 0:
+    params = engines.params
+    if params.shared_den > 0:
         shared_begin_fs = max(now_fs, engines.shared_next_fs)
-        shared = min(n_bytes, engines.params.shared_bytes)
-        shared_fs = engines.params.shared_fs + shared * engines.params.shared_num // engines.params.shared_den
+        shared = min(n_bytes, params.shared_bytes)
+        shared_fs = params.shared_fs + shared * params.shared_num // params.shared_den
         engines.shared_next_fs = shared_begin_fs + shared_fs
         engines.counts.busy_fs += shared_fs
         begin_fs = max(begin_fs, shared_begin_fs)

@@ -116,7 +116,7 @@ def is_ready(clock, queue, now_fs):
 def start_up(nic, now_fs):
     """Choose and start the next TLP toward the host, if `could_start`; return True if it is the last of a payload.
 
-    P and NP come from independent engines: `pcie.params.arbitration` says which goes when both can.
+    P and NP come from independent engines: `arbitration` says which goes when both can.
     """
     ledger = nic.ledger
     catch_up(nic, now_fs + 1)
@@ -230,12 +230,9 @@ def rest_of_read_fs(pcie, left_bytes):
     """Return the time of a read's completions behind the first, without DLLPs between them."""
     chunk = 1 << pcie.params.completion_shift
     last_bytes = ((left_bytes - 1) & (chunk - 1)) + 1
-    n_whole = (left_bytes - last_bytes) >> pcie.params.completion_shift
-    overhead = pcie.params.completion_bytes
-    return (
-        n_whole * pcie.params.duration_fs[overhead + chunk]
-        + pcie.params.duration_fs[overhead + on_link(pcie, last_bytes)]
-    )
+    params = pcie.params
+    n_whole, overhead = (left_bytes - last_bytes) >> params.completion_shift, params.completion_bytes
+    return n_whole * params.duration_fs[overhead + chunk] + params.duration_fs[overhead + on_link(pcie, last_bytes)]
 
 
 @kernel

@@ -118,14 +118,8 @@ class Levels:
         nic, limits = self._nic, self._limits
         self._set("Adapter", "Tx buffer", "B", now_fs, nic["counts"]["tx_buffer"]["level"], limits["tx_buffer_bytes"])
         self._set("Adapter", "Rx buffer", "B", now_fs, nic["counts"]["rx_buffer"]["level"], limits["rx_buffer_bytes"])
-        self._set(
-            "Adapter",
-            "waiting for the wire",
-            "frames",
-            now_fs,
-            nic["port"][0]["mac"]["counts"]["waiting"]["level"],
-            None,
-        )
+        waiting = nic["port"][0]["mac"]["counts"]["waiting"]
+        self._set("Adapter", "waiting for the wire", "frames", now_fs, waiting["level"], None)
         n_tags, n_free = nic["tags"]["params"]["n_tags"], nic["tags"]["n_free"]
         self._set("PCIe reads", "tags in use", "tags", now_fs, n_tags - n_free, n_tags)
         for direction, first, second in (("up", "P", "NP"), ("down", "doorbells", "CPL")):
