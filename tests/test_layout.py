@@ -21,21 +21,6 @@ UNTESTED: dict[str, str] = {
 }
 
 
-@pytest.fixture(scope="module")
-def package() -> Package:
-    return read_tree(ROOT / "hwmodel", ROOT)
-
-
-@pytest.fixture(scope="module")
-def tests() -> Package:
-    return read_tree(ROOT / "tests", ROOT)
-
-
-@pytest.fixture(scope="module")
-def cocotb_tests() -> Package:
-    return read_tree(ROOT / "cocotb_tests", ROOT)
-
-
 IMPORT_RULES = [
     rules.wrong_arrows,
     rules.eager_api_imports,
@@ -48,30 +33,21 @@ IMPORT_RULES = [
 ]
 
 
-@pytest.mark.parametrize("rule", IMPORT_RULES, ids=lambda rule: rule.__name__)
-def test_imports_follow_the_rules(rule, package):
-    assert rule(package) == []
-
-
-def test_the_package_is_found(package):
+def test_the_repository_follows_the_rules():
+    """One test, because all sources are parsed once."""
+    package, tests, cocotb_tests, benches, docs_site = (
+        read_tree(ROOT / name, ROOT) for name in ("hwmodel", "tests", "cocotb_tests", "benches", "docs_site")
+    )
     assert {"hwmodel", "hwmodel.cli", "hwmodel.units"} <= set(package)
-
-
-def test_files_are_short(package, tests, cocotb_tests):
-    others = {**read_tree(ROOT / "benches", ROOT), **read_tree(ROOT / "docs_site", ROOT)}
-    assert rules.long_files({**package, **tests, **cocotb_tests, **others}) == []
-
-
-def test_functions_are_short(package, tests, cocotb_tests):
-    assert rules.long_functions({**package, **tests, **cocotb_tests}, LONG_FUNCTIONS) == []
-
-
-def test_names_say_something(package, tests, cocotb_tests):
-    assert rules.forbidden_names({**package, **tests, **cocotb_tests}) == []
-
-
-def test_every_module_has_a_test(package, tests):
-    assert rules.untested_modules(package, tests, UNTESTED) == []
+    tested = {**package, **tests, **cocotb_tests}
+    problems = {rule.__name__: rule(package) for rule in IMPORT_RULES}
+    problems |= {
+        "long files": rules.long_files({**tested, **benches, **docs_site}),
+        "long functions": rules.long_functions(tested, LONG_FUNCTIONS),
+        "names that say nothing": rules.forbidden_names(tested),
+        "modules without a test": rules.untested_modules(package, tests, UNTESTED),
+    }
+    assert {name: found for name, found in problems.items() if found} == {}
 
 
 def test_data_files_are_packaged():

@@ -30,6 +30,7 @@ DEFAULTS = {
         "frame_time": "0ns",
     },
     "workload": {"pattern": "pairs", "frame_bytes": 64},
+    "run": {"duration": "1ms"},  # a long one would have its memory in large pages, which take time to be filled
 }  # fmt: skip
 
 

@@ -206,7 +206,7 @@ def test_a_rate_is_kept_over_any_time_and_used_up(burst_bytes):
         for n_frames, (at, size) in enumerate(own[first:]):
             # A frame goes while the bucket is not below empty; what came since the first, and the burst, have paid for
             # all before it. Each frame's time is rounded down to a femtosecond.
-            assert n_bytes <= burst_bytes + Fraction((at - begun_fs + n_frames) * rate_bps, 8 * 10**15)
+            assert (n_bytes - burst_bytes) * 8 * 10**15 <= (at - begun_fs + n_frames) * rate_bps
             n_bytes += size
     (start_fs, _), (end_fs, _) = own[100], own[-1]
     bps = sum(size for _, size in own[100:-1]) * 8e15 / (end_fs - start_fs)
