@@ -13,6 +13,7 @@ from hwmodel.analytic import recent
 from hwmodel.config import Config
 from hwmodel.config import run as run_block
 from hwmodel.simulation import Run, clocks, kernel_cache
+from tests.memory_pages import take_small_pages
 from tests.process_tree import children_of_this_process
 
 DEFAULT_PPB = run_block.Run().clocks_ppb
@@ -63,6 +64,7 @@ def _exact_by_default(config: Config) -> int:
 # of both; so does what runs in processes of its own.
 _real_tolerance, clocks.tolerance_ppb = clocks.tolerance_ppb, _exact_by_default
 _real_replicas, Run._replicas = Run._replicas, lambda _run, _shorts: iter(())
+take_small_pages()
 
 
 @pytest.fixture(autouse=True)

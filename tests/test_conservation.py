@@ -238,7 +238,7 @@ def replayed(machine, frames, pcap_time, buffer_bytes):
         raw = [(at, frame(*ends, n_bytes, c_tag=tag)[:n_bytes]) for at, *ends, n_bytes, tag in frames]
         capture = write_capture(Path(folder, "in.pcap"), raw)
         workload = {"workload": {"pcap": str(capture), "pcap_time": pcap_time}, "host": {"buffer_bytes": buffer_bytes}}
-        return finished(machine, {"nic": {**nic, "vfs": 4}}, workload, {"run": {"duration": "1s"}})
+        return finished(machine, {"nic": {**nic, "vfs": 4}}, workload, {"run": {"duration": "1s", "frames": 10_000}})
 
 
 def check_replay(machine, frames, pcap_time, buffer_bytes) -> Result:

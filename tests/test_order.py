@@ -125,7 +125,10 @@ def test_no_frame_overtakes_another_of_its_stream(machine, bursts, pcap_time, se
             merged(
                 {"nic": {"vfs": 4}, "switch": SWITCH},
                 machine,
-                {"workload": {"pcap": str(capture), "pcap_time": pcap_time}, "run": {"duration": "1s", "seed": seed}},
+                {
+                    "workload": {"pcap": str(capture), "pcap_time": pcap_time},
+                    "run": {"duration": "1s", "frames": 10_000, "seed": seed},
+                },
             )
         )
         result = simulate(config, pcap_path=str(Path(folder, "out.pcap")))
