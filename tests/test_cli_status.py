@@ -12,6 +12,7 @@ import pytest
 from hwmodel.cli import main
 from hwmodel.config.run import MAX_SEED
 from hwmodel.errors import InputError, Interrupted, RunError
+from hwmodel.simulation import kernel_cache
 
 RESULT_JSON = '{"schema_version": 1}\n'
 
@@ -26,6 +27,7 @@ class StandIn:
         self.with_next_steps: object = "not called"
         self.labels: object = "not called"
         self.kernels_cached = True
+        self.entries: tuple[str, ...] = ()
         self.passed_over: str | None = None
 
     def load_config(self, path, overrides):
@@ -56,7 +58,7 @@ def library(monkeypatch) -> StandIn:
         },
         "simulation": {
             "simulate": stand_in.simulate,
-            "entries_of": lambda config: (),
+            "entries_of": lambda config: stand_in.entries,
             "kernels_are_cached": lambda entries: stand_in.kernels_cached,
             "passed_over_cache": lambda: stand_in.passed_over,
         },
@@ -87,6 +89,15 @@ def test_a_run_prints_a_summary_and_writes_its_files(library, tmp_path, capsys):
 def test_json_on_stdout_stands_alone(library, capsys):
     assert main(["run", "c.yaml", "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out) == {"schema_version": 1}
+
+
+@pytest.mark.parametrize(
+    ("entries", "takes"), [(kernel_cache.RUN_ENTRIES, "13 s"), (kernel_cache.SYSTEM_ENTRIES, "19 s")]
+)
+def test_how_long_it_compiles_is_said_before(library, entries, takes, capsys):
+    library.kernels_cached, library.entries = False, entries
+    assert main(["run", "c.yaml", "--json", "-"]) == 0
+    assert f"some {takes} on two cores" in capsys.readouterr().err
 
 
 def test_the_first_run_says_that_it_compiles_and_where_to(library, capsys):

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from hwmodel.simulation import LoneTime
 
 
-_COMPILES_FOR = ": some 12 s on two cores"  # benches/startup.py measures it
+_COMPILES_S, _COMPILES_BRIDGES_S = 13, 19  # on two cores; benches/startup.py measures it
 _INDENT = "  "
 _NO_END = "no end"
 
@@ -60,7 +60,7 @@ def run(arguments: Namespace) -> None:
     config = _load(arguments)
     from hwmodel import simulation
 
-    _announce_compilation(simulation.kernels_are_cached(simulation.entries_of(config)), _COMPILES_FOR)
+    _announce_compilation_for(config)
     interruption = None
     with progress_bar() as progress, _placing_errors(arguments):
         try:
@@ -163,7 +163,7 @@ def _run_alone(config: Config, arguments: Namespace) -> dict[str, object]:
     from hwmodel import simulation
 
     sys.stdout.flush()  # what needs no run is not to wait for it
-    _announce_compilation(simulation.kernels_are_cached(simulation.entries_of(config)), _COMPILES_FOR)
+    _announce_compilation_for(config)
     lone = simulation.lone_frame(config)
     if lone is None:
         return {}
@@ -175,9 +175,9 @@ def explain(arguments: Namespace) -> None:
     """Simulate one configuration, then with each resource in turn made larger."""
     check_page_outputs(arguments, arguments.config)
     config = _load(arguments)
-    from hwmodel import explore, simulation
+    from hwmodel import explore
 
-    _announce_compilation(simulation.kernels_are_cached(simulation.entries_of(config)), _COMPILES_FOR)
+    _announce_compilation_for(config)
     with progress_bar() as progress, _placing_errors(arguments):
         result = explore.explain(config, jobs=arguments.jobs or usable_processors(), progress=progress)
     _write_result(arguments, result, _print_relaxed)
@@ -293,6 +293,15 @@ def _require_trace(arguments: Namespace) -> None:
     problems = [f"{name}: only with --trace FILE" for name, value in given.items() if value is not None]
     if problems and arguments.trace is None:
         raise InputError(problems)
+
+
+def _announce_compilation_for(config: Config) -> None:
+    """Say so where the run of a configuration has to compile first, and how long that takes."""
+    from hwmodel import simulation
+
+    entries = simulation.entries_of(config)
+    takes_s = _COMPILES_BRIDGES_S if "machine.system.run_system" in entries else _COMPILES_S
+    _announce_compilation(simulation.kernels_are_cached(entries), f": some {takes_s} s on two cores")
 
 
 def _announce_compilation(is_cached: bool, takes: str = "") -> None:
