@@ -53,7 +53,7 @@ def has_long_runs(request):
 @pytest.mark.parametrize("mode", MODES)
 def test_core_decides_as_the_model(request, check_core, dut, mode):
     if has_long_runs(request):
-        pytest.skip("the long runs are of the same core")
+        pytest.skip("the long runs chosen beside it are the same, of the same core and mode, with more frames")
     check_core(dut.core(), mode, dut.keys.frames.short or SHORT_RUN)
 
 
@@ -82,7 +82,7 @@ def test_every_reachable_combination_was_tried(request, run_folder, n_frames, du
     if n_frames < ALL_COMBINATIONS:
         pytest.skip(f"{n_frames} frames are too few for each to come; those of Verilator, or of --nightly, are not")
     if not has_long_runs(request):
-        pytest.skip("needs the long runs of the modes")
+        pytest.skip("it looks at what the long runs of all modes have tried, which are not among the chosen tests")
     ended = request.config.stash[LONG_RUNS]
     assert ended == set(core.backend.modes), (
         "of all modes, in this process: -n needs --dist loadfile, which keeps a file's in one"

@@ -11,6 +11,7 @@ from hwmodel.compiled.records import ints
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.forwarding.tables import ECID, VIF, VIF_LIST, group_ecid, key_of
+from hwmodel.rules import switch_modes
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, E_TAG, OUTER_TAGS, S_TAG, VN_TAG
 
 NO_OUTER_TAG, OUTER_S, OUTER_VN, OUTER_E = range(4)
@@ -45,16 +46,7 @@ E_PCP, E_DEI, E_INGRESS_ECID = (E_TAG.places[name] for name in ("pcp", "dei", "i
 E_GROUP, E_ECID = (E_TAG.places[name] for name in ("group", "ecid"))
 
 
-@inlined
-def field_of(word, place):
-    """Return a field."""
-    return (word >> place[0]) & place[1] | ((word >> place[2]) & place[3]) << place[4]
-
-
-@inlined
-def put(value, place):
-    """Return a number with a field set, which has no more bits than it may, and all else 0."""
-    return (value & place[1]) << place[0] | ((value >> place[4]) & place[3]) << place[2]
+field_of, put = inlined(switch_modes.field_of), inlined(switch_modes.put)
 
 
 @kernel

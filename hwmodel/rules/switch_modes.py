@@ -21,6 +21,16 @@ TYPE_BYTES = 2
 Place = tuple[int, int, int, int, int]
 
 
+def field_of(word: int, place: Place) -> int:
+    """Return a field of the number after a tag's type."""
+    return (word >> place[0]) & place[1] | ((word >> place[2]) & place[3]) << place[4]
+
+
+def put(value: int, place: Place) -> int:
+    """Return the number after a tag's type with a field set, which fits, and all else 0."""
+    return (value & place[1]) << place[0] | ((value >> place[4]) & place[3]) << place[2]
+
+
 @dataclass(frozen=True)
 class TagFormat:
     """Hold the format of a tag.
@@ -71,18 +81,11 @@ class TagFormat:
 
     def read(self, word: int) -> dict[str, int]:
         """Return the fields of the number after the type."""
-        return {
-            name: (word >> low & mask) | (word >> high & high_mask) << n_low
-            for name, (low, mask, high, high_mask, n_low) in self.places.items()
-        }
+        return {name: field_of(word, place) for name, place in self.places.items()}
 
     def write(self, values: Mapping[str, int]) -> int:
         """Return the number after the type with some fields set, which fit, and the others 0."""
-        word = 0
-        for name, value in values.items():
-            low, mask, high, high_mask, n_low = self.places[name]
-            word |= (value & mask) << low | (value >> n_low & high_mask) << high
-        return word
+        return sum(put(value, self.places[name]) for name, value in values.items())
 
 
 _TCI = (("pcp", 3), ("dei", 1), ("vid", 12))

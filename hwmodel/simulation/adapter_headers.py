@@ -50,11 +50,10 @@ def _tables_of(content: _Content) -> Any:
 def fill_switch(nic: Nic, config: Config, first_station: int, *, has_peer: bool) -> None:
     """Fill in the tables and policers of an adapter; `first_station`: the number of its first station, less 1."""
     nic.headers.generation = FIRST_GENERATION
+    tables, numbers = _tables_of(_Content(config.switch))[0], [port.number for port in config.switch.ports]
     for port in nic["port"]:
         switch = port["switch"]
-        switch.others_changed, switch.has_peer = FIRST_GENERATION, has_peer
-        switch["tables"] = _tables_of(_Content(config.switch))[0]
-        numbers = [port.number for port in config.switch.ports]
+        switch.others_changed, switch.has_peer, switch["tables"] = FIRST_GENERATION, has_peer, tables
         switch["function"][numbers] = [function_of(number) for number in numbers]
         switch["station"][numbers] = first_station + np.arange(1, len(numbers) + 1)
     for record, bucket in zip(nic.traffic.policer, build_buckets(config.switch), strict=False):

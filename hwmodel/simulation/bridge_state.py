@@ -36,9 +36,8 @@ from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.simulation.bridge_ports import OUTSIDE, LogicalPort, PhysicalPort
 from hwmodel.simulation.nic_state import Nic, rate_as_ratio
-from hwmodel.simulation.switch_tables import ACL_ACTIONS
+from hwmodel.simulation.switch_tables import ACL_ACTIONS, fill_bucket
 from hwmodel.simulation.topology import Place, Topology
-from hwmodel.units import fs_per_byte
 from hwmodel.wire.ethernet import UNTAGGED_HEADER_BYTES, wire_bytes
 
 if TYPE_CHECKING:
@@ -157,9 +156,7 @@ def _fill_policers(record: BridgeRecord, entries: Sequence[PolicyEntry]) -> None
         most = MAX_BRIDGE_POLICERS
         raise InputError(f"bridge.policy: {len(entries)} policers, at most {most} are supported")
     for entry, bucket in zip(entries, record.policer, strict=False):
-        assert entry.rate_bps is not None and entry.burst_bytes is not None, "checked with the configuration"
-        bucket.params.rate_den, bucket.params.rate_num = fs_per_byte(entry.rate_bps)
-        bucket.params.burst = bucket.tokens = entry.burst_bytes
+        fill_bucket(bucket, entry)
 
 
 def fill_wire(nic: Nic, port: PhysicalPort, outside: PhysicalPort) -> None:

@@ -65,8 +65,13 @@ class Region:
 
     def of(self, state: npt.NDArray[Any]) -> Ints:
         """Return the words of an array of one record: of each element, by its number, in the order of `places`."""
-        found: Ints = state.view(np.int64)[self.places(state.dtype)]
-        return found
+        found = state
+        for name in self.path:
+            found = found[name]
+        words: Ints = found[..., None].view(np.int64)  # of an element in place, however far apart elements are
+        if self.fields:
+            words = words[..., self._own_words(found.dtype)]
+        return words.reshape(found.size, -1)
 
     def places(self, record: np.dtype[Any]) -> Ints:
         """Return where each word stands, counted from the first of the record: int64 (elements, words of each)."""
@@ -80,7 +85,9 @@ class Region:
         return first[:, None] // WORD_BYTES + self._own_words(element)
 
     def _own_words(self, element: np.dtype[Any]) -> Ints:
-        spans = [(offset_of(element, name), element[name].itemsize) for name in self.fields or element.names or ()]
+        if not self.fields:
+            return np.arange(element.itemsize // WORD_BYTES)
+        spans = [(offset_of(element, name), element[name].itemsize) for name in self.fields]
         return np.concatenate([np.arange(at, at + n, WORD_BYTES) // WORD_BYTES for at, n in spans])
 
 

@@ -36,7 +36,8 @@ SERVER_COUNTS = record(
 )
 WORD_BYTES = 8
 N_WORDS = SERVER_COUNTS.itemsize // WORD_BYTES
-# What each buffer is called in a sentence, and the product of limits that it keeps to; rings of all functions together.
+# What each buffer is called in a sentence, and the product of parameters that it keeps to, the rings of all functions
+# together.
 GAUGE_WORDS = {
     "tx_ring": "the Tx rings' depth",
     "tx_buffer": "the Tx buffer's depth",

@@ -133,16 +133,16 @@ def place_pages(nic: Any, tx_stride: int, rx_stride: int) -> None:
 
     Each begins a line of the page table: functions are in domains of their own, so no line has pages of two.
     """
-    cache, limits = nic.host.translation.params, nic.params
+    cache, params = nic.host.translation.params, nic.params
     cache.tx_stride_bytes, cache.rx_stride_bytes = tx_stride, rx_stride
     first = 0
     for name, ring, item_bytes in (
-        ("tx_ring", limits.tx_ring, DESCRIPTOR_BYTES),
-        ("rx_ring", limits.rx_ring, DESCRIPTOR_BYTES),
-        ("tx_buffer", limits.tx_ring, tx_stride),
-        ("rx_buffer", limits.rx_ring, rx_stride),
+        ("tx_ring", params.tx_ring, DESCRIPTOR_BYTES),
+        ("rx_ring", params.rx_ring, DESCRIPTOR_BYTES),
+        ("tx_buffer", params.tx_ring, tx_stride),
+        ("rx_buffer", params.rx_ring, rx_stride),
     ):
         region = cache[name]
         pages_a_ring = -(-int(ring) * item_bytes >> int(cache.page_shift))
         region.first, region.a_ring = first, -(-pages_a_ring >> LINE_SHIFT) << LINE_SHIFT
-        first += int(region.a_ring) * int(limits.n_queues)
+        first += int(region.a_ring) * int(params.n_queues)

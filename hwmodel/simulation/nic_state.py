@@ -89,7 +89,7 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
     _be_idle(nic)
     _fill_link(nic, config)
     _fill_host(nic, config, seed, server)
-    _fill_limits(nic, config)
+    _fill_adapter(nic, config)
     mac = nic.port[0].mac
     mac.params.fs_per_byte_num, mac.params.fs_per_byte_den = rate_as_ratio("port.rate", config.port.rate_bps)
     _fill_functions(nic, config)
@@ -201,23 +201,23 @@ def random_words(seed: int, stream: int) -> Any:
     return words
 
 
-def _fill_limits(nic: Nic, config: Config) -> None:
-    limits, settings = nic.params, config.nic
+def _fill_adapter(nic: Nic, config: Config) -> None:
+    params, settings = nic.params, config.nic
     for name in ("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch"):
-        limits[name] = getattr(settings, name)
+        params[name] = getattr(settings, name)
     for name in ("descriptor_cache", "tx_buffer_bytes", "rx_buffer_bytes"):
-        limits[name] = getattr(settings, name)
-    limits.writeback_timeout_fs = settings.writeback_timeout_fs or 0
-    limits.drop_enable = settings.drop_enable
-    limits.drop_when_full = config.workload.on_full == "drop"
+        params[name] = getattr(settings, name)
+    params.writeback_timeout_fs = settings.writeback_timeout_fs or 0
+    params.drop_enable = settings.drop_enable
+    params.drop_when_full = config.workload.on_full == "drop"
     if settings.store_rate_bps is not None:
-        limits.store_num, limits.store_den = rate_as_ratio("nic.store_rate", settings.store_rate_bps)
+        params.store_num, params.store_den = rate_as_ratio("nic.store_rate", settings.store_rate_bps)
     if settings.max_pps is not None:
-        limits.pipeline_fs = FS_PER_S // settings.max_pps
-    limits.queue_time_fs = settings.queue_time_fs
-    limits.ahead_fs = (settings.descriptor_cache - 1) * settings.queue_time_fs
-    limits.n_functions = len(config.switch.ports)
-    limits.n_queues = limits.n_functions * settings.queues_per_vf
+        params.pipeline_fs = FS_PER_S // settings.max_pps
+    params.queue_time_fs = settings.queue_time_fs
+    params.ahead_fs = (settings.descriptor_cache - 1) * settings.queue_time_fs
+    params.n_functions = len(config.switch.ports)
+    params.n_queues = params.n_functions * settings.queues_per_vf
 
 
 def _fill_bus(nic: Nic, config: Config) -> None:
@@ -266,8 +266,7 @@ def _fill_driver(record: Any, driver: VmDriver) -> None:
 
 def _fill_queues(nic: Nic, config: Config) -> None:
     """Set the rings of all functions, which differ in nothing but their numbers and their drivers' timers."""
-    limits, settings = nic.params, config.nic
-    numbers = np.arange(int(limits.n_queues))
+    settings, numbers = config.nic, np.arange(int(nic.params.n_queues))
     for name, ring, *held in (
         ("tx_queue", settings.tx_ring, settings.tx_writeback_batch, *TX_HELD),
         ("rx_queue", settings.rx_ring, settings.rx_writeback_batch, *RX_HELD),

@@ -51,6 +51,7 @@ from hwmodel.rules.switch_modes import DEFAULT_S_VID, INTERFACE_KEYS, MODES
 from hwmodel.units import fs_per_byte
 
 if TYPE_CHECKING:
+    from hwmodel.config.bridge import PolicyEntry
     from hwmodel.config.switch import AclEntry, Mirror, Switch
 
 Record = Any  # one element of a numpy record array: its fields are attributes
@@ -108,11 +109,16 @@ def build_buckets(switch: Switch) -> npt.NDArray[Any]:
     entries = [entry for entry in switch.acl if entry.action == "police"]
     array = np.zeros(len(entries), POLICER)
     for entry, bucket in zip(entries, array, strict=True):
-        assert entry.rate_bps is not None and entry.burst_bytes is not None, "checked with the configuration"
-        params = bucket.params
-        params.rate_den, params.rate_num = fs_per_byte(entry.rate_bps)
-        params.burst = bucket.tokens = entry.burst_bytes
+        fill_bucket(bucket, entry)
     return array
+
+
+def fill_bucket(bucket: Record, entry: AclEntry | PolicyEntry) -> None:
+    """Set a fresh POLICER to the rate of a police entry, of an adapter or of a bridge, and fill it."""
+    assert entry.rate_bps is not None and entry.burst_bytes is not None, "checked with the configuration"
+    params = bucket.params
+    params.rate_den, params.rate_num = fs_per_byte(entry.rate_bps)
+    params.burst = bucket.tokens = entry.burst_bytes
 
 
 def _add(ports: Record, number: int) -> None:

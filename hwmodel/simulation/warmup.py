@@ -121,8 +121,8 @@ class Warmup:
 
 def capacities_of(nic: Any) -> dict[str, float]:
     """Return what each buffer holds at most, by name; rings of all functions together, as their gauges count."""
-    limits = nic.params
-    return {name: float(prod(int(limits[each]) for each in product)) for name, product in CAPACITIES.items()}
+    params = nic.params
+    return {name: float(prod(int(params[each]) for each in product)) for name, product in CAPACITIES.items()}
 
 
 def unsteady_in(series: Mapping[str, Series], capacities: Mapping[str, float]) -> tuple[str, ...]:

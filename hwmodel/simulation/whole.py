@@ -38,7 +38,7 @@ class Whole:
         self._together: Any = None
         if len(servers) > 1:
             self._together = zeros(1, SERVER)[0]
-            self._fill_limits()
+            self._fill_params()
         self._gauges = [gauges_in(parts_of(nic)) for nic in servers]
         together = zeros(1, LEDGER)
         self._ledger = together[0]
@@ -81,15 +81,15 @@ class Whole:
         n_functions = int(self._servers[0].params.n_functions)
         into["function"][:n_functions] = own["function"][:n_functions]
 
-    def _fill_limits(self) -> None:
-        limits = self._together.params
-        limits.n_queues = sum(int(nic.params.n_queues) for nic in self._servers)
-        limits.n_functions = max(int(nic.params.n_functions) for nic in self._servers)
+    def _fill_params(self) -> None:
+        params = self._together.params
+        params.n_queues = sum(int(nic.params.n_queues) for nic in self._servers)
+        params.n_functions = max(int(nic.params.n_functions) for nic in self._servers)
         for name in ROOMS[:2]:  # of a queue, for all queues to have as much as there is
             slots = sum(int(nic.params[name]) * int(nic.params.n_queues) for nic in self._servers)
-            limits[name] = slots // int(limits.n_queues)
+            params[name] = slots // int(params.n_queues)
         for name in ROOMS[2:]:
-            limits[name] = sum(int(nic.params[name]) for nic in self._servers)
+            params[name] = sum(int(nic.params[name]) for nic in self._servers)
 
     def _refresh_together(self) -> None:
         """Add up occupancies, and the clock's events."""

@@ -71,7 +71,10 @@ class HeaderBook:
     def _template_id(self, source: str, target: str, destination: int) -> int:
         key = (source, destination)
         if key not in self._ids:
-            behind = self._from_uplink(target) if source == UPLINK else self._from_station(source)
+            if source == UPLINK:
+                behind = self._behind_destination(source, self._tags_from_uplink(target))
+            else:
+                behind = self._from_station(source)
             self._ids[key] = len(self.templates)
             self.templates.append(FrameTemplate(source, target, mac_to_bytes(destination) + behind))
         return self._ids[key]
@@ -83,9 +86,6 @@ class HeaderBook:
             tags = [tag_of(C_TAG, vid=port.port_vlan)] if port.admit == "tagged" else []
             self._behind[source] = self._behind_destination(source, tags)
         return self._behind[source]
-
-    def _from_uplink(self, target: str) -> bytes:
-        return self._behind_destination(UPLINK, self._tags_from_uplink(target))
 
     def _behind_destination(self, source: str, tags: Sequence[Tag]) -> bytes:
         return build_header(0, self._mac(source), EtherType.LOCAL_EXPERIMENT_1, tags)[ADDRESS_BYTES:]

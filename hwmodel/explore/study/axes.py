@@ -318,12 +318,12 @@ def total_cost(costs: Iterable[float]) -> float:
 
 def _number_of(value: Any) -> tuple[Fraction, str] | None:
     """Return the number that a value is made of, and its unit as written; None where it is none that a float holds."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return (Fraction(repr(value)), "") if 0 <= value <= sys.float_info.max else None
     match = _NUMBER.fullmatch(value) if isinstance(value, str) else None
-    return (Fraction(match[1]), match[2]) if match and Fraction(match[1]) <= sys.float_info.max else None
+    if match is not None:
+        number, unit = Fraction(match[1]), match[2]
+        return (number, unit) if number <= sys.float_info.max else None
+    bare = exact(value)
+    return (bare, "") if isinstance(bare, Fraction) and bare >= 0 else None
 
 
 def _base_units(value: Any) -> Fraction:

@@ -71,8 +71,8 @@ FETCHES = record(*ints("head", "tail"), ("mask", U32), ("ring", FETCH, (FETCH_CA
 READS = record(
     ("rx_fetches", FETCHES), ("tx_fetches", FETCHES), *ints("frame", "left_bytes", "address", "whole_bytes"),
 )  # fmt: skip
-# `n_told`: Tx descriptors of all rings that doorbells have told of and that are not yet requested.
 SCHEDULER_PARAMS = record(*ints("kind", "quantum_bytes"))
+# `n_told`: Tx descriptors of all rings that doorbells have told of and that are not yet requested.
 SCHEDULER = record(
     *ints("chosen", "chosen_fs", "pointer", "turn_left", "n_ready", "n_shaped_waiting"),
     ("params", SCHEDULER_PARAMS),
@@ -83,16 +83,7 @@ SCHEDULER = record(
 ADAPTER_PARAMS = record(
     *ints("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch"),
     *ints("writeback_timeout_fs", "descriptor_cache", "drop_enable", "drop_when_full"),
-    *ints(
-        "store_num",
-        "store_den",
-        "pipeline_fs",
-        "queue_time_fs",
-        "ahead_fs",  # by how much a ring may be ahead of its pace
-        "tx_buffer_bytes",
-        "rx_buffer_bytes",
-        "n_functions",
-        "n_queues",
-    ),
-    *ints("n_sources", "rx_writes"),
+    *ints("store_num", "store_den", "pipeline_fs", "queue_time_fs"),
+    *ints("ahead_fs"),  # by how much a ring may be ahead of its pace
+    *ints("tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues", "n_sources", "rx_writes"),
 )

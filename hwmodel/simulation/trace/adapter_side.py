@@ -109,15 +109,15 @@ class Levels:
     def __init__(self, nic: Any, names: FrameNames, timeline: Rows) -> None:
         self._nic, self._timeline, self._names = nic, timeline, names
         n = int(nic.params.n_queues)
-        self._tx, self._rx, self._limits = nic["tx_queue"][:n], nic["rx_queue"][:n], nic["params"]
+        self._tx, self._rx, self._params = nic["tx_queue"][:n], nic["rx_queue"][:n], nic["params"]
         self._rings: Any = np.full((2, len(names.owners)), -1)
         self.capacities: dict[str, int] = {}
 
     def look(self, now_fs: int) -> None:
         """Set the counters whose values have changed in this instant."""
-        nic, limits = self._nic, self._limits
-        self._set("Adapter", "Tx buffer", "B", now_fs, nic["counts"]["tx_buffer"]["level"], limits["tx_buffer_bytes"])
-        self._set("Adapter", "Rx buffer", "B", now_fs, nic["counts"]["rx_buffer"]["level"], limits["rx_buffer_bytes"])
+        nic, params = self._nic, self._params
+        self._set("Adapter", "Tx buffer", "B", now_fs, nic["counts"]["tx_buffer"]["level"], params["tx_buffer_bytes"])
+        self._set("Adapter", "Rx buffer", "B", now_fs, nic["counts"]["rx_buffer"]["level"], params["rx_buffer_bytes"])
         waiting = nic["port"][0]["mac"]["counts"]["waiting"]
         self._set("Adapter", "waiting for the wire", "frames", now_fs, waiting["level"], None)
         n_tags, n_free = nic["tags"]["params"]["n_tags"], nic["tags"]["n_free"]
@@ -140,13 +140,13 @@ class Levels:
 
     def _look_at_rings(self, now_fs: int) -> None:
         shape = (len(self._names.owners), -1)
-        rx, limits = self._rx, self._limits
-        in_use = limits["rx_ring"] - 1 - rx["known"] - rx["requested"] - rx["cached"]
+        rx, params = self._rx, self._params
+        in_use = params["rx_ring"] - 1 - rx["known"] - rx["requested"] - rx["cached"]
         levels = (self._tx["reserved"] - self._tx["freed"], in_use)
         rings = np.stack([level.reshape(shape).sum(axis=1) for level in levels])
         for side, function in np.argwhere(rings != self._rings).tolist():
             name, unit = (("Tx ring", "frames"), ("Rx ring", "descriptors"))[side]
-            capacity = (int(limits[("tx_ring", "rx_ring")[side]]) - 1) * self._names.queues_per_vf
+            capacity = (int(params[("tx_ring", "rx_ring")[side]]) - 1) * self._names.queues_per_vf
             if rings[side, function] or self._rings[side, function] > 0:
                 title = f"{self._names.owners[function]} {name}"
                 self._set("Rings", title, unit, now_fs, rings[side, function], capacity)
