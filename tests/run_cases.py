@@ -135,11 +135,11 @@ class Held:
         self.tx_queues, self.rx_queues = (each[:n_queues].view(np.recarray) for each in (nic.tx_queue, nic.rx_queue))
         to_move, self.in_rx_buffer, to_wire = map(_held, (nic.loopback, nic.rx_fifo, nic.port[0].mac.fifo))
         to_show = self._slots("visible", "started")
-        self.to_take = nic.host.finished[self._slots("taken", "visible")]
+        self.to_take = nic.guests.finished[self._slots("taken", "visible")]
         self.picked = _held(nic.grants)
         self.in_pipeline = _between(nic.pipe, nic.pipe_head, nic.pipe_tail)
         self.in_tx_buffer = np.concatenate([to_move, to_wire])
-        self.to_show = nic.host.finished[to_show]
+        self.to_show = nic.guests.finished[to_show]
         held = (self.in_tx_buffer, self.in_rx_buffer, self.to_show)
         kinds, groups, journeys = (
             np.concatenate([part[name] for part in held]) for name in ("copy_kind", "group", "journey")
@@ -166,7 +166,7 @@ class Held:
 
     def rx_buffer_bytes(self) -> int:
         """Add up the copies that wait for the DMA engine or whose last payload TLP has not left."""
-        link = self.nic.up
+        link = self.nic.pcie[0].up
         posted = link.first
         leaving = {i & int(posted.mask) for i in range(posted.head, posted.tail)}
         if link.is_busy and not link.sends_second:

@@ -72,9 +72,9 @@ def test_the_link_and_the_cores_have_one_clock_and_the_port_another():
     _, exact = machine_of(LINKED, clocks="exact")
     nic, nominal = machine.state[0], exact.state[0]
     of_host, of_adapter = stretch(config, 1, HOST), stretch(config, 1, ADAPTER)
-    assert int(nic.host.driver[1].frame_time_fs) == round(int(nominal.host.driver[1].frame_time_fs) * of_host)
-    assert int(nic.pcie.params.duration_fs[1000]) == pytest.approx(
-        int(nominal.pcie.params.duration_fs[1000]) * of_host, abs=2
+    assert int(nic.guests.driver[1].frame_time_fs) == round(int(nominal.guests.driver[1].frame_time_fs) * of_host)
+    assert int(nic.pcie[0].params.duration_fs[1000]) == pytest.approx(
+        int(nominal.pcie[0].params.duration_fs[1000]) * of_host, abs=2
     )
     assert Fraction(
         int(nic.port[0].mac.params.fs_per_byte_num), int(nic.port[0].mac.params.fs_per_byte_den)
@@ -94,7 +94,7 @@ def test_each_offset_lies_within_the_tolerance_and_all_of_it_is_used():
 def test_servers_and_boxes_have_clocks_of_their_own():
     block = {"servers": [{"name": "a"}, {"name": "b"}], "run": {"clocks": "49ppm", "seed": 3}}
     _, machine = machine_of(block)
-    links = {int(nic.pcie.params.duration_fs[4000]) for nic in machine.state}
+    links = {int(nic.pcie[0].params.duration_fs[4000]) for nic in machine.state}
     assert machine.system is not None
     bridge = machine.system.bridges[0]
     ports = {
@@ -108,7 +108,7 @@ def test_servers_and_boxes_have_clocks_of_their_own():
 def test_the_state_of_exact_clocks_is_what_it_was_without_the_key():
     _, machine = machine_of(LINKED, clocks="0ppm")
     nic = machine.state[0]
-    assert not nic["host"]["core"]["free_fs"].any() and not nic["rx_queue"]["since_refill"].any()
+    assert not nic["guests"]["core"]["free_fs"].any() and not nic["rx_queue"]["since_refill"].any()
     assert int(nic.ledger.counts.rx_ring.level) == 0
 
 

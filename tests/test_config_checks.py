@@ -15,7 +15,7 @@ from hwmodel.config.document import Document
 from hwmodel.config.findings import Doubts, Findings, Part, as_path
 from hwmodel.config.frame_lengths import longest_frame, named_lengths
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
-from hwmodel.machine.host.host_state import MAX_QUEUES, RING_POOL
+from hwmodel.machine.guest.guest_state import MAX_QUEUES, RING_POOL
 from tests.config_cases import complaints, load
 
 CONTRADICTIONS = [

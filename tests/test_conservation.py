@@ -86,9 +86,9 @@ def check_state(run: JourneyRun, result: Result) -> None:
     assert nic.groups.n_free + len(np.unique(accounts[accounts >= 0])) == len(nic.groups.free)
     assert held.tx_buffer_bytes() == nic.counts.tx_buffer.level <= nic.params.tx_buffer_bytes
     assert held.rx_buffer_bytes() == nic.counts.rx_buffer.level <= nic.params.rx_buffer_bytes
-    free = nic.tags.free[: nic.tags.n_free].tolist()
-    assert len(set(free)) == len(free) <= nic.tags.params.n_tags == run.config.pcie.tags
-    for credit in nic.credits:
+    free = nic.pcie[0].tags.free[: nic.pcie[0].tags.n_free].tolist()
+    assert len(set(free)) == len(free) <= nic.pcie[0].tags.params.n_tags == run.config.pcie.tags
+    for credit in nic.pcie[0].credits:
         most = credit.params
         for used, limit in ((credit.headers_used, most.headers_limit), (credit.data_used, most.data_limit)):
             assert used >= 0
@@ -119,11 +119,11 @@ def check_all_is_back(run: JourneyRun, result: Result) -> None:
     assert result.totals.in_flight_frames == result.totals.copies_in_flight == 0
     assert held.frames() == len(held.copies) == len(held.mirrored) == 0
     assert nic.counts.tx_buffer.level == nic.counts.rx_buffer.level == nic.port[0].mac.counts.waiting.level == 0
-    assert nic.tags.n_free == nic.tags.params.n_tags
+    assert nic.pcie[0].tags.n_free == nic.pcie[0].tags.params.n_tags
     assert nic.groups.n_free == len(nic.groups.free)
-    limited = [credit for credit in nic.credits if credit.params.headers_limit or credit.params.data_limit]
+    limited = [credit for credit in nic.pcie[0].credits if credit.params.headers_limit or credit.params.data_limit]
     assert [(credit.headers_used, credit.data_used) for credit in limited] == [(0, 0)] * len(limited)
-    for link in (nic.up, nic.down):
+    for link in (nic.pcie[0].up, nic.pcie[0].down):
         assert not link.is_busy
         assert (link.first.head, link.second.head) == (link.first.tail, link.second.tail)
     for queue in held.tx_queues:

@@ -17,7 +17,7 @@ from hwmodel.forwarding.drop_reason import MAX_REASONS, DropReason
 from hwmodel.forwarding.police import MAX_POLICERS
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.forwarding.tables import MAX_ACL_ENTRIES
-from hwmodel.machine.host.host_state import FIRST_PLACES, MAX_QUEUES, NARROW_PLACES, PLACES
+from hwmodel.machine.guest.guest_state import FIRST_PLACES, MAX_QUEUES, NARROW_PLACES, PLACES
 from hwmodel.machine.pcie.link_state import MAX_TAGS, MAX_TLP_BYTES
 from hwmodel.machine.server import SERVER, fresh_state
 from hwmodel.simulation import nic_state
@@ -136,8 +136,8 @@ def test_all_rings_lie_apart_and_in_the_pool(vfs, queues, ring):
 def test_the_longest_tlp_has_a_duration():
     """A write of 4096 B with a 64-bit address and ECRC."""
     nic = machine(pcie={"max_payload": "4096B", "ecrc": True, "dllp_model": "tlp4"})
-    assert 24 + 4 + 4096 < MAX_TLP_BYTES == len(nic.pcie.params.duration_fs)
-    assert nic.pcie.params.duration_fs[-1] > nic.pcie.params.duration_fs[24 + 4 + 4096] > 0
+    assert 24 + 4 + 4096 < MAX_TLP_BYTES == len(nic.pcie[0].params.duration_fs)
+    assert nic.pcie[0].params.duration_fs[-1] > nic.pcie[0].params.duration_fs[24 + 4 + 4096] > 0
 
 
 def test_a_distribution_with_too_many_bins_is_refused():
@@ -165,7 +165,7 @@ def test_products_of_times_and_lengths_stay_inside_63_bits(rate):
     """The longest frame on the wire, 9728 B and 24 B, and the longest TLP, at rates with few factors of 8e15."""
     nic = machine(**rates(rate))
     numerators = (
-        nic.pcie.params.drain_num,
+        nic.pcie[0].params.drain_num,
         nic.params.store_num,
         nic.port[0].mac.params.fs_per_byte_num,
         nic.function[1].params.shaper_num,
@@ -190,5 +190,5 @@ def test_rates_that_would_not_are_refused(key):
 @pytest.mark.parametrize("model", ["none", "spec", "pcie_bench"])
 def test_durations_of_tlps_do_not_overflow(generation, lanes, model):
     nic = machine(pcie={"generation": generation, "lanes": lanes, "dllp_model": model, "max_payload": "4096B"})
-    assert nic.pcie.params.duration_fs[0] == 0
-    assert (np.diff(nic.pcie.params.duration_fs) > 0).all()
+    assert nic.pcie[0].params.duration_fs[0] == 0
+    assert (np.diff(nic.pcie[0].params.duration_fs) > 0).all()

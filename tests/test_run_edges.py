@@ -10,7 +10,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError, RunError
 from hwmodel.machine.adapter.adapter_state import FETCH_CAP
 from hwmodel.machine.frames import COPY_CAP
-from hwmodel.machine.host.host_state import RING_POOL
+from hwmodel.machine.guest.guest_state import RING_POOL
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.run import MARKS
 from tests.run_cases import (

@@ -89,7 +89,7 @@ def test_a_vm_with_a_kernel_has_interrupts_and_those_that_poll_have_none():
     told = {name: int(rings[number].told) for number, name in enumerate(("pf", "vf0", "vf1", "vf2", "vf3"))}
     assert told["vf2"] > 100
     assert not any(n for name, n in told.items() if name != "vf2")
-    drivers = run.state[0].host.driver
+    drivers = run.state[0].guests.driver
     assert [bool(drivers[number].polls) for number in range(5)] == [True, True, True, False, True]
 
 

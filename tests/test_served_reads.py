@@ -20,8 +20,8 @@ def served_at(overrides, times_us, in_order):
     config = config_of(**overrides)
     state = build_state(config, 1)
     nic = state[0]
-    assert nic.pcie.params.answers_in_order == 1
-    nic.pcie.params.answers_in_order = in_order
+    assert nic.pcie[0].params.answers_in_order == 1
+    nic.pcie[0].params.answers_in_order = in_order
     workload = build_workload(config)
     decide_workload(state, config, workload, fill_workload(nic, config, workload, 1))
     seen = []

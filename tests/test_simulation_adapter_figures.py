@@ -38,10 +38,10 @@ def nic():
     nic = build_state(CONFIG, seed=1)[0]
     nic.clock.now_fs = BEGIN
     nic.port[0].mac.counts.tx_bytes = nic.port[0].mac.counts.rx_bytes = 77_777
-    for link in (nic.up.counts, nic.down.counts):
+    for link in (nic.pcie[0].up.counts, nic.pcie[0].down.counts):
         link.n_tlps[:], link.n_bytes[:] = 5, 5_000
-    nic.host.translation.counts.hits = nic.host.translation.counts.misses = 1_000
-    nic.host.core[0].counts.busy_fs[0] = 400 * NS
+    nic.host[0].translation.counts.hits = nic.host[0].translation.counts.misses = 1_000
+    nic.guests.core[0].counts.busy_fs[0] = 400 * NS
     return nic
 
 
@@ -77,9 +77,9 @@ def test_rates_of_the_wire_are_bits_of_the_window_and_its_share_that_of_the_busi
 
 def test_cores_are_those_kept_busy_for_all_of_the_window(nic):
     def change():
-        nic.host.core[0].counts.busy_fs[0] += 250 * NS
-        nic.host.core[0].counts.busy_fs[1] += 500 * NS
-        nic.host.core[1].counts.busy_fs[1] += 1000 * NS
+        nic.guests.core[0].counts.busy_fs[0] += 250 * NS
+        nic.guests.core[0].counts.busy_fs[1] += 500 * NS
+        nic.guests.core[1].counts.busy_fs[1] += 1000 * NS
 
     assert figures(nic, change)["cpu"].cores_busy == pytest.approx(1.75)
 
@@ -93,16 +93,16 @@ def test_bytes_toward_the_host_stand_by_their_purpose(nic):
     """Of 3 writes of payload 24 B each are overhead; of 1000 ns at 2 B a nanosecond 4 in 1538 symbols are SKP."""
 
     def change():
-        count(nic.up, PAYLOAD_WRITE, 3, 672)
-        count(nic.up, PAYLOAD_READ, 2, 48)
+        count(nic.pcie[0].up, PAYLOAD_WRITE, 3, 672)
+        count(nic.pcie[0].up, PAYLOAD_READ, 2, 48)
         for kind in (RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ):
-            count(nic.up, kind, 1, 20 + kind)
+            count(nic.pcie[0].up, kind, 1, 20 + kind)
         for kind in (RX_WRITEBACK, TX_WRITEBACK):
-            count(nic.up, kind, 1, 40 + kind)
+            count(nic.pcie[0].up, kind, 1, 40 + kind)
         for kind in (RX_INTERRUPT, TX_INTERRUPT):
-            count(nic.up, kind, 1, 28)
-        nic.up.counts.dllps += 4  # pairs of 8 B each
-        nic.up.counts.busy_fs = 500 * NS
+            count(nic.pcie[0].up, kind, 1, 28)
+        nic.pcie[0].up.counts.dllps += 4  # pairs of 8 B each
+        nic.pcie[0].up.counts.busy_fs = 500 * NS
 
     pcie = figures(nic, change, {"up": {"payload": 1.0}, "down": {"payload": 2.0}})["pcie"]
     up = pcie.up.bytes
@@ -119,11 +119,11 @@ def test_bytes_from_the_host_stand_by_their_purpose(nic):
     """Of 5 completions with payload 20 B each are overhead."""
 
     def change():
-        count(nic.down, PAYLOAD_COMPLETION, 5, 700)
-        count(nic.down, RX_DESCRIPTOR_COMPLETION, 1, 36)
-        count(nic.down, TX_DESCRIPTOR_COMPLETION, 1, 37)
-        count(nic.down, TX_DOORBELL, 1, 28)
-        count(nic.down, RX_DOORBELL, 1, 29)
+        count(nic.pcie[0].down, PAYLOAD_COMPLETION, 5, 700)
+        count(nic.pcie[0].down, RX_DESCRIPTOR_COMPLETION, 1, 36)
+        count(nic.pcie[0].down, TX_DESCRIPTOR_COMPLETION, 1, 37)
+        count(nic.pcie[0].down, TX_DOORBELL, 1, 28)
+        count(nic.pcie[0].down, RX_DOORBELL, 1, 29)
 
     found = figures(nic, change)["pcie"]
     down = found.down.bytes
@@ -144,8 +144,8 @@ def test_depths_are_means_over_the_window_and_of_rings_over_those_in_use(nic):
         nic.counts.tx_buffer.area, nic.counts.tx_buffer.highest = 1500.0 * 500 * NS, 3000
         nic.counts.rx_buffer.area, nic.counts.rx_buffer.highest = 64.0 * 250 * NS, 64
         nic.port[0].mac.counts.waiting.area, nic.port[0].mac.counts.waiting.highest = 1.0 * 100 * NS, 2
-        nic.tags.counts.held_fs += 8000 * NS
-        nic.tags.counts.fewest_free = 12
+        nic.pcie[0].tags.counts.held_fs += 8000 * NS
+        nic.pcie[0].tags.counts.fewest_free = 12
 
     found = {name: (depth.mean, depth.max) for name, depth in figures(nic, change)["queues"].items()}
     assert found == {
@@ -162,8 +162,8 @@ def test_stalls_and_translations_are_of_the_window(nic):
         for at, name in enumerate(("tags", "posted_credits", "non_posted_credits", "completion_credits")):
             stalls[name].total_fs += (100 + at) * NS
         stalls.descriptors.total_fs, stalls.tx_buffer.total_fs, stalls.rx_buffer.total_fs = 7 * NS, 8 * NS, 9 * NS
-        nic.host.translation.counts.hits += 30
-        nic.host.translation.counts.misses += 2
+        nic.host[0].translation.counts.hits += 30
+        nic.host[0].translation.counts.misses += 2
 
     found = figures(nic, change)
     stalls = found["stalls_ns"]

@@ -91,15 +91,15 @@ def stamp_late(nic):
 
 
 def overlook_a_busy_link(nic):
-    nic.up.counts.busy_fs -= 1_000_000
+    nic.pcie[0].up.counts.busy_fs -= 1_000_000
 
 
 def be_busy_for_nothing(nic):
-    nic.down.counts.busy_fs += 1_000_000
+    nic.pcie[0].down.counts.busy_fs += 1_000_000
 
 
 def count_a_tlp_twice(nic):
-    nic.up.counts.n_bytes[0] += 24
+    nic.pcie[0].up.counts.n_bytes[0] += 24
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def slow_population(nic, now_fs):
     found = []
     for queue in nic.tx_queue[: int(nic.params.n_queues)]:
         for position in range(int(queue.picked), int(queue.reserved)):
-            found.append(now_fs - int(nic.host.post[int(queue.first) + (position & int(queue.mask))].offered_fs))
+            found.append(now_fs - int(nic.guests.post[int(queue.first) + (position & int(queue.mask))].offered_fs))
     pool = nic.ledger.journeys
     free = set(pool.free[: int(pool.n_free)].tolist())
     used = range(1, int(pool.n_used) + 1)

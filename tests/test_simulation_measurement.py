@@ -100,7 +100,7 @@ def test_a_window_forgets_latencies_and_depths_but_no_counts():
     assert (snapshot.flows["latency"]["n"] == 0).all()
     assert snapshot.counts["delivered"] == delivered
     assert snapshot.highest["tx_buffer"] == nic.counts.tx_buffer.level
-    assert snapshot.fewest_free_tags == nic.tags.n_free
+    assert snapshot.fewest_free_tags == nic.pcie[0].tags.n_free
     assert snapshot.tx_ring_highest == 63  # a saturated ring is full at once
     engine.run(state, 20 * US, 10**6)
     later = take_snapshot(nic, book)
@@ -117,7 +117,7 @@ def test_time_on_the_link_is_bytes_times_their_time():
     for until_fs in (30 * US, 60 * US):
         engine.run(state, until_fs, 10**7)
         snapshot = take_snapshot(nic, book)
-        for link, snap in ((nic.up, snapshot.up), (nic.down, snapshot.down)):
+        for link, snap in ((nic.pcie[0].up, snapshot.up), (nic.pcie[0].down, snapshot.down)):
             n_bytes = int(snap.n_bytes.sum()) + 16 * snap.dllp_pairs
             ahead_fs = max(0, int(link.busy_until_fs) - until_fs)
             exact_fs = n_bytes * 500_000 * 1538 / 1534

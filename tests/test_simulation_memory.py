@@ -18,13 +18,13 @@ def nic_of(**host):
 
 def test_an_ideal_host_asks_for_nothing():
     nic = nic_of()
-    assert not (nic.pcie.params.has_memory or nic.pcie.params.has_engines or nic.host.params.answers_vary)
-    assert nic.pcie.params.answers_in_order
+    assert not (nic.pcie[0].params.has_memory or nic.params.has_engines or nic.host[0].params.answers_vary)
+    assert nic.pcie[0].params.answers_in_order
 
 
 def test_another_socket_is_farther_for_reads_alone():
     """Writes land in the cache of the adapter's socket."""
-    host = nic_of(read_latency="400ns", write_latency="50ns", remote_latency="100ns").host
+    host = nic_of(read_latency="400ns", write_latency="50ns", remote_latency="100ns").host[0]
     assert (host.params.read_latency_fs, host.params.write_latency_fs) == (500_000_000, 50_000_000)
 
 
@@ -40,7 +40,7 @@ def test_tx_buffers_take_what_their_frames_do():
     document = {"host": {"cache": {**CACHE, "size": "1MiB"}, "buffer_bytes": "2KiB"},
                 "nic": {"preset": None, "vfs": 2, "tx_ring": 64, "rx_ring": 128},
                 "switch": {"ports": [{"name": "all", "max_frame": "9000B"}]}}  # fmt: skip
-    host = build_state(config_from_mapping(document), seed=1)[0].host
+    host = build_state(config_from_mapping(document), seed=1)[0].host[0]
     assert host.params.read_hits == 2**32 // 3
     assert host.params.write_hits == 2**32 * 2 // 15  # a tenth of 1 MiB, of 768 KiB
 
@@ -49,5 +49,5 @@ def test_a_window_hits_by_its_share_of_the_cache():
     config = config_from_mapping({"host": {"cache": CACHE}})
     nic = build_state(config, seed=1)[0]
     set_cache_hits(nic, config, read_bytes=4 << 20, written_bytes=1 << 20)
-    assert nic.host.params.read_hits == 2**30  # 1 of 4 MiB
-    assert nic.host.params.write_hits == pytest.approx(0.1 * 2**32, rel=1e-5)  # a tenth of the ways
+    assert nic.host[0].params.read_hits == 2**30  # 1 of 4 MiB
+    assert nic.host[0].params.write_hits == pytest.approx(0.1 * 2**32, rel=1e-5)  # a tenth of the ways

@@ -42,26 +42,26 @@ def test_rings_take_a_power_of_two_of_slots(ring, slots):
 @pytest.mark.parametrize("n_bytes", [1, 16, 28, 280, 4120])
 def test_tlps_take_the_exact_time_rounded_down(pcie, fs_per_byte, n_bytes):
     nic = machine(pcie={**pcie, "dllp_model": "tlp4"})
-    assert nic.pcie.params.duration_fs[n_bytes] == int(n_bytes * fs_per_byte)
-    assert nic.pcie.params.dllp_fs == int(16 * fs_per_byte)
+    assert nic.pcie[0].params.duration_fs[n_bytes] == int(n_bytes * fs_per_byte)
+    assert nic.pcie[0].params.dllp_fs == int(16 * fs_per_byte)
 
 
 @pytest.mark.parametrize(("model", "period"), [("none", 0), ("spec", 0), ("pcie_bench", 0), ("tlp4", 4), ("tlp1", 1)])
 def test_dllp_models(model, period):
     nic = machine(pcie={"dllp_model": model})
-    assert nic.pcie.params.dllp_period == period
-    assert bool(nic.pcie.params.whole_words) == (model != "pcie_bench")
+    assert nic.pcie[0].params.dllp_period == period
+    assert bool(nic.pcie[0].params.whole_words) == (model != "pcie_bench")
     # The two models with a constant share make each byte take longer.
-    assert (nic.pcie.params.duration_fs[4000] > int(4000 * GEN2_X4)) == (model in ("spec", "pcie_bench"))
+    assert (nic.pcie[0].params.duration_fs[4000] > int(4000 * GEN2_X4)) == (model in ("spec", "pcie_bench"))
 
 
 def test_credits():
     nic = machine(pcie={"credits": {"ph": 3, "pd": 16, "nph": 5, "npd": 9, "cplh": 7, "cpld": 17, "return": "120ns"}})
-    limits = [(int(each.params.headers_limit), int(each.params.data_limit)) for each in nic.credits]
+    limits = [(int(each.params.headers_limit), int(each.params.data_limit)) for each in nic.pcie[0].credits]
     assert limits == [(3, 16), (5, 0), (7, 17)]  # reads carry no data
-    assert nic.pcie.params.has_credits
-    assert nic.pcie.params.credit_return_fs == 120 * 10**6
-    assert not machine().pcie.params.has_credits
+    assert nic.pcie[0].params.has_credits
+    assert nic.pcie[0].params.credit_return_fs == 120 * 10**6
+    assert not machine().pcie[0].params.has_credits
 
 
 def test_rates_are_exact_ratios():
@@ -71,7 +71,9 @@ def test_rates_are_exact_ratios():
         port={"rate": "10Gbps"},
         switch={"ports": [{"name": "vf1", "rate_limit": "1Gbps"}]},
     )
-    assert Fraction(int(nic.pcie.params.drain_num), int(nic.pcie.params.drain_den)) == Fraction(8 * 10**15, 3 * 10**9)
+    assert Fraction(int(nic.pcie[0].params.drain_num), int(nic.pcie[0].params.drain_den)) == Fraction(
+        8 * 10**15, 3 * 10**9
+    )
     assert Fraction(int(nic.params.store_num), int(nic.params.store_den)) == Fraction(8 * 10**15, 7 * 10**9)
     assert Fraction(int(nic.port[0].mac.params.fs_per_byte_num), int(nic.port[0].mac.params.fs_per_byte_den)) == 800_000
     assert nic.params.pipeline_fs == 10**15 // 3_000_000
@@ -84,10 +86,10 @@ def test_what_is_not_asked_for_takes_no_time():
     assert (
         nic.params.store_den,
         nic.params.pipeline_fs,
-        nic.pcie.params.drain_den,
-        nic.pcie.params.propagation_fs,
+        nic.pcie[0].params.drain_den,
+        nic.pcie[0].params.propagation_fs,
     ) == (0, 0, 0, 0)
-    assert (nic.params.writeback_timeout_fs, nic.host.driver[1].moderation_fs) == (0, 0)
+    assert (nic.params.writeback_timeout_fs, nic.guests.driver[1].moderation_fs) == (0, 0)
 
 
 def test_batches_and_limits_are_carried_over():
@@ -103,7 +105,7 @@ def test_batches_and_limits_are_carried_over():
     batches = {"tx_writeback_batch": 6, "rx_writeback_batch": 7}
     nic = machine(nic={**nic_keys, **batches, "writeback_timeout": "3us", "drop_enable": False}, driver=driver)
     assert {key: int(nic.params[key]) for key in nic_keys} == nic_keys
-    assert all({key: int(nic.host.driver[f][key]) for key in driver} == driver for f in range(3))
+    assert all({key: int(nic.guests.driver[f][key]) for key in driver} == driver for f in range(3))
     assert (nic.params.writeback_timeout_fs, nic.params.drop_enable, nic.params.drop_when_full) == (3 * 10**9, 0, 0)
     for number in range(3):
         sent, received = nic.tx_queue[number].held.params, nic.rx_queue[number].held.params
@@ -132,7 +134,7 @@ def test_guests_run_on_cores_by_their_number(cores, expected):
 @given(st.lists(st.integers(1, 1000), min_size=1, max_size=20))
 def test_a_histogram_is_cumulated_to_all_of_32_bits(weights):
     bins = [[f"{10 * i}ns", weight] for i, weight in enumerate(weights)]
-    host = machine(host={"jitter": {"kind": "histogram", "bins": bins}}).host
+    host = machine(host={"jitter": {"kind": "histogram", "bins": bins}}).host[0]
     thresholds = [0, *host.params.jitter_threshold[: len(weights)].tolist()]
     assert thresholds[-1] == 2**32
     for i, weight in enumerate(weights):
@@ -150,16 +152,16 @@ def test_random_streams_differ_by_seed_and_number_and_never_stand_still():
 
 def test_the_hosts_stream_follows_the_seed():
     jitter = {"jitter": {"kind": "uniform", "range": "10ns"}}
-    first, second = (machine(seed, host=jitter).host.rng.tolist() for seed in (1, 2))
+    first, second = (machine(seed, host=jitter).host[0].rng.tolist() for seed in (1, 2))
     assert first != second
-    assert first == machine(1, host=jitter).host.rng.tolist()
+    assert first == machine(1, host=jitter).host[0].rng.tolist()
 
 
 @pytest.mark.parametrize("tags", [1, 32, 256])
 def test_all_tags_are_free(tags):
     nic = machine(pcie={"tags": tags})
-    assert sorted(nic.tags.free[:tags].tolist()) == list(range(tags))
-    assert (nic.tags.n_free, nic.tags.params.n_tags) == (tags, tags)
+    assert sorted(nic.pcie[0].tags.free[:tags].tolist()) == list(range(tags))
+    assert (nic.pcie[0].tags.n_free, nic.pcie[0].tags.params.n_tags) == (tags, tags)
 
 
 def test_nothing_is_pending():

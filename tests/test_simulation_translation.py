@@ -28,14 +28,14 @@ def test_tx_buffers_begin_at_powers_of_two_that_hold_the_longest_frame(host, n_b
 
 def test_an_adapter_without_a_cache_has_none():
     nic = build_state(config_of(), 1)[0]
-    assert (nic.pcie.params.has_iotlb, nic.host.translation.pages.part[0].n_entries) == (0, 0)
+    assert (nic.pcie[0].params.has_iotlb, nic.host[0].translation.pages.part[0].n_entries) == (0, 0)
 
 
 def test_the_cache_is_the_configurations():
     """Rings of 64 descriptors: a page, which takes a line of 8; 64 buffers of 2 KiB: 32 pages. A PF and two VFs."""
     nic = build_state(config_of(host=CACHE), 1)[0]
-    cache = nic.host.translation
-    assert (nic.pcie.params.has_iotlb, cache.pages.part[0].n_entries, cache.params.miss_fs) == (1, 7, 330_000_000)
+    cache = nic.host[0].translation
+    assert (nic.pcie[0].params.has_iotlb, cache.pages.part[0].n_entries, cache.params.miss_fs) == (1, 7, 330_000_000)
     assert (cache.params.tx_stride_bytes, cache.params.rx_stride_bytes) == (2048, 2048)
     regions = [cache.params[name] for name in ("tx_ring", "rx_ring", "tx_buffer", "rx_buffer")]
     assert [(region.first, region.a_ring) for region in regions] == [(0, 8), (24, 8), (48, 32), (144, 32)]
@@ -45,5 +45,5 @@ def test_a_page_begun_is_a_page_and_a_line_begun_a_line():
     nic = build_state(config_of(host=CACHE), 1)[0]
     nic.params.tx_ring, nic.params.rx_ring = 257, 1
     place_pages(nic, 4096, 2048)
-    regions = [nic.host.translation.params[name] for name in ("tx_ring", "rx_ring", "tx_buffer", "rx_buffer")]
+    regions = [nic.host[0].translation.params[name] for name in ("tx_ring", "rx_ring", "tx_buffer", "rx_buffer")]
     assert [(region.first, region.a_ring) for region in regions] == [(0, 8), (24, 8), (48, 264), (840, 8)]

@@ -64,7 +64,7 @@ def templates_come_near(nic, until_fs):
 @kernel
 def rings_come_near(nic, until_fs):
     """Prefetch the flows, rings and journeys of frames that sources bring until a time, and of those on the wire."""
-    traffic, ledger, host = nic.traffic, nic.ledger, nic.host
+    traffic, ledger, guests = nic.traffic, nic.ledger, nic.guests
     pool = ledger.journeys
     for i in range(max(pool.n_free - SOON_USED, 0), pool.n_free):
         prefetch(pool.slot[pool.free[i]])
@@ -76,7 +76,7 @@ def rings_come_near(nic, until_fs):
             if kind.function >= 0:  # of a copy for somebody here
                 queue = nic.rx_queue[nic.function[kind.function].params.first_queue]
                 prefetch(queue)
-                prefetch(host.finished[queue.first + (queue.started & queue.mask)])
+                prefetch(guests.finished[queue.first + (queue.started & queue.mask)])
     for number in range(nic.params.n_sources):
         source = traffic.source[number]
         if is_due(source, until_fs):
@@ -86,8 +86,8 @@ def rings_come_near(nic, until_fs):
             if source.params.function >= 0:
                 queue = nic.tx_queue[nic.function[source.params.function].params.first_queue]
                 place = queue.first + (queue.reserved & queue.mask)
-                prefetch(host.post[place])
-                prefetch(host.post_batch[place])
+                prefetch(guests.post[place])
+                prefetch(guests.post_batch[place])
 
 
 @kernel

@@ -30,8 +30,11 @@ from hwmodel.machine.guest.cores import piece_done
 from hwmodel.machine.host.landing import credits_returned, down_has_landed, reaches_adapter, reaches_host, up_has_landed
 from hwmodel.machine.host.memory import waits_for_memory
 from hwmodel.machine.pcie.link import catch_up, could_start, on_wire, start_down, start_up
+from hwmodel.machine.pcie.link_state import MAX_TAGS
+from hwmodel.machine.pcie.links import link_at, number_of
 from hwmodel.machine.pcie.reads import data_are_in, free_places, host_reads, release_tag, served_in_order, served_read
 from hwmodel.machine.time.clock import (
+    ADAPTER_LINKS,
     BUS,
     COMPLETION_READY,
     CORE_TIMER,
@@ -55,7 +58,15 @@ from hwmodel.machine.time.clock import (
     WIRE,
 )
 from hwmodel.machine.time.commands import next_command_fs
-from hwmodel.machine.time.events import first_elsewhere, first_of_links, rare_lane, set_next, take_first, take_timer
+from hwmodel.machine.time.events import (
+    first_elsewhere,
+    first_of_links,
+    link_lane,
+    rare_lane,
+    set_next,
+    take_first,
+    take_timer,
+)
 from hwmodel.machine.tlp_kinds import (
     CLASS_OF,
     COMPLETION_CREDIT,
@@ -91,27 +102,28 @@ def host_notices(nic, now_fs, sending):
 
 
 @inlined
-def up_received(nic, now_fs, sending):
+def up_received(nic, pcie, now_fs, sending):
     """Let the host take a TLP in; return True if the write that it ends is in memory at once."""
-    ready_fs = reaches_host(nic, now_fs, sending)
+    ready_fs = reaches_host(nic, pcie, now_fs, sending)
     if sending.is_last == 0:
         return False
     if CLASS_OF[sending.kind] == NON_POSTED_CREDIT:
-        host_reads(nic, ready_fs, sending.tag)
+        host_reads(nic, pcie, ready_fs, sending.tag)
         return False
-    return nic.pcie.params.has_memory == 0 or not waits_for_memory(nic, now_fs, sending, ready_fs)
+    return pcie.params.has_memory == 0 or not waits_for_memory(nic, pcie.params.host, now_fs, sending, ready_fs)
 
 
 @inlined
-def read_complete(nic, now_fs, number):
+def read_complete(nic, now_fs, read):
     """Use what a read has brought, now that its last byte is stored."""
-    tag = nic.tags.slot[number]
+    pcie = link_at(nic, read // MAX_TAGS)
+    number = read % MAX_TAGS
+    tag = pcie.tags.slot[number]
     kind = tag.kind
     grant, ring_queue, n_descriptors = tag.frame, tag.queue, tag.n_descriptors
-    pcie = nic.pcie
-    free_places(nic, number)
-    release_tag(nic, now_fs, number)
-    if nic.tags.n_free == 1 or pcie.params.has_engines:
+    free_places(nic, pcie, number)
+    release_tag(nic, pcie, now_fs, number)
+    if pcie.tags.n_free == 1 or nic.params.has_engines:
         issue(nic, now_fs)  # a read that has waited takes the tag, and its places, before those that this one leads to
     in_order = pcie.params.answers_in_order
     served = nic.ledger.counts.served[kind]
@@ -145,13 +157,19 @@ def read_complete(nic, now_fs, number):
 
 
 @inlined
-def down_received(nic, now_fs, sending):
+def read_at(pcie, tag_number):
+    """Return the number of the read that has a tag of a link, counted through all links."""
+    return number_of(pcie) * MAX_TAGS + int(tag_number)
+
+
+@inlined
+def down_received(nic, pcie, now_fs, sending):
     """Let the NIC take a TLP in; return the number of the read that it completes, or `NO_READ`."""
-    reaches_adapter(nic, now_fs, sending)
+    reaches_adapter(nic.clock, pcie, now_fs, sending)
     kind = sending.kind
     if CLASS_OF[kind] == COMPLETION_CREDIT:
-        if sending.is_last and data_are_in(nic, now_fs, sending.tag):
-            return int(sending.tag)
+        if sending.is_last and data_are_in(nic, pcie, now_fs, sending.tag):
+            return read_at(pcie, sending.tag)
     elif kind == TX_DOORBELL:
         told(nic, now_fs, sending.queue, sending.n)
         fetch_tx(nic, now_fs, sending.queue)
@@ -167,11 +185,11 @@ def down_received(nic, now_fs, sending):
 
 
 @inlined
-def up_done(nic, now_fs):
+def up_done(nic, pcie, now_fs):
     """Finish a TLP that has left toward the host."""
-    link = nic.up
+    link = pcie.up
     sending = on_wire(link)
-    if up_has_landed(nic, now_fs) and up_received(nic, now_fs, sending):
+    if up_has_landed(nic.clock, pcie, now_fs) and up_received(nic, pcie, now_fs, sending):
         host_notices(nic, now_fs, sending)
     if link.sends_second == 0 and sending.is_last and sending.room_bytes > 0:
         change(nic.counts.rx_buffer, now_fs, -sending.room_bytes)
@@ -203,30 +221,32 @@ def handle_rare(nic, now_fs):
     """Handle the first event of the lanes that only some runs use; return the read that it completes, or `NO_READ`."""
     clock = nic.clock
     lane = rare_lane(clock)
-    if lane == DOWN_ARRIVAL:
-        return down_received(nic, now_fs, nic.down_arrivals.ring[take_first(clock, DOWN_ARRIVAL)])
-    if lane == STORED:
-        return take_first(clock, STORED)
+    if lane < STORED:
+        pcie = link_at(nic, lane - DOWN_ARRIVAL)
+        return down_received(nic, pcie, now_fs, pcie.down_arrivals.ring[take_first(clock, lane)])
+    if lane < PIPELINE:
+        return read_at(link_at(nic, lane - STORED), take_first(clock, lane))
     if lane == PIPELINE:
         pipeline_done(nic, now_fs)
-    elif BUS <= lane < PASSED:
+    elif lane < PASSED:
         grant_bus(nic, lane - BUS, now_fs)
-    elif PASSED <= lane < LINE:
+    elif lane < LINE:
         bus_passed(nic, lane - PASSED, now_fs)
-    elif LINE <= lane < WIRE:
+    elif lane < WIRE:
         line_done(nic, lane - LINE, now_fs)
-    elif WIRE <= lane < UP_ARRIVAL:
+    elif lane < UP_ARRIVAL:
         wire_done(nic, lane - WIRE, now_fs)
-    elif lane == UP_ARRIVAL:
-        sending = nic.up_arrivals.ring[take_first(clock, UP_ARRIVAL)]
-        if up_received(nic, now_fs, sending):
+    elif lane < IN_MEMORY:
+        pcie = link_at(nic, lane - UP_ARRIVAL)
+        sending = pcie.up_arrivals.ring[take_first(clock, lane)]
+        if up_received(nic, pcie, now_fs, sending):
             host_notices(nic, now_fs, sending)
-    elif lane == IN_MEMORY:
-        host_notices(nic, now_fs, nic.host.memory_writes.ring[take_first(clock, IN_MEMORY)])
-    elif lane == UP_READY:
-        set_next(clock, UP_READY, NEVER)  # it only lets the idle link look at its queues
+    elif lane < UP_READY:
+        host_notices(nic, now_fs, nic.host[lane - IN_MEMORY].memory_writes.ring[take_first(clock, lane)])
+    elif lane < CREDIT:
+        set_next(clock, lane, NEVER)  # it only lets the idle link look at its queues
     else:
-        credits_returned(nic, now_fs, take_first(clock, CREDIT))
+        credits_returned(clock, link_at(nic, lane - CREDIT), now_fs, take_first(clock, lane))
     return NO_READ
 
 
@@ -237,15 +257,18 @@ def handle(nic, now_fs):
     completed = NO_READ
     if clock.next_at[TIMERS] == now_fs:
         timer(nic, now_fs)
-    elif clock.next_at[DOWN_DONE] == now_fs:
-        if down_has_landed(nic, now_fs):
-            completed = down_received(nic, now_fs, on_wire(nic.down))
-    elif clock.next_at[COMPLETION_READY] == now_fs:
-        clock.next_at[COMPLETION_READY] = NEVER  # it only lets the idle link look at its queue
-    elif clock.next_at[UP_DONE] == now_fs:
-        up_done(nic, now_fs)
     else:
-        completed = handle_rare(nic, now_fs)
+        lane = link_lane(clock, now_fs)
+        if lane < COMPLETION_READY:
+            pcie = link_at(nic, lane - DOWN_DONE)
+            if down_has_landed(clock, pcie, now_fs):
+                completed = down_received(nic, pcie, now_fs, on_wire(pcie.down))
+        elif lane < UP_DONE:
+            clock.next_at[lane] = NEVER  # it only lets the idle link look at its queue
+        elif lane < DOWN_ARRIVAL:
+            up_done(nic, link_at(nic, lane - UP_DONE), now_fs)
+        else:
+            completed = handle_rare(nic, now_fs)
     # Here alone, since it is long and is put where it is called.
     if completed != NO_READ:
         read_complete(nic, now_fs, completed)
@@ -255,15 +278,17 @@ def handle(nic, now_fs):
 def start_links(nic, now_fs):
     """Let idle links choose their next TLP, now that all of this instant has happened; return True if one could."""
     has_started = False
-    if could_start(nic.up):
-        has_started = True
-        if start_up(nic, now_fs):
-            nic.rx_writing = max(0, nic.rx_writing - 1)
-            nic.rx_dma_busy = 0
-            nic.moves_due = 1
-    if could_start(nic.down):
-        has_started = True
-        start_down(nic, now_fs)
+    for number in range(ADAPTER_LINKS):
+        pcie = link_at(nic, number)
+        if could_start(pcie.up):
+            has_started = True
+            if start_up(nic, pcie, now_fs):
+                nic.rx_writing = max(0, nic.rx_writing - 1)
+                nic.rx_dma_busy = 0
+                nic.moves_due = 1
+        if could_start(pcie.down):
+            has_started = True
+            start_down(nic, pcie, now_fs)
     return has_started
 
 
@@ -314,7 +339,7 @@ def advance(nic, until_fs, n_events):
                 if nic.moves_due:
                     continue
                 # TLPs that start lead to nothing else, but for a DMA engine that has the next one ready later.
-                if nic.pcie.params.has_engines:
+                if nic.params.has_engines:
                     elsewhere_fs = first_elsewhere(clock)
                 at_fs = min(elsewhere_fs, first_of_links(clock))
             if at_fs > until_fs or left <= 0 or ledger.is_stopping or ledger.overflow or clock.overflow:
@@ -349,7 +374,8 @@ def advance_through(nic, words, until_fs, n_events):
 def close_books(nic, at_fs, until_fs):
     """Bring sums that are updated late up to date; nothing happens from now up to `at_fs`."""
     has_passed_fs = until_fs if until_fs < at_fs < NEVER and nic.ledger.is_stopping == 0 else nic.clock.now_fs
-    catch_up(nic, has_passed_fs + 1)
+    for number in range(ADAPTER_LINKS):
+        catch_up(nic.clock, link_at(nic, number), has_passed_fs + 1)
     fold(nic.ledger)
 
 

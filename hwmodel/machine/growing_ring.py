@@ -33,19 +33,19 @@ def entered(clock, queue):
 
 
 @kernel
-def widen_posts(host, queue):
+def widen_posts(guests, queue):
     """Let a Tx ring use twice as many places for the frames that the driver has and the scheduler has not picked."""
     first, before = queue.first, queue.mask
     queue.first, queue.mask = queue.params.wide_first, 2 * before + 1
     for position in range(queue.picked, queue.reserved):
         place, old = queue.first + (position & queue.mask), first + (position & before)
         if place != old:
-            host.post[place] = host.post[old]
-            host.post_batch[place] = host.post_batch[old]
+            guests.post[place] = guests.post[old]
+            guests.post_batch[place] = guests.post_batch[old]
 
 
 @kernel
-def widen_finished(host, queue):
+def widen_finished(guests, queue):
     """Let an Rx ring use twice as many places for the frames that lie between the adapter and the guest's core.
 
     Each takes a descriptor or more, so there are places enough for all descriptors of the ring.
@@ -55,5 +55,5 @@ def widen_finished(host, queue):
     for position in range(queue.taken, queue.started):
         place, old = queue.first + (position & queue.mask), first + (position & before)
         if place != old:
-            host.finished[place] = host.finished[old]
-            host.finished_batch[place] = host.finished_batch[old]
+            guests.finished[place] = guests.finished[old]
+            guests.finished_batch[place] = guests.finished_batch[old]

@@ -14,7 +14,6 @@ from hwmodel.machine.pcie.reads import give_places_back, host_reads, is_stored, 
 from hwmodel.machine.pcie.transactions import post_payload_write
 from hwmodel.machine.time.clock import (
     COMPLETION_READY,
-    CREDIT,
     DOWN_ARRIVAL,
     DOWN_DONE,
     STORED,
@@ -22,11 +21,12 @@ from hwmodel.machine.time.clock import (
     UP_DONE,
     UP_READY,
 )
-from hwmodel.machine.time.events import first_elsewhere, first_of_links, rare_lane, set_next, take_first
+from hwmodel.machine.time.events import first_elsewhere, first_of_links, link_lane, rare_lane, set_next, take_first
 from hwmodel.machine.time.random_stream import next_u32
 from hwmodel.machine.tlp_kinds import PAYLOAD_READ
 
 TRANSFER_CAP = 1 << 12  # DMA transfers under way
+LINK, HOST = 0, 0  # the one that is measured
 
 TRANSFER = record(*ints("left_bytes", "begun_fs", "address"))
 # The link alone: transfers without end. `ring` holds what is left to come of each transfer being read.
@@ -55,8 +55,8 @@ def place(nic, transfer, stride_bytes, n_buffers):
         if dma.params.is_random:
             at = next_u32(dma) * dma.params.n_places >> 32
         return at * dma.params.unit_bytes
-    address = nic.host.params.buffer_offset_bytes
-    if nic.pcie.params.has_iotlb:
+    address = nic.guests.params.buffer_offset_bytes
+    if nic.pcie[LINK].params.has_iotlb:
         address += buffer_address(stride_bytes, transfer, n_buffers)
     return address
 
@@ -65,8 +65,8 @@ def place(nic, transfer, stride_bytes, n_buffers):
 def may_read(nic):
     """Say whether the next read has a tag and, with engines, its transfer has places."""
     reads = nic.reads
-    needs_places = nic.pcie.params.has_engines and reads.left_bytes == reads.whole_bytes
-    return nic.tags.n_free > 0 and (not needs_places or has_places(nic.engines.read, reads.whole_bytes))
+    needs_places = nic.params.has_engines and reads.left_bytes == reads.whole_bytes
+    return nic.pcie[LINK].tags.n_free > 0 and (not needs_places or has_places(nic.engines.read, reads.whole_bytes))
 
 
 @kernel
@@ -75,8 +75,8 @@ def begin_read(nic, now_fs):
     dma = nic.dma
     done = dma.writes_done if dma.params.does_write else dma.reads_done
     if dma.params.writes_first:
-        done = dma.reads_done
-        if dma.reads_begun == dma.writes_begun or nic.up.first.head != nic.up.first.tail:
+        done, up = dma.reads_done, nic.pcie[LINK].up
+        if dma.reads_begun == dma.writes_begun or up.first.head != up.first.tail:
             return
     if dma.reads_begun - done >= dma.params.most_ahead:
         return
@@ -89,7 +89,7 @@ def begin_read(nic, now_fs):
         nic.reads.address = transfer.address
     else:
         transfer.begun_fs = now_fs
-        stride = nic.host.translation.params.tx_stride_bytes
+        stride = nic.host[HOST].translation.params.tx_stride_bytes
         transfer.address = place(nic, dma.reads_begun, stride, nic.params.tx_ring)
         nic.reads.address = transfer.address
     dma.reads_begun += 1
@@ -99,7 +99,7 @@ def begin_read(nic, now_fs):
 def issue_reads(nic, now_fs):
     """Let the current transfer's requests take free tags, and begin the next when it is all requested."""
     reads = nic.reads
-    most = nic.pcie.params.max_read_request_bytes
+    most = nic.pcie[LINK].params.max_read_request_bytes
     while True:
         if reads.left_bytes == 0:
             begin_read(nic, now_fs)
@@ -108,7 +108,7 @@ def issue_reads(nic, now_fs):
         if not may_read(nic):
             return
         n_bytes = min(reads.left_bytes, most - (reads.address & (most - 1)))
-        tag = request(nic, now_fs, PAYLOAD_READ, 0, n_bytes, reads.address)
+        tag = request(nic, nic.pcie[LINK], now_fs, PAYLOAD_READ, 0, n_bytes, reads.address)
         tag.frame = reads.frame
         reads.left_bytes -= n_bytes
         reads.address += n_bytes
@@ -121,7 +121,7 @@ def may_write(nic):
     dma = nic.dma
     if dma.params.writes_first:
         return dma.writes_begun == dma.reads_done
-    queue = nic.up.first
+    queue = nic.pcie[LINK].up.first
     most = max(2, nic.params.rx_writes)
     return queue.tail - queue.head < most and (dma.params.does_read == 0 or dma.writes_begun < dma.reads_done)
 
@@ -135,7 +135,7 @@ def issue_writes(nic, now_fs):
         if dma.params.does_read == 0 or dma.params.writes_first:
             transfer.begun_fs = now_fs
         if dma.params.does_read == 0 or dma.params.writes_first or dma.params.n_places == 0:
-            stride = nic.host.translation.params.rx_stride_bytes
+            stride = nic.host[HOST].translation.params.rx_stride_bytes
             transfer.address = place(nic, dma.writes_begun, stride, nic.params.rx_ring)
         post_payload_write(nic, now_fs, 0, dma.params.n_bytes, transfer.address, dma.params.n_bytes)
         dma.writes_begun += 1
@@ -144,7 +144,7 @@ def issue_writes(nic, now_fs):
 @inlined
 def read_completed_bytes(nic, number):
     """Return the bytes of the transfer that a read completes; 0 where more of its reads have to come."""
-    tag = nic.tags.slot[number]
+    tag = nic.pcie[LINK].tags.slot[number]
     is_last = nic.dma.ring[tag.frame & TRANSFER_MASK].left_bytes == tag.n_bytes
     return nic.dma.params.n_bytes if is_last else 0
 
@@ -152,11 +152,11 @@ def read_completed_bytes(nic, number):
 @kernel
 def read_arrived(nic, now_fs, number):
     """Count a read's data in; a transfer is read when all its reads are."""
-    tag = nic.tags.slot[number]
+    tag = nic.pcie[LINK].tags.slot[number]
     dma = nic.dma
     transfer = dma.ring[tag.frame & TRANSFER_MASK]
     give_places_back(nic, read_completed_bytes(nic, number))
-    release_tag(nic, now_fs, number)
+    release_tag(nic, nic.pcie[LINK], now_fs, number)
     transfer.left_bytes -= tag.n_bytes
     # Jitter may complete transfers out of order; copies are written in order.
     while dma.reads_done < dma.reads_begun:
@@ -172,9 +172,9 @@ def read_arrived(nic, now_fs, number):
 @kernel
 def host_receives(nic, now_fs, sending):
     """Let the host take a TLP in."""
-    ready_fs = reaches_host(nic, now_fs, sending)
+    ready_fs = reaches_host(nic, nic.pcie[LINK], now_fs, sending)
     if sending.kind == PAYLOAD_READ:
-        host_reads(nic, ready_fs, sending.tag)
+        host_reads(nic, nic.pcie[LINK], ready_fs, sending.tag)
     elif sending.is_last:
         nic.dma.writes_done += 1
 
@@ -182,23 +182,25 @@ def host_receives(nic, now_fs, sending):
 @kernel
 def adapter_receives(nic, now_fs, sending):
     """Let the adapter take a completion in."""
-    reaches_adapter(nic, now_fs, sending)
-    if sending.is_last and is_stored(nic, now_fs, sending.tag, read_completed_bytes(nic, sending.tag)):
+    pcie = nic.pcie[LINK]
+    reaches_adapter(nic.clock, pcie, now_fs, sending)
+    if sending.is_last and is_stored(nic, pcie, now_fs, sending.tag, read_completed_bytes(nic, sending.tag)):
         read_arrived(nic, now_fs, sending.tag)
 
 
 @kernel
 def handle_link(nic, now_fs):
     """Handle one event of this instant: of the first lane that has one."""
-    clock = nic.clock
-    if clock.next_at[DOWN_DONE] == now_fs:
-        if down_has_landed(nic, now_fs):
-            adapter_receives(nic, now_fs, on_wire(nic.down))
-    elif clock.next_at[COMPLETION_READY] == now_fs:
-        clock.next_at[COMPLETION_READY] = NEVER
-    elif clock.next_at[UP_DONE] == now_fs:
-        if up_has_landed(nic, now_fs):
-            host_receives(nic, now_fs, on_wire(nic.up))
+    clock, pcie = nic.clock, nic.pcie[LINK]
+    lane = link_lane(clock, now_fs) - LINK
+    if lane == DOWN_DONE:
+        if down_has_landed(clock, pcie, now_fs):
+            adapter_receives(nic, now_fs, on_wire(pcie.down))
+    elif lane == COMPLETION_READY:
+        clock.next_at[COMPLETION_READY + LINK] = NEVER
+    elif lane == UP_DONE:
+        if up_has_landed(clock, pcie, now_fs):
+            host_receives(nic, now_fs, on_wire(pcie.up))
     else:
         handle_rare_link(nic, now_fs, rare_lane(clock))
 
@@ -206,17 +208,17 @@ def handle_link(nic, now_fs):
 @kernel
 def handle_rare_link(nic, now_fs, lane):
     """Handle the first event of the lanes that only some links use."""
-    clock = nic.clock
-    if lane == UP_ARRIVAL:
-        host_receives(nic, now_fs, nic.up_arrivals.ring[take_first(clock, UP_ARRIVAL)])
-    elif lane == DOWN_ARRIVAL:
-        adapter_receives(nic, now_fs, nic.down_arrivals.ring[take_first(clock, DOWN_ARRIVAL)])
-    elif lane == STORED:
-        read_arrived(nic, now_fs, take_first(clock, STORED))
-    elif lane == UP_READY:
-        set_next(clock, UP_READY, NEVER)
+    clock, pcie = nic.clock, nic.pcie[LINK]
+    if lane == UP_ARRIVAL + LINK:
+        host_receives(nic, now_fs, pcie.up_arrivals.ring[take_first(clock, lane)])
+    elif lane == DOWN_ARRIVAL + LINK:
+        adapter_receives(nic, now_fs, pcie.down_arrivals.ring[take_first(clock, lane)])
+    elif lane == STORED + LINK:
+        read_arrived(nic, now_fs, take_first(clock, lane))
+    elif lane == UP_READY + LINK:
+        set_next(clock, lane, NEVER)
     else:
-        credits_returned(nic, now_fs, take_first(clock, CREDIT))
+        credits_returned(clock, pcie, now_fs, take_first(clock, lane))
 
 
 @kernel
@@ -239,10 +241,10 @@ def run_dma(state, n_transfers):
             issue_writes(nic, now_fs)
         at_fs = min(first_elsewhere(clock), first_of_links(clock))
         if at_fs > now_fs:
-            if could_start(nic.up):
-                start_up(nic, now_fs)
-            if could_start(nic.down):
-                start_down(nic, now_fs)
+            if could_start(nic.pcie[LINK].up):
+                start_up(nic, nic.pcie[LINK], now_fs)
+            if could_start(nic.pcie[LINK].down):
+                start_down(nic, nic.pcie[LINK], now_fs)
             if dma.params.does_write:
                 issue_writes(nic, now_fs)
             at_fs = min(first_elsewhere(clock), first_of_links(clock))

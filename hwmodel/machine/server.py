@@ -30,15 +30,15 @@ from hwmodel.machine.adapter.adapter_state import (
 )
 from hwmodel.machine.counts.ledger_state import LEDGER
 from hwmodel.machine.frames import FIFO, FRAME, FRAMES, GROUPS
-from hwmodel.machine.host.host_state import FIRST_PLACES, HOST, MAX_QUEUES
+from hwmodel.machine.guest.guest_state import FIRST_PLACES, GUESTS, MAX_QUEUES
+from hwmodel.machine.host.host_state import HOST
 from hwmodel.machine.link_alone import DMA
 from hwmodel.machine.network.mac import MAC
 from hwmodel.machine.network.wires import WIRE_END
-from hwmodel.machine.pcie.link_state import ARRIVALS, CREDITS, ENGINES, LINK, PCIE, TAGS
+from hwmodel.machine.pcie.link_state import ENGINES, PCIE
 from hwmodel.machine.switch.switch_state import HEADERS, SWITCH
-from hwmodel.machine.time.clock import ADAPTER_PORTS, CLOCK
+from hwmodel.machine.time.clock import ADAPTER_LINKS, ADAPTER_PORTS, CLOCK
 from hwmodel.machine.time.commands import COMMANDS
-from hwmodel.machine.tlp_kinds import CREDIT_KINDS
 from hwmodel.machine.traffic.traffic_state import TRAFFIC
 
 # Linux's MAP_NORESERVE, which Python's module does not name on all machines; elsewhere the system sets aside what it
@@ -57,15 +57,9 @@ SERVER = record(
     ("counts", ADAPTER_COUNTS),
     ("scheduler", SCHEDULER),
     ("params", ADAPTER_PARAMS),
-    ("credits", CREDITS, (len(CREDIT_KINDS),)),
-    ("tags", TAGS),
     ("reads", READS),
-    ("pcie", PCIE),
     ("engines", ENGINES),
-    ("up", LINK),
-    ("down", LINK),
-    ("up_arrivals", ARRIVALS),
-    ("down_arrivals", ARRIVALS),
+    ("pcie", PCIE, (ADAPTER_LINKS,)),
     ("dma", DMA),
     ("function", FUNCTION, (MAX_FUNCTIONS,)),
     ("tx_queue", TX_QUEUE, (MAX_QUEUES,)),
@@ -76,7 +70,8 @@ SERVER = record(
     ("loopback", FIFO),
     ("rx_fifo", FIFO),
     ("groups", GROUPS),
-    ("host", HOST),
+    ("guests", GUESTS),
+    ("host", HOST, (ADAPTER_LINKS,)),
     ("traffic", TRAFFIC),
     ("headers", HEADERS),
     ("commands", COMMANDS),
@@ -112,7 +107,7 @@ def fresh_state(n_servers: int = 1, *, in_large_pages: bool = False) -> np.ndarr
 
 def _begin_rings(nic: Any) -> None:
     for queue in (
-        *(nic[link][of_class] for link in ("up", "down") for of_class in ("first", "second")),
+        *(link[way][of_class] for link in nic.pcie for way in ("up", "down") for of_class in ("first", "second")),
         *(nic[name] for name in ("grants", "loopback", "rx_fifo")),
         *(nic.reads[name] for name in ("rx_fetches", "tx_fetches")),
         *(

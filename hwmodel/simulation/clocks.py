@@ -88,14 +88,15 @@ def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
     of_adapter = stretch(config, seed, ADAPTER, server=server)
     a_byte_fs = link_fs_per_byte(config, seed, server)
     lengths = np.arange(MAX_TLP_BYTES, dtype=np.int64)
-    nic.pcie.params.duration_fs[:] = lengths * a_byte_fs.numerator // a_byte_fs.denominator
-    nic.pcie.params.dllp_fs = 2 * DLLP_BYTES * a_byte_fs.numerator // a_byte_fs.denominator
+    for link in nic.pcie:
+        link.params.duration_fs[:] = lengths * a_byte_fs.numerator // a_byte_fs.denominator
+        link.params.dllp_fs = 2 * DLLP_BYTES * a_byte_fs.numerator // a_byte_fs.denominator
     _stretch_times(nic.params, ADAPTER_TIMES, of_adapter)
     _stretch_times(nic.port[0].bus.params, ("cycle_fs",), of_adapter)
     _stretch_ratio(nic.params, "store", of_adapter)
     stretch_port(nic.port[0].mac.params, of_adapter)
     n_functions = int(nic.params.n_functions)
-    for driver in nic.host.driver[:n_functions]:
+    for driver in nic.guests.driver[:n_functions]:
         _stretch_times(driver, HOST_TIMES, of_host)
         _stretch_times(driver, ("moderation_fs",), of_adapter)
     for function in nic.function[:n_functions]:
@@ -107,7 +108,7 @@ def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
     _stretch_times(nic.engines.params, ("shared_fs",), of_adapter)
     _stretch_ratio(nic.engines.params, "shared", of_adapter)
     rings = nic["rx_queue"][: int(nic.params.n_queues)]
-    rings["moderation_fs"] = nic["host"]["driver"]["moderation_fs"][rings["params"]["function"]]
+    rings["moderation_fs"] = nic["guests"]["driver"]["moderation_fs"][rings["params"]["function"]]
 
 
 def stretch_port(port: Any, factor: Fraction) -> None:
@@ -145,13 +146,13 @@ def begin_at_phases(nic: Any, config: Config, workload: Workload, seed: int, ser
     """Let each core begin at a moment of its own, and each Rx ring that frames come to in the midst of its batch."""
     if tolerance_ppb(config) == 0:
         return
-    for number in range(int(nic.host.params.n_cores)):
-        nic.host.core[number].free_fs = drawn(seed, START, number, server, LATEST_START_FS)
+    for number in range(int(nic.guests.params.n_cores)):
+        nic.guests.core[number].free_fs = drawn(seed, START, number, server, LATEST_START_FS)
     a_frame = descriptors_of(config, _longest_bytes(workload))
-    nic.host.params.early_refills = EARLY_REFILLS
+    nic.guests.params.early_refills = EARLY_REFILLS
     functions = {int(number) for number in nic["traffic"]["copy_kind"]["function"][: int(nic.headers.n_copy_kinds)]}
     for function in sorted(functions - {-1}):
-        n_steps = -(-int(nic.host.driver[function].refill_batch) // a_frame)
+        n_steps = -(-int(nic.guests.driver[function].refill_batch) // a_frame)
         first, n_queues = int(nic.function[function].params.first_queue), int(nic.function[function].params.n_queues)
         for number in range(first, first + n_queues):
             n_taken = a_frame * drawn(seed, REFILL, number, server, n_steps)

@@ -68,17 +68,17 @@ Ints = npt.NDArray[np.int64]
 def parts_of(nic: Any) -> dict[str, Any]:
     """Return where the counts of a server stand, by the fields of SERVER_COUNTS."""
     return {
-        "up": nic.up.counts,
-        "down": nic.down.counts,
-        "pcie": nic.pcie.counts,
-        "tags": nic.tags.counts,
+        "up": nic.pcie[0].up.counts,
+        "down": nic.pcie[0].down.counts,
+        "pcie": nic.pcie[0].counts,
+        "tags": nic.pcie[0].tags.counts,
         "read_engine": nic.engines.read.counts,
         "write_engine": nic.engines.write.counts,
         "shared_engine": nic.engines.counts,
         "adapter": nic.counts,
         "bus": nic["port"]["bus"]["counts"],
         "mac": nic["port"]["mac"]["counts"],
-        "translation": nic.host.translation.counts,
+        "translation": nic.host[0].translation.counts,
         "ledger": nic.ledger.counts,
     }
 

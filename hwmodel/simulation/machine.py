@@ -118,7 +118,7 @@ class Machine:
         """Return the state of all random numbers, which each draw changes."""
         return b"".join(
             server.nic["traffic"]["source"]["rng"][: int(server.nic.params.n_sources)].tobytes()
-            + server.nic["host"]["rng"].tobytes()
+            + server.nic["host"][0]["rng"].tobytes()
             for server in self.servers
         )
 

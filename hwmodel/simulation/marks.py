@@ -204,7 +204,7 @@ class MarkCopies:
         """Copy what stands there now into a row; return what time it is."""
         nic = self._nic
         now_fs = int(nic.clock.now_fs)
-        self._moments[row] = now_fs, link_ahead_fs(nic.up, now_fs), link_ahead_fs(nic.down, now_fs)
+        self._moments[row] = now_fs, link_ahead_fs(nic.pcie[0].up, now_fs), link_ahead_fs(nic.pcie[0].down, now_fs)
         self._counts.copy_into(self._rows[row])
         self._sent[row] = self._functions["read_bytes"]
         self._flows.mark(row)

@@ -116,7 +116,7 @@ def begin_window(nic: Any, book: FlowBook) -> None:
     queues["highest"] = queues["reserved"] - queues["freed"]
     queues = nic["rx_queue"][: int(nic.params.n_queues)]
     queues["highest"] = int(nic.params.rx_ring) - 1 - queues["known"] - queues["requested"] - queues["cached"]
-    nic.tags.counts.fewest_free = nic.tags.n_free
+    nic.pcie[0].tags.counts.fewest_free = nic.pcie[0].tags.n_free
 
 
 def _of_flows(flows: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -157,8 +157,8 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         busy_fs=_busy_fs(nic, found, now_fs),
         drops=counts.drops.copy(),
         mirrored_drops=counts.mirrored_drops.copy(),
-        up=_link(nic.up, found.up, now_fs),
-        down=_link(nic.down, found.down, now_fs),
+        up=_link(nic.pcie[0].up, found.up, now_fs),
+        down=_link(nic.pcie[0].down, found.down, now_fs),
         areas={name: float(area) for name, area in areas_in(found, now_fs).items()},
         highest={name: int(gauge.highest) for name, gauge in gauges_in(found).items()},
         stalls_fs={name: _stalled_fs(counts.stalls[name], now_fs) for name in STALLS.names or ()},
@@ -218,16 +218,16 @@ def _busy_fs(nic: Any, counts: Any, now_fs: int) -> dict[str, int]:
         "nic.dma.write": (counts.write_engine.busy_fs, engines.write.next_fs),
         "nic.dma.shared": (counts.shared_engine.busy_fs, engines.shared_next_fs),
         "switch.bus": (bus.busy_fs, port.bus.free_fs),
-        "host.drain": (counts.pcie.drain_busy_fs, nic.pcie.drain_busy_until_fs),
+        "host.drain": (counts.pcie.drain_busy_fs, nic.pcie[0].drain_busy_until_fs),
     }
     found = {name: int(busy_fs) - max(0, int(until_fs) - now_fs) for name, (busy_fs, until_fs) in busy_until_fs.items()}
-    walks_ahead_fs = int(np.maximum(nic.host.translation.walker_free_fs - now_fs, 0).sum())
+    walks_ahead_fs = int(np.maximum(nic.host[0].translation.walker_free_fs - now_fs, 0).sum())
     return found | {"host.walkers": int(counts.translation.walks_busy_fs) - walks_ahead_fs}
 
 
 def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
     """Copy how long each core has posted and taken frames; what is left of the work under way counts later."""
-    cores = nic["host"]["core"][: int(nic.host.params.n_cores)]
+    cores = nic["guests"]["core"][: int(nic.guests.params.n_cores)]
     busy_fs: Ints = cores["counts"]["busy_fs"].copy()
     left_fs = np.minimum(np.maximum(cores["ends_fs"] - now_fs, 0), cores["work_fs"])
     ahead_fs = np.where(cores["is_running"] != 0, left_fs, 0) + np.maximum(cores["free_fs"] - now_fs, 0)
@@ -253,9 +253,9 @@ def _stalled_fs(stall: Any, now_fs: int) -> int:
 
 def _held_now_fs(nic: Any, now_fs: int) -> int:
     """Add up for how long the tags that are held now have been."""
-    is_held = np.ones(int(nic.tags.params.n_tags), bool)
-    is_held[nic["tags"]["free"][: int(nic.tags.n_free)]] = False
-    taken_fs = nic["tags"]["slot"]["taken_fs"][: len(is_held)][is_held]
+    is_held = np.ones(int(nic.pcie[0].tags.params.n_tags), bool)
+    is_held[nic["pcie"][0]["tags"]["free"][: int(nic.pcie[0].tags.n_free)]] = False
+    taken_fs = nic["pcie"][0]["tags"]["slot"]["taken_fs"][: len(is_held)][is_held]
     return int((now_fs - taken_fs).sum())
 
 
@@ -302,7 +302,7 @@ def _in_rings(nic: Any) -> Any:
     own = np.repeat(np.arange(len(queues)), counts)  # the ring of each frame
     places = np.arange(len(own)) - np.repeat(np.cumsum(counts) - counts, counts)
     slots = (queues["picked"][own] + places) & queues["mask"][own]
-    return nic["host"]["post"]["offered_fs"][queues["first"][own] + slots]
+    return nic["guests"]["post"]["offered_fs"][queues["first"][own] + slots]
 
 
 def _on_their_way(nic: Any) -> Any:

@@ -25,10 +25,10 @@ ORDERINGS = {"strict": STRICT_ORDER, "relaxed": RELAXED_ORDER, "id_based": ID_OR
 
 def fill_memory(nic: Any, config: Config) -> None:
     """Set latencies, cache and ordering; behind `fill_translation`, which says whether there is an IOMMU."""
-    host, settings = nic.host, config.host
+    host, settings = nic.host[0], config.host
     host.params.read_latency_fs = settings.read_latency_fs + settings.remote_latency_fs
     host.params.write_latency_fs = settings.write_latency_fs
-    nic.pcie.params.ordering = ORDERINGS[config.pcie.ordering]
+    nic.pcie[0].params.ordering = ORDERINGS[config.pcie.ordering]
     n_queues = int(nic.params.n_queues)
     set_cache_hits(
         nic,
@@ -37,17 +37,17 @@ def fill_memory(nic: Any, config: Config) -> None:
         written_bytes=n_queues * config.nic.rx_ring * settings.buffer_bytes,
     )
     takes_time = host.params.write_latency_fs > 0 or host.params.write_miss_fs > 0
-    nic.pcie.params.has_memory = int(bool(nic.pcie.params.has_iotlb) or takes_time)
+    nic.pcie[0].params.has_memory = int(bool(nic.pcie[0].params.has_iotlb) or takes_time)
     varies = settings.jitter.kind != "fixed" or settings.cache is not None
     host.params.answers_vary = int(varies)
-    nic.pcie.params.answers_in_order = int(
-        not varies and not nic.pcie.params.has_memory and config.nic.store_rate_bps is None
+    nic.pcie[0].params.answers_in_order = int(
+        not varies and not nic.pcie[0].params.has_memory and config.nic.store_rate_bps is None
     )
 
 
 def set_cache_hits(nic: Any, config: Config, *, read_bytes: int, written_bytes: int) -> None:
     """Set how often reads and writes of buffers of so many bytes in all find them in the last-level cache."""
-    cache, host = config.host.cache, nic.host
+    cache, host = config.host.cache, nic.host[0]
     if cache is None:
         return
     host.params.read_miss_fs, host.params.write_miss_fs = cache.read_miss_fs, cache.write_miss_fs
@@ -65,7 +65,7 @@ def fill_engines(nic: Any, config: Config) -> None:
     settings = config.nic.dma
     if settings is None:
         return
-    nic.pcie.params.has_engines = 1
+    nic.params.has_engines = 1
     nic.params.rx_writes = settings.write.outstanding
     _fill_engine(nic.engines.read, settings.read)
     _fill_engine(nic.engines.write, settings.write)
@@ -93,15 +93,15 @@ def fill_translation(nic: Any, config: Config) -> None:
     if settings is None:
         return
     # What waits to pass into memory, a write-back or an interrupt, is no shorter than an interrupt.
-    least_fs = int(nic.pcie.params.duration_fs[int(nic.pcie.params.request_bytes) + 4])
+    least_fs = int(nic.pcie[0].params.duration_fs[int(nic.pcie[0].params.request_bytes) + 4])
     most_fs = (LANE_CAP - 1) * least_fs - 1
     if settings.miss_fs > most_fs:
         raise InputError(
             f"host.iotlb.miss: {format_time_fs(settings.miss_fs)} holds back up to {settings.miss_fs // least_fs + 1} "
             f"writes of this link; a run has room for {LANE_CAP - 1}, so for at most {most_fs // FS_PER_NS}ns"
         )
-    nic.pcie.params.has_iotlb = 1
-    translation = nic.host.translation
+    nic.pcie[0].params.has_iotlb = 1
+    translation = nic.host[0].translation
     translation.params.miss_fs = settings.miss_fs
     translation.params.near_miss_fs = settings.near_walk_fs
     translation.params.n_walkers = settings.walkers or 0
@@ -133,7 +133,7 @@ def place_pages(nic: Any, tx_stride: int, rx_stride: int) -> None:
 
     Each begins a line of the page table: functions are in domains of their own, so no line has pages of two.
     """
-    cache, params = nic.host.translation.params, nic.params
+    cache, params = nic.host[0].translation.params, nic.params
     cache.tx_stride_bytes, cache.rx_stride_bytes = tx_stride, rx_stride
     first = 0
     for name, ring, item_bytes in (

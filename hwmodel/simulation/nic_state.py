@@ -17,7 +17,7 @@ from hwmodel.machine.adapter.adapter_state import (
 )
 from hwmodel.machine.counts.ledger_state import STALLS
 from hwmodel.machine.frames import GROUP_CAP
-from hwmodel.machine.host.host_state import FIRST_PLACES, LOWEST_CLASS, NARROW_PLACES
+from hwmodel.machine.guest.guest_state import FIRST_PLACES, LOWEST_CLASS, NARROW_PLACES
 from hwmodel.machine.pcie.link_state import BY_ARRIVAL, MAX_TLP_BYTES, READS_FIRST, ROUND_ROBIN, WRITES_FIRST
 from hwmodel.machine.server import fresh_state
 from hwmodel.machine.time.clock import LANE_CAP, RX_WRITEBACK_TIMER, TX_WRITEBACK_TIMER
@@ -87,7 +87,8 @@ def is_long(config: Config) -> bool:
 def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
     """Make a fresh state that of an idle machine with the configuration's limits; `server`: its number among all."""
     _be_idle(nic)
-    _fill_link(nic, config)
+    for link in nic.pcie:
+        _fill_link(link, config)
     _fill_host(nic, config, seed, server)
     _fill_adapter(nic, config)
     mac = nic.port[0].mac
@@ -106,8 +107,10 @@ def _be_idle(nic: Nic) -> None:
     """Say that nothing is under way and nothing is to come, where zero does not say it."""
     nic.clock.next_at[:] = NEVER
     nic.clock.rare_at = NEVER
-    nic.down.boundary_fs = NEVER
-    nic.up.sends_second = 1  # so that P is the first to go in round robin
+    for number, link in enumerate(nic.pcie):
+        link.params.number = link.params.host = number
+        link.down.boundary_fs = NEVER
+        link.up.sends_second = 1  # so that P is the first to go in round robin
     nic.scheduler.chosen = -1
     nic.done_queue = -1
     nic.rx_head_waits_fs = -1
@@ -116,12 +119,12 @@ def _be_idle(nic: Nic) -> None:
         nic.ledger.counts.stalls[name].since_fs = -1
 
 
-def _fill_link(nic: Nic, config: Config) -> None:
+def _fill_link(link: Any, config: Config) -> None:
     """Set the link: exact durations by length, cuts, credits, DLLPs."""
     settings = config.pcie
     rate = link_rate_of(settings)
     overhead = tlp_overhead_of(settings)
-    params = nic.pcie.params
+    params = link.params
     params.max_payload_bytes = settings.max_payload_bytes
     params.max_read_request_bytes = settings.max_read_request_bytes
     params.completion_boundary_bytes = settings.read_completion_boundary_bytes
@@ -139,7 +142,7 @@ def _fill_link(nic: Nic, config: Config) -> None:
     params.dllp_fs = rate.transfer_fs(2 * DLLP_BYTES)
     credits = settings.credits
     limits = ((credits.ph, credits.pd), (credits.nph, 0), (credits.cplh, credits.cpld))
-    for record, (headers, units) in zip(nic.credits, limits, strict=True):
+    for record, (headers, units) in zip(link.credits, limits, strict=True):
         record.params.headers_limit, record.params.data_limit = headers, units
     params.has_credits = any(headers or units for headers, units in limits)
     # With credits or a flight time, the receipt of each completion has effects of its own.
@@ -170,14 +173,13 @@ def rate_as_ratio(key: str, rate_bps: int) -> tuple[int, int]:
 
 
 def _fill_host(nic: Nic, config: Config, seed: int, server: int) -> None:
-    params = nic.host.params
-    params.buffer_bytes = config.host.buffer_bytes
-    params.buffer_offset_bytes = config.host.buffer_offset_bytes
-    params.n_cores = config.host.cores
-    jitter = config.host.jitter
+    guests, params, jitter = nic.guests.params, nic.host[0].params, config.host.jitter
+    guests.buffer_bytes = config.host.buffer_bytes
+    guests.buffer_offset_bytes = config.host.buffer_offset_bytes
+    guests.n_cores = config.host.cores
     params.jitter_kind = JITTERS.index(jitter.kind)
     params.jitter_range_fs = jitter.range_fs or 0
-    nic.host.rng[:] = random_words(seed, 0 if server == 0 else FIRST_SERVER_STREAM + server)
+    nic.host[0].rng[:] = random_words(seed, 0 if server == 0 else FIRST_SERVER_STREAM + server)
     if jitter.bins:
         if len(jitter.bins) > len(params.jitter_fs):
             raise InputError(
@@ -239,7 +241,7 @@ def _fill_functions(nic: Nic, config: Config) -> None:
         function = nic.function[number]
         params = function.params
         params.core = config.core_of(number)
-        _fill_driver(nic.host.driver[number], config.driver_of(port.name))
+        _fill_driver(nic.guests.driver[number], config.driver_of(port.name))
         params.weight = port.weight
         params.port = port.number
         params.first_queue = number * config.nic.queues_per_vf
@@ -283,14 +285,15 @@ def _fill_queues(nic: Nic, config: Config) -> None:
         params["batch"], params["kind"], params["timer_kind"] = held
     receiving = nic["rx_queue"][: len(numbers)]
     receiving["known"] = settings.rx_ring - 1
-    receiving["moderation_fs"] = nic["host"]["driver"]["moderation_fs"][receiving["params"]["function"]]
+    receiving["moderation_fs"] = nic["guests"]["driver"]["moderation_fs"][receiving["params"]["function"]]
     receiving["rx_class"] = receiving["tx_class"] = LOWEST_CLASS
 
 
 def _fill_free_lists(nic: Nic, config: Config) -> None:
     tags = config.pcie.tags
-    nic.tags.params.n_tags = nic.tags.n_free = nic.tags.counts.fewest_free = tags
-    nic.tags.free[:tags] = np.arange(tags)[::-1]
+    for link in nic.pcie:
+        link.tags.params.n_tags = link.tags.n_free = link.tags.counts.fewest_free = tags
+        link.tags.free[:tags] = np.arange(tags)[::-1]
     nic.groups.n_free = GROUP_CAP
-    nic["host"]["core"]["first_work"][:] = -1
-    nic["host"]["core"]["last_work"][:] = -1
+    nic["guests"]["core"]["first_work"][:] = -1
+    nic["guests"]["core"]["last_work"][:] = -1

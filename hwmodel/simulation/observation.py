@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.latency import round_trip_fs
 from hwmodel.analytic.routes import UPLINK
-from hwmodel.machine.host.host_state import POST_TASK, TAKE_TASK
+from hwmodel.machine.guest.guest_state import POST_TASK, TAKE_TASK
 from hwmodel.machine.tlp_kinds import (
     COMPLETION_CREDIT,
     COMPLETIONS,

@@ -149,7 +149,7 @@ def _run(config: Config, frame: LoneFrame, at_fs: int) -> tuple[int, dict[str, i
     """Run a frame that is offered at a time; return when it was posted, and its parts."""
     machine = Machine(config, _workload_of(config, frame, at_fs), SEED, 1)
     for server in machine.servers:
-        host = server.nic.host
+        host = server.nic.host[0]
         host.params.read_latency_fs, host.params.jitter_kind = mean_read_latency_fs(server.config), 0
         host.params.read_miss_fs = host.params.write_miss_fs = 0
     for ledger in machine.ledgers():

@@ -62,18 +62,18 @@ def waiting(queue):
 
 def posted_writes(nic):
     """Return (kind, queue, bytes) of the transactions in P toward the host."""
-    return [(int(each.kind), int(each.queue), int(each.left_bytes)) for each in waiting(nic.up.first)]
+    return [(int(each.kind), int(each.queue), int(each.left_bytes)) for each in waiting(nic.pcie[0].up.first)]
 
 
 def read_requests(nic):
     """Return (kind, queue, bytes, address) of the read requests that wait in NP."""
-    tags = [(each, nic.tags.slot[each.tag]) for each in waiting(nic.up.second)]
+    tags = [(each, nic.pcie[0].tags.slot[each.tag]) for each in waiting(nic.pcie[0].up.second)]
     return [(int(each.kind), int(tag.queue), int(tag.n_bytes), int(tag.address)) for each, tag in tags]
 
 
 def doorbells(nic):
     """Return (kind, queue, how many it tells) of the doorbells in P toward the adapter."""
-    return [(int(each.kind), int(each.queue), int(each.n)) for each in waiting(nic.down.first)]
+    return [(int(each.kind), int(each.queue), int(each.n)) for each in waiting(nic.pcie[0].down.first)]
 
 
 def send_all(nic, link, start, now_fs=0):
@@ -81,7 +81,7 @@ def send_all(nic, link, start, now_fs=0):
     sent = []
     while could_start(link):
         before = int(link.counts.n_tlps.sum())
-        start(nic, now_fs)
+        start(nic, nic.pcie[0], now_fs)
         if int(link.counts.n_tlps.sum()) == before:
             break
         sending = on_wire(link)
@@ -94,7 +94,7 @@ def cache_frames(nic, queue_number, lengths):
     """Put frames of these lengths, FCS not counted, into a Tx ring, their descriptors on the chip."""
     queue = nic.tx_queue[queue_number]
     for n_bytes in lengths:
-        nic.host.post[queue.first + (queue.reserved & queue.mask)].n_bytes = n_bytes
+        nic.guests.post[queue.first + (queue.reserved & queue.mask)].n_bytes = n_bytes
         for name in ("reserved", "posted", "rung", "fetched", "requested"):
             queue[name] += 1
     descriptors_cached(nic, 0, queue_number, len(lengths))

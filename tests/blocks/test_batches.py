@@ -36,11 +36,11 @@ def test_frames_of_a_tx_ring_find_the_stamps_of_their_batches(cuts):
     for (name, mark), lengths in zip(TX.items(), cuts, strict=True):
         for number, (position, n) in enumerate(batches_of(lengths)):
             at_fs = 1000 * mark + number
-            mark_batch(nic.host, queue, position, mark)[name] = at_fs
+            mark_batch(nic.guests, queue, position, mark)[name] = at_fs
             for frame in expected[position : position + n]:
                 frame[name] = at_fs
     for position, stamps in enumerate(expected):
-        begin_batches(nic.host, queue.batch, queue.first + (position & queue.mask))
+        begin_batches(nic.guests, queue.batch, queue.first + (position & queue.mask))
         assert {name: int(queue.batch[name]) for name in TX} == stamps
 
 
@@ -53,11 +53,11 @@ def test_frames_of_an_rx_ring_find_the_stamps_of_their_batches(cuts):
     expected = [{} for _ in range(N_FRAMES)]
     for (names, mark), lengths in zip(RX.items(), cuts, strict=True):
         for number, (position, n) in enumerate(batches_of(lengths)):
-            batch = mark_rx_batch(nic.host, queue, position, mark)
+            batch = mark_rx_batch(nic.guests, queue, position, mark)
             for name in names:
                 batch[name] = 1000 * mark + number
                 for frame in expected[position : position + n]:
                     frame[name] = 1000 * mark + number
     for position, stamps in enumerate(expected):
-        begin_rx_batches(nic.host, queue.batch, queue.first + (position & queue.mask))
+        begin_rx_batches(nic.guests, queue.batch, queue.first + (position & queue.mask))
         assert {name: int(queue.batch[name]) for name in stamps} == stamps

@@ -82,5 +82,5 @@ def test_each_look_asks_for_what_the_last_has_led_to_and_changes_nothing(monkeyp
     assert place_of(first.ledger.flow[next_template(first.traffic, source)]) in asked
     assert place_of(first.rx_queue[first.function[VF1].params.first_queue]) in asked
     sent, later = (first.tx_queue[first.function[each].params.first_queue] for each in (VF0, VF1))
-    assert place_of(first.host.post[sent.first]) in asked
-    assert place_of(first.host.post[later.first]) not in asked
+    assert place_of(first.guests.post[sent.first]) in asked
+    assert place_of(first.guests.post[later.first]) not in asked

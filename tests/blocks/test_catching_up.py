@@ -18,7 +18,7 @@ def figures(config, runs_on, until_fs):
     nic = state[0]
     workload = build_workload(config)
     book = decide_workload(state, config, workload, fill_workload(nic, config, workload, 1))
-    nic.pcie.params.runs_on = runs_on
+    nic.pcie[0].params.runs_on = runs_on
     found = []
     for at_fs in (until_fs // 3, until_fs // 2 + 77, until_fs):
         run(state, at_fs, 10**9)

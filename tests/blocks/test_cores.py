@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.journeys import journey_of_post
 from hwmodel.machine.guest.cores import add_work, piece_done
-from hwmodel.machine.host.host_state import POST_TASK, TAKE_TASK
+from hwmodel.machine.guest.guest_state import POST_TASK, TAKE_TASK
 from hwmodel.machine.time.clock import CORE_TIMER, TIMERS
 from hwmodel.machine.time.events import take_timer
 from hwmodel.machine.tlp_kinds import RX_DOORBELL, TX_DOORBELL
@@ -29,7 +29,7 @@ def post(nic, now_fs, function, n, n_bytes=60):
     """Queue posts as a source does: the slots are taken when the work is queued."""
     queue = nic.tx_queue[function]
     for _ in range(n):
-        nic.host.post[queue.first + (queue.reserved & queue.mask)].n_bytes = n_bytes
+        nic.guests.post[queue.first + (queue.reserved & queue.mask)].n_bytes = n_bytes
         queue.reserved += 1
     add_work(nic, now_fs, nic.function[function].params.core, POST, function, n)
 
@@ -38,7 +38,7 @@ def show(nic, now_fs, function, n, n_descriptors=1, n_bytes=60):
     """Queue the taking of frames that have become visible."""
     queue = nic.rx_queue[function]
     for _ in range(n):
-        slot = nic.host.finished[queue.first + (queue.visible & queue.mask)]
+        slot = nic.guests.finished[queue.first + (queue.visible & queue.mask)]
         slot.n_descriptors, slot.n_bytes = n_descriptors, n_bytes
         queue.visible += 1
     add_work(nic, now_fs, nic.function[function].params.core, TAKE, function, n)
@@ -151,7 +151,7 @@ def test_rings_have_their_turns_in_the_order_in_which_they_got_work():
     show(nic, 0, VF1, 3)
     post(nic, 0, PF, 1)
     assert work(nic) == [(40, TX, VF0, 2), (100, RX, VF1, 3), (120, TX, PF, 1)]
-    assert [int(each) // NS for each in nic.host.core[0].counts.busy_fs] == [3 * FRAME_NS, 3 * FRAME_NS]
+    assert [int(each) // NS for each in nic.guests.core[0].counts.busy_fs] == [3 * FRAME_NS, 3 * FRAME_NS]
 
 
 def test_a_turn_of_posts_ends_with_its_burst_and_a_doorbell():
@@ -222,10 +222,10 @@ def test_a_core_without_work_has_an_empty_list():
     for function in (PF, VF0, VF1, PF, VF0, VF1):
         post(nic, 0, function, 2)
     work(nic)
-    core = nic.host.core[0]
+    core = nic.guests.core[0]
     assert (core.first_work, core.last_work, core.is_running) == (-1, -1, 0)
-    assert not nic.host["work"]["is_listed"].any()
-    assert not nic.host["work"]["n"].any()
+    assert not nic.guests["work"]["is_listed"].any()
+    assert not nic.guests["work"]["n"].any()
 
 
 # ---- Costs ----
@@ -244,7 +244,7 @@ def test_the_next_piece_begins_when_the_doorbell_is_written():
     post(nic, 0, VF0, 3)
     show(nic, 0, VF1, 1)
     assert work(nic) == [(40, TX, VF0, 2), (160, TX, VF0, 1), (280, RX, VF1, 1)]
-    assert [int(each) // NS for each in nic.host.core[0].counts.busy_fs] == [3 * 20 + 200, 20 + 100]
+    assert [int(each) // NS for each in nic.guests.core[0].counts.busy_fs] == [3 * 20 + 200, 20 + 100]
 
 
 def test_work_that_comes_while_a_doorbell_is_written_waits_for_it():

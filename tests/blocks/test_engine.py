@@ -104,11 +104,11 @@ def test_entries_of_one_frame_stand_in_the_order_of_the_document():
     run(state, arrived - 1, MANY)
     assert posted_writes(nic) == []
     run(state, arrived, MANY)
-    ring = nic.up.first.ring
-    assert [int(ring[i].kind) for i in range(nic.up.first.tail)] == [
+    ring = nic.pcie[0].up.first.ring
+    assert [int(ring[i].kind) for i in range(nic.pcie[0].up.first.tail)] == [
         PAYLOAD_WRITE, RX_WRITEBACK, TX_WRITEBACK,
     ]  # fmt: skip
-    assert nic.up.busy_until_fs == arrived + time_fs(84)
+    assert nic.pcie[0].up.busy_until_fs == arrived + time_fs(84)
 
 
 def test_room_in_the_rx_buffer_is_free_when_the_payload_has_left():
@@ -117,7 +117,7 @@ def test_room_in_the_rx_buffer_is_free_when_the_payload_has_left():
     nic = state[0]
     while nic.counts.rx_buffer.level == 0:
         run(state, FOREVER, 1)
-    left_fs = int(nic.up.busy_until_fs)
+    left_fs = int(nic.pcie[0].up.busy_until_fs)
     assert left_fs == nic.clock.now_fs + time_fs(84)
     run(state, left_fs - 1, MANY)
     assert (nic.counts.rx_buffer.level, nic.rx_dma_busy) == (60, 0)
@@ -132,9 +132,9 @@ def test_a_tag_is_free_when_its_data_are_stored():
     run(state, START_FS, MANY)
     arrived = START_FS + time_fs(28) + time_fs(24) + READ_FS + time_fs(36)
     run(state, arrived + 16 * NS - 1, MANY)
-    assert (nic.tags.n_free, nic.tx_queue[VF0].cached) == (nic.tags.params.n_tags - 1, 0)
+    assert (nic.pcie[0].tags.n_free, nic.tx_queue[VF0].cached) == (nic.pcie[0].tags.params.n_tags - 1, 0)
     run(state, arrived + 16 * NS, MANY)
-    assert nic.tags.slot[nic.tags.free[nic.tags.n_free]].kind == PAYLOAD_READ  # it goes at once
+    assert nic.pcie[0].tags.slot[nic.pcie[0].tags.free[nic.pcie[0].tags.n_free]].kind == PAYLOAD_READ  # it goes at once
 
 
 # ---- One instant ----
@@ -183,15 +183,15 @@ def test_an_idle_link_chooses_when_its_instant_is_over():
     state = one_frame(64)
     nic = state[0]
     run(state, START_FS - 1, MANY)
-    request(nic, int(nic.clock.now_fs), RX_DESCRIPTOR_READ, VF0, 16, 0).n_descriptors = 1
-    nic.up.second.head = nic.up.second.tail  # as if it had been sent long ago
-    tag = int(nic.up.second.ring[(nic.up.second.tail - 1) & nic.up.second.mask].tag)
+    request(nic, nic.pcie[0], int(nic.clock.now_fs), RX_DESCRIPTOR_READ, VF0, 16, 0).n_descriptors = 1
+    nic.pcie[0].up.second.head = nic.pcie[0].up.second.tail  # as if it had been sent long ago
+    tag = int(nic.pcie[0].up.second.ring[(nic.pcie[0].up.second.tail - 1) & nic.pcie[0].up.second.mask].tag)
     nic.rx_queue[VF0].requested += 1
-    answer_read(nic, START_FS, tag)
+    answer_read(nic.clock, nic.pcie[0], START_FS, tag)
     run(state, START_FS, MANY)
-    assert nic.down.counts.n_tlps[TX_DOORBELL] == 1
-    assert nic.down.busy_until_fs == START_FS + time_fs(28)
-    assert [int(each.kind) for each in waiting(nic.down.second)] == [RX_DESCRIPTOR_COMPLETION]
+    assert nic.pcie[0].down.counts.n_tlps[TX_DOORBELL] == 1
+    assert nic.pcie[0].down.busy_until_fs == START_FS + time_fs(28)
+    assert [int(each.kind) for each in waiting(nic.pcie[0].down.second)] == [RX_DESCRIPTOR_COMPLETION]
 
 
 # ---- Why a run stops ----
@@ -222,7 +222,7 @@ def test_a_machine_without_traffic_comes_to_rest():
     assert run(state, FOREVER, MANY) == IDLE
     nic = state[0]
     assert [int(nic.rx_queue[i].cached) for i in range(3)] == [1, 1, 1]  # fetched ahead
-    assert nic.tags.n_free == nic.tags.params.n_tags
+    assert nic.pcie[0].tags.n_free == nic.pcie[0].tags.params.n_tags
 
 
 # ---- Cut anywhere ----

@@ -18,7 +18,7 @@ STEPS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=12)
 @given(STEPS)
 def test_what_is_queued_keeps_its_place_in_the_order(steps):
     nic = machine()
-    queue = nic.up.first
+    queue = nic.pcie[0].up.first
     expected, left_last, number = deque(), None, 0
     for n_come, n_go in steps:
         for _ in range(n_come):
@@ -69,13 +69,13 @@ def test_a_ring_that_cannot_grow_is_told():
 def test_frames_between_adapter_and_guest_keep_their_place(steps):
     nic = machine(nic={"rx_ring": 512})
     queue = nic.rx_queue[VF1]
-    before = nic.host.finished[queue.first - 1].copy()
+    before = nic.guests.finished[queue.first - 1].copy()
     expected, number = deque(), 0
     for n_come, n_go in steps:
         for _ in range(n_come):
             if queue.started - queue.taken > queue.mask:
-                widen_finished(nic.host, queue)
-            nic.host.finished[queue.first + (queue.started & queue.mask)].n_bytes = number
+                widen_finished(nic.guests, queue)
+            nic.guests.finished[queue.first + (queue.started & queue.mask)].n_bytes = number
             queue.started += 1
             expected.append(number)
             number += 1
@@ -83,9 +83,9 @@ def test_frames_between_adapter_and_guest_keep_their_place(steps):
             expected.popleft()
             queue.taken += 1
         places = range(queue.taken, queue.started)
-        assert [int(nic.host.finished[queue.first + (i & queue.mask)].n_bytes) for i in places] == list(expected)
+        assert [int(nic.guests.finished[queue.first + (i & queue.mask)].n_bytes) for i in places] == list(expected)
     assert queue.mask < 512
-    assert nic.host.finished[queue.first - 1] == before
+    assert nic.guests.finished[queue.first - 1] == before
 
 
 @settings(max_examples=60)
@@ -93,14 +93,14 @@ def test_frames_between_adapter_and_guest_keep_their_place(steps):
 def test_frames_in_a_tx_ring_keep_their_place_and_what_is_stamped_there(steps):
     nic = machine(nic={"tx_ring": 512})
     queue, next_ring = nic.tx_queue[VF1], nic.tx_queue[VF1 + 1]
-    nic.host.post[next_ring.first].n_bytes = nic.host.post[next_ring.params.wide_first].n_bytes = -1
+    nic.guests.post[next_ring.first].n_bytes = nic.guests.post[next_ring.params.wide_first].n_bytes = -1
     expected, number = deque(), 0
     for n_come, n_go in steps:
         for _ in range(n_come):
             if queue.reserved - queue.picked > queue.mask:
-                widen_posts(nic.host, queue)
+                widen_posts(nic.guests, queue)
             place = queue.first + (queue.reserved & queue.mask)
-            nic.host.post[place].n_bytes, nic.host.post_batch[place].rung_fs = number, 7 * number
+            nic.guests.post[place].n_bytes, nic.guests.post_batch[place].rung_fs = number, 7 * number
             queue.reserved += 1
             expected.append(number)
             number += 1
@@ -108,7 +108,7 @@ def test_frames_in_a_tx_ring_keep_their_place_and_what_is_stamped_there(steps):
             expected.popleft()
             queue.picked += 1
         places = [queue.first + (i & queue.mask) for i in range(queue.picked, queue.reserved)]
-        assert [int(nic.host.post[place].n_bytes) for place in places] == list(expected)
-        assert [int(nic.host.post_batch[place].rung_fs) for place in places] == [7 * one for one in expected]
+        assert [int(nic.guests.post[place].n_bytes) for place in places] == list(expected)
+        assert [int(nic.guests.post_batch[place].rung_fs) for place in places] == [7 * one for one in expected]
     assert queue.mask < 512
-    assert nic.host.post[next_ring.first].n_bytes == nic.host.post[next_ring.params.wide_first].n_bytes == -1
+    assert nic.guests.post[next_ring.first].n_bytes == nic.guests.post[next_ring.params.wide_first].n_bytes == -1

@@ -102,7 +102,7 @@ def stamped(nic, place, first, last):
 def in_ring(nic, number, *names):
     """Return stamps of a frame of VF1's Rx ring."""
     queue = nic.rx_queue[VF1]
-    slot = nic.host.finished[queue.first + (number & queue.mask)]
+    slot = nic.guests.finished[queue.first + (number & queue.mask)]
     return [int(slot[name]) for name in names]
 
 
@@ -113,10 +113,10 @@ def test_stamps_of_a_post_move_over_at_the_pick():
     pick(nic, 1)
     nic.reads.left_bytes = 0
     queue = nic.tx_queue[VF0]
-    post = nic.host.post[queue.first + 1]
+    post = nic.guests.post[queue.first + 1]
     post.n_bytes, post.template, post.index, post.offered_fs = 60, 5, 7, 11
     queue.reserved = 2
-    core = nic.host.core[0]
+    core = nic.guests.core[0]
     core.queue, core.n, core.started_fs = VF0, 1, 19 - NS
     posted(nic, 20, core, True)
     queue.known = 0
@@ -258,7 +258,7 @@ def test_a_frame_behind_one_that_is_dropped_has_waited_for_the_engine_alone():
     nic.rx_fifo.ring[1].queue = VF0
     queue.known = queue.requested = 0
     serve_rx_buffer(nic, 40)
-    slot = nic.host.finished[nic.rx_queue[VF0].first]
+    slot = nic.guests.finished[nic.rx_queue[VF0].first]
     assert (slot.buffered_fs, slot.seen_fs, slot.started_fs) == (15, 40, 40)
 
 
@@ -275,7 +275,7 @@ def test_a_finished_journey_is_counted_part_by_part_and_logged():
     payload_landed(nic, 500 * NS, VF1)
     rx_written_back(nic, 600 * NS, VF1, 2, 400 * NS)
     show(nic, 800 * NS, VF1, 700 * NS)
-    core = nic.host.core[nic.function[VF1].params.core]
+    core = nic.guests.core[nic.function[VF1].params.core]
     assert core.n == 1  # its batch of descriptors to post again
     piece_done(nic, 810 * NS, VF1)
     piece_done(nic, 820 * NS, VF1)

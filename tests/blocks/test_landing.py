@@ -47,7 +47,7 @@ def take_returns(nic):
 
 def returns(nic, entries):
     for now_fs, kind, data_bytes in entries:
-        return_credits(nic, now_fs, kind, np.int32(data_bytes))  # as the queues' entries hold it
+        return_credits(nic.clock, nic.pcie[0], now_fs, kind, np.int32(data_bytes))  # as the queues' entries hold it
     return take_returns(nic)
 
 
@@ -81,14 +81,14 @@ def test_writes_return_after_the_memory_has_taken_them_one_after_another():
 def test_the_memory_takes_writes_in_the_order_in_which_they_pass():
     """256 B pass at 900 ns, 100 B received after them at once, and 10 B at 950 ns, before the first are taken."""
     nic = machine(pcie={"credits": {"ph": 8, "return": "200ns"}}, host={"write_drain": "8Gbps"})
-    nic.credits[POSTED_CREDIT].headers_used = 3
+    nic.pcie[0].credits[POSTED_CREDIT].headers_used = 3
     for now_ns, pass_ns, n_bytes in ((0, 900, 256), (50, 50, 100), (60, 950, 10)):
-        return_when_passed(nic, now_ns * NS, pass_ns * NS, np.int32(n_bytes))
+        return_when_passed(nic.clock, nic.pcie[0], now_ns * NS, pass_ns * NS, np.int32(n_bytes))
     found = []
     while (at_fs := int(nic.clock.next_at[CREDIT])) < NEVER:
-        n_held = int(nic.credits[POSTED_CREDIT].headers_used)
-        credits_returned(nic, at_fs, take_first(nic.clock, CREDIT))
-        if nic.credits[POSTED_CREDIT].headers_used < n_held:
+        n_held = int(nic.pcie[0].credits[POSTED_CREDIT].headers_used)
+        credits_returned(nic.clock, nic.pcie[0], at_fs, take_first(nic.clock, CREDIT))
+        if nic.pcie[0].credits[POSTED_CREDIT].headers_used < n_held:
             found.append(at_fs // NS)
     assert found == [50 + 100 + 200, 900 + 256 + 200, 900 + 256 + 10 + 200]
 
@@ -97,24 +97,24 @@ def test_a_tlp_in_flight_keeps_what_it_was():
     """Its entry in the queue may be used again before it arrives."""
     nic = machine(pcie={"propagation": "5ns"})
     post_descriptors(nic, 0, RX_WRITEBACK, 7, 0, 2, 2)
-    start_up(nic, 0)
-    entry = on_wire(nic.up)
-    fly(nic.clock, UP_ARRIVAL, entry, nic.up_arrivals, 123)
+    start_up(nic, nic.pcie[0], 0)
+    entry = on_wire(nic.pcie[0].up)
+    fly(nic.clock, UP_ARRIVAL, entry, nic.pcie[0].up_arrivals, 123)
     entry.kind = entry.queue = entry.n = 0
     assert nic.clock.next_at[UP_ARRIVAL] == 123
-    flying = nic.up_arrivals.ring[take_first(nic.clock, UP_ARRIVAL)]
+    flying = nic.pcie[0].up_arrivals.ring[take_first(nic.clock, UP_ARRIVAL)]
     assert (flying.kind, flying.queue, flying.n, flying.is_last) == (RX_WRITEBACK, 7, 2, 1)
 
 
 def going_up(nic):
     post_descriptors(nic, 0, RX_WRITEBACK, 7, 0, 2, 2)
-    start_up(nic, 0)
+    start_up(nic, nic.pcie[0], 0)
     return int(nic.clock.next_at[UP_DONE])
 
 
 def going_down(nic):
     ring_doorbell(nic, 0, TX_DOORBELL, 3, 1)
-    start_down(nic, 0)
+    start_down(nic, nic.pcie[0], 0)
     return int(nic.clock.next_at[DOWN_DONE])
 
 
@@ -128,8 +128,8 @@ def test_the_drain_is_busy_for_the_time_of_the_data():
     """64 B and 256 B at 8 Gb/s: 320 ns, whatever waits for whom."""
     nic = machine(pcie={"credits": {"ph": 8}}, host={"write_drain": "8Gbps"})
     for n_bytes in (64, 256):
-        return_credits(nic, 5 * NS, POSTED_CREDIT, np.int32(n_bytes))
-    assert (nic.pcie.counts.drain_busy_fs, nic.pcie.drain_busy_until_fs) == (320 * NS, 325 * NS)
+        return_credits(nic.clock, nic.pcie[0], 5 * NS, POSTED_CREDIT, np.int32(n_bytes))
+    assert (nic.pcie[0].counts.drain_busy_fs, nic.pcie[0].drain_busy_until_fs) == (320 * NS, 325 * NS)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -138,9 +138,10 @@ def test_a_tlp_that_has_left_frees_the_link_and_lands_after_its_flight(way, flig
     go, has_landed, link, done, arrival = WAYS[way]
     nic = machine(pcie={"propagation": f"{flight_ns}ns"})
     end_fs = go(nic)
-    assert nic[link].is_busy
-    assert bool(has_landed(nic, end_fs)) == (flight_ns == 0)
-    assert not nic[link].is_busy
+    pcie = nic.pcie[0]
+    assert pcie[link].is_busy
+    assert bool(has_landed(nic.clock, pcie, end_fs)) == (flight_ns == 0)
+    assert not pcie[link].is_busy
     assert nic.clock.next_at[done] == NEVER
     assert nic.clock.next_at[arrival] == (NEVER if flight_ns == 0 else end_fs + flight_ns * NS)
 
@@ -160,10 +161,12 @@ LANDINGS = [
 @pytest.mark.parametrize(("end", "kind", "data_bytes", "credit"), LANDINGS)
 def test_a_tlp_is_counted_and_gives_its_credits_back(end, kind, data_bytes, credit):
     nic = machine(pcie={"credits": {"ph": 9, "nph": 9, "cplh": 9, "return": "10ns"}})
-    sending = nic.up.first.ring[0]
+    sending = nic.pcie[0].up.first.ring[0]
     sending.kind, sending.data_bytes = kind, data_bytes
-    reaches = reaches_host if end == "host" else reaches_adapter
-    reaches(nic, 7, sending)
-    assert (nic.up.received, nic.down.received) == ((1, 0) if end == "host" else (0, 1))
+    if end == "host":
+        reaches_host(nic, nic.pcie[0], 7, sending)
+    else:
+        reaches_adapter(nic.clock, nic.pcie[0], 7, sending)
+    assert (nic.pcie[0].up.received, nic.pcie[0].down.received) == ((1, 0) if end == "host" else (0, 1))
     expected = [] if credit is None else [(7 + 10 * NS, credit << 32 | data_bytes)]
     assert take_returns(nic) == expected

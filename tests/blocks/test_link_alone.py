@@ -54,7 +54,7 @@ def test_reads_are_limited_by_tags():
     nic = state[0]
     round_trip = time_fs(24) + READ_FS + time_fs(84)
     assert run_dma(state, 4) == round_trip + 3 * time_fs(84)
-    assert nic.tags.counts.fewest_free == 0
+    assert nic.pcie[0].tags.counts.fewest_free == 0
     end_fs = run_dma(state, 40)
     assert end_fs == pytest.approx(10 * round_trip, rel=0.15)
     assert end_fs >= 10 * round_trip
@@ -75,8 +75,8 @@ def test_a_copy_is_written_when_it_has_been_read_and_in_order():
     state = transfers(600, does_read=True, does_write=True, most_ahead=2)
     nic = state[0]
     issue_reads(nic, 0)
-    tags = [int(each.tag) for each in waiting(nic.up.second)]
-    assert [int(nic.tags.slot[tag].n_bytes) for tag in tags] == [512, 88, 512, 88]
+    tags = [int(each.tag) for each in waiting(nic.pcie[0].up.second)]
+    assert [int(nic.pcie[0].tags.slot[tag].n_bytes) for tag in tags] == [512, 88, 512, 88]
     for tag in tags[2:]:
         read_arrived(nic, 100, tag)
         issue_writes(nic, 100)
@@ -85,7 +85,7 @@ def test_a_copy_is_written_when_it_has_been_read_and_in_order():
         read_arrived(nic, 100, tag)
     issue_writes(nic, 100)
     assert posted_writes(nic) == [(PAYLOAD_WRITE, 0, 600)] * 2
-    assert (nic.dma.reads_done, nic.dma.writes_begun, nic.tags.n_free) == (2, 2, nic.tags.params.n_tags)
+    assert (nic.dma.reads_done, nic.dma.writes_begun, nic.pcie[0].tags.n_free) == (2, 2, nic.pcie[0].tags.params.n_tags)
 
 
 def test_a_copy_counts_when_it_is_written():
@@ -111,7 +111,7 @@ def test_credits_make_writes_wait_for_their_return(credits, expected):
 
 def test_a_link_that_can_never_go_on_says_so():
     state = transfers(256, does_write=True, pcie={"credits": {"pd": 16}})
-    state[0].credits[POSTED_CREDIT].params.data_limit = 15  # the configuration refuses that
+    state[0].pcie[0].credits[POSTED_CREDIT].params.data_limit = 15  # the configuration refuses that
     assert run_dma(state, 1) == STUCK
 
 

@@ -27,14 +27,14 @@ def pieces(address, n_bytes, is_cut):
 
 def tlps_of_write(nic, address, n_bytes):
     post_payload_write(nic, 0, 1, n_bytes, address, n_bytes)
-    return [data for _, data in send_all(nic, nic.up, start_up)]
+    return [data for _, data in send_all(nic, nic.pcie[0].up, start_up)]
 
 
 def completions_of_read(nic, address, n_bytes):
-    tag = nic.tags.slot[0]
+    tag = nic.pcie[0].tags.slot[0]
     tag.kind, tag.n_bytes, tag.address = PAYLOAD_READ, n_bytes, address
-    answer_read(nic, 0, 0)
-    return [data for _, data in send_all(nic, nic.down, start_down)]
+    answer_read(nic.clock, nic.pcie[0], 0, 0)
+    return [data for _, data in send_all(nic, nic.pcie[0].down, start_down)]
 
 
 @settings(max_examples=60)
@@ -87,36 +87,36 @@ def test_cuts_by_hand():
 def test_write_backs_are_cut_where_the_ring_wraps(first, n, expected):
     nic = machine()
     post_writeback(nic, 0, TX_WRITEBACK, 1, 16, first, n, n)
-    queued = waiting(nic.up.first)
+    queued = waiting(nic.pcie[0].up.first)
     assert [int(each.n) for each in queued] == [0] * (len(expected) - 1) + [n]  # the last part reports them all
     assert [int(each.address) for each in queued] == [16 * (first % 16), 0][: len(expected)]
-    assert [data for _, data in send_all(nic, nic.up, start_up)] == expected
+    assert [data for _, data in send_all(nic, nic.pcie[0].up, start_up)] == expected
 
 
 def test_write_backs_are_cut_at_mps():
     """20 descriptors from slot 12: 320 B from 192, so 64 B up to 256, then 256 B."""
     nic = machine(nic={"tx_ring": 64})
     post_writeback(nic, 0, TX_WRITEBACK, 1, 64, 12, 20, 20)
-    assert [data for _, data in send_all(nic, nic.up, start_up)] == [64, 256]
+    assert [data for _, data in send_all(nic, nic.pcie[0].up, start_up)] == [64, 256]
 
 
 def duration(nic, overhead, data):
     post_payload_write(nic, 0, 1, data, 0, data)
-    return transmit(nic.pcie, nic.up, 1000, nic.up.first, 0, overhead, data) - 1000
+    return transmit(nic.pcie[0], nic.pcie[0].up, 1000, nic.pcie[0].up.first, 0, overhead, data) - 1000
 
 
 @pytest.mark.parametrize(("data", "on_link"), [(1, 4), (4, 4), (5, 8), (254, 256), (256, 256)])
 def test_data_take_whole_double_words(data, on_link):
     nic = machine()
     assert duration(nic, 24, data) == time_fs(24 + on_link)
-    assert nic.up.counts.n_bytes[PAYLOAD_WRITE] == 24 + on_link
-    assert nic.up.counts.busy_fs == time_fs(24 + on_link)
+    assert nic.pcie[0].up.counts.n_bytes[PAYLOAD_WRITE] == 24 + on_link
+    assert nic.pcie[0].up.counts.busy_fs == time_fs(24 + on_link)
 
 
 def test_the_published_model_counts_to_the_byte():
     nic = machine(pcie={"dllp_model": "pcie_bench"})
     duration(nic, 24, 5)
-    assert nic.up.counts.n_bytes[PAYLOAD_WRITE] == 29
+    assert nic.pcie[0].up.counts.n_bytes[PAYLOAD_WRITE] == 29
 
 
 @pytest.mark.parametrize(
@@ -133,12 +133,12 @@ def test_headers(pcie, request_bytes, completion_bytes):
     nic = machine(pcie=pcie)
     assert tlps_of_write(nic, 0, 4) == [4]
     assert completions_of_read(nic, 0, 4) == [4]
-    assert nic.up.counts.n_bytes[PAYLOAD_WRITE] == request_bytes + 4
-    assert nic.down.counts.n_bytes[PAYLOAD_COMPLETION] == completion_bytes + 4
+    assert nic.pcie[0].up.counts.n_bytes[PAYLOAD_WRITE] == request_bytes + 4
+    assert nic.pcie[0].down.counts.n_bytes[PAYLOAD_COMPLETION] == completion_bytes + 4
 
 
 @pytest.mark.parametrize("n_bytes", [24, 28, 84, 280, 4124])
 def test_a_tlp_takes_whole_femtoseconds_of_the_exact_rate(n_bytes):
     """Gen2 x4: 0.5 ns a byte, 1538 / 1534 of it for the SKP sets; rounded down, nothing carried over."""
     nic = machine(pcie={"max_payload": "4096B"})
-    assert nic.pcie.params.duration_fs[n_bytes] == n_bytes * 500_000 * 1538 // 1534
+    assert nic.pcie[0].params.duration_fs[n_bytes] == n_bytes * 500_000 * 1538 // 1534

@@ -16,18 +16,18 @@ ANY_NUMBER = {"walkers": None, "walk_lines": 0}  # of page walks at once, none s
 
 def write(nic, kind, queue, now_ns, address=0):
     """Let the host receive the last TLP of a write; return when it passes and when it is in memory, ns."""
-    entry = nic.up.first.ring[0]
+    entry = nic.pcie[0].up.first.ring[0]
     entry.kind, entry.queue, entry.is_last = kind, queue, 1
     entry.address, entry.data_bytes = address + 64, 64
-    pass_fs = passes_fs(nic, now_ns * NS, entry)
-    return pass_fs // NS, write_lands_fs(nic, pass_fs, entry) // NS
+    pass_fs = passes_fs(nic, nic.pcie[0], now_ns * NS, entry)
+    return pass_fs // NS, write_lands_fs(nic, nic.pcie[0], pass_fs, entry) // NS
 
 
 def read(nic, queue, now_ns, address=0):
     """Let the host receive a read; return when it begins to read, ns."""
-    tag = nic.tags.slot[0]
+    tag = nic.pcie[0].tags.slot[0]
     tag.kind, tag.queue, tag.address, tag.ends_frame = PAYLOAD_READ, queue, address, 1
-    return read_begins_fs(nic, now_ns * NS, tag) // NS
+    return read_begins_fs(nic, nic.pcie[0], now_ns * NS, tag) // NS
 
 
 @pytest.mark.parametrize(
@@ -41,10 +41,10 @@ def test_what_waits_for_a_write(ordering, writeback, own_read, other_read):
         host={"iotlb": {"entries": 8, "miss": "330ns", **ANY_NUMBER}, "write_latency": "50ns"},
     )
     for queue in (VF0, VF1):
-        nic.host.order[queue].in_memory_fs = 0
-        tag = nic.tags.slot[0]
+        nic.host[0].order[queue].in_memory_fs = 0
+        tag = nic.pcie[0].tags.slot[0]
         tag.kind, tag.queue, tag.address = PAYLOAD_READ, queue, 0
-        read_begins_fs(nic, -1000 * NS, tag)
+        read_begins_fs(nic, nic.pcie[0], -1000 * NS, tag)
     assert write(nic, PAYLOAD_WRITE, VF0, 100) == (430, 480)
     assert write(nic, RX_INTERRUPT, VF0, 102) == (430, 480)
     assert read(nic, VF0, 102) == own_read
@@ -65,7 +65,7 @@ def test_relaxed_payload_overtakes_payload_and_nothing_else_does():
 
 def test_memory_on_the_other_socket_is_farther_for_reads():
     nic = machine(host={"write_latency": "50ns", "remote_latency": "70ns"})
-    assert nic.host.params.read_latency_fs == (450 + 70) * NS
+    assert nic.host[0].params.read_latency_fs == (450 + 70) * NS
     assert write(nic, PAYLOAD_WRITE, VF0, 0) == (0, 50)
     assert read(nic, VF0, 10) == 50
 
@@ -74,22 +74,22 @@ def test_memory_on_the_other_socket_is_farther_for_reads():
 def test_walkers_take_misses_in_order(walkers):
     """Misses of one instant: number i is there after floor(i / walkers) + 1 walks."""
     nic = machine(host={"iotlb": {"entries": 4, "miss": "100ns", "walkers": walkers, "walk_lines": 0}})
-    there = [look_up(nic.host.translation, 0, 0, 100 * page) for page in range(12)]
+    there = [look_up(nic.host[0].translation, 0, 0, 100 * page) for page in range(12)]
     assert there == [(i // walkers + 1) * 100 * NS for i in range(12)]
     # All twelve lie with the walkers: each is found, though the cache has four entries.
-    assert [look_up(nic.host.translation, 0, 0, 100 * page) for page in range(12)] == there
-    assert (nic.host.translation.counts.hits, nic.host.translation.counts.misses) == (12, 12)
+    assert [look_up(nic.host[0].translation, 0, 0, 100 * page) for page in range(12)] == there
+    assert (nic.host[0].translation.counts.hits, nic.host[0].translation.counts.misses) == (12, 12)
     # After the last walk the last four are held.
-    look_up(nic.host.translation, there[-1], 0, 100 * 11)
-    assert nic.host.translation.pages.part[0].n_held == 4
-    assert look_up(nic.host.translation, there[-1], 0, 0) == there[-1] + 100 * NS
+    look_up(nic.host[0].translation, there[-1], 0, 100 * 11)
+    assert nic.host[0].translation.pages.part[0].n_held == 4
+    assert look_up(nic.host[0].translation, there[-1], 0, 0) == there[-1] + 100 * NS
 
 
 def test_a_walk_is_short_where_its_line_is_held():
     nic = machine(
         host={"iotlb": {"entries": 1, "miss": "300ns", "near_miss": "80ns", "walkers": None, "walk_lines": 1}}
     )
-    cache = nic.host.translation
+    cache = nic.host[0].translation
     found = [look_up(cache, 0, 0, page) // NS for page in (0, 7, 8, 15, 0)]
     assert found == [300, 80, 300, 80, 300]
 
@@ -97,7 +97,7 @@ def test_a_walk_is_short_where_its_line_is_held():
 def test_each_function_has_entries_of_its_own():
     """Of nine entries three functions have three each: another function's pages evict none of them."""
     nic = machine(host={"iotlb": {"entries": 9, "miss": "100ns", "split": True, **ANY_NUMBER}})
-    cache = nic.host.translation
+    cache = nic.host[0].translation
     for page in (1, 2, 3):
         look_up(cache, 0, 0, page)
     for page in range(50, 60):
@@ -116,14 +116,14 @@ def test_what_drivers_unmap_is_looked_up_anew(walkers, invalidation, misses):
     nic = machine(host={"iotlb": settings})
     for i in range(6):
         write(nic, PAYLOAD_WRITE, VF0, 1000 * i)
-    assert nic.host.translation.counts.misses == misses
+    assert nic.host[0].translation.counts.misses == misses
 
 
 @pytest.mark.parametrize("walkers", [None, 4])
 def test_what_is_unmapped_while_it_is_walked_is_found_until_then_and_takes_no_entry(walkers):
     """Of one entry: a buffer written at 0 and 20 ns and read at 10, then the page read, which alone is held."""
     settings = {"entries": 1, "miss": "100ns", "invalidation": "strict", "walkers": walkers, "walk_lines": 0}
-    cache = machine(host={"iotlb": settings}).host.translation
+    cache = machine(host={"iotlb": settings}).host[0].translation
     there = []
     for now_ns, page, is_over in ((0, 3, 1), (10, 4, 0), (20, 3, 1), (99, 3, 0), (110, 4, 0), (120, 3, 0)):
         there.append(look_up(cache, now_ns * NS, 0, page) // NS)

@@ -88,9 +88,9 @@ def test_a_frame_takes_a_descriptor_for_each_buffer_begun(buffer_bytes, offset, 
     nic = adapter(host={"buffer_bytes": buffer_bytes, "buffer_offset": offset}, rx_writeback_batch=8)
     buffer(nic, n_bytes)
     serve_rx_buffer(nic, 0)
-    queued = waiting(nic.up.first)
+    queued = waiting(nic.pcie[0].up.first)
     assert [int(each.left_bytes) for each in queued] == parts
-    assert {int(each.address) for each in queued} == {int(nic.host.params.buffer_offset_bytes)}
+    assert {int(each.address) for each in queued} == {int(nic.guests.params.buffer_offset_bytes)}
     assert [int(each.room_bytes) for each in queued] == [0] * (len(parts) - 1) + [n_bytes]
     queue = nic.rx_queue[VF0]
     assert (queue.cached, queue.held.n_descriptors, queue.held.n_frames) == (8 - len(parts), len(parts), 1)
@@ -179,7 +179,7 @@ def receive(nic, n, now_fs=0, n_bytes=60, queue=VF0):
 
 def writebacks(nic):
     """Return (bytes, frames told) of the write-backs in P."""
-    return [(int(each.left_bytes), int(each.n)) for each in waiting(nic.up.first) if each.kind == WRITEBACK]
+    return [(int(each.left_bytes), int(each.n)) for each in waiting(nic.pcie[0].up.first) if each.kind == WRITEBACK]
 
 
 def test_write_backs_go_by_the_batch_of_descriptors():

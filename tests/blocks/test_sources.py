@@ -79,7 +79,7 @@ def arrivals(nic, n):
 
 def frames_in_ring(nic, queue_number):
     queue = nic.tx_queue[queue_number]
-    posts = [nic.host.post[queue.first + (i & queue.mask)] for i in range(queue.freed, queue.reserved)]
+    posts = [nic.guests.post[queue.first + (i & queue.mask)] for i in range(queue.freed, queue.reserved)]
     return [(int(each.template), int(each.n_bytes)) for each in posts]
 
 
@@ -203,7 +203,7 @@ def test_a_record_is_played_at_its_times_and_ends(monkeypatch):
     assert arrivals(nic, 2) == [5, 90]  # two of one time in one go
     assert frames_in_ring(nic, VF0) == [(1, 60), (2, 96), (1, 1514)]
     queue = nic.tx_queue[VF0]
-    assert [int(nic.host.post[queue.first + i].index) for i in range(3)] == [3, 4, 7]
+    assert [int(nic.guests.post[queue.first + i].index) for i in range(3)] == [3, 4, 7]
     assert nic.clock.next_at[TIMERS] == NEVER
 
 
@@ -324,7 +324,7 @@ def test_a_frame_is_offered_when_it_comes_though_the_ring_is_full(monkeypatch):
     assert queue.reserved == 7
     slots_free(nic, 900 * NS, VF0, 1)
     feed_hungry(nic, 900 * NS)
-    assert [int(nic.host.post[queue.first + i].offered_fs) // NS for i in (6, 7)] == [100, 200]
+    assert [int(nic.guests.post[queue.first + i].offered_fs) // NS for i in (6, 7)] == [100, 200]
     assert (nic.ledger.journeys.entered_fs, nic.ledger.journeys.early_fs) == ((100 + 900) * NS, 700 * NS)
 
 
@@ -336,4 +336,4 @@ def test_a_saturating_source_offers_a_frame_when_a_slot_is_free(monkeypatch):
     queue = nic.tx_queue[VF0]
     slots_free(nic, 500 * NS, VF0, 1)
     feed_hungry(nic, 500 * NS)
-    assert [int(nic.host.post[queue.first + i].offered_fs) // NS for i in (6, 7)] == [0, 500]
+    assert [int(nic.guests.post[queue.first + i].offered_fs) // NS for i in (6, 7)] == [0, 500]

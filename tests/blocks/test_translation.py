@@ -41,7 +41,7 @@ PAGES = st.one_of(st.integers(0, 8), st.integers(0, 3).map(lambda i: i * SAME_BU
 def test_the_page_looked_up_longest_ago_goes(entries, steps):
     """Against a list in order of use; some pages fall into one bucket."""
     nic = adapter(entries)
-    cache, held, now_fs, n_hits = nic.host.translation, [], 0, 0
+    cache, held, now_fs, n_hits = nic.host[0].translation, [], 0, 0
     ready_fs = {}
     for after_ns, page in steps:
         now_fs += after_ns * NS
@@ -65,11 +65,11 @@ def test_the_page_looked_up_longest_ago_goes(entries, steps):
 
 def received(nic, kind, queue, now_ns, address=0, data_bytes=16, n=1):
     """Let the host receive the last TLP of a write; return when it passes and whether it is held until then."""
-    entry = nic.up.first.ring[0]
+    entry = nic.pcie[0].up.first.ring[0]
     entry.kind, entry.queue, entry.n, entry.is_last = kind, queue, n, 1
     entry.address, entry.data_bytes = address + data_bytes, data_bytes
-    memory_fs = write_lands_fs(nic, passes_fs(nic, now_ns * NS, entry), entry)
-    return memory_fs // NS, waits_for_memory(nic, now_ns * NS, entry, memory_fs)
+    memory_fs = write_lands_fs(nic, nic.pcie[0], passes_fs(nic, nic.pcie[0], now_ns * NS, entry), entry)
+    return memory_fs // NS, waits_for_memory(nic, 0, now_ns * NS, entry, memory_fs)
 
 
 def test_writes_pass_in_the_order_of_receipt():
@@ -89,7 +89,7 @@ def test_an_interrupt_is_not_looked_up_and_waits_for_writes(kind, queue):
     nic = adapter()
     received(nic, PAYLOAD_WRITE, VF0, 100)
     assert received(nic, kind, queue, 120) == (430, True)
-    assert nic.host.translation.counts.hits + nic.host.translation.counts.misses == 1
+    assert nic.host[0].translation.counts.hits + nic.host[0].translation.counts.misses == 1
 
 
 @pytest.mark.parametrize("kind", [RX_WRITEBACK, TX_WRITEBACK])
@@ -102,12 +102,12 @@ def test_a_write_back_counts_when_it_is_in_memory_whoever_tells_of_it(kind, batc
 def page_of(nic, kind, queue, address):
     """Return the page that a TLP is looked up by."""
     if kind >= RX_DESCRIPTOR_READ:
-        tag = nic.tags.slot[3]
+        tag = nic.pcie[0].tags.slot[3]
         tag.kind, tag.queue, tag.address = kind, queue, address
-        read_begins_fs(nic, 0, tag)
+        read_begins_fs(nic, nic.pcie[0], 0, tag)
     else:
         received(nic, kind, queue, 0, address)
-    pages = nic.host.translation.pages
+    pages = nic.host[0].translation.pages
     return int(pages.slot[pages.part[0].newest].page)
 
 

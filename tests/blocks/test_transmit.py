@@ -99,7 +99,8 @@ def test_without_a_timer_a_part_batch_waits_for_ever():
 def test_write_backs_go_on_round_the_ring():
     nic = adapter(24)
     done(nic, 72)
-    assert [(int(each.address) // 16, int(each.left_bytes) // 16, int(each.n)) for each in waiting(nic.up.first)] == [
+    posted = waiting(nic.pcie[0].up.first)
+    assert [(int(each.address) // 16, int(each.left_bytes) // 16, int(each.n)) for each in posted] == [
         (0, 24, 24), (24, 24, 24), (48, 16, 0), (0, 8, 24),
     ]  # fmt: skip
 
@@ -122,14 +123,14 @@ def test_an_interrupt_tells_all_that_are_counted_right_behind_its_write_back(bat
         done(nic, 1, i)
     kinds = [kind for kind, _, _ in posted_writes(nic)]
     assert kinds == ([WRITEBACK] * batch + [INTERRUPT]) * len(told) + [WRITEBACK] * (n - sum(told))
-    assert [int(each.n) for each in waiting(nic.up.first) if each.kind == INTERRUPT] == told
+    assert [int(each.n) for each in waiting(nic.pcie[0].up.first) if each.kind == INTERRUPT] == told
     assert nic.tx_queue[VF0].counted == n - sum(told)
 
 
 def test_an_interrupt_tells_more_than_a_batch_where_write_backs_are_longer():
     nic = adapter(3, interrupt=4)
     done(nic, 12)
-    assert [int(each.n) for each in waiting(nic.up.first) if each.kind == INTERRUPT] == [6, 6]
+    assert [int(each.n) for each in waiting(nic.pcie[0].up.first) if each.kind == INTERRUPT] == [6, 6]
 
 
 def test_with_interrupts_slots_are_free_when_they_come():

@@ -6,7 +6,7 @@ from hwmodel.compiled.records import I32, U32, ints, record
 from hwmodel.machine.counts.journey_state import POST_BATCH, RX_BATCH
 from hwmodel.machine.counts.ledger_state import GAUGE
 from hwmodel.machine.frames import FRAME, GRANT_CAP
-from hwmodel.machine.host.host_state import RING_POOL
+from hwmodel.machine.guest.guest_state import RING_POOL
 from hwmodel.switch_core.state import MAX_CORE_PORTS
 
 FETCH_CAP = RING_POOL >> 1  # descriptor fetches that wait for a tag: no more than all rings have descriptors
@@ -20,9 +20,9 @@ SCHEDULE_ROUND_ROBIN, SCHEDULE_WEIGHTED, SCHEDULE_DEFICIT, SCHEDULE_STRICT = ran
 
 # Of the adapter itself: what its buffers hold, in bytes, and how long its pipeline and its store of read data worked.
 ADAPTER_COUNTS = record(("tx_buffer", GAUGE), ("rx_buffer", GAUGE), *ints("pipeline_busy_fs", "store_busy_fs"))
-# `adapter_port`: the Ethernet port that it sends by; `port`: its own at that port's bridge.
+# `adapter_port`: the Ethernet port that it sends by; `port`: its own at that port's bridge; `host`: its guest's.
 FUNCTION_PARAMS = record(
-    *ints("core", "adapter_port", "port", "first_source", "n_sources", "first_queue", "n_queues", "weight"),
+    *ints("core", "host", "adapter_port", "port", "first_source", "n_sources", "first_queue", "n_queues", "weight"),
     *ints("shaper_num", "shaper_den", "shaper_window_fs"),
 )
 FUNCTION = record(
@@ -33,8 +33,8 @@ FUNCTION = record(
 HELD_PARAMS = record(*ints("kind", "timer_kind", "queue", "ring_length", "batch"))
 HELD = record(*ints("n_descriptors", "n_frames", "written", "timer_at_fs", "timer_armed"), ("params", HELD_PARAMS))
 # `mask` of a Tx or Rx ring: of the places of `post` or `finished` in use, from `first` on; `wide_first`: from where on,
-# once they are more than the first few (`growing_ring.widen_posts`).
-RING_PARAMS = record(*ints("function", "wide_first"))
+# once they are more than the first few (`growing_ring.widen_posts`). `link`: by which the adapter reaches it.
+RING_PARAMS = record(*ints("function", "link", "wide_first"))
 TX_QUEUE = record(
     ("params", RING_PARAMS),
     *ints("first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"),
@@ -86,4 +86,5 @@ ADAPTER_PARAMS = record(
     *ints("store_num", "store_den", "pipeline_fs", "queue_time_fs"),
     *ints("ahead_fs"),  # by how much a ring may be ahead of its pace
     *ints("tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues", "n_sources", "rx_writes"),
+    *ints("has_engines"),
 )

@@ -46,9 +46,10 @@ def obey(nic, words, now_fs, command):
         rewrite_bucket(nic.commands, command, words, nic.traffic.policer[command.part], now_fs)
         return
     if command.kind == LINK:
-        catch_up(nic, now_fs)
+        pcie = nic.pcie[command.part]
+        catch_up(nic.clock, pcie, now_fs)
         write_words(nic.commands, command, words)
-        expect_rest_of_read(nic)
+        expect_rest_of_read(nic.clock, pcie)
         return
     write_words(nic.commands, command, words)
     if command.kind == LINE_RATE:

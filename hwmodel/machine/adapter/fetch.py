@@ -6,6 +6,7 @@ from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.machine.counts.batches import mark_batch
 from hwmodel.machine.counts.journey_state import REQUESTED, TOLD
 from hwmodel.machine.growing_ring import entered
+from hwmodel.machine.pcie.links import link_of
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
 
 
@@ -17,7 +18,7 @@ def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_
     """
     left = n_descriptors
     position = first_descriptor % ring_length
-    most = nic.pcie.params.max_read_request_bytes
+    most = link_of(nic, ring_queue).params.max_read_request_bytes
     while left > 0:
         in_request = (most - ((DESCRIPTOR_BYTES * position) & (most - 1))) // DESCRIPTOR_BYTES
         n = min(left, ring_length - position, in_request)
@@ -44,7 +45,7 @@ def up_to_boundary(position, ring_length, batch):
 def told(nic, now_fs, number, n):
     """Receive a Tx doorbell: the driver has posted `n` more frames."""
     queue = nic.tx_queue[number]
-    mark_batch(nic.host, queue, queue.told, TOLD).told_fs = now_fs
+    mark_batch(nic.guests, queue, queue.told, TOLD).told_fs = now_fs
     queue.told += n
     queue.known += n
     nic.scheduler.n_told += n
@@ -58,7 +59,7 @@ def fetch_tx(nic, now_fs, number):
     while queue.known > 0 and queue.cached + queue.requested + params.fetch_batch <= params.descriptor_cache:
         n = min(queue.known, up_to_boundary(queue.fetched, params.tx_ring, params.fetch_batch))
         want_descriptors(nic, nic.reads.tx_fetches, number, params.tx_ring, queue.fetched, n)
-        mark_batch(nic.host, queue, queue.fetched, REQUESTED).requested_fs = now_fs
+        mark_batch(nic.guests, queue, queue.fetched, REQUESTED).requested_fs = now_fs
         queue.fetched += n
         queue.known -= n
         queue.requested += n

@@ -12,7 +12,7 @@ from hwmodel.machine.tlp_kinds import RX_INTERRUPT, TX_INTERRUPT
 @inlined
 def masks(nic, queue):
     """Say whether the driver of a ring masks its interrupt while it polls."""
-    return nic.host.driver[queue.params.function].mask_interrupts
+    return nic.guests.driver[queue.params.function].mask_interrupts
 
 
 @kernel
@@ -42,7 +42,7 @@ def ask_for_interrupt(nic, now_fs, kind, number):
 def rx_returned(nic, now_fs, number, n):
     """Count frames whose write-back has entered P; their interrupt, if it is due, stands behind it."""
     queue = nic.rx_queue[number]
-    driver = nic.host.driver[queue.params.function]
+    driver = nic.guests.driver[queue.params.function]
     if driver.polls:
         return
     queue.returned += n
@@ -60,7 +60,7 @@ def unseen_descriptors(queue):
 def tx_returned(nic, now_fs, number, n):
     """Count descriptors whose write-back has entered P; their interrupt, if it is due, stands behind it."""
     queue = nic.tx_queue[number]
-    driver = nic.host.driver[queue.params.function]
+    driver = nic.guests.driver[queue.params.function]
     batch = driver.tx_interrupt_batch
     if batch == 0:
         return
@@ -78,7 +78,7 @@ def tx_returned(nic, now_fs, number, n):
 def has_unseen(nic, number):
     """Say whether frames or descriptors have been counted that the driver has not seen while it polled."""
     queue = nic.rx_queue[number]
-    batch = nic.host.driver[queue.params.function].tx_interrupt_batch
+    batch = nic.guests.driver[queue.params.function].tx_interrupt_batch
     return queue.returned > queue.visible or (batch > 0 and unseen_descriptors(nic.tx_queue[number]) > 0)
 
 

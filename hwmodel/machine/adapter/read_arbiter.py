@@ -6,6 +6,7 @@ from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.machine.adapter.scheduler import pick
 from hwmodel.machine.counts.histogram import set_stalled
 from hwmodel.machine.pcie.dma_engines import has_places
+from hwmodel.machine.pcie.links import link_of
 from hwmodel.machine.pcie.reads import request
 from hwmodel.machine.tlp_kinds import PAYLOAD_READ, RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
@@ -18,11 +19,11 @@ def fetched_bytes(fetches):
 
 
 @kernel
-def request_descriptors(nic, now_fs, fetches, kind):
+def request_descriptors(nic, pcie, now_fs, fetches, kind):
     """Request what the head of a descriptor class asks for."""
     fetch = fetches.ring[fetches.head & fetches.mask]
     fetches.head += 1
-    tag = request(nic, now_fs, kind, fetch.queue, DESCRIPTOR_BYTES * fetch.n_descriptors, fetch.address)
+    tag = request(nic, pcie, now_fs, kind, fetch.queue, DESCRIPTOR_BYTES * fetch.n_descriptors, fetch.address)
     tag.n_descriptors = fetch.n_descriptors
 
 
@@ -58,11 +59,21 @@ def waits_for_places(nic, now_fs):
     return waits
 
 
+@inlined
+def first_ring(nic, rx_waits, tx_waits):
+    """Return the ring whose read is first in the arbiter."""
+    reads = nic.reads
+    if rx_waits:
+        return reads.rx_fetches.ring[reads.rx_fetches.head & reads.rx_fetches.mask].queue
+    if tx_waits:
+        return reads.tx_fetches.ring[reads.tx_fetches.head & reads.tx_fetches.mask].queue
+    return nic.grants.ring[reads.frame & nic.grants.mask].queue
+
+
 @kernel
 def issue(nic, now_fs):
     """Let waiting reads take free tags: Rx descriptors, Tx descriptors, payload; the scheduler refills the last."""
     reads = nic.reads
-    pcie = nic.pcie
     while True:
         if reads.left_bytes == 0:
             pick(nic, now_fs)
@@ -70,25 +81,26 @@ def issue(nic, now_fs):
         tx_waits = reads.tx_fetches.head != reads.tx_fetches.tail
         if not (rx_waits or tx_waits or reads.left_bytes > 0):
             set_stalled(nic.ledger.counts.stalls.tags, now_fs, False)
-            if pcie.params.has_engines:
+            if nic.params.has_engines:
                 set_stalled(nic.ledger.counts.stalls.read_places, now_fs, False)
             return
-        if nic.tags.n_free == 0:
+        pcie = link_of(nic, first_ring(nic, rx_waits, tx_waits))
+        if pcie.tags.n_free == 0:
             set_stalled(nic.ledger.counts.stalls.tags, now_fs, True)
             return
-        if pcie.params.has_engines and waits_for_places(nic, now_fs):
+        if nic.params.has_engines and waits_for_places(nic, now_fs):
             if reads.left_bytes == 0 or reads.left_bytes == reads.whole_bytes:
                 return
             rx_waits = tx_waits = False  # the rest of a frame that has its places goes on: others wait for these
         if rx_waits:
-            request_descriptors(nic, now_fs, reads.rx_fetches, RX_DESCRIPTOR_READ)
+            request_descriptors(nic, pcie, now_fs, reads.rx_fetches, RX_DESCRIPTOR_READ)
         elif tx_waits:
-            request_descriptors(nic, now_fs, reads.tx_fetches, TX_DESCRIPTOR_READ)
+            request_descriptors(nic, pcie, now_fs, reads.tx_fetches, TX_DESCRIPTOR_READ)
         else:
             n_bytes = payload_read_bytes(reads, pcie)
             frame = nic.grants.ring[reads.frame & nic.grants.mask]
             frame.reads_left += 1
-            tag = request(nic, now_fs, PAYLOAD_READ, frame.queue, n_bytes, reads.address)
+            tag = request(nic, pcie, now_fs, PAYLOAD_READ, frame.queue, n_bytes, reads.address)
             tag.frame = reads.frame
             reads.left_bytes -= n_bytes
             if pcie.params.has_iotlb:

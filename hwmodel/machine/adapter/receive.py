@@ -16,8 +16,9 @@ from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, LEDGER
 from hwmodel.machine.counts.outcome import copy_dropped, delivered_to_guest
 from hwmodel.machine.growing_ring import widen_finished
 from hwmodel.machine.guest.cores import add_work
-from hwmodel.machine.host.host_state import TAKE_TASK
+from hwmodel.machine.guest.guest_state import TAKE_TASK
 from hwmodel.machine.host.translation import buffer_address
+from hwmodel.machine.pcie.links import host_of, link_of
 from hwmodel.machine.pcie.transactions import post_payload_write
 from hwmodel.machine.tlp_kinds import RX_INTERRUPT, TX_INTERRUPT
 
@@ -31,27 +32,29 @@ def post_payload(nic, now_fs, number, n_bytes, first_descriptor):
 
     Where buffers lie matters to the IOMMU alone; cuts are the same in each of them.
     """
-    host = nic.host
-    offset = host.params.buffer_offset_bytes
-    in_buffer = host.params.buffer_bytes - offset
+    guests = nic.guests
+    offset = guests.params.buffer_offset_bytes
+    in_buffer = guests.params.buffer_bytes - offset
     left = n_bytes
     address = offset
     position = first_descriptor
-    if nic.pcie.params.has_iotlb:
-        address += buffer_address(host.translation.params.rx_stride_bytes, position, nic.params.rx_ring)
+    pcie = link_of(nic, number)
+    stride_bytes = host_of(nic, pcie).translation.params.rx_stride_bytes
+    if pcie.params.has_iotlb:
+        address += buffer_address(stride_bytes, position, nic.params.rx_ring)
     while left > in_buffer:
         post_payload_write(nic, now_fs, number, in_buffer, address, 0)
         left -= in_buffer
-        if nic.pcie.params.has_iotlb:
+        if pcie.params.has_iotlb:
             position += 1
-            address = offset + buffer_address(host.translation.params.rx_stride_bytes, position, nic.params.rx_ring)
+            address = offset + buffer_address(stride_bytes, position, nic.params.rx_ring)
     post_payload_write(nic, now_fs, number, left, address, n_bytes)
 
 
 @inlined
-def descriptors_for(host, n_bytes):
+def descriptors_for(guests, n_bytes):
     """Return how many Rx descriptors a frame takes: one for each host buffer begun."""
-    in_buffer = host.params.buffer_bytes - host.params.buffer_offset_bytes
+    in_buffer = guests.params.buffer_bytes - guests.params.buffer_offset_bytes
     if n_bytes <= in_buffer:
         return 1
     return (n_bytes + in_buffer - 1) // in_buffer
@@ -69,8 +72,8 @@ def start_write(nic, now_fs, copy, n_descriptors):
     n_in_use = nic.params.rx_ring - 1 - queue.known - queue.requested - queue.cached
     queue.highest = max(queue.highest, n_in_use)
     if queue.started - queue.taken > queue.mask:
-        widen_finished(nic.host, queue)
-    slot = nic.host.finished[queue.first + (queue.started & queue.mask)]
+        widen_finished(nic.guests, queue)
+    slot = nic.guests.finished[queue.first + (queue.started & queue.mask)]
     prefetch(ledger.journeys.slot[copy.journey])
     slot.journey = copy.journey
     slot.copy_kind = copy.copy_kind
@@ -111,7 +114,7 @@ def serve_rx_buffer(nic, now_fs):
     has_dropped = False
     while fifo.head != fifo.tail:
         copy = fifo.ring[fifo.head & fifo.mask]
-        n_needed = descriptors_for(nic.host, copy.n_bytes)
+        n_needed = descriptors_for(nic.guests, copy.n_bytes)
         if nic.rx_queue[copy.queue].cached < n_needed:
             is_fetched = fetch_rx_on_demand(nic, copy.queue, n_needed)
             if is_fetched or nic.params.drop_enable == 0:
@@ -139,7 +142,7 @@ def serve_rx_buffer(nic, now_fs):
 def payload_landed(nic, now_fs, number):
     """Note that the host has received the last payload TLP of a ring's next frame."""
     queue = nic.rx_queue[number]
-    nic.host.finished[queue.first + (queue.landed & queue.mask)].written_fs = now_fs
+    nic.guests.finished[queue.first + (queue.landed & queue.mask)].written_fs = now_fs
     queue.landed += 1
 
 
@@ -152,11 +155,11 @@ def rx_written_back(nic, now_fs, number, n, started_fs):
     queue = nic.rx_queue[number]
     if n == 0:
         return
-    batch = mark_rx_batch(nic.host, queue, queue.written_back, WRITTEN_BACK)
+    batch = mark_rx_batch(nic.guests, queue, queue.written_back, WRITTEN_BACK)
     batch.writeback_started_fs = started_fs
     batch.written_back_fs = now_fs
     queue.written_back += n
-    if nic.host.driver[queue.params.function].polls or queue.is_polled:
+    if nic.guests.driver[queue.params.function].polls or queue.is_polled:
         show(nic, now_fs, number, now_fs)
 
 
@@ -168,17 +171,17 @@ def come_near(nic, now_fs, queue):
     """
     ledger = nic.ledger
     for i in range(queue.visible, queue.written_back):
-        finished = nic.host.finished[queue.first + (i & queue.mask)]
+        finished = nic.guests.finished[queue.first + (i & queue.mask)]
         prefetch(nic.traffic.copy_kind[finished.copy_kind])
         prefetch(ledger.journeys.slot[finished.journey])
         if ledger.crosses:
             prefetch(ledger.journeys.crossed[finished.journey])
     for i in range(queue.visible, queue.written_back):
-        finished = nic.host.finished[queue.first + (i & queue.mask)]
+        finished = nic.guests.finished[queue.first + (i & queue.mask)]
         if finished.journey != UNMEASURED:
             prefetch(ledger.flow[nic.traffic.copy_kind[finished.copy_kind].flow])
     for i in range(queue.visible, queue.written_back):
-        finished = nic.host.finished[queue.first + (i & queue.mask)]
+        finished = nic.guests.finished[queue.first + (i & queue.mask)]
         if finished.journey != UNMEASURED:
             journey = ledger.journeys.slot[finished.journey]
             place = bucket(now_fs - journey.posted_fs)
@@ -198,13 +201,13 @@ def show(nic, now_fs, number, raised_fs):
     n = queue.written_back - queue.visible
     if n == 0:
         return
-    batch = mark_rx_batch(nic.host, queue, queue.visible, SHOWN)
+    batch = mark_rx_batch(nic.guests, queue, queue.visible, SHOWN)
     batch.raised_fs = raised_fs
     batch.visible_fs = now_fs
     if nic.ledger.crosses:
         come_near(nic, now_fs, queue)
     for i in range(queue.visible, queue.written_back):
-        delivered_to_guest(nic, now_fs, nic.host.finished[queue.first + (i & queue.mask)])
+        delivered_to_guest(nic, now_fs, nic.guests.finished[queue.first + (i & queue.mask)])
     queue.visible += n
     add_work(nic, now_fs, nic.function[queue.params.function].params.core, TAKE_TASK, number, n)
 
@@ -212,11 +215,11 @@ def show(nic, now_fs, number, raised_fs):
 @kernel
 def interrupted(nic, now_fs, kind, number, n, raised_fs):
     """Let a guest take an interrupt: it sees what has been written back, and polls from now on if it masks them."""
-    host = nic.host
+    guests = nic.guests
     queue = nic.rx_queue[number]
-    driver = host.driver[queue.params.function]
+    driver = guests.driver[queue.params.function]
     core_number = nic.function[queue.params.function].params.core
-    core = host.core[core_number]
+    core = guests.core[core_number]
     if core.is_running == 0 and max(core.free_fs, core.awake_fs) <= now_fs:
         core.awake_fs = now_fs + driver.wakeup_time_fs
     queue.entry_fs += driver.interrupt_time_fs

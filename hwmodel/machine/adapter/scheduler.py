@@ -14,6 +14,7 @@ from hwmodel.machine.counts.journeys import journey_of_post
 from hwmodel.machine.frames import COPY_CAP, GRANT_CAP
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.host.translation import buffer_address
+from hwmodel.machine.pcie.links import host_of, link_of
 from hwmodel.machine.time.clock import ADAPTER_PORTS, QUEUE_TIMER, SHAPER_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -45,7 +46,7 @@ def ring_not_ready(nic, queue):
 def descriptors_cached(nic, now_fs, number, n):
     """Add fetched descriptors to a ring's cache; its function may be picked now."""
     queue = nic.tx_queue[number]
-    mark_batch(nic.host, queue, queue.picked + queue.cached, CACHED).cached_fs = now_fs
+    mark_batch(nic.guests, queue, queue.picked + queue.cached, CACHED).cached_fs = now_fs
     if queue.cached == 0 and n > 0 and queue.is_paused == 0:
         ring_ready(nic, queue)
     queue.cached += n
@@ -115,7 +116,7 @@ def choose_deficit(nic, scheduler):
     while True:
         function = nic.function[number]
         queue = nic.tx_queue[next_queue(nic, function)]
-        n_bytes = nic.host.post[queue.first + (queue.picked & queue.mask)].n_bytes
+        n_bytes = nic.guests.post[queue.first + (queue.picked & queue.mask)].n_bytes
         if n_bytes <= function.deficit_bytes:
             function.deficit_bytes -= n_bytes
             scheduler.pointer = number
@@ -220,7 +221,7 @@ def pick(nic, now_fs):
 
     A picked frame that does not fit waits, and nothing overtakes it.
     """
-    host = nic.host
+    guests = nic.guests
     scheduler = nic.scheduler
     stalls = nic.ledger.counts.stalls
     if scheduler.chosen < 0:
@@ -240,7 +241,7 @@ def pick(nic, now_fs):
     function = nic.function[scheduler.chosen]
     number = function.params.first_queue + function.next_queue
     queue = nic.tx_queue[number]
-    post = host.post[queue.first + (queue.picked & queue.mask)]
+    post = guests.post[queue.first + (queue.picked & queue.mask)]
     n_bytes = post.n_bytes
     no_room = nic.counts.tx_buffer.level + n_bytes > nic.params.tx_buffer_bytes or n_to_switch(nic) >= GRANT_CAP
     if nic.headers.most_copies > 0:
@@ -266,9 +267,11 @@ def pick(nic, now_fs):
     reads.frame = nic.grants.tail
     reads.left_bytes = n_bytes
     reads.whole_bytes = n_bytes
-    reads.address = host.params.buffer_offset_bytes
-    if nic.pcie.params.has_iotlb:
-        reads.address += buffer_address(host.translation.params.tx_stride_bytes, queue.picked, nic.params.tx_ring)
+    reads.address = guests.params.buffer_offset_bytes
+    pcie = link_of(nic, number)
+    if pcie.params.has_iotlb:
+        translation = host_of(nic, pcie).translation
+        reads.address += buffer_address(translation.params.tx_stride_bytes, queue.picked, nic.params.tx_ring)
     entered(nic.clock, nic.grants)
     queue.picked += 1
     function.next_queue = number - function.params.first_queue + 1

@@ -80,5 +80,5 @@ def tx_written_back(nic, now_fs, number, n):
     """Note descriptors whose write-back the host has received; a driver that polls gives their slots back at once."""
     queue = nic.tx_queue[number]
     queue.written_back += n
-    if nic.host.driver[queue.params.function].tx_interrupt_batch == 0 or nic.rx_queue[number].is_polled:
+    if nic.guests.driver[queue.params.function].tx_interrupt_batch == 0 or nic.rx_queue[number].is_polled:
         slots_free(nic, now_fs, number, queue.written_back - queue.freed)

@@ -12,18 +12,18 @@ from hwmodel.machine.counts.journey_state import CACHED, POSTED, REQUESTED, RUNG
 
 
 @inlined
-def mark_rx_batch(host, queue, position, mark):
+def mark_rx_batch(guests, queue, position, mark):
     """Note that a batch of the Rx ring begins here; return the record for its stamps."""
     place = queue.first + (position & queue.mask)
-    host.finished[place].marks |= mark
-    return host.finished_batch[place]
+    guests.finished[place].marks |= mark
+    return guests.finished_batch[place]
 
 
 @inlined
-def begin_rx_batches(host, batch, place):
+def begin_rx_batches(guests, batch, place):
     """Go on to the stamps of the batches that begin with a received frame."""
-    marks = host.finished[place].marks
-    begun = host.finished_batch[place]
+    marks = guests.finished[place].marks
+    begun = guests.finished_batch[place]
     if marks & WRITTEN_BACK:
         batch.writeback_started_fs = begun.writeback_started_fs
         batch.written_back_fs = begun.written_back_fs
@@ -33,18 +33,18 @@ def begin_rx_batches(host, batch, place):
 
 
 @inlined
-def mark_batch(host, queue, position, mark):
+def mark_batch(guests, queue, position, mark):
     """Note that a batch of the Tx ring begins here; return the record for its stamps."""
     place = queue.first + (position & queue.mask)
-    host.post[place].marks |= mark
-    return host.post_batch[place]
+    guests.post[place].marks |= mark
+    return guests.post_batch[place]
 
 
 @kernel
-def begin_batches(host, batch, place):
+def begin_batches(guests, batch, place):
     """Go on to the stamps of the batches that begin with a frame."""
-    marks = host.post[place].marks
-    begun = host.post_batch[place]
+    marks = guests.post[place].marks
+    begun = guests.post_batch[place]
     if marks & POSTED:
         batch.posted_fs = begun.posted_fs
     if marks & RUNG:

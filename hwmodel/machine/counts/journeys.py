@@ -47,13 +47,13 @@ def enter(ledger, now_fs, offered_fs):
 @inlined
 def journey_of_post(nic, now_fs, queue, ring_queue, chosen_fs):
     """Open the journey of the frame that is picked from a Tx ring, with the stamps of the ring; return its place."""
-    host = nic.host
+    guests = nic.guests
     in_ring = queue.first + (queue.picked & queue.mask)
-    post = host.post[in_ring]
+    post = guests.post[in_ring]
     batch = queue.batch
     if post.marks != 0:
-        begin_batches(host, batch, in_ring)
-    driver = host.driver[queue.params.function]
+        begin_batches(guests, batch, in_ring)
+    driver = guests.driver[queue.params.function]
     batch.posted_fs += driver.frame_time_fs + post.n_bytes * driver.byte_time_fs  # the core posts one after the other
     place = begin_journey(nic.ledger)
     journey = nic.ledger.journeys.slot[place]

@@ -8,7 +8,8 @@ from hwmodel.machine.counts.batches import begin_rx_batches, mark_batch
 from hwmodel.machine.counts.histogram import bucket
 from hwmodel.machine.counts.journey_state import POSTED, RUNG
 from hwmodel.machine.counts.journeys import UNMEASURED, journey_over
-from hwmodel.machine.host.host_state import BULK_CLASS, LOWEST_CLASS, MAX_QUEUES, MIDDLE_CLASS, POST_TASK, TAKE_TASK
+from hwmodel.machine.guest.guest_state import BULK_CLASS, LOWEST_CLASS, MAX_QUEUES, MIDDLE_CLASS, POST_TASK, TAKE_TASK
+from hwmodel.machine.pcie.links import host_of_guest
 from hwmodel.machine.pcie.transactions import ring_doorbell
 from hwmodel.machine.time.clock import CORE_TIMER
 from hwmodel.machine.time.events import set_timer
@@ -20,28 +21,28 @@ FS_PER_NS, NS_PER_US = 10**6, 1000
 
 
 @kernel
-def enlist(host, core, number):
+def enlist(guests, core, number):
     """Put a ring at the end of its core's list."""
-    work = host.work[number]
+    work = guests.work[number]
     work.is_listed = 1
     work.following = NO_WORK
     if core.last_work == NO_WORK:
         core.first_work = number
     else:
-        host.work[core.last_work].following = number
+        guests.work[core.last_work].following = number
     core.last_work = number
 
 
 @kernel
 def add_work(nic, now_fs, core_number, kind, queue, n):
     """Give a core `n` more frames of one ring to post or to take."""
-    host = nic.host
-    core = host.core[core_number]
+    guests = nic.guests
+    core = guests.core[core_number]
     number = kind * MAX_QUEUES + queue
-    host.work[number].n += n
-    if host.work[number].is_listed:
+    guests.work[number].n += n
+    if guests.work[number].is_listed:
         return
-    enlist(host, core, number)
+    enlist(guests, core, number)
     if core.is_running == 0:
         begin_turn(nic, core)
         begin_piece(nic, now_fs, core)
@@ -54,9 +55,9 @@ def begin_turn(nic, core):
     core.kind = POST_TASK if is_post else TAKE_TASK
     core.queue = core.first_work - core.kind * MAX_QUEUES
     if is_post:
-        core.turn_left = nic.host.driver[nic.tx_queue[core.queue].params.function].send_burst
+        core.turn_left = nic.guests.driver[nic.tx_queue[core.queue].params.function].send_burst
     else:
-        core.turn_left = nic.host.driver[nic.rx_queue[core.queue].params.function].poll_budget
+        core.turn_left = nic.guests.driver[nic.rx_queue[core.queue].params.function].poll_budget
 
 
 @inlined
@@ -66,58 +67,58 @@ def frame_work_fs(driver, n_bytes):
 
 
 @kernel
-def frames_to_refill(host, queue, most):
+def frames_to_refill(guests, queue, most):
     """Return how many frames the driver takes until it has a whole batch of descriptors to post again."""
-    wanted = host.driver[queue.params.function].refill_batch - queue.since_refill
+    wanted = guests.driver[queue.params.function].refill_batch - queue.since_refill
     n = 0
     while n < most and wanted > 0:
-        wanted -= host.finished[queue.first + ((queue.taken + n) & queue.mask)].n_descriptors
+        wanted -= guests.finished[queue.first + ((queue.taken + n) & queue.mask)].n_descriptors
         n += 1
     return n
 
 
 @kernel
-def bytes_to_post(host, queue, n):
+def bytes_to_post(guests, queue, n):
     """Return the bytes of the next frames that a ring's driver posts."""
     n_bytes = 0
     for i in range(queue.posted, queue.posted + n):
-        n_bytes += host.post[queue.first + (i & queue.mask)].n_bytes
+        n_bytes += guests.post[queue.first + (i & queue.mask)].n_bytes
     return n_bytes
 
 
 @kernel
-def bytes_to_take(host, queue, n):
+def bytes_to_take(guests, queue, n):
     """Return the bytes of the next frames that a ring's driver takes."""
     n_bytes = 0
     for i in range(queue.taken, queue.taken + n):
-        n_bytes += host.finished[queue.first + (i & queue.mask)].n_bytes
+        n_bytes += guests.finished[queue.first + (i & queue.mask)].n_bytes
     return n_bytes
 
 
 @kernel
 def begin_piece(nic, now_fs, core):
     """Begin the next piece of a ring's turn, as far as the next doorbell that it can lead to."""
-    host = nic.host
-    work = host.work[core.first_work]
+    guests = nic.guests
+    work = guests.work[core.first_work]
     n = min(work.n, core.turn_left)
     n_bytes = 0
     entry_fs = 0
     if core.kind == POST_TASK:
         tx_queue = nic.tx_queue[core.queue]
         function = tx_queue.params.function
-        driver = host.driver[function]
+        driver = guests.driver[function]
         n = min(n, driver.tx_doorbell_batch - (tx_queue.posted - tx_queue.rung))
         if driver.byte_time_fs > 0:
-            n_bytes = bytes_to_post(host, tx_queue, n)
+            n_bytes = bytes_to_post(guests, tx_queue, n)
     else:
         rx_queue = nic.rx_queue[core.queue]
-        n = frames_to_refill(host, rx_queue, n)
+        n = frames_to_refill(guests, rx_queue, n)
         function = rx_queue.params.function
-        driver = host.driver[function]
+        driver = guests.driver[function]
         entry_fs = rx_queue.entry_fs
         rx_queue.entry_fs = 0
         if driver.byte_time_fs > 0:
-            n_bytes = bytes_to_take(host, rx_queue, n)
+            n_bytes = bytes_to_take(guests, rx_queue, n)
     work.n -= n
     core.n = n
     core.work_fs = entry_fs + n * driver.frame_time_fs + n_bytes * driver.byte_time_fs
@@ -133,15 +134,15 @@ def begin_piece(nic, now_fs, core):
 def posted(nic, now_fs, core, is_over):
     """Mark frames as posted; ring the doorbell when a batch is full or the turn is over. Return True if it was rung."""
     queue = nic.tx_queue[core.queue]
-    driver = nic.host.driver[queue.params.function]
-    mark_batch(nic.host, queue, queue.posted, POSTED).posted_fs = core.started_fs
+    driver = nic.guests.driver[queue.params.function]
+    mark_batch(nic.guests, queue, queue.posted, POSTED).posted_fs = core.started_fs
     if driver.adapts_moderation:
-        nic.rx_queue[core.queue].posted_bytes += bytes_to_post(nic.host, queue, core.n)
+        nic.rx_queue[core.queue].posted_bytes += bytes_to_post(nic.guests, queue, core.n)
     queue.posted += core.n
     n_told = queue.posted - queue.rung
     if n_told < driver.tx_doorbell_batch and not is_over:
         return False
-    mark_batch(nic.host, queue, queue.rung, RUNG).rung_fs = now_fs
+    mark_batch(nic.guests, queue, queue.rung, RUNG).rung_fs = now_fs
     queue.rung = queue.posted
     ring_doorbell(nic, now_fs, TX_DOORBELL, core.queue, n_told)
     return True
@@ -150,10 +151,10 @@ def posted(nic, now_fs, core, is_over):
 @kernel
 def come_near(nic, queue, at_fs, n):
     """Prefetch, all at once, where the latencies of frames that are taken are counted."""
-    host, ledger = nic.host, nic.ledger
-    driver = host.driver[queue.params.function]
+    guests, ledger = nic.guests, nic.ledger
+    driver = guests.driver[queue.params.function]
     for i in range(queue.taken, queue.taken + n):
-        slot = host.finished[queue.first + (i & queue.mask)]
+        slot = guests.finished[queue.first + (i & queue.mask)]
         at_fs += frame_work_fs(driver, slot.n_bytes)
         if slot.journey != UNMEASURED:
             journey = ledger.journeys.slot[slot.journey]
@@ -164,34 +165,35 @@ def come_near(nic, queue, at_fs, n):
 
 
 @kernel
-def refills_early(host, queue):
+def refills_early(nic, queue):
     """Draw whether a driver posts descriptors again before its batch is full, as at the end of a poll."""
-    if host.params.early_refills == 0 or queue.since_refill == 0:
+    early_refills = nic.guests.params.early_refills
+    if early_refills == 0 or queue.since_refill == 0:
         return False
-    return next_u32(host) < host.params.early_refills
+    return next_u32(host_of_guest(nic, queue.params.function)) < early_refills
 
 
 @kernel
 def taken(nic, now_fs, core):
     """Mark received frames as taken; post their descriptors again, a batch at a time. Return True if the bell rang."""
-    host = nic.host
+    guests = nic.guests
     queue = nic.rx_queue[core.queue]
-    driver = host.driver[queue.params.function]
+    driver = guests.driver[queue.params.function]
     at_fs = core.started_fs
     if nic.ledger.crosses:
         come_near(nic, queue, at_fs, core.n)
     for i in range(queue.taken, queue.taken + core.n):
         place = queue.first + (i & queue.mask)
-        slot = host.finished[place]
+        slot = guests.finished[place]
         at_fs += frame_work_fs(driver, slot.n_bytes)
         if slot.marks != 0:
-            begin_rx_batches(host, queue.batch, place)
+            begin_rx_batches(guests, queue.batch, place)
         queue.since_refill += slot.n_descriptors
         queue.taken_bytes += slot.n_bytes
         if slot.journey != UNMEASURED:
             journey_over(nic.ledger, now_fs, slot.journey, slot, queue.batch, at_fs)
     queue.taken += core.n
-    if queue.since_refill < driver.refill_batch and not refills_early(host, queue):
+    if queue.since_refill < driver.refill_batch and not refills_early(nic, queue):
         return False
     ring_doorbell(nic, now_fs, RX_DOORBELL, core.queue, queue.since_refill)
     queue.since_refill = 0
@@ -230,7 +232,7 @@ def poll_over(nic, now_fs, number):
     if queue.is_polled == 0:
         return False
     queue.is_polled = 0
-    driver = nic.host.driver[queue.params.function]
+    driver = nic.guests.driver[queue.params.function]
     if driver.adapts_moderation:
         adapt_moderation(driver, queue)
     ring_doorbell(nic, now_fs, INTERRUPT_ENABLE, number, 0)
@@ -240,10 +242,10 @@ def poll_over(nic, now_fs, number):
 @kernel
 def piece_done(nic, now_fs, function):
     """Finish a piece of a core's work for a guest, and let it begin the next."""
-    host = nic.host
-    core = host.core[nic.function[function].params.core]
+    guests = nic.guests
+    core = guests.core[nic.function[function].params.core]
     number = core.first_work
-    work = host.work[number]
+    work = guests.work[number]
     core.turn_left -= core.n
     has_more = work.n > 0 or (core.kind == TAKE_TASK and nic.rx_queue[core.queue].entry_fs > 0)
     is_over = not has_more or core.turn_left == 0
@@ -254,12 +256,12 @@ def piece_done(nic, now_fs, function):
         if not has_more and poll_over(nic, now_fs, core.queue):
             has_rung = True
     if has_rung:
-        core.doorbell_time_fs = host.driver[function].doorbell_time_fs
+        core.doorbell_time_fs = guests.driver[function].doorbell_time_fs
         core.free_fs = now_fs + core.doorbell_time_fs
         core.counts.busy_fs[core.kind] += core.doorbell_time_fs
     core.is_running = 0
     if is_over:
-        turn_over(host, core, number, has_more)
+        turn_over(guests, core, number, has_more)
     if core.first_work != NO_WORK:
         if is_over:
             begin_turn(nic, core)
@@ -267,12 +269,12 @@ def piece_done(nic, now_fs, function):
 
 
 @kernel
-def turn_over(host, core, number, has_more):
+def turn_over(guests, core, number, has_more):
     """Take the first ring out of a core's list; it joins at the end if it still has work, or an interrupt to take."""
-    work = host.work[number]
+    work = guests.work[number]
     core.first_work = work.following
     if core.first_work == NO_WORK:
         core.last_work = NO_WORK
     work.is_listed = 0
     if has_more:
-        enlist(host, core, number)
+        enlist(guests, core, number)

@@ -6,6 +6,7 @@ from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.host.memory import passes_fs, read_begins_fs, write_lands_fs
 from hwmodel.machine.pcie.link import CREDIT_BYTES, catch_up, down_is_done, on_wire, received
+from hwmodel.machine.pcie.links import number_of
 from hwmodel.machine.time.clock import CREDIT, DOWN_ARRIVAL, LANE_CAP, UP_ARRIVAL, UP_DONE
 from hwmodel.machine.time.events import append
 from hwmodel.machine.tlp_kinds import (
@@ -32,72 +33,71 @@ def is_infinite(credit):
 
 
 @kernel
-def return_credits(nic, now_fs, kind, data_bytes):
+def return_credits(clock, pcie, now_fs, kind, data_bytes):
     """Send a received TLP's credits back; a write's when the memory has taken its data, behind those it has before."""
-    if is_infinite(nic.credits[kind]):
+    if is_infinite(pcie.credits[kind]):
         return  # behind a slow drain they would pile up
     taken_fs = now_fs
-    pcie = nic.pcie
     if kind == POSTED_CREDIT and pcie.params.drain_den > 0:
         drain_fs = data_bytes * pcie.params.drain_num // pcie.params.drain_den
         taken_fs = max(now_fs, pcie.drain_busy_until_fs) + drain_fs
         pcie.drain_busy_until_fs = taken_fs
         pcie.counts.drain_busy_fs += drain_fs
-    append(nic.clock, CREDIT, taken_fs + pcie.params.credit_return_fs, credit_word(kind, data_bytes))
+    append(clock, CREDIT + number_of(pcie), taken_fs + pcie.params.credit_return_fs, credit_word(kind, data_bytes))
 
 
 @kernel
-def return_when_passed(nic, now_fs, pass_fs, data_bytes):
+def return_when_passed(clock, pcie, now_fs, pass_fs, data_bytes):
     """Return the credits of a received write when it passes, maybe before a write received earlier does."""
-    if pass_fs == now_fs or nic.pcie.params.drain_den == 0:
-        return_credits(nic, pass_fs, POSTED_CREDIT, data_bytes)
-    elif not is_infinite(nic.credits[POSTED_CREDIT]):
-        append(nic.clock, CREDIT, pass_fs, credit_word(POSTED_CREDIT, data_bytes) | PASSES_THEN)
+    if pass_fs == now_fs or pcie.params.drain_den == 0:
+        return_credits(clock, pcie, pass_fs, POSTED_CREDIT, data_bytes)
+    elif not is_infinite(pcie.credits[POSTED_CREDIT]):
+        append(clock, CREDIT + number_of(pcie), pass_fs, credit_word(POSTED_CREDIT, data_bytes) | PASSES_THEN)
 
 
 @kernel
-def credits_returned(nic, now_fs, word):
+def credits_returned(clock, pcie, now_fs, word):
     """Add returned credits; those of a write that passes only now begin their way back."""
     data_bytes = word & ((1 << CREDIT_KIND_SHIFT) - 1)
     if word & PASSES_THEN:
-        return_credits(nic, now_fs, POSTED_CREDIT, data_bytes)
+        return_credits(clock, pcie, now_fs, POSTED_CREDIT, data_bytes)
         return
-    credit = nic.credits[word >> CREDIT_KIND_SHIFT]
+    credit = pcie.credits[word >> CREDIT_KIND_SHIFT]
     credit.headers_used -= 1
     credit.data_used -= (data_bytes + CREDIT_BYTES - 1) // CREDIT_BYTES
 
 
 @inlined
-def reaches_host(nic, now_fs, sending):
+def reaches_host(nic, pcie, now_fs, sending):
     """Count a TLP that the host has received, and send its credits back.
 
     Return when the host begins to read, or when a write is in memory. A write's credits go when it passes.
     """
-    catch_up(nic, now_fs)
-    received(nic.pcie, nic.up, nic.down)
+    catch_up(nic.clock, pcie, now_fs)
+    received(pcie, pcie.up, pcie.down)
     pass_fs = now_fs
     ready_fs = now_fs
     is_write = CLASS_OF[sending.kind] == POSTED_CREDIT
-    if nic.pcie.params.has_memory:
+    if pcie.params.has_memory:
         if is_write:
-            pass_fs = passes_fs(nic, now_fs, sending)
-            ready_fs = write_lands_fs(nic, pass_fs, sending)
+            pass_fs = passes_fs(nic, pcie, now_fs, sending)
+            ready_fs = write_lands_fs(nic, pcie, pass_fs, sending)
         else:
-            ready_fs = read_begins_fs(nic, now_fs, nic.tags.slot[sending.tag])
-    if nic.pcie.params.has_credits:
+            ready_fs = read_begins_fs(nic, pcie, now_fs, pcie.tags.slot[sending.tag])
+    if pcie.params.has_credits:
         if is_write:
-            return_when_passed(nic, now_fs, pass_fs, sending.data_bytes)
+            return_when_passed(nic.clock, pcie, now_fs, pass_fs, sending.data_bytes)
         else:
-            return_credits(nic, now_fs, NON_POSTED_CREDIT, 0)
+            return_credits(nic.clock, pcie, now_fs, NON_POSTED_CREDIT, 0)
     return ready_fs
 
 
 @inlined
-def reaches_adapter(nic, now_fs, sending):
+def reaches_adapter(clock, pcie, now_fs, sending):
     """Count a TLP that the adapter has received, and send a completion's credits back."""
-    received(nic.pcie, nic.down, nic.up)
-    if nic.pcie.params.has_credits and CLASS_OF[sending.kind] == COMPLETION_CREDIT:
-        return_credits(nic, now_fs, COMPLETION_CREDIT, sending.data_bytes)
+    received(pcie, pcie.down, pcie.up)
+    if pcie.params.has_credits and CLASS_OF[sending.kind] == COMPLETION_CREDIT:
+        return_credits(clock, pcie, now_fs, COMPLETION_CREDIT, sending.data_bytes)
 
 
 @kernel
@@ -110,22 +110,24 @@ def fly(clock, lane, entry, arrivals, at_fs):
 
 
 @inlined
-def up_has_landed(nic, now_fs):
+def up_has_landed(clock, pcie, now_fs):
     """Free the link that a TLP has left toward the host; return True if it is there at once."""
-    nic.up.is_busy = 0
-    nic.clock.next_at[UP_DONE] = NEVER
-    if nic.pcie.params.propagation_fs == 0:
+    number = number_of(pcie)
+    pcie.up.is_busy = 0
+    clock.next_at[UP_DONE + number] = NEVER
+    if pcie.params.propagation_fs == 0:
         return True
-    fly(nic.clock, UP_ARRIVAL, on_wire(nic.up), nic.up_arrivals, now_fs + nic.pcie.params.propagation_fs)
+    fly(clock, UP_ARRIVAL + number, on_wire(pcie.up), pcie.up_arrivals, now_fs + pcie.params.propagation_fs)
     return False
 
 
 @inlined
-def down_has_landed(nic, now_fs):
+def down_has_landed(clock, pcie, now_fs):
     """Free the link that a TLP has left toward the adapter, if it has; return True if it is there at once."""
-    if not down_is_done(nic, now_fs):
+    if not down_is_done(clock, pcie, now_fs):
         return False
-    if nic.pcie.params.propagation_fs == 0:
+    if pcie.params.propagation_fs == 0:
         return True
-    fly(nic.clock, DOWN_ARRIVAL, on_wire(nic.down), nic.down_arrivals, now_fs + nic.pcie.params.propagation_fs)
+    lane = DOWN_ARRIVAL + number_of(pcie)
+    fly(clock, lane, on_wire(pcie.down), pcie.down_arrivals, now_fs + pcie.params.propagation_fs)
     return False

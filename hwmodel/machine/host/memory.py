@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
 from hwmodel.machine.host.translation import read_translated, write_translated
+from hwmodel.machine.pcie.links import host_of
 from hwmodel.machine.time.clock import IN_MEMORY, LANE_CAP
 from hwmodel.machine.time.events import append
 from hwmodel.machine.time.random_stream import next_u32
@@ -11,12 +12,12 @@ from hwmodel.machine.tlp_kinds import ID_ORDER, PAYLOAD_WRITE, RELAXED_ORDER, RX
 
 
 @kernel
-def order_among(nic, ring_queue):
+def order_among(nic, pcie, ring_queue):
     """Return the record of the writes that one of a ring's comes behind: all, or (ID-based) the function's."""
     function = 0
-    if nic.pcie.params.ordering == ID_ORDER:
+    if pcie.params.ordering == ID_ORDER:
         function = nic.tx_queue[ring_queue].params.function
-    return nic.host.order[function]
+    return host_of(nic, pcie).order[function]
 
 
 @kernel
@@ -26,54 +27,54 @@ def is_interrupt(kind):
 
 
 @kernel
-def passes_fs(nic, now_fs, sending):
+def passes_fs(nic, pcie, now_fs, sending):
     """Return when a received write is translated and all before it have passed; relaxed, payload waits for none."""
-    order = order_among(nic, sending.queue)
+    order = order_among(nic, pcie, sending.queue)
     there_fs = now_fs
-    if nic.pcie.params.has_iotlb and not is_interrupt(sending.kind):
-        there_fs = write_translated(nic, now_fs, sending)
+    if pcie.params.has_iotlb and not is_interrupt(sending.kind):
+        there_fs = write_translated(nic, host_of(nic, pcie).translation, now_fs, sending)
     order.passed_fs = max(order.passed_fs, there_fs)
-    if nic.pcie.params.ordering == RELAXED_ORDER and sending.kind == PAYLOAD_WRITE:
+    if pcie.params.ordering == RELAXED_ORDER and sending.kind == PAYLOAD_WRITE:
         return there_fs
     return order.passed_fs
 
 
 @kernel
-def write_lands_fs(nic, pass_fs, sending):
+def write_lands_fs(nic, pcie, pass_fs, sending):
     """Return when a write that passes then is in memory; an interrupt is there when all before it are."""
-    host = nic.host
-    order = order_among(nic, sending.queue)
+    host = host_of(nic, pcie)
+    order = order_among(nic, pcie, sending.queue)
     landed_fs = pass_fs
     if not is_interrupt(sending.kind):
         landed_fs += host.params.write_latency_fs
         if host.params.write_miss_fs > 0 and next_u32(host) >= host.params.write_hits:
             landed_fs += host.params.write_miss_fs
     order.in_memory_fs = max(order.in_memory_fs, landed_fs)
-    if nic.pcie.params.ordering == RELAXED_ORDER and sending.kind == PAYLOAD_WRITE:
+    if pcie.params.ordering == RELAXED_ORDER and sending.kind == PAYLOAD_WRITE:
         return landed_fs
     return order.in_memory_fs
 
 
 @kernel
-def read_begins_fs(nic, now_fs, tag):
+def read_begins_fs(nic, pcie, now_fs, tag):
     """Return when a received read is translated and the writes before it are in memory."""
     there_fs = now_fs
-    if nic.pcie.params.has_iotlb:
-        there_fs = read_translated(nic, now_fs, tag)
-    return max(there_fs, order_among(nic, tag.queue).in_memory_fs)
+    if pcie.params.has_iotlb:
+        there_fs = read_translated(nic, host_of(nic, pcie).translation, now_fs, tag)
+    return max(there_fs, order_among(nic, pcie, tag.queue).in_memory_fs)
 
 
 @kernel
-def waits_for_memory(nic, now_fs, sending, memory_fs):
-    """Hold a write that the host is to notice until it is in memory; return False if nothing is held."""
+def waits_for_memory(nic, number, now_fs, sending, memory_fs):
+    """Hold a write that host `number` is to notice until it is in memory; return False if nothing is held."""
     if sending.kind == PAYLOAD_WRITE:
         return False
-    lane = nic.clock.lane[IN_MEMORY]
+    lane = nic.clock.lane[IN_MEMORY + number]
     if memory_fs == now_fs and lane.head == lane.tail:
         return False
-    writes = nic.host.memory_writes
-    number = writes.tail & (LANE_CAP - 1)
+    writes = nic.host[number].memory_writes
+    place = writes.tail & (LANE_CAP - 1)
     writes.tail += 1
-    writes.ring[number] = sending
-    append(nic.clock, IN_MEMORY, memory_fs, number)
+    writes.ring[place] = sending
+    append(nic.clock, IN_MEMORY + number, memory_fs, place)
     return True

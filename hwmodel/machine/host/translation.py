@@ -278,9 +278,8 @@ def look_up_in(translation, now_fs, function, region, ring_queue, address, strid
 
 
 @kernel
-def read_translated(nic, now_fs, tag):
+def read_translated(nic, translation, now_fs, tag):
     """Look up the page of a received read request; return when its translation is there."""
-    translation = nic.host.translation
     function = nic.tx_queue[tag.queue].params.function
     if tag.kind == PAYLOAD_READ:
         stride = translation.params.tx_stride_bytes
@@ -291,9 +290,8 @@ def read_translated(nic, now_fs, tag):
 
 
 @kernel
-def write_translated(nic, now_fs, sending):
+def write_translated(nic, translation, now_fs, sending):
     """Look up the page of a received memory write; return when its translation is there."""
-    translation = nic.host.translation
     function = nic.tx_queue[sending.queue].params.function
     address = sending.address - sending.data_bytes  # the entry is at the TLP's end by now
     if sending.kind == PAYLOAD_WRITE:

@@ -10,6 +10,7 @@ from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.histogram import set_stalled
 from hwmodel.machine.pcie.link_state import BY_ARRIVAL, READS_FIRST, ROUND_ROBIN
+from hwmodel.machine.pcie.links import number_of
 from hwmodel.machine.time.clock import COMPLETION_READY, DOWN_DONE, UP_DONE, UP_READY
 from hwmodel.machine.time.events import set_next
 from hwmodel.machine.tlp_kinds import COMPLETION_CREDIT, NON_POSTED_CREDIT, POSTED_CREDIT
@@ -102,40 +103,40 @@ def could_start(link):
 
 
 @kernel
-def is_ready(clock, queue, now_fs):
+def is_ready(clock, lane, queue, now_fs):
     """Say whether a DMA engine has the head of a queue ready; if not, the idle link is to look again when it has."""
     ready_fs = queue.ring[queue.head & queue.mask].ready_fs
     if ready_fs <= now_fs:
         return True
-    if ready_fs < clock.next_at[UP_READY] or clock.next_at[UP_READY] <= now_fs:
-        set_next(clock, UP_READY, ready_fs)
+    if ready_fs < clock.next_at[lane] or clock.next_at[lane] <= now_fs:
+        set_next(clock, lane, ready_fs)
     return False
 
 
 @inlined
-def start_up(nic, now_fs):
+def start_up(nic, pcie, now_fs):
     """Choose and start the next TLP toward the host, if `could_start`; return True if it is the last of a payload.
 
     P and NP come from independent engines: `arbitration` says which goes when both can.
     """
     ledger = nic.ledger
-    catch_up(nic, now_fs + 1)
-    link = nic.up
-    pcie = nic.pcie
+    catch_up(nic.clock, pcie, now_fs + 1)
+    link = pcie.up
     posted, reads = link.first, link.second
     p_waits = posted.head != posted.tail
     np_waits = reads.head != reads.tail
-    if pcie.params.has_engines:
-        p_waits = p_waits and is_ready(nic.clock, posted, now_fs)
-        np_waits = np_waits and is_ready(nic.clock, reads, now_fs)
+    if nic.params.has_engines:
+        lane = UP_READY + number_of(pcie)
+        p_waits = p_waits and is_ready(nic.clock, lane, posted, now_fs)
+        np_waits = np_waits and is_ready(nic.clock, lane, reads, now_fs)
         if not (p_waits or np_waits):
             return False
     p_bytes = 0
     if p_waits:
         p_bytes = write_chunk(pcie, posted.ring[posted.head & posted.mask])
     if pcie.params.has_credits:
-        p_may_go = can_send(nic.credits[POSTED_CREDIT], p_bytes)
-        np_may_go = can_send(nic.credits[NON_POSTED_CREDIT], 0)
+        p_may_go = can_send(pcie.credits[POSTED_CREDIT], p_bytes)
+        np_may_go = can_send(pcie.credits[NON_POSTED_CREDIT], 0)
         set_stalled(ledger.counts.stalls.posted_credits, now_fs, p_waits and not p_may_go)
         set_stalled(ledger.counts.stalls.non_posted_credits, now_fs, np_waits and not np_may_go)
         p_waits = p_waits and p_may_go
@@ -153,12 +154,16 @@ def start_up(nic, now_fs):
     link.chosen_tail = posted.tail
     if send_read:
         if pcie.params.has_credits:
-            consume(nic.credits[NON_POSTED_CREDIT], 0)
-        nic.clock.next_at[UP_DONE] = transmit(pcie, link, now_fs, reads, 1, pcie.params.request_bytes, 0)
+            consume(pcie.credits[NON_POSTED_CREDIT], 0)
+        nic.clock.next_at[UP_DONE + number_of(pcie)] = transmit(
+            pcie, link, now_fs, reads, 1, pcie.params.request_bytes, 0
+        )
         return False
     if pcie.params.has_credits:
-        consume(nic.credits[POSTED_CREDIT], p_bytes)
-    nic.clock.next_at[UP_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.params.request_bytes, p_bytes)
+        consume(pcie.credits[POSTED_CREDIT], p_bytes)
+    nic.clock.next_at[UP_DONE + number_of(pcie)] = transmit(
+        pcie, link, now_fs, posted, 0, pcie.params.request_bytes, p_bytes
+    )
     entry = posted.ring[link.place & posted.mask]
     if entry.is_last == 1 and (entry.n > 0 or entry.room_bytes > 0):
         served_up(ledger, link, entry)
@@ -187,14 +192,14 @@ def served_down(ledger, link, entry):
 
 
 @inlined
-def keep_for_read(nic, link, entry):
+def keep_for_read(pcie, link, entry):
     """Keep with a read's tag what its completions took on the link, bytes and TLPs.
 
     Where answers come in order: what all so far took, which is cheaper.
     """
-    tag = nic.tags.slot[entry.tag]
+    tag = pcie.tags.slot[entry.tag]
     kind = entry.kind
-    if nic.pcie.params.answers_in_order:
+    if pcie.params.answers_in_order:
         tag.link_bytes = link.counts.n_bytes[kind]
         tag.link_tlps = link.counts.n_tlps[kind]
         return
@@ -205,24 +210,23 @@ def keep_for_read(nic, link, entry):
 
 
 @inlined
-def send_completion(nic, now_fs):
+def send_completion(clock, pcie, now_fs):
     """Send the next completion TLP of the read at the head; say when the link has something to tell.
 
     Nothing can come between the completions of one read. Where their receipt has no other effect than that Acks become
     due (`runs_on`), the link is looked at again when the last has come; `catch_up` keeps the account of those
     before it.
     """
-    pcie = nic.pcie
-    link = nic.down
+    link = pcie.down
     entry = link.second.ring[link.second.head & link.second.mask]
     n_bytes = completion_chunk(pcie, entry)
     end_fs = transmit(pcie, link, now_fs, link.second, 1, pcie.params.completion_bytes, n_bytes)
     if entry.is_last:
-        keep_for_read(nic, link, entry)
+        keep_for_read(pcie, link, entry)
     elif pcie.params.runs_on:
         link.boundary_fs = end_fs
         end_fs += rest_of_read_fs(pcie, entry.left_bytes)
-    nic.clock.next_at[DOWN_DONE] = end_fs
+    clock.next_at[DOWN_DONE + number_of(pcie)] = end_fs
 
 
 @inlined
@@ -236,68 +240,68 @@ def rest_of_read_fs(pcie, left_bytes):
 
 
 @kernel
-def expect_rest_of_read(nic):
+def expect_rest_of_read(clock, pcie):
     """Expect the end of a running read anew: the completions behind the one on the link take another time."""
-    link = nic.down
+    link = pcie.down
     if link.boundary_fs < NEVER:
         entry = link.second.ring[link.second.head & link.second.mask]
-        nic.clock.next_at[DOWN_DONE] = link.boundary_fs + rest_of_read_fs(nic.pcie, entry.left_bytes)
+        clock.next_at[DOWN_DONE + number_of(pcie)] = link.boundary_fs + rest_of_read_fs(pcie, entry.left_bytes)
 
 
 @kernel
-def pass_boundary(nic):
+def pass_boundary(clock, pcie):
     """Receive a completion and send the next of the same read right behind it, after DLLPs that have become due."""
-    pcie = nic.pcie
-    link = nic.down
-    received(nic.pcie, link, nic.up)
+    link = pcie.down
+    received(pcie, link, pcie.up)
     entry = link.second.ring[link.second.head & link.second.mask]
-    nic.clock.next_at[DOWN_DONE] += link.due_dllps * pcie.params.dllp_fs
+    clock.next_at[DOWN_DONE + number_of(pcie)] += link.due_dllps * pcie.params.dllp_fs
     n_bytes = completion_chunk(pcie, entry)
     end_fs = transmit(pcie, link, link.boundary_fs, link.second, 1, pcie.params.completion_bytes, n_bytes)
     if entry.is_last:
-        keep_for_read(nic, link, entry)
+        keep_for_read(pcie, link, entry)
         end_fs = NEVER
     link.boundary_fs = end_fs
 
 
 @inlined
-def catch_up(nic, until_fs):
+def catch_up(clock, pcie, until_fs):
     """Account for the completions of a running read that have been received before a time."""
-    while nic.down.boundary_fs < until_fs:
-        pass_boundary(nic)
+    while pcie.down.boundary_fs < until_fs:
+        pass_boundary(clock, pcie)
 
 
 @inlined
-def down_is_done(nic, now_fs):
+def down_is_done(clock, pcie, now_fs):
     """Tell whether the TLP that was expected to end now does; DLLPs between a read's completions put its end off."""
-    catch_up(nic, now_fs)
-    if nic.clock.next_at[DOWN_DONE] > now_fs:
+    lane = DOWN_DONE + number_of(pcie)
+    catch_up(clock, pcie, now_fs)
+    if clock.next_at[lane] > now_fs:
         return False
-    nic.down.is_busy = 0
-    nic.clock.next_at[DOWN_DONE] = NEVER
+    pcie.down.is_busy = 0
+    clock.next_at[lane] = NEVER
     return True
 
 
 @inlined
-def start_down(nic, now_fs):
+def start_down(nic, pcie, now_fs):
     """Choose and start the next TLP toward the NIC: by arrival, doorbells first at a tie.
 
     A read's completions stand in the queue from the read's receipt on, in the order in which the host has them ready;
     if the first is not ready yet, an idle link is woken then.
     """
-    link = nic.down
-    pcie = nic.pcie
+    link = pcie.down
     clock = nic.clock
+    number = number_of(pcie)
     posted, completions = link.first, link.second
     p_waits = posted.head != posted.tail
-    clock.next_at[COMPLETION_READY] = NEVER
+    clock.next_at[COMPLETION_READY + number] = NEVER
     if completions.head != completions.tail:
         entry = completions.ring[completions.head & completions.mask]
         if entry.at_fs > now_fs:
             if not p_waits:
-                clock.next_at[COMPLETION_READY] = entry.at_fs
+                clock.next_at[COMPLETION_READY + number] = entry.at_fs
         elif not p_waits or entry.at_fs < posted.ring[posted.head & posted.mask].at_fs:
-            credit = nic.credits[COMPLETION_CREDIT]
+            credit = pcie.credits[COMPLETION_CREDIT]
             n_bytes = completion_chunk(pcie, entry)
             can_go = pcie.params.has_credits == 0 or can_send(credit, n_bytes)
             if pcie.params.has_credits:
@@ -305,10 +309,11 @@ def start_down(nic, now_fs):
             if can_go:
                 if pcie.params.has_credits:
                     consume(credit, n_bytes)
-                send_completion(nic, now_fs)
+                send_completion(clock, pcie, now_fs)
                 return
     if p_waits:
-        clock.next_at[DOWN_DONE] = transmit(pcie, link, now_fs, posted, 0, pcie.params.request_bytes, REGISTER_BYTES)
+        end_fs = transmit(pcie, link, now_fs, posted, 0, pcie.params.request_bytes, REGISTER_BYTES)
+        clock.next_at[DOWN_DONE + number] = end_fs
         served_down(nic.ledger, link, posted.ring[link.place & posted.mask])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hwmodel.compiled.records import I32, I64, U32, ints, record
 from hwmodel.machine.time.clock import LANE_CAP
-from hwmodel.machine.tlp_kinds import KINDS
+from hwmodel.machine.tlp_kinds import CREDIT_KINDS, KINDS
 
 MAX_TLP_BYTES = 4096 + 64
 MAX_TAGS = 256
@@ -52,11 +52,10 @@ PCIE_COUNTS = record(*ints("drain_busy_fs"))
 PCIE_PARAMS = record(
     *ints("max_payload_bytes", "max_read_request_bytes", "completion_boundary_bytes", "whole_completions"),
     *ints("request_bytes", "completion_bytes", "whole_words", "dllp_period", "dllp_fs", "propagation_fs"),
-    *ints("arbitration", "has_credits", "has_iotlb", "has_memory", "has_engines", "ordering", "answers_in_order"),
-    *ints("runs_on", "completion_shift", "credit_return_fs", "drain_num", "drain_den"),
+    *ints("arbitration", "has_credits", "has_iotlb", "has_memory", "ordering", "answers_in_order"),
+    *ints("runs_on", "completion_shift", "credit_return_fs", "drain_num", "drain_den", "number", "host"),
     ("duration_fs", I64, (MAX_TLP_BYTES,)),
 )
-PCIE = record(("params", PCIE_PARAMS), *ints("drain_busy_until_fs"), ("counts", PCIE_COUNTS))
 TAG = record(
     *ints("kind", "queue", "n_bytes", "n_descriptors", "address", "frame", "taken_fs", "link_bytes", "link_tlps"),
     *ints("ends_frame"),
@@ -69,4 +68,16 @@ TAGS = record(
     ("counts", TAG_COUNTS),
     ("free", I32, (MAX_TAGS,)),
     ("slot", TAG, (MAX_TAGS,)),
+)
+# A link, with the tags of what is read by it. `number`: its own, and of its lanes; `host`: the one at its far end.
+PCIE = record(
+    *ints("drain_busy_until_fs"),
+    ("counts", PCIE_COUNTS),
+    ("credits", CREDITS, (len(CREDIT_KINDS),)),
+    ("tags", TAGS),
+    ("params", PCIE_PARAMS),
+    ("up", LINK),
+    ("down", LINK),
+    ("up_arrivals", ARRIVALS),
+    ("down_arrivals", ARRIVALS),
 )

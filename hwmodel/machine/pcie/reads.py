@@ -5,6 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.machine.counts.histogram import set_stalled
 from hwmodel.machine.pcie.dma_engines import places_of
+from hwmodel.machine.pcie.links import host_of, number_of
 from hwmodel.machine.pcie.transactions import answer_read, request_read
 from hwmodel.machine.time.clock import STORED
 from hwmodel.machine.time.events import append
@@ -25,9 +26,9 @@ def take_places(nic, kind, n_bytes):
 
 
 @inlined
-def request(nic, now_fs, kind, ring_queue, n_bytes, address):
+def request(nic, pcie, now_fs, kind, ring_queue, n_bytes, address):
     """Take a tag and enter the read request into NP; return the tag, in which a kind notes what it reads for."""
-    tags = nic.tags
+    tags = pcie.tags
     tags.n_free -= 1
     number = tags.free[tags.n_free]
     tag = tags.slot[number]
@@ -36,12 +37,12 @@ def request(nic, now_fs, kind, ring_queue, n_bytes, address):
     tag.n_bytes = n_bytes
     tag.address = address
     tag.taken_fs = now_fs
-    if nic.pcie.params.has_engines:
+    if nic.params.has_engines:
         take_places(nic, kind, n_bytes)
     tags.counts.fewest_free = min(tags.counts.fewest_free, tags.n_free)
     if tags.n_free == 0:
         set_stalled(nic.ledger.counts.stalls.no_free_tag, now_fs, True)
-    request_read(nic, now_fs, kind, ring_queue, number)
+    request_read(nic, pcie, now_fs, kind, ring_queue, number)
     return tag
 
 
@@ -70,19 +71,19 @@ def varying_fs(host):
 
 
 @inlined
-def host_reads(nic, now_fs, tag_number):
+def host_reads(nic, pcie, now_fs, tag_number):
     """Let the host answer a received read request: all completions are ready after its latency."""
-    host = nic.host
+    host = host_of(nic, pcie)
     latency_fs = host.params.read_latency_fs
     if host.params.answers_vary:
         latency_fs += varying_fs(host)
-    answer_read(nic, now_fs + latency_fs, tag_number)
+    answer_read(nic.clock, pcie, now_fs + latency_fs, tag_number)
 
 
 @inlined
-def completed_bytes(nic, number):
+def completed_bytes(nic, pcie, number):
     """Return the bytes of what a read completes, a frame's payload or descriptors; 0 where more reads have to come."""
-    tag = nic.tags.slot[number]
+    tag = pcie.tags.slot[number]
     if tag.kind != PAYLOAD_READ:
         return tag.n_bytes
     frame = nic.grants.ring[tag.frame & nic.grants.mask]
@@ -90,7 +91,7 @@ def completed_bytes(nic, number):
 
 
 @inlined
-def is_stored(nic, now_fs, number, n_bytes):
+def is_stored(nic, pcie, now_fs, number, n_bytes):
     """Say whether what a read completes, of so many bytes, is stored at once; else after the time of `nic.store_rate`.
 
     Data are stored as a whole, once all of them have come.
@@ -102,21 +103,21 @@ def is_stored(nic, now_fs, number, n_bytes):
     stored_fs = max(now_fs, nic.store_busy_until_fs) + store_fs
     nic.store_busy_until_fs = stored_fs
     nic.counts.store_busy_fs += store_fs
-    append(nic.clock, STORED, stored_fs, number)
+    append(nic.clock, STORED + number_of(pcie), stored_fs, number)
     return False
 
 
 @inlined
-def data_are_in(nic, now_fs, number):
+def data_are_in(nic, pcie, now_fs, number):
     """Say whether a read whose last byte has come is complete at once; else it is once its data are stored."""
-    return is_stored(nic, now_fs, number, completed_bytes(nic, number))
+    return is_stored(nic, pcie, now_fs, number, completed_bytes(nic, pcie, number))
 
 
 @inlined
-def free_places(nic, number):
+def free_places(nic, pcie, number):
     """Free the read engine's places of what a read completes."""
-    if nic.pcie.params.has_engines:
-        give_places_back(nic, completed_bytes(nic, number))
+    if nic.params.has_engines:
+        give_places_back(nic, completed_bytes(nic, pcie, number))
 
 
 @inlined
@@ -142,14 +143,14 @@ def served_in_order(served, pcie, n, tag):
 @kernel
 def give_places_back(nic, n_bytes):
     """Free the read engine's places of a completed read of so many bytes; 0: none."""
-    if nic.pcie.params.has_engines and n_bytes > 0:
+    if nic.params.has_engines and n_bytes > 0:
         nic.engines.read.n_used -= places_of(nic.engines.read, n_bytes)
 
 
 @inlined
-def release_tag(nic, now_fs, number):
+def release_tag(nic, pcie, now_fs, number):
     """Free a tag with its read's last completion byte."""
-    tags = nic.tags
+    tags = pcie.tags
     if tags.n_free == 0:
         set_stalled(nic.ledger.counts.stalls.no_free_tag, now_fs, False)
     tags.free[tags.n_free] = number

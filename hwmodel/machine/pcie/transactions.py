@@ -5,6 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.pcie.dma_engines import read_ready_fs, write_ready_fs
+from hwmodel.machine.pcie.links import link_of
 from hwmodel.machine.tlp_kinds import COMPLETION_OF, PAYLOAD_READ, PAYLOAD_WRITE, RX_INTERRUPT, TX_INTERRUPT
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, REGISTER_BYTES
 
@@ -23,42 +24,44 @@ def next_entry(queue, at_fs, kind, ring_queue):
 
 
 @inlined
-def write_entered(nic, now_fs):
+def write_entered(nic, link, now_fs):
     """Count the memory write toward the host at the tail of P: before those of its instant that are of a later kind.
 
     With DMA engines it waits there until its engine has it ready; an interrupt needs no engine.
     """
-    queue = nic.up.first
-    if nic.pcie.params.has_engines:
+    queue = link.first
+    if nic.params.has_engines:
         entry = queue.ring[queue.tail & queue.mask]
         entry.ready_fs = now_fs
         if entry.kind != RX_INTERRUPT and entry.kind != TX_INTERRUPT:
             entry.ready_fs = write_ready_fs(nic.engines, now_fs, entry.left_bytes)
     entered(nic.clock, queue)
-    if queue.tail - 1 > nic.up.chosen_tail:
-        pass_later_kinds(nic.up, now_fs)
+    if queue.tail - 1 > link.chosen_tail:
+        pass_later_kinds(link, now_fs)
 
 
 @inlined
 def post_payload_write(nic, now_fs, ring_queue, n_bytes, address, room_bytes):
     """Enter a write of payload, which frees room in the Rx buffer as its last TLP leaves."""
-    entry = next_entry(nic.up.first, now_fs, PAYLOAD_WRITE, ring_queue)
+    link = link_of(nic, ring_queue).up
+    entry = next_entry(link.first, now_fs, PAYLOAD_WRITE, ring_queue)
     entry.left_bytes = n_bytes
     entry.address = address
     entry.n = 0
     entry.room_bytes = room_bytes
-    write_entered(nic, now_fs)
+    write_entered(nic, link, now_fs)
 
 
 @inlined
 def post_descriptors(nic, now_fs, kind, ring_queue, first_place, n_descriptors, n):
     """Enter a write-back of descriptors that lie one behind the other; `n` counts what it stands for."""
-    entry = next_entry(nic.up.first, now_fs, kind, ring_queue)
+    link = link_of(nic, ring_queue).up
+    entry = next_entry(link.first, now_fs, kind, ring_queue)
     entry.left_bytes = DESCRIPTOR_BYTES * n_descriptors
     entry.address = DESCRIPTOR_BYTES * first_place
     entry.n = n
     entry.room_bytes = 0
-    write_entered(nic, now_fs)
+    write_entered(nic, link, now_fs)
 
 
 @kernel
@@ -76,12 +79,13 @@ def post_writeback(nic, now_fs, kind, ring_queue, ring_length, first_descriptor,
 @inlined
 def post_interrupt(nic, now_fs, kind, ring_queue, n):
     """Enter an interrupt that tells of `n` frames."""
-    entry = next_entry(nic.up.first, now_fs, kind, ring_queue)
+    link = link_of(nic, ring_queue).up
+    entry = next_entry(link.first, now_fs, kind, ring_queue)
     entry.left_bytes = REGISTER_BYTES
     entry.address = 0
     entry.n = n
     entry.room_bytes = 0
-    write_entered(nic, now_fs)
+    write_entered(nic, link, now_fs)
 
 
 @kernel
@@ -103,11 +107,12 @@ def pass_later_kinds(link, now_fs):
 @inlined
 def ring_doorbell(nic, now_fs, kind, ring_queue, n):
     """Enter a doorbell that tells of `n` frames or descriptors."""
-    entry = next_entry(nic.down.first, now_fs, kind, ring_queue)
+    doorbells = link_of(nic, ring_queue).down.first
+    entry = next_entry(doorbells, now_fs, kind, ring_queue)
     entry.left_bytes = REGISTER_BYTES
     entry.address = 0
     entry.n = n
-    entered(nic.clock, nic.down.first)
+    entered(nic.clock, doorbells)
 
 
 @kernel
@@ -122,27 +127,27 @@ def request_ready_fs(nic, now_fs, kind, n_bytes):
 
 
 @inlined
-def request_read(nic, now_fs, kind, ring_queue, tag_number):
+def request_read(nic, pcie, now_fs, kind, ring_queue, tag_number):
     """Enter a read request into NP."""
-    entry = next_entry(nic.up.second, now_fs, kind, ring_queue)
+    entry = next_entry(pcie.up.second, now_fs, kind, ring_queue)
     entry.left_bytes = 0
     entry.address = 0
     entry.tag = tag_number
-    if nic.pcie.params.has_engines:
-        entry.ready_fs = request_ready_fs(nic, now_fs, kind, nic.tags.slot[tag_number].n_bytes)
-    entered(nic.clock, nic.up.second)
+    if nic.params.has_engines:
+        entry.ready_fs = request_ready_fs(nic, now_fs, kind, pcie.tags.slot[tag_number].n_bytes)
+    entered(nic.clock, pcie.up.second)
 
 
 @inlined
-def answer_read(nic, ready_fs, tag_number):
+def answer_read(clock, pcie, ready_fs, tag_number):
     """Enter a read's completions into CPL, in the order in which the host has them ready (jitter may turn it)."""
-    tag = nic.tags.slot[tag_number]
-    queue = nic.down.second
+    tag = pcie.tags.slot[tag_number]
+    queue = pcie.down.second
     entry = next_entry(queue, ready_fs, COMPLETION_OF[tag.kind], tag.queue)
     entry.left_bytes = tag.n_bytes
     entry.address = tag.address
     entry.tag = tag_number
-    entered(nic.clock, queue)
+    entered(clock, queue)
     position = queue.tail - 1
     # A read whose first completion has left may not be overtaken any more: its entry was ready before.
     while position > queue.head and queue.ring[(position - 1) & queue.mask].at_fs > ready_fs:

@@ -6,14 +6,19 @@ from hwmodel.compiled.records import I64, ints, record
 
 LANE_CAP = 1 << 12
 ADAPTER_PORTS = 1  # Ethernet ports that an adapter has room for
+ADAPTER_LINKS = 1  # PCIe links, with a host at each; a power of two
 HEAP_CAP = 1 << 16
 
 # Lanes of pending events, in the order in which events of one instant are handled. Every run uses the first four;
 # of the others the next event's time alone (`rare_at`) is looked at. COMPLETION_READY wakes an idle link for the
-# answer to a read, UP_READY the one up for what a DMA engine has ready then. From BUS to WIRE each port has its own.
-TIMERS, DOWN_DONE, COMPLETION_READY, UP_DONE, DOWN_ARRIVAL, STORED, PIPELINE, BUS = range(8)
-PASSED, LINE, WIRE, UP_ARRIVAL = range(BUS + ADAPTER_PORTS, BUS + 5 * ADAPTER_PORTS, ADAPTER_PORTS)
-IN_MEMORY, UP_READY, CREDIT, LANES = range(UP_ARRIVAL + 1, UP_ARRIVAL + 5)
+# answer to a read, UP_READY the one up for what a DMA engine has ready then. Each link has lanes of its own, each port
+# those from BUS to WIRE.
+TIMERS = 0
+DOWN_DONE, COMPLETION_READY, UP_DONE, DOWN_ARRIVAL, STORED, PIPELINE = range(1, 1 + 6 * ADAPTER_LINKS, ADAPTER_LINKS)
+BUS, PASSED, LINE, WIRE, UP_ARRIVAL = range(PIPELINE + 1, PIPELINE + 2 + 4 * ADAPTER_PORTS, ADAPTER_PORTS)
+IN_MEMORY, UP_READY, CREDIT, LANES = range(
+    UP_ARRIVAL + ADAPTER_LINKS, UP_ARRIVAL + 1 + 4 * ADAPTER_LINKS, ADAPTER_LINKS
+)
 FIRST_RARE_LANE = DOWN_ARRIVAL
 
 # Kinds of entries of the side heap.

@@ -9,14 +9,12 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.time.clock import (
-    COMPLETION_READY,
     DOWN_DONE,
     FIRST_RARE_LANE,
     HEAP_CAP,
     LANE_CAP,
     LANES,
     TIMERS,
-    UP_DONE,
 )
 
 KEY_SEQUENCE_BITS = 40
@@ -26,13 +24,25 @@ KEY_INDEX_BITS = 16
 @inlined
 def first_of_links(clock):
     """Return the time of the next event of the links' own lanes."""
-    return min(clock.next_at[DOWN_DONE], clock.next_at[UP_DONE], clock.next_at[COMPLETION_READY])
+    first_fs = clock.next_at[DOWN_DONE]
+    for lane in range(DOWN_DONE + 1, FIRST_RARE_LANE):
+        first_fs = min(first_fs, clock.next_at[lane])
+    return first_fs
 
 
 @inlined
 def first_elsewhere(clock):
     """Return the time of the next event of all other lanes."""
     return min(clock.next_at[TIMERS], clock.rare_at)
+
+
+@inlined
+def link_lane(clock, now_fs):
+    """Return the first of the links' own lanes that has an event now, or the first of the rare ones."""
+    for lane in range(DOWN_DONE, FIRST_RARE_LANE):
+        if clock.next_at[lane] == now_fs:
+            return lane
+    return FIRST_RARE_LANE
 
 
 @kernel

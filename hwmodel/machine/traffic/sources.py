@@ -11,7 +11,7 @@ from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journeys import enter
 from hwmodel.machine.growing_ring import widen_posts
 from hwmodel.machine.guest.cores import add_work
-from hwmodel.machine.host.host_state import POST_TASK
+from hwmodel.machine.guest.guest_state import POST_TASK
 from hwmodel.machine.network.mac import first_on_line, line_is_full, put_on_line
 from hwmodel.machine.network.wires import first_of, outside_is_full, send_from_outside
 from hwmodel.machine.switch.decisions import template_of
@@ -155,8 +155,8 @@ def reserve(nic, now_fs, number, source):
     """Take a slot of a Tx ring for the pending frame."""
     queue = nic.tx_queue[number]
     if queue.reserved - queue.picked > queue.mask:
-        widen_posts(nic.host, queue)
-    post = nic.host.post[queue.first + (queue.reserved & queue.mask)]
+        widen_posts(nic.guests, queue)
+    post = nic.guests.post[queue.first + (queue.reserved & queue.mask)]
     offered_fs = now_fs if is_closed(source) else source.next_at_fs
     post.offered_fs = offered_fs
     enter(nic.ledger, now_fs, offered_fs)

@@ -120,18 +120,18 @@ class Levels:
         self._set("Adapter", "Rx buffer", "B", now_fs, nic["counts"]["rx_buffer"]["level"], params["rx_buffer_bytes"])
         waiting = nic["port"][0]["mac"]["counts"]["waiting"]
         self._set("Adapter", "waiting for the wire", "frames", now_fs, waiting["level"], None)
-        n_tags, n_free = nic["tags"]["params"]["n_tags"], nic["tags"]["n_free"]
+        n_tags, n_free = nic["pcie"][0]["tags"]["params"]["n_tags"], nic["pcie"][0]["tags"]["n_free"]
         self._set("PCIe reads", "tags in use", "tags", now_fs, n_tags - n_free, n_tags)
         for direction, first, second in (("up", "P", "NP"), ("down", "doorbells", "CPL")):
-            for name, queue in ((first, nic[direction]["first"]), (second, nic[direction]["second"])):
+            for name, queue in ((first, nic.pcie[0][direction]["first"]), (second, nic.pcie[0][direction]["second"])):
                 track = f"{direction}, {name}: waiting"
                 self._set("PCIe link", track, "transactions", now_fs, queue["tail"] - queue["head"], None)
-        if nic["pcie"]["params"]["has_credits"]:
+        if nic["pcie"][0]["params"]["has_credits"]:
             self._look_at_credits(now_fs)
         self._look_at_rings(now_fs)
 
     def _look_at_credits(self, now_fs: int) -> None:
-        for kind, credit in zip(CREDIT_KINDS, self._nic["credits"], strict=True):
+        for kind, credit in zip(CREDIT_KINDS, self._nic["pcie"][0]["credits"], strict=True):
             name = kind.replace("_", "-")
             for what in ("headers", "data"):
                 limit = credit["params"][f"{what}_limit"]

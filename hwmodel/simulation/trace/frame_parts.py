@@ -196,7 +196,7 @@ def under_way(nic: Any) -> Any:
     for queue in nic["rx_queue"][: int(nic["params"]["n_queues"])]:
         for count, names in STAMPED_BY.items():
             at = np.arange(int(queue["taken"]), int(queue[count])) & int(queue["mask"])
-            slots = nic["host"]["finished"][int(queue["first"]) + at]
+            slots = nic["guests"]["finished"][int(queue["first"]) + at]
             for name in names:
                 found[name][slots["journey"]] = slots[name]
         for count, (mark, names) in BATCHES.items():
@@ -210,7 +210,7 @@ def under_way(nic: Any) -> Any:
 def _stamp_batches(nic: Any, queue: Any, end: int, mark: int, names: Sequence[str], found: Any) -> None:
     """Give each frame of an Rx ring up to a count the stamps of its batch; the ring has those of the batch begun."""
     at = int(queue["first"]) + (np.arange(int(queue["taken"]), end) & int(queue["mask"]))
-    slots, begun = nic["host"]["finished"][at], nic["host"]["finished_batch"][at]
+    slots, begun = nic["guests"]["finished"][at], nic["guests"]["finished_batch"][at]
     first = np.maximum.accumulate(np.where(slots["marks"] & mark, np.arange(len(at)), -1))
     for name in names:
         found[name][slots["journey"]] = np.where(first >= 0, begun[name][first], queue["batch"][name])
@@ -238,7 +238,7 @@ class FrameNames:
         self._nic = nic
         self._journeys = nic["ledger"]["journeys"]["slot"]
         self._pool, self._finished_log = nic["ledger"]["journeys"], nic["ledger"]["journey_log"]
-        self._finished = nic["host"]["finished"]
+        self._finished = nic["guests"]["finished"]
         self._rx_queue = nic["rx_queue"]
         self._tx_queue = nic["tx_queue"]
         self._grants = nic["grants"]

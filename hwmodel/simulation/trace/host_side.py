@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hwmodel.machine.host.host_state import POST_TASK
+from hwmodel.machine.guest.guest_state import POST_TASK
 from hwmodel.machine.tlp_kinds import OF_KIND, READS, UP
 from hwmodel.simulation.trace.frame_parts import FrameNames, real
 from hwmodel.simulation.trace.link_tlps import StartedTlp, read_frames
@@ -33,10 +33,10 @@ class Reads:
     """Show each read on the track of its tag, from taking the tag to giving it back."""
 
     def __init__(self, nic: Any, names: FrameNames, timeline: Rows) -> None:
-        self._tags, self._names, self._timeline = nic["tags"], names, timeline
-        self._requests = nic["up"]["second"]
-        self._n = int(nic.tags.params.n_tags)
-        self._slots = nic["tags"]["slot"][: self._n]
+        self._tags, self._names, self._timeline = nic["pcie"][0]["tags"], names, timeline
+        self._requests = nic["pcie"][0]["up"]["second"]
+        self._n = int(nic.pcie[0].tags.params.n_tags)
+        self._slots = nic["pcie"][0]["tags"]["slot"][: self._n]
         self._open: dict[int, _Read] = {}
         self._key = (-1, -1)
 
@@ -93,8 +93,8 @@ class Translations:
     """Show the TLPs that wait for the IOMMU; it translates any number at once, and writes pass in order."""
 
     def __init__(self, nic: Any, timeline: Rows) -> None:
-        self._has_iotlb = bool(nic.pcie.params.has_iotlb)
-        self._cache, self._order, self._timeline = nic["host"]["translation"], nic["host"]["order"], timeline
+        self._has_iotlb = bool(nic.pcie[0].params.has_iotlb)
+        self._cache, self._order, self._timeline = nic["host"][0]["translation"], nic["host"][0]["order"], timeline
         self._flying: deque[StartedTlp] = deque()
 
     def look(self, now_fs: int, started: Iterable[StartedTlp]) -> None:
@@ -122,7 +122,7 @@ class Cores:
 
     def __init__(self, nic: Any, names: FrameNames, timeline: Rows, until_fs: int) -> None:
         self._nic, self._names, self._timeline, self._until_fs = nic, names, timeline, until_fs
-        self._cores = nic["host"]["core"][: int(nic.host.params.n_cores)]
+        self._cores = nic["guests"]["core"][: int(nic.guests.params.n_cores)]
         self._begun = np.full((len(self._cores), 2), -1)
         self._free_fs = self._cores["free_fs"].copy()
 
@@ -142,7 +142,7 @@ class Cores:
         is_post = core["kind"] == POST_TASK
         ring = int(core["queue"])
         function = self._names.owner(ring)
-        driver = self._nic["host"]["driver"][
+        driver = self._nic["guests"]["driver"][
             int(self._nic["tx_queue" if is_post else "rx_queue"][ring]["params"]["function"])
         ]
         start_fs = int(core["started_fs"])
@@ -169,6 +169,6 @@ class Cores:
         first = int(queue["posted" if is_post else "taken"])
         posted = (self._names.posted(ring, number) for number in range(first, first + n))
         names = posted if is_post else self._names.received(ring, first, n)
-        held = self._nic["host"]["post" if is_post else "finished"]
+        held = self._nic["guests"]["post" if is_post else "finished"]
         for number, name in enumerate(names, first):
             yield name, int(held[int(queue["first"]) + (number & int(queue["mask"]))]["n_bytes"])

@@ -54,11 +54,11 @@ class LinkTlps:
         self._nic = nic
         self._names = names
         self._timeline = timeline
-        self._links = {direction: nic[direction] for direction in DIRECTIONS}
-        self._slots = nic["tags"]["slot"]
-        self._masks = (nic["host"]["driver"]["mask_interrupts"] > 0).tolist()  # of each function's driver
+        self._links = {direction: nic.pcie[0][direction] for direction in DIRECTIONS}
+        self._slots = nic["pcie"][0]["tags"]["slot"]
+        self._masks = (nic["guests"]["driver"]["mask_interrupts"] > 0).tolist()  # of each function's driver
         self._before = {direction: _sums(link) for direction, link in self._links.items()}
-        self._pair_fs, self._propagation_fs = int(nic.pcie.params.dllp_fs), int(nic.pcie.params.propagation_fs)
+        self._pair_fs, self._propagation_fs = int(nic.pcie[0].params.dllp_fs), int(nic.pcie[0].params.propagation_fs)
         self._next = self._first_numbers()
         self._has_begun: set[tuple[int, str]] = set()
         self._last_completion: dict[str, Slice] = {}
@@ -210,10 +210,10 @@ def _unread(nic: Any) -> Counter[int]:
 def _flying_tx_interrupts(nic: Any) -> Counter[int]:
     """Count the frames whose Tx interrupt is on its way to the host, and not in its memory yet."""
     found: Counter[int] = Counter()
-    if nic.up.is_busy and not nic.up.sends_second:
-        posted = nic.up.first
-        _count_interrupt(found, posted.ring[int(nic.up.place) & int(posted.mask)])
-    for lane, ring in ((UP_ARRIVAL, nic.up_arrivals.ring), (IN_MEMORY, nic.host.memory_writes.ring)):
+    if nic.pcie[0].up.is_busy and not nic.pcie[0].up.sends_second:
+        posted = nic.pcie[0].up.first
+        _count_interrupt(found, posted.ring[int(nic.pcie[0].up.place) & int(posted.mask)])
+    for lane, ring in ((UP_ARRIVAL, nic.pcie[0].up_arrivals.ring), (IN_MEMORY, nic.host[0].memory_writes.ring)):
         pending = nic["clock"]["lane"][lane]
         for place in range(int(pending["head"]), int(pending["tail"])):
             _count_interrupt(found, ring[int(pending["ring"][place & (LANE_CAP - 1)]["word"])])

@@ -23,7 +23,7 @@ class Tracer:
         self._stage = stage
         self._start_fs, self._length_fs = start_fs, length_fs
         self._begin_fs = self._end_fs = NEVER
-        self._runs_on = [int(nic.pcie.params.runs_on) for nic in stage.nics]
+        self._runs_on = [int(nic.pcie[0].params.runs_on) for nic in stage.nics]
         self._recording: Recording | None = None
         self._is_over = False
         self.left_out: str | None = None
@@ -68,8 +68,8 @@ class Tracer:
     def _begin(self, until_fs: int, kernel: Advance) -> int:
         """Begin to record, behind the completions of a read that was begun as a whole."""
         for nic in self._stage.nics:
-            nic.pcie.params.runs_on = 0  # each completion an instant of its own; the result is the same
-        while any(nic.down.boundary_fs < NEVER for nic in self._stage.nics):
+            nic.pcie[0].params.runs_on = 0  # each completion an instant of its own; the result is the same
+        while any(nic.pcie[0].down.boundary_fs < NEVER for nic in self._stage.nics):
             if (status := self._stage.step(until_fs, kernel)) != EVENTS_SPENT:
                 return status
         self._log_journeys(is_wanted=True)
@@ -108,7 +108,7 @@ class Tracer:
         self._recording.finish(now_fs)
         self._log_journeys(is_wanted=False)
         for nic, runs_on in zip(self._stage.nics, self._runs_on, strict=True):
-            nic.pcie.params.runs_on = runs_on
+            nic.pcie[0].params.runs_on = runs_on
 
     def _log_journeys(self, *, is_wanted: bool) -> None:
         for ledger in self._stage.ledgers:

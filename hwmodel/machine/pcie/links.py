@@ -1,0 +1,42 @@
+"""Which link, which host and which lane: the maps from rings to links, and from links to their hosts and lanes.
+
+Numbers are masked at the access, as places in rings are: where there is room for one link alone, its number is known as
+the engine is compiled, and looking it up costs nothing.
+"""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import inlined
+from hwmodel.machine.time.clock import ADAPTER_LINKS
+
+MASK = ADAPTER_LINKS - 1
+
+
+@inlined
+def link_at(nic, number):
+    """Return a link by its number, as a lane or a read gives it."""
+    return nic.pcie[number & MASK]
+
+
+@inlined
+def link_of(nic, ring_queue):
+    """Return the link by which the adapter reaches a ring."""
+    return link_at(nic, nic.tx_queue[ring_queue].params.link)
+
+
+@inlined
+def host_of(nic, pcie):
+    """Return the host at the far end of a link."""
+    return nic.host[pcie.params.host & MASK]
+
+
+@inlined
+def host_of_guest(nic, function):
+    """Return the host of the guest that has a function."""
+    return nic.host[nic.function[function].params.host & MASK]
+
+
+@inlined
+def number_of(pcie):
+    """Return the number of a link, which is added to the first of its kind to get its lane."""
+    return pcie.params.number & MASK
