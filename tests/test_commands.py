@@ -79,7 +79,7 @@ def seen(machine: Machine) -> dict[str, str]:
     for at, server in enumerate(machine.servers):
         nic = server.nic
         for name in ("up", "down"):
-            found[f"{at} {name}"] = bytes(nic[name]["counts"])
+            found[f"{at} {name}"] = bytes(nic.pcie[0][name]["counts"])
         found[f"{at} ports"] = nic["port"]["mac"]["counts"].tobytes()
         found[f"{at} adapter"] = bytes(nic["counts"])
         found[f"{at} tables"] = nic["port"][0]["switch"]["tables"].tobytes()

@@ -18,6 +18,7 @@ from hwmodel.forwarding.police import MAX_POLICERS
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.forwarding.tables import MAX_ACL_ENTRIES
 from hwmodel.machine.guest.guest_state import FIRST_PLACES, MAX_QUEUES, NARROW_PLACES, PLACES
+from hwmodel.machine.host.host_state import MAX_TRANSLATIONS, MAX_WALKERS
 from hwmodel.machine.pcie.link_state import MAX_TAGS, MAX_TLP_BYTES
 from hwmodel.machine.server import SERVER, fresh_state
 from hwmodel.simulation import nic_state
@@ -111,7 +112,10 @@ def test_counts_of_the_configuration_fit():
     assert MAX_QUEUES >= MODEL_MAX_QUEUES
     assert MAX_POLICERS >= MAX_ACL_ENTRIES
     assert max(DropReason) < MAX_REASONS
-    assert machine(pcie={"tags": 256}).tags.n_free == 256 <= MAX_TAGS
+    assert machine(pcie={"tags": 256}).pcie[0].tags.n_free == 256 <= MAX_TAGS
+    translation = machine(host={"iotlb": {"entries": 1 << 16, "walkers": 64, "miss": "1ns"}}).host[0].translation
+    assert translation.pages.part[0].n_entries == 1 << 16 <= MAX_TRANSLATIONS
+    assert translation.params.n_walkers == 64 <= MAX_WALKERS
 
 
 @pytest.mark.parametrize(
@@ -144,7 +148,7 @@ def test_a_distribution_with_too_many_bins_is_refused():
     def bins(n):
         return {"jitter": {"kind": "histogram", "bins": [[f"{i}ns", 1] for i in range(n)]}}
 
-    assert machine(host=bins(256)).host.params.n_jitter_bins == 256
+    assert machine(host=bins(256)).host[0].params.n_jitter_bins == 256
     with pytest.raises(InputError, match=r"host\.jitter\.bins: 257 bins, at most 256"):
         machine(host=bins(257))
 

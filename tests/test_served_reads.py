@@ -58,4 +58,4 @@ def test_both_ways_count_the_same(overrides):
     ],
 )
 def test_answers_that_may_pass_one_another_are_counted_frame_by_frame(blocks):
-    assert build_state(config_of(**blocks), 1)[0].pcie.params.answers_in_order == 0
+    assert build_state(config_of(**blocks), 1)[0].pcie[0].params.answers_in_order == 0

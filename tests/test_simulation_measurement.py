@@ -50,18 +50,19 @@ def test_a_stall_that_lasts_counts_up_to_now(idle):
 def test_a_tlp_under_way_counts_as_far_as_it_is(idle):
     """100 ns of a TLP are on the link, 60 ns of it after the snapshot."""
     idle.clock.now_fs = 1000 * NS
-    idle.up.counts.busy_fs, idle.up.busy_until_fs, idle.up.is_busy = 400 * NS, 1060 * NS, 1
-    idle.down.counts.busy_fs, idle.down.busy_until_fs = 300 * NS, 900 * NS
+    up, down = idle.pcie[0].up, idle.pcie[0].down
+    up.counts.busy_fs, up.busy_until_fs, up.is_busy = 400 * NS, 1060 * NS, 1
+    down.counts.busy_fs, down.busy_until_fs = 300 * NS, 900 * NS
     snapshot = take_snapshot(idle, FlowBook())
     assert (snapshot.up.busy_fs, snapshot.down.busy_fs) == (340 * NS, 300 * NS)
 
 
 def test_tags_that_are_held_count_up_to_now(idle):
     idle.clock.now_fs = 500 * NS
-    idle.tags.counts.held_fs = 1000 * NS
-    taken = idle.tags.free[idle.tags.n_free - 1]
-    idle.tags.n_free -= 1
-    idle.tags.slot[taken].taken_fs = 380 * NS
+    idle.pcie[0].tags.counts.held_fs = 1000 * NS
+    taken = idle.pcie[0].tags.free[idle.pcie[0].tags.n_free - 1]
+    idle.pcie[0].tags.n_free -= 1
+    idle.pcie[0].tags.slot[taken].taken_fs = 380 * NS
     assert take_snapshot(idle, FlowBook()).tags_held_fs == 1120 * NS
 
 

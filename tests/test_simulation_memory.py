@@ -31,7 +31,7 @@ def test_another_socket_is_farther_for_reads_alone():
 @pytest.mark.parametrize("name", ["strict", "relaxed", "id_based"])
 def test_orders_have_their_numbers(name):
     config = config_from_mapping({"pcie": {"ordering": name}})
-    assert build_state(config, seed=1)[0].pcie.params.ordering == ORDERINGS[name]
+    assert build_state(config, seed=1)[0].pcie[0].params.ordering == ORDERINGS[name]
     assert ORDERINGS["strict"] == STRICT_ORDER
 
 
@@ -48,6 +48,6 @@ def test_tx_buffers_take_what_their_frames_do():
 def test_a_window_hits_by_its_share_of_the_cache():
     config = config_from_mapping({"host": {"cache": CACHE}})
     nic = build_state(config, seed=1)[0]
-    set_cache_hits(nic, config, read_bytes=4 << 20, written_bytes=1 << 20)
+    set_cache_hits(nic.host[0], config, read_bytes=4 << 20, written_bytes=1 << 20)
     assert nic.host[0].params.read_hits == 2**30  # 1 of 4 MiB
     assert nic.host[0].params.write_hits == pytest.approx(0.1 * 2**32, rel=1e-5)  # a tenth of the ways

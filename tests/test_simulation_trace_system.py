@@ -253,6 +253,6 @@ def test_steps_of_a_stage_are_the_instants_of_all():
     assert instants == sorted(set(instants)) and len(instants) > 100
     whole = Machine(config, build_workload(config, None), seed=1)
     assert whole.advance(8 * FS_PER_US, NEVER) == DONE
-    links = [[nic[way]["counts"]["n_bytes"].tolist() for way in ("up", "down")] for nic in stage.nics]
-    assert links == [[nic[way]["counts"]["n_bytes"].tolist() for way in ("up", "down")] for nic in whole.state]
+    links = [[nic.pcie[0][way]["counts"]["n_bytes"].tolist() for way in ("up", "down")] for nic in stage.nics]
+    assert links == [[nic.pcie[0][way]["counts"]["n_bytes"].tolist() for way in ("up", "down")] for nic in whole.state]
     assert int(stage.bridge.clock.n_events) == int(whole.system.bridges[0].clock.n_events) > 20

@@ -83,14 +83,14 @@ def _machine(config: Config, n_bytes: int, operation: str, most_ahead: int, wind
         params.n_places = max(1, window.n_bytes // int(params.unit_bytes))
         params.is_random = window.is_random
         transfers.rng[:] = random_words(config.run.seed, TRANSFER_STREAM)
-        set_cache_hits(state[0], config, read_bytes=window.n_bytes, written_bytes=window.n_bytes)
+        set_cache_hits(state[0].host[0], config, read_bytes=window.n_bytes, written_bytes=window.n_bytes)
     if params.writes_first:  # what was just written lies in the cache of the adapter's own socket
         state[0].host[0].params.read_latency_fs, state[0].host[0].params.read_hits = (
             config.host.read_latency_fs,
             TWO_TO_32,
         )
     if config.host.iotlb is not None:
-        place_pages(state[0], stride, stride)
+        place_pages(state[0].host[0], state[0].params, stride, stride)
         if window is not None:  # one window for reads and writes
             translation = state[0].host[0].translation
             translation.params.rx_buffer.first = translation.params.tx_buffer.first

@@ -23,31 +23,28 @@ TWO_TO_32 = 1 << 32
 ORDERINGS = {"strict": STRICT_ORDER, "relaxed": RELAXED_ORDER, "id_based": ID_ORDER}
 
 
-def fill_memory(nic: Any, config: Config) -> None:
+def fill_memory(link: Any, host: Any, n_queues: int, config: Config) -> None:
     """Set latencies, cache and ordering; behind `fill_translation`, which says whether there is an IOMMU."""
-    host, settings = nic.host[0], config.host
+    settings = config.host
     host.params.read_latency_fs = settings.read_latency_fs + settings.remote_latency_fs
     host.params.write_latency_fs = settings.write_latency_fs
-    nic.pcie[0].params.ordering = ORDERINGS[config.pcie.ordering]
-    n_queues = int(nic.params.n_queues)
+    link.params.ordering = ORDERINGS[config.pcie.ordering]
     set_cache_hits(
-        nic,
+        host,
         config,
         read_bytes=n_queues * config.nic.tx_ring * tx_stride_bytes(config, longest_frame_bytes(config)),
         written_bytes=n_queues * config.nic.rx_ring * settings.buffer_bytes,
     )
     takes_time = host.params.write_latency_fs > 0 or host.params.write_miss_fs > 0
-    nic.pcie[0].params.has_memory = int(bool(nic.pcie[0].params.has_iotlb) or takes_time)
+    link.params.has_memory = int(bool(link.params.has_iotlb) or takes_time)
     varies = settings.jitter.kind != "fixed" or settings.cache is not None
     host.params.answers_vary = int(varies)
-    nic.pcie[0].params.answers_in_order = int(
-        not varies and not nic.pcie[0].params.has_memory and config.nic.store_rate_bps is None
-    )
+    link.params.answers_in_order = int(not varies and not link.params.has_memory and config.nic.store_rate_bps is None)
 
 
-def set_cache_hits(nic: Any, config: Config, *, read_bytes: int, written_bytes: int) -> None:
+def set_cache_hits(host: Any, config: Config, *, read_bytes: int, written_bytes: int) -> None:
     """Set how often reads and writes of buffers of so many bytes in all find them in the last-level cache."""
-    cache, host = config.host.cache, nic.host[0]
+    cache = config.host.cache
     if cache is None:
         return
     host.params.read_miss_fs, host.params.write_miss_fs = cache.read_miss_fs, cache.write_miss_fs
@@ -87,21 +84,24 @@ def _fill_engine(engine: Any, settings: DmaEngine) -> None:
 INVALIDATIONS = ("none", "strict", "deferred")  # in the order of layout.KEPT and those behind it
 
 
-def fill_translation(nic: Any, config: Config) -> None:
-    """Set the caches of a configuration that has an IOMMU; InputError for a miss longer than a run has room for."""
+def fill_translation(link: Any, host: Any, params: Any, config: Config) -> None:
+    """Set the caches of a configuration that has an IOMMU; InputError for a miss longer than a run has room for.
+
+    `params`: the adapter's.
+    """
     settings = config.host.iotlb
     if settings is None:
         return
     # What waits to pass into memory, a write-back or an interrupt, is no shorter than an interrupt.
-    least_fs = int(nic.pcie[0].params.duration_fs[int(nic.pcie[0].params.request_bytes) + 4])
+    least_fs = int(link.params.duration_fs[int(link.params.request_bytes) + 4])
     most_fs = (LANE_CAP - 1) * least_fs - 1
     if settings.miss_fs > most_fs:
         raise InputError(
             f"host.iotlb.miss: {format_time_fs(settings.miss_fs)} holds back up to {settings.miss_fs // least_fs + 1} "
             f"writes of this link; a run has room for {LANE_CAP - 1}, so for at most {most_fs // FS_PER_NS}ns"
         )
-    nic.pcie[0].params.has_iotlb = 1
-    translation = nic.host[0].translation
+    link.params.has_iotlb = 1
+    translation = host.translation
     translation.params.miss_fs = settings.miss_fs
     translation.params.near_miss_fs = settings.near_walk_fs
     translation.params.n_walkers = settings.walkers or 0
@@ -114,7 +114,7 @@ def fill_translation(nic: Any, config: Config) -> None:
     for number in range(n_parts):
         part = translation.pages.part[number]
         part.n_entries = max(1, settings.entries // n_parts)
-    place_pages(nic, tx_stride_bytes(config, longest_frame_bytes(config)), config.host.buffer_bytes)
+    place_pages(host, params, tx_stride_bytes(config, longest_frame_bytes(config)), config.host.buffer_bytes)
 
 
 def longest_frame_bytes(config: Config) -> int:
@@ -128,12 +128,12 @@ def tx_stride_bytes(config: Config, n_bytes: int) -> int:
     return 1 << (needed - 1).bit_length()
 
 
-def place_pages(nic: Any, tx_stride: int, rx_stride: int) -> None:
+def place_pages(host: Any, params: Any, tx_stride: int, rx_stride: int) -> None:
     """Give numbers to the pages of all rings and of their buffers, which begin `tx_stride`, `rx_stride` bytes apart.
 
     Each begins a line of the page table: functions are in domains of their own, so no line has pages of two.
     """
-    cache, params = nic.host[0].translation.params, nic.params
+    cache = host.translation.params
     cache.tx_stride_bytes, cache.rx_stride_bytes = tx_stride, rx_stride
     first = 0
     for name, ring, item_bytes in (

@@ -20,7 +20,7 @@ from hwmodel.machine.frames import GROUP_CAP
 from hwmodel.machine.guest.guest_state import FIRST_PLACES, LOWEST_CLASS, NARROW_PLACES
 from hwmodel.machine.pcie.link_state import BY_ARRIVAL, MAX_TLP_BYTES, READS_FIRST, ROUND_ROBIN, WRITES_FIRST
 from hwmodel.machine.server import fresh_state
-from hwmodel.machine.time.clock import LANE_CAP, RX_WRITEBACK_TIMER, TX_WRITEBACK_TIMER
+from hwmodel.machine.time.clock import ADAPTER_LINKS, LANE_CAP, RX_WRITEBACK_TIMER, TX_WRITEBACK_TIMER
 from hwmodel.machine.tlp_kinds import RX_WRITEBACK, TX_WRITEBACK
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -87,17 +87,19 @@ def is_long(config: Config) -> bool:
 def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
     """Make a fresh state that of an idle machine with the configuration's limits; `server`: its number among all."""
     _be_idle(nic)
-    for link in nic.pcie:
-        _fill_link(link, config)
-    _fill_host(nic, config, seed, server)
     _fill_adapter(nic, config)
+    for number, (link, host) in enumerate(zip(nic.pcie, nic.host, strict=True)):
+        stream = server * ADAPTER_LINKS + number
+        host.rng[:] = random_words(seed, FIRST_SERVER_STREAM + stream if stream else 0)
+        _fill_link(link, config)
+        _fill_jitter(host.params, config)
+        fill_translation(link, host, nic.params, config)
+        fill_memory(link, host, int(nic.params.n_queues), config)
     mac = nic.port[0].mac
     mac.params.fs_per_byte_num, mac.params.fs_per_byte_den = rate_as_ratio("port.rate", config.port.rate_bps)
     _fill_functions(nic, config)
     _fill_free_lists(nic, config)
     _fill_bus(nic, config)
-    fill_translation(nic, config)
-    fill_memory(nic, config)
     fill_engines(nic, config)
     nic.scheduler.params.kind = SCHEDULERS[config.switch.scheduler]
     nic.scheduler.params.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - FCS_BYTES
@@ -172,14 +174,10 @@ def rate_as_ratio(key: str, rate_bps: int) -> tuple[int, int]:
     return numerator, denominator
 
 
-def _fill_host(nic: Nic, config: Config, seed: int, server: int) -> None:
-    guests, params, jitter = nic.guests.params, nic.host[0].params, config.host.jitter
-    guests.buffer_bytes = config.host.buffer_bytes
-    guests.buffer_offset_bytes = config.host.buffer_offset_bytes
-    guests.n_cores = config.host.cores
+def _fill_jitter(params: Any, config: Config) -> None:
+    jitter = config.host.jitter
     params.jitter_kind = JITTERS.index(jitter.kind)
     params.jitter_range_fs = jitter.range_fs or 0
-    nic.host[0].rng[:] = random_words(seed, 0 if server == 0 else FIRST_SERVER_STREAM + server)
     if jitter.bins:
         if len(jitter.bins) > len(params.jitter_fs):
             raise InputError(
@@ -236,6 +234,10 @@ def _fill_bus(nic: Nic, config: Config) -> None:
 
 
 def _fill_functions(nic: Nic, config: Config) -> None:
+    guests = nic.guests.params
+    guests.buffer_bytes = config.host.buffer_bytes
+    guests.buffer_offset_bytes = config.host.buffer_offset_bytes
+    guests.n_cores = config.host.cores
     for port in config.switch.ports:
         number = function_of(port.number)
         function = nic.function[number]

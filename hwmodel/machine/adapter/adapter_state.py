@@ -20,9 +20,9 @@ SCHEDULE_ROUND_ROBIN, SCHEDULE_WEIGHTED, SCHEDULE_DEFICIT, SCHEDULE_STRICT = ran
 
 # Of the adapter itself: what its buffers hold, in bytes, and how long its pipeline and its store of read data worked.
 ADAPTER_COUNTS = record(("tx_buffer", GAUGE), ("rx_buffer", GAUGE), *ints("pipeline_busy_fs", "store_busy_fs"))
-# `adapter_port`: the Ethernet port that it sends by; `port`: its own at that port's bridge; `host`: its guest's.
+# `adapter_port`: the Ethernet port that it sends by; `port`: its own at that port's bridge.
 FUNCTION_PARAMS = record(
-    *ints("core", "host", "adapter_port", "port", "first_source", "n_sources", "first_queue", "n_queues", "weight"),
+    *ints("core", "adapter_port", "port", "first_source", "n_sources", "first_queue", "n_queues", "weight"),
     *ints("shaper_num", "shaper_den", "shaper_window_fs"),
 )
 FUNCTION = record(

@@ -215,13 +215,26 @@ def fifos_are_full(nic):
     )  # a copy from the wire passes by one entry
 
 
+@inlined
+def cut_payload(nic, ring_queue, position, n_bytes):
+    """Let the read arbiter cut the payload of the frame that is granted next; it lies in the buffer of a place."""
+    reads = nic.reads
+    reads.frame = nic.grants.tail
+    reads.left_bytes = n_bytes
+    reads.whole_bytes = n_bytes
+    reads.address = nic.guests.params.buffer_offset_bytes
+    pcie = link_of(nic, ring_queue)
+    if pcie.params.has_iotlb:
+        translation = host_of(nic, pcie).translation
+        reads.address += buffer_address(translation.params.tx_stride_bytes, position, nic.params.tx_ring)
+
+
 @kernel
 def pick(nic, now_fs):
     """Pick the next frame, reserve its room in the Tx buffer and hand its payload to the read arbiter.
 
     A picked frame that does not fit waits, and nothing overtakes it.
     """
-    guests = nic.guests
     scheduler = nic.scheduler
     stalls = nic.ledger.counts.stalls
     if scheduler.chosen < 0:
@@ -241,7 +254,7 @@ def pick(nic, now_fs):
     function = nic.function[scheduler.chosen]
     number = function.params.first_queue + function.next_queue
     queue = nic.tx_queue[number]
-    post = guests.post[queue.first + (queue.picked & queue.mask)]
+    post = nic.guests.post[queue.first + (queue.picked & queue.mask)]
     n_bytes = post.n_bytes
     no_room = nic.counts.tx_buffer.level + n_bytes > nic.params.tx_buffer_bytes or n_to_switch(nic) >= GRANT_CAP
     if nic.headers.most_copies > 0:
@@ -263,15 +276,7 @@ def pick(nic, now_fs):
     frame.n_reads = 0
     frame.link_bytes = 0
     frame.link_tlps = 0
-    reads = nic.reads
-    reads.frame = nic.grants.tail
-    reads.left_bytes = n_bytes
-    reads.whole_bytes = n_bytes
-    reads.address = guests.params.buffer_offset_bytes
-    pcie = link_of(nic, number)
-    if pcie.params.has_iotlb:
-        translation = host_of(nic, pcie).translation
-        reads.address += buffer_address(translation.params.tx_stride_bytes, queue.picked, nic.params.tx_ring)
+    cut_payload(nic, number, queue.picked, n_bytes)
     entered(nic.clock, nic.grants)
     queue.picked += 1
     function.next_queue = number - function.params.first_queue + 1

@@ -9,7 +9,7 @@ from hwmodel.machine.counts.histogram import bucket
 from hwmodel.machine.counts.journey_state import POSTED, RUNG
 from hwmodel.machine.counts.journeys import UNMEASURED, journey_over
 from hwmodel.machine.guest.guest_state import BULK_CLASS, LOWEST_CLASS, MAX_QUEUES, MIDDLE_CLASS, POST_TASK, TAKE_TASK
-from hwmodel.machine.pcie.links import host_of_guest
+from hwmodel.machine.pcie.links import host_of, link_of
 from hwmodel.machine.pcie.transactions import ring_doorbell
 from hwmodel.machine.time.clock import CORE_TIMER
 from hwmodel.machine.time.events import set_timer
@@ -165,12 +165,12 @@ def come_near(nic, queue, at_fs, n):
 
 
 @kernel
-def refills_early(nic, queue):
+def refills_early(nic, queue, number):
     """Draw whether a driver posts descriptors again before its batch is full, as at the end of a poll."""
     early_refills = nic.guests.params.early_refills
     if early_refills == 0 or queue.since_refill == 0:
         return False
-    return next_u32(host_of_guest(nic, queue.params.function)) < early_refills
+    return next_u32(host_of(nic, link_of(nic, number))) < early_refills
 
 
 @kernel
@@ -193,7 +193,7 @@ def taken(nic, now_fs, core):
         if slot.journey != UNMEASURED:
             journey_over(nic.ledger, now_fs, slot.journey, slot, queue.batch, at_fs)
     queue.taken += core.n
-    if queue.since_refill < driver.refill_batch and not refills_early(nic, queue):
+    if queue.since_refill < driver.refill_batch and not refills_early(nic, queue, core.queue):
         return False
     ring_doorbell(nic, now_fs, RX_DOORBELL, core.queue, queue.since_refill)
     queue.since_refill = 0

@@ -31,12 +31,6 @@ def host_of(nic, pcie):
 
 
 @inlined
-def host_of_guest(nic, function):
-    """Return the host of the guest that has a function."""
-    return nic.host[nic.function[function].params.host & MASK]
-
-
-@inlined
 def number_of(pcie):
     """Return the number of a link, which is added to the first of its kind to get its lane."""
     return pcie.params.number & MASK

@@ -116,4 +116,4 @@ def _rows_of(server: TracedServer, timeline: Timeline) -> Rows:
 
 
 def _link_bytes(nic: Any) -> dict[str, int]:
-    return {name: int(nic[name]["counts"]["n_bytes"].sum()) for name in ("up", "down")}
+    return {name: int(nic.pcie[0][name]["counts"]["n_bytes"].sum()) for name in ("up", "down")}
