@@ -6,8 +6,9 @@ import pytest
 
 import hwmodel
 from hwmodel.config import load_config, read_base
-from hwmodel.config.build import build_config
+from hwmodel.config.build import examine
 from hwmodel.config.document import read_document
+from hwmodel.config.overrides import apply_overrides
 from hwmodel.errors import InputError
 from tests.config_cases import SHIPPED
 
@@ -42,7 +43,9 @@ def test_what_is_made_of_a_copy_is_not_seen_in_the_document():
     for path in SHIPPED:
         document = read_document(path)
         for overrides in ({"switch.ports.all.weight": 3, "nic.vfs": 4}, {"servers": None, "pcie.credits.ph": 7}):
-            outcome(lambda: build_config(document.copied(), overrides, str(path.parent)))  # noqa: B023
+            changed = document.copied()
+            apply_overrides(changed, overrides)
+            outcome(lambda: examine(changed, str(path.parent)).sound_config())  # noqa: B023
         assert document == read_document(path)
 
 

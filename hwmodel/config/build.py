@@ -22,7 +22,7 @@ from .document import Document, KeyPath, Problem, is_within, raise_problems
 from .findings import Doubts, Findings, Part
 from .kinds import shown, suggest
 from .model import Config, keys_of, model_at
-from .overrides import Overrides, apply_overrides, plain_data
+from .overrides import plain_data
 from .resolve import fill, function_names, spread_port_defaults
 from .system import Server, ServerDocument, entries_of, split_servers
 
@@ -47,13 +47,6 @@ SYNONYMS: Mapping[str, str] = {
     "size": "workload.frame_bytes", "frame_size": "workload.frame_bytes", "mtu": "switch.ports.vf0.max_frame",
     "mac": "macs", "vlan": "vlans", "pvid": "port_vlan", "rate_bps": "rate", "device": "nic.preset",
 }  # fmt: skip
-
-
-def build_config(document: Document, overrides: Overrides | None, base_directory: str) -> Config:
-    """Make the configuration of a document, which is changed, and of overrides; InputError with all that is wrong."""
-    check_is_mapping(document)
-    apply_overrides(document, overrides)
-    return examine(document, base_directory).sound_config()
 
 
 def check_is_mapping(document: Document) -> None:

@@ -154,11 +154,11 @@ class OrWord(Kind):
 
 
 class Listing(Kind):
-    """A list, held as a tuple; the kind of its entries stands in the annotation."""
+    """A list, held as a tuple; the kind of its entries stands in the annotation. `or_file`: or a file that has it."""
 
-    def __init__(self, example: str, *, least: int = 0, most: int | None = None) -> None:
+    def __init__(self, example: str, *, least: int = 0, most: int | None = None, or_file: bool = False) -> None:
         self.example = example
-        self.least, self.most = least, most
+        self.least, self.most, self.or_file = least, most, or_file
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(self._as_tuple, handler(source))

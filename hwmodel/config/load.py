@@ -9,7 +9,7 @@ from typing import Any
 
 from hwmodel.errors import InputError
 
-from .build import Examined, build_config, check_is_mapping, examine
+from .build import Examined, check_is_mapping, examine
 from .document import Document, KeyPath, Place, Problem, copied_data, raise_problems, read_document
 from .model import Config, Origin
 from .overrides import (
@@ -22,6 +22,7 @@ from .overrides import (
     plain_data,
     spread_dotted_keys,
 )
+from .scenario_steps import spread_scenario_file, steps_of
 from .shipped import config_path
 
 
@@ -90,8 +91,13 @@ class BaseDocument:
         `overrides` as in `load_config`. Raises InputError with a line for each problem.
         """
         said = given_overrides(overrides)
-        config = build_config(self._document.copied(), said, self.directory)
-        config.remember(Origin(partial(self._changed_further, said)))
+        document = self._document.copied()
+        check_is_mapping(document)
+        spread_scenario_file(document, self.directory)
+        apply_overrides(document, said)
+        spread_scenario_file(document, ".")
+        config = examine(document, self.directory).sound_config()
+        config.remember(Origin(partial(self._changed_further, said), steps_of(document, config, self.directory)))
         return config
 
     def _changed_further(self, said: Overrides | None, overrides: Overrides | None) -> Config:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, PrivateAttr
 from pydantic_core import to_json
@@ -21,19 +21,32 @@ from .host import Driver, Host, VmDriver
 from .kinds import Block, Listing, key
 from .names import function_name
 from .run import Run
+from .scenario import MOST_EVENTS, Event
 from .servers import ServerEntry
 from .switch import Switch
 from .workload import Workload
 
 HASH_DIGITS = 16
-OF_SYSTEM = ("servers", "bridge", "bridges")  # what no server has for itself
+OF_SYSTEM = ("servers", "bridge", "bridges", "scenario")  # what no server has for itself
+
+
+class Step(NamedTuple):
+    """Hold the configuration that holds from a time on, and which of the scenario's events made it."""
+
+    at_fs: int
+    event: int
+    config: Config
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Say how the document that a configuration was made from is changed; all are equal, so that equal values are."""
+    """Say how the document that a configuration was made from is changed; all are equal, so that equal values are.
+
+    `steps`: what its scenario makes of it, in the order of time.
+    """
 
     changed: Callable[[Any], Config] | None = field(default=None, compare=False, repr=False)
+    steps: tuple[Step, ...] = field(default=(), compare=False, repr=False)
 
 
 class Config(Block):
@@ -65,6 +78,14 @@ class Config(Block):
     )
     workload: Workload = key({}, "Who sends what to whom, and when.")
     run: Run = key({}, "Length and seed of a run.")
+    scenario: Annotated[
+        tuple[Event, ...], Listing("[{at: 2ms, set: {port.rate: 1Gbps}}]", most=MOST_EVENTS, or_file=True)
+    ] = key(
+        [],
+        "What changes in mid-run (docs/scenario.md): [{at: 2ms, set: {switch.ports.vf3.rate_limit: 1Gbps}}]. Each "
+        "event has a time and keys with the values that they have from then on; what hardware fixes is refused. Or the "
+        "name of a file with such a list.",
+    )
 
     def with_overrides(self, overrides: Mapping[str, object] | Iterable[str] | None = None) -> Config:
         """Return this configuration with some keys changed, as if they had been given to `load_config` too.
@@ -111,6 +132,16 @@ class Config(Block):
         values = {name: getattr(driver, name) for name in VmDriver.model_fields}
         return self.model_copy(update={"driver": Driver.model_construct(**values, vms={})})
 
+    def steps(self) -> tuple[Step, ...]:
+        """Return what the scenario makes of this configuration, event by event in the order of time.
+
+        Raises InputError where there is a scenario and the configuration was not made by `load_config`.
+        """
+        steps = self._origin.steps
+        if len(steps) != len(self.scenario):
+            raise InputError("this configuration is not of hwmodel.load_config: nothing says what its scenario changes")
+        return tuple(step._replace(config=step.config.model_copy(update={"run": self.run})) for step in steps)
+
     def remember(self, origin: Origin) -> None:
         """Keep what the configuration was made from, for `with_overrides`."""
         self._origin = origin
@@ -118,7 +149,8 @@ class Config(Block):
     def resolved(self) -> dict[str, Any]:
         """Return all keys as users type them, units written out; loading it gives this configuration again.
 
-        `servers`, `bridge` and `bridges` are left out where there are none. A server's `set` has all that differs.
+        `servers`, `bridge`, `bridges` and `scenario` are left out where there are none. A server's `set` has all that
+        differs.
         """
         plain = self.model_dump(mode="json", by_alias=True)
         for entry in plain["servers"]:

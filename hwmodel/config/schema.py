@@ -62,7 +62,8 @@ def schema_of(annotation: Any, definitions: Schema) -> Schema:
         kind = next((item for item in metadata if isinstance(item, Kind)), None)
         if isinstance(kind, Listing):
             least = {"minItems": kind.least} if kind.least else {}
-            return {"type": "array", "items": schema_of(get_args(base)[0], definitions), **least}
+            listed = {"type": "array", "items": schema_of(get_args(base)[0], definitions), **least}
+            return {"anyOf": [listed, {"type": "string"}]} if kind.or_file else listed
         if isinstance(kind, OrWord):
             return {"anyOf": [{"const": kind.word}, schema_of(kind.other, definitions)]}
         assert kind is not None, f"{annotation} says nothing about what a user types"

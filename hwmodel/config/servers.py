@@ -12,13 +12,14 @@ ADAPTER_BLOCKS = ("pcie", "nic", "driver", "switch", "port")  # what an adapter'
 OWN_BLOCKS = ("pcie", "host", "nic", "driver", "switch", "port")  # what a server's may
 
 
-class _ChangesKind(Kind):
+class ChangesKind(Kind):
     """Keys with values, dotted or nested; what they are worth is checked in the server's own configuration."""
 
     def __init__(self, blocks: tuple[str, ...]) -> None:
         self.blocks = blocks
 
     def parse(self, value: object) -> dict[str, Any]:
+        """Return the keys with their values, as they were written."""
         if value is None:
             return {}
         if not isinstance(value, dict):
@@ -26,6 +27,7 @@ class _ChangesKind(Kind):
         return dict(value)
 
     def schema(self) -> dict[str, Any]:
+        """Return a mapping with keys of the blocks."""
         blocks = "|".join(self.blocks)
         return {
             "title": f"keys of {', '.join(self.blocks)} with values, dotted or nested",
@@ -41,7 +43,7 @@ class AdapterEntry(Block):
     name: Annotated[str, ServerName("an adapter")] = key(
         ..., "Name of the adapter; the VMs of x in server a are called a.x.vf0, and its port at the bridge a.x."
     )
-    changes: Annotated[dict[str, Any], _ChangesKind(ADAPTER_BLOCKS)] = key(
+    changes: Annotated[dict[str, Any], ChangesKind(ADAPTER_BLOCKS)] = key(
         {},
         "Keys in which the adapter differs, like those of a server; what is of `host` is the server's.",
         alias="set",
@@ -54,7 +56,7 @@ class ServerEntry(Block):
     name: Annotated[str, ServerName("a server")] = key(
         ..., "Name of the server; its VMs are then called a.vf0, and its port at the bridge a."
     )
-    changes: Annotated[dict[str, Any], _ChangesKind(OWN_BLOCKS)] = key(
+    changes: Annotated[dict[str, Any], ChangesKind(OWN_BLOCKS)] = key(
         {},
         "Keys in which the server differs, like --set: {pcie.lanes: 8, nic.vfs: 16}, or nested. Keys of workload, run, "
         "servers and bridge are those of the whole system.",

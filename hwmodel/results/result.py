@@ -15,6 +15,7 @@ from typing import Any
 from hwmodel.errors import InputError
 from hwmodel.results.bridge import OUTSIDE, BridgeResult, missing_port
 from hwmodel.results.json_form import Problem, document_of, parse_result, to_plain
+from hwmodel.results.series import Series
 
 SHOWN = 0.0005  # the least change that is not written as 0.0 %
 SCHEMA_VERSION = 1
@@ -331,8 +332,8 @@ class Result:
     `latency_by_direction_ns`: `latency_ns` apart, by DIRECTIONS, where there are several. `latency_parts_ns`
     holds for "mean", "p50", "p99", "p999" the parts of `latency_to_guest_ns`, by the names of `results.PARTS`;
     `intervals` 95 % confidence intervals by dotted name; `relaxed` what `hwmodel explain` found; `spread` the figures
-    of runs with other seeds; `warnings` what a reader must know of the figures before quoting one. Results are equal
-    where all but `host_run` is.
+    of runs with other seeds; `series` what VMs did over time and what events did, in a run with a scenario; `warnings`
+    what a reader must know of the figures before quoting one. Results are equal where all but `host_run` is.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -367,6 +368,7 @@ class Result:
     closed_form: ClosedForm | None = None
     relaxed: tuple[Relaxed, ...] = ()
     spread: tuple[Spread, ...] = ()
+    series: Series | None = field(default=None, metadata={"omit_empty": True})
     host_run: HostRun | None = field(default=None, compare=False)
 
     @property
@@ -383,6 +385,8 @@ class Result:
         for at, (_, count) in enumerate(self.latency_histogram):
             if not count:
                 yield Problem(("latency_histogram", at, 1), "expected at least 1 sample in a bucket")
+        if self.series is not None:
+            yield from self.series.impossible()
         if self.bridges and (lacking := missing_port(self.bridges, [server.name for server in self.servers])):
             yield Problem(("bridges",), f"expected {lacking}")
 

@@ -7,16 +7,15 @@ region by region; where two configurations differ in anything else the change is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import offset_of
-from hwmodel.config import bridges_of, servers_of
+from hwmodel.config.in_operation import fixed_keys
 from hwmodel.errors import InputError
 from hwmodel.forwarding.ingress_rules import WITH_BRIDGE_ABOVE
 from hwmodel.forwarding.tables import TABLES
@@ -34,7 +33,6 @@ from hwmodel.machine.time.commands import (
     VALUE_CAP,
     VLAN,
 )
-from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import format_time_fs
 
 if TYPE_CHECKING:
@@ -116,21 +114,6 @@ OF_BRIDGE = (
     Region(("policy",), (), TABLE),
     Region(("home",), (), TABLE),
     Region(("policer", "params"), (), POLICER),
-)
-# Keys that commands can change, as patterns: of an adapter, and of a bridge.
-OF_ADAPTERS = (
-    "port.rate_bps", "pcie.generation", "pcie.lanes", "pcie.max_read_request_bytes", "nic.rate_limit_window_bytes",
-    "switch.uplink.*", "switch.addresses*", "switch.mirrors*", "switch.acl*", "switch.ports.*",
-)  # fmt: skip
-OF_BRIDGES = ("latency_fs", "ageing_fs", "policy*", "ports.*.rate_bps", "ports.*.hairpin", "ports.*.*vlan*")
-NOT_AN_ADAPTERS = ("servers", "bridge", "workload", "run")  # looked at by themselves
-FIXED = ("switch.ports.*.max_frame_bytes", *(f"switch.ports.*.{mode.key}" for mode in MODES.values() if mode.key))
-# Where a bridge cuts through: whether a frame may go on before its end is there hangs on both rates.
-RATES = ("port.rate_bps", "ports.*.rate_bps")
-# What a bridge has built its lists of interfaces by (where stations have interfaces).
-IN_LISTS = (
-    "switch.addresses*",
-    *(f"switch.ports.*.{name}*" for name in ("accept", "promiscuous", "groups", "enabled", "mac")),
 )
 
 
@@ -251,58 +234,7 @@ def _look_less_ahead(machine: Machine, others: Sequence[Machine]) -> None:
 
 def check(before: Config, change: Change) -> None:
     """Raise InputError, a line for each key, where a change is of something that is fixed while the machine runs."""
-    named, then = bridges_of(before), bridges_of(change.config)
-    rates = RATES if any(_cuts_through(each.settings) for each in named) else ()
-    keys = [
-        f"servers.{old.name}.{key}" if old.name else key
-        for old, new in _paired(servers_of(before), servers_of(change.config))
-        for key in _differing(old.config, new.config)
-        if not key.startswith(NOT_AN_ADAPTERS)
-        and not _is_one_of(key, OF_ADAPTERS, (*_fixed(old.config, named), *rates))
-    ]
-    keys += [
-        f"{old.key}.{key}"
-        for old, new in _paired(named, then)
-        for key in _differing(old.settings, new.settings)
-        if not _is_one_of(key, OF_BRIDGES, rates)
-    ]
-    keys += [key for key in _differing(before, change.config) if key.startswith(("workload", "run"))]
+    keys = fixed_keys(before, change.config)
     if keys:
         at = format_time_fs(change.at_fs)
         raise InputError([f"{key}: fixed while the machine runs; the change at {at} has another" for key in keys])
-
-
-def _cuts_through(bridge: Any) -> bool:
-    """Tell whether a bridge, or an extender of it, sends frames on before their ends are there."""
-    return any(each.forwarding == "cut_through" for each in (bridge, *bridge.extenders.values()))
-
-
-def _fixed(config: Config, bridges: Sequence[Any]) -> tuple[str, ...]:
-    """Return which of an adapter's keys are fixed."""
-    return (*FIXED, *IN_LISTS) if bridges and MODES[config.switch.mode].has_interfaces else FIXED
-
-
-def _paired(old: Sequence[Any], new: Sequence[Any]) -> list[tuple[Any, Any]]:
-    if len(old) != len(new):
-        raise InputError("servers: fixed while the machine runs; a change has another number")
-    return list(zip(old, new, strict=True))
-
-
-def _is_one_of(key: str, patterns: Sequence[str], but: Sequence[str]) -> bool:
-    return any(fnmatchcase(key, one) for one in patterns) and not any(fnmatchcase(key, one) for one in but)
-
-
-def _differing(old: Any, new: Any) -> list[str]:
-    """Return the dotted keys in which two blocks of a configuration differ."""
-    return list(_differences("", old.model_dump(), new.model_dump()))
-
-
-def _differences(prefix: str, old: Any, new: Any) -> Iterator[str]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in {**old, **new}:
-            yield from _differences(f"{prefix}.{key}" if prefix else str(key), old.get(key), new.get(key))
-    elif isinstance(old, list | tuple) and isinstance(new, list | tuple) and len(old) == len(new):
-        for at, (one, other) in enumerate(zip(old, new, strict=True)):
-            yield from _differences(f"{prefix}.{at}", one, other)
-    elif old != new:
-        yield prefix

@@ -30,6 +30,8 @@ from hwmodel.simulation.measurement import Snapshot, take_snapshot
 from hwmodel.simulation.nic_state import State
 from hwmodel.simulation.other_phases import Replica, phase_warnings_of, replica_of, seeds_beside, widened
 from hwmodel.simulation.outcome import MeasuredWindow, describe_host_run, with_bottleneck
+from hwmodel.simulation.scenario import scene_of, with_series
+from hwmodel.simulation.series import SeriesRecorder, interval_of
 from hwmodel.simulation.short_run import ShortRuns
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.taps import Taps, check_taps
@@ -94,21 +96,30 @@ def simulate(
     """
     config = as_config(config)
     check_taps(config, pcap_hops or {})
-    workload = build_workload(config, ceiling_frames_per_s(config))
+    scene = scene_of(config)
+    workload = build_workload(scene.first, ceiling_frames_per_s(scene.first))
     compile_s = have_kernels(entries_of(config))
-    run = Run(config, workload, progress or silent, compile_s=compile_s, threads=threads)
+    run = Run(scene.first, workload, progress or silent, compile_s=compile_s, threads=threads, changes=scene.changes)
+    if config.scenario:
+        run.series = SeriesRecorder(run.machine, interval_of(config.run.duration_fs))
     if trace_path is not None:
         run.tracer = Tracer(stage_of(run.machine, workload), trace_start_fs or 0, trace_length_fs)
     try:
         _run_through(run, pcap_path, pcap_hops or {})
     except KeyboardInterrupt:
-        raise Interrupted(run.partial_result()) from None
+        partial_result = run.partial_result()
+        raise Interrupted(partial_result and _told_over_time(run, config, partial_result)) from None
     if trace_path is not None and run.tracer is not None:
         write_atomically(trace_path, run.tracer.to_json())
         if note is not None:
             for remark in run.tracer.remarks():
                 note(f"{trace_path}: {remark}")
-    return run.result(with_next_steps, is_judged=True)
+    # Short runs, which say what limits where shares do not, know nothing of changes.
+    return _told_over_time(run, config, run.result(with_next_steps, is_judged=not scene.changes))
+
+
+def _told_over_time(run: Run, config: Config, result: Result) -> Result:
+    return result if run.series is None else with_series(result, config, run.series.series())
 
 
 def _run_through(run: Run, pcap_path: str | None, pcap_hops: Mapping[str, str]) -> None:
@@ -153,6 +164,8 @@ class Run:
         self.compiled_without = compiled_without(entries_of(config)) or left_out()
         self.tracer: Tracer | None = None
         self.taps: Taps | None = None
+        self.series: SeriesRecorder | None = None  # of a run with a scenario
+        self.first_change_fs = min((change.at_fs for change in changes), default=NEVER)
         self.wall_s = 0.0
         self.done = 0.0  # share of the window, for the progress bar
         self.unsteady: tuple[str, ...] = ()
@@ -171,18 +184,25 @@ class Run:
         is_automatic = self.config.run.warmup == "auto"
         if not (is_automatic and self.is_replay):  # else a capture is measured from its first frame on
             warmup = Warmup(self.config, nic)
-            while not warmup.is_over():
-                yield from self.advance(*warmup.next_target(), what="warm-up")
+            latest_fs = self.first_change_fs if is_automatic else NEVER  # what it waits for is of one machine
+            while not warmup.is_over() and self.machine.now_fs < latest_fs:
+                until_fs, delivered = warmup.next_target()
+                yield from self.advance(min(until_fs, latest_fs), delivered, what="warm-up")
                 warmup.look()
             self.unsteady = warmup.unsteady
-            if is_automatic and self.known.is_random:  # a warm-up ends at a frame, mostly of a burst
+            if (
+                is_automatic and self.known.is_random and self.machine.now_fs < latest_fs
+            ):  # a warm-up ends at a frame, mostly of a burst
                 yield from self.advance(warmup.next_even_time(), NEVER, what="warm-up")
         # A window between two deliveries of a flow holds whole batches; of random loads it would hold too many bursts.
         is_aligned = is_automatic or self.ends_with_batches
-        ends_with_batches = is_aligned and self.machine.is_alone and not (self.known.is_random or self.is_replay)
+        is_steady = not (self.known.is_random or self.is_replay) and self.first_change_fs == NEVER
+        ends_with_batches = is_aligned and self.machine.is_alone and is_steady
         flow = self.busiest_flow()
         if ends_with_batches:
             yield from self.to_next_delivery(flow, LONGEST_BURST_FS)
+        if self.series is not None:
+            self.series.begin_window()
         self.machine.begin_window()
         self.start = self.snapshot()
         self.marks.add()
@@ -295,7 +315,7 @@ class Run:
 
     def kernel(self, until_fs: int, n_events: int) -> int:
         """Let the kernel run to a time or through so many events; return why it stopped."""
-        return self.machine.advance(until_fs, n_events)
+        return (self.machine if self.series is None else self.series).advance(until_fs, n_events)
 
     def advance(self, until_fs: int, delivered: int, what: str) -> Generator[Deliveries, None, int]:
         """Run until a time or a number of delivered frames, whichever comes first; give the deliveries.
@@ -382,6 +402,10 @@ class Run:
             closed_form=None if found is None else closed_form_of(self.config, found, steps),
             host_run=describe_host_run(self, self.end),
         )
+        if self.first_change_fs < self.end.now_fs:
+            # Means of a machine that changes: what batches of it vary by says nothing of how sure they are.
+            warnings = [*([interrupted] if interrupted else []), *([too_short] if too_short else [])]
+            result = replace(result, intervals={}, warnings=(*warnings, words.CHANGES_IN_WINDOW))
         violations = [*check_balance(result), *self.machine.broken_laws(self.start, self.end, self.ends)]
         if violations:
             raise RunError("frames are unaccounted for: " + "; ".join(violations))

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 
 MOST_LINES = 15
 _MOST_WARNINGS = 3
+MOST_EVENTS = 3
 _MOST_VM_LINES = 4  # of which the last may stand for several
 _ALIKE = 0.05  # of the greatest rate, within which VMs are told in one line
 _FILLED = 0.5  # of a queue, from which on it is told
@@ -99,6 +100,7 @@ def summary_lines(result: Result, verbose: bool = False) -> list[Line]:
 
 def _all_lines(result: Result) -> Iterable[Line]:
     yield from answer_lines(result)
+    yield from event_lines(result)
     yield from warning_lines(result)
     yield from _latency_lines(result)
     rows = spread_rows(result)
@@ -256,7 +258,7 @@ def _percent(share: float | None) -> str:
 
 def short_lines(result: Result) -> list[Line]:
     """Return the summary; of warnings so many as there is room for, and how many more there are."""
-    before = list(answer_lines(result))
+    before = [*answer_lines(result), *event_lines(result, MOST_EVENTS)]
     behind = [*_short_latency_lines(result), *_spread_lines(result), *balance_lines(result), *_machine_lines(result)]
     beside = list(_beside_lines(result))  # given up where there is too much to say
     end = [*run_lines(result), Line(_MORE)]
@@ -278,6 +280,15 @@ def answer_lines(result: Result) -> Iterator[Line]:
     ):  # fmt: skip
         if sentence:
             yield Line(printable(sentence))
+
+
+def event_lines(result: Result, most: int | None = None) -> Iterator[Line]:
+    """Give each event of the scenario a line, with what it did; at most so many, and how many more there are."""
+    events = () if result.series is None else result.series.events
+    for event in events[:most]:
+        yield Line(printable(f"At {time_text(event.at_ns)} {event.event}: {event.did}."))
+    if most is not None and len(events) > most:
+        yield Line(f"{len(events) - most} more events: --verbose shows them.")
 
 
 def warning_lines(result: Result) -> Iterator[Line]:

@@ -17,6 +17,10 @@ SAME_FOR_ALL_SEEDS = (
     "Nothing in this run is drawn at random and its clocks are exact: all seeds give these figures, and their "
     "intervals say nothing of machines whose parts begin in other phases."
 )
+CHANGES_IN_WINDOW = (
+    "The scenario changes the machine within the window, and these figures are means over it: the events and the "
+    "series say what held when."
+)
 NO_FRAME = "No frame was delivered in the window: it gives no rates."
 
 

@@ -1,0 +1,101 @@
+"""Say which keys may change while a machine runs: those that hardware takes in operation, written by a driver.
+
+All else is decided as a machine is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from hwmodel.errors import InputError
+from hwmodel.rules.switch_modes import MODES
+
+from .system import bridges_of, servers_of
+
+if TYPE_CHECKING:
+    from .kinds import Block
+    from .model import Config
+
+# Keys that may change while a machine runs, as patterns: of an adapter, and of a bridge.
+OF_ADAPTERS = (
+    "port.rate", "pcie.generation", "pcie.lanes", "pcie.max_read_request", "nic.rate_limit_window",
+    "switch.uplink.*", "switch.addresses*", "switch.mirrors*", "switch.acl*", "switch.ports.*",
+)  # fmt: skip
+OF_BRIDGES = ("latency", "ageing", "policy*", "ports.*.rate", "ports.*.hairpin", "ports.*.*vlan*")
+OF_NO_ADAPTER = ("servers", "bridge", "scenario", "workload", "run")  # looked at by themselves, or not at all
+FIXED = ("switch.ports.*.max_frame", *(f"switch.ports.*.{mode.key}" for mode in MODES.values() if mode.key))
+# Where a bridge cuts through: whether a frame may go on before its end is there hangs on both rates.
+RATES = ("port.rate", "ports.*.rate")
+# What a bridge has built its lists of interfaces by, where stations have interfaces.
+IN_LISTS = (
+    "switch.addresses*",
+    *(f"switch.ports.*.{name}*" for name in ("accept", "promiscuous", "groups", "enabled", "mac")),
+)
+
+
+def fixed_keys(before: Config, after: Config) -> list[str]:
+    """Return the keys in which two configurations differ though they may not in operation.
+
+    Raises InputError where they have other servers or bridges.
+    """
+    named, then = bridges_of(before), bridges_of(after)
+    rates = RATES if any(_cuts_through(each.settings) for each in named) else ()
+    keys = [
+        f"servers.{old.name}.set.{key}" if old.name else key
+        for old, new in _paired(servers_of(before), servers_of(after))
+        for key in differing(old.config, new.config)
+        if not key.startswith(OF_NO_ADAPTER)
+        and not _is_one_of(key, OF_ADAPTERS, (*_fixed_of_adapters(old.config, named), *rates))
+    ]
+    keys += [
+        f"{old.key}.{key}"
+        for old, new in _paired(named, then)
+        for key in differing(old.settings, new.settings)
+        if not _is_one_of(key, OF_BRIDGES, rates)
+    ]
+    return keys + [key for key in differing(before, after) if key.startswith(("workload", "run"))]
+
+
+def _cuts_through(bridge: Any) -> bool:
+    """Tell whether a bridge, or an extender of it, sends frames on before their ends are there."""
+    return any(each.forwarding == "cut_through" for each in (bridge, *bridge.extenders.values()))
+
+
+def _fixed_of_adapters(config: Config, bridges: Sequence[Any]) -> tuple[str, ...]:
+    """Return which of an adapter's keys are fixed."""
+    return (*FIXED, *IN_LISTS) if bridges and MODES[config.switch.mode].has_interfaces else FIXED
+
+
+def _paired(old: Sequence[Any], new: Sequence[Any]) -> list[tuple[Any, Any]]:
+    if len(old) != len(new):
+        raise InputError("servers: fixed while the machine runs; a change has another number")
+    return list(zip(old, new, strict=True))
+
+
+def _is_one_of(key: str, patterns: Sequence[str], but: Sequence[str]) -> bool:
+    return any(fnmatchcase(key, one) for one in patterns) and not any(fnmatchcase(key, one) for one in but)
+
+
+def differing(old: Block, new: Block) -> list[str]:
+    """Return the dotted keys, as users write them, in which two blocks of a configuration differ."""
+    plain = (each.model_dump(mode="json", by_alias=True) for each in (old, new))
+    return list(_differences("", *plain))
+
+
+def _differences(prefix: str, old: Any, new: Any) -> Iterator[str]:
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        old, new = _by_name(old), _by_name(new)
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in {**old, **new}:
+            yield from _differences(f"{prefix}.{key}" if prefix else str(key), old.get(key), new.get(key))
+    elif old != new:
+        yield prefix
+
+
+def _by_name(entries: list[Any]) -> dict[Any, Any]:
+    """Return a list's entries by their names, or where they have none by their places."""
+    return {
+        entry["name"] if isinstance(entry, dict) and "name" in entry else at: entry for at, entry in enumerate(entries)
+    }

@@ -1,0 +1,57 @@
+"""What a run with a scenario says over time: each VM in equal intervals, and what each event did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+
+from hwmodel.results.json_form import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmSeries:
+    """Say how one VM fared, interval by interval.
+
+    `latency_ns`: mean from post to delivery of what it received, None where that was nothing. `drops`: frames to it or
+    of it. `tx_ring`, `rx_ring`: descriptors in use at the interval's end, of all its queues.
+    """
+
+    tx_gbps: tuple[float, ...]
+    rx_gbps: tuple[float, ...]
+    rx_mpps: tuple[float, ...]
+    latency_ns: tuple[float | None, ...]
+    drops: tuple[int, ...]
+    tx_ring: tuple[int, ...]
+    rx_ring: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventResult:
+    """Say when an event of the scenario was, what it was, and in a sentence what it did."""
+
+    at_ns: float
+    event: str
+    did: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """Hold what VMs did in equal intervals, the first from the run's first instant on, and the events between."""
+
+    interval_ns: float
+    vms: Mapping[str, VmSeries] = field(default_factory=dict)
+    events: tuple[EventResult, ...] = ()
+
+    @property
+    def n_intervals(self) -> int:
+        """Return how many intervals there are; all VMs have as many."""
+        return max((len(vm.tx_gbps) for vm in self.vms.values()), default=0)
+
+    def impossible(self) -> Iterator[Problem]:
+        """Yield what no run can have found: intervals without length, rows of unlike lengths."""
+        if self.interval_ns <= 0:
+            yield Problem(("series", "interval_ns"), "expected above 0")
+        for name, vm in self.vms.items():
+            for each in fields(vm):
+                if len(getattr(vm, each.name)) != self.n_intervals:
+                    yield Problem(("series", "vms", name, each.name), f"expected {self.n_intervals} values")

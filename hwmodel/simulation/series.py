@@ -1,0 +1,151 @@
+"""What VMs do over time, interval by interval, looked at between two calls of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine.counts.ledger_state import DONE, IDLE
+from hwmodel.results.series import EventResult, Series, VmSeries
+from hwmodel.simulation.nic_state import function_of
+from hwmodel.units import BITS_PER_BYTE, FS_PER_NS
+
+if TYPE_CHECKING:
+    from hwmodel.simulation.machine import Machine, Server
+
+Floats = npt.NDArray[np.float64]
+SUMS = ("sent_bytes", "bytes", "frames", "drops", "samples", "latency_fs")  # that grow, by function
+LATENCIES = slice(4, 6)  # those of them that begin anew with the window
+INTERVALS = 50  # of `run.duration`, at most
+MOST_INTERVALS = 2000  # of a run; of more two and two become one
+STEPS = (1, 2, 5, 10)  # of a power of ten
+
+
+def interval_of(duration_fs: int) -> int:
+    """Return the length of an interval, 1, 2 or 5 times a power of ten ns: 20 to 50 are as long as a window."""
+    least_ns = max(1, -(-duration_fs // (INTERVALS * FS_PER_NS)))
+    power: int = 10 ** (len(str(least_ns)) - 1)
+    return next(step * power for step in STEPS if step * power >= least_ns) * FS_PER_NS
+
+
+class SeriesRecorder:
+    """Note, at the end of each interval, what the VMs of a machine have sent and received by then."""
+
+    def __init__(self, machine: Machine, interval_fs: int) -> None:
+        self._machine, self._interval_fs = machine, interval_fs
+        self._next_fs = interval_fs
+        self._last = self._sums()
+        self._carried = np.zeros_like(self._last)
+        self._grown: list[Floats] = []
+        self._rings: list[npt.NDArray[np.int64]] = []
+
+    def advance(self, until_fs: int, n_events: int) -> int:
+        """Let the machine run to a time or through so many events, with a look at each interval's end.
+
+        Returns why it stopped.
+        """
+        while True:
+            bound_fs = min(until_fs, self._next_fs)
+            status = self._machine.advance(bound_fs, n_events)
+            if status == IDLE and until_fs < NEVER:
+                while self._next_fs <= until_fs:  # nothing happens any more
+                    self._look()
+            if status != DONE:
+                return status
+            if bound_fs == self._next_fs:
+                self._look()
+            if bound_fs == until_fs:
+                return status
+
+    def begin_window(self) -> None:
+        """Note what latencies have counted: the window forgets it."""
+        now = self._sums()
+        self._carried[:, LATENCIES] += (now - self._last)[:, LATENCIES]
+        self._last[:, LATENCIES] = 0
+
+    def series(self, events: Sequence[EventResult] = ()) -> Series:
+        """Return what VMs did in all whole intervals; the host's own function among them only if it did anything."""
+        grown = np.array(self._grown).reshape(len(self._grown), *self._last.shape)
+        rings = np.array(self._rings, np.int64).reshape(len(self._rings), len(self._last), 2)
+        found: dict[str, VmSeries] = {}
+        for number, name in enumerate(self._names()):
+            own = dict(zip(SUMS, grown[:, number].T, strict=True))
+            if name.rpartition(".")[2] == "pf" and not grown[:, number].any():
+                continue
+            found[name] = self._of_vm(own, rings[:, number])
+        return Series(interval_ns=self._interval_fs / FS_PER_NS, vms=found, events=tuple(events))
+
+    def _of_vm(self, own: dict[str, Floats], rings: npt.NDArray[np.int64]) -> VmSeries:
+        interval_ns = self._interval_fs / FS_PER_NS
+        has_some = own["samples"] > 0
+        means_ns = own["latency_fs"] / np.maximum(own["samples"], 1) / FS_PER_NS
+        return VmSeries(
+            tx_gbps=tuple((own["sent_bytes"] * BITS_PER_BYTE / interval_ns).tolist()),
+            rx_gbps=tuple((own["bytes"] * BITS_PER_BYTE / interval_ns).tolist()),
+            rx_mpps=tuple((own["frames"] * 1e3 / interval_ns).tolist()),
+            latency_ns=tuple(mean if some else None for mean, some in zip(means_ns.tolist(), has_some, strict=True)),
+            drops=tuple(int(n) for n in own["drops"].tolist()),
+            tx_ring=tuple(rings[:, 0].tolist()),
+            rx_ring=tuple(rings[:, 1].tolist()),
+        )
+
+    def _look(self) -> None:
+        """Note an interval's sums, and what is in the rings now."""
+        now = self._sums()
+        self._grown.append(now - self._last + self._carried)
+        self._carried[:] = 0
+        self._last = now
+        self._rings.append(np.concatenate([_rings(server.nic) for server in self._machine.servers]))
+        if len(self._grown) == MOST_INTERVALS:  # a long warm-up, say
+            self._grown = [first + second for first, second in zip(self._grown[::2], self._grown[1::2], strict=True)]
+            self._rings = self._rings[1::2]
+            self._interval_fs *= 2
+        self._next_fs += self._interval_fs
+
+    def _sums(self) -> Floats:
+        """Return SUMS of each function of each server, in rows."""
+        return np.concatenate([_sums(server) for server in self._machine.servers])
+
+    def _names(self) -> list[str]:
+        return [
+            server.prefix + port.name
+            for server in self._machine.servers
+            for port in sorted(server.config.switch.ports, key=lambda port: function_of(port.number))
+        ]
+
+
+def _sums(server: Server) -> Floats:
+    nic, book = server.nic, server.book
+    n_functions = int(nic.params.n_functions)
+    flows, counted = nic["ledger"]["flow"][: book.n_counted], nic["ledger"]["function"][:n_functions]
+
+    def received(figure: Any) -> Floats:
+        return np.asarray(book.by_target(figure, n_functions)[1:], np.float64)
+
+    columns = (
+        counted["read_bytes"],
+        received(flows["n_bytes"]),
+        received(flows["delivered"]),
+        counted["drops"].sum(axis=1),
+        received(flows["latency"]["n"]),
+        received(flows["latency"]["sum_fs"]),
+    )
+    return np.stack(columns, axis=1).astype(np.float64)
+
+
+def _rings(nic: Any) -> npt.NDArray[np.int64]:
+    """Return the descriptors in use of each function's Tx rings and Rx rings."""
+    n_functions, n_queues = int(nic.params.n_functions), int(nic.params.n_queues)
+    tx, rx = nic["tx_queue"][:n_queues], nic["rx_queue"][:n_queues]
+    in_use = (
+        tx["reserved"] - tx["freed"],
+        int(nic.params.rx_ring) - 1 - rx["known"] - rx["requested"] - rx["cached"],
+    )
+    found = np.zeros((n_functions, 2), np.int64)
+    for column, each in enumerate(in_use):
+        np.add.at(found[:, column], tx["params"]["function"], each)
+    return found

@@ -1,0 +1,177 @@
+"""What `scenario` says in a file: events with times and keys, refused with file, line, key and reason."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hwmodel.config import Config, config_from_mapping, load_config
+from hwmodel.config.in_operation import OF_ADAPTERS, OF_BRIDGES, fixed_keys
+from hwmodel.config.scenario import MOST_EVENTS, leaves
+from hwmodel.config.scenario_steps import steps_of
+from hwmodel.errors import InputError
+from hwmodel.units import FS_PER_NS
+
+MS = 10**6 * FS_PER_NS
+BASE: dict[str, Any] = {"nic": {"vfs": 4}, "run": {"duration": "5ms", "warmup": "1ms"}}
+LIMIT = "switch.ports.vf1.rate_limit"
+
+
+def config_of(*events: dict[str, Any], **blocks: Any) -> Config:
+    return config_from_mapping({**BASE, **blocks, "scenario": list(events)})
+
+
+def test_each_event_is_a_step_from_what_the_one_before_it_left() -> None:
+    """In the order of time, however they are written; the second leaves what the first set."""
+    config = config_of(
+        {"at": "3ms", "set": {"port.rate": "1Gbps"}}, {"at": "2ms", "set": {LIMIT: "2Gbps"}},
+        {"at": "4ms", "set": {"switch": {"ports": {"vf1": {"rate_limit": None}}}}},
+    )  # fmt: skip
+    first, second, third = config.steps()
+    assert [(step.at_fs // MS, step.event) for step in config.steps()] == [(2, 1), (3, 0), (4, 2)]
+
+    def of(one: Config) -> tuple[int | None, int]:
+        return one.switch.ports[2].rate_limit_bps, one.port.rate_bps
+
+    assert config.switch.ports[2].name == "vf1"
+    assert [of(step.config) for step in (first, second, third)] == [
+        (2 * 10**9, 10**10), (2 * 10**9, 10**9), (None, 10**9),
+    ]  # fmt: skip
+    assert of(config) == (None, 10**10)
+
+
+def test_a_configuration_without_one_is_as_ever() -> None:
+    plain = config_from_mapping(BASE)
+    assert "scenario" not in plain.resolved() and plain.steps() == ()
+    assert plain.config_hash() == config_from_mapping({**BASE, "scenario": []}).config_hash()
+
+
+def test_it_is_resolved_as_written_and_read_back() -> None:
+    config = config_of({"at": "2ms", "set": {LIMIT: "2Gbps"}})
+    resolved = config.resolved()
+    assert resolved["scenario"] == [{"at": "2ms", "set": {LIMIT: "2Gbps"}}]
+    again = config_from_mapping(json.loads(json.dumps(resolved)))
+    assert again.resolved() == resolved and again.config_hash() == config.config_hash()
+    assert again.config_hash() != config_from_mapping(BASE).config_hash()
+    assert again.steps()[0].config == config.steps()[0].config
+
+
+def test_an_event_is_changed_like_any_key() -> None:
+    config = config_of({"at": "2ms", "set": {LIMIT: "2Gbps"}})
+    later = config.with_overrides({"scenario.0.at": "4ms", f"scenario.0.set.{LIMIT}": "1Gbps"})
+    (step,) = later.steps()
+    assert step.at_fs == 4 * MS and step.config.switch.ports[2].rate_limit_bps == 10**9
+
+
+def test_steps_have_the_seed_and_length_of_the_run() -> None:
+    config = config_of({"at": "2ms", "set": {LIMIT: "2Gbps"}})
+    other = config.model_copy(update={"run": config.run.model_copy(update={"seed": 7})})
+    assert [step.config.run for step in other.steps()] == [other.run]
+
+
+def test_a_configuration_of_no_file_has_no_steps() -> None:
+    config = config_of({"at": "2ms", "set": {LIMIT: "2Gbps"}})
+    made = Config.model_validate(config.model_dump(by_alias=True, mode="json"))
+    with pytest.raises(InputError, match=r"not of hwmodel\.load_config"):
+        made.steps()
+
+
+HEAD = "nic: {vfs: 4}\nrun: {duration: 5ms, warmup: 1ms}\nscenario:\n"
+WRONG = {  # the lines behind HEAD, from line 4 on: what is said of them
+    "- {at: 7ms, set: {port.rate: 1Gbps}}": ["4:8: scenario.0.at: 7ms is after the run's end, 6ms (warm-up and win"],
+    "- {at: -1ms, set: {port.rate: 1Gbps}}": ["4:8: scenario.0.at: '-1ms' "],
+    "- {set: {port.rate: 1Gbps}}": ["4:3: scenario.0.at: this key is missing"],
+    "- {at: 2ms}": ["4:3: scenario.0.set: this key is missing"],
+    "- {at: 2ms, set: 3}": ["4:18: scenario.0.set: 3 where keys with values are expected"],
+    "- {at: 2, set: {port.rate: 1Gbps}}": ["4:8: scenario.0.at: 2 has no unit"],
+    "- {at: 2ms, when: 3ms, set: {}}": ["4:13: scenario.0.when: unknown key"],
+    "- {at: 2ms, set: {nic.rx_ring: 64}}": ["4:19: scenario.0.set.nic.rx_ring: fixed while the machine runs (2ms)"],
+    "- {at: 2ms, set: {nic: {rx_ring: 64}}}": ["4:25: scenario.0.set.nic.rx_ring: fixed while the machine runs (2ms)"],
+    "- {at: 2ms, set: {pcie.tags: 7, port.rate: 1Gbps}}": ["4:19: scenario.0.set.pcie.tags: fixed while the machine "],
+    "- {at: 2ms, set: {workload.load: 0.5}}": ["4:19: scenario.0.set.workload.load: fixed while the machine"],
+    "- {at: 2ms, set: {run.seed: 5}}": ["4:19: scenario.0.set.run.seed: fixed while the machine runs (2ms)"],
+    "- {at: 2ms, set: {nic.vfs: 5}}": ["4:19: scenario.0.set.nic.vfs: fixed while the machine runs (2ms)"],
+    "- {at: 2ms, set: {switch.ports.vf1.max_frame: 9018B}}": [
+        "4:19: scenario.0.set.switch.ports.vf1.max_frame: fixed while the machine runs (2ms)"],
+    "- {at: 2ms, set: {port.rat: 1Gbps}}": ["4:19: scenario.0.set.port.rat: unknown key (did you mean rate?)"],
+    "- {at: 2ms, set: {port.rate: 1}}": ["4:30: scenario.0.set.port.rate: 1 has no unit"],
+    "- {at: 2ms, set: {pcie.lanes: 3}}": ["4:31: scenario.0.set.pcie.lanes: 3 is not one of"],
+    "- {at: 2ms, set: {switch.ports.vf9.rate_limit: 1Gbps}}": ["4:19: scenario.0.set.switch.ports.vf9"],
+    "- {at: 2ms, set: {port.rate: 1Gbps}}\n- {at: 2ms, set: {port.rate: 2Gbps}}": [
+        "5:19: scenario.1.set.port.rate: contradicts scenario.0, which at the same time sets it to 1Gbps"],
+    "- {at: 2ms, set: {nic.rx_ring: 64}}\n- {at: 3ms, set: {pcie.tags: 7}}": [
+        "4:19: scenario.0.set.nic.rx_ring: fixed", "5:19: scenario.1.set.pcie.tags: fixed"],
+    "- {at: 8ms, set: {port.rate: 1Gbps}}\n- {at: 9ms, set: {port.rate: 2Gbps}}": [
+        "4:8: scenario.0.at: 8ms is after the run's end", "5:8: scenario.1.at: 9ms is after the run's end"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lines", WRONG)
+def test_what_is_wrong_is_said_with_its_place(lines: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(HEAD + lines + "\n")
+    with pytest.raises(InputError) as caught:
+        load_config(path)
+    assert len(caught.value.lines) == len(WRONG[lines])
+    for line, expected in zip(caught.value.lines, WRONG[lines], strict=True):
+        assert line.startswith(f"{path}:{expected}")
+
+
+def test_two_events_of_one_instant_may_say_the_same() -> None:
+    config = config_of(*({"at": "2ms", "set": {"port.rate": "1Gbps"}} for _ in range(2)))
+    assert len(config.steps()) == 2
+
+
+def test_with_an_automatic_warm_up_the_end_is_what_is_sure_to_come() -> None:
+    run = {"duration": "5ms", "warmup": "auto"}
+    assert config_of({"at": "5ms", "set": {LIMIT: "2Gbps"}}, run=run).steps()
+    with pytest.raises(InputError, match="how long a warm-up takes that is auto is not known before"):
+        config_of({"at": "5001us", "set": {LIMIT: "2Gbps"}}, run=run)
+
+
+def test_too_many_events_are_refused() -> None:
+    events = [{"at": f"{at}us", "set": {"port.rate": "1Gbps"}} for at in range(MOST_EVENTS + 1)]
+    with pytest.raises(InputError, match="scenario: the list is too long"):
+        config_of(*events)
+
+
+def test_a_server_and_a_bridge_change_by_their_keys() -> None:
+    system: dict[str, Any] = {"servers": [{"name": "a"}, {"name": "b"}], "bridge": {}}
+    config = config_of(
+        {"at": "2ms", "set": {"servers.b.set.port.rate": "1Gbps"}}, {"at": "3ms", "set": {"bridge.latency": "2us"}},
+        **system,
+    )  # fmt: skip
+    first, second = (step.config for step in config.steps())
+    assert [server.changes.get("port.rate") for server in first.servers] == [None, "1Gbps"]
+    assert first.bridge is not None and second.bridge is not None
+    assert (first.bridge.latency_fs, second.bridge.latency_fs) == (500 * FS_PER_NS, 2000 * FS_PER_NS)
+    with pytest.raises(
+        InputError, match=r"scenario\.0\.set\.servers\.b\.set\.pcie\.tags: fixed while the machine runs"
+    ):
+        config_of({"at": "2ms", "set": {"servers.b.set.pcie.tags": 7}}, **system)
+    with pytest.raises(InputError, match=r"scenario\.0\.set\.bridge\.kind: fixed while the machine runs"):
+        config_of({"at": "2ms", "set": {"bridge.kind": "controlling"}}, **system)
+
+
+def test_what_may_change_is_of_blocks_that_exist() -> None:
+    """A pattern that matches no key of the resolved configuration would be a key that nobody can name."""
+    config = config_from_mapping({**BASE, "bridge": {"policy": [{"action": "deny"}]}, "switch": {
+        "acl": [{"action": "deny"}], "mirrors": [{"from": "vf0", "to": "vf1"}],
+        "addresses": [{"mac": "02:00:00:00:77:01", "vlan": 1, "ports": ["vf0"]}]}})  # fmt: skip
+    other = config_from_mapping({"nic": {"vfs": 2}})
+    assert fixed_keys(config, config) == []
+    assert "nic.vfs" in fixed_keys(config, config.with_overrides({"nic.vfs": 6}))
+    resolved = dict(leaves(config.resolved()))
+    for pattern in (*OF_ADAPTERS, *(f"bridge.{each}" for each in OF_BRIDGES)):
+        stem = pattern.split("*")[0].rstrip(".")
+        assert any(key == stem or key.startswith(stem) for key in resolved), pattern
+    assert steps_of.__doc__ and other.steps() == ()
+
+
+def test_a_precision_is_asked_of_no_run_that_changes() -> None:
+    run = {"duration": "5ms", "precision": "1%"}
+    with pytest.raises(InputError, match=r"run\.precision: a run with a scenario has no steady figures"):
+        config_of({"at": "2ms", "set": {LIMIT: "2Gbps"}}, run=run)

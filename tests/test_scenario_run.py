@@ -1,0 +1,198 @@
+"""A run with a scenario: at time 0 the static run, before an event the run without it, series that add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scapy.utils import RawPcapReader
+
+from hwmodel.config import Config, config_from_mapping
+from hwmodel.errors import Interrupted
+from hwmodel.results import Result
+from hwmodel.results.json_form import from_plain
+from hwmodel.results.series import Series, VmSeries
+from hwmodel.simulation import simulate
+from hwmodel.simulation.machine import Machine
+from hwmodel.simulation.scenario import scene_of
+from hwmodel.simulation.series import MOST_INTERVALS, SeriesRecorder, interval_of
+from hwmodel.units import FS_PER_NS
+from hwmodel.workload import build_workload
+from tests.drawn_commands import BASE as DRAWN
+from tests.drawn_commands import draw_commands
+from tests.run_cases import merged
+from tests.test_commands import BASE, CHANGES
+
+MS = 10**6 * FS_PER_NS
+SHORT: dict[str, Any] = {"run": {"warmup": "20us", "duration": "200us"}}
+
+
+def config_of(name: str, *events: dict[str, Any], static: bool = False) -> Config:
+    """Return a case of `test_commands` with events; `static`: with what the case changes in the configuration."""
+    own, change = CHANGES[name]
+    nested = {key: value for key, value in own.items() if "." not in key}
+    dotted = {key: value for key, value in own.items() if "." in key}
+    base = merged(merged(BASE, nested), SHORT)
+    return config_from_mapping({**base, "scenario": list(events)}, {**dotted, **(change if static else {})})
+
+
+def without_scenario(result: Result) -> str:
+    plain = replace(result, config={}, config_hash="", series=None)
+    return plain.to_json(include_host_run=False)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_an_event_at_time_0_is_the_static_configuration_to_the_byte(name: str) -> None:
+    change = dict(CHANGES[name][1])
+    found = simulate(config_of(name, {"at": "0ns", "set": change}))
+    assert without_scenario(found) == without_scenario(simulate(config_of(name, static=True)))
+    assert found.series is not None and found.series.events[0].did == "the run begins with it"
+
+
+@pytest.mark.parametrize("name", ["a rate limit", "a VLAN", "the link's lanes", "a bridge's latency"])
+def test_before_an_event_all_is_as_without_it(name: str) -> None:
+    """Intervals that end by 100 us are the same; what comes later is not."""
+    change = dict(CHANGES[name][1])
+    nothing = simulate(config_of(name, {"at": "100us", "set": {}})).series
+    found = simulate(config_of(name, {"at": "100us", "set": change})).series
+    assert nothing is not None and found is not None and found.interval_ns == 5000
+    first = slice(0, 20)
+    assert {name: cut(vm, first) for name, vm in found.vms.items()} == {
+        name: cut(vm, first) for name, vm in nothing.vms.items()
+    }
+    assert found.vms != nothing.vms
+
+
+def cut(vm: VmSeries, part: slice) -> dict[str, Any]:
+    return {name: getattr(vm, name)[part] for name in VmSeries.__slots__}
+
+
+def test_an_event_that_changes_nothing_changes_nothing() -> None:
+    """Figures are those of the run without it, intervals and warnings too, also behind an automatic warm-up."""
+    for run in ({}, {"run.warmup": "auto"}):
+        static = simulate(config_of("a rate limit").with_overrides(run))
+        event = {"at": "100us", "set": {"switch.ports.vf0.rate_limit": None}}
+        found = simulate(config_of("a rate limit", event).with_overrides(run))
+        assert without_scenario(found) == without_scenario(static)
+        assert found.series is not None
+        assert found.series.events[0].did.startswith(("no VM's rate changed", "too short"))
+
+
+def test_series_are_what_a_capture_says(tmp_path: Path) -> None:
+    """Each delivered frame of the capture counts in the interval of its time, at the VM that its address names."""
+    limit = {"switch.ports.vf0.rate_limit": "200Mbps"}
+    config = config_of("a rate limit", {"at": "90us", "set": limit}, {"at": "150us", "set": {"port.rate": "1Gbps"}})
+    pcap = tmp_path / "all.pcap"
+    result = simulate(config, pcap_path=str(pcap))
+    series = result.series
+    assert series is not None
+    frames: Counter[tuple[str, int]] = Counter()
+    with RawPcapReader(str(pcap)) as reader:
+        for data, about in reader:
+            at_ns = about.sec * 10**9 + about.usec  # of a capture in ns
+            frames[f"vf{data[5] - 2}", at_ns // int(series.interval_ns)] += 1
+    for name, vm in series.vms.items():
+        told = [round(mpps * series.interval_ns / 1e3) for mpps in vm.rx_mpps]
+        assert told == [frames[name, at] for at in range(series.n_intervals)]
+        assert vm.rx_gbps == pytest.approx([8 * 512 * n / series.interval_ns for n in told])
+
+
+def test_rings_and_drops_are_told() -> None:
+    """A VM that nobody may send to any more gets nothing: the frames for it are dropped, those of the others go on."""
+    config = config_of("a port switched off", {"at": "100us", "set": {"switch.ports.vf3.enabled": False}})
+    series = simulate(config).series
+    assert series is not None
+    assert max(series.vms["vf3"].rx_gbps[-10:]) == 0 < min(series.vms["vf3"].rx_gbps[10:19])
+    assert sum(series.vms["vf0"].drops[:19]) == 0 < sum(sum(vm.drops) for vm in series.vms.values())
+    assert all(0 <= used <= 512 for vm in series.vms.values() for used in (*vm.tx_ring, *vm.rx_ring))
+    assert max(series.vms["vf0"].tx_ring) > 100  # it saturates
+    assert "vf3 receives nothing" in series.events[0].did and "frames dropped" in series.events[0].did
+
+
+def test_an_automatic_warm_up_ends_at_the_first_change() -> None:
+    config = config_of(
+        "a rate limit", {"at": "60us", "set": {"switch.ports.vf0.rate_limit": "200Mbps"}}
+    ).with_overrides({"run.warmup": "auto"})
+    result = simulate(config)
+    assert result.window.start_ns <= 60_000 < result.window.end_ns
+    assert result.intervals == {} and "The scenario changes the machine" in result.warnings[0]
+
+
+def test_the_same_scenario_gives_the_same_document_and_is_read_back() -> None:
+    config = config_of("a rate limit", {"at": "100us", "set": {"switch.ports.vf0.rate_limit": "200Mbps"}})
+    first, second = (simulate(config) for _ in range(2))
+    assert first.to_json(include_host_run=False) == second.to_json(include_host_run=False)
+    again = Result.from_json(first.to_json())
+    assert again.series is not None and first.series is not None
+    assert again.series.events == first.series.events
+    assert again.config["scenario"] == [{"at": "100us", "set": {"switch.ports.vf0.rate_limit": "200Mbps"}}]
+
+
+def test_series_that_cannot_be_are_refused() -> None:
+    row = {"tx_gbps": [1.0], "rx_gbps": [1.0, 2.0], "rx_mpps": [], "latency_ns": [None], "drops": [0], "tx_ring": [0],
+           "rx_ring": [0]}  # fmt: skip
+    problems: list[Any] = []
+    series = from_plain(Series, {"interval_ns": 0.0, "vms": {"vf0": row}}, (), problems)
+    assert not problems
+    said = {".".join(map(str, problem.path)) for problem in series.impossible()}
+    assert said == {"series.interval_ns", "series.vms.vf0.rx_gbps", "series.vms.vf0.rx_mpps"}
+
+
+def test_many_intervals_become_fewer_and_longer() -> None:
+    """Of 1 us each in 5 ms there are 5000: they become 1250 of 4 us, and nothing is lost."""
+    config = config_of("a rate limit", {"at": "100us", "set": {}})
+    scene = scene_of(config)
+    machine = Machine(scene.first, build_workload(scene.first), 1, 1, scene.changes)
+    recorder = SeriesRecorder(machine, 1000 * FS_PER_NS)
+    recorder.advance(5 * MS, 2**60)
+    series = recorder.series()
+    assert (series.interval_ns, series.n_intervals) == (4000.0, 1250)
+    assert series.n_intervals <= MOST_INTERVALS
+    flows = machine.state[0]["ledger"]["flow"][: len(machine.book.flows)]
+    told = sum(sum(vm.rx_mpps) for vm in series.vms.values()) * 4000 / 1e3
+    assert round(told) == int(flows["delivered"].sum())
+
+
+@pytest.mark.parametrize(("duration_fs", "interval_ns"), [
+    (1 * FS_PER_NS, 1), (200_000 * FS_PER_NS, 5000), (20 * MS, 500_000), (5 * MS, 100_000), (51 * FS_PER_NS, 2),
+])  # fmt: skip
+def test_intervals_are_round(duration_fs: int, interval_ns: int) -> None:
+    assert interval_of(duration_fs) == interval_ns * FS_PER_NS
+
+
+def test_a_scenario_is_the_changes_that_simpy_is_compared_with() -> None:
+    """Drawn commands, written as a scenario, give the configurations that the second model's commands give."""
+    for seed in range(20):
+        drawn = draw_commands(seed)
+        base = config_from_mapping(DRAWN, {**drawn.changes, "run.duration": "1ms"})
+        current, expected = base, []
+        commands = {at_fs // FS_PER_NS: more for at_fs, more in drawn.commands}  # of an instant of a ns the last
+        for at_ns, more in commands.items():
+            before, current = current, current.with_overrides(more)
+            if current != before and at_ns > 0:
+                expected.append((at_ns, current.switch, current.pcie, current.port))
+        events = [{"at": f"{at_ns}ns", "set": dict(more)} for at_ns, more in commands.items()]
+        scene = scene_of(base.with_overrides({"scenario": events}))
+        found = [
+            (each.at_fs // FS_PER_NS, each.config.switch, each.config.pcie, each.config.port) for each in scene.changes
+        ]
+        assert found == expected
+
+
+def test_an_interrupted_run_has_its_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = config_of("a rate limit", {"at": "100us", "set": {"switch.ports.vf0.rate_limit": "200Mbps"}})
+    calls = 0
+
+    def progress(_share: float, what: str) -> None:
+        nonlocal calls
+        calls += what == "measuring"
+        if calls > 40:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as caught:
+        simulate(config, progress)
+    assert caught.value.result is not None and caught.value.result.series is not None
+    assert caught.value.result.series.n_intervals >= 20
