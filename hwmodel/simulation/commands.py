@@ -7,7 +7,7 @@ region by region; where two configurations differ in anything else the change is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,12 +16,15 @@ import numpy.typing as npt
 
 from hwmodel.compiled.records import offset_of
 from hwmodel.config.in_operation import fixed_keys
+from hwmodel.config.system import servers_of
 from hwmodel.errors import InputError
 from hwmodel.forwarding.ingress_rules import WITH_BRIDGE_ABOVE
 from hwmodel.forwarding.tables import TABLES
 from hwmodel.machine.time.commands import (
     AGEING,
     COMMAND_CAP,
+    FUNCTION_OFF,
+    FUNCTION_ON,
     LATENCY,
     LINE_RATE,
     LINK,
@@ -33,6 +36,8 @@ from hwmodel.machine.time.commands import (
     VALUE_CAP,
     VLAN,
 )
+from hwmodel.simulation.nic_state import function_of
+from hwmodel.simulation.switch_tables import switch_off
 from hwmodel.units import format_time_fs
 
 if TYPE_CHECKING:
@@ -44,10 +49,11 @@ WORD_BYTES = 8
 
 
 class Change(NamedTuple):
-    """Say from when on a machine has another configuration."""
+    """Say from when on a machine has another configuration, and which of its functions (`a.vf1`) are off."""
 
     at_fs: int
     config: Config
+    off: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -128,19 +134,23 @@ def schedule(
     """
     first = config.model_dump_json()
     machines = {first: machine}
-    steps: dict[tuple[str, str], list[_Command]] = {}
-    components, before, old = _components(machine), config, first
+    steps: dict[tuple[_Known, _Known], list[_Command]] = {}
+    components, functions = _components(machine), _functions(config)
+    before, old = config, _Known(first, frozenset())
     for change in sorted(changes, key=lambda one: one.at_fs):
-        new = change.config.model_dump_json()
+        new = _Known(change.config.model_dump_json(), change.off)
         if (old, new) not in steps:
             check(before, change)
-            if new not in machines:
-                machines[new] = build(change.config)
-            words = [[component.words() for component in _components(machines[key])] for key in (old, new)]
+            if new.config not in machines:
+                machines[new.config] = build(change.config)
+            words = [_words(machines[each.config], [functions[name] for name in each.off]) for each in (old, new)]
             steps[old, new] = [
-                command
-                for component, *pair in zip(components, *words, strict=True)
-                for command in component.commands(*pair)
+                *(
+                    command
+                    for component, *pair in zip(components, *words, strict=True)
+                    for command in component.commands(*pair)
+                ),
+                *_comings_and_goings(functions, old.off, new.off),
             ]
         for command in steps[old, new]:
             _enter(components[command.component].state[0].commands, change.at_fs, command)
@@ -148,6 +158,51 @@ def schedule(
     others = [other for key, other in machines.items() if key != first]
     _look_less_ahead(machine, others)
     return others
+
+
+class _Known(NamedTuple):
+    """Name what a machine is between two changes: its configuration, written out, and the functions that are off."""
+
+    config: str
+    off: frozenset[str]
+
+
+class _Function(NamedTuple):
+    """Say where a function is: at which server, of which number, at which port of the switch."""
+
+    server: int
+    number: int
+    port: int
+
+
+def _functions(config: Config) -> dict[str, _Function]:
+    return {
+        server.station(port.name): _Function(at, function_of(port.number), port.number)
+        for at, server in enumerate(servers_of(config))
+        for port in server.config.switch.ports
+    }
+
+
+def _comings_and_goings(
+    functions: Mapping[str, _Function], old: frozenset[str], new: frozenset[str]
+) -> Iterator[_Command]:
+    """Give the commands for functions that are off from now on, or up again, in the order of their numbers."""
+    nothing = np.zeros(0, np.int64)
+    changed = sorted((functions[name], name in new) for name in old ^ new)
+    for function, is_off in changed:
+        yield _Command(function.server, FUNCTION_OFF if is_off else FUNCTION_ON, function.number, 0, nothing)
+
+
+def _words(machine: Machine, off: Sequence[_Function]) -> list[list[Ints]]:
+    """Return what commands may write, of each component, with the stations of some functions switched off."""
+    tables = {each.server: machine.state[each.server].port[0].switch.tables for each in off}
+    kept = {server: (one.port.copy(), one.enabled.copy()) for server, one in tables.items()}
+    for server, one in tables.items():
+        switch_off(one, [each.port for each in off if each.server == server])
+    words = [[np.array(each) for each in component.words()] for component in _components(machine)]
+    for server, (ports, enabled) in kept.items():
+        tables[server].port, tables[server].enabled = ports, enabled
+    return words
 
 
 class _Command(NamedTuple):

@@ -115,7 +115,7 @@ def begin_window(nic: Any, book: FlowBook) -> None:
     queues = nic["tx_queue"][: int(nic.params.n_queues)]
     queues["highest"] = queues["reserved"] - queues["freed"]
     queues = nic["rx_queue"][: int(nic.params.n_queues)]
-    queues["highest"] = int(nic.params.rx_ring) - 1 - queues["known"] - queues["requested"] - queues["cached"]
+    queues["highest"] = queues["slots"] - queues["known"] - queues["requested"] - queues["cached"]
     nic.pcie[0].tags.counts.fewest_free = nic.pcie[0].tags.n_free
 
 

@@ -280,13 +280,14 @@ def _fill_queues(nic: Nic, config: Config) -> None:
         queues["first"] = numbers * FIRST_PLACES
         queues["params"]["wide_first"] = NARROW_PLACES + numbers * ring_slots(ring)
         queues["mask"] = min(ring_slots(ring), FIRST_PLACES) - 1
+        queues["slots"] = ring - 1
         waiting = queues["held"]
         waiting["timer_at_fs"] = NEVER
         params = waiting["params"]
         params["queue"], params["ring_length"] = numbers, ring
         params["batch"], params["kind"], params["timer_kind"] = held
     receiving = nic["rx_queue"][: len(numbers)]
-    receiving["known"] = settings.rx_ring - 1
+    receiving["known"] = receiving["slots"]
     receiving["moderation_fs"] = nic["guests"]["driver"]["moderation_fs"][receiving["params"]["function"]]
     receiving["rx_class"] = receiving["tx_class"] = LOWEST_CLASS
 

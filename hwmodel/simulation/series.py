@@ -143,7 +143,7 @@ def _rings(nic: Any) -> npt.NDArray[np.int64]:
     tx, rx = nic["tx_queue"][:n_queues], nic["rx_queue"][:n_queues]
     in_use = (
         tx["reserved"] - tx["freed"],
-        int(nic.params.rx_ring) - 1 - rx["known"] - rx["requested"] - rx["cached"],
+        rx["slots"] - rx["known"] - rx["requested"] - rx["cached"],
     )
     found = np.zeros((n_functions, 2), np.int64)
     for column, each in enumerate(in_use):

@@ -166,6 +166,15 @@ def _fill_uplink(tables: Record, switch: Switch) -> None:
         _add(tables[name], UPLINK)
 
 
+def switch_off(tables: Record, numbers: Sequence[int]) -> None:
+    """Change tables as if some stations were not enabled."""
+    for number in numbers:
+        tables.port[number].is_enabled = 0
+        tables.enabled.word[number // PORTS_PER_WORD] &= ~(1 << number % PORTS_PER_WORD)
+    lengths = [int(tables.port[number].longest_bytes) for number in port_list(tables.enabled) if number != UPLINK]
+    tables.port[UPLINK].longest_bytes = max(lengths, default=NO_LENGTH_LIMIT)
+
+
 def _fill_vlans(array: npt.NDArray[Any], switch: Switch) -> None:
     carried = range(1, RESERVED_VID) if switch.uplink.vlans == "all" else switch.uplink.vlans
     native = [] if switch.uplink.native_vlan is None else [switch.uplink.native_vlan]

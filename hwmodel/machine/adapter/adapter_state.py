@@ -28,17 +28,20 @@ FUNCTION_PARAMS = record(
 FUNCTION = record(
     ("params", FUNCTION_PARAMS),
     *ints("ready_queues", "next_queue", "eligible_at_fs", "is_shaped", "deficit_bytes", "is_hungry", "is_full"),
+    # `first_in_fs`: when the first frame was in the Tx buffer since the function came up, NEVER if none was.
+    *ints("is_off", "first_in_fs"),
 )
 # Descriptors of a ring that are done and not yet written back; `queue`, `ring_length` and `batch` are the ring's.
 HELD_PARAMS = record(*ints("kind", "timer_kind", "queue", "ring_length", "batch"))
 HELD = record(*ints("n_descriptors", "n_frames", "written", "timer_at_fs", "timer_armed"), ("params", HELD_PARAMS))
 # `mask` of a Tx or Rx ring: of the places of `post` or `finished` in use, from `first` on; `wide_first`: from where on,
-# once they are more than the first few (`growing_ring.widen_posts`). `link`: by which the adapter reaches it.
+# once they are more than the first few (`growing_ring.widen_posts`). `link`: by which the adapter reaches it. `slots`:
+# how many the driver may fill, or posts descriptors in; none while its function is off.
 RING_PARAMS = record(*ints("function", "link", "wide_first"))
 TX_QUEUE = record(
     ("params", RING_PARAMS),
     *ints("first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"),
-    *ints("picked", "fetched", "counted", "written_back", "freed", "highest", "is_paused", "pace_fs"),
+    *ints("picked", "fetched", "counted", "written_back", "freed", "highest", "is_paused", "pace_fs", "slots"),
     ("batch", POST_BATCH),  # of the last frame that was picked
     ("held", HELD),
 )
@@ -46,7 +49,7 @@ RX_QUEUE = record(
     ("params", RING_PARAMS),
     *ints("first"),
     ("mask", U32),
-    *ints("known", "requested", "cached", "fetched"),
+    *ints("slots", "known", "requested", "cached", "fetched"),
     *ints("started", "landed", "written_back", "visible", "taken", "since_refill", "highest"),
     # Of interrupts: frames counted as their write-back entered P, those of them told of; `is_masked` is the adapter's,
     # `is_polled` the driver's. `entry_fs`: what interrupts cost the core before it takes the next frame.

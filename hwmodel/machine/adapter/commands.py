@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.tables import VIDS
+from hwmodel.machine.adapter.function_life import function_off, function_on
 from hwmodel.machine.adapter.scheduler import begin_limit, end_limit
 from hwmodel.machine.network.mac import expect_line_anew
 from hwmodel.machine.network.wires import expect_outside_anew
 from hwmodel.machine.pcie.link import catch_up, expect_rest_of_read
 from hwmodel.machine.time.commands import (
+    FUNCTION_OFF,
+    FUNCTION_ON,
     LINE_RATE,
     LINK,
     OUTSIDE_RATE,
@@ -44,6 +47,12 @@ def obey(nic, words, now_fs, command):
         return
     if command.kind == POLICER:
         rewrite_bucket(nic.commands, command, words, nic.traffic.policer[command.part], now_fs)
+        return
+    if command.kind == FUNCTION_OFF:
+        function_off(nic, now_fs, command.part)
+        return
+    if command.kind == FUNCTION_ON:
+        function_on(nic, now_fs, command.part)
         return
     if command.kind == LINK:
         pcie = nic.pcie[command.part]

@@ -69,7 +69,7 @@ def start_write(nic, now_fs, copy, n_descriptors):
     first_descriptor = queue.fetched - queue.requested - queue.cached
     queue.cached -= n_descriptors
     change(ledger.counts.rx_ring, now_fs, n_descriptors)
-    n_in_use = nic.params.rx_ring - 1 - queue.known - queue.requested - queue.cached
+    n_in_use = queue.slots - queue.known - queue.requested - queue.cached
     queue.highest = max(queue.highest, n_in_use)
     if queue.started - queue.taken > queue.mask:
         widen_finished(nic.guests, queue)

@@ -268,8 +268,12 @@ def frame_in(nic, now_fs, grant):
             break
         grants.head += 1
         into_pipeline(nic, now_fs, first)
-    nic.ledger.function[nic.tx_queue[frame.queue].params.function].read_bytes += frame.n_bytes + FCS_BYTES
-    nic.done_queue = frame.queue
+    if frame.queue >= 0:  # else its function has gone
+        number = nic.tx_queue[frame.queue].params.function
+        nic.ledger.function[number].read_bytes += frame.n_bytes + FCS_BYTES
+        nic.done_queue = frame.queue
+        if nic.function[number].first_in_fs == NEVER:
+            nic.function[number].first_in_fs = now_fs
 
 
 @kernel

@@ -141,6 +141,13 @@ def journey_lost(ledger, now_fs, place):
 
 
 @kernel
+def lost_in_ring(ledger, now_fs, offered_fs):
+    """Count a frame that is dropped before it was picked; it has no journey yet."""
+    ledger.journeys.lost_fs += float(now_fs - offered_fs)
+    ledger.journeys.left_fs += float(now_fs)
+
+
+@kernel
 def journey_to_bridge(ledger, now_fs, place):
     """Close the journey of a frame that goes on behind the wire, with the stamps that it has."""
     ledger.journeys.lost_fs += float(now_fs - ledger.journeys.slot[place].offered_fs)

@@ -133,6 +133,8 @@ def begin_piece(nic, now_fs, core):
 @kernel
 def posted(nic, now_fs, core, is_over):
     """Mark frames as posted; ring the doorbell when a batch is full or the turn is over. Return True if it was rung."""
+    if core.n == 0:  # its function has gone
+        return False
     queue = nic.tx_queue[core.queue]
     driver = nic.guests.driver[queue.params.function]
     mark_batch(nic.guests, queue, queue.posted, POSTED).posted_fs = core.started_fs
@@ -278,3 +280,36 @@ def turn_over(guests, core, number, has_more):
     work.is_listed = 0
     if has_more:
         enlist(guests, core, number)
+
+
+@kernel
+def forget_work(nic, core_number, ring):
+    """Forget what a core has to do for a Tx ring, and the Rx ring of its number; its piece leads to nothing then."""
+    guests = nic.guests
+    core = guests.core[core_number]
+    for number in (ring, MAX_QUEUES + ring):
+        guests.work[number].n = 0
+        if guests.work[number].is_listed == 0:
+            continue
+        if core.is_running and core.first_work == number:
+            core.n = 0
+        else:
+            unlist(guests, core, number)
+
+
+@kernel
+def unlist(guests, core, number):
+    """Take a ring that has not got its turn out of its core's list."""
+    before = NO_WORK
+    here = core.first_work
+    while here != number:
+        before = here
+        here = guests.work[here].following
+    following = guests.work[number].following
+    if before == NO_WORK:
+        core.first_work = following
+    else:
+        guests.work[before].following = following
+    if core.last_work == number:
+        core.last_work = before
+    guests.work[number].is_listed = 0

@@ -196,7 +196,7 @@ def feed_guest(nic, now_fs, function_number):
         source = traffic.source[number]
         queue_number = ring_of(function, source.pending_hash)
         queue = nic.tx_queue[queue_number]
-        has_room = queue.reserved - queue.freed < params.tx_ring - 1
+        has_room = queue.reserved - queue.freed < queue.slots
         if not has_room and (is_closed(source) or not params.drop_when_full):
             function.is_full = 1  # it waits for a slot, and the function's other sources behind it
             traffic.n_full += 1

@@ -141,7 +141,7 @@ class Levels:
     def _look_at_rings(self, now_fs: int) -> None:
         shape = (len(self._names.owners), -1)
         rx, params = self._rx, self._params
-        in_use = params["rx_ring"] - 1 - rx["known"] - rx["requested"] - rx["cached"]
+        in_use = rx["slots"] - rx["known"] - rx["requested"] - rx["cached"]
         levels = (self._tx["reserved"] - self._tx["freed"], in_use)
         rings = np.stack([level.reshape(shape).sum(axis=1) for level in levels])
         for side, function in np.argwhere(rings != self._rings).tolist():

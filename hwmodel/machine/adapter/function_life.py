@@ -1,0 +1,201 @@
+"""A function that goes and comes again: what of it is forgotten, where it is, and how its rings begin anew.
+
+The rules are in docs/datapath.md, "A function goes, and comes again". All work is done at the instant of the command,
+by a look through what waits, so that the rest of the adapter need not ask for each frame whether its function is there.
+"""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.records import NEVER
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.adapter.forgetting import forget_in_flight, forget_requests, forget_writes
+from hwmodel.machine.adapter.receive import have_descriptors
+from hwmodel.machine.adapter.switching import frame_in, release_tx_room
+from hwmodel.machine.counts.histogram import change, set_stalled
+from hwmodel.machine.counts.journeys import journey_lost, lost_in_ring
+from hwmodel.machine.counts.outcome import copy_dropped
+from hwmodel.machine.guest.cores import forget_work
+from hwmodel.machine.pcie.links import link_at
+from hwmodel.machine.pcie.reads import give_places_back
+from hwmodel.machine.pcie.transactions import ring_doorbell
+from hwmodel.machine.switch.decisions import template_of
+from hwmodel.machine.time.clock import ADAPTER_LINKS
+from hwmodel.machine.tlp_kinds import RX_DOORBELL
+from hwmodel.machine.traffic.sources import hunger
+
+FUNCTION_RESET = DropReason.FUNCTION_RESET.value
+NO_RING = -1  # as the ring of a frame whose function has gone
+
+
+@kernel
+def function_off(nic, now_fs, number):
+    """Take a function away: its rings, its requests, what is written to it."""
+    function = nic.function[number]
+    function.is_off = 1
+    first, end = function.params.first_queue, function.params.first_queue + function.params.n_queues
+    for ring in range(first, end):
+        drop_posts(nic, now_fs, ring)
+    for ring in range(first, end):
+        drop_received(nic, now_fs, ring)
+    for ring in range(first, end):
+        forget_work(nic, function.params.core, ring)
+    forget_turn(nic, now_fs, function, number)
+    forget_fetches(nic.reads.rx_fetches, first, end)
+    forget_fetches(nic.reads.tx_fetches, first, end)
+    forget_reads(nic, now_fs, first, end)
+    for number_of_link in range(ADAPTER_LINKS):
+        pcie = link_at(nic, number_of_link)
+        forget_writes(nic, now_fs, pcie, first, end)
+        forget_in_flight(nic, now_fs, pcie, first, end)
+    nic.rx_dma_busy = int(nic.rx_writing >= nic.params.rx_writes)
+    drop_copies(nic, now_fs, first, end)
+    for ring in range(first, end):
+        begin_ring_anew(nic, now_fs, ring)
+    hunger(nic, number)
+    nic.reads_due, nic.moves_due = 1, 1
+
+
+@kernel
+def function_on(nic, now_fs, number):
+    """Bring a function up: its driver has set up its rings, and posts all Rx descriptors with a doorbell each."""
+    function = nic.function[number]
+    function.is_off = 0
+    function.first_in_fs = NEVER
+    n_descriptors = nic.params.rx_ring - 1
+    for ring in range(function.params.first_queue, function.params.first_queue + function.params.n_queues):
+        nic.tx_queue[ring].slots = nic.params.tx_ring - 1
+        nic.rx_queue[ring].slots = n_descriptors
+        change(nic.ledger.counts.rx_ring, now_fs, n_descriptors)
+        ring_doorbell(nic, now_fs, RX_DOORBELL, ring, n_descriptors)
+    hunger(nic, number)
+
+
+@kernel
+def drop_posts(nic, now_fs, ring):
+    """Drop what a driver has given to a Tx ring and the scheduler has not picked."""
+    queue, ledger = nic.tx_queue[ring], nic.ledger
+    n = queue.reserved - queue.picked
+    for at in range(queue.picked, queue.reserved):
+        post = nic.guests.post[queue.first + (at & queue.mask)]
+        lost_in_ring(ledger, now_fs, post.offered_fs)
+        template = template_of(nic, post.template)
+        if template.flow >= 0:
+            ledger.flow[template.flow].dropped += 1
+    ledger.counts.dropped += n
+    ledger.counts.drops[FUNCTION_RESET] += n
+    ledger.function[queue.params.function].drops[FUNCTION_RESET] += n
+    change(ledger.counts.tx_ring, now_fs, queue.freed - queue.reserved)
+
+
+@kernel
+def drop_received(nic, now_fs, ring):
+    """Drop what is on its way into the buffers of an Rx ring; nobody takes what its guest could see."""
+    queue = nic.rx_queue[ring]
+    for at in range(queue.taken, queue.visible):
+        journey_lost(nic.ledger, now_fs, nic.guests.finished[queue.first + (at & queue.mask)].journey)
+    for at in range(queue.visible, queue.started):
+        copy_dropped(nic, now_fs, nic.guests.finished[queue.first + (at & queue.mask)], FUNCTION_RESET)
+
+
+@kernel
+def forget_turn(nic, now_fs, function, number):
+    """Let the scheduler forget what a function has to send."""
+    scheduler = nic.scheduler
+    if scheduler.chosen == number:
+        scheduler.chosen = -1
+        set_stalled(nic.ledger.counts.stalls.tx_buffer, now_fs, False)
+    if function.ready_queues > 0:
+        function.ready_queues = 0
+        if function.is_shaped:
+            scheduler.n_shaped_waiting -= 1
+        else:
+            scheduler.n_ready -= 1
+    for ring in range(function.params.first_queue, function.params.first_queue + function.params.n_queues):
+        scheduler.n_told -= nic.tx_queue[ring].known
+
+
+@kernel
+def forget_fetches(fetches, first, end):
+    """Take the fetches of some rings out of a class of the read arbiter."""
+    kept = fetches.tail
+    for at in range(fetches.tail - 1, fetches.head - 1, -1):
+        fetch = fetches.ring[at & fetches.mask]
+        if not first <= fetch.queue < end:
+            kept -= 1
+            if kept != at:
+                fetches.ring[kept & fetches.mask] = fetch
+    fetches.head = kept
+
+
+@kernel
+def forget_reads(nic, now_fs, first, end):
+    """Forget what is still to be requested for frames of some rings; what is on its way is thrown away as it comes."""
+    reads, grants = nic.reads, nic.grants
+    is_cut = reads.left_bytes > 0 and first <= grants.ring[reads.frame & grants.mask].queue < end
+    for at in range(grants.head, grants.tail):
+        frame = grants.ring[at & grants.mask]
+        if first <= frame.queue < end:
+            frame.queue = NO_RING
+    for number in range(ADAPTER_LINKS):
+        forget_requests(nic, now_fs, link_at(nic, number), first, end)
+    if not is_cut:
+        return
+    frame = grants.ring[reads.frame & grants.mask]
+    if frame.reads_left == 1 and reads.left_bytes < reads.whole_bytes:
+        give_places_back(nic, frame.n_bytes)
+    reads.left_bytes = 0
+    frame.reads_left -= 1
+    if frame.reads_left == 0:
+        frame_in(nic, now_fs, reads.frame)
+
+
+@kernel
+def drop_copies(nic, now_fs, first, end):
+    """Drop the copies for some rings that are in the Rx buffer, or on their way to it."""
+    drop_from(nic, now_fs, nic.rx_fifo, first, end, True)
+    drop_from(nic, now_fs, nic.loopback, first, end, False)
+    if nic.rx_fifo.head == nic.rx_fifo.tail:
+        have_descriptors(nic.ledger, now_fs)
+    nic.rx_head_waits_fs = -1
+
+
+@kernel
+def drop_from(nic, now_fs, fifo, first, end, is_rx_buffer):
+    """Drop the copies for some rings that wait in a FIFO, first to last; the others close up behind them."""
+    for at in range(fifo.head, fifo.tail):
+        copy = fifo.ring[at & fifo.mask]
+        if first <= copy.queue < end:
+            if is_rx_buffer:
+                change(nic.counts.rx_buffer, now_fs, -copy.n_bytes)
+            else:
+                release_tx_room(nic, now_fs, copy)
+            copy_dropped(nic, now_fs, copy, FUNCTION_RESET)
+    kept = fifo.tail
+    for at in range(fifo.tail - 1, fifo.head - 1, -1):
+        copy = fifo.ring[at & fifo.mask]
+        if not first <= copy.queue < end:
+            kept -= 1
+            if kept != at:
+                fifo.ring[kept & fifo.mask] = copy
+    fifo.head = kept
+
+
+@kernel
+def begin_ring_anew(nic, now_fs, number):
+    """Set a Tx ring, and the Rx ring of its number, to their beginning, without descriptors and without free slots.
+
+    Timers that run find nothing to do. A pace that is to be kept is kept.
+    """
+    tx, rx = nic.tx_queue[number], nic.rx_queue[number]
+    tx.reserved, tx.posted, tx.rung, tx.told, tx.known, tx.requested, tx.cached = 0, 0, 0, 0, 0, 0, 0
+    tx.picked, tx.fetched, tx.counted, tx.written_back, tx.freed, tx.slots = 0, 0, 0, 0, 0, 0
+    change(nic.ledger.counts.rx_ring, now_fs, rx.known + rx.requested + rx.cached - rx.slots)
+    rx.slots = 0
+    rx.known, rx.requested, rx.cached, rx.fetched = 0, 0, 0, 0
+    rx.started, rx.landed, rx.written_back, rx.visible, rx.taken, rx.since_refill = 0, 0, 0, 0, 0, 0
+    rx.returned, rx.told, rx.is_masked, rx.moderated_until_fs, rx.is_polled, rx.entry_fs = 0, 0, 0, 0, 0, 0
+    rx.moderation_fs = nic.guests.driver[rx.params.function].moderation_fs
+    rx.rx_class, rx.taken_bytes, rx.tx_class, rx.posted_bytes = 0, 0, 0, 0
+    for held in (tx.held, rx.held):
+        held.n_descriptors, held.n_frames, held.written, held.timer_at_fs = 0, 0, 0, NEVER
