@@ -35,12 +35,33 @@ class EventResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LifeResult:
+    """Say of one time that a function went, or came, how long what took.
+
+    `at_ns`: when the event was. `goes`: whether it was there then. `reset_ns`, `messages_ns`, `rings_ns`: the parts of
+    its way up, None for one that does not come. `up_ns`: when that was over, `first_frame_ns`: when its first frame was
+    in the Tx buffer, None where the run ended, or it went again, before. `frames_lost`: of it, and on the way to it.
+    """
+
+    vm: str
+    at_ns: float
+    goes: bool
+    reset_ns: float | None
+    messages_ns: float | None
+    rings_ns: float | None
+    up_ns: float | None
+    first_frame_ns: float | None
+    frames_lost: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
     """Hold what VMs did in equal intervals, the first from the run's first instant on, and the events between."""
 
     interval_ns: float
     vms: Mapping[str, VmSeries] = field(default_factory=dict)
     events: tuple[EventResult, ...] = ()
+    lives: tuple[LifeResult, ...] = field(default=(), metadata={"omit_empty": True})
 
     @property
     def n_intervals(self) -> int:

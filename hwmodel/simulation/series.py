@@ -15,6 +15,7 @@ from hwmodel.simulation.nic_state import function_of
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS
 
 if TYPE_CHECKING:
+    from hwmodel.simulation.lives import LifeRecorder
     from hwmodel.simulation.machine import Machine, Server
 
 Floats = npt.NDArray[np.float64]
@@ -35,8 +36,8 @@ def interval_of(duration_fs: int) -> int:
 class SeriesRecorder:
     """Note, at the end of each interval, what the VMs of a machine have sent and received by then."""
 
-    def __init__(self, machine: Machine, interval_fs: int) -> None:
-        self._machine, self._interval_fs = machine, interval_fs
+    def __init__(self, machine: Machine, interval_fs: int, lives: LifeRecorder) -> None:
+        self._machine, self._interval_fs, self._lives = machine, interval_fs, lives
         self._next_fs = interval_fs
         self._last = self._sums()
         self._carried = np.zeros_like(self._last)
@@ -49,13 +50,15 @@ class SeriesRecorder:
         Returns why it stopped.
         """
         while True:
-            bound_fs = min(until_fs, self._next_fs)
+            bound_fs = min(until_fs, self._next_fs, self._lives.next_fs())
             status = self._machine.advance(bound_fs, n_events)
             if status == IDLE and until_fs < NEVER:
+                self._lives.look(until_fs)
                 while self._next_fs <= until_fs:  # nothing happens any more
                     self._look()
             if status != DONE:
                 return status
+            self._lives.look(bound_fs)
             if bound_fs == self._next_fs:
                 self._look()
             if bound_fs == until_fs:

@@ -6,10 +6,12 @@ from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.tables import VIDS
 from hwmodel.machine.adapter.function_life import function_off, function_on
 from hwmodel.machine.adapter.scheduler import begin_limit, end_limit
+from hwmodel.machine.guest.cores import work_beside
 from hwmodel.machine.network.mac import expect_line_anew
 from hwmodel.machine.network.wires import expect_outside_anew
 from hwmodel.machine.pcie.link import catch_up, expect_rest_of_read
 from hwmodel.machine.time.commands import (
+    CORE_WORK,
     FUNCTION_OFF,
     FUNCTION_ON,
     LINE_RATE,
@@ -53,6 +55,9 @@ def obey(nic, words, now_fs, command):
         return
     if command.kind == FUNCTION_ON:
         function_on(nic, now_fs, command.part)
+        return
+    if command.kind == CORE_WORK:
+        work_beside(nic, now_fs, nic.function[command.part].params.core, nic.commands.value[command.first_value])
         return
     if command.kind == LINK:
         pcie = nic.pcie[command.part]

@@ -259,7 +259,7 @@ def piece_done(nic, now_fs, function):
             has_rung = True
     if has_rung:
         core.doorbell_time_fs = guests.driver[function].doorbell_time_fs
-        core.free_fs = now_fs + core.doorbell_time_fs
+        core.free_fs = max(now_fs, core.free_fs) + core.doorbell_time_fs
         core.counts.busy_fs[core.kind] += core.doorbell_time_fs
     core.is_running = 0
     if is_over:
@@ -280,6 +280,17 @@ def turn_over(guests, core, number, has_more):
     work.is_listed = 0
     if has_more:
         enlist(guests, core, number)
+
+
+@kernel
+def work_beside(nic, now_fs, core_number, work_fs):
+    """Keep a core from its rings for a time, behind the piece that it has begun: it has something else to do."""
+    core = nic.guests.core[core_number]
+    begins_fs = max(now_fs, core.free_fs)
+    if core.is_running:
+        begins_fs = max(begins_fs, core.ends_fs)
+    core.free_fs = begins_fs + work_fs
+    core.counts.busy_fs[TAKE_TASK] += work_fs
 
 
 @kernel

@@ -1,0 +1,135 @@
+"""How long a VF's message to the PF takes, and what it costs the PF's core: register by register, as Linux' drivers do.
+
+Times are femtoseconds. The link is taken as idle, and both cores as having nothing else to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwmodel.rules.pcie_link import REGISTER_BYTES, link_rate_of, tlp_overhead_of
+from hwmodel.units import FS_PER_NS
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+FS_PER_US, FS_PER_MS = 1000 * FS_PER_NS, 10**6 * FS_PER_NS
+MAILBOX_WORDS = 16  # Linux ixgbe_mbx.h: the PF's driver reads them all, whatever the message
+POLL_FS = 500 * FS_PER_US  # Linux ixgbevf, IXGBE_VF_MBX_INIT_DELAY: how long a VF's driver waits between two looks
+RESET_SETTLE_FS = 10 * FS_PER_MS  # Linux ixgbevf, vf.c: from the acknowledgement of a RESET to the look for its reply
+
+
+class Message(NamedTuple):
+    """Hold a message by what takes time: its words, those of its reply, and a wait before its driver looks for that."""
+
+    name: str
+    words: int
+    reply_words: int
+    settle_fs: int = 0
+
+
+# What Linux' ixgbevf sends from its probe on until its interface is up (ixgbevf_main.c, vf.c), in order; lengths by
+# their layouts in vf.c. A multicast list of one group; VLAN 0 is asked for as the interface comes up.
+BRING_UP = (
+    Message("reset", 1, 4, RESET_SETTLE_FS),
+    Message("api_negotiate", 2, 2),
+    Message("get_queues", 5, 5),
+    Message("set_lpe", 2, 2),
+    Message("set_vlan", 2, 2),
+    Message("update_xcast", 2, 2),
+    Message("set_multicast", 2, 2),
+)
+
+
+@dataclass(frozen=True)
+class RegisterTimes:
+    """Hold what accesses to registers take: a write keeps a core for `write_fs` and is there `flight_fs` later.
+
+    `read_fs`: a core waits for the answer. `interrupt_fs`: from the adapter's decision to the end of its entry, of
+    which `flight_fs` passes on the link.
+    """
+
+    write_fs: int
+    flight_fs: int
+    read_fs: int
+    interrupt_fs: int
+
+    @classmethod
+    def of(cls, config: Config, function: str) -> RegisterTimes:
+        """Return the times of a function's driver: its adapter's link's, its own, its host's.
+
+        A register read takes the request's and the completion's time on the link, both flights, and the latency of a
+        read by the adapter: the way through the root complex is taken to be as long in this direction (assumption).
+        """
+        rate, overhead, driver = link_rate_of(config.pcie), tlp_overhead_of(config.pcie), config.driver_of(function)
+        flight_fs = config.pcie.flight_fs
+        write_fs = rate.transfer_fs(overhead.memory_write_bytes + REGISTER_BYTES)
+        read_fs = rate.transfer_fs(overhead.read_request_bytes) + rate.transfer_fs(
+            overhead.completion_bytes + REGISTER_BYTES
+        )
+        return cls(
+            write_fs=driver.doorbell_time_fs,
+            flight_fs=write_fs + flight_fs,
+            read_fs=read_fs + 2 * flight_fs + config.host.read_latency_fs,
+            interrupt_fs=write_fs + flight_fs + driver.interrupt_time_fs + driver.exit_time_fs,
+        )
+
+    def serving_fs(self, message: Message) -> int:
+        """Return what a message keeps the PF's core for: its interrupt, the mailbox, its acknowledgement, the reply."""
+        return self.interrupt_fs - self.flight_fs + (MAILBOX_WORDS + 1) * self.read_fs + self.reply_fs(message)
+
+    def reply_fs(self, message: Message) -> int:
+        """Return the writes of an acknowledgement, a reply and the word that tells of it."""
+        return (message.reply_words + 2) * self.write_fs
+
+
+class Exchange(NamedTuple):
+    """Say when the PF's core takes a message up, for how long it does, and when the VF's driver has the reply."""
+
+    taken_fs: int
+    serving_fs: int
+    over_fs: int
+
+
+def exchange(vf: RegisterTimes, pf: RegisterTimes, message: Message, begins_fs: int, pf_free_fs: int) -> Exchange:
+    """Return what a message takes whose VF begins with it then, the PF's core being free from a time on.
+
+    The VF looks whether the mailbox is free, writes the words and tells of them; then it looks for the
+    acknowledgement, and then for the reply, at once and `POLL_FS` behind the end of each look in vain. A look finds
+    what was there as it began. At last it reads the reply and acknowledges it.
+    """
+    sent_fs = begins_fs + vf.read_fs + (message.words + 1) * vf.write_fs
+    taken_fs = max(sent_fs + vf.flight_fs + pf.flight_fs, pf_free_fs)
+    served_fs = taken_fs + pf.serving_fs(message)
+    acknowledged_fs = served_fs - pf.reply_fs(message) + pf.write_fs + pf.flight_fs
+    found_fs = _found_fs(vf, sent_fs, acknowledged_fs) + message.settle_fs
+    found_fs = _found_fs(vf, found_fs, served_fs + pf.flight_fs)
+    over_fs = found_fs + message.reply_words * vf.read_fs + vf.write_fs
+    return Exchange(taken_fs, served_fs - taken_fs, over_fs)
+
+
+def _found_fs(times: RegisterTimes, first_fs: int, there_fs: int) -> int:
+    """Return the end of the first look that finds what is there from a time on."""
+    n_in_vain = max(0, -(-(there_fs - first_fs) // (times.read_fs + POLL_FS)))
+    return first_fs + n_in_vain * (times.read_fs + POLL_FS) + times.read_fs
+
+
+def bring_up(
+    vfs: Sequence[RegisterTimes], pf: RegisterTimes, messages: Sequence[Message] = BRING_UP
+) -> tuple[list[int], list[Exchange]]:
+    """Return how long the messages of each of several VFs take that begin at once, and all of them in turn.
+
+    The PF serves them one after the other, first come, first served.
+    """
+    at_fs, step = [0] * len(vfs), [0] * len(vfs)
+    found: list[Exchange] = []
+    for _ in range(len(vfs) * len(messages)):
+        waiting = [number for number, done in enumerate(step) if done < len(messages)]
+        number = min(waiting, key=lambda number: at_fs[number])
+        pf_free_fs = found[-1].taken_fs + found[-1].serving_fs if found else 0
+        found.append(exchange(vfs[number], pf, messages[step[number]], at_fs[number], pf_free_fs))
+        at_fs[number] = found[-1].over_fs
+        step[number] += 1
+    return at_fs, found
