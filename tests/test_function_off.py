@@ -99,3 +99,47 @@ def test_nothing_is_left_over(tmp_path: Path, seed: int) -> None:
     machine = Machine(config, build_workload(config), 1, 1, changes)
     assert machine.advance(NEVER, 10**9) == IDLE
     assert left_over(machine) == {}
+
+
+MACHINES = {
+    "plain": {},
+    "IOMMU": {"host.iotlb": {"entries": 64, "miss": "330ns", "walkers": 2}},
+    "engines": {"nic.dma": {"read": {"outstanding": 4, "latency": "100ns"}, "write": {"outstanding": 4}}},
+    "credits and flight": {"pcie.credits": {"ph": 8, "pd": 64, "nph": 4}, "pcie.propagation": "150ns"},
+    "interrupts": {"driver.preset": "kernel"},
+    "a core in the switch": {"switch.timing": "core"},
+    "several rings": {"nic.queues_per_vf": 2, "workload.sizes": [[64, 3], [1518, 1]], "workload.frame_bytes": None},
+    "wire too": {"workload.wire_share": 0.3, "workload.external": {"rate": "2Gbps"}},
+}
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_vf_that_is_reset_works_again_and_others_are_not_touched(name: str) -> None:
+    """Of three closed loops in a ring one is interrupted at drawn instants; the others go on at their rates."""
+    base = {"nic.vfs": 6, "workload.pattern": "pairs", "run.warmup": "200us", "run.duration": "800us"}
+    changes = {key: value for key, value in (base | MACHINES[name]).items() if value is not None}
+    config = config_from_mapping({}, changes)
+    workload = build_workload(config)
+    chance = random.Random(name)
+    for _ in range(12):
+        off_fs = 300 * US + chance.randrange(100 * US)
+        on_fs = off_fs + chance.randrange(1, 200 * US)
+        machine = Machine(config, workload, 1, 1, [Change(off_fs, config, frozenset({"vf1"})), Change(on_fs, config)])
+        nic = machine.state[0]
+        machine.advance(on_fs - 1, 10**9)
+        silent = _delivered(nic)
+        machine.advance(on_fs + 400 * US, 10**9)
+        again = _delivered(nic)
+        assert nic.function[2].first_in_fs > on_fs
+        assert again[2] > silent[2], "nothing is delivered to it"
+        assert again[1] > silent[1], "nothing of it is delivered"
+
+
+def _delivered(nic: Any) -> list[int]:
+    """Return how many frames each function has been shown."""
+    n = int(nic.params.n_functions)
+    rings = nic["rx_queue"][: int(nic.params.n_queues)]
+    shown = [0] * n
+    for ring in rings:
+        shown[int(ring["params"]["function"])] += int(ring["visible"])
+    return shown

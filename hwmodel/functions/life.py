@@ -1,0 +1,226 @@
+"""When functions are there in a run: resets, VF Enable, interfaces plugged and unplugged, and how long each takes.
+
+A VF that comes up waits until its reset is over, its driver has asked the PF for all that it needs, and has set its
+rings up. The PF that comes up asks nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwmodel.config.kinds import suggest
+from hwmodel.config.system import Server, servers_of
+from hwmodel.errors import InputError
+from hwmodel.functions.message_time import FS_PER_MS, FS_PER_US, RegisterTimes, bring_up
+from hwmodel.units import format_time_fs
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+# PCI Express Base Specification: a Function Level Reset is over within 100 ms, and so is what follows VF Enable; Linux
+# waits as long before it asks a VF for anything.
+RESET_FS = 100 * FS_PER_MS
+RING_REGISTERS = 8  # Linux ixgbevf: base (2), length, head, tail, write-back address or SRRCTL, thresholds, control
+RING_ENABLE_FS = 1000 * FS_PER_US  # Linux ixgbevf: usleep_range(1000, 2000) until a ring says that it is enabled
+MOST_SHOWN = 6  # names in a hint
+PF = "pf"
+RESET, ENABLE, PLUG, UNPLUG = "reset", "enable_vfs", "plug", "unplug"
+
+
+class Parts(NamedTuple):
+    """Hold what the way up of a function takes, part by part."""
+
+    reset_fs: int
+    messages_fs: int
+    rings_fs: int
+
+    @property
+    def whole_fs(self) -> int:
+        """Return all of it."""
+        return sum(self)
+
+
+@dataclass(frozen=True)
+class Life:
+    """Say of one time that a function goes, or comes: at which event, when, and how long it takes to come up.
+
+    `off_fs`: None where it was off before. `parts`: None where it does not come up. `up_fs`: None where it does not, or
+    where another event comes before.
+    """
+
+    vm: str
+    event: int
+    at_fs: int
+    off_fs: int | None
+    parts: Parts | None = None
+    up_fs: int | None = None
+
+
+@dataclass
+class Course:
+    """Hold what becomes of functions in a run: lives, and what their messages cost each PF's core, from when on."""
+
+    lives: list[Life] = field(default_factory=list)
+    work: list[tuple[int, str, int]] = field(default_factory=list)
+
+    def times_fs(self) -> list[int]:
+        """Return the instants at which functions go or come up, in order."""
+        found = {time for life in self.lives for time in (life.off_fs, life.up_fs) if time is not None}
+        return sorted(found)
+
+    def off_at(self, at_fs: int) -> frozenset[str]:
+        """Return which functions are off from an instant on, until the next of them."""
+        off: set[str] = set()
+        changes = [(life.off_fs, 0, life.vm) for life in self.lives if life.off_fs is not None]
+        changes += [(life.up_fs, 1, life.vm) for life in self.lives if life.up_fs is not None]
+        for time, is_up, vm in sorted(changes):
+            if time <= at_fs:
+                (off.discard if is_up else off.add)(vm)
+        return frozenset(off)
+
+
+def course_of(config: Config) -> Course:
+    """Return what a scenario does to the functions of a configuration.
+
+    Raises InputError, a line for each event that names no function, or one that is not as the event needs it.
+    """
+    adapters = [_Adapter(server) for server in servers_of(config)]
+    course, problems = Course(), []
+    for at in sorted(range(len(config.scenario)), key=lambda at: config.scenario[at].at_fs):
+        event = config.scenario[at]
+        try:
+            if event.kind == ENABLE:
+                assert event.enable_vfs is not None
+                for name, n_vfs in _numbers(adapters, event.enable_vfs).items():
+                    _adapter(adapters, name).enable(course, at, event.at_fs, n_vfs)
+            elif event.kind in (RESET, PLUG, UNPLUG):
+                name = getattr(event, event.kind)
+                _owner(adapters, name).happens(course, at, event.at_fs, event.kind, name)
+        except InputError as error:
+            problems += [f"scenario.{at}.{event.kind}: {line}" for line in error.lines]
+    if problems:
+        raise InputError(problems)
+    return course
+
+
+def _numbers(adapters: list[_Adapter], given: int | dict[str, int]) -> dict[str, int]:
+    if isinstance(given, dict):
+        return given
+    if len(adapters) > 1:
+        raise InputError(f"which adapter's? write it like {{{adapters[0].server.name}: {given}}}")
+    return {"": given}
+
+
+def _adapter(adapters: list[_Adapter], name: str) -> _Adapter:
+    for one in adapters:
+        if one.server.name == name:
+            return one
+    names = [one.server.name for one in adapters if one.server.name]
+    raise InputError(f"no adapter is called {name!r}{_hint(name, names)}")
+
+
+def _owner(adapters: list[_Adapter], name: str) -> _Adapter:
+    for one in adapters:
+        if name in one.functions:
+            return one
+    names = [each for one in adapters for each in one.functions]
+    raise InputError(f"no function is called {name!r}{_hint(name, names)}")
+
+
+def _hint(name: str, known: list[str]) -> str:
+    shown = ", ".join(known[:MOST_SHOWN]) + (", ..." if len(known) > MOST_SHOWN else "")
+    return suggest(name, known) or f"; there are {shown}"
+
+
+class _Adapter:
+    """Follow the functions of one adapter through the events: which are off, and until when those that come up are."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.functions = [server.station(port.name) for port in server.config.switch.ports]
+        self.vfs = [name for name in self.functions if name != server.station(PF)]
+        self.n_enabled = len(self.vfs)
+        self.unplugged: set[str] = set()
+        self.last: dict[str, int] = {}  # the place of each function's last life
+
+    def happens(self, course: Course, event: int, at_fs: int, kind: str, name: str) -> None:
+        """Carry out an event about one function."""
+        if kind == PLUG:
+            if name not in self.unplugged:
+                raise InputError(f"{name} is not unplugged at {format_time_fs(at_fs)}; only then it can be plugged in")
+            self.unplugged.discard(name)
+            self._comes(course, event, at_fs, [name], None)
+            return
+        self._require_there(course, at_fs, name)
+        if kind == UNPLUG:
+            if name not in self.vfs:
+                raise InputError(f"{name} belongs to the host; a VF can be unplugged")
+            self.unplugged.add(name)
+            self._goes(course, event, at_fs, name)
+        elif name in self.vfs:
+            self._comes(course, event, at_fs, [name], at_fs)
+        else:
+            self._takes_vfs_away(course, event, at_fs)
+            self._comes(course, event, at_fs, [name], at_fs)
+
+    def enable(self, course: Course, event: int, at_fs: int, n_vfs: int) -> None:
+        """Write NumVFs and VF Enable."""
+        if n_vfs > len(self.vfs):
+            total = f"{len(self.vfs)} (nic.vfs)"
+            raise InputError(f"NumVFs {n_vfs} is above the {total} that this adapter is configured with")
+        if n_vfs and self.n_enabled:
+            raise InputError(f"{self.n_enabled} VFs are enabled at {format_time_fs(at_fs)}; enable_vfs: 0 comes first")
+        if n_vfs == 0:
+            self._takes_vfs_away(course, event, at_fs)
+            return
+        self._require_there(course, at_fs, self.server.station(PF))
+        self.n_enabled = n_vfs
+        self._comes(course, event, at_fs, self.vfs[:n_vfs], None)
+
+    def _takes_vfs_away(self, course: Course, event: int, at_fs: int) -> None:
+        for name in self.vfs[: self.n_enabled]:
+            self._goes(course, event, at_fs, name)
+        self.n_enabled = 0
+        self.unplugged.clear()
+
+    def _goes(self, course: Course, event: int, at_fs: int, name: str) -> None:
+        """Take a function away, whether it is there or on its way up."""
+        is_there = self._is_there(course, at_fs, name)
+        place = self.last.get(name)
+        if place is not None and not is_there:
+            course.lives[place] = replace(course.lives[place], up_fs=None)
+        self.last[name] = len(course.lives)
+        course.lives.append(Life(name, event, at_fs, at_fs if is_there else None))
+
+    def _comes(self, course: Course, event: int, at_fs: int, names: list[str], off_fs: int | None) -> None:
+        """Bring functions up that ask the PF at once."""
+        vfs = [name for name in names if name in self.vfs]
+        messages_fs, exchanges = bring_up([self._times(name) for name in vfs], self._times(PF))
+        for each in exchanges:
+            course.work.append((at_fs + RESET_FS + each.taken_fs, self.server.station(PF), each.serving_fs))
+        for number, name in enumerate(names):
+            parts = Parts(RESET_FS, messages_fs[number] if vfs else 0, self._rings_fs(self._times(name)))
+            self.last[name] = len(course.lives)
+            course.lives.append(Life(name, event, at_fs, off_fs, parts, at_fs + parts.whole_fs))
+
+    def _times(self, name: str) -> RegisterTimes:
+        return RegisterTimes.of(self.server.config, name.rpartition(".")[2])
+
+    def _rings_fs(self, times: RegisterTimes) -> int:
+        """Return how long a driver takes to set the Tx and Rx rings of its function up."""
+        n_rings = 2 * self.server.config.nic.queues_per_vf
+        return n_rings * (RING_REGISTERS * times.write_fs + RING_ENABLE_FS + times.read_fs)
+
+    def _is_there(self, course: Course, at_fs: int, name: str) -> bool:
+        place = self.last.get(name)
+        if place is None:
+            return True
+        up_fs = course.lives[place].up_fs
+        return up_fs is not None and up_fs <= at_fs
+
+    def _require_there(self, course: Course, at_fs: int, name: str) -> None:
+        if not self._is_there(course, at_fs, name):
+            up_fs = course.lives[self.last[name]].up_fs
+            until = "" if up_fs is None else f"; it comes up at {format_time_fs(up_fs)}"
+            raise InputError(f"{name} is not there at {format_time_fs(at_fs)}{until}")
