@@ -1,0 +1,62 @@
+"""What became of functions that went, or came up, in sentences: how long they were silent, and what was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from hwmodel.words.quantities import count_text, time_text
+
+if TYPE_CHECKING:
+    from hwmodel.results.series import LifeResult
+
+MOST_NAMED = 2  # functions of an event that are told of one by one
+
+
+def lives_text(lives: Sequence[LifeResult]) -> str:
+    """Say what an event did to the functions that it is about: those that come up, those that go, what they lost."""
+    gone = [life for life in lives if life.reset_ns is None]
+    coming = [life for life in lives if life.reset_ns is not None]
+    told = []
+    if gone:
+        told.append(f"{_names(gone)} gone")
+    if 0 < len(coming) <= MOST_NAMED:
+        told += [_coming_text(life) for life in coming]
+    elif coming:
+        told.append(_many_text(coming))
+    lost = sum(life.frames_lost for life in lives)
+    if any(life.goes for life in lives):
+        told.append(f"{count_text(lost)} {'frame' if lost == 1 else 'frames'} lost")
+    return "; ".join(told)
+
+
+def _coming_text(life: LifeResult) -> str:
+    """Say how long a function takes to come up, part by part."""
+    assert life.reset_ns is not None and life.messages_ns is not None and life.rings_ns is not None
+    parts = [f"reset {time_text(life.reset_ns)}"]
+    if life.messages_ns:
+        parts.append(f"messages {time_text(life.messages_ns)}")
+    parts.append(f"rings {time_text(life.rings_ns)}")
+    whole_ns = life.reset_ns + life.messages_ns + life.rings_ns
+    if life.up_ns is None:
+        return f"{life.vm} not up again by the end; it takes {time_text(whole_ns)} ({', '.join(parts)})"
+    if life.first_frame_ns is None:
+        return f"{life.vm} up after {time_text(whole_ns)} ({', '.join(parts)}), and sent nothing"
+    parts.append(f"first frame {time_text(life.first_frame_ns - life.up_ns)}")
+    silent = time_text(life.first_frame_ns - life.at_ns)
+    return f"{life.vm} {'silent for' if life.goes else 'sends after'} {silent} ({', '.join(parts)})"
+
+
+def _many_text(coming: Sequence[LifeResult]) -> str:
+    up_ns = [life.up_ns - life.at_ns for life in coming if life.up_ns is not None]
+    if not up_ns:
+        return f"{_names(coming)} not up by the end"
+    first, last = time_text(min(up_ns)), time_text(max(up_ns))
+    late = len(coming) - len(up_ns)
+    text = f"{len(up_ns)} functions up after {first if first == last else f'{first} to {last}'}"
+    return f"{text}, {late} not by the end" if late else text
+
+
+def _names(lives: Sequence[LifeResult]) -> str:
+    names = [life.vm for life in lives]
+    return ", ".join(names) if len(names) <= MOST_NAMED else f"{names[0]} and {len(names) - 1} more"
