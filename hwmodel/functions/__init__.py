@@ -1,0 +1,1 @@
+"""What PCI and drivers see of the adapter: functions, their registers, the mailbox between PF and VFs."""
