@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -99,7 +100,7 @@ def _walked(document: Document, config: Config, directory: str, drivers: Drivers
         if event.is_set or drivers is None:
             path: KeyPath = ("scenario", at, "set")
             apply_changes(now, document, path, document.data["scenario"][at]["set"] or {}, f"scenario.{at}.set.")
-        elif not _carried_out(now, document, config, at, drivers.changes(at, before)):
+        elif not _carried_out(now, document, config, at, _asked(document, config, at, drivers, before)):
             continue
         after = examine(now.copied(), directory)
         if after.config is None or after.problems:  # what follows would have them too
@@ -107,7 +108,8 @@ def _walked(document: Document, config: Config, directory: str, drivers: Drivers
         assert after.config is not None
         of_event, derived = _fixed(document, config, at, before, after.config)
         if after.contradictions and not of_event:  # else they come of what may not be
-            raise_problems([*problems, *after.contradictions])
+            own = after.contradictions if event.is_set else map(_granted, after.contradictions)
+            raise_problems([*problems, *own])
         problems += of_event or derived
         steps.append(Step(at_fs, at, after.config))
         if drivers is not None and event.is_set:
@@ -124,6 +126,21 @@ def _moments(config: Config, drivers: Drivers | None) -> list[_Moment]:
         for at_fs in ([event.at_fs] if event.is_set or drivers is None else drivers.moments_fs(event))
     ]
     return sorted(found)
+
+
+def _asked(document: Document, config: Config, at: int, drivers: Drivers, before: Config) -> Mapping[str, Any]:
+    """Return the keys that drivers change for an event; InputError, with its place, where they cannot be asked."""
+    (kind,) = config.scenario[at].kinds
+    try:
+        return drivers.changes(at, before)
+    except InputError as error:
+        path: KeyPath = ("scenario", at, kind)
+        place = document.place_of(path)
+        raise InputError([Problem(place, f"scenario.{at}.{kind}", line).line for line in error.lines]) from None
+
+
+def _granted(problem: Problem) -> Problem:
+    return replace(problem, message=f"{problem.message}; the PF's driver grants it, but the switch cannot have it")
 
 
 def _carried_out(now: Document, document: Document, config: Config, at: int, changes: Mapping[str, Any]) -> bool:
