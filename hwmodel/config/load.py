@@ -11,7 +11,7 @@ from hwmodel.errors import InputError
 
 from .build import Examined, check_is_mapping, examine
 from .document import Document, KeyPath, Place, Problem, copied_data, raise_problems, read_document
-from .model import Config, Origin
+from .model import Config, Origin, Step
 from .overrides import (
     Change,
     Overrides,
@@ -22,7 +22,7 @@ from .overrides import (
     plain_data,
     spread_dotted_keys,
 )
-from .scenario_steps import spread_scenario_file, steps_of
+from .scenario_steps import Drivers, spread_scenario_file, steps_of
 from .shipped import config_path
 
 
@@ -73,6 +73,24 @@ def _require(is_readable: bool, given: object) -> None:
     raise InputError(f"{what} is no configuration; give a path, a name that `hwmodel configs` lists, or a mapping")
 
 
+class _Steps:
+    """What the scenario of a document makes of its configuration; found once where no driver has a say."""
+
+    def __init__(self, document: Document, directory: str) -> None:
+        self._document = document
+        self._directory = directory
+        self._found: tuple[Step, ...] | None = None
+
+    def __call__(self, config: Config, drivers: Drivers | None = None) -> tuple[Step, ...]:
+        """Return the steps, as `steps_of`."""
+        is_set = all(event.is_set for event in config.scenario)
+        if drivers is not None and not is_set:
+            return steps_of(self._document, config, self._directory, drivers)
+        if self._found is None:
+            self._found = steps_of(self._document, config, self._directory)
+        return self._found
+
+
 class BaseDocument:
     """Hold what a file or a mapping says, before overrides; made by `read_base`."""
 
@@ -97,7 +115,9 @@ class BaseDocument:
         apply_overrides(document, said)
         spread_scenario_file(document, ".")
         config = examine(document, self.directory).sound_config()
-        config.remember(Origin(partial(self._changed_further, said), steps_of(document, config, self.directory)))
+        steps = _Steps(document, self.directory)
+        steps(config)  # says what is wrong with the scenario
+        config.remember(Origin(partial(self._changed_further, said), steps))
         return config
 
     def _changed_further(self, said: Overrides | None, overrides: Overrides | None) -> Config:

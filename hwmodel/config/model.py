@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, PrivateAttr
 from pydantic_core import to_json
@@ -26,6 +26,9 @@ from .servers import ServerEntry
 from .switch import Switch
 from .workload import Workload
 
+if TYPE_CHECKING:
+    from .scenario_steps import Drivers
+
 HASH_DIGITS = 16
 OF_SYSTEM = ("servers", "bridge", "bridges", "scenario")  # what no server has for itself
 
@@ -42,11 +45,12 @@ class Step(NamedTuple):
 class Origin:
     """Say how the document that a configuration was made from is changed; all are equal, so that equal values are.
 
-    `steps`: what its scenario makes of it, in the order of time.
+    `steps`: what its scenario makes of it, in the order of time; of a configuration and, where events ask drivers for
+    something, of these.
     """
 
     changed: Callable[[Any], Config] | None = field(default=None, compare=False, repr=False)
-    steps: tuple[Step, ...] = field(default=(), compare=False, repr=False)
+    steps: Callable[[Config, Drivers | None], tuple[Step, ...]] | None = field(default=None, compare=False, repr=False)
 
 
 class Config(Block):
@@ -132,14 +136,17 @@ class Config(Block):
         values = {name: getattr(driver, name) for name in VmDriver.model_fields}
         return self.model_copy(update={"driver": Driver.model_construct(**values, vms={})})
 
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self, drivers: Drivers | None = None) -> tuple[Step, ...]:
         """Return what the scenario makes of this configuration, event by event in the order of time.
 
-        Raises InputError where there is a scenario and the configuration was not made by `load_config`.
+        `drivers`: what answers events that are not keys with values. Raises InputError where there is a scenario and
+        the configuration was not made by `load_config`.
         """
-        steps = self._origin.steps
-        if len(steps) != len(self.scenario):
+        if not self.scenario:
+            return ()
+        if self._origin.steps is None:
             raise InputError("this configuration is not of hwmodel.load_config: nothing says what its scenario changes")
+        steps = self._origin.steps(self, drivers)
         return tuple(step._replace(config=step.config.model_copy(update={"run": self.run})) for step in steps)
 
     def remember(self, origin: Origin) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
 from .kinds import Block, Duration, key
+from .mailbox import MailboxMessage, PfCall
 from .servers import ChangesKind
 
 MOST_EVENTS = 1000
+KINDS = ("set", "mailbox", "pf")  # of events
 BLOCKS = ("pcie", "nic", "switch", "port", "servers", "bridge", "bridges")  # with keys that may change in operation
 
 
@@ -21,14 +25,45 @@ class _EventChanges(ChangesKind):
 
 
 class Event(Block):
-    """Something that happens in a run: from its time on some keys have other values."""
+    """Something that happens in a run: keys get other values, a VF asks the PF's driver, or the administrator does."""
 
     at_fs: Annotated[int, Duration("0ns", "1000s")] = key(
         ..., "When, counted from the run's first instant, warm-up included.", alias="at"
     )
     changes: Annotated[dict[str, Any], _EventChanges(BLOCKS)] = key(
-        ..., "Keys with the values that they have from then on, like {switch.ports.vf3.rate_limit: 1Gbps}.", alias="set"
+        {}, "Keys with the values that they have from then on, like {switch.ports.vf3.rate_limit: 1Gbps}.", alias="set"
     )
+    mailbox: MailboxMessage | None = key(
+        None,
+        "In place of `set`: a VF's message to the PF's driver, like {from: vf2, message: set_vlan, vlan: 20}; what is "
+        "granted changes the VF's station (docs/mailbox.md).",
+    )
+    pf: PfCall | None = key(
+        None,
+        "In place of `set`: what the administrator has the PF's driver do with a VF, like {vf: vf2, trust: true} "
+        "(docs/mailbox.md).",
+    )
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Return the keys that say what happens; a good event has one."""
+        is_given = {"set": "changes" in self.model_fields_set, "mailbox": self.mailbox, "pf": self.pf}
+        return tuple(kind for kind in KINDS if is_given[kind])
+
+    @property
+    def is_set(self) -> bool:
+        """Tell whether the event is keys with values, which need nobody's leave."""
+        return self.kinds == ("set",)
+
+    @property
+    def end_fs(self) -> int:
+        """Return when the last of it happens: a message may be sent again and again."""
+        return self.at_fs + (0 if self.mailbox is None else self.mailbox.length_fs)
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        left_out = {"mailbox", "pf", "set", "changes"} - {*self.kinds, "changes" if "set" in self.kinds else ""}
+        return {name: value for name, value in handler(self).items() if name not in left_out}
 
 
 def leaves(changes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from hwmodel.errors import InputError
 from hwmodel.units import FS_PER_NS, format_time_fs
@@ -11,8 +13,13 @@ from hwmodel.units import FS_PER_NS, format_time_fs
 from .build import examine
 from .document import Document, KeyPath, Problem, raise_problems, read_document
 from .in_operation import fixed_keys
+from .kinds import suggest
+from .mailbox import misfits
 from .model import Config, Step
-from .overrides import apply_changes
+from .names import function_name
+from .overrides import Change, apply_change, apply_changes
+from .scenario import KINDS, Event
+from .system import servers_of
 
 
 def spread_scenario_file(document: Document, directory: str) -> None:
@@ -38,39 +45,111 @@ def spread_scenario_file(document: Document, directory: str) -> None:
         to.update({(*path, *inside): at for inside, at in of.items()})
 
 
-def steps_of(document: Document, config: Config, directory: str) -> tuple[Step, ...]:
+class Drivers(Protocol):
+    """Say what becomes of events that ask a driver for something, in the order of time."""
+
+    def moments_fs(self, event: Event) -> Iterator[int]:
+        """Give the times at which an event takes effect."""
+
+    def changes(self, event: int, config: Config) -> Mapping[str, Any]:
+        """Return the keys with values that the next moment of an event gives a configuration; none where refused."""
+
+    def follow(self, before: Config, after: Config) -> None:
+        """Take over what an event has set in passing the driver by."""
+
+
+class _Moment(NamedTuple):
+    """Say when an event takes effect, and which; those of one instant come in the order in which they were written."""
+
+    at_fs: int
+    event: int
+
+
+def steps_of(document: Document, config: Config, directory: str, drivers: Drivers | None = None) -> tuple[Step, ...]:
     """Return what each event of a document's scenario makes of its configuration, in the order of time.
 
-    Raises InputError, a line for each problem: an event behind the run's end, a key that may not change in operation,
-    a value that the key may not have, two events of one instant that contradict each other.
+    Where events ask a driver for something, only what they ask is looked at until there are `drivers`, and the steps
+    are then those that change something. Raises InputError, a line for each problem: an event behind the run's end, a
+    key that may not change in operation, a value that the key may not have, two events of one instant that contradict
+    each other, a message that says what it cannot.
     """
     if not config.scenario:
         return ()
+    raise_problems(list(_without_kind(document, config)))
     in_order = sorted(range(len(config.scenario)), key=lambda at: config.scenario[at].at_fs)
-    raise_problems([*_too_late(document, config), *_contradictions(document, config, in_order)])
+    raise_problems(
+        [*_too_late(document, config), *_contradictions(document, config, in_order), *_misfits(document, config)]
+    )
     if config.run.precision is not None:
         message = "a run with a scenario has no steady figures to be sure of; leave one of them out"
         raise_problems([Problem(document.place_of(("run", "precision")), "run.precision", message)])
+    if drivers is None and not all(event.is_set for event in config.scenario):
+        return ()
+    return _walked(document, config, directory, drivers)
+
+
+def _walked(document: Document, config: Config, directory: str, drivers: Drivers | None) -> tuple[Step, ...]:
+    """Go through the events in the order of time, each from what the ones before it left."""
     now = document.copied()
     del now.data["scenario"]
     steps: list[Step] = []
     problems: list[Problem] = []
     before = config
-    for at in in_order:
-        path: KeyPath = ("scenario", at, "set")
-        apply_changes(now, document, path, document.data["scenario"][at]["set"], f"scenario.{at}.set.")
+    for at_fs, at in _moments(config, drivers):
+        event = config.scenario[at]
+        if event.is_set or drivers is None:
+            path: KeyPath = ("scenario", at, "set")
+            apply_changes(now, document, path, document.data["scenario"][at]["set"] or {}, f"scenario.{at}.set.")
+        elif not _carried_out(now, document, config, at, _asked(document, config, at, drivers, before)):
+            continue
         after = examine(now.copied(), directory)
         if after.config is None or after.problems:  # what follows would have them too
             raise_problems([*problems, *after.problems])
         assert after.config is not None
         of_event, derived = _fixed(document, config, at, before, after.config)
         if after.contradictions and not of_event:  # else they come of what may not be
-            raise_problems([*problems, *after.contradictions])
+            own = after.contradictions if event.is_set else map(_granted, after.contradictions)
+            raise_problems([*problems, *own])
         problems += of_event or derived
-        steps.append(Step(config.scenario[at].at_fs, at, after.config))
+        steps.append(Step(at_fs, at, after.config))
+        if drivers is not None and event.is_set:
+            drivers.follow(before, after.config)
         before = after.config
     raise_problems(problems)
     return tuple(steps)
+
+
+def _moments(config: Config, drivers: Drivers | None) -> list[_Moment]:
+    found = [
+        _Moment(at_fs, at)
+        for at, event in enumerate(config.scenario)
+        for at_fs in ([event.at_fs] if event.is_set or drivers is None else drivers.moments_fs(event))
+    ]
+    return sorted(found)
+
+
+def _asked(document: Document, config: Config, at: int, drivers: Drivers, before: Config) -> Mapping[str, Any]:
+    """Return the keys that drivers change for an event; InputError, with its place, where they cannot be asked."""
+    (kind,) = config.scenario[at].kinds
+    try:
+        return drivers.changes(at, before)
+    except InputError as error:
+        path: KeyPath = ("scenario", at, kind)
+        place = document.place_of(path)
+        raise InputError([Problem(place, f"scenario.{at}.{kind}", line).line for line in error.lines]) from None
+
+
+def _granted(problem: Problem) -> Problem:
+    return replace(problem, message=f"{problem.message}; the PF's driver grants it, but the switch cannot have it")
+
+
+def _carried_out(now: Document, document: Document, config: Config, at: int, changes: Mapping[str, Any]) -> bool:
+    """Change a document as a driver does; tell whether anything changes. What is wrong is placed at the event."""
+    (kind,) = config.scenario[at].kinds
+    place = document.place_of(("scenario", at, kind))
+    for key, value in changes.items():
+        apply_change(now, Change(key, value, place, place, f"scenario.{at}.{kind}: "))
+    return bool(changes)
 
 
 def _fixed(
@@ -78,17 +157,18 @@ def _fixed(
 ) -> tuple[list[Problem], list[Problem]]:
     """Return problems: of keys that an event sets and hardware fixes, and of others that follow from what it sets."""
     time = format_time_fs(config.scenario[at].at_fs)
-    here = f"scenario.{at}.set"
+    (kind,) = config.scenario[at].kinds
+    here = f"scenario.{at}.{kind}"
     try:
         keys = fixed_keys(before, after)
     except InputError as error:
-        return [Problem(document.place_of(("scenario", at, "set")), here, line) for line in error.lines], []
+        return [Problem(document.place_of(("scenario", at, kind)), here, line) for line in error.lines], []
     of_event, derived = [], []
     for key in keys:
         own = next((each for each in config.scenario[at].changes if f"{key}.".startswith(f"{each}.")), None)
         if own is None:
             message = f"it changes {key}, which is fixed while the machine runs ({time})"
-            derived.append(Problem(document.place_of(("scenario", at, "set")), here, message))
+            derived.append(Problem(document.place_of(("scenario", at, kind)), here, message))
         else:
             place = document.place_of(_path_in(document, at, own), key=True)
             of_event.append(Problem(place, f"{here}.{own}", f"fixed while the machine runs ({time})"))
@@ -115,15 +195,58 @@ def _too_late(document: Document, config: Config) -> list[Problem]:
     is_auto = run.warmup == "auto"
     end_fs = run.duration_fs + (0 if run.warmup == "auto" else run.warmup)
     why = "run.duration; how long a warm-up takes that is auto is not known before" if is_auto else "warm-up and window"
+    end = f"{end_fs // FS_PER_NS / 1e6:g}ms ({why})"
+    late = [(at, event) for at, event in enumerate(config.scenario) if event.end_fs > end_fs]
     return [
         Problem(
             document.place_of(("scenario", at, "at")),
             f"scenario.{at}.at",
-            f"{format_time_fs(event.at_fs)} is after the run's end, {end_fs // FS_PER_NS / 1e6:g}ms ({why})",
+            f"{format_time_fs(event.at_fs)} is after the run's end, {end}",
         )
-        for at, event in enumerate(config.scenario)
         if event.at_fs > end_fs
+        else Problem(
+            document.place_of(("scenario", at, "mailbox", "times")),
+            f"scenario.{at}.mailbox.times",
+            f"the last message, at {format_time_fs(event.end_fs)}, is after the run's end, {end}",
+        )
+        for at, event in late
     ]
+
+
+def _without_kind(document: Document, config: Config) -> Iterator[Problem]:
+    """Give a problem for each event in which nothing happens, or two things do."""
+    for at, event in enumerate(config.scenario):
+        if not event.kinds:
+            message = f"nothing happens; an event has {', '.join(KINDS[:-1])} or {KINDS[-1]}"
+            yield Problem(document.place_of(("scenario", at)), f"scenario.{at}", message)
+        for kind in event.kinds[1:]:
+            message = f"this event has {event.kinds[0]} already; what else happens is one more event, at the same time"
+            yield Problem(document.place_of(("scenario", at, kind), key=True), f"scenario.{at}.{kind}", message)
+
+
+def _misfits(document: Document, config: Config) -> Iterator[Problem]:
+    """Give a problem for each thing in a message, or a call, that does not go together or names nobody."""
+    vfs = None
+    for at, event in enumerate(config.scenario):
+        said = event.mailbox or event.pf
+        if said is None:
+            continue
+        (kind,) = event.kinds
+        vfs = vfs or _vfs(config)
+        found = list(misfits(said))
+        name = said.given().get("sender") or said.given().get("vf")
+        if name is not None and name not in vfs and not found:
+            found.append(("from" if kind == "mailbox" else "vf", f"there is no {name}{suggest(name, vfs)}"))
+        if said.given().get("server") not in (None, *(vf.rpartition(".")[0] for vf in vfs)):
+            found.append(("server", "there is no such server, or adapter of one"))
+        for key, message in found:
+            path: KeyPath = ("scenario", at, kind, *([key] if key else []))
+            yield Problem(document.place_of(path, key=bool(key)), ".".join(map(str, path)), message)
+
+
+def _vfs(config: Config) -> list[str]:
+    """Return the names of all VFs of the system."""
+    return [server.station(function_name(k + 1)) for server in servers_of(config) for k in range(server.config.nic.vfs)]
 
 
 def _contradictions(document: Document, config: Config, in_order: list[int]) -> list[Problem]:

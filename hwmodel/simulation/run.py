@@ -30,7 +30,7 @@ from hwmodel.simulation.measurement import Snapshot, take_snapshot
 from hwmodel.simulation.nic_state import State
 from hwmodel.simulation.other_phases import Replica, phase_warnings_of, replica_of, seeds_beside, widened
 from hwmodel.simulation.outcome import MeasuredWindow, describe_host_run, with_bottleneck
-from hwmodel.simulation.scenario import scene_of, with_series
+from hwmodel.simulation.scenario import Scene, scene_of, with_series
 from hwmodel.simulation.series import SeriesRecorder, interval_of
 from hwmodel.simulation.short_run import ShortRuns
 from hwmodel.simulation.span import Span
@@ -108,18 +108,18 @@ def simulate(
         _run_through(run, pcap_path, pcap_hops or {})
     except KeyboardInterrupt:
         partial_result = run.partial_result()
-        raise Interrupted(partial_result and _told_over_time(run, config, partial_result)) from None
+        raise Interrupted(partial_result and _told_over_time(run, config, scene, partial_result)) from None
     if trace_path is not None and run.tracer is not None:
         write_atomically(trace_path, run.tracer.to_json())
         if note is not None:
             for remark in run.tracer.remarks():
                 note(f"{trace_path}: {remark}")
     # Short runs, which say what limits where shares do not, know nothing of changes.
-    return _told_over_time(run, config, run.result(with_next_steps, is_judged=not scene.changes))
+    return _told_over_time(run, config, scene, run.result(with_next_steps, is_judged=not scene.changes))
 
 
-def _told_over_time(run: Run, config: Config, result: Result) -> Result:
-    return result if run.series is None else with_series(result, config, run.series.series())
+def _told_over_time(run: Run, config: Config, scene: Scene, result: Result) -> Result:
+    return result if run.series is None else with_series(result, config, run.series.series(), scene.drivers)
 
 
 def _run_through(run: Run, pcap_path: str | None, pcap_hops: Mapping[str, str]) -> None:

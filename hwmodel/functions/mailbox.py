@@ -1,0 +1,163 @@
+"""The mailbox between PF and VFs: 16 words of 32 bits a VF, and what the messages in them say.
+
+Linux drivers/net/ethernet/intel/ixgbe/ixgbe_mbx.h and ixgbevf/vf.c: an address lies in two words, its first byte lowest
+in the first; group hashes of 16 bits, two in a word; a message's extra, such as `add`, in bits 23:16 of its first word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import IntFlag
+from typing import Any
+
+from hwmodel.config.mailbox import MailboxMessage
+from hwmodel.rules.mailbox_messages import (
+    API_NUMBERS,
+    HASH_BITS,
+    MAILBOX_WORDS,
+    MESSAGES,
+    MOST_HASHES,
+    WORD_MASK,
+    XCAST_MODES,
+)
+from hwmodel.wire.ethernet import mac_to_bytes
+
+ACK = 0x80000000
+NACK = 0x40000000
+CLEAR_TO_SEND = 0x20000000
+ANSWERED = ACK | NACK
+TYPE_MASK = 0xFFFF
+EXTRA_SHIFT = 16
+EXTRA_MASK = 0xFF
+POLLS, POLL_US = 2000, 500  # of a VF's driver that waits for an answer: IXGBE_VF_MBX_INIT_TIMEOUT and _DELAY
+VF_REGISTER, VF_MEMORY = 0x2FC, 0x200  # where a VF finds its mailbox
+
+Words = tuple[int, ...]
+Fields = Mapping[str, Any]
+
+
+class MailboxFlag(IntFlag):
+    """Bits of the PF's register of one VF's mailbox: what it tells the other side, and who holds the memory."""
+
+    STS = 0x01  # a message from the PF is there
+    ACK = 0x02  # the PF has taken the VF's
+    VFU = 0x04  # the VF holds the memory
+    PFU = 0x08  # the PF does
+    RVFU = 0x10  # the PF takes the memory from a VF that holds on to it
+
+
+def group_hash(mac: int) -> int:
+    """Return the 12 bits by which adapters of this family filter a group address: bits 47:36 as the driver has them."""
+    octets = mac_to_bytes(mac)
+    return (octets[4] >> 4 | octets[5] << 4) & ((1 << HASH_BITS) - 1)
+
+
+def words_of_mac(mac: int) -> tuple[int, int]:
+    """Return the two words that bear an address."""
+    octets = mac_to_bytes(mac)
+    return int.from_bytes(octets[:4], "little"), int.from_bytes(octets[4:], "little")
+
+
+def mac_of_words(first: int, second: int) -> int:
+    """Return the address that two words bear; the upper half of the second says nothing."""
+    octets = first.to_bytes(4, "little") + (second & 0xFFFF).to_bytes(2, "little")
+    return int.from_bytes(octets, "big")
+
+
+def hashes_of(words: Sequence[int]) -> Words:
+    """Return the group hashes of a message of 16 words, as many as it says it has, 30 at most: 12 bits each."""
+    n_hashes = min(extra_of(words[0]), MOST_HASHES)
+    mask = (1 << HASH_BITS) - 1
+    return tuple(words[1 + k // 2] >> 16 * (k % 2) & mask for k in range(n_hashes))
+
+
+def extra_of(word: int) -> int:
+    """Return the extra of a message's first word, bits 23:16."""
+    return word >> EXTRA_SHIFT & EXTRA_MASK
+
+
+def padded(words: Sequence[int]) -> Words:
+    """Return the 16 words of a mailbox into which some were written; the others are 0."""
+    return (*words, *(0,) * (MAILBOX_WORDS - len(words)))
+
+
+def encode(said: MailboxMessage) -> Words:
+    """Return the words of a message, as few as say it all."""
+    if said.message is None:
+        return said.words or ()
+    first = MESSAGES[said.message].number
+    encoder = _ENCODERS.get(said.message)
+    extra, rest = encoder(said) if encoder else (0, ())
+    return (first | extra << EXTRA_SHIFT, *rest)
+
+
+def _encode_multicast(said: MailboxMessage) -> tuple[int, Words]:
+    hashes = [*(said.hashes or ()), *map(group_hash, said.groups or ())]
+    pairs = zip(hashes[::2], [*hashes[1::2], 0], strict=False)
+    return len(hashes), tuple(low | high << 16 for low, high in pairs)
+
+
+def _encode_macvlan(said: MailboxMessage) -> tuple[int, Words]:
+    index = 1 if said.index is None else said.index
+    return index, () if said.mac is None else words_of_mac(said.mac)
+
+
+_ENCODERS: Mapping[str, Callable[[MailboxMessage], tuple[int, Words]]] = {
+    "set_mac": lambda said: (0, words_of_mac(said.mac or 0)),
+    "set_multicast": _encode_multicast,
+    "set_vlan": lambda said: (int(said.add is not False), (said.vlan or 0,)),
+    "set_lpe": lambda said: (0, (said.max_frame_bytes or 0,)),
+    "set_macvlan": _encode_macvlan,
+    "api_negotiate": lambda said: (0, (API_NUMBERS[said.api or "1.0"],)),
+    "update_xcast": lambda said: (0, (XCAST_MODES.index(said.mode or "none"),)),
+    "ipsec_del": lambda said: (0, (said.sa or 0,)),
+}
+
+
+def decode(words: Sequence[int]) -> MailboxMessage:
+    """Return the message that words say: by names where these say all that the words do, else as bare words.
+
+    Encoding what comes out gives the same words, but for words behind the last that is not 0.
+    """
+    said = padded(words)
+    bare = _without_end(said)
+    name = _NAMES.get(said[0] & TYPE_MASK)
+    fields = _DECODERS[name](said) if name in _DECODERS else {}
+    if name is not None and fields is not None:
+        found = MailboxMessage.model_construct(**{**_EMPTY, "message": name, **fields})
+        if _without_end(encode(found)) == bare:
+            return found
+    return MailboxMessage.model_construct(**{**_EMPTY, "words": bare})
+
+
+def _without_end(words: Words) -> Words:
+    last = max((at for at, word in enumerate(words) if word), default=0)
+    return words[: last + 1]
+
+
+def _decode_api(words: Words) -> dict[str, Any] | None:
+    name = next((name for name, number in API_NUMBERS.items() if number == words[1]), None)
+    return None if name is None else {"api": name}
+
+
+def _decode_xcast(words: Words) -> dict[str, Any] | None:
+    return {"mode": XCAST_MODES[words[1]]} if words[1] < len(XCAST_MODES) else None
+
+
+def _decode_macvlan(words: Words) -> dict[str, Any]:
+    index, mac = extra_of(words[0]), mac_of_words(*words[1:3])
+    return {"index": index, "mac": mac} if index or mac else {"index": index}
+
+
+_NAMES: Mapping[int, str] = {form.number: name for name, form in MESSAGES.items()}
+_EMPTY: Fields = {**dict.fromkeys(MailboxMessage.model_fields), "sender": "vf0"}
+_DECODERS: Mapping[str | None, Callable[[Words], dict[str, Any] | None]] = {
+    "set_mac": lambda words: {"mac": mac_of_words(*words[1:3])},
+    "set_multicast": lambda words: {"hashes": hashes_of(words)},
+    "set_vlan": lambda words: {"vlan": words[1] if words[1] <= 0xFFF else None, "add": bool(extra_of(words[0]))},
+    "set_lpe": lambda words: {"max_frame_bytes": words[1] & WORD_MASK},
+    "set_macvlan": _decode_macvlan,
+    "api_negotiate": _decode_api,
+    "update_xcast": _decode_xcast,
+    "ipsec_del": lambda words: {"sa": words[1]},
+}

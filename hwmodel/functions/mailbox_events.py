@@ -1,0 +1,102 @@
+"""Carry out the events of a scenario that ask PF drivers for something, one after the other as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hwmodel.config import Config, servers_of
+from hwmodel.config.scenario import Event
+from hwmodel.errors import InputError
+from hwmodel.functions.mailbox import encode
+from hwmodel.functions.mailbox_text import answered_text, asked_text, called_text
+from hwmodel.functions.pf_driver import Answer, handle
+from hwmodel.functions.pf_driver_calls import administer
+from hwmodel.functions.pf_driver_state import PfState, followed, state_of
+from hwmodel.rules.mailbox_messages import TABLES
+
+
+def message_fs(_event: Event) -> int:
+    """Return the time from a message, or a call, to what it changes: the driver is at work at once."""
+    return 0
+
+
+class PfDrivers:
+    """The drivers of all PFs of a system, each with its state, from event to event."""
+
+    def __init__(self, config: Config) -> None:
+        self._events = config.scenario
+        self._answers: dict[int, list[Answer]] = {}
+        named = {group for event in config.scenario if event.mailbox for group in event.mailbox.groups or ()}
+        self._groups = tuple(sorted(named))
+        self._servers = {server.name: server for server in servers_of(config)}
+        self._states = {
+            name: state_of(server.config, server=at, known_groups=self._groups)
+            for at, (name, server) in enumerate(self._servers.items())
+        }
+
+    def state(self, server: str = "") -> PfState:
+        """Return the state of the driver of a server's PF, or of the only one's."""
+        return self._states[server]
+
+    def moments_fs(self, event: Event) -> Iterator[int]:
+        """Give the times at which an event takes effect, of a message that is sent again and again each."""
+        said = event.mailbox
+        n_times, every_fs = (1, 0) if said is None else (said.n_times, said.every_fs or 0)
+        for at in range(n_times):
+            yield event.at_fs + at * every_fs + message_fs(event)
+
+    def changes(self, event: int, _config: Config) -> Mapping[str, Any]:
+        """Return the keys with values that the next moment of an event gives the configuration; none where refused.
+
+        Raises InputError where the PF's driver knows no mailbox as here.
+        """
+        what = self._events[event]
+        server = self._servers[self._server_of(what)]
+        state = self._states[server.name]
+        if server.config.nic.preset not in (None, *TABLES):
+            raise InputError(f"nic.preset: VFs of the {server.config.nic.preset} speak another protocol to their PF; "
+                             f"the mailbox is that of {', '.join(TABLES)}")  # fmt: skip
+        if what.mailbox is not None:
+            answer = handle(state, _number_of(what.mailbox.sender), encode(what.mailbox))
+        else:
+            assert what.pf is not None
+            answer = administer(state, _number_of(what.pf.vf or "vf0"), what.pf)
+        self._states[server.name] = answer.state
+        self._answers.setdefault(event, []).append(answer)
+        return {server.key(key): value for key, value in answer.effects.items()}
+
+    def follow(self, before: Config, after: Config) -> None:
+        """Take over what an event has set in passing the drivers by."""
+        pairs = zip(servers_of(before), servers_of(after), strict=True)
+        for at, (old, new) in enumerate(pairs):
+            self._states[new.name] = followed(self._states[new.name], old.config, new.config, at)
+
+    def asked(self, event: int) -> str:
+        """Write what an event asks; an empty text where it asks for nothing."""
+        what = self._events[event]
+        if what.mailbox is not None:
+            return asked_text(what.mailbox)
+        return "" if what.pf is None else called_text(what.pf)
+
+    def answered(self, event: int) -> str:
+        """Write what came of an event that asked for something."""
+        return answered_text(self._answers.get(event, []), is_call=self._events[event].pf is not None)
+
+    def answers(self, event: int) -> list[Answer]:
+        """Return the answers to an event, one for each time that it asked."""
+        return self._answers.get(event, [])
+
+    def _server_of(self, event: Event) -> str:
+        """Return the name of the server whose PF is asked; without one it is the first's."""
+        said = event.mailbox or event.pf
+        assert said is not None
+        given = said.given()
+        name = given.get("sender") or given.get("vf")
+        if name is not None:
+            return str(name).rpartition(".")[0]
+        return str(given.get("server") or next(iter(self._servers)))
+
+
+def _number_of(name: str) -> int:
+    return int(name.rpartition(".")[2].removeprefix("vf"))

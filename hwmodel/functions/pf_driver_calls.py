@@ -1,0 +1,140 @@
+"""What the administrator has the PF's driver do with a VF, as `ip link set DEV vf N` does: pure functions of its state.
+
+Linux drivers/net/ethernet/intel/ixgbe/ixgbe_sriov.c, ixgbe_ndo_set_vf_*. A call that changes how a VF may behave takes
+its leave to speak away and pings it: the VF's driver has to reset before it is served again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from hwmodel.config.mailbox import PfCall
+from hwmodel.functions.mailbox import CLEAR_TO_SEND
+from hwmodel.functions.pf_driver import Answer, is_station_mac
+from hwmodel.functions.pf_driver_state import UNTAGGED, PfState, Vf, changes_between
+from hwmodel.rules.mailbox_messages import MessageType
+
+MBPS = 10**6
+LEAST_RATE_MBPS = 10  # and this itself is refused
+LIMITED_RATE_BPS = 10 * 10**9  # the one link rate at which ixgbe limits VFs
+KNOWS_RSS_QUERY = ("82599", "X540")  # whose VFs share the PF's table
+
+
+def set_mac(state: PfState, vf: int, mac: int) -> Answer:
+    """Set a VF's address, which is the PF's from then on, or take it away with 0; the VF's driver is not told."""
+    own = state.vfs[vf]
+    if mac == 0:
+        return _done(state, vf, replace(own, mac=0, pf_set_mac=False) if own.mac else own)
+    if not is_station_mac(mac):
+        return _refused(state, "not the address of a station")
+    if own.mac == 0 and state.addresses_in_use() >= state.adapter.addresses:
+        return _refused(state, f"all {state.adapter.addresses} receive addresses are in use")
+    return _done(state, vf, replace(own, mac=mac, pf_set_mac=True))
+
+
+def set_vlan(state: PfState, vf: int, vlan: int, qos: int = 0) -> Answer:
+    """Put a VF into a port VLAN with a priority, in place of frames without a tag; 0 with priority 0: take it out."""
+    own = state.vfs[vf]
+    vlans = (own.vlans - {own.pf_vlan}) | {UNTAGGED} if own.pf_vlan else own.vlans
+    if not vlan:
+        return _done(state, vf, replace(own, vlans=vlans | {UNTAGGED}, pf_vlan=0, pf_qos=qos))
+    if not state.with_vf(vf, replace(own, vlans=vlans)).vlan_has_entry(vlan):
+        return _refused(state, f"all {state.adapter.vlans} VLAN entries are in use")
+    return _done(state, vf, replace(own, vlans=(vlans - {UNTAGGED}) | {vlan}, pf_vlan=vlan, pf_qos=qos))
+
+
+def set_rate_limit(state: PfState, vf: int, rate_bps: int) -> Answer:
+    """Limit what a VF may send, in whole Mb/s; 0: no limit."""
+    port_bps = state.adapter.port_rate_bps
+    if state.adapter.device != "82576" and port_bps != LIMITED_RATE_BPS:
+        return _refused(state, "the driver limits VFs on a link of 10 Gb/s alone")
+    if rate_bps and not (LEAST_RATE_MBPS * MBPS < rate_bps <= port_bps):
+        return _refused(state, f"out of range; above {LEAST_RATE_MBPS} Mb/s, up to the link's {port_bps // MBPS}")
+    return _done(state, vf, replace(state.vfs[vf], rate_limit_bps=rate_bps))
+
+
+def set_spoof_check(state: PfState, vf: int, is_on: bool) -> Answer:
+    """Turn anti-spoofing of a VF on or off, for addresses and VLANs."""
+    own = replace(state.vfs[vf], spoof_check=is_on, mac_anti_spoof=is_on, vlan_anti_spoof=is_on)
+    return _done(state, vf, own)
+
+
+def set_link(state: PfState, vf: int, link: str) -> Answer:
+    """Let a VF's link be the port's (auto) or down (disable); the driver has no `enable` and leaves all as it is."""
+    if link == "enable":
+        return Answer(state, None, why="the driver takes enable and does nothing")
+    return _done(state, vf, replace(state.vfs[vf], link=link, link_enabled=link == "auto"), is_told=True)
+
+
+def set_query_rss(state: PfState, vf: int, is_allowed: bool) -> Answer:
+    """Let a VF read the RSS table and key, or not."""
+    if state.adapter.device not in KNOWS_RSS_QUERY:
+        return _refused(state, f"VFs of the {state.adapter.device} do not share the PF's RSS table")
+    return _done(state, vf, replace(state.vfs[vf], query_rss=is_allowed))
+
+
+def set_trust(state: PfState, vf: int, is_trusted: bool) -> Answer:
+    """Trust a VF, or no longer; where that changes anything the VF has to reset."""
+    own = state.vfs[vf]
+    if own.trusted == is_trusted:
+        return Answer(state, None)
+    return _done(state, vf, replace(own, trusted=is_trusted), is_told=True)
+
+
+def set_promiscuous(state: PfState, is_promiscuous: bool) -> Answer:
+    """Let the PF itself be promiscuous, without which no VF may be."""
+    after = replace(state, adapter=replace(state.adapter, pf_promiscuous=is_promiscuous))
+    return Answer(after, None, changes_between(state, after))
+
+
+def administer(state: PfState, vf: int, call: PfCall) -> Answer:
+    """Do what a call asks, one after the other; what comes behind a refusal is not done, what came before it is.
+
+    `vf`: of no meaning where the call is about the PF alone.
+    """
+    after, why, reply = state, [], None
+    for each in _parts(call):
+        answer = each(after, vf)
+        after, reply = answer.state, answer.reply or reply
+        if answer.why:
+            why.append(answer.why)
+        if answer.is_refused:
+            return Answer(after, reply, changes_between(state, after), "; ".join(why), is_refused=True)
+    return Answer(after, reply, changes_between(state, after), "; ".join(why))
+
+
+def _parts(call: PfCall) -> list[Callable[[PfState, int], Answer]]:
+    """Return what a call asks, in the order in which `ip link` has it done."""
+    parts: list[Callable[[PfState, int], Answer]] = []
+    mac, vlan, rate_bps = call.mac, call.vlan, call.rate_limit_bps
+    is_checked, link, is_allowed, is_trusted = call.spoof_check, call.link, call.query_rss, call.trust
+    if mac is not None:
+        parts.append(lambda state, vf: set_mac(state, vf, mac))
+    if vlan is not None:
+        parts.append(lambda state, vf: set_vlan(state, vf, vlan, call.qos or 0))
+    if rate_bps is not None:
+        parts.append(lambda state, vf: set_rate_limit(state, vf, rate_bps))
+    if is_checked is not None:
+        parts.append(lambda state, vf: set_spoof_check(state, vf, is_checked))
+    if link is not None:
+        parts.append(lambda state, vf: set_link(state, vf, link))
+    if is_allowed is not None:
+        parts.append(lambda state, vf: set_query_rss(state, vf, is_allowed))
+    if is_trusted is not None:
+        parts.append(lambda state, vf: set_trust(state, vf, is_trusted))
+    if call.promiscuous is not None:
+        parts.append(lambda state, _vf: set_promiscuous(state, bool(call.promiscuous)))
+    return parts
+
+
+def _done(state: PfState, vf: int, own: Vf, *, is_told: bool = False) -> Answer:
+    if is_told:
+        own = replace(own, clear_to_send=False)
+    after = state if own == state.vfs[vf] else state.with_vf(vf, own)
+    reply = (MessageType.PF_CONTROL | (CLEAR_TO_SEND if own.clear_to_send else 0),) if is_told else None
+    return Answer(after, reply, changes_between(state, after))
+
+
+def _refused(state: PfState, why: str) -> Answer:
+    return Answer(state, None, why=why, is_refused=True)

@@ -1,0 +1,301 @@
+"""Messages and calls as events of a scenario, in the machine: a grant holds from then on, a refusal changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hwmodel.cli import main
+from hwmodel.config import Config, config_from_mapping, load_config
+from hwmodel.config.scenario import KINDS
+from hwmodel.errors import InputError
+from hwmodel.functions.mailbox_events import PfDrivers, message_fs
+from hwmodel.functions.mailbox_text import answered_text, asked_text, called_text
+from hwmodel.results import Result
+from hwmodel.simulation import simulate
+from hwmodel.simulation.scenario import scene_of
+from hwmodel.units import FS_PER_NS
+
+US = 10**3 * FS_PER_NS
+# vf1 sends frames of VLAN 20 to vf0, which at first is not in it; nor is the wire, so that they are dropped.
+BASE: dict[str, Any] = {
+    "nic": {"vfs": 4},
+    "driver": {"preset": "dpdk"},
+    "switch": {"uplink": {"vlans": [1]}, "ports": [{"name": "vf1", "port_vlan": 20, "vlans": [20], "trusted": True}]},
+    "workload": {
+        "pattern": "flows",
+        "flows": [["vf1", "vf0", "2Gbps"], ["vf2", "vf3", "2Gbps"]],
+        "frame_bytes": 512,
+        "arrivals": "periodic",
+    },
+    "run": {"warmup": "20us", "duration": "200us"},
+}
+VLAN = {"from": "vf0", "message": "set_vlan", "vlan": 20}
+
+
+def config_of(*events: dict[str, Any], **blocks: Any) -> Config:
+    return config_from_mapping({**BASE, **blocks, "scenario": list(events)})
+
+
+def received(result: Result, vf: str) -> tuple[float, ...]:
+    assert result.series is not None
+    return result.series.vms[vf].rx_gbps
+
+
+def without_scenario(result: Result) -> str:
+    return replace(result, config={}, config_hash="", series=None).to_json(include_host_run=False)
+
+
+def events_of(result: Result) -> list[tuple[str, str]]:
+    assert result.series is not None
+    return [(event.event, event.did) for event in result.series.events]
+
+
+def test_a_vlan_that_is_granted_lets_frames_pass() -> None:
+    """Before, vf1's frames are dropped: nobody in VLAN 20 has the address. From 100 us on vf0 gets them."""
+    result = simulate(config_of({"at": "100us", "mailbox": VLAN}))
+    rates = received(result, "vf0")
+    assert max(rates[:20]) == 0 < min(rates[20:])
+    assert result.series is not None
+    drops = result.series.vms["vf1"].drops
+    assert min(drops[:20]) > 0 == max(drops[21:])
+    ((event, did),) = events_of(result)
+    assert event == "vf0 asks for VLAN 20"
+    assert did.startswith("granted; vf0 receives ")
+
+
+def test_a_message_changes_what_the_same_keys_change() -> None:
+    """A grant is, byte for byte, an event that sets the keys; so is a call."""
+    pairs: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({"mailbox": VLAN}, {"switch.ports.vf0.vlans": [1, 20]}),
+        ({"mailbox": {"from": "vf2", "message": "set_mac", "mac": "02:00:00:00:00:77"}},
+         {"switch.ports.vf2.macs": ["02:00:00:00:00:77"]}),
+        ({"pf": {"vf": "vf2", "rate_limit": "100Mbps"}}, {"switch.ports.vf2.rate_limit": "100Mbps"}),
+        ({"pf": {"vf": "vf3", "link": "disable"}}, {"switch.ports.vf3.enabled": False}),
+        ({"pf": {"vf": "vf3", "vlan": 30}},
+         {"switch.ports.vf3": {"port_vlan": 30, "vlans": [30], "untagged": [30]}}),
+    ]  # fmt: skip
+    for asked, changes in pairs:
+        found = simulate(config_of({"at": "100us", **asked}))
+        assert without_scenario(found) == without_scenario(simulate(config_of({"at": "100us", "set": changes})))
+
+
+def test_a_refusal_changes_nothing_byte_for_byte() -> None:
+    refused = {"from": "vf1", "message": "set_vlan", "vlan": 30}
+    found = simulate(config_of({"at": "100us", "mailbox": refused}))
+    nothing = simulate(config_of({"at": "100us", "set": {}}))
+    assert without_scenario(found) == without_scenario(nothing)
+    assert found.series is not None and nothing.series is not None and found.series.vms == nothing.series.vms
+    ((event, did),) = events_of(found)
+    assert event == "vf1 asks for VLAN 30"
+    assert did.startswith("refused: the PF has set port VLAN 20 for this VF; no VM's rate changed")
+
+
+def test_an_event_at_time_0_is_in_what_the_run_begins_with() -> None:
+    found = simulate(config_of({"at": "0ns", "mailbox": VLAN}))
+    vf_0, vf_1 = {"name": "vf0", "vlans": [1, 20]}, BASE["switch"]["ports"][0]
+    static = simulate(config_from_mapping({**BASE, "switch": {**BASE["switch"], "ports": [vf_0, vf_1]}}))
+    assert without_scenario(found) == without_scenario(static)
+    assert events_of(found) == [("vf0 asks for VLAN 20", "granted; the run begins with it")]
+
+
+def test_the_state_goes_from_event_to_event() -> None:
+    """In the order of time: trust makes the PF refuse until the VF has reset, then its own address no longer binds."""
+    mac = {"from": "vf2", "message": "set_mac", "mac": "02:00:00:00:00:88"}
+    config = config_of(
+        {"at": "70us", "mailbox": mac},
+        {"at": "20us", "pf": {"vf": "vf2", "mac": "02:00:00:00:00:77"}},
+        {"at": "30us", "mailbox": mac},
+        {"at": "40us", "pf": {"vf": "vf2", "trust": True}},
+        {"at": "50us", "mailbox": mac},
+        {"at": "60us", "mailbox": {"from": "vf2", "message": "reset"}},
+    )
+    scene = scene_of(config)
+    assert scene.drivers is not None
+    told = [(scene.drivers.asked(at), scene.drivers.answered(at)) for at in range(6)]
+    assert told == [
+        ("vf2 asks for the address 02:00:00:00:00:88", "granted"),
+        ("the PF sets vf2's address to 02:00:00:00:00:77", "done"),
+        ("vf2 asks for the address 02:00:00:00:00:88",
+         "refused: the PF has set this VF's address, and it is not trusted"),
+        ("the PF trusts vf2", "done"),
+        ("vf2 asks for the address 02:00:00:00:00:88",
+         "refused: the VF has to reset first; until then the PF serves no other message"),
+        ("vf2 resets", "granted"),
+    ]  # fmt: skip
+    assert [change.at_fs // US for change in scene.changes] == [20, 40, 70]
+    station = scene.changes[-1].config.switch.ports[3]
+    assert station.name == "vf2" and station.macs == (0x02_00_00_00_00_88,) and station.trusted
+    assert scene.drivers.state().vfs[2].mac == 0x02_00_00_00_00_88
+
+
+def test_what_is_set_counts_for_what_is_asked_then() -> None:
+    """A port VLAN that `set` gives is the PF's; and a grant keeps what `set` gave."""
+    config = config_of(
+        {"at": "20us", "set": {"switch.ports.vf2.port_vlan": 30, "switch.ports.vf2.vlans": [30]}},
+        {"at": "30us", "mailbox": {**VLAN, "from": "vf2"}},
+        {"at": "40us", "set": {"switch.ports.vf0.vlans": [1, 40]}},
+        {"at": "50us", "mailbox": VLAN},
+    )
+    scene = scene_of(config)
+    assert scene.drivers is not None and scene.drivers.answers(1)[0].is_refused
+    assert scene.changes[-1].config.switch.ports[1].vlans == (1, 20, 40)
+
+
+def test_a_message_is_sent_again_and_again() -> None:
+    flood = {**VLAN, "times": 1000, "every": "100ns"}
+    leave = {**VLAN, "add": False}
+    config = config_of({"at": "50us", "mailbox": flood}, {"at": "100050ns", "mailbox": leave})
+    scene = scene_of(config)
+    assert [change.at_fs // FS_PER_NS for change in scene.changes] == [50_000, 100_050, 100_100]
+    assert scene.drivers is not None and scene.drivers.answered(0) == "1,000 granted"
+    assert scene.drivers.asked(0) == "vf0 asks for VLAN 20, 1,000 times, one every 100ns"
+    refused = {**flood, "from": "vf1"}
+    result = simulate(config_of({"at": "50us", "mailbox": refused}))
+    assert events_of(result)[0][1].startswith("1,000 refused: the PF has set port VLAN 20 for this VF; ")
+
+
+def test_an_event_takes_effect_with_its_message() -> None:
+    config = config_of({"at": "50us", "mailbox": {**VLAN, "times": 3, "every": "1us"}})
+    event = config.scenario[0]
+    assert message_fs(event) == 0
+    assert [at // US for at in PfDrivers(config).moments_fs(event)] == [50, 51, 52]
+    assert event.end_fs == 52 * US and event.kinds == ("mailbox",) and KINDS == ("set", "mailbox", "pf")
+
+
+def test_groups_that_a_vf_asks_for_come_to_it() -> None:
+    """The hash is all that the PF hears of; the groups that the scenario names are those that it lets through."""
+    quiet = {"name": "all", "accept": ["broadcast"]}
+    group = {"from": "vf0", "message": "set_multicast", "groups": ["01:00:5e:00:00:01", "01:00:5e:7f:00:09"]}
+    config = config_of({"at": "20us", "mailbox": group}, switch={"ports": [quiet]})
+    (change,) = scene_of(config).changes
+    assert change.config.switch.ports[1].groups == (0x01_00_5E_00_00_01, 0x01_00_5E_7F_00_09)
+
+
+def test_each_server_has_a_driver() -> None:
+    servers: dict[str, Any] = {
+        "nic": {"vfs": 2}, "servers": [{"name": "a"}, {"name": "b", "adapters": [{"name": "x"}, {"name": "y"}]}],
+        "workload": {"pattern": "pairs", "load": 0.1},
+    }  # fmt: skip
+    config = config_of(
+        {"at": "20us", "mailbox": {**VLAN, "from": "a.vf0"}},
+        {"at": "30us", "mailbox": {**VLAN, "from": "b.y.vf1"}},
+        {"at": "40us", "pf": {"server": "b.x", "promiscuous": True}},
+        {"at": "50us", "pf": {"vf": "b.x.vf0", "mac": "02:00:00:00:00:99"}},
+        {"at": "60us", "mailbox": {"from": "a.vf0", "message": "set_mac", "mac": "02:00:00:00:00:98"}},
+        **{**servers, "switch": {}},
+    )
+    scene = scene_of(config)
+    first, *entries = scene.changes[-1].config.servers
+    assert first.changes["switch.ports.vf0.vlans"] == [1, 20]
+    assert first.changes["switch.ports.vf0.macs"] == ["02:00:00:00:00:98"]
+    x, y = entries[0].adapters
+    assert y.changes["switch.ports.vf1.vlans"] == [1, 20] and "switch.ports.vf1.vlans" not in x.changes
+    assert x.changes["switch.ports.pf.promiscuous"] is True
+    assert scene.drivers is not None and scene.drivers.asked(2) == "the PF of b.x is promiscuous"
+    with pytest.raises(InputError, match=r"scenario\.0\.pf\.server: there is no such server"):
+        config_of({"at": "20us", "pf": {"server": "c", "promiscuous": True}}, **{**servers, "switch": {}})
+
+
+HEAD = "nic: {vfs: 4}\nrun: {duration: 5ms, warmup: 1ms}\nscenario:\n"
+WRONG = {
+    "- {at: 2ms, mailbox: {from: vf9, message: reset}}": "4:23: scenario.0.mailbox.from: there is no vf9",
+    "- {at: 2ms, mailbox: {from: pf, message: reset}}": "4:23: scenario.0.mailbox.from: the PF asks nobody",
+    "- {at: 2ms, mailbox: {from: vf1, message: rest}}": "4:43: scenario.0.mailbox.message: 'rest' is not one of",
+    "- {at: 2ms, mailbox: {from: vf1, message: set_vlan, vlan: 4096}}": "4:59: scenario.0.mailbox.vlan: 4096 is out ",
+    "- {at: 2ms, mailbox: {from: vf1, message: set_vlan}}": "4:22: scenario.0.mailbox: set_vlan needs vlan",
+    "- {at: 2ms, mailbox: {from: vf1, mesage: reset}}": "4:34: scenario.0.mailbox.mesage: unknown key (did you mean ",
+    "- {at: 2ms, mailbox: {from: vf1, message: reset}, set: {}}": "4:13: scenario.0.mailbox: this event has set alrea",
+    "- {at: 2ms, mailbox: {from: vf1, message: reset}, pf: {vf: vf1, trust: true}}": (
+        "4:51: scenario.0.pf: this event has mailbox already; what else happens is one more event"),
+    "- {at: 2ms, mailbox: {from: vf1, message: reset, times: 9, every: 1ms}}": (
+        "4:57: scenario.0.mailbox.times: the last message, at 10ms, is after the run's end, 6ms"),
+    "- {at: 7ms, mailbox: {from: vf1, message: reset}}": "4:8: scenario.0.at: 7ms is after the run's end",
+    "- {at: 2ms, pf: {trust: true}}": "4:17: scenario.0.pf: vf is missing: whose trust",
+    "- {at: 2ms, pf: {vf: vf5, trust: true}}": "4:18: scenario.0.pf.vf: there is no vf5",
+    "- {at: 2ms, pf: {vf: vf1, vlan: 4095}}": "4:33: scenario.0.pf.vlan: 4095 is out of range",
+    "- {at: 2ms, pf: {vf: vf1, link: up}}": "4:33: scenario.0.pf.link: 'up' is not one of auto, enable, disable",
+}  # fmt: skip
+BY_DRIVERS = {
+    '- {at: 2ms, mailbox: {from: vf1, message: set_mac, mac: "02:00:00:00:00:02"}}': (
+        "4:22: scenario.0.mailbox: switch.ports.vf1.macs.0: vf0 and vf1 both have 02:00:00:00:00:02 in VLAN 1; the "
+        "PF's driver grants it, but the switch cannot have it"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lines", WRONG)
+def test_what_is_wrong_is_said_with_its_place(lines: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(HEAD + lines + "\n")
+    with pytest.raises(InputError) as caught:
+        load_config(path)
+    (line,) = caught.value.lines
+    place, _, rest = WRONG[lines].partition(": ")
+    assert line.startswith(f"{path}:{place}: {rest}"), line
+
+
+@pytest.mark.parametrize("lines", BY_DRIVERS)
+def test_what_comes_of_an_answer_is_said_by_check_too(lines: str, tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(HEAD + lines + "\n")
+    with pytest.raises(InputError) as caught:
+        scene_of(load_config(path))
+    assert caught.value.lines == [f"{path}:{BY_DRIVERS[lines]}"]
+    assert main(["check", str(path)]) == 2
+    assert BY_DRIVERS[lines] in capsys.readouterr().err
+
+
+def test_another_mailbox_is_not_taken_for_this(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("nic: {vfs: 4, preset: XL710}\nscenario:\n- {at: 2us, mailbox: {from: vf1, message: reset}}\n")
+    with pytest.raises(InputError, match=r"c\.yaml:3:22: scenario\.0\.mailbox: nic\.preset: VFs of the XL710 speak"):
+        scene_of(load_config(path))
+
+
+def test_a_key_that_a_bridge_fixes_is_refused_at_the_event() -> None:
+    config = config_of(
+        {"at": "20us", "mailbox": {"from": "vf0", "message": "set_mac", "mac": "02:00:00:00:00:98"}},
+        switch={"mode": "vn_tag"}, bridge={"kind": "controlling"},
+    )  # fmt: skip
+    with pytest.raises(
+        InputError, match=r"scenario\.0\.mailbox: it changes switch\.ports\.vf0\.macs\.0, which is fixed"
+    ):
+        scene_of(config)
+
+
+def test_events_are_resolved_as_written_and_read_back() -> None:
+    events = [{"at": "20us", "mailbox": VLAN}, {"at": "30us", "pf": {"vf": "vf2", "rate_limit": "0bps"}}]
+    config = config_of(*events)
+    assert config.resolved()["scenario"] == events
+    again = config_from_mapping(config.resolved())
+    assert again.config_hash() == config.config_hash()
+    assert scene_of(again).changes == scene_of(config).changes
+
+
+def test_all_that_is_asked_has_words() -> None:
+    events: list[dict[str, Any]] = [
+        {"mailbox": {"from": "vf0", "message": "set_multicast", "hashes": [1, 2]}},
+        {"mailbox": {"from": "vf0", "words": [4, 20]}},
+        {"mailbox": {"from": "vf0", "words": ["0x80000004"]}},
+        {"mailbox": {**VLAN, "add": False}},
+        {"pf": {"vf": "vf0", "vlan": 20, "qos": 3, "spoof_check": False, "query_rss": True, "link": "enable"}},
+        {"pf": {"vf": "vf0", "mac": "00:00:00:00:00:00", "vlan": 0, "rate_limit": "0bps", "spoof_check": True}},
+    ]
+    config = config_of(*({"at": "20us", **event} for event in events))
+    scene = scene_of(config)
+    assert scene.drivers is not None
+    told = [f"{scene.drivers.asked(at)}: {scene.drivers.answered(at)}" for at in range(len(events))]
+    assert told == [
+        "vf0 asks for 2 group hashes: granted",
+        "vf0 sends the words 0x00000004, 0x00000014: granted",
+        "vf0 sends the words 0x80000004: ignored: it bears ACK or NACK: an answer that was read already",
+        "vf0 asks to leave VLAN 20: granted",
+        "the PF puts vf0 into VLAN 20, with priority 3, no longer checks vf0's source addresses, sets vf0's link to "
+        "enable, lets vf0 read the RSS table: done (the driver takes enable and does nothing)",
+        "the PF takes vf0's address, takes vf0 out of its port VLAN, lifts vf0's rate limit, checks vf0's source "
+        "addresses: done",
+    ]
+    assert all((asked_text, called_text, answered_text))
