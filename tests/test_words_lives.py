@@ -11,7 +11,7 @@ MS = 1e6
 def life(vm="vf5", goes=True, parts=(100 * MS, 13.5 * MS, 2 * MS), at=2 * MS, first=5000.0, lost=412, is_up=True):
     up = at + sum(parts) if parts and is_up else None
     return LifeResult(
-        vm=vm, at_ns=at, goes=goes,
+        vm=vm, event=0, at_ns=at, goes=goes,
         reset_ns=parts[0] if parts else None, messages_ns=parts[1] if parts else None,
         rings_ns=parts[2] if parts else None, up_ns=up,
         first_frame_ns=None if up is None or first is None else up + first, frames_lost=lost,

@@ -125,12 +125,14 @@ def check(arguments: Namespace) -> None:
     check_outputs([("--json", arguments.json)], inputs=[arguments.config])
     config = _load(arguments)
     from hwmodel.analytic import ceiling_frames_per_s
+    from hwmodel.functions.life import course_of
     from hwmodel.functions.mailbox_events import PfDrivers
     from hwmodel.workload import build_workload
 
     with _placing_errors(arguments):
         # What only the load itself can know: rates that no gap can make, captures.
         build_workload(config, ceiling_frames_per_s(config))
+        course_of(config)
     config.steps(PfDrivers(config))  # what PF drivers grant may contradict what else is there
     resolved = config.resolved()
     write_json(resolved, arguments.json)

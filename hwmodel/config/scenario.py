@@ -7,12 +7,15 @@ from typing import Annotated, Any
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from .kinds import Block, Duration, key
+from .adapter import MODEL_MAX_VFS
+from .kinds import Block, Duration, Whole, key
 from .mailbox import MailboxMessage, PfCall
+from .names import Name, ServerName
 from .servers import ChangesKind
 
 MOST_EVENTS = 1000
-KINDS = ("set", "mailbox", "pf")  # of events
+OF_FUNCTIONS = ("reset", "enable_vfs", "unplug", "plug")  # kinds of events about functions that go and come
+KINDS = ("set", "mailbox", "pf", *OF_FUNCTIONS)  # of events
 BLOCKS = ("pcie", "nic", "switch", "port", "servers", "bridge", "bridges")  # with keys that may change in operation
 
 
@@ -25,7 +28,10 @@ class _EventChanges(ChangesKind):
 
 
 class Event(Block):
-    """Something that happens in a run: keys get other values, a VF asks the PF's driver, or the administrator does."""
+    """Something that happens in a run.
+
+    Keys get other values, a VF asks the PF's driver, or the administrator does, or a function goes or comes.
+    """
 
     at_fs: Annotated[int, Duration("0ns", "1000s")] = key(
         ..., "When, counted from the run's first instant, warm-up included.", alias="at"
@@ -44,11 +50,36 @@ class Event(Block):
         "(docs/mailbox.md).",
     )
 
+    reset: Annotated[str, Name(with_servers=True)] | None = key(
+        None,
+        "In place of `set`: the function that is reset (FLR), like vf5; its driver starts it again. The PF takes its "
+        "VFs with it (docs/functions.md).",
+    )
+    enable_vfs: Annotated[int, Whole(0, MODEL_MAX_VFS)] | None = key(
+        None, "In place of `set`: NumVFs, written with VF Enable: the first VFs come up; 0 takes all away."
+    )
+    of: Annotated[str, ServerName("a server", with_adapters=True)] | None = key(
+        None, "With `enable_vfs`, of several servers: whose VFs, like a."
+    )
+    unplug: Annotated[str, Name(with_servers=True)] | None = key(
+        None, "In place of `set`: the VF that is taken from its VM."
+    )
+    plug: Annotated[str, Name(with_servers=True)] | None = key(
+        None, "In place of `set`: the VF, unplugged before, that its VM gets again; it comes up as after a reset."
+    )
+
     @property
     def kinds(self) -> tuple[str, ...]:
         """Return the keys that say what happens; a good event has one."""
-        is_given = {"set": "changes" in self.model_fields_set, "mailbox": self.mailbox, "pf": self.pf}
-        return tuple(kind for kind in KINDS if is_given[kind])
+        return tuple(kind for kind in KINDS if self._says(kind))
+
+    @property
+    def kind(self) -> str:
+        """Return what happens."""
+        return self.kinds[0]
+
+    def _says(self, kind: str) -> bool:
+        return "changes" in self.model_fields_set if kind == "set" else getattr(self, kind) is not None
 
     @property
     def is_set(self) -> bool:
@@ -62,8 +93,9 @@ class Event(Block):
 
     @model_serializer(mode="wrap")
     def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        left_out = {"mailbox", "pf", "set", "changes"} - {*self.kinds, "changes" if "set" in self.kinds else ""}
-        return {name: value for name, value in handler(self).items() if name not in left_out}
+        written = handler(self)
+        shown = {"at", "at_fs", *self.kinds, "changes" if "set" in self.kinds else "", "" if self.of is None else "of"}
+        return {name: value for name, value in written.items() if name in shown}
 
 
 def leaves(changes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -18,7 +18,7 @@ from .mailbox import misfits
 from .model import Config, Step
 from .names import function_name
 from .overrides import Change, apply_change, apply_changes
-from .scenario import KINDS, Event
+from .scenario import KINDS, OF_FUNCTIONS
 from .system import servers_of
 
 
@@ -48,8 +48,8 @@ def spread_scenario_file(document: Document, directory: str) -> None:
 class Drivers(Protocol):
     """Say what becomes of events that ask a driver for something, in the order of time."""
 
-    def moments_fs(self, event: Event) -> Iterator[int]:
-        """Give the times at which an event takes effect."""
+    def moments_fs(self, event: int) -> Iterable[int]:
+        """Return the times at which an event takes effect."""
 
     def changes(self, event: int, config: Config) -> Mapping[str, Any]:
         """Return the keys with values that the next moment of an event gives a configuration; none where refused."""
@@ -123,7 +123,8 @@ def _moments(config: Config, drivers: Drivers | None) -> list[_Moment]:
     found = [
         _Moment(at_fs, at)
         for at, event in enumerate(config.scenario)
-        for at_fs in ([event.at_fs] if event.is_set or drivers is None else drivers.moments_fs(event))
+        if event.kind not in OF_FUNCTIONS
+        for at_fs in ([event.at_fs] if event.is_set or drivers is None else drivers.moments_fs(at))
     ]
     return sorted(found)
 
@@ -222,6 +223,9 @@ def _without_kind(document: Document, config: Config) -> Iterator[Problem]:
         for kind in event.kinds[1:]:
             message = f"this event has {event.kinds[0]} already; what else happens is one more event, at the same time"
             yield Problem(document.place_of(("scenario", at, kind), key=True), f"scenario.{at}.{kind}", message)
+        if event.of is not None and event.enable_vfs is None:
+            message = "it says whose VFs `enable_vfs` is about; leave it out"
+            yield Problem(document.place_of(("scenario", at, "of"), key=True), f"scenario.{at}.of", message)
 
 
 def _misfits(document: Document, config: Config) -> Iterator[Problem]:

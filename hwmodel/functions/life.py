@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.config.kinds import suggest
+from hwmodel.config.scenario import OF_FUNCTIONS
 from hwmodel.config.system import Server, servers_of
 from hwmodel.errors import InputError
 from hwmodel.functions.message_time import FS_PER_MS, FS_PER_US, RegisterTimes, bring_up
@@ -25,7 +26,7 @@ RING_REGISTERS = 8  # Linux ixgbevf: base (2), length, head, tail, write-back ad
 RING_ENABLE_FS = 1000 * FS_PER_US  # Linux ixgbevf: usleep_range(1000, 2000) until a ring says that it is enabled
 MOST_SHOWN = 6  # names in a hint
 PF = "pf"
-RESET, ENABLE, PLUG, UNPLUG = "reset", "enable_vfs", "plug", "unplug"
+PLUG, UNPLUG = "plug", "unplug"
 
 
 class Parts(NamedTuple):
@@ -45,6 +46,7 @@ class Parts(NamedTuple):
 class Life:
     """Say of one time that a function goes, or comes: at which event, when, and how long it takes to come up.
 
+    `event`: its place among the scenario's events in the order of time.
     `off_fs`: None where it was off before. `parts`: None where it does not come up. `up_fs`: None where it does not, or
     where another event comes before.
     """
@@ -87,16 +89,17 @@ def course_of(config: Config) -> Course:
     """
     adapters = [_Adapter(server) for server in servers_of(config)]
     course, problems = Course(), []
-    for at in sorted(range(len(config.scenario)), key=lambda at: config.scenario[at].at_fs):
+    in_order = sorted(range(len(config.scenario)), key=lambda at: config.scenario[at].at_fs)
+    for place, at in enumerate(in_order):
         event = config.scenario[at]
         try:
-            if event.kind == ENABLE:
-                assert event.enable_vfs is not None
-                for name, n_vfs in _numbers(adapters, event.enable_vfs).items():
-                    _adapter(adapters, name).enable(course, at, event.at_fs, n_vfs)
-            elif event.kind in (RESET, PLUG, UNPLUG):
+            if event.enable_vfs is not None:
+                _adapter(adapters, event.of).enable(course, place, event.at_fs, event.enable_vfs)
+            elif event.kind in OF_FUNCTIONS:
                 name = getattr(event, event.kind)
-                _owner(adapters, name).happens(course, at, event.at_fs, event.kind, name)
+                _owner(adapters, name).happens(course, place, event.at_fs, event.kind, name)
+            elif event.mailbox is not None:
+                _owner(adapters, event.mailbox.sender).require_there(course, event.at_fs, event.mailbox.sender)
         except InputError as error:
             problems += [f"scenario.{at}.{event.kind}: {line}" for line in error.lines]
     if problems:
@@ -104,15 +107,11 @@ def course_of(config: Config) -> Course:
     return course
 
 
-def _numbers(adapters: list[_Adapter], given: int | dict[str, int]) -> dict[str, int]:
-    if isinstance(given, dict):
-        return given
-    if len(adapters) > 1:
-        raise InputError(f"which adapter's? write it like {{{adapters[0].server.name}: {given}}}")
-    return {"": given}
-
-
-def _adapter(adapters: list[_Adapter], name: str) -> _Adapter:
+def _adapter(adapters: list[_Adapter], name: str | None) -> _Adapter:
+    if name is None:
+        if len(adapters) == 1:
+            return adapters[0]
+        raise InputError(f"of which server? the key `of` says it, like of: {adapters[0].server.name}")
     for one in adapters:
         if one.server.name == name:
             return one
@@ -152,7 +151,7 @@ class _Adapter:
             self.unplugged.discard(name)
             self._comes(course, event, at_fs, [name], None)
             return
-        self._require_there(course, at_fs, name)
+        self.require_there(course, at_fs, name)
         if kind == UNPLUG:
             if name not in self.vfs:
                 raise InputError(f"{name} belongs to the host; a VF can be unplugged")
@@ -174,7 +173,7 @@ class _Adapter:
         if n_vfs == 0:
             self._takes_vfs_away(course, event, at_fs)
             return
-        self._require_there(course, at_fs, self.server.station(PF))
+        self.require_there(course, at_fs, self.server.station(PF))
         self.n_enabled = n_vfs
         self._comes(course, event, at_fs, self.vfs[:n_vfs], None)
 
@@ -219,7 +218,8 @@ class _Adapter:
         up_fs = course.lives[place].up_fs
         return up_fs is not None and up_fs <= at_fs
 
-    def _require_there(self, course: Course, at_fs: int, name: str) -> None:
+    def require_there(self, course: Course, at_fs: int, name: str) -> None:
+        """Raise InputError where a function is off then."""
         if not self._is_there(course, at_fs, name):
             up_fs = course.lives[self.last[name]].up_fs
             until = "" if up_fs is None else f"; it comes up at {format_time_fs(up_fs)}"

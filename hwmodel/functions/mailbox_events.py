@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from hwmodel.config import Config, servers_of
 from hwmodel.config.scenario import Event
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox import encode
 from hwmodel.functions.mailbox_text import answered_text, asked_text, called_text
+from hwmodel.functions.message_time import RESET, RegisterTimes, asking
 from hwmodel.functions.pf_driver import Answer, handle
 from hwmodel.functions.pf_driver_calls import administer
 from hwmodel.functions.pf_driver_state import PfState, followed, state_of
 from hwmodel.rules.mailbox_messages import TABLES
 
 
-def message_fs(_event: Event) -> int:
-    """Return the time from a message, or a call, to what it changes: the driver is at work at once."""
-    return 0
+class Served(NamedTuple):
+    """Say when a PF's core takes a message up, and when it has answered: what is granted holds from then on."""
+
+    taken_fs: int
+    answered_fs: int
+
+
+def served_in_turn(config: Config) -> dict[int, list[Served]]:
+    """Return, for each event that is a message, when each of its messages is served: first come, first served.
+
+    A VF that sends again and again does not wait for answers. A call of the administrator's takes no time.
+    """
+    servers = {server.name: server.config for server in servers_of(config)}
+    sent = []
+    for at, event in enumerate(config.scenario):
+        if event.mailbox is not None:
+            name, _, vf = event.mailbox.sender.rpartition(".")
+            own, pf = (RegisterTimes.of(servers[name], each) for each in (vf, "pf"))
+            words = encode(event.mailbox)
+            arrives_fs = event.at_fs + own.sending_fs(len(words)) + own.flight_fs + pf.flight_fs
+            message = RESET if event.mailbox.message == RESET.name else asking("", len(words))
+            serving_fs = pf.serving_fs(message)
+            every_fs = event.mailbox.every_fs or 0
+            sent += [(arrives_fs + n * every_fs, at, name, serving_fs) for n in range(event.mailbox.n_times)]
+    free_fs = dict.fromkeys(servers, 0)
+    found: dict[int, list[Served]] = {}
+    for arrives_fs, at, name, serving_fs in sorted(sent):
+        taken_fs = max(arrives_fs, free_fs[name])
+        free_fs[name] = taken_fs + serving_fs
+        found.setdefault(at, []).append(Served(taken_fs, free_fs[name]))
+    return found
 
 
 class PfDrivers:
@@ -26,6 +55,7 @@ class PfDrivers:
 
     def __init__(self, config: Config) -> None:
         self._events = config.scenario
+        self.served = served_in_turn(config)
         self._answers: dict[int, list[Answer]] = {}
         named = {group for event in config.scenario if event.mailbox for group in event.mailbox.groups or ()}
         self._groups = tuple(sorted(named))
@@ -39,12 +69,11 @@ class PfDrivers:
         """Return the state of the driver of a server's PF, or of the only one's."""
         return self._states[server]
 
-    def moments_fs(self, event: Event) -> Iterator[int]:
-        """Give the times at which an event takes effect, of a message that is sent again and again each."""
-        said = event.mailbox
-        n_times, every_fs = (1, 0) if said is None else (said.n_times, said.every_fs or 0)
-        for at in range(n_times):
-            yield event.at_fs + at * every_fs + message_fs(event)
+    def moments_fs(self, event: int) -> Iterable[int]:
+        """Return the times at which an event takes effect, of a message that is sent again and again each."""
+        if self._events[event].mailbox is None:
+            return [self._events[event].at_fs]
+        return [each.answered_fs for each in self.served[event]]
 
     def changes(self, event: int, _config: Config) -> Mapping[str, Any]:
         """Return the keys with values that the next moment of an event gives the configuration; none where refused.
@@ -65,6 +94,15 @@ class PfDrivers:
         self._states[server.name] = answer.state
         self._answers.setdefault(event, []).append(answer)
         return {server.key(key): value for key, value in answer.effects.items()}
+
+    def work(self) -> Iterator[tuple[int, str, int]]:
+        """Give when messages keep a PF's core, whose, and for how long."""
+        for event, served in self.served.items():
+            message = self._events[event].mailbox
+            assert message is not None
+            pf = self._servers[message.sender.rpartition(".")[0]].station("pf")
+            for each in served:
+                yield each.taken_fs, pf, each.answered_fs - each.taken_fs
 
     def follow(self, before: Config, after: Config) -> None:
         """Take over what an event has set in passing the drivers by."""

@@ -22,24 +22,34 @@ RESET_SETTLE_FS = 10 * FS_PER_MS  # Linux ixgbevf, vf.c: from the acknowledgemen
 
 
 class Message(NamedTuple):
-    """Hold a message by what takes time: its words, those of its reply, and a wait before its driver looks for that."""
+    """Hold a message by what takes time: how many words are sent, how many the PF writes, how many the VF reads then.
+
+    `settle_fs`: how long its driver waits before it looks for the reply.
+    """
 
     name: str
     words: int
     reply_words: int
+    read_words: int
     settle_fs: int = 0
+
+
+def asking(name: str, words: int) -> Message:
+    """Return a message whose reply is as long: the PF writes all words of the mailbox, the VF reads those it sent."""
+    return Message(name, words, MAILBOX_WORDS, words)
 
 
 # What Linux' ixgbevf sends from its probe on until its interface is up (ixgbevf_main.c, vf.c), in order; lengths by
 # their layouts in vf.c. A multicast list of one group; VLAN 0 is asked for as the interface comes up.
+RESET = Message("reset", 1, 4, 4, RESET_SETTLE_FS)
 BRING_UP = (
-    Message("reset", 1, 4, RESET_SETTLE_FS),
-    Message("api_negotiate", 2, 2),
-    Message("get_queues", 5, 5),
-    Message("set_lpe", 2, 2),
-    Message("set_vlan", 2, 2),
-    Message("update_xcast", 2, 2),
-    Message("set_multicast", 2, 2),
+    RESET,
+    asking("api_negotiate", 3),
+    asking("get_queues", 5),
+    asking("set_lpe", 2),
+    asking("set_vlan", 2),
+    asking("update_xcast", 2),
+    asking("set_multicast", 2),
 )
 
 
@@ -76,6 +86,10 @@ class RegisterTimes:
             interrupt_fs=write_fs + flight_fs + driver.interrupt_time_fs + driver.exit_time_fs,
         )
 
+    def sending_fs(self, n_words: int) -> int:
+        """Return what sending keeps a VF's core for: is the mailbox free, the words, and the one that tells of them."""
+        return self.read_fs + (n_words + 1) * self.write_fs
+
     def serving_fs(self, message: Message) -> int:
         """Return what a message keeps the PF's core for: its interrupt, the mailbox, its acknowledgement, the reply."""
         return self.interrupt_fs - self.flight_fs + (MAILBOX_WORDS + 1) * self.read_fs + self.reply_fs(message)
@@ -100,13 +114,13 @@ def exchange(vf: RegisterTimes, pf: RegisterTimes, message: Message, begins_fs: 
     acknowledgement, and then for the reply, at once and `POLL_FS` behind the end of each look in vain. A look finds
     what was there as it began. At last it reads the reply and acknowledges it.
     """
-    sent_fs = begins_fs + vf.read_fs + (message.words + 1) * vf.write_fs
+    sent_fs = begins_fs + vf.sending_fs(message.words)
     taken_fs = max(sent_fs + vf.flight_fs + pf.flight_fs, pf_free_fs)
     served_fs = taken_fs + pf.serving_fs(message)
     acknowledged_fs = served_fs - pf.reply_fs(message) + pf.write_fs + pf.flight_fs
     found_fs = _found_fs(vf, sent_fs, acknowledged_fs) + message.settle_fs
     found_fs = _found_fs(vf, found_fs, served_fs + pf.flight_fs)
-    over_fs = found_fs + message.reply_words * vf.read_fs + vf.write_fs
+    over_fs = found_fs + message.read_words * vf.read_fs + vf.write_fs
     return Exchange(taken_fs, served_fs - taken_fs, over_fs)
 
 

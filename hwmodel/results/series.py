@@ -38,12 +38,14 @@ class EventResult:
 class LifeResult:
     """Say of one time that a function went, or came, how long what took.
 
-    `at_ns`: when the event was. `goes`: whether it was there then. `reset_ns`, `messages_ns`, `rings_ns`: the parts of
-    its way up, None for one that does not come. `up_ns`: when that was over, `first_frame_ns`: when its first frame was
-    in the Tx buffer, None where the run ended, or it went again, before. `frames_lost`: of it, and on the way to it.
+    `event`: the number of the scenario's event, from 0, in the order of time. `at_ns`: when that was. `goes`: whether
+    it was there then. `reset_ns`, `messages_ns`, `rings_ns`: the parts of its way up, None for one that does not come.
+    `up_ns`: when that was over, `first_frame_ns`: when its first frame was in the Tx buffer, None where the run ended,
+    or it went again, before. `frames_lost`: of it, and on the way to it.
     """
 
     vm: str
+    event: int
     at_ns: float
     goes: bool
     reset_ns: float | None

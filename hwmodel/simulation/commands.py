@@ -23,6 +23,7 @@ from hwmodel.forwarding.tables import TABLES
 from hwmodel.machine.time.commands import (
     AGEING,
     COMMAND_CAP,
+    CORE_WORK,
     FUNCTION_OFF,
     FUNCTION_ON,
     LATENCY,
@@ -49,11 +50,15 @@ WORD_BYTES = 8
 
 
 class Change(NamedTuple):
-    """Say from when on a machine has another configuration, and which of its functions (`a.vf1`) are off."""
+    """Say from when on a machine has another configuration, and which of its functions (`a.vf1`) are off.
+
+    `work`: functions whose core is kept by something else from then on, with for how long, in femtoseconds.
+    """
 
     at_fs: int
     config: Config
     off: frozenset[str] = frozenset()
+    work: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,13 +137,16 @@ def schedule(
     returned. Raises InputError where a change is of something that is fixed while the machine runs, or there are too
     many.
     """
+    written: dict[int, str] = {}  # of changes of one configuration once
     first = config.model_dump_json()
     machines = {first: machine}
     steps: dict[tuple[_Known, _Known], list[_Command]] = {}
     components, functions = _components(machine), _functions(config)
     before, old = config, _Known(first, frozenset())
     for change in sorted(changes, key=lambda one: one.at_fs):
-        new = _Known(change.config.model_dump_json(), change.off)
+        if id(change.config) not in written:
+            written[id(change.config)] = change.config.model_dump_json()
+        new = _Known(written[id(change.config)], change.off)
         if (old, new) not in steps:
             check(before, change)
             if new.config not in machines:
@@ -152,7 +160,7 @@ def schedule(
                 ),
                 *_comings_and_goings(functions, old.off, new.off),
             ]
-        for command in steps[old, new]:
+        for command in (*steps[old, new], *_work(functions, change.work)):
             _enter(components[command.component].state[0].commands, change.at_fs, command)
         before, old = change.config, new
     others = [other for key, other in machines.items() if key != first]
@@ -191,6 +199,12 @@ def _comings_and_goings(
     changed = sorted((functions[name], name in new) for name in old ^ new)
     for function, is_off in changed:
         yield _Command(function.server, FUNCTION_OFF if is_off else FUNCTION_ON, function.number, 0, nothing)
+
+
+def _work(functions: Mapping[str, _Function], work: Sequence[tuple[str, int]]) -> Iterator[_Command]:
+    """Give the commands that keep functions' cores for a time."""
+    for name, work_fs in work:
+        yield _Command(functions[name].server, CORE_WORK, functions[name].number, 0, np.array([work_fs], np.int64))
 
 
 def _words(machine: Machine, off: Sequence[_Function]) -> list[list[Ints]]:

@@ -66,6 +66,7 @@ class LifeRecorder:
         parts = life.parts
         return LifeResult(
             vm=life.vm,
+            event=life.event,
             at_ns=life.at_fs / FS_PER_NS,
             goes=life.off_fs is not None,
             reset_ns=None if parts is None else parts.reset_fs / FS_PER_NS,

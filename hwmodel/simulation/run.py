@@ -101,7 +101,7 @@ def simulate(
     compile_s = have_kernels(entries_of(config))
     run = Run(scene.first, workload, progress or silent, compile_s=compile_s, threads=threads, changes=scene.changes)
     if config.scenario:
-        run.series = SeriesRecorder(run.machine, interval_of(config.run.duration_fs))
+        run.series = SeriesRecorder(run.machine, interval_of(config.run.duration_fs), scene.course)
     if trace_path is not None:
         run.tracer = Tracer(stage_of(run.machine, workload), trace_start_fs or 0, trace_length_fs)
     try:

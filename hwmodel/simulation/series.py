@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,12 +9,13 @@ import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.ledger_state import DONE, IDLE
-from hwmodel.results.series import EventResult, Series, VmSeries
+from hwmodel.results.series import Series, VmSeries
+from hwmodel.simulation.lives import LifeRecorder
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS
 
 if TYPE_CHECKING:
-    from hwmodel.simulation.lives import LifeRecorder
+    from hwmodel.functions.life import Course
     from hwmodel.simulation.machine import Machine, Server
 
 Floats = npt.NDArray[np.float64]
@@ -36,8 +36,9 @@ def interval_of(duration_fs: int) -> int:
 class SeriesRecorder:
     """Note, at the end of each interval, what the VMs of a machine have sent and received by then."""
 
-    def __init__(self, machine: Machine, interval_fs: int, lives: LifeRecorder) -> None:
-        self._machine, self._interval_fs, self._lives = machine, interval_fs, lives
+    def __init__(self, machine: Machine, interval_fs: int, course: Course) -> None:
+        self._machine, self._interval_fs, self._course = machine, interval_fs, course
+        self._lives = LifeRecorder(machine, course.times_fs())
         self._next_fs = interval_fs
         self._last = self._sums()
         self._carried = np.zeros_like(self._last)
@@ -70,7 +71,7 @@ class SeriesRecorder:
         self._carried[:, LATENCIES] += (now - self._last)[:, LATENCIES]
         self._last[:, LATENCIES] = 0
 
-    def series(self, events: Sequence[EventResult] = ()) -> Series:
+    def series(self) -> Series:
         """Return what VMs did in all whole intervals; the host's own function among them only if it did anything."""
         grown = np.array(self._grown).reshape(len(self._grown), *self._last.shape)
         rings = np.array(self._rings, np.int64).reshape(len(self._rings), len(self._last), 2)
@@ -80,7 +81,8 @@ class SeriesRecorder:
             if name.rpartition(".")[2] == "pf" and not grown[:, number].any():
                 continue
             found[name] = self._of_vm(own, rings[:, number])
-        return Series(interval_ns=self._interval_fs / FS_PER_NS, vms=found, events=tuple(events))
+        lives = self._lives.lives(self._course.lives, self._machine.now_fs)
+        return Series(interval_ns=self._interval_fs / FS_PER_NS, vms=found, lives=lives)
 
     def _of_vm(self, own: dict[str, Floats], rings: npt.NDArray[np.int64]) -> VmSeries:
         interval_ns = self._interval_fs / FS_PER_NS

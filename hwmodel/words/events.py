@@ -46,14 +46,21 @@ class _Changed(NamedTuple):
 
 
 def did_text(series: Series, since_ns: float, at_ns: float, until_ns: float) -> str:
-    """Say what an event did: rates between the one before it and it, beside those up to the next; frames dropped.
+    """Say what an event did, as `rates_text`, or why that cannot be said."""
+    too_short = f"too short before or after it to say by intervals of {time_text(series.interval_ns)}"
+    return rates_text(series, since_ns, at_ns, until_ns) or too_short
 
-    Means of whole intervals are compared, without the first tenth behind an event, in which rings fill or empty.
+
+def rates_text(series: Series, since_ns: float, at_ns: float, until_ns: float) -> str:
+    """Say how rates between two events differ from those up to the next, and how many frames were dropped by then.
+
+    Means of whole intervals are compared, without the first tenth behind an event, in which rings fill or empty. Empty
+    where there are too few of them.
     """
     behind = _intervals(series, at_ns, until_ns)
     before, after = (_settled(part) for part in (_intervals(series, since_ns, at_ns), behind))
     if min(len(before), len(after)) < LEAST_INTERVALS:
-        return f"too short before or after it to say by intervals of {time_text(series.interval_ns)}"
+        return ""
     found = sorted(_changed(series, before, after), key=lambda one: -abs(one.after - one.before))
     told = [_told(one) for one in found[:MOST_NAMED]]
     if len(found) > MOST_NAMED:

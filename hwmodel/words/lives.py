@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 MOST_NAMED = 2  # functions of an event that are told of one by one
 
 
+def life_event_text(kind: str, value: str | int, of: str | None) -> str:
+    """Write an event about functions: reset vf5, enable_vfs 4 of a."""
+    return f"{kind} {value}" + (f" of {of}" if of else "")
+
+
 def lives_text(lives: Sequence[LifeResult]) -> str:
     """Say what an event did to the functions that it is about: those that come up, those that go, what they lost."""
     gone = [life for life in lives if life.reset_ns is None]
