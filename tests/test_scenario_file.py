@@ -84,7 +84,7 @@ WRONG = {  # the lines behind HEAD, from line 4 on: what is said of them
     "- {at: 7ms, set: {port.rate: 1Gbps}}": ["4:8: scenario.0.at: 7ms is after the run's end, 6ms (warm-up and win"],
     "- {at: -1ms, set: {port.rate: 1Gbps}}": ["4:8: scenario.0.at: '-1ms' "],
     "- {set: {port.rate: 1Gbps}}": ["4:3: scenario.0.at: this key is missing"],
-    "- {at: 2ms}": ["4:3: scenario.0: nothing happens; an event has set, mailbox or pf"],
+    "- {at: 2ms}": ["4:3: scenario.0: nothing happens; an event has set, mailbox, pf, reset, enable_vfs, "],
     "- {at: 2ms, set: 3}": ["4:18: scenario.0.set: 3 where keys with values are expected"],
     "- {at: 2, set: {port.rate: 1Gbps}}": ["4:8: scenario.0.at: 2 has no unit"],
     "- {at: 2ms, when: 3ms, set: {}}": ["4:13: scenario.0.when: unknown key"],

@@ -12,6 +12,7 @@ from scapy.utils import RawPcapReader
 
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import Interrupted
+from hwmodel.functions.life import Course
 from hwmodel.results import Result
 from hwmodel.results.json_form import from_plain
 from hwmodel.results.series import Series, VmSeries
@@ -146,7 +147,7 @@ def test_many_intervals_become_fewer_and_longer() -> None:
     config = config_of("a rate limit", {"at": "100us", "set": {}})
     scene = scene_of(config)
     machine = Machine(scene.first, build_workload(scene.first), 1, 1, scene.changes)
-    recorder = SeriesRecorder(machine, 1000 * FS_PER_NS)
+    recorder = SeriesRecorder(machine, 1000 * FS_PER_NS, Course())
     recorder.advance(5 * MS, 2**60)
     series = recorder.series()
     assert (series.interval_ns, series.n_intervals) == (4000.0, 1250)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -115,9 +115,15 @@ class BaseDocument:
         apply_overrides(document, said)
         spread_scenario_file(document, ".")
         config = examine(document, self.directory).sound_config()
+        return self._remembered(config, document, partial(self._changed_further, said))
+
+    def _remembered(
+        self, config: Config, document: Document, changed: Callable[[Overrides | None], Config] | None = None
+    ) -> Config:
+        """Return a configuration that knows what its document's scenario makes of it; InputError for a wrong one."""
         steps = _Steps(document, self.directory)
         steps(config)  # says what is wrong with the scenario
-        config.remember(Origin(partial(self._changed_further, said), steps))
+        config.remember(Origin(changed, steps))
         return config
 
     def _changed_further(self, said: Overrides | None, overrides: Overrides | None) -> Config:
@@ -142,14 +148,19 @@ class BaseDocument:
 
     def examine(self, changes: Iterable[Change]) -> Examined:
         """Return the configuration with some values changed, where it can be made, and all that is wrong with it."""
-        document = self._document.copied()
-        for change in changes:
-            apply_change(document, change)
-        return examine(document, self.directory)
+        return examine(self._with(changes), self.directory)
 
     def with_changes(self, changes: Iterable[Change]) -> Config:
         """Return the configuration with some values changed; InputError with a line for each problem."""
-        return self.examine(changes).sound_config()
+        document = self._with(changes)
+        return self._remembered(examine(document, self.directory).sound_config(), document)
+
+    def _with(self, changes: Iterable[Change]) -> Document:
+        document = self._document.copied()
+        spread_scenario_file(document, self.directory)
+        for change in changes:
+            apply_change(document, change)
+        return document
 
     def place_lines(self, overrides: Overrides | None, lines: Sequence[str]) -> list[str]:
         """Put file, line and column before messages of the form `dotted.key: what is wrong`.

@@ -1,0 +1,186 @@
+"""Functions that go and come in a run: what each event does, when they are back, what is refused."""
+
+from __future__ import annotations
+
+import csv
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hwmodel
+from hwmodel.config import Config, config_from_mapping
+from hwmodel.errors import InputError
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.functions.life import course_of
+from hwmodel.machine.adapter import function_life
+from hwmodel.simulation.lives import LOST
+
+NS, US, MS = 10**6, 10**9, 10**12
+POLL = 500 * US
+# Words that are sent and read, of the messages of ixgbevf's probe and open; what the PF writes takes none of the VF's
+# time as long as it answers between two looks.
+MESSAGES = {"reset": (1, 4), "api": (3, 3), "queues": (5, 5), "lpe": (2, 2), "vlan": (2, 2), "xcast": (2, 2),
+            "multicast": (2, 2)}  # fmt: skip
+
+
+def config_of(*events: dict[str, Any], **changes: Any) -> Config:
+    base = {
+        "nic": {"preset": "82599", "vfs": 4}, "workload": {"pattern": "pairs", "frame_bytes": 1518},
+        "run": {"duration": "300ms", "warmup": "1ms"}, "scenario": list(events),
+    }  # fmt: skip
+    return config_from_mapping(base, changes)
+
+
+def up_by_hand(write: int, read: int, n_rings: int = 2) -> int:
+    """Return the time from a reset, or from VF Enable, to rings that are set up, in femtoseconds.
+
+    A message: is the mailbox free; the words and one more; a look in vain, one that finds the acknowledgement, one that
+    finds the reply; the reply's words and an acknowledgement.
+    """
+    messages = sum(4 * read + (words + 2) * write + POLL + n_read * read for words, n_read in MESSAGES.values())
+    return 100 * MS + messages + 10 * MS + n_rings * (8 * write + 1 * MS + read)
+
+
+def test_the_way_up_by_hand() -> None:
+    config = config_of({"at": "2ms", "reset": "vf1"}, **{
+        "pcie.generation": 2, "pcie.lanes": 4, "driver.preset": None, "driver.doorbell_time": "90ns",
+        "host.read_latency": "400ns",
+    })  # fmt: skip
+    (life,) = course_of(config).lives
+    # 48 B at 0.50130 ns and the host's latency.
+    read = 48 * 8 / 16 * 1538 / 1534 * NS + 400 * NS
+    assert life.off_fs == 2 * MS
+    assert life.up_fs is not None
+    assert abs(life.up_fs - 2 * MS - up_by_hand(90 * NS, round(read))) < 1000
+    assert life.parts is not None
+    assert (life.parts.reset_fs, life.parts.whole_fs) == (100 * MS, life.up_fs - life.off_fs)
+
+
+def test_from_vf_enable_to_the_first_frame_by_hand() -> None:
+    """The first of a saturating VF's frames, over an idle link, is in 100 ms, messages, rings and its own way later."""
+    config = config_of(
+        {"at": "0ms", "enable_vfs": 0}, {"at": "3ms", "enable_vfs": 1},
+        **{
+            "pcie.generation": 2, "pcie.lanes": 4, "pcie.dllp_model": "none", "nic.vfs": 1, "workload.frame_bytes": 64,
+            "workload.pattern": "to_wire", "driver.preset": None, "driver.doorbell_time": "90ns",
+            "driver.frame_time": "20ns", "driver.tx_doorbell_batch": 1, "host.read_latency": "400ns",
+            "run.duration": "150ms", "run.clocks": "exact", "nic.rx_prefetch": 0,
+        },
+    )  # fmt: skip
+    result = hwmodel.simulate(config)
+    assert result.series is not None
+    _, life = result.series.lives
+    byte = 8 / 16 * 1538 / 1534
+    read_ns = 48 * byte + 400
+    # Posted, its doorbell, its descriptor (24 B up, 36 B down), its payload (24 B up, 80 B down).
+    own_ns = 20 + 28 * byte + (24 + 36) * byte + 400 + (24 + 80) * byte + 400
+    whole_ns = up_by_hand(90 * NS, round(read_ns * NS)) / NS + own_ns
+    assert life.first_frame_ns is not None
+    assert life.first_frame_ns - 3e6 == pytest.approx(whole_ns, abs=1000)  # to the microsecond
+    assert life.first_frame_ns - 3e6 == pytest.approx(whole_ns, abs=28 * byte + 1)  # behind the Rx ring's doorbell
+    parts = (life.reset_ns, life.messages_ns, life.rings_ns)
+    assert life.up_ns == pytest.approx(3e6 + sum(part for part in parts if part is not None))
+
+
+def test_several_vfs_come_up_one_after_the_other_where_the_pf_is_slow() -> None:
+    config = config_of({"at": "0ms", "enable_vfs": 0}, {"at": "1ms", "enable_vfs": 4})
+    course = course_of(config)
+    assert course.off_at(0) == {"vf0", "vf1", "vf2", "vf3"}
+    ups = [life.up_fs for life in course.lives[4:]]
+    assert len(set(ups)) == 1  # four are answered between two looks
+    assert course.off_at(max(up for up in ups if up is not None)) == set()
+    assert len(course.work) == 4 * 7
+    starts = sorted(course.work)
+    assert all(later[0] >= one[0] + one[2] for one, later in pairwise(starts))
+
+
+def test_a_pf_that_is_reset_takes_its_vfs_with_it() -> None:
+    course = course_of(config_of({"at": "5ms", "reset": "pf"}, {"at": "120ms", "enable_vfs": 2}))
+    assert course.off_at(5 * MS) == {"pf", "vf0", "vf1", "vf2", "vf3"}
+    assert course.off_at(119 * MS) == {"vf0", "vf1", "vf2", "vf3"}
+    assert course.off_at(290 * MS) == {"vf2", "vf3"}
+
+
+def test_what_takes_a_function_away_ends_its_way_up() -> None:
+    course = course_of(config_of({"at": "5ms", "reset": "vf1"}, {"at": "50ms", "enable_vfs": 0}))
+    assert course.lives[0].up_fs is None
+    assert course.off_at(200 * MS) == {"vf0", "vf1", "vf2", "vf3"}
+    assert [life.off_fs for life in course.lives if life.vm == "vf1"] == [5 * MS, None]
+
+
+def test_an_interface_is_unplugged_and_plugged_in_again() -> None:
+    course = course_of(config_of({"at": "5ms", "unplug": "vf1"}, {"at": "50ms", "plug": "vf1"}))
+    assert course.off_at(49 * MS) == course.off_at(51 * MS) == {"vf1"}
+    assert course.off_at(170 * MS) == set()
+
+
+@pytest.mark.parametrize(("events", "line"), [
+    ([{"at": "1ms", "reset": "vf9"}], "scenario.0.reset: no function is called 'vf9' (did you mean vf"),
+    ([{"at": "1ms", "enable_vfs": 5}], "scenario.0.enable_vfs: NumVFs 5 is above the 4 (nic.vfs)"),
+    ([{"at": "1ms", "enable_vfs": 2}], "scenario.0.enable_vfs: 4 VFs are enabled at 1ms; enable_vfs: 0 comes first"),
+    ([{"at": "1ms", "unplug": "pf"}], "scenario.0.unplug: pf belongs to the host; a VF can be unplugged"),
+    ([{"at": "1ms", "plug": "vf0"}], "scenario.0.plug: vf0 is not unplugged at 1ms"),
+    ([{"at": "1ms", "reset": "vf0"}, {"at": "2ms", "reset": "vf0"}], "scenario.1.reset: vf0 is not there at 2ms"),
+    ([{"at": "1ms", "unplug": "vf0"}, {"at": "2ms", "mailbox": {"from": "vf0", "message": "reset"}}],
+     "scenario.1.mailbox: vf0 is not there at 2ms"),
+    ([{"at": "1ms", "enable_vfs": 0}, {"at": "2ms", "reset": "vf2"}], "scenario.1.reset: vf2 is not there at 2ms"),
+])  # fmt: skip
+def test_what_cannot_be_is_refused(events: list[dict[str, Any]], line: str) -> None:
+    with pytest.raises(InputError) as caught:
+        course_of(config_of(*events))
+    assert caught.value.lines[0].startswith(line)
+
+
+def test_with_servers_each_adapter_has_its_functions(tmp_path: Path) -> None:
+    servers = {"servers": [{"name": "a"}, {"name": "b"}], "bridge": {}}
+    course = course_of(config_of({"at": "1ms", "reset": "b.vf1"}, {"at": "2ms", "enable_vfs": 0, "of": "a"}, **servers))
+    assert course.off_at(3 * MS) == {"b.vf1", "a.vf0", "a.vf1", "a.vf2", "a.vf3"}
+    with pytest.raises(InputError, match="of which server"):
+        course_of(config_of({"at": "2ms", "enable_vfs": 0}, **servers))
+    with pytest.raises(InputError, match="no adapter is called 'c'"):
+        course_of(config_of({"at": "2ms", "enable_vfs": 0, "of": "c"}, **servers))
+
+
+@pytest.mark.parametrize("extra", [{}, {"servers": [{"name": "a"}, {"name": "b"}], "bridge": {}}])
+def test_a_run_tells_how_long_it_was_silent_and_what_was_lost(extra: dict[str, Any]) -> None:
+    name = "b.vf1" if extra else "vf1"
+    changes = {"run.duration": "180ms", "workload.load": 0.02, **extra}
+    result = hwmodel.simulate(config_of({"at": "10ms", "reset": name}, **changes))
+    assert result.series is not None
+    (life,) = result.series.lives
+    assert (life.vm, life.goes, life.event, life.at_ns) == (name, True, 0, 10e6)
+    assert life.first_frame_ns is not None
+    assert life.up_ns is not None
+    assert 0 < life.first_frame_ns - life.up_ns < 1e6
+    sent = result.series.vms[name].tx_gbps
+    width = result.series.interval_ns
+    first, last = round(life.at_ns / width), int(life.up_ns / width)
+    assert max(sent[first + 1 : last]) == 0
+    assert min(sent[last + 2 : -1]) > 0
+    drops = {vm.name: vm.drops.get("FUNCTION_RESET", 0) + vm.drops.get("PORT_DISABLED", 0) for vm in result.vms}
+    assert drops[name] == life.frames_lost
+    assert sum(drops.values()) == drops[name]
+    (event,) = result.series.events
+    assert event.event == f"reset {name}"
+    assert event.did.startswith(f"{name} silent for ")
+
+
+def test_what_is_lost_has_one_of_two_reasons() -> None:
+    assert {DropReason(number).name for number in LOST} == {"FUNCTION_RESET", "PORT_DISABLED"}
+    assert function_life.FUNCTION_RESET in LOST
+
+
+def test_a_sweep_varies_when_an_event_is(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(
+        "nic: {vfs: 2}\nworkload: {pattern: pairs, frame_bytes: 1518}\nrun: {duration: 2ms, warmup: 200us}\n"
+        "scenario: [{at: 1ms, unplug: vf1}]\n"
+    )
+    sweep = tmp_path / "sweep.yaml"
+    sweep.write_text("base: base.yaml\ngrid: {scenario.0.at: [500us, 1ms, 1500us]}\n")
+    hwmodel.sweep(sweep, tmp_path / "out", jobs=1)
+    with (tmp_path / "out" / "results.csv").open() as rows:
+        rates = [float(row["totals.gbps"]) for row in csv.DictReader(rows)]
+    assert rates == sorted(rates)
+    assert 0 < rates[0] < 0.5 * rates[2]
