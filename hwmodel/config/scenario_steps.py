@@ -102,7 +102,7 @@ def _walked(document: Document, config: Config, directory: str, drivers: Drivers
             apply_changes(now, document, path, document.data["scenario"][at]["set"] or {}, f"scenario.{at}.set.")
         elif not _carried_out(now, document, config, at, _asked(document, config, at, drivers, before)):
             continue
-        after = examine(now.copied(), directory)
+        after = examine(now.copied(), directory, is_running=at_fs > 0)
         if after.config is None or after.problems:  # what follows would have them too
             raise_problems([*problems, *after.problems])
         assert after.config is not None
