@@ -270,6 +270,13 @@ def test_a_key_that_a_bridge_fixes_is_refused_at_the_event() -> None:
         scene_of(config)
 
 
+@pytest.mark.parametrize("key", ["nic.vfs", "pcie.tags"])
+def test_what_is_fixed_is_refused_beside_messages_too(key: str) -> None:
+    changes = [{"at": "20us", "set": {key: 2}}, {"at": "30us", "mailbox": VLAN}]
+    with pytest.raises(InputError, match=rf"scenario\.0\.set\.{key}: fixed while the machine runs"):
+        scene_of(config_of(*changes, switch={}, workload={"load": 0.1}))
+
+
 def test_events_are_resolved_as_written_and_read_back() -> None:
     events = [{"at": "20us", "mailbox": VLAN}, {"at": "30us", "pf": {"vf": "vf2", "rate_limit": "0bps"}}]
     config = config_of(*events)

@@ -112,7 +112,7 @@ def _walked(document: Document, config: Config, directory: str, drivers: Drivers
             raise_problems([*problems, *own])
         problems += of_event or derived
         steps.append(Step(at_fs, at, after.config))
-        if drivers is not None and event.is_set:
+        if drivers is not None and event.is_set and not (of_event or derived):
             drivers.follow(before, after.config)
         before = after.config
     raise_problems(problems)
