@@ -218,13 +218,20 @@ def test_the_table_of_attributes_is_right():
         config_from_mapping({}, changes) for changes in (entries, controlling, joined, joined_extenders)
     )
     with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}]}]})
+    message = {"from": "vf0", "message": "set_lpe", "max_frame": "1518B", "times": 2, "every": "1us"}
+    with_message, with_call = (
+        config_from_mapping({"scenario": [{"at": "0ms", **asked}]})
+        for asked in ({"mailbox": message}, {"pf": {"vf": "vf0", "rate_limit": "1Gbps"}})
+    )
     text = re.sub(r"\badapter\b", "a", reference_text())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 107
+    assert len(table) == 111
     for key, attribute in table.items():
         has_extenders = "extenders" in key
         if key.startswith("bridges"):
             held = with_both if has_extenders else with_bridges
+        elif key.startswith(("scenario[0].mailbox", "scenario[0].pf")):
+            held = with_message if "mailbox" in key else with_call
         else:
             held = with_extenders if has_extenders else with_adapters if "adapters" in key else config
         written = held.resolved()

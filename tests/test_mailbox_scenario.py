@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hwmodel.cli import main
 from hwmodel.config import Config, config_from_mapping, load_config
@@ -14,6 +17,7 @@ from hwmodel.config.scenario import KINDS
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox_events import PfDrivers, message_fs
 from hwmodel.functions.mailbox_text import answered_text, asked_text, called_text
+from hwmodel.functions.pf_driver_state import keys_of
 from hwmodel.results import Result
 from hwmodel.simulation import simulate
 from hwmodel.simulation.scenario import scene_of
@@ -266,6 +270,13 @@ def test_a_key_that_a_bridge_fixes_is_refused_at_the_event() -> None:
         scene_of(config)
 
 
+@pytest.mark.parametrize("key", ["nic.vfs", "pcie.tags"])
+def test_what_is_fixed_is_refused_beside_messages_too(key: str) -> None:
+    changes = [{"at": "20us", "set": {key: 2}}, {"at": "30us", "mailbox": VLAN}]
+    with pytest.raises(InputError, match=rf"scenario\.0\.set\.{key}: fixed while the machine runs"):
+        scene_of(config_of(*changes, switch={}, workload={"load": 0.1}))
+
+
 def test_events_are_resolved_as_written_and_read_back() -> None:
     events = [{"at": "20us", "mailbox": VLAN}, {"at": "30us", "pf": {"vf": "vf2", "rate_limit": "0bps"}}]
     config = config_of(*events)
@@ -299,3 +310,57 @@ def test_all_that_is_asked_has_words() -> None:
         "addresses: done",
     ]
     assert all((asked_text, called_text, answered_text))
+
+
+def test_an_event_is_changed_like_any_key_and_goes_along_with_its_configuration() -> None:
+    config = config_of({"at": "20us", "mailbox": VLAN})
+    other = config.with_overrides({"scenario.0.mailbox.vlan": 31})
+    (change,) = scene_of(pickle.loads(pickle.dumps(other))).changes
+    assert change.config.switch.ports[1].vlans == (1, 31)
+    with pytest.raises(InputError, match=r"scenario\.0\.mailbox\.vlan: 5000 is out of range"):
+        config.with_overrides({"scenario.0.mailbox.vlan": 5000})
+
+
+ASKED = st.one_of(
+    st.builds(lambda vlan, add: {"message": "set_vlan", "vlan": vlan, "add": add}, st.integers(0, 5), st.booleans()),
+    st.builds(lambda n: {"message": "set_mac", "mac": f"02:00:00:00:07:{n:02x}"}, st.integers(0, 99)),
+    st.builds(
+        lambda index, n: {"message": "set_macvlan", "index": index, "mac": f"02:00:00:00:08:{n:02x}"},
+        st.integers(0, 3), st.integers(0, 99),
+    ),
+    st.builds(lambda mode: {"message": "update_xcast", "mode": mode}, st.sampled_from(["none", "multi", "allmulti"])),
+    st.just({"message": "set_multicast", "groups": ["01:00:5e:00:00:01"]}),
+    st.just({"message": "reset"}),
+    st.just({"message": "api_negotiate", "api": "1.4"}),
+)  # fmt: skip
+CALLED = st.one_of(
+    st.builds(lambda vlan, qos: {"vlan": vlan, "qos": qos}, st.integers(0, 5), st.integers(0, 7)),
+    st.builds(lambda n: {"mac": f"02:00:00:00:09:{n:02x}"}, st.integers(0, 99)),
+    st.builds(lambda key, value: {key: value}, st.sampled_from(["trust", "spoof_check"]), st.booleans()),
+    st.builds(lambda link: {"link": link}, st.sampled_from(["auto", "disable"])),
+    st.builds(lambda mbps: {"rate_limit": f"{mbps}Mbps"}, st.integers(0, 11_000)),
+)
+EVENTS = st.one_of(
+    st.builds(lambda asked, vf: {"mailbox": {"from": f"vf{vf}", **asked}}, ASKED, st.integers(0, 3)),
+    st.builds(lambda called, vf: {"pf": {"vf": f"vf{vf}", **called}}, CALLED, st.integers(0, 3)),
+)
+
+
+@given(st.lists(EVENTS, min_size=1, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_the_stations_are_always_what_the_driver_knows(events: list[dict[str, Any]]) -> None:
+    """After any events the configuration says, key by key, what follows from the driver's state."""
+    blocks: dict[str, Any] = {"switch": {}, "workload": {"pattern": "pairs", "load": 0.1}}
+    config = config_of(*({"at": f"{at}us", **event} for at, event in enumerate(events)), **blocks)
+    try:
+        scene = scene_of(config)
+    except InputError as error:
+        assert all("grants it, but the switch cannot have it" in line for line in error.lines)  # two with one address
+        return
+    assert scene.drivers is not None
+    last = scene.changes[-1].config if scene.changes else scene.first
+    state = scene.drivers.state()
+    stations = {port["name"]: port for port in last.resolved()["switch"]["ports"]}
+    for at, own in enumerate(state.vfs):
+        expected = keys_of(state.adapter, own)
+        assert {key: stations[f"vf{at}"][key] for key in expected} == expected

@@ -175,3 +175,12 @@ def test_a_precision_is_asked_of_no_run_that_changes() -> None:
     run = {"duration": "5ms", "precision": "1%"}
     with pytest.raises(InputError, match=r"run\.precision: a run with a scenario has no steady figures"):
         config_of({"at": "2ms", "set": {LIMIT: "2Gbps"}}, run=run)
+
+
+def test_a_station_may_go_whatever_the_pattern() -> None:
+    """Who sends to whom is of the run's first instant: a pair may lose one of two, but none may begin so."""
+    off = {"set": {"switch.ports.vf1.enabled": False}}
+    (step,) = config_of({"at": "2ms", **off}).steps()
+    assert not step.config.switch.ports[2].enabled
+    with pytest.raises(InputError, match="pattern: pairs needs an even number of VFs in use"):
+        config_of({"at": "0ms", **off})

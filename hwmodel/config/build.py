@@ -81,8 +81,11 @@ class Examined:
         return self.config
 
 
-def examine(document: Document, base_directory: str) -> Examined:
-    """Make the configuration of a document whose data is a mapping, and which is changed; find all that is wrong."""
+def examine(document: Document, base_directory: str, *, is_running: bool = False) -> Examined:
+    """Make the configuration of a document whose data is a mapping, and which is changed; find all that is wrong.
+
+    `is_running`: a run under way is to have it, whose load goes on with the stations that were in use as it began.
+    """
     apart = split_servers(document)
     problems = list(document.problems)
     n_functions = {one.name: len(function_names(one.document.data)) for one in apart}
@@ -98,7 +101,7 @@ def examine(document: Document, base_directory: str) -> Examined:
         return Examined(None, problems, [])
     findings = Findings(made.document, made.doubts)
     of_values = {(problem.place, problem.key) for part in parts for problem in part.findings.problems}
-    found = cross_check(config, findings, parts or [Part(Server("", config), findings)], problems)
+    found = cross_check(config, findings, parts or [Part(Server("", config), findings)], problems, is_running)
     if parts and not problems and not found:
         config = config.model_copy(update={"servers": entries_of(config, (part.server for part in parts))})
     problems += [problem for problem in found if (problem.place, problem.key) in of_values]
@@ -250,7 +253,9 @@ def _key_hint(path: KeyPath) -> str:
     return f"; known here: {', '.join(siblings)}" if siblings else ""
 
 
-def cross_check(config: Config, findings: Findings, parts: Sequence[Part], known: Sequence[Problem]) -> list[Problem]:
+def cross_check(
+    config: Config, findings: Findings, parts: Sequence[Part], known: Sequence[Problem], is_running: bool = False
+) -> list[Problem]:
     """Return all contradictions between keys, and what the parts' findings have already, without what is `known`.
 
     `findings`: those of the whole system; without servers they are those of the only part too.
@@ -262,7 +267,8 @@ def cross_check(config: Config, findings: Findings, parts: Sequence[Part], known
     of_servers = _problems_of_servers(parts, known)
     for part in parts:
         part.findings.problems.clear()
-    for check_all in (check_servers, check_workload, check_wire, check_bridge, check_policers):
+    checks = (check_servers, *(() if is_running else (check_workload,)), check_wire, check_bridge, check_policers)
+    for check_all in checks:
         check_all(config, findings, parts)
     of_system = [problem for one in (findings, *(part.findings for part in parts)) for problem in one.problems]
     return list(dict.fromkeys([*of_servers, *of_system]))

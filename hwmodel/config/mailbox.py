@@ -40,7 +40,8 @@ class _Api(Kind):
     def schema(self) -> dict[str, Any]:
         """Return the versions as texts and as numbers."""
         known = sorted(API_NUMBERS)
-        return {"enum": [*known, *map(float, known)]}
+        texts = {"type": "string", "enum": known}
+        return {"title": ", ".join(known), "anyOf": [texts, {"type": "number", "enum": [*map(float, known)]}]}
 
 
 class _MailboxWord(Kind):
@@ -98,9 +99,10 @@ class MailboxMessage(_Sparse):
     index: Annotated[int, Whole(0, 255)] | None = key(
         None, "set_macvlan: 0 clears the VF's further addresses, 1 does so and sets one, 2 and more add one; 1."
     )
-    groups: Annotated[tuple[Annotated[int, Mac(group=True)], ...], Listing("[...]", most=MOST_HASHES)] | None = key(
-        None, "set_multicast: group addresses, of which the message has hashes; 30 at most."
-    )
+    groups: (
+        Annotated[tuple[Annotated[int, Mac(group=True)], ...], Listing("['01:00:5e:00:00:01']", most=MOST_HASHES)]
+        | None
+    ) = key(None, "set_multicast: group addresses, of which the message has hashes; 30 at most.")
     hashes: (
         Annotated[tuple[Annotated[int, Whole(0, (1 << HASH_BITS) - 1)], ...], Listing("[1504]", most=MOST_HASHES)]
         | None

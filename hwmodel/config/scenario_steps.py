@@ -102,7 +102,7 @@ def _walked(document: Document, config: Config, directory: str, drivers: Drivers
             apply_changes(now, document, path, document.data["scenario"][at]["set"] or {}, f"scenario.{at}.set.")
         elif not _carried_out(now, document, config, at, _asked(document, config, at, drivers, before)):
             continue
-        after = examine(now.copied(), directory)
+        after = examine(now.copied(), directory, is_running=at_fs > 0)
         if after.config is None or after.problems:  # what follows would have them too
             raise_problems([*problems, *after.problems])
         assert after.config is not None
@@ -112,7 +112,7 @@ def _walked(document: Document, config: Config, directory: str, drivers: Drivers
             raise_problems([*problems, *own])
         problems += of_event or derived
         steps.append(Step(at_fs, at, after.config))
-        if drivers is not None and event.is_set:
+        if drivers is not None and event.is_set and not (of_event or derived):
             drivers.follow(before, after.config)
         before = after.config
     raise_problems(problems)
