@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from hwmodel.cli import main
 from hwmodel.config import Config, config_from_mapping, load_config
-from hwmodel.config.scenario import KINDS
 from hwmodel.errors import InputError
-from hwmodel.functions.mailbox_events import PfDrivers, message_fs
+from hwmodel.functions.mailbox_events import PfDrivers
 from hwmodel.functions.mailbox_text import answered_text, asked_text, called_text
 from hwmodel.functions.pf_driver_state import keys_of
 from hwmodel.results import Result
 from hwmodel.simulation import simulate
-from hwmodel.simulation.scenario import scene_of
+from hwmodel.simulation.commands import Change
+from hwmodel.simulation.scenario import Scene, scene_of
 from hwmodel.units import FS_PER_NS
 
 US = 10**3 * FS_PER_NS
@@ -53,6 +53,24 @@ def without_scenario(result: Result) -> str:
     return replace(result, config={}, config_hash="", series=None).to_json(include_host_run=False)
 
 
+def delivered(folder: Path, config: Config) -> bytes:
+    """Return the frames that a run delivers, with their times."""
+    simulate(config, pcap_path=str(folder / "delivered.pcap"))
+    return (folder / "delivered.pcap").read_bytes()
+
+
+def granted(scene: Scene) -> list[Change]:
+    """Return the changes of a scene that give keys other values; all others keep the PF's core alone."""
+    before = [scene.first, *(change.config for change in scene.changes)]
+    return [change for old, change in zip(before, scene.changes, strict=False) if change.config != old]
+
+
+def answered_at(event: dict[str, Any]) -> str:
+    """Return when the PF answers an event alone, or does what a call says, as a file has it."""
+    (at_fs,) = PfDrivers(config_of(event)).moments_fs(0)
+    return f"{at_fs}fs"
+
+
 def events_of(result: Result) -> list[tuple[str, str]]:
     assert result.series is not None
     return [(event.event, event.did) for event in result.series.events]
@@ -62,17 +80,17 @@ def test_a_vlan_that_is_granted_lets_frames_pass() -> None:
     """Before, vf1's frames are dropped: nobody in VLAN 20 has the address. From 100 us on vf0 gets them."""
     result = simulate(config_of({"at": "100us", "mailbox": VLAN}))
     rates = received(result, "vf0")
-    assert max(rates[:20]) == 0 < min(rates[20:])
+    assert max(rates[:20]) == 0 < min(rates[23:])
     assert result.series is not None
     drops = result.series.vms["vf1"].drops
-    assert min(drops[:20]) > 0 == max(drops[21:])
+    assert min(drops[:20]) > 0 == max(drops[24:])
     ((event, did),) = events_of(result)
     assert event == "vf0 asks for VLAN 20"
     assert did.startswith("granted; vf0 receives ")
 
 
-def test_a_message_changes_what_the_same_keys_change() -> None:
-    """A grant is, byte for byte, an event that sets the keys; so is a call."""
+def test_a_message_changes_what_the_same_keys_change(tmp_path: Path) -> None:
+    """A grant is, frame by frame, an event that sets the keys when the PF answers; so is a call."""
     pairs: list[tuple[dict[str, Any], dict[str, Any]]] = [
         ({"mailbox": VLAN}, {"switch.ports.vf0.vlans": [1, 20]}),
         ({"mailbox": {"from": "vf2", "message": "set_mac", "mac": "02:00:00:00:00:77"}},
@@ -83,39 +101,43 @@ def test_a_message_changes_what_the_same_keys_change() -> None:
          {"switch.ports.vf3": {"port_vlan": 30, "vlans": [30], "untagged": [30]}}),
     ]  # fmt: skip
     for asked, changes in pairs:
-        found = simulate(config_of({"at": "100us", **asked}))
-        assert without_scenario(found) == without_scenario(simulate(config_of({"at": "100us", "set": changes})))
+        event = {"at": "100us", **asked}
+        found = delivered(tmp_path, config_of(event))
+        assert found == delivered(tmp_path, config_of({"at": answered_at(event), "set": changes}))
 
 
-def test_a_refusal_changes_nothing_byte_for_byte() -> None:
+def test_a_refusal_changes_no_frame(tmp_path: Path) -> None:
     refused = {"from": "vf1", "message": "set_vlan", "vlan": 30}
     found = simulate(config_of({"at": "100us", "mailbox": refused}))
     nothing = simulate(config_of({"at": "100us", "set": {}}))
-    assert without_scenario(found) == without_scenario(nothing)
+    frames = [delivered(tmp_path, config_of({"at": "100us", **what})) for what in ({"mailbox": refused}, {"set": {}})]
+    assert frames[0] == frames[1]
+    assert found.totals == nothing.totals
     assert found.series is not None and nothing.series is not None and found.series.vms == nothing.series.vms
     ((event, did),) = events_of(found)
     assert event == "vf1 asks for VLAN 30"
     assert did.startswith("refused: the PF has set port VLAN 20 for this VF; no VM's rate changed")
 
 
-def test_an_event_at_time_0_is_in_what_the_run_begins_with() -> None:
-    found = simulate(config_of({"at": "0ns", "mailbox": VLAN}))
-    vf_0, vf_1 = {"name": "vf0", "vlans": [1, 20]}, BASE["switch"]["ports"][0]
+def test_a_call_at_time_0_is_in_what_the_run_begins_with() -> None:
+    found = simulate(config_of({"at": "0ns", "pf": {"vf": "vf0", "vlan": 20}}))
+    vf_0 = {"name": "vf0", "port_vlan": 20, "vlans": [20], "untagged": [20]}
+    vf_1 = BASE["switch"]["ports"][0]
     static = simulate(config_from_mapping({**BASE, "switch": {**BASE["switch"], "ports": [vf_0, vf_1]}}))
     assert without_scenario(found) == without_scenario(static)
-    assert events_of(found) == [("vf0 asks for VLAN 20", "granted; the run begins with it")]
+    assert events_of(found) == [("the PF puts vf0 into VLAN 20", "done; the run begins with it")]
 
 
 def test_the_state_goes_from_event_to_event() -> None:
     """In the order of time: trust makes the PF refuse until the VF has reset, then its own address no longer binds."""
     mac = {"from": "vf2", "message": "set_mac", "mac": "02:00:00:00:00:88"}
     config = config_of(
-        {"at": "70us", "mailbox": mac},
+        {"at": "130us", "mailbox": mac},
         {"at": "20us", "pf": {"vf": "vf2", "mac": "02:00:00:00:00:77"}},
         {"at": "30us", "mailbox": mac},
-        {"at": "40us", "pf": {"vf": "vf2", "trust": True}},
-        {"at": "50us", "mailbox": mac},
-        {"at": "60us", "mailbox": {"from": "vf2", "message": "reset"}},
+        {"at": "60us", "pf": {"vf": "vf2", "trust": True}},
+        {"at": "80us", "mailbox": mac},
+        {"at": "105us", "mailbox": {"from": "vf2", "message": "reset"}},
     )
     scene = scene_of(config)
     assert scene.drivers is not None
@@ -130,7 +152,8 @@ def test_the_state_goes_from_event_to_event() -> None:
          "refused: the VF has to reset first; until then the PF serves no other message"),
         ("vf2 resets", "granted"),
     ]  # fmt: skip
-    assert [change.at_fs // US for change in scene.changes] == [20, 40, 70]
+    last = answered_at({"at": "130us", "mailbox": mac})
+    assert [f"{change.at_fs}fs" for change in granted(scene)] == [f"{20 * US}fs", f"{60 * US}fs", last]
     station = scene.changes[-1].config.switch.ports[3]
     assert station.name == "vf2" and station.macs == (0x02_00_00_00_00_88,) and station.trusted
     assert scene.drivers.state().vfs[2].mac == 0x02_00_00_00_00_88
@@ -151,10 +174,10 @@ def test_what_is_set_counts_for_what_is_asked_then() -> None:
 
 def test_a_message_is_sent_again_and_again() -> None:
     flood = {**VLAN, "times": 1000, "every": "100ns"}
-    leave = {**VLAN, "add": False}
-    config = config_of({"at": "50us", "mailbox": flood}, {"at": "100050ns", "mailbox": leave})
+    config = config_of({"at": "50us", "mailbox": flood}, run={"warmup": "20us", "duration": "20ms"})
     scene = scene_of(config)
-    assert [change.at_fs // FS_PER_NS for change in scene.changes] == [50_000, 100_050, 100_100]
+    assert len(granted(scene)) == 1  # the first grants what all ask for
+    assert sum(len(change.work) for change in scene.changes) == 1000
     assert scene.drivers is not None and scene.drivers.answered(0) == "1,000 granted"
     assert scene.drivers.asked(0) == "vf0 asks for VLAN 20, 1,000 times, one every 100ns"
     refused = {**flood, "from": "vf1"}
@@ -162,12 +185,25 @@ def test_a_message_is_sent_again_and_again() -> None:
     assert events_of(result)[0][1].startswith("1,000 refused: the PF has set port VLAN 20 for this VF; ")
 
 
-def test_an_event_takes_effect_with_its_message() -> None:
-    config = config_of({"at": "50us", "mailbox": {**VLAN, "times": 3, "every": "1us"}})
+def test_an_event_takes_effect_when_the_pf_has_answered() -> None:
+    """By hand: is the mailbox free, three writes, flight both ways; the cause, 16 words, 18 writes."""
+    slow = {"preset": None, "doorbell_time": "100ns"}
+    link = {"generation": 2, "lanes": 4}
+    config = config_of(
+        {"at": "50us", "mailbox": {**VLAN, "times": 3, "every": "1us"}},
+        driver=slow, pcie=link, host={"read_latency": "400ns"},
+    )  # fmt: skip
+    byte = 8 / 16 * 1538 / 1534
+    read, flight = 48 * byte + 400, 28 * byte
+    first = 50_000 + read + 3 * 100 + 2 * flight
+    serving = 17 * read + 18 * 100
+    answered = [at / FS_PER_NS for at in PfDrivers(config).moments_fs(0)]
+    assert answered == pytest.approx([first + n * serving for n in (1, 2, 3)], abs=0.01)
+    taken = [(at / FS_PER_NS, name, work / FS_PER_NS) for at, name, work in PfDrivers(config).work()]
+    assert [name for _, name, _ in taken] == ["pf"] * 3
+    assert [at for at, _, _ in taken] == pytest.approx([first + n * serving for n in range(3)], abs=0.01)
     event = config.scenario[0]
-    assert message_fs(event) == 0
-    assert [at // US for at in PfDrivers(config).moments_fs(event)] == [50, 51, 52]
-    assert event.end_fs == 52 * US and event.kinds == ("mailbox",) and KINDS == ("set", "mailbox", "pf")
+    assert event.end_fs == 52 * US and event.kinds == ("mailbox",)
 
 
 def test_groups_that_a_vf_asks_for_come_to_it() -> None:
@@ -175,7 +211,7 @@ def test_groups_that_a_vf_asks_for_come_to_it() -> None:
     quiet = {"name": "all", "accept": ["broadcast"]}
     group = {"from": "vf0", "message": "set_multicast", "groups": ["01:00:5e:00:00:01", "01:00:5e:7f:00:09"]}
     config = config_of({"at": "20us", "mailbox": group}, switch={"ports": [quiet]})
-    (change,) = scene_of(config).changes
+    (change,) = granted(scene_of(config))
     assert change.config.switch.ports[1].groups == (0x01_00_5E_00_00_01, 0x01_00_5E_7F_00_09)
 
 
@@ -315,7 +351,7 @@ def test_all_that_is_asked_has_words() -> None:
 def test_an_event_is_changed_like_any_key_and_goes_along_with_its_configuration() -> None:
     config = config_of({"at": "20us", "mailbox": VLAN})
     other = config.with_overrides({"scenario.0.mailbox.vlan": 31})
-    (change,) = scene_of(pickle.loads(pickle.dumps(other))).changes
+    (change,) = granted(scene_of(pickle.loads(pickle.dumps(other))))
     assert change.config.switch.ports[1].vlans == (1, 31)
     with pytest.raises(InputError, match=r"scenario\.0\.mailbox\.vlan: 5000 is out of range"):
         config.with_overrides({"scenario.0.mailbox.vlan": 5000})
