@@ -44,10 +44,11 @@ WORD_BYTES = 8
 
 
 class Change(NamedTuple):
-    """Say from when on a machine has another configuration."""
+    """Say from when on a machine has another configuration, and which functions are off, by the names of their VMs."""
 
     at_fs: int
     config: Config
+    off: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,7 @@ FIRST_PLACE = 2
 
 
 class Phase(IntEnum):
-    """Order of what happens at one instant: what commands lead to, docs/datapath.md's sections, the idle links' choice,
-    docs/bridge.md.
-    """
+    """Order of what happens at one instant: behind commands docs/datapath.md's sections, idle links, docs/bridge.md."""
 
     COMMANDED = 0
     DRIVER = 1
