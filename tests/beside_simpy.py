@@ -72,8 +72,8 @@ Recorded = Sequence[tuple[int, int, int, int]]
 """Frames: at which ns, from which port, to which port (or GROUP), how many bytes with FCS."""
 Loops = Mapping[int, Sequence[tuple[int, int]]]
 """By port the (destination, bytes) that it sends in turn for ever, its ring kept full."""
-Commands = Sequence[tuple[int, Mapping[str, Any]]]
-"""At how many fs which keys have which values; all others keep theirs."""
+Commands = Sequence[tuple[int, Mapping[str, Any]] | tuple[int, Mapping[str, Any], frozenset[str]]]
+"""At how many fs which keys have which values, all others keeping theirs; then which VMs' functions are off, if any."""
 
 
 def fs_per_byte(bps: Fraction | int) -> tuple[int, int]:
@@ -258,7 +258,7 @@ def run_both(
     workload = build_workload(config)
     workload.records.rss_hash[:] = workload.records.at_fs // NS_FS  # frames that are not IP have 0
     commanded = commanded_configs(changes, commands or ())
-    run = JourneyRun(config, workload, [Change(*each) for each in commanded])
+    run = JourneyRun(config, workload, commanded)
     run.go_through()
     result = run.result()
     if isinstance(load, Mapping):
@@ -267,13 +267,18 @@ def run_both(
     return Both(result, engine_figures(run, result), oracle, finished_journeys(run), oracle_journeys, config, load)
 
 
-def commanded_configs(changes: Mapping[str, Any], commands: Commands) -> list[tuple[int, Config]]:
-    """Return the configuration that each command leads to."""
+def commanded_configs(changes: Mapping[str, Any], commands: Commands) -> list[Change]:
+    """Return what each command leads to."""
     found, current = [], dict(changes)
-    for at_fs, more in commands:
+    for at_fs, more, *off in commands:
         current |= more
-        found.append((at_fs, config_from_mapping(BASE, current)))
+        found.append(Change(at_fs, config_from_mapping(BASE, current), *off))
     return found
+
+
+def function_number(name: str) -> int:
+    """Return the number of a VM's function."""
+    return 0 if name == "pf" else int(name.removeprefix("vf")) + 1
 
 
 def run_the_oracle(
@@ -281,7 +286,7 @@ def run_the_oracle(
     load: Recorded | Loops,
     result: Result,
     group: Sequence[int] = (),
-    changes: Sequence[tuple[int, Config]] | None = None,
+    changes: Sequence[Change] | None = None,
 ) -> tuple[Figures, Journeys]:
     """Run the oracle over the engine's window; return its figures and finished journeys."""
     start_fs, end_fs = (round(at_ns * NS_FS) for at_ns in (result.window.start_ns, result.window.end_ns))
@@ -349,7 +354,7 @@ def oracle_outcome(
     load: Recorded | Loops,
     group: Sequence[int],
     stop: Stop,
-    changes: Sequence[tuple[int, Config]] | None = None,
+    changes: Sequence[Change] | None = None,
 ) -> Outcome:
     """Run the oracle; with `changes`, from whose times on their configurations hold, its switch decides by tables."""
     uplink = config.switch.uplink.vlans
@@ -382,14 +387,17 @@ def oracle_outcome(
         on_full=config.workload.on_full,
         bytes_of=lambda source, to, n_bytes: header(source, to[0]).ljust(n_bytes - 4, b"\0"),
     )
-    first, *others = (replace(parameters(each), switch=each.switch) for each in (config, *(to for _, to in changes)))
-    commands = [(at_fs, other) for (at_fs, _), other in zip(changes, others, strict=True)]
+    first, *others = (
+        replace(parameters(each), switch=each.switch, off=frozenset(map(function_number, off)))
+        for _, each, off in (Change(0, config), *changes)
+    )
+    commands = [(change.at_fs, other) for change, other in zip(changes, others, strict=True)]
     return run_oracle(first, by_tables, stop, commands)
 
 
-def check_same_run(config: Config, changes: Sequence[tuple[int, Config]]) -> None:
+def check_same_run(config: Config, changes: Sequence[Change]) -> None:
     """Raise ValueError if a change is of something that the SimPy model is not told as parameters."""
-    for _, changed in changes:
+    for _, changed, _ in changes:
         for name in ("workload", "run"):
             if getattr(changed, name) != getattr(config, name):
                 raise ValueError(f"{name} cannot change in mid-run")

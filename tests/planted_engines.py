@@ -13,6 +13,7 @@ from tests.oracles.simpy_nic import receiving, timing, writeback
 from tests.oracles.simpy_nic.engines import NO_OPERATION, Engines, Kind, Operation
 from tests.oracles.simpy_nic.frames import Frame
 from tests.oracles.simpy_nic.link import Direction, Purpose, Transaction, nothing
+from tests.oracles.simpy_nic.lives import Life
 from tests.oracles.simpy_nic.memory import HostMemory, WritesBefore
 from tests.oracles.simpy_nic.reads import Read, ReadArbiter
 from tests.oracles.simpy_nic.scheduling import TxRing
@@ -194,10 +195,10 @@ def waiting_reads_go_last(patch: Patch) -> None:
 def done_before_it_moves(patch: Patch) -> None:
     original = Sender._payload_in
 
-    def payload_in(sender: Sender, ring: TxRing, frame: Frame) -> None:
+    def payload_in(sender: Sender, ring: TxRing, frame: Frame, life: Life) -> None:
         hold, ring.done.hold = ring.done.hold, nothing_held  # type: ignore[method-assign]
         hold(frame)
-        original(sender, ring, frame)
+        original(sender, ring, frame, life)
         ring.done.hold = hold  # type: ignore[method-assign]
 
     patch.setattr(Sender, "_payload_in", payload_in)

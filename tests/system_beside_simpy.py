@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -20,7 +20,7 @@ from hwmodel.results import BridgeResult, Result
 from hwmodel.simulation import Run
 from hwmodel.simulation.commands import Change
 from hwmodel.workload.traffic import RECORDED, UPLINK, FrameTemplate, Records, Source, Workload
-from tests.beside_simpy import BASE, check_same_run, parameters_of
+from tests.beside_simpy import BASE, Commands, check_same_run, function_number, parameters_of
 from tests.oracles.service_level_oracle import Level
 from tests.oracles.simpy_nic import PARTS, Stop
 from tests.oracles.simpy_system import (
@@ -442,19 +442,17 @@ class Both:
         return found
 
 
-def run_both(
-    config: Config, frames: Sequence[Frame], start_fs: int = 0, commands: Sequence[tuple[int, Mapping[str, Any]]] = ()
-) -> Both:
+def run_both(config: Config, frames: Sequence[Frame], start_fs: int = 0, commands: Commands = ()) -> Both:
     """Run frames through both until all is over; the window begins at `start_fs`.
 
-    `commands`: at how many fs which keys have which values; all others keep theirs.
+    `commands`: at how many fs which keys have which values, all others keeping theirs; which functions are off.
     """
     straggler = Stations(config).frame(LATER_FS, OUTSIDE, UNKNOWN, 64)
     end_fs = frames[-1].at_fs + DRAINED_FS
     changes, current = [], config
-    for at_fs, more in commands:
+    for at_fs, more, *off in commands:
         current = current.with_overrides(more)
-        changes.append(Change(at_fs, with_window(current, start_fs, end_fs)))
+        changes.append(Change(at_fs, with_window(current, start_fs, end_fs), *off))
     return compared(with_window(config, start_fs, end_fs), workload_of(frames, straggler), frames, changes)
 
 
@@ -475,9 +473,14 @@ def compared(config: Config, workload: Workload, frames: Sequence[Frame], change
     return Both(run, result, engine_figures(run, result), oracle_figures(outcome))
 
 
-def servers_for_oracle(config: Config) -> list[Server]:
-    """Return the servers that a configuration has."""
-    return [Server(each.name, parameters_of(each.config), each.config.switch) for each in servers_of(config)]
+def servers_for_oracle(config: Config, off: frozenset[str] = frozenset()) -> list[Server]:
+    """Return the servers that a configuration has, with some functions off."""
+    found = []
+    for each in servers_of(config):
+        names = [port.name for port in each.config.switch.ports if each.station(port.name) in off]
+        parameters = replace(parameters_of(each.config), off=frozenset(map(function_number, names)))
+        found.append(Server(each.name, parameters, each.config.switch))
+    return found
 
 
 def bridge_of(named: NamedBridge) -> BridgeParameters:
@@ -516,17 +519,15 @@ def bridge_of(named: NamedBridge) -> BridgeParameters:
     )
 
 
-def oracle_outcome(
-    config: Any, frames: Iterable[Frame], stop: Stop, changes: Sequence[tuple[int, Config]] = ()
-) -> SystemOutcome:
+def oracle_outcome(config: Any, frames: Iterable[Frame], stop: Stop, changes: Sequence[Change] = ()) -> SystemOutcome:
     """Run frames through the SimPy model; from the time of each of `changes` on its configuration holds."""
     check_same_run(config, changes)
     arrivals = [SystemArrival(each.at_fs, each.sender, each.raw) for each in frames]
     load = SystemLoad(arrivals=arrivals, on_full=config.workload.on_full)
-    commands = [(at_fs, setup_of(changed)) for at_fs, changed in changes]
+    commands = [(at_fs, setup_of(changed, off)) for at_fs, changed, off in changes]
     return simulate_system(*setup_of(config), load, stop, commands)
 
 
-def setup_of(config: Config) -> Setup:
-    """Return the servers and bridges that a configuration has."""
-    return Setup(servers_for_oracle(config), [bridge_of(each) for each in bridges_of(config)])
+def setup_of(config: Config, off: frozenset[str] = frozenset()) -> Setup:
+    """Return the servers and bridges that a configuration has, with some functions off."""
+    return Setup(servers_for_oracle(config, off), [bridge_of(each) for each in bridges_of(config)])

@@ -15,7 +15,7 @@ Configured = TypeVar("Configured")
 
 MAY_CHANGE = frozenset((
     "link_fs_per_byte", "max_read_request_bytes", "port_rate_bps",
-    "weights", "rate_limits", "rate_limit_window_bytes", "switch",
+    "weights", "rate_limits", "rate_limit_window_bytes", "switch", "off",
 ))  # fmt: skip
 OF_SWITCH = ("mode", "s_channels", "vif_lists", "ecid_lists")
 OF_STATION = ("name", "max_frame_bytes", "vif", "ecid", "s_channel")
@@ -55,6 +55,8 @@ def check_parameters(before: NicParameters, after: NicParameters) -> None:
     check_stays("", before, after, other_fields(before, MAY_CHANGE))
     if (before.switch is None) != (after.switch is None):
         raise ValueError("tables cannot appear or vanish in mid-run")
+    if before.switch is None and (before.off or after.off):
+        raise ValueError("functions go where tables decide")
     if before.switch is not None:
         check_tables("", before.switch, after.switch)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
+from dataclasses import dataclass
 
 import simpy
 
@@ -30,8 +31,8 @@ class Task(ABC):
         """Return the frames of the next piece, no more than this, and the time before the first of them."""
 
     @abstractmethod
-    def frame_fs(self) -> int:
-        """Return what the next frame takes."""
+    def frame_fs(self, behind: int = 0) -> int:
+        """Return what the next frame takes, or the one so many behind it."""
 
     @abstractmethod
     def frame_done(self) -> None:
@@ -42,6 +43,19 @@ class Task(ABC):
         """Do what the frames of a piece lead to; tell whether a register was written."""
 
 
+@dataclass(slots=True, eq=False)
+class Piece:
+    """A piece of work, which has begun as it is chosen."""
+
+    task: Task | None
+    """None: its ring has gone, and only its time goes on."""
+    frames: int
+    """That are not done yet."""
+    left: int
+    """Frames that its turn may have behind it."""
+    frame_ends_fs: int = 0
+
+
 class Core:
     """Serves the rings that have work in turns."""
 
@@ -49,7 +63,8 @@ class Core:
         """Begin with nothing to do, and with no piece before `start_fs`."""
         self._env = env
         self._list: deque[Task] = deque()
-        """The first has its turn."""
+        """The first has its turn, unless what is being done is of a ring that has gone."""
+        self._piece: Piece | None = None
         self._free_fs = start_fs
         """No piece begins before that: the core waits for a register write, or wakes up."""
 
@@ -57,7 +72,7 @@ class Core:
         """Put a ring on the list, if it is not there."""
         if task not in self._list:
             self._enlist(task)
-            if len(self._list) == 1:
+            if self._piece is None:
                 self._begin_piece(task, task.most_a_turn)
 
     def _enlist(self, task: Task) -> None:
@@ -65,33 +80,56 @@ class Core:
 
     def interrupt(self, wakeup_fs: int) -> None:
         """Wake up for a function, if there is nothing to do."""
-        if not self._list and self._free_fs <= self._env.now:
+        if self._piece is None and self._free_fs <= self._env.now:
             self._free_fs = self._env.now + wakeup_fs
+
+    def leave(self, task: Task) -> None:
+        """Take a ring off the list; a piece of its work that has begun takes its time, and leads to nothing."""
+        if task not in self._list:
+            return
+        self._list.remove(task)
+        piece = self._piece
+        if piece is None or piece.task is not task:
+            return
+        rest_fs = sum(task.frame_fs(behind) for behind in range(1, piece.frames))
+        piece.task = None
+        ends_after_fs = piece.frame_ends_fs - self._env.now + rest_fs
+        later(self._env, ends_after_fs, place(Phase.DRIVER, task.port), self._next_turn)
 
     def _begin_piece(self, task: Task, left: int) -> None:
         """Begin the next piece of a turn that may have so many more frames."""
         frames, before_fs = task.begin_piece(left)
-        self._next_frame(task, frames, left - frames, max(self._free_fs - self._env.now, 0) + before_fs)
+        self._piece = Piece(task, frames, left - frames)
+        self._next_frame(task, self._piece, max(self._free_fs - self._env.now, 0) + before_fs)
 
-    def _next_frame(self, task: Task, frames: int, left: int, before_fs: int) -> None:
-        """Do the next of so many frames of a piece."""
-        delay_fs = before_fs + (task.frame_fs() if frames else 0)
-        later(self._env, delay_fs, place(Phase.DRIVER, task.port), self._done, task, frames, left)
+    def _next_frame(self, task: Task, piece: Piece, before_fs: int) -> None:
+        """Do the next frame of a piece."""
+        delay_fs = before_fs + (task.frame_fs() if piece.frames else 0)
+        piece.frame_ends_fs = self._env.now + delay_fs
+        later(self._env, delay_fs, place(Phase.DRIVER, task.port), self._done, piece)
 
-    def _done(self, task: Task, frames: int, left: int) -> None:
-        if frames:
-            task.frame_done()
-        if frames > 1:
-            self._next_frame(task, frames - 1, left, 0)
+    def _done(self, piece: Piece) -> None:
+        task = piece.task
+        if task is None:
             return
-        is_turn_over = not (task.has_work and left)
+        if piece.frames:
+            task.frame_done()
+            piece.frames -= 1
+        if piece.frames:
+            self._next_frame(task, piece, 0)
+            return
+        is_turn_over = not (task.has_work and piece.left)
         if task.piece_done(is_turn_over):
             self._free_fs = self._env.now + task.doorbell_fs
         if not is_turn_over:
-            self._begin_piece(task, left)
+            self._begin_piece(task, piece.left)
             return
         self._list.popleft()
         if task.has_work:
             self._enlist(task)
+        self._next_turn()
+
+    def _next_turn(self) -> None:
+        self._piece = None
         if self._list:
             self._begin_piece(self._list[0], self._list[0].most_a_turn)

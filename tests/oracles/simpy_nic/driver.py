@@ -14,7 +14,7 @@ from .frames import Copy, Frame
 from .interrupts import Adaption, Interrupt
 from .link import Direction, Rank
 from .parameters import NicParameters
-from .receiving import Receiver, RxRing
+from .receiving import FUNCTION_RESET, Receiver, RxRing
 from .results import Meter
 from .scheduling import TxRing
 from .sending import Sender
@@ -42,6 +42,8 @@ class Posting(Task):
         self._core = core
         self._sender = sender
         self._ring = ring
+        self.is_off = False
+        """Its function is: it has no slot."""
         self._slots_taken = 0
         self._frames_queued = 0
         self._queued: deque[Frame] = deque()
@@ -55,15 +57,28 @@ class Posting(Task):
     @property
     def has_slot(self) -> bool:
         """Whether a frame can be queued."""
-        return self._slots_taken < self._parameters.tx_ring - 1
+        return not self.is_off and self._slots_taken < self._parameters.tx_ring - 1
 
     def post(self, frame: Frame) -> None:
-        """Give a frame a slot."""
+        """Give a frame a slot; `look` is to be called behind all those of an instant."""
         frame.number = self._frames_queued * self._parameters.queues_per_vf + self._ring.queue
         self._frames_queued += 1
         self._slots_taken += 1
         self._queued.append(frame)
-        self._core.join(self)
+        self._ring.not_picked.append(frame)
+
+    def look(self) -> None:
+        """Let the core see to what is queued."""
+        if self._queued:
+            self._core.join(self)
+
+    def forget(self) -> list[Frame]:
+        """Leave the core, with nothing in the ring from now on; return the frames that are not picked."""
+        self._core.leave(self)
+        self._slots_taken = 0
+        self._queued.clear()
+        self._posted = []
+        return list(self._ring.not_picked)
 
     def free_slots(self, slots: int) -> None:
         """Use slots again."""
@@ -79,9 +94,9 @@ class Posting(Task):
         """Go as far as the next doorbell."""
         return min(len(self._queued), most, self._parameters.tx_doorbell_batch - len(self._posted)), 0
 
-    def frame_fs(self) -> int:
-        """Return the time of the next post."""
-        return self._parameters.frame_time_fs + self._queued[0].data_bytes * self._parameters.byte_time_fs
+    def frame_fs(self, behind: int = 0) -> int:
+        """Return the time of the next post, or of the one so many behind it."""
+        return self._parameters.frame_time_fs + self._queued[behind].data_bytes * self._parameters.byte_time_fs
 
     def frame_done(self) -> None:
         """Post the next frame."""
@@ -97,7 +112,8 @@ class Posting(Task):
         frames, self._posted = self._posted, []
         for told in frames:
             told.doorbell_fs = told.ends_fs["driver_batch"] = self._env.now
-        send_register_write(self._down, self._parameters, partial(self._sender.doorbell, self._ring, frames))
+        received = partial(self._sender.doorbell, self._ring, frames)
+        send_register_write(self._down, self._parameters, received, port=self.port)
         return True
 
 
@@ -126,6 +142,8 @@ class Taking(Task):
         self._receiver = receiver
         self._ring = ring
         self._visible: deque[Copy] = deque()
+        self._of_piece: list[Copy] = []
+        """Taken in the piece that is being done."""
         self._descriptors_taken = parameters.taken_before.get((ring.port, ring.queue), 0)
         self._enter_fs = 0
         self.is_polled = False
@@ -144,6 +162,7 @@ class Taking(Task):
         for copy in copies:
             copy.ends_fs["interrupt"] = self._env.now
             self._meter.copy_delivered(copy)
+            del self._ring.taken[copy]
             self._visible.append(copy)
         if copies:
             self._core.join(self)
@@ -155,6 +174,7 @@ class Taking(Task):
 
     def begin_piece(self, most: int) -> tuple[int, int]:
         """Go as far as the next refill, behind what the interrupts since the last piece cost."""
+        self._of_piece.clear()
         enter_fs, self._enter_fs = self._enter_fs, 0
         frames, descriptors = 0, self._descriptors_taken
         for copy in self._visible:
@@ -164,27 +184,28 @@ class Taking(Task):
             descriptors += self._receiver.descriptors_needed(copy)
         return frames, enter_fs
 
-    def frame_fs(self) -> int:
-        """Return the time to take the next frame."""
-        return self._parameters.frame_time_fs + self._visible[0].data_bytes * self._parameters.byte_time_fs
+    def frame_fs(self, behind: int = 0) -> int:
+        """Return the time to take the next frame, or the one so many behind it."""
+        return self._parameters.frame_time_fs + self._visible[behind].data_bytes * self._parameters.byte_time_fs
 
     def frame_done(self) -> None:
         """Take the next frame."""
         copy = self._visible.popleft()
         copy.ends_fs["guest_queue"] = self._env.now
         self._meter.journey_over(copy)
+        self._of_piece.append(copy)
         self.adaption.taken.count(copy.data_bytes)
         self._descriptors_taken += self._receiver.descriptors_needed(copy)
 
     def piece_done(self, is_turn_over: bool) -> bool:
         """Post a whole batch of descriptors again; poll no more if a turn has left nothing."""
+        self._of_piece.clear()
         refills = self._descriptors_taken >= self._parameters.refill_batch
         if self._descriptors_taken and not refills:
             refills = self._chances.refills_early()
         if refills:
             descriptors, self._descriptors_taken = self._descriptors_taken, 0
-            received = partial(self._receiver.doorbell, self._ring, descriptors)
-            send_register_write(self._down, self._parameters, received)
+            self.ring_doorbell(descriptors)
         unmasks = is_turn_over and self.is_polled and not self.has_work
         if unmasks:
             self._poll_no_more()
@@ -194,7 +215,23 @@ class Taking(Task):
         self.is_polled = False
         if self._parameters.adaptive_moderation and self._parameters.moderation_fs:
             self.interrupt.interval_fs = self.adaption.next_interval_fs(self.interrupt.interval_fs)
-        send_register_write(self._down, self._parameters, self.interrupt.unmask)
+        send_register_write(self._down, self._parameters, self.interrupt.unmask, port=self.port)
+
+    def ring_doorbell(self, descriptors: int) -> None:
+        """Post so many descriptors."""
+        received = partial(self._receiver.doorbell, self._ring, descriptors)
+        send_register_write(self._down, self._parameters, received, port=self.port)
+
+    def forget(self) -> None:
+        """Leave the core, with nothing visible; what a piece has taken that has not come to its end is not taken."""
+        self._core.leave(self)
+        for copy in self._of_piece:
+            self._meter.journey_undone(copy)
+        self._of_piece.clear()
+        self._visible.clear()
+        self._descriptors_taken = self._enter_fs = 0
+        self.is_polled = False
+        self.adaption.forget()
 
 
 class QueuePair:
@@ -250,7 +287,13 @@ class QueuePair:
                 masks_itself=False,
             )
         taking.interrupt = self._of_received
-        posting.bytes_posted = taking.adaption.posted.count
+        posting.bytes_posted = taking.adaption.count_posted
+
+    def forget(self) -> None:
+        """Forget what has been written back, and what interrupts have counted."""
+        self._received, self._sent = [], 0
+        self._of_received.forget()
+        self._of_sent.forget()
 
     def _received_entered(self, copies: list[Copy]) -> None:
         if not self._parameters.polls:
@@ -316,8 +359,11 @@ class Driver:
     ) -> None:
         """Serve one function's Tx and Rx rings; `link` is up and down."""
         self._meter = meter
+        self._rx_ring = parameters.rx_ring
         up, down = link
         self._postings: list[Posting] = []
+        self._takings: list[Taking] = []
+        self._pairs: list[QueuePair] = []
         self._waiting: deque[Frame] = deque()
         """In the order in which they came; the first waits for its ring and all behind it for the first."""
         self._endless: Iterator[Frame] | None = None
@@ -325,9 +371,31 @@ class Driver:
             rx_ring = receiver.rings[port, tx_ring.queue]
             posting = Posting(env, parameters, down, core, sender, tx_ring)
             taking = Taking(env, parameters, chances, meter, down, core, receiver, rx_ring)
-            QueuePair(env, parameters, core, up, posting, taking, (tx_ring, rx_ring))
+            self._pairs.append(QueuePair(env, parameters, core, up, posting, taking, (tx_ring, rx_ring)))
             posting.slots_freed = self._queue_posts
+            posting.is_off = port in parameters.ports_off
+            if posting.is_off:
+                taking.forget()
             self._postings.append(posting)
+            self._takings.append(taking)
+
+    def goes(self) -> None:
+        """Drop what is in the Tx rings, and forget all that the rings have; there are no slots from now on."""
+        for posting in self._postings:
+            posting.is_off = True
+            for frame in posting.forget():
+                self._meter.frame_dropped(frame, FUNCTION_RESET)
+        for taking, pair in zip(self._takings, self._pairs, strict=True):
+            taking.forget()
+            pair.forget()
+
+    def comes(self) -> None:
+        """Begin with empty rings: post what waits, and all Rx descriptors."""
+        for posting in self._postings:
+            posting.is_off = False
+        self._queue_posts()
+        for taking in self._takings:
+            taking.ring_doorbell(self._rx_ring - 1)
 
     def saturate(self, frames: Iterator[Frame]) -> None:
         """Keep the ring full from now on, the first of several."""
@@ -346,8 +414,14 @@ class Driver:
         return self._postings[frame.rss_hash % len(self._postings)]
 
     def _queue_posts(self) -> None:
+        posted: dict[Posting, None] = {}
         while self._endless is not None and self._postings[0].has_slot:
             self._postings[0].post(next(self._endless))
+            posted[self._postings[0]] = None
         while self._waiting and self._posting_of(self._waiting[0]).has_slot:
             frame = self._waiting.popleft()
-            self._posting_of(frame).post(frame)
+            posting = self._posting_of(frame)
+            posting.post(frame)
+            posted[posting] = None
+        for posting in posted:
+            posting.look()

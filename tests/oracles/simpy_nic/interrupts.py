@@ -37,7 +37,7 @@ class Interrupt:
         self._timer_place = timer_place
         self._batches = batches
         self._received = received
-        self.interval_fs = interval_fs
+        self._first_interval_fs = self.interval_fs = interval_fs
         """To the next interrupt; holds from the next one raised on."""
         self._is_timed = interval_fs > 0
         self._timer_runs = False
@@ -67,6 +67,13 @@ class Interrupt:
         self._is_due = any(self._not_seen.values())
         self._told_by_none = dict(self._not_seen)
         self._look(next(iter(self._batches)))
+
+    def forget(self) -> None:
+        """Begin anew, unmasked, with nothing counted; a timer that runs does so to its end."""
+        self.interval_fs = self._first_interval_fs
+        self._is_masked = self._is_due = False
+        self._told_by_none = dict.fromkeys(self._batches, 0)
+        self._not_seen = dict.fromkeys(self._batches, 0)
 
     def _look(self, rank: Rank) -> None:
         if not self._is_due or self._is_masked or self._timer_runs:
@@ -121,7 +128,15 @@ class Adaption:
     def __init__(self, intervals_fs: Sequence[int]) -> None:
         """Choose among intervals, one for each class."""
         self._intervals_fs = intervals_fs
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew."""
         self.taken, self.posted = ByteRate(), ByteRate()
+
+    def count_posted(self, n_bytes: int) -> None:
+        """Count a posted frame's bytes."""
+        self.posted.count(n_bytes)
 
     def next_interval_fs(self, interval_fs: int) -> int:
         """Return the interval that follows this one."""

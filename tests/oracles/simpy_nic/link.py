@@ -14,6 +14,7 @@ import simpy
 
 from .cutting import Settled, Tlp, Uncut
 from .engines import NO_OPERATION, Engines, Operation
+from .lives import Life, Lives
 from .memory import HostMemory
 from .page_walks import Region
 from .parameters import NicParameters
@@ -68,7 +69,7 @@ class Transaction:
     rank: Rank = Rank.PAYLOAD
     purpose: Purpose = Purpose.PAYLOAD
     port: int = 0
-    """The function that writes to memory, or interrupts."""
+    """The function whose it is: that writes to memory, interrupts, asks, or rings."""
     memory: Region | None = None
     """What is written: its pages; None for what is not looked up."""
     ends_buffer: bool = False
@@ -79,6 +80,10 @@ class Transaction:
     """What it asks of the engines."""
     ready_fs: int = 0
     """From then on it may go."""
+    taken_back: Callable[[], None] = nothing
+    """Told as it leaves its queue because its function is off, nothing of it having left."""
+    life: Life = field(default_factory=Life)
+    """Its function's, as it enters its queue."""
     entered_fs: int = 0
     entered_turn: int = 0
     tlps: Settled | Uncut = field(init=False)
@@ -87,6 +92,11 @@ class Transaction:
     def __post_init__(self) -> None:
         """Begin with all of them."""
         self.tlps = self.data if isinstance(self.data, Uncut) else Settled(self.data)
+
+    def tell(self, what: Callable[[], None]) -> None:
+        """Tell what has become of it, unless its function is off since it entered."""
+        if not self.life.is_over:
+            what()
 
 
 class Credits:
@@ -163,6 +173,8 @@ class Direction:
         """Both at the far end, of the direction up."""
         self.engines: Engines | None = None
         """At this end."""
+        self.lives = Lives()
+        """Both directions' and the adapter's, where functions go."""
         self._posted, self._other = Lane(env, posted), Lane(env, other)
         posted.returned = other.returned = self._wake
         self._posted_went_last = False
@@ -181,6 +193,7 @@ class Direction:
     def enter_posted(self, transaction: Transaction) -> None:
         """Queue a memory write, by rank among those of this instant that no choice has separated from it."""
         transaction.entered_fs, transaction.entered_turn = self._env.now, self._turn
+        transaction.life = self.lives[transaction.port]
         queue = self._posted.queue
         index = len(queue)
         while index and _same_moment(queue[index - 1], transaction) and queue[index - 1].rank > transaction.rank:
@@ -192,6 +205,7 @@ class Direction:
     def enter_other(self, transaction: Transaction) -> None:
         """Queue a read request (up) or a read's completions (down)."""
         transaction.entered_fs = self._env.now
+        transaction.life = self.lives[transaction.port]
         self._other.queue.append(transaction)
         self._begin_operation(transaction)
         self._wake()
@@ -202,6 +216,15 @@ class Direction:
         transaction.ready_fs = self.engines.ready_fs(transaction.operation)
         if transaction.ready_fs > self._env.now:
             later(self._env, transaction.ready_fs - self._env.now, _LINK, self._wake)
+
+    def forget(self, life: Life) -> None:
+        """Take back what has not left of a function that is off: first what is not posted."""
+        for lane in (self._other, self._posted):
+            gone = [each for each in lane.queue if each.life is life]
+            lane.queue = deque(each for each in lane.queue if each.life is not life)
+            for transaction in gone:
+                transaction.taken_back()
+        self._wake()
 
     @property
     def dllp_bytes(self) -> int:
@@ -241,10 +264,10 @@ class Direction:
             flight_fs = self._flight_fs
             duration_fs = self._begin_transmission(transaction, tlp.data_bytes)
             if is_last:
-                transaction.chosen()
+                transaction.tell(transaction.chosen)
             yield Delay(self._env, duration_fs, _LINK)
             if is_last:
-                transaction.left()
+                transaction.tell(transaction.left)
             self._fly(flight_fs, lane, transaction, tlp, is_last)
 
     @property
@@ -284,19 +307,22 @@ class Direction:
         if self._dllp_period_tlps and self._received_tlps % self._dllp_period_tlps == 0:
             self.opposite._dllp_pairs_due += 1
         if is_last:
-            transaction.arrived()
+            transaction.tell(transaction.arrived)
         if self.iommu is None or self.memory is None or lane is not self._posted:
             # What fills double words costs credits; only the way to memory knows that it is none of the data.
             lane.credit.tlp_received(tlp.taken_bytes if lane is self._posted else tlp.data_bytes)
-            if is_last:
-                transaction.received()
+            if is_last and lane is self._posted:
+                transaction.tell(transaction.received)
+            elif is_last:
+                transaction.received()  # a read that has left is answered, whosever it was
             return
         passes = partial(self._posted.credit.tlp_received, tlp.taken_bytes)
-        lands = transaction.received if is_last else nothing
+        lands = partial(transaction.tell, transaction.received) if is_last else nothing
         if transaction.memory is None:
             self.memory.interrupt(transaction.port, passes, lands)
             return
-        wait_fs = self.iommu.wait_fs(transaction.memory, tlp.address, is_last and transaction.ends_buffer)
+        unmaps = is_last and transaction.ends_buffer and not transaction.life.is_over
+        wait_fs = self.iommu.wait_fs(transaction.memory, tlp.address, unmaps)
         is_payload = transaction.purpose is Purpose.PAYLOAD
         self.memory.write(transaction.port, wait_fs, passes, lands, is_payload=is_payload)
 

@@ -15,6 +15,7 @@ from .driver import Driver
 from .engines import Engines
 from .frames import WIRE, Frame, as_destinations
 from .link import Credits, Direction
+from .lives import Lives
 from .memory import HostMemory
 from .parameters import BytesOf, Load, MirroredTo, NicParameters, Stop, nobody
 from .reads import Host, ReadArbiter
@@ -23,7 +24,7 @@ from .results import Meter, Outcome
 from .sending import Sender
 from .switching import Switch
 from .tables import Tables
-from .timing import Delay, FifoServer, Phase, fs_of_bytes, place
+from .timing import Delay, FifoServer, Phase, fs_of_bytes, later, place
 from .translation import Iommu
 
 NewMeter = Callable[[simpy.Environment, Stop, tuple[Direction, Direction]], Meter]
@@ -44,7 +45,8 @@ class Model:
         """Build everything, in `env` if it shares one; nothing has begun."""
         self.env = env = simpy.Environment() if env is None else env
         self._current = current = Current(parameters)
-        up, down = _link(env, current)
+        self._link = up, down = _link(env, current)
+        self._lives = up.lives = down.lives = Lives()
         self.meter = new_meter(env, stop, (up, down))
         self.iommu = Iommu(env, parameters)
         chances = Chances(parameters)
@@ -59,7 +61,7 @@ class Model:
         self.sender = self.switch.sender = Sender(env, current, up, self.arbiter, self.switch.frame_in)
         self._tables: Tables | None = None
         if parameters.switch is not None:
-            self._tables = Tables(env, parameters.switch)
+            self._tables = Tables(env, parameters.switch, parameters.ports_off)
             self.switch.decide = self._tables.decide
         starts_fs = parameters.core_starts_fs or [0] * parameters.cores
         cores = [Core(env, start_fs) for start_fs in starts_fs]
@@ -82,11 +84,32 @@ class Model:
         self._bytes_of = bytes_of
 
     def command(self, parameters: NicParameters) -> None:
-        """Let other parameters hold from now on."""
+        """Let other parameters hold from now on; functions that are off then go before others come."""
+        before, after = self._current.ports_off, parameters.ports_off
         self._current.replace(parameters)
+        for port in sorted(after - before):
+            self._goes(port)
+        for port in sorted(before - after):
+            self.drivers[port].comes()
         if self._tables is not None:
-            self._tables.change(parameters.switch)
+            self._tables.change(parameters.switch, after)
         self.sender.limits_changed()
+
+    def _goes(self, port: int) -> None:
+        """Take a function away, in the order of docs/datapath.md; what that leads to comes behind all commands."""
+        life = self._lives.end(port)
+        self.drivers[port].goes()
+        self.sender.forget(port)
+        self.receiver.forget(port)
+        self.arbiter.forget(life)
+        for direction in self._link:
+            direction.forget(life)
+        self.switch.forget(port)
+        later(self.env, 0, place(Phase.COMMANDED), self._go_on)
+
+    def _go_on(self) -> None:
+        self.arbiter.go_on()
+        self.receiver.go_on()
 
     def saturate(self, load: Load) -> None:
         """Start the saturating sources, in port order."""
@@ -160,7 +183,7 @@ def simulate(
         raise ValueError("a saturating load needs a stop")
     if any(arrival[1] in load.saturating for arrival in load.arrivals):
         raise ValueError("a port is either saturating or recorded")
-    check_changes(parameters, changes, check_parameters)
+    check_changes(parameters, [(0, parameters), *changes], check_parameters)
     parameters, commands = split_at_start(parameters, changes)
     model = Model(parameters, stop, load.mirrored_to, load.bytes_of)
     model.receiver.start()

@@ -164,12 +164,19 @@ class NicParameters:
 
     switch: Any = None
     """Its tables, shaped like the configuration's block; None: a frame names its destinations."""
+    off: frozenset[int] = frozenset()
+    """The functions that are off: the PF is 0, VF K is K + 1."""
     own_drivers: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     """By port, the driver's parameters that are others there."""
 
     def of_port(self, port: int) -> NicParameters:
         """Return the parameters as the driver of a port sees them."""
         return replace(self, **self.own_drivers.get(port, {}))
+
+    @property
+    def ports_off(self) -> frozenset[int]:
+        """The same functions by their ports."""
+        return frozenset(function + 1 for function in self.off)
 
     @property
     def masks(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import partial
 
@@ -14,6 +14,7 @@ import simpy
 from .cutting import Uncut, completion_bytes
 from .engines import Kind, Operation
 from .link import Direction, Purpose, Transaction, nothing
+from .lives import Life
 from .memory import HostMemory
 from .page_walks import Region
 from .parameters import NicParameters
@@ -37,6 +38,8 @@ class Transfer:
     reads_left: int = 1
     """Whose last byte has not come; what is still to be cut is one."""
     has_places: bool = False
+    life: Life = field(default_factory=Life)
+    """Its function's, as it is requested."""
 
 
 @dataclass(slots=True, eq=False)
@@ -75,7 +78,8 @@ class Host:
 
     def request_received(self, read: Read, received: Callable[[], None]) -> None:
         """Answer a read; `received` is called with its last completion byte."""
-        wait_fs = self._iommu.wait_fs(read.memory, read.address, read.ends_buffer)
+        unmaps = read.ends_buffer and not read.transfer.life.is_over
+        wait_fs = self._iommu.wait_fs(read.memory, read.address, unmaps)
         latency_fs = self._memory.read_wait_fs(read.port, wait_fs) + self._memory.read_fs()
         later(self._env, latency_fs, place(Phase.LINK), self._answer, read, received)
 
@@ -103,6 +107,10 @@ class ReadArbiter:
         self._waiting: tuple[deque[Read], ...] = tuple(deque() for _ in ReadClass)
         self.payload_class_empty: Callable[[], None] = nothing
         self._is_due = False
+        self._has_freed = False
+        """Tags of reads that were taken back are free, and nobody has looked yet."""
+        self._forgotten: list[Read] = []
+        """Of transfers that are over as all that was left of them is forgotten; what follows has not."""
         self._store: FifoServer | None = None
         store_rate = parameters.store_fs_per_byte
         if store_rate is not None:
@@ -116,7 +124,8 @@ class ReadArbiter:
     def request(self, read_class: ReadClass, reads: list[Read]) -> None:
         """Let reads join their class."""
         for read in reads:
-            read.read_class, read.transfer = read_class, Transfer(Operation(Kind.READ, read.n_bytes))
+            transfer = Transfer(Operation(Kind.READ, read.n_bytes), life=self._up.lives[read.port])
+            read.read_class, read.transfer = read_class, transfer
         self._waiting[read_class].extend(reads)
         self.look()
 
@@ -150,9 +159,18 @@ class ReadArbiter:
             self._free_places -= self._places(read)
             read.transfer.has_places = True
             received = partial(self._host.request_received, read, partial(self._last_completion, read))
-            purpose = Purpose.READ_REQUEST if read.read_class is ReadClass.PAYLOAD else Purpose.DESCRIPTOR
-            request = Transaction(self._header_bytes, [0], received, purpose=purpose, operation=read.transfer.operation)
-            self._up.enter_other(request)
+            self._up.enter_other(self._request_for(read, received))
+
+    def _request_for(self, read: Read, received: Callable[[], None]) -> Transaction:
+        return Transaction(
+            self._header_bytes,
+            [0],
+            received,
+            purpose=Purpose.READ_REQUEST if read.read_class is ReadClass.PAYLOAD else Purpose.DESCRIPTOR,
+            operation=read.transfer.operation,
+            port=read.port,
+            taken_back=partial(self._taken_back, read),
+        )
 
     def _cut_off(self, queue: deque[Read]) -> Read:
         """Take the next request out of a class: of a payload as much as one may ask for now."""
@@ -177,7 +195,7 @@ class ReadArbiter:
 
     def _last_completion(self, read: Read) -> None:
         read.transfer.reads_left -= 1
-        if self._store is None or read.transfer.reads_left:
+        if self._store is None or read.transfer.reads_left or read.transfer.life.is_over:
             self._finish(read)
         else:
             self._store.put(read)
@@ -190,4 +208,40 @@ class ReadArbiter:
         if any(self._waiting):
             self._grant()
         if is_over:
+            read.complete()
+
+    def forget(self, life: Life) -> None:
+        """Forget the reads of a function that is off which wait for a tag; those in NP are taken back there."""
+        for queue in self._waiting:
+            gone = [read for read in queue if read.transfer.life is life]
+            kept = [read for read in queue if read.transfer.life is not life]
+            queue.clear()
+            queue.extend(kept)
+            for read in gone:
+                self._leave_out(read)
+        self.look()
+
+    def _taken_back(self, read: Read) -> None:
+        self.free_tags += 1
+        self._has_freed = True
+        self._leave_out(read)
+
+    def _leave_out(self, read: Read) -> None:
+        """Count a read that is never done as one of its transfer's that is over."""
+        transfer = read.transfer
+        transfer.reads_left -= 1
+        if transfer.reads_left:
+            return
+        if transfer.has_places:
+            self._free_places += self._places_of(transfer)
+            self._has_freed = True
+        self._forgotten.append(read)
+
+    def go_on(self) -> None:
+        """Let the reads that wait take what forgotten ones have freed; transfers that are forgotten are complete."""
+        if self._has_freed and any(self._waiting):
+            self._grant()
+        self._has_freed = False
+        forgotten, self._forgotten = self._forgotten, []
+        for read in forgotten:
             read.complete()

@@ -12,11 +12,20 @@ from .cutting import DESCRIPTOR_BYTES, Uncut, cut_ring, write_bytes
 from .engines import Kind, Operation
 from .frames import Copy
 from .link import Direction, Rank, Transaction, nothing
+from .lives import Life
 from .parameters import NicParameters
 from .reads import Read, ReadArbiter, ReadClass
 from .results import Meter
 from .timing import Phase, place
 from .writeback import HeldDescriptors
+
+FUNCTION_RESET = "FUNCTION_RESET"
+
+
+def _posted_at_start(parameters: NicParameters, port: int, queue: int) -> int:
+    """Return the Rx descriptors that a driver has posted as it begins: none where its function is off."""
+    is_off = port in parameters.ports_off
+    return 0 if is_off else parameters.rx_ring - 1 - parameters.taken_before.get((port, queue), 0)
 
 
 class RxRing:
@@ -33,10 +42,24 @@ class RxRing:
         self.fetch_position = 0
         self.next_taken = 0
         """The place in the ring of the descriptor that the next frame takes first."""
+        self.taken: dict[Copy, None] = {}
+        """Whose descriptors are taken, and which are not yet visible, in ring order."""
+        self.unsent: dict[Copy, None] = {}
+        """Of those whose last TLP is not yet chosen."""
+        self.in_room: dict[Copy, None] = {}
+        """Of those whose last TLP has not left."""
         self.written: HeldDescriptors
         self.frames_entered: Callable[[list[Copy]], None]
         """Told as a write-back enters P, and as the host has it: the frames in it."""
         self.frames_landed: Callable[[list[Copy]], None]
+
+    def forget(self) -> None:
+        """Forget all descriptors and frames, and begin at the first of the ring."""
+        for copies in (self.taken, self.unsent, self.in_room):
+            copies.clear()
+        self.known = self.requested = self.cached = 0
+        self.fetch_position = self.next_taken = 0
+        self.written.forget()
 
 
 class Receiver:
@@ -52,7 +75,7 @@ class Receiver:
         self._up = up
         self._arbiter = arbiter
         self.rings = {
-            (port, queue): RxRing(port, queue, parameters.rx_ring - 1 - parameters.taken_before.get((port, queue), 0))
+            (port, queue): RxRing(port, queue, _posted_at_start(parameters, port, queue))
             for port in parameters.ports
             for queue in range(parameters.queues_per_vf)
         }
@@ -106,6 +129,26 @@ class Receiver:
         for ring in self.rings.values():
             self._prefetch(ring)
 
+    def forget(self, port: int) -> None:
+        """Forget a function that is off: what its rings have, with its room, and its copies in the Rx buffer."""
+        for ring in self.rings.values():
+            if ring.port != port:
+                continue
+            for copy in ring.taken:
+                self._meter.copy_dropped(copy, FUNCTION_RESET)
+            self._writing -= len(ring.unsent)
+            self.buffered_bytes -= sum(copy.data_bytes for copy in ring.in_room)
+            ring.forget()
+        for copy in [each for each in self._waiting if each.destination == port]:
+            self._waiting.remove(copy)
+            self._meter.copy_dropped(copy, FUNCTION_RESET)
+            self.buffered_bytes -= copy.data_bytes
+
+    def go_on(self) -> None:
+        """See to what the room and the engine can be used for, that functions which are off have left."""
+        self.room_freed()
+        self._advance()
+
     def doorbell(self, ring: RxRing, descriptors: int) -> None:
         """Learn of posted descriptors."""
         ring.known += descriptors
@@ -127,13 +170,16 @@ class Receiver:
         ring.known -= count
         ring.requested += count
         ring.fetch_position = (ring.fetch_position + count) % entries
+        life = self._up.lives[ring.port]
         reads = [
-            Read(at, n_bytes, partial(self._descriptors_in, ring, n_bytes), ring.port, ring.name)
+            Read(at, n_bytes, partial(self._descriptors_in, ring, n_bytes, life), ring.port, ring.name)
             for at, n_bytes in pieces
         ]
         self._arbiter.request(ReadClass.RX_DESCRIPTOR, reads)
 
-    def _descriptors_in(self, ring: RxRing, n_bytes: int) -> None:
+    def _descriptors_in(self, ring: RxRing, n_bytes: int, life: Life) -> None:
+        if life.is_over:
+            return
         ring.requested -= n_bytes // DESCRIPTOR_BYTES
         ring.cached += n_bytes // DESCRIPTOR_BYTES
         self._advance()
@@ -181,6 +227,8 @@ class Receiver:
     def _write(self, ring: RxRing, copy: Copy, descriptors: int) -> None:
         copy.ends_fs["rx_descriptor"] = self._env.now
         self._writing += 1
+        for copies in (ring.taken, ring.unsent, ring.in_room):
+            copies[copy] = None
         for i in range(descriptors):
             self._write_buffer(ring, copy, i, is_last=i == descriptors - 1)
         ring.next_taken = (ring.next_taken + descriptors) % self._parameters.rx_ring
@@ -205,8 +253,8 @@ class Receiver:
         )
         if is_last:
             transaction.arrived = partial(self._end, "payload_write", [copy])
-            transaction.chosen = self._payload_chosen
-            transaction.left = partial(self._free_room, copy)
+            transaction.chosen = partial(self._payload_chosen, ring, copy)
+            transaction.left = partial(self._free_room, ring, copy)
         self._up.enter_posted(transaction)
 
     def _end(self, part: str, copies: list[Copy]) -> None:
@@ -214,11 +262,13 @@ class Receiver:
         for copy in copies:
             copy.ends_fs[part] = self._env.now
 
-    def _payload_chosen(self) -> None:
+    def _payload_chosen(self, ring: RxRing, copy: Copy) -> None:
+        del ring.unsent[copy]
         self._writing -= 1
         self._advance()
 
-    def _free_room(self, copy: Copy) -> None:
+    def _free_room(self, ring: RxRing, copy: Copy) -> None:
+        del ring.in_room[copy]
         self.buffered_bytes -= copy.data_bytes
         self.room_freed()
 

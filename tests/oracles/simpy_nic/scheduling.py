@@ -23,6 +23,8 @@ class TxRing:
         self.name = "Tx ring", port, queue
         self.frames: deque[Frame] = deque()
         """Told by doorbells and not yet picked, in ring order."""
+        self.not_picked: deque[Frame] = deque()
+        """In slots of the driver's and not yet picked, in ring order."""
         self.known = 0
         self.requested = 0
         self.cached = 0
@@ -37,6 +39,14 @@ class TxRing:
         self.descriptors_entered: Callable[[int], None]
         """Told as a write-back enters P, and as the host has it: how many descriptors are in it."""
         self.descriptors_landed: Callable[[int], None]
+
+    def forget(self) -> None:
+        """Forget all descriptors, and begin at the first of the ring; its pace stays."""
+        self.frames.clear()
+        self.not_picked.clear()
+        self.known = self.requested = self.cached = 0
+        self.fetch_position = self.next_picked = 0
+        self.done.forget()
 
     @property
     def is_ready(self) -> bool:

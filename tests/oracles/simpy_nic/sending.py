@@ -12,6 +12,7 @@ import simpy
 from .cutting import DESCRIPTOR_BYTES, cut_ring
 from .frames import Frame
 from .link import Direction, Rank
+from .lives import Life
 from .parameters import NicParameters
 from .reads import Read, ReadArbiter, ReadClass
 from .scheduling import Scheduler, TxRing
@@ -75,6 +76,15 @@ class Sender:
         self._scheduler.shapers.limits_changed()
         self._arbiter.look()
 
+    def forget(self, port: int) -> None:
+        """Forget the descriptors of a function that is off, and its frame that waits for room."""
+        for ring in self.rings:
+            if ring.port == port:
+                ring.forget()
+        if self._picked is not None and self._picked.port == port:
+            self._picked = None
+        self._arbiter.look()
+
     def _fetch_descriptors(self, ring: TxRing) -> None:
         batch = self._parameters.fetch_batch
         while ring.known and ring.cached + ring.requested + batch <= self._parameters.descriptor_cache:
@@ -86,13 +96,16 @@ class Sender:
             ring.known -= count
             ring.requested += count
             ring.fetch_position = (ring.fetch_position + count) % entries
+            life = self._up.lives[ring.port]
             reads = [
-                Read(at, n_bytes, partial(self._descriptors_in, ring, n_bytes), ring.port, ring.name)
+                Read(at, n_bytes, partial(self._descriptors_in, ring, n_bytes, life), ring.port, ring.name)
                 for at, n_bytes in pieces
             ]
             self._arbiter.request(ReadClass.TX_DESCRIPTOR, reads)
 
-    def _descriptors_in(self, ring: TxRing, n_bytes: int) -> None:
+    def _descriptors_in(self, ring: TxRing, n_bytes: int, life: Life) -> None:
+        if life.is_over:
+            return
         self._end("tx_descriptor_fetch", ring, ring.cached, n_bytes // DESCRIPTOR_BYTES)
         ring.requested -= n_bytes // DESCRIPTOR_BYTES
         self._scheduler.descriptors_in(ring, n_bytes // DESCRIPTOR_BYTES)
@@ -123,6 +136,7 @@ class Sender:
         self.buffered_bytes += frame.data_bytes
         ring.cached -= 1
         ring.frames.popleft()
+        ring.not_picked.popleft()
         self._scheduler.shapers.charge(ring.port, frame.frame_bytes)
         if self._parameters.queue_time_fs:
             self._keep_pace(ring)
@@ -130,7 +144,7 @@ class Sender:
         begins = ring.next_picked * self._parameters.tx_buffer_distance_bytes
         ring.next_picked = (ring.next_picked + 1) % self._parameters.tx_ring
         address = begins + self._parameters.buffer_offset_bytes
-        complete = partial(self._payload_in, ring, frame)
+        complete = partial(self._payload_in, ring, frame, self._up.lives[ring.port])
         memory = "Tx buffers", ring.port, ring.queue
         read = Read(address, frame.data_bytes, complete, ring.port, memory, begins=begins, ends_buffer=True)
         frame.is_read = False
@@ -149,9 +163,10 @@ class Sender:
         ring.is_paused = False
         self._arbiter.look()
 
-    def _payload_in(self, ring: TxRing, frame: Frame) -> None:
+    def _payload_in(self, ring: TxRing, frame: Frame, life: Life) -> None:
         frame.is_read = True
         frame.ends_fs["payload_read"] = self._env.now
         while self._reading and self._reading[0].is_read:
             self._frame_in(self._reading.popleft())
-        ring.done.hold(frame)
+        if not life.is_over:
+            ring.done.hold(frame)

@@ -11,7 +11,7 @@ import simpy
 from .bus import Bus
 from .frames import WIRE, Copy, Decision, Frame, as_named
 from .parameters import NicParameters
-from .receiving import Receiver
+from .receiving import FUNCTION_RESET, Receiver
 from .results import Meter
 from .sending import Sender
 from .timing import AtSwitch, FifoServer, Phase, place
@@ -120,6 +120,13 @@ class Switch:
         while self._local and self._receiver.fits(self._local[0]):
             copy = self._local.popleft()
             self._receiver.accept(copy)
+            self._copy_left(copy)
+
+    def forget(self, port: int) -> None:
+        """Drop the local copies for a function that is off."""
+        for copy in [each for each in self._local if each.destination == port]:
+            self._local.remove(copy)
+            self._meter.copy_dropped(copy, FUNCTION_RESET)
             self._copy_left(copy)
 
     def _copy_left(self, copy: Copy) -> None:

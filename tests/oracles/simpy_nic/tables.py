@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import simpy
@@ -28,23 +29,46 @@ def port_number(name: str) -> int:
     return PF if name == "pf" else int(name.removeprefix("vf")) + 2
 
 
+class _Disabled:
+    """A station as it is but for its not being enabled."""
+
+    enabled = False
+
+    def __init__(self, station: Any) -> None:
+        self._station = station
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._station, name)
+
+
+class _Without:
+    """A switch's tables without the filters of functions that are off."""
+
+    def __init__(self, switch: Any, off: Collection[int]) -> None:
+        self._switch = switch
+        self.ports = [_Disabled(each) if port_number(each.name) in off else each for each in switch.ports]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._switch, name)
+
+
 class Tables:
     """Decide by a frame's bytes; policers are asked when they do."""
 
-    def __init__(self, env: simpy.Environment, switch: Any) -> None:
-        """Begin with full buckets; `switch` is shaped like the configuration's block."""
+    def __init__(self, env: simpy.Environment, switch: Any, off: Collection[int]) -> None:
+        """Begin with full buckets; `switch` is shaped like the configuration's block, `off`: ports of functions."""
         self._env = env
         self._policers = PolicersOracle(switch.acl)
-        self._decide_by(switch)
+        self._decide_by(switch, off)
 
-    def _decide_by(self, switch: Any) -> None:
-        self._oracle = ForwardingOracle(switch)
+    def _decide_by(self, switch: Any, off: Collection[int]) -> None:
+        self._oracle = ForwardingOracle(_Without(switch, off) if off else switch)
         self._decided: dict[tuple[int, bytes, bool], Forwarded] = {}
 
-    def change(self, switch: Any) -> None:
+    def change(self, switch: Any, off: Collection[int]) -> None:
         """Decide by other tables from now on."""
         self._policers.change(self._env.now, switch.acl)
-        self._decide_by(switch)
+        self._decide_by(switch, off)
 
     def decide(self, frame: Frame) -> Decision:
         """Return a frame's copies."""

@@ -8,10 +8,14 @@ from typing import Any
 
 import simpy
 
+FIRST_PLACE = 2
+"""SimPy's own 0 and 1 come before all that has a place."""
+
 
 class Phase(IntEnum):
-    """Order of what happens at one instant: docs/datapath.md's sections, the idle links' choice, docs/bridge.md."""
+    """Order of what happens at one instant: behind commands docs/datapath.md's sections, idle links, docs/bridge.md."""
 
+    COMMANDED = 0
     DRIVER = 1
     RX_TIMERS = 2
     TX_TIMERS = 3
@@ -37,8 +41,8 @@ class AtSwitch(IntEnum):
 
 
 def place(phase: Phase, port: int = 0, ring: int = 0) -> int:
-    """Return the SimPy priority of a phase, ports and their rings in order; SimPy's own 0 and 1 come before them."""
-    return (phase * 256 + port) * 16 + ring
+    """Return the SimPy priority of a phase, ports and their rings in order."""
+    return (phase * 256 + port) * 16 + ring + FIRST_PLACE
 
 
 class Delay(simpy.Event):

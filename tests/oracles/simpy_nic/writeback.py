@@ -64,6 +64,12 @@ class HeldDescriptors:
             timeout_fs = self._parameters.writeback_timeout_fs
             later(self._env, timeout_fs, self._timer_place, self._expire, self._batches_sent)
 
+    def forget(self) -> None:
+        """Hold nothing any more, and begin at the ring's first descriptor; a timer that runs finds nothing."""
+        self._position = 0
+        self._owners, self._descriptors = [], 0
+        self._batches_sent += 1
+
     def _expire(self, batch_number: int) -> None:
         if batch_number == self._batches_sent:
             self._write_back()
@@ -105,7 +111,7 @@ def send_register_write(
     rank: Rank | None = None,
     port: int = 0,
 ) -> None:
-    """Send an interrupt (up), which has a rank and is of a function, or a doorbell (down)."""
+    """Send an interrupt of a function (up), which has a rank, or a doorbell of its driver (down)."""
     purpose = Purpose.DOORBELL if rank is None else Purpose.INTERRUPT
     header_bytes = parameters.request_header_bytes
     rank = Rank.PAYLOAD if rank is None else rank

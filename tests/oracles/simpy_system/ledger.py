@@ -96,9 +96,16 @@ class Ledger:
 
     def journey_over(self, frame: Frame, ends_fs: dict[str, int], receiver: str) -> None:
         """Note a finished journey."""
-        parts_fs = parts_between(frame.began_fs, ends_fs, SYSTEM_PARTS)
-        posted = frame.offered_fs, frame.began_fs
-        self.journeys.append(Journey(frame.sender, frame.number, receiver, *posted, parts_fs, self._env.now))
+        self.journeys.append(_journey(frame, ends_fs, receiver, self._env.now))
+
+    def journey_undone(self, frame: Frame, ends_fs: dict[str, int], receiver: str) -> None:
+        """Learn that a journey is not finished after all."""
+        self.journeys.remove(_journey(frame, ends_fs, receiver, ends_fs["guest_queue"]))
+
+
+def _journey(frame: Frame, ends_fs: dict[str, int], receiver: str, taken_fs: int) -> Journey:
+    parts_fs = parts_between(frame.began_fs, ends_fs, SYSTEM_PARTS)
+    return Journey(frame.sender, frame.number, receiver, frame.offered_fs, frame.began_fs, parts_fs, taken_fs)
 
 
 class ServerMeter(Meter):
@@ -146,3 +153,10 @@ class ServerMeter(Meter):
         if not copy.is_mirrored and copy.destination != WIRE:
             ends_fs = copy.frame.ends_fs | copy.ends_fs
             self._ledger.journey_over(copy.frame, ends_fs, self._station_of(copy.destination))
+
+    def journey_undone(self, copy: Copy) -> None:
+        """Learn that the guest has not taken a copy after all."""
+        super().journey_undone(copy)
+        if not copy.is_mirrored:
+            ends_fs = copy.frame.ends_fs | copy.ends_fs
+            self._ledger.journey_undone(copy.frame, ends_fs, self._station_of(copy.destination))
