@@ -389,7 +389,7 @@ def oracle_outcome(
     )
     first, *others = (
         replace(parameters(each), switch=each.switch, off=frozenset(map(function_number, off)))
-        for _, each, off in (Change(0, config), *changes)
+        for _, each, off, *_ in (Change(0, config), *changes)
     )
     commands = [(change.at_fs, other) for change, other in zip(changes, others, strict=True)]
     return run_oracle(first, by_tables, stop, commands)
@@ -397,7 +397,7 @@ def oracle_outcome(
 
 def check_same_run(config: Config, changes: Sequence[Change]) -> None:
     """Raise ValueError if a change is of something that the SimPy model is not told as parameters."""
-    for _, changed, _ in changes:
+    for _, changed, *_ in changes:
         for name in ("workload", "run"):
             if getattr(changed, name) != getattr(config, name):
                 raise ValueError(f"{name} cannot change in mid-run")

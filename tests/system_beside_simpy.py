@@ -524,7 +524,7 @@ def oracle_outcome(config: Any, frames: Iterable[Frame], stop: Stop, changes: Se
     check_same_run(config, changes)
     arrivals = [SystemArrival(each.at_fs, each.sender, each.raw) for each in frames]
     load = SystemLoad(arrivals=arrivals, on_full=config.workload.on_full)
-    commands = [(at_fs, setup_of(changed, off)) for at_fs, changed, off in changes]
+    commands = [(at_fs, setup_of(changed, off)) for at_fs, changed, off, *_ in changes]
     return simulate_system(*setup_of(config), load, stop, commands)
 
 
