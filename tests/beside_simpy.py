@@ -291,7 +291,7 @@ def run_the_oracle(
     """Run the oracle over the engine's window; return its figures and finished journeys."""
     start_fs, end_fs = (round(at_ns * NS_FS) for at_ns in (result.window.start_ns, result.window.end_ns))
     outcome = oracle_outcome(config, load, group, Stop(start_fs, end_fs, keep_journeys=True), changes)
-    journeys = {each[:3]: each[3:] for each in outcome.journeys}
+    journeys = {each[:4]: each[3:] for each in outcome.journeys}
     assert len(journeys) == len(outcome.journeys), "a copy has two journeys"
     return oracle_figures(outcome), journeys
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from hwmodel.config import Config, bridges_of, config_from_mapping, servers_of
 from hwmodel.errors import InputError
 from hwmodel.simulation.commands import Change, check
-from tests.beside_simpy import BASE, NS_FS, PF, VFS, Commands, Recorded, mac
-from tests.drawn_machines import draw_drivers
+from tests.beside_simpy import BASE, NS_FS, PF, VFS, Commands, Loops, Recorded, mac
+from tests.drawn_machines import Drawn, draw_drivers, draw_engines, draw_hosts, draw_own_drivers
 from tests.system_beside_simpy import Frame
 from tests.system_cases import CASES, frames_of
 
@@ -78,7 +78,7 @@ class Commanded(NamedTuple):
     """A machine, what it has to carry, and what changes meanwhile."""
 
     changes: dict[str, Any]
-    load: Recorded
+    load: Recorded | Loops
     commands: Commands
 
 
@@ -97,6 +97,73 @@ def draw_commands(seed: int, n: int = 350) -> Commanded:
             current |= more
             commands.append((at_fs, more))
     return Commanded(changes, load, commands)
+
+
+# ---- Functions that go, and come again ----
+
+US_FS = 1000 * NS_FS
+LOOPS_LAST_FS = 750 * US_FS
+MACHINES = (draw_drivers, draw_own_drivers, draw_hosts, draw_engines)
+
+
+def draw_functions_off(seed: int, n: int = 400) -> Commanded:
+    """Draw a machine of any kind, and one to four functions of it that go in mid-run; most of them come again."""
+    chance = random.Random(f"functions off {seed}")
+    changes, load = _machine(chance, seed, n)
+    changes = {**changes, "switch.scheduler": chance.choice(("round_robin", "weighted", "deficit", "strict"))}
+    changes |= {"switch.timing": chance.choice(("none", "none", "core"))}
+    last_fs = LOOPS_LAST_FS if isinstance(load, Mapping) else load[-1][0] * NS_FS
+    commands: list[tuple[int, Mapping[str, Any], frozenset[str]]] = []
+    current = dict(changes)
+    for at_fs, off in _times_off(chance, NAMES, last_fs):
+        more = _some(chance) if chance.random() < 0.2 else {}
+        if not _is_valid(current | more):
+            more = {}
+        current |= more
+        commands.append((at_fs, more, off))
+    return Commanded(changes, load, commands)
+
+
+def _machine(chance: random.Random, seed: int, n: int) -> Drawn:
+    draw = MACHINES[seed % len(MACHINES)]
+    changes, load = draw(7000 + seed, n)
+    if isinstance(load, Mapping):
+        return Drawn(changes, load)
+    # Drivers wait for room in rings as seldom as not, and the load goes through most of the time.
+    return Drawn({**changes, "nic.max_pps": chance.choice((None, None, 3_000_003))}, load)
+
+
+def _times_off(chance: random.Random, names: Sequence[str], last_fs: int) -> list[tuple[int, frozenset[str]]]:
+    """Draw when which functions are off: each twice at most, for a femtosecond, microseconds or for ever."""
+    steps: list[tuple[int, str, bool]] = []
+    for name in chance.sample(names, min(len(names), chance.randint(1, 4))):
+        at_fs = 0 if chance.random() < 0.1 else chance.randrange(last_fs * 3 // 4)
+        for _ in range(chance.choice((1, 1, 2))):
+            if steps and chance.random() < 0.25:  # as another one goes or comes
+                at_fs = max(at_fs, chance.choice(steps)[0])
+            steps.append((at_fs, name, True))
+            if chance.random() < 0.15:
+                break
+            at_fs += 1 + chance.choice((0, chance.randrange(3 * US_FS), chance.randrange(60 * US_FS)))
+            steps.append((at_fs, name, False))
+            at_fs += 1 + chance.choice((0, chance.randrange(5 * US_FS), chance.randrange(100 * US_FS)))
+    return _as_sets(chance, steps)
+
+
+def _as_sets(chance: random.Random, steps: Sequence[tuple[int, str, bool]]) -> list[tuple[int, frozenset[str]]]:
+    """Return which functions are off from when on; what different ones do at one instant may be one command."""
+    found: list[tuple[int, frozenset[str]]] = []
+    off: set[str] = set()
+    together: set[str] = set()
+    for at_fs, name, goes in sorted(steps, key=lambda step: step[0]):
+        (off.add if goes else off.discard)(name)
+        if found and found[-1][0] == at_fs and name not in together and chance.random() < 0.5:
+            found.pop()
+        else:
+            together.clear()
+        together.add(name)
+        found.append((at_fs, frozenset(off)))
+    return found
 
 
 # ---- Of servers on bridges ----
@@ -145,6 +212,16 @@ def draw_system_commands(seed: int) -> CommandedSystem:
         commands.append((at_fs, more))
         current = changed
     return CommandedSystem(name, config, frames, commands)
+
+
+def draw_system_functions_off(seed: int) -> CommandedSystem:
+    """Draw one of the systems of `system_cases`, and one to four functions that go in mid-run."""
+    chance = random.Random(f"functions off in systems {seed}")
+    name = chance.choice(sorted(CASES))
+    config, frames = frames_of(CASES[name], CASES[name].changes)
+    stations = [each.station(port.name) for each in servers_of(config) for port in each.config.switch.ports]
+    times = _times_off(chance, stations, frames[-1].at_fs)
+    return CommandedSystem(name, config, frames, [(at_fs, {}, off) for at_fs, off in times])
 
 
 def _of_system(chance: random.Random, config: Config) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def draw_keys(chance: random.Random, choices: Mapping[str, Sequence[Any]]) -> di
     return changes
 
 
-def draw_own_drivers(seed: int) -> Drawn:
+def draw_own_drivers(seed: int, n: int = 700) -> Drawn:
     """Draw a machine some of whose VMs have drivers of their own, with the keys that differ drawn for each."""
     chance = random.Random(f"own drivers {seed}")
     keys = {key.partition(".")[2]: values for key, values in DRIVER_KEYS.items() if key.startswith("driver.")}
@@ -87,7 +87,7 @@ def draw_own_drivers(seed: int) -> Drawn:
         if own.get("adaptive_moderation"):
             own |= {"mask_interrupts": True, "moderation": chance.choice(("9.0013us", "25us"))}
         vms[name] = own
-    drawn = draw_drivers(seed)
+    drawn = draw_drivers(seed, n)
     return Drawn({**drawn.changes, "driver.vms": vms, "nic.tx_ring": 64, "nic.rx_ring": 128}, drawn.load)
 
 

@@ -21,8 +21,11 @@ from hwmodel.workload import Workload
 if TYPE_CHECKING:
     from tests.run_cases import Held
 
-Journeys = Mapping[tuple[int, int, int], tuple[int, int, tuple[int, ...], int]]
-"""By (source, number among its frames, destination): offered, posted, the parts after the post, taken, all in fs."""
+Journeys = Mapping[tuple[int, int, int, int], tuple[int, int, tuple[int, ...], int]]
+"""By (source, number among its frames, destination, offered): offered, posted, the parts after the post, taken, in fs.
+
+A function that was off begins to count its frames anew: the time at which a frame was offered tells them apart.
+"""
 
 # Those of a frame that stays in one adapter, in all and from its post on.
 STAMPED_PARTS = tuple(part for part in PART_FIELDS if part not in BRIDGE_PARTS)
@@ -84,7 +87,8 @@ def finished_journeys(run: JourneyRun) -> Journeys:
     rows = zip(sources, numbers, destinations, stamps.tolist(), strict=True)
     for source, number, destination, (offered_fs, *way_fs) in rows:
         parts_fs = tuple(end_fs - begin_fs for begin_fs, end_fs in pairwise(way_fs))
-        found[int(source), int(number), int(destination)] = offered_fs, way_fs[0], parts_fs, way_fs[-1]
+        name = int(source), int(number), int(destination), offered_fs
+        found[name] = offered_fs, way_fs[0], parts_fs, way_fs[-1]
     assert len(found) == len(entries), "a copy has two journeys"
     return found
 
@@ -98,7 +102,7 @@ def check_journeys(run: JourneyRun, held: Held) -> None:
     """Check what holds of every run: stamps in order, a journey for each copy taken or sent, none lost, sums exact."""
     nic, entries = run.state[0], run.entries
     assert (np.diff(stamp_columns(entries), axis=1) >= 0).all(), "a stamp goes back in time"
-    names = set(zip(entries["tx_queue"], entries["number"], entries["copy_kind"], strict=True))
+    names = set(zip(entries["tx_queue"], entries["number"], entries["copy_kind"], entries[STAMPS[0]], strict=True))
     assert len(names) == len(entries), "a copy has two journeys"
     assert not nic["traffic"]["copy_kind"]["is_mirrored"][entries["copy_kind"]].any()
     assert set(held.mirrored_journeys.tolist()) <= {UNMEASURED}

@@ -38,7 +38,6 @@ from hwmodel.machine.time.commands import (
     VLAN,
 )
 from hwmodel.simulation.nic_state import function_of
-from hwmodel.simulation.switch_tables import switch_off
 from hwmodel.units import format_time_fs
 
 if TYPE_CHECKING:
@@ -129,29 +128,29 @@ OF_BRIDGE = (
 
 
 def schedule(
-    machine: Machine, config: Config, changes: Sequence[Change], build: Callable[[Config], Machine]
+    machine: Machine, config: Config, changes: Sequence[Change], build: Callable[[Config, frozenset[str]], Machine]
 ) -> list[Machine]:
     """Give an idle machine of a configuration the commands of some changes, in the order of their times.
 
-    `build`: makes an idle machine of another configuration with the same workload and seed; those that were made are
-    returned. Raises InputError where a change is of something that is fixed while the machine runs, or there are too
-    many.
+    `build`: makes an idle machine of another configuration, some of whose functions may be off, with the same workload
+    and seed; those that were made are returned. Raises InputError where a change is of something that is fixed while
+    the machine runs, or there are too many.
     """
     written: dict[int, str] = {}  # of changes of one configuration once
-    first = config.model_dump_json()
+    first = _Known(config.model_dump_json(), frozenset())
     machines = {first: machine}
     steps: dict[tuple[_Known, _Known], list[_Command]] = {}
     components, functions = _components(machine), _functions(config)
-    before, old = config, _Known(first, frozenset())
+    before, old = config, first
     for change in sorted(changes, key=lambda one: one.at_fs):
         if id(change.config) not in written:
             written[id(change.config)] = change.config.model_dump_json()
         new = _Known(written[id(change.config)], change.off)
         if (old, new) not in steps:
             check(before, change)
-            if new.config not in machines:
-                machines[new.config] = build(change.config)
-            words = [_words(machines[each.config], [functions[name] for name in each.off]) for each in (old, new)]
+            if new not in machines:
+                machines[new] = build(change.config, change.off)
+            words = [[component.words() for component in _components(machines[each])] for each in (old, new)]
             steps[old, new] = [
                 *(
                     command
@@ -205,18 +204,6 @@ def _work(functions: Mapping[str, _Function], work: Sequence[tuple[str, int]]) -
     """Give the commands that keep functions' cores for a time."""
     for name, work_fs in work:
         yield _Command(functions[name].server, CORE_WORK, functions[name].number, 0, np.array([work_fs], np.int64))
-
-
-def _words(machine: Machine, off: Sequence[_Function]) -> list[list[Ints]]:
-    """Return what commands may write, of each component, with the stations of some functions switched off."""
-    tables = {each.server: machine.state[each.server].port[0].switch.tables for each in off}
-    kept = {server: (one.port.copy(), one.enabled.copy()) for server, one in tables.items()}
-    for server, one in tables.items():
-        switch_off(one, [each.port for each in off if each.server == server])
-    words = [[np.array(each) for each in component.words()] for component in _components(machine)]
-    for server, (ports, enabled) in kept.items():
-        tables[server].port, tables[server].enabled = ports, enabled
-    return words
 
 
 class _Command(NamedTuple):

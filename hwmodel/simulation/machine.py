@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import bridges_of
+from hwmodel.config import bridges_of, servers_of
 from hwmodel.machine import engine
 from hwmodel.machine.counts.ledger_state import DONE, IDLE
 from hwmodel.results import Result, Sighting, SystemResult, by_shares
@@ -32,6 +32,7 @@ from hwmodel.simulation.laws import broken_laws
 from hwmodel.simulation.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
 from hwmodel.simulation.nic_state import Nic, State, build_state
 from hwmodel.simulation.outcome import MeasuredWindow, ServerWindow, make_result, make_system_result
+from hwmodel.simulation.switch_tables import switch_off
 from hwmodel.simulation.system_state import SystemState, build_system
 from hwmodel.simulation.whole import Whole
 from hwmodel.simulation.workload_state import decide_workload, fill_workload
@@ -70,9 +71,17 @@ def entries_of(config: Config) -> tuple[str, ...]:
     return SYSTEM_ENTRIES if bridges_of(config) else RUN_ENTRIES
 
 
+def _switch_off(state: State, config: Config, off: frozenset[str]) -> None:
+    for nic, server in zip(state, servers_of(config), strict=True):
+        numbers = [port.number for port in server.config.switch.ports if server.station(port.name) in off]
+        if numbers:
+            switch_off(nic.port[0].switch.tables, numbers)
+
+
 class Machine:
     """Hold the state of all that a run simulates; `system` is None for one adapter alone.
 
+    `changes`: what becomes of it in mid-run; `off`: functions that its switches do without from the start.
     `settled_fs`: all that happens up to then has happened, everywhere.
     """
 
@@ -83,6 +92,7 @@ class Machine:
         seed: int,
         n_threads: int | None = None,
         changes: Sequence[Change] = (),
+        off: frozenset[str] = frozenset(),
     ) -> None:
         self.system: SystemState | None = None
         self.settled_fs = 0
@@ -91,6 +101,7 @@ class Machine:
             self.state: State = build_state(config, seed)
             stations = fill_workload(self.state[0], config, workload, seed)
             fill_clocks(self.state[0], config, seed)
+            _switch_off(self.state, config, off)
             late = self._schedule(config, workload, seed, changes)
             self.book = decide_workload(self.state, config, workload, stations, late)
             begin_at_phases(self.state[0], config, workload, seed)
@@ -99,6 +110,7 @@ class Machine:
             return
         self.system = system = build_system(config, workload, seed, n_threads)
         self.state = system.servers
+        _switch_off(self.state, config, off)
         system.decide(workload, seed, self._schedule(config, workload, seed, changes))
         self.book = system.book
         self.servers = tuple(
@@ -111,7 +123,7 @@ class Machine:
         """Turn changes into commands; return the flows that they may bring about, for each ledger."""
         if not changes:
             return []
-        others = schedule(self, config, changes, lambda other: Machine(other, workload, seed, 1))
+        others = schedule(self, config, changes, lambda other, off: Machine(other, workload, seed, 1, off=off))
         return flows_by_ledger(other.ledgers() for other in others)
 
     def random_words(self) -> bytes:

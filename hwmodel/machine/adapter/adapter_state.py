@@ -53,7 +53,7 @@ RX_QUEUE = record(
     *ints("started", "landed", "written_back", "visible", "taken", "since_refill", "highest"),
     # Of interrupts: frames counted as their write-back entered P, those of them told of; `is_masked` is the adapter's,
     # `is_polled` the driver's. `entry_fs`: what interrupts cost the core before it takes the next frame.
-    *ints("returned", "told", "is_masked", "moderated_until_fs", "moderation_armed", "moderation_fs"),
+    *ints("returned", "told", "is_masked", "moderated_until_fs", "moderation_at_fs", "moderation_fs"),
     *ints("is_polled", "entry_fs", "rx_class", "taken_bytes", "tx_class", "posted_bytes"),
     ("batch", RX_BATCH),  # of the last frame that was taken
     ("held", HELD),

@@ -17,7 +17,10 @@ from hwmodel.machine.tlp_kinds import CLASS_OF, PAYLOAD_READ, POSTED_CREDIT, TX_
 
 @kernel
 def forget_requests(nic, now_fs, pcie, first, end):
-    """Take read requests out of NP: their tags are free. Descriptors that come for requests sent are none."""
+    """Take read requests out of NP: their tags are free.
+
+    Descriptors that come for requests sent are none, and no driver unmaps a buffer that they read.
+    """
     queue = pcie.up.second
     for at in range(queue.head, queue.tail):
         entry = queue.ring[at & queue.mask]
@@ -27,7 +30,7 @@ def forget_requests(nic, now_fs, pcie, first, end):
     for number in range(pcie.tags.params.n_tags):
         tag = pcie.tags.slot[number]
         if first <= tag.queue < end:
-            tag.n_descriptors = 0
+            tag.n_descriptors, tag.ends_frame = 0, 0
 
 
 @kernel

@@ -153,11 +153,13 @@ def forget_reads(nic, now_fs, first, end):
 @kernel
 def drop_copies(nic, now_fs, first, end):
     """Drop the copies for some rings that are in the Rx buffer, or on their way to it."""
-    drop_from(nic, now_fs, nic.rx_fifo, first, end, True)
+    fifo = nic.rx_fifo
+    if fifo.head != fifo.tail and first <= fifo.ring[fifo.head & fifo.mask].queue < end:
+        nic.rx_head_waits_fs = -1
+    drop_from(nic, now_fs, fifo, first, end, True)
     drop_from(nic, now_fs, nic.loopback, first, end, False)
-    if nic.rx_fifo.head == nic.rx_fifo.tail:
+    if fifo.head == fifo.tail:
         have_descriptors(nic.ledger, now_fs)
-    nic.rx_head_waits_fs = -1
 
 
 @kernel
@@ -194,7 +196,8 @@ def begin_ring_anew(nic, now_fs, number):
     rx.slots = 0
     rx.known, rx.requested, rx.cached, rx.fetched = 0, 0, 0, 0
     rx.started, rx.landed, rx.written_back, rx.visible, rx.taken, rx.since_refill = 0, 0, 0, 0, 0, 0
-    rx.returned, rx.told, rx.is_masked, rx.moderated_until_fs, rx.is_polled, rx.entry_fs = 0, 0, 0, 0, 0, 0
+    rx.returned, rx.told, rx.is_masked, rx.is_polled, rx.entry_fs = 0, 0, 0, 0, 0
+    rx.moderated_until_fs, rx.moderation_at_fs = 0, 0
     rx.moderation_fs = nic.guests.driver[rx.params.function].moderation_fs
     rx.rx_class, rx.taken_bytes, rx.tx_class, rx.posted_bytes = 0, 0, 0, 0
     for held in (tx.held, rx.held):

@@ -33,9 +33,9 @@ def ask_for_interrupt(nic, now_fs, kind, number):
         return
     if now_fs >= queue.moderated_until_fs:
         raise_interrupt(nic, now_fs, kind, number)
-    elif queue.moderation_armed == 0:
-        queue.moderation_armed = 1
-        set_timer(nic.clock, queue.moderated_until_fs, MODERATION_TIMER, number)
+    elif queue.moderation_at_fs == 0:
+        queue.moderation_at_fs = queue.moderated_until_fs
+        set_timer(nic.clock, queue.moderation_at_fs, MODERATION_TIMER, number)
 
 
 @inlined
@@ -86,7 +86,9 @@ def has_unseen(nic, number):
 def moderation_expired(nic, now_fs, number):
     """Raise the interrupt that the timer held back."""
     queue = nic.rx_queue[number]
-    queue.moderation_armed = 0
+    if now_fs != queue.moderation_at_fs:  # the function has gone since
+        return
+    queue.moderation_at_fs = 0
     if now_fs < queue.moderated_until_fs:
         ask_for_interrupt(nic, now_fs, RX_INTERRUPT, number)  # raised since by another way: the timer goes on
     elif queue.returned > queue.told or (masks(nic, queue) and has_unseen(nic, number)):

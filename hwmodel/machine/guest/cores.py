@@ -133,8 +133,6 @@ def begin_piece(nic, now_fs, core):
 @kernel
 def posted(nic, now_fs, core, is_over):
     """Mark frames as posted; ring the doorbell when a batch is full or the turn is over. Return True if it was rung."""
-    if core.n == 0:  # its function has gone
-        return False
     queue = nic.tx_queue[core.queue]
     driver = nic.guests.driver[queue.params.function]
     mark_batch(nic.guests, queue, queue.posted, POSTED).posted_fs = core.started_fs
@@ -246,6 +244,11 @@ def piece_done(nic, now_fs, function):
     """Finish a piece of a core's work for a guest, and let it begin the next."""
     guests = nic.guests
     core = guests.core[nic.function[function].params.core]
+    core.is_running = 0
+    if core.is_forgotten:
+        core.is_forgotten = 0
+        next_piece(nic, now_fs, core, True)
+        return
     number = core.first_work
     work = guests.work[number]
     core.turn_left -= core.n
@@ -261,11 +264,16 @@ def piece_done(nic, now_fs, function):
         core.doorbell_time_fs = guests.driver[function].doorbell_time_fs
         core.free_fs = max(now_fs, core.free_fs) + core.doorbell_time_fs
         core.counts.busy_fs[core.kind] += core.doorbell_time_fs
-    core.is_running = 0
     if is_over:
         turn_over(guests, core, number, has_more)
+    next_piece(nic, now_fs, core, is_over)
+
+
+@kernel
+def next_piece(nic, now_fs, core, is_turn_over):
+    """Begin the next piece of a core's work, if there is any."""
     if core.first_work != NO_WORK:
-        if is_over:
+        if is_turn_over:
             begin_turn(nic, core)
         begin_piece(nic, now_fs, core)
 
@@ -303,14 +311,13 @@ def forget_work(nic, core_number, ring):
         if guests.work[number].is_listed == 0:
             continue
         if core.is_running and core.first_work == number:
-            core.n = 0
-        else:
-            unlist(guests, core, number)
+            core.is_forgotten = 1
+        unlist(guests, core, number)
 
 
 @kernel
 def unlist(guests, core, number):
-    """Take a ring that has not got its turn out of its core's list."""
+    """Take a ring out of its core's list."""
     before = NO_WORK
     here = core.first_work
     while here != number:

@@ -24,7 +24,7 @@ WORK = record(*ints("n"), ("following", I32), ("is_listed", I32))
 CORE_COUNTS = record(("busy_fs", I64, (2,)))  # by kind of task
 CORE = record(
     *ints("first_work", "last_work", "turn_left", "kind", "queue", "n", "started_fs", "ends_fs", "work_fs"),
-    *ints("is_running", "free_fs", "awake_fs", "doorbell_time_fs"), ("counts", CORE_COUNTS),
+    *ints("is_running", "is_forgotten", "free_fs", "awake_fs", "doorbell_time_fs"), ("counts", CORE_COUNTS),
 )  # fmt: skip
 # The driver of a VM, whichever core runs it: its times, its batches, its interrupts. All of it parameters.
 DRIVER = record(

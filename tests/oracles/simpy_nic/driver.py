@@ -76,6 +76,7 @@ class Posting(Task):
         """Leave the core, with nothing in the ring from now on; return the frames that are not picked."""
         self._core.leave(self)
         self._slots_taken = 0
+        self._frames_queued = 0
         self._queued.clear()
         self._posted = []
         return list(self._ring.not_picked)

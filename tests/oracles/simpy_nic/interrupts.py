@@ -41,6 +41,7 @@ class Interrupt:
         """To the next interrupt; holds from the next one raised on."""
         self._is_timed = interval_fs > 0
         self._timer_runs = False
+        self._n_forgotten = 0
         self._masks_itself = masks_itself
         self._is_masked = False
         self._is_due = False
@@ -69,9 +70,10 @@ class Interrupt:
         self._look(next(iter(self._batches)))
 
     def forget(self) -> None:
-        """Begin anew, unmasked, with nothing counted; a timer that runs does so to its end."""
+        """Begin anew, unmasked, with nothing counted and no timer."""
         self.interval_fs = self._first_interval_fs
-        self._is_masked = self._is_due = False
+        self._is_masked = self._is_due = self._timer_runs = False
+        self._n_forgotten += 1
         self._told_by_none = dict.fromkeys(self._batches, 0)
         self._not_seen = dict.fromkeys(self._batches, 0)
 
@@ -83,10 +85,12 @@ class Interrupt:
         self._told_by_none = dict.fromkeys(self._batches, 0)
         if self._is_timed:
             self._timer_runs = True
-            later(self._env, self.interval_fs, self._timer_place, self._expire)
+            later(self._env, self.interval_fs, self._timer_place, self._expire, self._n_forgotten)
         send_register_write(self._up, self._parameters, partial(self._received, self._env.now), rank, self._port)
 
-    def _expire(self) -> None:
+    def _expire(self, n_forgotten: int) -> None:
+        if n_forgotten < self._n_forgotten:
+            return
         self._timer_runs = False
         self._look(next(iter(self._batches)))
 
