@@ -142,7 +142,9 @@ def schedule(
     steps: dict[tuple[_Known, _Known], list[_Command]] = {}
     components, functions = _components(machine), _functions(config)
     before, old = config, first
-    for change in sorted(changes, key=lambda one: one.at_fs):
+    in_order = sorted(changes, key=lambda one: one.at_fs)
+    comes_again = False  # what it is configured as, and has not been from the start
+    for change in in_order:
         if id(change.config) not in written:
             written[id(change.config)] = change.config.model_dump_json()
         new = _Known(written[id(change.config)], change.off)
@@ -161,8 +163,11 @@ def schedule(
             ]
         for command in (*steps[old, new], *_work(functions, change.work)):
             _enter(components[command.component].state[0].commands, change.at_fs, command)
+        comes_again |= new == first and in_order[0].at_fs == 0
         before, old = change.config, new
     others = [other for key, other in machines.items() if key != first]
+    if comes_again:
+        others.append(build(config, frozenset()))
     _look_less_ahead(machine, others)
     return others
 

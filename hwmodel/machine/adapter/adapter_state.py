@@ -71,8 +71,10 @@ SWITCH_BUS = record(
 )
 FETCH = record(("queue", I32), ("n_descriptors", I32), ("address", I32))
 FETCHES = record(*ints("head", "tail"), ("mask", U32), ("ring", FETCH, (FETCH_CAP,)))  # `mask`: for the rings in use
+# `has_freed`: a function that goes has freed tags or places, for which others wait.
 READS = record(
     ("rx_fetches", FETCHES), ("tx_fetches", FETCHES), *ints("frame", "left_bytes", "address", "whole_bytes"),
+    *ints("has_freed"),
 )  # fmt: skip
 SCHEDULER_PARAMS = record(*ints("kind", "quantum_bytes"))
 # `n_told`: Tx descriptors of all rings that doorbells have told of and that are not yet requested.

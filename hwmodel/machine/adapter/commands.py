@@ -5,6 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.tables import VIDS
 from hwmodel.machine.adapter.function_life import function_off, function_on
+from hwmodel.machine.adapter.read_arbiter import has_waiting_reads, issue
 from hwmodel.machine.adapter.scheduler import begin_limit, end_limit
 from hwmodel.machine.guest.cores import work_beside
 from hwmodel.machine.network.mac import expect_line_anew
@@ -34,6 +35,10 @@ def obey_due(nic, words, now_fs):
     while next_command_fs(commands) <= now_fs:
         obey(nic, words, now_fs, commands.ring[commands.head])
         commands.head += 1
+    if nic.reads.has_freed:
+        nic.reads.has_freed = 0
+        if has_waiting_reads(nic):
+            issue(nic, now_fs)  # as behind any event: reads that have waited take what is free before others join
 
 
 @kernel

@@ -39,6 +39,7 @@ def forget_request(nic, now_fs, pcie, number):
     tag = pcie.tags.slot[number]
     free_places(nic, pcie, number)
     release_tag(nic, pcie, now_fs, number)
+    nic.reads.has_freed = 1
     if tag.kind == PAYLOAD_READ:
         frame = nic.grants.ring[tag.frame & nic.grants.mask]
         frame.reads_left -= 1

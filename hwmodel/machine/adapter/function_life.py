@@ -144,6 +144,7 @@ def forget_reads(nic, now_fs, first, end):
     frame = grants.ring[reads.frame & grants.mask]
     if frame.reads_left == 1 and reads.left_bytes < reads.whole_bytes:
         give_places_back(nic, frame.n_bytes)
+        reads.has_freed = 1
     reads.left_bytes = 0
     frame.reads_left -= 1
     if frame.reads_left == 0:

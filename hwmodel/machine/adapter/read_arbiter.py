@@ -71,6 +71,14 @@ def first_ring(nic, rx_waits, tx_waits):
 
 
 @kernel
+def has_waiting_reads(nic):
+    """Say whether a read waits for a tag, or for places."""
+    reads = nic.reads
+    rx, tx = reads.rx_fetches, reads.tx_fetches
+    return rx.head != rx.tail or tx.head != tx.tail or reads.left_bytes > 0
+
+
+@kernel
 def issue(nic, now_fs):
     """Let waiting reads take free tags: Rx descriptors, Tx descriptors, payload; the scheduler refills the last."""
     reads = nic.reads
