@@ -50,15 +50,15 @@ def other_fields(configured: Any, may_change: Collection[str]) -> list[str]:
     return [each.name for each in fields(configured) if each.name not in may_change]
 
 
-def check_parameters(before: NicParameters, after: NicParameters) -> None:
-    """Raise ValueError if something differs that cannot change."""
+def check_parameters(before: NicParameters, after: NicParameters, where: str = "") -> None:
+    """Raise ValueError if something differs that cannot change; `where`: what stands before the names of tables."""
     check_stays("", before, after, other_fields(before, MAY_CHANGE))
     if (before.switch is None) != (after.switch is None):
         raise ValueError("tables cannot appear or vanish in mid-run")
     if before.switch is None and (before.off or after.off):
         raise ValueError("functions go where tables decide")
     if before.switch is not None:
-        check_tables("", before.switch, after.switch)
+        check_tables(where.lstrip("."), before.switch, after.switch)
 
 
 def check_tables(what: str, before: Any, after: Any) -> None:

@@ -380,6 +380,11 @@ class Driver:
             self._postings.append(posting)
             self._takings.append(taking)
 
+    @property
+    def n_waiting(self) -> int:
+        """Return how many frames wait for a slot."""
+        return len(self._waiting)
+
     def goes(self) -> None:
         """Drop what is in the Tx rings, and forget all that the rings have; there are no slots from now on."""
         for posting in self._postings:

@@ -165,10 +165,22 @@ class Scheduler:
 
     def descriptors_in(self, ring: TxRing, descriptors: int) -> None:
         """Learn of descriptors that are on the chip now."""
-        function = self._parameters.ports.index(ring.port)
-        if not any(each.cached for each in self._rings_of(function)):
-            self._turns.became_ready(function)
+        was_ready = self._has_ready_ring(ring)
         ring.cached += descriptors
+        self._look_for_first(ring, was_ready)
+
+    def pause_over(self, ring: TxRing) -> None:
+        """Learn that a ring is no longer ahead of its pace."""
+        was_ready = self._has_ready_ring(ring)
+        ring.is_paused = False
+        self._look_for_first(ring, was_ready)
+
+    def _has_ready_ring(self, ring: TxRing) -> bool:
+        return self._next_ring(self._parameters.ports.index(ring.port)) is not None
+
+    def _look_for_first(self, ring: TxRing, was_ready: bool) -> None:
+        if not was_ready and ring.is_ready:
+            self._turns.became_ready(self._parameters.ports.index(ring.port))
 
     def pick(self) -> TxRing | None:
         """Return the ring whose turn it is; look again when a limit lets one go, if there is none now."""

@@ -160,7 +160,7 @@ class Sender:
             later(self._env, wait_fs, place(Phase.TX_TIMERS, ring.port, ring.queue), self._go_on, ring)
 
     def _go_on(self, ring: TxRing) -> None:
-        ring.is_paused = False
+        self._scheduler.pause_over(ring)
         self._arbiter.look()
 
     def _payload_in(self, ring: TxRing, frame: Frame, life: Life) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..simpy_nic.commands import check_parameters, check_stays, check_tables, other_fields
+from dataclasses import replace
+
+from ..simpy_nic.commands import check_parameters, check_stays, other_fields
 from .parameters import BridgeParameters, BridgePort, Setup
 
 OF_BRIDGE = frozenset(("ports", "policy", "latency_fs", "ageing_fs"))
@@ -14,8 +16,8 @@ def check_setup(before: Setup, after: Setup) -> None:
     if [each.name for each in before.servers] != [each.name for each in after.servers]:
         raise ValueError("servers cannot change in mid-run")
     for old, new in zip(before.servers, after.servers, strict=True):
-        check_parameters(old.nic, new.nic)
-        check_tables(f"{old.name}.".lstrip("."), old.switch, new.switch)
+        # A server's adapter gets its tables as it is put together.
+        check_parameters(replace(old.nic, switch=old.switch), replace(new.nic, switch=new.switch), f"{old.name}.")
     if len(before.bridges) != len(after.bridges):
         raise ValueError("bridges cannot become more or fewer in mid-run")
     for old, new in zip(before.bridges, after.bridges, strict=True):

@@ -203,14 +203,16 @@ class System:
     def outcome(self) -> SystemOutcome:
         """Return what was measured."""
         ledger = self.ledger
+        # A frame that waits for a slot is not offered yet.
+        n_waiting = sum(driver.n_waiting for each in self.attached for driver in each.model.drivers.values())
         return SystemOutcome(
             start_fs=ledger.start_fs,
             end_fs=ledger.end_fs,
-            offered_frames=ledger.offered,
+            offered_frames=ledger.offered - n_waiting,
             replicated_frames=ledger.replicated,
             delivered_frames=ledger.delivered,
             dropped_frames=ledger.dropped,
-            in_flight_frames=ledger.in_flight,
+            in_flight_frames=ledger.in_flight - n_waiting,
             drops=dict(ledger.drops),
             deliveries=ledger.deliveries,
             delivered_raw=ledger.delivered_raw,
