@@ -45,10 +45,15 @@ def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def _change(at_ns: int, config: Config, what: dict[str, Any]) -> Change:
+    off, work = frozenset(what.pop("off", ())), tuple(what.pop("work", ()))
+    return Change(at_ns * FS_PER_NS, config.with_overrides(what), off, work)
+
+
 def begun(*layers: Mapping[str, Any], changes: Mapping[int, Mapping[str, Any]] | None = None) -> JourneyRun:
-    """Return a run at time 0; `changes`: by the time in ns what differs from then on."""
+    """Return a run at time 0; `changes`: by the time in ns what differs from then on, and which functions are `off`."""
     config: Config = config_from_mapping(merged(*layers))
-    later = [Change(at_ns * FS_PER_NS, config.with_overrides(what)) for at_ns, what in (changes or {}).items()]
+    later = [_change(at_ns, config, dict(what)) for at_ns, what in (changes or {}).items()]
     return JourneyRun(config, build_workload(config), changes=later)
 
 

@@ -177,6 +177,11 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},
         "workload": {"pattern": "uniform", "load": "4Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
     },
+    "functions_off": {
+        "pcie": {"generation": 2, "lanes": 1, "propagation": "300ns"}, "nic": {"vfs": 3, "store_rate": "8Gbps", "dma": {}},
+        "driver": {"preset": "dpdk", "tx_doorbell_batch": 1, "refill_batch": 1}, "host": {"cores": 2, "iotlb": {"entries": 16, "miss": "300ns"}},
+        "workload": {"pattern": "uniform", "load": "saturate", "frame_bytes": 200, "external": {"rate": "1Gbps"}},
+    },
     "commands_bridge": {
         "servers": [{"name": "a"}, {"name": "b"}], "nic": {"vfs": 2}, "driver": {"preset": "dpdk"},
         "bridge": {"table": 2},
@@ -206,6 +211,10 @@ CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
         0: POLICED, 3000: LIMITED, 5000: {**LIMITED, **APART}, 7000: {"pcie.generation": 3},
         9000: {**POLICED, "switch.acl.0.rate": "2Gbps"}, 12000: APART, 14000: LIMITED, 16000: {"port.rate": "2500Mbps"},
         18000: {"pcie.lanes": 2, "pcie.max_read_request": "128B"}, 20000: {},
+    },
+    "functions_off": {
+        2000: {"off": ["vf0"]}, 3500: {"off": ["vf0", "vf1"], "work": [("pf", 700_000_000)]}, 5000: {"off": ["vf1"]},
+        5500: {"off": ["vf2"]}, 6200: {"off": ["vf0"]}, 8000: {"off": ["vf1"]}, 12000: {},
     },
     "commands_bridge": {
         2000: {"bridge.latency": "100ns"}, 5000: {"bridge.policy": [{"port": "a.vf0", "action": "deny"}]},

@@ -1,0 +1,168 @@
+"""An adapter's functions on the bus: the PF, and the VFs that its VF Enable brings about.
+
+Where the specifications permit more than one thing: NumVFs above TotalVFs, or written while VF Enable is set, stays as
+it was, and so do System Page Size and ARI Capable Hierarchy while VFs are enabled; a page size that is not one of those
+supported stays as it was. A function that is not there, or does not answer yet, reads as ones; writes to it are lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hwmodel.config_space.devices import PciDevice
+from hwmodel.config_space.space import FunctionSpace, check_access
+from hwmodel.errors import InputError
+
+FS_PER_MS = 10**12
+VF_READY_FS = 100 * FS_PER_MS  # SR-IOV 2.1.1: software waits 100 ms behind VF Enable
+PF = "pf"
+PAGE_BYTES = 4096
+FUNCTIONS_A_BUS = 256
+
+# Of the SR-IOV capability, from its start on.
+CONTROL, TOTAL_VFS, NUM_VFS, FIRST_OFFSET, STRIDE, PAGE_SIZE, VF_BAR = 0x08, 0x0E, 0x10, 0x14, 0x16, 0x20, 0x24
+VF_ENABLE, VF_MEMORY, ARI_HIERARCHY = 0x01, 0x08, 0x10
+ARI_PRESERVED = 0x02  # in its capabilities
+
+
+class PfSpace(FunctionSpace):
+    """A PF's configuration space: with the rules of the SR-IOV capability."""
+
+    def __init__(self, device: PciDevice, serial_number: int) -> None:
+        super().__init__(device.pf_structures(serial_number), device.bars)
+        self._device = device
+        at = self.at("Single Root I/O Virtualization")
+        assert at is not None
+        self.sr_iov = at
+        self._before = self._settings()
+        self._follow()
+
+    @property
+    def has_vfs(self) -> bool:
+        """Say whether VF Enable is set."""
+        return bool(self.get(self.sr_iov + CONTROL, 1) & VF_ENABLE)
+
+    @property
+    def n_vfs(self) -> int:
+        """Return how many VFs it has if they are enabled."""
+        return self.get(self.sr_iov + NUM_VFS, 2)
+
+    def settle(self) -> None:
+        """Take back what cannot change now, and let follow what depends on what has changed."""
+        had_vfs, ari, n_vfs, page = self._before
+        at = self.sr_iov
+        if had_vfs:
+            self.put(at + CONTROL, 1, self.get(at + CONTROL, 1) & ~ARI_HIERARCHY | ari)
+        if had_vfs or self.n_vfs > self._device.total_vfs:
+            self.put(at + NUM_VFS, 2, n_vfs)
+        if had_vfs or self.get(at + PAGE_SIZE, 4).bit_count() != 1:
+            self.put(at + PAGE_SIZE, 4, page)
+        self._follow()
+
+    def reset(self, *, from_d3: bool = False) -> None:
+        """Reset the function, and with it its VFs; from D3hot it may keep ARI Capable Hierarchy."""
+        at = self.sr_iov
+        keeps_ari = from_d3 and self.get(at + 4, 1) & ARI_PRESERVED
+        ari = self.get(at + CONTROL, 1) & ARI_HIERARCHY if keeps_ari else 0
+        super().reset(from_d3=from_d3)
+        self.set_bits(at + CONTROL, 1, ari)
+        self._follow()
+
+    def _settings(self) -> tuple[bool, int, int, int]:
+        at = self.sr_iov
+        return self.has_vfs, self.get(at + CONTROL, 1) & ARI_HIERARCHY, self.n_vfs, self.get(at + PAGE_SIZE, 4)
+
+    def _follow(self) -> None:
+        at = self.sr_iov
+        page_bytes = self.get(at + PAGE_SIZE, 4) * PAGE_BYTES
+        for index, bar in self._device.vf_bars.items():
+            self.lay_bar(at + VF_BAR + 4 * index, bar, max(bar.size_bytes, page_bytes))
+        first, stride = self._device.offsets[bool(self.get(at + CONTROL, 1) & ARI_HIERARCHY)]
+        self.put(at + FIRST_OFFSET, 2, first)
+        self.put(at + STRIDE, 2, stride)
+        self._before = self._settings()
+
+
+class PciAdapter:
+    """A PF and its VFs, `pf` and `vf0` on; time goes on by `wait`.
+
+    `routing_id`: the PF's bus, device and function as one number. VFs that are enabled answer 100 ms later.
+    """
+
+    def __init__(self, device: PciDevice, serial_number: int = 0, routing_id: int = 0x0100) -> None:
+        self.device, self.routing_id = device, routing_id
+        self.pf = PfSpace(device, serial_number)
+        self.now_fs = 0
+        self._vfs: list[FunctionSpace] = []
+        self._ready_fs = 0
+
+    def read(self, function: str, offset: int, n_bytes: int) -> int:
+        """Answer a configuration read. Raises InputError as `FunctionSpace.read`, or where no such function can be."""
+        check_access(offset, n_bytes)
+        space = self.space(function)
+        return (1 << 8 * n_bytes) - 1 if space is None else space.read(offset, n_bytes)
+
+    def write(self, function: str, offset: int, n_bytes: int, value: int) -> None:
+        """Take a configuration write. Raises InputError as `read`."""
+        check_access(offset, n_bytes)
+        space = self.space(function)
+        if space is None:
+            return
+        had_vfs, n_resets = self.pf.has_vfs, self.pf.n_resets
+        space.write(offset, n_bytes, value)
+        if not self.pf.has_vfs or self.pf.n_resets != n_resets:
+            self._vfs = []
+        elif not had_vfs:
+            structures = self.device.vf_structures()
+            self._vfs = [FunctionSpace(structures, {}, is_vf=True) for _ in range(self.pf.n_vfs)]
+            self._ready_fs = self.now_fs + VF_READY_FS
+
+    def wait(self, time_fs: int) -> None:
+        """Let time go on."""
+        self.now_fs += time_fs
+
+    def space(self, function: str) -> FunctionSpace | None:
+        """Return a function's space, None where it is not there or does not answer yet. Raises InputError as `read`."""
+        number = self.vf_number(function)
+        if number is None:
+            return self.pf
+        return self._vfs[number] if number < len(self._vfs) and self.now_fs >= self._ready_fs else None
+
+    def vf_number(self, function: str) -> int | None:
+        """Return a VF's number, None of the PF. Raises InputError where the device can have no such function."""
+        if function == PF:
+            return None
+        digits = function.removeprefix("vf")
+        total = self.device.total_vfs
+        if function == digits or not digits.isdecimal() or str(int(digits)) != digits:
+            raise InputError(f"no function is called {function!r} (pf, or vf0 to vf{total - 1})")
+        if int(digits) >= total:
+            raise InputError(f"{function}: the {self.device.name} has {total} VFs at most (vf0 to vf{total - 1})")
+        return int(digits)
+
+    def functions(self) -> Iterator[str]:
+        """Name the functions that answer."""
+        yield PF
+        if self.now_fs >= self._ready_fs:
+            yield from (f"vf{number}" for number in range(len(self._vfs)))
+
+    def routing_id_of(self, function: str) -> int:
+        """Return a function's routing id: VF k's is the PF's + First VF Offset + k * VF Stride, across buses."""
+        number = self.vf_number(function)
+        if number is None:
+            return self.routing_id
+        at = self.pf.sr_iov
+        first, stride = self.pf.get(at + FIRST_OFFSET, 2), self.pf.get(at + STRIDE, 2)
+        return (self.routing_id + first + number * stride) & 0xFFFF
+
+    def vf_address(self, number: int, index: int) -> int:
+        """Return where a VF's range of a BAR begins: VF BAR + number * its size (SR-IOV 3.3.14)."""
+        at = self.pf.sr_iov + VF_BAR + 4 * index
+        bar = self.device.vf_bars[index]
+        address = self.pf.get(at, 8 if bar.is_64_bit else 4) & ~0xF
+        return address + number * self.vf_bar_bytes(index)
+
+    def vf_bar_bytes(self, index: int) -> int:
+        """Return the size of a VF's range: its own, or a page of the system if that is more."""
+        page_bytes = self.pf.get(self.pf.sr_iov + PAGE_SIZE, 4) * PAGE_BYTES
+        return max(self.device.vf_bars[index].size_bytes, page_bytes)
