@@ -15,6 +15,7 @@ LAYERS = {
     "explore": 5,
     "switch_frames": 5,
     "simulation": 4,
+    "config_space": 4,
     "relaxations": 3.5,
     "workload": 3,
     "functions": 3,

@@ -178,8 +178,10 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"pattern": "uniform", "load": "4Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
     },
     "functions_off": {
-        "pcie": {"generation": 2, "lanes": 1, "propagation": "300ns"}, "nic": {"vfs": 3, "store_rate": "8Gbps", "dma": {}},
-        "driver": {"preset": "dpdk", "tx_doorbell_batch": 1, "refill_batch": 1}, "host": {"cores": 2, "iotlb": {"entries": 16, "miss": "300ns"}},
+        "pcie": {"generation": 2, "lanes": 1, "propagation": "300ns"},
+        "nic": {"vfs": 3, "store_rate": "8Gbps", "dma": {}},
+        "driver": {"preset": "dpdk", "tx_doorbell_batch": 1, "refill_batch": 1},
+        "host": {"cores": 2, "iotlb": {"entries": 16, "miss": "300ns"}},
         "workload": {"pattern": "uniform", "load": "saturate", "frame_bytes": 200, "external": {"rate": "1Gbps"}},
     },
     "commands_bridge": {

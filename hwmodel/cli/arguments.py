@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import hwmodel
 from hwmodel.cli.completion import SHELLS
+from hwmodel.cli.config_space_command import add_config_space_arguments
 from hwmodel.cli.cosim_command import add_cosim_arguments
 from hwmodel.units import UnitError, parse_rate_bps, parse_time_fs
 
@@ -53,6 +54,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_search(commands)
     _add_dma(commands)
     _add_switch(commands)
+    config_space = _command(commands, "config-space", "PF and VFs as PCI functions: a dump for lspci, reads and writes")
+    _takes_config(config_space)
+    add_config_space_arguments(config_space, _time_fs)
     add_cosim_arguments(_command(commands, "cosim", "the co-verification of a switch core in Verilog, in a simulator"))
 
     report = _command(commands, "report", "make a page from stored results")

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+from hwmodel.cli.config_space_command import config_space as write_config_space
 from hwmodel.cli.cosim_command import cosim
 from hwmodel.cli.outputs import (
     STDOUT,
@@ -271,8 +272,17 @@ def schema(arguments: Namespace) -> None:
     write_json(text, STDOUT if arguments.json is None else arguments.json)
 
 
-_EACH = (run, check, limits, explain, sweep, size, search, dma, switch, cosim, report, configs, completion, schema)
-COMMANDS: Mapping[str, Callable[[Namespace], int | None]] = {each.__name__: each for each in _EACH}
+def config_space(arguments: Namespace) -> None:
+    """Write the configuration spaces of an adapter's functions, or do what a script says with them."""
+    with _placing_errors(arguments):
+        write_config_space(arguments, _load)
+
+
+_EACH = (
+    run, check, limits, explain, sweep, size, search, dma, switch, config_space, cosim, report, configs, completion,
+    schema,
+)  # fmt: skip
+COMMANDS: Mapping[str, Callable[[Namespace], int | None]] = {each.__name__.replace("_", "-"): each for each in _EACH}
 
 
 def _load(arguments: Namespace) -> Config:

@@ -1,0 +1,1 @@
+"""The configuration space of PF and VFs: registers in tables, accesses, enumeration, dumps, scripts."""

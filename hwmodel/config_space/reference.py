@@ -1,0 +1,145 @@
+"""The page of registers in docs/, made from the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hwmodel.config_space import extended_structures, structures
+from hwmodel.config_space.devices import DEVICES, ROM, PciDevice
+from hwmodel.config_space.registers import Attribute, Field, Register, Structure
+from hwmodel.units import format_bytes
+
+_INTRODUCTION = """# Configuration space
+
+`hwmodel config-space CONFIG` writes the configuration space of the PF and of each VF of a configuration's adapter,
+4 KiB a function, as `lspci -xxxx` prints it:
+
+```
+hwmodel config-space configs/sriov_10g_gen2x8.yaml --out out/functions.txt
+lspci -F out/functions.txt -vvv
+hwmodel config-space configs/sriov_10g_gen2x8.yaml --script accesses.txt
+```
+
+What is written is the state of a running system: the functions are enumerated by the same reads and writes that an
+operating system makes (ranges sized and placed, link, payload and request size as configured, ARI, NumVFs, VF Enable,
+drivers bound). Link speed and width, payload, request size, tags and the number of VFs are the configuration's. With
+several servers `--server NAME` says whose adapter it is.
+
+- `--as os` (without it, too): VFs have the ids that an operating system reports, which it takes from the PF's
+  capability. `--as hardware`: the FFFFh that VFs answer with.
+- `--at TIME`: behind the events of the configuration's [scenario](scenario.md) up to that time, each when a run has it:
+  what was reset is as a reset leaves it until its driver is up, VFs that `enable_vfs` brings answer 100 ms later, and
+  the interface of a VM that was unplugged has no driver.
+- `--script FILE`: reads and writes, from that state on, each line answered:
+
+```
+read pf 0x16c 4              # InitialVFs, TotalVFs
+write pf 0x168 2 0           # VF Enable off
+write pf 0x170 2 4           # NumVFs
+write pf 0x168 2 0x19        # VF Enable, VF Memory Space Enable, ARI Capable Hierarchy
+read vf0 0x00 4              # -> 0xffffffff (does not answer)
+wait 100ms
+read vf0 0x04 2
+```
+
+Accesses are of 1, 2 or 4 B, aligned. A line behind a write shows what stands there then. A script ends, with the line's
+number and exit status 2, at an access that cannot be, at NumVFs above TotalVFs, and at VFs whose ranges end behind the
+last address. `--json FILE` has functions and answers.
+
+## What an access leads to
+
+A written bit is taken where the tables below say so, and only where the device has what it needs. Beside them:
+
+- **Reset.** Initiate Function Level Reset, and the way from D3hot to D0, give all bits that can be written their reset
+  value, but those that are sticky (RWS, RW1CS) or named as kept. Of a PF it takes the VFs away. It is over at once
+  here; that a function needs up to 100 ms, and what follows, is in [functions](functions.md).
+- **NumVFs**, System Page Size and ARI Capable Hierarchy stay as they are while VF Enable is set; NumVFs does too where
+  more than TotalVFs is written, System Page Size where it is not exactly one of the supported sizes.
+- **First VF Offset and VF Stride** follow ARI Capable Hierarchy. VF k (from 0) has the routing id of the PF + First VF
+  Offset + k * VF Stride, on the next bus where the number goes beyond 255.
+- **VFs** are there from VF Enable on and answer 100 ms later; until then, and where there is none, reads bring ones and
+  writes are lost. They have no ranges of their own: VF k's begins at VF BAR + k * size, the size being at least a page.
+- **Power.** States that a device does not offer are not entered.
+
+An access takes its time on the link: a read a request of 12 B header and a completion, and the core waits for it. What
+drivers' accesses cost in a run is in [functions](functions.md). Registers change nothing else in a run: what they say
+is made from the configuration, not the other way round.
+
+"""
+
+_ORDER = (
+    structures.HEADER, structures.POWER_MANAGEMENT, structures.MSI, structures.MSI_X, structures.PCI_EXPRESS,
+    extended_structures.AER, extended_structures.SERIAL_NUMBER, extended_structures.ARI, extended_structures.SR_IOV,
+    extended_structures.TPH, extended_structures.ACS, extended_structures.SECONDARY_PCI_EXPRESS,
+)  # fmt: skip
+
+
+def reference_text() -> str:
+    """Return the page: how to use it, the devices, the registers of each capability."""
+    return _INTRODUCTION + "\n".join([*_devices(), *_attributes(), *(line for each in _ORDER for line in _table(each))])
+
+
+def _devices() -> Iterator[str]:
+    yield "## Devices"
+    yield ""
+    yield "| | PF, VF id | VFs | offset, stride with ARI; without | ranges | VF ranges | MSI-X vectors, of a VF |"
+    yield "|---|---|---|---|---|---|---|"
+    for device in DEVICES.values():
+        with_ari, without = (f"{first}, {stride}" for first, stride in (device.offsets[True], device.offsets[False]))
+        yield (
+            f"| {device.name} | {device.device_id:04x}, {device.vf_device_id:04x} | {device.total_vfs} "
+            f"| {with_ari}; {without} | {_bars(device)} | {_vf_bars(device)} "
+            f"| {device.msix_vectors}, {device.vf_msix_vectors} |"
+        )
+    yield ""
+    yield "Sources, and what is recalled or chosen, stand beside each number in `hwmodel/config_space/devices.py`."
+    yield ""
+
+
+def _bars(device: PciDevice) -> str:
+    return ", ".join(
+        f"{'ROM' if index == ROM else index}: {format_bytes(bar.size_bytes)}{' of I/O' if bar.is_io else ''}"
+        for index, bar in device.bars.items()
+    )
+
+
+def _vf_bars(device: PciDevice) -> str:
+    return ", ".join(f"{index}: {format_bytes(bar.size_bytes)}" for index, bar in device.vf_bars.items())
+
+
+def _attributes() -> Iterator[str]:
+    yield "## Registers"
+    yield ""
+    for attribute in Attribute:
+        yield f"- {_short(attribute)}: {attribute.value}."
+    yield ""
+
+
+def _table(structure: Structure) -> Iterator[str]:
+    kind = (
+        "" if not structure.number else f", capability {structure.number:#06x}" + " (extended)" * structure.is_extended
+    )
+    yield f"### {structure.name}{kind}"
+    yield ""
+    yield f"Source: {structure.source}."
+    yield ""
+    yield "| offset | bytes | register | bits | field | PF | VF | reset | needs |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for register, one in structure.fields():
+        yield _row(register, one)
+    yield ""
+
+
+def _row(register: Register, one: Field) -> str:
+    bits = f"{one.low + one.n_bits - 1}:{one.low}" if one.n_bits > 1 else f"{one.low}"
+    reset = f"{one.reset:#x}" if one.attribute.can_write else ""
+    kept = ", kept by a reset" if one.keeps else ""
+    needs = one.needs.replace("#", ", bit ")
+    return (
+        f"| {register.offset:#04x} | {register.n_bytes} | {register.name} | {bits} | {one.name} "
+        f"| {_short(one.attribute)}{kept} | {_short(one.of(is_vf=True))} | {reset} | {needs} |"
+    )
+
+
+def _short(attribute: Attribute) -> str:
+    return "HwInit" if attribute is Attribute.HWINIT else attribute.name

@@ -1,0 +1,131 @@
+"""Scripts of configuration accesses: a line each, answered in order.
+
+    read FUNCTION OFFSET BYTES
+    write FUNCTION OFFSET BYTES VALUE
+    wait TIME
+
+FUNCTION is `pf`, `vf0`, ...; OFFSET, BYTES and VALUE are numbers, 0x for hexadecimal; # begins a comment. Unlike the
+hardware, which does as it likes then, a script ends at what software must not do: NumVFs above TotalVFs, VFs enabled
+whose ranges end behind the last address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from hwmodel.config_space.adapter import CONTROL, NUM_VFS, PF, VF_ENABLE, VF_MEMORY, PciAdapter
+from hwmodel.errors import InputError
+from hwmodel.units import format_bytes, format_time_fs, parse_time_fs
+
+FORMS = {
+    "read": ("FUNCTION", "OFFSET", "BYTES"),
+    "write": ("FUNCTION", "OFFSET", "BYTES", "VALUE"),
+    "wait": ("TIME",),
+}
+
+
+class Access(NamedTuple):
+    """Hold one line: `kind` is a key of `FORMS`; `time_fs` of a wait alone."""
+
+    kind: str
+    function: str = ""
+    offset: int = 0
+    n_bytes: int = 0
+    value: int = 0
+    time_fs: int = 0
+
+
+class Answer(NamedTuple):
+    """Say what came of a line: its text, what was read, or stands there behind a write; None behind a wait."""
+
+    text: str
+    value: int | None
+
+
+def read_script(text: str, name: str) -> list[tuple[int, Access]]:
+    """Return the accesses of a script, with their lines. Raises InputError, a line for each that is wrong."""
+    found, problems = [], []
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        try:
+            found.append((number, _access(words)))
+        except InputError as error:
+            problems += [f"{name}:{number}: {each}" for each in error.lines]
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def run_script(adapter: PciAdapter, script: list[tuple[int, Access]], name: str) -> Iterator[Answer]:
+    """Do the accesses of a script one after the other. Raises InputError at one that cannot be done."""
+    for number, access in script:
+        try:
+            yield _done(adapter, access)
+        except InputError as error:
+            raise InputError([f"{name}:{number}: {each}" for each in error.lines]) from None
+
+
+def _access(words: list[str]) -> Access:
+    kind, *arguments = words
+    if kind not in FORMS:
+        raise InputError(f"no access is called {kind!r} ({', '.join(FORMS)})")
+    if len(arguments) != len(FORMS[kind]):
+        raise InputError(f"{kind} has {len(arguments)} words behind it ({' '.join((kind, *FORMS[kind]))})")
+    if kind == "wait":
+        try:
+            return Access(kind, time_fs=parse_time_fs(arguments[0]))
+        except ValueError as error:
+            raise InputError(f"{error}") from None
+    numbers = [_number(word, what) for word, what in zip(arguments[1:], FORMS[kind][1:], strict=True)]
+    return Access(kind, arguments[0], *numbers)
+
+
+def _number(word: str, what: str) -> int:
+    try:
+        value = int(word, 0)
+    except ValueError:
+        raise InputError(f"{what} is {word!r}, which is no whole number (as 12 or 0x0c)") from None
+    if value < 0:
+        raise InputError(f"{what} is {word}, which is less than 0")
+    return value
+
+
+def _done(adapter: PciAdapter, access: Access) -> Answer:
+    if access.kind == "wait":
+        adapter.wait(access.time_fs)
+        return Answer(f"wait {format_time_fs(access.time_fs)}", None)
+    function, offset, n_bytes = access.function, access.offset, access.n_bytes
+    said = f"{access.kind} {function} 0x{offset:03x} {n_bytes}"
+    if access.kind == "write":
+        _check_n_vfs(adapter, access)
+        adapter.write(function, offset, n_bytes, access.value)
+        _check_ranges(adapter)
+        said += f" 0x{access.value:0{2 * n_bytes}x}"
+    value = adapter.read(function, offset, n_bytes)
+    is_there = adapter.space(function) is not None
+    return Answer(f"{said} -> 0x{value:0{2 * n_bytes}x}{'' if is_there else ' (does not answer)'}", value)
+
+
+def _check_n_vfs(adapter: PciAdapter, access: Access) -> None:
+    """Raise InputError where a write would ask for more VFs than there are."""
+    at = adapter.pf.sr_iov + NUM_VFS
+    if access.function != PF or access.offset > at or access.offset + access.n_bytes < at + 2:
+        return
+    asked, total = access.value >> 8 * (at - access.offset) & 0xFFFF, adapter.device.total_vfs
+    if asked > total:
+        raise InputError(f"NumVFs {asked} is more than TotalVFs, {total}")
+
+
+def _check_ranges(adapter: PciAdapter) -> None:
+    """Raise InputError where VFs are enabled, and their memory, that end behind the last address."""
+    pf = adapter.pf
+    if pf.get(pf.sr_iov + CONTROL, 1) & (VF_ENABLE | VF_MEMORY) != VF_ENABLE | VF_MEMORY:
+        return
+    for index, bar in adapter.device.vf_bars.items():
+        first, size_bytes = adapter.vf_address(0, index), adapter.vf_bar_bytes(index)
+        if adapter.vf_address(pf.n_vfs, index) > 1 << (64 if bar.is_64_bit else 32):
+            each = format_bytes(size_bytes)
+            raise InputError(f"VF BAR {index} at 0x{first:x}: {pf.n_vfs} VFs of {each} end behind the last address")
