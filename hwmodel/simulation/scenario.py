@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hwmodel.config.scenario import OF_FUNCTIONS, Event
 from hwmodel.functions.life import Course, course_of
 from hwmodel.functions.mailbox_events import PfDrivers
+from hwmodel.functions.message_time import DriverWork
 from hwmodel.results.series import EventResult, LifeResult, Series
 from hwmodel.simulation.commands import Change
 from hwmodel.units import FS_PER_NS
@@ -45,9 +46,9 @@ def scene_of(config: Config) -> Scene:
     steps = list(config.steps(drivers))
     while steps and steps[0].at_fs == 0:
         first = steps.pop(0).config
-    work: dict[int, list[tuple[str, int]]] = {}
-    for at_fs, name, work_fs in (*course.work, *drivers.work()):
-        work.setdefault(at_fs, []).append((name, work_fs))
+    work: dict[int, list[DriverWork]] = {}
+    for each in (*course.work, *drivers.work()):
+        work.setdefault(each.at_fs, []).append(each)
     changes: list[Change] = []
     now = Change(0, first)
     for at_fs in sorted({step.at_fs for step in steps} | set(course.times_fs()) | set(work)):
