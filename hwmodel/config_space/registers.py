@@ -7,7 +7,7 @@ be written only where the device gives that one a value other than 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -144,9 +144,8 @@ def put_bits(into: bytearray, at: int, n_bytes: int, bits: int) -> None:
     into[at : at + n_bytes] = value.to_bytes(n_bytes, "little")
 
 
-def laid_out(placed: Mapping[str, Placed] | Iterator[Placed] | list[Placed], is_vf: bool) -> Layout:
+def laid_out(structures: Sequence[Placed], is_vf: bool) -> Layout:
     """Return the space that structures make up; a field that needs what another one does not offer is left out."""
-    structures = list(placed.values()) if isinstance(placed, Mapping) else list(placed)
     layout = Layout()
     for each in structures:
         for register, one in each.structure.fields():
@@ -157,7 +156,7 @@ def laid_out(placed: Mapping[str, Placed] | Iterator[Placed] | list[Placed], is_
 
 
 def _lay_out_field(
-    layout: Layout, structures: list[Placed], placed: Placed, register: Register, one: Field, is_vf: bool
+    layout: Layout, structures: Sequence[Placed], placed: Placed, register: Register, one: Field, is_vf: bool
 ) -> None:
     at, n_bytes, attribute = placed.at + register.offset, register.n_bytes, one.of(is_vf)
     is_there = not one.needs or any(each.has(one.needs) for each in structures)
