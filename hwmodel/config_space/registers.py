@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 
 SPACE_BYTES = 4096
 FIRST_CAPABILITY, FIRST_EXTENDED = 0x40, 0x100
@@ -183,6 +184,7 @@ def _link(layout: Layout, listed: list[Placed]) -> None:
 def _link_extended(layout: Layout, listed: list[Placed]) -> None:
     """Chain the extended capabilities: number, version, offset of the next."""
     in_order = sorted(listed, key=lambda one: one.at)
-    for each, following in zip(in_order, [*in_order[1:], None], strict=True):
-        word = each.structure.number | each.version << 16 | (following.at if following else 0) << 20
-        put_bits(layout.start, each.at, 4, word)
+    for each in in_order:
+        put_bits(layout.start, each.at, 4, each.structure.number | each.version << 16)
+    for each, following in pairwise(in_order):
+        put_bits(layout.start, each.at, 4, following.at << 20)
