@@ -144,6 +144,17 @@ class TestAt:
         assert after["bar"] == before["bar"] > 0
         assert after["command"] == before["command"] == 0x407
 
+    def test_the_link_changes(self, tmp_path, capsys):
+        path, reads = tmp_path / "c.yaml", script(tmp_path, "read pf 0xa8 2\nread pf 0xb2 2\n")
+        events = "{at: 1ms, set: {pcie.lanes: 2}}, {at: 2ms, set: {pcie.max_read_request: 128B}}"
+        path.write_text(f"nic: {{preset: '82599'}}\nrun: {{duration: 5ms}}\nscenario: [{events}]\n", encoding="utf-8")
+        found = {}
+        for time in ("0ms", "1ms", "3ms"):
+            answers = document(capsys, str(path), "--at", time, "--script", reads)["answers"]
+            found[time] = [one["value"] for one in answers]
+            assert answers[0]["took_ns"] == pytest.approx(450 + 44 * (0.25 if time == "0ms" else 1), abs=0.2)
+        assert found == {"0ms": [0x2830, 0x1082], "1ms": [0x2830, 0x1022], "3ms": [0x0830, 0x1022]}
+
     def test_a_script_goes_on_from_there(self, at, tmp_path):
         path = script(tmp_path, "read vf0 0x08 4\nwait 1ms\nread vf0 0x08 4\n")
         first, _, second = at("409200us", "--script", path)["answers"]
@@ -290,9 +301,9 @@ class TestRefused:
 
     def test_an_event_that_cannot_be(self, tmp_path, capsys):
         path = tmp_path / "c.yaml"
-        path.write_text(SCENARIO.replace("reset: vf1", "reset: vf7"), encoding="utf-8")
+        path.write_text(SCENARIO.replace("enable_vfs: 2", "enable_vfs: 5"), encoding="utf-8")
         (line,) = self.refused(capsys, tmp_path, str(path), "--at", "1us")
-        assert line.startswith(f"{path}:5:") and "scenario.0.reset: no function is called 'vf7'" in line
+        assert line.startswith(f"{path}:9:29: scenario.4.enable_vfs: NumVFs 5 is above the 4 (nic.vfs)")
 
     @pytest.mark.parametrize("argv", [["--at", "3"], ["--as", "root"], ["--at=-3ms"]])
     def test_options(self, argv, tmp_path, capsys):

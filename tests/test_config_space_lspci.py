@@ -188,6 +188,7 @@ def test_ranges_of_the_pf(decoded):
         ({"generation": 3, "lanes": 16}, "LnkSta: Speed 8GT/s, Width x16"),
         ({"max_payload": "512B", "max_read_request": "4096B"}, "MaxPayload 512 bytes, MaxReadReq 4096 bytes"),
         ({"max_payload": "128B", "max_read_request": "128B"}, "MaxPayload 128 bytes, MaxReadReq 128 bytes"),
+        ({"read_completion_boundary": "128B"}, "LnkCtl: ASPM Disabled; RCB 128 bytes, Disabled- CommClk+"),
         ({"tags": 64}, "RlxdOrd+ ExtTag+ PhantFunc- AuxPwr- NoSnoop+ FLReset-"),
         ({"ecrc": True}, "AERCap: First Error Pointer: 00, ECRCGenCap+ ECRCGenEn+ ECRCChkCap+ ECRCChkEn+"),
     ],

@@ -100,7 +100,7 @@ class PciAdapter:
         self.device, self.routing_id = device, routing_id
         self.pf = PfSpace(device, serial_number)
         self.now_fs = 0
-        self._times = times
+        self.times = times
         self._vf_structures = device.vf_structures()
         self._vf_layout = laid_out(self._vf_structures, is_vf=True)
         self._vfs: list[FunctionSpace] = []
@@ -113,14 +113,14 @@ class PciAdapter:
 
     def answer(self, function: str, offset: int, n_bytes: int) -> int | None:
         """Do what `read` does, and give None where nothing answers."""
-        space = self._reached(function, offset, n_bytes, self._times.read_request_fs)
+        space = self._reached(function, offset, n_bytes, self.times.read_request_fs)
         value = None if space is None else space.read(offset, n_bytes)
-        self.now_fs += self._times.empty_fs if space is None else self._times.data_fs
+        self.now_fs += self.times.empty_fs if space is None else self.times.data_fs
         return value
 
     def write(self, function: str, offset: int, n_bytes: int, value: int) -> bool:
         """Take a configuration write; say whether there is a function that does. Raises InputError as `read`."""
-        space = self._reached(function, offset, n_bytes, self._times.write_request_fs)
+        space = self._reached(function, offset, n_bytes, self.times.write_request_fs)
         if space is not None:
             had_vfs = self.pf.has_vfs
             space.write(offset, n_bytes, value)
@@ -129,7 +129,7 @@ class PciAdapter:
             elif not had_vfs:
                 self._vfs = [FunctionSpace(self._vf_structures, self._vf_layout) for _ in range(self.pf.n_vfs)]
                 self._ready_fs = self.now_fs + VF_READY_FS
-        self.now_fs += self._times.empty_fs
+        self.now_fs += self.times.empty_fs
         return space is not None
 
     def wait(self, time_fs: int) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from hwmodel.config_space.extended_structures import (
     ACS,
+    ACS_VIOLATIONS,
     AER,
     ARI,
     SECONDARY_PCI_EXPRESS,
@@ -150,7 +151,7 @@ class PciDevice:
         ]
 
     def _of_more(self) -> dict[str, int]:
-        return {"reports ACS violations": int(any(structure is ACS for structure, _ in self.more))}
+        return {ACS_VIOLATIONS: int(any(structure is ACS for structure, _ in self.more))}
 
     def _msix(self, n_vectors: int, bar: int, pba: int) -> dict[str, int]:
         return {"Table Size": n_vectors - 1, "Table BIR": bar, "PBA BIR": bar, "PBA Offset": pba >> 3}

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hwmodel.config.scenario import OF_FUNCTIONS
+from hwmodel.config.system import Server, servers_of
 from hwmodel.config_space.access_time import AccessTimes
 from hwmodel.config_space.adapter import (
     ARI_HIERARCHY,
@@ -28,21 +29,22 @@ from hwmodel.config_space.registers import Structure
 from hwmodel.config_space.structures import MSI_X, PCI_EXPRESS
 from hwmodel.errors import InputError
 from hwmodel.functions.life import course_of
+from hwmodel.functions.mailbox_events import PfDrivers
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.config.system import Server
 
 COMMAND, CACHE_LINE, INTERRUPT_LINE = 0x04, 0x0C, 0x3C
 IO_SPACE, MEMORY_SPACE, BUS_MASTER, INTX_OFF = 0x001, 0x002, 0x004, 0x400
 LINE_DOUBLE_WORDS = 0x10  # lines of 64 B
 LEGACY_LINE = 0x0B  # what firmware gave the pin: model's choice
 MSIX_CONTROL, MSIX_ENABLE = 0x02, 0x8000
-DEVICE_CONTROL, DEVICE_STATUS, LINK_CONTROL = 0x08, 0x0A, 0x10
+DEVICE_CONTROL, DEVICE_STATUS, LINK_CONTROL, LINK_STATUS = 0x08, 0x0A, 0x10, 0x12
 PAYLOAD_AND_REQUEST = 0x70E0
 EXTENDED_TAG = 0x0100
 FLR = 0x8000
-COMMON_CLOCK = 0x40
+COMMON_CLOCK, BOUNDARY_128 = 0x40, 0x08
+SPEED_AND_WIDTH = 0x3FF
 # What probing for functions that are not there leaves with the PF: an unsupported request, as an advisory error.
 UNSUPPORTED_REQUEST, CORRECTABLE_STATUS, ADVISORY = 0x9, 0x10, 0x2000
 ERROR_CONTROL, ECRC_ON = 0x18, 0x140
@@ -84,7 +86,7 @@ def configured(server: Server, at_fs: int | None = None, scenario: Config | None
     """Return a server's functions as a running system has them: enumerated, VFs enabled, drivers bound.
 
     The adapter's clock counts from then on, or as a run's if `at_fs` is given: that time of the run that `scenario` is
-    the configuration of, all its events up to then done. Raises InputError as `course_of`.
+    the configuration of, all its events up to then done. Raises InputError as `course_of` and `Config.steps`.
     """
     adapter = adapter_of(server)
     system = _System(adapter, server)
@@ -157,6 +159,14 @@ class _System:
 
     plug = reset  # which the host does before a VM has it
 
+    def retrain(self, config: Config) -> None:
+        """Let the link be as another configuration has it."""
+        self._config, pcie, pf = config, config.pcie, self.adapter.pf
+        at = self._at(PF, PCI_EXPRESS) + LINK_STATUS
+        pf.put(at, 2, pf.get(at, 2) & ~SPEED_AND_WIDTH | pcie.lanes << 4 | pcie.generation)
+        self.adapter.times = AccessTimes.of(config)
+        self._configure_link()
+
     def _restore(self) -> None:
         write = self.adapter.write
         write(PF, CACHE_LINE, 1, LINE_DOUBLE_WORDS)
@@ -172,7 +182,8 @@ class _System:
         control |= _size_code(pcie.max_payload_bytes) << 5 | _size_code(pcie.max_read_request_bytes) << 12
         control |= EXTENDED_TAG * (pcie.tags > FIVE_BIT_TAGS)
         self.adapter.write(PF, at + DEVICE_CONTROL, 2, control)
-        self.adapter.write(PF, at + LINK_CONTROL, 2, COMMON_CLOCK)
+        boundary = BOUNDARY_128 * (pcie.read_completion_boundary_bytes == 128)
+        self.adapter.write(PF, at + LINK_CONTROL, 2, COMMON_CLOCK | boundary)
         self.adapter.write(PF, self._at(PF, AER) + ERROR_CONTROL, 4, ECRC_ON * pcie.ecrc)
 
     def _size(self, at: int, bar: Bar) -> int:
@@ -205,6 +216,12 @@ def _actions(system: _System, server: Server, scenario: Config) -> list[tuple[in
             if name.startswith(server.prefix):
                 act = getattr(system, event.kind)
                 found.append((event.at_fs, place, partial(act, name.removeprefix(server.prefix))))
+    pcie = server.config.pcie
+    for step in scenario.steps(PfDrivers(scenario)):
+        (config,) = (one.config for one in servers_of(step.config) if one.name == server.name)
+        if config.pcie != pcie:
+            pcie = config.pcie
+            found.append((step.at_fs, -1, partial(system.retrain, config)))
     for life in course_of(scenario).lives:
         if life.up_fs is not None and life.vm.startswith(server.prefix):
             found.append((life.up_fs, life.event, partial(system.bind, life.vm.removeprefix(server.prefix))))

@@ -30,8 +30,8 @@ the serial number is made from the PF's address. With several servers `--server 
 - `--as os` (without it, too): VFs have the ids that an operating system reports, which it takes from the PF's
   capability. `--as hardware`: the FFFFh that VFs answer with.
 - `--at TIME`: behind the events of the configuration's [scenario](scenario.md) up to that time, each when a run has it:
-  what was reset is as a reset leaves it until its driver is up, VFs that `enable_vfs` brings answer 100 ms later, and
-  the interface of a VM that was unplugged has no driver.
+  what was reset is as a reset leaves it until its driver is up, VFs that `enable_vfs` brings answer 100 ms later, the
+  interface of a VM that was unplugged has no driver, and the link is what events have made of it.
 - `--script FILE`: reads and writes, from that state on, each line answered:
 
 ```

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from hwmodel.config_space.adapter import CONTROL, NUM_VFS, PF, VF_ENABLE, VF_MEMORY, PciAdapter
+from hwmodel.config_space.space import check_access
 from hwmodel.errors import InputError
 from hwmodel.units import format_bytes, format_time_fs, ns_from_fs, parse_time_fs
 
@@ -91,6 +92,7 @@ def _access(words: list[str]) -> Access:
         except ValueError as error:
             raise InputError(f"{error}") from None
     numbers = [_number(word, what) for word, what in zip(arguments[1:], FORMS[kind][1:], strict=True)]
+    check_access(*numbers[:2])
     return Access(kind, arguments[0], *numbers)
 
 
