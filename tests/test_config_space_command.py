@@ -73,7 +73,9 @@ class TestDump:
         assert as_os[0]["bytes"][:8] == "8680fb10"
         for seen, raw in zip(as_os[1:], as_hardware[1:], strict=True):
             assert (seen["bytes"][:8], raw["bytes"][:8]) == ("8680ed10", "ffffffff")
-            assert seen["bytes"][8:] == raw["bytes"][8:]
+            link = 2 * 0xB2  # the link's status is the PF's, to an operating system
+            assert (seen["bytes"][link : link + 4], raw["bytes"][link : link + 4]) == ("8210", "0000")
+            assert seen["bytes"][8:link] + seen["bytes"][link + 4 :] == raw["bytes"][8:link] + raw["bytes"][link + 4 :]
 
     def test_of_one_of_several_servers(self, tmp_path, capsys):
         path = tmp_path / "servers.yaml"

@@ -27,8 +27,9 @@ operating system makes (ranges sized and placed, link, payload and request size 
 drivers bound). Link speed and width, payload, request size, tags, ECRC and the number of VFs are the configuration's;
 the serial number is made from the PF's address. With several servers `--server NAME` says whose adapter it is.
 
-- `--as os` (without it, too): VFs have the ids that an operating system reports, which it takes from the PF's
-  capability. `--as hardware`: the FFFFh that VFs answer with.
+- `--as os` (without it, too): VFs have what an operating system takes from the PF: their ids, from its capability, and
+  the speed and width of the link, which all functions share. `--as hardware`: what VFs answer with on the bus, FFFFh,
+  and 0 for the link's status, reserved in a VF (SR-IOV 3.5.8): lspci then says `LnkSta: Speed unknown, Width x0`.
 - `--at TIME`: behind the events of the configuration's [scenario](scenario.md) up to that time, each when a run has it:
   what was reset is as a reset leaves it until its driver is up, VFs that `enable_vfs` brings answer 100 ms later, the
   interface of a VM that was unplugged has no driver, and the link is what events have made of it.
@@ -51,7 +52,6 @@ address; nothing is written then. With `--out` the dump is that of the functions
 `--json FILE` has `functions` (`name`, `address`, `bytes` in hexadecimal) and `answers` (`access`, as printed; `value`;
 `at_ns`, when it began, counted from the script's first line or, with `--at`, from the run's first instant; `took_ns`).
 
-A VF's link status is reserved (SR-IOV 3.5.8), so lspci says `LnkSta: Speed unknown, Width x0` of it, as of real ones.
 Vital product data and the subsystem's ids are not modelled.
 
 ## What an access leads to
