@@ -5,6 +5,7 @@ docs/counters.md says of each name what stands under it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -24,8 +25,7 @@ ETHTOOL_NAMES = (
     "rx_long_length_errors",
     "rx_no_dma_resources",
 )
-_RINGS = ("tx_queue", "rx_queue")
-_OF_A_RING = ("packets", "bytes")
+_RING = re.compile(r"(tx|rx)_queue_([0-9]{1,9})_(packets|bytes)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,17 +88,9 @@ class FunctionCounters:
         return sorted(self.ethtool.items(), key=lambda item: _place(item[0]))
 
 
-def ring_counter(ring: str, number: int, what: str) -> str:
-    """Return the name of a ring's counter; `ring`: tx_queue or rx_queue, `what`: packets or bytes."""
-    return f"{ring}_{number}_{what}"
-
-
-def _place(name: str) -> tuple[int, int, int, str]:
+def _place(name: str) -> tuple[int, int, int, int]:
     """Return where a counter stands; those that are not known here stand last."""
-    if name in ETHTOOL_NAMES:
-        return (0, ETHTOOL_NAMES.index(name), 0, name)
-    ring, _, rest = name[:8], name[8:9], name[9:]
-    number, _, what = rest.partition("_")
-    if ring in _RINGS and number.isdecimal() and what in _OF_A_RING:
-        return (1 + _RINGS.index(ring), int(number), _OF_A_RING.index(what), name)
-    return (1 + len(_RINGS), 0, 0, name)
+    ring = _RING.fullmatch(name)
+    if ring is not None:
+        return (1, int(ring[1] == "rx"), int(ring[2]), int(ring[3] == "bytes"))
+    return (0, ETHTOOL_NAMES.index(name), 0, 0) if name in ETHTOOL_NAMES else (2, 0, 0, 0)

@@ -12,15 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.results.counters import (
-    FunctionCounters,
-    IpLink,
-    LinkReceived,
-    LinkSent,
-    VfLink,
-    VfReceived,
-    ring_counter,
-)
+from hwmodel.results.counters import FunctionCounters, IpLink, LinkReceived, LinkSent, VfLink, VfReceived
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.nic_state import function_of
 
@@ -42,7 +34,7 @@ STATISTICS = (
 )
 OF_BOTH_DRIVERS = ("rx_packets", "tx_packets", "rx_bytes", "tx_bytes", "multicast")  # in `ethtool -S` of PF and VFs
 # Who counts what is lost: the receiver for want of a descriptor or of room, the sender's driver for want of a slot.
-# With a function that goes its counters' reader goes too, so that nobody does; the queue is a bridge's.
+# Nobody counts what is lost with a function that goes, and QUEUE_FULL is a bridge's.
 LOST_AS = {
     DropReason.NO_DESCRIPTOR: "rx_dropped",
     DropReason.RX_BUFFER_FULL: "rx_missed_errors",
@@ -137,7 +129,7 @@ def _as_shown_by_the_pf(own: dict[str, int], broadcast: int, refused: int) -> Vf
 def _by_ring(nic: Any, number: int) -> dict[str, int]:
     """Return the counters of a function's rings, which it numbers from 0."""
     return {
-        ring_counter(kind, ring, what): int(counts[field])
+        f"{kind}_{ring}_{what}": int(counts[field])
         for kind in ("tx_queue", "rx_queue")
         for ring, counts in enumerate(_of_rings(nic, kind)[number])
         for what, field in (("packets", "frames"), ("bytes", "n_bytes"))
