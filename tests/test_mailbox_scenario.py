@@ -140,7 +140,8 @@ def test_a_call_at_time_0_is_in_what_the_run_begins_with() -> None:
     found = simulate(config_of({"at": "0ns", "pf": {"vf": "vf0", "vlan": 20}}))
     vf_0 = {"name": "vf0", "port_vlan": 20, "vlans": [20], "untagged": [20]}
     vf_1 = BASE["switch"]["ports"][0]
-    static = simulate(config_from_mapping({**BASE, "switch": {**BASE["switch"], "ports": [vf_0, vf_1]}}))
+    switch = {**BASE["switch"], "ports": [vf_0, vf_1]}
+    static = simulate(config_from_mapping({**BASE, "switch": switch}), counters=True)
     assert without_scenario(found) == without_scenario(static)
     assert events_of(found) == [("the PF puts vf0 into VLAN 20", "done; the run begins with it")]
 
