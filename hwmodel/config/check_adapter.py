@@ -119,6 +119,14 @@ def _check_ring_range(config: Config, findings: Findings, name: str, device: Dev
                 key,
                 "nic.preset",
             )
+        elif ring % device.ring_step:
+            below = ring - ring % device.ring_step
+            findings.add(
+                f"{ring} is no multiple of {device.ring_step}, as rings of the {name} are; "
+                f"{max(below, device.ring_least)} and {below + device.ring_step} are (nic.preset: null has no such limit)",
+                key,
+                "nic.preset",
+            )
 
 
 def _check_tables(config: Config, findings: Findings, name: str, device: Device) -> None:

@@ -1,0 +1,277 @@
+"""The memory ranges of an adapter's functions: what answers there, and what comes of it.
+
+A range answers while its function is there, and Memory Space Enable is set: a PF's own, for VFs that of the PF's
+SR-IOV capability. Else reads bring ones and writes are lost. What has registers: the MSI-X table of each function, and
+a VF's range 0 (`vf_register_tables.py`). They begin as a reset leaves them, whatever driver is bound. The PF's driver
+answers in the mailbox while the PF's Command register has Memory Space Enable and Bus Master Enable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from hwmodel.config.presets import DEVICES as PRESETS
+from hwmodel.config.system import Server
+from hwmodel.config_space.adapter import CONTROL, PF, VF_MEMORY, PciAdapter
+from hwmodel.config_space.devices import ROM
+from hwmodel.config_space.memory_registers import REGISTER_BYTES
+from hwmodel.config_space.msix_table import BUS_MASTER, COMMAND, MsixTable
+from hwmodel.config_space.space import D3_HOT, POWER_STATE, FunctionSpace
+from hwmodel.config_space.structures import POWER_MANAGEMENT
+from hwmodel.config_space.vf_range import VfRange
+from hwmodel.config_space.vf_register_tables import VF_REGISTERS
+from hwmodel.errors import InputError
+from hwmodel.functions.mailbox import Words
+from hwmodel.functions.pf_driver import handle
+from hwmodel.functions.pf_driver_state import PfState, Vf, state_of
+from hwmodel.rules.mailbox_messages import TABLES, MessageType
+from hwmodel.units import format_bytes
+
+MEMORY_SPACE = 0x02
+DRIVEN = MEMORY_SPACE | BUS_MASTER  # what a driver leaves set in Command
+SEPARATOR = ":"
+VF_REGISTERS_BAR = 0
+QUAD_WORD_BYTES = 8  # MSI-X structures may be accessed by these too (PCI 6.8.2)
+
+
+def is_range(name: str) -> bool:
+    """Say whether a name is meant to be a range's, and not a function's."""
+    return SEPARATOR in name
+
+
+class MailboxPartner:
+    """The PF's driver as VFs meet it over their mailboxes.
+
+    `state`: what it knows, None where there is no such driver. `said`: its answers in words, until they are taken.
+    """
+
+    def __init__(self, state: PfState | None) -> None:
+        self.state = state
+        self.said: list[str] = []
+
+    def answer(self, vf: int, words: Words) -> Words | None:
+        """Return the reply to a VF's message, None for nothing."""
+        answer = handle(self._knowing(vf), vf, words)
+        self.state = answer.state
+        what = f"the PF answers 0x{answer.reply[0]:08x}" if answer.reply else "the PF answers nothing"
+        self.said.append(f"{what} ({answer.why})" if answer.why else what)
+        return answer.reply
+
+    def see_reset(self, vf: int, *, is_new: bool = False) -> None:
+        """Do for a VF that was reset what a message would ask for; one that is new has to ask for it, too."""
+        if self.state is None:
+            return
+        before = self._knowing(vf)
+        after = handle(before, vf, (MessageType.RESET,)).state
+        is_heard = before.vfs[vf].clear_to_send and not is_new
+        self.state = after.with_vf(vf, replace(after.vfs[vf], clear_to_send=is_heard))
+
+    def link_rate_bps(self, vf: int) -> int | None:
+        """Return the rate of a VF's link, None where it is down."""
+        if self.state is None:
+            return None
+        state = self._knowing(vf)
+        return state.adapter.port_rate_bps if state.vfs[vf].link_enabled else None
+
+    def _knowing(self, vf: int) -> PfState:
+        """Return the state with a VF in it that software has enabled beyond those configured."""
+        assert self.state is not None
+        n_more = vf + 1 - len(self.state.vfs)
+        return replace(self.state, vfs=(*self.state.vfs, *[Vf(clear_to_send=False)] * n_more))
+
+
+class _AroundVf(NamedTuple):
+    """Hold what is around a VF's registers: see `vf_range.Surroundings`."""
+
+    partner: MailboxPartner
+    vf: int
+    table: MsixTable
+
+    def ask(self, words: Words) -> Words | None:
+        return self.partner.answer(self.vf, words)
+
+    def was_reset(self) -> None:
+        self.partner.see_reset(self.vf)
+
+    def raise_vector(self, vector: int) -> None:
+        self.table.raise_vector(vector)
+
+
+class _Held(NamedTuple):
+    """Hold what a function has in its ranges; `n_resets`: of its space, up to which they have followed."""
+
+    space: FunctionSpace
+    n_resets: int
+    table: MsixTable
+    registers: VfRange | None
+
+
+class MemoryRanges:
+    """The ranges of all functions of an adapter, named `pf:bar3`, `vf0:bar0`.
+
+    `n_queues`: pairs of queues of a VF; `pf`: what the PF's driver knows at the start, None: there is none.
+    """
+
+    def __init__(self, adapter: PciAdapter, n_queues: int = 1, pf: PfState | None = None) -> None:
+        self.adapter, self._n_queues = adapter, n_queues
+        self._partner = MailboxPartner(pf)
+        self._at_start = {name: self._reset_count(name) for name in adapter.functions()}
+        self._held: dict[str, _Held] = {}
+
+    @classmethod
+    def of(cls, adapter: PciAdapter, server: Server, number: int) -> MemoryRanges:
+        """Return the ranges of a server's adapter; `number`: the server's among all."""
+        config = server.config
+        has_mailbox = config.nic.preset in (None, *TABLES)
+        return cls(adapter, config.nic.queues_per_vf, state_of(config, server=number) if has_mailbox else None)
+
+    def read(self, name: str, offset: int, n_bytes: int) -> int:
+        """Answer a read of 4 B, little endian, of MSI-X structures also of 8 B.
+
+        Raises InputError where no such range can be, or no register is there, or it is not aligned.
+        """
+        target = self._target(name, offset, n_bytes)
+        if target is None:
+            return _ones(n_bytes)
+        return _joined([target.read(offset + at) for at in range(0, n_bytes, REGISTER_BYTES)])
+
+    def write(self, name: str, offset: int, n_bytes: int, value: int) -> int:
+        """Take a write, and return what stands there then. Raises InputError as `read`, and at what must not be."""
+        target = self._target(name, offset, n_bytes)
+        if value >> 8 * n_bytes:
+            raise InputError(f"the value {value:#x} has more than {n_bytes} B")
+        if target is None:
+            return _ones(n_bytes)
+        words = [target.write(offset + at, value >> 8 * at & 0xFFFFFFFF) for at in range(0, n_bytes, REGISTER_BYTES)]
+        return _joined(words)
+
+    def raise_vector(self, function: str, vector: int) -> str:
+        """Let a function raise a vector; return why it does not tell of it now, an empty text where it does.
+
+        Raises InputError where no such function can be, or it has no such vector.
+        """
+        if self.adapter.space(function) is None:
+            return self._why_absent(function)
+        table = self._of(function).table
+        table.raise_vector(vector)
+        why = table.why_held(vector)
+        return f"pending: {why}" if why else ""
+
+    def told(self) -> list[str]:
+        """Return, in words, what has come of accesses since the last time: answers of the PF, messages of vectors.
+
+        To be asked behind each access, of configuration space too: what these change is followed here.
+        """
+        found, self._partner.said = self._partner.said, []
+        for function in list(self._held):
+            if self.adapter.space(function) is not None:
+                sent = self._of(function).table.sent()
+                found += [f"{function} {message}" for message in sent]
+        return found
+
+    def why_silent(self, name: str) -> str:
+        """Return why a range does not answer, an empty text where it does. Raises InputError where none can be."""
+        function, _ = self._parts(name)
+        space, pf = self.adapter.space(function), self.adapter.pf
+        if space is None:
+            return self._why_absent(function)
+        if function != PF:
+            return "" if pf.get(pf.sr_iov + CONTROL, 1) & VF_MEMORY else "VF Memory Space Enable is clear"
+        power = pf.at(POWER_MANAGEMENT.name)
+        if power is not None and pf.get(power + 4, 1) & POWER_STATE == D3_HOT:
+            return "it is in D3hot"
+        return "" if pf.get(COMMAND, 2) & MEMORY_SPACE else "Memory Space Enable is clear"
+
+    def _why_absent(self, function: str) -> str:
+        number, pf = self.adapter.vf_number(function), self.adapter.pf
+        is_coming = number is not None and pf.has_vfs and number < pf.n_vfs
+        return "not before 100 ms behind VF Enable" if is_coming else "it is not there"
+
+    def _target(self, name: str, offset: int, n_bytes: int) -> MsixTable | VfRange | None:
+        """Return what is in a range, None where it does not answer."""
+        function, index = self._parts(name)
+        self._check_access(name, function, index, offset, n_bytes)
+        if self.why_silent(name):
+            return None
+        held = self._of(function)
+        if index == held.table.bar:
+            return held.table
+        if held.registers is None or index != VF_REGISTERS_BAR:
+            whose = f"the {self.adapter.device.name}'s {'PF' if function == PF else 'VFs'}"
+            raise InputError(f"{name}: of {whose} the model has no registers there (MSI-X: bar{held.table.bar})")
+        if n_bytes != REGISTER_BYTES:
+            raise InputError(f"{n_bytes} B cannot be accessed at once ({REGISTER_BYTES})")
+        return held.registers
+
+    def _parts(self, name: str) -> tuple[str, int]:
+        """Return the function and the number of a range. Raises InputError where none can be called so."""
+        function, _, word = name.partition(SEPARATOR)
+        is_pf = self.adapter.vf_number(function) is None
+        bars = self.adapter.device.bars if is_pf else self.adapter.device.vf_bars
+        indices = [index for index, bar in bars.items() if index != ROM and not bar.is_io]
+        for index in indices:
+            if word == f"bar{index}":
+                return function, index
+        raise InputError(f"no memory range is called {name!r} ({', '.join(f'{function}:bar{at}' for at in indices)})")
+
+    def _check_access(self, name: str, function: str, index: int, offset: int, n_bytes: int) -> None:
+        if n_bytes not in (REGISTER_BYTES, QUAD_WORD_BYTES):
+            raise InputError(
+                f"{n_bytes} B cannot be accessed at once ({REGISTER_BYTES}; for MSI-X {QUAD_WORD_BYTES} too)"
+            )
+        device = self.adapter.device
+        size_bytes = device.bars[index].size_bytes if function == PF else self.adapter.vf_bar_bytes(index)
+        if offset > size_bytes - n_bytes:
+            raise InputError(f"offset {offset:#x} is not in the {format_bytes(size_bytes)} of {name}")
+        if offset % n_bytes:
+            raise InputError(f"offset {offset:#x} is not aligned to the {n_bytes} B of the access")
+
+    def _of(self, function: str) -> _Held:
+        """Return what a function that answers has, after what resets have done to it."""
+        space, held = self.adapter.space(function), self._held.get(function)
+        assert space is not None
+        if held is None or held.space is not space:
+            held = self._begin(function, space)
+        elif held.n_resets != space.n_resets:
+            held.table.reset()
+            if held.registers is not None:
+                held.registers.reset()
+            self._see_reset(function)
+        self._held[function] = held._replace(n_resets=space.n_resets)
+        if held.registers is not None:
+            is_driven = self.adapter.pf.get(COMMAND, 2) & DRIVEN == DRIVEN
+            held.registers.serve(is_driven and self._partner.state is not None)
+        return self._held[function]
+
+    def _begin(self, function: str, space: FunctionSpace) -> _Held:
+        table, number = MsixTable(space), self.adapter.vf_number(function)
+        device = self.adapter.device
+        registers = None if number is None else VF_REGISTERS.get(device.name)
+        if number is None or registers is None:
+            return _Held(space, space.n_resets, table, None)
+        space_at_start, n_resets_at_start = self._at_start.get(function, (None, 0))
+        if space is not space_at_start or space.n_resets != n_resets_at_start:
+            self._partner.see_reset(number, is_new=space is not space_at_start)
+        most = PRESETS[device.name].ring_most
+        around = _AroundVf(self._partner, number, table)
+        own = VfRange(registers, function, self._n_queues, table.n_vectors, most, around)
+        own.tell_link(self._partner.link_rate_bps(number))
+        return _Held(space, space.n_resets, table, own)
+
+    def _see_reset(self, function: str) -> None:
+        number = self.adapter.vf_number(function)
+        if number is not None:
+            self._partner.see_reset(number)
+
+    def _reset_count(self, function: str) -> tuple[FunctionSpace | None, int]:
+        space = self.adapter.space(function)
+        return space, 0 if space is None else space.n_resets
+
+
+def _ones(n_bytes: int) -> int:
+    return (1 << 8 * n_bytes) - 1
+
+
+def _joined(words: list[int]) -> int:
+    return sum(word << 32 * at for at, word in enumerate(words))
