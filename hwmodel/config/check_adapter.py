@@ -120,10 +120,10 @@ def _check_ring_range(config: Config, findings: Findings, name: str, device: Dev
                 "nic.preset",
             )
         elif ring % device.ring_step:
-            below = ring - ring % device.ring_step
+            below = ring - ring % device.ring_step  # which is a length, as the shortest and the longest are
             findings.add(
-                f"{ring} is no multiple of {device.ring_step}, as rings of the {name} are; "
-                f"{max(below, device.ring_least)} and {below + device.ring_step} are (nic.preset: null has no such limit)",
+                f"{ring} is no multiple of {device.ring_step}, as rings of the {name} are; {below} and "
+                f"{below + device.ring_step} are (nic.preset: null has no such limit)",
                 key,
                 "nic.preset",
             )

@@ -161,8 +161,9 @@ class VfRange:
 
     def _cause(self, vectors: int) -> None:
         """Let vectors have a cause; those that are not masked are raised, and their cause cleared if so wanted."""
-        self._put("VTEICR", self._get("VTEICR") | vectors)
-        self._unmask(vectors)
+        own = vectors & (1 << self._n["vector"]) - 1
+        self._put("VTEICR", self._get("VTEICR") | own)
+        self._unmask(own)
 
     def _unmask(self, vectors: int) -> None:
         raised = vectors & self._get("VTEICR") & self._get("VTEIMS")

@@ -1,0 +1,23 @@
+"""Adapters whose memory ranges are read and written."""
+
+from __future__ import annotations
+
+from hwmodel.config import config_from_mapping, servers_of
+from hwmodel.config_space.enumeration import configured
+from hwmodel.config_space.memory_ranges import MemoryRanges
+from hwmodel.config_space.script import read_script, run_script
+
+VFS = 4
+
+
+def ranges_of(preset="82599", **nic):
+    """Give the ranges of an enumerated adapter with four VFs."""
+    config = config_from_mapping({"nic": {"preset": preset, "vfs": VFS, **nic}})
+    server = servers_of(config)[0]
+    return MemoryRanges.of(configured(server), server, 0)
+
+
+def answers(ranges, *lines):
+    """Do the lines of a script, and give what is printed."""
+    script = read_script("\n".join(lines), "s.txt")
+    return [answer.text for answer in run_script(ranges.adapter, script, "s.txt", ranges)]
