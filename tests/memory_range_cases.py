@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from hwmodel.config import config_from_mapping, servers_of
 from hwmodel.config_space.enumeration import configured
 from hwmodel.config_space.memory_ranges import MemoryRanges
@@ -10,10 +12,14 @@ from hwmodel.config_space.script import read_script, run_script
 VFS = 4
 
 
+@cache
+def server_of(preset, **nic):
+    return servers_of(config_from_mapping({"nic": {"preset": preset, "vfs": VFS, **nic}}))[0]
+
+
 def ranges_of(preset="82599", **nic):
     """Give the ranges of an enumerated adapter with four VFs."""
-    config = config_from_mapping({"nic": {"preset": preset, "vfs": VFS, **nic}})
-    server = servers_of(config)[0]
+    server = server_of(preset, **nic)
     return MemoryRanges.of(configured(server), server, 0)
 
 

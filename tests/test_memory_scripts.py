@@ -43,11 +43,12 @@ ENDS = [
     ("write vf0:bar0 0x2008 4 0x40000", "a ring of 16384 descriptors is longer than 8192"),
     ("write vf0:bar0 0x2018 4 512", "VFTDT(0) 512 is not within the ring of 512 descriptors"),
     ("write vf0:bar0 0x1018 4 0xffffffff", "VFRDT(0) 4294967295 is not within the ring of 512 descriptors"),
-    ("write vf0:bar0 0x1050 4 512", "VFRDH(1) 512 is not within the ring of 512 descriptors"),
+    ("write vf0:bar0 0x1050 4 512", "VFRDH(1) 512 is not within the ring of 128 descriptors"),
     ("write vf0:bar0 0x1000 4 0",
      "queue 0 is enabled, and VFRDBAL(0) may not change then (clear ENABLE of VFRXDCTL(0))"),
     ("write vf0:bar0 0x2008 4 128",
      "queue 0 is enabled, and VFTDLEN(0) may not change then (clear ENABLE of VFTXDCTL(0))"),
+    ("write vf0:bar0 0x1068 4 0x2000000", "VFRDT(1) 300 is not within the ring of 128 descriptors"),
     # queues and vectors of others
     ("write vf0:bar0 0x1080 4 0", "vf0 has 2 queues; 0x1080 is VFRDBAL(2), of queue 2"),
     ("read vf0:bar0 0x2098 4", "vf0 has 2 queues; 0x2098 is VFTDT(2), of queue 2"),
@@ -62,6 +63,8 @@ BEFORE = [
     *(f"write vf0:bar0 {at:#x} 4 8192" for at in (0x1008, 0x1048, 0x2008, 0x2048)),
     *(f"write vf0:bar0 {at:#x} 4 0x2000000" for at in (0x1028, 0x2028)),
     "write vf0:bar3 0x0c 4 0",
+    "write vf0:bar0 0x1058 4 300",
+    "write vf0:bar0 0x1048 4 2048",
 ]
 DISABLED = ["write vf0:bar0 0x1028 4 0", "write vf0:bar0 0x2028 4 0"]
 

@@ -1,4 +1,4 @@
-"""A VF's range 0: each register's bits as driver headers have them, by hand; causes, resets, the mailbox word by word."""
+"""A VF's range 0: each register's bits as driver headers have them, causes, resets, the mailbox word by word."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ BITS = [
 ]
 
 
-@pytest.mark.parametrize(("device", "name", "at", "first", "written"), BITS, ids=lambda part: str(part))
+@pytest.mark.parametrize(("device", "name", "at", "first", "written"), BITS, ids=str)
 def test_bits_at_the_start_and_behind_ones(device, name, at, first, written):
     ranges = ranges_of(device)
     assert ranges.read("vf3:bar0", at, 4) == first
@@ -136,8 +136,16 @@ def test_what_a_reset_leaves_is_what_the_specification_update_says():
 def test_vfs_that_are_enabled_anew_begin_anew():
     ranges = ranges_of()
     ranges.write("vf0:bar0", 0x300, 4, 0x1000)
-    said = answers(ranges, "write pf 0x168 2 0", "read vf0:bar0 0x300 4", "write pf 0x168 2 0x19", "read vf0:bar0 0x300 4",
-                   "wait 100ms", "read vf0:bar0 0x300 4", "read vf0:bar3 0xc 4")  # fmt: skip
+    said = answers(
+        ranges,
+        "write pf 0x168 2 0",
+        "read vf0:bar0 0x300 4",
+        "write pf 0x168 2 0x19",
+        "read vf0:bar0 0x300 4",
+        "wait 100ms",
+        "read vf0:bar0 0x300 4",
+        "read vf0:bar3 0xc 4",
+    )
     assert [text.partition("-> ")[2] for text in said if text.startswith("read")] == [
         "0xffffffff (does not answer: it is not there)",
         "0xffffffff (does not answer: not before 100 ms behind VF Enable)",

@@ -8,13 +8,13 @@ answers in the mailbox while the PF's Command register has Memory Space Enable a
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from hwmodel.config.presets import DEVICES as PRESETS
 from hwmodel.config.system import Server
 from hwmodel.config_space.adapter import CONTROL, PF, VF_MEMORY, PciAdapter
 from hwmodel.config_space.devices import ROM
+from hwmodel.config_space.mailbox_partner import AroundVf, MailboxPartner
 from hwmodel.config_space.memory_registers import REGISTER_BYTES
 from hwmodel.config_space.msix_table import BUS_MASTER, COMMAND, MsixTable
 from hwmodel.config_space.space import D3_HOT, POWER_STATE, FunctionSpace
@@ -22,10 +22,8 @@ from hwmodel.config_space.structures import POWER_MANAGEMENT
 from hwmodel.config_space.vf_range import VfRange
 from hwmodel.config_space.vf_register_tables import VF_REGISTERS
 from hwmodel.errors import InputError
-from hwmodel.functions.mailbox import Words
-from hwmodel.functions.pf_driver import handle
-from hwmodel.functions.pf_driver_state import PfState, Vf, state_of
-from hwmodel.rules.mailbox_messages import TABLES, MessageType
+from hwmodel.functions.pf_driver_state import PfState, state_of
+from hwmodel.rules.mailbox_messages import TABLES
 from hwmodel.units import format_bytes
 
 MEMORY_SPACE = 0x02
@@ -38,64 +36,6 @@ QUAD_WORD_BYTES = 8  # MSI-X structures may be accessed by these too (PCI 6.8.2)
 def is_range(name: str) -> bool:
     """Say whether a name is meant to be a range's, and not a function's."""
     return SEPARATOR in name
-
-
-class MailboxPartner:
-    """The PF's driver as VFs meet it over their mailboxes.
-
-    `state`: what it knows, None where there is no such driver. `said`: its answers in words, until they are taken.
-    """
-
-    def __init__(self, state: PfState | None) -> None:
-        self.state = state
-        self.said: list[str] = []
-
-    def answer(self, vf: int, words: Words) -> Words | None:
-        """Return the reply to a VF's message, None for nothing."""
-        answer = handle(self._knowing(vf), vf, words)
-        self.state = answer.state
-        what = f"the PF answers 0x{answer.reply[0]:08x}" if answer.reply else "the PF answers nothing"
-        self.said.append(f"{what} ({answer.why})" if answer.why else what)
-        return answer.reply
-
-    def see_reset(self, vf: int, *, is_new: bool = False) -> None:
-        """Do for a VF that was reset what a message would ask for; one that is new has to ask for it, too."""
-        if self.state is None:
-            return
-        before = self._knowing(vf)
-        after = handle(before, vf, (MessageType.RESET,)).state
-        is_heard = before.vfs[vf].clear_to_send and not is_new
-        self.state = after.with_vf(vf, replace(after.vfs[vf], clear_to_send=is_heard))
-
-    def link_rate_bps(self, vf: int) -> int | None:
-        """Return the rate of a VF's link, None where it is down."""
-        if self.state is None:
-            return None
-        state = self._knowing(vf)
-        return state.adapter.port_rate_bps if state.vfs[vf].link_enabled else None
-
-    def _knowing(self, vf: int) -> PfState:
-        """Return the state with a VF in it that software has enabled beyond those configured."""
-        assert self.state is not None
-        n_more = vf + 1 - len(self.state.vfs)
-        return replace(self.state, vfs=(*self.state.vfs, *[Vf(clear_to_send=False)] * n_more))
-
-
-class _AroundVf(NamedTuple):
-    """Hold what is around a VF's registers: see `vf_range.Surroundings`."""
-
-    partner: MailboxPartner
-    vf: int
-    table: MsixTable
-
-    def ask(self, words: Words) -> Words | None:
-        return self.partner.answer(self.vf, words)
-
-    def was_reset(self) -> None:
-        self.partner.see_reset(self.vf)
-
-    def raise_vector(self, vector: int) -> None:
-        self.table.raise_vector(vector)
 
 
 class _Held(NamedTuple):
@@ -254,7 +194,7 @@ class MemoryRanges:
         if space is not space_at_start or space.n_resets != n_resets_at_start:
             self._partner.see_reset(number, is_new=space is not space_at_start)
         most = PRESETS[device.name].ring_most
-        around = _AroundVf(self._partner, number, table)
+        around = AroundVf(self._partner, number, table)
         own = VfRange(registers, function, self._n_queues, table.n_vectors, most, around)
         own.tell_link(self._partner.link_rate_bps(number))
         return _Held(space, space.n_resets, table, own)

@@ -53,7 +53,7 @@ carries no frames.
 Beside accesses that cannot be and offsets at which no register is, with the line's number and exit status 2:
 
 - VFRDLEN or VFTDLEN that is no multiple of 128 B (eight descriptors), or above the device's longest ring;
-- head or tail at or behind the ring's end; 0 is allowed always;
+- head or tail at or behind the ring's end, as they are written and as the queue is enabled; 0 is allowed always;
 - base, length or head of a queue whose ENABLE is set. Linux disables a queue "to avoid issues while updating state";
   of the head, Intel's manuals say that it is for software to write only before the queue is enabled;
 - registers of a queue that the VF has not (it has `nic.queues_per_vf`), or moderation of a vector that it has not;

@@ -146,10 +146,14 @@ class VfRange:
             )
         if what == LENGTH:
             self._check_length(value)
-        if what in (HEAD, TAIL):
+        # A length may be written before head and tail, so what these are is looked at once more as the queue starts.
+        pointers = {what: value} if what in (HEAD, TAIL) else {}
+        if what == CONTROL and value & QUEUE_ENABLE:
+            pointers = {each: self._get(side + each, queue) for each in (HEAD, TAIL)}
+        for each, pointer in pointers.items():
             n = self._get(side + LENGTH, queue) // DESCRIPTOR_BYTES
-            if value and value >= n:
-                raise InputError(f"{place.name} {value} is not within the ring of {n} descriptors")
+            if pointer and pointer >= n:
+                raise InputError(f"{side}{each}({queue}) {pointer} is not within the ring of {n} descriptors")
 
     def _check_length(self, n_bytes: int) -> None:
         if n_bytes % RING_STEP_BYTES:

@@ -6,7 +6,7 @@ It shares nothing with the product. Where the specification permits more than on
  2. Address bits 1:0 and Vector Control bits 31:1 are hard 0.
  3. What happens while MSI-X is disabled, or bus mastering off, is remembered as pending and sent when both are on.
  4. Vectors that become free together send in the order of their numbers.
- 5. Writes to pending bits are lost. Changing the message of a vector that is not masked is for nobody: `Forbidden`.
+ 5. Writes to pending bits are lost. Changing the message of a vector that is not masked is a ForbiddenError.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MASKED = ENTRY.pack(0, 0, 0, 1)
 KEEPS = (0xFFFFFFFC, 0xFFFFFFFF, 0xFFFFFFFF, 0x00000001)  # of the four double words
 
 
-class Forbidden(Exception):
+class ForbiddenError(Exception):
     """Report what software must not do."""
 
 
@@ -63,12 +63,12 @@ class ReferenceMsix:
         return sum(1 << vector - 8 * offset for vector in self.waiting if 0 <= vector - 8 * offset < 32)
 
     def write_table(self, offset: int, value: int) -> None:
-        """Take a write of a double word. Raises Forbidden."""
+        """Take a write of a double word. Raises ForbiddenError."""
         vector, word = offset // 16, offset % 16 // 4
         words = list(ENTRY.unpack(self.table[vector]))
         new = value & KEEPS[word]
         if word != 3 and self._is_unmasked(vector) and new != words[word]:
-            raise Forbidden
+            raise ForbiddenError
         words[word] = new
         self.table[vector][:] = ENTRY.pack(*words)
         self._release()
