@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from hwmodel.config import config_from_mapping, servers_of
@@ -10,6 +11,7 @@ from hwmodel.config_space.memory_ranges import MemoryRanges
 from hwmodel.config_space.script import read_script, run_script
 
 VFS = 4
+TIME = re.compile(r" \([\d,]+\.\d ns\)")
 
 
 @cache
@@ -24,6 +26,6 @@ def ranges_of(preset="82599", **nic):
 
 
 def answers(ranges, *lines):
-    """Do the lines of a script, and give what is printed."""
+    """Do the lines of a script, and give what is printed but for the times that accesses take."""
     script = read_script("\n".join(lines), "s.txt")
-    return [answer.text for answer in run_script(ranges.adapter, script, "s.txt", ranges)]
+    return [TIME.sub("", answer.text) for answer in run_script(ranges.adapter, script, "s.txt", ranges)]

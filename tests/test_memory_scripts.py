@@ -7,7 +7,12 @@ import re
 import pytest
 
 from hwmodel.cli import main
+from hwmodel.config import config_from_mapping, servers_of
+from hwmodel.config_space.enumeration import configured
+from hwmodel.config_space.memory_ranges import MemoryRanges
+from hwmodel.config_space.script import read_script, run_script
 from hwmodel.errors import InputError
+from hwmodel.units import FS_PER_NS
 from tests.memory_range_cases import answers, ranges_of
 
 # A line that ends a script, of an 82599 with two queues a VF, and what is said of it.
@@ -33,7 +38,7 @@ ENDS = [
     ("read pf:bar0 0 4", "pf:bar0: of the 82599's PF the model has no registers there (MSI-X: bar4)"),
     ("write vf0:bar0 0x1000 4 0x100000000", "the value 0x100000000 has more than 4 B"),
     ("raise vf0 3", "vector 3 is not among its 3 (0 to 2)"),
-    ("raise vf0", "raise has 1 words behind it (raise FUNCTION VECTOR)"),
+    ("raise vf0", "2 words come behind raise, not 1 (raise FUNCTION VECTOR)"),
     ("raise vf0 -1", "VECTOR is -1, which is less than 0"),
     ("raise vf70 0", "vf70: the 82599 has 64 VFs at most (vf0 to vf63)"),
     ("raise vf0:bar3 0", "no function is called 'vf0:bar3' (pf, or vf0 to vf63)"),
@@ -122,19 +127,37 @@ def test_ranges_answer_while_memory_space_is_enabled_and_the_function_is_there()
     assert [text.partition("-> ")[2] for text in said if ":bar" in text or text.startswith("raise")] == [
         "0x00000005",
         "0x00000006",
-        "0xffffffff (does not answer: Memory Space Enable is clear)",
-        "0xffffffff (does not answer: Memory Space Enable is clear)",
+        "0xffffffff, does not answer (Memory Space Enable is clear)",
+        "0xffffffff, does not answer (Memory Space Enable is clear)",
         "0x00000006",
-        "0xffffffff (does not answer: VF Memory Space Enable is clear)",
-        "0xffffffffffffffff (does not answer: VF Memory Space Enable is clear)",
-        "0xffffffff (does not answer: VF Memory Space Enable is clear)",
+        "0xffffffff, does not answer (VF Memory Space Enable is clear)",
+        "0xffffffffffffffff, does not answer (VF Memory Space Enable is clear)",
+        "0xffffffff, does not answer (VF Memory Space Enable is clear)",
         "0x00000005",
         "0x00000006",
-        "0xffffffff (does not answer: it is in D3hot)",
+        "0xffffffff, does not answer (it is in D3hot)",
         "0x00000006",
-        "0xffffffff (does not answer: it is not there)",
+        "0xffffffff, does not answer (it is not there)",
         "it is not there",
     ]
+
+
+def test_accesses_take_their_time():
+    """Gen2 x8, 0.25 ns a byte: 24 B there, 24 B back, 100 ns each way, 300 ns in the host; a write is posted."""
+    config = config_from_mapping({
+        "pcie": {"generation": 2, "lanes": 8, "propagation": "100ns"},
+        "host": {"read_latency": "300ns"},
+        "driver": {"doorbell_time": "70ns"},
+    })  # fmt: skip
+    server = servers_of(config)[0]
+    ranges = MemoryRanges.of(configured(server), server, 0)
+    began_fs = ranges.adapter.now_fs
+    script = read_script("read vf0:bar0 0x10 4\nwrite vf0:bar3 0x10 4 0\nraise vf0 0", "s.txt")
+    read, write, raised = run_script(ranges.adapter, script, "s.txt", ranges)
+    assert read.text == "read vf0:bar0 0x010 4 -> 0x70000000 (512.0 ns)"
+    assert read.took_fs == pytest.approx(512 * FS_PER_NS, rel=1e-3)
+    assert (write.at_fs, write.took_fs) == (began_fs + read.took_fs, 70 * FS_PER_NS)
+    assert (raised.at_fs, raised.took_fs, raised.value) == (write.at_fs + write.took_fs, 0, None)
 
 
 def test_from_the_command_line(tmp_path, capsys):
@@ -145,8 +168,8 @@ def test_from_the_command_line(tmp_path, capsys):
     arguments = ["config-space", str(config), "--script", str(script), "--server"]
     assert main([*arguments, "b"]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert printed[-2].endswith("-> 0x000000b0; the PF answers 0xa0000008")
-    assert printed[-1] == "read vf0:bar0 0x200 4 -> 0xa0000008"
+    assert printed[-2].endswith("-> 0x000000b0 (100.0 ns); the PF answers 0xa0000008")
+    assert printed[-1].startswith("read vf0:bar0 0x200 4 -> 0xa0000008 (")
     assert main([*arguments, "a"]) == 2
     failed = capsys.readouterr()
     assert failed.out == ""

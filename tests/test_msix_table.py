@@ -94,7 +94,7 @@ def test_what_holds_a_vector_back_and_what_lets_it_go():
         "read vf0:bar3 0x2000 4 -> 0x00000002",
         "write vf0:bar3 0x01c 4 0x00000000 -> 0x00000000; vf0 vector 1 writes 0x00000031 to 0x1fee01000",
         "read vf0:bar3 0x2000 4 -> 0x00000000",
-        "raise vf0 1 -> vf0 vector 1 writes 0x00000031 to 0x1fee01000",
+        "raise vf0 1; vf0 vector 1 writes 0x00000031 to 0x1fee01000",
         "write vf0 0x072 2 0xc000 -> 0xc002",
         "raise vf0 1 -> pending: Function Mask is set",
         "raise vf0 1 -> pending: Function Mask is set",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hwmodel.config_space.mailbox_partner import MailboxPartner
 from hwmodel.config_space.memory_ranges import MemoryRanges
 from hwmodel.config_space.memory_reference import memory_text
 from hwmodel.config_space.memory_registers import RegisterFile
@@ -147,8 +148,8 @@ def test_vfs_that_are_enabled_anew_begin_anew():
         "read vf0:bar3 0xc 4",
     )
     assert [text.partition("-> ")[2] for text in said if text.startswith("read")] == [
-        "0xffffffff (does not answer: it is not there)",
-        "0xffffffff (does not answer: not before 100 ms behind VF Enable)",
+        "0xffffffff, does not answer (it is not there)",
+        "0xffffffff, does not answer (not before 100 ms behind VF Enable)",
         "0x00000000",
         "0x00000001",
     ]
@@ -234,6 +235,7 @@ def test_without_the_pf_s_driver_nobody_answers():
     assert post(ranges, "vf0:bar0", 8, 2)[1][0] == 0xA0000008
     alone = MemoryRanges(ranges.adapter)
     assert alone.read("vf1:bar0", 0x2FC, 4) == RSTI
+    assert MailboxPartner(None).link_rate_bps(0) is None
 
 
 def test_vfs_enabled_anew_have_to_reset_before_they_are_served():

@@ -8,7 +8,7 @@ answers in the mailbox while the PF's Command register has Memory Space Enable a
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.config.presets import DEVICES as PRESETS
 from hwmodel.config.system import Server
@@ -22,20 +22,33 @@ from hwmodel.config_space.structures import POWER_MANAGEMENT
 from hwmodel.config_space.vf_range import VfRange
 from hwmodel.config_space.vf_register_tables import VF_REGISTERS
 from hwmodel.errors import InputError
+from hwmodel.functions.message_time import RegisterTimes
 from hwmodel.functions.pf_driver_state import PfState, state_of
 from hwmodel.rules.mailbox_messages import TABLES
 from hwmodel.units import format_bytes
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
 
 MEMORY_SPACE = 0x02
 DRIVEN = MEMORY_SPACE | BUS_MASTER  # what a driver leaves set in Command
 SEPARATOR = ":"
 VF_REGISTERS_BAR = 0
+AT_ONCE = RegisterTimes(write_fs=0, flight_fs=0, read_fs=0, interrupt_fs=0)
 QUAD_WORD_BYTES = 8  # MSI-X structures may be accessed by these too (PCI 6.8.2)
 
 
 def is_range(name: str) -> bool:
     """Say whether a name is meant to be a range's, and not a function's."""
     return SEPARATOR in name
+
+
+def check_memory_access(offset: int, n_bytes: int) -> None:
+    """Raise InputError unless an access to memory is one of software's: 4 or 8 B, aligned."""
+    if n_bytes not in (REGISTER_BYTES, QUAD_WORD_BYTES):
+        raise InputError(f"{n_bytes} B cannot be accessed at once ({REGISTER_BYTES}; for MSI-X {QUAD_WORD_BYTES} too)")
+    if offset % n_bytes:
+        raise InputError(f"offset {offset:#x} is not aligned to the {n_bytes} B of the access")
 
 
 class _Held(NamedTuple):
@@ -50,11 +63,12 @@ class _Held(NamedTuple):
 class MemoryRanges:
     """The ranges of all functions of an adapter, named `pf:bar3`, `vf0:bar0`.
 
-    `n_queues`: pairs of queues of a VF; `pf`: what the PF's driver knows at the start, None: there is none.
+    `config`: the adapter's, which says how many queues a VF has, and what accesses take; without it that is one pair,
+    and no time. `pf`: what the PF's driver knows at the start, None: there is none.
     """
 
-    def __init__(self, adapter: PciAdapter, n_queues: int = 1, pf: PfState | None = None) -> None:
-        self.adapter, self._n_queues = adapter, n_queues
+    def __init__(self, adapter: PciAdapter, config: Config | None = None, pf: PfState | None = None) -> None:
+        self.adapter, self._config = adapter, config
         self._partner = MailboxPartner(pf)
         self._at_start = {name: self._reset_count(name) for name in adapter.functions()}
         self._held: dict[str, _Held] = {}
@@ -62,29 +76,29 @@ class MemoryRanges:
     @classmethod
     def of(cls, adapter: PciAdapter, server: Server, number: int) -> MemoryRanges:
         """Return the ranges of a server's adapter; `number`: the server's among all."""
-        config = server.config
-        has_mailbox = config.nic.preset in (None, *TABLES)
-        return cls(adapter, config.nic.queues_per_vf, state_of(config, server=number) if has_mailbox else None)
+        has_mailbox = server.config.nic.preset in (None, *TABLES)
+        return cls(adapter, server.config, state_of(server.config, server=number) if has_mailbox else None)
 
-    def read(self, name: str, offset: int, n_bytes: int) -> int:
-        """Answer a read of 4 B, little endian, of MSI-X structures also of 8 B.
+    def read(self, name: str, offset: int, n_bytes: int) -> int | None:
+        """Answer a read of 4 B, little endian, of MSI-X structures also of 8 B; None where nothing answers.
 
         Raises InputError where no such range can be, or no register is there, or it is not aligned.
         """
         target = self._target(name, offset, n_bytes)
-        if target is None:
-            return _ones(n_bytes)
-        return _joined([target.read(offset + at) for at in range(0, n_bytes, REGISTER_BYTES)])
+        self.adapter.wait(self._times(name).read_fs)
+        return None if target is None else _joined([target.read(at) for at in _registers(offset, n_bytes)])
 
-    def write(self, name: str, offset: int, n_bytes: int, value: int) -> int:
+    def write(self, name: str, offset: int, n_bytes: int, value: int) -> int | None:
         """Take a write, and return what stands there then. Raises InputError as `read`, and at what must not be."""
         target = self._target(name, offset, n_bytes)
         if value >> 8 * n_bytes:
             raise InputError(f"the value {value:#x} has more than {n_bytes} B")
+        self.adapter.wait(self._times(name).write_fs)
         if target is None:
-            return _ones(n_bytes)
-        words = [target.write(offset + at, value >> 8 * at & 0xFFFFFFFF) for at in range(0, n_bytes, REGISTER_BYTES)]
-        return _joined(words)
+            return None
+        return _joined(
+            [target.write(at, value >> 8 * (at - offset) & 0xFFFFFFFF) for at in _registers(offset, n_bytes)]
+        )
 
     def raise_vector(self, function: str, vector: int) -> str:
         """Let a function raise a vector; return why it does not tell of it now, an empty text where it does.
@@ -131,14 +145,18 @@ class MemoryRanges:
     def _target(self, name: str, offset: int, n_bytes: int) -> MsixTable | VfRange | None:
         """Return what is in a range, None where it does not answer."""
         function, index = self._parts(name)
-        self._check_access(name, function, index, offset, n_bytes)
+        check_memory_access(offset, n_bytes)
+        device = self.adapter.device
+        size_bytes = device.bars[index].size_bytes if function == PF else self.adapter.vf_bar_bytes(index)
+        if offset > size_bytes - n_bytes:
+            raise InputError(f"offset {offset:#x} is not in the {format_bytes(size_bytes)} of {name}")
         if self.why_silent(name):
             return None
         held = self._of(function)
         if index == held.table.bar:
             return held.table
         if held.registers is None or index != VF_REGISTERS_BAR:
-            whose = f"the {self.adapter.device.name}'s {'PF' if function == PF else 'VFs'}"
+            whose = f"the {device.name}'s {'PF' if function == PF else 'VFs'}"
             raise InputError(f"{name}: of {whose} the model has no registers there (MSI-X: bar{held.table.bar})")
         if n_bytes != REGISTER_BYTES:
             raise InputError(f"{n_bytes} B cannot be accessed at once ({REGISTER_BYTES})")
@@ -155,17 +173,9 @@ class MemoryRanges:
                 return function, index
         raise InputError(f"no memory range is called {name!r} ({', '.join(f'{function}:bar{at}' for at in indices)})")
 
-    def _check_access(self, name: str, function: str, index: int, offset: int, n_bytes: int) -> None:
-        if n_bytes not in (REGISTER_BYTES, QUAD_WORD_BYTES):
-            raise InputError(
-                f"{n_bytes} B cannot be accessed at once ({REGISTER_BYTES}; for MSI-X {QUAD_WORD_BYTES} too)"
-            )
-        device = self.adapter.device
-        size_bytes = device.bars[index].size_bytes if function == PF else self.adapter.vf_bar_bytes(index)
-        if offset > size_bytes - n_bytes:
-            raise InputError(f"offset {offset:#x} is not in the {format_bytes(size_bytes)} of {name}")
-        if offset % n_bytes:
-            raise InputError(f"offset {offset:#x} is not aligned to the {n_bytes} B of the access")
+    def _times(self, name: str) -> RegisterTimes:
+        function, _ = self._parts(name)
+        return AT_ONCE if self._config is None else RegisterTimes.of(self._config, function)
 
     def _of(self, function: str) -> _Held:
         """Return what a function that answers has, after what resets have done to it."""
@@ -195,7 +205,8 @@ class MemoryRanges:
             self._partner.see_reset(number, is_new=space is not space_at_start)
         most = PRESETS[device.name].ring_most
         around = AroundVf(self._partner, number, table)
-        own = VfRange(registers, function, self._n_queues, table.n_vectors, most, around)
+        n_queues = self._config.nic.queues_per_vf if self._config is not None else 1
+        own = VfRange(registers, function, n_queues, table.n_vectors, most, around)
         own.tell_link(self._partner.link_rate_bps(number))
         return _Held(space, space.n_resets, table, own)
 
@@ -209,8 +220,8 @@ class MemoryRanges:
         return space, 0 if space is None else space.n_resets
 
 
-def _ones(n_bytes: int) -> int:
-    return (1 << 8 * n_bytes) - 1
+def _registers(offset: int, n_bytes: int) -> range:
+    return range(offset, offset + n_bytes, REGISTER_BYTES)
 
 
 def _joined(words: list[int]) -> int:

@@ -16,8 +16,8 @@ A script reads and writes memory ranges as well, named by function and BAR, and 
 ```
 write vf0:bar3 0x00 4 0xfee00000   # MSI-X entry 0: address
 write vf0:bar3 0x08 4 0x4021       # and data
-raise vf0 0                        # -> pending: it is masked
-read vf0:bar3 0x2000 4             # -> 0x00000001
+raise vf0 0                        # pending: it is masked
+read vf0:bar3 0x2000 4             # pending bits: 0x00000001
 write vf0:bar3 0x0c 4 0            # unmasked; vf0 vector 0 writes 0x00004021 to 0xfee00000
 write vf0:bar0 0x1008 4 8192       # VFRDLEN(0): 512 descriptors of 16 B
 write vf0:bar0 0x1028 4 0x02000000 # VFRXDCTL(0): enabled
@@ -31,8 +31,10 @@ table of each function, and range 0 of VFs of the 82576, 82599, X540 and X550. T
 whatever driver is bound, and like all registers here they change nothing in a run: a queue that a script enables
 carries no frames.
 
-### What an access leads to
+### What an access to memory leads to
 
+- **Time.** A read takes what [a register read](functions.md) takes, a write `driver.doorbell_time`: it is posted, and
+  the core does not wait for it. What an access does is done as it begins.
 - **`raise FUNCTION VECTOR`** sets the vector's pending bit. A vector that is pending is told of, and its bit cleared,
   as soon as nothing holds it back: its mask bit, Function Mask, MSI-X Enable clear, Bus Master Enable clear. The
   answer to the access that does so has the memory write: data and address. That MSI-X and bus mastering hold back,
