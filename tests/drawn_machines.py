@@ -294,8 +294,9 @@ def some(**choices):
 
 
 def within_device(nic: dict[str, Any]) -> dict[str, Any]:
-    """Keep a device's least ring, and its fetches within the cache that was drawn."""
-    kept = {**nic, "rx_ring": max(64, nic.get("rx_ring", 64))}
+    """Keep a device's rings, 64 at least and multiples of 32, and its fetches within the cache that was drawn."""
+    kept = {"rx_ring": 64, **nic}
+    kept |= {key: max(64, kept[key] // 32 * 32) for key in ("tx_ring", "rx_ring") if key in kept}
     if "descriptor_cache" in nic:
         # A device's own are 32 at most.
         cache = nic["descriptor_cache"]

@@ -47,6 +47,12 @@ CONTRADICTIONS = [
     ("nic: {preset: null, vfs: 126, queues_per_vf: 4, rx_ring: 8192}",
      "c.yaml:1:58: nic.rx_ring: 8192 descriptors in each of 508 rings; the model has room for 4128"),
     # rings and batches
+    ("nic: {tx_ring: 100}",
+     "c.yaml:1:16: nic.tx_ring: 100 is no multiple of 8, as rings of the 82599 are; 96 and 104 are "
+     "(nic.preset: null has no such limit)"),
+    ("nic: {preset: XL710, rx_ring: 72}",
+     "c.yaml:1:31: nic.rx_ring: 72 is no multiple of 32, as rings of the XL710 are; 64 and 96 are "
+     "(nic.preset: null has no such limit)"),
     ("nic: {tx_ring: 40}", "c.yaml:1:16: nic.tx_ring: 40 is out of range; rings of the 82599 have 64 to 8192 entries"),
     ("nic: {rx_ring: 16384}",
      "c.yaml:1:16: nic.rx_ring: 16384 is out of range; rings of the 82599 have 64 to 8192 entries"),

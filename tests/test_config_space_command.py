@@ -243,7 +243,7 @@ REFUSED = [
     ("write pf 3 2 0", 1, "offset 0x3 is not aligned to the 2 B of the access"),
     ("write pf 4 1 0x100", 1, "the value 0x100 has more than 1 B"),
     ("write pf 4 1 -1", 1, "VALUE is -1, which is less than 0"),
-    ("peek pf 0 4", 1, "no access is called 'peek' (read, write, wait)"),
+    ("peek pf 0 4", 1, "no access is called 'peek' (read, write, raise, wait)"),
     ("# a\n\nread pf 4", 3, "3 words come behind read, not 2 (read FUNCTION OFFSET BYTES)"),
     ("write pf 4 1", 1, "4 words come behind write, not 3 (write FUNCTION OFFSET BYTES VALUE)"),
     ("read pf four 1", 1, "OFFSET is 'four', which is no whole number (as 12 or 0x0c)"),

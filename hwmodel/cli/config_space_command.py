@@ -39,12 +39,15 @@ def config_space(arguments: Namespace, load: Callable[[Namespace], Config]) -> N
     from hwmodel.config import servers_of
     from hwmodel.config_space.dump import dump_text
     from hwmodel.config_space.enumeration import configured, only_server
+    from hwmodel.config_space.memory_ranges import MemoryRanges
     from hwmodel.config_space.script import read_script, run_script
 
     script = read_script(_text_of(arguments.script), arguments.script) if arguments.script else []
-    server = only_server({each.name: each for each in servers_of(config)}, arguments.server)
+    servers = {each.name: each for each in servers_of(config)}
+    server = only_server(servers, arguments.server)
     adapter = configured(server, arguments.at, config)
-    answers = list(run_script(adapter, script, arguments.script))
+    ranges = MemoryRanges.of(adapter, server, list(servers).index(server.name))
+    answers = list(run_script(adapter, script, arguments.script, ranges))
     text = dump_text(adapter, as_os=arguments.ids == AS_OS)
 
     def tell() -> None:

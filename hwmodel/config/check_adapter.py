@@ -119,6 +119,14 @@ def _check_ring_range(config: Config, findings: Findings, name: str, device: Dev
                 key,
                 "nic.preset",
             )
+        elif ring % device.ring_step:
+            below = ring - ring % device.ring_step  # which is a length, as the shortest and the longest are
+            findings.add(
+                f"{ring} is no multiple of {device.ring_step}, as rings of the {name} are; {below} and "
+                f"{below + device.ring_step} are (nic.preset: null has no such limit)",
+                key,
+                "nic.preset",
+            )
 
 
 def _check_tables(config: Config, findings: Findings, name: str, device: Device) -> None:

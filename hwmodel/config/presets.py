@@ -21,6 +21,7 @@ class Device:
     max_queues: int
     ring_least: int
     ring_most: int
+    ring_step: int
     max_queues_per_function: int
     max_macs: int | None
     max_vlans: int | None
@@ -64,6 +65,7 @@ DEVICES: Mapping[str, Device] = {
         max_queues=16,  # Intel 82576 data sheet: 16 + 16 queues
         ring_least=32,  # DPDK igb driver; Linux asks for 64
         ring_most=4096,  # Linux igb driver, igb.h: IGB_MAX_TXD
+        ring_step=8,  # Linux igb driver, e1000_defines.h: REQ_TX_DESCRIPTOR_MULTIPLE
         max_queues_per_function=2,  # Intel 82576 data sheet: 2 queues a pool
         max_macs=24,  # Intel 82576 data sheet: exact receive addresses
         max_vlans=32,  # Intel 82576 data sheet: pool VLAN filters
@@ -79,6 +81,7 @@ DEVICES: Mapping[str, Device] = {
         max_queues=128,  # Intel 82599 data sheet: 128 + 128 queues
         ring_least=64,  # Linux ixgbe driver, ixgbe.h: IXGBE_MIN_TXD
         ring_most=8192,  # Linux ixgbe driver, ixgbe.h: IXGBE_MAX_TXD_82599
+        ring_step=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_REQ_TX_DESCRIPTOR_MULTIPLE
         max_queues_per_function=8,  # Intel 82599 data sheet: pools of 2, 4 or (with 8 classes) 8 queues
         max_macs=128,  # Intel 82599 data sheet: exact receive addresses
         max_vlans=64,  # Intel 82599 data sheet: pool VLAN filters
@@ -98,6 +101,7 @@ DEVICES: Mapping[str, Device] = {
         max_queues=128,  # Intel X540 data sheet: 128 + 128 queues
         ring_least=64,  # Linux ixgbe driver, ixgbe.h: IXGBE_MIN_TXD
         ring_most=8192,  # Linux ixgbe driver, ixgbe.h: IXGBE_MAX_TXD_X540
+        ring_step=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_REQ_TX_DESCRIPTOR_MULTIPLE
         max_queues_per_function=8,  # as the 82599
         max_macs=128,  # Intel X540 data sheet
         max_vlans=64,  # Intel X540 data sheet
@@ -117,6 +121,7 @@ DEVICES: Mapping[str, Device] = {
         max_queues=128,  # Intel X550 data sheet: 128 + 128 queues
         ring_least=64,  # Linux ixgbe driver, ixgbe.h: IXGBE_MIN_TXD
         ring_most=32768,  # Linux ixgbe driver, ixgbe.h: IXGBE_MAX_TXD_X550
+        ring_step=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_REQ_TX_DESCRIPTOR_MULTIPLE
         max_queues_per_function=8,  # as the 82599
         max_macs=128,  # Intel X550 data sheet
         max_vlans=64,  # Intel X550 data sheet
@@ -138,6 +143,7 @@ DEVICES: Mapping[str, Device] = {
         max_queues=1536,  # Intel OpenNESS, O-RAN front haul: 1536 queue pairs in the device, 16 a VF
         ring_least=64,  # Linux i40e driver, i40e.h: I40E_MIN_NUM_DESCRIPTORS
         ring_most=8160,  # Linux i40e driver, i40e.h: I40E_MAX_NUM_DESCRIPTORS_XL710
+        ring_step=32,  # Linux i40e driver, i40e.h: I40E_REQ_DESCRIPTOR_MULTIPLE
         max_queues_per_function=16,  # Linux i40e driver: a VF has at most 16 pairs
         max_macs=None,  # shared table; a limit of 64 exact filters is for the driver's own use
         max_vlans=None,  # filters belong to each virtual station interface

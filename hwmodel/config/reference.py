@@ -103,6 +103,7 @@ _LIMITS = {
     "most queue pairs of a function": "max_queues_per_function",
     "shortest ring": "ring_least",
     "longest ring": "ring_most",
+    "rings are multiples of": "ring_step",
     "most addresses": "max_macs",
     "most VLANs": "max_vlans",
     "most mirrors": "max_mirrors",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from hwmodel.config_space import extended_structures, structures
 from hwmodel.config_space.devices import DEVICES, ROM, PciDevice
+from hwmodel.config_space.memory_reference import memory_text
 from hwmodel.config_space.registers import Attribute, Field, Register, Structure
 from hwmodel.units import format_bytes
 
@@ -47,7 +48,8 @@ read vf0 0x04 2
 
 Accesses are of 1, 2 or 4 B, aligned. A write's answer is what stands there then. A script ends, with the line's number
 and exit status 2, at an access that cannot be, at NumVFs above TotalVFs, and at VFs whose ranges end behind the last
-address; nothing is written then. With `--out` the dump is that of the functions behind the script.
+address; nothing is written then. With `--out` the dump is that of the functions behind the script. What a function has
+in memory, MSI-X table and queues, is [below](#memory-ranges).
 
 `--json FILE` has `functions` (`name`, `address`, `bytes` in hexadecimal) and `answers` (`access`, as printed; `value`;
 `at_ns`, when it began, counted from the script's first line or, with `--at`, from the run's first instant; `took_ns`).
@@ -93,8 +95,9 @@ _ORDER = (
 
 
 def reference_text() -> str:
-    """Return the page: how to use it, the devices, the registers of each capability."""
-    return _INTRODUCTION + "\n".join([*_devices(), *_attributes(), *(line for each in _ORDER for line in _table(each))])
+    """Return the page: how to use it, the devices, the registers of each capability, memory ranges."""
+    lines = [*_devices(), *_attributes(), *(line for each in _ORDER for line in _table(each)), memory_text()]
+    return _INTRODUCTION + "\n".join(lines)
 
 
 def _devices() -> Iterator[str]:

@@ -25,6 +25,11 @@ class Attribute(Enum):
     RW1C = "read, a written 1 clears"
     RWS = "read and write; a reset of the function leaves it"
     RW1CS = "read, a written 1 clears; a reset of the function leaves it"
+    # Of registers in memory ranges alone; as the 82599's data sheet has them (recalled).
+    RC = "read-only, a read clears"
+    RCW1C = "read, a read clears, and so does a written 1"
+    RW1S = "read, a written 1 sets"
+    WO = "reads as 0; a written 1 asks for something"
 
     @property
     def can_write(self) -> bool:
@@ -34,7 +39,12 @@ class Attribute(Enum):
     @property
     def clears(self) -> bool:
         """Say whether a written 1 clears."""
-        return self in (Attribute.RW1C, Attribute.RW1CS)
+        return self in (Attribute.RW1C, Attribute.RW1CS, Attribute.RCW1C)
+
+    @property
+    def read_clears(self) -> bool:
+        """Say whether a read clears."""
+        return self in (Attribute.RC, Attribute.RCW1C)
 
     @property
     def is_sticky(self) -> bool:
@@ -42,7 +52,7 @@ class Attribute(Enum):
         return self in (Attribute.RWS, Attribute.RW1CS)
 
 
-RO, HWINIT, RW, RW1C, RWS, RW1CS = Attribute
+RO, HWINIT, RW, RW1C, RWS, RW1CS, RC, RCW1C, RW1S, WO = Attribute
 
 
 @dataclass(frozen=True)

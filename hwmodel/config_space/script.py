@@ -2,11 +2,13 @@
 
     read FUNCTION OFFSET BYTES
     write FUNCTION OFFSET BYTES VALUE
+    raise FUNCTION VECTOR
     wait TIME
 
-FUNCTION is `pf`, `vf0`, ...; OFFSET, BYTES and VALUE are numbers, 0x for hexadecimal; # begins a comment. Unlike the
-hardware, which does as it likes then, a script ends at what software must not do: NumVFs above TotalVFs, VFs enabled
-whose ranges end behind the last address.
+FUNCTION is `pf`, `vf0`, ..., of a read or a write also one of its memory ranges, `vf0:bar0`; OFFSET, BYTES, VALUE and
+VECTOR are numbers, 0x for hexadecimal; # begins a comment. Unlike the hardware, which does as it likes then, a script
+ends at what software must not do: NumVFs above TotalVFs, VFs enabled whose ranges end behind the last address, and
+what `vf_range.py` and `msix_table.py` name.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from hwmodel.config_space.adapter import CONTROL, NUM_VFS, PF, VF_ENABLE, VF_MEMORY, PciAdapter
+from hwmodel.config_space.memory_ranges import MemoryRanges, check_memory_access, is_range
 from hwmodel.config_space.space import check_access
 from hwmodel.errors import InputError
 from hwmodel.units import format_bytes, format_time_fs, ns_from_fs, parse_time_fs
@@ -22,12 +25,13 @@ from hwmodel.units import format_bytes, format_time_fs, ns_from_fs, parse_time_f
 FORMS = {
     "read": ("FUNCTION", "OFFSET", "BYTES"),
     "write": ("FUNCTION", "OFFSET", "BYTES", "VALUE"),
+    "raise": ("FUNCTION", "VECTOR"),
     "wait": ("TIME",),
 }
 
 
 class Access(NamedTuple):
-    """Hold one line: `kind` is a key of `FORMS`; `time_fs` of a wait alone."""
+    """Hold one line: `kind` is a key of `FORMS`; `time_fs` of a wait alone, `vector` of a raise."""
 
     kind: str
     function: str = ""
@@ -35,10 +39,11 @@ class Access(NamedTuple):
     n_bytes: int = 0
     value: int = 0
     time_fs: int = 0
+    vector: int = 0
 
 
 class Answer(NamedTuple):
-    """Say what came of a line: its text, what was read, or stands there behind a write; None behind a wait.
+    """Say what came of a line: its text; what was read, or stands there behind a write, None behind other lines.
 
     `at_fs`: when it began, by the adapter's clock; `took_fs`: what it took.
     """
@@ -65,18 +70,25 @@ def read_script(text: str, name: str) -> list[tuple[int, Access]]:
     return found
 
 
-def run_script(adapter: PciAdapter, script: list[tuple[int, Access]], name: str) -> Iterator[Answer]:
-    """Do the accesses of a script one after the other. Raises InputError at one that cannot be done."""
+def run_script(
+    adapter: PciAdapter, script: list[tuple[int, Access]], name: str, ranges: MemoryRanges | None = None
+) -> Iterator[Answer]:
+    """Do the accesses of a script one after the other. Raises InputError at one that cannot be done.
+
+    `ranges`: the adapter's, where they are those of a configuration.
+    """
+    memory = ranges or MemoryRanges(adapter)
     for number, access in script:
         at_fs = adapter.now_fs
         try:
-            said, value = _done(adapter, access)
+            said, value = _done(adapter, memory, access)
+            came_of_it = memory.told()
         except InputError as error:
             raise InputError([f"{name}:{number}: {each}" for each in error.lines]) from None
         took_fs = adapter.now_fs - at_fs
         if value is not None:
             said += f" ({ns_from_fs(took_fs):,.1f} ns)"
-        yield Answer(said, value, at_fs, took_fs)
+        yield Answer("; ".join([said, *came_of_it]), value, at_fs, took_fs)
 
 
 def _access(words: list[str]) -> Access:
@@ -92,7 +104,9 @@ def _access(words: list[str]) -> Access:
         except ValueError as error:
             raise InputError(f"{error}") from None
     numbers = [_number(word, what) for word, what in zip(arguments[1:], FORMS[kind][1:], strict=True)]
-    check_access(*numbers[:2])
+    if kind == "raise":
+        return Access(kind, arguments[0], vector=numbers[0])
+    (check_memory_access if is_range(arguments[0]) else check_access)(*numbers[:2])
     return Access(kind, arguments[0], *numbers)
 
 
@@ -106,25 +120,41 @@ def _number(word: str, what: str) -> int:
     return value
 
 
-def _done(adapter: PciAdapter, access: Access) -> tuple[str, int | None]:
+def _done(adapter: PciAdapter, memory: MemoryRanges, access: Access) -> tuple[str, int | None]:
+    function, offset, n_bytes = access.function, access.offset, access.n_bytes
     if access.kind == "wait":
         adapter.wait(access.time_fs)
         return f"wait {format_time_fs(access.time_fs)}", None
-    function, offset, n_bytes = access.function, access.offset, access.n_bytes
+    if access.kind == "raise":
+        why_held = memory.raise_vector(function, access.vector)
+        return f"raise {function} {access.vector}{why_held and ' -> '}{why_held}", None
     said = f"{access.kind} {function} 0x{offset:03x} {n_bytes}"
     if access.kind == "write":
-        _check_n_vfs(adapter, access)
-        is_there = adapter.write(function, offset, n_bytes, access.value)
-        _check_ranges(adapter)
         said += f" 0x{access.value:0{2 * n_bytes}x}"
-        space = adapter.space(function) if is_there else None
-        value = None if space is None else space.get(offset, n_bytes)
-    else:
-        value = adapter.answer(function, offset, n_bytes)
+    value = _of_memory(memory, access) if is_range(function) else _of_configuration(adapter, access)
     if value is None:
+        why_silent = f" ({memory.why_silent(function)})" if is_range(function) else ""
         value = (1 << 8 * n_bytes) - 1
-        return f"{said} -> {value:#x}, does not answer", value
+        return f"{said} -> {value:#x}, does not answer{why_silent}", value
     return f"{said} -> 0x{value:0{2 * n_bytes}x}", value
+
+
+def _of_memory(memory: MemoryRanges, access: Access) -> int | None:
+    """Do an access; return what was read, or stands there behind a write, None where nothing answers."""
+    at = (access.function, access.offset, access.n_bytes)
+    return memory.read(*at) if access.kind == "read" else memory.write(*at, access.value)
+
+
+def _of_configuration(adapter: PciAdapter, access: Access) -> int | None:
+    """Do an access; return what was read, or stands there behind a write, None where nothing answers."""
+    at = (access.function, access.offset, access.n_bytes)
+    if access.kind == "read":
+        return adapter.answer(*at)
+    _check_n_vfs(adapter, access)
+    is_there = adapter.write(*at, access.value)
+    _check_ranges(adapter)
+    space = adapter.space(access.function) if is_there else None
+    return None if space is None else space.get(access.offset, access.n_bytes)
 
 
 def _check_n_vfs(adapter: PciAdapter, access: Access) -> None:

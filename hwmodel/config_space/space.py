@@ -23,13 +23,14 @@ INITIATE_FLR = 0x80  # in the upper byte of Device Control
 class FunctionSpace:
     """Hold the 4 KiB of a function.
 
-    `structures`: what it has; `layout`: what they make up, which functions may share.
+    `structures`: what it has; `layout`: what they make up, which functions may share. `n_resets` counts.
     """
 
     def __init__(self, structures: Sequence[Placed], layout: Layout) -> None:
         self._places = {each.structure.name: each for each in structures}
         self._layout = layout
         self._bytes = bytearray(layout.start)
+        self.n_resets = 0
 
     def at(self, structure: str) -> int | None:
         """Return where a structure begins, None where the function has none of that name."""
@@ -83,6 +84,7 @@ class FunctionSpace:
         for at in range(SPACE_BYTES):
             lost = (layout.writable[at] | layout.clearing[at]) & ~layout.kept[at]
             self._bytes[at] = self._bytes[at] & ~lost | layout.reset[at] & lost
+        self.n_resets += 1
 
     def content(self) -> bytes:
         """Return all 4 KiB."""

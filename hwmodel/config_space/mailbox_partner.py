@@ -1,0 +1,73 @@
+"""The PF's driver at the other end of VFs' mailboxes: `functions.pf_driver`, with what it comes to know."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from hwmodel.config_space.msix_table import MsixTable
+from hwmodel.functions.mailbox import Words
+from hwmodel.functions.pf_driver import handle
+from hwmodel.functions.pf_driver_state import PfState, Vf
+from hwmodel.rules.mailbox_messages import MessageType
+
+
+class MailboxPartner:
+    """The PF's driver as VFs meet it over their mailboxes.
+
+    `state`: what it knows, None where there is no such driver. `said`: its answers in words, until they are taken.
+    """
+
+    def __init__(self, state: PfState | None) -> None:
+        self.state = state
+        self.said: list[str] = []
+
+    def answer(self, vf: int, words: Words) -> Words | None:
+        """Return the reply to a VF's message, None for nothing."""
+        answer = handle(self._knowing(vf), vf, words)
+        self.state = answer.state
+        what = f"the PF answers 0x{answer.reply[0]:08x}" if answer.reply else "the PF answers nothing"
+        self.said.append(f"{what} ({answer.why})" if answer.why else what)
+        return answer.reply
+
+    def see_reset(self, vf: int, *, is_new: bool = False) -> None:
+        """Do for a VF that was reset what a message would ask for; one that is new has to ask for it, too."""
+        if self.state is None:
+            return
+        before = self._knowing(vf)
+        after = handle(before, vf, (MessageType.RESET,)).state
+        is_heard = before.vfs[vf].clear_to_send and not is_new
+        self.state = after.with_vf(vf, replace(after.vfs[vf], clear_to_send=is_heard))
+
+    def link_rate_bps(self, vf: int) -> int | None:
+        """Return the rate of a VF's link, None where it is down."""
+        if self.state is None:
+            return None
+        state = self._knowing(vf)
+        return state.adapter.port_rate_bps if state.vfs[vf].link_enabled else None
+
+    def _knowing(self, vf: int) -> PfState:
+        """Return the state with a VF in it that software has enabled beyond those configured."""
+        assert self.state is not None
+        n_more = vf + 1 - len(self.state.vfs)
+        return replace(self.state, vfs=(*self.state.vfs, *[Vf(clear_to_send=False)] * n_more))
+
+
+class AroundVf(NamedTuple):
+    """Hold what is around a VF's registers: see `vf_range.Surroundings`."""
+
+    partner: MailboxPartner
+    vf: int
+    table: MsixTable
+
+    def ask(self, words: Words) -> Words | None:
+        """Return the PF's reply."""
+        return self.partner.answer(self.vf, words)
+
+    def was_reset(self) -> None:
+        """Tell the PF of a reset."""
+        self.partner.see_reset(self.vf)
+
+    def raise_vector(self, vector: int) -> None:
+        """Set a vector's pending bit."""
+        self.table.raise_vector(vector)

@@ -1,0 +1,228 @@
+"""The memory ranges of an adapter's functions: what answers there, and what comes of it.
+
+A range answers while its function is there, and Memory Space Enable is set: a PF's own, for VFs that of the PF's
+SR-IOV capability. Else reads bring ones and writes are lost. What has registers: the MSI-X table of each function, and
+a VF's range 0 (`vf_register_tables.py`). They begin as a reset leaves them, whatever driver is bound. The PF's driver
+answers in the mailbox while the PF's Command register has Memory Space Enable and Bus Master Enable.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwmodel.config.presets import DEVICES as PRESETS
+from hwmodel.config.system import Server
+from hwmodel.config_space.adapter import CONTROL, PF, VF_MEMORY, PciAdapter
+from hwmodel.config_space.devices import ROM
+from hwmodel.config_space.mailbox_partner import AroundVf, MailboxPartner
+from hwmodel.config_space.memory_registers import REGISTER_BYTES
+from hwmodel.config_space.msix_table import BUS_MASTER, COMMAND, MsixTable
+from hwmodel.config_space.space import D3_HOT, POWER_STATE, FunctionSpace
+from hwmodel.config_space.structures import POWER_MANAGEMENT
+from hwmodel.config_space.vf_range import VfRange
+from hwmodel.config_space.vf_register_tables import VF_REGISTERS
+from hwmodel.errors import InputError
+from hwmodel.functions.message_time import RegisterTimes
+from hwmodel.functions.pf_driver_state import PfState, state_of
+from hwmodel.rules.mailbox_messages import TABLES
+from hwmodel.units import format_bytes
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+MEMORY_SPACE = 0x02
+DRIVEN = MEMORY_SPACE | BUS_MASTER  # what a driver leaves set in Command
+SEPARATOR = ":"
+VF_REGISTERS_BAR = 0
+AT_ONCE = RegisterTimes(write_fs=0, flight_fs=0, read_fs=0, interrupt_fs=0)
+QUAD_WORD_BYTES = 8  # MSI-X structures may be accessed by these too (PCI 6.8.2)
+
+
+def is_range(name: str) -> bool:
+    """Say whether a name is meant to be a range's, and not a function's."""
+    return SEPARATOR in name
+
+
+def check_memory_access(offset: int, n_bytes: int) -> None:
+    """Raise InputError unless an access to memory is one of software's: 4 or 8 B, aligned."""
+    if n_bytes not in (REGISTER_BYTES, QUAD_WORD_BYTES):
+        raise InputError(f"{n_bytes} B cannot be accessed at once ({REGISTER_BYTES}; for MSI-X {QUAD_WORD_BYTES} too)")
+    if offset % n_bytes:
+        raise InputError(f"offset {offset:#x} is not aligned to the {n_bytes} B of the access")
+
+
+class _Held(NamedTuple):
+    """Hold what a function has in its ranges; `n_resets`: of its space, up to which they have followed."""
+
+    space: FunctionSpace
+    n_resets: int
+    table: MsixTable
+    registers: VfRange | None
+
+
+class MemoryRanges:
+    """The ranges of all functions of an adapter, named `pf:bar3`, `vf0:bar0`.
+
+    `config`: the adapter's, which says how many queues a VF has, and what accesses take; without it that is one pair,
+    and no time. `pf`: what the PF's driver knows at the start, None: there is none.
+    """
+
+    def __init__(self, adapter: PciAdapter, config: Config | None = None, pf: PfState | None = None) -> None:
+        self.adapter, self._config = adapter, config
+        self._partner = MailboxPartner(pf)
+        self._at_start = {name: self._reset_count(name) for name in adapter.functions()}
+        self._held: dict[str, _Held] = {}
+
+    @classmethod
+    def of(cls, adapter: PciAdapter, server: Server, number: int) -> MemoryRanges:
+        """Return the ranges of a server's adapter; `number`: the server's among all."""
+        has_mailbox = server.config.nic.preset in (None, *TABLES)
+        return cls(adapter, server.config, state_of(server.config, server=number) if has_mailbox else None)
+
+    def read(self, name: str, offset: int, n_bytes: int) -> int | None:
+        """Answer a read of 4 B, little endian, of MSI-X structures also of 8 B; None where nothing answers.
+
+        Raises InputError where no such range can be, or no register is there, or it is not aligned.
+        """
+        target = self._target(name, offset, n_bytes)
+        self.adapter.wait(self._times(name).read_fs)
+        return None if target is None else _joined([target.read(at) for at in _registers(offset, n_bytes)])
+
+    def write(self, name: str, offset: int, n_bytes: int, value: int) -> int | None:
+        """Take a write, and return what stands there then. Raises InputError as `read`, and at what must not be."""
+        target = self._target(name, offset, n_bytes)
+        if value >> 8 * n_bytes:
+            raise InputError(f"the value {value:#x} has more than {n_bytes} B")
+        self.adapter.wait(self._times(name).write_fs)
+        if target is None:
+            return None
+        return _joined(
+            [target.write(at, value >> 8 * (at - offset) & 0xFFFFFFFF) for at in _registers(offset, n_bytes)]
+        )
+
+    def raise_vector(self, function: str, vector: int) -> str:
+        """Let a function raise a vector; return why it does not tell of it now, an empty text where it does.
+
+        Raises InputError where no such function can be, or it has no such vector.
+        """
+        if self.adapter.space(function) is None:
+            return self._why_absent(function)
+        table = self._of(function).table
+        table.raise_vector(vector)
+        why = table.why_held(vector)
+        return f"pending: {why}" if why else ""
+
+    def told(self) -> list[str]:
+        """Return, in words, what has come of accesses since the last time: answers of the PF, messages of vectors.
+
+        To be asked behind each access, of configuration space too: what these change is followed here.
+        """
+        found, self._partner.said = self._partner.said, []
+        for function in list(self._held):
+            if self.adapter.space(function) is not None:
+                sent = self._of(function).table.sent()
+                found += [f"{function} {message}" for message in sent]
+        return found
+
+    def why_silent(self, name: str) -> str:
+        """Return why a range does not answer, an empty text where it does. Raises InputError where none can be."""
+        function, _ = self._parts(name)
+        space, pf = self.adapter.space(function), self.adapter.pf
+        if space is None:
+            return self._why_absent(function)
+        if function != PF:
+            return "" if pf.get(pf.sr_iov + CONTROL, 1) & VF_MEMORY else "VF Memory Space Enable is clear"
+        power = pf.at(POWER_MANAGEMENT.name)
+        if power is not None and pf.get(power + 4, 1) & POWER_STATE == D3_HOT:
+            return "it is in D3hot"
+        return "" if pf.get(COMMAND, 2) & MEMORY_SPACE else "Memory Space Enable is clear"
+
+    def _why_absent(self, function: str) -> str:
+        number, pf = self.adapter.vf_number(function), self.adapter.pf
+        is_coming = number is not None and pf.has_vfs and number < pf.n_vfs
+        return "not before 100 ms behind VF Enable" if is_coming else "it is not there"
+
+    def _target(self, name: str, offset: int, n_bytes: int) -> MsixTable | VfRange | None:
+        """Return what is in a range, None where it does not answer."""
+        function, index = self._parts(name)
+        check_memory_access(offset, n_bytes)
+        device = self.adapter.device
+        size_bytes = device.bars[index].size_bytes if function == PF else self.adapter.vf_bar_bytes(index)
+        if offset > size_bytes - n_bytes:
+            raise InputError(f"offset {offset:#x} is not in the {format_bytes(size_bytes)} of {name}")
+        if self.why_silent(name):
+            return None
+        held = self._of(function)
+        if index == held.table.bar:
+            return held.table
+        if held.registers is None or index != VF_REGISTERS_BAR:
+            whose = f"the {device.name}'s {'PF' if function == PF else 'VFs'}"
+            raise InputError(f"{name}: of {whose} the model has no registers there (MSI-X: bar{held.table.bar})")
+        if n_bytes != REGISTER_BYTES:
+            raise InputError(f"{n_bytes} B cannot be accessed at once ({REGISTER_BYTES})")
+        return held.registers
+
+    def _parts(self, name: str) -> tuple[str, int]:
+        """Return the function and the number of a range. Raises InputError where none can be called so."""
+        function, _, word = name.partition(SEPARATOR)
+        is_pf = self.adapter.vf_number(function) is None
+        bars = self.adapter.device.bars if is_pf else self.adapter.device.vf_bars
+        indices = [index for index, bar in bars.items() if index != ROM and not bar.is_io]
+        for index in indices:
+            if word == f"bar{index}":
+                return function, index
+        raise InputError(f"no memory range is called {name!r} ({', '.join(f'{function}:bar{at}' for at in indices)})")
+
+    def _times(self, name: str) -> RegisterTimes:
+        function, _ = self._parts(name)
+        return AT_ONCE if self._config is None else RegisterTimes.of(self._config, function)
+
+    def _of(self, function: str) -> _Held:
+        """Return what a function that answers has, after what resets have done to it."""
+        space, held = self.adapter.space(function), self._held.get(function)
+        assert space is not None
+        if held is None or held.space is not space:
+            held = self._begin(function, space)
+        elif held.n_resets != space.n_resets:
+            held.table.reset()
+            if held.registers is not None:
+                held.registers.reset()
+            self._see_reset(function)
+        self._held[function] = held._replace(n_resets=space.n_resets)
+        if held.registers is not None:
+            is_driven = self.adapter.pf.get(COMMAND, 2) & DRIVEN == DRIVEN
+            held.registers.serve(is_driven and self._partner.state is not None)
+        return self._held[function]
+
+    def _begin(self, function: str, space: FunctionSpace) -> _Held:
+        table, number = MsixTable(space), self.adapter.vf_number(function)
+        device = self.adapter.device
+        registers = None if number is None else VF_REGISTERS.get(device.name)
+        if number is None or registers is None:
+            return _Held(space, space.n_resets, table, None)
+        space_at_start, n_resets_at_start = self._at_start.get(function, (None, 0))
+        if space is not space_at_start or space.n_resets != n_resets_at_start:
+            self._partner.see_reset(number, is_new=space is not space_at_start)
+        most = PRESETS[device.name].ring_most
+        around = AroundVf(self._partner, number, table)
+        n_queues = self._config.nic.queues_per_vf if self._config is not None else 1
+        own = VfRange(registers, function, n_queues, table.n_vectors, most, around)
+        own.tell_link(self._partner.link_rate_bps(number))
+        return _Held(space, space.n_resets, table, own)
+
+    def _see_reset(self, function: str) -> None:
+        number = self.adapter.vf_number(function)
+        if number is not None:
+            self._partner.see_reset(number)
+
+    def _reset_count(self, function: str) -> tuple[FunctionSpace | None, int]:
+        space = self.adapter.space(function)
+        return space, 0 if space is None else space.n_resets
+
+
+def _registers(offset: int, n_bytes: int) -> range:
+    return range(offset, offset + n_bytes, REGISTER_BYTES)
+
+
+def _joined(words: list[int]) -> int:
+    return sum(word << 32 * at for at, word in enumerate(words))

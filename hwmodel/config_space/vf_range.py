@@ -1,0 +1,207 @@
+"""A VF's range 0 as its driver uses it: queues, interrupt causes, mailbox.
+
+Unlike the hardware, which does as it likes then, a write raises InputError at what software must not do: a ring that
+is no multiple of eight descriptors or too long, a head or tail behind its end, a ring changed while its queue is
+enabled, queues and vectors that the VF has not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from hwmodel.config_space.memory_registers import Place, RegisterFile
+from hwmodel.config_space.vf_register_tables import (
+    DESCRIPTOR_BYTES,
+    FUNCTION_RESET,
+    QUEUE_ENABLE,
+    RING_STEP_BYTES,
+    TWO_QUEUES,
+    VECTOR_NUMBER,
+    VECTOR_VALID,
+    VfMailbox,
+    VfRegisters,
+)
+from hwmodel.errors import InputError
+from hwmodel.functions.mailbox import Words
+from hwmodel.rules.mailbox_messages import MAILBOX_WORDS
+
+# Of a ring's registers: what is behind VFR or VFT.
+BASES, LENGTH, HEAD, TAIL, CONTROL = ("DBAL", "DBAH"), "DLEN", "DH", "DT", "XDCTL"
+
+
+class Surroundings(Protocol):
+    """What is around a VF's registers: the PF's driver, and the VF's MSI-X table."""
+
+    def ask(self, words: Words) -> Words | None:
+        """Return what the PF's driver replies to a message, None for nothing."""
+
+    def was_reset(self) -> None:
+        """Let the PF's driver know that the VF has reset itself."""
+
+    def raise_vector(self, vector: int) -> None:
+        """Let a vector have something to tell."""
+
+
+class VfRange:
+    """Hold the registers of one VF.
+
+    `vf`: its name; `n_queues`, `n_vectors`: how many it has; `most_descriptors`: of a ring.
+    """
+
+    def __init__(
+        self,
+        registers: VfRegisters,
+        vf: str,
+        n_queues: int,
+        n_vectors: int,
+        most_descriptors: int,
+        around: Surroundings,
+    ) -> None:
+        self._registers, self._vf, self._around = registers, vf, around
+        self._n = {"queue": n_queues, "vector": n_vectors}
+        self._most_descriptors = most_descriptors
+        self._file = RegisterFile(registers.blocks, registers.offers)
+        self._is_served = False
+        self._put("VFMAILBOX", VfMailbox.RSTI)
+
+    def read(self, at: int) -> int:
+        """Answer a read. Raises InputError where no register of this VF is."""
+        return self._file.read(self._place(at).at)
+
+    def write(self, at: int, value: int) -> int:
+        """Take a write, with what follows from it, and return what stands there then. Raises InputError as above."""
+        place = self._place(at)
+        self._check(place, value)
+        self._file.write(at, value)
+        follows = _FOLLOWS.get(place.register.name)
+        if follows is not None:
+            follows(self, value)
+        return self._file.get(at)
+
+    def reset(self) -> None:
+        """Reset the VF's queues and interrupts: by itself (VFCTRL), or by a reset of the function."""
+        link = self._get(self._registers.link)
+        self._file.reset()
+        self._put(self._registers.link, link)
+        self._put("VFMAILBOX", 0 if self._is_served else VfMailbox.RSTI)
+
+    def serve(self, is_served: bool) -> None:
+        """Let the PF's driver be there, or not: RSTI says that it is not, RSTD that it has come."""
+        if is_served != self._is_served:
+            flags = self._get("VFMAILBOX") & ~(VfMailbox.RSTI | VfMailbox.RSTD)
+            self._put("VFMAILBOX", flags | (VfMailbox.RSTD if is_served else VfMailbox.RSTI))
+        self._is_served = is_served
+
+    def tell_link(self, rate_bps: int | None) -> None:
+        """Let the link be up at a rate, one that the register cannot say being told as the highest; None: down."""
+        values = self._registers.link_values
+        self._put(self._registers.link, 0 if rate_bps is None else values.get(rate_bps, values[max(values)]))
+
+    def _get(self, name: str, index: int = 0) -> int:
+        return self._file.get(self._registers.at(name, index))
+
+    def _put(self, name: str, value: int, index: int = 0) -> None:
+        self._file.put(self._registers.at(name, index), value)
+
+    def _place(self, at: int) -> Place:
+        place = self._file.place(at)
+        if place is None:
+            raise InputError(f"no register is at {at:#x}")
+        each = place.block.each
+        if place.number >= self._n.get(each, place.number + 1):
+            n = self._n[each]
+            raise InputError(
+                f"{self._vf} has {n} {each}{'s' * (n > 1)}; {at:#x} is {place.name}, of {each} {place.number}"
+            )
+        return place
+
+    def _check(self, place: Place, value: int) -> None:
+        if place.block.each == "queue":
+            self._check_ring(place, value)
+        elif place.block.each == TWO_QUEUES:
+            for byte in range(4):
+                queue = 2 * place.number + byte // 2
+                is_mapped = self._check_vector(place, value >> 8 * byte & 0xFF)
+                if is_mapped and queue >= self._n["queue"]:
+                    raise InputError(f"{place.name} maps queue {queue}, and {self._vf} has {self._n['queue']}")
+        elif place.register.name == "VTIVAR_MISC":
+            self._check_vector(place, value & 0xFF)
+
+    def _check_vector(self, place: Place, entry: int) -> bool:
+        """Say whether an entry maps a cause. Raises InputError where it names a vector that the VF has not."""
+        n = self._n["vector"]
+        if entry & VECTOR_VALID and entry & VECTOR_NUMBER >= n:
+            raise InputError(
+                f"{place.name} names vector {entry & VECTOR_NUMBER}, and {self._vf} has {n} (0 to {n - 1})"
+            )
+        return bool(entry & VECTOR_VALID)
+
+    def _check_ring(self, place: Place, value: int) -> None:
+        side, what, queue = place.register.name[:3], place.register.name[3:], place.number
+        if what in (*BASES, LENGTH, HEAD) and self._get(side + CONTROL, queue) & QUEUE_ENABLE:
+            control = f"{side}{CONTROL}({queue})"
+            raise InputError(
+                f"queue {queue} is enabled, and {place.name} may not change then (clear ENABLE of {control})"
+            )
+        if what == LENGTH:
+            self._check_length(value)
+        # A length may be written before head and tail, so what these are is looked at once more as the queue starts.
+        pointers = {what: value} if what in (HEAD, TAIL) else {}
+        if what == CONTROL and value & QUEUE_ENABLE:
+            pointers = {each: self._get(side + each, queue) for each in (HEAD, TAIL)}
+        for each, pointer in pointers.items():
+            n = self._get(side + LENGTH, queue) // DESCRIPTOR_BYTES
+            if pointer and pointer >= n:
+                raise InputError(f"{side}{each}({queue}) {pointer} is not within the ring of {n} descriptors")
+
+    def _check_length(self, n_bytes: int) -> None:
+        if n_bytes % RING_STEP_BYTES:
+            step = RING_STEP_BYTES // DESCRIPTOR_BYTES
+            raise InputError(f"a ring of {n_bytes} B is no multiple of {RING_STEP_BYTES} B ({step} descriptors)")
+        n = n_bytes // DESCRIPTOR_BYTES
+        if n > self._most_descriptors:
+            raise InputError(f"a ring of {n} descriptors is longer than {self._most_descriptors}")
+
+    def _cause(self, vectors: int) -> None:
+        """Let vectors have a cause; those that are not masked are raised, and their cause cleared if so wanted."""
+        own = vectors & (1 << self._n["vector"]) - 1
+        self._put("VTEICR", self._get("VTEICR") | own)
+        self._unmask(own)
+
+    def _unmask(self, vectors: int) -> None:
+        raised = vectors & self._get("VTEICR") & self._get("VTEIMS")
+        for vector in range(self._n["vector"]):
+            if raised >> vector & 1:
+                self._around.raise_vector(vector)
+        self._put("VTEICR", self._get("VTEICR") & ~(raised & self._get("VTEIAC")))
+
+    def _mask(self, vectors: int) -> None:
+        self._put("VTEIMS", self._get("VTEIMS") & ~vectors)
+
+    def _control(self, value: int) -> None:
+        if value & FUNCTION_RESET:
+            self.reset()
+            self._around.was_reset()
+
+    def _post(self, flags: int) -> None:
+        """Give the PF's driver what the memory holds; it answers at once, with an interrupt if one is mapped."""
+        if not flags & VfMailbox.REQ or not self._is_served:
+            return
+        reply = self._around.ask(tuple(self._get("VFMBMEM", at) for at in range(MAILBOX_WORDS)))
+        for at, word in enumerate(reply or ()):
+            self._put("VFMBMEM", word, at)
+        told = VfMailbox.PFACK | (VfMailbox.PFSTS if reply is not None else 0)
+        self._put("VFMAILBOX", self._get("VFMAILBOX") | told)
+        entry = self._get("VTIVAR_MISC")
+        if entry & VECTOR_VALID:
+            self._cause(1 << (entry & VECTOR_NUMBER))
+
+
+_FOLLOWS: dict[str, Callable[[VfRange, int], None]] = {
+    "VFCTRL": VfRange._control,
+    "VTEICS": VfRange._cause,
+    "VTEIMS": VfRange._unmask,
+    "VTEIMC": VfRange._mask,
+    "VFMAILBOX": VfRange._post,
+}
