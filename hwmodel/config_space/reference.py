@@ -60,9 +60,10 @@ Vital product data and the subsystem's ids are not modelled.
 
 A written bit is taken where the tables below say so, and only where the device has what it needs. Beside them:
 
-- **Reset.** Initiate Function Level Reset, and the way from D3hot to D0, give all bits that can be written their reset
-  value, but those that are sticky (RWS, RW1CS) or named as kept. Of a PF it takes the VFs away. It is over at once
-  here; that a function needs up to 100 ms, and what follows, is in [functions](functions.md).
+- **Reset.** Initiate Function Level Reset (which a VF of the 82599 obeys though its capability does not say so), and
+  the way from D3hot to D0, give all bits that can be written their reset value, but those that are sticky
+  (RWS, RW1CS) or named as kept. Of a PF it takes the VFs away. It is over at once here; that a function needs up to
+  100 ms, and what follows, is in [functions](functions.md).
 - **Ranges.** BAR 0 to 5 stand at 0x10 of the header, the expansion ROM at 0x30, VF BAR 0 to 5 at 0x24 of SR-IOV. Bits
   from a range's size on can be written, those below are its kind: so software finds the size, by writing ones.
 - **NumVFs**, System Page Size and ARI Capable Hierarchy stay as they are while VF Enable is set; NumVFs does too where

@@ -121,8 +121,9 @@ class FunctionSpace:
         return was == D3_HOT and new == D0 and not placed.has("No Soft Reset")
 
     def _asks_for_flr(self, offset: int, n_bytes: int, value: int) -> bool:
+        """Say whether a write initiates a reset, which all functions do; a VF of the 82599 does not say so."""
         at = self.at("PCI Express")
-        if at is None or not self._places["PCI Express"].has("Function Level Reset Capability"):
+        if at is None:
             return False
         upper = at + 9  # of Device Control
         return offset <= upper < offset + n_bytes and bool(value >> 8 * (upper - offset) & INITIATE_FLR)

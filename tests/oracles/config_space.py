@@ -62,6 +62,7 @@ ROM = 6
 FS_PER_MS = 10**12
 VF_READY_FS = 100 * FS_PER_MS  # SR-IOV 1.1, 2.1.1: software waits 100 ms after VF Enable
 FLR_BIT, FLR_CAPABLE = 1 << 15, 1 << 28
+VF_OF_82599 = 0x10ED  # resets, though its capability does not say so: Linux 76b57c6700e5
 VF_ENABLE, ARI_HIERARCHY = 0x01, 0x10
 D3HOT = 3
 Offsets = Mapping[bool, tuple[int, int]]
@@ -95,6 +96,7 @@ class ReferenceSpace:
         if self.sr_iov and total_vfs is None:
             self.total_vfs = self._get(self.sr_iov + 0x0E, 2)
         self.n_resets = 0
+        self.resets_unsaid = False
         self._lay_out()
 
     # ---- the two accesses
@@ -188,7 +190,7 @@ class ReferenceSpace:
         return old == D3HOT and new == 0 and not self.image[at] & 8
 
     def _asks_for_flr(self, offset: int, value: int) -> bool:
-        if not self.express or not self.found.dword(self.express + 4) & FLR_CAPABLE:
+        if not self.express or not (self.found.dword(self.express + 4) & FLR_CAPABLE or self.resets_unsaid):
             return False
         at = self.express + 9
         width = (value.bit_length() + 7) // 8
@@ -303,6 +305,8 @@ class ReferenceAdapter:
     def _make_vfs(self, ready_fs: int) -> None:
         n_vfs = self.pf.num_vfs if self.pf.vf_enable else 0
         self.vfs = [ReferenceSpace(self.images.get(f"vf{k}", self.images.get("vf0")), "vf") for k in range(n_vfs)]
+        for vf in self.vfs:
+            vf.resets_unsaid = self.pf.read(self.pf.sr_iov + 0x1A, 2) == VF_OF_82599
         self.ready_fs = ready_fs
 
 
