@@ -178,7 +178,13 @@ def test_a_message_is_sent_again_and_again() -> None:
     scene = scene_of(config)
     assert len(granted(scene)) == 1  # the first grants what all ask for
     assert sum(len(change.work) for change in scene.changes) == 1000
-    assert scene.drivers is not None and scene.drivers.answered(0) == "1,000 granted"
+    assert scene.drivers is not None and scene.drivers.answered(0).startswith(
+        "1,000 granted; they keep the PF's core for "
+    )
+    n_early = sum(each.answered_fs <= 5000 * US for each in scene.drivers.served[0])
+    assert 0 < n_early < 1000
+    assert scene.drivers.answered(0, 5000 * US).startswith(f"{n_early:,} granted; {1000 - n_early:,} not answered by ")
+    assert scene.drivers.answered(0, 0) == "1,000 not answered by the end"
     assert scene.drivers.asked(0) == "vf0 asks for VLAN 20, 1,000 times, one every 100ns"
     refused = {**flood, "from": "vf1"}
     result = simulate(config_of({"at": "50us", "mailbox": refused}))
@@ -199,7 +205,8 @@ def test_an_event_takes_effect_when_the_pf_has_answered() -> None:
     serving = 17 * read + 18 * 100
     answered = [at / FS_PER_NS for at in PfDrivers(config).moments_fs(0)]
     assert answered == pytest.approx([first + n * serving for n in (1, 2, 3)], abs=0.01)
-    taken = [(at / FS_PER_NS, name, work / FS_PER_NS) for at, name, work in PfDrivers(config).work()]
+    taken = [(at / FS_PER_NS, name, work / FS_PER_NS) for at, name, work, _ in PfDrivers(config).work()]
+    assert {each.message for each in PfDrivers(config).work()} == {"vf0: set_vlan"}
     assert [name for _, name, _ in taken] == ["pf"] * 3
     assert [at for at, _, _ in taken] == pytest.approx([first + n * serving for n in range(3)], abs=0.01)
     event = config.scenario[0]

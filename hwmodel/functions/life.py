@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.config.kinds import suggest
-from hwmodel.config.scenario import OF_FUNCTIONS
+from hwmodel.config.scenario import OF_FUNCTIONS, in_order
 from hwmodel.config.system import Server, servers_of
 from hwmodel.errors import InputError
-from hwmodel.functions.message_time import FS_PER_MS, FS_PER_US, RegisterTimes, bring_up
+from hwmodel.functions.message_time import FS_PER_MS, FS_PER_US, RegisterTimes, Work, bring_up
 from hwmodel.units import format_time_fs
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Course:
     """Hold what becomes of functions in a run: lives, and what their messages cost each PF's core, from when on."""
 
     lives: list[Life] = field(default_factory=list)
-    work: list[tuple[int, str, int]] = field(default_factory=list)
+    work: list[Work] = field(default_factory=list)
 
     def times_fs(self) -> list[int]:
         """Return the instants at which functions go or come up, in order."""
@@ -89,8 +89,7 @@ def course_of(config: Config) -> Course:
     """
     adapters = [_Adapter(server) for server in servers_of(config)]
     course, problems = Course(), []
-    in_order = sorted(range(len(config.scenario)), key=lambda at: config.scenario[at].at_fs)
-    for place, at in enumerate(in_order):
+    for place, at in enumerate(in_order(config.scenario)):
         event = config.scenario[at]
         try:
             if event.enable_vfs is not None:
@@ -197,7 +196,8 @@ class _Adapter:
         vfs = [name for name in names if name in self.vfs]
         messages_fs, exchanges = bring_up([self._times(name) for name in vfs], self._times(PF))
         for each in exchanges:
-            course.work.append((at_fs + RESET_FS + each.taken_fs, self.server.station(PF), each.serving_fs))
+            taken_fs, message = at_fs + RESET_FS + each.taken_fs, f"{vfs[each.vf]}: {each.message}"
+            course.work.append(Work(taken_fs, self.server.station(PF), each.serving_fs, message))
         for number, name in enumerate(names):
             parts = Parts(RESET_FS, messages_fs[number] if vfs else 0, self._rings_fs(self._times(name)))
             self.last[name] = len(course.lives)

@@ -10,11 +10,13 @@ from hwmodel.config.scenario import Event
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox import encode
 from hwmodel.functions.mailbox_text import answered_text, asked_text, called_text
-from hwmodel.functions.message_time import RESET, RegisterTimes, asking
+from hwmodel.functions.message_time import RESET, RegisterTimes, Work, asking
 from hwmodel.functions.pf_driver import Answer, handle
 from hwmodel.functions.pf_driver_calls import administer
 from hwmodel.functions.pf_driver_state import PfState, followed, state_of
 from hwmodel.rules.mailbox_messages import TABLES
+from hwmodel.units import FS_PER_NS
+from hwmodel.words.quantities import time_text
 
 
 class Served(NamedTuple):
@@ -95,14 +97,15 @@ class PfDrivers:
         self._answers.setdefault(event, []).append(answer)
         return {server.key(key): value for key, value in answer.effects.items()}
 
-    def work(self) -> Iterator[tuple[int, str, int]]:
-        """Give when messages keep a PF's core, whose, and for how long."""
+    def work(self) -> Iterator[Work]:
+        """Give when messages keep a PF's core, whose, for how long, and which they are."""
         for event, served in self.served.items():
             message = self._events[event].mailbox
             assert message is not None
             pf = self._servers[message.sender.rpartition(".")[0]].station("pf")
             for each in served:
-                yield each.taken_fs, pf, each.answered_fs - each.taken_fs
+                name = f"{message.sender}: {message.message or 'words'}"
+                yield Work(each.taken_fs, pf, each.answered_fs - each.taken_fs, name)
 
     def follow(self, before: Config, after: Config) -> None:
         """Take over what an event has set in passing the drivers by."""
@@ -117,9 +120,23 @@ class PfDrivers:
             return asked_text(what.mailbox)
         return "" if what.pf is None else called_text(what.pf)
 
-    def answered(self, event: int) -> str:
-        """Write what came of an event that asked for something."""
-        return answered_text(self._answers.get(event, []), is_call=self._events[event].pf is not None)
+    def answered(self, event: int, until_fs: int | None = None) -> str:
+        """Write what came of an event that asked for something, up to a time; of a flood what it cost the PF's core."""
+        answers = self._answers.get(event, [])
+        if self._events[event].pf is not None:
+            return answered_text(answers, is_call=True)
+        served = [each for each in self.served[event] if until_fs is None or each.answered_fs <= until_fs]
+        told = [answered_text(answers[: len(served)])] if served else []
+        if len(served) < len(answers):
+            told.append(f"{len(answers) - len(served):,} " * (len(answers) > 1) + "not answered by the end")
+        if len(served) > 1:
+            work_fs = sum(each.answered_fs - each.taken_fs for each in served)
+            told.append(f"they keep the PF's core for {time_text(work_fs / FS_PER_NS)}")
+        return "; ".join(told)
+
+    def floods_over_fs(self) -> Iterator[int]:
+        """Give when the last of messages that are sent again and again is answered."""
+        return (served[-1].answered_fs for served in self.served.values() if len(served) > 1)
 
     def answers(self, event: int) -> list[Answer]:
         """Return the answers to an event, one for each time that it asked."""

@@ -100,11 +100,25 @@ class RegisterTimes:
 
 
 class Exchange(NamedTuple):
-    """Say when the PF's core takes a message up, for how long it does, and when the VF's driver has the reply."""
+    """Say when the PF's core takes a message up, for how long it does, and when the VF's driver has the reply.
+
+    `message`: its name. `vf`: whose it is, of those that ask at once.
+    """
 
     taken_fs: int
     serving_fs: int
     over_fs: int
+    message: str
+    vf: int = 0
+
+
+class Work(NamedTuple):
+    """Say from when on a message keeps the core of a function, the PF's, for how long, and which: `vf1: set_vlan`."""
+
+    at_fs: int
+    function: str
+    work_fs: int
+    message: str
 
 
 def exchange(vf: RegisterTimes, pf: RegisterTimes, message: Message, begins_fs: int, pf_free_fs: int) -> Exchange:
@@ -121,7 +135,7 @@ def exchange(vf: RegisterTimes, pf: RegisterTimes, message: Message, begins_fs: 
     found_fs = _found_fs(vf, sent_fs, acknowledged_fs) + message.settle_fs
     found_fs = _found_fs(vf, found_fs, served_fs + pf.flight_fs)
     over_fs = found_fs + message.read_words * vf.read_fs + vf.write_fs
-    return Exchange(taken_fs, served_fs - taken_fs, over_fs)
+    return Exchange(taken_fs, served_fs - taken_fs, over_fs, message.name)
 
 
 def _found_fs(times: RegisterTimes, first_fs: int, there_fs: int) -> int:
@@ -143,7 +157,8 @@ def bring_up(
         waiting = [number for number, done in enumerate(step) if done < len(messages)]
         number = min(waiting, key=lambda number: at_fs[number])
         pf_free_fs = found[-1].taken_fs + found[-1].serving_fs if found else 0
-        found.append(exchange(vfs[number], pf, messages[step[number]], at_fs[number], pf_free_fs))
+        one = exchange(vfs[number], pf, messages[step[number]], at_fs[number], pf_free_fs)
+        found.append(one._replace(vf=number))
         at_fs[number] = found[-1].over_fs
         step[number] += 1
     return at_fs, found
