@@ -113,7 +113,7 @@ def test_nothing_is_wider_than_its_place_and_the_console_stays_silent(page, comp
     assert {name: frame["found"] for name, frame in seen.frames.items()} == {name: [] for name in frames}
     assert seen.frames["one-1280"]["drawings"] == ["wide"]
     assert seen.frames["one-400"]["drawings"] == ["narrow"]
-    n_drawings = page.count('class="figure"')
+    n_drawings = page.count('<svg role="img" class="figure"')
     assert page.count("asks the PF") == 1 and n_drawings >= 15  # of functions that come and go, among others
     assert seen.frames["one-1280"]["asked"] == ["rgb(27, 31, 36) on rgb(245, 246, 248)"] * n_drawings
     assert seen.frames["dark"]["asked"] == ["rgb(230, 232, 235) on rgb(31, 36, 42)"] * n_drawings
