@@ -2,7 +2,7 @@
 
 # COMMAND:PACKAGE, for what tests call: the package is installed where the command is missing,
 # one with a question mark only where there is one: Ubuntu has Chromium as a snap alone.
-SYSTEM_PACKAGES := tshark:tshark node:nodejs chromium:chromium? pdftotext:poppler-utils
+SYSTEM_PACKAGES := tshark:tshark node:nodejs chromium:chromium? pdftotext:poppler-utils lspci:pciutils
 # For the co-verification: Icarus Verilog, and what Verilator builds its C++ with (ccache: the same C++ once).
 HDL_PACKAGES := iverilog:iverilog g++:g++ perl:perl ccache:ccache
 

@@ -388,11 +388,25 @@ def oracle_outcome(
         bytes_of=lambda source, to, n_bytes: header(source, to[0]).ljust(n_bytes - 4, b"\0"),
     )
     first, *others = (
-        replace(parameters(each), switch=each.switch, off=frozenset(map(function_number, off)))
-        for _, each, off, *_ in (Change(0, config), *changes)
+        replace(
+            parameters(change.config),
+            switch=change.config.switch,
+            off=frozenset(map(function_number, change.off)),
+            driver_work=driver_work(change),
+        )
+        for change in (Change(0, config), *changes)
     )
     commands = [(change.at_fs, other) for change, other in zip(changes, others, strict=True)]
     return run_oracle(first, by_tables, stop, commands)
+
+
+def driver_work(change: Change, prefix: str = "") -> tuple[tuple[int, int, int, int], ...]:
+    """Return what drivers of a server do beside frames, by port; `prefix`: of the names of its stations."""
+    return tuple(
+        (function_number(name.removeprefix(prefix)) + 1, core_fs, n_reads, n_writes)
+        for _, name, core_fs, n_reads, n_writes in change.work
+        if name.startswith(prefix)
+    )
 
 
 def check_same_run(config: Config, changes: Sequence[Change]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from hwmodel.config import Config, bridges_of, config_from_mapping, servers_of
 from hwmodel.errors import InputError
+from hwmodel.functions.message_time import DriverWork
 from hwmodel.simulation.commands import Change, check
 from tests.beside_simpy import BASE, NS_FS, PF, VFS, Commands, Loops, Recorded, mac
 from tests.drawn_machines import Drawn, draw_drivers, draw_engines, draw_hosts, draw_own_drivers
@@ -113,15 +114,29 @@ def draw_functions_off(seed: int, n: int = 400) -> Commanded:
     changes = {**changes, "switch.scheduler": chance.choice(("round_robin", "weighted", "deficit", "strict"))}
     changes |= {"switch.timing": chance.choice(("none", "none", "core"))}
     last_fs = LOOPS_LAST_FS if isinstance(load, Mapping) else load[-1][0] * NS_FS
-    commands: list[tuple[int, Mapping[str, Any], frozenset[str]]] = []
+    commands: list[tuple[int, Mapping[str, Any], frozenset[str], tuple[DriverWork, ...]]] = []
     current = dict(changes)
+    others = random.Random(f"work {seed}")
     for at_fs, off in _times_off(chance, NAMES, last_fs):
         more = _some(chance) if chance.random() < 0.2 else {}
         if not _is_valid(current | more):
             more = {}
         current |= more
-        commands.append((at_fs, more, off))
+        commands.append((at_fs, more, off, _work(others, NAMES, at_fs)))
     return Commanded(changes, load, commands)
+
+
+def _work(chance: random.Random, names: Sequence[str], at_fs: int) -> tuple[DriverWork, ...]:
+    """Draw what drivers do beside frames as a command comes: often nothing, and nothing at the start."""
+    if at_fs == 0 or chance.random() < 0.4:
+        return ()
+    return tuple(
+        DriverWork(
+            at_fs, chance.choice(names), chance.choice((0, chance.randrange(4 * US_FS))),
+            chance.randrange(20), chance.randrange(20),
+        )
+        for _ in range(chance.choice((1, 1, 3)))
+    )  # fmt: skip
 
 
 def _machine(chance: random.Random, seed: int, n: int) -> Drawn:
@@ -221,7 +236,10 @@ def draw_system_functions_off(seed: int) -> CommandedSystem:
     config, frames = frames_of(CASES[name], CASES[name].changes)
     stations = [each.station(port.name) for each in servers_of(config) for port in each.config.switch.ports]
     times = _times_off(chance, stations, frames[-1].at_fs)
-    return CommandedSystem(name, config, frames, [(at_fs, {}, off) for at_fs, off in times])
+    others = random.Random(f"work in systems {seed}")
+    return CommandedSystem(
+        name, config, frames, [(at_fs, {}, off, _work(others, stations, at_fs)) for at_fs, off in times]
+    )
 
 
 def _of_system(chance: random.Random, config: Config) -> dict[str, Any]:

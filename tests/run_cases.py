@@ -11,6 +11,7 @@ from scapy.utils import RawPcapReader, RawPcapWriter
 
 from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.config import Config, config_from_mapping
+from hwmodel.functions.message_time import DriverWork
 from hwmodel.results import Result
 from hwmodel.simulation import Run, simulate
 from hwmodel.simulation.commands import Change
@@ -46,8 +47,8 @@ def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _change(at_ns: int, config: Config, what: dict[str, Any]) -> Change:
-    off, work = frozenset(what.pop("off", ())), tuple(what.pop("work", ()))
-    return Change(at_ns * FS_PER_NS, config.with_overrides(what), off, work)
+    at_fs, off, work = at_ns * FS_PER_NS, frozenset(what.pop("off", ())), what.pop("work", ())
+    return Change(at_fs, config.with_overrides(what), off, tuple(DriverWork(at_fs, *each) for each in work))
 
 
 def begun(*layers: Mapping[str, Any], changes: Mapping[int, Mapping[str, Any]] | None = None) -> JourneyRun:

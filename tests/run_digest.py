@@ -215,8 +215,8 @@ CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
         18000: {"pcie.lanes": 2, "pcie.max_read_request": "128B"}, 20000: {},
     },
     "functions_off": {
-        2000: {"off": ["vf0"]}, 3500: {"off": ["vf0", "vf1"], "work": [("pf", 700_000_000)]}, 5000: {"off": ["vf1"]},
-        5500: {"off": ["vf2"]}, 6200: {"off": ["vf0"]}, 8000: {"off": ["vf1"]}, 12000: {},
+        2000: {"off": ["vf0"]}, 3500: {"off": ["vf0", "vf1"], "work": [("pf", 700_000_000, 3, 5)]},
+        5000: {"off": ["vf1"]}, 5500: {"off": ["vf2"]}, 6200: {"off": ["vf0"]}, 8000: {"off": ["vf1"]}, 12000: {},
     },
     "commands_bridge": {
         2000: {"bridge.latency": "100ns"}, 5000: {"bridge.policy": [{"port": "a.vf0", "action": "deny"}]},

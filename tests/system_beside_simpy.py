@@ -20,7 +20,7 @@ from hwmodel.results import BridgeResult, Result
 from hwmodel.simulation import Run
 from hwmodel.simulation.commands import Change
 from hwmodel.workload.traffic import RECORDED, UPLINK, FrameTemplate, Records, Source, Workload
-from tests.beside_simpy import BASE, Commands, check_same_run, function_number, parameters_of
+from tests.beside_simpy import BASE, Commands, check_same_run, driver_work, function_number, parameters_of
 from tests.oracles.service_level_oracle import Level
 from tests.oracles.simpy_nic import PARTS, Stop
 from tests.oracles.simpy_system import (
@@ -473,12 +473,16 @@ def compared(config: Config, workload: Workload, frames: Sequence[Frame], change
     return Both(run, result, engine_figures(run, result), oracle_figures(outcome))
 
 
-def servers_for_oracle(config: Config, off: frozenset[str] = frozenset()) -> list[Server]:
-    """Return the servers that a configuration has, with some functions off."""
+def servers_for_oracle(change: Change) -> list[Server]:
+    """Return the servers that a machine has from a change on, some of whose functions may be off."""
     found = []
-    for each in servers_of(config):
-        names = [port.name for port in each.config.switch.ports if each.station(port.name) in off]
-        parameters = replace(parameters_of(each.config), off=frozenset(map(function_number, names)))
+    for each in servers_of(change.config):
+        names = [port.name for port in each.config.switch.ports if each.station(port.name) in change.off]
+        parameters = replace(
+            parameters_of(each.config),
+            off=frozenset(map(function_number, names)),
+            driver_work=driver_work(change, each.prefix),
+        )
         found.append(Server(each.name, parameters, each.config.switch))
     return found
 
@@ -524,10 +528,10 @@ def oracle_outcome(config: Any, frames: Iterable[Frame], stop: Stop, changes: Se
     check_same_run(config, changes)
     arrivals = [SystemArrival(each.at_fs, each.sender, each.raw) for each in frames]
     load = SystemLoad(arrivals=arrivals, on_full=config.workload.on_full)
-    commands = [(at_fs, setup_of(changed, off)) for at_fs, changed, off, *_ in changes]
-    return simulate_system(*setup_of(config), load, stop, commands)
+    commands = [(change.at_fs, setup_of(change)) for change in changes]
+    return simulate_system(*setup_of(Change(0, config)), load, stop, commands)
 
 
-def setup_of(config: Config, off: frozenset[str] = frozenset()) -> Setup:
-    """Return the servers and bridges that a configuration has, with some functions off."""
-    return Setup(servers_for_oracle(config, off), [bridge_of(each) for each in bridges_of(config)])
+def setup_of(change: Change) -> Setup:
+    """Return the servers and bridges that a machine has from a change on."""
+    return Setup(servers_for_oracle(change), [bridge_of(each) for each in bridges_of(change.config)])

@@ -11,8 +11,8 @@ from hwmodel.cli.commands import dma_table, parse_sizes
 from hwmodel.errors import InputError
 
 COMMANDS = [
-    "run", "check", "limits", "explain", "sweep", "size", "search", "dma", "switch", "cosim", "report", "configs",
-    "completion", "schema",
+    "run", "check", "limits", "explain", "sweep", "size", "search", "dma", "switch", "config-space", "cosim", "report",
+    "configs", "completion", "schema",
 ]  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def test_each_command_has_help_and_json(command, capsys):
 REQUIRED = {"switch": ["--in", "f.pcap", "--in-port", "vf0"]}
 
 
-@pytest.mark.parametrize("command", ["run", "check", "limits", "dma", "switch"])
+@pytest.mark.parametrize("command", ["run", "check", "limits", "dma", "switch", "config-space"])
 def test_set_may_be_given_again(command):
     argv = [command, "c.yaml", *REQUIRED.get(command, [])]
     parsed = build_parser().parse_args([*argv, "--set", "pcie.lanes=8", "--set", "switch.acl=[]"])

@@ -38,7 +38,11 @@ def test_one_message_by_hand() -> None:
     taken = sent + 10 + 10
     served = taken + 1000 + 17 * 460 + 18 * 100  # its entry, the cause and 16 words; acknowledged, 16 words, told of
     looked = sent + 460 + 500_000 + 460  # the first look was in vain
-    assert found[:3] == (taken * NS, (served - taken) * NS, (looked + 460 + 2 * 460 + 100) * NS)
+    times = (found.begins_fs, found.taken_fs, found.serving_fs, found.over_fs)
+    assert times == (0, taken * NS, (served - taken) * NS, (looked + 460 + 2 * 460 + 100) * NS)
+    # Is it free, two looks for the acknowledgement, one for the reply, two words.
+    assert found.asking(5, "vf3")[:5] == (5, "vf3", 0, 6, 4)
+    assert found.serving(5, "pf", "vf3") == (taken * NS + 5, "pf", (served - taken) * NS, 17, 18, "vf3: set_lpe")
 
 
 def test_the_reply_to_a_reset_is_looked_for_10_ms_later() -> None:
@@ -57,7 +61,8 @@ def test_a_busy_pf_answers_later_and_the_vf_finds_it_at_its_next_look() -> None:
 def test_what_is_there_when_a_look_begins_is_found_by_it() -> None:
     # Served so fast that the acknowledgement is there for the first look.
     fast = RegisterTimes(write_fs=0, flight_fs=0, read_fs=0, interrupt_fs=0)
-    assert exchange(fast, fast, Message("set_lpe", 2, 16, 2), 7, 0)[:3] == (7, 0, 7)
+    found = exchange(fast, fast, Message("set_lpe", 2, 16, 2), 7, 0)
+    assert (found.taken_fs, found.serving_fs, found.over_fs, found.n_reads) == (7, 0, 7, 5)
 
 
 def test_a_driver_that_comes_up_sends_its_messages_one_after_the_other() -> None:

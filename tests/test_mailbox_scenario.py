@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scapy.utils import RawPcapReader
 
 from hwmodel.cli import main
 from hwmodel.config import Config, config_from_mapping, load_config
+from hwmodel.config.mailbox import MailboxMessage
 from hwmodel.errors import InputError
+from hwmodel.functions.mailbox import encode
 from hwmodel.functions.mailbox_events import PfDrivers
 from hwmodel.functions.mailbox_text import answered_text, asked_text, called_text
 from hwmodel.functions.pf_driver_state import keys_of
@@ -90,7 +93,10 @@ def test_a_vlan_that_is_granted_lets_frames_pass() -> None:
 
 
 def test_a_message_changes_what_the_same_keys_change(tmp_path: Path) -> None:
-    """A grant is, frame by frame, an event that sets the keys when the PF answers; so is a call."""
+    """A grant is, frame by frame, an event that sets the keys when the PF answers; so is a call.
+
+    A message has its accesses to registers on the link too: so has one of as many words that is refused.
+    """
     pairs: list[tuple[dict[str, Any], dict[str, Any]]] = [
         ({"mailbox": VLAN}, {"switch.ports.vf0.vlans": [1, 20]}),
         ({"mailbox": {"from": "vf2", "message": "set_mac", "mac": "02:00:00:00:00:77"}},
@@ -103,17 +109,28 @@ def test_a_message_changes_what_the_same_keys_change(tmp_path: Path) -> None:
     for asked, changes in pairs:
         event = {"at": "100us", **asked}
         found = delivered(tmp_path, config_of(event))
-        assert found == delivered(tmp_path, config_of({"at": answered_at(event), "set": changes}))
+        beside = []
+        if "mailbox" in asked:
+            n_words = len(encode(MailboxMessage.model_validate(asked["mailbox"])))
+            beside = [
+                {"at": "100us", "mailbox": {"from": asked["mailbox"]["from"], "words": [0xFF, *[0] * (n_words - 1)]}}
+            ]
+        assert found == delivered(tmp_path, config_of(*beside, {"at": answered_at(event), "set": changes}))
 
 
-def test_a_refusal_changes_no_frame(tmp_path: Path) -> None:
+def test_a_refusal_has_its_accesses_to_registers_and_changes_nothing_else(tmp_path: Path) -> None:
+    """Two words and one more by the VF, 18 words by the PF, of 28 B; a read by the VF, 17 by the PF: 24 B each way."""
     refused = {"from": "vf1", "message": "set_vlan", "vlan": 30}
+    times, bytes_of = [], []
+    for what in ({"mailbox": refused}, {"set": {}}):
+        config = config_of({"at": "100us", **what}, pcie={"dllp_model": "none"})
+        found = simulate(config, pcap_path=str(tmp_path / "frames.pcap"))
+        bytes_of.append([direction.bytes.doorbell for direction in (found.pcie.down, found.pcie.up)])
+        with RawPcapReader(str(tmp_path / "frames.pcap")) as frames:  # of nanoseconds
+            times.append([(meta.sec * 10**9 + meta.usec, data) for data, meta in frames])
+    assert times[0] == times[1]  # at this load none meets them
+    assert [with_it - without for with_it, without in zip(*bytes_of, strict=True)] == [21 * 28 + 18 * 24, 18 * 24]
     found = simulate(config_of({"at": "100us", "mailbox": refused}))
-    nothing = simulate(config_of({"at": "100us", "set": {}}))
-    frames = [delivered(tmp_path, config_of({"at": "100us", **what})) for what in ({"mailbox": refused}, {"set": {}})]
-    assert frames[0] == frames[1]
-    assert found.totals == nothing.totals
-    assert found.series is not None and nothing.series is not None and found.series.vms == nothing.series.vms
     ((event, did),) = events_of(found)
     assert event == "vf1 asks for VLAN 30"
     assert did.startswith("refused: the PF has set port VLAN 20 for this VF; no VM's rate changed")
@@ -123,7 +140,8 @@ def test_a_call_at_time_0_is_in_what_the_run_begins_with() -> None:
     found = simulate(config_of({"at": "0ns", "pf": {"vf": "vf0", "vlan": 20}}))
     vf_0 = {"name": "vf0", "port_vlan": 20, "vlans": [20], "untagged": [20]}
     vf_1 = BASE["switch"]["ports"][0]
-    static = simulate(config_from_mapping({**BASE, "switch": {**BASE["switch"], "ports": [vf_0, vf_1]}}))
+    switch = {**BASE["switch"], "ports": [vf_0, vf_1]}
+    static = simulate(config_from_mapping({**BASE, "switch": switch}), counters=True)
     assert without_scenario(found) == without_scenario(static)
     assert events_of(found) == [("the PF puts vf0 into VLAN 20", "done; the run begins with it")]
 
@@ -177,7 +195,9 @@ def test_a_message_is_sent_again_and_again() -> None:
     config = config_of({"at": "50us", "mailbox": flood}, run={"warmup": "20us", "duration": "20ms"})
     scene = scene_of(config)
     assert len(granted(scene)) == 1  # the first grants what all ask for
-    assert sum(len(change.work) for change in scene.changes) == 1000
+    assert [
+        sum(each.function == name for change in scene.changes for each in change.work) for name in ("pf", "vf0")
+    ] == [1000] * 2
     assert scene.drivers is not None and scene.drivers.answered(0).startswith(
         "1,000 granted; they keep the PF's core for "
     )
@@ -207,10 +227,14 @@ def test_an_event_takes_effect_when_the_pf_has_answered() -> None:
     serving = 17 * read + 18 * 100
     answered = [at / FS_PER_NS for at in PfDrivers(config).moments_fs(0)]
     assert answered == pytest.approx([first + n * serving for n in (1, 2, 3)], abs=0.01)
-    taken = [(at / FS_PER_NS, name, work / FS_PER_NS) for at, name, work, _ in PfDrivers(config).work()]
-    assert {each.message for each in PfDrivers(config).work()} == {"vf0: set_vlan"}
-    assert [name for _, name, _ in taken] == ["pf"] * 3
-    assert [at for at, _, _ in taken] == pytest.approx([first + n * serving for n in range(3)], abs=0.01)
+    work = list(PfDrivers(config).work())
+    asking, served = ([each for each in work if each.function == name] for name in ("vf0", "pf"))
+    assert [each.at_fs / FS_PER_NS for each in served] == pytest.approx(
+        [first + n * serving for n in range(3)], abs=0.01
+    )
+    assert {(each.n_reads, each.n_writes) for each in served} == {(17, 18)}
+    assert [each[:5] for each in asking] == [((50 + n) * US, "vf0", 0, 1, 3) for n in range(3)]
+    assert {each.message for each in served} == {"vf0: set_vlan"}
     event = config.scenario[0]
     assert event.end_fs == 52 * US and event.kinds == ("mailbox",)
 

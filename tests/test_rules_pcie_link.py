@@ -98,11 +98,17 @@ def test_more_lanes_are_never_slower(generation, max_payload_bytes, model, width
 
 @pytest.mark.parametrize(
     ("address_bits", "ecrc", "sizes"),
-    [(64, False, (24, 24, 20)), (32, False, (20, 20, 20)), (64, True, (28, 28, 24)), (32, True, (24, 24, 24))],
+    [
+        (64, False, (24, 24, 20, 20)),
+        (32, False, (20, 20, 20, 20)),
+        (64, True, (28, 28, 24, 24)),
+        (32, True, (24, 24, 24, 24)),
+    ],
 )
 def test_headers(address_bits, ecrc, sizes):
     overhead = tlp_overhead(address_bits, ecrc)
-    assert (overhead.memory_write_bytes, overhead.read_request_bytes, overhead.completion_bytes) == sizes
+    requests = overhead.memory_write_bytes, overhead.read_request_bytes
+    assert (*requests, overhead.completion_bytes, overhead.configuration_request_bytes) == sizes
 
 
 def test_published_model_keeps_exact_bytes():

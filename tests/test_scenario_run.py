@@ -49,7 +49,7 @@ def without_scenario(result: Result) -> str:
 def test_an_event_at_time_0_is_the_static_configuration_to_the_byte(name: str) -> None:
     change = dict(CHANGES[name][1])
     found = simulate(config_of(name, {"at": "0ns", "set": change}))
-    assert without_scenario(found) == without_scenario(simulate(config_of(name, static=True)))
+    assert without_scenario(found) == without_scenario(simulate(config_of(name, static=True), counters=True))
     assert found.series is not None and found.series.events[0].did == "the run begins with it"
 
 
@@ -74,7 +74,7 @@ def cut(vm: VmSeries, part: slice) -> dict[str, Any]:
 def test_an_event_that_changes_nothing_changes_nothing() -> None:
     """Figures are those of the run without it, intervals and warnings too, also behind an automatic warm-up."""
     for run in ({}, {"run.warmup": "auto"}):
-        static = simulate(config_of("a rate limit").with_overrides(run))
+        static = simulate(config_of("a rate limit").with_overrides(run), counters=True)
         event = {"at": "100us", "set": {"switch.ports.vf0.rate_limit": None}}
         found = simulate(config_of("a rate limit", event).with_overrides(run))
         assert without_scenario(found) == without_scenario(static)

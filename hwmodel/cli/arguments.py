@@ -193,6 +193,12 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     run.add_argument("--threads", type=partial(_whole_number, least=1, most=MOST_THREADS), metavar="N", help=threads)
     run.add_argument("--report", metavar="FILE.html", help="write a page with figures")
     run.add_argument("--verbose", action="store_true", help="print all figures, not just the 15 lines that matter most")
+    run.add_argument(
+        "--counters",
+        action="store_true",
+        help="print what each function and ring counted, as `ethtool -S` and `ip -s link show` do; in --json and "
+        "--report too (docs/counters.md)",
+    )
     run.add_argument("--pcap", metavar="FILE", help="write the frames that are delivered")
     run.add_argument(
         "--pcap-hop",

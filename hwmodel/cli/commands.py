@@ -75,26 +75,37 @@ def run(arguments: Namespace) -> None:
                     trace_start_fs=arguments.trace_start,
                     trace_length_fs=arguments.trace_length,
                     with_next_steps=keeps_figures,
+                    counters=arguments.counters,
                     note=note,
                     threads=arguments.threads,
                 )
             else:
                 result = simulation.simulate_seeds(
-                    config, arguments.seeds, progress, with_next_steps=keeps_figures, threads=arguments.threads
+                    config,
+                    arguments.seeds,
+                    progress,
+                    with_next_steps=keeps_figures,
+                    counters=arguments.counters,
+                    threads=arguments.threads,
                 )
         except Interrupted as error:
             if error.result is None:
                 raise
             result, interruption = error.result, error
-    _write_result(arguments, result, partial(_print_summary, verbose=arguments.verbose))
+    _write_result(
+        arguments, result, partial(_print_summary, verbose=arguments.verbose, with_counters=arguments.counters)
+    )
     if interruption is not None:
         raise interruption
 
 
-def _print_summary(result: Result, verbose: bool) -> None:
+def _print_summary(result: Result, verbose: bool, with_counters: bool) -> None:
+    from hwmodel.words.counters import counters_text
     from hwmodel.words.summary import print_summary
 
     print_summary(result, verbose=verbose)
+    if with_counters:
+        say(counters_text(result), None)
 
 
 def _print_relaxed(result: Result) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.cli.outputs import check_outputs, say, write_all, write_json, write_text
 from hwmodel.errors import InputError
+from hwmodel.units import ns_from_fs
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -78,4 +79,13 @@ def _document(adapter: PciAdapter, answers: list[Answer], ids: str) -> dict[str,
         }
         for name in adapter.functions()
     ]
-    return {"functions": functions, "answers": [{"access": one.text, "value": one.value} for one in answers]}
+    told = [
+        {
+            "access": one.text,
+            "value": one.value,
+            "at_ns": ns_from_fs(one.at_fs),
+            "took_ns": ns_from_fs(one.took_fs),
+        }
+        for one in answers
+    ]
+    return {"functions": functions, "answers": told}

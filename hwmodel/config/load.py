@@ -215,7 +215,7 @@ def base_inside(document: Document, key: str, directory: str) -> BaseDocument:
 
 def _placed(document: Document, line: str) -> str:
     key, separator, message = line.partition(": ")
-    path: KeyPath = tuple(key.split("."))
+    path: KeyPath = tuple(int(part) if part.isdecimal() else part for part in key.split("."))
     if not separator or path[0] not in Config.model_fields:
         return line
     return Problem(document.place_of(path), key, message).line

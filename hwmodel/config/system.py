@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -107,8 +108,24 @@ def bridge_with(config: Config, port: str) -> NamedBridge | None:
     return next((bridge for bridge in bridges_of(config) if port in bridge.settings.ports), None)
 
 
+MOST_REMEMBERED = 4
+_lately: deque[tuple[Config, tuple[Server, ...]]] = deque(maxlen=MOST_REMEMBERED)
+
+
 def servers_of(config: Config) -> tuple[Server, ...]:
-    """Return the servers of a configuration in order; the only one has no name where `servers` lists none."""
+    """Return the servers of a configuration in order; the only one has no name where `servers` lists none.
+
+    Those of the last few configurations are remembered: a run asks some twenty times, which of 64 servers would take
+    a sixth of what it takes beside its events.
+    """
+    found = next((servers for known, servers in _lately if known is config), None)
+    if found is None:
+        found = _servers_of(config)
+        _lately.append((config, found))
+    return found
+
+
+def _servers_of(config: Config) -> tuple[Server, ...]:
     alone = config.model_copy(update={"servers": (), "bridge": None, "bridges": ()})
     if not config.servers:
         return (Server("", alone),)

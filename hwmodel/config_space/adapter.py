@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hwmodel.config_space.devices import PciDevice
+from hwmodel.config_space.access_time import AT_ONCE, AccessTimes
+from hwmodel.config_space.devices import ROM, PciDevice
+from hwmodel.config_space.registers import laid_out
 from hwmodel.config_space.space import FunctionSpace, check_access
 from hwmodel.errors import InputError
 
@@ -17,7 +19,7 @@ FS_PER_MS = 10**12
 VF_READY_FS = 100 * FS_PER_MS  # SR-IOV 2.1.1: software waits 100 ms behind VF Enable
 PF = "pf"
 PAGE_BYTES = 4096
-FUNCTIONS_A_BUS = 256
+FIRST_BAR, ROM_BAR = 0x10, 0x30
 
 # Of the SR-IOV capability, from its start on.
 CONTROL, TOTAL_VFS, NUM_VFS, FIRST_OFFSET, STRIDE, PAGE_SIZE, VF_BAR = 0x08, 0x0E, 0x10, 0x14, 0x16, 0x20, 0x24
@@ -29,8 +31,11 @@ class PfSpace(FunctionSpace):
     """A PF's configuration space: with the rules of the SR-IOV capability."""
 
     def __init__(self, device: PciDevice, serial_number: int) -> None:
-        super().__init__(device.pf_structures(serial_number), device.bars)
+        structures = device.pf_structures(serial_number)
+        super().__init__(structures, laid_out(structures, is_vf=False))
         self._device = device
+        for index, bar in device.bars.items():
+            self.lay_bar(ROM_BAR if index == ROM else FIRST_BAR + 4 * index, bar, is_rom=index == ROM)
         at = self.at("Single Root I/O Virtualization")
         assert at is not None
         self.sr_iov = at
@@ -84,42 +89,61 @@ class PfSpace(FunctionSpace):
 
 
 class PciAdapter:
-    """A PF and its VFs, `pf` and `vf0` on; time goes on by `wait`.
+    """A PF and its VFs, `pf` and `vf0` on; time goes on by accesses, which take `times`, and by `wait`.
 
     `routing_id`: the PF's bus, device and function as one number. VFs that are enabled answer 100 ms later.
     """
 
-    def __init__(self, device: PciDevice, serial_number: int = 0, routing_id: int = 0x0100) -> None:
+    def __init__(
+        self, device: PciDevice, serial_number: int = 0, times: AccessTimes = AT_ONCE, routing_id: int = 0x0100
+    ) -> None:
         self.device, self.routing_id = device, routing_id
         self.pf = PfSpace(device, serial_number)
         self.now_fs = 0
+        self.times = times
+        self._vf_structures = device.vf_structures()
+        self._vf_layout = laid_out(self._vf_structures, is_vf=True)
         self._vfs: list[FunctionSpace] = []
         self._ready_fs = 0
 
     def read(self, function: str, offset: int, n_bytes: int) -> int:
         """Answer a configuration read. Raises InputError as `FunctionSpace.read`, or where no such function can be."""
-        check_access(offset, n_bytes)
-        space = self.space(function)
-        return (1 << 8 * n_bytes) - 1 if space is None else space.read(offset, n_bytes)
+        value = self.answer(function, offset, n_bytes)
+        return (1 << 8 * n_bytes) - 1 if value is None else value
 
-    def write(self, function: str, offset: int, n_bytes: int, value: int) -> None:
-        """Take a configuration write. Raises InputError as `read`."""
-        check_access(offset, n_bytes)
-        space = self.space(function)
-        if space is None:
-            return
-        had_vfs, n_resets = self.pf.has_vfs, self.pf.n_resets
-        space.write(offset, n_bytes, value)
-        if not self.pf.has_vfs or self.pf.n_resets != n_resets:
-            self._vfs = []
-        elif not had_vfs:
-            structures = self.device.vf_structures()
-            self._vfs = [FunctionSpace(structures, {}, is_vf=True) for _ in range(self.pf.n_vfs)]
-            self._ready_fs = self.now_fs + VF_READY_FS
+    def answer(self, function: str, offset: int, n_bytes: int) -> int | None:
+        """Do what `read` does, and give None where nothing answers."""
+        space = self._reached(function, offset, n_bytes, self.times.read_request_fs)
+        value = None if space is None else space.read(offset, n_bytes)
+        self.now_fs += self.times.empty_fs if space is None else self.times.data_fs
+        return value
+
+    def write(self, function: str, offset: int, n_bytes: int, value: int) -> bool:
+        """Take a configuration write; say whether there is a function that does. Raises InputError as `read`."""
+        space = self._reached(function, offset, n_bytes, self.times.write_request_fs)
+        if space is not None:
+            had_vfs = self.pf.has_vfs
+            space.write(offset, n_bytes, value)
+            if not self.pf.has_vfs:
+                self._vfs = []
+            elif not had_vfs:
+                self._vfs = [FunctionSpace(self._vf_structures, self._vf_layout) for _ in range(self.pf.n_vfs)]
+                self._ready_fs = self.now_fs + VF_READY_FS
+        self.now_fs += self.times.empty_fs
+        return space is not None
 
     def wait(self, time_fs: int) -> None:
         """Let time go on."""
         self.now_fs += time_fs
+
+    def wait_until(self, time_fs: int) -> None:
+        """Let time go on to an instant, if it is still to come."""
+        self.now_fs = max(self.now_fs, time_fs)
+
+    def restart_clock(self) -> None:
+        """Count time from now on."""
+        self._ready_fs -= self.now_fs
+        self.now_fs = 0
 
     def space(self, function: str) -> FunctionSpace | None:
         """Return a function's space, None where it is not there or does not answer yet. Raises InputError as `read`."""
@@ -127,6 +151,13 @@ class PciAdapter:
         if number is None:
             return self.pf
         return self._vfs[number] if number < len(self._vfs) and self.now_fs >= self._ready_fs else None
+
+    def _reached(self, function: str, offset: int, n_bytes: int, request_fs: int) -> FunctionSpace | None:
+        """Let a request reach its function, and return that as `space`."""
+        check_access(offset, n_bytes)
+        self.vf_number(function)
+        self.now_fs += request_fs
+        return self.space(function)
 
     def vf_number(self, function: str) -> int | None:
         """Return a VF's number, None of the PF. Raises InputError where the device can have no such function."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from hwmodel.config_space.extended_structures import (
     ACS,
+    ACS_VIOLATIONS,
     AER,
     ARI,
     SECONDARY_PCI_EXPRESS,
@@ -72,6 +73,7 @@ class PciDevice:
     next_function: int
     aer_version: int = 1
     vf_says_flr: bool = True
+    has_ecrc: bool = False
     device_values: Mapping[str, int] = field(default_factory=dict)
     more: tuple[tuple[Structure, int], ...] = ()
 
@@ -93,6 +95,11 @@ class PciDevice:
             "Serial Number, low": serial_number & 0xFFFFFFFF,
             "Serial Number, high": serial_number >> 32,
         }
+        of_errors = {
+            "Training Error Severity": int(self.aer_version == 1),
+            "ECRC Generation Capable": int(self.has_ecrc),
+            "ECRC Check Capable": int(self.has_ecrc),
+        }
         sr_iov = {
             "InitialVFs": self.total_vfs,
             "TotalVFs": self.total_vfs,
@@ -105,9 +112,7 @@ class PciDevice:
             Placed(MSI, 0x50, {"64 Bit Address Capable": 1, "Per-Vector Masking Capable": 1}),
             Placed(MSI_X, 0x70, self._msix(self.msix_vectors, self.msix_bar, self.msix_pba)),
             Placed(PCI_EXPRESS, 0xA0, self._express()),
-            Placed(
-                AER, 0x100, {"Training Error Severity": int(self.aer_version == 1), **self._of_more()}, self.aer_version
-            ),
+            Placed(AER, 0x100, {**of_errors, **self._of_more()}, self.aer_version),
             Placed(SERIAL_NUMBER, 0x140, serial),
             Placed(ARI, 0x150, {"Next Function Number": self.next_function}),
             Placed(SR_IOV, 0x160, sr_iov),
@@ -129,6 +134,7 @@ class PciDevice:
             "Current Link Speed",
             "Negotiated Link Width",
             "Slot Clock Configuration",
+            "Target Link Speed",
         ):
             del express[of_link]  # reserved in a VF: the PF's hold (SR-IOV 3.5.4 to 3.5.9)
         return [
@@ -145,7 +151,7 @@ class PciDevice:
         ]
 
     def _of_more(self) -> dict[str, int]:
-        return {"reports ACS violations": int(any(structure is ACS for structure, _ in self.more))}
+        return {ACS_VIOLATIONS: int(any(structure is ACS for structure, _ in self.more))}
 
     def _msix(self, n_vectors: int, bar: int, pba: int) -> dict[str, int]:
         return {"Table Size": n_vectors - 1, "Table BIR": bar, "PBA BIR": bar, "PBA Offset": pba >> 3}
@@ -158,6 +164,9 @@ class PciDevice:
             "Current Link Speed": self.link_speed,
             "Negotiated Link Width": self.lanes,
             ABOVE_2_5_GT: int(self.link_speed > 1),
+            "Target Link Speed": self.link_speed if self.link_speed > 1 else 0,  # PCIe 7.8.19
+            # PCIe 7.8.18: defined by revision 3.0, reserved before.
+            "Supported Link Speeds Vector": (1 << self.link_speed) - 1 if self.link_speed > 2 else 0,
             **self.device_values,
         }
 

@@ -6,15 +6,18 @@ from collections.abc import Iterator
 
 from hwmodel.config_space.adapter import PF, PciAdapter
 from hwmodel.config_space.devices import INTEL
+from hwmodel.config_space.space import FunctionSpace
+from hwmodel.config_space.structures import PCI_EXPRESS
 
 ROW_BYTES = 16
+LINK_STATUS = 0x12  # of the PCI Express capability
 
 
 def dump_text(adapter: PciAdapter, *, as_os: bool) -> str:
     """Return all functions that answer: a heading each, and rows of 16 B.
 
-    `as_os`: VFs have the ids that an operating system reports, which it takes from the PF; else those that they answer
-    with on the bus, FFFFh.
+    `as_os`: VFs have what an operating system takes from the PF: their ids, and the link's speed and width, which is
+    one for all functions. Else they have what they answer with on the bus, FFFFh, and a link status of 0.
     """
     return "\n".join("\n".join(_rows(adapter, name, as_os)) + "\n" for name in adapter.functions())
 
@@ -26,7 +29,17 @@ def content_of(adapter: PciAdapter, function: str, *, as_os: bool) -> bytes:
     content = space.content()
     if function == PF or not as_os:
         return content
-    return INTEL.to_bytes(2, "little") + adapter.device.vf_device_id.to_bytes(2, "little") + content[4:]
+    told = bytearray(content)
+    told[:2], told[2:4] = INTEL.to_bytes(2, "little"), adapter.device.vf_device_id.to_bytes(2, "little")
+    status_of_vf, status_of_pf = (_link_status(each) for each in (space, adapter.pf))
+    told[status_of_vf : status_of_vf + 2] = adapter.pf.content()[status_of_pf : status_of_pf + 2]
+    return bytes(told)
+
+
+def _link_status(space: FunctionSpace) -> int:
+    at = space.at(PCI_EXPRESS.name)
+    assert at is not None
+    return at + LINK_STATUS
 
 
 def address_text(routing_id: int) -> str:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from hwmodel.config_space.registers import HWINIT, RO, RW, RW1C, RW1CS, RWS, Field, Register, Structure, bit
 
-# What a device says it has, beside its fields.
-ACS_VIOLATIONS, INTERNAL_ERRORS = "reports ACS violations", "reports internal errors"
+ACS_VIOLATIONS = "reports ACS violations"  # what a device says it has, beside its fields
 LANES = 8  # of the widest link that any device here has
 
 # Errors of AER: name, bit, whether it is fatal as it comes, whether a VF reports it (SR-IOV 4.2), what it needs.
@@ -24,7 +23,6 @@ _UNCORRECTABLE = (
     ("ECRC Error", 19, 0, False, "ECRC Check Capable"),
     ("Unsupported Request Error", 20, 0, True, ""),
     ("ACS Violation", 21, 0, True, ACS_VIOLATIONS),
-    ("Uncorrectable Internal Error", 22, 1, False, INTERNAL_ERRORS),
 )
 # Errors that are corrected: name, bit, whether they are masked as it comes, whether a VF reports them.
 _CORRECTABLE = (

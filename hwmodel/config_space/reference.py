@@ -11,6 +11,8 @@ from hwmodel.units import format_bytes
 
 _INTRODUCTION = """# Configuration space
 
+<!-- Written by hwmodel.config_space.reference; a test keeps it current. -->
+
 `hwmodel config-space CONFIG` writes the configuration space of the PF and of each VF of a configuration's adapter,
 4 KiB a function, as `lspci -xxxx` prints it:
 
@@ -22,14 +24,15 @@ hwmodel config-space configs/sriov_10g_gen2x8.yaml --script accesses.txt
 
 What is written is the state of a running system: the functions are enumerated by the same reads and writes that an
 operating system makes (ranges sized and placed, link, payload and request size as configured, ARI, NumVFs, VF Enable,
-drivers bound). Link speed and width, payload, request size, tags and the number of VFs are the configuration's. With
-several servers `--server NAME` says whose adapter it is.
+drivers bound). Link speed and width, payload, request size, tags, ECRC and the number of VFs are the configuration's;
+the serial number is made from the PF's address. With several servers `--server NAME` says whose adapter it is.
 
-- `--as os` (without it, too): VFs have the ids that an operating system reports, which it takes from the PF's
-  capability. `--as hardware`: the FFFFh that VFs answer with.
+- `--as os` (without it, too): VFs have what an operating system takes from the PF: their ids, from its capability, and
+  the speed and width of the link, which all functions share. `--as hardware`: what VFs answer with on the bus, FFFFh,
+  and 0 for the link's status, reserved in a VF (SR-IOV 3.5.8): lspci then says `LnkSta: Speed unknown, Width x0`.
 - `--at TIME`: behind the events of the configuration's [scenario](scenario.md) up to that time, each when a run has it:
-  what was reset is as a reset leaves it until its driver is up, VFs that `enable_vfs` brings answer 100 ms later, and
-  the interface of a VM that was unplugged has no driver.
+  what was reset is as a reset leaves it until its driver is up, VFs that `enable_vfs` brings answer 100 ms later, the
+  interface of a VM that was unplugged has no driver, and the link is what events have made of it.
 - `--script FILE`: reads and writes, from that state on, each line answered:
 
 ```
@@ -37,14 +40,19 @@ read pf 0x16c 4              # InitialVFs, TotalVFs
 write pf 0x168 2 0           # VF Enable off
 write pf 0x170 2 4           # NumVFs
 write pf 0x168 2 0x19        # VF Enable, VF Memory Space Enable, ARI Capable Hierarchy
-read vf0 0x00 4              # -> 0xffffffff (does not answer)
+read vf0 0x00 4              # -> 0xffffffff, does not answer
 wait 100ms
 read vf0 0x04 2
 ```
 
-Accesses are of 1, 2 or 4 B, aligned. A line behind a write shows what stands there then. A script ends, with the line's
-number and exit status 2, at an access that cannot be, at NumVFs above TotalVFs, and at VFs whose ranges end behind the
-last address. `--json FILE` has functions and answers.
+Accesses are of 1, 2 or 4 B, aligned. A write's answer is what stands there then. A script ends, with the line's number
+and exit status 2, at an access that cannot be, at NumVFs above TotalVFs, and at VFs whose ranges end behind the last
+address; nothing is written then. With `--out` the dump is that of the functions behind the script.
+
+`--json FILE` has `functions` (`name`, `address`, `bytes` in hexadecimal) and `answers` (`access`, as printed; `value`;
+`at_ns`, when it began, counted from the script's first line or, with `--at`, from the run's first instant; `took_ns`).
+
+Vital product data and the subsystem's ids are not modelled.
 
 ## What an access leads to
 
@@ -53,6 +61,8 @@ A written bit is taken where the tables below say so, and only where the device 
 - **Reset.** Initiate Function Level Reset, and the way from D3hot to D0, give all bits that can be written their reset
   value, but those that are sticky (RWS, RW1CS) or named as kept. Of a PF it takes the VFs away. It is over at once
   here; that a function needs up to 100 ms, and what follows, is in [functions](functions.md).
+- **Ranges.** BAR 0 to 5 stand at 0x10 of the header, the expansion ROM at 0x30, VF BAR 0 to 5 at 0x24 of SR-IOV. Bits
+  from a range's size on can be written, those below are its kind: so software finds the size, by writing ones.
 - **NumVFs**, System Page Size and ARI Capable Hierarchy stay as they are while VF Enable is set; NumVFs does too where
   more than TotalVFs is written, System Page Size where it is not exactly one of the supported sizes.
 - **First VF Offset and VF Stride** follow ARI Capable Hierarchy. VF k (from 0) has the routing id of the PF + First VF
@@ -61,9 +71,17 @@ A written bit is taken where the tables below say so, and only where the device 
   writes are lost. They have no ranges of their own: VF k's begins at VF BAR + k * size, the size being at least a page.
 - **Power.** States that a device does not offer are not entered.
 
-An access takes its time on the link: a read a request of 12 B header and a completion, and the core waits for it. What
-drivers' accesses cost in a run is in [functions](functions.md). Registers change nothing else in a run: what they say
-is made from the configuration, not the other way round.
+## What an access takes
+
+Each access is a request and a completion on the idle link, and both have headers of 3 double words: with framing,
+sequence number and LCRC 20 B, with ECRC 24 B. A read's completion and a write's request have 4 B of data more, whatever
+the bytes that are wanted of them; where no function answers, the completion has none. To this come the flight both ways
+and `host.read_latency`, the way through the root complex, as for [other registers](functions.md). A register is read or
+written when the request has arrived; the 100 ms of new VFs count from then on.
+
+On Gen2 x8 a byte takes 0.25 ns, and a little more with SKP ordered sets: 20 B there, 24 B back, 11 ns.
+
+Registers change nothing in a run: what they say is made from the configuration, not the other way round.
 
 """
 

@@ -7,9 +7,10 @@ be written only where the device gives that one a value other than 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 
 SPACE_BYTES = 4096
 FIRST_CAPABILITY, FIRST_EXTENDED = 0x40, 0x100
@@ -144,9 +145,8 @@ def put_bits(into: bytearray, at: int, n_bytes: int, bits: int) -> None:
     into[at : at + n_bytes] = value.to_bytes(n_bytes, "little")
 
 
-def laid_out(placed: Mapping[str, Placed] | Iterator[Placed] | list[Placed], is_vf: bool) -> Layout:
+def laid_out(structures: Sequence[Placed], is_vf: bool) -> Layout:
     """Return the space that structures make up; a field that needs what another one does not offer is left out."""
-    structures = list(placed.values()) if isinstance(placed, Mapping) else list(placed)
     layout = Layout()
     for each in structures:
         for register, one in each.structure.fields():
@@ -157,7 +157,7 @@ def laid_out(placed: Mapping[str, Placed] | Iterator[Placed] | list[Placed], is_
 
 
 def _lay_out_field(
-    layout: Layout, structures: list[Placed], placed: Placed, register: Register, one: Field, is_vf: bool
+    layout: Layout, structures: Sequence[Placed], placed: Placed, register: Register, one: Field, is_vf: bool
 ) -> None:
     at, n_bytes, attribute = placed.at + register.offset, register.n_bytes, one.of(is_vf)
     is_there = not one.needs or any(each.has(one.needs) for each in structures)
@@ -184,6 +184,7 @@ def _link(layout: Layout, listed: list[Placed]) -> None:
 def _link_extended(layout: Layout, listed: list[Placed]) -> None:
     """Chain the extended capabilities: number, version, offset of the next."""
     in_order = sorted(listed, key=lambda one: one.at)
-    for each, following in zip(in_order, [*in_order[1:], None], strict=True):
-        word = each.structure.number | each.version << 16 | (following.at if following else 0) << 20
-        put_bits(layout.start, each.at, 4, word)
+    for each in in_order:
+        put_bits(layout.start, each.at, 4, each.structure.number | each.version << 16)
+    for each, following in pairwise(in_order):
+        put_bits(layout.start, each.at, 4, following.at << 20)

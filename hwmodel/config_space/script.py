@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from hwmodel.config_space.adapter import CONTROL, NUM_VFS, PF, VF_ENABLE, VF_MEMORY, PciAdapter
+from hwmodel.config_space.space import check_access
 from hwmodel.errors import InputError
-from hwmodel.units import format_bytes, format_time_fs, parse_time_fs
+from hwmodel.units import format_bytes, format_time_fs, ns_from_fs, parse_time_fs
 
 FORMS = {
     "read": ("FUNCTION", "OFFSET", "BYTES"),
@@ -37,10 +38,15 @@ class Access(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """Say what came of a line: its text, what was read, or stands there behind a write; None behind a wait."""
+    """Say what came of a line: its text, what was read, or stands there behind a write; None behind a wait.
+
+    `at_fs`: when it began, by the adapter's clock; `took_fs`: what it took.
+    """
 
     text: str
     value: int | None
+    at_fs: int
+    took_fs: int
 
 
 def read_script(text: str, name: str) -> list[tuple[int, Access]]:
@@ -62,10 +68,15 @@ def read_script(text: str, name: str) -> list[tuple[int, Access]]:
 def run_script(adapter: PciAdapter, script: list[tuple[int, Access]], name: str) -> Iterator[Answer]:
     """Do the accesses of a script one after the other. Raises InputError at one that cannot be done."""
     for number, access in script:
+        at_fs = adapter.now_fs
         try:
-            yield _done(adapter, access)
+            said, value = _done(adapter, access)
         except InputError as error:
             raise InputError([f"{name}:{number}: {each}" for each in error.lines]) from None
+        took_fs = adapter.now_fs - at_fs
+        if value is not None:
+            said += f" ({ns_from_fs(took_fs):,.1f} ns)"
+        yield Answer(said, value, at_fs, took_fs)
 
 
 def _access(words: list[str]) -> Access:
@@ -73,13 +84,15 @@ def _access(words: list[str]) -> Access:
     if kind not in FORMS:
         raise InputError(f"no access is called {kind!r} ({', '.join(FORMS)})")
     if len(arguments) != len(FORMS[kind]):
-        raise InputError(f"{kind} has {len(arguments)} words behind it ({' '.join((kind, *FORMS[kind]))})")
+        form = " ".join((kind, *FORMS[kind]))
+        raise InputError(f"{len(FORMS[kind])} words come behind {kind}, not {len(arguments)} ({form})")
     if kind == "wait":
         try:
             return Access(kind, time_fs=parse_time_fs(arguments[0]))
         except ValueError as error:
             raise InputError(f"{error}") from None
     numbers = [_number(word, what) for word, what in zip(arguments[1:], FORMS[kind][1:], strict=True)]
+    check_access(*numbers[:2])
     return Access(kind, arguments[0], *numbers)
 
 
@@ -93,28 +106,35 @@ def _number(word: str, what: str) -> int:
     return value
 
 
-def _done(adapter: PciAdapter, access: Access) -> Answer:
+def _done(adapter: PciAdapter, access: Access) -> tuple[str, int | None]:
     if access.kind == "wait":
         adapter.wait(access.time_fs)
-        return Answer(f"wait {format_time_fs(access.time_fs)}", None)
+        return f"wait {format_time_fs(access.time_fs)}", None
     function, offset, n_bytes = access.function, access.offset, access.n_bytes
     said = f"{access.kind} {function} 0x{offset:03x} {n_bytes}"
     if access.kind == "write":
         _check_n_vfs(adapter, access)
-        adapter.write(function, offset, n_bytes, access.value)
+        is_there = adapter.write(function, offset, n_bytes, access.value)
         _check_ranges(adapter)
         said += f" 0x{access.value:0{2 * n_bytes}x}"
-    value = adapter.read(function, offset, n_bytes)
-    is_there = adapter.space(function) is not None
-    return Answer(f"{said} -> 0x{value:0{2 * n_bytes}x}{'' if is_there else ' (does not answer)'}", value)
+        space = adapter.space(function) if is_there else None
+        value = None if space is None else space.get(offset, n_bytes)
+    else:
+        value = adapter.answer(function, offset, n_bytes)
+    if value is None:
+        value = (1 << 8 * n_bytes) - 1
+        return f"{said} -> {value:#x}, does not answer", value
+    return f"{said} -> 0x{value:0{2 * n_bytes}x}", value
 
 
 def _check_n_vfs(adapter: PciAdapter, access: Access) -> None:
-    """Raise InputError where a write would ask for more VFs than there are."""
-    at = adapter.pf.sr_iov + NUM_VFS
-    if access.function != PF or access.offset > at or access.offset + access.n_bytes < at + 2:
+    """Raise InputError where a write would ask for more VFs than there are, by one of its bytes too."""
+    if access.function != PF or access.value >> 8 * access.n_bytes:
         return
-    asked, total = access.value >> 8 * (at - access.offset) & 0xFFFF, adapter.device.total_vfs
+    at, total = adapter.pf.sr_iov + NUM_VFS, adapter.device.total_vfs
+    content = bytearray(adapter.pf.content())
+    content[access.offset : access.offset + access.n_bytes] = access.value.to_bytes(access.n_bytes, "little")
+    asked = int.from_bytes(content[at : at + 2], "little")
     if asked > total:
         raise InputError(f"NumVFs {asked} is more than TotalVFs, {total}")
 

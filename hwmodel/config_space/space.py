@@ -8,14 +8,13 @@ entered, while the other bits of the same write hold.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
-from hwmodel.config_space.devices import ROM, Bar
-from hwmodel.config_space.registers import SPACE_BYTES, Placed, laid_out
+from hwmodel.config_space.devices import Bar
+from hwmodel.config_space.registers import SPACE_BYTES, Layout, Placed
 from hwmodel.errors import InputError
 
 WIDTHS = (1, 2, 4)
-FIRST_BAR, ROM_BAR = 0x10, 0x30
 D0, D3_HOT = 0, 3
 POWER_STATE = 3
 INITIATE_FLR = 0x80  # in the upper byte of Device Control
@@ -24,16 +23,13 @@ INITIATE_FLR = 0x80  # in the upper byte of Device Control
 class FunctionSpace:
     """Hold the 4 KiB of a function.
 
-    `structures`: what it has; `bars`: its address ranges by index, the expansion ROM's is 6. `n_resets` counts.
+    `structures`: what it has; `layout`: what they make up, which functions may share.
     """
 
-    def __init__(self, structures: list[Placed], bars: Mapping[int, Bar], *, is_vf: bool = False) -> None:
+    def __init__(self, structures: Sequence[Placed], layout: Layout) -> None:
         self._places = {each.structure.name: each for each in structures}
-        self._layout = laid_out(structures, is_vf)
-        self._bytes = bytearray(self._layout.start)
-        self.n_resets = 0
-        for index, bar in bars.items():
-            self.lay_bar(ROM_BAR if index == ROM else FIRST_BAR + 4 * index, bar, is_rom=index == ROM)
+        self._layout = layout
+        self._bytes = bytearray(layout.start)
 
     def at(self, structure: str) -> int | None:
         """Return where a structure begins, None where the function has none of that name."""
@@ -87,7 +83,6 @@ class FunctionSpace:
         for at in range(SPACE_BYTES):
             lost = (layout.writable[at] | layout.clearing[at]) & ~layout.kept[at]
             self._bytes[at] = self._bytes[at] & ~lost | layout.reset[at] & lost
-        self.n_resets += 1
 
     def content(self) -> bytes:
         """Return all 4 KiB."""

@@ -161,7 +161,7 @@ PCI_EXPRESS = Structure(
             bit("Enable Clock Power Management", 8, RW, keeps=True, in_vf=RO, needs="Clock Power Management"),
         )),
         Register("Link Status", 0x12, 2, (
-            Field("Current Link Speed", 0, 4, RO, in_vf=RO),
+            Field("Current Link Speed", 0, 4, RO),
             Field("Negotiated Link Width", 4, 6, RO),
             bit("Slot Clock Configuration", 12, HWINIT),
         )),

@@ -68,6 +68,7 @@ MAX_COPY_KINDS = 1 << 19  # (template, egress port) pairs
 ANY_LENGTH = 2**31 - 1  # as the longest frame that passes
 HEADER_ROOM = 56  # of a header and of a rewritten one: the longest that comes has 26 B, and a copy 12 B more
 NEVER_DECIDED = 0  # as a template's stamp
+TO_ONE, TO_GROUP, TO_ALL = range(3)  # whom a destination means: one station, a group, all
 UNKNOWN = -1  # in place of what a copy is at the other end of the wire, of a flow or of a variant
 
 # Templates and kinds of copies are as many as there are flows, so that each frame finds its own in none of the
@@ -79,11 +80,12 @@ TEMPLATE = record(
     ("reason", I16), ("function", I16), ("policer", I16),
     ("n_copies", I16), ("n_mirrored", I16), ("n_mirrored_refused", I16),
 )  # fmt: skip
-# `counts_offered`: count this copy as offered, since its frame belongs to no flow. `next_template`: for a copy that
-# leaves by the wire, its hop or template at the other end.
+# `cast`: for whom it is, TO_ONE, ... `counts_offered`: count this copy as offered, since its frame belongs to no flow.
+# `next_template`: for a copy that leaves by the wire, its hop or template at the other end.
 COPY_KIND = record(
     ("flow", I32), ("queue_hash", I32), ("next_template", I32),
     ("port", I16), ("function", I16), ("delta_bytes", I16), ("is_mirrored", I16), ("counts_offered", I16),
+    ("cast", I16),
 )  # fmt: skip
 # The header of a template: who sent it and for whom, by the numbers of stations, the port of the adapter and of its
 # switch by which it comes, its VLAN there. `is_whole`: it reaches to the type behind its last tag, as all do but those

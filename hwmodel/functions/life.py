@@ -13,7 +13,7 @@ from hwmodel.config.kinds import suggest
 from hwmodel.config.scenario import OF_FUNCTIONS, in_order
 from hwmodel.config.system import Server, servers_of
 from hwmodel.errors import InputError
-from hwmodel.functions.message_time import FS_PER_MS, FS_PER_US, RegisterTimes, Work, bring_up
+from hwmodel.functions.message_time import FS_PER_MS, FS_PER_US, DriverWork, RegisterTimes, bring_up
 from hwmodel.units import format_time_fs
 
 if TYPE_CHECKING:
@@ -61,10 +61,10 @@ class Life:
 
 @dataclass
 class Course:
-    """Hold what becomes of functions in a run: lives, and what their messages cost each PF's core, from when on."""
+    """Hold what becomes of functions in a run: lives, and what drivers do for them."""
 
     lives: list[Life] = field(default_factory=list)
-    work: list[Work] = field(default_factory=list)
+    work: list[DriverWork] = field(default_factory=list)
 
     def times_fs(self) -> list[int]:
         """Return the instants at which functions go or come up, in order."""
@@ -196,10 +196,13 @@ class _Adapter:
         vfs = [name for name in names if name in self.vfs]
         messages_fs, exchanges = bring_up([self._times(name) for name in vfs], self._times(PF))
         for each in exchanges:
-            taken_fs, message = at_fs + RESET_FS + each.taken_fs, f"{vfs[each.vf]}: {each.message}"
-            course.work.append(Work(taken_fs, self.server.station(PF), each.serving_fs, message))
+            sender = vfs[each.vf]
+            course.work.append(each.asking(at_fs + RESET_FS, sender))
+            course.work.append(each.serving(at_fs + RESET_FS, self.server.station(PF), sender))
         for number, name in enumerate(names):
             parts = Parts(RESET_FS, messages_fs[number] if vfs else 0, self._rings_fs(self._times(name)))
+            rings_fs = at_fs + parts.reset_fs + parts.messages_fs
+            course.work.append(DriverWork(rings_fs, name, 0, self._n_rings, self._n_rings * RING_REGISTERS))
             self.last[name] = len(course.lives)
             course.lives.append(Life(name, event, at_fs, off_fs, parts, at_fs + parts.whole_fs))
 
@@ -208,8 +211,12 @@ class _Adapter:
 
     def _rings_fs(self, times: RegisterTimes) -> int:
         """Return how long a driver takes to set the Tx and Rx rings of its function up."""
-        n_rings = 2 * self.server.config.nic.queues_per_vf
-        return n_rings * (RING_REGISTERS * times.write_fs + RING_ENABLE_FS + times.read_fs)
+        return self._n_rings * (RING_REGISTERS * times.write_fs + RING_ENABLE_FS + times.read_fs)
+
+    @property
+    def _n_rings(self) -> int:
+        """Return how many rings a function has, Tx and Rx."""
+        return 2 * self.server.config.nic.queues_per_vf
 
     def _is_there(self, course: Course, at_fs: int, name: str) -> bool:
         place = self.last.get(name)

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from hwmodel.config import Config, servers_of
+from hwmodel.config.mailbox import MailboxMessage
 from hwmodel.config.scenario import Event
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox import encode
 from hwmodel.functions.mailbox_text import answered_text, asked_text, called_text
-from hwmodel.functions.message_time import RESET, RegisterTimes, Work, asking
+from hwmodel.functions.message_time import RESET, DriverWork, Message, RegisterTimes, asking, serving
 from hwmodel.functions.pf_driver import Answer, handle
 from hwmodel.functions.pf_driver_calls import administer
 from hwmodel.functions.pf_driver_state import PfState, followed, state_of
@@ -37,9 +38,8 @@ def served_in_turn(config: Config) -> dict[int, list[Served]]:
         if event.mailbox is not None:
             name, _, vf = event.mailbox.sender.rpartition(".")
             own, pf = (RegisterTimes.of(servers[name], each) for each in (vf, "pf"))
-            words = encode(event.mailbox)
-            arrives_fs = event.at_fs + own.sending_fs(len(words)) + own.flight_fs + pf.flight_fs
-            message = RESET if event.mailbox.message == RESET.name else asking("", len(words))
+            message = _message(event.mailbox)
+            arrives_fs = event.at_fs + own.sending_fs(message.words) + own.flight_fs + pf.flight_fs
             serving_fs = pf.serving_fs(message)
             every_fs = event.mailbox.every_fs or 0
             sent += [(arrives_fs + n * every_fs, at, name, serving_fs) for n in range(event.mailbox.n_times)]
@@ -97,15 +97,17 @@ class PfDrivers:
         self._answers.setdefault(event, []).append(answer)
         return {server.key(key): value for key, value in answer.effects.items()}
 
-    def work(self) -> Iterator[Work]:
-        """Give when messages keep a PF's core, whose, for how long, and which they are."""
+    def work(self) -> Iterator[DriverWork]:
+        """Give what drivers do for messages: the VF's sends it, the PF's reads and answers it."""
         for event, served in self.served.items():
-            message = self._events[event].mailbox
-            assert message is not None
-            pf = self._servers[message.sender.rpartition(".")[0]].station("pf")
-            for each in served:
-                name = f"{message.sender}: {message.message or 'words'}"
-                yield Work(each.taken_fs, pf, each.answered_fs - each.taken_fs, name)
+            asked = self._events[event].mailbox
+            assert asked is not None
+            pf = self._servers[asked.sender.rpartition(".")[0]].station("pf")
+            message = _message(asked)
+            for number, each in enumerate(served):
+                sent_fs = self._events[event].at_fs + number * (asked.every_fs or 0)
+                yield DriverWork(sent_fs, asked.sender, 0, 1, message.words + 1)
+                yield serving(each.taken_fs, pf, each.answered_fs - each.taken_fs, message, asked.sender)
 
     def follow(self, before: Config, after: Config) -> None:
         """Take over what an event has set in passing the drivers by."""
@@ -151,6 +153,11 @@ class PfDrivers:
         if name is not None:
             return str(name).rpartition(".")[0]
         return str(given.get("server") or next(iter(self._servers)))
+
+
+def _message(asked: MailboxMessage) -> Message:
+    """Return a scenario's message by what takes time."""
+    return RESET if asked.message == RESET.name else asking(asked.message or "words", len(encode(asked)))
 
 
 def _number_of(name: str) -> int:

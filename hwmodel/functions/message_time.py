@@ -99,26 +99,48 @@ class RegisterTimes:
         return (message.reply_words + 2) * self.write_fs
 
 
-class Exchange(NamedTuple):
-    """Say when the PF's core takes a message up, for how long it does, and when the VF's driver has the reply.
+class DriverWork(NamedTuple):
+    """Say what a driver does beside frames: from when on, whose, for how long it keeps its core, which registers.
 
-    `message`: its name. `vf`: whose it is, of those that ask at once.
+    A VF's driver that asks for something is taken to keep no core: it looks for answers between its other work.
+    `message`: that a PF's driver serves, `vf1: set_vlan`.
     """
-
-    taken_fs: int
-    serving_fs: int
-    over_fs: int
-    message: str
-    vf: int = 0
-
-
-class Work(NamedTuple):
-    """Say from when on a message keeps the core of a function, the PF's, for how long, and which: `vf1: set_vlan`."""
 
     at_fs: int
     function: str
-    work_fs: int
-    message: str
+    core_fs: int
+    n_reads: int
+    n_writes: int
+    message: str = ""
+
+
+def serving(at_fs: int, pf: str, core_fs: int, message: Message, vf: str) -> DriverWork:
+    """Return what a PF's driver does for a message that it takes up then: it reads, acknowledges and answers it."""
+    name = f"{vf}: {message.name}"
+    return DriverWork(at_fs, pf, core_fs, MAILBOX_WORDS + 1, message.reply_words + 2, name)
+
+
+class Exchange(NamedTuple):
+    """Say when a VF's driver begins with a message, when the PF's core takes it up, for how long, when the reply is in.
+
+    `n_reads`: of registers by the VF's driver. `vf`: its place among those that ask.
+    """
+
+    message: Message
+    begins_fs: int
+    taken_fs: int
+    serving_fs: int
+    over_fs: int
+    n_reads: int
+    vf: int = 0
+
+    def asking(self, from_fs: int, vf: str) -> DriverWork:
+        """Return what the VF's driver does for it, times being counted from `from_fs`."""
+        return DriverWork(from_fs + self.begins_fs, vf, 0, self.n_reads, self.message.words + 2)
+
+    def serving(self, from_fs: int, pf: str, vf: str) -> DriverWork:
+        """Return what the PF's driver does for it."""
+        return serving(from_fs + self.taken_fs, pf, self.serving_fs, self.message, vf)
 
 
 def exchange(vf: RegisterTimes, pf: RegisterTimes, message: Message, begins_fs: int, pf_free_fs: int) -> Exchange:
@@ -132,16 +154,17 @@ def exchange(vf: RegisterTimes, pf: RegisterTimes, message: Message, begins_fs: 
     taken_fs = max(sent_fs + vf.flight_fs + pf.flight_fs, pf_free_fs)
     served_fs = taken_fs + pf.serving_fs(message)
     acknowledged_fs = served_fs - pf.reply_fs(message) + pf.write_fs + pf.flight_fs
-    found_fs = _found_fs(vf, sent_fs, acknowledged_fs) + message.settle_fs
-    found_fs = _found_fs(vf, found_fs, served_fs + pf.flight_fs)
+    found_fs, n_looks = _found(vf, sent_fs, acknowledged_fs)
+    found_fs, n_more = _found(vf, found_fs + message.settle_fs, served_fs + pf.flight_fs)
     over_fs = found_fs + message.read_words * vf.read_fs + vf.write_fs
-    return Exchange(taken_fs, served_fs - taken_fs, over_fs, message.name)
+    n_reads = 1 + n_looks + n_more + message.read_words
+    return Exchange(message, begins_fs, taken_fs, served_fs - taken_fs, over_fs, n_reads)
 
 
-def _found_fs(times: RegisterTimes, first_fs: int, there_fs: int) -> int:
-    """Return the end of the first look that finds what is there from a time on."""
+def _found(times: RegisterTimes, first_fs: int, there_fs: int) -> tuple[int, int]:
+    """Return the end of the first look that finds what is there from a time on, and how many looks that are."""
     n_in_vain = max(0, -(-(there_fs - first_fs) // (times.read_fs + POLL_FS)))
-    return first_fs + n_in_vain * (times.read_fs + POLL_FS) + times.read_fs
+    return first_fs + n_in_vain * (times.read_fs + POLL_FS) + times.read_fs, n_in_vain + 1
 
 
 def bring_up(
@@ -157,8 +180,7 @@ def bring_up(
         waiting = [number for number, done in enumerate(step) if done < len(messages)]
         number = min(waiting, key=lambda number: at_fs[number])
         pf_free_fs = found[-1].taken_fs + found[-1].serving_fs if found else 0
-        one = exchange(vfs[number], pf, messages[step[number]], at_fs[number], pf_free_fs)
-        found.append(one._replace(vf=number))
+        found.append(exchange(vfs[number], pf, messages[step[number]], at_fs[number], pf_free_fs)._replace(vf=number))
         at_fs[number] = found[-1].over_fs
         step[number] += 1
     return at_fs, found

@@ -33,6 +33,7 @@ from hwmodel.machine.pcie.link import catch_up, could_start, on_wire, start_down
 from hwmodel.machine.pcie.link_state import MAX_TAGS
 from hwmodel.machine.pcie.links import link_at, number_of
 from hwmodel.machine.pcie.reads import data_are_in, free_places, host_reads, release_tag, served_in_order, served_read
+from hwmodel.machine.pcie.transactions import answer_register_read
 from hwmodel.machine.time.clock import (
     ADAPTER_LINKS,
     BUS,
@@ -70,9 +71,12 @@ from hwmodel.machine.time.events import (
 from hwmodel.machine.tlp_kinds import (
     CLASS_OF,
     COMPLETION_CREDIT,
+    INTERRUPT_ENABLE,
     NON_POSTED_CREDIT,
     PAYLOAD_READ,
     PAYLOAD_WRITE,
+    REGISTER_COMPLETION,
+    REGISTER_READ,
     RX_DESCRIPTOR_READ,
     RX_DOORBELL,
     RX_WRITEBACK,
@@ -97,7 +101,7 @@ def host_notices(nic, now_fs, sending):
     elif kind == TX_WRITEBACK:
         if sending.n > 0:
             tx_written_back(nic, now_fs, sending.queue, sending.n)
-    else:
+    elif kind != REGISTER_COMPLETION:
         interrupted(nic, now_fs, kind, sending.queue, sending.n, sending.at_fs)
 
 
@@ -179,8 +183,10 @@ def down_received(nic, pcie, now_fs, sending):
         change(nic.ledger.counts.rx_ring, now_fs, -sending.n)
         fetch_rx(nic, sending.queue)
         nic.moves_due = 1
-    else:
+    elif kind == INTERRUPT_ENABLE:
         unmasked(nic, now_fs, sending.queue)
+    elif kind == REGISTER_READ:
+        answer_register_read(nic, now_fs, sending.queue)
     return NO_READ
 
 

@@ -10,8 +10,9 @@ from typing import NamedTuple
     RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ, PAYLOAD_READ,
     TX_DOORBELL, RX_DOORBELL, INTERRUPT_ENABLE,
     RX_DESCRIPTOR_COMPLETION, TX_DESCRIPTOR_COMPLETION, PAYLOAD_COMPLETION,
+    REGISTER_READ, REGISTER_WRITE, REGISTER_COMPLETION,
     KINDS,
-) = range(15)  # fmt: skip
+) = range(18)  # fmt: skip
 NO_KIND = -1
 
 # The classes of transactions, each with credits of its own.
@@ -57,9 +58,15 @@ OF_KIND = {
     RX_DESCRIPTOR_COMPLETION: TlpKind("Rx descriptors", DOWN, COMPLETION_CREDIT, "descriptor"),
     TX_DESCRIPTOR_COMPLETION: TlpKind("Tx descriptors", DOWN, COMPLETION_CREDIT, "descriptor"),
     PAYLOAD_COMPLETION: TlpKind("payload completion", DOWN, COMPLETION_CREDIT, "payload"),
+    # What drivers do with registers beside doorbells. Requests and completions may not pass posted writes, and stand in
+    # their queue; their credits are taken to be those of posted writes (an approximation).
+    REGISTER_READ: TlpKind("register read", DOWN, POSTED_CREDIT, "doorbell"),
+    REGISTER_WRITE: TlpKind("register write", DOWN, POSTED_CREDIT, "doorbell"),
+    REGISTER_COMPLETION: TlpKind("register completion", UP, POSTED_CREDIT, "doorbell"),
 }
 # By kind, for compiled code. A kind that the table leaves out is an error here.
 CLASS_OF = tuple(OF_KIND[kind].of_class for kind in range(KINDS))
 COMPLETION_OF = tuple(OF_KIND[kind].completion for kind in range(KINDS))
 READS = tuple(kind for kind in range(KINDS) if CLASS_OF[kind] == NON_POSTED_CREDIT)
+REGISTER_ACCESSES = (REGISTER_READ, REGISTER_WRITE, REGISTER_COMPLETION)
 COMPLETIONS = tuple(kind for kind in range(KINDS) if CLASS_OF[kind] == COMPLETION_CREDIT)

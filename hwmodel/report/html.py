@@ -178,6 +178,8 @@ def section_of(
             "latency": tables.latency_table(result),
             "parts": tables.parts_table(result),
             "vms": tables.vm_table(result),
+            "counters": tables.counter_table(result),
+            "port_counters": tables.port_counter_table(result),
             "drops": tables.drop_table(result),
             "flows": tables.flow_table(result),
             "facts": tables.fact_table(result),

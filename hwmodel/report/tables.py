@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple, fields
 from math import inf
 from typing import Any, NamedTuple
 
 from hwmodel.report.configuration import changed_keys
 from hwmodel.results.bridge import BridgeResult
+from hwmodel.results.counters import ETHTOOL_NAMES, LinkReceived, LinkSent
 from hwmodel.results.result import FlowResult, Latency, Result, VmResult
 from hwmodel.words.bridge_reading import (
     NO_NAME,
@@ -219,6 +221,28 @@ def _vm_row(result: Result, vm: VmResult) -> list[str]:
     sent, received = (result.intervals.get(f"vms.{vm.name}.{rate}") for rate in ("tx_gbps", "rx_gbps"))
     rates = [decimals_text(vm.tx_gbps, 3, sent), decimals_text(vm.rx_gbps, 3, received), decimals_text(vm.rx_mpps, 4)]
     return [printable(vm.name), *rates, page_time(vm.latency_ns.p50), page_time(vm.latency_ns.p99), drops]
+
+
+def counter_table(result: Result) -> Table | None:
+    """Return what each function counted in the whole run, as `ip -s link show` has it; None without counters."""
+    if not result.counters:
+        return None
+    header = [f"RX {each.name}" for each in fields(LinkReceived)] + [f"TX {each.name}" for each in fields(LinkSent)]
+    rows = [
+        [printable(name), *(count_text(count) for way in (own.ip.rx, own.ip.tx) for count in astuple(way))]
+        for name, own in list(result.counters.items())[:MOST_VM_ROWS]
+    ]
+    return Table(("function", *header), rows)
+
+
+def port_counter_table(result: Result) -> Table | None:
+    """Return what PFs count of themselves and their ports, as `ethtool -S` has it; None without counters."""
+    pfs = {name: dict(own.in_order()) for name, own in result.counters.items() if own.ip.vfs}
+    if not pfs:
+        return None
+    names = [name for name in ETHTOOL_NAMES if any(name in own for own in pfs.values())]
+    rows = [[name, *(count_text(own.get(name, 0)) for own in pfs.values())] for name in names]
+    return Table(("counter", *map(printable, pfs)), rows)
 
 
 def flow_table(result: Result) -> Table:

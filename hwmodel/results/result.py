@@ -14,6 +14,7 @@ from typing import Any
 
 from hwmodel.errors import InputError
 from hwmodel.results.bridge import OUTSIDE, BridgeResult, missing_port
+from hwmodel.results.counters import FunctionCounters
 from hwmodel.results.json_form import Problem, document_of, parse_result, to_plain
 from hwmodel.results.series import Series
 
@@ -332,7 +333,8 @@ class Result:
     `latency_by_direction_ns`: `latency_ns` apart, by DIRECTIONS, where there are several. `latency_parts_ns`
     holds for "mean", "p50", "p99", "p999" the parts of `latency_to_guest_ns`, by the names of `results.PARTS`;
     `intervals` 95 % confidence intervals by dotted name; `relaxed` what `hwmodel explain` found; `spread` the figures
-    of runs with other seeds; `series` what VMs did over time and what events did, in a run with a scenario; `warnings`
+    of runs with other seeds; `counters` what functions counted in the whole run, under the names of Linux' tools, where
+    that was asked for; `series` what VMs did over time and what events did, in a run with a scenario; `warnings`
     what a reader must know of the figures before quoting one. Results are equal where all but `host_run` is.
     """
 
@@ -368,6 +370,7 @@ class Result:
     closed_form: ClosedForm | None = None
     relaxed: tuple[Relaxed, ...] = ()
     spread: tuple[Spread, ...] = ()
+    counters: Mapping[str, FunctionCounters] = field(default_factory=dict, metadata={"omit_empty": True})
     series: Series | None = field(default=None, metadata={"omit_empty": True})
     host_run: HostRun | None = field(default=None, compare=False)
 
@@ -476,7 +479,7 @@ class Result:
         return result_html(self)
 
     def scalars(self) -> dict[str, str | int | float | None]:
-        """Return the single figures by dotted name (`totals.gbps`): no lists, no configuration, no `host_run`."""
+        """Return the single figures by dotted name (`totals.gbps`): no lists, configuration, counters, `host_run`."""
         flat: dict[str, str | int | float | None] = {}
 
         def walk(prefix: str, value: Any) -> None:
@@ -486,7 +489,7 @@ class Result:
             elif not isinstance(value, list):
                 flat[prefix] = value
 
-        left_out = ["config", "host_run"]
+        left_out = ["config", "host_run", "counters"]
         left_out += [each.name for each in fields(self) if isinstance(getattr(self, each.name), tuple)]
         walk("", to_plain(self, left_out=left_out))  # lists, of VMs and flows, are most of a result
         return flat

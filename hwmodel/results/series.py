@@ -72,11 +72,15 @@ class Stage(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """Hold what VMs did in equal intervals, the first from the run's first instant on, and the events between."""
+    """Hold what VMs did in equal intervals, the first from the run's first instant on, and the events between.
+
+    `counters`: by VM and by name what each counter (docs/counters.md) grew by in each interval.
+    """
 
     interval_ns: float
     vms: Mapping[str, VmSeries] = field(default_factory=dict)
     events: tuple[EventResult, ...] = ()
+    counters: Mapping[str, Mapping[str, tuple[int, ...]]] = field(default_factory=dict, metadata={"omit_empty": True})
     lives: tuple[LifeResult, ...] = field(default=(), metadata={"omit_empty": True})
 
     @property
@@ -106,6 +110,10 @@ class Series:
             for each in fields(vm):
                 if len(getattr(vm, each.name)) != self.n_intervals:
                     yield Problem(("series", "vms", name, each.name), f"expected {self.n_intervals} values")
+        for name, counters in self.counters.items():
+            for counter, grown in counters.items():
+                if len(grown) != self.n_intervals:
+                    yield Problem(("series", "counters", name, counter), f"expected {self.n_intervals} values")
 
 
 def _some(start_ns: float, end_ns: float, name: str, event: int | None) -> Iterator[Stage]:

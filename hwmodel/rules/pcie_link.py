@@ -27,7 +27,7 @@ CREDIT_DATA_BYTES = 16  # one data credit
 # sequence number, and 4 B of LCRC.
 _FRAMING_BYTES = 8
 _ECRC_BYTES = 4
-_COMPLETION_HEADER_BYTES = 12
+_SHORT_HEADER_BYTES = 12  # of 3 double words: completions, and requests that name a register by its function
 _REQUEST_HEADER_BYTES = {32: 12, 64: 16}
 
 
@@ -122,6 +122,7 @@ class TlpOverhead:
     memory_write_bytes: int
     read_request_bytes: int
     completion_bytes: int
+    configuration_request_bytes: int
 
 
 def raw_bps(generation: int, lanes: int) -> Fraction:
@@ -196,13 +197,14 @@ def link_rate_of(pcie: LinkSettings) -> LinkRate:
 def tlp_overhead(address_bits: int = 64, ecrc: bool = False) -> TlpOverhead:
     """Give the bytes beside the data: 24, 24 and 20 with 64-bit addresses, 4 B less a request with 32-bit ones.
 
-    ECRC adds 4 B to each TLP. Raises ValueError for other address sizes.
+    Requests to configuration space have 20 B with either. ECRC adds 4 B to each TLP. Raises ValueError for other
+    address sizes.
     """
     if address_bits not in _REQUEST_HEADER_BYTES:
         raise ValueError(f"{address_bits} address bits: known are 32 and 64")
     around = _FRAMING_BYTES + (_ECRC_BYTES if ecrc else 0)
     request = around + _REQUEST_HEADER_BYTES[address_bits]
-    return TlpOverhead(request, request, around + _COMPLETION_HEADER_BYTES)
+    return TlpOverhead(request, request, around + _SHORT_HEADER_BYTES, around + _SHORT_HEADER_BYTES)
 
 
 def tlp_overhead_of(pcie: LinkSettings) -> TlpOverhead:

@@ -23,7 +23,7 @@ from hwmodel.forwarding.tables import TABLES
 from hwmodel.machine.time.commands import (
     AGEING,
     COMMAND_CAP,
-    CORE_WORK,
+    DRIVER_WORK,
     FUNCTION_OFF,
     FUNCTION_ON,
     LATENCY,
@@ -42,6 +42,7 @@ from hwmodel.units import format_time_fs
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
+    from hwmodel.functions.message_time import DriverWork
     from hwmodel.simulation.machine import Machine
 
 Ints = npt.NDArray[np.int64]
@@ -51,13 +52,13 @@ WORD_BYTES = 8
 class Change(NamedTuple):
     """Say from when on a machine has another configuration, and which of its functions (`a.vf1`) are off.
 
-    `work`: functions whose core is kept by something else from then on, with for how long, in femtoseconds.
+    `work`: what drivers do beside frames from then on.
     """
 
     at_fs: int
     config: Config
     off: frozenset[str] = frozenset()
-    work: tuple[tuple[str, int], ...] = ()
+    work: tuple[DriverWork, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -205,10 +206,12 @@ def _comings_and_goings(
         yield _Command(function.server, FUNCTION_OFF if is_off else FUNCTION_ON, function.number, 0, nothing)
 
 
-def _work(functions: Mapping[str, _Function], work: Sequence[tuple[str, int]]) -> Iterator[_Command]:
-    """Give the commands that keep functions' cores for a time."""
-    for name, work_fs in work:
-        yield _Command(functions[name].server, CORE_WORK, functions[name].number, 0, np.array([work_fs], np.int64))
+def _work(functions: Mapping[str, _Function], work: Sequence[DriverWork]) -> Iterator[_Command]:
+    """Give the commands for what drivers do beside frames."""
+    for each in work:
+        function = functions[each.function]
+        values = np.array([each.core_fs, each.n_reads, each.n_writes], np.int64)
+        yield _Command(function.server, DRIVER_WORK, function.number, 0, values)
 
 
 class _Command(NamedTuple):

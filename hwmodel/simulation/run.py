@@ -19,6 +19,7 @@ from hwmodel.machine.counts.ledger_state import EVENTS_SPENT, IDLE, LOG_FULL, OV
 from hwmodel.results import Result, Sighting, check_balance
 from hwmodel.simulation.closed_form import closed_form_of, limits_of, next_steps
 from hwmodel.simulation.commands import Change
+from hwmodel.simulation.counters import counters_of
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.intervals import Sureness, gets_through, sureness_of, too_wide
 from hwmodel.simulation.judgement import judged
@@ -30,7 +31,7 @@ from hwmodel.simulation.measurement import Snapshot, take_snapshot
 from hwmodel.simulation.nic_state import State
 from hwmodel.simulation.other_phases import Replica, phase_warnings_of, replica_of, seeds_beside, widened
 from hwmodel.simulation.outcome import MeasuredWindow, describe_host_run, with_bottleneck
-from hwmodel.simulation.scenario import Scene, scene_of, with_series
+from hwmodel.simulation.scenario import scene_of, with_series
 from hwmodel.simulation.series import SeriesRecorder, interval_of
 from hwmodel.simulation.short_run import ShortRuns
 from hwmodel.simulation.span import Span
@@ -80,6 +81,7 @@ def simulate(
     trace_start_fs: int | None = None,
     trace_length_fs: int | None = None,
     with_next_steps: bool = False,
+    counters: bool = False,
     note: Callable[[str], None] | None = None,
     threads: int | None = None,
 ) -> Result:
@@ -89,8 +91,9 @@ def simulate(
     the run are written there, with `pcap_hops` (files by names of wires) what passes each of these wires
     (docs/loads.md); with `trace_path` a time line for trace viewers, of the window from `trace_start_fs`
     on, for `trace_length_fs` or as long as one file has room (docs/trace.md).
-    `with_next_steps`: let the closed form say what larger designs would give. `note` is called with a line on what the
-    time line has no room for. `threads`: on which servers run, None for as many as are worth while. Raises InputError
+    `with_next_steps`: let the closed form say what larger designs would give. `counters`: tell what functions and rings
+    counted, as a run with a scenario always does (docs/counters.md). `note` is called with a line on what the time
+    line has no room for. `threads`: on which servers run, None for as many as are worth while. Raises InputError
     where a load or a rate is beyond what a run has room for, RunError where the run cannot be finished, and
     Interrupted, with the figures so far, on Ctrl-C.
     """
@@ -104,23 +107,25 @@ def simulate(
         run.series = SeriesRecorder(run.machine, interval_of(config.run.duration_fs), scene.course)
     if trace_path is not None:
         run.tracer = Tracer(stage_of(run.machine, workload, scene.work), trace_start_fs or 0, trace_length_fs)
+
+    def told(result: Result) -> Result:
+        if counters or config.scenario:
+            result = replace(result, counters=counters_of(run.machine.servers))
+        return result if run.series is None else with_series(result, config, run.series.series(), scene)
+
     try:
         _run_through(run, pcap_path, pcap_hops or {})
     except KeyboardInterrupt:
         partial_result = run.partial_result()
-        raise Interrupted(partial_result and _told_over_time(run, config, scene, partial_result)) from None
+        raise Interrupted(partial_result and told(partial_result)) from None
     # Short runs, which say what limits where shares do not, know nothing of changes.
-    result = _told_over_time(run, config, scene, run.result(with_next_steps, is_judged=not scene.changes))
+    result = told(run.result(with_next_steps, is_judged=not scene.changes))
     if trace_path is not None and run.tracer is not None:
         write_atomically(trace_path, run.tracer.to_json(result))
         if note is not None:
             for remark in run.tracer.remarks():
                 note(f"{trace_path}: {remark}")
     return result
-
-
-def _told_over_time(run: Run, config: Config, scene: Scene, result: Result) -> Result:
-    return result if run.series is None else with_series(result, config, run.series.series(), scene)
 
 
 def _run_through(run: Run, pcap_path: str | None, pcap_hops: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hwmodel.config.scenario import OF_FUNCTIONS, in_order
 from hwmodel.functions.life import Course, course_of
 from hwmodel.functions.mailbox_events import PfDrivers
-from hwmodel.functions.message_time import Work
+from hwmodel.functions.message_time import DriverWork
 from hwmodel.results.series import EventResult, Series
 from hwmodel.simulation.commands import Change
 from hwmodel.units import FS_PER_NS
@@ -26,7 +26,7 @@ class Scene:
     """Hold the configuration that a machine is built from, its changes in mid-run, and what becomes of functions.
 
     `drivers`: who answered the events that ask for something; None without a scenario. `unchanged`: the places of
-    events that set what holds already. `work`: what messages keep PFs' cores for.
+    events that set what holds already. `work`: what drivers do beside frames.
     """
 
     first: Config
@@ -34,7 +34,7 @@ class Scene:
     course: Course = field(default_factory=Course)
     drivers: PfDrivers | None = None
     unchanged: frozenset[int] = frozenset()
-    work: tuple[Work, ...] = ()
+    work: tuple[DriverWork, ...] = ()
 
 
 def scene_of(config: Config) -> Scene:
@@ -52,9 +52,9 @@ def scene_of(config: Config) -> Scene:
     while steps and steps[0].at_fs == 0:
         first = steps.pop(0).config
     all_work = (*course.work, *drivers.work())
-    work: dict[int, list[tuple[str, int]]] = {}
+    work: dict[int, list[DriverWork]] = {}
     for each in all_work:
-        work.setdefault(each.at_fs, []).append((each.function, each.work_fs))
+        work.setdefault(each.at_fs, []).append(each)
     changes: list[Change] = []
     now = Change(0, first)
     for at_fs in sorted({step.at_fs for step in steps} | set(course.times_fs()) | set(work)):

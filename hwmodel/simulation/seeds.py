@@ -39,6 +39,7 @@ def simulate_seeds(
     progress: Progress | None = None,
     *,
     with_next_steps: bool = False,
+    counters: bool = False,
     threads: int | None = None,
 ) -> Result:
     """Simulate with `n_seeds` seeds from `run.seed` on; return the first run's result with the spread of all.
@@ -50,7 +51,16 @@ def simulate_seeds(
     for at in range(n_seeds):
         part = None if progress is None else _part_of(progress, at, n_seeds)
         one = config if at == 0 else config_from_mapping(config.resolved(), {"run.seed": first + at})
-        results.append(simulate(one, part, with_next_steps=with_next_steps and at == 0, threads=threads))
+        is_first = at == 0
+        results.append(
+            simulate(
+                one,
+                part,
+                with_next_steps=with_next_steps and is_first,
+                counters=counters and is_first,
+                threads=threads,
+            )
+        )
     scalars = [result.scalars() for result in results]
     seeds = tuple(range(first, first + n_seeds))
     spreads = [_spread(name, seeds, tuple(_number(of_one.get(name)) for of_one in scalars)) for name in FIGURES]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.ledger_state import DONE, IDLE
 from hwmodel.results.series import Series, VmSeries
+from hwmodel.simulation.counters import STATISTICS, statistics_of
 from hwmodel.simulation.lives import LifeRecorder
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from hwmodel.simulation.machine import Machine, Server
 
 Floats = npt.NDArray[np.float64]
-SUMS = ("sent_bytes", "bytes", "frames", "drops", "samples", "latency_fs")  # that grow, by function
+OF_RATES = ("sent_bytes", "bytes", "frames", "drops", "samples", "latency_fs")
+SUMS = (*OF_RATES, *STATISTICS)  # that grow, by function
 LATENCIES = slice(4, 6)  # those of them that begin anew with the window
 INTERVALS = 50  # of `run.duration`, at most
 MOST_INTERVALS = 2000  # of a run; of more two and two become one
@@ -76,13 +78,15 @@ class SeriesRecorder:
         grown = np.array(self._grown).reshape(len(self._grown), *self._last.shape)
         rings = np.array(self._rings, np.int64).reshape(len(self._rings), len(self._last), 2)
         found: dict[str, VmSeries] = {}
+        counters: dict[str, dict[str, tuple[int, ...]]] = {}
         for number, name in enumerate(self._names()):
             own = dict(zip(SUMS, grown[:, number].T, strict=True))
             if name.rpartition(".")[2] == "pf" and not grown[:, number].any():
                 continue
             found[name] = self._of_vm(own, rings[:, number])
+            counters[name] = {each: tuple(own[each].astype(int).tolist()) for each in STATISTICS}
         lives = self._lives.lives(self._course.lives, self._machine.now_fs)
-        return Series(interval_ns=self._interval_fs / FS_PER_NS, vms=found, lives=lives)
+        return Series(interval_ns=self._interval_fs / FS_PER_NS, vms=found, counters=counters, lives=lives)
 
     def _of_vm(self, own: dict[str, Floats], rings: npt.NDArray[np.int64]) -> VmSeries:
         interval_ns = self._interval_fs / FS_PER_NS
@@ -138,6 +142,7 @@ def _sums(server: Server) -> Floats:
         counted["drops"].sum(axis=1),
         received(flows["latency"]["n"]),
         received(flows["latency"]["sum_fs"]),
+        *statistics_of(nic).values(),
     )
     return np.stack(columns, axis=1).astype(np.float64)
 

@@ -38,10 +38,14 @@ HELD = record(*ints("n_descriptors", "n_frames", "written", "timer_at_fs", "time
 # once they are more than the first few (`growing_ring.widen_posts`). `link`: by which the adapter reaches it. `slots`:
 # how many the driver may fill, or posts descriptors in; none while its function is off.
 RING_PARAMS = record(*ints("function", "link", "wide_first"))
+# What went through a ring in all the run, whatever becomes of its function: frames that were read, or that their guest
+# could see, and their bytes without FCS.
+QUEUE_COUNTS = record(*ints("frames", "n_bytes"))
 TX_QUEUE = record(
     ("params", RING_PARAMS),
     *ints("first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"),
     *ints("picked", "fetched", "counted", "written_back", "freed", "highest", "is_paused", "pace_fs", "slots"),
+    ("counts", QUEUE_COUNTS),
     ("batch", POST_BATCH),  # of the last frame that was picked
     ("held", HELD),
 )
@@ -55,6 +59,7 @@ RX_QUEUE = record(
     # `is_polled` the driver's. `entry_fs`: what interrupts cost the core before it takes the next frame.
     *ints("returned", "told", "is_masked", "moderated_until_fs", "moderation_at_fs", "moderation_fs"),
     *ints("is_polled", "entry_fs", "rx_class", "taken_bytes", "tx_class", "posted_bytes"),
+    ("counts", QUEUE_COUNTS),
     ("batch", RX_BATCH),  # of the last frame that was taken
     ("held", HELD),
 )

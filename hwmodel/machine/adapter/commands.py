@@ -11,8 +11,9 @@ from hwmodel.machine.guest.cores import work_beside
 from hwmodel.machine.network.mac import expect_line_anew
 from hwmodel.machine.network.wires import expect_outside_anew
 from hwmodel.machine.pcie.link import catch_up, expect_rest_of_read
+from hwmodel.machine.pcie.transactions import access_registers
 from hwmodel.machine.time.commands import (
-    CORE_WORK,
+    DRIVER_WORK,
     FUNCTION_OFF,
     FUNCTION_ON,
     LINE_RATE,
@@ -61,8 +62,12 @@ def obey(nic, words, now_fs, command):
     if command.kind == FUNCTION_ON:
         function_on(nic, now_fs, command.part)
         return
-    if command.kind == CORE_WORK:
-        work_beside(nic, now_fs, nic.function[command.part].params.core, nic.commands.value[command.first_value])
+    if command.kind == DRIVER_WORK:
+        function, first = nic.function[command.part].params, command.first_value
+        work_beside(nic, now_fs, function.core, nic.commands.value[first])
+        access_registers(
+            nic, now_fs, function.first_queue, nic.commands.value[first + 1], nic.commands.value[first + 2]
+        )
         return
     if command.kind == LINK:
         pcie = nic.pcie[command.part]

@@ -206,8 +206,13 @@ def show(nic, now_fs, number, raised_fs):
     batch.visible_fs = now_fs
     if nic.ledger.crosses:
         come_near(nic, now_fs, queue)
+    n_bytes = 0
     for i in range(queue.visible, queue.written_back):
-        delivered_to_guest(nic, now_fs, nic.guests.finished[queue.first + (i & queue.mask)])
+        finished = nic.guests.finished[queue.first + (i & queue.mask)]
+        n_bytes += finished.n_bytes
+        delivered_to_guest(nic, now_fs, finished)
+    queue.counts.frames += n
+    queue.counts.n_bytes += n_bytes
     queue.visible += n
     add_work(nic, now_fs, nic.function[queue.params.function].params.core, TAKE_TASK, number, n)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.forwarding.header_store import TO_ALL, TO_GROUP
 from hwmodel.forwarding.police import police
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.forwarding.steering import ring_of
@@ -138,6 +139,23 @@ def make_copy(nic, now_fs, frame, number, group, journey):
 
 
 @kernel
+def note_received(nic, frame, first):
+    """Count a frame from the wire that the switch lets in, as the port's registers do: not if it finds no room.
+
+    `first`: the first of its copies, whose room tells.
+    """
+    kind, counts = nic.traffic.copy_kind[first], nic.port[frame.adapter_port].mac.counts
+    if kind.port != UPLINK and not fits_rx_buffer(nic, frame.n_bytes + kind.delta_bytes):
+        return
+    counts.good_frames += 1
+    counts.good_bytes += padded_bytes(frame.n_bytes)
+    if kind.cast == TO_GROUP:
+        counts.multicast += 1
+    elif kind.cast == TO_ALL:
+        counts.broadcast += 1
+
+
+@kernel
 def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
     """Drop a frame by decision; its room in the Tx buffer is free at once, or when its mirrored copies have left it."""
     ledger = nic.ledger
@@ -172,6 +190,8 @@ def switch_frame(nic, now_fs, frame):
         if n_mirrored == 0:
             return
         n_copies = 0
+    elif frame.is_wire:
+        note_received(nic, frame, first)
     n_all = n_copies + n_mirrored
     group = -1
     if n_all > 1:
@@ -269,7 +289,10 @@ def frame_in(nic, now_fs, grant):
         grants.head += 1
         into_pipeline(nic, now_fs, first)
     if frame.queue >= 0:  # else its function has gone
-        number = nic.tx_queue[frame.queue].params.function
+        queue = nic.tx_queue[frame.queue]
+        queue.counts.frames += 1
+        queue.counts.n_bytes += frame.n_bytes
+        number = queue.params.function
         nic.ledger.function[number].read_bytes += frame.n_bytes + FCS_BYTES
         nic.done_queue = frame.queue
         if nic.function[number].first_in_fs == NEVER:

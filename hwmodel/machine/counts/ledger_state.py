@@ -71,7 +71,12 @@ LEDGER_COUNTS = record(
     ("mirrored_drops", I64, (MAX_REASONS,)),
     ("served", SERVED, (KINDS,)),
 )
-FUNCTION_COUNTS = record(*ints("read_bytes", "mirrored"), ("drops", I64, (MAX_REASONS,)))
+# `multicast`, `broadcast`: of the copies that its guest could see, mirrored ones among them.
+FUNCTION_COUNTS = record(
+    *ints("read_bytes", "mirrored", "multicast", "broadcast"),
+    ("drops", I64, (MAX_REASONS,)),
+    ("mirrored_drops", I64, (MAX_REASONS,)),
+)
 LOG_ENTRY = record(*ints("at_fs"), ("index", I32), ("template", I32), ("copy_kind", I32), ("n_bytes", I32))
 DELIVERY_LOG = record(*ints("n", "enabled"), ("entry", LOG_ENTRY, (LOG_CAP,)))
 # A frame that passed a tap on a wire, at the port with that number: sent by this port, or come to it. `header`: what

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.forwarding.header_store import TO_ALL, TO_ONE
 from hwmodel.machine.counts.histogram import bucket, observe
 from hwmodel.machine.counts.journeys import (
     journey_ends_there,
@@ -92,6 +93,7 @@ def copy_dropped(nic, now_fs, copy, reason):
     if kind.is_mirrored:
         ledger.counts.mirrored_dropped += 1
         ledger.counts.mirrored_drops[reason] += 1
+        ledger.function[kind.function].mirrored_drops[reason] += 1
         mirrored_settled(nic.groups, copy.group)
         return
     journey_lost(ledger, now_fs, copy.journey)
@@ -146,11 +148,22 @@ def note_delivery(ledger, now_fs, copy_kind, n_bytes, journey):
         ledger.is_stopping = LOG_FULL
 
 
+@kernel
+def group_delivered(ledger, kind):
+    """Count a copy for a group, or for all, that its guest can see."""
+    if kind.cast == TO_ALL:
+        ledger.function[kind.function].broadcast += 1
+    else:
+        ledger.function[kind.function].multicast += 1
+
+
 @inlined
 def delivered_to_guest(nic, now_fs, finished):
     """Count a copy that its guest can see."""
     ledger = nic.ledger
     kind = nic.traffic.copy_kind[finished.copy_kind]
+    if kind.cast != TO_ONE:
+        group_delivered(ledger, kind)
     if kind.is_mirrored:
         mirrored_delivered(nic, finished.copy_kind, finished.group)
         return

@@ -294,6 +294,8 @@ def turn_over(guests, core, number, has_more):
 def work_beside(nic, now_fs, core_number, work_fs):
     """Keep a core from its rings for a time, behind the piece that it has begun: it has something else to do."""
     core = nic.guests.core[core_number]
+    if work_fs == 0:
+        return
     begins_fs = max(now_fs, core.free_fs)
     if core.is_running:
         begins_fs = max(begins_fs, core.ends_fs)

@@ -8,7 +8,14 @@ from hwmodel.machine.pcie.links import host_of
 from hwmodel.machine.time.clock import IN_MEMORY, LANE_CAP
 from hwmodel.machine.time.events import append
 from hwmodel.machine.time.random_stream import next_u32
-from hwmodel.machine.tlp_kinds import ID_ORDER, PAYLOAD_WRITE, RELAXED_ORDER, RX_INTERRUPT, TX_INTERRUPT
+from hwmodel.machine.tlp_kinds import (
+    ID_ORDER,
+    PAYLOAD_WRITE,
+    REGISTER_COMPLETION,
+    RELAXED_ORDER,
+    RX_INTERRUPT,
+    TX_INTERRUPT,
+)
 
 
 @kernel
@@ -21,9 +28,9 @@ def order_among(nic, pcie, ring_queue):
 
 
 @kernel
-def is_interrupt(kind):
-    """Say whether a posted transaction is an interrupt, which has no address in memory."""
-    return kind in (RX_INTERRUPT, TX_INTERRUPT)
+def has_no_address(kind):
+    """Say whether what stands among posted writes is none into memory: an interrupt, or a register's content."""
+    return kind in (RX_INTERRUPT, TX_INTERRUPT, REGISTER_COMPLETION)
 
 
 @kernel
@@ -31,7 +38,7 @@ def passes_fs(nic, pcie, now_fs, sending):
     """Return when a received write is translated and all before it have passed; relaxed, payload waits for none."""
     order = order_among(nic, pcie, sending.queue)
     there_fs = now_fs
-    if pcie.params.has_iotlb and not is_interrupt(sending.kind):
+    if pcie.params.has_iotlb and not has_no_address(sending.kind):
         there_fs = write_translated(nic, host_of(nic, pcie).translation, now_fs, sending)
     order.passed_fs = max(order.passed_fs, there_fs)
     if pcie.params.ordering == RELAXED_ORDER and sending.kind == PAYLOAD_WRITE:
@@ -41,11 +48,11 @@ def passes_fs(nic, pcie, now_fs, sending):
 
 @kernel
 def write_lands_fs(nic, pcie, pass_fs, sending):
-    """Return when a write that passes then is in memory; an interrupt is there when all before it are."""
+    """Return when a write that passes then is in memory; what has no address is there when all before it are."""
     host = host_of(nic, pcie)
     order = order_among(nic, pcie, sending.queue)
     landed_fs = pass_fs
-    if not is_interrupt(sending.kind):
+    if not has_no_address(sending.kind):
         landed_fs += host.params.write_latency_fs
         if host.params.write_miss_fs > 0 and next_u32(host) >= host.params.write_hits:
             landed_fs += host.params.write_miss_fs

@@ -15,8 +15,10 @@ from hwmodel.rules.ethernet import FCS_BYTES
 
 # Frames that come on the line, in the order of their last bytes' arrival.
 ON_LINE = record(*ints("head", "tail", "busy_until_fs"), ("ring", FRAME, (LINE_CAP,)))
+# `good_frames`: that came and that the switch let in, with their bytes, and those of them for a group or for all.
 MAC_COUNTS = record(
     *ints("tx_bytes", "rx_bytes", "tx_busy_fs", "rx_busy_fs"),
+    *ints("good_frames", "good_bytes", "multicast", "broadcast"),
     ("waiting", GAUGE),  # in `fifo`, the frame that is sent among them
     ("wait", LATENCY),  # until a frame is sent
 )

@@ -13,8 +13,7 @@ from hwmodel.machine.pcie.link_state import BY_ARRIVAL, READS_FIRST, ROUND_ROBIN
 from hwmodel.machine.pcie.links import number_of
 from hwmodel.machine.time.clock import COMPLETION_READY, DOWN_DONE, UP_DONE, UP_READY
 from hwmodel.machine.time.events import set_next
-from hwmodel.machine.tlp_kinds import COMPLETION_CREDIT, NON_POSTED_CREDIT, POSTED_CREDIT
-from hwmodel.rules.pcie_link import REGISTER_BYTES
+from hwmodel.machine.tlp_kinds import COMPLETION_CREDIT, NON_POSTED_CREDIT, POSTED_CREDIT, REGISTER_COMPLETION
 
 CREDIT_BYTES = 16  # one data credit (PCI Express Base Specification, flow control)
 
@@ -161,10 +160,9 @@ def start_up(nic, pcie, now_fs):
         return False
     if pcie.params.has_credits:
         consume(pcie.credits[POSTED_CREDIT], p_bytes)
-    nic.clock.next_at[UP_DONE + number_of(pcie)] = transmit(
-        pcie, link, now_fs, posted, 0, pcie.params.request_bytes, p_bytes
-    )
-    entry = posted.ring[link.place & posted.mask]
+    entry = posted.ring[posted.head & posted.mask]
+    header_bytes = pcie.params.completion_bytes if entry.kind == REGISTER_COMPLETION else pcie.params.request_bytes
+    nic.clock.next_at[UP_DONE + number_of(pcie)] = transmit(pcie, link, now_fs, posted, 0, header_bytes, p_bytes)
     if entry.is_last == 1 and (entry.n > 0 or entry.room_bytes > 0):
         served_up(ledger, link, entry)
     return entry.room_bytes > 0 and entry.is_last == 1
@@ -312,9 +310,10 @@ def start_down(nic, pcie, now_fs):
                 send_completion(clock, pcie, now_fs)
                 return
     if p_waits:
-        end_fs = transmit(pcie, link, now_fs, posted, 0, pcie.params.request_bytes, REGISTER_BYTES)
+        entry = posted.ring[posted.head & posted.mask]
+        end_fs = transmit(pcie, link, now_fs, posted, 0, pcie.params.request_bytes, entry.left_bytes)
         clock.next_at[DOWN_DONE + number] = end_fs
-        served_down(nic.ledger, link, posted.ring[link.place & posted.mask])
+        served_down(nic.ledger, link, entry)
 
 
 @inlined

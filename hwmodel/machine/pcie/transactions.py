@@ -6,7 +6,16 @@ from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.pcie.dma_engines import read_ready_fs, write_ready_fs
 from hwmodel.machine.pcie.links import link_of
-from hwmodel.machine.tlp_kinds import COMPLETION_OF, PAYLOAD_READ, PAYLOAD_WRITE, RX_INTERRUPT, TX_INTERRUPT
+from hwmodel.machine.tlp_kinds import (
+    COMPLETION_OF,
+    PAYLOAD_READ,
+    PAYLOAD_WRITE,
+    REGISTER_COMPLETION,
+    REGISTER_READ,
+    REGISTER_WRITE,
+    RX_INTERRUPT,
+    TX_INTERRUPT,
+)
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, REGISTER_BYTES
 
 
@@ -27,13 +36,13 @@ def next_entry(queue, at_fs, kind, ring_queue):
 def write_entered(nic, link, now_fs):
     """Count the memory write toward the host at the tail of P: before those of its instant that are of a later kind.
 
-    With DMA engines it waits there until its engine has it ready; an interrupt needs no engine.
+    With DMA engines it waits there until its engine has it ready; what has no address in memory needs no engine.
     """
     queue = link.first
     if nic.params.has_engines:
         entry = queue.ring[queue.tail & queue.mask]
         entry.ready_fs = now_fs
-        if entry.kind != RX_INTERRUPT and entry.kind != TX_INTERRUPT:
+        if entry.kind != RX_INTERRUPT and entry.kind != TX_INTERRUPT and entry.kind != REGISTER_COMPLETION:
             entry.ready_fs = write_ready_fs(nic.engines, now_fs, entry.left_bytes)
     entered(nic.clock, queue)
     if queue.tail - 1 > link.chosen_tail:
@@ -113,6 +122,31 @@ def ring_doorbell(nic, now_fs, kind, ring_queue, n):
     entry.address = 0
     entry.n = n
     entered(nic.clock, doorbells)
+
+
+@kernel
+def access_registers(nic, now_fs, ring_queue, n_reads, n_writes):
+    """Enter a driver's reads and writes of registers, which the adapter answers and nobody waits for."""
+    doorbells = link_of(nic, ring_queue).down.first
+    for number in range(n_reads + n_writes):
+        is_read = number < n_reads
+        entry = next_entry(doorbells, now_fs, REGISTER_READ if is_read else REGISTER_WRITE, ring_queue)
+        entry.left_bytes = 0 if is_read else REGISTER_BYTES
+        entry.address = 0
+        entry.n = 0
+        entered(nic.clock, doorbells)
+
+
+@kernel
+def answer_register_read(nic, now_fs, ring_queue):
+    """Enter the completion of a register read."""
+    link = link_of(nic, ring_queue).up
+    entry = next_entry(link.first, now_fs, REGISTER_COMPLETION, ring_queue)
+    entry.left_bytes = REGISTER_BYTES
+    entry.address = 0
+    entry.n = 0
+    entry.room_bytes = 0
+    write_entered(nic, link, now_fs)
 
 
 @kernel

@@ -12,13 +12,17 @@ from hwmodel.forwarding.header_store import (
     ANY_LENGTH,
     MAX_COPY_KINDS,
     NEVER_DECIDED,
+    TO_ALL,
+    TO_GROUP,
+    TO_ONE,
     UNKNOWN,
     same_octets,
 )
-from hwmodel.forwarding.parse import parse
+from hwmodel.forwarding.parse import parse, read_bytes
 from hwmodel.forwarding.port_set import MAX_PORTS, PORT_WORDS, PORTS_PER_WORD, UPLINK, contains
 from hwmodel.forwarding.rewrite import rewrite
 from hwmodel.forwarding.tables import VIDS
+from hwmodel.forwarding.veb import BROADCAST
 from hwmodel.machine.counts.flow_state import flow_of
 from hwmodel.machine.frames import COPY_CAP
 from hwmodel.rules.ethernet import MIN_UNPADDED_BYTES
@@ -26,6 +30,7 @@ from hwmodel.rules.ethernet import MIN_UNPADDED_BYTES
 ON_THE_WIRE = -1  # as the port of a header of stations outside, behind a bridge
 FORWARDED, MIRRORED, MIRRORED_IF_REFUSED = range(3)
 SETS = 3  # of copies, in the order in which they stand
+ADDRESS_BYTES = 6
 GROUP_BIT = 1  # of a destination's first octet
 
 
@@ -259,7 +264,16 @@ def new_copy_kind(nic, template, octets, n_bytes):
     for i in range(n_bytes):
         header.octets[i] = octets[i]
     kind.flow = kind.next_template = UNKNOWN
+    kind.cast = cast_of(octets, n_bytes)
     return number
+
+
+@kernel
+def cast_of(octets, n_bytes):
+    """Tell whether a header's destination is one station, a group, or all."""
+    if n_bytes == 0 or octets[0] & GROUP_BIT == 0:
+        return TO_ONE
+    return TO_ALL if read_bytes(octets, 0, ADDRESS_BYTES) == BROADCAST else TO_GROUP
 
 
 @kernel

@@ -16,6 +16,7 @@ from hwmodel.machine.tlp_kinds import (
     PAYLOAD_READ,
     PAYLOAD_WRITE,
     READS,
+    REGISTER_ACCESSES,
     RX_DOORBELL,
     RX_INTERRUPT,
     RX_WRITEBACK,
@@ -111,7 +112,7 @@ class LinkTlps:
         names = self._names
         if tag is not None:
             return read_frames(names, self._slots[tag])
-        if kind in (RX_DOORBELL, INTERRUPT_ENABLE):
+        if kind in (RX_DOORBELL, INTERRUPT_ENABLE, *REGISTER_ACCESSES):
             return []
         if kind in INTERRUPTS and self._masked(queue):
             # One for both rings, of the frames that no poll has shown; none is raised until the host has received it.

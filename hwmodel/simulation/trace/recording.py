@@ -18,7 +18,7 @@ from hwmodel.simulation.trace.timeline import Rows, Section, Timeline
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
-    from hwmodel.functions.message_time import Work
+    from hwmodel.functions.message_time import DriverWork
     from hwmodel.results.series import Series
 
 MOST_TLPS = 20_000
@@ -29,14 +29,22 @@ class ServerRecording:
     """Note what happens at one server; `view` shows its frames."""
 
     def __init__(
-        self, server: TracedServer, names: FrameNames, timeline: Rows, start_fs: int, end_fs: int, work: Sequence[Work]
+        self,
+        server: TracedServer,
+        names: FrameNames,
+        timeline: Rows,
+        start_fs: int,
+        end_fs: int,
+        work: Sequence[DriverWork],
     ) -> None:
         nic = server.nic
         self.prefix, self.nic, self._start_fs = server.prefix, nic, start_fs
         self.tlps, self.reads = LinkTlps(nic, names, timeline), Reads(nic, names, timeline)
         self._servers, self.levels = Servers(nic, names, timeline), Levels(nic, names, timeline)
         own = {f"{server.prefix}{name}": number for number, name in enumerate(names.owners)}
-        messages = {(each.at_fs, own[each.function]): each.message for each in work if each.function in own}
+        messages = {
+            (each.at_fs, own[each.function]): each.message for each in work if each.message and each.function in own
+        }
         self._cores = Cores(nic, names, timeline, end_fs, messages)
         self._commands = Commands(nic.commands, timeline, names.owners)
         self._translations = Translations(nic, timeline)

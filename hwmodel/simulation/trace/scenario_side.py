@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwmodel.machine.time.commands import (
     AGEING,
-    CORE_WORK,
+    DRIVER_WORK,
     FUNCTION_OFF,
     FUNCTION_ON,
     LATENCY,
@@ -66,16 +66,16 @@ class Commands:
         self._n += len(done)
         words: dict[str, int] = {}
         for command in done:
-            if command["kind"] != CORE_WORK:
+            if command["kind"] != DRIVER_WORK:
                 name = self._name(int(command["kind"]), int(command["part"]))
                 words[name] = words.get(name, 0) + int(command["n"])
         if words:
             self._timeline.mark(COMMANDS, ", ".join(words), now_fs, {"words": sum(words.values())})
         values = self._commands["value"]
         return [
-            CoreWork(int(command["part"]), int(values[int(command["first_value"])]))
+            CoreWork(int(command["part"]), work_fs)
             for command in done
-            if command["kind"] == CORE_WORK
+            if command["kind"] == DRIVER_WORK and (work_fs := int(values[int(command["first_value"])]))
         ]
 
     def _name(self, kind: int, part: int) -> str:

@@ -15,7 +15,7 @@ from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.functions.message_time import Work
+    from hwmodel.functions.message_time import DriverWork
     from hwmodel.simulation.machine import Machine
     from hwmodel.workload import Workload
 
@@ -42,7 +42,7 @@ class Stage:
     """Hold the servers; the bridge's record and its ports, None and none where there is no bridge.
 
     `senders`: for each template of the workload the number of the server whose station sends it, `NOBODY` for those
-    outside; empty where there is no bridge, and one server sends all. `work`: what messages keep PFs' cores for.
+    outside; empty where there is no bridge, and one server sends all. `work`: what drivers do beside frames.
     """
 
     servers: tuple[TracedServer, ...]
@@ -50,7 +50,7 @@ class Stage:
     bridge: Any = None
     ports: Sequence[PhysicalPort] = ()
     senders: tuple[int, ...] = ()
-    work: Sequence[Work] = ()
+    work: Sequence[DriverWork] = ()
 
     @property
     def now_fs(self) -> int:
@@ -93,8 +93,8 @@ def _next_command_fs(commands: Any) -> int:
     return NEVER if at == int(commands.tail) else int(commands["ring"][at]["at_fs"])
 
 
-def stage_of(machine: Machine, workload: Workload, work: Sequence[Work] = ()) -> Stage:
-    """Return what a trace of a machine looks at; `work`: what messages keep PFs' cores for."""
+def stage_of(machine: Machine, workload: Workload, work: Sequence[DriverWork] = ()) -> Stage:
+    """Return what a trace of a machine looks at; `work`: what drivers do beside frames."""
     servers = tuple(TracedServer(each.name, each.config, each.nic) for each in machine.servers)
     if machine.system is None:
         return Stage(servers, work=work)

@@ -83,6 +83,19 @@ class Core:
         if self._piece is None and self._free_fs <= self._env.now:
             self._free_fs = self._env.now + wakeup_fs
 
+    def keep(self, time_fs: int) -> None:
+        """Do something else for a time, behind the piece that has begun and a register that it writes."""
+        if time_fs:
+            self._free_fs = max(self._env.now, self._free_fs, self._piece_ends_fs()) + time_fs
+
+    def _piece_ends_fs(self) -> int:
+        piece = self._piece
+        if piece is None:
+            return 0
+        if piece.task is None:
+            return piece.frame_ends_fs
+        return piece.frame_ends_fs + sum(piece.task.frame_fs(behind) for behind in range(1, piece.frames))
+
     def leave(self, task: Task) -> None:
         """Take a ring off the list; a piece of its work that has begun takes its time, and leads to nothing."""
         if task not in self._list:
@@ -91,10 +104,9 @@ class Core:
         piece = self._piece
         if piece is None or piece.task is not task:
             return
-        rest_fs = sum(task.frame_fs(behind) for behind in range(1, piece.frames))
+        piece.frame_ends_fs = self._piece_ends_fs()
         piece.task = None
-        ends_after_fs = piece.frame_ends_fs - self._env.now + rest_fs
-        later(self._env, ends_after_fs, place(Phase.DRIVER, task.port), self._next_turn)
+        later(self._env, piece.frame_ends_fs - self._env.now, place(Phase.DRIVER, task.port), self._next_turn)
 
     def _begin_piece(self, task: Task, left: int) -> None:
         """Begin the next piece of a turn that may have so many more frames."""
@@ -120,7 +132,7 @@ class Core:
             return
         is_turn_over = not (task.has_work and piece.left)
         if task.piece_done(is_turn_over):
-            self._free_fs = self._env.now + task.doorbell_fs
+            self._free_fs = max(self._env.now, self._free_fs) + task.doorbell_fs
         if not is_turn_over:
             self._begin_piece(task, piece.left)
             return

@@ -19,7 +19,7 @@ from .results import Meter
 from .scheduling import TxRing
 from .sending import Sender
 from .timing import Phase, place
-from .writeback import send_register_write
+from .writeback import access_register, send_register_write
 
 
 class Posting(Task):
@@ -361,6 +361,7 @@ class Driver:
         """Serve one function's Tx and Rx rings; `link` is up and down."""
         self._meter = meter
         self._rx_ring = parameters.rx_ring
+        self._core, self._link, self._parameters, self._port = core, link, parameters, port
         up, down = link
         self._postings: list[Posting] = []
         self._takings: list[Taking] = []
@@ -402,6 +403,17 @@ class Driver:
         self._queue_posts()
         for taking in self._takings:
             taking.ring_doorbell(self._rx_ring - 1)
+
+    def keep_core(self, time_fs: int) -> None:
+        """Do something beside frames for a time."""
+        self._core.keep(time_fs)
+
+    def access_registers(self, n_reads: int, n_writes: int) -> None:
+        """Read and write registers, for something beside frames."""
+        for _ in range(n_reads):
+            access_register(self._link, self._parameters, self._port, is_read=True)
+        for _ in range(n_writes):
+            access_register(self._link, self._parameters, self._port, is_read=False)
 
     def saturate(self, frames: Iterator[Frame]) -> None:
         """Keep the ring full from now on, the first of several."""

@@ -34,6 +34,7 @@ class Rank(IntEnum):
     RX_INTERRUPT = 2
     TX_WRITEBACK = 3
     TX_INTERRUPT = 4
+    REGISTER = 5
 
 
 class Purpose(StrEnum):

@@ -89,11 +89,15 @@ class Model:
         self._current.replace(parameters)
         for port in sorted(after - before):
             self._goes(port)
+        for port, core_fs, *_ in parameters.driver_work:  # before sources of functions that come are looked at
+            self.drivers[port].keep_core(core_fs)
         for port in sorted(before - after):
             self.drivers[port].comes()
         if self._tables is not None:
             self._tables.change(parameters.switch, after)
         self.sender.limits_changed()
+        for port, _, n_reads, n_writes in parameters.driver_work:
+            self.drivers[port].access_registers(n_reads, n_writes)
 
     def _goes(self, port: int) -> None:
         """Take a function away, in the order of docs/datapath.md; what that leads to comes behind all commands."""

@@ -166,6 +166,8 @@ class NicParameters:
     """Its tables, shaped like the configuration's block; None: a frame names its destinations."""
     off: frozenset[int] = frozenset()
     """The functions that are off: the PF is 0, VF K is K + 1."""
+    driver_work: Sequence[tuple[int, int, int, int]] = ()
+    """What drivers do beside frames as a command comes: port, for how long its core, registers read, and written."""
     own_drivers: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     """By port, the driver's parameters that are others there."""
 

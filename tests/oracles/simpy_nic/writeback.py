@@ -104,6 +104,22 @@ class HeldDescriptors:
         )
 
 
+def access_register(link: tuple[Direction, Direction], parameters: NicParameters, port: int, *, is_read: bool) -> None:
+    """Let a driver read a register, or write one that leads to nothing."""
+    up, down = link
+
+    def answer() -> None:
+        header_bytes = parameters.completion_header_bytes
+        up.enter_posted(
+            Transaction(
+                header_bytes, [REGISTER_BYTES], nothing, rank=Rank.REGISTER, purpose=Purpose.DOORBELL, port=port
+            )
+        )
+
+    data, received = ([0], answer) if is_read else ([REGISTER_BYTES], nothing)
+    down.enter_posted(Transaction(parameters.request_header_bytes, data, received, purpose=Purpose.DOORBELL, port=port))
+
+
 def send_register_write(
     direction: Direction,
     parameters: NicParameters,

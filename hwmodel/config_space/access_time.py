@@ -1,0 +1,43 @@
+"""What an access to configuration space takes on the link, which is taken as idle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwmodel.rules.pcie_link import REGISTER_BYTES, link_rate_of, tlp_overhead_of
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+
+class AccessTimes(NamedTuple):
+    """Hold what passes until a request has reached its function, and from then on until its answer is with the core.
+
+    Both reads and writes are answered: a read by a completion with data (`data_fs`); a write by one without, and so is
+    what reaches no function (`empty_fs` for both).
+    """
+
+    read_request_fs: int = 0
+    write_request_fs: int = 0
+    data_fs: int = 0
+    empty_fs: int = 0
+
+    @classmethod
+    def of(cls, config: Config) -> AccessTimes:
+        """Return the times on a configuration's link, after PCI Express Base 3.0, 2.2.7 and 2.2.9.
+
+        A request names a double word by a header of 3 double words, whatever the bytes that it wants of it. The way
+        through the root complex is `host.read_latency`, as for other registers (assumption), and lies behind.
+        """
+        rate, overhead = link_rate_of(config.pcie), tlp_overhead_of(config.pcie)
+        to_function_fs = config.pcie.flight_fs
+        to_core_fs = config.pcie.flight_fs + config.host.read_latency_fs
+        return cls(
+            read_request_fs=to_function_fs + rate.transfer_fs(overhead.configuration_request_bytes),
+            write_request_fs=to_function_fs + rate.transfer_fs(overhead.configuration_request_bytes + REGISTER_BYTES),
+            data_fs=to_core_fs + rate.transfer_fs(overhead.completion_bytes + REGISTER_BYTES),
+            empty_fs=to_core_fs + rate.transfer_fs(overhead.completion_bytes),
+        )
+
+
+AT_ONCE = AccessTimes()
