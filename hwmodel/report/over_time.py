@@ -282,8 +282,10 @@ def _mark_events(axes: Axes, series: Series) -> None:
     times_ns = [event.at_ns for event in series.events]
     low = 0.0 if len(times_ns) <= MOST_CROSSING else 0.96
     dashed: Any = (0, (3, 3)) if low == 0 else "solid"
-    for at_ns in dict.fromkeys(times_ns):
-        axes.axvline(at_ns / scale, low, 1.0, color=INK, linewidth=0.8, linestyle=dashed)
+    instants = list(dict.fromkeys(times_ns))
+    places = [place for at_ns in instants for place in (at_ns / scale, at_ns / scale, nan)]  # one line, with gaps
+    heights, ends = [low, 1.0, nan] * len(instants), axes.get_xaxis_transform()
+    axes.plot(places, heights, color=INK, linewidth=0.8, linestyle=dashed, transform=ends)
     for first, last in _numbers(times_ns[:MOST_NUMBERED], _NEAR * _end_ns(series)):
         shown = str(first + 1) if first == last else f"{first + 1}\u2013{last + 1}"
         place = times_ns[first] / scale, 1.0
