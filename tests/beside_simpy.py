@@ -403,9 +403,9 @@ def oracle_outcome(
 def driver_work(change: Change, prefix: str = "") -> tuple[tuple[int, int, int, int], ...]:
     """Return what drivers of a server do beside frames, by port; `prefix`: of the names of its stations."""
     return tuple(
-        (function_number(name.removeprefix(prefix)) + 1, core_fs, n_reads, n_writes)
-        for _, name, core_fs, n_reads, n_writes in change.work
-        if name.startswith(prefix)
+        (function_number(each.function.removeprefix(prefix)) + 1, each.core_fs, each.n_reads, each.n_writes)
+        for each in change.work
+        if each.function.startswith(prefix)
     )
 
 

@@ -41,8 +41,8 @@ def test_one_message_by_hand() -> None:
     times = (found.begins_fs, found.taken_fs, found.serving_fs, found.over_fs)
     assert times == (0, taken * NS, (served - taken) * NS, (looked + 460 + 2 * 460 + 100) * NS)
     # Is it free, two looks for the acknowledgement, one for the reply, two words.
-    assert found.asking(5, "vf3") == (5, "vf3", 0, 6, 4)
-    assert found.serving(5, "pf") == (taken * NS + 5, "pf", (served - taken) * NS, 17, 18)
+    assert found.asking(5, "vf3")[:5] == (5, "vf3", 0, 6, 4)
+    assert found.serving(5, "pf", "vf3") == (taken * NS + 5, "pf", (served - taken) * NS, 17, 18, "vf3: set_lpe")
 
 
 def test_the_reply_to_a_reset_is_looked_for_10_ms_later() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from hwmodel.report import file_labels, html, render_page
 from hwmodel.results import QueueDepth, Stalls
+from hwmodel.results.series import EventResult, LifeResult, Series, VmSeries
 from tests import chromium
 from tests.sample_result import many_vfs_result, sample_config, sample_relaxed, sample_result, unmeasured_result
 from tests.sample_system import extended_system
@@ -18,6 +19,46 @@ pytestmark = pytest.mark.skipif(
     chromium.COMMAND is None, reason="no Chromium: Debian has it as a package, Ubuntu as a snap alone"
 )
 HEADING = re.compile(r"<(h[1-3]|figcaption|caption|summary)[^>]*>(.*?)</\1>", re.DOTALL)
+
+
+# Of each drawing the colours of its words and of what they stand on.
+INKS = """[...page.querySelectorAll("figure svg.figure")].map(one => getComputedStyle(one.querySelector("text")).fill
+  + " on " + getComputedStyle(one.closest("figure")).backgroundColor)"""
+MS = 1e6
+
+
+def sample_series() -> Series:
+    """Return a run in which one function is reset, 14 go and come again, and values are set and asked for."""
+    n = 60
+    vms = {
+        f"a.vf{number}": VmSeries(
+            tx_gbps=(1.6,) * 4 + (0.0,) * 30 + (1.6 + number / 10,) * 26, rx_gbps=(1.5,) * n, rx_mpps=(0.12,) * n,
+            latency_ns=(None,) * 4 + (45_100.0,) * 30 + (3.7 * MS,) * 26, drops=(0,) * 30 + (number,) * 30,
+            tx_ring=(511,) * 30 + (12,) * 30, rx_ring=(40,) * 30 + (200,) * 30,
+        )
+        for number in range(14)
+    }  # fmt: skip
+    said = (
+        ("reset a.vf5", "a.vf5 silent for 116 ms (reset 100 ms, messages 13.5 ms, rings 2.00 ms, first frame 2.29 us)"),
+        ("enable_vfs 0 of a", "a.vf0 and 13 more gone; 412 frames lost"),
+        ("enable_vfs 14 of a", "14 functions up after 115.9 ms to 117.0 ms"),
+        ("a.vf3 asks for the address 02:00:00:00:00:77, 1,000 times, one every 10us", "656 granted; 344 not answered"),
+        ("switch.ports.vf5.rate_limit = 1Gbps, switch.ports.vf5.vlans = [1, 20, 30]", "all other rates unchanged"),
+    )
+    at_ms = (20.0, 140.0, 150.0, 150.0, 290.0)
+    events = tuple(
+        EventResult(at_ns=at * MS, event=event, did=did) for at, (event, did) in zip(at_ms, said, strict=True)
+    )
+    up = {"reset_ns": 100 * MS, "messages_ns": 13.5 * MS, "rings_ns": 2 * MS}
+    off = dict.fromkeys((*up, "up_ns", "first_frame_ns"))
+    lives = [
+        LifeResult(vm="a.vf5", event=0, at_ns=20 * MS, goes=True, up_ns=135.5 * MS, first_frame_ns=135.502 * MS,
+                   frames_lost=412, **up),
+        *(LifeResult(vm=name, event=1, at_ns=140 * MS, goes=True, frames_lost=29, **off) for name in vms),
+        *(LifeResult(vm=name, event=2, at_ns=150 * MS, goes=False, up_ns=265.5 * MS, first_frame_ns=265.502 * MS,
+                     frames_lost=0, **up) for name in vms),
+    ]  # fmt: skip
+    return Series(interval_ns=5 * MS, vms=vms, events=events, lives=tuple(lives))
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +77,7 @@ def page() -> str:
         relaxed=sample_relaxed(),
         warnings=("The median latency was still rising at the end of the window: the run is not steady.",),
         drops={"NO_DESCRIPTOR": 12_345, "SPOOFED_MAC": 3},
+        series=sample_series(),
     )
     return render_page([result], ["sriov_10g_gen2x4.yaml"], defaults=[sample_config()])
 
@@ -65,11 +107,16 @@ def test_nothing_is_wider_than_its_place_and_the_console_stays_silent(page, comp
         "unmeasured": render_page([unmeasured_result()]),
     }
     frames = {f"{name}-{width}": (text, width) for name, text in pages.items() for width in (1280, 400)}
-    seen = chromium.lay_out(frames, tmp_path)
+    frames["dark"] = page.replace("(prefers-color-scheme: dark)", "all"), 1280
+    seen = chromium.lay_out(frames, tmp_path, INKS)
     assert seen.console == []
     assert {name: frame["found"] for name, frame in seen.frames.items()} == {name: [] for name in frames}
     assert seen.frames["one-1280"]["drawings"] == ["wide"]
     assert seen.frames["one-400"]["drawings"] == ["narrow"]
+    n_drawings = page.count('<svg role="img" class="figure"')
+    assert page.count("asks the PF") == 1 and n_drawings >= 15  # of functions that come and go, among others
+    assert seen.frames["one-1280"]["asked"] == ["rgb(27, 31, 36) on rgb(245, 246, 248)"] * n_drawings
+    assert seen.frames["dark"]["asked"] == ["rgb(230, 232, 235) on rgb(31, 36, 42)"] * n_drawings
 
 
 def test_the_picture_of_extenders_fits_a_desk_and_a_telephone(tmp_path):
@@ -100,5 +147,8 @@ def test_on_paper_nothing_is_cut_and_no_heading_is_left_alone(page, tmp_path):
         assert all(word.left >= 20 and word.right <= sheet.width - 20 for word in sheet.words)
     printed = " ".join(word.text for sheet in sheets for word in sheet.words)
     # The last column of a table, the configuration, and the end of the page.
-    for words in ("p99.9 frame", "drops, frames", "rx_ring: 512", "seed: 1", "Written by hwmodel"):
+    for words in (
+        "p99.9 frame", "drops, frames", "rx_ring: 512", "seed: 1", "Written by hwmodel", "Functions that go and come",
+        "messages, ms", "Descriptors in use in each VM's Rx rings", "14 functions up after",
+    ):  # fmt: skip
         assert words in printed

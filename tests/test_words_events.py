@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
 import pytest
 
 from hwmodel.results.series import Series, VmSeries
-from hwmodel.words.events import did_text, event_text
+from hwmodel.words.events import Span, did_text, event_text, rates_text
 
 
 def vm(tx, rx, drops=None):
@@ -23,43 +26,95 @@ def series(**vms):
 STEADY = vm([2.0] * 20, [3.0] * 20)
 
 
+def told(one, since=0.0, at=1000.0, until=2000.0):
+    return did_text(one, Span(since, at, until))
+
+
 def test_a_rate_that_changes_is_told_with_what_it_was():
     slower = vm([4.0] * 10 + [1.0] * 10, [3.0] * 20)
-    said = did_text(series(vf0=slower, vf1=STEADY), 0.0, 1000.0, 2000.0)
+    said = told(series(vf0=slower, vf1=STEADY))
     assert said == "vf0 sends 1.00 Gb/s (4.00 before); all other rates unchanged"
 
 
 def test_the_greatest_change_comes_first_and_many_are_counted():
     falls = {f"vf{n}": vm([8.0] * 10 + [7.0 - n] * 10, [0.0] * 20) for n in range(6)}
-    said = did_text(series(**falls), 0.0, 1000.0, 2000.0)
-    assert said.startswith("vf5 sends 2.00 Gb/s (8.00 before); vf4 sends 3.00 Gb/s (8.00 before)")
-    assert said.endswith("; 2 more rates changed")
+    assert told(series(**falls)) == (  # 6 x 8 before, 7 + 6 + 5 + 4 + 3 + 2 behind
+        "VMs together send 27.0 Gb/s (48.0 before); vf5 sends 2.00 Gb/s (8.00 before); vf4 sends 3.00 Gb/s (8.00 "
+        "before); 4 more rates changed"
+    )
 
 
 def test_who_falls_silent_receives_nothing():
-    said = did_text(series(vf0=vm([0.0] * 20, [5.0] * 10 + [0.0] * 10)), 0.0, 1000.0, 2000.0)
-    assert said.startswith("vf0 receives nothing (5.00 before)")
+    falls = vm([0.0] * 20, [5.0] * 10 + [0.0] * 10)
+    assert told(series(vf0=falls)).startswith("vf0 receives nothing (5.00 before)")
+    rises = vm([0.0] * 20, [0.0] * 10 + [5.0] * 10)
+    assert told(series(vf0=rises)).startswith("vf0 receives 5.00 Gb/s (nothing before)")
 
 
 def test_nothing_is_told_where_nothing_changes():
-    assert did_text(series(vf0=STEADY), 0.0, 1000.0, 2000.0) == "no VM's rate changed"
+    assert told(series(vf0=STEADY)) == "no VM's rate changed"
+    assert told(series(vf0=vm([0.0] * 20, [0.0] * 20))) == "no VM sends or receives anything"
 
 
 def test_a_change_within_the_noise_is_none():
     noisy = vm([1.0, 3.0] * 5 + [1.1, 3.1] * 5, [0.0] * 20)
-    assert did_text(series(vf0=noisy), 0.0, 1000.0, 2000.0) == "no VM's rate changed"
+    assert told(series(vf0=noisy)) == "no rate changed beyond what rates vary by"
+
+
+def test_what_stands_out_of_the_noise_of_all_together_alone_is_told_so():
+    """Two that take from each other: each varies by 50 %, both together fall from 4 to 3 Gb/s."""
+    one = vm([1.0, 3.0] * 10 + [0.5, 2.5] * 10, [0.0] * 40)
+    other = vm([3.0, 1.0] * 10 + [2.5, 0.5] * 10, [0.0] * 40)
+    both = series(vf0=one, vf1=other)
+    assert told(both, at=2000.0, until=4000.0) == "VMs together send 3.00 Gb/s (4.00 before)"
+
+
+def test_latency_is_told_where_no_rate_changed():
+    late = dataclasses.replace(STEADY, rx_mpps=(1.0,) * 20, latency_ns=(*(1000.0,) * 10, None, *(3000.0,) * 9))
+    also = dataclasses.replace(STEADY, rx_mpps=(3.0,) * 20, latency_ns=(1000.0,) * 20)
+    # (3000 + 3 x 1000) / 4 = 1500 behind it; the interval without a figure of vf0 lies in the tenth that is left out.
+    assert told(series(vf0=late, vf1=also)) == "no VM's rate changed; mean latency 1.50 us (1.00 us before)"
+
+
+def test_others_than_the_functions_of_an_event():
+    span = Span(0.0, 1000.0, 2000.0)
+    assert rates_text(series(vf0=STEADY), span, of_others=True) == "others unchanged"
+    assert rates_text(series(), span, of_others=True) == ""
+    assert rates_text(series(vf0=vm([0.0] * 20, [0.0] * 20)), span, of_others=True) == ""
+
+
+def test_drops_that_go_on_are_no_more_than_before():
+    lossy = vm([2.0] * 20, [3.0] * 20, drops=[7, 8] * 10)
+    assert told(series(vf0=lossy)) == "no VM's rate changed; 75 frames dropped up to 2.00 us, no more than before it"
+    worse = vm([2.0] * 20, [3.0] * 20, drops=[1, 2] * 5 + [7, 8] * 5)
+    assert told(series(vf0=worse)) == "no VM's rate changed; 75 frames dropped up to 2.00 us"
+
+
+def test_chance_is_not_told_as_a_change():
+    """Of 400 machines of 8 rates each that nothing changes, drawn as Poisson counts, hardly any is said to change."""
+    draw = np.random.default_rng(7)
+    n_told = 0
+    for _ in range(400):
+        vms = {f"vf{n}": vm(draw.poisson(40, 34) / 40, draw.poisson(40, 34) / 40) for n in range(4)}
+        n_told += "before)" in told(series(**vms), at=1000.0, until=3400.0)
+    assert n_told <= 8
 
 
 def test_the_first_tenth_behind_an_event_does_not_count_but_its_drops_do_from_then_on():
     settles = vm([2.0] * 10 + [9.0] + [2.0] * 9, [3.0] * 20, drops=[0] * 10 + [5] + [2] * 9)
-    said = did_text(series(vf0=settles), 0.0, 1000.0, 2000.0)
-    assert said == "no VM's rate changed; 23 frames dropped up to 2.00 us"
+    assert told(series(vf0=settles)) == "no VM's rate changed; 23 frames dropped up to 2.00 us"
 
 
-@pytest.mark.parametrize(("since", "at", "until"), [(800.0, 1000.0, 2000.0), (0.0, 1000.0, 1250.0)])
-def test_too_few_intervals_say_nothing(since, at, until):
-    said = did_text(series(vf0=STEADY), since, at, until)
-    assert said == "too short before or after it to say by intervals of 100 ns"
+@pytest.mark.parametrize(
+    ("since", "at", "until", "side"),
+    [
+        (800.0, 1000.0, 2000.0, "before it"),
+        (0.0, 1000.0, 1250.0, "behind it"),
+        (900.0, 1000.0, 1100.0, "before it and behind it"),
+    ],
+)
+def test_too_few_intervals_say_nothing(since, at, until, side):
+    assert told(series(vf0=STEADY), since, at, until) == f"too little time {side} to tell by intervals of 100 ns"
 
 
 def test_what_an_event_sets_is_written_as_in_a_file():
@@ -69,3 +124,8 @@ def test_what_an_event_sets_is_written_as_in_a_file():
     )
     assert event_text({"switch.acl": [{"action": "deny"}]}) == "switch.acl = [{action: deny}]"
     assert event_text({}) == "nothing"
+
+
+def test_of_a_long_value_the_begin_is_written():
+    said = event_text({"switch.acl": [{"action": "deny", "port": f"vf{n}"} for n in range(30)]})
+    assert said.startswith("switch.acl = [{action: deny, port: vf0}, ") and said.endswith(" ...") and len(said) < 100

@@ -49,10 +49,26 @@ def test_one_that_goes_for_good():
     assert lives_text([life(parts=None)]) == "vf5 gone; 412 frames lost"
 
 
+def test_one_that_goes_again_before_it_is_up():
+    first, then = life(is_up=False, lost=0), life(at=50 * MS, parts=None)
+    assert lives_text([first], [then]) == (
+        "vf5 taken away again before it is up; it takes 116 ms (reset 100 ms, messages 13.5 ms, rings 2.00 ms); no "
+        "frame lost in the adapter"
+    )
+    assert "not up again by the end" in lives_text([first], [life("vf6")])
+    assert "vf5 not up by the end" in lives_text([life(goes=False, is_up=False)])
+
+
+def test_that_the_pf_sends_nothing_is_nothing_to_tell():
+    assert lives_text([life("a.pf", first=None, parts=(100 * MS, 0.0, 2 * MS))]).startswith(
+        "a.pf up after 102 ms (reset 100 ms, rings 2.00 ms); 412"
+    )
+
+
 def test_many_are_counted():
     ups = [life(f"vf{n}", goes=False, parts=(100 * MS, n * MS, 2 * MS), lost=0) for n in range(8)]
-    assert lives_text(ups) == "8 functions up after 102 ms to 109 ms"
+    assert lives_text(ups) == "8 functions up after 102.0 ms to 109.0 ms"
     late = [*ups, life("vf8", goes=False, is_up=False, lost=0)]
-    assert lives_text(late) == "8 functions up after 102 ms to 109 ms, 1 not by the end"
+    assert lives_text(late) == "8 functions up after 102.0 ms to 109.0 ms, 1 not by the end"
     gone = [life(f"vf{n}", parts=None, lost=10) for n in range(8)]
     assert lives_text(gone) == "vf0 and 7 more gone; 80 frames lost"

@@ -10,6 +10,7 @@ import pytest
 
 import hwmodel
 from hwmodel.config import config_from_mapping
+from hwmodel.results.series import EventResult, Series
 from hwmodel.words.limits import limits_html
 from hwmodel.words.notebook import html_table, paragraph, result_html
 from tests.sample_result import many_vfs_result, sample_relaxed, sample_result, unmeasured_result
@@ -106,3 +107,10 @@ def test_showing_a_result_needs_no_extra_and_no_report_and_making_one_no_words()
         "assert not any(name.startswith('hwmodel.report') for name in sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_the_events_of_a_scenario_are_told():
+    events = (EventResult(at_ns=0.0, event="a <b>", did="done"), EventResult(at_ns=2e6, event="reset vf5", did="gone"))
+    found = sample_result(series=Series(interval_ns=1e5, events=events))
+    words = ["".join(one.itertext()) for one in tree_of(result_html(found)).iter("p")]
+    assert {"At the start, a <b>: done.", "At 2.00 ms reset vf5: gone."} <= set(words)

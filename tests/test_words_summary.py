@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodel.results import Bottleneck, Latency, QueueDepth, Result, Stalls, VmResult, Window, Wire
+from hwmodel.results.series import EventResult, Series
 from hwmodel.words.quantities import (
     count_text,
     gbps_text,
@@ -318,3 +319,24 @@ def test_what_the_package_offers_is_there():
     constants = {"SWEEP_PAGE_FIGURES", "SWEEP_SUMMARY_FIGURES"}
     for name in hwmodel.report.__all__:
         assert callable(getattr(hwmodel.report, name)) != (name in constants)
+
+
+def test_where_there_is_more_to_say_than_room_vms_share_a_line_and_events_are_left_out():
+    vms = [dataclasses.replace(vm, rx_gbps=0.1 * at) for at, vm in enumerate(sample_result().vms[:4], start=1)]
+    many = tuple(EventResult(at_ns=at * 1e6, event=f"event {at}", did="no VM's rate changed") for at in range(1, 9))
+    wide = sample_result(vms=vms, warnings=("One.", "Two."), latency_by_direction_ns=apart(5))
+    assert len(summary(wide).splitlines()) <= 15
+    for n in range(1, 9):
+        found = dataclasses.replace(wide, series=Series(interval_ns=1e5, events=many[:n]))
+        text = summary(found).splitlines()
+        assert len(text) <= 15
+        assert sum(line.startswith("At ") for line in text) >= 1
+        assert any(line.startswith("4 VMs: ") for line in text)
+        assert "Warning: One." in text
+    assert any(line.startswith("Latency, post to delivery, p50: ") for line in text)
+    assert sum(line.startswith("At ") for line in full_summary(found).splitlines()) == 8
+
+
+def apart(n):
+    ways = ("vm_to_vm", "to_wire", "from_wire", "to_outside", "over_bridge")
+    return {way: sample_result().latency_ns for way in ways[:n]}

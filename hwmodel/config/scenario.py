@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
@@ -87,6 +87,11 @@ class Event(Block):
         return self.kinds == ("set",)
 
     @property
+    def asks(self) -> bool:
+        """Tell whether a PF's driver is asked for something."""
+        return self.mailbox is not None or self.pf is not None
+
+    @property
     def end_fs(self) -> int:
         """Return when the last of it happens: a message may be sent again and again."""
         return self.at_fs + (0 if self.mailbox is None else self.mailbox.length_fs)
@@ -96,6 +101,11 @@ class Event(Block):
         written = handler(self)
         shown = {"at", "at_fs", *self.kinds, "changes" if "set" in self.kinds else "", "" if self.of is None else "of"}
         return {name: value for name, value in written.items() if name in shown}
+
+
+def in_order(events: Sequence[Event]) -> list[int]:
+    """Return the places of events in the order of time; those of one instant as they were written."""
+    return sorted(range(len(events)), key=lambda at: events[at].at_fs)
 
 
 def leaves(changes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -18,7 +18,7 @@ from .mailbox import misfits
 from .model import Config, Step
 from .names import function_name
 from .overrides import Change, apply_change, apply_changes
-from .scenario import KINDS, OF_FUNCTIONS
+from .scenario import KINDS, OF_FUNCTIONS, in_order
 from .system import servers_of
 
 
@@ -76,10 +76,7 @@ def steps_of(document: Document, config: Config, directory: str, drivers: Driver
     if not config.scenario:
         return ()
     raise_problems(list(_without_kind(document, config)))
-    in_order = sorted(range(len(config.scenario)), key=lambda at: config.scenario[at].at_fs)
-    raise_problems(
-        [*_too_late(document, config), *_contradictions(document, config, in_order), *_misfits(document, config)]
-    )
+    raise_problems([*_too_late(document, config), *_contradictions(document, config), *_misfits(document, config)])
     if config.run.precision is not None:
         message = "a run with a scenario has no steady figures to be sure of; leave one of them out"
         raise_problems([Problem(document.place_of(("run", "precision")), "run.precision", message)])
@@ -253,11 +250,11 @@ def _vfs(config: Config) -> list[str]:
     return [server.station(function_name(k + 1)) for server in servers_of(config) for k in range(server.config.nic.vfs)]
 
 
-def _contradictions(document: Document, config: Config, in_order: list[int]) -> list[Problem]:
+def _contradictions(document: Document, config: Config) -> list[Problem]:
     """Return a problem for each key to which two events of one instant give different values."""
     problems = []
     said: dict[tuple[int, str], tuple[int, object]] = {}
-    for at in in_order:
+    for at in in_order(config.scenario):
         for key, value in config.scenario[at].changes.items():
             first, other = said.setdefault((config.scenario[at].at_fs, key), (at, value))
             if other != value:

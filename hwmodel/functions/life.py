@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.config.kinds import suggest
-from hwmodel.config.scenario import OF_FUNCTIONS
+from hwmodel.config.scenario import OF_FUNCTIONS, in_order
 from hwmodel.config.system import Server, servers_of
 from hwmodel.errors import InputError
 from hwmodel.functions.message_time import FS_PER_MS, FS_PER_US, DriverWork, RegisterTimes, bring_up
@@ -89,8 +89,7 @@ def course_of(config: Config) -> Course:
     """
     adapters = [_Adapter(server) for server in servers_of(config)]
     course, problems = Course(), []
-    in_order = sorted(range(len(config.scenario)), key=lambda at: config.scenario[at].at_fs)
-    for place, at in enumerate(in_order):
+    for place, at in enumerate(in_order(config.scenario)):
         event = config.scenario[at]
         try:
             if event.enable_vfs is not None:
@@ -197,8 +196,9 @@ class _Adapter:
         vfs = [name for name in names if name in self.vfs]
         messages_fs, exchanges = bring_up([self._times(name) for name in vfs], self._times(PF))
         for each in exchanges:
-            course.work.append(each.asking(at_fs + RESET_FS, vfs[each.vf]))
-            course.work.append(each.serving(at_fs + RESET_FS, self.server.station(PF)))
+            sender = vfs[each.vf]
+            course.work.append(each.asking(at_fs + RESET_FS, sender))
+            course.work.append(each.serving(at_fs + RESET_FS, self.server.station(PF), sender))
         for number, name in enumerate(names):
             parts = Parts(RESET_FS, messages_fs[number] if vfs else 0, self._rings_fs(self._times(name)))
             rings_fs = at_fs + parts.reset_fs + parts.messages_fs

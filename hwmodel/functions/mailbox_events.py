@@ -16,6 +16,8 @@ from hwmodel.functions.pf_driver import Answer, handle
 from hwmodel.functions.pf_driver_calls import administer
 from hwmodel.functions.pf_driver_state import PfState, followed, state_of
 from hwmodel.rules.mailbox_messages import TABLES
+from hwmodel.units import FS_PER_NS
+from hwmodel.words.quantities import time_text
 
 
 class Served(NamedTuple):
@@ -105,7 +107,7 @@ class PfDrivers:
             for number, each in enumerate(served):
                 sent_fs = self._events[event].at_fs + number * (asked.every_fs or 0)
                 yield DriverWork(sent_fs, asked.sender, 0, 1, message.words + 1)
-                yield serving(each.taken_fs, pf, each.answered_fs - each.taken_fs, message)
+                yield serving(each.taken_fs, pf, each.answered_fs - each.taken_fs, message, asked.sender)
 
     def follow(self, before: Config, after: Config) -> None:
         """Take over what an event has set in passing the drivers by."""
@@ -120,9 +122,23 @@ class PfDrivers:
             return asked_text(what.mailbox)
         return "" if what.pf is None else called_text(what.pf)
 
-    def answered(self, event: int) -> str:
-        """Write what came of an event that asked for something."""
-        return answered_text(self._answers.get(event, []), is_call=self._events[event].pf is not None)
+    def answered(self, event: int, until_fs: int | None = None) -> str:
+        """Write what came of an event that asked for something, up to a time; of a flood what it cost the PF's core."""
+        answers = self._answers.get(event, [])
+        if self._events[event].pf is not None:
+            return answered_text(answers, is_call=True)
+        served = [each for each in self.served[event] if until_fs is None or each.answered_fs <= until_fs]
+        told = [answered_text(answers[: len(served)])] if served else []
+        if len(served) < len(answers):
+            told.append(f"{len(answers) - len(served):,} " * (len(answers) > 1) + "not answered by the end")
+        if len(served) > 1:
+            work_fs = sum(each.answered_fs - each.taken_fs for each in served)
+            told.append(f"they keep the PF's core for {time_text(work_fs / FS_PER_NS)}")
+        return "; ".join(told)
+
+    def floods_over_fs(self) -> Iterator[int]:
+        """Give when the last of messages that are sent again and again is answered."""
+        return (served[-1].answered_fs for served in self.served.values() if len(served) > 1)
 
     def answers(self, event: int) -> list[Answer]:
         """Return the answers to an event, one for each time that it asked."""
@@ -141,7 +157,7 @@ class PfDrivers:
 
 def _message(asked: MailboxMessage) -> Message:
     """Return a scenario's message by what takes time."""
-    return RESET if asked.message == RESET.name else asking("", len(encode(asked)))
+    return RESET if asked.message == RESET.name else asking(asked.message or "words", len(encode(asked)))
 
 
 def _number_of(name: str) -> int:

@@ -103,6 +103,7 @@ class DriverWork(NamedTuple):
     """Say what a driver does beside frames: from when on, whose, for how long it keeps its core, which registers.
 
     A VF's driver that asks for something is taken to keep no core: it looks for answers between its other work.
+    `message`: that a PF's driver serves, `vf1: set_vlan`.
     """
 
     at_fs: int
@@ -110,11 +111,13 @@ class DriverWork(NamedTuple):
     core_fs: int
     n_reads: int
     n_writes: int
+    message: str = ""
 
 
-def serving(at_fs: int, pf: str, core_fs: int, message: Message) -> DriverWork:
-    """Return what a PF's driver does for a message that it takes up then: it reads it, acknowledges and answers it."""
-    return DriverWork(at_fs, pf, core_fs, MAILBOX_WORDS + 1, message.reply_words + 2)
+def serving(at_fs: int, pf: str, core_fs: int, message: Message, vf: str) -> DriverWork:
+    """Return what a PF's driver does for a message that it takes up then: it reads, acknowledges and answers it."""
+    name = f"{vf}: {message.name}"
+    return DriverWork(at_fs, pf, core_fs, MAILBOX_WORDS + 1, message.reply_words + 2, name)
 
 
 class Exchange(NamedTuple):
@@ -135,9 +138,9 @@ class Exchange(NamedTuple):
         """Return what the VF's driver does for it, times being counted from `from_fs`."""
         return DriverWork(from_fs + self.begins_fs, vf, 0, self.n_reads, self.message.words + 2)
 
-    def serving(self, from_fs: int, pf: str) -> DriverWork:
+    def serving(self, from_fs: int, pf: str, vf: str) -> DriverWork:
         """Return what the PF's driver does for it."""
-        return serving(from_fs + self.taken_fs, pf, self.serving_fs, self.message)
+        return serving(from_fs + self.taken_fs, pf, self.serving_fs, self.message, vf)
 
 
 def exchange(vf: RegisterTimes, pf: RegisterTimes, message: Message, begins_fs: int, pf_free_fs: int) -> Exchange:

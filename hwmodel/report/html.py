@@ -19,7 +19,15 @@ from hwmodel.report import figures, tables
 from hwmodel.report.comparison import compare, run_labels
 from hwmodel.report.datapath import datapath_figure, system_figure
 from hwmodel.report.figures import ORANGE, VERMILION, missing_extra
-from hwmodel.report.over_time import event_table, over_time_figure, series_note
+from hwmodel.report.over_time import (
+    LIVES,
+    PICTURES,
+    event_table,
+    life_table,
+    lives_note,
+    over_time_figures,
+    series_note,
+)
 from hwmodel.report.reproduction import assumption_table, of_result
 from hwmodel.report.tables import adapter_table, bridge_sentences, port_table, server_queue_table, server_wait_table
 from hwmodel.results.result import FlowResult, Result
@@ -125,8 +133,9 @@ def breakable(text: str) -> str:
 
 
 MOST_FLOW_BARS = 24
-FIGURES = ("vms", "busy", "link", "latency", "parts", "alone", "relaxed", "flows", "drops", "stalls")
-OVER_TIME = {"received": "rx_gbps", "sent": "tx_gbps"}  # figures of a run with a scenario
+FIGURES = (
+    "vms", "busy", "link", "latency", "parts", "alone", "relaxed", "flows", "drops", "stalls", LIVES, *PICTURES,
+)  # fmt: skip
 _PERCENTILES = (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999"))
 
 
@@ -156,9 +165,12 @@ def section_of(
         "bridges": bridge_sentences(result),
         "n_servers": len(result.servers),
         "over_time": "" if result.series is None else series_note(result.series),
+        "lives": "" if result.series is None else lives_note(result.series),
+        "pictures": PICTURES,
         "tables": {
             **_system_tables(result),
             "events": None if result.series is None else event_table(result.series),
+            "lives": None if result.series is None else life_table(result.series),
             "closed_form": tables.closed_form_table(result),
             "ceilings": tables.ceilings_table(result),
             "next_steps": tables.next_steps_table(result),
@@ -174,7 +186,7 @@ def section_of(
             "changed": tables.changed_table(result, defaults),
         },
         "datapath": _picture(result, f"{key}-path") if with_figures else "",
-        "figures": _figures(result, key) if with_figures else dict.fromkeys((*FIGURES, *OVER_TIME), ""),
+        "figures": _figures(result, key) if with_figures else dict.fromkeys(FIGURES, ""),
     }
 
 
@@ -212,7 +224,7 @@ def _limit(result: Result) -> str:
 
 def _figures(result: Result, key: str) -> dict[str, str]:
     """Draw what this result has numbers for, by the place in the page."""
-    drawn = dict.fromkeys((*FIGURES, *OVER_TIME), "")
+    drawn = dict.fromkeys(FIGURES, "")
     vms = result.vms
     if any(vm.tx_gbps is not None or vm.rx_gbps is not None for vm in vms):
         sent, received = ([vm.tx_gbps or 0.0 for vm in vms], [vm.rx_gbps or 0.0 for vm in vms])
@@ -230,7 +242,7 @@ def _figures(result: Result, key: str) -> dict[str, str]:
         counts = [result.drops[reason] for reason in reasons]
         drawn["drops"] = figures.bars(f"{key}-drops", reasons, counts, "frames", "Drops by reason", VERMILION)
     if result.series is not None:
-        drawn |= {name: over_time_figure(result.series, f"{key}-{name}", rate) for name, rate in OVER_TIME.items()}
+        drawn |= over_time_figures(result.series, key)
     drawn["busy"] = _busy_figure(result, f"{key}-busy")
     drawn["relaxed"] = _relaxed_figure(result, f"{key}-relaxed")
     stalls = stall_shares(result)

@@ -1,9 +1,13 @@
-"""The page's picture of a run with a scenario: what VMs receive and send over time, with a line at each event."""
+"""The page's pictures of a run with a scenario: VMs interval by interval, functions that go and come, events."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from math import nan
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from hwmodel.report.configuration import short_labels
 from hwmodel.report.figures import (
@@ -21,73 +25,286 @@ from hwmodel.report.figures import (
     svg_element,
 )
 from hwmodel.report.tables import Table
-from hwmodel.words.quantities import page_time
+from hwmodel.words.quantities import MISSING, count_text, page_time, page_time_unit, printable, three_digits
 
 if TYPE_CHECKING:
-    from hwmodel.results.series import Series
+    from matplotlib.axes import Axes
+
+    from hwmodel.results.series import LifeResult, Series, VmSeries
 
 MOST_LINES = 8  # of VMs: those whose rates change most
 MOST_POINTS = 400  # of a line; of more the means of several
 MOST_NUMBERED = 12  # events whose numbers stand at their lines
+MOST_CROSSING = 50  # events whose lines cross a picture; of more there are short ones at its upper edge
+MOST_EVENT_ROWS = 64
+MOST_BARS = 12  # functions in the picture of those that go and come
+MOST_LIFE_ROWS = 24
+_NEAR = 0.035  # of a picture's width, within which events share a number: 2-4
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW, GREY)
 _LONGEST_NAME = 16
+Floats = npt.NDArray[np.float64]
 
 
-def over_time_figure(series: Series, key: str, direction: str = "rx_gbps") -> str:
-    """Draw a rate of VMs over time as an SVG element; empty where there are fewer than two intervals."""
-    if series.n_intervals < 2:
+class Picture(NamedTuple):
+    """Name a figure of VMs over time: its field in the series, the words of its axis, its caption."""
+
+    field: str
+    axis: str
+    caption: str
+
+
+RECEIVED = Picture("rx_gbps", "Gb/s received", "What each VM receives over time")
+PICTURES = {
+    "over_received": RECEIVED,
+    "over_sent": Picture("tx_gbps", "Gb/s sent", "What each VM sends over time"),
+    "over_latency": Picture(
+        "latency_ns", "mean latency", "Mean latency of what each VM receives, post to delivery, over time"
+    ),
+    "over_drops": Picture("drops", "frames dropped", "Frames to or of each VM that its adapter drops, over time"),
+    "over_tx_ring": Picture("tx_ring", "descriptors", "Descriptors in use in each VM's Tx rings over time"),
+    "over_rx_ring": Picture("rx_ring", "descriptors", "Descriptors in use in each VM's Rx rings over time"),
+}
+LIVES = "lives"
+# The parts of a life in the picture; what a function is before and behind them is drawn thinner.
+_PARTS = (("off", GREY), ("reset", ORANGE), ("messages", PURPLE), ("rings", SKY))
+_UP = GREEN
+
+
+def over_time_figures(series: Series, key: str) -> dict[str, str]:
+    """Draw all that the page shows over time, by their places; an empty text where there is nothing to see."""
+    drawn = {name: over_time_figure(series, f"{key}-{name.replace('_', '-')}", one) for name, one in PICTURES.items()}
+    return drawn | {LIVES: lives_figure(series, f"{key}-{LIVES}")}
+
+
+def over_time_figure(series: Series, key: str, picture: Picture = RECEIVED) -> str:
+    """Draw a figure of VMs over time as an SVG element.
+
+    Empty where there are fewer than two intervals, and where none of it ever changes, but for what VMs receive.
+    """
+    rows = {name: _figures(vm, picture.field) for name, vm in series.vms.items()}
+    if series.n_intervals < 2 or (picture is not RECEIVED and not any(_range_of(row) for row in rows.values())):
         return ""
-    chosen = sorted(series.vms, key=lambda name: (-_range_of(getattr(series.vms[name], direction)), name))[:MOST_LINES]
-    names = [name for name in series.vms if name in chosen]
-    what = "received" if direction == "rx_gbps" else "sent"
+    names = _shown_vms(series)
     width = -(-series.n_intervals // MOST_POINTS)
-    scale, unit = _unit_of(series.interval_ns * series.n_intervals)
+    unit, axis = _axis_of(picture, series, width, [rows[name] for name in names])
+    scale, _ = _unit_of(series)
     with drawing_style(key):
         figure, axes = new_canvas(2.8)
         labels = short_labels(names, _LONGEST_NAME)
         for name, label, colour in zip(names, labels, _COLOURS, strict=False):
-            rates = _means(getattr(series.vms[name], direction), width)
-            edges = [at * width * series.interval_ns / scale for at in range(len(rates) + 1)]
-            axes.stairs(rates, edges, color=colour, label=label, linewidth=1.2)
-        for number, event in enumerate(series.events, start=1):
-            axes.axvline(event.at_ns / scale, color=INK, linewidth=0.8, linestyle=(0, (3, 3)))
-            if number <= MOST_NUMBERED:
-                place = event.at_ns / scale, 1.0
-                axes.annotate(str(number), place, xycoords=("data", "axes fraction"), ha="center", va="bottom")
-        axes.set_xlim(0, series.interval_ns * series.n_intervals / scale)
+            values = _steps(rows[name], width, in_all=picture.field == "drops") / unit
+            edges = [at * width * series.interval_ns / scale for at in range(len(values) + 1)]
+            axes.stairs(values, edges, baseline=None, color=colour, label=label, linewidth=1.2)
+        _time_axis(axes, series)
+        _mark_events(axes, series)
         axes.set_ylim(bottom=0)
-        axes.set_xlabel(f"time, {unit}")
-        axes.set_ylabel(f"Gb/s {what}")
+        axes.locator_params(axis="y", nbins=6)  # as many whatever the height: the layout sees their labels once
+        axes.set_ylabel(axis)
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncol=4, frameon=False)
-        return svg_element(figure, key, f"Gb/s {what} by each VM over time, with a dashed line at each event")
+        return svg_element(figure, key, f"{picture.caption}: {axis}, with a dashed line at each event")
+
+
+def lives_figure(series: Series, key: str) -> str:
+    """Draw a bar for each function that goes or comes: off, its reset, messages, rings, its first frame."""
+    names = _shown_lives(series)
+    if not names:
+        return ""
+    scale, _ = _unit_of(series)
+    with drawing_style(key):
+        figure, axes = new_canvas(1.1 + 0.24 * len(names))
+        colours, dots = dict(_PARTS), []
+        for row, name in enumerate(names):
+            lives = [life for life in series.lives if life.vm == name]
+            for stage in series.stages(name, _end_ns(series)):
+                height, colour = (0.66, colours[stage.name]) if stage.name in colours else (0.16, _UP)
+                length_ns = stage.end_ns - stage.start_ns
+                axes.barh(row, length_ns / scale, height, left=stage.start_ns / scale, color=colour)
+            dots += [(life.first_frame_ns / scale, row) for life in lives if life.first_frame_ns is not None]
+        if dots:
+            axes.plot(*zip(*dots, strict=True), "D", color=VERMILION, markersize=4, label="first frame")
+        for part, colour in (*_PARTS, ("up", _UP)):
+            axes.barh(0, 0, color=colour, label=part)
+        axes.set_yticks(range(len(names)), short_labels(names, _LONGEST_NAME))
+        axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.grid(axis="y", visible=False)
+        _time_axis(axes, series)
+        _mark_events(axes, series)
+        figure.legend(loc="outside lower center", ncols=6, frameon=False, fontsize=8, handlelength=1, columnspacing=1)
+        return svg_element(
+            figure, key, "When each function is off, in its reset, asks the PF, sets rings up, and is up"
+        )
 
 
 def event_table(series: Series) -> Table:
-    """List the events by the numbers that they have in the picture, with what each did."""
+    """List the events by the numbers that they have in the pictures, with what each did; of many the first."""
     rows = [
-        [str(number), page_time(event.at_ns), event.event, event.did]
-        for number, event in enumerate(series.events, start=1)
+        [str(number), page_time(event.at_ns), printable(event.event), printable(event.did)]
+        for number, event in enumerate(series.events[:MOST_EVENT_ROWS], start=1)
     ]
     return Table(("", "at", "event", "what it did"), rows, texts=(2, 3))
 
 
+def life_table(series: Series) -> Table | None:
+    """List, for functions that go or come, the parts of their way up and what was lost; None where there are none."""
+    if not series.lives:
+        return None
+    header = ("event", "function", "at", "reset, ms", "messages, ms", "rings, ms", "first frame after", "in all, ms",
+              "frames lost")  # fmt: skip
+    rows = [_life_row(life) for life in _listed_lives(series)]
+    return Table(header, rows, texts=(0, 1))
+
+
 def series_note(series: Series) -> str:
-    """Say what the picture is of."""
-    left_out = max(0, len(series.vms) - MOST_LINES)
-    more = f" Of {len(series.vms)} VMs those whose rates vary most are drawn." if left_out else ""
-    return f"Intervals of {page_time(series.interval_ns)} from the run's first instant on, warm-up included.{more}"
+    """Say what the pictures are of, and what they leave out."""
+    told = [f"Intervals of {page_time(series.interval_ns)} from the run's first instant on, warm-up included."]
+    if len(series.vms) > MOST_LINES:
+        told.append(f"Of {len(series.vms)} VMs those whose rates vary most are drawn.")
+    if len(series.events) > MOST_CROSSING:
+        told.append("Events have short lines at the upper edge.")
+    elif series.events:
+        told.append("Events have dashed lines.")
+    if len(series.events) > MOST_NUMBERED:
+        told.append(f"The first {MOST_NUMBERED} have their numbers there.")
+    if len(series.events) > MOST_EVENT_ROWS:
+        told.append(f"The table has the first {MOST_EVENT_ROWS} of {count_text(len(series.events))}; all are in the "
+                    "JSON result.")  # fmt: skip
+    return " ".join(told)
 
 
-def _range_of(rates: Sequence[float]) -> float:
-    return max(rates, default=0.0) - min(rates, default=0.0)
+def lives_note(series: Series) -> str:
+    """Say which functions the picture and the table leave out; empty where they have all."""
+    n_functions, n_lives = len({life.vm for life in series.lives}), len(series.lives)
+    told = []
+    if n_functions > MOST_BARS:
+        told.append(f"Of {n_functions} functions {MOST_BARS} are drawn: those that an event is about alone, or with "
+                    "few others, then those that lost most frames, then those that took longest.")  # fmt: skip
+    if n_lives > MOST_LIFE_ROWS:
+        told.append(f"The table has {MOST_LIFE_ROWS} of {n_lives} rows, chosen alike; all are in the JSON result.")
+    return " ".join(told)
 
 
-def _means(rates: Sequence[float], width: int) -> list[float]:
-    """Return the means of so many rates each; of the last of those that are left."""
-    parts = (rates[at : at + width] for at in range(0, len(rates), width))
-    return [sum(part) / len(part) for part in parts]
+# ---- VMs ----
 
 
-def _unit_of(length_ns: float) -> tuple[float, str]:
-    units = ((1e9, "s"), (1e6, "ms"), (1e3, "us"))
-    return next((each for each in units if length_ns >= each[0]), (1.0, "ns"))
+def _shown_vms(series: Series) -> list[str]:
+    """Return the VMs to draw, the same in all pictures, so that each has one colour."""
+
+    def varies(name: str) -> float:
+        vm = series.vms[name]
+        return max(_range_of(_figures(vm, "rx_gbps")), _range_of(_figures(vm, "tx_gbps")))
+
+    chosen = sorted(series.vms, key=lambda name: (-varies(name), name))[:MOST_LINES]
+    return [name for name in series.vms if name in chosen]
+
+
+def _figures(vm: VmSeries, field: str) -> Floats:
+    return np.array([nan if one is None else one for one in getattr(vm, field)], np.float64)
+
+
+def _range_of(figures: Floats) -> float:
+    known = figures[~np.isnan(figures)]
+    return float(known.max() - known.min()) if len(known) else 0.0
+
+
+def _steps(figures: Floats, width: int, *, in_all: bool) -> Floats:
+    """Return the means of so many figures each, or their sums; of the last of those that are left."""
+    steps = []
+    for at in range(0, len(figures), width):
+        part = figures[at : at + width]
+        known = part[~np.isnan(part)]
+        steps.append(nan if not len(known) else known.sum() if in_all else known.mean())
+    return np.array(steps)
+
+
+def _axis_of(picture: Picture, series: Series, width: int, rows: Sequence[Floats]) -> tuple[float, str]:
+    """Return the unit of an axis and its words."""
+    if picture.field == "latency_ns":
+        most = max((float(np.nanmax(row)) for row in rows if not np.isnan(row).all()), default=0.0)
+        unit, name = page_time_unit(most)
+        return unit, f"{picture.axis}, {name}"
+    if picture.field == "drops":
+        return 1.0, f"{picture.axis} in each {page_time(width * series.interval_ns)}"
+    return 1.0, picture.axis
+
+
+# ---- Functions that go and come ----
+
+
+def _shown_lives(series: Series) -> list[str]:
+    """Return the functions to draw, in the order in which they are first told of."""
+    names = list(dict.fromkeys(life.vm for life in series.lives))
+    chosen = list(dict.fromkeys(life.vm for life in _by_weight(series)))[:MOST_BARS]
+    return [name for name in names if name in chosen]
+
+
+def _listed_lives(series: Series) -> list[LifeResult]:
+    chosen = _by_weight(series)[:MOST_LIFE_ROWS]
+    return [life for life in series.lives if life in chosen]
+
+
+def _by_weight(series: Series) -> list[LifeResult]:
+    """Order lives: those of events about few functions first, then by frames lost, then by how long they take."""
+    about = [life.event for life in series.lives]
+    return sorted(series.lives, key=lambda life: (about.count(life.event), -life.frames_lost, -_whole_ns(life)))
+
+
+def _whole_ns(life: LifeResult) -> float:
+    return sum(part or 0.0 for part in (life.reset_ns, life.messages_ns, life.rings_ns))
+
+
+def _life_row(life: LifeResult) -> list[str]:
+    known = life.reset_ns is not None
+    parts = [three_digits((one or 0.0) / 1e6) if known else MISSING for one in _parts_of(life)]
+    is_up, has_sent = life.up_ns is not None, life.first_frame_ns is not None
+    first = page_time((life.first_frame_ns or 0.0) - (life.up_ns or 0.0)) if has_sent else MISSING
+    over_ns = life.first_frame_ns if has_sent else life.up_ns
+    in_all = three_digits(((over_ns or 0.0) - life.at_ns) / 1e6) if is_up else "not up" if known else "off"
+    lost = count_text(life.frames_lost) if life.goes else MISSING
+    return [str(life.event + 1), printable(life.vm), page_time(life.at_ns), *parts, first, in_all, lost]
+
+
+def _parts_of(life: LifeResult) -> tuple[float | None, ...]:
+    return life.reset_ns, life.messages_ns, life.rings_ns
+
+
+# ---- The axis of time ----
+
+
+def _time_axis(axes: Axes, series: Series) -> None:
+    scale, unit = _unit_of(series)
+    axes.set_xlim(0, _end_ns(series) / scale)
+    axes.set_xlabel(f"time, {unit}")
+
+
+def _mark_events(axes: Axes, series: Series) -> None:
+    """Draw a dashed line at each event, with its number; those near each other share one."""
+    scale, _ = _unit_of(series)
+    times_ns = [event.at_ns for event in series.events]
+    low = 0.0 if len(times_ns) <= MOST_CROSSING else 0.96
+    dashed: Any = (0, (3, 3)) if low == 0 else "solid"
+    instants = list(dict.fromkeys(times_ns))
+    places = [place for at_ns in instants for place in (at_ns / scale, at_ns / scale, nan)]  # one line, with gaps
+    heights, ends = [low, 1.0, nan] * len(instants), axes.get_xaxis_transform()
+    axes.plot(places, heights, color=INK, linewidth=0.8, linestyle=dashed, transform=ends)
+    for first, last in _numbers(times_ns[:MOST_NUMBERED], _NEAR * _end_ns(series)):
+        shown = str(first + 1) if first == last else f"{first + 1}\u2013{last + 1}"
+        place = times_ns[first] / scale, 1.0
+        axes.annotate(shown, place, xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=8)
+
+
+def _numbers(times_ns: Sequence[float], near_ns: float) -> Iterator[tuple[int, int]]:
+    """Give the first and the last of events that stand so near that they share a label."""
+    first = 0
+    for at in range(1, len(times_ns) + 1):
+        if at == len(times_ns) or times_ns[at] - times_ns[first] > near_ns:
+            yield first, at - 1
+            first = at
+
+
+def _end_ns(series: Series) -> float:
+    return series.interval_ns * series.n_intervals
+
+
+def _unit_of(series: Series) -> tuple[float, str]:
+    units = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"))
+    return next((each for each in units if _end_ns(series) >= each[0]), (1.0, "ns"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from itertools import zip_longest
+from typing import NamedTuple
 
 from hwmodel.results.json_form import Problem
 
@@ -56,6 +58,18 @@ class LifeResult:
     frames_lost: int
 
 
+class Stage(NamedTuple):
+    """Say from when to when a function is what, and at which event, from 0, that began; None for the run's begin.
+
+    `name`: up, off, reset, messages or rings, in which it sets its rings up.
+    """
+
+    start_ns: float
+    end_ns: float
+    name: str
+    event: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
     """Hold what VMs did in equal intervals, the first from the run's first instant on, and the events between.
@@ -74,6 +88,20 @@ class Series:
         """Return how many intervals there are; all VMs have as many."""
         return max((len(vm.tx_gbps) for vm in self.vms.values()), default=0)
 
+    def stages(self, vm: str, end_ns: float) -> Iterator[Stage]:
+        """Give what a function is, stage by stage, from the run's first instant to its end; nothing of one unknown."""
+        lives = [life for life in self.lives if life.vm == vm]
+        if not lives:
+            return
+        yield from _some(0.0, lives[0].at_ns, "up" if lives[0].goes else "off", None)
+        for life, following in zip_longest(lives, lives[1:]):
+            at_ns, until_ns = life.at_ns, end_ns if following is None else following.at_ns
+            parts = (("reset", life.reset_ns), ("messages", life.messages_ns), ("rings", life.rings_ns))
+            for name, length_ns in parts:
+                yield from _some(at_ns, min(at_ns + (length_ns or 0.0), until_ns), name, life.event)
+                at_ns = min(at_ns + (length_ns or 0.0), until_ns)
+            yield from _some(at_ns, until_ns, "off" if life.reset_ns is None else "up", life.event)
+
     def impossible(self) -> Iterator[Problem]:
         """Yield what no run can have found: intervals without length, rows of unlike lengths."""
         if self.interval_ns <= 0:
@@ -86,3 +114,8 @@ class Series:
             for counter, grown in counters.items():
                 if len(grown) != self.n_intervals:
                     yield Problem(("series", "counters", name, counter), f"expected {self.n_intervals} values")
+
+
+def _some(start_ns: float, end_ns: float, name: str, event: int | None) -> Iterator[Stage]:
+    if end_ns > start_ns:
+        yield Stage(start_ns, end_ns, name, event)

@@ -106,25 +106,26 @@ def simulate(
     if config.scenario:
         run.series = SeriesRecorder(run.machine, interval_of(config.run.duration_fs), scene.course)
     if trace_path is not None:
-        run.tracer = Tracer(stage_of(run.machine, workload), trace_start_fs or 0, trace_length_fs)
+        run.tracer = Tracer(stage_of(run.machine, workload, scene.work), trace_start_fs or 0, trace_length_fs)
 
     def told(result: Result) -> Result:
         if counters or config.scenario:
             result = replace(result, counters=counters_of(run.machine.servers))
-        return result if run.series is None else with_series(result, config, run.series.series(), scene.drivers)
+        return result if run.series is None else with_series(result, config, run.series.series(), scene)
 
     try:
         _run_through(run, pcap_path, pcap_hops or {})
     except KeyboardInterrupt:
         partial_result = run.partial_result()
         raise Interrupted(partial_result and told(partial_result)) from None
+    # Short runs, which say what limits where shares do not, know nothing of changes.
+    result = told(run.result(with_next_steps, is_judged=not scene.changes))
     if trace_path is not None and run.tracer is not None:
-        write_atomically(trace_path, run.tracer.to_json())
+        write_atomically(trace_path, run.tracer.to_json(result))
         if note is not None:
             for remark in run.tracer.remarks():
                 note(f"{trace_path}: {remark}")
-    # Short runs, which say what limits where shares do not, know nothing of changes.
-    return told(run.result(with_next_steps, is_judged=not scene.changes))
+    return result
 
 
 def _run_through(run: Run, pcap_path: str | None, pcap_hops: Mapping[str, str]) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from hwmodel.config.scenario import OF_FUNCTIONS, Event
+from hwmodel.config.scenario import OF_FUNCTIONS, in_order
 from hwmodel.functions.life import Course, course_of
 from hwmodel.functions.mailbox_events import PfDrivers
 from hwmodel.functions.message_time import DriverWork
-from hwmodel.results.series import EventResult, LifeResult, Series
+from hwmodel.results.series import EventResult, Series
 from hwmodel.simulation.commands import Change
 from hwmodel.units import FS_PER_NS
-from hwmodel.words.events import did_text, event_text, rates_text
+from hwmodel.words.events import SAME_INSTANT, SAME_VALUES, Span, did_text, event_text, rates_text
 from hwmodel.words.lives import life_event_text, lives_text
 
 if TYPE_CHECKING:
@@ -25,13 +25,16 @@ if TYPE_CHECKING:
 class Scene:
     """Hold the configuration that a machine is built from, its changes in mid-run, and what becomes of functions.
 
-    `drivers`: who answered the events that ask for something; None without a scenario.
+    `drivers`: who answered the events that ask for something; None without a scenario. `unchanged`: the places of
+    events that set what holds already. `work`: what drivers do beside frames.
     """
 
     first: Config
     changes: tuple[Change, ...] = ()
     course: Course = field(default_factory=Course)
     drivers: PfDrivers | None = None
+    unchanged: frozenset[int] = frozenset()
+    work: tuple[DriverWork, ...] = ()
 
 
 def scene_of(config: Config) -> Scene:
@@ -44,10 +47,13 @@ def scene_of(config: Config) -> Scene:
     course, drivers = course_of(config), PfDrivers(config)
     first = config.model_copy(update={"scenario": ()})
     steps = list(config.steps(drivers))
+    befores = [first, *(step.config for step in steps)]
+    unchanged = frozenset(step.event for step, before in zip(steps, befores, strict=False) if step.config == before)
     while steps and steps[0].at_fs == 0:
         first = steps.pop(0).config
+    all_work = (*course.work, *drivers.work())
     work: dict[int, list[DriverWork]] = {}
-    for each in (*course.work, *drivers.work()):
+    for each in all_work:
         work.setdefault(each.at_fs, []).append(each)
     changes: list[Change] = []
     now = Change(0, first)
@@ -58,46 +64,77 @@ def scene_of(config: Config) -> Scene:
         last = changes[-1] if changes else Change(0, first)
         if then.work or then.config != last.config or then.off != last.off:
             changes.append(then)
-    return Scene(first, tuple(changes), course, drivers)
+    return Scene(first, tuple(changes), course, drivers, unchanged, all_work)
 
 
-def with_series(result: Result, config: Config, series: Series, drivers: PfDrivers | None) -> Result:
-    """Put the configuration with its scenario into a result, and what VMs did over time, with what each event did.
-
-    `drivers`: those that answered the events, where some asked for something.
-    """
-    in_order = sorted(range(len(config.scenario)), key=lambda at: config.scenario[at].at_fs)
-    times_ns = sorted({event.at_fs / FS_PER_NS for event in config.scenario})
-    end_ns = result.window.end_ns
-    events = []
-    for place, at in enumerate(in_order):
-        event = config.scenario[at]
-        at_ns = event.at_fs / FS_PER_NS
-        since_ns = max((each for each in times_ns if each < at_ns), default=0.0)
-        until_ns = min((each for each in times_ns if each > at_ns), default=end_ns)
-        lives = [life for life in series.lives if life.event == place]
-        asked = drivers.asked(at) if drivers is not None else ""
-        did = _did(series, lives, since_ns, at_ns, min(until_ns, end_ns))
-        if at_ns > end_ns:
-            did = "the run ended before"
-        elif drivers is not None and asked:
-            did = f"{drivers.answered(at)}; {did}"
-        events.append(EventResult(at_ns=at_ns, event=asked or _event_text(event), did=did))
-    told = replace(series, events=tuple(events))
+def with_series(result: Result, config: Config, series: Series, scene: Scene) -> Result:
+    """Put the configuration with its scenario into a result, and what VMs did over time, with what each event did."""
+    teller = _Teller(config, series, scene, result.window.end_ns)
+    told = replace(series, events=tuple(teller.events()))
     return replace(result, config=config.resolved(), config_hash=config.config_hash(), series=told)
 
 
-def _event_text(event: Event) -> str:
+class _Teller:
+    """Say of each event of a run what it did, in the order of time."""
+
+    def __init__(self, config: Config, series: Series, scene: Scene, end_ns: float) -> None:
+        self._config, self._series, self._scene, self._end_ns = config, series, scene, end_ns
+        self._in_order = in_order(config.scenario)
+        changes_ns = {event.at_fs / FS_PER_NS for event in config.scenario}
+        changes_ns |= {life.up_ns for life in series.lives if life.up_ns is not None}
+        changes_ns |= {over_fs / FS_PER_NS for over_fs in scene.drivers.floods_over_fs()} if scene.drivers else set()
+        self._changes_ns = sorted(changes_ns)
+
+    def events(self) -> Iterator[EventResult]:
+        """Give the events with what each did; what those of one instant did together stands at the first."""
+        told_ns = 0.0
+        for place, at in enumerate(self._in_order):
+            at_ns = self._at_ns(at)
+            told = "the run ended before"
+            if at_ns == 0:
+                told = "; ".join(filter(None, (self._own(place, at), self._begins(at))))
+            elif at in self._scene.unchanged and self._config.scenario[at].is_set:
+                told = SAME_VALUES
+            elif at_ns <= self._end_ns:
+                rates = SAME_INSTANT if at_ns == told_ns else self._rates(at_ns)
+                told = "; ".join(filter(None, (self._own(place, at), rates)))
+                told_ns = at_ns
+            yield EventResult(at_ns=at_ns, event=event_words(self._config, at, self._scene.drivers), did=told)
+
+    def _at_ns(self, at: int) -> float:
+        return self._config.scenario[at].at_fs / FS_PER_NS
+
+    def _own(self, place: int, at: int) -> str:
+        """Say what became of the functions that an event is about, or of what it asks a PF's driver for."""
+        if self._scene.drivers is not None and self._config.scenario[at].asks:
+            return self._scene.drivers.answered(at, round(self._end_ns * FS_PER_NS))
+        lives = [life for life in self._series.lives if life.event == place]
+        return lives_text(lives, [life for life in self._series.lives if life.event > place])
+
+    def _begins(self, at: int) -> str:
+        """Say whether the run begins with what an event at time 0 does; a message takes its time."""
+        event, drivers = self._config.scenario[at], self._scene.drivers
+        is_done = (
+            event.pf is not None and drivers is not None and not any(one.is_refused for one in drivers.answers(at))
+        )
+        return "the run begins with it" if event.is_set or is_done else ""
+
+    def _rates(self, at_ns: float) -> str:
+        """Say what all events of an instant did to the rates of those VMs that none of them takes away or brings up."""
+        instant = {place for place, at in enumerate(self._in_order) if self._at_ns(at) == at_ns}
+        about = {life.vm for life in self._series.lives if life.event in instant}
+        others = replace(self._series, vms={name: vm for name, vm in self._series.vms.items() if name not in about})
+        since_ns = max((each for each in self._changes_ns if each < at_ns), default=0.0)
+        until_ns = min((each for each in self._changes_ns if each > at_ns), default=self._end_ns)
+        span = Span(since_ns, at_ns, min(until_ns, self._end_ns))
+        return rates_text(others, span, of_others=True) if about else did_text(others, span)
+
+
+def event_words(config: Config, at: int, drivers: PfDrivers | None) -> str:
+    """Write what an event is, by its place in the scenario."""
+    event = config.scenario[at]
+    if drivers is not None and event.asks:
+        return drivers.asked(at)
     if event.kind in OF_FUNCTIONS:
         return life_event_text(event.kind, getattr(event, event.kind), event.of)
     return event_text(event.changes)
-
-
-def _did(series: Series, lives: Sequence[LifeResult], since_ns: float, at_ns: float, until_ns: float) -> str:
-    """Say what an event did to the functions that it is about, and to the rates of all others until these are back."""
-    if not lives:
-        return "the run begins with it" if at_ns == 0 else did_text(series, since_ns, at_ns, until_ns)
-    back_ns = min((life.up_ns for life in lives if life.up_ns is not None), default=until_ns)
-    others = {name: vm for name, vm in series.vms.items() if name not in {life.vm for life in lives}}
-    beside = rates_text(replace(series, vms=others), since_ns, at_ns, min(until_ns, back_ns))
-    return "; ".join(part for part in (lives_text(lives), beside) if part)

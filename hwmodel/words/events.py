@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,16 +16,28 @@ if TYPE_CHECKING:
 
 LEAST_INTERVALS = 3  # on each side of an event, for a rate to be said to have changed
 LEAST_CHANGE = 0.01  # of the greater rate
-SURE = 4.0  # by so many standard errors of a mean of so many intervals
+LEAST_LATER = 0.05  # of the greater latency
+SURE = 4.0  # by so many standard errors of the difference of two means
+FEW = 2.4  # Student's t is about 1 + 2.4 / (n - 1) times as wide as a normal distribution
+VAGUE = 0.1  # of all VMs' rate, from which doubt on a change is said
 SETTLING = 0.1  # of the intervals behind an event, which do not count
 MOST_NAMED = 4  # of the figures that changed
+FEW_NAMED = 2  # of more
+MOST_SHOWN = 80  # characters of a value
+SAME_INSTANT = "what it did is told with another event of this instant"
+SAME_VALUES = "nothing changes: these values hold already"
 _DIRECTIONS = {"tx_gbps": "sends", "rx_gbps": "receives"}
+_TOGETHER = {"tx_gbps": "send", "rx_gbps": "receive"}
 Floats = npt.NDArray[np.float64]
 
 
 def event_text(changes: Mapping[str, Any]) -> str:
-    """Write what an event sets, key by key."""
-    return ", ".join(f"{key} = {_value_text(value)}" for key, value in changes.items()) or "nothing"
+    """Write what an event sets, key by key; of a long value the begin."""
+    return ", ".join(f"{key} = {_short(_value_text(value))}" for key, value in changes.items()) or "nothing"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 4]} ..."
 
 
 def _value_text(value: Any) -> str:
@@ -36,48 +48,109 @@ def _value_text(value: Any) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-class _Changed(NamedTuple):
-    """Hold a rate of a VM before and after an event."""
+class Span(NamedTuple):
+    """Say what lies around an event: from the change before it to the next, in nanoseconds."""
 
-    vm: str
+    since_ns: float
+    at_ns: float
+    until_ns: float
+
+
+class _Change(NamedTuple):
+    """Hold a figure before and after an event, and how far apart its means may lie by chance."""
+
+    whose: str
     direction: str
     before: float
     after: float
+    doubt: float
+
+    @property
+    def is_sure(self) -> bool:
+        return abs(self.after - self.before) > max(LEAST_CHANGE * max(self.before, self.after), self.doubt)
 
 
-def did_text(series: Series, since_ns: float, at_ns: float, until_ns: float) -> str:
+def did_text(series: Series, span: Span) -> str:
     """Say what an event did, as `rates_text`, or why that cannot be said."""
-    too_short = f"too short before or after it to say by intervals of {time_text(series.interval_ns)}"
-    return rates_text(series, since_ns, at_ns, until_ns) or too_short
+    return rates_text(series, span) or _too_short_text(series, span)
 
 
-def rates_text(series: Series, since_ns: float, at_ns: float, until_ns: float) -> str:
+def rates_text(series: Series, span: Span, *, of_others: bool = False) -> str:
     """Say how rates between two events differ from those up to the next, and how many frames were dropped by then.
 
     Means of whole intervals are compared, without the first tenth behind an event, in which rings fill or empty. Empty
-    where there are too few of them.
+    where there are too few of them. `of_others`: the event is about functions that the series is without; it is empty
+    too where no others send or receive anything.
     """
-    behind = _intervals(series, at_ns, until_ns)
-    before, after = (_settled(part) for part in (_intervals(series, since_ns, at_ns), behind))
-    if min(len(before), len(after)) < LEAST_INTERVALS:
+    behind = _intervals(series, span.at_ns, span.until_ns)
+    parts = _settled(_intervals(series, span.since_ns, span.at_ns)), _settled(behind)
+    if min(map(len, parts)) < LEAST_INTERVALS:
         return ""
-    found = sorted(_changed(series, before, after), key=lambda one: -abs(one.after - one.before))
-    told = [_told(one) for one in found[:MOST_NAMED]]
-    if len(found) > MOST_NAMED:
-        told.append(f"{len(found) - MOST_NAMED} more rates changed")
-    elif found:
+    changes = [_change(name, way, _rates(vm, way), parts) for name, vm in series.vms.items() for way in _DIRECTIONS]
+    if not any(one.before or one.after for one in changes):
+        return "" if of_others else "no VM sends or receives anything"
+    together = [_change("", way, _sum_of(series, way), parts) for way in _DIRECTIONS]
+    found = sorted((one for one in changes if one.is_sure), key=lambda one: -abs(one.after - one.before))
+    hidden = [one for one in together if _is_hidden(one, found)]
+    told = _changes_told(found, together if len(found) > MOST_NAMED else hidden, "others" if of_others else "VMs")
+    if not told:
+        told = [*_nothing_told(together, of_others), *_latency_told(series, parts)]
+    elif len(found) <= MOST_NAMED and not hidden:
         told.append("all other rates unchanged")
-    else:
-        told.append("no VM's rate changed")
+    return "; ".join([*told, *_drops_told(series, span, behind)])
+
+
+def _changes_told(found: Sequence[_Change], together: Sequence[_Change], whose: str) -> list[str]:
+    """Tell which rates changed; of many that of all VMs together, and the greatest."""
+    n_named = len(found) if len(found) <= MOST_NAMED else FEW_NAMED
+    of_all = " and ".join(_told(one, _TOGETHER) for one in together if one.is_sure)
+    told = [f"{whose} together {of_all}"] if of_all else []
+    told += [f"{one.whose} {_told(one, _DIRECTIONS)}" for one in found[:n_named]]
+    return [*told, f"{len(found) - n_named} more rates changed"] if len(found) > n_named else told
+
+
+def _is_hidden(together: _Change, found: Sequence[_Change]) -> bool:
+    """Tell whether all VMs together have changed by more than those do of which each is sure."""
+    known = sum(one.after - one.before for one in found if one.direction == together.direction)
+    return together.is_sure and together._replace(after=together.after - known).is_sure
+
+
+def _nothing_told(together: Sequence[_Change], of_others: bool) -> list[str]:
+    doubts = [one.doubt / max(one.before, one.after) for one in together if one.before or one.after]
+    whose = "other " if of_others else ""
+    if min(doubts) > VAGUE:
+        return [f"no {whose}rate changed beyond what rates vary by"]
+    return ["others unchanged" if of_others else "no VM's rate changed"]
+
+
+def _latency_told(series: Series, parts: tuple[range, range]) -> list[str]:
+    """Tell the mean latency of all VMs where it changed."""
+    change = _change("", "latency", _latencies(series), parts)
+    differs = abs(change.after - change.before) > max(LEAST_LATER * max(change.before, change.after), change.doubt)
+    return [f"mean latency {time_text(change.after)} ({time_text(change.before)} before)"] if differs else []
+
+
+def _drops_told(series: Series, span: Span, behind: range) -> list[str]:
     lost = sum(sum(vm.drops[at] for at in behind) for vm in series.vms.values())
-    if lost:
-        told.append(f"{count_text(lost)} frames dropped up to {time_text(until_ns)}")
-    return "; ".join(told)
+    if not lost:
+        return []
+    drops = np.array([sum(row) for row in zip(*(vm.drops for vm in series.vms.values()), strict=True)], np.float64)
+    change = _change("", "drops", drops, (_intervals(series, span.since_ns, span.at_ns), behind))
+    is_more = not change.before or (change.is_sure and change.after > change.before)
+    goes_on = "" if is_more else ", no more than before it"
+    frames = "frame" if lost == 1 else "frames"
+    return [f"{count_text(lost)} {frames} dropped up to {time_text(span.until_ns)}{goes_on}"]
 
 
-def _told(one: _Changed) -> str:
-    rate = f"{three_digits(one.after)} Gb/s" if one.after else "nothing"
-    return f"{one.vm} {_DIRECTIONS[one.direction]} {rate} ({three_digits(one.before)} before)"
+def _too_short_text(series: Series, span: Span) -> str:
+    sides = {"before it": (span.since_ns, span.at_ns), "behind it": (span.at_ns, span.until_ns)}
+    short = [side for side, ends in sides.items() if len(_settled(_intervals(series, *ends))) < LEAST_INTERVALS]
+    return f"too little time {' and '.join(short)} to tell by intervals of {time_text(series.interval_ns)}"
+
+
+def _told(one: _Change, verbs: Mapping[str, str]) -> str:
+    after, before = (f"{three_digits(rate)} Gb/s" if rate else "nothing" for rate in (one.after, one.before))
+    return f"{verbs[one.direction]} {after} ({before.removesuffix(' Gb/s')} before)"
 
 
 def _intervals(series: Series, first_ns: float, last_ns: float) -> range:
@@ -92,19 +165,29 @@ def _settled(part: range) -> range:
     return part[int(SETTLING * len(part)) :]
 
 
-def _changed(series: Series, before: range, after: range) -> Iterator[_Changed]:
-    for name, vm in series.vms.items():
-        for direction in _DIRECTIONS:
-            was, became = (_of(vm, direction, part) for part in (before, after))
-            means = float(was.mean()), float(became.mean())
-            doubt = SURE * max(_standard_error(was), _standard_error(became))
-            if abs(means[1] - means[0]) > max(LEAST_CHANGE * max(means), doubt):
-                yield _Changed(name, direction, *means)
+def _change(whose: str, direction: str, figures: Floats, parts: tuple[range, range]) -> _Change:
+    """Compare a figure's means over two stretches of intervals; those without one (NaN) are left out."""
+    rows = [figures[part.start : part.stop] for part in parts]
+    known = [row[~np.isnan(row)] for row in rows]
+    if min(map(len, known)) < 2:
+        return _Change(whose, direction, 0.0, 0.0, 0.0)
+    errors = [(1 + FEW / (len(row) - 1)) * float(row.std(ddof=1)) / math.sqrt(len(row)) for row in known]
+    before, after = (float(row.mean()) for row in known)
+    return _Change(whose, direction, before, after, SURE * math.hypot(*errors))
 
 
-def _of(vm: VmSeries, direction: str, part: range) -> Floats:
-    return np.array(getattr(vm, direction)[part.start : part.stop])
+def _rates(vm: VmSeries, direction: str) -> Floats:
+    return np.array(getattr(vm, direction), np.float64)
 
 
-def _standard_error(rates: Floats) -> float:
-    return float(rates.std()) / math.sqrt(len(rates))
+def _sum_of(series: Series, direction: str) -> Floats:
+    rows = [_rates(vm, direction) for vm in series.vms.values()]
+    return np.asarray(np.sum(rows, axis=0), np.float64)
+
+
+def _latencies(series: Series) -> Floats:
+    """Return the mean latency of all frames that VMs received, interval by interval; NaN where there are none."""
+    means = np.array([[math.nan if one is None else one for one in vm.latency_ns] for vm in series.vms.values()])
+    counts = np.where(np.isnan(means), 0.0, [vm.rx_mpps for vm in series.vms.values()])
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.nansum(means * counts, axis=0) / counts.sum(axis=0), np.float64)

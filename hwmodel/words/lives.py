@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hwmodel.words.quantities import count_text, time_text
+from hwmodel.words.quantities import count_text, span_text, time_text
 
 if TYPE_CHECKING:
     from hwmodel.results.series import LifeResult
 
 MOST_NAMED = 2  # functions of an event that are told of one by one
+HOST = "pf"  # which need not send anything
+NONE_LOST = "no frame lost in the adapter"  # those to it may leave by the wire while it is off
 
 
 def life_event_text(kind: str, value: str | int, of: str | None) -> str:
@@ -18,25 +20,28 @@ def life_event_text(kind: str, value: str | int, of: str | None) -> str:
     return f"{kind} {value}" + (f" of {of}" if of else "")
 
 
-def lives_text(lives: Sequence[LifeResult]) -> str:
-    """Say what an event did to the functions that it is about: those that come up, those that go, what they lost."""
+def lives_text(lives: Sequence[LifeResult], later: Sequence[LifeResult] = ()) -> str:
+    """Say what an event did to the functions that it is about: those that come up, those that go, what they lost.
+
+    `later`: what befalls functions at events behind it.
+    """
     gone = [life for life in lives if life.reset_ns is None]
     coming = [life for life in lives if life.reset_ns is not None]
     told = []
     if gone:
         told.append(f"{_names(gone)} gone")
     if 0 < len(coming) <= MOST_NAMED:
-        told += [_coming_text(life) for life in coming]
+        told += [_coming_text(life, is_cut=any(one.vm == life.vm for one in later)) for life in coming]
     elif coming:
         told.append(_many_text(coming))
     lost = sum(life.frames_lost for life in lives)
     if any(life.goes for life in lives):
-        told.append(f"{count_text(lost)} {'frame' if lost == 1 else 'frames'} lost")
+        told.append(f"{count_text(lost)} {'frame' if lost == 1 else 'frames'} lost" if lost else NONE_LOST)
     return "; ".join(told)
 
 
-def _coming_text(life: LifeResult) -> str:
-    """Say how long a function takes to come up, part by part."""
+def _coming_text(life: LifeResult, *, is_cut: bool) -> str:
+    """Say how long a function takes to come up, part by part; `is_cut`: it goes again before the run ends."""
     assert life.reset_ns is not None and life.messages_ns is not None and life.rings_ns is not None
     parts = [f"reset {time_text(life.reset_ns)}"]
     if life.messages_ns:
@@ -44,9 +49,11 @@ def _coming_text(life: LifeResult) -> str:
     parts.append(f"rings {time_text(life.rings_ns)}")
     whole_ns = life.reset_ns + life.messages_ns + life.rings_ns
     if life.up_ns is None:
-        return f"{life.vm} not up again by the end; it takes {time_text(whole_ns)} ({', '.join(parts)})"
+        late = "taken away again before it is up" if is_cut else f"not up{' again' * life.goes} by the end"
+        return f"{life.vm} {late}; it takes {time_text(whole_ns)} ({', '.join(parts)})"
     if life.first_frame_ns is None:
-        return f"{life.vm} up after {time_text(whole_ns)} ({', '.join(parts)}), and sent nothing"
+        silent = "" if life.vm.rpartition(".")[2] == HOST else ", and sent nothing"
+        return f"{life.vm} up after {time_text(whole_ns)} ({', '.join(parts)}){silent}"
     parts.append(f"first frame {time_text(life.first_frame_ns - life.up_ns)}")
     silent = time_text(life.first_frame_ns - life.at_ns)
     return f"{life.vm} {'silent for' if life.goes else 'sends after'} {silent} ({', '.join(parts)})"
@@ -56,9 +63,9 @@ def _many_text(coming: Sequence[LifeResult]) -> str:
     up_ns = [life.up_ns - life.at_ns for life in coming if life.up_ns is not None]
     if not up_ns:
         return f"{_names(coming)} not up by the end"
-    first, last = time_text(min(up_ns)), time_text(max(up_ns))
+    first, last = min(up_ns), max(up_ns)
     late = len(coming) - len(up_ns)
-    text = f"{len(up_ns)} functions up after {first if first == last else f'{first} to {last}'}"
+    text = f"{len(up_ns)} functions up after {time_text(first) if first == last else span_text(first, last)}"
     return f"{text}, {late} not by the end" if late else text
 
 

@@ -19,7 +19,7 @@ from hwmodel.words.reading import (
     loss_sentence,
 )
 from hwmodel.words.search_text import RELAXED_COLUMNS, relaxed_rows, relaxed_sentence
-from hwmodel.words.summary import VM_COLUMNS, vm_rows
+from hwmodel.words.summary import VM_COLUMNS, event_lines, vm_rows
 
 if TYPE_CHECKING:
     from hwmodel.results.result import Result
@@ -30,12 +30,13 @@ _LATENCY_FIELDS = ("p50", "p99", "p999", "mean", "max")
 
 
 def result_html(result: Result) -> str:
-    """Return the answer, its reason, the warnings, the latencies and a table of the VMs, as a fragment of HTML."""
+    """Return the answer, its reason, events, warnings, latencies and a table of the VMs, as a fragment of HTML."""
     of_latency = [
         (words, *(page_time(getattr(latency, one), result.intervals.get(f"{name}.{one}")) for one in _LATENCY_FIELDS))
         for words, name, latency in latency_rows(result)
     ]
-    sentences = [result.bottleneck.why, loss_sentence(result), *(f"Warning: {one}" for one in result.warnings)]
+    events = (line.text for line in event_lines(result, MOST_ROWS))
+    sentences = [result.bottleneck.why, loss_sentence(result), *events, *(f"Warning: {one}" for one in result.warnings)]
     note = latency_note(result) if of_latency else ""
     sentences += [f"Frames, whole run: {frame_balance(result)}.", _busy_sentence(result)]
     n_more = len(result.vms) - MOST_ROWS

@@ -257,12 +257,26 @@ def _percent(share: float | None) -> str:
 
 
 def short_lines(result: Result) -> list[Line]:
-    """Return the summary; of warnings so many as there is room for, and how many more there are."""
-    before = [*answer_lines(result), *event_lines(result, MOST_EVENTS)]
-    behind = [*_short_latency_lines(result), *_spread_lines(result), *balance_lines(result), *_machine_lines(result)]
+    """Return the summary; of warnings so many as there is room for, and how many more there are.
+
+    Where there is more to say than room, VMs share a line, then ways of frames, then there are fewer events.
+    """
+    answer, events = list(answer_lines(result)), list(event_lines(result, MOST_EVENTS))
+    latencies, vms = list(_short_latency_lines(result)), list(_machine_lines(result))
     beside = list(_beside_lines(result))  # given up where there is too much to say
+    fixed = [*_spread_lines(result), *balance_lines(result)]
     end = [*run_lines(result), Line(_MORE)]
     warnings = list(warning_lines(result))
+    n_least = len(answer) + min(1, len(warnings)) + (len(warnings) > 1) + len(fixed) + len(end)
+    if n_least + len(events) + len(latencies) + len(vms) > MOST_LINES:
+        vms = list(_machine_lines(result, together=True))
+    if n_least + len(events) + len(latencies) + len(vms) > MOST_LINES:
+        latencies = list(_short_latency_lines(result, together=True))
+    n_events = MOST_EVENTS
+    while n_least + len(events) + len(latencies) + len(vms) > MOST_LINES and n_events > 1:
+        n_events -= 1
+        events = list(event_lines(result, n_events))
+    before, behind = [*answer, *events], [*latencies, *fixed, *vms]
     room = MOST_LINES - len(before) - len(behind) - len(end)
     n_shown = max(1, min(_MOST_WARNINGS, room if room >= len(warnings) else room - 1))
     if len(warnings) > n_shown:
@@ -286,9 +300,11 @@ def event_lines(result: Result, most: int | None = None) -> Iterator[Line]:
     """Give each event of the scenario a line, with what it did; at most so many, and how many more there are."""
     events = () if result.series is None else result.series.events
     for event in events[:most]:
-        yield Line(printable(f"At {time_text(event.at_ns)} {event.event}: {event.did}."))
-    if most is not None and len(events) > most:
-        yield Line(f"{len(events) - most} more events: --verbose shows them.")
+        when = f"At {time_text(event.at_ns)}" if event.at_ns else "At the start,"
+        yield Line(printable(f"{when} {event.event}: {event.did}."))
+    n_more = 0 if most is None else len(events) - most
+    if n_more > 0:
+        yield Line(f"{n_more} more event{'s' * (n_more > 1)}: --verbose shows {'them' if n_more > 1 else 'it'}.")
 
 
 def warning_lines(result: Result) -> Iterator[Line]:
@@ -347,9 +363,14 @@ def run_lines(result: Result) -> Iterator[Line]:
         )
 
 
-def _short_latency_lines(result: Result) -> Iterator[Line]:
+def _short_latency_lines(result: Result, *, together: bool = False) -> Iterator[Line]:
+    """Give the latency of each way of frames, with what takes most of it; `together`: the medians of all in a line."""
     rows = direction_rows(result) or [(DELIVERY, "latency_ns", result.latency_ns)]
     note = latency_note(result)
+    if together and len(rows) > 1:
+        medians = [f"{words.partition(', ')[2]} {time_text(one.p50)}" for words, _, one in rows if one.count]
+        yield Line(f"Latency, {DELIVERY}, p50: {', '.join(medians) or MISSING}")
+        return
     for at, (words, name, latency) in enumerate(rows):
         if not latency.count:
             yield Line(f"Latency, {words}: no frame measured")
@@ -373,11 +394,12 @@ def _spread_lines(result: Result) -> Iterator[Line]:
         yield Line(f"Mean of {n} seeds (95 %): {', '.join(told)}; all other figures are of seed {result.seed}")
 
 
-def _machine_lines(result: Result) -> Iterator[Line]:
+def _machine_lines(result: Result, *, together: bool = False) -> Iterator[Line]:
+    """Give the VMs, and how busy the link was, or the servers; `together`: VMs in a line."""
     if result.servers:
         yield from _some(list(_adapter_lines(result)), "servers")
         return
-    yield from _short_vm_lines(result)
+    yield from _short_vm_lines(result, together=together)
     wire = f"; {wire_words(result)}" if result.wire.tx_gbps or result.wire.rx_gbps else ""
     yield Line(f"{link_words(result)} of the window{wire}")
 
@@ -406,7 +428,7 @@ def _adapter_lines(result: Result) -> Iterator[Line]:
         yield Line(printable(f"Server {adapter.name}: {rates}; fullest of its own: {limit_cell(adapter)}"))
 
 
-def _short_vm_lines(result: Result) -> Iterator[Line]:
+def _short_vm_lines(result: Result, *, together: bool = False) -> Iterator[Line]:
     """Give VMs that are alike in one line, few others in one each, many by the least and the greatest."""
     vms = result.vms
     if all(vm.tx_gbps is None and vm.rx_gbps is None for vm in vms) and not _dropped(vms):
@@ -414,7 +436,7 @@ def _short_vm_lines(result: Result) -> Iterator[Line]:
     if len(vms) > 1 and _are_alike(vms):
         rates = f"{_mean(vms, 'tx_gbps')} Gb/s sent, {_mean(vms, 'rx_gbps')} Gb/s received by each on average"
         yield Line(f"{len(vms)} VMs, alike within {100 * _ALIKE:.0f} %: {rates}{_dropped(vms)}")
-    elif len(vms) <= _MOST_VM_LINES:
+    elif len(vms) <= _MOST_VM_LINES and not together:
         for vm in vms:
             rates = f"{decimals_text(vm.tx_gbps, 3)} Gb/s sent, {decimals_text(vm.rx_gbps, 3)} Gb/s received"
             yield Line(printable(f"VM {vm.name}: {rates}{_dropped([vm])}"))

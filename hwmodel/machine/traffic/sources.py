@@ -198,8 +198,9 @@ def feed_guest(nic, now_fs, function_number):
         queue = nic.tx_queue[queue_number]
         has_room = queue.reserved - queue.freed < queue.slots
         if not has_room and (is_closed(source) or not params.drop_when_full):
-            function.is_full = 1  # it waits for a slot, and the function's other sources behind it
-            traffic.n_full += 1
+            # It waits for a slot, and the function's other sources behind it; one that is off waits for its rings.
+            function.is_full = 1 - function.is_off
+            traffic.n_full += function.is_full
             break
         template = template_of(nic, source.pending_template)
         count_offered(ledger, template)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from hwmodel.machine.guest.guest_state import POST_TASK
 from hwmodel.machine.tlp_kinds import OF_KIND, READS, UP
 from hwmodel.simulation.trace.frame_parts import FrameNames, real
 from hwmodel.simulation.trace.link_tlps import StartedTlp, read_frames
+from hwmodel.simulation.trace.scenario_side import CoreWork
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track, shown
 
 IOMMU = Track("Host memory", "IOMMU: waits for translation")
@@ -118,25 +119,49 @@ class Translations:
 
 
 class Cores:
-    """Show what each of the host's cores does for its guests: interrupts, each frame, writes to registers."""
+    """Show what each of the host's cores does: interrupts, each frame, writes to registers, messages to the PF.
 
-    def __init__(self, nic: Any, names: FrameNames, timeline: Rows, until_fs: int) -> None:
+    `messages`: the names of the latter, by when the core of which function takes them up.
+    """
+
+    def __init__(
+        self, nic: Any, names: FrameNames, timeline: Rows, until_fs: int, messages: Mapping[tuple[int, int], str]
+    ) -> None:
         self._nic, self._names, self._timeline, self._until_fs = nic, names, timeline, until_fs
+        self._messages = messages
         self._cores = nic["guests"]["core"][: int(nic.guests.params.n_cores)]
         self._begun = np.full((len(self._cores), 2), -1)
         self._free_fs = self._cores["free_fs"].copy()
+        self._ends_fs = self._piece_ends()
 
-    def look(self, from_fs: int) -> None:
-        """Note what cores have begun; what of it is done before `from_fs` is left out."""
+    def look(self, from_fs: int, now_fs: int, work: Iterable[CoreWork]) -> None:
+        """Note what cores have begun; what of it is done before `from_fs` is left out.
+
+        `work`: what they got to do beside frames, before everything else of this instant.
+        """
+        for one in work:
+            self._serve(from_fs, now_fs, one)
         for number in np.flatnonzero(self._cores["free_fs"] != self._free_fs).tolist():
             end_fs = int(self._cores[number]["free_fs"])
             self._add(number, from_fs, "register write", end_fs - int(self._cores[number]["doorbell_time_fs"]), end_fs)
-        self._free_fs = self._cores["free_fs"].copy()
+        self._free_fs, self._ends_fs = self._cores["free_fs"].copy(), self._piece_ends()
         begun = np.stack([np.where(self._cores["is_running"], self._cores["started_fs"], -1), self._cores["queue"]], 1)
         changed = np.flatnonzero((begun != self._begun).any(axis=1) & (begun[:, 0] >= 0))
         self._begun = begun
         for number in changed.tolist():
             self._piece(number, self._cores[number], from_fs)
+
+    def _piece_ends(self) -> Any:
+        return np.where(self._cores["is_running"], self._cores["ends_fs"], 0)
+
+    def _serve(self, from_fs: int, now_fs: int, work: CoreWork) -> None:
+        """Show a message to the PF, behind what its core has to do already."""
+        number = int(self._nic["function"]["params"]["core"][work.function])
+        start_fs = max(now_fs, int(self._free_fs[number]), int(self._ends_fs[number]))
+        self._free_fs[number] = start_fs + work.work_fs
+        message = self._messages.get((now_fs, work.function), "")
+        details = {"function": self._names.owners[work.function], "message": message}
+        self._add(number, from_fs, f"message {message}", start_fs, start_fs + work.work_fs, details)
 
     def _piece(self, number: int, core: Any, from_fs: int) -> None:
         is_post = core["kind"] == POST_TASK

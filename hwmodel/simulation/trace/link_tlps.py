@@ -59,7 +59,7 @@ class LinkTlps:
         self._slots = nic["pcie"][0]["tags"]["slot"]
         self._masks = (nic["guests"]["driver"]["mask_interrupts"] > 0).tolist()  # of each function's driver
         self._before = {direction: _sums(link) for direction, link in self._links.items()}
-        self._pair_fs, self._propagation_fs = int(nic.pcie[0].params.dllp_fs), int(nic.pcie[0].params.propagation_fs)
+        self._propagation_fs = int(nic.pcie[0].params.propagation_fs)
         self._next = self._first_numbers()
         self._has_begun: set[tuple[int, str]] = set()
         self._last_completion: dict[str, Slice] = {}
@@ -86,7 +86,7 @@ class LinkTlps:
         queue = link["second"] if link["sends_second"] else link["first"]
         entry = queue["ring"][int(link["place"]) & int(queue["mask"])]
         end_fs = int(link["busy_until_fs"])
-        dllp_fs = (after[2] - before[2]) * self._pair_fs
+        dllp_fs = (after[2] - before[2]) * int(self._nic.pcie[0].params.dllp_fs)
         start_fs = end_fs - (after[0] - before[0])
         track = DIRECTIONS[direction]
         if dllp_fs:

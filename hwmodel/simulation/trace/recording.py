@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,9 +12,14 @@ from hwmodel.simulation.trace.bridge_side import BridgePorts, group_of_all
 from hwmodel.simulation.trace.frame_parts import FrameNames, FrameParts, View, names_of, under_way
 from hwmodel.simulation.trace.host_side import Cores, Reads, Translations
 from hwmodel.simulation.trace.link_tlps import LinkTlps
+from hwmodel.simulation.trace.scenario_side import Commands, show_scenario
 from hwmodel.simulation.trace.stage import Stage, TracedServer
 from hwmodel.simulation.trace.timeline import Rows, Section, Timeline
 from hwmodel.units import FS_PER_NS
+
+if TYPE_CHECKING:
+    from hwmodel.functions.message_time import DriverWork
+    from hwmodel.results.series import Series
 
 MOST_TLPS = 20_000
 MOST_INSTANTS = 200_000  # where little goes over the link and much happens beside it
@@ -22,12 +28,25 @@ MOST_INSTANTS = 200_000  # where little goes over the link and much happens besi
 class ServerRecording:
     """Note what happens at one server; `view` shows its frames."""
 
-    def __init__(self, server: TracedServer, names: FrameNames, timeline: Rows, start_fs: int, end_fs: int) -> None:
+    def __init__(
+        self,
+        server: TracedServer,
+        names: FrameNames,
+        timeline: Rows,
+        start_fs: int,
+        end_fs: int,
+        work: Sequence[DriverWork],
+    ) -> None:
         nic = server.nic
         self.prefix, self.nic, self._start_fs = server.prefix, nic, start_fs
         self.tlps, self.reads = LinkTlps(nic, names, timeline), Reads(nic, names, timeline)
         self._servers, self.levels = Servers(nic, names, timeline), Levels(nic, names, timeline)
-        self._cores = Cores(nic, names, timeline, end_fs)
+        own = {f"{server.prefix}{name}": number for number, name in enumerate(names.owners)}
+        messages = {
+            (each.at_fs, own[each.function]): each.message for each in work if each.message and each.function in own
+        }
+        self._cores = Cores(nic, names, timeline, end_fs, messages)
+        self._commands = Commands(nic.commands, timeline, names.owners)
         self._translations = Translations(nic, timeline)
         self.view = View(names, timeline, self._servers.arrivals)
         self._sums = _link_bytes(nic)
@@ -38,7 +57,7 @@ class ServerRecording:
         self.reads.look(now_fs, started)
         self._translations.look(now_fs, started)
         self._servers.look(now_fs)
-        self._cores.look(self._start_fs)
+        self._cores.look(self._start_fs, now_fs, self._commands.look(now_fs))
         self.levels.look(now_fs)
 
     def link_bytes(self) -> dict[str, int]:
@@ -52,10 +71,10 @@ class Recording:
     def __init__(self, stage: Stage, end_fs: int) -> None:
         self._stage, self.timeline = stage, Timeline()
         self.facts: dict[str, Any] = {}
-        self._start_fs = stage.now_fs
+        self._start_fs = self._finished_fs = stage.now_fs
         all_names = names_of(stage)
         self._servers = [
-            ServerRecording(server, names, _rows_of(server, self.timeline), self._start_fs, end_fs)
+            ServerRecording(server, names, _rows_of(server, self.timeline), self._start_fs, end_fs, stage.work)
             for server, names in zip(stage.servers, all_names, strict=True)
         ]
         views = [each.view for each in self._servers]
@@ -64,7 +83,8 @@ class Recording:
         if stage.bridge is not None:
             outside = stage.servers[0].nic["port"][0]["wire"]["outside"]
             self._bridge = BridgePorts(stage.bridge, stage.ports, outside, all_names[0], self.timeline)
-        self._n_events = np.full(len(stage.nics), -1)
+            self._of_bridge = Commands(stage.bridge.commands, Section(self.timeline, f"{group_of_all(stage.ports)}: "))
+        self._n_done = np.full(len(stage.nics), -1)
         self._n_instants = 0
         self.look(self._start_fs)
 
@@ -75,12 +95,13 @@ class Recording:
     def look(self, now_fs: int) -> None:
         """Note what has happened in this instant."""
         self._n_instants += 1
-        n_events = np.array([int(nic.clock.n_events) for nic in self._stage.nics])
-        for number in np.flatnonzero(n_events != self._n_events).tolist():
+        n_done = np.array([int(nic.clock.n_events) + int(nic.commands.head) for nic in self._stage.nics])
+        for number in np.flatnonzero(n_done != self._n_done).tolist():
             self._servers[number].look(now_fs)
-        self._n_events = n_events
+        self._n_done = n_done
         if self._bridge is not None:
             self._bridge.look(now_fs)
+            self._of_bridge.look(now_fs)
         views: list[View | None] = [each.view for each in self._servers]
         for ledger, there in zip(self._stage.ledgers, [*views, None], strict=False):
             log = ledger.journey_log
@@ -90,6 +111,7 @@ class Recording:
 
     def finish(self, now_fs: int) -> None:
         """Note what is under way at the end, and what the document says of itself."""
+        self._finished_fs = now_fs
         for each in self._servers:
             self._parts.add(under_way(each.nic), now_fs, finished=False, there=each.view)
             each.reads.finish(now_fs)
@@ -106,6 +128,10 @@ class Recording:
                 f"{each.prefix}{name}": n for each in self._servers for name, n in each.levels.capacities.items()
             },
         }
+
+    def show_scenario(self, series: Series, run_end_ns: float) -> None:
+        """Show the events and the stages of functions in the stretch, which has been finished."""
+        show_scenario(self.timeline, series, run_end_ns, self._start_fs, self._finished_fs)
 
     def _n_tlps(self) -> int:
         return sum(each.tlps.n_tlps for each in self._servers)

@@ -15,6 +15,7 @@ from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
+    from hwmodel.functions.message_time import DriverWork
     from hwmodel.simulation.machine import Machine
     from hwmodel.workload import Workload
 
@@ -41,7 +42,7 @@ class Stage:
     """Hold the servers; the bridge's record and its ports, None and none where there is no bridge.
 
     `senders`: for each template of the workload the number of the server whose station sends it, `NOBODY` for those
-    outside; empty where there is no bridge, and one server sends all.
+    outside; empty where there is no bridge, and one server sends all. `work`: what drivers do beside frames.
     """
 
     servers: tuple[TracedServer, ...]
@@ -49,6 +50,7 @@ class Stage:
     bridge: Any = None
     ports: Sequence[PhysicalPort] = ()
     senders: tuple[int, ...] = ()
+    work: Sequence[DriverWork] = ()
 
     @property
     def now_fs(self) -> int:
@@ -58,7 +60,8 @@ class Stage:
     def next_fs(self) -> int:
         """Return when the next thing happens, in whatever server or in the bridge; `NEVER` if nothing does."""
         if self.bridge is None:
-            return int(self.servers[0].nic["clock"]["next_at"].min())
+            nic = self.servers[0].nic
+            return min(int(nic["clock"]["next_at"].min()), _next_command_fs(nic.commands))
         system = self.system[0]
         at_fs = min(
             int(system["server"]["next_fs"][: len(self.servers)].min()),
@@ -69,10 +72,8 @@ class Stage:
 
     def step(self, limit_fs: int, kernel: Advance) -> int:
         """Let all of the next instant happen, if it is not behind `limit_fs`; return the kernel's status."""
-        if self.bridge is None:
-            return kernel(limit_fs, 1)
         at_fs = self.next_fs()
-        status = kernel(min(limit_fs, at_fs), NEVER)
+        status = kernel(min(limit_fs, at_fs), 1 if self.bridge is None else NEVER)
         return EVENTS_SPENT if status == DONE and at_fs <= limit_fs else status
 
     @property
@@ -87,14 +88,19 @@ class Stage:
         return [server.nic for server in self.servers]
 
 
-def stage_of(machine: Machine, workload: Workload) -> Stage:
-    """Return what a trace of a machine looks at."""
+def _next_command_fs(commands: Any) -> int:
+    at = int(commands.head)
+    return NEVER if at == int(commands.tail) else int(commands["ring"][at]["at_fs"])
+
+
+def stage_of(machine: Machine, workload: Workload, work: Sequence[DriverWork] = ()) -> Stage:
+    """Return what a trace of a machine looks at; `work`: what drivers do beside frames."""
     servers = tuple(TracedServer(each.name, each.config, each.nic) for each in machine.servers)
     if machine.system is None:
-        return Stage(servers)
+        return Stage(servers, work=work)
     at = {name: number for number, each in enumerate(machine.system.books) for name in each.port_numbers}
     at[UPLINK] = NOBODY
     return Stage(
         servers, machine.system.system, machine.system.bridges[0], machine.system.ports,
-        tuple(at[template.source] for template in workload.templates),
+        tuple(at[template.source] for template in workload.templates), work,
     )  # fmt: skip

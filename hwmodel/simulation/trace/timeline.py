@@ -19,6 +19,10 @@ class Track(NamedTuple):
     group: str
     name: str
 
+    def row(self, number: int) -> Track:
+        """Return one of its rows, by numbers from 1: the further ones hold what overlaps."""
+        return self if number == 1 else Track(self.group, f"{self.name} ({number})")
+
 
 @dataclass
 class Slice:
@@ -111,8 +115,7 @@ class Timeline:
                     self.left_out[f"{track.group}: {track.name}"] += 1
                     continue
                 ends_ns[lane : lane + 1] = [max(one.end_fs // FS_PER_NS, start_ns + 1)]
-                if lane:
-                    one.track = Track(track.group, f"{track.name} ({lane + 1})")
+                one.track = track.row(lane + 1)
                 self.add(one)
         self._waits.clear()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT
@@ -10,6 +11,9 @@ from hwmodel.simulation.trace.recording import Recording
 from hwmodel.simulation.trace.stage import Advance, Stage
 from hwmodel.simulation.trace.timeline import MOST_LANES, Timeline
 from hwmodel.units import FS_PER_US
+
+if TYPE_CHECKING:
+    from hwmodel.results import Result
 
 
 class Tracer:
@@ -46,12 +50,17 @@ class Tracer:
         status = self._step(until_fs, kernel)
         return kernel(until_fs, n_events) if self._has_ended() and status in (EVENTS_SPENT, DONE) else status
 
-    def to_json(self) -> str:
-        """Return the time line as a document that Perfetto and chrome://tracing open, what is recorded so far."""
+    def to_json(self, result: Result | None = None) -> str:
+        """Return the time line as a document that Perfetto and chrome://tracing open, what is recorded so far.
+
+        `result`: what the run came to, for what its events did.
+        """
         self._finish()
         if self._recording is None:
             self.left_out = "the run ended before the time line began"
             return Timeline().to_json({"ended_early": self.left_out})
+        if result is not None and result.series is not None:
+            self._recording.show_scenario(result.series, result.window.end_ns)
         return self._recording.timeline.to_json(self._recording.facts | {"ended_early": self.left_out})
 
     def remarks(self) -> Iterator[str]:

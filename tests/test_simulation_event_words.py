@@ -1,0 +1,114 @@
+"""What the events of runs are said to have done: sentences of whole runs, their figures added up from the series."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import Any
+
+from hwmodel.config import config_from_mapping
+from hwmodel.results import Result
+from hwmodel.simulation import simulate
+from hwmodel.words.quantities import three_digits
+from hwmodel.words.summary import MOST_LINES, event_lines, summary
+
+BASE: dict[str, Any] = {
+    "nic": {"preset": "82599", "vfs": 4},
+    "workload": {"frame_bytes": 1518, "pattern": "ring", "load": 0.2, "arrivals": "periodic"},
+    "run": {"warmup": "1ms", "duration": "9ms"},
+}
+LONG: dict[str, Any] = {"workload": {**BASE["workload"], "load": 0.02}, "run": {"warmup": "5ms", "duration": "195ms"}}
+
+
+def run(*events: dict[str, Any], **keys: Any) -> Result:
+    return simulate(config_from_mapping({**BASE, **keys, "scenario": list(events)}))
+
+
+def told(result: Result) -> list[str]:
+    assert result.series is not None
+    assert len(summary(result).splitlines()) <= MOST_LINES
+    return [event.did for event in result.series.events]
+
+
+def limit(at: str, vf: str, rate: str) -> dict[str, Any]:
+    return {"at": at, "set": {f"switch.ports.{vf}.rate_limit": rate}}
+
+
+def test_events_of_one_instant_have_one_sentence_on_rates() -> None:
+    result = run(
+        {"at": "5ms", "set": {"pcie.generation": 2}},  # as it is
+        limit("5ms", "vf1", "100Mbps"),
+        limit("5ms", "vf3", "50Mbps"),
+        {"at": "5ms", "mailbox": {"from": "vf0", "message": "get_link_state"}},
+    )
+    nothing, both, *others = told(result)
+    assert nothing == "nothing changes: these values hold already"
+    assert "vf3 sends 0.0502 Gb/s (0.494 before); vf1 sends 0.100 Gb/s (0.494 before); vf2" in both
+    assert [one.rpartition("; ")[2] for one in others] == ["what it did is told with another event of this instant"] * 2
+    assert others[1].startswith("granted; ")
+
+
+def test_the_figures_of_a_sentence_are_means_of_the_series() -> None:
+    """200 us an interval: 25 before the event at 5 ms, 25 behind it, of each the first two left out."""
+    result = run(limit("5ms", "vf1", "100Mbps"))
+    assert result.series is not None and result.series.interval_ns == 200_000 and result.series.n_intervals == 50
+    sent = result.series.vms["vf1"].tx_gbps
+    was, became = (three_digits(fmean(part)) for part in (sent[2:25], sent[27:50]))
+    assert f"vf1 sends {became} Gb/s ({was} before)" in told(result)[0]
+
+
+def test_a_function_that_comes_up_ends_what_an_earlier_event_is_told_to_have_done() -> None:
+    """Reset at 20 ms, up at 135.5 ms: what vf1 receives from then on is not what the limit at 60 ms did."""
+    result = run({"at": "20ms", "reset": "vf1"}, limit("60ms", "vf3", "20Mbps"), **LONG)
+    reset, limited = told(result)
+    assert reset.startswith("vf1 silent for 116 ms (reset 100 ms, messages 13.5 ms, rings 2.00 ms, first frame ")
+    assert "no frame lost in the adapter; vf2 receives nothing (" in reset
+    assert "vf3 sends 0.0200 Gb/s" in limited and "vf1 receives" not in limited
+
+
+def test_one_that_is_taken_away_again_before_it_is_up() -> None:
+    result = run({"at": "20ms", "reset": "vf1"}, {"at": "60ms", "enable_vfs": 0}, **LONG)
+    reset, gone = told(result)
+    assert reset.startswith("vf1 taken away again before it is up; it takes 116 ms")
+    assert gone.startswith("vf0 and 3 more gone; ")
+    assert result.bottleneck.resource == "offered_load"  # rings of functions that are off are not full ones
+
+
+def test_at_the_start_messages_take_their_time_and_keys_hold() -> None:
+    result = run(
+        limit("0ms", "vf1", "100Mbps"),
+        {"at": "0ms", "pf": {"vf": "vf2", "trust": True}},
+        {"at": "0ms", "pf": {"vf": "vf2", "mac": "01:00:00:00:00:01"}},
+        {"at": "0ms", "mailbox": {"from": "vf0", "message": "set_vlan", "vlan": 20}},
+    )
+    assert told(result) == [
+        "the run begins with it",
+        "done; the run begins with it",
+        "refused: not the address of a station",
+        "granted",
+    ]
+    lines = [line.text for line in event_lines(result, 3)]
+    assert lines[0] == "At the start, switch.ports.vf1.rate_limit = 100Mbps: the run begins with it."
+    assert lines[3] == "1 more event: --verbose shows it."
+
+
+def test_a_flood_is_told_for_as_long_as_it_lasts_with_its_price() -> None:
+    """The PF's core takes some 10.7 us for each of 300 messages: until 3.2 ms behind the first."""
+    flood = {"from": "vf3", "message": "get_link_state", "times": 300, "every": "10us"}
+    result = run({"at": "4ms", "mailbox": flood}, host={"cores": 1})
+    (did,) = told(result)
+    assert did.startswith("300 granted; they keep the PF's core for 3.20 ms; ")
+    late = run({"at": "9ms", "mailbox": {**flood, "times": 100}})
+    assert told(late)[0].startswith("93 granted; 7 not answered by the end; they keep the PF's core for ")
+
+
+def test_a_run_that_ended_before_says_so() -> None:
+    early = {**BASE["run"], "frames": 100}
+    result = run(limit("8ms", "vf1", "100Mbps"), {"at": "9ms", "reset": "vf1"}, run=early)
+    assert told(result) == ["the run ended before"] * 2
+
+
+def test_a_hundred_events_leave_the_summary_its_lines() -> None:
+    events = [limit(f"{1000 + 80 * at}us", "vf1", f"{100 + at}Mbps") for at in range(100)]
+    result = run(*events)
+    assert told(result)[50] == "too little time before it and behind it to tell by intervals of 200 us"
+    assert "97 more events: --verbose shows them." in summary(result)
