@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hwmodel.config.scenario import OF_FUNCTIONS
 from hwmodel.config_space.adapter import (
     ARI_HIERARCHY,
     CONTROL,
@@ -179,6 +180,10 @@ class _System:
 def _play(system: _System, server: Server, scenario: Config, at_fs: int) -> None:
     """Do what a run's events have done to the functions up to a time."""
     adapter, start_fs = system.adapter, system.adapter.now_fs
+    for number, one in enumerate(scenario.scenario):
+        if one.when is not None and one.kind in OF_FUNCTIONS:
+            message = f"when scenario.{number} happens is known in a run alone; a time, `at`, would say it"
+            raise InputError(f"--at: {message}")
     events = sorted(scenario.scenario, key=lambda event: event.at_fs)
     steps: list[tuple[int, int, str, Life]] = []
     for life in course_of(scenario).lives:

@@ -28,6 +28,7 @@ from hwmodel.machine.adapter.adapter_state import (
     SWITCH_BUS,
     TX_QUEUE,
 )
+from hwmodel.machine.adapter.watches import WATCHES
 from hwmodel.machine.counts.ledger_state import LEDGER
 from hwmodel.machine.frames import FIFO, FRAME, FRAMES, GROUPS
 from hwmodel.machine.guest.guest_state import FIRST_PLACES, GUESTS, MAX_QUEUES
@@ -75,6 +76,7 @@ SERVER = record(
     ("traffic", TRAFFIC),
     ("headers", HEADERS),
     ("commands", COMMANDS),
+    ("watches", WATCHES),
     ("ledger", LEDGER),
 )
 

@@ -50,6 +50,8 @@ def over_time_figure(series: Series, key: str, direction: str = "rx_gbps") -> st
             edges = [at * width * series.interval_ns / scale for at in range(len(rates) + 1)]
             axes.stairs(rates, edges, color=colour, label=label, linewidth=1.2)
         for number, event in enumerate(series.events, start=1):
+            if event.at_ns is None:
+                continue
             axes.axvline(event.at_ns / scale, color=INK, linewidth=0.8, linestyle=(0, (3, 3)))
             if number <= MOST_NUMBERED:
                 place = event.at_ns / scale, 1.0

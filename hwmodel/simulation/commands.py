@@ -36,6 +36,7 @@ from hwmodel.machine.time.commands import (
     TABLE,
     VALUE_CAP,
     VLAN,
+    WATCHED,
 )
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.units import format_time_fs
@@ -48,16 +49,30 @@ Ints = npt.NDArray[np.int64]
 WORD_BYTES = 8
 
 
+class Watch(NamedTuple):
+    """Say what is waited for: of a function (`a.vf1`) one of the kinds of `machine.adapter.watches`, up to a target.
+
+    `number`: by which it is known when it came true.
+    """
+
+    vm: str
+    kind: int
+    target: int
+    number: int
+
+
 class Change(NamedTuple):
     """Say from when on a machine has another configuration, and which of its functions (`a.vf1`) are off.
 
-    `work`: functions whose core is kept by something else from then on, with for how long, in femtoseconds.
+    `work`: functions whose core is kept by something else from then on, with for how long, in femtoseconds. `watches`:
+    what is waited for from then on.
     """
 
     at_fs: int
     config: Config
     off: frozenset[str] = frozenset()
     work: tuple[tuple[str, int], ...] = ()
+    watches: tuple[Watch, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -161,7 +176,7 @@ def schedule(
                 ),
                 *_comings_and_goings(functions, old.off, new.off),
             ]
-        for command in (*steps[old, new], *_work(functions, change.work)):
+        for command in (*steps[old, new], *_work(functions, change.work), *_watches(functions, change.watches)):
             _enter(components[command.component].state[0].commands, change.at_fs, command)
         comes_again |= new == first and in_order[0].at_fs == 0
         before, old = change.config, new
@@ -209,6 +224,13 @@ def _work(functions: Mapping[str, _Function], work: Sequence[tuple[str, int]]) -
     """Give the commands that keep functions' cores for a time."""
     for name, work_fs in work:
         yield _Command(functions[name].server, CORE_WORK, functions[name].number, 0, np.array([work_fs], np.int64))
+
+
+def _watches(functions: Mapping[str, _Function], watches: Sequence[Watch]) -> Iterator[_Command]:
+    """Give the commands that begin to watch functions."""
+    for watch in watches:
+        server, number, _ = functions[watch.vm]
+        yield _Command(server, WATCHED, number, 0, np.array([watch.kind, watch.target, watch.number], np.int64))
 
 
 class _Command(NamedTuple):

@@ -15,10 +15,11 @@ from hwmodel.compiled.left_out import left_out
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import Config, as_config
 from hwmodel.errors import Interrupted, RunError
-from hwmodel.machine.counts.ledger_state import EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
+from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.results import Result, Sighting, check_balance
 from hwmodel.simulation.closed_form import closed_form_of, limits_of, next_steps
 from hwmodel.simulation.commands import Change
+from hwmodel.simulation.conditions import with_times
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.intervals import Sureness, gets_through, sureness_of, too_wide
 from hwmodel.simulation.judgement import judged
@@ -96,10 +97,11 @@ def simulate(
     """
     config = as_config(config)
     check_taps(config, pcap_hops or {})
-    scene = scene_of(config)
+    scene, progress = scene_of(config), progress or silent
     workload = build_workload(scene.first, ceiling_frames_per_s(scene.first))
     compile_s = have_kernels(entries_of(config))
-    run = Run(scene.first, workload, progress or silent, compile_s=compile_s, threads=threads, changes=scene.changes)
+    config, scene = with_times(config, scene, partial(first_true, scene.first, workload, progress, threads))
+    run = Run(scene.first, workload, progress, compile_s=compile_s, threads=threads, changes=scene.changes)
     if config.scenario:
         run.series = SeriesRecorder(run.machine, interval_of(config.run.duration_fs), scene.course)
     if trace_path is not None:
@@ -116,6 +118,36 @@ def simulate(
                 note(f"{trace_path}: {remark}")
     # Short runs, which say what limits where shares do not, know nothing of changes.
     return _told_over_time(run, config, scene, run.result(with_next_steps, is_judged=not scene.changes))
+
+
+def first_true(
+    config: Config, workload: Workload, progress: Progress, threads: int | None, changes: Sequence[Change], what: str
+) -> tuple[int, int] | None:
+    """Run a configuration with changes that watch it; return which watch came true first, and when, None if none did.
+
+    `what`: for what, as the progress says it. Raises RunError as `simulate`, and Interrupted, without figures, on
+    Ctrl-C.
+    """
+    told = silent if progress is silent else lambda share, _what: progress(share, what)
+    run = Run(config, workload, told, threads=threads, changes=changes)
+    try:
+        for _ in run.pieces():
+            pass
+    except CameTrue as found:
+        return found.watch, found.at_fs
+    except KeyboardInterrupt:
+        raise Interrupted from None
+    finally:
+        run.machine.rest()
+    return None
+
+
+class CameTrue(Exception):  # noqa: N818 - it ends a run that has done what it was for
+    """Say which watch came true, and behind which instant."""
+
+    def __init__(self, watch: int, at_fs: int) -> None:
+        self.watch, self.at_fs = watch, at_fs
+        super().__init__()
 
 
 def _told_over_time(run: Run, config: Config, scene: Scene, result: Result) -> Result:
@@ -165,7 +197,7 @@ class Run:
         self.tracer: Tracer | None = None
         self.taps: Taps | None = None
         self.series: SeriesRecorder | None = None  # of a run with a scenario
-        self.first_change_fs = min((change.at_fs for change in changes), default=NEVER)
+        self.first_change_fs = min((change.at_fs for change in changes if not change.watches), default=NEVER)
         self.wall_s = 0.0
         self.done = 0.0  # share of the window, for the progress bar
         self.unsteady: tuple[str, ...] = ()
@@ -311,6 +343,8 @@ class Run:
                 f"a queue inside the model overflowed at {self.machine.now_fs / 1e6:.0f} ns: "
                 "far more is offered than can ever be carried; lower the load or shorten the rings"
             )
+        if status == CAME_TRUE:
+            raise CameTrue(*self.machine.first_true())
         return status
 
     def kernel(self, until_fs: int, n_events: int) -> int:

@@ -12,7 +12,7 @@ from hwmodel.functions.mailbox_events import PfDrivers
 from hwmodel.results.series import EventResult, LifeResult, Series
 from hwmodel.simulation.commands import Change
 from hwmodel.units import FS_PER_NS
-from hwmodel.words.events import did_text, event_text, rates_text
+from hwmodel.words.events import condition_text, did_text, event_text, rates_text
 from hwmodel.words.lives import life_event_text, lives_text
 
 if TYPE_CHECKING:
@@ -66,22 +66,28 @@ def with_series(result: Result, config: Config, series: Series, drivers: PfDrive
     `drivers`: those that answered the events, where some asked for something.
     """
     in_order = sorted(range(len(config.scenario)), key=lambda at: config.scenario[at].at_fs)
-    times_ns = sorted({event.at_fs / FS_PER_NS for event in config.scenario})
+    times_ns = sorted({event.time_fs / FS_PER_NS for event in config.scenario if event.time_fs is not None})
     end_ns = result.window.end_ns
     events = []
     for place, at in enumerate(in_order):
         event = config.scenario[at]
-        at_ns = event.at_fs / FS_PER_NS
+        asked = drivers.asked(at) if drivers is not None else ""
+        what = asked or _event_text(event)
+        if event.time_fs is None:
+            events.append(EventResult(at_ns=None, event=what, did=f"{_waited_text(event, was_true=False)} by the end"))
+            continue
+        at_ns = event.time_fs / FS_PER_NS
         since_ns = max((each for each in times_ns if each < at_ns), default=0.0)
         until_ns = min((each for each in times_ns if each > at_ns), default=end_ns)
         lives = [life for life in series.lives if life.event == place]
-        asked = drivers.asked(at) if drivers is not None else ""
         did = _did(series, lives, since_ns, at_ns, min(until_ns, end_ns))
         if at_ns > end_ns:
             did = "the run ended before"
         elif drivers is not None and asked:
             did = f"{drivers.answered(at)}; {did}"
-        events.append(EventResult(at_ns=at_ns, event=asked or _event_text(event), did=did))
+        if event.when is not None:
+            what = f"{what}, as {_waited_text(event, was_true=True)}"
+        events.append(EventResult(at_ns=at_ns, event=what, did=did))
     told = replace(series, events=tuple(events))
     return replace(result, config=config.resolved(), config_hash=config.config_hash(), series=told)
 
@@ -90,6 +96,13 @@ def _event_text(event: Event) -> str:
     if event.kind in OF_FUNCTIONS:
         return life_event_text(event.kind, getattr(event, event.kind), event.of)
     return event_text(event.changes)
+
+
+def _waited_text(event: Event, *, was_true: bool) -> str:
+    """Write what an event waited for."""
+    assert event.when is not None
+    when = event.when
+    return condition_text(when.vm, when.kind, when.target, when.begins_fs / FS_PER_NS, was_true=was_true)
 
 
 def _did(series: Series, lives: Sequence[LifeResult], since_ns: float, at_ns: float, until_ns: float) -> str:

@@ -286,7 +286,8 @@ def event_lines(result: Result, most: int | None = None) -> Iterator[Line]:
     """Give each event of the scenario a line, with what it did; at most so many, and how many more there are."""
     events = () if result.series is None else result.series.events
     for event in events[:most]:
-        yield Line(printable(f"At {time_text(event.at_ns)} {event.event}: {event.did}."))
+        time = "Never" if event.at_ns is None else f"At {time_text(event.at_ns)}"
+        yield Line(printable(f"{time} {event.event}: {event.did}."))
     if most is not None and len(events) > most:
         yield Line(f"{len(events) - most} more events: --verbose shows them.")
 
