@@ -26,7 +26,7 @@ from tests.beside_simpy import (
     run_the_oracle,
     with_capture,
 )
-from tests.drawn_commands import LINK, LOOPS_LAST_FS, MACHINES, NAMES
+from tests.drawn_commands import LINK, LOOPS_LAST_FS, MACHINES, NAMES, is_valid
 from tests.drawn_machines import Drawn
 from tests.journey_runs import JourneyRun, finished_journeys
 from tests.oracles.simpy_nic import Condition, NicParameters, Waiting
@@ -56,7 +56,8 @@ def draw_scripted(seed: int, n: int = 400) -> Scripted:
     chance = random.Random(f"conditions {seed}")
     drawn = MACHINES[seed % len(MACHINES)](9000 + seed, n)
     changes = {**drawn.changes, "switch.scheduler": chance.choice(("round_robin", "weighted", "deficit", "strict"))}
-    changes |= _with_drops(chance, drawn)
+    more = _with_drops(chance, drawn)
+    changes |= more if is_valid({**changes, **more}) else {}
     last_ns = LOOPS_LAST_FS // NS_FS if isinstance(drawn.load, Mapping) else drawn.load[-1][0]
     leaving = chance.sample(VFS, len(VFS))
     events = []
@@ -71,10 +72,18 @@ def draw_scripted(seed: int, n: int = 400) -> Scripted:
 
 
 def _with_drops(chance: random.Random, drawn: Drawn) -> dict[str, Any]:
-    """Let drivers of some machines be so slow that rings run out, and frames be dropped for want of descriptors."""
-    if isinstance(drawn.load, Mapping) or chance.random() < 0.4:
+    """Let drivers of some machines be so slow that short rings run out, and drop frames for want of descriptors."""
+    if isinstance(drawn.load, Mapping) or chance.random() < 0.3:
         return {}
-    return {"nic.drop_enable": chance.random() < 0.7, "driver.frame_time": chance.choice(("499.987ns", "2999.987ns"))}
+    return {
+        "nic.drop_enable": chance.random() < 0.7,
+        "driver.frame_time": chance.choice(("499.987ns", "2999.987ns")),
+        "nic.rx_ring": 32,
+        "nic.rx_fetch_batch": 4,
+        "nic.rx_writeback_batch": 4,
+        "driver.refill_batch": 4,
+        "driver.rx_interrupt_batch": 1,
+    }
 
 
 def _beginning(chance: random.Random, last_ns: int) -> dict[str, Any]:
