@@ -46,8 +46,8 @@ def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _change(at_ns: int, config: Config, what: dict[str, Any]) -> Change:
-    off, work = frozenset(what.pop("off", ())), tuple(what.pop("work", ()))
-    return Change(at_ns * FS_PER_NS, config.with_overrides(what), off, work)
+    off, work, watches = frozenset(what.pop("off", ())), tuple(what.pop("work", ())), tuple(what.pop("watches", ()))
+    return Change(at_ns * FS_PER_NS, config.with_overrides(what), off, work, watches)
 
 
 def begun(*layers: Mapping[str, Any], changes: Mapping[int, Mapping[str, Any]] | None = None) -> JourneyRun:

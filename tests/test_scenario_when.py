@@ -50,7 +50,7 @@ def events_of(result: Result) -> tuple[EventResult, ...]:
 
 def looked_for(config: Config, scene: Scene) -> partial[tuple[int, int] | None]:
     workload = build_workload(scene.first, ceiling_frames_per_s(scene.first))
-    return partial(first_true, scene.first, workload, silent, 1)
+    return partial(first_true, scene.first, workload, 1, lambda _at, _what: silent)
 
 
 def times_of(config: Config) -> list[int | None]:
@@ -123,7 +123,7 @@ def test_its_time_is_the_same_in_the_run_in_which_it_happens() -> None:
     scene = scene_of(config)
     found, last = with_times(config, scene, looked_for(config, scene))
     assert last.changes and found.scenario[0].when is not None
-    again = looked_for(found, last)(watched(last, {0: found.scenario[0].when}), "")
+    again = looked_for(found, last)(watched(last, {0: found.scenario[0].when}), "", 0)
     assert again == (0, found.scenario[0].at_fs - 1)
 
 
@@ -216,6 +216,17 @@ def test_the_search_for_a_time_is_told_and_interrupted() -> None:
         simulate(config_of({"at": "50us", "set": LIMIT}, ONE), progress)
     assert caught.value.result is None
     assert told == ["looking for the time of event 2"]
+
+
+def test_the_progress_goes_through_all_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hwmodel.simulation.run.EVENTS_PER_CALL", 500)
+    seen = []
+    simulate(config_of({**ONE, "when": {"vm": "vf1", "delivered": 70}}, ONE), lambda *told: seen.append(told))
+    shares = [share for share, _ in seen]
+    assert shares == sorted(shares) and shares[-1] == 1
+    assert list(dict.fromkeys(text for _, text in seen)) == [
+        "looking for the time of events 1, 2", "looking for the time of event 1", "warm-up", "measuring",
+    ]  # fmt: skip
 
 
 def test_what_an_event_needs_is_looked_at_when_its_time_is_known() -> None:

@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 KINDS = {"delivered": DELIVERED, "dropped": DROPPED, "tx_ring": TX_RING_EMPTY, "rx_ring": RX_RING_EMPTY, "up": UP}
 BEHIND_FS = 1  # how much later than its condition came true an event happens
 
-Look = Callable[[tuple[Change, ...], str], tuple[int, int] | None]
-"""Run with changes that watch, and say which watch came true first, and when; what for, in words."""
+Look = Callable[[tuple[Change, ...], str, int], tuple[int, int] | None]
+"""Run with changes that watch, and say which watch came true first, and when; what for, in words, how many were before.
+"""
+
+
+def n_waiting(config: Config) -> int:
+    """Return how many events wait for a condition that may still come true: so many runs at most are made for them."""
+    return len(_waiting(config))
 
 
 def with_times(config: Config, scene: Scene, look: Look) -> tuple[Config, Scene]:
@@ -30,14 +36,15 @@ def with_times(config: Config, scene: Scene, look: Look) -> tuple[Config, Scene]
     `scene`: that of the configuration. Raises InputError as `scene_of`, where an event does not find what it needs at
     its time.
     """
+    n_looks = 0
     while waiting := _waiting(config):
-        found = look(watched(scene, waiting), _looking_text(waiting))
+        found = look(watched(scene, waiting), _looking_text(waiting), n_looks)
         if found is None:
             break
         at, true_fs = found
         event = config.scenario[at].happens_at(true_fs + BEHIND_FS)
         config = config.model_copy(update={"scenario": (*config.scenario[:at], event, *config.scenario[at + 1 :])})
-        scene = scene_of(config)
+        scene, n_looks = scene_of(config), n_looks + 1
     return config, scene
 
 

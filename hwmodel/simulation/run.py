@@ -19,7 +19,7 @@ from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, L
 from hwmodel.results import Result, Sighting, check_balance
 from hwmodel.simulation.closed_form import closed_form_of, limits_of, next_steps
 from hwmodel.simulation.commands import Change
-from hwmodel.simulation.conditions import with_times
+from hwmodel.simulation.conditions import n_waiting, with_times
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.intervals import Sureness, gets_through, sureness_of, too_wide
 from hwmodel.simulation.judgement import judged
@@ -97,11 +97,13 @@ def simulate(
     """
     config = as_config(config)
     check_taps(config, pcap_hops or {})
-    scene, progress = scene_of(config), progress or silent
+    scene, progress, n_runs = scene_of(config), progress or silent, n_waiting(config) + 1
     workload = build_workload(scene.first, ceiling_frames_per_s(scene.first))
     compile_s = have_kernels(entries_of(config))
-    config, scene = with_times(config, scene, partial(first_true, scene.first, workload, progress, threads))
-    run = Run(scene.first, workload, progress, compile_s=compile_s, threads=threads, changes=scene.changes)
+    look = partial(first_true, scene.first, workload, threads, partial(part_of, progress, n_runs))
+    config, scene = with_times(config, scene, look)
+    told = part_of(progress, n_runs, n_runs - 1)
+    run = Run(scene.first, workload, told, compile_s=compile_s, threads=threads, changes=scene.changes)
     if config.scenario:
         run.series = SeriesRecorder(run.machine, interval_of(config.run.duration_fs), scene.course)
     if trace_path is not None:
@@ -120,16 +122,28 @@ def simulate(
     return _told_over_time(run, config, scene, run.result(with_next_steps, is_judged=not scene.changes))
 
 
+def part_of(progress: Progress, n_runs: int, at: int, what: str = "") -> Progress:
+    """Return the progress of one of several runs, by its place; `what` is said in place of its own words."""
+    if n_runs == 1 or progress is silent:
+        return progress
+    return lambda share, text: progress((at + share) / n_runs, what or text)
+
+
 def first_true(
-    config: Config, workload: Workload, progress: Progress, threads: int | None, changes: Sequence[Change], what: str
+    config: Config,
+    workload: Workload,
+    threads: int | None,
+    told: Callable[[int, str], Progress],
+    changes: Sequence[Change],
+    what: str,
+    at: int,
 ) -> tuple[int, int] | None:
     """Run a configuration with changes that watch it; return which watch came true first, and when, None if none did.
 
-    `what`: for what, as the progress says it. Raises RunError as `simulate`, and Interrupted, without figures, on
-    Ctrl-C.
+    `told`: the progress of a run by its place, here `at`, and what it is for. Raises RunError as `simulate`, and
+    Interrupted, without figures, on Ctrl-C.
     """
-    told = silent if progress is silent else lambda share, _what: progress(share, what)
-    run = Run(config, workload, told, threads=threads, changes=changes)
+    run = Run(config, workload, told(at, what), threads=threads, changes=changes)
     try:
         for _ in run.pieces():
             pass
