@@ -41,6 +41,7 @@ OF_STATION: Mapping[str, Sequence[Any]] = {
     "port_vlan": (1, 7),
 }
 MOST_EVENTS = 8
+SLOW = ("vf1", "vf2")
 
 
 class Scripted(NamedTuple):
@@ -72,12 +73,12 @@ def draw_scripted(seed: int, n: int = 400) -> Scripted:
 
 
 def _with_drops(chance: random.Random, drawn: Drawn) -> dict[str, Any]:
-    """Let drivers of some machines be so slow that short rings run out, and drop frames for want of descriptors."""
+    """Let the drivers of two VMs be so slow that their short rings run out, and frames be dropped for it, or wait."""
     if isinstance(drawn.load, Mapping) or chance.random() < 0.3:
         return {}
     return {
         "nic.drop_enable": chance.random() < 0.7,
-        "driver.frame_time": chance.choice(("499.987ns", "2999.987ns")),
+        **{f"driver.vms.{name}.frame_time": chance.choice(("9999.987ns", "49999.987ns")) for name in SLOW},
         "nic.rx_ring": 32,
         "nic.rx_fetch_batch": 4,
         "nic.rx_writeback_batch": 4,
@@ -96,7 +97,8 @@ def _beginning(chance: random.Random, last_ns: int) -> dict[str, Any]:
     elif kind == "up":
         target = chance.random() < 0.3
     begins = {"from": f"{chance.randrange(last_ns)}ns"} if chance.random() < 0.6 else {}
-    return {"when": {"vm": chance.choice(NAMES), kind: target, **begins}}
+    names = SLOW if kind in ("rx_ring", "dropped") and chance.random() < 0.7 else NAMES
+    return {"when": {"vm": chance.choice(names), kind: target, **begins}}
 
 
 def _set(chance: random.Random) -> dict[str, Any]:

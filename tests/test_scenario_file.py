@@ -92,7 +92,7 @@ WRONG = {  # the lines behind HEAD, from line 4 on: what is said of them
     "- {at: 2ms, when: {vm: vf1, delivered: 1}, set: {}}": ["4:13: scenario.0.when: this event has a time, `at`"],
     "- {when: {vm: vf1}, set: {}}": ["4:10: scenario.0.when: nothing is waited for; a condition has delivered, "],
     "- {when: {delivered: 1}, set: {}}": ["4:10: scenario.0.when.vm: this key is missing"],
-    "- {when: {vm: vf1, delivered: 1, up: true}, set: {}}": ["4:34: scenario.0.when.up: this condition has delivered a"],
+    "- {when: {vm: vf1, delivered: 1, up: true}, set: {}}": ["4:34: scenario.0.when.up: this condition has delivered"],
     "- {when: {vm: vf1, delivered: 0}, set: {}}": ["4:31: scenario.0.when.delivered: 0 is out of range; 1 to"],
     "- {when: {vm: vf1, rx_ring: full}, set: {}}": ["4:29: scenario.0.when.rx_ring: 'full' is not empty"],
     "- {when: {vm: vf7, delivered: 1}, set: {}}": ["4:15: scenario.0.when.vm: there is no vf7 (did you mean vf3?)"],

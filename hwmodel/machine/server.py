@@ -76,8 +76,8 @@ SERVER = record(
     ("traffic", TRAFFIC),
     ("headers", HEADERS),
     ("commands", COMMANDS),
-    ("watches", WATCHES),
     ("ledger", LEDGER),
+    ("watches", WATCHES),
 )
 
 

@@ -7,10 +7,10 @@ looks at nothing; one that has any goes from instant to instant (`engine.advance
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
-from hwmodel.compiled.records import NEVER, ints, record
+from hwmodel.compiled.records import I64, NEVER, ints, record
 from hwmodel.machine.counts.ledger_state import CAME_TRUE
 
-MAX_WATCHES = 1 << 10
+MAX_WATCHES = 1000
 
 # What is waited for: copies delivered to a function, dropped of it or for it; its Tx rings, its Rx rings without
 # descriptors; that it is there, or is not.
@@ -19,8 +19,9 @@ DELIVERED, DROPPED, TX_RING_EMPTY, RX_RING_EMPTY, UP = range(5)
 # `number`: the watch's among those of all servers. `target`: which count makes it true, of `UP` 1 or 0.
 # `least_copies`: how many copies all VMs of the server must have got before a count of those delivered is worth while.
 WATCH = record(*ints("number", "kind", "function", "target", "least_copies"))
-# `true_fs`: the instant behind which a watch was true, NEVER before; `number`: which.
-WATCHES = record(*ints("n", "true_fs", "number"), ("watch", WATCH, (MAX_WATCHES,)))
+# `true_fs`: the instant behind which a watch was true, NEVER before; `number`: which. Whole pages, so that what lies
+# behind it, the next server, begins as it would without it.
+WATCHES = record(*ints("n", "true_fs", "number"), ("watch", WATCH, (MAX_WATCHES,)), ("apart", I64, (117,)))
 
 
 @kernel
