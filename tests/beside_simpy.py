@@ -247,7 +247,8 @@ def run_both(
     `group` lists the ports that get a broadcast. `changes` sets `run.warmup` and `run.duration`. With `commands` the
     SimPy model's switch decides by tables too.
     """
-    config = config_from_mapping(BASE, with_capture(folder, changes, load))
+    changes = with_capture(folder, changes, load)
+    config = config_from_mapping(BASE, changes)
     workload = build_workload(config)
     workload.records.rss_hash[:] = workload.records.at_fs // NS_FS  # frames that are not IP have 0
     commanded = commanded_configs(changes, commands or ())
