@@ -11,6 +11,7 @@ from hwmodel.compiled.records import I64, NEVER, ints, record
 from hwmodel.machine.counts.ledger_state import CAME_TRUE
 
 MAX_WATCHES = 1000
+WORDS_A_PAGE = 512  # of memory
 
 # What is waited for: copies delivered to a function, dropped of it or for it; its Tx rings, its Rx rings without
 # descriptors; that it is there, or is not.
@@ -21,7 +22,11 @@ DELIVERED, DROPPED, TX_RING_EMPTY, RX_RING_EMPTY, UP = range(5)
 WATCH = record(*ints("number", "kind", "function", "target", "least_copies"))
 # `true_fs`: the instant behind which a watch was true, NEVER before; `number`: which. Whole pages, so that what lies
 # behind it, the next server, begins as it would without it.
-WATCHES = record(*ints("n", "true_fs", "number"), ("watch", WATCH, (MAX_WATCHES,)), ("apart", I64, (117,)))
+WATCHES = record(
+    *ints("n", "true_fs", "number"),
+    ("watch", WATCH, (MAX_WATCHES,)),
+    ("apart", I64, (-(3 + 5 * MAX_WATCHES) % WORDS_A_PAGE,)),
+)
 
 
 @kernel
