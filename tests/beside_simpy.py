@@ -6,7 +6,7 @@ Here are loads, the run of both, and what must be the same; `drawn_machines` has
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
 from functools import cache, partial
@@ -35,8 +35,11 @@ from tests.oracles.simpy_nic import (
     Outcome,
     Stop,
     TranslationCache,
+    Waiting,
 )
 from tests.oracles.simpy_nic import simulate as run_oracle
+
+Waiters = Callable[[Callable[[Config, frozenset[str]], NicParameters]], Sequence[Waiting]]
 
 NS_FS = 10**6
 WIRE, PF, VF0 = 0, 1, 2
@@ -244,16 +247,7 @@ def run_both(
     `group` lists the ports that get a broadcast. `changes` sets `run.warmup` and `run.duration`. With `commands` the
     SimPy model's switch decides by tables too.
     """
-    path = folder / "load.pcap"
-    changes = {**changes, "workload.pcap": str(path)}
-    if isinstance(load, Mapping):
-        # The engine plays each port's frames of a capture back to back: more than it can send in the window.
-        frames = [(0, port, *frame) for port, loop in load.items() for frame in [*loop] * (LOOP_FRAMES // len(loop))]
-        changes["workload.pcap_time"] = "asap"
-    else:
-        frames = load
-        assert frames[0][0] == 0, "the engine counts a capture's time from its first frame"
-    write_capture(path, frames)
+    changes = with_capture(folder, changes, load)
     config = config_from_mapping(BASE, changes)
     workload = build_workload(config)
     workload.records.rss_hash[:] = workload.records.at_fs // NS_FS  # frames that are not IP have 0
@@ -265,6 +259,21 @@ def run_both(
         assert all(sum(f.offered for f in result.flows if f.from_ == name) < LOOP_FRAMES * 0.99 for name in VFS)
     oracle, oracle_journeys = run_the_oracle(config, load, result, group, None if commands is None else commanded)
     return Both(result, engine_figures(run, result), oracle, finished_journeys(run), oracle_journeys, config, load)
+
+
+def with_capture(folder: Path, changes: Mapping[str, Any], load: Recorded | Loops) -> dict[str, Any]:
+    """Write a load to a capture; return the changes with those that make the engine play it."""
+    path = folder / "load.pcap"
+    changes = {**changes, "workload.pcap": str(path)}
+    if isinstance(load, Mapping):
+        # The engine plays each port's frames of a capture back to back: more than it can send in the window.
+        frames = [(0, port, *frame) for port, loop in load.items() for frame in [*loop] * (LOOP_FRAMES // len(loop))]
+        changes["workload.pcap_time"] = "asap"
+    else:
+        frames = load
+        assert frames[0][0] == 0, "the engine counts a capture's time from its first frame"
+    write_capture(path, frames)
+    return changes
 
 
 def commanded_configs(changes: Mapping[str, Any], commands: Commands) -> list[Change]:
@@ -287,10 +296,11 @@ def run_the_oracle(
     result: Result,
     group: Sequence[int] = (),
     changes: Sequence[Change] | None = None,
+    waiting: Waiters | None = None,
 ) -> tuple[Figures, Journeys]:
     """Run the oracle over the engine's window; return its figures and finished journeys."""
     start_fs, end_fs = (round(at_ns * NS_FS) for at_ns in (result.window.start_ns, result.window.end_ns))
-    outcome = oracle_outcome(config, load, group, Stop(start_fs, end_fs, keep_journeys=True), changes)
+    outcome = oracle_outcome(config, load, group, Stop(start_fs, end_fs, keep_journeys=True), changes, waiting)
     journeys = {each[:4]: each[3:] for each in outcome.journeys}
     assert len(journeys) == len(outcome.journeys), "a copy has two journeys"
     return oracle_figures(outcome), journeys
@@ -355,8 +365,12 @@ def oracle_outcome(
     group: Sequence[int],
     stop: Stop,
     changes: Sequence[Change] | None = None,
+    waiting: Waiters | None = None,
 ) -> Outcome:
-    """Run the oracle; with `changes`, from whose times on their configurations hold, its switch decides by tables."""
+    """Run the oracle; with `changes`, from whose times on their configurations hold, its switch decides by tables.
+
+    `waiting`: what is commanded in their place, with parameters of configurations with functions that are off.
+    """
     uplink = config.switch.uplink.vlans
     reachable = {PF, *range(VF0, VF0 + len(VFS)), *([WIRE] if uplink == "all" or VLAN in uplink else [])}
 
@@ -387,17 +401,16 @@ def oracle_outcome(
         on_full=config.workload.on_full,
         bytes_of=lambda source, to, n_bytes: header(source, to[0]).ljust(n_bytes - 4, b"\0"),
     )
-    first, *others = (
-        replace(
-            parameters(change.config),
-            switch=change.config.switch,
-            off=frozenset(map(function_number, change.off)),
-            driver_work=driver_work(change),
-        )
-        for change in (Change(0, config), *changes)
-    )
-    commands = [(change.at_fs, other) for change, other in zip(changes, others, strict=True)]
-    return run_oracle(first, by_tables, stop, commands)
+
+    def with_tables(
+        each: Config, off: frozenset[str], work: tuple[tuple[int, int, int, int], ...] = ()
+    ) -> NicParameters:
+        functions = frozenset(map(function_number, off))
+        return replace(parameters(each), switch=each.switch, off=functions, driver_work=work)
+
+    commands = [(change.at_fs, with_tables(change.config, change.off, driver_work(change))) for change in changes]
+    first = with_tables(config, frozenset())
+    return run_oracle(first, by_tables, stop, commands, waiting(with_tables) if waiting else ())
 
 
 def driver_work(change: Change, prefix: str = "") -> tuple[tuple[int, int, int, int], ...]:

@@ -94,7 +94,7 @@ def draw_commands(seed: int, n: int = 350) -> Commanded:
     current = dict(changes)
     for at_fs in [0] * chance.randint(0, 2) + _instants(chance, load):
         more = _some(chance)
-        if _is_valid(current | more):
+        if is_valid(current | more):
             current |= more
             commands.append((at_fs, more))
     return Commanded(changes, load, commands)
@@ -119,7 +119,7 @@ def draw_functions_off(seed: int, n: int = 400) -> Commanded:
     others = random.Random(f"work {seed}")
     for at_fs, off in _times_off(chance, NAMES, last_fs):
         more = _some(chance) if chance.random() < 0.2 else {}
-        if not _is_valid(current | more):
+        if not is_valid(current | more):
             more = {}
         current |= more
         commands.append((at_fs, more, off, _work(others, NAMES, at_fs)))
@@ -258,7 +258,7 @@ def _of_system(chance: random.Random, config: Config) -> dict[str, Any]:
     return {before + key: value for key, value in _one(chance).items()}
 
 
-def _is_valid(changes: Mapping[str, Any]) -> bool:
+def is_valid(changes: Mapping[str, Any]) -> bool:
     """Tell whether a machine is one that can be built: two stations may not have one address, say."""
     try:
         config_from_mapping(BASE, changes)

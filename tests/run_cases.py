@@ -47,8 +47,9 @@ def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _change(at_ns: int, config: Config, what: dict[str, Any]) -> Change:
-    at_fs, off, work = at_ns * FS_PER_NS, frozenset(what.pop("off", ())), what.pop("work", ())
-    return Change(at_fs, config.with_overrides(what), off, tuple(DriverWork(at_fs, *each) for each in work))
+    at_fs, off, watches = at_ns * FS_PER_NS, frozenset(what.pop("off", ())), tuple(what.pop("watches", ()))
+    work = tuple(DriverWork(at_fs, *each) for each in what.pop("work", ()))
+    return Change(at_fs, config.with_overrides(what), off, work, watches)
 
 
 def begun(*layers: Mapping[str, Any], changes: Mapping[int, Mapping[str, Any]] | None = None) -> JourneyRun:

@@ -25,7 +25,9 @@ import numpy as np
 
 from hwmodel.compiled import COMPILED_BLOCKS
 from hwmodel.compiled.records import NEVER
+from hwmodel.machine.adapter.watches import DELIVERED, DROPPED, RX_RING_EMPTY, TX_RING_EMPTY, UP
 from hwmodel.simulation import server_threads, system_state
+from hwmodel.simulation.commands import Watch
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
 
 GOLDEN = Path(__file__).parent / "golden" / "digests.json"
@@ -207,6 +209,9 @@ CASES: Mapping[str, Mapping[str, Any]] = {
 LIMITED = {"switch.ports.vf0.rate_limit": "900Mbps"}
 POLICED = {"switch.acl": [{"port": "vf1", "action": "police", "rate": "500Mbps", "burst": "2KiB"}]}
 APART = {"switch.ports.vf1": {"port_vlan": 7, "vlans": [7], "untagged": [7]}}
+# None of them comes true.
+WATCHES = [Watch("vf1", TX_RING_EMPTY, 0, 0), Watch("pf", RX_RING_EMPTY, 0, 1), Watch("pf", UP, 0, 2),
+           Watch("vf0", DELIVERED, 10**6, 3), Watch("vf2", DROPPED, 10**6, 4)]  # fmt: skip
 # By case, and by the time in ns, what differs from then on.
 CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
     "commands": {
@@ -215,7 +220,8 @@ CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
         18000: {"pcie.lanes": 2, "pcie.max_read_request": "128B"}, 20000: {},
     },
     "functions_off": {
-        2000: {"off": ["vf0"]}, 3500: {"off": ["vf0", "vf1"], "work": [("pf", 700_000_000, 3, 5)]},
+        2000: {"off": ["vf0"], "watches": WATCHES},
+        3500: {"off": ["vf0", "vf1"], "work": [("pf", 700_000_000, 3, 5)]},
         5000: {"off": ["vf1"]}, 5500: {"off": ["vf2"]}, 6200: {"off": ["vf0"]}, 8000: {"off": ["vf1"]}, 12000: {},
     },
     "commands_bridge": {

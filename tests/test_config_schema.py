@@ -223,15 +223,17 @@ def test_the_table_of_attributes_is_right():
         config_from_mapping({"scenario": [{"at": "0ms", **asked}]})
         for asked in ({"mailbox": message}, {"pf": {"vf": "vf0", "rate_limit": "1Gbps"}})
     )
+    waiting = {"when": {"vm": "vf0", "delivered": 1, "from": "1us"}, "set": {}}
+    with_condition = config_from_mapping({"scenario": [waiting]})
     text = re.sub(r"\badapter\b", "a", reference_text())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 111
+    assert len(table) == 112
     for key, attribute in table.items():
         has_extenders = "extenders" in key
         if key.startswith("bridges"):
             held = with_both if has_extenders else with_bridges
-        elif key.startswith(("scenario[0].mailbox", "scenario[0].pf")):
-            held = with_message if "mailbox" in key else with_call
+        elif key.startswith(("scenario[0].mailbox", "scenario[0].pf", "scenario[0].when")):
+            held = {"mailbox": with_message, "pf": with_call, "when": with_condition}[key.split(".")[1]]
         else:
             held = with_extenders if has_extenders else with_adapters if "adapters" in key else config
         written = held.resolved()

@@ -83,11 +83,28 @@ HEAD = "nic: {vfs: 4}\nrun: {duration: 5ms, warmup: 1ms}\nscenario:\n"
 WRONG = {  # the lines behind HEAD, from line 4 on: what is said of them
     "- {at: 7ms, set: {port.rate: 1Gbps}}": ["4:8: scenario.0.at: 7ms is after the run's end, 6ms (warm-up and win"],
     "- {at: -1ms, set: {port.rate: 1Gbps}}": ["4:8: scenario.0.at: '-1ms' "],
-    "- {set: {port.rate: 1Gbps}}": ["4:3: scenario.0.at: this key is missing"],
+    "- {set: {port.rate: 1Gbps}}": ["4:3: scenario.0: it does not say when it happens: an event has `at`, a time, or"],
     "- {at: 2ms}": ["4:3: scenario.0: nothing happens; an event has set, mailbox, pf, reset, enable_vfs, "],
     "- {at: 2ms, set: 3}": ["4:18: scenario.0.set: 3 where keys with values are expected"],
     "- {at: 2, set: {port.rate: 1Gbps}}": ["4:8: scenario.0.at: 2 has no unit"],
-    "- {at: 2ms, when: 3ms, set: {}}": ["4:13: scenario.0.when: unknown key"],
+    "- {at: 2ms, whan: 3ms, set: {}}": ["4:13: scenario.0.whan: unknown key (did you mean when?)"],
+    "- {when: 3ms, set: {}}": ["4:10: scenario.0.when: '3ms' where keys with values are expected"],
+    "- {at: 2ms, when: {vm: vf1, delivered: 1}, set: {}}": ["4:13: scenario.0.when: this event has a time, `at`"],
+    "- {when: {vm: vf1}, set: {}}": ["4:10: scenario.0.when: nothing is waited for; a condition has delivered, "],
+    "- {when: {delivered: 1}, set: {}}": ["4:10: scenario.0.when.vm: this key is missing"],
+    "- {when: {vm: vf1, delivered: 1, up: true}, set: {}}": ["4:34: scenario.0.when.up: this condition has delivered"],
+    "- {when: {vm: vf1, delivered: 0}, set: {}}": ["4:31: scenario.0.when.delivered: 0 is out of range; 1 to"],
+    "- {when: {vm: vf1, rx_ring: full}, set: {}}": ["4:29: scenario.0.when.rx_ring: 'full' is not empty"],
+    "- {when: {vm: vf7, delivered: 1}, set: {}}": ["4:15: scenario.0.when.vm: there is no vf7 (did you mean vf3?)"],
+    "- {when: {vm: a.vf1, up: true}, set: {}}": ["4:15: scenario.0.when.vm: there is no a.vf1 (did you mean vf1?)"],
+    "- {when: {vm: vf1, up: true, from: 7ms}, set: {}}": ["4:36: scenario.0.when.from: 7ms is after the run's end, "],
+    "- {when: {vm: vf1, up: true}, mailbox: {from: vf1, message: reset, times: 3, every: 1us}}": [
+        "4:68: scenario.0.mailbox.times: a message that waits for a condition is sent once"],
+    "- {when: {vm: vf1, up: true}, set: {nic.rx_ring: 64}}": [
+        "4:37: scenario.0.set.nic.rx_ring: fixed while the machine runs"],
+    "- {when: {vm: vf1, up: true}, set: {port.rat: 1Gbps}}": ["4:37: scenario.0.set.port.rat: unknown key"],
+    "- {when: {vm: vf1, up: true}, set: {port.rate: 1Gbps}}\n- {when: {vm: vf1, up: true}, set: {port.rate: 2Gbps}}": [
+        "5:37: scenario.1.set.port.rate: contradicts scenario.0, which at the same time sets it to 1Gbps"],
     "- {at: 2ms, set: {nic.rx_ring: 64}}": ["4:19: scenario.0.set.nic.rx_ring: fixed while the machine runs (2ms)"],
     "- {at: 2ms, set: {nic: {rx_ring: 64}}}": ["4:25: scenario.0.set.nic.rx_ring: fixed while the machine runs (2ms)"],
     "- {at: 2ms, set: {pcie.tags: 7, port.rate: 1Gbps}}": ["4:19: scenario.0.set.pcie.tags: fixed while the machine "],
@@ -130,6 +147,19 @@ def test_with_an_automatic_warm_up_the_end_is_what_is_sure_to_come() -> None:
     assert config_of({"at": "5ms", "set": {LIMIT: "2Gbps"}}, run=run).steps()
     with pytest.raises(InputError, match="how long a warm-up takes that is auto is not known before"):
         config_of({"at": "5001us", "set": {LIMIT: "2Gbps"}}, run=run)
+
+
+def test_an_event_that_waits_is_no_step_until_its_time_is_known() -> None:
+    """Others are what they are without it; written, it stays as it was."""
+    waits = {"when": {"vm": "vf1", "delivered": 7, "from": "2ms"}, "set": {"port.rate": "1Gbps"}}
+    config = config_of(waits, {"at": "2ms", "set": {LIMIT: "2Gbps"}})
+    assert [(step.at_fs // MS, step.event) for step in config.steps()] == [(2, 1)]
+    assert config.resolved()["scenario"][0] == waits
+    assert config_from_mapping(config.resolved()).config_hash() == config.config_hash()
+    assert config.scenario[0].at_fs > 1000 * FS_PER_NS * 10**9 > config.scenario[0].happens_at(5).at_fs == 5
+    # What stands in its way may have gone until then: it is not checked beside others.
+    other = {"when": {"vm": "vf1", "up": False}, "set": {"port.rate": "2Gbps"}}
+    assert len(config_of(waits, other).scenario) == 2
 
 
 def test_too_many_events_are_refused() -> None:

@@ -13,7 +13,14 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from hwmodel import units
@@ -431,6 +438,18 @@ class Block(BaseModel):
         validate_default=True,
         hide_input_in_errors=True,
     )
+
+
+class SparseBlock(Block):
+    """A block whose keys have no value unless they are written, and which is shown with the written ones alone."""
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if value is not None}
+
+    def given(self) -> dict[str, Any]:
+        """Return the written values by their attributes."""
+        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
 
 
 def key(default: Any, description: str, *, alias: str | None = None, derived: str | None = None) -> Any:

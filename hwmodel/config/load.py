@@ -74,7 +74,7 @@ def _require(is_readable: bool, given: object) -> None:
 
 
 class _Steps:
-    """What the scenario of a document makes of its configuration; found once where no driver has a say."""
+    """What the scenario of a document makes of its configuration; found once where all is known from the start."""
 
     def __init__(self, document: Document, directory: str) -> None:
         self._document = document
@@ -83,8 +83,8 @@ class _Steps:
 
     def __call__(self, config: Config, drivers: Drivers | None = None) -> tuple[Step, ...]:
         """Return the steps, as `steps_of`."""
-        is_set = all(event.is_set for event in config.scenario)
-        if drivers is not None and not is_set:
+        is_plain = all(event.is_set and event.when is None for event in config.scenario)
+        if drivers is not None and not is_plain:
             return steps_of(self._document, config, self._directory, drivers)
         if self._found is None:
             self._found = steps_of(self._document, config, self._directory)

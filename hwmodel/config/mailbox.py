@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer
-
 from hwmodel.rules.mailbox_messages import (
     API_NUMBERS,
     HASH_BITS,
@@ -20,7 +18,21 @@ from hwmodel.rules.mailbox_messages import (
     XcastName,
 )
 
-from .kinds import Block, ByteCount, Duration, Kind, Listing, Rate, Truth, Whole, Word, key, shown, suggest, wrong
+from .kinds import (
+    ByteCount,
+    Duration,
+    Kind,
+    Listing,
+    Rate,
+    SparseBlock,
+    Truth,
+    Whole,
+    Word,
+    key,
+    shown,
+    suggest,
+    wrong,
+)
 from .names import Mac, Name, ServerName
 
 MOST_MESSAGES = 10_000  # of one event
@@ -72,19 +84,7 @@ class _MailboxWord(Kind):
         return {"title": "a word of 32 bits", "anyOf": [number, text]}
 
 
-class _Sparse(Block):
-    """A block whose keys have no value unless they are written, and which is shown with the written ones alone."""
-
-    @model_serializer(mode="wrap")
-    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in handler(self).items() if value is not None}
-
-    def given(self) -> dict[str, Any]:
-        """Return the written values by their attributes."""
-        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
-
-
-class MailboxMessage(_Sparse):
+class MailboxMessage(SparseBlock):
     """A message of a VF to the PF's driver; either `message` with what it says, or `words`."""
 
     sender: Annotated[str, Name(with_servers=True)] = key(..., "VF that asks: vf2, with servers a.vf2.", alias="from")
@@ -133,7 +133,7 @@ class MailboxMessage(_Sparse):
         return (self.n_times - 1) * (self.every_fs or 0)
 
 
-class PfCall(_Sparse):
+class PfCall(SparseBlock):
     """What the administrator asks of the PF's driver, as `ip link set DEV vf N` does; in the order of its keys."""
 
     vf: Annotated[str, Name(with_servers=True)] | None = key(None, "VF that it is about: vf2, with servers a.vf2.")

@@ -87,8 +87,8 @@ class Config(Block):
     ] = key(
         [],
         "What changes in mid-run (docs/scenario.md): [{at: 2ms, set: {switch.ports.vf3.rate_limit: 1Gbps}}]. Each "
-        "event has a time and keys with the values that they have from then on; what hardware fixes is refused. Or the "
-        "name of a file with such a list.",
+        "event has a time, or a condition that it waits for, and keys with the values that they have from then on; "
+        "what hardware fixes is refused. Or the name of a file with such a list.",
     )
 
     def with_overrides(self, overrides: Mapping[str, object] | Iterable[str] | None = None) -> Config:

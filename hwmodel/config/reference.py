@@ -72,13 +72,14 @@ tree by wires between two of their ports. `--set bridges.left.ports.trunk.rate=4
       - {name: right, ports: {b: {}, trunk: {}}}
 
 **What changes in mid-run** stands in `scenario`, or in a file of its own that it names: events, each with a time,
-counted from the run's first instant, and keys with the values that they have from then on ([more](scenario.md)); or
-what a VF asks of the PF's driver, which may refuse it ([more](mailbox.md)).
+counted from the run's first instant, or a condition that it waits for, and keys with the values that they have from
+then on ([more](scenario.md)); or what a VF asks of the PF's driver, which may refuse it ([more](mailbox.md)).
 
     scenario:
       - {at: 2ms, set: {switch.ports.vf3.rate_limit: 1Gbps}}
       - {at: 4ms, set: {switch.ports.vf3.rate_limit: null, port.rate: 1Gbps}}
       - {at: 5ms, mailbox: {from: vf2, message: set_vlan, vlan: 20, add: true}}
+      - {when: {vm: vf1, delivered: 1000}, reset: vf3}
 
 **Results** carry the resolved configuration, which is a valid file itself, and its hash: the first 16 hexadecimal
 digits of its SHA-256. A capture counts by its content there, not by its name.

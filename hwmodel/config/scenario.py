@@ -1,14 +1,14 @@
-"""Validate `scenario`: what happens in a run, event by event, each at a time."""
+"""Validate `scenario`: what happens in a run, event by event, each at a time or once a condition is true."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from .adapter import MODEL_MAX_VFS
-from .kinds import Block, Duration, Whole, key
+from .kinds import Block, Duration, SparseBlock, Truth, Whole, Word, key
 from .mailbox import MailboxMessage, PfCall
 from .names import Name, ServerName
 from .servers import ChangesKind
@@ -16,6 +16,10 @@ from .servers import ChangesKind
 MOST_EVENTS = 1000
 OF_FUNCTIONS = ("reset", "enable_vfs", "unplug", "plug")  # kinds of events about functions that go and come
 KINDS = ("set", "mailbox", "pf", *OF_FUNCTIONS)  # of events
+CONDITIONS = ("delivered", "dropped", "tx_ring", "rx_ring", "up")
+MOST_COUNTED = 10**12
+NOT_KNOWN_FS = 1 << 62  # stands for the time of an event that waits for a condition: behind the end of every run
+Empty = Literal["empty"]
 BLOCKS = ("pcie", "nic", "switch", "port", "servers", "bridge", "bridges")  # with keys that may change in operation
 
 
@@ -27,14 +31,62 @@ class _EventChanges(ChangesKind):
         return dict(leaves(super().parse(value)))
 
 
+class Condition(SparseBlock):
+    """What an event waits for: something that is true of a VM for the first time."""
+
+    vm: Annotated[str, Name(with_servers=True)] = key(..., "Whose: vf1, with servers a.vf1.")
+    delivered: Annotated[int, Whole(1, MOST_COUNTED)] | None = key(
+        None, "So many copies of frames have been delivered to it."
+    )
+    dropped: Annotated[int, Whole(1, MOST_COUNTED)] | None = key(
+        None, "So many copies have been dropped of it or for it, as `series` counts them."
+    )
+    tx_ring: Annotated[Empty, Word(Empty)] | None = key(
+        None, "empty: all descriptors of its Tx rings have been given back to its driver."
+    )
+    rx_ring: Annotated[Empty, Word(Empty)] | None = key(
+        None, "empty: no descriptor of its Rx rings is left that the adapter could take."
+    )
+    up: Annotated[bool, Truth()] | None = key(None, "true: its function is there, false: it is not.")
+    from_fs: Annotated[int, Duration("0ns", "1000s")] | None = key(
+        None, "From when on it is looked at, and counts begin, warm-up included; 0ns.", alias="from"
+    )
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Return the keys that say what is waited for; a good condition has one."""
+        return tuple(name for name in CONDITIONS if getattr(self, name) is not None)
+
+    @property
+    def kind(self) -> str:
+        """Return what is waited for."""
+        return self.kinds[0]
+
+    @property
+    def target(self) -> int:
+        """Return the count that makes it true; of `up` 1 or 0, of rings 0."""
+        value = getattr(self, self.kind)
+        return 0 if value == "empty" else int(value)
+
+    @property
+    def begins_fs(self) -> int:
+        """Return from when on it is looked at."""
+        return self.from_fs or 0
+
+
 class Event(Block):
     """Something that happens in a run.
 
     Keys get other values, a VF asks the PF's driver, or the administrator does, or a function goes or comes.
     """
 
-    at_fs: Annotated[int, Duration("0ns", "1000s")] = key(
-        ..., "When, counted from the run's first instant, warm-up included.", alias="at"
+    time_fs: Annotated[int, Duration("0ns", "1000s")] | None = key(
+        None, "When, counted from the run's first instant, warm-up included.", alias="at"
+    )
+    when: Condition | None = key(
+        None,
+        "In place of `at`: what it waits for, like {vm: vf1, delivered: 1000}; it happens 1 fs behind the instant in "
+        "which that comes true (docs/scenario.md).",
     )
     changes: Annotated[dict[str, Any], _EventChanges(BLOCKS)] = key(
         {}, "Keys with the values that they have from then on, like {switch.ports.vf3.rate_limit: 1Gbps}.", alias="set"
@@ -82,6 +134,15 @@ class Event(Block):
         return "changes" in self.model_fields_set if kind == "set" else getattr(self, kind) is not None
 
     @property
+    def at_fs(self) -> int:
+        """Return when it happens; `NOT_KNOWN_FS` while that is not known."""
+        return NOT_KNOWN_FS if self.time_fs is None else self.time_fs
+
+    def happens_at(self, time_fs: int) -> Event:
+        """Return the event with a time, once it is known when its condition came true."""
+        return self.model_copy(update={"time_fs": time_fs})
+
+    @property
     def is_set(self) -> bool:
         """Tell whether the event is keys with values, which need nobody's leave."""
         return self.kinds == ("set",)
@@ -99,7 +160,8 @@ class Event(Block):
     @model_serializer(mode="wrap")
     def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written = handler(self)
-        shown = {"at", "at_fs", *self.kinds, "changes" if "set" in self.kinds else "", "" if self.of is None else "of"}
+        when = ("at", "time_fs") if self.when is None else ("when",)
+        shown = {*when, *self.kinds, "changes" if "set" in self.kinds else "", "" if self.of is None else "of"}
         return {name: value for name, value in written.items() if name in shown}
 
 

@@ -18,7 +18,7 @@ from .mailbox import misfits
 from .model import Config, Step
 from .names import function_name
 from .overrides import Change, apply_change, apply_changes
-from .scenario import KINDS, OF_FUNCTIONS, in_order
+from .scenario import CONDITIONS, KINDS, NOT_KNOWN_FS, OF_FUNCTIONS, Event, in_order
 from .system import servers_of
 
 
@@ -69,20 +69,44 @@ def steps_of(document: Document, config: Config, directory: str, drivers: Driver
     """Return what each event of a document's scenario makes of its configuration, in the order of time.
 
     Where events ask a driver for something, only what they ask is looked at until there are `drivers`, and the steps
-    are then those that change something. Raises InputError, a line for each problem: an event behind the run's end, a
-    key that may not change in operation, a value that the key may not have, two events of one instant that contradict
-    each other, a message that says what it cannot.
+    are then those that change something. An event whose time is not known yet makes no step. Raises InputError, a line
+    for each problem: an event behind the run's end, a key that may not change in operation, a value that the key may
+    not have, two events of one instant that contradict each other, a message that says what it cannot, a condition of
+    nobody.
     """
     if not config.scenario:
         return ()
-    raise_problems(list(_without_kind(document, config)))
+    raise_problems([*_without_kind(document, config), *_without_time(document, config)])
     raise_problems([*_too_late(document, config), *_contradictions(document, config), *_misfits(document, config)])
     if config.run.precision is not None:
         message = "a run with a scenario has no steady figures to be sure of; leave one of them out"
         raise_problems([Problem(document.place_of(("run", "precision")), "run.precision", message)])
-    if drivers is None and not all(event.is_set for event in config.scenario):
-        return ()
+    if drivers is None:
+        raise_problems(list(_wrong_at_any_time(document, config, directory)))
+        if not all(event.is_set for event in config.scenario):
+            return ()
     return _walked(document, config, directory, drivers)
+
+
+def _wrong_at_any_time(document: Document, config: Config, directory: str) -> Iterator[Problem]:
+    """Give what is wrong with an event that waits for a condition, whatever others have set before it."""
+    for at, event in enumerate(config.scenario):
+        if event.when is None or not event.is_set:
+            continue
+        now = document.copied()
+        del now.data["scenario"]
+        _apply_set(now, document, at)
+        after = examine(now, directory, is_running=True)
+        yield from after.problems
+        if after.config is not None and not after.problems:
+            of_event, derived = _fixed(document, config, at, config, after.config)
+            yield from (*of_event, *derived)
+
+
+def _apply_set(now: Document, document: Document, at: int) -> None:
+    """Change a document by what an event sets."""
+    path: KeyPath = ("scenario", at, "set")
+    apply_changes(now, document, path, document.data["scenario"][at]["set"] or {}, f"scenario.{at}.set.")
 
 
 def _walked(document: Document, config: Config, directory: str, drivers: Drivers | None) -> tuple[Step, ...]:
@@ -95,8 +119,7 @@ def _walked(document: Document, config: Config, directory: str, drivers: Drivers
     for at_fs, at in _moments(config, drivers):
         event = config.scenario[at]
         if event.is_set or drivers is None:
-            path: KeyPath = ("scenario", at, "set")
-            apply_changes(now, document, path, document.data["scenario"][at]["set"] or {}, f"scenario.{at}.set.")
+            _apply_set(now, document, at)
         elif not _carried_out(now, document, config, at, _asked(document, config, at, drivers, before)):
             continue
         after = examine(now.copied(), directory, is_running=at_fs > 0)
@@ -120,7 +143,7 @@ def _moments(config: Config, drivers: Drivers | None) -> list[_Moment]:
     found = [
         _Moment(at_fs, at)
         for at, event in enumerate(config.scenario)
-        if event.kind not in OF_FUNCTIONS
+        if event.kind not in OF_FUNCTIONS and event.at_fs < NOT_KNOWN_FS
         for at_fs in ([event.at_fs] if event.is_set or drivers is None else drivers.moments_fs(at))
     ]
     return sorted(found)
@@ -154,7 +177,8 @@ def _fixed(
     document: Document, config: Config, at: int, before: Config, after: Config
 ) -> tuple[list[Problem], list[Problem]]:
     """Return problems: of keys that an event sets and hardware fixes, and of others that follow from what it sets."""
-    time = format_time_fs(config.scenario[at].at_fs)
+    event = config.scenario[at]
+    time = f" ({format_time_fs(event.at_fs)})" if event.at_fs < NOT_KNOWN_FS else ""
     (kind,) = config.scenario[at].kinds
     here = f"scenario.{at}.{kind}"
     try:
@@ -165,11 +189,11 @@ def _fixed(
     for key in keys:
         own = next((each for each in config.scenario[at].changes if f"{key}.".startswith(f"{each}.")), None)
         if own is None:
-            message = f"it changes {key}, which is fixed while the machine runs ({time})"
+            message = f"it changes {key}, which is fixed while the machine runs{time}"
             derived.append(Problem(document.place_of(("scenario", at, kind)), here, message))
         else:
             place = document.place_of(_path_in(document, at, own), key=True)
-            of_event.append(Problem(place, f"{here}.{own}", f"fixed while the machine runs ({time})"))
+            of_event.append(Problem(place, f"{here}.{own}", f"fixed while the machine runs{time}"))
     return of_event, derived
 
 
@@ -194,21 +218,23 @@ def _too_late(document: Document, config: Config) -> list[Problem]:
     end_fs = run.duration_fs + (0 if run.warmup == "auto" else run.warmup)
     why = "run.duration; how long a warm-up takes that is auto is not known before" if is_auto else "warm-up and window"
     end = f"{end_fs // FS_PER_NS / 1e6:g}ms ({why})"
-    late = [(at, event) for at, event in enumerate(config.scenario) if event.end_fs > end_fs]
     return [
-        Problem(
-            document.place_of(("scenario", at, "at")),
-            f"scenario.{at}.at",
-            f"{format_time_fs(event.at_fs)} is after the run's end, {end}",
-        )
-        if event.at_fs > end_fs
-        else Problem(
-            document.place_of(("scenario", at, "mailbox", "times")),
-            f"scenario.{at}.mailbox.times",
-            f"the last message, at {format_time_fs(event.end_fs)}, is after the run's end, {end}",
-        )
-        for at, event in late
+        Problem(document.place_of(("scenario", at, *keys)), ".".join(("scenario", str(at), *keys)), f"{what} {end}")
+        for at, event in enumerate(config.scenario)
+        for keys, what in _later_than(event, end_fs)
     ]
+
+
+def _later_than(event: Event, end_fs: int) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Give the key of an event that lies behind a run's end, with what of it does."""
+    if event.when is not None:
+        if event.when.begins_fs > end_fs:
+            yield ("when", "from"), f"{format_time_fs(event.when.begins_fs)} is after the run's end,"
+    elif event.at_fs > end_fs:
+        yield ("at",), f"{format_time_fs(event.at_fs)} is after the run's end,"
+    elif event.end_fs > end_fs:
+        last = f"the last message, at {format_time_fs(event.end_fs)}, is after the run's end,"
+        yield ("mailbox", "times"), last
 
 
 def _without_kind(document: Document, config: Config) -> Iterator[Problem]:
@@ -225,10 +251,41 @@ def _without_kind(document: Document, config: Config) -> Iterator[Problem]:
             yield Problem(document.place_of(("scenario", at, "of"), key=True), f"scenario.{at}.of", message)
 
 
+def _without_time(document: Document, config: Config) -> Iterator[Problem]:
+    """Give a problem for each event that has neither a time nor a condition, or both, or a condition that is none."""
+    for at, event in enumerate(config.scenario):
+        data, path = document.data["scenario"][at], ("scenario", at)
+        if event.when is None:
+            if event.time_fs is None:
+                message = "it does not say when it happens: an event has `at`, a time, or `when`, a condition"
+                yield Problem(document.place_of(path), f"scenario.{at}", message)
+            continue
+        if data.get("at") is not None:
+            message = "this event has a time, `at`; it happens then, or `when` something is true, not both"
+            yield Problem(document.place_of((*path, "when"), key=True), f"scenario.{at}.when", message)
+        if not event.when.kinds:
+            message = f"nothing is waited for; a condition has {', '.join(CONDITIONS[:-1])} or {CONDITIONS[-1]}"
+            yield Problem(document.place_of((*path, "when")), f"scenario.{at}.when", message)
+        for kind in event.when.kinds[1:]:
+            message = f"this condition has {event.when.kinds[0]} already; it waits for one thing"
+            yield Problem(document.place_of((*path, "when", kind), key=True), f"scenario.{at}.when.{kind}", message)
+        if event.mailbox is not None and event.mailbox.times is not None:
+            message = "a message that waits for a condition is sent once"
+            place = document.place_of((*path, "mailbox", "times"), key=True)
+            yield Problem(place, f"scenario.{at}.mailbox.times", message)
+
+
 def _misfits(document: Document, config: Config) -> Iterator[Problem]:
-    """Give a problem for each thing in a message, or a call, that does not go together or names nobody."""
+    """Give a problem for each thing in a message, or a call, that does not go together or names nobody.
+
+    And for each condition of nobody.
+    """
     vfs = None
     for at, event in enumerate(config.scenario):
+        if event.when is not None and event.when.vm not in (known := _functions(config)):
+            path: KeyPath = ("scenario", at, "when", "vm")
+            message = f"there is no {event.when.vm}{suggest(event.when.vm, known)}"
+            yield Problem(document.place_of(path), ".".join(map(str, path)), message)
         said = event.mailbox or event.pf
         if said is None:
             continue
@@ -241,8 +298,13 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
         if said.given().get("server") not in (None, *(vf.rpartition(".")[0] for vf in vfs)):
             found.append(("server", "there is no such server, or adapter of one"))
         for key, message in found:
-            path: KeyPath = ("scenario", at, kind, *([key] if key else []))
+            path = ("scenario", at, kind, *([key] if key else []))
             yield Problem(document.place_of(path, key=bool(key)), ".".join(map(str, path)), message)
+
+
+def _functions(config: Config) -> list[str]:
+    """Return the names of all functions of the system."""
+    return [server.station(port.name) for server in servers_of(config) for port in server.config.switch.ports]
 
 
 def _vfs(config: Config) -> list[str]:
@@ -253,10 +315,11 @@ def _vfs(config: Config) -> list[str]:
 def _contradictions(document: Document, config: Config) -> list[Problem]:
     """Return a problem for each key to which two events of one instant give different values."""
     problems = []
-    said: dict[tuple[int, str], tuple[int, object]] = {}
+    said: dict[tuple[object, str], tuple[int, object]] = {}
     for at in in_order(config.scenario):
-        for key, value in config.scenario[at].changes.items():
-            first, other = said.setdefault((config.scenario[at].at_fs, key), (at, value))
+        event = config.scenario[at]
+        for key, value in event.changes.items():
+            first, other = said.setdefault((event.when or event.at_fs, key), (at, value))
             if other != value:
                 place = document.place_of(_path_in(document, at, key), key=True)
                 message = f"contradicts scenario.{first}, which at the same time sets it to {other}"

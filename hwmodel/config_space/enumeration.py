@@ -206,6 +206,10 @@ class _System:
 
 def _actions(system: _System, server: Server, scenario: Config) -> list[tuple[int, Callable[[], None]]]:
     """Return what a run's events do to a server's functions, and when, in order; drivers start as a run has it."""
+    for number, one in enumerate(scenario.scenario):
+        if one.when is not None and one.kind in OF_FUNCTIONS:
+            message = f"when scenario.{number} happens is known in a run alone; a time, `at`, would say it"
+            raise InputError(f"--at: {message}")
     found: list[tuple[int, int, Callable[[], None]]] = []
     for place, event in enumerate(sorted(scenario.scenario, key=lambda event: event.at_fs)):
         if event.enable_vfs is not None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.config.kinds import suggest
-from hwmodel.config.scenario import OF_FUNCTIONS, in_order
+from hwmodel.config.scenario import NOT_KNOWN_FS, OF_FUNCTIONS, Event, in_order
 from hwmodel.config.system import Server, servers_of
 from hwmodel.errors import InputError
 from hwmodel.functions.message_time import FS_PER_MS, FS_PER_US, DriverWork, RegisterTimes, bring_up
@@ -85,14 +85,17 @@ class Course:
 def course_of(config: Config) -> Course:
     """Return what a scenario does to the functions of a configuration.
 
-    Raises InputError, a line for each event that names no function, or one that is not as the event needs it.
+    An event whose time is not known yet does nothing. Raises InputError, a line for each event that names no function,
+    or one that is not as the event needs it.
     """
     adapters = [_Adapter(server) for server in servers_of(config)]
     course, problems = Course(), []
     for place, at in enumerate(in_order(config.scenario)):
         event = config.scenario[at]
         try:
-            if event.enable_vfs is not None:
+            if event.at_fs == NOT_KNOWN_FS:
+                _check_named(adapters, event)
+            elif event.enable_vfs is not None:
                 _adapter(adapters, event.of).enable(course, place, event.at_fs, event.enable_vfs)
             elif event.kind in OF_FUNCTIONS:
                 name = getattr(event, event.kind)
@@ -104,6 +107,14 @@ def course_of(config: Config) -> Course:
     if problems:
         raise InputError(problems)
     return course
+
+
+def _check_named(adapters: list[_Adapter], event: Event) -> None:
+    """Raise InputError where an event about functions names none."""
+    if event.enable_vfs is not None:
+        _adapter(adapters, event.of)
+    elif event.kind in OF_FUNCTIONS:
+        _owner(adapters, getattr(event, event.kind))
 
 
 def _adapter(adapters: list[_Adapter], name: str | None) -> _Adapter:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from hwmodel.config import Config, servers_of
 from hwmodel.config.mailbox import MailboxMessage
-from hwmodel.config.scenario import Event
+from hwmodel.config.scenario import NOT_KNOWN_FS, Event
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox import encode
 from hwmodel.functions.mailbox_text import answered_text, asked_text, called_text
@@ -35,7 +35,7 @@ def served_in_turn(config: Config) -> dict[int, list[Served]]:
     servers = {server.name: server.config for server in servers_of(config)}
     sent = []
     for at, event in enumerate(config.scenario):
-        if event.mailbox is not None:
+        if event.mailbox is not None and event.at_fs < NOT_KNOWN_FS:
             name, _, vf = event.mailbox.sender.rpartition(".")
             own, pf = (RegisterTimes.of(servers[name], each) for each in (vf, "pf"))
             message = _message(event.mailbox)

@@ -22,6 +22,7 @@ from hwmodel.machine.adapter.switching import (
     pipeline_done,
     wire_done,
 )
+from hwmodel.machine.adapter.watches import look
 from hwmodel.machine.adapter.writeback import descriptor_done, tx_written_back, writeback_expired
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.journey_sums import fold
@@ -362,18 +363,27 @@ def advance(nic, until_fs, n_events):
 def advance_through(nic, words, until_fs, n_events):
     """Advance, and carry out the commands on the way, each before all else of its instant; return when the next is.
 
-    Of an event, or of a command.
+    Of an event, or of a command. Where something is watched it goes from instant to instant, with a look behind each.
     """
     before = nic.clock.n_events
+    look_fs = nic.clock.now_fs
     while True:
         command_fs = next_command_fs(nic.commands)
         left = n_events - (nic.clock.n_events - before)
-        at_fs = advance(nic, min(until_fs, command_fs - 1), left)
+        last_fs = min(until_fs, command_fs - 1)
+        is_watched = nic.watches.n > 0
+        at_fs = advance(nic, min(last_fs, look_fs) if is_watched else last_fs, left)
+        if is_watched:
+            look(nic)
         has_stopped = nic.ledger.is_stopping or nic.ledger.overflow or nic.clock.overflow
+        if is_watched and look_fs < at_fs <= last_fs and not has_stopped:
+            look_fs = at_fs
+            continue
         if command_fs > until_fs or at_fs < command_fs or has_stopped:
             return min(at_fs, command_fs)
         nic.clock.now_fs = command_fs
         obey_due(nic, words, command_fs)
+        look_fs = command_fs
 
 
 @kernel

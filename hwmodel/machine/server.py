@@ -28,6 +28,7 @@ from hwmodel.machine.adapter.adapter_state import (
     SWITCH_BUS,
     TX_QUEUE,
 )
+from hwmodel.machine.adapter.watches import WATCHES
 from hwmodel.machine.counts.ledger_state import LEDGER
 from hwmodel.machine.frames import FIFO, FRAME, FRAMES, GROUPS
 from hwmodel.machine.guest.guest_state import FIRST_PLACES, GUESTS, MAX_QUEUES
@@ -76,6 +77,7 @@ SERVER = record(
     ("headers", HEADERS),
     ("commands", COMMANDS),
     ("ledger", LEDGER),
+    ("watches", WATCHES),
 )
 
 

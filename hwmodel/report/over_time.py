@@ -138,7 +138,12 @@ def lives_figure(series: Series, key: str) -> str:
 def event_table(series: Series) -> Table:
     """List the events by the numbers that they have in the pictures, with what each did; of many the first."""
     rows = [
-        [str(number), page_time(event.at_ns), printable(event.event), printable(event.did)]
+        [
+            str(number),
+            "never" if event.at_ns is None else page_time(event.at_ns),
+            printable(event.event),
+            printable(event.did),
+        ]
         for number, event in enumerate(series.events[:MOST_EVENT_ROWS], start=1)
     ]
     return Table(("", "at", "event", "what it did"), rows, texts=(2, 3))
@@ -279,7 +284,7 @@ def _time_axis(axes: Axes, series: Series) -> None:
 def _mark_events(axes: Axes, series: Series) -> None:
     """Draw a dashed line at each event, with its number; those near each other share one."""
     scale, _ = _unit_of(series)
-    times_ns = [event.at_ns for event in series.events]
+    times_ns = [event.at_ns for event in series.events if event.at_ns is not None]  # the others come last
     low = 0.0 if len(times_ns) <= MOST_CROSSING else 0.96
     dashed: Any = (0, (3, 3)) if low == 0 else "solid"
     instants = list(dict.fromkeys(times_ns))

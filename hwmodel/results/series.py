@@ -29,9 +29,12 @@ class VmSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventResult:
-    """Say when an event of the scenario was, what it was, and in a sentence what it did."""
+    """Say when an event of the scenario was, what it was, and in a sentence what it did.
 
-    at_ns: float
+    `at_ns`: None where it waited for a condition that did not come true.
+    """
+
+    at_ns: float | None
     event: str
     did: str
 

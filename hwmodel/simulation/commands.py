@@ -36,6 +36,7 @@ from hwmodel.machine.time.commands import (
     TABLE,
     VALUE_CAP,
     VLAN,
+    WATCHED,
 )
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.units import format_time_fs
@@ -49,16 +50,29 @@ Ints = npt.NDArray[np.int64]
 WORD_BYTES = 8
 
 
+class Watch(NamedTuple):
+    """Say what is waited for: of a function (`a.vf1`) one of the kinds of `machine.adapter.watches`, up to a target.
+
+    `number`: by which it is known when it came true.
+    """
+
+    vm: str
+    kind: int
+    target: int
+    number: int
+
+
 class Change(NamedTuple):
     """Say from when on a machine has another configuration, and which of its functions (`a.vf1`) are off.
 
-    `work`: what drivers do beside frames from then on.
+    `work`: what drivers do beside frames from then on. `watches`: what is waited for from then on.
     """
 
     at_fs: int
     config: Config
     off: frozenset[str] = frozenset()
     work: tuple[DriverWork, ...] = ()
+    watches: tuple[Watch, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -162,7 +176,7 @@ def schedule(
                 ),
                 *_comings_and_goings(functions, old.off, new.off),
             ]
-        for command in (*steps[old, new], *_work(functions, change.work)):
+        for command in (*steps[old, new], *_work(functions, change.work), *_watches(functions, change.watches)):
             _enter(components[command.component].state[0].commands, change.at_fs, command)
         comes_again |= new == first and in_order[0].at_fs == 0
         before, old = change.config, new
@@ -212,6 +226,13 @@ def _work(functions: Mapping[str, _Function], work: Sequence[DriverWork]) -> Ite
         function = functions[each.function]
         values = np.array([each.core_fs, each.n_reads, each.n_writes], np.int64)
         yield _Command(function.server, DRIVER_WORK, function.number, 0, values)
+
+
+def _watches(functions: Mapping[str, _Function], watches: Sequence[Watch]) -> Iterator[_Command]:
+    """Give the commands that begin to watch functions."""
+    for watch in watches:
+        server, number, _ = functions[watch.vm]
+        yield _Command(server, WATCHED, number, 0, np.array([watch.kind, watch.target, watch.number], np.int64))
 
 
 class _Command(NamedTuple):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import bridges_of, servers_of
 from hwmodel.machine import engine
-from hwmodel.machine.counts.ledger_state import DONE, IDLE
+from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, IDLE
 from hwmodel.results import Result, Sighting, SystemResult, by_shares
 from hwmodel.results.bottleneck import LOSS, losing_first
 from hwmodel.simulation.bridge_measure import (
@@ -184,6 +184,17 @@ class Machine:
             status = self.system.advance(until_fs, n_events)
             self.settled_fs = self.now_fs if status in (DONE, IDLE) else self.system.safe_fs
         return status
+
+    def first_true(self) -> tuple[int, int]:
+        """Return which watch came true first, and behind which instant, once a run has stopped for one.
+
+        Other servers go on up to there; nothing may be asked of the machine any more.
+        """
+        watched = [server.nic.watches for server in self.servers if int(server.nic.watches.n)]
+        while True:
+            at_fs, number = min((int(each.true_fs), int(each.number)) for each in watched)
+            if self.system is None or self.advance(at_fs - 1, NEVER) != CAME_TRUE:
+                return number, at_fs
 
     def stop_at(self, delivered: int) -> None:
         """Let a run end behind the delivery that makes so many frames; one with several servers ends at times alone."""

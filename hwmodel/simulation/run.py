@@ -15,10 +15,11 @@ from hwmodel.compiled.left_out import left_out
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import Config, as_config
 from hwmodel.errors import Interrupted, RunError
-from hwmodel.machine.counts.ledger_state import EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
+from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.results import Result, Sighting, check_balance
 from hwmodel.simulation.closed_form import closed_form_of, limits_of, next_steps
 from hwmodel.simulation.commands import Change
+from hwmodel.simulation.conditions import n_waiting, with_times
 from hwmodel.simulation.counters import counters_of
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.intervals import Sureness, gets_through, sureness_of, too_wide
@@ -99,10 +100,13 @@ def simulate(
     """
     config = as_config(config)
     check_taps(config, pcap_hops or {})
-    scene = scene_of(config)
+    scene, progress, n_runs = scene_of(config), progress or silent, n_waiting(config) + 1
     workload = build_workload(scene.first, ceiling_frames_per_s(scene.first))
     compile_s = have_kernels(entries_of(config))
-    run = Run(scene.first, workload, progress or silent, compile_s=compile_s, threads=threads, changes=scene.changes)
+    look = partial(first_true, scene.first, workload, threads, partial(part_of, progress, n_runs))
+    config, scene = with_times(config, scene, look)
+    progress = part_of(progress, n_runs, n_runs - 1)
+    run = Run(scene.first, workload, progress, compile_s=compile_s, threads=threads, changes=scene.changes)
     if config.scenario:
         run.series = SeriesRecorder(run.machine, interval_of(config.run.duration_fs), scene.course)
     if trace_path is not None:
@@ -126,6 +130,48 @@ def simulate(
             for remark in run.tracer.remarks():
                 note(f"{trace_path}: {remark}")
     return result
+
+
+def part_of(progress: Progress, n_runs: int, at: int, what: str = "") -> Progress:
+    """Return the progress of one of several runs, by its place; `what` is said in place of its own words."""
+    if n_runs == 1 or progress is silent:
+        return progress
+    return lambda share, text: progress((at + share) / n_runs, what or text)
+
+
+def first_true(
+    config: Config,
+    workload: Workload,
+    threads: int | None,
+    told: Callable[[int, str], Progress],
+    changes: Sequence[Change],
+    what: str,
+    at: int,
+) -> tuple[int, int] | None:
+    """Run a configuration with changes that watch it; return which watch came true first, and when, None if none did.
+
+    `told`: the progress of a run by its place, here `at`, and what it is for. Raises RunError as `simulate`, and
+    Interrupted, without figures, on Ctrl-C.
+    """
+    run = Run(config, workload, told(at, what), threads=threads, changes=changes)
+    try:
+        for _ in run.pieces():
+            pass
+    except CameTrue as found:
+        return found.watch, found.at_fs
+    except KeyboardInterrupt:
+        raise Interrupted from None
+    finally:
+        run.machine.rest()
+    return None
+
+
+class CameTrue(Exception):  # noqa: N818 - it ends a run that has done what it was for
+    """Say which watch came true, and behind which instant."""
+
+    def __init__(self, watch: int, at_fs: int) -> None:
+        self.watch, self.at_fs = watch, at_fs
+        super().__init__()
 
 
 def _run_through(run: Run, pcap_path: str | None, pcap_hops: Mapping[str, str]) -> None:
@@ -171,7 +217,7 @@ class Run:
         self.tracer: Tracer | None = None
         self.taps: Taps | None = None
         self.series: SeriesRecorder | None = None  # of a run with a scenario
-        self.first_change_fs = min((change.at_fs for change in changes), default=NEVER)
+        self.first_change_fs = min((change.at_fs for change in changes if not change.watches), default=NEVER)
         self.wall_s = 0.0
         self.done = 0.0  # share of the window, for the progress bar
         self.unsteady: tuple[str, ...] = ()
@@ -317,6 +363,8 @@ class Run:
                 f"a queue inside the model overflowed at {self.machine.now_fs / 1e6:.0f} ns: "
                 "far more is offered than can ever be carried; lower the load or shorten the rings"
             )
+        if status == CAME_TRUE:
+            raise CameTrue(*self.machine.first_true())
         return status
 
     def kernel(self, until_fs: int, n_events: int) -> int:

@@ -6,14 +6,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from hwmodel.config.scenario import OF_FUNCTIONS, in_order
+from hwmodel.config.scenario import OF_FUNCTIONS, Event, in_order
 from hwmodel.functions.life import Course, course_of
 from hwmodel.functions.mailbox_events import PfDrivers
 from hwmodel.functions.message_time import DriverWork
 from hwmodel.results.series import EventResult, Series
 from hwmodel.simulation.commands import Change
 from hwmodel.units import FS_PER_NS
-from hwmodel.words.events import SAME_INSTANT, SAME_VALUES, Span, did_text, event_text, rates_text
+from hwmodel.words.events import (
+    SAME_INSTANT,
+    SAME_VALUES,
+    Span,
+    condition_text,
+    did_text,
+    event_text,
+    rates_text,
+)
 from hwmodel.words.lives import life_event_text, lives_text
 
 if TYPE_CHECKING:
@@ -80,7 +88,7 @@ class _Teller:
     def __init__(self, config: Config, series: Series, scene: Scene, end_ns: float) -> None:
         self._config, self._series, self._scene, self._end_ns = config, series, scene, end_ns
         self._in_order = in_order(config.scenario)
-        changes_ns = {event.at_fs / FS_PER_NS for event in config.scenario}
+        changes_ns = {event.time_fs / FS_PER_NS for event in config.scenario if event.time_fs is not None}
         changes_ns |= {life.up_ns for life in series.lives if life.up_ns is not None}
         changes_ns |= {over_fs / FS_PER_NS for over_fs in scene.drivers.floods_over_fs()} if scene.drivers else set()
         self._changes_ns = sorted(changes_ns)
@@ -89,11 +97,16 @@ class _Teller:
         """Give the events with what each did; what those of one instant did together stands at the first."""
         told_ns = 0.0
         for place, at in enumerate(self._in_order):
+            event = self._config.scenario[at]
+            if event.time_fs is None:
+                words, waited = event_words(self._config, at, self._scene.drivers), _waited_text(event, was_true=False)
+                yield EventResult(at_ns=None, event=words, did=f"{waited} by the end")
+                continue
             at_ns = self._at_ns(at)
             told = "the run ended before"
             if at_ns == 0:
                 told = "; ".join(filter(None, (self._own(place, at), self._begins(at))))
-            elif at in self._scene.unchanged and self._config.scenario[at].is_set:
+            elif at in self._scene.unchanged and event.is_set:
                 told = SAME_VALUES
             elif at_ns <= self._end_ns:
                 rates = SAME_INSTANT if at_ns == told_ns else self._rates(at_ns)
@@ -131,10 +144,19 @@ class _Teller:
 
 
 def event_words(config: Config, at: int, drivers: PfDrivers | None) -> str:
-    """Write what an event is, by its place in the scenario."""
+    """Write what an event is, by its place in the scenario, and what it has waited for."""
     event = config.scenario[at]
     if drivers is not None and event.asks:
-        return drivers.asked(at)
-    if event.kind in OF_FUNCTIONS:
-        return life_event_text(event.kind, getattr(event, event.kind), event.of)
-    return event_text(event.changes)
+        words = drivers.asked(at)
+    elif event.kind in OF_FUNCTIONS:
+        words = life_event_text(event.kind, getattr(event, event.kind), event.of)
+    else:
+        words = event_text(event.changes)
+    return f"{words}, as {_waited_text(event, was_true=True)}" if event.when and event.time_fs is not None else words
+
+
+def _waited_text(event: Event, *, was_true: bool) -> str:
+    """Write what an event waited for."""
+    assert event.when is not None
+    when = event.when
+    return condition_text(when.vm, when.kind, when.target, when.begins_fs / FS_PER_NS, was_true=was_true)

@@ -48,6 +48,23 @@ def _value_text(value: Any) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
+# What a condition says of a VM, by its kind: as it was true, and where it has not been.
+_CONDITIONS = {
+    "delivered": ("{vm} had received {frames}", "{vm} had not received {frames}"),
+    "dropped": ("{vm} had lost {frames}", "{vm} had not lost {frames}"),
+    "tx_ring": ("{vm}'s Tx rings were empty", "{vm}'s Tx rings had not been empty"),
+    "rx_ring": ("{vm}'s Rx rings were empty", "{vm}'s Rx rings had not been empty"),
+    "up": ("{vm} was {up}", "{vm} had not been {up}"),
+}
+
+
+def condition_text(vm: str, kind: str, target: int, from_ns: float, *, was_true: bool) -> str:
+    """Write what an event waited for: vf1 had received 1,000 frames."""
+    frames = f"{count_text(target)} {'frame' if target == 1 else 'frames'}"
+    text = _CONDITIONS[kind][not was_true].format(vm=vm, frames=frames, up="up" if target else "off")
+    return f"{text} from {time_text(from_ns)} on" if from_ns else text
+
+
 class Span(NamedTuple):
     """Say what lies around an event: from the change before it to the next, in nanoseconds."""
 

@@ -300,8 +300,8 @@ def event_lines(result: Result, most: int | None = None) -> Iterator[Line]:
     """Give each event of the scenario a line, with what it did; at most so many, and how many more there are."""
     events = () if result.series is None else result.series.events
     for event in events[:most]:
-        when = f"At {time_text(event.at_ns)}" if event.at_ns else "At the start,"
-        yield Line(printable(f"{when} {event.event}: {event.did}."))
+        time = "Never" if event.at_ns is None else f"At {time_text(event.at_ns)}" if event.at_ns else "At the start,"
+        yield Line(printable(f"{time} {event.event}: {event.did}."))
     n_more = 0 if most is None else len(events) - most
     if n_more > 0:
         yield Line(f"{n_more} more event{'s' * (n_more > 1)}: --verbose shows {'them' if n_more > 1 else 'it'}.")

@@ -7,6 +7,7 @@ from hwmodel.forwarding.tables import VIDS
 from hwmodel.machine.adapter.function_life import function_off, function_on
 from hwmodel.machine.adapter.read_arbiter import has_waiting_reads, issue
 from hwmodel.machine.adapter.scheduler import begin_limit, end_limit
+from hwmodel.machine.adapter.watches import begin_watch
 from hwmodel.machine.guest.cores import work_beside
 from hwmodel.machine.network.mac import expect_line_anew
 from hwmodel.machine.network.wires import expect_outside_anew
@@ -23,6 +24,7 @@ from hwmodel.machine.time.commands import (
     SHAPER,
     TABLE,
     VLAN,
+    WATCHED,
     next_command_fs,
     rewrite_bucket,
     write_words,
@@ -68,6 +70,10 @@ def obey(nic, words, now_fs, command):
         access_registers(
             nic, now_fs, function.first_queue, nic.commands.value[first + 1], nic.commands.value[first + 2]
         )
+        return
+    if command.kind == WATCHED:
+        value, first = nic.commands.value, command.first_value
+        begin_watch(nic, command.part, value[first], value[first + 1], value[first + 2])
         return
     if command.kind == LINK:
         pcie = nic.pcie[command.part]

@@ -21,7 +21,7 @@ from hwmodel.machine.tlp_kinds import CREDIT_KINDS, KINDS
 LOG_CAP = 1 << 17
 
 # Why a run stopped; the first is "reached its end".
-DONE, LOG_FULL, EVENTS_SPENT, FRAMES_REACHED, OVERFLOW, IDLE = range(6)
+DONE, LOG_FULL, EVENTS_SPENT, FRAMES_REACHED, CAME_TRUE, OVERFLOW, IDLE = range(7)
 
 # Log-linear histogram: values in units of 1024 fs, 128 buckets an octave, up to 2**43 units (2.5 hours).
 HISTOGRAM_SHIFT = 10

@@ -18,8 +18,9 @@ VALUE_CAP = 1 << 20
 # of what comes on the line or is sent outside, when frames in a bridge are due; let age what has aged by now.
 PLAIN, TABLE, VLAN, POLICER, SHAPER, LINK, LINE_RATE, OUTSIDE_RATE, LATENCY, AGEING = range(10)
 # These write nothing: a function goes; it comes again; its driver has other work, for the time that the first value
-# says (maybe none), and reads and writes as many registers as the next two say.
-FUNCTION_OFF, FUNCTION_ON, DRIVER_WORK = 10, 11, 12
+# says (maybe none), and reads and writes as many registers as the next two say; it is watched for a condition, whose
+# kind, count and number the values say.
+FUNCTION_OFF, FUNCTION_ON, DRIVER_WORK, WATCHED = 10, 11, 12, 13
 
 
 # `part`: the VLAN, policer or function that a command is about. It writes `n` words from `word` on, counted over the

@@ -86,6 +86,8 @@ def show_scenario(timeline: Timeline, series: Series, run_end_ns: float, start_f
     """Mark the events that lie in a stretch of time, and show what functions are in it, each on a track of its own."""
     n_before: Counter[int] = Counter()  # events of an instant: each has a row
     for number, event in enumerate(series.events, start=1):
+        if event.at_ns is None:
+            continue
         at_fs = round(event.at_ns * FS_PER_NS)
         if start_fs <= at_fs <= end_fs:
             n_before[at_fs] += 1

@@ -4,6 +4,7 @@ It shares no code with the package: parameters and loads are plain numbers, time
 fast engine is checked against it, and measured against it.
 """
 
+from .conditions import Condition, Waiting
 from .model import simulate
 from .parameters import Arrival, DmaEngine, DmaPath, LastLevelCache, Load, NicParameters, Stop, TranslationCache
 from .parts import PARTS, Journey
@@ -12,6 +13,7 @@ from .results import Delivery, FinalCounts, LinkUse, Outcome
 __all__ = [
     "PARTS",
     "Arrival",
+    "Condition",
     "Delivery",
     "DmaEngine",
     "DmaPath",
@@ -24,5 +26,6 @@ __all__ = [
     "Outcome",
     "Stop",
     "TranslationCache",
+    "Waiting",
     "simulate",
 ]

@@ -44,7 +44,7 @@ class Posting(Task):
         self._ring = ring
         self.is_off = False
         """Its function is: it has no slot."""
-        self._slots_taken = 0
+        self.n_slots_taken = 0
         self._frames_queued = 0
         self._queued: deque[Frame] = deque()
         """In slots, not yet posted."""
@@ -57,13 +57,13 @@ class Posting(Task):
     @property
     def has_slot(self) -> bool:
         """Whether a frame can be queued."""
-        return not self.is_off and self._slots_taken < self._parameters.tx_ring - 1
+        return not self.is_off and self.n_slots_taken < self._parameters.tx_ring - 1
 
     def post(self, frame: Frame) -> None:
         """Give a frame a slot; `look` is to be called behind all those of an instant."""
         frame.number = self._frames_queued * self._parameters.queues_per_vf + self._ring.queue
         self._frames_queued += 1
-        self._slots_taken += 1
+        self.n_slots_taken += 1
         self._queued.append(frame)
         self._ring.not_picked.append(frame)
 
@@ -75,7 +75,7 @@ class Posting(Task):
     def forget(self) -> list[Frame]:
         """Leave the core, with nothing in the ring from now on; return the frames that are not picked."""
         self._core.leave(self)
-        self._slots_taken = 0
+        self.n_slots_taken = 0
         self._frames_queued = 0
         self._queued.clear()
         self._posted = []
@@ -83,7 +83,7 @@ class Posting(Task):
 
     def free_slots(self, slots: int) -> None:
         """Use slots again."""
-        self._slots_taken -= slots
+        self.n_slots_taken -= slots
         self.slots_freed()
 
     @property
@@ -380,6 +380,11 @@ class Driver:
                 taking.forget()
             self._postings.append(posting)
             self._takings.append(taking)
+
+    @property
+    def n_slots_taken(self) -> int:
+        """Return how many slots of all Tx rings are taken."""
+        return sum(posting.n_slots_taken for posting in self._postings)
 
     @property
     def n_waiting(self) -> int:

@@ -10,6 +10,7 @@ import simpy
 
 from .chances import Chances
 from .commands import Current, check_changes, check_parameters, run_with_commands, split_at_start
+from .conditions import Waiters, Waiting, run_with_waiters
 from .core import Core
 from .driver import Driver
 from .engines import Engines
@@ -115,6 +116,11 @@ class Model:
         self.arbiter.go_on()
         self.receiver.go_on()
 
+    @property
+    def ports_off(self) -> frozenset[int]:
+        """The ports whose functions are off."""
+        return self._current.ports_off
+
     def saturate(self, load: Load) -> None:
         """Start the saturating sources, in port order."""
         for port in sorted(load.saturating):
@@ -175,13 +181,17 @@ def _link(env: simpy.Environment, parameters: NicParameters) -> tuple[Direction,
 
 
 def simulate(
-    parameters: NicParameters, load: Load, stop: Stop, changes: Sequence[tuple[int, NicParameters]] = ()
+    parameters: NicParameters,
+    load: Load,
+    stop: Stop,
+    changes: Sequence[tuple[int, NicParameters]] = (),
+    waiting: Sequence[Waiting] = (),
 ) -> Outcome:
     """Run the model and return what was measured; from the time of each of `changes` on its parameters hold.
 
-    Indices of recorded frames are their places in `load.arrivals`; those of saturating sources count the posts.
-    Raises ValueError for a load that has no end without a stop, a port that is both saturating and recorded, or a
-    change of what cannot change in mid-run.
+    Indices of recorded frames are their places in `load.arrivals`; those of saturating sources count the posts. In
+    place of `changes` commands may be `waiting` for conditions. Raises ValueError for a load that has no end without a
+    stop, a port that is both saturating and recorded, or a change of what cannot change in mid-run.
     """
     if load.saturating and stop.end_fs is None and stop.frames is None:
         raise ValueError("a saturating load needs a stop")
@@ -194,7 +204,10 @@ def simulate(
     model.saturate(load)
     model.env.process(model.replay(load))
     finished = model.meter.finished
-    run_with_commands(model.env, [(at_fs, partial(model.command, to)) for at_fs, to in commands], finished)
+    if waiting:
+        run_with_waiters(model.env, Waiters(model, waiting), finished)
+    else:
+        run_with_commands(model.env, [(at_fs, partial(model.command, to)) for at_fs, to in commands], finished)
     if stop.end_fs is None and stop.frames is None:
         model.meter.close()
     return model.meter.outcome(model.left_over)

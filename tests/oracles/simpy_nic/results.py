@@ -144,6 +144,10 @@ class Meter:
         self._frames = self._bytes = self._wire_frames = self._wire_bytes = 0
         self._latency, self._from_doorbell = Mean(), Mean()
         self._mac_wait, self._line_wait = Mean(), Mean()
+        self.delivered_to: Counter[int] = Counter()
+        """Copies, by the port of who has got them."""
+        self.lost: Counter[int] = Counter()
+        """Copies, by the port of whom they were for, and frames without copies, by their sender's."""
         self._deliveries: list[Delivery] = []
         self._journeys: list[Journey] = []
         if not stop.warmup_frames:
@@ -160,6 +164,7 @@ class Meter:
     def frame_dropped(self, frame: Frame, reason: str) -> None:
         """Count a frame of which no copy was made."""
         self._drops[reason] += 1
+        self.lost[frame.source] += 1
         self._lose(frame)
 
     def copies_made(self, frame: Frame, copies: list[Copy], reason: str) -> None:
@@ -180,6 +185,7 @@ class Meter:
             self._mirrored_drops[reason] += 1
             return
         self._drops[reason] += 1
+        self.lost[copy.destination] += 1
         self._copies_dropped += 1
         self._open_copies -= 1
         copy.frame.copies_open -= 1
@@ -197,6 +203,7 @@ class Meter:
             return
         frame = copy.frame
         self._copies_delivered += 1
+        self.delivered_to[copy.destination] += 1
         self._open_copies -= 1
         frame.copies_open -= 1
         if not frame.delivered:
