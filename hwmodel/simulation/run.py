@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.atomic_file import write_atomically
 from hwmodel.compiled.left_out import left_out
 from hwmodel.compiled.records import NEVER
@@ -23,6 +22,7 @@ from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.intervals import Sureness, gets_through, sureness_of, too_wide
 from hwmodel.simulation.judgement import judged
 from hwmodel.simulation.kernel_cache import compiled_without, have_kernels
+from hwmodel.simulation.load_changes import with_workloads
 from hwmodel.simulation.machine import Machine, SystemSnapshot, entries_of
 from hwmodel.simulation.machine_known import MachineKnown
 from hwmodel.simulation.marks import Marks
@@ -48,7 +48,7 @@ from hwmodel.simulation.window_checks import (
 )
 from hwmodel.units import FS_PER_NS
 from hwmodel.words import warnings as words
-from hwmodel.workload import Workload, build_workload
+from hwmodel.workload import Workload
 from hwmodel.workload.delivered import Deliveries, write_delivered
 
 if TYPE_CHECKING:
@@ -97,9 +97,9 @@ def simulate(
     config = as_config(config)
     check_taps(config, pcap_hops or {})
     scene = scene_of(config)
-    workload = build_workload(scene.first, ceiling_frames_per_s(scene.first))
+    workload, changes = with_workloads(scene.first, scene.changes)
     compile_s = have_kernels(entries_of(config))
-    run = Run(scene.first, workload, progress or silent, compile_s=compile_s, threads=threads, changes=scene.changes)
+    run = Run(scene.first, workload, progress or silent, compile_s=compile_s, threads=threads, changes=changes)
     if config.scenario:
         run.series = SeriesRecorder(run.machine, interval_of(config.run.duration_fs), scene.course)
     if trace_path is not None:

@@ -17,6 +17,7 @@ U32 = npt.NDArray[np.uint32]
 UPLINK = "uplink"
 # How a source decides when its next frame is due.
 CLOSED, PERIODIC, POISSON, ON_OFF, RECORDED = "closed", "periodic", "poisson", "on_off", "recorded"
+SILENT = "silent"  # never, until its load changes
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -20,12 +20,14 @@ from hwmodel.machine.time.commands import (
     OUTSIDE_RATE,
     POLICER,
     SHAPER,
+    SOURCE,
     TABLE,
     VLAN,
     next_command_fs,
     rewrite_bucket,
     write_words,
 )
+from hwmodel.machine.traffic.sources import load_changes
 
 
 @kernel
@@ -63,6 +65,9 @@ def obey(nic, words, now_fs, command):
         return
     if command.kind == CORE_WORK:
         work_beside(nic, now_fs, nic.function[command.part].params.core, nic.commands.value[command.first_value])
+        return
+    if command.kind == SOURCE:
+        load_changes(nic, command.part)
         return
     if command.kind == LINK:
         pcie = nic.pcie[command.part]

@@ -17,11 +17,12 @@ VALUE_CAP = 1 << 20
 # by its old rate; begin or end a rate limit; expect anew, by the new rate or latency, the end of a read's completions,
 # of what comes on the line or is sent outside, when frames in a bridge are due; let age what has aged by now.
 PLAIN, TABLE, VLAN, POLICER, SHAPER, LINK, LINE_RATE, OUTSIDE_RATE, LATENCY, AGEING = range(10)
-# These write nothing: a function goes; it comes again; its core works for the time that the first value says.
-FUNCTION_OFF, FUNCTION_ON, CORE_WORK = 10, 11, 12
+# These write nothing: a function goes; it comes again; its core works for the time that the first value says; a source
+# sends otherwise, as the record says that lies ready under the command's number.
+FUNCTION_OFF, FUNCTION_ON, CORE_WORK, SOURCE = 10, 11, 12, 13
 
 
-# `part`: the VLAN, policer or function that a command is about. It writes `n` words from `word` on, counted over the
+# `part`: the VLAN, policer, function or source that a command is about. It writes `n` words from `word` on, counted over the
 # records of all components of its kind, with the values from `first_value` on.
 COMMAND = record(*ints("at_fs", "kind", "part", "word", "n", "first_value"))
 COMMANDS = record(*ints("head", "tail", "n_values"), ("ring", COMMAND, (COMMAND_CAP,)), ("value", I64, (VALUE_CAP,)))
