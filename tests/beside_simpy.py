@@ -6,7 +6,7 @@ Here are loads, the run of both, and what must be the same; `drawn_machines` has
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
 from functools import cache, partial
@@ -22,17 +22,23 @@ from hwmodel.config.switch import Mirror
 from hwmodel.results import PcieDirection, Result
 from hwmodel.simulation import Run
 from hwmodel.simulation.commands import Change
+from hwmodel.simulation.load_changes import with_workloads
 from hwmodel.wire.pcap import PcapWriter
-from hwmodel.workload import build_workload
+from hwmodel.workload import Workload, build_workload
+from hwmodel.workload.traffic import AliasTable
+from hwmodel.workload.traffic import Source as WorkloadSource
 from tests.journey_runs import JourneyRun, Journeys, finished_journeys
 from tests.oracles.simpy_nic import (
     Arrival,
+    Choice,
     DmaEngine,
     DmaPath,
     LastLevelCache,
     Load,
     NicParameters,
     Outcome,
+    SourceLoad,
+    SourceParameters,
     Stop,
     TranslationCache,
 )
@@ -72,6 +78,8 @@ Recorded = Sequence[tuple[int, int, int, int]]
 """Frames: at which ns, from which port, to which port (or GROUP), how many bytes with FCS."""
 Loops = Mapping[int, Sequence[tuple[int, int]]]
 """By port the (destination, bytes) that it sends in turn for ever, its ring kept full."""
+Sources = Sequence[SourceParameters]
+"""Frames that sources make up, as the configuration says."""
 Commands = Sequence[tuple[int, Mapping[str, Any]] | tuple[int, Mapping[str, Any], frozenset[str]]]
 """At how many fs which keys have which values, all others keeping theirs; then which VMs' functions are off, if any."""
 
@@ -200,7 +208,7 @@ class Both(NamedTuple):
     engine_journeys: Journeys
     oracle_journeys: Journeys
     config: Config
-    load: Recorded | Loops
+    load: Recorded | Loops | Sources
 
 
 def poisson(
@@ -235,15 +243,17 @@ def window_of(load: Recorded | Loops) -> dict[str, str]:
 def run_both(
     folder: Path,
     changes: Mapping[str, Any],
-    load: Recorded | Loops,
+    load: Recorded | Loops | None,
     group: Sequence[int] = (),
     commands: Commands | None = None,
 ) -> Both:
     """Run one load through both, over the same window; return what both found.
 
-    `group` lists the ports that get a broadcast. `changes` sets `run.warmup` and `run.duration`. With `commands` the
+    No load: the one that `changes` say, whose commands may change it. `group` lists the ports that get a broadcast. `changes` sets `run.warmup` and `run.duration`. With `commands` the
     SimPy model's switch decides by tables too.
     """
+    if load is None:
+        return run_made_up(changes, commands or ())
     path = folder / "load.pcap"
     changes = {**changes, "workload.pcap": str(path)}
     if isinstance(load, Mapping):
@@ -265,6 +275,49 @@ def run_both(
         assert all(sum(f.offered for f in result.flows if f.from_ == name) < LOOP_FRAMES * 0.99 for name in VFS)
     oracle, oracle_journeys = run_the_oracle(config, load, result, group, None if commands is None else commanded)
     return Both(result, engine_figures(run, result), oracle, finished_journeys(run), oracle_journeys, config, load)
+
+
+def run_made_up(changes: Mapping[str, Any], commands: Commands = ()) -> Both:
+    """Run a configuration with its own load through both."""
+    config = config_from_mapping(BASE, changes)
+    workload, commanded = with_workloads(config, commanded_configs(changes, commands))
+    run = JourneyRun(config, workload, commanded)
+    run.go_through()
+    result, load = run.result(), sources_of(config, workload, commanded)
+    oracle, oracle_journeys = run_the_oracle(config, load, result, (), commanded)
+    return Both(result, engine_figures(run, result), oracle, finished_journeys(run), oracle_journeys, config, load)
+
+
+def sources_of(config: Config, workload: Workload, changes: Sequence[Change]) -> Sources:
+    """Translate the sources of a workload, and of those behind changes."""
+    numbers = {"uplink": WIRE, "broadcast": GROUP, "pf": PF, **{name: VF0 + i for i, name in enumerate(VFS)}}
+    headers = {at: ((numbers[one.target],), one.header) for at, one in enumerate(workload.templates)}
+    found = []
+    for at, source in enumerate(workload.sources):
+        loads = [(0, source_load(source))]
+        for change in changes:
+            then = source_load((change.workload or workload).sources[at])
+            if then != loads[-1][1]:
+                loads.append((change.at_fs, then))
+        first, *others = (int(word) for word in np.random.SeedSequence([config.run.seed, 1 + at]).generate_state(4))
+        tables = (rows_of(source.target_table), rows_of(source.size_table))
+        found.append(SourceParameters(numbers[source.port], (first | 1, *others), *tables, headers, loads))
+    return found
+
+
+def source_load(source: WorkloadSource) -> SourceLoad:
+    return SourceLoad(
+        source.kind, source.mean_gap_fs, source.peak_gap_fs, source.mean_off_fs, source.mean_burst_frames,
+        source.fixed_burst_frames, source.phase_fs,
+    )  # fmt: skip
+
+
+def rows_of(table: AliasTable) -> list[Choice]:
+    values = table.value.tolist()
+    return [
+        Choice(threshold, value, values[other])
+        for threshold, value, other in zip(table.threshold.tolist(), values, table.alias.tolist(), strict=True)
+    ]
 
 
 def commanded_configs(changes: Mapping[str, Any], commands: Commands) -> list[Change]:
@@ -351,12 +404,15 @@ def mirrored_to(mirrors: Sequence[Mirror], source: int, destinations: tuple[int,
 
 def oracle_outcome(
     config: Config,
-    load: Recorded | Loops,
+    load: Recorded | Loops | Sources,
     group: Sequence[int],
     stop: Stop,
     changes: Sequence[Change] | None = None,
 ) -> Outcome:
     """Run the oracle; with `changes`, from whose times on their configurations hold, its switch decides by tables."""
+    if load and isinstance(load[0], SourceParameters):
+        sources = Load(sources=load, on_full=config.workload.on_full)
+        return run_with_tables(config, sources, stop, changes or (), parameters_of)
     uplink = config.switch.uplink.vlans
     reachable = {PF, *range(VF0, VF0 + len(VFS)), *([WIRE] if uplink == "all" or VLAN in uplink else [])}
 
@@ -387,12 +443,19 @@ def oracle_outcome(
         on_full=config.workload.on_full,
         bytes_of=lambda source, to, n_bytes: header(source, to[0]).ljust(n_bytes - 4, b"\0"),
     )
+    return run_with_tables(config, by_tables, stop, changes, parameters)
+
+
+def run_with_tables(
+    config: Config, load: Load, stop: Stop, changes: Sequence[Change], parameters: Callable[[Config], NicParameters]
+) -> Outcome:
+    """Run the oracle with a switch that decides by tables, and with commands; it has what changes of the load."""
     first, *others = (
         replace(parameters(each), switch=each.switch, off=frozenset(map(function_number, off)))
         for _, each, off, *_ in (Change(0, config), *changes)
     )
     commands = [(change.at_fs, other) for change, other in zip(changes, others, strict=True)]
-    return run_oracle(first, by_tables, stop, commands)
+    return run_oracle(first, load, stop, commands)
 
 
 def check_same_run(config: Config, changes: Sequence[Change]) -> None:

@@ -41,7 +41,8 @@ def build_workload(
 
     A `pcap` takes the place of pattern, sizes and load; `external` adds traffic from the wire to either.
     `ceiling_frames_per_s` is what a load in % of the ceiling is a share of (`analytic.ceiling_frames_per_s`), and used
-    for nothing else. `with_silent`: streams that the load gives nothing have a source too. Raises InputError, with the key at fault, where ports, rates or the capture make no traffic.
+    for nothing else. `with_silent`: streams that the load gives nothing have a source too. Raises InputError, with the
+    key at fault, where ports, rates or the capture make no traffic.
     """
     book = HeaderBook(config)
     sources: list[Source] = []

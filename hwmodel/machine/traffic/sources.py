@@ -351,6 +351,9 @@ def waited_mean_fs(source):
 def load_changes(nic, number):
     """Let a source send otherwise from this command on, or as soon as all that it has offered before is taken."""
     source = nic.traffic.source[number]
+    if nic.clock.has_started == 0:
+        source.params = nic.traffic.changed[nic.commands.head]
+        return
     if source.changes_from > 0:
         return
     source.changes_from = nic.commands.head + 1

@@ -8,10 +8,12 @@ from .model import simulate
 from .parameters import Arrival, DmaEngine, DmaPath, LastLevelCache, Load, NicParameters, Stop, TranslationCache
 from .parts import PARTS, Journey
 from .results import Delivery, FinalCounts, LinkUse, Outcome
+from .sources import Choice, SourceLoad, SourceParameters
 
 __all__ = [
     "PARTS",
     "Arrival",
+    "Choice",
     "Delivery",
     "DmaEngine",
     "DmaPath",
@@ -22,6 +24,8 @@ __all__ = [
     "Load",
     "NicParameters",
     "Outcome",
+    "SourceLoad",
+    "SourceParameters",
     "Stop",
     "TranslationCache",
     "simulate",
