@@ -185,7 +185,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"pattern": "uniform", "load": "saturate", "frame_bytes": 200, "external": {"rate": "1Gbps"}},
     },
     "loads": {
-        "nic": {"vfs": 3, "tx_ring": 8, "rx_ring": 64, "tx_writeback_batch": 1}, "driver": {"preset": "dpdk"},
+        "nic": {"vfs": 3, "tx_ring": 64, "tx_writeback_batch": 1}, "driver": {"preset": "dpdk"},
         "workload": {
             "pattern": "flows", "flows": [["vf0", "vf1", "9Gbps"], ["vf0", "uplink"], ["vf1", "vf2", "1Gbps"], ["vf2", "vf0"]],
             "load": 0, "frame_bytes": 300, "arrivals": "on_off", "peak_rate": "40Gbps", "mean_burst": 4,
