@@ -166,7 +166,7 @@ def _fixed(
         return [Problem(document.place_of(("scenario", at, kind)), here, line) for line in error.lines], []
     of_event, derived = [], []
     for key in keys:
-        own = next((each for each in config.scenario[at].changes if f"{key}.".startswith(f"{each}.")), None)
+        own = next((each for each in config.scenario[at].changes if _is_within(key, each) or _is_within(each, key)), None)
         if own is None:
             message = f"it changes {key}, which is fixed while the machine runs ({time}){why_fixed(key)}"
             derived.append(Problem(document.place_of(("scenario", at, kind)), here, message))
@@ -174,6 +174,10 @@ def _fixed(
             place = document.place_of(_path_in(document, at, own), key=True)
             of_event.append(Problem(place, f"{here}.{own}", f"fixed while the machine runs ({time}){why_fixed(key)}"))
     return of_event, derived
+
+
+def _is_within(key: str, block: str) -> bool:
+    return f"{key}.".startswith(f"{block}.")
 
 
 def _path_in(document: Document, at: int, key: str) -> KeyPath:
