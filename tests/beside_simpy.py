@@ -249,8 +249,8 @@ def run_both(
 ) -> Both:
     """Run one load through both, over the same window; return what both found.
 
-    No load: the one that `changes` say, whose commands may change it. `group` lists the ports that get a broadcast. `changes` sets `run.warmup` and `run.duration`. With `commands` the
-    SimPy model's switch decides by tables too.
+    No load: the one that `changes` say, and commands may change. `group` lists the ports that get a broadcast.
+    `changes` sets `run.warmup` and `run.duration`. With `commands` the SimPy model's switch decides by tables too.
     """
     if load is None:
         return run_made_up(changes, commands or ())

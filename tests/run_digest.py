@@ -187,8 +187,9 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "loads": {
         "nic": {"vfs": 3, "tx_ring": 64, "tx_writeback_batch": 1}, "driver": {"preset": "dpdk"},
         "workload": {
-            "pattern": "flows", "flows": [["vf0", "vf1", "9Gbps"], ["vf0", "uplink"], ["vf1", "vf2", "1Gbps"], ["vf2", "vf0"]],
-            "load": 0, "frame_bytes": 300, "arrivals": "on_off", "peak_rate": "40Gbps", "mean_burst": 4,
+            "pattern": "flows",
+            "flows": [["vf0", "vf1", "9Gbps"], ["vf0", "uplink"], ["vf1", "vf2", "1Gbps"], ["vf2", "vf0"]], "load": 0,
+            "frame_bytes": 300, "arrivals": "on_off", "peak_rate": "40Gbps", "mean_burst": 4,
             "external": {"rate": "1Gbps", "arrivals": "periodic"},
         },
     },

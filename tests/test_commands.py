@@ -62,7 +62,10 @@ CHANGES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "who sends how much": ({"workload": {"load": "2Gbps", "weights": {"vf0": 0}}}, {"workload.weights": {"vf1": 3}}),
     "rates of flows": ({"workload": RATES}, {"workload.flows": [["vf0", "vf1", "4Gbps"], ["vf2", "uplink", "1Mpps"]]}),
     "steps": ({"workload": {"load": "2Gbps"}}, {"workload.arrivals": "periodic"}),
-    "bursts": ({"workload": BURSTS}, {"workload.peak_rate": "20Gbps", "workload.mean_burst": 8, "workload.load": "1Gbps"}),
+    "bursts": (
+        {"workload": BURSTS},
+        {"workload.peak_rate": "20Gbps", "workload.mean_burst": 8, "workload.load": "1Gbps"},
+    ),
     "frames from outside": ({"workload": OUTSIDE}, {"workload.external": {"rate": "6Gbps"}}),
     "frames from outside a bridge": ({**BRIDGE, "workload": OUTSIDE}, {"workload.external.rate": "4Gbps"}),
     "a load of servers": (BRIDGE, {"workload.load": "5Gbps"}),
@@ -145,7 +148,10 @@ def test_a_change_in_mid_run_is_another_machine_however_it_is_cut(name: str) -> 
     assert at_once != seen(finished(second, changes[0].workload or workload))
 
 
-@pytest.mark.parametrize("name", ["a VLAN behind a bridge", "the rate of a bridge's port", "a load of servers", "frames from outside a bridge"])
+@pytest.mark.parametrize(
+    "name",
+    ["a VLAN behind a bridge", "the rate of a bridge's port", "a load of servers", "frames from outside a bridge"],
+)
 def test_changes_on_two_threads_are_the_same(name: str) -> None:
     first, second = configs_of(name)
     workload, changes = with_workloads(first, [Change(END // 3, second), Change(END // 2, first)])

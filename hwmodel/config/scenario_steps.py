@@ -166,7 +166,9 @@ def _fixed(
         return [Problem(document.place_of(("scenario", at, kind)), here, line) for line in error.lines], []
     of_event, derived = [], []
     for key in keys:
-        own = next((each for each in config.scenario[at].changes if _is_within(key, each) or _is_within(each, key)), None)
+        own = next(
+            (each for each in config.scenario[at].changes if _is_within(key, each) or _is_within(each, key)), None
+        )
         if own is None:
             message = f"it changes {key}, which is fixed while the machine runs ({time}){why_fixed(key)}"
             derived.append(Problem(document.place_of(("scenario", at, kind)), here, message))

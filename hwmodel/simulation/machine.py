@@ -124,7 +124,6 @@ class Machine:
         if not changes:
             return []
 
-
         def build(change: Change) -> Machine:
             offered = change.workload or workload
             return Machine(change.config, offered, seed, 1, off=change.off)

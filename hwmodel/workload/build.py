@@ -114,9 +114,7 @@ def _following_load(
     ]
 
 
-def _beside_silent(
-    streams: Sequence[Demand], sending: Sequence[tuple[Demand, Source]]
-) -> list[tuple[Demand, Source]]:
+def _beside_silent(streams: Sequence[Demand], sending: Sequence[tuple[Demand, Source]]) -> list[tuple[Demand, Source]]:
     """Return all streams with their sources, those that send nothing among them."""
     sources = {stream.port: source for stream, source in sending}  # a port has one stream that follows the load
     return [(stream, sources.get(stream.port) or silent_source(stream.port)) for stream in streams]

@@ -22,8 +22,8 @@ PLAIN, TABLE, VLAN, POLICER, SHAPER, LINK, LINE_RATE, OUTSIDE_RATE, LATENCY, AGE
 FUNCTION_OFF, FUNCTION_ON, CORE_WORK, SOURCE = 10, 11, 12, 13
 
 
-# `part`: the VLAN, policer, function or source that a command is about. It writes `n` words from `word` on, counted over the
-# records of all components of its kind, with the values from `first_value` on.
+# `part`: the VLAN, policer, function or source that a command is about. It writes `n` words from `word` on, counted
+# over the records of all components of its kind, with the values from `first_value` on.
 COMMAND = record(*ints("at_fs", "kind", "part", "word", "n", "first_value"))
 COMMANDS = record(*ints("head", "tail", "n_values"), ("ring", COMMAND, (COMMAND_CAP,)), ("value", I64, (VALUE_CAP,)))
 

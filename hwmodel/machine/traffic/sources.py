@@ -149,9 +149,9 @@ def next_source(traffic, function, now_fs):
 def arm(nic, number):
     """Wake a source at its next arrival."""
     source = nic.traffic.source[number]
-    if source.next_at_fs < NEVER and (source.params.function < 0 or not is_closed(source)):
-        if source.armed == 0 or source.next_at_fs < source.timer_fs:
-            wake_at(nic, number, source.next_at_fs)
+    has_time = source.next_at_fs < NEVER and (source.params.function < 0 or not is_closed(source))
+    if has_time and (source.armed == 0 or source.next_at_fs < source.timer_fs):
+        wake_at(nic, number, source.next_at_fs)
 
 
 @kernel

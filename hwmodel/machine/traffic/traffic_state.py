@@ -25,8 +25,9 @@ SOURCE_PARAMS = record(
     *ints("adapter_port", "first_length", "n_lengths", "mean_gap_fs", "peak_gap_fs", "mean_off_fs", "last_record"),
     ("mean_burst_frames", F64), *ints("fixed_burst_frames", "first_fs"),
 )  # fmt: skip
-# `timer_fs`: when the timer that counts is due, while it is armed. `changes_from`: one more than the number of the first
-# command for it that its frames have not come to yet, 0 if there is none. `is_pausing`: its next frame begins a burst.
+# `timer_fs`: when the timer that counts is due, while it is armed. `changes_from`: one more than the number of the
+# first command for it that its frames have not come to yet, 0 if there is none. `is_pausing`: its next frame begins a
+# burst.
 SOURCE = record(
     *ints("pending", "next_at_fs"),
     ("rng", I64, (4,)),

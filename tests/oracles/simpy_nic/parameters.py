@@ -232,7 +232,8 @@ class Load:
     """Who sends what.
 
     `saturating` maps a port to the (destination, frame_bytes) pairs that it sends in turn for ever, its ring kept
-    full; `arrivals` are recorded frames, sorted by time; `sources` make frames of their own. A frame without destinations is dropped by the switch.
+    full; `arrivals` are recorded frames, sorted by time; `sources` make frames of their own. A frame without
+    destinations is dropped by the switch.
     `mirrored_to` gives the ports of the mirrored copies of a frame, by its source and its destinations.
     """
 

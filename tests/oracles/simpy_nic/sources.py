@@ -235,5 +235,3 @@ class Traffic:
                 self._from_wire(self._new_frame(WIRE, source.take()))
             else:
                 self._drivers[source.port].offer(self._new_frame(source.port, source.take()), self._on_full, source)
-
-
