@@ -288,9 +288,13 @@ def run_made_up(changes: Mapping[str, Any], commands: Commands = ()) -> Both:
     return Both(result, engine_figures(run, result), oracle, finished_journeys(run), oracle_journeys, config, load)
 
 
-def sources_of(config: Config, workload: Workload, changes: Sequence[Change]) -> Sources:
-    """Translate the sources of a workload, and of those behind changes."""
-    numbers = {"uplink": WIRE, "broadcast": GROUP, "pf": PF, **{name: VF0 + i for i, name in enumerate(VFS)}}
+NUMBERS = {"uplink": WIRE, "broadcast": GROUP, "pf": PF, **{name: VF0 + i for i, name in enumerate(VFS)}}
+
+
+def sources_of(
+    config: Config, workload: Workload, changes: Sequence[Change], numbers: Mapping[str, int] = NUMBERS
+) -> list[SourceParameters]:
+    """Translate the sources of a workload, and of those behind changes; `numbers`: of stations by their names."""
     headers = {at: ((numbers[one.target],), one.header) for at, one in enumerate(workload.templates)}
     found = []
     for at, source in enumerate(workload.sources):

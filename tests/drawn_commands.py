@@ -296,6 +296,34 @@ def draw_system_commands(seed: int) -> CommandedSystem:
     return CommandedSystem(name, config, frames, commands)
 
 
+def draw_system_loads(seed: int) -> CommandedSystem:
+    """Draw one of the systems of `system_cases` whose stations make up their frames, at times; most commands change it.
+
+    The last one ends it all.
+    """
+    chance = random.Random(f"loads of systems {seed}")
+    name = chance.choice(sorted(CASES))
+    config, _ = frames_of(CASES[name], CASES[name].changes)
+    load = {"pattern": "uniform", "load": "200Mbps", "arrivals": chance.choice(ARRIVALS), "peak_rate": "20Gbps"}
+    outside = {"rate": "1Kbps", "arrivals": chance.choice(ARRIVALS), "peak_rate": "2.5Gbps"}
+    config = config.with_overrides({"workload": {**load, "frame_bytes": 300, "external": outside}})
+    current, commands = config, []
+    for at_fs in sorted(chance.randrange(MADE_UP_FS // 3) for _ in range(chance.randint(2, 15))):
+        more = _of_load(chance, "uniform") if chance.random() < 0.7 else _of_system(chance, config)
+        try:
+            changed = current.with_overrides(more)
+            if changed.workload.load.kind == "saturate":
+                continue
+            check(current, Change(at_fs, changed))
+            with_workloads(config, [Change(at_fs, changed)])
+        except InputError:
+            continue
+        commands.append((at_fs, more))
+        current = changed
+    commands.append((MADE_UP_FS // 3, {"workload.load": 0, "workload.external.rate": "1Kbps"}))
+    return CommandedSystem(name, config, [], commands)
+
+
 def draw_system_functions_off(seed: int) -> CommandedSystem:
     """Draw one of the systems of `system_cases`, and one to four functions that go in mid-run."""
     chance = random.Random(f"functions off in systems {seed}")

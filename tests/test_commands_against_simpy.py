@@ -10,7 +10,7 @@ import pytest
 
 from tests import system_beside_simpy
 from tests.beside_simpy import GROUP_OF, check_same_course, run_both
-from tests.drawn_commands import draw_commands, draw_loads, draw_system_commands
+from tests.drawn_commands import draw_commands, draw_loads, draw_system_commands, draw_system_loads
 
 
 def seeds(quick: int, slow: int, nightly: int) -> list[Any]:
@@ -55,6 +55,13 @@ def test_servers_on_bridges_that_are_commanded(seed: int, monkeypatch: pytest.Mo
     monkeypatch.setattr(system_beside_simpy, "DRAINED_FS", 10 * system_beside_simpy.DRAINED_FS)
     drawn = draw_system_commands(seed)
     assert system_beside_simpy.run_both(drawn.config, drawn.frames, 0, drawn.commands).differences() == {}
+
+
+@pytest.mark.parametrize("seed", seeds(5, 8, 400))
+def test_servers_on_bridges_whose_load_changes(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system_beside_simpy, "DRAINED_FS", 10 * system_beside_simpy.DRAINED_FS)
+    drawn = draw_system_loads(seed)
+    assert system_beside_simpy.run_loads(drawn.config, drawn.commands, drawn.commands[-1][0]).differences() == {}
 
 
 def test_a_change_that_the_other_model_is_not_told_is_seen(tmp_path: Path) -> None:
