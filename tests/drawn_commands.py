@@ -10,6 +10,7 @@ from hwmodel.config import Config, bridges_of, config_from_mapping, servers_of
 from hwmodel.errors import InputError
 from hwmodel.functions.message_time import DriverWork
 from hwmodel.simulation.commands import Change, check
+from hwmodel.simulation.load_changes import with_workloads
 from tests.beside_simpy import BASE, NS_FS, PF, VFS, Commands, Loops, Recorded, mac
 from tests.drawn_machines import Drawn, draw_drivers, draw_engines, draw_hosts, draw_own_drivers
 from tests.system_beside_simpy import Frame
@@ -79,7 +80,7 @@ class Commanded(NamedTuple):
     """A machine, what it has to carry, and what changes meanwhile."""
 
     changes: dict[str, Any]
-    load: Recorded | Loops
+    load: Recorded | Loops | None
     commands: Commands
 
 
@@ -98,6 +99,87 @@ def draw_commands(seed: int, n: int = 350) -> Commanded:
             current |= more
             commands.append((at_fs, more))
     return Commanded(changes, load, commands)
+
+
+# ---- Loads that change ----
+
+RATES = ("1Kbps", "80Kpps", "300Mbps", "900Mbps", "3Gbps", "9Gbps")
+ARRIVALS = ("periodic", "poisson", "on_off")
+FLOWS = (("vf0", "vf1"), ("vf0", "vf2"), ("vf1", "uplink"), ("vf3", "vf0"))
+LOAD: Mapping[str, Sequence[Any]] = {
+    "load": (0, 0.3, 1.5, "300Mbps", "2Gbps", "90.07Kpps", "700Kpps", "50% of ceiling", "saturate", "saturate"),
+    "weights": ({}, {}, {"vf0": 3, "vf1": 0}, {"vf2": 0.1}),
+    "arrivals": ARRIVALS,
+    "peak_rate": ("12Gbps", "40Gbps"),
+    "mean_burst": (1, 3, 12),
+    "burst_length": ("geometric", "geometric", "fixed"),
+    "external.rate": ("1Kbps", "300Mbps", "900Mbps"),
+    "external.arrivals": ARRIVALS,
+}
+MADE_UP_FS = 300 * 1000 * NS_FS
+
+
+def draw_loads(seed: int) -> Commanded:
+    """Draw a machine whose sources make up their frames, and from three to thirty commands: most change its load."""
+    chance = random.Random(f"loads {seed}")
+    changes, _ = _with_frames(seed, 10)
+    changes |= {"nic.queues_per_vf": 1, "run.warmup": "15us", "run.duration": f"{MADE_UP_FS // NS_FS - 30_000}ns"}
+    changes |= {"switch.scheduler": chance.choice(("round_robin", "weighted", "deficit", "strict"))}
+    pattern = chance.choice(("pairs", "ring", "uniform", "incast", "broadcast", "to_wire", "flows", "flows"))
+    sizes = chance.choice(({"frame_bytes": 1518}, {"frame_bytes": 300}, {"sizes": [[64, 7], [570, 4], [1518, 1]]}))
+    changes |= {"workload.pattern": pattern, **{f"workload.{key}": value for key, value in sizes.items()}}
+    changes |= {"workload.peak_rate": "20Gbps", "workload.load": chance.choice(LOAD["load"])}
+    changes |= {"workload.arrivals": chance.choice(ARRIVALS)}
+    if chance.random() < 0.5:
+        arrivals = {"arrivals": chance.choice(ARRIVALS), "peak_rate": "9Gbps"}
+        changes |= {"workload.external": {"rate": chance.choice(LOAD["external.rate"]), **arrivals}}
+    if pattern == "flows":
+        changes |= {"workload.flows": _flows(chance), "workload.on_full": "wait"}
+    first = config_from_mapping(BASE, changes)
+    if not _is_a_load(first, changes):
+        return draw_loads(seed + 100_000)
+    moments = sorted([0] * chance.randint(0, 1) + [chance.randrange(MADE_UP_FS) for _ in range(chance.randint(3, 30))])
+    off = _times_off(chance, NAMES, MADE_UP_FS) if chance.random() < 0.3 else []
+    commands: list[tuple[int, Mapping[str, Any], frozenset[str]]] = []
+    current, now_off = dict(changes), frozenset[str]()
+    for at_fs, is_off in sorted([(at_fs, None) for at_fs in moments] + off, key=lambda one: one[0]):
+        more: dict[str, Any] = {}
+        if is_off is not None:
+            now_off = is_off
+        else:
+            more = _of_load(chance, pattern) if chance.random() < 0.7 else _some(chance)
+            if not _is_a_load(first, current | more):
+                continue
+        current |= more
+        commands.append((at_fs, more, now_off))
+    return Commanded(changes, None, commands)
+
+
+def _of_load(chance: random.Random, pattern: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for _ in range(chance.choice((1, 1, 2, 3))):
+        if pattern == "flows" and chance.random() < 0.5:
+            found["workload.flows"] = _flows(chance)
+        else:
+            key = chance.choice(sorted(LOAD))
+            found[f"workload.{key}"] = chance.choice(LOAD[key])
+    return found
+
+
+def _flows(chance: random.Random) -> list[list[Any]]:
+    """Draw the rates of flows; the last follows the load."""
+    return [[*ends, chance.choice(RATES)] for ends in FLOWS[:-1]] + [list(FLOWS[-1])]
+
+
+def _is_a_load(first: Config, changes: Mapping[str, Any]) -> bool:
+    """Tell whether a machine may change so: the rate within bursts is no mean one, for example."""
+    try:
+        change = Change(0, config_from_mapping(BASE, changes))
+        check(first, change)
+        with_workloads(first, [change])
+    except InputError:
+        return False
+    return True
 
 
 # ---- Functions that go, and come again ----
@@ -227,6 +309,34 @@ def draw_system_commands(seed: int) -> CommandedSystem:
         commands.append((at_fs, more))
         current = changed
     return CommandedSystem(name, config, frames, commands)
+
+
+def draw_system_loads(seed: int) -> CommandedSystem:
+    """Draw one of the systems of `system_cases` whose stations make up their frames, at times; most commands change it.
+
+    The last one ends it all.
+    """
+    chance = random.Random(f"loads of systems {seed}")
+    name = chance.choice(sorted(CASES))
+    config, _ = frames_of(CASES[name], CASES[name].changes)
+    load = {"pattern": "uniform", "load": "200Mbps", "arrivals": chance.choice(ARRIVALS), "peak_rate": "20Gbps"}
+    outside = {"rate": "1Kbps", "arrivals": chance.choice(ARRIVALS), "peak_rate": "2.5Gbps"}
+    config = config.with_overrides({"workload": {**load, "frame_bytes": 300, "external": outside}})
+    current, commands = config, []
+    for at_fs in sorted(chance.randrange(MADE_UP_FS // 3) for _ in range(chance.randint(2, 15))):
+        more = _of_load(chance, "uniform") if chance.random() < 0.7 else _of_system(chance, config)
+        try:
+            changed = current.with_overrides(more)
+            if changed.workload.load.kind == "saturate":
+                continue
+            check(current, Change(at_fs, changed))
+            with_workloads(config, [Change(at_fs, changed)])
+        except InputError:
+            continue
+        commands.append((at_fs, more))
+        current = changed
+    commands.append((MADE_UP_FS // 3, {"workload.load": 0, "workload.external.rate": "1Kbps"}))
+    return CommandedSystem(name, config, [], commands)
 
 
 def draw_system_functions_off(seed: int) -> CommandedSystem:

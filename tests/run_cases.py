@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from hwmodel.functions.message_time import DriverWork
 from hwmodel.results import Result
 from hwmodel.simulation import Run, simulate
 from hwmodel.simulation.commands import Change
+from hwmodel.simulation.load_changes import with_workloads
 from hwmodel.units import FS_PER_NS
 from hwmodel.workload import build_workload
 from hwmodel.workload.delivered import Deliveries
@@ -55,8 +56,9 @@ def _change(at_ns: int, config: Config, what: dict[str, Any]) -> Change:
 def begun(*layers: Mapping[str, Any], changes: Mapping[int, Mapping[str, Any]] | None = None) -> JourneyRun:
     """Return a run at time 0; `changes`: by the time in ns what differs from then on, and which functions are `off`."""
     config: Config = config_from_mapping(merged(*layers))
-    later = [_change(at_ns, config, dict(what)) for at_ns, what in (changes or {}).items()]
-    return JourneyRun(config, build_workload(config), changes=later)
+    later: Sequence[Change] = [_change(at_ns, config, dict(what)) for at_ns, what in (changes or {}).items()]
+    workload, later = with_workloads(config, later)
+    return JourneyRun(config, workload, changes=later)
 
 
 def finished(*layers: Mapping[str, Any]) -> tuple[JourneyRun, Result]:

@@ -186,6 +186,19 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "host": {"cores": 2, "iotlb": {"entries": 16, "miss": "300ns"}},
         "workload": {"pattern": "uniform", "load": "saturate", "frame_bytes": 200, "external": {"rate": "1Gbps"}},
     },
+    "loads": {
+        "nic": {"vfs": 3, "tx_ring": 64, "tx_writeback_batch": 1}, "driver": {"preset": "dpdk"},
+        "workload": {
+            "pattern": "flows",
+            "flows": [["vf0", "vf1", "9Gbps"], ["vf0", "uplink"], ["vf1", "vf2", "1Gbps"], ["vf2", "vf0"]], "load": 0,
+            "frame_bytes": 300, "arrivals": "on_off", "peak_rate": "40Gbps", "mean_burst": 4,
+            "external": {"rate": "1Gbps", "arrivals": "periodic"},
+        },
+    },
+    "loads_bridge": {
+        "servers": [{"name": "a"}, {"name": "b"}], "nic": {"vfs": 2}, "driver": {"preset": "dpdk"}, "bridge": {},
+        "workload": {"pattern": "uniform", "load": "1Gbps", "frame_bytes": 300, "external": {"rate": "1Kbps"}},
+    },
     "commands_bridge": {
         "servers": [{"name": "a"}, {"name": "b"}], "nic": {"vfs": 2}, "driver": {"preset": "dpdk"},
         "bridge": {"table": 2},
@@ -212,6 +225,7 @@ APART = {"switch.ports.vf1": {"port_vlan": 7, "vlans": [7], "untagged": [7]}}
 # None of them comes true.
 WATCHES = [Watch("vf1", TX_RING_EMPTY, 0, 0), Watch("pf", RX_RING_EMPTY, 0, 1), Watch("pf", UP, 0, 2),
            Watch("vf0", DELIVERED, 10**6, 3), Watch("vf2", DROPPED, 10**6, 4)]  # fmt: skip
+FASTER = {"workload.flows": [["vf0", "vf1", "30Gbps"], ["vf0", "uplink"], ["vf1", "vf2", "2Gbps"], ["vf2", "vf0"]]}
 # By case, and by the time in ns, what differs from then on.
 CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
     "commands": {
@@ -223,6 +237,15 @@ CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
         2000: {"off": ["vf0"], "watches": WATCHES},
         3500: {"off": ["vf0", "vf1"], "work": [("pf", 700_000_000, 3, 5)]},
         5000: {"off": ["vf1"]}, 5500: {"off": ["vf2"]}, 6200: {"off": ["vf0"]}, 8000: {"off": ["vf1"]}, 12000: {},
+    },
+    "loads": {
+        0: FASTER, 3000: {**FASTER, "workload.mean_burst": 9}, 6000: {"workload.load": "saturate"},
+        9000: {**FASTER, "workload.load": "2Gbps"}, 9500: {}, 10000: {"workload.external.rate": "8Gbps"},
+        14000: {"workload.arrivals": "poisson", "workload.load": "3Gbps", "workload.peak_rate": None}, 18000: {},
+    },
+    "loads_bridge": {
+        6000: {"workload.load": "6Gbps"}, 9000: {"workload.external.rate": "5Gbps"},
+        12000: {"workload.load": "saturate"}, 16000: {},
     },
     "commands_bridge": {
         2000: {"bridge.latency": "100ns"}, 5000: {"bridge.policy": [{"port": "a.vf0", "action": "deny"}]},

@@ -19,10 +19,12 @@ from hwmodel.machine.counts.journeys import FROM_WIRE
 from hwmodel.results import BridgeResult, Result
 from hwmodel.simulation import Run
 from hwmodel.simulation.commands import Change
+from hwmodel.simulation.load_changes import with_workloads
 from hwmodel.workload.traffic import RECORDED, UPLINK, FrameTemplate, Records, Source, Workload
-from tests.beside_simpy import BASE, Commands, check_same_run, driver_work, function_number, parameters_of
+from tests.beside_simpy import BASE, Commands, check_same_run, driver_work, function_number, parameters_of, sources_of
 from tests.oracles.service_level_oracle import Level
 from tests.oracles.simpy_nic import PARTS, Stop
+from tests.oracles.simpy_nic.sources import Source as MadeUp
 from tests.oracles.simpy_system import (
     OUTSIDE,
     SYSTEM_PARTS,
@@ -453,7 +455,39 @@ def run_both(config: Config, frames: Sequence[Frame], start_fs: int = 0, command
     for at_fs, more, *off in commands:
         current = current.with_overrides(more)
         changes.append(Change(at_fs, with_window(current, start_fs, end_fs), *off))
-    return compared(with_window(config, start_fs, end_fs), workload_of(frames, straggler), frames, changes)
+    config = with_window(config, start_fs, end_fs)
+    check_same_run(config, changes)
+    return compared(config, workload_of(frames, straggler), frames, changes)
+
+
+def run_loads(config: Config, commands: Commands, end_fs: int) -> Both:
+    """Run a configuration with its own load through both, which commands may change, and end it at `end_fs`.
+
+    Frames of a burst may still come then. Sources have times throughout, so the SimPy model is given the frames that
+    its own sources make.
+    """
+    changes, current = [], config
+    for at_fs, more, *off in commands:
+        current = current.with_overrides(more)
+        changes.append(Change(at_fs, with_window(current, 0, end_fs + DRAINED_FS), *off))
+    config = with_window(config, 0, end_fs + DRAINED_FS)
+    workload, with_loads = with_workloads(config, changes)
+    frames = made_up(config, workload, with_loads, end_fs + DRAINED_FS)
+    return compared(config, workload, frames, with_loads)
+
+
+def made_up(config: Config, workload: Workload, changes: Sequence[Change], end_fs: int) -> list[Frame]:
+    """Return the frames that come up to a time."""
+    names = list(dict.fromkeys(name for each in workload.templates for name in (each.source, each.target)))
+    found = []
+    for parameters in sources_of(config, workload, changes, {name: at for at, name in enumerate(names)}):
+        source = MadeUp(parameters)
+        sender = OUTSIDE if names[parameters.port] == UPLINK else names[parameters.port]
+        while source.next_fs < end_fs:
+            at_fs, drawn_frame = int(source.next_fs), source.take()
+            to = names[drawn_frame.destinations[0]]
+            found.append(Frame(at_fs, sender, to, drawn_frame.header, drawn_frame.frame_bytes))
+    return sorted(found, key=lambda frame: frame.at_fs)
 
 
 def with_window(config: Config, start_fs: int, end_fs: int) -> Config:
@@ -525,7 +559,6 @@ def bridge_of(named: NamedBridge) -> BridgeParameters:
 
 def oracle_outcome(config: Any, frames: Iterable[Frame], stop: Stop, changes: Sequence[Change] = ()) -> SystemOutcome:
     """Run frames through the SimPy model; from the time of each of `changes` on its configuration holds."""
-    check_same_run(config, changes)
     arrivals = [SystemArrival(each.at_fs, each.sender, each.raw) for each in frames]
     load = SystemLoad(arrivals=arrivals, on_full=config.workload.on_full)
     commands = [(change.at_fs, setup_of(change)) for change in changes]

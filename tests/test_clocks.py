@@ -63,7 +63,7 @@ def test_a_periodic_sender_keeps_to_its_own_clock():
     assert len(nominal_fs) == 1
     for number, source in enumerate(sources):
         assert int(source.params.mean_gap_fs) == round(nominal_fs.copy().pop() * stretch(config, 1, SENDER, number))
-        assert 0 <= int(source.next_at_fs) < int(source.params.mean_gap_fs)
+        assert 0 <= int(source.params.first_fs) < int(source.params.mean_gap_fs)
     assert int(sources[0].params.mean_gap_fs) != int(sources[1].params.mean_gap_fs)
 
 

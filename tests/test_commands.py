@@ -12,6 +12,7 @@ import pytest
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.simulation.commands import Change
+from hwmodel.simulation.load_changes import with_workloads
 from hwmodel.simulation.machine import Machine
 from hwmodel.workload import build_workload
 from hwmodel.workload.traffic import Workload
@@ -31,6 +32,9 @@ BRIDGE: Mapping[str, Any] = {
     "workload": {"pattern": "uniform", "frame_bytes": 512, "load": "2Gbps"},
 }
 TO_OUTSIDE = {"pattern": "flows", "flows": [["vf0", "uplink"], ["vf1", "uplink"], ["vf2", "vf3"]]}
+RATES = {"pattern": "flows", "flows": [["vf0", "vf1", "1Gbps"], ["vf2", "uplink", "2Mpps"]]}
+BURSTS = {"load": "2Gbps", "arrivals": "on_off", "peak_rate": "8Gbps", "mean_burst": 20}
+OUTSIDE = {"load": "1Gbps", "external": {"rate": "1Kbps", "arrivals": "periodic"}}
 # By name what changes, and whether a bridge is there.
 CHANGES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "the wire's rate": ({"workload": TO_OUTSIDE}, {"port.rate": "5Gbps"}),
@@ -50,6 +54,21 @@ CHANGES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "the rate of a bridge's port": (BRIDGE, {"bridge.ports.outside.rate": "1Gbps", "servers.b.set.port.rate": "5Gbps"}),
     "a bridge's policy": (BRIDGE, {"bridge.policy": [{"port": "a.vf0", "action": "deny"}]}),
     "VLANs of a bridge's port": (BRIDGE, {"bridge.ports.a.vlans": [2, 3]}),
+    "a load": ({"workload": {"load": "2Gbps"}}, {"workload.load": "5Gbps"}),
+    "a load that stops": ({"workload": {"load": "2Gbps"}}, {"workload.load": 0}),
+    "a load that begins": ({"workload": {"load": 0, "arrivals": "periodic"}}, {"workload.load": "2Mpps"}),
+    "a load that becomes a closed loop": ({"workload": {"load": 0.4}}, {"workload.load": "saturate"}),
+    "a closed loop that gets a load": ({}, {"workload.load": "90% of ceiling"}),
+    "who sends how much": ({"workload": {"load": "2Gbps", "weights": {"vf0": 0}}}, {"workload.weights": {"vf1": 3}}),
+    "rates of flows": ({"workload": RATES}, {"workload.flows": [["vf0", "vf1", "4Gbps"], ["vf2", "uplink", "1Mpps"]]}),
+    "steps": ({"workload": {"load": "2Gbps"}}, {"workload.arrivals": "periodic"}),
+    "bursts": (
+        {"workload": BURSTS},
+        {"workload.peak_rate": "20Gbps", "workload.mean_burst": 8, "workload.load": "1Gbps"},
+    ),
+    "frames from outside": ({"workload": OUTSIDE}, {"workload.external": {"rate": "6Gbps"}}),
+    "frames from outside a bridge": ({**BRIDGE, "workload": OUTSIDE}, {"workload.external.rate": "4Gbps"}),
+    "a load of servers": (BRIDGE, {"workload.load": "5Gbps"}),
     "a VLAN behind a bridge": (BRIDGE, {"switch.ports.vf1": {"port_vlan": 7, "vlans": [7], "untagged": [7]}}),
 }
 
@@ -112,9 +131,9 @@ def flows(machine: Machine, at: int, ledger: Any) -> bytes:
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_at_time_0_is_the_machine_that_is_built_so(name: str) -> None:
     first, second = configs_of(name)
-    workload = build_workload(first)
-    built = seen(finished(second, workload))
-    assert seen(finished(first, workload, [Change(0, second)])) == built
+    workload, changes = with_workloads(first, [Change(0, second)])
+    built = seen(finished(second, changes[0].workload or workload))
+    assert seen(finished(first, workload, changes)) == built
     assert seen(finished(first, workload)) != built
 
 
@@ -122,19 +141,20 @@ def test_a_change_at_time_0_is_the_machine_that_is_built_so(name: str) -> None:
 def test_a_change_in_mid_run_is_another_machine_however_it_is_cut(name: str) -> None:
     """There and back: neither of both machines; in one go or in many pieces it is the same."""
     first, second = configs_of(name)
-    workload = build_workload(first)
-    changes = [Change(END // 3 + 7, second), Change(END // 2 + 11, first)]
+    workload, changes = with_workloads(first, [Change(END // 3 + 7, second), Change(END // 2 + 11, first)])
     at_once = seen(finished(first, workload, changes))
     assert at_once == seen(finished(first, workload, changes, pieces=37))
     assert at_once != seen(finished(first, workload))
-    assert at_once != seen(finished(second, workload))
+    assert at_once != seen(finished(second, changes[0].workload or workload))
 
 
-@pytest.mark.parametrize("name", ["a VLAN behind a bridge", "the rate of a bridge's port"])
+@pytest.mark.parametrize(
+    "name",
+    ["a VLAN behind a bridge", "the rate of a bridge's port", "a load of servers", "frames from outside a bridge"],
+)
 def test_changes_on_two_threads_are_the_same(name: str) -> None:
     first, second = configs_of(name)
-    workload = build_workload(first)
-    changes = [Change(END // 3, second), Change(END // 2, first)]
+    workload, changes = with_workloads(first, [Change(END // 3, second), Change(END // 2, first)])
     assert seen(finished(first, workload, changes, threads=2)) == seen(finished(first, workload, changes))
 
 

@@ -13,6 +13,8 @@ from hwmodel.config.in_operation import OF_ADAPTERS, OF_BRIDGES, fixed_keys
 from hwmodel.config.scenario import MOST_EVENTS, leaves
 from hwmodel.config.scenario_steps import steps_of
 from hwmodel.errors import InputError
+from hwmodel.simulation.load_changes import with_workloads
+from hwmodel.simulation.scenario import scene_of
 from hwmodel.units import FS_PER_NS
 
 MS = 10**6 * FS_PER_NS
@@ -108,7 +110,15 @@ WRONG = {  # the lines behind HEAD, from line 4 on: what is said of them
     "- {at: 2ms, set: {nic.rx_ring: 64}}": ["4:19: scenario.0.set.nic.rx_ring: fixed while the machine runs (2ms)"],
     "- {at: 2ms, set: {nic: {rx_ring: 64}}}": ["4:25: scenario.0.set.nic.rx_ring: fixed while the machine runs (2ms)"],
     "- {at: 2ms, set: {pcie.tags: 7, port.rate: 1Gbps}}": ["4:19: scenario.0.set.pcie.tags: fixed while the machine "],
-    "- {at: 2ms, set: {workload.load: 0.5}}": ["4:19: scenario.0.set.workload.load: fixed while the machine"],
+    "- {at: 2ms, set: {workload.frame_bytes: 64}}": [
+        "4:19: scenario.0.set.workload.frame_bytes: fixed while the machine runs (2ms): who sends what to wh"],
+    "- {at: 2ms, set: {workload: {pattern: ring}}}": ["4:30: scenario.0.set.workload.pattern: fixed while the machine"],
+    "- {at: 2ms, set: {workload.external: {rate: 1Gbps}}}": [
+        "4:39: scenario.0.set.workload.external.rate: fixed while the machine runs (2ms): frames from outside "],
+    "- {at: 2ms, set: {workload.load: fast}}": ["4:34: scenario.0.set.workload.load: 'fast' is not saturate, "],
+    "- {at: 2ms, set: {workload.weights: {vf0: 2}}}": ["4:37: scenario.0.set.workload.weights: weights divides "],
+    "- {at: 2ms, set: {workload.arrivals: on_off, workload.load: 1Gbps}}": [
+        "4:38: scenario.0.set.workload.arrivals: arrivals: on_off needs peak_rate, the rate within a burst"],
     "- {at: 2ms, set: {run.seed: 5}}": ["4:19: scenario.0.set.run.seed: fixed while the machine runs (2ms)"],
     "- {at: 2ms, set: {nic.vfs: 5}}": ["4:19: scenario.0.set.nic.vfs: fixed while the machine runs (2ms)"],
     "- {at: 2ms, set: {switch.ports.vf1.max_frame: 9018B}}": [
@@ -214,3 +224,36 @@ def test_a_station_may_go_whatever_the_pattern() -> None:
     assert not step.config.switch.ports[2].enabled
     with pytest.raises(InputError, match="pattern: pairs needs an even number of VFs in use"):
         config_of({"at": "0ms", **off})
+
+
+FLOWS = {"pattern": "flows", "flows": [["vf0", "vf1", "1Gbps"], ["vf2", "vf3"]]}
+
+
+@pytest.mark.parametrize("flows", [
+    [["vf0", "vf1", "1Gbps"], ["vf2", "vf1"]], [["vf0", "vf1"], ["vf2", "vf3"]], [["vf0", "vf1", "1Gbps"]],
+    [["vf0", "vf1", "1Gbps"], ["vf2", "vf3", "1Gbps"]],
+])  # fmt: skip
+def test_flows_that_are_others_are_refused(flows: list[list[str]]) -> None:
+    with pytest.raises(InputError, match=r"workload\.flows: fixed .*: flows keep their ends, and whe"):
+        config_of({"at": "2ms", "set": {"workload.flows": flows}}, workload=FLOWS)
+
+
+def test_a_load_may_change_in_all_its_keys() -> None:
+    external = {"rate": "1Kbps"}
+    changes = {
+        "workload.load": 0.4, "workload.weights": {"vf2": 3}, "workload.arrivals": "on_off",
+        "workload.peak_rate": "40Gbps", "workload.mean_burst": 7, "workload.burst_length": "fixed",
+        "workload.external.rate": "1Gbps",
+        "workload.external.arrivals": "periodic",
+        "workload.flows": [["vf0", "vf1", "2Mpps"], ["vf2", "vf3"]],
+    }  # fmt: skip
+    config = config_of({"at": "2ms", "set": changes}, workload={**FLOWS, "external": external})
+    (step,) = config.steps()
+    assert step.config.workload.flows[0].frames_per_s == 2_000_000 and step.config.workload.load.share == 0.4
+
+
+def test_a_rate_that_no_gap_makes_is_refused_with_its_time() -> None:
+    config = config_of({"at": "2ms", "set": {"workload.load": 1e-9}}, workload={"load": "1Gbps"})
+    scene = scene_of(config)
+    with pytest.raises(InputError, match=r"workload\.load: vf0 would send less than one frame in 100 s \(.* at 2ms\)"):
+        with_workloads(scene.first, scene.changes)

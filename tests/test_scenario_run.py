@@ -23,7 +23,7 @@ from hwmodel.simulation.series import MOST_INTERVALS, SeriesRecorder, interval_o
 from hwmodel.units import FS_PER_NS
 from hwmodel.workload import build_workload
 from tests.drawn_commands import BASE as DRAWN
-from tests.drawn_commands import draw_commands
+from tests.drawn_commands import draw_commands, draw_loads
 from tests.run_cases import merged
 from tests.test_commands import BASE, CHANGES
 
@@ -53,14 +53,26 @@ def test_an_event_at_time_0_is_the_static_configuration_to_the_byte(name: str) -
     assert found.series is not None and found.series.events[0].did == "the run begins with it"
 
 
-@pytest.mark.parametrize("name", ["a rate limit", "a VLAN", "the link's lanes", "a bridge's latency"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a rate limit",
+        "a VLAN",
+        "the link's lanes",
+        "a bridge's latency",
+        "a load",
+        "a load that begins",
+        "bursts",
+        "who sends how much",
+    ],
+)
 def test_before_an_event_all_is_as_without_it(name: str) -> None:
-    """Intervals that end by 100 us are the same; what comes later is not."""
+    """Intervals that end before 100 us are the same; what comes later is not."""
     change = dict(CHANGES[name][1])
     nothing = simulate(config_of(name, {"at": "100us", "set": {}})).series
     found = simulate(config_of(name, {"at": "100us", "set": change})).series
     assert nothing is not None and found is not None and found.interval_ns == 5000
-    first = slice(0, 20)
+    first = slice(0, 19)
     assert {name: cut(vm, first) for name, vm in found.vms.items()} == {
         name: cut(vm, first) for name, vm in nothing.vms.items()
     }
@@ -166,21 +178,24 @@ def test_intervals_are_round(duration_fs: int, interval_ns: int) -> None:
 
 def test_a_scenario_is_the_changes_that_simpy_is_compared_with() -> None:
     """Drawn commands, written as a scenario, give the configurations that the second model's commands give."""
-    for seed in range(20):
-        drawn = draw_commands(seed)
+    for seed in range(30):
+        drawn = draw_commands(seed) if seed < 20 else draw_loads(seed)
         base = config_from_mapping(DRAWN, {**drawn.changes, "run.duration": "1ms"})
         current, expected = base, []
-        commands = {at_fs // FS_PER_NS: more for at_fs, more in drawn.commands}  # of an instant of a ns the last
+        # Of an instant of a ns the last; what functions do is no key.
+        commands = {at_fs // FS_PER_NS: more for at_fs, more, *_ in drawn.commands}
         for at_ns, more in commands.items():
             before, current = current, current.with_overrides(more)
             if current != before and at_ns > 0:
-                expected.append((at_ns, current.switch, current.pcie, current.port))
+                expected.append((at_ns, *blocks(current)))
         events = [{"at": f"{at_ns}ns", "set": dict(more)} for at_ns, more in commands.items()]
         scene = scene_of(base.with_overrides({"scenario": events}))
-        found = [
-            (each.at_fs // FS_PER_NS, each.config.switch, each.config.pcie, each.config.port) for each in scene.changes
-        ]
+        found = [(each.at_fs // FS_PER_NS, *blocks(each.config)) for each in scene.changes]
         assert found == expected
+
+
+def blocks(config: Config) -> tuple[Any, ...]:
+    return config.switch, config.pcie, config.port, config.workload
 
 
 def test_an_interrupted_run_has_its_series(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,6 +146,13 @@ def check(arguments: Namespace) -> None:
         build_workload(config, ceiling_frames_per_s(config))
         course_of(config)
     config.steps(PfDrivers(config))  # what PF drivers grant may contradict what else is there
+    if config.scenario:
+        from hwmodel.simulation.load_changes import with_workloads
+        from hwmodel.simulation.scenario import scene_of
+
+        scene = scene_of(config)
+        with _placing_errors(arguments):
+            with_workloads(scene.first, scene.changes)
     resolved = config.resolved()
     write_json(resolved, arguments.json)
     import yaml

@@ -17,7 +17,7 @@ from .bridge import interfaces_before
 from .check_adapter import check_device, check_link, check_rings
 from .check_bridge import check_bridge, check_bridge_kind
 from .check_switch import check_servers, check_stations, check_switch
-from .check_workload import check_policers, check_wire, check_workload
+from .check_workload import check_load, check_policers, check_wire, check_workload
 from .document import Document, KeyPath, Problem, is_within, raise_problems
 from .findings import Doubts, Findings, Part
 from .kinds import shown, suggest
@@ -267,7 +267,7 @@ def cross_check(
     of_servers = _problems_of_servers(parts, known)
     for part in parts:
         part.findings.problems.clear()
-    checks = (check_servers, *(() if is_running else (check_workload,)), check_wire, check_bridge, check_policers)
+    checks = (check_servers, check_load if is_running else check_workload, check_wire, check_bridge, check_policers)
     for check_all in checks:
         check_all(config, findings, parts)
     of_system = [problem for one in (findings, *(part.findings for part in parts)) for problem in one.problems]

@@ -33,9 +33,17 @@ def check_workload(config: Config, findings: Findings, parts: Sequence[Part]) ->
     check_vm_names(findings, parts, _named(config))
     _check_lengths_given_once(config, findings)
     _check_pattern(config, findings, len(stations))
-    _check_weights(config, findings, stations, [server.name for server in servers])
-    _check_pcap(config, findings)
+    _check_senders(config, findings, stations, [server.name for server in servers])
     _check_max_frame(config, parts)
+    check_load(config, findings, parts)
+
+
+def check_load(config: Config, findings: Findings, _parts: Sequence[Part]) -> None:
+    """Check what of the `workload` block may change while stations go on as they are."""
+    if config.workload.pcap is None and config.workload.pattern is None:
+        _check_no_pattern(config, findings)
+    _check_weights(config, findings)
+    _check_pcap(config, findings)
     _check_bursts(config, findings)
 
 
@@ -64,10 +72,7 @@ def _check_lengths_given_once(config: Config, findings: Findings) -> None:
 
 def _check_pattern(config: Config, findings: Findings, n_vfs: int) -> None:
     workload = config.workload
-    if workload.pcap is not None:
-        return
-    if workload.pattern is None:
-        _check_no_pattern(config, findings)
+    if workload.pcap is not None or workload.pattern is None:
         return
     if workload.pattern == "flows":
         if not workload.flows:
@@ -109,22 +114,33 @@ def _check_no_pattern(config: Config, findings: Findings) -> None:
                          "workload.pattern")  # fmt: skip
 
 
-def _check_weights(config: Config, findings: Findings, stations: list[str], servers: list[str]) -> None:
+def _check_weights(config: Config, findings: Findings) -> None:
     workload = config.workload
-    senders = _senders(config, stations)
     if workload.pcap is not None or workload.pattern is None:
         return
     if workload.weights and workload.zipf is not None:
         findings.add("weights and zipf are both given; one of them is enough", "workload.zipf", "workload.weights")
-    key = "workload.weights" if workload.weights else "workload.zipf"
     if workload.has_weights and workload.load.kind == "saturate":
+        key = _key_of_weights(workload)
         findings.add(
             f"{key[9:]} divides what load offers, but load is saturate, where each VM sends all it can "
             "(--set workload.load=0.8)",
             key,
             "workload.load",
         )
-    elif workload.has_weights and workload.pattern == "flows" and not senders:
+
+
+def _key_of_weights(workload: Workload) -> str:
+    return "workload.weights" if workload.weights else "workload.zipf"
+
+
+def _check_senders(config: Config, findings: Findings, stations: list[str], servers: list[str]) -> None:
+    """Find weights of which none is for anybody."""
+    workload = config.workload
+    if workload.pcap is not None or workload.pattern is None or workload.load.kind == "saturate":
+        return
+    key, senders = _key_of_weights(workload), _senders(config, stations)
+    if workload.has_weights and workload.pattern == "flows" and not senders:
         findings.add(f"{key[9:]} divides what load offers, but all flows have their own rates", key, "workload.flows")
     elif workload.weights and not workload.load.is_nothing and not workload.shares_of(senders, servers):
         findings.add("nobody has a weight above 0 (load: 0 lets nobody send)", "workload.weights", "workload.pattern")

@@ -1,4 +1,4 @@
-"""Say which keys may change while a machine runs: those that hardware takes in operation, written by a driver.
+"""Say which keys may change while a machine runs: those that hardware takes in operation, and how much is sent.
 
 All else is decided as a machine is built.
 """
@@ -24,6 +24,13 @@ OF_ADAPTERS = (
     "switch.uplink.*", "switch.addresses*", "switch.mirrors*", "switch.acl*", "switch.ports.*",
 )  # fmt: skip
 OF_BRIDGES = ("latency", "ageing", "policy*", "ports.*.rate", "ports.*.hairpin", "ports.*.*vlan*")
+OF_WORKLOADS = tuple(
+    f"workload.{key}"
+    for key in (
+        "load", "weights*", "zipf", "flows.*.2", "external.rate",
+        *(f"{of}{key}" for of in ("", "external.") for key in ("arrivals", "peak_rate", "mean_burst", "burst_length")),
+    )
+)  # fmt: skip
 OF_NO_ADAPTER = ("servers", "bridge", "scenario", "workload", "run")  # looked at by themselves, or not at all
 FIXED = ("switch.ports.*.max_frame", *(f"switch.ports.*.{mode.key}" for mode in MODES.values() if mode.key))
 # Where a bridge cuts through: whether a frame may go on before its end is there hangs on both rates.
@@ -55,7 +62,30 @@ def fixed_keys(before: Config, after: Config) -> list[str]:
         for key in differing(old.settings, new.settings)
         if not _is_one_of(key, OF_BRIDGES, rates)
     ]
-    return keys + [key for key in differing(before, after) if key.startswith(("workload", "run"))]
+    return keys + [
+        key
+        for key in differing(before, after)
+        if key.startswith(("workload", "run"))
+        and not (_is_one_of(key, OF_WORKLOADS, ()) and _has_same_streams(before, after))
+    ]
+
+
+def _has_same_streams(before: Config, after: Config) -> bool:
+    """Tell whether the flows that have rates of their own are the same: others are of one stream of their port."""
+    old, new = ([flow.follows_load for flow in each.workload.flows] for each in (before, after))
+    return old == new
+
+
+def why_fixed(key: str) -> str:
+    """Return why a key is fixed, as a part of a sentence; nothing where it says so itself."""
+    if not key.startswith("workload."):
+        return ""
+    may = "load, weights, rates of flows and of external, arrivals, bursts"
+    if key.startswith("workload.flows"):
+        return f": flows keep their ends, and whether they have rates; of a workload these may change: {may}"
+    if key == "workload.external":
+        return ": frames from outside have rates from the start, low ones perhaps"
+    return f": who sends what to whom stays; of a workload these may change: {may}"
 
 
 def _cuts_through(bridge: Any) -> bool:

@@ -12,7 +12,7 @@ from hwmodel.units import FS_PER_NS, format_time_fs
 
 from .build import examine
 from .document import Document, KeyPath, Problem, raise_problems, read_document
-from .in_operation import fixed_keys
+from .in_operation import fixed_keys, why_fixed
 from .kinds import suggest
 from .mailbox import misfits
 from .model import Config, Step
@@ -187,14 +187,20 @@ def _fixed(
         return [Problem(document.place_of(("scenario", at, kind)), here, line) for line in error.lines], []
     of_event, derived = [], []
     for key in keys:
-        own = next((each for each in config.scenario[at].changes if f"{key}.".startswith(f"{each}.")), None)
+        own = next(
+            (each for each in config.scenario[at].changes if _is_within(key, each) or _is_within(each, key)), None
+        )
         if own is None:
-            message = f"it changes {key}, which is fixed while the machine runs{time}"
+            message = f"it changes {key}, which is fixed while the machine runs{time}{why_fixed(key)}"
             derived.append(Problem(document.place_of(("scenario", at, kind)), here, message))
         else:
             place = document.place_of(_path_in(document, at, own), key=True)
-            of_event.append(Problem(place, f"{here}.{own}", f"fixed while the machine runs{time}"))
+            of_event.append(Problem(place, f"{here}.{own}", f"fixed while the machine runs{time}{why_fixed(key)}"))
     return of_event, derived
+
+
+def _is_within(key: str, block: str) -> bool:
+    return f"{key}.".startswith(f"{block}.")
 
 
 def _path_in(document: Document, at: int, key: str) -> KeyPath:

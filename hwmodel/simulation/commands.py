@@ -33,6 +33,7 @@ from hwmodel.machine.time.commands import (
     PLAIN,
     POLICER,
     SHAPER,
+    SOURCE,
     TABLE,
     VALUE_CAP,
     VLAN,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.functions.message_time import DriverWork
     from hwmodel.simulation.machine import Machine
+    from hwmodel.workload.traffic import Workload
 
 Ints = npt.NDArray[np.int64]
 WORD_BYTES = 8
@@ -65,7 +67,8 @@ class Watch(NamedTuple):
 class Change(NamedTuple):
     """Say from when on a machine has another configuration, and which of its functions (`a.vf1`) are off.
 
-    `work`: what drivers do beside frames from then on. `watches`: what is waited for from then on.
+    `work`: what drivers do beside frames from then on. `watches`: what is waited for from then on. `workload`: what the
+    configuration offers, where that is not what the machine began with.
     """
 
     at_fs: int
@@ -73,6 +76,7 @@ class Change(NamedTuple):
     off: frozenset[str] = frozenset()
     work: tuple[DriverWork, ...] = ()
     watches: tuple[Watch, ...] = ()
+    workload: Workload | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,7 @@ OF_SERVER = (
     Region(("port", "mac", "params"), WIRE_RATE, LINE_RATE),
     Region(("port", "wire", "outside", "params"), WIRE_RATE, OUTSIDE_RATE),
     Region(("pcie", "params"), ("max_read_request_bytes", "dllp_period", "dllp_fs", "duration_fs"), LINK),
+    Region(("traffic", "source", "params"), (), SOURCE),
 )
 OF_BRIDGE = (
     Region(("box", "params"), ("latency_fs",), LATENCY),
@@ -143,12 +148,12 @@ OF_BRIDGE = (
 
 
 def schedule(
-    machine: Machine, config: Config, changes: Sequence[Change], build: Callable[[Config, frozenset[str]], Machine]
+    machine: Machine, config: Config, changes: Sequence[Change], build: Callable[[Change], Machine]
 ) -> list[Machine]:
     """Give an idle machine of a configuration the commands of some changes, in the order of their times.
 
-    `build`: makes an idle machine of another configuration, some of whose functions may be off, with the same workload
-    and seed; those that were made are returned. Raises InputError where a change is of something that is fixed while
+    `build`: makes an idle machine of what a change leads to, some of whose functions may be off, with the same seed;
+    those that were made are returned. Raises InputError where a change is of something that is fixed while
     the machine runs, or there are too many.
     """
     written: dict[int, str] = {}  # of changes of one configuration once
@@ -166,7 +171,7 @@ def schedule(
         if (old, new) not in steps:
             check(before, change)
             if new not in machines:
-                machines[new] = build(change.config, change.off)
+                machines[new] = build(change)
             words = [[component.words() for component in _components(machines[each])] for each in (old, new)]
             steps[old, new] = [
                 *(
@@ -177,12 +182,12 @@ def schedule(
                 *_comings_and_goings(functions, old.off, new.off),
             ]
         for command in (*steps[old, new], *_work(functions, change.work), *_watches(functions, change.watches)):
-            _enter(components[command.component].state[0].commands, change.at_fs, command)
+            _enter(components[command.component].state[0], change.at_fs, command)
         comes_again |= new == first and in_order[0].at_fs == 0
         before, old = change.config, new
     others = [other for key, other in machines.items() if key != first]
     if comes_again:
-        others.append(build(config, frozenset()))
+        others.append(build(Change(0, config)))
     _look_less_ahead(machine, others)
     return others
 
@@ -272,8 +277,13 @@ class _Component(NamedTuple):
                     yield _Command(self.number, region.kind, row, int(places[row, run[0]]), will_be[row, run])
 
 
-def _enter(commands: Any, at_fs: int, command: _Command) -> None:
-    """Put a command into the ring of its component."""
+def _enter(record: Any, at_fs: int, command: _Command) -> None:
+    """Put a command into the ring of its component, and what it makes of a source where that finds it."""
+    commands = record.commands
+    if command.kind == SOURCE:
+        changed = record["traffic"]["changed"][int(commands.tail) :][:1]
+        changed.view(np.int64)[: len(command.values)] = command.values
+        command = command._replace(values=command.values[:0])
     at, first, n = int(commands.tail), int(commands.n_values), len(command.values)
     if at == COMMAND_CAP or first + n > VALUE_CAP:
         raise InputError(f"changes: more than {COMMAND_CAP} commands, or {VALUE_CAP} values, for one component")

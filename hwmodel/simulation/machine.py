@@ -123,7 +123,12 @@ class Machine:
         """Turn changes into commands; return the flows that they may bring about, for each ledger."""
         if not changes:
             return []
-        others = schedule(self, config, changes, lambda other, off: Machine(other, workload, seed, 1, off=off))
+
+        def build(change: Change) -> Machine:
+            offered = change.workload or workload
+            return Machine(change.config, offered, seed, 1, off=change.off)
+
+        others = schedule(self, config, changes, build)
         return flows_by_ledger(other.ledgers() for other in others)
 
     def random_words(self) -> bytes:

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.atomic_file import write_atomically
 from hwmodel.compiled.left_out import left_out
 from hwmodel.compiled.records import NEVER
@@ -25,6 +24,7 @@ from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.intervals import Sureness, gets_through, sureness_of, too_wide
 from hwmodel.simulation.judgement import judged
 from hwmodel.simulation.kernel_cache import compiled_without, have_kernels
+from hwmodel.simulation.load_changes import with_workloads
 from hwmodel.simulation.machine import Machine, SystemSnapshot, entries_of
 from hwmodel.simulation.machine_known import MachineKnown
 from hwmodel.simulation.marks import Marks
@@ -50,7 +50,7 @@ from hwmodel.simulation.window_checks import (
 )
 from hwmodel.units import FS_PER_NS
 from hwmodel.words import warnings as words
-from hwmodel.workload import Workload, build_workload
+from hwmodel.workload import Workload
 from hwmodel.workload.delivered import Deliveries, write_delivered
 
 if TYPE_CHECKING:
@@ -101,12 +101,12 @@ def simulate(
     config = as_config(config)
     check_taps(config, pcap_hops or {})
     scene, progress, n_runs = scene_of(config), progress or silent, n_waiting(config) + 1
-    workload = build_workload(scene.first, ceiling_frames_per_s(scene.first))
     compile_s = have_kernels(entries_of(config))
-    look = partial(first_true, scene.first, workload, threads, partial(part_of, progress, n_runs))
+    look = partial(first_true, scene.first, threads, partial(part_of, progress, n_runs))
     config, scene = with_times(config, scene, look)
+    workload, changes = with_workloads(scene.first, scene.changes)
     progress = part_of(progress, n_runs, n_runs - 1)
-    run = Run(scene.first, workload, progress, compile_s=compile_s, threads=threads, changes=scene.changes)
+    run = Run(scene.first, workload, progress, compile_s=compile_s, threads=threads, changes=changes)
     if config.scenario:
         run.series = SeriesRecorder(run.machine, interval_of(config.run.duration_fs), scene.course)
     if trace_path is not None:
@@ -141,7 +141,6 @@ def part_of(progress: Progress, n_runs: int, at: int, what: str = "") -> Progres
 
 def first_true(
     config: Config,
-    workload: Workload,
     threads: int | None,
     told: Callable[[int, str], Progress],
     changes: Sequence[Change],
@@ -153,6 +152,7 @@ def first_true(
     `told`: the progress of a run by its place, here `at`, and what it is for. Raises RunError as `simulate`, and
     Interrupted, without figures, on Ctrl-C.
     """
+    workload, changes = with_workloads(config, changes)
     run = Run(config, workload, told(at, what), threads=threads, changes=changes)
     try:
         for _ in run.pieces():

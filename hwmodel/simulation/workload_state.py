@@ -23,6 +23,7 @@ from hwmodel.machine.traffic.traffic_state import (
     PERIODIC_SOURCE,
     POISSON_SOURCE,
     RECORDED_SOURCE,
+    SILENT_SOURCE,
     TAPE_CAP,
 )
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -42,6 +43,7 @@ KINDS = {
     "poisson": POISSON_SOURCE,
     "on_off": ON_OFF_SOURCE,
     "recorded": RECORDED_SOURCE,
+    "silent": SILENT_SOURCE,
 }
 HASH_MASK = 0x7FFFFFFF
 
@@ -189,7 +191,7 @@ def _times_of(config: Config, sources: Sequence[Source], order: Sequence[int], s
         gaps_fs = sender_gaps(config, seed, listed, (getattr(source, name) for name in names))
         is_periodic = source.kind == "periodic"
         rows.append([*gaps_fs, first_frame_fs(config, seed, listed, gaps_fs[0] if is_periodic else 0, source.phase_fs)])
-    return {name: [row[at] for row in rows] for at, name in enumerate((*names, "next_at_fs"))}
+    return {name: [row[at] for row in rows] for at, name in enumerate((*names, "first_fs"))}
 
 
 def _kind_of(source: Source) -> int:

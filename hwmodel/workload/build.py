@@ -23,6 +23,7 @@ from hwmodel.workload.streams import (
     gap_at_rate,
     gap_at_share,
     open_source,
+    silent_source,
     stagger,
 )
 from hwmodel.workload.traffic import UPLINK, AliasTable, Records, Source, Workload, build_alias_table
@@ -33,12 +34,15 @@ if TYPE_CHECKING:
     from hwmodel.config.workload import Workload as WorkloadBlock
 
 
-def build_workload(config: Config, ceiling_frames_per_s: Fraction | None = None) -> Workload:
+def build_workload(
+    config: Config, ceiling_frames_per_s: Fraction | None = None, *, with_silent: bool = False
+) -> Workload:
     """Make the templates, sources and records of a validated configuration.
 
     A `pcap` takes the place of pattern, sizes and load; `external` adds traffic from the wire to either.
     `ceiling_frames_per_s` is what a load in % of the ceiling is a share of (`analytic.ceiling_frames_per_s`), and used
-    for nothing else. Raises InputError, with the key at fault, where ports, rates or the capture make no traffic.
+    for nothing else. `with_silent`: streams that the load gives nothing have a source too. Raises InputError, with the
+    key at fault, where ports, rates or the capture make no traffic.
     """
     book = HeaderBook(config)
     sources: list[Source] = []
@@ -51,13 +55,15 @@ def build_workload(config: Config, ceiling_frames_per_s: Fraction | None = None)
         sources.extend(replay.sources)
         records = replay.records
     elif config.workload.pattern is not None:
-        sources.extend(_pattern_sources(config, config.workload.pattern, ceiling_frames_per_s, book))
+        sources.extend(_pattern_sources(config, config.workload.pattern, ceiling_frames_per_s, book, with_silent))
     if config.workload.external is not None:
         sources.append(_external_source(config, book))
     return Workload(book.templates, stagger(sources), records, pcap)
 
 
-def _pattern_sources(config: Config, pattern: str, ceiling_per_s: Fraction | None, book: HeaderBook) -> list[Source]:
+def _pattern_sources(
+    config: Config, pattern: str, ceiling_per_s: Fraction | None, book: HeaderBook, with_silent: bool
+) -> list[Source]:
     workload = config.workload
     sizes = Sizes.of(workload.frame_bytes, workload.sizes)
     try:
@@ -73,9 +79,9 @@ def _pattern_sources(config: Config, pattern: str, ceiling_per_s: Fraction | Non
             for stream in streams
             if stream.rate_bps is not None
         ]
-        timed += _following_load(
-            config, [stream for stream in streams if stream.rate_bps is None], ceiling_per_s, sizes
-        )
+        following = [stream for stream in streams if stream.rate_bps is None]
+        sending = _following_load(config, following, ceiling_per_s, sizes)
+        timed += _beside_silent(following, sending) if with_silent else sending
         size_table = sizes.table()
         return [_with_tables(source, stream, size_table, book) for stream, source in timed]
     except PatternError as error:
@@ -106,6 +112,12 @@ def _following_load(
         for stream in streams
         if stream.port in shares
     ]
+
+
+def _beside_silent(streams: Sequence[Demand], sending: Sequence[tuple[Demand, Source]]) -> list[tuple[Demand, Source]]:
+    """Return all streams with their sources, those that send nothing among them."""
+    sources = {stream.port: source for stream, source in sending}  # a port has one stream that follows the load
+    return [(stream, sources.get(stream.port) or silent_source(stream.port)) for stream in streams]
 
 
 def _open_source(config: Config, stream: Demand, gap: Fraction, rate_key: str, sizes: Sizes) -> Source:

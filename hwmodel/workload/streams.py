@@ -9,7 +9,17 @@ from functools import partial
 
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.wire.ethernet import wire_bytes
-from hwmodel.workload.traffic import CLOSED, ON_OFF, PERIODIC, POISSON, UPLINK, AliasTable, Source, build_alias_table
+from hwmodel.workload.traffic import (
+    CLOSED,
+    ON_OFF,
+    PERIODIC,
+    POISSON,
+    SILENT,
+    UPLINK,
+    AliasTable,
+    Source,
+    build_alias_table,
+)
 
 BROADCAST, MULTICAST = "broadcast", "multicast"
 
@@ -192,6 +202,11 @@ def gap_at_share(share: Fraction | float, port_rate_bps: int, sizes: Sizes) -> F
 def closed_source(port: str) -> Source:
     """Give a source that always has a next frame; tables are to be filled in."""
     return Source(port, CLOSED)
+
+
+def silent_source(port: str) -> Source:
+    """Give a source that has no frame until its load changes; tables are to be filled in."""
+    return Source(port, SILENT)
 
 
 def open_source(port: str, mean_gap: Fraction, arrivals: Arrivals, sizes: Sizes) -> Source:

@@ -17,6 +17,7 @@ U32 = npt.NDArray[np.uint32]
 UPLINK = "uplink"
 # How a source decides when its next frame is due.
 CLOSED, PERIODIC, POISSON, ON_OFF, RECORDED = "closed", "periodic", "poisson", "on_off", "recorded"
+SILENT = "silent"  # never, until its load changes
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -116,7 +117,7 @@ class Source:
     line's rate). periodic: a frame at `phase_fs` and every `mean_gap_fs` after it. poisson: exponential gaps of that
     mean. on_off: bursts of a geometric number of frames (mean `mean_burst_frames`, at least 1), or of just
     `fixed_burst_frames` where that is not 0, that are `peak_gap_fs` apart; behind each burst's last frame `peak_gap_fs`
-    and an exponential pause of mean `mean_off_fs`. recorded: the records' times.
+    and an exponential pause of mean `mean_off_fs`. recorded: the records' times. silent: none.
 
     A source with `n_records` plays those of `Records.source`; any other draws a template id from `target_table` and
     `frame_bytes` (with FCS) from `size_table` for each frame. What a kind does not use is 0.

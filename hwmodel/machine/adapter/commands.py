@@ -22,6 +22,7 @@ from hwmodel.machine.time.commands import (
     OUTSIDE_RATE,
     POLICER,
     SHAPER,
+    SOURCE,
     TABLE,
     VLAN,
     WATCHED,
@@ -29,6 +30,7 @@ from hwmodel.machine.time.commands import (
     rewrite_bucket,
     write_words,
 )
+from hwmodel.machine.traffic.sources import load_changes
 
 
 @kernel
@@ -74,6 +76,9 @@ def obey(nic, words, now_fs, command):
     if command.kind == WATCHED:
         value, first = nic.commands.value, command.first_value
         begin_watch(nic, command.part, value[first], value[first + 1], value[first + 2])
+        return
+    if command.kind == SOURCE:
+        load_changes(nic, command.part)
         return
     if command.kind == LINK:
         pcie = nic.pcie[command.part]

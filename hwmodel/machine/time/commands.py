@@ -19,12 +19,13 @@ VALUE_CAP = 1 << 20
 PLAIN, TABLE, VLAN, POLICER, SHAPER, LINK, LINE_RATE, OUTSIDE_RATE, LATENCY, AGEING = range(10)
 # These write nothing: a function goes; it comes again; its driver has other work, for the time that the first value
 # says (maybe none), and reads and writes as many registers as the next two say; it is watched for a condition, whose
-# kind, count and number the values say.
-FUNCTION_OFF, FUNCTION_ON, DRIVER_WORK, WATCHED = 10, 11, 12, 13
+# kind, count and number the values say; a source sends otherwise, as the record says that lies ready under the
+# command's number.
+FUNCTION_OFF, FUNCTION_ON, DRIVER_WORK, WATCHED, SOURCE = 10, 11, 12, 13, 14
 
 
-# `part`: the VLAN, policer or function that a command is about. It writes `n` words from `word` on, counted over the
-# records of all components of its kind, with the values from `first_value` on.
+# `part`: the VLAN, policer, function or source that a command is about. It writes `n` words from `word` on, counted
+# over the records of all components of its kind, with the values from `first_value` on.
 COMMAND = record(*ints("at_fs", "kind", "part", "word", "n", "first_value"))
 COMMANDS = record(*ints("head", "tail", "n_values"), ("ring", COMMAND, (COMMAND_CAP,)), ("value", I64, (VALUE_CAP,)))
 

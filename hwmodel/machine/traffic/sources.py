@@ -16,6 +16,7 @@ from hwmodel.machine.network.mac import first_on_line, line_is_full, put_on_line
 from hwmodel.machine.network.wires import first_of, outside_is_full, send_from_outside
 from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.time.clock import SOURCE_TIMER
+from hwmodel.machine.time.commands import SOURCE
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.time.random_stream import exponential_fs, geometric, next_u32
 from hwmodel.machine.traffic.traffic_state import (
@@ -25,6 +26,7 @@ from hwmodel.machine.traffic.traffic_state import (
     PERIODIC_SOURCE,
     POISSON_SOURCE,
     RECORDED_SOURCE,
+    SILENT_SOURCE,
 )
 from hwmodel.rules.ethernet import FCS_BYTES
 
@@ -94,7 +96,9 @@ def schedule_next(traffic, source):
     elif source.params.kind == ON_OFF_SOURCE:
         source.next_at_fs += source.params.peak_gap_fs
         source.burst_left -= 1
+        source.is_pausing = 0
         if source.burst_left <= 0:
+            source.is_pausing = 1
             source.burst_left = burst_frames(source)
             source.next_at_fs += exponential_fs(source, source.params.mean_off_fs)
     elif source.params.kind == RECORDED_SOURCE:
@@ -145,9 +149,18 @@ def next_source(traffic, function, now_fs):
 def arm(nic, number):
     """Wake a source at its next arrival."""
     source = nic.traffic.source[number]
-    if source.armed == 0 and source.next_at_fs < NEVER and (source.params.function < 0 or not is_closed(source)):
-        source.armed = 1
-        set_timer(nic.clock, source.next_at_fs, SOURCE_TIMER, number)
+    has_time = source.next_at_fs < NEVER and (source.params.function < 0 or not is_closed(source))
+    if has_time and (source.armed == 0 or source.next_at_fs < source.timer_fs):
+        wake_at(nic, number, source.next_at_fs)
+
+
+@kernel
+def wake_at(nic, number, at_fs):
+    """Wake a source at a time; a timer that it has for a later one counts no more."""
+    source = nic.traffic.source[number]
+    source.armed = 1
+    source.timer_fs = at_fs
+    set_timer(nic.clock, at_fs, SOURCE_TIMER, number)
 
 
 @kernel
@@ -219,7 +232,7 @@ def feed_guest(nic, now_fs, function_number):
             ledger.function[function_number].drops[TX_RING_FULL] += 1
         source.pending = 0
         if not is_closed(source):
-            schedule_next(traffic, source)
+            come_next(nic, number)
             if source.next_at_fs > now_fs:
                 arm(nic, number)
     if n_posts > 0:
@@ -258,8 +271,7 @@ def outside_arrives(nic, now_fs, number, outside):
     """Let the outside world put a frame on its wire to the bridge."""
     source = nic.traffic.source[number]
     if outside_is_full(outside):
-        source.armed = 1
-        set_timer(nic.clock, first_of(outside.sent).come_fs + 1, SOURCE_TIMER, number)
+        wake_at(nic, number, first_of(outside.sent).come_fs + 1)
         return
     if not draw(nic.traffic, source):
         return
@@ -276,7 +288,7 @@ def go_on(nic, now_fs, number, line_free_fs):
     if is_closed(source):  # back to back
         source.next_at_fs = line_free_fs
     else:
-        schedule_next(nic.traffic, source)
+        come_next(nic, number)
         source.next_at_fs = max(source.next_at_fs, now_fs)  # earlier where it has waited outside
     arm(nic, number)
 
@@ -286,15 +298,13 @@ def line_arrives(nic, now_fs, number):
     """Let the outside world put a frame on the line toward the NIC."""
     traffic = nic.traffic
     source = traffic.source[number]
-    source.armed = 0
     port = nic.port[source.params.adapter_port]
     if port.mac.params.has_peer:
         outside_arrives(nic, now_fs, number, port.wire.outside)
         return
     line = port.mac.line
     if line_is_full(line):  # the frame waits outside for a place
-        source.armed = 1
-        set_timer(nic.clock, first_on_line(line).ready_fs + 1, SOURCE_TIMER, number)
+        wake_at(nic, number, first_on_line(line).ready_fs + 1)
         return
     if not draw(traffic, source):
         return
@@ -304,27 +314,109 @@ def line_arrives(nic, now_fs, number):
 
 
 @kernel
+def first_arrival(traffic, source, at_fs):
+    """Let a source begin at a time: set when its first frame comes."""
+    source.next_at_fs = at_fs
+    if source.params.kind == PERIODIC_SOURCE:
+        source.next_at_fs += source.params.first_fs
+    elif source.params.kind == POISSON_SOURCE:
+        source.next_at_fs += exponential_fs(source, source.params.mean_gap_fs)
+    elif source.params.kind == ON_OFF_SOURCE:
+        source.next_at_fs += exponential_fs(source, source.params.mean_off_fs)
+        source.burst_left = burst_frames(source)
+        source.is_pausing = 1
+    elif source.params.kind == RECORDED_SOURCE:
+        schedule_next(traffic, source)
+    elif source.params.kind == SILENT_SOURCE:
+        source.next_at_fs = NEVER
+
+
+@kernel
 def begin(nic, number):
     """Set a source's first arrival and wake it then."""
-    source = nic.traffic.source[number]
-    if source.params.kind == POISSON_SOURCE:
-        source.next_at_fs = exponential_fs(source, source.params.mean_gap_fs)
-    elif source.params.kind == ON_OFF_SOURCE:
-        source.next_at_fs = exponential_fs(source, source.params.mean_off_fs)
-        source.burst_left = burst_frames(source)
-    elif source.params.kind == RECORDED_SOURCE:
-        schedule_next(nic.traffic, source)
+    first_arrival(nic.traffic, nic.traffic.source[number], 0)
     arm(nic, number)
+
+
+@kernel
+def waited_mean_fs(source):
+    """Return how long the wait for a timed source's next frame is on average."""
+    if source.params.kind != ON_OFF_SOURCE:
+        return source.params.mean_gap_fs
+    if source.is_pausing:
+        return source.params.peak_gap_fs + source.params.mean_off_fs
+    return source.params.peak_gap_fs
+
+
+@kernel
+def load_changes(nic, number):
+    """Let a source send otherwise from this command on, or as soon as all that it has offered before is taken."""
+    source = nic.traffic.source[number]
+    if nic.clock.has_started == 0:
+        source.params = nic.traffic.changed[nic.commands.head]
+        return
+    if source.changes_from > 0:
+        return
+    source.changes_from = nic.commands.head + 1
+    take_changes(nic, number)
+    if source.changes_from == 0:
+        arm(nic, number)
+        if source.params.function >= 0:
+            hunger(nic, source.params.function)
+
+
+@kernel
+def come_next(nic, number):
+    """Advance a source to its next arrival time, by each load that held on the way."""
+    source = nic.traffic.source[number]
+    schedule_next(nic.traffic, source)
+    if source.changes_from > 0:
+        take_changes(nic, number)
+
+
+@kernel
+def take_changes(nic, number):
+    """Let each change of a source's load take effect that its frames have come to.
+
+    What remains to its next frame becomes longer or shorter as waits do on average; one that does not go on as the same
+    kind of arrivals begins anew.
+    """
+    source = nic.traffic.source[number]
+    while source.changes_from > 0:
+        at = source.changes_from - 1
+        at_fs = nic.commands.ring[at].at_fs
+        if source.next_at_fs < at_fs and not is_closed(source):
+            return
+        changed = nic.traffic.changed[at]
+        if source.params.kind == changed.kind:
+            left_fs = float(source.next_at_fs - at_fs) / float(waited_mean_fs(source))
+            source.params = changed
+            source.next_at_fs = at_fs + int(left_fs * float(waited_mean_fs(source)) + 0.5)
+        else:
+            source.params = changed
+            first_arrival(nic.traffic, source, at_fs)
+        source.changes_from = following_change(nic.commands, at)
+
+
+@kernel
+def following_change(commands, at):
+    """Return one more than the number of the next command given to the source of one; 0 if there is none so far."""
+    for number in range(at + 1, commands.head):
+        if commands.ring[number].kind == SOURCE and commands.ring[number].part == commands.ring[at].part:
+            return number + 1
+    return 0
 
 
 @kernel
 def source_timer(nic, now_fs, number):
     """Handle an arrival: at a guest's driver, or on the line from outside."""
     source = nic.traffic.source[number]
-    if source.params.function < 0:
+    if source.armed == 0 or source.timer_fs != now_fs:
+        return  # its load has risen since, and it was woken before
+    source.armed = 0
+    if source.next_at_fs > now_fs:
+        arm(nic, number)  # its load has fallen; or another look at its function in this instant has taken the frame
+    elif source.params.function < 0:
         line_arrives(nic, now_fs, number)
-    else:
-        source.armed = 0
-        if source.next_at_fs > now_fs:
-            arm(nic, number)  # another look at the function in this instant has taken the frame already
+    if source.params.function >= 0:
         hunger(nic, source.params.function)

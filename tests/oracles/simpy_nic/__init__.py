@@ -9,10 +9,12 @@ from .model import simulate
 from .parameters import Arrival, DmaEngine, DmaPath, LastLevelCache, Load, NicParameters, Stop, TranslationCache
 from .parts import PARTS, Journey
 from .results import Delivery, FinalCounts, LinkUse, Outcome
+from .sources import Choice, SourceLoad, SourceParameters
 
 __all__ = [
     "PARTS",
     "Arrival",
+    "Choice",
     "Condition",
     "Delivery",
     "DmaEngine",
@@ -24,6 +26,8 @@ __all__ = [
     "Load",
     "NicParameters",
     "Outcome",
+    "SourceLoad",
+    "SourceParameters",
     "Stop",
     "TranslationCache",
     "Waiting",

@@ -18,6 +18,7 @@ from .receiving import FUNCTION_RESET, Receiver, RxRing
 from .results import Meter
 from .scheduling import TxRing
 from .sending import Sender
+from .sources import Drawn, Source
 from .timing import Phase, place
 from .writeback import access_register, send_register_write
 
@@ -366,9 +367,11 @@ class Driver:
         self._postings: list[Posting] = []
         self._takings: list[Taking] = []
         self._pairs: list[QueuePair] = []
-        self._waiting: deque[Frame] = deque()
+        self._waiting: deque[tuple[Frame, Source | None]] = deque()
         """In the order in which they came; the first waits for its ring and all behind it for the first."""
         self._endless: Iterator[Frame] | None = None
+        self.loop: tuple[Source, Callable[[Drawn], Frame]] | None = None
+        """A source that sends whenever it can, and what makes its frames."""
         for tx_ring in [ring for ring in sender.rings if ring.port == port]:
             rx_ring = receiver.rings[port, tx_ring.queue]
             posting = Posting(env, parameters, down, core, sender, tx_ring)
@@ -425,12 +428,16 @@ class Driver:
         self._endless = frames
         self._queue_posts()
 
-    def offer(self, frame: Frame, on_full: str) -> None:
-        """Take an arriving frame: post it, let it wait, or drop it."""
+    def look(self) -> None:
+        """Post what can be."""
+        self._queue_posts()
+
+    def offer(self, frame: Frame, on_full: str, source: Source | None = None) -> None:
+        """Take an arriving frame, of a source if one made it: post it, let it wait, or drop it."""
         if on_full == "drop" and not self._posting_of(frame).has_slot:
             self._meter.frame_dropped(frame, "TX_RING_FULL")
             return
-        self._waiting.append(frame)
+        self._waiting.append((frame, source))
         self._queue_posts()
 
     def _posting_of(self, frame: Frame) -> Posting:
@@ -441,8 +448,17 @@ class Driver:
         while self._endless is not None and self._postings[0].has_slot:
             self._postings[0].post(next(self._endless))
             posted[self._postings[0]] = None
-        while self._waiting and self._posting_of(self._waiting[0]).has_slot:
-            frame = self._waiting.popleft()
+        while True:
+            is_loops = self.loop is not None and all(source is not self.loop[0] for _, source in self._waiting)
+            if is_loops:  # a source whose frames wait is not yet where it has become a loop
+                self.loop[0].keep()
+                if not self._postings[0].has_slot:
+                    break
+                frame = self.loop[1](self.loop[0].take())
+            elif self._waiting and self._posting_of(self._waiting[0][0]).has_slot:
+                frame, _ = self._waiting.popleft()
+            else:
+                break
             posting = self._posting_of(frame)
             posting.post(frame)
             posted[posting] = None

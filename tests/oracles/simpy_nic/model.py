@@ -23,6 +23,7 @@ from .reads import Host, ReadArbiter
 from .receiving import Receiver
 from .results import Meter, Outcome
 from .sending import Sender
+from .sources import Drawn, Traffic
 from .switching import Switch
 from .tables import Tables
 from .timing import Delay, FifoServer, Phase, fs_of_bytes, later, place
@@ -142,12 +143,24 @@ class Model:
             else:
                 self.drivers[source].offer(frame, load.on_full)
 
+    def made_frame(self, source: int, drawn: Drawn) -> Frame:
+        """Make a frame of what is drawn of it."""
+        raw = drawn.header.ljust(drawn.frame_bytes - 4, b"\0")
+        return self._new_frame(next(self._indices), source, drawn.destinations, drawn.frame_bytes, raw=raw)
+
     def _new_frame(
-        self, index: int, source: int, destination: int | tuple[int, ...], frame_bytes: int, rss_hash: int = 0
+        self,
+        index: int,
+        source: int,
+        destination: int | tuple[int, ...],
+        frame_bytes: int,
+        rss_hash: int = 0,
+        raw: bytes | None = None,
     ) -> Frame:
         destinations = as_destinations(destination)
         mirrored_to = as_destinations(self._mirrored_to(source, destinations))
-        raw = self._bytes_of and self._bytes_of(source, destinations, frame_bytes)
+        if self._bytes_of is not None and raw is None:
+            raw = self._bytes_of(source, destinations, frame_bytes)
         frame = Frame(index, source, destinations, mirrored_to, frame_bytes, raw=raw, rss_hash=rss_hash)
         self.meter.frame_offered(frame)
         return frame
@@ -189,11 +202,11 @@ def simulate(
 ) -> Outcome:
     """Run the model and return what was measured; from the time of each of `changes` on its parameters hold.
 
-    Indices of recorded frames are their places in `load.arrivals`; those of saturating sources count the posts. In
-    place of `changes` commands may be `waiting` for conditions. Raises ValueError for a load that has no end without a
-    stop, a port that is both saturating and recorded, or a change of what cannot change in mid-run.
+    Indices of recorded frames are their places in `load.arrivals`; those of all others count the posts. In place of
+    `changes` commands may be `waiting` for conditions. Raises ValueError for a load that has no end without a stop, a
+    port that is both saturating and recorded, or a change of what cannot change in mid-run.
     """
-    if load.saturating and stop.end_fs is None and stop.frames is None:
+    if (load.saturating or load.sources) and stop.end_fs is None and stop.frames is None:
         raise ValueError("a saturating load needs a stop")
     if any(arrival[1] in load.saturating for arrival in load.arrivals):
         raise ValueError("a port is either saturating or recorded")
@@ -204,10 +217,18 @@ def simulate(
     model.saturate(load)
     model.env.process(model.replay(load))
     finished = model.meter.finished
+    given: list[tuple[int, Callable[[], None]]] = [(at_fs, partial(model.command, to)) for at_fs, to in commands]
+    if load.sources:
+        traffic = Traffic(
+            model.env, load.sources, model.drivers, model.switch.from_wire, model.made_frame, load.on_full
+        )
+        traffic.turn()
+        model.env.process(traffic.arrivals())
+        given = sorted([*((at_fs, traffic.turn) for at_fs in traffic.change_times_fs), *given], key=lambda one: one[0])
     if waiting:
         run_with_waiters(model.env, Waiters(model, waiting), finished)
     else:
-        run_with_commands(model.env, [(at_fs, partial(model.command, to)) for at_fs, to in commands], finished)
+        run_with_commands(model.env, given, finished)
     if stop.end_fs is None and stop.frames is None:
         model.meter.close()
     return model.meter.outcome(model.left_over)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from .sources import SourceParameters
 
 Ratio = tuple[int, int]
 """Femtoseconds a byte as numerator and denominator."""
@@ -231,7 +234,8 @@ class Load:
     """Who sends what.
 
     `saturating` maps a port to the (destination, frame_bytes) pairs that it sends in turn for ever, its ring kept
-    full; `arrivals` are recorded frames, sorted by time. A frame without destinations is dropped by the switch.
+    full; `arrivals` are recorded frames, sorted by time; `sources` make frames of their own. A frame without
+    destinations is dropped by the switch.
     `mirrored_to` gives the ports of the mirrored copies of a frame, by its source and its destinations.
     """
 
@@ -239,6 +243,7 @@ class Load:
     arrivals: Sequence[Arrival] = ()
     on_full: str = "wait"
     mirrored_to: MirroredTo = nobody
+    sources: Sequence[SourceParameters] = ()
     bytes_of: BytesOf | None = None
     """Gives a frame's bytes without FCS, by its source, destinations and length with FCS, where tables decide."""
 

@@ -1,0 +1,53 @@
+"""What is offered as a run begins, and behind each change of its load."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hwmodel.analytic import ceiling_frames_per_s
+from hwmodel.errors import InputError
+from hwmodel.simulation.commands import Change
+from hwmodel.units import format_time_fs
+from hwmodel.workload import Workload, build_workload
+from hwmodel.workload.traffic import SILENT
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+
+def with_workloads(config: Config, changes: Sequence[Change]) -> tuple[Workload, tuple[Change, ...]]:
+    """Return the workload that a run begins with, and its changes with theirs, of as many sources in the same order.
+
+    Sources that send nothing at first stand behind the others, whose random numbers are then those of a run without
+    changes. A load that is a share counts the port rate, or the ceiling, of the first configuration. Raises InputError,
+    with the time of a change, where a load makes no traffic.
+    """
+    if all(change.config.workload == config.workload for change in changes):
+        return build_workload(config, ceiling_frames_per_s(config)), tuple(changes)
+    first = _workload_of(config)
+    order = sorted(range(len(first.sources)), key=lambda at: first.sources[at].kind == SILENT)
+    known = {config.workload.model_dump_json(): _in_order(first, order)}
+    found = []
+    for change in changes:
+        block = change.config.workload
+        name = block.model_dump_json()
+        if name not in known:
+            try:
+                then = _workload_of(config.model_copy(update={"workload": block}))
+            except InputError as error:
+                at = format_time_fs(change.at_fs)
+                raise InputError([f"{line} (the change at {at})" for line in error.lines]) from None
+            known[name] = _in_order(then, order)
+        found.append(change._replace(workload=known[name]))
+    return known[config.workload.model_dump_json()], tuple(found)
+
+
+def _workload_of(config: Config) -> Workload:
+    return build_workload(config, ceiling_frames_per_s(config), with_silent=True)
+
+
+def _in_order(workload: Workload, order: Sequence[int]) -> Workload:
+    assert len(workload.sources) == len(order), "the same streams"
+    return replace(workload, sources=[workload.sources[at] for at in order])
