@@ -24,26 +24,23 @@ from hwmodel.simulation import Run
 from hwmodel.simulation.commands import Change
 from hwmodel.simulation.load_changes import with_workloads
 from hwmodel.wire.pcap import PcapWriter
-from hwmodel.workload import Workload, build_workload
-from hwmodel.workload.traffic import AliasTable
-from hwmodel.workload.traffic import Source as WorkloadSource
+from hwmodel.workload import build_workload
 from tests.journey_runs import JourneyRun, Journeys, finished_journeys
 from tests.oracles.simpy_nic import (
     Arrival,
-    Choice,
     DmaEngine,
     DmaPath,
     LastLevelCache,
     Load,
     NicParameters,
     Outcome,
-    SourceLoad,
     SourceParameters,
     Stop,
     TranslationCache,
     Waiting,
 )
 from tests.oracles.simpy_nic import simulate as run_oracle
+from tests.simpy_sources import sources_of
 
 Waiters = Callable[[Callable[[Config, frozenset[str]], NicParameters]], Sequence[Waiting]]
 
@@ -57,6 +54,7 @@ VF1, VF2, VF3 = VF0 + 1, VF0 + 2, VF0 + 3
 GUESTS = (VF0, VF1, VF2, VF3)
 EVERYONE = (PF, *GUESTS)
 WIRE_TOO = (WIRE, *GUESTS)
+NUMBERS = {"uplink": WIRE, "broadcast": GROUP, "pf": PF, **{name: VF0 + at for at, name in enumerate(VFS)}}
 GROUP_OF = (WIRE, *EVERYONE)  # the ports that a broadcast is for
 IMIX = (64, 64, 570, 1518)
 
@@ -292,45 +290,9 @@ def run_made_up(changes: Mapping[str, Any], commands: Commands = ()) -> Both:
     workload, commanded = with_workloads(config, commanded_configs(changes, commands))
     run = JourneyRun(config, workload, commanded)
     run.go_through()
-    result, load = run.result(), sources_of(config, workload, commanded)
+    result, load = run.result(), sources_of(config, workload, commanded, NUMBERS)
     oracle, oracle_journeys = run_the_oracle(config, load, result, (), commanded)
     return Both(result, engine_figures(run, result), oracle, finished_journeys(run), oracle_journeys, config, load)
-
-
-NUMBERS = {"uplink": WIRE, "broadcast": GROUP, "pf": PF, **{name: VF0 + i for i, name in enumerate(VFS)}}
-
-
-def sources_of(
-    config: Config, workload: Workload, changes: Sequence[Change], numbers: Mapping[str, int] = NUMBERS
-) -> list[SourceParameters]:
-    """Translate the sources of a workload, and of those behind changes; `numbers`: of stations by their names."""
-    headers = {at: ((numbers[one.target],), one.header) for at, one in enumerate(workload.templates)}
-    found = []
-    for at, source in enumerate(workload.sources):
-        loads = [(0, source_load(source))]
-        for change in changes:
-            then = source_load((change.workload or workload).sources[at])
-            if then != loads[-1][1]:
-                loads.append((change.at_fs, then))
-        first, *others = (int(word) for word in np.random.SeedSequence([config.run.seed, 1 + at]).generate_state(4))
-        tables = (rows_of(source.target_table), rows_of(source.size_table))
-        found.append(SourceParameters(numbers[source.port], (first | 1, *others), *tables, headers, loads))
-    return found
-
-
-def source_load(source: WorkloadSource) -> SourceLoad:
-    return SourceLoad(
-        source.kind, source.mean_gap_fs, source.peak_gap_fs, source.mean_off_fs, source.mean_burst_frames,
-        source.fixed_burst_frames, source.phase_fs,
-    )  # fmt: skip
-
-
-def rows_of(table: AliasTable) -> list[Choice]:
-    values = table.value.tolist()
-    return [
-        Choice(threshold, value, values[other])
-        for threshold, value, other in zip(table.threshold.tolist(), values, table.alias.tolist(), strict=True)
-    ]
 
 
 def commanded_configs(changes: Mapping[str, Any], commands: Commands) -> list[Change]:

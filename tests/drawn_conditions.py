@@ -124,7 +124,8 @@ def play(folder: Path, drawn: Scripted) -> Played:
     scene = scene_of(config)
     workload = build_workload(scene.first)
     workload.records.rss_hash[:] = workload.records.at_fs // NS_FS  # frames that are not IP have 0
-    timed, scene = with_times(config, scene, partial(first_true, scene.first, workload, 1, lambda _at, _what: silent))
+    look = partial(first_true, scene.first, lambda changes: (workload, changes), 1, lambda _at, _what: silent)
+    timed, scene = with_times(config, scene, look)
     run = JourneyRun(scene.first, workload, scene.changes)
     run.go_through()
     result = run.result()

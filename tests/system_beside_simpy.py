@@ -21,7 +21,7 @@ from hwmodel.simulation import Run
 from hwmodel.simulation.commands import Change
 from hwmodel.simulation.load_changes import with_workloads
 from hwmodel.workload.traffic import RECORDED, UPLINK, FrameTemplate, Records, Source, Workload
-from tests.beside_simpy import BASE, Commands, check_same_run, driver_work, function_number, parameters_of, sources_of
+from tests.beside_simpy import BASE, Commands, check_same_run, driver_work, function_number, parameters_of
 from tests.oracles.service_level_oracle import Level
 from tests.oracles.simpy_nic import PARTS, Stop
 from tests.oracles.simpy_nic.sources import Source as MadeUp
@@ -39,6 +39,7 @@ from tests.oracles.simpy_system import (
     SystemOutcome,
     simulate_system,
 )
+from tests.simpy_sources import sources_of
 
 # ---- What both measure of a run, in one form ----
 

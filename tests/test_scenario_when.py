@@ -22,6 +22,7 @@ from hwmodel.results.series import EventResult
 from hwmodel.simulation import simulate
 from hwmodel.simulation.commands import Change, Watch
 from hwmodel.simulation.conditions import watched, with_times
+from hwmodel.simulation.load_changes import with_workloads
 from hwmodel.simulation.machine import Machine
 from hwmodel.simulation.run import Run, first_true, silent
 from hwmodel.simulation.scenario import Scene, scene_of
@@ -51,8 +52,7 @@ def events_of(result: Result) -> tuple[EventResult, ...]:
 
 
 def looked_for(config: Config, scene: Scene, threads: int = 1) -> partial[tuple[int, int] | None]:
-    workload = build_workload(scene.first, ceiling_frames_per_s(scene.first))
-    return partial(first_true, scene.first, workload, threads, lambda _at, _what: silent)
+    return partial(first_true, scene.first, partial(with_workloads, scene.first), threads, lambda _at, _what: silent)
 
 
 def times_of(config: Config) -> list[int | None]:

@@ -122,5 +122,5 @@ def test_a_run_says_what_a_load_did() -> None:
     assert result.series.events[0].event == "workload.load = 2Gbps"
     assert "vf0 sends 2.00 Gb/s (1.00 before)" in rise and "vf1 receives 2.00 Gb/s (1.00 before)" in rise
     assert "vf0 sends nothing (2.00 before)" in fall
-    assert outside == "vf0 receives 3.00 Gb/s (0 before); all other rates unchanged"
+    assert outside == "vf0 receives 3.00 Gb/s (nothing before); all other rates unchanged"
     assert "The scenario changes the machine" in result.warnings[0]

@@ -102,9 +102,10 @@ def simulate(
     check_taps(config, pcap_hops or {})
     scene, progress, n_runs = scene_of(config), progress or silent, n_waiting(config) + 1
     compile_s = have_kernels(entries_of(config))
-    look = partial(first_true, scene.first, threads, partial(part_of, progress, n_runs))
+    offered = partial(with_workloads, scene.first)
+    look = partial(first_true, scene.first, offered, threads, partial(part_of, progress, n_runs))
     config, scene = with_times(config, scene, look)
-    workload, changes = with_workloads(scene.first, scene.changes)
+    workload, changes = offered(scene.changes)
     progress = part_of(progress, n_runs, n_runs - 1)
     run = Run(scene.first, workload, progress, compile_s=compile_s, threads=threads, changes=changes)
     if config.scenario:
@@ -141,6 +142,7 @@ def part_of(progress: Progress, n_runs: int, at: int, what: str = "") -> Progres
 
 def first_true(
     config: Config,
+    offered: Callable[[Sequence[Change]], tuple[Workload, Sequence[Change]]],
     threads: int | None,
     told: Callable[[int, str], Progress],
     changes: Sequence[Change],
@@ -149,10 +151,10 @@ def first_true(
 ) -> tuple[int, int] | None:
     """Run a configuration with changes that watch it; return which watch came true first, and when, None if none did.
 
-    `told`: the progress of a run by its place, here `at`, and what it is for. Raises RunError as `simulate`, and
-    Interrupted, without figures, on Ctrl-C.
+    `offered`: gives the workload, and the changes with those behind them. `told`: the progress of a run by its place,
+    here `at`, and what it is for. Raises RunError as `simulate`, and Interrupted, without figures, on Ctrl-C.
     """
-    workload, changes = with_workloads(config, changes)
+    workload, changes = offered(changes)
     run = Run(config, workload, told(at, what), threads=threads, changes=changes)
     try:
         for _ in run.pieces():
