@@ -41,7 +41,7 @@ MACHINES: Mapping[str, Mapping[str, Any]] = {
 RATE, LIGHT = "200Mbps", "50Mbps"
 # Closed loops, but for vf1, which has a rate that gets through; nobody sends to it.
 LOAD = [["vf0", "vf2", None], ["vf2", "vf0", None], ["vf3", "vf5", None], ["vf5", "vf3", None], ["vf1", "vf4", RATE]]
-SILENT = [*LOAD[:-1], ["vf1", "vf4", "0bps"]]
+SILENT = [*LOAD[:-1], ["vf1", "vf4", "1Kbps"]]  # the least rate: no frame within the run
 BEHIND = "5ms"
 
 

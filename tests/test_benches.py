@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benches import cosim, coverage, pcie, short_runs, startup, steadiness
+from benches import cosim, coverage, pcie, scenarios, short_runs, startup, steadiness
 from benches.comparison import Requirement
 from benches.cosim import AXI_MODELS, BATCH, Run
 from benches.fresh_process import Duration, duration, peak_memory_mb
@@ -73,6 +73,13 @@ def short_runs_prints(lines):
         assert total == pytest.approx(sum(stages), rel=0.02)
         assert beside == pytest.approx(total - stages[short_runs.STAGES.index("kernels")], rel=0.02)
     assert re.fullmatch(r"The median of all points is [\d.]+ ms\.", summary)
+
+
+def scenarios_prints(lines):
+    assert lines[1].startswith("with 100 events / without, frames/s")
+    rows = [re.split(r"  +", line.strip()) for line in lines[4:]]
+    assert [row[0] for row in rows] == list(scenarios.MACHINES)
+    assert all(row[1] == "1" and row[-2:] == ["0", "0"] for row in rows)  # before it none other, all are back
 
 
 def validation_prints(lines):
@@ -179,6 +186,7 @@ PRINTS = {
     "mutations": mutations_prints,
     "other_cores": other_cores_prints,
     "pcie": pcie_prints,
+    "scenarios": scenarios_prints,
     "short_runs": short_runs_prints,
     "sizing": sizing_prints,
     "startup": startup_prints,
@@ -195,7 +203,7 @@ def test_every_bench_is_known_here():
 
 
 # Ten seconds each and more.
-LONGEST = ("bottleneck", "cosim", "engine", "other_cores", "short_runs", "sizing", "sweep", "validation")
+LONGEST = ("bottleneck", "cosim", "engine", "other_cores", "scenarios", "short_runs", "sizing", "sweep", "validation")
 MARKS = {name: (pytest.mark.nightly, *([NO_ICARUS] if name == "cosim" else [])) for name in LONGEST}
 
 

@@ -176,6 +176,14 @@ def test_intervals_are_round(duration_fs: int, interval_ns: int) -> None:
     assert interval_of(duration_fs) == interval_ns * FS_PER_NS
 
 
+@pytest.mark.parametrize(("events_ms", "interval_us"), [
+    ([], 5000), ([2], 2000), ([100], 5000), ([50, 100], 5000), ([20, 50], 2000), ([60, 60], 5000),
+])  # fmt: skip
+def test_intervals_are_shorter_where_events_are_close(events_ms: list[int], interval_us: int) -> None:
+    """A window of 130 ms has 26 of 5 ms; a twelfth of what lies between two events may ask for more, 100 at most."""
+    assert interval_of(130 * MS, [at * MS for at in events_ms]) == interval_us * 1000 * FS_PER_NS
+
+
 def test_a_scenario_is_the_changes_that_simpy_is_compared_with() -> None:
     """Drawn commands, written as a scenario, give the configurations that the second model's commands give."""
     for seed in range(30):

@@ -109,7 +109,9 @@ def simulate(
     progress = part_of(progress, n_runs, n_runs - 1)
     run = Run(scene.first, workload, progress, compile_s=compile_s, threads=threads, changes=changes)
     if config.scenario:
-        run.series = SeriesRecorder(run.machine, interval_of(config.run.duration_fs), scene.course)
+        events_fs = (event.time_fs for event in config.scenario if event.time_fs is not None)
+        interval_fs = interval_of(config.run.duration_fs, events_fs)
+        run.series = SeriesRecorder(run.machine, interval_fs, scene.course)
     if trace_path is not None:
         run.tracer = Tracer(stage_of(run.machine, workload, scene.work), trace_start_fs or 0, trace_length_fs)
 

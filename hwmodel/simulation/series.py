@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,14 +25,20 @@ Floats = npt.NDArray[np.float64]
 OF_RATES = ("sent_bytes", "bytes", "frames", "drops", "samples", "latency_fs")
 SUMS = (*OF_RATES, *STATISTICS)  # that grow, by function
 LATENCIES = slice(4, 6)  # those of them that begin anew with the window
-INTERVALS = 50  # of `run.duration`, at most
+INTERVALS = 50  # of `run.duration`, at most; where events follow each other closely twice as many
+BETWEEN_EVENTS = 12  # intervals, if that makes no more
 MOST_INTERVALS = 2000  # of a run; of more two and two become one
 STEPS = (1, 2, 5, 10)  # of a power of ten
 
 
-def interval_of(duration_fs: int) -> int:
-    """Return the length of an interval, 1, 2 or 5 times a power of ten ns: 20 to 50 are as long as a window."""
-    least_ns = max(1, -(-duration_fs // (INTERVALS * FS_PER_NS)))
+def interval_of(duration_fs: int, events_fs: Iterable[int] = ()) -> int:
+    """Return the length of an interval, 1, 2 or 5 times a power of ten ns: 20 to 50 are as long as a window.
+
+    Up to 100 where events, at `events_fs`, are so close to each other that fewer than five would lie between them.
+    """
+    gap_fs = min((later - at for at, later in pairwise(sorted({0, *events_fs}))), default=duration_fs)
+    least_fs = max(min(duration_fs // INTERVALS, gap_fs // BETWEEN_EVENTS), duration_fs // (2 * INTERVALS))
+    least_ns = max(1, -(-least_fs // FS_PER_NS))
     power: int = 10 ** (len(str(least_ns)) - 1)
     return next(step * power for step in STEPS if step * power >= least_ns) * FS_PER_NS
 
