@@ -6,6 +6,7 @@ import pytest
 
 from hwmodel.config import config_from_mapping, load_config
 from hwmodel.errors import RunError
+from hwmodel.machine.counts.ledger_state import OVERFLOW
 from hwmodel.results import SystemResult, check_balance
 from hwmodel.simulation import simulate
 
@@ -129,7 +130,7 @@ def test_two_servers_with_the_same_seed_are_the_same_run():
 
 
 def test_more_frames_than_a_bridge_has_places_for_are_said(monkeypatch):
-    monkeypatch.setattr("hwmodel.simulation.machine.Machine.advance", lambda *_: 4)
+    monkeypatch.setattr("hwmodel.simulation.machine.Machine.advance", lambda *_: OVERFLOW)
     with pytest.raises(RunError, match="overflowed"):
         run({"bridge": {}})
 

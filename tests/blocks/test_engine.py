@@ -48,7 +48,7 @@ def one_frame(n_frame_bytes, **blocks):
     """Return a machine that VF0 sends one frame to VF1 with, at START_FS."""
     workload = {"pattern": "flows", "flows": [["vf0", "vf1", "1Mbps"]], "arrivals": "periodic"}
     state, _ = loaded(workload={**workload, "frame_bytes": n_frame_bytes}, **blocks)
-    state[0].traffic.source[0].next_at_fs = START_FS
+    state[0].traffic.source[0].params.first_fs = START_FS
     return state
 
 

@@ -148,7 +148,7 @@ def test_a_periodic_source_begins_at_its_phase_and_goes_on(phase, monkeypatch):
     """With phase 0 the first frame is taken as the machine starts, before the timer of that instant."""
     no_core(monkeypatch)
     nic = adapter()
-    add_source(nic, 0, VF0, PERIODIC_SOURCE, next_at_fs=phase * NS, mean_gap_fs=100 * NS)
+    add_source(nic, 0, VF0, PERIODIC_SOURCE, first_fs=phase * NS, mean_gap_fs=100 * NS)
     start(nic)
     assert [at_fs // NS for at_fs in arrivals(nic, 4)] == [phase + 100 * i for i in range(4)]
     assert len(frames_in_ring(nic, VF0)) == 4
@@ -158,7 +158,7 @@ def test_two_sources_of_a_function_may_come_in_the_same_instant(monkeypatch):
     no_core(monkeypatch)
     nic = adapter()
     for number in range(2):
-        add_source(nic, number, VF0, PERIODIC_SOURCE, targets=[(number, 1)], next_at_fs=10, mean_gap_fs=10)
+        add_source(nic, number, VF0, PERIODIC_SOURCE, targets=[(number, 1)], first_fs=10, mean_gap_fs=10)
     start(nic)
     assert arrivals(nic, 6) == [10, 10, 20, 20, 30, 30]
     assert [template for template, _ in frames_in_ring(nic, VF0)] == [0, 1] * 3
@@ -224,8 +224,8 @@ def test_sources_of_one_function_go_by_time_then_number(monkeypatch):
     """As they come, and when they have waited for a slot."""
     no_core(monkeypatch)
     nic = adapter(nic={"tx_ring": 8})
-    add_source(nic, 0, VF0, PERIODIC_SOURCE, targets=[(1, 1)], next_at_fs=20, mean_gap_fs=20)
-    add_source(nic, 1, VF0, PERIODIC_SOURCE, targets=[(2, 1)], next_at_fs=10, mean_gap_fs=15)
+    add_source(nic, 0, VF0, PERIODIC_SOURCE, targets=[(1, 1)], first_fs=20, mean_gap_fs=20)
+    add_source(nic, 1, VF0, PERIODIC_SOURCE, targets=[(2, 1)], first_fs=10, mean_gap_fs=15)
     start(nic)
     arrivals(nic, 9)
     # 10 25 40 55 70 85 100 115 of the second, 20 40 60 80 100 120 of the first; the lower number goes first.
@@ -316,7 +316,7 @@ def test_a_frame_is_offered_when_it_comes_though_the_ring_is_full(monkeypatch):
     """Every 100 ns from 100 on: the second waits from 200 for the slot that is free at 900; it has come early."""
     no_core(monkeypatch)
     nic = adapter(nic={"tx_ring": 8})
-    add_source(nic, 0, VF0, PERIODIC_SOURCE, next_at_fs=100 * NS, mean_gap_fs=100 * NS)
+    add_source(nic, 0, VF0, PERIODIC_SOURCE, first_fs=100 * NS, mean_gap_fs=100 * NS)
     queue = nic.tx_queue[VF0]
     queue.reserved = 6
     start(nic)
