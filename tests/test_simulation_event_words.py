@@ -110,5 +110,5 @@ def test_a_run_that_ended_before_says_so() -> None:
 def test_a_hundred_events_leave_the_summary_its_lines() -> None:
     events = [limit(f"{1000 + 80 * at}us", "vf1", f"{100 + at}Mbps") for at in range(100)]
     result = run(*events)
-    assert told(result)[50] == "too little time before it and behind it to tell by intervals of 200 us"
+    assert told(result)[50] == "too little time before it and behind it to tell by intervals of 100 us"
     assert "97 more events: --verbose shows them." in summary(result)
