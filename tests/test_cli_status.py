@@ -92,7 +92,7 @@ def test_json_on_stdout_stands_alone(library, capsys):
 
 
 @pytest.mark.parametrize(
-    ("entries", "takes"), [(kernel_cache.RUN_ENTRIES, "13 s"), (kernel_cache.SYSTEM_ENTRIES, "19 s")]
+    ("entries", "takes"), [(kernel_cache.RUN_ENTRIES, "16 s"), (kernel_cache.SYSTEM_ENTRIES, "23 s")]
 )
 def test_how_long_it_compiles_is_said_before(library, entries, takes, capsys):
     library.kernels_cached, library.entries = False, entries

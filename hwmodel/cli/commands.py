@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from hwmodel.simulation import LoneTime
 
 
-_COMPILES_S, _COMPILES_BRIDGES_S = 13, 19  # on two cores; benches/startup.py measures it
+_COMPILES_S, _COMPILES_BRIDGES_S = 16, 23  # on two cores; benches/startup.py measures it
 _INDENT = "  "
 _NO_END = "no end"
 
