@@ -1,13 +1,13 @@
 """What a run costs in which things change, and what a function that is reset costs others.
 
-    python -m benches.scenarios                        the speed, then 1,000 resets: some ten minutes
+    python -m benches.scenarios                        the speed, then 1,000 resets: half an hour
     python -m benches.scenarios --resets 200 --seed 7  fewer, other instants
     python -m benches.scenarios --quick                shows that it works, and measures nothing
 
 The speed is that of a run with 100 events beside the same machine left alone, in turn: frames by the time in the
 kernels. A reset comes at a drawn instant of a machine under full load, in which the VF sends and nobody sends to it.
-It is compared with the same run in which the VF's load stops at that instant: what each other VM receives in the 5 ms
-behind it. Up to that instant the deliveries are those of a run without it, byte by byte. In a third run, lightly
+It is compared with the same run in which the VF's load stops at that instant: what each other VM receives in the
+25 ms behind it. Up to that instant the deliveries are those of a run without it, byte by byte. In a third run, lightly
 loaded, the VF has to come back: nothing is delivered to it while it is off, and it sends and receives again. Each run
 checks by itself that no frame is unaccounted for.
 """
@@ -42,7 +42,7 @@ RATE, LIGHT = "200Mbps", "50Mbps"
 # Closed loops, but for vf1, which has a rate that gets through; nobody sends to it.
 LOAD = [["vf0", "vf2", None], ["vf2", "vf0", None], ["vf3", "vf5", None], ["vf5", "vf3", None], ["vf1", "vf4", RATE]]
 SILENT = [*LOAD[:-1], ["vf1", "vf4", "1Kbps"]]  # the least rate: no frame within the run
-BEHIND = "5ms"
+BEHIND = "25ms"  # frames become visible by batches: one more or less at its end is 0.2 % of a VM's rate
 
 
 def speed(n_turns: int, milliseconds: float) -> list[str]:
@@ -81,7 +81,7 @@ def machine(name: str, flows: Sequence[Sequence[Any]], **run: Any) -> dict[str, 
 
 
 def behind(name: str, at_us: float, event: Mapping[str, Any] | None, folder: Path) -> tuple[dict[str, float], bytes]:
-    """Run 5 ms behind an event; return what others receive, and the deliveries before it."""
+    """Run 25 ms behind an event; return what others receive, and the deliveries before it."""
     changes = machine(name, LOAD, warmup=f"{at_us}us", duration=BEHIND)
     scenario = {} if event is None else {"scenario": [{"at": f"{at_us}us", **event}]}
     path = folder / "delivered.pcap"
