@@ -10,8 +10,9 @@ import pytest
 
 from hwmodel.config import config_from_mapping
 from hwmodel.functions.message_time import RegisterTimes
+from hwmodel.machine.time.commands import KINDS
 from hwmodel.simulation import simulate
-from hwmodel.simulation.trace.scenario_side import COMMANDS, EVENTS, KINDS, Commands, show_scenario
+from hwmodel.simulation.trace.scenario_side import COMMANDS, EVENTS, Commands, show_scenario
 from hwmodel.simulation.trace.timeline import MOST_LANES, Timeline
 from hwmodel.units import FS_PER_US
 from tests.test_report_over_time import life, with_lives
@@ -88,6 +89,15 @@ def test_the_commands_that_the_machine_carried_out_stand_at_their_times(traced):
     ((vlan, at_ns),) = commands[3:]
     assert vlan == "VLAN" and at_ns > 1120 * US + served.read_fs // 10**6
     assert message[4] + message[5] >= at_ns - 1  # granted when the PF's core has answered, or later where that is busy
+
+
+def test_a_load_that_changes_is_a_command_too(tmp_path):
+    loads = {"load": 0.3, "pattern": "pairs", "frame_bytes": 1518}
+    events = [{"at": "1100us", "set": {"workload.load": 0.6}}]
+    config = config_from_mapping({**BASE, "workload": loads, "scenario": events})
+    found = trace_of(tmp_path, config, trace_start_fs=90 * FS_PER_US, trace_length_fs=20 * FS_PER_US)
+    assert marks(found, COMMANDS.group, COMMANDS.name) == [("load", 1100 * US)]
+    found.reader.close()
 
 
 def test_messages_take_the_pfs_core_one_after_the_other_by_the_closed_form(traced):
@@ -168,8 +178,8 @@ def test_more_events_of_an_instant_than_rows_are_counted():
 
 
 def test_every_kind_of_command_has_its_words():
-    names = [Commands(FakeRing(), Timeline(), ["pf", "vf0"])._name(kind, 1) for kind in KINDS]
-    assert len(set(names)) == len(KINDS) == 12 and "vf0: rate limit" in names and "VLAN" in names
+    names = [Commands(FakeRing(), Timeline(), ["pf", "vf0"])._name(kind, 1) for kind in range(KINDS)]
+    assert len(set(names)) == KINDS == 15 and "vf0: rate limit" in names and "VLAN" in names
 
 
 class FakeRing:

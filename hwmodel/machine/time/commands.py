@@ -21,7 +21,25 @@ PLAIN, TABLE, VLAN, POLICER, SHAPER, LINK, LINE_RATE, OUTSIDE_RATE, LATENCY, AGE
 # says (maybe none), and reads and writes as many registers as the next two say; it is watched for a condition, whose
 # kind, count and number the values say; a source sends otherwise, as the record says that lies ready under the
 # command's number.
-FUNCTION_OFF, FUNCTION_ON, DRIVER_WORK, WATCHED, SOURCE = 10, 11, 12, 13, 14
+FUNCTION_OFF, FUNCTION_ON, DRIVER_WORK, WATCHED, SOURCE, KINDS = range(10, 16)
+# What each changes, in words.
+WORDS = {
+    PLAIN: "parameters",
+    TABLE: "tables",
+    VLAN: "VLAN",
+    POLICER: "policer",
+    SHAPER: "rate limit",
+    LINK: "link",
+    LINE_RATE: "rate of the wire",
+    OUTSIDE_RATE: "rate of stations outside",
+    LATENCY: "latency",
+    AGEING: "ageing",
+    FUNCTION_OFF: "off",
+    FUNCTION_ON: "on",
+    DRIVER_WORK: "work of a driver",
+    WATCHED: "watch",
+    SOURCE: "load",
+}
 
 
 # `part`: the VLAN, policer, function or source that a command is about. It writes `n` words from `word` on, counted

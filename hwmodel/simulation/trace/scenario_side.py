@@ -6,21 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hwmodel.machine.time.commands import (
-    AGEING,
-    DRIVER_WORK,
-    FUNCTION_OFF,
-    FUNCTION_ON,
-    LATENCY,
-    LINE_RATE,
-    LINK,
-    OUTSIDE_RATE,
-    PLAIN,
-    POLICER,
-    SHAPER,
-    TABLE,
-    VLAN,
-)
+from hwmodel.machine.time.commands import DRIVER_WORK, FUNCTION_OFF, FUNCTION_ON, SHAPER, WORDS
 from hwmodel.simulation.trace.timeline import MOST_LANES, Rows, Slice, Timeline, Track
 from hwmodel.units import FS_PER_NS
 
@@ -29,20 +15,6 @@ if TYPE_CHECKING:
 
 EVENTS = Track("Scenario", "events")
 COMMANDS = Track("Scenario", "commands")
-KINDS = {
-    PLAIN: "parameters",
-    TABLE: "tables",
-    VLAN: "VLAN",
-    POLICER: "policer",
-    SHAPER: "rate limit",
-    LINK: "link",
-    LINE_RATE: "rate of the wire",
-    OUTSIDE_RATE: "rate of stations outside",
-    LATENCY: "latency",
-    AGEING: "ageing",
-    FUNCTION_OFF: "off",
-    FUNCTION_ON: "on",
-}
 OF_FUNCTIONS = (SHAPER, FUNCTION_OFF, FUNCTION_ON)
 
 
@@ -79,7 +51,7 @@ class Commands:
         ]
 
     def _name(self, kind: int, part: int) -> str:
-        return f"{self._owners[part]}: {KINDS[kind]}" if kind in OF_FUNCTIONS else KINDS[kind]
+        return f"{self._owners[part]}: {WORDS[kind]}" if kind in OF_FUNCTIONS else WORDS[kind]
 
 
 def show_scenario(timeline: Timeline, series: Series, run_end_ns: float, start_fs: int, end_fs: int) -> None:
