@@ -14,8 +14,8 @@ from hwmodel.config_space.devices import ROM, PciDevice
 from hwmodel.config_space.registers import laid_out
 from hwmodel.config_space.space import FunctionSpace, check_access
 from hwmodel.errors import InputError
+from hwmodel.units import FS_PER_MS
 
-FS_PER_MS = 10**12
 VF_READY_FS = 100 * FS_PER_MS  # SR-IOV 2.1.1: software waits 100 ms behind VF Enable
 PF = "pf"
 PAGE_BYTES = 4096

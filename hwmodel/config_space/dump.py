@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from hwmodel.config_space.adapter import PF, PciAdapter
 from hwmodel.config_space.devices import INTEL
 from hwmodel.config_space.space import FunctionSpace
-from hwmodel.config_space.structures import PCI_EXPRESS
+from hwmodel.config_space.structures import LINK_STATUS, PCI_EXPRESS
 
 ROW_BYTES = 16
-LINK_STATUS = 0x12  # of the PCI Express capability
 
 
 def dump_text(adapter: PciAdapter, *, as_os: bool) -> str:

@@ -26,7 +26,16 @@ from hwmodel.config_space.adapter import (
 from hwmodel.config_space.devices import DEVICES, ROM, UNNAMED, Bar
 from hwmodel.config_space.extended_structures import AER
 from hwmodel.config_space.registers import Structure
-from hwmodel.config_space.structures import MSI_X, PCI_EXPRESS
+from hwmodel.config_space.structures import (
+    BUS_MASTER,
+    COMMAND,
+    INTX_OFF,
+    IO_SPACE,
+    LINK_STATUS,
+    MEMORY_SPACE,
+    MSI_X,
+    PCI_EXPRESS,
+)
 from hwmodel.errors import InputError
 from hwmodel.functions.life import course_of
 from hwmodel.functions.mailbox_events import PfDrivers
@@ -34,12 +43,11 @@ from hwmodel.functions.mailbox_events import PfDrivers
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-COMMAND, CACHE_LINE, INTERRUPT_LINE = 0x04, 0x0C, 0x3C
-IO_SPACE, MEMORY_SPACE, BUS_MASTER, INTX_OFF = 0x001, 0x002, 0x004, 0x400
+CACHE_LINE, INTERRUPT_LINE = 0x0C, 0x3C
 LINE_DOUBLE_WORDS = 0x10  # lines of 64 B
 LEGACY_LINE = 0x0B  # what firmware gave the pin: model's choice
 MSIX_CONTROL, MSIX_ENABLE = 0x02, 0x8000
-DEVICE_CONTROL, DEVICE_STATUS, LINK_CONTROL, LINK_STATUS = 0x08, 0x0A, 0x10, 0x12
+DEVICE_CONTROL, DEVICE_STATUS, LINK_CONTROL = 0x08, 0x0A, 0x10
 PAYLOAD_AND_REQUEST = 0x70E0
 EXTENDED_TAG = 0x0100
 FLR = 0x8000

@@ -16,9 +16,9 @@ from hwmodel.config_space.adapter import CONTROL, PF, VF_MEMORY, PciAdapter
 from hwmodel.config_space.devices import ROM
 from hwmodel.config_space.mailbox_partner import AroundVf, MailboxPartner
 from hwmodel.config_space.memory_registers import REGISTER_BYTES
-from hwmodel.config_space.msix_table import BUS_MASTER, COMMAND, MsixTable
+from hwmodel.config_space.msix_table import MsixTable
 from hwmodel.config_space.space import D3_HOT, POWER_STATE, FunctionSpace
-from hwmodel.config_space.structures import POWER_MANAGEMENT
+from hwmodel.config_space.structures import BUS_MASTER, COMMAND, MEMORY_SPACE, POWER_MANAGEMENT
 from hwmodel.config_space.vf_range import VfRange
 from hwmodel.config_space.vf_register_tables import VF_REGISTERS
 from hwmodel.errors import InputError
@@ -30,7 +30,6 @@ from hwmodel.units import format_bytes
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-MEMORY_SPACE = 0x02
 DRIVEN = MEMORY_SPACE | BUS_MASTER  # what a driver leaves set in Command
 SEPARATOR = ":"
 VF_REGISTERS_BAR = 0

@@ -13,10 +13,9 @@ from typing import NamedTuple
 from hwmodel.config_space.memory_registers import REGISTER_BYTES, Block, Place, RegisterFile
 from hwmodel.config_space.registers import RO, RW, Field, Register, bit
 from hwmodel.config_space.space import FunctionSpace
-from hwmodel.config_space.structures import MSI_X
+from hwmodel.config_space.structures import BUS_MASTER, COMMAND, MSI_X
 from hwmodel.errors import InputError
 
-COMMAND, BUS_MASTER = 0x04, 0x04
 FUNCTION_MASK, MSIX_ENABLE = 0x4000, 0x8000
 TABLE_SIZE, BIR = 0x7FF, 0x7
 ENTRY_BYTES = 16

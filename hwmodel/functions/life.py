@@ -13,8 +13,8 @@ from hwmodel.config.kinds import suggest
 from hwmodel.config.scenario import NOT_KNOWN_FS, OF_FUNCTIONS, Event, in_order
 from hwmodel.config.system import Server, servers_of
 from hwmodel.errors import InputError
-from hwmodel.functions.message_time import FS_PER_MS, FS_PER_US, DriverWork, RegisterTimes, bring_up
-from hwmodel.units import format_time_fs
+from hwmodel.functions.message_time import DriverWork, RegisterTimes, bring_up
+from hwmodel.units import FS_PER_MS, FS_PER_US, format_time_fs
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
