@@ -17,9 +17,10 @@ from hwmodel.compiled.processor import give_way, pause, prefetch_at, seen, show
 from hwmodel.compiled.records import I64, NEVER, ints, offset_of, record
 from hwmodel.machine.adapter.commands import obey_due
 from hwmodel.machine.cache_hints import begun_comes_near, servers_come_near
+from hwmodel.machine.commanded import advance_through
 from hwmodel.machine.counts.journey_sums import fold
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFLOW
-from hwmodel.machine.engine import advance_through, begin_all, close_books
+from hwmodel.machine.engine import begin_all, close_books
 from hwmodel.machine.network.bridge import advance_bridge_through, comes, let_go, pop
 from hwmodel.machine.network.bridge_state import BRIDGE_PORT, NOBODY
 from hwmodel.machine.network.hops import hop_of

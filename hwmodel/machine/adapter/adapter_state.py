@@ -28,7 +28,8 @@ FUNCTION_PARAMS = record(
 FUNCTION = record(
     ("params", FUNCTION_PARAMS),
     *ints("ready_queues", "next_queue", "eligible_at_fs", "is_shaped", "deficit_bytes", "is_hungry", "is_full"),
-    # `first_in_fs`: when the first frame was in the Tx buffer since the function came up, NEVER if none was.
+    # `first_in_fs`: when the first frame was in the Tx buffer since the function came up, NEVER if none was; noted
+    # where rings are counted.
     *ints("is_off", "first_in_fs"),
 )
 # Descriptors of a ring that are done and not yet written back; `queue`, `ring_length` and `batch` are the ring's.
@@ -38,8 +39,8 @@ HELD = record(*ints("n_descriptors", "n_frames", "written", "timer_at_fs", "time
 # once they are more than the first few (`growing_ring.widen_posts`). `link`: by which the adapter reaches it. `slots`:
 # how many the driver may fill, or posts descriptors in; none while its function is off.
 RING_PARAMS = record(*ints("function", "link", "wide_first"))
-# What went through a ring in all the run, whatever becomes of its function: frames that were read, or that their guest
-# could see, and their bytes without FCS.
+# What went through a ring in all the run, if that is asked for, whatever becomes of its function: frames that were
+# read, or that their guest could see, and their bytes without FCS.
 QUEUE_COUNTS = record(*ints("frames", "n_bytes"))
 TX_QUEUE = record(
     ("params", RING_PARAMS),
@@ -89,12 +90,13 @@ SCHEDULER = record(
     *ints("n_told", "n_paused"),
 )
 
-# What bounds the adapter, and how fast its parts are.
+# What bounds the adapter, and how fast its parts are. `counts_rings`: what goes through each ring is asked for, which a
+# frame of 64 B feels.
 ADAPTER_PARAMS = record(
     *ints("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch"),
     *ints("writeback_timeout_fs", "descriptor_cache", "drop_enable", "drop_when_full"),
     *ints("store_num", "store_den", "pipeline_fs", "queue_time_fs"),
     *ints("ahead_fs"),  # by how much a ring may be ahead of its pace
     *ints("tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues", "n_sources", "rx_writes"),
-    *ints("has_engines"),
+    *ints("has_engines", "counts_rings"),
 )

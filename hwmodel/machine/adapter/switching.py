@@ -276,6 +276,17 @@ def pipeline_done(nic, now_fs):
     to_switch(nic, now_fs, frame)
 
 
+@kernel
+def count_read(nic, now_fs, frame):
+    """Count a frame of a ring that is in the Tx buffer."""
+    queue = nic.tx_queue[frame.queue]
+    queue.counts.frames += 1
+    queue.counts.n_bytes += frame.n_bytes
+    function = nic.function[queue.params.function]
+    if function.first_in_fs == NEVER:
+        function.first_in_fs = now_fs
+
+
 @inlined
 def frame_in(nic, now_fs, grant):
     """Note that all of a frame's payload is in the Tx buffer; frames go on in the order in which they were picked."""
@@ -289,14 +300,10 @@ def frame_in(nic, now_fs, grant):
         grants.head += 1
         into_pipeline(nic, now_fs, first)
     if frame.queue >= 0:  # else its function has gone
-        queue = nic.tx_queue[frame.queue]
-        queue.counts.frames += 1
-        queue.counts.n_bytes += frame.n_bytes
-        number = queue.params.function
-        nic.ledger.function[number].read_bytes += frame.n_bytes + FCS_BYTES
+        nic.ledger.function[nic.tx_queue[frame.queue].params.function].read_bytes += frame.n_bytes + FCS_BYTES
         nic.done_queue = frame.queue
-        if nic.function[number].first_in_fs == NEVER:
-            nic.function[number].first_in_fs = now_fs
+        if nic.params.counts_rings:
+            count_read(nic, now_fs, frame)
 
 
 @kernel
