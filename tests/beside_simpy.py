@@ -58,8 +58,9 @@ NUMBERS = {"uplink": WIRE, "broadcast": GROUP, "pf": PF, **{name: VF0 + at for a
 GROUP_OF = (WIRE, *EVERYONE)  # the ports that a broadcast is for
 IMIX = (64, 64, 570, 1518)
 
-LANE_BPS = {1: Fraction(2 * 10**9), 2: Fraction(4 * 10**9), 3: Fraction(8 * 10**9 * 128, 130)}
-SKP = {1: Fraction(4, 1538), 2: Fraction(4, 1538), 3: Fraction(1, 371)}
+LANE_BPS = {1: Fraction(2 * 10**9), 2: Fraction(4 * 10**9)}
+LANE_BPS |= {number: Fraction(gtps * 10**9 * 128, 130) for number, gtps in ((3, 8), (4, 16), (5, 32))}
+SKP = {1: Fraction(4, 1538), 2: Fraction(4, 1538), 3: Fraction(1, 371), 4: Fraction(1, 371), 5: Fraction(1, 371)}
 
 # Frames arrive at whole nanoseconds; a driver's time that is none keeps a post from ending as the next frame comes.
 BASE: Mapping[str, Mapping[str, Any]] = {

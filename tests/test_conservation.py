@@ -23,7 +23,7 @@ RUN = {"run": {"warmup": "10us", "duration": "240us"}}
 
 
 # Symbol rate less the line code: 8b/10b, 8b/10b, 128b/130b (PCI Express Base Specification 3.0).
-LANE_BPS = {1: 2 * 10**9, 2: 4 * 10**9, 3: Fraction(8 * 10**9 * 128, 130)}
+LANE_BPS = {1: 2 * 10**9, 2: 4 * 10**9, **{n: Fraction(2**n * 10**9 * 128, 130) for n in (3, 4, 5)}}
 
 
 def numbers_in(value, path=""):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from hwmodel.rules.pcie_link import DllpModel
+from hwmodel.rules.pcie_link import GENERATIONS, MOST_TEN_BIT_TAGS, DllpModel
 
 from .kinds import Block, ByteCount, Duration, Rate, Truth, Whole, Word, key
 
@@ -62,7 +62,9 @@ class Credits(Block):
 class Pcie(Block):
     """The PCI Express link: its rate, its transaction sizes and what its data link layer costs."""
 
-    generation: Annotated[int, Whole(choices=(1, 2, 3))] = key(2, "PCI Express generation: 2.5, 5 or 8 GT/s a lane.")
+    generation: Annotated[int, Whole(choices=tuple(GENERATIONS))] = key(
+        2, "PCI Express generation, 1 to 5: 2.5, 5, 8, 16 or 32 GT/s a lane."
+    )
     lanes: Annotated[int, Whole(choices=(1, 2, 4, 8, 12, 16, 32))] = key(
         4, "Width of the link; with `generation` it sets the raw rate."
     )
@@ -81,10 +83,10 @@ class Pcie(Block):
         "Addresses at which the host may cut completions (RCB), 64 B or 128 B.",
         alias="read_completion_boundary",
     )
-    tags: Annotated[int, Whole(1, 256)] = key(
+    tags: Annotated[int, Whole(1, MOST_TEN_BIT_TAGS)] = key(
         32,
         "Read requests that may be outstanding at once, descriptors and payload together. With few, reads are "
-        "limited to tags * request / round trip.",
+        "limited to tags * request / round trip. More than 256 have tags of 10 bits, from generation 4 on.",
     )
     dllp_model: Annotated[DllpModel, Word(DllpModel)] = key(
         "tlp4",

@@ -10,6 +10,7 @@ from hwmodel.config import bridge_with, bridges_of
 from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.workload import FRAME_RATE
 from hwmodel.results import CREDITS
+from hwmodel.rules.pcie_link import NEWEST_GENERATION, most_tags
 from hwmodel.units import format_bytes, format_frequency_hz, format_rate_bps, format_time_fs
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 FACTOR = 2
 _LANES = (1, 2, 4, 8, 12, 16, 32)
-_MOST_TAGS, _MOST_HEADER_CREDITS, _MOST_DATA_CREDITS = 256, 127, 2047
+_MOST_HEADER_CREDITS, _MOST_DATA_CREDITS = 127, 2047
 _LEAST_PREFETCH = 8
 _MOST_WALKERS = 64
 
@@ -44,13 +45,14 @@ def _lanes(config: Config) -> Iterator[Change]:
     wider = [lanes for lanes in _LANES if lanes >= FACTOR * pcie.lanes]
     if wider:
         yield "pcie.lanes", pcie.lanes, wider[0]
-    elif pcie.generation < 3:
+    elif pcie.generation < NEWEST_GENERATION:
         yield "pcie.generation", pcie.generation, pcie.generation + 1
 
 
 def _tags(config: Config) -> Iterator[Change]:
-    if config.pcie.tags < _MOST_TAGS:
-        yield "pcie.tags", config.pcie.tags, min(_MOST_TAGS, FACTOR * config.pcie.tags)
+    most = most_tags(config.pcie.generation)
+    if config.pcie.tags < most:
+        yield "pcie.tags", config.pcie.tags, min(most, FACTOR * config.pcie.tags)
 
 
 def _credits(*names: str) -> ChangesOf:
