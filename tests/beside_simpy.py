@@ -134,10 +134,18 @@ def parameters_of(config: Config) -> NicParameters:
         rate_limits={
             port.number: fs_per_byte(port.rate_limit_bps) for port in config.switch.ports if port.rate_limit_bps
         },
+        guarantees={port.number: fs_per_byte(port.min_rate_bps) for port in config.switch.ports if port.min_rate_bps},
+        guarantee_window_fs=guarantee_window_fs(config),
         translation_cache=TranslationCache(**dict(host.iotlb)) if host.iotlb else None,
         last_level_cache=LastLevelCache(**dict(host.cache)) if host.cache else None,
         max_frame_bytes=max(port.max_frame_bytes for port in config.switch.ports),
     )
+
+
+def guarantee_window_fs(config: Config) -> int:
+    """Return in what time two of the longest frames of each function pass the wire, rounded down."""
+    longest = max(port.max_frame_bytes for port in config.switch.ports) + 20
+    return 2 * len(config.switch.ports) * longest * 8 * 10**15 // config.port.rate_bps
 
 
 def engines_of(config: Config) -> dict[str, Any]:
@@ -542,7 +550,7 @@ LATEST_START_FS = 50 * 10**9
 OF_HOST = (
     "frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "interrupt_time_fs", "exit_time_fs",
 )  # fmt: skip
-OF_ADAPTER = ("queue_time_fs", "writeback_timeout_fs", "moderation_fs", "bus_cycle_fs")
+OF_ADAPTER = ("queue_time_fs", "writeback_timeout_fs", "moderation_fs", "bus_cycle_fs", "guarantee_window_fs")
 
 
 def drawn(seed: int, what: int, number: int, below: int) -> int:
@@ -577,6 +585,9 @@ def with_clocks(parameters: NicParameters, config: Config, receivers: Iterable[i
         port_rate_bps=Fraction(parameters.port_rate_bps) / of_adapter,
         rate_limits={
             port: (of_adapter * Fraction(*limit)).as_integer_ratio() for port, limit in parameters.rate_limits.items()
+        },
+        guarantees={
+            port: (of_adapter * Fraction(*least)).as_integer_ratio() for port, least in parameters.guarantees.items()
         },
         core_starts_fs=[drawn(seed, CORE_START, core, LATEST_START_FS) for core in range(parameters.cores)],
         taken_before={

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from hwmodel.rules.switch_modes import MODES
-from hwmodel.units import format_bytes
+from hwmodel.units import format_bytes, format_rate_bps
 from hwmodel.wire.ethernet import format_mac
 
 from .document import KeyPath
@@ -26,6 +26,7 @@ def check_switch(config: Config, findings: Findings) -> None:
     for index, entry in enumerate(config.switch.acl):
         check_acl_entry(entry, ("switch", "acl", index), findings)
     _check_ecid_lists(config, findings)
+    _check_guarantees(config, findings)
     _check_core(config, findings)
 
 
@@ -55,6 +56,29 @@ def _check_mirrors(config: Config, findings: Findings) -> None:
             findings.add("a mirror needs from (a port) or vlan", path)
         if mirror.source is not None and mirror.vlan is not None:
             findings.add("a mirror has from (a port) or vlan, not both", (*path, "vlan"), (*path, "from"))
+
+
+def _check_guarantees(config: Config, findings: Findings) -> None:
+    """Check that the port can keep what is guaranteed, and that no station is held below it."""
+    promised = [port for port in config.switch.ports if port.min_rate_bps is not None]
+    total_bps = 0
+    for port in promised:
+        least_bps = port.min_rate_bps or 0
+        total_bps += least_bps
+        key = f"switch.ports.{port.name}.min_rate"
+        if port.rate_limit_bps is not None and least_bps > port.rate_limit_bps:
+            findings.add(
+                f"{format_rate_bps(least_bps)} is more than its rate_limit {format_rate_bps(port.rate_limit_bps)}",
+                key,
+                f"switch.ports.{port.name}.rate_limit",
+            )
+        if total_bps > config.port.rate_bps >= total_bps - least_bps:
+            findings.add(
+                f"all guarantees up to it are {format_rate_bps(total_bps)}, more than port.rate "
+                f"{format_rate_bps(config.port.rate_bps)}",
+                key,
+                "port.rate",
+            )
 
 
 def check_acl_entry(entry: AclEntry, path: KeyPath, findings: Findings) -> None:

@@ -82,6 +82,12 @@ class Port(Block):
     rate_limit_bps: Annotated[int, Rate("1Kbps", "1000Gbps")] | None = key(
         None, "Most that the station may send, frame bits with FCS; null: no limit.", alias="rate_limit"
     )
+    min_rate_bps: Annotated[int, Rate("1Kbps", "1000Gbps")] | None = key(
+        None,
+        "Least that the station may send, whatever the others have to send, frame bits with FCS; what all guarantees "
+        "leave is shared as `scheduler` says. null: none.",
+        alias="min_rate",
+    )
     weight: Annotated[int, Whole(1, 65535)] = key(1, "Share of the station in the `weighted` and `deficit` schedulers.")
     vif: Annotated[int, Whole(1, MODES["vn_tag"].highest)] = key(
         ...,

@@ -102,6 +102,8 @@ def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
     for function in nic.function[:n_functions]:
         _stretch_ratio(function.params, "shaper", of_adapter)
         _stretch_times(function.params, ("shaper_window_fs",), of_adapter)
+        _stretch_ratio(function.params, "guarantee", of_adapter)
+    _stretch_times(nic.scheduler.params, ("guarantee_window_fs",), of_adapter)
     for engine in (nic.engines.read, nic.engines.write):
         _stretch_times(engine.params, ENGINE_TIMES, of_adapter)
         _stretch_ratio(engine.params, "", of_adapter)

@@ -23,7 +23,7 @@ from hwmodel.machine.server import fresh_state
 from hwmodel.machine.time.clock import ADAPTER_LINKS, LANE_CAP, RX_WRITEBACK_TIMER, TX_WRITEBACK_TIMER
 from hwmodel.machine.tlp_kinds import RX_WRITEBACK, TX_WRITEBACK
 from hwmodel.rules import switch_core_cycles
-from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
 from hwmodel.rules.pcie_link import DLLP_BYTES, counts_whole_double_words, link_rate_of, tlp_overhead_of
 from hwmodel.simulation.memory import fill_engines, fill_memory, fill_translation
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
@@ -103,6 +103,19 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
     fill_engines(nic, config)
     nic.scheduler.params.kind = SCHEDULERS[config.switch.scheduler]
     nic.scheduler.params.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - FCS_BYTES
+    if any(port.min_rate_bps is not None for port in config.switch.ports):
+        nic.scheduler.params.guarantee_window_fs = _guarantee_window_fs(config)
+
+
+def _guarantee_window_fs(config: Config) -> int:
+    """Return in what time each function sends two of the longest frames by the wire.
+
+    A function that has always a frame is never passed over for longer: at most one frame of each other comes before it,
+    and one that was picked before it was owed anything.
+    """
+    longest = max(port.max_frame_bytes for port in config.switch.ports)
+    n_bytes = 2 * len(config.switch.ports) * (longest + WIRE_OVERHEAD_BYTES)
+    return n_bytes * BITS_PER_BYTE * FS_PER_S // config.port.rate_bps
 
 
 def _be_idle(nic: Nic) -> None:
@@ -254,6 +267,9 @@ def _fill_functions(nic: Nic, config: Config) -> None:
             window_bytes = config.nic.rate_limit_window_bytes
             params.shaper_window_fs = window_bytes * params.shaper_num // params.shaper_den
             function.eligible_at_fs = -NEVER  # as after a long pause
+        if port.min_rate_bps is not None:
+            key = f"switch.ports.{port.name}.min_rate"
+            params.guarantee_num, params.guarantee_den = rate_as_ratio(key, port.min_rate_bps)
     _fill_queues(nic, config)
 
 

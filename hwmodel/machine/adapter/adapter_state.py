@@ -23,14 +23,15 @@ ADAPTER_COUNTS = record(("tx_buffer", GAUGE), ("rx_buffer", GAUGE), *ints("pipel
 # `adapter_port`: the Ethernet port that it sends by; `port`: its own at that port's bridge.
 FUNCTION_PARAMS = record(
     *ints("core", "adapter_port", "port", "first_source", "n_sources", "first_queue", "n_queues", "weight"),
-    *ints("shaper_num", "shaper_den", "shaper_window_fs"),
+    *ints("shaper_num", "shaper_den", "shaper_window_fs", "guarantee_num", "guarantee_den"),
 )
 FUNCTION = record(
     ("params", FUNCTION_PARAMS),
     *ints("ready_queues", "next_queue", "eligible_at_fs", "is_shaped", "deficit_bytes", "is_hungry", "is_full"),
     # `first_in_fs`: when the first frame was in the Tx buffer since the function came up, NEVER if none was; noted
     # where rings are counted.
-    *ints("is_off", "first_in_fs"),
+    # `owed_from_fs`: from when on it has had less than its guarantee.
+    *ints("is_off", "first_in_fs", "owed_from_fs"),
 )
 # Descriptors of a ring that are done and not yet written back; `queue`, `ring_length` and `batch` are the ring's.
 HELD_PARAMS = record(*ints("kind", "timer_kind", "queue", "ring_length", "batch"))
@@ -82,10 +83,11 @@ READS = record(
     ("rx_fetches", FETCHES), ("tx_fetches", FETCHES), *ints("frame", "left_bytes", "address", "whole_bytes"),
     *ints("has_freed"),
 )  # fmt: skip
-SCHEDULER_PARAMS = record(*ints("kind", "quantum_bytes"))
+# `guarantee_window_fs`: for how long a guarantee lasts that was not used; 0 where nobody has one.
+SCHEDULER_PARAMS = record(*ints("kind", "quantum_bytes", "guarantee_window_fs"))
 # `n_told`: Tx descriptors of all rings that doorbells have told of and that are not yet requested.
 SCHEDULER = record(
-    *ints("chosen", "chosen_fs", "pointer", "turn_left", "n_ready", "n_shaped_waiting"),
+    *ints("chosen", "chosen_fs", "pointer", "turn_left", "n_ready", "n_shaped_waiting", "owed_pointer", "is_owed"),
     ("params", SCHEDULER_PARAMS),
     *ints("n_told", "n_paused"),
 )

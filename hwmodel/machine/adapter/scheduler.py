@@ -7,6 +7,7 @@ from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.adapter_state import SCHEDULE_DEFICIT, SCHEDULE_STRICT, SCHEDULE_WEIGHTED
 from hwmodel.machine.adapter.fetch import fetch_tx
+from hwmodel.machine.adapter.guarantees import NOBODY, first_owed, give_owed
 from hwmodel.machine.counts.batches import mark_batch
 from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journey_state import CACHED
@@ -126,8 +127,13 @@ def choose_deficit(nic, scheduler):
 
 
 @inlined
-def choose(nic, scheduler):
+def choose(nic, scheduler, now_fs):
     """Return the function whose frame is next and move the pointer."""
+    if scheduler.params.guarantee_window_fs > 0:
+        number = first_owed(nic, scheduler, now_fs)
+        scheduler.is_owed = int(number != NOBODY)
+        if scheduler.is_owed:
+            return number
     if scheduler.params.kind == SCHEDULE_DEFICIT:
         return choose_deficit(nic, scheduler)
     if scheduler.params.kind == SCHEDULE_STRICT:
@@ -247,7 +253,7 @@ def pick(nic, now_fs):
         )
         if scheduler.n_ready == 0:
             return
-        scheduler.chosen = choose(nic, scheduler)
+        scheduler.chosen = choose(nic, scheduler, now_fs)
         scheduler.chosen_fs = now_fs
         chosen = nic.function[scheduler.chosen]
         chosen.next_queue = next_queue(nic, chosen) - chosen.params.first_queue
@@ -284,5 +290,7 @@ def pick(nic, now_fs):
         function.next_queue = 0
     descriptor_leaves(nic, now_fs, number)
     shape(nic, now_fs, scheduler.chosen, n_bytes + FCS_BYTES)
+    if scheduler.is_owed:
+        give_owed(nic, now_fs, scheduler.chosen, n_bytes + FCS_BYTES)
     scheduler.chosen = -1
     fetch_tx(nic, now_fs, number)

@@ -135,6 +135,9 @@ class NicParameters:
     rate_limits: Mapping[int, Ratio] = field(default_factory=dict)
     """By port; none: no limit."""
     rate_limit_window_bytes: int = 4096
+    guarantees: Mapping[int, Ratio] = field(default_factory=dict)
+    """By port; none: nothing is guaranteed."""
+    guarantee_window_fs: int = 0
     drop_enable: bool = True
     port_rate_bps: int = 10_000_000_000
     bus_cycle_fs: int | None = None

@@ -138,6 +138,7 @@ class Sender:
         ring.frames.popleft()
         ring.not_picked.popleft()
         self._scheduler.shapers.charge(ring.port, frame.frame_bytes)
+        self._scheduler.guarantees.charge(ring.port, frame.frame_bytes)
         if self._parameters.queue_time_fs:
             self._keep_pace(ring)
         self._fetch_descriptors(ring)
