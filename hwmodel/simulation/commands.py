@@ -130,7 +130,8 @@ OF_SERVER = (
     Region(("function", "params"), ("shaper_num", "shaper_den", "shaper_window_fs"), SHAPER),
     Region(("function", "params"), ("weight",)),
     Region(("port", "mac", "params"), WIRE_RATE, LINE_RATE),
-    Region(("port", "wire", "outside", "params"), WIRE_RATE, OUTSIDE_RATE),
+    Region(("port", "mac", "params"), ("is_down",)),
+    Region(("wire", "outside", "params"), WIRE_RATE, OUTSIDE_RATE),
     Region(("pcie", "params"), ("max_read_request_bytes", "dllp_period", "dllp_fs", "duration_fs"), LINK),
     Region(("traffic", "source", "params"), (), SOURCE),
 )

@@ -11,7 +11,7 @@ from hwmodel.switch_core.state import MAX_CORE_PORTS
 
 FETCH_CAP = RING_POOL >> 1  # descriptor fetches that wait for a tag: no more than all rings have descriptors
 PIPE_CAP = 2 * GRANT_CAP  # frames at the pipeline: of VMs and from the wire, each bounded by GRANT_CAP
-BUS_PORT_CAP = GRANT_CAP  # frames that wait for its bus at one port
+BUS_CAP = GRANT_CAP + (1 << 14)  # frames that wait for buses: of VMs, and what the uplinks' FIFOs hold
 PASSING_CAP = 1 << 5  # frames granted and not yet switched: a grant takes a cycle or more, the rest at most 9
 
 
@@ -64,7 +64,11 @@ RX_QUEUE = record(
     ("held", HELD),
 )
 
-BUS_PORT = record(*ints("head", "tail", "n_words"), ("ring", FRAME, (BUS_PORT_CAP,)))
+# Frames that wait for a bus are in a list for each of its ports, in places of all buses. Here and in `following`, `head`
+# and `tail` are the number of a place, plus 1; 0: none.
+BUS_PORT = record(*ints("head", "tail", "n_words"))
+WAITING_FRAME = record(("frame", FRAME), *ints("following"))
+WAITING_FRAMES = record(*ints("n_used", "free"), ("place", WAITING_FRAME, (BUS_CAP,)))
 BUS_COUNTS = record(*ints("busy_fs"))
 SWITCH_BUS_PARAMS = record(*ints("cycle_fs", "n_ports", "word_bytes", "ingress_words", "ready_cycles", "delay_cycles"))
 SWITCH_BUS = record(
@@ -96,5 +100,5 @@ ADAPTER_PARAMS = record(
     *ints("store_num", "store_den", "pipeline_fs", "queue_time_fs"),
     *ints("ahead_fs"),  # by how much a ring may be ahead of its pace
     *ints("tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues", "n_sources", "rx_writes"),
-    *ints("has_engines"),
+    *ints("has_engines", "n_ports"),
 )

@@ -90,7 +90,7 @@ def obey(nic, words, now_fs, command):
     if command.kind == LINE_RATE:
         expect_line_anew(nic.port[command.part].mac)
     elif command.kind == OUTSIDE_RATE:
-        expect_outside_anew(nic.port[command.part].wire.outside, now_fs)
+        expect_outside_anew(nic.wire[command.part].outside, now_fs)
     elif command.kind in (TABLE, VLAN):
         nic.headers.generation += 1
         if command.kind == VLAN:

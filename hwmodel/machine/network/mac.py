@@ -27,6 +27,7 @@ MAC_PARAMS = record(
     # The other end of the wire: whether a bridge stands there, and for how long a bit flies.
     *ints("has_peer", "propagation_fs"),
     *ints("is_tapped"),  # what passes the port is logged; where a bridge stands there, it does so
+    *ints("is_down"),  # nothing begins on the wire, and nothing comes
 )
 MAC = record(
     ("params", MAC_PARAMS),
@@ -40,8 +41,7 @@ MAC = record(
 @kernel
 def start_sending(nic, number, now_fs):
     """Start sending the head of a port's FIFO."""
-    port = nic.port[number]
-    mac = port.mac
+    mac = nic.port[number].mac
     copy = mac.fifo.ring[mac.fifo.head & mac.fifo.mask]
     wait_fs = now_fs - copy.entered_fs
     observe(mac.counts.wait, wait_fs)
@@ -51,7 +51,7 @@ def start_sending(nic, number, now_fs):
     mac.counts.tx_busy_fs += busy_fs
     set_next(nic.clock, WIRE + number, now_fs + busy_fs)
     if mac.params.has_peer:
-        send_to_bridge(nic, port, now_fs, busy_fs, copy)
+        send_to_bridge(nic, number, now_fs, busy_fs, copy)
 
 
 @kernel
@@ -60,7 +60,7 @@ def send(nic, number, now_fs):
     mac = nic.port[number].mac
     entered(nic.clock, mac.fifo)
     change(mac.counts.waiting, now_fs, 1)
-    if mac.is_sending == 0:
+    if mac.is_sending == 0 and mac.params.is_down == 0:
         start_sending(nic, number, now_fs)
 
 
@@ -78,8 +78,18 @@ def take_sent(nic, number, now_fs):
     mac.counts.tx_bytes += padded_bytes(copy.n_bytes)
     change(mac.counts.waiting, now_fs, -1)
     set_next(nic.clock, WIRE + number, NEVER)
-    if fifo.head != fifo.tail:
+    if fifo.head != fifo.tail and mac.params.is_down == 0:
         start_sending(nic, number, now_fs)
+    return copy
+
+
+@kernel
+def take_unsent(nic, number, now_fs):
+    """Return the copy that is first at a port whose wire is dead, and that will never be sent."""
+    mac = nic.port[number].mac
+    copy = mac.fifo.ring[mac.fifo.head & mac.fifo.mask]
+    mac.fifo.head += 1
+    change(mac.counts.waiting, now_fs, -1)
     return copy
 
 

@@ -298,11 +298,11 @@ def line_arrives(nic, now_fs, number):
     """Let the outside world put a frame on the line toward the NIC."""
     traffic = nic.traffic
     source = traffic.source[number]
-    port = nic.port[source.params.adapter_port]
-    if port.mac.params.has_peer:
-        outside_arrives(nic, now_fs, number, port.wire.outside)
+    mac = nic.port[source.params.adapter_port].mac
+    if mac.params.has_peer:
+        outside_arrives(nic, now_fs, number, nic.wire[source.params.adapter_port].outside)
         return
-    line = port.mac.line
+    line = mac.line
     if line_is_full(line):  # the frame waits outside for a place
         wake_at(nic, number, first_on_line(line).ready_fs + 1)
         return
