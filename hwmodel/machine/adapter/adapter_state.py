@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hwmodel.compiled.records import I32, U32, ints, record
 from hwmodel.machine.counts.journey_state import POST_BATCH, RX_BATCH
-from hwmodel.machine.counts.ledger_state import GAUGE
+from hwmodel.machine.counts.ledger_state import GAUGE, LATENCY
 from hwmodel.machine.frames import FRAME, GRANT_CAP
 from hwmodel.machine.guest.guest_state import RING_POOL
 from hwmodel.switch_core.state import MAX_CORE_PORTS
@@ -18,8 +18,12 @@ PASSING_CAP = 1 << 5  # frames granted and not yet switched: a grant takes a cyc
 SCHEDULE_ROUND_ROBIN, SCHEDULE_WEIGHTED, SCHEDULE_DEFICIT, SCHEDULE_STRICT = range(4)
 
 
-# Of the adapter itself: what its buffers hold, in bytes, and how long its pipeline and its store of read data worked.
-ADAPTER_COUNTS = record(("tx_buffer", GAUGE), ("rx_buffer", GAUGE), *ints("pipeline_busy_fs", "store_busy_fs"))
+# Of the adapter itself: what its buffers hold, in bytes, how long its pipeline and its store of read data worked, and how
+# many frames stand before the ports' wires, those that are sent among them, and how long each has waited for its own.
+ADAPTER_COUNTS = record(
+    ("tx_buffer", GAUGE), ("rx_buffer", GAUGE), *ints("pipeline_busy_fs", "store_busy_fs"),
+    ("wire_waiting", GAUGE), ("wire_wait", LATENCY),
+)  # fmt: skip
 # `adapter_port`: the Ethernet port that it sends by; `port`: its own at that port's bridge.
 FUNCTION_PARAMS = record(
     *ints("core", "adapter_port", "port", "first_source", "n_sources", "first_queue", "n_queues", "weight"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.records import NEVER, ints, record
 from hwmodel.machine.counts.histogram import bucket, change, observe
-from hwmodel.machine.counts.ledger_state import GAUGE, LATENCY, WIRE_WAIT_HISTOGRAM
+from hwmodel.machine.counts.ledger_state import WIRE_WAIT_HISTOGRAM
 from hwmodel.machine.frames import FIFO, FRAME, LINE_CAP
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.network.wires import note_passing, padded_bytes, send_to_bridge, wire_time_fs
@@ -19,8 +19,6 @@ ON_LINE = record(*ints("head", "tail", "busy_until_fs"), ("ring", FRAME, (LINE_C
 MAC_COUNTS = record(
     *ints("tx_bytes", "rx_bytes", "tx_busy_fs", "rx_busy_fs"),
     *ints("good_frames", "good_bytes", "multicast", "broadcast"),
-    ("waiting", GAUGE),  # in `fifo`, the frame that is sent among them
-    ("wait", LATENCY),  # until a frame is sent
 )
 MAC_PARAMS = record(
     *ints("fs_per_byte_num", "fs_per_byte_den"),
@@ -44,8 +42,8 @@ def start_sending(nic, number, now_fs):
     mac = nic.port[number].mac
     copy = mac.fifo.ring[mac.fifo.head & mac.fifo.mask]
     wait_fs = now_fs - copy.entered_fs
-    observe(mac.counts.wait, wait_fs)
-    nic.ledger.histogram[WIRE_WAIT_HISTOGRAM + number, bucket(wait_fs)] += 1
+    observe(nic.counts.wire_wait, wait_fs)
+    nic.ledger.histogram[WIRE_WAIT_HISTOGRAM, bucket(wait_fs)] += 1
     busy_fs = wire_time_fs(mac, copy.n_bytes)
     mac.is_sending = 1
     mac.counts.tx_busy_fs += busy_fs
@@ -59,7 +57,7 @@ def send(nic, number, now_fs):
     """Take in the copy that was written at the tail of a port's FIFO, and start on it if nothing is being sent."""
     mac = nic.port[number].mac
     entered(nic.clock, mac.fifo)
-    change(mac.counts.waiting, now_fs, 1)
+    change(nic.counts.wire_waiting, now_fs, 1)
     if mac.is_sending == 0 and mac.params.is_down == 0:
         start_sending(nic, number, now_fs)
 
@@ -76,7 +74,7 @@ def take_sent(nic, number, now_fs):
     fifo.head += 1
     mac.is_sending = 0
     mac.counts.tx_bytes += padded_bytes(copy.n_bytes)
-    change(mac.counts.waiting, now_fs, -1)
+    change(nic.counts.wire_waiting, now_fs, -1)
     set_next(nic.clock, WIRE + number, NEVER)
     if fifo.head != fifo.tail and mac.params.is_down == 0:
         start_sending(nic, number, now_fs)
@@ -89,7 +87,7 @@ def take_unsent(nic, number, now_fs):
     mac = nic.port[number].mac
     copy = mac.fifo.ring[mac.fifo.head & mac.fifo.mask]
     mac.fifo.head += 1
-    change(mac.counts.waiting, now_fs, -1)
+    change(nic.counts.wire_waiting, now_fs, -1)
     return copy
 
 
