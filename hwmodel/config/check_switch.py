@@ -128,10 +128,11 @@ def _check_names(config: Config, findings: Findings) -> None:
 
 def _check_macs(config: Config, findings: Findings) -> None:
     owners: dict[int, list[tuple[str, set[int], int]]] = {}
+    ports = {port.name: port.port for port in config.switch.ports}  # each with a switch of its own
     for port in config.switch.ports:
         for index, mac in enumerate(dict.fromkeys(port.macs)):
             for other, other_vlans, other_index in owners.get(mac, []):
-                shared = other_vlans.intersection(port.vlans)
+                shared = other_vlans.intersection(port.vlans) if ports[other] == port.port else set()
                 if shared and other != port.name:
                     findings.add(
                         f"{other} and {port.name} both have {format_mac(mac)} in VLAN {min(shared)}",

@@ -18,8 +18,8 @@ PASSING_CAP = 1 << 5  # frames granted and not yet switched: a grant takes a cyc
 SCHEDULE_ROUND_ROBIN, SCHEDULE_WEIGHTED, SCHEDULE_DEFICIT, SCHEDULE_STRICT = range(4)
 
 
-# Of the adapter itself: what its buffers hold, in bytes, how long its pipeline and its store of read data worked, and how
-# many frames stand before the ports' wires, those that are sent among them, and how long each has waited for its own.
+# Of the adapter itself: what its buffers hold, in bytes, how long its pipeline and its store of read data worked; how
+# many frames stand before the ports' wires, those that are sent among them, and how long they have waited for them.
 ADAPTER_COUNTS = record(
     ("tx_buffer", GAUGE), ("rx_buffer", GAUGE), *ints("pipeline_busy_fs", "store_busy_fs"),
     ("wire_waiting", GAUGE), ("wire_wait", LATENCY),
@@ -68,8 +68,8 @@ RX_QUEUE = record(
     ("held", HELD),
 )
 
-# Frames that wait for a bus are in a list for each of its ports, in places of all buses. Here and in `following`, `head`
-# and `tail` are the number of a place, plus 1; 0: none.
+# Frames that wait for a bus are in a list for each of its ports, in places of all buses. `head`, `tail`, `following`
+# and `free` are the number of a place, plus 1; 0: none.
 BUS_PORT = record(*ints("head", "tail", "n_words"))
 WAITING_FRAME = record(("frame", FRAME), *ints("following"))
 WAITING_FRAMES = record(*ints("n_used", "free"), ("place", WAITING_FRAME, (BUS_CAP,)))
