@@ -226,11 +226,14 @@ def outside_targets(config: Config, servers: Iterable[Server] = ()) -> list[tupl
 
 
 def own_uplinks(config: Config, source: str, target: str) -> tuple[str, str]:
-    """Return the ends of a flow, with `uplink` as the stations outside that are beyond the other end's port."""
+    """Return the ends of a flow, with `uplink` as the stations outside that are beyond the other end's port.
+
+    Beyond the first, where the other end is at none: a group.
+    """
     if config.port.count == 1:
         return source, target
     ports = {port.name: port.port or "" for port in config.switch.ports}
-    of_ends = [uplink_of(ports.get(end, "")) for end in (target, source)]
+    of_ends = [uplink_of(ports.get(end) or config.port.names[0]) for end in (target, source)]
     source, target = (own if end == UPLINK else end for end, own in zip((source, target), of_ends, strict=True))
     return source, target
 

@@ -219,9 +219,10 @@ def _busy_fs(nic: Any, counts: Any, now_fs: int) -> dict[str, int]:
     for number, name in enumerate(ports_named(nic)):
         port, sent, bus = nic.port[number], counts.mac[number], counts.bus[number]
         sending_until_fs = nic.clock.next_at[WIRE + number] if port.mac.is_sending else now_fs
+        coming_until_fs = now_fs if port.mac.params.is_down else port.mac.line.busy_until_fs  # counts nothing there
         busy_until_fs |= {
             at_port(name, "wire.tx"): (sent.tx_busy_fs, sending_until_fs),
-            at_port(name, "wire.rx"): (sent.rx_busy_fs, port.mac.line.busy_until_fs),
+            at_port(name, "wire.rx"): (sent.rx_busy_fs, coming_until_fs),
             at_port(name, "switch.bus"): (bus.busy_fs, port.bus.free_fs),
         }
     found = {name: int(busy_fs) - max(0, int(until_fs) - now_fs) for name, (busy_fs, until_fs) in busy_until_fs.items()}

@@ -116,7 +116,8 @@ def put_on_line(nic, number, now_fs, source):
     frame.is_wire, frame.adapter_port = 1, number
     busy_fs = wire_time_fs(mac, frame.n_bytes)
     line.busy_until_fs = max(line.busy_until_fs, now_fs) + busy_fs
-    mac.counts.rx_busy_fs += busy_fs
+    if mac.params.is_down == 0:
+        mac.counts.rx_busy_fs += busy_fs
     frame.ready_fs = line.busy_until_fs
     if line.head == line.tail:
         set_next(nic.clock, LINE + number, frame.ready_fs)
@@ -145,6 +146,8 @@ def take_from_line(nic, number):
     frame = first_on_line(line)
     line.head += 1
     set_next(nic.clock, LINE + number, NEVER if line.head == line.tail else first_on_line(line).ready_fs)
+    if mac.params.is_down:
+        return frame
     mac.counts.rx_bytes += padded_bytes(frame.n_bytes)
     if mac.params.is_tapped:
         note_passing(nic.ledger, frame.ready_fs, number, 0, frame.template, frame.n_bytes, frame.template, frame.index)
