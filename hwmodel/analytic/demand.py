@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hwmodel.analytic.ceilings import taken_at_port
-from hwmodel.analytic.paths import OnwardHops, Path, Paths, Policer
+from hwmodel.analytic.paths import LINK_DOWN, OnwardHops, Path, Paths, Policer
 from hwmodel.analytic.recent import remembered
 from hwmodel.analytic.routes import GROUPS, UPLINK, Route, Stream, streams_of
 from hwmodel.analytic.symmetry import folded_stream, is_alike_for_all, unfolded
@@ -27,6 +27,7 @@ from hwmodel.analytic.traffic import (
     Sizes,
     Traffic,
     average,
+    nothing_of,
     shares,
     sum_of_products,
     together,
@@ -169,6 +170,8 @@ class _Reader:
             (stream, self._offered(stream.name, stream.source, sizes, _ways(config, stream)))
             for stream in streams_of(config, self._system.vm_names)
         ]
+        if workload.load.kind == "saturate":  # who can send nothing waits
+            alone = [(stream, one) for stream, one in alone if stream.rate_bps is not None or not self._is_cut_off(one)]
         if not alone:
             raise InputError(_NOBODY)
         with_rate = [
@@ -193,6 +196,10 @@ class _Reader:
             for part, share in self._by_tx_ring(stream, one, offered is not None)
         ]
         return Demand(sought, tuple(beside), offered, tuple(parts), (*with_rate, *outside))
+
+    def _is_cut_off(self, one: Offered) -> bool:
+        """Tell whether a stream's frames are for a dead wire alone."""
+        return all(leg.traffic.is_nothing for leg in one.sent_as) and not one.hops
 
     def _of_one_sender(self, sizes: Sizes) -> Demand:
         """Give the demand where all senders are alike: from one of them."""
@@ -300,6 +307,8 @@ class _Reader:
     def _sent(self, sizes: Sizes, way: _Way, path: Path) -> Traffic:
         _, local = self._place(way.source)
         route, is_from_vm = path.route, local != UPLINK
+        if path.lost == LINK_DOWN:  # dropped where the frame comes from
+            return nothing_of(sizes)
         found = Traffic(
             sizes=sizes,
             reads=ONE if is_from_vm else ZERO,

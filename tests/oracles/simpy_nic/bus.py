@@ -62,7 +62,8 @@ class Bus:
                 yield self._comes
             grant = max(free, min(waiting[0][0] for waiting in self._waiting if waiting))
             if grant * self._cycle_fs > self._env.now:
-                yield Delay(self._env, grant * self._cycle_fs - self._env.now, place(Phase.SWITCH, AtSwitch.GRANT, self._number))
+                granted_at = place(Phase.SWITCH, AtSwitch.GRANT, self._number)
+                yield Delay(self._env, grant * self._cycle_fs - self._env.now, granted_at)
             turns = [(pointer + i) % len(self._waiting) for i in range(len(self._waiting))]
             port = next(p for p in turns if self._waiting[p] and self._waiting[p][0][0] <= grant)
             frame = self._waiting[port].popleft()[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from itertools import count, cycle
+from typing import Any
 
 import simpy
 
@@ -81,13 +82,21 @@ class Model:
             )
             for guest, port in enumerate(parameters.ports)
         }
+        for port, driver in self.drivers.items():
+            driver.cannot_leave = partial(self._cannot_leave, port)
         self._indices = count()
         self._mirrored_to = mirrored_to
         self._bytes_of = bytes_of
 
+    def _cannot_leave(self, port: int, raw: bytes | None) -> bool:
+        """Tell whether a function's frame is for a dead wire alone, by the tables of now."""
+        number = self._current.at_ethernet_port.get(port, 0)
+        return number in self._current.dead_ports and self._tables[number].is_for_wire_alone(port, raw or b"")
+
     def command(self, parameters: NicParameters) -> None:
         """Let other parameters hold from now on; functions that are off then go before others come."""
         before, after = self._current.ports_off, parameters.ports_off
+        wires_change = self._current.dead_ports != parameters.dead_ports
         self._current.replace(parameters)
         for port in sorted(after - before):
             self._goes(port)
@@ -99,6 +108,8 @@ class Model:
             for tables, switch in zip(self._tables, _switches(parameters), strict=True):
                 tables.change(switch, after)
         self.sender.limits_changed()
+        if wires_change:
+            later(self.env, 0, place(Phase.COMMANDED), self._look_at_sources)
         for port, _, n_reads, n_writes in parameters.driver_work:
             self.drivers[port].access_registers(n_reads, n_writes)
 
@@ -113,6 +124,10 @@ class Model:
             direction.forget(life)
         self.switch.forget(port)
         later(self.env, 0, place(Phase.COMMANDED), self._go_on)
+
+    def _look_at_sources(self) -> None:
+        for _, driver in sorted(self.drivers.items()):
+            driver.look()
 
     def _go_on(self) -> None:
         self.arbiter.go_on()
@@ -147,8 +162,7 @@ class Model:
 
     def made_frame(self, source: int, drawn: Drawn) -> Frame:
         """Make a frame of what is drawn of it."""
-        raw = drawn.header.ljust(drawn.frame_bytes - 4, b"\0")
-        return self._new_frame(next(self._indices), source, drawn.destinations, drawn.frame_bytes, raw=raw)
+        return self._new_frame(next(self._indices), source, drawn.destinations, drawn.frame_bytes, raw=drawn.raw)
 
     def _new_frame(
         self,

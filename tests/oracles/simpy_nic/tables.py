@@ -104,6 +104,11 @@ class Tables:
         )
         return Decision(copies, mirrored, found.drop or "NO_DESTINATION")
 
+    def is_for_wire_alone(self, port: int, raw: bytes) -> bool:
+        """Tell whether a frame's one copy leaves by the wire; no policer is asked."""
+        found = self._forward(port, raw, False)
+        return list(found.deliver) == [station_name(WIRE)] and not found.mirrored
+
     def _forward(self, port: int, raw: bytes, is_refused: bool) -> Forwarded:
         key = port, raw, is_refused
         if key not in self._decided:
