@@ -131,5 +131,3 @@ def test_saturated_ports_get_the_same(tmp_path: Path) -> None:
 def pairs_at_ports() -> Any:
     """Send between vf0 and vf2, vf1 and vf3, which are at the same ports."""
     return {port: [(GUESTS[(at + 2) % 4], 64)] for at, port in enumerate(GUESTS)}
-
-

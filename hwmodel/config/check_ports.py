@@ -159,4 +159,3 @@ def _check_pattern(config: Config, findings: Findings, domains: Sequence[Domain]
             *keys,
             besides=["switch.ports"],
         )
-

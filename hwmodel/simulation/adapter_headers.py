@@ -103,7 +103,7 @@ def enter_headers(nic: Nic, headers: npt.NDArray[Any], numbers: npt.NDArray[np.i
     own["port"] = np.where(is_from_outside, ON_THE_WIRE if has_peer else UPLINK, port_of[own["sender"]])
     nic["headers"]["template_header"][numbers] = own
     # A port of a switch, which functions count from the PF on, is the same at whichever Ethernet port.
-    templates["function"][numbers] = function_of(np.where(is_from_outside, UPLINK, own["port"]))
+    templates["function"][numbers] = np.where(is_from_outside, function_of(UPLINK), own["port"] + function_of(0))
     templates["queue_hash"][numbers] = port_of[own["target"]]
 
 

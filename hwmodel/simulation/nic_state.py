@@ -219,7 +219,7 @@ def _fill_adapter(nic: Nic, config: Config) -> None:
         params.pipeline_fs = FS_PER_S // settings.max_pps
     params.queue_time_fs = settings.queue_time_fs
     params.ahead_fs = (settings.descriptor_cache - 1) * settings.queue_time_fs
-    params.n_ports = config.port.count
+    params.n_ports = nic.clock.n_ports = config.port.count
     params.n_functions = len(config.switch.ports)
     params.n_queues = params.n_functions * settings.queues_per_vf
 

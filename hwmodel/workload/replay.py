@@ -137,9 +137,7 @@ class Replay:
     records: Records
 
 
-def read_replay(
-    path: str, switches: Mapping[str, Switch], ports: Sequence[str] = ("",), *, asap: bool
-) -> Replay:
+def read_replay(path: str, switches: Mapping[str, Switch], ports: Sequence[str] = ("",), *, asap: bool) -> Replay:
     """Read a capture, each frame entering by the port that owns its source address, any other frame by the uplink.
 
     `switches`, `ports`: as of `HeaderTable`.
