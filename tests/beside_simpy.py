@@ -422,9 +422,7 @@ def oracle_outcome(
     check_same_run(config, changes)
     by_tables = Load(
         saturating=saturating,
-        arrivals=[
-            Arrival(at_ns * NS_FS, port, to, n, at_ns, ethernet_port(config, to)) for at_ns, port, to, n in recorded
-        ],
+        arrivals=[Arrival(at * NS_FS, port, to, n, at, ethernet_port(config, to)) for at, port, to, n in recorded],
         on_full=config.workload.on_full,
         bytes_of=lambda source, to, n_bytes: header(source, to[0]).ljust(n_bytes - 4, b"\0"),
     )
