@@ -14,6 +14,7 @@ from hwmodel.config.check_ports import check_ports
 from hwmodel.config.system import Domain, domains_of, own_uplinks
 from hwmodel.errors import InputError
 from hwmodel.relaxations import relaxations_of
+from hwmodel.simulation.taps import tap_names
 from hwmodel.workload import build_workload
 from tests.config_cases import complaints
 
@@ -257,6 +258,10 @@ def test_a_result_with_ports_is_read_back():
     plain = json.loads(result.to_json())
     assert plain["ports"][1]["tx_gbps"] == pytest.approx(9.87, rel=1e-3)
     assert "ports" not in simulate(load_config({**DPDK, **RUN})).to_mapping()
+
+
+def test_each_wire_has_a_tap():
+    assert tap_names(configured()) == ("p0.uplink", "p1.uplink") and tap_names(load_config({})) == ("uplink",)
 
 
 def test_a_wire_that_is_full_is_made_larger_by_the_rate_of_all():
