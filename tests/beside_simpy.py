@@ -127,6 +127,9 @@ def parameters_of(config: Config) -> NicParameters:
         jitter_bins=[tuple(each) for each in host.jitter.bins or ()] if host.jitter.kind == "histogram" else (),
         random_state=random_state(config.run.seed),
         port_rate_bps=config.port.rate_bps,
+        ethernet_ports=config.port.count,
+        at_ethernet_port={port.number: int(port.port[1:]) for port in config.switch.ports if port.port},
+        dead_ports=frozenset(int(name[1:]) for name in config.port.down),
         bus_cycle_fs=10**15 // config.switch.clock_hz if config.switch.timing == "core" else None,
         bus_bits=config.switch.bus_bits,
         scheduler=config.switch.scheduler,
@@ -428,11 +431,16 @@ def oracle_outcome(
     check_same_run(config, changes)
     by_tables = Load(
         saturating=saturating,
-        arrivals=[Arrival(at_ns * NS_FS, port, to, n, at_ns) for at_ns, port, to, n in recorded],
+        arrivals=[Arrival(at * NS_FS, port, to, n, at, ethernet_port(config, to)) for at, port, to, n in recorded],
         on_full=config.workload.on_full,
         bytes_of=lambda source, to, n_bytes: header(source, to[0]).ljust(n_bytes - 4, b"\0"),
     )
     return run_with_tables(config, by_tables, stop, changes, parameters, waiting)
+
+
+def ethernet_port(config: Config, target: int) -> int:
+    """Return the Ethernet port by which a frame for a station comes from outside; for all it comes by the first."""
+    return next((int(port.port[1:]) for port in config.switch.ports if port.number == target and port.port), 0)
 
 
 def run_with_tables(

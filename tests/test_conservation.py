@@ -118,7 +118,7 @@ def check_all_is_back(run: JourneyRun, result: Result) -> None:
     nic, held = run.state[0], Held(run)
     assert result.totals.in_flight_frames == result.totals.copies_in_flight == 0
     assert held.frames() == len(held.copies) == len(held.mirrored) == 0
-    assert nic.counts.tx_buffer.level == nic.counts.rx_buffer.level == nic.port[0].mac.counts.waiting.level == 0
+    assert nic.counts.tx_buffer.level == nic.counts.rx_buffer.level == nic.counts.wire_waiting.level == 0
     assert nic.pcie[0].tags.n_free == nic.pcie[0].tags.params.n_tags
     assert nic.groups.n_free == len(nic.groups.free)
     limited = [credit for credit in nic.pcie[0].credits if credit.params.headers_limit or credit.params.data_limit]

@@ -59,12 +59,13 @@ def _check_mirrors(config: Config, findings: Findings) -> None:
 
 
 def _check_guarantees(config: Config, findings: Findings) -> None:
-    """Check that the port can keep what is guaranteed, and that no station is held below it."""
-    promised = [port for port in config.switch.ports if port.min_rate_bps is not None]
-    total_bps = 0
-    for port in promised:
-        least_bps = port.min_rate_bps or 0
-        total_bps += least_bps
+    """Check that each Ethernet port can keep what is guaranteed, and that no station is held below it."""
+    totals_bps: dict[str, int] = {}
+    for port in config.switch.ports:
+        if port.min_rate_bps is None:
+            continue
+        least_bps = port.min_rate_bps
+        totals_bps[port.port] = total_bps = totals_bps.get(port.port, 0) + least_bps
         key = f"switch.ports.{port.name}.min_rate"
         if port.rate_limit_bps is not None and least_bps > port.rate_limit_bps:
             findings.add(
@@ -152,10 +153,11 @@ def _check_names(config: Config, findings: Findings) -> None:
 
 def _check_macs(config: Config, findings: Findings) -> None:
     owners: dict[int, list[tuple[str, set[int], int]]] = {}
+    ports = {port.name: port.port for port in config.switch.ports}  # each with a switch of its own
     for port in config.switch.ports:
         for index, mac in enumerate(dict.fromkeys(port.macs)):
             for other, other_vlans, other_index in owners.get(mac, []):
-                shared = other_vlans.intersection(port.vlans)
+                shared = other_vlans.intersection(port.vlans) if ports[other] == port.port else set()
                 if shared and other != port.name:
                     findings.add(
                         f"{other} and {port.name} both have {format_mac(mac)} in VLAN {min(shared)}",

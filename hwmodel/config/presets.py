@@ -26,6 +26,8 @@ class Device:
     max_macs: int | None
     max_vlans: int | None
     max_mirrors: int
+    max_ports: int | None = None
+    shares_vfs_by_ports: bool = False  # each of several ports has an equal part of the VFs
 
 
 # What the 82599 does; the other devices say where they differ.
@@ -70,6 +72,7 @@ DEVICES: Mapping[str, Device] = {
         max_macs=24,  # Intel 82576 data sheet: exact receive addresses
         max_vlans=32,  # Intel 82576 data sheet: pool VLAN filters
         max_mirrors=4,  # Linux igb driver, e1000_regs.h: VMRCTL at 0x5D80, VMRVLAN at 0x5D90, so four of 4 B
+        max_ports=2,  # Intel 82576 data sheet: two 1 GbE ports
     ),
     "82599": Device(
         values={
@@ -148,6 +151,8 @@ DEVICES: Mapping[str, Device] = {
         max_macs=None,  # shared table; a limit of 64 exact filters is for the driver's own use
         max_vlans=None,  # filters belong to each virtual station interface
         max_mirrors=64,  # Intel XL710 data sheet: mirror rules
+        max_ports=4,  # DPDK documentation of i40e, listings of its SR-IOV capability: 128, 64, 32 VFs a port by ports
+        shares_vfs_by_ports=True,  # the same
     ),
 }
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.config import bridge_with, bridges_of
 from hwmodel.config.bridge import OUTSIDE
+from hwmodel.config.names import is_uplink
 from hwmodel.config.workload import FRAME_RATE
-from hwmodel.results import CREDITS
+from hwmodel.results import CREDITS, OF_PORTS, at_port
 from hwmodel.rules.pcie_link import NEWEST_GENERATION, most_tags
 from hwmodel.units import format_bytes, format_frequency_hz, format_rate_bps, format_time_fs
 
@@ -253,7 +254,8 @@ def resources_of(config: Config) -> Iterator[tuple[tuple[str, ...], tuple[Change
     for changes in _faster_cores(config):
         yield CORE, changes
     for names, changes_of in OF_A_SERVER:
-        yield names, tuple(changes_of(config))
+        at_ports = tuple(at_port(port, name) for port in config.port.names for name in names)
+        yield at_ports if names[0] in OF_PORTS else names, tuple(changes_of(config))
 
 
 # ---- Bridges and their extenders ----
@@ -343,7 +345,7 @@ def _offered_load(config: Config, from_wire: Fraction) -> Iterator[Change]:
     workload, external = config.workload, config.workload.external
     if workload.pcap is None:
         if workload.pattern == "flows" and any(not flow.follows_load for flow in workload.flows):
-            flows = [_larger_flow(flow, from_wire if flow.source == "uplink" else FACTOR) for flow in workload.flows]
+            flows = [_larger_flow(flow, from_wire if is_uplink(flow.source) else FACTOR) for flow in workload.flows]
             yield "workload.flows", None, flows
         load = workload.load
         for value, more in (

@@ -30,7 +30,7 @@ from hwmodel.simulation.flow_book import Ends, FlowBook, flows_by_ledger
 from hwmodel.simulation.kernel_cache import COMMANDED_ENTRIES, SYSTEM_ENTRIES, entries_alone
 from hwmodel.simulation.laws import broken_laws
 from hwmodel.simulation.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
-from hwmodel.simulation.nic_state import Nic, State, build_state
+from hwmodel.simulation.nic_state import Nic, State, build_state, ports_of
 from hwmodel.simulation.outcome import MeasuredWindow, ServerWindow, make_result, make_system_result
 from hwmodel.simulation.switch_tables import switch_off
 from hwmodel.simulation.system_state import SystemState, build_system
@@ -75,9 +75,11 @@ def entries_of(config: Config) -> tuple[str, ...]:
 
 def _switch_off(state: State, config: Config, off: frozenset[str]) -> None:
     for nic, server in zip(state, servers_of(config), strict=True):
-        numbers = [port.number for port in server.config.switch.ports if server.station(port.name) in off]
-        if numbers:
-            switch_off(nic.port[0].switch.tables, numbers)
+        gone = [port for port in server.config.switch.ports if server.station(port.name) in off]
+        for at, record in enumerate(ports_of(nic)):
+            numbers = [port.number for port in gone if server.config.port.number_of(port.port) == at]
+            if numbers:
+                switch_off(record.switch.tables, numbers)
 
 
 class Machine:

@@ -95,11 +95,14 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
         _fill_jitter(host.params, config)
         fill_translation(link, host, nic.params, config)
         fill_memory(link, host, int(nic.params.n_queues), config)
-    mac = nic.port[0].mac
-    mac.params.fs_per_byte_num, mac.params.fs_per_byte_den = rate_as_ratio("port.rate", config.port.rate_bps)
+    for number in range(config.port.count):
+        params = nic.port[number].mac.params
+        params.fs_per_byte_num, params.fs_per_byte_den = rate_as_ratio("port.rate", config.port.rate_bps)
+        params.is_down = config.port.is_down(number)
     _fill_functions(nic, config)
     _fill_free_lists(nic, config)
-    _fill_bus(nic, config)
+    for port in ports_of(nic):
+        _fill_bus(port.bus.params, config)
     fill_engines(nic, config)
     nic.scheduler.params.kind = SCHEDULERS[config.switch.scheduler]
     nic.scheduler.params.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - FCS_BYTES
@@ -229,13 +232,19 @@ def _fill_adapter(nic: Nic, config: Config) -> None:
         params.pipeline_fs = FS_PER_S // settings.max_pps
     params.queue_time_fs = settings.queue_time_fs
     params.ahead_fs = (settings.descriptor_cache - 1) * settings.queue_time_fs
+    params.n_ports = nic.clock.n_ports = config.port.count
     params.n_functions = len(config.switch.ports)
     params.n_queues = params.n_functions * settings.queues_per_vf
 
 
-def _fill_bus(nic: Nic, config: Config) -> None:
-    """Set the switch core's bus, which a run without its timing does not have."""
-    switch, params = config.switch, nic.port[0].bus.params
+def ports_of(nic: Nic) -> list[Any]:
+    """Return the Ethernet ports of an adapter that it has, in their order."""
+    return [nic.port[number] for number in range(int(nic.params.n_ports))]
+
+
+def _fill_bus(params: Any, config: Config) -> None:
+    """Set a switch core's bus, which a run without its timing does not have."""
+    switch = config.switch
     if switch.timing == "none":
         return
     params.cycle_fs = switch_core_cycles.cycle_fs(switch.clock_hz)
@@ -258,6 +267,7 @@ def _fill_functions(nic: Nic, config: Config) -> None:
         params.core = config.core_of(number)
         _fill_driver(nic.guests.driver[number], config.driver_of(port.name))
         params.weight = port.weight
+        params.adapter_port = config.port.number_of(port.port)
         params.port = port.number
         params.first_queue = number * config.nic.queues_per_vf
         params.n_queues = config.nic.queues_per_vf

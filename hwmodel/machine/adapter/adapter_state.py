@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from hwmodel.compiled.records import I32, U32, ints, record
 from hwmodel.machine.counts.journey_state import POST_BATCH, RX_BATCH
-from hwmodel.machine.counts.ledger_state import GAUGE
+from hwmodel.machine.counts.ledger_state import GAUGE, LATENCY
 from hwmodel.machine.frames import FRAME, GRANT_CAP
 from hwmodel.machine.guest.guest_state import RING_POOL
 from hwmodel.switch_core.state import MAX_CORE_PORTS
 
 FETCH_CAP = RING_POOL >> 1  # descriptor fetches that wait for a tag: no more than all rings have descriptors
 PIPE_CAP = 2 * GRANT_CAP  # frames at the pipeline: of VMs and from the wire, each bounded by GRANT_CAP
-BUS_PORT_CAP = GRANT_CAP  # frames that wait for its bus at one port
+BUS_CAP = GRANT_CAP + (1 << 14)  # frames that wait for buses: of VMs, and what the uplinks' FIFOs hold
 PASSING_CAP = 1 << 5  # frames granted and not yet switched: a grant takes a cycle or more, the rest at most 9
 
 
 SCHEDULE_ROUND_ROBIN, SCHEDULE_WEIGHTED, SCHEDULE_DEFICIT, SCHEDULE_STRICT = range(4)
 
 
-# Of the adapter itself: what its buffers hold, in bytes, and how long its pipeline and its store of read data worked.
-ADAPTER_COUNTS = record(("tx_buffer", GAUGE), ("rx_buffer", GAUGE), *ints("pipeline_busy_fs", "store_busy_fs"))
+# Of the adapter itself: what its buffers hold, in bytes, how long its pipeline and its store of read data worked; how
+# many frames stand before the ports' wires, those that are sent among them, and how long they have waited for them.
+ADAPTER_COUNTS = record(
+    ("tx_buffer", GAUGE), ("rx_buffer", GAUGE), *ints("pipeline_busy_fs", "store_busy_fs"),
+    ("wire_waiting", GAUGE), ("wire_wait", LATENCY),
+)  # fmt: skip
 # `adapter_port`: the Ethernet port that it sends by; `port`: its own at that port's bridge.
 FUNCTION_PARAMS = record(
     *ints("core", "adapter_port", "port", "first_source", "n_sources", "first_queue", "n_queues", "weight"),
@@ -66,7 +70,11 @@ RX_QUEUE = record(
     ("held", HELD),
 )
 
-BUS_PORT = record(*ints("head", "tail", "n_words"), ("ring", FRAME, (BUS_PORT_CAP,)))
+# Frames that wait for a bus are in a list for each of its ports, in places of all buses. `head`, `tail`, `following`
+# and `free` are the number of a place, plus 1; 0: none.
+BUS_PORT = record(*ints("head", "tail", "n_words"))
+WAITING_FRAME = record(("frame", FRAME), *ints("following"))
+WAITING_FRAMES = record(*ints("n_used", "free"), ("place", WAITING_FRAME, (BUS_CAP,)))
 BUS_COUNTS = record(*ints("busy_fs"))
 SWITCH_BUS_PARAMS = record(*ints("cycle_fs", "n_ports", "word_bytes", "ingress_words", "ready_cycles", "delay_cycles"))
 SWITCH_BUS = record(
@@ -100,5 +108,5 @@ ADAPTER_PARAMS = record(
     *ints("store_num", "store_den", "pipeline_fs", "queue_time_fs"),
     *ints("ahead_fs"),  # by how much a ring may be ahead of its pace
     *ints("tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues", "n_sources", "rx_writes"),
-    *ints("has_engines", "counts_rings"),
+    *ints("has_engines", "counts_rings", "n_ports"),
 )

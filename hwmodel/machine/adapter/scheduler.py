@@ -16,7 +16,7 @@ from hwmodel.machine.frames import COPY_CAP, GRANT_CAP
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.host.translation import buffer_address
 from hwmodel.machine.pcie.links import host_of, link_of
-from hwmodel.machine.time.clock import ADAPTER_PORTS, QUEUE_TIMER, SHAPER_TIMER
+from hwmodel.machine.time.clock import QUEUE_TIMER, SHAPER_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.rules.ethernet import FCS_BYTES
 
@@ -204,7 +204,7 @@ def let_go(nic, function):
 def n_to_switch(nic):
     """Return how many frames are between the pick and the switch, those from the wire in the pipeline among them."""
     n_waiting = nic.grants.tail - nic.grants.head + nic.pipe_tail - nic.pipe_head
-    for number in range(ADAPTER_PORTS):
+    for number in range(nic.params.n_ports):
         n_waiting += nic.port[number].bus.n_waiting
     return n_waiting
 
@@ -213,7 +213,7 @@ def n_to_switch(nic):
 def fifos_are_full(nic):
     """Say whether the FIFOs behind the Tx buffer might not hold the copies of another frame."""
     n_switched = nic.loopback.tail - nic.loopback.head
-    for number in range(ADAPTER_PORTS):
+    for number in range(nic.params.n_ports):
         fifo = nic.port[number].mac.fifo
         n_switched = max(n_switched, fifo.tail - fifo.head)
     return (

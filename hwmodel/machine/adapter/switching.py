@@ -22,10 +22,16 @@ from hwmodel.machine.counts.journeys import (
     stamp_switched,
     stamp_switched_in,
 )
-from hwmodel.machine.counts.outcome import copy_dropped, delivered_to_wire, new_group, sent_to_bridge
+from hwmodel.machine.counts.outcome import (
+    copy_dropped,
+    delivered_to_wire,
+    new_group,
+    sent_to_bridge,
+    wire_copy_dropped,
+)
 from hwmodel.machine.frames import COPY_CAP, GRANT_CAP
 from hwmodel.machine.growing_ring import entered
-from hwmodel.machine.network.mac import first_on_line, send, take_from_line, take_sent
+from hwmodel.machine.network.mac import first_on_line, send, take_from_line, take_sent, take_unsent
 from hwmodel.machine.network.wires import padded_bytes, take_come, wire_time_fs
 from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.time.clock import PIPELINE
@@ -33,6 +39,7 @@ from hwmodel.machine.time.events import set_next
 from hwmodel.machine.traffic.sources import count_offered
 from hwmodel.rules.ethernet import FCS_BYTES
 
+LINK_DOWN = DropReason.LINK_DOWN.value
 OVERSIZE = DropReason.OVERSIZE.value
 RATE_LIMITED = DropReason.RATE_LIMITED.value
 RX_BUFFER_FULL = DropReason.RX_BUFFER_FULL.value
@@ -58,10 +65,23 @@ def wire_done(nic, number, now_fs):
     """Finish a copy that a port has sent."""
     copy = take_sent(nic, number, now_fs)
     release_tx_room(nic, now_fs, copy)
-    if nic.port[number].mac.params.has_peer:
+    params = nic.port[number].mac.params
+    if params.has_peer:
         sent_to_bridge(nic, now_fs, copy)
     else:
         delivered_to_wire(nic, now_fs, copy)
+    if params.is_down:
+        lose_unsent(nic, number, now_fs)
+
+
+@kernel
+def lose_unsent(nic, number, now_fs):
+    """Drop the copies that wait at a port whose wire is dead, but for one that is being sent."""
+    mac = nic.port[number].mac
+    while mac.is_sending == 0 and mac.fifo.head != mac.fifo.tail:
+        copy = take_unsent(nic, number, now_fs)
+        release_tx_room(nic, now_fs, copy)
+        wire_copy_dropped(nic, now_fs, copy, LINK_DOWN)
 
 
 @inlined
@@ -127,6 +147,8 @@ def make_copy(nic, now_fs, frame, number, group, journey):
         ledger.counts.wire_copies += 1
         copy.queue = frame.hash  # no ring here: it goes with the frame to the next adapter
         send(nic, frame.adapter_port, now_fs)
+        if mac.params.is_down:
+            lose_unsent(nic, frame.adapter_port, now_fs)
         return
     rss_hash = frame.hash if frame.index >= 0 else kind.queue_hash
     copy.queue = ring_of(nic.function[kind.function], rss_hash)
@@ -334,5 +356,9 @@ def line_done(nic, number, now_fs):
     frame = take_from_line(nic, number)
     frame.journey = journey_from_wire(ledger, now_fs, frame.template, frame.index)
     ledger.counts.from_wire += 1
-    count_offered(ledger, template_of(nic, frame.template))
+    template = template_of(nic, frame.template)
+    count_offered(ledger, template)
+    if nic.port[number].mac.params.is_down:
+        drop_frame(nic, now_fs, frame, template, LINK_DOWN, 0)
+        return
     into_pipeline(nic, now_fs, frame)

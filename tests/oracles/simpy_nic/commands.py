@@ -14,7 +14,7 @@ from .parameters import NicParameters
 Configured = TypeVar("Configured")
 
 MAY_CHANGE = frozenset((
-    "link_fs_per_byte", "max_read_request_bytes", "port_rate_bps",
+    "link_fs_per_byte", "max_read_request_bytes", "port_rate_bps", "dead_ports",
     "weights", "rate_limits", "guarantees", "guarantee_window_fs",
     "rate_limit_window_bytes", "switch", "off", "driver_work",
 ))  # fmt: skip

@@ -369,6 +369,8 @@ class Driver:
         self._pairs: list[QueuePair] = []
         self._waiting: deque[tuple[Frame, Source | None]] = deque()
         """In the order in which they came; the first waits for its ring and all behind it for the first."""
+        self.cannot_leave: Callable[[bytes | None], bool] = lambda _raw: False
+        """Tells of a frame's bytes whether it is for a dead wire alone; asked of what arrives, and of sources."""
         self._endless: Iterator[Frame] | None = None
         self.loop: tuple[Source, Callable[[Drawn], Frame]] | None = None
         """A source that sends whenever it can, and what makes its frames."""
@@ -434,7 +436,8 @@ class Driver:
 
     def offer(self, frame: Frame, on_full: str, source: Source | None = None) -> None:
         """Take an arriving frame, of a source if one made it: post it, let it wait, or drop it."""
-        if on_full == "drop" and not self._posting_of(frame).has_slot:
+        is_ring_full = on_full == "drop" and not self._posting_of(frame).has_slot
+        if is_ring_full and not self.cannot_leave(frame.raw):
             self._meter.frame_dropped(frame, "TX_RING_FULL")
             return
         self._waiting.append((frame, source))
@@ -451,10 +454,13 @@ class Driver:
         while True:
             is_loops = self.loop is not None and all(source is not self.loop[0] for _, source in self._waiting)
             if is_loops:  # a source whose frames wait is not yet where it has become a loop
-                self.loop[0].keep()
-                if not self._postings[0].has_slot:
+                drawn = self.loop[0].keep()
+                if self.cannot_leave(drawn.raw) or not self._postings[0].has_slot:
                     break
                 frame = self.loop[1](self.loop[0].take())
+            elif self._waiting and self.cannot_leave(self._waiting[0][0].raw):
+                self._meter.frame_dropped(self._waiting.popleft()[0], "LINK_DOWN")
+                continue
             elif self._waiting and self._posting_of(self._waiting[0][0]).has_slot:
                 frame, _ = self._waiting.popleft()
             else:
