@@ -26,6 +26,12 @@ class Device:
     max_macs: int | None
     max_vlans: int | None
     max_mirrors: int
+    max_pools: int | None
+    rss_entries: int
+    vf_rss_entries: int  # of a VF's table; where it shares the PF's, as that
+    max_ethertype_filters: int
+    max_tuple_filters: int
+    has_flow_director: bool  # such as rules.steering sizes; the XL710's is of another kind
 
 
 # What the 82599 does; the other devices say where they differ.
@@ -70,6 +76,12 @@ DEVICES: Mapping[str, Device] = {
         max_macs=24,  # Intel 82576 data sheet: exact receive addresses
         max_vlans=32,  # Intel 82576 data sheet: pool VLAN filters
         max_mirrors=4,  # Linux igb driver, e1000_regs.h: VMRCTL at 0x5D80, VMRVLAN at 0x5D90, so four of 4 B
+        max_pools=8,  # Intel 82576 data sheet: 8 pools
+        rss_entries=128,  # Linux igb driver, igb.h: IGB_RETA_SIZE
+        vf_rss_entries=128,  # the PF's
+        max_ethertype_filters=8,  # DPDK igb driver: E1000_MAX_ETQF_FILTERS
+        max_tuple_filters=8,  # DPDK igb driver: E1000_MAX_FTQF_FILTERS
+        has_flow_director=False,
     ),
     "82599": Device(
         values={
@@ -86,6 +98,12 @@ DEVICES: Mapping[str, Device] = {
         max_macs=128,  # Intel 82599 data sheet: exact receive addresses
         max_vlans=64,  # Intel 82599 data sheet: pool VLAN filters
         max_mirrors=4,  # Intel 82599 data sheet: mirror rules
+        max_pools=64,  # Linux ixgbe driver, ixgbe_type.h: 64 pools
+        rss_entries=128,  # Linux ixgbe driver: IXGBE_MAX_RETA_ENTRIES 128
+        vf_rss_entries=128,  # the PF's, which VFs share
+        max_ethertype_filters=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS
+        max_tuple_filters=128,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS
+        has_flow_director=True,
     ),
     "X540": Device(
         values={
@@ -106,6 +124,12 @@ DEVICES: Mapping[str, Device] = {
         max_macs=128,  # Intel X540 data sheet
         max_vlans=64,  # Intel X540 data sheet
         max_mirrors=4,  # Intel X540 data sheet
+        max_pools=64,  # Linux ixgbe driver, ixgbe_type.h: 64 pools
+        rss_entries=128,  # Linux ixgbe driver: IXGBE_MAX_RETA_ENTRIES 128
+        vf_rss_entries=128,  # the PF's, which VFs share
+        max_ethertype_filters=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS
+        max_tuple_filters=128,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS
+        has_flow_director=True,
     ),
     "X550": Device(
         values={
@@ -126,6 +150,12 @@ DEVICES: Mapping[str, Device] = {
         max_macs=128,  # Intel X550 data sheet
         max_vlans=64,  # Intel X550 data sheet
         max_mirrors=4,  # Intel X550 data sheet
+        max_pools=64,  # Linux ixgbe driver, ixgbe_type.h: 64 pools
+        rss_entries=512,  # Linux ixgbe driver: IXGBE_MAX_RETA_ENTRIES 512 (X550)
+        vf_rss_entries=64,  # Linux ixgbevf driver: IXGBEVF_X550_VFRETA_SIZE
+        max_ethertype_filters=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS
+        max_tuple_filters=128,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS
+        has_flow_director=True,
     ),
     "XL710": Device(
         values={
@@ -148,6 +178,12 @@ DEVICES: Mapping[str, Device] = {
         max_macs=None,  # shared table; a limit of 64 exact filters is for the driver's own use
         max_vlans=None,  # filters belong to each virtual station interface
         max_mirrors=64,  # Intel XL710 data sheet: mirror rules
+        max_pools=None,
+        rss_entries=512,  # Linux i40e driver: I40E_HLUT_ARRAY_SIZE of the PF, 128 words of four
+        vf_rss_entries=64,  # Linux iavf driver: VFQF_HLUT, 16 words of four
+        max_ethertype_filters=0,  # others, through its firmware, which are not modelled
+        max_tuple_filters=0,
+        has_flow_director=False,
     ),
 }
 

@@ -19,6 +19,7 @@ from .bridge import ADAPTER, OUTSIDE, Bridge
 from .document import Document, KeyPath, Problem, copied_data
 from .host import MOST_CORES
 from .model import OF_SYSTEM, Config
+from .fill_queues import fill_queues
 from .names import function_name, is_station_name, port_number
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .servers import ServerEntry, adapter_name
@@ -56,11 +57,13 @@ def fill(
         if data.get(name) is None:
             data[name] = {}  # a block whose keys are all left out, or commented out
     nic, driver, workload = data["nic"], data["driver"], data["workload"]
+    has_own_buffer = isinstance(nic, dict) and "rx_buffer" in nic
     for values in (*_driver_values(driver, nic), _device(nic), _preset(data["host"], None, HOSTS)):
         for block, keys in values.items():
             if isinstance(data[block], dict):
                 _fill_block(data[block], keys)
     _fill_vms(driver, nic)
+    fill_queues(driver, nic, _preset_name(nic, "82599"), has_own_buffer=has_own_buffer)
     if isinstance(data["host"], dict):
         data["host"].setdefault("cores", min(MOST_CORES, _number_of_vfs(nic) + vfs_beside))
     if isinstance(data["switch"], dict):

@@ -22,6 +22,7 @@ SwitchTiming = Literal["none", "core"]
 Scheduler = Literal["round_robin", "weighted", "deficit", "strict"]
 MirrorDirection = Literal["ingress", "egress"]
 AclAction = Literal["permit", "deny", "priority", "police"]
+CoreNumber = Annotated[int, Whole(0, 1023, what="a core of the host")]
 StationNames = Annotated[tuple[StationName, ...], Listing("[vf0, vf1]", least=1)]
 
 
@@ -81,6 +82,11 @@ class Port(Block):
     default_priority: Annotated[int, Whole(0, 7)] = key(0, "Priority of frames without a tag.")
     rate_limit_bps: Annotated[int, Rate("1Kbps", "1000Gbps")] | None = key(
         None, "Most that the station may send, frame bits with FCS; null: no limit.", alias="rate_limit"
+    )
+    cores: Annotated[tuple[CoreNumber, ...], Listing("[0, 1]", least=1)] | None = key(
+        None,
+        "The host's cores that serve the station's queues, queue by queue and then from the first again; null: all of "
+        "them that of its number (the PF's is 0, vf0's 1) modulo host.cores.",
     )
     weight: Annotated[int, Whole(1, 65535)] = key(1, "Share of the station in the `weighted` and `deficit` schedulers.")
     vif: Annotated[int, Whole(1, MODES["vn_tag"].highest)] = key(

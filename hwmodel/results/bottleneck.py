@@ -24,7 +24,10 @@ BACKLOG = 0.01
 OFFERED_LOAD = "offered_load"
 POSTED, NON_POSTED, COMPLETION = (f"pcie.credits.{kind}" for kind in ("posted", "non_posted", "completion"))
 CORE_KEYS = tuple(
-    f"driver.{name}" for name in ("frame_time", "byte_time", "doorbell_time", "interrupt_time", "exit_time")
+    f"driver.{name}"
+    for name in (
+        "frame_time", "pass_time", "byte_time", "pass_byte_time", "doorbell_time", "interrupt_time", "exit_time",
+    )
 )
 # The keys that make a resource larger, in the order of the datapath; of a direction of the link both get wider.
 KEYS: Mapping[str, tuple[str, ...]] = {

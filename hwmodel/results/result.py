@@ -249,10 +249,24 @@ class Wire:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """Say for what share of the window a core of the host was busy, and with what.
+
+    `by`: driver, passing (between adapter and VM), copying, interrupts, doorbells, messages, polling, as far as it had
+    any. Polling is the time in which a driver that polls finds nothing; the parts add up to `busy`.
+    """
+
+    core: int
+    busy: float
+    by: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cpu:
-    """Say how many host cores the drivers kept busy."""
+    """Say how many host cores the drivers kept busy, polling in vain not counted; of one server what each core did."""
 
     cores_busy: float
+    cores: tuple[Core, ...] = field(default=(), metadata={"omit_empty": True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

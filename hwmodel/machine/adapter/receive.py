@@ -214,7 +214,7 @@ def show(nic, now_fs, number, raised_fs):
     queue.counts.frames += n
     queue.counts.n_bytes += n_bytes
     queue.visible += n
-    add_work(nic, now_fs, nic.function[queue.params.function].params.core, TAKE_TASK, number, n)
+    add_work(nic, now_fs, queue.params.core, TAKE_TASK, number, n)
 
 
 @kernel
@@ -223,7 +223,7 @@ def interrupted(nic, now_fs, kind, number, n, raised_fs):
     guests = nic.guests
     queue = nic.rx_queue[number]
     driver = guests.driver[queue.params.function]
-    core_number = nic.function[queue.params.function].params.core
+    core_number = queue.params.core
     core = guests.core[core_number]
     if core.is_running == 0 and max(core.free_fs, core.awake_fs) <= now_fs:
         core.awake_fs = now_fs + driver.wakeup_time_fs
