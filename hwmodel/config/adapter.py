@@ -206,6 +206,7 @@ class Nic(Block):
         None,
         "Which queue of a function or pool a received frame goes to (docs/steering.md); null: its hash modulo the "
         "queues.",
+        derived="with workload.connections the RSS table alone",
     )
     tx_ring: Annotated[int, Whole(8, 65536)] = key(
         512, "Descriptors of a Tx ring. A saturated sender keeps it full, so it adds to the latency."

@@ -63,6 +63,8 @@ def fill(
             if isinstance(data[block], dict):
                 _fill_block(data[block], keys)
     _fill_vms(driver, nic)
+    if isinstance(nic, dict) and isinstance(workload, dict) and workload.get("connections", 1) != 1:
+        nic.setdefault("steering", {})
     fill_queues(driver, nic, _preset_name(nic, "82599"), has_own_buffer=has_own_buffer)
     if isinstance(data["host"], dict):
         data["host"].setdefault("cores", min(MOST_CORES, _number_of_vfs(nic) + vfs_beside))
@@ -155,6 +157,8 @@ def _fill_stations(switch: dict[str, Any], functions: list[str], server: int, in
     for entry in stations:
         if isinstance(entry, dict):
             _fill_station(entry, server, interfaces_before)
+            if switch.get("pool_filters") is not None:
+                entry.setdefault("accept", ["broadcast", "multicast", "untagged"])
 
 
 def _fill_station(entry: dict[str, Any], server: int, interfaces_before: int) -> None:

@@ -19,6 +19,7 @@ from hwmodel.machine.system import MAX_SERVERS, SYSTEM
 from hwmodel.simulation.adapter_headers import (
     check_room,
     enter_headers,
+    flow_hashes,
     fill_switch,
     headers_of,
     prefixed_numbers,
@@ -119,7 +120,7 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     servers = fresh_state(len(parts), in_large_pages=in_large_pages and len(parts) == 1)
     numbers = [prefixed_numbers(part.config.switch, f"{part.name}." if part.name else "") for part in parts]
     stations = Stations(name for own in numbers for name in own if name != UPLINK)
-    headers = headers_of(workload.templates, stations)
+    headers, hashes = headers_of(workload.templates, stations), flow_hashes(workload.templates)
     ports = ports_of(named, [(part.name, part.config) for part in parts])
     topology = Topology(settings, ports, configs, stations)
     bridges = fresh_bridge(in_large_pages=in_large_pages)
@@ -139,7 +140,7 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
         stretch_port(nic.port[0].wire.outside.params, stretch(config, seed, OUTSIDE))
         own = {name: number for name, number in numbers[index].items() if index == 0 or name != UPLINK}
         enter_sources(nic, own, config, workload, seed)
-    _enter_all(servers, headers, configs)
+    _enter_all(servers, headers, hashes, configs)
     system = _system(servers, len(parts), least_bytes)
     threads = ServerThreads(n_threads_for(len(parts), n_threads), system, servers, bridges)
     return SystemState(
@@ -154,11 +155,11 @@ def _fill_box_clocks(record: Any, config: Config, ports: Sequence[PhysicalPort],
         stretch_port(record.port[port.number].params, stretch(config, seed, BOX, port.box))
 
 
-def _enter_all(servers: State, headers: Any, configs: Sequence[Config]) -> None:
+def _enter_all(servers: State, headers: Any, hashes: Any, configs: Sequence[Config]) -> None:
     """Enter the headers of a workload at their senders' adapters."""
     server_of = _server_of(headers, configs)
     for sender in np.unique(server_of).tolist():
-        enter_headers(servers[max(sender, 0)], headers, np.flatnonzero(server_of == sender))
+        enter_headers(servers[max(sender, 0)], headers, np.flatnonzero(server_of == sender), hashes)
     for nic in servers:
         nic.headers.n_own_templates = nic.headers.n_templates = len(headers)
 
@@ -179,6 +180,8 @@ def _decide_first(servers: State, bridges: Any, headers: Any, configs: Sequence[
     firsts = np.cumsum([0, *map(len, by_sender)])
     shares = len(headers) > MANY_TEMPLATES and all(_drops_strays(config.switch) for config in configs)
     decide_first(servers, bridges, rows, senders, firsts, int(shares))
+    for nic in servers:
+        let_flows_begin(nic)
     check_room(list(servers))
     check_addresses(bridges[0])
     if bridges[0].clock.overflow:

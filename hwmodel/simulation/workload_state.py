@@ -27,7 +27,14 @@ from hwmodel.machine.traffic.traffic_state import (
     TAPE_CAP,
 )
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.simulation.adapter_headers import check_room, enter_headers, fill_switch, headers_of
+from hwmodel.simulation.adapter_headers import (
+    HASH_MASK,
+    check_room,
+    enter_headers,
+    fill_switch,
+    flow_hashes,
+    headers_of,
+)
 from hwmodel.simulation.clocks import first_frame_fs, sender_gaps
 from hwmodel.simulation.flow_book import Ends, FlowBook, Stations, flows_of
 from hwmodel.simulation.nic_state import Nic, State, function_of, random_words
@@ -45,7 +52,6 @@ KINDS = {
     "recorded": RECORDED_SOURCE,
     "silent": SILENT_SOURCE,
 }
-HASH_MASK = 0x7FFFFFFF
 
 
 def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> Stations:
@@ -58,7 +64,7 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> St
     fill_switch(nic, config, 0, has_peer=False)
     stations = Stations(port.name for port in config.switch.ports)
     headers = headers_of(workload.templates, stations)
-    enter_headers(nic, headers, np.arange(len(headers)))
+    enter_headers(nic, headers, np.arange(len(headers)), flow_hashes(workload.templates))
     enter_sources(nic, port_numbers(config.switch), config, workload, seed)
     return stations
 
@@ -72,6 +78,7 @@ def decide_workload(
     """
     nic = state[0]
     decide_alone(state, np.arange(len(workload.templates)))
+    let_flows_begin(nic)
     check_room([nic])
     for ends in late:
         enter_flows(state, np.zeros(0, BRIDGE), 0, *ends)
@@ -79,6 +86,11 @@ def decide_workload(
     nic["ledger"]["flow"]["histogram"][: len(flows)] = histogram_rows(flows)
     n_bytes = [len(template.header) for template in workload.templates]
     return FlowBook(flows, n_bytes, port_numbers(config.switch), nic=nic)
+
+
+def let_flows_begin(nic: Nic) -> None:
+    """Let each header be looked at again at its first frame, where drivers write filters as flows begin."""
+    nic.headers.generation += int(nic.port[0].switch.steering.atr != 0)
 
 
 def check_workload(config: Config, workload: Workload) -> None:

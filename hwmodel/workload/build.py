@@ -50,7 +50,8 @@ def build_workload(
     if config.workload.pcap is not None:
         pcap = str(config.workload.pcap)
         switches = {server.station(""): server.config.switch for server in servers_of(config)}
-        replay = read_replay(pcap, switches, asap=config.workload.pcap_time == "asap")
+        with_flows = any(server.config.nic.steering is not None for server in servers_of(config))
+        replay = read_replay(pcap, switches, asap=config.workload.pcap_time == "asap", with_flows=with_flows)
         book.templates.extend(replay.templates)
         sources.extend(replay.sources)
         records = replay.records
