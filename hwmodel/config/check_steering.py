@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hwmodel.rules.steering import perfect_filters, signature_filters
 from hwmodel.units import format_bytes, parse_bytes
 
 from .check_switch import check_station_names
@@ -185,7 +184,7 @@ def _check_director(config: Config, director: FlowDirector, device: Device | Non
         return
     _check_memory(config, device, director, findings)
     is_perfect = director.mode == "perfect"
-    most = (perfect_filters if is_perfect else signature_filters)(director.memory_bytes)
+    most = director.capacity
     if len(director.filters) > most:
         findings.add(
             f"the table is full: {len(director.filters)} {director.mode} filters, of which {format_bytes(director.memory_bytes)} "

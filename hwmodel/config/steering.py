@@ -6,7 +6,14 @@ import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated, Any, Literal
 
-from hwmodel.rules.steering import KEY_BYTES, LARGEST_TABLE, PROTOCOLS, VERIFICATION_KEY
+from hwmodel.rules.steering import (
+    KEY_BYTES,
+    LARGEST_TABLE,
+    PROTOCOLS,
+    VERIFICATION_KEY,
+    perfect_filters,
+    signature_filters,
+)
 
 from .kinds import Block, ByteCount, Kind, Listing, OrWord, Truth, Whole, Word, key, shown, wrong
 from .names import EtherType, Name
@@ -141,6 +148,12 @@ class FlowDirector(Block):
         "Whether drivers write a signature filter as a TCP connection begins to send (application targeted routing): "
         "its frames in the other direction then come to the queue that it sends by.",
     )
+
+
+    @property
+    def capacity(self) -> int:
+        """Return how many filters the memory holds."""
+        return (perfect_filters if self.mode == "perfect" else signature_filters)(self.memory_bytes)
 
 
 class Steering(Block):

@@ -270,6 +270,15 @@ class Cpu:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilterUse:
+    """Say how many filters Flow Director has at the end, of how many it has room for, and what found no room."""
+
+    filters: int
+    capacity: int
+    without_room: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IotlbUse:
     """Count the look-ups of the IOMMU's translation cache, one for each TLP with an address; none without the cache."""
 
@@ -371,6 +380,7 @@ class Result:
     wire: Wire
     iotlb: IotlbUse = field(default_factory=IotlbUse)
     cpu: Cpu
+    flow_director: FilterUse | None = field(default=None, metadata={"omit_empty": True})
     drops: Mapping[str, int]
     mirrored_drops: Mapping[str, int] = field(default_factory=dict)
     queues: Mapping[str, QueueDepth]
@@ -531,6 +541,7 @@ class AdapterResult:
     wire: Wire
     iotlb: IotlbUse = field(default_factory=IotlbUse)
     cpu: Cpu
+    flow_director: FilterUse | None = field(default=None, metadata={"omit_empty": True})
     drops: Mapping[str, int]
     queues: Mapping[str, QueueDepth]
     stalls_ns: Stalls

@@ -7,7 +7,7 @@ from math import fsum
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.machine.tlp_kinds import OF_KIND
-from hwmodel.results import Core, Cpu, IotlbUse, LinkBytes, Pcie, PcieDirection, QueueDepth, Stalls, Wire
+from hwmodel.results import Core, Cpu, FilterUse, IotlbUse, LinkBytes, Pcie, PcieDirection, QueueDepth, Stalls, Wire
 from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of
 from hwmodel.simulation.latency_summary import latency_from
 from hwmodel.simulation.observation import payload_headers
@@ -29,9 +29,19 @@ def adapter_figures(config: Config, span: Span, per_frame: PerFrame) -> dict[str
         "wire": _wire(span),
         "iotlb": _iotlb(span),
         "cpu": _cpu(config, span),
+        "flow_director": _flow_director(config, span),
         "queues": _queues(config, span),
         "stalls_ns": _stalls(span),
     }
+
+
+def _flow_director(config: Config, span: Span) -> FilterUse | None:
+    director = None if config.nic.steering is None else config.nic.steering.flow_director
+    if director is None:
+        return None
+    n_configured, n_signatures, without_room = span.end.flow_filters
+    n_filters = n_configured if director.mode == "perfect" else n_signatures
+    return FilterUse(filters=n_filters, capacity=director.capacity, without_room=without_room)
 
 
 def _cpu(config: Config, span: Span) -> Cpu:

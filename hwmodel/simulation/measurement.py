@@ -70,6 +70,7 @@ class Snapshot:
     fewest_free_tags: int
     core_busy_fs: Ints
     core_work_fs: Ints  # by core, of the reasons in CORE_WORK
+    flow_filters: tuple[int, int, int]  # of Flow Director: configured, signatures, and flows that found no room
     functions: npt.NDArray[Any]  # what each has counted
     backlog: Ints
     flows: npt.NDArray[Any]
@@ -150,7 +151,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
     now_fs, found = int(nic.clock.now_fs), Counts(nic).copy()
     counts, ledger, mac = found.ledger, nic["ledger"], of_port(found.mac)
     n_functions, n_queues = int(nic.params.n_functions), int(nic.params.n_queues)
-    n_flows = len(book.flows)
+    n_flows, steering = len(book.flows), nic.port[0].switch.steering
     tx_queues, rx_queues = nic["tx_queue"][:n_queues], nic["rx_queue"][:n_queues]
     return Snapshot(
         now_fs=now_fs,
@@ -171,6 +172,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         fewest_free_tags=int(found.tags.fewest_free),
         core_busy_fs=_core_busy_fs(nic, now_fs),
         core_work_fs=_core_work_fs(nic, now_fs),
+        flow_filters=(int(steering.n_flow_filters), int(steering.counts.n_signatures), int(steering.counts.n_without_room)),
         functions=ledger["function"][:n_functions].copy(),
         backlog=_backlog(nic, now_fs, n_functions),
         flows=ledger["flow"][: n_flows if with_flows else 0].copy(),

@@ -31,6 +31,7 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     yield from _without_hairpin(config, result)
     yield from _short_bursts(config, result)
     yield from burst_warnings(config)
+    yield from _full_tables(result)
 
 
 def _without_hairpin(config: Config, result: Result) -> Iterator[str]:
@@ -45,6 +46,14 @@ def _without_hairpin(config: Config, result: Result) -> Iterator[str]:
             continue
         keys = [f"{named.key}.ports.{one.port}.hairpin" for one in relying]
         yield words.no_hairpin(lost, bridge.forwarded_frames, named.words, keys, relying[0].config.switch.mode)
+
+
+def _full_tables(result: Result) -> Iterator[str]:
+    """Name the adapters whose table of flow filters was full as flows began."""
+    for name, adapter in (("", result), *((one.name, one) for one in getattr(result, "adapters", ()))):
+        used = adapter.flow_director
+        if used is not None and used.without_room:
+            yield words.full_filter_table(name, used.without_room, used.capacity)
 
 
 def _relies(server: Server) -> bool:

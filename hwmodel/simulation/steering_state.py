@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.forwarding.steering import DROPPED, NO_DIRECTOR, PERFECT, SIGNATURE
 from hwmodel.forwarding.tables import ANY, NO_VLAN
-from hwmodel.rules.steering import KEY_BYTES, PROTOCOLS, perfect_filters, signature_filters
+from hwmodel.rules.steering import KEY_BYTES, PROTOCOLS
 from hwmodel.simulation.switch_tables import port_numbers
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def fill_steering(record: Any, config: Config) -> None:
         return
     record.director, record.atr = DIRECTORS[director.mode], director.atr
     is_perfect = director.mode == "perfect"
-    record.capacity = (perfect_filters if is_perfect else signature_filters)(director.memory_bytes)
+    record.capacity = director.capacity
     for flow, filled in zip(director.filters, record.flow_filter, strict=False):
         _fill_filter(filled, flow, ports)
         filled.flow.vlan = flow.vlan if flow.vlan is not None else ANY if is_perfect else NO_VLAN

@@ -38,7 +38,14 @@ from hwmodel.simulation.flow_book import Ends, FlowBook, Stations, flows_of
 from hwmodel.simulation.nic_state import State, fill_state, is_long
 from hwmodel.simulation.server_threads import ServerThreads, n_threads_for
 from hwmodel.simulation.topology import Topology
-from hwmodel.simulation.workload_state import Counted, check_workload, enter_sources, histogram_rows, watch_fifos
+from hwmodel.simulation.workload_state import (
+    Counted,
+    check_workload,
+    enter_sources,
+    histogram_rows,
+    let_flows_begin,
+    watch_fifos,
+)
 from hwmodel.workload.traffic import UPLINK, Workload
 
 if TYPE_CHECKING:
