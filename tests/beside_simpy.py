@@ -135,6 +135,11 @@ def parameters_of(config: Config) -> NicParameters:
         },
         translation_cache=TranslationCache(**dict(host.iotlb)) if host.iotlb else None,
         last_level_cache=LastLevelCache(**dict(host.cache)) if host.cache else None,
+        queue_cores={
+            (port.number, queue): port.cores[queue % len(port.cores)]
+            for port in config.switch.ports if port.cores
+            for queue in range(nic.queues_per_vf)
+        },
         max_frame_bytes=max(port.max_frame_bytes for port in config.switch.ports),
     )
 
@@ -540,6 +545,7 @@ HOST_CLOCK, ADAPTER_CLOCK, CORE_START, BATCH_PLACE = 0, 1, 5, 6  # what is drawn
 LATEST_START_FS = 50 * 10**9
 OF_HOST = (
     "frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "interrupt_time_fs", "exit_time_fs",
+    "pass_time_fs", "pass_byte_time_fs",
 )  # fmt: skip
 OF_ADAPTER = ("queue_time_fs", "writeback_timeout_fs", "moderation_fs", "bus_cycle_fs")
 
