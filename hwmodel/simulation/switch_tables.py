@@ -289,7 +289,7 @@ def _fill_mirrors(tables: Record, switch: Switch) -> None:
 
 def _fill_pool_filters(array: npt.NDArray[Any], switch: Switch) -> None:
     """Enter what finds pools; the VLAN of untagged frames is 0, whose members are the pools that take them."""
-    filters, tables = switch.pool_filters, array[0]
+    filters, tables = getattr(switch, "pool_filters", None), array[0]  # the Verilog core's switches have none
     if filters is None:
         return
     tables.has_pool_filters, tables.replicates, tables.hash_shift = 1, filters.replication, HASH_SHIFTS[filters.hash_offset]
