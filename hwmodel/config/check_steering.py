@@ -13,7 +13,7 @@ from .fill_queues import table_entries
 from .findings import Findings
 from .model import Config
 from .presets import DEVICES, Device
-from .steering import FlowDirector, Steering
+from .steering import MODEL_MAX_ETHERTYPE_FILTERS, MODEL_MAX_TUPLE_FILTERS, FlowDirector, Steering
 
 AT: KeyPath = ("nic", "steering")
 _LISTS = ("ethertype_filters", "tuple_filters")
@@ -126,17 +126,16 @@ def _check_queue_numbers(config: Config, steering: Steering, findings: Findings)
 
 def _check_lists(config: Config, steering: Steering, device: Device | None, findings: Findings) -> None:
     for name, what, most in (
-        ("ethertype_filters", "EtherType filters", device and device.max_ethertype_filters),
-        ("tuple_filters", "5-tuple filters", device and device.max_tuple_filters),
+        ("ethertype_filters", "EtherType", device.max_ethertype_filters if device else MODEL_MAX_ETHERTYPE_FILTERS),
+        ("tuple_filters", "5-tuple", device.max_tuple_filters if device else MODEL_MAX_TUPLE_FILTERS),
     ):
         filters: Sequence[Any] = getattr(steering, name)
-        if most is not None and len(filters) > most:
+        if len(filters) > most:
+            who = f"the {config.nic.preset}" if device else "the model"
             has = f"holds {most}" if most else "has none that are modelled"
-            findings.add(
-                f"{len(filters)} {what}; the {config.nic.preset} {has} (nic.preset: null has no such limit)",
-                (*AT, name),
-                "nic.preset",
-            )
+            is_full = "the table is full: " if most else ""
+            noun = "filter" if len(filters) == 1 else "filters"
+            findings.add(f"{is_full}{len(filters)} {what} {noun}; {who} {has}", (*AT, name), "nic.preset")
         _check_pairs(filters, (*AT, name), findings)
 
 

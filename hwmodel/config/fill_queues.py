@@ -36,7 +36,7 @@ def fill_queues(driver: Any, nic: Any, preset: str | None, *, has_own_buffer: bo
     if isinstance(steering, dict):
         _fill_table(steering, nic, device)
         if not has_own_buffer:
-            _take_memory(steering, nic)
+            _take_memory(steering, nic, device)
 
 
 def _drivers(driver: Any) -> Iterator[dict[str, Any]]:
@@ -64,13 +64,13 @@ def _fill_table(steering: dict[str, Any], nic: dict[str, Any], device: Device | 
         rss.setdefault("table", list(range(n_queues)))
 
 
-def _take_memory(steering: dict[str, Any], nic: dict[str, Any]) -> None:
+def _take_memory(steering: dict[str, Any], nic: dict[str, Any], device: Device | None) -> None:
     director = steering.get("flow_director")
-    if not isinstance(director, dict):
+    if not isinstance(director, dict) or (device is not None and not device.has_flow_director):
         return
     try:
         memory = parse_bytes(director.get("memory", FlowDirector.model_fields["memory_bytes"].default))
         buffer = parse_bytes(nic.get("rx_buffer"))
     except UnitError:  # reported where it stands
         return
-    nic["rx_buffer"] = format_bytes(max(64, buffer - memory))
+    nic["rx_buffer"] = format_bytes(max(buffer - memory, 64))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Keys that may change while a machine runs, as patterns: of an adapter, and of a bridge.
 OF_ADAPTERS = (
     "port.rate", "pcie.generation", "pcie.lanes", "pcie.max_read_request", "nic.rate_limit_window",
-    "switch.uplink.*", "switch.addresses*", "switch.mirrors*", "switch.acl*", "switch.ports.*",
+    "switch.uplink.*", "switch.addresses*", "switch.mirrors*", "switch.acl*", "switch.ports.*", "switch.pool_filters.*",
 )  # fmt: skip
 OF_BRIDGES = ("latency", "ageing", "policy*", "ports.*.rate", "ports.*.hairpin", "ports.*.*vlan*")
 OF_WORKLOADS = tuple(

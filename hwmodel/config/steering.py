@@ -19,7 +19,6 @@ from .kinds import Block, ByteCount, Kind, Listing, OrWord, Truth, Whole, Word, 
 from .names import EtherType, Name
 from .switch import VlanId
 
-MODEL_MAX_FILTERS = 32768  # of Flow Director: what its 256 KiB hold in signature mode
 MODEL_MAX_TUPLE_FILTERS = 128
 MODEL_MAX_ETHERTYPE_FILTERS = 8
 Protocol = Literal["tcp", "udp", "sctp", "other"]
@@ -141,7 +140,7 @@ class FlowDirector(Block):
     )
     filters: Annotated[
         tuple[FlowFilter, ...],
-        Listing("[{pool: vf0, protocol: tcp, destination_port: 80, queue: 1}]", most=MODEL_MAX_FILTERS),
+        Listing("[{pool: vf0, protocol: tcp, destination_port: 80, queue: 1}]"),
     ] = key([], "Filters that are there from the start; the first that matches counts.")
     atr: Annotated[bool, Truth()] = key(
         False,
@@ -160,10 +159,10 @@ class Steering(Block):
     """How the adapter chooses a queue for what it receives; in this order, as the keys stand."""
 
     ethertype_filters: Annotated[
-        tuple[EthertypeFilter, ...], Listing("[{ethertype: 0x88F7, pool: pf, queue: 0}]", most=MODEL_MAX_ETHERTYPE_FILTERS)
+        tuple[EthertypeFilter, ...], Listing("[{ethertype: 0x88F7, pool: pf, queue: 0}]")
     ] = key([], "Filters by EtherType, of frames from the wire.")
     tuple_filters: Annotated[
-        tuple[TupleFilter, ...], Listing("[{destination_port: 80, queue: 1}]", most=MODEL_MAX_TUPLE_FILTERS)
+        tuple[TupleFilter, ...], Listing("[{destination_port: 80, queue: 1}]")
     ] = key([], "Filters by addresses, ports and protocol (5-tuple).")
     flow_director: FlowDirector | None = key(None, "Filters of single flows; null: none.")
     rss: Rss = key({}, "What is left goes by its hash.")
