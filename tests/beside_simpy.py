@@ -137,7 +137,8 @@ def parameters_of(config: Config) -> NicParameters:
         last_level_cache=LastLevelCache(**dict(host.cache)) if host.cache else None,
         queue_cores={
             (port.number, queue): port.cores[queue % len(port.cores)]
-            for port in config.switch.ports if port.cores
+            for port in config.switch.ports
+            if port.cores
             for queue in range(nic.queues_per_vf)
         },
         max_frame_bytes=max(port.max_frame_bytes for port in config.switch.ports),

@@ -128,7 +128,8 @@ SAME = {
         poisson(2000, 900), {
             "nic.mode": "vmdq", "nic.queues_per_vf": 2, "host.cores": 3, "driver.pass_by": "copy",
             "driver.pass_time": "300.0013ns", "driver.pass_byte_time": "0.1ns",
-            "switch.ports": [{"name": "vf0", "cores": [2, 0]}, {"name": "vf1", "cores": [0]}, {"name": "vf2", "cores": [1, 2]}],
+            "switch.ports": [{"name": "vf0", "cores": [2, 0]}, {"name": "vf1", "cores": [0]},
+                             {"name": "vf2", "cores": [1, 2]}],
         },
         lambda result: min(core.by["passing"] for core in result.cpu.cores) > 0.05,
     ),

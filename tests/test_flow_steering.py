@@ -110,7 +110,9 @@ def distinct(filters: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def drawn_steering(chance: random.Random, mode: str) -> dict[str, Any]:
     queue = lambda: chance.randrange(8)  # noqa: E731
     pool = lambda: chance.choice([None, *POOLS])  # noqa: E731
-    tuples = [{**drawn_flow(chance, None, pool()), "priority": chance.randint(1, 3), "queue": queue()} for _ in range(3)]
+    tuples = [
+        {**drawn_flow(chance, None, pool()), "priority": chance.randint(1, 3), "queue": queue()} for _ in range(3)
+    ]
     fields = ["source", "destination", "source_port", "destination_port"]
     if mode == "perfect":
         fields = [name for name in fields if chance.random() < 0.6]
@@ -163,7 +165,8 @@ def test_ten_thousand_flows_over_four_queues():
 def test_connections_spread_over_the_queues_of_a_run():
     block = {
         "nic": {"preset": "82599", "vfs": 2, "queues_per_vf": 4}, "driver": {"preset": "dpdk"},
-        "workload": {"pattern": "flows", "flows": [["uplink", "vf0", "4Gbps"]], "connections": 10_000, "frame_bytes": 64},
+        "workload": {"pattern": "flows", "flows": [["uplink", "vf0", "4Gbps"]], "connections": 10_000,
+                     "frame_bytes": 64},
         "run": {"warmup": "0us", "duration": "2ms"},
     }  # fmt: skip
     result = simulate(config_from_mapping(block), counters=True)
@@ -175,9 +178,9 @@ def test_connections_spread_over_the_queues_of_a_run():
 
 
 def both_ways(connections: int, **director: Any) -> Any:
-    flow = {"mode": "signature", "atr": True, **director}
+    steering = {"rss": {"table": [0]}, "flow_director": {"mode": "signature", "atr": True, **director}}
     return config_from_mapping({
-        "nic": {"preset": "82599", "vfs": 2, "queues_per_vf": 4, "steering": {"rss": {"table": [0]}, "flow_director": flow}},
+        "nic": {"preset": "82599", "vfs": 2, "queues_per_vf": 4, "steering": steering},
         "driver": {"preset": "dpdk"},
         "workload": {"connections": connections, "frame_bytes": 64},
         "run": {"warmup": "0us", "duration": "2ms"},

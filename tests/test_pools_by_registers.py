@@ -54,7 +54,8 @@ def drawn_switch(chance: random.Random) -> dict[str, Any]:
         "workload": {"pattern": "none", "external": {"rate": "1Gbps"}},
         "nic": {"preset": "82599", "mode": "vmdq", "vfs": 4, "steering": {"ethertype_filters": types}},
         "switch": {
-            "pool_filters": filters, "ports": ports,
+            "pool_filters": filters,
+            "ports": ports,
             "uplink": {"vlans": "all" if chance.random() < 0.7 else chance.sample(VLANS, 3)},
         },
     }
@@ -165,6 +166,6 @@ def test_groups_that_share_their_bits_come_too():
     block["nic"]["steering"]["ethertype_filters"] = []
     for port in block["switch"]["ports"]:
         port |= {"accept": ["untagged", "multicast_hash"], "groups": [], "promiscuous": False, "enabled": True}
-    frames = [(octets(group) + bytes(6) + b"\x08\x00").ljust(60, b"\0")
-              for group in ("01:00:5e:00:00:01", "01:00:5e:7f:00:01", "01:00:5e:00:20:01", "01:00:5e:00:00:02")]  # fmt: skip
+    groups = ("01:00:5e:00:00:01", "01:00:5e:7f:00:01", "01:00:5e:00:20:01", "01:00:5e:00:00:02")
+    frames = [(octets(group) + bytes(6) + b"\x08\x00").ljust(60, b"\0") for group in groups]
     assert decided(block, frames)[0] == [set(POOLS), set(POOLS), set(), set()]

@@ -103,7 +103,8 @@ def test_interrupts_and_messages_are_told_apart():
     block = {
         "nic": {"preset": "82599", "vfs": 2}, "driver": {"preset": "kernel", "adaptive_moderation": False},
         "host": {"cores": 3},
-        "workload": {"pattern": "flows", "frame_bytes": 64, "flows": [["uplink", "vf0", "10Mbps"]], "arrivals": "periodic"},
+        "workload": {"pattern": "flows", "frame_bytes": 64, "flows": [["uplink", "vf0", "10Mbps"]],
+                     "arrivals": "periodic"},
         "run": {"duration": "20ms", "warmup": "1ms"},
     }  # fmt: skip
     result = simulate(config_from_mapping(block))
@@ -111,7 +112,7 @@ def test_interrupts_and_messages_are_told_apart():
     per_s = 1e7 / (64 * 8)
     assert core.by["interrupts"] == pytest.approx(per_s * 1e-6, rel=0.05)  # driver.interrupt_time 1 us, one a frame
     assert core.by["driver"] == pytest.approx(per_s * 800e-9, rel=0.05)
-    asked = {**block, "scenario": [{"at": f"{at}ms", "mailbox": {"from": "vf1", "message": "set_vlan", "vlan": 20, "add": True}}
-                                   for at in range(2, 18)]}  # fmt: skip
+    message = {"from": "vf1", "message": "set_vlan", "vlan": 20, "add": True}
+    asked = {**block, "scenario": [{"at": f"{at}ms", "mailbox": message} for at in range(2, 18)]}
     told = {core.core: core for core in simulate(config_from_mapping(asked)).cpu.cores}
     assert told[0].by["messages"] > 0  # the PF's core

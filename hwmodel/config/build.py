@@ -262,7 +262,15 @@ def cross_check(
     `findings`: those of the whole system; without servers they are those of the only part too.
     """
     for part in parts:
-        for check in (check_link, check_device, check_rings, check_stations, check_switch, check_queues, check_steering):
+        for check in (
+            check_link,
+            check_device,
+            check_rings,
+            check_stations,
+            check_switch,
+            check_queues,
+            check_steering,
+        ):
             check(part.server.config, part.findings)
         check_bridge_kind(config, part)
     of_servers = _problems_of_servers(parts, known)

@@ -27,7 +27,10 @@ def check_queues(config: Config, findings: Findings) -> None:
     if config.has_pools:
         _check_pools(config, findings)
         return
-    for name, driver in (("driver", config.driver), *((f"driver.vms.{vm}", own) for vm, own in config.driver.vms.items())):
+    for name, driver in (
+        ("driver", config.driver),
+        *((f"driver.vms.{vm}", own) for vm, own in config.driver.vms.items()),
+    ):
         for key in ("pass_time", "pass_byte_time"):
             if getattr(driver, f"{key}_fs"):
                 findings.add(
@@ -165,14 +168,17 @@ def _check_table(config: Config, steering: Steering, device: Device | None, find
     if device is not None and entries != known:
         of_whom = "a pool" if config.has_pools else "a VF"
         findings.add(
-            f"the table of {of_whom} of the {config.nic.preset} has {known} entries (nic.preset: null has no such limit)",
+            f"the table of {of_whom} of the {config.nic.preset} has {known} entries (nic.preset: null has no such "
+            "limit)",
             (*AT, "rss", "entries"),
             "nic.preset",
             "nic.mode",
         )
     if len(steering.rss.table) > entries:
         findings.add(
-            f"{len(steering.rss.table)} values for a table of {entries} entries", (*AT, "rss", "table"), (*AT, "rss", "entries")
+            f"{len(steering.rss.table)} values for a table of {entries} entries",
+            (*AT, "rss", "table"),
+            (*AT, "rss", "entries"),
         )
 
 
@@ -186,8 +192,8 @@ def _check_director(config: Config, director: FlowDirector, device: Device | Non
     most = director.capacity
     if len(director.filters) > most:
         findings.add(
-            f"the table is full: {len(director.filters)} {director.mode} filters, of which {format_bytes(director.memory_bytes)} "
-            f"hold {most}",
+            f"the table is full: {len(director.filters)} {director.mode} filters, of which "
+            f"{format_bytes(director.memory_bytes)} hold {most}",
             (*at, "filters"),
             (*at, "memory"),
             (*at, "mode"),
@@ -201,13 +207,14 @@ def _check_director(config: Config, director: FlowDirector, device: Device | Non
         elif one.pool is None or any(getattr(one, name) is None for name in _needed(one)):
             missing = [name for name in ("pool", *_needed(one)) if getattr(one, name) is None]
             findings.add(
-                f"{', '.join(missing)} is missing: a signature is a hash of all fields; mode: perfect compares some alone",
+                f"{', '.join(missing)} is missing: a signature is a hash of all fields; mode: perfect compares some "
+                "alone",
                 path,
                 (*at, "mode"),
             )
         if one.protocol == "other" and any(getattr(one, name) is not None for name in _PORTS):
             findings.add("protocol: other has no ports", (*path, "protocol"), path)
-        if None not in (one.source, one.destination) and one.source.version != one.destination.version:
+        if one.source and one.destination and one.source.version != one.destination.version:
             findings.add(
                 f"source is an address of IPv{one.source.version}, destination of IPv{one.destination.version}",
                 (*path, "destination"),

@@ -55,7 +55,8 @@ def _check_pool_filters(config: Config, findings: Findings) -> None:
     switch = config.switch
     if switch.pool_filters is not None and switch.mode != "veb":
         findings.add(
-            f"pool_filters are for mode: veb; in mode {switch.mode} a tag, or the bridge above, says whom a frame is for",
+            f"pool_filters are for mode: veb; in mode {switch.mode} a tag, or the bridge above, says whom a frame is "
+            "for",
             "switch.pool_filters",
             "switch.mode",
         )

@@ -21,7 +21,7 @@ _PASS_BYTE_TIME = {"copy": "0.1ns", "pointer": "0ns"}  # model's choice: one cop
 
 
 def fill_queues(driver: Any, nic: Any, preset: str | None, *, has_own_buffer: bool) -> None:
-    """Fill in what the hypervisor takes to pass frames, the RSS table, and what filters leave of the device's Rx buffer.
+    """Fill in what passing frames takes, the RSS table, and what filters leave of the device's Rx buffer.
 
     `has_own_buffer`: the Rx buffer is written, and stays as it is.
     """

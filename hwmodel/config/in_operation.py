@@ -32,7 +32,11 @@ OF_WORKLOADS = tuple(
     )
 )  # fmt: skip
 OF_NO_ADAPTER = ("servers", "bridge", "scenario", "workload", "run")  # looked at by themselves, or not at all
-FIXED = ("switch.ports.*.max_frame", "switch.ports.*.cores*", *(f"switch.ports.*.{mode.key}" for mode in MODES.values() if mode.key))
+FIXED = (
+    "switch.ports.*.max_frame",
+    "switch.ports.*.cores*",
+    *(f"switch.ports.*.{mode.key}" for mode in MODES.values() if mode.key),
+)
 # Where a bridge cuts through: whether a frame may go on before its end is there hangs on both rates.
 RATES = ("port.rate", "ports.*.rate")
 # What a bridge has built its lists of interfaces by, where stations have interfaces.

@@ -107,7 +107,7 @@ class Config(Block):
         return self.driver.vms.get(function, self.driver)
 
     def cores_of(self, function: int) -> tuple[int, ...]:
-        """Return the host's cores that serve a function's queues, from queue 0 on and round: the PF is 0, VF K is K + 1."""
+        """Return the host's cores for a function's queues, from queue 0 on and round: the PF is 0, VF K is K + 1."""
         return self.switch.ports[function].cores or (function % self.host.cores,)
 
     def cores_of_queues(self, function: int) -> tuple[int, ...]:

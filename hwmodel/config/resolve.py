@@ -17,9 +17,9 @@ from hwmodel.wire.ethernet import format_mac
 from .adapter import MODEL_MAX_VFS, Nic, WirePort
 from .bridge import ADAPTER, OUTSIDE, Bridge
 from .document import Document, KeyPath, Problem, copied_data
+from .fill_queues import fill_queues
 from .host import MOST_CORES
 from .model import OF_SYSTEM, Config
-from .fill_queues import fill_queues
 from .names import function_name, is_station_name, port_number
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .servers import ServerEntry, adapter_name

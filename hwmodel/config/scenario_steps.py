@@ -289,8 +289,12 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
     vfs = None
     for at, event in enumerate(config.scenario):
         if event.kinds and not event.is_set and _is_of_pools(config, event):
-            message = "with nic.mode: vmdq VMs have pools of the PF's queues, no functions that come, go or ask for something"
-            yield Problem(document.place_of(("scenario", at, event.kind), key=True), f"scenario.{at}.{event.kind}", message)
+            message = (
+                "with nic.mode: vmdq VMs have pools of the PF's queues, no functions that come, go or ask for something"
+            )
+            yield Problem(
+                document.place_of(("scenario", at, event.kind), key=True), f"scenario.{at}.{event.kind}", message
+            )
             continue
         if event.when is not None and event.when.vm not in (known := _functions(config)):
             path: KeyPath = ("scenario", at, "when", "vm")
@@ -317,7 +321,10 @@ def _is_of_pools(config: Config, event: Event) -> bool:
     servers = {server.name: server.config for server in servers_of(config)}
     said = event.mailbox or event.pf
     if said is not None:
-        named = said.given().get("server") or (said.given().get("sender") or said.given().get("vf") or "").rpartition(".")[0]
+        named = (
+            said.given().get("server")
+            or (said.given().get("sender") or said.given().get("vf") or "").rpartition(".")[0]
+        )
     elif event.enable_vfs is not None:
         named = event.of or ""
     else:

@@ -36,7 +36,9 @@ class HashKey(Kind):
         """Return the digits; spaces and colons between them are left out."""
         digits = re.sub("[ :]", "", value).lower() if isinstance(value, str) else ""
         if not re.fullmatch(f"[0-9a-f]{{{2 * KEY_BYTES}}}", digits):
-            raise wrong(f"{shown(value)} is not a key; it has {KEY_BYTES} bytes, written as hexadecimal digits in quotes")
+            raise wrong(
+                f"{shown(value)} is not a key; it has {KEY_BYTES} bytes, written as hexadecimal digits in quotes"
+            )
         return digits
 
     def schema(self) -> dict[str, Any]:
@@ -112,7 +114,9 @@ class TupleFilter(Block):
 class FlowFilter(Block):
     """Frames of one flow, for one queue or for none."""
 
-    pool: PoolName | None = key(None, "Pool whose frames the filter looks at; null: each pool's. Needed in signature mode.")
+    pool: PoolName | None = key(
+        None, "Pool whose frames the filter looks at; null: each pool's. Needed in signature mode."
+    )
     vlan: VlanId | None = key(None, "VLAN of the frame's tag, or null; in signature mode null is no tag.")
     protocol: Annotated[Protocol, Word(Protocol)] = key(..., "Protocol; without ports: other.")
     source: Address | None = key(None, "Source address, or null.")
@@ -148,7 +152,6 @@ class FlowDirector(Block):
         "its frames in the other direction then come to the queue that it sends by.",
     )
 
-
     @property
     def capacity(self) -> int:
         """Return how many filters the memory holds."""
@@ -158,11 +161,11 @@ class FlowDirector(Block):
 class Steering(Block):
     """How the adapter chooses a queue for what it receives; in this order, as the keys stand."""
 
-    ethertype_filters: Annotated[
-        tuple[EthertypeFilter, ...], Listing("[{ethertype: 0x88F7, pool: pf, queue: 0}]")
-    ] = key([], "Filters by EtherType, of frames from the wire.")
-    tuple_filters: Annotated[
-        tuple[TupleFilter, ...], Listing("[{destination_port: 80, queue: 1}]")
-    ] = key([], "Filters by addresses, ports and protocol (5-tuple).")
+    ethertype_filters: Annotated[tuple[EthertypeFilter, ...], Listing("[{ethertype: 0x88F7, pool: pf, queue: 0}]")] = (
+        key([], "Filters by EtherType, of frames from the wire.")
+    )
+    tuple_filters: Annotated[tuple[TupleFilter, ...], Listing("[{destination_port: 80, queue: 1}]")] = key(
+        [], "Filters by addresses, ports and protocol (5-tuple)."
+    )
     flow_director: FlowDirector | None = key(None, "Filters of single flows; null: none.")
     rss: Rss = key({}, "What is left goes by its hash.")

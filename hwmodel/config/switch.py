@@ -182,8 +182,8 @@ class PoolFilters(Block):
     )
     replication: Annotated[bool, Truth()] = key(
         True,
-        "A group frame is copied for each pool that accepts it; false: it goes to the default pool alone, and a unicast "
-        "frame to one pool.",
+        "A group frame is copied for each pool that accepts it; false: it goes to the default pool alone, and a "
+        "unicast frame to one pool.",
     )
     multicast_hash: Annotated[tuple[GroupAddress, ...], Listing("['01:00:5e:00:00:01']")] = key(
         [], "Groups in the hash table of 4096 bits (MTA), which has 12 bits of each: others share them."

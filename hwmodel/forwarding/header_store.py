@@ -82,8 +82,9 @@ TEMPLATE = record(
     ("reason", I16), ("function", I16), ("policer", I16),
     ("n_copies", I16), ("n_mirrored", I16), ("n_mirrored_refused", I16),
 )  # fmt: skip
-# `queue_hash`: by which the Rx ring is chosen; below 0 the ring itself (`steering.ring_code`). `cast`: for whom it is, TO_ONE, ... `counts_offered`: count this copy as offered, since its frame belongs to no flow.
-# `next_template`: for a copy that leaves by the wire, its hop or template at the other end.
+# `queue_hash`: by which the Rx ring is chosen; below 0 the ring itself (`steering.ring_code`). `cast`: for whom it is,
+# TO_ONE, ... `counts_offered`: count this copy as offered, since its frame belongs to no flow. `next_template`: for a
+# copy that leaves by the wire, its hop or template at the other end.
 COPY_KIND = record(
     ("flow", I32), ("queue_hash", I32), ("next_template", I32),
     ("port", I16), ("function", I16), ("delta_bytes", I16), ("is_mirrored", I16), ("counts_offered", I16),
@@ -91,7 +92,8 @@ COPY_KIND = record(
 )  # fmt: skip
 # The header of a template: who sent it and for whom, by the numbers of stations, the port of the adapter and of its
 # switch by which it comes, its VLAN there. `is_whole`: it reaches to the type behind its last tag, as all do but those
-# of runts. `has_filter`: its first frame has written a filter of Flow Director, or found no room. `first_variant`: what was decided of it by earlier tables.
+# of runts. `has_filter`: its first frame has written a filter of Flow Director, or found no room. `first_variant`: what
+# was decided of it by earlier tables.
 TEMPLATE_HEADER = record(
     ("sender", I32), ("target", I32), ("first_variant", I32),
     ("adapter_port", I16), ("port", I16), ("vlan", I16), ("n_bytes", I16), ("is_whole", I16),

@@ -89,9 +89,9 @@ def choose_pools(tables, channel, header, decision):
         if not tables.replicates:
             leave_one(decision)
     takes_default = is_for_one or not tables.replicates
-    if takes_default and count(decision.egress) == 0 and tables.default_pool != NO_POOL:
-        if contains(tables.enabled, tables.default_pool):
-            add(decision.egress, tables.default_pool)
+    has_default = tables.default_pool != NO_POOL and contains(tables.enabled, tables.default_pool)
+    if takes_default and has_default and count(decision.egress) == 0:
+        add(decision.egress, tables.default_pool)
     none_left = DropReason.UNKNOWN_UNICAST if is_for_one else DropReason.NO_DESTINATION
     reason = DropReason.NONE if count(decision.egress) > 0 else none_left
     return filter_by_type(tables, header, decision, reason)

@@ -41,11 +41,9 @@ FLOW = record(
     ("source", I64, (4,)), ("destination", I64, (4,)),
 )  # fmt: skip
 # What filters match: ANY in place of a number, `has_source` and `has_destination` 0, match all. `queue`: or DROPPED.
-FLOW_FILTER = record(
-    ("flow", FLOW), *ints("port", "has_source", "has_destination", "priority", "queue")
-)
-# `slot`: of a hash table, one more than the number of a signature in `signature`, whose queue stands beside. A signature
-# is that of a pool's frames, as the adapter's hash has it. `n_without_room`: flows that found the table full.
+FLOW_FILTER = record(("flow", FLOW), *ints("port", "has_source", "has_destination", "priority", "queue"))
+# `slot`: of a hash table, one more than the number of a signature in `signature`, whose queue stands beside it. A
+# signature is that of a pool's frames, as the adapter's hash has it. `n_without_room`: flows that found the table full.
 SIGNATURE_FILTER = record(("hash", I32), ("queue", I32))
 STEERING_COUNTS = record(*ints("n_signatures", "n_without_room"))
 STEERING = record(

@@ -34,6 +34,6 @@ def perfect_filters(memory_bytes: int) -> int:
 def signature_filters(memory_bytes: int) -> int:
     """Return how many signature filters Flow Director's memory holds.
 
-    8 K for each 64 KiB, as DPDK's guide to ixgbe has it for `fdir_pballoc`; the last is kept free, as Linux does (8 K - 1).
+    8 K for each 64 KiB (DPDK, guide to ixgbe, the option for the table's size), less one, which Intel's drivers leave.
     """
     return 8192 * memory_bytes // FILTER_UNIT_BYTES - 1

@@ -55,7 +55,10 @@ def fill_switch(nic: Nic, config: Config, first_station: int, *, has_peer: bool)
     """Fill in the tables and policers of an adapter; `first_station`: the number of its first station, less 1."""
     nic.headers.generation = FIRST_GENERATION
     type_filters = () if config.nic.steering is None else config.nic.steering.ethertype_filters
-    tables, numbers = _tables_of(_Content(config.switch, type_filters))[0], [port.number for port in config.switch.ports]
+    tables, numbers = (
+        _tables_of(_Content(config.switch, type_filters))[0],
+        [port.number for port in config.switch.ports],
+    )
     for port in nic["port"]:
         switch = port["switch"]
         switch.others_changed, switch.has_peer, switch["tables"] = FIRST_GENERATION, has_peer, tables

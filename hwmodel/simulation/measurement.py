@@ -172,7 +172,11 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         fewest_free_tags=int(found.tags.fewest_free),
         core_busy_fs=_core_busy_fs(nic, now_fs),
         core_work_fs=_core_work_fs(nic, now_fs),
-        flow_filters=(int(steering.n_flow_filters), int(steering.counts.n_signatures), int(steering.counts.n_without_room)),
+        flow_filters=(
+            int(steering.n_flow_filters),
+            int(steering.counts.n_signatures),
+            int(steering.counts.n_without_room),
+        ),
         functions=ledger["function"][:n_functions].copy(),
         backlog=_backlog(nic, now_fs, n_functions),
         flows=ledger["flow"][: n_flows if with_flows else 0].copy(),

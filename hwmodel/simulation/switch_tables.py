@@ -292,7 +292,11 @@ def _fill_pool_filters(array: npt.NDArray[Any], switch: Switch) -> None:
     filters, tables = getattr(switch, "pool_filters", None), array[0]  # the Verilog core's switches have none
     if filters is None:
         return
-    tables.has_pool_filters, tables.replicates, tables.hash_shift = 1, filters.replication, HASH_SHIFTS[filters.hash_offset]
+    tables.has_pool_filters, tables.replicates, tables.hash_shift = (
+        1,
+        filters.replication,
+        HASH_SHIFTS[filters.hash_offset],
+    )
     tables.default_pool = NO_POOL if filters.default_pool is None else port_numbers(switch)[filters.default_pool]
     for port in switch.ports:
         for word, ports in (
@@ -312,7 +316,9 @@ def _fill_pool_filters(array: npt.NDArray[Any], switch: Switch) -> None:
 
 def _fill_type_filters(tables: Record, switch: Switch, type_filters: Sequence[EthertypeFilter]) -> None:
     if len(type_filters) > MAX_TYPE_FILTERS:
-        raise InputError(f"nic.steering.ethertype_filters: {len(type_filters)} entries; the table holds {MAX_TYPE_FILTERS}")
+        raise InputError(
+            f"nic.steering.ethertype_filters: {len(type_filters)} entries; the table holds {MAX_TYPE_FILTERS}"
+        )
     number_of = port_numbers(switch)
     for one, record in zip(type_filters, tables.type_filter, strict=False):
         record.ethertype, record.port, record.queue = one.ethertype, number_of[one.pool], one.queue

@@ -19,8 +19,8 @@ from hwmodel.machine.system import MAX_SERVERS, SYSTEM
 from hwmodel.simulation.adapter_headers import (
     check_room,
     enter_headers,
-    flow_hashes,
     fill_switch,
+    flow_hashes,
     headers_of,
     prefixed_numbers,
 )

@@ -37,7 +37,7 @@ def flows_of(prefix: U8, valid_bytes: I64, start: I64, ethertype: I64) -> tuple[
     """Return the flow bytes of n captured frames, uint8 (n, 44), and how many there are of each; 0 for no IP.
 
     `prefix`: uint8 (n, at least 90), the frames' first bytes, of which `valid_bytes` are there; the IP header begins at
-    `start`, behind the type `ethertype`. Ports of fragments, and of other protocols than TCP, UDP and SCTP, are left out.
+    `start`, behind the type `ethertype`. Fragments, and other protocols than TCP, UDP and SCTP, have no ports.
     """
     found, n_bytes = np.zeros((len(prefix), MOST_FLOW_BYTES), np.uint8), np.zeros(len(prefix), np.int64)
     for kind, version, length, at_protocol in (

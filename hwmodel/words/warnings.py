@@ -39,8 +39,8 @@ def full_filter_table(server: str, without_room: int, capacity: int) -> str:
     flows = "1 flow" if without_room == 1 else f"{without_room:,} flows"
     whose = f" of {server}" if server else ""
     return (
-        f"Flow Director's table{whose} is full: its {capacity:,} signature filters are all taken, and {flows} that began "
-        "later found no room; their frames go by the RSS table. nic.steering.flow_director.memory makes it larger."
+        f"Flow Director's table{whose} is full: its {capacity:,} signature filters are all taken, and {flows} that "
+        "began later found no room; their frames go by the RSS table. nic.steering.flow_director.memory makes it larger."
     )
 
 

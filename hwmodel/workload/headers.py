@@ -94,11 +94,12 @@ class HeaderBook:
         return self._ids[key]
 
     def _flow(self, source: str, target: str, connection: int) -> bytes:
-        """Return what frames of a TCP connection say of it; of its ends the first in order, or outside, is the client."""
+        """Return what frames of a TCP connection say of it; the end that is first in order, or outside, is the client."""
         ends = [(self._places[name], name) for name in (source, target)]
         ports = [SERVER_PORT, SERVER_PORT]
         ports[ends.index(min(ends))] = FIRST_CLIENT_PORT + connection
-        return flow_bytes(*(FIRST_ADDRESS + place for place, _ in ends), TCP, (ports[0], ports[1]))
+        source_ip, target_ip = (FIRST_ADDRESS + place for place, _ in ends)
+        return flow_bytes(source_ip, target_ip, TCP, (ports[0], ports[1]))
 
     def _from_station(self, source: str) -> bytes:
         """Return what stands behind the destination in all headers of a station."""

@@ -106,7 +106,9 @@ class Core:
             return
         piece.frame_ends_fs = self._piece_ends_fs()
         piece.task = None
-        later(self._env, piece.frame_ends_fs - self._env.now, place(Phase.DRIVER, task.port, task.queue), self._next_turn)
+        later(
+            self._env, piece.frame_ends_fs - self._env.now, place(Phase.DRIVER, task.port, task.queue), self._next_turn
+        )
 
     def _begin_piece(self, task: Task, left: int) -> None:
         """Begin the next piece of a turn that may have so many more frames."""
