@@ -296,7 +296,7 @@ def _work_keys(seen: Iterable[Config]) -> str:
 
 
 def core_of(config: Config, station: str) -> int:
-    """Give the core of a station, or the first of several; without a key guest f (PF 0, VF K is K + 1) has f modulo all."""
+    """Give the core of a station, or the first of several; where none is said guest f (PF 0, VF K is K + 1) has f."""
     return config.core_of(_guest(station))
 
 

@@ -81,7 +81,7 @@ DEVICES: Mapping[str, Device] = {
         vf_rss_entries=128,  # the PF's
         max_ethertype_filters=8,  # DPDK igb driver: E1000_MAX_ETQF_FILTERS
         max_tuple_filters=8,  # DPDK igb driver: E1000_MAX_FTQF_FILTERS
-        has_flow_director=False,
+        has_flow_director=False,  # Intel 82576 data sheet: none
     ),
     "82599": Device(
         values={
@@ -103,7 +103,7 @@ DEVICES: Mapping[str, Device] = {
         vf_rss_entries=128,  # the PF's, which VFs share
         max_ethertype_filters=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS
         max_tuple_filters=128,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS
-        has_flow_director=True,
+        has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
     ),
     "X540": Device(
         values={
@@ -129,7 +129,7 @@ DEVICES: Mapping[str, Device] = {
         vf_rss_entries=128,  # the PF's, which VFs share
         max_ethertype_filters=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS
         max_tuple_filters=128,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS
-        has_flow_director=True,
+        has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
     ),
     "X550": Device(
         values={
@@ -155,7 +155,7 @@ DEVICES: Mapping[str, Device] = {
         vf_rss_entries=64,  # Linux ixgbevf driver: IXGBEVF_X550_VFRETA_SIZE
         max_ethertype_filters=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS
         max_tuple_filters=128,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS
-        has_flow_director=True,
+        has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
     ),
     "XL710": Device(
         values={
@@ -178,12 +178,12 @@ DEVICES: Mapping[str, Device] = {
         max_macs=None,  # shared table; a limit of 64 exact filters is for the driver's own use
         max_vlans=None,  # filters belong to each virtual station interface
         max_mirrors=64,  # Intel XL710 data sheet: mirror rules
-        max_pools=None,
+        max_pools=None,  # virtual station interfaces, of which VFs have some
         rss_entries=512,  # Linux i40e driver: I40E_HLUT_ARRAY_SIZE of the PF, 128 words of four
         vf_rss_entries=64,  # Linux iavf driver: VFQF_HLUT, 16 words of four
         max_ethertype_filters=0,  # others, through its firmware, which are not modelled
-        max_tuple_filters=0,
-        has_flow_director=False,
+        max_tuple_filters=0,  # model's choice: the same
+        has_flow_director=False,  # model's choice: the XL710 has one of another kind, with 8 K filters
     ),
 }
 

@@ -40,7 +40,8 @@ def full_filter_table(server: str, without_room: int, capacity: int) -> str:
     whose = f" of {server}" if server else ""
     return (
         f"Flow Director's table{whose} is full: its {capacity:,} signature filters are all taken, and {flows} that "
-        "began later found no room; their frames go by the RSS table. nic.steering.flow_director.memory makes it larger."
+        "began later found no room; their frames go by the RSS table. More memory (nic.steering.flow_director.memory) "
+        "holds more."
     )
 
 
