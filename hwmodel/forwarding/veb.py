@@ -156,11 +156,11 @@ def has_trusted_member(tables, channel, vlan):
 @kernel
 def bridge_from_uplink(tables, channel, header, decision):
     """Apply the rules for control frames and VLANs to a frame from the uplink, then forward it in its channel."""
+    if header.ethertype == TYPE_MAC_CONTROL:
+        return DropReason.CONTROL_FRAME
     if tables.has_pool_filters:
         return choose_pools(tables, channel, header, decision)
     vlan = vlan_of(tables, header)
-    if header.ethertype == TYPE_MAC_CONTROL:
-        return DropReason.CONTROL_FRAME
     if is_link_local(header.destination) and not has_trusted_member(tables, channel, vlan):
         return DropReason.CONTROL_FRAME
     if vlan in (NO_VLAN, RESERVED_VID) or not contains(tables.vlan[vlan].members, UPLINK):

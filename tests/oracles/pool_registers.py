@@ -50,7 +50,7 @@ class Registers:
         vid = int.from_bytes(frame[14:16], "big") & 0xFFF if is_tagged else 0
         ethertype = int.from_bytes(frame[16:18] if is_tagged else frame[12:14], "big")
         is_group = bool(mac[0] & 1)
-        if vid and vid not in self.vfta:
+        if ethertype == 0x8808 or (vid and vid not in self.vfta):  # the port's own, or let in by no filter
             return set()
         if self.rpl_en or not is_group:
             list_ = self._candidates(mac, is_group)
