@@ -197,7 +197,8 @@ def test_the_table_of_attributes_is_right():
         "workload.external": {"rate": "1Gbps"}, "servers": [{"name": "a"}], "bridge.policy": [{"action": "deny"}],
         "workload.incast_to": "a.vf0", "switch.mode": "multichannel", "switch.s_channels": {10: "veb"},
         "bridge.ports.a.s_channels": {10: {}}, "host.cache": {"size": "1MiB"}, "nic.dma": {},
-        "driver.vms": {"vf1": {}}, "nic.steering": {"flow_director": {}}, "scenario": [{"at": "0ms", "set": {"pcie.lanes": 8}}],
+        "driver.vms": {"vf1": {}}, "nic.steering": {"flow_director": {}},
+        "scenario": [{"at": "0ms", "set": {"pcie.lanes": 8}}],
     }  # fmt: skip
     controlling = {
         "switch.mode": "e_tag", "bridge": {"kind": "controlling", "extenders": {"fex0": {}}},

@@ -1,4 +1,4 @@
-"""Pools, cores of queues and filters: what cannot stand together, in one line each, and what follows from other keys."""
+"""Pools, cores of queues and filters: what cannot stand together, each in a line, and what follows from other keys."""
 
 from __future__ import annotations
 
@@ -53,8 +53,10 @@ CONTRADICTIONS = [
      "not; all perfect filters have one mask, so they compare the same fields (tuple_filters need not)"),
     ("nic: {vfs: 2, steering: {flow_director: {atr: true}}}",
      "c.yaml:1:47: nic.steering.flow_director.atr: atr writes signature filters; it needs mode: signature"),
-    ("nic: {vfs: 2, steering: {flow_director: {mode: signature, filters: [{protocol: udp, source: 10.0.0.1, queue: 0}]}}}",
-     "c.yaml:1:69: nic.steering.flow_director.filters.0: pool, destination, source_port, destination_port is missing: a "
+    ("nic: {vfs: 2, steering: {flow_director: {mode: signature, filters: [{protocol: udp, source: 10.0.0.1, queue: "
+     "0}]}}}",
+     "c.yaml:1:69: nic.steering.flow_director.filters.0: pool, destination, source_port, destination_port is "
+     "missing: a "
      "signature is a hash of all fields; mode: perfect compares some alone"),
     ("nic: {vfs: 2, rx_buffer: 512KiB, steering: {flow_director: {memory: 256KiB}}}",
      "c.yaml:1:26: nic.rx_buffer: the filters' 256KiB are part of the 82599's Rx buffer of 512KiB; at most 256KiB are "
@@ -62,16 +64,19 @@ CONTRADICTIONS = [
     ("nic: {preset: 82576, vfs: 2, steering: {flow_director: {}}}",
      "c.yaml:1:56: nic.steering.flow_director: the 82576 has no Flow Director as it is modelled here"),
     ("nic: {preset: X550, vfs: 2, steering: {rss: {entries: 128}}}",
-     "c.yaml:1:55: nic.steering.rss.entries: the table of a VF of the X550 has 64 entries (nic.preset: null has no such "
+     "c.yaml:1:55: nic.steering.rss.entries: the table of a VF of the X550 has 64 entries (nic.preset: null has no "
+     "such "
      "limit)"),
     ("switch: {mode: vepa, pool_filters: {}}",
      "c.yaml:1:36: switch.pool_filters: pool_filters are for mode: veb; in mode vepa a tag, or the bridge above, says "
      "whom a frame is for"),
     ("switch: {ports: [{name: vf0, accept: [untagged]}]}",
-     "c.yaml:1:39: switch.ports.vf0.accept.0: untagged is for switch.pool_filters; the rules of bridging know broadcast "
+     "c.yaml:1:39: switch.ports.vf0.accept.0: untagged is for switch.pool_filters; the rules of bridging know "
+     "broadcast "
      "and multicast"),
     ("switch: {pool_filters: {}, ports: [{name: vf0, default: true}]}",
-     "c.yaml:1:57: switch.ports.vf0.default: with pool_filters one pool is the default: pool_filters.default_pool: vf0"),
+     "c.yaml:1:57: switch.ports.vf0.default: with pool_filters one pool is the default: pool_filters.default_pool: "
+     "vf0"),
 ]  # fmt: skip
 
 

@@ -94,7 +94,7 @@ class HeaderBook:
         return self._ids[key]
 
     def _flow(self, source: str, target: str, connection: int) -> bytes:
-        """Return what frames of a TCP connection say of it; its client is outside, or the end that is first in order."""
+        """Return what frames of a TCP connection say of it; its client is outside, or the end that comes first."""
         ends = [(self._places[name], name) for name in (source, target)]
         ports = [SERVER_PORT, SERVER_PORT]
         ports[ends.index(min(ends))] = FIRST_CLIENT_PORT + connection
