@@ -139,7 +139,7 @@ def signature_of(flow, pool):
     common = flow.source_port << 16 | flow.destination_port
     for i in range(4):
         common ^= flow.source[i] ^ flow.destination[i]
-    kind = pool << 24 | flow_type << 16 | flow.vlan
+    kind = np.int64(pool) << 24 | flow_type << 16 | flow.vlan
     low = (common >> 16 | common << 16) & 0xFFFFFFFF
     high = common ^ kind ^ kind >> 16
     bucket = signature = np.int64(0)
