@@ -222,3 +222,17 @@ def test_signatures_of_flows_may_be_the_same():
     assert queues_of(adapter(steering), same) == [("vf0", 5), ("vf0", 5)]
     steering["flow_director"]["mode"] = "perfect"
     assert queues_of(adapter(steering), same) == [("vf0", 5), ("vf0", 1)]
+
+
+def test_flows_are_told_apart_behind_a_bridge():
+    """A header that crosses a bridge says of its flow what it said before: the next adapter's table spreads it."""
+    block = {
+        "servers": [{"name": "a"}, {"name": "b"}], "bridge": {}, "driver": {"preset": "dpdk"},
+        "nic": {"preset": "82599", "vfs": 2, "queues_per_vf": 4},
+        "workload": {"pattern": "flows", "flows": [["a.vf0", "b.vf0", "2Gbps"]], "connections": 500,
+                     "frame_bytes": 128},
+        "run": {"warmup": "0us", "duration": "2ms"},
+    }  # fmt: skip
+    seen = simulate(config_from_mapping(block), counters=True).counters["b.vf0"].ethtool
+    counts = [seen[f"rx_queue_{queue}_packets"] for queue in range(4)]
+    assert sum(counts) > 2000 and min(counts) > 0.8 * sum(counts) / 4
