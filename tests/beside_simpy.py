@@ -6,11 +6,10 @@ Here are loads, the run of both, and what must be the same; `drawn_machines` has
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
 from functools import cache, partial
-from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +24,7 @@ from hwmodel.simulation.commands import Change
 from hwmodel.simulation.load_changes import with_workloads
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload import build_workload
+from tests.clocks_beside_simpy import with_clocks
 from tests.journey_runs import JourneyRun, Journeys, finished_journeys
 from tests.oracles.simpy_nic import (
     Arrival,
@@ -141,6 +141,12 @@ def parameters_of(config: Config) -> NicParameters:
         guarantee_window_fs=guarantee_window_fs(config),
         translation_cache=TranslationCache(**dict(host.iotlb)) if host.iotlb else None,
         last_level_cache=LastLevelCache(**dict(host.cache)) if host.cache else None,
+        queue_cores={
+            (port.number, queue): port.cores[queue % len(port.cores)]
+            for port in config.switch.ports
+            if port.cores
+            for queue in range(nic.queues_per_vf)
+        },
         max_frame_bytes=max(port.max_frame_bytes for port in config.switch.ports),
     )
 
@@ -549,63 +555,3 @@ def check_that_oracle_differs(both: Both) -> None:
     _, journeys = run_the_oracle(both.config, both.load, both.result)
     with pytest.raises(AssertionError):
         check_same_journeys(both._replace(oracle_journeys=journeys), at_least=0)
-
-
-# ---- What clocks make of the SimPy model's parameters, drawn here a second time ----
-
-HOST_CLOCK, ADAPTER_CLOCK, CORE_START, BATCH_PLACE = 0, 1, 5, 6  # what is drawn for, by its number
-LATEST_START_FS = 50 * 10**9
-OF_HOST = (
-    "frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "interrupt_time_fs", "exit_time_fs",
-)  # fmt: skip
-OF_ADAPTER = ("queue_time_fs", "writeback_timeout_fs", "moderation_fs", "bus_cycle_fs", "guarantee_window_fs")
-
-
-def drawn(seed: int, what: int, number: int, below: int) -> int:
-    high, low = np.random.SeedSequence([seed, 2**40, what, 0, number]).generate_state(2).tolist()
-    return (high * 2**32 + low) * below // 2**64
-
-
-def longer(config: Config, what: int) -> Fraction:
-    most = config.run.clocks_ppb
-    return 1 + Fraction(drawn(config.run.seed, what, 0, 2 * most + 1) - most, 10**9)
-
-
-def with_clocks(parameters: NicParameters, config: Config, receivers: Iterable[int], longest: int) -> NicParameters:
-    """Return parameters by a server's own clocks; `receivers`: ports that frames come to, `longest`: their bytes."""
-    if config.run.clocks_ppb == 0 or config.run.clocks_ppb == type(config.run)().clocks_ppb:
-        return parameters  # exact, as tests have it where they say nothing
-    seed = config.run.seed
-    of_host, of_adapter = longer(config, HOST_CLOCK), longer(config, ADAPTER_CLOCK)
-    times = {name: of_host * getattr(parameters, name) for name in OF_HOST}
-    times |= {name: of_adapter * (getattr(parameters, name) or 0) for name in OF_ADAPTER}
-    rates = {"link_fs_per_byte": of_host, "store_fs_per_byte": of_adapter}
-    ratios = {
-        name: of * Fraction(*getattr(parameters, name)) for name, of in rates.items() if getattr(parameters, name)
-    }
-    a_frame = ceil((longest - 4) / (parameters.buffer_bytes - parameters.buffer_offset_bytes))
-    steps = {port: ceil(parameters.of_port(port).refill_batch / a_frame) for port in set(receivers)}
-    of_drivers = dict.fromkeys(OF_HOST, of_host) | {"moderation_fs": of_adapter}
-    return replace(
-        parameters,
-        **{name: round(time_fs) if getattr(parameters, name) is not None else None for name, time_fs in times.items()},
-        **{name: (ratio.numerator, ratio.denominator) for name, ratio in ratios.items()},
-        port_rate_bps=Fraction(parameters.port_rate_bps) / of_adapter,
-        rate_limits={
-            port: (of_adapter * Fraction(*limit)).as_integer_ratio() for port, limit in parameters.rate_limits.items()
-        },
-        guarantees={
-            port: (of_adapter * Fraction(*least)).as_integer_ratio() for port, least in parameters.guarantees.items()
-        },
-        core_starts_fs=[drawn(seed, CORE_START, core, LATEST_START_FS) for core in range(parameters.cores)],
-        taken_before={
-            (port, queue): a_frame * drawn(seed, BATCH_PLACE, (port - 1) * parameters.queues_per_vf + queue, below)
-            for port, below in steps.items()
-            for queue in range(parameters.queues_per_vf)
-        },
-        early_refills=2**32 // 64,
-        own_drivers={
-            port: {**own, **{name: round(own[name] * of) for name, of in of_drivers.items()}}
-            for port, own in parameters.own_drivers.items()
-        },
-    )

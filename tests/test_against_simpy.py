@@ -124,6 +124,15 @@ SAME = {
         poisson(3000, 700), {"host.cores": 2, "driver.frame_time": "500.9ns"},
         lambda result: result.cpu.cores_busy > 1,
     ),
+    "pools": Case(
+        poisson(2000, 900), {
+            "nic.mode": "vmdq", "nic.queues_per_vf": 2, "host.cores": 3, "driver.pass_by": "copy",
+            "driver.pass_time": "300.0013ns", "driver.pass_byte_time": "0.1ns",
+            "switch.ports": [{"name": "vf0", "cores": [2, 0]}, {"name": "vf1", "cores": [0]},
+                             {"name": "vf2", "cores": [1, 2]}],
+        },
+        lambda result: min(core.by["passing"] for core in result.cpu.cores) > 0.05,
+    ),
     "moderation": Case(poisson(3000, 700), {"driver.moderation": "25.0013us"}),
     "polled, one by one": Case(poisson(3000, 900), {**ALL_ONE, "driver.rx_interrupt_batch": 0,
                                                    "driver.tx_interrupt_batch": 0}),

@@ -197,7 +197,8 @@ def test_the_table_of_attributes_is_right():
         "workload.external": {"rate": "1Gbps"}, "servers": [{"name": "a"}], "bridge.policy": [{"action": "deny"}],
         "workload.incast_to": "a.vf0", "switch.mode": "multichannel", "switch.s_channels": {10: "veb"},
         "bridge.ports.a.s_channels": {10: {}}, "host.cache": {"size": "1MiB"}, "nic.dma": {},
-        "driver.vms": {"vf1": {}}, "scenario": [{"at": "0ms", "set": {"pcie.lanes": 8}}],
+        "driver.vms": {"vf1": {}}, "nic.steering": {"flow_director": {}},
+        "scenario": [{"at": "0ms", "set": {"pcie.lanes": 8}}],
     }  # fmt: skip
     controlling = {
         "switch.mode": "e_tag", "bridge": {"kind": "controlling", "extenders": {"fex0": {}}},
@@ -227,7 +228,7 @@ def test_the_table_of_attributes_is_right():
     with_condition = config_from_mapping({"scenario": [waiting]})
     text = re.sub(r"\badapter\b", "a", reference_text())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 112
+    assert len(table) == 119
     for key, attribute in table.items():
         has_extenders = "extenders" in key
         if key.startswith("bridges"):

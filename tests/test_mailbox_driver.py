@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hwmodel.functions.mailbox import ACK, CLEAR_TO_SEND, NACK, padded
 from hwmodel.functions.pf_driver import handle
 from hwmodel.functions.pf_driver_state import Adapter, Vf, keys_of
-from hwmodel.wire.frame_scan import VERIFICATION_KEY
+from hwmodel.rules.steering import VERIFICATION_KEY
 from tests.mailbox_states import GROUP, KNOWN, MESSAGES_DRAWN, OTHER, OWN, STATES, state
 
 GOOD, BAD = 0xA0000000, 0x60000000  # ACK or NACK, and clear to send

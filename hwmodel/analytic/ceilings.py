@@ -7,6 +7,7 @@ counted low, so that these ceilings are upper bounds: a loaded link holds tags a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -297,29 +298,35 @@ def _kinds(config: Config, stations: Iterable[str]) -> list[tuple[Config, frozen
 
 
 def _shares_of_cores(config: Config, traffic: Traffic, stations: frozenset[str] | None) -> dict[int, _Product]:
-    """Give the frames that each core sends, and those that it takes, for some stations or for all."""
-    n_cores, found = config.host.cores, dict[int, tuple[list[Fraction], list[Fraction]]]()
+    """Give the frames that each core sends, and those that it takes, for some stations or for all.
+
+    A station's frames go through its queues in equal parts, as far as this knows.
+    """
+    found = dict[int, tuple[list[Fraction], list[Fraction]]]()
     for side, by_station in enumerate((traffic.sent, traffic.received)):
         for station, share in by_station.items():
             if stations is not None and station not in stations:
                 continue
-            found.setdefault(_guest(station) % n_cores, ([], []))[side].append(share)
+            of_queues = Counter(config.cores_of_queues(_guest(station)))
+            for core, n_queues in of_queues.items():
+                found.setdefault(core, ([], []))[side].append(share * Fraction(n_queues, of_queues.total()))
     return {core: (sum_of(sent), sum_of(received)) for core, (sent, received) in found.items()}
 
 
 def _work_keys(seen: Iterable[Config]) -> str:
     """Name what a core's work is made of, for guests who see these configurations."""
-    named = dict.fromkeys(("byte_time", "doorbell_time", "interrupt_time"), 0)
+    named = dict.fromkeys(("pass_time", "byte_time", "pass_byte_time", "doorbell_time", "interrupt_time"), 0)
     for driver in (one.driver for one in seen):
-        named["byte_time"] += driver.byte_time_fs
+        for name in ("pass_time", "byte_time", "pass_byte_time"):
+            named[name] += getattr(driver, f"{name}_fs")
         named["doorbell_time"] += driver.doorbell_time_fs
         named["interrupt_time"] += driver.interrupt_time_fs + driver.exit_time_fs
     return ", ".join(["frame_time", *(name for name, cost_fs in named.items() if cost_fs)])
 
 
 def core_of(config: Config, station: str) -> int:
-    """Give the core of a station: guest f (PF 0, VF K is K + 1) runs on core f modulo the cores of the host."""
-    return _guest(station) % config.host.cores
+    """Give the core of a station, or the first of several; where none is said guest f (PF 0, VF K is K + 1) has f."""
+    return config.core_of(_guest(station))
 
 
 def _guest(station: str) -> int:

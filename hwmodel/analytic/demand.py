@@ -338,12 +338,13 @@ class _Reader:
         return self._system.place(name)
 
     def _rx_rings(self, source: str, part: int, route: Route) -> frozenset[tuple[str, int]]:
-        """Give the rings that frames from a port come to: RSS puts those of one sender into one ring."""
+        """Give the rings that frames from a port come to: RSS puts those of one sender and connection into one ring."""
         if part == self._system.outside:
             return frozenset()
         queues = self._system.config(part).nic.queues_per_vf
         local = self._place(source)[1]
-        numbers = range(queues) if self._capture else [(0 if local == UPLINK else port_number(local)) % queues]
+        is_spread = self._capture or self._config.workload.connections > 1
+        numbers = range(queues) if is_spread else [(0 if local == UPLINK else port_number(local)) % queues]
         return frozenset((name, number) for name in (*route.stations, *route.mirrored) for number in numbers)
 
 

@@ -437,6 +437,6 @@ def taking_s(config: Config, sizes: Iterable[tuple[int, Fraction]]) -> Fraction:
 def _frame_fs(config: Config, sizes: Iterable[tuple[int, Fraction]]) -> Fraction:
     driver = config.driver
     return sum(
-        (share * (driver.frame_time_fs + driver.byte_time_fs * (n_bytes - FCS_BYTES)) for n_bytes, share in sizes),
+        (share * (driver.frame_cost_fs + driver.byte_cost_fs * (n_bytes - FCS_BYTES)) for n_bytes, share in sizes),
         Fraction(0),
     )

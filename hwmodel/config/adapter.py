@@ -10,12 +10,14 @@ from hwmodel.rules.pcie_link import GENERATIONS, MOST_TEN_BIT_TAGS, DllpModel
 
 from .kinds import Block, ByteCount, Duration, Listing, Rate, Truth, Whole, Word, key
 from .names import PortName, ethernet_ports
+from .steering import Steering
 
 Ordering = Literal["strict", "relaxed", "id_based"]
 Arbitration = Literal["round_robin", "reads_first", "writes_first", "arrival"]
 HeaderCredits = Annotated[int, Whole(0, 127)]  # PCI Express Base Specification 3.0, 2.6.1: at most 127 outstanding
 DataCredits = Annotated[int, Whole(0, 2047)]  # the same: at most 2047 outstanding, 16 B each
 DevicePreset = Literal["82576", "82599", "X540", "X550", "XL710"]
+NicMode = Literal["sriov", "vmdq"]
 MODEL_MAX_VFS = 128
 # What a simulation has room for: queue pairs of all functions together, and descriptors of all Tx (or Rx) rings.
 MODEL_MAX_QUEUES = 1024
@@ -191,11 +193,25 @@ class Nic(Block):
         "Device whose numbers stand in for keys that are not written, and whose limits are checked; null: no device. "
         "It sets this block's rings, batches and buffers, pcie.generation, pcie.lanes and port.rate.",
     )
-    vfs: Annotated[int, Whole(1, MODEL_MAX_VFS)] = key(8, "Virtual functions, one for each VM: vf0, vf1 and so on.")
+    mode: Annotated[NicMode, Word(NicMode)] = key(
+        "sriov",
+        "How VMs have their queues: each has a virtual function and its own driver (sriov), or the PF has all queues, "
+        "a pool for each VM, and the hypervisor's driver passes the frames to the VMs and from them (vmdq).",
+    )
+    vfs: Annotated[int, Whole(1, MODEL_MAX_VFS)] = key(
+        8, "Virtual functions, one for each VM: vf0, vf1 and so on; in mode vmdq the VMs' pools, of the same names."
+    )
     queues_per_vf: Annotated[int, Whole(1, 16)] = key(
         1,
-        "Pairs of a Tx and an Rx ring for each function, the PF too. What one station sends to another stays in one "
-        "ring (RSS): more of them matter to those that send to, or get from, several.",
+        "Pairs of a Tx and an Rx ring for each function or pool, the PF's too. What one station sends to another stays "
+        "in one ring unless it has several connections (workload.connections): more of them matter to those that send "
+        "to, or get from, several.",
+    )
+    steering: Steering | None = key(
+        None,
+        "Which queue of a function or pool a received frame goes to (docs/steering.md); null: its hash modulo the "
+        "queues.",
+        derived="with workload.connections the RSS table alone",
     )
     tx_ring: Annotated[int, Whole(8, 65536)] = key(
         512, "Descriptors of a Tx ring. A saturated sender keeps it full, so it adds to the latency."

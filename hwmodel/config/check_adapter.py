@@ -99,7 +99,7 @@ def check_device(config: Config, findings: Findings) -> None:
 
 def _check_functions(config: Config, findings: Findings, name: str, device: Device) -> None:
     nic = config.nic
-    if nic.vfs > device.max_vfs:
+    if nic.vfs > device.max_vfs and not config.has_pools:
         findings.add(
             f"{nic.vfs} VFs are more than the {device.max_vfs} of the {name} (nic.preset: null has no such limit)",
             "nic.vfs",

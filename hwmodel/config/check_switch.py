@@ -13,7 +13,7 @@ from .document import KeyPath
 from .findings import Findings, Part
 from .kinds import suggest
 from .model import Config
-from .switch import AclEntry
+from .switch import ONLY_OF_POOLS, AclEntry
 from .system import Server
 
 MAX_CORE_VFS = 15  # the Verilog switch core has at most 17 ports: the uplink, the PF and 15 VFs
@@ -28,6 +28,7 @@ def check_switch(config: Config, findings: Findings) -> None:
     _check_ecid_lists(config, findings)
     _check_guarantees(config, findings)
     _check_core(config, findings)
+    _check_pool_filters(config, findings)
 
 
 def _named(config: Config) -> Iterator[tuple[str, KeyPath]]:
@@ -47,6 +48,33 @@ def _named(config: Config) -> Iterator[tuple[str, KeyPath]]:
             yield mirror.source, ("switch", "mirrors", index, "from")
     for index, entry in enumerate(switch.acl):
         yield entry.port, ("switch", "acl", index, "port")
+    if switch.pool_filters is not None and switch.pool_filters.default_pool is not None:
+        yield switch.pool_filters.default_pool, ("switch", "pool_filters", "default_pool")
+
+
+def _check_pool_filters(config: Config, findings: Findings) -> None:
+    switch = config.switch
+    if switch.pool_filters is not None and switch.mode != "veb":
+        findings.add(
+            f"pool_filters are for mode: veb; in mode {switch.mode} a tag, or the bridge above, says whom a frame is "
+            "for",
+            "switch.pool_filters",
+            "switch.mode",
+        )
+    for port in switch.ports:
+        for index, word in enumerate(port.accept):
+            if word in ONLY_OF_POOLS and switch.pool_filters is None:
+                findings.add(
+                    f"{word} is for switch.pool_filters; the rules of bridging know broadcast and multicast",
+                    findings.station(port.name, "accept", index),
+                    "switch.pool_filters",
+                )
+        if port.default and switch.pool_filters is not None:
+            findings.add(
+                f"with pool_filters one pool is the default: pool_filters.default_pool: {port.name}",
+                findings.station(port.name, "default"),
+                "switch.pool_filters",
+            )
 
 
 def _check_mirrors(config: Config, findings: Findings) -> None:
@@ -60,7 +88,7 @@ def _check_mirrors(config: Config, findings: Findings) -> None:
 
 def _check_guarantees(config: Config, findings: Findings) -> None:
     """Check that each Ethernet port can keep what is guaranteed, and that no station is held below it."""
-    totals_bps: dict[str, int] = {}
+    totals_bps: dict[str | None, int] = {}
     for port in config.switch.ports:
         if port.min_rate_bps is None:
             continue

@@ -30,6 +30,7 @@ _TIME = Duration("0ns", "1ms")
 _WEIGHT = Whole(1, 10**9)
 MOST_CORES = 1024
 DriverPreset = Literal["kernel", "kernel_busy_poll", "dpdk"]
+PassBy = Literal["copy", "pointer"]
 _BATCH = Whole(1, 4096)
 _COST = Duration("0ns", "1s")
 _INTERRUPT_BATCH = Whole(0, 4096)
@@ -233,6 +234,23 @@ class VmDriver(Block):
     wakeup_time_fs: Annotated[int, _COST] = key(
         "0ns", "Time until a VM that has nothing to do runs again after an interrupt.", alias="wakeup_time"
     )
+    pass_by: Annotated[PassBy, Word(PassBy)] = key(
+        "copy",
+        "How the hypervisor passes a frame between a pool of the adapter and its VM (nic.mode: vmdq): copied, or by "
+        "pointer, in the buffer that the adapter reads or has written.",
+    )
+    pass_time_fs: Annotated[int, _COST] = key(
+        "0ns",
+        "Processor time to pass a frame to its VM or from it, beside `frame_time`, which is the hypervisor's driver.",
+        alias="pass_time",
+        derived="400ns in nic.mode vmdq",
+    )
+    pass_byte_time_fs: Annotated[int, _COST] = key(
+        "0ns",
+        "Processor time for each byte of a frame that is passed.",
+        alias="pass_byte_time",
+        derived="0.1ns in nic.mode vmdq where frames are copied",
+    )
     poll_budget: Annotated[int, _BATCH] = key(64, "Received frames that a core takes before it does something else.")
     send_burst: Annotated[int, _BATCH] = key(32, "Frames that a core posts before it does something else.")
     mask_interrupts: Annotated[bool, Truth()] = key(
@@ -254,6 +272,16 @@ class VmDriver(Block):
         "The larger of the class of what is received and that of what is sent decides.",
         alias="adaptive_intervals",
     )
+
+    @property
+    def frame_cost_fs(self) -> int:
+        """Return what a frame costs a core, its bytes aside: of the driver, and to pass it to its VM."""
+        return self.frame_time_fs + self.pass_time_fs
+
+    @property
+    def byte_cost_fs(self) -> int:
+        """Return what each byte of a frame costs a core."""
+        return self.byte_time_fs + self.pass_byte_time_fs
 
     @property
     def polls(self) -> bool:

@@ -106,9 +106,23 @@ class Config(Block):
         """Return the driver of a function, pf or vfK: its own, or that of all."""
         return self.driver.vms.get(function, self.driver)
 
+    def cores_of(self, function: int) -> tuple[int, ...]:
+        """Return the host's cores for a function's queues, from queue 0 on and round: the PF is 0, VF K is K + 1."""
+        return self.switch.ports[function].cores or (function % self.host.cores,)
+
+    def cores_of_queues(self, function: int) -> tuple[int, ...]:
+        """Return the core of each of a function's queues."""
+        cores = self.cores_of(function)
+        return tuple(cores[queue % len(cores)] for queue in range(self.nic.queues_per_vf))
+
     def core_of(self, function: int) -> int:
-        """Return the host's core on which a function's guest runs, by their numbers: the PF is 0, VF K is K + 1."""
-        return function % self.host.cores
+        """Return the host's core on which a function's guest runs, or the first of several."""
+        return self.cores_of(function)[0]
+
+    @property
+    def has_pools(self) -> bool:
+        """Say whether VMs have pools of the PF's queues, which the hypervisor serves, and no functions."""
+        return self.nic.mode == "vmdq"
 
     @property
     def drivers(self) -> tuple[VmDriver, ...]:

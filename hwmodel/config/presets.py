@@ -26,6 +26,12 @@ class Device:
     max_macs: int | None
     max_vlans: int | None
     max_mirrors: int
+    max_pools: int | None
+    rss_entries: int
+    vf_rss_entries: int  # of a VF's table; where it shares the PF's, as that
+    max_ethertype_filters: int
+    max_tuple_filters: int
+    has_flow_director: bool  # such as rules.steering sizes; the XL710's is of another kind
     max_ports: int | None = None
     shares_vfs_by_ports: bool = False  # each of several ports has an equal part of the VFs
 
@@ -73,6 +79,12 @@ DEVICES: Mapping[str, Device] = {
         max_vlans=32,  # Intel 82576 data sheet: pool VLAN filters
         max_mirrors=4,  # Linux igb driver, e1000_regs.h: VMRCTL at 0x5D80, VMRVLAN at 0x5D90, so four of 4 B
         max_ports=2,  # Intel 82576 data sheet: two 1 GbE ports
+        max_pools=8,  # Intel 82576 data sheet: 8 pools
+        rss_entries=128,  # Linux igb driver, igb.h: IGB_RETA_SIZE
+        vf_rss_entries=128,  # the PF's
+        max_ethertype_filters=8,  # DPDK igb driver: E1000_MAX_ETQF_FILTERS
+        max_tuple_filters=8,  # DPDK igb driver: E1000_MAX_FTQF_FILTERS
+        has_flow_director=False,  # Intel 82576 data sheet: none
     ),
     "82599": Device(
         values={
@@ -89,6 +101,12 @@ DEVICES: Mapping[str, Device] = {
         max_macs=128,  # Intel 82599 data sheet: exact receive addresses
         max_vlans=64,  # Intel 82599 data sheet: pool VLAN filters
         max_mirrors=4,  # Intel 82599 data sheet: mirror rules
+        max_pools=64,  # Linux ixgbe driver, ixgbe_type.h: 64 pools
+        rss_entries=128,  # Linux ixgbe driver: IXGBE_MAX_RETA_ENTRIES 128
+        vf_rss_entries=128,  # the PF's, which VFs share
+        max_ethertype_filters=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS
+        max_tuple_filters=128,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS
+        has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
     ),
     "X540": Device(
         values={
@@ -109,6 +127,12 @@ DEVICES: Mapping[str, Device] = {
         max_macs=128,  # Intel X540 data sheet
         max_vlans=64,  # Intel X540 data sheet
         max_mirrors=4,  # Intel X540 data sheet
+        max_pools=64,  # Linux ixgbe driver, ixgbe_type.h: 64 pools
+        rss_entries=128,  # Linux ixgbe driver: IXGBE_MAX_RETA_ENTRIES 128
+        vf_rss_entries=128,  # the PF's, which VFs share
+        max_ethertype_filters=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS
+        max_tuple_filters=128,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS
+        has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
     ),
     "X550": Device(
         values={
@@ -129,6 +153,12 @@ DEVICES: Mapping[str, Device] = {
         max_macs=128,  # Intel X550 data sheet
         max_vlans=64,  # Intel X550 data sheet
         max_mirrors=4,  # Intel X550 data sheet
+        max_pools=64,  # Linux ixgbe driver, ixgbe_type.h: 64 pools
+        rss_entries=512,  # Linux ixgbe driver: IXGBE_MAX_RETA_ENTRIES 512 (X550)
+        vf_rss_entries=64,  # Linux ixgbevf driver: IXGBEVF_X550_VFRETA_SIZE
+        max_ethertype_filters=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS
+        max_tuple_filters=128,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS
+        has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
     ),
     "XL710": Device(
         values={
@@ -153,6 +183,12 @@ DEVICES: Mapping[str, Device] = {
         max_mirrors=64,  # Intel XL710 data sheet: mirror rules
         max_ports=4,  # DPDK documentation of i40e, listings of its SR-IOV capability: 128, 64, 32 VFs a port by ports
         shares_vfs_by_ports=True,  # the same
+        max_pools=None,  # virtual station interfaces, of which VFs have some
+        rss_entries=512,  # Linux i40e driver: I40E_HLUT_ARRAY_SIZE of the PF, 128 words of four
+        vf_rss_entries=64,  # Linux iavf driver: VFQF_HLUT, 16 words of four
+        max_ethertype_filters=0,  # others, through its firmware, which are not modelled
+        max_tuple_filters=0,  # model's choice: the same
+        has_flow_director=False,  # model's choice: the XL710 has one of another kind, with 8 K filters
     ),
 }
 

@@ -17,6 +17,7 @@ from hwmodel.wire.ethernet import format_mac
 from .adapter import MODEL_MAX_VFS, Nic, WirePort
 from .bridge import ADAPTER, OUTSIDE, Bridge
 from .document import Document, KeyPath, Problem, copied_data
+from .fill_queues import fill_queues
 from .host import MOST_CORES
 from .model import OF_SYSTEM, Config
 from .names import MODEL_MAX_PORTS, ethernet_ports, function_name, is_station_name, port_number
@@ -56,11 +57,15 @@ def fill(
         if data.get(name) is None:
             data[name] = {}  # a block whose keys are all left out, or commented out
     nic, driver, workload = data["nic"], data["driver"], data["workload"]
+    has_own_buffer = isinstance(nic, dict) and "rx_buffer" in nic
     for values in (*_driver_values(driver, nic), _device(nic), _preset(data["host"], None, HOSTS)):
         for block, keys in values.items():
             if isinstance(data[block], dict):
                 _fill_block(data[block], keys)
     _fill_vms(driver, nic)
+    if isinstance(nic, dict) and isinstance(workload, dict) and workload.get("connections", 1) != 1:
+        nic.setdefault("steering", {})
+    fill_queues(driver, nic, _preset_name(nic, "82599"), has_own_buffer=has_own_buffer)
     if isinstance(data["host"], dict):
         data["host"].setdefault("cores", min(MOST_CORES, _number_of_vfs(nic) + vfs_beside))
     if isinstance(data["switch"], dict):
@@ -163,6 +168,8 @@ def _fill_stations(
             if n_ports > 1 and is_station_name(str(entry.get("name"))):
                 # The PF is at the first port; VFs go to them in turn.
                 entry.setdefault("port", ethernet_ports(n_ports)[max(0, port_number(entry["name"]) - 2) % n_ports])
+            if switch.get("pool_filters") is not None:
+                entry.setdefault("accept", ["broadcast", "multicast", "untagged"])
 
 
 def _fill_station(entry: dict[str, Any], server: int, interfaces_before: int) -> None:

@@ -288,6 +288,14 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
     """
     vfs = None
     for at, event in enumerate(config.scenario):
+        if event.kinds and not event.is_set and _is_of_pools(config, event):
+            message = (
+                "with nic.mode: vmdq VMs have pools of the PF's queues, no functions that come, go or ask for something"
+            )
+            yield Problem(
+                document.place_of(("scenario", at, event.kind), key=True), f"scenario.{at}.{event.kind}", message
+            )
+            continue
         if event.when is not None and event.when.vm not in (known := _functions(config)):
             path: KeyPath = ("scenario", at, "when", "vm")
             message = f"there is no {event.when.vm}{suggest(event.when.vm, known)}"
@@ -306,6 +314,23 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
         for key, message in found:
             path = ("scenario", at, kind, *([key] if key else []))
             yield Problem(document.place_of(path, key=bool(key)), ".".join(map(str, path)), message)
+
+
+def _is_of_pools(config: Config, event: Event) -> bool:
+    """Tell whether an event of functions is of an adapter whose VMs have none."""
+    servers = {server.name: server.config for server in servers_of(config)}
+    said = event.mailbox or event.pf
+    if said is not None:
+        named = (
+            said.given().get("server")
+            or (said.given().get("sender") or said.given().get("vf") or "").rpartition(".")[0]
+        )
+    elif event.enable_vfs is not None:
+        named = event.of or ""
+    else:
+        named = (event.reset or event.unplug or event.plug or "").rpartition(".")[0]
+    own = servers.get(named)
+    return own is not None and own.has_pools
 
 
 def _functions(config: Config) -> list[str]:

@@ -13,7 +13,8 @@ from .kinds import Block, ByteCount, Frequency, Listing, OrWord, Rate, Truth, Wh
 from .names import EtherType, IdKey, Mac, Name, PortName, port_number
 
 Admit = Literal["all", "tagged", "untagged"]
-Accept = Literal["broadcast", "multicast"]
+Accept = Literal["broadcast", "multicast", "untagged", "multicast_hash", "unicast_hash"]
+ONLY_OF_POOLS = ("untagged", "multicast_hash", "unicast_hash")  # such words of `accept`
 VlanId = Annotated[int, Whole(1, 4094, what="a VLAN number")]
 VlanList = Annotated[tuple[VlanId, ...], Listing("[1, 2]")]
 MacAddress = Annotated[int, Mac(group=False)]
@@ -23,6 +24,7 @@ SwitchTiming = Literal["none", "core"]
 Scheduler = Literal["round_robin", "weighted", "deficit", "strict"]
 MirrorDirection = Literal["ingress", "egress"]
 AclAction = Literal["permit", "deny", "priority", "police"]
+CoreNumber = Annotated[int, Whole(0, 1023, what="a core of the host")]
 StationNames = Annotated[tuple[StationName, ...], Listing("[vf0, vf1]", least=1)]
 
 
@@ -56,7 +58,10 @@ class Port(Block):
     )
     self_loopback: Annotated[bool, Truth()] = key(False, "Frames to the station's own address come back to it.")
     accept: Annotated[tuple[Annotated[Accept, Word(Accept)], ...], Listing("[broadcast]")] = key(
-        ["broadcast", "multicast"], "Group frames that the station gets without asking for the group."
+        ["broadcast", "multicast"],
+        "Frames that the station gets without asking for them. With pool_filters besides: untagged ones (AUPE), those "
+        "whose group is in the table multicast_hash (ROMPE), those whose address is in unicast_hash (ROPE).",
+        derived="[broadcast, multicast], with pool_filters untagged too",
     )
     groups: Annotated[tuple[GroupAddress, ...], Listing("['01:00:5e:00:00:01']")] = key(
         [], "Group addresses that the station gets besides."
@@ -88,6 +93,11 @@ class Port(Block):
         "Least that the station may send, whatever the others have to send, frame bits with FCS; what all guarantees "
         "leave is shared as `scheduler` says. null: none.",
         alias="min_rate",
+    )
+    cores: Annotated[tuple[CoreNumber, ...], Listing("[0, 1]", least=1)] | None = key(
+        None,
+        "The host's cores that serve the station's queues, queue by queue and then from the first again; null: all of "
+        "them that of its number (the PF's is 0, vf0's 1) modulo host.cores.",
     )
     weight: Annotated[int, Whole(1, 65535)] = key(1, "Share of the station in the `weighted` and `deficit` schedulers.")
     vif: Annotated[int, Whole(1, MODES["vn_tag"].highest)] = key(
@@ -181,6 +191,28 @@ class AclEntry(Block):
     )
 
 
+class PoolFilters(Block):
+    """How frames from the wire find their pools by an adapter's registers, in place of the rules of bridging."""
+
+    default_pool: StationName | None = key(
+        None, "Station that gets unicast frames for which no pool is found, whatever their VLAN; null: nobody."
+    )
+    replication: Annotated[bool, Truth()] = key(
+        True,
+        "A group frame is copied for each pool that accepts it; false: it goes to the default pool alone, and a "
+        "unicast frame to one pool.",
+    )
+    multicast_hash: Annotated[tuple[GroupAddress, ...], Listing("['01:00:5e:00:00:01']")] = key(
+        [], "Groups in the hash table of 4096 bits (MTA), which has 12 bits of each: others share them."
+    )
+    unicast_hash: Annotated[tuple[MacAddress, ...], Listing("['02:00:00:00:00:02']")] = key(
+        [], "Station addresses in the hash table of 4096 bits (UTA), of which the same holds."
+    )
+    hash_offset: Annotated[int, Whole(0, 3)] = key(
+        0, "Which 12 bits of an address the tables go by (MCSTCTRL.MO): 0 47:36, 1 46:35, 2 45:34, 3 43:32."
+    )
+
+
 class Switch(Block):
     """The embedded switch: how it decides, what it knows, how it schedules."""
 
@@ -226,6 +258,11 @@ class Switch(Block):
     )
     s_channels: dict[Annotated[int, IdKey(1, 4094)], Annotated[ChannelKind, Word(ChannelKind)]] = key(
         {}, "S-channels of mode multichannel, by S-VLAN: {10: veb, 20: vepa}; 1 is the untagged default channel."
+    )
+    pool_filters: PoolFilters | None = key(
+        None,
+        "How frames from the wire find stations in mode veb: null: by the rules of bridging (docs/forwarding.md); else "
+        "by the filters of an adapter with pools (docs/steering.md).",
     )
     mirrors: Annotated[tuple[Mirror, ...], Listing("[{to: vf3, from: vf0}]")] = key(
         [], "Copies of frames for a station that watches; counted apart in results."

@@ -284,6 +284,11 @@ class Workload(Block):
         "(2Mpps); or a share of what `hwmodel limits` gives as the ceiling, by all together (90% of ceiling). 0: "
         "nobody sends.",
     )
+    connections: Annotated[int, Whole(1, 16384)] = key(
+        1,
+        "TCP connections between each two stations, and with the outside: frames of a pattern are spread over them "
+        "evenly, and over queues by their hash. 1: frames have no IP header, and all between two stations one hash.",
+    )
     weights: dict[VmName, SenderWeight] = key(
         {},
         "How much each VM sends beside the others, {vf0: 4, vf1: 1}; 1 where a VM is not named, 0: nothing. They "

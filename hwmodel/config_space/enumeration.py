@@ -103,9 +103,10 @@ def configured(server: Server, at_fs: int | None = None, scenario: Config | None
     system = _System(adapter, server)
     system.probe()
     system.bind(PF)
-    system.enable_vfs(server.config.nic.vfs)
+    n_vfs = 0 if server.config.has_pools else server.config.nic.vfs
+    system.enable_vfs(n_vfs)
     adapter.wait(VF_READY_FS)
-    for number in range(server.config.nic.vfs):
+    for number in range(n_vfs):
         system.bind(f"vf{number}")
     adapter.restart_clock()
     if at_fs is not None and scenario is not None:

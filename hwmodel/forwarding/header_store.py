@@ -66,7 +66,9 @@ def widened(slots, mask, headers, first, n):
 MAX_TEMPLATES = 1 << 19  # distinct frame headers: of a whole workload, and those that come to one server
 MAX_COPY_KINDS = 1 << 19  # (template, egress port) pairs
 ANY_LENGTH = 2**31 - 1  # as the longest frame that passes
-HEADER_ROOM = 56  # of a header and of a rewritten one: the longest that comes has 26 B, and a copy 12 B more
+# Of a header and of a rewritten one: the longest that comes has 26 B up to its type, and 44 more of its flow (addresses
+# of IPv6 and ports) where these matter; a copy has 12 B more.
+HEADER_ROOM = 84
 NEVER_DECIDED = 0  # as a template's stamp
 TO_ONE, TO_GROUP, TO_ALL = range(3)  # whom a destination means: one station, a group, all
 UNKNOWN = -1  # in place of what a copy is at the other end of the wire, of a flow or of a variant
@@ -80,8 +82,9 @@ TEMPLATE = record(
     ("reason", I16), ("function", I16), ("policer", I16),
     ("n_copies", I16), ("n_mirrored", I16), ("n_mirrored_refused", I16),
 )  # fmt: skip
-# `cast`: for whom it is, TO_ONE, ... `counts_offered`: count this copy as offered, since its frame belongs to no flow.
-# `next_template`: for a copy that leaves by the wire, its hop or template at the other end.
+# `queue_hash`: by which the Rx ring is chosen; below 0 the ring itself (`steering.ring_code`). `cast`: for whom it is,
+# TO_ONE, ... `counts_offered`: count this copy as offered, since its frame belongs to no flow. `next_template`: for a
+# copy that leaves by the wire, its hop or template at the other end.
 COPY_KIND = record(
     ("flow", I32), ("queue_hash", I32), ("next_template", I32),
     ("port", I16), ("function", I16), ("delta_bytes", I16), ("is_mirrored", I16), ("counts_offered", I16),
@@ -89,11 +92,12 @@ COPY_KIND = record(
 )  # fmt: skip
 # The header of a template: who sent it and for whom, by the numbers of stations, the port of the adapter and of its
 # switch by which it comes, its VLAN there. `is_whole`: it reaches to the type behind its last tag, as all do but those
-# of runts. `first_variant`: what was decided of it by earlier tables.
+# of runts. `has_filter`: its first frame has written a filter of Flow Director, or found no room. `first_variant`: what
+# was decided of it by earlier tables.
 TEMPLATE_HEADER = record(
     ("sender", I32), ("target", I32), ("first_variant", I32),
     ("adapter_port", I16), ("port", I16), ("vlan", I16), ("n_bytes", I16), ("is_whole", I16),
-    ("octets", U8, (HEADER_ROOM,)),
+    ("has_filter", I16), ("octets", U8, (HEADER_ROOM,)),
 )  # fmt: skip
 COPY_HEADER = record(("template", I32), ("n_bytes", I16), ("octets", U8, (HEADER_ROOM,)))
 # Copies of a template as they were by other tables: those who are still on their way name them, and they may come back.

@@ -34,6 +34,12 @@ def add(ports, port):
 
 
 @kernel
+def remove(ports, port):
+    """Take the port out of the set."""
+    ports.word[port // PORTS_PER_WORD] &= ~(1 << (port % PORTS_PER_WORD))
+
+
+@kernel
 def clear(ports):
     """Take all ports out of the set."""
     for w in range(PORT_WORDS):

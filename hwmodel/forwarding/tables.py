@@ -6,7 +6,7 @@ The record is configuration only; a decision never changes it. `hwmodel.simulati
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import entry, kernel
-from hwmodel.compiled.records import ints, record
+from hwmodel.compiled.records import U8, ints, record
 from hwmodel.forwarding.police import MAX_POLICERS
 from hwmodel.forwarding.port_set import MAX_PORTS, PORT_SET
 
@@ -25,6 +25,7 @@ LOOKUP_SLOTS = 8191
 MAX_LOOKUP_ENTRIES = 6144
 MAX_ACL_ENTRIES = MAX_POLICERS
 MAX_MIRRORS = 256
+MAX_TYPE_FILTERS = 8
 
 # A key is its kind over 60 bits of value. Kinds start at 1: key 0 marks a free slot. The value of a VLAN_MAC is the
 # VLAN over the address, that of an ECID the group field over the 20 bits of the E-CID.
@@ -40,6 +41,10 @@ PORT = record(
     *ints("filters_types", "is_trusted", "loops_back", "loops_to_self", "vif", "ecid", "channel"),
 )
 VLAN = record(("members", PORT_SET), ("untagged", PORT_SET))
+# Adapters with pools: an EtherType whose frames from the wire go to one station alone; the bits of a hash table.
+TYPE_FILTER = record(*ints("ethertype", "port", "queue"))
+HASH_BITS = 4096
+HASHED = record(("is_set", U8, (HASH_BITS,)))
 CHANNEL = record(*ints("s_vid", "kind"), ("members", PORT_SET))
 ACL_ENTRY = record(*ints("port", "source", "destination", "vlan", "ethertype", "action", "priority", "policer"))
 MIRROR = record(*ints("kind", "from_port", "vlan", "to_port"))
@@ -57,6 +62,13 @@ TABLES = record(
     ("lookup", LOOKUP),
     ("acl", ACL_ENTRY, (MAX_ACL_ENTRIES,)),
     ("mirror", MIRROR, (MAX_MIRRORS,)),
+    # Of adapters whose filters choose pools (`pools.py`): `default_pool`: a port, or -1.
+    *ints("has_pool_filters", "replicates", "default_pool", "hash_shift", "n_type_filters"),
+    ("accepts_hashed_groups", PORT_SET),
+    ("accepts_hashed_stations", PORT_SET),
+    ("type_filter", TYPE_FILTER, (MAX_TYPE_FILTERS,)),
+    ("hashed_groups", HASHED),
+    ("hashed_stations", HASHED),
 )
 
 

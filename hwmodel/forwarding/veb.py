@@ -10,6 +10,7 @@ from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.ingress_rules import apply_access_list, check_vlan, is_group, is_link_local, vlan_of
 from hwmodel.forwarding.outer_tag import NO_INTERFACE, sender_of
 from hwmodel.forwarding.parse import TYPE_MAC_CONTROL
+from hwmodel.forwarding.pools import BROADCAST, choose_pools, filter_by_type, reachable
 from hwmodel.forwarding.port_set import PORT_WORDS, UPLINK, add, bit, contains, count
 from hwmodel.forwarding.tables import (
     CHANNEL_VEB,
@@ -25,15 +26,8 @@ from hwmodel.forwarding.tables import (
 )
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES
 
-BROADCAST = 0xFFFF_FFFF_FFFF
 UNKNOWN_CHANNEL = -1
 WITH_CHANNELS = tuple(mode.number for mode in MODES.values() if mode.has_channels)
-
-
-@kernel
-def reachable(tables, channel, vlan, word):
-    """Return one word of the enabled ports, the uplink among them, that belong to a channel and to a VLAN."""
-    return tables.enabled.word[word] & channel.members.word[word] & tables.vlan[vlan].members.word[word]
 
 
 @kernel
@@ -162,15 +156,18 @@ def has_trusted_member(tables, channel, vlan):
 @kernel
 def bridge_from_uplink(tables, channel, header, decision):
     """Apply the rules for control frames and VLANs to a frame from the uplink, then forward it in its channel."""
-    vlan = vlan_of(tables, header)
     if header.ethertype == TYPE_MAC_CONTROL:
         return DropReason.CONTROL_FRAME
+    if tables.has_pool_filters:
+        return choose_pools(tables, channel, header, decision)
+    vlan = vlan_of(tables, header)
     if is_link_local(header.destination) and not has_trusted_member(tables, channel, vlan):
         return DropReason.CONTROL_FRAME
     if vlan in (NO_VLAN, RESERVED_VID) or not contains(tables.vlan[vlan].members, UPLINK):
         return DropReason.VLAN_MEMBER
     decision.vlan = vlan
-    return choose_stations(tables, channel, header, decision)
+    reason = choose_stations(tables, channel, header, decision)
+    return filter_by_type(tables, header, decision, reason) if tables.n_type_filters > 0 else reason
 
 
 @kernel

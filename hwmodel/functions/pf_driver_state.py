@@ -15,9 +15,9 @@ from hwmodel.config.resolve import default_mac
 from hwmodel.config.switch import Port
 from hwmodel.functions.mailbox import Words, group_hash
 from hwmodel.rules.mailbox_messages import API_NUMBERS, TABLES, XCAST_MODES
+from hwmodel.rules.steering import VERIFICATION_KEY
 from hwmodel.units import format_rate_bps
 from hwmodel.wire.ethernet import format_mac
-from hwmodel.wire.frame_scan import VERIFICATION_KEY
 
 NONE, MULTI, ALLMULTI, PROMISC = range(len(XCAST_MODES))
 RETA_ENTRIES = 128

@@ -33,7 +33,7 @@ ChangesOf = Callable[["Config"], Iterator[Change]]
 WIRE = ("wire.tx", "wire.rx")
 CORE = ("driver.tx", "driver.rx")
 # What a core does for a frame, a byte, a write to a register and an interrupt.
-CORE_TIMES = ("frame_time", "byte_time", "doorbell_time", "interrupt_time", "exit_time")
+CORE_TIMES = ("frame_time", "pass_time", "byte_time", "pass_byte_time", "doorbell_time", "interrupt_time", "exit_time")
 # Times that keep nobody busy, and that rings, tags and buffers bridge.
 _LATENCIES = (
     "host.read_latency", "host.write_latency", "host.remote_latency", "driver.moderation", "driver.wakeup_time",

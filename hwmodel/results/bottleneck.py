@@ -27,6 +27,7 @@ CORE_KEYS = tuple(
     f"driver.{name}" for name in ("frame_time", "byte_time", "doorbell_time", "interrupt_time", "exit_time")
 )
 OF_PORTS = ("switch.bus", "wire.tx", "wire.rx")  # of which each Ethernet port has one
+PASS_KEYS = ("driver.pass_time", "driver.pass_byte_time", "driver.pass_by")
 # The keys that make a resource larger, in the order of the datapath; of a direction of the link both get wider.
 KEYS: Mapping[str, tuple[str, ...]] = {
     OFFERED_LOAD: ("workload.load", "workload.flows", "workload.external.rate"),
@@ -101,7 +102,8 @@ class Observation:
     - `ports`: the names of the adapter's Ethernet ports, an empty text for the only one.
     - `drops`, `offered_frames` and `backlog_frames` (by how much more are under way, or wait for a slot, than before)
       are of the window; `frame_bytes` is the mean frame with FCS.
-    - `up`, `down`, `tags`, `tags_in_use` (mean), `core_of` (the VM with the busiest core), `has_mirrored` (mirrored
+    - `up`, `down`, `tags`, `tags_in_use` (mean), `core_of` (the VM with the busiest core), `passes_frames`
+      (cores are a hypervisor's, which passes frames between pools and VMs), `has_mirrored` (mirrored
       copies were carried), `iotlb_miss_share` (of the addresses translated; None: no cache) and `rx_descriptor_ns` (for
       how long a frame keeps its Rx descriptor) only make the sentence more exact.
     """
@@ -126,6 +128,7 @@ class Observation:
     tags: int | None = None
     tags_in_use: float | None = None
     core_of: str | None = None
+    passes_frames: bool = False
     has_mirrored: bool = False
     iotlb_miss_share: float | None = None
     rx_descriptor_ns: float | None = None
@@ -217,7 +220,9 @@ def suspects_of(seen: Observation, prefix: str = "") -> list[Suspect]:
             share=share_of(name, seen),
             use=use_of(name, seen),
             why=words + _sentence(name, seen),
-            keys=KEYS[of_any_port(name)],
+            keys=(*PASS_KEYS, *KEYS[name])
+            if seen.passes_frames and name.startswith("driver.")
+            else KEYS[of_any_port(name)],
         )
         for name in names
     ]

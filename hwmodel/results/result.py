@@ -260,10 +260,33 @@ class PortResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """Say for what share of the window a core of the host was busy, and with what.
+
+    `by`: driver, passing (between adapter and VM), copying, interrupts, doorbells, messages, polling, as far as it had
+    any. Polling is the time in which a driver that polls finds nothing; the parts add up to `busy`.
+    """
+
+    core: int
+    busy: float
+    by: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cpu:
-    """Say how many host cores the drivers kept busy."""
+    """Say how many host cores the drivers kept busy, polling in vain not counted; of one server what each core did."""
 
     cores_busy: float
+    cores: tuple[Core, ...] = field(default=(), metadata={"omit_empty": True})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterUse:
+    """Say how many filters Flow Director has at the end, of how many it has room for, and what found no room."""
+
+    filters: int
+    capacity: int
+    without_room: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -370,6 +393,7 @@ class Result:
     ports: tuple[PortResult, ...] = field(default=(), metadata={"omit_empty": True})
     iotlb: IotlbUse = field(default_factory=IotlbUse)
     cpu: Cpu
+    flow_director: FilterUse | None = field(default=None, metadata={"omit_empty": True})
     drops: Mapping[str, int]
     mirrored_drops: Mapping[str, int] = field(default_factory=dict)
     queues: Mapping[str, QueueDepth]
@@ -530,6 +554,7 @@ class AdapterResult:
     wire: Wire
     iotlb: IotlbUse = field(default_factory=IotlbUse)
     cpu: Cpu
+    flow_director: FilterUse | None = field(default=None, metadata={"omit_empty": True})
     drops: Mapping[str, int]
     queues: Mapping[str, QueueDepth]
     stalls_ns: Stalls

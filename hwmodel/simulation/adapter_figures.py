@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import fsum
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.machine.tlp_kinds import OF_KIND
 from hwmodel.results import (
+    Core,
     Cpu,
+    FilterUse,
     IotlbUse,
     LinkBytes,
     Pcie,
@@ -27,6 +30,8 @@ from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
+# What a core does beside its drivers' own work, in the order of `measurement.CORE_WORK`.
+_WORDS = ("interrupts", "copying", "passing", "doorbells", "messages")
 PerFrame = Mapping[str, Mapping[str, float]] | None
 
 
@@ -36,10 +41,42 @@ def adapter_figures(config: Config, span: Span, per_frame: PerFrame) -> dict[str
         "pcie": Pcie(up=_direction(config, span, "up", per_frame), down=_direction(config, span, "down", per_frame)),
         "wire": _wire(config, span),
         "iotlb": _iotlb(span),
-        "cpu": Cpu(cores_busy=float((span.end.core_busy_fs - span.start.core_busy_fs).sum()) / span.fs),
+        "cpu": _cpu(config, span),
+        "flow_director": _flow_director(config, span),
         "queues": _queues(config, span),
         "stalls_ns": _stalls(span),
     }
+
+
+def _flow_director(config: Config, span: Span) -> FilterUse | None:
+    director = None if config.nic.steering is None else config.nic.steering.flow_director
+    if director is None:
+        return None
+    n_configured, n_signatures, without_room = span.end.flow_filters
+    n_filters = n_configured if director.mode == "perfect" else n_signatures
+    return FilterUse(filters=n_filters, capacity=director.capacity, without_room=without_room)
+
+
+def _cpu(config: Config, span: Span) -> Cpu:
+    """Say what the cores did: of those with queues of a driver that polls the rest of the window is polling."""
+    all_fs = (span.end.core_busy_fs - span.start.core_busy_fs).sum(axis=1)
+    work_fs = span.end.core_work_fs - span.start.core_work_fs
+    polled = {
+        core
+        for number, port in enumerate(config.switch.ports)
+        if config.driver_of(port.name).polls
+        for core in config.cores_of_queues(number)
+        if port.name != "pf" or all_fs[core] > 0
+    }
+    cores = []
+    for number, busy_fs in enumerate(all_fs.tolist()):
+        own_fs = dict(zip(_WORDS, work_fs[number].tolist(), strict=True))
+        own_fs = {"driver": busy_fs - sum(own_fs.values()), **own_fs}
+        if number in polled:
+            own_fs["polling"] = span.fs - busy_fs
+        by = {reason: max(0.0, spent_fs / span.fs) for reason, spent_fs in own_fs.items() if spent_fs > 0}
+        cores.append(Core(core=number, busy=fsum(by.values()), by=by))
+    return Cpu(cores_busy=float(all_fs.sum()) / span.fs, cores=tuple(cores))
 
 
 def _direction(config: Config, span: Span, name: str, per_frame: PerFrame) -> PcieDirection:

@@ -17,13 +17,17 @@ from hwmodel.machine.counts.flow_state import MAX_FLOWS
 from hwmodel.machine.switch.decisions import ON_THE_WIRE
 from hwmodel.machine.switch.switch_state import FIRST_GENERATION
 from hwmodel.simulation.nic_state import Nic, function_of
+from hwmodel.simulation.steering_state import fill_steering
 from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_numbers
+from hwmodel.wire.frame_scan import RSS_PREFIX_BYTES, frame_hashes, scan_headers
 from hwmodel.wire.tags import TAG_OFFSET, RuntFrameError, parse_header
 from hwmodel.workload.traffic import FrameTemplate
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, Switch
+    from hwmodel.config.steering import EthertypeFilter
 
+HASH_MASK = 0x7FFFFFFF
 MOST_TABLES = 16  # half a MB each
 MOST_TYPES = 1024  # of headers behind their addresses
 
@@ -31,9 +35,10 @@ MOST_TYPES = 1024  # of headers behind their addresses
 class _Content:
     """Stand for what a switch's configuration says."""
 
-    def __init__(self, switch: Switch, first_policer: int) -> None:
-        self.switch, self.first_policer = switch, first_policer
-        self._text = f"{first_policer} {switch.model_dump_json()}"
+    def __init__(self, switch: Switch, type_filters: Sequence[EthertypeFilter], first_policer: int) -> None:
+        self.switch, self.type_filters, self.first_policer = switch, type_filters, first_policer
+        filters = "".join(one.model_dump_json() for one in type_filters)
+        self._text = f"{first_policer} {switch.model_dump_json()}{filters}"
 
     def __hash__(self) -> int:
         return hash(self._text)
@@ -45,7 +50,7 @@ class _Content:
 @lru_cache(maxsize=MOST_TABLES)
 def _tables_of(content: _Content) -> Any:
     """Return the tables of a switch, which nobody changes: runs that differ in something else ask again."""
-    return build_tables(content.switch, content.first_policer)
+    return build_tables(content.switch, content.type_filters, content.first_policer)
 
 
 def fill_switch(nic: Nic, config: Config, stations: Mapping[str, int], prefix: str = "", *, has_peer: bool) -> None:
@@ -54,12 +59,15 @@ def fill_switch(nic: Nic, config: Config, stations: Mapping[str, int], prefix: s
     `stations`: the numbers of stations by their names, before which stands a server's `prefix`.
     """
     nic.headers.generation = FIRST_GENERATION
+    type_filters = () if config.nic.steering is None else config.nic.steering.ethertype_filters
     n_buckets = 0
     for name, port in zip(config.port.names, nic["port"], strict=False):
         own, switch = config.switch.at_port(name), port["switch"]
-        tables, numbers = _tables_of(_Content(own, n_buckets))[0], [station.number for station in own.ports]
+        content = _Content(own, type_filters, n_buckets)
+        tables, numbers = _tables_of(content)[0], [station.number for station in own.ports]
         switch.others_changed, switch.has_peer, switch["tables"] = FIRST_GENERATION, has_peer, tables
         switch["function"][numbers] = [function_of(number) for number in numbers]
+        fill_steering(switch["steering"], config)
         switch["station"][numbers] = [stations[prefix + station.name] for station in own.ports]
         switch["station"][UPLINK] = stations[uplink_of(name)]
         buckets = build_buckets(own)
@@ -86,8 +94,26 @@ def headers_of(templates: Sequence[FrameTemplate], stations: Mapping[str, int]) 
     return found
 
 
-def enter_headers(nic: Nic, headers: npt.NDArray[Any], numbers: npt.NDArray[np.int64]) -> None:
-    """Enter those of a workload's headers that come to an adapter from its stations or from outside."""
+def flow_hashes(templates: Sequence[FrameTemplate]) -> npt.NDArray[np.int64]:
+    """Return by what their senders choose a Tx ring for the headers that say something of a flow; -1 for the others."""
+    found = np.full(len(templates), -1, np.int64)
+    rows = np.array([at for at, template in enumerate(templates) if template.flow_bytes], np.int64)
+    if len(rows):
+        text = b"".join(templates[at].header.ljust(RSS_PREFIX_BYTES, b"\0") for at in rows)
+        prefix = np.frombuffer(text, np.uint8).reshape(len(rows), RSS_PREFIX_BYTES)
+        n_bytes = np.array([len(templates[at].header) for at in rows], np.int64)
+        scan = scan_headers(prefix, n_bytes)
+        found[rows] = frame_hashes(prefix, n_bytes, scan.n_bytes, scan.ethertype) & HASH_MASK
+    return found
+
+
+def enter_headers(
+    nic: Nic, headers: npt.NDArray[Any], numbers: npt.NDArray[np.int64], hashes: npt.NDArray[np.int64]
+) -> None:
+    """Enter those of a workload's headers that come to an adapter from its stations or from outside.
+
+    `hashes`: of all of them, as `flow_hashes` has them; who has none goes through the ring of the target's number.
+    """
     switches, templates = nic["port"]["switch"][: int(nic.params.n_ports)], nic["traffic"]["template"]
     own = headers[numbers]
     last = max(int(each.max(initial=0)) for each in (own["sender"], own["target"], switches["station"]))
@@ -104,7 +130,7 @@ def enter_headers(nic: Nic, headers: npt.NDArray[Any], numbers: npt.NDArray[np.i
     nic["headers"]["template_header"][numbers] = own
     # A port of a switch, which functions count from the PF on, is the same at whichever Ethernet port.
     templates["function"][numbers] = np.where(is_from_outside, function_of(UPLINK), own["port"] + function_of(0))
-    templates["queue_hash"][numbers] = port_of[own["target"]]
+    templates["queue_hash"][numbers] = np.where(hashes[numbers] < 0, port_of[own["target"]], hashes[numbers])
 
 
 def check_room(nics: Sequence[Nic]) -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 
 Ints = npt.NDArray[np.int64]
+# Of what a core does: the reasons that are counted beside all its work, in the order in which a piece has them.
+CORE_WORK = ("interrupt", "copying", "passing", "doorbell", "beside")
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class Snapshot:
     iotlb_misses: int
     fewest_free_tags: int
     core_busy_fs: Ints
+    core_work_fs: Ints  # by core, of the reasons in CORE_WORK
+    flow_filters: tuple[int, int, int]  # of Flow Director: configured, signatures, and flows that found no room
     functions: npt.NDArray[Any]  # what each has counted
     backlog: Ints
     flows: npt.NDArray[Any]
@@ -148,7 +152,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
     now_fs, found = int(nic.clock.now_fs), Counts(nic).copy()
     counts, ledger, macs = found.ledger, nic["ledger"], found.mac[: int(nic.params.n_ports)]
     n_functions, n_queues = int(nic.params.n_functions), int(nic.params.n_queues)
-    n_flows = len(book.flows)
+    n_flows, steering = len(book.flows), nic.port[0].switch.steering
     tx_queues, rx_queues = nic["tx_queue"][:n_queues], nic["rx_queue"][:n_queues]
     return Snapshot(
         now_fs=now_fs,
@@ -168,6 +172,12 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         iotlb_misses=int(found.translation.misses),
         fewest_free_tags=int(found.tags.fewest_free),
         core_busy_fs=_core_busy_fs(nic, now_fs),
+        core_work_fs=_core_work_fs(nic, now_fs),
+        flow_filters=(
+            int(steering.n_flow_filters),
+            int(steering.counts.n_signatures),
+            int(steering.counts.n_without_room),
+        ),
         functions=ledger["function"][:n_functions].copy(),
         backlog=_backlog(nic, now_fs, n_functions),
         flows=ledger["flow"][: n_flows if with_flows else 0].copy(),
@@ -244,6 +254,27 @@ def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
     ahead_fs = np.where(cores["is_running"] != 0, left_fs, 0) + np.maximum(cores["free_fs"] - now_fs, 0)
     busy_fs[np.arange(len(cores)), cores["kind"]] -= ahead_fs
     return busy_fs
+
+
+def _core_work_fs(nic: Any, now_fs: int) -> Ints:
+    """Copy how long each core has worked for each reason of CORE_WORK; of what is under way the part that is done.
+
+    Of a piece the interrupt comes first; bytes and passing are spread evenly over its frames.
+    """
+    cores = nic["guests"]["core"][: int(nic.guests.params.n_cores)]
+    found: Ints = np.stack([cores["counts"][f"{name}_fs"] for name in CORE_WORK], axis=1)
+    frames_fs = np.maximum(cores["ends_fs"] - cores["started_fs"], 1)
+    entry_fs = cores["work_fs"] - (cores["ends_fs"] - cores["started_fs"])
+    is_running = cores["is_running"] != 0
+    left_fs = np.where(is_running, np.clip(cores["ends_fs"] - now_fs, 0, frames_fs), 0)
+    found[:, 0] -= np.where(is_running, np.clip(cores["started_fs"] - now_fs, 0, entry_fs), 0)
+    for at, name in enumerate(CORE_WORK[1:3], start=1):
+        found[:, at] -= (cores[f"{name}_fs"] * (left_fs / frames_fs)).astype(np.int64)
+    ahead_fs = np.maximum(cores["free_fs"] - now_fs, 0)
+    doorbell_fs = np.minimum(ahead_fs, cores["doorbell_time_fs"])
+    found[:, 3] -= doorbell_fs
+    found[:, 4] -= ahead_fs - doorbell_fs
+    return found
 
 
 def _backlog(nic: Any, now_fs: int, n_functions: int) -> Ints:

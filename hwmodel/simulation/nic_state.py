@@ -50,8 +50,8 @@ TX_HELD = (TX_WRITEBACK, TX_WRITEBACK_TIMER)
 RX_HELD = (RX_WRITEBACK, RX_WRITEBACK_TIMER)
 # Of a VM's driver, what a run has as the configuration says it.
 OF_DRIVERS = (
-    "frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "tx_doorbell_batch", "refill_batch",
-    "rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs", "poll_budget", "send_burst",
+    "doorbell_time_fs", "wakeup_time_fs", "pass_time_fs", "tx_doorbell_batch", "refill_batch", "rx_interrupt_batch",
+    "tx_interrupt_batch", "moderation_fs", "poll_budget", "send_burst",
 )  # fmt: skip
 JITTERS = ("fixed", "uniform", "histogram")
 TWO_TO_32 = 1 << 32
@@ -287,6 +287,7 @@ def _fill_driver(record: Any, driver: VmDriver) -> None:
     """Set what a VM's driver takes, how it batches, and which interrupts it gets."""
     for name in OF_DRIVERS:
         record[name] = getattr(driver, name)
+    record.frame_time_fs, record.byte_time_fs = driver.frame_cost_fs, driver.byte_cost_fs
     record.interrupt_time_fs = driver.interrupt_time_fs + driver.exit_time_fs
     record.polls = driver.polls
     record.mask_interrupts = driver.masks
@@ -297,12 +298,14 @@ def _fill_driver(record: Any, driver: VmDriver) -> None:
 def _fill_queues(nic: Nic, config: Config) -> None:
     """Set the rings of all functions, which differ in nothing but their numbers and their drivers' timers."""
     settings, numbers = config.nic, np.arange(int(nic.params.n_queues))
+    cores = [core for function in range(int(nic.params.n_functions)) for core in config.cores_of_queues(function)]
     for name, ring, *held in (
         ("tx_queue", settings.tx_ring, settings.tx_writeback_batch, *TX_HELD),
         ("rx_queue", settings.rx_ring, settings.rx_writeback_batch, *RX_HELD),
     ):
         queues = nic[name][: len(numbers)]
         queues["params"]["function"] = numbers // settings.queues_per_vf
+        queues["params"]["core"] = cores
         queues["first"] = numbers * FIRST_PLACES
         queues["params"]["wide_first"] = NARROW_PLACES + numbers * ring_slots(ring)
         queues["mask"] = min(ring_slots(ring), FIRST_PLACES) - 1

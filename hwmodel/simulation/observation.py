@@ -158,6 +158,7 @@ def observe_window(
         tags=config.pcie.tags,
         tags_in_use=(span.end.tags_held_fs - span.start.tags_held_fs) / span.fs,
         core_of=sending[0] if sending else None,
+        passes_frames=config.has_pools,
         has_mirrored=span.count("mirrored") > 0,
         iotlb_miss_share=span.iotlb_miss_share(),
         rx_descriptor_ns=_rx_descriptor_ns(span),

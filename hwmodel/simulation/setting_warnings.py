@@ -32,6 +32,7 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     yield from _at_dead_wires(config, result)
     yield from _short_bursts(config, result)
     yield from burst_warnings(config)
+    yield from _full_tables(result)
 
 
 def _without_hairpin(config: Config, result: Result) -> Iterator[str]:
@@ -53,6 +54,14 @@ def _at_dead_wires(config: Config, result: Result) -> Iterator[str]:
     lost = result.drops.get("LINK_DOWN", 0)
     if lost and config.port.down:
         yield words.dead_wires(lost, config.port.down)
+
+
+def _full_tables(result: Result) -> Iterator[str]:
+    """Name the adapters whose table of flow filters was full as flows began."""
+    for name, adapter in (("", result), *((one.name, one) for one in getattr(result, "adapters", ()))):
+        used = adapter.flow_director
+        if used is not None and used.without_room:
+            yield words.full_filter_table(name, used.without_room, used.capacity)
 
 
 def _relies(server: Server) -> bool:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from hwmodel.errors import InputError
 from hwmodel.forwarding.outer_tag import NO_OUTER_TAG, OWN_KEYS
 from hwmodel.forwarding.police import POLICER
+from hwmodel.forwarding.pools import NO_POOL
 from hwmodel.forwarding.port_set import MAX_PORTS, PORTS_PER_WORD, UPLINK
 from hwmodel.forwarding.tables import (
     ACL_DENY,
@@ -35,6 +36,7 @@ from hwmodel.forwarding.tables import (
     MAX_ACL_ENTRIES,
     MAX_LOOKUP_ENTRIES,
     MAX_MIRRORS,
+    MAX_TYPE_FILTERS,
     MIRROR_EGRESS,
     MIRROR_INGRESS,
     MIRROR_VLAN,
@@ -52,6 +54,7 @@ from hwmodel.units import fs_per_byte
 
 if TYPE_CHECKING:
     from hwmodel.config.bridge import PolicyEntry
+    from hwmodel.config.steering import EthertypeFilter
     from hwmodel.config.switch import AclEntry, Mirror, Switch
 
 Record = Any  # one element of a numpy record array: its fields are attributes
@@ -59,6 +62,9 @@ Record = Any  # one element of a numpy record array: its fields are attributes
 CHANNEL_KINDS = {"veb": CHANNEL_VEB, "vepa": CHANNEL_VEPA, "single": CHANNEL_SINGLE}
 ADMITS = {"all": ADMIT_ALL, "tagged": ADMIT_TAGGED, "untagged": ADMIT_UNTAGGED}
 ACL_ACTIONS = {"permit": ACL_PERMIT, "deny": ACL_DENY, "priority": ACL_PRIORITY, "police": ACL_POLICE}
+
+# Intel 82599 data sheet, MCSTCTRL.MO: bits 47:36, 46:35, 45:34 or 43:32 of an address, which its last octets are.
+HASH_SHIFTS = (4, 3, 2, 0)
 
 # Where no station is enabled, no frame from the wire is too long: it goes nowhere, and that is the reason to give.
 NO_LENGTH_LIMIT = 2**31
@@ -86,8 +92,12 @@ def numbers_in(words: Sequence[int]) -> list[int]:
     return found
 
 
-def build_tables(switch: Switch, first_policer: int = 0) -> npt.NDArray[Any]:
-    """Return a one-element array of TABLES for the kernels; `first_policer`: the number of its first token bucket.
+def build_tables(
+    switch: Switch, type_filters: Sequence[EthertypeFilter] = (), first_policer: int = 0
+) -> npt.NDArray[Any]:
+    """Return a one-element array of TABLES for the kernels.
+
+    `type_filters`: of the adapter's receive steering; `first_policer`: the number of its first token bucket.
 
     Raises InputError where the configuration holds more than the tables do.
     """
@@ -101,6 +111,8 @@ def build_tables(switch: Switch, first_policer: int = 0) -> npt.NDArray[Any]:
     _fill_lookup(tables, switch)
     _fill_access_list(tables, switch, first_policer)
     _fill_mirrors(tables, switch)
+    _fill_pool_filters(array, switch)
+    _fill_type_filters(tables, switch, type_filters)
     return array
 
 
@@ -277,6 +289,44 @@ def _fill_mirrors(tables: Record, switch: Switch) -> None:
     for mirror, record in zip(switch.mirrors, tables.mirror, strict=False):
         _fill_mirror(record, mirror, number_of)
     tables.n_mirrors = len(switch.mirrors)
+
+
+def _fill_pool_filters(array: npt.NDArray[Any], switch: Switch) -> None:
+    """Enter what finds pools; the VLAN of untagged frames is 0, whose members are the pools that take them."""
+    filters, tables = getattr(switch, "pool_filters", None), array[0]  # the Verilog core's switches have none
+    if filters is None:
+        return
+    tables.has_pool_filters, tables.replicates, tables.hash_shift = (
+        1,
+        filters.replication,
+        HASH_SHIFTS[filters.hash_offset],
+    )
+    tables.default_pool = NO_POOL if filters.default_pool is None else port_numbers(switch)[filters.default_pool]
+    for port in switch.ports:
+        for word, ports in (
+            ("multicast_hash", tables.accepts_hashed_groups),
+            ("unicast_hash", tables.accepts_hashed_stations),
+            ("untagged", tables.vlan[NO_VLAN].members),
+        ):
+            if word in port.accept:
+                _add(ports, port.number)
+        _add(tables.vlan[NO_VLAN].untagged, port.number)
+    if switch.uplink.native_vlan is not None:
+        _add(tables.vlan[NO_VLAN].members, UPLINK)
+    for name, macs in (("hashed_groups", filters.multicast_hash), ("hashed_stations", filters.unicast_hash)):
+        for mac in macs:
+            tables[name].is_set[((mac & 0xFF) << 8 | mac >> 8 & 0xFF) >> int(tables.hash_shift) & 0xFFF] = 1
+
+
+def _fill_type_filters(tables: Record, switch: Switch, type_filters: Sequence[EthertypeFilter]) -> None:
+    if len(type_filters) > MAX_TYPE_FILTERS:
+        raise InputError(
+            f"nic.steering.ethertype_filters: {len(type_filters)} entries; the table holds {MAX_TYPE_FILTERS}"
+        )
+    number_of = port_numbers(switch)
+    for one, record in zip(type_filters, tables.type_filter, strict=False):
+        record.ethertype, record.port, record.queue = one.ethertype, number_of[one.pool], one.queue
+    tables.n_type_filters = len(type_filters)
 
 
 def _fill_mirror(record: Record, mirror: Mirror, number_of: dict[str, int]) -> None:

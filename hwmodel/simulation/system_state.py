@@ -20,6 +20,7 @@ from hwmodel.simulation.adapter_headers import (
     check_room,
     enter_headers,
     fill_switch,
+    flow_hashes,
     headers_of,
     prefixed_numbers,
 )
@@ -37,7 +38,14 @@ from hwmodel.simulation.flow_book import Ends, FlowBook, Stations, flows_of
 from hwmodel.simulation.nic_state import State, fill_state, is_long
 from hwmodel.simulation.server_threads import ServerThreads, n_threads_for
 from hwmodel.simulation.topology import Topology
-from hwmodel.simulation.workload_state import Counted, check_workload, enter_sources, histogram_rows, watch_fifos
+from hwmodel.simulation.workload_state import (
+    Counted,
+    check_workload,
+    enter_sources,
+    histogram_rows,
+    let_flows_begin,
+    watch_fifos,
+)
 from hwmodel.workload.traffic import UPLINK, Workload
 
 if TYPE_CHECKING:
@@ -119,7 +127,7 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     servers = fresh_state(len(parts), in_large_pages=in_large_pages and len(parts) == 1)
     numbers = [prefixed_numbers(part.config.switch, f"{part.name}." if part.name else "") for part in parts]
     stations = Stations(name for own in numbers for name in own if name != UPLINK)
-    headers = headers_of(workload.templates, stations)
+    headers, hashes = headers_of(workload.templates, stations), flow_hashes(workload.templates)
     ports = ports_of(named, [(part.name, part.config) for part in parts])
     topology = Topology(settings, ports, configs, stations)
     bridges = fresh_bridge(in_large_pages=in_large_pages)
@@ -137,7 +145,7 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
         stretch_port(nic.wire[0].outside.params, stretch(config, seed, OUTSIDE))
         own = {name: number for name, number in numbers[index].items() if index == 0 or name != UPLINK}
         enter_sources(nic, own, config, workload, seed)
-    _enter_all(servers, headers, configs)
+    _enter_all(servers, headers, hashes, configs)
     system = _system(servers, len(parts), least_bytes)
     threads = ServerThreads(n_threads_for(len(parts), n_threads), system, servers, bridges)
     return SystemState(
@@ -152,11 +160,11 @@ def _fill_box_clocks(record: Any, config: Config, ports: Sequence[PhysicalPort],
         stretch_port(record.port[port.number].params, stretch(config, seed, BOX, port.box))
 
 
-def _enter_all(servers: State, headers: Any, configs: Sequence[Config]) -> None:
+def _enter_all(servers: State, headers: Any, hashes: Any, configs: Sequence[Config]) -> None:
     """Enter the headers of a workload at their senders' adapters."""
     server_of = _server_of(headers, configs)
     for sender in np.unique(server_of).tolist():
-        enter_headers(servers[max(sender, 0)], headers, np.flatnonzero(server_of == sender))
+        enter_headers(servers[max(sender, 0)], headers, np.flatnonzero(server_of == sender), hashes)
     for nic in servers:
         nic.headers.n_own_templates = nic.headers.n_templates = len(headers)
 
@@ -177,6 +185,8 @@ def _decide_first(servers: State, bridges: Any, headers: Any, configs: Sequence[
     firsts = np.cumsum([0, *map(len, by_sender)])
     shares = len(headers) > MANY_TEMPLATES and all(_drops_strays(config.switch) for config in configs)
     decide_first(servers, bridges, rows, senders, firsts, int(shares))
+    for nic in servers:
+        let_flows_begin(nic)
     check_room(list(servers))
     check_addresses(bridges[0])
     if bridges[0].clock.overflow:

@@ -28,7 +28,14 @@ from hwmodel.machine.traffic.traffic_state import (
     TAPE_CAP,
 )
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.simulation.adapter_headers import check_room, enter_headers, fill_switch, headers_of
+from hwmodel.simulation.adapter_headers import (
+    HASH_MASK,
+    check_room,
+    enter_headers,
+    fill_switch,
+    flow_hashes,
+    headers_of,
+)
 from hwmodel.simulation.clocks import first_frame_fs, sender_gaps
 from hwmodel.simulation.flow_book import Ends, FlowBook, Stations, flows_of
 from hwmodel.simulation.nic_state import Nic, State, function_of, random_words
@@ -46,7 +53,6 @@ KINDS = {
     "recorded": RECORDED_SOURCE,
     "silent": SILENT_SOURCE,
 }
-HASH_MASK = 0x7FFFFFFF
 
 
 def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> Stations:
@@ -59,7 +65,7 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> St
     stations = Stations((port.name for port in config.switch.ports), map(uplink_of, config.port.names))
     fill_switch(nic, config, stations, has_peer=False)
     headers = headers_of(workload.templates, stations)
-    enter_headers(nic, headers, np.arange(len(headers)))
+    enter_headers(nic, headers, np.arange(len(headers)), flow_hashes(workload.templates))
     enter_sources(nic, numbers_in(config), config, workload, seed)
     return stations
 
@@ -73,6 +79,7 @@ def decide_workload(
     """
     nic = state[0]
     decide_alone(state, np.arange(len(workload.templates)))
+    let_flows_begin(nic)
     check_room([nic])
     for ends in late:
         enter_flows(state, np.zeros(0, BRIDGE), 0, *ends)
@@ -87,6 +94,11 @@ def numbers_in(config: Config) -> dict[str, int]:
     own = port_numbers(config.switch)
     outside = own.pop(UPLINK)
     return {**dict.fromkeys(map(uplink_of, config.port.names), outside), **own}
+
+
+def let_flows_begin(nic: Nic) -> None:
+    """Let each header be looked at again at its first frame, where drivers write filters as flows begin."""
+    nic.headers.generation += int(nic.port[0].switch.steering.atr != 0)
 
 
 def check_workload(config: Config, workload: Workload) -> None:

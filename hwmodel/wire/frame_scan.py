@@ -8,16 +8,14 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.rules.steering import TCP, UDP, VERIFICATION_KEY
 from hwmodel.rules.switch_modes import TYPE_BYTES
 from hwmodel.wire.ethernet import EtherType
 from hwmodel.wire.tags import LONGEST_HEADER_BYTES, OUTER_TAG_TYPES, TAG_BYTES, TAG_OFFSET
 
-# The key that Microsoft publishes with its RSS verification suite; drivers of the 82599 use it or a random one.
-VERIFICATION_KEY = bytes.fromhex("6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa")
 # The longest tag stack, the longest IPv4 header and two ports: what `frame_hashes` looks at.
 RSS_PREFIX_BYTES = LONGEST_HEADER_BYTES + 60 + 4
 
-_TCP, _UDP = 6, 17
 _HASH_BITS = 32
 
 I64 = npt.NDArray[np.int64]
@@ -116,7 +114,7 @@ def _hash_ipv4(prefix: U8, valid_bytes: I64, start: I64, key: bytes) -> U32:
     # More fragments, or an offset: the reserved and the do-not-fragment bit lie above both.
     is_fragment = (fragment[:, 0] & 0x3F != 0) | (fragment[:, 1] != 0)
     protocol = _bytes_at(prefix, start + 9, 1)[:, 0]
-    has_ports = np.isin(protocol, (_TCP, _UDP)) & ~is_fragment & (valid_bytes >= header_end + 4)
+    has_ports = np.isin(protocol, (TCP, UDP)) & ~is_fragment & (valid_bytes >= header_end + 4)
     addresses, ports = _bytes_at(prefix, start + 12, 8), _bytes_at(prefix, header_end, 4)
     return _hash_flows(addresses, ports, is_ip, has_ports, key)
 
@@ -125,7 +123,7 @@ def _hash_ipv6(prefix: U8, valid_bytes: I64, start: I64, key: bytes) -> U32:
     header_end = start + 40
     is_ip = (_bytes_at(prefix, start, 1)[:, 0] >> 4 == 6) & (valid_bytes >= header_end)
     next_header = _bytes_at(prefix, start + 6, 1)[:, 0]
-    has_ports = np.isin(next_header, (_TCP, _UDP)) & (valid_bytes >= header_end + 4)
+    has_ports = np.isin(next_header, (TCP, UDP)) & (valid_bytes >= header_end + 4)
     addresses, ports = _bytes_at(prefix, start + 8, 32), _bytes_at(prefix, header_end, 4)
     return _hash_flows(addresses, ports, is_ip, has_ports, key)
 

@@ -82,6 +82,8 @@ def _credits(kind: str, what: str, reason: str) -> Callable[[Observation], str]:
 def _driver(verb: str) -> Callable[[Observation], str]:
     def why(seen: Observation) -> str:
         owner = f"The core of {seen.core_of}" if seen.core_of else "A VM's core"
+        if seen.passes_frames:
+            owner = f"The hypervisor's core for {seen.core_of}" if seen.core_of else "A core of the hypervisor"
         return (
             f"{owner} is busy {percent(seen.busy('driver.tx'))} of the window, "
             f"{percent(seen.utilizations.get(f'driver.{verb}', 0.0))} of the window with "

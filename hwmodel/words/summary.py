@@ -56,7 +56,7 @@ from hwmodel.words.reading import (
 )
 
 if TYPE_CHECKING:
-    from hwmodel.results.result import AdapterResult, Latency, PortResult, Result, VmResult, Wire
+    from hwmodel.results.result import AdapterResult, Core, Latency, PortResult, Result, VmResult, Wire
 
 MOST_LINES = 15
 _MOST_WARNINGS = 3
@@ -163,6 +163,19 @@ def _vm_lines(result: Result) -> Iterable[Line]:
         yield Line(f"Fairness between senders (Jain, 1 is even): {result.fairness_jain:.4f}")
     if result.cpu.cores_busy:
         yield Line(f"Drivers keep {three_digits(result.cpu.cores_busy)} host cores busy")
+    for core in result.cpu.cores:
+        yield from _core_lines(core)
+    if result.flow_director is not None:
+        used = result.flow_director
+        yield Line(f"Flow Director: {used.filters:,} of {used.capacity:,} filters")
+
+
+def _core_lines(core: Core) -> Iterable[Line]:
+    """Say what a core does; nothing of one that has nothing to do."""
+    if core.by:
+        parts = sorted(core.by.items(), key=lambda item: -item[1])
+        what = ", ".join(f"{reason} {percent_text(share)}" for reason, share in parts)
+        yield Line(f"Core {core.core} is busy {percent_text(core.busy)}: {what}")
 
 
 def _microseconds(time_ns: float | None) -> str:

@@ -34,6 +34,17 @@ def too_few(n_frames: int, *, are_copies: bool, burst: int, n_receiving: int, le
     )
 
 
+def full_filter_table(server: str, without_room: int, capacity: int) -> str:
+    """Say that flows found no room among Flow Director's filters."""
+    flows = "1 flow" if without_room == 1 else f"{without_room:,} flows"
+    whose = f" of {server}" if server else ""
+    return (
+        f"Flow Director's table{whose} is full: its {capacity:,} signature filters are all taken, and {flows} that "
+        "began later found no room; their frames go by the RSS table. More memory (nic.steering.flow_director.memory) "
+        "holds more."
+    )
+
+
 def interrupted(done_ms: float, wanted_fs: int) -> str:
     """Say how much of a window there is where its run was interrupted."""
     done = f"{done_ms:,.0f}" if done_ms >= 100 else f"{done_ms:.3g}"

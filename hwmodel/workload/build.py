@@ -59,7 +59,9 @@ def build_workload(
     if config.workload.pcap is not None:
         pcap = str(config.workload.pcap)
         switches = {server.station(""): server.config.switch for server in servers_of(config)}
-        replay = read_replay(pcap, switches, config.port.names, asap=config.workload.pcap_time == "asap")
+        with_flows = any(server.config.nic.steering is not None for server in servers_of(config))
+        is_asap = config.workload.pcap_time == "asap"
+        replay = read_replay(pcap, switches, config.port.names, asap=is_asap, with_flows=with_flows)
         book.templates.extend(replay.templates)
         sources.extend(replay.sources)
         records = replay.records

@@ -127,7 +127,9 @@ class FrameBytes:
                 frame = self.made_up(template, frame_bytes, copy_kind)
                 missing = 0
             else:
-                frame = self._copy_headers[copy_kind] + self._recorded(record)[len(self._templates[template].header) :]
+                sent = self._templates[template]
+                header = self._copy_headers[copy_kind]
+                frame = header[: len(header) - sent.flow_bytes] + self._recorded(record)[sent.type_ends :]
                 missing = int(self._original[record] - self._captured[record])
             frames.append(frame)
             original_bytes.append(len(frame) + missing)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from hwmodel.config.bridge import ADAPTER, OUTSIDE
 from hwmodel.config.names import is_uplink
 from hwmodel.config.system import bridge_with, servers_of
-from hwmodel.rules.switch_modes import C_TAG, MODES
+from hwmodel.rules.steering import TCP
+from hwmodel.rules.switch_modes import C_TAG, MODES, TYPE_BYTES
 from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, EtherType, mac_to_bytes
+from hwmodel.wire.flow_header import flow_bytes
 from hwmodel.wire.tags import Tag, build_header, tag_of
 from hwmodel.workload.streams import BROADCAST, MULTICAST, PatternError
 from hwmodel.workload.traffic import FrameTemplate
@@ -22,6 +25,10 @@ if TYPE_CHECKING:
 OUTSIDE_MAC = 0x02FF_0000_0001
 # Locally administered group that frames go to where no port names one of its own.
 GROUP_MAC = 0x0300_0000_0001
+# Of connections (`workload.connections`): addresses by the stations' places, whoever is outside first.
+FIRST_ADDRESS = IPv4Address("10.0.0.1")
+SERVER_PORT = 5001
+FIRST_CLIENT_PORT = 32768  # Linux, net.ipv4.ip_local_port_range
 
 
 def stations_of(config: Config) -> dict[str, Port]:
@@ -34,9 +41,9 @@ class HeaderBook:
 
     def __init__(self, config: Config) -> None:
         self.templates: list[FrameTemplate] = []
-        self._ids: dict[tuple[str, int], int] = {}
+        self._ids: dict[tuple[str, int, int | None], int] = {}
         self._behind: dict[str, bytes] = {}
-        self._switch = config.switch
+        self._switch, self._connections = config.switch, config.workload.connections
         outside = bridge_with(config, OUTSIDE)
         self._outside = None if outside is None else outside.settings.ports[OUTSIDE]
         at_bridges = {server.port: bridge_with(config, server.port) for server in servers_of(config)}
@@ -44,6 +51,7 @@ class HeaderBook:
             name: bridge.settings.ports[name].translate for name, bridge in at_bridges.items() if bridge is not None
         }
         self._ports = stations_of(config)
+        self._places = {name: place for place, name in enumerate(self._ports, start=1)}  # 0 outside
         taken = {mac for port in self._ports.values() for mac in port.macs}
         taken |= {entry.mac for server in servers_of(config) for entry in server.config.switch.addresses}
         self._outside_mac = next(mac for mac in range(OUTSIDE_MAC, OUTSIDE_MAC + len(taken) + 1) if mac not in taken)
@@ -51,7 +59,7 @@ class HeaderBook:
         self._groups = sorted(groups) or [GROUP_MAC]
 
     def template_ids(self, source: str, target: str) -> list[int]:
-        """Give the template ids of frames from a port to a target: one, or one for each multicast group.
+        """Give the template ids of frames from a port to a target: one, or one for each multicast group or connection.
 
         Raises PatternError where the target has no address or cannot be reached from the uplink in this mode.
         """
@@ -59,7 +67,9 @@ class HeaderBook:
             return [self._template_id(source, target, group) for group in self._groups]
         if target == BROADCAST:
             return [self._template_id(source, target, BROADCAST_MAC)]
-        return [self._template_id(source, target, self._mac(target))]
+        if self._connections == 1:
+            return [self._template_id(source, target, self._mac(target))]
+        return [self._template_id(source, target, self._mac(target), number) for number in range(self._connections)]
 
     def _mac(self, name: str) -> int:
         if is_uplink(name):
@@ -69,16 +79,28 @@ class HeaderBook:
             raise PatternError(f"{name} has no MAC address to send from or to")
         return macs[0]
 
-    def _template_id(self, source: str, target: str, destination: int) -> int:
-        key = (source, destination)
+    def _template_id(self, source: str, target: str, destination: int, connection: int | None = None) -> int:
+        key = (source, destination, connection)
         if key not in self._ids:
             if is_uplink(source):
                 behind = self._behind_destination(source, self._tags_from_uplink(target))
             else:
                 behind = self._from_station(source)
+            header, flow = mac_to_bytes(destination) + behind, b""
+            if connection is not None:
+                flow = self._flow(source, target, connection)
+                header = header[:-TYPE_BYTES] + EtherType.IPV4.to_bytes(TYPE_BYTES, "big") + flow
             self._ids[key] = len(self.templates)
-            self.templates.append(FrameTemplate(source, target, mac_to_bytes(destination) + behind))
+            self.templates.append(FrameTemplate(source, target, header, len(flow)))
         return self._ids[key]
+
+    def _flow(self, source: str, target: str, connection: int) -> bytes:
+        """Return what frames of a TCP connection say of it; its client is outside, or the end that comes first."""
+        ends = [(self._places.get(name, 0), name) for name in (source, target)]
+        ports = [SERVER_PORT, SERVER_PORT]
+        ports[ends.index(min(ends))] = FIRST_CLIENT_PORT + connection
+        source_ip, target_ip = (FIRST_ADDRESS + place for place, _ in ends)
+        return flow_bytes(source_ip, target_ip, TCP, (ports[0], ports[1]))
 
     def _from_station(self, source: str) -> bytes:
         """Return what stands behind the destination in all headers of a station."""

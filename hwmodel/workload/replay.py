@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import FS_PER_NS, FS_PER_S
 from hwmodel.wire.ethernet import BROADCAST_MAC, is_group_mac
+from hwmodel.wire.flow_header import MOST_FLOW_BYTES, U8, flows_of
 from hwmodel.wire.frame_scan import RSS_PREFIX_BYTES, frame_hashes, scan_headers
 from hwmodel.wire.pcap import PcapBlock, read_blocks
 from hwmodel.wire.tags import LONGEST_HEADER_BYTES, RuntFrameError, parse_header
@@ -36,21 +37,30 @@ class HeaderTable:
     """Number distinct headers in the order of their first frames.
 
     `switches`: those of all servers, by what stands before the names of their ports, "a." or nothing. `ports`: the
-    names of an adapter's Ethernet ports, an empty text where there is one.
+    names of an adapter's Ethernet ports, an empty text where there is one. `with_flows`: what frames say of their flows
+    is part of their headers.
     """
 
-    def __init__(self, switches: Mapping[str, Switch], ports: Sequence[str] = ("",)) -> None:
+    def __init__(
+        self, switches: Mapping[str, Switch], ports: Sequence[str] = ("",), *, with_flows: bool = False
+    ) -> None:
+        self.with_flows = with_flows
         self.templates: list[FrameTemplate] = []
         self._ids: dict[bytes, int] = {}
         self._owners = _Owners(switches, ports)
 
-    def intern(self, prefix: npt.NDArray[np.uint8], header_bytes: I64) -> I32:
-        """Give the template id of each frame: int32 of shape (n,)."""
-        keys = np.zeros((len(prefix), _KEY_BYTES), np.uint8)
-        keys[:, :LONGEST_HEADER_BYTES] = prefix * (np.arange(LONGEST_HEADER_BYTES) < header_bytes[:, None])
+    def intern(self, prefix: npt.NDArray[np.uint8], header_bytes: I64, flows: tuple[U8, I64] | None = None) -> I32:
+        """Give the template id of each frame: int32 of shape (n,); `flows`: as of `flow_header.flows_of`."""
+        more = 0 if flows is None else MOST_FLOW_BYTES
+        n_key = _KEY_BYTES + more
+        keys = np.zeros((len(prefix), n_key), np.uint8)
+        header = prefix[:, :LONGEST_HEADER_BYTES]
+        keys[:, :LONGEST_HEADER_BYTES] = header * (np.arange(LONGEST_HEADER_BYTES) < header_bytes[:, None])
+        if flows is not None:
+            keys[:, LONGEST_HEADER_BYTES : LONGEST_HEADER_BYTES + more], keys[:, -2] = flows
         # A header of zeros and a shorter one must differ.
         keys[:, -1] = header_bytes
-        distinct, first, inverse = np.unique(keys.view(f"V{_KEY_BYTES}")[:, 0], return_index=True, return_inverse=True)
+        distinct, first, inverse = np.unique(keys.view(f"V{n_key}")[:, 0], return_index=True, return_inverse=True)
         ids = np.zeros(len(distinct), np.int32)
         for at in np.argsort(first):
             ids[at] = self._id(distinct[at].tobytes())
@@ -59,7 +69,9 @@ class HeaderTable:
     def _id(self, key: bytes) -> int:
         if key not in self._ids:
             self._ids[key] = len(self.templates)
-            self.templates.append(self._owners.template(key[: key[-1]]))
+            template = self._owners.template(key[: key[-1]])
+            flow = key[LONGEST_HEADER_BYTES : LONGEST_HEADER_BYTES + key[-2]]
+            self.templates.append(replace(template, header=template.header + flow, flow_bytes=len(flow)))
         return self._ids[key]
 
     def sources(self) -> tuple[list[str], I32]:
@@ -137,15 +149,22 @@ class Replay:
     records: Records
 
 
-def read_replay(path: str, switches: Mapping[str, Switch], ports: Sequence[str] = ("",), *, asap: bool) -> Replay:
+def read_replay(
+    path: str,
+    switches: Mapping[str, Switch],
+    ports: Sequence[str] = ("",),
+    *,
+    asap: bool,
+    with_flows: bool = False,
+) -> Replay:
     """Read a capture, each frame entering by the port that owns its source address, any other frame by the uplink.
 
-    `switches`, `ports`: as of `HeaderTable`.
+    `switches`, `ports`, `with_flows`: as of `HeaderTable`.
     With `asap` the times are dropped and each port plays its frames in file order, back to back; else the earliest
     frame comes at time 0. Memory grows by 28 B a frame and with the number of distinct headers. Raises InputError for a
     file that cannot be read, holds no frames, lacks part of a header it should have, or spans more than 4611 s.
     """
-    headers = HeaderTable(switches, ports)
+    headers = HeaderTable(switches, ports, with_flows=with_flows)
     blocks = [_read_block(path, block, headers) for block in read_blocks(path)]
     if not blocks:
         raise InputError(f"{path}: holds no frames")
@@ -201,7 +220,11 @@ def _read_block(path: str, block: PcapBlock, headers: HeaderTable) -> _Frames:
     is_ip = np.where(scan.complete, scan.ethertype, 0)
     return _Frames(
         at_ns=block.at_ns,
-        template=headers.intern(prefix[:, :LONGEST_HEADER_BYTES], np.minimum(scan.n_bytes, captured)),
+        template=headers.intern(
+            prefix,
+            np.minimum(scan.n_bytes, captured),
+            flows_of(prefix, captured, scan.n_bytes, is_ip) if headers.with_flows else None,
+        ),
         frame_bytes=(block.original_bytes + FCS_BYTES).astype(np.int32),
         rss_hash=frame_hashes(prefix, captured, scan.n_bytes, is_ip),
     )

@@ -101,12 +101,19 @@ class FrameTemplate:
 
     `source` is the port that the frames enter by; `target` names their flow: a port, `broadcast`, `multicast` or
     `unknown`. `header` has the bytes from the destination up to the type behind the last tag that is parsed; a frame of
-    a capture that ends before that has fewer.
+    a capture that ends before that has fewer. Behind them come `flow_bytes` more where what the frame says of its flow
+    matters (`wire/flow_header.py`).
     """
 
     source: str
     target: str
     header: bytes
+    flow_bytes: int = 0
+
+    @property
+    def type_ends(self) -> int:
+        """Return how many bytes the header has up to its type."""
+        return len(self.header) - self.flow_bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,14 +53,14 @@ def test_an_idle_port_sends_at_once_and_a_busy_one_in_order():
     mac = nic.port[0].mac
     for n_bytes, now_fs in ((1514, 0), (20, 7), (100, 9)):
         copy_to_wire(nic, n_bytes, now_fs)
-    assert (mac.is_sending, mac.counts.waiting.level) == (1, 3)
+    assert (mac.is_sending, nic.counts.wire_waiting.level) == (1, 3)
     found = []
     while (now_fs := int(nic.clock.next_at[WIRE])) != NEVER:
         found.append((int(take_sent(nic, 0, now_fs).n_bytes), now_fs // BYTE_FS))
     assert found == [(1514, 1538), (20, 1538 + 84), (100, 1538 + 84 + 124)]
-    assert (mac.is_sending, mac.counts.waiting.level, mac.counts.waiting.highest) == (0, 0, 3)
+    assert (mac.is_sending, nic.counts.wire_waiting.level, nic.counts.wire_waiting.highest) == (0, 0, 3)
     assert (mac.counts.tx_bytes, mac.counts.tx_busy_fs) == (1518 + 64 + 104, (1538 + 84 + 124) * BYTE_FS)
-    assert (mac.counts.wait.n, mac.counts.wait.lowest_fs, mac.counts.wait.highest_fs) == (3, 0, 1622 * BYTE_FS - 9)
+    assert (nic.counts.wire_wait.n, nic.counts.wire_wait.lowest_fs, nic.counts.wire_wait.highest_fs) == (3, 0, 1622 * BYTE_FS - 9)
     assert nic.ledger.histogram[WIRE_WAIT_HISTOGRAM].sum() == 3
 
 

@@ -41,9 +41,10 @@ FUNCTION = record(
 HELD_PARAMS = record(*ints("kind", "timer_kind", "queue", "ring_length", "batch"))
 HELD = record(*ints("n_descriptors", "n_frames", "written", "timer_at_fs", "timer_armed"), ("params", HELD_PARAMS))
 # `mask` of a Tx or Rx ring: of the places of `post` or `finished` in use, from `first` on; `wide_first`: from where on,
-# once they are more than the first few (`growing_ring.widen_posts`). `link`: by which the adapter reaches it. `slots`:
-# how many the driver may fill, or posts descriptors in; none while its function is off.
-RING_PARAMS = record(*ints("function", "link", "wide_first"))
+# once they are more than the first few (`growing_ring.widen_posts`). `link`: by which the adapter reaches it. `core`:
+# which of the host's serves it, and the ring of its number the other way. `slots`: how many the driver may fill, or
+# posts descriptors in; none while its function is off.
+RING_PARAMS = record(*ints("function", "link", "wide_first", "core"))
 # What went through a ring in all the run, if that is asked for, whatever becomes of its function: frames that were
 # read, or that their guest could see, and their bytes without FCS.
 QUEUE_COUNTS = record(*ints("frames", "n_bytes"))

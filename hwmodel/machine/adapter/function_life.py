@@ -39,7 +39,7 @@ def function_off(nic, now_fs, number):
     for ring in range(first, end):
         drop_received(nic, now_fs, ring)
     for ring in range(first, end):
-        forget_work(nic, function.params.core, ring)
+        forget_work(nic, nic.rx_queue[ring].params.core, ring)
     forget_turn(nic, now_fs, function, number)
     forget_fetches(nic.reads.rx_fetches, first, end)
     forget_fetches(nic.reads.tx_fetches, first, end)

@@ -219,7 +219,7 @@ def show(nic, now_fs, number, raised_fs):
     for i in range(queue.visible, queue.written_back):
         delivered_to_guest(nic, now_fs, nic.guests.finished[queue.first + (i & queue.mask)])
     queue.visible += n
-    add_work(nic, now_fs, nic.function[queue.params.function].params.core, TAKE_TASK, number, n)
+    add_work(nic, now_fs, queue.params.core, TAKE_TASK, number, n)
 
 
 @kernel
@@ -228,7 +228,7 @@ def interrupted(nic, now_fs, kind, number, n, raised_fs):
     guests = nic.guests
     queue = nic.rx_queue[number]
     driver = guests.driver[queue.params.function]
-    core_number = nic.function[queue.params.function].params.core
+    core_number = queue.params.core
     core = guests.core[core_number]
     if core.is_running == 0 and max(core.free_fs, core.awake_fs) <= now_fs:
         core.awake_fs = now_fs + driver.wakeup_time_fs

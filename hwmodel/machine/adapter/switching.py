@@ -8,7 +8,7 @@ from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import TO_ALL, TO_GROUP
 from hwmodel.forwarding.police import police
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.forwarding.steering import ring_of
+from hwmodel.forwarding.steering import ring_code, ring_of
 from hwmodel.machine.adapter.adapter_state import PIPE_CAP
 from hwmodel.machine.adapter.receive import serve_rx_buffer
 from hwmodel.machine.adapter.switch_bus import ask_for_bus, take_passed
@@ -150,8 +150,11 @@ def make_copy(nic, now_fs, frame, number, group, journey):
         if mac.params.is_down:
             lose_unsent(nic, frame.adapter_port, now_fs)
         return
-    rss_hash = frame.hash if frame.index >= 0 else kind.queue_hash
-    copy.queue = ring_of(nic.function[kind.function], rss_hash)
+    if kind.queue_hash < 0:
+        copy.queue = ring_code(kind.queue_hash)  # which is its own inverse
+    else:
+        rss_hash = frame.hash if frame.index >= 0 else kind.queue_hash
+        copy.queue = ring_of(nic.function[kind.function], rss_hash)
     if frame.is_wire == 0:
         entered(nic.clock, fifo)
     elif fits_rx_buffer(nic, copy.n_bytes):

@@ -124,10 +124,14 @@ def begin_piece(nic, now_fs, core):
     core.work_fs = entry_fs + n * driver.frame_time_fs + n_bytes * driver.byte_time_fs
     core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
     core.ends_fs = core.started_fs + core.work_fs - entry_fs
+    core.copying_fs, core.passing_fs = n_bytes * driver.byte_time_fs, n * driver.pass_time_fs
     core.counts.busy_fs[core.kind] += core.work_fs
+    core.counts.interrupt_fs += entry_fs
+    core.counts.copying_fs += core.copying_fs
+    core.counts.passing_fs += core.passing_fs
     core.is_running = 1
-    # By function, not by core: what several cores finish at one instant goes by port number.
-    set_timer(nic.clock, core.ends_fs, CORE_TIMER, function)
+    # By ring, not by core: what several cores finish at one instant goes by port number, then by that of the ring.
+    set_timer(nic.clock, core.ends_fs, CORE_TIMER, core.queue)
 
 
 @kernel
@@ -240,10 +244,11 @@ def poll_over(nic, now_fs, number):
 
 
 @kernel
-def piece_done(nic, now_fs, function):
-    """Finish a piece of a core's work for a guest, and let it begin the next."""
+def piece_done(nic, now_fs, ring):
+    """Finish a piece of a core's work for a ring, Tx or Rx, and let it begin the next."""
     guests = nic.guests
-    core = guests.core[nic.function[function].params.core]
+    params = nic.rx_queue[ring].params
+    core = guests.core[params.core]
     core.is_running = 0
     if core.is_forgotten:
         core.is_forgotten = 0
@@ -261,9 +266,10 @@ def piece_done(nic, now_fs, function):
         if not has_more and poll_over(nic, now_fs, core.queue):
             has_rung = True
     if has_rung:
-        core.doorbell_time_fs = guests.driver[function].doorbell_time_fs
+        core.doorbell_time_fs = guests.driver[params.function].doorbell_time_fs
         core.free_fs = max(now_fs, core.free_fs) + core.doorbell_time_fs
         core.counts.busy_fs[core.kind] += core.doorbell_time_fs
+        core.counts.doorbell_fs += core.doorbell_time_fs
     if is_over:
         turn_over(guests, core, number, has_more)
     next_piece(nic, now_fs, core, is_over)
@@ -301,6 +307,7 @@ def work_beside(nic, now_fs, core_number, work_fs):
         begins_fs = max(begins_fs, core.ends_fs)
     core.free_fs = begins_fs + work_fs
     core.counts.busy_fs[TAKE_TASK] += work_fs
+    core.counts.beside_fs += work_fs
 
 
 @kernel

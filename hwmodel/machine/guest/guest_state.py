@@ -21,14 +21,20 @@ LOWEST_CLASS, MIDDLE_CLASS, BULK_CLASS = range(3)  # of loads, for adaptive mode
 # turn, with `turn_left` frames to go. A piece of `n` frames takes `work_fs`, the frames from `started_fs` to `ends_fs`;
 # the next cannot begin before `free_fs` (the end of a doorbell of `doorbell_time_fs`) and `awake_fs`.
 WORK = record(*ints("n"), ("following", I32), ("is_listed", I32))
-CORE_COUNTS = record(("busy_fs", I64, (2,)))  # by kind of task
+# `busy_fs` by kind of task; of it: interrupts, bytes (`byte_time`), passing frames between adapter and guest, writes to
+# registers, and other work.
+CORE_COUNTS = record(
+    ("busy_fs", I64, (2,)), *ints("interrupt_fs", "copying_fs", "passing_fs", "doorbell_fs", "beside_fs")
+)
 CORE = record(
     *ints("first_work", "last_work", "turn_left", "kind", "queue", "n", "started_fs", "ends_fs", "work_fs"),
-    *ints("is_running", "is_forgotten", "free_fs", "awake_fs", "doorbell_time_fs"), ("counts", CORE_COUNTS),
+    *ints("is_running", "is_forgotten", "free_fs", "awake_fs", "doorbell_time_fs", "copying_fs", "passing_fs"),
+    ("counts", CORE_COUNTS),
 )  # fmt: skip
-# The driver of a VM, whichever core runs it: its times, its batches, its interrupts. All of it parameters.
+# The driver of a VM, whichever core runs it: its times, its batches, its interrupts. All of it parameters. Of
+# `frame_time_fs` `pass_time_fs` is what the hypervisor takes to pass the frame to the guest, or from it.
 DRIVER = record(
-    *ints("frame_time_fs", "byte_time_fs", "doorbell_time_fs", "interrupt_time_fs", "wakeup_time_fs"),
+    *ints("frame_time_fs", "byte_time_fs", "doorbell_time_fs", "interrupt_time_fs", "wakeup_time_fs", "pass_time_fs"),
     *ints("tx_doorbell_batch", "refill_batch", "rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs"),
     *ints("polls", "mask_interrupts", "adapts_moderation", "poll_budget", "send_burst"),
     ("adaptive_ns", I64, (3,)),  # intervals of the classes of load

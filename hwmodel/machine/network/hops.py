@@ -27,6 +27,7 @@ from hwmodel.machine.counts.flow_state import flow_of
 from hwmodel.machine.network.bridge_state import MAX_HOPS, MAX_WAYS, NOBODY, NOT_SOUGHT
 from hwmodel.machine.network.interface_lists import list_for
 from hwmodel.machine.network.places import address_of, carries, comes_in, home_of, is_group, is_untagged
+from hwmodel.rules.switch_modes import TYPE_BYTES
 
 NO_REASON = DropReason.NONE.value
 VLAN_MEMBER = DropReason.VLAN_MEMBER.value
@@ -346,7 +347,11 @@ def build(bridge, way, port):
         vid = wire_vlan if wire_vlan != 0 else inside.vlan
         at = write_number(made, at, 2, TYPE_C_TAG)
         at = write_number(made, at, 2, inside.pcp << 13 | inside.dei << 12 | vid)
-    return write_number(made, at, 2, inside.header.ethertype)
+    at = write_number(made, at, 2, inside.header.ethertype)
+    for i in range(TAG_OFFSET + inside.header.n_tag_bytes + TYPE_BYTES, came.n_bytes):  # what it says of its flow
+        made[at] = came.octets[i]
+        at += 1
+    return at
 
 
 @kernel

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.outer_tag import key_of_list
+from hwmodel.forwarding.pools import BROADCAST
 from hwmodel.forwarding.port_set import add, contains
 from hwmodel.forwarding.tables import GROUP_MAC, LOOKUP_SLOTS, find, key_of
-from hwmodel.forwarding.veb import BROADCAST
 from hwmodel.machine.network.bridge_state import MAX_LISTED, MAX_LISTS, NOBODY
 from hwmodel.machine.network.places import carries
 from hwmodel.rules.switch_modes import OUTER_TAGS

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.forwarding.decide import NO_POLICER, decide, limit
+from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import (
     ANY_LENGTH,
     MAX_COPY_KINDS,
@@ -18,14 +19,27 @@ from hwmodel.forwarding.header_store import (
     UNKNOWN,
     same_octets,
 )
-from hwmodel.forwarding.parse import parse, read_bytes
-from hwmodel.forwarding.port_set import MAX_PORTS, PORT_WORDS, PORTS_PER_WORD, UPLINK, contains
+from hwmodel.forwarding.parse import TAG_OFFSET, parse, read_bytes
+from hwmodel.forwarding.pools import BROADCAST
+from hwmodel.forwarding.port_set import MAX_PORTS, PORT_WORDS, PORTS_PER_WORD, UPLINK, contains, remove
 from hwmodel.forwarding.rewrite import rewrite
+from hwmodel.forwarding.steering import (
+    DROPPED,
+    SIGNATURE,
+    add_signature,
+    prepare,
+    queue_for,
+    read_flow,
+    ring_code,
+    signature_of,
+    turned,
+)
 from hwmodel.forwarding.tables import VIDS
-from hwmodel.forwarding.veb import BROADCAST
 from hwmodel.machine.counts.flow_state import flow_of
 from hwmodel.machine.frames import COPY_CAP
 from hwmodel.rules.ethernet import MIN_UNPADDED_BYTES
+from hwmodel.rules.steering import TCP
+from hwmodel.rules.switch_modes import TYPE_BYTES
 
 ON_THE_WIRE = -1  # as the port of a header of stations outside, behind a bridge
 FORWARDED, MIRRORED, MIRRORED_IF_REFUSED = range(3)
@@ -51,7 +65,69 @@ def refresh(nic, number):
     changed = max(switch.others_changed, switch.vlan_changed[arrival.vlan])
     if template.stamp < changed:
         decide_template(nic, switch, number)
+    if switch.steering.atr:
+        direct_flows(nic, switch, number)
     template.stamp = nic.headers.generation
+
+
+@kernel
+def direct_flows(nic, switch, number):
+    """Let a connection's first frame write the filter of its other direction; follow filters that others have written.
+
+    A new filter is a new generation, so each header looks for its own again at its next frame.
+    """
+    arrival, template = nic.headers.template_header[number], nic.traffic.template[number]
+    if arrival.port == ON_THE_WIRE:
+        return
+    is_new = template.stamp != NEVER_DECIDED and arrival.has_filter == 0 and arrival.port != UPLINK
+    if is_new:
+        arrival.has_filter = 1
+    parse(switch.tables, arrival.port, arrival.octets, MIN_UNPADDED_BYTES, switch.header)
+    read_template_flow(switch, arrival)
+    if is_new and switch.steering.flow.protocol == TCP:
+        turned(switch.steering.flow)
+        n_queues = nic.function[template.function].params.n_queues
+        signature = signature_of(switch.steering.flow, arrival.port)
+        if add_signature(switch.steering, signature, template.queue_hash % n_queues):
+            nic.headers.generation += 1
+        read_template_flow(switch, arrival)
+    steer_copies(nic, switch, number)
+
+
+@kernel
+def read_template_flow(switch, arrival):
+    """Read what a header that is parsed says of its flow."""
+    header = switch.header
+    at = TAG_OFFSET + header.n_tag_bytes + TYPE_BYTES
+    vlan = header.vid if header.has_c_tag else 0
+    read_flow(arrival.octets, arrival.n_bytes, at, header.ethertype, vlan, switch.steering.flow)
+
+
+@kernel
+def drop_filtered(switch):
+    """Take the ports out of a decision at which a filter drops the frame; if none is left an access rule has it."""
+    decision = switch.decision
+    port = next_port(decision.egress, UPLINK + 1)
+    while port < MAX_PORTS:
+        if queue_for(switch.tables, switch.steering, switch.header.ethertype, port) == DROPPED:
+            remove(decision.egress, port)
+            decision.n_copies -= 1
+        port = next_port(decision.egress, port + 1)
+    if decision.n_copies == 0 and decision.reason == DropReason.NONE:
+        decision.reason = DropReason.ACL_DENY
+
+
+@kernel
+def steer_copies(nic, switch, number):
+    """Choose the ring of each copy of a header for a station, by the flow that was read from it."""
+    template = nic.traffic.template[number]
+    n_copies = template.n_copies + template.n_mirrored + template.n_mirrored_refused
+    for at in range(template.first_copy, template.first_copy + n_copies):
+        kind = nic.traffic.copy_kind[at]
+        if kind.port != UPLINK:
+            params = nic.function[kind.function].params
+            queue = queue_for(switch.tables, switch.steering, switch.header.ethertype, kind.port)
+            kind.queue_hash = ring_code(params.first_queue + max(queue, 0))
 
 
 @kernel
@@ -65,17 +141,25 @@ def decide_template(nic, switch, number):
     n_bytes = MIN_UNPADDED_BYTES if arrival.is_whole else arrival.n_bytes  # OVERSIZE is tested frame by frame
     parse(switch.tables, arrival.port, arrival.octets, n_bytes, switch.header)
     decide(switch.tables, switch.header, decision)
+    if switch.steering.is_on:
+        if switch.steering.is_prepared == 0 and switch.steering.director == SIGNATURE:
+            prepare(switch.steering)
+        read_template_flow(switch, arrival)
+        drop_filtered(switch)
     n_refused = 0
     if decision.policer != NO_POLICER:
         decide(switch.tables, switch.header, switch.refused)
         limit(switch.tables, switch.header, switch.refused)
         n_refused = switch.refused.n_mirrored
     vid = switch.header.vid
-    arrival.vlan = (vid if vid != 0 else switch.tables.port[arrival.port].port_vlan) % VIDS
+    is_by_pool = switch.tables.has_pool_filters and arrival.port == UPLINK
+    arrival.vlan = (vid if vid != 0 or is_by_pool else switch.tables.port[arrival.port].port_vlan) % VIDS
     template.flow = flow_offered(nic, switch, arrival, decision)
     if template.stamp == NEVER_DECIDED or not finds_copies(nic, switch, number, n_refused):
         keep_variant(nic, number)
         make_copies(nic, switch, number, n_refused)
+    if switch.steering.is_on:
+        steer_copies(nic, switch, number)
     template.reason, template.policer = decision.reason, decision.policer
     template.longest_bytes = min(decision.longest_bytes, ANY_LENGTH)
     n_at_once = max(n_refused, template.n_copies + template.n_mirrored)

@@ -14,6 +14,7 @@ from hwmodel.forwarding.header_store import (
 )
 from hwmodel.forwarding.parse import HEADER
 from hwmodel.forwarding.port_set import MAX_PORTS
+from hwmodel.forwarding.steering import STEERING
 from hwmodel.forwarding.tables import TABLES, VIDS
 
 FIRST_GENERATION = 1
@@ -32,6 +33,7 @@ SWITCH = record(
     ("station", I32, (MAX_PORTS,)),
     ("vlan_changed", I32, (VIDS,)),
     ("tables", TABLES),
+    ("steering", STEERING),
 )
 # The headers that come to an adapter's switches, and what was decided on them. `generation` counts changes of the
 # switches' tables. `n_own_templates`: of headers that are a workload's own. `most_frames`: that the Tx buffer may hold

@@ -243,7 +243,7 @@ def feed_guest(nic, now_fs, function_number):
         if has_room:
             reserve(nic, now_fs, queue_number, source)
             if queue_number != last_queue and n_posts > 0:
-                add_work(nic, now_fs, function.params.core, POST_TASK, last_queue, n_posts)
+                add_work(nic, now_fs, nic.tx_queue[last_queue].params.core, POST_TASK, last_queue, n_posts)
                 n_posts = 0
             last_queue = queue_number
             n_posts += 1
@@ -259,7 +259,7 @@ def feed_guest(nic, now_fs, function_number):
             if source.next_at_fs > now_fs:
                 arm(nic, number)
     if n_posts > 0:
-        add_work(nic, now_fs, function.params.core, POST_TASK, last_queue, n_posts)
+        add_work(nic, now_fs, nic.tx_queue[last_queue].params.core, POST_TASK, last_queue, n_posts)
     if n_reserved > 0:
         change(ledger.counts.tx_ring, now_fs, n_reserved)
     set_stalled(ledger.counts.stalls.tx_ring, now_fs, traffic.n_full > 0)

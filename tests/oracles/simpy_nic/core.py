@@ -14,9 +14,9 @@ from .timing import Phase, later, place
 class Task(ABC):
     """What a core does for one ring."""
 
-    def __init__(self, port: int, most_a_turn: int, doorbell_fs: int) -> None:
-        """Work for the ring of a function, no more than so many frames a turn."""
-        self.port = port
+    def __init__(self, ring: tuple[int, int], most_a_turn: int, doorbell_fs: int) -> None:
+        """Work for a ring, by port and queue, no more than so many frames a turn."""
+        self.port, self.queue = ring
         self.most_a_turn = most_a_turn
         self.doorbell_fs = doorbell_fs
         """What writing a register takes the function's driver."""
@@ -106,7 +106,9 @@ class Core:
             return
         piece.frame_ends_fs = self._piece_ends_fs()
         piece.task = None
-        later(self._env, piece.frame_ends_fs - self._env.now, place(Phase.DRIVER, task.port), self._next_turn)
+        later(
+            self._env, piece.frame_ends_fs - self._env.now, place(Phase.DRIVER, task.port, task.queue), self._next_turn
+        )
 
     def _begin_piece(self, task: Task, left: int) -> None:
         """Begin the next piece of a turn that may have so many more frames."""
@@ -118,7 +120,7 @@ class Core:
         """Do the next frame of a piece."""
         delay_fs = before_fs + (task.frame_fs() if piece.frames else 0)
         piece.frame_ends_fs = self._env.now + delay_fs
-        later(self._env, delay_fs, place(Phase.DRIVER, task.port), self._done, piece)
+        later(self._env, delay_fs, place(Phase.DRIVER, task.port, task.queue), self._done, piece)
 
     def _done(self, piece: Piece) -> None:
         task = piece.task

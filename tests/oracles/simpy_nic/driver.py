@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import simpy
@@ -36,7 +36,7 @@ class Posting(Task):
         ring: TxRing,
     ) -> None:
         """Begin with a ring that is empty; `slots_freed` is to be set before the run."""
-        super().__init__(ring.port, parameters.send_burst, parameters.doorbell_time_fs)
+        super().__init__((ring.port, ring.queue), parameters.send_burst, parameters.doorbell_time_fs)
         self._env = env
         self._parameters = parameters
         self._down = down
@@ -98,7 +98,7 @@ class Posting(Task):
 
     def frame_fs(self, behind: int = 0) -> int:
         """Return the time of the next post, or of the one so many behind it."""
-        return self._parameters.frame_time_fs + self._queued[behind].data_bytes * self._parameters.byte_time_fs
+        return self._parameters.frame_fs(self._queued[behind].data_bytes)
 
     def frame_done(self) -> None:
         """Post the next frame."""
@@ -134,7 +134,7 @@ class Taking(Task):
         ring: RxRing,
     ) -> None:
         """Begin with nothing visible; `interrupt` is to be set before the run."""
-        super().__init__(ring.port, parameters.poll_budget, parameters.doorbell_time_fs)
+        super().__init__((ring.port, ring.queue), parameters.poll_budget, parameters.doorbell_time_fs)
         self._env = env
         self._parameters = parameters
         self._chances = chances
@@ -188,7 +188,7 @@ class Taking(Task):
 
     def frame_fs(self, behind: int = 0) -> int:
         """Return the time to take the next frame, or the one so many behind it."""
-        return self._parameters.frame_time_fs + self._visible[behind].data_bytes * self._parameters.byte_time_fs
+        return self._parameters.frame_fs(self._visible[behind].data_bytes)
 
     def frame_done(self) -> None:
         """Take the next frame."""
@@ -354,15 +354,15 @@ class Driver:
         chances: Chances,
         meter: Meter,
         link: tuple[Direction, Direction],
-        core: Core,
+        cores: Sequence[Core],
         sender: Sender,
         receiver: Receiver,
         port: int,
     ) -> None:
-        """Serve one function's Tx and Rx rings; `link` is up and down."""
+        """Serve one function's Tx and Rx rings; `link` is up and down, `cores` has one for each ring of each kind."""
         self._meter = meter
         self._rx_ring = parameters.rx_ring
-        self._core, self._link, self._parameters, self._port = core, link, parameters, port
+        self._core, self._link, self._parameters, self._port = cores[0], link, parameters, port
         up, down = link
         self._postings: list[Posting] = []
         self._takings: list[Taking] = []
@@ -375,7 +375,7 @@ class Driver:
         self.loop: tuple[Source, Callable[[Drawn], Frame]] | None = None
         """A source that sends whenever it can, and what makes its frames."""
         for tx_ring in [ring for ring in sender.rings if ring.port == port]:
-            rx_ring = receiver.rings[port, tx_ring.queue]
+            rx_ring, core = receiver.rings[port, tx_ring.queue], cores[tx_ring.queue]
             posting = Posting(env, parameters, down, core, sender, tx_ring)
             taking = Taking(env, parameters, chances, meter, down, core, receiver, rx_ring)
             self._pairs.append(QueuePair(env, parameters, core, up, posting, taking, (tx_ring, rx_ring)))

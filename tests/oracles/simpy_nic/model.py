@@ -75,7 +75,10 @@ class Model:
                 chances,
                 self.meter,
                 (up, down),
-                cores[guest % len(cores)],
+                [
+                    cores[parameters.queue_cores.get((port, queue), guest % len(cores))]
+                    for queue in range(parameters.queues_per_vf)
+                ],
                 self.sender,
                 self.receiver,
                 port,

@@ -105,6 +105,8 @@ class NicParameters:
     buffer_offset_bytes: int = 0
     write_drain_fs_per_byte: Ratio | None = None
     cores: int = 8
+    queue_cores: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    """The cores of rings, by port and queue, where they are not those of the guests' numbers."""
     translation_cache: TranslationCache | None = None
     write_latency_fs: int = 0
 
@@ -157,6 +159,8 @@ class NicParameters:
     moderation_fs: int = 0
     frame_time_fs: int = 20_000_000
     byte_time_fs: int = 0
+    pass_time_fs: int = 0
+    pass_byte_time_fs: int = 0
     doorbell_time_fs: int = 0
     interrupt_time_fs: int = 0
     exit_time_fs: int = 0
@@ -185,6 +189,10 @@ class NicParameters:
     def of_port(self, port: int) -> NicParameters:
         """Return the parameters as the driver of a port sees them."""
         return replace(self, **self.own_drivers.get(port, {}))
+
+    def frame_fs(self, n_bytes: int) -> int:
+        """Return what a frame of so many bytes costs the core that posts or takes it."""
+        return self.frame_time_fs + self.pass_time_fs + n_bytes * (self.byte_time_fs + self.pass_byte_time_fs)
 
     @property
     def ports_off(self) -> frozenset[int]:

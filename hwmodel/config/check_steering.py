@@ -1,0 +1,264 @@
+"""Check who has the queues and which cores serve them, and the filters that choose a queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from hwmodel.units import format_bytes, parse_bytes
+
+from .check_switch import check_station_names
+from .document import KeyPath
+from .fill_queues import table_entries
+from .findings import Findings
+from .model import Config
+from .presets import DEVICES, Device
+from .steering import MODEL_MAX_ETHERTYPE_FILTERS, MODEL_MAX_TUPLE_FILTERS, FlowDirector, Steering
+
+AT: KeyPath = ("nic", "steering")
+_LISTS = ("ethertype_filters", "tuple_filters")
+_FIELDS = ("vlan", "source", "destination", "source_port", "destination_port")
+_PORTS = ("source_port", "destination_port")
+
+
+def check_queues(config: Config, findings: Findings) -> None:
+    """Check pools and the cores that serve queues."""
+    _check_cores(config, findings)
+    if config.has_pools:
+        _check_pools(config, findings)
+        return
+    for name, driver in (
+        ("driver", config.driver),
+        *((f"driver.vms.{vm}", own) for vm, own in config.driver.vms.items()),
+    ):
+        for key in ("pass_time", "pass_byte_time"):
+            if getattr(driver, f"{key}_fs"):
+                findings.add(
+                    "a VM with a virtual function has its frames from the adapter, and nobody passes them to it; "
+                    "nic.mode: vmdq has a hypervisor that does",
+                    f"{name}.{key}",
+                    "nic.mode",
+                )
+
+
+def _check_cores(config: Config, findings: Findings) -> None:
+    for port in config.switch.ports:
+        for index, core in enumerate(port.cores or ()):
+            if core >= config.host.cores:
+                findings.add(
+                    f"there is no core {core}; host.cores is {config.host.cores}, from 0 on",
+                    findings.station(port.name, "cores", index),
+                    findings.station(port.name, "cores"),
+                    "host.cores",
+                )
+        if port.cores is not None and len(port.cores) > config.nic.queues_per_vf:
+            findings.add(
+                f"{len(port.cores)} cores for {config.nic.queues_per_vf} "
+                f"{'queue' if config.nic.queues_per_vf == 1 else 'queues'} of {port.name}; a queue has one core",
+                findings.station(port.name, "cores"),
+                "nic.queues_per_vf",
+            )
+
+
+def _check_pools(config: Config, findings: Findings) -> None:
+    """Check what pools need, and what only functions have."""
+    device = DEVICES.get(config.nic.preset or "")
+    if device is not None and device.max_pools is not None and config.nic.vfs + 1 > device.max_pools:
+        findings.add(
+            f"{config.nic.vfs} pools and the PF's own are more than the {device.max_pools} of the {config.nic.preset} "
+            "(nic.preset: null has no such limit)",
+            "nic.vfs",
+            "nic.preset",
+            besides=["nic.mode"],
+        )
+    if config.pcie.ordering == "id_based":
+        findings.add(
+            "with nic.mode: vmdq all queues are of one function, so that no id tells them apart; strict or relaxed",
+            "pcie.ordering",
+            "nic.mode",
+        )
+    if config.host.iotlb is not None and config.host.iotlb.split:
+        findings.add(
+            "with nic.mode: vmdq all queues are of one function, which has all entries; split: false",
+            "host.iotlb.split",
+            "nic.mode",
+        )
+
+
+def check_steering(config: Config, findings: Findings) -> None:
+    """Check the block `nic.steering`: queues, pools, tables of the device, filters that contradict each other."""
+    steering = config.nic.steering
+    if steering is None:
+        return
+    if config.port.count > 1:
+        findings.add(
+            f"an adapter with {config.port.count} Ethernet ports has tables at each of them, which are not modelled; leave "
+            "steering out, or set port.count to 1",
+            "nic.steering",
+            "port.count",
+        )
+    device = DEVICES.get(config.nic.preset or "")
+    _check_names(config, steering, findings)
+    _check_queue_numbers(config, steering, findings)
+    _check_lists(config, steering, device, findings)
+    _check_table(config, steering, device, findings)
+    if steering.flow_director is not None:
+        _check_director(config, steering.flow_director, device, findings)
+
+
+def _filters(steering: Steering) -> Iterator[tuple[KeyPath, Any]]:
+    for name in _LISTS:
+        for index, one in enumerate(getattr(steering, name)):
+            yield (*AT, name, index), one
+    director = steering.flow_director
+    for index, one in enumerate(director.filters if director is not None else ()):
+        yield (*AT, "flow_director", "filters", index), one
+
+
+def _check_names(config: Config, steering: Steering, findings: Findings) -> None:
+    named = [(one.pool, (*path, "pool")) for path, one in _filters(steering) if one.pool is not None]
+    check_station_names(config, findings, named)
+
+
+def _check_queue_numbers(config: Config, steering: Steering, findings: Findings) -> None:
+    n_queues = config.nic.queues_per_vf
+    said = [((*path, "queue"), one.queue) for path, one in _filters(steering) if one.queue != "drop"]
+    said += [((*AT, "rss", "table", index), queue) for index, queue in enumerate(steering.rss.table)]
+    last = "queue 0 alone" if n_queues == 1 else f"queues 0 to {n_queues - 1}"
+    for path, queue in said:
+        if queue >= n_queues:
+            findings.add(
+                f"there is no queue {queue}; a pool has {last} (nic.queues_per_vf {n_queues})",
+                path,
+                "nic.queues_per_vf",
+            )
+
+
+def _check_lists(config: Config, steering: Steering, device: Device | None, findings: Findings) -> None:
+    for name, what, most in (
+        ("ethertype_filters", "EtherType", device.max_ethertype_filters if device else MODEL_MAX_ETHERTYPE_FILTERS),
+        ("tuple_filters", "5-tuple", device.max_tuple_filters if device else MODEL_MAX_TUPLE_FILTERS),
+    ):
+        filters: Sequence[Any] = getattr(steering, name)
+        if len(filters) > most:
+            who = f"the {config.nic.preset}" if device else "the model"
+            has = f"holds {most}" if most else "has none that are modelled"
+            is_full = "the table is full: " if most else ""
+            noun = "filter" if len(filters) == 1 else "filters"
+            findings.add(f"{is_full}{len(filters)} {what} {noun}; {who} {has}", (*AT, name), "nic.preset")
+        _check_pairs(filters, (*AT, name), findings)
+
+
+def _check_pairs(filters: Sequence[Any], at: KeyPath, findings: Findings) -> None:
+    """Report filters that match the same frames as one before: the later one never counts, or contradicts it."""
+    seen: dict[object, tuple[int, Any]] = {}
+    for index, one in enumerate(filters):
+        matched = one.model_dump(exclude={"queue"})
+        if at[-1] == "ethertype_filters":
+            matched.pop("pool")
+        first, other = seen.setdefault(tuple(sorted(matched.items(), key=str)), (index, one))
+        if first == index:
+            continue
+        same = (other.queue, other.pool) == (one.queue, one.pool)
+        why = "says the same" if same else f"sends them to {_target(other)} already"
+        findings.add(f"entry {first} matches the same frames and {why}", (*at, index), at)
+
+
+def _target(one: Any) -> str:
+    if one.queue == "drop":
+        return "nobody (drop)"
+    return f"queue {one.queue}" + (f" of {one.pool}" if one.pool else "")
+
+
+def _check_table(config: Config, steering: Steering, device: Device | None, findings: Findings) -> None:
+    entries, known = steering.rss.entries, table_entries(config.nic.mode, device)
+    if device is not None and entries != known:
+        of_whom = "a pool" if config.has_pools else "a VF"
+        findings.add(
+            f"the table of {of_whom} of the {config.nic.preset} has {known} entries (nic.preset: null has no such "
+            "limit)",
+            (*AT, "rss", "entries"),
+            "nic.preset",
+            "nic.mode",
+        )
+    if len(steering.rss.table) > entries:
+        findings.add(
+            f"{len(steering.rss.table)} values for a table of {entries} entries",
+            (*AT, "rss", "table"),
+            (*AT, "rss", "entries"),
+        )
+
+
+def _check_director(config: Config, director: FlowDirector, device: Device | None, findings: Findings) -> None:
+    at = (*AT, "flow_director")
+    if device is not None and not device.has_flow_director:
+        findings.add(f"the {config.nic.preset} has no Flow Director as it is modelled here", at, "nic.preset")
+        return
+    _check_memory(config, device, director, findings)
+    is_perfect = director.mode == "perfect"
+    most = director.capacity
+    if len(director.filters) > most:
+        findings.add(
+            f"the table is full: {len(director.filters)} {director.mode} filters, of which "
+            f"{format_bytes(director.memory_bytes)} hold {most}",
+            (*at, "filters"),
+            (*at, "memory"),
+            (*at, "mode"),
+        )
+    if director.atr and is_perfect:
+        findings.add("atr writes signature filters; it needs mode: signature", (*at, "atr"), (*at, "mode"))
+    for index, one in enumerate(director.filters):
+        path: KeyPath = (*at, "filters", index)
+        if is_perfect:
+            _check_same_fields(director, index, path, findings)
+        elif one.pool is None or any(getattr(one, name) is None for name in _needed(one)):
+            missing = [name for name in ("pool", *_needed(one)) if getattr(one, name) is None]
+            findings.add(
+                f"{', '.join(missing)} is missing: a signature is a hash of all fields; mode: perfect compares some "
+                "alone",
+                path,
+                (*at, "mode"),
+            )
+        if one.protocol == "other" and any(getattr(one, name) is not None for name in _PORTS):
+            findings.add("protocol: other has no ports", (*path, "protocol"), path)
+        if one.source and one.destination and one.source.version != one.destination.version:
+            findings.add(
+                f"source is an address of IPv{one.source.version}, destination of IPv{one.destination.version}",
+                (*path, "destination"),
+                (*path, "source"),
+            )
+    _check_pairs(director.filters, (*at, "filters"), findings)
+
+
+def _needed(one: Any) -> tuple[str, ...]:
+    return ("source", "destination", *(() if one.protocol == "other" else _PORTS))
+
+
+def _check_same_fields(director: FlowDirector, index: int, path: KeyPath, findings: Findings) -> None:
+    """Report a filter that compares other fields than the first: there is one mask for all."""
+    first, own = director.filters[0], director.filters[index]
+    for name in _FIELDS:
+        if (getattr(first, name) is None) != (getattr(own, name) is None):
+            has, lacks = ("filter 0", "this one") if getattr(own, name) is None else ("this one", "filter 0")
+            findings.add(
+                f"{has} compares {name} and {lacks} does not; all perfect filters have one mask, so they compare the "
+                "same fields (tuple_filters need not)",
+                (*path, name) if getattr(own, name) is not None else path,
+                path,
+            )
+            return
+
+
+def _check_memory(config: Config, device: Device | None, director: FlowDirector, findings: Findings) -> None:
+    """Report an Rx buffer that leaves the filters no room in the device's."""
+    if device is None:
+        return
+    whole = parse_bytes(str(device.values["nic"]["rx_buffer"]))
+    if config.nic.rx_buffer_bytes + director.memory_bytes > whole:
+        findings.add(
+            f"the filters' {format_bytes(director.memory_bytes)} are part of the {config.nic.preset}'s Rx buffer of "
+            f"{format_bytes(whole)}; at most {format_bytes(whole - director.memory_bytes)} are left for frames",
+            "nic.rx_buffer",
+            (*AT, "flow_director", "memory"),
+            "nic.preset",
+        )

@@ -1,0 +1,67 @@
+"""Fill in an adapter's receive steering from a configuration: filters, the RSS key and its table."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Any
+
+from hwmodel.forwarding.steering import DROPPED, NO_DIRECTOR, PERFECT, SIGNATURE
+from hwmodel.forwarding.tables import ANY, NO_VLAN
+from hwmodel.rules.steering import KEY_BYTES, PROTOCOLS
+from hwmodel.simulation.switch_tables import port_numbers
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.config.steering import FlowFilter, TupleFilter
+
+DIRECTORS = {"perfect": PERFECT, "signature": SIGNATURE}
+WORD_BITS = 32
+
+
+def fill_steering(record: Any, config: Config) -> None:
+    """Set a fresh STEERING; a configuration without the block leaves it off."""
+    steering = config.nic.steering
+    if steering is None:
+        return
+    record.is_on = 1
+    key = bytes.fromhex(steering.rss.key_digits)
+    record.key[:] = [int.from_bytes(key[at : at + 4], "big") for at in range(0, KEY_BYTES, 4)]
+    entries, table = steering.rss.entries, steering.rss.table
+    record.table_mask = entries - 1
+    record.table[:entries] = [table[at % len(table)] for at in range(entries)]
+    ports = port_numbers(config.switch)
+    for one, filled in zip(steering.tuple_filters, record.tuple_filter, strict=False):
+        _fill_filter(filled, one, ports)
+        filled.priority = one.priority
+    record.n_tuple_filters = len(steering.tuple_filters)
+    director = steering.flow_director
+    record.director = NO_DIRECTOR
+    if director is None:
+        return
+    record.director, record.atr = DIRECTORS[director.mode], director.atr
+    is_perfect = director.mode == "perfect"
+    record.capacity = director.capacity
+    for flow, filled in zip(director.filters, record.flow_filter, strict=False):
+        _fill_filter(filled, flow, ports)
+        filled.flow.vlan = flow.vlan if flow.vlan is not None else ANY if is_perfect else NO_VLAN
+    record.n_flow_filters = len(director.filters)
+
+
+def _fill_filter(record: Any, one: TupleFilter | FlowFilter, ports: dict[str, int]) -> None:
+    record.port = ANY if one.pool is None else ports[one.pool]
+    record.queue = DROPPED if one.queue == "drop" else one.queue
+    flow = record.flow
+    flow.vlan = ANY
+    flow.protocol = ANY if one.protocol is None else PROTOCOLS[one.protocol]
+    for name in ("source_port", "destination_port"):
+        port = getattr(one, name)
+        flow[name] = 0 if one.protocol == "other" else ANY if port is None else port
+    version = ANY
+    for name in ("source", "destination"):
+        address: IPv4Address | IPv6Address | None = getattr(one, name)
+        if address is not None:
+            version = address.version
+            record[f"has_{name}"] = 1
+            number = int(address)
+            flow[name][:] = [number >> WORD_BITS * at & (1 << WORD_BITS) - 1 for at in (3, 2, 1, 0)]
+    flow.version = version
