@@ -87,6 +87,11 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "host": {"jitter": {"kind": "histogram", "bins": [["0ns", 5], ["400ns", 1]]}},
         "workload": {"pattern": "ring", "frame_bytes": 256},
     },
+    "guarantees": {
+        "nic": {"vfs": 4}, "switch": {"scheduler": "deficit", "ports": [
+            {"name": "vf1", "min_rate": "700Mbps", "weight": 2}, {"name": "vf3", "min_rate": "1.2Gbps"}]},
+        "workload": {"pattern": "uniform", "sizes": [[64, 3], [1518, 1]], "frame_bytes": None},
+    },
     "deficit": {
         "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},
         "switch": {"scheduler": "deficit", "ports": [{"name": "vf2", "rate_limit": "3Gbps"},

@@ -92,8 +92,8 @@ def check_steering(config: Config, findings: Findings) -> None:
         return
     if config.port.count > 1:
         findings.add(
-            f"an adapter with {config.port.count} Ethernet ports has tables at each of them, which are not modelled; leave "
-            "steering out, or set port.count to 1",
+            f"an adapter with {config.port.count} Ethernet ports has tables at each of them, which are not "
+            "modelled; leave steering out, or set port.count to 1",
             "nic.steering",
             "port.count",
         )

@@ -8,9 +8,10 @@ from math import inf
 from typing import Any, NamedTuple
 
 from hwmodel.report.configuration import changed_keys
+from hwmodel.results.adapter_use import PortResult
 from hwmodel.results.bridge import BridgeResult
 from hwmodel.results.counters import ETHTOOL_NAMES, LinkReceived, LinkSent
-from hwmodel.results.result import FlowResult, Latency, PortResult, Result, VmResult, Wire
+from hwmodel.results.result import FlowResult, Latency, Result, VmResult, Wire
 from hwmodel.words.bridge_reading import (
     NO_NAME,
     bridge_words,

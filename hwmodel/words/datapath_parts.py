@@ -10,7 +10,8 @@ from hwmodel.words.quantities import count_text, decimals_text, percent_text, th
 from hwmodel.words.reading import frame_bytes_total
 
 if TYPE_CHECKING:
-    from hwmodel.results.result import QueueDepth, Result
+    from hwmodel.results.adapter_use import QueueDepth
+    from hwmodel.results.result import Result
 
 
 class Part(NamedTuple):

@@ -13,7 +13,8 @@ from hwmodel.words.modelled import is_closed_loop, is_meant_for_vms
 from hwmodel.words.quantities import MISSING, gbps_text, mpps_text, percent_text, time_text
 
 if TYPE_CHECKING:
-    from hwmodel.results.result import Bottleneck, Latency, Result, Stalls
+    from hwmodel.results.adapter_use import Stalls
+    from hwmodel.results.result import Bottleneck, Latency, Result
 
 
 PURPOSE_WORDS = {

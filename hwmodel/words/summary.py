@@ -56,7 +56,8 @@ from hwmodel.words.reading import (
 )
 
 if TYPE_CHECKING:
-    from hwmodel.results.result import AdapterResult, Core, Latency, PortResult, Result, VmResult, Wire
+    from hwmodel.results.adapter_use import Core, PortResult
+    from hwmodel.results.result import AdapterResult, Latency, Result, VmResult, Wire
 
 MOST_LINES = 15
 _MOST_WARNINGS = 3

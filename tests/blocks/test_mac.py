@@ -60,7 +60,11 @@ def test_an_idle_port_sends_at_once_and_a_busy_one_in_order():
     assert found == [(1514, 1538), (20, 1538 + 84), (100, 1538 + 84 + 124)]
     assert (mac.is_sending, nic.counts.wire_waiting.level, nic.counts.wire_waiting.highest) == (0, 0, 3)
     assert (mac.counts.tx_bytes, mac.counts.tx_busy_fs) == (1518 + 64 + 104, (1538 + 84 + 124) * BYTE_FS)
-    assert (nic.counts.wire_wait.n, nic.counts.wire_wait.lowest_fs, nic.counts.wire_wait.highest_fs) == (3, 0, 1622 * BYTE_FS - 9)
+    assert (nic.counts.wire_wait.n, nic.counts.wire_wait.lowest_fs, nic.counts.wire_wait.highest_fs) == (
+        3,
+        0,
+        1622 * BYTE_FS - 9,
+    )
     assert nic.ledger.histogram[WIRE_WAIT_HISTOGRAM].sum() == 3
 
 

@@ -1,0 +1,121 @@
+"""What an adapter's parts and its host's cores were used for: records of a result, whose JSON form is fixed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkBytes:
+    """Split the bytes of one link direction by purpose; their sum is all that the direction carried."""
+
+    payload: int = 0
+    tlp_overhead: int = 0
+    read_request: int = 0
+    descriptor: int = 0
+    writeback: int = 0
+    interrupt: int = 0
+    doorbell: int = 0
+    dllp: int = 0
+    skp: int = 0
+
+    @property
+    def total(self) -> int:
+        """Return the sum over all purposes, in bytes."""
+        return sum(getattr(self, purpose.name) for purpose in fields(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PcieDirection:
+    """Say how busy one direction of the link was, and with what.
+
+    `per_frame`: bytes by purpose, without clock skips, that each frame delivered costs, counted by whole frames; None
+    where the window is too short to tell.
+    """
+
+    utilization: float
+    bytes: LinkBytes
+    per_frame: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pcie:
+    """Hold both directions: `up` is NIC to host, `down` is host to NIC."""
+
+    up: PcieDirection
+    down: PcieDirection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortResult:
+    """Say what one of an adapter's several Ethernet ports carried, as `Wire` has it, and which functions are there."""
+
+    name: str
+    tx_gbps: float | None
+    rx_gbps: float | None
+    utilization: float
+    vms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """Say for what share of the window a core of the host was busy, and with what.
+
+    `by`: driver, passing (between adapter and VM), copying, interrupts, doorbells, messages, polling, as far as it had
+    any. Polling is the time in which a driver that polls finds nothing; the parts add up to `busy`.
+    """
+
+    core: int
+    busy: float
+    by: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cpu:
+    """Say how many host cores the drivers kept busy, polling in vain not counted; of one server what each core did."""
+
+    cores_busy: float
+    cores: tuple[Core, ...] = field(default=(), metadata={"omit_empty": True})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterUse:
+    """Say how many filters Flow Director has at the end, of how many it has room for, and what found no room."""
+
+    filters: int
+    capacity: int
+    without_room: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IotlbUse:
+    """Count the look-ups of the IOMMU's translation cache, one for each TLP with an address; none without the cache."""
+
+    hits: int = 0
+    misses: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueDepth:
+    """Give the depth of one kind of queue, in the unit that docs/results.md lists for it."""
+
+    mean: float
+    max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stalls:
+    """Say for how long of the window, in nanoseconds, something stood waiting for each of these.
+
+    `credits` is the longest of the three kinds: `credits_posted` of writes, `credits_non_posted` of read requests,
+    `credits_completion` of completions.
+    """
+
+    tags: float = 0.0
+    credits: float = 0.0
+    credits_posted: float = 0.0
+    credits_non_posted: float = 0.0
+    credits_completion: float = 0.0
+    descriptors: float = 0.0
+    buffer: float = 0.0
