@@ -79,6 +79,16 @@ class Kind:
         )
 
 
+def said_where_set(block: BaseModel, said: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Leave keys out of what a block says that have their defaults: those of a feature which it does not use."""
+    for name in names:
+        field = type(block).model_fields[name]
+        if getattr(block, name) == field.default:
+            said.pop(name, None)
+            said.pop(field.alias or name, None)
+    return said
+
+
 class Truth(Kind):
     """True or false, as such words and nothing else."""
 

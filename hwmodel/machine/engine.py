@@ -23,7 +23,7 @@ from hwmodel.machine.adapter.switching import (
     wire_done,
 )
 from hwmodel.machine.adapter.watches import look
-from hwmodel.machine.adapter.writeback import descriptor_done, tx_written_back, writeback_expired
+from hwmodel.machine.adapter.writeback import descriptors_done, tx_written_back, writeback_expired
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.journey_sums import fold
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFLOW
@@ -142,9 +142,9 @@ def read_complete(nic, now_fs, read):
             frame.link_tlps += tag.link_tlps
         if frame.reads_left == 0:
             if in_order:
-                served_in_order(served, pcie, 1, tag)
+                served_in_order(served, pcie, 1 + frame.n_more, tag)
             else:
-                served_read(served, pcie, 1, frame.n_reads, frame.link_bytes, frame.link_tlps)
+                served_read(served, pcie, 1 + frame.n_more, frame.n_reads, frame.link_bytes, frame.link_tlps)
             frame_in(nic, now_fs, grant)
     elif in_order:
         served_in_order(served, pcie, n_descriptors, tag)
@@ -306,7 +306,7 @@ def settle(nic, now_fs):
         nic.moves_due = 0
         move_local_copies(nic, now_fs)
     if nic.done_queue >= 0:
-        descriptor_done(nic, now_fs, nic.done_queue)
+        descriptors_done(nic, now_fs, nic.done_queue, 1)
         nic.done_queue = -1
     if nic.reads_due:
         nic.reads_due = 0

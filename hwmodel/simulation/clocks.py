@@ -41,7 +41,8 @@ LATEST_START_FS = 50 * FS_PER_US  # a core begins within it: longer than any bat
 MOST_BYTES = 10_000  # above any frame on the wire and any TLP, whose product with a numerator stays inside 63 bits
 MOST_REMEMBERED = 4096
 
-HOST_TIMES = ("frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "interrupt_time_fs")
+HOST_TIMES = ("frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "interrupt_time_fs",
+              "send_time_fs", "descriptor_time_fs")  # fmt: skip
 ADAPTER_TIMES = ("pipeline_fs", "queue_time_fs", "ahead_fs", "writeback_timeout_fs")
 ENGINE_TIMES = ("operation_fs", "small_fs", "start_fs", "piece_fs", "latency_fs")
 
@@ -163,5 +164,5 @@ def begin_at_phases(nic: Any, config: Config, workload: Workload, seed: int, ser
 
 def _longest_bytes(workload: Workload) -> int:
     """Return the length of a workload's longest frame: 0 where it has none."""
-    lengths = [int(source.size_table.value.max()) for source in workload.sources if len(source.size_table.value)]
+    lengths = [n_bytes for source in workload.sources for n_bytes in source.lengths]
     return max([*lengths, int(workload.records.frame_bytes.max(initial=0))])

@@ -22,6 +22,7 @@ from hwmodel.machine.pcie.link_state import BY_ARRIVAL, MAX_TLP_BYTES, READS_FIR
 from hwmodel.machine.server import fresh_state
 from hwmodel.machine.time.clock import ADAPTER_LINKS, LANE_CAP, RX_WRITEBACK_TIMER, TX_WRITEBACK_TIMER
 from hwmodel.machine.tlp_kinds import RX_WRITEBACK, TX_WRITEBACK
+from hwmodel.machine.traffic.sources import NO_TEMPLATE
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import DLLP_BYTES, counts_whole_double_words, link_rate_of, tlp_overhead_of
@@ -238,6 +239,8 @@ def _fill_functions(nic: Nic, config: Config) -> None:
     guests.buffer_bytes = config.host.buffer_bytes
     guests.buffer_offset_bytes = config.host.buffer_offset_bytes
     guests.n_cores = config.host.cores
+    guests.mss_bytes = config.workload.mss_bytes if config.workload.segment_bytes else 0
+    guests.header_bytes = config.workload.header_bytes or 0
     for port in config.switch.ports:
         number = function_of(port.number)
         function = nic.function[number]
@@ -262,6 +265,8 @@ def _fill_driver(record: Any, driver: VmDriver) -> None:
     for name in OF_DRIVERS:
         record[name] = getattr(driver, name)
     record.interrupt_time_fs = driver.interrupt_time_fs + driver.exit_time_fs
+    record.send_time_fs, record.descriptor_time_fs = driver.times_of_send_fs
+    record.keeps_context = driver.tso_context == "changed"
     record.polls = driver.polls
     record.mask_interrupts = driver.masks
     record.adapts_moderation = driver.masks and driver.adaptive_moderation and driver.moderation_fs > 0
@@ -281,6 +286,8 @@ def _fill_queues(nic: Nic, config: Config) -> None:
         queues["params"]["wide_first"] = NARROW_PLACES + numbers * ring_slots(ring)
         queues["mask"] = min(ring_slots(ring), FIRST_PLACES) - 1
         queues["slots"] = ring - 1
+        if name == "tx_queue":
+            queues["last_template"] = NO_TEMPLATE
         waiting = queues["held"]
         waiting["timer_at_fs"] = NEVER
         params = waiting["params"]

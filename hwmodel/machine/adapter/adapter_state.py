@@ -38,6 +38,8 @@ HELD = record(*ints("n_descriptors", "n_frames", "written", "timer_at_fs", "time
 # once they are more than the first few (`growing_ring.widen_posts`). `link`: by which the adapter reaches it. `slots`:
 # how many the driver may fill, or posts descriptors in; none while its function is off.
 RING_PARAMS = record(*ints("function", "link", "wide_first"))
+# What a Tx ring counts are descriptors, but for `n_picked`, frames, and `untold`, sends since the last doorbell. Of the
+# send that is being cut `cut_frames` and `cut_bytes` are picked, up to `cut_to_frames`, `cut_to_bytes` with the next pick.
 # What went through a ring in all the run, whatever becomes of its function: frames that were read, or that their guest
 # could see, and their bytes without FCS.
 QUEUE_COUNTS = record(*ints("frames", "n_bytes"))
@@ -45,6 +47,7 @@ TX_QUEUE = record(
     ("params", RING_PARAMS),
     *ints("first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"),
     *ints("picked", "fetched", "counted", "written_back", "freed", "highest", "is_paused", "pace_fs", "slots"),
+    *ints("n_picked", "untold", "last_template", "cut_frames", "cut_bytes", "cut_to_frames", "cut_to_bytes"),
     ("counts", QUEUE_COUNTS),
     ("batch", POST_BATCH),  # of the last frame that was picked
     ("held", HELD),
@@ -76,10 +79,11 @@ SWITCH_BUS = record(
 )
 FETCH = record(("queue", I32), ("n_descriptors", I32), ("address", I32))
 FETCHES = record(*ints("head", "tail"), ("mask", U32), ("ring", FETCH, (FETCH_CAP,)))  # `mask`: for the rings in use
+# `ends_buffer`: with what is being cut all that a Tx buffer holds is requested.
 # `has_freed`: a function that goes has freed tags or places, for which others wait.
 READS = record(
     ("rx_fetches", FETCHES), ("tx_fetches", FETCHES), *ints("frame", "left_bytes", "address", "whole_bytes"),
-    *ints("has_freed"),
+    *ints("has_freed", "ends_buffer"),
 )  # fmt: skip
 SCHEDULER_PARAMS = record(*ints("kind", "quantum_bytes"))
 # `n_told`: Tx descriptors of all rings that doorbells have told of and that are not yet requested.

@@ -12,6 +12,7 @@ from hwmodel.forwarding.steering import ring_of
 from hwmodel.machine.adapter.adapter_state import PIPE_CAP
 from hwmodel.machine.adapter.receive import serve_rx_buffer
 from hwmodel.machine.adapter.switch_bus import ask_for_bus, take_passed
+from hwmodel.machine.adapter.writeback import descriptors_done
 from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journeys import (
     UNMEASURED,
@@ -19,6 +20,7 @@ from hwmodel.machine.counts.journeys import (
     journey_from_wire,
     journey_lost,
     journey_of_copy,
+    journey_of_next,
     stamp_switched,
     stamp_switched_in,
 )
@@ -282,19 +284,34 @@ def frame_in(nic, now_fs, grant):
     frame = nic.grants.ring[grant & nic.grants.mask]
     nic.ledger.journeys.slot[frame.journey].payload_in_fs = now_fs
     grants = nic.grants
+    n_frames, n_bytes = 1 + frame.n_more, frame.n_bytes
+    if frame.n_more > 0:
+        n_bytes = frame.n_more * frame.n_bytes + frame.last_bytes
     while grants.head != grants.tail:
         first = grants.ring[grants.head & grants.mask]
         if first.reads_left > 0:
             break
-        grants.head += 1
+        journey = UNMEASURED
+        if first.n_more > 0:
+            journey = journey_of_next(nic.ledger, first.journey)
+        else:
+            grants.head += 1
         into_pipeline(nic, now_fs, first)
+        if first.n_more > 0:  # frames of a send that one read has brought
+            first.journey = journey
+            first.n_more -= 1
+            if first.n_more == 0:
+                first.n_bytes = first.last_bytes
+        elif first.n_done > 0 and first.queue >= 0:
+            descriptors_done(nic, now_fs, first.queue, first.n_done)
     if frame.queue >= 0:  # else its function has gone
         queue = nic.tx_queue[frame.queue]
-        queue.counts.frames += 1
-        queue.counts.n_bytes += frame.n_bytes
+        queue.counts.frames += n_frames
+        queue.counts.n_bytes += n_bytes
         number = queue.params.function
-        nic.ledger.function[number].read_bytes += frame.n_bytes + FCS_BYTES
-        nic.done_queue = frame.queue
+        nic.ledger.function[number].read_bytes += n_bytes + n_frames * FCS_BYTES
+        if nic.guests.params.mss_bytes == 0:  # of a send as its last frame goes on
+            nic.done_queue = frame.queue
         if nic.function[number].first_in_fs == NEVER:
             nic.function[number].first_in_fs = now_fs
 
@@ -327,5 +344,5 @@ def line_done(nic, number, now_fs):
     frame = take_from_line(nic, number)
     frame.journey = journey_from_wire(ledger, now_fs, frame.template, frame.index)
     ledger.counts.from_wire += 1
-    count_offered(ledger, template_of(nic, frame.template))
+    count_offered(ledger, template_of(nic, frame.template), 1)
     into_pipeline(nic, now_fs, frame)

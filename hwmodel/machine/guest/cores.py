@@ -78,8 +78,19 @@ def frames_to_refill(guests, queue, most):
 
 
 @kernel
+def places_to_post(guests, queue, n):
+    """Return how many descriptors the next frames, or sends, that a ring's driver posts have."""
+    if guests.params.mss_bytes == 0:
+        return n
+    n_places = 0
+    for _ in range(n):
+        n_places += guests.post[queue.first + ((queue.posted + n_places) & queue.mask)].n_descriptors
+    return n_places
+
+
+@kernel
 def bytes_to_post(guests, queue, n):
-    """Return the bytes of the next frames that a ring's driver posts."""
+    """Return the bytes that the next descriptors stand for that a ring's driver posts."""
     n_bytes = 0
     for i in range(queue.posted, queue.posted + n):
         n_bytes += guests.post[queue.first + (i & queue.mask)].n_bytes
@@ -103,13 +114,19 @@ def begin_piece(nic, now_fs, core):
     n = min(work.n, core.turn_left)
     n_bytes = 0
     entry_fs = 0
+    frames_fs = 0
     if core.kind == POST_TASK:
         tx_queue = nic.tx_queue[core.queue]
         function = tx_queue.params.function
         driver = guests.driver[function]
-        n = min(n, driver.tx_doorbell_batch - (tx_queue.posted - tx_queue.rung))
+        n = min(n, driver.tx_doorbell_batch - tx_queue.untold)
+        n_places = places_to_post(guests, tx_queue, n)
+        if guests.params.mss_bytes > 0:
+            frames_fs = n * driver.send_time_fs + n_places * driver.descriptor_time_fs
+        else:
+            frames_fs = n * driver.frame_time_fs
         if driver.byte_time_fs > 0:
-            n_bytes = bytes_to_post(guests, tx_queue, n)
+            n_bytes = bytes_to_post(guests, tx_queue, n_places)
     else:
         rx_queue = nic.rx_queue[core.queue]
         n = frames_to_refill(guests, rx_queue, n)
@@ -117,11 +134,12 @@ def begin_piece(nic, now_fs, core):
         driver = guests.driver[function]
         entry_fs = rx_queue.entry_fs
         rx_queue.entry_fs = 0
+        frames_fs = n * driver.frame_time_fs
         if driver.byte_time_fs > 0:
             n_bytes = bytes_to_take(guests, rx_queue, n)
     work.n -= n
     core.n = n
-    core.work_fs = entry_fs + n * driver.frame_time_fs + n_bytes * driver.byte_time_fs
+    core.work_fs = entry_fs + frames_fs + n_bytes * driver.byte_time_fs
     core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
     core.ends_fs = core.started_fs + core.work_fs - entry_fs
     core.counts.busy_fs[core.kind] += core.work_fs
@@ -132,16 +150,19 @@ def begin_piece(nic, now_fs, core):
 
 @kernel
 def posted(nic, now_fs, core, is_over):
-    """Mark frames as posted; ring the doorbell when a batch is full or the turn is over. Return True if it was rung."""
+    """Mark frames, or sends, as posted; ring the doorbell when a batch is full or the turn is over. Return True if it was rung."""
     queue = nic.tx_queue[core.queue]
     driver = nic.guests.driver[queue.params.function]
     mark_batch(nic.guests, queue, queue.posted, POSTED).posted_fs = core.started_fs
+    n_places = places_to_post(nic.guests, queue, core.n)
     if driver.adapts_moderation:
-        nic.rx_queue[core.queue].posted_bytes += bytes_to_post(nic.guests, queue, core.n)
-    queue.posted += core.n
-    n_told = queue.posted - queue.rung
-    if n_told < driver.tx_doorbell_batch and not is_over:
+        nic.rx_queue[core.queue].posted_bytes += bytes_to_post(nic.guests, queue, n_places)
+    queue.posted += n_places
+    queue.untold += core.n
+    if queue.untold < driver.tx_doorbell_batch and not is_over:
         return False
+    n_told = queue.posted - queue.rung
+    queue.untold = 0
     mark_batch(nic.guests, queue, queue.rung, RUNG).rung_fs = now_fs
     queue.rung = queue.posted
     ring_doorbell(nic, now_fs, TX_DOORBELL, core.queue, n_told)
