@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from hwmodel.rules.pcie_link import DllpModel
-
 from pydantic import SerializerFunctionWrapHandler, model_serializer
+
+from hwmodel.rules.pcie_link import DllpModel
 
 from .kinds import Block, ByteCount, Duration, Rate, Truth, Whole, Word, key, said_where_set
 

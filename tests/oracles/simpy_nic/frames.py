@@ -22,8 +22,6 @@ class Frame:
     began_fs: int = 0
     """When it was posted or, from the wire, received: latency runs from here."""
     doorbell_fs: int | None = None
-    is_read: bool = False
-    """Its payload has come wholly."""
     copies_in_tx_buffer: int = 0
     copies_open: int = 0
     delivered: bool = False
