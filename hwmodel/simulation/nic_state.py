@@ -55,6 +55,7 @@ OF_DRIVERS = (
     "rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs", "poll_budget", "send_burst",
 )  # fmt: skip
 JITTERS = ("fixed", "uniform", "histogram")
+PLACES_A_DESCRIPTOR = 16  # where frames are coalesced: no more begin in a buffer
 TWO_TO_32 = 1 << 32
 FIRST_SERVER_STREAM = 1 << 20  # of random words; those before are the first server's and the sources'
 LONG_FS, LONG_FRAMES = 2_000_000 * FS_PER_NS, 20_000  # what takes some ten ms to simulate
@@ -217,8 +218,17 @@ def _fill_adapter(nic: Nic, config: Config) -> None:
         params.pipeline_fs = FS_PER_S // settings.max_pps
     params.queue_time_fs = settings.queue_time_fs
     params.ahead_fs = (settings.descriptor_cache - 1) * settings.queue_time_fs
+    if settings.rsc is not None:
+        params.most_coalesced, params.coalesced_fs = settings.rsc.descriptors, settings.rsc.timeout_fs
+    params.splits_headers = splits_headers(config)
+    params.receives_vary = settings.rsc is not None or params.splits_headers
     params.n_functions = len(config.switch.ports)
     params.n_queues = params.n_functions * settings.queues_per_vf
+
+
+def splits_headers(config: Config) -> bool:
+    """Tell whether headers are written by themselves: they fit into their buffers."""
+    return (config.nic.header_split_bytes or 0) >= (config.workload.header_bytes or 1)
 
 
 def _fill_bus(nic: Nic, config: Config) -> None:
@@ -283,7 +293,9 @@ def _fill_queues(nic: Nic, config: Config) -> None:
         queues = nic[name][: len(numbers)]
         queues["params"]["function"] = numbers // settings.queues_per_vf
         queues["first"] = numbers * FIRST_PLACES
-        queues["params"]["wide_first"] = NARROW_PLACES + numbers * ring_slots(ring)
+        # Coalesced frames take places, and mostly no descriptors.
+        places = ring_slots(ring) * (PLACES_A_DESCRIPTOR if name == "rx_queue" and settings.rsc is not None else 1)
+        queues["params"]["wide_first"] = NARROW_PLACES + numbers * places
         queues["mask"] = min(ring_slots(ring), FIRST_PLACES) - 1
         queues["slots"] = ring - 1
         if name == "tx_queue":
@@ -295,6 +307,7 @@ def _fill_queues(nic: Nic, config: Config) -> None:
         params["batch"], params["kind"], params["timer_kind"] = held
     receiving = nic["rx_queue"][: len(numbers)]
     receiving["known"] = receiving["slots"]
+    receiving["closes_fs"] = NEVER
     receiving["moderation_fs"] = nic["guests"]["driver"]["moderation_fs"][receiving["params"]["function"]]
     receiving["rx_class"] = receiving["tx_class"] = LOWEST_CLASS
 

@@ -62,6 +62,10 @@ RX_QUEUE = record(
     # `is_polled` the driver's. `entry_fs`: what interrupts cost the core before it takes the next frame.
     *ints("returned", "told", "is_masked", "moderated_until_fs", "moderation_at_fs", "moderation_fs"),
     *ints("is_polled", "entry_fs", "rx_class", "taken_bytes", "tx_class", "posted_bytes"),
+    # The receive that is open: its frames, descriptors and bytes, of which kind of copy it is, what its last buffer
+    # holds, how many frames begin there, when it is closed at the latest, and whether the ring's timer runs.
+    *ints("open_frames", "open_descriptors", "open_bytes", "open_kind", "used_bytes", "begun_there"),
+    *ints("closes_fs", "closing_armed"),
     ("counts", QUEUE_COUNTS),
     ("batch", RX_BATCH),  # of the last frame that was taken
     ("held", HELD),
@@ -101,4 +105,7 @@ ADAPTER_PARAMS = record(
     *ints("ahead_fs"),  # by how much a ring may be ahead of its pace
     *ints("tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues", "n_sources", "rx_writes"),
     *ints("has_engines"),
+    # `receives_vary`: frames are coalesced, into receives of at most `most_coalesced` descriptors, open for
+    # `coalesced_fs` at most, or split: the header is written by itself.
+    *ints("receives_vary", "most_coalesced", "coalesced_fs", "splits_headers"),
 )

@@ -208,6 +208,7 @@ def begin_ring_anew(nic, now_fs, number):
     rx.returned, rx.told, rx.is_masked, rx.is_polled, rx.entry_fs = 0, 0, 0, 0, 0
     rx.moderated_until_fs, rx.moderation_at_fs = 0, 0
     rx.moderation_fs = nic.guests.driver[rx.params.function].moderation_fs
+    rx.open_frames, rx.open_descriptors, rx.closes_fs = 0, 0, NEVER
     rx.rx_class, rx.taken_bytes, rx.tx_class, rx.posted_bytes = 0, 0, 0, 0
     for held in (tx.held, rx.held):
         held.n_descriptors, held.n_frames, held.written, held.timer_at_fs = 0, 0, 0, NEVER

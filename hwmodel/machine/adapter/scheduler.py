@@ -282,6 +282,7 @@ def cut_send(nic, now_fs, number, queue, post, frame):
     frame.read_bytes = read_bytes
     frame.n_more = n - 1
     frame.n_done = post.n_descriptors * is_last
+    nic.ledger.journeys.slot[frame.journey].ends_send = int(is_last and n == 1)
     cut_payload(nic, number, queue.picked, queue.cut_bytes, read_bytes, int(is_last))
     queue.n_picked += n
     queue.cut_frames, queue.cut_bytes = queue.cut_to_frames, queue.cut_to_bytes

@@ -302,7 +302,10 @@ def frame_in(nic, now_fs, grant):
             first.n_more -= 1
             if first.n_more == 0:
                 first.n_bytes = first.last_bytes
+                nic.ledger.journeys.slot[journey].ends_send = int(first.n_done > 0)
         elif first.n_done > 0 and first.queue >= 0:
+            nic.ledger.counts.sends += 1
+            nic.ledger.counts.send_descriptors += first.n_done
             descriptors_done(nic, now_fs, first.queue, first.n_done)
     if frame.queue >= 0:  # else its function has gone
         queue = nic.tx_queue[frame.queue]

@@ -39,13 +39,13 @@ def arm_timer(clock, held):
 
 
 @inlined
-def hold_for_writeback(nic, now_fs, held, n_descriptors):
-    """Hold a frame's descriptors for write-back, or write a full batch."""
+def hold_for_writeback(nic, now_fs, held, n_descriptors, n_frames):
+    """Hold the descriptors of a frame, or of several, for write-back, or write a full batch."""
     held.n_descriptors += n_descriptors
-    held.n_frames += 1
+    held.n_frames += n_frames
     if held.n_descriptors >= held.params.batch:
         write_back(nic, now_fs, held)
-    elif held.n_frames == 1 and nic.params.writeback_timeout_fs > 0:
+    elif held.n_frames == n_frames and nic.params.writeback_timeout_fs > 0:
         held.timer_at_fs = now_fs + nic.params.writeback_timeout_fs
         if held.timer_armed == 0:
             arm_timer(nic.clock, held)
@@ -64,7 +64,7 @@ def writeback_expired(nic, now_fs, held):
 @kernel
 def descriptors_done(nic, now_fs, number, n):
     """Hold the done descriptors of a frame, or of a send, for write-back."""
-    hold_for_writeback(nic, now_fs, nic.tx_queue[number].held, n)
+    hold_for_writeback(nic, now_fs, nic.tx_queue[number].held, n, 1)
 
 
 @kernel

@@ -73,6 +73,7 @@ def journey_of_post(nic, now_fs, queue, ring_queue, chosen_fs):
     journey.template = post.template
     journey.index = post.index
     journey.tx_queue = ring_queue
+    journey.ends_send = 0
     return place
 
 
@@ -117,6 +118,7 @@ def begin_from_wire(journey, now_fs, number, template, index):
     journey.template = template
     journey.index = index
     journey.tx_queue = FROM_WIRE
+    journey.ends_send = 0
 
 
 @kernel

@@ -61,9 +61,20 @@ def begin_turn(nic, core):
 
 
 @inlined
-def frame_work_fs(driver, n_bytes):
-    """Return what a frame costs the core of a VM with this driver."""
-    return driver.frame_time_fs + n_bytes * driver.byte_time_fs
+def take_work_fs(driver, slot):
+    """Return what a received frame costs the core: its bytes alone, where it is part of a receive that has begun."""
+    return (1 - slot.is_more) * driver.frame_time_fs + slot.n_bytes * driver.byte_time_fs
+
+
+@kernel
+def receives_to_take(nic, queue, n):
+    """Return how many receives begin with the next frames that a ring's driver takes."""
+    if nic.params.most_coalesced == 0:
+        return n
+    n_more = 0
+    for i in range(queue.taken, queue.taken + n):
+        n_more += nic.guests.finished[queue.first + (i & queue.mask)].is_more
+    return n - n_more
 
 
 @kernel
@@ -134,7 +145,7 @@ def begin_piece(nic, now_fs, core):
         driver = guests.driver[function]
         entry_fs = rx_queue.entry_fs
         rx_queue.entry_fs = 0
-        frames_fs = n * driver.frame_time_fs
+        frames_fs = receives_to_take(nic, rx_queue, n) * driver.frame_time_fs
         if driver.byte_time_fs > 0:
             n_bytes = bytes_to_take(guests, rx_queue, n)
     work.n -= n
@@ -176,7 +187,7 @@ def come_near(nic, queue, at_fs, n):
     driver = guests.driver[queue.params.function]
     for i in range(queue.taken, queue.taken + n):
         slot = guests.finished[queue.first + (i & queue.mask)]
-        at_fs += frame_work_fs(driver, slot.n_bytes)
+        at_fs += take_work_fs(driver, slot)
         if slot.journey != UNMEASURED:
             journey = ledger.journeys.slot[slot.journey]
             place = bucket(at_fs - journey.posted_fs)
@@ -206,7 +217,7 @@ def taken(nic, now_fs, core):
     for i in range(queue.taken, queue.taken + core.n):
         place = queue.first + (i & queue.mask)
         slot = guests.finished[place]
-        at_fs += frame_work_fs(driver, slot.n_bytes)
+        at_fs += take_work_fs(driver, slot)
         if slot.marks != 0:
             begin_rx_batches(guests, queue.batch, place)
         queue.since_refill += slot.n_descriptors

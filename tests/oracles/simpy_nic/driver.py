@@ -206,12 +206,13 @@ class Taking(Task):
             if frames == most or descriptors >= self._parameters.refill_batch:
                 break
             frames += 1
-            descriptors += self._receiver.descriptors_needed(copy)
+            descriptors += copy.n_descriptors
         return frames, enter_fs
 
     def frame_fs(self, behind: int = 0) -> int:
         """Return the time to take the next frame, or the one so many behind it."""
-        return self._parameters.frame_time_fs + self._visible[behind].data_bytes * self._parameters.byte_time_fs
+        copy = self._visible[behind]
+        return self._parameters.frame_time_fs * (not copy.is_more) + copy.data_bytes * self._parameters.byte_time_fs
 
     def frame_done(self) -> None:
         """Take the next frame."""
@@ -220,7 +221,7 @@ class Taking(Task):
         self._meter.journey_over(copy)
         self._of_piece.append(copy)
         self.adaption.taken.count(copy.data_bytes)
-        self._descriptors_taken += self._receiver.descriptors_needed(copy)
+        self._descriptors_taken += copy.n_descriptors
 
     def piece_done(self, is_turn_over: bool) -> bool:
         """Post a whole batch of descriptors again; poll no more if a turn has left nothing."""

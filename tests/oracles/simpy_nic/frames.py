@@ -30,6 +30,7 @@ class Frame:
     sender: str = ""
     """Who sent it, where it may have come over a bridge."""
     rss_hash: int = 0
+    ends_send: bool = False
     decision_part: str = "switch"
     """The part of its way that ends with the switch's decision."""
     ends_fs: dict[str, int] = field(default_factory=dict)
@@ -52,6 +53,10 @@ class Copy:
     """Its bytes without FCS, where they may differ from the frame's."""
     ends_fs: dict[str, int] = field(default_factory=dict)
     """When the parts of its own way ended."""
+    n_descriptors: int = 0
+    """That it has taken."""
+    is_more: bool = False
+    """It is part of a receive that another has begun."""
 
     @property
     def data_bytes(self) -> int:

@@ -161,6 +161,7 @@ class Model:
             frame_bytes = header_bytes + min(left, mss_bytes) + 4
             frames.append(self.made_frame(source, drawn._replace(frame_bytes=frame_bytes)))
             left -= mss_bytes
+        frames[-1].ends_send = True
         return Post(frames, data_bytes, mss_bytes, header_bytes, drawn.header)
 
     def _new_frame(

@@ -174,6 +174,11 @@ class NicParameters:
     """None: that of a frame; of a descriptor a tenth of it."""
     descriptor_time_fs: int | None = None
     tso_context: str = "each"
+    # Receives of several frames, and headers by themselves.
+    rsc_descriptors: int = 0
+    """0: each frame is a receive."""
+    rsc_timeout_fs: int = 0
+    header_split_bytes: int | None = None
 
     switch: Any = None
     """Its tables, shaped like the configuration's block; None: a frame names its destinations."""
