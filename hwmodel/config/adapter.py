@@ -19,6 +19,9 @@ MODEL_MAX_VFS = 128
 # What a simulation has room for: queue pairs of all functions together, and descriptors of all Tx (or Rx) rings.
 MODEL_MAX_QUEUES = 1024
 MODEL_RING_POOL = 2**21
+# Of coalesced frames so many begin at most in the buffer of an Rx descriptor; places for all of all rings.
+PLACES_A_DESCRIPTOR = 16
+MODEL_PLACES = 2**22
 _BATCH = Whole(1, 4096)
 _TIME = Duration("0ns", "1ms")
 _BUFFER = ByteCount("64B", "64MiB")
@@ -270,7 +273,8 @@ class Nic(Block):
         True, "Drop a frame whose Rx ring has no descriptor; false: it waits, and all frames behind it."
     )
     tso: Annotated[bool, Truth()] = key(
-        True, "Whether the adapter cuts sends into frames (TCP segmentation offload), which workload.segment_bytes asks."
+        True,
+        "Whether the adapter cuts sends into frames (TCP segmentation offload), which workload.segment_bytes asks for.",
     )
     rsc: Rsc | None = key(
         None,
@@ -279,8 +283,8 @@ class Nic(Block):
     )
     header_split_bytes: Annotated[int, ByteCount("64B", "1KiB", multiple_of="64B")] | None = key(
         None,
-        "Size of the header buffers into which the headers of frames are written by themselves, apart from the payload; "
-        "null: header and payload lie in one buffer. Headers that are longer are not split off.",
+        "Size of the header buffers into which the headers of frames are written by themselves; null: header and "
+        "payload lie in one buffer. Headers that are longer are not split off.",
         alias="header_split",
     )
 

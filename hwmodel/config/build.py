@@ -17,6 +17,7 @@ from .bridge import interfaces_before
 from .check_adapter import check_device, check_link, check_rings
 from .check_bridge import check_bridge, check_bridge_kind
 from .check_switch import check_servers, check_stations, check_switch
+from .check_sends import check_sends
 from .check_workload import check_load, check_policers, check_wire, check_workload
 from .document import Document, KeyPath, Problem, is_within, raise_problems
 from .findings import Doubts, Findings, Part
@@ -261,7 +262,7 @@ def cross_check(
     `findings`: those of the whole system; without servers they are those of the only part too.
     """
     for part in parts:
-        for check in (check_link, check_device, check_rings, check_stations, check_switch):
+        for check in (check_link, check_device, check_rings, check_sends, check_stations, check_switch):
             check(part.server.config, part.findings)
         check_bridge_kind(config, part)
     of_servers = _problems_of_servers(parts, known)

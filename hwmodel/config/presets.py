@@ -26,6 +26,8 @@ class Device:
     max_macs: int | None
     max_vlans: int | None
     max_mirrors: int
+    has_rsc: bool = True
+    has_tso: bool = True  # Linux igb, ixgbe, i40e drivers: NETIF_F_TSO of all of these
 
 
 # What the 82599 does; the other devices say where they differ.
@@ -70,6 +72,7 @@ DEVICES: Mapping[str, Device] = {
         max_macs=24,  # Intel 82576 data sheet: exact receive addresses
         max_vlans=32,  # Intel 82576 data sheet: pool VLAN filters
         max_mirrors=4,  # Linux igb driver, e1000_regs.h: VMRCTL at 0x5D80, VMRVLAN at 0x5D90, so four of 4 B
+        has_rsc=False,  # Linux igb driver: no LRO of the hardware's; ixgbe has IXGBE_FLAG2_RSC_CAPABLE
     ),
     "82599": Device(
         values={
@@ -148,6 +151,7 @@ DEVICES: Mapping[str, Device] = {
         max_macs=None,  # shared table; a limit of 64 exact filters is for the driver's own use
         max_vlans=None,  # filters belong to each virtual station interface
         max_mirrors=64,  # Intel XL710 data sheet: mirror rules
+        has_rsc=False,  # Linux i40e driver: no LRO of the hardware's
     ),
 }
 

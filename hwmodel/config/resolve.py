@@ -185,7 +185,7 @@ def _fill_sends(workload: dict[str, Any], nic: Any) -> None:
         lengths = lengths_of_send(segment, mss, header)
     except (UnitError, TypeError, ZeroDivisionError):
         return
-    if max(length for length, _ in lengths) > LONGEST_FRAME_BYTES:
+    if not lengths or max(length for length, _ in lengths) > LONGEST_FRAME_BYTES or workload.get("pcap") is not None:
         return
     if workload.get("frame_bytes") is None and workload.get("sizes") is None:
         if len(lengths) == 1:

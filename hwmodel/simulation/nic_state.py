@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwmodel.compiled.records import NEVER
+from hwmodel.config.adapter import PLACES_A_DESCRIPTOR
 from hwmodel.errors import InputError
 from hwmodel.machine.adapter.adapter_state import (
     SCHEDULE_DEFICIT,
@@ -55,7 +56,6 @@ OF_DRIVERS = (
     "rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs", "poll_budget", "send_burst",
 )  # fmt: skip
 JITTERS = ("fixed", "uniform", "histogram")
-PLACES_A_DESCRIPTOR = 16  # where frames are coalesced: no more begin in a buffer
 TWO_TO_32 = 1 << 32
 FIRST_SERVER_STREAM = 1 << 20  # of random words; those before are the first server's and the sources'
 LONG_FS, LONG_FRAMES = 2_000_000 * FS_PER_NS, 20_000  # what takes some ten ms to simulate

@@ -29,10 +29,10 @@ from hwmodel.machine.traffic.traffic_state import (
     SILENT_SOURCE,
 )
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.pcie_link import DATA_DESCRIPTOR_BYTES
 
 TX_RING_FULL = DropReason.TX_RING_FULL.value
 NO_TEMPLATE = -1  # as that of a ring's last send
-DATA_SHIFT = 14  # a data descriptor tells of 16 KiB at most (Linux ixgbe.h, IXGBE_MAX_TXD_PWR)
 
 
 @kernel
@@ -175,7 +175,7 @@ def descriptors_of(nic, queue, source):
     has_context = queue.last_template != source.pending_template or (
         guests.driver[queue.params.function].keeps_context == 0
     )
-    return int(has_context) + ((n_bytes + (1 << DATA_SHIFT) - 1) >> DATA_SHIFT)
+    return int(has_context) + (n_bytes + DATA_DESCRIPTOR_BYTES - 1) // DATA_DESCRIPTOR_BYTES
 
 
 @kernel

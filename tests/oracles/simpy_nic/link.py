@@ -310,7 +310,7 @@ class Direction:
         if is_last:
             transaction.tell(transaction.arrived)
         if self.iommu is None or self.memory is None or lane is not self._posted:
-            # What fills double words costs credits; only the way to memory knows that it is none of the data.
+            # Credits are for the data; what fills double words is none of them.
             lane.credit.tlp_received(tlp.taken_bytes)
             if is_last and lane is self._posted:
                 transaction.tell(transaction.received)
