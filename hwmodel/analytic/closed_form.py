@@ -373,6 +373,8 @@ def is_exact(config: Config, demand: Demand, ceilings: Sequence[Ceiling], least:
     has_mix = demand.beside or demand.carried or demand.with_rate or workload.wire_share not in (0, 1)
     if has_system or has_mix or workload.pcap is not None or len(sought.sizes) > 1 or sought.mirrored:
         return False
+    if workload.segment_bytes or nic.rsc or nic.header_split_bytes:
+        return False
     rate = least.frames_per_s
     seen = config.for_functions((*sought.sent, *sought.received))
     if not rate or sought.from_wire or least.resource not in _STEADY or config.host.iotlb:
