@@ -1,4 +1,4 @@
-"""Machines that cut sends into frames, and coalesce them again, drawn by a seed, for the engine beside the SimPy model."""
+"""Machines that cut sends into frames, and coalesce them again, drawn by a seed, for both implementations."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ SEND_KEYS: Mapping[str, Sequence[Any]] = {
     "workload.header_bytes": ("54B", "66B", "255B"),
     "driver.send_time": ("0ns", "211.0007ns", "900.0003ns"),
     "driver.descriptor_time": ("0ns", "7.0003ns", "41.0001ns"),
+    "driver.send_byte_time": ("0ns", "0ns", "0.1003ns"),
     "driver.tso_context": ("each", "changed"),
     "switch.scheduler": ("round_robin", "weighted", "deficit", "strict"),
 }
@@ -26,7 +27,12 @@ ARRIVALS: Sequence[Mapping[str, Any]] = (
     {"workload.load": "saturate"},
     {"workload.load": "700Mbps", "workload.arrivals": "poisson"},
     {"workload.load": "2Gbps", "workload.arrivals": "periodic"},
-    {"workload.load": "1500Mbps", "workload.arrivals": "on_off", "workload.peak_rate": "6Gbps", "workload.mean_burst": 3},
+    {
+        "workload.load": "1500Mbps",
+        "workload.arrivals": "on_off",
+        "workload.peak_rate": "6Gbps",
+        "workload.mean_burst": 3,
+    },
 )
 WEIGHTED = [{"name": "vf0", "weight": 3}, {"name": "vf2", "rate_limit": "1300Mbps"}]
 

@@ -1,7 +1,7 @@
-"""Sends that the adapter cuts into frames, and frames that it coalesces or splits: what one of them takes, by counting.
+"""Sends that the adapter cuts into frames, and frames that it coalesces or splits: what one of them takes.
 
-Written from docs/datapath.md ("Sends that the adapter cuts", "Headers by themselves, receives of several frames") without
-the machine: a send is walked through from its first byte to its last, and so are the frames of a receive.
+Written without the machine, from docs/datapath.md ("Sends that the adapter cuts", "Headers by themselves, receives of
+several frames"): a send is walked through from its first byte to its last, and so are the frames of a receive.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.rules.pcie_link import DATA_DESCRIPTOR_BYTES
+from hwmodel.rules.pcie_link import DATA_DESCRIPTOR_BYTES, DESCRIPTOR_BYTES, REGISTER_BYTES
 
 if TYPE_CHECKING:
+    from hwmodel.analytic.transactions import TlpRules
     from hwmodel.config import Config
 
 _MOST_BYTES, _MOST_BEGUN = 65535, 15  # of a receive, and of its frames that begin in one buffer
@@ -34,6 +35,21 @@ class Send(NamedTuple):
     per_interrupt: int
     per_free: int
     doorbells: int
+
+
+class LoneSend(NamedTuple):
+    """Hold what a send takes by itself: counts, its bytes in memory, and all its bytes on the link, without DLLPs.
+
+    A doorbell, a read of all its descriptors, its payload's reads, a write-back of all its descriptors; no interrupt.
+    """
+
+    frames: int
+    descriptors: int
+    doorbells: int
+    reads: int
+    memory_bytes: int
+    up_bytes: int
+    down_bytes: int
 
 
 class Receives(NamedTuple):
@@ -82,13 +98,29 @@ def _picks(config: Config) -> Iterator[tuple[int, int]]:
         read, frame = end, (end - workload.header_bytes) // workload.mss_bytes
 
 
+def lone_send_of(config: Config, rules: TlpRules) -> LoneSend | None:
+    """Return what a send takes on the link with a doorbell and a descriptor read of its own; None without sends."""
+    send = send_of(config)
+    if send is None:
+        return None
+    offset, n_bytes = config.host.buffer_offset_bytes, DESCRIPTOR_BYTES * send.n_descriptors
+    reads = [read for first, end in send.picks for read in rules.reads(offset + first, end - first)]
+    tlps = [
+        *rules.write(0, REGISTER_BYTES, "down"),
+        *(tlp for read in (*rules.reads(0, n_bytes), *reads) for tlp in read),
+        *rules.write(0, n_bytes),
+    ]
+    up, down = (sum(tlp.link_bytes for tlp in tlps if tlp.direction == way) for way in ("up", "down"))
+    return LoneSend(send.n_frames, send.n_descriptors, 1, len(reads), config.workload.send_bytes, up, down)
+
+
 def posting_fs(config: Config) -> Fraction | None:
     """Return what a frame of a send costs its core to post, beside doorbells; None where VMs send frame by frame."""
     send = send_of(config)
     if send is None:
         return None
     send_fs, descriptor_fs = config.driver.times_of_send_fs
-    bytes_fs = config.workload.send_bytes * config.driver.byte_time_fs
+    bytes_fs = config.workload.send_bytes * config.driver.send_byte_time_fs
     return Fraction(send_fs + send.n_descriptors * descriptor_fs + bytes_fs, send.n_frames)
 
 
@@ -143,7 +175,9 @@ class _Walk:
     def _fits(self, payload_bytes: int) -> bool:
         more = max(0, self._used + payload_bytes - 1) // self._room
         is_full = self._used < self._room and self._begun == _MOST_BEGUN
-        return self.descriptors[-1] + more <= self._most and self._n_bytes + payload_bytes <= _MOST_BYTES and not is_full
+        return (
+            self.descriptors[-1] + more <= self._most and self._n_bytes + payload_bytes <= _MOST_BYTES and not is_full
+        )
 
     def _begin(self, n_bytes: int) -> None:
         self._n_bytes, self._used, self._begun = n_bytes, 0, 0

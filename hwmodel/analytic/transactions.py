@@ -350,6 +350,12 @@ def receives_a_frame(config: Config, sizes: Sizes) -> Fraction:
     return sum((share * Fraction(len(one.descriptors), one.n_frames) for one, share in found), ZERO)
 
 
+def descriptors_a_frame(config: Config, sizes: Sizes) -> Fraction:
+    """Give the Rx descriptors that a frame takes, in the mean."""
+    shares = _shares_of_receives(config, sizes)
+    return receives_a_frame(config, sizes) * sum((n * share for n, share in shares.items()), ZERO)
+
+
 def _shares_of_receives(config: Config, sizes: Sizes) -> dict[int, Fraction]:
     """Give the shares of receives by the Rx descriptors that they take."""
     found = receives_in(config, sizes)
@@ -498,8 +504,10 @@ def taking_s(config: Config, sizes: Iterable[tuple[int, Fraction]]) -> Fraction:
     """
     driver, frames = config.driver, _shares_of_receives(config, sizes := tuple(sizes))
     batches, receives = RxBatches.of(config, frames), receives_a_frame(config, sizes)
-    per_frame = receives * sum((n * share for n, share in frames.items()), Fraction(0))
-    work_fs = _frame_fs(config, sizes, receives) + driver.doorbell_time_fs * per_frame / batches.descriptors_per_doorbell
+    per_frame = descriptors_a_frame(config, sizes)
+    work_fs = (
+        _frame_fs(config, sizes, receives) + driver.doorbell_time_fs * per_frame / batches.descriptors_per_doorbell
+    )
     if batches.frames_per_interrupt and not driver.moderation_fs:
         work_fs += receives * (driver.interrupt_time_fs + driver.exit_time_fs) / batches.frames_per_interrupt
     return work_fs / FS_PER_S

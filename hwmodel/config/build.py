@@ -16,8 +16,8 @@ from pydantic_core import ErrorDetails
 from .bridge import interfaces_before
 from .check_adapter import check_device, check_link, check_rings
 from .check_bridge import check_bridge, check_bridge_kind
-from .check_switch import check_servers, check_stations, check_switch
 from .check_sends import check_sends
+from .check_switch import check_servers, check_stations, check_switch
 from .check_workload import check_load, check_policers, check_wire, check_workload
 from .document import Document, KeyPath, Problem, is_within, raise_problems
 from .findings import Doubts, Findings, Part

@@ -29,6 +29,12 @@ CompletionRule = Literal["mps", "rcb"]
 _TIME = Duration("0ns", "1ms")
 _WEIGHT = Whole(1, 10**9)
 MOST_CORES = 1024
+_OF_SENDS = (
+    "send_time_fs",
+    "descriptor_time_fs",
+    "send_byte_time_fs",
+    "tso_context",
+)  # said where they are not default
 TsoContext = Literal["each", "changed"]
 DriverPreset = Literal["kernel", "kernel_busy_poll", "dpdk"]
 _BATCH = Whole(1, 4096)
@@ -257,14 +263,20 @@ class VmDriver(Block):
     )
     send_time_fs: Annotated[int, _COST] | None = key(
         None,
-        "Processor time for a send that the adapter cuts into frames (workload.segment_bytes), beside its descriptors' "
-        "and its bytes'. null: that of a frame, since it goes through the driver once.",
+        "Processor time for a send that the adapter cuts into frames (workload.segment_bytes), beside its descriptors. "
+        "null: that of a frame, since it goes through the driver once.",
         alias="send_time",
     )
     descriptor_time_fs: Annotated[int, _COST] | None = key(
         None,
         "Processor time for each descriptor of such a send. null: a tenth of `frame_time`, an assumption.",
         alias="descriptor_time",
+    )
+    send_byte_time_fs: Annotated[int, _COST] = key(
+        "0ns",
+        "Processor time for each byte of such a send, in place of `byte_time`. 0ns: pages are passed on as they are; "
+        "who copies them first has about 0.1ns.",
+        alias="send_byte_time",
     )
     tso_context: Annotated[TsoContext, Word(TsoContext)] = key(
         "each",
@@ -275,7 +287,7 @@ class VmDriver(Block):
     @model_serializer(mode="wrap")
     def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Say nothing of sends where nothing is said of them."""
-        return said_where_set(self, write(self), "send_time_fs", "descriptor_time_fs", "tso_context")
+        return said_where_set(self, write(self), *_OF_SENDS)
 
     @property
     def times_of_send_fs(self) -> tuple[int, int]:
@@ -312,7 +324,7 @@ class Driver(VmDriver):
     @model_serializer(mode="wrap")
     def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Say nothing of VMs where all have the same driver, nor of sends where nothing is said of them."""
-        said = said_where_set(self, write(self), "send_time_fs", "descriptor_time_fs", "tso_context")
+        said = said_where_set(self, write(self), *_OF_SENDS)
         if not self.vms:
             said.pop("vms", None)
         return said

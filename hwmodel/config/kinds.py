@@ -83,7 +83,8 @@ def said_where_set(block: BaseModel, said: dict[str, Any], *names: str) -> dict[
     """Leave keys out of what a block says that have their defaults: those of a feature which it does not use."""
     for name in names:
         field = type(block).model_fields[name]
-        if getattr(block, name) == field.default:
+        default = 0 if field.default == "0ns" else field.default  # which stands there as a user types it
+        if getattr(block, name) == default:
             said.pop(name, None)
             said.pop(field.alias or name, None)
     return said

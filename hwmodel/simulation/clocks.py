@@ -42,7 +42,7 @@ MOST_BYTES = 10_000  # above any frame on the wire and any TLP, whose product wi
 MOST_REMEMBERED = 4096
 
 HOST_TIMES = ("frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "interrupt_time_fs",
-              "send_time_fs", "descriptor_time_fs")  # fmt: skip
+              "send_time_fs", "descriptor_time_fs", "send_byte_time_fs")  # fmt: skip
 ADAPTER_TIMES = ("pipeline_fs", "queue_time_fs", "ahead_fs", "writeback_timeout_fs")
 ENGINE_TIMES = ("operation_fs", "small_fs", "start_fs", "piece_fs", "latency_fs")
 

@@ -276,6 +276,7 @@ def _fill_driver(record: Any, driver: VmDriver) -> None:
         record[name] = getattr(driver, name)
     record.interrupt_time_fs = driver.interrupt_time_fs + driver.exit_time_fs
     record.send_time_fs, record.descriptor_time_fs = driver.times_of_send_fs
+    record.send_byte_time_fs = driver.send_byte_time_fs
     record.keeps_context = driver.tso_context == "changed"
     record.polls = driver.polls
     record.mask_interrupts = driver.masks

@@ -39,7 +39,8 @@ HELD = record(*ints("n_descriptors", "n_frames", "written", "timer_at_fs", "time
 # how many the driver may fill, or posts descriptors in; none while its function is off.
 RING_PARAMS = record(*ints("function", "link", "wide_first"))
 # What a Tx ring counts are descriptors, but for `n_picked`, frames, and `untold`, sends since the last doorbell. Of the
-# send that is being cut `cut_frames` and `cut_bytes` are picked, up to `cut_to_frames`, `cut_to_bytes` with the next pick.
+# send that is being cut `cut_frames` and `cut_bytes` are picked; the next pick goes up to `cut_to_frames` and
+# `cut_to_bytes`.
 # What went through a ring in all the run, whatever becomes of its function: frames that were read, or that their guest
 # could see, and their bytes without FCS.
 QUEUE_COUNTS = record(*ints("frames", "n_bytes"))

@@ -126,7 +126,10 @@ def plan_cut(nic, queue, post):
     Return the bytes of these frames. Reads go up to the next multiple of MRRS, or to the send's end.
     """
     mss_bytes, header_bytes = nic.guests.params.mss_bytes, nic.guests.params.header_bytes
-    offset, most = nic.guests.params.buffer_offset_bytes, link_of(nic, queue.held.params.queue).params.max_read_request_bytes
+    offset, most = (
+        nic.guests.params.buffer_offset_bytes,
+        link_of(nic, queue.held.params.queue).params.max_read_request_bytes,
+    )
     first_end = min(post.n_bytes, header_bytes + (queue.cut_frames + 1) * mss_bytes)
     queue.cut_to_bytes = min(post.n_bytes, ((offset + first_end + most - 1) & ~(most - 1)) - offset)
     queue.cut_to_frames = (queue.cut_to_bytes - header_bytes) // mss_bytes

@@ -90,7 +90,9 @@ def begin_send(guests, queue, post):
 @inlined
 def send_work_fs(driver, post):
     """Return what a send costs the core of a VM with this driver."""
-    return driver.send_time_fs + post.n_descriptors * driver.descriptor_time_fs + post.n_bytes * driver.byte_time_fs
+    return (
+        driver.send_time_fs + post.n_descriptors * driver.descriptor_time_fs + post.n_bytes * driver.send_byte_time_fs
+    )
 
 
 @kernel

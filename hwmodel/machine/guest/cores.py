@@ -123,21 +123,19 @@ def begin_piece(nic, now_fs, core):
     guests = nic.guests
     work = guests.work[core.first_work]
     n = min(work.n, core.turn_left)
-    n_bytes = 0
     entry_fs = 0
-    frames_fs = 0
     if core.kind == POST_TASK:
         tx_queue = nic.tx_queue[core.queue]
         function = tx_queue.params.function
         driver = guests.driver[function]
         n = min(n, driver.tx_doorbell_batch - tx_queue.untold)
         n_places = places_to_post(guests, tx_queue, n)
+        frames_fs, byte_fs = n * driver.frame_time_fs, driver.byte_time_fs
         if guests.params.mss_bytes > 0:
             frames_fs = n * driver.send_time_fs + n_places * driver.descriptor_time_fs
-        else:
-            frames_fs = n * driver.frame_time_fs
-        if driver.byte_time_fs > 0:
-            n_bytes = bytes_to_post(guests, tx_queue, n_places)
+            byte_fs = driver.send_byte_time_fs
+        if byte_fs > 0:
+            frames_fs += byte_fs * bytes_to_post(guests, tx_queue, n_places)
     else:
         rx_queue = nic.rx_queue[core.queue]
         n = frames_to_refill(guests, rx_queue, n)
@@ -147,10 +145,10 @@ def begin_piece(nic, now_fs, core):
         rx_queue.entry_fs = 0
         frames_fs = receives_to_take(nic, rx_queue, n) * driver.frame_time_fs
         if driver.byte_time_fs > 0:
-            n_bytes = bytes_to_take(guests, rx_queue, n)
+            frames_fs += driver.byte_time_fs * bytes_to_take(guests, rx_queue, n)
     work.n -= n
     core.n = n
-    core.work_fs = entry_fs + frames_fs + n_bytes * driver.byte_time_fs
+    core.work_fs = entry_fs + frames_fs
     core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
     core.ends_fs = core.started_fs + core.work_fs - entry_fs
     core.counts.busy_fs[core.kind] += core.work_fs
@@ -161,7 +159,7 @@ def begin_piece(nic, now_fs, core):
 
 @kernel
 def posted(nic, now_fs, core, is_over):
-    """Mark frames, or sends, as posted; ring the doorbell when a batch is full or the turn is over. Return True if it was rung."""
+    """Mark frames, or sends, as posted; ring for a full batch and as the turn is over. Return True if it was rung."""
     queue = nic.tx_queue[core.queue]
     driver = nic.guests.driver[queue.params.function]
     mark_batch(nic.guests, queue, queue.posted, POSTED).posted_fs = core.started_fs

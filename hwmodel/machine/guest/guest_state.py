@@ -26,14 +26,14 @@ CORE = record(
     *ints("first_work", "last_work", "turn_left", "kind", "queue", "n", "started_fs", "ends_fs", "work_fs"),
     *ints("is_running", "is_forgotten", "free_fs", "awake_fs", "doorbell_time_fs"), ("counts", CORE_COUNTS),
 )  # fmt: skip
-# The driver of a VM, whichever core runs it: its times, its batches, its interrupts. All of it parameters. `send_time_fs`,
-# `descriptor_time_fs`: of a send that the adapter cuts into frames, which has a context descriptor if its ring's last
-# one was another or, without `keeps_context`, always.
+# The driver of a VM, whichever core runs it: its times, its batches, its interrupts. All of it parameters. Of sends
+# that the adapter cuts into frames: `send_time_fs`, `descriptor_time_fs`, `send_byte_time_fs`; one has a context
+# descriptor if its ring's last one was another or, without `keeps_context`, always.
 DRIVER = record(
     *ints("frame_time_fs", "byte_time_fs", "doorbell_time_fs", "interrupt_time_fs", "wakeup_time_fs"),
     *ints("tx_doorbell_batch", "refill_batch", "rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs"),
     *ints("polls", "mask_interrupts", "adapts_moderation", "poll_budget", "send_burst"),
-    *ints("send_time_fs", "descriptor_time_fs", "keeps_context"),
+    *ints("send_time_fs", "descriptor_time_fs", "send_byte_time_fs", "keeps_context"),
     ("adaptive_ns", I64, (3,)),  # intervals of the classes of load
 )  # fmt: skip
 # A place of a Tx ring for each descriptor. A frame has one; a send has several, of which the first place tells: how
@@ -44,7 +44,9 @@ POST = record(
 )  # fmt: skip
 # `mss_bytes`: what each frame of a send has of its payload, behind a copy of its `header_bytes`; 0 where frames are
 # sent one by one. `early_refills`: of 2**32 pieces of taking frames so many end with a refill before its batch is full.
-GUESTS_PARAMS = record(*ints("buffer_bytes", "buffer_offset_bytes", "n_cores", "early_refills", "mss_bytes", "header_bytes"))
+GUESTS_PARAMS = record(
+    *ints("buffer_bytes", "buffer_offset_bytes", "n_cores", "early_refills", "mss_bytes", "header_bytes")
+)
 GUESTS = record(
     ("params", GUESTS_PARAMS),
     ("core", CORE, (MAX_FUNCTIONS,)),

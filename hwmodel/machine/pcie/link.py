@@ -53,7 +53,7 @@ def completion_chunk(pcie, entry):
 
 @inlined
 def on_link(pcie, address, data_bytes):
-    """Return the bytes that data take on the link: the double words that they touch, or exact in the published model."""
+    """Return the bytes that data take on the link: the double words that they touch; exact in the published model."""
     return ((address & 3) + data_bytes + 3) & ~3 if pcie.params.whole_words else data_bytes
 
 

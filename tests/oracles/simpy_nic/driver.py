@@ -112,15 +112,14 @@ class Posting(Task):
     def frame_fs(self, behind: int = 0) -> int:
         """Return the time of the next post, or of the one so many behind it."""
         parameters, post = self._parameters, self._queued[behind]
-        bytes_fs = post.data_bytes * parameters.byte_time_fs
         if not post.mss_bytes:
-            return parameters.frame_time_fs + bytes_fs
+            return parameters.frame_time_fs + post.data_bytes * parameters.byte_time_fs
         send_fs, descriptor_fs = parameters.send_time_fs, parameters.descriptor_time_fs
         if send_fs is None:
             send_fs = parameters.frame_time_fs
         if descriptor_fs is None:
             descriptor_fs = parameters.frame_time_fs // 10
-        return send_fs + post.n_descriptors * descriptor_fs + bytes_fs
+        return send_fs + post.n_descriptors * descriptor_fs + post.data_bytes * parameters.send_byte_time_fs
 
     def frame_done(self) -> None:
         """Post the next frame, or send."""

@@ -236,7 +236,11 @@ def simulate(
     given: list[tuple[int, Callable[[], None]]] = [(at_fs, partial(model.command, to)) for at_fs, to in commands]
     if load.sources:
         traffic = Traffic(
-            model.env, load.sources, model.drivers, model.switch.from_wire, (model.made_frame, model.made_post),
+            model.env,
+            load.sources,
+            model.drivers,
+            model.switch.from_wire,
+            (model.made_frame, model.made_post),
             load.on_full,
         )
         traffic.turn()

@@ -173,6 +173,7 @@ class NicParameters:
     send_time_fs: int | None = None
     """None: that of a frame; of a descriptor a tenth of it."""
     descriptor_time_fs: int | None = None
+    send_byte_time_fs: int = 0
     tso_context: str = "each"
     # Receives of several frames, and headers by themselves.
     rsc_descriptors: int = 0

@@ -344,9 +344,7 @@ class Receiver:
             left -= n_bytes
         return found
 
-    def _write_buffer(
-        self, ring: RxRing, copy: Copy, _number: int, part: tuple[int, int], *, is_last: bool
-    ) -> None:
+    def _write_buffer(self, ring: RxRing, copy: Copy, _number: int, part: tuple[int, int], *, is_last: bool) -> None:
         """Write what one buffer holds of a frame: so many bytes at an address."""
         parameters = self._parameters
         address, n_bytes = part
