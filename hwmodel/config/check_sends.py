@@ -59,7 +59,7 @@ def _check_lengths(config: Config, findings: Findings) -> None:
         )
         return
     expected = [list(entry) for entry in cut]
-    given = [list(entry) for entry in workload.sizes or ()] or [[workload.frame_bytes, expected[0][1]]]
+    given = [list(entry) for entry in workload.sizes or ()] or [[workload.frame_bytes or 0, expected[0][1]]]
     if given != expected:
         findings.add(
             "segment_bytes, mss and header_bytes say how long frames are; write neither frame_bytes nor sizes beside",
