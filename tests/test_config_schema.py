@@ -217,6 +217,12 @@ def test_the_table_of_attributes_is_right():
     config, with_extenders, with_bridges, with_both = (
         config_from_mapping({}, changes) for changes in (entries, controlling, joined, joined_extenders)
     )
+    of_sends = {
+        "workload.segment_bytes": "64KiB", "nic.rsc": {}, "nic.header_split": "128B", "driver.send_time": "1us",
+        "driver.descriptor_time": "50ns", "driver.send_byte_time": "0.1ns", "driver.tso_context": "changed",
+        "driver.vms": {"vf1": {}},
+    }  # fmt: skip
+    with_sends = config_from_mapping({}, of_sends)
     with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}]}]})
     message = {"from": "vf0", "message": "set_lpe", "max_frame": "1518B", "times": 2, "every": "1us"}
     with_message, with_call = (
@@ -234,6 +240,10 @@ def test_the_table_of_attributes_is_right():
             held = with_both if has_extenders else with_bridges
         elif key.startswith(("scenario[0].mailbox", "scenario[0].pf", "scenario[0].when")):
             held = {"mailbox": with_message, "pf": with_call, "when": with_condition}[key.split(".")[1]]
+        elif key.startswith(("nic.rsc", "nic.header_split", "workload.mss", *of_sends)) and "vms" not in key:
+            held = with_sends
+        elif key.split(".")[-1] in ("send_time", "descriptor_time", "send_byte_time", "tso_context"):
+            held = with_sends
         else:
             held = with_extenders if has_extenders else with_adapters if "adapters" in key else config
         written = held.resolved()
