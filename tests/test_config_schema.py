@@ -240,9 +240,9 @@ def test_the_table_of_attributes_is_right():
             held = with_both if has_extenders else with_bridges
         elif key.startswith(("scenario[0].mailbox", "scenario[0].pf", "scenario[0].when")):
             held = {"mailbox": with_message, "pf": with_call, "when": with_condition}[key.split(".")[1]]
-        elif key.startswith(("nic.rsc", "nic.header_split", "workload.mss", *of_sends)) and "vms" not in key:
-            held = with_sends
-        elif key.split(".")[-1] in ("send_time", "descriptor_time", "send_byte_time", "tso_context"):
+        elif (
+            key.startswith(("nic.rsc", "nic.header_split", "workload.mss", *of_sends)) and "vms" not in key
+        ) or key.split(".")[-1] in ("send_time", "descriptor_time", "send_byte_time", "tso_context"):
             held = with_sends
         else:
             held = with_extenders if has_extenders else with_adapters if "adapters" in key else config

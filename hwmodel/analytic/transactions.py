@@ -197,10 +197,11 @@ class TlpRules:
 
     def write(self, address: int, n_bytes: int, direction: Direction = "up") -> tuple[Tlp, ...]:
         """Cut a write at MPS boundaries."""
-        header = self.overhead.memory_write_bytes
+        header, pieces = self.overhead.memory_write_bytes, cut(address, n_bytes, self.max_payload_bytes)
+        starts = accumulate(pieces, initial=address)
         return tuple(
-            Tlp(direction, "posted", header, piece, self._padded(piece))
-            for piece in cut(address, n_bytes, self.max_payload_bytes)
+            Tlp(direction, "posted", header, piece, self._padded(piece, start))
+            for start, piece in zip(starts, pieces, strict=False)
         )
 
     def read(self, address: int, n_bytes: int) -> tuple[Tlp, ...]:
@@ -218,8 +219,10 @@ class TlpRules:
         starts = accumulate(pieces, initial=address)
         return tuple(self.read(start, piece) for start, piece in zip(starts, pieces, strict=False))
 
-    def _padded(self, n_bytes: int) -> int:
-        return -(-n_bytes // DOUBLE_WORD_BYTES) * DOUBLE_WORD_BYTES if self.whole_double_words else n_bytes
+    def _padded(self, n_bytes: int, address: int = 0) -> int:
+        """Return the bytes of all double words that some bytes touch."""
+        touched = address % DOUBLE_WORD_BYTES + n_bytes
+        return -(-touched // DOUBLE_WORD_BYTES) * DOUBLE_WORD_BYTES if self.whole_double_words else n_bytes
 
 
 @dataclass(frozen=True)
