@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
@@ -306,7 +308,8 @@ def frame_in(nic, now_fs, grant):
         elif first.n_done > 0 and first.queue >= 0:
             nic.ledger.counts.sends += 1
             nic.ledger.counts.send_descriptors += first.n_done
-            descriptors_done(nic, now_fs, first.queue, first.n_done)
+            # As 64-bit numbers, as its other caller has them: else it and all that it calls would be compiled twice.
+            descriptors_done(nic, now_fs, np.int64(first.queue), np.int64(first.n_done))
     if frame.queue >= 0:  # else its function has gone
         queue = nic.tx_queue[frame.queue]
         queue.counts.frames += n_frames
