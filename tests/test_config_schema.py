@@ -201,7 +201,7 @@ def is_of_sends(key: str) -> bool:
     """Tell whether a key is said only where something is sent or received as a whole."""
     of_driver = ("send_time", "descriptor_time", "send_byte_time", "tso_context")
     of_others = ("nic.rsc", "nic.header_split", "workload.segment_bytes", "workload.mss", "workload.header_bytes")
-    return key.startswith(of_others) or key.split(".")[-1] in of_driver
+    return key.startswith(of_others) or key.rsplit(".", maxsplit=1)[-1] in of_driver
 
 
 def test_the_table_of_attributes_is_right():
