@@ -58,8 +58,9 @@ NUMBERS = {"uplink": WIRE, "broadcast": GROUP, "pf": PF, **{name: VF0 + at for a
 GROUP_OF = (WIRE, *EVERYONE)  # the ports that a broadcast is for
 IMIX = (64, 64, 570, 1518)
 
-LANE_BPS = {1: Fraction(2 * 10**9), 2: Fraction(4 * 10**9), 3: Fraction(8 * 10**9 * 128, 130)}
-SKP = {1: Fraction(4, 1538), 2: Fraction(4, 1538), 3: Fraction(1, 371)}
+LANE_BPS = {1: Fraction(2 * 10**9), 2: Fraction(4 * 10**9)}
+LANE_BPS |= {number: Fraction(gtps * 10**9 * 128, 130) for number, gtps in ((3, 8), (4, 16), (5, 32))}
+SKP = {1: Fraction(4, 1538), 2: Fraction(4, 1538), 3: Fraction(1, 371), 4: Fraction(1, 371), 5: Fraction(1, 371)}
 
 # Frames arrive at whole nanoseconds; a driver's time that is none keeps a post from ending as the next frame comes.
 BASE: Mapping[str, Mapping[str, Any]] = {
@@ -131,6 +132,9 @@ def parameters_of(config: Config) -> NicParameters:
         header_bytes=config.workload.header_bytes or 0,
         rsc_descriptors=config.nic.rsc.descriptors if config.nic.rsc else 0,
         rsc_timeout_fs=config.nic.rsc.timeout_fs if config.nic.rsc else 0,
+        ethernet_ports=config.port.count,
+        at_ethernet_port={port.number: int(port.port[1:]) for port in config.switch.ports if port.port},
+        dead_ports=frozenset(int(name[1:]) for name in config.port.down),
         bus_cycle_fs=10**15 // config.switch.clock_hz if config.switch.timing == "core" else None,
         bus_bits=config.switch.bus_bits,
         scheduler=config.switch.scheduler,
@@ -138,10 +142,18 @@ def parameters_of(config: Config) -> NicParameters:
         rate_limits={
             port.number: fs_per_byte(port.rate_limit_bps) for port in config.switch.ports if port.rate_limit_bps
         },
+        guarantees={port.number: fs_per_byte(port.min_rate_bps) for port in config.switch.ports if port.min_rate_bps},
+        guarantee_window_fs=guarantee_window_fs(config),
         translation_cache=TranslationCache(**dict(host.iotlb)) if host.iotlb else None,
         last_level_cache=LastLevelCache(**dict(host.cache)) if host.cache else None,
         max_frame_bytes=max(port.max_frame_bytes for port in config.switch.ports),
     )
+
+
+def guarantee_window_fs(config: Config) -> int:
+    """Return in what time two of the longest frames of each function pass the wire, rounded down."""
+    longest = max(port.max_frame_bytes for port in config.switch.ports) + 20
+    return 2 * len(config.switch.ports) * longest * 8 * 10**15 // config.port.rate_bps
 
 
 def engines_of(config: Config) -> dict[str, Any]:
@@ -424,11 +436,16 @@ def oracle_outcome(
     check_same_run(config, changes)
     by_tables = Load(
         saturating=saturating,
-        arrivals=[Arrival(at_ns * NS_FS, port, to, n, at_ns) for at_ns, port, to, n in recorded],
+        arrivals=[Arrival(at * NS_FS, port, to, n, at, ethernet_port(config, to)) for at, port, to, n in recorded],
         on_full=config.workload.on_full,
         bytes_of=lambda source, to, n_bytes: header(source, to[0]).ljust(n_bytes - 4, b"\0"),
     )
     return run_with_tables(config, by_tables, stop, changes, parameters, waiting)
+
+
+def ethernet_port(config: Config, target: int) -> int:
+    """Return the Ethernet port by which a frame for a station comes from outside; for all it comes by the first."""
+    return next((int(port.port[1:]) for port in config.switch.ports if port.number == target and port.port), 0)
 
 
 def run_with_tables(
@@ -549,7 +566,7 @@ LATEST_START_FS = 50 * 10**9
 OF_HOST = (
     "frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "interrupt_time_fs", "exit_time_fs",
 )  # fmt: skip
-OF_ADAPTER = ("queue_time_fs", "writeback_timeout_fs", "moderation_fs", "bus_cycle_fs")
+OF_ADAPTER = ("queue_time_fs", "writeback_timeout_fs", "moderation_fs", "bus_cycle_fs", "guarantee_window_fs")
 
 
 def drawn(seed: int, what: int, number: int, below: int) -> int:
@@ -584,6 +601,9 @@ def with_clocks(parameters: NicParameters, config: Config, receivers: Iterable[i
         port_rate_bps=Fraction(parameters.port_rate_bps) / of_adapter,
         rate_limits={
             port: (of_adapter * Fraction(*limit)).as_integer_ratio() for port, limit in parameters.rate_limits.items()
+        },
+        guarantees={
+            port: (of_adapter * Fraction(*least)).as_integer_ratio() for port, least in parameters.guarantees.items()
         },
         core_starts_fs=[drawn(seed, CORE_START, core, LATEST_START_FS) for core in range(parameters.cores)],
         taken_before={

@@ -34,7 +34,12 @@ sys.dont_write_bytecode = False
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Compile all kernels once, before there are processes that would each do so in the midst of a test."""
     if not hasattr(session.config, "workerinput") and not numba.config.DISABLE_JIT:
-        used = (kernel_cache.RUN_ENTRIES, kernel_cache.SYSTEM_ENTRIES, kernel_cache.DMA_ENTRIES)
+        used = (
+            kernel_cache.RUN_ENTRIES,
+            kernel_cache.COMMANDED_ENTRIES,
+            kernel_cache.SYSTEM_ENTRIES,
+            kernel_cache.DMA_ENTRIES,
+        )
         kernel_cache.fill_cache(tuple({entry for entries in used for entry in entries}))
 
 

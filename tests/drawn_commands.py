@@ -42,6 +42,7 @@ STATION: Mapping[str, Sequence[Any]] = {
     "default_priority": (0, 5),
     "rate_limit": (None, "200Mbps", "700.003Mbps", "3Gbps"),
     "weight": (1, 2, 5, 90),
+    "min_rate": (None, "20.003Mbps", "150Mbps"),
     # Its own, with another one, none.
     "macs": ("own", "own", "other", "both"),
 }

@@ -142,7 +142,7 @@ HOST_KEYS: Mapping[str, Sequence[Any]] = {
     "host.buffer_offset": ("0B", "64B", "128B"),
     "host.write_drain": (None, None, "20Gbps"),
     "host.completion_bytes": ("mps", "rcb"),
-    "pcie.generation": (1, 2, 3),
+    "pcie.generation": (1, 2, 3, 4, 5),
     "pcie.lanes": (2, 4, 8, 16),
     "pcie.max_payload": ("128B", "256B"),
     "pcie.max_read_request": ("256B", "512B", "2KiB"),
@@ -305,7 +305,7 @@ def within_device(nic: dict[str, Any]) -> dict[str, Any]:
 
 
 PCIE = some(
-    generation=[1, 2, 3],
+    generation=[1, 2, 3, 4, 5],
     lanes=[1, 4, 8],
     max_payload=["128B", "256B", "512B"],
     max_read_request=["128B", "512B", "4KiB"],

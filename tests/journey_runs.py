@@ -36,7 +36,7 @@ class JourneyRun(Run):
     """A run whose finished journeys are kept, as they leave the kernel's log."""
 
     def __init__(self, config: Config, workload: Workload, changes: Sequence[Change] = ()) -> None:
-        super().__init__(config, workload, lambda _share, _text: None, changes=changes)
+        super().__init__(config, workload, lambda _share, _text: None, changes=changes, counts_rings=True)
         self.state[0].ledger.journey_log.enabled = 1
         self._pieces: list[np.ndarray] = []
         self._first_counted = 0

@@ -40,7 +40,7 @@ ENGINES: list[dict[str, Any]] = [
     },
 ]  # fmt: skip
 CHOICES: Mapping[str, list[Any]] = {
-    "pcie.generation": [1, 2, 3],
+    "pcie.generation": [1, 2, 3, 4, 5],
     "pcie.lanes": [1, 2, 4, 8, 16],
     "pcie.max_payload": ["128B", "256B", "512B", "4KiB"],
     "pcie.max_read_request": ["128B", "256B", "512B", "4KiB"],

@@ -110,6 +110,15 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"sizes": [[64, 2], [300, 1]], "frame_bytes": None, "wire_share": 0.3,
                      "external": {"rate": "8Gbps", "frame_bytes": 1000}},
     },
+    "ports": {
+        "port": {"count": 4, "rate": "4Gbps"}, "nic": {"vfs": 8, "tx_buffer": "16KiB"}, "driver": {"preset": "dpdk"},
+        "switch": {
+            "timing": "core", "bus_bits": 64, "clock": "100MHz", "mirrors": [{"to": "vf5", "vlan": 1}],
+            "acl": [{"port": "all", "action": "police", "rate": "2Gbps", "burst": "3KiB"}],
+            "ports": [{"name": "vf7", "port": "p1"}, {"name": "vf6", "port": "p1"}],
+        },
+        "workload": {"pattern": "broadcast", "load": "1Gbps", "frame_bytes": 300, "external": {"rate": "2Gbps"}},
+    },
     "bridge": {
         "nic": {"vfs": 4, "rx_buffer": "8KiB"}, "driver": {"preset": "dpdk"}, "switch": {"mode": "vepa"},
         "bridge": {
@@ -254,6 +263,11 @@ CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
         0: FASTER, 3000: {**FASTER, "workload.mean_burst": 9}, 6000: {"workload.load": "saturate"},
         9000: {**FASTER, "workload.load": "2Gbps"}, 9500: {}, 10000: {"workload.external.rate": "8Gbps"},
         14000: {"workload.arrivals": "poisson", "workload.load": "3Gbps", "workload.peak_rate": None}, 18000: {},
+    },
+    "ports": {
+        3000: {"port.down": ["p1"]}, 6000: {"port.down": ["p0", "p3"], "port.rate": "10Gbps"},
+        9000: {"port.down": ["p0"]},
+        12000: {"switch.ports.vf1.rate_limit": "300Mbps"}, 15000: {},
     },
     "loads_bridge": {
         6000: {"workload.load": "6Gbps"}, 9000: {"workload.external.rate": "5Gbps"},

@@ -32,6 +32,8 @@ CONTRADICTIONS = [
     ("host: {jitter: {kind: uniform}}", "c.yaml:1:23: host.jitter.kind: kind: uniform needs range, like range: 100ns"),
     ("host: {jitter: {kind: histogram}}",
      "c.yaml:1:23: host.jitter.kind: kind: histogram needs bins, like bins: [[0ns, 9], [300ns, 1]]"),
+    ("pcie: {tags: 257}", "c.yaml:1:14: pcie.tags: 257 reads under way need tags of 10 bits, from generation 4 on; at "
+     "most 256 before"),
     ("host: {buffer_offset: 2KiB}", "c.yaml:1:23: host.buffer_offset: 2KiB is not within a buffer of 2KiB"),
     # functions and queues
     ("nic: {vfs: 64}",

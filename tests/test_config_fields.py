@@ -152,7 +152,7 @@ ONE_WRONG_VALUE = [
     ("pcie: {tx_ring: 64}", "c.yaml:1:8: pcie.tx_ring: unknown key (did you mean nic.tx_ring?)"),
     ("lanes: 8", "c.yaml:1:1: lanes: unknown key (did you mean pcie.lanes?)"),
     ("nics: {}", "c.yaml:1:1: nics: unknown key (did you mean nic?)"),
-    ("port: {xyzzy: 1}", "c.yaml:1:8: port.xyzzy: unknown key; known here: rate"),
+    ("port: {xyzzy: 1}", "c.yaml:1:8: port.xyzzy: unknown key; known here: rate, count, down"),
     ("switch: {ports: [{name: vf0, mac: 1}]}", "c.yaml:1:30: switch.ports.vf0.mac: unknown key (did you mean macs?)"),
 ]  # fmt: skip
 

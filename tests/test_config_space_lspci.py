@@ -195,6 +195,19 @@ def test_ranges_of_the_pf(decoded):
         ({"max_payload": "128B", "max_read_request": "128B"}, "MaxPayload 128 bytes, MaxReadReq 128 bytes"),
         ({"read_completion_boundary": "128B"}, "LnkCtl: ASPM Disabled; RCB 128 bytes, Disabled- CommClk+"),
         ({"tags": 64}, "RlxdOrd+ ExtTag+ PhantFunc- AuxPwr- NoSnoop+ FLReset-"),
+        ({"generation": 4, "lanes": 16}, "LnkSta: Speed 16GT/s, Width x16"),
+        (
+            {"generation": 5, "lanes": 8},
+            "LnkCap2: Supported Link Speeds: 2.5-32GT/s, Crosslink- Retimer- 2Retimers- DRS-",
+        ),
+        (
+            {"generation": 4, "tags": 257},
+            "DevCtl2: Completion Timeout: 50us to 50ms, TimeoutDis- LTR- 10BitTagReq+ OBFF Disabled,",
+        ),
+        (
+            {"generation": 4, "tags": 256},
+            "DevCtl2: Completion Timeout: 50us to 50ms, TimeoutDis- LTR- 10BitTagReq- OBFF Disabled,",
+        ),
         ({"ecrc": True}, "AERCap: First Error Pointer: 00, ECRCGenCap+ ECRCGenEn+ ECRCChkCap+ ECRCChkEn+"),
     ],
 )

@@ -23,7 +23,7 @@ RUN = {"run": {"warmup": "10us", "duration": "240us"}}
 
 
 # Symbol rate less the line code: 8b/10b, 8b/10b, 128b/130b (PCI Express Base Specification 3.0).
-LANE_BPS = {1: 2 * 10**9, 2: 4 * 10**9, 3: Fraction(8 * 10**9 * 128, 130)}
+LANE_BPS = {1: 2 * 10**9, 2: 4 * 10**9, **{n: Fraction(2**n * 10**9 * 128, 130) for n in (3, 4, 5)}}
 
 
 def numbers_in(value, path=""):
@@ -118,7 +118,7 @@ def check_all_is_back(run: JourneyRun, result: Result) -> None:
     nic, held = run.state[0], Held(run)
     assert result.totals.in_flight_frames == result.totals.copies_in_flight == 0
     assert held.frames() == len(held.copies) == len(held.mirrored) == 0
-    assert nic.counts.tx_buffer.level == nic.counts.rx_buffer.level == nic.port[0].mac.counts.waiting.level == 0
+    assert nic.counts.tx_buffer.level == nic.counts.rx_buffer.level == nic.counts.wire_waiting.level == 0
     assert nic.pcie[0].tags.n_free == nic.pcie[0].tags.params.n_tags
     assert nic.groups.n_free == len(nic.groups.free)
     limited = [credit for credit in nic.pcie[0].credits if credit.params.headers_limit or credit.params.data_limit]

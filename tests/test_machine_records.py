@@ -113,6 +113,7 @@ def test_counts_of_the_configuration_fit():
     assert MAX_POLICERS >= MAX_ACL_ENTRIES
     assert max(DropReason) < MAX_REASONS
     assert machine(pcie={"tags": 256}).pcie[0].tags.n_free == 256 <= MAX_TAGS
+    assert machine(pcie={"generation": 4, "tags": 768}).pcie[0].tags.n_free == 768 <= MAX_TAGS
     translation = machine(host={"iotlb": {"entries": 1 << 16, "walkers": 64, "miss": "1ns"}}).host[0].translation
     assert translation.pages.part[0].n_entries == 1 << 16 <= MAX_TRANSLATIONS
     assert translation.params.n_walkers == 64 <= MAX_WALKERS
@@ -189,7 +190,7 @@ def test_rates_that_would_not_are_refused(key):
         machine(**asked)
 
 
-@pytest.mark.parametrize("generation", [1, 2, 3])
+@pytest.mark.parametrize("generation", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("lanes", [1, 4, 12, 32])
 @pytest.mark.parametrize("model", ["none", "spec", "pcie_bench"])
 def test_durations_of_tlps_do_not_overflow(generation, lanes, model):

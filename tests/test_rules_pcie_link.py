@@ -1,3 +1,4 @@
+import itertools
 from fractions import Fraction
 
 import pytest
@@ -9,13 +10,14 @@ from hwmodel.rules.pcie_link import (
     counts_whole_double_words,
     link_rate,
     link_rate_of,
+    most_tags,
     raw_bps,
     tlp_overhead,
     tlp_overhead_of,
 )
 from tests.analytic_cases import demo
 
-GENERATIONS = st.sampled_from((1, 2, 3))
+GENERATIONS = st.sampled_from((1, 2, 3, 4, 5))
 WIDTHS = st.sampled_from((1, 2, 4, 8, 12, 16, 32))
 PAYLOADS = st.sampled_from((128, 256, 512, 1024, 2048, 4096))
 MODELS = st.sampled_from(("none", "spec", "tlp4", "tlp1", "pcie_bench"))
@@ -23,7 +25,18 @@ MODELS = st.sampled_from(("none", "spec", "tlp4", "tlp1", "pcie_bench"))
 
 @pytest.mark.parametrize(
     ("generation", "lanes", "gbps"),
-    [(1, 1, "2.00"), (1, 4, "8.00"), (2, 4, "16.00"), (2, 8, "32.00"), (3, 4, "31.51"), (3, 8, "63.02")],
+    [
+        (1, 1, "2.00"),
+        (1, 4, "8.00"),
+        (2, 4, "16.00"),
+        (2, 8, "32.00"),
+        (3, 4, "31.51"),
+        (3, 8, "63.02"),
+        (4, 4, "63.02"),
+        (4, 16, "252.06"),
+        (5, 8, "252.06"),
+        (5, 16, "504.12"),
+    ],
 )
 def test_raw_rates(generation, lanes, gbps):
     assert f"{float(raw_bps(generation, lanes)) / 1e9:.2f}" == gbps
@@ -65,6 +78,17 @@ def test_constant_shares(arguments, share):
 @pytest.mark.parametrize(("link", "gbps"), [((3, 8), "57.88"), ((2, 4), "14.44")])
 def test_tlp_layer_rates_as_published(link, gbps):
     assert f"{float(link_rate(*link, 256, 'pcie_bench').bytes_per_s * 8) / 1e9:.2f}" == gbps
+
+
+@pytest.mark.parametrize("generation", [4, 5])
+def test_what_is_newer_than_gen3_is_twice_as_fast_and_else_the_same(generation):
+    for lanes, payload in itertools.product((1, 4, 8, 16), (128, 256, 512)):
+        assert raw_bps(generation, lanes) == 2 ** (generation - 3) * raw_bps(3, lanes)
+        assert ack_limit_symbols(generation, lanes, payload) == ack_limit_symbols(3, lanes, payload)
+
+
+def test_tags_of_ten_bits_come_with_gen4():
+    assert [most_tags(generation) for generation in (1, 2, 3, 4, 5)] == [256, 256, 256, 768, 768]
 
 
 def test_dllps_counted_one_by_one():
@@ -125,7 +149,13 @@ def test_a_configuration_gives_its_link():
 
 @pytest.mark.parametrize(
     "wrong",
-    [lambda: raw_bps(4, 8), lambda: raw_bps(2, 3), lambda: link_rate(2, 4, 256, "tlp2"), lambda: tlp_overhead(48)],
+    [
+        lambda: raw_bps(6, 8),
+        lambda: raw_bps(0, 8),
+        lambda: raw_bps(2, 3),
+        lambda: link_rate(2, 4, 256, "tlp2"),
+        lambda: tlp_overhead(48),
+    ],
 )
 def test_what_does_not_exist_is_refused(wrong):
     with pytest.raises(ValueError, match=r"known are|a link has"):

@@ -12,18 +12,21 @@ from tests.beside_simpy import GUESTS, IMIX, PF, VF0, check_same_journeys, poiss
 from tests.test_against_simpy import LONG_FRAMES
 
 WEIGHTS = {"pf": 2, "vf0": 3, "vf1": 1, "vf2": 7, "vf3": 2}
+LEAST = {"pf": "50Mbps", "vf1": "700.003Mbps", "vf2": "120.007Mbps"}
 LIMITS = {"pf": "900Mbps", "vf0": "2Gbps", "vf1": "333Mbps", "vf3": "1.7Gbps"}
 SIZES = (*IMIX, 9018)
 
 
-def ports(*, weights: bool = False, limits: bool = False) -> dict[str, Any]:
-    """Return stations with weights, with rate limits, or with both, that take long frames."""
+def ports(*, weights: bool = False, limits: bool = False, least: bool = False) -> dict[str, Any]:
+    """Return stations with weights, rate limits, guarantees, or some of these, that take long frames."""
     stations = [dict(each) for each in LONG_FRAMES["switch.ports"]]
     for each in stations:
         if weights:
             each["weight"] = WEIGHTS[each["name"]]
         if limits and each["name"] in LIMITS:
             each["rate_limit"] = LIMITS[each["name"]]
+        if least and each["name"] in LEAST:
+            each["min_rate"] = "333Mbps" if limits and each["name"] == "vf1" else LEAST[each["name"]]
     return {"switch.ports": stations}
 
 
@@ -41,6 +44,13 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "switch.scheduler": "weighted", "nic.queues_per_vf": 2, **ports(weights=True, limits=True), **CROWDED,
     },
     "two queues, deficit": {"switch.scheduler": "deficit", "nic.queues_per_vf": 2, **ports(weights=True), **CROWDED},
+    "guarantees": {**ports(least=True), **CROWDED},
+    "guarantees, weighted": {"switch.scheduler": "weighted", **ports(weights=True, least=True), **CROWDED},
+    "guarantees, deficit, two queues": {
+        "switch.scheduler": "deficit", "nic.queues_per_vf": 2, **ports(weights=True, least=True), **CROWDED,
+    },
+    "guarantees, strict, limits": {"switch.scheduler": "strict", **ports(limits=True, least=True), **CROWDED},
+    "guarantees, clocks apart": {**ports(least=True), **CROWDED, "run.clocks": "80ppm"},
 }  # fmt: skip
 
 

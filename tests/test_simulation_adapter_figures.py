@@ -61,12 +61,12 @@ def test_rates_of_the_wire_are_bits_of_the_window_and_its_share_that_of_the_busi
         nic.port[0].mac.counts.tx_bytes += 1250
         nic.port[0].mac.counts.rx_bytes += 500
         nic.port[0].mac.counts.tx_busy_fs, nic.port[0].mac.counts.rx_busy_fs = 600 * NS, 250 * NS
-        nic.port[0].mac.counts.wait.n, nic.port[0].mac.counts.wait.sum_fs, nic.port[0].mac.counts.wait.highest_fs = (
+        nic.counts.wire_wait.n, nic.counts.wire_wait.sum_fs, nic.counts.wire_wait.highest_fs = (
             2,
             1024.0 * 5,
             1024 * 3,
         )
-        nic.port[0].mac.counts.wait.lowest_fs = 1024 * 2
+        nic.counts.wire_wait.lowest_fs = 1024 * 2
         nic.ledger.histogram[WIRE_WAIT_HISTOGRAM, 2:4] = 1
 
     wire = figures(nic, change)["wire"]
@@ -143,7 +143,7 @@ def test_depths_are_means_over_the_window_and_of_rings_over_those_in_use(nic):
         nic.tx_queue[1].highest, nic.rx_queue[2].highest = 17, 4
         nic.counts.tx_buffer.area, nic.counts.tx_buffer.highest = 1500.0 * 500 * NS, 3000
         nic.counts.rx_buffer.area, nic.counts.rx_buffer.highest = 64.0 * 250 * NS, 64
-        nic.port[0].mac.counts.waiting.area, nic.port[0].mac.counts.waiting.highest = 1.0 * 100 * NS, 2
+        nic.counts.wire_waiting.area, nic.counts.wire_waiting.highest = 1.0 * 100 * NS, 2
         nic.pcie[0].tags.counts.held_fs += 8000 * NS
         nic.pcie[0].tags.counts.fewest_free = 12
 

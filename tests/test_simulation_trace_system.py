@@ -227,8 +227,8 @@ def test_an_arrival_is_decided_on_once_and_one_that_drops_never_is():
     come = {"head": 0, "mask": 3, "ring": [{"journey": number} for number in range(4)]}
     line = {"head": 0, "ring": [{"journey": 7}]}
     crossed = {place: {"came_fs": 0, "decided_fs": 40} for place in (7, 8)}  # as left by frames before
-    port = {"wire": {"come": come}, "mac": {"line": line}}
-    nic = {"port": [port], "ledger": {"journeys": {"crossed": crossed}}}
+    ledger = {"journeys": {"crossed": crossed}}
+    nic = {"wire": [{"come": come}], "port": [{"mac": {"line": line}}], "ledger": ledger}
     arrivals = Arrivals(nic)
     for number, place in enumerate((7, 8)):
         come["head"], line["ring"][0]["journey"] = number + 1, place

@@ -27,6 +27,7 @@ from hwmodel.analytic.transactions import (
     transactions_of,
 )
 from hwmodel.analytic.waiting import with_waits
+from hwmodel.results import at_port
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, LinkRate, link_rate_of
@@ -46,7 +47,7 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
         *tag_ceilings(config, transactions),
         *credit_ceilings(config, transactions),
         *engine_ceilings(config, transactions),
-        *_wire(config.port.rate_bps, traffic, beside),
+        *_wires(config, traffic, beside),
         *_drivers(config, traffic, beside),
         *_pipeline(config, traffic, beside, transactions),
         *_rate_limits(config, traffic),
@@ -102,7 +103,7 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
         *tag_ceilings(config, transactions),
         *credit_ceilings(config, transactions),
         *engine_ceilings(config, transactions),
-        *_wire(config.port.rate_bps, traffic, ()),
+        *_wires(config, traffic, ()),
         *_pipeline(config, traffic, (), transactions),
         *serial_rx_fetches(config, traffic, ()),
     ]
@@ -222,6 +223,34 @@ def _queues(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iter
         yield Ceiling("nic.queue", "queue_time, Tx rings of all senders", "s", Fraction(n_rings), *amounts)
 
 
+def _wires(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+    """Give the ceilings of an adapter's wires, both ways of each port in turn."""
+    rate_bps = config.port.rate_bps
+    if config.port.count == 1:
+        yield from _wire(rate_bps, traffic, beside)
+        return
+    for port in config.port.names:
+        what = f"port {port} at {rate_bps / 1e9:g} Gb/s, frame + 20 B"
+        for name in ("wire.tx", "wire.rx"):
+            yield _at_port(at_port(port, name), what, "B", Fraction(rate_bps, BITS_PER_BYTE), traffic, beside)
+
+
+def _at_port(
+    name: str, what: str, unit: str, capacity: Fraction, traffic: Traffic, beside: Sequence[Traffic]
+) -> Ceiling:
+    per_s = sum((one.at_ports.get(name, ZERO) * (one.frames_per_s or 0) for one in beside), ZERO)
+    return Ceiling(name, what, unit, capacity, traffic.at_ports.get(name, ZERO), per_s)
+
+
+def taken_at_port(config: Config, port: str, traffic: Traffic) -> dict[str, Fraction]:
+    """Give what frames that pass one of several ports take of its own resources, by their names."""
+    sent, received = wire_bytes_of(traffic)
+    found = {"wire.tx": sent, "wire.rx": received}
+    if config.switch.timing == "core":
+        found["switch.bus"] = bus_words(config, traffic)
+    return {at_port(port, name): amount for name, amount in found.items() if amount}
+
+
 def _wire(rate_bps: int, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
     capacity = Fraction(rate_bps, BITS_PER_BYTE)
     sent, received = wire_bytes_of(traffic)
@@ -324,7 +353,11 @@ def _pipeline(
         words_beside = sum((bus_words(config, one) * (one.frames_per_s or 0) for one in beside), ZERO)
         clock = Fraction(config.switch.clock_hz)
         what = f"shared bus of {config.switch.bus_bits} bits"
-        yield Ceiling("switch.bus", what, "cycles", clock, bus_words(config, traffic), words_beside)
+        if config.port.count == 1:
+            yield Ceiling("switch.bus", what, "cycles", clock, bus_words(config, traffic), words_beside)
+            return
+        for port in config.port.names:
+            yield _at_port(at_port(port, "switch.bus"), f"{what} at {port}", "cycles", clock, traffic, beside)
 
 
 def bus_words(config: Config, traffic: Traffic) -> Fraction:

@@ -27,9 +27,9 @@ import numpy as np
 from hwmodel.analytic.ceilings import core_of
 from hwmodel.analytic.linear_programs import WITHOUT_END, Floats, MixProgram, maximize
 from hwmodel.analytic.mix_costs import PER_S, HopTable, MixCosts, Place
-from hwmodel.analytic.routes import UPLINK
 from hwmodel.analytic.symmetry import folded, unfolded
 from hwmodel.analytic.traffic import ZERO, Demand, Leg, Offered, Sizes, Traffic, average, whole_of
+from hwmodel.config.names import is_uplink
 from hwmodel.errors import InputError
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
@@ -120,7 +120,7 @@ class _Problem:
         if not self._system.is_server(leg.part):
             return False
         drops = self._system.config(leg.part).nic.drop_enable
-        return not leg.traffic.mirrored and (drops or (stream.source == UPLINK and not stream.hops))
+        return not leg.traffic.mirrored and (drops or (is_uplink(stream.source) and not stream.hops))
 
     def _landings_of_stream(self, stream: Offered) -> dict[Landing, float]:
         found: dict[Landing, float] = {}
@@ -210,7 +210,7 @@ class _Problem:
                 for number in sender.streams:
                     program.fix(number, min(self._most[number], sender.most))
         for number, one in enumerate(self._streams):
-            if one.source == UPLINK:
+            if is_uplink(one.source):
                 program.free(number, self._most[number])
         return self._solution(program)
 
@@ -356,7 +356,7 @@ def intervals_of(levels: Iterator[float]) -> list[Interval]:
 
 def senders_of(system: System, streams: Sequence[Offered], most: Sequence[float]) -> Iterator[Sender]:
     """List the functions that send `streams`, of each of which there are `most` millions a second."""
-    for name in dict.fromkeys(one.source for one in streams if one.source != UPLINK):
+    for name in dict.fromkeys(one.source for one in streams if not is_uplink(one.source)):
         part, local = system.place(name)
         config, port = system.config(part), system.port(name)
         numbers = tuple(number for number, one in enumerate(streams) if one.source == name)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hwmodel.analytic.paths import OnwardHops, Path, Paths, Policer
+from hwmodel.analytic.ceilings import taken_at_port
+from hwmodel.analytic.paths import LINK_DOWN, OnwardHops, Path, Paths, Policer
 from hwmodel.analytic.recent import remembered
 from hwmodel.analytic.routes import GROUPS, UPLINK, Route, Stream, streams_of
 from hwmodel.analytic.symmetry import folded_stream, is_alike_for_all, unfolded
@@ -26,12 +27,14 @@ from hwmodel.analytic.traffic import (
     Sizes,
     Traffic,
     average,
+    nothing_of,
     shares,
     sum_of_products,
     together,
     whole_of,
 )
-from hwmodel.config.names import port_number
+from hwmodel.config.names import is_uplink, port_number, uplink_of
+from hwmodel.config.system import outside_targets, own_uplinks, port_of_end
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import BITS_PER_BYTE
@@ -71,13 +74,12 @@ def flows_of(config: Config, system: System) -> Iterator[tuple[str, str]]:
     """List the source and target of all that is sent."""
     capture = _capture_of(config, system)
     if capture is not None:
-        yield from capture.flows
+        yield from (own_uplinks(config, *ends) for ends in capture.flows)
     else:
         for stream in streams_of(config, system.vm_names):
             yield from ((way.source, way.target) for way in _ways(config, stream))
-    external = config.workload.external
-    if external is not None:
-        yield from ((UPLINK, target) for target in (system.vm_names if external.to == "all" else external.to))
+    for uplink, targets in outside_targets(config, system.servers):
+        yield from ((uplink, target) for target in targets)
 
 
 def _capture_of(config: Config, system: System) -> Capture | None:
@@ -101,10 +103,11 @@ def _capture_of(config: Config, system: System) -> Capture | None:
 
 def _ways(config: Config, stream: Stream) -> list[_Way]:
     """Part a stream by targets, with what goes out by the wire whatever the target."""
-    by_wire = ZERO if stream.source == UPLINK else _fraction(config.workload.wire_share)
+    by_wire = ZERO if is_uplink(stream.source) else _fraction(config.workload.wire_share)
     share = (1 - by_wire) / len(stream.targets)
     ways = [_Way(stream.source, target, share) for target in stream.targets]
-    return [way for way in (*ways, _Way(stream.source, UPLINK, by_wire)) if way.share]
+    uplink = uplink_of(port_of_end(config, stream.source))
+    return [way for way in (*ways, _Way(stream.source, uplink, by_wire)) if way.share]
 
 
 class _Reader:
@@ -136,8 +139,8 @@ class _Reader:
         external = self._config.workload.external
         streams = [] if self._capture is not None else list(streams_of(self._config, self._system.vm_names))
         if external is not None:
-            to = self._system.vm_names if external.to == "all" else tuple(external.to)
-            streams.append(Stream(UPLINK, to, external.rate_bps))
+            outside = outside_targets(self._config, self._system.servers)
+            streams += [Stream(uplink, to, external.rate_bps) for uplink, to in outside]
         offered: dict[Policer, Fraction | None] = {}
         for stream in streams:
             own_bps = load_bps if stream.rate_bps is None and not self._config.workload.has_weights else stream.rate_bps
@@ -155,15 +158,20 @@ class _Reader:
         sizes = _workload_sizes(config)
         outside = self._outside(sizes)
         beside = [replace(one.traffic, frames_per_s=one.frames_per_s) for one in outside]
-        if workload.pattern is None and outside:
+        if workload.pattern is None and len(outside) == 1:
             streams = tuple(outside) if outside[0].hops else ()
             return Demand(outside[0].traffic, (), outside[0].frames_per_s, (), streams)
+        if workload.pattern is None and outside:
+            sought = average([(one.traffic, one.frames_per_s or ZERO) for one in outside])
+            return Demand(sought, (), sum((one.frames_per_s or ZERO for one in outside), ZERO), (), tuple(outside))
         if self._paths.n_parts > 1 and is_alike_for_all(config, self._system):
             return self._of_one_sender(sizes)
         alone = [
             (stream, self._offered(stream.name, stream.source, sizes, _ways(config, stream)))
             for stream in streams_of(config, self._system.vm_names)
         ]
+        if workload.load.kind == "saturate":  # who can send nothing waits
+            alone = [(stream, one) for stream, one in alone if stream.rate_bps is not None or not self._is_cut_off(one)]
         if not alone:
             raise InputError(_NOBODY)
         with_rate = [
@@ -189,6 +197,10 @@ class _Reader:
         ]
         return Demand(sought, tuple(beside), offered, tuple(parts), (*with_rate, *outside))
 
+    def _is_cut_off(self, one: Offered) -> bool:
+        """Tell whether a stream's frames are for a dead wire alone."""
+        return all(leg.traffic.is_nothing for leg in one.sent_as) and not one.hops
+
     def _of_one_sender(self, sizes: Sizes) -> Demand:
         """Give the demand where all senders are alike: from one of them."""
         streams = list(streams_of(self._config, self._system.vm_names))
@@ -205,14 +217,15 @@ class _Reader:
 
         Where frames wait for room instead, those of the stream's other rings wait behind them, and its mix stays.
         """
-        if stream.source == UPLINK or not is_open or self._config.workload.on_full != "drop":
+        if is_uplink(stream.source) or not is_open or self._config.workload.on_full != "drop":
             return [(whole, ONE)]
         queues = self._system.config(self._system.place(stream.source)[0]).nic.queues_per_vf
         if queues == 1:
             return [(whole, ONE)]
         rings: defaultdict[int, list[_Way]] = defaultdict(list)
         for way in _ways(self._config, stream):
-            number = 0 if way.target in (*GROUPS, UPLINK) else port_number(self._system.place(way.target)[1])
+            is_elsewhere = way.target in GROUPS or is_uplink(way.target)
+            number = 0 if is_elsewhere else port_number(self._system.place(way.target)[1])
             rings[number % queues].append(way)
         sizes = whole.traffic.sizes
         return [
@@ -221,7 +234,7 @@ class _Reader:
         ]
 
     def _replayed(self, capture: Capture) -> Demand:
-        ways = [_Way(source, target, Fraction(n)) for (source, target), n in capture.flows.items()]
+        ways = [_Way(*own_uplinks(self._config, *ends), Fraction(n)) for ends, n in capture.flows.items()]
         sizes = shares(capture.sizes.items())
         timed = self._config.workload.pcap_time == "file" and capture.frames_per_s
         sought = self._offered("capture", UPLINK, sizes, ways)
@@ -239,10 +252,13 @@ class _Reader:
             sizes = shares(external.sizes)
         elif external.frame_bytes is not None:
             sizes = shares(((external.frame_bytes, 1),))
-        targets = self._system.vm_names if external.to == "all" else tuple(external.to)
-        ways = _ways(self._config, Stream(UPLINK, targets))
-        one = self._offered(OUTSIDE_TRAFFIC, UPLINK, sizes, ways)
-        return [replace(one, frames_per_s=_frames_per_s(one.traffic, external.rate_bps))]
+        found = []
+        for uplink, targets in outside_targets(self._config, self._system.servers):
+            ways = _ways(self._config, Stream(uplink, targets))
+            name = OUTSIDE_TRAFFIC if uplink == UPLINK else f"{OUTSIDE_TRAFFIC} by {uplink.partition('.')[0]}"
+            one = self._offered(name, uplink, sizes, ways)
+            found.append(replace(one, frames_per_s=_frames_per_s(one.traffic, external.rate_bps)))
+        return found
 
     def _load_frames_per_s(self, traffic: Traffic, n_streams: int) -> Fraction | None:
         load = self._config.workload.load
@@ -266,7 +282,7 @@ class _Reader:
             if path.lost:
                 self._lost[way.source, way.target] = path.lost
             first = first or (way.source, way.target)
-            if first_inside is None and way.source != UPLINK and _reaches_a_vm(path):
+            if first_inside is None and not is_uplink(way.source) and _reaches_a_vm(path):
                 first_inside = way.source, way.target
             sent[path.part].append((self._sent(sizes, way, path), share))
             if n_parts > 1:
@@ -291,7 +307,9 @@ class _Reader:
     def _sent(self, sizes: Sizes, way: _Way, path: Path) -> Traffic:
         _, local = self._place(way.source)
         route, is_from_vm = path.route, local != UPLINK
-        return Traffic(
+        if path.lost == LINK_DOWN:  # dropped where the frame comes from
+            return nothing_of(sizes)
+        found = Traffic(
             sizes=sizes,
             reads=ONE if is_from_vm else ZERO,
             copies=Fraction(len(route.stations)),
@@ -305,6 +323,9 @@ class _Reader:
             received=_by_station(route),
             rx_rings=self._rx_rings(way.source, path.part, route),
         )
+        if not path.port:
+            return found
+        return replace(found, at_ports=taken_at_port(self._config, path.port, found))
 
     def _received(self, sizes: Sizes, way: _Way, part: int, route: Route) -> Traffic:
         return Traffic(

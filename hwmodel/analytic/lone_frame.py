@@ -10,6 +10,7 @@ from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.recent import remembered
 from hwmodel.analytic.routes import GROUPS, TAG_BYTES, UPLINK, channel_of
 from hwmodel.analytic.system import System
+from hwmodel.config.names import is_uplink, uplink_of
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES, TAG_MODES
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
@@ -82,7 +83,7 @@ def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) ->
         kept = _kept_bytes(system.config(part), stations, source, target) if stations else ()
     pairs = sorted(zip((_function(name) for name in stations), kept, stations, strict=True))
     way = Way(
-        sender=None if source == UPLINK else _function(system.place(source)[1]),
+        sender=None if is_uplink(source) else _function(system.place(source)[1]),
         n_bytes=n_bytes,
         copies=tuple((function, n_bytes + more) for function, more, _ in pairs),
         wire_bytes=n_bytes + path.route.tag_bytes if path.route.to_wire else None,
@@ -91,8 +92,9 @@ def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) ->
         part=part,
         to_part=to_part,
     )
-    first = system.station(to_part, pairs[0][2]) if pairs else UPLINK
-    addressed = UPLINK if first == UPLINK and target not in GROUPS else target
+    uplink = uplink_of(path.port)
+    first = system.station(to_part, pairs[0][2]) if pairs else uplink
+    addressed = uplink if first == uplink and target not in GROUPS else target
     return LoneFrame(source, first, frame_bytes, way, addressed)
 
 

@@ -111,7 +111,7 @@ class MixCosts:
 
     def _shared(self, part: int, traffic: Traffic) -> Floats:
         sent, received = self._by_kind(part, traffic.sent), self._by_kind(part, traffic.received)
-        key = part, traffic.asked, tuple(sent.items()), tuple(received.items())
+        key = part, traffic.asked, tuple(traffic.at_ports.items()), tuple(sent.items()), tuple(received.items())
         if key not in self._known:
             plain = replace(traffic, sent=sent, received=received, rx_rings=frozenset(), parts=())
             first, costs = self._first_row[part], part_costs(self._system, part, plain)

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.bridge_rules import BridgeEntry, BridgeRules, Inside, LogicalPort, interface_of, learn
 from hwmodel.analytic.routes import GROUPS, TAG_BYTES, UPLINK, Route, Router, accepts, mirrored_stations
 from hwmodel.analytic.traffic import ONE, Leg, Onward, Sizes, nothing_of
+from hwmodel.config.names import is_uplink
+from hwmodel.config.system import port_of_end
 from hwmodel.rules.switch_modes import MODES
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
 
+LINK_DOWN = "LINK_DOWN"  # why a frame is lost at a port whose wire is dead
 Policer = tuple[int, int]  # the number of a bridge, and of an entry of its policy
 
 
@@ -52,14 +55,16 @@ class Hop:
 class Path:
     """Hold the way of a frame that component `part` sends: its `route` there, and behind the bridge its `hops`.
 
-    `stops`: the wires between bridges taken by a copy that goes nowhere behind them. `lost`: why a bridge drops it, an
-    empty text where some copy goes on. Tags are counted beside the frame as offered.
+    `port`: the adapter's own at which it is, an empty text where there is one. `stops`: the wires between bridges taken
+    by a copy that goes nowhere behind them. `lost`: why it is dropped whatever the load, an empty text where some copy
+    goes on. Tags are counted beside the frame as offered.
     """
 
     part: int
     route: Route
     hops: tuple[Hop, ...] = ()
     lost: str = ""
+    port: str = field(default="", kw_only=True)
     stops: tuple[tuple[TrunkHop, ...], ...] = ()
 
     @property
@@ -84,7 +89,11 @@ class Paths:
     ) -> None:
         self.system = system
         self.n_parts = system.n_parts if system.bridges and adjacent_bridge_reflects is None else 1
-        self._routers = [Router(server.config, bool(adjacent_bridge_reflects)) for server in system.servers]
+        self._routers = [
+            {port: Router(server.config.at_port(port), bool(adjacent_bridge_reflects))
+             for port in server.config.port.names}
+            for server in system.servers
+        ]  # fmt: skip
         stations = {
             (part, station.name): station
             for part, server in enumerate(system.servers)
@@ -100,8 +109,7 @@ class Paths:
         """Give the path of a frame from a station, or "uplink", to a station, "uplink", "broadcast" or "multicast"."""
         part, _ = self.system.place(source)
         if not self._bridges:
-            route = self._routers[0].route(source, target)
-            return Path(0, route)
+            return self._alone(source, target)
         route = self._at_sender(source, target)
         if not route.to_wire:
             return Path(part, route)
@@ -117,6 +125,19 @@ class Paths:
                 ends.append(one)
         stops = tuple(trunks for trunks, _ in ends if trunks)
         return Path(part, route, tuple(hops), "" if hops else ends[0][1], stops)
+
+    def _alone(self, source: str, target: str) -> Path:
+        """Give the path of a frame at an adapter alone: what is behind its wires is outside."""
+        config = self.system.config(0)
+        port = port_of_end(config, source)
+        ends = (UPLINK if is_uplink(name) else name for name in (source, target))
+        route = self._routers[0][port].route(*ends)
+        if not config.port.is_down(config.port.number_of(port)) or not (route.to_wire or route.from_wire):
+            return Path(0, route, port=port)
+        if is_uplink(source):
+            return Path(0, Route((), False), lost=LINK_DOWN, port=port)
+        lost = "" if route.stations else LINK_DOWN
+        return Path(0, replace(route, to_wire=False, from_wire=False, tag_bytes=0), lost=lost, port=port)
 
     def _onward(
         self, bridge: BridgeRules, inside: Inside, trunks: tuple[TrunkHop, ...], policers: tuple[Policer, ...]
@@ -148,10 +169,11 @@ class Paths:
         part, local = self.system.place(source)
         if part == self.system.outside:
             return Route((), True)
+        (router,) = self._routers[part].values()  # an adapter at a bridge has one port
         if target in GROUPS:
-            return self._routers[part].route(local, target)
+            return router.route(local, target)
         to_part, to_local = self.system.place(target)
-        return self._routers[part].route(local, to_local if to_part == part else UPLINK)
+        return router.route(local, to_local if to_part == part else UPLINK)
 
     def _hop(self, bridge: BridgeRules, inside: Inside, port: LogicalPort) -> Hop:
         is_of_list = inside.target in GROUPS and isinstance(port.interface, str)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from hwmodel.config.system import domains_of, own_uplinks
 from hwmodel.rules.switch_modes import C_TAG, DEFAULT_S_VID, MODES, S_TAG, TAG_MODES
 
 if TYPE_CHECKING:
@@ -212,18 +213,31 @@ class Stream:
 
 
 def streams_of(config: Config, vms: Sequence[str]) -> Iterable[Stream]:
-    """List the streams of the configured pattern among `vms`, the names of the VFs in use in port order."""
-    pattern, n = config.workload.pattern, len(vms)
-    if pattern == "flows":
+    """List the streams of the configured pattern, among the VFs in use of each port in turn.
+
+    `vms`: all of them, by their names in the system, in port order.
+    """
+    if config.workload.pattern == "flows":
         return _flow_streams(config)
+    if config.port.count == 1:
+        return _pattern_streams(config, vms, UPLINK, config.workload.incast_to)
+    return [
+        stream
+        for one in domains_of(config)
+        for stream in _pattern_streams(config, one.vms, one.uplink, one.incast_target(config.workload.incast_to))
+    ]
+
+
+def _pattern_streams(config: Config, vms: Sequence[str], uplink: str, incast_to: str) -> list[Stream]:
+    pattern, n = config.workload.pattern, len(vms)
     if pattern in GROUPS:
         return [Stream(vm, (pattern,)) for vm in vms]
     if pattern == "to_wire":
-        return [Stream(vm, (UPLINK,)) for vm in vms]
+        return [Stream(vm, (uplink,)) for vm in vms]
     if pattern == "ring":
         return [Stream(vm, (vms[(at + 1) % n],)) for at, vm in enumerate(vms) if n > 1]
     if pattern == "incast":
-        return [Stream(vm, (config.workload.incast_to,)) for vm in vms if vm != config.workload.incast_to]
+        return [Stream(vm, (incast_to,)) for vm in vms if vm != incast_to]
     if pattern == "uniform":
         return [Stream(vm, tuple(to for to in vms if to != vm)) for vm in vms if n > 1]
     return [Stream(vms[at], (vms[at ^ 1],)) for at in range(n - n % 2)]
@@ -234,9 +248,10 @@ def _flow_streams(config: Config) -> Iterable[Stream]:
     following: dict[str, list[str]] = {}
     for flow in config.workload.flows:
         rate_bps = config.workload.rate_bps_of(flow)
+        source, target = own_uplinks(config, flow.source, flow.target)
         if rate_bps is None:
-            following.setdefault(flow.source, []).append(flow.target)
+            following.setdefault(source, []).append(target)
         elif rate_bps:
-            yield Stream(flow.source, (flow.target,), rate_bps)
+            yield Stream(source, (target,), rate_bps)
     for source, targets in following.items():
         yield Stream(source, tuple(targets))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hwmodel.analytic.routes import UPLINK
 from hwmodel.config import bridges_of, servers_of, stations_in_use
 from hwmodel.config.bridge import OUTSIDE, way_up
+from hwmodel.config.names import is_uplink
 from hwmodel.config.system import port_rate_bps
 
 if TYPE_CHECKING:
@@ -245,7 +246,7 @@ class System:
 
     def place(self, name: str) -> tuple[int, str]:
         """Give the server of a station and what it is called there; "uplink" is with the stations outside."""
-        if name == UPLINK:
+        if is_uplink(name):
             return self.outside, UPLINK
         server, _, local = name.rpartition(".")
         return self._numbers[server], local

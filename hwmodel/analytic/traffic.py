@@ -54,6 +54,7 @@ class Traffic:
     `back_tag_bytes`: mean tag bytes of a frame sent on the wire, and of one that comes from there. `mixed_bytes`,
     `mixed_back_bytes`: what these take on the wire in the mean where their tags or sizes differ, since padding is of
     each frame; None: as sizes and tags say. `sent`, `received`: by station, mirrored copies among what is received.
+    `at_ports`: of an adapter with several Ethernet ports what is taken of each port's own resources, by their names.
     `rx_rings`: (station, number) of the Rx rings that get some. `frames_per_s`: the rate, where it is given and not to
     be found; else None. `first`: source and target of the first flow, `first_inside`: of the first from a VM to a VM;
     None where there is none.
@@ -75,6 +76,7 @@ class Traffic:
     mirrored: Fraction = ZERO
     sent: Mapping[str, Fraction] = field(default_factory=dict)
     received: Mapping[str, Fraction] = field(default_factory=dict)
+    at_ports: Mapping[str, Fraction] = field(default_factory=dict)
     rx_rings: frozenset[tuple[str, int]] = frozenset()
     frames_per_s: Fraction | None = None
     first: tuple[str, str] | None = None
@@ -161,6 +163,7 @@ def together(sizes: Sizes, parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic
         mirrored=sum_of(lambda one: one.mirrored),
         sent=_by_station((one.sent, weight) for one, weight in parts),
         received=_by_station((one.received, weight) for one, weight in parts),
+        at_ports=_by_station((one.at_ports, weight) for one, weight in parts),
         rx_rings=frozenset().union(*(one.rx_rings for one, _ in parts)),
         parts=_parts_together(sizes, parts),
     )

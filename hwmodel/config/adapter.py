@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from hwmodel.rules.pcie_link import DllpModel
+from hwmodel.rules.pcie_link import GENERATIONS, MOST_TEN_BIT_TAGS, DllpModel
 
-from .kinds import Block, ByteCount, Duration, Rate, Truth, Whole, Word, key, said_where_set
+from .kinds import Block, ByteCount, Duration, Listing, Rate, Truth, Whole, Word, key, said_where_set
+from .names import PortName, ethernet_ports
 
 Ordering = Literal["strict", "relaxed", "id_based"]
 Arbitration = Literal["round_robin", "reads_first", "writes_first", "arrival"]
@@ -67,7 +68,9 @@ class Credits(Block):
 class Pcie(Block):
     """The PCI Express link: its rate, its transaction sizes and what its data link layer costs."""
 
-    generation: Annotated[int, Whole(choices=(1, 2, 3))] = key(2, "PCI Express generation: 2.5, 5 or 8 GT/s a lane.")
+    generation: Annotated[int, Whole(choices=tuple(GENERATIONS))] = key(
+        2, "PCI Express generation, 1 to 5: 2.5, 5, 8, 16 or 32 GT/s a lane."
+    )
     lanes: Annotated[int, Whole(choices=(1, 2, 4, 8, 12, 16, 32))] = key(
         4, "Width of the link; with `generation` it sets the raw rate."
     )
@@ -86,10 +89,10 @@ class Pcie(Block):
         "Addresses at which the host may cut completions (RCB), 64 B or 128 B.",
         alias="read_completion_boundary",
     )
-    tags: Annotated[int, Whole(1, 256)] = key(
+    tags: Annotated[int, Whole(1, MOST_TEN_BIT_TAGS)] = key(
         32,
         "Read requests that may be outstanding at once, descriptors and payload together. With few, reads are "
-        "limited to tags * request / round trip.",
+        "limited to tags * request / round trip. More than 256 have tags of 10 bits, from generation 4 on.",
     )
     dllp_model: Annotated[DllpModel, Word(DllpModel)] = key(
         "tlp4",
@@ -299,6 +302,33 @@ class WirePort(Block):
 
     rate_bps: Annotated[int, Rate("1Mbps", "1000Gbps")] = key(
         "10Gbps",
-        "Rate of the Ethernet port, each way; a frame takes its bytes and 20 B more.",
+        "Rate of the Ethernet port, each way; a frame takes its bytes and 20 B more. Of several each has it.",
         alias="rate",
     )
+    count: Annotated[int, Whole(choices=(1, 2, 4))] = key(
+        1,
+        "Ethernet ports of the adapter, p0, p1 and so on, each with a wire and a switch of its own; rings, buffers, "
+        "tags and the link are shared. Functions belong to a port: switch.ports.NAME.port.",
+    )
+    down: Annotated[tuple[Annotated[str, PortName()], ...], Listing("[p1]")] = key(
+        [], "Ports whose wire is dead: frames that would leave by it, or come, drop as LINK_DOWN."
+    )
+
+    @model_serializer(mode="wrap")
+    def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what an adapter with one port does not need to say."""
+        plain = handler(self)
+        return {name: value for name, value in plain.items() if not (name == "count" and value == 1) and value != []}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the ports; the only one has none where nothing is said of it."""
+        return ethernet_ports(self.count) if self.count > 1 else ("",)
+
+    def number_of(self, name: str | None) -> int:
+        """Return the number of a port, the first where a function names none."""
+        return int(name[1:]) if name else 0
+
+    def is_down(self, number: int) -> bool:
+        """Tell whether a port's wire is dead."""
+        return f"p{number}" in self.down

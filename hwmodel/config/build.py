@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from .bridge import interfaces_before
 from .check_adapter import check_device, check_link, check_rings
 from .check_bridge import check_bridge, check_bridge_kind
+from .check_ports import check_port_system, check_ports
 from .check_sends import check_sends
 from .check_switch import check_servers, check_stations, check_switch
 from .check_workload import check_load, check_policers, check_wire, check_workload
@@ -262,14 +263,14 @@ def cross_check(
     `findings`: those of the whole system; without servers they are those of the only part too.
     """
     for part in parts:
-        for check in (check_link, check_device, check_rings, check_sends, check_stations, check_switch):
+        for check in (check_link, check_device, check_ports, check_rings, check_sends, check_stations, check_switch):
             check(part.server.config, part.findings)
         check_bridge_kind(config, part)
     of_servers = _problems_of_servers(parts, known)
     for part in parts:
         part.findings.problems.clear()
-    checks = (check_servers, check_load if is_running else check_workload, check_wire, check_bridge, check_policers)
-    for check_all in checks:
+    of_load = check_load if is_running else check_workload
+    for check_all in (check_servers, check_port_system, of_load, check_wire, check_bridge, check_policers):
         check_all(config, findings, parts)
     of_system = [problem for one in (findings, *(part.findings for part in parts)) for problem in one.problems]
     return list(dict.fromkeys([*of_servers, *of_system]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.pcie_link import MOST_TAGS, TEN_BIT_TAG_GENERATION, most_tags
 from hwmodel.units import format_bytes
 
 from .adapter import MODEL_MAX_QUEUES, MODEL_RING_POOL
@@ -29,9 +30,20 @@ _RX_BATCHES = (
 
 def check_link(config: Config, findings: Findings) -> None:
     """Check credits, the read latency's distribution, and where frames lie in their buffers."""
+    _check_tags(config, findings)
     _check_credits(config, findings)
     _check_jitter(config, findings)
     _check_buffers(config, findings)
+
+
+def _check_tags(config: Config, findings: Findings) -> None:
+    if config.pcie.tags > most_tags(config.pcie.generation):
+        findings.add(
+            f"{config.pcie.tags} reads under way need tags of 10 bits, from generation {TEN_BIT_TAG_GENERATION} on; at "
+            f"most {MOST_TAGS} before",
+            "pcie.tags",
+            "pcie.generation",
+        )
 
 
 def _check_credits(config: Config, findings: Findings) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from hwmodel.rules.switch_modes import MODES
-from hwmodel.units import format_bytes
+from hwmodel.units import format_bytes, format_rate_bps
 from hwmodel.wire.ethernet import format_mac
 
 from .document import KeyPath
@@ -26,6 +26,7 @@ def check_switch(config: Config, findings: Findings) -> None:
     for index, entry in enumerate(config.switch.acl):
         check_acl_entry(entry, ("switch", "acl", index), findings)
     _check_ecid_lists(config, findings)
+    _check_guarantees(config, findings)
     _check_core(config, findings)
 
 
@@ -55,6 +56,30 @@ def _check_mirrors(config: Config, findings: Findings) -> None:
             findings.add("a mirror needs from (a port) or vlan", path)
         if mirror.source is not None and mirror.vlan is not None:
             findings.add("a mirror has from (a port) or vlan, not both", (*path, "vlan"), (*path, "from"))
+
+
+def _check_guarantees(config: Config, findings: Findings) -> None:
+    """Check that each Ethernet port can keep what is guaranteed, and that no station is held below it."""
+    totals_bps: dict[str, int] = {}
+    for port in config.switch.ports:
+        if port.min_rate_bps is None:
+            continue
+        least_bps = port.min_rate_bps
+        totals_bps[port.port] = total_bps = totals_bps.get(port.port, 0) + least_bps
+        key = f"switch.ports.{port.name}.min_rate"
+        if port.rate_limit_bps is not None and least_bps > port.rate_limit_bps:
+            findings.add(
+                f"{format_rate_bps(least_bps)} is more than its rate_limit {format_rate_bps(port.rate_limit_bps)}",
+                key,
+                f"switch.ports.{port.name}.rate_limit",
+            )
+        if total_bps > config.port.rate_bps >= total_bps - least_bps:
+            findings.add(
+                f"all guarantees up to it are {format_rate_bps(total_bps)}, more than port.rate "
+                f"{format_rate_bps(config.port.rate_bps)}",
+                key,
+                "port.rate",
+            )
 
 
 def check_acl_entry(entry: AclEntry, path: KeyPath, findings: Findings) -> None:
@@ -128,10 +153,11 @@ def _check_names(config: Config, findings: Findings) -> None:
 
 def _check_macs(config: Config, findings: Findings) -> None:
     owners: dict[int, list[tuple[str, set[int], int]]] = {}
+    ports = {port.name: port.port for port in config.switch.ports}  # each with a switch of its own
     for port in config.switch.ports:
         for index, mac in enumerate(dict.fromkeys(port.macs)):
             for other, other_vlans, other_index in owners.get(mac, []):
-                shared = other_vlans.intersection(port.vlans)
+                shared = other_vlans.intersection(port.vlans) if ports[other] == port.port else set()
                 if shared and other != port.name:
                     findings.add(
                         f"{other} and {port.name} both have {format_mac(mac)} in VLAN {min(shared)}",

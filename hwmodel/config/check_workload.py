@@ -19,8 +19,19 @@ from .document import KeyPath
 from .findings import Findings, Part
 from .frame_lengths import named_lengths
 from .model import Config
+from .names import is_uplink
 from .switch import AclEntry, Port
-from .system import Server, bridge_with, bridges_of, outside_rate_bps, port_rate_bps, stations_in_use
+from .system import (
+    Server,
+    bridge_with,
+    bridges_of,
+    domains_of,
+    outside_rate_bps,
+    outside_targets,
+    own_uplinks,
+    port_rate_bps,
+    stations_in_use,
+)
 from .workload import External, SizeWeight, Workload
 
 _FEWEST_VFS = {"to_wire": 1, "broadcast": 1, "multicast": 1}
@@ -82,7 +93,7 @@ def _check_pattern(config: Config, findings: Findings, n_vfs: int) -> None:
                 "pattern: flows needs flows, like flows: [[vf0, vf1, 2Gbps]]", "workload.pattern", "workload.flows"
             )
         for index, flow in enumerate(workload.flows):
-            if flow.source == flow.target == "uplink":
+            if is_uplink(flow.source) and is_uplink(flow.target):
                 findings.add("a flow from the wire to the wire does not meet the adapter", ("workload", "flows", index))
         return
     fewest = _FEWEST_VFS.get(workload.pattern, 2)
@@ -276,14 +287,20 @@ class _Stream(NamedTuple):
 
 def check_wire(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
     """Find outside traffic that the port cannot carry: each stream alone, bursts, and all together."""
+    for uplink in (domain.uplink for domain in domains_of(config, [part.server for part in parts])):
+        _check_uplink(config, findings, parts, uplink)
+
+
+def _check_uplink(config: Config, findings: Findings, parts: Sequence[Part], uplink: str) -> None:
+    """Find outside traffic that comes by one port and that it cannot carry."""
     servers = [part.server for part in parts]
     port_bps = outside_rate_bps(config)
     bridge = bridge_with(config, OUTSIDE)
     port = format_rate_bps(port_bps)
     port_key: str | KeyPath = "port.rate" if bridge is None else (*bridge.path, "ports", OUTSIDE, "rate")
-    streams = list(_streams_from_wire(config, servers))
+    streams = list(_streams_from_wire(config, servers, uplink))
     found = False
-    for stream in [*streams, *_bursts_from_wire(config, servers)]:
+    for stream in [*streams, *_bursts_from_wire(config, servers, uplink)]:
         if stream.line_share <= 1 or stream.rate_bps is None:
             continue
         found = True
@@ -306,32 +323,38 @@ def check_wire(config: Config, findings: Findings, parts: Sequence[Part]) -> Non
         )
 
 
-def _streams_from_wire(config: Config, servers: Sequence[Server]) -> Iterator[_Stream]:
-    """Give the streams with a rate; what saturates the line takes what the others leave."""
+def _streams_from_wire(config: Config, servers: Sequence[Server], uplink: str) -> Iterator[_Stream]:
+    """Give the streams with a rate that come by an uplink; what saturates the line takes what the others leave."""
     workload, external = config.workload, config.workload.external
     if workload.pcap is None and workload.pattern == "flows":
-        for index, flow in enumerate(workload.flows):
+        sources = [own_uplinks(config, *flow[:2])[0] for flow in workload.flows]
+        for index, (flow, source) in enumerate(zip(workload.flows, sources, strict=True)):
             rate_bps = workload.rate_bps_of(flow)
-            if flow.source == "uplink" and rate_bps is not None:
+            if source == uplink and rate_bps is not None:
                 yield _at_rate(config, ("workload", "flows", index), rate_bps)
-        following = {flow.source for flow in workload.flows if flow.follows_load}
-        share = workload.shares_of(following, [server.name for server in servers]).get("uplink", Fraction(0))
+        following = {source for flow, source in zip(workload.flows, sources, strict=True) if flow.follows_load}
+        share = workload.shares_of(following, [server.name for server in servers]).get(uplink, Fraction(0))
         if share and workload.load.kind == "share":
             of_outside = Fraction(port_rate_bps(servers), outside_rate_bps(config))
             yield _Stream(("workload", "load"), None, Fraction(repr(workload.load.share)) * share * of_outside)
         elif share and workload.load_bps is not None:
             yield _at_rate(config, ("workload", "load"), workload.load_bps * len(following) * share)
-    if external is not None:
+    if external is not None and _comes_by(config, servers, uplink):
         yield _at_rate(config, _EXTERNAL, external.rate_bps)
 
 
-def _bursts_from_wire(config: Config, servers: Sequence[Server]) -> Iterator[_Stream]:
+def _comes_by(config: Config, servers: Sequence[Server], uplink: str) -> bool:
+    """Tell whether `workload.external` comes by an uplink."""
+    return any(name == uplink for name, _ in outside_targets(config, servers))
+
+
+def _bursts_from_wire(config: Config, servers: Sequence[Server], uplink: str) -> Iterator[_Stream]:
     workload, external = config.workload, config.workload.external
     if workload.arrivals == "on_off" and workload.peak_rate_bps is not None:
-        flows = [stream for stream in _streams_from_wire(config, servers) if stream.key != _EXTERNAL]
+        flows = [stream for stream in _streams_from_wire(config, servers, uplink) if stream.key != _EXTERNAL]
         if flows:
             yield _at_rate(config, ("workload", "peak_rate"), workload.peak_rate_bps)
-    if external is not None and external.peak_rate_bps is not None:
+    if external is not None and external.peak_rate_bps is not None and _comes_by(config, servers, uplink):
         yield _at_rate(config, ("workload", "external", "peak_rate"), external.peak_rate_bps)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Keys that may change while a machine runs, as patterns: of an adapter, and of a bridge.
 OF_ADAPTERS = (
-    "port.rate", "pcie.generation", "pcie.lanes", "pcie.max_read_request", "nic.rate_limit_window",
+    "port.rate", "port.down*", "pcie.generation", "pcie.lanes", "pcie.max_read_request", "nic.rate_limit_window",
     "switch.uplink.*", "switch.addresses*", "switch.mirrors*", "switch.acl*", "switch.ports.*",
 )  # fmt: skip
 OF_BRIDGES = ("latency", "ageing", "policy*", "ports.*.rate", "ports.*.hairpin", "ports.*.*vlan*")
@@ -32,7 +32,10 @@ OF_WORKLOADS = tuple(
     )
 )  # fmt: skip
 OF_NO_ADAPTER = ("servers", "bridge", "scenario", "workload", "run")  # looked at by themselves, or not at all
-FIXED = ("switch.ports.*.max_frame", *(f"switch.ports.*.{mode.key}" for mode in MODES.values() if mode.key))
+FIXED = (
+    "switch.ports.*.max_frame", "switch.ports.*.port",
+    *(f"switch.ports.*.{mode.key}" for mode in MODES.values() if mode.key),
+)  # fmt: skip
 # Where a bridge cuts through: whether a frame may go on before its end is there hangs on both rates.
 RATES = ("port.rate", "ports.*.rate")
 # What a bridge has built its lists of interfaces by, where stations have interfaces.

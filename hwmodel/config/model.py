@@ -118,6 +118,10 @@ class Config(Block):
         functions = map(function_name, range(self.nic.vfs + 1))
         return tuple({driver.behaviour: driver for driver in map(self.driver_of, functions)}.values())
 
+    def at_port(self, name: str) -> Config:
+        """Return the configuration as it is at one Ethernet port of an adapter; all of it where that has no name."""
+        return self.model_copy(update={"switch": self.switch.at_port(name)}) if name else self
+
     def for_function(self, function: str) -> Config:
         """Return the configuration as a function sees it: with its driver as that of all."""
         own = self.driver.vms.get(function)

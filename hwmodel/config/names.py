@@ -11,6 +11,9 @@ from hwmodel.wire.ethernet import format_mac, is_group_mac
 from .kinds import Kind, shown, suggest, wrong
 
 MAC_PATTERN = "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$"
+UPLINK = "uplink"
+MODEL_MAX_PORTS = 4  # Ethernet ports of an adapter
+_PORT = f"p[0-{MODEL_MAX_PORTS - 1}]"
 _SERVER = "[A-Za-z][A-Za-z0-9_-]{0,31}"
 _PARTS = f"{_SERVER}([.]{_SERVER})?"  # a server, or one of a server's several adapters
 _NO_SERVERS = frozenset(("outside", "adapter", "uplink", "all"))  # words of their own where a server may be named
@@ -111,6 +114,36 @@ class Name(Kind):
         return f" (did you mean {number[1]}vf{number[2]}?)" if number else suggest(value, self.others)
 
 
+class EndName(Name):
+    """An end of a flow: a function, `uplink`, or, of an adapter with several ports, `p1.uplink`."""
+
+    def __init__(self) -> None:
+        super().__init__(UPLINK, with_servers=True)
+
+    def schema(self) -> dict[str, Any]:
+        """Return a text with a pattern."""
+        found = super().schema()
+        return found | {"pattern": found["pattern"].removesuffix(")$") + f"|{_PORT}[.]{UPLINK})$"}
+
+    def _is_name(self, value: str) -> bool:
+        return re.fullmatch(rf"{_PORT}[.]{UPLINK}", value) is not None or super()._is_name(value)
+
+
+class PortName(Kind):
+    """The name of an Ethernet port: p0, p1, and so on."""
+
+    def parse(self, value: object) -> str:
+        """Return the name; whether the adapter has that port is checked later."""
+        if not isinstance(value, str) or not re.fullmatch(_PORT, value):
+            hint = f" (did you mean p{value}?)" if value in range(MODEL_MAX_PORTS) else ""
+            raise wrong(f"{shown(value)} is not the name of a port of the adapter; p0 to p{MODEL_MAX_PORTS - 1}{hint}")
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """Return a text with a pattern."""
+        return {"title": "p0, p1, ...", "type": "string", "pattern": f"^{_PORT}$"}
+
+
 class ServerName(Kind):
     """A server's name, or in its place one of a few words; `with_adapters`: or that of a server's adapter, a.x."""
 
@@ -191,6 +224,21 @@ def is_part_name(text: str) -> bool:
     return len(names) <= 2 and all(map(is_server_name, names))
 
 
+def ethernet_ports(count: int) -> tuple[str, ...]:
+    """Return the names of an adapter's Ethernet ports: p0, p1, and so on."""
+    return tuple(f"p{number}" for number in range(count))
+
+
+def uplink_of(port: str) -> str:
+    """Return what the stations outside are called that are beyond a port: "uplink" where it has no name."""
+    return f"{port}.{UPLINK}" if port else UPLINK
+
+
+def is_uplink(name: str) -> bool:
+    """Tell whether a name is that of stations outside: uplink, p1.uplink."""
+    return name == UPLINK or name.endswith(f".{UPLINK}")
+
+
 def function_name(number: int) -> str:
     """Return the name of a function: 0 is the PF, K + 1 VF K."""
     return "pf" if number == 0 else f"vf{number - 1}"
@@ -205,4 +253,4 @@ def port_order(name: str, servers: Sequence[str] = ()) -> tuple[int, int]:
     """Return what ports sort by: their server's place in `servers`, if they name one, then the port's number."""
     server, _, station = name.rpartition(".")
     place = servers.index(server) if server in servers else len(servers)
-    return (place if server else -1), port_number(station)
+    return (place if server and not is_uplink(name) else -1), port_number(station)

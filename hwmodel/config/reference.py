@@ -62,6 +62,13 @@ key in its message; what is wrong in the file's own blocks for some servers alon
     bridge: {latency: 300ns, ports: {outside: {rate: 40Gbps}}}
     workload: {pattern: flows, flows: [[a.vf0, b.vf3, 2Gbps], [uplink, a.vf1, 1Gbps]]}
 
+**Several Ethernet ports** of one adapter, behind one PCIe link, are `port: {count: 2}` (or 4): p0, p1, each with a
+wire and a switch of its own. VFs go to them in turn, or as `switch.ports.vf3.port: p0` says; stations outside are
+`p1.uplink` in `flows` ([more](loads.md#patterns)). A wire that is dead stands in `port.down`. With `bridge` or
+`servers` adapters have one port each.
+
+    port: {count: 2, down: [p1]}
+
 **Several bridges** stand in `bridges`, in place of `bridge`: each with a name and that block's keys, and joined in a
 tree by wires between two of their ports. `--set bridges.left.ports.trunk.rate=40Gbps` changes a key of one
 ([more](bridge.md#several-bridges)).
@@ -108,6 +115,7 @@ _LIMITS = {
     "most addresses": "max_macs",
     "most VLANs": "max_vlans",
     "most mirrors": "max_mirrors",
+    "most Ethernet ports": "max_ports",
 }
 
 

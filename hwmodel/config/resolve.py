@@ -20,7 +20,7 @@ from .bridge import ADAPTER, OUTSIDE, Bridge
 from .document import Document, KeyPath, Problem, copied_data
 from .host import MOST_CORES
 from .model import OF_SYSTEM, Config
-from .names import function_name, is_station_name, port_number
+from .names import MODEL_MAX_PORTS, ethernet_ports, function_name, is_station_name, port_number
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .servers import ServerEntry, adapter_name
 from .switch import Uplink
@@ -68,7 +68,8 @@ def fill(
     if isinstance(data["host"], dict):
         data["host"].setdefault("cores", min(MOST_CORES, _number_of_vfs(nic) + vfs_beside))
     if isinstance(data["switch"], dict):
-        _fill_stations(data["switch"], function_names(data), server, interfaces_before)
+        n_ports = _number_of_ports(data["port"])
+        _fill_stations(data["switch"], function_names(data), server, interfaces_before, n_ports)
     if isinstance(workload, dict):
         _fill_workload(document, workload, nic, base_directory)
     if isinstance(data.get("bridge"), dict):
@@ -147,7 +148,14 @@ def function_names(data: dict[str, Any]) -> list[str]:
     return list(map(function_name, range(1 + _number_of_vfs(data.get("nic")))))
 
 
-def _fill_stations(switch: dict[str, Any], functions: list[str], server: int, interfaces_before: int) -> None:
+def _number_of_ports(port: Any) -> int:
+    count = port.get("count") if isinstance(port, dict) else None
+    return count if isinstance(count, int) and 1 < count <= MODEL_MAX_PORTS else 1
+
+
+def _fill_stations(
+    switch: dict[str, Any], functions: list[str], server: int, interfaces_before: int, n_ports: int
+) -> None:
     stations = switch.setdefault("ports", [])
     if not isinstance(stations, list):
         return
@@ -156,6 +164,9 @@ def _fill_stations(switch: dict[str, Any], functions: list[str], server: int, in
     for entry in stations:
         if isinstance(entry, dict):
             _fill_station(entry, server, interfaces_before)
+            if n_ports > 1 and is_station_name(str(entry.get("name"))):
+                # The PF is at the first port; VFs go to them in turn.
+                entry.setdefault("port", ethernet_ports(n_ports)[max(0, port_number(entry["name"]) - 2) % n_ports])
 
 
 def _fill_station(entry: dict[str, Any], server: int, interfaces_before: int) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, SerializerFunctionWrapHandler, model_serializer
 
 from hwmodel.rules.switch_modes import MODES, OUTER_TAGS, TAG_MODES, ChannelKind, ModeName
 
 from .kinds import Block, ByteCount, Frequency, Listing, OrWord, Rate, Truth, Whole, Word, key
-from .names import EtherType, IdKey, Mac, Name, port_number
+from .names import EtherType, IdKey, Mac, Name, PortName, port_number
 
 Admit = Literal["all", "tagged", "untagged"]
 Accept = Literal["broadcast", "multicast"]
@@ -82,6 +83,12 @@ class Port(Block):
     rate_limit_bps: Annotated[int, Rate("1Kbps", "1000Gbps")] | None = key(
         None, "Most that the station may send, frame bits with FCS; null: no limit.", alias="rate_limit"
     )
+    min_rate_bps: Annotated[int, Rate("1Kbps", "1000Gbps")] | None = key(
+        None,
+        "Least that the station may send, whatever the others have to send, frame bits with FCS; what all guarantees "
+        "leave is shared as `scheduler` says. null: none.",
+        alias="min_rate",
+    )
     weight: Annotated[int, Whole(1, 65535)] = key(1, "Share of the station in the `weighted` and `deficit` schedulers.")
     vif: Annotated[int, Whole(1, MODES["vn_tag"].highest)] = key(
         ...,
@@ -96,6 +103,16 @@ class Port(Block):
     s_channel: VlanId | None = key(
         None, "S-channel of the station in mode multichannel, a key of switch.s_channels; null: none."
     )
+    port: Annotated[str, PortName()] | None = key(
+        None,
+        "Ethernet port of the adapter that the station is at, p0 or p1 and so on; it reaches the stations there.",
+        derived="with port.count above 1 in turn: pf p0, vf0 p0, vf1 p1 and so on",
+    )
+
+    @model_serializer(mode="wrap")
+    def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave the port out where the adapter has one."""
+        return {name: value for name, value in handler(self).items() if name != "port" or value is not None}
 
     @property
     def number(self) -> int:
@@ -216,3 +233,32 @@ class Switch(Block):
     acl: Annotated[tuple[AclEntry, ...], Listing("[{port: vf0, action: deny}]")] = key(
         [], "Access-control list for frames that stations send; the first entry that matches decides, else permit."
     )
+
+    def at_port(self, name: str) -> Switch:
+        """Return the switch behind one Ethernet port of an adapter: with its stations, and what concerns them.
+
+        All of it where the port has no name, since there is one. A mirror is at the port of the station that watches.
+        """
+        if not name:
+            return self
+        here = tuple(port for port in self.ports if port.port == name)
+        names = {port.name for port in here}
+
+        def kept(stations: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(station for station in stations if station in names)
+
+        def with_stations(entries: Iterable[Any]) -> tuple[Any, ...]:
+            found = (entry.model_copy(update={"ports": kept(entry.ports)}) for entry in entries)
+            return tuple(entry for entry in found if entry.ports)
+
+        lists = {number: kept(stations) for number, stations in self.vif_lists.items()}
+        return self.model_copy(
+            update={
+                "ports": here,
+                "addresses": with_stations(self.addresses),
+                "vif_lists": {number: stations for number, stations in lists.items() if stations},
+                "ecid_lists": with_stations(self.ecid_lists),
+                "mirrors": tuple(mirror for mirror in self.mirrors if mirror.to in names),
+                "acl": tuple(entry for entry in self.acl if entry.port == "all" or entry.port in names),
+            }
+        )

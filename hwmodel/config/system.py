@@ -13,7 +13,7 @@ from .bridge import ADAPTER, BRIDGE, OUTSIDE, Bridge, BridgePort, JoinedPort
 from .document import Document, KeyPath, Problem
 from .kinds import suggest
 from .model import OF_SYSTEM, Config, model_at
-from .names import is_part_name
+from .names import UPLINK, is_part_name, is_uplink, uplink_of
 from .overrides import apply_changes, apply_overrides
 from .servers import ADAPTER_BLOCKS, MAX_SERVERS, OWN_BLOCKS, ServerEntry, adapter_name
 from .switch import Port, Switch
@@ -179,7 +179,72 @@ def stations_in_use(servers: Iterable[Server]) -> dict[str, Port]:
 
 def port_rate_bps(servers: Iterable[Server]) -> int:
     """Return the rate of all servers' ports together, which a share as `load` is a share of."""
-    return sum(server.config.port.rate_bps for server in servers)
+    return sum(server.config.port.rate_bps * server.config.port.count for server in servers)
+
+
+class Domain(NamedTuple):
+    """The VFs in use that reach each other: those at one Ethernet port, or all of a system that bridges join.
+
+    `port`: its name where an adapter has several, else an empty text. Patterns run within each domain.
+    """
+
+    port: str
+    vms: tuple[str, ...]
+
+    @property
+    def uplink(self) -> str:
+        """Return what the stations outside are called there: uplink, or p1.uplink."""
+        return uplink_of(self.port)
+
+    def incast_target(self, incast_to: str) -> str:
+        """Return to whom all others of the domain send with `pattern: incast`: its first VM where that one is not."""
+        return incast_to if not self.port or incast_to in self.vms else next(iter(self.vms), incast_to)
+
+
+def domains_of(config: Config, servers: Iterable[Server] = ()) -> tuple[Domain, ...]:
+    """Return the domains of a configuration, in the order of ports; `servers`: its own, where they are known."""
+    in_use = stations_in_use(servers or servers_of(config))
+    ports = config.port.names
+    if ports == ("",):
+        return (Domain("", tuple(in_use)),)
+    return tuple(Domain(name, tuple(vm for vm, port in in_use.items() if port.port == name)) for name in ports)
+
+
+def outside_targets(config: Config, servers: Iterable[Server] = ()) -> list[tuple[str, tuple[str, ...]]]:
+    """Return by which uplinks `workload.external` comes, each with the stations that its frames go to."""
+    external = config.workload.external
+    if external is None:
+        return []
+    domains = domains_of(config, servers)
+    if external.to == "all":
+        return [(domain.uplink, domain.vms) for domain in domains if domain.vms or len(domains) == 1]
+    if len(domains) == 1:
+        return [(domains[0].uplink, external.to)]
+    by_port = [(domain.uplink, tuple(to for to in external.to if port_of_end(config, to) == domain.port))
+               for domain in domains]  # fmt: skip
+    return [(uplink, targets) for uplink, targets in by_port if targets]
+
+
+def own_uplinks(config: Config, source: str, target: str) -> tuple[str, str]:
+    """Return the ends of a flow, with `uplink` as the stations outside that are beyond the other end's port.
+
+    Beyond the first, where the other end is at none: a group.
+    """
+    if config.port.count == 1:
+        return source, target
+    ports = {port.name: port.port or "" for port in config.switch.ports}
+    of_ends = [uplink_of(ports.get(end) or config.port.names[0]) for end in (target, source)]
+    source, target = (own if end == UPLINK else end for end, own in zip((source, target), of_ends, strict=True))
+    return source, target
+
+
+def port_of_end(config: Config, name: str) -> str:
+    """Return the Ethernet port of an end of a flow by its name, an empty text where the adapter has one alone."""
+    if config.port.count == 1:
+        return ""
+    if is_uplink(name):
+        return name.rpartition(".")[0]
+    return next((port.port or "" for port in config.switch.ports if port.name == name), "")
 
 
 def outside_rate_bps(config: Config) -> int:

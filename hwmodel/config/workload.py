@@ -35,12 +35,12 @@ from .kinds import (
     suggest,
     wrong,
 )
-from .names import Name, port_order
+from .names import EndName, Name, port_order
 
 MAX_SHARE = 32.0  # of the port rate: a load above it is a percentage by mistake
 RATE = Rate("1Kbps", "1000Gbps")
 FRAME_RATE = FrameRate("1pps", "10Gpps")
-_PORT = Name("uplink", with_servers=True)
+_PORT = EndName()
 _OF_CEILING = r"([0-9]{1,4}(?:\.[0-9]{1,6})?) ?% of ceiling"
 _WAYS = "saturate, a share like 0.8, a rate like 2Gbps or 2Mpps, or 90% of ceiling"
 SenderWeight = Annotated[float, Number(0, 10**6)]

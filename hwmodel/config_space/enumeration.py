@@ -39,6 +39,7 @@ from hwmodel.config_space.structures import (
 from hwmodel.errors import InputError
 from hwmodel.functions.life import course_of
 from hwmodel.functions.mailbox_events import PfDrivers
+from hwmodel.rules.pcie_link import MOST_TAGS
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -47,9 +48,9 @@ CACHE_LINE, INTERRUPT_LINE = 0x0C, 0x3C
 LINE_DOUBLE_WORDS = 0x10  # lines of 64 B
 LEGACY_LINE = 0x0B  # what firmware gave the pin: model's choice
 MSIX_CONTROL, MSIX_ENABLE = 0x02, 0x8000
-DEVICE_CONTROL, DEVICE_STATUS, LINK_CONTROL = 0x08, 0x0A, 0x10
+DEVICE_CONTROL, DEVICE_STATUS, LINK_CONTROL, DEVICE_CONTROL_2 = 0x08, 0x0A, 0x10, 0x28
 PAYLOAD_AND_REQUEST = 0x70E0
-EXTENDED_TAG = 0x0100
+EXTENDED_TAG, TEN_BIT_TAG = 0x0100, 0x1000
 FLR = 0x8000
 COMMON_CLOCK, BOUNDARY_128 = 0x40, 0x08
 SPEED_AND_WIDTH = 0x3FF
@@ -79,6 +80,8 @@ def adapter_of(server: Server) -> PciAdapter:
     }
     if pcie.tags > FIVE_BIT_TAGS:
         values["Extended Tag Field Supported"] = 1
+    if pcie.tags > MOST_TAGS:
+        values |= {"10-Bit Tag Completer Supported": 1, "10-Bit Tag Requester Supported": 1}
     device = replace(
         device,
         link_speed=max(device.link_speed, pcie.generation),
@@ -190,6 +193,9 @@ class _System:
         control |= _size_code(pcie.max_payload_bytes) << 5 | _size_code(pcie.max_read_request_bytes) << 12
         control |= EXTENDED_TAG * (pcie.tags > FIVE_BIT_TAGS)
         self.adapter.write(PF, at + DEVICE_CONTROL, 2, control)
+        if pcie.tags > MOST_TAGS:
+            control = self.adapter.read(PF, at + DEVICE_CONTROL_2, 2)
+            self.adapter.write(PF, at + DEVICE_CONTROL_2, 2, control | TEN_BIT_TAG)
         boundary = BOUNDARY_128 * (pcie.read_completion_boundary_bytes == 128)
         self.adapter.write(PF, at + LINK_CONTROL, 2, COMMON_CLOCK | boundary)
         self.adapter.write(PF, self._at(PF, AER) + ERROR_CONTROL, 4, ECRC_ON * pcie.ecrc)

@@ -11,7 +11,7 @@ from hwmodel.compiled.processor import prefetch, prefetch_at
 from hwmodel.compiled.records import offset_of
 from hwmodel.machine.counts.journey_state import JOURNEYS
 from hwmodel.machine.network.bridge_state import NOBODY
-from hwmodel.machine.time.clock import ADAPTER_PORTS
+from hwmodel.machine.time.clock import BRIDGED_PORTS
 from hwmodel.machine.traffic.sources import is_due, next_choice, next_template
 
 SOON_USED = 4  # free places of journeys, of those that are taken first
@@ -38,8 +38,8 @@ def choices_come_near(nic, until_fs):
     pool = nic.ledger.journeys
     prefetch(pool)
     prefetch_at(pool, FREE_AT + FREE_BYTES * pool.n_free)
-    for number in range(ADAPTER_PORTS):
-        prefetch(nic.port[number].wire.come)
+    for number in range(BRIDGED_PORTS):
+        prefetch(nic.wire[number].come)
     prefetch(nic.grants)
 
 
@@ -53,8 +53,8 @@ def templates_come_near(nic, until_fs):
             prefetch(traffic.template[next_template(traffic, source)])
             if source.params.function >= 0:
                 prefetch(nic.tx_queue[nic.function[source.params.function].params.first_queue])
-    for number in range(ADAPTER_PORTS):
-        come = nic.port[number].wire.come
+    for number in range(BRIDGED_PORTS):
+        come = nic.wire[number].come
         for i in range(come.head, come.tail):
             prefetch(traffic.copy_kind[traffic.template[come.ring[i & come.mask].template].first_copy])
     for i in range(grants.head, grants.tail):
@@ -69,8 +69,8 @@ def rings_come_near(nic, until_fs):
     for i in range(max(pool.n_free - SOON_USED, 0), pool.n_free):
         prefetch(pool.slot[pool.free[i]])
         prefetch(pool.crossed[pool.free[i]])
-    for number in range(ADAPTER_PORTS):
-        come = nic.port[number].wire.come
+    for number in range(BRIDGED_PORTS):
+        come = nic.wire[number].come
         for i in range(come.head, come.tail):
             kind = traffic.copy_kind[traffic.template[come.ring[i & come.mask].template].first_copy]
             if kind.function >= 0:  # of a copy for somebody here

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from hwmodel.compiled.compilation import entry, inlined, kernel
 from hwmodel.compiled.processor import with_offsets
 from hwmodel.compiled.records import NEVER
-from hwmodel.machine.adapter.commands import obey_due
 from hwmodel.machine.adapter.fetch import fetch_rx, fetch_tx, told
 from hwmodel.machine.adapter.interrupts import moderation_expired, unmasked
 from hwmodel.machine.adapter.read_arbiter import issue
@@ -22,7 +19,6 @@ from hwmodel.machine.adapter.switching import (
     pipeline_done,
     wire_done,
 )
-from hwmodel.machine.adapter.watches import look
 from hwmodel.machine.adapter.writeback import descriptors_done, tx_written_back, writeback_expired
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.journey_sums import fold
@@ -60,7 +56,6 @@ from hwmodel.machine.time.clock import (
     UP_READY,
     WIRE,
 )
-from hwmodel.machine.time.commands import next_command_fs
 from hwmodel.machine.time.events import (
     first_elsewhere,
     first_of_links,
@@ -363,33 +358,6 @@ def advance(nic, until_fs, n_events):
 
 
 @kernel
-def advance_through(nic, words, until_fs, n_events):
-    """Advance, and carry out the commands on the way, each before all else of its instant; return when the next is.
-
-    Of an event, or of a command. Where something is watched it goes from instant to instant, with a look behind each.
-    """
-    before = nic.clock.n_events
-    look_fs = nic.clock.now_fs
-    while True:
-        command_fs = next_command_fs(nic.commands)
-        left = n_events - (nic.clock.n_events - before)
-        last_fs = min(until_fs, command_fs - 1)
-        is_watched = nic.watches.n > 0
-        at_fs = advance(nic, min(last_fs, look_fs) if is_watched else last_fs, left)
-        if is_watched:
-            look(nic)
-        has_stopped = nic.ledger.is_stopping or nic.ledger.overflow or nic.clock.overflow
-        if is_watched and look_fs < at_fs <= last_fs and not has_stopped:
-            look_fs = at_fs
-            continue
-        if command_fs > until_fs or at_fs < command_fs or has_stopped:
-            return min(at_fs, command_fs)
-        nic.clock.now_fs = command_fs
-        obey_due(nic, words, command_fs)
-        look_fs = command_fs
-
-
-@kernel
 def close_books(nic, at_fs, until_fs):
     """Bring sums that are updated late up to date; nothing happens from now up to `at_fs`."""
     has_passed_fs = until_fs if until_fs < at_fs < NEVER and nic.ledger.is_stopping == 0 else nic.clock.now_fs
@@ -398,29 +366,31 @@ def close_books(nic, at_fs, until_fs):
     fold(nic.ledger)
 
 
-@entry
-def run(state, until_fs, n_events):
-    """Advance the machine to `until_fs`, at most `n_events` events; return why it stopped (`DONE`, ...).
-
-    `state` is a one-element record array of SERVER. The first call starts the machine at time 0.
-    """
-    nic, words = state[0], state.view(np.int64)
-    clock = nic.clock
-    ledger = nic.ledger
-    until_fs = min(until_fs, NEVER - 1)  # what never happens is no event
-    ledger.is_stopping = 0
-    if clock.has_started == 0:
-        obey_due(nic, words, 0)
-        begin_all(nic)
-    at_fs = advance_through(nic, words, until_fs, n_events)
+@kernel
+def end_run(nic, at_fs, until_fs):
+    """Close the books of a call to `run`, behind which the next event is at `at_fs`; return why it stopped."""
     close_books(nic, at_fs, until_fs)
-    if clock.overflow or ledger.overflow:
+    if nic.clock.overflow or nic.ledger.overflow:
         return OVERFLOW
-    if ledger.is_stopping:
-        return ledger.is_stopping
+    if nic.ledger.is_stopping:
+        return nic.ledger.is_stopping
     if at_fs >= NEVER:
         return IDLE
     if at_fs > until_fs:
         nic.clock.now_fs = until_fs
         return DONE
     return EVENTS_SPENT
+
+
+@entry
+def run(state, until_fs, n_events):
+    """Advance a machine without commands to `until_fs`, at most `n_events` events; return why it stopped (`DONE`, ...).
+
+    `state` is a one-element record array of SERVER. The first call starts the machine at time 0.
+    """
+    nic = state[0]
+    last_fs = min(until_fs, NEVER - 1)  # what never happens is no event
+    nic.ledger.is_stopping = 0
+    if nic.clock.has_started == 0:
+        begin_all(nic)
+    return end_run(nic, advance(nic, last_fs, n_events), last_fs)

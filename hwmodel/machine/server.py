@@ -27,6 +27,7 @@ from hwmodel.machine.adapter.adapter_state import (
     SCHEDULER,
     SWITCH_BUS,
     TX_QUEUE,
+    WAITING_FRAMES,
 )
 from hwmodel.machine.adapter.watches import WATCHES
 from hwmodel.machine.counts.ledger_state import LEDGER
@@ -38,7 +39,7 @@ from hwmodel.machine.network.mac import MAC
 from hwmodel.machine.network.wires import WIRE_END
 from hwmodel.machine.pcie.link_state import ENGINES, PCIE
 from hwmodel.machine.switch.switch_state import HEADERS, SWITCH
-from hwmodel.machine.time.clock import ADAPTER_LINKS, ADAPTER_PORTS, CLOCK
+from hwmodel.machine.time.clock import ADAPTER_LINKS, ADAPTER_PORTS, BRIDGED_PORTS, CLOCK
 from hwmodel.machine.time.commands import COMMANDS
 from hwmodel.machine.traffic.traffic_state import TRAFFIC
 
@@ -47,8 +48,8 @@ from hwmodel.machine.traffic.traffic_state import TRAFFIC
 NO_RESERVE = 0x4000 if sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64") else 0
 
 
-# A port of the adapter: its MAC, its wire, its switch with what takes frames there.
-PORT = record(("mac", MAC), ("bus", SWITCH_BUS), ("wire", WIRE_END), ("switch", SWITCH))
+# A port of the adapter: its MAC, its switch with what takes frames there.
+PORT = record(("mac", MAC), ("bus", SWITCH_BUS), ("switch", SWITCH))
 # One server: its adapter's own fields, and the parts beside it, each with a layout file of its own. What the loop looks
 # at between two events stands together near the front, very large parts at the end.
 SERVER = record(
@@ -68,6 +69,7 @@ SERVER = record(
     ("port", PORT, (ADAPTER_PORTS,)),
     ("grants", FRAMES),
     ("pipe", FRAME, (PIPE_CAP,)),
+    ("waiting_frames", WAITING_FRAMES),
     ("loopback", FIFO),
     ("rx_fifo", FIFO),
     ("groups", GROUPS),
@@ -75,6 +77,7 @@ SERVER = record(
     ("host", HOST, (ADAPTER_LINKS,)),
     ("traffic", TRAFFIC),
     ("headers", HEADERS),
+    ("wire", WIRE_END, (BRIDGED_PORTS,)),  # of the ports at whose other end a bridge may stand
     ("commands", COMMANDS),
     ("ledger", LEDGER),
     ("watches", WATCHES),
@@ -112,10 +115,7 @@ def _begin_rings(nic: Any) -> None:
         *(link[way][of_class] for link in nic.pcie for way in ("up", "down") for of_class in ("first", "second")),
         *(nic[name] for name in ("grants", "loopback", "rx_fifo")),
         *(nic.reads[name] for name in ("rx_fetches", "tx_fetches")),
-        *(
-            ring
-            for port in nic.port
-            for ring in (port.mac.fifo, port.wire.sent, port.wire.come, port.wire.outside.sent)
-        ),
+        *(port.mac.fifo for port in nic.port),
+        *(ring for wire in nic.wire for ring in (wire.sent, wire.come, wire.outside.sent)),
     ):
         queue["mask"] = FIRST_PLACES - 1

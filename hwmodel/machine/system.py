@@ -17,14 +17,15 @@ from hwmodel.compiled.processor import give_way, pause, prefetch_at, seen, show
 from hwmodel.compiled.records import I64, NEVER, ints, offset_of, record
 from hwmodel.machine.adapter.commands import obey_due
 from hwmodel.machine.cache_hints import begun_comes_near, servers_come_near
+from hwmodel.machine.commanded import advance_through
 from hwmodel.machine.counts.journey_sums import fold
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFLOW
-from hwmodel.machine.engine import advance_through, begin_all, close_books
+from hwmodel.machine.engine import begin_all, close_books
 from hwmodel.machine.network.bridge import advance_bridge_through, comes, let_go, pop
 from hwmodel.machine.network.bridge_state import BRIDGE_PORT, NOBODY
 from hwmodel.machine.network.hops import hop_of
 from hwmodel.machine.network.wires import comes_to_adapter, first_of
-from hwmodel.machine.time.clock import ADAPTER_PORTS, TIMERS
+from hwmodel.machine.time.clock import BRIDGED_PORTS, TIMERS
 from hwmodel.machine.time.commands import next_command_fs
 from hwmodel.machine.time.events import first_elsewhere, first_of_links
 
@@ -40,8 +41,8 @@ WORDS_A_LINE = 8  # of the processor's caches
 # of the `n_ends` ports of a server. Each has lines of the processor's caches to itself.
 COMPONENT = record(
     *ints("safe_fs", "next_fs", "n_ends"),
-    ("end", END, (ADAPTER_PORTS,)),
-    ("apart", I64, (WORDS_A_LINE - 3 * (ADAPTER_PORTS + 1) % WORDS_A_LINE,)),
+    ("end", END, (BRIDGED_PORTS,)),
+    ("apart", I64, (WORDS_A_LINE - 3 * (BRIDGED_PORTS + 1) % WORDS_A_LINE,)),
 )
 # What one thread shows the others, in lines that nothing else is in.
 FLAG = record(*ints("value"), ("apart", I64, (15,)))
@@ -88,7 +89,7 @@ def hop_of_copy(nic, bridge, port_number, copy_kind):
 @kernel
 def hand_up(nic, bridge, port_number):
     """Hand a bridge the frames that a server has begun to send; the server frees them when it next takes some."""
-    sent = nic.port[bridge.port[port_number].params.adapter_port].wire.sent
+    sent = nic.wire[bridge.port[port_number].params.adapter_port].sent
     for number in range(sent.head, sent.tail):
         crossing = sent.ring[number & sent.mask]
         learn_beyond(nic, bridge, port_number, crossing)
@@ -99,7 +100,7 @@ def hand_up(nic, bridge, port_number):
 @kernel
 def hand_in(nic, bridge, port_number, until_fs):
     """Give a bridge what stations outside have begun to send up to a time; return when the next of it begins."""
-    sent = nic.port[bridge.port[port_number].params.adapter_port].wire.outside.sent
+    sent = nic.wire[bridge.port[port_number].params.adapter_port].outside.sent
     while sent.head != sent.tail:
         crossing = first_of(sent)
         if crossing.begun_fs > until_fs:
@@ -117,7 +118,7 @@ def take(nic, bridge, port_number):
     It is the server's thread that does, so that what the server looks at next is near; nothing of the bridge changes.
     """
     port = bridge.port[port_number]
-    nic.port[port.params.adapter_port].wire.sent.head = port.n_given
+    nic.wire[port.params.adapter_port].sent.head = port.n_given
     place = port.begun.first
     while place != NOBODY:
         slot = bridge.slot[place]

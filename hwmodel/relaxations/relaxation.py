@@ -118,7 +118,7 @@ def _resources(config: Config) -> list[Relaxation]:
                 continue
             resources = tuple(server.station(name) for server in alike for name in names)
             changes = {server.key(key): (old, new) for server in alike for key, old, new in own}
-            if names == WIRE:
+            if names[-1].endswith(WIRE[-1]):
                 ports = [(bridge_with(config, server.port), server.port) for server in alike]
                 resources += tuple(f"{bridge.name}.{port}" for bridge, port in ports if bridge is not None)
                 of_wires = [change for server in alike for change in port_rate(config, server.port)]

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.config import bridge_with, bridges_of
 from hwmodel.config.bridge import OUTSIDE
+from hwmodel.config.names import is_uplink
 from hwmodel.config.workload import FRAME_RATE
-from hwmodel.results import CREDITS
+from hwmodel.results import CREDITS, OF_PORTS, at_port
+from hwmodel.rules.pcie_link import NEWEST_GENERATION, most_tags
 from hwmodel.units import format_bytes, format_frequency_hz, format_rate_bps, format_time_fs
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 FACTOR = 2
 _LANES = (1, 2, 4, 8, 12, 16, 32)
-_MOST_TAGS, _MOST_HEADER_CREDITS, _MOST_DATA_CREDITS = 256, 127, 2047
+_MOST_HEADER_CREDITS, _MOST_DATA_CREDITS = 127, 2047
 _LEAST_PREFETCH = 8
 _MOST_WALKERS = 64
 
@@ -44,13 +46,14 @@ def _lanes(config: Config) -> Iterator[Change]:
     wider = [lanes for lanes in _LANES if lanes >= FACTOR * pcie.lanes]
     if wider:
         yield "pcie.lanes", pcie.lanes, wider[0]
-    elif pcie.generation < 3:
+    elif pcie.generation < NEWEST_GENERATION:
         yield "pcie.generation", pcie.generation, pcie.generation + 1
 
 
 def _tags(config: Config) -> Iterator[Change]:
-    if config.pcie.tags < _MOST_TAGS:
-        yield "pcie.tags", config.pcie.tags, min(_MOST_TAGS, FACTOR * config.pcie.tags)
+    most = most_tags(config.pcie.generation)
+    if config.pcie.tags < most:
+        yield "pcie.tags", config.pcie.tags, min(most, FACTOR * config.pcie.tags)
 
 
 def _credits(*names: str) -> ChangesOf:
@@ -251,7 +254,8 @@ def resources_of(config: Config) -> Iterator[tuple[tuple[str, ...], tuple[Change
     for changes in _faster_cores(config):
         yield CORE, changes
     for names, changes_of in OF_A_SERVER:
-        yield names, tuple(changes_of(config))
+        at_ports = tuple(at_port(port, name) for port in config.port.names for name in names)
+        yield at_ports if names[0] in OF_PORTS else names, tuple(changes_of(config))
 
 
 # ---- Bridges and their extenders ----
@@ -341,7 +345,7 @@ def _offered_load(config: Config, from_wire: Fraction) -> Iterator[Change]:
     workload, external = config.workload, config.workload.external
     if workload.pcap is None:
         if workload.pattern == "flows" and any(not flow.follows_load for flow in workload.flows):
-            flows = [_larger_flow(flow, from_wire if flow.source == "uplink" else FACTOR) for flow in workload.flows]
+            flows = [_larger_flow(flow, from_wire if is_uplink(flow.source) else FACTOR) for flow in workload.flows]
             yield "workload.flows", None, flows
         load = workload.load
         for value, more in (

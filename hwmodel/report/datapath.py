@@ -28,6 +28,7 @@ from hwmodel.report.diagram import (
     port_key,
     wide_layout,
 )
+from hwmodel.results.bottleneck import of_any_port
 from hwmodel.results.result import AdapterResult, Result
 from hwmodel.units import UnitError, parse_bytes
 from hwmodel.words.bridge_reading import NamedPort, core_share, port_lines, port_share, ports_of, setting_of
@@ -107,7 +108,7 @@ _RECEIVING = ("switch", "rx_buffer", "up", "rx_ring", "guest")
 def datapath_figure(result: Result, key: str) -> str:
     """Return the picture as two `<svg>` elements, of which the style sheet shows the one that fits the page."""
     parts = datapath_parts(result)
-    limit = _PART_OF.get(result.bottleneck.resource)
+    limit = _PART_OF.get(of_any_port(result.bottleneck.resource))
     link = link_words(result.config)
     wide, narrow = (_WIDE, _WIDE_SIZE), (_NARROW, _NARROW_SIZE)
     boxes = _boxes(result)

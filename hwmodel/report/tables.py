@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from hwmodel.report.configuration import changed_keys
 from hwmodel.results.bridge import BridgeResult
 from hwmodel.results.counters import ETHTOOL_NAMES, LinkReceived, LinkSent
-from hwmodel.results.result import FlowResult, Latency, Result, VmResult
+from hwmodel.results.result import FlowResult, Latency, PortResult, Result, VmResult, Wire
 from hwmodel.words.bridge_reading import (
     NO_NAME,
     bridge_words,
@@ -314,12 +314,17 @@ def _adapter_facts(result: Result) -> list[list[str]]:
     wire, pcie = result.wire, result.pcie
     rows = [["link busy", f"up {percent_text(pcie.up.utilization)}, down {percent_text(pcie.down.utilization)}"]]
     if wire.tx_gbps or wire.rx_gbps:
-        rates = f"out {gbps_text(wire.tx_gbps)}, in {gbps_text(wire.rx_gbps)}, busy {percent_text(wire.utilization)}"
-        rows.append(["wire", rates])
+        rows.append(["wires, together" if result.ports else "wire", _carried(wire)])
+    for port in result.ports:
+        rows.append([f"wire of {printable(port.name)} ({printable(', '.join(port.vms)) or 'nobody'})", _carried(port)])
     looked_up = result.iotlb.hits + result.iotlb.misses
     if looked_up:
         rows.append(["addresses that miss the IOMMU's cache", percent_text(result.iotlb.misses / looked_up)])
     return rows
+
+
+def _carried(wire: Wire | PortResult) -> str:
+    return f"out {gbps_text(wire.tx_gbps)}, in {gbps_text(wire.rx_gbps)}, busy {percent_text(wire.utilization)}"
 
 
 def changed_table(result: Result, defaults: Mapping[str, Any] | None) -> Table | None:

@@ -1,6 +1,16 @@
 """What a run found: frozen records, their JSON form, and the arithmetic behind their figures."""
 
-from hwmodel.results.bottleneck import CREDITS, LinkCost, Observation, Sighting, Suspect, by_shares, sighting_of
+from hwmodel.results.bottleneck import (
+    CREDITS,
+    OF_PORTS,
+    LinkCost,
+    Observation,
+    Sighting,
+    Suspect,
+    at_port,
+    by_shares,
+    sighting_of,
+)
 from hwmodel.results.bridge import BridgeResult
 from hwmodel.results.explored import Choice, KnobStep, LoadSearch, LoadTrial, SizingResult, TargetFigure
 from hwmodel.results.histogram import (
@@ -27,6 +37,7 @@ from hwmodel.results.result import (
     NextStep,
     Pcie,
     PcieDirection,
+    PortResult,
     QueueDepth,
     Relaxed,
     Result,
@@ -49,6 +60,7 @@ __all__ = [
     "DIRECTIONS",
     "LEAST_SAMPLES_P99",
     "LEAST_SAMPLES_P999",
+    "OF_PORTS",
     "PARTS",
     "PART_WORDS",
     "AdapterResult",
@@ -71,6 +83,7 @@ __all__ = [
     "Observation",
     "Pcie",
     "PcieDirection",
+    "PortResult",
     "QueueDepth",
     "Relaxed",
     "Result",
@@ -85,6 +98,7 @@ __all__ = [
     "VmResult",
     "Window",
     "Wire",
+    "at_port",
     "bucket_ns",
     "bucket_of_rank",
     "by_shares",

@@ -9,7 +9,7 @@ then `simulation.judgement` runs the suspects made larger.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hwmodel.results.result import Bottleneck
 from hwmodel.words.bottleneck import nearly_full_load, sentence, with_as_full
@@ -26,6 +26,7 @@ POSTED, NON_POSTED, COMPLETION = (f"pcie.credits.{kind}" for kind in ("posted", 
 CORE_KEYS = tuple(
     f"driver.{name}" for name in ("frame_time", "byte_time", "doorbell_time", "interrupt_time", "exit_time")
 )
+OF_PORTS = ("switch.bus", "wire.tx", "wire.rx")  # of which each Ethernet port has one
 # The keys that make a resource larger, in the order of the datapath; of a direction of the link both get wider.
 KEYS: Mapping[str, tuple[str, ...]] = {
     OFFERED_LOAD: ("workload.load", "workload.flows", "workload.external.rate"),
@@ -97,6 +98,7 @@ class Observation:
     - `open_load`: frames come at times of their own; False for a closed loop (`load: saturate`).
     - `tx_ring_full_share`: share in which the fullest Tx ring had no room. `rx_ring_fill`: the largest share of an Rx
       ring's descriptors that were in use at once.
+    - `ports`: the names of the adapter's Ethernet ports, an empty text for the only one.
     - `drops`, `offered_frames` and `backlog_frames` (by how much more are under way, or wait for a slot, than before)
       are of the window; `frame_bytes` is the mean frame with FCS.
     - `up`, `down`, `tags`, `tags_in_use` (mean), `core_of` (the VM with the busiest core), `has_mirrored` (mirrored
@@ -106,6 +108,7 @@ class Observation:
 
     utilizations: Mapping[str, float]
     open_load: bool
+    ports: tuple[str, ...] = ("",)
     waits: Mapping[str, float] = field(default_factory=dict)
     credit_use: Mapping[str, float] = field(default_factory=dict)
     fetch_use: float = 0.0
@@ -213,15 +216,35 @@ def suspects_of(seen: Observation, prefix: str = "") -> list[Suspect]:
             resource=prefix + _published(name),
             share=share_of(name, seen),
             use=use_of(name, seen),
-            why=words + sentence(name, seen),
-            keys=KEYS[name],
+            why=words + _sentence(name, seen),
+            keys=KEYS[of_any_port(name)],
         )
         for name in names
     ]
 
 
+def at_port(port: str, name: str) -> str:
+    """Return the name of a resource at a port: wire.tx, or p1.wire.tx where an adapter has several."""
+    return f"{port}.{name}" if port else name
+
+
+def of_any_port(name: str) -> str:
+    """Return the name that a resource of a port has where there is one."""
+    return next((one for one in OF_PORTS if name.endswith(one)), name)
+
+
+def _sentence(name: str, seen: Observation) -> str:
+    """Return the reason for a resource, with the port at which it is."""
+    own = of_any_port(name)
+    if own == name:
+        return sentence(name, seen)
+    port, there = name.partition(".")[0], replace(seen, utilizations={**seen.utilizations, own: seen.busy(name)})
+    return f"Port {port}: {sentence(own, there)}"
+
+
 def _suspected(seen: Observation) -> Iterator[str]:
-    for name in KEYS:
+    names = (at_port(port, name) for name in KEYS for port in (seen.ports if name in OF_PORTS else ("",)))
+    for name in names:
         if name == OFFERED_LOAD or (name.startswith("driver.") and name != seen.core_side):
             continue
         least = WAITED_FOR if name in _STORES else MATTERS

@@ -249,6 +249,17 @@ class Wire:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PortResult:
+    """Say what one of an adapter's several Ethernet ports carried, as `Wire` has it, and which functions are there."""
+
+    name: str
+    tx_gbps: float | None
+    rx_gbps: float | None
+    utilization: float
+    vms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cpu:
     """Say how many host cores the drivers kept busy."""
 
@@ -330,6 +341,7 @@ class Result:
 
     `utilization` (busy share of each resource by the names of `bottleneck.resource`) and `latency_histogram`
     (`(upper_ns, count)` of the non-empty buckets of `latency_ns`) are for reports and may be empty.
+    `ports`: each Ethernet port, where the adapter has several, which `wire` has together.
     `latency_by_direction_ns`: `latency_ns` apart, by DIRECTIONS, where there are several. `latency_parts_ns`
     holds for "mean", "p50", "p99", "p999" the parts of `latency_to_guest_ns`, by the names of `results.PARTS`;
     `intervals` 95 % confidence intervals by dotted name; `relaxed` what `hwmodel explain` found; `spread` the figures
@@ -356,6 +368,7 @@ class Result:
     fairness_jain: float | None
     pcie: Pcie
     wire: Wire
+    ports: tuple[PortResult, ...] = field(default=(), metadata={"omit_empty": True})
     iotlb: IotlbUse = field(default_factory=IotlbUse)
     cpu: Cpu
     drops: Mapping[str, int]

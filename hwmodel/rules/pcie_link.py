@@ -4,8 +4,9 @@ This is the one home of the link's numbers. The closed form uses them as fractio
 numbers `LinkRate.fs_numerator` and `LinkRate.fs_denominator`.
 
 Sources: PCI Express Base Specification 3.0, chapter 2 (TLP formats), chapter 3 (framing, DLLPs, Ack latency limits:
-tables 3-7 to 3-9), chapter 4 (encodings, SKP ordered sets); pcie-bench (Neugebauer et al., SIGCOMM 2018) for the
-`pcie_bench` share.
+tables 3-7 to 3-9), chapter 4 (encodings, SKP ordered sets); 4.0 and 5.0 for 16 and 32 GT/s, which have the line code,
+framing and SKP interval of 8 GT/s, and here its Ack limit, as in cocotbext-pcie (port.py); pcie-bench (Neugebauer et
+al., SIGCOMM 2018) for the `pcie_bench` share.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ DATA_DESCRIPTOR_BYTES = 16 * 1024  # of a send, for which a data descriptor stan
 DESCRIPTOR_BYTES = 16  # of every adapter modelled here
 REGISTER_BYTES = 4  # a doorbell, an MSI-X message, a register read
 CREDIT_DATA_BYTES = 16  # one data credit
-# Start, sequence number, LCRC and end: 1 + 2 + 4 + 1 symbols at 2.5 and 5 GT/s; at 8 GT/s a 4 B token, which holds the
-# sequence number, and 4 B of LCRC.
+# Start, sequence number, LCRC and end: 1 + 2 + 4 + 1 symbols at 2.5 and 5 GT/s; from 8 GT/s on a 4 B token, which
+# holds the sequence number, and 4 B of LCRC.
 _FRAMING_BYTES = 8
 _ECRC_BYTES = 4
 _SHORT_HEADER_BYTES = 12  # of 3 double words: completions, and requests that name a register by its function
@@ -42,12 +43,17 @@ class Generation:
     ack_delay_symbols: int
 
 
-# The SKP interval of 8 GT/s may be 370 to 375 blocks; one ordered set and 370 blocks of data make a period here.
+# The SKP interval from 8 GT/s on may be 370 to 375 blocks; one ordered set and 370 blocks of data make a period here.
 GENERATIONS = {
     1: Generation(2_500_000_000, Fraction(8, 10), Fraction(4, 1538), 19),
     2: Generation(5_000_000_000, Fraction(8, 10), Fraction(4, 1538), 70),
     3: Generation(8_000_000_000, Fraction(128, 130), Fraction(1, 371), 115),
+    4: Generation(16_000_000_000, Fraction(128, 130), Fraction(1, 371), 115),
+    5: Generation(32_000_000_000, Fraction(128, 130), Fraction(1, 371), 115),
 }
+NEWEST_GENERATION = max(GENERATIONS)
+# Tags of 8 bits; of 10 bits, from 16 GT/s on (PCIe 4.0, 2.2.6.2), 768, since none of them has both upper bits 0.
+MOST_TAGS, MOST_TEN_BIT_TAGS, TEN_BIT_TAG_GENERATION = 256, 768, 4
 # pcie-bench takes the 8b/10b links' SKP share for every generation.
 _PCIE_BENCH_SKP_SHARE = Fraction(4, 1538)
 # How many TLPs received call for one Ack and one UpdateFC, by DLLP model; 0: DLLPs are not counted one by one.
@@ -129,14 +135,19 @@ class TlpOverhead:
 def raw_bps(generation: int, lanes: int) -> Fraction:
     """Give the rate of one direction after the line code, in bits per second.
 
-    Raises ValueError for a generation other than 1 to 3 or a width that PCIe does not have.
+    Raises ValueError for a generation other than 1 to 5 or a width that PCIe does not have.
     """
     if generation not in GENERATIONS:
-        raise ValueError(f"PCIe generation {generation}: known are 1, 2 and 3")
+        raise ValueError(f"PCIe generation {generation}: known are 1 to {NEWEST_GENERATION}")
     if lanes not in LANE_WIDTHS:
         raise ValueError(f"{lanes} lanes: a link has 1, 2, 4, 8, 12, 16 or 32")
     fixed = GENERATIONS[generation]
     return fixed.lane_bps * fixed.encoding * lanes
+
+
+def most_tags(generation: int) -> int:
+    """Return how many reads a function may have under way: by tags of 8 bits, or of 10."""
+    return MOST_TAGS if generation < TEN_BIT_TAG_GENERATION else MOST_TEN_BIT_TAGS
 
 
 def ack_factor(lanes: int, max_payload_bytes: int) -> Fraction:

@@ -1,7 +1,14 @@
 """From a configuration to a result: build the machine's state, run the kernels, read out what was measured."""
 
 from hwmodel.simulation.dma import Window, dma
-from hwmodel.simulation.kernel_cache import DMA_ENTRIES, fill_cache, kernels_are_cached, load_kernels, passed_over_cache
+from hwmodel.simulation.kernel_cache import (
+    DMA_ENTRIES,
+    RUN_ENTRIES,
+    fill_cache,
+    kernels_are_cached,
+    load_kernels,
+    passed_over_cache,
+)
 from hwmodel.simulation.machine import entries_of
 from hwmodel.simulation.model_version import model_version
 from hwmodel.simulation.one_frame import LoneTime, lone_frame
@@ -10,6 +17,7 @@ from hwmodel.simulation.seeds import simulate_seeds
 
 __all__ = [
     "DMA_ENTRIES",
+    "RUN_ENTRIES",
     "LoneTime",
     "Run",
     "Window",

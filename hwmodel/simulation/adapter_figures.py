@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.machine.tlp_kinds import OF_KIND, PAYLOAD_READ, TX_DOORBELL
-from hwmodel.results import Cpu, IotlbUse, LinkBytes, Pcie, PcieDirection, QueueDepth, Stalls, Wire
+from hwmodel.results import (
+    Cpu,
+    IotlbUse,
+    LinkBytes,
+    Pcie,
+    PcieDirection,
+    PortResult,
+    QueueDepth,
+    Stalls,
+    Wire,
+    at_port,
+)
 from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of
 from hwmodel.simulation.latency_summary import latency_from
 from hwmodel.simulation.observation import payload_headers
@@ -23,7 +34,7 @@ def adapter_figures(config: Config, span: Span, per_frame: PerFrame) -> dict[str
     """Return what a result says of an adapter, by the names of its fields."""
     return {
         "pcie": Pcie(up=_direction(config, span, "up", per_frame), down=_direction(config, span, "down", per_frame)),
-        "wire": _wire(span),
+        "wire": _wire(config, span),
         "iotlb": _iotlb(span),
         "cpu": Cpu(cores_busy=float((span.end.core_busy_fs - span.start.core_busy_fs).sum()) / span.fs),
         "queues": _queues(config, span),
@@ -76,13 +87,41 @@ def _segments(config: Config, span: Span) -> dict[str, int]:
     return found
 
 
-def _wire(span: Span) -> Wire:
-    tx_bytes, rx_bytes = (last - first for first, last in zip(span.start.mac_bytes, span.end.mac_bytes, strict=True))
+def _wire(config: Config, span: Span) -> Wire:
+    tx_bytes, rx_bytes = map(sum, zip(*_mac_bytes(span), strict=True))
     return Wire(
         tx_gbps=span.gbps(tx_bytes),
         rx_gbps=span.gbps(rx_bytes),
-        utilization=min(1.0, max(span.share(span.worked_fs(name)) for name in ("wire.tx", "wire.rx"))),
+        utilization=max(_wire_use(span, name) for name in config.port.names),
         wait_ns=latency_from(span.end, "mac.wait"),
+    )
+
+
+def _mac_bytes(span: Span) -> list[list[int]]:
+    """Return the bytes sent and received in the window, of each port."""
+    pairs = zip(span.start.mac_bytes, span.end.mac_bytes, strict=True)
+    return [[last - first for first, last in zip(*pair, strict=True)] for pair in pairs]
+
+
+def _wire_use(span: Span, port: str) -> float:
+    """Return the busy share of a port's busier direction."""
+    return min(1.0, max(span.share(span.worked_fs(at_port(port, name))) for name in ("wire.tx", "wire.rx")))
+
+
+def port_figures(config: Config, span: Span) -> tuple[PortResult, ...]:
+    """Return what each of an adapter's ports carried; nothing where there is one alone."""
+    names = config.port.names
+    if names == ("",):
+        return ()
+    return tuple(
+        PortResult(
+            name=name,
+            tx_gbps=span.gbps(tx_bytes),
+            rx_gbps=span.gbps(rx_bytes),
+            utilization=_wire_use(span, name),
+            vms=tuple(port.name for port in config.switch.ports if port.port == name),
+        )
+        for name, (tx_bytes, rx_bytes) in zip(names, _mac_bytes(span), strict=True)
     )
 
 

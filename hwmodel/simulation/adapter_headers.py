@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.config.names import uplink_of
 from hwmodel.errors import InputError
 from hwmodel.forwarding.header_store import HEADER_ROOM, MAX_COPY_KINDS, TEMPLATE_HEADER
 from hwmodel.forwarding.port_set import UPLINK
@@ -30,9 +31,9 @@ MOST_TYPES = 1024  # of headers behind their addresses
 class _Content:
     """Stand for what a switch's configuration says."""
 
-    def __init__(self, switch: Switch) -> None:
-        self.switch = switch
-        self._text = switch.model_dump_json()
+    def __init__(self, switch: Switch, first_policer: int) -> None:
+        self.switch, self.first_policer = switch, first_policer
+        self._text = f"{first_policer} {switch.model_dump_json()}"
 
     def __hash__(self) -> int:
         return hash(self._text)
@@ -44,21 +45,28 @@ class _Content:
 @lru_cache(maxsize=MOST_TABLES)
 def _tables_of(content: _Content) -> Any:
     """Return the tables of a switch, which nobody changes: runs that differ in something else ask again."""
-    return build_tables(content.switch)
+    return build_tables(content.switch, content.first_policer)
 
 
-def fill_switch(nic: Nic, config: Config, first_station: int, *, has_peer: bool) -> None:
-    """Fill in the tables and policers of an adapter; `first_station`: the number of its first station, less 1."""
+def fill_switch(nic: Nic, config: Config, stations: Mapping[str, int], prefix: str = "", *, has_peer: bool) -> None:
+    """Fill in the tables and policers of the switch at each of an adapter's ports.
+
+    `stations`: the numbers of stations by their names, before which stands a server's `prefix`.
+    """
     nic.headers.generation = FIRST_GENERATION
-    tables, numbers = _tables_of(_Content(config.switch))[0], [port.number for port in config.switch.ports]
-    for port in nic["port"]:
-        switch = port["switch"]
+    n_buckets = 0
+    for name, port in zip(config.port.names, nic["port"], strict=False):
+        own, switch = config.switch.at_port(name), port["switch"]
+        tables, numbers = _tables_of(_Content(own, n_buckets))[0], [station.number for station in own.ports]
         switch.others_changed, switch.has_peer, switch["tables"] = FIRST_GENERATION, has_peer, tables
         switch["function"][numbers] = [function_of(number) for number in numbers]
-        switch["station"][numbers] = first_station + np.arange(1, len(numbers) + 1)
-    for record, bucket in zip(nic.traffic.policer, build_buckets(config.switch), strict=False):
-        for name in bucket.dtype.names:
-            record[name] = bucket[name]
+        switch["station"][numbers] = [stations[prefix + station.name] for station in own.ports]
+        switch["station"][UPLINK] = stations[uplink_of(name)]
+        buckets = build_buckets(own)
+        for record, bucket in zip(nic.traffic.policer[n_buckets:], buckets, strict=False):
+            for field in bucket.dtype.names:
+                record[field] = bucket[field]
+        n_buckets += len(buckets)
 
 
 def prefixed_numbers(switch: Switch, prefix: str) -> dict[str, int]:
@@ -80,15 +88,22 @@ def headers_of(templates: Sequence[FrameTemplate], stations: Mapping[str, int]) 
 
 def enter_headers(nic: Nic, headers: npt.NDArray[Any], numbers: npt.NDArray[np.int64]) -> None:
     """Enter those of a workload's headers that come to an adapter from its stations or from outside."""
-    switch, templates = nic["port"][0]["switch"], nic["traffic"]["template"]
+    switches, templates = nic["port"]["switch"][: int(nic.params.n_ports)], nic["traffic"]["template"]
     own = headers[numbers]
-    last = max(int(each.max(initial=0)) for each in (own["sender"], own["target"], switch["station"]))
-    port_of = np.zeros(last + 1, np.int64)
-    port_of[switch["station"]] = np.arange(len(switch["station"])) * (switch["station"] > 0)
-    is_from_outside = own["sender"] == 0
-    own["port"] = np.where(is_from_outside, ON_THE_WIRE if switch.has_peer else UPLINK, port_of[own["sender"]])
+    last = max(int(each.max(initial=0)) for each in (own["sender"], own["target"], switches["station"]))
+    port_of, adapter_port_of, is_outside = np.zeros((3, last + 1), np.int64)
+    is_outside[0] = 1
+    for at, of_ports in enumerate(switches["station"]):
+        here = np.flatnonzero(of_ports[UPLINK + 1 :] > 0) + UPLINK + 1
+        port_of[of_ports[here]], adapter_port_of[of_ports[here]] = here, at
+        is_outside[of_ports[UPLINK]], adapter_port_of[of_ports[UPLINK]] = 1, at
+    is_from_outside = is_outside[own["sender"]] != 0
+    has_peer = int(switches["has_peer"][0])
+    own["adapter_port"] = adapter_port_of[own["sender"]]
+    own["port"] = np.where(is_from_outside, ON_THE_WIRE if has_peer else UPLINK, port_of[own["sender"]])
     nic["headers"]["template_header"][numbers] = own
-    templates["function"][numbers] = np.where(is_from_outside, function_of(UPLINK), switch["function"][own["port"]])
+    # A port of a switch, which functions count from the PF on, is the same at whichever Ethernet port.
+    templates["function"][numbers] = np.where(is_from_outside, function_of(UPLINK), own["port"] + function_of(0))
     templates["queue_hash"][numbers] = port_of[own["target"]]
 
 

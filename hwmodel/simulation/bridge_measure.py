@@ -81,7 +81,7 @@ def _ahead_fs(record: Any, port: Any, now_fs: int) -> int:
 def _in_busy_fs(port: Any, servers: Sequence[Any], now_fs: int) -> int:
     peer = servers[int(port.params.peer)]
     if port.params.is_outside:
-        outside = peer.port[0].wire.outside
+        outside = peer.wire[0].outside
         return int(outside.busy_fs) - max(0, int(outside.busy_until_fs) - now_fs)
     ahead_fs = int(peer.clock.next_at[WIRE]) - now_fs if peer.port[0].mac.is_sending else 0
     return int(peer.port[0].mac.counts.tx_busy_fs) - max(0, ahead_fs)

@@ -164,7 +164,7 @@ def fill_wire(nic: Nic, port: PhysicalPort, outside: PhysicalPort) -> None:
     own = nic.port[0]
     own.mac.params.has_peer = nic.ledger.crosses = 1
     own.mac.params.propagation_fs = port.propagation_fs
-    sender = own.wire.outside.params
+    sender = nic.wire[0].outside.params
     sender.propagation_fs = outside.propagation_fs
     sender.fs_per_byte_num, sender.fs_per_byte_den = rate_as_ratio(f"{outside.key}.rate", outside.rate_bps)
 

@@ -93,9 +93,10 @@ def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
         link.params.duration_fs[:] = lengths * a_byte_fs.numerator // a_byte_fs.denominator
         link.params.dllp_fs = 2 * DLLP_BYTES * a_byte_fs.numerator // a_byte_fs.denominator
     _stretch_times(nic.params, ADAPTER_TIMES, of_adapter)
-    _stretch_times(nic.port[0].bus.params, ("cycle_fs",), of_adapter)
+    for port in nic.port[: int(nic.params.n_ports)]:
+        _stretch_times(port.bus.params, ("cycle_fs",), of_adapter)
+        stretch_port(port.mac.params, of_adapter)
     _stretch_ratio(nic.params, "store", of_adapter)
-    stretch_port(nic.port[0].mac.params, of_adapter)
     n_functions = int(nic.params.n_functions)
     for driver in nic.guests.driver[:n_functions]:
         _stretch_times(driver, HOST_TIMES, of_host)
@@ -103,6 +104,8 @@ def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
     for function in nic.function[:n_functions]:
         _stretch_ratio(function.params, "shaper", of_adapter)
         _stretch_times(function.params, ("shaper_window_fs",), of_adapter)
+        _stretch_ratio(function.params, "guarantee", of_adapter)
+    _stretch_times(nic.scheduler.params, ("guarantee_window_fs",), of_adapter)
     for engine in (nic.engines.read, nic.engines.write):
         _stretch_times(engine.params, ENGINE_TIMES, of_adapter)
         _stretch_ratio(engine.params, "", of_adapter)

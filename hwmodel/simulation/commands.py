@@ -38,6 +38,7 @@ from hwmodel.machine.time.commands import (
     VALUE_CAP,
     VLAN,
     WATCHED,
+    WIRE_STATE,
 )
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.units import format_time_fs
@@ -128,9 +129,11 @@ OF_SERVER = (
     Region(("port", "switch", "tables", "vlan"), (), VLAN),
     Region(("traffic", "policer", "params"), (), POLICER),
     Region(("function", "params"), ("shaper_num", "shaper_den", "shaper_window_fs"), SHAPER),
-    Region(("function", "params"), ("weight",)),
+    Region(("function", "params"), ("weight", "guarantee_num", "guarantee_den")),
+    Region(("scheduler", "params"), ("guarantee_window_fs",)),
     Region(("port", "mac", "params"), WIRE_RATE, LINE_RATE),
-    Region(("port", "wire", "outside", "params"), WIRE_RATE, OUTSIDE_RATE),
+    Region(("port", "mac", "params"), ("is_down",), WIRE_STATE),
+    Region(("wire", "outside", "params"), WIRE_RATE, OUTSIDE_RATE),
     Region(("pcie", "params"), ("max_read_request_bytes", "dllp_period", "dllp_fs", "duration_fs"), LINK),
     Region(("traffic", "source", "params"), (), SOURCE),
 )

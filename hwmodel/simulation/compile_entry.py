@@ -31,7 +31,7 @@ def _array(dtype: np.dtype) -> types.Type:
 
 def signature(entry: str) -> tuple[types.Type, ...]:
     """Return the argument types of an entry point, dotted from the package on."""
-    if entry == "machine.engine.run":
+    if entry in ("machine.engine.run", "machine.commanded.run_commanded"):
         return (_array(SERVER), int64, int64)
     if entry == "machine.system.run_system":
         return (_array(SYSTEM), _array(SERVER), _array(BRIDGE), int64, int64, int64)

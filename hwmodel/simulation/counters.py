@@ -137,16 +137,16 @@ def _by_ring(nic: Any, number: int) -> dict[str, int]:
 
 
 def _of_port(nic: Any) -> dict[str, int]:
-    """Return what the PF's driver reads of the Ethernet port and of the whole adapter."""
-    counts, mac = nic.ledger.counts, nic.port[0].mac.counts
+    """Return what the PF's driver reads of the Ethernet ports, all together, and of the whole adapter."""
+    counts, macs = nic.ledger.counts, nic["port"]["mac"]["counts"]
     lost, by_function = counts.drops + counts.mirrored_drops, _of_functions(nic)["drops"].sum(axis=0)
     return {
-        "rx_pkts_nic": int(mac.good_frames),
+        "rx_pkts_nic": int(macs["good_frames"].sum()),
         "tx_pkts_nic": int(counts.delivered_to_wire + counts.sent_to_bridge),
-        "rx_bytes_nic": int(mac.good_bytes),
-        "tx_bytes_nic": int(mac.tx_bytes),
-        "multicast": int(mac.multicast),
-        "broadcast": int(mac.broadcast),
+        "rx_bytes_nic": int(macs["good_bytes"].sum()),
+        "tx_bytes_nic": int(macs["tx_bytes"].sum()),
+        "multicast": int(macs["multicast"].sum()),
+        "broadcast": int(macs["broadcast"].sum()),
         "rx_missed_errors": int(lost[DropReason.RX_BUFFER_FULL]),
         "rx_long_length_errors": int(counts.drops[DropReason.OVERSIZE] - by_function[DropReason.OVERSIZE]),
         "rx_no_dma_resources": int(lost[DropReason.NO_DESCRIPTOR]),

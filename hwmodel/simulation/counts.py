@@ -101,9 +101,9 @@ class Counts:
         return found[0]
 
 
-def of_port(counts: Any, number: int = 0) -> Any:
-    """Return what one port of the adapter counts: of one moment, or an entry for each of many."""
-    return counts[number] if counts.ndim == 1 else counts[:, number]
+def of_ports(counts: Any, name: str) -> Any:
+    """Return what all ports of the adapter together have counted: of one moment, or an entry for each of many."""
+    return counts[name].sum(axis=-1)
 
 
 def gauges_in(counts: Any) -> dict[str, Any]:
@@ -114,14 +114,14 @@ def gauges_in(counts: Any) -> dict[str, Any]:
         "tx_buffer": adapter["tx_buffer"],
         "rx_buffer": adapter["rx_buffer"],
         "rx_ring": ledger["rx_ring"],
-        "mac.waiting": of_port(counts["mac"])["waiting"],
+        "mac.waiting": adapter["wire_waiting"],
     }
 
 
 def latencies_in(counts: Any) -> dict[str, Any]:
     """Return the latencies that are not added up from the flows', by name, of the same."""
     ledger = counts["ledger"]
-    return {**{name: ledger[name] for name in OF_LEDGERS}, "mac.wait": of_port(counts["mac"])["wait"]}
+    return {**{name: ledger[name] for name in OF_LEDGERS}, "mac.wait": counts["adapter"]["wire_wait"]}
 
 
 def areas_in(counts: Any, now_fs: Any) -> dict[str, Any]:

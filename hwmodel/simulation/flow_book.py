@@ -22,12 +22,14 @@ BITS = 32  # of the number of a station
 class Stations(dict[str, int]):
     """Number stations by their names: those outside are 0, then come each server's in the order of their ports.
 
-    Behind them stands whatever else frames are sent to: a group, an address that nobody has.
+    Behind them stand those outside of an adapter's other ports, and whatever else frames are sent to: a group, an
+    address that nobody has.
     """
 
-    def __init__(self, names: Iterable[str] = ()) -> None:
-        super().__init__({OUTSIDE: 0})
-        for number, name in enumerate(names, 1):
+    def __init__(self, names: Iterable[str] = (), outside: Iterable[str] = (OUTSIDE,)) -> None:
+        first, *others = outside
+        super().__init__({first: 0})
+        for number, name in enumerate((*names, *others), 1):
             self[name] = number
 
     def __missing__(self, name: str) -> int:

@@ -25,6 +25,7 @@ from hwmodel.errors import RunError
 
 # Entry points, dotted from the package on; each is compiled by a process of its own.
 RUN_ENTRIES = ("machine.engine.run", "machine.first_decisions.decide_alone")
+COMMANDED_ENTRIES = ("machine.commanded.run_commanded", "machine.first_decisions.decide_alone")
 SYSTEM_ENTRIES = (
     "machine.system.run_system", "machine.first_decisions.decide_first",
     "machine.network.places.enter_homes", "machine.network.places.announce", "machine.counts.flow_state.add_flows",
@@ -39,6 +40,16 @@ _WHOLE: set[Path] = set()  # seals that this process has compared with their fil
 def kernels_are_cached(entries: tuple[str, ...] = RUN_ENTRIES) -> bool:
     """Tell whether these entry points are on disk, whole, so that nothing has to be compiled."""
     return all(_is_whole(name) for name in entries)
+
+
+def entries_alone(has_commands: bool) -> tuple[str, ...]:
+    """Return the entry points of one adapter alone.
+
+    Those for commands do without commands too: a process that has them and would have to compile the others goes by
+    them, some percent slower.
+    """
+    has_these = _is_loaded(COMMANDED_ENTRIES[0]) and not kernels_are_cached(RUN_ENTRIES[:1])
+    return COMMANDED_ENTRIES if has_commands or (has_these and not _is_loaded(RUN_ENTRIES[0])) else RUN_ENTRIES
 
 
 def _is_loaded(entry: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.config.names import is_uplink
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS
 from hwmodel.results import (
@@ -28,7 +29,6 @@ from hwmodel.results import (
 )
 from hwmodel.simulation.measurement import Snapshot, counts_of
 from hwmodel.units import FS_PER_NS
-from hwmodel.workload.traffic import UPLINK
 
 GROUPS = ("broadcast", "multicast", "unknown")  # what a flow goes to that goes to no one station
 
@@ -151,8 +151,8 @@ def latencies_by_direction(flows: Sequence[tuple[str, str]], latencies: FlowLate
 
 
 def _direction(sender: str, target: str) -> str:
-    if UPLINK in (sender, target):
-        return "from_wire" if sender == UPLINK else "to_wire"
+    if is_uplink(sender) or is_uplink(target):
+        return "from_wire" if is_uplink(sender) else "to_wire"
     is_elsewhere = target not in GROUPS and sender.rpartition(".")[0] != target.rpartition(".")[0]
     return "over_bridge" if is_elsewhere else "vm_to_vm"
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import bridges_of, servers_of
-from hwmodel.machine import engine
+from hwmodel.machine import commanded, engine
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, IDLE
 from hwmodel.results import Result, Sighting, SystemResult, by_shares
 from hwmodel.results.bottleneck import LOSS, losing_first
@@ -27,10 +27,10 @@ from hwmodel.simulation.clocks import begin_at_phases, fill_clocks
 from hwmodel.simulation.commands import Change, schedule
 from hwmodel.simulation.deliveries import CopyKinds, MergedLog
 from hwmodel.simulation.flow_book import Ends, FlowBook, flows_by_ledger
-from hwmodel.simulation.kernel_cache import RUN_ENTRIES, SYSTEM_ENTRIES
+from hwmodel.simulation.kernel_cache import COMMANDED_ENTRIES, SYSTEM_ENTRIES, entries_alone
 from hwmodel.simulation.laws import broken_laws
 from hwmodel.simulation.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
-from hwmodel.simulation.nic_state import Nic, State, build_state
+from hwmodel.simulation.nic_state import Nic, State, build_state, ports_of
 from hwmodel.simulation.outcome import MeasuredWindow, ServerWindow, make_result, make_system_result
 from hwmodel.simulation.switch_tables import switch_off
 from hwmodel.simulation.system_state import SystemState, build_system
@@ -67,15 +67,19 @@ class Server:
 
 
 def entries_of(config: Config) -> tuple[str, ...]:
-    """Return the entry points that a run of a configuration needs."""
-    return SYSTEM_ENTRIES if bridges_of(config) else RUN_ENTRIES
+    """Return the entry points that a run of a configuration needs, as far as its scenario tells before it is played."""
+    if bridges_of(config):
+        return SYSTEM_ENTRIES
+    return entries_alone(any(event.time_fs != 0 for event in config.scenario))
 
 
 def _switch_off(state: State, config: Config, off: frozenset[str]) -> None:
     for nic, server in zip(state, servers_of(config), strict=True):
-        numbers = [port.number for port in server.config.switch.ports if server.station(port.name) in off]
-        if numbers:
-            switch_off(nic.port[0].switch.tables, numbers)
+        gone = [port for port in server.config.switch.ports if server.station(port.name) in off]
+        for at, record in enumerate(ports_of(nic)):
+            numbers = [port.number for port in gone if server.config.port.number_of(port.port) == at]
+            if numbers:
+                switch_off(record.switch.tables, numbers)
 
 
 class Machine:
@@ -123,6 +127,7 @@ class Machine:
         """Turn changes into commands; return the flows that they may bring about, for each ledger."""
         if not changes:
             return []
+        self.count_rings()
 
         def build(change: Change) -> Machine:
             offered = change.workload or workload
@@ -139,6 +144,11 @@ class Machine:
             for server in self.servers
         )
 
+    def count_rings(self) -> None:
+        """Let what goes through each ring be counted, from the start, and a function's first frame be noted."""
+        for nic in self.state:
+            nic.params.counts_rings = 1
+
     def rest(self) -> None:
         """Let the threads beside this one end; who goes on later has new ones."""
         if self.system is not None:
@@ -148,6 +158,11 @@ class Machine:
     def has_commands(self) -> bool:
         """Tell whether a server has, or had, something to change in mid-run."""
         return any(int(server.nic.commands.tail) > 0 for server in self.servers)
+
+    @cached_property
+    def entries(self) -> tuple[str, ...]:
+        """Return the entry points that it runs by."""
+        return SYSTEM_ENTRIES if self.system is not None else entries_alone(self.has_commands)
 
     @property
     def n_threads(self) -> int:
@@ -183,7 +198,7 @@ class Machine:
     def advance(self, until_fs: int, n_events: int) -> int:
         """Let it run to a time or through so many events; return why it stopped (`DONE`, ...)."""
         if self.system is None:
-            status = int(engine.run(self.state, until_fs, n_events))
+            status = int(self._run(self.state, until_fs, n_events))
             self.settled_fs = self.now_fs
         else:
             status = self.system.advance(until_fs, n_events)
@@ -204,6 +219,10 @@ class Machine:
     def stop_at(self, delivered: int) -> None:
         """Let a run end behind the delivery that makes so many frames; one with several servers ends at times alone."""
         self._first_ledger.delivered_target = delivered if self.is_alone else NEVER
+
+    @cached_property
+    def _run(self) -> Callable[[State, int, int], int]:
+        return commanded.run_commanded if self.entries == COMMANDED_ENTRIES else engine.run  # type: ignore[no-any-return]
 
     @cached_property
     def _clock(self) -> Any:

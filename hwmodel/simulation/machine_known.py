@@ -15,10 +15,11 @@ from math import log
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.config import servers_of
+from hwmodel.config.names import is_uplink
 from hwmodel.results import SystemResult
 from hwmodel.simulation.clocks import tolerance_ppb
 from hwmodel.simulation.figure_intervals import PERCENTILES, Found, Wanted
-from hwmodel.workload.traffic import CLOSED, ON_OFF, PERIODIC, UPLINK
+from hwmodel.workload.traffic import CLOSED, ON_OFF, PERIODIC
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -73,7 +74,7 @@ class Bursts(NamedTuple):
     @classmethod
     def of(cls, config: Config, workload: Workload) -> Bursts | None:
         """Return the longest bursts of senders that wait; None where there are none."""
-        found = [source for source in workload.sources if source.kind == ON_OFF and source.port != UPLINK]
+        found = [source for source in workload.sources if source.kind == ON_OFF and not is_uplink(source.port)]
         if not found or config.workload.on_full != "wait":
             return None
         longest = max(max(source.mean_burst_frames, source.fixed_burst_frames) for source in found)

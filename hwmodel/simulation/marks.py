@@ -23,7 +23,7 @@ from hwmodel.simulation.counts import (
     Counts,
     areas_in,
     latencies_in,
-    of_port,
+    of_ports,
 )
 from hwmodel.simulation.flow_marks import FlowCopies, FlowMarks, FlowSums
 from hwmodel.simulation.histogram_rows import HistogramRows, RowCopies
@@ -219,12 +219,12 @@ class MarkCopies:
         """Return what the first n rows say, by the names of a `MarkTable`."""
         now_fs, up_ahead_fs, down_ahead_fs = self._moments[:n].T.copy()
         counts = self._by_field[:n].copy()
-        ledger, mac = counts["ledger"], of_port(counts["mac"])
+        ledger, macs = counts["ledger"], counts["mac"]
         found = {
             "now_fs": now_fs,
             **{name: ledger[name] for name in COUNTED},
-            "mac.tx_bytes": mac["tx_bytes"],
-            "mac.rx_bytes": mac["rx_bytes"],
+            "mac.tx_bytes": of_ports(macs, "tx_bytes"),
+            "mac.rx_bytes": of_ports(macs, "rx_bytes"),
             "up.busy_fs": counts["up"]["busy_fs"] - up_ahead_fs,
             "down.busy_fs": counts["down"]["busy_fs"] - down_ahead_fs,
             **{f"{name}.area": area for name, area in areas_in(counts, now_fs).items()},

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.config.names import ethernet_ports
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import COUNTERS, FIRST_FLOW_HISTOGRAM, LATENCY, STALLS, WIRE_WAIT_HISTOGRAM
 from hwmodel.machine.time.clock import WIRE
-from hwmodel.results import filled_columns
-from hwmodel.simulation.counts import OF_LEDGERS, Counts, areas_in, gauges_in, latencies_in, of_port, parts_of
+from hwmodel.results import at_port, filled_columns
+from hwmodel.simulation.counts import OF_LEDGERS, Counts, areas_in, gauges_in, latencies_in, parts_of
 
 if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
@@ -53,7 +54,7 @@ class Snapshot:
     now_fs: int
     n_events: int
     counts: dict[str, int]
-    mac_bytes: tuple[int, int]  # sent and received
+    mac_bytes: tuple[tuple[int, int], ...]  # sent and received, of each port
     busy_fs: dict[str, int]
     drops: Ints
     mirrored_drops: Ints
@@ -109,7 +110,7 @@ def _forget_latency(ledger: Any, name: str, latency: Any) -> None:
 def begin_window(nic: Any, book: FlowBook) -> None:
     """Forget the latencies and the largest depths seen so far."""
     begin_ledger(nic["ledger"], book.n_counted)
-    _forget_latency(nic["ledger"], "mac.wait", nic.port[0].mac.counts.wait)
+    _forget_latency(nic["ledger"], "mac.wait", nic.counts.wire_wait)
     for gauge in gauges_in(parts_of(nic)).values():
         gauge.highest = gauge.level
     queues = nic["tx_queue"][: int(nic.params.n_queues)]
@@ -145,7 +146,7 @@ def _forget(row: Any, latency: Any) -> None:
 def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snapshot:
     """Copy the sums out of the state; without those of flows where they stand in another snapshot."""
     now_fs, found = int(nic.clock.now_fs), Counts(nic).copy()
-    counts, ledger, mac = found.ledger, nic["ledger"], of_port(found.mac)
+    counts, ledger, macs = found.ledger, nic["ledger"], found.mac[: int(nic.params.n_ports)]
     n_functions, n_queues = int(nic.params.n_functions), int(nic.params.n_queues)
     n_flows = len(book.flows)
     tx_queues, rx_queues = nic["tx_queue"][:n_queues], nic["rx_queue"][:n_queues]
@@ -153,7 +154,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         now_fs=now_fs,
         n_events=int(nic.clock.n_events),
         counts={name: int(counts[name]) for name in COUNTERS},
-        mac_bytes=(int(mac.tx_bytes), int(mac.rx_bytes)),
+        mac_bytes=tuple((int(mac.tx_bytes), int(mac.rx_bytes)) for mac in macs),
         busy_fs=_busy_fs(nic, found, now_fs),
         drops=counts.drops.copy(),
         mirrored_drops=counts.mirrored_drops.copy(),
@@ -206,23 +207,33 @@ def _busy_fs(nic: Any, counts: Any, now_fs: int) -> dict[str, int]:
 
     Of page walkers the sum of all.
     """
-    engines, port = nic.engines, nic.port[0]
-    mac, sent, bus = port.mac, of_port(counts.mac), of_port(counts.bus)
-    sending_until_fs = nic.clock.next_at[WIRE] if mac.is_sending else now_fs
+    engines = nic.engines
     busy_until_fs = {
-        "wire.tx": (sent.tx_busy_fs, sending_until_fs),
-        "wire.rx": (sent.rx_busy_fs, mac.line.busy_until_fs),
         "nic.pipeline": (counts.adapter.pipeline_busy_fs, nic.pipeline_busy_until_fs),
         "nic.store": (counts.adapter.store_busy_fs, nic.store_busy_until_fs),
         "nic.dma.read": (counts.read_engine.busy_fs, engines.read.next_fs),
         "nic.dma.write": (counts.write_engine.busy_fs, engines.write.next_fs),
         "nic.dma.shared": (counts.shared_engine.busy_fs, engines.shared_next_fs),
-        "switch.bus": (bus.busy_fs, port.bus.free_fs),
         "host.drain": (counts.pcie.drain_busy_fs, nic.pcie[0].drain_busy_until_fs),
     }
+    for number, name in enumerate(ports_named(nic)):
+        port, sent, bus = nic.port[number], counts.mac[number], counts.bus[number]
+        sending_until_fs = nic.clock.next_at[WIRE + number] if port.mac.is_sending else now_fs
+        coming_until_fs = now_fs if port.mac.params.is_down else port.mac.line.busy_until_fs  # counts nothing there
+        busy_until_fs |= {
+            at_port(name, "wire.tx"): (sent.tx_busy_fs, sending_until_fs),
+            at_port(name, "wire.rx"): (sent.rx_busy_fs, coming_until_fs),
+            at_port(name, "switch.bus"): (bus.busy_fs, port.bus.free_fs),
+        }
     found = {name: int(busy_fs) - max(0, int(until_fs) - now_fs) for name, (busy_fs, until_fs) in busy_until_fs.items()}
     walks_ahead_fs = int(np.maximum(nic.host[0].translation.walker_free_fs - now_fs, 0).sum())
     return found | {"host.walkers": int(counts.translation.walks_busy_fs) - walks_ahead_fs}
+
+
+def ports_named(nic: Any) -> tuple[str, ...]:
+    """Return the names of an adapter's ports; an empty text where there is one."""
+    n_ports = int(nic.params.n_ports)
+    return ethernet_ports(n_ports) if n_ports > 1 else ("",)
 
 
 def _core_busy_fs(nic: Any, now_fs: int) -> Ints:

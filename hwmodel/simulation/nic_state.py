@@ -25,7 +25,7 @@ from hwmodel.machine.time.clock import ADAPTER_LINKS, LANE_CAP, RX_WRITEBACK_TIM
 from hwmodel.machine.tlp_kinds import RX_WRITEBACK, TX_WRITEBACK
 from hwmodel.machine.traffic.sources import NO_TEMPLATE
 from hwmodel.rules import switch_core_cycles
-from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
 from hwmodel.rules.pcie_link import DLLP_BYTES, counts_whole_double_words, link_rate_of, tlp_overhead_of
 from hwmodel.simulation.memory import fill_engines, fill_memory, fill_translation
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
@@ -97,14 +97,30 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
         _fill_jitter(host.params, config)
         fill_translation(link, host, nic.params, config)
         fill_memory(link, host, int(nic.params.n_queues), config)
-    mac = nic.port[0].mac
-    mac.params.fs_per_byte_num, mac.params.fs_per_byte_den = rate_as_ratio("port.rate", config.port.rate_bps)
+    for number in range(config.port.count):
+        params = nic.port[number].mac.params
+        params.fs_per_byte_num, params.fs_per_byte_den = rate_as_ratio("port.rate", config.port.rate_bps)
+        params.is_down = config.port.is_down(number)
     _fill_functions(nic, config)
     _fill_free_lists(nic, config)
-    _fill_bus(nic, config)
+    for port in ports_of(nic):
+        _fill_bus(port.bus.params, config)
     fill_engines(nic, config)
     nic.scheduler.params.kind = SCHEDULERS[config.switch.scheduler]
     nic.scheduler.params.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - FCS_BYTES
+    if any(port.min_rate_bps is not None for port in config.switch.ports):
+        nic.scheduler.params.guarantee_window_fs = _guarantee_window_fs(config)
+
+
+def _guarantee_window_fs(config: Config) -> int:
+    """Return in what time each function sends two of the longest frames by the wire.
+
+    A function that has always a frame is never passed over for longer: at most one frame of each other comes before it,
+    and one that was picked before it was owed anything.
+    """
+    longest = max(port.max_frame_bytes for port in config.switch.ports)
+    n_bytes = 2 * len(config.switch.ports) * (longest + WIRE_OVERHEAD_BYTES)
+    return n_bytes * BITS_PER_BYTE * FS_PER_S // config.port.rate_bps
 
 
 def _be_idle(nic: Nic) -> None:
@@ -222,6 +238,7 @@ def _fill_adapter(nic: Nic, config: Config) -> None:
         params.most_coalesced, params.coalesced_fs = settings.rsc.descriptors, settings.rsc.timeout_fs
     params.splits_headers = splits_headers(config)
     params.receives_vary = settings.rsc is not None or params.splits_headers
+    params.n_ports = nic.clock.n_ports = config.port.count
     params.n_functions = len(config.switch.ports)
     params.n_queues = params.n_functions * settings.queues_per_vf
 
@@ -231,9 +248,14 @@ def splits_headers(config: Config) -> bool:
     return (config.nic.header_split_bytes or 0) >= (config.workload.header_bytes or 1)
 
 
-def _fill_bus(nic: Nic, config: Config) -> None:
-    """Set the switch core's bus, which a run without its timing does not have."""
-    switch, params = config.switch, nic.port[0].bus.params
+def ports_of(nic: Nic) -> list[Any]:
+    """Return the Ethernet ports of an adapter that it has, in their order."""
+    return [nic.port[number] for number in range(int(nic.params.n_ports))]
+
+
+def _fill_bus(params: Any, config: Config) -> None:
+    """Set a switch core's bus, which a run without its timing does not have."""
+    switch = config.switch
     if switch.timing == "none":
         return
     params.cycle_fs = switch_core_cycles.cycle_fs(switch.clock_hz)
@@ -258,6 +280,7 @@ def _fill_functions(nic: Nic, config: Config) -> None:
         params.core = config.core_of(number)
         _fill_driver(nic.guests.driver[number], config.driver_of(port.name))
         params.weight = port.weight
+        params.adapter_port = config.port.number_of(port.port)
         params.port = port.number
         params.first_queue = number * config.nic.queues_per_vf
         params.n_queues = config.nic.queues_per_vf
@@ -267,6 +290,9 @@ def _fill_functions(nic: Nic, config: Config) -> None:
             window_bytes = config.nic.rate_limit_window_bytes
             params.shaper_window_fs = window_bytes * params.shaper_num // params.shaper_den
             function.eligible_at_fs = -NEVER  # as after a long pause
+        if port.min_rate_bps is not None:
+            key = f"switch.ports.{port.name}.min_rate"
+            params.guarantee_num, params.guarantee_den = rate_as_ratio(key, port.min_rate_bps)
     _fill_queues(nic, config)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.latency import round_trip_fs
-from hwmodel.analytic.routes import UPLINK
+from hwmodel.config.names import is_uplink
 from hwmodel.machine.guest.guest_state import POST_TASK, TAKE_TASK
 from hwmodel.machine.tlp_kinds import (
     COMPLETION_CREDIT,
@@ -28,7 +28,7 @@ from hwmodel.machine.tlp_kinds import (
     READS,
     UP,
 )
-from hwmodel.results import LinkCost, Observation
+from hwmodel.results import LinkCost, Observation, at_port
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.span import Span
@@ -69,14 +69,14 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
     """Give the busy share of each resource, by the names of the bottleneck."""
     core = (span.end.core_busy_fs - span.start.core_busy_fs)[_busiest_core(span)]
     busy = {name: span.share(span.worked_fs(name)) for name in span.end.busy_fs}
+    ports = config.port.names
     shares = {
         "pcie.up": span.link_share(config, "up"),
         "pcie.down": span.link_share(config, "down"),
         "pcie.tags": span.share(span.stalled("no_free_tag")),
         "driver.tx": span.share(int(core[POST_TASK])),
         "driver.rx": span.share(int(core[TAKE_TASK])),
-        "wire.tx": busy["wire.tx"],
-        "wire.rx": busy["wire.rx"],
+        **{at_port(port, name): busy[at_port(port, name)] for port in ports for name in ("wire.tx", "wire.rx")},
         "nic.pipeline": busy["nic.pipeline"],
     }
     if config.nic.queue_time_fs:
@@ -91,7 +91,7 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
     if config.host.write_drain_bps is not None:
         shares["host.drain"] = busy["host.drain"]
     if config.switch.timing == "core":
-        shares["switch.bus"] = busy["switch.bus"]
+        shares |= {name: busy[name] for name in (at_port(port, "switch.bus") for port in ports)}
     return {name: min(1.0, share) for name, share in shares.items()}
 
 
@@ -133,6 +133,7 @@ def observe_window(
     sending = [name for name in on_core if name != "pf"] or on_core
     return Observation(
         utilizations=utilization,
+        ports=config.port.names,
         waits={
             name: span.share(stalled_fs)
             for name, stalled_fs in (
@@ -276,7 +277,7 @@ def demand_use(config: Config, span: Span) -> tuple[float, float]:
     limits = {port.name: port.rate_limit_bps for port in config.switch.ports}
     total = by_limits = Fraction(0)
     for source, offered in by_sender.items():
-        limit_bps = None if source == UPLINK else limits[source]
+        limit_bps = None if is_uplink(source) else limits[source]
         limit = None if limit_bps is None else limit_bps / (traffic[source].mean_frame_bytes * BITS_PER_BYTE)
         most = min((rate for rate in (offered, limit) if rate is not None), default=None)
         if most is None:

@@ -17,6 +17,7 @@ from math import fsum
 from typing import TYPE_CHECKING, Any
 
 from hwmodel import __version__
+from hwmodel.config.names import is_uplink
 from hwmodel.results import (
     AdapterResult,
     Bottleneck,
@@ -36,7 +37,7 @@ from hwmodel.results import (
     sighting_of,
 )
 from hwmodel.results.bottleneck import LATE_DROPS, LOSS, all_gets_through, suspects_of
-from hwmodel.simulation.adapter_figures import adapter_figures
+from hwmodel.simulation.adapter_figures import adapter_figures, port_figures
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.frame_bytes import frame_bytes
 from hwmodel.simulation.latency_summary import (
@@ -56,7 +57,6 @@ from hwmodel.simulation.window_checks import burst_frames
 from hwmodel.units import FS_PER_NS
 from hwmodel.words.bottleneck import busiest_server
 from hwmodel.workload import Workload
-from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -100,6 +100,7 @@ def make_result(config: Config, workload: Workload, book: FlowBook, window: Meas
         **_of_all(config, workload, book, window, latencies, backlog_growth(book, span)),
         vms=vms_of(config, FlowsByTarget(book, span, latencies)),
         **adapter_figures(config, span, per_frame),
+        ports=port_figures(config, span),
         bottleneck=by_shares(seen),
         utilization=utilization,
     )
@@ -367,7 +368,8 @@ def fairness(
     """
     if not span.gives_rates:
         return None
-    greedy = {source.port for source in workload.sources if source.kind == "closed"} - {UPLINK}
+    greedy = {source.port for source in workload.sources if source.kind == "closed"}
+    greedy = {name for name in greedy if not is_uplink(name)}
     if greedy:
         n_bytes = _sums(book, span, "n_bytes")
         return jain_fairness(n_bytes.get(name, 0.0) for name in sorted(greedy))
@@ -398,7 +400,7 @@ def backlog_growth(book: FlowBook, span: Span) -> dict[str, int]:
 def _demand(book: FlowBook, span: Span, backlog_growth: Mapping[str, int]) -> dict[str, float]:
     """Return the frames that came due in the window by sender: offered to a ring, or waiting for a slot of it."""
     return {
-        name: offered + (0 if name == UPLINK else backlog_growth[name])
+        name: offered + (0 if is_uplink(name) else backlog_growth[name])
         for name, offered in _sums(book, span, "offered").items()
     }
 

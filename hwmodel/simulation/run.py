@@ -107,7 +107,16 @@ def simulate(
     config, scene = with_times(config, scene, look)
     workload, changes = offered(scene.changes)
     progress = part_of(progress, n_runs, n_runs - 1)
-    run = Run(scene.first, workload, progress, compile_s=compile_s, threads=threads, changes=changes)
+    tells_counters = counters or bool(config.scenario)
+    run = Run(
+        scene.first,
+        workload,
+        progress,
+        compile_s=compile_s,
+        threads=threads,
+        changes=changes,
+        counts_rings=tells_counters,
+    )
     if config.scenario:
         events_fs = (event.time_fs for event in config.scenario if event.time_fs is not None)
         interval_fs = interval_of(config.run.duration_fs, events_fs)
@@ -116,7 +125,7 @@ def simulate(
         run.tracer = Tracer(stage_of(run.machine, workload, scene.work), trace_start_fs or 0, trace_length_fs)
 
     def told(result: Result) -> Result:
-        if counters or config.scenario:
+        if tells_counters:
             result = replace(result, counters=counters_of(run.machine.servers))
         return result if run.series is None else with_series(result, config, run.series.series(), scene)
 
@@ -194,7 +203,7 @@ class Run:
 
     `tracer`: records a time line, where one is wanted. `compile_s`: what it took to have the kernels, for the record.
     `ends_with_batches`: its window does so after a warm-up of a given length too. `changes`: of the configuration,
-    in mid-run.
+    in mid-run. `counts_rings`: count what goes through each ring, as a run with changes always does.
     """
 
     def __init__(
@@ -206,6 +215,7 @@ class Run:
         compile_s: float = 0.0,
         threads: int | None = None,
         changes: Sequence[Change] = (),
+        counts_rings: bool = False,
     ) -> None:
         self.config = config
         self.workload = workload
@@ -214,10 +224,12 @@ class Run:
         self.known = MachineKnown.of(config, workload)
         self.progress = progress
         self.machine = Machine(config, workload, config.run.seed, threads, changes)
+        if counts_rings:
+            self.machine.count_rings()
         self.state: State = self.machine.state
         self.book: FlowBook = self.machine.book
         self.compile_s = compile_s
-        self.compiled_without = compiled_without(entries_of(config)) or left_out()
+        self.compiled_without = ""  # of numba's undocumented parts
         self.tracer: Tracer | None = None
         self.taps: Taps | None = None
         self.series: SeriesRecorder | None = None  # of a run with a scenario
@@ -351,6 +363,8 @@ class Run:
 
     def load_kernels(self) -> None:
         """Load the kernels, so that the clock of the run does not count it."""
+        self.compile_s += have_kernels(self.machine.entries)
+        self.compiled_without = compiled_without(self.machine.entries) or left_out()
         self.call(0, 0)
         self.wall_s = 0.0
 

@@ -29,6 +29,7 @@ STARVED = 0.01  # of the rate of the flow that gets most
 def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     """Yield a warning for each setting by which frames of a kind drop, or no core keeps to a burst."""
     yield from _without_hairpin(config, result)
+    yield from _at_dead_wires(config, result)
     yield from _short_bursts(config, result)
     yield from burst_warnings(config)
 
@@ -45,6 +46,13 @@ def _without_hairpin(config: Config, result: Result) -> Iterator[str]:
             continue
         keys = [f"{named.key}.ports.{one.port}.hairpin" for one in relying]
         yield words.no_hairpin(lost, bridge.forwarded_frames, named.words, keys, relying[0].config.switch.mode)
+
+
+def _at_dead_wires(config: Config, result: Result) -> Iterator[str]:
+    """Name the ports that are down from the start, where frames drop there."""
+    lost = result.drops.get("LINK_DOWN", 0)
+    if lost and config.port.down:
+        yield words.dead_wires(lost, config.port.down)
 
 
 def _relies(server: Server) -> bool:

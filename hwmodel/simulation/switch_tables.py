@@ -86,8 +86,8 @@ def numbers_in(words: Sequence[int]) -> list[int]:
     return found
 
 
-def build_tables(switch: Switch) -> npt.NDArray[Any]:
-    """Return a one-element array of TABLES for the kernels.
+def build_tables(switch: Switch, first_policer: int = 0) -> npt.NDArray[Any]:
+    """Return a one-element array of TABLES for the kernels; `first_policer`: the number of its first token bucket.
 
     Raises InputError where the configuration holds more than the tables do.
     """
@@ -99,7 +99,7 @@ def build_tables(switch: Switch) -> npt.NDArray[Any]:
     _fill_vlans(array, switch)
     _fill_channels(tables, switch)
     _fill_lookup(tables, switch)
-    _fill_access_list(tables, switch)
+    _fill_access_list(tables, switch, first_policer)
     _fill_mirrors(tables, switch)
     return array
 
@@ -247,11 +247,11 @@ def _fill_lookup(tables: Record, switch: Switch) -> None:
     tables.lookup.n_entries = len(sets)
 
 
-def _fill_access_list(tables: Record, switch: Switch) -> None:
+def _fill_access_list(tables: Record, switch: Switch, first_policer: int) -> None:
     if len(switch.acl) > MAX_ACL_ENTRIES:
         raise InputError(f"switch.acl: {len(switch.acl)} entries; the table holds {MAX_ACL_ENTRIES}")
     number_of = port_numbers(switch) | {"all": ANY}
-    n_policers = 0
+    n_policers = first_policer
     for entry, record in zip(switch.acl, tables.acl, strict=False):
         _fill_acl_entry(record, entry, number_of)
         if entry.action == "police":

@@ -127,16 +127,14 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     _fill_box_clocks(bridges[0], config, ports, seed)
     least_bytes = least_on_wire_bytes(workload)
     fill_crossings(bridges[0], least_bytes)
-    first_station = 0
     for index, (nic, part) in enumerate(zip(servers, configs, strict=True)):
         check_workload(part, workload)
         fill_state(nic, part, seed, index)
         fill_clocks(nic, part, seed, index)
         watch_fifos(nic, workload)
-        fill_switch(nic, part, first_station, has_peer=True)
-        first_station += len(part.switch.ports)
+        fill_switch(nic, part, stations, parts[index].prefix, has_peer=True)
         fill_wire(nic, ports[index], topology.outside)
-        stretch_port(nic.port[0].wire.outside.params, stretch(config, seed, OUTSIDE))
+        stretch_port(nic.wire[0].outside.params, stretch(config, seed, OUTSIDE))
         own = {name: number for name, number in numbers[index].items() if index == 0 or name != UPLINK}
         enter_sources(nic, own, config, workload, seed)
     _enter_all(servers, headers, configs)

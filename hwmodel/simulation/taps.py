@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwmodel.config import bridges_of
+from hwmodel.config.names import uplink_of
 from hwmodel.errors import InputError
 from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.simulation.deliveries import MergedLog, frame_bytes_as_sent
 from hwmodel.simulation.flow_book import StoredHeaders
 from hwmodel.workload.delivered import Passings, WireCapture
-from hwmodel.workload.traffic import UPLINK, Workload
+from hwmodel.workload.traffic import Workload
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -29,7 +30,7 @@ def tap_names(config: Config) -> tuple[str, ...]:
     """
     bridges = bridges_of(config)
     if not bridges:
-        return (UPLINK,)
+        return tuple(map(uplink_of, config.port.names))
     return tuple(
         name
         for bridge in bridges
@@ -134,10 +135,11 @@ class Taps:
 def _tap(machine: Machine, workload: Workload, name: str) -> _Tap:
     """Tap a port: what passes it is logged from now on."""
     if machine.system is None:
-        nic = machine.servers[0].nic
-        nic.port[0].mac.params.is_tapped = 1
-        came = StoredHeaders(nic["headers"]["template_header"])
-        return _Tap(name, "port of the adapter", 0, came, machine.book.headers)
+        server = machine.servers[0]
+        number = tap_names(server.config).index(name)
+        server.nic.port[number].mac.params.is_tapped = 1
+        came = StoredHeaders(server.nic["headers"]["template_header"])
+        return _Tap(name, "port of the adapter", number, came, machine.book.headers)
     bridge = machine.system.bridges[0]
     port: PhysicalPort = next(port for port in machine.system.ports if port.wire == name)
     bridge.port[port.number].params.is_tapped = 1

@@ -84,6 +84,7 @@ class Whole:
     def _fill_params(self) -> None:
         params = self._together.params
         params.n_queues = sum(int(nic.params.n_queues) for nic in self._servers)
+        params.n_ports = 1
         params.n_functions = max(int(nic.params.n_functions) for nic in self._servers)
         for name in ROOMS[:2]:  # of a queue, for all queues to have as much as there is
             slots = sum(int(nic.params[name]) * int(nic.params.n_queues) for nic in self._servers)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.config import descriptors_of, mirrored_tag_bytes, rx_descriptors_in_use
+from hwmodel.config.names import is_uplink, uplink_of
 from hwmodel.errors import InputError
 from hwmodel.forwarding.header_store import MAX_TEMPLATES
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM, MAX_HISTOGRAMS
@@ -55,11 +56,11 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> St
     """
     check_workload(config, workload)
     watch_fifos(nic, workload)
-    fill_switch(nic, config, 0, has_peer=False)
-    stations = Stations(port.name for port in config.switch.ports)
+    stations = Stations((port.name for port in config.switch.ports), map(uplink_of, config.port.names))
+    fill_switch(nic, config, stations, has_peer=False)
     headers = headers_of(workload.templates, stations)
     enter_headers(nic, headers, np.arange(len(headers)))
-    enter_sources(nic, port_numbers(config.switch), config, workload, seed)
+    enter_sources(nic, numbers_in(config), config, workload, seed)
     return stations
 
 
@@ -78,7 +79,14 @@ def decide_workload(
     flows, _ = flows_of([nic.ledger], stations)
     nic["ledger"]["flow"]["histogram"][: len(flows)] = histogram_rows(flows)
     n_bytes = [len(template.header) for template in workload.templates]
-    return FlowBook(flows, n_bytes, port_numbers(config.switch), nic=nic)
+    return FlowBook(flows, n_bytes, numbers_in(config), nic=nic)
+
+
+def numbers_in(config: Config) -> dict[str, int]:
+    """Return the numbers of an adapter's stations at their switches by their names, those outside among them."""
+    own = port_numbers(config.switch)
+    outside = own.pop(UPLINK)
+    return {**dict.fromkeys(map(uplink_of, config.port.names), outside), **own}
 
 
 def check_workload(config: Config, workload: Workload) -> None:
@@ -102,7 +110,7 @@ def _check_capacities(workload: Workload) -> None:
 def _check_buffers(config: Config, workload: Workload) -> None:
     """Raise InputError where a recorded frame could never get into a buffer: all behind it would wait for ever."""
     records = workload.records
-    is_read = np.array([source.port != UPLINK for source in workload.sources], bool)[records.source]
+    is_read = np.array([not is_uplink(source.port) for source in workload.sources], bool)[records.source]
     longest = int(records.frame_bytes[is_read].max(initial=0)) - FCS_BYTES
     longest_switched = min(longest, max(port.max_frame_bytes for port in config.switch.ports))  # FCS for a C-TAG
     longest_switched += max(0, mirrored_tag_bytes(config) - FCS_BYTES)
@@ -158,7 +166,8 @@ def enter_sources(nic: Nic, numbers: Mapping[str, int], config: Config, workload
         tape[name] = column[rows]
     sources = [workload.sources[listed] for listed in order]
     records = nic["traffic"]["source"][: len(order)]
-    functions = [-1 if source.port == UPLINK else function_of(numbers[source.port]) for source in sources]
+    functions = [-1 if is_uplink(source.port) else function_of(numbers[source.port]) for source in sources]
+    uplinks = list(map(uplink_of, config.port.names))
     columns: dict[str, Any] = {
         "kind": [_kind_of(source) for source in sources],
         **_times_of(config, sources, order, seed),
@@ -168,6 +177,7 @@ def enter_sources(nic: Nic, numbers: Mapping[str, int], config: Config, workload
         "last_record": [starts[listed + 1] for listed in order],
         "rng": [random_words(seed, 1 + listed) for listed in order],
         "function": functions,
+        "adapter_port": [uplinks.index(source.port) if is_uplink(source.port) else 0 for source in sources],
     }
     params = records["params"]
     for name, column in columns.items():

@@ -106,7 +106,8 @@ def _memory(drain: float | None) -> Part:
 
 
 def _switch(result: Result) -> Part:
-    shares = {"bus": result.utilization.get("switch.bus"), "pipeline": result.utilization.get("nic.pipeline")}
+    buses = [share for name, share in result.utilization.items() if name.endswith("switch.bus")]  # one at each port
+    shares = {"bus": max(buses, default=None), "pipeline": result.utilization.get("nic.pipeline")}
     known = {name: share for name, share in shares.items() if share}
     lines = tuple(f"{name} {percent_text(share)}" for name, share in known.items())
     return Part("Switch", lines or ("takes no time",), max(known.values(), default=None))
@@ -117,7 +118,8 @@ def _wire(result: Result) -> Part:
     if not (wire.tx_gbps or wire.rx_gbps or wire.utilization):
         return Part("Wire", ("no traffic",))
     rates = f"{decimals_text(wire.tx_gbps, 2)} / {decimals_text(wire.rx_gbps, 2)} Gb/s"
-    return Part("Wire, out/in", (rates, f"{percent_text(wire.utilization)} busy"), wire.utilization)
+    title = "Wires, out/in" if result.ports else "Wire, out/in"
+    return Part(title, (rates, f"{percent_text(wire.utilization)} busy"), wire.utilization)
 
 
 def _bytes_line(n_bytes: float | None) -> str:

@@ -264,6 +264,7 @@ _WHY_LOST = {
     "VLAN_MEMBER": "a port of the bridge does not carry their VLAN",
     "ACL_DENY": "its policy denies them",
     "NO_DESTINATION": "no port of the bridge is left for them",
+    "LINK_DOWN": "the wire of their port is dead",
 }
 LEVEL_RATES = "Not counted: the rates of S-channels at the bridge, which hold back more."
 LEVEL_WEIGHTS = "Not counted: the weights of S-channels at the bridge, which say who gets what of a full port."
@@ -282,6 +283,8 @@ CORE_EDGE = (
 def all_lost(ways: Sequence[str], reason: str, *, is_one: bool) -> str:
     """Say of which ways a bridge drops all frames whatever the load; `is_one`: there is one bridge."""
     which = "The bridge drops" if is_one else "A bridge drops"
+    if reason == "LINK_DOWN":
+        which = "The adapter drops"
     return f"{which} all frames from {_first(ways)} ({reason}): {_WHY_LOST[reason]}."
 
 

@@ -58,7 +58,7 @@ from hwmodel.words.reading import (
 )
 
 if TYPE_CHECKING:
-    from hwmodel.results.result import AdapterResult, Latency, Result, VmResult
+    from hwmodel.results.result import AdapterResult, Latency, PortResult, Result, VmResult, Wire
 
 MOST_LINES = 15
 _MOST_WARNINGS = 3
@@ -347,9 +347,16 @@ def link_words(result: Result) -> str:
 def wire_words(result: Result) -> str:
     """Say what the wire carried, how busy it was, how long frames waited for it."""
     wire = result.wire
-    waiting = f", p99 wait {time_text(wire.wait_ns.p99)}" if wire.wait_ns.p99 is not None else ""
+    waiting = f"p99 wait {time_text(wire.wait_ns.p99)}" if wire.wait_ns.p99 is not None else ""
+    if result.ports:
+        each = [f"{port.name} {_carried(port)}" for port in result.ports]
+        return f"Wires: {'; '.join([*each, waiting] if waiting else each)}"
+    return f"Wire: {_carried(wire)}{f', {waiting}' if waiting else ''}"
+
+
+def _carried(wire: Wire | PortResult) -> str:
     out_gbps, in_gbps = decimals_text(wire.tx_gbps, 3), decimals_text(wire.rx_gbps, 3)
-    return f"Wire: out {out_gbps} Gb/s, in {in_gbps} Gb/s, busy {percent_text(wire.utilization)}{waiting}"
+    return f"out {out_gbps} Gb/s, in {in_gbps} Gb/s, busy {percent_text(wire.utilization)}"
 
 
 def run_lines(result: Result) -> Iterator[Line]:

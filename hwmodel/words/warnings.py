@@ -168,6 +168,11 @@ def burst_too_fast(asked_mpps: float, posted_mpps: float, posted_gbps: float) ->
     )
 
 
+def dead_wires(lost: int, ports: Sequence[str]) -> str:
+    """Say that frames drop at ports that are down."""
+    return f"LINK_DOWN: {lost:,} frames dropped for want of a wire: that of {', '.join(ports)} is dead (port.down)."
+
+
 def no_hairpin(lost: int, forwarded: int, where: str, keys: Sequence[str], mode: str) -> str:
     """Say that a bridge may not send frames back to adapters that rely on it."""
     return (

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.config.system import port_rate_bps, servers_of, stations_in_use
+from hwmodel.config.names import is_uplink, uplink_of
+from hwmodel.config.system import (
+    domains_of,
+    outside_targets,
+    own_uplinks,
+    port_of_end,
+    port_rate_bps,
+    servers_of,
+)
 from hwmodel.config.workload import lengths_of_send
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -53,14 +62,14 @@ def build_workload(
     if config.workload.pcap is not None:
         pcap = str(config.workload.pcap)
         switches = {server.station(""): server.config.switch for server in servers_of(config)}
-        replay = read_replay(pcap, switches, asap=config.workload.pcap_time == "asap")
+        replay = read_replay(pcap, switches, config.port.names, asap=config.workload.pcap_time == "asap")
         book.templates.extend(replay.templates)
         sources.extend(replay.sources)
         records = replay.records
     elif config.workload.pattern is not None:
         sources.extend(_pattern_sources(config, config.workload.pattern, ceiling_frames_per_s, book, with_silent))
     if config.workload.external is not None:
-        sources.append(_external_source(config, book))
+        sources.extend(_external_sources(config, book))
     return Workload(book.templates, stagger(sources), records, pcap)
 
 
@@ -71,26 +80,52 @@ def _pattern_sources(
     frames = Sizes.of(workload.frame_bytes, workload.sizes)
     sizes = _sends(workload) if workload.segment_bytes else frames
     try:
-        streams = demands(
-            pattern,
-            list(stations_in_use(servers_of(config))),
-            incast_to=workload.incast_to,
-            flows=[(flow.source, flow.target, workload.rate_bps_of(flow)) for flow in workload.flows],
-            wire_share=workload.wire_share,
-        )
+        streams = [_by_own_uplink(config, stream) for stream in _demands(config, pattern)]
         timed = [
             (stream, _open_source(config, stream, gap_at_rate(stream.rate_bps, of), "flows", of))
             for stream in streams
             if stream.rate_bps is not None
-            for of in [frames if stream.port == UPLINK else sizes]
+            for of in [frames if is_uplink(stream.port) else sizes]
         ]
         following = [stream for stream in streams if stream.rate_bps is None]
         sending = _following_load(config, following, ceiling_per_s, sizes)
         timed += _beside_silent(following, sending) if with_silent else sending
-        return [_with_tables(source, stream, frames if stream.port == UPLINK else sizes, book)
+        return [_with_tables(source, stream, frames if is_uplink(stream.port) else sizes, book)
                 for stream, source in timed]  # fmt: skip
     except PatternError as error:
         raise InputError(f"workload.{'flows' if pattern == 'flows' else 'pattern'}: {error}") from None
+
+
+def _demands(config: Config, pattern: str) -> list[Demand]:
+    """List the streams of a configuration; a pattern's within each domain, the flows of all together.
+
+    With incast the first VM of a domain in which `incast_to` is not stands for it there. Raises PatternError where
+    nobody sends in any domain.
+    """
+    workload, domains = config.workload, domains_of(config)
+    if pattern == "flows" or len(domains) == 1:
+        return demands(
+            pattern,
+            [vm for domain in domains for vm in domain.vms],
+            incast_to=workload.incast_to,
+            flows=[(*own_uplinks(config, *flow[:2]), workload.rate_bps_of(flow)) for flow in workload.flows],
+            wire_share=workload.wire_share,
+        )
+    found: list[Demand] = []
+    for domain in domains:
+        with suppress(PatternError):  # some ports may have too few VMs for a pattern
+            to = domain.incast_target(workload.incast_to)
+            found += demands(pattern, domain.vms, incast_to=to, wire_share=workload.wire_share)
+    if not found:
+        n_vms = ", ".join(f"{domain.port} {len(domain.vms)}" for domain in domains)
+        raise PatternError(f"pattern {pattern} has nobody to send among the VFs in use ({n_vms})")
+    return found
+
+
+def _by_own_uplink(config: Config, stream: Demand) -> Demand:
+    """Name the stations outside to which a function sends after its port."""
+    own = uplink_of(port_of_end(config, stream.port))
+    return replace(stream, targets=tuple((own if to == UPLINK else to, weight) for to, weight in stream.targets))
 
 
 def _following_load(
@@ -139,16 +174,17 @@ def _arrivals(of: WorkloadBlock | External) -> Arrivals:
     return Arrivals(of.arrivals, of.peak_rate_bps, Fraction(of.mean_burst_frames), has_fixed_bursts)
 
 
-def _external_source(config: Config, book: HeaderBook) -> Source:
+def _external_sources(config: Config, book: HeaderBook) -> Iterator[Source]:
+    """Give a source of outside frames for each port at which one of their targets is."""
     external = config.workload.external
     assert external is not None
-    names = list(stations_in_use(servers_of(config))) if external.to == "all" else external.to
     sizes = Sizes.of(external.frame_bytes, external.sizes)
     arrivals = _arrivals(external)
-    stream = Demand(UPLINK, tuple((name, Fraction(1)) for name in names), external.rate_bps)
     try:
-        source = open_source(UPLINK, gap_at_rate(external.rate_bps, sizes), arrivals, sizes)
-        return _with_tables(source, stream, sizes, book)
+        for uplink, names in outside_targets(config):
+            stream = Demand(uplink, tuple((name, Fraction(1)) for name in names), external.rate_bps)
+            source = open_source(uplink, gap_at_rate(external.rate_bps, sizes), arrivals, sizes)
+            yield _with_tables(source, stream, sizes, book)
     except PatternError as error:
         raise InputError(f"workload.external.to: {error}") from None
     except ArrivalError as error:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hwmodel.config.bridge import ADAPTER, OUTSIDE
+from hwmodel.config.names import is_uplink
 from hwmodel.config.system import bridge_with, servers_of
 from hwmodel.rules.switch_modes import C_TAG, MODES
 from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, EtherType, mac_to_bytes
 from hwmodel.wire.tags import Tag, build_header, tag_of
 from hwmodel.workload.streams import BROADCAST, MULTICAST, PatternError
-from hwmodel.workload.traffic import UPLINK, FrameTemplate
+from hwmodel.workload.traffic import FrameTemplate
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -61,7 +62,7 @@ class HeaderBook:
         return [self._template_id(source, target, self._mac(target))]
 
     def _mac(self, name: str) -> int:
-        if name == UPLINK:
+        if is_uplink(name):
             return self._outside_mac
         macs: tuple[int, ...] = self._ports[name].macs
         if not macs:
@@ -71,7 +72,7 @@ class HeaderBook:
     def _template_id(self, source: str, target: str, destination: int) -> int:
         key = (source, destination)
         if key not in self._ids:
-            if source == UPLINK:
+            if is_uplink(source):
                 behind = self._behind_destination(source, self._tags_from_uplink(target))
             else:
                 behind = self._from_station(source)
@@ -91,7 +92,7 @@ class HeaderBook:
         return build_header(0, self._mac(source), EtherType.LOCAL_EXPERIMENT_1, tags)[ADDRESS_BYTES:]
 
     def _tags_from_uplink(self, target: str) -> list[Tag]:
-        if target == UPLINK:
+        if is_uplink(target):
             raise PatternError("a flow from the uplink cannot go to the uplink")
         if self._outside is not None:
             return self._tags_from_outside(target)

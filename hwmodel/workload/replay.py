@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.config.names import uplink_of
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import FS_PER_NS, FS_PER_S
@@ -34,13 +35,14 @@ LONGEST_CAPTURE_FS = 1 << 62
 class HeaderTable:
     """Number distinct headers in the order of their first frames.
 
-    `switches`: those of all servers, by what stands before the names of their ports, "a." or nothing.
+    `switches`: those of all servers, by what stands before the names of their ports, "a." or nothing. `ports`: the
+    names of an adapter's Ethernet ports, an empty text where there is one.
     """
 
-    def __init__(self, switches: Mapping[str, Switch]) -> None:
+    def __init__(self, switches: Mapping[str, Switch], ports: Sequence[str] = ("",)) -> None:
         self.templates: list[FrameTemplate] = []
         self._ids: dict[bytes, int] = {}
-        self._owners = _Owners(switches)
+        self._owners = _Owners(switches, ports)
 
     def intern(self, prefix: npt.NDArray[np.uint8], header_bytes: I64) -> I32:
         """Give the template id of each frame: int32 of shape (n,)."""
@@ -69,15 +71,21 @@ class HeaderTable:
 
 
 class _Owners:
-    """Find the port that owns an address."""
+    """Find the port that owns an address.
 
-    def __init__(self, switches: Mapping[str, Switch]) -> None:
-        self.port_names = [UPLINK]
+    Of several Ethernet ports a frame from the wire comes by that of its target, or else by the first.
+    """
+
+    def __init__(self, switches: Mapping[str, Switch], ports: Sequence[str]) -> None:
+        self.port_names = list(map(uplink_of, ports))
+        self._uplinks: dict[str, str] = {}
         self._ports_of: dict[int, list[tuple[str, frozenset[int]]]] = {}
         self._entries: dict[int, str] = {}
         for prefix, switch in switches.items():
             for port in sorted(switch.ports, key=lambda port: port.number):
                 self.port_names.append(prefix + port.name)
+                if ports != ("",):
+                    self._uplinks[prefix + port.name] = uplink_of(port.port or "")
                 for mac in port.macs:
                     self._ports_of.setdefault(mac, []).append((prefix + port.name, frozenset(port.vlans)))
             self._entries |= {entry.mac: prefix + entry.ports[0] for entry in switch.addresses if len(entry.ports) == 1}
@@ -90,11 +98,18 @@ class _Owners:
             return FrameTemplate(self._sender(header), "unknown", header)
         vlan = parsed.c_tag.fields["vid"] if parsed.c_tag is not None else 0
         source = self._port(parsed.source, vlan) or UPLINK
-        return FrameTemplate(source, self._target(parsed.destination, vlan, source), header)
+        target = self._target(parsed.destination, vlan, source)
+        source, target = (self._outside(*ends) for ends in ((source, target), (target, source)))
+        return FrameTemplate(source, target, header)
+
+    def _outside(self, name: str, other: str) -> str:
+        """Name the stations outside after the port of those that they send to, or get frames from."""
+        return self._uplinks.get(other, self.port_names[0]) if name == UPLINK else name
 
     def _sender(self, header: bytes) -> str:
         has_source = len(header) >= 12
-        return (has_source and self._port(int.from_bytes(header[6:12], "big"), 0)) or UPLINK
+        found = has_source and self._port(int.from_bytes(header[6:12], "big"), 0)
+        return found or self.port_names[0]
 
     def _port(self, mac: int, vlan: int) -> str | None:
         """Give the owner of an address; of several, which then have no VLAN in common, the member of the tag's VLAN."""
@@ -122,15 +137,15 @@ class Replay:
     records: Records
 
 
-def read_replay(path: str, switches: Mapping[str, Switch], *, asap: bool) -> Replay:
+def read_replay(path: str, switches: Mapping[str, Switch], ports: Sequence[str] = ("",), *, asap: bool) -> Replay:
     """Read a capture, each frame entering by the port that owns its source address, any other frame by the uplink.
 
-    `switches`: as of `HeaderTable`.
+    `switches`, `ports`: as of `HeaderTable`.
     With `asap` the times are dropped and each port plays its frames in file order, back to back; else the earliest
     frame comes at time 0. Memory grows by 28 B a frame and with the number of distinct headers. Raises InputError for a
     file that cannot be read, holds no frames, lacks part of a header it should have, or spans more than 4611 s.
     """
-    headers = HeaderTable(switches)
+    headers = HeaderTable(switches, ports)
     blocks = [_read_block(path, block, headers) for block in read_blocks(path)]
     if not blocks:
         raise InputError(f"{path}: holds no frames")

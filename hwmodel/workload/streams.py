@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 
+from hwmodel.config.names import is_uplink
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.wire.ethernet import wire_bytes
 from hwmodel.workload.traffic import (
@@ -120,7 +121,7 @@ def _flow_demands(flows: Sequence[tuple[str, str, int | Fraction | None]]) -> li
 
 
 def _share_with_wire(stream: Demand, wire_share: Fraction) -> Demand:
-    if not wire_share or stream.port == UPLINK:
+    if not wire_share or is_uplink(stream.port):
         return stream
     whole = sum(weight for _, weight in stream.targets)
     kept = tuple((name, weight * (1 - wire_share) / whole) for name, weight in stream.targets if wire_share < 1)

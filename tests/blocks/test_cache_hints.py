@@ -67,7 +67,7 @@ def test_each_look_asks_for_what_the_last_has_led_to_and_changes_nothing(monkeyp
             nic.traffic.template[number].first_copy = 10 + number
         add_source(nic, 0, VF0, POISSON_SOURCE, targets=((1, 1), (3, 1)), next_at_fs=UNTIL_FS)
         add_source(nic, 1, VF1, POISSON_SOURCE, next_at_fs=UNTIL_FS + 1)  # too late to be asked for
-        nic.port[0].wire.come.ring[0].template, nic.port[0].wire.come.tail = 2, 1
+        nic.wire[0].come.ring[0].template, nic.wire[0].come.tail = 2, 1
         nic.traffic.copy_kind[12].function = VF1
     before = [(nic.traffic.source[0].rng.tolist(), int(nic.traffic.source[0].pending)) for nic in servers]
     servers_come_near(servers, [9, 4, 0, 1, 2, 3], 1, len(servers), 1, UNTIL_FS)  # 9: another thread's

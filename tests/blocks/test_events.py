@@ -35,7 +35,7 @@ RARE_LANES = list(range(FIRST_RARE_LANE, LANES))
 
 
 def clock_of_idle_machine():
-    return machine().clock
+    return machine(port={"count": 4}).clock  # with lanes for all ports
 
 
 @settings(max_examples=60)

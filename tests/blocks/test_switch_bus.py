@@ -58,10 +58,10 @@ def test_a_grant_comes_four_cycles_after_the_edge_at_which_the_frame_is_whole(no
     nic = machine(**CORE)
     assert ask(nic, now_fs, PORT_VF0)
     assert (next_of(nic, BUS), next_of(nic, PASSED)) == (cycle, None)
-    assert next_grant_fs(nic.port[0].bus) == cycle * CYCLE
-    assert can_be_granted(nic.port[0].bus, PORT_VF0, cycle * CYCLE)
-    assert not can_be_granted(nic.port[0].bus, PORT_VF0, cycle * CYCLE - 1)
-    assert not can_be_granted(nic.port[0].bus, PORT_VF1, cycle * CYCLE)
+    assert next_grant_fs(nic, nic.port[0].bus) == cycle * CYCLE
+    assert can_be_granted(nic, nic.port[0].bus, PORT_VF0, cycle * CYCLE)
+    assert not can_be_granted(nic, nic.port[0].bus, PORT_VF0, cycle * CYCLE - 1)
+    assert not can_be_granted(nic, nic.port[0].bus, PORT_VF1, cycle * CYCLE)
 
 
 def test_turns_and_words():

@@ -193,7 +193,7 @@ def test_the_mac_sends_one_frame_after_the_other():
     assert nic.clock.next_at[WIRE] == 1_230_400_000 + 67_200_000
     wire_done(nic, 0, 1_297_600_000)
     assert nic.clock.next_at[WIRE] == NEVER
-    wait = nic.port[0].mac.counts.wait
+    wait = nic.counts.wire_wait
     assert (wait.n, wait.lowest_fs, wait.highest_fs) == (
         2,
         0,

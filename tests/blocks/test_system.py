@@ -266,7 +266,7 @@ def outside_sends(nic, *times_ns):
     source = nic.traffic.source[0]
     source.pending_template, source.pending_bytes = 0, 64
     for at_ns in times_ns:
-        send_from_outside(nic, nic.port[0].wire.outside, at_ns * NS, source)
+        send_from_outside(nic, nic.wire[0].outside, at_ns * NS, source)
 
 
 def places(bridge, entries):
@@ -291,15 +291,15 @@ def test_a_bridge_is_given_what_stations_outside_have_begun_up_to_a_time(system)
 def test_a_bridge_is_given_all_that_a_server_has_begun_to_send(system):
     nic, bridge = system.servers[1], system.bridges[0]
     for number, begun_fs in enumerate((7 * NS, 900 * NS)):
-        crossing = nic.port[0].wire.sent.ring[number]
+        crossing = nic.wire[0].sent.ring[number]
         crossing.begun_fs, crossing.come_fs, crossing.n_bytes = begun_fs, begun_fs + SHORT + PROPAGATION, 60
-        nic.port[0].wire.sent.tail += 1
+        nic.wire[0].sent.tail += 1
     hand_up(nic, bridge, 1)
     assert places(bridge, bridge.port[1].come) == [7 * NS, 900 * NS]
     assert places(bridge, bridge.port[0].come) == []
     assert int(bridge.port[1].n_given) == 2
     take(nic, bridge, 1)
-    assert nic.port[0].wire.sent.head == nic.port[0].wire.sent.tail
+    assert nic.wire[0].sent.head == nic.wire[0].sent.tail
     hand_up(nic, bridge, 1)
     assert places(bridge, bridge.port[1].come) == [7 * NS, 900 * NS]  # and not once more
 
@@ -312,12 +312,12 @@ def test_a_server_takes_what_a_bridge_has_begun_to_send_and_forgets_what_the_bri
         slot.crossing.begun_fs, slot.crossing.come_fs = begun_fs, begun_fs + SHORT + PROPAGATION
         slot.holds, slot.following = 1, place + 1 if place == 0 else NOBODY
     bridge.n_used, bridge.port[1].begun.first, bridge.port[1].begun.last = 2, 0, 1
-    nic.port[0].wire.sent.tail, bridge.port[1].n_given = 3, 2
+    nic.wire[0].sent.tail, bridge.port[1].n_given = 3, 2
     before = bridge.slot[:2].tobytes()
     take(nic, bridge, 1)
     assert bridge.slot[:2].tobytes() == before  # other threads take from it too
-    assert (int(nic.port[0].wire.sent.head), int(nic.port[0].wire.sent.tail)) == (2, 3)
-    come = nic.port[0].wire.come
+    assert (int(nic.wire[0].sent.head), int(nic.wire[0].sent.tail)) == (2, 3)
+    come = nic.wire[0].come
     assert [int(come.ring[at].come_fs) for at in range(come.head, come.tail)] == [
         300 * NS + SHORT + PROPAGATION, 300 * NS + 2 * SHORT + PROPAGATION,
     ]  # fmt: skip

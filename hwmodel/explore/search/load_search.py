@@ -14,6 +14,7 @@ from hwmodel.analytic.demand import flows_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.transactions import sending_s
 from hwmodel.config import as_config, config_from_mapping
+from hwmodel.config.names import is_uplink
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore.search.loads import Dial, Loads, Simulator, dial_of
 from hwmodel.explore.side_by_side import outcomes_of
@@ -26,7 +27,6 @@ from hwmodel.wire.ethernet import wire_bytes
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.words import search_text as words
 from hwmodel.words.search_text import spaced_by_cores
-from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -296,7 +296,7 @@ class Bursts:
 
     def spaced_by_cores(self) -> str:
         """Say where senders' cores post more slowly than their parts of the burst ask for; empty where none does."""
-        senders = {source for source, _ in self._flows} - {UPLINK}
+        senders = {source for source, _ in self._flows if not is_uplink(source)}
         if not senders:
             return ""
         asked_per_s = FS_PER_S / self.gap_fs / len({source for source, _ in self._flows})

@@ -4,32 +4,38 @@ from __future__ import annotations
 
 from hwmodel.compiled.records import I32, U32, ints, record
 from hwmodel.machine.counts.journey_state import POST_BATCH, RX_BATCH
-from hwmodel.machine.counts.ledger_state import GAUGE
+from hwmodel.machine.counts.ledger_state import GAUGE, LATENCY
 from hwmodel.machine.frames import FRAME, GRANT_CAP
 from hwmodel.machine.guest.guest_state import RING_POOL
 from hwmodel.switch_core.state import MAX_CORE_PORTS
 
 FETCH_CAP = RING_POOL >> 1  # descriptor fetches that wait for a tag: no more than all rings have descriptors
 PIPE_CAP = 2 * GRANT_CAP  # frames at the pipeline: of VMs and from the wire, each bounded by GRANT_CAP
-BUS_PORT_CAP = GRANT_CAP  # frames that wait for its bus at one port
+BUS_CAP = GRANT_CAP + (1 << 14)  # frames that wait for buses: of VMs, and what the uplinks' FIFOs hold
 PASSING_CAP = 1 << 5  # frames granted and not yet switched: a grant takes a cycle or more, the rest at most 9
 
 
 SCHEDULE_ROUND_ROBIN, SCHEDULE_WEIGHTED, SCHEDULE_DEFICIT, SCHEDULE_STRICT = range(4)
 
 
-# Of the adapter itself: what its buffers hold, in bytes, and how long its pipeline and its store of read data worked.
-ADAPTER_COUNTS = record(("tx_buffer", GAUGE), ("rx_buffer", GAUGE), *ints("pipeline_busy_fs", "store_busy_fs"))
+# Of the adapter itself: what its buffers hold, in bytes, how long its pipeline and its store of read data worked; how
+# many frames stand before the ports' wires, those that are sent among them, and how long they have waited for them.
+ADAPTER_COUNTS = record(
+    ("tx_buffer", GAUGE), ("rx_buffer", GAUGE), *ints("pipeline_busy_fs", "store_busy_fs"),
+    ("wire_waiting", GAUGE), ("wire_wait", LATENCY),
+)  # fmt: skip
 # `adapter_port`: the Ethernet port that it sends by; `port`: its own at that port's bridge.
 FUNCTION_PARAMS = record(
     *ints("core", "adapter_port", "port", "first_source", "n_sources", "first_queue", "n_queues", "weight"),
-    *ints("shaper_num", "shaper_den", "shaper_window_fs"),
+    *ints("shaper_num", "shaper_den", "shaper_window_fs", "guarantee_num", "guarantee_den"),
 )
 FUNCTION = record(
     ("params", FUNCTION_PARAMS),
     *ints("ready_queues", "next_queue", "eligible_at_fs", "is_shaped", "deficit_bytes", "is_hungry", "is_full"),
-    # `first_in_fs`: when the first frame was in the Tx buffer since the function came up, NEVER if none was.
-    *ints("is_off", "first_in_fs"),
+    # `first_in_fs`: when the first frame was in the Tx buffer since the function came up, NEVER if none was; noted
+    # where rings are counted.
+    # `owed_from_fs`: from when on it has had less than its guarantee.
+    *ints("is_off", "first_in_fs", "owed_from_fs"),
 )
 # Descriptors of a ring that are done and not yet written back; `queue`, `ring_length` and `batch` are the ring's.
 HELD_PARAMS = record(*ints("kind", "timer_kind", "queue", "ring_length", "batch"))
@@ -41,8 +47,8 @@ RING_PARAMS = record(*ints("function", "link", "wide_first"))
 # What a Tx ring counts are descriptors, but for `n_picked`, frames, and `untold`, sends since the last doorbell. Of the
 # send that is being cut `cut_frames` and `cut_bytes` are picked; the next pick goes up to `cut_to_frames` and
 # `cut_to_bytes`.
-# What went through a ring in all the run, whatever becomes of its function: frames that were read, or that their guest
-# could see, and their bytes without FCS.
+# What went through a ring in all the run, if that is asked for, whatever becomes of its function: frames that were
+# read, or that their guest could see, and their bytes without FCS.
 QUEUE_COUNTS = record(*ints("frames", "n_bytes"))
 TX_QUEUE = record(
     ("params", RING_PARAMS),
@@ -72,7 +78,11 @@ RX_QUEUE = record(
     ("held", HELD),
 )
 
-BUS_PORT = record(*ints("head", "tail", "n_words"), ("ring", FRAME, (BUS_PORT_CAP,)))
+# Frames that wait for a bus are in a list for each of its ports, in places of all buses. `head`, `tail`, `following`
+# and `free` are the number of a place, plus 1; 0: none.
+BUS_PORT = record(*ints("head", "tail", "n_words"))
+WAITING_FRAME = record(("frame", FRAME), *ints("following"))
+WAITING_FRAMES = record(*ints("n_used", "free"), ("place", WAITING_FRAME, (BUS_CAP,)))
 BUS_COUNTS = record(*ints("busy_fs"))
 SWITCH_BUS_PARAMS = record(*ints("cycle_fs", "n_ports", "word_bytes", "ingress_words", "ready_cycles", "delay_cycles"))
 SWITCH_BUS = record(
@@ -90,22 +100,24 @@ READS = record(
     ("rx_fetches", FETCHES), ("tx_fetches", FETCHES), *ints("frame", "left_bytes", "address", "whole_bytes"),
     *ints("has_freed", "ends_buffer"),
 )  # fmt: skip
-SCHEDULER_PARAMS = record(*ints("kind", "quantum_bytes"))
+# `guarantee_window_fs`: for how long a guarantee lasts that was not used; 0 where nobody has one.
+SCHEDULER_PARAMS = record(*ints("kind", "quantum_bytes", "guarantee_window_fs"))
 # `n_told`: Tx descriptors of all rings that doorbells have told of and that are not yet requested.
 SCHEDULER = record(
-    *ints("chosen", "chosen_fs", "pointer", "turn_left", "n_ready", "n_shaped_waiting"),
+    *ints("chosen", "chosen_fs", "pointer", "turn_left", "n_ready", "n_shaped_waiting", "owed_pointer", "is_owed"),
     ("params", SCHEDULER_PARAMS),
     *ints("n_told", "n_paused"),
 )
 
-# What bounds the adapter, and how fast its parts are.
+# What bounds the adapter, and how fast its parts are. `counts_rings`: what goes through each ring is asked for, which a
+# frame of 64 B feels.
 ADAPTER_PARAMS = record(
     *ints("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch"),
     *ints("writeback_timeout_fs", "descriptor_cache", "drop_enable", "drop_when_full"),
     *ints("store_num", "store_den", "pipeline_fs", "queue_time_fs"),
     *ints("ahead_fs"),  # by how much a ring may be ahead of its pace
     *ints("tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues", "n_sources", "rx_writes"),
-    *ints("has_engines"),
+    *ints("has_engines", "counts_rings", "n_ports"),
     # `receives_vary`: frames are coalesced, into receives of at most `most_coalesced` descriptors, open for
     # `coalesced_fs` at most, or split: the header is written by itself.
     *ints("receives_vary", "most_coalesced", "coalesced_fs", "splits_headers"),

@@ -26,11 +26,12 @@ from hwmodel.machine.time.commands import (
     TABLE,
     VLAN,
     WATCHED,
+    WIRE_STATE,
     next_command_fs,
     rewrite_bucket,
     write_words,
 )
-from hwmodel.machine.traffic.sources import load_changes
+from hwmodel.machine.traffic.sources import load_changes, wire_changes
 
 
 @kernel
@@ -89,8 +90,10 @@ def obey(nic, words, now_fs, command):
     write_words(nic.commands, command, words)
     if command.kind == LINE_RATE:
         expect_line_anew(nic.port[command.part].mac)
+    elif command.kind == WIRE_STATE:
+        wire_changes(nic, command.part)
     elif command.kind == OUTSIDE_RATE:
-        expect_outside_anew(nic.port[command.part].wire.outside, now_fs)
+        expect_outside_anew(nic.wire[command.part].outside, now_fs)
     elif command.kind in (TABLE, VLAN):
         nic.headers.generation += 1
         if command.kind == VLAN:

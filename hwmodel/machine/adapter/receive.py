@@ -317,6 +317,14 @@ def come_near(nic, now_fs, queue):
 
 
 @kernel
+def count_shown(guests, queue):
+    """Count the frames of a ring that its guest is about to see."""
+    queue.counts.frames += queue.written_back - queue.visible
+    for i in range(queue.visible, queue.written_back):
+        queue.counts.n_bytes += guests.finished[queue.first + (i & queue.mask)].n_bytes
+
+
+@kernel
 def show(nic, now_fs, number, raised_fs):
     """Make the frames of a ring that are written back visible: that delivers them, and the guest's core takes them.
 
@@ -331,13 +339,10 @@ def show(nic, now_fs, number, raised_fs):
     batch.visible_fs = now_fs
     if nic.ledger.crosses:
         come_near(nic, now_fs, queue)
-    n_bytes = 0
+    if nic.params.counts_rings:
+        count_shown(nic.guests, queue)
     for i in range(queue.visible, queue.written_back):
-        finished = nic.guests.finished[queue.first + (i & queue.mask)]
-        n_bytes += finished.n_bytes
-        delivered_to_guest(nic, now_fs, finished)
-    queue.counts.frames += n
-    queue.counts.n_bytes += n_bytes
+        delivered_to_guest(nic, now_fs, nic.guests.finished[queue.first + (i & queue.mask)])
     queue.visible += n
     add_work(nic, now_fs, nic.function[queue.params.function].params.core, TAKE_TASK, number, n)
 

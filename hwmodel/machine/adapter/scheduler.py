@@ -7,6 +7,7 @@ from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.adapter_state import SCHEDULE_DEFICIT, SCHEDULE_STRICT, SCHEDULE_WEIGHTED
 from hwmodel.machine.adapter.fetch import fetch_tx
+from hwmodel.machine.adapter.guarantees import NOBODY, first_owed, give_owed
 from hwmodel.machine.counts.batches import mark_batch
 from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journey_state import CACHED
@@ -15,7 +16,7 @@ from hwmodel.machine.frames import COPY_CAP, GRANT_CAP
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.host.translation import buffer_address
 from hwmodel.machine.pcie.links import host_of, link_of
-from hwmodel.machine.time.clock import ADAPTER_PORTS, QUEUE_TIMER, SHAPER_TIMER
+from hwmodel.machine.time.clock import QUEUE_TIMER, SHAPER_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.rules.ethernet import FCS_BYTES
 
@@ -166,8 +167,13 @@ def choose_deficit(nic, scheduler):
 
 
 @inlined
-def choose(nic, scheduler):
+def choose(nic, scheduler, now_fs):
     """Return the function whose frame is next and move the pointer."""
+    if scheduler.params.guarantee_window_fs > 0:
+        number = first_owed(nic, scheduler, now_fs)
+        scheduler.is_owed = int(number != NOBODY)
+        if scheduler.is_owed:
+            return number
     if scheduler.params.kind == SCHEDULE_DEFICIT:
         return choose_deficit(nic, scheduler)
     if scheduler.params.kind == SCHEDULE_STRICT:
@@ -238,7 +244,7 @@ def let_go(nic, function):
 def n_to_switch(nic):
     """Return how many frames are between the pick and the switch, those from the wire in the pipeline among them."""
     n_waiting = nic.grants.tail - nic.grants.head + nic.pipe_tail - nic.pipe_head
-    for number in range(ADAPTER_PORTS):
+    for number in range(nic.params.n_ports):
         n_waiting += nic.port[number].bus.n_waiting
     return n_waiting
 
@@ -247,7 +253,7 @@ def n_to_switch(nic):
 def fifos_are_full(nic):
     """Say whether the FIFOs behind the Tx buffer might not hold the copies of another frame."""
     n_switched = nic.loopback.tail - nic.loopback.head
-    for number in range(ADAPTER_PORTS):
+    for number in range(nic.params.n_ports):
         fifo = nic.port[number].mac.fifo
         n_switched = max(n_switched, fifo.tail - fifo.head)
     return (
@@ -313,7 +319,7 @@ def pick(nic, now_fs):
         )
         if scheduler.n_ready == 0:
             return
-        scheduler.chosen = choose(nic, scheduler)
+        scheduler.chosen = choose(nic, scheduler, now_fs)
         scheduler.chosen_fs = now_fs
         chosen = nic.function[scheduler.chosen]
         chosen.next_queue = next_queue(nic, chosen) - chosen.params.first_queue
@@ -356,6 +362,9 @@ def pick(nic, now_fs):
     function.next_queue = number - function.params.first_queue + 1
     if function.next_queue == function.params.n_queues:
         function.next_queue = 0
-    shape(nic, now_fs, scheduler.chosen, n_bytes + n_frames * FCS_BYTES)
+    frame_bytes = n_bytes + n_frames * FCS_BYTES
+    shape(nic, now_fs, scheduler.chosen, frame_bytes)
+    if scheduler.is_owed:
+        give_owed(nic, now_fs, scheduler.chosen, frame_bytes)
     scheduler.chosen = -1
     fetch_tx(nic, now_fs, number)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.machine.adapter.adapter_state import BUS_PORT_CAP, PASSING_CAP
+from hwmodel.machine.adapter.adapter_state import BUS_CAP, PASSING_CAP
 from hwmodel.machine.time.clock import BUS, PASSED
 from hwmodel.machine.time.events import set_next
 
@@ -28,12 +28,9 @@ def ask_for_bus(nic, now_fs, frame, port):
     n_words = words_of(bus, frame)
     if port == UPLINK and waiting.n_words + n_words > bus.params.ingress_words:
         return False
-    place = waiting.tail & (BUS_PORT_CAP - 1)
-    waiting.ring[place] = frame
-    entry = waiting.ring[place]
+    entry = wait_at_port(nic, waiting, frame)
     ready_cycle = (now_fs + bus.params.cycle_fs - 1) // bus.params.cycle_fs + bus.params.ready_cycles
     entry.ready_fs = ready_cycle * bus.params.cycle_fs
-    waiting.tail += 1
     waiting.n_words += n_words
     bus.n_waiting += 1
     # Frames come in the order of their times: where a grant is due already, it is not later.
@@ -43,21 +40,59 @@ def ask_for_bus(nic, now_fs, frame, port):
 
 
 @kernel
-def next_grant_fs(bus):
+def wait_at_port(nic, waiting, frame):
+    """Put a frame behind those that wait at a port of a bus; return it as it stands there."""
+    frames = nic.waiting_frames
+    number = frames.free
+    if number > 0:
+        frames.free = frames.place[number - 1].following
+    else:
+        number = min(frames.n_used + 1, BUS_CAP)
+        if frames.n_used == BUS_CAP:
+            nic.clock.overflow = 1  # the last place is written, and the run ends
+        frames.n_used = number
+    entry = frames.place[number - 1]
+    entry.frame = frame
+    entry.following = 0
+    if waiting.head == 0:
+        waiting.head = number
+    else:
+        frames.place[waiting.tail - 1].following = number
+    waiting.tail = number
+    return entry.frame
+
+
+@kernel
+def take_from_port(nic, waiting):
+    """Return the first frame that waits at a port, which waits no more; it stays as it is until another comes."""
+    frames = nic.waiting_frames
+    number = waiting.head
+    entry = frames.place[number - 1]
+    waiting.head = entry.following
+    entry.following = frames.free
+    frames.free = number
+    return entry.frame
+
+
+@kernel
+def first_ready_fs(nic, waiting):
+    """Return when the first frame at a port can be granted, NEVER where none waits."""
+    return NEVER if waiting.head == 0 else nic.waiting_frames.place[waiting.head - 1].frame.ready_fs
+
+
+@kernel
+def next_grant_fs(nic, bus):
     """Return when the bus is granted next: it is free, and some port's first frame can be granted."""
     first_fs = NEVER
     for port in range(bus.params.n_ports):
-        waiting = bus.port[port]
-        if waiting.head != waiting.tail:
-            first_fs = min(first_fs, waiting.ring[waiting.head & (BUS_PORT_CAP - 1)].ready_fs)
+        first_fs = min(first_fs, first_ready_fs(nic, bus.port[port]))
     return NEVER if first_fs == NEVER else max(first_fs, bus.free_fs)
 
 
 @kernel
-def can_be_granted(bus, port, now_fs):
+def can_be_granted(nic, bus, port, now_fs):
     """Tell whether a port's first frame can be granted at this edge."""
-    waiting = bus.port[port]
-    return waiting.head != waiting.tail and waiting.ring[waiting.head & (BUS_PORT_CAP - 1)].ready_fs <= now_fs
+    return first_ready_fs(nic, bus.port[port]) <= now_fs
 
 
 @kernel
@@ -65,12 +100,11 @@ def grant_bus(nic, number, now_fs):
     """Grant a bus to the first port from the pointer on whose frame can be granted."""
     bus = nic.port[number].bus
     port = bus.pointer
-    while not can_be_granted(bus, port, now_fs):
+    while not can_be_granted(nic, bus, port, now_fs):
         port = port + 1 if port + 1 < bus.params.n_ports else 0
     bus.pointer = port + 1 if port + 1 < bus.params.n_ports else 0
     waiting = bus.port[port]
-    frame = waiting.ring[waiting.head & (BUS_PORT_CAP - 1)]
-    waiting.head += 1
+    frame = take_from_port(nic, waiting)
     n_words = words_of(bus, frame)
     waiting.n_words -= n_words
     bus.n_waiting -= 1
@@ -83,7 +117,7 @@ def grant_bus(nic, number, now_fs):
     bus.tail += 1
     bus.counts.busy_fs += n_words * bus.params.cycle_fs
     bus.free_fs = now_fs + n_words * bus.params.cycle_fs
-    set_next(nic.clock, BUS + number, next_grant_fs(bus))
+    set_next(nic.clock, BUS + number, next_grant_fs(nic, bus))
 
 
 @kernel

@@ -26,10 +26,16 @@ from hwmodel.machine.counts.journeys import (
     stamp_switched,
     stamp_switched_in,
 )
-from hwmodel.machine.counts.outcome import copy_dropped, delivered_to_wire, new_group, sent_to_bridge
+from hwmodel.machine.counts.outcome import (
+    copy_dropped,
+    delivered_to_wire,
+    new_group,
+    sent_to_bridge,
+    wire_copy_dropped,
+)
 from hwmodel.machine.frames import COPY_CAP, GRANT_CAP
 from hwmodel.machine.growing_ring import entered
-from hwmodel.machine.network.mac import first_on_line, send, take_from_line, take_sent
+from hwmodel.machine.network.mac import first_on_line, send, take_from_line, take_sent, take_unsent
 from hwmodel.machine.network.wires import padded_bytes, take_come, wire_time_fs
 from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.time.clock import PIPELINE
@@ -37,6 +43,7 @@ from hwmodel.machine.time.events import set_next
 from hwmodel.machine.traffic.sources import count_offered
 from hwmodel.rules.ethernet import FCS_BYTES
 
+LINK_DOWN = DropReason.LINK_DOWN.value
 OVERSIZE = DropReason.OVERSIZE.value
 RATE_LIMITED = DropReason.RATE_LIMITED.value
 RX_BUFFER_FULL = DropReason.RX_BUFFER_FULL.value
@@ -62,10 +69,23 @@ def wire_done(nic, number, now_fs):
     """Finish a copy that a port has sent."""
     copy = take_sent(nic, number, now_fs)
     release_tx_room(nic, now_fs, copy)
-    if nic.port[number].mac.params.has_peer:
+    params = nic.port[number].mac.params
+    if params.has_peer:
         sent_to_bridge(nic, now_fs, copy)
     else:
         delivered_to_wire(nic, now_fs, copy)
+    if params.is_down:
+        lose_unsent(nic, number, now_fs)
+
+
+@kernel
+def lose_unsent(nic, number, now_fs):
+    """Drop the copies that wait at a port whose wire is dead, but for one that is being sent."""
+    mac = nic.port[number].mac
+    while mac.is_sending == 0 and mac.fifo.head != mac.fifo.tail:
+        copy = take_unsent(nic, number, now_fs)
+        release_tx_room(nic, now_fs, copy)
+        wire_copy_dropped(nic, now_fs, copy, LINK_DOWN)
 
 
 @inlined
@@ -131,6 +151,8 @@ def make_copy(nic, now_fs, frame, number, group, journey):
         ledger.counts.wire_copies += 1
         copy.queue = frame.hash  # no ring here: it goes with the frame to the next adapter
         send(nic, frame.adapter_port, now_fs)
+        if mac.params.is_down:
+            lose_unsent(nic, frame.adapter_port, now_fs)
         return
     rss_hash = frame.hash if frame.index >= 0 else kind.queue_hash
     copy.queue = ring_of(nic.function[kind.function], rss_hash)
@@ -280,6 +302,17 @@ def pipeline_done(nic, now_fs):
     to_switch(nic, now_fs, frame)
 
 
+@kernel
+def count_read(nic, now_fs, number, n_frames, n_bytes):
+    """Count a ring's frame that is in the Tx buffer, or frames of a send that one read has brought."""
+    queue = nic.tx_queue[number]
+    queue.counts.frames += n_frames
+    queue.counts.n_bytes += n_bytes
+    function = nic.function[queue.params.function]
+    if function.first_in_fs == NEVER:
+        function.first_in_fs = now_fs
+
+
 @inlined
 def frame_in(nic, now_fs, grant):
     """Note that all of a frame's payload is in the Tx buffer; frames go on in the order in which they were picked."""
@@ -311,15 +344,12 @@ def frame_in(nic, now_fs, grant):
             # As 64-bit numbers, as its other caller has them: else it and all that it calls would be compiled twice.
             descriptors_done(nic, now_fs, np.int64(first.queue), np.int64(first.n_done))
     if frame.queue >= 0:  # else its function has gone
-        queue = nic.tx_queue[frame.queue]
-        queue.counts.frames += n_frames
-        queue.counts.n_bytes += n_bytes
-        number = queue.params.function
+        number = nic.tx_queue[frame.queue].params.function
         nic.ledger.function[number].read_bytes += n_bytes + n_frames * FCS_BYTES
         if nic.guests.params.mss_bytes == 0:  # of a send as its last frame goes on
             nic.done_queue = frame.queue
-        if nic.function[number].first_in_fs == NEVER:
-            nic.function[number].first_in_fs = now_fs
+        if nic.params.counts_rings:
+            count_read(nic, now_fs, frame.queue, n_frames, n_bytes)
 
 
 @kernel
@@ -350,5 +380,9 @@ def line_done(nic, number, now_fs):
     frame = take_from_line(nic, number)
     frame.journey = journey_from_wire(ledger, now_fs, frame.template, frame.index)
     ledger.counts.from_wire += 1
-    count_offered(ledger, template_of(nic, frame.template), 1)
+    template = template_of(nic, frame.template)
+    count_offered(ledger, template, 1)
+    if nic.port[number].mac.params.is_down:
+        drop_frame(nic, now_fs, frame, template, LINK_DOWN, 0)
+        return
     into_pipeline(nic, now_fs, frame)

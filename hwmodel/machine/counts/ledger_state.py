@@ -15,7 +15,6 @@ from hwmodel.machine.counts.journey_state import (
     SAMPLED_PARTS,
     STAMP_SUMS,
 )
-from hwmodel.machine.time.clock import ADAPTER_PORTS
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS, KINDS
 
 LOG_CAP = 1 << 17
@@ -28,7 +27,7 @@ HISTOGRAM_SHIFT = 10
 HISTOGRAM_SUB_BITS = 7
 HISTOGRAM_BUCKETS = (43 - HISTOGRAM_SUB_BITS + 1) << HISTOGRAM_SUB_BITS
 MAX_HISTOGRAMS = 4352
-WIRE_WAIT_HISTOGRAM, FIRST_FLOW_HISTOGRAM = 0, ADAPTER_PORTS  # of each port, of each flow
+WIRE_WAIT_HISTOGRAM, FIRST_FLOW_HISTOGRAM = range(2)  # of all ports, of each flow
 LATENCY_HISTOGRAM = FIRST_FLOW_HISTOGRAM  # of a DMA run
 # What each frame is counted in stands together, bucket by bucket: a histogram of its own for each would be a line of
 # the processor's cache for each. `delivery_fs`, `to_guest_fs`: sums of the latencies in the bucket.

@@ -105,6 +105,21 @@ def copy_dropped(nic, now_fs, copy, reason):
     copy_settled(nic, copy.group, False)
 
 
+@kernel
+def wire_copy_dropped(nic, now_fs, copy, reason):
+    """Count a copy that is lost on its way to the wire: at who sent it, since nobody here was to get it."""
+    ledger = nic.ledger
+    kind = nic.traffic.copy_kind[copy.copy_kind]
+    sender = nic.traffic.template[nic.headers.copy_header[copy.copy_kind].template].function
+    journey_lost(ledger, now_fs, copy.journey)
+    ledger.counts.copies_dropped += 1
+    ledger.counts.drops[reason] += 1
+    ledger.function[sender].drops[reason] += 1
+    if kind.flow >= 0:
+        ledger.flow[kind.flow].dropped += 1
+    copy_settled(nic, copy.group, False)
+
+
 @inlined
 def stop_if_reached(ledger, flow):
     """End the run behind this instant if it has delivered what it was to deliver, in all or of the watched flow."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.records import NEVER, ints, record
 from hwmodel.machine.counts.histogram import bucket, change, observe
-from hwmodel.machine.counts.ledger_state import GAUGE, LATENCY, WIRE_WAIT_HISTOGRAM
+from hwmodel.machine.counts.ledger_state import WIRE_WAIT_HISTOGRAM
 from hwmodel.machine.frames import FIFO, FRAME, LINE_CAP
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.network.wires import note_passing, padded_bytes, send_to_bridge, wire_time_fs
@@ -19,14 +19,13 @@ ON_LINE = record(*ints("head", "tail", "busy_until_fs"), ("ring", FRAME, (LINE_C
 MAC_COUNTS = record(
     *ints("tx_bytes", "rx_bytes", "tx_busy_fs", "rx_busy_fs"),
     *ints("good_frames", "good_bytes", "multicast", "broadcast"),
-    ("waiting", GAUGE),  # in `fifo`, the frame that is sent among them
-    ("wait", LATENCY),  # until a frame is sent
 )
 MAC_PARAMS = record(
     *ints("fs_per_byte_num", "fs_per_byte_den"),
     # The other end of the wire: whether a bridge stands there, and for how long a bit flies.
     *ints("has_peer", "propagation_fs"),
     *ints("is_tapped"),  # what passes the port is logged; where a bridge stands there, it does so
+    *ints("is_down"),  # nothing begins on the wire, and nothing comes
 )
 MAC = record(
     ("params", MAC_PARAMS),
@@ -40,18 +39,17 @@ MAC = record(
 @kernel
 def start_sending(nic, number, now_fs):
     """Start sending the head of a port's FIFO."""
-    port = nic.port[number]
-    mac = port.mac
+    mac = nic.port[number].mac
     copy = mac.fifo.ring[mac.fifo.head & mac.fifo.mask]
     wait_fs = now_fs - copy.entered_fs
-    observe(mac.counts.wait, wait_fs)
-    nic.ledger.histogram[WIRE_WAIT_HISTOGRAM + number, bucket(wait_fs)] += 1
+    observe(nic.counts.wire_wait, wait_fs)
+    nic.ledger.histogram[WIRE_WAIT_HISTOGRAM, bucket(wait_fs)] += 1
     busy_fs = wire_time_fs(mac, copy.n_bytes)
     mac.is_sending = 1
     mac.counts.tx_busy_fs += busy_fs
     set_next(nic.clock, WIRE + number, now_fs + busy_fs)
     if mac.params.has_peer:
-        send_to_bridge(nic, port, now_fs, busy_fs, copy)
+        send_to_bridge(nic, number, now_fs, busy_fs, copy)
 
 
 @kernel
@@ -59,8 +57,8 @@ def send(nic, number, now_fs):
     """Take in the copy that was written at the tail of a port's FIFO, and start on it if nothing is being sent."""
     mac = nic.port[number].mac
     entered(nic.clock, mac.fifo)
-    change(mac.counts.waiting, now_fs, 1)
-    if mac.is_sending == 0:
+    change(nic.counts.wire_waiting, now_fs, 1)
+    if mac.is_sending == 0 and mac.params.is_down == 0:
         start_sending(nic, number, now_fs)
 
 
@@ -76,10 +74,20 @@ def take_sent(nic, number, now_fs):
     fifo.head += 1
     mac.is_sending = 0
     mac.counts.tx_bytes += padded_bytes(copy.n_bytes)
-    change(mac.counts.waiting, now_fs, -1)
+    change(nic.counts.wire_waiting, now_fs, -1)
     set_next(nic.clock, WIRE + number, NEVER)
-    if fifo.head != fifo.tail:
+    if fifo.head != fifo.tail and mac.params.is_down == 0:
         start_sending(nic, number, now_fs)
+    return copy
+
+
+@kernel
+def take_unsent(nic, number, now_fs):
+    """Return the copy that is first at a port whose wire is dead, and that will never be sent."""
+    mac = nic.port[number].mac
+    copy = mac.fifo.ring[mac.fifo.head & mac.fifo.mask]
+    mac.fifo.head += 1
+    change(nic.counts.wire_waiting, now_fs, -1)
     return copy
 
 
@@ -108,7 +116,8 @@ def put_on_line(nic, number, now_fs, source):
     frame.is_wire, frame.adapter_port = 1, number
     busy_fs = wire_time_fs(mac, frame.n_bytes)
     line.busy_until_fs = max(line.busy_until_fs, now_fs) + busy_fs
-    mac.counts.rx_busy_fs += busy_fs
+    if mac.params.is_down == 0:
+        mac.counts.rx_busy_fs += busy_fs
     frame.ready_fs = line.busy_until_fs
     if line.head == line.tail:
         set_next(nic.clock, LINE + number, frame.ready_fs)
@@ -137,6 +146,8 @@ def take_from_line(nic, number):
     frame = first_on_line(line)
     line.head += 1
     set_next(nic.clock, LINE + number, NEVER if line.head == line.tail else first_on_line(line).ready_fs)
+    if mac.params.is_down:
+        return frame
     mac.counts.rx_bytes += padded_bytes(frame.n_bytes)
     if mac.params.is_tapped:
         note_passing(nic.ledger, frame.ready_fs, number, 0, frame.template, frame.n_bytes, frame.template, frame.index)

@@ -93,12 +93,12 @@ def named_beyond(nic, copy_kind):
 
 
 @kernel
-def send_to_bridge(nic, port, now_fs, busy_fs, copy):
+def send_to_bridge(nic, number, now_fs, busy_fs, copy):
     """Put the frame that a port has begun to send on the wire to the bridge."""
-    sent = port.wire.sent
+    sent = nic.wire[number].sent
     crossing = tail_of(sent)
     crossing.begun_fs = now_fs
-    crossing.come_fs = now_fs + busy_fs + port.mac.params.propagation_fs
+    crossing.come_fs = now_fs + busy_fs + nic.port[number].mac.params.propagation_fs
     crossing.template = named_beyond(nic, copy.copy_kind)
     crossing.n_bytes = copy.n_bytes
     crossing.hash = copy.queue
@@ -163,7 +163,7 @@ def expect_outside_anew(outside, now_fs):
 def comes_to_adapter(nic, number, crossing):
     """Take in a frame on the wire from the bridge to a port; they come in order."""
     prefetch(nic.traffic.template[crossing.template])
-    come = nic.port[number].wire.come
+    come = nic.wire[number].come
     come.ring[come.tail & come.mask] = crossing
     if come.head == come.tail:
         set_next(nic.clock, LINE + number, crossing.come_fs)
@@ -173,7 +173,7 @@ def comes_to_adapter(nic, number, crossing):
 @kernel
 def take_come(nic, number):
     """Return the frame whose last byte has come to a port."""
-    come = nic.port[number].wire.come
+    come = nic.wire[number].come
     crossing = first_of(come)
     come.head += 1
     next_fs = NEVER if come.head == come.tail else first_of(come).come_fs

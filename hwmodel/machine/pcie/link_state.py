@@ -7,7 +7,7 @@ from hwmodel.machine.time.clock import LANE_CAP
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS, KINDS
 
 MAX_TLP_BYTES = 4096 + 64
-MAX_TAGS = 256
+MAX_TAGS = 1024  # a power of two with room for `rules.pcie_link.MOST_TEN_BIT_TAGS`
 TLP_CAP = 1 << 16  # transactions queued in one direction and class
 
 ROUND_ROBIN, READS_FIRST, WRITES_FIRST, BY_ARRIVAL = range(4)  # who goes first, P or NP

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hwmodel.compiled.records import I64, ints, record
 
 LANE_CAP = 1 << 12
-ADAPTER_PORTS = 1  # Ethernet ports that an adapter has room for
+ADAPTER_PORTS = 4  # Ethernet ports that an adapter has room for
+BRIDGED_PORTS = 1  # of them those, the first, at whose other end a bridge may stand
 ADAPTER_LINKS = 1  # PCIe links, with a host at each; a power of two
 HEAP_CAP = 1 << 16
 
@@ -30,10 +31,11 @@ FIRST_RARE_LANE = DOWN_ARRIVAL
 EVENT = record(*ints("at_fs", "word"))
 LANE = record(*ints("head", "tail"), ("ring", EVENT, (LANE_CAP,)))
 HEAP_ENTRY = record(*ints("at_fs", "key"))
-# `overflow`: something of the machine had no room for one more, and the run is void.
+# `n_ports`: of how many ports of the adapter lanes are in use. `overflow`: something of the machine had no room for one
+# more, and the run is void.
 CLOCK = record(
     ("next_at", I64, (LANES,)),
-    *ints("rare_at", "now_fs", "overflow", "seq", "n_events", "heap_n", "has_started"),
+    *ints("rare_at", "n_ports", "now_fs", "overflow", "seq", "n_events", "heap_n", "has_started"),
     ("lane", LANE, (LANES,)),
     ("heap", HEAP_ENTRY, (HEAP_CAP,)),
 )

@@ -21,7 +21,8 @@ PLAIN, TABLE, VLAN, POLICER, SHAPER, LINK, LINE_RATE, OUTSIDE_RATE, LATENCY, AGE
 # says (maybe none), and reads and writes as many registers as the next two say; it is watched for a condition, whose
 # kind, count and number the values say; a source sends otherwise, as the record says that lies ready under the
 # command's number.
-FUNCTION_OFF, FUNCTION_ON, DRIVER_WORK, WATCHED, SOURCE, KINDS = range(10, 16)
+FUNCTION_OFF, FUNCTION_ON, DRIVER_WORK, WATCHED, SOURCE = range(10, 15)
+WIRE_STATE, KINDS = range(15, 17)  # writes that the wire of a port is dead, or alive, which its drivers learn
 # What each changes, in words.
 WORDS = {
     PLAIN: "parameters",
@@ -39,6 +40,7 @@ WORDS = {
     DRIVER_WORK: "work of a driver",
     WATCHED: "watch",
     SOURCE: "load",
+    WIRE_STATE: "state of a wire",
 }
 
 

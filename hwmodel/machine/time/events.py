@@ -9,12 +9,15 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.time.clock import (
+    ADAPTER_PORTS,
+    BUS,
     DOWN_DONE,
     FIRST_RARE_LANE,
     HEAP_CAP,
     LANE_CAP,
     LANES,
     TIMERS,
+    UP_ARRIVAL,
 )
 
 KEY_SEQUENCE_BITS = 40
@@ -47,11 +50,32 @@ def link_lane(clock, now_fs):
 
 @kernel
 def rare_lane(clock):
-    """Return the first of the rare lanes that has the next of their events."""
-    lane = FIRST_RARE_LANE
+    """Return the first of the rare lanes that has the next of their events; of ports those that there are."""
+    for lane in range(FIRST_RARE_LANE, BUS):
+        if clock.next_at[lane] == clock.rare_at:
+            return lane
+    for first in range(BUS, UP_ARRIVAL, ADAPTER_PORTS):
+        for lane in range(first, first + clock.n_ports):
+            if clock.next_at[lane] == clock.rare_at:
+                return lane
+    lane = UP_ARRIVAL
     while clock.next_at[lane] != clock.rare_at:
         lane += 1
     return lane
+
+
+@inlined
+def first_rare(clock):
+    """Return the time of the next event of all rare lanes."""
+    first_fs = clock.next_at[FIRST_RARE_LANE]
+    for lane in range(FIRST_RARE_LANE + 1, BUS):
+        first_fs = min(first_fs, clock.next_at[lane])
+    for port in range(clock.n_ports):
+        for lane in range(BUS, UP_ARRIVAL, ADAPTER_PORTS):
+            first_fs = min(first_fs, clock.next_at[lane + port])
+    for lane in range(UP_ARRIVAL, LANES):
+        first_fs = min(first_fs, clock.next_at[lane])
+    return first_fs
 
 
 @inlined
@@ -59,10 +83,7 @@ def set_next(clock, lane, at_fs):
     """Say when a lane's first event is; `NEVER` if it has none."""
     clock.next_at[lane] = at_fs
     if lane >= FIRST_RARE_LANE:
-        first_fs = clock.next_at[FIRST_RARE_LANE]
-        for other in range(FIRST_RARE_LANE + 1, LANES):
-            first_fs = min(first_fs, clock.next_at[other])
-        clock.rare_at = first_fs
+        clock.rare_at = first_rare(clock)
 
 
 @kernel

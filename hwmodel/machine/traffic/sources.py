@@ -6,6 +6,7 @@ from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.forwarding.steering import ring_of
 from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journeys import enter
@@ -31,6 +32,7 @@ from hwmodel.machine.traffic.traffic_state import (
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import DATA_DESCRIPTOR_BYTES
 
+LINK_DOWN = DropReason.LINK_DOWN.value
 TX_RING_FULL = DropReason.TX_RING_FULL.value
 NO_TEMPLATE = -1  # as that of a ring's last send
 
@@ -230,12 +232,29 @@ def count_offered(ledger, template, n):
 
 
 @kernel
+def leaves_by_wire_alone(nic, number):
+    """Tell whether nobody in the adapter gets frames with a header: their one copy is for the wire."""
+    template = template_of(nic, number)
+    is_one_copy = template.reason == 0 and template.n_copies == 1 and template.n_mirrored == 0
+    return is_one_copy and nic.traffic.copy_kind[template.first_copy].port == UPLINK
+
+
+@kernel
+def wire_changes(nic, port):
+    """Let the drivers of all functions at a port know that its wire is dead, or alive: what they have is looked at."""
+    for number in range(nic.params.n_functions):
+        if nic.function[number].params.adapter_port == port:
+            hunger(nic, number)
+
+
+@kernel
 def feed_guest(nic, now_fs, function_number):
     """Queue posts for all frames, or sends, that a function's sources have and its rings can take."""
     traffic = nic.traffic
     ledger = nic.ledger
     function = nic.function[function_number]
     params = nic.params
+    wire_is_dead = nic.port[function.params.adapter_port].mac.params.is_down
     n_posts = 0
     n_reserved = 0
     last_queue = -1
@@ -246,12 +265,15 @@ def feed_guest(nic, now_fs, function_number):
         if number < 0:
             break
         source = traffic.source[number]
+        is_lost = wire_is_dead and leaves_by_wire_alone(nic, source.pending_template)
+        if is_lost and is_closed(source):
+            break  # it waits for the wire, and the function's other sources behind it
         queue_number = ring_of(function, source.pending_hash)
         queue = nic.tx_queue[queue_number]
         n_descriptors = descriptors_of(nic, queue, source)
         n_frames = frames_of(nic, source)
-        has_room = queue.reserved - queue.freed + n_descriptors <= queue.slots
-        if not has_room and (is_closed(source) or not params.drop_when_full):
+        has_room = queue.reserved - queue.freed + n_descriptors <= queue.slots and not is_lost
+        if not has_room and not is_lost and (is_closed(source) or not params.drop_when_full):
             # It waits for a slot, and the function's other sources behind it; one that is off waits for its rings.
             function.is_full = 1 - function.is_off
             traffic.n_full += function.is_full
@@ -268,9 +290,10 @@ def feed_guest(nic, now_fs, function_number):
             n_posts += 1
             n_reserved += n_descriptors
         else:
+            reason = LINK_DOWN if is_lost else TX_RING_FULL
             ledger.counts.dropped += n_frames
-            ledger.counts.drops[TX_RING_FULL] += n_frames
-            ledger.function[function_number].drops[TX_RING_FULL] += n_frames
+            ledger.counts.drops[reason] += n_frames
+            ledger.function[function_number].drops[reason] += n_frames
         source.pending = 0
         if not is_closed(source):
             come_next(nic, number)
@@ -339,11 +362,11 @@ def line_arrives(nic, now_fs, number):
     """Let the outside world put a frame on the line toward the NIC."""
     traffic = nic.traffic
     source = traffic.source[number]
-    port = nic.port[source.params.adapter_port]
-    if port.mac.params.has_peer:
-        outside_arrives(nic, now_fs, number, port.wire.outside)
+    mac = nic.port[source.params.adapter_port].mac
+    if mac.params.has_peer:
+        outside_arrives(nic, now_fs, number, nic.wire[source.params.adapter_port].outside)
         return
-    line = port.mac.line
+    line = mac.line
     if line_is_full(line):  # the frame waits outside for a place
         wake_at(nic, number, first_on_line(line).ready_fs + 1)
         return

@@ -15,7 +15,8 @@ from hwmodel.words.quantities import cost_text, decimals_text, page_time_unit, p
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LANE_GTPS = {1: 2.5, 2: 5.0, 3: 8.0}  # transfers of a lane by generation (PCI Express Base Specification)
+# Transfers of a lane by generation (PCI Express Base Specification).
+LANE_GTPS = {1: 2.5, 2: 5.0, 3: 8.0, 4: 16.0, 5: 32.0}
 LANES, GENERATION = "pcie.lanes", "pcie.generation"
 _LOAD_RATE = "workload.load"
 

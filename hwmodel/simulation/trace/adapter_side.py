@@ -12,15 +12,35 @@ from hwmodel.machine.frames import LINE_CAP
 from hwmodel.machine.time.clock import WIRE
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.simulation.measurement import ports_named
 from hwmodel.simulation.trace.frame_parts import Arrivals, FrameNames, real
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track, shown
 from hwmodel.wire.ethernet import wire_bytes
 
 PIPELINE = Track("Switch", "pipeline")
-BUS = Track("Switch", "bus")
 DROPS = Track("Switch", "drops")
-WIRE_OUT = Track("Wire", "out")
-WIRE_IN = Track("Wire", "in")
+
+
+class Port:
+    """Keep how far each server of one Ethernet port has been looked at, and the tracks that it has."""
+
+    def __init__(self, record: Any, number: int, name: str) -> None:
+        self.number, self.bus, self.mac = number, record["bus"], record["mac"]
+        own = f"{name} " if name else ""
+        self.on_bus, self.out = Track("Switch", f"{own}bus"), Track("Wire", f"{own}out")
+        self.come = Track("Wire", f"{own}in")
+        self.wire_key = (0, -1)
+        self.n_granted, self.n_lines = int(self.bus["tail"]), int(self.mac["line"]["head"])
+
+    @property
+    def n_new(self) -> int:
+        """Count the frames that have come by the line and were not looked at."""
+        return int(self.mac["line"]["head"]) - self.n_lines
+
+    def wire_fs(self, n_bytes: int) -> int:
+        """Return the time of a frame on the wire."""
+        rate = self.mac["params"]
+        return wire_bytes(n_bytes + FCS_BYTES) * int(rate["fs_per_byte_num"]) // int(rate["fs_per_byte_den"])
 
 
 class Servers:
@@ -28,10 +48,9 @@ class Servers:
 
     def __init__(self, nic: Any, names: FrameNames, timeline: Rows) -> None:
         self._nic, self._names, self._timeline = nic, names, timeline
-        self._bus, self._mac, self._counters = nic["port"][0]["bus"], nic["port"][0]["mac"], nic["ledger"]["counts"]
-        self._wire_key = (0, -1)
-        self._n_piped, self._n_granted = int(nic["pipe_head"]), int(self._bus["tail"])
-        self._n_lines = int(self._mac["line"]["head"])
+        self._ports = [Port(nic["port"][at], at, name) for at, name in enumerate(ports_named(nic))]
+        self._counters = nic["ledger"]["counts"]
+        self._n_piped = int(nic["pipe_head"])
         self._drops, self._n_gone = self._dropped(), self._gone()
         self.arrivals = Arrivals(nic)
 
@@ -43,37 +62,42 @@ class Servers:
             end_fs, name = int(frame["ready_fs"]), self._names.at(int(frame["journey"]))
             self._serve(PIPELINE, name, end_fs - int(nic.params.pipeline_fs), end_fs, frame)
             self._n_piped += 1
-        while self._n_granted < self._bus["tail"]:
-            frame = self._bus["passing"][self._n_granted & (PASSING_CAP - 1)]
-            self._serve(BUS, self._names.at(int(frame["journey"])), now_fs, int(self._bus["free_fs"]), frame)
-            self._n_granted += 1
+        for port in self._ports:
+            while port.n_granted < port.bus["tail"]:
+                frame = port.bus["passing"][port.n_granted & (PASSING_CAP - 1)]
+                self._serve(port.on_bus, self._names.at(int(frame["journey"])), now_fs, int(port.bus["free_fs"]), frame)
+                port.n_granted += 1
         for crossing in self.arrivals.look(now_fs, self._names):
-            start_fs = now_fs - self._wire_fs(int(crossing["n_bytes"]))
-            self._serve(WIRE_IN, self._names.of_journey(crossing["journey"]), start_fs, now_fs, crossing)
-        line = self._mac["line"]
-        while self._n_lines < line["head"]:
-            frame = line["ring"][self._n_lines & (LINE_CAP - 1)]
-            name = f"wire/{int(self._counters['from_wire']) - int(line['head']) + self._n_lines}"
-            end_fs = int(frame["ready_fs"])
-            self._serve(WIRE_IN, name, end_fs - self._wire_fs(int(frame["n_bytes"])), end_fs, frame)
-            self._n_lines += 1
-        self._look_at_wire(now_fs)
+            (port,) = self._ports  # at a bridge there is one
+            start_fs = now_fs - port.wire_fs(int(crossing["n_bytes"]))
+            self._serve(port.come, self._names.of_journey(crossing["journey"]), start_fs, now_fs, crossing)
+        self._look_at_lines()
+        for port in self._ports:
+            self._look_at_wire(port)
         self._look_for_drops(now_fs)
 
-    def _look_at_wire(self, now_fs: int) -> None:
-        fifo = self._mac["fifo"]
-        key = (int(self._mac["is_sending"]), int(fifo["head"]))
-        if key != self._wire_key:
-            self._wire_key = key
+    def _look_at_lines(self) -> None:
+        """Note what has come by lines: numbered by all of them together, those of an instant port by port."""
+        number = int(self._counters["from_wire"]) - sum(port.n_new for port in self._ports)
+        for port in self._ports:
+            for _ in range(port.n_new):
+                frame = port.mac["line"]["ring"][port.n_lines & (LINE_CAP - 1)]
+                end_fs = int(frame["ready_fs"])
+                start_fs = end_fs - port.wire_fs(int(frame["n_bytes"]))
+                self._serve(port.come, f"wire/{number}", start_fs, end_fs, frame)
+                port.n_lines += 1
+                number += 1
+
+    def _look_at_wire(self, port: Port) -> None:
+        fifo = port.mac["fifo"]
+        key = (int(port.mac["is_sending"]), int(fifo["head"]))
+        if key != port.wire_key:
+            port.wire_key = key
             if key[0]:
                 copy = fifo["ring"][key[1] & int(fifo["mask"])]
-                end_fs = int(self._nic["clock"]["next_at"][WIRE])
-                start_fs = end_fs - self._wire_fs(int(copy["n_bytes"]))
-                self._serve(WIRE_OUT, self._names.at(int(copy["journey"])), start_fs, end_fs, copy)
-
-    def _wire_fs(self, n_bytes: int) -> int:
-        rate = self._mac["params"]
-        return wire_bytes(n_bytes + FCS_BYTES) * int(rate["fs_per_byte_num"]) // int(rate["fs_per_byte_den"])
+                end_fs = int(self._nic["clock"]["next_at"][WIRE + port.number])
+                start_fs = end_fs - port.wire_fs(int(copy["n_bytes"]))
+                self._serve(port.out, self._names.at(int(copy["journey"])), start_fs, end_fs, copy)
 
     def _serve(self, track: Track, name: str, start_fs: int, end_fs: int, frame: Any) -> None:
         details = {"frame": name, "bytes": int(frame["n_bytes"]) + FCS_BYTES}
@@ -118,8 +142,8 @@ class Levels:
         nic, params = self._nic, self._params
         self._set("Adapter", "Tx buffer", "B", now_fs, nic["counts"]["tx_buffer"]["level"], params["tx_buffer_bytes"])
         self._set("Adapter", "Rx buffer", "B", now_fs, nic["counts"]["rx_buffer"]["level"], params["rx_buffer_bytes"])
-        waiting = nic["port"][0]["mac"]["counts"]["waiting"]
-        self._set("Adapter", "waiting for the wire", "frames", now_fs, waiting["level"], None)
+        waiting = nic["counts"]["wire_waiting"]["level"]
+        self._set("Adapter", "waiting for the wire", "frames", now_fs, waiting, None)
         n_tags, n_free = nic["pcie"][0]["tags"]["params"]["n_tags"], nic["pcie"][0]["tags"]["n_free"]
         self._set("PCIe reads", "tags in use", "tags", now_fs, n_tags - n_free, n_tags)
         for direction, first, second in (("up", "P", "NP"), ("down", "doorbells", "CPL")):

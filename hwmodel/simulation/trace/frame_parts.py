@@ -345,7 +345,7 @@ class Arrivals:
     """Keep the arrivals of a stretch of time at one adapter, by the frames' ids; of one that came twice the last."""
 
     def __init__(self, nic: Any) -> None:
-        self._come, self._line = nic["port"][0]["wire"]["come"], nic["port"][0]["mac"]["line"]
+        self._come, self._line = nic["wire"][0]["come"], nic["port"][0]["mac"]["line"]
         self._crossed = nic["ledger"]["journeys"]["crossed"]
         self._n_come = int(self._come["head"])
         self._undecided: dict[int, str] = {}  # by their journeys' places

@@ -18,10 +18,17 @@ class Bus:
     """Takes frames at ports; hands each to `passed` when its last word would have been written."""
 
     def __init__(
-        self, env: simpy.Environment, n_ports: int, bus_bits: int, cycle_fs: int, passed: Callable[[Frame], None]
+        self,
+        env: simpy.Environment,
+        n_ports: int,
+        bus_bits: int,
+        cycle_fs: int,
+        passed: Callable[[Frame], None],
+        number: int = 0,
     ) -> None:
-        """Start the arbiter with its pointer at port 0."""
+        """Start the arbiter with its pointer at port 0; `number`: of the Ethernet port at which it is."""
         self._env = env
+        self._number = number
         self._word_bytes = bus_bits // 8
         self._cycle_fs = cycle_fs
         self._passed = passed
@@ -55,7 +62,8 @@ class Bus:
                 yield self._comes
             grant = max(free, min(waiting[0][0] for waiting in self._waiting if waiting))
             if grant * self._cycle_fs > self._env.now:
-                yield Delay(self._env, grant * self._cycle_fs - self._env.now, place(Phase.SWITCH, AtSwitch.GRANT))
+                granted_at = place(Phase.SWITCH, AtSwitch.GRANT, self._number)
+                yield Delay(self._env, grant * self._cycle_fs - self._env.now, granted_at)
             turns = [(pointer + i) % len(self._waiting) for i in range(len(self._waiting))]
             port = next(p for p in turns if self._waiting[p] and self._waiting[p][0][0] <= grant)
             frame = self._waiting[port].popleft()[1]
@@ -63,5 +71,5 @@ class Bus:
             words = self.words(frame.data_bytes)
             free = grant + words
             written_fs = (grant + 11 + more_words + words) * self._cycle_fs
-            passed_at = place(Phase.SWITCH, AtSwitch.PASSED_BUS)
+            passed_at = place(Phase.SWITCH, AtSwitch.PASSED_BUS, self._number)
             later(self._env, written_fs - self._env.now, passed_at, self._passed, frame)

@@ -14,8 +14,9 @@ from .parameters import NicParameters
 Configured = TypeVar("Configured")
 
 MAY_CHANGE = frozenset((
-    "link_fs_per_byte", "max_read_request_bytes", "port_rate_bps",
-    "weights", "rate_limits", "rate_limit_window_bytes", "switch", "off", "driver_work",
+    "link_fs_per_byte", "max_read_request_bytes", "port_rate_bps", "dead_ports",
+    "weights", "rate_limits", "guarantees", "guarantee_window_fs",
+    "rate_limit_window_bytes", "switch", "off", "driver_work",
 ))  # fmt: skip
 OF_SWITCH = ("mode", "s_channels", "vif_lists", "ecid_lists")
 OF_STATION = ("name", "max_frame_bytes", "vif", "ecid", "s_channel")

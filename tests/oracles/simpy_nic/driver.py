@@ -392,6 +392,8 @@ class Driver:
         self._pairs: list[QueuePair] = []
         self._waiting: deque[tuple[Post, Source | None]] = deque()
         """In the order in which they came; the first waits for its ring and all behind it for the first."""
+        self.cannot_leave: Callable[[bytes | None], bool] = lambda _raw: False
+        """Tells of a frame's bytes whether it is for a dead wire alone; asked of what arrives, and of sources."""
         self._endless: Iterator[Frame] | None = None
         self.loop: tuple[Source, Callable[[Drawn], Post]] | None = None
         """A source that sends whenever it can, and what makes its frames."""
@@ -457,7 +459,8 @@ class Driver:
 
     def offer(self, post: Post, on_full: str, source: Source | None = None) -> None:
         """Take what arrives, of a source if one made it: post it, let it wait, or drop it."""
-        if on_full == "drop" and not self._posting_of(post).has_slots(post.header):
+        is_ring_full = on_full == "drop" and not self._posting_of(post).has_slots(post.header)
+        if is_ring_full and not self.cannot_leave(post.frames[0].raw):
             for frame in post.frames:
                 self._meter.frame_dropped(frame, "TX_RING_FULL")
             return
@@ -466,6 +469,11 @@ class Driver:
 
     def _posting_of(self, post: Post) -> Posting:
         return self._postings[post.rss_hash % len(self._postings)]
+
+    def _first_of(self, drawn: Drawn) -> Drawn:
+        """Return what is drawn of a frame; of a send its first frame, which is as long as one may be."""
+        cut_bytes = self._parameters.header_bytes + self._parameters.mss_bytes + 4
+        return drawn._replace(frame_bytes=min(drawn.frame_bytes, cut_bytes)) if self._parameters.mss_bytes else drawn
 
     def _queue_posts(self) -> None:
         posted: dict[Posting, None] = {}
@@ -476,9 +484,14 @@ class Driver:
         while True:
             is_loops = self.loop is not None and all(source is not self.loop[0] for _, source in self._waiting)
             if is_loops:  # a source whose frames wait is not yet where it has become a loop
-                if not self._postings[0].has_slots(self.loop[0].keep().header):
+                drawn = self.loop[0].keep()
+                if self.cannot_leave(self._first_of(drawn).raw) or not self._postings[0].has_slots(drawn.header):
                     break
                 post = self.loop[1](self.loop[0].take())
+            elif self._waiting and self.cannot_leave(self._waiting[0][0].frames[0].raw):
+                for frame in self._waiting.popleft()[0].frames:
+                    self._meter.frame_dropped(frame, "LINK_DOWN")
+                continue
             elif self._waiting and self._posting_of(self._waiting[0][0]).has_slots(self._waiting[0][0].header):
                 post, _ = self._waiting.popleft()
             else:

@@ -31,6 +31,8 @@ class Frame:
     """Who sent it, where it may have come over a bridge."""
     rss_hash: int = 0
     ends_send: bool = False
+    came_by: int = 0
+    """From the wire: the Ethernet port by which it comes."""
     decision_part: str = "switch"
     """The part of its way that ends with the switch's decision."""
     ends_fs: dict[str, int] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from itertools import count, cycle
+from typing import Any
 
 import simpy
 
@@ -26,7 +27,7 @@ from .results import Meter, Outcome
 from .sending import Sender
 from .sources import Drawn, Traffic
 from .switching import Switch
-from .tables import Tables
+from .tables import AtEthernetPort, Tables
 from .timing import Delay, FifoServer, Phase, fs_of_bytes, later, place
 from .translation import Iommu
 
@@ -62,10 +63,10 @@ class Model:
         self.receiver = Receiver(env, current, self.meter, up, self.arbiter)
         self.switch = Switch(env, current, self.meter, self.receiver)
         self.sender = self.switch.sender = Sender(env, current, up, self.arbiter, self.switch.frame_in)
-        self._tables: Tables | None = None
+        self._tables: list[Tables] = []
         if parameters.switch is not None:
-            self._tables = Tables(env, parameters.switch, parameters.ports_off)
-            self.switch.decide = self._tables.decide
+            self._tables = [Tables(env, switch, parameters.ports_off) for switch in _switches(parameters)]
+            self.switch.decide = lambda frame: self._tables[self.switch.port_of(frame)].decide(frame)
         starts_fs = parameters.core_starts_fs or [0] * parameters.cores
         cores = [Core(env, start_fs) for start_fs in starts_fs]
         self.drivers = {
@@ -82,13 +83,21 @@ class Model:
             )
             for guest, port in enumerate(parameters.ports)
         }
+        for port, driver in self.drivers.items():
+            driver.cannot_leave = partial(self._cannot_leave, port)
         self._indices = count()
         self._mirrored_to = mirrored_to
         self._bytes_of = bytes_of
 
+    def _cannot_leave(self, port: int, raw: bytes | None) -> bool:
+        """Tell whether a function's frame is for a dead wire alone, by the tables of now."""
+        number = self._current.at_ethernet_port.get(port, 0)
+        return number in self._current.dead_ports and self._tables[number].is_for_wire_alone(port, raw or b"")
+
     def command(self, parameters: NicParameters) -> None:
         """Let other parameters hold from now on; functions that are off then go before others come."""
         before, after = self._current.ports_off, parameters.ports_off
+        wires_change = self._current.dead_ports != parameters.dead_ports
         self._current.replace(parameters)
         for port in sorted(after - before):
             self._goes(port)
@@ -96,9 +105,12 @@ class Model:
             self.drivers[port].keep_core(core_fs)
         for port in sorted(before - after):
             self.drivers[port].comes()
-        if self._tables is not None:
-            self._tables.change(parameters.switch, after)
+        if self._tables:
+            for tables, switch in zip(self._tables, _switches(parameters), strict=True):
+                tables.change(switch, after)
         self.sender.limits_changed()
+        if wires_change:
+            later(self.env, 0, place(Phase.COMMANDED), self._look_at_sources)
         for port, _, n_reads, n_writes in parameters.driver_work:
             self.drivers[port].access_registers(n_reads, n_writes)
 
@@ -113,6 +125,10 @@ class Model:
             direction.forget(life)
         self.switch.forget(port)
         later(self.env, 0, place(Phase.COMMANDED), self._go_on)
+
+    def _look_at_sources(self) -> None:
+        for _, driver in sorted(self.drivers.items()):
+            driver.look()
 
     def _go_on(self) -> None:
         self.arbiter.go_on()
@@ -135,10 +151,11 @@ class Model:
     def replay(self, load: Load) -> Generator[simpy.Event, None, None]:
         """Offer the recorded frames at their times, those of one instant by port."""
         in_order = sorted(enumerate(load.arrivals), key=lambda item: (item[1].at_fs, item[1].source))
-        for index, (at_fs, source, destination, frame_bytes, rss_hash) in in_order:
+        for index, (at_fs, source, destination, frame_bytes, rss_hash, came_by) in in_order:
             if at_fs > self.env.now:
                 yield Delay(self.env, at_fs - self.env.now, place(Phase.DRIVER))
             frame = self._new_frame(index, source, destination, frame_bytes, rss_hash)
+            frame.came_by = came_by
             if source == WIRE:
                 self.switch.from_wire(frame)
             else:
@@ -146,8 +163,7 @@ class Model:
 
     def made_frame(self, source: int, drawn: Drawn) -> Frame:
         """Make a frame of what is drawn of it."""
-        raw = drawn.header.ljust(drawn.frame_bytes - 4, b"\0")
-        return self._new_frame(next(self._indices), source, drawn.destinations, drawn.frame_bytes, raw=raw)
+        return self._new_frame(next(self._indices), source, drawn.destinations, drawn.frame_bytes, raw=drawn.raw)
 
     def made_post(self, source: int, drawn: Drawn) -> Post:
         """Make what a driver posts of what is drawn of it: a frame, or a send."""
@@ -184,6 +200,17 @@ class Model:
     def left_over(self) -> tuple[int, int, int]:
         """Return the bytes in the Tx and the Rx buffer and the free tags."""
         return self.sender.buffered_bytes, self.receiver.buffered_bytes, self.arbiter.free_tags
+
+
+def _switches(parameters: NicParameters) -> list[Any]:
+    """Return the tables of the switch at each Ethernet port."""
+    if parameters.ethernet_ports == 1:
+        return [parameters.switch]
+    at = {port: parameters.at_ethernet_port.get(port, 0) for port in parameters.ports}
+    return [
+        AtEthernetPort(parameters.switch, [port for port, own in at.items() if own == number])
+        for number in range(parameters.ethernet_ports)
+    ]
 
 
 def _link(env: simpy.Environment, parameters: NicParameters) -> tuple[Direction, Direction]:

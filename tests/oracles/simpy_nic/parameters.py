@@ -135,8 +135,16 @@ class NicParameters:
     rate_limits: Mapping[int, Ratio] = field(default_factory=dict)
     """By port; none: no limit."""
     rate_limit_window_bytes: int = 4096
+    guarantees: Mapping[int, Ratio] = field(default_factory=dict)
+    """By port; none: nothing is guaranteed."""
+    guarantee_window_fs: int = 0
     drop_enable: bool = True
     port_rate_bps: int = 10_000_000_000
+    ethernet_ports: int = 1
+    at_ethernet_port: Mapping[int, int] = field(default_factory=dict)
+    """By port, the Ethernet port of a function that is not at the first."""
+    dead_ports: frozenset[int] = frozenset()
+    """Ethernet ports whose wires carry nothing."""
     bus_cycle_fs: int | None = None
     """A clock cycle of the switch core; None: the switch takes no time."""
     bus_bits: int = 512
@@ -231,7 +239,8 @@ class NicParameters:
 class Arrival(NamedTuple):
     """One recorded frame; port 0 is the wire, a group frame names several destinations.
 
-    `rss_hash`, modulo the queues of a function, is its ring there, at the sender and at each receiver.
+    `rss_hash`, modulo the queues of a function, is its ring there, at the sender and at each receiver. `came_by`: the
+    Ethernet port by which one from the wire comes.
     """
 
     at_fs: int
@@ -239,6 +248,7 @@ class Arrival(NamedTuple):
     destination: int | tuple[int, ...]
     frame_bytes: int
     rss_hash: int = 0
+    came_by: int = 0
 
 
 BytesOf = Callable[[int, tuple[int, ...], int], bytes]

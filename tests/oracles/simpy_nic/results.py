@@ -185,7 +185,7 @@ class Meter:
             self._mirrored_drops[reason] += 1
             return
         self._drops[reason] += 1
-        self.lost[copy.destination] += 1
+        self.lost[copy.destination if copy.destination != WIRE else copy.frame.source] += 1
         self._copies_dropped += 1
         self._open_copies -= 1
         copy.frame.copies_open -= 1

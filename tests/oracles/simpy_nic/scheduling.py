@@ -88,6 +88,39 @@ class Shapers:
         self._eligible_fs = {port: at_fs for port, at_fs in self._eligible_fs.items() if port in limits}
 
 
+class Guarantees:
+    """Who has had less than what is guaranteed to it, and whose turn it is among those."""
+
+    def __init__(self, env: simpy.Environment, parameters: NicParameters) -> None:
+        """Begin with nobody ahead of its guarantee."""
+        self._env = env
+        self._parameters = parameters
+        self._next = 0
+        self._kept_until_fs = dict.fromkeys(parameters.ports, 0)
+        """Up to when each function has had what it is guaranteed."""
+        self._is_kept_by_last = False
+
+    def choose(self, head_bytes: Callable[[int], int | None]) -> int | None:
+        """Return the next function that may send and is owed something, if there is one."""
+        n_functions = len(self._parameters.ports)
+        for step in range(n_functions):
+            function = (self._next + step) % n_functions
+            port = self._parameters.ports[function]
+            is_owed = port in self._parameters.guarantees and self._kept_until_fs[port] <= self._env.now
+            if is_owed and head_bytes(function) is not None:
+                self._next = (function + 1) % n_functions
+                self._is_kept_by_last = True
+                return function
+        self._is_kept_by_last = False
+        return None
+
+    def charge(self, port: int, frame_bytes: int) -> None:
+        """Count the frame that was picked, if it was for a guarantee."""
+        if self._is_kept_by_last and port in self._parameters.guarantees:
+            unused_since_fs = max(self._env.now - self._parameters.guarantee_window_fs, self._kept_until_fs[port])
+            self._kept_until_fs[port] = unused_since_fs + fs_of_bytes(frame_bytes, self._parameters.guarantees[port])
+
+
 class Turns:
     """The order in which functions that have a frame are asked; one of them has the turn."""
 
@@ -153,6 +186,7 @@ class Scheduler:
         self._turns = Turns(parameters)
         self._next_queue = [0] * len(parameters.ports)
         self.shapers = Shapers(env, parameters, look)
+        self.guarantees = Guarantees(env, parameters)
 
     def _rings_of(self, function: int) -> list[TxRing]:
         n_queues = self._parameters.queues_per_vf
@@ -193,7 +227,9 @@ class Scheduler:
             boundary = self._parameters.max_read_request_bytes
             return ring.posts[0].next_cut(self._parameters.buffer_offset_bytes, boundary).data_bytes
 
-        function = self._turns.choose(head_bytes)
+        function = self.guarantees.choose(head_bytes)
+        if function is None:
+            function = self._turns.choose(head_bytes)
         if function is None:
             self._wait()
             return None

@@ -160,7 +160,9 @@ class Sender:
             ring.posts.popleft()
             ring.not_picked.popleft()
             ring.next_picked = (ring.next_picked + post.n_descriptors) % self._parameters.tx_ring
-        self._scheduler.shapers.charge(ring.port, sum(frame.frame_bytes for frame in cut.frames))
+        frame_bytes = sum(frame.frame_bytes for frame in cut.frames)
+        self._scheduler.shapers.charge(ring.port, frame_bytes)
+        self._scheduler.guarantees.charge(ring.port, frame_bytes)
         if self._parameters.queue_time_fs and cut.is_last:
             self._keep_pace(ring)
         self._fetch_descriptors(ring)

@@ -66,6 +66,11 @@ class Drawn(NamedTuple):
     header: bytes
     frame_bytes: int
 
+    @property
+    def raw(self) -> bytes:
+        """Return the frame without FCS."""
+        return self.header.ljust(self.frame_bytes - 4, b"\0")
+
 
 class Source:
     """One source; `next_fs` is when its next frame comes, infinite where it has no times."""

@@ -30,7 +30,7 @@ class Switch:
     """Forwards frames to the destinations that they name, or that `decide` finds."""
 
     def __init__(self, env: simpy.Environment, parameters: NicParameters, meter: Meter, receiver: Receiver) -> None:
-        """Start the pipeline, the MAC and the line; `sender` is to be set before the run."""
+        """Start the pipeline, and of each Ethernet port MAC and line; `sender` is to be set before the run."""
         self._env = env
         self._parameters = parameters
         self._meter = meter
@@ -48,19 +48,26 @@ class Switch:
             order: AtSwitch,
             done: Callable[[Any, int], None],
             began: Callable[[Any], None] = lambda _: None,
+            number: int = 0,
         ) -> FifoServer:
-            return FifoServer(env, service_fs, lambda _: place(Phase.SWITCH, order), done, began)
+            return FifoServer(env, service_fs, lambda _: place(Phase.SWITCH, order, number), done, began)
 
-        self._mac = server(self._wire_fs, AtSwitch.WIRE_HAS_SENT, self._sent, self._begins)
-        self._line = server(self._wire_fs, AtSwitch.LINE_BRINGS, self._received)
+        numbers = range(parameters.ethernet_ports)
+        self._macs = [
+            server(self._wire_fs, AtSwitch.WIRE_HAS_SENT, self._sent, self._begins, number) for number in numbers
+        ]
+        self._lines = [server(self._wire_fs, AtSwitch.LINE_BRINGS, self._received, number=number) for number in numbers]
+        self._are_sending = [0 for _ in numbers]
         self._pipeline: FifoServer | None = None
         if parameters.max_pps is not None:
             frame_fs = 10**15 // parameters.max_pps
             self._pipeline = server(lambda _: frame_fs, AtSwitch.PIPELINE, self._leave_pipeline)
-        self._bus: Bus | None = None
+        self._buses: list[Bus] = []
         if parameters.bus_cycle_fs is not None:
             n_ports, bus_bits = len(parameters.ports) + 1, parameters.bus_bits
-            self._bus = Bus(env, n_ports, bus_bits, parameters.bus_cycle_fs, self._forward)
+            self._buses = [
+                Bus(env, n_ports, bus_bits, parameters.bus_cycle_fs, self._forward, number) for number in numbers
+            ]
 
     def frame_in(self, frame: Frame) -> None:
         """Take a frame that is wholly in the Tx buffer, or received from the wire."""
@@ -79,14 +86,20 @@ class Switch:
             self._move_local_copies()
 
     def _arrive(self, frame: Frame) -> None:
-        if self._bus is None:
+        if not self._buses:
             self._forward(frame)
-        elif not self._bus.put(frame):
+        elif not self._buses[self.port_of(frame)].put(frame):
             self._meter.frame_dropped(frame, "RX_BUFFER_FULL")
+
+    def port_of(self, frame: Frame) -> int:
+        """Return the Ethernet port at which a frame is switched."""
+        if frame.source == WIRE:
+            return frame.came_by
+        return self._parameters.at_ethernet_port.get(frame.source, 0)
 
     def from_wire(self, frame: Frame) -> None:
         """Let a frame arrive on the line."""
-        self._line.put(frame)
+        self._lines[frame.came_by].put(frame)
 
     def _wire_fs(self, sent: Frame | Copy) -> int:
         return wire_fs(sent.data_bytes, self._parameters.port_rate_bps)
@@ -111,7 +124,7 @@ class Switch:
             self.sender.leave_buffer(frame)
         for copy in copies:
             if copy.destination == WIRE:
-                self._mac.put(copy)
+                self._to_mac(copy)
             else:
                 self._local.append(copy)
         self._move_local_copies()
@@ -134,19 +147,41 @@ class Switch:
         if not copy.frame.copies_in_tx_buffer:
             self.sender.leave_buffer(copy.frame)
 
+    def _to_mac(self, copy: Copy) -> None:
+        number = self.port_of(copy.frame)
+        if number in self._parameters.dead_ports and not self._are_sending[number]:
+            self._lose(copy)
+        else:
+            self._are_sending[number] += 1
+            self._macs[number].put(copy)
+
+    def _lose(self, copy: Copy) -> None:
+        """Drop a copy that would leave by a dead wire."""
+        self._meter.copy_dropped(copy, "LINK_DOWN")
+        self._copy_left(copy)
+
     def _begins(self, copy: Copy) -> None:
         self.sending_begins(copy)
 
     def _sent(self, copy: Copy, waited_fs: int) -> None:
+        number = self.port_of(copy.frame)
+        self._are_sending[number] -= 1
         self._meter.mac_waited(waited_fs)
         copy.ends_fs["wire"] = self._env.now
         self._meter.copy_delivered(copy)
         self._meter.journey_over(copy)
         self._copy_left(copy)
+        if number in self._parameters.dead_ports:
+            for waiting in self._macs[number].take_all():
+                self._are_sending[number] -= 1
+                self._lose(waiting)
 
     def _received(self, frame: Frame, waited_fs: int) -> None:
         self._meter.line_waited(waited_fs)
         frame.offered_fs = frame.began_fs = self._env.now
         frame.number = self._received_frames
         self._received_frames += 1
-        self.frame_in(frame)
+        if frame.came_by in self._parameters.dead_ports:
+            self._meter.frame_dropped(frame, "LINK_DOWN")
+        else:
+            self.frame_in(frame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from types import SimpleNamespace
 from typing import Any
 
 import simpy
@@ -52,6 +53,26 @@ class _Without:
         return getattr(self._switch, name)
 
 
+class AtEthernetPort:
+    """A switch's tables as they are at one Ethernet port: of its stations, and what names them."""
+
+    def __init__(self, switch: Any, ports: Collection[int]) -> None:
+        """Keep what is of the stations with these numbers."""
+        self._switch = switch
+        self.ports = [each for each in switch.ports if port_number(each.name) in ports]
+        names = {each.name for each in self.ports}
+        self.mirrors = [each for each in switch.mirrors if each.to in names]
+        self.acl = [each for each in switch.acl if each.port == "all" or each.port in names]
+        self.addresses = [
+            SimpleNamespace(vlan=each.vlan, mac=each.mac, ports=[one for one in each.ports if one in names])
+            for each in switch.addresses
+            if names.intersection(each.ports)
+        ]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._switch, name)
+
+
 class Tables:
     """Decide by a frame's bytes; policers are asked when they do."""
 
@@ -82,6 +103,11 @@ class Tables:
             for each in (found.deliver, found.mirrored)
         )
         return Decision(copies, mirrored, found.drop or "NO_DESTINATION")
+
+    def is_for_wire_alone(self, port: int, raw: bytes) -> bool:
+        """Tell whether a frame's one copy leaves by the wire; no policer is asked."""
+        found = self._forward(port, raw, False)
+        return list(found.deliver) == [station_name(WIRE)] and not found.mirrored
 
     def _forward(self, port: int, raw: bytes, is_refused: bool) -> Forwarded:
         key = port, raw, is_refused

@@ -1,0 +1,161 @@
+"""Check an adapter's Ethernet ports: that those that keys name are there, and that what is joined is at one port."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .findings import Findings, Part
+from .model import Config
+from .names import UPLINK, ethernet_ports, is_uplink
+from .presets import DEVICES
+from .system import Domain, domains_of, own_uplinks, port_of_end
+
+
+def check_ports(config: Config, findings: Findings) -> None:
+    """Check the `port` block, and at which port each station and what names stations is."""
+    _check_device(config, findings)
+    _check_down(config, findings)
+    _check_stations(config, findings)
+    if config.port.count > 1:
+        _check_mirrors(config, findings)
+
+
+def _there_is(config: Config) -> str:
+    names = ethernet_ports(config.port.count)
+    return f"port.count is {config.port.count}, {f'{names[0]} to {names[-1]}' if len(names) > 1 else 'p0 alone'}"
+
+
+def _check_device(config: Config, findings: Findings) -> None:
+    name, count = config.nic.preset, config.port.count
+    device = None if name is None else DEVICES[name]
+    if device is None or device.max_ports is None:
+        return
+    if count > device.max_ports:
+        findings.add(
+            f"{count} ports are more than the {device.max_ports} of the {name} (nic.preset: null has no such limit)",
+            "port.count",
+            "nic.preset",
+        )
+    elif device.shares_vfs_by_ports and count > 1:
+        most = device.max_vfs // count
+        for port in config.port.names:
+            n_vfs = sum(station.port == port and station.name != "pf" for station in config.switch.ports)
+            if n_vfs > most:
+                findings.add(
+                    f"{n_vfs} VFs at {port} are more than the {most} of each port of an {name} with {count} "
+                    "(nic.preset: null has no such limit)",
+                    "nic.vfs",
+                    "port.count",
+                    "nic.preset",
+                    besides=["switch.ports"],
+                )
+                return
+
+
+def _check_down(config: Config, findings: Findings) -> None:
+    known = ethernet_ports(config.port.count)
+    for at, name in enumerate(config.port.down):
+        if name not in known:
+            findings.add(f"there is no port {name}; {_there_is(config)}", ("port", "down", at), "port.count")
+        elif name in config.port.down[:at]:
+            findings.add(f"{name} stands there already", ("port", "down", at))
+
+
+def _check_stations(config: Config, findings: Findings) -> None:
+    known = ethernet_ports(config.port.count)
+    for station in config.switch.ports:
+        if station.port is not None and station.port not in known:
+            path = findings.station(station.name, "port")
+            findings.add(
+                f"{station.name} is at {station.port}, which the adapter does not have; {_there_is(config)}",
+                path,
+                "port.count",
+            )
+
+
+def _check_mirrors(config: Config, findings: Findings) -> None:
+    """Report copies for a station at another port: its switch does not see those frames."""
+    for at, mirror in enumerate(config.switch.mirrors):
+        if mirror.source is None or mirror.source == UPLINK:
+            continue
+        ends = {name: port_of_end(config, name) for name in (mirror.to, mirror.source)}
+        if len(set(ends.values())) > 1:
+            where = ", ".join(f"{name} is at {port}" for name, port in ends.items())
+            findings.add(
+                f"a switch mirrors what passes it, and each port has its own: {where}",
+                ("switch", "mirrors", at, "to"),
+                besides=["switch.ports", "port.count"],
+            )
+
+
+def check_port_system(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
+    """Check that adapters with several ports stand alone, and that flows stay at one port."""
+    for part in parts:
+        port = part.server.config.port
+        bridge = next((key for key in ("bridge", "bridges", "servers") if getattr(config, key)), None)
+        if bridge is not None and (port.count > 1 or port.down):
+            key = "port.count" if port.count > 1 else "port.down"
+            part.findings.add(
+                f"{bridge} joins adapters with one port each, which is up; an adapter with several stands alone, with "
+                "stations outside at the other ends of its wires",
+                key,
+                besides=[bridge],
+            )
+            return
+    _check_flows(config, findings)
+    if config.port.count > 1 and config.workload.pcap is None:
+        _check_pattern(config, findings, domains_of(config))
+
+
+def _check_flows(config: Config, findings: Findings) -> None:
+    for at, flow in enumerate(config.workload.flows):
+        wrong = False
+        for place, end in enumerate((flow.source, flow.target)):
+            port = end.rpartition(".")[0]
+            if is_uplink(end) and port and (config.port.count == 1 or port not in config.port.names):
+                hint = " (did you mean uplink?)" if config.port.count == 1 else ""
+                findings.add(
+                    f"there are no stations {end}; {_there_is(config)}{hint}",
+                    ("workload", "flows", at, place),
+                    "port.count",
+                )
+                wrong = True
+        source, target = own_uplinks(config, flow.source, flow.target)
+        ports = [port_of_end(config, end) for end in (source, target)]
+        if wrong or config.port.count == 1 or ports[0] == ports[1] or "" in ports:
+            continue
+        if is_uplink(source) and is_uplink(target):
+            continue  # reported with all that do not meet the adapter
+        findings.add(
+            f"{source} is at {ports[0]} and {target} at {ports[1]}: nothing outside joins the two ports' wires "
+            f"(flows from {source} to {ports[0]}.{UPLINK} and from {ports[1]}.{UPLINK} to {target} stand for it)"
+            if not (is_uplink(source) or is_uplink(target))
+            else f"{source} and {target} are at different ports, {ports[0]} and {ports[1]}, whose wires nothing joins",
+            ("workload", "flows", at),
+            besides=["switch.ports", "port.count"],
+        )
+
+
+def _check_pattern(config: Config, findings: Findings, domains: Sequence[Domain]) -> None:
+    """Report patterns for which the VFs at some port, or at all, are too few or not even."""
+    pattern = config.workload.pattern
+    if pattern is None or pattern == "flows":
+        return
+    keys = ("workload.pattern", "nic.vfs", "port.count")
+    at_ports = ", ".join(f"{len(domain.vms)} at {domain.port}" for domain in domains)
+    if pattern == "pairs":
+        odd = [domain for domain in domains if len(domain.vms) % 2]
+        if odd:
+            findings.add(
+                f"pattern: pairs needs an even number of VFs in use at each port, whose VFs send to each other; there "
+                f"are {at_ports}",
+                *keys,
+                besides=["switch.ports"],
+            )
+    elif pattern in ("ring", "uniform", "incast") and all(len(domain.vms) < 2 for domain in domains):
+        findings.add(
+            f"pattern: {pattern} needs 2 VFs or more in use at a port, whose VFs send to each other; there are "
+            f"{at_ports}",
+            *keys,
+            besides=["switch.ports"],
+        )
