@@ -54,7 +54,8 @@ VF1, VF2, VF3 = VF0 + 1, VF0 + 2, VF0 + 3
 GUESTS = (VF0, VF1, VF2, VF3)
 EVERYONE = (PF, *GUESTS)
 WIRE_TOO = (WIRE, *GUESTS)
-NUMBERS = {"uplink": WIRE, "broadcast": GROUP, "pf": PF, **{name: VF0 + at for at, name in enumerate(VFS)}}
+OUTSIDE = {name: WIRE for name in ("uplink", *(f"p{at}.uplink" for at in range(4)))}
+NUMBERS = {**OUTSIDE, "broadcast": GROUP, "pf": PF, **{name: VF0 + at for at, name in enumerate(VFS)}}
 GROUP_OF = (WIRE, *EVERYONE)  # the ports that a broadcast is for
 IMIX = (64, 64, 570, 1518)
 

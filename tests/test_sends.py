@@ -82,6 +82,37 @@ def test_a_full_wire_takes_few_doorbells_and_little_of_the_senders_core() -> Non
     assert whole.cpu.cores_busy <= 0.1 * one_by_one.cpu.cores_busy
 
 
+def test_a_guarantee_is_kept_frame_by_frame() -> None:
+    """The lowest port would have all; a send of 64 KiB of it keeps the others waiting no longer than a frame."""
+    stations = [{"name": "vf1", "min_rate": "1Gbps"}, {"name": "vf2", "min_rate": "500Mbps"}]
+    found = run({**SENDS, "nic.vfs": 3, "switch.scheduler": "strict", "switch.ports": stations, "run.duration": "10ms"})
+    sent = {vm.name: vm.tx_gbps for vm in found.vms}
+    assert sent["vf1"] == pytest.approx(1, rel=0.01) and sent["vf2"] == pytest.approx(0.5, rel=0.02)
+    assert sum(sent.values()) == pytest.approx(found.wire.tx_gbps, rel=1e-3)
+
+
+def test_rings_count_the_frames_of_sends_and_their_bytes() -> None:
+    """From the first frame of the run on; between the two there are few."""
+    found = simulate(config({**SENDS, "workload.pattern": "pairs"}), counters=True)
+    assert found.counters is not None
+    for sender, receiver in (("vf0", "vf1"), ("vf1", "vf0")):
+        sent, received = found.counters[sender].ethtool, found.counters[receiver].ethtool
+        assert sent["tx_queue_0_packets"] == sent["tx_packets"] > 1000
+        assert sent["tx_queue_0_bytes"] == sent["tx_bytes"]
+        assert sent["tx_bytes"] / sent["tx_packets"] == pytest.approx(65536 / N_FRAMES + 66, rel=0.01)
+        lost = found.counters[receiver].ip.rx.dropped  # no descriptor
+        assert 0 <= sent["tx_packets"] - received["rx_queue_0_packets"] - lost < 400
+        assert received["rx_bytes"] / received["rx_packets"] == pytest.approx(65536 / N_FRAMES + 66, rel=0.01)
+
+
+def test_a_send_for_a_dead_wire_drops_with_all_its_frames() -> None:
+    down = {"port.count": 2, "port.down": ["p1"], "workload.load": "2Gbps", "nic.tx_ring": 512}
+    found = run({**SENDS, **down})
+    flows = {flow.from_: flow for flow in found.flows}
+    assert found.drops == {"LINK_DOWN": flows["vf1"].offered} and flows["vf1"].offered % N_FRAMES == 0
+    assert flows["vf1"].offered > 0 and flows["vf0"].delivered > 0
+
+
 def test_what_a_core_spends_is_what_its_keys_say() -> None:
     """At one send in 100 us, 900 ns and 6 times 50 ns are 1.2 % of a core."""
     times = {"driver.preset": None, "driver.send_time": "900ns", "driver.descriptor_time": "50ns"}

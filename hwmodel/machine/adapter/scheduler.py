@@ -208,6 +208,17 @@ def shape(nic, now_fs, number, n_bytes):
         set_timer(nic.clock, function.eligible_at_fs, SHAPER_TIMER, number)
 
 
+@inlined
+def charge(nic, now_fs, scheduler, frame_bytes):
+    """Charge the function that was chosen for what is picked of it: its rate limit, and its guarantee if that chose it.
+
+    `frame_bytes`: with FCS; of a send those of all frames of the pick.
+    """
+    shape(nic, now_fs, scheduler.chosen, frame_bytes)
+    if scheduler.is_owed:
+        give_owed(nic, now_fs, scheduler.chosen, frame_bytes)
+
+
 @kernel
 def shaper_expired(nic, now_fs, number):
     """Let a rate-limited function send again, unless its limit has changed and this is a timer of the old one."""
@@ -362,9 +373,6 @@ def pick(nic, now_fs):
     function.next_queue = number - function.params.first_queue + 1
     if function.next_queue == function.params.n_queues:
         function.next_queue = 0
-    frame_bytes = n_bytes + n_frames * FCS_BYTES
-    shape(nic, now_fs, scheduler.chosen, frame_bytes)
-    if scheduler.is_owed:
-        give_owed(nic, now_fs, scheduler.chosen, frame_bytes)
+    charge(nic, now_fs, scheduler, n_bytes + n_frames * FCS_BYTES)
     scheduler.chosen = -1
     fetch_tx(nic, now_fs, number)
