@@ -11,13 +11,10 @@ import pytest
 from tests.beside_simpy import GUESTS, Recorded, poisson
 from tests.oracles.simpy_nic import receiving, timing, writeback
 from tests.oracles.simpy_nic.engines import NO_OPERATION, Engines, Kind, Operation
-from tests.oracles.simpy_nic.frames import Frame
 from tests.oracles.simpy_nic.link import Direction, Purpose, Transaction, nothing
-from tests.oracles.simpy_nic.lives import Life
 from tests.oracles.simpy_nic.memory import HostMemory, WritesBefore
 from tests.oracles.simpy_nic.reads import Read, ReadArbiter
-from tests.oracles.simpy_nic.scheduling import TxRing
-from tests.oracles.simpy_nic.sending import Sender
+from tests.oracles.simpy_nic.sending import Picked, Sender
 from tests.planted_hosts import Patch, Plant, with_host
 
 READ = {
@@ -148,11 +145,13 @@ def ready(*, read_at_its_end: bool, write_at_its_begin: bool) -> Plant:
 def one_operation_a_frame(patch: Patch) -> None:
     original = receiving.Receiver._write_buffer
 
-    def write_buffer(receiver: receiving.Receiver, ring: Any, copy: Any, number: int, *, is_last: bool) -> None:
+    def write_buffer(
+        receiver: receiving.Receiver, ring: Any, copy: Any, number: int, part: Any, *, is_last: bool
+    ) -> None:
         whole = NO_OPERATION if number else Operation(Kind.WRITE, copy.data_bytes)
         with pytest.MonkeyPatch.context() as each:
             each.setattr(receiving, "Operation", lambda _kind, _n_bytes: whole)
-            original(receiver, ring, copy, number, is_last=is_last)
+            original(receiver, ring, copy, number, part, is_last=is_last)
 
     patch.setattr(receiving.Receiver, "_write_buffer", write_buffer)
 
@@ -195,11 +194,12 @@ def waiting_reads_go_last(patch: Patch) -> None:
 def done_before_it_moves(patch: Patch) -> None:
     original = Sender._payload_in
 
-    def payload_in(sender: Sender, ring: TxRing, frame: Frame, life: Life) -> None:
-        hold, ring.done.hold = ring.done.hold, nothing_held  # type: ignore[method-assign]
-        hold(frame)
-        original(sender, ring, frame, life)
-        ring.done.hold = hold  # type: ignore[method-assign]
+    def payload_in(sender: Sender, picked: Picked) -> None:
+        done = picked.ring.done
+        hold, done.hold = done.hold, nothing_held  # type: ignore[method-assign]
+        hold(1)
+        original(sender, picked)
+        done.hold = hold  # type: ignore[method-assign]
 
     patch.setattr(Sender, "_payload_in", payload_in)
 

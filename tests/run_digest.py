@@ -164,6 +164,21 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "driver": {"preset": "dpdk"},
         "workload": {"frame_bytes": 300},
     },
+    "sends": {
+        "nic": {
+            "preset": None, "vfs": 3, "rsc": {"timeout": "1us"}, "header_split": "128B", "tx_ring": 64,
+            "tx_writeback_batch": 4, "rx_ring": 64,
+        },
+        "driver": {"preset": None, "tso_context": "changed", "send_byte_time": "0.01ns", "send_time": "300ns"},
+        "switch": {
+            "scheduler": "deficit", "mirrors": [{"to": "pf", "from": "vf1"}],
+            "ports": [{"name": "vf2", "min_rate": "6Gbps"}],
+        },
+        "workload": {
+            "pattern": "uniform", "segment_bytes": "20KiB", "mss": "200B", "wire_share": 0.2,
+            "external": {"rate": "2Gbps", "frame_bytes": 300, "arrivals": "periodic"},
+        },
+    },
     "extenders": {
         "servers": [{"name": "a"}, {"name": "b"}, {"name": "c"}], "nic": {"vfs": 2}, "switch": {"mode": "vn_tag"},
         "bridge": {

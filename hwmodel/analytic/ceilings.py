@@ -15,9 +15,18 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceiling import Ceiling, sum_link_bytes, taken
 from hwmodel.analytic.latency import operation_fs, places_of, read_holding_fs, reads_span_fs, round_trip_fs, shared_fs
-from hwmodel.analytic.rx_batches import descriptor_shares, mean_descriptors
+from hwmodel.analytic.rx_batches import descriptor_shares
 from hwmodel.analytic.traffic import ONE, ZERO, Demand, Traffic, sum_of
-from hwmodel.analytic.transactions import Direction, Kind, Tlp, Transaction, sending_s, taking_s, transactions_of
+from hwmodel.analytic.transactions import (
+    Direction,
+    Kind,
+    Tlp,
+    Transaction,
+    descriptors_a_frame,
+    sending_s,
+    taking_s,
+    transactions_of,
+)
 from hwmodel.analytic.waiting import with_waits
 from hwmodel.results import at_port
 from hwmodel.rules import switch_core_cycles
@@ -209,7 +218,8 @@ def _queues(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iter
     senders = set(traffic.sent).union(*(one.sent for one in beside))
     if time_fs and senders:
         per_s = sum((one.reads * (one.frames_per_s or 0) for one in beside), ZERO)
-        amounts = (reads * time_fs / FS_PER_S for reads in (traffic.reads, per_s))
+        each_fs = Fraction(time_fs, config.workload.frames_a_send)
+        amounts = (reads * each_fs / FS_PER_S for reads in (traffic.reads, per_s))
         n_rings = len(senders) * config.nic.queues_per_vf
         yield Ceiling("nic.queue", "queue_time, Tx rings of all senders", "s", Fraction(n_rings), *amounts)
 
@@ -316,12 +326,15 @@ def _shares_of_cores(config: Config, traffic: Traffic, stations: frozenset[str] 
 def _work_keys(seen: Iterable[Config]) -> str:
     """Name what a core's work is made of, for guests who see these configurations."""
     named = dict.fromkeys(("pass_time", "byte_time", "pass_byte_time", "doorbell_time", "interrupt_time"), 0)
-    for driver in (one.driver for one in seen):
+    own_send = None
+    for own in seen:
+        driver, own_send = own.driver, own.workload.segment_bytes
         for name in ("pass_time", "byte_time", "pass_byte_time"):
             named[name] += getattr(driver, f"{name}_fs")
         named["doorbell_time"] += driver.doorbell_time_fs
         named["interrupt_time"] += driver.interrupt_time_fs + driver.exit_time_fs
-    return ", ".join(["frame_time", *(name for name, cost_fs in named.items() if cost_fs)])
+    first = ["frame_time"] if own_send is None else ["frame_time", "send_time", "descriptor_time"]
+    return ", ".join([*first, *(name for name, cost_fs in named.items() if cost_fs)])
 
 
 def core_of(config: Config, station: str) -> int:
@@ -474,4 +487,4 @@ def _between_s(config: Config, traffic: Traffic, transactions: Sequence[Transact
 
 
 def _rx_descriptors(config: Config, traffic: Traffic) -> Fraction:
-    return traffic.written * mean_descriptors(config, traffic.sizes)
+    return traffic.written * descriptors_a_frame(config, traffic.sizes)

@@ -25,9 +25,10 @@ from hwmodel.analytic.lone_frame import LoneFrame, Way, lone_frame_of
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.port_shares import port_shares
 from hwmodel.analytic.recent import remembered
+from hwmodel.analytic.sends import lone_send_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ZERO, Demand, Traffic
-from hwmodel.analytic.transactions import DIRECTIONS, Batches, Transaction, transactions_of
+from hwmodel.analytic.transactions import DIRECTIONS, Batches, TlpRules, Transaction, transactions_of
 from hwmodel.config import Config, as_config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -125,6 +126,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         sizes=asked.sizes,
         round_trip_bytes=first_read,
         lone_frame=lone,
+        lone_send=lone_send_of(first, TlpRules.of(first)),
         is_exact=is_exact(config, found.demand, found.ceilings, found.least) and not any(_of_doorbells(system, found)),
         find_details=partial(_details, config, system, found, mix, lone, latency_steps.get(longest, ())),
     )
@@ -372,6 +374,8 @@ def is_exact(config: Config, demand: Demand, ceilings: Sequence[Ceiling], least:
     has_system = config.bridge is not None or config.bridges or config.servers
     has_mix = demand.beside or demand.carried or demand.with_rate or workload.wire_share not in (0, 1)
     if has_system or has_mix or workload.pcap is not None or len(sought.sizes) > 1 or sought.mirrored:
+        return False
+    if workload.segment_bytes or nic.rsc or nic.header_split_bytes:
         return False
     rate = least.frames_per_s
     seen = config.for_functions((*sought.sent, *sought.received))

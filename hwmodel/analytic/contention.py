@@ -366,7 +366,8 @@ def senders_of(system: System, streams: Sequence[Offered], most: Sequence[float]
             # Where all senders are alike, one stands for those of its server (`symmetry.folded_stream`).
             n_alike = max(1, len({one for number in numbers for one in streams[number].traffic.sent}))
             n_rings = n_alike * config.nic.queues_per_vf
-            limits.append((n_rings * FS_PER_S / config.nic.queue_time_fs / PER_S, "nic.queue"))
+            per_s = n_rings * config.workload.frames_a_send * FS_PER_S / config.nic.queue_time_fs
+            limits.append((per_s / PER_S, "nic.queue"))
         if port.rate_limit_bps is not None:
             limits.append((port.rate_limit_bps / bits_of(streams[numbers[0]].traffic.sizes) / PER_S, "rate_limit"))
         limit, limited_by = min(limits, key=lambda each: each[0])

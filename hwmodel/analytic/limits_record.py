@@ -13,6 +13,7 @@ from hwmodel.analytic.ceilings import wire_bytes_of
 from hwmodel.analytic.latency import LatencyStep, why_never_taken
 from hwmodel.analytic.lone_frame import LoneFrame
 from hwmodel.analytic.port_shares import PortShares
+from hwmodel.analytic.sends import LoneSend
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ZERO, Demand, Offered
 from hwmodel.analytic.transactions import Transaction
@@ -53,7 +54,7 @@ class Limits:
     VM to a VM, None where no frame does that. `round_trip_ns`: of the read of `round_trip_bytes`, the first of the
     longest frame. What is of one link is the first server's, where there are several. `lone_frame`: the longest frame,
     as the first flow's first, of which a run says how long it takes alone (`hwmodel.lone_frame`); None where the
-    workload names no flow.
+    workload names no flow. `lone_send`: what a send by itself takes; None where VMs send frame by frame.
     `is_exact`: a long run carries that within 0.2 %; else it is a bound that no run is above.
     `find_details`: works the `Details` out, when one of them is first asked for.
     """
@@ -74,6 +75,7 @@ class Limits:
     beside_per_s: Fraction = Fraction(0)
     round_trip_bytes: int | None = None
     lone_frame: LoneFrame | None = None
+    lone_send: LoneSend | None = None
     is_exact: bool = False
     find_details: Callable[[], Details] = field(compare=False, repr=False)
 
@@ -140,6 +142,7 @@ class Limits:
             "lone_frame": self.lone_frame and self.lone_frame.to_dict(),
             "is_exact": self.is_exact,
             "notes": list(self.notes),
+            **({} if self.lone_send is None else {"lone_send": self.lone_send._asdict()}),
         } | self._of_system()
 
     def _of_system(self) -> dict[str, Any]:
@@ -315,4 +318,10 @@ def _of_config(config: Config) -> tuple[str, ...]:
         found.append(words.IOTLB_MISSES)
     if config.switch.timing == "core":
         found.append(words.CORE_EDGE)
+    if config.workload.segment_bytes is not None:
+        found.append(words.FRAME_OF_SEND)
+        if config.driver.tso_context == "changed":
+            found.append(words.CONTEXTS)
+    if config.nic.rsc is not None:
+        found.append(words.COALESCED)
     return tuple(found)

@@ -8,7 +8,7 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from hwmodel.rules.pcie_link import GENERATIONS, MOST_TEN_BIT_TAGS, DllpModel
 
-from .kinds import Block, ByteCount, Duration, Listing, Rate, Truth, Whole, Word, key
+from .kinds import Block, ByteCount, Duration, Listing, Rate, Truth, Whole, Word, key, said_where_set
 from .names import PortName, ethernet_ports
 from .steering import Steering
 
@@ -22,6 +22,9 @@ MODEL_MAX_VFS = 128
 # What a simulation has room for: queue pairs of all functions together, and descriptors of all Tx (or Rx) rings.
 MODEL_MAX_QUEUES = 1024
 MODEL_RING_POOL = 2**21
+# Of coalesced frames so many begin at most in the buffer of an Rx descriptor; places for all of all rings.
+PLACES_A_DESCRIPTOR = 16
+MODEL_PLACES = 2**22
 _BATCH = Whole(1, 4096)
 _TIME = Duration("0ns", "1ms")
 _BUFFER = ByteCount("64B", "64MiB")
@@ -185,6 +188,22 @@ class DmaEngines(Block):
     )
 
 
+class Rsc(Block):
+    """Receive-side coalescing: frames of a flow that follow one another become one large receive."""
+
+    descriptors: Annotated[int, Whole(choices=(1, 4, 8, 16))] = key(
+        16,
+        "Most Rx descriptors of a coalesced receive, whose buffers may have 65,535 B in all: RSCCTL.MAXDESC of the "
+        "82599.",
+    )
+    timeout_fs: Annotated[int, Duration("100ns", "1ms")] = key(
+        "6144ns",
+        "How long after its first frame a coalesced receive is closed at the latest. 6144ns: three steps of EITR, the "
+        "shortest interval that Linux' ixgbe sets with RSC (IXGBE_MAX_RSC_INT_RATE).",
+        alias="timeout",
+    )
+
+
 class Nic(Block):
     """The adapter: functions, queues, descriptor rings and their batches, packet buffers."""
 
@@ -272,6 +291,26 @@ class Nic(Block):
     drop_enable: Annotated[bool, Truth()] = key(
         True, "Drop a frame whose Rx ring has no descriptor; false: it waits, and all frames behind it."
     )
+    tso: Annotated[bool, Truth()] = key(
+        True,
+        "Whether the adapter cuts sends into frames (TCP segmentation offload), which workload.segment_bytes asks for.",
+    )
+    rsc: Rsc | None = key(
+        None,
+        "Receive-side coalescing (LRO in hardware), `rsc: {}` with its defaults; null: each frame is a receive of its "
+        "own. Linux' ixgbe turns it off while there are VFs.",
+    )
+    header_split_bytes: Annotated[int, ByteCount("64B", "1KiB", multiple_of="64B")] | None = key(
+        None,
+        "Size of the header buffers into which the headers of frames are written by themselves; null: header and "
+        "payload lie in one buffer. Headers that are longer are not split off.",
+        alias="header_split",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Say nothing of offloads where they are as without them."""
+        return said_where_set(self, write(self), "tso", "rsc", "header_split_bytes")
 
 
 class WirePort(Block):

@@ -17,6 +17,7 @@ from .bridge import interfaces_before
 from .check_adapter import check_device, check_link, check_rings
 from .check_bridge import check_bridge, check_bridge_kind
 from .check_ports import check_port_system, check_ports
+from .check_sends import check_sends
 from .check_steering import check_queues, check_steering
 from .check_switch import check_servers, check_stations, check_switch
 from .check_workload import check_load, check_policers, check_wire, check_workload
@@ -268,6 +269,7 @@ def cross_check(
             check_device,
             check_ports,
             check_rings,
+            check_sends,
             check_stations,
             check_switch,
             check_queues,

@@ -10,6 +10,7 @@ from .adapter import MODEL_MAX_QUEUES, MODEL_RING_POOL
 from .findings import Findings
 from .frame_lengths import (
     descriptors_of,
+    descriptors_of_send,
     longest_frame,
     mirrored_tag_bytes,
     most_held,
@@ -216,8 +217,10 @@ def _check_stall(config: Config, findings: Findings, ring_key: str, ring: int, d
     keys: tuple[str, ...]
     if ring_key == "nic.tx_ring":
         first = 1 if nic.writeback_timeout_fs is not None else nic.tx_writeback_batch
-        held = most_held(first, max(config.driver.tx_interrupt_batch, 1), 1)
-        needed = 1
+        interrupt = max(config.driver.tx_interrupt_batch, 1)
+        held, needed = most_held(first, interrupt, 1), 1
+        if config.workload.segment_bytes is not None:  # of as many descriptors as a send has at once
+            held, needed = first - 1 + interrupt - 1, descriptors_of_send(config)
         keys = ("nic.tx_writeback_batch", "driver.tx_interrupt_batch")
     else:
         held, needed = rx_descriptors_in_use(config, {descriptors_of(config, n) for n, _ in named_lengths(config)})

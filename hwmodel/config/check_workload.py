@@ -13,6 +13,7 @@ from hwmodel.wire.ethernet import EtherType
 from hwmodel.wire.tags import TAG_BYTES
 
 from .bridge import OUTSIDE
+from .check_sends import check_segments
 from .check_switch import check_vm_names
 from .document import KeyPath
 from .findings import Findings, Part
@@ -43,6 +44,7 @@ def check_workload(config: Config, findings: Findings, parts: Sequence[Part]) ->
     stations = list(stations_in_use(servers))
     check_vm_names(findings, parts, _named(config))
     _check_lengths_given_once(config, findings)
+    check_segments(config, findings)
     _check_pattern(config, findings, len(stations))
     _check_senders(config, findings, stations, [server.name for server in servers])
     _check_max_frame(config, parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.pcie_link import DATA_DESCRIPTOR_BYTES
 from hwmodel.rules.switch_modes import C_TAG, MODES
 
 from .document import KeyPath
@@ -25,11 +26,20 @@ def named_lengths(config: Config, *, of_vms_only: bool = False) -> list[tuple[in
     for block, path in blocks[:1] if of_vms_only else blocks:
         if block is None or (block is config.workload and config.workload.pattern is None):
             continue
+        if block is config.workload and config.workload.segment_bytes is not None:
+            lengths = [entry.frame_bytes for entry in block.sizes or ()] or [block.frame_bytes or 0]
+            found.extend((n_bytes, ("workload", "mss")) for n_bytes in lengths)
+            continue
         if block.frame_bytes is not None:
             found.append((block.frame_bytes, (*path, "frame_bytes")))
         for index, entry in enumerate(block.sizes or ()):
             found.append((entry.frame_bytes, (*path, "sizes", index)))
     return found
+
+
+def descriptors_of_send(config: Config) -> int:
+    """Return how many Tx descriptors a send takes at most: a context's, and one for each 16 KiB begun of its memory."""
+    return 1 + -(-(config.host.buffer_offset_bytes + config.workload.send_bytes) // DATA_DESCRIPTOR_BYTES)
 
 
 def mirrored_tag_bytes(config: Config) -> int:

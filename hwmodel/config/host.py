@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from .kinds import Block, ByteCount, Duration, Kind, Listing, Rate, Truth, Whole, Word, key, wrong
+from .kinds import Block, ByteCount, Duration, Kind, Listing, Rate, Truth, Whole, Word, key, said_where_set, wrong
 from .names import Name
 
 JitterKind = Literal["fixed", "uniform", "histogram"]
@@ -29,6 +29,13 @@ CompletionRule = Literal["mps", "rcb"]
 _TIME = Duration("0ns", "1ms")
 _WEIGHT = Whole(1, 10**9)
 MOST_CORES = 1024
+_OF_SENDS = (
+    "send_time_fs",
+    "descriptor_time_fs",
+    "send_byte_time_fs",
+    "tso_context",
+)  # said where they are not default
+TsoContext = Literal["each", "changed"]
 DriverPreset = Literal["kernel", "kernel_busy_poll", "dpdk"]
 PassBy = Literal["copy", "pointer"]
 _BATCH = Whole(1, 4096)
@@ -272,6 +279,40 @@ class VmDriver(Block):
         "The larger of the class of what is received and that of what is sent decides.",
         alias="adaptive_intervals",
     )
+    send_time_fs: Annotated[int, _COST] | None = key(
+        None,
+        "Processor time for a send that the adapter cuts into frames (workload.segment_bytes), beside its descriptors. "
+        "null: that of a frame, since it goes through the driver once.",
+        alias="send_time",
+    )
+    descriptor_time_fs: Annotated[int, _COST] | None = key(
+        None,
+        "Processor time for each descriptor of such a send. null: a tenth of `frame_time`, an assumption.",
+        alias="descriptor_time",
+    )
+    send_byte_time_fs: Annotated[int, _COST] = key(
+        "0ns",
+        "Processor time for each byte of such a send, in place of `byte_time`. 0ns: pages are passed on as they are; "
+        "who copies them first has about 0.1ns.",
+        alias="send_byte_time",
+    )
+    tso_context: Annotated[TsoContext, Word(TsoContext)] = key(
+        "each",
+        "Which sends have a context descriptor, with MSS and lengths of headers, before those of their data: each, as "
+        "with Linux' ixgbe, or one whose target is another than that of the ring's last send (changed).",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Say nothing of sends where nothing is said of them."""
+        return said_where_set(self, write(self), *_OF_SENDS)
+
+    @property
+    def times_of_send_fs(self) -> tuple[int, int]:
+        """Return what a send, and each descriptor of it, costs the processor."""
+        send_fs = self.frame_time_fs if self.send_time_fs is None else self.send_time_fs
+        descriptor_fs = self.frame_time_fs // 10 if self.descriptor_time_fs is None else self.descriptor_time_fs
+        return send_fs, descriptor_fs
 
     @property
     def frame_cost_fs(self) -> int:
@@ -309,9 +350,9 @@ class Driver(VmDriver):
     )
 
     @model_serializer(mode="wrap")
-    def _without_empty_vms(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Say nothing of VMs where all have the same driver."""
-        said: dict[str, Any] = write(self)
+    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Say nothing of VMs where all have the same driver, nor of sends where nothing is said of them."""
+        said = said_where_set(self, write(self), *_OF_SENDS)
         if not self.vms:
             said.pop("vms", None)
         return said

@@ -32,6 +32,8 @@ class Device:
     max_ethertype_filters: int
     max_tuple_filters: int
     has_flow_director: bool  # such as rules.steering sizes; the XL710's is of another kind
+    has_rsc: bool = True
+    has_tso: bool = True  # Linux igb, ixgbe, i40e drivers: NETIF_F_TSO of all of these
     max_ports: int | None = None
     shares_vfs_by_ports: bool = False  # each of several ports has an equal part of the VFs
 
@@ -78,6 +80,7 @@ DEVICES: Mapping[str, Device] = {
         max_macs=24,  # Intel 82576 data sheet: exact receive addresses
         max_vlans=32,  # Intel 82576 data sheet: pool VLAN filters
         max_mirrors=4,  # Linux igb driver, e1000_regs.h: VMRCTL at 0x5D80, VMRVLAN at 0x5D90, so four of 4 B
+        has_rsc=False,  # Linux igb driver: no LRO of the hardware's; ixgbe has IXGBE_FLAG2_RSC_CAPABLE
         max_ports=2,  # Intel 82576 data sheet: two 1 GbE ports
         max_pools=8,  # Intel 82576 data sheet: 8 pools
         rss_entries=128,  # Linux igb driver, igb.h: IGB_RETA_SIZE
@@ -181,6 +184,7 @@ DEVICES: Mapping[str, Device] = {
         max_macs=None,  # shared table; a limit of 64 exact filters is for the driver's own use
         max_vlans=None,  # filters belong to each virtual station interface
         max_mirrors=64,  # Intel XL710 data sheet: mirror rules
+        has_rsc=False,  # Linux i40e driver: no LRO of the hardware's
         max_ports=4,  # DPDK documentation of i40e, listings of its SR-IOV capability: 128, 64, 32 VFs a port by ports
         shares_vfs_by_ports=True,  # the same
         max_pools=None,  # virtual station interfaces, of which VFs have some

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from hwmodel.rules.switch_modes import INTERFACE_KEYS, MODES
+from hwmodel.units import UnitError, parse_bytes
 from hwmodel.wire.ethernet import format_mac
 
 from .adapter import MODEL_MAX_VFS, Nic, WirePort
@@ -25,10 +26,13 @@ from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .servers import ServerEntry, adapter_name
 from .switch import Uplink
 from .system import Server, entries_of
+from .workload import LONGEST_FRAME_BYTES, lengths_of_send
 
 BLOCKS = tuple(name for name in Config.model_fields if name not in OF_SYSTEM)
 _BASE_MAC = 0x02_00_00_00_00_00
 _DEFAULT_FRAME_BYTES = 1518
+# A frame of 1518 B with the timestamps of TCP.
+_DEFAULT_MSS, _DEFAULT_HEADER = "1448B", "66B"
 ALL = "all"
 PORTS: KeyPath = ("switch", "ports")
 _Marks = tuple[dict[KeyPath, Any], ...]  # as `Document.marks`, by the path in the entry
@@ -72,7 +76,7 @@ def fill(
         n_ports = _number_of_ports(data["port"])
         _fill_stations(data["switch"], function_names(data), server, interfaces_before, n_ports)
     if isinstance(workload, dict):
-        _fill_workload(document, workload, base_directory)
+        _fill_workload(document, workload, nic, base_directory)
     if isinstance(data.get("bridge"), dict):
         fill_bridge(data["bridge"], adapters or {ADAPTER: data})
     if isinstance(data.get("bridges"), list):
@@ -185,13 +189,37 @@ def _fill_station(entry: dict[str, Any], server: int, interfaces_before: int) ->
         entry.setdefault(mode.key, (interfaces_before + number - 1) % mode.highest + 1)
 
 
-def _fill_workload(document: Document, workload: dict[str, Any], base_directory: str) -> None:
+def _fill_sends(workload: dict[str, Any], nic: Any) -> None:
+    """Fill in how sends are cut, and the lengths of their frames; what cannot be read is another's to report."""
+    splits = isinstance(nic, dict) and (nic.get("rsc") is not None or nic.get("header_split") is not None)
+    if workload.get("segment_bytes") is not None or splits:
+        workload["header_bytes"] = workload.get("header_bytes") or _DEFAULT_HEADER
+    if workload.get("segment_bytes") is None:
+        return
+    workload["mss"] = workload.get("mss") or _DEFAULT_MSS
+    keys = ("segment_bytes", "mss", "header_bytes")
+    try:
+        segment, mss, header = (parse_bytes(workload[name]) for name in keys)
+        lengths = lengths_of_send(segment, mss, header)
+    except (UnitError, TypeError, ZeroDivisionError):
+        return
+    if not lengths or max(length for length, _ in lengths) > LONGEST_FRAME_BYTES or workload.get("pcap") is not None:
+        return
+    if workload.get("frame_bytes") is None and workload.get("sizes") is None:
+        if len(lengths) == 1:
+            workload["frame_bytes"] = lengths[0][0]
+        else:
+            workload["sizes"] = [list(entry) for entry in lengths]
+
+
+def _fill_workload(document: Document, workload: dict[str, Any], nic: Any, base_directory: str) -> None:
     pcap = workload.get("pcap")
     if isinstance(pcap, str):
         from_command_line = document.place_of(("workload", "pcap")).source_index > 0
         workload["pcap"] = os.path.abspath(os.path.join("" if from_command_line else base_directory, pcap))
     if pcap is not None:
         workload.setdefault("pattern", "none")  # the capture's frames say who sends to whom
+    _fill_sends(workload, nic)
     if pcap is None and workload.get("frame_bytes") is None and workload.get("sizes") is None:
         workload["frame_bytes"] = _DEFAULT_FRAME_BYTES
     external = workload.get("external")

@@ -9,10 +9,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import BITS_PER_BYTE
 
 from .kinds import (
     Block,
+    ByteCount,
     FrameLength,
     FrameRate,
     Kind,
@@ -26,6 +30,7 @@ from .kinds import (
     decimal_number,
     key,
     percent_text,
+    said_where_set,
     shown,
     suggest,
     wrong,
@@ -46,6 +51,7 @@ BurstLength = Literal["geometric", "fixed"]
 OnFull = Literal["wait", "drop"]
 PcapTime = Literal["file", "asap"]
 _FRAME = FrameLength()
+SHORTEST_FRAME_BYTES, LONGEST_FRAME_BYTES = _FRAME.least, _FRAME.most
 _WEIGHT = Whole(1, 10**6)
 FrameBytes = Annotated[int, _FRAME]
 VmName = Annotated[str, Name(with_servers=True)]
@@ -234,6 +240,23 @@ class _PathKind(Kind):
 Sizes = Annotated[tuple[Annotated[SizeWeight, _SizeKind()], ...], Listing("[[64, 7], [570, 4], [1518, 1]]", least=1)]
 
 
+def frames_of_send(segment_bytes: int, mss_bytes: int) -> int:
+    """Return how many frames are cut of a send with so much payload: one for each MSS begun."""
+    return -(-segment_bytes // mss_bytes)
+
+
+def lengths_of_send(segment_bytes: int, mss_bytes: int, header_bytes: int) -> list[tuple[int, int]]:
+    """Return the lengths with FCS of the frames that are cut of a send, each with how many there are.
+
+    Shorter ones than a frame may be count as 64 B, as which the wire has them.
+    """
+    n_frames = frames_of_send(segment_bytes, mss_bytes)
+    beside = header_bytes + FCS_BYTES
+    last = segment_bytes - (n_frames - 1) * mss_bytes
+    payloads = [(mss_bytes, n_frames - 1), (last, 1)] if last < mss_bytes else [(mss_bytes, n_frames)]
+    return [(max(beside + payload, SHORTEST_FRAME_BYTES), n) for payload, n in payloads if n]
+
+
 class External(Block):
     """Frames that arrive from the wire for the stations."""
 
@@ -277,6 +300,24 @@ class Workload(Block):
         derived="1518, null where sizes or a pcap is given",
     )
     sizes: Sizes | None = key(None, "Lengths with weights in place of frame_bytes: [[64, 7], [570, 4], [1518, 1]].")
+    segment_bytes: Annotated[int, ByteCount("1B", "64KiB")] | None = key(
+        None,
+        "Payload of a send that the adapter cuts into frames (TSO): all that VMs send are such sends. null: they send "
+        "frame by frame.",
+    )
+    mss_bytes: Annotated[int, ByteCount("64B", "64KiB")] | None = key(
+        None,
+        "Payload of each frame that is cut of a send, the last one's being what is left. 64 B is the least that an "
+        "adapter cuts (i40e).",
+        derived="1448B with segment_bytes",
+        alias="mss",
+    )
+    header_bytes: Annotated[int, ByteCount("54B", "255B")] | None = key(
+        None,
+        "Headers of a TCP frame, which each frame of a send gets: 54 B are Ethernet, IPv4 and TCP, 66 B with TCP's "
+        "timestamps.",
+        derived="66B with segment_bytes, nic.rsc or nic.header_split",
+    )
     load: Annotated[Load, LoadKind()] = key(
         "saturate",
         "How much is offered: rings always full (saturate); a share of the port rate by all senders together, counting "
@@ -333,9 +374,27 @@ class Workload(Block):
     )
     external: External | None = key(None, "Frames that arrive from the wire besides; null: none.")
 
+    @model_serializer(mode="wrap")
+    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Say nothing of sends where there are none."""
+        return said_where_set(self, write(self), "segment_bytes", "mss_bytes", "header_bytes")
+
+    @property
+    def frames_a_send(self) -> int:
+        """Return how many frames are cut of a send; 1 where VMs send frame by frame."""
+        return frames_of_send(self.segment_bytes, self.mss_bytes) if self.segment_bytes and self.mss_bytes else 1
+
+    @property
+    def send_bytes(self) -> int:
+        """Return the bytes of a send in memory, header and payload."""
+        return (self.header_bytes or 0) + (self.segment_bytes or 0)
+
     @property
     def mean_frame_bytes(self) -> Fraction:
         """Return the mean length with FCS of the frames of a pattern, exactly; not for a capture's."""
+        if self.segment_bytes:
+            n_frames = self.frames_a_send
+            return Fraction(self.segment_bytes, n_frames) + (self.header_bytes or 0) + FCS_BYTES
         entries = self.sizes or (SizeWeight(self.frame_bytes or 0, 1),)
         return Fraction(sum(size * weight for size, weight in entries), sum(weight for _, weight in entries))
 

@@ -8,7 +8,7 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.fetch import fetch_rx, fetch_tx, told
 from hwmodel.machine.adapter.interrupts import moderation_expired, unmasked
 from hwmodel.machine.adapter.read_arbiter import issue
-from hwmodel.machine.adapter.receive import interrupted, payload_landed, rx_written_back
+from hwmodel.machine.adapter.receive import closing_expired, interrupted, payload_landed, rx_written_back
 from hwmodel.machine.adapter.scheduler import descriptors_cached, pause_over, shaper_expired
 from hwmodel.machine.adapter.switch_bus import grant_bus
 from hwmodel.machine.adapter.switching import (
@@ -19,7 +19,7 @@ from hwmodel.machine.adapter.switching import (
     pipeline_done,
     wire_done,
 )
-from hwmodel.machine.adapter.writeback import descriptor_done, tx_written_back, writeback_expired
+from hwmodel.machine.adapter.writeback import descriptors_done, tx_written_back, writeback_expired
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.journey_sums import fold
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFLOW
@@ -44,6 +44,7 @@ from hwmodel.machine.time.clock import (
     MODERATION_TIMER,
     PASSED,
     PIPELINE,
+    QUEUE_TIMER,
     RX_WRITEBACK_TIMER,
     SHAPER_TIMER,
     SOURCE_TIMER,
@@ -137,9 +138,9 @@ def read_complete(nic, now_fs, read):
             frame.link_tlps += tag.link_tlps
         if frame.reads_left == 0:
             if in_order:
-                served_in_order(served, pcie, 1, tag)
+                served_in_order(served, pcie, 1 + frame.n_more, tag)
             else:
-                served_read(served, pcie, 1, frame.n_reads, frame.link_bytes, frame.link_tlps)
+                served_read(served, pcie, 1 + frame.n_more, frame.n_reads, frame.link_bytes, frame.link_tlps)
             frame_in(nic, now_fs, grant)
     elif in_order:
         served_in_order(served, pcie, n_descriptors, tag)
@@ -214,8 +215,10 @@ def timer(nic, now_fs):
         writeback_expired(nic, now_fs, nic.tx_queue[index].held)
     elif kind == SHAPER_TIMER:
         shaper_expired(nic, now_fs, index)
-    else:
+    elif kind == QUEUE_TIMER:
         pause_over(nic, index)
+    else:
+        closing_expired(nic, now_fs, index)
 
 
 @kernel
@@ -301,7 +304,7 @@ def settle(nic, now_fs):
         nic.moves_due = 0
         move_local_copies(nic, now_fs)
     if nic.done_queue >= 0:
-        descriptor_done(nic, now_fs, nic.done_queue)
+        descriptors_done(nic, now_fs, nic.done_queue, 1)
         nic.done_queue = -1
     if nic.reads_due:
         nic.reads_due = 0

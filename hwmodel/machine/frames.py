@@ -9,10 +9,12 @@ LINE_CAP = 1 << 16  # frames that come on one line
 COPY_CAP = 1 << 17  # copies in one FIFO: loopback, Rx buffer, MAC
 GROUP_CAP = 1 << 16  # frames with several copies in flight, mirrored ones counted
 
+# Of a grant: `read_bytes` are those that are read for it. Of a send it may stand for several frames, which one read
+# brings whole: `n_more` behind the first, the last of them of `last_bytes`; `n_done` descriptors are done with it.
 FRAME = record(
     *ints("reads_left", "ready_fs", "n_reads", "link_bytes", "link_tlps"),
     ("journey", I32), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("queue", I32),
-    ("is_wire", I32), ("adapter_port", I32),
+    ("is_wire", I32), ("adapter_port", I32), ("read_bytes", I32), ("n_more", I32), ("last_bytes", I32), ("n_done", I32),
 )  # fmt: skip
 COPY = record(
     *ints("entered_fs"),

@@ -48,7 +48,8 @@ def widen_posts(guests, queue):
 def widen_finished(guests, queue):
     """Let an Rx ring use twice as many places for the frames that lie between the adapter and the guest's core.
 
-    Each takes a descriptor or more, so there are places enough for all descriptors of the ring.
+    Each takes a descriptor or more, so there are places enough for all descriptors of the ring; and for the frames
+    that begin in one buffer, where they are coalesced.
     """
     first, before = queue.first, queue.mask
     queue.first, queue.mask = queue.params.wide_first, 2 * before + 1

@@ -263,8 +263,9 @@ class Result:
     holds for "mean", "p50", "p99", "p999" the parts of `latency_to_guest_ns`, by the names of `results.PARTS`;
     `intervals` 95 % confidence intervals by dotted name; `relaxed` what `hwmodel explain` found; `spread` the figures
     of runs with other seeds; `counters` what functions counted in the whole run, under the names of Linux' tools, where
-    that was asked for; `series` what VMs did over time and what events did, in a run with a scenario; `warnings`
-    what a reader must know of the figures before quoting one. Results are equal where all but `host_run` is.
+    that was asked for; `segments` the window's counts of sends that the adapter cuts, and of coalesced receives, where
+    there are any; `series` what VMs did over time and what events did, in a run with a scenario; `warnings` what a
+    reader must know of the figures before quoting one. Results are equal where all but `host_run` is.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -303,6 +304,7 @@ class Result:
     spread: tuple[Spread, ...] = ()
     counters: Mapping[str, FunctionCounters] = field(default_factory=dict, metadata={"omit_empty": True})
     series: Series | None = field(default=None, metadata={"omit_empty": True})
+    segments: Mapping[str, int] = field(default_factory=dict, metadata={"omit_empty": True})
     host_run: HostRun | None = field(default=None, compare=False)
 
     @property
@@ -454,6 +456,7 @@ class AdapterResult:
     stalls_ns: Stalls
     bottleneck: Bottleneck
     utilization: Mapping[str, float] = field(default_factory=dict)
+    segments: Mapping[str, int] = field(default_factory=dict, metadata={"omit_empty": True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

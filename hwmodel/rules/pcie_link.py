@@ -21,6 +21,7 @@ from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 DllpModel = Literal["none", "spec", "tlp4", "tlp1", "pcie_bench"]
 LANE_WIDTHS = (1, 2, 4, 8, 12, 16, 32)
 DLLP_BYTES = 8
+DATA_DESCRIPTOR_BYTES = 16 * 1024  # of a send, for which a data descriptor stands (Linux ixgbe.h: IXGBE_MAX_TXD_PWR 14)
 DESCRIPTOR_BYTES = 16  # of every adapter modelled here
 REGISTER_BYTES = 4  # a doorbell, an MSI-X message, a register read
 CREDIT_DATA_BYTES = 16  # one data credit

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import fsum
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.machine.tlp_kinds import OF_KIND
+from hwmodel.machine.tlp_kinds import OF_KIND, PAYLOAD_READ, TX_DOORBELL
 from hwmodel.results import (
     Core,
     Cpu,
@@ -45,6 +45,7 @@ def adapter_figures(config: Config, span: Span, per_frame: PerFrame) -> dict[str
         "flow_director": _flow_director(config, span),
         "queues": _queues(config, span),
         "stalls_ns": _stalls(span),
+        "segments": _segments(config, span),
     }
 
 
@@ -104,6 +105,23 @@ def _direction(config: Config, span: Span, name: str, per_frame: PerFrame) -> Pc
 def _iotlb(span: Span) -> IotlbUse:
     hits, misses = span.iotlb()
     return IotlbUse(hits=hits, misses=misses)
+
+
+def _segments(config: Config, span: Span) -> dict[str, int]:
+    """Count what is sent as a whole and cut by the adapter, and receives that are open for several frames."""
+    found: dict[str, int] = {}
+    if config.workload.segment_bytes is not None:
+        up, down = span.tlps("up")[0], span.tlps("down")[0]
+        found |= {
+            "sends": span.count("sends"),
+            "descriptors": span.count("send_descriptors"),
+            "frames": span.count("switched"),
+            "doorbells": int(down[TX_DOORBELL]),
+            "payload_reads": int(up[PAYLOAD_READ]),
+        }
+    if config.nic.rsc is not None:
+        found |= {"receives": span.count("receives"), "received_frames": span.count("rx_copies")}
+    return found
 
 
 def _wire(config: Config, span: Span) -> Wire:

@@ -110,7 +110,7 @@ def least_on_wire_bytes(workload: Workload) -> int:
 
     It may lose the tags with which it is sent; what is too short is padded.
     """
-    lengths = [int(source.size_table.value.min()) for source in workload.sources if len(source.size_table.value)]
+    lengths = [n_bytes for source in workload.sources for n_bytes in source.lengths]
     lengths += [int(workload.records.frame_bytes.min())] if len(workload.records) else []
     most_tag_bytes = max((template.type_ends - UNTAGGED_HEADER_BYTES for template in workload.templates), default=0)
     least_bytes = min(lengths, default=0) - max(0, most_tag_bytes)

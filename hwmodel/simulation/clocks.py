@@ -43,6 +43,7 @@ MOST_REMEMBERED = 4096
 
 HOST_TIMES = (
     "frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "pass_time_fs", "interrupt_time_fs",
+    "send_time_fs", "descriptor_time_fs", "send_byte_time_fs",
 )  # fmt: skip
 ADAPTER_TIMES = ("pipeline_fs", "queue_time_fs", "ahead_fs", "writeback_timeout_fs")
 ENGINE_TIMES = ("operation_fs", "small_fs", "start_fs", "piece_fs", "latency_fs")
@@ -168,5 +169,5 @@ def begin_at_phases(nic: Any, config: Config, workload: Workload, seed: int, ser
 
 def _longest_bytes(workload: Workload) -> int:
     """Return the length of a workload's longest frame: 0 where it has none."""
-    lengths = [int(source.size_table.value.max()) for source in workload.sources if len(source.size_table.value)]
+    lengths = [n_bytes for source in workload.sources for n_bytes in source.lengths]
     return max([*lengths, int(workload.records.frame_bytes.max(initial=0))])

@@ -338,13 +338,23 @@ def take_population(nic: Any, now_fs: int) -> Population:
 
 
 def _in_rings(nic: Any) -> Any:
-    """Return when the frames between a slot of a Tx ring and the scheduler's pick were offered."""
+    """Return when the frames between a slot of a Tx ring and the scheduler's pick were offered.
+
+    Where frames are cut of sends, those too that are picked and of which the first that is read with them tells.
+    """
     queues = nic["tx_queue"][: int(nic.params.n_queues)]
     counts = queues["reserved"] - queues["picked"]
-    own = np.repeat(np.arange(len(queues)), counts)  # the ring of each frame
+    own = np.repeat(np.arange(len(queues)), counts)  # the ring of each descriptor
     places = np.arange(len(own)) - np.repeat(np.cumsum(counts) - counts, counts)
     slots = (queues["picked"][own] + places) & queues["mask"][own]
-    return nic["guests"]["post"]["offered_fs"][queues["first"][own] + slots]
+    posts = nic["guests"]["post"][queues["first"][own] + slots]
+    if nic.guests.params.mss_bytes == 0:
+        return posts["offered_fs"]
+    of_sends = np.repeat(posts["offered_fs"], posts["n_frames"] - np.where(places == 0, queues["cut_frames"][own], 0))
+    grants = nic["grants"]
+    read = grants["ring"][np.arange(int(grants["head"]), int(grants["tail"])) & int(grants["mask"])]
+    offered = nic["ledger"]["journeys"]["slot"]["offered_fs"][read["journey"]]
+    return np.concatenate([of_sends, np.repeat(offered, read["n_more"])])
 
 
 def _on_their_way(nic: Any) -> Any:

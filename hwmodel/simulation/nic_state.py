@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwmodel.compiled.records import NEVER
+from hwmodel.config.adapter import PLACES_A_DESCRIPTOR
 from hwmodel.errors import InputError
 from hwmodel.machine.adapter.adapter_state import (
     SCHEDULE_DEFICIT,
@@ -22,6 +23,7 @@ from hwmodel.machine.pcie.link_state import BY_ARRIVAL, MAX_TLP_BYTES, READS_FIR
 from hwmodel.machine.server import fresh_state
 from hwmodel.machine.time.clock import ADAPTER_LINKS, LANE_CAP, RX_WRITEBACK_TIMER, TX_WRITEBACK_TIMER
 from hwmodel.machine.tlp_kinds import RX_WRITEBACK, TX_WRITEBACK
+from hwmodel.machine.traffic.sources import NO_TEMPLATE
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
 from hwmodel.rules.pcie_link import DLLP_BYTES, counts_whole_double_words, link_rate_of, tlp_overhead_of
@@ -232,9 +234,18 @@ def _fill_adapter(nic: Nic, config: Config) -> None:
         params.pipeline_fs = FS_PER_S // settings.max_pps
     params.queue_time_fs = settings.queue_time_fs
     params.ahead_fs = (settings.descriptor_cache - 1) * settings.queue_time_fs
+    if settings.rsc is not None:
+        params.most_coalesced, params.coalesced_fs = settings.rsc.descriptors, settings.rsc.timeout_fs
+    params.splits_headers = splits_headers(config)
+    params.receives_vary = settings.rsc is not None or params.splits_headers
     params.n_ports = nic.clock.n_ports = config.port.count
     params.n_functions = len(config.switch.ports)
     params.n_queues = params.n_functions * settings.queues_per_vf
+
+
+def splits_headers(config: Config) -> bool:
+    """Tell whether headers are written by themselves: they fit into their buffers."""
+    return (config.nic.header_split_bytes or 0) >= (config.workload.header_bytes or 1)
 
 
 def ports_of(nic: Nic) -> list[Any]:
@@ -260,6 +271,8 @@ def _fill_functions(nic: Nic, config: Config) -> None:
     guests.buffer_bytes = config.host.buffer_bytes
     guests.buffer_offset_bytes = config.host.buffer_offset_bytes
     guests.n_cores = config.host.cores
+    guests.mss_bytes = config.workload.mss_bytes if config.workload.segment_bytes else 0
+    guests.header_bytes = config.workload.header_bytes or 0
     for port in config.switch.ports:
         number = function_of(port.number)
         function = nic.function[number]
@@ -289,6 +302,9 @@ def _fill_driver(record: Any, driver: VmDriver) -> None:
         record[name] = getattr(driver, name)
     record.frame_time_fs, record.byte_time_fs = driver.frame_cost_fs, driver.byte_cost_fs
     record.interrupt_time_fs = driver.interrupt_time_fs + driver.exit_time_fs
+    record.send_time_fs, record.descriptor_time_fs = driver.times_of_send_fs
+    record.send_byte_time_fs = driver.send_byte_time_fs
+    record.keeps_context = driver.tso_context == "changed"
     record.polls = driver.polls
     record.mask_interrupts = driver.masks
     record.adapts_moderation = driver.masks and driver.adaptive_moderation and driver.moderation_fs > 0
@@ -307,9 +323,13 @@ def _fill_queues(nic: Nic, config: Config) -> None:
         queues["params"]["function"] = numbers // settings.queues_per_vf
         queues["params"]["core"] = cores
         queues["first"] = numbers * FIRST_PLACES
-        queues["params"]["wide_first"] = NARROW_PLACES + numbers * ring_slots(ring)
+        # Coalesced frames take places, and mostly no descriptors.
+        places = ring_slots(ring) * (PLACES_A_DESCRIPTOR if name == "rx_queue" and settings.rsc is not None else 1)
+        queues["params"]["wide_first"] = NARROW_PLACES + numbers * places
         queues["mask"] = min(ring_slots(ring), FIRST_PLACES) - 1
         queues["slots"] = ring - 1
+        if name == "tx_queue":
+            queues["last_template"] = NO_TEMPLATE
         waiting = queues["held"]
         waiting["timer_at_fs"] = NEVER
         params = waiting["params"]
@@ -317,6 +337,7 @@ def _fill_queues(nic: Nic, config: Config) -> None:
         params["batch"], params["kind"], params["timer_kind"] = held
     receiving = nic["rx_queue"][: len(numbers)]
     receiving["known"] = receiving["slots"]
+    receiving["closes_fs"] = NEVER
     receiving["moderation_fs"] = nic["guests"]["driver"]["moderation_fs"][receiving["params"]["function"]]
     receiving["rx_class"] = receiving["tx_class"] = LOWEST_CLASS
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.units import UnitError, parse_bytes
 from hwmodel.words.quantities import count_text, decimals_text, percent_text, three_digits
-from hwmodel.words.reading import frame_bytes_total
+from hwmodel.words.reading import frame_bytes_total, sends_whole
 
 if TYPE_CHECKING:
     from hwmodel.results.adapter_use import QueueDepth
@@ -30,9 +30,10 @@ def datapath_parts(result: Result) -> dict[str, Part]:
     up, down = result.pcie.up.utilization, result.pcie.down.utilization
     core = _sum(shares.get("driver.tx"), shares.get("driver.rx"))
     tx_slots, rx_slots = _whole(nic.get("tx_ring")), _whole(nic.get("rx_ring"))
+    slots = "descriptors" if sends_whole(result) else "frames"
     return {
         "driver": Part("VM drivers", _core_lines(core, "sending", shares.get("driver.tx")), core),
-        "tx_ring": _ring("Tx rings", queues.get("tx_ring"), tx_slots, "frames"),
+        "tx_ring": _ring("Tx rings", queues.get("tx_ring"), tx_slots, slots),
         "down": Part("PCIe down", (f"{percent_text(down)} busy", _bytes_line(per_frame.get("down"))), down),
         "tx_buffer": _buffer("Tx buffer", queues.get("tx_buffer"), nic.get("tx_buffer")),
         "memory": _memory(shares.get("host.drain")),

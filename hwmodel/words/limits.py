@@ -31,7 +31,14 @@ NS_PER_S = 10**9
 def limits_text(limits: Limits) -> str:
     """Write limits as tables: the link and its bytes step by step, or of several; the ceilings, wires, latencies."""
     links = [_server_lines(limits)] if limits.servers else [_link_lines(limits), _step_lines(limits)]
-    sections = [*links, _ceiling_lines(limits), _hop_lines(limits), *_full_port_lines(limits), _latency_lines(limits)]
+    sections = [
+        *links,
+        _send_lines(limits),
+        _ceiling_lines(limits),
+        _hop_lines(limits),
+        *_full_port_lines(limits),
+        _latency_lines(limits),
+    ]
     if limits.notes:
         sections.append(list(limits.notes))
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
@@ -62,6 +69,23 @@ def _link_lines(limits: Limits) -> list[str]:
         f"{limits.raw_gbps:.3f} Gb/s raw each way, less {' and '.join(shares)}: {usable:.3f} Gb/s, "
         f"{float(link.fs_per_byte / FS_PER_NS):.6f} ns a byte",
     ]
+
+
+def _send_lines(limits: Limits) -> list[str]:
+    """Say what a send takes that the adapter cuts into frames, none where there are no sends."""
+    send = limits.lone_send
+    if send is None:
+        return []
+    return [
+        f"a send of {send.memory_bytes:,} B, header and payload: {_of(send.frames, 'frame')}, "
+        f"{_of(send.descriptors, 'descriptor')}, {_of(send.doorbells, 'doorbell')}, {_of(send.reads, 'payload read')}",
+        f"by itself on the link: {send.up_bytes:,} B up, {send.down_bytes:,} B down (doorbell, descriptors, payload, "
+        "write-back; no interrupt, no DLLPs)",
+    ]
+
+
+def _of(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def _server_lines(limits: Limits) -> list[str]:
@@ -247,6 +271,9 @@ LEVEL_WEIGHTS = "Not counted: the weights of S-channels at the bridge, which say
 POLICED_FRAMES = "Not counted: frames that the access list drops or polices."
 LATENCY_SPREAD = "Not counted: the spread of the read latency (its mean counts)."
 IOTLB_MISSES = "Misses of the IOMMU's cache are counted by what rings and buffers touch, and low."
+FRAME_OF_SEND = "The frame alone is sent by itself, as a send of one frame."
+CONTEXTS = "Not counted: context descriptors of sends (tso_context: changed)."
+COALESCED = "Frames are taken to come in rows of one flow, which are coalesced as far as they may be."
 CORE_EDGE = (
     "A frame alone as configured begins at a clock edge of the switch core; elsewhere its switch part differs by less "
     "than a cycle."

@@ -338,6 +338,25 @@ def shares_of_stalls(stalls: Stalls, duration_ns: float) -> dict[str, float]:
     return {name: getattr(stalls, name) / duration_ns for name in STALL_WORDS if name not in left_out}
 
 
+def segment_words(segments: Mapping[str, int]) -> str:
+    """Return what a window counts of sends that the adapter cuts, and of coalesced receives."""
+    found = []
+    if "sends" in segments:
+        found.append(
+            f"{segments['sends']:,} sends of {segments['descriptors']:,} descriptors, {segments['doorbells']:,} "
+            f"doorbells and {segments['payload_reads']:,} payload reads, cut into {segments['frames']:,} frames"
+        )
+    if "receives" in segments:
+        found.append(f"{segments['received_frames']:,} frames received as {segments['receives']:,}")
+    return f"In the window: {'; '.join(found)}"
+
+
+def sends_whole(result: Result) -> bool:
+    """Say whether VMs give the adapter sends, so that a slot of a Tx ring is a descriptor and no frame."""
+    workload = result.config.get("workload")
+    return isinstance(workload, Mapping) and workload.get("segment_bytes") is not None
+
+
 def frame_balance(result: Result) -> str:
     """Return the account of all frames of the run in one line."""
     totals = result.totals

@@ -50,7 +50,9 @@ from hwmodel.words.reading import (
     link_rows,
     loss_sentence,
     no_way_back_sentence,
+    segment_words,
     sender_wait_note,
+    sends_whole,
     spread_rows,
     stall_shares,
 )
@@ -197,6 +199,8 @@ def _link_lines(result: Result) -> Iterable[Line]:
         yield Line(
             f"Addresses that miss the IOMMU's translation cache: {percent_text(result.iotlb.misses / looked_up)}"
         )
+    if result.segments:
+        yield Line(segment_words(result.segments))
     if result.wire.tx_gbps or result.wire.rx_gbps:
         yield Line(wire_words(result))
 
@@ -205,7 +209,7 @@ def _loss_lines(result: Result) -> Iterable[Line]:
     yield Line(f"Drops, frames, whole run: {drop_words(result.drops, none='none')}")
     if result.queues:
         depths = [
-            f"{printable(name)} {three_digits(depth.mean)} / {count_text(depth.max)}{_unit_suffix(name)}"
+            f"{printable(name)} {three_digits(depth.mean)} / {count_text(depth.max)}{_unit_suffix(result, name)}"
             for name, depth in sorted(result.queues.items())
         ]
         yield Line(f"Queues, mean / largest: {', '.join(depths)}")
@@ -215,7 +219,9 @@ def _loss_lines(result: Result) -> Iterable[Line]:
         yield Line(f"Waiting, share of the window, for: {waits}")
 
 
-def _unit_suffix(queue: str) -> str:
+def _unit_suffix(result: Result, queue: str) -> str:
+    if queue == "tx_ring" and sends_whole(result):
+        return " descriptors"
     return f" {QUEUE_UNITS[queue]}" if queue in QUEUE_UNITS else ""
 
 
@@ -438,6 +444,8 @@ def _beside_lines(result: Result) -> Iterator[Line]:
         return
     parts = datapath_parts(result)
     filled = [parts[name] for name in _QUEUES if (parts[name].share or 0.0) >= _FILLED]
+    if result.segments:
+        yield Line(segment_words(result.segments))
     if filled:
         told = ", ".join(f"{part.title} {part.lines[0]}" for part in filled)
         yield Line(f"Half full or more, mean over the window: {told}")

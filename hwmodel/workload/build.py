@@ -8,7 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.config.names import uplink_of
+from hwmodel.config.names import is_uplink, uplink_of
 from hwmodel.config.system import (
     domains_of,
     outside_targets,
@@ -17,7 +17,9 @@ from hwmodel.config.system import (
     port_rate_bps,
     servers_of,
 )
+from hwmodel.config.workload import lengths_of_send
 from hwmodel.errors import InputError
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import FS_PER_S
 from hwmodel.workload.headers import HeaderBook
 from hwmodel.workload.replay import read_replay
@@ -26,6 +28,7 @@ from hwmodel.workload.streams import (
     Arrivals,
     Demand,
     PatternError,
+    Sends,
     Sizes,
     closed_source,
     demands,
@@ -35,7 +38,7 @@ from hwmodel.workload.streams import (
     silent_source,
     stagger,
 )
-from hwmodel.workload.traffic import UPLINK, AliasTable, Records, Source, Workload, build_alias_table
+from hwmodel.workload.traffic import UPLINK, Records, Source, Workload, build_alias_table
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -76,19 +79,21 @@ def _pattern_sources(
     config: Config, pattern: str, ceiling_per_s: Fraction | None, book: HeaderBook, with_silent: bool
 ) -> list[Source]:
     workload = config.workload
-    sizes = Sizes.of(workload.frame_bytes, workload.sizes)
+    frames = Sizes.of(workload.frame_bytes, workload.sizes)
+    sizes = _sends(workload) if workload.segment_bytes else frames
     try:
         streams = [_by_own_uplink(config, stream) for stream in _demands(config, pattern)]
         timed = [
-            (stream, _open_source(config, stream, gap_at_rate(stream.rate_bps, sizes), "flows", sizes))
+            (stream, _open_source(config, stream, gap_at_rate(stream.rate_bps, of), "flows", of))
             for stream in streams
             if stream.rate_bps is not None
+            for of in [frames if is_uplink(stream.port) else sizes]
         ]
         following = [stream for stream in streams if stream.rate_bps is None]
         sending = _following_load(config, following, ceiling_per_s, sizes)
         timed += _beside_silent(following, sending) if with_silent else sending
-        size_table = sizes.table()
-        return [_with_tables(source, stream, size_table, book) for stream, source in timed]
+        return [_with_tables(source, stream, frames if is_uplink(stream.port) else sizes, book)
+                for stream, source in timed]  # fmt: skip
     except PatternError as error:
         raise InputError(f"workload.{'flows' if pattern == 'flows' else 'pattern'}: {error}") from None
 
@@ -140,7 +145,7 @@ def _following_load(
         whole_gap = gap_at_share(load.share, port_rate_bps(servers_of(config)), sizes)
     elif load.kind == "ceiling":
         assert load.share is not None and ceiling_per_s is not None, "what it is a share of is given"
-        whole_gap = FS_PER_S / (Fraction(repr(load.share)) * ceiling_per_s)
+        whole_gap = sizes.frames_a_draw * FS_PER_S / (Fraction(repr(load.share)) * ceiling_per_s)
     else:
         assert workload.load_bps is not None
         whole_gap = gap_at_rate(workload.load_bps * len(streams), sizes)
@@ -181,17 +186,30 @@ def _external_sources(config: Config, book: HeaderBook) -> Iterator[Source]:
         for uplink, names in outside_targets(config):
             stream = Demand(uplink, tuple((name, Fraction(1)) for name in names), external.rate_bps)
             source = open_source(uplink, gap_at_rate(external.rate_bps, sizes), arrivals, sizes)
-            yield _with_tables(source, stream, sizes.table(), book)
+            yield _with_tables(source, stream, sizes, book)
     except PatternError as error:
         raise InputError(f"workload.external.to: {error}") from None
     except ArrivalError as error:
         raise InputError(f"workload.external.{error.key}: {error}") from None
 
 
-def _with_tables(source: Source, stream: Demand, size_table: AliasTable, book: HeaderBook) -> Source:
+def _sends(workload: WorkloadBlock) -> Sends:
+    """Return the sends of a workload's VMs, which the adapter cuts."""
+    assert workload.segment_bytes and workload.mss_bytes and workload.header_bytes, "they are filled in together"
+    cut = lengths_of_send(workload.segment_bytes, workload.mss_bytes, workload.header_bytes)
+    frame_bytes = workload.segment_bytes + workload.frames_a_send * (workload.header_bytes + FCS_BYTES)
+    return Sends(((workload.send_bytes + FCS_BYTES, Fraction(1)),), tuple(cut), frame_bytes)
+
+
+def _with_tables(source: Source, stream: Demand, sizes: Sizes, book: HeaderBook) -> Source:
     weighted: list[tuple[int, Fraction]] = []
     for target, weight in stream.targets:
         ids = book.template_ids(stream.port, target)
         share = weight if len(ids) == 1 else weight / len(ids)
         weighted += [(template, share) for template in ids]
-    return replace(source, target_table=build_alias_table(weighted), size_table=size_table)
+    return replace(
+        source,
+        target_table=build_alias_table(weighted),
+        size_table=sizes.table(),
+        cut_lengths=sizes.cut_lengths,
+    )

@@ -153,6 +153,16 @@ class Sizes:
         """Average the byte times on the wire, preamble, gap and padding to 64 B included, exactly."""
         return self._mean([wire_bytes(n_bytes) for n_bytes, _ in self.weighted])
 
+    @property
+    def frames_a_draw(self) -> int:
+        """Return how many frames a draw makes."""
+        return 1
+
+    @property
+    def cut_lengths(self) -> tuple[int, ...]:
+        """Return the lengths of frames that are cut of what is drawn, if they are."""
+        return ()
+
     def table(self) -> AliasTable:
         """Build the table that lengths are drawn from."""
         return build_alias_table(self.weighted)
@@ -160,6 +170,37 @@ class Sizes:
     def _mean(self, lengths: list[int]) -> Fraction:
         weights = [weight for _, weight in self.weighted]
         return sum((weight * n for weight, n in zip(weights, lengths, strict=True)), Fraction(0)) / sum(weights)
+
+
+@dataclass(frozen=True)
+class Sends(Sizes):
+    """Hold one length, of a send that the adapter cuts; `cut`: lengths of its frames, each with how many there are.
+
+    `frame_bytes`: their bytes with FCS, all together. A draw is a send, and the means are of sends.
+    """
+
+    cut: tuple[tuple[int, int], ...] = ()
+    frame_bytes: int = 0
+
+    @property
+    def mean_frame_bytes(self) -> Fraction:
+        """Return the bytes of a send's frames with FCS."""
+        return Fraction(self.frame_bytes)
+
+    @property
+    def mean_wire_bytes(self) -> Fraction:
+        """Return the byte times of a send's frames on the wire."""
+        return Fraction(sum(n * wire_bytes(n_bytes) for n_bytes, n in self.cut))
+
+    @property
+    def frames_a_draw(self) -> int:
+        """Return how many frames are cut of a send."""
+        return sum(n for _, n in self.cut)
+
+    @property
+    def cut_lengths(self) -> tuple[int, ...]:
+        """Return the lengths of the frames."""
+        return tuple(n_bytes for n_bytes, _ in self.cut)
 
 
 class ArrivalError(ValueError):

@@ -128,6 +128,7 @@ class Source:
 
     A source with `n_records` plays those of `Records.source`; any other draws a template id from `target_table` and
     `frame_bytes` (with FCS) from `size_table` for each frame. What a kind does not use is 0.
+    Where frames are cut of sends a draw is a send: its length has the header once, and `cut_lengths` are its frames'.
     """
 
     port: str
@@ -142,6 +143,12 @@ class Source:
     target_table: AliasTable = EMPTY_TABLE
     size_table: AliasTable = EMPTY_TABLE
     n_records: int = 0
+    cut_lengths: tuple[int, ...] = ()
+
+    @property
+    def lengths(self) -> list[int]:
+        """Return the lengths with FCS of the frames that it makes up, once each."""
+        return list(self.cut_lengths) or [int(n_bytes) for n_bytes in self.size_table.value]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import pytest
 
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.adapter.receive import interrupted, rx_written_back, serve_rx_buffer
-from hwmodel.machine.adapter.writeback import descriptor_done, writeback_expired
+from hwmodel.machine.adapter.writeback import descriptors_done, writeback_expired
 from hwmodel.machine.time.clock import RX_WRITEBACK_TIMER, TIMERS
 from hwmodel.machine.time.events import take_timer
 from hwmodel.machine.tlp_kinds import PAYLOAD_WRITE, RX_INTERRUPT, RX_WRITEBACK, TX_INTERRUPT, TX_WRITEBACK
@@ -242,7 +242,7 @@ def test_an_interrupt_stands_right_behind_the_write_back_that_it_tells_of():
 def test_entries_of_one_instant_stand_in_the_order_of_the_document_whatever_made_them():
     """A Tx write-back and its interrupt, then a frame for a guest."""
     nic = adapter(driver={"rx_interrupt_batch": 1, "tx_interrupt_batch": 1})
-    descriptor_done(nic, 5, VF1)
+    descriptors_done(nic, 5, VF1, 1)
     receive(nic, 1, 5)
     kinds = [kind for kind, _, _ in posted_writes(nic)]
     assert kinds == [PAYLOAD, WRITEBACK, INTERRUPT, TX_WRITEBACK, TX_INTERRUPT]

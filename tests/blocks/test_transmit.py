@@ -6,7 +6,7 @@ import pytest
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.receive import interrupted
-from hwmodel.machine.adapter.writeback import descriptor_done, slots_free, tx_written_back, writeback_expired
+from hwmodel.machine.adapter.writeback import descriptors_done, slots_free, tx_written_back, writeback_expired
 from hwmodel.machine.time.clock import TIMERS, TX_WRITEBACK_TIMER
 from hwmodel.machine.time.events import take_timer
 from hwmodel.machine.tlp_kinds import TX_INTERRUPT, TX_WRITEBACK
@@ -27,7 +27,7 @@ def adapter(batch=1, timeout=None, interrupt=0):
 
 def done(nic, n, now_fs=0, queue=VF0):
     for _ in range(n):
-        descriptor_done(nic, now_fs, queue)
+        descriptors_done(nic, now_fs, queue, 1)
 
 
 def expire(nic):

@@ -45,6 +45,9 @@ HELD = record(*ints("n_descriptors", "n_frames", "written", "timer_at_fs", "time
 # which of the host's serves it, and the ring of its number the other way. `slots`: how many the driver may fill, or
 # posts descriptors in; none while its function is off.
 RING_PARAMS = record(*ints("function", "link", "wide_first", "core"))
+# What a Tx ring counts are descriptors, but for `n_picked`, frames, and `untold`, sends since the last doorbell. Of the
+# send that is being cut `cut_frames` and `cut_bytes` are picked; the next pick goes up to `cut_to_frames` and
+# `cut_to_bytes`.
 # What went through a ring in all the run, if that is asked for, whatever becomes of its function: frames that were
 # read, or that their guest could see, and their bytes without FCS.
 QUEUE_COUNTS = record(*ints("frames", "n_bytes"))
@@ -52,6 +55,7 @@ TX_QUEUE = record(
     ("params", RING_PARAMS),
     *ints("first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"),
     *ints("picked", "fetched", "counted", "written_back", "freed", "highest", "is_paused", "pace_fs", "slots"),
+    *ints("n_picked", "untold", "last_template", "cut_frames", "cut_bytes", "cut_to_frames", "cut_to_bytes"),
     ("counts", QUEUE_COUNTS),
     ("batch", POST_BATCH),  # of the last frame that was picked
     ("held", HELD),
@@ -66,6 +70,10 @@ RX_QUEUE = record(
     # `is_polled` the driver's. `entry_fs`: what interrupts cost the core before it takes the next frame.
     *ints("returned", "told", "is_masked", "moderated_until_fs", "moderation_at_fs", "moderation_fs"),
     *ints("is_polled", "entry_fs", "rx_class", "taken_bytes", "tx_class", "posted_bytes"),
+    # The receive that is open: its frames, descriptors and bytes, of which kind of copy it is, what its last buffer
+    # holds, how many frames begin there, when it is closed at the latest, and whether the ring's timer runs.
+    *ints("open_frames", "open_descriptors", "open_bytes", "open_kind", "used_bytes", "begun_there"),
+    *ints("closes_fs", "closing_armed"),
     ("counts", QUEUE_COUNTS),
     ("batch", RX_BATCH),  # of the last frame that was taken
     ("held", HELD),
@@ -87,10 +95,11 @@ SWITCH_BUS = record(
 )
 FETCH = record(("queue", I32), ("n_descriptors", I32), ("address", I32))
 FETCHES = record(*ints("head", "tail"), ("mask", U32), ("ring", FETCH, (FETCH_CAP,)))  # `mask`: for the rings in use
+# `ends_buffer`: with what is being cut all that a Tx buffer holds is requested.
 # `has_freed`: a function that goes has freed tags or places, for which others wait.
 READS = record(
     ("rx_fetches", FETCHES), ("tx_fetches", FETCHES), *ints("frame", "left_bytes", "address", "whole_bytes"),
-    *ints("has_freed"),
+    *ints("has_freed", "ends_buffer"),
 )  # fmt: skip
 # `guarantee_window_fs`: for how long a guarantee lasts that was not used; 0 where nobody has one.
 SCHEDULER_PARAMS = record(*ints("kind", "quantum_bytes", "guarantee_window_fs"))
@@ -110,4 +119,7 @@ ADAPTER_PARAMS = record(
     *ints("ahead_fs"),  # by how much a ring may be ahead of its pace
     *ints("tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues", "n_sources", "rx_writes"),
     *ints("has_engines", "counts_rings", "n_ports"),
+    # `receives_vary`: frames are coalesced, into receives of at most `most_coalesced` descriptors, open for
+    # `coalesced_fs` at most, or split: the header is written by itself.
+    *ints("receives_vary", "most_coalesced", "coalesced_fs", "splits_headers"),
 )

@@ -22,7 +22,7 @@ from hwmodel.machine.pcie.transactions import ring_doorbell
 from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.time.clock import ADAPTER_LINKS
 from hwmodel.machine.tlp_kinds import RX_DOORBELL
-from hwmodel.machine.traffic.sources import hunger
+from hwmodel.machine.traffic.sources import NO_TEMPLATE, hunger
 
 FUNCTION_RESET = DropReason.FUNCTION_RESET.value
 NO_RING = -1  # as the ring of a frame whose function has gone
@@ -75,13 +75,20 @@ def function_on(nic, now_fs, number):
 def drop_posts(nic, now_fs, ring):
     """Drop what a driver has given to a Tx ring and the scheduler has not picked."""
     queue, ledger = nic.tx_queue[ring], nic.ledger
-    n = queue.reserved - queue.picked
+    n = 0
     for at in range(queue.picked, queue.reserved):
         post = nic.guests.post[queue.first + (at & queue.mask)]
-        lost_in_ring(ledger, now_fs, post.offered_fs)
+        n_frames = post.n_frames
+        if at == queue.picked:
+            n_frames -= queue.cut_frames
+        if n_frames == 0:  # a descriptor of a send, whose first one tells
+            continue
+        n += n_frames
+        for _ in range(n_frames):
+            lost_in_ring(ledger, now_fs, post.offered_fs)
         template = template_of(nic, post.template)
         if template.flow >= 0:
-            ledger.flow[template.flow].dropped += 1
+            ledger.flow[template.flow].dropped += n_frames
     ledger.counts.dropped += n
     ledger.counts.drops[FUNCTION_RESET] += n
     ledger.function[queue.params.function].drops[FUNCTION_RESET] += n
@@ -143,7 +150,7 @@ def forget_reads(nic, now_fs, first, end):
         return
     frame = grants.ring[reads.frame & grants.mask]
     if frame.reads_left == 1 and reads.left_bytes < reads.whole_bytes:
-        give_places_back(nic, frame.n_bytes)
+        give_places_back(nic, frame.read_bytes)
         reads.has_freed = 1
     reads.left_bytes = 0
     frame.reads_left -= 1
@@ -193,6 +200,7 @@ def begin_ring_anew(nic, now_fs, number):
     tx, rx = nic.tx_queue[number], nic.rx_queue[number]
     tx.reserved, tx.posted, tx.rung, tx.told, tx.known, tx.requested, tx.cached = 0, 0, 0, 0, 0, 0, 0
     tx.picked, tx.fetched, tx.counted, tx.written_back, tx.freed, tx.slots = 0, 0, 0, 0, 0, 0
+    tx.n_picked, tx.untold, tx.last_template, tx.cut_frames, tx.cut_bytes = 0, 0, NO_TEMPLATE, 0, 0
     change(nic.ledger.counts.rx_ring, now_fs, rx.known + rx.requested + rx.cached - rx.slots)
     rx.slots = 0
     rx.known, rx.requested, rx.cached, rx.fetched = 0, 0, 0, 0
@@ -200,6 +208,7 @@ def begin_ring_anew(nic, now_fs, number):
     rx.returned, rx.told, rx.is_masked, rx.is_polled, rx.entry_fs = 0, 0, 0, 0, 0
     rx.moderated_until_fs, rx.moderation_at_fs = 0, 0
     rx.moderation_fs = nic.guests.driver[rx.params.function].moderation_fs
+    rx.open_frames, rx.open_descriptors, rx.closes_fs = 0, 0, NEVER
     rx.rx_class, rx.taken_bytes, rx.tx_class, rx.posted_bytes = 0, 0, 0, 0
     for held in (tx.held, rx.held):
         held.n_descriptors, held.n_frames, held.written, held.timer_at_fs = 0, 0, 0, NEVER

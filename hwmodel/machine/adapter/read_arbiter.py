@@ -112,7 +112,7 @@ def issue(nic, now_fs):
             tag.frame = reads.frame
             reads.left_bytes -= n_bytes
             if pcie.params.has_iotlb:
-                tag.ends_frame = int(reads.left_bytes == 0)
+                tag.ends_frame = int(reads.left_bytes == 0) & reads.ends_buffer
             reads.address += n_bytes
             if reads.left_bytes == 0:
                 frame.reads_left -= 1  # the pick holds one, so that a frame is not in before it is all requested

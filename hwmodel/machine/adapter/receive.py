@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.processor import prefetch, prefetch_at
-from hwmodel.compiled.records import offset_of
+from hwmodel.compiled.records import NEVER, offset_of
 from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.forwarding.header_store import TO_ONE
 from hwmodel.machine.adapter.fetch import fetch_rx, fetch_rx_on_demand
 from hwmodel.machine.adapter.writeback import hold_for_writeback, slots_free
 from hwmodel.machine.counts.batches import mark_rx_batch
@@ -20,10 +21,14 @@ from hwmodel.machine.guest.guest_state import TAKE_TASK
 from hwmodel.machine.host.translation import buffer_address
 from hwmodel.machine.pcie.links import host_of, link_of
 from hwmodel.machine.pcie.transactions import post_payload_write
+from hwmodel.machine.time.clock import COALESCING_TIMER
+from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.tlp_kinds import RX_INTERRUPT, TX_INTERRUPT
 
 HISTOGRAM_AT, HISTOGRAM_BYTES = offset_of(LEDGER, "histogram"), 4  # of the rows, of a count
 NO_DESCRIPTOR = DropReason.NO_DESCRIPTOR.value
+MOST_BEGUN = 15  # frames that a descriptor counts in 4 bits (Linux ixgbe_type.h, IXGBE_RXDADV_RSCCNT_MASK)
+MOST_COALESCED_BYTES = 65535  # Linux ixgbe, ixgbe_configure_rscctl: what all buffers of one receive may have
 
 
 @inlined
@@ -60,6 +65,119 @@ def descriptors_for(guests, n_bytes):
     return (n_bytes + in_buffer - 1) // in_buffer
 
 
+@kernel
+def is_candidate(nic, copy):
+    """Say whether a copy may be part of a receive of several: of one station, with more than headers."""
+    kind = nic.traffic.copy_kind[copy.copy_kind]
+    is_for_one = kind.cast == TO_ONE and kind.is_mirrored == 0
+    return nic.params.most_coalesced > 0 and is_for_one and copy.n_bytes > nic.guests.params.header_bytes
+
+
+@kernel
+def more_needed(nic, queue, copy):
+    """Return how many descriptors a copy takes in the open receive of its ring, -1 if it does not continue that."""
+    guests = nic.guests.params
+    if queue.open_frames == 0 or queue.open_kind != copy.copy_kind or not is_candidate(nic, copy):
+        return -1
+    in_buffer = guests.buffer_bytes - guests.buffer_offset_bytes
+    payload_bytes = copy.n_bytes - guests.header_bytes
+    n = max(0, queue.used_bytes + payload_bytes - 1) // in_buffer
+    too_long = queue.open_bytes + payload_bytes > MOST_COALESCED_BYTES
+    if queue.used_bytes < in_buffer and queue.begun_there == MOST_BEGUN:
+        too_long = True
+    return -1 if too_long or queue.open_descriptors + n > nic.params.most_coalesced else n
+
+
+@kernel
+def descriptors_needed(nic, copy):
+    """Return how many Rx descriptors a copy takes where frames are coalesced, or split."""
+    n = more_needed(nic, nic.rx_queue[copy.queue], copy)
+    if n >= 0:
+        return n
+    n_bytes = copy.n_bytes
+    if nic.params.splits_headers:
+        n_bytes = max(1, n_bytes - nic.guests.params.header_bytes)
+    return descriptors_for(nic.guests, n_bytes)
+
+
+@kernel
+def close_receive(nic, now_fs, queue):
+    """Hold all descriptors of a ring's open receive for write-back: it is complete."""
+    n_descriptors, n_frames = queue.open_descriptors, queue.open_frames
+    queue.open_frames, queue.open_descriptors, queue.closes_fs = 0, 0, NEVER
+    nic.ledger.counts.receives += 1
+    hold_for_writeback(nic, now_fs, queue.held, n_descriptors, n_frames)
+
+
+@kernel
+def arm_closing(nic, queue):
+    """Set the timer of a ring's open receive."""
+    queue.closing_armed = 1
+    set_timer(nic.clock, queue.closes_fs, COALESCING_TIMER, queue.held.params.queue)
+
+
+@kernel
+def closing_expired(nic, now_fs, number):
+    """Close a ring's open receive, or wait on: the timer was for one that has been closed since."""
+    queue = nic.rx_queue[number]
+    queue.closing_armed = 0
+    if queue.closes_fs == now_fs:
+        close_receive(nic, now_fs, queue)
+        nic.moves_due = 1
+    elif queue.closes_fs < NEVER:
+        arm_closing(nic, queue)
+
+
+@kernel
+def post_parts(nic, now_fs, number, n_bytes, is_more):
+    """Enter the writes of a frame that continues a receive, or of one whose header is written by itself."""
+    queue, guests = nic.rx_queue[number], nic.guests.params
+    offset, in_buffer = guests.buffer_offset_bytes, guests.buffer_bytes - guests.buffer_offset_bytes
+    left = n_bytes - guests.header_bytes if is_more else n_bytes
+    is_header = nic.params.splits_headers and not is_more
+    if not is_more:
+        queue.used_bytes, queue.begun_there = 0, 0
+    if queue.used_bytes == in_buffer:
+        queue.used_bytes, queue.begun_there = 0, 0
+    queue.begun_there += 1
+    while left > 0:
+        address = 0
+        n = min(left, guests.header_bytes)
+        if not is_header:
+            if queue.used_bytes == in_buffer:
+                queue.used_bytes, queue.begun_there = 0, 0
+            address = offset + queue.used_bytes
+            n = min(left, in_buffer - queue.used_bytes)
+            queue.used_bytes += n
+        post_payload_write(nic, now_fs, number, n, address, n_bytes if n == left else 0)
+        left -= n
+        is_header = False
+
+
+@kernel
+def receive_parts(nic, now_fs, copy, n_descriptors):
+    """Write a frame as part of a receive, which it may begin, end, or be all of; return whether it continues one.
+
+    A receive that it does not continue is closed before.
+    """
+    queue = nic.rx_queue[copy.queue]
+    is_more = more_needed(nic, queue, copy) >= 0
+    if queue.open_frames > 0 and not is_more:
+        close_receive(nic, now_fs, queue)
+    if not is_more:
+        queue.open_kind, queue.open_bytes = copy.copy_kind, 0
+        queue.closes_fs = now_fs + nic.params.coalesced_fs
+    post_parts(nic, now_fs, copy.queue, copy.n_bytes, is_more)
+    queue.open_frames += 1
+    queue.open_descriptors += n_descriptors
+    queue.open_bytes += copy.n_bytes - nic.guests.params.header_bytes if is_more else copy.n_bytes
+    if not is_candidate(nic, copy) or nic.ledger.journeys.slot[copy.journey].ends_send:
+        close_receive(nic, now_fs, queue)
+    elif queue.closing_armed == 0:
+        arm_closing(nic, queue)
+    return is_more
+
+
 @inlined
 def start_write(nic, now_fs, copy, n_descriptors):
     """Take the descriptors in hand and hand the head of the Rx buffer to the DMA engine."""
@@ -81,6 +199,7 @@ def start_write(nic, now_fs, copy, n_descriptors):
     slot.group = copy.group
     slot.n_descriptors = n_descriptors
     slot.marks = 0
+    slot.is_more = 0
     slot.buffered_fs = copy.entered_fs
     slot.seen_fs = now_fs if nic.rx_head_waits_fs < 0 else nic.rx_head_waits_fs
     slot.started_fs = now_fs
@@ -90,8 +209,11 @@ def start_write(nic, now_fs, copy, n_descriptors):
     ledger.counts.rx_descriptors += n_descriptors
     nic.rx_writing += 1
     nic.rx_dma_busy = int(nic.rx_writing >= nic.params.rx_writes)
-    post_payload(nic, now_fs, number, copy.n_bytes, first_descriptor)
-    hold_for_writeback(nic, now_fs, queue.held, n_descriptors)
+    if nic.params.receives_vary:
+        slot.is_more = receive_parts(nic, now_fs, copy, n_descriptors)
+    else:
+        post_payload(nic, now_fs, number, copy.n_bytes, first_descriptor)
+        hold_for_writeback(nic, now_fs, queue.held, n_descriptors, 1)
     fetch_rx(nic, number)
 
 
@@ -114,7 +236,10 @@ def serve_rx_buffer(nic, now_fs):
     has_dropped = False
     while fifo.head != fifo.tail:
         copy = fifo.ring[fifo.head & fifo.mask]
-        n_needed = descriptors_for(nic.guests, copy.n_bytes)
+        if nic.params.receives_vary:
+            n_needed = descriptors_needed(nic, copy)
+        else:
+            n_needed = descriptors_for(nic.guests, copy.n_bytes)
         if nic.rx_queue[copy.queue].cached < n_needed:
             is_fetched = fetch_rx_on_demand(nic, copy.queue, n_needed)
             if is_fetched or nic.params.drop_enable == 0:

@@ -43,29 +43,39 @@ def ring_not_ready(nic, queue):
         nic.scheduler.n_ready -= 1
 
 
+@inlined
+def has_next(nic, queue):
+    """Say whether all descriptors of a ring's next frame, or send, are in its cache."""
+    if queue.cached == 0 or nic.guests.params.mss_bytes == 0:
+        return queue.cached > 0
+    return queue.cached >= nic.guests.post[queue.first + (queue.picked & queue.mask)].n_descriptors
+
+
 @kernel
 def descriptors_cached(nic, now_fs, number, n):
     """Add fetched descriptors to a ring's cache; its function may be picked now."""
     queue = nic.tx_queue[number]
     mark_batch(nic.guests, queue, queue.picked + queue.cached, CACHED).cached_fs = now_fs
-    if queue.cached == 0 and n > 0 and queue.is_paused == 0:
-        ring_ready(nic, queue)
+    had_next = has_next(nic, queue)
     queue.cached += n
     queue.requested -= n
+    if not had_next and queue.is_paused == 0 and has_next(nic, queue):
+        ring_ready(nic, queue)
 
 
 @inlined
-def descriptor_leaves(nic, now_fs, number):
-    """Take one descriptor out of a ring's cache; a ring too far ahead of its pace (`nic.queue_time`) pauses."""
+def descriptors_leave(nic, now_fs, number, n):
+    """Take those of a frame, or of a send, out of a ring's cache; a ring too far ahead of its pace pauses."""
     queue = nic.tx_queue[number]
-    queue.cached -= 1
+    queue.picked += n
+    queue.cached -= n
     if nic.params.queue_time_fs > 0:
         queue.pace_fs = max(queue.pace_fs, now_fs) + nic.params.queue_time_fs
         if queue.pace_fs - nic.params.ahead_fs > now_fs:
             queue.is_paused = 1
             nic.scheduler.n_paused += 1
             set_timer(nic.clock, queue.pace_fs - nic.params.ahead_fs, QUEUE_TIMER, number)
-    if queue.cached == 0 or queue.is_paused:
+    if queue.is_paused or not has_next(nic, queue):
         ring_not_ready(nic, queue)
 
 
@@ -76,7 +86,7 @@ def pause_over(nic, number):
     queue.is_paused = 0
     nic.scheduler.n_paused -= 1
     nic.reads_due = 1
-    if queue.cached > 0:
+    if has_next(nic, queue):
         ring_ready(nic, queue)
 
 
@@ -85,7 +95,7 @@ def next_queue(nic, function):
     """Return the function's next ring with a cached descriptor, round robin."""
     first, n = function.params.first_queue, function.params.n_queues
     number = first + function.next_queue
-    while nic.tx_queue[number].cached == 0 or nic.tx_queue[number].is_paused:
+    while nic.tx_queue[number].is_paused or not has_next(nic, nic.tx_queue[number]):
         number += 1
         if number == first + n:
             number = first
@@ -111,13 +121,43 @@ def next_ready(nic, start):
 
 
 @kernel
+def plan_cut(nic, queue, post):
+    """Find what is picked of a send next: the first frame that is not, and those that its last read brings whole.
+
+    Return the bytes of these frames. Reads go up to the next multiple of MRRS, or to the send's end.
+    """
+    mss_bytes, header_bytes = nic.guests.params.mss_bytes, nic.guests.params.header_bytes
+    offset, most = (
+        nic.guests.params.buffer_offset_bytes,
+        link_of(nic, queue.held.params.queue).params.max_read_request_bytes,
+    )
+    first_end = min(post.n_bytes, header_bytes + (queue.cut_frames + 1) * mss_bytes)
+    queue.cut_to_bytes = min(post.n_bytes, ((offset + first_end + most - 1) & ~(most - 1)) - offset)
+    queue.cut_to_frames = (queue.cut_to_bytes - header_bytes) // mss_bytes
+    if queue.cut_to_bytes == post.n_bytes:
+        queue.cut_to_frames = post.n_frames
+    end = min(post.n_bytes, header_bytes + queue.cut_to_frames * mss_bytes)
+    n_payload_bytes = end - header_bytes - queue.cut_frames * mss_bytes
+    return n_payload_bytes + (queue.cut_to_frames - queue.cut_frames) * header_bytes
+
+
+@inlined
+def next_bytes(nic, queue):
+    """Return the bytes of what is picked next of a ring: a frame, or of a send one frame or several."""
+    post = nic.guests.post[queue.first + (queue.picked & queue.mask)]
+    if nic.guests.params.mss_bytes == 0:
+        return post.n_bytes
+    return plan_cut(nic, queue, post)
+
+
+@kernel
 def choose_deficit(nic, scheduler):
     """Return the function by deficit round robin: send if the head fits the deficit, else add a quantum and go on."""
     number = next_ready(nic, scheduler.pointer)
     while True:
         function = nic.function[number]
         queue = nic.tx_queue[next_queue(nic, function)]
-        n_bytes = nic.guests.post[queue.first + (queue.picked & queue.mask)].n_bytes
+        n_bytes = next_bytes(nic, queue)
         if n_bytes <= function.deficit_bytes:
             function.deficit_bytes -= n_bytes
             scheduler.pointer = number
@@ -166,6 +206,17 @@ def shape(nic, now_fs, number, n_bytes):
             nic.scheduler.n_ready -= 1
             nic.scheduler.n_shaped_waiting += 1
         set_timer(nic.clock, function.eligible_at_fs, SHAPER_TIMER, number)
+
+
+@inlined
+def charge(nic, now_fs, scheduler, frame_bytes):
+    """Charge the function that was chosen for what is picked of it: its rate limit, and its guarantee if that chose it.
+
+    `frame_bytes`: with FCS; of a send those of all frames of the pick.
+    """
+    shape(nic, now_fs, scheduler.chosen, frame_bytes)
+    if scheduler.is_owed:
+        give_owed(nic, now_fs, scheduler.chosen, frame_bytes)
 
 
 @kernel
@@ -222,17 +273,43 @@ def fifos_are_full(nic):
 
 
 @inlined
-def cut_payload(nic, ring_queue, position, n_bytes):
-    """Let the read arbiter cut the payload of the frame that is granted next; it lies in the buffer of a place."""
+def cut_payload(nic, ring_queue, position, first_byte, n_bytes, ends_buffer):
+    """Let the read arbiter cut the payload of what is granted next; it lies in the buffer of a place."""
     reads = nic.reads
     reads.frame = nic.grants.tail
     reads.left_bytes = n_bytes
     reads.whole_bytes = n_bytes
-    reads.address = nic.guests.params.buffer_offset_bytes
+    reads.ends_buffer = ends_buffer
+    reads.address = nic.guests.params.buffer_offset_bytes + first_byte
     pcie = link_of(nic, ring_queue)
     if pcie.params.has_iotlb:
         translation = host_of(nic, pcie).translation
         reads.address += buffer_address(translation.params.tx_stride_bytes, position, nic.params.tx_ring)
+
+
+@kernel
+def cut_send(nic, now_fs, number, queue, post, frame):
+    """Let what is granted next be the frames of a send that are planned; its descriptors leave with the last."""
+    params = nic.guests.params
+    n, read_bytes = queue.cut_to_frames - queue.cut_frames, queue.cut_to_bytes - queue.cut_bytes
+    is_last = queue.cut_to_frames == post.n_frames
+    frame.n_bytes = params.header_bytes + params.mss_bytes
+    frame.last_bytes = frame.n_bytes
+    if is_last:
+        frame.last_bytes = post.n_bytes - (post.n_frames - 1) * params.mss_bytes
+        if n == 1:
+            frame.n_bytes = frame.last_bytes
+    frame.read_bytes = read_bytes
+    frame.n_more = n - 1
+    frame.n_done = post.n_descriptors * is_last
+    nic.ledger.journeys.slot[frame.journey].ends_send = int(is_last and n == 1)
+    cut_payload(nic, number, queue.picked, queue.cut_bytes, read_bytes, int(is_last))
+    queue.n_picked += n
+    queue.cut_frames, queue.cut_bytes = queue.cut_to_frames, queue.cut_to_bytes
+    if is_last:
+        queue.cut_frames, queue.cut_bytes = 0, 0
+        descriptors_leave(nic, now_fs, number, post.n_descriptors)
+    return n
 
 
 @kernel
@@ -261,7 +338,7 @@ def pick(nic, now_fs):
     number = function.params.first_queue + function.next_queue
     queue = nic.tx_queue[number]
     post = nic.guests.post[queue.first + (queue.picked & queue.mask)]
-    n_bytes = post.n_bytes
+    n_bytes = next_bytes(nic, queue)
     no_room = nic.counts.tx_buffer.level + n_bytes > nic.params.tx_buffer_bytes or n_to_switch(nic) >= GRANT_CAP
     if nic.headers.most_copies > 0:
         no_room = no_room or fifos_are_full(nic)
@@ -273,7 +350,6 @@ def pick(nic, now_fs):
     frame.journey = journey_of_post(nic, now_fs, queue, number, scheduler.chosen_fs)
     frame.template = post.template
     prefetch(nic.traffic.template[post.template])
-    frame.n_bytes = n_bytes
     frame.hash = post.hash
     frame.index = post.index
     frame.queue = number
@@ -282,15 +358,21 @@ def pick(nic, now_fs):
     frame.n_reads = 0
     frame.link_bytes = 0
     frame.link_tlps = 0
-    cut_payload(nic, number, queue.picked, n_bytes)
+    n_frames = 1
+    if nic.guests.params.mss_bytes > 0:
+        n_frames = cut_send(nic, now_fs, number, queue, post, frame)
+    else:
+        frame.n_bytes = n_bytes
+        frame.read_bytes = n_bytes
+        frame.n_more = 0
+        frame.n_done = 0
+        cut_payload(nic, number, queue.picked, 0, n_bytes, 1)
+        queue.n_picked += 1
+        descriptors_leave(nic, now_fs, number, 1)
     entered(nic.clock, nic.grants)
-    queue.picked += 1
     function.next_queue = number - function.params.first_queue + 1
     if function.next_queue == function.params.n_queues:
         function.next_queue = 0
-    descriptor_leaves(nic, now_fs, number)
-    shape(nic, now_fs, scheduler.chosen, n_bytes + FCS_BYTES)
-    if scheduler.is_owed:
-        give_owed(nic, now_fs, scheduler.chosen, n_bytes + FCS_BYTES)
+    charge(nic, now_fs, scheduler, n_bytes + n_frames * FCS_BYTES)
     scheduler.chosen = -1
     fetch_tx(nic, now_fs, number)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
@@ -12,6 +14,7 @@ from hwmodel.forwarding.steering import ring_code, ring_of
 from hwmodel.machine.adapter.adapter_state import PIPE_CAP
 from hwmodel.machine.adapter.receive import serve_rx_buffer
 from hwmodel.machine.adapter.switch_bus import ask_for_bus, take_passed
+from hwmodel.machine.adapter.writeback import descriptors_done
 from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journeys import (
     UNMEASURED,
@@ -19,6 +22,7 @@ from hwmodel.machine.counts.journeys import (
     journey_from_wire,
     journey_lost,
     journey_of_copy,
+    journey_of_next,
     stamp_switched,
     stamp_switched_in,
 )
@@ -302,11 +306,11 @@ def pipeline_done(nic, now_fs):
 
 
 @kernel
-def count_read(nic, now_fs, frame):
-    """Count a frame of a ring that is in the Tx buffer."""
-    queue = nic.tx_queue[frame.queue]
-    queue.counts.frames += 1
-    queue.counts.n_bytes += frame.n_bytes
+def count_read(nic, now_fs, number, n_frames, n_bytes):
+    """Count a ring's frame that is in the Tx buffer, or frames of a send that one read has brought."""
+    queue = nic.tx_queue[number]
+    queue.counts.frames += n_frames
+    queue.counts.n_bytes += n_bytes
     function = nic.function[queue.params.function]
     if function.first_in_fs == NEVER:
         function.first_in_fs = now_fs
@@ -318,17 +322,37 @@ def frame_in(nic, now_fs, grant):
     frame = nic.grants.ring[grant & nic.grants.mask]
     nic.ledger.journeys.slot[frame.journey].payload_in_fs = now_fs
     grants = nic.grants
+    n_frames, n_bytes = 1 + frame.n_more, frame.n_bytes
+    if frame.n_more > 0:
+        n_bytes = frame.n_more * frame.n_bytes + frame.last_bytes
     while grants.head != grants.tail:
         first = grants.ring[grants.head & grants.mask]
         if first.reads_left > 0:
             break
-        grants.head += 1
+        journey = UNMEASURED
+        if first.n_more > 0:
+            journey = journey_of_next(nic.ledger, first.journey)
+        else:
+            grants.head += 1
         into_pipeline(nic, now_fs, first)
+        if first.n_more > 0:  # frames of a send that one read has brought
+            first.journey = journey
+            first.n_more -= 1
+            if first.n_more == 0:
+                first.n_bytes = first.last_bytes
+                nic.ledger.journeys.slot[journey].ends_send = int(first.n_done > 0)
+        elif first.n_done > 0 and first.queue >= 0:
+            nic.ledger.counts.sends += 1
+            nic.ledger.counts.send_descriptors += first.n_done
+            # As 64-bit numbers, as its other caller has them: else it and all that it calls would be compiled twice.
+            descriptors_done(nic, now_fs, np.int64(first.queue), np.int64(first.n_done))
     if frame.queue >= 0:  # else its function has gone
-        nic.ledger.function[nic.tx_queue[frame.queue].params.function].read_bytes += frame.n_bytes + FCS_BYTES
-        nic.done_queue = frame.queue
+        number = nic.tx_queue[frame.queue].params.function
+        nic.ledger.function[number].read_bytes += n_bytes + n_frames * FCS_BYTES
+        if nic.guests.params.mss_bytes == 0:  # of a send as its last frame goes on
+            nic.done_queue = frame.queue
         if nic.params.counts_rings:
-            count_read(nic, now_fs, frame)
+            count_read(nic, now_fs, frame.queue, n_frames, n_bytes)
 
 
 @kernel
@@ -360,7 +384,7 @@ def line_done(nic, number, now_fs):
     frame.journey = journey_from_wire(ledger, now_fs, frame.template, frame.index)
     ledger.counts.from_wire += 1
     template = template_of(nic, frame.template)
-    count_offered(ledger, template)
+    count_offered(ledger, template, 1)
     if nic.port[number].mac.params.is_down:
         drop_frame(nic, now_fs, frame, template, LINK_DOWN, 0)
         return

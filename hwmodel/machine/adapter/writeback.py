@@ -18,16 +18,17 @@ from hwmodel.machine.traffic.sources import hunger
 @kernel
 def write_back(nic, now_fs, held):
     """Write all held descriptors of a ring back, right behind what is queued."""
-    n, n_frames, params = held.n_descriptors, held.n_frames, held.params
-    post_writeback(nic, now_fs, params.kind, params.queue, params.ring_length, held.written, n, n_frames)
+    n, params = held.n_descriptors, held.params
+    n_told = held.n_frames if params.kind == RX_WRITEBACK else n  # a Tx ring counts descriptors throughout
+    post_writeback(nic, now_fs, params.kind, params.queue, params.ring_length, held.written, n, n_told)
     held.written += n
     held.n_descriptors = 0
     held.n_frames = 0
     held.timer_at_fs = NEVER
     if params.kind == RX_WRITEBACK:
-        rx_returned(nic, now_fs, params.queue, n_frames)
+        rx_returned(nic, now_fs, params.queue, n_told)
     else:
-        tx_returned(nic, now_fs, params.queue, n_frames)
+        tx_returned(nic, now_fs, params.queue, n_told)
 
 
 @inlined
@@ -38,13 +39,13 @@ def arm_timer(clock, held):
 
 
 @inlined
-def hold_for_writeback(nic, now_fs, held, n_descriptors):
-    """Hold a frame's descriptors for write-back, or write a full batch."""
+def hold_for_writeback(nic, now_fs, held, n_descriptors, n_frames):
+    """Hold the descriptors of a frame, or of several, for write-back, or write a full batch."""
     held.n_descriptors += n_descriptors
-    held.n_frames += 1
+    held.n_frames += n_frames
     if held.n_descriptors >= held.params.batch:
         write_back(nic, now_fs, held)
-    elif held.n_frames == 1 and nic.params.writeback_timeout_fs > 0:
+    elif held.n_frames == n_frames and nic.params.writeback_timeout_fs > 0:
         held.timer_at_fs = now_fs + nic.params.writeback_timeout_fs
         if held.timer_armed == 0:
             arm_timer(nic.clock, held)
@@ -61,9 +62,9 @@ def writeback_expired(nic, now_fs, held):
 
 
 @kernel
-def descriptor_done(nic, now_fs, number):
-    """Hold a done descriptor for write-back."""
-    hold_for_writeback(nic, now_fs, nic.tx_queue[number].held, 1)
+def descriptors_done(nic, now_fs, number, n):
+    """Hold the done descriptors of a frame, or of a send, for write-back."""
+    hold_for_writeback(nic, now_fs, nic.tx_queue[number].held, n, 1)
 
 
 @kernel

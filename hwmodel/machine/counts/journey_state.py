@@ -33,11 +33,13 @@ POSTED, RUNG, TOLD, REQUESTED, CACHED = (1 << bit for bit in range(len(BATCH_STA
 # Likewise of a batch that begins with a frame of an Rx ring: its write-back entered P and came, its guest was told.
 RX_BATCH = record(*ints(*TOLD_STAMPS))
 WRITTEN_BACK, SHOWN = 1, 2
-JOURNEY = record(*ints(*JOURNEY_STAMPS), *WHOSE_JOURNEY)
+# `ends_send`: the frame is the last that an adapter has cut of a send, with TCP's PSH.
+JOURNEY = record(*ints(*JOURNEY_STAMPS), *WHOSE_JOURNEY, ("ends_send", I32))
+# `is_more`: it is part of a receive that a frame before it has begun.
 FINISHED = record(
     *ints(*WRITE_STAMPS),
     ("journey", I32), ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("n_descriptors", I32),
-    ("marks", I32),
+    ("marks", I32), ("is_more", I32),
 )  # fmt: skip
 # `n_used` places have ever been used, `n_free` of them are free again; the sums are over journeys, in femtoseconds.
 # Of a frame that came from a bridge: when, and when the switch had decided on it; 0 of all others.

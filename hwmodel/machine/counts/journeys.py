@@ -51,10 +51,14 @@ def journey_of_post(nic, now_fs, queue, ring_queue, chosen_fs):
     in_ring = queue.first + (queue.picked & queue.mask)
     post = guests.post[in_ring]
     batch = queue.batch
-    if post.marks != 0:
-        begin_batches(guests, batch, in_ring)
-    driver = guests.driver[queue.params.function]
-    batch.posted_fs += driver.frame_time_fs + post.n_bytes * driver.byte_time_fs  # the core posts one after the other
+    if guests.params.mss_bytes > 0:
+        if queue.cut_frames == 0:
+            begin_send(guests, queue, post)
+    else:
+        if post.marks != 0:
+            begin_batches(guests, batch, in_ring)
+        driver = guests.driver[queue.params.function]
+        batch.posted_fs += driver.frame_time_fs + post.n_bytes * driver.byte_time_fs  # it posts one after the other
     place = begin_journey(nic.ledger)
     journey = nic.ledger.journeys.slot[place]
     journey.offered_fs = post.offered_fs
@@ -65,11 +69,39 @@ def journey_of_post(nic, now_fs, queue, ring_queue, chosen_fs):
     journey.cached_fs = batch.cached_fs
     journey.chosen_fs = chosen_fs
     journey.picked_fs = now_fs
-    journey.number = queue.picked
+    journey.number = queue.n_picked
     journey.template = post.template
     journey.index = post.index
     journey.tx_queue = ring_queue
+    journey.ends_send = 0
     return place
+
+
+@kernel
+def begin_send(guests, queue, post):
+    """Go on to the stamps of a send: when its core had posted it, and when the last of its descriptors came."""
+    for position in range(queue.picked, queue.picked + post.n_descriptors):
+        place = queue.first + (position & queue.mask)
+        if guests.post[place].marks != 0:
+            begin_batches(guests, queue.batch, place)
+    queue.batch.posted_fs += send_work_fs(guests.driver[queue.params.function], post)
+
+
+@inlined
+def send_work_fs(driver, post):
+    """Return what a send costs the core of a VM with this driver."""
+    return (
+        driver.send_time_fs + post.n_descriptors * driver.descriptor_time_fs + post.n_bytes * driver.send_byte_time_fs
+    )
+
+
+@kernel
+def journey_of_next(ledger, place):
+    """Open the journey of the next frame that the same read has brought, with the stamps so far; return its place."""
+    next_place = begin_journey(ledger)
+    ledger.journeys.slot[next_place] = ledger.journeys.slot[place]
+    ledger.journeys.slot[next_place].number += 1
+    return next_place
 
 
 @kernel
@@ -88,6 +120,7 @@ def begin_from_wire(journey, now_fs, number, template, index):
     journey.template = template
     journey.index = index
     journey.tx_queue = FROM_WIRE
+    journey.ends_send = 0
 
 
 @kernel

@@ -61,9 +61,20 @@ def begin_turn(nic, core):
 
 
 @inlined
-def frame_work_fs(driver, n_bytes):
-    """Return what a frame costs the core of a VM with this driver."""
-    return driver.frame_time_fs + n_bytes * driver.byte_time_fs
+def take_work_fs(driver, slot):
+    """Return what a received frame costs the core: its bytes alone, where it is part of a receive that has begun."""
+    return (1 - slot.is_more) * driver.frame_time_fs + slot.n_bytes * driver.byte_time_fs
+
+
+@kernel
+def receives_to_take(nic, queue, n):
+    """Return how many receives begin with the next frames that a ring's driver takes."""
+    if nic.params.most_coalesced == 0:
+        return n
+    n_more = 0
+    for i in range(queue.taken, queue.taken + n):
+        n_more += nic.guests.finished[queue.first + (i & queue.mask)].is_more
+    return n - n_more
 
 
 @kernel
@@ -78,8 +89,19 @@ def frames_to_refill(guests, queue, most):
 
 
 @kernel
+def places_to_post(guests, queue, n):
+    """Return how many descriptors the next frames, or sends, that a ring's driver posts have."""
+    if guests.params.mss_bytes == 0:
+        return n
+    n_places = 0
+    for _ in range(n):
+        n_places += guests.post[queue.first + ((queue.posted + n_places) & queue.mask)].n_descriptors
+    return n_places
+
+
+@kernel
 def bytes_to_post(guests, queue, n):
-    """Return the bytes of the next frames that a ring's driver posts."""
+    """Return the bytes that the next descriptors stand for that a ring's driver posts."""
     n_bytes = 0
     for i in range(queue.posted, queue.posted + n):
         n_bytes += guests.post[queue.first + (i & queue.mask)].n_bytes
@@ -101,15 +123,21 @@ def begin_piece(nic, now_fs, core):
     guests = nic.guests
     work = guests.work[core.first_work]
     n = min(work.n, core.turn_left)
-    n_bytes = 0
     entry_fs = 0
+    copying_fs = 0
     if core.kind == POST_TASK:
         tx_queue = nic.tx_queue[core.queue]
         function = tx_queue.params.function
         driver = guests.driver[function]
-        n = min(n, driver.tx_doorbell_batch - (tx_queue.posted - tx_queue.rung))
-        if driver.byte_time_fs > 0:
-            n_bytes = bytes_to_post(guests, tx_queue, n)
+        n = min(n, driver.tx_doorbell_batch - tx_queue.untold)
+        n_places = places_to_post(guests, tx_queue, n)
+        n_begun = n
+        frames_fs, byte_fs = n * driver.frame_time_fs, driver.byte_time_fs
+        if guests.params.mss_bytes > 0:
+            frames_fs = n * driver.send_time_fs + n_places * driver.descriptor_time_fs
+            byte_fs = driver.send_byte_time_fs
+        if byte_fs > 0:
+            copying_fs = byte_fs * bytes_to_post(guests, tx_queue, n_places)
     else:
         rx_queue = nic.rx_queue[core.queue]
         n = frames_to_refill(guests, rx_queue, n)
@@ -117,14 +145,16 @@ def begin_piece(nic, now_fs, core):
         driver = guests.driver[function]
         entry_fs = rx_queue.entry_fs
         rx_queue.entry_fs = 0
+        n_begun = receives_to_take(nic, rx_queue, n)
+        frames_fs = n_begun * driver.frame_time_fs
         if driver.byte_time_fs > 0:
-            n_bytes = bytes_to_take(guests, rx_queue, n)
+            copying_fs = driver.byte_time_fs * bytes_to_take(guests, rx_queue, n)
     work.n -= n
     core.n = n
-    core.work_fs = entry_fs + n * driver.frame_time_fs + n_bytes * driver.byte_time_fs
+    core.work_fs = entry_fs + frames_fs + copying_fs
     core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
     core.ends_fs = core.started_fs + core.work_fs - entry_fs
-    core.copying_fs, core.passing_fs = n_bytes * driver.byte_time_fs, n * driver.pass_time_fs
+    core.copying_fs, core.passing_fs = copying_fs, n_begun * driver.pass_time_fs
     core.counts.busy_fs[core.kind] += core.work_fs
     core.counts.interrupt_fs += entry_fs
     core.counts.copying_fs += core.copying_fs
@@ -136,16 +166,19 @@ def begin_piece(nic, now_fs, core):
 
 @kernel
 def posted(nic, now_fs, core, is_over):
-    """Mark frames as posted; ring the doorbell when a batch is full or the turn is over. Return True if it was rung."""
+    """Mark frames, or sends, as posted; ring for a full batch and as the turn is over. Return True if it was rung."""
     queue = nic.tx_queue[core.queue]
     driver = nic.guests.driver[queue.params.function]
     mark_batch(nic.guests, queue, queue.posted, POSTED).posted_fs = core.started_fs
+    n_places = places_to_post(nic.guests, queue, core.n)
     if driver.adapts_moderation:
-        nic.rx_queue[core.queue].posted_bytes += bytes_to_post(nic.guests, queue, core.n)
-    queue.posted += core.n
-    n_told = queue.posted - queue.rung
-    if n_told < driver.tx_doorbell_batch and not is_over:
+        nic.rx_queue[core.queue].posted_bytes += bytes_to_post(nic.guests, queue, n_places)
+    queue.posted += n_places
+    queue.untold += core.n
+    if queue.untold < driver.tx_doorbell_batch and not is_over:
         return False
+    n_told = queue.posted - queue.rung
+    queue.untold = 0
     mark_batch(nic.guests, queue, queue.rung, RUNG).rung_fs = now_fs
     queue.rung = queue.posted
     ring_doorbell(nic, now_fs, TX_DOORBELL, core.queue, n_told)
@@ -159,7 +192,7 @@ def come_near(nic, queue, at_fs, n):
     driver = guests.driver[queue.params.function]
     for i in range(queue.taken, queue.taken + n):
         slot = guests.finished[queue.first + (i & queue.mask)]
-        at_fs += frame_work_fs(driver, slot.n_bytes)
+        at_fs += take_work_fs(driver, slot)
         if slot.journey != UNMEASURED:
             journey = ledger.journeys.slot[slot.journey]
             place = bucket(at_fs - journey.posted_fs)
@@ -189,7 +222,7 @@ def taken(nic, now_fs, core):
     for i in range(queue.taken, queue.taken + core.n):
         place = queue.first + (i & queue.mask)
         slot = guests.finished[place]
-        at_fs += frame_work_fs(driver, slot.n_bytes)
+        at_fs += take_work_fs(driver, slot)
         if slot.marks != 0:
             begin_rx_batches(guests, queue.batch, place)
         queue.since_refill += slot.n_descriptors

@@ -32,18 +32,27 @@ CORE = record(
     ("counts", CORE_COUNTS),
 )  # fmt: skip
 # The driver of a VM, whichever core runs it: its times, its batches, its interrupts. All of it parameters. Of
-# `frame_time_fs` `pass_time_fs` is what the hypervisor takes to pass the frame to the guest, or from it.
+# `frame_time_fs` `pass_time_fs` is what the hypervisor takes to pass the frame to the guest, or from it. Of sends that
+# the adapter cuts into frames: `send_time_fs`, `descriptor_time_fs`, `send_byte_time_fs`; one has a context descriptor
+# if its ring's last one was another or, without `keeps_context`, always.
 DRIVER = record(
     *ints("frame_time_fs", "byte_time_fs", "doorbell_time_fs", "interrupt_time_fs", "wakeup_time_fs", "pass_time_fs"),
     *ints("tx_doorbell_batch", "refill_batch", "rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs"),
     *ints("polls", "mask_interrupts", "adapts_moderation", "poll_budget", "send_burst"),
+    *ints("send_time_fs", "descriptor_time_fs", "send_byte_time_fs", "keeps_context"),
     ("adaptive_ns", I64, (3,)),  # intervals of the classes of load
 )  # fmt: skip
+# A place of a Tx ring for each descriptor. A frame has one; a send has several, of which the first place tells: how
+# many there are, how many frames are cut of it, and its bytes in memory, header and payload. In the others all is 0.
 POST = record(
-    *ints("offered_fs"), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("marks", I64)
+    *ints("offered_fs"), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("marks", I64),
+    ("n_descriptors", I32), ("n_frames", I32),
 )  # fmt: skip
-# `early_refills`: of 2**32 pieces of taking frames so many end with a refill before its batch is full.
-GUESTS_PARAMS = record(*ints("buffer_bytes", "buffer_offset_bytes", "n_cores", "early_refills"))
+# `mss_bytes`: what each frame of a send has of its payload, behind a copy of its `header_bytes`; 0 where frames are
+# sent one by one. `early_refills`: of 2**32 pieces of taking frames so many end with a refill before its batch is full.
+GUESTS_PARAMS = record(
+    *ints("buffer_bytes", "buffer_offset_bytes", "n_cores", "early_refills", "mss_bytes", "header_bytes")
+)
 GUESTS = record(
     ("params", GUESTS_PARAMS),
     ("core", CORE, (MAX_FUNCTIONS,)),

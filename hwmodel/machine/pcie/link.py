@@ -52,9 +52,9 @@ def completion_chunk(pcie, entry):
 
 
 @inlined
-def on_link(pcie, data_bytes):
-    """Return the bytes that data take on the link: whole double words, or exact in the published model."""
-    return (data_bytes + 3) & ~3 if pcie.params.whole_words else data_bytes
+def on_link(pcie, address, data_bytes):
+    """Return the bytes that data take on the link: the double words that they touch; exact in the published model."""
+    return ((address & 3) + data_bytes + 3) & ~3 if pcie.params.whole_words else data_bytes
 
 
 @inlined
@@ -66,13 +66,13 @@ def transmit(pcie, link, now_fs, queue, is_second, overhead_bytes, data_bytes):
     entry = queue.ring[queue.head & queue.mask]
     link.place = queue.head
     link.sends_second = is_second
+    n_bytes = overhead_bytes + on_link(pcie, entry.address, data_bytes)
     entry.data_bytes = data_bytes
     entry.left_bytes -= data_bytes
     entry.address += data_bytes
     is_last = entry.left_bytes <= 0
     entry.is_last = is_last
     queue.head += is_last
-    n_bytes = overhead_bytes + on_link(pcie, data_bytes)
     busy_fs = pcie.params.duration_fs[n_bytes]
     if link.due_dllps > 0:
         busy_fs += link.due_dllps * pcie.params.dllp_fs
@@ -234,7 +234,7 @@ def rest_of_read_fs(pcie, left_bytes):
     last_bytes = ((left_bytes - 1) & (chunk - 1)) + 1
     params = pcie.params
     n_whole, overhead = (left_bytes - last_bytes) >> params.completion_shift, params.completion_bytes
-    return n_whole * params.duration_fs[overhead + chunk] + params.duration_fs[overhead + on_link(pcie, last_bytes)]
+    return n_whole * params.duration_fs[overhead + chunk] + params.duration_fs[overhead + on_link(pcie, 0, last_bytes)]
 
 
 @kernel

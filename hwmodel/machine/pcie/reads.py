@@ -87,7 +87,7 @@ def completed_bytes(nic, pcie, number):
     if tag.kind != PAYLOAD_READ:
         return tag.n_bytes
     frame = nic.grants.ring[tag.frame & nic.grants.mask]
-    return frame.n_bytes if frame.reads_left == 1 else 0
+    return frame.read_bytes if frame.reads_left == 1 else 0
 
 
 @inlined

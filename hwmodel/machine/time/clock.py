@@ -25,8 +25,8 @@ FIRST_RARE_LANE = DOWN_ARRIVAL
 # Kinds of entries of the side heap.
 (
     CORE_TIMER, SOURCE_TIMER, RX_WRITEBACK_TIMER, MODERATION_TIMER, TX_WRITEBACK_TIMER, SHAPER_TIMER,
-    QUEUE_TIMER,
-) = range(7)  # fmt: skip
+    QUEUE_TIMER, COALESCING_TIMER,
+) = range(8)  # fmt: skip
 
 EVENT = record(*ints("at_fs", "word"))
 LANE = record(*ints("head", "tail"), ("ring", EVENT, (LANE_CAP,)))

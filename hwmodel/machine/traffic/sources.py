@@ -30,9 +30,11 @@ from hwmodel.machine.traffic.traffic_state import (
     SILENT_SOURCE,
 )
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.pcie_link import DATA_DESCRIPTOR_BYTES
 
 LINK_DOWN = DropReason.LINK_DOWN.value
 TX_RING_FULL = DropReason.TX_RING_FULL.value
+NO_TEMPLATE = -1  # as that of a ring's last send
 
 
 @kernel
@@ -166,30 +168,67 @@ def wake_at(nic, number, at_fs):
 
 
 @kernel
-def reserve(nic, now_fs, number, source):
-    """Take a slot of a Tx ring for the pending frame."""
+def descriptors_of(nic, queue, source):
+    """Return how many descriptors the pending frame takes: one, or for a send those of its data, and its context's."""
+    guests = nic.guests
+    if guests.params.mss_bytes == 0:
+        return 1
+    n_bytes = guests.params.buffer_offset_bytes + source.pending_bytes - FCS_BYTES
+    has_context = queue.last_template != source.pending_template or (
+        guests.driver[queue.params.function].keeps_context == 0
+    )
+    return int(has_context) + (n_bytes + DATA_DESCRIPTOR_BYTES - 1) // DATA_DESCRIPTOR_BYTES
+
+
+@kernel
+def frames_of(nic, source):
+    """Return how many frames the pending one is: one, or those that the adapter cuts of a send."""
+    params = nic.guests.params
+    if params.mss_bytes == 0:
+        return 1
+    payload_bytes = source.pending_bytes - FCS_BYTES - params.header_bytes
+    return max(1, (payload_bytes + params.mss_bytes - 1) // params.mss_bytes)
+
+
+@kernel
+def reserve_more(nic, queue, post):
+    """Take the slots of a send's descriptors behind the first."""
+    queue.last_template = post.template
+    for position in range(queue.reserved + 1, queue.reserved + post.n_descriptors):
+        more = nic.guests.post[queue.first + (position & queue.mask)]
+        more.offered_fs, more.n_bytes, more.marks, more.n_descriptors, more.n_frames = post.offered_fs, 0, 0, 0, 0
+
+
+@kernel
+def reserve(nic, now_fs, number, source, n_descriptors, n_frames):
+    """Take slots of a Tx ring for the pending frame, or send."""
     queue = nic.tx_queue[number]
-    if queue.reserved - queue.picked > queue.mask:
+    while queue.reserved - queue.picked + n_descriptors - 1 > queue.mask:
         widen_posts(nic.guests, queue)
     post = nic.guests.post[queue.first + (queue.reserved & queue.mask)]
     offered_fs = now_fs if is_closed(source) else source.next_at_fs
     post.offered_fs = offered_fs
-    enter(nic.ledger, now_fs, offered_fs)
+    for _ in range(n_frames):
+        enter(nic.ledger, now_fs, offered_fs)
     post.template = source.pending_template
     post.n_bytes = source.pending_bytes - FCS_BYTES
     post.hash = source.pending_hash
     post.index = source.pending_record
     post.marks = 0
-    queue.reserved += 1
+    post.n_descriptors = n_descriptors
+    post.n_frames = n_frames
+    if nic.guests.params.mss_bytes > 0:
+        reserve_more(nic, queue, post)
+    queue.reserved += n_descriptors
     queue.highest = max(queue.highest, queue.reserved - queue.freed)
 
 
 @kernel
-def count_offered(ledger, template):
-    """Count a frame that a driver or the line brings."""
-    ledger.counts.offered += 1
+def count_offered(ledger, template, n):
+    """Count frames that a driver or the line brings: one, or those of a send."""
+    ledger.counts.offered += n
     if template.flow >= 0:
-        ledger.flow[template.flow].offered += 1
+        ledger.flow[template.flow].offered += n
 
 
 @kernel
@@ -210,7 +249,7 @@ def wire_changes(nic, port):
 
 @kernel
 def feed_guest(nic, now_fs, function_number):
-    """Queue posts for all frames that a function's sources have and its rings can take."""
+    """Queue posts for all frames, or sends, that a function's sources have and its rings can take."""
     traffic = nic.traffic
     ledger = nic.ledger
     function = nic.function[function_number]
@@ -231,28 +270,30 @@ def feed_guest(nic, now_fs, function_number):
             break  # it waits for the wire, and the function's other sources behind it
         queue_number = ring_of(function, source.pending_hash)
         queue = nic.tx_queue[queue_number]
-        has_room = queue.reserved - queue.freed < queue.slots and not is_lost
+        n_descriptors = descriptors_of(nic, queue, source)
+        n_frames = frames_of(nic, source)
+        has_room = queue.reserved - queue.freed + n_descriptors <= queue.slots and not is_lost
         if not has_room and not is_lost and (is_closed(source) or not params.drop_when_full):
             # It waits for a slot, and the function's other sources behind it; one that is off waits for its rings.
             function.is_full = 1 - function.is_off
             traffic.n_full += function.is_full
             break
         template = template_of(nic, source.pending_template)
-        count_offered(ledger, template)
+        count_offered(ledger, template, n_frames)
         prefetch(traffic.copy_kind[template.first_copy])
         if has_room:
-            reserve(nic, now_fs, queue_number, source)
+            reserve(nic, now_fs, queue_number, source, n_descriptors, n_frames)
             if queue_number != last_queue and n_posts > 0:
                 add_work(nic, now_fs, nic.tx_queue[last_queue].params.core, POST_TASK, last_queue, n_posts)
                 n_posts = 0
             last_queue = queue_number
             n_posts += 1
-            n_reserved += 1
+            n_reserved += n_descriptors
         else:
             reason = LINK_DOWN if is_lost else TX_RING_FULL
-            ledger.counts.dropped += 1
-            ledger.counts.drops[reason] += 1
-            ledger.function[function_number].drops[reason] += 1
+            ledger.counts.dropped += n_frames
+            ledger.counts.drops[reason] += n_frames
+            ledger.function[function_number].drops[reason] += n_frames
         source.pending = 0
         if not is_closed(source):
             come_next(nic, number)
@@ -298,7 +339,7 @@ def outside_arrives(nic, now_fs, number, outside):
         return
     if not draw(nic.traffic, source):
         return
-    count_offered(nic.ledger, nic.traffic.template[source.pending_template])
+    count_offered(nic.ledger, nic.traffic.template[source.pending_template], 1)
     send_from_outside(nic, outside, now_fs, source)
     source.pending = 0
     go_on(nic, now_fs, number, outside.busy_until_fs)

@@ -10,7 +10,7 @@ from hwmodel.machine.time.commands import COMMAND_CAP
 
 MAX_SOURCES = 1 << 15
 MAX_CHOICES = 1 << 18  # rows of all alias tables together
-TAPE_CAP = 1 << 23  # recorded frames
+TAPE_CAP = 6 << 20  # recorded frames; a record of numpy's, as a server is, spans 2 GiB at most
 
 # Where a source's frames come from; a silent one has none until a command gives it some.
 CLOSED_SOURCE, PERIODIC_SOURCE, POISSON_SOURCE, ON_OFF_SOURCE, RECORDED_SOURCE, CLOSED_RECORDED_SOURCE = range(6)

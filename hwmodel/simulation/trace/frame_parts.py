@@ -191,7 +191,7 @@ def under_way(nic: Any) -> Any:
     is_open[0] = False
     is_open[pool["free"][: int(pool["n_free"])]] = False
     found = np.zeros(len(is_open), WHOLE_JOURNEY)
-    for name in JOURNEY.names or ():
+    for name in set(JOURNEY.names or ()) & set(WHOLE_JOURNEY.names or ()):
         found[name] = pool["slot"][name][: len(found)]
     for queue in nic["rx_queue"][: int(nic["params"]["n_queues"])]:
         for count, names in STAMPED_BY.items():

@@ -173,8 +173,13 @@ class Cores:
         start_fs = int(core["started_fs"])
         entry_fs = int(core["work_fs"]) - (int(core["ends_fs"]) - start_fs)
         self._add(number, from_fs, "interrupt", start_fs - entry_fs, start_fs, {"function": function})
-        for frame, n_bytes in self._frames(is_post, ring, int(core["n"])):
-            end_fs = start_fs + int(driver["frame_time_fs"]) + n_bytes * int(driver["byte_time_fs"])
+        if is_post and int(self._nic["guests"]["params"]["mss_bytes"]):
+            name = f"post {int(core['n'])} sends"
+            self._add(number, from_fs, name, start_fs, int(core["ends_fs"]), {"function": function})
+            return
+        for frame, n_bytes, is_more in self._frames(is_post, ring, int(core["n"])):
+            frame_fs = 0 if is_more else int(driver["frame_time_fs"])
+            end_fs = start_fs + frame_fs + n_bytes * int(driver["byte_time_fs"])
             name, arrows = f"{'post' if is_post else 'take'} {frame}", [] if is_post else real([frame])
             self._add(number, from_fs, name, start_fs, end_fs, {"frame": frame, "function": function}, arrows)
             start_fs = end_fs
@@ -188,12 +193,13 @@ class Cores:
             track = Track("Host cores", f"core {number}")
             self._timeline.add(Slice(track, name, start_fs, end_fs, details or {}, list(arrows)))
 
-    def _frames(self, is_post: bool, ring: int, n: int) -> Iterator[tuple[str, int]]:
-        """Give the ids and bytes of the next frames of a ring."""
+    def _frames(self, is_post: bool, ring: int, n: int) -> Iterator[tuple[str, int, bool]]:
+        """Give the ids and bytes of the next frames of a ring, and whether each is part of a receive before it."""
         queue = self._nic["tx_queue" if is_post else "rx_queue"][ring]
         first = int(queue["posted" if is_post else "taken"])
         posted = (self._names.posted(ring, number) for number in range(first, first + n))
         names = posted if is_post else self._names.received(ring, first, n)
         held = self._nic["guests"]["post" if is_post else "finished"]
         for number, name in enumerate(names, first):
-            yield name, int(held[int(queue["first"]) + (number & int(queue["mask"]))]["n_bytes"])
+            one = held[int(queue["first"]) + (number & int(queue["mask"]))]
+            yield name, int(one["n_bytes"]), not is_post and bool(one["is_more"])

@@ -14,6 +14,7 @@ from .frames import Copy, Frame
 from .interrupts import Adaption, Interrupt
 from .link import Direction, Rank
 from .parameters import NicParameters
+from .posts import Post, data_descriptors
 from .receiving import FUNCTION_RESET, Receiver, RxRing
 from .results import Meter
 from .scheduling import TxRing
@@ -47,26 +48,37 @@ class Posting(Task):
         """Its function is: it has no slot."""
         self.n_slots_taken = 0
         self._frames_queued = 0
-        self._queued: deque[Frame] = deque()
+        self._queued: deque[Post] = deque()
         """In slots, not yet posted."""
-        self._posted: list[Frame] = []
+        self._last_header: bytes | None = None
+        """Of the last send in the ring."""
+        self._posted: list[Post] = []
         """Posted since the last doorbell."""
         self.bytes_posted: Callable[[int], None]
         """Told of each frame posted."""
         self.slots_freed: Callable[[], None]
 
-    @property
-    def has_slot(self) -> bool:
-        """Whether a frame can be queued."""
-        return not self.is_off and self.n_slots_taken < self._parameters.tx_ring - 1
+    def has_slots(self, header: bytes = b"") -> bool:
+        """Tell whether a frame, or a send with this header, can be queued."""
+        return not self.is_off and self.n_slots_taken + self._descriptors(header) < self._parameters.tx_ring
 
-    def post(self, frame: Frame) -> None:
-        """Give a frame a slot; `look` is to be called behind all those of an instant."""
-        frame.number = self._frames_queued * self._parameters.queues_per_vf + self._ring.queue
-        self._frames_queued += 1
-        self.n_slots_taken += 1
-        self._queued.append(frame)
-        self._ring.not_picked.append(frame)
+    def _descriptors(self, header: bytes) -> int:
+        parameters = self._parameters
+        if not parameters.mss_bytes:
+            return 1
+        has_context = parameters.tso_context == "each" or header != self._last_header
+        return has_context + data_descriptors(parameters.buffer_offset_bytes, parameters.send_bytes)
+
+    def post(self, post: Post) -> None:
+        """Give a frame or a send its slots; `look` is to be called behind all those of an instant."""
+        for frame in post.frames:
+            frame.number = self._frames_queued * self._parameters.queues_per_vf + self._ring.queue
+            self._frames_queued += 1
+        post.n_descriptors = self._descriptors(post.header)
+        self._last_header = post.header
+        self.n_slots_taken += post.n_descriptors
+        self._queued.append(post)
+        self._ring.not_picked.append(post)
 
     def look(self) -> None:
         """Let the core see to what is queued."""
@@ -80,7 +92,8 @@ class Posting(Task):
         self._frames_queued = 0
         self._queued.clear()
         self._posted = []
-        return list(self._ring.not_picked)
+        self._last_header = None
+        return [frame for post in self._ring.not_picked for frame in post.left]
 
     def free_slots(self, slots: int) -> None:
         """Use slots again."""
@@ -98,23 +111,32 @@ class Posting(Task):
 
     def frame_fs(self, behind: int = 0) -> int:
         """Return the time of the next post, or of the one so many behind it."""
-        return self._parameters.frame_fs(self._queued[behind].data_bytes)
+        parameters, post = self._parameters, self._queued[behind]
+        if not post.mss_bytes:
+            return parameters.frame_fs(post.data_bytes)
+        send_fs, descriptor_fs = parameters.send_time_fs, parameters.descriptor_time_fs
+        if send_fs is None:
+            send_fs = parameters.frame_time_fs
+        if descriptor_fs is None:
+            descriptor_fs = parameters.frame_time_fs // 10
+        return send_fs + post.n_descriptors * descriptor_fs + post.data_bytes * parameters.send_byte_time_fs
 
     def frame_done(self) -> None:
-        """Post the next frame."""
-        frame = self._queued.popleft()
-        frame.began_fs = self._env.now
-        self._posted.append(frame)
-        self.bytes_posted(frame.data_bytes)
+        """Post the next frame, or send."""
+        post = self._queued.popleft()
+        for frame in post.frames:
+            frame.began_fs = self._env.now
+        self._posted.append(post)
+        self.bytes_posted(post.data_bytes)
 
     def piece_done(self, is_turn_over: bool) -> bool:
         """Ring the doorbell for a whole batch, and as the turn is over."""
         if len(self._posted) < self._parameters.tx_doorbell_batch and not is_turn_over:
             return False
-        frames, self._posted = self._posted, []
-        for told in frames:
+        posts, self._posted = self._posted, []
+        for told in (frame for post in posts for frame in post.frames):
             told.doorbell_fs = told.ends_fs["driver_batch"] = self._env.now
-        received = partial(self._sender.doorbell, self._ring, frames)
+        received = partial(self._sender.doorbell, self._ring, posts)
         send_register_write(self._down, self._parameters, received, port=self.port)
         return True
 
@@ -183,12 +205,13 @@ class Taking(Task):
             if frames == most or descriptors >= self._parameters.refill_batch:
                 break
             frames += 1
-            descriptors += self._receiver.descriptors_needed(copy)
+            descriptors += copy.n_descriptors
         return frames, enter_fs
 
     def frame_fs(self, behind: int = 0) -> int:
         """Return the time to take the next frame, or the one so many behind it."""
-        return self._parameters.frame_fs(self._visible[behind].data_bytes)
+        copy, parameters = self._visible[behind], self._parameters
+        return copy.data_bytes * parameters.byte_time_fs if copy.is_more else parameters.frame_fs(copy.data_bytes)
 
     def frame_done(self) -> None:
         """Take the next frame."""
@@ -197,7 +220,7 @@ class Taking(Task):
         self._meter.journey_over(copy)
         self._of_piece.append(copy)
         self.adaption.taken.count(copy.data_bytes)
-        self._descriptors_taken += self._receiver.descriptors_needed(copy)
+        self._descriptors_taken += copy.n_descriptors
 
     def piece_done(self, is_turn_over: bool) -> bool:
         """Post a whole batch of descriptors again; poll no more if a turn has left nothing."""
@@ -367,12 +390,12 @@ class Driver:
         self._postings: list[Posting] = []
         self._takings: list[Taking] = []
         self._pairs: list[QueuePair] = []
-        self._waiting: deque[tuple[Frame, Source | None]] = deque()
+        self._waiting: deque[tuple[Post, Source | None]] = deque()
         """In the order in which they came; the first waits for its ring and all behind it for the first."""
         self.cannot_leave: Callable[[bytes | None], bool] = lambda _raw: False
         """Tells of a frame's bytes whether it is for a dead wire alone; asked of what arrives, and of sources."""
         self._endless: Iterator[Frame] | None = None
-        self.loop: tuple[Source, Callable[[Drawn], Frame]] | None = None
+        self.loop: tuple[Source, Callable[[Drawn], Post]] | None = None
         """A source that sends whenever it can, and what makes its frames."""
         for tx_ring in [ring for ring in sender.rings if ring.port == port]:
             rx_ring, core = receiver.rings[port, tx_ring.queue], cores[tx_ring.queue]
@@ -434,39 +457,47 @@ class Driver:
         """Post what can be."""
         self._queue_posts()
 
-    def offer(self, frame: Frame, on_full: str, source: Source | None = None) -> None:
-        """Take an arriving frame, of a source if one made it: post it, let it wait, or drop it."""
-        is_ring_full = on_full == "drop" and not self._posting_of(frame).has_slot
-        if is_ring_full and not self.cannot_leave(frame.raw):
-            self._meter.frame_dropped(frame, "TX_RING_FULL")
+    def offer(self, post: Post, on_full: str, source: Source | None = None) -> None:
+        """Take what arrives, of a source if one made it: post it, let it wait, or drop it."""
+        is_ring_full = on_full == "drop" and not self._posting_of(post).has_slots(post.header)
+        if is_ring_full and not self.cannot_leave(post.frames[0].raw):
+            for frame in post.frames:
+                self._meter.frame_dropped(frame, "TX_RING_FULL")
             return
-        self._waiting.append((frame, source))
+        self._waiting.append((post, source))
         self._queue_posts()
 
-    def _posting_of(self, frame: Frame) -> Posting:
-        return self._postings[frame.rss_hash % len(self._postings)]
+    def _posting_of(self, post: Post) -> Posting:
+        return self._postings[post.rss_hash % len(self._postings)]
+
+    def _first_of(self, drawn: Drawn) -> Drawn:
+        """Return what is drawn of a frame; of a send its first frame, which is as long as one may be."""
+        cut_bytes = self._parameters.header_bytes + self._parameters.mss_bytes + 4
+        return drawn._replace(frame_bytes=min(drawn.frame_bytes, cut_bytes)) if self._parameters.mss_bytes else drawn
 
     def _queue_posts(self) -> None:
         posted: dict[Posting, None] = {}
-        while self._endless is not None and self._postings[0].has_slot:
-            self._postings[0].post(next(self._endless))
+        while self._endless is not None and self._postings[0].has_slots():
+            frame = next(self._endless)
+            self._postings[0].post(Post([frame], frame.data_bytes))
             posted[self._postings[0]] = None
         while True:
             is_loops = self.loop is not None and all(source is not self.loop[0] for _, source in self._waiting)
             if is_loops:  # a source whose frames wait is not yet where it has become a loop
                 drawn = self.loop[0].keep()
-                if self.cannot_leave(drawn.raw) or not self._postings[0].has_slot:
+                if self.cannot_leave(self._first_of(drawn).raw) or not self._postings[0].has_slots(drawn.header):
                     break
-                frame = self.loop[1](self.loop[0].take())
-            elif self._waiting and self.cannot_leave(self._waiting[0][0].raw):
-                self._meter.frame_dropped(self._waiting.popleft()[0], "LINK_DOWN")
+                post = self.loop[1](self.loop[0].take())
+            elif self._waiting and self.cannot_leave(self._waiting[0][0].frames[0].raw):
+                for frame in self._waiting.popleft()[0].frames:
+                    self._meter.frame_dropped(frame, "LINK_DOWN")
                 continue
-            elif self._waiting and self._posting_of(self._waiting[0][0]).has_slot:
-                frame, _ = self._waiting.popleft()
+            elif self._waiting and self._posting_of(self._waiting[0][0]).has_slots(self._waiting[0][0].header):
+                post, _ = self._waiting.popleft()
             else:
                 break
-            posting = self._posting_of(frame)
-            posting.post(frame)
+            posting = self._posting_of(post)
+            posting.post(post)
             posted[posting] = None
         for posting in posted:
             posting.look()

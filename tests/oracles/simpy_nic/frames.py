@@ -22,8 +22,6 @@ class Frame:
     began_fs: int = 0
     """When it was posted or, from the wire, received: latency runs from here."""
     doorbell_fs: int | None = None
-    is_read: bool = False
-    """Its payload has come wholly."""
     copies_in_tx_buffer: int = 0
     copies_open: int = 0
     delivered: bool = False
@@ -32,6 +30,7 @@ class Frame:
     sender: str = ""
     """Who sent it, where it may have come over a bridge."""
     rss_hash: int = 0
+    ends_send: bool = False
     came_by: int = 0
     """From the wire: the Ethernet port by which it comes."""
     decision_part: str = "switch"
@@ -56,6 +55,10 @@ class Copy:
     """Its bytes without FCS, where they may differ from the frame's."""
     ends_fs: dict[str, int] = field(default_factory=dict)
     """When the parts of its own way ended."""
+    n_descriptors: int = 0
+    """That it has taken."""
+    is_more: bool = False
+    """It is part of a receive that another has begun."""
 
     @property
     def data_bytes(self) -> int:

@@ -154,7 +154,7 @@ class Lane:
         """Tell whether the head may go."""
         if not self.queue or self.queue[0].ready_fs > self._env.now:
             return False
-        return self.credit.infinite or self.credit.cover(self.queue[0].tlps.first.data_bytes)
+        return self.credit.infinite or self.credit.cover(self.queue[0].tlps.first.taken_bytes)
 
 
 class Direction:
@@ -259,7 +259,7 @@ class Direction:
             is_last = not transaction.tlps
             if is_last:
                 lane.queue.popleft()
-            lane.credit.take(tlp.data_bytes)
+            lane.credit.take(tlp.taken_bytes)
             self._posted_went_last = lane is self._posted
             self._turn += 1
             flight_fs = self._flight_fs
@@ -310,8 +310,8 @@ class Direction:
         if is_last:
             transaction.tell(transaction.arrived)
         if self.iommu is None or self.memory is None or lane is not self._posted:
-            # What fills double words costs credits; only the way to memory knows that it is none of the data.
-            lane.credit.tlp_received(tlp.taken_bytes if lane is self._posted else tlp.data_bytes)
+            # Credits are for the data; what fills double words is none of them.
+            lane.credit.tlp_received(tlp.taken_bytes)
             if is_last and lane is self._posted:
                 transaction.tell(transaction.received)
             elif is_last:

@@ -20,6 +20,7 @@ from .link import Credits, Direction
 from .lives import Lives
 from .memory import HostMemory
 from .parameters import BytesOf, Load, MirroredTo, NicParameters, Stop, nobody
+from .posts import Post
 from .reads import Host, ReadArbiter
 from .receiving import Receiver
 from .results import Meter, Outcome
@@ -161,11 +162,26 @@ class Model:
             if source == WIRE:
                 self.switch.from_wire(frame)
             else:
-                self.drivers[source].offer(frame, load.on_full)
+                self.drivers[source].offer(Post([frame], frame.data_bytes), load.on_full)
 
     def made_frame(self, source: int, drawn: Drawn) -> Frame:
         """Make a frame of what is drawn of it."""
         return self._new_frame(next(self._indices), source, drawn.destinations, drawn.frame_bytes, raw=drawn.raw)
+
+    def made_post(self, source: int, drawn: Drawn) -> Post:
+        """Make what a driver posts of what is drawn of it: a frame, or a send."""
+        header_bytes, mss_bytes = self._current.header_bytes, self._current.mss_bytes
+        if not mss_bytes:
+            frame = self.made_frame(source, drawn)
+            return Post([frame], frame.data_bytes)
+        data_bytes = drawn.frame_bytes - 4
+        left, frames = data_bytes - header_bytes, []
+        while left > 0:
+            frame_bytes = header_bytes + min(left, mss_bytes) + 4
+            frames.append(self.made_frame(source, drawn._replace(frame_bytes=frame_bytes)))
+            left -= mss_bytes
+        frames[-1].ends_send = True
+        return Post(frames, data_bytes, mss_bytes, header_bytes, drawn.header)
 
     def _new_frame(
         self,
@@ -250,7 +266,12 @@ def simulate(
     given: list[tuple[int, Callable[[], None]]] = [(at_fs, partial(model.command, to)) for at_fs, to in commands]
     if load.sources:
         traffic = Traffic(
-            model.env, load.sources, model.drivers, model.switch.from_wire, model.made_frame, load.on_full
+            model.env,
+            load.sources,
+            model.drivers,
+            model.switch.from_wire,
+            (model.made_frame, model.made_post),
+            load.on_full,
         )
         traffic.turn()
         model.env.process(traffic.arrivals())

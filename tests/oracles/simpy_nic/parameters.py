@@ -177,6 +177,22 @@ class NicParameters:
     """Of 2^32 pieces of taking so many end with a refill ahead of its batch."""
     adaptive_intervals_fs: Sequence[int] = (10_000_000_000, 50_000_000_000, 84_000_000_000)
 
+    # Sends that the adapter cuts.
+    mss_bytes: int = 0
+    """Payload of each frame; 0: drivers post frames."""
+    segment_bytes: int = 0
+    header_bytes: int = 0
+    send_time_fs: int | None = None
+    """None: that of a frame; of a descriptor a tenth of it."""
+    descriptor_time_fs: int | None = None
+    send_byte_time_fs: int = 0
+    tso_context: str = "each"
+    # Receives of several frames, and headers by themselves.
+    rsc_descriptors: int = 0
+    """0: each frame is a receive."""
+    rsc_timeout_fs: int = 0
+    header_split_bytes: int | None = None
+
     switch: Any = None
     """Its tables, shaped like the configuration's block; None: a frame names its destinations."""
     off: frozenset[int] = frozenset()
@@ -208,9 +224,14 @@ class NicParameters:
     def tx_buffer_distance_bytes(self) -> int:
         """How far apart the Tx buffers of a ring begin."""
         distance = self.buffer_bytes
-        while distance < self.buffer_offset_bytes + self.max_frame_bytes:
+        while distance < self.buffer_offset_bytes + max(self.max_frame_bytes, self.send_bytes):
             distance *= 2
         return distance
+
+    @property
+    def send_bytes(self) -> int:
+        """How many bytes of memory a send takes; 0 where there are none."""
+        return self.header_bytes + self.segment_bytes if self.mss_bytes else 0
 
     @property
     def ports(self) -> range:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 
 import simpy
@@ -16,7 +17,7 @@ from .lives import Life
 from .parameters import NicParameters
 from .reads import Read, ReadArbiter, ReadClass
 from .results import Meter
-from .timing import Phase, place
+from .timing import Phase, later, place
 from .writeback import HeldDescriptors
 
 FUNCTION_RESET = "FUNCTION_RESET"
@@ -26,6 +27,31 @@ def _posted_at_start(parameters: NicParameters, port: int, queue: int) -> int:
     """Return the Rx descriptors that a driver has posted as it begins: none where its function is off."""
     is_off = port in parameters.ports_off
     return 0 if is_off else parameters.rx_ring - 1 - parameters.taken_before.get((port, queue), 0)
+
+
+def _kind(copy: Copy) -> tuple[int, int, bytes | None]:
+    """Return what copies of one receive have in common."""
+    return copy.frame.source, copy.destination, copy.frame.raw and copy.frame.raw[:14]
+
+
+@dataclass(slots=True, eq=False)
+class OpenReceive:
+    """Frames that have come one behind the other and become one receive; a frame alone is one too."""
+
+    kind: tuple[int, int, bytes | None]
+    copies: list[Copy] = field(default_factory=list)
+    descriptors: int = 0
+    n_bytes: int = 0
+    room_left: int = 0
+    """In its last buffer."""
+    begun_in_last: int = 0
+    """Frames that begin there."""
+    next_address: int = 0
+    """Behind the last byte that is written there."""
+
+    def more_buffers(self, n_bytes: int, room: int) -> int:
+        """Return how many further buffers so many bytes begin."""
+        return max(0, -(-(n_bytes - self.room_left) // room))
 
 
 class RxRing:
@@ -48,6 +74,8 @@ class RxRing:
         """Of those whose last TLP is not yet chosen."""
         self.in_room: dict[Copy, None] = {}
         """Of those whose last TLP has not left."""
+        self.open: OpenReceive | None = None
+        """To which the next frame may be added."""
         self.written: HeldDescriptors
         self.frames_entered: Callable[[list[Copy]], None]
         """Told as a write-back enters P, and as the host has it: the frames in it."""
@@ -59,6 +87,7 @@ class RxRing:
             copies.clear()
         self.known = self.requested = self.cached = 0
         self.fetch_position = self.next_taken = 0
+        self.open = None
         self.written.forget()
 
 
@@ -184,10 +213,45 @@ class Receiver:
         ring.cached += n_bytes // DESCRIPTOR_BYTES
         self._advance()
 
-    def descriptors_needed(self, copy: Copy) -> int:
+    def _descriptors_needed(self, ring: RxRing, copy: Copy) -> int:
         """Return the Rx descriptors that a copy takes."""
-        room = self._parameters.buffer_bytes - self._parameters.buffer_offset_bytes
-        return -(-copy.data_bytes // room)
+        room = self._room
+        if self._continues(ring, copy):
+            return ring.open.more_buffers(copy.data_bytes - self._parameters.header_bytes, room)
+        return max(1, -(-(copy.data_bytes - self._split_bytes(copy)) // room))
+
+    @property
+    def _room(self) -> int:
+        return self._parameters.buffer_bytes - self._parameters.buffer_offset_bytes
+
+    def _split_bytes(self, copy: Copy) -> int:
+        """Return how much of a copy is written into a header buffer."""
+        size, header_bytes = self._parameters.header_split_bytes, self._parameters.header_bytes
+        return min(header_bytes, copy.data_bytes) if size is not None and header_bytes <= size else 0
+
+    def _may_be_part(self, copy: Copy) -> bool:
+        is_for_one = copy.frame.raw is not None and not copy.frame.raw[0] & 1 and not copy.is_mirrored
+        return bool(self._parameters.rsc_descriptors) and is_for_one and copy.data_bytes > self._parameters.header_bytes
+
+    def _continues(self, ring: RxRing, copy: Copy) -> bool:
+        """Tell whether a copy is the next part of its ring's open receive."""
+        opened = ring.open
+        if opened is None or not self._may_be_part(copy) or opened.kind != _kind(copy):
+            return False
+        payload_bytes = copy.data_bytes - self._parameters.header_bytes
+        descriptors = opened.descriptors + opened.more_buffers(payload_bytes, self._room)
+        if opened.room_left and opened.begun_in_last == 15:
+            return False
+        return descriptors <= self._parameters.rsc_descriptors and opened.n_bytes + payload_bytes <= 65535
+
+    def _close(self, ring: RxRing) -> None:
+        opened, ring.open = ring.open, None
+        ring.written.hold_all(opened.copies, opened.descriptors)
+
+    def _expire(self, ring: RxRing, opened: OpenReceive) -> None:
+        if ring.open is opened:
+            self._close(ring)
+            self._advance()
 
     def _advance(self) -> None:
         """Serve the head of the Rx buffer for as long as something can be done with it."""
@@ -206,7 +270,7 @@ class Receiver:
         if self._writing < self._most_writing:
             copy.ends_fs.setdefault("rx_buffer", self._env.now)
         ring = self.rings[copy.destination, copy.frame.rss_hash % self._parameters.queues_per_vf]
-        needed = self.descriptors_needed(copy)
+        needed = self._descriptors_needed(ring, copy)
         if ring.cached + ring.requested + ring.known < needed:
             if self._parameters.drop_enable:
                 self._waiting.popleft()
@@ -229,22 +293,64 @@ class Receiver:
         self._writing += 1
         for copies in (ring.taken, ring.unsent, ring.in_room):
             copies[copy] = None
-        for i in range(descriptors):
-            self._write_buffer(ring, copy, i, is_last=i == descriptors - 1)
+        copy.n_descriptors = descriptors
+        copy.is_more = self._continues(ring, copy)
+        if not copy.is_more:
+            if ring.open is not None:
+                self._close(ring)
+            ring.open = OpenReceive(_kind(copy))
+        opened = ring.open
+        begins = self._written_parts(ring, opened, copy)
+        for at, part in enumerate(begins):
+            self._write_buffer(ring, copy, at, part, is_last=at == len(begins) - 1)
         ring.next_taken = (ring.next_taken + descriptors) % self._parameters.rx_ring
-        ring.written.hold(copy, descriptors)
+        opened.copies.append(copy)
+        opened.descriptors += descriptors
+        if not self._may_be_part(copy) or copy.frame.ends_send:
+            self._close(ring)
+        elif not copy.is_more:
+            at_place = place(Phase.RECEIVE_TIMERS, ring.port, ring.queue)
+            later(self._env, self._parameters.rsc_timeout_fs, at_place, self._expire, ring, opened)
         ring.cached -= descriptors
         self._prefetch(ring)
 
-    def _write_buffer(self, ring: RxRing, copy: Copy, number: int, *, is_last: bool) -> None:
-        """Write what the frame's buffer of this number holds."""
-        parameters, offset = self._parameters, self._parameters.buffer_offset_bytes
-        room = parameters.buffer_bytes - offset
-        n_bytes = min(copy.data_bytes - number * room, room)
-        begins = (ring.next_taken + number) % parameters.rx_ring * parameters.buffer_bytes
+    def _written_parts(self, ring: RxRing, opened: OpenReceive, copy: Copy) -> list[tuple[int, int]]:
+        """Return where the parts of a copy are written, and how many bytes: a header, then what each buffer gets."""
+        parameters = self._parameters
+        found: list[tuple[int, int]] = []
+        left = copy.data_bytes
+        if copy.is_more:
+            left -= parameters.header_bytes
+        elif split := self._split_bytes(copy):
+            found.append((0, split))
+            left -= split
+        opened.n_bytes += copy.data_bytes - parameters.header_bytes * copy.is_more
+        place_in_ring = ring.next_taken
+        has_begun = False
+        while left:
+            if opened.room_left:
+                address = opened.next_address
+            else:
+                opened.begun_in_last = 0
+                address = place_in_ring % parameters.rx_ring * parameters.buffer_bytes + parameters.buffer_offset_bytes
+                opened.room_left = self._room
+                place_in_ring += 1
+            opened.begun_in_last += not has_begun
+            has_begun = True
+            n_bytes = min(left, opened.room_left)
+            found.append((address, n_bytes))
+            opened.next_address = address + n_bytes
+            opened.room_left -= n_bytes
+            left -= n_bytes
+        return found
+
+    def _write_buffer(self, ring: RxRing, copy: Copy, _number: int, part: tuple[int, int], *, is_last: bool) -> None:
+        """Write what one buffer holds of a frame: so many bytes at an address."""
+        parameters = self._parameters
+        address, n_bytes = part
         transaction = Transaction(
             parameters.request_header_bytes,
-            Uncut(begins + offset, n_bytes, parameters, write_bytes),
+            Uncut(address, n_bytes, parameters, write_bytes),
             received=nothing,
             operation=Operation(Kind.WRITE, n_bytes),
             port=ring.port,

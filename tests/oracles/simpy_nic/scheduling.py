@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import simpy
 
-from .frames import Frame
 from .parameters import NicParameters
+from .posts import Post
 from .timing import Phase, fs_of_bytes, later, place
 from .writeback import HeldDescriptors
 
@@ -21,10 +21,10 @@ class TxRing:
         self.port = port
         self.queue = queue
         self.name = "Tx ring", port, queue
-        self.frames: deque[Frame] = deque()
-        """Told by doorbells and not yet picked, in ring order."""
-        self.not_picked: deque[Frame] = deque()
-        """In slots of the driver's and not yet picked, in ring order."""
+        self.posts: deque[Post] = deque()
+        """Told by doorbells and not yet picked to the last frame, in ring order."""
+        self.not_picked: deque[Post] = deque()
+        """In slots of the driver's and not yet picked to the last frame, in ring order."""
         self.known = 0
         self.requested = 0
         self.cached = 0
@@ -42,7 +42,7 @@ class TxRing:
 
     def forget(self) -> None:
         """Forget all descriptors, and begin at the first of the ring; its pace stays."""
-        self.frames.clear()
+        self.posts.clear()
         self.not_picked.clear()
         self.known = self.requested = self.cached = 0
         self.fetch_position = self.next_picked = 0
@@ -51,7 +51,7 @@ class TxRing:
     @property
     def is_ready(self) -> bool:
         """Whether it has a frame that can be picked."""
-        return self.cached > 0 and not self.is_paused
+        return self.cached > 0 and self.cached >= self.posts[0].n_descriptors and not self.is_paused
 
 
 class Shapers:
@@ -222,7 +222,10 @@ class Scheduler:
         def head_bytes(function: int) -> int | None:
             ring = self._next_ring(function)
             may_send = ring is not None and self.shapers.let(ring.port)
-            return ring.frames[0].data_bytes if may_send else None
+            if not may_send:
+                return None
+            boundary = self._parameters.max_read_request_bytes
+            return ring.posts[0].next_cut(self._parameters.buffer_offset_bytes, boundary).data_bytes
 
         function = self.guarantees.choose(head_bytes)
         if function is None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 
 import simpy
 
@@ -14,10 +15,22 @@ from .frames import Frame
 from .link import Direction, Rank
 from .lives import Life
 from .parameters import NicParameters
+from .posts import Cut, Post
 from .reads import Read, ReadArbiter, ReadClass
 from .scheduling import Scheduler, TxRing
 from .timing import Phase, later, place
 from .writeback import HeldDescriptors
+
+
+@dataclass(slots=True, eq=False)
+class Picked:
+    """What has been picked at once, until it goes to the switch."""
+
+    ring: TxRing
+    post: Post
+    cut: Cut
+    life: Life
+    is_read: bool = False
 
 
 class Sender:
@@ -47,23 +60,25 @@ class Sender:
                 timer_place=place(Phase.TX_TIMERS, ring.port, ring.queue),
                 ring_entries=parameters.tx_ring,
                 batch=parameters.tx_writeback_batch,
-                entered=lambda frames, ring=ring: ring.descriptors_entered(len(frames)),
-                landed=lambda frames, ring=ring: ring.descriptors_landed(len(frames)),
+                entered=lambda counts, ring=ring: ring.descriptors_entered(sum(counts)),
+                landed=lambda counts, ring=ring: ring.descriptors_landed(sum(counts)),
                 port=ring.port,
                 ring=ring.name,
             )
         self.buffered_bytes = 0
         self._scheduler = Scheduler(env, parameters, self.rings, arbiter.look)
         self._picked: TxRing | None = None
-        self._reading: deque[Frame] = deque()
+        self._chosen_fs = 0
+        """When that was."""
+        self._reading: deque[Picked] = deque()
         arbiter.payload_class_empty = self._pick
 
-    def doorbell(self, ring: TxRing, frames: list[Frame]) -> None:
-        """Learn of posted frames."""
-        for frame in frames:
-            frame.ends_fs["doorbell"] = self._env.now
-        ring.frames.extend(frames)
-        ring.known += len(frames)
+    def doorbell(self, ring: TxRing, posts: list[Post]) -> None:
+        """Learn of posted frames, or sends."""
+        for post in posts:
+            post.stamp("doorbell", self._env.now)
+            ring.known += post.n_descriptors
+        ring.posts.extend(posts)
         self._fetch_descriptors(ring)
 
     def leave_buffer(self, frame: Frame) -> None:
@@ -112,9 +127,10 @@ class Sender:
         self._arbiter.look()
 
     def _end(self, part: str, ring: TxRing, first: int, count: int) -> None:
-        """Note that a part has ended for some frames of a ring, counted from the one that is picked next."""
-        for frame in islice(ring.frames, first, first + count):
-            frame.ends_fs[part] = self._env.now
+        """Note that a part has ended for some descriptors of a ring, counted from what is picked next."""
+        of_descriptors = chain.from_iterable([post] * post.n_descriptors for post in ring.posts)
+        for post in islice(of_descriptors, first, first + count):
+            post.stamp(part, self._env.now)
 
     def _pick(self) -> None:
         """Pick frames while no payload read waits for a tag and the Tx buffer has room."""
@@ -123,33 +139,40 @@ class Sender:
                 self._picked = self._scheduler.pick()
                 if self._picked is None:
                     break
-                self._end("scheduler", self._picked, 0, 1)
+                self._chosen_fs = self._env.now
             ring = self._picked
-            frame = ring.frames[0]
-            if self.buffered_bytes + frame.data_bytes > self._parameters.tx_buffer_bytes:
+            parameters = self._parameters
+            cut = ring.posts[0].next_cut(parameters.buffer_offset_bytes, parameters.max_read_request_bytes)
+            if self.buffered_bytes + cut.data_bytes > parameters.tx_buffer_bytes:
                 break
             self._picked = None
-            self._read_payload(ring, frame)
+            self._read_payload(ring, ring.posts[0], cut)
 
-    def _read_payload(self, ring: TxRing, frame: Frame) -> None:
-        self._end("tx_room", ring, 0, 1)
-        self.buffered_bytes += frame.data_bytes
-        ring.cached -= 1
-        ring.frames.popleft()
-        ring.not_picked.popleft()
-        self._scheduler.shapers.charge(ring.port, frame.frame_bytes)
-        self._scheduler.guarantees.charge(ring.port, frame.frame_bytes)
-        if self._parameters.queue_time_fs:
+    def _read_payload(self, ring: TxRing, post: Post, cut: Cut) -> None:
+        for frame in cut.frames:
+            frame.ends_fs["scheduler"] = self._chosen_fs
+            frame.ends_fs["tx_room"] = self._env.now
+        self.buffered_bytes += cut.data_bytes
+        post.take(cut)
+        begins = ring.next_picked * self._parameters.tx_buffer_distance_bytes
+        if cut.is_last:
+            ring.cached -= post.n_descriptors
+            ring.posts.popleft()
+            ring.not_picked.popleft()
+            ring.next_picked = (ring.next_picked + post.n_descriptors) % self._parameters.tx_ring
+        frame_bytes = sum(frame.frame_bytes for frame in cut.frames)
+        self._scheduler.shapers.charge(ring.port, frame_bytes)
+        self._scheduler.guarantees.charge(ring.port, frame_bytes)
+        if self._parameters.queue_time_fs and cut.is_last:
             self._keep_pace(ring)
         self._fetch_descriptors(ring)
-        begins = ring.next_picked * self._parameters.tx_buffer_distance_bytes
-        ring.next_picked = (ring.next_picked + 1) % self._parameters.tx_ring
-        address = begins + self._parameters.buffer_offset_bytes
-        complete = partial(self._payload_in, ring, frame, self._up.lives[ring.port])
+        address = begins + self._parameters.buffer_offset_bytes + cut.first_byte
+        picked = Picked(ring, post, cut, self._up.lives[ring.port])
+        complete = partial(self._payload_in, picked)
         memory = "Tx buffers", ring.port, ring.queue
-        read = Read(address, frame.data_bytes, complete, ring.port, memory, begins=begins, ends_buffer=True)
-        frame.is_read = False
-        self._reading.append(frame)
+        n_bytes = cut.end_byte - cut.first_byte
+        read = Read(address, n_bytes, complete, ring.port, memory, begins=begins, ends_buffer=cut.is_last)
+        self._reading.append(picked)
         self._arbiter.request(ReadClass.PAYLOAD, [read])
 
     def _keep_pace(self, ring: TxRing) -> None:
@@ -164,10 +187,23 @@ class Sender:
         self._scheduler.pause_over(ring)
         self._arbiter.look()
 
-    def _payload_in(self, ring: TxRing, frame: Frame, life: Life) -> None:
-        frame.is_read = True
-        frame.ends_fs["payload_read"] = self._env.now
+    def _payload_in(self, picked: Picked) -> None:
+        picked.is_read = True
+        for frame in picked.cut.frames:
+            frame.ends_fs["payload_read"] = self._env.now
+        going_on = []
         while self._reading and self._reading[0].is_read:
-            self._frame_in(self._reading.popleft())
-        if not life.is_over:
-            ring.done.hold(frame)
+            going_on.append(self._reading.popleft())
+        for each in going_on:
+            if each.post.mss_bytes and each.cut.is_last:
+                self._done(each)
+        for frame in (frame for each in going_on for frame in each.cut.frames):
+            self._frame_in(frame)
+        if not picked.post.mss_bytes:
+            self._done(picked)
+
+    def _done(self, picked: Picked) -> None:
+        """Hold the descriptors of a frame, or of a send, for their write-back."""
+        if not picked.life.is_over:
+            n_descriptors = picked.post.n_descriptors
+            picked.ring.done.hold(n_descriptors, n_descriptors)

@@ -16,6 +16,7 @@ import simpy
 
 from .chances import xorshift128
 from .frames import WIRE, Frame
+from .posts import Post
 from .timing import Delay, Phase, later, place
 
 TIMED = ("periodic", "poisson", "on_off")
@@ -194,7 +195,7 @@ class Source:
 
 
 class Traffic:
-    """All sources of a model; `new_frame` makes a frame of what is drawn."""
+    """All sources of a model; `makes`: what makes a frame, and what a driver posts, of what is drawn."""
 
     def __init__(
         self,
@@ -202,11 +203,12 @@ class Traffic:
         sources: Sequence[SourceParameters],
         drivers: Mapping[int, Any],
         from_wire: Callable[[Frame], None],
-        new_frame: Callable[[int, Drawn], Frame],
+        makes: tuple[Callable[[int, Drawn], Frame], Callable[[int, Drawn], Post]],
         on_full: str,
     ) -> None:
         """Have all sources as they begin, in the order of their ports."""
-        self._env, self._drivers, self._from_wire, self._new_frame = env, drivers, from_wire, new_frame
+        self._env, self._drivers, self._from_wire = env, drivers, from_wire
+        self._new_frame, self._new_post = makes
         self._on_full = on_full
         self._sources = [Source(one) for one in sorted(sources, key=lambda one: one.port)]
         self.change_times_fs = sorted({at_fs for one in sources for at_fs, _ in one.loads if at_fs > 0})
@@ -218,7 +220,7 @@ class Traffic:
                 self._drivers[source.port].loop = None
         for source in self._sources:
             if source.is_closed and source.since_fs <= self._env.now:
-                self._drivers[source.port].loop = source, partial(self._new_frame, source.port)
+                self._drivers[source.port].loop = source, partial(self._new_post, source.port)
         later(self._env, 0, place(Phase.COMMANDED), self._look)
 
     def _look(self) -> None:
@@ -239,4 +241,4 @@ class Traffic:
             if source.port == WIRE:
                 self._from_wire(self._new_frame(WIRE, source.take()))
             else:
-                self._drivers[source.port].offer(self._new_frame(source.port, source.take()), self._on_full, source)
+                self._drivers[source.port].offer(self._new_post(source.port, source.take()), self._on_full, source)

@@ -19,15 +19,16 @@ class Phase(IntEnum):
     DRIVER = 1
     RX_TIMERS = 2
     TX_TIMERS = 3
-    LINK = 4
-    READS = 5
-    SWITCH = 6
-    GRANTS = 7
-    CHOICE = 8
-    BRIDGE_SENDS = 9
-    BRIDGE_RESUMES = 10
-    BRIDGE_FORWARDS = 11
-    MEASURE = 12
+    RECEIVE_TIMERS = 4
+    LINK = 5
+    READS = 6
+    SWITCH = 7
+    GRANTS = 8
+    CHOICE = 9
+    BRIDGE_SENDS = 10
+    BRIDGE_RESUMES = 11
+    BRIDGE_FORWARDS = 12
+    MEASURE = 13
 
 
 class AtSwitch(IntEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -55,8 +55,12 @@ class HeldDescriptors:
 
     def hold(self, owner: Any, descriptors: int = 1) -> None:
         """Hold the descriptors of one frame."""
+        self.hold_all([owner], descriptors)
+
+    def hold_all(self, owners: Sequence[Any], descriptors: int) -> None:
+        """Hold the descriptors that some frames have together."""
         was_empty = not self._owners
-        self._owners.append(owner)
+        self._owners.extend(owners)
         self._descriptors += descriptors
         if self._descriptors >= self._batch:
             self._write_back()

@@ -13,6 +13,7 @@ from ..simpy_nic import NicParameters, Outcome, Stop
 from ..simpy_nic.commands import check_changes, run_with_commands, split_at_start
 from ..simpy_nic.frames import WIRE, Copy, Frame
 from ..simpy_nic.model import Model
+from ..simpy_nic.posts import Post
 from ..simpy_nic.switching import wire_fs
 from ..simpy_nic.tables import port_number, station_name
 from ..simpy_nic.timing import AtSwitch, Delay, FifoServer, Phase, place
@@ -198,7 +199,8 @@ class System:
             else:
                 attached, station = self._of_station[sender]
                 driver = attached.model.drivers[port_number(station)]
-                driver.offer(attached.new_frame(station, raw), load.on_full)
+                frame = attached.new_frame(station, raw)
+                driver.offer(Post([frame], frame.data_bytes), load.on_full)
 
     def outcome(self) -> SystemOutcome:
         """Return what was measured."""

@@ -1,0 +1,211 @@
+"""Sends that the adapter cuts into frames, and frames that it coalesces or splits: what one of them takes.
+
+Written without the machine, from docs/datapath.md ("Sends that the adapter cuts", "Headers by themselves, receives of
+several frames"): a send is walked through from its first byte to its last, and so are the frames of a receive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.pcie_link import DATA_DESCRIPTOR_BYTES, DESCRIPTOR_BYTES, REGISTER_BYTES
+
+if TYPE_CHECKING:
+    from hwmodel.analytic.transactions import TlpRules
+    from hwmodel.config import Config
+
+_MOST_BYTES, _MOST_BEGUN = 65535, 15  # of a receive, and of its frames that begin in one buffer
+_MOST_FRAMES = 4096  # of a receive of frames that go on and on
+
+
+class Send(NamedTuple):
+    """Hold what a send takes; `picks`: from which byte of its memory to which each pick reads.
+
+    `per_writeback`, `per_interrupt` (0: none), `per_free` and `doorbells`: sends that are written back at once, told of
+    at once, whose slots come free at once, and the doorbells for those that take their places.
+    """
+
+    n_frames: int
+    n_descriptors: int
+    picks: tuple[tuple[int, int], ...]
+    per_writeback: int
+    per_interrupt: int
+    per_free: int
+    doorbells: int
+
+
+class LoneSend(NamedTuple):
+    """Hold what a send takes by itself: counts, its bytes in memory, and all its bytes on the link, without DLLPs.
+
+    A doorbell, a read of all its descriptors, its payload's reads, a write-back of all its descriptors; no interrupt.
+    """
+
+    frames: int
+    descriptors: int
+    doorbells: int
+    reads: int
+    memory_bytes: int
+    up_bytes: int
+    down_bytes: int
+
+
+class Receives(NamedTuple):
+    """Hold what a row of frames is received as: the descriptors of each receive, and (address, bytes) of all writes."""
+
+    n_frames: int
+    descriptors: tuple[int, ...]
+    writes: tuple[tuple[int, int], ...]
+
+
+def send_of(config: Config) -> Send | None:
+    """Return what a send takes, None where VMs send frame by frame.
+
+    A context descriptor that is written only as it changes is left out.
+    """
+    workload, driver = config.workload, config.driver
+    if workload.segment_bytes is None:
+        return None
+    offset = config.host.buffer_offset_bytes
+    n_descriptors = -(-(offset + workload.send_bytes) // DATA_DESCRIPTOR_BYTES) + (driver.tso_context == "each")
+    per_writeback = -(-config.nic.tx_writeback_batch // n_descriptors)
+    told = 0 if driver.masks else driver.tx_interrupt_batch
+    per_interrupt = -(-told // (per_writeback * n_descriptors)) * per_writeback
+    per_free = per_interrupt or per_writeback
+    rung = min(driver.tx_doorbell_batch, driver.send_burst)
+    return Send(
+        workload.frames_a_send,
+        n_descriptors,
+        tuple(_picks(config)),
+        per_writeback,
+        per_interrupt,
+        per_free,
+        -(-per_free // rung),
+    )
+
+
+def _picks(config: Config) -> Iterator[tuple[int, int]]:
+    """Give what each pick of a send reads: up to the end of the request with the last byte of its first frame."""
+    workload, offset, boundary = config.workload, config.host.buffer_offset_bytes, config.pcie.max_read_request_bytes
+    assert workload.mss_bytes and workload.header_bytes, "they are filled in"
+    read = frame = 0
+    while read < workload.send_bytes:
+        needed = min(workload.send_bytes, workload.header_bytes + (frame + 1) * workload.mss_bytes)
+        end = min(workload.send_bytes, -(-(offset + needed) // boundary) * boundary - offset)
+        yield read, end
+        read, frame = end, (end - workload.header_bytes) // workload.mss_bytes
+
+
+def lone_send_of(config: Config, rules: TlpRules) -> LoneSend | None:
+    """Return what a send takes on the link with a doorbell and a descriptor read of its own; None without sends."""
+    send = send_of(config)
+    if send is None:
+        return None
+    offset, n_bytes = config.host.buffer_offset_bytes, DESCRIPTOR_BYTES * send.n_descriptors
+    reads = [read for first, end in send.picks for read in rules.reads(offset + first, end - first)]
+    tlps = [
+        *rules.write(0, REGISTER_BYTES, "down"),
+        *(tlp for read in (*rules.reads(0, n_bytes), *reads) for tlp in read),
+        *rules.write(0, n_bytes),
+    ]
+    up, down = (sum(tlp.link_bytes for tlp in tlps if tlp.direction == way) for way in ("up", "down"))
+    return LoneSend(send.n_frames, send.n_descriptors, 1, len(reads), config.workload.send_bytes, up, down)
+
+
+def posting_fs(config: Config) -> Fraction | None:
+    """Return what a frame of a send costs its core to post, beside doorbells; None where VMs send frame by frame."""
+    send = send_of(config)
+    if send is None:
+        return None
+    send_fs, descriptor_fs = config.driver.times_of_send_fs
+    bytes_fs = config.workload.send_bytes * config.driver.send_byte_time_fs
+    return Fraction(send_fs + send.n_descriptors * descriptor_fs + bytes_fs, send.n_frames)
+
+
+def splits(config: Config) -> bool:
+    """Tell whether headers are written by themselves."""
+    size, header_bytes = config.nic.header_split_bytes, config.workload.header_bytes
+    return size is not None and header_bytes is not None and header_bytes <= size
+
+
+def receives_of(config: Config, lengths: Sequence[int]) -> Receives | None:
+    """Return what frames in a row are received as, None where each lies in buffers of its own.
+
+    `lengths`: of frames with FCS that come again and again; of sends, those of one. Of others, which nothing ends, so
+    many come that a receive is full.
+    """
+    if config.nic.rsc is None and not splits(config):
+        return None
+    walk = _Walk(config)
+    if config.nic.rsc is None or config.workload.segment_bytes is not None:
+        for n_bytes in lengths:
+            walk.take(n_bytes - FCS_BYTES)
+        return walk.found()
+    while len(walk.descriptors) < 2 and walk.n_frames < _MOST_FRAMES:
+        walk.take(max(lengths) - FCS_BYTES)
+    return walk.before_the_last()
+
+
+class _Walk:
+    """The writes of frames, one behind the other, into the buffers of a ring."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._header_bytes = config.workload.header_bytes or 0
+        self._offset = config.host.buffer_offset_bytes
+        self._room = config.host.buffer_bytes - self._offset
+        self._most = config.nic.rsc.descriptors if config.nic.rsc else 0
+        self.n_frames = self._n_before = self._writes_before = 0
+        self.descriptors: list[int] = []
+        self._writes: list[tuple[int, int]] = []
+        self._n_bytes = self._used = self._begun = 0
+
+    def take(self, n_bytes: int) -> None:
+        payload_bytes = n_bytes - self._header_bytes
+        if not (self.descriptors and payload_bytes > 0 and self._fits(payload_bytes)):
+            self._n_before, self._writes_before = self.n_frames, len(self._writes)
+            self._begin(n_bytes)
+        else:
+            self._n_bytes += payload_bytes
+            self._write(payload_bytes)
+        self.n_frames += 1
+
+    def _fits(self, payload_bytes: int) -> bool:
+        more = max(0, self._used + payload_bytes - 1) // self._room
+        is_full = self._used < self._room and self._begun == _MOST_BEGUN
+        return (
+            self.descriptors[-1] + more <= self._most and self._n_bytes + payload_bytes <= _MOST_BYTES and not is_full
+        )
+
+    def _begin(self, n_bytes: int) -> None:
+        self._n_bytes, self._used, self._begun = n_bytes, 0, 0
+        self.descriptors.append(1)
+        left = n_bytes
+        if splits(self._config):
+            header_bytes = min(n_bytes, self._header_bytes)
+            self._writes.append((0, header_bytes))
+            left -= header_bytes
+        self._write(left)
+
+    def _write(self, left: int) -> None:
+        has_begun = False
+        while left:
+            if self._used == self._room:
+                self._used = self._begun = 0
+                self.descriptors[-1] += 1
+            self._begun += not has_begun
+            has_begun = True
+            n_bytes = min(left, self._room - self._used)
+            self._writes.append((self._offset + self._used, n_bytes))
+            self._used += n_bytes
+            left -= n_bytes
+
+    def found(self) -> Receives:
+        return Receives(self.n_frames, tuple(self.descriptors), tuple(self._writes))
+
+    def before_the_last(self) -> Receives:
+        if len(self.descriptors) < 2:
+            return self.found()
+        return Receives(self._n_before, tuple(self.descriptors[:-1]), tuple(self._writes[: self._writes_before]))
