@@ -128,33 +128,47 @@ def parameters_of(config: Config) -> NicParameters:
         jitter_bins=[tuple(each) for each in host.jitter.bins or ()] if host.jitter.kind == "histogram" else (),
         random_state=random_state(config.run.seed),
         port_rate_bps=config.port.rate_bps,
-        mss_bytes=config.workload.mss_bytes if config.workload.segment_bytes else 0,
-        segment_bytes=config.workload.segment_bytes or 0,
-        header_bytes=config.workload.header_bytes or 0,
-        rsc_descriptors=config.nic.rsc.descriptors if config.nic.rsc else 0,
-        rsc_timeout_fs=config.nic.rsc.timeout_fs if config.nic.rsc else 0,
+        **sends_of(config),
+        **stations_of(config),
         ethernet_ports=config.port.count,
         at_ethernet_port={port.number: int(port.port[1:]) for port in config.switch.ports if port.port},
         dead_ports=frozenset(int(name[1:]) for name in config.port.down),
         bus_cycle_fs=10**15 // config.switch.clock_hz if config.switch.timing == "core" else None,
         bus_bits=config.switch.bus_bits,
         scheduler=config.switch.scheduler,
-        weights={port.number: port.weight for port in config.switch.ports if port.weight != 1},
-        rate_limits={
-            port.number: fs_per_byte(port.rate_limit_bps) for port in config.switch.ports if port.rate_limit_bps
-        },
-        guarantees={port.number: fs_per_byte(port.min_rate_bps) for port in config.switch.ports if port.min_rate_bps},
-        guarantee_window_fs=guarantee_window_fs(config),
         translation_cache=TranslationCache(**dict(host.iotlb)) if host.iotlb else None,
         last_level_cache=LastLevelCache(**dict(host.cache)) if host.cache else None,
-        queue_cores={
-            (port.number, queue): port.cores[queue % len(port.cores)]
-            for port in config.switch.ports
-            if port.cores
-            for queue in range(nic.queues_per_vf)
-        },
         max_frame_bytes=max(port.max_frame_bytes for port in config.switch.ports),
     )
+
+
+def sends_of(config: Config) -> dict[str, Any]:
+    """Return the parameters of sends that the adapter cuts, and of receives that it puts together."""
+    workload, rsc = config.workload, config.nic.rsc
+    return {
+        "mss_bytes": workload.mss_bytes if workload.segment_bytes else 0,
+        "segment_bytes": workload.segment_bytes or 0,
+        "header_bytes": workload.header_bytes or 0,
+        "rsc_descriptors": rsc.descriptors if rsc else 0,
+        "rsc_timeout_fs": rsc.timeout_fs if rsc else 0,
+    }
+
+
+def stations_of(config: Config) -> dict[str, Any]:
+    """Return what each station may send, by port, and the cores of its queues."""
+    ports = config.switch.ports
+    return {
+        "weights": {port.number: port.weight for port in ports if port.weight != 1},
+        "rate_limits": {port.number: fs_per_byte(port.rate_limit_bps) for port in ports if port.rate_limit_bps},
+        "guarantees": {port.number: fs_per_byte(port.min_rate_bps) for port in ports if port.min_rate_bps},
+        "guarantee_window_fs": guarantee_window_fs(config),
+        "queue_cores": {
+            (port.number, queue): port.cores[queue % len(port.cores)]
+            for port in ports
+            if port.cores
+            for queue in range(config.nic.queues_per_vf)
+        },
+    }
 
 
 def guarantee_window_fs(config: Config) -> int:

@@ -158,7 +158,7 @@ WRONG = [
     (
         ["pcie.tags=0", "nic.vfs=64", "host.cores=0"],
         [
-            "--set pcie.tags=0: pcie.tags: 0 is out of range; 1 to 256",
+            "--set pcie.tags=0: pcie.tags: 0 is out of range; 1 to 768",
             "--set nic.vfs=64: nic.vfs: 64 VFs are more than the 63 of the 82599 (nic.preset: null has no such limit)",
             "--set host.cores=0: host.cores: 0 is out of range; 1 to 1024",
         ],

@@ -107,7 +107,7 @@ def test_what_the_bridge_drops_for_want_of_room_or_by_its_policy_has_its_keys():
 
 
 def test_what_is_infinite_or_at_its_most_is_left_out():
-    keys = changes_of({"pcie": {"lanes": 32, "generation": 3, "tags": 256}, "nic": {"preset": None}})
+    keys = changes_of({"pcie": {"lanes": 32, "generation": 5, "tags": 768}, "nic": {"preset": None}})
     assert not {"pcie.lanes", "pcie.generation", "pcie.tags", "nic.store_rate", "host.write_drain"} & set(keys)
     assert not [key for key in keys if key.startswith(("pcie.credits", "workload", "switch"))]
     assert changes_of({"pcie": {"lanes": 32, "generation": 1}})["pcie.generation"] == (1, 2)

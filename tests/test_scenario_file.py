@@ -204,7 +204,8 @@ def test_what_may_change_is_of_blocks_that_exist() -> None:
     other = config_from_mapping({"nic": {"vfs": 2}})
     assert fixed_keys(config, config) == []
     assert "nic.vfs" in fixed_keys(config, config.with_overrides({"nic.vfs": 6}))
-    resolved = dict(leaves(config.resolved()))
+    of_ports = config_from_mapping({"nic": {"vfs": 4}, "port": {"count": 2, "down": ["p1"]}})
+    resolved = {**dict(leaves(config.resolved())), **dict(leaves(of_ports.resolved()))}
     for pattern in (*OF_ADAPTERS, *(f"bridge.{each}" for each in OF_BRIDGES)):
         stem = pattern.split("*")[0].rstrip(".")
         assert any(key == stem or key.startswith(stem) for key in resolved), pattern

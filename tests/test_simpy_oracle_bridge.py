@@ -265,7 +265,7 @@ def test_a_server_alone_is_the_model_of_one_adapter() -> None:
     load = SystemLoad(
         arrivals=[
             SystemArrival(at_fs, names[source], frame(others[to], names[source], n_bytes))
-            for at_fs, source, to, n_bytes, _ in arrivals
+            for at_fs, source, to, n_bytes, *_ in arrivals
         ]
     )
     outcome = simulate_system([server(mode="veb", parameters=parameters)], BridgeParameters(), load, stop)
