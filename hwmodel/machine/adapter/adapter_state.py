@@ -33,8 +33,7 @@ FUNCTION = record(
     ("params", FUNCTION_PARAMS),
     *ints("ready_queues", "next_queue", "eligible_at_fs", "is_shaped", "deficit_bytes", "is_hungry", "is_full"),
     # `first_in_fs`: when the first frame was in the Tx buffer since the function came up, NEVER if none was; noted
-    # where rings are counted.
-    # `owed_from_fs`: from when on it has had less than its guarantee.
+    # where rings are counted. `owed_from_fs`: from when on it has had less than its guarantee.
     *ints("is_off", "first_in_fs", "owed_from_fs"),
 )
 # Descriptors of a ring that are done and not yet written back; `queue`, `ring_length` and `batch` are the ring's.
@@ -45,12 +44,12 @@ HELD = record(*ints("n_descriptors", "n_frames", "written", "timer_at_fs", "time
 # which of the host's serves it, and the ring of its number the other way. `slots`: how many the driver may fill, or
 # posts descriptors in; none while its function is off.
 RING_PARAMS = record(*ints("function", "link", "wide_first", "core"))
-# What a Tx ring counts are descriptors, but for `n_picked`, frames, and `untold`, sends since the last doorbell. Of the
-# send that is being cut `cut_frames` and `cut_bytes` are picked; the next pick goes up to `cut_to_frames` and
-# `cut_to_bytes`.
 # What went through a ring in all the run, if that is asked for, whatever becomes of its function: frames that were
 # read, or that their guest could see, and their bytes without FCS.
 QUEUE_COUNTS = record(*ints("frames", "n_bytes"))
+# What a Tx ring counts are descriptors, but for `n_picked`, frames, and `untold`, sends since the last doorbell. Of the
+# send that is being cut `cut_frames` and `cut_bytes` are picked; the next pick goes up to `cut_to_frames` and
+# `cut_to_bytes`.
 TX_QUEUE = record(
     ("params", RING_PARAMS),
     *ints("first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"),

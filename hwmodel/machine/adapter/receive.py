@@ -135,9 +135,7 @@ def post_parts(nic, now_fs, number, n_bytes, is_more):
     offset, in_buffer = guests.buffer_offset_bytes, guests.buffer_bytes - guests.buffer_offset_bytes
     left = n_bytes - guests.header_bytes if is_more else n_bytes
     is_header = nic.params.splits_headers and not is_more
-    if not is_more:
-        queue.used_bytes, queue.begun_there = 0, 0
-    if queue.used_bytes == in_buffer:
+    if not is_more or queue.used_bytes == in_buffer:
         queue.used_bytes, queue.begun_there = 0, 0
     queue.begun_there += 1
     while left > 0:

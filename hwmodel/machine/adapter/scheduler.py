@@ -7,7 +7,6 @@ from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.adapter_state import SCHEDULE_DEFICIT, SCHEDULE_STRICT, SCHEDULE_WEIGHTED
 from hwmodel.machine.adapter.fetch import fetch_tx
-from hwmodel.machine.adapter.guarantees import NOBODY, first_owed, give_owed
 from hwmodel.machine.counts.batches import mark_batch
 from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journey_state import CACHED
@@ -19,6 +18,8 @@ from hwmodel.machine.pcie.links import host_of, link_of
 from hwmodel.machine.time.clock import QUEUE_TIMER, SHAPER_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.rules.ethernet import FCS_BYTES
+
+NOBODY = -1
 
 
 @kernel
@@ -164,6 +165,34 @@ def choose_deficit(nic, scheduler):
             return number
         function.deficit_bytes += scheduler.params.quantum_bytes * function.params.weight
         number = next_ready(nic, number + 1)
+
+
+@kernel
+def first_owed(nic, scheduler, now_fs):
+    """Return the next function, round the ring, that may send and has had less than its guarantee, or `NOBODY`."""
+    n = nic.params.n_functions
+    number = scheduler.owed_pointer
+    for _ in range(n):
+        if number >= n:
+            number = 0
+        function = nic.function[number]
+        is_owed = function.params.guarantee_den > 0 and function.owed_from_fs <= now_fs
+        if is_owed and is_ready(function):
+            scheduler.owed_pointer = number + 1
+            return number
+        number += 1
+    return NOBODY
+
+
+@kernel
+def give_owed(nic, now_fs, number, n_bytes):
+    """Count a frame that a function had for its guarantee; what it left unused lasts for the window alone."""
+    function = nic.function[number]
+    params = function.params
+    if params.guarantee_den == 0:  # it has lost its guarantee since its frame was chosen
+        return
+    begins_fs = max(now_fs - nic.scheduler.params.guarantee_window_fs, function.owed_from_fs)
+    function.owed_from_fs = begins_fs + n_bytes * params.guarantee_num // params.guarantee_den
 
 
 @inlined
