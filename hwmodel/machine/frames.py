@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.records import I32, U32, ints, record
+from hwmodel.compiled.records import I16, I32, U32, ints, record
 
 GRANT_CAP = 1 << 16  # frames between the scheduler's pick and the switch
 LINE_CAP = 1 << 16  # frames that come on one line
@@ -14,7 +14,7 @@ GROUP_CAP = 1 << 16  # frames with several copies in flight, mirrored ones count
 FRAME = record(
     *ints("reads_left", "ready_fs", "n_reads", "link_bytes", "link_tlps"),
     ("journey", I32), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("queue", I32),
-    ("is_wire", I32), ("adapter_port", I32), ("read_bytes", I32), ("n_more", I32), ("last_bytes", I32), ("n_done", I32),
+    ("is_wire", I16), ("adapter_port", I16), ("n_more", I16), ("n_done", I16), ("read_bytes", I32), ("last_bytes", I32),
 )  # fmt: skip
 COPY = record(
     *ints("entered_fs"),

@@ -53,8 +53,8 @@ QUEUE_COUNTS = record(*ints("frames", "n_bytes"))
 TX_QUEUE = record(
     ("params", RING_PARAMS),
     *ints("first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"),
-    *ints("picked", "fetched", "counted", "written_back", "freed", "highest", "is_paused", "pace_fs", "slots"),
-    *ints("n_picked", "untold", "last_template", "cut_frames", "cut_bytes", "cut_to_frames", "cut_to_bytes"),
+    *ints("next_more", "picked", "fetched", "counted", "written_back", "freed", "highest", "is_paused", "pace_fs"),
+    *ints("slots", "n_picked", "untold", "last_template", "cut_frames", "cut_bytes", "cut_to_frames", "cut_to_bytes"),
     ("counts", QUEUE_COUNTS),
     ("batch", POST_BATCH),  # of the last frame that was picked
     ("held", HELD),

@@ -45,11 +45,17 @@ def ring_not_ready(nic, queue):
 
 
 @inlined
-def has_next(nic, queue):
+def has_next(queue):
     """Say whether all descriptors of a ring's next frame, or send, are in its cache."""
-    if queue.cached == 0 or nic.guests.params.mss_bytes == 0:
-        return queue.cached > 0
-    return queue.cached >= nic.guests.post[queue.first + (queue.picked & queue.mask)].n_descriptors
+    return queue.cached > queue.next_more
+
+
+@inlined
+def look_at_next(nic, queue):
+    """Note how many descriptors a ring's next send, if it is posted, has beyond the first."""
+    if nic.guests.params.mss_bytes > 0:
+        # Nothing is known of a send that is still to be posted: its place has none.
+        queue.next_more = max(0, nic.guests.post[queue.first + (queue.picked & queue.mask)].n_descriptors - 1)
 
 
 @kernel
@@ -57,10 +63,12 @@ def descriptors_cached(nic, now_fs, number, n):
     """Add fetched descriptors to a ring's cache; its function may be picked now."""
     queue = nic.tx_queue[number]
     mark_batch(nic.guests, queue, queue.picked + queue.cached, CACHED).cached_fs = now_fs
-    had_next = has_next(nic, queue)
+    had_next = has_next(queue)
+    if queue.cached == 0:
+        look_at_next(nic, queue)
     queue.cached += n
     queue.requested -= n
-    if not had_next and queue.is_paused == 0 and has_next(nic, queue):
+    if not had_next and queue.is_paused == 0 and has_next(queue):
         ring_ready(nic, queue)
 
 
@@ -70,13 +78,14 @@ def descriptors_leave(nic, now_fs, number, n):
     queue = nic.tx_queue[number]
     queue.picked += n
     queue.cached -= n
+    look_at_next(nic, queue)
     if nic.params.queue_time_fs > 0:
         queue.pace_fs = max(queue.pace_fs, now_fs) + nic.params.queue_time_fs
         if queue.pace_fs - nic.params.ahead_fs > now_fs:
             queue.is_paused = 1
             nic.scheduler.n_paused += 1
             set_timer(nic.clock, queue.pace_fs - nic.params.ahead_fs, QUEUE_TIMER, number)
-    if queue.is_paused or not has_next(nic, queue):
+    if queue.is_paused or not has_next(queue):
         ring_not_ready(nic, queue)
 
 
@@ -87,7 +96,7 @@ def pause_over(nic, number):
     queue.is_paused = 0
     nic.scheduler.n_paused -= 1
     nic.reads_due = 1
-    if has_next(nic, queue):
+    if has_next(queue):
         ring_ready(nic, queue)
 
 
@@ -96,7 +105,7 @@ def next_queue(nic, function):
     """Return the function's next ring with a cached descriptor, round robin."""
     first, n = function.params.first_queue, function.params.n_queues
     number = first + function.next_queue
-    while nic.tx_queue[number].is_paused or not has_next(nic, nic.tx_queue[number]):
+    while nic.tx_queue[number].is_paused or not has_next(nic.tx_queue[number]):
         number += 1
         if number == first + n:
             number = first

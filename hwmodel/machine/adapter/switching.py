@@ -316,40 +316,50 @@ def count_read(nic, now_fs, number, n_frames, n_bytes):
         function.first_in_fs = now_fs
 
 
+@kernel
+def send_goes_on(nic, now_fs, grant, journey):
+    """Note that a frame of a send has gone on: the next of the same read follows, or its descriptors are done.
+
+    `journey`: that of the next frame, if there is one.
+    """
+    if grant.n_more > 0:
+        grant.journey = journey
+        grant.n_more -= 1
+        if grant.n_more == 0:
+            grant.n_bytes = grant.last_bytes
+            nic.ledger.journeys.slot[journey].ends_send = int(grant.n_done > 0)
+    elif grant.n_done > 0 and grant.queue >= 0:
+        nic.ledger.counts.sends += 1
+        nic.ledger.counts.send_descriptors += grant.n_done
+        # As 64-bit numbers, as its other caller has them: else it and all that it calls would be compiled twice.
+        descriptors_done(nic, now_fs, np.int64(grant.queue), np.int64(grant.n_done))
+
+
 @inlined
 def frame_in(nic, now_fs, grant):
     """Note that all of a frame's payload is in the Tx buffer; frames go on in the order in which they were picked."""
     frame = nic.grants.ring[grant & nic.grants.mask]
     nic.ledger.journeys.slot[frame.journey].payload_in_fs = now_fs
-    grants = nic.grants
-    n_frames, n_bytes = 1 + frame.n_more, frame.n_bytes
-    if frame.n_more > 0:
-        n_bytes = frame.n_more * frame.n_bytes + frame.last_bytes
+    grants, cuts_sends = nic.grants, nic.guests.params.mss_bytes > 0
+    n_frames, n_bytes = 1, frame.n_bytes
+    if cuts_sends and frame.n_more > 0:
+        n_frames, n_bytes = 1 + frame.n_more, frame.n_more * frame.n_bytes + frame.last_bytes
     while grants.head != grants.tail:
         first = grants.ring[grants.head & grants.mask]
         if first.reads_left > 0:
             break
         journey = UNMEASURED
-        if first.n_more > 0:
+        if cuts_sends and first.n_more > 0:
             journey = journey_of_next(nic.ledger, first.journey)
         else:
             grants.head += 1
         into_pipeline(nic, now_fs, first)
-        if first.n_more > 0:  # frames of a send that one read has brought
-            first.journey = journey
-            first.n_more -= 1
-            if first.n_more == 0:
-                first.n_bytes = first.last_bytes
-                nic.ledger.journeys.slot[journey].ends_send = int(first.n_done > 0)
-        elif first.n_done > 0 and first.queue >= 0:
-            nic.ledger.counts.sends += 1
-            nic.ledger.counts.send_descriptors += first.n_done
-            # As 64-bit numbers, as its other caller has them: else it and all that it calls would be compiled twice.
-            descriptors_done(nic, now_fs, np.int64(first.queue), np.int64(first.n_done))
+        if cuts_sends:
+            send_goes_on(nic, now_fs, first, journey)
     if frame.queue >= 0:  # else its function has gone
         number = nic.tx_queue[frame.queue].params.function
         nic.ledger.function[number].read_bytes += n_bytes + n_frames * FCS_BYTES
-        if nic.guests.params.mss_bytes == 0:  # of a send as its last frame goes on
+        if not cuts_sends:  # of a send as its last frame goes on
             nic.done_queue = frame.queue
         if nic.params.counts_rings:
             count_read(nic, now_fs, frame.queue, n_frames, n_bytes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.records import F64, I32, I64, ints, record
+from hwmodel.compiled.records import F64, I16, I32, I64, ints, record
 
 JOURNEY_CAP = 1 << 22  # frames and copies under way, each from the scheduler's pick to the guest that takes it
 JOURNEY_LOG_CAP = 1 << 17
@@ -25,7 +25,7 @@ PART_FIELDS = (
     "writeback", "interrupt_moderation", "interrupt", "guest_queue",
 )  # fmt: skip
 
-WHOSE_JOURNEY = (("number", I64), ("template", I32), ("index", I32), ("copy_kind", I32), ("tx_queue", I32))
+WHOSE_JOURNEY = (("number", I64), ("template", I32), ("index", I32), ("copy_kind", I32), ("tx_queue", I16))
 # Of the batch that begins with a frame of a Tx ring: when its core began to post it, rang, was heard; when descriptors
 # were asked for and came. The frame's own `marks` tell of which it is the first; of the others nothing is written down.
 POST_BATCH = record(*ints(*BATCH_STAMPS))
@@ -34,12 +34,12 @@ POSTED, RUNG, TOLD, REQUESTED, CACHED = (1 << bit for bit in range(len(BATCH_STA
 RX_BATCH = record(*ints(*TOLD_STAMPS))
 WRITTEN_BACK, SHOWN = 1, 2
 # `ends_send`: the frame is the last that an adapter has cut of a send, with TCP's PSH.
-JOURNEY = record(*ints(*JOURNEY_STAMPS), *WHOSE_JOURNEY, ("ends_send", I32))
+JOURNEY = record(*ints(*JOURNEY_STAMPS), *WHOSE_JOURNEY, ("ends_send", I16))
 # `is_more`: it is part of a receive that a frame before it has begun.
 FINISHED = record(
     *ints(*WRITE_STAMPS),
-    ("journey", I32), ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("n_descriptors", I32),
-    ("marks", I32), ("is_more", I32),
+    ("journey", I32), ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("marks", I32),
+    ("n_descriptors", I16), ("is_more", I16),
 )  # fmt: skip
 # `n_used` places have ever been used, `n_free` of them are free again; the sums are over journeys, in femtoseconds.
 # Of a frame that came from a bridge: when, and when the switch had decided on it; 0 of all others.

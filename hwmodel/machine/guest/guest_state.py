@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.records import I32, I64, ints, record
+from hwmodel.compiled.records import I16, I32, I64, ints, record
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.counts.journey_state import FINISHED, POST_BATCH, RX_BATCH
 
@@ -45,8 +45,8 @@ DRIVER = record(
 # A place of a Tx ring for each descriptor. A frame has one; a send has several, of which the first place tells: how
 # many there are, how many frames are cut of it, and its bytes in memory, header and payload. In the others all is 0.
 POST = record(
-    *ints("offered_fs"), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("marks", I64),
-    ("n_descriptors", I32), ("n_frames", I32),
+    *ints("offered_fs"), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("marks", I32),
+    ("n_descriptors", I16), ("n_frames", I16),
 )  # fmt: skip
 # `mss_bytes`: what each frame of a send has of its payload, behind a copy of its `header_bytes`; 0 where frames are
 # sent one by one. `early_refills`: of 2**32 pieces of taking frames so many end with a refill before its batch is full.
