@@ -124,18 +124,16 @@ def _widen(kind: Any) -> Any:
 
 @contextmanager
 def quick_compilation() -> Iterator[None]:
-    """Compile what is called inside without three things that cost much time.
+    """Compile what is called inside without two things that cost much time.
 
-    They are LLVM's level 3, which gains nothing over 2; garbage collection over the compiler's many objects; and
-    questions that numba asks itself again and again (`known_answers`).
+    They are garbage collection over the compiler's many objects; and questions that numba asks itself again and again
+    (`known_answers`).
     """
-    level, was_collecting = numba.config.OPT, gc.isenabled()
-    numba.config.OPT = 2
+    was_collecting = gc.isenabled()
     gc.disable()
     try:
         with nullcontext() if IS_PLAIN else known_answers():
             yield
     finally:
-        numba.config.OPT = level
         if was_collecting:
             gc.enable()

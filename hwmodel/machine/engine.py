@@ -7,7 +7,7 @@ from hwmodel.compiled.processor import with_offsets
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.fetch import fetch_rx, fetch_tx, told
 from hwmodel.machine.adapter.interrupts import moderation_expired, unmasked
-from hwmodel.machine.adapter.read_arbiter import issue
+from hwmodel.machine.adapter.read_arbiter import issue, waits_for_tag
 from hwmodel.machine.adapter.receive import closing_expired, interrupted, payload_landed, rx_written_back
 from hwmodel.machine.adapter.scheduler import descriptors_cached, pause_over, shaper_expired
 from hwmodel.machine.adapter.switch_bus import grant_bus
@@ -308,7 +308,8 @@ def settle(nic, now_fs):
         nic.done_queue = -1
     if nic.reads_due:
         nic.reads_due = 0
-        issue(nic, now_fs)
+        if not waits_for_tag(nic):
+            issue(nic, now_fs)
     if nic.traffic.n_hungry > 0:
         feed_hungry(nic, now_fs)
 
@@ -347,7 +348,7 @@ def advance(nic, until_fs, n_events):
                 if nic.params.has_engines:
                     elsewhere_fs = first_elsewhere(clock)
                 at_fs = min(elsewhere_fs, first_of_links(clock))
-            if at_fs > until_fs or left <= 0 or ledger.is_stopping or ledger.overflow or clock.overflow:
+            if at_fs > until_fs or left <= 0 or (ledger.is_stopping | ledger.overflow | clock.overflow) != 0:
                 break
             now_fs = at_fs
         handle(nic, now_fs)

@@ -79,15 +79,15 @@ RX_QUEUE = record(
 )
 
 # Frames that wait for a bus are in a list for each of its ports, in places of all buses. `head`, `tail`, `following`
-# and `free` are the number of a place, plus 1; 0: none.
+# and `free` are the number of a place, plus 1; 0: none. `n_frames` wait at all buses together.
 BUS_PORT = record(*ints("head", "tail", "n_words"))
 WAITING_FRAME = record(("frame", FRAME), *ints("following"))
-WAITING_FRAMES = record(*ints("n_used", "free"), ("place", WAITING_FRAME, (BUS_CAP,)))
+WAITING_FRAMES = record(*ints("n_frames", "n_used", "free"), ("place", WAITING_FRAME, (BUS_CAP,)))
 BUS_COUNTS = record(*ints("busy_fs"))
 SWITCH_BUS_PARAMS = record(*ints("cycle_fs", "n_ports", "word_bytes", "ingress_words", "ready_cycles", "delay_cycles"))
 SWITCH_BUS = record(
     ("params", SWITCH_BUS_PARAMS),
-    *ints("pointer", "free_fs", "head", "tail", "n_waiting"),
+    *ints("pointer", "free_fs", "head", "tail"),
     ("counts", BUS_COUNTS),
     ("port", BUS_PORT, (MAX_CORE_PORTS,)),
     ("passing", FRAME, (PASSING_CAP,)),

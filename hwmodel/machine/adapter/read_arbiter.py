@@ -78,6 +78,15 @@ def has_waiting_reads(nic):
     return rx.head != rx.tail or tx.head != tx.tail or reads.left_bytes > 0
 
 
+@inlined
+def waits_for_tag(nic):
+    """Tell whether the rest of a frame's payload waits, and whatever is first in the arbiter finds no tag free."""
+    reads = nic.reads
+    rx_waits = reads.rx_fetches.head != reads.rx_fetches.tail
+    tx_waits = reads.tx_fetches.head != reads.tx_fetches.tail
+    return reads.left_bytes > 0 and link_of(nic, first_ring(nic, rx_waits, tx_waits)).tags.n_free == 0
+
+
 @kernel
 def issue(nic, now_fs):
     """Let waiting reads take free tags: Rx descriptors, Tx descriptors, payload; the scheduler refills the last."""

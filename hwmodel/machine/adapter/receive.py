@@ -176,7 +176,7 @@ def receive_parts(nic, now_fs, copy, n_descriptors):
     return is_more
 
 
-@inlined
+@kernel
 def start_write(nic, now_fs, copy, n_descriptors):
     """Take the descriptors in hand and hand the head of the Rx buffer to the DMA engine."""
     ledger = nic.ledger
@@ -224,6 +224,24 @@ def have_descriptors(ledger, now_fs):
 
 
 @kernel
+def lacks_descriptors(nic, now_fs, copy, n_needed):
+    """Fetch what the head of the Rx buffer lacks and let it wait, or drop it; return True if it was dropped."""
+    ledger = nic.ledger
+    is_fetched = fetch_rx_on_demand(nic, copy.queue, n_needed)
+    if is_fetched or nic.params.drop_enable == 0:
+        set_stalled(ledger.counts.stalls.descriptors, now_fs, nic.rx_dma_busy == 0)
+        if nic.rx_dma_busy == 0 and nic.rx_head_waits_fs < 0:
+            nic.rx_head_waits_fs = now_fs
+        set_stalled(ledger.counts.stalls.rx_ring, now_fs, nic.rx_dma_busy == 0 and not is_fetched)
+        return False
+    nic.rx_fifo.head += 1
+    nic.rx_head_waits_fs = -1
+    change(nic.counts.rx_buffer, now_fs, -copy.n_bytes)
+    copy_dropped(nic, now_fs, copy, NO_DESCRIPTOR)
+    return True
+
+
+@inlined
 def serve_rx_buffer(nic, now_fs):
     """See to the head of the Rx buffer: fetch what it lacks, drop it, or start on it; return True if room was freed.
 
@@ -239,17 +257,8 @@ def serve_rx_buffer(nic, now_fs):
         else:
             n_needed = descriptors_for(nic.guests, copy.n_bytes)
         if nic.rx_queue[copy.queue].cached < n_needed:
-            is_fetched = fetch_rx_on_demand(nic, copy.queue, n_needed)
-            if is_fetched or nic.params.drop_enable == 0:
-                set_stalled(ledger.counts.stalls.descriptors, now_fs, nic.rx_dma_busy == 0)
-                if nic.rx_dma_busy == 0 and nic.rx_head_waits_fs < 0:
-                    nic.rx_head_waits_fs = now_fs
-                set_stalled(ledger.counts.stalls.rx_ring, now_fs, nic.rx_dma_busy == 0 and not is_fetched)
+            if not lacks_descriptors(nic, now_fs, copy, n_needed):
                 return has_dropped
-            fifo.head += 1
-            nic.rx_head_waits_fs = -1
-            change(nic.counts.rx_buffer, now_fs, -copy.n_bytes)
-            copy_dropped(nic, now_fs, copy, NO_DESCRIPTOR)
             has_dropped = True
         elif nic.rx_dma_busy:
             have_descriptors(ledger, now_fs)

@@ -292,10 +292,7 @@ def let_go(nic, function):
 @inlined
 def n_to_switch(nic):
     """Return how many frames are between the pick and the switch, those from the wire in the pipeline among them."""
-    n_waiting = nic.grants.tail - nic.grants.head + nic.pipe_tail - nic.pipe_head
-    for number in range(nic.params.n_ports):
-        n_waiting += nic.port[number].bus.n_waiting
-    return n_waiting
+    return nic.grants.tail - nic.grants.head + nic.pipe_tail - nic.pipe_head + nic.waiting_frames.n_frames
 
 
 @kernel

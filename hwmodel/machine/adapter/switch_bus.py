@@ -32,7 +32,7 @@ def ask_for_bus(nic, now_fs, frame, port):
     ready_cycle = (now_fs + bus.params.cycle_fs - 1) // bus.params.cycle_fs + bus.params.ready_cycles
     entry.ready_fs = ready_cycle * bus.params.cycle_fs
     waiting.n_words += n_words
-    bus.n_waiting += 1
+    nic.waiting_frames.n_frames += 1
     # Frames come in the order of their times: where a grant is due already, it is not later.
     if nic.clock.next_at[lane] == NEVER:
         set_next(nic.clock, lane, max(bus.free_fs, entry.ready_fs))
@@ -107,7 +107,7 @@ def grant_bus(nic, number, now_fs):
     frame = take_from_port(nic, waiting)
     n_words = words_of(bus, frame)
     waiting.n_words -= n_words
-    bus.n_waiting -= 1
+    nic.waiting_frames.n_frames -= 1
     place = bus.tail & (PASSING_CAP - 1)
     bus.passing[place] = frame
     passing = bus.passing[place]

@@ -9,15 +9,12 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.time.clock import (
-    ADAPTER_PORTS,
-    BUS,
     DOWN_DONE,
     FIRST_RARE_LANE,
     HEAP_CAP,
     LANE_CAP,
     LANES,
     TIMERS,
-    UP_ARRIVAL,
 )
 
 KEY_SEQUENCE_BITS = 40
@@ -50,15 +47,8 @@ def link_lane(clock, now_fs):
 
 @kernel
 def rare_lane(clock):
-    """Return the first of the rare lanes that has the next of their events; of ports those that there are."""
-    for lane in range(FIRST_RARE_LANE, BUS):
-        if clock.next_at[lane] == clock.rare_at:
-            return lane
-    for first in range(BUS, UP_ARRIVAL, ADAPTER_PORTS):
-        for lane in range(first, first + clock.n_ports):
-            if clock.next_at[lane] == clock.rare_at:
-                return lane
-    lane = UP_ARRIVAL
+    """Return the first of the rare lanes that has the next of their events."""
+    lane = FIRST_RARE_LANE
     while clock.next_at[lane] != clock.rare_at:
         lane += 1
     return lane
@@ -68,12 +58,7 @@ def rare_lane(clock):
 def first_rare(clock):
     """Return the time of the next event of all rare lanes."""
     first_fs = clock.next_at[FIRST_RARE_LANE]
-    for lane in range(FIRST_RARE_LANE + 1, BUS):
-        first_fs = min(first_fs, clock.next_at[lane])
-    for port in range(clock.n_ports):
-        for lane in range(BUS, UP_ARRIVAL, ADAPTER_PORTS):
-            first_fs = min(first_fs, clock.next_at[lane + port])
-    for lane in range(UP_ARRIVAL, LANES):
+    for lane in range(FIRST_RARE_LANE + 1, LANES):
         first_fs = min(first_fs, clock.next_at[lane])
     return first_fs
 
@@ -81,9 +66,13 @@ def first_rare(clock):
 @inlined
 def set_next(clock, lane, at_fs):
     """Say when a lane's first event is; `NEVER` if it has none."""
+    before_fs = clock.next_at[lane]
     clock.next_at[lane] = at_fs
     if lane >= FIRST_RARE_LANE:
-        clock.rare_at = first_rare(clock)
+        if at_fs <= clock.rare_at:
+            clock.rare_at = at_fs
+        elif before_fs == clock.rare_at:
+            clock.rare_at = first_rare(clock)
 
 
 @kernel

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
@@ -37,11 +37,17 @@ TX_RING_FULL = DropReason.TX_RING_FULL.value
 NO_TEMPLATE = -1  # as that of a ring's last send
 
 
-@kernel
+@inlined
 def choice(traffic, source, first, n):
-    """Draw from an alias table (A. J. Walker, 1977)."""
+    """Draw from a table of so many rows."""
     if n == 1:
         return traffic.choice[first].here
+    return choice_of_several(traffic, source, first, n)
+
+
+@kernel
+def choice_of_several(traffic, source, first, n):
+    """Draw from an alias table (A. J. Walker, 1977)."""
     row = traffic.choice[first + ((next_u32(source) * n) >> 32)]
     if next_u32(source) < row.threshold:
         return row.here
@@ -113,22 +119,29 @@ def schedule_next(traffic, source):
 
 
 @kernel
+def draw_recorded(traffic, source):
+    """Make a record's next frame the pending one; return False if it has come to its end."""
+    if source.next_record == source.params.last_record:
+        return False
+    entry = traffic.tape[source.next_record]
+    source.next_record += 1
+    source.pending_template = entry.template
+    source.pending_bytes = entry.frame_bytes
+    source.pending_hash = entry.hash
+    source.pending_record = entry.index
+    source.pending = 1
+    return True
+
+
+@kernel
 def draw(traffic, source):
     """Make the source's next frame the pending one; return False if a record has come to its end."""
     if source.params.kind == RECORDED_SOURCE or source.params.kind == CLOSED_RECORDED_SOURCE:
-        if source.next_record == source.params.last_record:
-            return False
-        entry = traffic.tape[source.next_record]
-        source.next_record += 1
-        source.pending_template = entry.template
-        source.pending_bytes = entry.frame_bytes
-        source.pending_hash = entry.hash
-        source.pending_record = entry.index
-    else:
-        source.pending_template = choice(traffic, source, source.params.first_target, source.params.n_targets)
-        source.pending_bytes = choice(traffic, source, source.params.first_length, source.params.n_lengths)
-        source.pending_hash = traffic.template[source.pending_template].queue_hash
-        source.pending_record = -1
+        return draw_recorded(traffic, source)
+    source.pending_template = choice(traffic, source, source.params.first_target, source.params.n_targets)
+    source.pending_bytes = choice(traffic, source, source.params.first_length, source.params.n_lengths)
+    source.pending_hash = traffic.template[source.pending_template].queue_hash
+    source.pending_record = -1
     source.pending = 1
     return True
 
@@ -168,11 +181,9 @@ def wake_at(nic, number, at_fs):
 
 
 @kernel
-def descriptors_of(nic, queue, source):
-    """Return how many descriptors the pending frame takes: one, or for a send those of its data, and its context's."""
+def descriptors_of_send(nic, queue, source):
+    """Return how many descriptors the pending send takes: those of its data, and its context's."""
     guests = nic.guests
-    if guests.params.mss_bytes == 0:
-        return 1
     n_bytes = guests.params.buffer_offset_bytes + source.pending_bytes - FCS_BYTES
     has_context = queue.last_template != source.pending_template or (
         guests.driver[queue.params.function].keeps_context == 0
@@ -181,11 +192,9 @@ def descriptors_of(nic, queue, source):
 
 
 @kernel
-def frames_of(nic, source):
-    """Return how many frames the pending one is: one, or those that the adapter cuts of a send."""
+def frames_of_send(nic, source):
+    """Return how many frames the adapter cuts of the pending send."""
     params = nic.guests.params
-    if params.mss_bytes == 0:
-        return 1
     payload_bytes = source.pending_bytes - FCS_BYTES - params.header_bytes
     return max(1, (payload_bytes + params.mss_bytes - 1) // params.mss_bytes)
 
@@ -199,17 +208,15 @@ def reserve_more(nic, queue, post):
         more.offered_fs, more.n_bytes, more.marks, more.n_descriptors, more.n_frames = post.offered_fs, 0, 0, 0, 0
 
 
-@kernel
-def reserve(nic, now_fs, number, source, n_descriptors, n_frames):
+@inlined
+def reserve(nic, now_fs, number, source, offered_fs, n_descriptors, n_frames):
     """Take slots of a Tx ring for the pending frame, or send."""
     queue = nic.tx_queue[number]
-    while queue.reserved - queue.picked + n_descriptors - 1 > queue.mask:
+    while queue.reserved + n_descriptors - queue.picked > queue.mask + 1:
         widen_posts(nic.guests, queue)
     post = nic.guests.post[queue.first + (queue.reserved & queue.mask)]
-    offered_fs = now_fs if is_closed(source) else source.next_at_fs
     post.offered_fs = offered_fs
-    for _ in range(n_frames):
-        enter(nic.ledger, now_fs, offered_fs)
+    enter(nic.ledger, now_fs, offered_fs)
     post.template = source.pending_template
     post.n_bytes = source.pending_bytes - FCS_BYTES
     post.hash = source.pending_hash
@@ -218,6 +225,8 @@ def reserve(nic, now_fs, number, source, n_descriptors, n_frames):
     post.n_descriptors = n_descriptors
     post.n_frames = n_frames
     if nic.guests.params.mss_bytes > 0:
+        for _ in range(n_frames - 1):
+            enter(nic.ledger, now_fs, offered_fs)
         reserve_more(nic, queue, post)
     queue.reserved += n_descriptors
     queue.highest = max(queue.highest, queue.reserved - queue.freed)
@@ -265,15 +274,17 @@ def feed_guest(nic, now_fs, function_number):
         if number < 0:
             break
         source = traffic.source[number]
+        keeps_coming = is_closed(source)
         is_lost = wire_is_dead and leaves_by_wire_alone(nic, source.pending_template)
-        if is_lost and is_closed(source):
+        if is_lost and keeps_coming:
             break  # it waits for the wire, and the function's other sources behind it
         queue_number = ring_of(function, source.pending_hash)
         queue = nic.tx_queue[queue_number]
-        n_descriptors = descriptors_of(nic, queue, source)
-        n_frames = frames_of(nic, source)
+        n_descriptors, n_frames = 1, 1
+        if nic.guests.params.mss_bytes > 0:
+            n_descriptors, n_frames = descriptors_of_send(nic, queue, source), frames_of_send(nic, source)
         has_room = queue.reserved - queue.freed + n_descriptors <= queue.slots and not is_lost
-        if not has_room and not is_lost and (is_closed(source) or not params.drop_when_full):
+        if not has_room and not is_lost and (keeps_coming or not params.drop_when_full):
             # It waits for a slot, and the function's other sources behind it; one that is off waits for its rings.
             function.is_full = 1 - function.is_off
             traffic.n_full += function.is_full
@@ -282,7 +293,8 @@ def feed_guest(nic, now_fs, function_number):
         count_offered(ledger, template, n_frames)
         prefetch(traffic.copy_kind[template.first_copy])
         if has_room:
-            reserve(nic, now_fs, queue_number, source, n_descriptors, n_frames)
+            offered_fs = now_fs if keeps_coming else source.next_at_fs
+            reserve(nic, now_fs, queue_number, source, offered_fs, n_descriptors, n_frames)
             if queue_number != last_queue and n_posts > 0:
                 add_work(nic, now_fs, nic.tx_queue[last_queue].params.core, POST_TASK, last_queue, n_posts)
                 n_posts = 0
@@ -295,7 +307,7 @@ def feed_guest(nic, now_fs, function_number):
             ledger.counts.drops[reason] += n_frames
             ledger.function[function_number].drops[reason] += n_frames
         source.pending = 0
-        if not is_closed(source):
+        if not keeps_coming:
             come_next(nic, number)
             if source.next_at_fs > now_fs:
                 arm(nic, number)
