@@ -115,6 +115,11 @@ class Config(Block):
         cores = self.cores_of(function)
         return tuple(cores[queue % len(cores)] for queue in range(self.nic.queues_per_vf))
 
+    def drops_of_queues(self, function: int) -> tuple[bool, ...]:
+        """Return of each of a function's queues whether frames drop for which it has no descriptor."""
+        own = self.switch.ports[function].drop_enable or (self.nic.drop_enable,)
+        return tuple(own[queue % len(own)] for queue in range(self.nic.queues_per_vf))
+
     def core_of(self, function: int) -> int:
         """Return the host's core on which a function's guest runs, or the first of several."""
         return self.cores_of(function)[0]

@@ -226,7 +226,6 @@ def _fill_adapter(nic: Nic, config: Config) -> None:
     for name in ("descriptor_cache", "tx_buffer_bytes", "rx_buffer_bytes"):
         params[name] = getattr(settings, name)
     params.writeback_timeout_fs = settings.writeback_timeout_fs or 0
-    params.drop_enable = settings.drop_enable
     params.drop_when_full = config.workload.on_full == "drop"
     if settings.store_rate_bps is not None:
         params.store_num, params.store_den = rate_as_ratio("nic.store_rate", settings.store_rate_bps)
@@ -277,7 +276,6 @@ def _fill_functions(nic: Nic, config: Config) -> None:
         number = function_of(port.number)
         function = nic.function[number]
         params = function.params
-        params.core = config.core_of(number)
         _fill_driver(nic.guests.driver[number], config.driver_of(port.name))
         params.weight = port.weight
         params.adapter_port = config.port.number_of(port.port)
@@ -305,6 +303,8 @@ def _fill_driver(record: Any, driver: VmDriver) -> None:
     record.send_time_fs, record.descriptor_time_fs = driver.times_of_send_fs
     record.send_byte_time_fs = driver.send_byte_time_fs
     record.keeps_context = driver.tso_context == "changed"
+    if not driver.refill:
+        record.refill_batch = NEVER
     record.polls = driver.polls
     record.mask_interrupts = driver.masks
     record.adapts_moderation = driver.masks and driver.adaptive_moderation and driver.moderation_fs > 0
@@ -336,6 +336,9 @@ def _fill_queues(nic: Nic, config: Config) -> None:
         params["queue"], params["ring_length"] = numbers, ring
         params["batch"], params["kind"], params["timer_kind"] = held
     receiving = nic["rx_queue"][: len(numbers)]
+    receiving["params"]["drop_enable"] = [
+        drops for port in config.switch.ports for drops in config.drops_of_queues(function_of(port.number))
+    ]
     receiving["known"] = receiving["slots"]
     receiving["closes_fs"] = NEVER
     receiving["moderation_fs"] = nic["guests"]["driver"]["moderation_fs"][receiving["params"]["function"]]

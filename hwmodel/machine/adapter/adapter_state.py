@@ -26,7 +26,7 @@ ADAPTER_COUNTS = record(
 )  # fmt: skip
 # `adapter_port`: the Ethernet port that it sends by; `port`: its own at that port's bridge.
 FUNCTION_PARAMS = record(
-    *ints("core", "adapter_port", "port", "first_source", "n_sources", "first_queue", "n_queues", "weight"),
+    *ints("adapter_port", "port", "first_source", "n_sources", "first_queue", "n_queues", "weight"),
     *ints("shaper_num", "shaper_den", "shaper_window_fs", "guarantee_num", "guarantee_den"),
 )
 FUNCTION = record(
@@ -44,6 +44,8 @@ HELD = record(*ints("n_descriptors", "n_frames", "written", "timer_at_fs", "time
 # which of the host's serves it, and the ring of its number the other way. `slots`: how many the driver may fill, or
 # posts descriptors in; none while its function is off.
 RING_PARAMS = record(*ints("function", "link", "wide_first", "core"))
+# `drop_enable`: a copy for which the Rx ring has no descriptor is dropped.
+RX_RING_PARAMS = record(*ints("function", "link", "wide_first", "core", "drop_enable"))
 # What went through a ring in all the run, if that is asked for, whatever becomes of its function: frames that were
 # read, or that their guest could see, and their bytes without FCS.
 QUEUE_COUNTS = record(*ints("frames", "n_bytes"))
@@ -60,7 +62,7 @@ TX_QUEUE = record(
     ("held", HELD),
 )
 RX_QUEUE = record(
-    ("params", RING_PARAMS),
+    ("params", RX_RING_PARAMS),
     *ints("first"),
     ("mask", U32),
     *ints("slots", "known", "requested", "cached", "fetched"),
@@ -113,7 +115,7 @@ SCHEDULER = record(
 # frame of 64 B feels.
 ADAPTER_PARAMS = record(
     *ints("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch"),
-    *ints("writeback_timeout_fs", "descriptor_cache", "drop_enable", "drop_when_full"),
+    *ints("writeback_timeout_fs", "descriptor_cache", "drop_when_full"),
     *ints("store_num", "store_den", "pipeline_fs", "queue_time_fs"),
     *ints("ahead_fs"),  # by how much a ring may be ahead of its pace
     *ints("tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues", "n_sources", "rx_writes"),

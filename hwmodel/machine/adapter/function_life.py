@@ -167,7 +167,7 @@ def drop_copies(nic, now_fs, first, end):
     drop_from(nic, now_fs, fifo, first, end, True)
     drop_from(nic, now_fs, nic.loopback, first, end, False)
     if fifo.head == fifo.tail:
-        have_descriptors(nic.ledger, now_fs)
+        have_descriptors(nic, now_fs)
 
 
 @kernel

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.processor import prefetch, prefetch_at
 from hwmodel.compiled.records import NEVER, offset_of
@@ -27,6 +29,7 @@ from hwmodel.machine.tlp_kinds import RX_INTERRUPT, TX_INTERRUPT
 
 HISTOGRAM_AT, HISTOGRAM_BYTES = offset_of(LEDGER, "histogram"), 4  # of the rows, of a count
 NO_DESCRIPTOR = DropReason.NO_DESCRIPTOR.value
+LONG_BLOCK_FS = 10**11  # 100 us: a look at all that waits is worth its time then
 MOST_BEGUN = 15  # frames that a descriptor counts in 4 bits (Linux ixgbe_type.h, IXGBE_RXDADV_RSCCNT_MASK)
 MOST_COALESCED_BYTES = 65535  # Linux ixgbe, ixgbe_configure_rscctl: what all buffers of one receive may have
 
@@ -216,11 +219,46 @@ def start_write(nic, now_fs, copy, n_descriptors):
 
 
 @inlined
-def have_descriptors(ledger, now_fs):
+def have_descriptors(nic, now_fs):
     """Note that no frame waits for Rx descriptors."""
-    if ledger.counts.stalls.descriptors.since_fs >= 0:  # the other is a part of it
-        set_stalled(ledger.counts.stalls.descriptors, now_fs, False)
-        set_stalled(ledger.counts.stalls.rx_ring, now_fs, False)
+    if nic.ledger.counts.stalls.descriptors.since_fs >= 0:  # the other is a part of it
+        set_stalled(nic.ledger.counts.stalls.descriptors, now_fs, False)
+        end_block(nic, now_fs)
+
+
+@kernel
+def begin_block(nic, now_fs, number):
+    """Note that the head of the Rx buffer waits for a ring in which nothing is posted."""
+    if nic.rx_blocked_by != number:
+        end_block(nic, now_fs)
+    nic.rx_blocked_by = number
+    set_stalled(nic.ledger.counts.stalls.rx_ring, now_fs, True)
+
+
+@kernel
+def end_block(nic, now_fs):
+    """Note that the head of the Rx buffer waits no more for a ring; count whom that kept waiting, if it was long."""
+    stall = nic.ledger.counts.stalls.rx_ring
+    if stall.since_fs < 0:
+        return
+    blocked_fs = now_fs - stall.since_fs
+    set_stalled(stall, now_fs, False)
+    function = nic.rx_queue[nic.rx_blocked_by].params.function
+    nic.ledger.function[function].blocking_fs += blocked_fs
+    if blocked_fs >= LONG_BLOCK_FS:
+        count_waiting(nic, now_fs, nic.rx_fifo, function, blocked_fs)
+        count_waiting(nic, now_fs, nic.loopback, function, blocked_fs)
+
+
+@kernel
+def count_waiting(nic, now_fs, fifo, blocking, blocked_fs):
+    """Count for each function but the one that blocks, if it has a copy in a FIFO, that it has waited."""
+    for at in range(fifo.head, fifo.tail):
+        number = nic.rx_queue[fifo.ring[at & fifo.mask].queue].params.function
+        waiting = nic.ledger.function[number]
+        if number != blocking and waiting.waited_until_fs != now_fs:
+            waiting.waited_until_fs = now_fs
+            waiting.waited_fs += blocked_fs
 
 
 @kernel
@@ -240,11 +278,14 @@ def serve_rx_buffer(nic, now_fs):
             n_needed = descriptors_for(nic.guests, copy.n_bytes)
         if nic.rx_queue[copy.queue].cached < n_needed:
             is_fetched = fetch_rx_on_demand(nic, copy.queue, n_needed)
-            if is_fetched or nic.params.drop_enable == 0:
+            if is_fetched or nic.rx_queue[copy.queue].params.drop_enable == 0:
                 set_stalled(ledger.counts.stalls.descriptors, now_fs, nic.rx_dma_busy == 0)
                 if nic.rx_dma_busy == 0 and nic.rx_head_waits_fs < 0:
                     nic.rx_head_waits_fs = now_fs
-                set_stalled(ledger.counts.stalls.rx_ring, now_fs, nic.rx_dma_busy == 0 and not is_fetched)
+                if nic.rx_dma_busy == 0 and not is_fetched:
+                    begin_block(nic, now_fs, np.int64(copy.queue))
+                else:
+                    end_block(nic, now_fs)
                 return has_dropped
             fifo.head += 1
             nic.rx_head_waits_fs = -1
@@ -252,12 +293,12 @@ def serve_rx_buffer(nic, now_fs):
             copy_dropped(nic, now_fs, copy, NO_DESCRIPTOR)
             has_dropped = True
         elif nic.rx_dma_busy:
-            have_descriptors(ledger, now_fs)
+            have_descriptors(nic, now_fs)
             return has_dropped
         else:
             fifo.head += 1
             start_write(nic, now_fs, copy, n_needed)
-    have_descriptors(ledger, now_fs)
+    have_descriptors(nic, now_fs)
     return has_dropped
 
 

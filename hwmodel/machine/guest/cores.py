@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.processor import prefetch
+from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.batches import begin_rx_batches, mark_batch
 from hwmodel.machine.counts.histogram import bucket
 from hwmodel.machine.counts.journey_state import POSTED, RUNG
@@ -207,6 +208,8 @@ def refills_early(nic, queue, number):
     early_refills = nic.guests.params.early_refills
     if early_refills == 0 or queue.since_refill == 0:
         return False
+    if nic.guests.driver[queue.params.function].refill_batch == NEVER:
+        return False
     return next_u32(host_of(nic, link_of(nic, number))) < early_refills
 
 
@@ -235,6 +238,17 @@ def taken(nic, now_fs, core):
     ring_doorbell(nic, now_fs, RX_DOORBELL, core.queue, queue.since_refill)
     queue.since_refill = 0
     return True
+
+
+@kernel
+def refill_what_is_taken(nic, now_fs, number):
+    """Let the driver of a function post at once what is due to be posted again, now that its batch is another one."""
+    params = nic.function[number].params
+    for ring in range(params.first_queue, params.first_queue + params.n_queues):
+        queue = nic.rx_queue[ring]
+        if queue.since_refill >= nic.guests.driver[number].refill_batch:
+            ring_doorbell(nic, now_fs, RX_DOORBELL, ring, queue.since_refill)
+            queue.since_refill = 0
 
 
 @kernel
