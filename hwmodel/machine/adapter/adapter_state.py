@@ -15,6 +15,8 @@ BUS_CAP = GRANT_CAP + (1 << 14)  # frames that wait for buses: of VMs, and what 
 PASSING_CAP = 1 << 5  # frames granted and not yet switched: a grant takes a cycle or more, the rest at most 9
 
 
+LONG_BLOCK_FS = 10**11  # of a ring that keeps the Rx buffer waiting: 100 us, which a look at all that waits is worth
+
 SCHEDULE_ROUND_ROBIN, SCHEDULE_WEIGHTED, SCHEDULE_DEFICIT, SCHEDULE_STRICT = range(4)
 
 

@@ -9,6 +9,7 @@ from hwmodel.compiled.processor import prefetch, prefetch_at
 from hwmodel.compiled.records import NEVER, offset_of
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import TO_ONE
+from hwmodel.machine.adapter.adapter_state import LONG_BLOCK_FS
 from hwmodel.machine.adapter.fetch import fetch_rx, fetch_rx_on_demand
 from hwmodel.machine.adapter.writeback import hold_for_writeback, slots_free
 from hwmodel.machine.counts.batches import mark_rx_batch
@@ -29,7 +30,6 @@ from hwmodel.machine.tlp_kinds import RX_INTERRUPT, TX_INTERRUPT
 
 HISTOGRAM_AT, HISTOGRAM_BYTES = offset_of(LEDGER, "histogram"), 4  # of the rows, of a count
 NO_DESCRIPTOR = DropReason.NO_DESCRIPTOR.value
-LONG_BLOCK_FS = 10**11  # 100 us: a look at all that waits is worth its time then
 MOST_BEGUN = 15  # frames that a descriptor counts in 4 bits (Linux ixgbe_type.h, IXGBE_RXDADV_RSCCNT_MASK)
 MOST_COALESCED_BYTES = 65535  # Linux ixgbe, ixgbe_configure_rscctl: what all buffers of one receive may have
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -170,6 +171,7 @@ class Taking(Task):
         """Taken in the piece that is being done."""
         self._descriptors_taken = parameters.taken_before.get((ring.port, ring.queue), 0)
         self._enter_fs = 0
+        self.never_refills = ring.port in parameters.never_refill
         self.is_polled = False
         self.interrupt: Interrupt
         self.adaption = Adaption(parameters.adaptive_intervals_fs)
@@ -202,7 +204,7 @@ class Taking(Task):
         enter_fs, self._enter_fs = self._enter_fs, 0
         frames, descriptors = 0, self._descriptors_taken
         for copy in self._visible:
-            if frames == most or descriptors >= self._parameters.refill_batch:
+            if frames == most or descriptors >= self._refill_batch:
                 break
             frames += 1
             descriptors += copy.n_descriptors
@@ -225,8 +227,8 @@ class Taking(Task):
     def piece_done(self, is_turn_over: bool) -> bool:
         """Post a whole batch of descriptors again; poll no more if a turn has left nothing."""
         self._of_piece.clear()
-        refills = self._descriptors_taken >= self._parameters.refill_batch
-        if self._descriptors_taken and not refills:
+        refills = self._descriptors_taken >= self._refill_batch
+        if self._descriptors_taken and not refills and not self.never_refills:
             refills = self._chances.refills_early()
         if refills:
             descriptors, self._descriptors_taken = self._descriptors_taken, 0
@@ -235,6 +237,17 @@ class Taking(Task):
         if unmasks:
             self._poll_no_more()
         return refills or unmasks
+
+    @property
+    def _refill_batch(self) -> float:
+        return math.inf if self.never_refills else self._parameters.refill_batch
+
+    def refills_from_now(self, does: bool) -> None:
+        """Post descriptors again, or no more; what is due is posted at once."""
+        self.never_refills = not does
+        if self._descriptors_taken >= self._refill_batch:
+            descriptors, self._descriptors_taken = self._descriptors_taken, 0
+            self.ring_doorbell(descriptors)
 
     def _poll_no_more(self) -> None:
         self.is_polled = False
@@ -436,6 +449,11 @@ class Driver:
         self._queue_posts()
         for taking in self._takings:
             taking.ring_doorbell(self._rx_ring - 1)
+
+    def refills_from_now(self, does: bool) -> None:
+        """Post Rx descriptors again, or no more."""
+        for taking in self._takings:
+            taking.refills_from_now(does)
 
     def keep_core(self, time_fs: int) -> None:
         """Do something beside frames for a time."""

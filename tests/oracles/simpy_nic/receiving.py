@@ -173,6 +173,10 @@ class Receiver:
             self._meter.copy_dropped(copy, FUNCTION_RESET)
             self.buffered_bytes -= copy.data_bytes
 
+    def drops_changed(self) -> None:
+        """Learn that the head may be dropped now."""
+        self._advance()
+
     def go_on(self) -> None:
         """See to what the room and the engine can be used for, that functions which are off have left."""
         self.room_freed()
@@ -272,12 +276,13 @@ class Receiver:
         ring = self.rings[copy.destination, copy.frame.rss_hash % self._parameters.queues_per_vf]
         needed = self._descriptors_needed(ring, copy)
         if ring.cached + ring.requested + ring.known < needed:
-            if self._parameters.drop_enable:
+            drops = self._parameters.drops_at(ring.port, ring.queue)
+            if drops:
                 self._waiting.popleft()
                 self._meter.copy_dropped(copy, "NO_DESCRIPTOR")
                 self.buffered_bytes -= copy.data_bytes
                 self._has_dropped = True
-            return self._parameters.drop_enable
+            return drops
         on_demand = self._parameters.rx_fetch_batch if self._parameters.rx_prefetch else 1
         while ring.cached + ring.requested < needed:
             cache_room = self._parameters.descriptor_cache - ring.cached - ring.requested
