@@ -172,7 +172,7 @@ def stations_of(config: Config) -> dict[str, Any]:
         },
         "never_refill": frozenset(port.number for port in ports if not config.driver_of(port.name).refill),
         "queue_cores": {
-            (port.number, queue): port.cores[queue % len(port.cores)]
+            (port.number, queue): port.cores[queue % (config.nic.vectors_per_function or 16) % len(port.cores)]
             for port in ports
             if port.cores
             for queue in range(config.nic.queues_per_vf)

@@ -22,6 +22,8 @@ def draw_rings(seed: int, n: int = 500) -> Commanded:
     ]
     for name in chance.sample(NAMES, chance.choice((0, 0, 1, 2))):
         changes[f"driver.vms.{name}.refill"] = False
+    if int(changes.get("nic.queues_per_vf", 1)) > 1:
+        changes["nic.vectors_per_function"] = chance.choice((None, 1, 1, 2))
     last_fs = 700_000 * NS_FS if isinstance(drawn.load, Mapping) else drawn.load[-1][0] * NS_FS
     moments = sorted(chance.randrange(last_fs) for _ in range(chance.randint(0, 6)))
     return Commanded(changes, drawn.load, [(at_fs, _change(chance)) for at_fs in moments])

@@ -226,6 +226,11 @@ class Nic(Block):
         "in one ring unless it has several connections (workload.connections): more of them matter to those that send "
         "to, or get from, several.",
     )
+    vectors_per_function: Annotated[int, Whole(1, 16)] | None = key(
+        None,
+        "MSI-X vectors that each function has for its queues. With fewer than queues, queue q has vector q modulo their "
+        "number: its rings share interrupts, their moderation and their core. null: one for each queue.",
+    )
     steering: Steering | None = key(
         None,
         "Which queue of a function or pool a received frame goes to (docs/steering.md); null: its hash modulo the "
@@ -310,7 +315,12 @@ class Nic(Block):
     @model_serializer(mode="wrap")
     def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Say nothing of offloads where they are as without them."""
-        return said_where_set(self, write(self), "tso", "rsc", "header_split_bytes")
+        return said_where_set(self, write(self), "tso", "rsc", "header_split_bytes", "vectors_per_function")
+
+    @property
+    def n_vectors(self) -> int:
+        """Return how many vectors the queues of a function have."""
+        return min(self.queues_per_vf, self.vectors_per_function or self.queues_per_vf)
 
 
 class WirePort(Block):

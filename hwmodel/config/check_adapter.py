@@ -113,6 +113,7 @@ def _check_functions(config: Config, findings: Findings, name: str, device: Devi
             "nic.preset",
         )
         return
+    _check_vectors(config, findings, name, device)
     n_queues = nic.queues_per_vf * (nic.vfs + 1)
     if n_queues > device.max_queues and nic.vfs <= device.max_vfs:
         findings.add(
@@ -120,6 +121,16 @@ def _check_functions(config: Config, findings: Findings, name: str, device: Devi
             f"{device.max_queues} of the {name}",
             "nic.queues_per_vf",
             "nic.vfs",
+            "nic.preset",
+        )
+
+
+def _check_vectors(config: Config, findings: Findings, name: str, device: Device) -> None:
+    n_vectors, most = config.nic.vectors_per_function, device.vectors_per_vf
+    if n_vectors is not None and most is not None and n_vectors > most and not config.has_pools:
+        findings.add(
+            f"{n_vectors} vectors for queues; a VF of the {name} has {most + 1} in all, one of them for messages of the PF",
+            "nic.vectors_per_function",
             "nic.preset",
         )
 

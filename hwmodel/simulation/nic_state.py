@@ -18,7 +18,7 @@ from hwmodel.machine.adapter.adapter_state import (
 )
 from hwmodel.machine.counts.ledger_state import STALLS
 from hwmodel.machine.frames import GROUP_CAP
-from hwmodel.machine.guest.guest_state import FIRST_PLACES, LOWEST_CLASS, NARROW_PLACES
+from hwmodel.machine.guest.guest_state import FIRST_PLACES, LOWEST_CLASS, NARROW_PLACES, NO_RING
 from hwmodel.machine.pcie.link_state import BY_ARRIVAL, MAX_TLP_BYTES, READS_FIRST, ROUND_ROBIN, WRITES_FIRST
 from hwmodel.machine.server import fresh_state
 from hwmodel.machine.time.clock import ADAPTER_LINKS, LANE_CAP, RX_WRITEBACK_TIMER, TX_WRITEBACK_TIMER
@@ -336,6 +336,12 @@ def _fill_queues(nic: Nic, config: Config) -> None:
         params["queue"], params["ring_length"] = numbers, ring
         params["batch"], params["kind"], params["timer_kind"] = held
     receiving = nic["rx_queue"][: len(numbers)]
+    in_function = numbers % settings.queues_per_vf
+    following = in_function + settings.n_vectors
+    receiving["params"]["vector"] = numbers - in_function + in_function % settings.n_vectors
+    receiving["params"]["next_of_vector"] = np.where(
+        following < settings.queues_per_vf, numbers + settings.n_vectors, NO_RING
+    )
     receiving["params"]["drop_enable"] = [
         drops for port in config.switch.ports for drops in config.drops_of_queues(function_of(port.number))
     ]

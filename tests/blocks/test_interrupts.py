@@ -304,7 +304,7 @@ def test_the_interval_follows_the_load(load, n_bytes, expected, interval_ns, way
     counted = {"rx": "taken_bytes", "tx": "posted_bytes"}[way]
     assert (queue.rx_class, queue.tx_class, queue.moderation_fs) == (LOWEST, LOWEST, 50_000 * NS)
     queue[f"{way}_class"], queue[counted] = load, n_bytes
-    adapt_moderation(nic.guests.driver[VF0], queue)
+    adapt_moderation(nic, nic.guests.driver[VF0], queue)
     assert (queue[f"{way}_class"], queue.moderation_fs, queue[counted]) == (expected, interval_ns * NS, 0)
 
 
@@ -313,7 +313,7 @@ def test_the_larger_class_of_received_and_sent_decides(rx, tx):
     nic = adapter(moderation="50us")
     queue = nic.rx_queue[VF0]
     queue.rx_class, queue.tx_class = rx, tx
-    adapt_moderation(nic.guests.driver[VF0], queue)
+    adapt_moderation(nic, nic.guests.driver[VF0], queue)
     assert queue.moderation_fs == 52_109 * NS
 
 
@@ -322,7 +322,7 @@ def test_intervals_are_those_of_the_configuration():
     nic = adapter(moderation="50us", adaptive_intervals=["20us", "50us", "124us"])
     queue = nic.rx_queue[VF0]
     queue.rx_class, queue.taken_bytes = BULK, 5000
-    adapt_moderation(nic.guests.driver[VF0], queue)
+    adapt_moderation(nic, nic.guests.driver[VF0], queue)
     assert queue.moderation_fs == 53_173 * NS
 
 

@@ -46,8 +46,9 @@ HELD = record(*ints("n_descriptors", "n_frames", "written", "timer_at_fs", "time
 # which of the host's serves it, and the ring of its number the other way. `slots`: how many the driver may fill, or
 # posts descriptors in; none while its function is off.
 RING_PARAMS = record(*ints("function", "link", "wide_first", "core"))
-# `drop_enable`: a copy for which the Rx ring has no descriptor is dropped.
-RX_RING_PARAMS = record(*ints("function", "link", "wide_first", "core", "drop_enable"))
+# `drop_enable`: a copy for which the Rx ring has no descriptor is dropped. `vector`: the first ring of those that share
+# its MSI-X vector, which has the vector's state; `next_of_vector`: the next of them, `NO_RING` behind the last.
+RX_RING_PARAMS = record(*ints("function", "link", "wide_first", "core", "drop_enable", "vector", "next_of_vector"))
 # What went through a ring in all the run, if that is asked for, whatever becomes of its function: frames that were
 # read, or that their guest could see, and their bytes without FCS.
 QUEUE_COUNTS = record(*ints("frames", "n_bytes"))
@@ -70,7 +71,8 @@ RX_QUEUE = record(
     *ints("slots", "known", "requested", "cached", "fetched"),
     *ints("started", "landed", "written_back", "visible", "taken", "since_refill", "highest"),
     # Of interrupts: frames counted as their write-back entered P, those of them told of; `is_masked` is the adapter's,
-    # `is_polled` the driver's. `entry_fs`: what interrupts cost the core before it takes the next frame.
+    # `is_polled` the driver's. `entry_fs`: what interrupts cost the core before it takes the next frame. Masks, timers,
+    # intervals and classes are those of the vector, and stand with its first ring.
     *ints("returned", "told", "is_masked", "moderated_until_fs", "moderation_at_fs", "moderation_fs"),
     *ints("is_polled", "entry_fs", "rx_class", "taken_bytes", "tx_class", "posted_bytes"),
     # The receive that is open: its frames, descriptors and bytes, of which kind of copy it is, what its last buffer

@@ -16,6 +16,7 @@ from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journeys import journey_lost, lost_in_ring
 from hwmodel.machine.counts.outcome import copy_dropped
 from hwmodel.machine.guest.cores import forget_work
+from hwmodel.machine.guest.guest_state import NO_RING
 from hwmodel.machine.pcie.links import link_at
 from hwmodel.machine.pcie.reads import give_places_back
 from hwmodel.machine.pcie.transactions import ring_doorbell
@@ -25,7 +26,6 @@ from hwmodel.machine.tlp_kinds import RX_DOORBELL
 from hwmodel.machine.traffic.sources import NO_TEMPLATE, hunger
 
 FUNCTION_RESET = DropReason.FUNCTION_RESET.value
-NO_RING = -1  # as the ring of a frame whose function has gone
 
 
 @kernel
@@ -143,7 +143,7 @@ def forget_reads(nic, now_fs, first, end):
     for at in range(grants.head, grants.tail):
         frame = grants.ring[at & grants.mask]
         if first <= frame.queue < end:
-            frame.queue = NO_RING
+            frame.queue = NO_RING  # its function has gone
     for number in range(ADAPTER_LINKS):
         forget_requests(nic, now_fs, link_at(nic, number), first, end)
     if not is_cut:

@@ -20,7 +20,7 @@ from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, LEDGER
 from hwmodel.machine.counts.outcome import copy_dropped, delivered_to_guest
 from hwmodel.machine.growing_ring import widen_finished
 from hwmodel.machine.guest.cores import add_work
-from hwmodel.machine.guest.guest_state import TAKE_TASK
+from hwmodel.machine.guest.guest_state import NO_RING, TAKE_TASK
 from hwmodel.machine.host.translation import buffer_address
 from hwmodel.machine.pcie.links import host_of, link_of
 from hwmodel.machine.pcie.transactions import post_payload_write
@@ -387,24 +387,45 @@ def show(nic, now_fs, number, raised_fs):
 
 
 @kernel
-def interrupted(nic, now_fs, kind, number, n, raised_fs):
-    """Let a guest take an interrupt: it sees what has been written back, and polls from now on if it masks them."""
+def interrupted(nic, now_fs, kind, vector, n, raised_fs):
+    """Let a guest take an interrupt: it sees what has been written back, and polls from now on if it masks them.
+
+    What it costs comes before the frames that are taken next of the vector's first ring.
+    """
     guests = nic.guests
-    queue = nic.rx_queue[number]
-    driver = guests.driver[queue.params.function]
-    core_number = queue.params.core
+    first = nic.rx_queue[vector]
+    driver = guests.driver[first.params.function]
+    core_number = first.params.core
     core = guests.core[core_number]
     if core.is_running == 0 and max(core.free_fs, core.awake_fs) <= now_fs:
         core.awake_fs = now_fs + driver.wakeup_time_fs
-    queue.entry_fs += driver.interrupt_time_fs
-    if driver.mask_interrupts:
-        queue.is_polled = 1
-        tx_queue = nic.tx_queue[number]
-        n = tx_queue.written_back - tx_queue.freed
-    # What it costs comes before what it leads to: the Rx ring joins the core's list first.
-    if driver.mask_interrupts or kind == RX_INTERRUPT:
-        show(nic, now_fs, number, raised_fs)
-    if driver.mask_interrupts or queue.entry_fs > 0:
-        add_work(nic, now_fs, core_number, TAKE_TASK, number, 0)
-    if n > 0 and (driver.mask_interrupts or kind == TX_INTERRUPT):
-        slots_free(nic, now_fs, number, n)
+    first.entry_fs += driver.interrupt_time_fs
+    # What it costs comes before what it leads to: the first ring joins the core's list first.
+    number = vector
+    while number != NO_RING:
+        queue = nic.rx_queue[number]
+        if driver.mask_interrupts:
+            queue.is_polled = 1
+        if driver.mask_interrupts or kind == RX_INTERRUPT:
+            show(nic, now_fs, number, raised_fs)
+        if number == vector and (driver.mask_interrupts or first.entry_fs > 0):
+            add_work(nic, now_fs, core_number, TAKE_TASK, number, 0)
+        number = queue.params.next_of_vector
+    if driver.mask_interrupts or kind == TX_INTERRUPT:
+        free_told(nic, now_fs, vector, n)
+
+
+@kernel
+def free_told(nic, now_fs, vector, n):
+    """Give the slots back that an interrupt tells of: `n`, or of several rings and of one that is polled all there are.
+
+    What an interrupt stands for was written back before it.
+    """
+    number = vector
+    is_alone = nic.rx_queue[vector].params.next_of_vector == NO_RING and nic.rx_queue[vector].is_polled == 0
+    while number != NO_RING:
+        queue = nic.tx_queue[number]
+        n_freed = n if is_alone else queue.written_back - queue.freed
+        if n_freed > 0:
+            slots_free(nic, now_fs, number, n_freed)
+        number = nic.rx_queue[number].params.next_of_vector

@@ -13,6 +13,8 @@ FIRST_PLACES = 1 << 4
 NARROW_PLACES = MAX_QUEUES * FIRST_PLACES
 PLACES = NARROW_PLACES + RING_POOL
 
+NO_RING = -1  # in place of the number of one
+
 # Work of a guest's core.
 POST_TASK, TAKE_TASK = range(2)
 LOWEST_CLASS, MIDDLE_CLASS, BULK_CLASS = range(3)  # of loads, for adaptive moderation

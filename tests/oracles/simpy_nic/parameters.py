@@ -113,6 +113,8 @@ class NicParameters:
     # The adapter.
     vfs: int = 8
     queues_per_vf: int = 1
+    vectors_per_function: int | None = None
+    """MSI-X vectors for the queues of a function; None: one for each."""
     tx_ring: int = 512
     rx_ring: int = 512
     fetch_batch: int = 8
@@ -218,6 +220,10 @@ class NicParameters:
     def ports_off(self) -> frozenset[int]:
         """The same functions by their ports."""
         return frozenset(function + 1 for function in self.off)
+
+    def vector_of(self, queue: int) -> int:
+        """Return the first queue of those that have the vector of a queue."""
+        return queue % min(self.queues_per_vf, self.vectors_per_function or self.queues_per_vf)
 
     def drops_at(self, port: int, queue: int) -> bool:
         """Tell whether frames drop for which a ring has no descriptor."""
