@@ -111,6 +111,8 @@ def parameters_of(config: Config) -> NicParameters:
     }
     return NicParameters(
         **settings,
+        tx_host_threshold=nic.txdctl.hthresh if nic.txdctl else 0,
+        tx_reports_last=bool(nic.txdctl and not nic.txdctl.wthresh and nic.txdctl.rs > 1),
         own_drivers={port: own for port, own in own_drivers.items() if own},
         link_fs_per_byte=fs_per_byte(usable),
         request_header_bytes={64: 24, 32: 20}[pcie.address_bits] + ecrc,

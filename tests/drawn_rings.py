@@ -24,9 +24,22 @@ def draw_rings(seed: int, n: int = 500) -> Commanded:
         changes[f"driver.vms.{name}.refill"] = False
     if int(changes.get("nic.queues_per_vf", 1)) > 1:
         changes["nic.vectors_per_function"] = chance.choice((None, 1, 1, 2))
+    if chance.random() < 0.5:
+        changes["nic.shared_descriptor_cache"] = chance.choice((3, 20, 40, 100))
+    if chance.random() < 0.4:
+        changes |= _thresholds(chance)
     last_fs = 700_000 * NS_FS if isinstance(drawn.load, Mapping) else drawn.load[-1][0] * NS_FS
     moments = sorted(chance.randrange(last_fs) for _ in range(chance.randint(0, 6)))
     return Commanded(changes, drawn.load, [(at_fs, _change(chance)) for at_fs in moments])
+
+
+def _thresholds(chance: random.Random) -> dict[str, Any]:
+    """Draw thresholds in place of the batches; a report for several is not as many as half a ring."""
+    pthresh = chance.choice((0, 4, 24, 32))
+    sent = {"pthresh": pthresh, "hthresh": chance.choice((0, 1, 3, 9)), "wthresh": chance.choice((0, 0, 1, 5, 8))}
+    sent["rs"] = 1 if sent["wthresh"] else chance.choice((1, 4, 7))
+    batches = {"nic.fetch_batch": 40 - pthresh, "nic.tx_writeback_batch": sent["wthresh"] or sent["rs"]}
+    return {**batches, "nic.txdctl": sent, "nic.descriptor_cache": 40}
 
 
 def _drops(chance: random.Random, n_queues: int) -> Any:

@@ -20,6 +20,7 @@ from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.adapter.adapter_state import (
     ADAPTER_COUNTS,
     ADAPTER_PARAMS,
+    CACHE_SHARE,
     FUNCTION,
     PIPE_CAP,
     READS,
@@ -59,6 +60,7 @@ SERVER = record(
     ("counts", ADAPTER_COUNTS),
     ("scheduler", SCHEDULER),
     ("params", ADAPTER_PARAMS),
+    ("cache", CACHE_SHARE),
     ("reads", READS),
     ("engines", ENGINES),
     ("pcie", PCIE, (ADAPTER_LINKS,)),

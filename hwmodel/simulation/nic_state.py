@@ -9,6 +9,7 @@ import numpy as np
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.config.adapter import PLACES_A_DESCRIPTOR
+from hwmodel.config.frame_lengths import descriptors_of_send
 from hwmodel.errors import InputError
 from hwmodel.machine.adapter.adapter_state import (
     SCHEDULE_DEFICIT,
@@ -225,6 +226,11 @@ def _fill_adapter(nic: Nic, config: Config) -> None:
         params[name] = getattr(settings, name)
     for name in ("descriptor_cache", "tx_buffer_bytes", "rx_buffer_bytes"):
         params[name] = getattr(settings, name)
+    for name in ("fetch_batch", "rx_fetch_batch", "rx_prefetch", "descriptor_cache"):
+        nic.cache[name] = params[name]
+    params.tx_host_threshold = settings.tx_host_threshold
+    params.shared_cache = settings.shared_descriptor_cache or 0
+    params.least_share = max(1, descriptors_of_send(config)) if config.workload.segment_bytes is not None else 1
     params.writeback_timeout_fs = settings.writeback_timeout_fs or 0
     params.drop_when_full = config.workload.on_full == "drop"
     if settings.store_rate_bps is not None:
@@ -330,6 +336,7 @@ def _fill_queues(nic: Nic, config: Config) -> None:
         queues["slots"] = ring - 1
         if name == "tx_queue":
             queues["last_template"] = NO_TEMPLATE
+            queues["held"]["params"]["reports_last"] = settings.reports_last
         waiting = queues["held"]
         waiting["timer_at_fs"] = NEVER
         params = waiting["params"]

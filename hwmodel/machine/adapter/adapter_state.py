@@ -39,7 +39,8 @@ FUNCTION = record(
     *ints("is_off", "first_in_fs", "owed_from_fs"),
 )
 # Descriptors of a ring that are done and not yet written back; `queue`, `ring_length` and `batch` are the ring's.
-HELD_PARAMS = record(*ints("kind", "timer_kind", "queue", "ring_length", "batch"))
+# `reports_last`: the last descriptor of a batch alone is written back, for all of it, and there is no timer.
+HELD_PARAMS = record(*ints("kind", "timer_kind", "queue", "ring_length", "batch", "reports_last"))
 HELD = record(*ints("n_descriptors", "n_frames", "written", "timer_at_fs", "timer_armed"), ("params", HELD_PARAMS))
 # `mask` of a Tx or Rx ring: of the places of `post` or `finished` in use, from `first` on; `wide_first`: from where on,
 # once they are more than the first few (`growing_ring.widen_posts`). `link`: by which the adapter reaches it. `core`:
@@ -60,6 +61,7 @@ TX_QUEUE = record(
     *ints("first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"),
     *ints("picked", "fetched", "counted", "written_back", "freed", "highest", "is_paused", "pace_fs", "slots"),
     *ints("n_picked", "untold", "last_template", "cut_frames", "cut_bytes", "cut_to_frames", "cut_to_bytes"),
+    *ints("is_used"),
     ("counts", QUEUE_COUNTS),
     ("batch", POST_BATCH),  # of the last frame that was picked
     ("held", HELD),
@@ -78,7 +80,7 @@ RX_QUEUE = record(
     # The receive that is open: its frames, descriptors and bytes, of which kind of copy it is, what its last buffer
     # holds, how many frames begin there, when it is closed at the latest, and whether the ring's timer runs.
     *ints("open_frames", "open_descriptors", "open_bytes", "open_kind", "used_bytes", "begun_there"),
-    *ints("closes_fs", "closing_armed"),
+    *ints("closes_fs", "closing_armed", "is_used"),
     ("counts", QUEUE_COUNTS),
     ("batch", RX_BATCH),  # of the last frame that was taken
     ("held", HELD),
@@ -115,10 +117,16 @@ SCHEDULER = record(
     *ints("n_told", "n_paused"),
 )
 
+# What a ring may have of the chip's descriptors now: as configured, or its share of a cache for all of the `n_rings` in
+# use, each of which has `is_used`.
+CACHE_SHARE = record(*ints("n_rings", "descriptor_cache", "fetch_batch", "rx_fetch_batch", "rx_prefetch"))
 # What bounds the adapter, and how fast its parts are. `counts_rings`: what goes through each ring is asked for, which a
 # frame of 64 B feels.
 ADAPTER_PARAMS = record(
     *ints("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch"),
+    # `tx_host_threshold`: Tx descriptors that there must be for a prefetch. `shared_cache`: descriptors of all rings on
+    # the chip, 0 where each has its own; a ring has `least_share` of them in any case.
+    *ints("tx_host_threshold", "shared_cache", "least_share"),
     *ints("writeback_timeout_fs", "descriptor_cache", "drop_when_full"),
     *ints("store_num", "store_den", "pipeline_fs", "queue_time_fs"),
     *ints("ahead_fs"),  # by how much a ring may be ahead of its pace

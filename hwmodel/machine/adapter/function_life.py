@@ -9,6 +9,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.adapter.fetch import share_out
 from hwmodel.machine.adapter.forgetting import forget_in_flight, forget_requests, forget_writes
 from hwmodel.machine.adapter.receive import have_descriptors
 from hwmodel.machine.adapter.switching import frame_in, release_tx_room
@@ -198,6 +199,10 @@ def begin_ring_anew(nic, now_fs, number):
     Timers that run find nothing to do. A pace that is to be kept is kept.
     """
     tx, rx = nic.tx_queue[number], nic.rx_queue[number]
+    if nic.params.shared_cache > 0:
+        nic.cache.n_rings -= tx.is_used + rx.is_used
+        tx.is_used, rx.is_used = 0, 0
+        share_out(nic)
     tx.reserved, tx.posted, tx.rung, tx.told, tx.known, tx.requested, tx.cached = 0, 0, 0, 0, 0, 0, 0
     tx.picked, tx.fetched, tx.counted, tx.written_back, tx.freed, tx.slots = 0, 0, 0, 0, 0, 0
     tx.n_picked, tx.untold, tx.last_template, tx.cut_frames, tx.cut_bytes = 0, 0, NO_TEMPLATE, 0, 0

@@ -62,7 +62,9 @@ class Model:
         self.arbiter = ReadArbiter(env, current, up, Host(env, down, current, self.iommu, memory))
         self.receiver = Receiver(env, current, self.meter, up, self.arbiter)
         self.switch = Switch(env, current, self.meter, self.receiver)
-        self.sender = self.switch.sender = Sender(env, current, up, self.arbiter, self.switch.frame_in)
+        self.sender = self.switch.sender = Sender(
+            env, current, up, self.arbiter, self.switch.frame_in, self.receiver.cache
+        )
         self._tables: list[Tables] = []
         if parameters.switch is not None:
             self._tables = [Tables(env, switch, parameters.ports_off) for switch in _switches(parameters)]

@@ -121,6 +121,12 @@ class NicParameters:
     rx_fetch_batch: int = 8
     rx_prefetch: int = 8
     descriptor_cache: int = 64
+    shared_descriptor_cache: int | None = None
+    """For all rings together; None: each has its own."""
+    tx_host_threshold: int = 0
+    """Tx descriptors that there must be for a prefetch."""
+    tx_reports_last: bool = False
+    """The last descriptor of a batch alone is written back, and nothing for want of time."""
     queue_time_fs: int = 0
     tx_writeback_batch: int = 8
     rx_writeback_batch: int = 8
