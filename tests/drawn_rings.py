@@ -16,14 +16,18 @@ def draw_rings(seed: int, n: int = 500) -> Commanded:
     chance = random.Random(f"rings {seed}")
     drawn = (draw_own_drivers if seed % 2 else draw_drivers)(8000 + seed, n)
     changes = {**drawn.changes, "nic.rx_ring": chance.choice((65, 71, 128)), "nic.tx_ring": 64}
+    if not isinstance(drawn.load, Mapping):
+        changes["nic.queues_per_vf"] = chance.choice((1, 2, 3))
     changes["switch.ports"] = [
         {"name": name, "drop_enable": _drops(chance, int(changes.get("nic.queues_per_vf", 1)))}
-        for name in chance.sample(NAMES, chance.randint(0, 3))
+        for name in chance.sample(NAMES, chance.randint(0, 4))
     ]
     for name in chance.sample(NAMES, chance.choice((0, 0, 1, 2))):
         changes[f"driver.vms.{name}.refill"] = False
     if int(changes.get("nic.queues_per_vf", 1)) > 1:
         changes["nic.vectors_per_function"] = chance.choice((None, 1, 1, 2))
+        if chance.random() < 0.7:  # with interrupts, which vectors are about
+            changes |= {"driver.rx_interrupt_batch": chance.choice((1, 3, 8)), "driver.tx_interrupt_batch": 4}
     if chance.random() < 0.5:
         changes["nic.shared_descriptor_cache"] = chance.choice((3, 20, 40, 100))
     if chance.random() < 0.4:
