@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.config import config_from_mapping
+from hwmodel.config.fill_thresholds import batches_of
 from hwmodel.errors import InputError
 
 BATCHES = ("fetch_batch", "tx_writeback_batch", "rx_prefetch", "rx_fetch_batch", "rx_writeback_batch")
@@ -38,6 +39,12 @@ def test_thresholds_stand_for_batches(thresholds, expected):
     assert tuple(getattr(nic, name) for name in BATCHES) == expected
     again = config_from_mapping(config_from_mapping({"nic": thresholds}).resolved()).nic
     assert again == nic
+
+
+def test_batches_follow_from_numbers_alone():
+    assert batches_of({"txdctl": {"pthresh": "8"}, "rxdctl": None}, 40) == {}
+    assert batches_of({"txdctl": {"pthresh": 8}}, None) == {}
+    assert batches_of({"txdctl": {"pthresh": 8}}, 40) == {"fetch_batch": 32, "tx_writeback_batch": 8}
 
 
 def test_without_thresholds_nothing_is_said_of_them():

@@ -216,18 +216,14 @@ def test_reports_cost_what_the_threshold_or_the_rs_bit_says(thresholds, writebac
     assert bytes_a_frame(result, "writeback") == pytest.approx(of_received + writeback_bytes, rel=0.02)
 
 
-@pytest.mark.parametrize(("whole", "n_vfs", "share"), [(1024, 8, 16), (128, 8, 8), (64, 8, 4), (64, 32, 1), (16, 8, 1)])
+@pytest.mark.parametrize(("whole", "n_vfs", "share"), [(256, 8, 16), (128, 8, 8), (64, 8, 4), (64, 32, 1), (16, 8, 1)])
 def test_the_more_rings_share_a_cache_the_smaller_are_the_reads(whole, n_vfs, share):
     """A Tx and an Rx ring of each VF: reads of so many descriptors, those of 16 B for received ones no more than 8."""
     machine = full({"vfs": n_vfs, "shared_descriptor_cache": whole, "txdctl": {"pthresh": 8}})
     result, found = result_of(machine), limits(config_from_mapping(machine))
     of_sent, of_received = ((WRITE_BYTES + COMPLETION_BYTES) / min(share, most) + 16 for most in (32, 8))
     assert bytes_a_frame(result, "descriptor") == pytest.approx(of_sent + of_received, rel=0.02)
-    asked = sum(
-        float(step["bytes"])
-        for step in found.to_mapping()["steps"]
-        if "descriptor read" in step["name"]
-    )
+    asked = sum(float(step.n_bytes) for step in found.steps if "descriptor read" in step.name)
     assert asked == pytest.approx(of_sent + of_received, rel=1e-9)
     assert any(f"each has up to {share}," in note for note in found.notes)
 
@@ -243,4 +239,4 @@ def test_rings_that_come_into_use_take_from_those_that_have_more():
     alone = result_of(machine, {"run": {"warmup": "0us"}, "nic": {"shared_descriptor_cache": 1000}})
     n_reads = result.pcie.up.bytes.descriptor / WRITE_BYTES
     assert n_reads == pytest.approx(n_frames / 2, rel=0.05)  # eight rings, two descriptors each
-    assert alone.pcie.up.bytes.descriptor / WRITE_BYTES == pytest.approx(n_frames / 8, rel=0.05)
+    assert alone.pcie.up.bytes.descriptor / WRITE_BYTES == pytest.approx(n_frames / 8, rel=0.15)  # and what waits
