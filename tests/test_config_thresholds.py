@@ -85,4 +85,6 @@ def test_a_scenario_may_change_who_drops_and_who_refills_and_nothing_else_of_a_d
 
     config_from_mapping(with_event({"driver.vms.vf3.refill": False, "switch.ports.vf1.drop_enable": [False, True]}))
     config_from_mapping(with_event({"driver.refill": False, "nic.drop_enable": False}))
-    assert any("driver.vms.vf3.frame_time" in line for line in lines_of(with_event({"driver.vms.vf3.frame_time": "1us"})))
+    assert any(
+        "driver.vms.vf3.frame_time" in line for line in lines_of(with_event({"driver.vms.vf3.frame_time": "1us"}))
+    )

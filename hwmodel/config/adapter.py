@@ -268,8 +268,8 @@ class Nic(Block):
     )
     vectors_per_function: Annotated[int, Whole(1, 16)] | None = key(
         None,
-        "MSI-X vectors that each function has for its queues. With fewer than queues, queue q has vector q modulo their "
-        "number: its rings share interrupts, their moderation and their core. null: one for each queue.",
+        "MSI-X vectors that each function has for its queues. With fewer than queues, queue q has vector q modulo "
+        "their number: its rings share interrupts, their moderation and their core. null: one for each queue.",
     )
     steering: Steering | None = key(
         None,
@@ -307,8 +307,8 @@ class Nic(Block):
     )
     shared_descriptor_cache: Annotated[int, Whole(1, 2**21)] | None = key(
         None,
-        "Descriptors that the chip holds for all Tx and Rx rings together: each of n rings in use has at most this / n, "
-        "so with many rings fewer are fetched at once. null: each ring has descriptor_cache of its own.",
+        "Descriptors that the chip holds for all Tx and Rx rings together: each of n rings in use has at most this / "
+        "n, so with many rings fewer are fetched at once. null: each ring has descriptor_cache of its own.",
     )
     txdctl: TxThresholds | None = key(
         None,

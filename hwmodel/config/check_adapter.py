@@ -130,7 +130,8 @@ def _check_vectors(config: Config, findings: Findings, name: str, device: Device
     n_vectors, most = config.nic.vectors_per_function, device.vectors_per_vf
     if n_vectors is not None and most is not None and n_vectors > most and not config.has_pools:
         findings.add(
-            f"{n_vectors} vectors for queues; a VF of the {name} has {most + 1} in all, one of them for messages of the PF",
+            f"{n_vectors} vectors for queues; a VF of the {name} has {most + 1} in all, one of them for messages of the "
+            "PF",
             "nic.vectors_per_function",
             "nic.preset",
         )
@@ -270,8 +271,8 @@ def _check_thresholds(config: Config, findings: Findings) -> None:
     sent = nic.txdctl
     if sent is not None and sent.pthresh + sent.wthresh > nic.descriptor_cache:
         findings.add(
-            f"PTHRESH {sent.pthresh} and WTHRESH {sent.wthresh} are more than the {nic.descriptor_cache} descriptors of "
-            "a ring on the chip (Intel X550 data sheet, 7.2.3.4.1)",
+            f"PTHRESH {sent.pthresh} and WTHRESH {sent.wthresh} are more than the {nic.descriptor_cache} descriptors "
+            "of a ring on the chip (Intel X550 data sheet, 7.2.3.4.1)",
             "nic.txdctl.pthresh",
             "nic.txdctl.wthresh",
             "nic.descriptor_cache",

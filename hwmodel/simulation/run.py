@@ -34,10 +34,10 @@ from hwmodel.simulation.other_phases import Replica, phase_warnings_of, replica_
 from hwmodel.simulation.outcome import MeasuredWindow, describe_host_run, with_bottleneck
 from hwmodel.simulation.scenario import scene_of, with_series
 from hwmodel.simulation.series import SeriesRecorder, interval_of
+from hwmodel.simulation.setting_warnings import blocked_behind
 from hwmodel.simulation.short_run import ShortRuns
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.taps import Taps, check_taps
-from hwmodel.simulation.setting_warnings import blocked_behind
 from hwmodel.simulation.trace import Tracer, stage_of
 from hwmodel.simulation.warmup import MOST_FRAMES, Warmup
 from hwmodel.simulation.window_checks import (

@@ -287,8 +287,8 @@ CORE_EDGE = (
 def share_of_cache(share: int, whole: int) -> str:
     """Say how many descriptors each ring in use has of the cache for all."""
     return (
-        f"The rings in use share {whole:,} descriptors on the chip (nic.shared_descriptor_cache): each has up to {share}, "
-        f"and reads {'one' if share == 1 else f'up to {share}'} at once."
+        f"The rings in use share {whole:,} descriptors on the chip (nic.shared_descriptor_cache): each has up to "
+        f"{share}, and reads {'one' if share == 1 else f'up to {share}'} at once."
     )
 
 

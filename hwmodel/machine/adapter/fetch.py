@@ -53,8 +53,10 @@ def come_into_use(nic):
     for number in range(nic.params.n_queues):
         queue = nic.rx_queue[number]
         n = queue.cached - nic.cache.descriptor_cache
-        if n > 0 and queue.requested == 0 and not (
-            fifo.head != fifo.tail and fifo.ring[fifo.head & fifo.mask].queue == number
+        if (
+            n > 0
+            and queue.requested == 0
+            and not (fifo.head != fifo.tail and fifo.ring[fifo.head & fifo.mask].queue == number)
         ):
             queue.cached -= n
             queue.known += n

@@ -107,9 +107,7 @@ class Sender:
         self._arbiter.look()
 
     def _fetch_descriptors(self, ring: TxRing) -> None:
-        batch, most = (
-            self._cache.of(own) for own in (self._parameters.fetch_batch, self._parameters.descriptor_cache)
-        )
+        batch, most = (self._cache.of(own) for own in (self._parameters.fetch_batch, self._parameters.descriptor_cache))
         while ring.known and ring.cached + ring.requested + batch <= most:
             needed = ring.posts[0].n_descriptors if ring.posts else 1
             if ring.known < self._parameters.tx_host_threshold and ring.cached + ring.requested >= needed:
