@@ -104,12 +104,16 @@ def parameters_of(config: Config) -> NicParameters:
         name: value for block in (pcie, host, nic, driver) for name, value in dict(block).items() if name in same
     }
     own_drivers = {
-        1 if name == "pf" else int(name[2:]) + VF0: {key: value for key, value in dict(own).items() if key in same}
+        1 if name == "pf" else int(name[2:]) + VF0: {
+            key: value for key, value in dict(own).items() if key in same and value != getattr(driver, key)
+        }
         for name, own in driver.vms.items()
     }
     return NicParameters(
         **settings,
-        own_drivers=own_drivers,
+        tx_host_threshold=nic.txdctl.hthresh if nic.txdctl else 0,
+        tx_reports_last=bool(nic.txdctl and not nic.txdctl.wthresh and nic.txdctl.rs > 1),
+        own_drivers={port: own for port, own in own_drivers.items() if own},
         link_fs_per_byte=fs_per_byte(usable),
         request_header_bytes={64: 24, 32: 20}[pcie.address_bits] + ecrc,
         completion_header_bytes=20 + ecrc,
@@ -162,8 +166,15 @@ def stations_of(config: Config) -> dict[str, Any]:
         "rate_limits": {port.number: fs_per_byte(port.rate_limit_bps) for port in ports if port.rate_limit_bps},
         "guarantees": {port.number: fs_per_byte(port.min_rate_bps) for port in ports if port.min_rate_bps},
         "guarantee_window_fs": guarantee_window_fs(config),
+        "own_drop_enable": {
+            (port.number, queue): port.drop_enable[queue % len(port.drop_enable)]
+            for port in ports
+            if port.drop_enable
+            for queue in range(config.nic.queues_per_vf)
+        },
+        "never_refill": frozenset(port.number for port in ports if not config.driver_of(port.name).refill),
         "queue_cores": {
-            (port.number, queue): port.cores[queue % len(port.cores)]
+            (port.number, queue): port.cores[queue % (config.nic.vectors_per_function or 16) % len(port.cores)]
             for port in ports
             if port.cores
             for queue in range(config.nic.queues_per_vf)

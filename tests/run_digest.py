@@ -215,6 +215,17 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "host": {"cores": 2, "iotlb": {"entries": 16, "miss": "300ns"}},
         "workload": {"pattern": "uniform", "load": "saturate", "frame_bytes": 200, "external": {"rate": "1Gbps"}},
     },
+    "rings": {
+        "nic": {"preset": None, "vfs": 2, "queues_per_vf": 2, "vectors_per_function": 1, "rx_ring": 16,
+                "descriptor_cache": 40, "shared_descriptor_cache": 40,
+                "txdctl": {"wthresh": 0, "rs": 4}, "rxdctl": {"pthresh": 4, "hthresh": 4}},
+        "driver": {"preset": "kernel", "refill_batch": 2},
+        "switch": {"ports": [{"name": "vf1", "drop_enable": [False, True]}]},
+        "workload": {"pattern": "flows", "frame_bytes": 1518, "flows": [
+            ["uplink", "vf1", "8Gbps"], ["uplink", "vf0", "300Mbps"], ["vf0", "vf1", "800Mbps"],
+            ["vf1", "vf0", "800Mbps"]]},
+        "run": {"warmup": "4us", "duration": "160us"},
+    },
     "loads": {
         "nic": {"vfs": 3, "tx_ring": 64, "tx_writeback_batch": 1}, "driver": {"preset": "dpdk"},
         "workload": {
@@ -289,6 +300,9 @@ CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
         2000: {"off": ["vf0"], "watches": WATCHES},
         3500: {"off": ["vf0", "vf1"], "work": [("pf", 700_000_000, 3, 5)]},
         5000: {"off": ["vf1"]}, 5500: {"off": ["vf2"]}, 6200: {"off": ["vf0"]}, 8000: {"off": ["vf1"]}, 12000: {},
+    },
+    "rings": {
+        4000: {"driver.vms.vf1.refill": False}, 150_000: {}, 155_000: {"nic.drop_enable": False},
     },
     "loads": {
         0: FASTER, 3000: {**FASTER, "workload.mean_burst": 9}, 6000: {"workload.load": "saturate"},

@@ -24,6 +24,7 @@ from hwmodel.analytic.transactions import (
     Transaction,
     descriptors_a_frame,
     sending_s,
+    share_of_cache,
     taking_s,
     transactions_of,
 )
@@ -463,10 +464,12 @@ def prefetches(
     nic = config.nic
     rings = traffic.rx_rings.union(*(one.rx_rings for one in beside))
     if nic.rx_prefetch and rings:
-        batch = nic.rx_fetch_batch
+        share = share_of_cache(config, traffic, beside)
+        cache = nic.descriptor_cache if share is None else share
+        batch = min(nic.rx_fetch_batch, cache)
         needed = max(max(descriptor_shares(config, one.sizes)) for one in (traffic, *beside))
-        kept = max(min(nic.rx_prefetch, nic.descriptor_cache - batch + 1), needed)
-        most = min(-(-kept // batch) * batch, nic.descriptor_cache)
+        kept = max(min(nic.rx_prefetch, cache, cache - batch + 1), needed)
+        most = min(-(-kept // batch) * batch, max(cache, needed))
         fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES * batch), FS_PER_S)
         taken_s = -kept % batch * _between_s(config, traffic, transactions)
         per_s = sum((_rx_descriptors(config, one) * (one.frames_per_s or 0) for one in beside), ZERO)

@@ -260,13 +260,14 @@ def _of_doorbells(system: System, asked: _Asked) -> Iterator[str]:
 
 
 def _timer_interrupts_per_s(config: Config, demand: Demand) -> Fraction | None:
-    """Give the most Rx interrupts that the timers (EITR) of all receiving rings let through."""
+    """Give the most Rx interrupts that the timers (EITR) of the vectors of all receiving rings let through."""
     rings = demand.sought.rx_rings.union(*(one.rx_rings for one in demand.beside))
     asked = (demand.sought, *demand.beside)
     seen = config.for_functions(name for one in asked for name in (*one.sent, *one.received))
     if seen is None or not seen.driver.moderation_fs or seen.driver.masks:
         return None  # with different drivers what timers rule is left out
-    return Fraction(len(rings) * FS_PER_S, seen.driver.moderation_fs)
+    vectors = {(station, number % config.nic.n_vectors) for station, number in rings}
+    return Fraction(len(vectors) * FS_PER_S, seen.driver.moderation_fs)
 
 
 def _rx_interrupts_per_s(transactions: Iterable[Transaction], frames_per_s: Fraction) -> Fraction:
@@ -375,7 +376,7 @@ def is_exact(config: Config, demand: Demand, ceilings: Sequence[Ceiling], least:
     has_mix = demand.beside or demand.carried or demand.with_rate or workload.wire_share not in (0, 1)
     if has_system or has_mix or workload.pcap is not None or len(sought.sizes) > 1 or sought.mirrored:
         return False
-    if workload.segment_bytes or nic.rsc or nic.header_split_bytes:
+    if workload.segment_bytes or nic.rsc or nic.header_split_bytes or nic.shared_descriptor_cache:
         return False
     rate = least.frames_per_s
     seen = config.for_functions((*sought.sent, *sought.received))

@@ -16,7 +16,7 @@ from hwmodel.analytic.port_shares import PortShares
 from hwmodel.analytic.sends import LoneSend
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ZERO, Demand, Offered
-from hwmodel.analytic.transactions import Transaction
+from hwmodel.analytic.transactions import Transaction, share_of_cache
 from hwmodel.rules.ethernet import WIRE_OVERHEAD_BYTES
 from hwmodel.rules.pcie_link import LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
@@ -251,12 +251,22 @@ _ALIKE = Fraction(1, 10**6)
 def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | None) -> tuple[str, ...]:
     """List what is to be said: of the mix, of what drops, of what is left out, of the frame alone."""
     found = [*_mix_notes(demand), *_lost_notes(system, demand), *_bridge_notes(system, demand, least)]
+    if len(system.servers) == 1:
+        found += _cache_notes(system.servers[0].config, demand)
     for server in system.servers:
         whose = f"{server.name}: " if server.name else ""
         found += [f"{whose}{note}" for note in _of_config(server.config)]
     if lone is not None and lone.way.copies:
         found += why_never_taken(system.config(lone.way.to_part), lone.way)
     return tuple(found)
+
+
+def _cache_notes(config: Config, demand: Demand) -> list[str]:
+    """Say what each ring has of a descriptor cache for all."""
+    share = share_of_cache(config, demand.sought, demand.beside)
+    if share is None:
+        return []
+    return [words.share_of_cache(share, config.nic.shared_descriptor_cache or 0)]
 
 
 def _lost_notes(system: System, demand: Demand) -> list[str]:
@@ -324,4 +334,6 @@ def _of_config(config: Config) -> tuple[str, ...]:
             found.append(words.CONTEXTS)
     if config.nic.rsc is not None:
         found.append(words.COALESCED)
+    if any(not driver.refill for driver in config.drivers):
+        found.append(words.NO_REFILLS)
     return tuple(found)

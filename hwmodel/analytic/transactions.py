@@ -23,6 +23,7 @@ from hwmodel.analytic.recent import remembered_by_arguments
 from hwmodel.analytic.rx_batches import RxBatches, RxRules, descriptor_shares, rx_batches
 from hwmodel.analytic.sends import Receives, Send, posting_fs, receives_of, send_of
 from hwmodel.analytic.traffic import ZERO, Sizes, Traffic
+from hwmodel.config.frame_lengths import descriptors_of_send
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import (
     DESCRIPTOR_BYTES,
@@ -230,7 +231,8 @@ class Batches:
     """Hold the batches that a saturated run settles into, in descriptors or frames; those of `RxBatches` go beside.
 
     `tx_interrupt`: 0 for none. `tx_free`: the slots that come free at once. `tx_doorbells`: the doorbells for them: a
-    driver that gets so few at a time rings for those, however large its own batch.
+    driver that gets so few at a time rings for those, however large its own batch. `tx_reported`: how many descriptors
+    of a write-back batch are written.
     """
 
     fetch: int
@@ -239,11 +241,13 @@ class Batches:
     tx_interrupt: int
     tx_free: int
     tx_doorbells: int
+    tx_reported: int
 
     @classmethod
-    def of(cls, config: Config) -> Batches:
-        """Derive the batches from a configuration, none larger than its ring."""
+    def of(cls, config: Config, share: int | None = None) -> Batches:
+        """Derive the batches from a configuration, none larger than its ring, nor than a ring's `share` of a cache."""
         nic, driver = config.nic, config.driver
+        most = nic.descriptor_cache if share is None else share
         tx_writeback = min(nic.tx_writeback_batch, nic.tx_ring)
         # Frames count as their write-back goes out, so an interrupt stands for whole write-backs.
         # A driver that masks its interrupts polls under load, and frees the slots of each write-back.
@@ -254,13 +258,29 @@ class Batches:
         if driver.masks:  # one that is idle in between finds the slots of several write-backs free
             tx_free = max(tx_free, min(rung, nic.tx_ring))
         return cls(
-            fetch=min(nic.fetch_batch, nic.tx_ring),
-            rx_fetch=min(nic.rx_fetch_batch if nic.rx_prefetch else 1, nic.rx_ring),
+            fetch=min(nic.fetch_batch, nic.tx_ring, most),
+            rx_fetch=min(nic.rx_fetch_batch if nic.rx_prefetch else 1, nic.rx_ring, most),
             tx_writeback=tx_writeback,
             tx_interrupt=tx_interrupt,
             tx_free=tx_free,
             tx_doorbells=-(-tx_free // rung),
+            tx_reported=1 if nic.reports_last else tx_writeback,
         )
+
+
+def share_of_cache(config: Config, traffic: Traffic, beside: Iterable[Traffic] = ()) -> int | None:
+    """Return how many descriptors a ring may have of a cache for all rings in use; None where each has its own.
+
+    In use are the Rx rings that get frames, and of each sender one Tx ring, or all where it has several connections.
+    """
+    whole = config.nic.shared_descriptor_cache
+    if whole is None:
+        return None
+    rx_rings = traffic.rx_rings.union(*(one.rx_rings for one in beside))
+    senders = {name for one in (traffic, *beside) for name in one.sent}
+    n_tx_rings = len(senders) * (config.nic.queues_per_vf if config.workload.connections > 1 else 1)
+    least = 1 if config.workload.segment_bytes is None else descriptors_of_send(config)
+    return min(config.nic.descriptor_cache, max(least, whole // max(1, len(rx_rings) + n_tx_rings)))
 
 
 def transactions_of(
@@ -325,7 +345,7 @@ class _Asked(NamedTuple):
     def of(cls, config: Config, traffic: Traffic) -> _Asked:
         host, receives = config.host, receives_in(config, traffic.sizes)
         return cls(
-            TlpRules.of(config), Batches.of(config),
+            TlpRules.of(config), Batches.of(config, share_of_cache(config, traffic)),
             RxRules.of(config), tuple(_shares_of_receives(config, traffic.sizes).items()),
             config.nic.tx_ring, host.buffer_bytes, host.buffer_offset_bytes,
             traffic.sizes, traffic.reads, traffic.written, traffic.frames_per_s, send_of(config), receives,
@@ -413,8 +433,7 @@ class _Writer:
         for (tlps, transfer), n in counts.items():
             yield self._times("payload read", sends * n, tlps, transfer)
         batch = min(send.per_writeback * send.n_descriptors, asked.tx_ring)
-        for piece in cut_ring(batch, asked.tx_ring, self._rules.max_payload_bytes):
-            yield self._ring_write("Tx write-back", descriptors, piece)
+        yield from self._tx_writebacks(descriptors, batch)
         if send.per_interrupt:
             yield self._register_write("Tx interrupt", "up", sends / send.per_interrupt)
 
@@ -429,8 +448,7 @@ class _Writer:
             transfer = self._rules.reads(self._asked.buffer_offset_bytes, frame_bytes - FCS_BYTES)
             for number, tlps in enumerate(transfer):
                 yield self._times("payload read", reads * share, tlps, () if number else transfer)
-        for piece in cut_ring(batches.tx_writeback, ring, self._rules.max_payload_bytes):
-            yield self._ring_write("Tx write-back", reads, piece)
+        yield from self._tx_writebacks(reads, batches.tx_writeback)
         if batches.tx_interrupt:
             yield self._register_write("Tx interrupt", "up", reads / batches.tx_interrupt)
 
@@ -473,6 +491,12 @@ class _Writer:
         for piece in cut_ring(batch, ring, self._rules.max_read_request_bytes):
             tlps = self._rules.read(piece.address, piece.n_bytes)
             yield self._times(name, descriptors * piece.per_descriptor, tlps)
+
+    def _tx_writebacks(self, descriptors: Fraction, batch: int) -> Iterator[Transaction]:
+        """Give the write-backs of sent descriptors: of each, or of the last of a batch alone."""
+        written, n = (descriptors / batch, 1) if self._batches.tx_reported == 1 else (descriptors, batch)
+        for piece in cut_ring(n, self._asked.tx_ring, self._rules.max_payload_bytes):
+            yield self._ring_write("Tx write-back", written, piece)
 
     def _ring_write(self, name: str, descriptors: Fraction, piece: RingPiece) -> Transaction:
         tlps = self._rules.write(piece.address, piece.n_bytes)

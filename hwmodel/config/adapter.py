@@ -26,6 +26,7 @@ MODEL_RING_POOL = 2**21
 PLACES_A_DESCRIPTOR = 16
 MODEL_PLACES = 2**22
 _BATCH = Whole(1, 4096)
+_THRESHOLD = Whole(0, 127)  # Intel 82599 data sheet, TXDCTL: seven bits each
 _TIME = Duration("0ns", "1ms")
 _BUFFER = ByteCount("64B", "64MiB")
 
@@ -204,6 +205,45 @@ class Rsc(Block):
     )
 
 
+class TxThresholds(Block):
+    """The thresholds of TXDCTL, under the data sheets' names, and how often drivers ask for a report."""
+
+    pthresh: Annotated[int, _THRESHOLD] = key(
+        32,
+        "Prefetch threshold: more Tx descriptors are read while fewer than so many are on the chip. nic.fetch_batch "
+        "is then what is free beyond it: nic.descriptor_cache less PTHRESH.",
+    )
+    hthresh: Annotated[int, _THRESHOLD] = key(
+        1,
+        "Host threshold: so many descriptors must be there to be read before they are needed. One whose ring has none "
+        "on the chip is read in any case.",
+    )
+    wthresh: Annotated[int, _THRESHOLD] = key(
+        8,
+        "Write-back threshold: done descriptors that are written back together (nic.tx_writeback_batch). 0: those with "
+        "the RS bit alone, at once.",
+    )
+    rs: Annotated[int, _BATCH] = key(
+        1,
+        "Each so many-th frame's last descriptor has the RS bit, which asks for a report; with WTHRESH 0 it alone is "
+        "written back, and tells of those before it.",
+    )
+
+
+class RxThresholds(Block):
+    """The thresholds of RXDCTL, under the data sheets' names."""
+
+    pthresh: Annotated[int, _THRESHOLD] = key(
+        8, "Prefetch threshold: Rx descriptors that a ring tries to have on the chip (nic.rx_prefetch)."
+    )
+    hthresh: Annotated[int, _THRESHOLD] = key(
+        8, "Host threshold: posted descriptors that there must be for a prefetch, which reads so many (rx_fetch_batch)."
+    )
+    wthresh: Annotated[int, _THRESHOLD] = key(
+        0, "Write-back threshold: filled descriptors that are written back together (rx_writeback_batch); 0 as 1."
+    )
+
+
 class Nic(Block):
     """The adapter: functions, queues, descriptor rings and their batches, packet buffers."""
 
@@ -225,6 +265,11 @@ class Nic(Block):
         "Pairs of a Tx and an Rx ring for each function or pool, the PF's too. What one station sends to another stays "
         "in one ring unless it has several connections (workload.connections): more of them matter to those that send "
         "to, or get from, several.",
+    )
+    vectors_per_function: Annotated[int, Whole(1, 16)] | None = key(
+        None,
+        "MSI-X vectors that each function has for its queues. With fewer than queues, queue q has vector q modulo "
+        "their number: its rings share interrupts, their moderation and their core. null: one for each queue.",
     )
     steering: Steering | None = key(
         None,
@@ -259,6 +304,21 @@ class Nic(Block):
     )
     descriptor_cache: Annotated[int, Whole(1, 4096)] = key(
         64, "Descriptors that a queue holds on the chip; fetch_batch, rx_fetch_batch and rx_prefetch must fit."
+    )
+    shared_descriptor_cache: Annotated[int, Whole(1, 2**21)] | None = key(
+        None,
+        "Descriptors that the chip holds for all Tx and Rx rings together: each of n rings in use has at most this / "
+        "n, so with many rings fewer are fetched at once. null: each ring has descriptor_cache of its own.",
+    )
+    txdctl: TxThresholds | None = key(
+        None,
+        "Thresholds of the Tx rings under their data-sheet names, in place of fetch_batch and tx_writeback_batch; "
+        "`txdctl: {}` is what Linux' ixgbe sets. null: none.",
+    )
+    rxdctl: RxThresholds | None = key(
+        None,
+        "Thresholds of the Rx rings under their data-sheet names, in place of rx_prefetch, rx_fetch_batch and "
+        "rx_writeback_batch; null: none.",
     )
     store_rate_bps: Annotated[int, Rate("1Mbps", "10000Gbps")] | None = key(
         None, "Rate at which received data move into the adapter's buffer; null: at once.", alias="store_rate"
@@ -310,7 +370,25 @@ class Nic(Block):
     @model_serializer(mode="wrap")
     def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Say nothing of offloads where they are as without them."""
-        return said_where_set(self, write(self), "tso", "rsc", "header_split_bytes")
+        sparse = (
+            "tso", "rsc", "header_split_bytes", "vectors_per_function", "shared_descriptor_cache", "txdctl", "rxdctl"
+        )  # fmt: skip
+        return said_where_set(self, write(self), *sparse)
+
+    @property
+    def tx_host_threshold(self) -> int:
+        """Return how many Tx descriptors there must be for a prefetch."""
+        return 0 if self.txdctl is None else self.txdctl.hthresh
+
+    @property
+    def reports_last(self) -> bool:
+        """Say whether the last Tx descriptor of a batch alone is written back, for all of it."""
+        return self.txdctl is not None and self.txdctl.wthresh == 0 and self.txdctl.rs > 1
+
+    @property
+    def n_vectors(self) -> int:
+        """Return how many vectors the queues of a function have."""
+        return min(self.queues_per_vf, self.vectors_per_function or self.queues_per_vf)
 
 
 class WirePort(Block):

@@ -7,6 +7,7 @@ from hwmodel.rules.pcie_link import MOST_TAGS, TEN_BIT_TAG_GENERATION, most_tags
 from hwmodel.units import format_bytes
 
 from .adapter import MODEL_MAX_QUEUES, MODEL_RING_POOL
+from .fill_thresholds import batches_of
 from .findings import Findings
 from .frame_lengths import (
     descriptors_of,
@@ -113,6 +114,7 @@ def _check_functions(config: Config, findings: Findings, name: str, device: Devi
             "nic.preset",
         )
         return
+    _check_vectors(config, findings, name, device)
     n_queues = nic.queues_per_vf * (nic.vfs + 1)
     if n_queues > device.max_queues and nic.vfs <= device.max_vfs:
         findings.add(
@@ -120,6 +122,17 @@ def _check_functions(config: Config, findings: Findings, name: str, device: Devi
             f"{device.max_queues} of the {name}",
             "nic.queues_per_vf",
             "nic.vfs",
+            "nic.preset",
+        )
+
+
+def _check_vectors(config: Config, findings: Findings, name: str, device: Device) -> None:
+    n_vectors, most = config.nic.vectors_per_function, device.vectors_per_vf
+    if n_vectors is not None and most is not None and n_vectors > most and not config.has_pools:
+        findings.add(
+            f"{n_vectors} vectors for queues; a VF of the {name} has {most + 1} in all, one of them for messages of the "
+            "PF",
+            "nic.vectors_per_function",
             "nic.preset",
         )
 
@@ -186,6 +199,7 @@ def check_rings(config: Config, findings: Findings) -> None:
     for name in config.driver.vms:
         _check_batches(config.for_function(name), findings, f"driver.vms.{name}")
     _check_caches(config, findings)
+    _check_thresholds(config, findings)
     _check_packet_buffers(config, findings)
     _check_descriptors_of_a_frame(config, findings)
 
@@ -216,7 +230,8 @@ def _check_stall(config: Config, findings: Findings, ring_key: str, ring: int, d
     nic = config.nic
     keys: tuple[str, ...]
     if ring_key == "nic.tx_ring":
-        first = 1 if nic.writeback_timeout_fs is not None else nic.tx_writeback_batch
+        is_timed = nic.writeback_timeout_fs is not None and not nic.reports_last
+        first = 1 if is_timed else nic.tx_writeback_batch
         interrupt = max(config.driver.tx_interrupt_batch, 1)
         held, needed = most_held(first, interrupt, 1), 1
         if config.workload.segment_bytes is not None:  # of as many descriptors as a send has at once
@@ -247,6 +262,41 @@ def _check_caches(config: Config, findings: Findings) -> None:
                 f"{key} {value} does not fit into nic.descriptor_cache {cache}",
                 key,
                 "nic.descriptor_cache",
+            )
+
+
+def _check_thresholds(config: Config, findings: Findings) -> None:
+    """Check what data sheets and drivers say of thresholds, and that batches which are written too say the same."""
+    nic = config.nic
+    sent = nic.txdctl
+    if sent is not None and sent.pthresh + sent.wthresh > nic.descriptor_cache:
+        findings.add(
+            f"PTHRESH {sent.pthresh} and WTHRESH {sent.wthresh} are more than the {nic.descriptor_cache} descriptors "
+            "of a ring on the chip (Intel X550 data sheet, 7.2.3.4.1)",
+            "nic.txdctl.pthresh",
+            "nic.txdctl.wthresh",
+            "nic.descriptor_cache",
+            besides=["nic.txdctl"],
+        )
+    if sent is not None and sent.wthresh > 0 and sent.rs > 1:
+        findings.add(
+            f"RS in each {sent.rs}th frame means nothing with WTHRESH {sent.wthresh}: RS above 1 needs WTHRESH 0 (DPDK "
+            "ixgbe: tx_rs_thresh)",
+            "nic.txdctl.rs",
+            "nic.txdctl.wthresh",
+            besides=["nic.txdctl"],
+        )
+    plain = {name: None if block is None else dict(block) for name, block in
+             (("txdctl", sent), ("rxdctl", nic.rxdctl))}  # fmt: skip
+    for key, batch in batches_of(plain, nic.descriptor_cache).items():
+        value = _value(config, f"nic.{key}")
+        if value != batch:
+            block = "rxdctl" if key.startswith("rx_") else "txdctl"
+            findings.add(
+                f"nic.{key} {value} is not the {batch} that nic.{block} stands for; write one of both",
+                f"nic.{key}",
+                f"nic.{block}",
+                besides=["nic.descriptor_cache"],
             )
 
 

@@ -24,6 +24,7 @@ _PORTS = ("source_port", "destination_port")
 def check_queues(config: Config, findings: Findings) -> None:
     """Check pools and the cores that serve queues."""
     _check_cores(config, findings)
+    _check_drops(config, findings)
     if config.has_pools:
         _check_pools(config, findings)
         return
@@ -39,6 +40,17 @@ def check_queues(config: Config, findings: Findings) -> None:
                     f"{name}.{key}",
                     "nic.mode",
                 )
+
+
+def _check_drops(config: Config, findings: Findings) -> None:
+    for port in config.switch.ports:
+        if port.drop_enable is not None and len(port.drop_enable) > config.nic.queues_per_vf:
+            findings.add(
+                f"{len(port.drop_enable)} values for {config.nic.queues_per_vf} "
+                f"{'queue' if config.nic.queues_per_vf == 1 else 'queues'} of {port.name}",
+                findings.station(port.name, "drop_enable"),
+                "nic.queues_per_vf",
+            )
 
 
 def _check_cores(config: Config, findings: Findings) -> None:

@@ -29,11 +29,12 @@ CompletionRule = Literal["mps", "rcb"]
 _TIME = Duration("0ns", "1ms")
 _WEIGHT = Whole(1, 10**9)
 MOST_CORES = 1024
-_OF_SENDS = (
+_SPARSE = (
     "send_time_fs",
     "descriptor_time_fs",
     "send_byte_time_fs",
     "tso_context",
+    "refill",
 )  # said where they are not default
 TsoContext = Literal["each", "changed"]
 DriverPreset = Literal["kernel", "kernel_busy_poll", "dpdk"]
@@ -213,6 +214,11 @@ class VmDriver(Block):
     rx_interrupt_batch: Annotated[int, _INTERRUPT_BATCH] = key(
         8, "Received frames for one interrupt, where moderation is 0; 0: the driver polls, no interrupts."
     )
+    refill: Annotated[bool, Truth()] = key(
+        True,
+        "Whether the driver posts Rx descriptors again. false: never, whatever refill_batch says, so each of its rings "
+        "receives what it has at the start (driver.vms.vf3.refill: a VM that has stopped to care).",
+    )
     tx_interrupt_batch: Annotated[int, _INTERRUPT_BATCH] = key(
         8, "Sent frames for one interrupt; 0: none, a slot is free when its write-back lands."
     )
@@ -305,7 +311,7 @@ class VmDriver(Block):
     @model_serializer(mode="wrap")
     def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Say nothing of sends where nothing is said of them."""
-        return said_where_set(self, write(self), *_OF_SENDS)
+        return said_where_set(self, write(self), *_SPARSE)
 
     @property
     def times_of_send_fs(self) -> tuple[int, int]:
@@ -352,7 +358,7 @@ class Driver(VmDriver):
     @model_serializer(mode="wrap")
     def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Say nothing of VMs where all have the same driver, nor of sends where nothing is said of them."""
-        said = said_where_set(self, write(self), *_OF_SENDS)
+        said = said_where_set(self, write(self), *_SPARSE)
         if not self.vms:
             said.pop("vms", None)
         return said

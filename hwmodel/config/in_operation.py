@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Keys that may change while a machine runs, as patterns: of an adapter, and of a bridge.
 OF_ADAPTERS = (
     "port.rate", "port.down*", "pcie.generation", "pcie.lanes", "pcie.max_read_request", "nic.rate_limit_window",
+    "nic.drop_enable", "driver.refill", "driver.vms.*.refill",
     "switch.uplink.*", "switch.addresses*", "switch.mirrors*", "switch.acl*", "switch.ports.*", "switch.pool_filters.*",
 )  # fmt: skip
 OF_BRIDGES = ("latency", "ageing", "policy*", "ports.*.rate", "ports.*.hairpin", "ports.*.*vlan*")
@@ -55,7 +56,7 @@ def fixed_keys(before: Config, after: Config) -> list[str]:
     keys = [
         f"servers.{old.name}.set.{key}" if old.name else key
         for old, new in _paired(servers_of(before), servers_of(after))
-        for key in differing(old.config, new.config)
+        for key in (*_keys_beside_drivers(old.config, new.config), *_keys_of_drivers(old.config, new.config))
         if not key.startswith(OF_NO_ADAPTER)
         and not _is_one_of(key, OF_ADAPTERS, (*_fixed_of_adapters(old.config, named), *rates))
     ]
@@ -71,6 +72,17 @@ def fixed_keys(before: Config, after: Config) -> list[str]:
         if key.startswith(("workload", "run"))
         and not (_is_one_of(key, OF_WORKLOADS, ()) and _has_same_streams(before, after))
     ]
+
+
+def _keys_beside_drivers(old: Config, new: Config) -> Iterator[str]:
+    return (key for key in differing(old, new) if not f"{key}.".startswith("driver.vms."))
+
+
+def _keys_of_drivers(old: Config, new: Config) -> Iterator[str]:
+    """Give the keys in which VMs' drivers differ; an entry for a VM that says what holds for it anyway is no change."""
+    for name in {**old.driver.vms, **new.driver.vms}:
+        keys = differing(old.driver_of(name), new.driver_of(name))
+        yield from (f"driver.vms.{name}.{key}" for key in keys if key not in ("preset", "vms") and "vms." not in key)
 
 
 def _has_same_streams(before: Config, after: Config) -> bool:

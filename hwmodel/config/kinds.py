@@ -191,6 +191,31 @@ class Listing(Kind):
         return tuple(value)
 
 
+class OfQueues(Kind):
+    """A value for all queues of a station, or a list with one for each; held as a tuple."""
+
+    def __init__(self, each: Kind, example: str) -> None:
+        self.each, self.example = each, example
+
+    def parse(self, value: object) -> tuple[Any, ...]:
+        """Return the values."""
+        if not isinstance(value, list | tuple):
+            return (self.each.parse(value),)
+        if not value:
+            raise wrong(f"the list is too short; write it like {self.example}")
+        return tuple(self.each.parse(one) for one in value)
+
+    def write(self, value: tuple[Any, ...]) -> Any:
+        """Write one value alone, several as a list."""
+        written = [self.each.write(one) for one in value]
+        return written[0] if len(written) == 1 else written
+
+    def schema(self) -> dict[str, Any]:
+        """Return either form."""
+        each = self.each.schema()
+        return {"anyOf": [each, {"type": "array", "items": each, "minItems": 1}]}
+
+
 _PERCENTAGE = r"[0-9]{1,3}(\.[0-9]{1,6})? ?%"
 
 

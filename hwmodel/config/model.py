@@ -111,9 +111,14 @@ class Config(Block):
         return self.switch.ports[function].cores or (function % self.host.cores,)
 
     def cores_of_queues(self, function: int) -> tuple[int, ...]:
-        """Return the core of each of a function's queues."""
-        cores = self.cores_of(function)
-        return tuple(cores[queue % len(cores)] for queue in range(self.nic.queues_per_vf))
+        """Return the core of each of a function's queues: that of its vector."""
+        cores, n_vectors = self.cores_of(function), self.nic.n_vectors
+        return tuple(cores[queue % n_vectors % len(cores)] for queue in range(self.nic.queues_per_vf))
+
+    def drops_of_queues(self, function: int) -> tuple[bool, ...]:
+        """Return of each of a function's queues whether frames drop for which it has no descriptor."""
+        own = self.switch.ports[function].drop_enable or (self.nic.drop_enable,)
+        return tuple(own[queue % len(own)] for queue in range(self.nic.queues_per_vf))
 
     def core_of(self, function: int) -> int:
         """Return the host's core on which a function's guest runs, or the first of several."""

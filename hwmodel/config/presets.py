@@ -35,6 +35,8 @@ class Device:
     has_rsc: bool = True
     has_tso: bool = True  # Linux igb, ixgbe, i40e drivers: NETIF_F_TSO of all of these
     max_ports: int | None = None
+    tx_on_chip: int | None = None  # descriptors of a Tx ring
+    vectors_per_vf: int | None = None  # for queues, beside the one for messages
     shares_vfs_by_ports: bool = False  # each of several ports has an equal part of the VFs
 
 
@@ -88,6 +90,7 @@ DEVICES: Mapping[str, Device] = {
         max_ethertype_filters=8,  # DPDK igb driver: E1000_MAX_ETQF_FILTERS
         max_tuple_filters=8,  # DPDK igb driver: E1000_MAX_FTQF_FILTERS
         has_flow_director=False,  # Intel 82576 data sheet: none
+        vectors_per_vf=2,  # Intel 82576 data sheet: three vectors a VF, of which the driver keeps one for messages
     ),
     "82599": Device(
         values={
@@ -110,6 +113,8 @@ DEVICES: Mapping[str, Device] = {
         max_ethertype_filters=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS
         max_tuple_filters=128,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS
         has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
+        tx_on_chip=40,  # Intel X550 data sheet, 7.2.1.2; Linux ixgbe: 40 of the 82599 too (ixgbe_configure_tx_ring)
+        vectors_per_vf=2,  # Linux ixgbevf: three vectors of a VF, one for other causes, two for queues
     ),
     "X540": Device(
         values={
@@ -136,6 +141,8 @@ DEVICES: Mapping[str, Device] = {
         max_ethertype_filters=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS
         max_tuple_filters=128,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS
         has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
+        tx_on_chip=40,  # Intel X550 data sheet, 7.2.1.2; Linux ixgbe: 40 of the 82599 too (ixgbe_configure_tx_ring)
+        vectors_per_vf=2,  # Linux ixgbevf: three vectors of a VF, one for other causes, two for queues
     ),
     "X550": Device(
         values={
@@ -162,6 +169,8 @@ DEVICES: Mapping[str, Device] = {
         max_ethertype_filters=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS
         max_tuple_filters=128,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS
         has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
+        tx_on_chip=40,  # Intel X550 data sheet, 7.2.1.2; Linux ixgbe: 40 of the 82599 too (ixgbe_configure_tx_ring)
+        vectors_per_vf=2,  # Linux ixgbevf: three vectors of a VF, one for other causes, two for queues
     ),
     "XL710": Device(
         values={

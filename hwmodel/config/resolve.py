@@ -19,6 +19,7 @@ from .adapter import MODEL_MAX_VFS, Nic, WirePort
 from .bridge import ADAPTER, OUTSIDE, Bridge
 from .document import Document, KeyPath, Problem, copied_data
 from .fill_queues import fill_queues
+from .fill_thresholds import fill_thresholds
 from .host import MOST_CORES
 from .model import OF_SYSTEM, Config
 from .names import MODEL_MAX_PORTS, ethernet_ports, function_name, is_station_name, port_number
@@ -61,6 +62,7 @@ def fill(
         if data.get(name) is None:
             data[name] = {}  # a block whose keys are all left out, or commented out
     nic, driver, workload = data["nic"], data["driver"], data["workload"]
+    fill_thresholds(nic, _preset_name(nic, "82599"))
     has_own_buffer = isinstance(nic, dict) and "rx_buffer" in nic
     for values in (*_driver_values(driver, nic), _device(nic), _preset(data["host"], None, HOSTS)):
         for block, keys in values.items():

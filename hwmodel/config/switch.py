@@ -9,7 +9,7 @@ from pydantic import AfterValidator, SerializerFunctionWrapHandler, model_serial
 
 from hwmodel.rules.switch_modes import MODES, OUTER_TAGS, TAG_MODES, ChannelKind, ModeName
 
-from .kinds import Block, ByteCount, Frequency, Listing, OrWord, Rate, Truth, Whole, Word, key
+from .kinds import Block, ByteCount, Frequency, Listing, OfQueues, OrWord, Rate, Truth, Whole, Word, key
 from .names import EtherType, IdKey, Mac, Name, PortName, port_number
 
 Admit = Literal["all", "tagged", "untagged"]
@@ -99,6 +99,12 @@ class Port(Block):
         "The host's cores that serve the station's queues, queue by queue and then from the first again; null: all of "
         "them that of its number (the PF's is 0, vf0's 1) modulo host.cores.",
     )
+    drop_enable: Annotated[tuple[bool, ...], OfQueues(Truth(), "[true, false]")] | None = key(
+        None,
+        "Whether frames drop for which the station's Rx ring has no descriptor (SRRCTL.Drop_En): true or false for all "
+        "its queues, or a list, queue by queue and then from the first again; null: as nic.drop_enable. Where they "
+        "do not they wait, and everything behind them in the adapter's Rx buffer, whoever it is for.",
+    )
     weight: Annotated[int, Whole(1, 65535)] = key(1, "Share of the station in the `weighted` and `deficit` schedulers.")
     vif: Annotated[int, Whole(1, MODES["vn_tag"].highest)] = key(
         ...,
@@ -121,8 +127,9 @@ class Port(Block):
 
     @model_serializer(mode="wrap")
     def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave the port out where the adapter has one."""
-        return {name: value for name, value in handler(self).items() if name != "port" or value is not None}
+        """Leave out what is null unless somebody says so: the port where the adapter has one, drops of its own."""
+        sparse = ("port", "drop_enable")
+        return {name: value for name, value in handler(self).items() if name not in sparse or value is not None}
 
     @property
     def number(self) -> int:

@@ -20,6 +20,7 @@ from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.adapter.adapter_state import (
     ADAPTER_COUNTS,
     ADAPTER_PARAMS,
+    CACHE_SHARE,
     FUNCTION,
     PIPE_CAP,
     READS,
@@ -54,11 +55,12 @@ PORT = record(("mac", MAC), ("bus", SWITCH_BUS), ("switch", SWITCH))
 # at between two events stands together near the front, very large parts at the end.
 SERVER = record(
     ("clock", CLOCK),
-    *ints("moves_due", "reads_due", "done_queue", "rx_dma_busy", "rx_writing", "rx_head_waits_fs"),
+    *ints("moves_due", "reads_due", "done_queue", "rx_dma_busy", "rx_writing", "rx_head_waits_fs", "rx_blocked_by"),
     *ints("store_busy_until_fs", "pipeline_busy_until_fs", "pipe_head", "pipe_tail"),
     ("counts", ADAPTER_COUNTS),
     ("scheduler", SCHEDULER),
     ("params", ADAPTER_PARAMS),
+    ("cache", CACHE_SHARE),
     ("reads", READS),
     ("engines", ENGINES),
     ("pcie", PCIE, (ADAPTER_LINKS,)),

@@ -132,6 +132,8 @@ def _rx_prefetch(config: Config) -> Iterator[Change]:
     prefetch = max(FACTOR * nic.rx_prefetch, _LEAST_PREFETCH)
     yield "nic.rx_prefetch", nic.rx_prefetch, prefetch
     yield "nic.descriptor_cache", nic.descriptor_cache, FACTOR * max(nic.descriptor_cache, prefetch)
+    if nic.shared_descriptor_cache is not None:
+        yield "nic.shared_descriptor_cache", nic.shared_descriptor_cache, FACTOR * nic.shared_descriptor_cache
 
 
 def _tx_fetch(config: Config) -> Iterator[Change]:

@@ -264,8 +264,10 @@ class Result:
     `intervals` 95 % confidence intervals by dotted name; `relaxed` what `hwmodel explain` found; `spread` the figures
     of runs with other seeds; `counters` what functions counted in the whole run, under the names of Linux' tools, where
     that was asked for; `segments` the window's counts of sends that the adapter cuts, and of coalesced receives, where
-    there are any; `series` what VMs did over time and what events did, in a run with a scenario; `warnings` what a
-    reader must know of the figures before quoting one. Results are equal where all but `host_run` is.
+    there are any; `head_of_line` for how long rings of a VM kept all behind a frame for them in the Rx buffer waiting,
+    and for how long frames for a VM waited so, where that took long; `series` what VMs did over time and what events
+    did, in a run with a scenario; `warnings` what a reader must know of the figures before quoting one. Results are
+    equal where all but `host_run` is.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -305,6 +307,7 @@ class Result:
     counters: Mapping[str, FunctionCounters] = field(default_factory=dict, metadata={"omit_empty": True})
     series: Series | None = field(default=None, metadata={"omit_empty": True})
     segments: Mapping[str, int] = field(default_factory=dict, metadata={"omit_empty": True})
+    head_of_line: Mapping[str, Mapping[str, float]] = field(default_factory=dict, metadata={"omit_empty": True})
     host_run: HostRun | None = field(default=None, compare=False)
 
     @property
@@ -457,6 +460,7 @@ class AdapterResult:
     bottleneck: Bottleneck
     utilization: Mapping[str, float] = field(default_factory=dict)
     segments: Mapping[str, int] = field(default_factory=dict, metadata={"omit_empty": True})
+    head_of_line: Mapping[str, Mapping[str, float]] = field(default_factory=dict, metadata={"omit_empty": True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,7 @@ def adapter_figures(config: Config, span: Span, per_frame: PerFrame) -> dict[str
         "queues": _queues(config, span),
         "stalls_ns": _stalls(span),
         "segments": _segments(config, span),
+        "head_of_line": head_of_line(config, span),
     }
 
 
@@ -122,6 +123,19 @@ def _segments(config: Config, span: Span) -> dict[str, int]:
     if config.nic.rsc is not None:
         found |= {"receives": span.count("receives"), "received_frames": span.count("rx_copies")}
     return found
+
+
+def head_of_line(config: Config, span: Span) -> dict[str, dict[str, float]]:
+    """Say which VMs' rings kept the head of the Rx buffer for want of descriptors, and whom that kept waiting for long.
+
+    Times in ns of the window; nothing where nobody waited for long.
+    """
+    names = [port.name for port in config.switch.ports]
+    blocked, waited = (
+        {name: int(fs) / FS_PER_NS for name, fs in zip(names, span.grown(field), strict=True) if fs > 0}
+        for field in ("blocking_fs", "waited_fs")
+    )
+    return {"blocked_ns": blocked, "waited_ns": waited} if waited else {}
 
 
 def _wire(config: Config, span: Span) -> Wire:

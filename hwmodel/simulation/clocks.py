@@ -158,7 +158,8 @@ def begin_at_phases(nic: Any, config: Config, workload: Workload, seed: int, ser
     nic.guests.params.early_refills = EARLY_REFILLS
     functions = {int(number) for number in nic["traffic"]["copy_kind"]["function"][: int(nic.headers.n_copy_kinds)]}
     for function in sorted(functions - {-1}):
-        n_steps = -(-int(nic.guests.driver[function].refill_batch) // a_frame)
+        # As configured, whether or not its driver refills now: a scenario may change that.
+        n_steps = -(-config.driver_of(config.switch.ports[function].name).refill_batch // a_frame)
         first, n_queues = int(nic.function[function].params.first_queue), int(nic.function[function].params.n_queues)
         for number in range(first, first + n_queues):
             n_taken = a_frame * drawn(seed, REFILL, number, server, n_steps)

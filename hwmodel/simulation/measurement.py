@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.config.names import ethernet_ports
+from hwmodel.machine.adapter.adapter_state import LONG_BLOCK_FS
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import COUNTERS, FIRST_FLOW_HISTOGRAM, LATENCY, STALLS, WIRE_WAIT_HISTOGRAM
 from hwmodel.machine.time.clock import WIRE
@@ -178,7 +179,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
             int(steering.counts.n_signatures),
             int(steering.counts.n_without_room),
         ),
-        functions=ledger["function"][:n_functions].copy(),
+        functions=_functions(nic, now_fs, n_functions),
         backlog=_backlog(nic, now_fs, n_functions),
         flows=ledger["flow"][: n_flows if with_flows else 0].copy(),
         received_bytes=book.by_target(ledger["flow"]["n_bytes"][: book.n_counted], n_functions),
@@ -286,6 +287,29 @@ def _backlog(nic: Any, now_fs: int, n_functions: int) -> Ints:
     found = np.zeros(n_functions, np.int64)
     function, gap_fs = late["params"]["function"], late["params"]["mean_gap_fs"]
     np.add.at(found, function, (now_fs - late["next_at_fs"]) // gap_fs + 1)
+    return found
+
+
+def _functions(nic: Any, now_fs: int, n_functions: int) -> npt.NDArray[Any]:
+    """Copy what functions have counted; a ring without descriptors that blocks the Rx buffer has done so up to now.
+
+    Of several servers as one this says nothing: who blocks each has by itself.
+    """
+    ledger = nic["ledger"]
+    found: npt.NDArray[Any] = ledger["function"][:n_functions].copy()
+    since_fs = int(ledger["counts"]["stalls"]["rx_ring"]["since_fs"])
+    if since_fs < 0:
+        return found
+    of_ring = nic["rx_queue"]["params"]["function"]
+    blocking = int(of_ring[int(nic.rx_blocked_by)])
+    found["blocking_fs"][blocking] += now_fs - since_fs
+    if now_fs - since_fs >= LONG_BLOCK_FS:
+        for fifo in (nic.rx_fifo, nic.loopback):
+            at = np.arange(int(fifo.head), int(fifo.tail)) & int(fifo.mask)
+            waiting = set(of_ring[fifo["ring"]["queue"][at]].tolist()) - {blocking}
+            is_new = [number for number in waiting if found["waited_until_fs"][number] != now_fs]
+            found["waited_until_fs"][is_new] = now_fs
+            found["waited_fs"][is_new] += now_fs - since_fs
     return found
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.config.adapter import PLACES_A_DESCRIPTOR
+from hwmodel.config.frame_lengths import descriptors_of_send
 from hwmodel.errors import InputError
 from hwmodel.machine.adapter.adapter_state import (
     SCHEDULE_DEFICIT,
@@ -18,7 +19,7 @@ from hwmodel.machine.adapter.adapter_state import (
 )
 from hwmodel.machine.counts.ledger_state import STALLS
 from hwmodel.machine.frames import GROUP_CAP
-from hwmodel.machine.guest.guest_state import FIRST_PLACES, LOWEST_CLASS, NARROW_PLACES
+from hwmodel.machine.guest.guest_state import FIRST_PLACES, LOWEST_CLASS, NARROW_PLACES, NO_RING
 from hwmodel.machine.pcie.link_state import BY_ARRIVAL, MAX_TLP_BYTES, READS_FIRST, ROUND_ROBIN, WRITES_FIRST
 from hwmodel.machine.server import fresh_state
 from hwmodel.machine.time.clock import ADAPTER_LINKS, LANE_CAP, RX_WRITEBACK_TIMER, TX_WRITEBACK_TIMER
@@ -225,8 +226,12 @@ def _fill_adapter(nic: Nic, config: Config) -> None:
         params[name] = getattr(settings, name)
     for name in ("descriptor_cache", "tx_buffer_bytes", "rx_buffer_bytes"):
         params[name] = getattr(settings, name)
+    for name in ("fetch_batch", "rx_fetch_batch", "rx_prefetch", "descriptor_cache"):
+        nic.cache[name] = params[name]
+    params.tx_host_threshold = settings.tx_host_threshold
+    params.shared_cache = settings.shared_descriptor_cache or 0
+    params.least_share = max(1, descriptors_of_send(config)) if config.workload.segment_bytes is not None else 1
     params.writeback_timeout_fs = settings.writeback_timeout_fs or 0
-    params.drop_enable = settings.drop_enable
     params.drop_when_full = config.workload.on_full == "drop"
     if settings.store_rate_bps is not None:
         params.store_num, params.store_den = rate_as_ratio("nic.store_rate", settings.store_rate_bps)
@@ -277,7 +282,6 @@ def _fill_functions(nic: Nic, config: Config) -> None:
         number = function_of(port.number)
         function = nic.function[number]
         params = function.params
-        params.core = config.core_of(number)
         _fill_driver(nic.guests.driver[number], config.driver_of(port.name))
         params.weight = port.weight
         params.adapter_port = config.port.number_of(port.port)
@@ -305,6 +309,8 @@ def _fill_driver(record: Any, driver: VmDriver) -> None:
     record.send_time_fs, record.descriptor_time_fs = driver.times_of_send_fs
     record.send_byte_time_fs = driver.send_byte_time_fs
     record.keeps_context = driver.tso_context == "changed"
+    if not driver.refill:
+        record.refill_batch = NEVER
     record.polls = driver.polls
     record.mask_interrupts = driver.masks
     record.adapts_moderation = driver.masks and driver.adaptive_moderation and driver.moderation_fs > 0
@@ -330,12 +336,22 @@ def _fill_queues(nic: Nic, config: Config) -> None:
         queues["slots"] = ring - 1
         if name == "tx_queue":
             queues["last_template"] = NO_TEMPLATE
+            queues["held"]["params"]["reports_last"] = settings.reports_last
         waiting = queues["held"]
         waiting["timer_at_fs"] = NEVER
         params = waiting["params"]
         params["queue"], params["ring_length"] = numbers, ring
         params["batch"], params["kind"], params["timer_kind"] = held
     receiving = nic["rx_queue"][: len(numbers)]
+    in_function = numbers % settings.queues_per_vf
+    following = in_function + settings.n_vectors
+    receiving["params"]["vector"] = numbers - in_function + in_function % settings.n_vectors
+    receiving["params"]["next_of_vector"] = np.where(
+        following < settings.queues_per_vf, numbers + settings.n_vectors, NO_RING
+    )
+    receiving["params"]["drop_enable"] = [
+        drops for port in config.switch.ports for drops in config.drops_of_queues(function_of(port.number))
+    ]
     receiving["known"] = receiving["slots"]
     receiving["closes_fs"] = NEVER
     receiving["moderation_fs"] = nic["guests"]["driver"]["moderation_fs"][receiving["params"]["function"]]

@@ -162,6 +162,7 @@ def observe_window(
         has_mirrored=span.count("mirrored") > 0,
         iotlb_miss_share=span.iotlb_miss_share(),
         rx_descriptor_ns=_rx_descriptor_ns(span),
+        rx_blocked=_rx_blocked(config, span),
     )
 
 
@@ -169,6 +170,16 @@ def _rx_descriptor_ns(span: Span) -> float | None:
     """Return for how long a frame keeps its Rx descriptor, by Little's law; None where none came."""
     taken = span.count("vm_copies")
     return span.mean("rx_ring") * span.fs / FS_PER_NS / taken if taken else None
+
+
+def _rx_blocked(config: Config, span: Span) -> tuple[str, ...]:
+    """Name the VMs whose rings kept others waiting for long: those that did for a tenth of the longest time or more."""
+    if not (span.grown("waited_fs") > 0).any():
+        return ()
+    blocked_fs = span.grown("blocking_fs")
+    return tuple(
+        port.name for port, fs in zip(config.switch.ports, blocked_fs, strict=True) if 10 * fs >= blocked_fs.max()
+    )
 
 
 def _is_open(config: Config) -> bool:

@@ -34,6 +34,7 @@ from hwmodel.simulation.other_phases import Replica, phase_warnings_of, replica_
 from hwmodel.simulation.outcome import MeasuredWindow, describe_host_run, with_bottleneck
 from hwmodel.simulation.scenario import scene_of, with_series
 from hwmodel.simulation.series import SeriesRecorder, interval_of
+from hwmodel.simulation.setting_warnings import blocked_behind
 from hwmodel.simulation.short_run import ShortRuns
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.taps import Taps, check_taps
@@ -476,7 +477,7 @@ class Run:
         )
         if self.first_change_fs < self.end.now_fs:
             # Means of a machine that changes: what batches of it vary by says nothing of how sure they are.
-            warnings = [*([interrupted] if interrupted else []), *([too_short] if too_short else [])]
+            warnings = [one for one in (interrupted, too_short) if one] + list(blocked_behind(result))
             result = replace(result, intervals={}, warnings=(*warnings, words.CHANGES_IN_WINDOW))
         violations = [*check_balance(result), *self.machine.broken_laws(self.start, self.end, self.ends)]
         if violations:

@@ -33,6 +33,7 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     yield from _short_bursts(config, result)
     yield from burst_warnings(config)
     yield from _full_tables(result)
+    yield from blocked_behind(result)
 
 
 def _without_hairpin(config: Config, result: Result) -> Iterator[str]:
@@ -62,6 +63,14 @@ def _full_tables(result: Result) -> Iterator[str]:
         used = adapter.flow_director
         if used is not None and used.without_room:
             yield words.full_filter_table(name, used.without_room, used.capacity)
+
+
+def blocked_behind(result: Result) -> Iterator[str]:
+    """Name the VMs whose empty rings kept others waiting for a part of the window that matters."""
+    for name, adapter in (("", result), *((one.name, one) for one in getattr(result, "adapters", ()))):
+        of_vms = adapter.head_of_line
+        if of_vms and max(of_vms["waited_ns"].values()) > MATTERS * result.window.duration_ns:
+            yield words.blocked_behind(name, of_vms["blocked_ns"], of_vms["waited_ns"], result.window.duration_ns)
 
 
 def _relies(server: Server) -> bool:

@@ -107,14 +107,26 @@ def _rx_ring(seen: Observation) -> str:
         "again."
     )
     if facts:
+        whose = f"The Rx ring of {' and that of '.join(seen.rx_blocked)}" if seen.rx_blocked else "An Rx ring"
+        verb = "have" if len(seen.rx_blocked) > 1 else "has"
         return (
-            f"An Rx ring has no descriptor left: {' and '.join(facts)}. The guest gives them back too late for so "
+            f"{whose} {verb} no descriptor left: {' and '.join(facts)}. The guest gives them back too late for so "
             f"short a ring: after batches, interrupts and its own work.{held}"
         )
     return (
         f"An Rx ring lends its descriptors for a round trip through write, notice, core and doorbell, up to "
         f"{percent(seen.rx_ring_fill)} of them at once: never without one, senders and receivers still keep each "
         f"other waiting.{held}"
+    )
+
+
+def _rx_descriptors(seen: Observation) -> str:
+    if seen.rx_blocked and seen.wait("nic.rx_ring") > seen.wait("rx.descriptors") / 2:
+        return _rx_ring(seen)
+    return (
+        f"Frames stand ready in the Rx buffer and wait for Rx descriptors to be fetched "
+        f"{percent(seen.wait('rx.descriptors'))} of the window: too few are fetched ahead for the round trip of a "
+        "fetch."
     )
 
 
@@ -259,11 +271,7 @@ _SENTENCES: Mapping[str, Callable[[Observation], str]] = {
     "wire.rx": _server("wire.rx", "The Ethernet port inward", _ETHERNET),
     "nic.rx_ring": _rx_ring,
     "nic.rx_buffer": _rx_buffer,
-    "rx.descriptors": _store(
-        "rx.descriptors",
-        "Frames stand ready in the Rx buffer and wait for Rx descriptors to be fetched {share} of the window: too few "
-        "are fetched ahead for the round trip of a fetch.",
-    ),
+    "rx.descriptors": _rx_descriptors,
     "host.drain": _server(
         "host.drain", "The host's memory, which takes written data,", ", and credits for writes wait for it"
     ),

@@ -274,10 +274,22 @@ IOTLB_MISSES = "Misses of the IOMMU's cache are counted by what rings and buffer
 FRAME_OF_SEND = "The frame alone is sent by itself, as a send of one frame."
 CONTEXTS = "Not counted: context descriptors of sends (tso_context: changed)."
 COALESCED = "Frames are taken to come in rows of one flow, which are coalesced as far as they may be."
+NO_REFILLS = (
+    "Not counted: drivers that post no Rx descriptor again (refill: false) receive what their rings have at the start, "
+    "then nothing; where their frames do not drop (drop_enable: false) nobody receives anything from then on."
+)
 CORE_EDGE = (
     "A frame alone as configured begins at a clock edge of the switch core; elsewhere its switch part differs by less "
     "than a cycle."
 )
+
+
+def share_of_cache(share: int, whole: int) -> str:
+    """Say how many descriptors each ring in use has of the cache for all."""
+    return (
+        f"The rings in use share {whole:,} descriptors on the chip (nic.shared_descriptor_cache): each has up to "
+        f"{share}, and reads {'one' if share == 1 else f'up to {share}'} at once."
+    )
 
 
 def all_lost(ways: Sequence[str], reason: str, *, is_one: bool) -> str:

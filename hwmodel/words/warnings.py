@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hwmodel.units import FS_PER_NS, format_time_fs
 from hwmodel.words.bridge_reading import NO_NAME
-from hwmodel.words.quantities import listed
+from hwmodel.words.quantities import listed, time_text
 
 if TYPE_CHECKING:
     from hwmodel.results.bridge import BridgeResult
@@ -182,6 +182,30 @@ def burst_too_fast(asked_mpps: float, posted_mpps: float, posted_gbps: float) ->
 def dead_wires(lost: int, ports: Sequence[str]) -> str:
     """Say that frames drop at ports that are down."""
     return f"LINK_DOWN: {lost:,} frames dropped for want of a wire: that of {', '.join(ports)} is dead (port.down)."
+
+
+def blocked_behind(server: str, blocked: Mapping[str, float], waited: Mapping[str, float], window_ns: float) -> str:
+    """Say whose empty Rx ring kept the head of the adapter's Rx buffer, for how long, and who waited behind it.
+
+    `blocked`, `waited`: ns of the window, by VM; of several that waited equally long the time is told once.
+    """
+    most = dict(sorted(blocked.items(), key=lambda one: -one[1])[:MOST_NAMES])
+    rings = [f"{name}'s Rx ring was empty for {_of_window(ns, window_ns)}" for name, ns in most.items()]
+    by_time: dict[str, list[str]] = {}
+    for name, ns in sorted(waited.items(), key=lambda one: -one[1]):
+        by_time.setdefault(_of_window(ns, window_ns), []).append(name)
+    waiting = [f"{listed(names)} for {time}" for time, names in by_time.items()]
+    where = f" of {server}" if server else ""
+    prefix = f"servers.{server}.set." if server else ""
+    keys = listed([f"{prefix}switch.ports.{name}.drop_enable" for name in most])
+    return (
+        f"{listed(rings)} while a frame for it stood first in the adapter's Rx buffer{where}: all behind it waited, "
+        f"{'; '.join(waiting)}. {keys}: true would drop such frames and let the others pass."
+    )
+
+
+def _of_window(ns: float, window_ns: float) -> str:
+    return f"{time_text(ns)} ({100 * min(1.0, ns / window_ns):.3g} % of the window)"
 
 
 def no_hairpin(lost: int, forwarded: int, where: str, keys: Sequence[str], mode: str) -> str:

@@ -60,7 +60,7 @@ def test_a_table_is_another_generation_and_a_vlan_its_own(state):
     assert int(switch.tables.vlan[7].members.word[0]) == 5
     obey_due(nic, words, 2)
     assert (headers.generation, switch.others_changed, int(switch.vlan_changed[7])) == (3, 3, 2)
-    assert (switch.tables.mode, nic.function[0].params.core) == (2, 9)
+    assert (switch.tables.mode, nic.function[0].params.adapter_port) == (2, 9)
 
 
 def test_a_policer_earns_by_its_old_rate_and_a_new_one_is_full(state):

@@ -31,7 +31,7 @@ def post(nic, now_fs, function, n, n_bytes=60):
     for _ in range(n):
         nic.guests.post[queue.first + (queue.reserved & queue.mask)].n_bytes = n_bytes
         queue.reserved += 1
-    add_work(nic, now_fs, nic.function[function].params.core, POST, function, n)
+    add_work(nic, now_fs, nic.rx_queue[function].params.core, POST, function, n)
 
 
 def show(nic, now_fs, function, n, n_descriptors=1, n_bytes=60):
@@ -41,7 +41,7 @@ def show(nic, now_fs, function, n, n_descriptors=1, n_bytes=60):
         slot = nic.guests.finished[queue.first + (queue.visible & queue.mask)]
         slot.n_descriptors, slot.n_bytes = n_descriptors, n_bytes
         queue.visible += 1
-    add_work(nic, now_fs, nic.function[function].params.core, TAKE, function, n)
+    add_work(nic, now_fs, nic.rx_queue[function].params.core, TAKE, function, n)
 
 
 def work(nic, until_ns=10**9):

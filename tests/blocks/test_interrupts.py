@@ -174,7 +174,7 @@ def test_the_interrupt_is_enabled_behind_the_refill_of_the_same_piece_and_both_a
     nic = adapter(**MASKED | {"refill_batch": 4}, frame_time="20ns", doorbell_time="100ns")
     take_interrupt(nic, 0, written_back=4)
     assert work(nic) == [(80, RX_BELL), (80, ENABLE)]
-    core = nic.guests.core[nic.function[VF0].params.core]
+    core = nic.guests.core[nic.rx_queue[VF0].params.core]
     assert (core.free_fs, core.counts.busy_fs[TAKE_TASK]) == (180 * NS, 180 * NS)
 
 
@@ -243,7 +243,7 @@ def test_entry_and_exit_come_before_the_first_frame():
     interrupted(nic, 0, RX, VF0, 2, 0)
     assert begun(nic) == 100 + 300 + 2 * 20
     work(nic)
-    assert nic.guests.core[nic.function[VF0].params.core].counts.busy_fs[TAKE_TASK] == 440 * NS
+    assert nic.guests.core[nic.rx_queue[VF0].params.core].counts.busy_fs[TAKE_TASK] == 440 * NS
 
 
 def test_an_interrupt_of_a_tx_ring_costs_as_much():
@@ -276,7 +276,7 @@ def test_a_core_without_work_wakes_up_first():
 @pytest.mark.parametrize(("written_ns", "begins_ns"), [(0, 2000), (300, 300)])
 def test_a_core_that_waits_for_a_doorbell_is_awake(written_ns, begins_ns):
     nic = adapter(**COSTS, wakeup_time="2us")
-    nic.guests.core[nic.function[VF0].params.core].free_fs = written_ns * NS
+    nic.guests.core[nic.rx_queue[VF0].params.core].free_fs = written_ns * NS
     rx_written_back(nic, 0, VF0, 1, 0)
     interrupted(nic, 0, RX, VF0, 1, 0)
     assert begun(nic) == begins_ns + 420
@@ -304,7 +304,7 @@ def test_the_interval_follows_the_load(load, n_bytes, expected, interval_ns, way
     counted = {"rx": "taken_bytes", "tx": "posted_bytes"}[way]
     assert (queue.rx_class, queue.tx_class, queue.moderation_fs) == (LOWEST, LOWEST, 50_000 * NS)
     queue[f"{way}_class"], queue[counted] = load, n_bytes
-    adapt_moderation(nic.guests.driver[VF0], queue)
+    adapt_moderation(nic, nic.guests.driver[VF0], queue)
     assert (queue[f"{way}_class"], queue.moderation_fs, queue[counted]) == (expected, interval_ns * NS, 0)
 
 
@@ -313,7 +313,7 @@ def test_the_larger_class_of_received_and_sent_decides(rx, tx):
     nic = adapter(moderation="50us")
     queue = nic.rx_queue[VF0]
     queue.rx_class, queue.tx_class = rx, tx
-    adapt_moderation(nic.guests.driver[VF0], queue)
+    adapt_moderation(nic, nic.guests.driver[VF0], queue)
     assert queue.moderation_fs == 52_109 * NS
 
 
@@ -322,7 +322,7 @@ def test_intervals_are_those_of_the_configuration():
     nic = adapter(moderation="50us", adaptive_intervals=["20us", "50us", "124us"])
     queue = nic.rx_queue[VF0]
     queue.rx_class, queue.taken_bytes = BULK, 5000
-    adapt_moderation(nic.guests.driver[VF0], queue)
+    adapt_moderation(nic, nic.guests.driver[VF0], queue)
     assert queue.moderation_fs == 53_173 * NS
 
 

@@ -275,7 +275,7 @@ def test_a_finished_journey_is_counted_part_by_part_and_logged():
     payload_landed(nic, 500 * NS, VF1)
     rx_written_back(nic, 600 * NS, VF1, 2, 400 * NS)
     show(nic, 800 * NS, VF1, 700 * NS)
-    core = nic.guests.core[nic.function[VF1].params.core]
+    core = nic.guests.core[nic.rx_queue[VF1].params.core]
     assert core.n == 1  # its batch of descriptors to post again
     piece_done(nic, 810 * NS, VF1)
     piece_done(nic, 820 * NS, VF1)

@@ -15,6 +15,8 @@ BUS_CAP = GRANT_CAP + (1 << 14)  # frames that wait for buses: of VMs, and what 
 PASSING_CAP = 1 << 5  # frames granted and not yet switched: a grant takes a cycle or more, the rest at most 9
 
 
+LONG_BLOCK_FS = 10**11  # of a ring that keeps the Rx buffer waiting: 100 us, which a look at all that waits is worth
+
 SCHEDULE_ROUND_ROBIN, SCHEDULE_WEIGHTED, SCHEDULE_DEFICIT, SCHEDULE_STRICT = range(4)
 
 
@@ -26,7 +28,7 @@ ADAPTER_COUNTS = record(
 )  # fmt: skip
 # `adapter_port`: the Ethernet port that it sends by; `port`: its own at that port's bridge.
 FUNCTION_PARAMS = record(
-    *ints("core", "adapter_port", "port", "first_source", "n_sources", "first_queue", "n_queues", "weight"),
+    *ints("adapter_port", "port", "first_source", "n_sources", "first_queue", "n_queues", "weight"),
     *ints("shaper_num", "shaper_den", "shaper_window_fs", "guarantee_num", "guarantee_den"),
 )
 FUNCTION = record(
@@ -37,13 +39,17 @@ FUNCTION = record(
     *ints("is_off", "first_in_fs", "owed_from_fs"),
 )
 # Descriptors of a ring that are done and not yet written back; `queue`, `ring_length` and `batch` are the ring's.
-HELD_PARAMS = record(*ints("kind", "timer_kind", "queue", "ring_length", "batch"))
+# `reports_last`: the last descriptor of a batch alone is written back, for all of it, and there is no timer.
+HELD_PARAMS = record(*ints("kind", "timer_kind", "queue", "ring_length", "batch", "reports_last"))
 HELD = record(*ints("n_descriptors", "n_frames", "written", "timer_at_fs", "timer_armed"), ("params", HELD_PARAMS))
 # `mask` of a Tx or Rx ring: of the places of `post` or `finished` in use, from `first` on; `wide_first`: from where on,
 # once they are more than the first few (`growing_ring.widen_posts`). `link`: by which the adapter reaches it. `core`:
 # which of the host's serves it, and the ring of its number the other way. `slots`: how many the driver may fill, or
 # posts descriptors in; none while its function is off.
 RING_PARAMS = record(*ints("function", "link", "wide_first", "core"))
+# `drop_enable`: a copy for which the Rx ring has no descriptor is dropped. `vector`: the first ring of those that share
+# its MSI-X vector, which has the vector's state; `next_of_vector`: the next of them, `NO_RING` behind the last.
+RX_RING_PARAMS = record(*ints("function", "link", "wide_first", "core", "drop_enable", "vector", "next_of_vector"))
 # What went through a ring in all the run, if that is asked for, whatever becomes of its function: frames that were
 # read, or that their guest could see, and their bytes without FCS.
 QUEUE_COUNTS = record(*ints("frames", "n_bytes"))
@@ -55,24 +61,26 @@ TX_QUEUE = record(
     *ints("first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"),
     *ints("next_more", "picked", "fetched", "counted", "written_back", "freed", "highest", "is_paused", "pace_fs"),
     *ints("slots", "n_picked", "untold", "last_template", "cut_frames", "cut_bytes", "cut_to_frames", "cut_to_bytes"),
+    *ints("is_used"),
     ("counts", QUEUE_COUNTS),
     ("batch", POST_BATCH),  # of the last frame that was picked
     ("held", HELD),
 )
 RX_QUEUE = record(
-    ("params", RING_PARAMS),
+    ("params", RX_RING_PARAMS),
     *ints("first"),
     ("mask", U32),
     *ints("slots", "known", "requested", "cached", "fetched"),
     *ints("started", "landed", "written_back", "visible", "taken", "since_refill", "highest"),
     # Of interrupts: frames counted as their write-back entered P, those of them told of; `is_masked` is the adapter's,
-    # `is_polled` the driver's. `entry_fs`: what interrupts cost the core before it takes the next frame.
+    # `is_polled` the driver's. `entry_fs`: what interrupts cost the core before it takes the next frame. Masks, timers,
+    # intervals and classes are those of the vector, and stand with its first ring.
     *ints("returned", "told", "is_masked", "moderated_until_fs", "moderation_at_fs", "moderation_fs"),
     *ints("is_polled", "entry_fs", "rx_class", "taken_bytes", "tx_class", "posted_bytes"),
     # The receive that is open: its frames, descriptors and bytes, of which kind of copy it is, what its last buffer
     # holds, how many frames begin there, when it is closed at the latest, and whether the ring's timer runs.
     *ints("open_frames", "open_descriptors", "open_bytes", "open_kind", "used_bytes", "begun_there"),
-    *ints("closes_fs", "closing_armed"),
+    *ints("closes_fs", "closing_armed", "is_used"),
     ("counts", QUEUE_COUNTS),
     ("batch", RX_BATCH),  # of the last frame that was taken
     ("held", HELD),
@@ -109,11 +117,17 @@ SCHEDULER = record(
     *ints("n_told", "n_paused"),
 )
 
+# What a ring may have of the chip's descriptors now: as configured, or its share of a cache for all of the `n_rings` in
+# use, each of which has `is_used`.
+CACHE_SHARE = record(*ints("n_rings", "descriptor_cache", "fetch_batch", "rx_fetch_batch", "rx_prefetch"))
 # What bounds the adapter, and how fast its parts are. `counts_rings`: what goes through each ring is asked for, which a
 # frame of 64 B feels.
 ADAPTER_PARAMS = record(
     *ints("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch"),
-    *ints("writeback_timeout_fs", "descriptor_cache", "drop_enable", "drop_when_full"),
+    # `tx_host_threshold`: Tx descriptors that there must be for a prefetch. `shared_cache`: descriptors of all rings on
+    # the chip, 0 where each has its own; a ring has `least_share` of them in any case.
+    *ints("tx_host_threshold", "shared_cache", "least_share"),
+    *ints("writeback_timeout_fs", "descriptor_cache", "drop_when_full"),
     *ints("store_num", "store_den", "pipeline_fs", "queue_time_fs"),
     *ints("ahead_fs"),  # by how much a ring may be ahead of its pace
     *ints("tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues", "n_sources", "rx_writes"),

@@ -8,19 +8,21 @@ from hwmodel.machine.adapter.function_life import function_off, function_on
 from hwmodel.machine.adapter.read_arbiter import has_waiting_reads, issue
 from hwmodel.machine.adapter.scheduler import begin_limit, end_limit
 from hwmodel.machine.adapter.watches import begin_watch
-from hwmodel.machine.guest.cores import work_beside
+from hwmodel.machine.guest.cores import refill_what_is_taken, work_beside
 from hwmodel.machine.network.mac import expect_line_anew
 from hwmodel.machine.network.wires import expect_outside_anew
 from hwmodel.machine.pcie.link import catch_up, expect_rest_of_read
 from hwmodel.machine.pcie.transactions import access_registers
 from hwmodel.machine.time.commands import (
     DRIVER_WORK,
+    DROPPING,
     FUNCTION_OFF,
     FUNCTION_ON,
     LINE_RATE,
     LINK,
     OUTSIDE_RATE,
     POLICER,
+    REFILL,
     SHAPER,
     SOURCE,
     TABLE,
@@ -68,11 +70,9 @@ def obey(nic, words, now_fs, command):
         function_on(nic, now_fs, command.part)
         return
     if command.kind == DRIVER_WORK:
-        function, first = nic.function[command.part].params, command.first_value
-        work_beside(nic, now_fs, function.core, nic.commands.value[first])
-        access_registers(
-            nic, now_fs, function.first_queue, nic.commands.value[first + 1], nic.commands.value[first + 2]
-        )
+        ring, first = nic.function[command.part].params.first_queue, command.first_value
+        work_beside(nic, now_fs, nic.tx_queue[ring].params.core, nic.commands.value[first])
+        access_registers(nic, now_fs, ring, nic.commands.value[first + 1], nic.commands.value[first + 2])
         return
     if command.kind == WATCHED:
         value, first = nic.commands.value, command.first_value
@@ -90,6 +90,10 @@ def obey(nic, words, now_fs, command):
     write_words(nic.commands, command, words)
     if command.kind == LINE_RATE:
         expect_line_anew(nic.port[command.part].mac)
+    elif command.kind == DROPPING:
+        nic.moves_due = 1  # the copy that waits for a descriptor may be dropped now
+    elif command.kind == REFILL:
+        refill_what_is_taken(nic, now_fs, command.part)
     elif command.kind == WIRE_STATE:
         wire_changes(nic, command.part)
     elif command.kind == OUTSIDE_RATE:

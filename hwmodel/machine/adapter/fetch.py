@@ -42,9 +42,45 @@ def up_to_boundary(position, ring_length, batch):
 
 
 @kernel
+def come_into_use(nic):
+    """Let one more ring share the chip's descriptors: those that have more Rx descriptors there lose what is beyond.
+
+    The ring of the Rx buffer's head keeps what it has.
+    """
+    nic.cache.n_rings += 1
+    share_out(nic)
+    fifo = nic.rx_fifo
+    for number in range(nic.params.n_queues):
+        queue = nic.rx_queue[number]
+        n = queue.cached - nic.cache.descriptor_cache
+        if (
+            n > 0
+            and queue.requested == 0
+            and not (fifo.head != fifo.tail and fifo.ring[fifo.head & fifo.mask].queue == number)
+        ):
+            queue.cached -= n
+            queue.known += n
+            queue.fetched -= n
+
+
+@kernel
+def share_out(nic):
+    """Give each ring in use its share of the chip's descriptors."""
+    params, cache = nic.params, nic.cache
+    share = max(params.least_share, params.shared_cache // max(1, cache.n_rings))
+    cache.descriptor_cache = min(params.descriptor_cache, share)
+    cache.fetch_batch = min(params.fetch_batch, share)
+    cache.rx_fetch_batch = min(params.rx_fetch_batch, share)
+    cache.rx_prefetch = min(params.rx_prefetch, share)
+
+
+@kernel
 def told(nic, now_fs, number, n):
     """Receive a Tx doorbell: the driver has posted `n` more frames."""
     queue = nic.tx_queue[number]
+    if nic.params.shared_cache > 0 and queue.is_used == 0:
+        queue.is_used = 1
+        come_into_use(nic)
     mark_batch(nic.guests, queue, queue.told, TOLD).told_fs = now_fs
     queue.told += n
     queue.known += n
@@ -52,12 +88,23 @@ def told(nic, now_fs, number, n):
 
 
 @kernel
+def lacks_next(nic, queue):
+    """Say whether descriptors of a ring's next frame, or send, are neither on the chip nor on their way."""
+    on_chip = queue.cached + queue.requested
+    if nic.guests.params.mss_bytes == 0:
+        return on_chip == 0
+    return on_chip < nic.guests.post[queue.first + (queue.picked & queue.mask)].n_descriptors
+
+
+@kernel
 def fetch_tx(nic, now_fs, number):
     """Ask for the Tx descriptors that the driver has told, a batch at a time, while the cache has room for a batch."""
-    params = nic.params
+    params, cache = nic.params, nic.cache
     queue = nic.tx_queue[number]
-    while queue.known > 0 and queue.cached + queue.requested + params.fetch_batch <= params.descriptor_cache:
-        n = min(queue.known, up_to_boundary(queue.fetched, params.tx_ring, params.fetch_batch))
+    while queue.known > 0 and queue.cached + queue.requested + cache.fetch_batch <= cache.descriptor_cache:
+        if queue.known < params.tx_host_threshold and not lacks_next(nic, queue):
+            return
+        n = min(queue.known, up_to_boundary(queue.fetched, params.tx_ring, cache.fetch_batch))
         want_descriptors(nic, nic.reads.tx_fetches, number, params.tx_ring, queue.fetched, n)
         mark_batch(nic.guests, queue, queue.fetched, REQUESTED).requested_fs = now_fs
         queue.fetched += n
@@ -78,13 +125,18 @@ def want_rx(nic, number, n_descriptors):
 
 @kernel
 def fetch_rx(nic, number):
-    """Prefetch Rx descriptors: up to a whole batch while fewer than `rx_prefetch` are on the chip or on their way."""
-    params = nic.params
+    """Prefetch Rx descriptors: up to a whole batch while fewer than `rx_prefetch` are on the chip or on their way.
+
+    Where rings share the cache one that no frame has come to waits for its first.
+    """
+    params, cache = nic.params, nic.cache
     queue = nic.rx_queue[number]
-    batch = params.rx_fetch_batch
+    if params.shared_cache > 0 and queue.is_used == 0:
+        return
+    batch = cache.rx_fetch_batch
     while (
-        queue.cached + queue.requested < params.rx_prefetch
-        and queue.cached + queue.requested + batch <= params.descriptor_cache
+        queue.cached + queue.requested < cache.rx_prefetch
+        and queue.cached + queue.requested + batch <= cache.descriptor_cache
     ):
         n = up_to_boundary(queue.fetched, params.rx_ring, batch)
         if queue.known < n:
@@ -96,13 +148,17 @@ def fetch_rx(nic, number):
 def fetch_rx_on_demand(nic, number, n_needed):
     """Fetch what the frame at the head needs beyond what is on its way; return False if the ring has too few.
 
-    No frame needs more than the cache holds, so there is room for a descriptor at least while some are lacking.
+    No frame needs more than a ring's own cache holds, so there is room for a descriptor at least while some are
+    lacking, beyond the ring's share if it must be.
     """
     params = nic.params
     queue = nic.rx_queue[number]
+    if params.shared_cache > 0 and queue.is_used == 0:
+        queue.is_used = 1
+        come_into_use(nic)
     if queue.cached + queue.requested + queue.known < n_needed:
         return False
-    batch = params.rx_fetch_batch if params.rx_prefetch > 0 else 1
+    batch = nic.cache.rx_fetch_batch if params.rx_prefetch > 0 else 1
     while queue.cached + queue.requested < n_needed:
         room = params.descriptor_cache - queue.cached - queue.requested
         want_rx(nic, number, min(queue.known, up_to_boundary(queue.fetched, params.rx_ring, batch), room))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.machine.adapter.fetch import share_out
 from hwmodel.machine.adapter.forgetting import forget_in_flight, forget_requests, forget_writes
 from hwmodel.machine.adapter.receive import have_descriptors
 from hwmodel.machine.adapter.switching import frame_in, release_tx_room
@@ -16,6 +17,7 @@ from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journeys import journey_lost, lost_in_ring
 from hwmodel.machine.counts.outcome import copy_dropped
 from hwmodel.machine.guest.cores import forget_work
+from hwmodel.machine.guest.guest_state import NO_RING
 from hwmodel.machine.pcie.links import link_at
 from hwmodel.machine.pcie.reads import give_places_back
 from hwmodel.machine.pcie.transactions import ring_doorbell
@@ -25,7 +27,6 @@ from hwmodel.machine.tlp_kinds import RX_DOORBELL
 from hwmodel.machine.traffic.sources import NO_TEMPLATE, hunger
 
 FUNCTION_RESET = DropReason.FUNCTION_RESET.value
-NO_RING = -1  # as the ring of a frame whose function has gone
 
 
 @kernel
@@ -143,7 +144,7 @@ def forget_reads(nic, now_fs, first, end):
     for at in range(grants.head, grants.tail):
         frame = grants.ring[at & grants.mask]
         if first <= frame.queue < end:
-            frame.queue = NO_RING
+            frame.queue = NO_RING  # its function has gone
     for number in range(ADAPTER_LINKS):
         forget_requests(nic, now_fs, link_at(nic, number), first, end)
     if not is_cut:
@@ -167,7 +168,7 @@ def drop_copies(nic, now_fs, first, end):
     drop_from(nic, now_fs, fifo, first, end, True)
     drop_from(nic, now_fs, nic.loopback, first, end, False)
     if fifo.head == fifo.tail:
-        have_descriptors(nic.ledger, now_fs)
+        have_descriptors(nic, now_fs)
 
 
 @kernel
@@ -198,6 +199,10 @@ def begin_ring_anew(nic, now_fs, number):
     Timers that run find nothing to do. A pace that is to be kept is kept.
     """
     tx, rx = nic.tx_queue[number], nic.rx_queue[number]
+    if nic.params.shared_cache > 0:
+        nic.cache.n_rings -= tx.is_used + rx.is_used
+        tx.is_used, rx.is_used = 0, 0
+        share_out(nic)
     tx.reserved, tx.posted, tx.rung, tx.told, tx.known, tx.requested, tx.cached = 0, 0, 0, 0, 0, 0, 0
     tx.picked, tx.fetched, tx.counted, tx.written_back, tx.freed, tx.slots = 0, 0, 0, 0, 0, 0
     tx.n_picked, tx.untold, tx.last_template, tx.cut_frames, tx.cut_bytes = 0, 0, NO_TEMPLATE, 0, 0

@@ -1,8 +1,12 @@
-"""The adapter's interrupts: counted as write-backs enter P, moderated by a timer, masked while the driver polls."""
+"""The adapter's interrupts: counted as write-backs enter P, moderated by a timer, masked while the driver polls.
+
+A vector is known by the number of its first ring. Mostly that is the only one.
+"""
 
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.machine.guest.guest_state import NO_RING
 from hwmodel.machine.pcie.transactions import post_interrupt
 from hwmodel.machine.time.clock import MODERATION_TIMER
 from hwmodel.machine.time.events import set_timer
@@ -16,26 +20,42 @@ def masks(nic, queue):
 
 
 @kernel
-def raise_interrupt(nic, now_fs, kind, number):
-    """Enter an interrupt for all frames counted."""
-    queue = nic.rx_queue[number]
-    post_interrupt(nic, now_fs, kind, number, queue.returned - queue.told)
-    queue.told = queue.returned
-    queue.moderated_until_fs = now_fs + queue.moderation_fs
-    queue.is_masked = masks(nic, queue)
+def untold(nic, vector):
+    """Return how many frames of a vector's rings are counted that no interrupt has told of."""
+    n, number = 0, vector
+    while number != NO_RING:
+        queue = nic.rx_queue[number]
+        n += queue.returned - queue.told
+        number = queue.params.next_of_vector
+    return n
 
 
 @kernel
-def ask_for_interrupt(nic, now_fs, kind, number):
-    """Raise an interrupt, or leave it to the ring's timer (EITR), or to the driver that masks it."""
-    queue = nic.rx_queue[number]
+def raise_interrupt(nic, now_fs, kind, vector):
+    """Enter an interrupt for all frames counted."""
+    n, number = 0, vector
+    while number != NO_RING:
+        queue = nic.rx_queue[number]
+        n += queue.returned - queue.told
+        queue.told = queue.returned
+        number = queue.params.next_of_vector
+    first = nic.rx_queue[vector]
+    post_interrupt(nic, now_fs, kind, vector, n)
+    first.moderated_until_fs = now_fs + first.moderation_fs
+    first.is_masked = masks(nic, first)
+
+
+@kernel
+def ask_for_interrupt(nic, now_fs, kind, vector):
+    """Raise an interrupt, or leave it to the vector's timer (EITR), or to the driver that masks it."""
+    queue = nic.rx_queue[vector]
     if queue.is_masked:
         return
     if now_fs >= queue.moderated_until_fs:
-        raise_interrupt(nic, now_fs, kind, number)
+        raise_interrupt(nic, now_fs, kind, vector)
     elif queue.moderation_at_fs == 0:
         queue.moderation_at_fs = queue.moderated_until_fs
-        set_timer(nic.clock, queue.moderation_at_fs, MODERATION_TIMER, number)
+        set_timer(nic.clock, queue.moderation_at_fs, MODERATION_TIMER, vector)
 
 
 @inlined
@@ -46,60 +66,74 @@ def rx_returned(nic, now_fs, number, n):
     if driver.polls:
         return
     queue.returned += n
-    if driver.moderation_fs > 0 or queue.returned - queue.told >= driver.rx_interrupt_batch:
-        ask_for_interrupt(nic, now_fs, RX_INTERRUPT, number)
+    if driver.moderation_fs > 0 or untold(nic, queue.params.vector) >= driver.rx_interrupt_batch:
+        ask_for_interrupt(nic, now_fs, RX_INTERRUPT, queue.params.vector)
 
 
-@inlined
-def unseen_descriptors(queue):
-    """Return how many Tx descriptors have been written back, or are about to be, whose slots are not free."""
-    return queue.held.written - queue.freed
+@kernel
+def unseen_descriptors(nic, vector):
+    """Return how many Tx descriptors of a vector have been written back, or are about to be, with slots not free."""
+    n, number = 0, vector
+    while number != NO_RING:
+        queue = nic.tx_queue[number]
+        n += queue.held.written - queue.freed
+        number = nic.rx_queue[number].params.next_of_vector
+    return n
 
 
 @kernel
 def tx_returned(nic, now_fs, number, n):
     """Count descriptors whose write-back has entered P; their interrupt, if it is due, stands behind it."""
-    queue = nic.tx_queue[number]
-    driver = nic.guests.driver[queue.params.function]
-    batch = driver.tx_interrupt_batch
+    params = nic.rx_queue[number].params
+    driver = nic.guests.driver[params.function]
+    batch, vector = driver.tx_interrupt_batch, params.vector
     if batch == 0:
         return
     if driver.mask_interrupts:
-        if unseen_descriptors(queue) >= batch:
-            ask_for_interrupt(nic, now_fs, TX_INTERRUPT, number)
+        if unseen_descriptors(nic, vector) >= batch:
+            ask_for_interrupt(nic, now_fs, TX_INTERRUPT, vector)
         return
-    queue.counted += n
-    if queue.counted >= batch:
-        post_interrupt(nic, now_fs, TX_INTERRUPT, number, queue.counted)
-        queue.counted = 0
+    first = nic.tx_queue[vector]
+    first.counted += n
+    if first.counted >= batch:
+        post_interrupt(nic, now_fs, TX_INTERRUPT, vector, first.counted)
+        first.counted = 0
 
 
 @kernel
-def has_unseen(nic, number):
+def has_unseen(nic, vector):
     """Say whether frames or descriptors have been counted that the driver has not seen while it polled."""
-    queue = nic.rx_queue[number]
-    batch = nic.guests.driver[queue.params.function].tx_interrupt_batch
-    return queue.returned > queue.visible or (batch > 0 and unseen_descriptors(nic.tx_queue[number]) > 0)
+    number = vector
+    while number != NO_RING:
+        queue = nic.rx_queue[number]
+        if queue.returned > queue.visible:
+            return True
+        number = queue.params.next_of_vector
+    batch = nic.guests.driver[nic.rx_queue[vector].params.function].tx_interrupt_batch
+    return batch > 0 and unseen_descriptors(nic, vector) > 0
 
 
 @kernel
-def moderation_expired(nic, now_fs, number):
+def moderation_expired(nic, now_fs, vector):
     """Raise the interrupt that the timer held back."""
-    queue = nic.rx_queue[number]
+    queue = nic.rx_queue[vector]
     if now_fs != queue.moderation_at_fs:  # the function has gone since
         return
     queue.moderation_at_fs = 0
     if now_fs < queue.moderated_until_fs:
-        ask_for_interrupt(nic, now_fs, RX_INTERRUPT, number)  # raised since by another way: the timer goes on
-    elif queue.returned > queue.told or (masks(nic, queue) and has_unseen(nic, number)):
-        ask_for_interrupt(nic, now_fs, RX_INTERRUPT, number)
+        ask_for_interrupt(nic, now_fs, RX_INTERRUPT, vector)  # raised since by another way: the timer goes on
+    elif untold(nic, vector) > 0 or (masks(nic, queue) and has_unseen(nic, vector)):
+        ask_for_interrupt(nic, now_fs, RX_INTERRUPT, vector)
 
 
 @kernel
-def unmasked(nic, now_fs, number):
+def unmasked(nic, now_fs, vector):
     """Receive an interrupt enable: the driver polls no more, and gets an interrupt for what it has not seen."""
-    queue = nic.rx_queue[number]
-    queue.is_masked = 0
-    queue.told = max(queue.told, queue.visible)
-    if has_unseen(nic, number):
-        ask_for_interrupt(nic, now_fs, RX_INTERRUPT, number)
+    nic.rx_queue[vector].is_masked = 0
+    number = vector
+    while number != NO_RING:
+        queue = nic.rx_queue[number]
+        queue.told = max(queue.told, queue.visible)
+        number = queue.params.next_of_vector
+    if has_unseen(nic, vector):
+        ask_for_interrupt(nic, now_fs, RX_INTERRUPT, vector)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.processor import prefetch, prefetch_at
 from hwmodel.compiled.records import NEVER, offset_of
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import TO_ONE
+from hwmodel.machine.adapter.adapter_state import LONG_BLOCK_FS
 from hwmodel.machine.adapter.fetch import fetch_rx, fetch_rx_on_demand
 from hwmodel.machine.adapter.writeback import hold_for_writeback, slots_free
 from hwmodel.machine.counts.batches import mark_rx_batch
@@ -17,7 +20,7 @@ from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, LEDGER
 from hwmodel.machine.counts.outcome import copy_dropped, delivered_to_guest
 from hwmodel.machine.growing_ring import widen_finished
 from hwmodel.machine.guest.cores import add_work
-from hwmodel.machine.guest.guest_state import TAKE_TASK
+from hwmodel.machine.guest.guest_state import NO_RING, TAKE_TASK
 from hwmodel.machine.host.translation import buffer_address
 from hwmodel.machine.pcie.links import host_of, link_of
 from hwmodel.machine.pcie.transactions import post_payload_write
@@ -216,23 +219,60 @@ def start_write(nic, now_fs, copy, n_descriptors):
 
 
 @inlined
-def have_descriptors(ledger, now_fs):
+def have_descriptors(nic, now_fs):
     """Note that no frame waits for Rx descriptors."""
-    if ledger.counts.stalls.descriptors.since_fs >= 0:  # the other is a part of it
-        set_stalled(ledger.counts.stalls.descriptors, now_fs, False)
-        set_stalled(ledger.counts.stalls.rx_ring, now_fs, False)
+    if nic.ledger.counts.stalls.descriptors.since_fs >= 0:  # the other is a part of it
+        set_stalled(nic.ledger.counts.stalls.descriptors, now_fs, False)
+        end_block(nic, now_fs)
+
+
+@kernel
+def begin_block(nic, now_fs, number):
+    """Note that the head of the Rx buffer waits for a ring in which nothing is posted."""
+    if nic.rx_blocked_by != number:
+        end_block(nic, now_fs)
+    nic.rx_blocked_by = number
+    set_stalled(nic.ledger.counts.stalls.rx_ring, now_fs, True)
+
+
+@kernel
+def end_block(nic, now_fs):
+    """Note that the head of the Rx buffer waits no more for a ring; count whom that kept waiting, if it was long."""
+    stall = nic.ledger.counts.stalls.rx_ring
+    if stall.since_fs < 0:
+        return
+    blocked_fs = now_fs - stall.since_fs
+    set_stalled(stall, now_fs, False)
+    function = nic.rx_queue[nic.rx_blocked_by].params.function
+    nic.ledger.function[function].blocking_fs += blocked_fs
+    if blocked_fs >= LONG_BLOCK_FS:
+        count_waiting(nic, now_fs, nic.rx_fifo, function, blocked_fs)
+        count_waiting(nic, now_fs, nic.loopback, function, blocked_fs)
+
+
+@kernel
+def count_waiting(nic, now_fs, fifo, blocking, blocked_fs):
+    """Count for each function but the one that blocks, if it has a copy in a FIFO, that it has waited."""
+    for at in range(fifo.head, fifo.tail):
+        number = nic.rx_queue[fifo.ring[at & fifo.mask].queue].params.function
+        waiting = nic.ledger.function[number]
+        if number != blocking and waiting.waited_until_fs != now_fs:
+            waiting.waited_until_fs = now_fs
+            waiting.waited_fs += blocked_fs
 
 
 @kernel
 def lacks_descriptors(nic, now_fs, copy, n_needed):
     """Fetch what the head of the Rx buffer lacks and let it wait, or drop it; return True if it was dropped."""
-    ledger = nic.ledger
     is_fetched = fetch_rx_on_demand(nic, copy.queue, n_needed)
-    if is_fetched or nic.params.drop_enable == 0:
-        set_stalled(ledger.counts.stalls.descriptors, now_fs, nic.rx_dma_busy == 0)
+    if is_fetched or nic.rx_queue[copy.queue].params.drop_enable == 0:
+        set_stalled(nic.ledger.counts.stalls.descriptors, now_fs, nic.rx_dma_busy == 0)
         if nic.rx_dma_busy == 0 and nic.rx_head_waits_fs < 0:
             nic.rx_head_waits_fs = now_fs
-        set_stalled(ledger.counts.stalls.rx_ring, now_fs, nic.rx_dma_busy == 0 and not is_fetched)
+        if nic.rx_dma_busy == 0 and not is_fetched:
+            begin_block(nic, now_fs, np.int64(copy.queue))
+        else:
+            end_block(nic, now_fs)
         return False
     nic.rx_fifo.head += 1
     nic.rx_head_waits_fs = -1
@@ -247,7 +287,6 @@ def serve_rx_buffer(nic, now_fs):
 
     Descriptors are asked for while the engine still writes the frame before.
     """
-    ledger = nic.ledger
     fifo = nic.rx_fifo
     has_dropped = False
     while fifo.head != fifo.tail:
@@ -261,12 +300,12 @@ def serve_rx_buffer(nic, now_fs):
                 return has_dropped
             has_dropped = True
         elif nic.rx_dma_busy:
-            have_descriptors(ledger, now_fs)
+            have_descriptors(nic, now_fs)
             return has_dropped
         else:
             fifo.head += 1
             start_write(nic, now_fs, copy, n_needed)
-    have_descriptors(ledger, now_fs)
+    have_descriptors(nic, now_fs)
     return has_dropped
 
 
@@ -355,24 +394,45 @@ def show(nic, now_fs, number, raised_fs):
 
 
 @kernel
-def interrupted(nic, now_fs, kind, number, n, raised_fs):
-    """Let a guest take an interrupt: it sees what has been written back, and polls from now on if it masks them."""
+def interrupted(nic, now_fs, kind, vector, n, raised_fs):
+    """Let a guest take an interrupt: it sees what has been written back, and polls from now on if it masks them.
+
+    What it costs comes before the frames that are taken next of the vector's first ring.
+    """
     guests = nic.guests
-    queue = nic.rx_queue[number]
-    driver = guests.driver[queue.params.function]
-    core_number = queue.params.core
+    first = nic.rx_queue[vector]
+    driver = guests.driver[first.params.function]
+    core_number = first.params.core
     core = guests.core[core_number]
     if core.is_running == 0 and max(core.free_fs, core.awake_fs) <= now_fs:
         core.awake_fs = now_fs + driver.wakeup_time_fs
-    queue.entry_fs += driver.interrupt_time_fs
-    if driver.mask_interrupts:
-        queue.is_polled = 1
-        tx_queue = nic.tx_queue[number]
-        n = tx_queue.written_back - tx_queue.freed
-    # What it costs comes before what it leads to: the Rx ring joins the core's list first.
-    if driver.mask_interrupts or kind == RX_INTERRUPT:
-        show(nic, now_fs, number, raised_fs)
-    if driver.mask_interrupts or queue.entry_fs > 0:
-        add_work(nic, now_fs, core_number, TAKE_TASK, number, 0)
-    if n > 0 and (driver.mask_interrupts or kind == TX_INTERRUPT):
-        slots_free(nic, now_fs, number, n)
+    first.entry_fs += driver.interrupt_time_fs
+    # What it costs comes before what it leads to: the first ring joins the core's list first.
+    number = vector
+    while number != NO_RING:
+        queue = nic.rx_queue[number]
+        if driver.mask_interrupts:
+            queue.is_polled = 1
+        if driver.mask_interrupts or kind == RX_INTERRUPT:
+            show(nic, now_fs, number, raised_fs)
+        if number == vector and (driver.mask_interrupts or first.entry_fs > 0):
+            add_work(nic, now_fs, core_number, TAKE_TASK, number, 0)
+        number = queue.params.next_of_vector
+    if driver.mask_interrupts or kind == TX_INTERRUPT:
+        free_told(nic, now_fs, vector, n)
+
+
+@kernel
+def free_told(nic, now_fs, vector, n):
+    """Give the slots back that an interrupt tells of: `n`, or of several rings and of one that is polled all there are.
+
+    What an interrupt stands for was written back before it.
+    """
+    number = vector
+    is_alone = nic.rx_queue[vector].params.next_of_vector == NO_RING and nic.rx_queue[vector].is_polled == 0
+    while number != NO_RING:
+        queue = nic.tx_queue[number]
+        n_freed = n if is_alone else queue.written_back - queue.freed
+        if n_freed > 0:
+            slots_free(nic, now_fs, number, n_freed)
+        number = nic.rx_queue[number].params.next_of_vector

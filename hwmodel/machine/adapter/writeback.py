@@ -20,7 +20,10 @@ def write_back(nic, now_fs, held):
     """Write all held descriptors of a ring back, right behind what is queued."""
     n, params = held.n_descriptors, held.params
     n_told = held.n_frames if params.kind == RX_WRITEBACK else n  # a Tx ring counts descriptors throughout
-    post_writeback(nic, now_fs, params.kind, params.queue, params.ring_length, held.written, n, n_told)
+    first, n_written = held.written, n
+    if params.reports_last:
+        first, n_written = held.written + n - 1, 1
+    post_writeback(nic, now_fs, params.kind, params.queue, params.ring_length, first, n_written, n_told)
     held.written += n
     held.n_descriptors = 0
     held.n_frames = 0
@@ -45,7 +48,7 @@ def hold_for_writeback(nic, now_fs, held, n_descriptors, n_frames):
     held.n_frames += n_frames
     if held.n_descriptors >= held.params.batch:
         write_back(nic, now_fs, held)
-    elif held.n_frames == n_frames and nic.params.writeback_timeout_fs > 0:
+    elif held.n_frames == n_frames and nic.params.writeback_timeout_fs > 0 and held.params.reports_last == 0:
         held.timer_at_fs = now_fs + nic.params.writeback_timeout_fs
         if held.timer_armed == 0:
             arm_timer(nic.clock, held)

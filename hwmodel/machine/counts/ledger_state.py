@@ -71,9 +71,11 @@ LEDGER_COUNTS = record(
     ("mirrored_drops", I64, (MAX_REASONS,)),
     ("served", SERVED, (KINDS,)),
 )
-# `multicast`, `broadcast`: of the copies that its guest could see, mirrored ones among them.
+# `multicast`, `broadcast`: of the copies that its guest could see, mirrored ones among them. `blocking_fs`: how long
+# its rings kept the head of the Rx buffer without a descriptor; `waited_fs`: how long copies for it stood behind the
+# rings of others that did so for long, last up to `waited_until_fs`.
 FUNCTION_COUNTS = record(
-    *ints("read_bytes", "mirrored", "multicast", "broadcast"),
+    *ints("read_bytes", "mirrored", "multicast", "broadcast", "blocking_fs", "waited_fs", "waited_until_fs"),
     ("drops", I64, (MAX_REASONS,)),
     ("mirrored_drops", I64, (MAX_REASONS,)),
 )

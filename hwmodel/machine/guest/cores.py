@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.processor import prefetch
+from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.batches import begin_rx_batches, mark_batch
 from hwmodel.machine.counts.histogram import bucket
 from hwmodel.machine.counts.journey_state import POSTED, RUNG
 from hwmodel.machine.counts.journeys import UNMEASURED, journey_over
-from hwmodel.machine.guest.guest_state import BULK_CLASS, LOWEST_CLASS, MAX_QUEUES, MIDDLE_CLASS, POST_TASK, TAKE_TASK
+from hwmodel.machine.guest.guest_state import (
+    BULK_CLASS,
+    LOWEST_CLASS,
+    MAX_QUEUES,
+    MIDDLE_CLASS,
+    NO_RING,
+    POST_TASK,
+    TAKE_TASK,
+)
 from hwmodel.machine.pcie.links import host_of, link_of
 from hwmodel.machine.pcie.transactions import ring_doorbell
 from hwmodel.machine.time.clock import CORE_TIMER
@@ -207,6 +216,8 @@ def refills_early(nic, queue, number):
     early_refills = nic.guests.params.early_refills
     if early_refills == 0 or queue.since_refill == 0:
         return False
+    if nic.guests.driver[queue.params.function].refill_batch == NEVER:
+        return False
     return next_u32(host_of(nic, link_of(nic, number))) < early_refills
 
 
@@ -238,6 +249,17 @@ def taken(nic, now_fs, core):
 
 
 @kernel
+def refill_what_is_taken(nic, now_fs, number):
+    """Let the driver of a function post at once what is due to be posted again, now that its batch is another one."""
+    params = nic.function[number].params
+    for ring in range(params.first_queue, params.first_queue + params.n_queues):
+        queue = nic.rx_queue[ring]
+        if queue.since_refill >= nic.guests.driver[number].refill_batch:
+            ring_doorbell(nic, now_fs, RX_DOORBELL, ring, queue.since_refill)
+            queue.since_refill = 0
+
+
+@kernel
 def class_of_load(load, n_bytes, interval_ns):
     """Return the class that follows `load` after so many bytes in an interval; without any it stays."""
     scaled_bytes = n_bytes * NS_PER_US
@@ -251,28 +273,45 @@ def class_of_load(load, n_bytes, interval_ns):
 
 
 @kernel
-def adapt_moderation(driver, queue):
-    """Set the time between interrupts by what was sent and received since it was set last, as Linux' ixgbevf does."""
+def adapt_moderation(nic, driver, queue):
+    """Set the time between interrupts by what was sent and received since it was set last, as Linux' ixgbevf does.
+
+    `queue`: the first ring of the vector, whose rings all count.
+    """
     interval_ns = queue.moderation_fs // FS_PER_NS
-    queue.rx_class = class_of_load(queue.rx_class, queue.taken_bytes, interval_ns)
-    queue.tx_class = class_of_load(queue.tx_class, queue.posted_bytes, interval_ns)
+    taken_bytes, posted_bytes, number = 0, 0, queue.params.vector
+    while number != NO_RING:
+        ring = nic.rx_queue[number]
+        taken_bytes += ring.taken_bytes
+        posted_bytes += ring.posted_bytes
+        ring.taken_bytes, ring.posted_bytes = 0, 0
+        number = ring.params.next_of_vector
+    queue.rx_class = class_of_load(queue.rx_class, taken_bytes, interval_ns)
+    queue.tx_class = class_of_load(queue.tx_class, posted_bytes, interval_ns)
     wanted_ns = driver.adaptive_ns[max(queue.rx_class, queue.tx_class)]
     queue.moderation_fs = 10 * wanted_ns * interval_ns // (9 * wanted_ns + interval_ns) * FS_PER_NS
-    queue.taken_bytes = 0
-    queue.posted_bytes = 0
 
 
 @kernel
 def poll_over(nic, now_fs, number):
     """Let a driver that has taken all poll no more and enable its interrupt again; return True if it does."""
-    queue = nic.rx_queue[number]
-    if queue.is_polled == 0:
+    if nic.rx_queue[number].is_polled == 0:
         return False
-    queue.is_polled = 0
-    driver = nic.guests.driver[queue.params.function]
+    vector = nic.rx_queue[number].params.vector
+    ring = vector
+    while ring != NO_RING:  # others of the vector may have more: it is polled until none has
+        if ring != number and nic.guests.work[MAX_QUEUES + ring].is_listed:
+            return False
+        ring = nic.rx_queue[ring].params.next_of_vector
+    ring = vector
+    while ring != NO_RING:
+        nic.rx_queue[ring].is_polled = 0
+        ring = nic.rx_queue[ring].params.next_of_vector
+    first = nic.rx_queue[vector]
+    driver = nic.guests.driver[first.params.function]
     if driver.adapts_moderation:
-        adapt_moderation(driver, queue)
-    ring_doorbell(nic, now_fs, INTERRUPT_ENABLE, number, 0)
+        adapt_moderation(nic, driver, first)
+    ring_doorbell(nic, now_fs, INTERRUPT_ENABLE, vector, 0)
     return True
 
 

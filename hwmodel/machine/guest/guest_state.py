@@ -13,6 +13,8 @@ FIRST_PLACES = 1 << 4
 NARROW_PLACES = MAX_QUEUES * FIRST_PLACES
 PLACES = NARROW_PLACES + RING_POOL
 
+NO_RING = -1  # in place of the number of one
+
 # Work of a guest's core.
 POST_TASK, TAKE_TASK = range(2)
 LOWEST_CLASS, MIDDLE_CLASS, BULK_CLASS = range(3)  # of loads, for adaptive moderation
@@ -31,7 +33,8 @@ CORE = record(
     *ints("is_running", "is_forgotten", "free_fs", "awake_fs", "doorbell_time_fs", "copying_fs", "passing_fs"),
     ("counts", CORE_COUNTS),
 )  # fmt: skip
-# The driver of a VM, whichever core runs it: its times, its batches, its interrupts. All of it parameters. Of
+# The driver of a VM, whichever core runs it: its times, its batches, its interrupts. All of it parameters. One that
+# posts no descriptor again has `NEVER` as its `refill_batch`. Of
 # `frame_time_fs` `pass_time_fs` is what the hypervisor takes to pass the frame to the guest, or from it. Of sends that
 # the adapter cuts into frames: `send_time_fs`, `descriptor_time_fs`, `send_byte_time_fs`; one has a context descriptor
 # if its ring's last one was another or, without `keeps_context`, always.

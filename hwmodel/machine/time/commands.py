@@ -22,7 +22,9 @@ PLAIN, TABLE, VLAN, POLICER, SHAPER, LINK, LINE_RATE, OUTSIDE_RATE, LATENCY, AGE
 # kind, count and number the values say; a source sends otherwise, as the record says that lies ready under the
 # command's number.
 FUNCTION_OFF, FUNCTION_ON, DRIVER_WORK, WATCHED, SOURCE = range(10, 15)
-WIRE_STATE, KINDS = range(15, 17)  # writes that the wire of a port is dead, or alive, which its drivers learn
+# These write that the wire of a port is dead, or alive, which its drivers learn; whether a ring without descriptors
+# drops, which the head of the Rx buffer may wait for; after how many descriptors a driver posts them again, or never.
+WIRE_STATE, DROPPING, REFILL, KINDS = range(15, 19)
 # What each changes, in words.
 WORDS = {
     PLAIN: "parameters",
@@ -41,6 +43,8 @@ WORDS = {
     WATCHED: "watch",
     SOURCE: "load",
     WIRE_STATE: "state of a wire",
+    DROPPING: "drops of a ring",
+    REFILL: "refills of a driver",
 }
 
 

@@ -15,7 +15,7 @@ Configured = TypeVar("Configured")
 
 MAY_CHANGE = frozenset((
     "link_fs_per_byte", "max_read_request_bytes", "port_rate_bps", "dead_ports",
-    "weights", "rate_limits", "guarantees", "guarantee_window_fs",
+    "weights", "drop_enable", "own_drop_enable", "never_refill", "rate_limits", "guarantees", "guarantee_window_fs",
     "rate_limit_window_bytes", "switch", "off", "driver_work",
 ))  # fmt: skip
 OF_SWITCH = ("mode", "s_channels", "vif_lists", "ecid_lists")

@@ -75,6 +75,10 @@ class Core:
             if self._piece is None:
                 self._begin_piece(task, task.most_a_turn)
 
+    def has(self, task: Task) -> bool:
+        """Tell whether a ring is on the list."""
+        return task in self._list
+
     def _enlist(self, task: Task) -> None:
         self._list.append(task)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -95,11 +96,6 @@ class Posting(Task):
         self._last_header = None
         return [frame for post in self._ring.not_picked for frame in post.left]
 
-    def free_slots(self, slots: int) -> None:
-        """Use slots again."""
-        self.n_slots_taken -= slots
-        self.slots_freed()
-
     @property
     def has_work(self) -> bool:
         """Whether a frame waits to be posted."""
@@ -155,7 +151,7 @@ class Taking(Task):
         receiver: Receiver,
         ring: RxRing,
     ) -> None:
-        """Begin with nothing visible; `interrupt` is to be set before the run."""
+        """Begin with nothing visible; `interrupt` and `vector` are to be set before the run."""
         super().__init__((ring.port, ring.queue), parameters.poll_budget, parameters.doorbell_time_fs)
         self._env = env
         self._parameters = parameters
@@ -170,9 +166,10 @@ class Taking(Task):
         """Taken in the piece that is being done."""
         self._descriptors_taken = parameters.taken_before.get((ring.port, ring.queue), 0)
         self._enter_fs = 0
+        self.never_refills = ring.port in parameters.never_refill
         self.is_polled = False
         self.interrupt: Interrupt
-        self.adaption = Adaption(parameters.adaptive_intervals_fs)
+        self.vector: Vector
 
     def interrupted(self, copies: list[Copy]) -> None:
         """Deliver what an interrupt tells; its time comes before the next piece, which may have no frames."""
@@ -202,7 +199,7 @@ class Taking(Task):
         enter_fs, self._enter_fs = self._enter_fs, 0
         frames, descriptors = 0, self._descriptors_taken
         for copy in self._visible:
-            if frames == most or descriptors >= self._parameters.refill_batch:
+            if frames == most or descriptors >= self._refill_batch:
                 break
             frames += 1
             descriptors += copy.n_descriptors
@@ -219,27 +216,38 @@ class Taking(Task):
         copy.ends_fs["guest_queue"] = self._env.now
         self._meter.journey_over(copy)
         self._of_piece.append(copy)
-        self.adaption.taken.count(copy.data_bytes)
+        self.vector.adaption.taken.count(copy.data_bytes)
         self._descriptors_taken += copy.n_descriptors
 
     def piece_done(self, is_turn_over: bool) -> bool:
         """Post a whole batch of descriptors again; poll no more if a turn has left nothing."""
         self._of_piece.clear()
-        refills = self._descriptors_taken >= self._parameters.refill_batch
-        if self._descriptors_taken and not refills:
+        refills = self._descriptors_taken >= self._refill_batch
+        if self._descriptors_taken and not refills and not self.never_refills:
             refills = self._chances.refills_early()
         if refills:
             descriptors, self._descriptors_taken = self._descriptors_taken, 0
             self.ring_doorbell(descriptors)
-        unmasks = is_turn_over and self.is_polled and not self.has_work
+        unmasks = is_turn_over and self.is_polled and not self.has_work and self.vector.is_idle_but_for(self)
         if unmasks:
             self._poll_no_more()
         return refills or unmasks
 
+    @property
+    def _refill_batch(self) -> float:
+        return math.inf if self.never_refills else self._parameters.refill_batch
+
+    def refills_from_now(self, does: bool) -> None:
+        """Post descriptors again, or no more; what is due is posted at once."""
+        self.never_refills = not does
+        if self._descriptors_taken >= self._refill_batch:
+            descriptors, self._descriptors_taken = self._descriptors_taken, 0
+            self.ring_doorbell(descriptors)
+
     def _poll_no_more(self) -> None:
-        self.is_polled = False
+        self.vector.poll_no_more()
         if self._parameters.adaptive_moderation and self._parameters.moderation_fs:
-            self.interrupt.interval_fs = self.adaption.next_interval_fs(self.interrupt.interval_fs)
+            self.interrupt.interval_fs = self.vector.adaption.next_interval_fs(self.interrupt.interval_fs)
         send_register_write(self._down, self._parameters, self.interrupt.unmask, port=self.port)
 
     def ring_doorbell(self, descriptors: int) -> None:
@@ -256,7 +264,78 @@ class Taking(Task):
         self._visible.clear()
         self._descriptors_taken = self._enter_fs = 0
         self.is_polled = False
-        self.adaption.forget()
+
+
+class Vector:
+    """An MSI-X vector: the interrupts of the ring pairs that share it."""
+
+    def __init__(
+        self, env: simpy.Environment, parameters: NicParameters, core: Core, up: Direction, first: tuple[int, int]
+    ) -> None:
+        """Begin without pairs; `first` is the first of them, by port and queue."""
+        self._parameters = parameters
+        self._core = core
+        self.pairs: list[QueuePair] = []
+        self.adaption = Adaption(parameters.adaptive_intervals_fs)
+        port, queue = first
+        of_rx = {Rank.RX_INTERRUPT: 1 if parameters.moderation_fs else parameters.rx_interrupt_batch}
+        of_tx = {Rank.TX_INTERRUPT: parameters.tx_interrupt_batch}
+        is_shared = parameters.masks
+        self.of_received = Interrupt(
+            env,
+            parameters,
+            up,
+            port,
+            place(Phase.RX_TIMERS, port, queue),
+            of_rx | of_tx if is_shared else of_rx,
+            self._tells_of_received,
+            interval_fs=parameters.moderation_fs,
+            masks_itself=is_shared,
+        )
+        self.of_sent = self.of_received
+        if not is_shared:
+            self.of_sent = Interrupt(
+                env,
+                parameters,
+                up,
+                port,
+                place(Phase.TX_TIMERS, port, queue),
+                of_tx,
+                self._tells_of_sent,
+                interval_fs=0,
+                masks_itself=False,
+            )
+
+    def is_idle_but_for(self, taking: Taking) -> bool:
+        """Tell whether no other Rx ring of the vector is on its core's list."""
+        return not any(self._core.has(pair.taking) for pair in self.pairs if pair.taking is not taking)
+
+    def poll_no_more(self) -> None:
+        """Let no ring be polled."""
+        for pair in self.pairs:
+            pair.taking.is_polled = False
+
+    def _tells_of_received(self, entered_fs: int) -> None:
+        self._core.interrupt(self._parameters.wakeup_time_fs)
+        is_shared = self._parameters.masks
+        for pair in self.pairs:
+            pair.taking.is_polled = is_shared
+            for copy in pair.received:
+                copy.ends_fs["interrupt_moderation"] = entered_fs
+            (pair.taking.interrupted if pair is self.pairs[0] else pair.taking.see)(pair.unseen())
+        if is_shared:
+            self._free()
+
+    def _tells_of_sent(self, _entered_fs: int) -> None:
+        self._core.interrupt(self._parameters.wakeup_time_fs)
+        self.pairs[0].taking.interrupted([])
+        self._free()
+
+    def _free(self) -> None:
+        """Free what is written back of all Tx rings, and then use it."""
+        for pair in self.pairs:
+            pair.free()
+        self.pairs[0].posting.slots_freed()
 
 
 class QueuePair:
@@ -264,107 +343,67 @@ class QueuePair:
 
     def __init__(
         self,
-        env: simpy.Environment,
         parameters: NicParameters,
-        core: Core,
-        up: Direction,
+        vector: Vector,
         posting: Posting,
         taking: Taking,
         rings: tuple[TxRing, RxRing],
     ) -> None:
         """Listen to the write-backs of both rings."""
         self._parameters = parameters
-        self._core = core
-        self._posting = posting
-        self._taking = taking
+        self._vector = vector
+        self.posting = posting
+        self.taking = taking
         tx_ring, rx_ring = rings
         tx_ring.descriptors_entered, tx_ring.descriptors_landed = self._sent_entered, self._sent_landed
         rx_ring.frames_entered, rx_ring.frames_landed = self._received_entered, self._received_landed
-        self._received: list[Copy] = []
+        self.received: list[Copy] = []
         """Written back and not visible."""
         self._sent = 0
         """Written back and not free."""
-        of_rx = {Rank.RX_INTERRUPT: 1 if parameters.moderation_fs else parameters.rx_interrupt_batch}
-        of_tx = {Rank.TX_INTERRUPT: parameters.tx_interrupt_batch}
-        is_shared = parameters.masks
-        self._of_received = Interrupt(
-            env,
-            parameters,
-            up,
-            rx_ring.port,
-            place(Phase.RX_TIMERS, rx_ring.port, rx_ring.queue),
-            of_rx | of_tx if is_shared else of_rx,
-            self._tells_of_received,
-            interval_fs=parameters.moderation_fs,
-            masks_itself=is_shared,
-        )
-        self._of_sent = self._of_received
-        if not is_shared:
-            self._of_sent = Interrupt(
-                env,
-                parameters,
-                up,
-                tx_ring.port,
-                place(Phase.TX_TIMERS, tx_ring.port, tx_ring.queue),
-                of_tx,
-                self._tells_of_sent,
-                interval_fs=0,
-                masks_itself=False,
-            )
-        taking.interrupt = self._of_received
-        posting.bytes_posted = taking.adaption.count_posted
+        vector.pairs.append(self)
+        taking.vector, taking.interrupt = vector, vector.of_received
+        posting.bytes_posted = vector.adaption.count_posted
 
     def forget(self) -> None:
         """Forget what has been written back, and what interrupts have counted."""
-        self._received, self._sent = [], 0
-        self._of_received.forget()
-        self._of_sent.forget()
+        self.received, self._sent = [], 0
+        self._vector.of_received.forget()
+        self._vector.of_sent.forget()
+        self._vector.adaption.forget()
 
     def _received_entered(self, copies: list[Copy]) -> None:
         if not self._parameters.polls:
-            self._of_received.count(Rank.RX_INTERRUPT, len(copies))
+            self._vector.of_received.count(Rank.RX_INTERRUPT, len(copies))
 
     def _sent_entered(self, descriptors: int) -> None:
         if self._parameters.tx_interrupt_batch:
-            self._of_sent.count(Rank.TX_INTERRUPT, descriptors)
+            self._vector.of_sent.count(Rank.TX_INTERRUPT, descriptors)
 
     def _received_landed(self, copies: list[Copy]) -> None:
-        self._received += copies
-        if self._parameters.polls or self._taking.is_polled:
-            self._taking.see(self._unseen())
+        self.received += copies
+        if self._parameters.polls or self.taking.is_polled:
+            self.taking.see(self.unseen())
 
     def _sent_landed(self, descriptors: int) -> None:
         self._sent += descriptors
-        if not self._parameters.tx_interrupt_batch or self._taking.is_polled:
-            self._free()
+        if not self._parameters.tx_interrupt_batch or self.taking.is_polled:
+            self.free()
+            self.posting.slots_freed()
 
-    def _unseen(self) -> list[Copy]:
+    def unseen(self) -> list[Copy]:
         """Return the frames that become visible now."""
-        copies, self._received = self._received, []
+        copies, self.received = self.received, []
         if not self._parameters.polls:
-            self._of_received.seen(Rank.RX_INTERRUPT, len(copies))
+            self._vector.of_received.seen(Rank.RX_INTERRUPT, len(copies))
         return copies
 
-    def _free(self) -> None:
+    def free(self) -> None:
+        """Free the slots of what is written back, without using them yet."""
         descriptors, self._sent = self._sent, 0
         if self._parameters.tx_interrupt_batch:
-            self._of_sent.seen(Rank.TX_INTERRUPT, descriptors)
-        self._posting.free_slots(descriptors)
-
-    def _tells_of_received(self, entered_fs: int) -> None:
-        self._core.interrupt(self._parameters.wakeup_time_fs)
-        is_shared = self._parameters.masks
-        self._taking.is_polled = is_shared
-        for copy in self._received:
-            copy.ends_fs["interrupt_moderation"] = entered_fs
-        self._taking.interrupted(self._unseen())
-        if is_shared:
-            self._free()
-
-    def _tells_of_sent(self, _entered_fs: int) -> None:
-        self._core.interrupt(self._parameters.wakeup_time_fs)
-        self._taking.interrupted([])
-        self._free()
+            self._vector.of_sent.seen(Rank.TX_INTERRUPT, descriptors)
+        self.posting.n_slots_taken -= descriptors
 
 
 class Driver:
@@ -397,11 +436,15 @@ class Driver:
         self._endless: Iterator[Frame] | None = None
         self.loop: tuple[Source, Callable[[Drawn], Post]] | None = None
         """A source that sends whenever it can, and what makes its frames."""
+        vectors: dict[int, Vector] = {}
         for tx_ring in [ring for ring in sender.rings if ring.port == port]:
             rx_ring, core = receiver.rings[port, tx_ring.queue], cores[tx_ring.queue]
             posting = Posting(env, parameters, down, core, sender, tx_ring)
             taking = Taking(env, parameters, chances, meter, down, core, receiver, rx_ring)
-            self._pairs.append(QueuePair(env, parameters, core, up, posting, taking, (tx_ring, rx_ring)))
+            first = parameters.vector_of(tx_ring.queue)
+            if first == tx_ring.queue:
+                vectors[first] = Vector(env, parameters, core, up, (port, first))
+            self._pairs.append(QueuePair(parameters, vectors[first], posting, taking, (tx_ring, rx_ring)))
             posting.slots_freed = self._queue_posts
             posting.is_off = port in parameters.ports_off
             if posting.is_off:
@@ -436,6 +479,11 @@ class Driver:
         self._queue_posts()
         for taking in self._takings:
             taking.ring_doorbell(self._rx_ring - 1)
+
+    def refills_from_now(self, does: bool) -> None:
+        """Post Rx descriptors again, or no more."""
+        for taking in self._takings:
+            taking.refills_from_now(does)
 
     def keep_core(self, time_fs: int) -> None:
         """Do something beside frames for a time."""

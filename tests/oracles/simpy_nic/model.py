@@ -62,7 +62,9 @@ class Model:
         self.arbiter = ReadArbiter(env, current, up, Host(env, down, current, self.iommu, memory))
         self.receiver = Receiver(env, current, self.meter, up, self.arbiter)
         self.switch = Switch(env, current, self.meter, self.receiver)
-        self.sender = self.switch.sender = Sender(env, current, up, self.arbiter, self.switch.frame_in)
+        self.sender = self.switch.sender = Sender(
+            env, current, up, self.arbiter, self.switch.frame_in, self.receiver.cache
+        )
         self._tables: list[Tables] = []
         if parameters.switch is not None:
             self._tables = [Tables(env, switch, parameters.ports_off) for switch in _switches(parameters)]
@@ -101,7 +103,10 @@ class Model:
         """Let other parameters hold from now on; functions that are off then go before others come."""
         before, after = self._current.ports_off, parameters.ports_off
         wires_change = self._current.dead_ports != parameters.dead_ports
+        refilled = self._current.never_refill ^ parameters.never_refill
         self._current.replace(parameters)
+        for port in sorted(refilled):
+            self.drivers[port].refills_from_now(port not in parameters.never_refill)
         for port in sorted(after - before):
             self._goes(port)
         for port, core_fs, *_ in parameters.driver_work:  # before sources of functions that come are looked at
@@ -112,6 +117,7 @@ class Model:
             for tables, switch in zip(self._tables, _switches(parameters), strict=True):
                 tables.change(switch, after)
         self.sender.limits_changed()
+        later(self.env, 0, place(Phase.COMMANDED), self.receiver.drops_changed)
         if wires_change:
             later(self.env, 0, place(Phase.COMMANDED), self._look_at_sources)
         for port, _, n_reads, n_writes in parameters.driver_work:

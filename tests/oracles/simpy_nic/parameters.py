@@ -113,12 +113,20 @@ class NicParameters:
     # The adapter.
     vfs: int = 8
     queues_per_vf: int = 1
+    vectors_per_function: int | None = None
+    """MSI-X vectors for the queues of a function; None: one for each."""
     tx_ring: int = 512
     rx_ring: int = 512
     fetch_batch: int = 8
     rx_fetch_batch: int = 8
     rx_prefetch: int = 8
     descriptor_cache: int = 64
+    shared_descriptor_cache: int | None = None
+    """For all rings together; None: each has its own."""
+    tx_host_threshold: int = 0
+    """Tx descriptors that there must be for a prefetch."""
+    tx_reports_last: bool = False
+    """The last descriptor of a batch alone is written back, and nothing for want of time."""
     queue_time_fs: int = 0
     tx_writeback_batch: int = 8
     rx_writeback_batch: int = 8
@@ -141,6 +149,8 @@ class NicParameters:
     """By port; none: nothing is guaranteed."""
     guarantee_window_fs: int = 0
     drop_enable: bool = True
+    own_drop_enable: Mapping[tuple[int, int], bool] = field(default_factory=dict)
+    """By port and queue, where a station says so itself."""
     port_rate_bps: int = 10_000_000_000
     ethernet_ports: int = 1
     at_ethernet_port: Mapping[int, int] = field(default_factory=dict)
@@ -173,6 +183,8 @@ class NicParameters:
     """When each core begins; none: all at 0."""
     taken_before: Mapping[tuple[int, int], int] = field(default_factory=dict)
     """By port and queue, the Rx descriptors that its driver has taken and not yet posted again as it begins."""
+    never_refill: frozenset[int] = frozenset()
+    """Ports whose drivers post no Rx descriptor again."""
     early_refills: int = 0
     """Of 2^32 pieces of taking so many end with a refill ahead of its batch."""
     adaptive_intervals_fs: Sequence[int] = (10_000_000_000, 50_000_000_000, 84_000_000_000)
@@ -214,6 +226,14 @@ class NicParameters:
     def ports_off(self) -> frozenset[int]:
         """The same functions by their ports."""
         return frozenset(function + 1 for function in self.off)
+
+    def vector_of(self, queue: int) -> int:
+        """Return the first queue of those that have the vector of a queue."""
+        return queue % min(self.queues_per_vf, self.vectors_per_function or self.queues_per_vf)
+
+    def drops_at(self, port: int, queue: int) -> bool:
+        """Tell whether frames drop for which a ring has no descriptor."""
+        return self.own_drop_enable.get((port, queue), self.drop_enable)
 
     @property
     def masks(self) -> bool:

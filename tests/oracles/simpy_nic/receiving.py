@@ -9,6 +9,7 @@ from functools import partial
 
 import simpy
 
+from .cache import DescriptorCache
 from .cutting import DESCRIPTOR_BYTES, Uncut, cut_ring, write_bytes
 from .engines import Kind, Operation
 from .frames import Copy
@@ -124,6 +125,8 @@ class Receiver:
             )
         self.buffered_bytes = 0
         self.room_freed: Callable[[], None] = nothing
+        self.cache = DescriptorCache(parameters)
+        self.cache.shrunk = self._shrink
         self._waiting: deque[Copy] = deque()
         """In the Rx buffer, the DMA engine has not yet taken them."""
         self._writing = 0
@@ -165,6 +168,7 @@ class Receiver:
                 continue
             for copy in ring.taken:
                 self._meter.copy_dropped(copy, FUNCTION_RESET)
+            self.cache.forget(ring)
             self._writing -= len(ring.unsent)
             self.buffered_bytes -= sum(copy.data_bytes for copy in ring.in_room)
             ring.forget()
@@ -172,6 +176,10 @@ class Receiver:
             self._waiting.remove(copy)
             self._meter.copy_dropped(copy, FUNCTION_RESET)
             self.buffered_bytes -= copy.data_bytes
+
+    def drops_changed(self) -> None:
+        """Learn that the head may be dropped now."""
+        self._advance()
 
     def go_on(self) -> None:
         """See to what the room and the engine can be used for, that functions which are off have left."""
@@ -184,12 +192,28 @@ class Receiver:
         self._prefetch(ring)
         self._advance()
 
+    def _ring_of(self, copy: Copy) -> RxRing:
+        return self.rings[copy.destination, copy.frame.rss_hash % self._parameters.queues_per_vf]
+
+    def _shrink(self) -> None:
+        """Drop what rings have beyond their share, but for the ring of the head and those that wait for more."""
+        share = self.cache.of(self._parameters.descriptor_cache)
+        of_head = self._ring_of(self._waiting[0]) if self._waiting else None
+        for ring in self.rings.values():
+            surplus = ring.cached - share
+            if surplus > 0 and not ring.requested and ring is not of_head:
+                ring.cached -= surplus
+                ring.known += surplus
+                ring.fetch_position = (ring.fetch_position - surplus) % self._parameters.rx_ring
+
     def _prefetch(self, ring: RxRing) -> None:
-        batch = self._parameters.rx_fetch_batch
+        if not self.cache.uses(ring):
+            return
+        batch = self.cache.of(self._parameters.rx_fetch_batch)
         while (
-            ring.cached + ring.requested < self._parameters.rx_prefetch
+            ring.cached + ring.requested < self.cache.of(self._parameters.rx_prefetch)
             and ring.known >= (count := batch - ring.fetch_position % batch)
-            and ring.cached + ring.requested + batch <= self._parameters.descriptor_cache
+            and ring.cached + ring.requested + batch <= self.cache.of(self._parameters.descriptor_cache)
         ):
             self._request(ring, count)
 
@@ -269,16 +293,19 @@ class Receiver:
         """Fetch what the head lacks, then write or drop it; return whether it is gone."""
         if self._writing < self._most_writing:
             copy.ends_fs.setdefault("rx_buffer", self._env.now)
-        ring = self.rings[copy.destination, copy.frame.rss_hash % self._parameters.queues_per_vf]
+        ring = self._ring_of(copy)
         needed = self._descriptors_needed(ring, copy)
+        if ring.cached < needed:
+            self.cache.use(ring)
         if ring.cached + ring.requested + ring.known < needed:
-            if self._parameters.drop_enable:
+            drops = self._parameters.drops_at(ring.port, ring.queue)
+            if drops:
                 self._waiting.popleft()
                 self._meter.copy_dropped(copy, "NO_DESCRIPTOR")
                 self.buffered_bytes -= copy.data_bytes
                 self._has_dropped = True
-            return self._parameters.drop_enable
-        on_demand = self._parameters.rx_fetch_batch if self._parameters.rx_prefetch else 1
+            return drops
+        on_demand = self.cache.of(self._parameters.rx_fetch_batch) if self._parameters.rx_prefetch else 1
         while ring.cached + ring.requested < needed:
             cache_room = self._parameters.descriptor_cache - ring.cached - ring.requested
             self._request(ring, min(ring.known, on_demand - ring.fetch_position % on_demand, cache_room))

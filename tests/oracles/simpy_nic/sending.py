@@ -10,6 +10,7 @@ from itertools import chain, islice
 
 import simpy
 
+from .cache import DescriptorCache
 from .cutting import DESCRIPTOR_BYTES, cut_ring
 from .frames import Frame
 from .link import Direction, Rank
@@ -43,6 +44,7 @@ class Sender:
         up: Direction,
         arbiter: ReadArbiter,
         frame_in: Callable[[Frame], None],
+        cache: DescriptorCache,
     ) -> None:
         """Hand frames to `frame_in` in the order in which they were picked."""
         self._env = env
@@ -50,6 +52,7 @@ class Sender:
         self._up = up
         self._arbiter = arbiter
         self._frame_in = frame_in
+        self._cache = cache
         self.rings = [TxRing(port, queue) for port in parameters.ports for queue in range(parameters.queues_per_vf)]
         for ring in self.rings:
             ring.done = HeldDescriptors(
@@ -64,6 +67,7 @@ class Sender:
                 landed=lambda counts, ring=ring: ring.descriptors_landed(sum(counts)),
                 port=ring.port,
                 ring=ring.name,
+                reports_last=parameters.tx_reports_last,
             )
         self.buffered_bytes = 0
         self._scheduler = Scheduler(env, parameters, self.rings, arbiter.look)
@@ -75,6 +79,7 @@ class Sender:
 
     def doorbell(self, ring: TxRing, posts: list[Post]) -> None:
         """Learn of posted frames, or sends."""
+        self._cache.use(ring)
         for post in posts:
             post.stamp("doorbell", self._env.now)
             ring.known += post.n_descriptors
@@ -96,13 +101,17 @@ class Sender:
         for ring in self.rings:
             if ring.port == port:
                 ring.forget()
+                self._cache.forget(ring)
         if self._picked is not None and self._picked.port == port:
             self._picked = None
         self._arbiter.look()
 
     def _fetch_descriptors(self, ring: TxRing) -> None:
-        batch = self._parameters.fetch_batch
-        while ring.known and ring.cached + ring.requested + batch <= self._parameters.descriptor_cache:
+        batch, most = (self._cache.of(own) for own in (self._parameters.fetch_batch, self._parameters.descriptor_cache))
+        while ring.known and ring.cached + ring.requested + batch <= most:
+            needed = ring.posts[0].n_descriptors if ring.posts else 1
+            if ring.known < self._parameters.tx_host_threshold and ring.cached + ring.requested >= needed:
+                return
             count = min(ring.known, batch - ring.fetch_position % batch)
             has_asked = ring.cached + ring.requested
             self._end("tx_ring", ring, has_asked, count)

@@ -35,6 +35,7 @@ class HeldDescriptors:
         entered: Callable[[list[Any]], None] = lambda _owners: None,
         port: int,
         ring: Region,
+        reports_last: bool = False,
     ) -> None:
         """Call `entered(owners)` as a write-back to `ring` enters P, `landed(owners)` when the host has received it."""
         self._env = env
@@ -48,6 +49,8 @@ class HeldDescriptors:
         self._entered = entered
         self._port = port
         self._ring = ring
+        self._reports_last = reports_last
+        """One descriptor is written for all that are held, and only as their batch is full."""
         self._position = 0
         self._owners: list[Any] = []
         self._descriptors = 0
@@ -64,7 +67,7 @@ class HeldDescriptors:
         self._descriptors += descriptors
         if self._descriptors >= self._batch:
             self._write_back()
-        elif was_empty and self._parameters.writeback_timeout_fs is not None:
+        elif was_empty and self._parameters.writeback_timeout_fs is not None and not self._reports_last:
             timeout_fs = self._parameters.writeback_timeout_fs
             later(self._env, timeout_fs, self._timer_place, self._expire, self._batches_sent)
 
@@ -81,7 +84,10 @@ class HeldDescriptors:
     def _write_back(self) -> None:
         owners = self._owners
         before_wrap = min(self._descriptors, self._ring_entries - self._position)
-        if before_wrap < self._descriptors:
+        if self._reports_last:
+            last = (self._position + self._descriptors - 1) % self._ring_entries
+            self._write_part(last, 1, partial(self._landed, owners))
+        elif before_wrap < self._descriptors:
             self._write_part(self._position, before_wrap, nothing)
             self._write_part(0, self._descriptors - before_wrap, partial(self._landed, owners))
         else:
