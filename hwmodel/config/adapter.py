@@ -8,6 +8,7 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from hwmodel.rules.pcie_link import GENERATIONS, MOST_TEN_BIT_TAGS, DllpModel
 
+from .arbitration import TransmitArbitration
 from .kinds import Block, ByteCount, Duration, Listing, Rate, Truth, Whole, Word, key, said_where_set
 from .names import PortName, ethernet_ports
 from .steering import Steering
@@ -291,6 +292,11 @@ class Nic(Block):
     drop_enable: Annotated[bool, Truth()] = key(
         True, "Drop a frame whose Rx ring has no descriptor; false: it waits, and all frames behind it."
     )
+    arbitration: TransmitArbitration | None = key(
+        None,
+        "Who sends next by classes of traffic, in two planes with credits, as the 82599's DCB has it "
+        "(docs/datapath.md); null: as switch.scheduler says.",
+    )
     tso: Annotated[bool, Truth()] = key(
         True,
         "Whether the adapter cuts sends into frames (TCP segmentation offload), which workload.segment_bytes asks for.",
@@ -310,7 +316,7 @@ class Nic(Block):
     @model_serializer(mode="wrap")
     def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Say nothing of offloads where they are as without them."""
-        return said_where_set(self, write(self), "tso", "rsc", "header_split_bytes")
+        return said_where_set(self, write(self), "arbitration", "tso", "rsc", "header_split_bytes")
 
 
 class WirePort(Block):

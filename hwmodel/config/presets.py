@@ -34,6 +34,7 @@ class Device:
     has_flow_director: bool  # such as rules.steering sizes; the XL710's is of another kind
     has_rsc: bool = True
     has_tso: bool = True  # Linux igb, ixgbe, i40e drivers: NETIF_F_TSO of all of these
+    has_dcb: bool = False  # classes of traffic in two planes: 82599, X540 and X550 (Linux ixgbe_dcb_82599.c)
     max_ports: int | None = None
     shares_vfs_by_ports: bool = False  # each of several ports has an equal part of the VFs
 
@@ -110,6 +111,7 @@ DEVICES: Mapping[str, Device] = {
         max_ethertype_filters=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS
         max_tuple_filters=128,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS
         has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
+        has_dcb=True,
     ),
     "X540": Device(
         values={
@@ -136,6 +138,7 @@ DEVICES: Mapping[str, Device] = {
         max_ethertype_filters=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS
         max_tuple_filters=128,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS
         has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
+        has_dcb=True,
     ),
     "X550": Device(
         values={
@@ -162,6 +165,7 @@ DEVICES: Mapping[str, Device] = {
         max_ethertype_filters=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS
         max_tuple_filters=128,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS
         has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
+        has_dcb=True,
     ),
     "XL710": Device(
         values={

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, SerializerFunctionWrapHandler, model_serial
 
 from hwmodel.rules.switch_modes import MODES, OUTER_TAGS, TAG_MODES, ChannelKind, ModeName
 
-from .kinds import Block, ByteCount, Frequency, Listing, OrWord, Rate, Truth, Whole, Word, key
+from .arbitration import ClassNumber, PoolCredits
+from .kinds import Block, ByteCount, Frequency, Listing, OrWord, Rate, Truth, Whole, Word, key, said_where_set
 from .names import EtherType, IdKey, Mac, Name, PortName, port_number
 
 Admit = Literal["all", "tagged", "untagged"]
@@ -99,7 +100,26 @@ class Port(Block):
         "The host's cores that serve the station's queues, queue by queue and then from the first again; null: all of "
         "them that of its number (the PF's is 0, vf0's 1) modulo host.cores.",
     )
-    weight: Annotated[int, Whole(1, 65535)] = key(1, "Share of the station in the `weighted` and `deficit` schedulers.")
+    receive_limit_bps: Annotated[int, Rate("1Kbps", "1000Gbps")] | None = key(
+        None,
+        "Most that the station may receive, frame bits with FCS: a token bucket behind the switch's decision, whose "
+        "excess drops as RECEIVE_LIMIT; null: no limit.",
+        alias="receive_limit",
+    )
+    receive_burst_bytes: Annotated[int, ByteCount("64B", "64MiB")] = key(
+        "64KiB", "Size of the token bucket of receive_limit.", alias="receive_burst"
+    )
+    weight: Annotated[int, Whole(1, 65535)] = key(
+        1, "Share of the station in the `weighted` and `deficit` schedulers, and of its class in nic.arbitration."
+    )
+    classes: Annotated[tuple[ClassNumber, ...], Listing("[0, 3]", least=1)] | None = key(
+        None,
+        "Classes of nic.arbitration of the station's queues, queue by queue and then from the first again; null: all "
+        "of them that of its default_priority.",
+    )
+    credits: PoolCredits | None = key(
+        None, "Credits of the station in its class (nic.arbitration); null: in proportion to the weights."
+    )
     vif: Annotated[int, Whole(1, MODES["vn_tag"].highest)] = key(
         ...,
         "VIF in mode vn_tag; no two stations have the same.",
@@ -121,8 +141,11 @@ class Port(Block):
 
     @model_serializer(mode="wrap")
     def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave the port out where the adapter has one."""
-        return {name: value for name, value in handler(self).items() if name != "port" or value is not None}
+        """Leave the port out where the adapter has one, and what few stations have."""
+        said = said_where_set(self, handler(self), "receive_limit_bps", "classes", "credits")
+        if self.receive_limit_bps is None:
+            said.pop("receive_burst", said.pop("receive_burst_bytes", None))
+        return {name: value for name, value in said.items() if name != "port" or value is not None}
 
     @property
     def number(self) -> int:

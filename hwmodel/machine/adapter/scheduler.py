@@ -5,8 +5,16 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import NEVER
-from hwmodel.machine.adapter.adapter_state import SCHEDULE_DEFICIT, SCHEDULE_STRICT, SCHEDULE_WEIGHTED
+from hwmodel.machine.adapter.adapter_state import (
+    SCHEDULE_CREDITS,
+    SCHEDULE_DEFICIT,
+    SCHEDULE_STRICT,
+    SCHEDULE_WEIGHTED,
+)
+from hwmodel.machine.adapter.descriptor_plane import charge_credits, choose_by_credits
 from hwmodel.machine.adapter.fetch import fetch_tx
+from hwmodel.machine.adapter.packet_plane import n_before_fifos
+from hwmodel.machine.adapter.ready_rings import NOBODY, has_next, is_ready
 from hwmodel.machine.counts.batches import mark_batch
 from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journey_state import CACHED
@@ -18,8 +26,6 @@ from hwmodel.machine.pcie.links import host_of, link_of
 from hwmodel.machine.time.clock import QUEUE_TIMER, SHAPER_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.rules.ethernet import FCS_BYTES
-
-NOBODY = -1
 
 
 @kernel
@@ -42,14 +48,6 @@ def ring_not_ready(nic, queue):
     function.ready_queues -= 1
     if function.ready_queues == 0:
         nic.scheduler.n_ready -= 1
-
-
-@inlined
-def has_next(nic, queue):
-    """Say whether all descriptors of a ring's next frame, or send, are in its cache."""
-    if queue.cached == 0 or nic.guests.params.mss_bytes == 0:
-        return queue.cached > 0
-    return queue.cached >= nic.guests.post[queue.first + (queue.picked & queue.mask)].n_descriptors
 
 
 @kernel
@@ -101,12 +99,6 @@ def next_queue(nic, function):
         if number == first + n:
             number = first
     return number
-
-
-@inlined
-def is_ready(function):
-    """Say whether a function has something to send and may."""
-    return function.ready_queues > 0 and function.is_shaped == 0
 
 
 @inlined
@@ -197,7 +189,9 @@ def give_owed(nic, now_fs, number, n_bytes):
 
 @inlined
 def choose(nic, scheduler, now_fs):
-    """Return the function whose frame is next and move the pointer."""
+    """Return the function whose frame is next and move the pointer; `NOBODY` if its class has no room."""
+    if scheduler.params.kind == SCHEDULE_CREDITS:
+        return choose_by_credits(nic, scheduler, now_fs)
     if scheduler.params.guarantee_window_fs > 0:
         number = first_owed(nic, scheduler, now_fs)
         scheduler.is_owed = int(number != NOBODY)
@@ -244,6 +238,8 @@ def charge(nic, now_fs, scheduler, frame_bytes):
     `frame_bytes`: with FCS; of a send those of all frames of the pick.
     """
     shape(nic, now_fs, scheduler.chosen, frame_bytes)
+    if nic.params.arbitrates:
+        charge_credits(nic, scheduler, frame_bytes)
     if scheduler.is_owed:
         give_owed(nic, now_fs, scheduler.chosen, frame_bytes)
 
@@ -296,6 +292,8 @@ def fifos_are_full(nic):
     for number in range(nic.params.n_ports):
         fifo = nic.port[number].mac.fifo
         n_switched = max(n_switched, fifo.tail - fifo.head)
+    if nic.params.arbitrates:
+        n_switched += n_before_fifos(nic)
     return (
         n_switched + (n_to_switch(nic) + 1) * nic.headers.most_copies >= COPY_CAP
     )  # a copy from the wire passes by one entry
@@ -360,6 +358,9 @@ def pick(nic, now_fs):
         if scheduler.n_ready == 0:
             return
         scheduler.chosen = choose(nic, scheduler, now_fs)
+        if scheduler.chosen == NOBODY:
+            set_stalled(stalls.tx_buffer, now_fs, True)
+            return
         scheduler.chosen_fs = now_fs
         chosen = nic.function[scheduler.chosen]
         chosen.next_queue = next_queue(nic, chosen) - chosen.params.first_queue
@@ -383,6 +384,9 @@ def pick(nic, now_fs):
     frame.index = post.index
     frame.queue = number
     frame.is_wire, frame.adapter_port = 0, function.params.adapter_port
+    if nic.params.arbitrates:
+        frame.tx_class = nic.arbiter.chosen_class
+        nic.arbiter.level_bytes[frame.tx_class] += n_bytes
     frame.reads_left = 1
     frame.n_reads = 0
     frame.link_bytes = 0
