@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.rules.transmit_credits import MOST_FACTOR, MOST_REFILL, credits_of_weights, rate_register
+from hwmodel.rules.transmit_credits import MOST_FACTOR, MOST_REFILL, rate_factor
 from hwmodel.units import format_bytes, format_rate_bps
 
 from .document import KeyPath
@@ -45,7 +45,7 @@ def check_arbitration(config: Config, findings: Findings) -> None:
 
 
 def _check_receive_limits(config: Config, findings: Findings) -> None:
-    longest = max(port.max_frame_bytes for port in config.switch.ports)
+    longest = config.switch.longest_frame_bytes
     for port in config.switch.ports:
         if port.receive_limit_bps is not None and port.receive_burst_bytes < longest:
             findings.add(
@@ -113,10 +113,8 @@ def _check_stations(config: Config, arbitration: TransmitArbitration, findings: 
 def _check_weights(config: Config, findings: Findings) -> None:
     """Check that the credits which weights lead to fit into a register."""
     ports = config.switch.ports
-    longest = max(port.max_frame_bytes for port in ports)
-    found = credits_of_weights([port.weight for port in ports], longest)
-    for port, own in zip(ports, found, strict=True):
-        if own.refill > MOST_REFILL and port.credits is None:
+    for port, own in zip(ports, config.switch.pool_credits(), strict=True):
+        if own.refill > MOST_REFILL:
             least = min(each.weight for each in ports)
             findings.add(
                 f"weight {port.weight} beside {least} makes a refill of {own.refill} credits, more than the "
@@ -154,7 +152,7 @@ def _check_rates(config: Config, findings: Findings) -> None:
                 key,
                 "port.rate",
             )
-        elif rate_register(rate_bps, link_bps) >> 31 != 1 or (link_bps << 14) // rate_bps > MOST_FACTOR:
+        elif rate_factor(rate_bps, link_bps) > MOST_FACTOR:
             findings.add(
                 f"{format_rate_bps(rate_bps)} is below a 16384th of port.rate {format_rate_bps(link_bps)}, the least "
                 "that RTTBCNRC holds",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, SerializerFunctionWrapHandler, model_serializer
 
 from hwmodel.rules.switch_modes import MODES, OUTER_TAGS, TAG_MODES, ChannelKind, ModeName
+from hwmodel.rules.transmit_credits import Credits, credits_of_weights
 
 from .arbitration import ClassNumber, PoolCredits
 from .kinds import Block, ByteCount, Frequency, Listing, OrWord, Rate, Truth, Whole, Word, key, said_where_set
@@ -293,6 +294,19 @@ class Switch(Block):
     acl: Annotated[tuple[AclEntry, ...], Listing("[{port: vf0, action: deny}]")] = key(
         [], "Access-control list for frames that stations send; the first entry that matches decides, else permit."
     )
+
+    @property
+    def longest_frame_bytes(self) -> int:
+        """Return the longest frame with FCS that any station may send."""
+        return max(port.max_frame_bytes for port in self.ports)
+
+    def pool_credits(self) -> tuple[Credits, ...]:
+        """Return the credits of each station beside others of its class: its own, or in proportion to the weights."""
+        computed = credits_of_weights([port.weight for port in self.ports], self.longest_frame_bytes)
+        return tuple(
+            own if port.credits is None else Credits(port.credits.refill, port.credits.most)
+            for port, own in zip(self.ports, computed, strict=True)
+        )
 
     def at_port(self, name: str) -> Switch:
         """Return the switch behind one Ethernet port of an adapter: with its stations, and what concerns them.

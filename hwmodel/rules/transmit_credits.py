@@ -57,12 +57,17 @@ def credits_of_weights(weights: Sequence[int], longest_frame_bytes: int) -> tupl
     )
 
 
-def rate_register(rate_bps: int, link_bps: int) -> int:
-    """Return the value of RTTBCNRC for a rate: the link's rate over it, cut to 14 bits behind the point.
+def rate_factor(rate_bps: int, link_bps: int) -> int:
+    """Return by what the link's rate is divided for a rate that is no higher, in units of 2^-14, cut to whole ones.
 
-    The rate is no higher than the link's. The value is beyond its 28 bits where the rate is less than a 16384th.
+    It is beyond its 28 bits, `MOST_FACTOR`, where the rate is less than a 16384th.
     """
-    return IS_ENABLED | (link_bps << FRACTION_BITS) // rate_bps
+    return (link_bps << FRACTION_BITS) // rate_bps
+
+
+def rate_register(rate_bps: int, link_bps: int) -> int:
+    """Return the value of RTTBCNRC that holds a queue to a rate."""
+    return IS_ENABLED | rate_factor(rate_bps, link_bps)
 
 
 def rate_of_register(value: int, link_bps: int) -> Fraction | None:
@@ -75,4 +80,4 @@ def rate_of_register(value: int, link_bps: int) -> Fraction | None:
 
 def rate_kept(rate_bps: int, link_bps: int) -> Fraction:
     """Return the rate to which an adapter holds a queue that is to have at most `rate_bps`."""
-    return Fraction(link_bps << FRACTION_BITS, (link_bps << FRACTION_BITS) // rate_bps)
+    return Fraction(link_bps << FRACTION_BITS, rate_factor(rate_bps, link_bps))

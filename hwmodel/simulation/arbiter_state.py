@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.rules.transmit_credits import CREDIT_BYTES, Credits, credits_of_weights, rate_kept
+from hwmodel.rules.transmit_credits import CREDIT_BYTES, Credits, rate_kept
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S, fs_per_byte
 
 if TYPE_CHECKING:
@@ -21,30 +21,6 @@ def kept_as_ratio(rate_bps: int, link_bps: int) -> tuple[int, int]:
     return a_byte_fs.numerator, a_byte_fs.denominator
 
 
-def longest_frame(config: Config) -> int:
-    """Return the longest frame with FCS that any station may send: what drivers get credits by."""
-    return max(port.max_frame_bytes for port in config.switch.ports)
-
-
-def pool_credits(config: Config) -> tuple[Credits, ...]:
-    """Return the credits of each station in its class: its own, else in proportion to the weights."""
-    ports = config.switch.ports
-    computed = credits_of_weights([port.weight for port in ports], longest_frame(config))
-    return tuple(
-        own if port.credits is None else Credits(port.credits.refill, port.credits.most)
-        for port, own in zip(ports, computed, strict=True)
-    )
-
-
-def classes_of_queues(config: Config, function: int) -> tuple[int, ...]:
-    """Return the class of each queue of a function, the PF being 0; all 0 without classes."""
-    arbitration, port = config.nic.arbitration, config.switch.ports[function]
-    if arbitration is None:
-        return (0,) * config.nic.queues_per_vf
-    classes = port.classes or (arbitration.class_of_priority(port.default_priority),)
-    return tuple(classes[queue % len(classes)] for queue in range(config.nic.queues_per_vf))
-
-
 def fill_arbiter(nic: Nic, config: Config) -> None:
     """Set what limits receivers, and with `nic.arbitration` classes, groups, pools and the class of each ring."""
     for number, port in enumerate(config.switch.ports):
@@ -58,10 +34,10 @@ def fill_arbiter(nic: Nic, config: Config) -> None:
     nic.params.arbitrates = 1
     _fill_classes(nic.arbiter.params, config, config.nic.arbitration)
     params = nic.arbiter.params
-    for number, own in enumerate(pool_credits(config)):
+    for number, own in enumerate(config.switch.pool_credits()):
         _set_credits(params.pool[number], own)
         first = number * config.nic.queues_per_vf
-        for queue, tx_class in enumerate(classes_of_queues(config, number)):
+        for queue, tx_class in enumerate(config.classes_of_queues(number)):
             params.class_of_ring[first + queue] = tx_class
 
 
@@ -71,7 +47,7 @@ def _fill_classes(params: Any, config: Config, arbitration: TransmitArbitration)
     params.sends_by_order = arbitration.packet_plane == "strict"
     params.weighs_pools = arbitration.pools == "weighted"
     params.room_bytes = config.nic.tx_buffer_bytes // params.n_classes
-    credits = arbitration.credits(longest_frame(config))
+    credits = arbitration.credits(config.switch.longest_frame_bytes)
     for number, (said, own) in enumerate(zip(arbitration.classes, credits, strict=True)):
         record = params.of_class[number]
         _set_credits(record, own)

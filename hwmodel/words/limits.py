@@ -274,6 +274,7 @@ IOTLB_MISSES = "Misses of the IOMMU's cache are counted by what rings and buffer
 FRAME_OF_SEND = "The frame alone is sent by itself, as a send of one frame."
 CONTEXTS = "Not counted: context descriptors of sends (tso_context: changed)."
 COALESCED = "Frames are taken to come in rows of one flow, which are coalesced as far as they may be."
+RECEIVE_LIMITS = "Not counted: frames that a receive_limit drops."
 CORE_EDGE = (
     "A frame alone as configured begins at a clock edge of the switch core; elsewhere its switch part differs by less "
     "than a cycle."
