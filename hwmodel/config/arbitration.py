@@ -55,10 +55,7 @@ class TrafficClass(Block):
 
 
 class TransmitArbitration(Block):
-    """Who sends next: in the descriptor plane whose frame is read, in the packet plane which class leaves the buffer.
-
-    Each class has an equal part of the Tx buffer.
-    """
+    """Who sends next: whose frame is read, and which class leaves the Tx buffer, of which each has an equal part."""
 
     classes: Annotated[
         tuple[TrafficClass, ...], Listing("[{percent: 70}, {percent: 30}]", least=1, most=MOST_CLASSES)

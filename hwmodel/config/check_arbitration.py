@@ -130,8 +130,8 @@ def _check_room(config: Config, arbitration: TransmitArbitration, findings: Find
     longest = max(config.switch.ports, key=lambda port: port.max_frame_bytes)
     if room < longest.max_frame_bytes - FCS_BYTES:
         findings.add(
-            f"{format_bytes(config.nic.tx_buffer_bytes)} for {len(arbitration.classes)} classes are {room} B each, which "
-            f"never hold the longest frame of {longest.name}, max_frame {longest.max_frame_bytes}B",
+            f"{format_bytes(config.nic.tx_buffer_bytes)} for {len(arbitration.classes)} classes are {room} B each, "
+            f"which never hold the longest frame of {longest.name}, max_frame {longest.max_frame_bytes}B",
             "nic.tx_buffer",
             "nic.arbitration.classes",
         )

@@ -118,7 +118,7 @@ ADAPTER_PARAMS = record(
     *ints("ahead_fs"),  # by how much a ring may be ahead of its pace
     *ints("tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues", "n_sources", "rx_writes"),
     *ints("has_engines", "counts_rings", "n_ports"),
-    # `arbitrates`: classes of traffic take turns by credits. `limits_receivers`: some have a limit on what they receive.
+    # `arbitrates`: classes of traffic take turns by credits. `limits_receivers`: some may receive so much and no more.
     *ints("arbitrates", "limits_receivers"),
     # `receives_vary`: frames are coalesced, into receives of at most `most_coalesced` descriptors, open for
     # `coalesced_fs` at most, or split: the header is written by itself.

@@ -339,6 +339,29 @@ def cut_send(nic, now_fs, number, queue, post, frame):
     return n
 
 
+@inlined
+def choose_next(nic, scheduler, now_fs):
+    """Choose whose frame is picked next; return whether there is one, and note what it waits for if not."""
+    stalls = nic.ledger.counts.stalls
+    is_idle = scheduler.n_ready == 0
+    set_stalled(stalls.rate_limit, now_fs, is_idle and scheduler.n_shaped_waiting > 0)
+    set_stalled(
+        stalls.tx_descriptors,
+        now_fs,
+        is_idle and scheduler.n_shaped_waiting == 0 and scheduler.n_paused == 0 and scheduler.n_told > 0,
+    )
+    if is_idle:
+        return False
+    scheduler.chosen = choose(nic, scheduler, now_fs)
+    if scheduler.chosen == NOBODY:
+        set_stalled(stalls.tx_buffer, now_fs, True)
+        return False
+    scheduler.chosen_fs = now_fs
+    chosen = nic.function[scheduler.chosen]
+    chosen.next_queue = next_queue(nic, chosen) - chosen.params.first_queue
+    return True
+
+
 @kernel
 def pick(nic, now_fs):
     """Pick the next frame, reserve its room in the Tx buffer and hand its payload to the read arbiter.
@@ -346,24 +369,8 @@ def pick(nic, now_fs):
     A picked frame that does not fit waits, and nothing overtakes it.
     """
     scheduler = nic.scheduler
-    stalls = nic.ledger.counts.stalls
-    if scheduler.chosen < 0:
-        is_idle = scheduler.n_ready == 0
-        set_stalled(stalls.rate_limit, now_fs, is_idle and scheduler.n_shaped_waiting > 0)
-        set_stalled(
-            stalls.tx_descriptors,
-            now_fs,
-            is_idle and scheduler.n_shaped_waiting == 0 and scheduler.n_paused == 0 and scheduler.n_told > 0,
-        )
-        if scheduler.n_ready == 0:
-            return
-        scheduler.chosen = choose(nic, scheduler, now_fs)
-        if scheduler.chosen == NOBODY:
-            set_stalled(stalls.tx_buffer, now_fs, True)
-            return
-        scheduler.chosen_fs = now_fs
-        chosen = nic.function[scheduler.chosen]
-        chosen.next_queue = next_queue(nic, chosen) - chosen.params.first_queue
+    if scheduler.chosen < 0 and not choose_next(nic, scheduler, now_fs):
+        return
     function = nic.function[scheduler.chosen]
     number = function.params.first_queue + function.next_queue
     queue = nic.tx_queue[number]
@@ -372,7 +379,7 @@ def pick(nic, now_fs):
     no_room = nic.counts.tx_buffer.level + n_bytes > nic.params.tx_buffer_bytes or n_to_switch(nic) >= GRANT_CAP
     if nic.headers.most_copies > 0:
         no_room = no_room or fifos_are_full(nic)
-    set_stalled(stalls.tx_buffer, now_fs, no_room)
+    set_stalled(nic.ledger.counts.stalls.tx_buffer, now_fs, no_room)
     if no_room:
         return
     change(nic.counts.tx_buffer, now_fs, n_bytes)
