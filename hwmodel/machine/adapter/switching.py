@@ -158,11 +158,12 @@ def wait_for_wire(nic, now_fs, frame, copy):
 
 
 @kernel
-def may_receive(nic, now_fs, kind, copy):
-    """Say whether a copy is within what its station may receive; else it is dropped."""
+def may_receive(nic, now_fs, frame, kind, copy):
+    """Say whether a frame's copy is within what its station may receive; else it is dropped."""
     bucket = nic.arbiter.receives[kind.function]
     if bucket.params.burst == 0 or police(bucket, now_fs, copy.n_bytes + FCS_BYTES):
         return True
+    copy.tx_class = frame.tx_class
     release_tx_room(nic, now_fs, copy)
     copy_dropped(nic, now_fs, copy, RECEIVE_LIMIT)
     return False
@@ -207,7 +208,7 @@ def make_copy(nic, now_fs, frame, number, group, journey):
     else:
         rss_hash = frame.hash if frame.index >= 0 else kind.queue_hash
         copy.queue = ring_of(nic.function[kind.function], rss_hash)
-    if nic.params.limits_receivers and not may_receive(nic, now_fs, kind, copy):
+    if nic.params.limits_receivers and not may_receive(nic, now_fs, frame, kind, copy):
         return
     if frame.is_wire == 0:
         if nic.params.arbitrates:

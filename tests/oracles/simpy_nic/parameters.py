@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from .classes import Planes
     from .sources import SourceParameters
 
 Ratio = tuple[int, int]
@@ -140,6 +141,10 @@ class NicParameters:
     guarantees: Mapping[int, Ratio] = field(default_factory=dict)
     """By port; none: nothing is guaranteed."""
     guarantee_window_fs: int = 0
+    planes: Planes | None = None
+    """Of classes of traffic; None: `scheduler` says who is next."""
+    receive_limits: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    """By port in bits a second, with the bytes of the bucket; none: no limit."""
     drop_enable: bool = True
     port_rate_bps: int = 10_000_000_000
     ethernet_ports: int = 1
