@@ -80,7 +80,7 @@ def drawn_case(seed: int) -> tuple[dict[str, Any], dict[str, float], list[float]
     pools, stations, flows = {}, [], []
     for place, name in enumerate(names):
         tx_class = place if place < n_classes else chance.randrange(n_classes)
-        weight, most, rate = chance.randint(1, 5), 1e9, 10.0
+        weight, most, rate = chance.randint(1, 5), 1e9, 20.0
         station: dict[str, Any] = {"name": name, "classes": [tx_class], "weight": weight}
         if chance.random() < 0.25:
             limit = chance.randint(100, 3000)

@@ -74,11 +74,15 @@ def _check_shares(arbitration: TransmitArbitration, findings: Findings) -> None:
             findings.add(
                 f"class {number} needs percent, or refill and max; one that is strict on the link alone needs neither",
                 (*CLASSES, number),
+                besides=[(*CLASSES, number, key) for key in ("percent", "refill", "max")],
             )
             return
     percents = [each.percent for each in arbitration.classes if each.percent is not None]
     if percents and sum(percents) != 100:
-        findings.add(f"percent of all classes is {sum(percents)}, not 100", CLASSES)
+        each_percent: list[str | KeyPath] = [
+            (*CLASSES, number, "percent") for number in range(len(arbitration.classes))
+        ]
+        findings.add(f"percent of all classes is {sum(percents)}, not 100", CLASSES, besides=each_percent)
 
 
 def _check_priorities(arbitration: TransmitArbitration, findings: Findings) -> None:
