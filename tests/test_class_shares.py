@@ -148,7 +148,8 @@ def check_receivers(seed: int) -> None:
         flows.append([name, to, f"{mbps}Mbps"])
     limits = {name: chance.randint(50, 900) / 1000 for name in names if chance.random() < 0.7}
     stations = [
-        {"name": name, "receive_limit": f"{round(1000 * gbps)}Mbps", "receive_burst": "4KiB"} for name, gbps in limits.items()
+        {"name": name, "receive_limit": f"{round(1000 * gbps)}Mbps", "receive_burst": "4KiB"}
+        for name, gbps in limits.items()
     ]
     blocks = {
         "nic": {"vfs": n},

@@ -28,7 +28,10 @@ def of_classes(*classes: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        (of_classes({"percent": 70}, {"percent": 20}), "nic.arbitration.classes: percent of all classes is 90, not 100"),
+        (
+            of_classes({"percent": 70}, {"percent": 20}),
+            "nic.arbitration.classes: percent of all classes is 90, not 100",
+        ),
         (of_classes({"percent": 70}, {"percent": 40}), "percent of all classes is 110, not 100"),
         (of_classes({"refill": 512, "max": 4095}), "nic.arbitration.classes.0.refill: 512 is out of range; 1 to 511"),
         (of_classes({"refill": 511, "max": 4096}), "nic.arbitration.classes.0.max: 4096 is out of range; 1 to 4095"),

@@ -38,20 +38,31 @@ def may_go(params, plane, number):
 
 
 @kernel
-def give_round(params, plane):
-    """Give credits where nobody that wants to go has them: to the classes of groups that have, else to all groups."""
-    has_given = False
+def may_one_go(params, plane, group):
+    """Say whether any class of a group may go."""
+    for number in range(params.n_classes):
+        if params.of_class[number].group == group and may_go(params, plane, number):
+            return True
+    return False
+
+
+@kernel
+def give_to_classes(params, plane):
+    """Let a class of each group that has credits, and one that wants to go, have some of its own."""
     for number in range(params.n_classes):
         group = params.of_class[number].group
-        if plane.of_class[number].wants and plane.of_class[group].group_credits_bytes > 0:
-            has_given = True
+        if plane.of_class[number].wants == 0 or plane.of_class[group].group_credits_bytes <= 0:
+            continue
+        while not may_one_go(params, plane, group):
             for other in range(params.n_classes):
                 own, state = params.of_class[other], plane.of_class[other]
                 if own.group == group:
                     state.credits_bytes = min(state.credits_bytes + own.refill_bytes, own.most_bytes)
-            break
-    if has_given:
-        return
+
+
+@kernel
+def give_to_groups(params, plane):
+    """Give each group the credits of a round."""
     for group in range(len(plane.of_class)):
         own, state = params.group[group], plane.of_class[group]
         state.group_credits_bytes = min(state.group_credits_bytes + own.refill_bytes, own.most_bytes)
@@ -69,12 +80,13 @@ def next_class(params, plane, by_order):
     if n_wanting == 0:
         return NOBODY
     while True:
+        give_to_classes(params, plane)
         for step in range(n):
             number = n - 1 - step if by_order else (plane.pointer + step) % n
             if may_go(params, plane, number):
                 plane.pointer = number + 1
                 return number
-        give_round(params, plane)
+        give_to_groups(params, plane)
 
 
 @kernel

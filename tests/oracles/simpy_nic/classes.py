@@ -46,8 +46,13 @@ class ClassTurns:
         before_all = [number for number in wanting if self.classes[number].strict == "link"]
         if before_all or not wanting:
             return max(before_all, default=None)
-        while not (may := [number for number in wanting if self._may(number, wanting)]):
-            self._give(wanting)
+        while True:
+            for group in {self.classes[number].group for number in wanting}:
+                self._give_within(group, wanting)
+            may = [number for number in wanting if self._may(number, wanting)]
+            if may:
+                break
+            self._give_to_groups()
         n = len(self.classes)
         chosen = max(may) if self.highest_first else min(may, key=lambda number: (number - self.next_in_turn) % n)
         self.next_in_turn = chosen + 1
@@ -63,13 +68,16 @@ class ClassTurns:
         first = [each for each in wanting if each in self._members(group) and self.classes[each].strict == "group"]
         return number == max(first) if first else self.own.get(number, 0) > 0
 
-    def _give(self, wanting: Collection[int]) -> None:
-        for number in sorted(wanting):
-            group = self.classes[number].group
-            if self.of_group.get(group, 0) > 0:
-                for each in self._members(group):
-                    self.own[each] = min(self.own.get(each, 0) + self.classes[each].refill, self.classes[each].most)
-                return
+    def _give_within(self, group: int, wanting: Collection[int]) -> None:
+        """Let one of a group's classes that want have credits, if the group has."""
+        if self.of_group.get(group, 0) <= 0:
+            return
+        members = [number for number in wanting if number in self._members(group)]
+        while not any(self._may(number, wanting) for number in members):
+            for each in self._members(group):
+                self.own[each] = min(self.own.get(each, 0) + self.classes[each].refill, self.classes[each].most)
+
+    def _give_to_groups(self) -> None:
         for group in {each.group for each in self.classes}:
             refill, most = (sum(getattr(self.classes[each], of) for each in self._members(group))
                             for of in ("refill", "most"))  # fmt: skip
