@@ -32,4 +32,5 @@
 `define DROP_FUNCTION_RESET 8'd28
 `define DROP_PVLAN 8'd29
 `define DROP_PORT_SECURITY 8'd30
+`define DROP_RECEIVE_LIMIT 8'd31
 `endif

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
 from functools import cache, partial
+from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,8 +35,10 @@ from tests.oracles.simpy_nic import (
     Load,
     NicParameters,
     Outcome,
+    Planes,
     SourceParameters,
     Stop,
+    TrafficClass,
     TranslationCache,
     Waiting,
 )
@@ -103,6 +106,7 @@ def parameters_of(config: Config) -> NicParameters:
     settings = {
         name: value for block in (pcie, host, nic, driver) for name, value in dict(block).items() if name in same
     }
+    settings["arbitration"] = pcie.arbitration  # that of the adapter's classes has the same name
     own_drivers = {
         1 if name == "pf" else int(name[2:]) + VF0: {
             key: value for key, value in dict(own).items() if key in same and value != getattr(driver, key)
@@ -163,7 +167,11 @@ def stations_of(config: Config) -> dict[str, Any]:
     ports = config.switch.ports
     return {
         "weights": {port.number: port.weight for port in ports if port.weight != 1},
-        "rate_limits": {port.number: fs_per_byte(port.rate_limit_bps) for port in ports if port.rate_limit_bps},
+        "rate_limits": {port.number: limit_of(config, port.rate_limit_bps) for port in ports if port.rate_limit_bps},
+        "receive_limits": {
+            port.number: (port.receive_limit_bps, port.receive_burst_bytes) for port in ports if port.receive_limit_bps
+        },
+        "planes": planes_of(config),
         "guarantees": {port.number: fs_per_byte(port.min_rate_bps) for port in ports if port.min_rate_bps},
         "guarantee_window_fs": guarantee_window_fs(config),
         "own_drop_enable": {
@@ -180,6 +188,51 @@ def stations_of(config: Config) -> dict[str, Any]:
             for queue in range(config.nic.queues_per_vf)
         },
     }
+
+
+def limit_of(config: Config, rate_bps: int) -> tuple[int, int]:
+    """Return the femtoseconds of a byte at a rate limit, which a register holds where there are classes of traffic."""
+    if config.nic.arbitration is None:
+        return fs_per_byte(rate_bps)
+    return fs_per_byte(Fraction(2**14 * config.port.rate_bps, 2**14 * config.port.rate_bps // rate_bps))
+
+
+def planes_of(config: Config) -> Planes | None:
+    """Return the classes of traffic, with their credits worked out here."""
+    arbitration, ports, queues = config.nic.arbitration, config.switch.ports, config.nic.queues_per_vf
+    if arbitration is None:
+        return None
+    least = ceil(max(port.max_frame_bytes for port in ports) // 2 / 64)
+    times = least // min((each.percent for each in arbitration.classes if each.percent), default=100) + 1
+    n, classes = len(arbitration.classes), []
+    for number, each in enumerate(arbitration.classes):
+        percent = each.percent or 0
+        refill = each.refill or max(least, min(511, times * percent))
+        most = each.most or (4095 * percent // 100 if percent else least)
+        classes.append(TrafficClass(64 * refill, 64 * most, number if each.group is None else each.group, each.strict))
+    weights = {port.number: port.weight for port in ports}
+    times = least // min(weights.values()) + 1
+    pools = {
+        port: (64 * times * weight, 64 * min(4095, max(times * weight, 4095 * weight // sum(weights.values()))))
+        for port, weight in weights.items()
+    }
+    pools |= {port.number: (64 * port.credits.refill, 64 * port.credits.most) for port in ports if port.credits}
+    of_priority = arbitration.priorities or [priority * n // 8 for priority in range(8)]
+    return Planes(
+        classes,
+        reads_highest_first=arbitration.descriptor_plane == "weighted_strict",
+        sends_highest_first=arbitration.packet_plane == "strict",
+        pools_count=arbitration.pools == "weighted",
+        room_bytes=config.nic.tx_buffer_bytes // n,
+        pools=pools,
+        class_of_ring={
+            (port.number, queue): (port.classes or (of_priority[port.default_priority],))[
+                queue % len(port.classes or (0,))
+            ]
+            for port in ports
+            for queue in range(queues)
+        },
+    )
 
 
 def guarantee_window_fs(config: Config) -> int:

@@ -92,6 +92,26 @@ CASES: Mapping[str, Mapping[str, Any]] = {
             {"name": "vf1", "min_rate": "700Mbps", "weight": 2}, {"name": "vf3", "min_rate": "1.2Gbps"}]},
         "workload": {"pattern": "uniform", "sizes": [[64, 3], [1518, 1]], "frame_bytes": None},
     },
+    "classes": {
+        "pcie": {"generation": 1, "lanes": 2},
+        "nic": {"vfs": 4, "queues_per_vf": 2, "tx_buffer": "8KiB", "rx_buffer": "4KiB", "arbitration": {
+            "classes": [{"percent": 50, "group": 1, "strict": "group"}, {"percent": 20, "group": 1}, {"percent": 30},
+                        {"strict": "link"}],
+            "packet_plane": "round_robin",
+        }},
+        "driver": {"preset": "dpdk"}, "port": {"rate": "2500Mbps"},
+        "switch": {"mirrors": [{"to": "pf", "from": "vf3"}], "ports": [
+            {"name": "vf0", "classes": [0, 1]}, {"name": "vf1", "classes": [1], "receive_limit": "300Mbps"},
+            {"name": "vf2", "classes": [2, 1], "min_rate": "200Mbps", "weight": 3},
+            {"name": "vf3", "classes": [3], "rate_limit": "333Mbps", "credits": {"refill": 9, "max": 40}}]},
+        "workload": {"pattern": "broadcast", "sizes": [[64, 3], [700, 1]], "frame_bytes": None},
+    },
+    "classes_with_room": {
+        "nic": {"vfs": 2, "tx_buffer": "64MiB", "arbitration": {"classes": [{"percent": 70}, {"percent": 30}],
+                "pools": "round_robin", "descriptor_plane": "round_robin"}},
+        "driver": {"preset": "dpdk"}, "switch": {"ports": [{"name": "vf0", "default_priority": 7}]},
+        "workload": {"frame_bytes": 300, "wire_share": 0.5},
+    },
     "deficit": {
         "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},
         "switch": {"scheduler": "deficit", "ports": [{"name": "vf2", "rate_limit": "3Gbps"},
@@ -303,6 +323,9 @@ CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
     },
     "rings": {
         4000: {"driver.vms.vf1.refill": False}, 150_000: {}, 155_000: {"nic.drop_enable": False},
+    },
+    "classes": {
+        6000: {"off": ["vf1"]}, 9000: {"off": ["vf1", "vf2"]}, 11000: {}, 13000: {"port.down": ["p0"]}, 16000: {},
     },
     "loads": {
         0: FASTER, 3000: {**FASTER, "workload.mean_burst": 9}, 6000: {"workload.load": "saturate"},

@@ -206,7 +206,8 @@ def is_of_sends(key: str) -> bool:
 
 def test_the_table_of_attributes_is_right():
     entries = {
-        "switch.ports": [{"name": "vf0"}], "switch.mirrors": [{"to": "vf0", "from": "vf1"}],
+        "switch.ports": [{"name": "all", "receive_limit": "1Gbps", "credits": {"refill": 9, "max": 99}}],
+        "nic.arbitration": {"classes": [{"percent": 100}]}, "switch.mirrors": [{"to": "vf0", "from": "vf1"}],
         "switch.acl": [{"action": "deny"}], "host.iotlb": {"entries": 64, "miss": "100ns"},
         "workload.external": {"rate": "1Gbps"}, "servers": [{"name": "a"}], "bridge.policy": [{"action": "deny"}],
         "workload.incast_to": "a.vf0", "switch.mode": "multichannel", "switch.s_channels": {10: "veb"},
@@ -243,7 +244,7 @@ def test_the_table_of_attributes_is_right():
     with_condition = config_from_mapping({"scenario": [waiting]})
     text = re.sub(r"\badapter\b", "a", reference_text())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 128
+    assert len(table) == 132
     for key, attribute in table.items():
         has_extenders = "extenders" in key
         if key.startswith("bridges"):

@@ -36,6 +36,7 @@ from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 if TYPE_CHECKING:
     from hwmodel.analytic.ceiling import Ceiling
     from hwmodel.analytic.system import System
+    from hwmodel.config import Config
 
 Landing = tuple[int, Sizes, Place]  # copies of frames of some sizes, for stations of one core of a server
 
@@ -166,7 +167,7 @@ class _Problem:
         regular = [
             one
             for one in self._senders
-            if self._system.config(one.part).switch.scheduler != "strict" and (one.part, one.core) not in held_back
+            if _takes_turns(self._system.config(one.part)) and (one.part, one.core) not in held_back
         ]
         intervals = [intervals_of(one.level for one in regular if one.part == part)
                      for part in range(len(self._system.servers))]  # fmt: skip
@@ -305,6 +306,11 @@ class _Problem:
         return replace(traffic, received=received, copies=sum(received.values(), ZERO))
 
 
+def _takes_turns(config: Config) -> bool:
+    """Tell whether senders have turns by the frame; of those with classes it is known by the byte alone."""
+    return config.switch.scheduler != "strict" and config.nic.arbitration is None
+
+
 def _matrix(landings: Sequence[Landing], found: Sequence[dict[Landing, float]]) -> Floats:
     rows = [[each.get(key, 0.0) for each in found] for key in landings]
     return np.array(rows).reshape(len(landings), len(found))
@@ -418,6 +424,7 @@ def carry_most(system: System, demand: Demand, least: Ceiling) -> bool:
         least.resource in _SHARED_BY_ALL
         and len({one.source for one in streams}) == len(ports) == len(streams)
         and not first.mirrored
+        and config.nic.arbitration is None
         and (switch.scheduler == "round_robin" or all(port.weight == ports[0].weight for port in ports))
         and all(port.rate_limit_bps is None for port in switch.ports)
         and all(share == first_share for _, share in demand.following)

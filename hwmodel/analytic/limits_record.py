@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwmodel.analytic.ceiling import Ceiling, Step, sum_bytes, sum_steps
 from hwmodel.analytic.ceilings import wire_bytes_of
+from hwmodel.analytic.class_shares import class_notes
 from hwmodel.analytic.latency import LatencyStep, why_never_taken
 from hwmodel.analytic.lone_frame import LoneFrame
 from hwmodel.analytic.port_shares import PortShares
@@ -253,9 +254,11 @@ def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | N
     found = [*_mix_notes(demand), *_lost_notes(system, demand), *_bridge_notes(system, demand, least)]
     if len(system.servers) == 1:
         found += _cache_notes(system.servers[0].config, demand)
-    for server in system.servers:
+    for part, server in enumerate(system.servers):
         whose = f"{server.name}: " if server.name else ""
         found += [f"{whose}{note}" for note in _of_config(server.config)]
+        senders = {name.rpartition(".")[2] for name in demand.sought.sent if system.place(name)[0] == part}
+        found += [f"{whose}{note}" for note in class_notes(server.config, senders)]
     if lone is not None and lone.way.copies:
         found += why_never_taken(system.config(lone.way.to_part), lone.way)
     return tuple(found)
@@ -336,4 +339,6 @@ def _of_config(config: Config) -> tuple[str, ...]:
         found.append(words.COALESCED)
     if any(not driver.refill for driver in config.drivers):
         found.append(words.NO_REFILLS)
+    if any(port.receive_limit_bps is not None for port in config.switch.ports):
+        found.append(words.RECEIVE_LIMITS)
     return tuple(found)

@@ -8,6 +8,7 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from hwmodel.rules.pcie_link import GENERATIONS, MOST_TEN_BIT_TAGS, DllpModel
 
+from .arbitration import TransmitArbitration
 from .kinds import Block, ByteCount, Duration, Listing, Rate, Truth, Whole, Word, key, said_where_set
 from .names import PortName, ethernet_ports
 from .steering import Steering
@@ -351,6 +352,11 @@ class Nic(Block):
     drop_enable: Annotated[bool, Truth()] = key(
         True, "Drop a frame whose Rx ring has no descriptor; false: it waits, and all frames behind it."
     )
+    arbitration: TransmitArbitration | None = key(
+        None,
+        "Who sends next by classes of traffic, in two planes with credits, as the 82599's DCB has it "
+        "(docs/datapath.md); null: as switch.scheduler says.",
+    )
     tso: Annotated[bool, Truth()] = key(
         True,
         "Whether the adapter cuts sends into frames (TCP segmentation offload), which workload.segment_bytes asks for.",
@@ -371,7 +377,8 @@ class Nic(Block):
     def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Say nothing of offloads where they are as without them."""
         sparse = (
-            "tso", "rsc", "header_split_bytes", "vectors_per_function", "shared_descriptor_cache", "txdctl", "rxdctl"
+            "arbitration", "tso", "rsc", "header_split_bytes", "vectors_per_function", "shared_descriptor_cache",
+            "txdctl", "rxdctl",
         )  # fmt: skip
         return said_where_set(self, write(self), *sparse)
 

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from .bridge import interfaces_before
 from .check_adapter import check_device, check_link, check_rings
+from .check_arbitration import check_arbitration
 from .check_bridge import check_bridge, check_bridge_kind
 from .check_ports import check_port_system, check_ports
 from .check_sends import check_sends
@@ -274,6 +275,7 @@ def cross_check(
             check_switch,
             check_queues,
             check_steering,
+            check_arbitration,
         ):
             check(part.server.config, part.findings)
         check_bridge_kind(config, part)

@@ -34,9 +34,12 @@ OF_WORKLOADS = tuple(
 )  # fmt: skip
 OF_NO_ADAPTER = ("servers", "bridge", "scenario", "workload", "run")  # looked at by themselves, or not at all
 FIXED = (
-    "switch.ports.*.max_frame", "switch.ports.*.port", "switch.ports.*.cores*",
+    "switch.ports.*.max_frame", "switch.ports.*.port", "switch.ports.*.cores*", "switch.ports.*.classes*",
+    "switch.ports.*.credits*", "switch.ports.*.receive_*",
     *(f"switch.ports.*.{mode.key}" for mode in MODES.values() if mode.key),
 )  # fmt: skip
+# What classes and credits follow from, where there are some.
+OF_CREDITS = ("switch.ports.*.weight", "switch.ports.*.default_priority")
 # Where a bridge cuts through: whether a frame may go on before its end is there hangs on both rates.
 RATES = ("port.rate", "ports.*.rate")
 # What a bridge has built its lists of interfaces by, where stations have interfaces.
@@ -110,7 +113,8 @@ def _cuts_through(bridge: Any) -> bool:
 
 def _fixed_of_adapters(config: Config, bridges: Sequence[Any]) -> tuple[str, ...]:
     """Return which of an adapter's keys are fixed."""
-    return (*FIXED, *IN_LISTS) if bridges and MODES[config.switch.mode].has_interfaces else FIXED
+    in_lists = IN_LISTS if bridges and MODES[config.switch.mode].has_interfaces else ()
+    return (*FIXED, *in_lists, *(() if config.nic.arbitration is None else OF_CREDITS))
 
 
 def _paired(old: Sequence[Any], new: Sequence[Any]) -> list[tuple[Any, Any]]:

@@ -120,6 +120,14 @@ class Config(Block):
         own = self.switch.ports[function].drop_enable or (self.nic.drop_enable,)
         return tuple(own[queue % len(own)] for queue in range(self.nic.queues_per_vf))
 
+    def classes_of_queues(self, function: int) -> tuple[int, ...]:
+        """Return the class of traffic of each queue of a function, the PF being 0; all 0 where there are no classes."""
+        arbitration, port = self.nic.arbitration, self.switch.ports[function]
+        if arbitration is None:
+            return (0,) * self.nic.queues_per_vf
+        classes = port.classes or (arbitration.class_of_priority(port.default_priority),)
+        return tuple(classes[queue % len(classes)] for queue in range(self.nic.queues_per_vf))
+
     def core_of(self, function: int) -> int:
         """Return the host's core on which a function's guest runs, or the first of several."""
         return self.cores_of(function)[0]

@@ -34,6 +34,7 @@ class Device:
     has_flow_director: bool  # such as rules.steering sizes; the XL710's is of another kind
     has_rsc: bool = True
     has_tso: bool = True  # Linux igb, ixgbe, i40e drivers: NETIF_F_TSO of all of these
+    has_dcb: bool = False  # classes of traffic in two planes: 82599, X540 and X550 (Linux ixgbe_dcb_82599.c)
     max_ports: int | None = None
     tx_on_chip: int | None = None  # descriptors of a Tx ring
     vectors_per_vf: int | None = None  # for queues, beside the one for messages
@@ -115,6 +116,7 @@ DEVICES: Mapping[str, Device] = {
         has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
         tx_on_chip=40,  # Intel X550 data sheet, 7.2.1.2; Linux ixgbe: 40 of the 82599 too (ixgbe_configure_tx_ring)
         vectors_per_vf=2,  # Linux ixgbevf: three vectors of a VF, one for other causes, two for queues
+        has_dcb=True,
     ),
     "X540": Device(
         values={
@@ -143,6 +145,7 @@ DEVICES: Mapping[str, Device] = {
         has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
         tx_on_chip=40,  # Intel X550 data sheet, 7.2.1.2; Linux ixgbe: 40 of the 82599 too (ixgbe_configure_tx_ring)
         vectors_per_vf=2,  # Linux ixgbevf: three vectors of a VF, one for other causes, two for queues
+        has_dcb=True,
     ),
     "X550": Device(
         values={
@@ -171,6 +174,7 @@ DEVICES: Mapping[str, Device] = {
         has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
         tx_on_chip=40,  # Intel X550 data sheet, 7.2.1.2; Linux ixgbe: 40 of the 82599 too (ixgbe_configure_tx_ring)
         vectors_per_vf=2,  # Linux ixgbevf: three vectors of a VF, one for other causes, two for queues
+        has_dcb=True,
     ),
     "XL710": Device(
         values={

@@ -8,8 +8,23 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, SerializerFunctionWrapHandler, model_serializer
 
 from hwmodel.rules.switch_modes import MODES, OUTER_TAGS, TAG_MODES, ChannelKind, ModeName
+from hwmodel.rules.transmit_credits import Credits, credits_of_weights
 
-from .kinds import Block, ByteCount, Frequency, Listing, OfQueues, OrWord, Rate, Truth, Whole, Word, key
+from .arbitration import ClassNumber, PoolCredits
+from .kinds import (
+    Block,
+    ByteCount,
+    Frequency,
+    Listing,
+    OfQueues,
+    OrWord,
+    Rate,
+    Truth,
+    Whole,
+    Word,
+    key,
+    said_where_set,
+)
 from .names import EtherType, IdKey, Mac, Name, PortName, port_number
 
 Admit = Literal["all", "tagged", "untagged"]
@@ -105,7 +120,26 @@ class Port(Block):
         "its queues, or a list, queue by queue and then from the first again; null: as nic.drop_enable. Where they "
         "do not they wait, and everything behind them in the adapter's Rx buffer, whoever it is for.",
     )
-    weight: Annotated[int, Whole(1, 65535)] = key(1, "Share of the station in the `weighted` and `deficit` schedulers.")
+    receive_limit_bps: Annotated[int, Rate("1Kbps", "1000Gbps")] | None = key(
+        None,
+        "Most that the station may receive, frame bits with FCS: a token bucket behind the switch's decision, whose "
+        "excess drops as RECEIVE_LIMIT; null: no limit.",
+        alias="receive_limit",
+    )
+    receive_burst_bytes: Annotated[int, ByteCount("64B", "64MiB")] = key(
+        "64KiB", "Size of the token bucket of receive_limit.", alias="receive_burst"
+    )
+    weight: Annotated[int, Whole(1, 65535)] = key(
+        1, "Share of the station in the `weighted` and `deficit` schedulers, and of its class in nic.arbitration."
+    )
+    classes: Annotated[tuple[ClassNumber, ...], Listing("[0, 3]", least=1)] | None = key(
+        None,
+        "Classes of nic.arbitration of the station's queues, queue by queue and then from the first again; null: all "
+        "of them that of its default_priority.",
+    )
+    credits: PoolCredits | None = key(
+        None, "Credits of the station in its class (nic.arbitration); null: in proportion to the weights."
+    )
     vif: Annotated[int, Whole(1, MODES["vn_tag"].highest)] = key(
         ...,
         "VIF in mode vn_tag; no two stations have the same.",
@@ -127,9 +161,11 @@ class Port(Block):
 
     @model_serializer(mode="wrap")
     def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what is null unless somebody says so: the port where the adapter has one, drops of its own."""
-        sparse = ("port", "drop_enable")
-        return {name: value for name, value in handler(self).items() if name not in sparse or value is not None}
+        """Leave the port out where the adapter has one, and what few stations have."""
+        said = said_where_set(self, handler(self), "drop_enable", "receive_limit_bps", "classes", "credits")
+        if self.receive_limit_bps is None:
+            said.pop("receive_burst", said.pop("receive_burst_bytes", None))
+        return {name: value for name, value in said.items() if name != "port" or value is not None}
 
     @property
     def number(self) -> int:
@@ -277,6 +313,19 @@ class Switch(Block):
     acl: Annotated[tuple[AclEntry, ...], Listing("[{port: vf0, action: deny}]")] = key(
         [], "Access-control list for frames that stations send; the first entry that matches decides, else permit."
     )
+
+    @property
+    def longest_frame_bytes(self) -> int:
+        """Return the longest frame with FCS that any station may send."""
+        return max(port.max_frame_bytes for port in self.ports)
+
+    def pool_credits(self) -> tuple[Credits, ...]:
+        """Return the credits of each station beside others of its class: its own, or in proportion to the weights."""
+        computed = credits_of_weights([port.weight for port in self.ports], self.longest_frame_bytes)
+        return tuple(
+            own if port.credits is None else Credits(port.credits.refill, port.credits.most)
+            for port, own in zip(self.ports, computed, strict=True)
+        )
 
     def at_port(self, name: str) -> Switch:
         """Return the switch behind one Ethernet port of an adapter: with its stations, and what concerns them.

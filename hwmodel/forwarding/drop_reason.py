@@ -55,3 +55,6 @@ class DropReason(IntEnum):
     # Reserved for private VLANs and for limits on the addresses of a port.
     PVLAN = 29
     PORT_SECURITY = 30
+
+    # More than a station may receive (`receive_limit`).
+    RECEIVE_LIMIT = 31

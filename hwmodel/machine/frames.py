@@ -9,16 +9,19 @@ LINE_CAP = 1 << 16  # frames that come on one line
 COPY_CAP = 1 << 17  # copies in one FIFO: loopback, Rx buffer, MAC
 GROUP_CAP = 1 << 16  # frames with several copies in flight, mirrored ones counted
 
-# Of a grant: `read_bytes` are those that are read for it. Of a send it may stand for several frames, which one read
-# brings whole: `n_more` behind the first, the last of them of `last_bytes`; `n_done` descriptors are done with it.
+# `tx_class`: of traffic, where `nic.arbitration` has some. Of a grant: `read_bytes` are those that are read for it. Of
+# a send it may stand for several frames, which one read brings whole: `n_more` behind the first, the last of them of
+# `last_bytes`; `n_done` descriptors are done with it.
 FRAME = record(
     *ints("reads_left", "ready_fs", "n_reads", "link_bytes", "link_tlps"),
     ("journey", I32), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("queue", I32),
-    ("is_wire", I16), ("adapter_port", I16), ("n_more", I16), ("n_done", I16), ("read_bytes", I32), ("last_bytes", I32),
+    ("is_wire", I16), ("adapter_port", I16), ("n_more", I16), ("n_done", I16), ("last_bytes", I16),
+    ("tx_class", I16), ("read_bytes", I32),
 )  # fmt: skip
 COPY = record(
     *ints("entered_fs"),
-    ("journey", I32), ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("queue", I32), ("tx_bytes", I32),
+    ("journey", I32), ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("queue", I32),
+    ("tx_bytes", I16), ("tx_class", I16),
 )  # fmt: skip
 # `mask`: of the places in use (`growing_ring.widen`), of which one stays free.
 FRAMES = record(*ints("head", "tail"), ("mask", U32), ("ring", FRAME, (2 * GRANT_CAP,)))

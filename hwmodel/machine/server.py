@@ -30,6 +30,7 @@ from hwmodel.machine.adapter.adapter_state import (
     TX_QUEUE,
     WAITING_FRAMES,
 )
+from hwmodel.machine.adapter.arbiter_state import ARBITER
 from hwmodel.machine.adapter.watches import WATCHES
 from hwmodel.machine.counts.ledger_state import LEDGER
 from hwmodel.machine.frames import FIFO, FRAME, FRAMES, GROUPS
@@ -69,6 +70,7 @@ SERVER = record(
     ("tx_queue", TX_QUEUE, (MAX_QUEUES,)),
     ("rx_queue", RX_QUEUE, (MAX_QUEUES,)),
     ("port", PORT, (ADAPTER_PORTS,)),
+    ("arbiter", ARBITER),
     ("grants", FRAMES),
     ("pipe", FRAME, (PIPE_CAP,)),
     ("waiting_frames", WAITING_FRAMES),

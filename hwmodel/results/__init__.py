@@ -1,6 +1,8 @@
 """What a run found: frozen records, their JSON form, and the arithmetic behind their figures."""
 
 from hwmodel.results.adapter_use import (
+    ArbitrationUse,
+    ClassUse,
     Core,
     Cpu,
     FilterUse,
@@ -8,8 +10,10 @@ from hwmodel.results.adapter_use import (
     LinkBytes,
     Pcie,
     PcieDirection,
+    PoolUse,
     PortResult,
     QueueDepth,
+    RateRegister,
     Stalls,
 )
 from hwmodel.results.bottleneck import (
@@ -68,10 +72,12 @@ __all__ = [
     "PARTS",
     "PART_WORDS",
     "AdapterResult",
+    "ArbitrationUse",
     "Bottleneck",
     "BridgeResult",
     "CeilingFigure",
     "Choice",
+    "ClassUse",
     "ClosedForm",
     "Core",
     "Cpu",
@@ -89,8 +95,10 @@ __all__ = [
     "Observation",
     "Pcie",
     "PcieDirection",
+    "PoolUse",
     "PortResult",
     "QueueDepth",
+    "RateRegister",
     "Relaxed",
     "Result",
     "Sighting",

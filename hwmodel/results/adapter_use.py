@@ -89,6 +89,52 @@ class FilterUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassUse:
+    """Say what a class of traffic has of credits of 64 B, and what of it left the Tx buffer in the window.
+
+    `bytes`: of frames with FCS, that began on the wire or went to VMs; `share`: of all classes' bytes.
+    """
+
+    traffic_class: int
+    refill: int
+    max: int
+    group: int
+    strict: str
+    bytes: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolUse:
+    """Say what a station has of credits in a class, and what was read of it; `share`: of the bytes of its class."""
+
+    name: str
+    traffic_class: int
+    refill: int
+    max: int
+    bytes: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateRegister:
+    """Say as which value of RTTBCNRC an adapter has a station's rate limit, and what rate that means."""
+
+    name: str
+    rttbcnrc: str
+    gbps: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArbitrationUse:
+    """Say how classes and pools shared what was sent, and how registers hold the rate limits (`nic.arbitration`)."""
+
+    classes: tuple[ClassUse, ...]
+    pools: tuple[PoolUse, ...]
+    rate_limits: tuple[RateRegister, ...] = field(default=(), metadata={"omit_empty": True})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IotlbUse:
     """Count the look-ups of the IOMMU's translation cache, one for each TLP with an address; none without the cache."""
 

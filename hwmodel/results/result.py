@@ -14,6 +14,7 @@ from typing import Any
 
 from hwmodel.errors import InputError
 from hwmodel.results.adapter_use import (
+    ArbitrationUse,
     Cpu,
     FilterUse,
     IotlbUse,
@@ -264,10 +265,10 @@ class Result:
     `intervals` 95 % confidence intervals by dotted name; `relaxed` what `hwmodel explain` found; `spread` the figures
     of runs with other seeds; `counters` what functions counted in the whole run, under the names of Linux' tools, where
     that was asked for; `segments` the window's counts of sends that the adapter cuts, and of coalesced receives, where
-    there are any; `head_of_line` for how long rings of a VM kept all behind a frame for them in the Rx buffer waiting,
-    and for how long frames for a VM waited so, where that took long; `series` what VMs did over time and what events
-    did, in a run with a scenario; `warnings` what a reader must know of the figures before quoting one. Results are
-    equal where all but `host_run` is.
+    there are any; `arbitration` how classes of traffic shared what was sent; `head_of_line` for how long rings of a VM
+    kept all behind a frame for them in the Rx buffer waiting, and for how long frames for a VM waited so, where that
+    took long; `series` what VMs did over time and what events did, in a run with a scenario; `warnings` what a reader
+    must know of the figures before quoting one. Results are equal where all but `host_run` is.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -291,6 +292,7 @@ class Result:
     iotlb: IotlbUse = field(default_factory=IotlbUse)
     cpu: Cpu
     flow_director: FilterUse | None = field(default=None, metadata={"omit_empty": True})
+    arbitration: ArbitrationUse | None = field(default=None, metadata={"omit_empty": True})
     drops: Mapping[str, int]
     mirrored_drops: Mapping[str, int] = field(default_factory=dict)
     queues: Mapping[str, QueueDepth]
@@ -454,6 +456,7 @@ class AdapterResult:
     iotlb: IotlbUse = field(default_factory=IotlbUse)
     cpu: Cpu
     flow_director: FilterUse | None = field(default=None, metadata={"omit_empty": True})
+    arbitration: ArbitrationUse | None = field(default=None, metadata={"omit_empty": True})
     drops: Mapping[str, int]
     queues: Mapping[str, QueueDepth]
     stalls_ns: Stalls

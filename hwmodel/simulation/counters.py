@@ -34,13 +34,19 @@ STATISTICS = (
 )
 OF_BOTH_DRIVERS = ("rx_packets", "tx_packets", "rx_bytes", "tx_bytes", "multicast")  # in `ethtool -S` of PF and VFs
 # Who counts what is lost: the receiver for want of a descriptor or of room, the sender's driver for want of a slot.
-# Nobody counts what is lost with a function that goes, and QUEUE_FULL is a bridge's.
+# Nobody counts what is lost with a function that goes, or is more than a station may receive; QUEUE_FULL is a bridge's.
 LOST_AS = {
     DropReason.NO_DESCRIPTOR: "rx_dropped",
     DropReason.RX_BUFFER_FULL: "rx_missed_errors",
     DropReason.TX_RING_FULL: "tx_dropped",
 }
-NOT_COUNTED = (DropReason.NONE, DropReason.QUEUE_FULL, DropReason.LINK_DOWN, DropReason.FUNCTION_RESET)
+NOT_COUNTED = (
+    DropReason.NONE,
+    DropReason.QUEUE_FULL,
+    DropReason.LINK_DOWN,
+    DropReason.FUNCTION_RESET,
+    DropReason.RECEIVE_LIMIT,
+)
 # All others are decisions of the switch: the PF shows them as what a VF sent in vain.
 REFUSED = tuple(reason for reason in DropReason if reason not in LOST_AS and reason not in NOT_COUNTED)
 

@@ -87,6 +87,7 @@ class Snapshot:
     part_sums: dict[str, float]
     served: npt.NDArray[Any]
     population: Population
+    classes: Any = None  # a record of ARBITER_COUNTS, where classes of traffic take turns
 
 
 def begin_ledger(ledger: Any, n_flows: int) -> None:
@@ -193,6 +194,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         part_sums={name: float(counts.part_sums[name]) for name in PART_FIELDS},
         served=counts.served,
         population=take_population(nic, now_fs),
+        classes=nic["arbiter"]["counts"].copy() if nic["params"]["arbitrates"] else None,
     )
 
 

@@ -12,6 +12,7 @@ from hwmodel.config.adapter import PLACES_A_DESCRIPTOR
 from hwmodel.config.frame_lengths import descriptors_of_send
 from hwmodel.errors import InputError
 from hwmodel.machine.adapter.adapter_state import (
+    SCHEDULE_CREDITS,
     SCHEDULE_DEFICIT,
     SCHEDULE_ROUND_ROBIN,
     SCHEDULE_STRICT,
@@ -28,6 +29,7 @@ from hwmodel.machine.traffic.sources import NO_TEMPLATE
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
 from hwmodel.rules.pcie_link import DLLP_BYTES, counts_whole_double_words, link_rate_of, tlp_overhead_of
+from hwmodel.simulation.arbiter_state import fill_arbiter, kept_as_ratio
 from hwmodel.simulation.memory import fill_engines, fill_memory, fill_translation
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
 
@@ -107,10 +109,12 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
     for port in ports_of(nic):
         _fill_bus(port.bus.params, config)
     fill_engines(nic, config)
-    nic.scheduler.params.kind = SCHEDULERS[config.switch.scheduler]
+    has_classes = config.nic.arbitration is not None
+    nic.scheduler.params.kind = SCHEDULE_CREDITS if has_classes else SCHEDULERS[config.switch.scheduler]
     nic.scheduler.params.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - FCS_BYTES
     if any(port.min_rate_bps is not None for port in config.switch.ports):
         nic.scheduler.params.guarantee_window_fs = _guarantee_window_fs(config)
+    fill_arbiter(nic, config)
 
 
 def _guarantee_window_fs(config: Config) -> int:
@@ -291,6 +295,8 @@ def _fill_functions(nic: Nic, config: Config) -> None:
         if port.rate_limit_bps is not None:
             key = f"switch.ports.{port.name}.rate_limit"
             params.shaper_num, params.shaper_den = rate_as_ratio(key, port.rate_limit_bps)
+            if config.nic.arbitration is not None:
+                params.shaper_num, params.shaper_den = kept_as_ratio(port.rate_limit_bps, config.port.rate_bps)
             window_bytes = config.nic.rate_limit_window_bytes
             params.shaper_window_fs = window_bytes * params.shaper_num // params.shaper_den
             function.eligible_at_fs = -NEVER  # as after a long pause

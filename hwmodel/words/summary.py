@@ -18,6 +18,7 @@ from hwmodel.words.bridge_reading import (
     port_row,
     ports_at,
 )
+from hwmodel.words.classes import class_lines, class_words
 from hwmodel.words.datapath_parts import datapath_parts
 from hwmodel.words.modelled import falling_latency_sentences
 from hwmodel.words.quantities import (
@@ -201,6 +202,8 @@ def _link_lines(result: Result) -> Iterable[Line]:
         )
     if result.segments:
         yield Line(segment_words(result.segments))
+    if result.arbitration is not None:
+        yield from class_lines(result.arbitration)
     if result.wire.tx_gbps or result.wire.rx_gbps:
         yield Line(wire_words(result))
 
@@ -446,6 +449,8 @@ def _beside_lines(result: Result) -> Iterator[Line]:
     filled = [parts[name] for name in _QUEUES if (parts[name].share or 0.0) >= _FILLED]
     if result.segments:
         yield Line(segment_words(result.segments))
+    if result.arbitration is not None:
+        yield Line(class_words(result.arbitration))
     if filled:
         told = ", ".join(f"{part.title} {part.lines[0]}" for part in filled)
         yield Line(f"Half full or more, mean over the window: {told}")

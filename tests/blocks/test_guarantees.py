@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.machine.adapter.scheduler import NOBODY, first_owed, give_owed
+from hwmodel.machine.adapter.ready_rings import NOBODY
+from hwmodel.machine.adapter.scheduler import first_owed, give_owed
 from tests.blocks.idle_machine import VF0, machine
 
 PORTS = [{"name": "vf0", "min_rate": "1Gbps"}, {"name": "vf2", "min_rate": "2Gbps"}]

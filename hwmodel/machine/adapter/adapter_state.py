@@ -17,7 +17,7 @@ PASSING_CAP = 1 << 5  # frames granted and not yet switched: a grant takes a cyc
 
 LONG_BLOCK_FS = 10**11  # of a ring that keeps the Rx buffer waiting: 100 us, which a look at all that waits is worth
 
-SCHEDULE_ROUND_ROBIN, SCHEDULE_WEIGHTED, SCHEDULE_DEFICIT, SCHEDULE_STRICT = range(4)
+SCHEDULE_ROUND_ROBIN, SCHEDULE_WEIGHTED, SCHEDULE_DEFICIT, SCHEDULE_STRICT, SCHEDULE_CREDITS = range(5)
 
 
 # Of the adapter itself: what its buffers hold, in bytes, how long its pipeline and its store of read data worked; how
@@ -132,6 +132,8 @@ ADAPTER_PARAMS = record(
     *ints("ahead_fs"),  # by how much a ring may be ahead of its pace
     *ints("tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues", "n_sources", "rx_writes"),
     *ints("has_engines", "counts_rings", "n_ports"),
+    # `arbitrates`: classes of traffic take turns by credits. `limits_receivers`: some may receive so much and no more.
+    *ints("arbitrates", "limits_receivers"),
     # `receives_vary`: frames are coalesced, into receives of at most `most_coalesced` descriptors, open for
     # `coalesced_fs` at most, or split: the header is written by itself.
     *ints("receives_vary", "most_coalesced", "coalesced_fs", "splits_headers"),

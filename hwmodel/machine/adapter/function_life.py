@@ -167,8 +167,36 @@ def drop_copies(nic, now_fs, first, end):
         nic.rx_head_waits_fs = -1
     drop_from(nic, now_fs, fifo, first, end, True)
     drop_from(nic, now_fs, nic.loopback, first, end, False)
+    if nic.params.arbitrates:
+        drop_waiting(nic, now_fs, first, end)
     if fifo.head == fifo.tail:
         have_descriptors(nic, now_fs)
+
+
+@kernel
+def drop_waiting(nic, now_fs, first, end):
+    """Drop the local copies for some rings that wait in the packet plane, class by class."""
+    packets, waiting = nic.arbiter.local, nic.arbiter.waiting
+    for number in range(nic.arbiter.params.n_classes):
+        queue = packets.queue[number]
+        place, before = queue.head, 0
+        while place > 0:
+            entry = waiting.place[place - 1]
+            following = entry.following
+            if first <= entry.waits.queue < end:
+                release_tx_room(nic, now_fs, entry.waits)
+                copy_dropped(nic, now_fs, entry.waits, FUNCTION_RESET)
+                if before == 0:
+                    queue.head = following
+                else:
+                    waiting.place[before - 1].following = following
+                if following == 0:
+                    queue.tail = before
+                entry.following, waiting.free = waiting.free, place
+                packets.n_waiting -= 1
+            else:
+                before = place
+            place = following
 
 
 @kernel

@@ -5,8 +5,16 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import NEVER
-from hwmodel.machine.adapter.adapter_state import SCHEDULE_DEFICIT, SCHEDULE_STRICT, SCHEDULE_WEIGHTED
+from hwmodel.machine.adapter.adapter_state import (
+    SCHEDULE_CREDITS,
+    SCHEDULE_DEFICIT,
+    SCHEDULE_STRICT,
+    SCHEDULE_WEIGHTED,
+)
+from hwmodel.machine.adapter.descriptor_plane import charge_credits, choose_by_credits
 from hwmodel.machine.adapter.fetch import fetch_tx
+from hwmodel.machine.adapter.packet_plane import n_before_fifos
+from hwmodel.machine.adapter.ready_rings import NOBODY, has_next, is_ready
 from hwmodel.machine.counts.batches import mark_batch
 from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journey_state import CACHED
@@ -18,8 +26,6 @@ from hwmodel.machine.pcie.links import host_of, link_of
 from hwmodel.machine.time.clock import QUEUE_TIMER, SHAPER_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.rules.ethernet import FCS_BYTES
-
-NOBODY = -1
 
 
 @kernel
@@ -42,12 +48,6 @@ def ring_not_ready(nic, queue):
     function.ready_queues -= 1
     if function.ready_queues == 0:
         nic.scheduler.n_ready -= 1
-
-
-@inlined
-def has_next(queue):
-    """Say whether all descriptors of a ring's next frame, or send, are in its cache."""
-    return queue.cached > queue.next_more
 
 
 @inlined
@@ -110,12 +110,6 @@ def next_queue(nic, function):
         if number == first + n:
             number = first
     return number
-
-
-@inlined
-def is_ready(function):
-    """Say whether a function has something to send and may."""
-    return function.ready_queues > 0 and function.is_shaped == 0
 
 
 @inlined
@@ -206,7 +200,9 @@ def give_owed(nic, now_fs, number, n_bytes):
 
 @inlined
 def choose(nic, scheduler, now_fs):
-    """Return the function whose frame is next and move the pointer."""
+    """Return the function whose frame is next and move the pointer; `NOBODY` if its class has no room."""
+    if scheduler.params.kind == SCHEDULE_CREDITS:
+        return choose_by_credits(nic, scheduler, now_fs)
     if scheduler.params.guarantee_window_fs > 0:
         number = first_owed(nic, scheduler, now_fs)
         scheduler.is_owed = int(number != NOBODY)
@@ -253,6 +249,8 @@ def charge(nic, now_fs, scheduler, frame_bytes):
     `frame_bytes`: with FCS; of a send those of all frames of the pick.
     """
     shape(nic, now_fs, scheduler.chosen, frame_bytes)
+    if nic.params.arbitrates:
+        charge_credits(nic, scheduler, frame_bytes)
     if scheduler.is_owed:
         give_owed(nic, now_fs, scheduler.chosen, frame_bytes)
 
@@ -302,6 +300,8 @@ def fifos_are_full(nic):
     for number in range(nic.params.n_ports):
         fifo = nic.port[number].mac.fifo
         n_switched = max(n_switched, fifo.tail - fifo.head)
+    if nic.params.arbitrates:
+        n_switched += n_before_fifos(nic)
     return (
         n_switched + (n_to_switch(nic) + 1) * nic.headers.most_copies >= COPY_CAP
     )  # a copy from the wire passes by one entry
@@ -347,6 +347,29 @@ def cut_send(nic, now_fs, number, queue, post, frame):
     return n
 
 
+@inlined
+def choose_next(nic, scheduler, now_fs):
+    """Choose whose frame is picked next; return whether there is one, and note what it waits for if not."""
+    stalls = nic.ledger.counts.stalls
+    is_idle = scheduler.n_ready == 0
+    set_stalled(stalls.rate_limit, now_fs, is_idle and scheduler.n_shaped_waiting > 0)
+    set_stalled(
+        stalls.tx_descriptors,
+        now_fs,
+        is_idle and scheduler.n_shaped_waiting == 0 and scheduler.n_paused == 0 and scheduler.n_told > 0,
+    )
+    if is_idle:
+        return False
+    scheduler.chosen = choose(nic, scheduler, now_fs)
+    if scheduler.chosen == NOBODY:
+        set_stalled(stalls.tx_buffer, now_fs, True)
+        return False
+    scheduler.chosen_fs = now_fs
+    chosen = nic.function[scheduler.chosen]
+    chosen.next_queue = next_queue(nic, chosen) - chosen.params.first_queue
+    return True
+
+
 @kernel
 def pick(nic, now_fs):
     """Pick the next frame, reserve its room in the Tx buffer and hand its payload to the read arbiter.
@@ -354,21 +377,8 @@ def pick(nic, now_fs):
     A picked frame that does not fit waits, and nothing overtakes it.
     """
     scheduler = nic.scheduler
-    stalls = nic.ledger.counts.stalls
-    if scheduler.chosen < 0:
-        is_idle = scheduler.n_ready == 0
-        set_stalled(stalls.rate_limit, now_fs, is_idle and scheduler.n_shaped_waiting > 0)
-        set_stalled(
-            stalls.tx_descriptors,
-            now_fs,
-            is_idle and scheduler.n_shaped_waiting == 0 and scheduler.n_paused == 0 and scheduler.n_told > 0,
-        )
-        if scheduler.n_ready == 0:
-            return
-        scheduler.chosen = choose(nic, scheduler, now_fs)
-        scheduler.chosen_fs = now_fs
-        chosen = nic.function[scheduler.chosen]
-        chosen.next_queue = next_queue(nic, chosen) - chosen.params.first_queue
+    if scheduler.chosen < 0 and not choose_next(nic, scheduler, now_fs):
+        return
     function = nic.function[scheduler.chosen]
     number = function.params.first_queue + function.next_queue
     queue = nic.tx_queue[number]
@@ -377,7 +387,7 @@ def pick(nic, now_fs):
     no_room = nic.counts.tx_buffer.level + n_bytes > nic.params.tx_buffer_bytes or n_to_switch(nic) >= GRANT_CAP
     if nic.headers.most_copies > 0:
         no_room = no_room or fifos_are_full(nic)
-    set_stalled(stalls.tx_buffer, now_fs, no_room)
+    set_stalled(nic.ledger.counts.stalls.tx_buffer, now_fs, no_room)
     if no_room:
         return
     change(nic.counts.tx_buffer, now_fs, n_bytes)
@@ -389,6 +399,9 @@ def pick(nic, now_fs):
     frame.index = post.index
     frame.queue = number
     frame.is_wire, frame.adapter_port = 0, function.params.adapter_port
+    if nic.params.arbitrates:
+        frame.tx_class = nic.arbiter.chosen_class
+        nic.arbiter.level_bytes[frame.tx_class] += n_bytes
     frame.reads_left = 1
     frame.n_reads = 0
     frame.link_bytes = 0

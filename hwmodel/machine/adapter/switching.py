@@ -12,6 +12,7 @@ from hwmodel.forwarding.police import police
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.forwarding.steering import ring_code, ring_of
 from hwmodel.machine.adapter.adapter_state import PIPE_CAP
+from hwmodel.machine.adapter.packet_plane import feed_local, join_class, take_next
 from hwmodel.machine.adapter.receive import serve_rx_buffer
 from hwmodel.machine.adapter.switch_bus import ask_for_bus, take_passed
 from hwmodel.machine.adapter.writeback import descriptors_done
@@ -46,8 +47,18 @@ from hwmodel.rules.ethernet import FCS_BYTES
 LINK_DOWN = DropReason.LINK_DOWN.value
 OVERSIZE = DropReason.OVERSIZE.value
 RATE_LIMITED = DropReason.RATE_LIMITED.value
+RECEIVE_LIMIT = DropReason.RECEIVE_LIMIT.value
 RX_BUFFER_FULL = DropReason.RX_BUFFER_FULL.value
 PIPE_MASK = PIPE_CAP - 1
+
+
+@inlined
+def leave_tx_buffer(nic, now_fs, n_bytes, tx_class):
+    """Free a frame's room in the Tx buffer."""
+    change(nic.counts.tx_buffer, now_fs, -n_bytes)
+    if nic.params.arbitrates:
+        nic.arbiter.level_bytes[tx_class] -= n_bytes
+    nic.reads_due = 1
 
 
 @inlined
@@ -60,8 +71,7 @@ def release_tx_room(nic, now_fs, copy):
         group.left_in_tx_buffer -= 1
         if group.left_in_tx_buffer > 0:
             return
-    change(nic.counts.tx_buffer, now_fs, -copy.tx_bytes)
-    nic.reads_due = 1
+    leave_tx_buffer(nic, now_fs, copy.tx_bytes, copy.tx_class)
 
 
 @kernel
@@ -76,6 +86,21 @@ def wire_done(nic, number, now_fs):
         delivered_to_wire(nic, now_fs, copy)
     if params.is_down:
         lose_unsent(nic, number, now_fs)
+    if nic.params.arbitrates:
+        feed_wire(nic, number, now_fs)
+
+
+@kernel
+def feed_wire(nic, number, now_fs):
+    """Let the copy that is next begin on a port's wire, if that is free; a dead one loses all that wait."""
+    packets, mac = nic.arbiter.wire[number], nic.port[number].mac
+    while packets.n_waiting > 0 and mac.fifo.head == mac.fifo.tail:
+        tx_class = take_next(nic, packets, mac.fifo)
+        nic.arbiter.counts.wire_bytes[tx_class] += mac.fifo.ring[mac.fifo.tail & mac.fifo.mask].n_bytes + FCS_BYTES
+        change(nic.counts.wire_waiting, now_fs, -1)
+        send(nic, number, now_fs)
+        if mac.params.is_down:
+            lose_unsent(nic, number, now_fs)
 
 
 @kernel
@@ -112,7 +137,7 @@ def move_local_copies(nic, now_fs):
     fifo = nic.loopback
     has_room = True
     while has_room:
-        while fifo.head != fifo.tail:
+        while fifo.head != fifo.tail or (nic.params.arbitrates and feed_local(nic)):
             copy = fifo.ring[fifo.head & fifo.mask]
             if not fits_rx_buffer(nic, copy.n_bytes):
                 break
@@ -121,6 +146,27 @@ def move_local_copies(nic, now_fs):
             release_tx_room(nic, now_fs, copy)
         has_room = serve_rx_buffer(nic, now_fs)
     set_stalled(nic.ledger.counts.stalls.rx_buffer, now_fs, fifo.head != fifo.tail)
+
+
+@kernel
+def wait_for_wire(nic, now_fs, frame, copy):
+    """Let a copy wait with its class until the packet plane lets it go by the wire of its port."""
+    copy.tx_class = frame.tx_class
+    change(nic.counts.wire_waiting, now_fs, 1)
+    join_class(nic, nic.arbiter.wire[frame.adapter_port], copy)
+    feed_wire(nic, frame.adapter_port, now_fs)
+
+
+@kernel
+def may_receive(nic, now_fs, frame, kind, copy):
+    """Say whether a frame's copy is within what its station may receive; else it is dropped."""
+    bucket = nic.arbiter.receives[kind.function]
+    if bucket.params.burst == 0 or police(bucket, now_fs, copy.n_bytes + FCS_BYTES):
+        return True
+    copy.tx_class = frame.tx_class
+    release_tx_room(nic, now_fs, copy)
+    copy_dropped(nic, now_fs, copy, RECEIVE_LIMIT)
+    return False
 
 
 @inlined
@@ -150,6 +196,9 @@ def make_copy(nic, now_fs, frame, number, group, journey):
     if kind.port == UPLINK:
         ledger.counts.wire_copies += 1
         copy.queue = frame.hash  # no ring here: it goes with the frame to the next adapter
+        if nic.params.arbitrates:
+            wait_for_wire(nic, now_fs, frame, copy)
+            return
         send(nic, frame.adapter_port, now_fs)
         if mac.params.is_down:
             lose_unsent(nic, frame.adapter_port, now_fs)
@@ -159,7 +208,13 @@ def make_copy(nic, now_fs, frame, number, group, journey):
     else:
         rss_hash = frame.hash if frame.index >= 0 else kind.queue_hash
         copy.queue = ring_of(nic.function[kind.function], rss_hash)
+    if nic.params.limits_receivers and not may_receive(nic, now_fs, frame, kind, copy):
+        return
     if frame.is_wire == 0:
+        if nic.params.arbitrates:
+            copy.tx_class = frame.tx_class
+            join_class(nic, nic.arbiter.local, copy)
+            return
         entered(nic.clock, fifo)
     elif fits_rx_buffer(nic, copy.n_bytes):
         store_in_rx_buffer(nic, now_fs, copy)
@@ -196,8 +251,7 @@ def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
     if frame.is_wire == 0:
         ledger.function[template.function].drops[reason] += 1
         if n_mirrored == 0:
-            change(nic.counts.tx_buffer, now_fs, -frame.n_bytes)
-            nic.reads_due = 1
+            leave_tx_buffer(nic, now_fs, frame.n_bytes, frame.tx_class)
 
 
 @inlined

@@ -4,6 +4,7 @@ It shares no code with the package: parameters and loads are plain numbers, time
 fast engine is checked against it, and measured against it.
 """
 
+from .classes import Planes, TrafficClass
 from .conditions import Condition, Waiting
 from .model import simulate
 from .parameters import Arrival, DmaEngine, DmaPath, LastLevelCache, Load, NicParameters, Stop, TranslationCache
@@ -26,9 +27,11 @@ __all__ = [
     "Load",
     "NicParameters",
     "Outcome",
+    "Planes",
     "SourceLoad",
     "SourceParameters",
     "Stop",
+    "TrafficClass",
     "TranslationCache",
     "Waiting",
     "simulate",

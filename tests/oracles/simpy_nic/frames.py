@@ -31,6 +31,8 @@ class Frame:
     """Who sent it, where it may have come over a bridge."""
     rss_hash: int = 0
     ends_send: bool = False
+    tx_class: int = 0
+    """Of the ring that sent it, where there are classes of traffic."""
     came_by: int = 0
     """From the wire: the Ethernet port by which it comes."""
     decision_part: str = "switch"

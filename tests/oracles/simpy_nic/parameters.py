@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from .classes import Planes
     from .sources import SourceParameters
 
 Ratio = tuple[int, int]
@@ -148,6 +149,10 @@ class NicParameters:
     guarantees: Mapping[int, Ratio] = field(default_factory=dict)
     """By port; none: nothing is guaranteed."""
     guarantee_window_fs: int = 0
+    planes: Planes | None = None
+    """Of classes of traffic; None: `scheduler` says who is next."""
+    receive_limits: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    """By port in bits a second, with the bytes of the bucket; none: no limit."""
     drop_enable: bool = True
     own_drop_enable: Mapping[tuple[int, int], bool] = field(default_factory=dict)
     """By port and queue, where a station says so itself."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import simpy
 
+from .classes import ClassTurns, Planes, PoolTurns
 from .parameters import NicParameters
 from .posts import Post
 from .timing import Phase, fs_of_bytes, later, place
@@ -98,7 +99,7 @@ class Guarantees:
         self._next = 0
         self._kept_until_fs = dict.fromkeys(parameters.ports, 0)
         """Up to when each function has had what it is guaranteed."""
-        self._is_kept_by_last = False
+        self.is_kept_by_last = False
 
     def choose(self, head_bytes: Callable[[int], int | None]) -> int | None:
         """Return the next function that may send and is owed something, if there is one."""
@@ -109,14 +110,14 @@ class Guarantees:
             is_owed = port in self._parameters.guarantees and self._kept_until_fs[port] <= self._env.now
             if is_owed and head_bytes(function) is not None:
                 self._next = (function + 1) % n_functions
-                self._is_kept_by_last = True
+                self.is_kept_by_last = True
                 return function
-        self._is_kept_by_last = False
+        self.is_kept_by_last = False
         return None
 
     def charge(self, port: int, frame_bytes: int) -> None:
         """Count the frame that was picked, if it was for a guarantee."""
-        if self._is_kept_by_last and port in self._parameters.guarantees:
+        if self.is_kept_by_last and port in self._parameters.guarantees:
             unused_since_fs = max(self._env.now - self._parameters.guarantee_window_fs, self._kept_until_fs[port])
             self._kept_until_fs[port] = unused_since_fs + fs_of_bytes(frame_bytes, self._parameters.guarantees[port])
 
@@ -187,6 +188,61 @@ class Scheduler:
         self._next_queue = [0] * len(parameters.ports)
         self.shapers = Shapers(env, parameters, look)
         self.guarantees = Guarantees(env, parameters)
+        self._planes = planes = parameters.planes
+        if planes is not None:
+            self._class_turns = ClassTurns(planes.classes, planes.reads_highest_first)
+            self._pool_turns = PoolTurns(parameters.ports, planes)
+            self.held_bytes = dict.fromkeys(range(len(planes.classes)), 0)
+            """Of the Tx buffer, by class."""
+
+    def class_of(self, ring: TxRing) -> int:
+        """Return a ring's class of traffic."""
+        return 0 if self._planes is None else self._planes.class_of_ring[ring.port, ring.queue]
+
+    def hold(self, ring: TxRing, n_bytes: int) -> None:
+        """Count what a class takes of the Tx buffer."""
+        if self._planes is not None:
+            self.held_bytes[self.class_of(ring)] += n_bytes
+
+    def release(self, tx_class: int, n_bytes: int) -> None:
+        """Count what a class gives back of the Tx buffer."""
+        if self._planes is not None:
+            self.held_bytes[tx_class] -= n_bytes
+
+    def charge(self, ring: TxRing, frame_bytes: int) -> None:
+        """Charge the function that was picked."""
+        self.shapers.charge(ring.port, frame_bytes)
+        self.guarantees.charge(ring.port, frame_bytes)
+        if self._planes is not None:
+            tx_class = self.class_of(ring)
+            self._class_turns.charge(tx_class, frame_bytes)
+            if not self.guarantees.is_kept_by_last:
+                self._pool_turns.charge(ring.port, tx_class, frame_bytes)
+
+    def _pick_by_classes(self, planes: Planes) -> TxRing | None:
+        """Return the ring whose turn it is by class, station, queue."""
+
+        def next_ring(function: int, tx_class: int) -> TxRing | None:
+            rings = self._rings_of(function) if self.shapers.let(self._parameters.ports[function]) else []
+            return next((ring for ring in rings if ring.is_ready and self.class_of(ring) == tx_class), None)
+
+        functions = range(len(self._parameters.ports))
+        most = planes.room_bytes - (self._parameters.max_frame_bytes - 4)
+        with_frames = [
+            tx_class
+            for tx_class in range(len(planes.classes))
+            if any(next_ring(function, tx_class) for function in functions)
+        ]
+        tx_class = self._class_turns.choose([each for each in with_frames if self.held_bytes[each] <= most])
+        if tx_class is None:  # no frames, or no room for those there are
+            self._wait()
+            return None
+        function = self.guarantees.choose(lambda each: None if next_ring(each, tx_class) is None else 0)
+        if function is None:
+            function = self._pool_turns.choose(tx_class, lambda each: next_ring(each, tx_class) is not None)
+        ring = next_ring(function, tx_class)
+        self._next_queue[function] = (ring.queue + 1) % self._parameters.queues_per_vf
+        return ring
 
     def _rings_of(self, function: int) -> list[TxRing]:
         n_queues = self._parameters.queues_per_vf
@@ -218,6 +274,8 @@ class Scheduler:
 
     def pick(self) -> TxRing | None:
         """Return the ring whose turn it is; look again when a limit lets one go, if there is none now."""
+        if self._planes is not None:
+            return self._pick_by_classes(self._planes)
 
         def head_bytes(function: int) -> int | None:
             ring = self._next_ring(function)
@@ -239,5 +297,5 @@ class Scheduler:
 
     def _wait(self) -> None:
         for function, port in enumerate(self._parameters.ports):
-            if self._next_ring(function) is not None:
+            if self._next_ring(function) is not None and not self.shapers.let(port):
                 self.shapers.wake(port)

@@ -23,6 +23,10 @@ from .timing import Phase, later, place
 from .writeback import HeldDescriptors
 
 
+BEHIND_THE_EVENT = 1
+"""Before all that has a place in the instant."""
+
+
 @dataclass(slots=True, eq=False)
 class Picked:
     """What has been picked at once, until it goes to the switch."""
@@ -89,7 +93,11 @@ class Sender:
     def leave_buffer(self, frame: Frame) -> None:
         """Free a frame's room in the Tx buffer."""
         self.buffered_bytes -= frame.data_bytes
-        self._arbiter.look()
+        self._scheduler.release(frame.tx_class, frame.data_bytes)
+        if self._parameters.planes is None:
+            self._arbiter.look()
+        else:  # which class has room decides who is next: all that this event leads to comes before
+            later(self._env, 0, BEHIND_THE_EVENT, self._arbiter.look)
 
     def limits_changed(self) -> None:
         """Learn that rate limits may be others: a function may go at once."""
@@ -161,7 +169,9 @@ class Sender:
         for frame in cut.frames:
             frame.ends_fs["scheduler"] = self._chosen_fs
             frame.ends_fs["tx_room"] = self._env.now
+            frame.tx_class = self._scheduler.class_of(ring)
         self.buffered_bytes += cut.data_bytes
+        self._scheduler.hold(ring, cut.data_bytes)
         post.take(cut)
         begins = ring.next_picked * self._parameters.tx_buffer_distance_bytes
         if cut.is_last:
@@ -170,8 +180,7 @@ class Sender:
             ring.not_picked.popleft()
             ring.next_picked = (ring.next_picked + post.n_descriptors) % self._parameters.tx_ring
         frame_bytes = sum(frame.frame_bytes for frame in cut.frames)
-        self._scheduler.shapers.charge(ring.port, frame_bytes)
-        self._scheduler.guarantees.charge(ring.port, frame_bytes)
+        self._scheduler.charge(ring, frame_bytes)
         if self._parameters.queue_time_fs and cut.is_last:
             self._keep_pace(ring)
         self._fetch_descriptors(ring)

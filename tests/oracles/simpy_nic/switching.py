@@ -8,7 +8,9 @@ from typing import Any
 
 import simpy
 
+from ..bucket_oracle import BucketOracle
 from .bus import Bus
+from .classes import ClassTurns, Planes
 from .frames import WIRE, Copy, Decision, Frame, as_named
 from .parameters import NicParameters
 from .receiving import FUNCTION_RESET, Receiver
@@ -24,6 +26,43 @@ WIRE_OVERHEAD_BYTES = 24
 def wire_fs(data_bytes: int, rate_bps: int) -> int:
     """Return a frame's time on the wire, with preamble and gap."""
     return (max(data_bytes, MIN_DATA_BYTES) + WIRE_OVERHEAD_BYTES) * 8 * 10**15 // rate_bps
+
+
+class PacketPlane:
+    """Copies that wait by class for a wire, or for the Rx buffer."""
+
+    def __init__(self, planes: Planes) -> None:
+        """Begin empty."""
+        self._turns = ClassTurns(planes.classes, planes.sends_highest_first)
+        self._waiting: list[deque[tuple[Copy, int]]] = [deque() for _ in planes.classes]
+        self.joined_fs = 0
+        """When the copy joined that was taken last."""
+
+    def put(self, copy: Copy, now_fs: int) -> None:
+        """Let a copy wait with its class."""
+        self._waiting[copy.frame.tx_class].append((copy, now_fs))
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether any copy waits."""
+        return any(self._waiting)
+
+    def take(self) -> tuple[Copy, int]:
+        """Return the copy that is next, and when it joined."""
+        chosen = self._turns.choose([number for number, each in enumerate(self._waiting) if each])
+        assert chosen is not None
+        copy, joined_fs = self._waiting[chosen].popleft()
+        self._turns.charge(chosen, copy.frame_bytes)
+        return copy, joined_fs
+
+    def copies_for(self, port: int) -> list[Copy]:
+        """Return those that wait for a station, class by class."""
+        return [copy for each in self._waiting for copy, _ in each if copy.destination == port]
+
+    def remove(self, copy: Copy) -> None:
+        """Forget a copy."""
+        queue = self._waiting[copy.frame.tx_class]
+        queue.remove(next(each for each in queue if each[0] is copy))
 
 
 class Switch:
@@ -58,6 +97,15 @@ class Switch:
         ]
         self._lines = [server(self._wire_fs, AtSwitch.LINE_BRINGS, self._received, number=number) for number in numbers]
         self._are_sending = [0 for _ in numbers]
+        self._local_class: PacketPlane | None = None
+        self._wire_classes: list[PacketPlane] = []
+        if parameters.planes is not None:
+            self._local_class = PacketPlane(parameters.planes)
+            self._wire_classes = [PacketPlane(parameters.planes) for _ in numbers]
+        self._buckets = {
+            port: BucketOracle(rate_bps, burst_bytes)
+            for port, (rate_bps, burst_bytes) in parameters.receive_limits.items()
+        }
         self._pipeline: FifoServer | None = None
         if parameters.max_pps is not None:
             frame_fs = 10**15 // parameters.max_pps
@@ -112,9 +160,12 @@ class Switch:
         self._meter.copies_made(frame, copies, decision.reason)
         self._meter.mirrored_made(len(mirrored))
         copies += mirrored
+        over = [copy for copy in copies if not self._may_receive(copy)]
         if frame.source == WIRE:
             for copy in copies:
-                if self._receiver.fits(copy):
+                if copy in over:
+                    self._meter.copy_dropped(copy, "RECEIVE_LIMIT")
+                elif self._receiver.fits(copy):
                     self._receiver.accept(copy)
                 else:
                     self._meter.copy_dropped(copy, "RX_BUFFER_FULL")
@@ -123,22 +174,44 @@ class Switch:
         if not copies:
             self.sender.leave_buffer(frame)
         for copy in copies:
-            if copy.destination == WIRE:
+            if copy in over:
+                self._meter.copy_dropped(copy, "RECEIVE_LIMIT")
+                self._copy_left(copy)
+            elif copy.destination == WIRE:
                 self._to_mac(copy)
+            elif self._local_class is not None:
+                self._local_class.put(copy, self._env.now)
             else:
                 self._local.append(copy)
         self._move_local_copies()
 
+    def _may_receive(self, copy: Copy) -> bool:
+        """Tell whether a copy is within what its station may receive."""
+        bucket = self._buckets.get(copy.destination)
+        return bucket is None or bucket.police(self._env.now, copy.frame_bytes)
+
+    def _has_local(self) -> bool:
+        """Tell whether a local copy is first; with classes the next of them becomes it."""
+        if not self._local and self._local_class is not None and self._local_class.is_waiting:
+            self._local.append(self._local_class.take()[0])
+        return bool(self._local)
+
     def _move_local_copies(self) -> None:
-        while self._local and self._receiver.fits(self._local[0]):
+        while self._has_local() and self._receiver.fits(self._local[0]):
             copy = self._local.popleft()
             self._receiver.accept(copy)
             self._copy_left(copy)
 
     def forget(self, port: int) -> None:
         """Drop the local copies for a function that is off."""
-        for copy in [each for each in self._local if each.destination == port]:
-            self._local.remove(copy)
+        waiting = list(self._local)
+        if self._local_class is not None:
+            waiting += self._local_class.copies_for(port)
+        for copy in [each for each in waiting if each.destination == port]:
+            if copy in self._local:
+                self._local.remove(copy)
+            else:
+                self._local_class.remove(copy)
             self._meter.copy_dropped(copy, FUNCTION_RESET)
             self._copy_left(copy)
 
@@ -149,11 +222,25 @@ class Switch:
 
     def _to_mac(self, copy: Copy) -> None:
         number = self.port_of(copy.frame)
-        if number in self._parameters.dead_ports and not self._are_sending[number]:
+        if self._wire_classes:
+            self._wire_classes[number].put(copy, self._env.now)
+            self._feed(number)
+        elif number in self._parameters.dead_ports and not self._are_sending[number]:
             self._lose(copy)
         else:
             self._are_sending[number] += 1
             self._macs[number].put(copy)
+
+    def _feed(self, number: int) -> None:
+        """Let the next class's first copy begin on a wire that is free; a dead one loses all."""
+        plane = self._wire_classes[number]
+        while plane.is_waiting and not self._are_sending[number]:
+            copy, plane.joined_fs = plane.take()
+            if number in self._parameters.dead_ports:
+                self._lose(copy)
+            else:
+                self._are_sending[number] = 1
+                self._macs[number].put(copy)
 
     def _lose(self, copy: Copy) -> None:
         """Drop a copy that would leave by a dead wire."""
@@ -166,6 +253,9 @@ class Switch:
     def _sent(self, copy: Copy, waited_fs: int) -> None:
         number = self.port_of(copy.frame)
         self._are_sending[number] -= 1
+        if self._wire_classes:
+            began_fs = self._env.now - self._wire_fs(copy)
+            waited_fs = began_fs - self._wire_classes[number].joined_fs
         self._meter.mac_waited(waited_fs)
         copy.ends_fs["wire"] = self._env.now
         self._meter.copy_delivered(copy)
@@ -175,6 +265,8 @@ class Switch:
             for waiting in self._macs[number].take_all():
                 self._are_sending[number] -= 1
                 self._lose(waiting)
+        if self._wire_classes:
+            self._feed(number)
 
     def _received(self, frame: Frame, waited_fs: int) -> None:
         self._meter.line_waited(waited_fs)

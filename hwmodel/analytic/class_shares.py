@@ -1,0 +1,92 @@
+"""What classes of traffic and pools get where all of them always have a frame: their credits, as shares."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwmodel.rules.transmit_credits import rate_kept, rate_register
+from hwmodel.units import BPS_PER_GBPS, format_rate_bps
+from hwmodel.words import classes as words
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.config.arbitration import TransmitArbitration
+
+
+class ClassShare(NamedTuple):
+    """Hold the share of a class, of the bytes of all frames but those that go before all; and its pools' of it.
+
+    `share`: None where the class goes before all others; what one that is strict in its group leaves is 0 at the least.
+    """
+
+    number: int
+    refill: int
+    share: Fraction | None
+    pools: tuple[tuple[str, Fraction], ...]
+
+
+def class_shares(config: Config, senders: Collection[str]) -> tuple[ClassShare, ...]:
+    """Return the shares of the classes in which `senders` have queues; none without `nic.arbitration`.
+
+    By credits as they are given each round, of groups first, then within each: what a class cannot keep is not counted.
+    """
+    arbitration = config.nic.arbitration
+    if arbitration is None:
+        return ()
+    credits = config.switch.pool_credits()
+    pools: dict[int, dict[str, int]] = {}
+    for function, (port, own) in enumerate(zip(config.switch.ports, credits, strict=True)):
+        for number in set(config.classes_of_queues(function)) if port.name in senders else ():
+            weight = min(own.refill, own.most) if arbitration.pools == "weighted" else 1
+            pools.setdefault(number, {})[port.name] = weight
+    given = [min(own.refill, own.most) for own in arbitration.credits(config.switch.longest_frame_bytes)]
+    return tuple(
+        ClassShare(
+            number,
+            given[number],
+            _share(arbitration, given, number, sorted(pools)),
+            tuple((name, Fraction(one, sum(pools[number].values()))) for name, one in pools[number].items()),
+        )
+        for number in sorted(pools)
+    )
+
+
+def _share(
+    arbitration: TransmitArbitration, given: list[int], number: int, in_use: list[int]
+) -> Fraction | None:  # fmt: skip
+    """Return the share of a class beside those in use."""
+    strict = [each.strict for each in arbitration.classes]
+    if strict[number] == "link":
+        return None
+    group = arbitration.group_of(number)
+    of_groups: dict[int, int] = {}
+    used = {arbitration.group_of(each) for each in in_use if strict[each] != "link"}
+    for each, refill in enumerate(given):
+        if strict[each] != "link" and arbitration.group_of(each) in used:
+            of_groups[arbitration.group_of(each)] = of_groups.get(arbitration.group_of(each), 0) + refill
+    of_group = Fraction(of_groups[group], sum(of_groups.values()))
+    beside = [each for each in in_use if arbitration.group_of(each) == group and strict[each] != "link"]
+    first = max((each for each in beside if strict[each] == "group"), default=None)
+    if first is not None:
+        return of_group if number == first else Fraction(0)
+    return of_group * Fraction(given[number], sum(given[each] for each in beside))
+
+
+def class_notes(config: Config, senders: Collection[str]) -> Iterator[str]:
+    """Say the share of each class, then as which value a register has each rate limit."""
+    for one in class_shares(config, senders):
+        pools = [(name, float(share)) for name, share in one.pools]
+        yield words.class_share(one.number, one.refill, None if one.share is None else float(one.share), pools)
+    if config.nic.arbitration is None:
+        return
+    for port in config.switch.ports:
+        if port.rate_limit_bps is not None:
+            link_bps = config.port.rate_bps
+            yield words.rate_register(
+                port.name,
+                format_rate_bps(port.rate_limit_bps),
+                rate_register(port.rate_limit_bps, link_bps),
+                float(rate_kept(port.rate_limit_bps, link_bps) / BPS_PER_GBPS),
+            )

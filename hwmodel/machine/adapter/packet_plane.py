@@ -1,0 +1,73 @@
+"""The packet plane: which class leaves the Tx buffer next, for each wire and for the VMs (`nic.arbitration`)."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import kernel
+from hwmodel.machine.adapter.class_turns import charge_class, next_class
+from hwmodel.machine.frames import COPY_CAP
+from hwmodel.machine.growing_ring import entered
+from hwmodel.rules.ethernet import FCS_BYTES
+
+
+@kernel
+def join_class(nic, packets, copy):
+    """Put a copy behind those of its class that wait."""
+    waiting, queue = nic.arbiter.waiting, packets.queue[copy.tx_class]
+    number = waiting.free
+    if number > 0:
+        waiting.free = waiting.place[number - 1].following
+    else:
+        number = min(waiting.n_used + 1, COPY_CAP)
+        if waiting.n_used == COPY_CAP:
+            nic.clock.overflow = 1  # the last place is written, and the run ends
+        waiting.n_used = number
+    entry = waiting.place[number - 1]
+    entry.waits = copy
+    entry.following = 0
+    if queue.head == 0:
+        queue.head = number
+    else:
+        waiting.place[queue.tail - 1].following = number
+    queue.tail = number
+    packets.n_waiting += 1
+
+
+@kernel
+def take_next(nic, packets, fifo):
+    """Move the copy that is next, one of which waits, to the tail of a FIFO, which is empty; return its class."""
+    arbiter = nic.arbiter
+    params, plane, waiting = arbiter.params, packets.plane, arbiter.waiting
+    for number in range(params.n_classes):
+        plane.of_class[number].wants = int(packets.queue[number].head != 0)
+    tx_class = next_class(params, plane, params.sends_by_order)
+    place = packets.queue[tx_class].head
+    entry = waiting.place[place - 1]
+    fifo.ring[fifo.tail & fifo.mask] = entry.waits
+    charge_class(params, plane, tx_class, entry.waits.n_bytes + FCS_BYTES)
+    packets.queue[tx_class].head = entry.following
+    entry.following = waiting.free
+    waiting.free = place
+    packets.n_waiting -= 1
+    return tx_class
+
+
+@kernel
+def feed_local(nic):
+    """Let the local copy that is next be the first in the FIFO, which is empty; return whether there was one."""
+    packets, fifo = nic.arbiter.local, nic.loopback
+    if packets.n_waiting == 0:
+        return False
+    tx_class = take_next(nic, packets, fifo)
+    n_bytes = fifo.ring[fifo.tail & fifo.mask].n_bytes
+    nic.arbiter.counts.local_bytes[tx_class] += n_bytes + FCS_BYTES
+    entered(nic.clock, fifo)
+    return True
+
+
+@kernel
+def n_before_fifos(nic):
+    """Return how many copies wait in the fullest of the planes."""
+    n_waiting = nic.arbiter.local.n_waiting
+    for number in range(nic.params.n_ports):
+        n_waiting = max(n_waiting, nic.arbiter.wire[number].n_waiting)
+    return n_waiting

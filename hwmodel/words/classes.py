@@ -1,0 +1,70 @@
+"""What is said of classes of traffic, pools, and the registers of rate limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from hwmodel.words.quantities import Line, count_text, percent_text, printable, table
+
+if TYPE_CHECKING:
+    from hwmodel.results.adapter_use import ArbitrationUse
+
+_MOST_NAMED = 6
+_STRICT = {"none": "", "group": "first in its group", "link": "first of all"}
+CLASS_COLUMNS = ("class", "credits, most", "group", "bytes", "share", "")
+POOL_COLUMNS = ("pool", "class", "credits, most", "bytes read", "share of the class")
+
+
+def class_share(number: int, refill: int, share: float | None, pools: Sequence[tuple[str, float]]) -> str:
+    """Say what a class gets where all have always a frame, and its pools."""
+    within = ""
+    if len(pools) > 1:
+        told = ", ".join(f"{name} {percent_text(part)}" for name, part in pools[:_MOST_NAMED])
+        within = f"; of that {told}{' and others' if len(pools) > _MOST_NAMED else ''}"
+    if share is None:
+        return f"Class {number} goes before all others, which share what it leaves{within}."
+    return f"Class {number}, {refill} credits a round: {percent_text(share)} where all always have a frame{within}."
+
+
+def rate_register(name: str, limit: str, value: int, gbps: float) -> str:
+    """Say as which value a register has a rate limit, and what it means."""
+    return f"{name}: rate_limit {limit} is RTTBCNRC 0x{value:08x}, which holds it to {gbps:.9g} Gb/s."
+
+
+def class_words(use: ArbitrationUse) -> str:
+    """Return the classes' shares of what left the Tx buffer, in one line."""
+    told = [f"class {one.traffic_class} {percent_text(one.share)}" for one in use.classes if one.bytes]
+    return f"Classes, of the bytes sent in the window: {', '.join(told) or 'none'}"
+
+
+def class_lines(use: ArbitrationUse) -> Iterator[Line]:
+    """Return all that a window says of classes, pools and registers, as tables."""
+    rows = [
+        (
+            str(one.traffic_class),
+            f"{one.refill}, {one.max}",
+            str(one.group),
+            count_text(one.bytes),
+            percent_text(one.share),
+            _STRICT[one.strict],
+        )
+        for one in use.classes
+    ]
+    yield from table(CLASS_COLUMNS, rows, left_columns=(5,))
+    pools = [
+        (
+            printable(one.name),
+            str(one.traffic_class),
+            f"{one.refill}, {one.max}",
+            count_text(one.bytes),
+            percent_text(one.share),
+        )
+        for one in use.pools
+        if one.bytes
+    ]
+    if pools:
+        yield Line("")
+        yield from table(POOL_COLUMNS, pools)
+    for one in use.rate_limits:
+        yield Line(printable(f"{one.name}: rate limit RTTBCNRC {one.rttbcnrc}, {one.gbps:.9g} Gb/s"))

@@ -1,0 +1,78 @@
+"""Machines with classes of traffic, drawn by a seed, and loads of recorded frames for them."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from tests.beside_simpy import EVERYONE, GROUP, GUESTS, IMIX, WIRE, Recorded
+
+NAMES = ("pf", "vf0", "vf1", "vf2", "vf3")
+
+
+def draw_classes(seed: int, n: int = 700) -> tuple[dict[str, Any], Recorded]:
+    """Draw classes, groups, pools, limits on senders and on receivers, and frames that come faster than they go."""
+    chance = random.Random(f"classes {seed}")
+    n_classes, n_queues = chance.randint(1, 4), chance.choice((1, 1, 2, 3))
+    arbitration: dict[str, Any] = {
+        "classes": _classes(chance, n_classes),
+        "descriptor_plane": chance.choice(("weighted_strict", "round_robin")),
+        "pools": chance.choice(("weighted", "round_robin")),
+        "packet_plane": chance.choice(("strict", "round_robin")),
+    }
+    stations = [_station(chance, name, n_classes, n_queues) for name in NAMES]
+    changes: dict[str, Any] = {
+        "nic.arbitration": arbitration,
+        "nic.queues_per_vf": n_queues,
+        "nic.tx_buffer": chance.choice(("8KiB", "12KiB", "32KiB")),
+        "nic.rx_buffer": chance.choice(("8KiB", "32KiB")),
+        "nic.queue_time": chance.choice(("0ns", "78.0011ns")),
+        "pcie.lanes": chance.choice((1, 2, 4)),
+        "port.rate": chance.choice(("2Gbps", "10Gbps")),
+        "port.count": chance.choice((1, 1, 2)),
+        "switch.ports": stations,
+        "switch.timing": chance.choice(("none", "none", "core")),
+        "nic.max_pps": chance.choice((None, None, 2_000_000)),
+    }
+    if chance.random() < 0.3 and changes["port.count"] == 1:
+        changes["switch.mirrors"] = [{"to": "vf3", "from": "vf0"}]
+    senders = chance.choice((GUESTS, EVERYONE, (WIRE, *GUESTS)))
+    receivers = chance.choice((GUESTS, (WIRE,), (WIRE, *GUESTS), (GROUP, WIRE, *GUESTS)))
+    mean_ns = chance.choice((300, 700, 1500))
+    at_ns, frames = 0.0, []
+    while len(frames) < n:
+        source = chance.choice(senders)
+        targets = [port for port in receivers if port != source]
+        if targets:
+            frames.append((int(at_ns), source, chance.choice(targets), chance.choice(IMIX)))
+            at_ns += chance.expovariate(1 / mean_ns)
+    return {**changes, "run.warmup": "20us", "run.duration": f"{frames[-1][0] - 20_000}ns"}, frames
+
+
+def _classes(chance: random.Random, n: int) -> list[dict[str, Any]]:
+    cuts = sorted(chance.sample(range(1, 100), n - 1))
+    percents = [end - begin for begin, end in zip([0, *cuts], [*cuts, 100], strict=True)]
+    found = []
+    for number, percent in enumerate(percents):
+        one: dict[str, Any] = {"percent": percent, "strict": chance.choice(("none", "none", "none", "group", "link"))}
+        if chance.random() < 0.5:
+            one["group"] = chance.randint(0, 2)
+        if chance.random() < 0.3:
+            one |= {"refill": chance.randint(1, 511), "max": chance.randint(30, 4095)}
+        found.append(one)
+    return found
+
+
+def _station(chance: random.Random, name: str, n_classes: int, n_queues: int) -> dict[str, Any]:
+    one: dict[str, Any] = {"name": name, "default_priority": chance.randint(0, 7), "weight": chance.randint(1, 5)}
+    if chance.random() < 0.6:
+        one["classes"] = [chance.randrange(n_classes) for _ in range(chance.randint(1, n_queues))]
+    if chance.random() < 0.2:
+        one["credits"] = {"refill": chance.randint(1, 60), "max": chance.randint(20, 400)}
+    if chance.random() < 0.25:
+        one["rate_limit"] = chance.choice(("333Mbps", "900.007Mbps", "1.7Gbps"))
+    if chance.random() < 0.25:
+        one |= {"receive_limit": chance.choice(("111Mbps", "700.003Mbps")), "receive_burst": "4KiB"}
+    if chance.random() < 0.2 and "rate_limit" not in one:
+        one["min_rate"] = chance.choice(("50Mbps", "300.007Mbps"))
+    return one
