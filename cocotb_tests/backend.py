@@ -146,6 +146,10 @@ class Backend(ABC):
         """Return about so many reads that are to come while frames pass; none by default."""
         return ()
 
+    def pauses(self, rng: random.Random, begin: int, end: int) -> Sequence[Access]:
+        """Return writes that pause output queues, by their cycles, none of them for good; none by default."""
+        return ()
+
     def wrong_read(self, stage: Stage, outcome: Outcome) -> Divergence | None:
         """Say which of the reads in traffic gave what its register did not hold between question and answer."""
         return None

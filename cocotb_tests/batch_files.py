@@ -124,6 +124,10 @@ class Outcome:
     rule: int = 0
     rule_port: int = 0
 
+    def answered(self, accesses: Sequence[Access]) -> list[tuple[Access, Any]]:
+        """Return the accesses of the stage that were answered, with their answers; of a stage that is cut not all."""
+        return [(accesses[int(answer["number"])], answer) for answer in self.answers]
+
     def copies_of(self, port: int) -> tuple[Records, list[bytes]]:
         """Return the records and the bytes of the copies that left by a port, in order."""
         records = self.copies[self.copies["port"] == port]

@@ -104,6 +104,17 @@ class AclEntry:
 
 
 @dataclass
+class PoolFilters:
+    """The `pool_filters` of the block."""
+
+    replication: bool = True
+    default_pool: str | None = None
+    multicast_hash: tuple[int, ...] = ()
+    unicast_hash: tuple[int, ...] = ()
+    hash_offset: int = 0
+
+
+@dataclass
 class Switch:
     """The block."""
 
@@ -116,6 +127,7 @@ class Switch:
     s_channels: dict[int, str] = field(default_factory=dict)
     mirrors: tuple[Mirror, ...] = ()
     acl: tuple[AclEntry, ...] = ()
+    pool_filters: PoolFilters | None = None
 
 
 def switch(*names: str, mode: str = "veb", stations: Mapping[str, Any] | None = None, **keys: Any) -> Switch:

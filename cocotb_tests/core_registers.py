@@ -54,6 +54,8 @@ def switch_writes(
         Write(regs.CORE_BASE + regs.CORE_MODE, MODES[switch.mode]),
         Write(regs.CORE_BASE + regs.CORE_UPLINK, int(switch.uplink.vlans == "all") << regs.CORE_UPLINK_CARRIES_ALL_LSB),
     ]
+    if parameters.pool_filters:
+        writes.append(Write(regs.CORE_BASE + regs.CORE_POOLS, _pools_word(switch)))
     stations = {port.number: port for port in switch.ports}
     for number in range(parameters.ports):
         registers = _uplink_registers(switch) if number == UPLINK else _station_registers(stations.get(number))
@@ -61,6 +63,8 @@ def switch_writes(
         writes += [Write(base + offset, value) for offset, value in registers.items()]
         schedule = (schedules or {}).get(number, PortSchedule())
         writes.append(Write(base + regs.PORT_SCHEDULER, SCHEDULERS[schedule.kind]))
+        if parameters.pause:
+            writes.append(Write(base + regs.PORT_PAUSE, schedule.paused))
         for queue in range(parameters.priorities):
             writes.append(Write(base + regs.PORT_QUANTUM + 4 * queue, schedule.quanta[queue]))
     writes += vlan_writes(_vlan_sets(switch), parameters)
@@ -94,9 +98,31 @@ def _check(switch: Any, parameters: CoreParameters) -> None:
     for name in ("acl", "mirrors"):
         if getattr(switch, name):
             raise ValueError(f"the core has no {name}")
+    filters = _filters_of(switch)
+    if filters is not None and not parameters.pool_filters:
+        raise ValueError("the core has no pool filters: POOL_FILTERS is 0")
+    if filters is not None and (filters.multicast_hash or filters.unicast_hash):
+        raise ValueError("the core has no tables of hashes")
     most = max((port.number for port in switch.ports), default=UPLINK)
     if most >= parameters.ports:
         raise ValueError(f"port {most} of a core with {parameters.ports} ports")
+
+
+def _filters_of(switch: Any) -> Any:
+    return getattr(switch, "pool_filters", None)
+
+
+def _pools_word(switch: Any) -> int:
+    filters = _filters_of(switch)
+    if filters is None or switch.mode != "veb":
+        return 0
+    number_of = {port.name: port.number for port in switch.ports}
+    default = 0 if filters.default_pool is None else number_of[filters.default_pool]
+    return (
+        1 << regs.CORE_POOLS_ENABLE_LSB
+        | bool(filters.replication) << regs.CORE_POOLS_REPLICATION_LSB
+        | default << regs.CORE_POOLS_DEFAULT_LSB
+    )
 
 
 def _port_bits(numbers: Iterable[int]) -> int:
@@ -135,6 +161,7 @@ def _station_registers(port: Any) -> dict[int, int]:
         accept_multicast="multicast" in port.accept,
         promiscuous=port.promiscuous,
         default_station=port.default,
+        accept_untagged="untagged" in port.accept,
     )
     control |= ADMITS[port.admit] << regs.PORT_CONTROL_ADMIT_LSB
     control |= port.default_priority << regs.PORT_CONTROL_DEFAULT_PRIORITY_LSB

@@ -15,7 +15,7 @@ from hwmodel.forwarding.decide import DECISION, decide, output_queue
 from hwmodel.forwarding.ingress_rules import is_group, vlan_of
 from hwmodel.forwarding.outer_tag import NO_OUTER_TAG, OUTER_TYPES
 from hwmodel.forwarding.parse import HEADER, parse
-from hwmodel.forwarding.port_set import contains, count
+from hwmodel.forwarding.port_set import UPLINK, contains, count
 from hwmodel.forwarding.rewrite import egress_bytes, rewrite
 from hwmodel.forwarding.tables import RESERVED_VID, STATION_MAC, VLAN_MAC, find, key_of, vlan_address
 
@@ -23,11 +23,18 @@ LONGEST_TAGS = 12
 
 # What the model says of a frame, and what functional coverage asks about it.
 VERDICT = np.dtype(
-    [(name, "i8") for name in ("reason", "ports", "priority", "tag_kind", "destination_kind", "admit", "vid_class")]
-)
+    [
+        (name, "i8")
+        for name in (
+            "reason", "ports", "priority", "tag_kind", "destination_kind", "admit", "vid_class",
+            "by_pools", "default_pool",
+        )
+    ]
+)  # fmt: skip
 UNTAGGED, PRIORITY_TAG, C_TAG, OUTER, OUTER_AND_C, FOREIGN = range(6)
 HIT, MISS, GROUP, OWN, NO_DESTINATION_ADDRESS = range(5)
 MEMBER, NO_MEMBER, RESERVED = range(3)
+BRIDGED, TO_ONE_POOL, REPLICATED = range(3)
 I64 = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
@@ -93,6 +100,10 @@ def _decide_some(tables, chosen, port, is_bad, start, length, data, header, deci
         verdict[row].tag_kind = _tag_kind(header)
         verdict[row].destination_kind = _destination_kind(tables, header)
         verdict[row].admit = tables.port[port[frame]].admit
+        verdict[row].by_pools = BRIDGED
+        if tables.has_pool_filters and port[frame] == UPLINK:
+            verdict[row].by_pools = REPLICATED if tables.replicates else TO_ONE_POOL
+        verdict[row].default_pool = tables.default_pool
         vlan = vlan_of(tables, header)
         is_member = contains(tables.vlan[vlan].members, port[frame])
         verdict[row].vid_class = RESERVED if vlan == RESERVED_VID else MEMBER if is_member else NO_MEMBER

@@ -27,19 +27,22 @@ class EgressBench:
         self.word_bytes = bus_w // 8
         self.shape = SimpleNamespace(priorities=priorities, lanes=bus_w // 64, queue_words=words)
         self.kind, self.quanta, self.ready = [0] * n_ports, [[1518] * priorities for _ in range(n_ports)], 0
+        self.has_pause, self.paused = dut.PAUSE.value.to_unsigned(), [0] * n_ports  # priorities
         self.outputs = [Output(self.shape, p, self._settings(p), self._ready(p)) for p in range(n_ports)]
         self.n_seen = self.n_lost = 0
 
-    def _settings(self, port: int) -> Callable[[int], tuple[str, list[int]]]:
-        return lambda _: (KINDS[self.kind[port]], self.quanta[port])
+    def _settings(self, port: int) -> Callable[[int], tuple[str, list[int], int]]:
+        return lambda _: (KINDS[self.kind[port]], self.quanta[port], self.paused[port] if self.has_pause else 0)
 
     def _ready(self, port: int) -> Callable[[int], bool]:
         return lambda _: bool(self.ready >> port & 1)
 
     def new_cycle(self) -> None:
-        """Choose which outputs are ready; from time to time, other schedulers."""
+        """Choose which outputs are ready; from time to time, other schedulers, and other queues that are paused."""
         rng = self.bench.rng
         self.ready = sum((not self.bench.chance(self.stalls)) << port for port in range(self.n_ports))
+        if self.bench.chance(0.02):
+            self.paused[rng.randrange(self.n_ports)] = rng.choice((0, 0, 0xFF, rng.getrandbits(8)))
         if self.bench.cycle % 300 == 0:
             for port in range(self.n_ports):
                 self.kind[port] = rng.randrange(3)
@@ -48,7 +51,16 @@ class EgressBench:
     def settings(self) -> dict[str, int]:
         """Return the inputs that say how queues take turns."""
         quanta = [quantum for port in self.quanta for quantum in port]
-        return {"scheduler": joined(self.kind, 2), "quantum": joined(quanta, 16)}
+        paused = [self._paused_queues(priorities) for priorities in self.paused]
+        return {
+            "scheduler": joined(self.kind, 2),
+            "quantum": joined(quanta, 16),
+            "paused": joined(paused, self.shape.priorities),
+        }
+
+    def _paused_queues(self, priorities: int) -> int:
+        n_queues = self.shape.priorities
+        return sum(1 << q for q in {each * n_queues // 8 for each in range(8) if priorities >> each & 1})
 
     def room(self, queue: int, n_words: int) -> int:
         """Return the ports whose queue can take a frame, by the state of this cycle."""

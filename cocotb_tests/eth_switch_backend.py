@@ -12,6 +12,7 @@ from cocotb_tests.backend import Backend, PortCounters
 from cocotb_tests.batch_files import Access, Outcome, Stage
 from cocotb_tests.core_registers import CoreParameters, Write, changed, switch_writes
 from cocotb_tests.divergence import Divergence
+from cocotb_tests.pauses import random_pauses
 from cocotb_tests.register_image import RegisterImage
 from cocotb_tests.register_reads import random_reads, wrong_read
 from hwmodel.simulation.switch_core import PortSchedule
@@ -66,6 +67,10 @@ class EthSwitchBackend(Backend):
     def reads_in_traffic(self, rng: random.Random, number: int) -> Sequence[Access]:
         """Return reads of counters, each word several times, and of what can be written."""
         return random_reads(self.parameters, rng, number)
+
+    def pauses(self, rng: random.Random, begin: int, end: int) -> Sequence[Access]:
+        """Return writes of PAUSE, as many as the twin takes; after the last of a port nothing is paused there."""
+        return random_pauses(self.parameters, rng, begin, end) if self.parameters.pause else ()
 
     def wrong_read(self, stage: Stage, outcome: Outcome) -> Divergence | None:
         """Compare what was read while frames passed."""

@@ -37,7 +37,7 @@ from cocotb_tests.traffic import random_frame
 SHAPES = {
     "whole core": CoreParameters(
         ports=5, bus_w=128, priorities=4, ingress_bytes=336, queue_bytes=432, max_frame_bytes=193,
-        mac_entries=12, vlan_entries=5, list_entries=9,
+        mac_entries=12, vlan_entries=5, list_entries=9, pool_filters=1, pause=1,
     ),
     "whole core, 64 bits, 1 queue": CoreParameters(
         ports=3, bus_w=64, priorities=1, ingress_bytes=280, queue_bytes=296, max_frame_bytes=152,
@@ -124,7 +124,7 @@ def wrong_answer(parameters: CoreParameters, stage: Stage, outcome: Outcome) -> 
     """Say which access was not answered as the map says, or None."""
     words = {word.address: word for word in all_words(parameters)}
     image = RegisterImage(parameters)
-    for access, answer in zip(stage.accesses, outcome.answers, strict=False):
+    for access, answer in outcome.answered(stage.accesses):
         word = words.get(access.address)
         if int(answer["address"]) != access.address:
             return f"answer for {int(answer['address']):#06x} instead of {access.address:#06x}"

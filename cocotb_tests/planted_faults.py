@@ -96,7 +96,7 @@ FAULTS = (
     ),
     _fault(
         "scheduler-fills-the-deficit-as-it-sends", "output_scheduler", "output_scheduler",
-        "if (turns) begin", "if (due && has_frames != 0) begin",
+        "if (turns) begin", "if (due && may_send != 0) begin",
         "deficit_is_bounded",
     ),
     _fault(
@@ -116,6 +116,26 @@ FAULTS = (
         "scheduler-takes-a-lower-queue", "output_scheduler", "output_scheduler",
         "= ONE << k;", "= ONE << (k / 2);",
         "strict_lets_no_lower_pass",
+    ),
+    _fault(
+        "scheduler-sends-what-is-paused", "output_scheduler_with_pauses", "output_scheduler",
+        "if (may_send[k]) highest", "if (has_frames[k]) highest",
+        "chooses_nothing_that_is_paused", "some_queue_if_any_waits",
+    ),
+    _fault(
+        "scheduler-lets-a-paused-head-hold-the-list", "output_scheduler_with_pauses", "output_scheduler",
+        "may_send[k] && (may_send & ahead[k]) == 0", "may_send[k] && (has_frames & ahead[k]) == 0",
+        "some_queue_if_any_waits",
+    ),
+    _fault(
+        "forward-gives-copies-to-all-pools", "forward_to_pools", "forward",
+        "wanting & (~wanting + 1'b1)", "wanting",
+        "not_replicated_goes_to_one",
+    ),
+    _fault(
+        "parser-keeps-the-native-vlan-with-pools", "parser_with_pools", "parser",
+        "(knows_pools && from == 0) ? 12'd0 :", "(knows_pools && from != 0) ? 12'd0 :",
+        "vlan_is_the_tags_or_the_ports",
     ),
     _fault(
         "registers-answer-before-the-last-answer-is-gone", "axi_lite_registers", "axi_lite_registers",

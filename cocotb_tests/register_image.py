@@ -12,6 +12,7 @@ import numpy as np
 from cocotb_tests import register_map as regs
 from cocotb_tests.core_registers import FCS_BYTES, UPLINK, CoreParameters
 from hwmodel.forwarding.outer_tag import NO_OUTER_TAG, OUTER_E, OUTER_VN
+from hwmodel.forwarding.pools import NO_POOL
 from hwmodel.forwarding.tables import (
     CHANNEL_VEB,
     CHANNEL_VEPA,
@@ -20,6 +21,7 @@ from hwmodel.forwarding.tables import (
     GROUP_SHIFT,
     KIND_SHIFT,
     LOOKUP_SLOTS,
+    NO_VLAN,
     RESERVED_VID,
     STATION_MAC,
     TABLES,
@@ -64,7 +66,8 @@ class RegisterImage:
             base = regs.PORT_BASE + number * regs.PORT_STRIDE
             words = (base + regs.PORT_QUANTUM + 4 * queue for queue in range(self.parameters.priorities))
             quanta = tuple(self.word.get(word, regs.PORT_QUANTUM_VALUE_RESET) & 0xFFFF or 1 for word in words)
-            result[number] = PortSchedule(KINDS[self.get(base + regs.PORT_SCHEDULER) & 3], quanta)
+            kind, paused = KINDS[self.get(base + regs.PORT_SCHEDULER) & 3], self.get(base + regs.PORT_PAUSE) & 0xFF
+            result[number] = PortSchedule(kind, quanta, paused)
         return result
 
     def is_schedule(self, address: int) -> bool:
@@ -98,6 +101,8 @@ class RegisterImage:
             self._set_mode(data & 3)
         elif address == regs.CORE_BASE + regs.CORE_UPLINK:
             self._set_carried(data & 1)
+        elif address == regs.CORE_BASE + regs.CORE_POOLS:
+            self._set_pools()
         else:
             self._set_port((address - regs.PORT_BASE) // regs.PORT_STRIDE)
 
@@ -105,6 +110,22 @@ class RegisterImage:
         self._record.mode = mode
         self._record.channel[0].kind = CHANNEL_VEPA if mode == 1 else CHANNEL_VEB
         self._record.port[UPLINK].outer_kind = OUTER_KIND_OF_MODE[mode]
+        self._set_pools()
+
+    def _set_pools(self) -> None:
+        """Say whether filters choose pools, and which ports are members of VLAN 0 then: those that take no tag."""
+        word, tables = self.get(regs.CORE_BASE + regs.CORE_POOLS), self._record
+        is_on = word >> regs.CORE_POOLS_ENABLE_LSB & 1 and int(tables.mode) == 0
+        tables.has_pool_filters = is_on
+        tables.replicates = word >> regs.CORE_POOLS_REPLICATION_LSB & 1
+        default = word >> regs.CORE_POOLS_DEFAULT_LSB & 0x1F
+        tables.default_pool = default if 0 < default < self.parameters.ports else NO_POOL
+        ports = range(1, self.parameters.ports)
+        controls = {port: self.get(regs.PORT_BASE + port * regs.PORT_STRIDE + regs.PORT_CONTROL) for port in ports}
+        takers = sum((word >> regs.PORT_CONTROL_ACCEPT_UNTAGGED_LSB & 1) << port for port, word in controls.items())
+        native = int(tables.port[UPLINK].port_vlan)
+        tables.vlan[NO_VLAN].members.word[0] = takers | (native != 0) if is_on else 0
+        tables.vlan[NO_VLAN].untagged.word[0] = (self._all_ports() & ~1 if is_on else 0) | (native == 0)
 
     def _set_port(self, number: int) -> None:
         base = regs.PORT_BASE + number * regs.PORT_STRIDE
@@ -142,6 +163,7 @@ class RegisterImage:
             untagged = self.array["vlan"]["untagged"]["word"][0]
             untagged[:, 0] &= ~1
             untagged[port.port_vlan, 0] |= 1
+        self._set_pools()
         self._lookup_is_old = True
 
     def _set_carried(self, carries_all: int) -> None:

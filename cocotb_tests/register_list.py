@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,12 @@ def read_map() -> Any:
     return yaml.safe_load((RTL / "registers.yaml").read_text(encoding="utf-8"))
 
 
+def is_built(what: Any, values: Mapping[str, int]) -> bool:
+    """Tell whether a core of some parameters has a register or a field of the map."""
+    needed = what.get("needs", ())
+    return not needed or any(values[name] for name in needed)
+
+
 def all_words(parameters: CoreParameters) -> list[Word]:
     """Return the words of all blocks, entries and registers."""
     values = parameters.verilog()
@@ -41,8 +48,12 @@ def all_words(parameters: CoreParameters) -> list[Word]:
     for block in read_map()["blocks"]:
         for entry in range(size(block.get("count", 1))):
             for register in block["registers"]:
+                if not is_built(register, values):
+                    continue
                 mask = reset = 0
                 for field in register["fields"]:
+                    if not is_built(field, values):
+                        continue
                     lsb, width = field.get("lsb", 0), size(field["width"])
                     mask |= ((1 << width) - 1) << lsb
                     # What the core is, it says by the parameter of the field's or the register's name.

@@ -52,10 +52,9 @@ def _words(parameters: CoreParameters) -> list[Word]:
 
 def wrong_read(parameters: CoreParameters, stage: Stage, outcome: Outcome) -> Divergence | None:
     """Return the first read that overlaps others whose answer its register never had at the time."""
-    answers = outcome.answers
     reads = [
         (int(answer["address"]), int(answer["data"]), int(answer["accepted"]), int(answer["cycle"]))
-        for access, answer in zip(stage.accesses, answers, strict=False)
+        for access, answer in outcome.answered(stage.accesses)
         if access.is_read and access.overlaps
     ]
     if not reads:

@@ -105,6 +105,7 @@ def busy_stage(core: Core, seed: str, mode: str, n_frames: int, *, stalls: bool 
         replace(read, not_before=start + rng.randrange(max(span, n_frames)))
         for read in backend.reads_in_traffic(rng, READS_A_SWITCH * n_switches)
     ]
+    accesses += backend.pauses(rng, start, start + max(span, 1))
     accesses = sorted([*accesses, *reads], key=lambda access: access.not_before)
     stage = Stage(frames, accesses, last_cycle=50_000 + 40 * max(span, 1) + 400 * n_frames)
     if stalls:

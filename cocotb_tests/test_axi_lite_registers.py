@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 import cocotb
+import pytest
 
 from cocotb_tests import register_map as regs
 from cocotb_tests.module_bench import LIMIT, ModuleBench
@@ -118,6 +119,11 @@ async def reads_are_answered_as_other_words_are_written(dut):
     bench = ModuleBench(dut)
     await bench.start(**{f"s_axil_{name}": 0 for name in INPUTS}, write_hit=1, read_hit=0, read_data=0)
     words = {regs.CORE_BASE + regs.CORE_IDENTIFICATION: regs.CORE_IDENTIFICATION_VALUE_RESET, regs.PORT_BASE: 7}
+    # Of a core without features nobody has the register that names them.
+    pools, pause = (getattr(dut, name).value.to_unsigned() for name in ("POOL_FILTERS", "PAUSE"))
+    features = regs.CORE_BASE + regs.CORE_FEATURES
+    words[features] = pools << regs.CORE_FEATURES_POOL_FILTERS_LSB | pause << regs.CORE_FEATURES_PAUSE_LSB
+    responses = dict.fromkeys(words, OKAY) | {features: OKAY if pools or pause else SLVERR}
     for place, word in words.items():
         for start in range(7):
             await bench.settle(s_axil_rready=1, s_axil_bready=1, s_axil_wstrb=15)
@@ -132,8 +138,10 @@ async def reads_are_answered_as_other_words_are_written(dut):
                 assert bench.get("s_axil_rvalid") == (cycle == 7), (hex(place), start, cycle)
                 if cycle == 7:
                     assert bench.get("s_axil_rdata") == word, (hex(place), start)
+                    assert bench.get("s_axil_rresp") == responses[place], (hex(place), start)
                 await bench.next_cycle()
 
 
-def test_axi_lite_registers(simulate):
-    assert simulate("axi_lite_registers") == 9
+@pytest.mark.parametrize(("pools", "pause"), [(0, 0), (1, 0), (0, 1)])
+def test_axi_lite_registers(simulate, pools, pause):
+    assert simulate("axi_lite_registers", POOL_FILTERS=pools, PAUSE=pause) == 9

@@ -16,7 +16,7 @@ from hwmodel.forwarding.drop_reason import DropReason
 VEB, VEPA, VN_TAG, E_TAG = range(4)
 MASKS = (
     "enable", "spoof_check", "ethertype_filter", "trusted", "loopback", "self_loopback", "accept_broadcast",
-    "accept_multicast", "promiscuous", "default_station",
+    "accept_multicast", "promiscuous", "default_station", "default_pool", "accept_untagged",
 )  # fmt: skip
 LOOKUPS = ("in_members", "in_untagged", "in_owners", "in_source_owners", "in_source_own", "in_targets", "in_pruned")
 WIDTHS = {"admit": 2, "default_priority": 3, "max_frame": 14, "port_vlan": 12, "vif": 12, "ecid": 20}
@@ -25,6 +25,7 @@ FRAME = {
     "in_is_link_local": 0, "in_group_source": 0, "in_bad_source": 0, "in_is_control": 0, "begins_with_tag": 0,
     "n_tag_bytes": 0, "in_has_outer": 0, "in_has_c_tag": 0, "c_tci_start": 0, "is_tagged": 0, "vlan": 0,
     "outer_start": 0, "outer_version": 0, "in_mode": 0, "carries_all": 0,
+    "in_has_pools": 0, "replicates": 0,
 }  # fmt: skip
 ANSWER_CYCLES = 2  # from a frame to what the tables say of it; its classification is there in the cycle after
 MAX_FRAME_BYTES = 1514
@@ -67,9 +68,13 @@ def random_inputs(bench, n_ports):
         "outer_version": rng.choice((0, 0, 1)),
         "in_mode": mode,
         "carries_all": rng.randrange(2),
+        "in_has_pools": int(mode == VEB and rng.randrange(2)),
+        "replicates": rng.randrange(2),
     }
     masks = {name: mask(0.9 if name in ("enable", "trusted", "loopback") else 0.4) for name in MASKS}
     lookups = {name: mask(0.7 if name in ("in_members", "in_source_own") else 0.4) for name in LOOKUPS}
+    if bench.chance(0.1):
+        lookups["in_targets"] = 0
     words = {name: [bench.bits(width) for _ in range(n_ports)] for name, width in WIDTHS.items()}
     words["max_frame"], words["port_vlan"] = limits, [rng.choice((0, 1, 1, 2, 4095)) for _ in range(n_ports)]
     if bench.chance(0.5):
@@ -77,12 +82,15 @@ def random_inputs(bench, n_ports):
     return frame, masks, lookups, words
 
 
-def expected_reason(frame, masks, lookups, words, vlan):
+def expected_reason(frame, masks, lookups, words, vlan, has_pools):
     """Apply the rules of docs/forwarding.md in their order."""
     port, mode = frame["in_port"], frame["in_mode"]
     has = {name: bool(value >> port & 1) for name, value in masks.items()}
     bare = frame["in_length"] - frame["n_tag_bytes"]
     members = lookups["in_members"] | (frame["carries_all"] and 1 <= vlan <= 4094)
+    # VLAN 0 is then that of untagged frames, which the uplink is in where it has a native VLAN.
+    if has_pools and vlan == 0:
+        members |= masks["accept_untagged"] & ~1 | (words["port_vlan"][0] != 0)
     control, link_local = frame["in_is_control"], frame["in_is_link_local"]
     above = mode in (VN_TAG, E_TAG)
     rules = [
@@ -116,8 +124,8 @@ def expected_reason(frame, masks, lookups, words, vlan):
     else:
         trusted = masks["trusted"] & members & masks["enable"]
         rules += [
-            ("CONTROL_FRAME", control or (link_local and not trusted)),
-            ("VLAN_MEMBER", vlan in (0, 4095) or not members & 1),
+            ("CONTROL_FRAME", control or (link_local and not trusted and not has_pools)),
+            ("VLAN_MEMBER", vlan in ((4095,) if has_pools else (0, 4095)) or not members & 1),
         ]
     return next((name for name, breaks in rules if breaks), "NONE"), members
 
@@ -141,10 +149,13 @@ def expected_priority(frame, words):
 @cocotb.test(**LIMIT)
 @cocotb.parametrize(idles=[0.0, 0.5])
 async def the_first_rule_broken_drops(dut, idles):
-    n_ports, priorities = dut.PORTS.value.to_unsigned(), dut.PRIORITIES.value.to_unsigned()
+    n_ports, priorities, is_built = (
+        getattr(dut, name).value.to_unsigned() for name in ("PORTS", "PRIORITIES", "POOL_FILTERS")
+    )
     bench = ModuleBench(dut, seed=15)
     inputs = (*MASKS, *LOOKUPS, *(name for name in WIDTHS if name != "port_vlan"), "uplink_vlan")
     await bench.start(in_valid=0, **FRAME, **dict.fromkeys(inputs, 0))
+    everyone = (1 << n_ports) - 1
     seen, dues, answers = Counter(), deque([None] * (ANSWER_CYCLES + 1)), deque([{}] * ANSWER_CYCLES)
     for cycle in range(9000):
         is_valid = not bench.chance(idles)
@@ -153,7 +164,10 @@ async def the_first_rule_broken_drops(dut, idles):
         packed["uplink_vlan"] = packed.pop("port_vlan") & 0xFFF
         port = frame["in_port"]
         vid = frame["c_tci"] & 0xFFF if frame["in_has_c_tag"] else 0
-        vlan = vid or words["port_vlan"][port]
+        has_pools = bool(is_built and frame["in_has_pools"])
+        by_pools = has_pools and port == 0
+        # As the parser gives it.
+        vlan = vid or (0 if by_pools else words["port_vlan"][port])
         given = frame | {"is_tagged": vid != 0, "vlan": vlan, "c_tci_start": frame["c_tci"] >> 12}
         del given["c_tci"]
         answers.append(lookups)
@@ -165,7 +179,7 @@ async def the_first_rule_broken_drops(dut, idles):
             assert found == due, {name: (found[name], due[name]) for name in due if found[name] != due[name]}
         due = None
         if is_valid:
-            reason, members = expected_reason(frame, masks, lookups, words, vlan)
+            reason, members = expected_reason(frame, masks, lookups, words, vlan, has_pools)
             seen[reason] += 1
             reach = members & masks["enable"]
             accepts = masks["accept_broadcast" if frame["is_broadcast"] else "accept_multicast"]
@@ -173,13 +187,16 @@ async def the_first_rule_broken_drops(dut, idles):
             native = words["port_vlan"][0] == vlan
             due = {
                 "reason": int(DropReason[reason]), "port": port, "length": frame["in_length"], "mode": frame["in_mode"],
-                "is_group": frame["in_is_group"], "is_link_local": frame["in_is_link_local"],
+                "is_group": frame["in_is_group"], "is_link_local": frame["in_is_link_local"] and not by_pools,
+                "by_pools": by_pools, "is_replicated": is_built and frame["replicates"],
                 "has_c_tag": frame["in_has_c_tag"], "queue": priority * priorities // 8, "tag_value": tag_value,
                 "loops_back": masks["loopback"] >> port & 1, "loops_to_self": masks["self_loopback"] >> port & 1,
                 "uplink_carries": members & 1,
-                "untagged": lookups["in_untagged"] & ~1 | native, "owners": lookups["in_owners"] & reach,
+                "untagged": (everyone if has_pools and vlan == 0 else lookups["in_untagged"]) & ~1 | native,
+                "owners": lookups["in_owners"] & reach,
                 "accepting": accepts & reach, "curious": masks["promiscuous"] & reach,
-                "defaults": masks["default_station"] & reach, "trusting": masks["trusted"],
+                "defaults": masks["default_pool"] & masks["enable"] if by_pools else masks["default_station"] & reach,
+                "trusting": masks["trusted"],
                 "targets": lookups["in_targets"] & masks["enable"], "pruned": lookups["in_pruned"],
                 "source_owners": 0 if frame["in_group_source"] else lookups["in_source_owners"],
             }  # fmt: skip
@@ -189,7 +206,7 @@ async def the_first_rule_broken_drops(dut, idles):
     assert len(seen) == 17, seen
 
 
-@pytest.mark.parametrize(("ports", "priorities"), [(2, 1), (9, 8)])
-def test_classify(simulate, ports, priorities):
-    parameters = {"PORTS": ports, "MAX_FRAME_BYTES": MAX_FRAME_BYTES, "PRIORITIES": priorities}
+@pytest.mark.parametrize(("ports", "priorities", "pools"), [(2, 1, 0), (9, 8, 0), (5, 1, 1)])
+def test_classify(simulate, ports, priorities, pools):
+    parameters = {"PORTS": ports, "MAX_FRAME_BYTES": MAX_FRAME_BYTES, "PRIORITIES": priorities, "POOL_FILTERS": pools}
     assert simulate("classify", **parameters) == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cocotb_tests.batch_files import Access, Stage
@@ -17,12 +19,14 @@ PARAMETERS = CoreParameters(
     ports=3, bus_w=64, priorities=4, ingress_bytes=2048, queue_bytes=2048, mac_entries=24, vlan_entries=17,
     list_entries=32,
 )  # fmt: skip
+WITH_POOLS, WITH_PAUSES = replace(PARAMETERS, pool_filters=1), replace(PARAMETERS, pause=1)
 PATTERN = 0xA5C3F00D
 
 
 @pytest.mark.usefixtures("quick_build")
-def test_every_address_answers_as_the_map_says(simulator, run_folder):
-    words = {word.address: word for word in all_words(PARAMETERS)}
+@pytest.mark.parametrize("parameters", [PARAMETERS, WITH_POOLS, WITH_PAUSES], ids=["without", "pools", "pauses"])
+def test_every_address_answers_as_the_map_says(simulator, run_folder, parameters):
+    words = {word.address: word for word in all_words(parameters)}
     others = [address for address in range(0, 4 * WORDS, 4) if address not in words]
     read_only = [word.address for word in words.values() if not word.is_writable]
     accesses = [
@@ -32,7 +36,7 @@ def test_every_address_answers_as_the_map_says(simulator, run_folder):
         *(Access(word.address, PATTERN, overlaps=True) for word in words.values() if word.is_writable),
         *(Access(word.address, is_read=True) for word in words.values() if word.is_writable),
     ]
-    core = read_dut(OWN_CORE).core_with(PARAMETERS.verilog())
+    core = read_dut(OWN_CORE).core_with(parameters.verilog())
     (outcome,) = CoreBench.of(simulator, core, run_folder).run([Stage([], accesses, last_cycle=1_000_000)])
     assert not outcome.failed and not outcome.rule
     written = set()

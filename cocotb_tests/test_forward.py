@@ -14,7 +14,8 @@ VEB, VEPA, VN_TAG, E_TAG = range(4)
 SETS = ("untagged", "owners", "accepting", "curious", "defaults", "trusting", "source_owners", "targets", "pruned")
 SCALARS = {
     "in_port": 0, "in_length": 0, "in_reason": 0, "mode": 0, "is_group": 0, "is_link_local": 0, "loops_back": 0,
-    "loops_to_self": 0, "uplink_carries": 0, "has_c_tag": 0, "in_queue": 0, "in_tag_value": 0,
+    "loops_to_self": 0, "by_pools": 0, "is_replicated": 0, "uplink_carries": 0, "has_c_tag": 0,
+    "in_queue": 0, "in_tag_value": 0,
 }  # fmt: skip
 
 
@@ -28,8 +29,10 @@ def random_inputs(bench, n_ports, n_queues):
         "in_reason": reason, "mode": rng.randrange(4), "is_group": is_group,
         "is_link_local": is_group and rng.randrange(2), "loops_back": not bench.chance(0.2),
         "loops_to_self": rng.randrange(2), "uplink_carries": rng.randrange(2), "has_c_tag": rng.randrange(2),
-        "in_queue": rng.randrange(n_queues), "in_tag_value": bench.bits(24),
+        "in_queue": rng.randrange(n_queues), "in_tag_value": bench.bits(24), "is_replicated": rng.randrange(2),
     }  # fmt: skip
+    # As classification has it: pools for frames from the uplink alone, and only in a VEB.
+    values["by_pools"] = int(values["mode"] == VEB and values["in_port"] == 0 and rng.randrange(3) > 0)
     few = {name: sum(bench.chance(0.25) << port for port in range(n_ports)) for name in SETS}
     for name in ("owners", "curious", "defaults"):
         if rng.randrange(2):
@@ -37,7 +40,20 @@ def random_inputs(bench, n_ports, n_queues):
     return values, few
 
 
-def expected_ports(values, sets):
+def expected_pools(values, sets):
+    """Return the ports and the reason, by docs/steering.md."""
+    is_group, replicates = values["is_group"], values["is_replicated"]
+    wanting = (sets["owners"] | sets["curious"] | (sets["accepting"] if is_group else 0)) & ~1
+    ports = [port for port in range(1, 32) if wanting >> port & 1]
+    if not replicates:
+        ports = [] if is_group else ports[:1]
+    chosen = sum(1 << port for port in ports)
+    if not chosen and (not is_group or not replicates):
+        chosen = sets["defaults"]
+    return chosen, DropReason.NO_DESTINATION if is_group else DropReason.UNKNOWN_UNICAST
+
+
+def expected_ports(values, sets, has_pools):
     """Return the ports and the reason, by docs/forwarding.md; the sets hold reachable ports only."""
     port, mode = values["in_port"], values["mode"]
     if values["in_reason"]:
@@ -45,6 +61,8 @@ def expected_ports(values, sets):
     sender, none = 1 << port, DropReason.NO_DESTINATION
     if mode in (VN_TAG, E_TAG):
         ports = sets["targets"] & ~sets["pruned"] if port == 0 else 1
+    elif has_pools and values["by_pools"]:
+        ports, none = expected_pools(values, sets)
     elif port == 0:
         if values["is_group"]:
             ports = sets["accepting"] | sets["owners"] | sets["curious"]
@@ -74,7 +92,8 @@ def expected_ports(values, sets):
 @cocotb.test(**LIMIT)
 @cocotb.parametrize(idles=[0.0, 0.5])
 async def frames_go_to_the_ports_of_the_rules(dut, idles):
-    n_ports, n_priorities, bus_w = (getattr(dut, name).value.to_unsigned() for name in ("PORTS", "PRIORITIES", "BUS_W"))
+    names = ("PORTS", "PRIORITIES", "BUS_W", "POOL_FILTERS")
+    n_ports, n_priorities, bus_w, has_pools = (getattr(dut, name).value.to_unsigned() for name in names)
     bench = ModuleBench(dut, seed=16)
     await bench.start(in_valid=0, **SCALARS, **dict.fromkeys(SETS, 0))
     seen, due, was_valid = Counter(), None, False
@@ -89,7 +108,7 @@ async def frames_go_to_the_ports_of_the_rules(dut, idles):
             found = {name: bench.get(name) for name in due}
             assert found == due, (cycle, found, due)
         if is_valid:
-            ports, reason = expected_ports(values, sets)
+            ports, reason = expected_ports(values, sets, has_pools)
             seen[reason.name] += 1
             above, from_uplink = values["mode"] in (VN_TAG, E_TAG), values["in_port"] == 0
             due = {
@@ -113,6 +132,6 @@ async def frames_go_to_the_ports_of_the_rules(dut, idles):
     assert min(seen.values()) > 5, seen
 
 
-@pytest.mark.parametrize(("ports", "priorities", "bus_w"), [(2, 1, 64), (9, 8, 512)])
-def test_forward(simulate, ports, priorities, bus_w):
-    assert simulate("forward", PORTS=ports, BUS_W=bus_w, PRIORITIES=priorities) == 2
+@pytest.mark.parametrize(("ports", "priorities", "bus_w", "pools"), [(2, 1, 64, 0), (9, 8, 512, 0), (9, 1, 64, 1)])
+def test_forward(simulate, ports, priorities, bus_w, pools):
+    assert simulate("forward", PORTS=ports, BUS_W=bus_w, PRIORITIES=priorities, POOL_FILTERS=pools) == 2

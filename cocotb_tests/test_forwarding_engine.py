@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import cocotb
+import pytest
 
 from cocotb_tests.backend import MODES
 from cocotb_tests.core_registers import CoreParameters, switch_writes
@@ -14,15 +16,20 @@ from cocotb_tests.register_bus import IDLE, write_registers
 from cocotb_tests.traffic import random_frame, random_switch
 from hwmodel.forwarding.drop_reason import DropReason
 from tests.oracles.forwarding_oracle import ForwardingOracle
+from tests.oracles.pool_registers import Registers
 
 SMALL = CoreParameters(ports=5, priorities=4, mac_entries=24, vlan_entries=6, list_entries=7)
+WITH_POOLS = replace(SMALL, pool_filters=1)
 LENGTH_W = 14
 HEADER_BYTES, LOOKUP_CYCLES = 26, 6
+HEADER_WITHOUT_TAGS = 14
 NAMES = ("uplink", "pf", *(f"vf{i}" for i in range(SMALL.ports - 2)))
 
 
 def expect(oracle, switch, frame):
     """Return what the engine is to say: reason, ports, queue."""
+    if frame.port == 0 and isinstance(oracle, PoolOracle):
+        return expect_of_pools(oracle, switch, frame)
     name, is_bad = NAMES[frame.port], frame.is_bad or frame.empty_last_beat
     if name not in {"uplink"} | {port.name for port in switch.ports}:
         return DropReason.PORT_DISABLED, 0, None
@@ -32,6 +39,67 @@ def expect(oracle, switch, frame):
     ports = sum(1 << NAMES.index(to) for to in outcome.deliver)
     queue = outcome.priority * SMALL.priorities // 8
     return DropReason[outcome.drop or "NONE"], ports, queue if ports else None
+
+
+class PoolOracle(ForwardingOracle):
+    """Decide on frames from the uplink by the registers of an adapter with pools, on others by the switch's rules."""
+
+    def __init__(self, switch):
+        super().__init__(switch)
+        self.switch_block, filters = switch, switch.pool_filters
+        carried = range(1, 4095) if switch.uplink.vlans == "all" else switch.uplink.vlans
+        of_address = {}
+        for port in switch.ports:
+            for mac in (*port.macs, *port.groups):
+                of_address.setdefault(mac.to_bytes(6, "big"), set()).add(port.name)
+
+        def named(word):
+            return {port.name for port in switch.ports if word in port.accept}
+
+        self.pools = Registers(
+            [port.name for port in sorted(switch.ports, key=lambda port: port.number)],
+            mpsar=of_address,
+            vlvf={vid: {port.name for port in switch.ports if vid in port.vlans} for vid in range(4096)},
+            bam=named("broadcast"),
+            mpe=named("multicast"),
+            promiscuous={port.name for port in switch.ports if port.promiscuous},
+            aupe=named("untagged") if switch.uplink.native_vlan is not None else set(),
+            vfre={port.name for port in switch.ports if port.enabled},
+            def_pl=filters.default_pool,
+            rpl_en=filters.replication,
+            vfta=set(carried),
+        )
+
+    def pools_of(self, data):
+        """Return the pools of a frame; entries of `addresses` hold in one VLAN, and none in that of untagged frames."""
+        vid = int.from_bytes(data[14:16], "big") & 0xFFF if data[12:14] == b"\x81\x00" else 0
+        of_address = {mac: set(names) for mac, names in self.pools.mpsar.items()}
+        for entry in self.switch_block.addresses:
+            if entry.vlan == vid:
+                of_address.setdefault(entry.mac.to_bytes(6, "big"), set()).update(entry.ports)
+        return replace(self.pools, mpsar=of_address).pools_of(data)
+
+
+def expect_of_pools(oracle, switch, frame):
+    """Return what the engine is to say of a frame from the uplink."""
+    data, is_tagged = frame.data, frame.data[12:14] == b"\x81\x00"
+    bare = len(data) - 4 * is_tagged
+    limits = [port.max_frame_bytes for port in switch.ports if port.enabled]
+    vid = int.from_bytes(data[14:16], "big") & 0xFFF if is_tagged else 0
+    ethertype = data[16:18] if is_tagged else data[12:14]
+    lets_in = vid in oracle.pools.vfta if vid else switch.uplink.native_vlan is not None
+    if frame.is_bad or frame.empty_last_beat or bare < HEADER_WITHOUT_TAGS:
+        return DropReason.BAD_FRAME if frame.is_bad or frame.empty_last_beat else DropReason.RUNT, 0, None
+    ports = sum(1 << NAMES.index(name) for name in oracle.pools_of(data))
+    rules = (
+        ("OVERSIZE", bare > min(SMALL.max_frame_bytes, max(limits, default=1 << 20) - 4)),
+        ("CONTROL_FRAME", ethertype == b"\x88\x08"),
+        ("VLAN_MEMBER", not lets_in),
+        ("NO_DESTINATION" if data[0] & 1 else "UNKNOWN_UNICAST", not ports),
+    )
+    reason = next((DropReason[name] for name, breaks in rules if breaks), DropReason.NONE)
+    priority = data[14] >> 5 if is_tagged else 0
+    return reason, 0 if reason else ports, None if reason else priority * SMALL.priorities // 8
 
 
 def is_too_long(frame, switch):
@@ -47,13 +115,14 @@ def is_too_long(frame, switch):
 @cocotb.test(**LIMIT)
 @cocotb.parametrize(mode=MODES, idles=[0.0, 0.5])
 async def frames_are_decided_six_cycles_later(dut, mode, idles):
-    bench = ModuleBench(dut)
+    bench, parameters = ModuleBench(dut), WITH_POOLS if dut.POOL_FILTERS.value.to_unsigned() else SMALL
     await bench.start(**IDLE, header_valid=0, header=0, header_info=0)
-    rng, seen = random.Random(f"{mode} {idles}"), Counter()
+    rng, seen, n_pools = random.Random(f"{mode} {idles}"), Counter(), 0
     for _ in range(4):
-        switch = random_switch(rng, mode, SMALL)
-        oracle = ForwardingOracle(switch)
-        await write_registers(bench, switch_writes(switch, SMALL))
+        switch = random_switch(rng, mode, parameters)
+        oracle = PoolOracle(switch) if switch.pool_filters else ForwardingOracle(switch)
+        n_pools += isinstance(oracle, PoolOracle)
+        await write_registers(bench, switch_writes(switch, parameters))
         due = {}
         for serial in range(400):
             frame = random_frame(rng, mode, SMALL, serial)
@@ -82,9 +151,11 @@ async def frames_are_decided_six_cycles_later(dut, mode, idles):
         await bench.settle(header_valid=0)
     assert seen["NONE"] > 100
     assert len(seen) > 8, seen
+    assert (n_pools > 0) == (mode == "veb" and parameters is WITH_POOLS)
 
 
-def test_forwarding_engine(simulate):
-    names = ("ports", "priorities", "mac_entries", "vlan_entries", "list_entries", "max_frame_bytes")
-    parameters = {name.upper(): getattr(SMALL, name) for name in names}
+@pytest.mark.parametrize("of_core", [SMALL, WITH_POOLS], ids=["no pools", "pools"])
+def test_forwarding_engine(simulate, of_core):
+    names = ("ports", "priorities", "mac_entries", "vlan_entries", "list_entries", "max_frame_bytes", "pool_filters")
+    parameters = {name.upper(): getattr(of_core, name) for name in names}
     assert simulate("forwarding_engine", **parameters) == 8

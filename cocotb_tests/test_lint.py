@@ -11,7 +11,11 @@ from cocotb_tests.places import BENCHES, CHECKERS, RTL
 from cocotb_tests.simulators import Simulator
 
 TOP = "eth_switch_core"
-SHAPES = [(2, 64, 1), (5, 128, 2), (9, 256, 4), (17, 512, 8), (17, 64, 1), (2, 512, 8)]
+# Ports, bits of the bus, priorities, and whether pool filters and pauses are built.
+SHAPES = [
+    (2, 64, 1, 0, 0), (5, 128, 2, 0, 0), (9, 256, 4, 0, 0), (17, 512, 8, 0, 0), (17, 64, 1, 0, 0), (2, 512, 8, 0, 0),
+    (2, 64, 1, 1, 1), (17, 512, 8, 1, 1), (5, 64, 2, 1, 0), (9, 256, 8, 0, 1),
+]  # fmt: skip
 MOST_LINES = 400
 
 
@@ -19,8 +23,8 @@ def sources():
     return sorted(RTL.glob("*.v"))
 
 
-def parameters(ports, bus_w, priorities):
-    return {"PORTS": ports, "BUS_W": bus_w, "PRIORITIES": priorities}
+def parameters(*shape):
+    return dict(zip(("PORTS", "BUS_W", "PRIORITIES", "POOL_FILTERS", "PAUSE"), shape, strict=True))
 
 
 @pytest.mark.parametrize("shape", SHAPES)

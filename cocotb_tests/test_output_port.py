@@ -19,10 +19,12 @@ async def copies_leave_in_their_cycles(dut, idles, stalls):
     assert egress.n_lost > 0 or idles > 0 or stalls == 0
 
 
-@pytest.mark.parametrize(("bus_w", "priorities"), [(64, 2), (128, 1), (512, 8)])
-def test_output_port(simulate, bus_w, priorities):
+@pytest.mark.parametrize(
+    ("bus_w", "priorities", "pause"), [(64, 2, 0), (128, 1, 0), (512, 8, 0), (128, 1, 1), (128, 4, 1)]
+)
+def test_output_port(simulate, bus_w, priorities, pause):
     parameters = {
-        "BUS_W": bus_w, "PRIORITIES": priorities,
+        "BUS_W": bus_w, "PRIORITIES": priorities, "PAUSE": pause,
         "QUEUE_WORDS": -(-320 * 8 // bus_w) + 3,
     }  # fmt: skip
     assert simulate("output_port", **parameters) == 4

@@ -6,6 +6,7 @@ import csv
 from collections import Counter
 
 import cocotb
+import pytest
 
 from cocotb_tests.module_bench import LIMIT, ModuleBench, joined
 from cocotb_tests.places import ROOT
@@ -38,15 +39,18 @@ async def parse(bench, raw, mode, port=0):
     others = {"in_valid": 0, "in_header": bench.bits(8 * HEADER_BYTES), "in_info": bench.bits(INFO_W)}
     await bench.settle(in_valid=1, in_header=header, in_info=info, mode=bench.rng.randrange(4), port_vlan=0)
     await bench.next_cycle()
-    await bench.settle(**others, mode=mode, port_vlan=joined(vlans, 12))
+    has_pools = bench.rng.randrange(2)
+    await bench.settle(**others, mode=mode, has_pools=has_pools, port_vlan=joined(vlans, 12))
     assert bench.get("valid") == 0
     seen = {name: bench.get(f"look_{name}") for name in ("destination", "source", "outer")}
     await bench.next_cycle()
-    await bench.settle(**others, mode=bench.rng.randrange(4), port_vlan=0)
+    await bench.settle(**others, mode=bench.rng.randrange(4), has_pools=1 - has_pools, port_vlan=0)
     assert bench.get("valid") == 1
     assert (bench.get("info"), bench.get("frame_mode")) == (info, mode)
-    # Without a VLAN of its own the frame is in its port's.
-    assert bench.get("is_tagged") == 1 or bench.get("vlan") == vlans[port]
+    by_pools = bool(bench.dut.POOL_FILTERS.value.to_unsigned() and has_pools and mode == VEB)
+    assert bench.get("frame_has_pools") == by_pools
+    # Without a VLAN of its own the frame is in its port's; with pools, one from the uplink is in none.
+    assert bench.get("is_tagged") == 1 or bench.get("vlan") == (0 if by_pools and port == 0 else vlans[port])
     return seen | {name: bench.get(name) for name in ("is_complete", "has_outer", "has_c_tag", "n_tag_bytes")}
 
 
@@ -83,7 +87,7 @@ def expected_fields(row):
 @cocotb.test(**LIMIT)
 async def reference_frames(dut):
     bench = ModuleBench(dut)
-    await bench.start(in_valid=0, in_header=0, in_info=0, mode=0, port_vlan=0)
+    await bench.start(in_valid=0, in_header=0, in_info=0, mode=0, has_pools=0, port_vlan=0)
     with VECTORS.open(newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert len(rows) == 41
@@ -130,7 +134,7 @@ async def reference_frames(dut):
 async def kinds_of_addresses_and_types(dut):
     """Of addresses and types that matter, and of those that differ from them in one bit, behind every stack of tags."""
     bench = ModuleBench(dut, seed=18)
-    await bench.start(in_valid=0, in_header=0, in_info=0, mode=0, port_vlan=0)
+    await bench.start(in_valid=0, in_header=0, in_info=0, mode=0, has_pools=0, port_vlan=0)
     seen = Counter()
     for _ in range(6000):
         port = bench.rng.choice((0, 3))
@@ -156,7 +160,7 @@ async def kinds_of_addresses_and_types(dut):
 @cocotb.test(**LIMIT)
 async def every_length_that_cuts_a_tag_is_incomplete(dut):
     bench = ModuleBench(dut)
-    await bench.start(in_valid=0, in_header=0, in_info=0, mode=0, port_vlan=0)
+    await bench.start(in_valid=0, in_header=0, in_info=0, mode=0, has_pools=0, port_vlan=0)
     addresses = bytes(12)
     cases = (
         (VEB, "0800", 14), (VEB, "8100aaaa0800", 18), (VEB, "8100aaaa8100bbbb0800", 18), (VN_TAG, "0800", 14),
@@ -170,5 +174,6 @@ async def every_length_that_cuts_a_tag_is_incomplete(dut):
             assert seen["is_complete"] == (length >= least), (mode, tags, length)
 
 
-def test_parser(simulate):
-    assert simulate("parser", PORTS=N_PORTS) == 3
+@pytest.mark.parametrize("pools", [0, 1])
+def test_parser(simulate, pools):
+    assert simulate("parser", PORTS=N_PORTS, POOL_FILTERS=pools) == 3

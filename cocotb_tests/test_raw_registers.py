@@ -23,7 +23,7 @@ from cocotb_tests.traffic import FIRST_ECID, GROUPS, VLANS, random_frame, statio
 SHAPES = {
     "5 ports": CoreParameters(
         ports=5, bus_w=128, priorities=2, ingress_bytes=2048, queue_bytes=2048, mac_entries=12, vlan_entries=6,
-        list_entries=6,
+        list_entries=6, pool_filters=1, pause=1,
     ),
     "3 ports, the longest frames": CoreParameters(
         ports=3, bus_w=64, priorities=1, ingress_bytes=10240, queue_bytes=10240, max_frame_bytes=9724, mac_entries=12,
@@ -39,6 +39,7 @@ FIRST = next(iter(SHAPES))
 SHORT, NIGHTLY, NIGHTLY_OTHERS = (12, 150), (1000, 500), (100, 150)
 PARAMETERS = SHAPES[FIRST]
 ALL_STATIONS = (1 << PARAMETERS.ports) - 2
+PAUSED_CYCLES = 600
 A_RUN = 100  # stages; the bench counts them with eight bits
 
 
@@ -84,7 +85,20 @@ def raw_stage(core, parameters, seed, n_frames):
     writes = [replace(each, data=MODES.index(mode)) if each.address == at else each for each in writes]
     start = CYCLES_BEFORE_LOAD * len(writes)
     frames = [random_frame(rng, mode, parameters, serial) for serial in range(n_frames)]
-    return Stage(timed(rng, frames, start, parameters.ports), [*writes, *counter_reads(core)], last_cycle=200_000)
+    # What is paused by then goes on, or none of its copies would leave.
+    goes_on = [
+        replace(each, data=each.data & ~0xFF, not_before=start + PAUSED_CYCLES)
+        for each in writes
+        if parameters.pause and is_pause(each.address)
+    ]
+    accesses = [*writes, *goes_on, *counter_reads(core)]
+    return Stage(timed(rng, frames, start, parameters.ports), accesses, last_cycle=200_000)
+
+
+def is_pause(address):
+    """Tell whether a port's register PAUSE is at an address."""
+    place = (address - regs.PORT_BASE) % regs.PORT_STRIDE
+    return regs.PORT_BASE <= address < regs.VLAN_BASE and place == regs.PORT_PAUSE
 
 
 @pytest.mark.usefixtures("quick_build")

@@ -24,6 +24,8 @@ SMALL = CoreParameters(
     mac_entries=5,
     vlan_entries=3,
     list_entries=3,
+    pool_filters=1,
+    pause=1,
 )
 WORDS = all_words(SMALL)
 MAPPED = {word.address: word for word in WORDS}

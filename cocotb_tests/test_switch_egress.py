@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cocotb
+import pytest
 
 from cocotb_tests.egress_check import check_egress
 from cocotb_tests.module_bench import LIMIT
@@ -18,6 +19,7 @@ async def outputs_are_apart(dut, idles, stalls):
     assert egress.n_seen > 100
 
 
-def test_switch_egress(simulate):
-    parameters = {"BUS_W": 128, "PRIORITIES": 2, "QUEUE_WORDS": 24}
+@pytest.mark.parametrize("pause", [0, 1])
+def test_switch_egress(simulate, pause):
+    parameters = {"BUS_W": 128, "PRIORITIES": 2, "PAUSE": pause, "QUEUE_WORDS": 24}
     assert simulate("switch_egress", PORTS=PORTS, **parameters) == 4

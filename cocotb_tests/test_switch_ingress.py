@@ -37,7 +37,7 @@ async def words_come_to_the_bus_in_turn(dut, idles):
     n_ports, bus_w, words = (getattr(dut, name).value.to_unsigned() for name in ("PORTS", "BUS_W", "WORDS"))
     bench = ModuleBench(dut, seed=21)
     shape = Shape(n_ports, bus_w, 1, words * bus_w // 8, 4096, MAX_FRAME_BYTES)
-    core = SwitchCore(shape, [], None, lambda *_: True, lambda *_: ("round_robin", [1]))
+    core = SwitchCore(shape, [], None, lambda *_: True, lambda *_: ("round_robin", [1], 0))
     sources = [Source(random_frames(bench, p, 300), lambda _: not bench.chance(idles)) for p in range(n_ports)]
     names = ("tdata", "tkeep", "tvalid", "tlast", "tuser")
     await bench.start(**{f"s_axis_{name}": 0 for name in names})

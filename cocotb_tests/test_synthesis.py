@@ -18,6 +18,7 @@ from rtl.synthesis import Size, read_depths, read_ram_bits, synthesize, table
 from rtl.yosys_tools import ToolError
 
 WORDS, COUNT_W, LENGTH_W = 8, 12, 14
+REGISTER_PORTS = 5
 INGRESS = {
     "PORTS": 2,
     "BUS_W": 64,
@@ -59,6 +60,25 @@ def test_a_module_whose_parameters_follow_its_name_has_its_ram(tmp_path: Path) -
     size = synthesize(tmp_path / "counters", "counters", {"PORTS": 2})
     assert size.ram_bits == 2 * 32 * 64
     assert size.n_flip_flops < size.ram_bits
+
+
+@pytest.mark.parametrize(
+    ("features", "n_more"),
+    [
+        ({}, 0),
+        ({"POOL_FILTERS": 1}, 1 + 1 + 5 + REGISTER_PORTS),  # on, replication, default port, who takes untagged frames
+        ({"PAUSE": 1}, 8 * REGISTER_PORTS),
+    ],
+    ids=["none", "pools", "pauses"],
+)
+def test_features_that_are_not_built_take_no_flip_flop(tmp_path: Path, features: dict[str, int], n_more: int) -> None:
+    """Count the registers of mode and ports, and those of each feature."""
+    flags, quanta = 10, 16
+    of_a_port = flags + 2 + 3 + 14 + 12 + 12 + 20 + 2 + quanta
+    # A write that is done a cycle later, and what is read, 20 bits at most.
+    others = 2 + 1 + 12 + (1 + 14 + 20) + 20
+    size = synthesize(tmp_path / "control", "switch_control", {"PORTS": REGISTER_PORTS, **features})
+    assert size.n_flip_flops == REGISTER_PORTS * of_a_port + others + n_more
 
 
 def test_a_ram_that_is_not_found_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from cocotb_tests.bench_switch import (
     OUTSIDE,
     Address,
     EcidList,
+    PoolFilters,
     Station,
     Switch,
     Uplink,
@@ -88,8 +90,28 @@ def random_station(rng: random.Random, name: str, max_frame_bytes: int) -> Stati
     )
 
 
+def random_pool_filters(rng: random.Random, switch: Switch) -> Switch:
+    """Return the switch with filters that choose pools for frames from the uplink: many pools want most, or few do."""
+    names = [port.name for port in switch.ports]
+    words, one_in_promiscuous = rng.choice(
+        ((("untagged", "broadcast", "multicast"), 8), (("untagged", "broadcast", "multicast"), 2), (("untagged",), 9))
+    )
+    ports = tuple(
+        replace(port, accept=some(rng, words, len(words) - 1), promiscuous=rarely(rng, one_in_promiscuous))
+        for port in switch.ports
+    )
+    filters = PoolFilters(rng.randrange(2) == 0, rng.choice(names) if rng.randrange(2) else None)
+    return replace(switch, ports=ports, pool_filters=filters)
+
+
 def random_switch(rng: random.Random, mode: str, shape: Shape) -> Switch:
-    """Return a switch that fits the core."""
+    """Return a switch that fits the core; of one with pool filters, they are on three times in four, if the mode is."""
+    switch = _random_switch(rng, mode, shape)
+    has_pools = getattr(shape, "pool_filters", 0) and mode == "veb" and not rarely(rng, 4)
+    return random_pool_filters(rng, switch) if has_pools else switch
+
+
+def _random_switch(rng: random.Random, mode: str, shape: Shape) -> Switch:
     names = [name for name in station_names(shape) if not rarely(rng, 15)] or ["pf"]
     return Switch(
         mode,

@@ -16,7 +16,9 @@ module axi_lite_registers #(
     parameter MAX_FRAME_BYTES = 1514,
     parameter MAC_ENTRIES = 64,
     parameter VLAN_ENTRIES = 32,
-    parameter LIST_ENTRIES = 16
+    parameter LIST_ENTRIES = 16,
+    parameter POOL_FILTERS = 0,
+    parameter PAUSE = 0
 ) (
     input  wire        clk,
     input  wire        reset,
@@ -54,6 +56,7 @@ module axi_lite_registers #(
     localparam [1:0] SLVERR = 2'b10;
     localparam [15:0] TABLES_FROM = `REG_VLAN_BASE;
     localparam [15:0] TABLES_TO = `REG_COUNTER_BASE;
+    localparam HAS_FEATURES = POOL_FILTERS != 0 || PAUSE != 0;
 
     reg has_address;
     reg has_data;
@@ -126,6 +129,10 @@ module axi_lite_registers #(
                 own_data = 32'd0;
             end
         endcase
+        if (HAS_FEATURES && {read_address, 2'b00} == `REG_CORE_BASE + `REG_CORE_FEATURES) begin
+            own_hit = 1'b1;
+            own_data = {30'd0, PAUSE[0], POOL_FILTERS[0]};
+        end
     end
 
     reg reading;

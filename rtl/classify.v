@@ -12,7 +12,8 @@
 module classify #(
     parameter PORTS = 9,
     parameter MAX_FRAME_BYTES = 1514,
-    parameter PRIORITIES = 1
+    parameter PRIORITIES = 1,
+    parameter POOL_FILTERS = 0
 ) (
     input  wire                            clk,
     input  wire                            reset,
@@ -23,6 +24,7 @@ module classify #(
     input  wire                            in_bad,
     input  wire                            in_swallowed,
     input  wire [1:0]                      in_mode,
+    input  wire                            in_has_pools,     // frames from the uplink go to pools
     input  wire                            is_complete,
     input  wire                            in_is_group,
     input  wire                            is_broadcast,
@@ -51,6 +53,9 @@ module classify #(
     input  wire [PORTS-1:0]                accept_multicast,
     input  wire [PORTS-1:0]                promiscuous,
     input  wire [PORTS-1:0]                default_station,
+    input  wire                            replicates,
+    input  wire [PORTS-1:0]                default_pool,
+    input  wire [PORTS-1:0]                accept_untagged,
     input  wire [PORTS*2-1:0]              admit,
     input  wire [PORTS*3-1:0]              default_priority,
     input  wire [PORTS*14-1:0]             max_frame,
@@ -71,6 +76,8 @@ module classify #(
     output reg  [`LENGTH_W-1:0]            length,
     output wire [7:0]                      reason,           // 0: no rule of these dropped the frame
     output reg  [1:0]                      mode,
+    output reg                             by_pools,         // pools are to be chosen
+    output reg                             is_replicated,    // several of them may get it
     output reg                             is_group,
     output reg                             is_link_local,
     output reg                             loops_back,
@@ -83,7 +90,7 @@ module classify #(
     output reg  [PORTS-1:0]                owners,           // reachable ports only, from here on
     output reg  [PORTS-1:0]                accepting,
     output reg  [PORTS-1:0]                curious,          // promiscuous ports
-    output reg  [PORTS-1:0]                defaults,
+    output reg  [PORTS-1:0]                defaults,         // of pools, the default one, in whatever VLAN
     output reg  [PORTS-1:0]                trusting,
     output reg  [PORTS-1:0]                source_owners,    // reachable or not
     output reg  [PORTS-1:0]                targets,          // enabled stations that the outer tag names
@@ -96,6 +103,11 @@ module classify #(
     localparam FCS_BYTES = 4;
     localparam WIRE_W = LENGTH_W + 1;
     localparam [WIRE_W-1:0] LONGEST = MAX_FRAME_BYTES[WIRE_W-1:0] + FCS_BYTES[WIRE_W-1:0];
+
+    // With pool filters, VLAN 0 is that of the uplink's untagged frames: its members are the ports that take them.
+    wire has_pools = POOL_FILTERS != 0 && in_has_pools;
+    wire in_by_pools = has_pools && in_port == 0;
+    wire in_vlan_0 = has_pools && vlan == 12'd0;
 
     // ---- First: the frame and the registers of its port ----
     reg first_valid;
@@ -132,6 +144,10 @@ module classify #(
     reg [19:0] sender_ecid;
     reg first_carried;              // the uplink is a member of its VLAN, whatever the table says
     reg first_native;               // its VLAN is that of the uplink's untagged frames
+    reg first_by_pools;
+    reg first_replicates;
+    reg first_vlan_0;               // its VLAN is 0, and this is one
+    reg [PORTS-1:0] first_takers;   // members of that
     reg [PORTS-1:0] first_enabled;
     reg [PORTS-1:0] first_accepting;
     reg [PORTS-1:0] first_promiscuous;
@@ -164,7 +180,7 @@ module classify #(
             is_other_version <= outer_version != 2'd0;
             is_from_station <= !outer_start[3];
             first_group <= in_is_group;
-            first_link_local <= in_is_link_local;
+            first_link_local <= in_is_link_local && !in_by_pools;   // to pools, a group like any
             first_group_source <= in_group_source;
             first_loops_back <= loopback[in_port];
             first_loops_to_self <= self_loopback[in_port];
@@ -177,10 +193,14 @@ module classify #(
             sender_ecid <= ecid[in_port*20+:20];
             first_carried <= carries_all && vlan != 12'd0 && vlan != RESERVED_VID;
             first_native <= vlan == uplink_vlan;
+            first_by_pools <= in_by_pools;
+            first_replicates <= POOL_FILTERS != 0 && replicates;
+            first_vlan_0 <= in_vlan_0;
+            first_takers <= in_vlan_0 ? {accept_untagged[PORTS-1:1], uplink_vlan != 12'd0} : {PORTS{1'b0}};
             first_enabled <= enable;
             first_accepting <= is_broadcast ? accept_broadcast : accept_multicast;
             first_promiscuous <= promiscuous;
-            first_defaults <= default_station;
+            first_defaults <= in_by_pools ? default_pool : default_station;
             first_trusting <= trusted;
         end
     end
@@ -214,7 +234,7 @@ module classify #(
         end else begin
             if (is_control) reason_before = `DROP_CONTROL_FRAME;
             reason_of_answers = `DROP_CONTROL_FRAME;
-            if (is_in_no_vlan || is_reserved) reason_behind = `DROP_VLAN_MEMBER;
+            if ((is_in_no_vlan && !first_vlan_0) || is_reserved) reason_behind = `DROP_VLAN_MEMBER;
         end
     end
 
@@ -248,6 +268,10 @@ module classify #(
     reg [`TAG_VALUE_W-1:0] second_tag_value;
     reg second_carried;
     reg second_native;
+    reg second_by_pools;
+    reg second_replicates;
+    reg second_vlan_0;
+    reg [PORTS-1:0] second_takers;
     reg [PORTS-1:0] second_enabled;
     reg [PORTS-1:0] second_accepting;
     reg [PORTS-1:0] second_promiscuous;
@@ -283,6 +307,10 @@ module classify #(
             endcase
             second_carried <= first_carried;
             second_native <= first_native;
+            second_by_pools <= first_by_pools;
+            second_replicates <= first_replicates;
+            second_vlan_0 <= first_vlan_0;
+            second_takers <= first_takers;
             second_enabled <= first_enabled;
             second_accepting <= first_accepting;
             second_promiscuous <= first_promiscuous;
@@ -292,7 +320,7 @@ module classify #(
     end
 
     // ---- Third: what the tables say ----
-    wire [PORTS-1:0] members = {in_members[PORTS-1:1], in_members[0] || second_carried};
+    wire [PORTS-1:0] members = {in_members[PORTS-1:1], in_members[0] || second_carried} | second_takers;
     wire [PORTS-1:0] reachable = members & second_enabled;
     wire bridge_above = second_mode == `MODE_VN_TAG || second_mode == `MODE_E_TAG;
     reg [7:0] settled_reason;       // by the rules up to that of the tables' answers
@@ -308,6 +336,8 @@ module classify #(
             port <= second_port;
             length <= second_length;
             mode <= second_mode;
+            by_pools <= second_by_pools;
+            is_replicated <= second_replicates;
             settled_reason <=
                 (arrival_reason != `DROP_NONE) ? arrival_reason : is_oversize ? `DROP_OVERSIZE : before_reason;
             failed_reason <= answers_reason;
@@ -324,11 +354,11 @@ module classify #(
             has_c_tag <= second_has_c_tag;
             queue <= second_queue;
             tag_value <= second_tag_value;
-            untagged <= {in_untagged[PORTS-1:1], second_native};
+            untagged <= {in_untagged[PORTS-1:1] | {(PORTS - 1) {second_vlan_0}}, second_native};
             owners <= in_owners & reachable;
             accepting <= second_accepting & reachable;
             curious <= second_promiscuous & reachable;
-            defaults <= second_defaults & reachable;
+            defaults <= second_defaults & (second_by_pools ? second_enabled : reachable);
             trusting <= second_trusting;
             // A group address, which may be in the table too, is no one's own.
             source_owners <= second_group_source ? {PORTS{1'b0}} : in_source_owners;

@@ -17,7 +17,9 @@ module eth_switch_core #(
     parameter MAX_FRAME_BYTES = 1514,  // longest frame without its tags
     parameter MAC_ENTRIES = 64,
     parameter VLAN_ENTRIES = 32,
-    parameter LIST_ENTRIES = 16
+    parameter LIST_ENTRIES = 16,
+    parameter POOL_FILTERS = 0,        // 1: registers choose pools for frames from the uplink
+    parameter PAUSE = 0                // 1: priorities of a port can be paused
 ) (
     input  wire                      clk,
     input  wire                      reset,
@@ -82,6 +84,8 @@ module eth_switch_core #(
         .MAC_ENTRIES(MAC_ENTRIES),
         .VLAN_ENTRIES(VLAN_ENTRIES),
         .LIST_ENTRIES(LIST_ENTRIES),
+        .POOL_FILTERS(POOL_FILTERS),
+        .PAUSE(PAUSE),
         .STORE_BYTES(STORE_BYTES)
     ) checked ();
 
@@ -156,7 +160,9 @@ module eth_switch_core #(
         .MAX_FRAME_BYTES(MAX_FRAME_BYTES),
         .MAC_ENTRIES(MAC_ENTRIES),
         .VLAN_ENTRIES(VLAN_ENTRIES),
-        .LIST_ENTRIES(LIST_ENTRIES)
+        .LIST_ENTRIES(LIST_ENTRIES),
+        .POOL_FILTERS(POOL_FILTERS),
+        .PAUSE(PAUSE)
     ) registers (
         .clk(clk),
         .reset(reset),
@@ -191,6 +197,7 @@ module eth_switch_core #(
 
     wire [PORTS*2-1:0] scheduler;
     wire [PORTS*PRIORITIES*16-1:0] quantum;
+    wire [PORTS*PRIORITIES-1:0] paused;
     wire decided_valid;
     wire [PORT_I_W-1:0] decided_port;
     wire [LENGTH_W-1:0] decided_length;
@@ -209,7 +216,9 @@ module eth_switch_core #(
         .MAX_FRAME_BYTES(MAX_FRAME_BYTES),
         .MAC_ENTRIES(MAC_ENTRIES),
         .VLAN_ENTRIES(VLAN_ENTRIES),
-        .LIST_ENTRIES(LIST_ENTRIES)
+        .LIST_ENTRIES(LIST_ENTRIES),
+        .POOL_FILTERS(POOL_FILTERS),
+        .PAUSE(PAUSE)
     ) engine (
         .clk(clk),
         .reset(reset),
@@ -225,6 +234,7 @@ module eth_switch_core #(
         .read_data(table_data),
         .scheduler(scheduler),
         .quantum(quantum),
+        .paused(paused),
         .header_valid(header_valid),
         .header(header),
         .header_info(header_info),
@@ -278,12 +288,14 @@ module eth_switch_core #(
         .PORT_W(PORT_W),
         .BUS_W(BUS_W),
         .PRIORITIES(PRIORITIES),
+        .PAUSE(PAUSE),
         .QUEUE_WORDS(QUEUE_BYTES / BUS_BYTES)
     ) egress (
         .clk(clk),
         .reset(reset),
         .scheduler(scheduler),
         .quantum(quantum),
+        .paused(paused),
         .decided(decided_valid),
         .decided_queue(decided_queue),
         .decided_words(decided_words),

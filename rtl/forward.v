@@ -9,7 +9,8 @@
 module forward #(
     parameter PORTS = 9,
     parameter BUS_W = 512,
-    parameter PRIORITIES = 1
+    parameter PRIORITIES = 1,
+    parameter POOL_FILTERS = 0
 ) (
     input  wire                                  clk,
     input  wire                                  reset,
@@ -18,6 +19,8 @@ module forward #(
     input  wire [`LENGTH_W-1:0]                  in_length,
     input  wire [7:0]                            in_reason,
     input  wire [1:0]                            mode,
+    input  wire                                  by_pools,
+    input  wire                                  is_replicated,
     input  wire                                  is_group,
     input  wire                                  is_link_local,
     input  wire                                  loops_back,
@@ -57,6 +60,12 @@ module forward #(
     wire from_uplink = in_port == 0;
     wire bridge_above = mode == `MODE_VN_TAG || mode == `MODE_E_TAG;
 
+    // Pools: those that want the frame; if one alone may get it, the lowest of these, and of a group the default pool.
+    wire to_pools = POOL_FILTERS != 0 && by_pools;
+    wire [PORTS-1:0] wanting = (owners | curious | (is_group ? accepting : {PORTS{1'b0}})) & ~UPLINK;
+    wire [PORTS-1:0] pools = is_replicated ? wanting : is_group ? {PORTS{1'b0}} : wanting & (~wanting + 1'b1);
+    wire has_default = !is_group || !is_replicated;
+
     // The ports, and the reason if there are none: that of the rules before, or else that of forwarding.
     reg [PORTS-1:0] chosen;
     reg [7:0] reason_if_none;
@@ -68,6 +77,10 @@ module forward #(
         reason_if_none = `DROP_NO_DESTINATION;
         if (bridge_above) begin
             chosen = from_uplink ? targets & ~pruned : UPLINK;
+        end else if (to_pools) begin
+            chosen = pools;
+            if (pools == 0 && has_default) chosen = defaults;
+            if (!is_group) reason_if_none = `DROP_UNKNOWN_UNICAST;
         end else if (from_uplink) begin
             if (is_group) begin
                 chosen = (accepting | owners | curious) & ~UPLINK;

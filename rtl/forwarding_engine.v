@@ -11,7 +11,9 @@ module forwarding_engine #(
     parameter MAX_FRAME_BYTES = 1514,
     parameter MAC_ENTRIES = 64,
     parameter VLAN_ENTRIES = 32,
-    parameter LIST_ENTRIES = 16
+    parameter LIST_ENTRIES = 16,
+    parameter POOL_FILTERS = 0,
+    parameter PAUSE = 0
 ) (
     input  wire                                  clk,
     input  wire                                  reset,
@@ -27,6 +29,7 @@ module forwarding_engine #(
     output wire [31:0]                           read_data,    // 0 where no such register is here
     output wire [PORTS*2-1:0]                    scheduler,
     output wire [PORTS*PRIORITIES*16-1:0]        quantum,
+    output wire [PORTS*PRIORITIES-1:0]           paused,
     input  wire                                  header_valid, // a frame's header is here
     input  wire [`HEADER_W-1:0]                  header,
     input  wire [`INFO_W(PORTS, `LENGTH_W)-1:0]  header_info,  // ingress port; swallowed, bad, length
@@ -48,6 +51,10 @@ module forwarding_engine #(
     localparam QUEUE_I_W = `INDEX_W(PRIORITIES);
 
     wire [1:0] mode;
+    wire has_pools;
+    wire replicates;
+    wire [PORTS-1:0] default_pool;
+    wire [PORTS-1:0] accept_untagged;
     wire carries_all;
     wire [PORTS-1:0] enable;
     wire [PORTS-1:0] spoof_check;
@@ -73,6 +80,7 @@ module forwarding_engine #(
     wire parsed_valid;
     wire [INFO_W-1:0] parsed_info;
     wire [1:0] parsed_mode;
+    wire parsed_has_pools;
     wire is_complete;
     wire is_group;
     wire is_broadcast;
@@ -90,7 +98,8 @@ module forwarding_engine #(
     wire [3:0] outer_start;
     wire [1:0] outer_version;
     parser #(
-        .PORTS(PORTS)
+        .PORTS(PORTS),
+        .POOL_FILTERS(POOL_FILTERS)
     ) frame_parser (
         .clk(clk),
         .reset(reset),
@@ -101,10 +110,12 @@ module forwarding_engine #(
         .look_source(source),
         .look_outer(outer),
         .mode(mode),
+        .has_pools(has_pools),
         .port_vlan(port_vlan),
         .valid(parsed_valid),
         .info(parsed_info),
         .frame_mode(parsed_mode),
+        .frame_has_pools(parsed_has_pools),
         .is_complete(is_complete),
         .is_group(is_group),
         .is_broadcast(is_broadcast),
@@ -135,7 +146,9 @@ module forwarding_engine #(
         .PRIORITIES(PRIORITIES),
         .MAC_ENTRIES(MAC_ENTRIES),
         .VLAN_ENTRIES(VLAN_ENTRIES),
-        .LIST_ENTRIES(LIST_ENTRIES)
+        .LIST_ENTRIES(LIST_ENTRIES),
+        .POOL_FILTERS(POOL_FILTERS),
+        .PAUSE(PAUSE)
     ) tables (
         .clk(clk),
         .reset(reset),
@@ -150,6 +163,7 @@ module forwarding_engine #(
         .read_hit(read_hit),
         .read_data(read_data),
         .mode(mode),
+        .has_pools(has_pools),
         .port_vlan(port_vlan),
         .carries_all(carries_all),
         .enable(enable),
@@ -162,6 +176,9 @@ module forwarding_engine #(
         .accept_multicast(accept_multicast),
         .promiscuous(promiscuous),
         .default_station(default_station),
+        .replicates(replicates),
+        .default_pool(default_pool),
+        .accept_untagged(accept_untagged),
         .admit(admit),
         .default_priority(default_priority),
         .max_frame(max_frame),
@@ -170,6 +187,7 @@ module forwarding_engine #(
         .ecid(ecid),
         .scheduler(scheduler),
         .quantum(quantum),
+        .paused(paused),
         .destination(destination),
         .source(source),
         .outer(outer),
@@ -188,13 +206,14 @@ module forwarding_engine #(
     wire [LENGTH_W-1:0] seen_length;
     wire [7:0] seen_reason;
     wire [1:0] seen_mode;
+    wire seen_by_pools, seen_is_replicated;
     wire seen_is_group, seen_is_link_local, seen_loops_back, seen_loops_to_self, seen_uplink_carries, seen_has_c_tag;
     wire [QUEUE_I_W-1:0] seen_queue;
     wire [`TAG_VALUE_W-1:0] seen_tag_value;
     wire [PORTS-1:0] seen_untagged, seen_owners, seen_accepting, seen_curious, seen_defaults;
     wire [PORTS-1:0] seen_trusting, seen_source_owners, seen_targets, seen_pruned;
     classify #(
-        .PORTS(PORTS), .MAX_FRAME_BYTES(MAX_FRAME_BYTES), .PRIORITIES(PRIORITIES)
+        .PORTS(PORTS), .MAX_FRAME_BYTES(MAX_FRAME_BYTES), .PRIORITIES(PRIORITIES), .POOL_FILTERS(POOL_FILTERS)
     ) classifier (
         .clk(clk),
         .reset(reset),
@@ -204,6 +223,7 @@ module forwarding_engine #(
         .in_bad(parsed_info[LENGTH_W]),
         .in_swallowed(parsed_info[LENGTH_W+1]),
         .in_mode(parsed_mode),
+        .in_has_pools(parsed_has_pools),
         .is_complete(is_complete),
         .in_is_group(is_group),
         .is_broadcast(is_broadcast),
@@ -231,6 +251,9 @@ module forwarding_engine #(
         .accept_multicast(accept_multicast),
         .promiscuous(promiscuous),
         .default_station(default_station),
+        .replicates(replicates),
+        .default_pool(default_pool),
+        .accept_untagged(accept_untagged),
         .admit(admit),
         .default_priority(default_priority),
         .max_frame(max_frame),
@@ -249,6 +272,8 @@ module forwarding_engine #(
         .length(seen_length),
         .reason(seen_reason),
         .mode(seen_mode),
+        .by_pools(seen_by_pools),
+        .is_replicated(seen_is_replicated),
         .is_group(seen_is_group),
         .is_link_local(seen_is_link_local),
         .loops_back(seen_loops_back),
@@ -269,7 +294,7 @@ module forwarding_engine #(
     );
 
     forward #(
-        .PORTS(PORTS), .BUS_W(BUS_W), .PRIORITIES(PRIORITIES)
+        .PORTS(PORTS), .BUS_W(BUS_W), .PRIORITIES(PRIORITIES), .POOL_FILTERS(POOL_FILTERS)
     ) forwarder (
         .clk(clk),
         .reset(reset),
@@ -278,6 +303,8 @@ module forwarding_engine #(
         .in_length(seen_length),
         .in_reason(seen_reason),
         .mode(seen_mode),
+        .by_pools(seen_by_pools),
+        .is_replicated(seen_is_replicated),
         .is_group(seen_is_group),
         .is_link_local(seen_is_link_local),
         .loops_back(seen_loops_back),

@@ -144,7 +144,9 @@ def documented_field(register: Map, field: Map) -> str:
     reset = "" if register["access"] == "ro" and "reset" not in field else f"{field.get('reset', 0)}"
     if field.get("reset", 0) > 0xFFFF:
         reset = f"0x{field['reset']:X}"
-    cells = (f"0x{register['offset']:02X}", name, register["access"], bits, field["name"], reset, field["text"])
+    needs = " or ".join(f"`{parameter}`" for parameter in field.get("needs", register.get("needs", ())))
+    text = field["text"] + (f" (only with {needs})" if needs else "")
+    cells = (f"0x{register['offset']:02X}", name, register["access"], bits, field["name"], reset, text)
     return "| " + " | ".join(cells) + " |"
 
 

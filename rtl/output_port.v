@@ -8,6 +8,7 @@ module output_port #(
     parameter PORT_W = 64,
     parameter BUS_W = 512,
     parameter PRIORITIES = 1,
+    parameter PAUSE = 0,
     parameter QUEUE_WORDS = 512,
     parameter LENGTH_W = `LENGTH_W   // proofs have shorter frames
 ) (
@@ -15,6 +16,7 @@ module output_port #(
     input  wire                                 reset,
     input  wire [1:0]                           scheduler,
     input  wire [PRIORITIES*16-1:0]             quantum,
+    input  wire [PRIORITIES-1:0]                paused,
     // The frame that is decided.
     input  wire                                 offer,
     input  wire [`INDEX_W(PRIORITIES)-1:0]      offer_queue,
@@ -96,6 +98,7 @@ module output_port #(
 
     output_scheduler #(
         .PRIORITIES(PRIORITIES),
+        .PAUSE(PAUSE),
         .LENGTH_W(LENGTH_W),
         .WAITING_W(WAITING_W)
     ) queue_scheduler (
@@ -103,6 +106,7 @@ module output_port #(
         .reset(reset),
         .kind(scheduler),
         .quantum(quantum),
+        .paused(paused),
         .enter(write && write_first),
         .enter_queue(write_queue),
         .due(due),

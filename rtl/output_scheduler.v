@@ -3,12 +3,15 @@
 // `choose` falls in a cycle with `due` in which some queue has a frame that waits, or, with deficit round robin, in the
 // cycle in which the turn comes to a queue whose deficit is large enough; every turn before takes a cycle. The list of
 // deficit round robin, by which an idle queue starts at its end with a full quantum, is as in Linux (sch_drr).
+//
+// With PAUSE a queue that is paused is passed over as if it had no frame; it keeps its place on the list and its deficit.
 
 `default_nettype none
 `include "widths.vh"
 
 module output_scheduler #(
     parameter PRIORITIES = 1,
+    parameter PAUSE = 0,
     parameter LENGTH_W = `LENGTH_W,   // proofs have shorter frames
     parameter WAITING_W = 10          // bits of the number of frames of a queue
 ) (
@@ -16,6 +19,7 @@ module output_scheduler #(
     input  wire                            reset,
     input  wire [1:0]                      kind,           // as in the register SCHEDULER
     input  wire [PRIORITIES*16-1:0]        quantum,
+    input  wire [PRIORITIES-1:0]           paused,         // queues of which no frame is to be chosen
     input  wire                            enter,          // a frame enters a queue; it waits from the next cycle on
     input  wire [`INDEX_W(PRIORITIES)-1:0] enter_queue,
     input  wire                            due,            // the next frame is to be chosen
@@ -28,11 +32,19 @@ module output_scheduler #(
 
     reg [WAITING_W-1:0] waiting[0:PRIORITIES-1];
     reg [PRIORITIES-1:0] has_frames;
+    wire [PRIORITIES-1:0] may_send;   // has frames and is not paused
+    generate
+        if (PAUSE == 0) begin : g_no_pause
+            assign may_send = has_frames;
+        end else begin : g_pause
+            assign may_send = has_frames & ~paused;
+        end
+    endgenerate
 
     generate
         if (PRIORITIES == 1) begin : g_one_queue
             assign pick = 1'b0;
-            assign choose = due && has_frames[0];
+            assign choose = due && may_send[0];
         end else begin : g_queues
             localparam ROUND_ROBIN = 2'd0;
             localparam DEFICIT = 2'd1;
@@ -42,8 +54,8 @@ module output_scheduler #(
             reg [PRIORITIES-1:0] ahead[0:PRIORITIES-1];   // the list: the queues that stand before each queue
             reg [DEFICIT_W-1:0] deficit[0:PRIORITIES-1];
 
-            wire [PRIORITIES-1:0] later = has_frames & from_pointer;
-            wire [PRIORITIES-1:0] candidates = (later != 0) ? later : has_frames;
+            wire [PRIORITIES-1:0] later = may_send & from_pointer;
+            wire [PRIORITIES-1:0] candidates = (later != 0) ? later : may_send;
             reg [PRIORITIES-1:0] listed_first;
             reg [PRIORITIES-1:0] highest;
             integer i;
@@ -51,8 +63,8 @@ module output_scheduler #(
             always @* begin
                 highest = {PRIORITIES{1'b0}};
                 for (k = 0; k < PRIORITIES; k = k + 1) begin
-                    listed_first[k] = has_frames[k] && (has_frames & ahead[k]) == 0;
-                    if (has_frames[k]) highest = ONE << k;
+                    listed_first[k] = may_send[k] && (may_send & ahead[k]) == 0;
+                    if (may_send[k]) highest = ONE << k;
                 end
             end
             wire [PRIORITIES-1:0] picked =
@@ -69,8 +81,8 @@ module output_scheduler #(
             assign pick = number(picked);
             wire [DEFICIT_W-1:0] length = {{(DEFICIT_W - LENGTH_W) {1'b0}}, pick_length};
             wire fits = kind != DEFICIT || length <= deficit[pick];
-            assign choose = due && has_frames != 0 && fits;
-            wire turns = due && has_frames != 0 && !fits;
+            assign choose = due && may_send != 0 && fits;
+            wire turns = due && may_send != 0 && !fits;
             // The queue is not on the list when the frame comes, or leaves it in this cycle.
             wire joins = enter &&
                 (!has_frames[enter_queue] || (choose && pick == enter_queue && waiting[pick] == 1));

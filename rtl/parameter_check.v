@@ -13,6 +13,8 @@ module parameter_check #(
     parameter MAC_ENTRIES = 64,
     parameter VLAN_ENTRIES = 32,
     parameter LIST_ENTRIES = 16,
+    parameter POOL_FILTERS = 0,
+    parameter PAUSE = 0,
     parameter STORE_BYTES = 1526
 ) ();
     localparam BUS_BYTES = BUS_W / 8;
@@ -48,6 +50,12 @@ module parameter_check #(
         end
         if (LIST_ENTRIES < 1 || LIST_ENTRIES > 256) begin : g_list
             LIST_ENTRIES_must_be_1_to_256 stop ();
+        end
+        if (POOL_FILTERS != 0 && POOL_FILTERS != 1) begin : g_pool_filters
+            POOL_FILTERS_must_be_0_or_1 stop ();
+        end
+        if (PAUSE != 0 && PAUSE != 1) begin : g_pause
+            PAUSE_must_be_0_or_1 stop ();
         end
     endgenerate
 endmodule

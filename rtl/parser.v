@@ -10,6 +10,7 @@
 
 module parser #(
     parameter PORTS = 9,
+    parameter POOL_FILTERS = 0,
     parameter LENGTH_W = `LENGTH_W   // proofs have shorter frames
 ) (
     input  wire                                clk,
@@ -22,11 +23,13 @@ module parser #(
     output reg  [47:0]                         look_source,
     output wire [47:0]                         look_outer,     // the outer tag after its type, from bit 47 down
     input  wire [1:0]                          mode,
+    input  wire                                has_pools,      // pool filters are on, in whatever mode
     input  wire [PORTS*12-1:0]                 port_vlan,
     // In the cycle after that.
     output reg                                 valid,
     output reg  [`INFO_W(PORTS, LENGTH_W)-1:0] info,
     output reg  [1:0]                          frame_mode,     // the mode of LOOK
+    output reg                                 frame_has_pools, // pool filters were on in it, and the mode has them
     output reg                                 is_complete,    // it has 14 B, all its tags and the type after them
     output reg                                 is_group,
     output reg                                 is_broadcast,
@@ -40,7 +43,7 @@ module parser #(
     output reg                                 has_c_tag,
     output reg  [3:0]                          c_tci_start,    // PCP and DEI
     output reg                                 is_tagged,      // the C-TAG names a VLAN
-    output reg  [11:0]                         vlan,           // that one, or else the port's
+    output reg  [11:0]                         vlan,           // that one, or else the port's; to pools, else 0
     output reg  [3:0]                          outer_start,    // of a VN-Tag: D first; of an E-TAG: PCP and DEI
     output reg  [1:0]                          outer_version   // of a VN-Tag
 );
@@ -121,6 +124,8 @@ module parser #(
     wire is_c = is_vn ? c_tag[1] : is_e ? c_tag[2] : c_tag[0];
     wire names_vlan = is_vn ? vlan_tag[1] : is_e ? vlan_tag[2] : vlan_tag[0];
     wire [15:0] tci = is_vn ? tags[31:16] : is_e ? tags[15:0] : tags[79:64];
+    wire knows_pools = POOL_FILTERS != 0 && has_pools && mode == `MODE_VEB;
+    wire [11:0] untagged_vlan = (knows_pools && from == 0) ? 12'd0 : port_vlan[from*12+:12];
     wire [3:0] outer_bytes = is_vn ? 4'd6 : is_e ? 4'd8 : 4'd0;
 
     always @(posedge clk) begin
@@ -129,6 +134,7 @@ module parser #(
         if (parsing) begin
             info <= look_info;
             frame_mode <= mode;
+            frame_has_pools <= knows_pools;
             // Where the outer tag is cut, so is all that may follow it.
             is_complete <= is_vn ? whole[1] : is_e ? whole[2] : whole[0];
             is_group <= look_destination[40];
@@ -143,7 +149,7 @@ module parser #(
             has_c_tag <= is_c;
             c_tci_start <= tci[15:12];
             is_tagged <= names_vlan;
-            vlan <= names_vlan ? tci[11:0] : port_vlan[from*12+:12];
+            vlan <= names_vlan ? tci[11:0] : untagged_vlan;
             outer_start <= look_outer[47:44];
             outer_version <= look_outer[29:28];
         end

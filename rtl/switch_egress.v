@@ -9,12 +9,14 @@ module switch_egress #(
     parameter PORT_W = 64,
     parameter BUS_W = 512,
     parameter PRIORITIES = 1,
+    parameter PAUSE = 0,
     parameter QUEUE_WORDS = 512
 ) (
     input  wire                                  clk,
     input  wire                                  reset,
     input  wire [PORTS*2-1:0]                    scheduler,
     input  wire [PORTS*PRIORITIES*16-1:0]        quantum,
+    input  wire [PORTS*PRIORITIES-1:0]           paused,
     input  wire                                  decided,     // a frame is decided; its first word comes a cycle later
     input  wire [`INDEX_W(PRIORITIES)-1:0]       decided_queue,
     input  wire [`COUNT_W(`LENGTH_W, BUS_W)-1:0] decided_words,
@@ -65,12 +67,14 @@ module switch_egress #(
                 .PORT_W(PORT_W),
                 .BUS_W(BUS_W),
                 .PRIORITIES(PRIORITIES),
+                .PAUSE(PAUSE),
                 .QUEUE_WORDS(QUEUE_WORDS)
             ) out (
                 .clk(clk),
                 .reset(reset),
                 .scheduler(scheduler[g*2+:2]),
                 .quantum(quantum[g*PRIORITIES*16+:PRIORITIES*16]),
+                .paused(paused[g*PRIORITIES+:PRIORITIES]),
                 .offer(offer[g]),
                 .offer_queue(decided_queue),
                 .offer_words(decided_words),

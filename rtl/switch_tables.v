@@ -1,8 +1,8 @@
 // What a decision looks up and software writes: the registers of mode and ports, the tables. Wiring only.
 //
 // A lookup begins in LOOK (docs/switch_core.md) with the addresses and the outer tag, and is answered three cycles later.
-// The VLAN is given in the cycle after LOOK, in which the registers show what they were in LOOK, but for the mode and the
-// ports' VLANs, which are those of the cycle.
+// The VLAN is given in the cycle after LOOK, in which the registers show what they were in LOOK, but for the mode, whether
+// there are pools, and the ports' VLANs, which are those of the cycle.
 
 `default_nettype none
 
@@ -11,7 +11,9 @@ module switch_tables #(
     parameter PRIORITIES = 1,
     parameter MAC_ENTRIES = 64,
     parameter VLAN_ENTRIES = 32,
-    parameter LIST_ENTRIES = 16
+    parameter LIST_ENTRIES = 16,
+    parameter POOL_FILTERS = 0,
+    parameter PAUSE = 0
 ) (
     input  wire                           clk,
     input  wire                           reset,
@@ -26,6 +28,7 @@ module switch_tables #(
     output wire                           read_hit,
     output wire [31:0]                    read_data,    // 0 where no such register is here
     output wire [1:0]                     mode,
+    output wire                           has_pools,
     output wire [PORTS*12-1:0]            port_vlan,
     output wire                           carries_all,
     output wire [PORTS-1:0]               enable,
@@ -38,6 +41,9 @@ module switch_tables #(
     output wire [PORTS-1:0]               accept_multicast,
     output wire [PORTS-1:0]               promiscuous,
     output wire [PORTS-1:0]               default_station,
+    output wire                           replicates,
+    output wire [PORTS-1:0]               default_pool,
+    output wire [PORTS-1:0]               accept_untagged,
     output wire [PORTS*2-1:0]             admit,
     output wire [PORTS*3-1:0]             default_priority,
     output wire [PORTS*14-1:0]            max_frame,
@@ -46,6 +52,7 @@ module switch_tables #(
     output wire [PORTS*20-1:0]            ecid,
     output wire [PORTS*2-1:0]             scheduler,
     output wire [PORTS*PRIORITIES*16-1:0] quantum,
+    output wire [PORTS*PRIORITIES-1:0]    paused,
     input  wire [47:0]                    destination, // what to look up: in LOOK
     input  wire [47:0]                    source,
     input  wire [47:0]                    outer,       // the outer tag after the type
@@ -90,7 +97,9 @@ module switch_tables #(
 
     switch_control #(
         .PORTS(PORTS),
-        .PRIORITIES(PRIORITIES)
+        .PRIORITIES(PRIORITIES),
+        .POOL_FILTERS(POOL_FILTERS),
+        .PAUSE(PAUSE)
     ) control (
         .clk(clk),
         .reset(reset),
@@ -103,6 +112,7 @@ module switch_tables #(
         .read_hit(control_reads),
         .read_data(control_data),
         .mode(mode),
+        .has_pools(has_pools),
         .port_vlan(port_vlan),
         .carries_all(carries_all),
         .enable(enable),
@@ -115,6 +125,9 @@ module switch_tables #(
         .accept_multicast(accept_multicast),
         .promiscuous(promiscuous),
         .default_station(default_station),
+        .replicates(replicates),
+        .default_pool(default_pool),
+        .accept_untagged(accept_untagged),
         .admit(admit),
         .default_priority(default_priority),
         .max_frame(max_frame),
@@ -122,7 +135,8 @@ module switch_tables #(
         .vif(vif),
         .ecid(ecid),
         .scheduler(scheduler),
-        .quantum(quantum)
+        .quantum(quantum),
+        .paused(paused)
     );
 
     vlan_table #(

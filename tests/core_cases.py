@@ -45,6 +45,9 @@ class Case:
         return Surroundings(tables, self.schedules, self.ready, self.allowed)
 
 
+PAUSED = (0, 0, 0, 0xFF, 1, 0x80, 0x0F, 0xF0, 0x55)  # priorities
+
+
 def random_parameters(rng):
     bus_w = rng.choice((64, 128, 256, 512))
     priorities = rng.choice((1, 2, 4, 8))
@@ -60,6 +63,7 @@ def random_parameters(rng):
         ingress_words * wb + rng.randrange(wb),
         queue_words * wb + rng.randrange(wb),
         longest,
+        pause=rng.randrange(2),
     )
 
 
@@ -120,6 +124,19 @@ def random_schedule(rng, ports):
     }
 
 
+def with_pauses(rng, ports, schedules):
+    """Give the schedules with pauses of some priorities between them, the last of which ends."""
+    cycles = sorted(rng.randrange(1, 3000) for _ in range(rng.choice((2, 10, 60))))
+    result = []
+    for cycle in sorted({0, *(cycle for cycle, _ in schedules), *cycles}):
+        by_port = [each for i, (begin, each) in enumerate(schedules) if i == 0 or begin <= cycle][-1]
+        paused = {port: rng.choice(PAUSED) if cycle < cycles[-1] else 0 for port in range(ports)}
+        result.append(
+            (cycle, {p: replace(by_port.get(p, PortSchedule()), paused=paused[p]) for p in range(ports)}),
+        )
+    return result
+
+
 def versions(rng, make):
     """Give one to three versions of something and the cycles from which they stand."""
     later = sorted(rng.randrange(1500) for _ in range(rng.choice((0, 0, 1, 2))))
@@ -173,10 +190,11 @@ def random_case(rng):
     switches = versions(rng, lambda: random_core_switch(rng, mode, ports, is_tame))
     target = rng.choice((None, None, BROADCAST, mac(rng.choice(names_of(ports)))))
     n_frames = rng.randint(1, 25 if parameters.max_frame_bytes > 1000 else 80)
+    schedules = versions(rng, lambda: random_schedule(rng, ports))
     return Case(
         parameters,
         switches,
-        versions(rng, lambda: random_schedule(rng, ports)),
+        with_pauses(rng, ports, schedules) if parameters.pause else schedules,
         random_patterns(rng, ports, some_always=rng.randrange(2)),
         random_patterns(rng, ports, some_always=True),
         [random_offer(rng, switches[0][1], parameters, target, busy) for _ in range(n_frames)],
@@ -194,7 +212,7 @@ def run_cycles(case):
     def settings_at(port, t):
         by_port = [each for i, (cycle, each) in enumerate(case.schedules) if i == 0 or cycle <= t][-1]
         schedule = by_port.get(port, PortSchedule())
-        return schedule.kind, schedule.quanta
+        return schedule.kind, schedule.quanta, schedule.paused
 
     core = SwitchCore(shape, case.switches, table_of(case.allowed), table_of(case.ready), settings_at)
     frames = [

@@ -9,12 +9,15 @@ import pytest
 
 from cocotb_tests.bench_switch import (
     BROADCAST,
+    OUTSIDE,
     AclEntry,
     Mirror,
+    PoolFilters,
     c_tag,
     frame,
     switch,
 )
+from hwmodel.compiled.records import NEVER
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
@@ -142,6 +145,37 @@ def test_who_leaves_first(kind, order):
     assert np.sort(found.copies.choice)[:2].tolist() == [135, 241]
 
 
+def test_a_pause_holds_the_frame_that_would_be_chosen():
+    """It would be chosen in 23, and is in 40, the first cycle without the pause; its first beat comes four later."""
+    parameters = CoreParameters(pause=1)
+    schedules = [(0, {VF1: PortSchedule(paused=1)}), (40, {VF1: PortSchedule()})]
+    (copy,) = predicted([to_vf1(0)], parameters, schedules=schedules).copies
+    assert (copy.choice, copy.first_beat, copy.last_beat) == (40, 44, 51)
+    # One that was chosen before goes on, in the midst of its beats too.
+    schedules = [(0, {}), (24, {VF1: PortSchedule(paused=0xFF)})]
+    (copy,) = predicted([to_vf1(0)], parameters, schedules=schedules).copies
+    assert (copy.choice, copy.last_beat) == (23, 34)
+
+
+def test_what_is_paused_for_good_stays():
+    """With two queues, priorities 0 to 3 share the lower one."""
+    config = switch(*NAMES, stations={name: {"spoof_check": False} for name in NAMES})
+    offers = [Offer(VF0 + k, frame("vf6", "vf0", c_tag(1, priority))) for k, priority in enumerate((1, 4, 3, 7))]
+    schedules = [(0, {8: PortSchedule("deficit", paused=1 << 2)})]
+    found = predicted(offers, CoreParameters(priorities=2, pause=1), config, schedules=schedules)
+    assert (found.copies.last_beat < NEVER).tolist() == [False, True, False, True]
+    assert (found.copies.choice < NEVER).tolist() == [False, True, False, True]
+    assert (found.counters[8].copies, found.counters[8].sent) == (4, 2)
+
+
+def test_pool_filters_choose():
+    """The rules are those of docs/steering.md, whose own tests are elsewhere: here the core has them."""
+    config = switch(*NAMES, pool_filters=PoolFilters(True, "vf6"))
+    offers = [Offer(0, frame("vf1", OUTSIDE)), Offer(0, frame("vf1", OUTSIDE, c_tag(1)))]
+    found = predicted(offers, CoreParameters(pool_filters=1), config)
+    assert found.frames.ports.tolist() == [1 << 8, 1 << VF1]  # no pool takes untagged frames
+
+
 def test_a_group_frame_leaves_by_all_its_ports_at_once():
     found = predicted([Offer(VF0, frame(BROADCAST, "vf0"))])
     assert found.copies.port.tolist() == [0, 1, 3, 4, 5, 6, 7, 8]
@@ -181,6 +215,7 @@ def test_parameters_of_a_configuration():
     [
         {"ports": 1}, {"ports": 18}, {"bus_w": 96}, {"priorities": 3}, {"max_frame_bytes": 59},
         {"max_frame_bytes": 9725}, {"ingress_bytes": 1599}, {"queue_bytes": 1535}, {"ingress_bytes": 1 << 21},
+        {"pool_filters": 2}, {"pause": -1},
     ],
 )  # fmt: skip
 def test_parameters_that_do_not_elaborate(wrong):
@@ -208,6 +243,9 @@ def test_bad_offers():
         ({"tables": [(0, build_tables(switch(mode="multichannel")))]}, "S-channels"),
         ({"tables": [(0, build_tables(switch(acl=(AclEntry("deny"),))))]}, "access list"),
         ({"tables": [(0, build_tables(switch(mirrors=(Mirror("vf0", vlan=1),))))]}, "mirrors"),
+        ({"tables": [(0, build_tables(switch(pool_filters=PoolFilters())))]}, "pool filters, and POOL_FILTERS is 0"),
+        ({"tables": [(0, build_tables(switch(pool_filters=PoolFilters(multicast_hash=(1,)))))]}, "POOL_FILTERS"),
+        ({"schedules": [(0, {1: PortSchedule(paused=1)})]}, "port 1 cannot pause 0x1: PAUSE is 0"),
         ({"schedules": []}, "0 schedules"),
         ({"schedules": [(0, {1: PortSchedule("weighted")})]}, "port 1 has no schedule"),
         ({"schedules": [(0, {1: PortSchedule("deficit", (0,) * 8)})]}, "port 1 has no schedule"),
@@ -219,6 +257,17 @@ def test_bad_offers():
 def test_impossible_surroundings(wrong, match):
     with pytest.raises(InputError, match=match):
         predicted([], **wrong)
+
+
+def test_a_core_with_pools_has_no_tables_of_hashes():
+    hashed = build_tables(switch(*NAMES, pool_filters=PoolFilters(unicast_hash=(0x02DD_0000_0099,))))
+    with pytest.raises(InputError, match="no tables of hashes"):
+        predicted([], CoreParameters(pool_filters=1), tables=[(0, hashed)])
+
+
+def test_priorities_that_there_are_not_cannot_be_paused():
+    with pytest.raises(InputError, match="cannot pause 0x100"):
+        predicted([], CoreParameters(pause=1), schedules=[(0, {1: PortSchedule(paused=0x100)})])
 
 
 def test_tables_are_not_changed():

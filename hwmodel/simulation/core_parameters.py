@@ -29,6 +29,8 @@ class CoreParameters:
     ingress_bytes: int = switch_core_cycles.INGRESS_BYTES
     queue_bytes: int = 32768
     max_frame_bytes: int = 1514
+    pool_filters: int = 0
+    pause: int = 0
 
     def __post_init__(self) -> None:
         problems = [text for is_wrong, text in self._bounds() if is_wrong]
@@ -41,6 +43,8 @@ class CoreParameters:
             (self.bus_w not in (64, 128, 256, 512), f"BUS_W is {self.bus_w}, not 64, 128, 256 or 512"),
             (self.priorities not in (1, 2, 4, 8), f"PRIORITIES is {self.priorities}, not 1, 2, 4 or 8"),
             (not 60 <= self.max_frame_bytes <= 9724, f"MAX_FRAME_BYTES is {self.max_frame_bytes}, not 60 to 9724"),
+            (self.pool_filters not in (0, 1), f"POOL_FILTERS is {self.pool_filters}, not 0 or 1"),
+            (self.pause not in (0, 1), f"PAUSE is {self.pause}, not 0 or 1"),
         ]
         if any(is_wrong for is_wrong, _ in bounds):
             return bounds

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwmodel.errors import InputError
-from hwmodel.forwarding.decide import DECISION
+from hwmodel.forwarding.decide import DECISION, output_queue
 from hwmodel.forwarding.parse import HEADER
 from hwmodel.rules.switch_core_cycles import DECISION_CYCLES, LOOK_CYCLES, READY_CYCLES
 from hwmodel.rules.switch_modes import MODES
@@ -34,6 +34,7 @@ from hwmodel.switch_core.state import (
     MAX_CORE_QUEUES,
     MAX_PATTERN_CYCLES,
     MAX_SCHEDULES,
+    PRIORITY_CLASSES,
 )
 
 Records = Any  # an array of numpy records: its fields are arrays
@@ -62,10 +63,14 @@ class Offer:
 
 @dataclass(frozen=True)
 class PortSchedule:
-    """Say how one port's output queues are served: the kind, and the bytes of a turn of `deficit` by queue."""
+    """Say how one port's output queues are served: the kind, and the bytes of a turn of `deficit` by queue.
+
+    `paused`: a bitmap of the priorities of which no frame is begun, as the register PAUSE holds it.
+    """
 
     kind: str = "round_robin"
     quanta: tuple[int, ...] = (RESET_QUANTUM,) * MAX_CORE_QUEUES
+    paused: int = 0
 
 
 @dataclass(frozen=True)
@@ -258,6 +263,16 @@ def _fill_schedules(
             # With one queue there is nothing to schedule: the core takes no turns, whatever the register says.
             record.port[port].kind = SCHEDULERS[schedule.kind if parameters.priorities > 1 else "round_robin"]
             record.port[port].quantum[: parameters.priorities] = quanta
+            record.port[port].paused = _paused_queues(parameters, port, schedule.paused)
+
+
+def _paused_queues(parameters: CoreParameters, port: int, priorities: int) -> int:
+    """Return a bitmap of the queues that wait while some priorities, given as a bitmap, are paused."""
+    if priorities and not (parameters.pause and 0 < priorities < 1 << PRIORITY_CLASSES):
+        raise InputError(f"switch core: port {port} cannot pause {priorities:#x}: PAUSE is {parameters.pause}")
+    paused = [priority for priority in range(PRIORITY_CLASSES) if priorities >> priority & 1]
+    queues = {output_queue(priority, parameters.priorities) for priority in paused}
+    return sum(1 << queue for queue in queues)
 
 
 def _build_tables(parameters: CoreParameters, given: Sequence[tuple[int, Tables]]) -> tuple[Records, NDArray[np.int64]]:
@@ -270,6 +285,11 @@ def _build_tables(parameters: CoreParameters, given: Sequence[tuple[int, Tables]
     has_modes = np.isin(tables.mode, [mode.number for mode in MODES.values() if mode.in_core]).all()
     if not has_modes or tables.n_acl_entries.any() or tables.n_mirrors.any():
         raise InputError("switch core: it has no S-channels, no access list and no mirrors")
+    if tables.has_pool_filters.any() and not parameters.pool_filters:
+        raise InputError("switch core: pool filters, and POOL_FILTERS is 0")
+    is_hashed = any(tables[name]["is_set"].any() for name in ("hashed_groups", "hashed_stations"))
+    if is_hashed or tables.n_type_filters.any():
+        raise InputError("switch core: it has no tables of hashes and no EtherType filters")
     longest = tables["port"]["longest_bytes"]
     np.minimum(longest, parameters.max_frame_bytes, out=longest)
     return tables, np.array(cycles, np.int64)

@@ -13,7 +13,7 @@ from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.parse import C_TAG_BYTES
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.switch_core.pattern import cycle_at, rank_of
-from hwmodel.switch_core.scheduler import choose_queue, delist, enlist, schedule_at
+from hwmodel.switch_core.scheduler import choose_queue, delist, enlist, first_listed, next_change, schedule_at
 from hwmodel.switch_core.state import BEAT_BYTES, NOBODY
 
 QUEUE_FULL = DropReason.QUEUE_FULL.value
@@ -96,8 +96,13 @@ def choose_until(core, output, port, copies, until):
     while output.waiting != 0 and output.look_at <= until:
         now = output.look_at
         settings = core.schedule[schedule_at(core, output, now)].port[port]
-        head = output.queue[output.listed[0]]
-        chosen = choose_queue(core, output, settings, copies[head.first].frame_bytes)
+        may_send = output.waiting & ~settings.paused
+        if may_send == 0:
+            output.look_at = min(next_change(core, output), until + 1)
+            continue
+        at = first_listed(output, may_send)
+        head = output.queue[output.listed[at]]
+        chosen = choose_queue(core, output, settings, may_send, at, copies[head.first].frame_bytes)
         if chosen == NOBODY:
             output.look_at = now + 1
             continue
@@ -131,6 +136,7 @@ def write_copy(core, output, port, copies, number, written):
     copy = copies[number]
     queue = output.queue[copy.queue]
     copy.following = NOBODY
+    copy.choice = copy.first_beat = copy.last_beat = NEVER
     if queue.n_waiting == 0:
         queue.first = number
         output.waiting |= 1 << copy.queue
@@ -217,5 +223,5 @@ def send_copies(cores, frames, granted, copies):
     for port in range(core.n_ports):
         choose_until(core, core.output[port], port, copies, NEVER)
     for i in range(n_copies):
-        core.counters[copies[i].port].sent += 1
+        core.counters[copies[i].port].sent += 1 if copies[i].last_beat != NEVER else 0
     return n_copies

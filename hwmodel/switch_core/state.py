@@ -13,9 +13,10 @@ from hwmodel.compiled.records import I32, ints, record
 MAX_CORE_PORTS = 17  # ports of the Verilog switch core
 MAX_CORE_QUEUES = 8  # of a port
 MAX_PATTERN_CYCLES = 1 << 20
-MAX_SCHEDULES = 1 << 10
+MAX_SCHEDULES = 1 << 11
 MAX_INGRESS_WORDS = 1 << 14  # so many frames, of a word each, wait at most
 BEAT_BYTES = 8
+PRIORITY_CLASSES = 8  # of frames, each of which a port can be told not to send
 
 # What SCHEDULER holds; 3 is strict priority too.
 CORE_ROUND_ROBIN, CORE_DEFICIT, CORE_STRICT = range(3)
@@ -39,7 +40,8 @@ CORE_FRAME = record(
     *ints("reason", "ports", "full", "priority", "n_tag_bytes", "tagged", "outer_bytes"),
 )
 # A copy that found room. `added_bytes`: how much longer than the frame it leaves. `choice` is the cycle of the
-# scheduler's choice, `first_beat` and `last_beat` are those in which the beats are accepted.
+# scheduler's choice, `first_beat` and `last_beat` are those in which the beats are accepted; NEVER where its queue is
+# paused for good.
 CORE_COPY = record(
     *ints("frame", "port", "queue", "n_words", "frame_bytes", "added_bytes", "following"),
     *ints("choice", "first_beat", "last_beat"),
@@ -68,7 +70,8 @@ OUTPUT = record(
     ("sending", SENDING),
     ("ready", PATTERN),
 )
-PORT_SCHEDULE = record(*ints("kind"), ("quantum", np.int64, (MAX_CORE_QUEUES,)))
+# `paused`: a bitmap of the queues from which nothing is chosen.
+PORT_SCHEDULE = record(*ints("kind", "paused"), ("quantum", np.int64, (MAX_CORE_QUEUES,)))
 SCHEDULE = record(*ints("from_cycle"), ("port", PORT_SCHEDULE, (MAX_CORE_PORTS,)))
 CORE_COUNTERS = record(*ints("received", "lost", "copies", "sent"), ("drops", np.int64, (32,)))
 

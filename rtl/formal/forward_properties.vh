@@ -5,6 +5,7 @@
     reg f_was_reset;
     reg [LENGTH_W-1:0] f_length;
     reg [7:0] f_reason;
+    reg f_for_one;   // pool, at most
     reg [`INDEX_W(PORTS)+LENGTH_W+COUNT_W+8+2*PORTS+`INDEX_W(PRIORITIES)+4+`TAG_VALUE_W-1:0] f_decision;
     wire [`INDEX_W(PORTS)+LENGTH_W+COUNT_W+8+2*PORTS+`INDEX_W(PRIORITIES)+4+`TAG_VALUE_W-1:0] f_decision_now =
         {port, length, words, reason, egress, queue, strip, add, adds_at, tag_value};
@@ -15,6 +16,7 @@
         f_was_reset <= reset;
         f_length <= in_length;
         f_reason <= in_reason;
+        f_for_one <= POOL_FILTERS != 0 && by_pools && !bridge_above && !is_replicated && (defaults & (defaults - 1'b1)) == 0;
         f_decision <= f_decision_now;
     end
 
@@ -25,6 +27,7 @@
                 words_hold_the_frame: assert (words == (f_length + BUS_W / 8 - 1) / (BUS_W / 8) && length == f_length);
                 dropped_or_forwarded: assert ((egress == 0) == (reason != `DROP_NONE));
                 first_reason_stays: assert (f_reason == `DROP_NONE || reason == f_reason);
+                not_replicated_goes_to_one: assert (!f_for_one || (egress & (egress - 1'b1)) == 0);
                 one_tag_changes: assert (
                     strip == `TAG_NONE || (strip == `TAG_C && add == `TAG_C) || (egress & adds_at) == 0);
             end else if (!f_was_reset) begin

@@ -1,6 +1,7 @@
 // What is proven of output_scheduler, for more than one queue: whose turn it is, and for how long a queue can wait for it.
 //
-// `f_queue` is any queue. The order of the list is checked for all queues at once, since the proof of one needs it of all.
+// What is paused may not send, whatever waits: claims of turns are about the queues that may send. `f_queue` is any
+// queue. The order of the list is checked for all queues at once, since the proof of one needs it of all.
 
 `ifdef PROVES_OUTPUT_SCHEDULER
 `define SCHEDULER_IS_GIVEN assume
@@ -20,8 +21,9 @@
     reg f_keeps_place;
 
     wire f_has_frames = has_frames[f_queue];
+    wire f_may_send = may_send[f_queue];
     wire f_others_turn = choose && pick != f_queue;
-    wire f_own_turn = due && pick == f_queue && has_frames != 0;
+    wire f_own_turn = due && pick == f_queue && may_send != 0;
     wire f_joins = enter && enter_queue == f_queue && (f_waiting == 0 || (f_waiting == 1 && choose && pick == f_queue));
     wire [QUEUE_I_W-1:0] f_distance = f_queue - f_pointer;   // PRIORITIES is a power of two
 
@@ -37,7 +39,7 @@
             f_credit_before <= 0;
         end else begin
             f_waiting <= f_waiting + (enter && enter_queue == f_queue) - (choose && pick == f_queue);
-            if (!f_has_frames || kind != 2'd0 || (choose && pick == f_queue)) f_passed_over <= 0;
+            if (!f_may_send || kind != 2'd0 || (choose && pick == f_queue)) f_passed_over <= 0;
             else if (f_others_turn) f_passed_over <= f_passed_over + 1'b1;
             if (choose && kind == 2'd0) f_pointer <= pick + 1'b1;
             if (f_joins || (choose && pick == f_queue)) begin
@@ -86,17 +88,18 @@
 `ifdef PROVES_OUTPUT_SCHEDULER
             chooses_when_due: assert (!choose || due);
             chooses_a_frame_that_waits: assert (!choose || has_frames[pick]);
+            if (PAUSE != 0) chooses_nothing_that_is_paused: assert (!choose || !paused[pick]);
             one_queue_at_a_time: assert ((g_queues.picked & (g_queues.picked - 1'b1)) == 0);
-            some_queue_if_any_waits: assert (has_frames == 0 || has_frames[pick] && g_queues.picked != 0);
+            some_queue_if_any_waits: assert (may_send == 0 || may_send[pick] && g_queues.picked != 0);
             counts_frames: assert (waiting[f_queue] == f_waiting);
-            if (kind != 2'd1) never_idles: assert (choose == (due && has_frames != 0));
+            if (kind != 2'd1) never_idles: assert (choose == (due && may_send != 0));
 
             round_robin_passes_over_each_once: assert (f_passed_over < PRIORITIES);
-            if (choose && kind[1]) strict_lets_no_lower_pass: assert ((has_frames >> pick) == 1);
+            if (choose && kind[1]) strict_lets_no_lower_pass: assert ((may_send >> pick) == 1);
 
             list_is_an_order: assert (f_is_order);
-            if (kind == 2'd1 && has_frames != 0)
-                deficit_takes_the_head: assert ((has_frames & g_queues.ahead[pick]) == 0);
+            if (kind == 2'd1 && may_send != 0)
+                deficit_takes_the_head: assert ((may_send & g_queues.ahead[pick]) == 0);
             if (kind == 2'd1 && choose)
                 deficit_pays_for_the_frame: assert (pick_length <= g_queues.deficit[pick]);
             // A deficit is less than a quantum and a frame, so that it never overflows.
@@ -130,4 +133,12 @@
         leaves_and_joins_at_once: cover (f_joins && f_waiting == 1);
         stands_behind_each_other: cover (f_has_frames && g_queues.ahead[f_queue] == ~({{PRIORITIES{1'b0}}, 1'b1} << f_queue) % (1 << PRIORITIES) && has_frames == {PRIORITIES{1'b1}});
     end
+    generate
+        if (PAUSE != 0) begin : g_f_pause
+            always @* if (f_started && !reset) begin
+                passes_a_paused_head: cover (choose && kind == 2'd1 && (has_frames & paused & g_queues.ahead[pick]) != 0);
+                waits_as_all_are_paused: cover (due && has_frames != 0 && may_send == 0);
+            end
+        end
+    endgenerate
 `endif

@@ -9,6 +9,7 @@
     reg [INFO_W-1:0] f_look_info, f_info;
     reg [1:0] f_mode;
     reg [11:0] f_port_vlan;
+    reg f_has_pools;
     wire [PORT_I_W-1:0] f_from = in_info[INFO_W-1-:PORT_I_W];
     wire [PORT_I_W-1:0] f_look_from = f_look_info[INFO_W-1-:PORT_I_W];
 
@@ -18,6 +19,7 @@
         {f_header, f_look_header} <= {f_look_header, in_header};
         {f_info, f_look_info} <= {f_look_info, in_info};
         f_mode <= mode;
+        f_has_pools <= has_pools;
         f_port_vlan <= port_vlan >> (12 * f_look_from);
     end
 
@@ -35,6 +37,7 @@
     wire [HEADER_W-97:0] f_rest = f_bytes[HEADER_W-97:0];   // after the addresses
     wire [15:0] f_first_type = f_rest[HEADER_W-97-:16];
     wire f_from_uplink = f_info[INFO_W-1-:PORT_I_W] == 0;
+    wire f_knows_pools = POOL_FILTERS != 0 && f_has_pools && f_mode == `MODE_VEB;
     wire [3:0] f_outer_bytes =
         !f_from_uplink ? 4'd0 :
         (f_mode == `MODE_VN_TAG && f_first_type == `TYPE_VN_TAG) ? 4'd6 :
@@ -56,7 +59,7 @@
             outer_tag_is_the_frames: assert (look_outer == f_look_bytes[HEADER_W-113-:48]);
         end
         if (f_given[1]) begin
-            info_is_handed_on: assert (info == f_info && frame_mode == f_mode);
+            info_is_handed_on: assert (info == f_info && frame_mode == f_mode && frame_has_pools == f_knows_pools);
             kind_of_address_is_the_frames: assert (
                 is_group == f_destination[40] && is_broadcast == &f_destination &&
                 is_link_local == (f_destination >> 4 == 48'h0180C2000000 >> 4));
@@ -73,7 +76,8 @@
             if (!f_from_uplink) tag_follows_the_tags: assert (
                 begins_with_tag == (f_type == `TYPE_S_TAG || f_type == `TYPE_VN_TAG || f_type == `TYPE_E_TAG));
             tagged_by_a_vlan: assert (is_tagged == (f_has_c_tag && f_tci[11:0] != 0));
-            vlan_is_the_tags_or_the_ports: assert (vlan == (is_tagged ? f_tci[11:0] : f_port_vlan));
+            vlan_is_the_tags_or_the_ports: assert (
+                vlan == (is_tagged ? f_tci[11:0] : (f_knows_pools && f_from_uplink) ? 12'd0 : f_port_vlan));
 
             whole_frame_with_an_e_tag_and_a_c_tag: cover (valid && n_tag_bytes == 12 && is_complete);
             cut_frame_with_a_vn_tag: cover (valid && n_tag_bytes == 6 && !is_complete);

@@ -90,6 +90,11 @@ PROOFS = (
     # Four, since the number of queues is a power of two. Short frames and few of them: their widths only bound numbers.
     # Quanta keep their 16 bits.
     Proof("output_scheduler", "output_scheduler", {"PRIORITIES": 4, "LENGTH_W": 4, "WAITING_W": 2}),
+    Proof(
+        "output_scheduler_with_pauses",
+        "output_scheduler",
+        {"PRIORITIES": 4, "PAUSE": 1, "LENGTH_W": 4, "WAITING_W": 2},
+    ),
     # Nothing in the handshakes depends on the parameters, which only go into what is read.
     Proof("axi_lite_registers", "axi_lite_registers", {}, below=("checkers/axi_lite_checker",)),
     # Words of four beats, and frames of four words.
@@ -124,8 +129,10 @@ PROOFS = (
     # Two ports: the one looked at, and another. All reasons and all 64 bits.
     Proof("counters", "counters", {"PORTS": 2}),
     Proof("forward", "forward", {"PORTS": 3}),
+    Proof("forward_to_pools", "forward", {"PORTS": 4, "POOL_FILTERS": 1}),
     # Three ports: the uplink and two others. Lengths beyond all that tags can take.
     Proof("parser", "parser", {"PORTS": 3, "LENGTH_W": 6}),
+    Proof("parser_with_pools", "parser", {"PORTS": 3, "POOL_FILTERS": 1, "LENGTH_W": 6}),
     # Three entries, so that the last one is not that of the last number; two stations, of which a list may have one.
     Proof("vlan_table", "vlan_table", {"PORTS": 2, "ENTRIES": 3}),
     Proof("address_table", "address_table", {"PORTS": 2, "ENTRIES": 3}),

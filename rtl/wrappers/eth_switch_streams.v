@@ -12,7 +12,9 @@ module eth_switch_streams #(
     parameter MAX_FRAME_BYTES = 1514,
     parameter MAC_ENTRIES = 64,
     parameter VLAN_ENTRIES = 32,
-    parameter LIST_ENTRIES = 16
+    parameter LIST_ENTRIES = 16,
+    parameter POOL_FILTERS = 0,
+    parameter PAUSE = 0
 ) (
     input  wire        clk,
     input  wire        reset,
@@ -159,7 +161,9 @@ module eth_switch_streams #(
         .MAX_FRAME_BYTES(MAX_FRAME_BYTES),
         .MAC_ENTRIES(MAC_ENTRIES),
         .VLAN_ENTRIES(VLAN_ENTRIES),
-        .LIST_ENTRIES(LIST_ENTRIES)
+        .LIST_ENTRIES(LIST_ENTRIES),
+        .POOL_FILTERS(POOL_FILTERS),
+        .PAUSE(PAUSE)
     ) core (
         .clk(clk),
         .reset(reset),

@@ -171,7 +171,8 @@ class Deciding:
 class SwitchCore:
     """Run frames through the core.
 
-    `may_offer` and `is_ready` are called with port and cycle; `settings_at` gives (kind, quanta) of a port in a cycle.
+    `may_offer` and `is_ready` are called with port and cycle; `settings_at` gives (kind, quanta, paused
+    priorities) of a port in a cycle.
     """
 
     def __init__(self, shape, switches, may_offer, is_ready, settings_at):

@@ -46,10 +46,11 @@ class Scheduler:
 
     def choose(self, t):
         """Look at the queues in a cycle; give the copy chosen, or None."""
-        waiting = [q for q, queue in enumerate(self.queues) if queue]
+        kind, quanta, paused = self.settings_at(t)
+        held = {p * self.shape.priorities // 8 for p in range(8) if paused >> p & 1}
+        waiting = [q for q, queue in enumerate(self.queues) if queue and q not in held]
         if not waiting:
             return None
-        kind, quanta = self.settings_at(t)
         if kind == "round_robin" or self.shape.priorities == 1:
             while self.pointer not in waiting:
                 self.pointer = (self.pointer + 1) % self.shape.priorities
@@ -58,11 +59,12 @@ class Scheduler:
         elif kind == "strict":
             chosen = max(waiting)
         else:
-            chosen = self.listed[0]
+            chosen = next(q for q in self.listed if q in waiting)
             n_bytes = len(self.queues[chosen][0].frame.data)
             if n_bytes > self.deficit[chosen]:
                 self.deficit[chosen] += quanta[chosen]
-                self.listed.append(self.listed.pop(0))
+                self.listed.remove(chosen)
+                self.listed.append(chosen)
                 return None
             self.deficit[chosen] -= n_bytes
         copy = self.queues[chosen].popleft()
