@@ -238,7 +238,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "rings": {
         "nic": {"preset": None, "vfs": 2, "queues_per_vf": 2, "vectors_per_function": 1, "rx_ring": 16,
                 "descriptor_cache": 40, "shared_descriptor_cache": 40,
-                "txdctl": {"wthresh": 0, "rs": 4}, "rxdctl": {"pthresh": 4, "hthresh": 4}},
+                "txdctl": {"hthresh": 5, "wthresh": 0, "rs": 4}, "rxdctl": {"pthresh": 4, "hthresh": 4}},
         "driver": {"preset": "kernel", "refill_batch": 2},
         "switch": {"ports": [{"name": "vf1", "drop_enable": [False, True]}]},
         "workload": {"pattern": "flows", "frame_bytes": 1518, "flows": [

@@ -130,8 +130,8 @@ def _check_vectors(config: Config, findings: Findings, name: str, device: Device
     n_vectors, most = config.nic.vectors_per_function, device.vectors_per_vf
     if n_vectors is not None and most is not None and n_vectors > most and not config.has_pools:
         findings.add(
-            f"{n_vectors} vectors for queues; a VF of the {name} has {most + 1} in all, one of them for messages of the "
-            "PF",
+            f"{n_vectors} vectors for queues; a VF of the {name} has {most + 1} in all, one of them for messages of "
+            "the PF",
             "nic.vectors_per_function",
             "nic.preset",
         )
