@@ -53,7 +53,7 @@ def _classes(chance: random.Random, n: int) -> list[dict[str, Any]]:
     cuts = sorted(chance.sample(range(1, 100), n - 1))
     percents = [end - begin for begin, end in zip([0, *cuts], [*cuts, 100], strict=True)]
     found = []
-    for number, percent in enumerate(percents):
+    for percent in percents:
         one: dict[str, Any] = {"percent": percent, "strict": chance.choice(("none", "none", "none", "group", "link"))}
         if chance.random() < 0.5:
             one["group"] = chance.randint(0, 2)

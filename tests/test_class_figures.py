@@ -70,9 +70,13 @@ def test_limits_say_the_shares_and_the_registers():
 
 
 def test_a_result_has_classes_and_pools():
-    config = {"nic": {"vfs": 4, "arbitration": {"classes": [{"percent": 50}, {"percent": 30}, {"percent": 20}]}},
-              "switch": {"ports": STATIONS}, "pcie": {"generation": 3, "lanes": 8},
-              "workload": {"pattern": "to_wire", "frame_bytes": 1518}, "run": {"warmup": "1ms", "duration": "3ms"}}  # fmt: skip
+    config = {
+        "nic": {"vfs": 4, "arbitration": {"classes": [{"percent": 50}, {"percent": 30}, {"percent": 20}]}},
+        "switch": {"ports": STATIONS},
+        "pcie": {"generation": 3, "lanes": 8},
+        "workload": {"pattern": "to_wire", "frame_bytes": 1518},
+        "run": {"warmup": "1ms", "duration": "3ms"},
+    }
     result = result_of(config)
     use = result.arbitration
     assert use is not None

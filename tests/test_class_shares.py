@@ -1,4 +1,4 @@
-"""Shares by credits: at the wire and on the link, whatever the others offer, with guarantees and caps, in drawn cases."""
+"""Shares by credits, at the wire and on the link; guarantees and caps whatever others offer, in drawn cases."""
 
 from __future__ import annotations
 

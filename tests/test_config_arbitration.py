@@ -30,7 +30,7 @@ def of_classes(*classes: dict[str, Any]) -> dict[str, Any]:
     [
         (
             of_classes({"percent": 70}, {"percent": 20}),
-            "nic.arbitration.classes: percent of all classes is 90, not 100",
+            "classes: percent of all classes is 90, not 100",
         ),
         (of_classes({"percent": 70}, {"percent": 40}), "percent of all classes is 110, not 100"),
         (of_classes({"refill": 512, "max": 4095}), "nic.arbitration.classes.0.refill: 512 is out of range; 1 to 511"),

@@ -34,7 +34,7 @@ CREDITS = """
 9728|1 99 0 0 0 0 0 0|76|77 511 76 76 76 76 76 76|40 4054 76 76 76 76 76 76
 9728|25 25 25 25 0 0 0 0|76|100 100 100 100 76 76 76 76|1023 1023 1023 1023 76 76 76 76
 9728|5 10 15 20 50 0 0 0|76|80 160 240 320 511 76 76 76|204 409 614 819 2047 76 76 76
-""".split("\n")[1:-1]
+"""
 # Link and rate in Mb/s, the factor's integer part and fraction, the register.
 RATES = """
 10000 10 1000 0 0x80fa0000
@@ -47,10 +47,10 @@ RATES = """
 10000 10000 1 0 0x80004000
 1000 10 100 0 0x80190000
 1000 333 3 49 0x8000c031
-""".split("\n")[1:-1]
+"""
 
 
-@pytest.mark.parametrize("line", CREDITS)
+@pytest.mark.parametrize("line", CREDITS.split("\n")[1:-1])
 def test_percentages_make_the_credits_that_the_driver_writes(line: str) -> None:
     longest, *rows = line.split("|")
     percents, (least,), refills, limits = ([int(each) for each in row.split()] for row in rows)
@@ -59,7 +59,7 @@ def test_percentages_make_the_credits_that_the_driver_writes(line: str) -> None:
     assert found == tuple(Credits(*each) for each in zip(refills, limits, strict=True))
 
 
-@pytest.mark.parametrize("line", RATES)
+@pytest.mark.parametrize("line", RATES.split("\n")[1:-1])
 def test_a_rate_makes_the_value_that_the_driver_writes(line: str) -> None:
     link, rate, whole, part, value = (int(each, 0) for each in line.split())
     link_bps, rate_bps = link * 10**6, rate * 10**6

@@ -22,7 +22,6 @@ from .scheduling import Scheduler, TxRing
 from .timing import Phase, later, place
 from .writeback import HeldDescriptors
 
-
 BEHIND_THE_EVENT = 1
 """Before all that has a place in the instant."""
 
