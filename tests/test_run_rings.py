@@ -69,6 +69,7 @@ def test_without_it_all_wait_behind_the_first_frame_and_the_report_names_whom_fo
     assert "switch.ports.vf3.drop_enable" in warning
     assert waiting.bottleneck.resource == "rx.descriptors"
     assert waiting.bottleneck.why.startswith("The Rx ring of vf3 has no descriptor left")
+    assert "vf3 posts none again (refill: false)." in waiting.bottleneck.why
     assert any("Rx ring was empty" in line for line in waiting.summary().splitlines())
 
 

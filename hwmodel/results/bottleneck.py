@@ -105,8 +105,8 @@ class Observation:
     - `up`, `down`, `tags`, `tags_in_use` (mean), `core_of` (the VM with the busiest core), `passes_frames`
       (cores are a hypervisor's, which passes frames between pools and VMs), `has_mirrored` (mirrored
       copies were carried), `iotlb_miss_share` (of the addresses translated; None: no cache), `rx_descriptor_ns` (for
-      how long a frame keeps its Rx descriptor) and `rx_blocked` (VMs whose empty rings kept others waiting for long)
-      only make the sentence more exact.
+      how long a frame keeps its Rx descriptor), `rx_blocked` (VMs whose empty rings kept others waiting for long) and
+      `without_refill` (VMs that never post an Rx descriptor again) only make the sentence more exact.
     """
 
     utilizations: Mapping[str, float]
@@ -134,6 +134,7 @@ class Observation:
     iotlb_miss_share: float | None = None
     rx_descriptor_ns: float | None = None
     rx_blocked: tuple[str, ...] = ()
+    without_refill: tuple[str, ...] = ()
 
     def busy(self, server: str) -> float:
         """Return how busy a server is; for a driver, its whole core, whichever side it works on."""

@@ -163,6 +163,7 @@ def observe_window(
         iotlb_miss_share=span.iotlb_miss_share(),
         rx_descriptor_ns=_rx_descriptor_ns(span),
         rx_blocked=_rx_blocked(config, span),
+        without_refill=tuple(port.name for port in config.switch.ports if not config.driver_of(port.name).refill),
     )
 
 

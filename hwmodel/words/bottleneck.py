@@ -109,10 +109,15 @@ def _rx_ring(seen: Observation) -> str:
     if facts:
         whose = f"The Rx ring of {' and that of '.join(seen.rx_blocked)}" if seen.rx_blocked else "An Rx ring"
         verb = "have" if len(seen.rx_blocked) > 1 else "has"
-        return (
-            f"{whose} {verb} no descriptor left: {' and '.join(facts)}. The guest gives them back too late for so "
-            f"short a ring: after batches, interrupts and its own work.{held}"
-        )
+        if seen.without_refill and set(seen.rx_blocked) <= set(seen.without_refill):
+            names, posts = " and ".join(seen.without_refill), "post" if len(seen.without_refill) > 1 else "posts"
+            why = f"{names} {posts} none again (refill: false)."
+        else:
+            why = (
+                "The guest gives them back too late for so short a ring: after batches, interrupts and its own work."
+                + held
+            )
+        return f"{whose} {verb} no descriptor left: {' and '.join(facts)}. {why}"
     return (
         f"An Rx ring lends its descriptors for a round trip through write, notice, core and doorbell, up to "
         f"{percent(seen.rx_ring_fill)} of them at once: never without one, senders and receivers still keep each "

@@ -288,6 +288,8 @@ def short_lines(result: Result) -> list[Line]:
     latencies, vms = list(_short_latency_lines(result)), list(_machine_lines(result))
     beside = list(_beside_lines(result))  # given up where there is too much to say
     fixed = [*_spread_lines(result), *balance_lines(result)]
+    if result.arbitration is not None:
+        fixed.append(Line(class_words(result.arbitration)))
     end = [*run_lines(result), Line(_MORE)]
     warnings = list(warning_lines(result))
     n_least = len(answer) + min(1, len(warnings)) + (len(warnings) > 1) + len(fixed) + len(end)
@@ -449,8 +451,6 @@ def _beside_lines(result: Result) -> Iterator[Line]:
     filled = [parts[name] for name in _QUEUES if (parts[name].share or 0.0) >= _FILLED]
     if result.segments:
         yield Line(segment_words(result.segments))
-    if result.arbitration is not None:
-        yield Line(class_words(result.arbitration))
     if filled:
         told = ", ".join(f"{part.title} {part.lines[0]}" for part in filled)
         yield Line(f"Half full or more, mean over the window: {told}")

@@ -6,6 +6,8 @@ their way keep what was decided when they were made; a decision that comes back 
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.forwarding.decide import NO_POLICER, decide, limit
 from hwmodel.forwarding.drop_reason import DropReason
@@ -126,7 +128,8 @@ def steer_copies(nic, switch, number):
         kind = nic.traffic.copy_kind[at]
         if kind.port != UPLINK:
             params = nic.function[kind.function].params
-            queue = queue_for(switch.tables, switch.steering, switch.header.ethertype, kind.port)
+            port = np.int64(kind.port)  # as its other caller has it
+            queue = queue_for(switch.tables, switch.steering, switch.header.ethertype, port)
             kind.queue_hash = ring_code(params.first_queue + max(queue, 0))
 
 
