@@ -67,6 +67,10 @@ def of_classes(*classes: dict[str, Any]) -> dict[str, Any]:
             "all guarantees up to it are 11Gbps, more than port.rate 10Gbps",
         ),
         (
+            {"nic.arbitration": TWO, "switch.ports": [{"name": "vf0", "min_rate": "9Gbps"}]},
+            "all guarantees of class 0 up to it are 9Gbps, more than its",
+        ),
+        (
             {"switch.ports.vf0.receive_limit": "1Gbps", "switch.ports.vf0.receive_burst": "1KiB"},
             "a bucket of 1KiB never has the tokens for the longest frame, max_frame 1518B",
         ),

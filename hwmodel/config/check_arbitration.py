@@ -40,6 +40,7 @@ def check_arbitration(config: Config, findings: Findings) -> None:
     _check_priorities(arbitration, findings)
     _check_stations(config, arbitration, findings)
     _check_weights(config, findings)
+    _check_guarantees(config, arbitration, findings)
     _check_room(config, arbitration, findings)
     _check_rates(config, findings)
 
@@ -125,6 +126,32 @@ def _check_weights(config: Config, findings: Findings) -> None:
                 f"{MOST_REFILL} that a register holds; say credits, or weights that differ less",
                 findings.station(port.name, "weight"),
                 "nic.arbitration",
+            )
+            return
+
+
+def _check_guarantees(config: Config, arbitration: TransmitArbitration, findings: Findings) -> None:
+    """Check that a class's share has room for what is guaranteed to stations that send in it alone.
+
+    Where classes go before others shares do not follow from percentages, and nothing is said.
+    """
+    if any(each.strict != "none" for each in arbitration.classes):
+        return
+    totals_bps: dict[tuple[str | None, int], int] = {}
+    for function, port in enumerate(config.switch.ports):
+        classes = set(config.classes_of_queues(function))
+        number = classes.pop()
+        if port.min_rate_bps is None or classes or number >= len(arbitration.classes):
+            continue
+        percent = arbitration.classes[number].percent
+        total_bps = totals_bps.get((port.port, number), 0) + port.min_rate_bps
+        totals_bps[port.port, number] = total_bps
+        if percent is not None and percent * config.port.rate_bps < 100 * total_bps <= 100 * config.port.rate_bps:
+            findings.add(
+                f"all guarantees of class {number} up to it are {format_rate_bps(total_bps)}, more than its {percent} "
+                f"percent of port.rate {format_rate_bps(config.port.rate_bps)}",
+                findings.station(port.name, "min_rate"),
+                (*CLASSES, number, "percent"),
             )
             return
 
