@@ -65,7 +65,7 @@ def with_clocks(parameters: NicParameters, config: Config, receivers: Iterable[i
         },
         early_refills=2**32 // 64,
         own_drivers={
-            port: {**own, **{name: round(own[name] * of) for name, of in of_drivers.items()}}
+            port: {**own, **{name: round(own[name] * of) for name, of in of_drivers.items() if name in own}}
             for port, own in parameters.own_drivers.items()
         },
     )

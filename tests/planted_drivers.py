@@ -61,7 +61,7 @@ def joins_in_front(patch: Patch) -> None:
 
 def sees_nothing_while_it_polls(patch: Patch) -> None:
     def landed(pair: driver.QueuePair, copies: list[Any]) -> None:
-        pair._received += copies
+        pair.received += copies
 
     patch.setattr(driver.QueuePair, "_received_landed", landed)
 

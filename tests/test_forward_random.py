@@ -44,6 +44,7 @@ AFTER_THE_DECISION = {
     "FUNCTION_RESET",
     "PVLAN",
     "PORT_SECURITY",
+    "RECEIVE_LIMIT",
 }
 
 

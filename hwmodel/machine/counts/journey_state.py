@@ -25,7 +25,7 @@ PART_FIELDS = (
     "writeback", "interrupt_moderation", "interrupt", "guest_queue",
 )  # fmt: skip
 
-WHOSE_JOURNEY = (("number", I64), ("template", I32), ("index", I32), ("copy_kind", I32), ("tx_queue", I16))
+WHOSE_JOURNEY = (("number", I64), ("template", I32), ("index", I32), ("copy_kind", I32))
 # Of the batch that begins with a frame of a Tx ring: when its core began to post it, rang, was heard; when descriptors
 # were asked for and came. The frame's own `marks` tell of which it is the first; of the others nothing is written down.
 POST_BATCH = record(*ints(*BATCH_STAMPS))
@@ -34,7 +34,7 @@ POSTED, RUNG, TOLD, REQUESTED, CACHED = (1 << bit for bit in range(len(BATCH_STA
 RX_BATCH = record(*ints(*TOLD_STAMPS))
 WRITTEN_BACK, SHOWN = 1, 2
 # `ends_send`: the frame is the last that an adapter has cut of a send, with TCP's PSH.
-JOURNEY = record(*ints(*JOURNEY_STAMPS), *WHOSE_JOURNEY, ("ends_send", I16))
+JOURNEY = record(*ints(*JOURNEY_STAMPS), *WHOSE_JOURNEY, ("tx_queue", I16), ("ends_send", I16))
 # `is_more`: it is part of a receive that a frame before it has begun.
 FINISHED = record(
     *ints(*WRITE_STAMPS),
@@ -51,7 +51,8 @@ JOURNEYS = record(
     ("slot", JOURNEY, (JOURNEY_CAP,)),
     ("crossed", CROSSED, (JOURNEY_CAP,)),
 )  # fmt: skip
-WHOLE_JOURNEY = record(*ints(*STAMPS), *WHOSE_JOURNEY)
+# Without a gap, since logs are compared byte by byte.
+WHOLE_JOURNEY = record(*ints(*STAMPS), *WHOSE_JOURNEY, ("tx_queue", I32))
 JOURNEY_LOG = record(*ints("n", "enabled"), ("entry", WHOLE_JOURNEY, (JOURNEY_LOG_CAP,)))
 PART_SUMS = record(*((name, F64) for name in PART_FIELDS))  # of journeys, in femtoseconds
 # Of `n` journeys whose parts are not yet in the sums: their stamps, added up with overflow, which differences undo.

@@ -156,7 +156,8 @@ class Cores:
 
     def _serve(self, from_fs: int, now_fs: int, work: CoreWork) -> None:
         """Show a message to the PF, behind what its core has to do already."""
-        number = int(self._nic["function"]["params"]["core"][work.function])
+        first_ring = self._nic["function"]["params"]["first_queue"][work.function]
+        number = int(self._nic["tx_queue"]["params"]["core"][first_ring])
         start_fs = max(now_fs, int(self._free_fs[number]), int(self._ends_fs[number]))
         self._free_fs[number] = start_fs + work.work_fs
         message = self._messages.get((now_fs, work.function), "")
