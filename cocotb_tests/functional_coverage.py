@@ -38,7 +38,7 @@ UNREACHABLE: dict[str, Unreachable] = {
         ),
     ],
     "core.drops": [
-        *(((None, name), NO_SUCH_RULE) for name in ("ACL_DENY", "RATE_LIMITED")),
+        *(((None, name), NO_SUCH_RULE) for name in ("ACL_DENY", "RATE_LIMITED", "RECEIVE_LIMIT")),
         ((None, "STAG_UNKNOWN"), "the core has no S-channels"),
         *(
             ((None, name), LATER)

@@ -24,6 +24,7 @@ from cocotb_tests.lost_copies import Loss, Stay, unjustified_loss
 from cocotb_tests.places import ROOT
 from cocotb_tests.stages import CYCLES_A_WRITE, busy_stage, random_stages
 from cocotb_tests.vacuity import TooLittleError, compared
+from hwmodel.forwarding.drop_reason import DropReason
 
 SMALL = read_dut(ROOT / "cocotb_tests/dut_example/small_switch.yaml")
 FRAMES = [Frame(0, b"")] * 400
@@ -104,6 +105,13 @@ def test_what_a_core_lacks_is_left_out_of_its_coverage_and_no_more():
     assert {"the core has no mode vepa", "ports.admit is all for ever"} <= reasons
     assert unreachable_in(deaf) == unreachable_in(small)
     assert unreachable_in(read_dut(OWN_CORE).core()) == UNREACHABLE
+
+
+def test_drop_reasons_that_the_verilog_never_gives_are_not_waited_for():
+    """A reason that the model alone gives would else be missed by the longest runs only."""
+    verilog = " ".join(path.read_text("utf-8") for path in (ROOT / "rtl").rglob("*.v"))
+    never_given = {reason.name for reason in DropReason if f"`DROP_{reason.name}" not in verilog}
+    assert {name for (mode, name), _ in UNREACHABLE["core.drops"] if mode is None} == never_given
 
 
 @pytest.mark.parametrize("mode", SMALL.backend_class.modes)
