@@ -188,6 +188,23 @@ def test_the_resolved_form_is_the_same_system(changes, has_table):
     )
 
 
+@pytest.mark.parametrize(
+    ("of_all", "of_a", "written"),
+    [
+        ("{classes: [{percent: 60}, {percent: 40}]}", "null", None),
+        ("null", "{classes: [{percent: 60}, {percent: 40}]}", 2),
+    ],
+)
+def test_a_server_may_have_what_is_written_only_where_it_is_set(of_all, of_a, written):
+    config = load(
+        f"nic: {{vfs: 2, arbitration: {of_all}}}\nservers: [{{name: a, set: {{nic.arbitration: {of_a}}}}}, {{name: b}}]"
+    )
+    changed = config.servers[0].changes["nic.arbitration"]
+    assert (changed and len(changed["classes"])) == written
+    again = config_from_mapping(config.resolved())
+    assert [one.config.nic.arbitration is None for one in servers_of(again)] == [written is None, written == 2]
+
+
 def test_what_is_compared_with_has_the_same_servers():
     config = load(TWO + "bridge: {latency: 1us}", ["servers.b.set.pcie.lanes=1"])
     defaults = defaults_beside(config.resolved())

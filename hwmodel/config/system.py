@@ -275,10 +275,10 @@ def _compare(path: tuple[str | int, ...], before: Any, after: Any, changes: dict
     elif not isinstance(before, dict) or not isinstance(after, dict) or _is_table(path):
         changes[".".join(map(str, path))] = after
         return
-    for key, value in after.items():
+    for key in {**before, **after}:  # some keys are written only where they are set
         if path == ("driver",) and key == "vms":
             continue
-        _compare((*path, key), before[key], value, changes)
+        _compare((*path, key), before.get(key), after.get(key), changes)
     if path == ("driver",):
         _compare_vms(before, after, changes)
 

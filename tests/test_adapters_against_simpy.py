@@ -1,0 +1,22 @@
+"""Adapters with all that queues and ports can have, in the engine beside the SimPy model: the same course each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.beside_simpy import GROUP_OF, check_same_course, run_both
+from tests.drawn_adapters import draw_adapter
+
+SEEDS = [
+    *range(6),
+    *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 18)),
+    *(pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)) for seed in range(18, 300)),
+]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_drawn_adapter_takes_the_same_course(tmp_path: Path, seed: int) -> None:
+    drawn = draw_adapter(seed)
+    check_same_course(run_both(tmp_path, drawn.changes, drawn.load, GROUP_OF, drawn.commands), at_least=-1)
