@@ -86,9 +86,10 @@ def _shared(chance: random.Random, classes: Mapping[str, Any], changes: Mapping[
             stations[each["name"]] = {**stations.get(each["name"], {}), **each}
     if "all" in stations:  # of which frames are long, as sends may have them
         found |= {"nic.tx_buffer": "64KiB", "nic.rx_buffer": "32KiB"}
-        for each in stations.values():
-            each |= {"receive_burst": "16KiB"} if "receive_limit" in each else {}
-            each.pop("classes", None)
+        for station in stations.values():
+            if "receive_limit" in station:
+                station["receive_burst"] = "16KiB"
+            station.pop("classes", None)
     return {**found, "switch.ports": list(stations.values())}
 
 
