@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.beside_simpy import EVERYONE, GROUP, GUESTS, IMIX, WIRE, Recorded
+from tests.beside_simpy import EVERYONE, GROUP, GUESTS, IMIX, NS_FS, WIRE, Commands, Recorded
 
 NAMES = ("pf", "vf0", "vf1", "vf2", "vf3")
 
@@ -47,6 +48,32 @@ def draw_classes(seed: int, n: int = 700) -> tuple[dict[str, Any], Recorded]:
             frames.append((int(at_ns), source, chance.choice(targets), chance.choice(IMIX)))
             at_ns += chance.expovariate(1 / mean_ns)
     return {**changes, "run.warmup": "20us", "run.duration": f"{frames[-1][0] - 20_000}ns"}, frames
+
+
+def draw_class_changes(seed: int, changes: Mapping[str, Any], frames: Recorded, n: int = 8) -> Commands:
+    """Draw commands to credits, orders, weights and limits on receivers of such a machine."""
+    chance = random.Random(f"class changes {seed}")
+    n_classes = len(changes["nic.arbitration"]["classes"])
+    moments = sorted(chance.randrange(frames[-1][0] * NS_FS) for _ in range(n))
+    return [(at_fs, _class_change(chance, n_classes)) for at_fs in moments]
+
+
+def _class_change(chance: random.Random, n_classes: int) -> dict[str, Any]:
+    name = chance.choice(NAMES)
+    limits = ({"receive_limit": None}, {"receive_limit": "200.003Mbps", "receive_burst": "3KiB"},
+              {"receive_limit": "1Gbps", "receive_burst": "6KiB"})  # fmt: skip
+    kinds: Sequence[dict[str, Any]] = (
+        {f"nic.arbitration.classes.{at}": each for at, each in enumerate(_classes(chance, n_classes))},
+        {
+            "nic.arbitration.descriptor_plane": chance.choice(("weighted_strict", "round_robin")),
+            "nic.arbitration.packet_plane": chance.choice(("strict", "round_robin")),
+            "nic.arbitration.pools": chance.choice(("weighted", "round_robin")),
+        },
+        {f"switch.ports.{name}.weight": chance.randint(1, 9)},
+        {f"switch.ports.{name}.credits": chance.choice((None, {"refill": chance.randint(1, 60), "max": 400}))},
+        {f"switch.ports.{name}.{key}": value for key, value in chance.choice(limits).items()},
+    )
+    return chance.choice(kinds)
 
 
 def _classes(chance: random.Random, n: int) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from tests.beside_simpy import (
     run_both,
     window_of,
 )
-from tests.drawn_classes import draw_classes
+from tests.drawn_classes import draw_class_changes, draw_classes
 
 CROWDED = {"pcie.lanes": 2, "nic.tx_buffer": "12KiB", "nic.rx_ring": 512, "nic.tx_ring": 128}
 SHARES = {"classes": [{"percent": 60}, {"percent": 30}, {"percent": 10}]}
@@ -70,3 +70,13 @@ def test_drawn_machines(seed: int, tmp_path: Path) -> None:
 def test_more_drawn_machines(seed: int, tmp_path: Path) -> None:
     changes, load = draw_classes(seed)
     check_same_journeys(run_both(tmp_path, changes, load, GROUP_OF, ()), at_least=0)
+
+
+CHANGED = [*range(6), *(pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)) for seed in range(6, 120))]
+
+
+@pytest.mark.parametrize("seed", CHANGED)
+def test_credits_orders_and_limits_that_change_in_mid_run(seed: int, tmp_path: Path) -> None:
+    changes, load = draw_classes(seed)
+    commands = draw_class_changes(seed, changes, load)
+    check_same_journeys(run_both(tmp_path, changes, load, GROUP_OF, commands), at_least=0)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 OF_ADAPTERS = (
     "port.rate", "port.down*", "pcie.generation", "pcie.lanes", "pcie.max_read_request", "nic.rate_limit_window",
     "nic.drop_enable", "driver.refill", "driver.vms.*.refill",
+    "nic.arbitration.classes.*", *(f"nic.arbitration.{key}" for key in ("descriptor_plane", "packet_plane", "pools")),
     "switch.uplink.*", "switch.addresses*", "switch.mirrors*", "switch.acl*", "switch.ports.*", "switch.pool_filters.*",
 )  # fmt: skip
 OF_BRIDGES = ("latency", "ageing", "policy*", "ports.*.rate", "ports.*.hairpin", "ports.*.*vlan*")
@@ -35,11 +36,10 @@ OF_WORKLOADS = tuple(
 OF_NO_ADAPTER = ("servers", "bridge", "scenario", "workload", "run")  # looked at by themselves, or not at all
 FIXED = (
     "switch.ports.*.max_frame", "switch.ports.*.port", "switch.ports.*.cores*", "switch.ports.*.classes*",
-    "switch.ports.*.credits*", "switch.ports.*.receive_*",
     *(f"switch.ports.*.{mode.key}" for mode in MODES.values() if mode.key),
 )  # fmt: skip
-# What classes and credits follow from, where there are some.
-OF_CREDITS = ("switch.ports.*.weight", "switch.ports.*.default_priority")
+# What the classes of rings follow from, where there are some.
+OF_CLASSES = ("switch.ports.*.default_priority",)
 # Where a bridge cuts through: whether a frame may go on before its end is there hangs on both rates.
 RATES = ("port.rate", "ports.*.rate")
 # What a bridge has built its lists of interfaces by, where stations have interfaces.
@@ -114,7 +114,7 @@ def _cuts_through(bridge: Any) -> bool:
 def _fixed_of_adapters(config: Config, bridges: Sequence[Any]) -> tuple[str, ...]:
     """Return which of an adapter's keys are fixed."""
     in_lists = IN_LISTS if bridges and MODES[config.switch.mode].has_interfaces else ()
-    return (*FIXED, *in_lists, *(() if config.nic.arbitration is None else OF_CREDITS))
+    return (*FIXED, *in_lists, *(() if config.nic.arbitration is None else OF_CLASSES))
 
 
 def _paired(old: Sequence[Any], new: Sequence[Any]) -> list[tuple[Any, Any]]:

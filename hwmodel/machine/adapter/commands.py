@@ -22,6 +22,7 @@ from hwmodel.machine.time.commands import (
     LINK,
     OUTSIDE_RATE,
     POLICER,
+    RECEIVE_LIMIT,
     REFILL,
     SHAPER,
     SOURCE,
@@ -62,6 +63,9 @@ def obey(nic, words, now_fs, command):
         return
     if command.kind == POLICER:
         rewrite_bucket(nic.commands, command, words, nic.traffic.policer[command.part], now_fs)
+        return
+    if command.kind == RECEIVE_LIMIT:
+        rewrite_bucket(nic.commands, command, words, nic.arbiter.receives[command.part], now_fs)
         return
     if command.kind == FUNCTION_OFF:
         function_off(nic, now_fs, command.part)

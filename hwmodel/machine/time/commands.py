@@ -23,8 +23,9 @@ PLAIN, TABLE, VLAN, POLICER, SHAPER, LINK, LINE_RATE, OUTSIDE_RATE, LATENCY, AGE
 # command's number.
 FUNCTION_OFF, FUNCTION_ON, DRIVER_WORK, WATCHED, SOURCE = range(10, 15)
 # These write that the wire of a port is dead, or alive, which its drivers learn; whether a ring without descriptors
-# drops, which the head of the Rx buffer may wait for; after how many descriptors a driver posts them again, or never.
-WIRE_STATE, DROPPING, REFILL, KINDS = range(15, 19)
+# drops, which the head of the Rx buffer may wait for; after how many descriptors a driver posts them again, or never;
+# what a station may receive.
+WIRE_STATE, DROPPING, REFILL, RECEIVE_LIMIT, KINDS = range(15, 20)
 # What each changes, in words.
 WORDS = {
     PLAIN: "parameters",
@@ -45,6 +46,7 @@ WORDS = {
     WIRE_STATE: "state of a wire",
     DROPPING: "drops of a ring",
     REFILL: "refills of a driver",
+    RECEIVE_LIMIT: "limit of a receiver",
 }
 
 

@@ -41,6 +41,10 @@ class ClassTurns:
     of_group: dict[int, int] = field(default_factory=dict)
     next_in_turn: int = 0
 
+    def change(self, classes: Sequence[TrafficClass], highest_first: bool) -> None:
+        """Go by others from now on; what classes and groups have stays."""
+        self.classes, self.highest_first = classes, highest_first
+
     def choose(self, wanting: Collection[int]) -> int | None:
         """Return the class that goes next of those that want to."""
         before_all = [number for number in wanting if self.classes[number].strict == "link"]
@@ -101,6 +105,10 @@ class PoolTurns:
         self._planes = planes
         self._next = dict.fromkeys(range(len(planes.classes)), 0)
         self._credits = {(port, number): 0 for port in ports for number in self._next}
+
+    def change(self, planes: Planes) -> None:
+        """Give others credits from the next round on."""
+        self._planes = planes
 
     def choose(self, number: int, has_frame: Callable[[int], bool]) -> int:
         """Return the function whose turn it is in a class; one has a frame."""

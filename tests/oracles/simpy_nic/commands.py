@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import simpy
 
+from .classes import Planes
 from .parameters import NicParameters
 
 Configured = TypeVar("Configured")
@@ -16,7 +17,7 @@ Configured = TypeVar("Configured")
 MAY_CHANGE = frozenset((
     "link_fs_per_byte", "max_read_request_bytes", "port_rate_bps", "dead_ports",
     "weights", "drop_enable", "own_drop_enable", "never_refill", "rate_limits", "guarantees", "guarantee_window_fs",
-    "rate_limit_window_bytes", "switch", "off", "driver_work",
+    "rate_limit_window_bytes", "switch", "off", "driver_work", "receive_limits", "planes",
 ))  # fmt: skip
 OF_SWITCH = ("mode", "s_channels", "vif_lists", "ecid_lists")
 OF_STATION = ("name", "max_frame_bytes", "vif", "ecid", "s_channel")
@@ -54,12 +55,24 @@ def other_fields(configured: Any, may_change: Collection[str]) -> list[str]:
 def check_parameters(before: NicParameters, after: NicParameters, where: str = "") -> None:
     """Raise ValueError if something differs that cannot change; `where`: what stands before the names of tables."""
     check_stays("", before, after, other_fields(before, MAY_CHANGE))
+    check_planes(before.planes, after.planes)
     if (before.switch is None) != (after.switch is None):
         raise ValueError("tables cannot appear or vanish in mid-run")
     if before.switch is None and (before.off or after.off):
         raise ValueError("functions go where tables decide")
     if before.switch is not None:
         check_tables(where.lstrip("."), before.switch, after.switch)
+
+
+def check_planes(before: Planes | None, after: Planes | None) -> None:
+    """Raise ValueError if there are other classes of traffic, or rings are in others."""
+    if before is None or after is None:
+        if before is not after:
+            raise ValueError("planes cannot appear or vanish in mid-run")
+        return
+    check_stays("planes.", before, after, ("room_bytes", "class_of_ring"))
+    if len(before.classes) != len(after.classes):
+        raise ValueError("planes.classes cannot become more or fewer in mid-run")
 
 
 def check_tables(what: str, before: Any, after: Any) -> None:

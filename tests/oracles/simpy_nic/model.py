@@ -117,6 +117,8 @@ class Model:
             for tables, switch in zip(self._tables, _switches(parameters), strict=True):
                 tables.change(switch, after)
         self.sender.limits_changed()
+        self.switch.planes_changed()
+        self.switch.limits_changed()
         later(self.env, 0, place(Phase.COMMANDED), self.receiver.drops_changed)
         if wires_change:
             later(self.env, 0, place(Phase.COMMANDED), self._look_at_sources)

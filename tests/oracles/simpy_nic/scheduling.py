@@ -195,6 +195,14 @@ class Scheduler:
             self.held_bytes = dict.fromkeys(range(len(planes.classes)), 0)
             """Of the Tx buffer, by class."""
 
+    def planes_changed(self) -> None:
+        """Go by the classes and pools of now."""
+        planes = self._parameters.planes
+        if planes is not None:
+            self._planes = planes
+            self._class_turns.change(planes.classes, planes.reads_highest_first)
+            self._pool_turns.change(planes)
+
     def class_of(self, ring: TxRing) -> int:
         """Return a ring's class of traffic."""
         return 0 if self._planes is None else self._planes.class_of_ring[ring.port, ring.queue]

@@ -19,11 +19,8 @@ from .parameters import NicParameters
 from .posts import Cut, Post
 from .reads import Read, ReadArbiter, ReadClass
 from .scheduling import Scheduler, TxRing
-from .timing import Phase, later, place
+from .timing import BEHIND_THE_EVENT, Phase, later, place
 from .writeback import HeldDescriptors
-
-BEHIND_THE_EVENT = 1
-"""Before all that has a place in the instant."""
 
 
 @dataclass(slots=True, eq=False)
@@ -101,6 +98,7 @@ class Sender:
     def limits_changed(self) -> None:
         """Learn that rate limits may be others: a function may go at once."""
         self._scheduler.shapers.limits_changed()
+        self._scheduler.planes_changed()
         self._arbiter.look()
 
     def forget(self, port: int) -> None:

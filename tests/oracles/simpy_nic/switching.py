@@ -16,7 +16,7 @@ from .parameters import NicParameters
 from .receiving import FUNCTION_RESET, Receiver
 from .results import Meter
 from .sending import Sender
-from .timing import AtSwitch, FifoServer, Phase, place
+from .timing import BEHIND_THE_EVENT, AtSwitch, FifoServer, Phase, later, place
 
 MIN_DATA_BYTES = 60
 WIRE_OVERHEAD_BYTES = 24
@@ -37,6 +37,10 @@ class PacketPlane:
         self._waiting: list[deque[tuple[Copy, int]]] = [deque() for _ in planes.classes]
         self.joined_fs = 0
         """When the copy joined that was taken last."""
+
+    def change(self, planes: Planes) -> None:
+        """Go by others from now on."""
+        self._turns.change(planes.classes, planes.sends_highest_first)
 
     def put(self, copy: Copy, now_fs: int) -> None:
         """Let a copy wait with its class."""
@@ -183,7 +187,27 @@ class Switch:
                 self._local_class.put(copy, self._env.now)
             else:
                 self._local.append(copy)
-        self._move_local_copies()
+        if self._local_class is None:
+            self._move_local_copies()
+        else:  # of frames that go on together all copies wait before one is next
+            later(self._env, 0, BEHIND_THE_EVENT, self._move_local_copies)
+
+    def planes_changed(self) -> None:
+        """Go by the classes of now."""
+        if self._local_class is not None:
+            for plane in (self._local_class, *self._wire_classes):
+                plane.change(self._parameters.planes)
+
+    def limits_changed(self) -> None:
+        """Receive what may be received from now on; a new limit begins with a full bucket."""
+        limits = self._parameters.receive_limits
+        self._buckets = {port: bucket for port, bucket in self._buckets.items() if port in limits}
+        for port, (rate_bps, burst_bytes) in limits.items():
+            if port in self._buckets:
+                self._buckets[port].change(self._env.now, rate_bps, burst_bytes)
+            else:
+                self._buckets[port] = BucketOracle(rate_bps, burst_bytes)
+                self._buckets[port].last_fs = self._env.now
 
     def _may_receive(self, copy: Copy) -> bool:
         """Tell whether a copy is within what its station may receive."""

@@ -10,6 +10,8 @@ import simpy
 
 FIRST_PLACE = 2
 """SimPy's own 0 and 1 come before all that has a place."""
+BEHIND_THE_EVENT = 1
+"""What an event leads to once all else of it is done, before all that has a place in the instant."""
 
 
 class Phase(IntEnum):
