@@ -104,8 +104,27 @@ def test_what_is_not_said_is_left_out_of_the_resolved_configuration() -> None:
     assert config_from_mapping(config.resolved()) == config
 
 
-@pytest.mark.parametrize("key", ["switch.ports.vf0.weight", "switch.ports.vf0.default_priority"])
-def test_what_credits_follow_from_stays_while_the_machine_runs(key: str) -> None:
-    scenario = [{"at": "10us", "set": {key: 3}}]
-    assert "fixed while the machine runs" in line_of({"nic.arbitration": TWO, "scenario": scenario})
-    config_from_mapping({}, {"scenario": scenario})
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("switch.ports.vf0.default_priority", 3), ("switch.ports.vf0.classes", [1]), ("nic.arbitration.priorities", [1] * 8),
+        ("nic.arbitration.classes", [{"percent": 100}]),
+    ],
+)  # fmt: skip
+def test_which_class_a_ring_is_in_stays_while_the_machine_runs(key: str, value: object) -> None:
+    scenario = [{"at": "10us", "set": {key: value}}]
+    assert "fixed while the machine runs (10us): a driver sets it up" in line_of(
+        {"nic.arbitration": TWO, "scenario": scenario}
+    )
+
+
+def test_credits_and_orders_may_change_while_the_machine_runs() -> None:
+    changes = {
+        "nic.arbitration.classes": [{"percent": 10, "strict": "link"}, {"percent": 90}],
+        "nic.arbitration.pools": "round_robin",
+        "switch.ports.vf0.weight": 3,
+        "switch.ports.vf0.credits": {"refill": 5, "max": 50},
+        "switch.ports.vf0.receive_limit": "1Gbps",
+    }
+    scenario = [{"at": "10us", "set": changes}]
+    assert config_from_mapping({}, {"nic.arbitration": TWO, "scenario": scenario}).scenario

@@ -206,7 +206,10 @@ def test_what_may_change_is_of_blocks_that_exist() -> None:
     assert "nic.vfs" in fixed_keys(config, config.with_overrides({"nic.vfs": 6}))
     of_ports = config_from_mapping({"nic": {"vfs": 4}, "port": {"count": 2, "down": ["p1"]}})
     of_drivers = config_from_mapping({"driver": {"refill": False, "vms": {"vf0": {"refill": False}}}})
-    resolved = {key: value for each in (config, of_ports, of_drivers) for key, value in leaves(each.resolved())}
+    of_classes = config_from_mapping({"nic": {"arbitration": {"classes": [{"percent": 100}]}}})
+    resolved = {
+        key: value for each in (config, of_ports, of_drivers, of_classes) for key, value in leaves(each.resolved())
+    }
     for pattern in (*OF_ADAPTERS, *(f"bridge.{each}" for each in OF_BRIDGES)):
         stem = pattern.split("*")[0].rstrip(".")
         assert any(key == stem or key.startswith(stem) for key in resolved), pattern

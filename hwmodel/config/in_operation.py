@@ -5,6 +5,7 @@ All else is decided as a machine is built.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,30 @@ IN_LISTS = (
     "switch.addresses*",
     *(f"switch.ports.*.{name}*" for name in ("accept", "promiscuous", "groups", "enabled", "mac")),
 )
+
+# Why a key is fixed that is none of the workload's, by patterns; the first that fits.
+REASONS = (
+    ("nic.vfs", "VFs come and go by events of their own: enable_vfs, plug, unplug"),
+    *(
+        (pattern, "a driver sets it up as it starts")
+        for pattern in (
+            "nic.*_ring", "nic.*_batch", "nic.queues_per_vf", "nic.vectors_per_function", "nic.?xdctl*", "nic.rsc*",
+            "nic.header_split", "nic.steering*", "nic.arbitration*", "driver.*", "switch.ports.*.cores*",
+            "switch.ports.*.classes*", "switch.ports.*.default_priority",
+        )
+    ),
+    ("switch.ports.*.max_frame", "buffers are laid out for it"),
+    ("switch.ports.*.port", "a function belongs to its Ethernet port"),
+    ("switch.ports.*", "what a bridge knows the station by is made from it as the station is announced"),
+    ("switch.addresses*", "a bridge makes its lists of interfaces from it at the start"),
+    ("switch.*", "it is how the switch is built"),
+    ("pcie.*", "it is how the link is built, or set as functions are enumerated"),
+    ("nic.*", "it is how the adapter is built"),
+    ("port.*", "it is how the port is built"),
+    ("host.*", "it is how the host is built"),
+    ("bridge*", "it is how the bridge is built"),
+    ("run.*", "it says how the whole run goes"),
+)  # fmt: skip
 
 
 def fixed_keys(before: Config, after: Config) -> list[str]:
@@ -95,9 +120,14 @@ def _has_same_streams(before: Config, after: Config) -> bool:
 
 
 def why_fixed(key: str) -> str:
-    """Return why a key is fixed, as a part of a sentence; nothing where it says so itself."""
-    if not key.startswith("workload."):
-        return ""
+    """Return why a key is fixed, as a part of a sentence."""
+    if key.startswith("workload."):
+        return _why_load_is_fixed(key)
+    own = re.sub(r"^servers\.[^.]+\.set\.", "", key)
+    return next((f": {why}" for pattern, why in REASONS if fnmatchcase(own, pattern)), "")
+
+
+def _why_load_is_fixed(key: str) -> str:
     may = "load, weights, rates of flows and of external, arrivals, bursts"
     if key.startswith("workload.flows"):
         return f": flows keep their ends, and whether they have rates; of a workload these may change: {may}"
