@@ -107,7 +107,8 @@ def test_what_is_not_said_is_left_out_of_the_resolved_configuration() -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("switch.ports.vf0.default_priority", 3), ("switch.ports.vf0.classes", [1]), ("nic.arbitration.priorities", [1] * 8),
+        ("switch.ports.vf0.default_priority", 3), ("switch.ports.vf0.classes", [1]),
+        ("nic.arbitration.priorities", [1] * 8),
         ("nic.arbitration.classes", [{"percent": 100}]),
     ],
 )  # fmt: skip
