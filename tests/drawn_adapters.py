@@ -57,7 +57,9 @@ def _draw(chance: random.Random) -> Commanded:
             changes |= {key: classes[key] for key in ("run.warmup", "run.duration", "nic.queues_per_vf")}
         changes |= _shared(chance, classes, changes)
     changes |= some_of(chance, LINK_KEYS, 2)
-    changes["port.count"] = chance.choice((1, 1, 2) if load is None else (1, 1, 2, 4))
+    # Loops that are closed have many ties, which several ports may put in another order (test_ports_against_simpy).
+    of_load = (1, 1, 2) if load is None else (1,) if isinstance(load, Mapping) else (1, 1, 2, 4)
+    changes["port.count"] = chance.choice(of_load)
     if load is None and changes["port.count"] > 1:
         changes["workload.pattern"], changes["workload.external"] = "to_wire", None
     if changes["port.count"] > 1:

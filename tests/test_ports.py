@@ -132,7 +132,8 @@ BAD = {
         ["workload.external.rate: 11Gbps of these frames is more than a port of 10Gbps carries: about 9869Mbps of "
          "them, beside preamble and gap (20 B each)"],
     "{port: {count: 2}, scenario: [{at: 1ms, set: {switch.ports.vf0.port: p1}}]}":
-        ["scenario.0.set.switch.ports.vf0.port: fixed while the machine runs (1ms): a function belongs to its Ethernet port"],
+        ["scenario.0.set.switch.ports.vf0.port: fixed while the machine runs (1ms): a function belongs to its Ethernet "
+         "port"],
 }  # fmt: skip
 
 
