@@ -126,6 +126,8 @@ def _demands(config: Config, pattern: str) -> list[Demand]:
 
 def _by_own_uplink(config: Config, stream: Demand) -> Demand:
     """Name the stations outside to which a function sends after its port."""
+    if all(to != UPLINK for to, _ in stream.targets):
+        return stream
     own = uplink_of(port_of_end(config, stream.port))
     return replace(stream, targets=tuple((own if to == UPLINK else to, weight) for to, weight in stream.targets))
 
