@@ -108,11 +108,10 @@ class Whole:
     def _add_histograms(self, n_flows: int) -> None:
         """Add up the rows of the flows' histograms; where each flow has its own, one ledger alone has filled it."""
         into = self._ledger["histogram"]
-        for row in {int(each) for each in self._ledger["flow"]["histogram"][:n_flows]}:
-            into[row] = 0
+        into[np.unique(self._ledger["flow"]["histogram"][:n_flows])] = 0
         for numbers, each in zip(self._flows, self._ledgers, strict=True):
             flows = each["flow"][: len(numbers)]
-            for row in {int(row) for row in flows["histogram"][flows["latency"]["n"] > 0]}:
+            for row in np.unique(flows["histogram"][flows["latency"]["n"] > 0]).tolist():
                 into[row] += each["histogram"][row]
 
 

@@ -238,9 +238,8 @@ def _enter_choices(nic: Nic, records: Any, sources: Sequence[Source]) -> None:
 
 def watch_fifos(nic: Nic, workload: Workload) -> None:
     """Let the scheduler look at the FIFOs of copies where a Tx buffer full of the shortest frames would not fit in."""
-    lengths = [n_bytes for source in workload.sources for n_bytes in source.lengths]
-    lengths += [int(workload.records.frame_bytes.min())] if len(workload.records) else []
-    nic.headers.most_frames = int(nic.params.tx_buffer_bytes) // max(1, min(lengths, default=64) - FCS_BYTES)
+    shortest_bytes = min(workload.frame_lengths, default=64)
+    nic.headers.most_frames = int(nic.params.tx_buffer_bytes) // max(1, shortest_bytes - FCS_BYTES)
 
 
 class Counted(NamedTuple):

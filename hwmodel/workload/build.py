@@ -204,14 +204,9 @@ def _sends(workload: WorkloadBlock) -> Sends:
 
 
 def _with_tables(source: Source, stream: Demand, sizes: Sizes, book: HeaderBook) -> Source:
-    weighted: list[tuple[int, Fraction]] = []
-    for target, weight in stream.targets:
-        ids = book.template_ids(stream.port, target)
-        share = weight if len(ids) == 1 else weight / len(ids)
-        weighted += [(template, share) for template in ids]
     return replace(
         source,
-        target_table=build_alias_table(weighted),
+        target_table=build_alias_table(book.weighted_ids(stream.port, stream.targets)),
         size_table=sizes.table(),
         cut_lengths=sizes.cut_lengths,
     )

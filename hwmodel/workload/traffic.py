@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -184,7 +184,7 @@ class Records:
         return order, starts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Workload:
     """Hold all traffic of a run; template ids and source numbers count from 0 in these lists."""
 
@@ -192,3 +192,10 @@ class Workload:
     sources: list[Source]
     records: Records
     pcap: str | None = None
+
+    @cached_property
+    def frame_lengths(self) -> set[int]:
+        """Return the lengths of made-up frames, and of a capture's the least and the most."""
+        recorded = self.records.frame_bytes
+        ends = {int(recorded.min()), int(recorded.max())} if len(recorded) else set()
+        return ends | {n_bytes for source in self.sources for n_bytes in source.lengths}
