@@ -228,7 +228,7 @@ def test_further_addresses_go_until_there_is_no_room(device: str, n_vfs: int, ro
 
 
 @given(STATES, st.integers(0, 1), MESSAGES_DRAWN)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=max(300, settings.default.max_examples))
 def test_a_refusal_changes_nothing_and_an_answer_repeats_the_question(before: Any, vf: int, words: Any) -> None:
     answer = handle(before, vf, words)
     if answer.is_refused:
@@ -247,7 +247,6 @@ def test_a_refusal_changes_nothing_and_an_answer_repeats_the_question(before: An
 
 
 @given(STATES, st.integers(0, 1), MESSAGES_DRAWN)
-@settings(max_examples=500, deadline=None)
 def test_a_message_changes_its_own_vf_alone(before: Any, vf: int, words: Any) -> None:
     answer = handle(before, vf, words)
     others = [at for at in range(len(before.vfs)) if at != vf]
@@ -260,7 +259,6 @@ def test_a_message_changes_its_own_vf_alone(before: Any, vf: int, words: Any) ->
 
 
 @given(STATES, st.integers(0, 1), MESSAGES_DRAWN)
-@settings(max_examples=300, deadline=None)
 def test_the_tables_are_never_overdrawn(before: Any, vf: int, words: Any) -> None:
     answer = handle(before, vf, words)
     in_use, most = answer.state.addresses_in_use(), before.adapter.addresses

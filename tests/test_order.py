@@ -31,7 +31,7 @@ from tests.run_cases import (
     write_capture,
 )
 
-SETTINGS = settings(suppress_health_check=[HealthCheck.too_slow])
+SETTINGS = settings(max_examples=settings.default.max_examples * 2 // 5, suppress_health_check=[HealthCheck.too_slow])
 LABEL = struct.Struct(">BBBI")  # sender, target, priority, number in this stream
 ENDS = ["vf0", "vf1", "vf2", "vf3", OUTSIDE]
 # vf2 gets its frames with a tag, the wire carries VLAN 1 tagged.

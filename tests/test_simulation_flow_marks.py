@@ -9,7 +9,7 @@ import pytest
 
 from hwmodel.machine.counts.flow_state import add_flows
 from hwmodel.machine.counts.ledger_state import FLOW
-from hwmodel.simulation.flow_book import FlowBook
+from hwmodel.simulation.flow_book import FlowBook, Flows
 from hwmodel.simulation.flow_marks import FlowCopies, FlowSums
 
 STATIONS = [f"vf{number}" for number in range(7)]
@@ -44,6 +44,11 @@ def go_on(rng, flows):
                 latency["sum_fs"] += rng.random() * 10**9
 
 
+def columns_of(flows):
+    names = (*STATIONS, "uplink")
+    return Flows(names, *(np.array([names.index(each) for each in ends]) for ends in zip(*flows, strict=True)))
+
+
 def together(flows):
     into = np.zeros(len(FLOWS), FLOW)
     for numbers, own in flows:
@@ -53,7 +58,7 @@ def together(flows):
 
 def test_of_several_ledgers_each_mark_is_that_of_a_copy_of_all_together(flows):
     rng, of_ledgers = flows
-    book = FlowBook(FLOWS, port_numbers=PORTS)
+    book = FlowBook(columns_of(FLOWS), port_numbers=PORTS)
     whole = np.zeros(len(FLOWS), FLOW)
     sums = FlowSums(of_ledgers, book, N_FUNCTIONS)
     copies = FlowCopies({"flow": whole}, book, N_FUNCTIONS)
@@ -74,7 +79,7 @@ def test_of_several_ledgers_each_mark_is_that_of_a_copy_of_all_together(flows):
 def test_a_mark_is_what_the_flows_say(flows):
     rng, of_ledgers = flows
     go_on(rng, of_ledgers)
-    sums = FlowSums(of_ledgers, FlowBook(FLOWS, port_numbers=PORTS), N_FUNCTIONS)
+    sums = FlowSums(of_ledgers, FlowBook(columns_of(FLOWS), port_numbers=PORTS), N_FUNCTIONS)
     sums.make_room(1)
     sums.mark(0)
     each = [(FLOWS[number][1], flow) for numbers, own in of_ledgers for number, flow in zip(numbers, own, strict=True)]
@@ -94,7 +99,7 @@ def test_a_mark_is_what_the_flows_say(flows):
 
 def test_one_server_copies_its_flows_as_they_are():
     ledger = SimpleNamespace(flow=np.zeros(3, FLOW))
-    copies = FlowCopies({"flow": ledger.flow}, FlowBook(FLOWS[:3], port_numbers=PORTS), N_FUNCTIONS)
+    copies = FlowCopies({"flow": ledger.flow}, FlowBook(columns_of(FLOWS[:3]), port_numbers=PORTS), N_FUNCTIONS)
     assert copies.n_words == 3 * FLOW.itemsize // 8
     copies.make_room(2)
     ledger.flow["delivered"] = 4

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from hwmodel.machine import engine
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM
 from hwmodel.simulation.counts import LATENCY_PLACES, latencies_in, parts_of
-from hwmodel.simulation.flow_book import FlowBook
+from hwmodel.simulation.flow_book import FlowBook, Flows
 from hwmodel.simulation.measurement import begin_window, take_snapshot
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.span import Span
@@ -68,7 +69,7 @@ def test_tags_that_are_held_count_up_to_now(idle):
 
 @pytest.mark.parametrize("name", LATENCY_PLACES)
 def test_a_latency_is_that_of_the_moment_of_its_snapshot(idle, name):
-    book = FlowBook(flows=[("vf0", "vf1")])
+    book = FlowBook(Flows(("vf0", "vf1"), np.array([0]), np.array([1])))
     record = ({"delivery": idle.ledger.flow[0].latency} | latencies_in(parts_of(idle)))[name]
     record.n, record.lowest_fs, record.highest_fs, record.sum_fs = 2, 3, 4, 7.0
     found = take_snapshot(idle, book).latencies[name]

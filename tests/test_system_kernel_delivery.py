@@ -61,7 +61,7 @@ def sent_by(workload, name, record):
     port = next(number for number, source in enumerate(workload.sources) if source.port == name)
     records = workload.records
     row = int(np.flatnonzero(records.index == record)[0])
-    templates = [*workload.templates, replace(workload.templates[records.template[row]], source=name)]
+    templates = [*workload.templates, workload.templates[records.template[row]]._replace(source=name)]
     source, template = records.source.copy(), records.template.copy()
     source[row], template[row] = port, len(templates) - 1
     return replace(workload, templates=templates, records=replace(records, source=source, template=template))

@@ -146,6 +146,7 @@ class BridgeRules:
         self._system, self._stations, self.number = system, stations, number
         self.settings = system.bridges[number].settings
         self.ports = logical_ports(system, number)
+        self.trunks = [one for one in self.ports if system.trunk(one.part) is not None]
         self.known: dict[tuple[str, int], LogicalPort] = {}
         self.towards_outside = system.towards(number, system.bridge_at(system.outside))
 
@@ -365,8 +366,8 @@ def _know(
     """Let the bridges of some numbers know who stands at a port, as far as a broadcast from there would come."""
     if bridge.number in knowing:
         bridge.known[name, vlan] = port
-    for one in bridge.ports:
-        if entry.system.trunk(one.part) is not None and one.part != port.part and one.carries(vlan):
+    for one in bridge.trunks:
+        if one.part != port.part and one.carries(vlan):
             other, there = entry.over(bridge, one, vlan)
             if there is not None:
                 _know(entry, knowing, name, other, *there)

@@ -77,7 +77,9 @@ def flows_of(config: Config, system: System) -> Iterator[tuple[str, str]]:
         yield from (own_uplinks(config, *ends) for ends in capture.flows)
     else:
         for stream in streams_of(config, system.vm_names):
-            yield from ((way.source, way.target) for way in _ways(config, stream))
+            by_wire = config.workload.wire_share  # else the targets are the stream's, which may be very many
+            targets = [way.target for way in _ways(config, stream)] if by_wire else stream.targets
+            yield from ((stream.source, target) for target in targets)
     for uplink, targets in outside_targets(config, system.servers):
         yield from ((uplink, target) for target in targets)
 

@@ -239,7 +239,7 @@ def _pattern_streams(config: Config, vms: Sequence[str], uplink: str, incast_to:
     if pattern == "incast":
         return [Stream(vm, (incast_to,)) for vm in vms if vm != incast_to]
     if pattern == "uniform":
-        return [Stream(vm, tuple(to for to in vms if to != vm)) for vm in vms if n > 1]
+        return [Stream(vm, (*vms[:at], *vms[at + 1 :])) for at, vm in enumerate(vms) if n > 1]
     return [Stream(vms[at], (vms[at ^ 1],)) for at in range(n - n % 2)]
 
 

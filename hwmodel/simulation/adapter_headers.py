@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from hwmodel.config.steering import EthertypeFilter
 
 HASH_MASK = 0x7FFFFFFF
-MOST_TABLES = 16  # half a MB each
-MOST_TYPES = 1024  # of headers behind their addresses
+MOST_TABLES = 64  # half a MB each: those of as many servers, which are asked for again for one frame alone
 
 
 class _Content:
@@ -85,10 +84,13 @@ def prefixed_numbers(switch: Switch, prefix: str) -> dict[str, int]:
 def headers_of(templates: Sequence[FrameTemplate], stations: Mapping[str, int]) -> npt.NDArray[Any]:
     """Return the headers of a workload, one TEMPLATE_HEADER each; by which port they come is not said yet."""
     found = np.zeros(len(templates), TEMPLATE_HEADER)
-    text = b"".join(template.header.ljust(HEADER_ROOM, b"\0") for template in templates)
-    found["octets"] = np.frombuffer(text, np.uint8).reshape(len(templates), HEADER_ROOM)
-    found["n_bytes"] = [len(template.header) for template in templates]
-    found["is_whole"] = [is_complete(template.header) for template in templates]
+    headers = [template.header for template in templates]
+    padded = np.array(headers, f"S{HEADER_ROOM}")
+    found["octets"] = padded.view(np.uint8).reshape(len(templates), HEADER_ROOM)
+    found["n_bytes"] = list(map(len, headers))
+    behind = [header[TAG_OFFSET:] for header in headers]
+    are_whole = {each: is_complete(bytes(TAG_OFFSET) + each) for each in set(behind)}
+    found["is_whole"] = [are_whole[each] for each in behind]
     found["sender"] = [stations[template.source] for template in templates]
     found["target"] = [stations[template.target] for template in templates]
     return found
@@ -144,13 +146,8 @@ def check_room(nics: Sequence[Nic]) -> None:
 
 def is_complete(header: bytes) -> bool:
     """Tell whether a captured frame reaches to the type behind its last tag; only runts do not."""
-    return len(header) >= TAG_OFFSET and _is_complete(header[TAG_OFFSET:])
-
-
-@lru_cache(maxsize=MOST_TYPES)
-def _is_complete(behind_addresses: bytes) -> bool:
     try:
-        parse_header(bytes(TAG_OFFSET) + behind_addresses)
+        parse_header(header)
     except RuntFrameError:
         return False
     return True

@@ -110,10 +110,9 @@ def least_on_wire_bytes(workload: Workload) -> int:
 
     It may lose the tags with which it is sent; what is too short is padded.
     """
-    lengths = [n_bytes for source in workload.sources for n_bytes in source.lengths]
-    lengths += [int(workload.records.frame_bytes.min())] if len(workload.records) else []
-    most_tag_bytes = max((template.type_ends - UNTAGGED_HEADER_BYTES for template in workload.templates), default=0)
-    least_bytes = min(lengths, default=0) - max(0, most_tag_bytes)
+    type_ends = {len(header) - flow_bytes for _, _, header, flow_bytes in workload.templates}
+    most_tag_bytes = max(type_ends, default=0) - UNTAGGED_HEADER_BYTES
+    least_bytes = min(workload.frame_lengths, default=0) - max(0, most_tag_bytes)
     return wire_bytes(least_bytes)
 
 

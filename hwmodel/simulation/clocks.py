@@ -154,10 +154,10 @@ def begin_at_phases(nic: Any, config: Config, workload: Workload, seed: int, ser
         return
     for number in range(int(nic.guests.params.n_cores)):
         nic.guests.core[number].free_fs = drawn(seed, START, number, server, LATEST_START_FS)
-    a_frame = descriptors_of(config, _longest_bytes(workload))
+    a_frame = descriptors_of(config, max(workload.frame_lengths, default=0))
     nic.guests.params.early_refills = EARLY_REFILLS
-    functions = {int(number) for number in nic["traffic"]["copy_kind"]["function"][: int(nic.headers.n_copy_kinds)]}
-    for function in sorted(functions - {-1}):
+    functions = np.unique(nic["traffic"]["copy_kind"]["function"][: int(nic.headers.n_copy_kinds)])
+    for function in functions[functions >= 0].tolist():
         # As configured, whether or not its driver refills now: a scenario may change that.
         n_steps = -(-config.driver_of(config.switch.ports[function].name).refill_batch // a_frame)
         first, n_queues = int(nic.function[function].params.first_queue), int(nic.function[function].params.n_queues)
@@ -166,9 +166,3 @@ def begin_at_phases(nic: Any, config: Config, workload: Workload, seed: int, ser
             nic.rx_queue[number].since_refill = n_taken
             nic.rx_queue[number].known = int(nic.rx_queue[number].known) - n_taken
             nic.ledger.counts.rx_ring.level = int(nic.ledger.counts.rx_ring.level) + n_taken
-
-
-def _longest_bytes(workload: Workload) -> int:
-    """Return the length of a workload's longest frame: 0 where it has none."""
-    lengths = [n_bytes for source in workload.sources for n_bytes in source.lengths]
-    return max([*lengths, int(workload.records.frame_bytes.max(initial=0))])

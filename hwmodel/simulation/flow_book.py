@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,17 +37,51 @@ class Stations(dict[str, int]):
         return number
 
 
+@dataclass(frozen=True, eq=False)
+class Flows(Sequence[tuple[str, str]]):
+    """Hold flows by their numbers, each (from, to); as columns, since there may be hundreds of thousands.
+
+    `names`: of stations; `senders`, `receivers`: of each flow the places of its ends in `names`.
+    """
+
+    names: Sequence[str] = ()
+    senders: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    receivers: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.senders)
+
+    def __getitem__(self, number: Any) -> Any:
+        return self.names[self.senders[number]], self.names[self.receivers[number]]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        name = self.names.__getitem__
+        return zip(map(name, self.senders.tolist()), map(name, self.receivers.tolist()), strict=True)
+
+    def by_sender(self, of_flows: npt.NDArray[Any]) -> dict[str, float]:
+        """Add up a figure of the flows by the names of their senders."""
+        sums = np.bincount(self.senders, weights=of_flows)
+        return {self.names[at]: float(sums[at]) for at in np.unique(self.senders)}
+
+    def by_receiver(self) -> dict[str, list[int]]:
+        """Return the numbers of the flows by the names of their receivers."""
+        in_order = np.argsort(self.receivers, kind="stable")
+        ends = np.cumsum(np.bincount(self.receivers, minlength=len(self.names)))
+        each = np.split(in_order, ends[:-1])
+        return {name: numbers.tolist() for name, numbers in zip(self.names, each, strict=False)}
+
+
 @dataclass
 class FlowBook:
     """Know the flows of all servers by their numbers, and the kinds of copies of one.
 
-    `flows` holds (from, to) by flow number; `sent_header_bytes`: by the number of a workload's header, its length.
+    `sent_header_bytes`: by the number of a workload's header, its length.
     `port_numbers`: of one server's ports; `counted`: the flows that its ledger counts, which knows them by their place
     there, all where it is None. `nic`, `bridge`: whose copies these are, an adapter's or those that leave a bridge for
     the stations outside.
     """
 
-    flows: list[tuple[str, str]] = field(default_factory=list)
+    flows: Flows = field(default_factory=Flows)
     sent_header_bytes: list[int] = field(default_factory=list)
     port_numbers: Mapping[str, int] = field(default_factory=dict)
     counted: Any = None
@@ -77,8 +111,8 @@ class FlowBook:
     def targets(self) -> Ints:
         """Return the port number of each counted flow's target, 0 of those without one."""
         if len(self._targets) != self.n_counted:
-            counted = self.flows if self.counted is None else [self.flows[number] for number in self.counted.tolist()]
-            self._targets = np.array([self.port_numbers.get(target, 0) for _, target in counted], np.int64)
+            numbers = np.array([self.port_numbers.get(name, 0) for name in self.flows.names], np.int64)
+            self._targets = numbers[self.flows.receivers[slice(None) if self.counted is None else self.counted]]
         found: Ints = self._targets
         return found
 
@@ -94,7 +128,7 @@ class FlowBook:
         return found.reshape(*moments, n_sums)
 
 
-def flows_of(ledgers: Sequence[Any], stations: Stations) -> tuple[list[tuple[str, str]], list[Ints]]:
+def flows_of(ledgers: Sequence[Any], stations: Stations) -> tuple[Flows, list[Ints]]:
     """Return the flows of some ledgers in the order in which they came up, and for each ledger the numbers of its own.
 
     Those that came up in mid-run stand behind the others, ledger by ledger.
@@ -109,8 +143,7 @@ def flows_of(ledgers: Sequence[Any], stations: Stations) -> tuple[list[tuple[str
     numbers = np.empty(len(ends), np.int64)
     numbers[in_order] = ranks[inverse]
     keys = sorted_keys[np.sort(first)]
-    names = np.array(list(stations), object)
-    flows = list(zip(names[keys >> BITS].tolist(), names[keys & (1 << BITS) - 1].tolist(), strict=True))
+    flows = Flows(list(stations), keys >> BITS, keys & (1 << BITS) - 1)
     return flows, np.split(numbers, np.cumsum([len(part) for part in parts])[:-1])
 
 

@@ -27,6 +27,7 @@ from hwmodel.results import (
     quantile_bucket,
     summarize_latency,
 )
+from hwmodel.simulation.flow_book import Flows
 from hwmodel.simulation.measurement import Snapshot, counts_of
 from hwmodel.units import FS_PER_NS
 
@@ -126,35 +127,37 @@ class FlowLatencies:
 
     def moments(self, numbers: Sequence[int]) -> Latency:
         """Summarise flows that have no histogram of their own: extremes and mean, no percentiles."""
-        n = sum(self._n[number] for number in numbers)
-        if not n:
-            return Latency()
         chosen = [number for number in numbers if self._n[number]]
+        if not chosen:
+            return Latency()
+        n = sum([self._n[number] for number in chosen])
+        sum_fs = float(self._sum_fs[chosen].sum()) if len(chosen) > 1 else self._sum_fs.item(chosen[0])
         return Latency(
-            min=min(self._lowest_fs[number] for number in chosen) / FS_PER_NS,
-            mean=float(self._sum_fs[chosen].sum()) / n / FS_PER_NS,
-            max=max(self._highest_fs[number] for number in chosen) / FS_PER_NS,
+            min=min([self._lowest_fs[number] for number in chosen]) / FS_PER_NS,
+            mean=sum_fs / n / FS_PER_NS,
+            max=max([self._highest_fs[number] for number in chosen]) / FS_PER_NS,
             count=n,
         )
 
 
-def latencies_by_direction(flows: Sequence[tuple[str, str]], latencies: FlowLatencies) -> dict[str, Latency]:
+def latencies_by_direction(flows: Flows, latencies: FlowLatencies) -> dict[str, Latency]:
     """Return the latency from post to delivery by where frames come from and go to; empty where all go one way.
 
     Frames between VMs of different adapters, which a bridge passes on, are another direction than those inside one.
     """
-    groups: dict[str, list[int]] = {}
-    for number, (sender, target) in enumerate(flows):
-        groups.setdefault(_direction(sender, target), []).append(number)
-    found = latencies.apart(groups)
-    return {name: found[name] for name in DIRECTIONS if name in found} if len(found) > 1 else {}
-
-
-def _direction(sender: str, target: str) -> str:
-    if is_uplink(sender) or is_uplink(target):
-        return "from_wire" if is_uplink(sender) else "to_wire"
-    is_elsewhere = target not in GROUPS and sender.rpartition(".")[0] != target.rpartition(".")[0]
-    return "over_bridge" if is_elsewhere else "vm_to_vm"
+    adapters = [name.rpartition(".")[0] for name in flows.names]
+    number_of = {name: number for number, name in enumerate(adapters)}
+    at = np.array([number_of[name] for name in adapters], np.int64)
+    is_outside, is_group = (
+        np.array([is_kind(name) for name in flows.names], bool) for is_kind in (is_uplink, GROUPS.__contains__)
+    )
+    sender, target = flows.senders, flows.receivers
+    is_elsewhere = ~is_group[target] & (at[sender] != at[target])
+    direction = np.select(
+        [is_outside[sender], is_outside[target], is_elsewhere], ["from_wire", "to_wire", "over_bridge"], "vm_to_vm"
+    )
+    found = latencies.apart({name: np.flatnonzero(direction == name).tolist() for name in DIRECTIONS})
+    return found if len(found) > 1 else {}
 
 
 PERCENTILES = (("p50", 500, 1), ("p99", 990, LEAST_SAMPLES_P99), ("p999", 999, LEAST_SAMPLES_P999))

@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import platform
 import resource
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from math import fsum
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from hwmodel import __version__
 from hwmodel.config.names import is_uplink
@@ -38,7 +39,7 @@ from hwmodel.results import (
 )
 from hwmodel.results.bottleneck import LATE_DROPS, LOSS, all_gets_through, suspects_of
 from hwmodel.simulation.adapter_figures import adapter_figures, port_figures
-from hwmodel.simulation.flow_book import FlowBook
+from hwmodel.simulation.flow_book import FlowBook, Flows
 from hwmodel.simulation.frame_bytes import frame_bytes
 from hwmodel.simulation.latency_summary import (
     FlowLatencies,
@@ -252,11 +253,14 @@ def _flow_histograms(book: FlowBook, end: Snapshot) -> bool:
 
 def _flows(book: FlowBook, span: Span, latencies: FlowLatencies) -> tuple[FlowResult, ...]:
     own_rows = _flow_histograms(book, span.end)
-    start, end = span.start.flows, span.end.flows
+    numbers = np.flatnonzero(span.end.flows["offered"])
+    start, end = span.start.flows[numbers], span.end.flows[numbers]
     columns = (
+        numbers.tolist(),
         *(end[name].tolist() for name in ("offered", "delivered")),
         *((end[name] - start[name]).tolist() for name in ("n_bytes", "delivered")),
     )
+    ends = Flows(book.flows.names, book.flows.senders[numbers], book.flows.receivers[numbers])
     return tuple(
         FlowResult(
             from_=sender,
@@ -265,12 +269,9 @@ def _flows(book: FlowBook, span: Span, latencies: FlowLatencies) -> tuple[FlowRe
             delivered=delivered,
             gbps=span.gbps(n_bytes),
             mpps=span.mpps(frames),
-            latency_ns=latencies.of([i]) if own_rows else latencies.moments([i]),
+            latency_ns=latencies.of([number]) if own_rows else latencies.moments([number]),
         )
-        for i, ((sender, target), offered, delivered, n_bytes, frames) in enumerate(
-            zip(book.flows, *columns, strict=True)
-        )
-        if offered
+        for (sender, target), number, offered, delivered, n_bytes, frames in zip(ends, *columns, strict=True)
     )
 
 
@@ -279,17 +280,13 @@ class FlowsByTarget:
 
     def __init__(self, book: FlowBook, span: Span, latencies: FlowLatencies) -> None:
         self.span, self._latencies = span, latencies
-        self._bytes, self._frames = (
-            (span.end.flows[name] - span.start.flows[name]).tolist() for name in ("n_bytes", "delivered")
-        )
-        self._numbers: dict[str, list[int]] = {}
-        for number, (_, target) in enumerate(book.flows):
-            self._numbers.setdefault(target, []).append(number)
+        self._bytes, self._frames = (span.end.flows[name] - span.start.flows[name] for name in ("n_bytes", "delivered"))
+        self._numbers = book.flows.by_receiver()
 
     def of(self, name: str) -> tuple[int, int, Latency]:
         """Return bytes, frames and their latency."""
         numbers = self._numbers.get(name, [])
-        n_bytes, n_frames = (sum(each[number] for number in numbers) for each in (self._bytes, self._frames))
+        n_bytes, n_frames = (int(each[numbers].sum()) for each in (self._bytes, self._frames))
         return n_bytes, n_frames, self._latencies.of(numbers)
 
 
@@ -374,7 +371,7 @@ def fairness(
         n_bytes = _sums(book, span, "n_bytes")
         return jain_fairness(n_bytes.get(name, 0.0) for name in sorted(greedy))
     delivered = _sums(book, span, "delivered")
-    n_flows = Counter(sender for sender, _ in book.flows)
+    n_flows = book.flows.by_sender(np.ones(len(book.flows)))
     shares = []
     for name, due in _demand(book, span, backlog_growth).items():
         may_be_cut = burst_frames(config) * n_flows[name]
@@ -384,11 +381,7 @@ def fairness(
 
 
 def _sums(book: FlowBook, span: Span, name: str) -> dict[str, float]:
-    sums: dict[str, float] = {}
-    grown = span.end.flows[name] - span.start.flows[name]
-    for (sender, _), amount in zip(book.flows, grown.tolist(), strict=True):
-        sums[sender] = sums.get(sender, 0.0) + amount
-    return sums
+    return book.flows.by_sender(span.end.flows[name] - span.start.flows[name])
 
 
 def backlog_growth(book: FlowBook, span: Span) -> dict[str, int]:

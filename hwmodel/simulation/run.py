@@ -17,6 +17,7 @@ from hwmodel.errors import Interrupted, RunError
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.results import Result, Sighting, check_balance
 from hwmodel.simulation.closed_form import closed_form_of, limits_of, next_steps
+from hwmodel.simulation.collector import collector_rests
 from hwmodel.simulation.commands import Change
 from hwmodel.simulation.conditions import n_waiting, with_times
 from hwmodel.simulation.counters import counters_of
@@ -106,18 +107,19 @@ def simulate(
     offered = partial(with_workloads, scene.first)
     look = partial(first_true, scene.first, offered, threads, partial(part_of, progress, n_runs))
     config, scene = with_times(config, scene, look)
-    workload, changes = offered(scene.changes)
     progress = part_of(progress, n_runs, n_runs - 1)
     tells_counters = counters or bool(config.scenario)
-    run = Run(
-        scene.first,
-        workload,
-        progress,
-        compile_s=compile_s,
-        threads=threads,
-        changes=changes,
-        counts_rings=tells_counters,
-    )
+    with collector_rests():
+        workload, changes = offered(scene.changes)
+        run = Run(
+            scene.first,
+            workload,
+            progress,
+            compile_s=compile_s,
+            threads=threads,
+            changes=changes,
+            counts_rings=tells_counters,
+        )
     if config.scenario:
         events_fs = (event.time_fs for event in config.scenario if event.time_fs is not None)
         interval_fs = interval_of(config.run.duration_fs, events_fs)
@@ -434,6 +436,7 @@ class Run:
                 assert run.start is not None and run.end is not None
                 yield replica_of(run.figures(MeasuredWindow(run.start, run.end))[0])
 
+    @collector_rests()
     def result(
         self, with_next_steps: bool = False, interrupted: str | None = None, *, is_judged: bool = False
     ) -> Result:

@@ -195,7 +195,7 @@ def _fill_vlans(array: npt.NDArray[Any], switch: Switch) -> None:
         sets += [(port.number, "members", port.vlans), (port.number, "untagged", port.untagged)]
     for number, name, vlans in sets:
         words = array["vlan"][name]["word"][0]
-        words[list(set(vlans)), number // PORTS_PER_WORD] |= 1 << number % PORTS_PER_WORD
+        words[np.array(list(vlans), np.int64), number // PORTS_PER_WORD] |= 1 << number % PORTS_PER_WORD
 
 
 def _fill_channels(tables: Record, switch: Switch) -> None:

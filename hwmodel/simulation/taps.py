@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hwmodel.config import bridges_of
 from hwmodel.config.names import uplink_of
@@ -86,7 +88,10 @@ class Taps:
         self._log = MergedLog([ledger.tap_log])
         self._files = contextlib.ExitStack()
         self._captures: list[tuple[_Tap, WireCapture]] = []
-        self._sent_header_bytes = np.array([len(template.header) for template in workload.templates], np.int32)
+
+    @cached_property
+    def _sent_header_bytes(self) -> npt.NDArray[np.int32]:
+        return np.array([len(template.header) for template in self._workload.templates], np.int32)
 
     def __enter__(self) -> Taps:
         """Open the files, and let the kernel log from now on."""

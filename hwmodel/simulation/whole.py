@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.machine.adapter.adapter_state import ADAPTER_COUNTS
 from hwmodel.machine.counts.flow_state import add_flows
 from hwmodel.machine.counts.journey_state import PART_FIELDS
-from hwmodel.machine.counts.ledger_state import LEDGER, WIRE_WAIT_HISTOGRAM
+from hwmodel.machine.counts.ledger_state import LEDGER, LEDGER_COUNTS, WIRE_WAIT_HISTOGRAM
 from hwmodel.machine.server import SERVER, zeros
 from hwmodel.simulation.counts import OF_LEDGERS, Ints, area_of, gauges_in, parts_of
 from hwmodel.simulation.flow_book import FlowBook
@@ -39,7 +40,7 @@ class Whole:
         if len(servers) > 1:
             self._together = zeros(1, SERVER)[0]
             self._fill_params()
-        self._gauges = [gauges_in(parts_of(nic)) for nic in servers]
+        self._adapters = [np.frombuffer(nic.counts, np.int64) for nic in servers]
         together = zeros(1, LEDGER)
         self._ledger = together[0]
         boxes = bridge["box"][: int(bridge.params.n_boxes)]
@@ -95,23 +96,22 @@ class Whole:
     def _refresh_together(self) -> None:
         """Add up occupancies, and the clock's events."""
         clock = self._together.clock
-        clock.now_fs = int(self._servers[0].clock.now_fs)
+        clock.now_fs = now_fs = int(self._servers[0].clock.now_fs)
         clock.n_events = sum(int(nic.clock.n_events) for nic in self._servers)
-        now_fs = int(clock.now_fs)
+        adapters = np.concatenate(self._adapters).view(ADAPTER_COUNTS)
+        of_each = gauges_in({"adapter": adapters, "ledger": self._sums.rows()[: len(adapters)]})
         for name, gauge in self._gauges_together.items():
-            of_each = [gauges[name] for gauges in self._gauges]
-            gauge.area = fsum(float(area_of(one, now_fs)) for one in of_each)
-            gauge.level, gauge.highest = (sum(int(one[field]) for one in of_each) for field in ("level", "highest"))
+            gauge.area = fsum(area_of(of_each[name], now_fs).tolist())
+            gauge.level, gauge.highest = of_each[name]["level"].sum(), of_each[name]["highest"].sum()
             gauge.since_fs = now_fs
 
     def _add_histograms(self, n_flows: int) -> None:
         """Add up the rows of the flows' histograms; where each flow has its own, one ledger alone has filled it."""
         into = self._ledger["histogram"]
-        for row in {int(each) for each in self._ledger["flow"]["histogram"][:n_flows]}:
-            into[row] = 0
+        into[np.unique(self._ledger["flow"]["histogram"][:n_flows])] = 0
         for numbers, each in zip(self._flows, self._ledgers, strict=True):
             flows = each["flow"][: len(numbers)]
-            for row in {int(row) for row in flows["histogram"][flows["latency"]["n"] > 0]}:
+            for row in np.unique(flows["histogram"][flows["latency"]["n"] > 0]).tolist():
                 into[row] += each["histogram"][row]
 
 
@@ -147,28 +147,37 @@ class LedgerSums:
         boxes: npt.NDArray[Any],
     ) -> None:
         self._into, self._words_into = into[0], into["counts"].view(np.int64)
-        self._ledgers, self._words = ledgers, [np.frombuffer(each.counts, np.int64) for each in ledgers]
+        self._words = [np.frombuffer(each.counts, np.int64) for each in ledgers]
+        self._buckets, self._buckets_into = [_by_bucket(each) for each in ledgers], _by_bucket(into[0])
         self._boxes = boxes["counts"]
         self._flows_into = self._into["flow"][:n_flows]
         self.flows = [(numbers, each["flow"][: len(numbers)]) for numbers, each in zip(flows, ledgers, strict=True)]
 
+    def rows(self) -> npt.NDArray[Any]:
+        """Return what each ledger counts now, side by side."""
+        return np.concatenate(self._words).view(LEDGER_COUNTS)
+
     def add_up(self) -> None:
         """Write sums and extremes, but those of flows; of latencies by bucket the counts alone."""
-        counts, boxes = self._into.counts, self._boxes
-        self._words_into[:] = sum(self._words)
-        parts = counts.part_sums
+        rows, counts, boxes = self.rows(), self._into.counts, self._boxes
+        self._words_into[:] = rows.view(np.int64).reshape(len(rows), -1).sum(axis=0)
         for name in PART_FIELDS:
-            parts[name] = sum(float(each.counts.part_sums[name]) for each in self._ledgers)
+            counts.part_sums[name] = sum(rows["part_sums"][name].tolist())
         counts.dropped += boxes["dropped"].sum()
         counts.replicated += boxes["replicated"].sum()
         counts.drops += boxes["drops"].sum(axis=0)
         for name in OF_LEDGERS:
-            _merge(counts[name], [each.counts[name] for each in self._ledgers])
-        self._add_buckets(slice(N_SUMS, None), np.int64)
+            _merge(counts[name], rows[name])
+        words = np.zeros_like(self._buckets_into)
+        for each in self._buckets:  # all words, which lie side by side, in a third of the time that some of them take
+            words += each
+        self._buckets_into[:, N_SUMS:] = words[:, N_SUMS:]
 
     def add_up_sums_by_bucket(self) -> None:
         """Write the sums of latencies by bucket."""
-        self._add_buckets(slice(N_SUMS), np.float64)
+        self._buckets_into[:, :N_SUMS].view(np.float64)[:] = sum(
+            each[:, :N_SUMS].view(np.float64) for each in self._buckets
+        )
 
     def add_up_flows(self) -> None:
         """Write what flows count."""
@@ -178,23 +187,16 @@ class LedgerSums:
         for numbers, own in self.flows:
             add_flows(into, numbers, own)
 
-    def _add_buckets(self, words: slice, kind: type) -> None:
-        into = _by_bucket(self._into, kind)[:, words]
-        into[:] = 0
-        for each in self._ledgers:
-            into += _by_bucket(each, kind)[:, words]
 
-
-def _by_bucket(ledger: Any, kind: type) -> npt.NDArray[Any]:
+def _by_bucket(ledger: Any) -> npt.NDArray[np.int64]:
     """Return a ledger's latencies by bucket, a row of words each, in place."""
     buckets = ledger["latency_counts"]
-    return buckets.view(kind).reshape(len(buckets), -1)  # type: ignore[no-any-return]
+    return buckets.view(np.int64).reshape(len(buckets), -1)  # type: ignore[no-any-return]
 
 
-def _merge(into: Any, latencies: Sequence[Any]) -> None:
+def _merge(into: Any, latencies: npt.NDArray[Any]) -> None:
     """Write what several latencies are together: counts and sums added up, extremes of those that have samples."""
-    some = [one for one in latencies if one.n > 0]
-    into.n = sum(int(one.n) for one in some)
-    into.sum_fs = sum(float(one.sum_fs) for one in latencies)
-    into.lowest_fs = min((int(one.lowest_fs) for one in some), default=0)
-    into.highest_fs = max((int(one.highest_fs) for one in some), default=0)
+    some = latencies[latencies["n"] > 0]
+    into.n, into.sum_fs = some["n"].sum(), sum(latencies["sum_fs"].tolist())  # floats in the order of the ledgers
+    into.lowest_fs = some["lowest_fs"].min() if len(some) else 0
+    into.highest_fs = some["highest_fs"].max(initial=0)

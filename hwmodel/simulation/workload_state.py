@@ -37,7 +37,7 @@ from hwmodel.simulation.adapter_headers import (
     headers_of,
 )
 from hwmodel.simulation.clocks import first_frame_fs, sender_gaps
-from hwmodel.simulation.flow_book import Ends, FlowBook, Stations, flows_of
+from hwmodel.simulation.flow_book import Ends, FlowBook, Flows, Stations, flows_of
 from hwmodel.simulation.nic_state import Nic, State, function_of, random_words
 from hwmodel.simulation.switch_tables import port_numbers
 from hwmodel.workload.traffic import UPLINK, Source, Workload
@@ -238,9 +238,8 @@ def _enter_choices(nic: Nic, records: Any, sources: Sequence[Source]) -> None:
 
 def watch_fifos(nic: Nic, workload: Workload) -> None:
     """Let the scheduler look at the FIFOs of copies where a Tx buffer full of the shortest frames would not fit in."""
-    lengths = [n_bytes for source in workload.sources for n_bytes in source.lengths]
-    lengths += [int(workload.records.frame_bytes.min())] if len(workload.records) else []
-    nic.headers.most_frames = int(nic.params.tx_buffer_bytes) // max(1, min(lengths, default=64) - FCS_BYTES)
+    shortest_bytes = min(workload.frame_lengths, default=64)
+    nic.headers.most_frames = int(nic.params.tx_buffer_bytes) // max(1, shortest_bytes - FCS_BYTES)
 
 
 class Counted(NamedTuple):
@@ -253,11 +252,11 @@ class Counted(NamedTuple):
     rows: npt.NDArray[np.int64]
 
 
-def histogram_rows(flows: Sequence[tuple[str, str]]) -> npt.NDArray[np.int64]:
+def histogram_rows(flows: Flows) -> npt.NDArray[np.int64]:
     """Return the row of each flow's latency histogram: its own, or, where they are too many, one for each receiver."""
     room = MAX_HISTOGRAMS - FIRST_FLOW_HISTOGRAM
-    rows = list(range(len(flows)))
+    rows = np.arange(len(flows))
     if len(rows) > room:
-        receivers: dict[str, int] = {}
-        rows = [min(receivers.setdefault(target, len(receivers)), room - 1) for _, target in flows]
-    return FIRST_FLOW_HISTOGRAM + np.array(rows, np.int64)
+        _, first, receiver = np.unique(flows.receivers, return_index=True, return_inverse=True)
+        rows = np.minimum(np.argsort(np.argsort(first))[receiver], room - 1)
+    return FIRST_FLOW_HISTOGRAM + rows

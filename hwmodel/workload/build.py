@@ -126,6 +126,8 @@ def _demands(config: Config, pattern: str) -> list[Demand]:
 
 def _by_own_uplink(config: Config, stream: Demand) -> Demand:
     """Name the stations outside to which a function sends after its port."""
+    if all(to != UPLINK for to, _ in stream.targets):
+        return stream
     own = uplink_of(port_of_end(config, stream.port))
     return replace(stream, targets=tuple((own if to == UPLINK else to, weight) for to, weight in stream.targets))
 
@@ -202,14 +204,9 @@ def _sends(workload: WorkloadBlock) -> Sends:
 
 
 def _with_tables(source: Source, stream: Demand, sizes: Sizes, book: HeaderBook) -> Source:
-    weighted: list[tuple[int, Fraction]] = []
-    for target, weight in stream.targets:
-        ids = book.template_ids(stream.port, target)
-        share = weight if len(ids) == 1 else weight / len(ids)
-        weighted += [(template, share) for template in ids]
     return replace(
         source,
-        target_table=build_alias_table(weighted),
+        target_table=build_alias_table(book.weighted_ids(stream.port, stream.targets)),
         size_table=sizes.table(),
         cut_lengths=sizes.cut_lengths,
     )

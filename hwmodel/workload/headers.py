@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from hwmodel.rules.switch_modes import C_TAG, MODES, TYPE_BYTES
 from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, EtherType, mac_to_bytes
 from hwmodel.wire.flow_header import flow_bytes
 from hwmodel.wire.tags import Tag, build_header, tag_of
-from hwmodel.workload.streams import BROADCAST, MULTICAST, PatternError
+from hwmodel.workload.streams import BROADCAST, MULTICAST, PatternError, Weighted
 from hwmodel.workload.traffic import FrameTemplate
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class HeaderBook:
 
     def __init__(self, config: Config) -> None:
         self.templates: list[FrameTemplate] = []
-        self._ids: dict[tuple[str, int, int | None], int] = {}
+        self._ids: dict[tuple[str, bytes, int | None], int] = {}
+        self._destinations: dict[str, list[tuple[bytes, int | None]]] = {}
         self._behind: dict[str, bytes] = {}
         self._switch, self._connections = config.switch, config.workload.connections
         outside = bridge_with(config, OUTSIDE)
@@ -58,18 +60,40 @@ class HeaderBook:
         groups = {group for port in self._ports.values() if port.enabled for group in port.groups}
         self._groups = sorted(groups) or [GROUP_MAC]
 
-    def template_ids(self, source: str, target: str) -> list[int]:
-        """Give the template ids of frames from a port to a target: one, or one for each multicast group or connection.
+    def weighted_ids(self, source: str, targets: Weighted) -> list[tuple[int, Fraction]]:
+        """Give the template ids of frames from a port to some targets, with their weights.
 
-        Raises PatternError where the target has no address or cannot be reached from the uplink in this mode.
+        A target has one, or one for each multicast group or connection, which share its weight. Raises PatternError
+        where it has no address or cannot be reached from the uplink in this mode.
         """
-        if target == MULTICAST:
-            return [self._template_id(source, target, group) for group in self._groups]
-        if target == BROADCAST:
-            return [self._template_id(source, target, BROADCAST_MAC)]
-        if self._connections == 1:
-            return [self._template_id(source, target, self._mac(target))]
-        return [self._template_id(source, target, self._mac(target), number) for number in range(self._connections)]
+        found = []
+        ids, templates = self._ids, self.templates
+        for target, weight in targets:  # of several servers there may be hundreds of thousands
+            if target not in self._destinations:
+                self._destinations[target] = list(self._destinations_of(target))
+            destinations = self._destinations[target]
+            share = weight if len(destinations) == 1 else weight / len(destinations)
+            for destination, connection in destinations:
+                key = source, destination, connection
+                if key not in ids:
+                    template = self._template(source, target, destination, connection)
+                    ids[key] = len(templates)
+                    templates.append(template)
+                found.append((ids[key], share))
+        return found
+
+    def template_ids(self, source: str, target: str) -> list[int]:
+        """Give the template ids of frames to one target; raises as `weighted_ids` does."""
+        return [number for number, _ in self.weighted_ids(source, ((target, Fraction(1)),))]
+
+    def _destinations_of(self, target: str) -> Iterator[tuple[bytes, int | None]]:
+        """Give the address and the connection, if it is one, of each kind of frame to a target."""
+        if target in (BROADCAST, MULTICAST):
+            for group in [BROADCAST_MAC] if target == BROADCAST else self._groups:
+                yield mac_to_bytes(group), None
+        else:
+            for number in range(self._connections):
+                yield mac_to_bytes(self._mac(target)), None if self._connections == 1 else number
 
     def _mac(self, name: str) -> int:
         if is_uplink(name):
@@ -79,20 +103,12 @@ class HeaderBook:
             raise PatternError(f"{name} has no MAC address to send from or to")
         return macs[0]
 
-    def _template_id(self, source: str, target: str, destination: int, connection: int | None = None) -> int:
-        key = (source, destination, connection)
-        if key not in self._ids:
-            if is_uplink(source):
-                behind = self._behind_destination(source, self._tags_from_uplink(target))
-            else:
-                behind = self._from_station(source)
-            header, flow = mac_to_bytes(destination) + behind, b""
-            if connection is not None:
-                flow = self._flow(source, target, connection)
-                header = header[:-TYPE_BYTES] + EtherType.IPV4.to_bytes(TYPE_BYTES, "big") + flow
-            self._ids[key] = len(self.templates)
-            self.templates.append(FrameTemplate(source, target, header, len(flow)))
-        return self._ids[key]
+    def _template(self, source: str, target: str, destination: bytes, connection: int | None) -> FrameTemplate:
+        header, flow = destination + (self._behind.get(source) or self._behind_first(source, target)), b""
+        if connection is not None:
+            flow = self._flow(source, target, connection)
+            header = header[:-TYPE_BYTES] + EtherType.IPV4.to_bytes(TYPE_BYTES, "big") + flow
+        return FrameTemplate(source, target, header, len(flow))
 
     def _flow(self, source: str, target: str, connection: int) -> bytes:
         """Return what frames of a TCP connection say of it; its client is outside, or the end that comes first."""
@@ -102,12 +118,13 @@ class HeaderBook:
         source_ip, target_ip = (FIRST_ADDRESS + place for place, _ in ends)
         return flow_bytes(source_ip, target_ip, TCP, (ports[0], ports[1]))
 
-    def _from_station(self, source: str) -> bytes:
-        """Return what stands behind the destination in all headers of a station."""
-        if source not in self._behind:
-            port = self._ports[source]
-            tags = [tag_of(C_TAG, vid=port.port_vlan)] if port.admit == "tagged" else []
-            self._behind[source] = self._behind_destination(source, tags)
+    def _behind_first(self, source: str, target: str) -> bytes:
+        """Return what stands behind the destination; in all headers of a station it is the same."""
+        if is_uplink(source):
+            return self._behind_destination(source, self._tags_from_uplink(target))
+        port = self._ports[source]
+        tags = [tag_of(C_TAG, vid=port.port_vlan)] if port.admit == "tagged" else []
+        self._behind[source] = self._behind_destination(source, tags)
         return self._behind[source]
 
     def _behind_destination(self, source: str, tags: Sequence[Tag]) -> bytes:

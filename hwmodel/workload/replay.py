@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,7 +71,7 @@ class HeaderTable:
             self._ids[key] = len(self.templates)
             template = self._owners.template(key[: key[-1]])
             flow = key[LONGEST_HEADER_BYTES : LONGEST_HEADER_BYTES + key[-2]]
-            self.templates.append(replace(template, header=template.header + flow, flow_bytes=len(flow)))
+            self.templates.append(template._replace(header=template.header + flow, flow_bytes=len(flow)))
         return self._ids[key]
 
     def sources(self) -> tuple[list[str], I32]:

@@ -85,7 +85,8 @@ def _ring(stations: list[str], _incast_to: str) -> list[Demand]:
 
 
 def _uniform(stations: list[str], _incast_to: str) -> list[Demand]:
-    return [Demand(name, _equal([to for to in stations if to != name])) for name in stations if len(stations) > 1]
+    everyone = _equal(stations)  # whose entries are those of all senders
+    return [Demand(name, everyone[:i] + everyone[i + 1 :]) for i, name in enumerate(stations) if len(stations) > 1]
 
 
 def _incast(stations: list[str], incast_to: str) -> list[Demand]:

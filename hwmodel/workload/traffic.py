@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -47,12 +48,13 @@ def build_alias_table(weighted: Sequence[tuple[int, Fraction | int | float]]) ->
     1 / (n * 2^32), and by nothing where the share is whole. Raises ValueError without a positive weight, or for a
     negative one.
     """
-    pairs = [(value, weight) for value, weight in weighted if weight]
-    weights = tuple(weight if type(weight) is Fraction else Fraction(weight) for _, weight in pairs)
-    if not weights or any(weight.numerator < 0 for weight in weights):
+    given = [weight for _, weight in weighted]
+    are_alike = bool(given) and given == given[:1] * len(given)  # which is seen at once if they are the same object
+    pairs = weighted if are_alike else [(value, weight) for value, weight in weighted if weight]
+    weights = tuple(Fraction(weight) for _, weight in (pairs[:1] if are_alike else pairs))
+    if not any(weights) or any(weight < 0 for weight in weights):
         raise ValueError("a table takes weights above zero")
-    are_one = weights.count(weights[0]) == len(weights)
-    threshold, alias = _columns_of(weights[:1], len(weights)) if are_one else _columns_of(weights, 1)
+    threshold, alias = _columns_of(weights, len(pairs) if are_alike else 1)
     return AliasTable(threshold, alias, np.array([value for value, _ in pairs], np.int32))
 
 
@@ -95,8 +97,7 @@ def _fill_columns(units: list[int]) -> tuple[list[int], list[int]]:
     return threshold, alias
 
 
-@dataclass(frozen=True, slots=True)
-class FrameTemplate:
+class FrameTemplate(NamedTuple):
     """Hold the header that many frames of one sender share.
 
     `source` is the port that the frames enter by; `target` names their flow: a port, `broadcast`, `multicast` or
@@ -183,7 +184,7 @@ class Records:
         return order, starts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Workload:
     """Hold all traffic of a run; template ids and source numbers count from 0 in these lists."""
 
@@ -191,3 +192,10 @@ class Workload:
     sources: list[Source]
     records: Records
     pcap: str | None = None
+
+    @cached_property
+    def frame_lengths(self) -> set[int]:
+        """Return the lengths of made-up frames, and of a capture's the least and the most."""
+        recorded = self.records.frame_bytes
+        ends = {int(recorded.min()), int(recorded.max())} if len(recorded) else set()
+        return ends | {n_bytes for source in self.sources for n_bytes in source.lengths}
