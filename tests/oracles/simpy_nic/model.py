@@ -120,6 +120,7 @@ class Model:
         later(self.env, 0, place(Phase.COMMANDED), self.receiver.drops_changed)
         if wires_change:
             later(self.env, 0, place(Phase.COMMANDED), self._look_at_sources)
+            later(self.env, 0, place(Phase.COMMANDED), self.switch.look_at_wires)
         for port, _, n_reads, n_writes in parameters.driver_work:
             self.drivers[port].access_registers(n_reads, n_writes)
 

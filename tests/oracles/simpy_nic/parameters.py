@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from .classes import Planes
+    from .flow_control import FlowControl
     from .sources import SourceParameters
 
 Ratio = tuple[int, int]
@@ -151,6 +152,7 @@ class NicParameters:
     guarantee_window_fs: int = 0
     planes: Planes | None = None
     """Of classes of traffic; None: `scheduler` says who is next."""
+    flow_control: FlowControl | None = None
     receive_limits: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     """By port in bits a second, with the bytes of the bucket; none: no limit."""
     drop_enable: bool = True
