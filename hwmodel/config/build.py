@@ -17,6 +17,7 @@ from .bridge import interfaces_before
 from .check_adapter import check_device, check_link, check_rings
 from .check_arbitration import check_arbitration
 from .check_bridge import check_bridge, check_bridge_kind
+from .check_flow_control import check_flow_control
 from .check_ports import check_port_system, check_ports
 from .check_sends import check_sends
 from .check_steering import check_queues, check_steering
@@ -276,6 +277,7 @@ def cross_check(
             check_queues,
             check_steering,
             check_arbitration,
+            check_flow_control,
         ):
             check(part.server.config, part.findings)
         check_bridge_kind(config, part)
