@@ -161,10 +161,10 @@ class Model:
     def replay(self, load: Load) -> Generator[simpy.Event, None, None]:
         """Offer the recorded frames at their times, those of one instant by port."""
         in_order = sorted(enumerate(load.arrivals), key=lambda item: (item[1].at_fs, item[1].source))
-        for index, (at_fs, source, destination, frame_bytes, rss_hash, came_by) in in_order:
+        for index, (at_fs, source, destination, frame_bytes, rss_hash, came_by, raw) in in_order:
             if at_fs > self.env.now:
                 yield Delay(self.env, at_fs - self.env.now, place(Phase.DRIVER))
-            frame = self._new_frame(index, source, destination, frame_bytes, rss_hash)
+            frame = self._new_frame(index, source, destination, frame_bytes, rss_hash, raw)
             frame.came_by = came_by
             if source == WIRE:
                 self.switch.from_wire(frame)

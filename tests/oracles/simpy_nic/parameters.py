@@ -275,7 +275,8 @@ class Arrival(NamedTuple):
     """One recorded frame; port 0 is the wire, a group frame names several destinations.
 
     `rss_hash`, modulo the queues of a function, is its ring there, at the sender and at each receiver. `came_by`: the
-    Ethernet port by which one from the wire comes.
+    Ethernet port by which one from the wire comes. `raw`: its bytes without FCS, where the load's `bytes_of` is not to
+    make them.
     """
 
     at_fs: int
@@ -284,6 +285,7 @@ class Arrival(NamedTuple):
     frame_bytes: int
     rss_hash: int = 0
     came_by: int = 0
+    raw: bytes | None = None
 
 
 BytesOf = Callable[[int, tuple[int, ...], int], bytes]

@@ -1,0 +1,131 @@
+"""Adapters with flow control, drawn by a seed, and loads of recorded frames for them."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from tests.beside_simpy import EVERYONE, GROUP, GUESTS, IMIX, WIRE, WIRE_TOO
+from tests.flow_control_beside_simpy import C_TAG, S_TAG, Tagged
+
+NAMES = ("pf", "vf0", "vf1", "vf2", "vf3")
+LONGEST = 1514  # a frame without FCS
+
+
+def draw_flow_control(seed: int, n: int = 600) -> tuple[dict[str, Any], list[Tagged]]:
+    """Draw an adapter that stops who sends to it, and is stopped, and frames that come faster than they go."""
+    chance = random.Random(f"flow control {seed}")
+    mode = chance.choice(("pause", "pfc"))
+    n_classes = chance.randint(1, 8) if mode == "pfc" else chance.randint(0, 3)
+    n_queues, n_ports = chance.choice((1, 1, 2)), chance.choice((1, 1, 2))
+    frames = _frames(chance, n)
+    end_ns = frames[-1].at_ns
+    changes: dict[str, Any] = {
+        "nic.queues_per_vf": n_queues,
+        "nic.tx_buffer": f"{max(1, n_classes) * chance.choice((2, 4))}KiB" if n_classes else "8KiB",
+        "nic.rx_buffer": f"{max(1, n_classes) * chance.choice((4, 6, 12))}KiB",
+        "nic.rx_ring": chance.choice((16, 64, 256)),
+        "nic.rx_prefetch": chance.choice((0, 8, 8)),
+        "nic.drop_enable": chance.random() < 0.5,
+        "nic.max_pps": chance.choice((None, None, 1_500_000)),
+        "pcie.lanes": chance.choice((1, 2, 4)),
+        "port.rate": chance.choice(("2Gbps", "10Gbps", "9.87Gbps")),
+        "port.count": n_ports,
+        "switch.ports": [_station(chance, name, n_classes, n_queues) for name in NAMES],
+        "switch.timing": chance.choice(("none", "none", "core")),
+        "driver.frame_time": chance.choice(("19.987ns", "400.0013ns", "2000.0007ns")),
+        "run.warmup": "20us", "run.duration": f"{end_ns - 20_000}ns",
+    }  # fmt: skip
+    if chance.random() < 0.3:
+        changes["driver.vms.vf1.refill"] = False
+    if chance.random() < 0.3 and n_ports == 1:
+        changes["switch.mirrors"] = [{"to": "vf3", "from": "vf0"}]
+    if n_classes:
+        changes["nic.arbitration"] = _arbitration(chance, n_classes)
+    buffer_bytes = int(changes["nic.rx_buffer"].removesuffix("KiB")) * 1024
+    changes["nic.flow_control"] = _flow_control(chance, mode, n_classes, buffer_bytes, n_ports, end_ns)
+    return changes, frames
+
+
+def _arbitration(chance: random.Random, n: int) -> dict[str, Any]:
+    cuts = sorted(chance.sample(range(1, 100), n - 1))
+    percents = [end - begin for begin, end in zip([0, *cuts], [*cuts, 100], strict=True)]
+    found: dict[str, Any] = {
+        "classes": [
+            {"percent": percent, "strict": chance.choice(("none", "none", "none", "group", "link"))}
+            for percent in percents
+        ],
+        "packet_plane": chance.choice(("strict", "round_robin")),
+        "descriptor_plane": chance.choice(("weighted_strict", "round_robin")),
+    }
+    if chance.random() < 0.5:
+        priorities = [chance.randrange(n) for _ in range(8)]
+        found["priorities"] = priorities
+    return found
+
+
+def _station(chance: random.Random, name: str, n_classes: int, n_queues: int) -> dict[str, Any]:
+    one: dict[str, Any] = {"name": name}
+    if n_classes:
+        one["default_priority"] = chance.randint(0, 7)
+        if chance.random() < 0.6:
+            one["classes"] = [chance.randrange(n_classes) for _ in range(chance.randint(1, n_queues))]
+    if chance.random() < 0.3:
+        one["drop_enable"] = chance.random() < 0.5
+    return one
+
+
+def _flow_control(
+    chance: random.Random, mode: str, n_classes: int, buffer_bytes: int, n_ports: int, end_ns: int
+) -> dict[str, Any]:
+    n = n_classes if mode == "pfc" else 1
+    part = buffer_bytes // n
+    room = part - LONGEST  # of headroom at most
+    quanta = chance.choice((2, 8, 40, 200, 65535))
+    headroom = [chance.randint(0, room) for _ in range(n)]
+    low = [chance.choice((0, chance.randint(0, part - each - 1))) for each in headroom]
+    found: dict[str, Any] = {
+        "mode": mode,
+        "quanta": quanta,
+        "send": chance.random() < 0.9,
+        "obey": chance.random() < 0.9,
+        "response_delay": chance.choice(("0ns", "37.0013ns", "700.011ns", "5.5077us")),
+        "headroom": [f"{each}B" for each in headroom],
+        "low_water": [f"{each}B" for each in low],
+    }
+    if chance.random() < 0.4:
+        found["refresh"] = chance.randint(1, min(quanta - 1, 60))
+    if mode == "pfc" and chance.random() < 0.5:
+        found["priorities"] = sorted(chance.sample(range(8), chance.randint(1, 8)))
+    if chance.random() < 0.7:
+        found["received"] = _received(chance, mode, n_ports, end_ns)
+    return found
+
+
+def _received(chance: random.Random, mode: str, n_ports: int, end_ns: int) -> list[dict[str, Any]]:
+    found = []
+    for at_ns in sorted(chance.sample(range(1, end_ns), chance.randint(1, 40))):
+        one: dict[str, Any] = {"at": f"{at_ns}ns", "quanta": chance.choice((0, 0, 5, 50, 400))}
+        if mode == "pfc" and chance.random() < 0.8:
+            one["priorities"] = sorted(chance.sample(range(8), chance.randint(1, 4)))
+        if n_ports > 1:
+            one["port"] = f"p{chance.randrange(n_ports)}"
+        found.append(one)
+    return found
+
+
+def _frames(chance: random.Random, n: int) -> list[Tagged]:
+    senders = chance.choice((WIRE_TOO, EVERYONE, (WIRE, WIRE, WIRE, *GUESTS), (WIRE,)))
+    receivers = chance.choice((GUESTS, (WIRE, *GUESTS), (GROUP, WIRE, *GUESTS), (2, 3, 3, 3, WIRE)))
+    mean_ns = chance.choice((150, 400, 900))
+    at_ns, frames = 0.0, []
+    while len(frames) < n:
+        source = chance.choice(senders)
+        targets = [port for port in receivers if port != source]
+        if targets:
+            tags = [(C_TAG, chance.randint(0, 7))] if chance.random() < 0.8 else []
+            if not tags and chance.random() < 0.1:
+                tags = [(S_TAG, chance.randint(0, 7))]
+            frames.append(Tagged(int(at_ns), source, chance.choice(targets), chance.choice(IMIX), tags))
+            at_ns += chance.expovariate(1 / mean_ns)
+    return frames

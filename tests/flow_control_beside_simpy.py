@@ -1,0 +1,73 @@
+"""Recorded frames with priorities through both implementations of docs/datapath.md, the engine and the SimPy model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hwmodel.config import config_from_mapping
+from hwmodel.wire.pcap import PcapWriter
+from hwmodel.workload import build_workload
+from tests.beside_simpy import (
+    BASE,
+    GROUP,
+    NS_FS,
+    WIRE,
+    Both,
+    engine_figures,
+    ethernet_port,
+    mac,
+    oracle_figures,
+    parameters_of,
+    run_with_tables,
+)
+from tests.journey_runs import JourneyRun, finished_journeys
+from tests.oracles.simpy_nic import Arrival, Load, Stop
+
+C_TAG, S_TAG = 0x8100, 0x88A8
+
+
+class Tagged(NamedTuple):
+    """A frame at a ns, from a port to a port (or GROUP), with its bytes and FCS; tags are (type, priority)."""
+
+    at_ns: int
+    source: int
+    to: int
+    frame_bytes: int
+    tags: Sequence[tuple[int, int]] = ()
+
+    @property
+    def raw(self) -> bytes:
+        """Return the frame without FCS; its tags have no VLAN."""
+        to = b"\xff" * 6 if self.to == GROUP else mac(self.to, 2)
+        tags = b"".join(kind.to_bytes(2, "big") + (priority << 13).to_bytes(2, "big") for kind, priority in self.tags)
+        return (to + mac(self.source, 1) + tags + b"\x88\xb5").ljust(self.frame_bytes - 4, b"\0")
+
+
+def run_tagged(folder: Path, changes: dict[str, Any], frames: Sequence[Tagged]) -> Both:
+    """Run recorded frames through both over the window that `changes` say."""
+    path = folder / "load.pcap"
+    with PcapWriter(path) as writer:
+        times, raws = [each.at_ns for each in frames], [each.raw for each in frames]
+        writer.write_block(times, [raw[:60] for raw in raws], [len(raw) for raw in raws])
+    config = config_from_mapping(BASE, {**changes, "workload.pcap": str(path)})
+    workload = build_workload(config)
+    workload.records.rss_hash[:] = workload.records.at_fs // NS_FS  # frames that are not IP have 0
+    run = JourneyRun(config, workload)
+    run.go_through()
+    result = run.result()
+    start_fs, end_fs = (round(at_ns * NS_FS) for at_ns in (result.window.start_ns, result.window.end_ns))
+    load = Load(
+        arrivals=[
+            Arrival(each.at_ns * NS_FS, each.source, each.to, each.frame_bytes, each.at_ns,
+                    ethernet_port(config, each.to) if each.source == WIRE else 0, each.raw)
+            for each in frames
+        ],
+        on_full=config.workload.on_full,
+    )  # fmt: skip
+    outcome = run_with_tables(config, load, Stop(start_fs, end_fs, keep_journeys=True), (), parameters_of)
+    journeys = {each[:4]: each[3:] for each in outcome.journeys}
+    assert len(journeys) == len(outcome.journeys), "a copy has two journeys"
+    found = engine_figures(run, result), oracle_figures(outcome), finished_journeys(run), journeys
+    return Both(result, *found, config, frames)  # type: ignore[arg-type]
