@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import format_bytes
 
 from .document import KeyPath
-from .findings import Findings
+from .findings import Findings, Part
 from .flow_control import headrooms_of, high_marks_of, is_lossless, low_marks_of, n_classes_of, parts_of
 from .model import Config
+from .system import NamedBridge, bridges_of
 
 if TYPE_CHECKING:
     from .flow_control import FlowControl
@@ -106,11 +108,90 @@ def _check_marks(config: Config, control: FlowControl, findings: Findings) -> No
             return
 
 
+def check_bridge_flow_control(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
+    """Check flow control of bridges: classes, shares, marks, and what else a port may have."""
+    for bridge in bridges_of(config):
+        control = bridge.settings.flow_control
+        if control is None:
+            continue
+        path: KeyPath = (*bridge.path, "flow_control")
+        n_known = len(findings.problems)
+        _check_beside(bridge, path, findings, parts)
+        percents = [each.percent for each in control.classes]
+        if control.is_by_class and sum(percents) != 100:
+            findings.add(f"percent of all classes is {sum(percents)}, not 100", (*path, "classes"))
+        for priority, number in enumerate(control.priorities or ()):
+            if number >= control.n_classes:
+                findings.add(
+                    f"there is no class {number}; classes are {control.n_classes}, from 0", (*path, "priorities", priority)
+                )
+                return
+        for name in ("headroom_bytes", "low_water_bytes"):
+            said = getattr(control, name)
+            if said is not None and len(said) not in (1, control.n_classes):
+                alias = name.removesuffix("_bytes")
+                findings.add(f"{len(said)} values for {control.n_classes} classes", (*path, alias), (*path, "classes"))
+                return
+        if control.refresh is not None and control.refresh >= control.quanta:
+            findings.add(
+                f"a refresh after {control.refresh} quanta comes when the stop of {control.quanta} is over; say less",
+                (*path, "refresh"), (*path, "quanta"),
+            )  # fmt: skip
+        if control.send and len(findings.problems) == n_known:
+            _check_marks_of_bridge(bridge, path, findings, parts)
+
+
+def _check_beside(bridge: NamedBridge, path: KeyPath, findings: Findings, parts: Sequence[Part]) -> None:
+    """Check that nothing else of a bridge schedules its ports, or shares its buffer."""
+    settings = bridge.settings
+    if settings.extenders or settings.kind == "controlling":
+        findings.add("flow control is for bridges of kind: learning, without extenders", path, (*bridge.path, "kind"))
+    if settings.sharing == "all":
+        findings.add("with flow control each port has its buffer; leave sharing out", (*bridge.path, "sharing"), path)
+    for name, port in settings.ports.items():
+        if port.s_channels:
+            findings.add(
+                "service levels of S-channels and classes of flow control both schedule the port; write one of both",
+                (*bridge.path, "ports", name, "s_channels"), path,
+            )  # fmt: skip
+
+
+def _check_marks_of_bridge(bridge: NamedBridge, path: KeyPath, findings: Findings, parts: Sequence[Part]) -> None:
+    control = bridge.settings.flow_control
+    longest = max(part.server.config.switch.longest_frame_bytes for part in parts)
+    part_bytes = control.part_bytes(bridge.settings)
+    marks = zip(control.high_marks(bridge.settings, longest), control.low_marks(bridge.settings, longest), strict=True)
+    for number, (high, low) in enumerate(marks):
+        if not control.priorities_of(number):
+            continue
+        if high < longest:
+            findings.add(
+                f"of class {number}'s part of a port's buffer, {format_bytes(part_bytes)}, its headroom leaves "
+                f"{format_bytes(max(0, high))}, which do not hold the longest frame, max_frame {longest}B",
+                (*path, "headroom"), (*bridge.path, "buffer"),
+            )  # fmt: skip
+            return
+        if low >= high:
+            findings.add(
+                f"the low mark of class {number}, {format_bytes(low)}, is not below the high one, {format_bytes(high)}",
+                (*path, "low_water"), (*path, "headroom"),
+            )  # fmt: skip
+            return
+
+
+def check_control_frames(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
+    """Check that control frames from outside come where no bridge stands."""
+    for part in parts:
+        control = part.server.config.nic.flow_control
+        if control is not None and control.received and bridges_of(config):
+            findings.add(
+                "the bridge sends control frames; received is for a machine without one", (*CONTROL, "received"), "bridge"
+            )
+            return
+
+
 def _check_received(config: Config, control: FlowControl, findings: Findings) -> None:
     """Check control frames from outside: there is no bridge, they are in order, and name what there is."""
-    if control.received and (config.bridge is not None or config.bridges):
-        findings.add("the bridge sends control frames; received is for machines without one", (*CONTROL, "received"))
-        return
     before_fs = 0
     for at, one in enumerate(control.received):
         place = (*CONTROL, "received", at)

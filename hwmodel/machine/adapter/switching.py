@@ -464,7 +464,10 @@ def frame_from_bridge(nic, number, now_fs):
     mac = nic.port[number].mac
     if crossing.template == CONTROL_FRAME:
         if nic.params.has_flow_control:
-            hears_control_frame(nic, number, now_fs, crossing.hash & 0xFF, crossing.hash >> 8, crossing.index)
+            said = crossing.journey.template
+            hears_control_frame(nic, number, now_fs, said & 0xFF, said >> 8, crossing.index)
+        mac.counts.rx_bytes += padded_bytes(crossing.n_bytes)
+        mac.counts.rx_busy_fs += wire_time_fs(mac, crossing.n_bytes)
         return
     mac.counts.rx_bytes += padded_bytes(crossing.n_bytes)
     mac.counts.rx_busy_fs += wire_time_fs(mac, crossing.n_bytes)

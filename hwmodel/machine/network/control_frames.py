@@ -57,7 +57,7 @@ def begin_control_frame(nic, number, now_fs):
         crossing = tail_of(sent)
         crossing.begun_fs, crossing.come_fs = now_fs, now_fs + busy_fs + mac.params.propagation_fs
         crossing.template, crossing.n_bytes = CONTROL_FRAME, CONTROL_BYTES
-        crossing.hash, crossing.index = named | stopped << 8, quanta
+        crossing.journey.template, crossing.index = named | stopped << 8, quanta
         entered(nic.clock, sent)
     else:
         effect_fs = now_fs + busy_fs + params.response_fs

@@ -56,6 +56,14 @@ PORT_COUNTS = record(
 PORT_PAUSES = record(
     *ints("told", "refresh_fs", "refresh_is_due"), ("mac", HEARING), ("counts", PORT_COUNTS), ("partner", PARTNER)
 )
+BRIDGE_HEARD_CAP = 1 << 10
+# What a port of a bridge has brought into the bridge's buffer by class, what it has said and heard.
+BRIDGE_PAUSES = record(
+    *ints("over", "told", "refresh_fs", "refresh_is_due"),
+    ("level", GAUGE, (MOST_CLASSES,)), ("over_fs", I64, (MOST_CLASSES,)), ("over_since_fs", I64, (MOST_CLASSES,)),
+    ("counts", PORT_COUNTS),
+    ("hears", record(*ints("head", "tail", "mask"), ("until_fs", I64, (MOST_CLASSES,)), ("ring", SAID, (BRIDGE_HEARD_CAP,)))),
+)  # fmt: skip
 PAUSES_PARAMS = record(
     *ints("n_classes", "is_by_class", "sends", "obeys", "has_partner", "quanta", "refresh_quanta", "response_fs"),
     ("part_bytes", I64, (MOST_CLASSES,)), ("high_bytes", I64, (MOST_CLASSES,)), ("low_bytes", I64, (MOST_CLASSES,)),
@@ -96,10 +104,10 @@ def quanta_fs(mac, n):
 @kernel
 def hear(clock, hearing, effect_fs, named, stopped, quanta):
     """Note a control frame that takes effect at a time; they come in order."""
-    said = hearing.ring[hearing.tail & (HEARD_CAP - 1)]
+    said = hearing.ring[hearing.tail & (len(hearing.ring) - 1)]
     said.effect_fs, said.named, said.stopped, said.quanta = effect_fs, named, stopped, quanta
     hearing.tail += 1
-    if hearing.tail - hearing.head == HEARD_CAP:
+    if hearing.tail - hearing.head == len(hearing.ring):
         clock.overflow = 1
 
 
@@ -109,7 +117,7 @@ def take_effect(params, mac, hearing, now_fs, since_fs, stopped_fs):
 
     `since_fs`, `stopped_fs`: by class, since when it is stopped and for how long it has been.
     """
-    said = hearing.ring[hearing.head & (HEARD_CAP - 1)]
+    said = hearing.ring[hearing.head & (len(hearing.ring) - 1)]
     hearing.head += 1
     last_fs = 0
     for number in range(params.n_classes):

@@ -163,7 +163,8 @@ def expect_outside_anew(outside, now_fs):
 @kernel
 def comes_to_adapter(nic, number, crossing):
     """Take in a frame on the wire from the bridge to a port; they come in order."""
-    prefetch(nic.traffic.template[crossing.template])
+    if crossing.template != CONTROL_FRAME:
+        prefetch(nic.traffic.template[crossing.template])
     come = nic.wire[number].come
     come.ring[come.tail & come.mask] = crossing
     if come.head == come.tail:
