@@ -97,7 +97,7 @@ def _flow_control(
         found["refresh"] = chance.randint(1, min(quanta - 1, 60))
     if mode == "pfc" and chance.random() < 0.5:
         found["priorities"] = sorted(chance.sample(range(8), chance.randint(1, 8)))
-    if chance.random() < 0.7:
+    if end_ns and chance.random() < 0.7:
         found["received"] = _received(chance, mode, n_ports, end_ns)
     return found
 
@@ -129,3 +129,87 @@ def _frames(chance: random.Random, n: int) -> list[Tagged]:
             frames.append(Tagged(int(at_ns), source, chance.choice(targets), chance.choice(IMIX), tags))
             at_ns += chance.expovariate(1 / mean_ns)
     return frames
+
+
+# ---- Servers on a bridge ----
+
+
+def draw_bridge(seed: int, n: int = 300) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Draw servers on a bridge that stop each other, or not; return what they are like and how frames are drawn."""
+    chance = random.Random(f"flow control at a bridge {seed}")
+    n_servers = chance.choice((1, 2, 2, 3))
+    mode = chance.choice(("pause", "pfc", "pfc"))
+    changes: dict[str, Any] = {
+        "bridge.buffer": f"{chance.choice((8, 16, 40))}KiB",
+        "bridge.latency": chance.choice(("0ns", "300.001ns")),
+        "bridge.propagation": chance.choice(("0ns", "51.003ns")),
+        "bridge.forwarding": chance.choice(("store_and_forward", "cut_through")),
+        "bridge.ports.outside.rate": chance.choice(("2Gbps", "10Gbps", "39.7Gbps")),
+        "driver.frame_time": chance.choice(("19.987ns", "400.0013ns", "1500.0007ns")),
+        "nic.rx_ring": chance.choice((16, 64)),
+    }
+    if chance.random() < 0.85:
+        changes["bridge.flow_control"] = _at_bridge(chance, mode, int(changes["bridge.buffer"][:-3]) * 1024)
+    have_it = chance.random() < 0.85
+    changes |= _server(chance, mode, have_it=have_it)
+    names = [*NAMES[1:]]
+    if n_servers > 1:
+        changes["servers"] = [
+            {"name": name, "set": _server(chance, mode if chance.random() < 0.85 else "pause", have_it=have_it)}
+            for name in "abc"[:n_servers]
+        ]
+        names = [f"{server}.{vf}" for server in "abc"[:n_servers] for vf in NAMES[1:]]
+    receivers = [*names, "outside"], [names[0], names[-1], names[-1], "outside"], [*names, "broadcast"]
+    of_load = {
+        "n": n, "mean_ns": chance.choice((150, 350, 800)), "seed": seed,
+        "senders": [*names, *["outside"] * chance.choice((0, 1, len(names)))],
+        "receivers": chance.choice(receivers),
+        "tags": ["", *(f"8100{priority << 5:02x}00" for priority in range(8))],
+    }  # fmt: skip
+    return changes, of_load
+
+
+def _server(chance: random.Random, mode: str, *, have_it: bool) -> dict[str, Any]:
+    """Draw what an adapter on a bridge is like; they all have flow control, or none has."""
+    n_classes = chance.randint(1, 4)
+    own: dict[str, Any] = {
+        "pcie.lanes": chance.choice((1, 2, 4)),
+        "port.rate": chance.choice(("2Gbps", "10Gbps", "9.87Gbps")),
+        "nic.tx_buffer": f"{max(1, n_classes) * 4}KiB",
+        "nic.rx_buffer": f"{max(1, n_classes) * chance.choice((4, 8))}KiB",
+        "nic.drop_enable": chance.random() < 0.5,
+        "nic.max_pps": chance.choice((None, None, 1_500_000)),
+        # What differs between servers is written out at each of them.
+        "switch.ports": [
+            {"drop_enable": True, "classes": [chance.randrange(n_classes)], **_station(chance, name, n_classes, 1)}
+            for name in NAMES
+        ],
+        "nic.arbitration": {"priorities": None, **_arbitration(chance, n_classes)},
+    }
+    if have_it:
+        buffer_bytes = int(own["nic.rx_buffer"][:-3]) * 1024
+        control = _flow_control(chance, mode, n_classes, buffer_bytes, 1, 0)
+        own["nic.flow_control"] = {"refresh": None, "priorities": None, **control}
+    return own
+
+
+def _at_bridge(chance: random.Random, mode: str, buffer_bytes: int) -> dict[str, Any]:
+    n = chance.randint(1, min(8, buffer_bytes // 2048)) if mode == "pfc" else 1
+    part, quanta = buffer_bytes // n, chance.choice((2, 8, 40, 200, 65535))
+    headroom = [chance.randint(0, part - LONGEST - 4) for _ in range(n)]
+    low = [chance.choice((0, chance.randint(0, part - each - 1))) for each in headroom]
+    found: dict[str, Any] = {
+        "mode": mode, "quanta": quanta, "send": chance.random() < 0.9, "obey": chance.random() < 0.9,
+        "response_delay": chance.choice(("0ns", "37.0013ns", "700.011ns", "5.5077us")),
+        "headroom": [f"{each}B" for each in headroom], "low_water": [f"{each}B" for each in low],
+    }  # fmt: skip
+    if chance.random() < 0.4:
+        found["refresh"] = chance.randint(1, min(quanta - 1, 60))
+    if mode == "pfc":
+        cuts = sorted(chance.randint(0, 100) for _ in range(n - 1))
+        found["classes"] = [{"percent": end - at} for at, end in zip([0, *cuts], [*cuts, 100], strict=True)]
+        if chance.random() < 0.5:
+            found["priorities"] = [chance.randrange(n) for _ in range(8)]
+        if chance.random() < 0.5:
+            found["lossless"] = sorted(chance.sample(range(8), chance.randint(1, 8)))
+    return found

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hwmodel.config import config_from_mapping
+from hwmodel.config import Config, config_from_mapping
+from hwmodel.results import Result
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload import build_workload
 from tests.beside_simpy import (
@@ -15,6 +16,7 @@ from tests.beside_simpy import (
     NS_FS,
     WIRE,
     Both,
+    Figures,
     engine_figures,
     ethernet_port,
     mac,
@@ -22,7 +24,7 @@ from tests.beside_simpy import (
     parameters_of,
     run_with_tables,
 )
-from tests.journey_runs import JourneyRun, finished_journeys
+from tests.journey_runs import JourneyRun, Journeys, finished_journeys
 from tests.oracles.simpy_nic import Arrival, Load, Stop
 
 C_TAG, S_TAG = 0x8100, 0x88A8
@@ -45,8 +47,22 @@ class Tagged(NamedTuple):
         return (to + mac(self.source, 1) + tags + b"\x88\xb5").ljust(self.frame_bytes - 4, b"\0")
 
 
-def run_tagged(folder: Path, changes: dict[str, Any], frames: Sequence[Tagged]) -> Both:
-    """Run recorded frames through both over the window that `changes` say."""
+class Finished(NamedTuple):
+    """A run of the engine."""
+
+    run: JourneyRun
+
+    def result(self) -> Result:
+        """Return what it found."""
+        return self.run.result()
+
+    def journeys(self) -> Journeys:
+        """Return its finished journeys."""
+        return finished_journeys(self.run)
+
+
+def run_engine(folder: Path, changes: Mapping[str, Any], frames: Sequence[Tagged]) -> Finished:
+    """Run recorded frames through the engine over the window that `changes` say."""
     path = folder / "load.pcap"
     with PcapWriter(path) as writer:
         times, raws = [each.at_ns for each in frames], [each.raw for each in frames]
@@ -56,7 +72,11 @@ def run_tagged(folder: Path, changes: dict[str, Any], frames: Sequence[Tagged]) 
     workload.records.rss_hash[:] = workload.records.at_fs // NS_FS  # frames that are not IP have 0
     run = JourneyRun(config, workload)
     run.go_through()
-    result = run.result()
+    return Finished(run)
+
+
+def run_oracle(config: Config, frames: Sequence[Tagged], result: Result) -> tuple[Figures, Journeys]:
+    """Run them through the SimPy model, over the engine's window."""
     start_fs, end_fs = (round(at_ns * NS_FS) for at_ns in (result.window.start_ns, result.window.end_ns))
     load = Load(
         arrivals=[
@@ -69,5 +89,13 @@ def run_tagged(folder: Path, changes: dict[str, Any], frames: Sequence[Tagged]) 
     outcome = run_with_tables(config, load, Stop(start_fs, end_fs, keep_journeys=True), (), parameters_of)
     journeys = {each[:4]: each[3:] for each in outcome.journeys}
     assert len(journeys) == len(outcome.journeys), "a copy has two journeys"
-    found = engine_figures(run, result), oracle_figures(outcome), finished_journeys(run), journeys
-    return Both(result, *found, config, frames)  # type: ignore[arg-type]
+    return oracle_figures(outcome), journeys
+
+
+def run_tagged(folder: Path, changes: Mapping[str, Any], frames: Sequence[Tagged]) -> Both:
+    """Run recorded frames through both."""
+    finished = run_engine(folder, changes, frames)
+    result, config = finished.result(), finished.run.config
+    oracle, oracle_journeys = run_oracle(config, frames, result)
+    figures = engine_figures(finished.run, result), oracle, finished.journeys(), oracle_journeys
+    return Both(result, *figures, config, frames)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hwmodel.config import Config
+from hwmodel.config import Config, servers_of
 from hwmodel.config.flow_control import headrooms_of, low_marks_of, response_fs
 from tests.oracles.simpy_nic import ControlFrame, FlowControl
 
@@ -33,6 +33,30 @@ def adapter_flow_control(config: Config) -> FlowControl | None:
         ],
     )  # fmt: skip
     return rules
+
+
+def bridge_flow_control(config: Config, block: Any) -> tuple[FlowControl | None, list[int]]:
+    """Translate a bridge's `flow_control`, with the percent of each class."""
+    settings = block.flow_control
+    if settings is None:
+        return None, [100]
+    percents = [each.percent for each in settings.classes] if settings.mode == "pfc" else [100]
+    n, parts = len(percents), [block.buffer_bytes // len(percents)] * len(percents)
+    of_priority = settings.priorities if settings.mode == "pfc" else [0] * len(PRIORITIES)
+    servers = servers_of(config)
+    longest = max(port.max_frame_bytes for each in servers for port in each.config.switch.ports)
+    headroom = settings.headroom_bytes or [
+        part - high for part, high in zip(parts, settings.high_marks(block, longest), strict=True)
+    ]
+    response_fs = settings.response_delay_fs
+    return FlowControl(
+        settings.mode, parts, **marks(parts, headroom, settings.low_marks(block, longest)),
+        class_of_priority=of_priority or [priority * n // 8 for priority in PRIORITIES],
+        priorities=(settings.mode == "pfc" and settings.lossless) or PRIORITIES, quanta=settings.quanta,
+        refresh_quanta=settings.refresh or max(1, settings.quanta // 2),
+        response_delay_fs=55_144 * 10**15 // servers[0].config.port.rate_bps if response_fs is None else response_fs,
+        send=settings.send, obey=settings.obey,
+    ), percents  # fmt: skip
 
 
 def marks(parts: list[int], headroom: Any, low: Any) -> dict[str, list[int]]:
