@@ -144,7 +144,7 @@ def lose_unsent(nic, number, now_fs):
 def fits_rx_buffer(nic, n_bytes):
     """Say whether a copy has room in the Rx buffer."""
     fifo = nic.rx_fifo
-    return nic.counts.rx_buffer.level + n_bytes <= nic.params.rx_buffer_bytes and fifo.tail - fifo.head < COPY_CAP
+    return nic.counts.rx_buffer.level + n_bytes <= nic.params.in_line_bytes and fifo.tail - fifo.head < COPY_CAP
 
 
 @inlined
