@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 class ClassLevel:
     """Say how full a class's part of the Rx buffer was, and for how long its sender had to stop.
 
-    `high_bytes`, `low_bytes`: the marks. `over_ns`: of the window. `kept_ns`: for how long the ring of a VM, by name and
-    queue, had no descriptor for the first frame of the class, so that what is behind it waited.
+    `high_bytes`, `low_bytes`: the marks. `over_ns`: of the window. `kept_ns`: for how long the ring of a VM, by name
+    and queue, had no descriptor for the first frame of the class, so that what is behind it waited.
     """
 
     traffic_class: int
@@ -58,8 +58,8 @@ class BridgePause:
     """Say what flow control did to a class at a port of a bridge, over the whole run.
 
     `level_max_bytes`: what had come by the port and still waited in the bridge, at most. `over_ns`: for how long that
-    was over its mark, so that the port stopped who sends to it (`stops_sent` control frames). `stopped_ns`: for how long
-    the other end had stopped what leaves by the port.
+    was over its mark, so that the port stopped who sends to it (`stops_sent` control frames). `stopped_ns`: for how
+    long the other end had stopped what leaves by the port.
     """
 
     traffic_class: int

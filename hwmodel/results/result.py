@@ -266,10 +266,11 @@ class Result:
     `intervals` 95 % confidence intervals by dotted name; `relaxed` what `hwmodel explain` found; `spread` the figures
     of runs with other seeds; `counters` what functions counted in the whole run, under the names of Linux' tools, where
     that was asked for; `segments` the window's counts of sends that the adapter cuts, and of coalesced receives, where
-    there are any; `arbitration` how classes of traffic shared what was sent; `flow_control` who was stopped, and by what; `head_of_line` for how long rings of a VM
-    kept all behind a frame for them in the Rx buffer waiting, and for how long frames for a VM waited so, where that
-    took long; `series` what VMs did over time and what events did, in a run with a scenario; `warnings` what a reader
-    must know of the figures before quoting one. Results are equal where all but `host_run` is.
+    there are any; `arbitration` how classes of traffic shared what was sent; `flow_control` who was stopped, and by
+    what; `head_of_line` for how long rings of a VM kept all behind a frame for them in the Rx buffer waiting, and for
+    how long frames for a VM waited so, where that took long; `series` what VMs did over time and what events did, in a
+    run with a scenario; `warnings` what a reader must know of the figures before quoting one. Results are equal where
+    all but `host_run` is.
     """
 
     schema_version: int = SCHEMA_VERSION

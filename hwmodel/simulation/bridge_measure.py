@@ -19,8 +19,8 @@ from hwmodel.results.bottleneck import LOSS, MATTERS
 from hwmodel.results.bridge import BridgePortResult, BridgeResult, LogicalPortResult
 from hwmodel.simulation.bridge_ports import OUTSIDE, LogicalPort, PhysicalPort
 from hwmodel.simulation.counts import area_of
-from hwmodel.simulation.latency_summary import named_drops
 from hwmodel.simulation.flow_figures import bridge_pauses
+from hwmodel.simulation.latency_summary import named_drops
 from hwmodel.simulation.span import Span
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S, format_rate_bps
 from hwmodel.words import bottleneck as words

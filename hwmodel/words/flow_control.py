@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hwmodel.words.quantities import Line, count_text, percent_text, printable, table
@@ -34,22 +34,23 @@ def pause_sentences(use: FlowControlUse, window_ns: float, server: str = "") -> 
     levels = {one.traffic_class: one for one in use.classes}
     for port in use.ports:
         of_class = f"class {port.traffic_class}" if use.mode == "pfc" else "all frames"
+        what, level = f"{whose}{_at(use, port)}{of_class}", levels[port.traffic_class]
+        why = _why(level.kept_ns, window_ns)
         if port.partner_stopped_ns > 0:
             share = percent_text(port.partner_stopped_ns / window_ns)
-            yield f"{whose}{_at(use, port)}{of_class} stopped outside for {share} of the window: {_why(use, levels[port.traffic_class].kept_ns, window_ns)}{_waited(port.waiting_flows)}"
-        elif levels[port.traffic_class].over_ns > 0:
-            share = percent_text(levels[port.traffic_class].over_ns / window_ns)
-            yield f"{whose}{_at(use, port)}{of_class} over the mark for {share} of the window: {_why(use, levels[port.traffic_class].kept_ns, window_ns)}"
+            yield f"{what} stopped outside for {share} of the window: {why}{_waited(port.waiting_flows)}"
+        elif level.over_ns > 0:
+            yield f"{what} over the mark for {percent_text(level.over_ns / window_ns)} of the window: {why}"
         if port.stopped_ns > 0:
             share = percent_text(port.stopped_ns / window_ns)
-            yield f"{whose}{_at(use, port)}{of_class} on the way out stopped from outside for {share} of the window"
+            yield f"{what} on the way out stopped from outside for {share} of the window"
 
 
 def _at(use: FlowControlUse, port: PortPause) -> str:
     return f"{port.port}, " if len({one.port for one in use.ports}) > 1 else ""
 
 
-def _why(use: FlowControlUse, kept_ns: dict[str, float], window_ns: float) -> str:
+def _why(kept_ns: Mapping[str, float], window_ns: float) -> str:
     if not kept_ns:
         return "the way to the hosts' memory is slower, no ring lacked descriptors"
     name, ns = max(kept_ns.items(), key=lambda one: one[1])
@@ -94,8 +95,8 @@ def bridge_pause_sentences(bridge: BridgeResult, run_ns: float) -> Iterator[str]
                 )
             if one.over_ns > 0:
                 yield (
-                    f"Bridge port {printable(port.name)}: what came by it of class {one.traffic_class} was over its mark "
-                    f"for {percent_text(one.over_ns / run_ns)} of the run; {one.stops_sent} stops sent"
+                    f"Bridge port {printable(port.name)}: what came by it of class {one.traffic_class} was over its "
+                    f"mark for {percent_text(one.over_ns / run_ns)} of the run; {one.stops_sent} stops sent"
                 )
 
 
@@ -103,8 +104,8 @@ def headroom_words(kilobytes: int, low_kilobytes: int, longest: int, device: str
     """Say what the driver's formula gives as headroom and as low mark."""
     loopback = ", one more frame for what VMs send to each other" if has_vfs else ""
     return (
-        f"Headroom by the formula of Linux' ixgbe ({device}, frames of {longest} B{loopback}): {kilobytes} KiB; low mark "
-        f"{low_kilobytes} KiB."
+        f"Headroom by the formula of Linux' ixgbe ({device}, frames of {longest} B{loopback}): {kilobytes} KiB; low "
+        f"mark {low_kilobytes} KiB."
     )
 
 

@@ -20,8 +20,8 @@ from hwmodel.words.bridge_reading import (
 )
 from hwmodel.words.classes import class_lines, class_words
 from hwmodel.words.datapath_parts import datapath_parts
-from hwmodel.words.modelled import falling_latency_sentences
 from hwmodel.words.flow_control import pause_lines, stopped_sentences
+from hwmodel.words.modelled import falling_latency_sentences
 from hwmodel.words.quantities import (
     MISSING,
     MOST_ROWS,
