@@ -1,4 +1,4 @@
-"""Validate `bridge.flow_control`: classes of traffic at a bridge, their shares (ETS), and when it stops who sends to it."""
+"""Validate `bridge.flow_control`: classes at a bridge, their shares (ETS), and when it stops who sends to it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class BridgeFlowControl(Block):
     mode: Annotated[FlowControlMode, Word(FlowControlMode)] = key(
         ..., "pause: all frames stop; pfc: each class by itself, with a queue of its own at each port."
     )
-    classes: Annotated[tuple[BridgeClass, ...], Listing("[{percent: 70}, {percent: 30}]", least=1, most=MOST_CLASSES)] = (
-        key([{"percent": 100}], "With mode pfc: classes of traffic, from class 0, with their shares of each port.")
-    )
+    classes: Annotated[
+        tuple[BridgeClass, ...], Listing("[{percent: 70}, {percent: 30}]", least=1, most=MOST_CLASSES)
+    ] = key([{"percent": 100}], "With mode pfc: classes of traffic, from class 0, with their shares of each port.")
     priorities: Annotated[tuple[ClassNumber, ...], Listing("[0, 0, 0, 0, 1, 1, 1, 1]", least=8, most=8)] | None = key(
         None, "Class of each priority, from 0 to 7; null: priority P is in class P * classes / 8."
     )

@@ -55,7 +55,7 @@ def _check_lengths(config: Config, control: FlowControl, findings: Findings) -> 
     for name in OF_CLASSES:
         said = getattr(control, name)
         alias = name.removesuffix("_bytes")
-        if not control.is_by_class and (name == "parts_bytes" and said is not None or len(said or ()) > 1):
+        if not control.is_by_class and ((name == "parts_bytes" and said is not None) or len(said or ()) > 1):
             findings.add(f"{alias} by classes are for mode: pfc", (*CONTROL, alias), (*CONTROL, "mode"))
             return False
         if said is not None and len(said) != n and (name == "parts_bytes" or len(said) > 1):
@@ -123,7 +123,8 @@ def check_bridge_flow_control(config: Config, findings: Findings, parts: Sequenc
         for priority, number in enumerate(control.priorities or ()):
             if number >= control.n_classes:
                 findings.add(
-                    f"there is no class {number}; classes are {control.n_classes}, from 0", (*path, "priorities", priority)
+                    f"there is no class {number}; classes are {control.n_classes}, from 0",
+                    (*path, "priorities", priority),
                 )
                 return
         for name in ("headroom_bytes", "low_water_bytes"):
@@ -185,7 +186,9 @@ def check_control_frames(config: Config, findings: Findings, parts: Sequence[Par
         control = part.server.config.nic.flow_control
         if control is not None and control.received and bridges_of(config):
             findings.add(
-                "the bridge sends control frames; received is for a machine without one", (*CONTROL, "received"), "bridge"
+                "the bridge sends control frames; received is for a machine without one",
+                (*CONTROL, "received"),
+                "bridge",
             )
             return
 
@@ -203,5 +206,7 @@ def _check_received(config: Config, control: FlowControl, findings: Findings) ->
             findings.add("priorities are for mode: pfc", (*place, "priorities"), (*CONTROL, "mode"))
             return
         if one.port is not None and int(one.port[1:]) >= config.port.count:
-            findings.add(f"there is no port {one.port}; port.count is {config.port.count}", (*place, "port"), "port.count")
+            findings.add(
+                f"there is no port {one.port}; port.count is {config.port.count}", (*place, "port"), "port.count"
+            )
             return

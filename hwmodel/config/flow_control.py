@@ -44,10 +44,11 @@ class FlowControl(Block):
     send: Annotated[bool, Truth()] = key(True, "Whether the adapter stops who sends to it, by the marks below.")
     obey: Annotated[bool, Truth()] = key(True, "Whether the adapter stops when it is told to.")
     priorities: Annotated[tuple[Priority, ...], Listing("[3, 4]", least=1, most=PRIORITIES)] | None = key(
-        None, "With mode pfc: priorities that are lossless, and so stopped; null: all. Others drop when their part is full."
+        None,
+        "With mode pfc: priorities that are lossless, and so stopped; null: all. Others drop when their part is full.",
     )
-    parts_bytes: Annotated[tuple[Annotated[int, _ROOM], ...], Listing("[384KiB, 128KiB]", least=1, most=8)] | None = key(
-        None, "With mode pfc: bytes of nic.rx_buffer for each class.", derived="equal parts", alias="parts"
+    parts_bytes: Annotated[tuple[Annotated[int, _ROOM], ...], Listing("[384KiB, 128KiB]", least=1, most=8)] | None = (
+        key(None, "With mode pfc: bytes of nic.rx_buffer for each class.", derived="equal parts", alias="parts")
     )
     headroom_bytes: Annotated[tuple[int, ...], _OF_CLASSES] | None = key(
         None,

@@ -32,7 +32,7 @@ def fill_flow_control(nic: Nic, config: Config) -> None:
         return
     nic.params.has_flow_control = 1
     nic.params.splits_rx_buffer = control.is_by_class
-    nic.params.rx_buffer_bytes = -1  # so that nothing fits in line
+    nic.params.in_line_bytes = -1
     params = nic.pauses.params
     params.n_classes, params.is_by_class = n_classes_of(config), control.is_by_class
     params.sends, params.obeys = control.send, control.obey

@@ -249,6 +249,7 @@ def _fill_adapter(nic: Nic, config: Config) -> None:
         params.most_coalesced, params.coalesced_fs = settings.rsc.descriptors, settings.rsc.timeout_fs
     params.splits_headers = splits_headers(config)
     params.receives_vary = settings.rsc is not None or params.splits_headers
+    params.in_line_bytes = params.rx_buffer_bytes
     params.n_ports = nic.clock.n_ports = config.port.count
     params.n_functions = len(config.switch.ports)
     params.n_queues = params.n_functions * settings.queues_per_vf

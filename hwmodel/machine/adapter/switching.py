@@ -47,7 +47,7 @@ from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.network.control_frames import hears_control_frame, look_whether_due
 from hwmodel.machine.network.link_partner import partner_begins
 from hwmodel.machine.network.mac import first_on_line, send, start_sending, take_from_line, take_sent, take_unsent
-from hwmodel.machine.network.pauses import DEAD, class_of_header
+from hwmodel.machine.network.pauses import DEAD, class_of_header, is_heard, named_in, stopped_in
 from hwmodel.machine.network.wires import CONTROL_FRAME, padded_bytes, take_come, wire_time_fs
 from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.time.clock import PIPELINE
@@ -144,7 +144,7 @@ def lose_unsent(nic, number, now_fs):
 def fits_rx_buffer(nic, n_bytes):
     """Say whether a copy has room in the Rx buffer."""
     fifo = nic.rx_fifo
-    return nic.counts.rx_buffer.level + n_bytes <= nic.params.rx_buffer_bytes and fifo.tail - fifo.head < COPY_CAP
+    return nic.counts.rx_buffer.level + n_bytes <= nic.params.in_line_bytes and fifo.tail - fifo.head < COPY_CAP
 
 
 @inlined
@@ -259,9 +259,11 @@ def note_received(nic, frame, first):
     """
     kind, counts = nic.traffic.copy_kind[first], nic.port[frame.adapter_port].mac.counts
     n_bytes = frame.n_bytes + kind.delta_bytes
-    if kind.port != UPLINK and not fits_rx_buffer(nic, n_bytes):
-        if nic.params.has_flow_control == 0 or not fits_part(nic, class_of_header(nic, frame.template), n_bytes):
-            return
+    fits = kind.port == UPLINK or fits_rx_buffer(nic, n_bytes)
+    if not fits and nic.params.has_flow_control:
+        fits = fits_part(nic, class_of_header(nic, frame.template), n_bytes)
+    if not fits:
+        return
     counts.good_frames += 1
     counts.good_bytes += padded_bytes(frame.n_bytes)
     if kind.cast == TO_GROUP:
@@ -463,9 +465,9 @@ def frame_from_bridge(nic, number, now_fs):
     crossing = take_come(nic, number)
     mac = nic.port[number].mac
     if crossing.template == CONTROL_FRAME:
-        if nic.params.has_flow_control:
-            said = crossing.journey.template
-            hears_control_frame(nic, number, now_fs, said & 0xFF, said >> 8, crossing.index)
+        said = crossing.journey.template
+        if nic.params.has_flow_control and is_heard(nic.pauses.params, said):
+            hears_control_frame(nic, number, now_fs, named_in(said), stopped_in(said), crossing.index)
         mac.counts.rx_bytes += padded_bytes(crossing.n_bytes)
         mac.counts.rx_busy_fs += wire_time_fs(mac, crossing.n_bytes)
         return

@@ -39,8 +39,8 @@ from hwmodel.machine.network.bridge_state import (
 )
 from hwmodel.machine.network.hops import decide_hop, seek_flood
 from hwmodel.machine.network.learning import age_out, learn, port_of
-from hwmodel.machine.network.service_levels import charge, first_eligible_fs, gets_frame, next_in_turn, take_out
 from hwmodel.machine.network.pauses import end_stops
+from hwmodel.machine.network.service_levels import charge, first_eligible_fs, gets_frame, next_in_turn, take_out
 from hwmodel.machine.network.wires import CONTROL_FRAME, note_passing, padded_bytes, wire_time_fs
 from hwmodel.machine.time.clock import TIMERS
 from hwmodel.machine.time.commands import AGEING, LATENCY, POLICER, TABLE, next_command_fs, rewrite_bucket, write_words
@@ -354,11 +354,8 @@ def enqueue(bridge, now_fs, place, way):
     n_bytes = crossing.n_bytes + way.delta_bytes
     box = bridge.box[port.params.box]
     has_classes = port.params.n_classes > 0
-    if has_classes:
-        is_kept = has_room_in_part(bridge, place, n_bytes)
-    else:
-        is_kept = has_room(box, port, logical_port, n_bytes)
-    if not is_kept:
+    fits = has_room_in_part(bridge, place, n_bytes) if has_classes else has_room(box, port, logical_port, n_bytes)
+    if not fits:
         count_drop(bridge, port_number, QUEUE_FULL)
         logical_port.counts.dropped += 1
         free_place(bridge, place)
@@ -396,7 +393,10 @@ def flood(bridge, box, now_fs, place, hop):
         if number < last:
             copy = take_place(bridge)
             bridge.slot[copy].crossing = bridge.slot[place].crossing
-            bridge.slot[copy].came_by, bridge.slot[copy].of_class = bridge.slot[place].came_by, bridge.slot[place].of_class
+            bridge.slot[copy].came_by, bridge.slot[copy].of_class = (
+                bridge.slot[place].came_by,
+                bridge.slot[place].of_class,
+            )
         if hop.home.logical_port == bridge.way[number].logical_port:
             enqueue(bridge, now_fs, copy, hop.home)
         else:

@@ -1,7 +1,8 @@
 """Flow control at a bridge: queues by class, what each port has brought into the buffer, control frames both ways.
 
-Each class of a port has a queue of its own, in turn as service levels have it (`service_levels.py`): one that is stopped
-is as one that its rate holds back. A class is over by what has come by a port and still waits anywhere in the bridge.
+Each class of a port has a queue of its own, in turn as service levels have it (`service_levels.py`): one that is
+stopped is as one that its rate holds back. A class is over by what has come by a port and still waits anywhere in the
+bridge.
 """
 
 from __future__ import annotations
@@ -10,19 +11,18 @@ import numpy as np
 
 from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.records import NEVER
+from hwmodel.forwarding.parse import parse_header
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.network.bridge_state import (
     CONTROL_FRAME_SENT,
     CONTROL_SENT,
     CONTROL_TAKEN,
-    NOBODY,
     REFRESH_DUE,
     RESUMED,
 )
-from hwmodel.machine.network.pauses import hear, quanta_fs, take_effect
+from hwmodel.machine.network.pauses import hear, is_heard, named_in, quanta_fs, said_in, stopped_in, take_effect
 from hwmodel.machine.network.wires import CONTROL_FRAME, wire_time_fs
 from hwmodel.machine.time.events import set_timer
-from hwmodel.forwarding.parse import parse_header
 from hwmodel.rules.headroom import CONTROL_BYTES
 
 
@@ -104,7 +104,8 @@ def control_frame_of(bridge, now_fs, port_number, place):
     crossing = bridge.slot[place].crossing
     crossing.begun_fs, crossing.come_fs = now_fs, now_fs + busy_fs + port.params.propagation_fs
     crossing.template, crossing.n_bytes = CONTROL_FRAME, CONTROL_BYTES
-    crossing.journey.template, crossing.index = named | stopped << 8, params.quanta if stopped else 0
+    crossing.journey.template = said_in(params, named, stopped)
+    crossing.index = params.quanta if stopped else 0
 
 
 @kernel
@@ -112,11 +113,11 @@ def bridge_hears(bridge, port_number, crossing):
     """Take in a control frame on a wire; a bridge without flow control obeys none."""
     port = bridge.port[port_number]
     params = flow_params(bridge, port)
-    if port.params.n_classes == 0 or params.obeys == 0:
+    said = crossing.journey.template
+    if port.params.n_classes == 0 or params.obeys == 0 or not is_heard(params, said):
         return
     effect_fs = crossing.come_fs + params.response_fs
-    said = crossing.journey.template
-    hear(bridge.clock, bridge.pauses[port_number].hears, effect_fs, said & 0xFF, said >> 8, crossing.index)
+    hear(bridge.clock, bridge.pauses[port_number].hears, effect_fs, named_in(said), stopped_in(said), crossing.index)
     set_timer(bridge.clock, effect_fs, CONTROL_TAKEN, port_number)
 
 

@@ -45,7 +45,15 @@ SENT, CONTROL_SENT, CONTROL_TAKEN, RESUMED, REFRESH_DUE, DUE, LEFT = range(7)
 # A frame in the bridge: in one list at a time, by the places of the next. `holds`: who still needs it of its port, that
 # sends it, and the other end, that is to be given it. `logical_port`: by which it leaves. `due_fs`: when it is due.
 # `came_by`, `of_class`: where flow control counts it.
-SLOT = record(*ints("due_fs"), ("crossing", CROSSING), ("following", I32), ("holds", I32), ("logical_port", I32), ("came_by", I16), ("of_class", I16))
+SLOT = record(
+    *ints("due_fs"),
+    ("crossing", CROSSING),
+    ("following", I32),
+    ("holds", I32),
+    ("logical_port", I32),
+    ("came_by", I16),
+    ("of_class", I16),
+)
 LIST = record(*ints("first", "last"))
 
 PORT_COUNTS = record(

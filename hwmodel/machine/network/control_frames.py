@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.records import NEVER
-from hwmodel.machine.network.pauses import CONTROL_DUE, CONTROL_ON_WIRE, DEAD, hear, quanta_fs
-from hwmodel.machine.network.wires import CONTROL_FRAME, note_passing, padded_bytes, tail_of, wire_time_fs
 from hwmodel.machine.growing_ring import entered
+from hwmodel.machine.network.pauses import CONTROL_DUE, CONTROL_ON_WIRE, DEAD, hear, quanta_fs, said_in
+from hwmodel.machine.network.wires import CONTROL_FRAME, note_passing, padded_bytes, tail_of, wire_time_fs
 from hwmodel.machine.time.clock import CONTROL_SENT, CONTROL_TAKEN, PARTNER_TAKES, REFRESH_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.rules.headroom import CONTROL_BYTES
@@ -57,14 +57,15 @@ def begin_control_frame(nic, number, now_fs):
         crossing = tail_of(sent)
         crossing.begun_fs, crossing.come_fs = now_fs, now_fs + busy_fs + mac.params.propagation_fs
         crossing.template, crossing.n_bytes = CONTROL_FRAME, CONTROL_BYTES
-        crossing.journey.template, crossing.index = named | stopped << 8, quanta
+        crossing.journey.template, crossing.index = said_in(params, named, stopped), quanta
         entered(nic.clock, sent)
     else:
         effect_fs = now_fs + busy_fs + params.response_fs
         hear(nic.clock, own.partner.hears, effect_fs, named, stopped, quanta)
         set_timer(nic.clock, effect_fs, PARTNER_TAKES, number)
         if mac.params.is_tapped:
-            note_passing(nic.ledger, now_fs + busy_fs, number, 1, CONTROL_FRAME, CONTROL_BYTES, named | stopped << 8, quanta)
+            said = said_in(params, named, stopped)
+            note_passing(nic.ledger, now_fs + busy_fs, number, 1, CONTROL_FRAME, CONTROL_BYTES, said, quanta)
 
 
 @kernel

@@ -110,7 +110,5 @@ def partner_takes(nic, number, now_fs):
 def partner_goes_on(nic, number, now_fs):
     """Let the partner go on with what has been stopped for its time."""
     own = nic.pauses.port[number]
-    end_stops(
-        nic.pauses.params, own.partner.hears, now_fs, own.counts.partner_since_fs, own.counts.partner_stopped_fs
-    )
+    end_stops(nic.pauses.params, own.partner.hears, now_fs, own.counts.partner_since_fs, own.counts.partner_stopped_fs)
     partner_begins(nic, number, now_fs)

@@ -57,12 +57,14 @@ PORT_PAUSES = record(
     *ints("told", "refresh_fs", "refresh_is_due"), ("mac", HEARING), ("counts", PORT_COUNTS), ("partner", PARTNER)
 )
 BRIDGE_HEARD_CAP = 1 << 10
+BRIDGE_HEARING = record(
+    *ints("head", "tail", "mask"), ("until_fs", I64, (MOST_CLASSES,)), ("ring", SAID, (BRIDGE_HEARD_CAP,))
+)  # fmt: skip
 # What a port of a bridge has brought into the bridge's buffer by class, what it has said and heard.
 BRIDGE_PAUSES = record(
     *ints("over", "told", "refresh_fs", "refresh_is_due"),
     ("level", GAUGE, (MOST_CLASSES,)), ("over_fs", I64, (MOST_CLASSES,)), ("over_since_fs", I64, (MOST_CLASSES,)),
-    ("counts", PORT_COUNTS),
-    ("hears", record(*ints("head", "tail", "mask"), ("until_fs", I64, (MOST_CLASSES,)), ("ring", SAID, (BRIDGE_HEARD_CAP,)))),
+    ("counts", PORT_COUNTS), ("hears", BRIDGE_HEARING),
 )  # fmt: skip
 PAUSES_PARAMS = record(
     *ints("n_classes", "is_by_class", "sends", "obeys", "has_partner", "quanta", "refresh_quanta", "response_fs"),
@@ -73,7 +75,9 @@ PAUSES_PARAMS = record(
 # What the Rx buffer has of a class: its level, since when its head waits for descriptors, -1 if it does not, for which
 # ring, and for how long it has been over its mark, since when, -1 if it is not.
 CLASS_LEVEL = record(
-    ("level", GAUGE), ("queue", CLASS_QUEUE), *ints("waits_fs", "waits_for", "blocked_since_fs", "over_fs", "over_since_fs", "n_over")
+    ("level", GAUGE),
+    ("queue", CLASS_QUEUE),
+    *ints("waits_fs", "waits_for", "blocked_since_fs", "over_fs", "over_since_fs", "n_over"),
 )
 # Room that is given back as payload leaves: for which ring the copy was, and of which class.
 ROOM = record(("ring", I32), ("of_class", I16), ("is_given", I16))
@@ -93,6 +97,30 @@ PAUSES = record(
     ("received", SAID, (RECEIVED_CAP,)),
     ("received_port", I32, (RECEIVED_CAP,)),
 )
+
+
+@kernel
+def said_in(params, named, stopped):
+    """Return in one number what a control frame says beside its quanta: masks of priorities, and whether by class."""
+    return named | stopped << 8 | params.is_by_class << 16
+
+
+@kernel
+def named_in(said):
+    """Return the priorities that a control frame names."""
+    return said & 0xFF
+
+
+@kernel
+def stopped_in(said):
+    """Return the priorities that a control frame stops."""
+    return said >> 8 & 0xFF
+
+
+@kernel
+def is_heard(params, said):
+    """Tell whether who hears a control frame knows its kind: PAUSE, or by classes."""
+    return said >> 16 == params.is_by_class
 
 
 @kernel
