@@ -80,14 +80,12 @@ def _flow_control(
 ) -> dict[str, Any]:
     n = n_classes if mode == "pfc" else 1
     part = buffer_bytes // n
-    room = part - LONGEST  # of headroom at most
     quanta = chance.choice((2, 8, 40, 200, 65535))
-    headroom = [chance.randint(0, room) for _ in range(n)]
-    low = [chance.choice((0, chance.randint(0, part - each - 1))) for each in headroom]
+    headroom, low = _marks(chance, part, n, LONGEST)
     found: dict[str, Any] = {
         "mode": mode,
         "quanta": quanta,
-        "send": chance.random() < 0.9,
+        "send": chance.random() < 0.85,
         "obey": chance.random() < 0.9,
         "response_delay": chance.choice(("0ns", "37.0013ns", "700.011ns", "5.5077us")),
         "headroom": [f"{each}B" for each in headroom],
@@ -96,10 +94,19 @@ def _flow_control(
     if chance.random() < 0.4:
         found["refresh"] = chance.randint(1, min(quanta - 1, 60))
     if mode == "pfc" and chance.random() < 0.5:
-        found["priorities"] = sorted(chance.sample(range(8), chance.randint(1, 8)))
+        found["priorities"] = sorted(chance.sample(range(8), chance.choice((1, 2, 4))))
     if end_ns and chance.random() < 0.7:
         found["received"] = _received(chance, mode, n_ports, end_ns)
     return found
+
+
+def _marks(chance: random.Random, part: int, n: int, longest: int) -> tuple[list[int], list[int]]:
+    """Draw headroom and low marks of n classes; some marks are whole frames, so that levels meet them."""
+    high = [
+        chance.choice((chance.randint(longest, part), longest * chance.randint(1, part // longest))) for _ in range(n)
+    ]
+    low = [chance.choice((0, chance.randint(0, each - 1), (each - 1) // LONGEST * LONGEST)) for each in high]
+    return [part - each for each in high], low
 
 
 def _received(chance: random.Random, mode: str, n_ports: int, end_ns: int) -> list[dict[str, Any]]:
@@ -196,8 +203,7 @@ def _server(chance: random.Random, mode: str, *, have_it: bool) -> dict[str, Any
 def _at_bridge(chance: random.Random, mode: str, buffer_bytes: int) -> dict[str, Any]:
     n = chance.randint(1, min(8, buffer_bytes // 2048)) if mode == "pfc" else 1
     part, quanta = buffer_bytes // n, chance.choice((2, 8, 40, 200, 65535))
-    headroom = [chance.randint(0, part - LONGEST - 4) for _ in range(n)]
-    low = [chance.choice((0, chance.randint(0, part - each - 1))) for each in headroom]
+    headroom, low = _marks(chance, part, n, LONGEST + 4)
     found: dict[str, Any] = {
         "mode": mode, "quanta": quanta, "send": chance.random() < 0.9, "obey": chance.random() < 0.9,
         "response_delay": chance.choice(("0ns", "37.0013ns", "700.011ns", "5.5077us")),

@@ -139,13 +139,11 @@ def _all_have_class_0(patch: Patch) -> None:
 
 def _all_of_the_buffer(patch: Patch) -> None:
     """Let a copy take its room in the whole Rx buffer."""
-    patch.setattr(
-        Receiver, "fits", lambda receiver, copy: receiver.buffered_bytes + copy.data_bytes <= _whole(receiver, copy)
-    )
 
+    def fits(receiver: Receiver, copy: Copy) -> bool:
+        return receiver.buffered_bytes + copy.data_bytes <= receiver._parameters.rx_buffer_bytes
 
-def _whole(receiver: Receiver, _copy: Copy) -> int:
-    return receiver._parameters.rx_buffer_bytes
+    patch.setattr(Receiver, "fits", fits)
 
 
 FAULTS: Mapping[str, Plant] = {

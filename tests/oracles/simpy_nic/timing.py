@@ -27,11 +27,12 @@ class Phase(IntEnum):
     GRANTS = 9
     CHOICE = 10
     BRIDGE_SENDS = 11
-    BRIDGE_STOPS = 12
-    BRIDGE_GOES_ON = 13
+    BRIDGE_HAS_TOLD = 12
+    BRIDGE_STOPS = 13
     BRIDGE_RESUMES = 14
-    BRIDGE_FORWARDS = 15
-    MEASURE = 16
+    BRIDGE_REFRESHES = 15
+    BRIDGE_FORWARDS = 16
+    MEASURE = 17
 
 
 class AtSwitch(IntEnum):

@@ -65,6 +65,8 @@ class TurnServer:
         self._levels = levels
         self._service_fs = service_fs
         self._ends_at, self._resumes_at = places
+        self.told_at = self._ends_at
+        """When in an instant a control frame ends."""
         self._done = done
         self._began = began
         self._is_busy = False
@@ -87,7 +89,7 @@ class TurnServer:
             return
         if self.teller is not None and self.teller.is_due:
             self._is_busy = True
-            later(self._env, self.control_begins(self.teller.begin()), self._ends_at, self._free)
+            later(self._env, self.control_begins(self.teller.begin()), self.told_at, self._free)
             return
         copy = self._levels.take(self._env.now, self._is_held)
         if copy is not None:
@@ -120,6 +122,7 @@ class Port:
         self.held_bytes = self.highest_bytes = 0
         self.frames_in = self.bytes_in = self.frames_out = self.bytes_out = 0
         self._busy_fs = self._busy_until_fs = 0
+        self.control_in = self.control_out = 0
         self.out_of: Counter[int | None] = Counter()
         self._area = self._held_since_fs = 0
         self.arrives: Callable[[Passing], None]
@@ -154,21 +157,28 @@ class Port:
         def quanta_fs(quanta: int) -> int:
             return QUANTUM_BYTES * quanta * 8 * 10**15 // self.rate_bps
 
-        stop_ends_at, refresh_at = (place(Phase.BRIDGE_GOES_ON, self.number, which) for which in range(2))
-        over, places = self.came_in_levels.over, (place(Phase.BRIDGE_STOPS, self.number), stop_ends_at)
+        refresh_at = place(Phase.BRIDGE_REFRESHES, self.number)
+        places = place(Phase.BRIDGE_STOPS, self.number), place(Phase.BRIDGE_RESUMES, self.number)
+        over = self.came_in_levels.over
         line.teller = Teller(self._env, flow, over, quanta_fs, refresh_at, line.go_on)
         line.stops = self.stops = Stops(self._env, flow, quanta_fs, places, line.go_on)
-        line.control_begins = self._control_begins
+        line.control_begins, line.told_at = self._control_begins, place(Phase.BRIDGE_HAS_TOLD, self.number)
         self.came_in_levels.changed = line.go_on
 
     def _control_begins(self, control: ControlFrame) -> int:
         duration_fs = wire_fs(CONTROL_DATA_BYTES, self.rate_bps)
         self._is_busy_for(duration_fs)
         self.control_goes(control, duration_fs + self.propagation_fs)
+        later(self._env, duration_fs, place(Phase.BRIDGE_SENDS, self.number), self._count_control, 0, 1)
         return duration_fs
+
+    def _count_control(self, n_in: int, n_out: int) -> None:
+        self.control_in += n_in
+        self.control_out += n_out
 
     def control_comes(self, control: ControlFrame, after_fs: int) -> None:
         """Learn that a control frame has come by this port so much later than now."""
+        later(self._env, after_fs, place(Phase.BRIDGE_SENDS, self.number), self._count_control, 1, 0)
         if self.stops is not None:
             self.stops.comes(control, after_fs)
 
@@ -237,7 +247,7 @@ class Port:
         """Return what went through until now."""
         busy_fs = self._busy_fs - max(0, self._busy_until_fs - self._env.now)
         counts = self.frames_in, self.bytes_in, self.frames_out, self.bytes_out
-        return PortCounts(*counts, busy_fs, self.area())
+        return PortCounts(*counts, busy_fs, self.area(), self.control_in, self.control_out)
 
 
 class Bridge:

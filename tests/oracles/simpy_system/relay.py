@@ -24,7 +24,7 @@ class Relayed(NamedTuple):
     reason: str | None = None
     keys: Sequence[int | None] = ()
     priority: int = 0
-    """Of the frame as it is in the bridge."""
+    """Of the frame as it came in."""
 
 
 class Relay:
@@ -128,7 +128,7 @@ class Relay:
             return Relayed([], str(dropped))
         copies = [self._copy(to, sender, vlan, priority, header) for to in targets]
         keys = [None if isinstance(to, GroupList) else to.key for _, to in targets]
-        return Relayed(copies, keys=keys, priority=priority)
+        return Relayed(copies, keys=keys, priority=header.priority)
 
     def _ask_policy(self, now_fs: int, station: str, vlan: int, header: Header) -> int:
         """Return the frame's priority, which an entry may have replaced."""
