@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.results import Result
 from hwmodel.wire.pcap import PcapWriter
@@ -26,6 +28,7 @@ from tests.beside_simpy import (
 )
 from tests.journey_runs import JourneyRun, Journeys, finished_journeys
 from tests.oracles.simpy_nic import Arrival, Load, Stop
+from tests.oracles.simpy_nic.flow_figures import ClassFigures, FlowFigures, PortFigures
 
 C_TAG, S_TAG = 0x8100, 0x88A8
 
@@ -75,7 +78,9 @@ def run_engine(folder: Path, changes: Mapping[str, Any], frames: Sequence[Tagged
     return Finished(run)
 
 
-def run_oracle(config: Config, frames: Sequence[Tagged], result: Result) -> tuple[Figures, Journeys]:
+def run_oracle(
+    config: Config, frames: Sequence[Tagged], result: Result
+) -> tuple[Figures, Journeys, FlowFigures | None]:
     """Run them through the SimPy model, over the engine's window."""
     start_fs, end_fs = (round(at_ns * NS_FS) for at_ns in (result.window.start_ns, result.window.end_ns))
     load = Load(
@@ -89,13 +94,51 @@ def run_oracle(config: Config, frames: Sequence[Tagged], result: Result) -> tupl
     outcome = run_with_tables(config, load, Stop(start_fs, end_fs, keep_journeys=True), (), parameters_of)
     journeys = {each[:4]: each[3:] for each in outcome.journeys}
     assert len(journeys) == len(outcome.journeys), "a copy has two journeys"
-    return oracle_figures(outcome), journeys
+    return oracle_figures(outcome), journeys, outcome.flow_control
 
 
-def run_tagged(folder: Path, changes: Mapping[str, Any], frames: Sequence[Tagged]) -> Both:
+class FlowBoth(NamedTuple):
+    """One load through both, and what flow control did in both."""
+
+    both: Both
+    engine: FlowFigures
+    oracle: FlowFigures | None
+
+
+def run_tagged(folder: Path, changes: Mapping[str, Any], frames: Sequence[Tagged]) -> FlowBoth:
     """Run recorded frames through both."""
     finished = run_engine(folder, changes, frames)
     result, config = finished.result(), finished.run.config
-    oracle, oracle_journeys = run_oracle(config, frames, result)
+    oracle, oracle_journeys, flow = run_oracle(config, frames, result)
     figures = engine_figures(finished.run, result), oracle, finished.journeys(), oracle_journeys
-    return Both(result, *figures, config, frames)  # type: ignore[arg-type]
+    return FlowBoth(Both(result, *figures, config, frames), engine_flow(result), flow)  # type: ignore[arg-type]
+
+
+def engine_flow(result: Result) -> FlowFigures:
+    """Return what the engine says of flow control, as the SimPy model does."""
+    use = result.flow_control
+    assert use is not None
+    of_ports: dict[str, list[PortFigures]] = {}
+    for each in use.ports:
+        times = (round(each.stopped_ns * NS_FS), round(each.partner_stopped_ns * NS_FS))
+        of_ports.setdefault(each.port, []).append(PortFigures(each.stops_sent, *times))
+    return FlowFigures(
+        use.control_frames_sent,
+        [
+            ClassFigures(each.level_mean_bytes, each.level_max_bytes, round(each.over_ns * NS_FS))
+            for each in use.classes
+        ],
+        [*of_ports.values()],
+    )
+
+
+def check_same_flow(found: FlowBoth) -> None:
+    """Check that both say the same of flow control."""
+    assert found.oracle is not None
+    engine, oracle = (
+        each._replace(classes=[one._replace(mean_bytes=0) for one in each.classes])
+        for each in (found.engine, found.oracle)
+    )
+    assert engine == oracle
+    means = [[one.mean_bytes for one in each.classes] for each in (found.engine, found.oracle)]
+    assert means[0] == pytest.approx(means[1], rel=1e-9)

@@ -146,21 +146,22 @@ def _all_of_the_buffer(patch: Patch) -> None:
     patch.setattr(Receiver, "fits", fits)
 
 
-FAULTS: Mapping[str, Plant] = {
-    "no refresh": _no_refresh,
-    "no response delay": _with(response_delay_fs=lambda _: 0),
-    "T is not kept": _nothing_is_kept,
-    "stops add up": _stops_add,
-    "over at the mark itself": _over_at_the_mark,
-    "over until empty": _never_low,
-    "a quantum more": _with(quanta=lambda rules: rules.quanta + 1),
-    "no control frames": _with(send=lambda _: False),
-    "no control frames obeyed": _with(obey=lambda _: False),
-    "all priorities lossless": _with(priorities=lambda _: range(8)),
-    "local copies move while their class is over": _local_copies_move,
-    "lists from the first on": _lists_from_the_first,
-    "a head keeps other classes waiting": _a_head_keeps_all_waiting,
-    "the partner keeps its order": _partner_in_order,
-    "frames from the wire have no class": _all_have_class_0,
-    "parts are lent": _all_of_the_buffer,
+FAULTS: Mapping[str, tuple[Plant, int]] = {
+    "no refresh": (_no_refresh, 3),
+    "no response delay": (_with(response_delay_fs=lambda _: 0), 3),
+    "T is not kept": (_nothing_is_kept, 3),
+    "stops add up": (_stops_add, 3),
+    "over at the mark itself": (_over_at_the_mark, 3),
+    "over until empty": (_never_low, 4),
+    "a quantum more": (_with(quanta=lambda rules: rules.quanta + 1), 22),
+    "no control frames": (_with(send=lambda _: False), 3),
+    "no control frames obeyed": (_with(obey=lambda _: False), 11),
+    "all priorities lossless": (_with(priorities=lambda _: range(8)), 8),
+    "local copies move while their class is over": (_local_copies_move, 3),
+    "lists from the first on": (_lists_from_the_first, 0),
+    "a head keeps other classes waiting": (_a_head_keeps_all_waiting, 0),
+    "the partner keeps its order": (_partner_in_order, 7),
+    "frames from the wire have no class": (_all_have_class_0, 0),
+    "parts are lent": (_all_of_the_buffer, 3),
 }
+"""And the seed of a drawn adapter on which each shows."""

@@ -97,13 +97,16 @@ def priority_of(raw: bytes | None) -> int:
 class Levels:
     """How full the parts of a buffer are, and which classes are over."""
 
-    def __init__(self, part_bytes: Sequence[int], rules: FlowControl | None = None) -> None:
+    def __init__(self, env: simpy.Environment, part_bytes: Sequence[int], rules: FlowControl | None) -> None:
         """Begin empty; without rules no class is ever over. `changed` is told as one goes over, or is no longer."""
+        self._env = env
         self._part_bytes = part_bytes
         self._rules = rules
         self.held_bytes = [0 for _ in part_bytes]
         self.over: set[int] = set()
         self.changed: Callable[[], None] = lambda: None
+        self.log: list[tuple[int, int, int, bool]] = []
+        """With rules: when, of which class, how many bytes, and whether it is over then."""
         lossless = rules.priorities if rules is not None else ()
         self._lossless = {rules.class_of_priority[each] for each in lossless} if rules is not None else set()
 
@@ -114,15 +117,14 @@ class Levels:
     def change(self, number: int, more_bytes: int) -> None:
         """Take room, or give it back, and see whether the class is over."""
         self.held_bytes[number] += more_bytes
-        if number not in self._lossless:
+        if self._rules is None:
             return
-        assert self._rules is not None
         level, was_over = self.held_bytes[number], number in self.over
-        if not was_over and level > self._rules.high_bytes[number]:
-            self.over.add(number)
-            self.changed()
-        elif was_over and level <= self._rules.low_bytes[number]:
-            self.over.remove(number)
+        is_over = level > (self._rules.low_bytes if was_over else self._rules.high_bytes)[number]
+        is_over = is_over and number in self._lossless
+        self.log.append((self._env.now, number, level, is_over))
+        if is_over != was_over:
+            (self.over.add if is_over else self.over.remove)(number)
             self.changed()
 
 
@@ -148,6 +150,8 @@ class Teller:
         self._told: frozenset[int] = frozenset()
         self._n_told = 0
         self._needs_refresh = False
+        self.log: list[tuple[int, Mapping[int, int]]] = []
+        """When what was said: quanta by class."""
 
     @property
     def is_due(self) -> bool:
@@ -160,6 +164,7 @@ class Teller:
         over = frozenset(self._over)
         said = {number: self._rules.quanta if number in over else 0 for number in over | self._told}
         self._told = over
+        self.log.append((self._env.now, said))
         self._n_told += 1
         self._needs_refresh = False
         if over:
@@ -191,6 +196,8 @@ class Stops:
         self._takes_effect_at, self._ends_at = places
         self._go_on = go_on
         self._until_fs = [0 for _ in rules.classes]
+        self.log: list[tuple[int, int, int]] = []
+        """When which class was stopped, up to when."""
 
     def is_stopped(self, number: int) -> bool:
         """Tell whether no frame of a class may begin."""
@@ -209,7 +216,9 @@ class Stops:
             if quanta:
                 stopped_fs = self._quanta_fs(max(quanta))
                 self._until_fs[number] = self._env.now + stopped_fs
-                later(self._env, stopped_fs, self._ends_at, self._end, number) if stopped_fs else None
+                self.log.append((self._env.now, number, self._until_fs[number]))
+                if stopped_fs:
+                    later(self._env, stopped_fs, self._ends_at, self._end, number)
                 lets_go = lets_go or not stopped_fs
         if lets_go:
             self._go_on()

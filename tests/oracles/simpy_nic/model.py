@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import count, cycle
 from typing import Any
@@ -289,4 +290,5 @@ def simulate(
         run_with_commands(model.env, given, finished)
     if stop.end_fs is None and stop.frames is None:
         model.meter.close()
-    return model.meter.outcome(model.left_over)
+    outcome = model.meter.outcome(model.left_over)
+    return replace(outcome, flow_control=model.switch.flow_figures((outcome.start_fs, outcome.end_fs)))

@@ -125,7 +125,7 @@ class Receiver:
                 ring=ring.name,
             )
         self._flow = flow = parameters.flow_control
-        self.levels = Levels([parameters.rx_buffer_bytes] if flow is None else flow.part_bytes, flow)
+        self.levels = Levels(env, [parameters.rx_buffer_bytes] if flow is None else flow.part_bytes, flow)
         self.room_freed: Callable[[], None] = nothing
         self.cache = DescriptorCache(parameters)
         self.cache.shrunk = self._shrink

@@ -11,6 +11,7 @@ import simpy
 from ..bucket_oracle import BucketOracle
 from .bus import Bus
 from .flow_control import ControlFrame, FlowTimer
+from .flow_figures import FlowFigures, figures_of
 from .frames import WIRE, Copy, Decision, Frame, as_named
 from .parameters import NicParameters
 from .receiving import FUNCTION_RESET, Receiver
@@ -106,6 +107,12 @@ class Switch:
         stops = self._macs[number].stops
         if stops is not None:
             stops.comes(control, after_fs)
+
+    def flow_figures(self, span_fs: tuple[int, int]) -> FlowFigures | None:
+        """Return what flow control did from one time to another."""
+        pairs = zip(self._macs, self._lines, strict=True)
+        ports = [(mac.teller, mac.stops, line.stops) for mac, line in pairs if mac.teller and mac.stops and line.stops]
+        return figures_of(self._receiver.levels, ports, span_fs) if ports else None
 
     def look_at_wires(self) -> None:
         """Let each wire that is free begin with what is next there."""

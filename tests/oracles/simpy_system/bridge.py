@@ -136,7 +136,7 @@ class Port:
         flow = bridge.parameters.flow_control
         if flow is not None:
             levels = classes_as_levels(bridge.parameters.percents, bridge.relay.longest_bytes)
-        self.came_in_levels = Levels([] if flow is None else flow.part_bytes, flow)
+        self.came_in_levels = Levels(env, [] if flow is None else flow.part_bytes, flow)
         """Of what has come in by this port, with flow control."""
         self.stops: Stops | None = None
         self.control_goes: Callable[[ControlFrame, int], None] = lambda _control, _after_fs: None
