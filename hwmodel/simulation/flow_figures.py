@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from hwmodel.config.flow_control import high_marks_of, low_marks_of, parts_of
+from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.results import BridgePause, ClassLevel, FlowControlUse, PortPause
 from hwmodel.rules.transmit_credits import MOST_CLASSES
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.simulation.flow_book import FlowBook
     from hwmodel.simulation.span import Span
 
 MOST_FLOWS, MOST_NAMED = 16, 4096  # that are named as waiting at a class of a port, at an adapter
@@ -33,11 +32,14 @@ class PausesSnapshot(NamedTuple):
     stops_received: Any
     stopped_fs: Any
     partner_stopped_fs: Any
-    flows: tuple[tuple[str, int, int], ...]
+    targets: frozenset[tuple[int, int, int]]
 
 
-def take_pauses(nic: Any, book: FlowBook, now_fs: int) -> PausesSnapshot | None:
-    """Copy the sums of flow control, intervals that have not ended among them; None without it."""
+def take_pauses(nic: Any, n_headers: int, now_fs: int) -> PausesSnapshot | None:
+    """Copy the sums of flow control, intervals that have not ended among them; None without it.
+
+    `n_headers`: of the workload, which come first among those of the adapter.
+    """
     if not nic.params.has_flow_control:
         return None
     pauses = nic["pauses"]
@@ -61,7 +63,7 @@ def take_pauses(nic: Any, book: FlowBook, now_fs: int) -> PausesSnapshot | None:
         stopped_fs=counts["stopped_fs"] + _open(ports["mac"], counts["since_fs"], now_fs),
         partner_stopped_fs=counts["partner_stopped_fs"]
         + _open(ports["partner"]["hears"], counts["partner_since_fs"], now_fs),
-        flows=tuple(_flows_outside(nic, book)),
+        targets=_targets_outside(nic, n_headers),
     )
 
 
@@ -110,7 +112,7 @@ def flow_control_use(config: Config, span: Span) -> FlowControlUse | None:
                 stopped_ns=int(end.stopped_fs[port][number] - start.stopped_fs[port][number]) / FS_PER_NS,
                 partner_stopped_ns=int(end.partner_stopped_fs[port][number] - start.partner_stopped_fs[port][number])
                 / FS_PER_NS,
-                waiting_flows=tuple(name for name, by, of in end.flows if (by, of) == (port, number))[:MOST_FLOWS]
+                waiting_flows=_flows_outside(config, end.targets, port, number)
                 if end.partner_stopped_fs[port][number] > start.partner_stopped_fs[port][number]
                 else (),
             )
@@ -131,15 +133,20 @@ def _kept(config: Config, by_ring: Any) -> dict[str, float]:
     }
 
 
-def _flows_outside(nic: Any, book: FlowBook) -> Iterator[tuple[str, int, int]]:
-    """Name the flows that have come from the stations outside, with the port by which they come and their class."""
-    n = int(nic.headers.n_templates)
+def _targets_outside(nic: Any, n: int) -> frozenset[tuple[int, int, int]]:
+    """Return to which stations, by number, frames have come from outside, with the port and their class."""
     headers, classes = nic["headers"]["template_header"][:n], nic["pauses"]["class_of_template"][:n]
-    flows = nic["traffic"]["template"]["flow"][:n]
-    for at in np.flatnonzero((headers["port"] == 0) & (flows >= 0))[:MOST_NAMED]:
-        if int(flows[at]) < len(book.flows):
-            sender, receiver = book.flows[int(flows[at])]
-            yield f"{sender}>{receiver}", int(headers["adapter_port"][at]), max(0, int(classes[at]) - 1)
+    own = np.flatnonzero(headers["port"] == UPLINK)[:MOST_NAMED]
+    by_class = np.maximum(0, classes[own].astype(int) - 1).tolist()
+    ends = (headers[name][own].tolist() for name in ("target", "adapter_port"))
+    return frozenset(zip(*ends, by_class, strict=True))
+
+
+def _flows_outside(config: Config, targets: frozenset[tuple[int, int, int]], port: int, number: int) -> tuple[str, ...]:
+    """Name the flows of a class that come from the stations outside by a port."""
+    names = [f"uplink>{each.name}" for each in config.switch.ports]
+    found = sorted(target for target, by, of in targets if (by, of) == (port, number) and 0 < target <= len(names))
+    return tuple(names[target - 1] for target in found[:MOST_FLOWS])
 
 
 def bridge_pauses(record: Any, port: int, now_fs: int) -> tuple[BridgePause, ...]:

@@ -198,7 +198,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         served=counts.served,
         population=take_population(nic, now_fs),
         classes=nic["arbiter"]["counts"].copy() if nic["params"]["arbitrates"] else None,
-        pauses=take_pauses(nic, book, now_fs),
+        pauses=take_pauses(nic, len(book.sent_header_bytes), now_fs),
     )
 
 

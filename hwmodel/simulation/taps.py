@@ -125,9 +125,7 @@ class Taps:
         return Passings(
             at_fs=entries["at_fs"],
             template=templates,
-            frame_bytes=frame_bytes_as_sent(
-                entries["n_bytes"], header_bytes, self._sent_header_bytes[templates]
-            ),
+            frame_bytes=frame_bytes_as_sent(entries["n_bytes"], header_bytes, self._sent_header_bytes[templates]),
             record=np.where(is_control, _control_record(entries), entries["index"]),
             copy_kind=headers + np.where(is_sent, len(came_bytes), 0).astype(np.int32),
             is_sent=entries["is_sent"],

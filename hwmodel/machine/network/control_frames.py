@@ -91,6 +91,13 @@ def begin_flow_control(nic):
     pauses = nic.pauses
     for at in range(pauses.n_received):
         said = pauses.received[at]
+        mac = nic.port[pauses.received_port[at]].mac
+        if mac.params.is_tapped:
+            says = said_in(pauses.params, said.named, said.stopped)
+            come_fs = pauses.received_at_fs[at]
+            note_passing(
+                nic.ledger, come_fs, pauses.received_port[at], 0, CONTROL_FRAME, CONTROL_BYTES, says, said.quanta
+            )
         hears_control_frame(
             nic, pauses.received_port[at], pauses.received_at_fs[at], said.named, said.stopped, said.quanta
         )
