@@ -26,6 +26,7 @@ from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload import build_workload
 from tests.classes_beside_simpy import limit_of, planes_of
 from tests.clocks_beside_simpy import with_clocks
+from tests.flow_control_for_simpy import adapter_flow_control
 from tests.journey_runs import JourneyRun, Journeys, finished_journeys
 from tests.oracles.simpy_nic import (
     Arrival,
@@ -105,6 +106,7 @@ def parameters_of(config: Config) -> NicParameters:
         name: value for block in (pcie, host, nic, driver) for name, value in dict(block).items() if name in same
     }
     settings["arbitration"] = pcie.arbitration  # that of the adapter's classes has the same name
+    settings["flow_control"] = adapter_flow_control(config)
     own_drivers = {
         1 if name == "pf" else int(name[2:]) + VF0: {
             key: value for key, value in dict(own).items() if key in same and value != getattr(driver, key)

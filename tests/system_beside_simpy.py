@@ -22,6 +22,7 @@ from hwmodel.simulation.commands import Change
 from hwmodel.simulation.load_changes import with_workloads
 from hwmodel.workload.traffic import RECORDED, UPLINK, FrameTemplate, Records, Source, Workload
 from tests.beside_simpy import BASE, Commands, check_same_run, driver_work, function_number, parameters_of
+from tests.flow_control_for_simpy import bridge_flow_control
 from tests.oracles.service_level_oracle import Level
 from tests.oracles.simpy_nic import PARTS, Stop
 from tests.oracles.simpy_nic.sources import Source as MadeUp
@@ -109,6 +110,8 @@ class Figures:
     ports: dict[str, dict[str, float]]
     links: dict[str, dict[str, int]]
 
+
+CONTROL_FRAME_BYTES = 64
 
 # What the log of journeys has one stamp for, the wait for room in the Rx buffer ending it.
 WAY_IN = ("bridge", "rx_switch", "rx_room")
@@ -310,8 +313,8 @@ def _of_the_models_links(outcome: SystemOutcome) -> dict[str, dict[str, int]]:
     ports = {name: port for bridge in outcome.bridges.values() for name, port in bridge.ports.items()}
     return {
         "" if name == "adapter" else name: {
-            "wire bytes out": ports[name].bytes_in,
-            "wire bytes in": ports[name].bytes_out,
+            "wire bytes out": ports[name].bytes_in + CONTROL_FRAME_BYTES * ports[name].control_in,
+            "wire bytes in": ports[name].bytes_out + CONTROL_FRAME_BYTES * ports[name].control_out,
             "copies delivered": each.counts.copies_delivered,
             "from wire": ports[name].frames_out,
         }
@@ -522,9 +525,10 @@ def servers_for_oracle(change: Change) -> list[Server]:
     return found
 
 
-def bridge_of(named: NamedBridge) -> BridgeParameters:
+def bridge_of(config: Config, named: NamedBridge) -> BridgeParameters:
     """Translate the block `bridge`, or an entry of `bridges`."""
     block = named.settings
+    flow_control, percents = bridge_flow_control(config, block)
     return BridgeParameters(
         name=named.name,
         kind=block.kind,
@@ -555,6 +559,8 @@ def bridge_of(named: NamedBridge) -> BridgeParameters:
         ageing_fs=block.ageing_fs,
         announce=block.announce,
         policy=block.policy,
+        flow_control=flow_control,
+        percents=percents,
     )
 
 
@@ -568,4 +574,4 @@ def oracle_outcome(config: Any, frames: Iterable[Frame], stop: Stop, changes: Se
 
 def setup_of(change: Change) -> Setup:
     """Return the servers and bridges that a machine has from a change on."""
-    return Setup(servers_for_oracle(change), [bridge_of(each) for each in bridges_of(change.config)])
+    return Setup(servers_for_oracle(change), [bridge_of(change.config, each) for each in bridges_of(change.config)])

@@ -13,8 +13,8 @@ import pytest
 from tests.bridge_cases import GEN2_X4, NS_FS, US_FS, frame, nic, server
 from tests.oracles.simpy_nic import PARTS, Arrival, Journey, Load, NicParameters, Outcome, Stop, simulate
 from tests.oracles.simpy_nic.commands import MAY_CHANGE
-from tests.oracles.simpy_nic.switching import wire_fs
 from tests.oracles.simpy_nic.tables import station_name
+from tests.oracles.simpy_nic.wires import wire_fs
 
 WIRE, PF, VF0, VF1, VF2, VF3 = range(6)
 NAMES = {WIRE: "outside", **{port: station_name(port) for port in range(PF, VF3 + 1)}}

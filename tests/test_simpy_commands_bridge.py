@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.bridge_cases import EVERYONE, NS_FS, US_FS, check_balance, frame, mac, nic, server
-from tests.oracles.simpy_nic.switching import wire_fs
+from tests.oracles.simpy_nic.wires import wire_fs
 from tests.oracles.simpy_system import (
     OUTSIDE,
     SYSTEM_PARTS,

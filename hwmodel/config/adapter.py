@@ -9,6 +9,7 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 from hwmodel.rules.pcie_link import GENERATIONS, MOST_TEN_BIT_TAGS, DllpModel
 
 from .arbitration import TransmitArbitration
+from .flow_control import FlowControl
 from .kinds import Block, ByteCount, Duration, Listing, Rate, Truth, Whole, Word, key, said_where_set
 from .names import PortName, ethernet_ports
 from .steering import Steering
@@ -357,6 +358,11 @@ class Nic(Block):
         "Who sends next by classes of traffic, in two planes with credits, as the 82599's DCB has it "
         "(docs/datapath.md); null: as switch.scheduler says.",
     )
+    flow_control: FlowControl | None = key(
+        None,
+        "PAUSE or priority flow control: the adapter stops who sends to it before its Rx buffer is full, and stops "
+        "when it is told to; null: neither.",
+    )
     tso: Annotated[bool, Truth()] = key(
         True,
         "Whether the adapter cuts sends into frames (TCP segmentation offload), which workload.segment_bytes asks for.",
@@ -378,7 +384,7 @@ class Nic(Block):
         """Say nothing of offloads where they are as without them."""
         sparse = (
             "arbitration", "tso", "rsc", "header_split_bytes", "vectors_per_function", "shared_descriptor_cache",
-            "txdctl", "rxdctl",
+            "txdctl", "rxdctl", "flow_control",
         )  # fmt: skip
         return said_where_set(self, write(self), *sparse)
 

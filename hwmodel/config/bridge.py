@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, TAG_MODES, ChannelKind
 
-from .kinds import Block, ByteCount, Duration, Listing, OrWord, Rate, Truth, Whole, Word, key
+from .bridge_flow_control import BridgeFlowControl
+from .kinds import Block, ByteCount, Duration, Listing, OrWord, Rate, Truth, Whole, Word, key, said_where_set
 from .names import IdKey, Name, PortOfBridge, ServerName
 from .switch import AclEntry, Switch, VlanId, VlanList
 
@@ -208,6 +211,15 @@ class Bridge(Block):
     policy: Annotated[tuple[PolicyEntry, ...], Listing("[{port: a.vf0, action: deny}]")] = key(
         [], "Access-control list for frames that come; the first entry that matches decides, else permit."
     )
+    flow_control: BridgeFlowControl | None = key(
+        None,
+        "PAUSE or priority flow control, and the shares of classes of traffic (ETS), at all ports; null: neither.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Say nothing of flow control where there is none."""
+        return said_where_set(self, write(self), "flow_control")
 
     def above(self, port: str) -> tuple[str, ...] | None:
         """Return the extenders between a port and the bridge, the lowest first; None where they never come to it."""

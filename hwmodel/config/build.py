@@ -17,6 +17,7 @@ from .bridge import interfaces_before
 from .check_adapter import check_device, check_link, check_rings
 from .check_arbitration import check_arbitration
 from .check_bridge import check_bridge, check_bridge_kind
+from .check_flow_control import check_bridge_flow_control, check_control_frames, check_flow_control
 from .check_ports import check_port_system, check_ports
 from .check_sends import check_sends
 from .check_steering import check_queues, check_steering
@@ -276,6 +277,7 @@ def cross_check(
             check_queues,
             check_steering,
             check_arbitration,
+            check_flow_control,
         ):
             check(part.server.config, part.findings)
         check_bridge_kind(config, part)
@@ -283,7 +285,10 @@ def cross_check(
     for part in parts:
         part.findings.problems.clear()
     of_load = check_load if is_running else check_workload
-    for check_all in (check_servers, check_port_system, of_load, check_wire, check_bridge, check_policers):
+    for check_all in (
+        check_servers, check_port_system, of_load, check_wire, check_bridge, check_policers, check_bridge_flow_control,
+        check_control_frames,
+    ):  # fmt: skip
         check_all(config, findings, parts)
     of_system = [problem for one in (findings, *(part.findings for part in parts)) for problem in one.problems]
     return list(dict.fromkeys([*of_servers, *of_system]))

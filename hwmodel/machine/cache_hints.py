@@ -11,6 +11,7 @@ from hwmodel.compiled.processor import prefetch, prefetch_at
 from hwmodel.compiled.records import offset_of
 from hwmodel.machine.counts.journey_state import JOURNEYS
 from hwmodel.machine.network.bridge_state import NOBODY
+from hwmodel.machine.network.wires import CONTROL_FRAME
 from hwmodel.machine.time.clock import BRIDGED_PORTS
 from hwmodel.machine.traffic.sources import is_due, next_choice, next_template
 
@@ -56,7 +57,9 @@ def templates_come_near(nic, until_fs):
     for number in range(BRIDGED_PORTS):
         come = nic.wire[number].come
         for i in range(come.head, come.tail):
-            prefetch(traffic.copy_kind[traffic.template[come.ring[i & come.mask].template].first_copy])
+            number_there = come.ring[i & come.mask].template
+            if number_there != CONTROL_FRAME:
+                prefetch(traffic.copy_kind[traffic.template[number_there].first_copy])
     for i in range(grants.head, grants.tail):
         prefetch(traffic.copy_kind[traffic.template[grants.ring[i & grants.mask].template].first_copy])
 
@@ -72,6 +75,8 @@ def rings_come_near(nic, until_fs):
     for number in range(BRIDGED_PORTS):
         come = nic.wire[number].come
         for i in range(come.head, come.tail):
+            if come.ring[i & come.mask].template == CONTROL_FRAME:
+                continue
             kind = traffic.copy_kind[traffic.template[come.ring[i & come.mask].template].first_copy]
             if kind.function >= 0:  # of a copy for somebody here
                 queue = nic.rx_queue[nic.function[kind.function].params.first_queue]

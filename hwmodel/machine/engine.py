@@ -6,6 +6,8 @@ from hwmodel.compiled.compilation import entry, inlined, kernel
 from hwmodel.compiled.processor import with_offsets
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.fetch import fetch_rx, fetch_tx, told
+from hwmodel.machine.adapter.flow_control import room_is_free
+from hwmodel.machine.adapter.flow_timers import flow_timer
 from hwmodel.machine.adapter.interrupts import moderation_expired, unmasked
 from hwmodel.machine.adapter.read_arbiter import issue, waits_for_tag
 from hwmodel.machine.adapter.receive import closing_expired, interrupted, payload_landed, rx_written_back
@@ -26,6 +28,7 @@ from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFL
 from hwmodel.machine.guest.cores import piece_done
 from hwmodel.machine.host.landing import credits_returned, down_has_landed, reaches_adapter, reaches_host, up_has_landed
 from hwmodel.machine.host.memory import waits_for_memory
+from hwmodel.machine.network.control_frames import begin_flow_control
 from hwmodel.machine.pcie.link import catch_up, could_start, on_wire, start_down, start_up
 from hwmodel.machine.pcie.link_state import MAX_TAGS
 from hwmodel.machine.pcie.links import link_at, number_of
@@ -34,6 +37,7 @@ from hwmodel.machine.pcie.transactions import answer_register_read
 from hwmodel.machine.time.clock import (
     ADAPTER_LINKS,
     BUS,
+    COALESCING_TIMER,
     COMPLETION_READY,
     CORE_TIMER,
     CREDIT,
@@ -196,6 +200,8 @@ def up_done(nic, pcie, now_fs):
         host_notices(nic, now_fs, sending)
     if link.sends_second == 0 and sending.is_last and sending.room_bytes > 0:
         change(nic.counts.rx_buffer, now_fs, -sending.room_bytes)
+        if nic.params.has_flow_control:
+            room_is_free(nic, now_fs, sending.queue, sending.room_bytes)
         nic.moves_due = 1
 
 
@@ -217,8 +223,10 @@ def timer(nic, now_fs):
         shaper_expired(nic, now_fs, index)
     elif kind == QUEUE_TIMER:
         pause_over(nic, index)
-    else:
+    elif kind == COALESCING_TIMER:
         closing_expired(nic, now_fs, index)
+    else:
+        flow_timer(nic, now_fs, kind, index)
 
 
 @kernel
@@ -323,6 +331,8 @@ def begin_all(nic):
         begin(nic, number)
     for number in range(nic.params.n_functions):
         hunger(nic, number)
+    if nic.params.has_flow_control:
+        begin_flow_control(nic)
     nic.clock.has_started = 1
     nic.reads_due = 1
 

@@ -38,6 +38,7 @@ from hwmodel.machine.guest.guest_state import FIRST_PLACES, GUESTS, MAX_QUEUES
 from hwmodel.machine.host.host_state import HOST
 from hwmodel.machine.link_alone import DMA
 from hwmodel.machine.network.mac import MAC
+from hwmodel.machine.network.pauses import PAUSES
 from hwmodel.machine.network.wires import WIRE_END
 from hwmodel.machine.pcie.link_state import ENGINES, PCIE
 from hwmodel.machine.switch.switch_state import HEADERS, SWITCH
@@ -85,6 +86,7 @@ SERVER = record(
     ("commands", COMMANDS),
     ("ledger", LEDGER),
     ("watches", WATCHES),
+    ("pauses", PAUSES),
 )
 
 

@@ -29,6 +29,7 @@ from hwmodel.results.bottleneck import (
 )
 from hwmodel.results.bridge import BridgeResult
 from hwmodel.results.explored import Choice, KnobStep, LoadSearch, LoadTrial, SizingResult, TargetFigure
+from hwmodel.results.flow_control import BridgePause, ClassLevel, FlowControlUse, PortPause
 from hwmodel.results.histogram import (
     LEAST_SAMPLES_P99,
     LEAST_SAMPLES_P999,
@@ -74,14 +75,17 @@ __all__ = [
     "AdapterResult",
     "ArbitrationUse",
     "Bottleneck",
+    "BridgePause",
     "BridgeResult",
     "CeilingFigure",
     "Choice",
+    "ClassLevel",
     "ClassUse",
     "ClosedForm",
     "Core",
     "Cpu",
     "FilterUse",
+    "FlowControlUse",
     "FlowResult",
     "HostRun",
     "IotlbUse",
@@ -96,6 +100,7 @@ __all__ = [
     "Pcie",
     "PcieDirection",
     "PoolUse",
+    "PortPause",
     "PortResult",
     "QueueDepth",
     "RateRegister",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hwmodel.results.flow_control import BridgePause
+
 OUTSIDE = "outside"  # the port to stations beyond the bridges; of several bridges one has it
 
 
@@ -35,6 +37,7 @@ class BridgePortResult:
     bridges the port at the other end, like `right.trunk`.
     Frames count over the whole run; rates, shares and the mean queue are of the window. Bytes are those of frames with
     FCS, padding and tags. `logical_ports`: where they have service levels, translate VLANs, or are virtual interfaces.
+    `classes`: with flow control.
     """
 
     name: str
@@ -50,6 +53,7 @@ class BridgePortResult:
     to: str = field(default="", metadata={"omit_empty": True})
     drops: Mapping[str, int] = field(default_factory=dict)
     logical_ports: tuple[LogicalPortResult, ...] = field(default=(), metadata={"omit_empty": True})
+    classes: tuple[BridgePause, ...] = field(default=(), metadata={"omit_empty": True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

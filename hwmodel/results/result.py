@@ -25,6 +25,7 @@ from hwmodel.results.adapter_use import (
 )
 from hwmodel.results.bridge import OUTSIDE, BridgeResult, missing_port
 from hwmodel.results.counters import FunctionCounters
+from hwmodel.results.flow_control import FlowControlUse
 from hwmodel.results.json_form import Problem, document_of, parse_result, to_plain
 from hwmodel.results.series import Series
 
@@ -265,10 +266,11 @@ class Result:
     `intervals` 95 % confidence intervals by dotted name; `relaxed` what `hwmodel explain` found; `spread` the figures
     of runs with other seeds; `counters` what functions counted in the whole run, under the names of Linux' tools, where
     that was asked for; `segments` the window's counts of sends that the adapter cuts, and of coalesced receives, where
-    there are any; `arbitration` how classes of traffic shared what was sent; `head_of_line` for how long rings of a VM
-    kept all behind a frame for them in the Rx buffer waiting, and for how long frames for a VM waited so, where that
-    took long; `series` what VMs did over time and what events did, in a run with a scenario; `warnings` what a reader
-    must know of the figures before quoting one. Results are equal where all but `host_run` is.
+    there are any; `arbitration` how classes of traffic shared what was sent; `flow_control` who was stopped, and by
+    what; `head_of_line` for how long rings of a VM kept all behind a frame for them in the Rx buffer waiting, and for
+    how long frames for a VM waited so, where that took long; `series` what VMs did over time and what events did, in a
+    run with a scenario; `warnings` what a reader must know of the figures before quoting one. Results are equal where
+    all but `host_run` is.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -293,6 +295,7 @@ class Result:
     cpu: Cpu
     flow_director: FilterUse | None = field(default=None, metadata={"omit_empty": True})
     arbitration: ArbitrationUse | None = field(default=None, metadata={"omit_empty": True})
+    flow_control: FlowControlUse | None = field(default=None, metadata={"omit_empty": True})
     drops: Mapping[str, int]
     mirrored_drops: Mapping[str, int] = field(default_factory=dict)
     queues: Mapping[str, QueueDepth]
@@ -457,6 +460,7 @@ class AdapterResult:
     cpu: Cpu
     flow_director: FilterUse | None = field(default=None, metadata={"omit_empty": True})
     arbitration: ArbitrationUse | None = field(default=None, metadata={"omit_empty": True})
+    flow_control: FlowControlUse | None = field(default=None, metadata={"omit_empty": True})
     drops: Mapping[str, int]
     queues: Mapping[str, QueueDepth]
     stalls_ns: Stalls

@@ -23,6 +23,7 @@ from hwmodel.results import (
 )
 from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of
 from hwmodel.simulation.class_figures import arbitration_use
+from hwmodel.simulation.flow_figures import flow_control_use
 from hwmodel.simulation.latency_summary import latency_from
 from hwmodel.simulation.observation import payload_headers
 from hwmodel.simulation.span import Span
@@ -45,6 +46,7 @@ def adapter_figures(config: Config, span: Span, per_frame: PerFrame) -> dict[str
         "cpu": _cpu(config, span),
         "flow_director": _flow_director(config, span),
         "arbitration": arbitration_use(config, span),
+        "flow_control": flow_control_use(config, span),
         "queues": _queues(config, span),
         "stalls_ns": _stalls(span),
         "segments": _segments(config, span),

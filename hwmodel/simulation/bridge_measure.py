@@ -19,6 +19,7 @@ from hwmodel.results.bottleneck import LOSS, MATTERS
 from hwmodel.results.bridge import BridgePortResult, BridgeResult, LogicalPortResult
 from hwmodel.simulation.bridge_ports import OUTSIDE, LogicalPort, PhysicalPort
 from hwmodel.simulation.counts import area_of
+from hwmodel.simulation.flow_figures import bridge_pauses
 from hwmodel.simulation.latency_summary import named_drops
 from hwmodel.simulation.span import Span
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S, format_rate_bps
@@ -110,6 +111,7 @@ def port_results(
                 queue_max_bytes=int(entry.counts.waiting.highest),
                 drops=named_drops(entry.counts.drops),
                 logical_ports=logical_results(record, port, (start.logical, end.logical), span),
+                classes=bridge_pauses(record, at, span.end.now_fs),
             )
         )
     return found

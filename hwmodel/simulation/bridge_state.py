@@ -34,6 +34,7 @@ from hwmodel.machine.server import zeros
 from hwmodel.machine.switch.switch_state import FIRST_GENERATION
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import MODES
+from hwmodel.simulation.bridge_flow_control import fill_bridge_flow_control
 from hwmodel.simulation.bridge_ports import OUTSIDE, LogicalPort, PhysicalPort
 from hwmodel.simulation.nic_state import Nic, rate_as_ratio
 from hwmodel.simulation.switch_tables import ACL_ACTIONS, fill_bucket
@@ -70,6 +71,7 @@ def fill_bridges(
         box.params.table_entries, box.params.ageing_fs = bridge.table, bridge.ageing_fs
     _fill_ports(record, boxes, ports)
     _fill_levels(record, topology)
+    fill_bridge_flow_control(record, bridges, topology)
     _fill_policers(record, topology.policers)
     record.ledger.crosses = 1
     fill_tables(array, topology)
@@ -126,7 +128,8 @@ def fill_crossings(record: BridgeRecord, least_bytes: int) -> None:
         until_due_bytes = HEADER_BYTES if params.cuts_through else least_bytes
         wire_fs = until_due_bytes * int(params.fs_per_byte_num) // int(params.fs_per_byte_den)
         latency_fs = int(record.box[int(params.box)].params.latency_fs)
-        params.crossing_fs = wire_fs + int(params.propagation_fs) + latency_fs
+        waits_fs = latency_fs if params.n_classes == 0 else 0  # a control frame has no latency
+        params.crossing_fs = wire_fs + int(params.propagation_fs) + waits_fs
 
 
 def _fill_levels(record: BridgeRecord, topology: Topology) -> None:

@@ -331,7 +331,7 @@ def _look_less_ahead(machine: Machine, others: Sequence[Machine]) -> None:
     changes = (latency_fs != latency_fs[0]).any(axis=0)
     for system, own_fs in zip(systems, latency_fs, strict=True):
         port = system.bridges["port"]["params"][0]
-        port["crossing_fs"] -= (own_fs * changes)[port["box"]]
+        port["crossing_fs"] -= (own_fs * changes)[port["box"]] * (port["n_classes"] == 0)
     of_servers = [each.system["server"]["end"]["crossing_fs"] for each in systems]
     of_bridges = [each.bridges["port"]["params"]["crossing_fs"] for each in systems]
     for own, *rest in (of_servers, of_bridges):

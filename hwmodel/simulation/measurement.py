@@ -19,6 +19,7 @@ from hwmodel.machine.counts.ledger_state import COUNTERS, FIRST_FLOW_HISTOGRAM, 
 from hwmodel.machine.time.clock import WIRE
 from hwmodel.results import at_port, filled_columns
 from hwmodel.simulation.counts import OF_LEDGERS, Counts, areas_in, gauges_in, latencies_in, parts_of
+from hwmodel.simulation.flow_figures import PausesSnapshot, begin_pauses_window, take_pauses
 
 if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
@@ -88,6 +89,7 @@ class Snapshot:
     served: npt.NDArray[Any]
     population: Population
     classes: Any = None  # a record of ARBITER_COUNTS, where classes of traffic take turns
+    pauses: PausesSnapshot | None = None  # where there is flow control
 
 
 def begin_ledger(ledger: Any, n_flows: int) -> None:
@@ -124,6 +126,7 @@ def begin_window(nic: Any, book: FlowBook) -> None:
     queues = nic["rx_queue"][: int(nic.params.n_queues)]
     queues["highest"] = queues["slots"] - queues["known"] - queues["requested"] - queues["cached"]
     nic.pcie[0].tags.counts.fewest_free = nic.pcie[0].tags.n_free
+    begin_pauses_window(nic)
 
 
 def _of_flows(flows: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -195,6 +198,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         served=counts.served,
         population=take_population(nic, now_fs),
         classes=nic["arbiter"]["counts"].copy() if nic["params"]["arbitrates"] else None,
+        pauses=take_pauses(nic, len(book.sent_header_bytes), now_fs),
     )
 
 

@@ -30,6 +30,7 @@ from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
 from hwmodel.rules.pcie_link import DLLP_BYTES, counts_whole_double_words, link_rate_of, tlp_overhead_of
 from hwmodel.simulation.arbiter_state import fill_arbiter, kept_as_ratio
+from hwmodel.simulation.flow_control_state import fill_flow_control
 from hwmodel.simulation.memory import fill_engines, fill_memory, fill_translation
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
 
@@ -103,7 +104,7 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
     for number in range(config.port.count):
         params = nic.port[number].mac.params
         params.fs_per_byte_num, params.fs_per_byte_den = rate_as_ratio("port.rate", config.port.rate_bps)
-        params.is_down = config.port.is_down(number)
+        params.is_down = nic.port[number].mac.is_stopped = config.port.is_down(number)
     _fill_functions(nic, config)
     _fill_free_lists(nic, config)
     for port in ports_of(nic):
@@ -115,6 +116,7 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
     if any(port.min_rate_bps is not None for port in config.switch.ports):
         nic.scheduler.params.guarantee_window_fs = _guarantee_window_fs(config)
     fill_arbiter(nic, config)
+    fill_flow_control(nic, config)
 
 
 def _guarantee_window_fs(config: Config) -> int:
@@ -247,6 +249,7 @@ def _fill_adapter(nic: Nic, config: Config) -> None:
         params.most_coalesced, params.coalesced_fs = settings.rsc.descriptors, settings.rsc.timeout_fs
     params.splits_headers = splits_headers(config)
     params.receives_vary = settings.rsc is not None or params.splits_headers
+    params.in_line_bytes = params.rx_buffer_bytes
     params.n_ports = nic.clock.n_ports = config.port.count
     params.n_functions = len(config.switch.ports)
     params.n_queues = params.n_functions * settings.queues_per_vf

@@ -24,6 +24,7 @@ from hwmodel.simulation.adapter_headers import (
     headers_of,
     prefixed_numbers,
 )
+from hwmodel.simulation.bridge_flow_control import CONTROL_WIRE_BYTES
 from hwmodel.simulation.bridge_ports import PhysicalPort, ports_of
 from hwmodel.simulation.bridge_state import (
     check_addresses,
@@ -134,6 +135,8 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     fill_bridges(bridges, settings, ports, topology)
     _fill_box_clocks(bridges[0], config, ports, seed)
     least_bytes = least_on_wire_bytes(workload)
+    if any(bridge.flow_control for bridge in settings) or any(each.nic.flow_control for each in configs):
+        least_bytes = min(least_bytes, CONTROL_WIRE_BYTES)
     fill_crossings(bridges[0], least_bytes)
     for index, (nic, part) in enumerate(zip(servers, configs, strict=True)):
         check_workload(part, workload)

@@ -14,10 +14,11 @@ import numpy.typing as npt
 from hwmodel.config import bridges_of
 from hwmodel.config.names import uplink_of
 from hwmodel.errors import InputError
+from hwmodel.machine.network.wires import CONTROL_FRAME
 from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.simulation.deliveries import MergedLog, frame_bytes_as_sent
 from hwmodel.simulation.flow_book import StoredHeaders
-from hwmodel.workload.delivered import Passings, WireCapture
+from hwmodel.workload.delivered import QUANTA_SHIFT, Passings, WireCapture
 from hwmodel.workload.traffic import Workload
 
 if TYPE_CHECKING:
@@ -120,21 +121,25 @@ class Taps:
                 capture.add(self._passings(tap, own))
 
     def _passings(self, tap: _Tap, entries: Any) -> Passings:
-        is_sent, headers = entries["is_sent"].astype(bool), entries["header"]
+        is_sent, is_control = entries["is_sent"].astype(bool), entries["header"] == CONTROL_FRAME
+        headers, templates = (np.where(is_control, 0, entries[name]) for name in ("header", "template"))
         came_bytes, sent_bytes = tap.came.n_bytes, tap.sent.n_bytes
         header_bytes = np.where(
             is_sent, sent_bytes[np.where(is_sent, headers, 0)], came_bytes[np.where(is_sent, 0, headers)]
         )
         return Passings(
             at_fs=entries["at_fs"],
-            template=entries["template"],
-            frame_bytes=frame_bytes_as_sent(
-                entries["n_bytes"], header_bytes, self._sent_header_bytes[entries["template"]]
-            ),
-            record=entries["index"],
+            template=templates,
+            frame_bytes=frame_bytes_as_sent(entries["n_bytes"], header_bytes, self._sent_header_bytes[templates]),
+            record=np.where(is_control, _control_record(entries), entries["index"]),
             copy_kind=headers + np.where(is_sent, len(came_bytes), 0).astype(np.int32),
             is_sent=entries["is_sent"],
         )
+
+
+def _control_record(entries: Any) -> Any:
+    """Return in place of a capture's record what control frames say, below -1."""
+    return -2 - (entries["index"].astype(np.int64) << QUANTA_SHIFT | entries["template"])
 
 
 def _tap(machine: Machine, workload: Workload, name: str) -> _Tap:

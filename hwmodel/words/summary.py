@@ -20,6 +20,7 @@ from hwmodel.words.bridge_reading import (
 )
 from hwmodel.words.classes import class_lines, class_words
 from hwmodel.words.datapath_parts import datapath_parts
+from hwmodel.words.flow_control import pause_lines, stopped_sentences
 from hwmodel.words.modelled import falling_latency_sentences
 from hwmodel.words.quantities import (
     MISSING,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 
 MOST_LINES = 15
 _MOST_WARNINGS = 3
+MOST_STOPPED = 3  # sentences about who was stopped, in the short summary
 MOST_EVENTS = 3
 _MOST_VM_LINES = 4  # of which the last may stand for several
 _ALIKE = 0.05  # of the greatest rate, within which VMs are told in one line
@@ -204,6 +206,8 @@ def _link_lines(result: Result) -> Iterable[Line]:
         yield Line(segment_words(result.segments))
     if result.arbitration is not None:
         yield from class_lines(result.arbitration)
+    if result.flow_control is not None:
+        yield from pause_lines(result.flow_control, result.window.duration_ns)
     if result.wire.tx_gbps or result.wire.rx_gbps:
         yield Line(wire_words(result))
 
@@ -290,6 +294,7 @@ def short_lines(result: Result) -> list[Line]:
     fixed = [*_spread_lines(result), *balance_lines(result)]
     if result.arbitration is not None:
         fixed.append(Line(class_words(result.arbitration)))
+    fixed += [Line(sentence) for sentence in stopped_sentences(result)[:MOST_STOPPED]]
     end = [*run_lines(result), Line(_MORE)]
     warnings = list(warning_lines(result))
     n_least = len(answer) + min(1, len(warnings)) + (len(warnings) > 1) + len(fixed) + len(end)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from hwmodel.errors import RunError
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.headroom import PAUSE_OPCODE, PFC_OPCODE, PRIORITIES, control_frame
 from hwmodel.units import FS_PER_NS
 from hwmodel.wire.ethernet import counting_payload
 from hwmodel.wire.pcap import PcapngWriter, PcapWriter, read_blocks
@@ -20,6 +21,8 @@ from hwmodel.workload.traffic import FrameTemplate
 
 # Frames put together at once: some megabytes of full-size ones.
 CHUNK_FRAMES = 4096
+QUANTA_SHIFT = 17  # of what a control frame says: the bits below are its kind and its priorities
+CONTROL_SOURCE = 0x020000008808  # the address of a port, which nothing else has
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
@@ -123,7 +126,9 @@ class FrameBytes:
         for record, template, frame_bytes, copy_kind in zip(
             *(column[rows].tolist() for column in columns), strict=True
         ):
-            if record < 0:
+            if record < -1:
+                frame, missing = control_frame_of(-2 - record), 0
+            elif record < 0:
                 frame = self.made_up(template, frame_bytes, copy_kind)
                 missing = 0
             else:
@@ -148,9 +153,22 @@ class FrameBytes:
         return self._copy_headers[copy_kind] + payload
 
 
+def control_frame_of(said: int) -> bytes:
+    """Return a control frame of flow control by what it says, in one number: quanta, kind, priorities."""
+    quanta, is_by_class = said >> QUANTA_SHIFT, said >> 16 & 1
+    if not is_by_class:
+        return control_frame(CONTROL_SOURCE, PAUSE_OPCODE, {0: quanta})
+    named, stopped = said & 0xFF, said >> 8 & 0xFF
+    times = {each: quanta if stopped >> each & 1 else 0 for each in range(PRIORITIES) if named >> each & 1}
+    return control_frame(CONTROL_SOURCE, PFC_OPCODE, times)
+
+
 @dataclass(frozen=True)
 class Passings(Frames):
-    """Hold n frames that passed a port; `is_sent`, int32 of shape (n,): 1 for one that the port sent, else 0."""
+    """Hold n frames that passed a port; `is_sent`, int32 of shape (n,): 1 for one that the port sent, else 0.
+
+    `record` below -1: a control frame of flow control, -2 less what it says.
+    """
 
     is_sent: I32
 

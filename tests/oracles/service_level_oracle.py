@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +16,13 @@ class Level:
     rate_bps: int | None = None
     burst_bytes: int = 16384
     room_bytes: int | None = None
+    quantum_bytes: int | None = None
+    """None: by its weight."""
 
 
 @dataclass(eq=False)
 class _Channel:
+    key: Hashable
     level: Level
     waiting: deque[tuple[int, Any]] = field(default_factory=deque)
     deficit_bytes: int = 0
@@ -30,7 +33,7 @@ class ServiceLevelsOracle:
     """Queues of S-channels and the turn among them; lengths without FCS."""
 
     def __init__(self, levels: Mapping[Hashable, Level], longest_bytes: int) -> None:
-        self._channels = {key: _Channel(level) for key, level in levels.items()}
+        self._channels = {key: _Channel(key, level) for key, level in levels.items()}
         self._longest_bytes = longest_bytes
         self._turn: list[_Channel] = []
         for each in self._channels.values():
@@ -48,15 +51,16 @@ class ServiceLevelsOracle:
         channel.waiting.append((n_bytes, copy))
 
     def _quantum(self, channel: _Channel) -> int:
-        return channel.level.weight * self._longest_bytes
+        own_bytes = channel.level.quantum_bytes
+        return channel.level.weight * self._longest_bytes if own_bytes is None else own_bytes
 
-    def take(self, now_fs: int) -> Any:
-        """Return the copy that is sent now; None if none waits that may be."""
+    def take(self, now_fs: int, is_held: Callable[[Any], bool] = lambda _: False) -> Any:
+        """Return the copy that is sent now; None if none waits that may be. `is_held`: those that may not, by key."""
         at = 0
         while at < len(self._turn):
             channel = self._turn[at]
             n_bytes = channel.waiting[0][0]
-            if channel.eligible_fs > now_fs:
+            if channel.eligible_fs > now_fs or is_held(channel.key):
                 at += 1
             elif n_bytes > channel.deficit_bytes:
                 channel.deficit_bytes += self._quantum(channel)

@@ -137,4 +137,7 @@ ADAPTER_PARAMS = record(
     # `receives_vary`: frames are coalesced, into receives of at most `most_coalesced` descriptors, open for
     # `coalesced_fs` at most, or split: the header is written by itself.
     *ints("receives_vary", "most_coalesced", "coalesced_fs", "splits_headers"),
+    # `has_flow_control`: the Rx buffer's level is looked at; `splits_rx_buffer`: each class has a part of it.
+    # `in_line_bytes`: what fits into it without such looks, all of it, or with flow control nothing.
+    *ints("has_flow_control", "splits_rx_buffer", "in_line_bytes"),
 )

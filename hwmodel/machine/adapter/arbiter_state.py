@@ -30,7 +30,8 @@ PLANE = record(*ints("pointer"), ("of_class", PLANE_CLASS, (MOST_CLASSES,)))
 # Copies of a class that wait are in a list; `head`, `tail`, `following` and `free` are the number of a place, plus 1;
 # 0: none.
 CLASS_QUEUE = record(*ints("head", "tail"))
-PACKET_PLANE = record(*ints("n_waiting"), ("plane", PLANE), ("queue", CLASS_QUEUE, (MOST_CLASSES,)))
+# `held`: classes, as a mask, that do not want though copies wait: they are stopped, or have no room where they go.
+PACKET_PLANE = record(*ints("n_waiting"), ("plane", PLANE), ("queue", CLASS_QUEUE, (MOST_CLASSES,)), *ints("held"))
 WAITING_COPY = record(("waits", COPY), ("following", I32))
 WAITING_COPIES = record(*ints("n_used", "free"), ("place", WAITING_COPY, (COPY_CAP,)))
 # Frame bytes with FCS by class: that began on the wire, that went to VMs by the switch; and read, of each pool.

@@ -7,9 +7,11 @@ from hwmodel.forwarding.tables import VIDS
 from hwmodel.machine.adapter.function_life import function_off, function_on
 from hwmodel.machine.adapter.read_arbiter import has_waiting_reads, issue
 from hwmodel.machine.adapter.scheduler import begin_limit, end_limit
+from hwmodel.machine.adapter.switching import look_what_is_next
 from hwmodel.machine.adapter.watches import begin_watch
 from hwmodel.machine.guest.cores import refill_what_is_taken, work_beside
 from hwmodel.machine.network.mac import expect_line_anew
+from hwmodel.machine.network.pauses import DEAD
 from hwmodel.machine.network.wires import expect_outside_anew
 from hwmodel.machine.pcie.link import catch_up, expect_rest_of_read
 from hwmodel.machine.pcie.transactions import access_registers
@@ -35,6 +37,15 @@ from hwmodel.machine.time.commands import (
     write_words,
 )
 from hwmodel.machine.traffic.sources import load_changes, wire_changes
+
+
+@kernel
+def wire_state_changes(nic, number, now_fs):
+    """Let a port know that its wire is dead, or alive again."""
+    mac = nic.port[number].mac
+    mac.is_stopped = mac.is_stopped & ~DEAD | mac.params.is_down
+    if nic.params.has_flow_control:
+        look_what_is_next(nic, number, now_fs)
 
 
 @kernel
@@ -99,6 +110,7 @@ def obey(nic, words, now_fs, command):
     elif command.kind == REFILL:
         refill_what_is_taken(nic, now_fs, command.part)
     elif command.kind == WIRE_STATE:
+        wire_state_changes(nic, command.part, now_fs)
         wire_changes(nic, command.part)
     elif command.kind == OUTSIDE_RATE:
         expect_outside_anew(nic.wire[command.part].outside, now_fs)

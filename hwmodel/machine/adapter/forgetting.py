@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
+from hwmodel.machine.adapter.flow_control import room_is_free
 from hwmodel.machine.adapter.switching import frame_in
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.pcie.link import on_wire
@@ -55,6 +56,8 @@ def forget_writes(nic, now_fs, pcie, first, end):
         entry = queue.ring[at & queue.mask]
         if first <= entry.queue < end and entry.room_bytes > 0:
             change(nic.counts.rx_buffer, now_fs, -entry.room_bytes)
+            if nic.params.has_flow_control:
+                room_is_free(nic, now_fs, entry.queue, entry.room_bytes)
             nic.rx_writing = max(0, nic.rx_writing - 1)
     take_out(pcie.up, queue, 0, first, end)
     take_out(pcie.down, pcie.down.first, 0, first, end)
@@ -112,6 +115,8 @@ def forget_write(nic, now_fs, entry, first, end):
     if first <= entry.queue < end:
         if entry.is_last:
             change(nic.counts.rx_buffer, now_fs, -entry.room_bytes)
+            if nic.params.has_flow_control and entry.room_bytes > 0:
+                room_is_free(nic, now_fs, entry.queue, entry.room_bytes)
         entry.is_last = 0
 
 

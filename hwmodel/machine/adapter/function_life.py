@@ -10,6 +10,7 @@ from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.adapter.fetch import share_out
+from hwmodel.machine.adapter.flow_control import chosen_leaves, copy_leaves, end_wait
 from hwmodel.machine.adapter.forgetting import forget_in_flight, forget_requests, forget_writes
 from hwmodel.machine.adapter.receive import have_descriptors
 from hwmodel.machine.adapter.switching import frame_in, release_tx_room
@@ -166,6 +167,8 @@ def drop_copies(nic, now_fs, first, end):
     if fifo.head != fifo.tail and first <= fifo.ring[fifo.head & fifo.mask].queue < end:
         nic.rx_head_waits_fs = -1
     drop_from(nic, now_fs, fifo, first, end, True)
+    if nic.params.splits_rx_buffer:
+        drop_in_parts(nic, now_fs, first, end)
     drop_from(nic, now_fs, nic.loopback, first, end, False)
     if nic.params.arbitrates:
         drop_waiting(nic, now_fs, first, end)
@@ -200,6 +203,35 @@ def drop_waiting(nic, now_fs, first, end):
 
 
 @kernel
+def drop_in_parts(nic, now_fs, first, end):
+    """Drop the copies for some rings in the Rx buffer, class by class."""
+    pauses, waiting = nic.pauses, nic.pauses.waiting
+    for number in range(pauses.params.n_classes):
+        queue = pauses.of_class[number].queue
+        place, before = queue.head, 0
+        while place > 0:
+            entry = waiting.place[place - 1]
+            following = entry.following
+            if first <= entry.waits.queue < end:
+                if before == 0:
+                    queue.head = following
+                    end_wait(nic, now_fs, number)
+                    nic.rx_head_waits_fs = -1
+                else:
+                    waiting.place[before - 1].following = following
+                if following == 0:
+                    queue.tail = before
+                entry.following, waiting.free = waiting.free, place
+                pauses.n_in_lists -= 1
+                change(nic.counts.rx_buffer, now_fs, -entry.waits.n_bytes)
+                copy_leaves(nic, now_fs, entry.waits)
+                copy_dropped(nic, now_fs, entry.waits, FUNCTION_RESET)
+            else:
+                before = place
+            place = following
+
+
+@kernel
 def drop_from(nic, now_fs, fifo, first, end, is_rx_buffer):
     """Drop the copies for some rings that wait in a FIFO, first to last; the others close up behind them."""
     for at in range(fifo.head, fifo.tail):
@@ -207,6 +239,8 @@ def drop_from(nic, now_fs, fifo, first, end, is_rx_buffer):
         if first <= copy.queue < end:
             if is_rx_buffer:
                 change(nic.counts.rx_buffer, now_fs, -copy.n_bytes)
+                if nic.params.has_flow_control:
+                    chosen_leaves(nic, now_fs, copy)
             else:
                 release_tx_room(nic, now_fs, copy)
             copy_dropped(nic, now_fs, copy, FUNCTION_RESET)

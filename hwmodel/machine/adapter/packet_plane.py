@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
 from hwmodel.machine.adapter.class_turns import charge_class, next_class
+from hwmodel.machine.adapter.flow_control import held_local
+from hwmodel.machine.adapter.ready_rings import NOBODY
 from hwmodel.machine.frames import COPY_CAP
 from hwmodel.machine.growing_ring import entered
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -34,12 +36,14 @@ def join_class(nic, packets, copy):
 
 @kernel
 def take_next(nic, packets, fifo):
-    """Move the copy that is next, one of which waits, to the tail of a FIFO, which is empty; return its class."""
+    """Move the copy that is next to the tail of a FIFO, which is empty; return its class, `NOBODY` if all are held."""
     arbiter = nic.arbiter
     params, plane, waiting = arbiter.params, packets.plane, arbiter.waiting
     for number in range(params.n_classes):
-        plane.of_class[number].wants = int(packets.queue[number].head != 0)
+        plane.of_class[number].wants = int(packets.queue[number].head != 0 and packets.held >> number & 1 == 0)
     tx_class = next_class(params, plane, params.sends_by_order)
+    if tx_class == NOBODY:
+        return NOBODY
     place = packets.queue[tx_class].head
     entry = waiting.place[place - 1]
     fifo.ring[fifo.tail & fifo.mask] = entry.waits
@@ -57,7 +61,11 @@ def feed_local(nic):
     packets, fifo = nic.arbiter.local, nic.loopback
     if packets.n_waiting == 0:
         return False
+    if nic.params.splits_rx_buffer:
+        packets.held = held_local(nic)
     tx_class = take_next(nic, packets, fifo)
+    if tx_class == NOBODY:
+        return False
     n_bytes = fifo.ring[fifo.tail & fifo.mask].n_bytes
     nic.arbiter.counts.local_bytes[tx_class] += n_bytes + FCS_BYTES
     entered(nic.clock, fifo)

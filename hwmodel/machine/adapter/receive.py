@@ -11,6 +11,7 @@ from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import TO_ONE
 from hwmodel.machine.adapter.adapter_state import LONG_BLOCK_FS
 from hwmodel.machine.adapter.fetch import fetch_rx, fetch_rx_on_demand
+from hwmodel.machine.adapter.flow_control import begin_wait, choose_copy, copy_leaves
 from hwmodel.machine.adapter.writeback import hold_for_writeback, slots_free
 from hwmodel.machine.counts.batches import mark_rx_batch
 from hwmodel.machine.counts.histogram import bucket, change, set_stalled
@@ -277,8 +278,42 @@ def lacks_descriptors(nic, now_fs, copy, n_needed):
     nic.rx_fifo.head += 1
     nic.rx_head_waits_fs = -1
     change(nic.counts.rx_buffer, now_fs, -copy.n_bytes)
+    if nic.params.has_flow_control:
+        copy_leaves(nic, now_fs, copy)
     copy_dropped(nic, now_fs, copy, NO_DESCRIPTOR)
     return True
+
+
+@kernel
+def feed_rx(nic, now_fs):
+    """Let the copy that is next, of all classes, be in the Rx buffer's FIFO, which is empty; return whether one is.
+
+    The first, from a pointer on, round the classes, whose descriptors are on the chip, or that is to be dropped.
+    """
+    pauses = nic.pauses
+    if pauses.n_in_lists == 0:
+        return False
+    n = pauses.params.n_classes
+    for step in range(n):
+        number = (pauses.pointer + step) % n
+        queue = pauses.of_class[number].queue
+        if queue.head == 0:
+            continue
+        copy = pauses.waiting.place[queue.head - 1].waits
+        if nic.params.receives_vary:
+            n_needed = descriptors_needed(nic, copy)
+        else:
+            n_needed = descriptors_for(nic.guests, copy.n_bytes)
+        if nic.rx_queue[copy.queue].cached >= n_needed:
+            choose_copy(nic, now_fs, number, True)
+            return True
+        is_fetched = fetch_rx_on_demand(nic, copy.queue, n_needed)
+        if not is_fetched and nic.rx_queue[copy.queue].params.drop_enable:
+            choose_copy(nic, now_fs, number, False)
+            return True
+        if nic.rx_dma_busy == 0:
+            begin_wait(nic, now_fs, number, copy.queue, not is_fetched)
+    return False
 
 
 @inlined
@@ -289,7 +324,7 @@ def serve_rx_buffer(nic, now_fs):
     """
     fifo = nic.rx_fifo
     has_dropped = False
-    while fifo.head != fifo.tail:
+    while fifo.head != fifo.tail or (nic.params.splits_rx_buffer and feed_rx(nic, now_fs)):
         copy = fifo.ring[fifo.head & fifo.mask]
         if nic.params.receives_vary:
             n_needed = descriptors_needed(nic, copy)

@@ -12,7 +12,15 @@ from hwmodel.forwarding.police import police
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.forwarding.steering import ring_code, ring_of
 from hwmodel.machine.adapter.adapter_state import PIPE_CAP
+from hwmodel.machine.adapter.flow_control import (
+    fits_part,
+    give_room,
+    move_into_part,
+    receive_in_part,
+    take_room,
+)
 from hwmodel.machine.adapter.packet_plane import feed_local, join_class, take_next
+from hwmodel.machine.adapter.ready_rings import NOBODY
 from hwmodel.machine.adapter.receive import serve_rx_buffer
 from hwmodel.machine.adapter.switch_bus import ask_for_bus, take_passed
 from hwmodel.machine.adapter.writeback import descriptors_done
@@ -36,8 +44,11 @@ from hwmodel.machine.counts.outcome import (
 )
 from hwmodel.machine.frames import COPY_CAP, GRANT_CAP
 from hwmodel.machine.growing_ring import entered
-from hwmodel.machine.network.mac import first_on_line, send, take_from_line, take_sent, take_unsent
-from hwmodel.machine.network.wires import padded_bytes, take_come, wire_time_fs
+from hwmodel.machine.network.control_frames import hears_control_frame, look_whether_due
+from hwmodel.machine.network.link_partner import partner_begins
+from hwmodel.machine.network.mac import first_on_line, send, start_sending, take_from_line, take_sent, take_unsent
+from hwmodel.machine.network.pauses import DEAD, class_of_header, is_heard, named_in, stopped_in
+from hwmodel.machine.network.wires import CONTROL_FRAME, padded_bytes, take_come, wire_time_fs
 from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.time.clock import PIPELINE
 from hwmodel.machine.time.events import set_next
@@ -79,13 +90,27 @@ def wire_done(nic, number, now_fs):
     """Finish a copy that a port has sent."""
     copy = take_sent(nic, number, now_fs)
     release_tx_room(nic, now_fs, copy)
-    params = nic.port[number].mac.params
-    if params.has_peer:
+    mac = nic.port[number].mac
+    if mac.params.has_peer:
         sent_to_bridge(nic, now_fs, copy)
     else:
         delivered_to_wire(nic, now_fs, copy)
-    if params.is_down:
+    if mac.is_stopped:
+        look_what_is_next(nic, number, now_fs)
+    if nic.params.arbitrates:
+        feed_wire(nic, number, now_fs)
+
+
+@kernel
+def look_what_is_next(nic, number, now_fs):
+    """Let a port that may have been stopped go on: with a control frame, or a copy; a dead wire loses all that wait."""
+    mac = nic.port[number].mac
+    if mac.is_stopped & DEAD:
         lose_unsent(nic, number, now_fs)
+    elif mac.is_sending == 0:
+        look_whether_due(nic, number, now_fs)
+        if mac.is_sending == 0 and mac.is_stopped == 0 and mac.fifo.head != mac.fifo.tail:
+            start_sending(nic, number, now_fs)
     if nic.params.arbitrates:
         feed_wire(nic, number, now_fs)
 
@@ -94,12 +119,14 @@ def wire_done(nic, number, now_fs):
 def feed_wire(nic, number, now_fs):
     """Let the copy that is next begin on a port's wire, if that is free; a dead one loses all that wait."""
     packets, mac = nic.arbiter.wire[number], nic.port[number].mac
-    while packets.n_waiting > 0 and mac.fifo.head == mac.fifo.tail:
+    while packets.n_waiting > 0 and mac.fifo.head == mac.fifo.tail and mac.is_stopped & ~DEAD == 0:
         tx_class = take_next(nic, packets, mac.fifo)
+        if tx_class == NOBODY:
+            return
         nic.arbiter.counts.wire_bytes[tx_class] += mac.fifo.ring[mac.fifo.tail & mac.fifo.mask].n_bytes + FCS_BYTES
         change(nic.counts.wire_waiting, now_fs, -1)
         send(nic, number, now_fs)
-        if mac.params.is_down:
+        if mac.is_stopped:
             lose_unsent(nic, number, now_fs)
 
 
@@ -117,7 +144,7 @@ def lose_unsent(nic, number, now_fs):
 def fits_rx_buffer(nic, n_bytes):
     """Say whether a copy has room in the Rx buffer."""
     fifo = nic.rx_fifo
-    return nic.counts.rx_buffer.level + n_bytes <= nic.params.rx_buffer_bytes and fifo.tail - fifo.head < COPY_CAP
+    return nic.counts.rx_buffer.level + n_bytes <= nic.params.in_line_bytes and fifo.tail - fifo.head < COPY_CAP
 
 
 @inlined
@@ -139,10 +166,12 @@ def move_local_copies(nic, now_fs):
     while has_room:
         while fifo.head != fifo.tail or (nic.params.arbitrates and feed_local(nic)):
             copy = fifo.ring[fifo.head & fifo.mask]
-            if not fits_rx_buffer(nic, copy.n_bytes):
+            fits = fits_rx_buffer(nic, copy.n_bytes)
+            if not fits and not (nic.params.has_flow_control and move_into_part(nic, now_fs, copy)):
                 break
             fifo.head += 1
-            store_in_rx_buffer(nic, now_fs, copy)
+            if fits:
+                store_in_rx_buffer(nic, now_fs, copy)
             release_tx_room(nic, now_fs, copy)
         has_room = serve_rx_buffer(nic, now_fs)
     set_stalled(nic.ledger.counts.stalls.rx_buffer, now_fs, fifo.head != fifo.tail)
@@ -200,8 +229,8 @@ def make_copy(nic, now_fs, frame, number, group, journey):
             wait_for_wire(nic, now_fs, frame, copy)
             return
         send(nic, frame.adapter_port, now_fs)
-        if mac.params.is_down:
-            lose_unsent(nic, frame.adapter_port, now_fs)
+        if mac.is_stopped:
+            look_what_is_next(nic, frame.adapter_port, now_fs)
         return
     if kind.queue_hash < 0:
         copy.queue = ring_code(kind.queue_hash)  # which is its own inverse
@@ -218,7 +247,7 @@ def make_copy(nic, now_fs, frame, number, group, journey):
         entered(nic.clock, fifo)
     elif fits_rx_buffer(nic, copy.n_bytes):
         store_in_rx_buffer(nic, now_fs, copy)
-    else:
+    elif not (nic.params.has_flow_control and receive_in_part(nic, now_fs, frame, copy)):
         copy_dropped(nic, now_fs, copy, RX_BUFFER_FULL)
 
 
@@ -229,7 +258,11 @@ def note_received(nic, frame, first):
     `first`: the first of its copies, whose room tells.
     """
     kind, counts = nic.traffic.copy_kind[first], nic.port[frame.adapter_port].mac.counts
-    if kind.port != UPLINK and not fits_rx_buffer(nic, frame.n_bytes + kind.delta_bytes):
+    n_bytes = frame.n_bytes + kind.delta_bytes
+    fits = kind.port == UPLINK or fits_rx_buffer(nic, n_bytes)
+    if not fits and nic.params.has_flow_control:
+        fits = fits_part(nic, class_of_header(nic, frame.template), n_bytes)
+    if not fits:
         return
     counts.good_frames += 1
     counts.good_bytes += padded_bytes(frame.n_bytes)
@@ -329,11 +362,15 @@ def into_pipeline(nic, now_fs, frame):
 def join_pipeline(nic, now_fs, frame):
     """Queue a frame at the pipeline; one from the wire waits in the Rx buffer, and is dropped if that is full."""
     if frame.is_wire:
-        has_room = nic.counts.rx_buffer.level + frame.n_bytes <= nic.params.rx_buffer_bytes
+        if nic.params.has_flow_control:
+            has_room = take_room(nic, now_fs, class_of_header(nic, frame.template), frame.n_bytes)
+        else:
+            has_room = nic.counts.rx_buffer.level + frame.n_bytes <= nic.params.rx_buffer_bytes
         if not has_room or nic.pipe_tail - nic.pipe_head >= GRANT_CAP:
             drop_frame(nic, now_fs, frame, nic.traffic.template[frame.template], RX_BUFFER_FULL, 0)
             return
-        change(nic.counts.rx_buffer, now_fs, frame.n_bytes)
+        if nic.params.has_flow_control == 0:
+            change(nic.counts.rx_buffer, now_fs, frame.n_bytes)
     busy_fs = nic.params.pipeline_fs
     place = nic.pipe_tail & PIPE_MASK
     nic.pipe[place] = frame
@@ -354,7 +391,10 @@ def pipeline_done(nic, now_fs):
     next_fs = NEVER if nic.pipe_head == nic.pipe_tail else nic.pipe[nic.pipe_head & PIPE_MASK].ready_fs
     set_next(nic.clock, PIPELINE, next_fs)
     if frame.is_wire:
-        change(nic.counts.rx_buffer, now_fs, -frame.n_bytes)
+        if nic.params.has_flow_control:
+            give_room(nic, now_fs, class_of_header(nic, frame.template), frame.n_bytes)
+        else:
+            change(nic.counts.rx_buffer, now_fs, -frame.n_bytes)
         nic.moves_due = 1
     to_switch(nic, now_fs, frame)
 
@@ -424,6 +464,13 @@ def frame_from_bridge(nic, number, now_fs):
     """Take in a frame whose last byte has come to a port from the bridge."""
     crossing = take_come(nic, number)
     mac = nic.port[number].mac
+    if crossing.template == CONTROL_FRAME:
+        said = crossing.journey.template
+        if nic.params.has_flow_control and is_heard(nic.pauses.params, said):
+            hears_control_frame(nic, number, now_fs, named_in(said), stopped_in(said), crossing.index)
+        mac.counts.rx_bytes += padded_bytes(crossing.n_bytes)
+        mac.counts.rx_busy_fs += wire_time_fs(mac, crossing.n_bytes)
+        return
     mac.counts.rx_bytes += padded_bytes(crossing.n_bytes)
     mac.counts.rx_busy_fs += wire_time_fs(mac, crossing.n_bytes)
     frame = first_on_line(mac.line)
@@ -445,6 +492,8 @@ def line_done(nic, number, now_fs):
         return
     ledger = nic.ledger
     frame = take_from_line(nic, number)
+    if nic.params.has_flow_control:
+        partner_begins(nic, number, now_fs)
     frame.journey = journey_from_wire(ledger, now_fs, frame.template, frame.index)
     ledger.counts.from_wire += 1
     template = template_of(nic, frame.template)

@@ -5,6 +5,8 @@ So do the port extenders below them, except that what they do with a header hang
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import NEVER
@@ -12,11 +14,34 @@ from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.police import police
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.outcome import come_outside
-from hwmodel.machine.network.bridge_state import DUE, LEFT, NOBODY, NOT_SOUGHT, RESUMED, SENT, SLOT_CAP
+from hwmodel.machine.network.bridge_pauses import (
+    bridge_hears,
+    control_frame_of,
+    flow_params,
+    has_room_in_part,
+    hold_queues,
+    is_control_due,
+    level_changes,
+    note_class,
+    obey_stops,
+)
+from hwmodel.machine.network.bridge_state import (
+    CONTROL_SENT,
+    CONTROL_TAKEN,
+    DUE,
+    LEFT,
+    NOBODY,
+    NOT_SOUGHT,
+    REFRESH_DUE,
+    RESUMED,
+    SENT,
+    SLOT_CAP,
+)
 from hwmodel.machine.network.hops import decide_hop, seek_flood
 from hwmodel.machine.network.learning import age_out, learn, port_of
+from hwmodel.machine.network.pauses import end_stops
 from hwmodel.machine.network.service_levels import charge, first_eligible_fs, gets_frame, next_in_turn, take_out
-from hwmodel.machine.network.wires import note_passing, padded_bytes, wire_time_fs
+from hwmodel.machine.network.wires import CONTROL_FRAME, note_passing, padded_bytes, wire_time_fs
 from hwmodel.machine.time.clock import TIMERS
 from hwmodel.machine.time.commands import AGEING, LATENCY, POLICER, TABLE, next_command_fs, rewrite_bucket, write_words
 from hwmodel.machine.time.events import set_timer, take_timer
@@ -139,6 +164,9 @@ def comes(bridge, port_number, crossing):
     port = bridge.port[port_number]
     if port.params.is_tapped:
         passes(bridge, crossing.come_fs, port_number, 0, crossing)
+    if crossing.template == CONTROL_FRAME:
+        bridge_hears(bridge, port_number, crossing)
+        return
     prefetch(bridge.hop[crossing.template])
     place = take_place(bridge)
     slot = bridge.slot[place]
@@ -169,9 +197,52 @@ def pop_in_turn(bridge, now_fs, port_number):
 
 
 @kernel
+def start_control_frame(bridge, now_fs, port_number):
+    """Start on a control frame, which the other end gets as any frame."""
+    port = bridge.port[port_number]
+    place = take_place(bridge)
+    control_frame_of(bridge, now_fs, port_number, place)
+    crossing = bridge.slot[place].crossing
+    if port.params.is_tapped:
+        passes(bridge, now_fs + wire_time_fs(port, crossing.n_bytes), port_number, 1, crossing)
+    bridge.slot[place].holds = 1
+    if port.params.joined == NOBODY:
+        append(bridge, port.begun, place)
+    else:
+        comes(bridge, port.params.joined, crossing)
+        let_go(bridge, place)
+
+
+@kernel
+def control_frame_sent(bridge, now_fs, port_number):
+    """Note that a control frame has left a port, and start on what is next."""
+    bridge.port[port_number].sending = NOBODY
+    start_sending(bridge, now_fs, port_number)
+
+
+@kernel
+def stops_end(bridge, now_fs, port_number):
+    """Let the classes of a port go on whose stop is over."""
+    port, own = bridge.port[port_number], bridge.pauses[port_number]
+    end_stops(flow_params(bridge, port), own.hears, now_fs, own.counts.since_fs, own.counts.stopped_fs)
+    hold_queues(bridge, port_number)
+
+
+@kernel
+def room_changes(bridge, now_fs, port_number, number, n_bytes):
+    """Change what a port has brought of a class; it may have to stop the other end, or let it go on."""
+    has_news = level_changes(bridge, now_fs, port_number, number, n_bytes)
+    if has_news and bridge.port[port_number].sending == NOBODY:
+        start_sending(bridge, now_fs, port_number)
+
+
+@kernel
 def start_sending(bridge, now_fs, port_number):
     """Start on the next frame of a port's queue, if there is one that may be sent."""
     port = bridge.port[port_number]
+    if port.params.n_classes > 0 and is_control_due(bridge, port_number):
+        start_control_frame(bridge, now_fs, port_number)
+        return
     place = NOBODY
     if port.params.is_scheduled:
         place = pop_in_turn(bridge, now_fs, port_number)
@@ -209,8 +280,9 @@ def leaves(bridge, now_fs, port_number):
 def sent(bridge, now_fs, port_number):
     """Note that a port has sent a frame, and start on the next."""
     port = bridge.port[port_number]
-    crossing = bridge.slot[port.sending].crossing
-    n_bytes = crossing.n_bytes
+    slot = bridge.slot[port.sending]
+    crossing = slot.crossing
+    n_bytes, came_by, of_class = crossing.n_bytes, np.int64(slot.came_by), np.int64(slot.of_class)
     if port.params.is_tapped:
         passes(bridge, now_fs, port_number, 1, crossing)
     logical_port = bridge.logical_port[bridge.slot[port.sending].logical_port]
@@ -222,9 +294,23 @@ def sent(bridge, now_fs, port_number):
     logical_port.counts.tx_bytes += padded_bytes(n_bytes)
     change(port.counts.waiting, now_fs, -n_bytes)
     change(bridge.box[port.params.box].counts.waiting, now_fs, -n_bytes)
-    if port.params.is_scheduled:
+    if port.params.n_classes > 0:
+        room_changes(bridge, now_fs, came_by, of_class, -n_bytes)
+        if port.sending != NOBODY:
+            return
+    elif port.params.is_scheduled:
         change(logical_port.counts.waiting, now_fs, -n_bytes)
     start_sending(bridge, now_fs, port_number)
+
+
+@kernel
+def refresh(bridge, now_fs, port_number):
+    """Let a port tell again what is over, if that is due now."""
+    own = bridge.pauses[port_number]
+    if own.refresh_fs == now_fs:
+        own.refresh_is_due = 1
+        if bridge.port[port_number].sending == NOBODY:
+            start_sending(bridge, now_fs, port_number)
 
 
 @kernel
@@ -233,6 +319,8 @@ def resumes(bridge, now_fs, port_number):
     port = bridge.port[port_number]
     if now_fs == port.resumes_fs:
         port.resumes_fs = NEVER
+    if port.params.n_classes > 0:
+        stops_end(bridge, now_fs, port_number)
     if port.sending == NOBODY:
         start_sending(bridge, now_fs, port_number)
 
@@ -265,7 +353,9 @@ def enqueue(bridge, now_fs, place, way):
     crossing = bridge.slot[place].crossing
     n_bytes = crossing.n_bytes + way.delta_bytes
     box = bridge.box[port.params.box]
-    if not has_room(box, port, logical_port, n_bytes):
+    has_classes = port.params.n_classes > 0
+    fits = has_room_in_part(bridge, place, n_bytes) if has_classes else has_room(box, port, logical_port, n_bytes)
+    if not fits:
         count_drop(bridge, port_number, QUEUE_FULL)
         logical_port.counts.dropped += 1
         free_place(bridge, place)
@@ -275,7 +365,13 @@ def enqueue(bridge, now_fs, place, way):
     bridge.slot[place].logical_port = way.logical_port
     change(port.counts.waiting, now_fs, n_bytes)
     change(box.counts.waiting, now_fs, n_bytes)
-    if port.params.is_scheduled:
+    if has_classes:
+        queue_number = port.params.first_class_queue + bridge.slot[place].of_class
+        gets_frame(bridge, port, queue_number)
+        append(bridge, bridge.logical_port[queue_number].queue, place)
+        came_by, of_class = np.int64(bridge.slot[place].came_by), np.int64(bridge.slot[place].of_class)
+        room_changes(bridge, now_fs, came_by, of_class, n_bytes)
+    elif port.params.is_scheduled:
         change(logical_port.counts.waiting, now_fs, n_bytes)
         gets_frame(bridge, port, way.logical_port)
         append(bridge, logical_port.queue, place)
@@ -297,6 +393,10 @@ def flood(bridge, box, now_fs, place, hop):
         if number < last:
             copy = take_place(bridge)
             bridge.slot[copy].crossing = bridge.slot[place].crossing
+            bridge.slot[copy].came_by, bridge.slot[copy].of_class = (
+                bridge.slot[place].came_by,
+                bridge.slot[place].of_class,
+            )
         if hop.home.logical_port == bridge.way[number].logical_port:
             enqueue(bridge, now_fs, copy, hop.home)
         else:
@@ -341,6 +441,8 @@ def forward(bridge, servers, now_fs, port_number):
     if port.come.first != NOBODY:
         forwards_at(bridge, port_number, max(bridge.slot[port.come.first].due_fs, now_fs))
     number = crossing.template
+    if port.params.n_classes > 0:
+        note_class(bridge, port_number, place, number)
     hop = bridge.hop[number]
     if hop.stamp != bridge.generation:
         decide_hop(bridge, servers, number)
@@ -382,6 +484,14 @@ def advance_bridge(bridge, servers, until_fs):
             forward(bridge, servers, now_fs, port_number)
         elif kind == RESUMED:
             resumes(bridge, now_fs, port_number)
+        elif kind == CONTROL_SENT:
+            control_frame_sent(bridge, now_fs, port_number)
+        elif kind == CONTROL_TAKEN:
+            obey_stops(bridge, now_fs, port_number)
+            if bridge.port[port_number].sending == NOBODY:
+                start_sending(bridge, now_fs, port_number)
+        elif kind == REFRESH_DUE:
+            refresh(bridge, now_fs, port_number)
         else:
             leaves(bridge, now_fs, port_number)
     return min(clock.next_at[TIMERS], NEVER)

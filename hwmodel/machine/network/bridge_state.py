@@ -16,6 +16,7 @@ from hwmodel.forwarding.parse import HEADER
 from hwmodel.forwarding.police import POLICER
 from hwmodel.forwarding.tables import ACL_ENTRY, VIDS
 from hwmodel.machine.counts.ledger_state import GAUGE, LEDGER
+from hwmodel.machine.network.pauses import BRIDGE_PAUSES, PAUSES_PARAMS
 from hwmodel.machine.network.wires import CROSSING
 from hwmodel.machine.time.clock import CLOCK
 from hwmodel.machine.time.commands import COMMANDS
@@ -34,15 +35,25 @@ MAX_LISTS = 1 << 14
 MAX_STATIONS = 1 << 16
 MAX_PATH = 1 << 11  # bridges and extenders that one header passes
 
+CONTROL_FRAME_SENT = -2  # in place of the frame that a port sends: a control frame
 NOBODY = -1  # in place of a logical port, an address, a policer, a frame's place
 SLOT_CAP = 1 << 20  # frames in one bridge
 
 # Timers of a bridge; those of one instant in this order: what is sent makes room for what is forwarded.
-SENT, RESUMED, DUE, LEFT = range(4)
+SENT, CONTROL_SENT, CONTROL_TAKEN, RESUMED, REFRESH_DUE, DUE, LEFT = range(7)
 
 # A frame in the bridge: in one list at a time, by the places of the next. `holds`: who still needs it of its port, that
 # sends it, and the other end, that is to be given it. `logical_port`: by which it leaves. `due_fs`: when it is due.
-SLOT = record(*ints("due_fs"), ("crossing", CROSSING), ("following", I32), ("holds", I32), ("logical_port", I32))
+# `came_by`, `of_class`: where flow control counts it.
+SLOT = record(
+    *ints("due_fs"),
+    ("crossing", CROSSING),
+    ("following", I32),
+    ("holds", I32),
+    ("logical_port", I32),
+    ("came_by", I16),
+    ("of_class", I16),
+)
 LIST = record(*ints("first", "last"))
 
 PORT_COUNTS = record(
@@ -61,6 +72,8 @@ BRIDGE_PORT_PARAMS = record(
     # what is sent to lists.
     *ints("root", "bridge", "server", "outer_kind", "has_interfaces", "is_of_extender", "is_uplink", "is_wire"),
     *ints("first_logical", "n_logical", "first_below", "n_below", "first_taken", "n_taken", "own_logical", "groups"),
+    # With flow control: the first of its queues for classes, which stand behind all logical ports, and how many it has.
+    *ints("first_class_queue", "n_classes"),
 )
 BRIDGE_PORT = record(
     ("params", BRIDGE_PORT_PARAMS),
@@ -180,4 +193,7 @@ BRIDGE = record(
     ("outside_slot", I32, (4 * MAX_COPY_KINDS,)),
     ("commands", COMMANDS),
     ("ledger", LEDGER),  # of what comes to the stations outside
+    ("flow_params", PAUSES_PARAMS, (MAX_BOXES,)),
+    ("pauses", BRIDGE_PAUSES, (MAX_BRIDGE_PORTS,)),
+    ("class_of_hop", U8, (MAX_HOPS,)),  # plus 1; 0: not yet known
 )  # fmt: skip

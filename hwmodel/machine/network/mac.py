@@ -29,7 +29,7 @@ MAC_PARAMS = record(
 )
 MAC = record(
     ("params", MAC_PARAMS),
-    *ints("is_sending"),
+    *ints("is_sending", "is_stopped"),  # `is_stopped`: why nothing begins (`pauses.DEAD`, ...)
     ("counts", MAC_COUNTS),
     ("line", ON_LINE),  # first, so that what is looked at for every frame stands together
     ("fifo", FIFO),
@@ -58,7 +58,7 @@ def send(nic, number, now_fs):
     mac = nic.port[number].mac
     entered(nic.clock, mac.fifo)
     change(nic.counts.wire_waiting, now_fs, 1)
-    if mac.is_sending == 0 and mac.params.is_down == 0:
+    if mac.is_sending == 0 and mac.is_stopped == 0:
         start_sending(nic, number, now_fs)
 
 
@@ -76,7 +76,7 @@ def take_sent(nic, number, now_fs):
     mac.counts.tx_bytes += padded_bytes(copy.n_bytes)
     change(nic.counts.wire_waiting, now_fs, -1)
     set_next(nic.clock, WIRE + number, NEVER)
-    if fifo.head != fifo.tail and mac.params.is_down == 0:
+    if fifo.head != fifo.tail and mac.is_stopped == 0:
         start_sending(nic, number, now_fs)
     return copy
 

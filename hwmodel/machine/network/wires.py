@@ -16,6 +16,7 @@ from hwmodel.machine.time.clock import LINE
 from hwmodel.machine.time.events import set_next
 from hwmodel.rules.ethernet import FCS_BYTES, MIN_UNPADDED_BYTES, WIRE_OVERHEAD_BYTES
 
+CONTROL_FRAME = 1 << 30  # as the template of a control frame; its `hash` and `index` are what it says
 CROSSING_CAP = 1 << 16  # frames on one wire that one end has sent and the other not yet taken
 
 # A frame on a wire, whole: what the other end must know of it, and its way so far. `template`: what it is there, a hop
@@ -162,7 +163,8 @@ def expect_outside_anew(outside, now_fs):
 @kernel
 def comes_to_adapter(nic, number, crossing):
     """Take in a frame on the wire from the bridge to a port; they come in order."""
-    prefetch(nic.traffic.template[crossing.template])
+    if crossing.template != CONTROL_FRAME:
+        prefetch(nic.traffic.template[crossing.template])
     come = nic.wire[number].come
     come.ring[come.tail & come.mask] = crossing
     if come.head == come.tail:

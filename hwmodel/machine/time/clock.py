@@ -26,7 +26,10 @@ FIRST_RARE_LANE = DOWN_ARRIVAL
 (
     CORE_TIMER, SOURCE_TIMER, RX_WRITEBACK_TIMER, MODERATION_TIMER, TX_WRITEBACK_TIMER, SHAPER_TIMER,
     QUEUE_TIMER, COALESCING_TIMER,
-) = range(8)  # fmt: skip
+    # Of flow control: what takes effect at the adapter, and at the link partner, when stops there are over, and when
+    # the next control frame is due, or one has been sent.
+    CONTROL_TAKEN, STOPS_OVER, REFRESH_TIMER, CONTROL_SENT, PARTNER_TAKES, PARTNER_GOES_ON,
+) = range(14)  # fmt: skip
 
 EVENT = record(*ints("at_fs", "word"))
 LANE = record(*ints("head", "tail"), ("ring", EVENT, (LANE_CAP,)))

@@ -13,6 +13,7 @@ from hwmodel.machine.counts.journeys import enter
 from hwmodel.machine.growing_ring import widen_posts
 from hwmodel.machine.guest.cores import add_work
 from hwmodel.machine.guest.guest_state import POST_TASK
+from hwmodel.machine.network.link_partner import FULL_FS, join_partner, partner_is_full
 from hwmodel.machine.network.mac import first_on_line, line_is_full, put_on_line
 from hwmodel.machine.network.wires import first_of, outside_is_full, send_from_outside
 from hwmodel.machine.switch.decisions import template_of
@@ -378,6 +379,9 @@ def line_arrives(nic, now_fs, number):
     if mac.params.has_peer:
         outside_arrives(nic, now_fs, number, nic.wire[source.params.adapter_port].outside)
         return
+    if nic.params.has_flow_control:
+        partner_arrives(nic, now_fs, number)
+        return
     line = mac.line
     if line_is_full(line):  # the frame waits outside for a place
         wake_at(nic, number, first_on_line(line).ready_fs + 1)
@@ -387,6 +391,25 @@ def line_arrives(nic, now_fs, number):
     put_on_line(nic, source.params.adapter_port, now_fs, source)
     source.pending = 0
     go_on(nic, now_fs, number, line.busy_until_fs)
+
+
+@kernel
+def partner_arrives(nic, now_fs, number):
+    """Let the outside world give a frame to the link partner."""
+    source = nic.traffic.source[number]
+    port = source.params.adapter_port
+    if partner_is_full(nic, port):
+        wake_at(nic, number, now_fs + FULL_FS)
+        return
+    if not draw(nic.traffic, source):
+        return
+    source.pending = 0
+    if is_closed(source):
+        source.next_at_fs = NEVER  # until this frame begins
+        join_partner(nic, port, now_fs, source, number, True)
+    else:
+        join_partner(nic, port, now_fs, source, number, False)
+        go_on(nic, now_fs, number, now_fs)
 
 
 @kernel

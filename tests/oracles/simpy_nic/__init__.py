@@ -6,6 +6,7 @@ fast engine is checked against it, and measured against it.
 
 from .classes import Planes, TrafficClass
 from .conditions import Condition, Waiting
+from .flow_control import ControlFrame, FlowControl
 from .model import simulate
 from .parameters import Arrival, DmaEngine, DmaPath, LastLevelCache, Load, NicParameters, Stop, TranslationCache
 from .parts import PARTS, Journey
@@ -17,10 +18,12 @@ __all__ = [
     "Arrival",
     "Choice",
     "Condition",
+    "ControlFrame",
     "Delivery",
     "DmaEngine",
     "DmaPath",
     "FinalCounts",
+    "FlowControl",
     "Journey",
     "LastLevelCache",
     "LinkUse",

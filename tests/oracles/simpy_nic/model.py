@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import count, cycle
 from typing import Any
@@ -122,6 +123,7 @@ class Model:
         later(self.env, 0, place(Phase.COMMANDED), self.receiver.drops_changed)
         if wires_change:
             later(self.env, 0, place(Phase.COMMANDED), self._look_at_sources)
+            later(self.env, 0, place(Phase.COMMANDED), self.switch.look_at_wires)
         for port, _, n_reads, n_writes in parameters.driver_work:
             self.drivers[port].access_registers(n_reads, n_writes)
 
@@ -162,10 +164,10 @@ class Model:
     def replay(self, load: Load) -> Generator[simpy.Event, None, None]:
         """Offer the recorded frames at their times, those of one instant by port."""
         in_order = sorted(enumerate(load.arrivals), key=lambda item: (item[1].at_fs, item[1].source))
-        for index, (at_fs, source, destination, frame_bytes, rss_hash, came_by) in in_order:
+        for index, (at_fs, source, destination, frame_bytes, rss_hash, came_by, raw) in in_order:
             if at_fs > self.env.now:
                 yield Delay(self.env, at_fs - self.env.now, place(Phase.DRIVER))
-            frame = self._new_frame(index, source, destination, frame_bytes, rss_hash)
+            frame = self._new_frame(index, source, destination, frame_bytes, rss_hash, raw)
             frame.came_by = came_by
             if source == WIRE:
                 self.switch.from_wire(frame)
@@ -290,4 +292,5 @@ def simulate(
         run_with_commands(model.env, given, finished)
     if stop.end_fs is None and stop.frames is None:
         model.meter.close()
-    return model.meter.outcome(model.left_over)
+    outcome = model.meter.outcome(model.left_over)
+    return replace(outcome, flow_control=model.switch.flow_figures((outcome.start_fs, outcome.end_fs)))

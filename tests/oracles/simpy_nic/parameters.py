@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from .classes import Planes
+    from .flow_control import FlowControl
     from .sources import SourceParameters
 
 Ratio = tuple[int, int]
@@ -151,6 +152,7 @@ class NicParameters:
     guarantee_window_fs: int = 0
     planes: Planes | None = None
     """Of classes of traffic; None: `scheduler` says who is next."""
+    flow_control: FlowControl | None = None
     receive_limits: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     """By port in bits a second, with the bytes of the bucket; none: no limit."""
     drop_enable: bool = True
@@ -273,7 +275,8 @@ class Arrival(NamedTuple):
     """One recorded frame; port 0 is the wire, a group frame names several destinations.
 
     `rss_hash`, modulo the queues of a function, is its ring there, at the sender and at each receiver. `came_by`: the
-    Ethernet port by which one from the wire comes.
+    Ethernet port by which one from the wire comes. `raw`: its bytes without FCS, where the load's `bytes_of` is not to
+    make them.
     """
 
     at_fs: int
@@ -282,6 +285,7 @@ class Arrival(NamedTuple):
     frame_bytes: int
     rss_hash: int = 0
     came_by: int = 0
+    raw: bytes | None = None
 
 
 BytesOf = Callable[[int, tuple[int, ...], int], bytes]

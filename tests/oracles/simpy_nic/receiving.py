@@ -12,7 +12,8 @@ import simpy
 from .cache import DescriptorCache
 from .cutting import DESCRIPTOR_BYTES, Uncut, cut_ring, write_bytes
 from .engines import Kind, Operation
-from .frames import Copy
+from .flow_control import Levels
+from .frames import Copy, Frame
 from .link import Direction, Rank, Transaction, nothing
 from .lives import Life
 from .parameters import NicParameters
@@ -123,38 +124,61 @@ class Receiver:
                 port=ring.port,
                 ring=ring.name,
             )
-        self.buffered_bytes = 0
+        self._flow = flow = parameters.flow_control
+        self.levels = Levels(env, [parameters.rx_buffer_bytes] if flow is None else flow.part_bytes, flow)
         self.room_freed: Callable[[], None] = nothing
         self.cache = DescriptorCache(parameters)
         self.cache.shrunk = self._shrink
-        self._waiting: deque[Copy] = deque()
-        """In the Rx buffer, the DMA engine has not yet taken them."""
+        self._lists: list[deque[Copy]] = [deque() for _ in self.levels.held_bytes]
+        """By class, in the Rx buffer: the DMA engine has not yet taken them."""
+        self._chooses = flow is not None and flow.mode == "pfc"
+        self._chosen: Copy | None = None
+        """Where there are parts, the one that is taken next; it has left its list."""
+        self._next_list = 0
         self._writing = 0
         """Frames that it has taken and not all of whose TLPs are chosen."""
         self._most_writing = parameters.dma_write.outstanding if parameters.dma_write else 1
         self._is_advancing = False
         self._has_dropped = False
 
+    @property
+    def buffered_bytes(self) -> int:
+        """Bytes in the Rx buffer."""
+        return sum(self.levels.held_bytes)
+
+    def _class_of(self, frame: Frame) -> int:
+        return 0 if self._flow is None else self._flow.class_of(frame)
+
     def fits(self, copy: Copy) -> bool:
         """Tell whether the Rx buffer has room for a copy."""
-        return self.buffered_bytes + copy.data_bytes <= self._parameters.rx_buffer_bytes
+        return self.levels.fits(self._class_of(copy.frame), copy.data_bytes)
 
-    def hold(self, n_bytes: int) -> bool:
+    def may_move(self, copy: Copy) -> bool:
+        """Tell whether a local copy may come into the Rx buffer."""
+        return self.fits(copy) and self._class_of(copy.frame) not in self.levels.over
+
+    def hold(self, frame: Frame) -> bool:
         """Take room for a frame that is not yet switched, if there is enough."""
-        has_room = self.buffered_bytes + n_bytes <= self._parameters.rx_buffer_bytes
-        self.buffered_bytes += n_bytes * has_room
+        number = self._class_of(frame)
+        has_room = self.levels.fits(number, frame.data_bytes)
+        if has_room:
+            self.levels.change(number, frame.data_bytes)
         return has_room
 
-    def release(self, n_bytes: int) -> None:
+    def release(self, frame: Frame) -> None:
         """Give back what `hold` took."""
-        self.buffered_bytes -= n_bytes
+        self.levels.change(self._class_of(frame), -frame.data_bytes)
 
     def accept(self, copy: Copy) -> None:
         """Take a copy into the Rx buffer."""
         copy.ends_fs["rx_room"] = self._env.now
-        self.buffered_bytes += copy.data_bytes
-        self._waiting.append(copy)
+        number = self._class_of(copy.frame)
+        self.levels.change(number, copy.data_bytes)
+        self._lists[number].append(copy)
         self._advance()
+
+    def _give_back(self, copy: Copy) -> None:
+        self.levels.change(self._class_of(copy.frame), -copy.data_bytes)
 
     def start(self) -> None:
         """Prefetch the first descriptors of every ring."""
@@ -170,12 +194,20 @@ class Receiver:
                 self._meter.copy_dropped(copy, FUNCTION_RESET)
             self.cache.forget(ring)
             self._writing -= len(ring.unsent)
-            self.buffered_bytes -= sum(copy.data_bytes for copy in ring.in_room)
+            for copy in ring.in_room:
+                self._give_back(copy)
             ring.forget()
-        for copy in [each for each in self._waiting if each.destination == port]:
-            self._waiting.remove(copy)
-            self._meter.copy_dropped(copy, FUNCTION_RESET)
-            self.buffered_bytes -= copy.data_bytes
+        if self._chosen is not None and self._chosen.destination == port:
+            self._drop(self._chosen, FUNCTION_RESET)
+            self._chosen = None
+        for waiting in self._lists:
+            for copy in [each for each in waiting if each.destination == port]:
+                waiting.remove(copy)
+                self._drop(copy, FUNCTION_RESET)
+
+    def _drop(self, copy: Copy, reason: str) -> None:
+        self._meter.copy_dropped(copy, reason)
+        self._give_back(copy)
 
     def drops_changed(self) -> None:
         """Learn that the head may be dropped now."""
@@ -198,7 +230,8 @@ class Receiver:
     def _shrink(self) -> None:
         """Drop what rings have beyond their share, but for the ring of the head and those that wait for more."""
         share = self.cache.of(self._parameters.descriptor_cache)
-        of_head = self._ring_of(self._waiting[0]) if self._waiting else None
+        (waiting,) = self._lists
+        of_head = self._ring_of(waiting[0]) if waiting else None
         for ring in self.rings.values():
             surplus = ring.cached - share
             if surplus > 0 and not ring.requested and ring is not of_head:
@@ -282,15 +315,55 @@ class Receiver:
         if self._is_advancing:
             return
         self._is_advancing = True
-        while self._waiting and self._serve_head(self._waiting[0]):
+        while (self._serve_chosen if self._chooses else self._serve_head)():
             pass
         self._is_advancing = False
         if self._has_dropped:
             self._has_dropped = False
             self.room_freed()
 
-    def _serve_head(self, copy: Copy) -> bool:
-        """Fetch what the head lacks, then write or drop it; return whether it is gone."""
+    def _serve_head(self) -> bool:
+        """See to the head and write or drop it; return whether it is gone."""
+        (waiting,) = self._lists
+        if not waiting:
+            return False
+        is_ready = self._see_to(waiting[0])
+        if is_ready is None or (is_ready and self._writing < self._most_writing):
+            copy = waiting.popleft()
+            if is_ready:
+                self._write(copy)
+            return True
+        return False
+
+    def _serve_chosen(self) -> bool:
+        """Choose a copy if none is chosen; see to it and write or drop it; return whether it is gone."""
+        if self._chosen is None:
+            self._choose()
+        if self._chosen is None:
+            return False
+        copy = self._chosen
+        is_ready = self._see_to(copy)
+        if is_ready is None or (is_ready and self._writing < self._most_writing):
+            self._chosen = None
+            if is_ready:
+                self._write(copy)
+            return True
+        return False
+
+    def _choose(self) -> None:
+        """Choose the first head, by lists in turn, whose descriptors are on the chip."""
+        n = len(self._lists)
+        for number in [(self._next_list + step) % n for step in range(n)]:
+            waiting = self._lists[number]
+            while waiting and (is_ready := self._see_to(waiting[0])) is not False:
+                copy = waiting.popleft()
+                if is_ready:
+                    self._chosen = copy
+                    self._next_list = (number + 1) % n
+                    return
+
+    def _see_to(self, copy: Copy) -> bool | None:
+        """Fetch what a head lacks; tell whether it has all descriptors, None if it is dropped."""
         if self._writing < self._most_writing:
             copy.ends_fs.setdefault("rx_buffer", self._env.now)
         ring = self._ring_of(copy)
@@ -298,24 +371,20 @@ class Receiver:
         if ring.cached < needed:
             self.cache.use(ring)
         if ring.cached + ring.requested + ring.known < needed:
-            drops = self._parameters.drops_at(ring.port, ring.queue)
-            if drops:
-                self._waiting.popleft()
-                self._meter.copy_dropped(copy, "NO_DESCRIPTOR")
-                self.buffered_bytes -= copy.data_bytes
-                self._has_dropped = True
-            return drops
+            if not self._parameters.drops_at(ring.port, ring.queue):
+                return False
+            self._drop(copy, "NO_DESCRIPTOR")
+            self._has_dropped = True
+            return None
         on_demand = self.cache.of(self._parameters.rx_fetch_batch) if self._parameters.rx_prefetch else 1
         while ring.cached + ring.requested < needed:
             cache_room = self._parameters.descriptor_cache - ring.cached - ring.requested
             self._request(ring, min(ring.known, on_demand - ring.fetch_position % on_demand, cache_room))
-        if self._writing == self._most_writing or ring.cached < needed:
-            return False
-        self._waiting.popleft()
-        self._write(ring, copy, needed)
-        return True
+        return ring.cached >= needed
 
-    def _write(self, ring: RxRing, copy: Copy, descriptors: int) -> None:
+    def _write(self, copy: Copy) -> None:
+        ring = self._ring_of(copy)
+        descriptors = self._descriptors_needed(ring, copy)
         copy.ends_fs["rx_descriptor"] = self._env.now
         self._writing += 1
         for copies in (ring.taken, ring.unsent, ring.in_room):
@@ -402,7 +471,7 @@ class Receiver:
 
     def _free_room(self, ring: RxRing, copy: Copy) -> None:
         del ring.in_room[copy]
-        self.buffered_bytes -= copy.data_bytes
+        self._give_back(copy)
         self.room_freed()
 
     def _writeback_entered(self, ring: RxRing, copies: list[Copy]) -> None:

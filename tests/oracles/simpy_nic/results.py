@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import simpy
 
+from .flow_figures import FlowFigures
 from .frames import WIRE, Copy, Frame
 from .link import Direction
 from .parameters import Stop
@@ -88,6 +89,7 @@ class Outcome:
     """Of the window, where the stop asks to keep them."""
     journeys: list[Journey]
     """Of the whole run, where the stop asks to keep them."""
+    flow_control: FlowFigures | None = None
 
     @property
     def gbps(self) -> float:

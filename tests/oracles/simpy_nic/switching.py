@@ -4,69 +4,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import simpy
 
 from ..bucket_oracle import BucketOracle
 from .bus import Bus
-from .classes import ClassTurns, Planes
+from .flow_control import ControlFrame, FlowTimer
+from .flow_figures import FlowFigures, figures_of
 from .frames import WIRE, Copy, Decision, Frame, as_named
 from .parameters import NicParameters
 from .receiving import FUNCTION_RESET, Receiver
 from .results import Meter
 from .sending import Sender
 from .timing import BEHIND_THE_EVENT, AtSwitch, FifoServer, Phase, later, place
-
-MIN_DATA_BYTES = 60
-WIRE_OVERHEAD_BYTES = 24
-"""FCS 4, preamble and start of frame 8, gap 12 (IEEE 802.3)."""
-
-
-def wire_fs(data_bytes: int, rate_bps: int) -> int:
-    """Return a frame's time on the wire, with preamble and gap."""
-    return (max(data_bytes, MIN_DATA_BYTES) + WIRE_OVERHEAD_BYTES) * 8 * 10**15 // rate_bps
-
-
-class PacketPlane:
-    """Copies that wait by class for a wire, or for the Rx buffer."""
-
-    def __init__(self, planes: Planes) -> None:
-        """Begin empty."""
-        self._turns = ClassTurns(planes.classes, planes.sends_highest_first)
-        self._waiting: list[deque[tuple[Copy, int]]] = [deque() for _ in planes.classes]
-        self.joined_fs = 0
-        """When the copy joined that was taken last."""
-
-    def change(self, planes: Planes) -> None:
-        """Go by others from now on."""
-        self._turns.change(planes.classes, planes.sends_highest_first)
-
-    def put(self, copy: Copy, now_fs: int) -> None:
-        """Let a copy wait with its class."""
-        self._waiting[copy.frame.tx_class].append((copy, now_fs))
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether any copy waits."""
-        return any(self._waiting)
-
-    def take(self) -> tuple[Copy, int]:
-        """Return the copy that is next, and when it joined."""
-        chosen = self._turns.choose([number for number, each in enumerate(self._waiting) if each])
-        assert chosen is not None
-        copy, joined_fs = self._waiting[chosen].popleft()
-        self._turns.charge(chosen, copy.frame_bytes)
-        return copy, joined_fs
-
-    def copies_for(self, port: int) -> list[Copy]:
-        """Return those that wait for a station, class by class."""
-        return [copy for each in self._waiting for copy, _ in each if copy.destination == port]
-
-    def remove(self, copy: Copy) -> None:
-        """Forget a copy."""
-        queue = self._waiting[copy.frame.tx_class]
-        queue.remove(next(each for each in queue if each[0] is copy))
+from .wires import Line, Mac, OfMac, PacketPlane, let_stop
 
 
 class Switch:
@@ -85,27 +37,23 @@ class Switch:
         self.decide: Callable[[Frame], Decision] = as_named
         self.sending_begins: Callable[[Copy], None] = lambda _copy: None
         """Told as the MAC begins with a copy: the other end of the wire."""
-
-        def server(
-            service_fs: Callable[[Any], int],
-            order: AtSwitch,
-            done: Callable[[Any, int], None],
-            began: Callable[[Any], None] = lambda _: None,
-            number: int = 0,
-        ) -> FifoServer:
-            return FifoServer(env, service_fs, lambda _: place(Phase.SWITCH, order, number), done, began)
+        self.control_begins: Callable[[int, ControlFrame, int], None] = self._to_partner
+        """The same of a control frame, by which Ethernet port, and for how long it is sent."""
 
         numbers = range(parameters.ethernet_ports)
         self._macs = [
-            server(self._wire_fs, AtSwitch.WIRE_HAS_SENT, self._sent, self._begins, number) for number in numbers
+            Mac(env, parameters, number, OfMac(self._begins, self._sent, self._lose, partial(self._tell, number)))
+            for number in numbers
         ]
-        self._lines = [server(self._wire_fs, AtSwitch.LINE_BRINGS, self._received, number=number) for number in numbers]
-        self._are_sending = [0 for _ in numbers]
-        self._local_class: PacketPlane | None = None
-        self._wire_classes: list[PacketPlane] = []
-        if parameters.planes is not None:
-            self._local_class = PacketPlane(parameters.planes)
-            self._wire_classes = [PacketPlane(parameters.planes) for _ in numbers]
+        self._lines = [Line(env, parameters, number, self._received) for number in numbers]
+        self._local_class = None if parameters.planes is None else PacketPlane(parameters.planes)
+        self._moves_by_class = parameters.flow_control is not None and parameters.flow_control.mode == "pfc"
+        if parameters.flow_control is not None:
+            for mac, line in zip(self._macs, self._lines, strict=True):
+                let_stop(env, parameters, receiver.levels.over, mac, line)
+            receiver.levels.changed = self.look_at_wires
+            for at_fs, number, control in parameters.flow_control.received:
+                self.control_comes(control, at_fs, number)
         self._buckets = {
             port: BucketOracle(rate_bps, burst_bytes)
             for port, (rate_bps, burst_bytes) in parameters.receive_limits.items()
@@ -113,7 +61,8 @@ class Switch:
         self._pipeline: FifoServer | None = None
         if parameters.max_pps is not None:
             frame_fs = 10**15 // parameters.max_pps
-            self._pipeline = server(lambda _: frame_fs, AtSwitch.PIPELINE, self._leave_pipeline)
+            pipeline_at = place(Phase.SWITCH, AtSwitch.PIPELINE)
+            self._pipeline = FifoServer(env, lambda _: frame_fs, lambda _: pipeline_at, self._leave_pipeline)
         self._buses: list[Bus] = []
         if parameters.bus_cycle_fs is not None:
             n_ports, bus_bits = len(parameters.ports) + 1, parameters.bus_bits
@@ -125,14 +74,14 @@ class Switch:
         """Take a frame that is wholly in the Tx buffer, or received from the wire."""
         if self._pipeline is None:
             self._arrive(frame)
-        elif frame.source == WIRE and not self._receiver.hold(frame.data_bytes):
+        elif frame.source == WIRE and not self._receiver.hold(frame):
             self._meter.frame_dropped(frame, "RX_BUFFER_FULL")
         else:
             self._pipeline.put(frame)
 
     def _leave_pipeline(self, frame: Frame, _: int) -> None:
         if frame.source == WIRE:
-            self._receiver.release(frame.data_bytes)
+            self._receiver.release(frame)
         self._arrive(frame)
         if frame.source == WIRE:
             self._move_local_copies()
@@ -153,8 +102,34 @@ class Switch:
         """Let a frame arrive on the line."""
         self._lines[frame.came_by].put(frame)
 
-    def _wire_fs(self, sent: Frame | Copy) -> int:
-        return wire_fs(sent.data_bytes, self._parameters.port_rate_bps)
+    def control_comes(self, control: ControlFrame, after_fs: int, number: int = 0) -> None:
+        """Learn that a control frame has come by an Ethernet port so much later than now."""
+        stops = self._macs[number].stops
+        if stops is not None:
+            stops.comes(control, after_fs)
+
+    def flow_figures(self, span_fs: tuple[int, int]) -> FlowFigures | None:
+        """Return what flow control did from one time to another."""
+        pairs = zip(self._macs, self._lines, strict=True)
+        ports = [(mac.teller, mac.stops, line.stops) for mac, line in pairs if mac.teller and mac.stops and line.stops]
+        return figures_of(self._receiver.levels, ports, span_fs) if ports else None
+
+    def look_at_wires(self) -> None:
+        """Let each wire that is free begin with what is next there."""
+        for mac in self._macs:
+            mac.go_on()
+
+    def _tell(self, number: int, control: ControlFrame, duration_fs: int) -> None:
+        self.control_begins(number, control, duration_fs)
+
+    def _to_partner(self, number: int, control: ControlFrame, duration_fs: int) -> None:
+        sent_at = place(Phase.FLOW_TIMERS, FlowTimer.CONTROL_SENT, number)
+        later(self._env, duration_fs, sent_at, self._come_to_partner, number, control)
+
+    def _come_to_partner(self, number: int, control: ControlFrame) -> None:
+        stops = self._lines[number].stops
+        if stops is not None and number not in self._parameters.dead_ports:
+            stops.comes(control)
 
     def _forward(self, frame: Frame) -> None:
         frame.ends_fs[frame.decision_part] = self._env.now
@@ -182,7 +157,7 @@ class Switch:
                 self._meter.copy_dropped(copy, "RECEIVE_LIMIT")
                 self._copy_left(copy)
             elif copy.destination == WIRE:
-                self._to_mac(copy)
+                self._macs[self.port_of(frame)].put(copy)
             elif self._local_class is not None:
                 self._local_class.put(copy, self._env.now)
             else:
@@ -195,8 +170,9 @@ class Switch:
     def planes_changed(self) -> None:
         """Go by the classes of now."""
         if self._local_class is not None:
-            for plane in (self._local_class, *self._wire_classes):
-                plane.change(self._parameters.planes)
+            self._local_class.change(self._parameters.planes)
+        for mac in self._macs:
+            mac.planes_changed()
 
     def limits_changed(self) -> None:
         """Receive what may be received from now on; a new limit begins with a full bucket."""
@@ -214,15 +190,17 @@ class Switch:
         bucket = self._buckets.get(copy.destination)
         return bucket is None or bucket.police(self._env.now, copy.frame_bytes)
 
-    def _has_local(self) -> bool:
-        """Tell whether a local copy is first; with classes the next of them becomes it."""
-        if not self._local and self._local_class is not None and self._local_class.is_waiting:
-            self._local.append(self._local_class.take()[0])
-        return bool(self._local)
+    def _next_local(self) -> Copy | None:
+        """Return the local copy that moves now; with classes the next of them becomes the first, and waits as such."""
+        may_move = self._receiver.may_move
+        if self._local_class is not None and not self._local:
+            taken = self._local_class.take(may_move if self._moves_by_class else lambda _: True)
+            if taken is not None:
+                self._local.append(taken[0])
+        return self._local.popleft() if self._local and may_move(self._local[0]) else None
 
     def _move_local_copies(self) -> None:
-        while self._has_local() and self._receiver.fits(self._local[0]):
-            copy = self._local.popleft()
+        while (copy := self._next_local()) is not None:
             self._receiver.accept(copy)
             self._copy_left(copy)
 
@@ -244,28 +222,6 @@ class Switch:
         if not copy.frame.copies_in_tx_buffer:
             self.sender.leave_buffer(copy.frame)
 
-    def _to_mac(self, copy: Copy) -> None:
-        number = self.port_of(copy.frame)
-        if self._wire_classes:
-            self._wire_classes[number].put(copy, self._env.now)
-            self._feed(number)
-        elif number in self._parameters.dead_ports and not self._are_sending[number]:
-            self._lose(copy)
-        else:
-            self._are_sending[number] += 1
-            self._macs[number].put(copy)
-
-    def _feed(self, number: int) -> None:
-        """Let the next class's first copy begin on a wire that is free; a dead one loses all."""
-        plane = self._wire_classes[number]
-        while plane.is_waiting and not self._are_sending[number]:
-            copy, plane.joined_fs = plane.take()
-            if number in self._parameters.dead_ports:
-                self._lose(copy)
-            else:
-                self._are_sending[number] = 1
-                self._macs[number].put(copy)
-
     def _lose(self, copy: Copy) -> None:
         """Drop a copy that would leave by a dead wire."""
         self._meter.copy_dropped(copy, "LINK_DOWN")
@@ -275,22 +231,11 @@ class Switch:
         self.sending_begins(copy)
 
     def _sent(self, copy: Copy, waited_fs: int) -> None:
-        number = self.port_of(copy.frame)
-        self._are_sending[number] -= 1
-        if self._wire_classes:
-            began_fs = self._env.now - self._wire_fs(copy)
-            waited_fs = began_fs - self._wire_classes[number].joined_fs
         self._meter.mac_waited(waited_fs)
         copy.ends_fs["wire"] = self._env.now
         self._meter.copy_delivered(copy)
         self._meter.journey_over(copy)
         self._copy_left(copy)
-        if number in self._parameters.dead_ports:
-            for waiting in self._macs[number].take_all():
-                self._are_sending[number] -= 1
-                self._lose(waiting)
-        if self._wire_classes:
-            self._feed(number)
 
     def _received(self, frame: Frame, waited_fs: int) -> None:
         self._meter.line_waited(waited_fs)

@@ -22,15 +22,19 @@ class Phase(IntEnum):
     RX_TIMERS = 2
     TX_TIMERS = 3
     RECEIVE_TIMERS = 4
-    LINK = 5
-    READS = 6
-    SWITCH = 7
-    GRANTS = 8
-    CHOICE = 9
-    BRIDGE_SENDS = 10
-    BRIDGE_RESUMES = 11
-    BRIDGE_FORWARDS = 12
-    MEASURE = 13
+    FLOW_TIMERS = 5
+    LINK = 6
+    READS = 7
+    SWITCH = 8
+    GRANTS = 9
+    CHOICE = 10
+    BRIDGE_SENDS = 11
+    BRIDGE_HAS_TOLD = 12
+    BRIDGE_STOPS = 13
+    BRIDGE_RESUMES = 14
+    BRIDGE_REFRESHES = 15
+    BRIDGE_FORWARDS = 16
+    MEASURE = 17
 
 
 class AtSwitch(IntEnum):

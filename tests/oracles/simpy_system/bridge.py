@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import simpy
 
-from ..service_level_oracle import ServiceLevelsOracle
+from ..service_level_oracle import Level, ServiceLevelsOracle
+from ..simpy_nic.flow_control import CONTROL_DATA_BYTES, QUANTUM_BYTES, ControlFrame, FlowControl, Levels, Stops, Teller
 from ..simpy_nic.frames import Copy
-from ..simpy_nic.switching import MIN_DATA_BYTES, wire_fs
 from ..simpy_nic.timing import AtSwitch, FifoServer, Phase, later, place
+from ..simpy_nic.wires import MIN_DATA_BYTES, wire_fs
 from .extender_relay import ExtenderRelay
 from .ledger import Ledger
 from .parameters import BridgeParameters
@@ -20,6 +21,13 @@ from .results import PortCounts
 
 CUT_THROUGH_BYTES = 72
 """Preamble and start of frame, and the first 64 B."""
+
+
+def classes_as_levels(percents: Sequence[int], longest_bytes: int) -> dict[int, Level]:
+    """Return the turns of classes as service levels have them, with their quanta."""
+    least = min((percent for percent in percents if percent), default=1)
+    quanta = (longest_bytes * percent // least if percent else 1 for percent in percents)
+    return {number: Level(quantum_bytes=quantum) for number, quantum in enumerate(quanta)}
 
 
 def wire_bytes(raw: bytes) -> int:
@@ -34,10 +42,14 @@ class Passing:
     origin: Copy
     raw: bytes
     key: int | None = None
+    queue: int | None = None
+    """In which it waits there: of its logical port, or of its class."""
+    came_by: int = 0
+    """The port of this bridge by which its frame came."""
 
 
 class TurnServer:
-    """Serves copies one at a time, by service levels."""
+    """Serves copies one at a time, by service levels or classes; control frames go first."""
 
     def __init__(
         self,
@@ -53,32 +65,49 @@ class TurnServer:
         self._levels = levels
         self._service_fs = service_fs
         self._ends_at, self._resumes_at = places
+        self.told_at = self._ends_at
+        """When in an instant a control frame ends."""
         self._done = done
         self._began = began
         self._is_busy = False
+        self.teller: Teller | None = None
+        self.stops: Stops | None = None
+        self.control_begins: Callable[[ControlFrame], int]
+        """Told of a control frame that is sent from now on; says for how long."""
 
     def put(self, copy: Passing) -> None:
         """Let a copy join its queue."""
-        self._levels.put(copy.key, len(copy.raw), copy)
-        self._go_on()
+        self._levels.put(copy.queue, len(copy.raw), copy)
+        self.go_on()
 
-    def _go_on(self) -> None:
+    def _is_held(self, queue: int) -> bool:
+        return self.stops is not None and self.stops.is_stopped(queue)
+
+    def go_on(self) -> None:
+        """Begin with what is next, unless something is being sent."""
         if self._is_busy:
             return
-        copy = self._levels.take(self._env.now)
+        if self.teller is not None and self.teller.is_due:
+            self._is_busy = True
+            later(self._env, self.control_begins(self.teller.begin()), self.told_at, self._free)
+            return
+        copy = self._levels.take(self._env.now, self._is_held)
         if copy is not None:
             self._is_busy = True
             self._began(copy)
             later(self._env, self._service_fs(copy), self._ends_at, self._ends, copy)
             return
         resumes_fs = self._levels.resumes_fs()
-        if resumes_fs is not None:
-            later(self._env, resumes_fs - self._env.now, self._resumes_at, self._go_on)
+        if resumes_fs is not None and resumes_fs > self._env.now:
+            later(self._env, resumes_fs - self._env.now, self._resumes_at, self.go_on)
 
     def _ends(self, copy: Passing) -> None:
-        self._is_busy = False
         self._done(copy, 0)
-        self._go_on()
+        self._free()
+
+    def _free(self) -> None:
+        self._is_busy = False
+        self.go_on()
 
 
 class Port:
@@ -93,6 +122,7 @@ class Port:
         self.held_bytes = self.highest_bytes = 0
         self.frames_in = self.bytes_in = self.frames_out = self.bytes_out = 0
         self._busy_fs = self._busy_until_fs = 0
+        self.control_in = self.control_out = 0
         self.out_of: Counter[int | None] = Counter()
         self._area = self._held_since_fs = 0
         self.arrives: Callable[[Passing], None]
@@ -103,12 +133,54 @@ class Port:
         levels = bridge.relay.levels_of(number)
         self._rooms = {key: level.room_bytes for key, level in levels.items()}
         self.held_of: Counter[int | None] = Counter()
+        flow = bridge.parameters.flow_control
+        if flow is not None:
+            levels = classes_as_levels(bridge.parameters.percents, bridge.relay.longest_bytes)
+        self.came_in_levels = Levels(env, [] if flow is None else flow.part_bytes, flow)
+        """Of what has come in by this port, with flow control."""
+        self.stops: Stops | None = None
+        self.control_goes: Callable[[ControlFrame, int], None] = lambda _control, _after_fs: None
+        """Told as a control frame begins, and after how long it has come to the other end."""
+        self._line: TurnServer | FifoServer
         if levels:
             oracle = ServiceLevelsOracle(levels, bridge.relay.longest_bytes)
             resumes_at = place(Phase.BRIDGE_RESUMES, number)
             self._line = TurnServer(env, oracle, self.duration_fs, (sent_at, resumes_at), self._sent, self._begins)
+            if flow is not None:
+                self._let_stop(flow, self._line)
         else:
             self._line = FifoServer(env, self.duration_fs, lambda _: sent_at, self._sent, self._begins)
+
+    def _let_stop(self, flow: FlowControl, line: TurnServer) -> None:
+        """Let the port tell which classes are over, and obey."""
+
+        def quanta_fs(quanta: int) -> int:
+            return QUANTUM_BYTES * quanta * 8 * 10**15 // self.rate_bps
+
+        refresh_at = place(Phase.BRIDGE_REFRESHES, self.number)
+        places = place(Phase.BRIDGE_STOPS, self.number), place(Phase.BRIDGE_RESUMES, self.number)
+        over = self.came_in_levels.over
+        line.teller = Teller(self._env, flow, over, quanta_fs, refresh_at, line.go_on)
+        line.stops = self.stops = Stops(self._env, flow, quanta_fs, places, line.go_on)
+        line.control_begins, line.told_at = self._control_begins, place(Phase.BRIDGE_HAS_TOLD, self.number)
+        self.came_in_levels.changed = line.go_on
+
+    def _control_begins(self, control: ControlFrame) -> int:
+        duration_fs = wire_fs(CONTROL_DATA_BYTES, self.rate_bps)
+        self._is_busy_for(duration_fs)
+        self.control_goes(control, duration_fs + self.propagation_fs)
+        later(self._env, duration_fs, place(Phase.BRIDGE_SENDS, self.number), self._count_control, 0, 1)
+        return duration_fs
+
+    def _count_control(self, n_in: int, n_out: int) -> None:
+        self.control_in += n_in
+        self.control_out += n_out
+
+    def control_comes(self, control: ControlFrame, after_fs: int) -> None:
+        """Learn that a control frame has come by this port so much later than now."""
+        later(self._env, after_fs, place(Phase.BRIDGE_SENDS, self.number), self._count_control, 1, 0)
+        if self.stops is not None:
+            self.stops.comes(control, after_fs)
 
     @property
     def rate_bps(self) -> int:
@@ -147,13 +219,16 @@ class Port:
 
     def _begins(self, copy: Passing) -> None:
         duration_fs = self.duration_fs(copy)
-        self._busy_fs += duration_fs
-        self._busy_until_fs = self._env.now + duration_fs
+        self._is_busy_for(duration_fs)
         if self.begins is not None:
             self.begins(copy)
             return
         arrives_after_fs = duration_fs + self.propagation_fs
         later(self._env, arrives_after_fs, place(Phase.SWITCH, AtSwitch.LINE_BRINGS), self.arrives, copy)
+
+    def _is_busy_for(self, duration_fs: int) -> None:
+        self._busy_fs += duration_fs
+        self._busy_until_fs = self._env.now + duration_fs
 
     def _sent(self, copy: Passing, _waited_fs: int) -> None:
         self._hold(-len(copy.raw))
@@ -161,6 +236,7 @@ class Port:
         self.out_of[copy.key] += 1
         self.frames_out += 1
         self.bytes_out += wire_bytes(copy.raw)
+        self._bridge.left(copy)
 
     def came_in(self, raw: bytes) -> None:
         """Count a frame that the bridge forwards, or drops, now."""
@@ -171,7 +247,7 @@ class Port:
         """Return what went through until now."""
         busy_fs = self._busy_fs - max(0, self._busy_until_fs - self._env.now)
         counts = self.frames_in, self.bytes_in, self.frames_out, self.bytes_out
-        return PortCounts(*counts, busy_fs, self.area())
+        return PortCounts(*counts, busy_fs, self.area(), self.control_in, self.control_out)
 
 
 class Bridge:
@@ -185,6 +261,7 @@ class Bridge:
         self.parameters = parameters
         self.relay = relay
         self._ledger = ledger
+        self._flow = parameters.flow_control
         self.ports = {number: Port(env, self, number) for number in relay.ports}
         self._last_comes_fs = dict.fromkeys(self.ports, 0)
         self._last_due_fs = dict.fromkeys(self.ports, 0)
@@ -237,16 +314,29 @@ class Bridge:
         self._ledger.replicated += len(relayed.copies) - 1
         self.replicated += len(relayed.copies) - 1
         for (to, raw), key in zip(relayed.copies, relayed.keys, strict=True):
-            self._queue(to, Passing(copy.origin, raw, key))
+            queue = key if self._flow is None else self._flow.class_of_priority[relayed.priority]
+            self._queue(to, Passing(copy.origin, raw, key, queue, number))
 
     def _queue(self, to: int, copy: Passing) -> None:
         port = self.ports[to]
-        held_bytes = port.held_bytes if self.parameters.sharing == "port" else self._held_bytes()
-        if held_bytes + len(copy.raw) > self.parameters.buffer_bytes or not port.has_room(copy):
+        if not self._has_room(port, copy):
             self._ledger.frame_dropped(self._place(to), "QUEUE_FULL")
             return
+        if self._flow is not None:
+            self.ports[copy.came_by].came_in_levels.change(copy.queue, len(copy.raw))
         port.put(copy)
         self.buffer_highest_bytes = max(self.buffer_highest_bytes, self._held_bytes())
+
+    def _has_room(self, port: Port, copy: Passing) -> bool:
+        if self._flow is not None:
+            return self.ports[copy.came_by].came_in_levels.fits(copy.queue, len(copy.raw))
+        held_bytes = port.held_bytes if self.parameters.sharing == "port" else self._held_bytes()
+        return held_bytes + len(copy.raw) <= self.parameters.buffer_bytes and port.has_room(copy)
+
+    def left(self, copy: Passing) -> None:
+        """Give back the room of a copy that has been sent."""
+        if self._flow is not None:
+            self.ports[copy.came_by].came_in_levels.change(copy.queue, -len(copy.raw))
 
     def _held_bytes(self) -> int:
         return sum(port.held_bytes for port in self.ports.values())

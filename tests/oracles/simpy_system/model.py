@@ -14,9 +14,9 @@ from ..simpy_nic.commands import check_changes, run_with_commands, split_at_star
 from ..simpy_nic.frames import WIRE, Copy, Frame
 from ..simpy_nic.model import Model
 from ..simpy_nic.posts import Post
-from ..simpy_nic.switching import wire_fs
 from ..simpy_nic.tables import port_number, station_name
 from ..simpy_nic.timing import AtSwitch, Delay, FifoServer, Phase, place
+from ..simpy_nic.wires import wire_fs
 from .bridge import Passing
 from .commands import check_setup
 from .ledger import Ledger, ServerMeter
@@ -48,7 +48,12 @@ class Attached:
             ),
         )
         self.model.switch.sending_begins = partial(system.bridge.sending_begins, number)
-        system.bridge.ports[number].arrives = self._arrives
+        port = system.bridge.ports[number]
+        port.arrives = self._arrives
+        port.control_goes = self.model.switch.control_comes
+        self.model.switch.control_begins = lambda _number, control, duration_fs: port.control_comes(
+            control, duration_fs + port.propagation_fs
+        )
 
     def _nic(self, server: Server) -> NicParameters:
         """Return a server's parameters, with its tables and the lists that the bridge sets up in them."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..service_level_oracle import Level
-from ..simpy_nic import NicParameters
+from ..simpy_nic import FlowControl, NicParameters
 
 OUTSIDE = "outside"
 BRIDGE = "bridge"
@@ -67,6 +67,9 @@ class BridgeParameters:
     ageing_fs: int | None = None
     announce: bool = False
     extenders: Mapping[str, ExtenderParameters] = field(default_factory=dict)
+    flow_control: FlowControl | None = None
+    percents: Sequence[int] = (100,)
+    """With flow control, of each class."""
     policy: Sequence[Any] = ()
     """Entries shaped like those of `switch.acl`, with stations' names in the system, or `outside`."""
 

@@ -23,6 +23,8 @@ class Relayed(NamedTuple):
     copies: list[tuple[int, bytes]]
     reason: str | None = None
     keys: Sequence[int | None] = ()
+    priority: int = 0
+    """Of the frame as it came in."""
 
 
 class Relay:
@@ -125,7 +127,8 @@ class Relay:
         except DroppedError as dropped:
             return Relayed([], str(dropped))
         copies = [self._copy(to, sender, vlan, priority, header) for to in targets]
-        return Relayed(copies, keys=[None if isinstance(to, GroupList) else to.key for _, to in targets])
+        keys = [None if isinstance(to, GroupList) else to.key for _, to in targets]
+        return Relayed(copies, keys=keys, priority=header.priority)
 
     def _ask_policy(self, now_fs: int, station: str, vlan: int, header: Header) -> int:
         """Return the frame's priority, which an entry may have replaced."""

@@ -50,6 +50,7 @@ class Tree:
         for number, other in [*layout.far_end.items(), *uplinks, *(pair[::-1] for pair in uplinks)]:
             self.ports[number].begins = partial(self._box_of[other].begins_to_come, other)
         for number, other in layout.far_end.items():
+            self.ports[number].control_goes = self.ports[other].control_comes
             far = self.relays[layout.wires[other][0]]
             self.relays[layout.wires[number][0]].peers[number] = far, far.ports[other]
         self._introduce(announces=True)

@@ -1,0 +1,114 @@
+"""The link partner of a port without a bridge: it sends what stations outside have, and stops when it is told to."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine.frames import LINE_CAP
+from hwmodel.machine.network.pauses import NONE, class_of_header, end_stops, take_effect
+from hwmodel.machine.network.wires import wire_time_fs
+from hwmodel.machine.time.clock import LINE, PARTNER_GOES_ON, SOURCE_TIMER
+from hwmodel.machine.time.events import set_next, set_timer
+from hwmodel.rules.ethernet import FCS_BYTES
+
+FULL_FS = 10**9  # a source that finds no place looks again 1 us later
+
+
+@kernel
+def partner_is_full(nic, number):
+    """Tell whether a port's partner has no place for another frame."""
+    return nic.pauses.port[number].partner.n_waiting == LINE_CAP - 1
+
+
+@kernel
+def join_partner(nic, number, now_fs, source, source_number, goes_on):
+    """Let a source's pending frame wait at the partner; `goes_on`: the source has its next one as this one has left."""
+    partner = nic.pauses.port[number].partner
+    place = partner.free
+    if place > 0:
+        partner.free = partner.place[place - 1].following
+    else:
+        partner.n_used += 1
+        place = partner.n_used
+    entry = partner.place[place - 1]
+    frame = entry.frame
+    frame.template, frame.n_bytes = source.pending_template, source.pending_bytes - FCS_BYTES
+    frame.hash, frame.index = source.pending_hash, source.pending_record
+    frame.is_wire, frame.adapter_port = 1, number
+    entry.number, entry.following = partner.n_joined, 0
+    entry.source = source_number if goes_on else NONE
+    partner.n_joined += 1
+    partner.n_waiting += 1
+    queue = partner.queue[class_of_header(nic, frame.template)]
+    if queue.head == 0:
+        queue.head = place
+    else:
+        partner.place[queue.tail - 1].following = place
+    queue.tail = place
+    partner_begins(nic, number, now_fs)
+
+
+@kernel
+def next_of_partner(params, partner):
+    """Return the class whose first frame joined first, of those that are not stopped; `NONE` if none waits."""
+    found, least = NONE, NEVER
+    for number in range(params.n_classes):
+        queue = partner.queue[number]
+        if queue.head == 0 or partner.hears.mask >> number & 1:
+            continue
+        if partner.place[queue.head - 1].number < least:
+            found, least = number, partner.place[queue.head - 1].number
+    return found
+
+
+@kernel
+def partner_begins(nic, number, now_fs):
+    """Let the partner put its next frame on the line, if that is free."""
+    mac, partner = nic.port[number].mac, nic.pauses.port[number].partner
+    line = mac.line
+    if line.head != line.tail:
+        return
+    of_class = next_of_partner(nic.pauses.params, partner)
+    if of_class == NONE:
+        return
+    queue = partner.queue[of_class]
+    place = queue.head
+    entry = partner.place[place - 1]
+    queue.head = entry.following
+    partner.n_waiting -= 1
+    busy_fs = wire_time_fs(mac, entry.frame.n_bytes)
+    line.ring[line.tail & (LINE_CAP - 1)] = entry.frame
+    line.ring[line.tail & (LINE_CAP - 1)].ready_fs = now_fs + busy_fs
+    line.busy_until_fs = now_fs + busy_fs
+    if mac.params.is_down == 0:
+        mac.counts.rx_busy_fs += busy_fs
+    set_next(nic.clock, LINE + number, now_fs + busy_fs)
+    line.tail += 1
+    if entry.source != NONE:
+        source = nic.traffic.source[entry.source]
+        source.next_at_fs = source.timer_fs = now_fs + busy_fs
+        source.armed = 1
+        set_timer(nic.clock, now_fs + busy_fs, SOURCE_TIMER, entry.source)
+    entry.following = partner.free
+    partner.free = place
+
+
+@kernel
+def partner_takes(nic, number, now_fs):
+    """Let what the partner has heard take effect."""
+    own = nic.pauses.port[number]
+    last_fs = take_effect(
+        nic.pauses.params, nic.port[number].mac, own.partner.hears, now_fs, own.counts.partner_since_fs,
+        own.counts.partner_stopped_fs,
+    )  # fmt: skip
+    if last_fs > 0:
+        set_timer(nic.clock, last_fs, PARTNER_GOES_ON, number)
+    partner_begins(nic, number, now_fs)
+
+
+@kernel
+def partner_goes_on(nic, number, now_fs):
+    """Let the partner go on with what has been stopped for its time."""
+    own = nic.pauses.port[number]
+    end_stops(nic.pauses.params, own.partner.hears, now_fs, own.counts.partner_since_fs, own.counts.partner_stopped_fs)
+    partner_begins(nic, number, now_fs)

@@ -1,0 +1,199 @@
+"""The records of flow control: what ports have said and heard, levels by class, the link partner's queues.
+
+Control frames say what they say by priorities, as masks; of `mode: pause` all have the same. A class is *over* from its
+level's passing the high mark up to its low one (`nic.flow_control`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.records import I16, I32, I64, U8, ints, record
+from hwmodel.forwarding.header_store import MAX_TEMPLATES
+from hwmodel.forwarding.parse import HEADER, parse_header
+from hwmodel.forwarding.port_set import UPLINK
+from hwmodel.machine.adapter.arbiter_state import CLASS_QUEUE, WAITING_COPIES
+from hwmodel.machine.counts.ledger_state import GAUGE
+from hwmodel.machine.frames import FRAME, LINE_CAP
+from hwmodel.machine.guest.guest_state import MAX_QUEUES
+from hwmodel.machine.time.clock import ADAPTER_PORTS
+from hwmodel.rules.headroom import PRIORITIES, QUANTUM_BYTES
+from hwmodel.rules.transmit_credits import MOST_CLASSES
+
+HEARD_CAP = 1 << 14  # control frames on their way to one port: 100 us hold so many at 100 Gb/s
+ROOM_CAP = 1 << 14  # copies that the Rx DMA engine has taken and whose room is not yet free
+RECEIVED_CAP = 1 << 12
+NONE = -1  # in place of a class
+
+# Why a port does not begin with what waits there: its wire is dead, it is stopped, a control frame is due, or is sent.
+DEAD, STOPPED, CONTROL_DUE, CONTROL_ON_WIRE = 1, 2, 4, 8
+
+# A control frame: `named` and `stopped` are masks of priorities; those that are named and not stopped go on.
+SAID = record(*ints("effect_fs"), ("named", I32), ("stopped", I32), ("quanta", I32))
+# Who is told to stop: what is to take effect, up to when its classes are stopped, and which are (a mask).
+HEARING = record(
+    *ints("head", "tail", "mask"), ("until_fs", I64, (MOST_CLASSES,)), ("ring", SAID, (HEARD_CAP,))
+)  # fmt: skip
+# A frame that waits at the link partner; `number`: in the order in which they joined; `source`: that goes on as it
+# begins, `NONE` if none does.
+PARTNER_FRAME = record(("frame", FRAME), *ints("number"), ("source", I32), ("following", I32))
+PARTNER = record(
+    ("hears", HEARING),
+    *ints("n_joined", "n_waiting", "n_used", "free"),
+    ("queue", CLASS_QUEUE, (MOST_CLASSES,)),
+    ("place", PARTNER_FRAME, (LINE_CAP,)),
+)
+# By class: control frames begun that stopped it, and that let it go on; received ones that stopped it, and for how long
+# it was stopped here, and at the partner; since when it is, -1 if it is not.
+PORT_COUNTS = record(
+    *ints("sent", "received"),
+    ("stops_sent", I64, (MOST_CLASSES,)), ("stops_received", I64, (MOST_CLASSES,)),
+    ("stopped_fs", I64, (MOST_CLASSES,)), ("since_fs", I64, (MOST_CLASSES,)),
+    ("partner_stopped_fs", I64, (MOST_CLASSES,)), ("partner_since_fs", I64, (MOST_CLASSES,)),
+)  # fmt: skip
+# A port's `told`: the classes, as a mask, that its last control frame said to be over.
+PORT_PAUSES = record(
+    *ints("told", "refresh_fs", "refresh_is_due"), ("mac", HEARING), ("counts", PORT_COUNTS), ("partner", PARTNER)
+)
+BRIDGE_HEARD_CAP = 1 << 10
+BRIDGE_HEARING = record(
+    *ints("head", "tail", "mask"), ("until_fs", I64, (MOST_CLASSES,)), ("ring", SAID, (BRIDGE_HEARD_CAP,))
+)  # fmt: skip
+# What a port of a bridge has brought into the bridge's buffer by class, what it has said and heard.
+BRIDGE_PAUSES = record(
+    *ints("over", "told", "refresh_fs", "refresh_is_due"),
+    ("level", GAUGE, (MOST_CLASSES,)), ("over_fs", I64, (MOST_CLASSES,)), ("over_since_fs", I64, (MOST_CLASSES,)),
+    ("counts", PORT_COUNTS), ("hears", BRIDGE_HEARING),
+)  # fmt: skip
+PAUSES_PARAMS = record(
+    *ints("n_classes", "is_by_class", "sends", "obeys", "has_partner", "quanta", "refresh_quanta", "response_fs"),
+    ("part_bytes", I64, (MOST_CLASSES,)), ("high_bytes", I64, (MOST_CLASSES,)), ("low_bytes", I64, (MOST_CLASSES,)),
+    ("priorities", I64, (MOST_CLASSES,)),  # of each class those that may be stopped, a mask; 0: it loses frames
+    ("class_of_priority", I64, (PRIORITIES,)),
+)  # fmt: skip
+# What the Rx buffer has of a class: its level, since when its head waits for descriptors, -1 if it does not, for which
+# ring, and for how long it has been over its mark, since when, -1 if it is not.
+CLASS_LEVEL = record(
+    ("level", GAUGE),
+    ("queue", CLASS_QUEUE),
+    *ints("waits_fs", "waits_for", "blocked_since_fs", "over_fs", "over_since_fs", "n_over"),
+)
+# Room that is given back as payload leaves: for which ring the copy was, and of which class.
+ROOM = record(("ring", I32), ("of_class", I16), ("is_given", I16))
+ROOMS = record(*ints("head", "tail"), ("ring", ROOM, (ROOM_CAP,)))
+PAUSES = record(
+    ("params", PAUSES_PARAMS),
+    *ints("over", "pointer", "n_in_lists"),
+    ("of_class", CLASS_LEVEL, (MOST_CLASSES,)),
+    ("rooms", ROOMS),
+    ("waiting", WAITING_COPIES),
+    ("port", PORT_PAUSES, (ADAPTER_PORTS,)),
+    ("blocked_fs", I64, (MAX_QUEUES * MOST_CLASSES,)),  # by ring and class: for how long it kept a class's head waiting
+    ("header", HEADER),
+    ("class_of_template", U8, (MAX_TEMPLATES,)),  # plus 1; 0: not yet known
+    *ints("n_received", "next_received"),
+    ("received_at_fs", I64, (RECEIVED_CAP,)),
+    ("received", SAID, (RECEIVED_CAP,)),
+    ("received_port", I32, (RECEIVED_CAP,)),
+)
+
+
+@kernel
+def said_in(params, named, stopped):
+    """Return in one number what a control frame says beside its quanta: masks of priorities, and whether by class."""
+    return named | stopped << 8 | params.is_by_class << 16
+
+
+@kernel
+def named_in(said):
+    """Return the priorities that a control frame names."""
+    return said & 0xFF
+
+
+@kernel
+def stopped_in(said):
+    """Return the priorities that a control frame stops."""
+    return said >> 8 & 0xFF
+
+
+@kernel
+def is_heard(params, said):
+    """Tell whether who hears a control frame knows its kind: PAUSE, or by classes."""
+    return said >> 16 == params.is_by_class
+
+
+@kernel
+def quanta_fs(mac, n):
+    """Return how long so many quanta of 512 bit times of a port are."""
+    return QUANTUM_BYTES * n * mac.params.fs_per_byte_num // mac.params.fs_per_byte_den
+
+
+@kernel
+def hear(clock, hearing, effect_fs, named, stopped, quanta):
+    """Note a control frame that takes effect at a time; they come in order."""
+    said = hearing.ring[hearing.tail & (len(hearing.ring) - 1)]
+    said.effect_fs, said.named, said.stopped, said.quanta = effect_fs, named, stopped, quanta
+    hearing.tail += 1
+    if hearing.tail - hearing.head == len(hearing.ring):
+        clock.overflow = 1
+
+
+@kernel
+def take_effect(params, mac, hearing, now_fs, since_fs, stopped_fs):
+    """Carry out the first control frame of those heard; return when the last of what it stops may go on, 0 if nothing.
+
+    `since_fs`, `stopped_fs`: by class, since when it is stopped and for how long it has been.
+    """
+    said = hearing.ring[hearing.head & (len(hearing.ring) - 1)]
+    hearing.head += 1
+    last_fs = 0
+    for number in range(params.n_classes):
+        is_named, is_stopped = False, False
+        for priority in range(PRIORITIES):
+            if params.class_of_priority[priority] == number and said.named >> priority & 1:
+                is_named = True
+                is_stopped = is_stopped or (said.stopped >> priority & 1) != 0
+        if not is_named:
+            continue
+        if is_stopped:
+            until_fs = now_fs + quanta_fs(mac, said.quanta)
+            hearing.until_fs[number] = until_fs
+            last_fs = max(last_fs, until_fs)
+            if hearing.mask >> number & 1 == 0:
+                hearing.mask |= 1 << number
+                since_fs[number] = now_fs
+        elif hearing.mask >> number & 1:
+            go_on(hearing, number, now_fs, since_fs, stopped_fs)
+    return last_fs
+
+
+@kernel
+def go_on(hearing, number, now_fs, since_fs, stopped_fs):
+    """Let a class go on that was stopped."""
+    hearing.mask &= ~(1 << number)
+    hearing.until_fs[number] = 0
+    stopped_fs[number] += now_fs - since_fs[number]
+
+
+@kernel
+def end_stops(params, hearing, now_fs, since_fs, stopped_fs):
+    """Let all classes go on whose time is over."""
+    for number in range(params.n_classes):
+        if hearing.mask >> number & 1 and hearing.until_fs[number] <= now_fs:
+            go_on(hearing, number, now_fs, since_fs, stopped_fs)
+
+
+@kernel
+def class_of_header(nic, number):
+    """Return the class of frames from the wire with a header: by their priority."""
+    pauses = nic.pauses
+    if pauses.params.is_by_class == 0:
+        return 0
+    if pauses.class_of_template[number] == 0:
+        arrival, header = nic.headers.template_header[number], pauses.header
+        outer_kind = nic.port[arrival.adapter_port].switch.tables.port[UPLINK].outer_kind
+        parse_header(arrival.octets, arrival.n_bytes, outer_kind, header)
+        priority = header.pcp if header.has_c_tag else header.outer_pcp
+        pauses.class_of_template[number] = 1 + pauses.params.class_of_priority[priority]
+    return np.int64(pauses.class_of_template[number]) - 1

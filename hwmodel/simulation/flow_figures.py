@@ -1,0 +1,173 @@
+"""What a window says of flow control: levels by class, who was stopped, by whose ring."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from hwmodel.config.flow_control import high_marks_of, low_marks_of, parts_of
+from hwmodel.forwarding.port_set import UPLINK
+from hwmodel.results import BridgePause, ClassLevel, FlowControlUse, PortPause
+from hwmodel.rules.transmit_credits import MOST_CLASSES
+from hwmodel.units import FS_PER_NS
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.simulation.span import Span
+
+MOST_FLOWS, MOST_NAMED = 16, 4096  # that are named as waiting at a class of a port, at an adapter
+
+
+class PausesSnapshot(NamedTuple):
+    """Hold sums of flow control at one moment: by class, by port and class, and by ring and class."""
+
+    areas: Any
+    highest: Any
+    over_fs: Any
+    blocked_fs: Any
+    sent: Any
+    received: Any
+    stops_sent: Any
+    stops_received: Any
+    stopped_fs: Any
+    partner_stopped_fs: Any
+    targets: frozenset[tuple[int, int, int]]
+
+
+def take_pauses(nic: Any, n_headers: int, now_fs: int) -> PausesSnapshot | None:
+    """Copy the sums of flow control, intervals that have not ended among them; None without it.
+
+    `n_headers`: of the workload, which come first among those of the adapter.
+    """
+    if not nic.params.has_flow_control:
+        return None
+    pauses = nic["pauses"]
+    levels, n_queues = pauses["of_class"], int(nic.params.n_queues)
+    gauges, over = levels["level"], np.array([int(pauses["over"]) >> at & 1 for at in range(MOST_CLASSES)])
+    ports = pauses["port"][: int(nic.params.n_ports)]
+    counts = ports["counts"]
+    blocked = pauses["blocked_fs"][: n_queues * MOST_CLASSES].reshape(-1, MOST_CLASSES).copy()
+    for number, level in enumerate(levels):
+        if level["waits_for"] >= 0:
+            blocked[int(level["waits_for"]), number] += now_fs - int(level["blocked_since_fs"])
+    return PausesSnapshot(
+        areas=gauges["area"] + gauges["level"].astype(float) * (now_fs - gauges["since_fs"]),
+        highest=gauges["highest"].copy(),
+        over_fs=levels["over_fs"] + over * (now_fs - levels["over_since_fs"]),
+        blocked_fs=blocked,
+        sent=int(counts["sent"].sum()),
+        received=int(counts["received"].sum()),
+        stops_sent=counts["stops_sent"].copy(),
+        stops_received=counts["stops_received"].copy(),
+        stopped_fs=counts["stopped_fs"] + _open(ports["mac"], counts["since_fs"], now_fs),
+        partner_stopped_fs=counts["partner_stopped_fs"]
+        + _open(ports["partner"]["hears"], counts["partner_since_fs"], now_fs),
+        targets=_targets_outside(nic, n_headers),
+    )
+
+
+def _open(hearing: Any, since_fs: Any, now_fs: int) -> Any:
+    """Return for each port and class for how long a stop that has not ended has lasted."""
+    masks = hearing["mask"][:, None] >> np.arange(MOST_CLASSES) & 1
+    return masks * (now_fs - since_fs)
+
+
+def begin_pauses_window(nic: Any) -> None:
+    """Forget the highest levels seen so far."""
+    for level in nic.pauses.of_class:
+        level.level.highest = level.level.level
+
+
+def flow_control_use(config: Config, span: Span) -> FlowControlUse | None:
+    """Return what flow control did in a window; None without it."""
+    control = config.nic.flow_control
+    if control is None:
+        return None
+    start, end = span.start.pauses, span.end.pauses
+    parts, high, low = parts_of(config), high_marks_of(config), low_marks_of(config)
+    return FlowControlUse(
+        mode=control.mode,
+        control_frames_sent=end.sent - start.sent,
+        control_frames_received=end.received - start.received,
+        classes=tuple(
+            ClassLevel(
+                traffic_class=number,
+                part_bytes=parts[number],
+                high_bytes=high[number],
+                low_bytes=low[number],
+                level_mean_bytes=float(end.areas[number] - start.areas[number]) / span.fs,
+                level_max_bytes=int(end.highest[number]),
+                over_ns=int(end.over_fs[number] - start.over_fs[number]) / FS_PER_NS,
+                kept_ns=_kept(config, end.blocked_fs[:, number] - start.blocked_fs[:, number]),
+            )
+            for number in range(len(parts))
+        ),
+        ports=tuple(
+            PortPause(
+                port=config.port.names[port] or "p0",
+                traffic_class=number,
+                stops_sent=int(end.stops_sent[port][number] - start.stops_sent[port][number]),
+                stops_received=int(end.stops_received[port][number] - start.stops_received[port][number]),
+                stopped_ns=int(end.stopped_fs[port][number] - start.stopped_fs[port][number]) / FS_PER_NS,
+                partner_stopped_ns=int(end.partner_stopped_fs[port][number] - start.partner_stopped_fs[port][number])
+                / FS_PER_NS,
+                waiting_flows=_flows_outside(config, end.targets, port, number)
+                if end.partner_stopped_fs[port][number] > start.partner_stopped_fs[port][number]
+                else (),
+            )
+            for port in range(len(end.stops_sent))
+            for number in range(len(parts))
+        ),
+    )
+
+
+def _kept(config: Config, by_ring: Any) -> dict[str, float]:
+    """Return for how long rings kept a class waiting, by the name of the VM and the queue."""
+    n = config.nic.queues_per_vf
+    names = [port.name for port in config.switch.ports]
+    return {
+        names[ring // n] + (f".q{ring % n}" if n > 1 else ""): int(fs) / FS_PER_NS
+        for ring, fs in enumerate(by_ring)
+        if fs > 0
+    }
+
+
+def _targets_outside(nic: Any, n: int) -> frozenset[tuple[int, int, int]]:
+    """Return to which stations, by number, frames have come from outside, with the port and their class."""
+    headers, classes = nic["headers"]["template_header"][:n], nic["pauses"]["class_of_template"][:n]
+    own = np.flatnonzero(headers["port"] == UPLINK)[:MOST_NAMED]
+    by_class = np.maximum(0, classes[own].astype(int) - 1).tolist()
+    ends = (headers[name][own].tolist() for name in ("target", "adapter_port"))
+    return frozenset(zip(*ends, by_class, strict=True))
+
+
+def _flows_outside(config: Config, targets: frozenset[tuple[int, int, int]], port: int, number: int) -> tuple[str, ...]:
+    """Name the flows of a class that come from the stations outside by a port."""
+    names = [f"uplink>{each.name}" for each in config.switch.ports]
+    found = sorted(target for target, by, of in targets if (by, of) == (port, number) and 0 < target <= len(names))
+    return tuple(names[target - 1] for target in found[:MOST_FLOWS])
+
+
+def bridge_pauses(record: Any, port: int, now_fs: int) -> tuple[BridgePause, ...]:
+    """Return what flow control did at a port of a bridge, class by class."""
+    own, n = record.pauses[port], int(record.port[port].params.n_classes)
+    counts, hears = own.counts, own.hears
+    return tuple(
+        BridgePause(
+            traffic_class=number,
+            level_max_bytes=int(own.level[number].highest),
+            over_ns=(
+                int(own.over_fs[number])
+                + (now_fs - int(own.over_since_fs[number]) if int(own.over) >> number & 1 else 0)
+            )
+            / FS_PER_NS,
+            stops_sent=int(counts.stops_sent[number]),
+            stopped_ns=(
+                int(counts.stopped_fs[number])
+                + (now_fs - int(counts.since_fs[number]) if int(hears.mask) >> number & 1 else 0)
+            )
+            / FS_PER_NS,
+        )
+        for number in range(n)
+    )

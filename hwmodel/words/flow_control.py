@@ -1,0 +1,117 @@
+"""What is said of flow control: who was stopped and by whom, the headroom's formula."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from hwmodel.words.quantities import Line, count_text, percent_text, printable, table
+
+if TYPE_CHECKING:
+    from hwmodel.results.bridge import BridgeResult
+    from hwmodel.results.flow_control import FlowControlUse, PortPause
+    from hwmodel.results.result import Result
+
+_MOST_NAMED = 4
+LEVEL_COLUMNS = ("class", "part", "marks", "mean, B", "largest", "over", "")
+
+
+def stopped_sentences(result: Result) -> list[str]:
+    """Say of a whole run who was stopped, at adapters and at bridges."""
+    window = result.window
+    found: list[str] = []
+    for name, one in (("", result), *((one.name, one) for one in getattr(result, "adapters", ()))):
+        if one.flow_control is not None:
+            found += pause_sentences(one.flow_control, window.duration_ns, name)
+    for bridge in result.bridges:
+        found += bridge_pause_sentences(bridge, window.end_ns)
+    return found
+
+
+def pause_sentences(use: FlowControlUse, window_ns: float, server: str = "") -> Iterator[str]:
+    """Say who was stopped for how long, by whose ring, and which flows waited."""
+    whose = f"{printable(server)}: " if server else ""
+    levels = {one.traffic_class: one for one in use.classes}
+    for port in use.ports:
+        of_class = f"class {port.traffic_class}" if use.mode == "pfc" else "all frames"
+        what, level = f"{whose}{_at(use, port)}{of_class}", levels[port.traffic_class]
+        why = _why(level.kept_ns, window_ns)
+        if port.partner_stopped_ns > 0:
+            share = percent_text(port.partner_stopped_ns / window_ns)
+            yield f"{what} stopped outside for {share} of the window: {why}{_waited(port.waiting_flows)}"
+        elif level.over_ns > 0:
+            yield f"{what} over the mark for {percent_text(level.over_ns / window_ns)} of the window: {why}"
+        if port.stopped_ns > 0:
+            share = percent_text(port.stopped_ns / window_ns)
+            yield f"{what} on the way out stopped from outside for {share} of the window"
+
+
+def _at(use: FlowControlUse, port: PortPause) -> str:
+    return f"{port.port}, " if len({one.port for one in use.ports}) > 1 else ""
+
+
+def _why(kept_ns: Mapping[str, float], window_ns: float) -> str:
+    if not kept_ns:
+        return "the way to the hosts' memory is slower, no ring lacked descriptors"
+    name, ns = max(kept_ns.items(), key=lambda one: one[1])
+    others = f" (and {len(kept_ns) - 1} more)" if len(kept_ns) > 1 else ""
+    return f"the Rx ring of {printable(name)}{others} had no descriptor for {percent_text(ns / window_ns)} of it"
+
+
+def _waited(flows: Sequence[str]) -> str:
+    if not flows:
+        return ""
+    named = ", ".join(printable(one) for one in flows[:_MOST_NAMED])
+    return f"; {named}{' and others' if len(flows) > _MOST_NAMED else ''} waited"
+
+
+def pause_lines(use: FlowControlUse, window_ns: float) -> Iterator[Line]:
+    """Return the classes' levels and marks as a table, and what was said on the wire."""
+    rows = [
+        (
+            str(one.traffic_class),
+            count_text(one.part_bytes),
+            f"{count_text(one.high_bytes)}, {count_text(one.low_bytes)}",
+            count_text(round(one.level_mean_bytes)),
+            count_text(one.level_max_bytes),
+            percent_text(one.over_ns / window_ns),
+            "",
+        )
+        for one in use.classes
+    ]
+    yield from table(LEVEL_COLUMNS, rows, left_columns=(6,))
+    sent, received = count_text(use.control_frames_sent), count_text(use.control_frames_received)
+    yield Line(f"(of the Rx buffer, by class; control frames in the window: {sent} sent, {received} received)")
+
+
+def bridge_pause_sentences(bridge: BridgeResult, run_ns: float) -> Iterator[str]:
+    """Say which ports of a bridge were stopped, and which therefore stopped who sends to them."""
+    for port in bridge.ports:
+        for one in port.classes:
+            if one.stopped_ns > 0:
+                yield (
+                    f"Bridge port {printable(port.name)}: class {one.traffic_class} stopped from below for "
+                    f"{percent_text(one.stopped_ns / run_ns)} of the run"
+                )
+            if one.over_ns > 0:
+                yield (
+                    f"Bridge port {printable(port.name)}: what came by it of class {one.traffic_class} was over its "
+                    f"mark for {percent_text(one.over_ns / run_ns)} of the run; {one.stops_sent} stops sent"
+                )
+
+
+def headroom_words(kilobytes: int, low_kilobytes: int, longest: int, device: str, *, has_vfs: bool) -> str:
+    """Say what the driver's formula gives as headroom and as low mark."""
+    loopback = ", one more frame for what VMs send to each other" if has_vfs else ""
+    return (
+        f"Headroom by the formula of Linux' ixgbe ({device}, frames of {longest} B{loopback}): {kilobytes} KiB; low "
+        f"mark {low_kilobytes} KiB."
+    )
+
+
+def headroom_lack(number: int, headroom: str, needed: str) -> str:
+    """Say that a class's headroom is less than what may still come."""
+    return (
+        f"Class {number} has {headroom} of headroom, but up to {needed} may come behind its mark until its sender has "
+        "stopped: it may lose frames."
+    )

@@ -1,0 +1,30 @@
+"""The headroom formula of Linux' ixgbe, and control frames byte by byte."""
+
+from __future__ import annotations
+
+import pytest
+
+from hwmodel.rules.headroom import PAUSE_OPCODE, PFC_OPCODE, control_frame, headroom_bytes, low_mark_bytes
+
+
+@pytest.mark.parametrize(
+    ("device", "longest", "without_vfs", "with_vfs"),
+    [("82599", 1518, 15, 17), ("82599", 9728, 43, 52), ("X540", 1518, 22, 24), ("X540", 9728, 50, 59)],
+)
+def test_headroom_is_the_drivers(device, longest, without_vfs, with_vfs):
+    # By hand, 82599 and 1518 B: 36 * (12144 + 672 + 11112 + 37888 + 6144) / 25 + 1 + 24288 = 122151 bits, 15 KB begun.
+    assert headroom_bytes(device, longest, longest, has_vfs=False) == without_vfs * 1024
+    assert headroom_bytes(device, longest, longest, has_vfs=True) == with_vfs * 1024
+
+
+def test_low_mark_is_the_drivers():
+    # 2 * (2 * 8 * 1518 + 14400 + 1) = 77378 bits, 10 KB begun; 9728 B: 2 * (155648 + 14401) = 340098 bits, 42 KB.
+    assert (low_mark_bytes(1518), low_mark_bytes(9728)) == (10 * 1024, 42 * 1024)
+
+
+def test_control_frames_byte_by_byte():
+    pause = control_frame(0x020000000001, PAUSE_OPCODE, {0: 0x1234})
+    assert pause.hex() == "0180c2000001" + "020000000001" + "8808" + "0001" + "1234" + "00" * 42
+    pfc = control_frame(0x020000000001, PFC_OPCODE, {3: 0xFFFF, 5: 0})
+    assert pfc.hex() == ("0180c2000001020000000001880801010028000000000000ffff" + "0000" * 4 + "00" * 26)
+    assert len(pause) == len(pfc) == 60
