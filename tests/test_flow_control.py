@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from itertools import pairwise
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_pause_time_on_the_wire_is_quanta_times_512_bit_times(tmp_path):
     control = {"mode": "pause", "response_delay": "1us", "received": [{"at": "20us", "quanta": 300}]}
     result, passed = wire_of(tmp_path, {"nic": {"flow_control": control}})
     ends = [at for at, is_control, _ in passed if not is_control]
-    gaps = [(later - sooner, sooner, later) for sooner, later in zip(ends, ends[1:], strict=False) if later > 20_000]
+    gaps = [(later - sooner, sooner, later) for sooner, later in pairwise(ends) if later > 20_000]
     _, last, first = max(gaps)
     # What had begun by 21 us went on to its end; the next begins when the stop is over.
     assert 21_000 <= last < 21_000 + FRAME_NS
@@ -77,7 +78,7 @@ def test_a_paused_class_stops_no_other(tmp_path):
     result, passed = wire_of(tmp_path, changes)
     ends = [at for at, is_control, _ in passed if not is_control and at > 10_000]
     # All that leaves is vf1's, back to back.
-    assert {round(later - sooner) for sooner, later in zip(ends, ends[1:], strict=False)} <= {1230, 1231}
+    assert {round(later - sooner) for sooner, later in pairwise(ends)} <= {1230, 1231}
     by_port = {one.name: one for one in result.vms}
     assert by_port["vf1"].tx_gbps > 5 * by_port["vf0"].tx_gbps
     assert [one.stopped_ns > 0 for one in result.flow_control.ports] == [True, False]
@@ -100,9 +101,7 @@ def test_headroom_of_the_formula_is_enough_and_a_kilobyte_less_is_not(
     mark = n_before * (longest - 4)
     headroom = (kilobytes - lacks) * 1024
     lengths = [longest] * (7 + n_before + 1) + behind + [longest] * 10
-    capture = write_capture(
-        tmp_path / "in.pcap", [(0, frame(OUTSIDE, "vf0", n_bytes - 4)) for n_bytes in lengths]
-    )
+    capture = write_capture(tmp_path / "in.pcap", [(0, frame(OUTSIDE, "vf0", n_bytes - 4)) for n_bytes in lengths])
     delay_ps = delay_bits * 100 - round(CONTROL_NS * 1000)
     control = {
         "mode": "pause", "headroom": f"{headroom}B", "low_water": "0B", "response_delay": f"{delay_ps}ps",
@@ -131,7 +130,7 @@ def test_headroom_of_the_formula_is_enough_and_a_kilobyte_less_is_not(
 
 
 def test_a_class_whose_ring_is_empty_keeps_no_other_waiting(tmp_path):
-    """vf0's driver never refills: with pfc frames of class 1 for vf1 pass, with pause they wait behind those for vf0."""
+    """vf0's driver never refills: with pfc frames of class 1 for vf1 pass, with pause they wait behind vf0's."""
     timed = []
     for number in range(60):
         timed.append((number * 3000, frame(OUTSIDE, "vf0", 1000)))
