@@ -35,7 +35,7 @@ def of_bridge(buffer: str = "1MiB", **keys: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"nic.flow_control": {"mode": "pfc"}}, "mode: mode pfc stops classes, and there are none: say nic.arbitration"),
+        ({"nic.flow_control": {"mode": "pfc"}}, "mode pfc stops classes, and there are none: say nic.arbitration"),
         ({"nic.flow_control": {"mode": "psc"}}, "'psc' is not one of pause, pfc (did you mean pfc?)"),
         (of_pause(headroom="1MiB"), "headroom: the headroom is 1MiB, and nic.rx_buffer 512KiB: nothing is left"),
         (of_pfc(headroom=["15KiB", "300KiB"]), "the headroom of class 1 is 300KiB, and the part of class 1 256KiB"),
