@@ -35,13 +35,13 @@ def of_bridge(buffer: str = "1MiB", **keys: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"nic.flow_control": {"mode": "pfc"}}, "mode: mode pfc stops classes, and there are none: say nic.arbitration"),
+        ({"nic.flow_control": {"mode": "pfc"}}, "mode pfc stops classes, and there are none: say nic.arbitration"),
         ({"nic.flow_control": {"mode": "psc"}}, "'psc' is not one of pause, pfc (did you mean pfc?)"),
         (of_pause(headroom="1MiB"), "headroom: the headroom is 1MiB, and nic.rx_buffer 512KiB: nothing is left"),
         (of_pfc(headroom=["15KiB", "300KiB"]), "the headroom of class 1 is 300KiB, and the part of class 1 256KiB"),
         (of_pfc(headroom="255KiB"), "1KiB below the mark of class 0 do not hold the longest frame, max_frame 1518B"),
         (of_pfc(headroom=["15KiB"] * 3), "headroom: 3 values for 2 classes of nic.arbitration"),
-        (of_pfc(parts=["500KiB", "100KiB"]), "parts: the parts are 600KiB together, more than the Rx buffer has (512KiB)"),
+        (of_pfc(parts=["500KiB", "100KiB"]), "the parts are 600KiB together, more than the Rx buffer has (512KiB)"),
         (of_pause(parts=["500KiB"]), "parts: parts by classes are for mode: pfc"),
         (of_pause(priorities=[3]), "priorities: priorities are for mode: pfc"),
         (of_pause(low_water="500KiB"), "the low mark, 500KiB, is not below the high one, 495KiB"),
@@ -51,7 +51,7 @@ def of_bridge(buffer: str = "1MiB", **keys: Any) -> dict[str, Any]:
             of_pause(received=[{"at": "2us", "quanta": 1}, {"at": "1us", "quanta": 1}]),
             "received.1.at: control frames stand in the order of their times",
         ),
-        (of_pause(received=[{"at": "2us", "quanta": 1, "priorities": [1]}]), "priorities: priorities are for mode: pfc"),
+        (of_pause(received=[{"at": "2us", "quanta": 1, "priorities": [1]}]), "priorities are for mode: pfc"),
         (of_pause(received=[{"at": "2us", "quanta": 1, "port": "p1"}]), "there is no port p1; port.count is 1"),
         (
             {**of_pause(received=[{"at": "2us", "quanta": 1}]), "bridge": {}},

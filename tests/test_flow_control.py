@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from itertools import pairwise
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_pause_time_on_the_wire_is_quanta_times_512_bit_times(tmp_path):
     control = {"mode": "pause", "response_delay": "1us", "received": [{"at": "20us", "quanta": 300}]}
     result, passed = wire_of(tmp_path, {"nic": {"flow_control": control}})
     ends = [at for at, is_control, _ in passed if not is_control]
-    gaps = [(later - sooner, sooner, later) for sooner, later in zip(ends, ends[1:], strict=False) if later > 20_000]
+    gaps = [(later - sooner, sooner, later) for sooner, later in pairwise(ends) if later > 20_000]
     _, last, first = max(gaps)
     # What had begun by 21 us went on to its end; the next begins when the stop is over.
     assert 21_000 <= last < 21_000 + FRAME_NS
@@ -77,9 +78,10 @@ def test_a_paused_class_stops_no_other(tmp_path):
     result, passed = wire_of(tmp_path, changes)
     ends = [at for at, is_control, _ in passed if not is_control and at > 10_000]
     # All that leaves is vf1's, back to back.
-    assert {round(later - sooner) for sooner, later in zip(ends, ends[1:], strict=False)} <= {1230, 1231}
-    by_port = {one.name: one for one in result.vms}
-    assert by_port["vf1"].tx_gbps > 5 * by_port["vf0"].tx_gbps
+    assert {round(later - sooner) for sooner, later in pairwise(ends)} <= {1230, 1231}
+    # Of vf0 is read what leaves by 1 us + 5.5144 us, at most all of the wire, and what its 16 KiB hold.
+    read_bytes = {one.name: one.tx_gbps * 60_000 / 8 for one in result.vms}
+    assert read_bytes["vf0"] <= 6514.4 / BYTE_NS + 16 * 1024
     assert [one.stopped_ns > 0 for one in result.flow_control.ports] == [True, False]
 
 
@@ -110,18 +112,18 @@ def test_headroom_of_the_formula_is_enough_and_a_kilobyte_less_is_not(
             EXACT,
             {
                 "nic": {
-                    "rx_ring": 8, "drop_enable": False, "rx_buffer": f"{mark + headroom}B", "flow_control": control,
+                    "rx_ring": 8, "rx_fetch_batch": 1, "rx_prefetch": 1, "drop_enable": False, "rx_buffer": f"{mark + headroom}B", "flow_control": control,
                 },
                 "host": {"buffer_bytes": "16KiB"},
-                "driver": {"refill": False, "refill_batch": 1},
-                "switch": {"ports": [{"name": "all", "max_frame": longest}]},
+                "driver": {"refill": False, "refill_batch": 1, "rx_interrupt_batch": 0},
+                "switch": {"ports": [{"name": "all", "max_frame": f"{longest}B"}]},
                 "workload": {"pattern": None, "frame_bytes": None, "pcap": str(capture)},
                 "run": {"duration": "400us"},
             },
         )
     )  # fmt: skip
     result = simulate(config)
-    assert result.drops.get("rx_buffer_full", 0) == n_lost
+    assert result.drops.get("RX_BUFFER_FULL", 0) == n_lost
     level = result.flow_control.classes[0]
     fits = mark + (longest - 4) + sum(n_bytes - 4 for n_bytes in behind) - n_lost * (longest - 4)
     assert level.level_max_bytes == fits
@@ -129,15 +131,15 @@ def test_headroom_of_the_formula_is_enough_and_a_kilobyte_less_is_not(
 
 
 def test_a_class_whose_ring_is_empty_keeps_no_other_waiting(tmp_path):
-    """vf0's driver never refills: with pfc frames of class 1 for vf1 pass, with pause they wait behind those for vf0."""
+    """vf0's driver never refills: with pfc frames of class 1 for vf1 pass, with pause they wait behind vf0's."""
     timed = []
     for number in range(60):
         timed.append((number * 3000, frame(OUTSIDE, "vf0", 1000)))
         timed.append((number * 3000 + 1500, frame(OUTSIDE, "vf1", 1000, c_tag=5 << 13)))
     capture = write_capture(tmp_path / "in.pcap", timed)
     shared = {
-        "nic": {"rx_ring": 16, "drop_enable": False, "rx_buffer": "128KiB"},
-        "driver": {"vms": {"vf0": {"refill": False}}, "refill_batch": 1},
+        "nic": {"rx_ring": 16, "rx_fetch_batch": 1, "rx_prefetch": 1, "drop_enable": False, "rx_buffer": "128KiB"},
+        "driver": {"vms": {"vf0": {"refill": False}}, "refill_batch": 1, "rx_interrupt_batch": 0},
         "workload": {"pattern": None, "frame_bytes": None, "pcap": str(capture)},
         "run": {"duration": "400us"},
     }
@@ -146,7 +148,7 @@ def test_a_class_whose_ring_is_empty_keeps_no_other_waiting(tmp_path):
     )
     for_all = simulate(config_from_mapping(merged(EXACT, shared, {"nic": {"flow_control": {"mode": "pause"}}})))
     got = {
-        name: {flow.target: flow.delivered_frames for flow in result.flows}
+        name: {flow.to: flow.delivered for flow in result.flows}
         for name, result in (("pfc", by_class), ("pause", for_all))
     }
     assert got["pfc"] == {"vf0": 15, "vf1": 60}

@@ -26,5 +26,6 @@ def test_control_frames_byte_by_byte():
     pause = control_frame(0x020000000001, PAUSE_OPCODE, {0: 0x1234})
     assert pause.hex() == "0180c2000001" + "020000000001" + "8808" + "0001" + "1234" + "00" * 42
     pfc = control_frame(0x020000000001, PFC_OPCODE, {3: 0xFFFF, 5: 0})
-    assert pfc.hex() == ("0180c2000001020000000001880801010028000000000000ffff" + "0000" * 4 + "00" * 26)
+    times = "0000" * 3 + "ffff" + "0000" * 4
+    assert pfc.hex() == "0180c2000001" + "020000000001" + "8808" + "0101" + "0028" + times + "00" * 26
     assert len(pause) == len(pfc) == 60
