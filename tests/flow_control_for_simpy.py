@@ -7,8 +7,11 @@ from typing import Any
 from hwmodel.config import Config, servers_of
 from hwmodel.config.flow_control import headrooms_of, low_marks_of, response_fs
 from tests.oracles.simpy_nic import ControlFrame, FlowControl
+from tests.oracles.simpy_nic.flow_control import E_TAG, S_TAG, VN_TAG
 
 PRIORITIES = range(8)
+OUTER_TAGS = {"multichannel": S_TAG, "vn_tag": VN_TAG, "e_tag": E_TAG}
+"""By the switch's mode the tag that it knows before a C-TAG."""
 
 
 def adapter_flow_control(config: Config) -> FlowControl | None:
@@ -31,6 +34,7 @@ def adapter_flow_control(config: Config) -> FlowControl | None:
             (one.at_fs, int((one.port or "p0")[1:]), said(settings.mode, one.priorities, one.quanta))
             for one in settings.received
         ],
+        outer_tags=[tag for mode, tag in OUTER_TAGS.items() if mode == config.switch.mode],
     )  # fmt: skip
     return rules
 

@@ -18,8 +18,8 @@ from .timing import later
 QUANTUM_BYTES = 64
 CONTROL_DATA_BYTES = 60
 PRIORITIES = range(8)
-_C_TAG, _S_TAG, _VN_TAG, _E_TAG = b"\x81\x00", b"\x88\xa8", b"\x89\x26", b"\x89\x3f"
-_OUTER_BYTES = {_S_TAG: 4, _VN_TAG: 6, _E_TAG: 8}
+_C_TAG, S_TAG, VN_TAG, E_TAG = b"\x81\x00", b"\x88\xa8", b"\x89\x26", b"\x89\x3f"
+OUTER_BYTES = {S_TAG: 4, VN_TAG: 6, E_TAG: 8}
 
 
 class FlowTimer(IntEnum):
@@ -59,6 +59,8 @@ class FlowControl:
     obey: bool = True
     received: Sequence[tuple[int, int, ControlFrame]] = ()
     """When, and by which Ethernet port, control frames come from outside."""
+    outer_tags: Collection[bytes] = tuple(OUTER_BYTES)
+    """The tags before a C-TAG that are known, by their types."""
 
     @property
     def classes(self) -> range:
@@ -73,7 +75,7 @@ class FlowControl:
         """Return the class of a frame, and of its copies."""
         if self.mode == "pause":
             return 0
-        return self.class_of_priority[priority_of(frame.raw)] if frame.source == WIRE else frame.tx_class
+        return self.class_of_priority[priority_of(frame.raw, self.outer_tags)] if frame.source == WIRE else frame.tx_class
 
     def control_frame(self, quanta_of: Mapping[int, int]) -> ControlFrame:
         """Return what says so of classes."""
@@ -83,15 +85,15 @@ class FlowControl:
         return ControlFrame("pfc", {each: quanta_of[number] for each, number in named.items() if number in quanta_of})
 
 
-def priority_of(raw: bytes | None) -> int:
-    """Return a frame's priority: of its C-TAG, else of its S-TAG or E-TAG, else 0."""
+def priority_of(raw: bytes | None, outer_tags: Collection[bytes] = tuple(OUTER_BYTES)) -> int:
+    """Return a frame's priority: of its C-TAG, else of its S-TAG or E-TAG if that is known, else 0."""
     if raw is None:
         return 0
-    outer = raw[12:14]
-    at = 12 + _OUTER_BYTES.get(outer, 0)
+    outer = raw[12:14] if raw[12:14] in outer_tags else b""
+    at = 12 + OUTER_BYTES.get(outer, 0)
     if raw[at : at + 2] == _C_TAG:
         return raw[at + 2] >> 5
-    return raw[14] >> 5 if outer in (_S_TAG, _E_TAG) else 0
+    return raw[14] >> 5 if outer in (S_TAG, E_TAG) else 0
 
 
 class Levels:
