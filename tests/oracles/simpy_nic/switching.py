@@ -200,9 +200,13 @@ class Switch:
         return self._local.popleft() if self._local and may_move(self._local[0]) else None
 
     def _move_local_copies(self) -> None:
+        has_moved = False
         while (copy := self._next_local()) is not None:
-            self._receiver.accept(copy)
+            self._receiver.accept(copy, is_seen_to=False)
             self._copy_left(copy)
+            has_moved = True
+        if has_moved:
+            self._receiver.see_to_all()
 
     def forget(self, port: int) -> None:
         """Drop the local copies for a function that is off."""
