@@ -1,4 +1,4 @@
-"""Machines drawn at random whose descriptors, completion entries and doorbells have other sizes, or come in one write."""
+"""Machines drawn at random whose descriptors, completion entries and doorbells have sizes, or come in one write."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from hwmodel.errors import InputError
 from hwmodel.machine.host.translation import LINE_SHIFT
 from hwmodel.machine.time.clock import LANE_CAP
 from hwmodel.machine.tlp_kinds import ID_ORDER, RELAXED_ORDER, STRICT_ORDER
+from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
 from hwmodel.units import FS_PER_NS, format_time_fs, fs_per_byte
 
 if TYPE_CHECKING:

@@ -37,8 +37,8 @@ CORE = record(
 # posts no descriptor again has `NEVER` as its `refill_batch`. Of
 # `frame_time_fs` `pass_time_fs` is what the hypervisor takes to pass the frame to the guest, or from it. Of sends that
 # the adapter cuts into frames: `send_time_fs`, `descriptor_time_fs`, `send_byte_time_fs`; one has a context descriptor
-# if its ring's last one was another or, without `keeps_context`, always. `lone_doorbell_bytes`: of a doorbell that tells
-# of a single descriptor; `rings_inline`: it carries that.
+# if its ring's last one was another or, without `keeps_context`, always. `lone_doorbell_bytes`: of a doorbell that
+# tells of a single descriptor; `rings_inline`: it carries that.
 DRIVER = record(
     *ints("frame_time_fs", "byte_time_fs", "doorbell_time_fs", "interrupt_time_fs", "wakeup_time_fs", "pass_time_fs"),
     *ints("tx_doorbell_batch", "refill_batch", "rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs"),
