@@ -244,7 +244,7 @@ def test_the_table_of_attributes_is_right():
     with_condition = config_from_mapping({"scenario": [waiting]})
     text = re.sub(r"\badapter\b", "a", reference_text())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 132
+    assert len(table) == 135
     for key, attribute in table.items():
         has_extenders = "extenders" in key
         if key.startswith("bridges"):

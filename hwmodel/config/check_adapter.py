@@ -189,8 +189,9 @@ def _check_descriptors(config: Config, findings: Findings, name: str) -> None:
     nic = config.nic
     source = f"{_DESCRIPTOR_SOURCES[name == 'XL710']}; nic.preset: null has no such limit"
     if nic.tx_descriptor_bytes != DESCRIPTOR_BYTES:
+        n_bytes = format_bytes(nic.tx_descriptor_bytes)
         findings.add(
-            f"{format_bytes(nic.tx_descriptor_bytes)}; Tx descriptors of the {name} have {DESCRIPTOR_BYTES} B ({source})",
+            f"{n_bytes}; Tx descriptors of the {name} have {DESCRIPTOR_BYTES} B ({source})",
             "nic.tx_descriptor",
             "nic.preset",
         )

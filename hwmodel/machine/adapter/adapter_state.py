@@ -138,7 +138,7 @@ ADAPTER_PARAMS = record(
     # `receives_vary`: frames are coalesced, into receives of at most `most_coalesced` descriptors, open for
     # `coalesced_fs` at most, or split: the header is written by itself.
     *ints("receives_vary", "most_coalesced", "coalesced_fs", "splits_headers"),
-    # `tx_descriptor_shift`: 2 to its power are the bytes of a Tx descriptor. `doorbell_bytes`: of a doorbell that carries
-    # none. `has_inline`: some driver's doorbells do.
+    # `tx_descriptor_shift`: 2 to its power are the bytes of a Tx descriptor. `doorbell_bytes`: of a doorbell that
+    # carries none. `has_inline`: some driver's doorbells do.
     *ints("tx_descriptor_shift", "doorbell_bytes", "has_inline"),
 )
