@@ -161,7 +161,7 @@ def one_operation_a_writeback(patch: Patch) -> None:
 
     def write_part(held: writeback.HeldDescriptors, position: int, descriptors: int, received: Any) -> None:
         is_first_of_two = received is nothing
-        n_bytes = held._descriptors * writeback.DESCRIPTOR_BYTES
+        n_bytes = held._descriptors * held._entry_bytes
         whole = NO_OPERATION if is_first_of_two else Operation(Kind.WRITE, n_bytes)
         with pytest.MonkeyPatch.context() as each:
             each.setattr(writeback, "Operation", lambda _kind, _n_bytes: whole)

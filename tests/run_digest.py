@@ -246,6 +246,15 @@ CASES: Mapping[str, Mapping[str, Any]] = {
             ["vf1", "vf0", "800Mbps"]]},
         "run": {"warmup": "4us", "duration": "160us"},
     },
+    "inline": {
+        "nic": {"preset": None, "vfs": 3, "tx_ring": 64, "descriptor_cache": 4, "fetch_batch": 2, "rx_fetch_batch": 2,
+                "rx_prefetch": 2, "tx_descriptor": "64B", "completion_entry": "64B", "doorbell": "8B"},
+        "driver": {"preset": None, "tx_doorbell_batch": 1, "doorbell": "inline", "rx_interrupt_batch": 2,
+                   "vms": {"vf1": {"doorbell": "tail"}}},
+        "host": {"iotlb": {"entries": 9, "miss": "330ns"}},
+        "workload": {"pattern": "uniform", "load": "900Mbps", "sizes": [[64, 3], [570, 1]], "frame_bytes": None,
+                     "arrivals": "poisson"},
+    },
     "loads": {
         "nic": {"vfs": 3, "tx_ring": 64, "tx_writeback_batch": 1}, "driver": {"preset": "dpdk"},
         "workload": {

@@ -131,7 +131,7 @@ def test_thirty_two_bit_addresses_and_ecrc():
 
 
 def test_batches_of_the_demo():
-    assert Batches.of(demo()) == Batches(8, 8, 8, 8, 8, 1, 8)
+    assert Batches.of(demo()) == Batches(8, 8, 8, 8, 8, 1, 8, 0)
 
 
 def test_a_read_and_its_tlps():

@@ -42,8 +42,9 @@ def test_the_cache_is_the_configurations():
 
 
 def test_a_page_begun_is_a_page_and_a_line_begun_a_line():
-    nic = build_state(config_of(host=CACHE), 1)[0]
+    config = config_of(host=CACHE)
+    nic = build_state(config, 1)[0]
     nic.params.tx_ring, nic.params.rx_ring = 257, 1
-    place_pages(nic.host[0], nic.params, 4096, 2048)
+    place_pages(nic.host[0], nic.params, 4096, 2048, config.nic)
     regions = [nic.host[0].translation.params[name] for name in ("tx_ring", "rx_ring", "tx_buffer", "rx_buffer")]
     assert [(region.first, region.a_ring) for region in regions] == [(0, 8), (24, 8), (48, 264), (840, 8)]

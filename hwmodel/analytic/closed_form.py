@@ -28,11 +28,18 @@ from hwmodel.analytic.recent import remembered
 from hwmodel.analytic.sends import lone_send_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ZERO, Demand, Traffic
-from hwmodel.analytic.transactions import DIRECTIONS, Batches, TlpRules, Transaction, transactions_of
+from hwmodel.analytic.transactions import (
+    DIRECTIONS,
+    INLINE_DOORBELL,
+    Batches,
+    TlpRules,
+    Transaction,
+    transactions_of,
+)
 from hwmodel.config import Config, as_config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.rules.pcie_link import link_rate_of
+from hwmodel.rules.pcie_link import INLINE_DOORBELL_BYTES, link_rate_of
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S
 from hwmodel.words import limits as words
@@ -145,6 +152,7 @@ def _details(
             *_why_over_the_wire(config, system, found),
             *notes_of(system, found.demand, found.least, lone),
             *_of_doorbells(system, found),
+            *_of_inline_doorbells(config, found),
         ),
     )
 
@@ -252,11 +260,17 @@ def _of_doorbells(system: System, asked: _Asked) -> Iterator[str]:
     rung = min(config.driver.tx_doorbell_batch, config.driver.send_burst)
     saved = asked.rate / _rate(lowest(cores)) * max(ZERO, 1 - Fraction(batches.tx_free, rung * batches.tx_doorbells))
     link = link_rate_of(config.pcie)
-    doorbells = tuple(one for one in transactions if one.name == "Tx doorbell")
+    doorbells = tuple(one for one in transactions if one.name.startswith("Tx doorbell"))
     of_all, of_doorbells = (sum_link_bytes(one, link, direction)[0] for one in (transactions, doorbells))
     above = of_all / (of_all - saved * of_doorbells) - 1 if of_all else ZERO
     if above >= _TOLD:
         yield words.more_doorbells(batches.tx_free, float(above))
+
+
+def _of_inline_doorbells(config: Config, asked: _Asked) -> Iterator[str]:
+    """Say that descriptors which come with their doorbells may be read all the same."""
+    if any(one.name == INLINE_DOORBELL for transactions in asked.transactions for one in transactions):
+        yield words.inline_doorbells(INLINE_DOORBELL_BYTES, config.nic.doorbell_bytes)
 
 
 def _timer_interrupts_per_s(config: Config, demand: Demand) -> Fraction | None:
@@ -377,6 +391,8 @@ def is_exact(config: Config, demand: Demand, ceilings: Sequence[Ceiling], least:
     if has_system or has_mix or workload.pcap is not None or len(sought.sizes) > 1 or sought.mirrored:
         return False
     if workload.segment_bytes or nic.rsc or nic.header_split_bytes or nic.shared_descriptor_cache:
+        return False
+    if any(driver.doorbell == "inline" for driver in config.drivers):
         return False
     rate = least.frames_per_s
     seen = config.for_functions((*sought.sent, *sought.received))

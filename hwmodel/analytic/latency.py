@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.analytic.lone_frame import Way, crossing_of
 from hwmodel.analytic.system import System
-from hwmodel.analytic.transactions import Tlp, TlpRules, cut
+from hwmodel.analytic.transactions import INLINE_DOORBELL, Tlp, TlpRules, cut
 from hwmodel.config.names import function_name
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, REGISTER_BYTES, LinkRate, link_rate_of
+from hwmodel.rules.pcie_link import INLINE_DOORBELL_BYTES, REGISTER_BYTES, LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
 from hwmodel.words import limits as words
 
@@ -117,12 +117,13 @@ def frame_latency_steps(config: Config, frame_bytes: int, way: Way | None = None
     poll, it waits for an interrupt. `way`: None for a frame that stays in the one adapter as it is.
     """
     system, n_bytes = System.of(config), frame_bytes - FCS_BYTES
-    receiver = system.config(way.to_part if way else 0)
+    sender, receiver = system.config(way.part if way else 0), system.config(way.to_part if way else 0)
     if way is None:
         way = Way(0, n_bytes, ((0, n_bytes),))
     else:
         receiver = receiver.for_function(function_name(way.copies[0][0]))
-    sender = system.config(way.part)
+        if way.sender is not None:
+            sender = sender.for_function(function_name(way.sender))
     steps = [*_sending(sender, way.n_bytes), *_inside(sender, way.n_bytes)]
     if way.back_bytes is not None:
         steps += [*_over_the_bridge(system, way), *_inside(receiver, way.back_bytes, "of the receiver")]
@@ -144,8 +145,11 @@ def _sending(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
         formula += f" + waits for {config.pcie.tags} tags" if len(reads) > config.pcie.tags else ""
         return LatencyStep(name, span.duration_fs, formula)
 
-    yield _write(config, "Tx doorbell", rules.write(0, REGISTER_BYTES, "down"))
-    yield read("Tx descriptor read", [rules.read(0, DESCRIPTOR_BYTES)])
+    if config.driver.doorbell == "inline":
+        yield _write(config, INLINE_DOORBELL, rules.write(0, INLINE_DOORBELL_BYTES, "down"))
+    else:
+        yield _write(config, "Tx doorbell", rules.write(0, config.nic.doorbell_bytes, "down"))
+        yield read("Tx descriptor read", [rules.read(0, config.nic.tx_descriptor_bytes)])
     yield read("payload read", rules.reads(config.host.buffer_offset_bytes, n_bytes))
 
 
@@ -161,7 +165,7 @@ def _receiving(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
         tlps = rules.write(config.host.buffer_offset_bytes, piece)
         end_fs = max(end_fs, engines.write_ready_fs(0, piece)) + _serial_fs(rate, tlps, "up")
         written += tlps
-    payload_fs, back_bytes = end_fs, DESCRIPTOR_BYTES * len(buffers)
+    payload_fs, back_bytes = end_fs, config.nic.rx_entry_bytes * len(buffers)
     written_back = rules.write(0, back_bytes)
     end_fs = max(end_fs, engines.write_ready_fs(0, back_bytes)) + _serial_fs(rate, written_back, "up")
     of_engine = " + write engine" if config.nic.dma is not None else ""

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.rules.pcie_link import DATA_DESCRIPTOR_BYTES, DESCRIPTOR_BYTES, REGISTER_BYTES
+from hwmodel.rules.pcie_link import DATA_DESCRIPTOR_BYTES, INLINE_DOORBELL_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.analytic.transactions import TlpRules
@@ -25,7 +25,8 @@ class Send(NamedTuple):
     """Hold what a send takes; `picks`: from which byte of its memory to which each pick reads.
 
     `per_writeback`, `per_interrupt` (0: none), `per_free` and `doorbells`: sends that are written back at once, told of
-    at once, whose slots come free at once, and the doorbells for those that take their places.
+    at once, whose slots come free at once, and the doorbells for those that take their places, of which `inline` carry
+    the descriptor of a send.
     """
 
     n_frames: int
@@ -35,6 +36,7 @@ class Send(NamedTuple):
     per_interrupt: int
     per_free: int
     doorbells: int
+    inline: int
 
 
 class LoneSend(NamedTuple):
@@ -75,6 +77,7 @@ def send_of(config: Config) -> Send | None:
     per_interrupt = -(-told // (per_writeback * n_descriptors)) * per_writeback
     per_free = per_interrupt or per_writeback
     rung = min(driver.tx_doorbell_batch, driver.send_burst)
+    is_inline = driver.doorbell == "inline" and n_descriptors == 1
     return Send(
         workload.frames_a_send,
         n_descriptors,
@@ -83,7 +86,13 @@ def send_of(config: Config) -> Send | None:
         per_interrupt,
         per_free,
         -(-per_free // rung),
+        lone_doorbells(per_free, rung) if is_inline else 0,
     )
+
+
+def lone_doorbells(posted: int, rung: int) -> int:
+    """Return how many doorbells tell of one frame, or send, alone where so many are posted and each is for `rung`."""
+    return posted if rung == 1 else int(posted % rung == 1)
 
 
 def _picks(config: Config) -> Iterator[tuple[int, int]]:
@@ -103,12 +112,15 @@ def lone_send_of(config: Config, rules: TlpRules) -> LoneSend | None:
     send = send_of(config)
     if send is None:
         return None
-    offset, n_bytes = config.host.buffer_offset_bytes, DESCRIPTOR_BYTES * send.n_descriptors
+    nic, offset, n = config.nic, config.host.buffer_offset_bytes, send.n_descriptors
+    is_inline = config.driver.doorbell == "inline" and n == 1
+    doorbell_bytes = INLINE_DOORBELL_BYTES if is_inline else nic.doorbell_bytes
+    descriptors = () if is_inline else rules.reads(0, nic.tx_descriptor_bytes * n)
     reads = [read for first, end in send.picks for read in rules.reads(offset + first, end - first)]
     tlps = [
-        *rules.write(0, REGISTER_BYTES, "down"),
-        *(tlp for read in (*rules.reads(0, n_bytes), *reads) for tlp in read),
-        *rules.write(0, n_bytes),
+        *rules.write(0, doorbell_bytes, "down"),
+        *(tlp for read in (*descriptors, *reads) for tlp in read),
+        *rules.write(0, nic.tx_entry_bytes * n),
     ]
     up, down = (sum(tlp.link_bytes for tlp in tlps if tlp.direction == way) for way in ("up", "down"))
     return LoneSend(send.n_frames, send.n_descriptors, 1, len(reads), config.workload.send_bytes, up, down)

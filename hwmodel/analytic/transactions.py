@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from hwmodel.analytic.recent import remembered_by_arguments
 from hwmodel.analytic.rx_batches import RxBatches, RxRules, descriptor_shares, rx_batches
-from hwmodel.analytic.sends import Receives, Send, posting_fs, receives_of, send_of
+from hwmodel.analytic.sends import Receives, Send, lone_doorbells, posting_fs, receives_of, send_of
 from hwmodel.analytic.traffic import ZERO, Sizes, Traffic
 from hwmodel.config.frame_lengths import descriptors_of_send
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import (
     DESCRIPTOR_BYTES,
+    INLINE_DOORBELL_BYTES,
     REGISTER_BYTES,
     TlpOverhead,
     counts_whole_double_words,
@@ -82,7 +83,9 @@ class RingPiece:
 
 # Of rings of 4,096 and frames of several lengths the closed form takes 4 ms, and 14 where this is not remembered.
 @lru_cache(maxsize=1024)
-def cut_ring(batch: int, ring: int, boundary_bytes: int, *, from_anywhere: bool = False) -> tuple[RingPiece, ...]:
+def cut_ring(
+    batch: int, ring: int, boundary_bytes: int, *, each_bytes: int = DESCRIPTOR_BYTES, from_anywhere: bool = False
+) -> tuple[RingPiece, ...]:
     """Cut batches of `batch` descriptors that follow one another round a ring of `ring` descriptors.
 
     A batch is cut where the ring wraps and at multiples of `boundary_bytes`. The means are exact: they are taken over
@@ -98,8 +101,8 @@ def cut_ring(batch: int, ring: int, boundary_bytes: int, *, from_anywhere: bool 
         first = number * step % ring
         before_wrap = min(batch, ring - first)
         for start, n in ((first, before_wrap), (0, batch - before_wrap)):
-            address = start * DESCRIPTOR_BYTES
-            for piece in cut(address, n * DESCRIPTOR_BYTES, boundary_bytes):
+            address = start * each_bytes
+            for piece in cut(address, n * each_bytes, boundary_bytes):
                 key = (address % boundary_bytes, piece)
                 counts[key] = counts.get(key, 0) + 1
                 address += piece
@@ -111,6 +114,7 @@ Direction = Literal["up", "down"]
 Kind = Literal["posted", "non_posted", "completion"]
 DIRECTIONS: tuple[Direction, Direction] = ("up", "down")
 DOUBLE_WORD_BYTES = 4
+INLINE_DOORBELL = "Tx doorbell with descriptor"
 
 
 @dataclass(frozen=True)
@@ -232,7 +236,8 @@ class Batches:
 
     `tx_interrupt`: 0 for none. `tx_free`: the slots that come free at once. `tx_doorbells`: the doorbells for them: a
     driver that gets so few at a time rings for those, however large its own batch. `tx_reported`: how many descriptors
-    of a write-back batch are written.
+    of a write-back batch are written. `tx_inline`: of the slots that come free at once so many are told of by doorbells
+    that carry their descriptors, of a frame each.
     """
 
     fetch: int
@@ -242,6 +247,7 @@ class Batches:
     tx_free: int
     tx_doorbells: int
     tx_reported: int
+    tx_inline: int
 
     @classmethod
     def of(cls, config: Config, share: int | None = None) -> Batches:
@@ -265,7 +271,23 @@ class Batches:
             tx_free=tx_free,
             tx_doorbells=-(-tx_free // rung),
             tx_reported=1 if nic.reports_last else tx_writeback,
+            tx_inline=lone_doorbells(tx_free, rung) if driver.doorbell == "inline" else 0,
         )
+
+
+class RingBytes(NamedTuple):
+    """Hold the bytes of a Tx descriptor, of what reports a done descriptor of either ring, and of a plain doorbell."""
+
+    tx_descriptor: int
+    tx_entry: int
+    rx_entry: int
+    doorbell: int
+
+    @classmethod
+    def of(cls, config: Config) -> RingBytes:
+        """Take them from a configuration."""
+        nic = config.nic
+        return cls(nic.tx_descriptor_bytes, nic.tx_entry_bytes, nic.rx_entry_bytes, nic.doorbell_bytes)
 
 
 def share_of_cache(config: Config, traffic: Traffic, beside: Iterable[Traffic] = ()) -> int | None:
@@ -329,6 +351,7 @@ class _Asked(NamedTuple):
 
     rules: TlpRules
     batches: Batches
+    ring_bytes: RingBytes
     rx_rules: RxRules
     rx_frames: tuple[tuple[int, Fraction], ...]
     tx_ring: int
@@ -345,7 +368,7 @@ class _Asked(NamedTuple):
     def of(cls, config: Config, traffic: Traffic) -> _Asked:
         host, receives = config.host, receives_in(config, traffic.sizes)
         return cls(
-            TlpRules.of(config), Batches.of(config, share_of_cache(config, traffic)),
+            TlpRules.of(config), Batches.of(config, share_of_cache(config, traffic)), RingBytes.of(config),
             RxRules.of(config), tuple(_shares_of_receives(config, traffic.sizes).items()),
             config.nic.tx_ring, host.buffer_bytes, host.buffer_offset_bytes,
             traffic.sizes, traffic.reads, traffic.written, traffic.frames_per_s, send_of(config), receives,
@@ -401,7 +424,7 @@ def _transactions(asked: _Asked, interrupts_per_s: Fraction | None) -> tuple[Tra
 class _Writer:
     def __init__(self, asked: _Asked) -> None:
         self._asked = asked
-        self._rules, self._batches = asked.rules, asked.batches
+        self._rules, self._batches, self._bytes = asked.rules, asked.batches, asked.ring_bytes
         self._rx_batches = rx_batches(asked.rx_rules, dict(asked.rx_frames))
 
     def all(self, interrupts_per_s: Fraction | None) -> Iterator[Transaction]:
@@ -422,8 +445,7 @@ class _Writer:
         asked = self._asked
         sends = asked.reads / send.n_frames
         descriptors = sends * send.n_descriptors
-        yield self._register_write("Tx doorbell", "down", sends * send.doorbells / send.per_free)
-        yield from self._descriptor_reads("Tx descriptor read", descriptors, self._batches.fetch, asked.tx_ring)
+        yield from self._tell(sends, descriptors, send.doorbells, send.per_free, send.inline)
         counts: dict[tuple[tuple[Tlp, ...], tuple[tuple[Tlp, ...], ...]], int] = {}
         for first, end in send.picks:
             transfer = self._rules.reads(asked.buffer_offset_bytes + first, end - first)
@@ -435,22 +457,34 @@ class _Writer:
         batch = min(send.per_writeback * send.n_descriptors, asked.tx_ring)
         yield from self._tx_writebacks(descriptors, batch)
         if send.per_interrupt:
-            yield self._register_write("Tx interrupt", "up", sends / send.per_interrupt)
+            yield self._interrupt("Tx interrupt", sends / send.per_interrupt)
 
     def _sending(self) -> Iterator[Transaction]:
         if self._asked.send is not None:
             yield from self._sends(self._asked.send)
             return
-        batches, reads, ring = self._batches, self._asked.reads, self._asked.tx_ring
-        yield self._register_write("Tx doorbell", "down", reads * batches.tx_doorbells / batches.tx_free)
-        yield from self._descriptor_reads("Tx descriptor read", reads, batches.fetch, ring)
+        batches, reads = self._batches, self._asked.reads
+        yield from self._tell(reads, reads, batches.tx_doorbells, batches.tx_free, batches.tx_inline)
         for frame_bytes, share in self._asked.sizes:
             transfer = self._rules.reads(self._asked.buffer_offset_bytes, frame_bytes - FCS_BYTES)
             for number, tlps in enumerate(transfer):
                 yield self._times("payload read", reads * share, tlps, () if number else transfer)
         yield from self._tx_writebacks(reads, batches.tx_writeback)
         if batches.tx_interrupt:
-            yield self._register_write("Tx interrupt", "up", reads / batches.tx_interrupt)
+            yield self._interrupt("Tx interrupt", reads / batches.tx_interrupt)
+
+    def _tell(
+        self, posted: Fraction, descriptors: Fraction, doorbells: int, free: int, inline: int
+    ) -> Iterator[Transaction]:
+        """Give doorbells and descriptor reads of what is posted, `free` at once by so many doorbells.
+
+        Of these `inline` carry their descriptors: at the best none of those is read.
+        """
+        yield self._doorbell("Tx doorbell", posted * (doorbells - inline) / free)
+        inline_write = self._rules.write(0, INLINE_DOORBELL_BYTES, "down")
+        yield self._times(INLINE_DOORBELL, posted * inline / free, inline_write)
+        read, ring, each_bytes = descriptors * (free - inline) / free, self._asked.tx_ring, self._bytes.tx_descriptor
+        yield from self._descriptor_reads("Tx descriptor read", read, self._batches.fetch, ring, each_bytes)
 
     def _receiving(self) -> Iterator[Transaction]:
         copies, ring, offset = self._asked.written, self._asked.rx_rules.rx_ring, self._asked.buffer_offset_bytes
@@ -467,14 +501,17 @@ class _Writer:
                 tlps = self._rules.write(offset, piece_bytes)
                 yield self._times("payload write", copies * share, tlps)
         per_copy = sum((n * share for n, share in self._asked.rx_frames), Fraction(0))
-        yield from self._descriptor_reads("Rx descriptor read", copies * per_copy, self._batches.rx_fetch, ring)
+        fetch = self._batches.rx_fetch
+        yield from self._descriptor_reads("Rx descriptor read", copies * per_copy, fetch, ring, DESCRIPTOR_BYTES)
         rx = self._rx_batches
         for n_descriptors, share in rx.writebacks:
             held = copies / rx.frames_per_writeback * share * n_descriptors
-            pieces = cut_ring(n_descriptors, ring, self._rules.max_payload_bytes, from_anywhere=not rx.is_regular)
-            for piece in pieces:
+            for piece in cut_ring(
+                n_descriptors, ring, self._rules.max_payload_bytes,
+                each_bytes=self._bytes.rx_entry, from_anywhere=not rx.is_regular,
+            ):  # fmt: skip
                 yield self._ring_write("Rx write-back", held, piece)
-        yield self._register_write("Rx doorbell", "down", copies * per_copy / rx.descriptors_per_doorbell)
+        yield self._doorbell("Rx doorbell", copies * per_copy / rx.descriptors_per_doorbell)
 
     def _rx_interrupts(self, per_s: Fraction | None) -> Iterator[Transaction]:
         if per_s is not None:
@@ -482,20 +519,26 @@ class _Writer:
             yield Transaction("Rx interrupt", Fraction(0), per_s, tlps)
         elif self._rx_batches.frames_per_interrupt:
             per_frame = self._asked.written / self._rx_batches.frames_per_interrupt
-            yield self._register_write("Rx interrupt", "up", per_frame)
+            yield self._interrupt("Rx interrupt", per_frame)
 
-    def _register_write(self, name: str, direction: Direction, per_frame: Fraction) -> Transaction:
-        return self._times(name, per_frame, self._rules.write(0, REGISTER_BYTES, direction))
+    def _interrupt(self, name: str, per_frame: Fraction) -> Transaction:
+        return self._times(name, per_frame, self._rules.write(0, REGISTER_BYTES))
 
-    def _descriptor_reads(self, name: str, descriptors: Fraction, batch: int, ring: int) -> Iterator[Transaction]:
-        for piece in cut_ring(batch, ring, self._rules.max_read_request_bytes):
+    def _doorbell(self, name: str, per_frame: Fraction) -> Transaction:
+        return self._times(name, per_frame, self._rules.write(0, self._bytes.doorbell, "down"))
+
+    def _descriptor_reads(
+        self, name: str, descriptors: Fraction, batch: int, ring: int, each_bytes: int
+    ) -> Iterator[Transaction]:
+        for piece in cut_ring(batch, ring, self._rules.max_read_request_bytes, each_bytes=each_bytes):
             tlps = self._rules.read(piece.address, piece.n_bytes)
             yield self._times(name, descriptors * piece.per_descriptor, tlps)
 
     def _tx_writebacks(self, descriptors: Fraction, batch: int) -> Iterator[Transaction]:
         """Give the write-backs of sent descriptors: of each, or of the last of a batch alone."""
         written, n = (descriptors / batch, 1) if self._batches.tx_reported == 1 else (descriptors, batch)
-        for piece in cut_ring(n, self._asked.tx_ring, self._rules.max_payload_bytes):
+        each_bytes = self._bytes.tx_entry
+        for piece in cut_ring(n, self._asked.tx_ring, self._rules.max_payload_bytes, each_bytes=each_bytes):
             yield self._ring_write("Tx write-back", written, piece)
 
     def _ring_write(self, name: str, descriptors: Fraction, piece: RingPiece) -> Transaction:

@@ -265,10 +265,18 @@ def _of_ring(
     page = iotlb.page_bytes
     ring = config.nic.tx_ring if side == "tx" else config.nic.rx_ring
     per_frame = 1.0 if side == "tx" else float(mean_descriptors(config, traffic.sizes))
-    moved, n_pages = per_frame * DESCRIPTOR_BYTES / page, -(-ring * DESCRIPTOR_BYTES // page)
-    n = max(min(1.0, counts.touches[side] / total), moved)  # those of one frame follow one another
-    read_share = counts.ring_reads[side] / counts.touches[side]
-    yield Sweep(f"{side}_ring", frames * n, moved / n if n_pages > 1 else 0.0, n_pages, read_share)
+    read, touched = counts.ring_reads[side], counts.touches[side]
+    each_bytes = config.nic.tx_descriptor_bytes if side == "tx" else DESCRIPTOR_BYTES
+    entry_bytes = config.nic.completion_entry_bytes
+    rings = [("ring", each_bytes, touched, read)]
+    if entry_bytes is not None:
+        rings = [("ring", each_bytes, read, read), ("entries", entry_bytes, touched - read, 0.0)]
+    for name, n_bytes, touches, reads in rings:
+        if not touches:
+            continue
+        moved, n_pages = per_frame * n_bytes / page, -(-ring * n_bytes // page)
+        n = max(min(1.0, touches / total), moved)  # those of one frame follow one another
+        yield Sweep(f"{side}_{name}", frames * n, moved / n if n_pages > 1 else 0.0, n_pages, reads / touches)
     stride = _tx_stride(config) if side == "tx" else config.host.buffer_bytes
     is_read = float(side == "tx")
     if stride < page:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from hwmodel.rules.pcie_link import GENERATIONS, MOST_TEN_BIT_TAGS, DllpModel
+from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, GENERATIONS, MOST_TEN_BIT_TAGS, DllpModel
 
 from .arbitration import TransmitArbitration
 from .flow_control import FlowControl
@@ -31,6 +31,7 @@ _BATCH = Whole(1, 4096)
 _THRESHOLD = Whole(0, 127)  # Intel 82599 data sheet, TXDCTL: seven bits each
 _TIME = Duration("0ns", "1ms")
 _BUFFER = ByteCount("64B", "64MiB")
+_DESCRIPTOR = ByteCount("16B", "64B", power_of_two=True)
 
 
 class Credits(Block):
@@ -279,6 +280,24 @@ class Nic(Block):
         "queues.",
         derived="with workload.connections the RSS table alone",
     )
+    tx_descriptor_bytes: Annotated[int, _DESCRIPTOR] = key(
+        "16B",
+        "Size of a Tx descriptor. Intel's have 16 B, those of the ConnectX kind 64 B (Linux, mlx5/qp.h: "
+        "MLX5_SEND_WQE_BB). An Rx descriptor has 16 B.",
+        alias="tx_descriptor",
+    )
+    completion_entry_bytes: Annotated[int, _DESCRIPTOR] | None = key(
+        None,
+        "Size of an entry of the completion rings into which what is done is reported, 64B with adapters of the "
+        "ConnectX kind (Linux, mlx5/device.h: struct mlx5_cqe64); null: descriptors are written back where they lie.",
+        alias="completion_entry",
+    )
+    doorbell_bytes: Annotated[int, ByteCount("4B", "8B", power_of_two=True)] = key(
+        "4B",
+        "Size of a driver's write that tells of descriptors or enables an interrupt: a tail register has 4 B, "
+        "mlx5/doorbell.h writes 8 B (mlx5_write64).",
+        alias="doorbell",
+    )
     tx_ring: Annotated[int, Whole(8, 65536)] = key(
         512, "Descriptors of a Tx ring. A saturated sender keeps it full, so it adds to the latency."
     )
@@ -286,7 +305,7 @@ class Nic(Block):
         512, "Descriptors of an Rx ring: how many frames a slow receiver may lag behind before frames drop or wait."
     )
     fetch_batch: Annotated[int, _BATCH] = key(
-        8, "Tx descriptors read at once, 16 B each. Larger spends fewer bytes on read requests and headers."
+        8, "Tx descriptors read at once. Larger spends fewer bytes on read requests and headers."
     )
     rx_fetch_batch: Annotated[int, _BATCH] = key(
         8, "Rx descriptors read at once, when fewer than rx_prefetch are cached and as many are posted."
@@ -384,7 +403,7 @@ class Nic(Block):
         """Say nothing of offloads where they are as without them."""
         sparse = (
             "arbitration", "tso", "rsc", "header_split_bytes", "vectors_per_function", "shared_descriptor_cache",
-            "txdctl", "rxdctl", "flow_control",
+            "txdctl", "rxdctl", "flow_control", "tx_descriptor_bytes", "completion_entry_bytes", "doorbell_bytes",
         )  # fmt: skip
         return said_where_set(self, write(self), *sparse)
 
@@ -397,6 +416,16 @@ class Nic(Block):
     def reports_last(self) -> bool:
         """Say whether the last Tx descriptor of a batch alone is written back, for all of it."""
         return self.txdctl is not None and self.txdctl.wthresh == 0 and self.txdctl.rs > 1
+
+    @property
+    def tx_entry_bytes(self) -> int:
+        """Return the bytes that report a done Tx descriptor: its own, or those of a completion entry."""
+        return self.completion_entry_bytes or self.tx_descriptor_bytes
+
+    @property
+    def rx_entry_bytes(self) -> int:
+        """Return the bytes that report a done Rx descriptor."""
+        return self.completion_entry_bytes or DESCRIPTOR_BYTES
 
     @property
     def n_vectors(self) -> int:

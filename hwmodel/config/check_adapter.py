@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.rules.pcie_link import MOST_TAGS, TEN_BIT_TAG_GENERATION, most_tags
+from hwmodel.rules.pcie_link import (
+    DESCRIPTOR_BYTES,
+    MOST_TAGS,
+    REGISTER_BYTES,
+    TEN_BIT_TAG_GENERATION,
+    most_tags,
+)
 from hwmodel.units import format_bytes
 
 from .adapter import MODEL_MAX_QUEUES, MODEL_RING_POOL
@@ -27,6 +33,11 @@ _RX_BATCHES = (
     "nic.rx_fetch_batch", "nic.rx_prefetch", "nic.rx_writeback_batch", "driver.rx_interrupt_batch",
     "driver.refill_batch",
 )  # fmt: skip
+# By whether it is the XL710.
+_DESCRIPTOR_SOURCES = (
+    "Linux ixgbe_type.h: union ixgbe_adv_tx_desc, IXGBE_TDT; igb's are the same",
+    "Linux i40e: struct i40e_tx_desc, I40E_QTX_TAIL",
+)
 
 
 def check_link(config: Config, findings: Findings) -> None:
@@ -96,6 +107,7 @@ def check_device(config: Config, findings: Findings) -> None:
         _check_functions(config, findings, name, DEVICES[name])
         _check_ring_range(config, findings, name, DEVICES[name])
         _check_tables(config, findings, name, DEVICES[name])
+        _check_descriptors(config, findings, name)
     _check_capacity(config, findings)
 
 
@@ -170,6 +182,39 @@ def _check_tables(config: Config, findings: Findings, name: str, device: Device)
     n_mirrors = len(config.switch.mirrors)
     if n_mirrors > device.max_mirrors:
         findings.add(f"{n_mirrors} mirrors; the {name} has {device.max_mirrors}", "switch.mirrors", "nic.preset")
+
+
+def _check_descriptors(config: Config, findings: Findings, name: str) -> None:
+    """Refuse what none of the devices with a preset has: they are Intel's, and alike in this."""
+    nic = config.nic
+    source = f"{_DESCRIPTOR_SOURCES[name == 'XL710']}; nic.preset: null has no such limit"
+    if nic.tx_descriptor_bytes != DESCRIPTOR_BYTES:
+        n_bytes = format_bytes(nic.tx_descriptor_bytes)
+        findings.add(
+            f"{n_bytes}; Tx descriptors of the {name} have {DESCRIPTOR_BYTES} B ({source})",
+            "nic.tx_descriptor",
+            "nic.preset",
+        )
+    if nic.completion_entry_bytes is not None:
+        findings.add(
+            f"the {name} has no completion rings: it writes descriptors back where they lie ({source})",
+            "nic.completion_entry",
+            "nic.preset",
+        )
+    if nic.doorbell_bytes != REGISTER_BYTES:
+        findings.add(
+            f"{format_bytes(nic.doorbell_bytes)}; tail registers of the {name} have {REGISTER_BYTES} B ({source})",
+            "nic.doorbell",
+            "nic.preset",
+        )
+    drivers = {"driver": config.driver, **{f"driver.vms.{vm}": own for vm, own in config.driver.vms.items()}}
+    for key, driver in drivers.items():
+        if driver.doorbell == "inline":
+            findings.add(
+                f"the {name} takes no descriptor with its doorbell, which is a write of the tail ({source})",
+                f"{key}.doorbell",
+                "nic.preset",
+            )
 
 
 def _check_capacity(config: Config, findings: Findings) -> None:

@@ -35,8 +35,10 @@ _SPARSE = (
     "send_byte_time_fs",
     "tso_context",
     "refill",
+    "doorbell",
 )  # said where they are not default
 TsoContext = Literal["each", "changed"]
+Doorbell = Literal["tail", "inline"]
 DriverPreset = Literal["kernel", "kernel_busy_poll", "dpdk"]
 PassBy = Literal["copy", "pointer"]
 _BATCH = Whole(1, 4096)
@@ -235,6 +237,12 @@ class VmDriver(Block):
     )
     doorbell_time_fs: Annotated[int, _COST] = key(
         "0ns", "Processor time of a write to the adapter's registers, which is not cached.", alias="doorbell_time"
+    )
+    doorbell: Annotated[Doorbell, Word(Doorbell)] = key(
+        "tail",
+        "What a Tx doorbell is: a write of the ring's tail, or, where it tells of a single descriptor, of that "
+        "descriptor itself, 64 B, which the adapter then need not read (inline: rdma-core's mlx5 with adapters of the "
+        "ConnectX kind).",
     )
     interrupt_time_fs: Annotated[int, _COST] = key(
         "0ns", "Processor time to enter and leave an interrupt and to begin the poll.", alias="interrupt_time"

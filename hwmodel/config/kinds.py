@@ -83,7 +83,10 @@ def said_where_set(block: BaseModel, said: dict[str, Any], *names: str) -> dict[
     """Leave keys out of what a block says that have their defaults: those of a feature which it does not use."""
     for name in names:
         field = type(block).model_fields[name]
-        default = 0 if field.default == "0ns" else field.default  # which stands there as a user types it
+        default = field.default
+        for kind in field.metadata:
+            if isinstance(kind, Quantity) and default is not None:
+                default = kind.parse(default)  # it stands there as a user types it
         if getattr(block, name) == default:
             said.pop(name, None)
             said.pop(field.alias or name, None)

@@ -8,6 +8,7 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.fetch import fetch_rx, fetch_tx, told
 from hwmodel.machine.adapter.flow_control import room_is_free
 from hwmodel.machine.adapter.flow_timers import flow_timer
+from hwmodel.machine.adapter.inline_descriptors import take_inline
 from hwmodel.machine.adapter.interrupts import moderation_expired, unmasked
 from hwmodel.machine.adapter.read_arbiter import issue, waits_for_tag
 from hwmodel.machine.adapter.receive import closing_expired, interrupted, payload_landed, rx_written_back
@@ -177,6 +178,8 @@ def down_received(nic, pcie, now_fs, sending):
             return read_at(pcie, sending.tag)
     elif kind == TX_DOORBELL:
         told(nic, now_fs, sending.queue, sending.n)
+        if nic.params.has_inline:
+            take_inline(nic, now_fs, sending.queue, sending.n)
         fetch_tx(nic, now_fs, sending.queue)
         nic.reads_due = 1
     elif kind == RX_DOORBELL:

@@ -22,8 +22,11 @@ DllpModel = Literal["none", "spec", "tlp4", "tlp1", "pcie_bench"]
 LANE_WIDTHS = (1, 2, 4, 8, 12, 16, 32)
 DLLP_BYTES = 8
 DATA_DESCRIPTOR_BYTES = 16 * 1024  # of a send, for which a data descriptor stands (Linux ixgbe.h: IXGBE_MAX_TXD_PWR 14)
-DESCRIPTOR_BYTES = 16  # of every adapter modelled here
-REGISTER_BYTES = 4  # a doorbell, an MSI-X message, a register read
+DESCRIPTOR_BYTES = 16  # of an Rx ring, and of a Tx ring unless `nic.tx_descriptor` says otherwise
+# A doorbell that carries its descriptor: a cache line, which write combining sends as one write (Kalia, Kaminsky,
+# Andersen, USENIX ATC 2016, 2.1), and up to which rdma-core's mlx5 rounds descriptors (qp.c: align(size * 16, 64)).
+INLINE_DOORBELL_BYTES = 64
+REGISTER_BYTES = 4  # an MSI-X message, a register read, a doorbell unless `nic.doorbell` says otherwise
 CREDIT_DATA_BYTES = 16  # one data credit
 # Start, sequence number, LCRC and end: 1 + 2 + 4 + 1 symbols at 2.5 and 5 GT/s; from 8 GT/s on a 4 B token, which
 # holds the sequence number, and 4 B of LCRC.

@@ -90,7 +90,7 @@ def _machine(config: Config, n_bytes: int, operation: str, most_ahead: int, wind
             TWO_TO_32,
         )
     if config.host.iotlb is not None:
-        place_pages(state[0].host[0], state[0].params, stride, stride)
+        place_pages(state[0].host[0], state[0].params, stride, stride, config.nic)
         if window is not None:  # one window for reads and writes
             translation = state[0].host[0].translation
             translation.params.rx_buffer.first = translation.params.tx_buffer.first

@@ -16,7 +16,7 @@ from hwmodel.units import FS_PER_NS, format_time_fs, fs_per_byte
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.config.adapter import DmaEngine
+    from hwmodel.config.adapter import DmaEngine, Nic
 
 
 TWO_TO_32 = 1 << 32
@@ -114,7 +114,8 @@ def fill_translation(link: Any, host: Any, params: Any, config: Config) -> None:
     for number in range(n_parts):
         part = translation.pages.part[number]
         part.n_entries = max(1, settings.entries // n_parts)
-    place_pages(host, params, tx_stride_bytes(config, longest_frame_bytes(config)), config.host.buffer_bytes)
+    tx_stride = tx_stride_bytes(config, longest_frame_bytes(config))
+    place_pages(host, params, tx_stride, config.host.buffer_bytes, config.nic)
 
 
 def longest_frame_bytes(config: Config) -> int:
@@ -129,7 +130,7 @@ def tx_stride_bytes(config: Config, n_bytes: int) -> int:
     return 1 << (needed - 1).bit_length()
 
 
-def place_pages(host: Any, params: Any, tx_stride: int, rx_stride: int) -> None:
+def place_pages(host: Any, params: Any, tx_stride: int, rx_stride: int, nic: Nic) -> None:
     """Give numbers to the pages of all rings and of their buffers, which begin `tx_stride`, `rx_stride` bytes apart.
 
     Each begins a line of the page table: functions are in domains of their own, so no line has pages of two.
@@ -138,11 +139,16 @@ def place_pages(host: Any, params: Any, tx_stride: int, rx_stride: int) -> None:
     cache.tx_stride_bytes, cache.rx_stride_bytes = tx_stride, rx_stride
     first = 0
     for name, ring, item_bytes in (
-        ("tx_ring", params.tx_ring, DESCRIPTOR_BYTES),
+        ("tx_ring", params.tx_ring, nic.tx_descriptor_bytes),
         ("rx_ring", params.rx_ring, DESCRIPTOR_BYTES),
         ("tx_buffer", params.tx_ring, tx_stride),
         ("rx_buffer", params.rx_ring, rx_stride),
+        ("tx_entries", params.tx_ring, nic.completion_entry_bytes),
+        ("rx_entries", params.rx_ring, nic.completion_entry_bytes),
     ):
+        if item_bytes is None:  # descriptors are written back where they lie
+            cache[name] = cache[name.replace("entries", "ring")]
+            continue
         region = cache[name]
         pages_a_ring = -(-int(ring) * item_bytes >> int(cache.page_shift))
         region.first, region.a_ring = first, -(-pages_a_ring >> LINE_SHIFT) << LINE_SHIFT

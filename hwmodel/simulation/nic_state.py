@@ -28,7 +28,13 @@ from hwmodel.machine.tlp_kinds import RX_WRITEBACK, TX_WRITEBACK
 from hwmodel.machine.traffic.sources import NO_TEMPLATE
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
-from hwmodel.rules.pcie_link import DLLP_BYTES, counts_whole_double_words, link_rate_of, tlp_overhead_of
+from hwmodel.rules.pcie_link import (
+    DLLP_BYTES,
+    INLINE_DOORBELL_BYTES,
+    counts_whole_double_words,
+    link_rate_of,
+    tlp_overhead_of,
+)
 from hwmodel.simulation.arbiter_state import fill_arbiter, kept_as_ratio
 from hwmodel.simulation.flow_control_state import fill_flow_control
 from hwmodel.simulation.memory import fill_engines, fill_memory, fill_translation
@@ -251,6 +257,9 @@ def _fill_adapter(nic: Nic, config: Config) -> None:
     params.receives_vary = settings.rsc is not None or params.splits_headers
     params.in_line_bytes = params.rx_buffer_bytes
     params.n_ports = nic.clock.n_ports = config.port.count
+    params.tx_descriptor_shift = settings.tx_descriptor_bytes.bit_length() - 1
+    params.doorbell_bytes = settings.doorbell_bytes
+    params.has_inline = any(config.driver_of(port.name).doorbell == "inline" for port in config.switch.ports)
     params.n_functions = len(config.switch.ports)
     params.n_queues = params.n_functions * settings.queues_per_vf
 
@@ -289,7 +298,12 @@ def _fill_functions(nic: Nic, config: Config) -> None:
         number = function_of(port.number)
         function = nic.function[number]
         params = function.params
-        _fill_driver(nic.guests.driver[number], config.driver_of(port.name))
+        driver = config.driver_of(port.name)
+        _fill_driver(nic.guests.driver[number], driver)
+        rings_inline = driver.doorbell == "inline"
+        nic.guests.driver[number].rings_inline = rings_inline
+        lone_bytes = INLINE_DOORBELL_BYTES if rings_inline else config.nic.doorbell_bytes
+        nic.guests.driver[number].lone_doorbell_bytes = lone_bytes
         params.weight = port.weight
         params.adapter_port = config.port.number_of(port.port)
         params.port = port.number
@@ -331,8 +345,8 @@ def _fill_queues(nic: Nic, config: Config) -> None:
     settings, numbers = config.nic, np.arange(int(nic.params.n_queues))
     cores = [core for function in range(int(nic.params.n_functions)) for core in config.cores_of_queues(function)]
     for name, ring, *held in (
-        ("tx_queue", settings.tx_ring, settings.tx_writeback_batch, *TX_HELD),
-        ("rx_queue", settings.rx_ring, settings.rx_writeback_batch, *RX_HELD),
+        ("tx_queue", settings.tx_ring, settings.tx_writeback_batch, *TX_HELD, settings.tx_entry_bytes),
+        ("rx_queue", settings.rx_ring, settings.rx_writeback_batch, *RX_HELD, settings.rx_entry_bytes),
     ):
         queues = nic[name][: len(numbers)]
         queues["params"]["function"] = numbers // settings.queues_per_vf
@@ -350,7 +364,7 @@ def _fill_queues(nic: Nic, config: Config) -> None:
         waiting["timer_at_fs"] = NEVER
         params = waiting["params"]
         params["queue"], params["ring_length"] = numbers, ring
-        params["batch"], params["kind"], params["timer_kind"] = held
+        params["batch"], params["kind"], params["timer_kind"], params["entry_bytes"] = held
     receiving = nic["rx_queue"][: len(numbers)]
     in_function = numbers % settings.queues_per_vf
     following = in_function + settings.n_vectors

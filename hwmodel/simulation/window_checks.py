@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from hwmodel.config import servers_of
+from hwmodel.machine.tlp_kinds import TX_DESCRIPTOR_COMPLETION, TX_DOORBELL
 from hwmodel.results import Result
+from hwmodel.rules.pcie_link import tlp_overhead_of
 from hwmodel.simulation.intervals import Sureness
 from hwmodel.simulation.machine_known import MachineKnown
 from hwmodel.simulation.setting_warnings import flooding_warnings, phase_warnings, setting_warnings
@@ -25,6 +27,7 @@ UNDELIVERED = 0.005  # of the window: frames that came within it and left after 
 LONG_MEMORY = 20  # an F of 6 and 6 degrees: 0.1 % of all, since a run has ten figures and more
 LEAST_LATENCIES = 5  # of a window: what a queue held at its start is gone long before its end
 FEW_BURSTS = 10
+IN_VAIN = 0.1  # share of descriptors that were read though their doorbells had brought them
 WAITS_FOR_OTHERS = 0.5  # share of the latency spent in waiting for a batch that only later frames fill
 
 
@@ -65,10 +68,24 @@ def warnings_of(config: Config, result: Result, span: Span, unsteady: tuple[str,
         warmup_ms = span.start.now_fs / FS_PER_NS / 1e6
         yield words.not_steady(unsteady, warmup_ms, warmup_ms * 1e6 / max(1.0, result.window.duration_ns))
     yield from _stuck(config, result, span)
+    yield from _inline_in_vain(config, span)
     yield from unmeasured_hosts(config)
     yield from flooding_warnings(config, result)
     yield from setting_warnings(config, result)
     yield from phase_warnings(result)
+
+
+def _inline_in_vain(config: Config, span: Span) -> Iterator[str]:
+    """Say which share of the descriptors was read that came with their doorbells, where each doorbell has one."""
+    inline = all(driver.doorbell == "inline" and driver.tx_doorbell_batch == 1 for driver in config.drivers)
+    if not inline or len(servers_of(config)) > 1 or config.workload.segment_bytes is not None:
+        return
+    n_tlps, n_bytes, _ = span.tlps("down")
+    headers = int(n_tlps[TX_DESCRIPTOR_COMPLETION]) * tlp_overhead_of(config.pcie).completion_bytes
+    n_read = (int(n_bytes[TX_DESCRIPTOR_COMPLETION]) - headers) / config.nic.tx_descriptor_bytes
+    share = n_read / max(1, int(n_tlps[TX_DOORBELL]))
+    if share > IN_VAIN:
+        yield words.inline_in_vain(min(1.0, share))
 
 
 def unmeasured_hosts(config: Config) -> Iterator[str]:

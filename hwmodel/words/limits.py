@@ -366,6 +366,14 @@ def _come_back(port: str, gbps: float) -> str:
     return f"leave by the wire and come back, so that all share {whose} {gbps:g} Gb/s each way"
 
 
+def inline_doorbells(inline_bytes: int, plain_bytes: int) -> str:
+    """Say that the closed form takes every descriptor that comes with its doorbell, and a busy ring does not."""
+    return (
+        f"A doorbell with its descriptor ({inline_bytes} B in place of {plain_bytes} B) is taken to save the read. A "
+        "ring that is behind has descriptors before it still to read, and reads this one too."
+    )
+
+
 def more_doorbells(n_free: int, above: float) -> str:
     """Say by what share a run may be above a full link, where a doorbell is counted for so many free slots."""
     free = "Tx slot that comes" if n_free == 1 else f"{n_free} Tx slots that come"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.units import FS_PER_NS, format_time_fs
 from hwmodel.words.bridge_reading import NO_NAME
-from hwmodel.words.quantities import listed, time_text
+from hwmodel.words.quantities import listed, percent_text, time_text
 
 if TYPE_CHECKING:
     from hwmodel.results.bridge import BridgeResult
@@ -176,6 +176,15 @@ def burst_too_fast(asked_mpps: float, posted_mpps: float, posted_gbps: float) ->
         f"at most {posted_mpps:.3g} M ({posted_gbps:.3g} Gb/s of frames): the core spaces the "
         "burst, and what waits for it is in the sender's wait. What a frame costs the core: driver.frame_time, "
         "byte_time, doorbell_time."
+    )
+
+
+def inline_in_vain(share: float) -> str:
+    """Say that descriptors were read which doorbells had brought."""
+    return (
+        f"driver.doorbell inline: {percent_text(share)} of the descriptors that came with their doorbells were read "
+        "all the same, for their rings had others before them, or no room on the chip. Such doorbells cost their bytes "
+        "and save nothing; with tail, or a larger tx_doorbell_batch, the link has them for frames."
     )
 
 

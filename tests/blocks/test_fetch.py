@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.machine.adapter.fetch import fetch_rx, fetch_rx_on_demand, fetch_tx, want_descriptors
+from hwmodel.machine.adapter.fetch import fetch_rx, fetch_rx_on_demand, fetch_tx, told, want_descriptors
+from hwmodel.machine.adapter.inline_descriptors import take_inline
 from tests.blocks.idle_machine import VF0, VF1, machine
 
 RING = 64
@@ -61,6 +62,36 @@ def test_tx_descriptors_are_asked_for_in_batches_while_the_cache_has_room_for_on
     queue = nic.tx_queue[VF0]
     assert tx_counts(nic.reads.tx_fetches) == expected
     assert (queue.known, queue.requested) == (known - sum(expected), sum(expected))
+
+
+@pytest.mark.parametrize(
+    ("known", "requested", "cached", "n", "is_taken"),
+    [
+        (0, 0, 0, 1, True),
+        (0, 0, 3, 1, True),
+        (0, 0, 4, 1, False),  # no room
+        (1, 0, 0, 1, False),  # one before it is still to be read
+        (0, 1, 0, 1, False),  # or on its way
+        (0, 0, 0, 2, False),  # a doorbell for two is a write of the tail
+    ],
+)
+def test_a_doorbell_brings_its_descriptor_if_those_before_it_are_there(known, requested, cached, n, is_taken):
+    nic = machine(nic={"tx_ring": RING, "fetch_batch": 4, "descriptor_cache": 4}, driver={"doorbell": "inline"})
+    queue = nic.tx_queue[VF0]
+    queue.known, queue.requested, queue.cached, queue.fetched = known, requested, cached, requested + cached
+    told(nic, 7, VF0, n)
+    take_inline(nic, 7, VF0, n)
+    assert (queue.known, queue.requested, queue.cached) == (known + n - is_taken, requested, cached + is_taken)
+    assert queue.fetched == requested + cached + is_taken
+
+
+def test_large_descriptors_are_cut_at_mrrs_by_their_bytes():
+    """Eight of 64 B are 512 B; from the sixth on two pieces, at 320 and 512."""
+    nic = machine(pcie={"max_read_request": "512B"}, nic={"tx_ring": RING, "tx_descriptor": "64B"})
+    want_descriptors(nic, nic.reads.tx_fetches, int(nic.params.tx_descriptor_shift), VF0, RING, 5, 8)
+    waiting = nic.reads.tx_fetches
+    cut = [(int(each.address), int(each.n_descriptors)) for each in waiting.ring[waiting.head : waiting.tail]]
+    assert cut == [(320, 3), (512, 5)]
 
 
 def test_cached_and_requested_descriptors_take_room():
@@ -146,7 +177,7 @@ def test_fetches_are_cut_at_the_end_of_the_ring_and_at_mrrs(ring, most, position
             first = slot % ring
     expected.append((VF1, first, (position + n - 1) % ring + 1 - first))
     nic = machine(pcie={"max_read_request": f"{most}B"})
-    want_descriptors(nic, nic.reads.rx_fetches, VF1, ring, position, n)
+    want_descriptors(nic, nic.reads.rx_fetches, 4, VF1, ring, position, n)
     assert fetches(nic.reads.rx_fetches) == expected
 
 

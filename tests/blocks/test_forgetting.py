@@ -67,8 +67,8 @@ def test_payload_gives_its_room_back_at_once():
     nic = machine()
     filled(nic, [1, 2, 1])
     nic.counts.rx_buffer.level, nic.rx_writing = 192, 3
-    ring_doorbell(nic, 0, TX_DOORBELL, 1, 5)
-    ring_doorbell(nic, 0, RX_DOORBELL, 2, 6)
+    ring_doorbell(nic, 0, TX_DOORBELL, 1, 5, 4)
+    ring_doorbell(nic, 0, RX_DOORBELL, 2, 6, 4)
     forget_writes(nic, 0, nic.pcie[0], 1, 2)
     assert (int(nic.counts.rx_buffer.level), int(nic.rx_writing)) == (64, 1)
     assert [ring for ring, _ in entries(nic.pcie[0].down.first)] == [2]
@@ -81,11 +81,11 @@ def test_nobody_notices_what_is_on_the_link():
     start_up(nic, nic.pcie[0], 0)
     forget_write(nic, 0, on_wire(link), 1, 2)
     assert (int(on_wire(link).is_last), int(nic.counts.rx_buffer.level)) == (0, 0)
-    ring_doorbell(nic, 0, RX_DOORBELL, 1, 6)
+    ring_doorbell(nic, 0, RX_DOORBELL, 1, 6, 4)
     doorbell = nic.pcie[0].down.first.ring[0]
     forget_doorbell(doorbell, 1, 2)
     assert (int(doorbell.kind), int(doorbell.n)) == (TX_DOORBELL, 0)
-    ring_doorbell(nic, 0, RX_DOORBELL, 2, 6)
+    ring_doorbell(nic, 0, RX_DOORBELL, 2, 6, 4)
     other = nic.pcie[0].down.first.ring[1]
     forget_doorbell(other, 1, 2)
     assert (int(other.kind), int(other.n)) == (RX_DOORBELL, 6)

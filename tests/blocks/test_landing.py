@@ -96,7 +96,7 @@ def test_the_memory_takes_writes_in_the_order_in_which_they_pass():
 def test_a_tlp_in_flight_keeps_what_it_was():
     """Its entry in the queue may be used again before it arrives."""
     nic = machine(pcie={"propagation": "5ns"})
-    post_descriptors(nic, 0, RX_WRITEBACK, 7, 0, 2, 2)
+    post_descriptors(nic, 0, RX_WRITEBACK, 7, 16, 0, 2, 2)
     start_up(nic, nic.pcie[0], 0)
     entry = on_wire(nic.pcie[0].up)
     fly(nic.clock, UP_ARRIVAL, entry, nic.pcie[0].up_arrivals, 123)
@@ -107,13 +107,13 @@ def test_a_tlp_in_flight_keeps_what_it_was():
 
 
 def going_up(nic):
-    post_descriptors(nic, 0, RX_WRITEBACK, 7, 0, 2, 2)
+    post_descriptors(nic, 0, RX_WRITEBACK, 7, 16, 0, 2, 2)
     start_up(nic, nic.pcie[0], 0)
     return int(nic.clock.next_at[UP_DONE])
 
 
 def going_down(nic):
-    ring_doorbell(nic, 0, TX_DOORBELL, 3, 1)
+    ring_doorbell(nic, 0, TX_DOORBELL, 3, 1, 4)
     start_down(nic, nic.pcie[0], 0)
     return int(nic.clock.next_at[DOWN_DONE])
 

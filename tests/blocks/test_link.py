@@ -35,7 +35,7 @@ def read(nic, at_fs=0):
 
 
 def ring_doorbell(nic, at_fs=0):
-    transactions.ring_doorbell(nic, at_fs, DOORBELL, 1, 1)
+    transactions.ring_doorbell(nic, at_fs, DOORBELL, 1, 1, 4)
 
 
 def answer(nic, ready_fs=0, n_bytes=64, tag_number=0):
@@ -99,7 +99,7 @@ def test_the_last_tlp_of_a_payload_is_told():
     """The Rx DMA engine goes on when it is chosen; a write-back or a read tells nothing."""
     nic = machine(pcie={"arbitration": "writes_first"})
     write(nic, 512)
-    post_descriptors(nic, 0, RX_WRITEBACK, 1, 0, 1, 1)
+    post_descriptors(nic, 0, RX_WRITEBACK, 1, 16, 0, 1, 1)
     read(nic)
     told = []
     while could_start(nic.pcie[0].up):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hwmodel.machine.pcie.link import start_down, start_up, transmit
 from hwmodel.machine.pcie.transactions import answer_read, post_payload_write, post_writeback
-from hwmodel.machine.tlp_kinds import PAYLOAD_COMPLETION, PAYLOAD_READ, PAYLOAD_WRITE, TX_WRITEBACK
+from hwmodel.machine.tlp_kinds import PAYLOAD_COMPLETION, PAYLOAD_READ, PAYLOAD_WRITE
 from tests.blocks.idle_machine import machine, send_all, time_fs, waiting
 
 PAYLOAD_SIZES = st.sampled_from([128, 256, 512, 1024, 2048, 4096])
@@ -86,7 +86,7 @@ def test_cuts_by_hand():
 )
 def test_write_backs_are_cut_where_the_ring_wraps(first, n, expected):
     nic = machine()
-    post_writeback(nic, 0, TX_WRITEBACK, 1, 16, first, n, n)
+    post_writeback(nic, 0, nic.tx_queue[1].held.params, first, n, n)
     queued = waiting(nic.pcie[0].up.first)
     assert [int(each.n) for each in queued] == [0] * (len(expected) - 1) + [n]  # the last part reports them all
     assert [int(each.address) for each in queued] == [16 * (first % 16), 0][: len(expected)]
@@ -96,7 +96,7 @@ def test_write_backs_are_cut_where_the_ring_wraps(first, n, expected):
 def test_write_backs_are_cut_at_mps():
     """20 descriptors from slot 12: 320 B from 192, so 64 B up to 256, then 256 B."""
     nic = machine(nic={"tx_ring": 64})
-    post_writeback(nic, 0, TX_WRITEBACK, 1, 64, 12, 20, 20)
+    post_writeback(nic, 0, nic.tx_queue[1].held.params, 12, 20, 20)
     assert [data for _, data in send_all(nic, nic.pcie[0].up, start_up)] == [64, 256]
 
 

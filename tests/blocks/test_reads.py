@@ -17,7 +17,7 @@ RX, TX, PAYLOAD = RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ, PAYLOAD_READ
 
 
 def want(nic, fetches, queue, n=1):
-    want_descriptors(nic, fetches, queue, 16, 0, n)
+    want_descriptors(nic, fetches, 4, queue, 16, 0, n)
 
 
 def test_rx_descriptors_go_first_then_tx_descriptors_then_payload():

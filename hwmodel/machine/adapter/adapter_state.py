@@ -40,7 +40,8 @@ FUNCTION = record(
 )
 # Descriptors of a ring that are done and not yet written back; `queue`, `ring_length` and `batch` are the ring's.
 # `reports_last`: the last descriptor of a batch alone is written back, for all of it, and there is no timer.
-HELD_PARAMS = record(*ints("kind", "timer_kind", "queue", "ring_length", "batch", "reports_last"))
+# `entry_bytes`: what is written for a descriptor.
+HELD_PARAMS = record(*ints("kind", "timer_kind", "queue", "ring_length", "batch", "reports_last", "entry_bytes"))
 HELD = record(*ints("n_descriptors", "n_frames", "written", "timer_at_fs", "timer_armed"), ("params", HELD_PARAMS))
 # `mask` of a Tx or Rx ring: of the places of `post` or `finished` in use, from `first` on; `wide_first`: from where on,
 # once they are more than the first few (`growing_ring.widen_posts`). `link`: by which the adapter reaches it. `core`:
@@ -140,4 +141,7 @@ ADAPTER_PARAMS = record(
     # `has_flow_control`: the Rx buffer's level is looked at; `splits_rx_buffer`: each class has a part of it.
     # `in_line_bytes`: what fits into it without such looks, all of it, or with flow control nothing.
     *ints("has_flow_control", "splits_rx_buffer", "in_line_bytes"),
+    # `tx_descriptor_shift`: 2 to its power are the bytes of a Tx descriptor. `doorbell_bytes`: of a doorbell that
+    # carries none. `has_inline`: some driver's doorbells do.
+    *ints("tx_descriptor_shift", "doorbell_bytes", "has_inline"),
 )

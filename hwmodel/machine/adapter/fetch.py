@@ -9,10 +9,12 @@ from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.pcie.links import link_of
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
 
+RX_DESCRIPTOR_SHIFT = DESCRIPTOR_BYTES.bit_length() - 1
+
 
 @kernel
-def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_descriptors):
-    """Queue a descriptor fetch at the arbiter, cut where the ring wraps and at multiples of MRRS.
+def want_descriptors(nic, fetches, shift, ring_queue, ring_length, first_descriptor, n_descriptors):
+    """Queue a fetch of descriptors of 2**shift bytes at the arbiter, cut where the ring wraps and at multiples of MRRS.
 
     The queue can be widened to room for each descriptor of all rings in a fetch of its own.
     """
@@ -20,12 +22,12 @@ def want_descriptors(nic, fetches, ring_queue, ring_length, first_descriptor, n_
     position = first_descriptor % ring_length
     most = link_of(nic, ring_queue).params.max_read_request_bytes
     while left > 0:
-        in_request = (most - ((DESCRIPTOR_BYTES * position) & (most - 1))) // DESCRIPTOR_BYTES
+        in_request = (most - ((position << shift) & (most - 1))) >> shift
         n = min(left, ring_length - position, in_request)
         fetch = fetches.ring[fetches.tail & fetches.mask]
         fetch.queue = ring_queue
         fetch.n_descriptors = n
-        fetch.address = DESCRIPTOR_BYTES * position
+        fetch.address = position << shift
         entered(nic.clock, fetches)
         left -= n
         position = (position + n) % ring_length
@@ -105,7 +107,8 @@ def fetch_tx(nic, now_fs, number):
         if queue.known < params.tx_host_threshold and not lacks_next(nic, queue):
             return
         n = min(queue.known, up_to_boundary(queue.fetched, params.tx_ring, cache.fetch_batch))
-        want_descriptors(nic, nic.reads.tx_fetches, number, params.tx_ring, queue.fetched, n)
+        shift = params.tx_descriptor_shift
+        want_descriptors(nic, nic.reads.tx_fetches, shift, number, params.tx_ring, queue.fetched, n)
         mark_batch(nic.guests, queue, queue.fetched, REQUESTED).requested_fs = now_fs
         queue.fetched += n
         queue.known -= n
@@ -117,7 +120,8 @@ def fetch_tx(nic, now_fs, number):
 def want_rx(nic, number, n_descriptors):
     """Ask for Rx descriptors."""
     queue = nic.rx_queue[number]
-    want_descriptors(nic, nic.reads.rx_fetches, number, nic.params.rx_ring, queue.fetched, n_descriptors)
+    shift, ring = RX_DESCRIPTOR_SHIFT, nic.params.rx_ring
+    want_descriptors(nic, nic.reads.rx_fetches, shift, number, ring, queue.fetched, n_descriptors)
     queue.fetched += n_descriptors
     queue.known -= n_descriptors
     queue.requested += n_descriptors

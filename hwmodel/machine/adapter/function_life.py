@@ -69,7 +69,7 @@ def function_on(nic, now_fs, number):
         nic.tx_queue[ring].slots = nic.params.tx_ring - 1
         nic.rx_queue[ring].slots = n_descriptors
         change(nic.ledger.counts.rx_ring, now_fs, n_descriptors)
-        ring_doorbell(nic, now_fs, RX_DOORBELL, ring, n_descriptors)
+        ring_doorbell(nic, now_fs, RX_DOORBELL, ring, n_descriptors, nic.params.doorbell_bytes)
     hunger(nic, number)
 
 

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.machine.adapter.fetch import RX_DESCRIPTOR_SHIFT
 from hwmodel.machine.adapter.scheduler import pick
 from hwmodel.machine.counts.histogram import set_stalled
 from hwmodel.machine.pcie.dma_engines import has_places
 from hwmodel.machine.pcie.links import link_of
 from hwmodel.machine.pcie.reads import request
 from hwmodel.machine.tlp_kinds import PAYLOAD_READ, RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ
-from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
 
 
 @inlined
-def fetched_bytes(fetches):
+def fetched_bytes(fetches, shift):
     """Return the bytes of the descriptor read at the head of a class."""
-    return DESCRIPTOR_BYTES * fetches.ring[fetches.head & fetches.mask].n_descriptors
+    return fetches.ring[fetches.head & fetches.mask].n_descriptors << shift
 
 
 @kernel
-def request_descriptors(nic, pcie, now_fs, fetches, kind):
+def request_descriptors(nic, pcie, now_fs, fetches, kind, shift):
     """Request what the head of a descriptor class asks for."""
     fetch = fetches.ring[fetches.head & fetches.mask]
     fetches.head += 1
-    tag = request(nic, pcie, now_fs, kind, fetch.queue, DESCRIPTOR_BYTES * fetch.n_descriptors, fetch.address)
+    tag = request(nic, pcie, now_fs, kind, fetch.queue, fetch.n_descriptors << shift, fetch.address)
     tag.n_descriptors = fetch.n_descriptors
 
 
@@ -39,9 +39,9 @@ def next_read_has_places(nic):
     """Say whether the read engine has places for the read that is first in the arbiter."""
     reads = nic.reads
     if reads.rx_fetches.head != reads.rx_fetches.tail:
-        n_bytes = fetched_bytes(reads.rx_fetches)
+        n_bytes = fetched_bytes(reads.rx_fetches, RX_DESCRIPTOR_SHIFT)
     elif reads.tx_fetches.head != reads.tx_fetches.tail:
-        n_bytes = fetched_bytes(reads.tx_fetches)
+        n_bytes = fetched_bytes(reads.tx_fetches, nic.params.tx_descriptor_shift)
     elif reads.left_bytes < reads.whole_bytes:
         return True
     else:
@@ -110,9 +110,10 @@ def issue(nic, now_fs):
                 return
             rx_waits = tx_waits = False  # the rest of a frame that has its places goes on: others wait for these
         if rx_waits:
-            request_descriptors(nic, pcie, now_fs, reads.rx_fetches, RX_DESCRIPTOR_READ)
+            request_descriptors(nic, pcie, now_fs, reads.rx_fetches, RX_DESCRIPTOR_READ, RX_DESCRIPTOR_SHIFT)
         elif tx_waits:
-            request_descriptors(nic, pcie, now_fs, reads.tx_fetches, TX_DESCRIPTOR_READ)
+            shift = nic.params.tx_descriptor_shift
+            request_descriptors(nic, pcie, now_fs, reads.tx_fetches, TX_DESCRIPTOR_READ, shift)
         else:
             n_bytes = payload_read_bytes(reads, pcie)
             frame = nic.grants.ring[reads.frame & nic.grants.mask]

@@ -58,7 +58,7 @@ def look_at_next(nic, queue):
         queue.next_more = max(0, nic.guests.post[queue.first + (queue.picked & queue.mask)].n_descriptors - 1)
 
 
-@kernel
+@inlined
 def descriptors_cached(nic, now_fs, number, n):
     """Add fetched descriptors to a ring's cache; its function may be picked now."""
     queue = nic.tx_queue[number]

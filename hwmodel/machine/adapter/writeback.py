@@ -23,7 +23,7 @@ def write_back(nic, now_fs, held):
     first, n_written = held.written, n
     if params.reports_last:
         first, n_written = held.written + n - 1, 1
-    post_writeback(nic, now_fs, params.kind, params.queue, params.ring_length, first, n_written, n_told)
+    post_writeback(nic, now_fs, params, first, n_written, n_told)
     held.written += n
     held.n_descriptors = 0
     held.n_frames = 0

@@ -190,7 +190,8 @@ def posted(nic, now_fs, core, is_over):
     queue.untold = 0
     mark_batch(nic.guests, queue, queue.rung, RUNG).rung_fs = now_fs
     queue.rung = queue.posted
-    ring_doorbell(nic, now_fs, TX_DOORBELL, core.queue, n_told)
+    n_bytes = driver.lone_doorbell_bytes if n_told == 1 else nic.params.doorbell_bytes
+    ring_doorbell(nic, now_fs, TX_DOORBELL, core.queue, n_told, n_bytes)
     return True
 
 
@@ -243,7 +244,7 @@ def taken(nic, now_fs, core):
     queue.taken += core.n
     if queue.since_refill < driver.refill_batch and not refills_early(nic, queue, core.queue):
         return False
-    ring_doorbell(nic, now_fs, RX_DOORBELL, core.queue, queue.since_refill)
+    ring_doorbell(nic, now_fs, RX_DOORBELL, core.queue, queue.since_refill, nic.params.doorbell_bytes)
     queue.since_refill = 0
     return True
 
@@ -255,7 +256,7 @@ def refill_what_is_taken(nic, now_fs, number):
     for ring in range(params.first_queue, params.first_queue + params.n_queues):
         queue = nic.rx_queue[ring]
         if queue.since_refill >= nic.guests.driver[number].refill_batch:
-            ring_doorbell(nic, now_fs, RX_DOORBELL, ring, queue.since_refill)
+            ring_doorbell(nic, now_fs, RX_DOORBELL, ring, queue.since_refill, nic.params.doorbell_bytes)
             queue.since_refill = 0
 
 
@@ -311,7 +312,7 @@ def poll_over(nic, now_fs, number):
     driver = nic.guests.driver[first.params.function]
     if driver.adapts_moderation:
         adapt_moderation(nic, driver, first)
-    ring_doorbell(nic, now_fs, INTERRUPT_ENABLE, vector, 0)
+    ring_doorbell(nic, now_fs, INTERRUPT_ENABLE, vector, 0, nic.params.doorbell_bytes)
     return True
 
 

@@ -37,13 +37,15 @@ CORE = record(
 # posts no descriptor again has `NEVER` as its `refill_batch`. Of
 # `frame_time_fs` `pass_time_fs` is what the hypervisor takes to pass the frame to the guest, or from it. Of sends that
 # the adapter cuts into frames: `send_time_fs`, `descriptor_time_fs`, `send_byte_time_fs`; one has a context descriptor
-# if its ring's last one was another or, without `keeps_context`, always.
+# if its ring's last one was another or, without `keeps_context`, always. `lone_doorbell_bytes`: of a doorbell that
+# tells of a single descriptor; `rings_inline`: it carries that.
 DRIVER = record(
     *ints("frame_time_fs", "byte_time_fs", "doorbell_time_fs", "interrupt_time_fs", "wakeup_time_fs", "pass_time_fs"),
     *ints("tx_doorbell_batch", "refill_batch", "rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs"),
     *ints("polls", "mask_interrupts", "adapts_moderation", "poll_budget", "send_burst"),
     *ints("send_time_fs", "descriptor_time_fs", "send_byte_time_fs", "keeps_context"),
     ("adaptive_ns", I64, (3,)),  # intervals of the classes of load
+    *ints("lone_doorbell_bytes", "rings_inline"),
 )  # fmt: skip
 # A place of a Tx ring for each descriptor. A frame has one; a send has several, of which the first place tells: how
 # many there are, how many frames are cut of it, and its bytes in memory, header and payload. In the others all is 0.

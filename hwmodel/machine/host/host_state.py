@@ -34,6 +34,7 @@ TRANSLATION_PARAMS = record(
     *ints("miss_fs", "near_miss_fs", "n_walkers", "page_shift", "is_split", "invalidation", "flush_after"),
     *ints("tx_stride_bytes", "rx_stride_bytes"),
     ("tx_ring", PAGE_REGION), ("rx_ring", PAGE_REGION), ("tx_buffer", PAGE_REGION), ("rx_buffer", PAGE_REGION),
+    ("tx_entries", PAGE_REGION), ("rx_entries", PAGE_REGION),  # what write-backs go to: the same rings, or others
 )  # fmt: skip
 TRANSLATION = record(
     ("params", TRANSLATION_PARAMS),

@@ -298,5 +298,5 @@ def write_translated(nic, translation, now_fs, sending):
         stride = translation.params.rx_stride_bytes
         region = translation.params.rx_buffer
         return look_up_in(translation, now_fs, function, region, sending.queue, address, stride, sending.is_last)
-    region = translation.params.rx_ring if sending.kind == RX_WRITEBACK else translation.params.tx_ring
+    region = translation.params.rx_entries if sending.kind == RX_WRITEBACK else translation.params.tx_entries
     return look_up_in(translation, now_fs, function, region, sending.queue, address, 1, 0)

@@ -16,7 +16,7 @@ from hwmodel.machine.tlp_kinds import (
     RX_INTERRUPT,
     TX_INTERRUPT,
 )
-from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, REGISTER_BYTES
+from hwmodel.rules.pcie_link import REGISTER_BYTES
 
 
 @inlined
@@ -62,27 +62,31 @@ def post_payload_write(nic, now_fs, ring_queue, n_bytes, address, room_bytes):
 
 
 @inlined
-def post_descriptors(nic, now_fs, kind, ring_queue, first_place, n_descriptors, n):
+def post_descriptors(nic, now_fs, kind, ring_queue, entry_bytes, first_place, n_descriptors, n):
     """Enter a write-back of descriptors that lie one behind the other; `n` counts what it stands for."""
     link = link_of(nic, ring_queue).up
     entry = next_entry(link.first, now_fs, kind, ring_queue)
-    entry.left_bytes = DESCRIPTOR_BYTES * n_descriptors
-    entry.address = DESCRIPTOR_BYTES * first_place
+    entry.left_bytes = entry_bytes * n_descriptors
+    entry.address = entry_bytes * first_place
     entry.n = n
     entry.room_bytes = 0
     write_entered(nic, link, now_fs)
 
 
 @kernel
-def post_writeback(nic, now_fs, kind, ring_queue, ring_length, first_descriptor, n_descriptors, n):
-    """Enter a write-back of descriptors, cut where the ring wraps; `n` counts what its last part stands for."""
+def post_writeback(nic, now_fs, held, first_descriptor, n_descriptors, n):
+    """Enter a write-back of descriptors, cut where the ring wraps; `n` counts what its last part stands for.
+
+    `held`: the parameters of the ring's held descriptors.
+    """
+    kind, ring_queue, ring_length, entry_bytes = held.kind, held.queue, held.ring_length, held.entry_bytes
     place = first_descriptor % ring_length
     before_wrap = min(n_descriptors, ring_length - place)
     if before_wrap < n_descriptors:
-        post_descriptors(nic, now_fs, kind, ring_queue, place, before_wrap, 0)
-        post_descriptors(nic, now_fs, kind, ring_queue, 0, n_descriptors - before_wrap, n)
+        post_descriptors(nic, now_fs, kind, ring_queue, entry_bytes, place, before_wrap, 0)
+        post_descriptors(nic, now_fs, kind, ring_queue, entry_bytes, 0, n_descriptors - before_wrap, n)
     else:
-        post_descriptors(nic, now_fs, kind, ring_queue, place, n_descriptors, n)
+        post_descriptors(nic, now_fs, kind, ring_queue, entry_bytes, place, n_descriptors, n)
 
 
 @inlined
@@ -114,11 +118,11 @@ def pass_later_kinds(link, now_fs):
 
 
 @inlined
-def ring_doorbell(nic, now_fs, kind, ring_queue, n):
-    """Enter a doorbell that tells of `n` frames or descriptors."""
+def ring_doorbell(nic, now_fs, kind, ring_queue, n, n_bytes):
+    """Enter a doorbell of `n_bytes` that tells of `n` frames or descriptors."""
     doorbells = link_of(nic, ring_queue).down.first
     entry = next_entry(doorbells, now_fs, kind, ring_queue)
-    entry.left_bytes = REGISTER_BYTES
+    entry.left_bytes = n_bytes
     entry.address = 0
     entry.n = n
     entered(nic.clock, doorbells)

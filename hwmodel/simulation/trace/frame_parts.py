@@ -18,7 +18,6 @@ import numpy as np
 from hwmodel.machine.counts.journey_state import JOURNEY, SHOWN, STAMPS, WHOLE_JOURNEY, WRITTEN_BACK
 from hwmodel.machine.frames import LINE_CAP
 from hwmodel.machine.network.bridge_state import NOBODY
-from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
 from hwmodel.simulation.trace.stage import Stage, TracedServer
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track
 from hwmodel.units import FS_PER_NS
@@ -235,6 +234,7 @@ class FrameNames:
         self.queues_per_vf = config.nic.queues_per_vf
         self.owners = [port.name for port in config.switch.ports]
         self.tx_ring, self.rx_ring = config.nic.tx_ring, config.nic.rx_ring
+        self._descriptor_bytes = config.nic.tx_descriptor_bytes
         self._nic = nic
         self._journeys = nic["ledger"]["journeys"]["slot"]
         self._pool, self._finished_log = nic["ledger"]["journeys"], nic["ledger"]["journey_log"]
@@ -311,7 +311,7 @@ class FrameNames:
     def fetched(self, ring_queue: int, address: int, n: int) -> Iterator[str]:
         """Give the ids of the frames whose Tx descriptors a request is for, from its address in the ring."""
         fetched = int(self._tx_queue[ring_queue]["fetched"])
-        first = fetched - 1 - (fetched - 1 - address // DESCRIPTOR_BYTES) % self.tx_ring
+        first = fetched - 1 - (fetched - 1 - address // self._descriptor_bytes) % self.tx_ring
         for number in range(first, first + n):
             yield self.posted(ring_queue, number)
 

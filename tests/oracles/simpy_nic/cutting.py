@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from .parameters import NicParameters
 
-DESCRIPTOR_BYTES = 16
+RX_DESCRIPTOR_BYTES = 16
 
 
 def cut(address: int, n_bytes: int, boundary: int) -> Iterator[tuple[int, int]]:
@@ -20,11 +20,13 @@ def cut(address: int, n_bytes: int, boundary: int) -> Iterator[tuple[int, int]]:
         n_bytes -= piece
 
 
-def cut_ring(position: int, descriptors: int, ring_entries: int, boundary: int) -> Iterator[tuple[int, int]]:
+def cut_ring(
+    position: int, descriptors: int, ring_entries: int, boundary: int, each_bytes: int = RX_DESCRIPTOR_BYTES
+) -> Iterator[tuple[int, int]]:
     """Yield (address in the ring, bytes) of the pieces of some descriptors, also cut where the ring wraps."""
     before_wrap = min(descriptors, ring_entries - position)
-    yield from cut(position * DESCRIPTOR_BYTES, before_wrap * DESCRIPTOR_BYTES, boundary)
-    yield from cut(0, (descriptors - before_wrap) * DESCRIPTOR_BYTES, boundary)
+    yield from cut(position * each_bytes, before_wrap * each_bytes, boundary)
+    yield from cut(0, (descriptors - before_wrap) * each_bytes, boundary)
 
 
 def write_bytes(address: int, n_bytes: int, parameters: NicParameters) -> int:

@@ -24,6 +24,8 @@ from .sources import Drawn, Source
 from .timing import Phase, place
 from .writeback import access_register, send_register_write
 
+CACHE_LINE_BYTES = 64
+
 
 class Posting(Task):
     """Posts the frames of one Tx ring, and rings its doorbell."""
@@ -132,8 +134,10 @@ class Posting(Task):
         posts, self._posted = self._posted, []
         for told in (frame for post in posts for frame in post.frames):
             told.doorbell_fs = told.ends_fs["driver_batch"] = self._env.now
-        received = partial(self._sender.doorbell, self._ring, posts)
-        send_register_write(self._down, self._parameters, received, port=self.port)
+        is_inline = self._parameters.doorbell == "inline" and sum(post.n_descriptors for post in posts) == 1
+        received = partial(self._sender.doorbell, self._ring, posts, is_inline=is_inline)
+        n_bytes = CACHE_LINE_BYTES if is_inline else self._parameters.doorbell_bytes
+        send_register_write(self._down, self._parameters, received, port=self.port, n_bytes=n_bytes)
         return True
 
 
@@ -248,12 +252,14 @@ class Taking(Task):
         self.vector.poll_no_more()
         if self._parameters.adaptive_moderation and self._parameters.moderation_fs:
             self.interrupt.interval_fs = self.vector.adaption.next_interval_fs(self.interrupt.interval_fs)
-        send_register_write(self._down, self._parameters, self.interrupt.unmask, port=self.port)
+        n_bytes = self._parameters.doorbell_bytes
+        send_register_write(self._down, self._parameters, self.interrupt.unmask, port=self.port, n_bytes=n_bytes)
 
     def ring_doorbell(self, descriptors: int) -> None:
         """Post so many descriptors."""
         received = partial(self._receiver.doorbell, self._ring, descriptors)
-        send_register_write(self._down, self._parameters, received, port=self.port)
+        n_bytes = self._parameters.doorbell_bytes
+        send_register_write(self._down, self._parameters, received, port=self.port, n_bytes=n_bytes)
 
     def forget(self) -> None:
         """Leave the core, with nothing visible; what a piece has taken that has not come to its end is not taken."""

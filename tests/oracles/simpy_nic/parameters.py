@@ -117,6 +117,10 @@ class NicParameters:
     queues_per_vf: int = 1
     vectors_per_function: int | None = None
     """MSI-X vectors for the queues of a function; None: one for each."""
+    tx_descriptor_bytes: int = 16
+    completion_entry_bytes: int | None = None
+    """None: descriptors are written back where they lie."""
+    doorbell_bytes: int = 4
     tx_ring: int = 512
     rx_ring: int = 512
     fetch_batch: int = 8
@@ -179,6 +183,8 @@ class NicParameters:
     pass_time_fs: int = 0
     pass_byte_time_fs: int = 0
     doorbell_time_fs: int = 0
+    doorbell: str = "tail"
+    """Or `inline`: one that tells of a single descriptor carries it."""
     interrupt_time_fs: int = 0
     exit_time_fs: int = 0
     wakeup_time_fs: int = 0

@@ -10,7 +10,7 @@ from functools import partial
 import simpy
 
 from .cache import DescriptorCache
-from .cutting import DESCRIPTOR_BYTES, Uncut, cut_ring, write_bytes
+from .cutting import RX_DESCRIPTOR_BYTES, Uncut, cut_ring, write_bytes
 from .engines import Kind, Operation
 from .flow_control import Levels
 from .frames import Copy, Frame
@@ -123,6 +123,7 @@ class Receiver:
                 landed=partial(self._writeback_landed, ring),
                 port=ring.port,
                 ring=ring.name,
+                entry_bytes=parameters.completion_entry_bytes or RX_DESCRIPTOR_BYTES,
             )
         self._flow = flow = parameters.flow_control
         self.levels = Levels(env, [parameters.rx_buffer_bytes] if flow is None else flow.part_bytes, flow)
@@ -271,8 +272,8 @@ class Receiver:
     def _descriptors_in(self, ring: RxRing, n_bytes: int, life: Life) -> None:
         if life.is_over:
             return
-        ring.requested -= n_bytes // DESCRIPTOR_BYTES
-        ring.cached += n_bytes // DESCRIPTOR_BYTES
+        ring.requested -= n_bytes // RX_DESCRIPTOR_BYTES
+        ring.cached += n_bytes // RX_DESCRIPTOR_BYTES
         self._advance()
 
     def _descriptors_needed(self, ring: RxRing, copy: Copy) -> int:

@@ -11,7 +11,7 @@ from itertools import chain, islice
 import simpy
 
 from .cache import DescriptorCache
-from .cutting import DESCRIPTOR_BYTES, cut_ring
+from .cutting import cut_ring
 from .frames import Frame
 from .link import Direction, Rank
 from .lives import Life
@@ -68,6 +68,7 @@ class Sender:
                 port=ring.port,
                 ring=ring.name,
                 reports_last=parameters.tx_reports_last,
+                entry_bytes=parameters.completion_entry_bytes or parameters.tx_descriptor_bytes,
             )
         self.buffered_bytes = 0
         self._scheduler = Scheduler(env, parameters, self.rings, arbiter.look)
@@ -77,14 +78,26 @@ class Sender:
         self._reading: deque[Picked] = deque()
         arbiter.payload_class_empty = self._pick
 
-    def doorbell(self, ring: TxRing, posts: list[Post]) -> None:
-        """Learn of posted frames, or sends."""
+    def doorbell(self, ring: TxRing, posts: list[Post], *, is_inline: bool = False) -> None:
+        """Learn of posted frames, or sends; `is_inline`: with the one descriptor that there is."""
         self._cache.use(ring)
+        has_all_before = not ring.known and not ring.requested
         for post in posts:
             post.stamp("doorbell", self._env.now)
             ring.known += post.n_descriptors
         ring.posts.extend(posts)
+        if is_inline and has_all_before and ring.cached < self._cache.of(self._parameters.descriptor_cache):
+            self._keep(ring)
         self._fetch_descriptors(ring)
+
+    def _keep(self, ring: TxRing) -> None:
+        """Have the descriptor that has come with its doorbell, as if it were read in no time."""
+        for part in ("tx_ring", "tx_descriptor_fetch"):
+            self._end(part, ring, ring.cached, 1)
+        ring.known -= 1
+        ring.fetch_position = (ring.fetch_position + 1) % self._parameters.tx_ring
+        self._scheduler.descriptors_in(ring, 1)
+        self._arbiter.look()
 
     def leave_buffer(self, frame: Frame) -> None:
         """Free a frame's room in the Tx buffer."""
@@ -121,7 +134,8 @@ class Sender:
             has_asked = ring.cached + ring.requested
             self._end("tx_ring", ring, has_asked, count)
             entries = self._parameters.tx_ring
-            pieces = cut_ring(ring.fetch_position, count, entries, self._parameters.max_read_request_bytes)
+            most_bytes, each_bytes = self._parameters.max_read_request_bytes, self._parameters.tx_descriptor_bytes
+            pieces = cut_ring(ring.fetch_position, count, entries, most_bytes, each_bytes)
             ring.known -= count
             ring.requested += count
             ring.fetch_position = (ring.fetch_position + count) % entries
@@ -135,9 +149,10 @@ class Sender:
     def _descriptors_in(self, ring: TxRing, n_bytes: int, life: Life) -> None:
         if life.is_over:
             return
-        self._end("tx_descriptor_fetch", ring, ring.cached, n_bytes // DESCRIPTOR_BYTES)
-        ring.requested -= n_bytes // DESCRIPTOR_BYTES
-        self._scheduler.descriptors_in(ring, n_bytes // DESCRIPTOR_BYTES)
+        count = n_bytes // self._parameters.tx_descriptor_bytes
+        self._end("tx_descriptor_fetch", ring, ring.cached, count)
+        ring.requested -= count
+        self._scheduler.descriptors_in(ring, count)
         self._arbiter.look()
 
     def _end(self, part: str, ring: TxRing, first: int, count: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import simpy
 
-from .cutting import DESCRIPTOR_BYTES, Uncut, write_bytes
+from .cutting import Uncut, write_bytes
 from .engines import Kind, Operation
 from .link import Direction, Purpose, Rank, Transaction, nothing
 from .page_walks import Region
@@ -36,11 +36,13 @@ class HeldDescriptors:
         port: int,
         ring: Region,
         reports_last: bool = False,
+        entry_bytes: int,
     ) -> None:
         """Call `entered(owners)` as a write-back to `ring` enters P, `landed(owners)` when the host has received it."""
         self._env = env
         self._parameters = parameters
         self._up = up
+        self._entry_bytes = entry_bytes
         self._rank = rank
         self._timer_place = timer_place
         self._ring_entries = ring_entries
@@ -48,7 +50,9 @@ class HeldDescriptors:
         self._landed = landed
         self._entered = entered
         self._port = port
-        self._ring = ring
+        self._memory = ring
+        if parameters.completion_entry_bytes:  # entries lie in pages of their own
+            self._memory = f"completions of {ring[0]}", *ring[1:]
         self._reports_last = reports_last
         """One descriptor is written for all that are held, and only as their batch is full."""
         self._position = 0
@@ -99,17 +103,17 @@ class HeldDescriptors:
 
     def _write_part(self, position: int, descriptors: int, received: Callable[[], None]) -> None:
         """Write descriptors that lie one behind the other."""
-        n_bytes = descriptors * DESCRIPTOR_BYTES
+        n_bytes = descriptors * self._entry_bytes
         self._up.enter_posted(
             Transaction(
                 self._parameters.request_header_bytes,
-                Uncut(position * DESCRIPTOR_BYTES, n_bytes, self._parameters, write_bytes),
+                Uncut(position * self._entry_bytes, n_bytes, self._parameters, write_bytes),
                 received,
                 rank=self._rank,
                 purpose=Purpose.WRITEBACK,
                 operation=Operation(Kind.WRITE, n_bytes),
                 port=self._port,
-                memory=self._ring,
+                memory=self._memory,
             )
         )
 
@@ -136,10 +140,11 @@ def send_register_write(
     received: Callable[[], None],
     rank: Rank | None = None,
     port: int = 0,
+    n_bytes: int = REGISTER_BYTES,
 ) -> None:
     """Send an interrupt of a function (up), which has a rank, or a doorbell of its driver (down)."""
     purpose = Purpose.DOORBELL if rank is None else Purpose.INTERRUPT
     header_bytes = parameters.request_header_bytes
     rank = Rank.PAYLOAD if rank is None else rank
-    transaction = Transaction(header_bytes, [REGISTER_BYTES], received, rank=rank, purpose=purpose, port=port)
+    transaction = Transaction(header_bytes, [n_bytes], received, rank=rank, purpose=purpose, port=port)
     direction.enter_posted(transaction)
