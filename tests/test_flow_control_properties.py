@@ -68,12 +68,12 @@ def test_nothing_is_lost_above_the_mark(seed: int, by: str, tmp_path: Path) -> N
     if n:
         machine["nic.arbitration"] = classes(n)
     machine["nic.max_pps"] = chance.choice((None, 2_000_000))
-    frames = crowd(chance, 700)
+    frames = crowd(chance, 1500)
     machine["run.duration"] = f"{frames[-1].at_ns}ns"
     lossless = run_engine(tmp_path, {**machine, "nic.flow_control": control}, frames).result()
     assert lossless.drops.get("RX_BUFFER_FULL", 0) == 0
     lossy = run_engine(tmp_path, {**machine, "nic.flow_control": {**control, "send": False}}, frames).result()
-    assert lossy.drops["RX_BUFFER_FULL"] > 50, "the buffer is never full"
+    assert lossy.drops.get("RX_BUFFER_FULL", 0) > 0, "the buffer is never full"
 
 
 def stopped(
@@ -153,12 +153,14 @@ def test_a_stopped_class_takes_nothing_from_another(size: int) -> None:
             "switch": {"ports": [{"name": name, "classes": [at % 2]} for at, name in enumerate(OTHERS.values())]},
             "workload": {
                 "frame_bytes": size,
-                "flows": [["vf1", "uplink", 1], ["vf3", "uplink", 1], *([["vf0", "uplink", 1]] if others_send else [])],
+                "pattern": "flows",
+                "load": "saturate",
+                "flows": [["vf1", "uplink"], ["vf3", "uplink"], *([["vf0", "uplink"]] if others_send else [])],
             },
             "run": {"warmup": "1ms", "duration": "2ms", "clocks": "exact"},
         }  # fmt: skip
         result = result_of(blocks)
-        return sum(vm.sent_gbps for vm in result.vms if vm.name in ("vf1", "vf3"))
+        return sum(vm.tx_gbps for vm in result.vms if vm.name in ("vf1", "vf3"))
 
     alone = sent(others_send=False)
     assert alone > 1

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.machine.time.clock import WIRE
+from hwmodel.machine.network.bridge_state import CONTROL_FRAME_SENT
 from hwmodel.results import Bottleneck, Suspect
 from hwmodel.results.bottleneck import LOSS, MATTERS
 from hwmodel.results.bridge import BridgePortResult, BridgeResult, LogicalPortResult
@@ -21,6 +21,7 @@ from hwmodel.simulation.bridge_ports import OUTSIDE, LogicalPort, PhysicalPort
 from hwmodel.simulation.counts import area_of
 from hwmodel.simulation.flow_figures import bridge_pauses
 from hwmodel.simulation.latency_summary import named_drops
+from hwmodel.simulation.measurement import sending_until_fs
 from hwmodel.simulation.span import Span
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S, format_rate_bps
 from hwmodel.words import bottleneck as words
@@ -46,7 +47,7 @@ class BridgeSnapshot:
 def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnapshot:
     """Copy the sums out of the bridges' record; what its ports get is busy time at the senders' ends."""
     ports = [record.port[number] for number in range(int(record.params.n_ports))]
-    outs = [int(port.counts.tx_busy_fs) - _ahead_fs(record, port, now_fs) for port in ports]
+    outs = [int(port.counts.tx_busy_fs) - _ahead_fs(record, at, now_fs) for at, port in enumerate(ports)]
     ins = [
         _in_busy_fs(port, servers, now_fs) if port.params.joined < 0 else outs[int(port.params.joined)]
         for port in ports
@@ -71,8 +72,11 @@ def begin_bridge_window(record: Any) -> None:
     begin_logical_window(record)
 
 
-def _ahead_fs(record: Any, port: Any, now_fs: int) -> int:
+def _ahead_fs(record: Any, port_number: int, now_fs: int) -> int:
     """Return what is left of the frame that a port sends, which counts later."""
+    port = record.port[port_number]
+    if int(port.sending) == CONTROL_FRAME_SENT:
+        return max(0, int(record.pauses[port_number].sent_fs) - now_fs)
     if int(port.sending) < 0:
         return 0
     crossing = record.slot[int(port.sending)].crossing
@@ -84,8 +88,7 @@ def _in_busy_fs(port: Any, servers: Sequence[Any], now_fs: int) -> int:
     if port.params.is_outside:
         outside = peer.wire[0].outside
         return int(outside.busy_fs) - max(0, int(outside.busy_until_fs) - now_fs)
-    ahead_fs = int(peer.clock.next_at[WIRE]) - now_fs if peer.port[0].mac.is_sending else 0
-    return int(peer.port[0].mac.counts.tx_busy_fs) - max(0, ahead_fs)
+    return int(peer.port[0].mac.counts.tx_busy_fs) - max(0, sending_until_fs(peer, 0, now_fs) - now_fs)
 
 
 def port_results(

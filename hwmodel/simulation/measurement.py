@@ -16,6 +16,7 @@ from hwmodel.config.names import ethernet_ports
 from hwmodel.machine.adapter.adapter_state import LONG_BLOCK_FS
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import COUNTERS, FIRST_FLOW_HISTOGRAM, LATENCY, STALLS, WIRE_WAIT_HISTOGRAM
+from hwmodel.machine.network.pauses import CONTROL_ON_WIRE
 from hwmodel.machine.time.clock import WIRE
 from hwmodel.results import at_port, filled_columns
 from hwmodel.simulation.counts import OF_LEDGERS, Counts, areas_in, gauges_in, latencies_in, parts_of
@@ -235,16 +236,23 @@ def _busy_fs(nic: Any, counts: Any, now_fs: int) -> dict[str, int]:
     }
     for number, name in enumerate(ports_named(nic)):
         port, sent, bus = nic.port[number], counts.mac[number], counts.bus[number]
-        sending_until_fs = nic.clock.next_at[WIRE + number] if port.mac.is_sending else now_fs
         coming_until_fs = now_fs if port.mac.params.is_down else port.mac.line.busy_until_fs  # counts nothing there
         busy_until_fs |= {
-            at_port(name, "wire.tx"): (sent.tx_busy_fs, sending_until_fs),
+            at_port(name, "wire.tx"): (sent.tx_busy_fs, sending_until_fs(nic, number, now_fs)),
             at_port(name, "wire.rx"): (sent.rx_busy_fs, coming_until_fs),
             at_port(name, "switch.bus"): (bus.busy_fs, port.bus.free_fs),
         }
     found = {name: int(busy_fs) - max(0, int(until_fs) - now_fs) for name, (busy_fs, until_fs) in busy_until_fs.items()}
     walks_ahead_fs = int(np.maximum(nic.host[0].translation.walker_free_fs - now_fs, 0).sum())
     return found | {"host.walkers": int(counts.translation.walks_busy_fs) - walks_ahead_fs}
+
+
+def sending_until_fs(nic: Any, number: int, now_fs: int) -> int:
+    """Return when what a port sends, a frame or a control frame, has left; now if it sends nothing."""
+    mac = nic.port[number].mac
+    if mac.is_stopped & CONTROL_ON_WIRE:
+        return int(nic.pauses.port[number].sent_fs)
+    return int(nic.clock.next_at[WIRE + number]) if mac.is_sending else now_fs
 
 
 def ports_named(nic: Any) -> tuple[str, ...]:

@@ -97,7 +97,8 @@ def control_frame_of(bridge, now_fs, port_number, place):
     busy_fs = wire_time_fs(port, CONTROL_BYTES)
     port.sending = CONTROL_FRAME_SENT
     port.counts.tx_busy_fs += busy_fs
-    set_timer(bridge.clock, now_fs + busy_fs, CONTROL_SENT, port_number)
+    own.sent_fs = now_fs + busy_fs
+    set_timer(bridge.clock, own.sent_fs, CONTROL_SENT, port_number)
     if own.over:
         own.refresh_fs = now_fs + quanta_fs(port, params.refresh_quanta)
         set_timer(bridge.clock, own.refresh_fs, REFRESH_DUE, port_number)

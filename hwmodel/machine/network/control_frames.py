@@ -46,7 +46,8 @@ def begin_control_frame(nic, number, now_fs):
     mac.is_sending = 1
     mac.is_stopped |= CONTROL_ON_WIRE
     mac.counts.tx_busy_fs += busy_fs
-    set_timer(nic.clock, now_fs + busy_fs, CONTROL_SENT, number)
+    own.sent_fs = now_fs + busy_fs
+    set_timer(nic.clock, own.sent_fs, CONTROL_SENT, number)
     own.refresh_fs = NEVER
     if pauses.over:
         own.refresh_fs = now_fs + quanta_fs(mac, params.refresh_quanta)

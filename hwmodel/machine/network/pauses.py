@@ -52,9 +52,12 @@ PORT_COUNTS = record(
     ("stopped_fs", I64, (MOST_CLASSES,)), ("since_fs", I64, (MOST_CLASSES,)),
     ("partner_stopped_fs", I64, (MOST_CLASSES,)), ("partner_since_fs", I64, (MOST_CLASSES,)),
 )  # fmt: skip
-# A port's `told`: the classes, as a mask, that its last control frame said to be over.
+# A port's `told`: the classes, as a mask, that its last control frame said to be over; `sent_fs`: when that ends.
 PORT_PAUSES = record(
-    *ints("told", "refresh_fs", "refresh_is_due"), ("mac", HEARING), ("counts", PORT_COUNTS), ("partner", PARTNER)
+    *ints("told", "refresh_fs", "refresh_is_due", "sent_fs"),
+    ("mac", HEARING),
+    ("counts", PORT_COUNTS),
+    ("partner", PARTNER),
 )
 BRIDGE_HEARD_CAP = 1 << 10
 BRIDGE_HEARING = record(
@@ -62,7 +65,7 @@ BRIDGE_HEARING = record(
 )  # fmt: skip
 # What a port of a bridge has brought into the bridge's buffer by class, what it has said and heard.
 BRIDGE_PAUSES = record(
-    *ints("over", "told", "refresh_fs", "refresh_is_due"),
+    *ints("over", "told", "refresh_fs", "refresh_is_due", "sent_fs"),
     ("level", GAUGE, (MOST_CLASSES,)), ("over_fs", I64, (MOST_CLASSES,)), ("over_since_fs", I64, (MOST_CLASSES,)),
     ("counts", PORT_COUNTS), ("hears", BRIDGE_HEARING),
 )  # fmt: skip

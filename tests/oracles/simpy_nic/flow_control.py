@@ -75,7 +75,9 @@ class FlowControl:
         """Return the class of a frame, and of its copies."""
         if self.mode == "pause":
             return 0
-        return self.class_of_priority[priority_of(frame.raw, self.outer_tags)] if frame.source == WIRE else frame.tx_class
+        return (
+            self.class_of_priority[priority_of(frame.raw, self.outer_tags)] if frame.source == WIRE else frame.tx_class
+        )
 
     def control_frame(self, quanta_of: Mapping[int, int]) -> ControlFrame:
         """Return what says so of classes."""

@@ -15,7 +15,7 @@ from ..simpy_nic.timing import AtSwitch, FifoServer, Phase, later, place
 from ..simpy_nic.wires import MIN_DATA_BYTES, wire_fs
 from .extender_relay import ExtenderRelay
 from .ledger import Ledger
-from .parameters import BridgeParameters
+from .parameters import OUTSIDE, BridgeParameters
 from .relay import FCS_BYTES, Relay
 from .results import PortCounts
 
@@ -160,7 +160,8 @@ class Port:
         refresh_at = place(Phase.BRIDGE_REFRESHES, self.number)
         places = place(Phase.BRIDGE_STOPS, self.number), place(Phase.BRIDGE_RESUMES, self.number)
         over = self.came_in_levels.over
-        line.teller = Teller(self._env, flow, over, quanta_fs, refresh_at, line.go_on)
+        if self.name != OUTSIDE:  # to stations that obey nothing none goes
+            line.teller = Teller(self._env, flow, over, quanta_fs, refresh_at, line.go_on)
         line.stops = self.stops = Stops(self._env, flow, quanta_fs, places, line.go_on)
         line.control_begins, line.told_at = self._control_begins, place(Phase.BRIDGE_HAS_TOLD, self.number)
         self.came_in_levels.changed = line.go_on
