@@ -89,3 +89,8 @@ def test_written_configurations_come_back():
     for changes in (of_pfc(received=[{"at": "1us", "quanta": 7, "priorities": [3]}]), of_bridge()):
         config = config_from_mapping({}, changes)
         assert config_from_mapping(config.resolved()) == config
+
+
+def test_flow_control_stays_while_the_machine_runs():
+    changes = of_pause() | {"scenario": [{"at": "10us", "set": {"nic.flow_control.quanta": 100}}]}
+    assert "nic.flow_control.quanta: fixed while the machine runs (10us): a driver sets it up" in line_of(changes)

@@ -112,7 +112,8 @@ def test_headroom_of_the_formula_is_enough_and_a_kilobyte_less_is_not(
             EXACT,
             {
                 "nic": {
-                    "rx_ring": 8, "rx_fetch_batch": 1, "rx_prefetch": 1, "drop_enable": False, "rx_buffer": f"{mark + headroom}B", "flow_control": control,
+                    "rx_ring": 8, "rx_fetch_batch": 1, "rx_prefetch": 1, "drop_enable": False,
+                    "rx_buffer": f"{mark + headroom}B", "flow_control": control,
                 },
                 "host": {"buffer_bytes": "16KiB"},
                 "driver": {"refill": False, "refill_batch": 1, "rx_interrupt_batch": 0},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -18,10 +18,13 @@ from hwmodel.analytic.sends import LoneSend
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ZERO, Demand, Offered
 from hwmodel.analytic.transactions import Transaction, share_of_cache
-from hwmodel.rules.ethernet import WIRE_OVERHEAD_BYTES
+from hwmodel.config.flow_control import headrooms_of, is_lossless, response_fs
+from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
+from hwmodel.rules.headroom import headroom_bytes, low_mark_bytes, needed_bytes
 from hwmodel.rules.pcie_link import LinkRate, link_rate_of
-from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
+from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S, format_bytes
 from hwmodel.words import limits as words
+from hwmodel.words.flow_control import headroom_use, headroom_words
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -258,10 +261,28 @@ def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | N
         whose = f"{server.name}: " if server.name else ""
         found += [f"{whose}{note}" for note in _of_config(server.config)]
         senders = {name.rpartition(".")[2] for name in demand.sought.sent if system.place(name)[0] == part}
-        found += [f"{whose}{note}" for note in class_notes(server.config, senders)]
+        found += [f"{whose}{note}" for note in (*class_notes(server.config, senders), *_headroom_notes(server.config))]
     if lone is not None and lone.way.copies:
         found += why_never_taken(system.config(lone.way.to_part), lone.way)
     return tuple(found)
+
+
+def _headroom_notes(config: Config) -> Iterator[str]:
+    """Say the headroom of the formula, then each class's beside what may come behind its mark, longest frames all."""
+    control, longest = config.nic.flow_control, config.switch.longest_frame_bytes
+    if control is None or not control.send:
+        return
+    device, has_vfs = config.nic.preset, config.nic.mode == "sriov"
+    by_formula = headroom_bytes(device, longest, longest, has_vfs=has_vfs)
+    yield headroom_words(
+        by_formula // 1024, low_mark_bytes(longest) // 1024, longest, device or "as of the 82599", has_vfs=has_vfs
+    )
+    frame_bytes, response_bits = longest - FCS_BYTES, response_fs(config) * config.port.rate_bps // FS_PER_S
+    needed = needed_bytes(frame_bytes, frame_bytes, response_bits)
+    for number, own in enumerate(headrooms_of(config)):
+        if is_lossless(config, number):
+            of_class = number if control.is_by_class else None
+            yield headroom_use(of_class, format_bytes(own), needed, is_enough=own >= needed)
 
 
 def _cache_notes(config: Config, demand: Demand) -> list[str]:

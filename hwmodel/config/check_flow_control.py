@@ -15,6 +15,7 @@ from .model import Config
 from .system import NamedBridge, bridges_of
 
 if TYPE_CHECKING:
+    from .bridge_flow_control import BridgeFlowControl
     from .flow_control import FlowControl
 
 CONTROL: KeyPath = ("nic", "flow_control")
@@ -139,7 +140,7 @@ def check_bridge_flow_control(config: Config, findings: Findings, parts: Sequenc
                 (*path, "refresh"), (*path, "quanta"),
             )  # fmt: skip
         if control.send and len(findings.problems) == n_known:
-            _check_marks_of_bridge(bridge, path, findings, parts)
+            _check_marks_of_bridge(bridge, control, path, findings, parts)
 
 
 def _check_beside(bridge: NamedBridge, path: KeyPath, findings: Findings, parts: Sequence[Part]) -> None:
@@ -157,8 +158,9 @@ def _check_beside(bridge: NamedBridge, path: KeyPath, findings: Findings, parts:
             )  # fmt: skip
 
 
-def _check_marks_of_bridge(bridge: NamedBridge, path: KeyPath, findings: Findings, parts: Sequence[Part]) -> None:
-    control = bridge.settings.flow_control
+def _check_marks_of_bridge(
+    bridge: NamedBridge, control: BridgeFlowControl, path: KeyPath, findings: Findings, parts: Sequence[Part]
+) -> None:
     longest = max(part.server.config.switch.longest_frame_bytes for part in parts)
     part_bytes = control.part_bytes(bridge.settings)
     marks = zip(control.high_marks(bridge.settings, longest), control.low_marks(bridge.settings, longest), strict=True)

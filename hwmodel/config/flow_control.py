@@ -84,7 +84,7 @@ class FlowControl(Block):
     @model_serializer(mode="wrap")
     def _said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Say nothing of control frames from outside where there are none."""
-        plain = write(self)
+        plain: dict[str, Any] = write(self)
         if not self.received:
             plain.pop("received", None)
         return plain

@@ -56,8 +56,8 @@ REASONS = (
         (pattern, "a driver sets it up as it starts")
         for pattern in (
             "nic.*_ring", "nic.*_batch", "nic.queues_per_vf", "nic.vectors_per_function", "nic.?xdctl*", "nic.rsc*",
-            "nic.header_split", "nic.steering*", "nic.arbitration*", "driver.*", "switch.ports.*.cores*",
-            "switch.ports.*.classes*", "switch.ports.*.default_priority",
+            "nic.header_split", "nic.steering*", "nic.arbitration*", "nic.flow_control*", "driver.*",
+            "switch.ports.*.cores*", "switch.ports.*.classes*", "switch.ports.*.default_priority",
         )
     ),
     ("switch.ports.*.max_frame", "buffers are laid out for it"),

@@ -99,6 +99,7 @@ class Observation:
     - `open_load`: frames come at times of their own; False for a closed loop (`load: saturate`).
     - `tx_ring_full_share`: share in which the fullest Tx ring had no room. `rx_ring_fill`: the largest share of an Rx
       ring's descriptors that were in use at once.
+    - `stopped`: share in which PAUSE from outside the machine stopped a port, by the name of its wire.
     - `ports`: the names of the adapter's Ethernet ports, an empty text for the only one.
     - `drops`, `offered_frames` and `backlog_frames` (by how much more are under way, or wait for a slot, than before)
       are of the window; `frame_bytes` is the mean frame with FCS.
@@ -120,6 +121,7 @@ class Observation:
     read_slowness: float = 1.0
     tx_ring_full_share: float = 0.0
     rx_ring_fill: float = 0.0
+    stopped: Mapping[str, float] = field(default_factory=dict)
     drops: Mapping[str, int] = field(default_factory=dict)
     offered_frames: int = 0
     backlog_frames: int = 0
@@ -157,6 +159,8 @@ class Observation:
             return self.demand_use if self.limited_demand > LEAST_PART else 0.0
         if name == "rx.descriptors":
             return self.fetch_use
+        if name in self.stopped:  # it could work only while it was not stopped
+            return self.busy(name) / max(LEAST_PART, 1 - self.stopped[name])
         return self.credit_use.get(name, 0.0) if name.startswith("pcie.credits") else self.busy(name)
 
     def lost_share(self, *reasons: str) -> float:
@@ -246,7 +250,9 @@ def _sentence(name: str, seen: Observation) -> str:
     own = of_any_port(name)
     if own == name:
         return sentence(name, seen)
-    port, there = name.partition(".")[0], replace(seen, utilizations={**seen.utilizations, own: seen.busy(name)})
+    port = name.partition(".")[0]
+    stopped = {own: seen.stopped[name]} if name in seen.stopped else {}
+    there = replace(seen, utilizations={**seen.utilizations, own: seen.busy(name)}, stopped=stopped)
     return f"Port {port}: {sentence(own, there)}"
 
 

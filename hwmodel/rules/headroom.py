@@ -62,9 +62,7 @@ def low_mark_bytes(longest_of_class: int) -> int:
     return 1024 * kilobytes(2 * (2 * BITS_PER_BYTE * longest_of_class + numerator * 10000 // denominator + 1))
 
 
-def needed_bytes(
-    own_bytes: int, other_bytes: int, response_bit_times: int, *, least_bytes: int = MIN_UNPADDED_BYTES
-) -> int:
+def needed_bytes(own_bytes: int, other_bytes: int, response_bit_times: int) -> int:
     """Return the room that this model's machine needs above the high mark, at most; lengths are without FCS.
 
     The mark is crossed by a frame of `other_bytes`; the control frame waits for one of `own_bytes` that has just begun,
@@ -73,7 +71,7 @@ def needed_bytes(
     """
     overhead = WIRE_OVERHEAD_BYTES + 4
     wait = BITS_PER_BYTE * (own_bytes + overhead) + CONTROL_BITS + response_bit_times
-    meanwhile = wait * max(least_bytes, other_bytes) // (BITS_PER_BYTE * (max(least_bytes, other_bytes) + overhead))
+    meanwhile = wait * other_bytes // (BITS_PER_BYTE * (other_bytes + overhead))
     return 2 * other_bytes + meanwhile
 
 

@@ -81,10 +81,9 @@ def begin_pauses_window(nic: Any) -> None:
 
 def flow_control_use(config: Config, span: Span) -> FlowControlUse | None:
     """Return what flow control did in a window; None without it."""
-    control = config.nic.flow_control
-    if control is None:
+    control, start, end = config.nic.flow_control, span.start.pauses, span.end.pauses
+    if control is None or start is None or end is None:
         return None
-    start, end = span.start.pauses, span.end.pauses
     parts, high, low = parts_of(config), high_marks_of(config), low_marks_of(config)
     return FlowControlUse(
         mode=control.mode,

@@ -30,6 +30,7 @@ from hwmodel.machine.tlp_kinds import (
 )
 from hwmodel.results import LinkCost, Observation, at_port
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, link_rate_of, tlp_overhead_of
+from hwmodel.simulation.flow_figures import flow_control_use
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.span import Span
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
@@ -149,6 +150,7 @@ def observe_window(
         open_load=_is_open(config),
         tx_ring_full_share=span.share(span.stalled("tx_ring")),
         rx_ring_fill=span.end.rx_ring_highest / (config.nic.rx_ring - 1),
+        stopped=_stopped(config, span),
         drops=span.drops(),
         offered_frames=span.count("offered"),
         backlog_frames=span.under_way_growth + span.backlog_growth,
@@ -165,6 +167,17 @@ def observe_window(
         rx_blocked=_rx_blocked(config, span),
         without_refill=tuple(port.name for port in config.switch.ports if not config.driver_of(port.name).refill),
     )
+
+
+def _stopped(config: Config, span: Span) -> dict[str, float]:
+    """Return for what share PAUSE from outside the machine stopped each port; a bridge's stops have causes in here."""
+    use = flow_control_use(config, span)
+    control = config.nic.flow_control
+    if use is None or control is None or control.is_by_class or not control.received:
+        return {}
+    window_ns = span.fs / FS_PER_NS
+    ports = zip(config.port.names, use.ports, strict=True)
+    return {at_port(name, "wire.tx"): one.stopped_ns / window_ns for name, one in ports if one.stopped_ns > 0}
 
 
 def _rx_descriptor_ns(span: Span) -> float | None:

@@ -226,6 +226,15 @@ def _offered_load(seen: Observation) -> str:
 
 
 _ETHERNET = ", counting each frame with its 20 B of preamble and gap"
+
+
+def _wire_tx(seen: Observation) -> str:
+    text = _server("wire.tx", "The Ethernet port outward", _ETHERNET)(seen)
+    if "wire.tx" not in seen.stopped:
+        return text
+    return f"{text[:-1]}, and stopped from outside by flow control {percent(seen.stopped['wire.tx'])} of it."
+
+
 _SENTENCES: Mapping[str, Callable[[Observation], str]] = {
     "offered_load": _offered_load,
     "driver.tx": _driver("tx"),
@@ -272,7 +281,7 @@ _SENTENCES: Mapping[str, Callable[[Observation], str]] = {
         "nic.pipeline", "The adapter's packet pipeline", ": it takes no more frames a second, whatever their length"
     ),
     "switch.bus": _server("switch.bus", "The switch's data bus"),
-    "wire.tx": _server("wire.tx", "The Ethernet port outward", _ETHERNET),
+    "wire.tx": _wire_tx,
     "wire.rx": _server("wire.rx", "The Ethernet port inward", _ETHERNET),
     "nic.rx_ring": _rx_ring,
     "nic.rx_buffer": _rx_buffer,

@@ -22,20 +22,26 @@ def stopped_sentences(result: Result) -> list[str]:
     found: list[str] = []
     for name, one in (("", result), *((one.name, one) for one in getattr(result, "adapters", ()))):
         if one.flow_control is not None:
-            found += pause_sentences(one.flow_control, window.duration_ns, name)
+            blocked_ns = one.head_of_line.get("blocked_ns", {})
+            found += pause_sentences(one.flow_control, window.duration_ns, name, blocked_ns)
     for bridge in result.bridges:
         found += bridge_pause_sentences(bridge, window.end_ns)
     return found
 
 
-def pause_sentences(use: FlowControlUse, window_ns: float, server: str = "") -> Iterator[str]:
-    """Say who was stopped for how long, by whose ring, and which flows waited."""
-    whose = f"{printable(server)}: " if server else ""
+def pause_sentences(
+    use: FlowControlUse, window_ns: float, server: str, blocked_ns: Mapping[str, float]
+) -> Iterator[str]:
+    """Say who was stopped for how long, by whose ring, and which flows waited.
+
+    `blocked_ns`: for how long each VM's ring kept the one Rx buffer's head waiting; with mode pfc classes have theirs.
+    """
+    whose = f"Server {printable(server)}: " if server else ""
     levels = {one.traffic_class: one for one in use.classes}
     for port in use.ports:
-        of_class = f"class {port.traffic_class}" if use.mode == "pfc" else "all frames"
+        of_class = f"Class {port.traffic_class}" if use.mode == "pfc" else "All frames"
         what, level = f"{whose}{_at(use, port)}{of_class}", levels[port.traffic_class]
-        why = _why(level.kept_ns, window_ns)
+        why = _why(level.kept_ns or (blocked_ns if use.mode == "pause" else {}), window_ns)
         if port.partner_stopped_ns > 0:
             share = percent_text(port.partner_stopped_ns / window_ns)
             yield f"{what} stopped outside for {share} of the window: {why}{_waited(port.waiting_flows)}"
@@ -47,7 +53,7 @@ def pause_sentences(use: FlowControlUse, window_ns: float, server: str = "") -> 
 
 
 def _at(use: FlowControlUse, port: PortPause) -> str:
-    return f"{port.port}, " if len({one.port for one in use.ports}) > 1 else ""
+    return f"Port {port.port}: " if len({one.port for one in use.ports}) > 1 else ""
 
 
 def _why(kept_ns: Mapping[str, float], window_ns: float) -> str:
@@ -102,16 +108,18 @@ def bridge_pause_sentences(bridge: BridgeResult, run_ns: float) -> Iterator[str]
 
 def headroom_words(kilobytes: int, low_kilobytes: int, longest: int, device: str, *, has_vfs: bool) -> str:
     """Say what the driver's formula gives as headroom and as low mark."""
-    loopback = ", one more frame for what VMs send to each other" if has_vfs else ""
+    loopback = ", one more for what VMs send to each other" if has_vfs else ""
     return (
-        f"Headroom by the formula of Linux' ixgbe ({device}, frames of {longest} B{loopback}): {kilobytes} KiB; low "
-        f"mark {low_kilobytes} KiB."
+        f"Flow control, headroom by the formula of Linux' ixgbe ({device}, frames of {longest} B{loopback}): "
+        f"{kilobytes} KiB; low mark {low_kilobytes} KiB."
     )
 
 
-def headroom_lack(number: int, headroom: str, needed: str) -> str:
-    """Say that a class's headroom is less than what may still come."""
+def headroom_use(number: int | None, headroom: str, needed_bytes: int, *, is_enough: bool) -> str:
+    """Say a class's headroom beside what may still come; `number` None: there is one buffer for all."""
+    whose = "The Rx buffer" if number is None else f"Class {number}"
+    end = "" if is_enough else ": it may lose frames"
     return (
-        f"Class {number} has {headroom} of headroom, but up to {needed} may come behind its mark until its sender has "
-        "stopped: it may lose frames."
+        f"{whose} has {headroom} of headroom, and up to {needed_bytes:,} B may come from the wire behind the mark until "
+        f"the sender has stopped{end}."
     )

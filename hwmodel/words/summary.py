@@ -116,6 +116,7 @@ def _all_lines(result: Result) -> Iterable[Line]:
         yield Line(f"(all other figures are of seed {result.seed})")
         yield Line("")
     yield from balance_lines(result)
+    yield from map(Line, stopped_sentences(result))
     yield Line("")
     if result.servers:
         yield from adapter_lines(result)
