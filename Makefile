@@ -20,7 +20,7 @@ LONG_RUNS := cocotb_tests/test_equivalence.py --only test_core_decides_as_the_mo
 COVERAGE_TESTS := $(patsubst %,cocotb_tests/test_%.py,equivalence registers counters switch_control switch_tables \
 	address_table vlan_table list_table parser classify forward forwarding_engine tag_out ingress_fifo input_arbiter \
 	output_queues output_reader output_scheduler)
-COVERAGE_NIGHTLY := $(patsubst %,cocotb_tests/test_%.py,raw_registers decode axi_lite_registers)
+COVERAGE_NIGHTLY := $(patsubst %,cocotb_tests/test_%.py,raw_registers pools_and_pauses decode axi_lite_registers)
 BENCH ?= $(sort $(shell grep -l __main__ benches/*.py))
 PYTHON_FILES := hwmodel tests rtl cocotb_tests docs_site $(wildcard benches)
 

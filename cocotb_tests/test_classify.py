@@ -206,7 +206,7 @@ async def the_first_rule_broken_drops(dut, idles):
     assert len(seen) == 17, seen
 
 
-@pytest.mark.parametrize(("ports", "priorities", "pools"), [(2, 1, 0), (9, 8, 0), (5, 1, 1)])
+@pytest.mark.parametrize(("ports", "priorities", "pools"), [(2, 1, 0), (9, 8, 0), (9, 1, 1)])
 def test_classify(simulate, ports, priorities, pools):
     parameters = {"PORTS": ports, "MAX_FRAME_BYTES": MAX_FRAME_BYTES, "PRIORITIES": priorities, "POOL_FILTERS": pools}
     assert simulate("classify", **parameters) == 2
