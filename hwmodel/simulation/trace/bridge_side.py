@@ -9,12 +9,13 @@ import numpy as np
 
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.network.bridge_state import NOBODY
+from hwmodel.machine.network.wires import CONTROL_FRAME
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.bridge_ports import OUTSIDE, PhysicalPort
 from hwmodel.simulation.trace.frame_parts import FrameNames
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track
 
-BRIDGE = "Bridge"
+BRIDGE, CONTROL = "Bridge", "control frame"
 
 
 class BridgePorts:
@@ -57,7 +58,7 @@ class BridgePorts:
         for port in self._ports:
             for name in ("come", "queue"):
                 yield from self._listed(int(port[name]["first"]))
-            if port["params"]["joined"] == NOBODY and port["sending"] != NOBODY:
+            if port["params"]["joined"] == NOBODY and port["sending"] > NOBODY:  # and no control frame
                 yield self._bridge["slot"][int(port["sending"])]["crossing"]["journey"]
         for level in self._bridge["logical_port"][: int(self._bridge.params.n_logical_ports)]:
             if level["params"]["quantum_bytes"]:
@@ -71,10 +72,11 @@ class BridgePorts:
 
     def _send(self, number: int, track: Track, crossing: Any) -> None:
         """Show a frame on the wire at a port, whichever end sends it."""
-        name = self._names.of_journey(crossing["journey"])
+        is_control = int(crossing["template"]) == CONTROL_FRAME
+        name = CONTROL if is_control else self._names.of_journey(crossing["journey"])
         end_fs = int(crossing["come_fs"]) - int(self._ports[number]["params"]["propagation_fs"])
         details = {"frame": name, "bytes": int(crossing["n_bytes"]) + FCS_BYTES}
-        self._timeline.add(Slice(track, name, int(crossing["begun_fs"]), end_fs, details, [name]))
+        self._timeline.add(Slice(track, name, int(crossing["begun_fs"]), end_fs, details, [] if is_control else [name]))
 
     def _look_for_drops(self, now_fs: int) -> None:
         if (self._ports["counts"]["drops"] == self._drops).all():

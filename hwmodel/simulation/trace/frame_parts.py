@@ -18,6 +18,7 @@ import numpy as np
 from hwmodel.machine.counts.journey_state import JOURNEY, SHOWN, STAMPS, WHOLE_JOURNEY, WRITTEN_BACK
 from hwmodel.machine.frames import LINE_CAP
 from hwmodel.machine.network.bridge_state import NOBODY
+from hwmodel.machine.network.wires import CONTROL_FRAME
 from hwmodel.simulation.trace.stage import Stage, TracedServer
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track
 from hwmodel.units import FS_PER_NS
@@ -355,6 +356,9 @@ class Arrivals:
         """Give the frame that has come in this instant, and note what has been decided."""
         while self._n_come < self._come["head"]:
             crossing = self._come["ring"][self._n_come & int(self._come["mask"])]
+            if int(crossing["template"]) == CONTROL_FRAME:  # it ends at the port
+                self._n_come += 1
+                continue
             # Behind a frame from the bridge the line stands still; its first place has what was taken in last.
             place = int(self._line["ring"][int(self._line["head"]) & (LINE_CAP - 1)]["journey"])
             name = names.of_journey(crossing["journey"])
