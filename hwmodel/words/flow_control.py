@@ -120,6 +120,6 @@ def headroom_use(number: int | None, headroom: str, needed_bytes: int, *, is_eno
     whose = "The Rx buffer" if number is None else f"Class {number}"
     end = "" if is_enough else ": it may lose frames"
     return (
-        f"{whose} has {headroom} of headroom, and up to {needed_bytes:,} B may come from the wire behind the mark until "
-        f"the sender has stopped{end}."
+        f"{whose} has {headroom} of headroom, and up to {needed_bytes:,} B may come from the wire behind the mark "
+        f"until the sender has stopped{end}."
     )
