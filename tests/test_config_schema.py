@@ -208,6 +208,19 @@ def is_of_sends(key: str) -> bool:
     return key.startswith(of_others) or key.rsplit(".", maxsplit=1)[-1] in of_driver
 
 
+def configs_with_flow_control():
+    """Return configurations with flow control at the adapter, at a bridge, at one of several, by their first block."""
+    pfc = {"nic.arbitration": {"classes": [{"percent": 100}]}, "nic.flow_control.mode": "pfc"}
+    received = [{"at": "1us", "quanta": 1, "priorities": [0], "port": "p0"}]
+    left = {"name": "left", "ports": {"a": {}, "t": {"to": "right.t"}}, "flow_control": {"mode": "pfc"}}
+    right = {"name": "right", "ports": {"t": {}, "outside": {}}}
+    return {
+        "nic": config_from_mapping({}, pfc | {"nic.flow_control.received": received}),
+        "bridge": config_from_mapping({}, {"bridge.flow_control": {"mode": "pfc"}}),
+        "bridges": config_from_mapping({"servers": [{"name": "a"}], "bridges": [left, right]}),
+    }
+
+
 def test_the_table_of_attributes_is_right():
     entries = {
         "switch.ports": [{"name": "all", "receive_limit": "1Gbps", "credits": {"refill": 9, "max": 99}}],
@@ -244,22 +257,16 @@ def test_the_table_of_attributes_is_right():
         config_from_mapping({"scenario": [{"at": "0ms", **asked}]})
         for asked in ({"mailbox": message}, {"pf": {"vf": "vf0", "rate_limit": "1Gbps"}})
     )
-    pfc = {"nic.arbitration": {"classes": [{"percent": 100}]}, "nic.flow_control.mode": "pfc"}
-    with_pauses = config_from_mapping(
-        {}, pfc | {"nic.flow_control.received": [{"at": "1us", "quanta": 1, "priorities": [0], "port": "p0"}]}
-    )
-    with_bridge_pauses = config_from_mapping({}, {"bridge.flow_control": {"mode": "pfc"}})
-    left = {"name": "left", "ports": {"a": {}, "t": wire}, "flow_control": {"mode": "pfc"}}
-    with_joined_pauses = config_from_mapping({"servers": [{"name": "a"}], "bridges": [left, right]})
     waiting = {"when": {"vm": "vf0", "delivered": 1, "from": "1us"}, "set": {}}
     with_condition = config_from_mapping({"scenario": [waiting]})
+    with_flow_control = configs_with_flow_control()
     text = re.sub(r"\badapter\b", "a", reference_text())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
     assert len(table) == 146
     for key, attribute in table.items():
         has_extenders = "extenders" in key
         if "flow_control" in key:
-            held = {"nic": with_pauses, "bridge": with_bridge_pauses}.get(key.split(".")[0], with_joined_pauses)
+            held = with_flow_control[key.split(".")[0].partition("[")[0]]
         elif key.startswith("bridges"):
             held = with_both if has_extenders else with_bridges
         elif key.startswith(("scenario[0].mailbox", "scenario[0].pf", "scenario[0].when")):

@@ -29,3 +29,8 @@ FIFO = record(*ints("head", "tail"), ("mask", U32), ("ring", COPY, (2 * COPY_CAP
 GROUP = record(*ints("n_copies", "left", "left_mirrored", "left_in_tx_buffer", "delivered"))
 # `free`: the free list, stored as offsets from the identity order, so that a zeroed array is already a full list.
 GROUPS = record(*ints("n_free"), ("free", I32, (GROUP_CAP,)), ("slot", GROUP, (GROUP_CAP,)))
+# Frames or copies of a class that wait are in a list; `head`, `tail`, `following` and `free` are the number of a place,
+# plus 1; 0: none.
+CLASS_QUEUE = record(*ints("head", "tail"))
+WAITING_COPY = record(("waits", COPY), ("following", I32))
+WAITING_COPIES = record(*ints("n_used", "free"), ("place", WAITING_COPY, (COPY_CAP,)))

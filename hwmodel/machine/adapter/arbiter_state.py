@@ -8,7 +8,7 @@ from __future__ import annotations
 from hwmodel.compiled.records import I32, I64, ints, record
 from hwmodel.forwarding.police import POLICER
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
-from hwmodel.machine.frames import COPY, COPY_CAP
+from hwmodel.machine.frames import CLASS_QUEUE, WAITING_COPIES
 from hwmodel.machine.guest.guest_state import MAX_QUEUES
 from hwmodel.machine.time.clock import ADAPTER_PORTS
 from hwmodel.rules.transmit_credits import MOST_CLASSES
@@ -27,13 +27,8 @@ ARBITER_PARAMS = record(
 # `wants`: whether the class has something that may go now.
 PLANE_CLASS = record(*ints("wants", "credits_bytes", "group_credits_bytes"))
 PLANE = record(*ints("pointer"), ("of_class", PLANE_CLASS, (MOST_CLASSES,)))
-# Copies of a class that wait are in a list; `head`, `tail`, `following` and `free` are the number of a place, plus 1;
-# 0: none.
-CLASS_QUEUE = record(*ints("head", "tail"))
 # `held`: classes, as a mask, that do not want though copies wait: they are stopped, or have no room where they go.
 PACKET_PLANE = record(*ints("n_waiting"), ("plane", PLANE), ("queue", CLASS_QUEUE, (MOST_CLASSES,)), *ints("held"))
-WAITING_COPY = record(("waits", COPY), ("following", I32))
-WAITING_COPIES = record(*ints("n_used", "free"), ("place", WAITING_COPY, (COPY_CAP,)))
 # Frame bytes with FCS by class: that began on the wire, that went to VMs by the switch; and read, of each pool.
 ARBITER_COUNTS = record(
     ("wire_bytes", I64, (MOST_CLASSES,)),

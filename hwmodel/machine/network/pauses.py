@@ -13,9 +13,8 @@ from hwmodel.compiled.records import I16, I32, I64, U8, ints, record
 from hwmodel.forwarding.header_store import MAX_TEMPLATES
 from hwmodel.forwarding.parse import HEADER, parse_header
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.machine.adapter.arbiter_state import CLASS_QUEUE, WAITING_COPIES
 from hwmodel.machine.counts.ledger_state import GAUGE
-from hwmodel.machine.frames import FRAME, LINE_CAP
+from hwmodel.machine.frames import CLASS_QUEUE, FRAME, LINE_CAP, WAITING_COPIES
 from hwmodel.machine.guest.guest_state import MAX_QUEUES
 from hwmodel.machine.time.clock import ADAPTER_PORTS
 from hwmodel.rules.headroom import PRIORITIES, QUANTUM_BYTES
