@@ -179,7 +179,7 @@ def test_more_events_of_an_instant_than_rows_are_counted():
 
 def test_every_kind_of_command_has_its_words():
     names = [Commands(FakeRing(), Timeline(), ["pf", "vf0"])._name(kind, 1) for kind in range(KINDS)]
-    assert len(set(names)) == KINDS == 18 and "vf0: rate limit" in names and "VLAN" in names
+    assert len(set(names)) == KINDS == 19 and "vf0: rate limit" in names and "VLAN" in names
 
 
 class FakeRing:

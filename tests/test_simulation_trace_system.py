@@ -224,7 +224,7 @@ class OneName:
 
 
 def test_an_arrival_is_decided_on_once_and_one_that_drops_never_is():
-    come = {"head": 0, "mask": 3, "ring": [{"journey": number} for number in range(4)]}
+    come = {"head": 0, "mask": 3, "ring": [{"journey": number, "template": 0} for number in range(4)]}
     line = {"head": 0, "ring": [{"journey": 7}]}
     crossed = {place: {"came_fs": 0, "decided_fs": 40} for place in (7, 8)}  # as left by frames before
     ledger = {"journeys": {"crossed": crossed}}
