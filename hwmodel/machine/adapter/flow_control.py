@@ -6,31 +6,28 @@ All of it is out of line: without `nic.flow_control` nothing here runs.
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
+from hwmodel.machine.class_lists import append, take_out, take_place
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.frames import COPY_CAP
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.network.control_frames import look_whether_due
-from hwmodel.machine.network.pauses import ROOM_CAP, class_of_header
+from hwmodel.machine.network.pauses import ROOM_CAP, class_of_header, over_at_level
 
 
 @kernel
 def level_changes(nic, now_fs, number, n_bytes):
     """Add to a class's level; where that takes it over its mark, or back, ports have something to say."""
     pauses = nic.pauses
-    params, own = pauses.params, pauses.of_class[number]
+    own = pauses.of_class[number]
     change(own.level, now_fs, n_bytes)
-    if params.priorities[number] == 0:
+    over = over_at_level(pauses.params, pauses.over, number, own.level.level)
+    if over == pauses.over:
         return
-    level, is_over = own.level.level, pauses.over >> number & 1
-    if is_over == 0 and level > params.high_bytes[number]:
-        pauses.over |= 1 << number
+    pauses.over = over
+    if over >> number & 1:
         own.over_since_fs = now_fs
-        own.n_over += 1
-    elif is_over and level <= params.low_bytes[number]:
-        pauses.over &= ~(1 << number)
-        own.over_fs += now_fs - own.over_since_fs
     else:
-        return
+        own.over_fs += now_fs - own.over_since_fs
     for port in range(nic.params.n_ports):
         look_whether_due(nic, port, now_fs)
 
@@ -80,23 +77,12 @@ def store_in_part(nic, now_fs, copy, number):
 def join_list(nic, now_fs, copy, number):
     """Put a copy behind those of its class in the Rx buffer."""
     pauses, waiting = nic.pauses, nic.pauses.waiting
-    queue = pauses.of_class[number].queue
-    place = waiting.free
-    if place > 0:
-        waiting.free = waiting.place[place - 1].following
-    else:
-        waiting.n_used += 1
-        place = waiting.n_used
+    place = take_place(nic.clock, waiting)
     entry = waiting.place[place - 1]
     entry.waits = copy
     entry.waits.entered_fs = now_fs
     entry.waits.tx_class = number
-    entry.following = 0
-    if queue.head == 0:
-        queue.head = place
-    else:
-        waiting.place[queue.tail - 1].following = place
-    queue.tail = place
+    append(waiting, pauses.of_class[number].queue, place)
     pauses.n_in_lists += 1
 
 
@@ -156,8 +142,7 @@ def choose_copy(nic, now_fs, number, is_taken):
     entry = waiting.place[place - 1]
     fifo.ring[fifo.tail & fifo.mask] = entry.waits
     entered(nic.clock, fifo)
-    own.queue.head = entry.following
-    entry.following, waiting.free = waiting.free, place
+    take_out(waiting, own.queue, place, 0)
     pauses.n_in_lists -= 1
     end_wait(nic, now_fs, number)
     if not is_taken:

@@ -14,6 +14,7 @@ from hwmodel.machine.adapter.flow_control import chosen_leaves, copy_leaves, end
 from hwmodel.machine.adapter.forgetting import forget_in_flight, forget_requests, forget_writes
 from hwmodel.machine.adapter.receive import have_descriptors
 from hwmodel.machine.adapter.switching import frame_in, release_tx_room
+from hwmodel.machine.class_lists import take_out
 from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journeys import journey_lost, lost_in_ring
 from hwmodel.machine.counts.outcome import copy_dropped
@@ -189,13 +190,7 @@ def drop_waiting(nic, now_fs, first, end):
             if first <= entry.waits.queue < end:
                 release_tx_room(nic, now_fs, entry.waits)
                 copy_dropped(nic, now_fs, entry.waits, FUNCTION_RESET)
-                if before == 0:
-                    queue.head = following
-                else:
-                    waiting.place[before - 1].following = following
-                if following == 0:
-                    queue.tail = before
-                entry.following, waiting.free = waiting.free, place
+                take_out(waiting, queue, place, before)
                 packets.n_waiting -= 1
             else:
                 before = place
@@ -213,15 +208,10 @@ def drop_in_parts(nic, now_fs, first, end):
             entry = waiting.place[place - 1]
             following = entry.following
             if first <= entry.waits.queue < end:
+                take_out(waiting, queue, place, before)
                 if before == 0:
-                    queue.head = following
                     end_wait(nic, now_fs, number)
                     nic.rx_head_waits_fs = -1
-                else:
-                    waiting.place[before - 1].following = following
-                if following == 0:
-                    queue.tail = before
-                entry.following, waiting.free = waiting.free, place
                 pauses.n_in_lists -= 1
                 change(nic.counts.rx_buffer, now_fs, -entry.waits.n_bytes)
                 copy_leaves(nic, now_fs, entry.waits)

@@ -6,7 +6,7 @@ from hwmodel.compiled.compilation import kernel
 from hwmodel.machine.adapter.class_turns import charge_class, next_class
 from hwmodel.machine.adapter.flow_control import held_local
 from hwmodel.machine.adapter.ready_rings import NOBODY
-from hwmodel.machine.frames import COPY_CAP
+from hwmodel.machine.class_lists import append, take_out, take_place
 from hwmodel.machine.growing_ring import entered
 from hwmodel.rules.ethernet import FCS_BYTES
 
@@ -15,22 +15,9 @@ from hwmodel.rules.ethernet import FCS_BYTES
 def join_class(nic, packets, copy):
     """Put a copy behind those of its class that wait."""
     waiting, queue = nic.arbiter.waiting, packets.queue[copy.tx_class]
-    number = waiting.free
-    if number > 0:
-        waiting.free = waiting.place[number - 1].following
-    else:
-        number = min(waiting.n_used + 1, COPY_CAP)
-        if waiting.n_used == COPY_CAP:
-            nic.clock.overflow = 1  # the last place is written, and the run ends
-        waiting.n_used = number
-    entry = waiting.place[number - 1]
-    entry.waits = copy
-    entry.following = 0
-    if queue.head == 0:
-        queue.head = number
-    else:
-        waiting.place[queue.tail - 1].following = number
-    queue.tail = number
+    place = take_place(nic.clock, waiting)
+    waiting.place[place - 1].waits = copy
+    append(waiting, queue, place)
     packets.n_waiting += 1
 
 
@@ -48,9 +35,7 @@ def take_next(nic, packets, fifo):
     entry = waiting.place[place - 1]
     fifo.ring[fifo.tail & fifo.mask] = entry.waits
     charge_class(params, plane, tx_class, entry.waits.n_bytes + FCS_BYTES)
-    packets.queue[tx_class].head = entry.following
-    entry.following = waiting.free
-    waiting.free = place
+    take_out(waiting, packets.queue[tx_class], place, 0)
     packets.n_waiting -= 1
     return tx_class
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import kernel
-from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.parse import parse_header
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.network.bridge_state import (
@@ -20,7 +19,18 @@ from hwmodel.machine.network.bridge_state import (
     REFRESH_DUE,
     RESUMED,
 )
-from hwmodel.machine.network.pauses import hear, is_heard, named_in, quanta_fs, said_in, stopped_in, take_effect
+from hwmodel.machine.network.pauses import (
+    has_to_tell,
+    hear,
+    is_heard,
+    named_in,
+    over_at_level,
+    quanta_fs,
+    said_in,
+    stopped_in,
+    take_effect,
+    tell,
+)
 from hwmodel.machine.network.wires import CONTROL_FRAME, wire_time_fs
 from hwmodel.machine.time.events import set_timer
 from hwmodel.rules.headroom import CONTROL_BYTES
@@ -57,17 +67,14 @@ def level_changes(bridge, now_fs, port_number, number, n_bytes):
     """Add to what a port has brought of a class; return whether that port has something to say of it."""
     own, params = bridge.pauses[port_number], flow_params(bridge, bridge.port[port_number])
     change(own.level[number], now_fs, n_bytes)
-    if params.priorities[number] == 0:
+    over = over_at_level(params, own.over, number, own.level[number].level)
+    if over == own.over:
         return False
-    level, is_over = own.level[number].level, own.over >> number & 1
-    if is_over == 0 and level > params.high_bytes[number]:
-        own.over |= 1 << number
+    own.over = over
+    if over >> number & 1:
         own.over_since_fs[number] = now_fs
-    elif is_over and level <= params.low_bytes[number]:
-        own.over &= ~(1 << number)
-        own.over_fs[number] += now_fs - own.over_since_fs[number]
     else:
-        return False
+        own.over_fs[number] += now_fs - own.over_since_fs[number]
     return True
 
 
@@ -77,7 +84,7 @@ def is_control_due(bridge, port_number):
     own, port = bridge.pauses[port_number], bridge.port[port_number]
     if flow_params(bridge, port).sends == 0 or port.params.is_outside:
         return False
-    return own.over != own.told or (own.refresh_is_due != 0 and own.over != 0)
+    return has_to_tell(own, own.over)
 
 
 @kernel
@@ -85,15 +92,7 @@ def control_frame_of(bridge, now_fs, port_number, place):
     """Write the control frame that a port begins into a frame's place; set the timers for its end and the next."""
     own, port = bridge.pauses[port_number], bridge.port[port_number]
     params = flow_params(bridge, port)
-    stopped, named = 0, 0
-    for each in range(params.n_classes):
-        if own.over >> each & 1:
-            stopped |= params.priorities[each]
-            own.counts.stops_sent[each] += 1
-        if (own.over | own.told) >> each & 1:
-            named |= params.priorities[each]
-    own.told, own.refresh_is_due, own.refresh_fs = own.over, 0, NEVER
-    own.counts.sent += 1
+    named, stopped = tell(params, own, own.over)
     busy_fs = wire_time_fs(port, CONTROL_BYTES)
     port.sending = CONTROL_FRAME_SENT
     port.counts.tx_busy_fs += busy_fs

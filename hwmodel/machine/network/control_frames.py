@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
-from hwmodel.compiled.records import NEVER
 from hwmodel.machine.growing_ring import entered
-from hwmodel.machine.network.pauses import CONTROL_DUE, CONTROL_ON_WIRE, DEAD, hear, quanta_fs, said_in
+from hwmodel.machine.network.pauses import (
+    CONTROL_DUE,
+    CONTROL_ON_WIRE,
+    DEAD,
+    has_to_tell,
+    hear,
+    quanta_fs,
+    said_in,
+    tell,
+)
 from hwmodel.machine.network.wires import CONTROL_FRAME, note_passing, padded_bytes, tail_of, wire_time_fs
 from hwmodel.machine.time.clock import CONTROL_SENT, CONTROL_TAKEN, PARTNER_TAKES, REFRESH_TIMER
 from hwmodel.machine.time.events import set_timer
@@ -20,7 +28,7 @@ def look_whether_due(nic, number, now_fs):
     mac.is_stopped &= ~CONTROL_DUE
     if pauses.params.sends == 0 or mac.is_stopped & DEAD:
         return
-    if pauses.over == own.told and (own.refresh_is_due == 0 or pauses.over == 0):
+    if not has_to_tell(own, pauses.over):
         return
     if mac.is_sending:
         mac.is_stopped |= CONTROL_DUE
@@ -33,22 +41,13 @@ def begin_control_frame(nic, number, now_fs):
     """Begin a control frame that says what is over its mark, and what is no longer."""
     pauses, mac = nic.pauses, nic.port[number].mac
     params, own = pauses.params, pauses.port[number]
-    stopped, named = 0, 0
-    for each in range(params.n_classes):
-        if pauses.over >> each & 1:
-            stopped |= params.priorities[each]
-            own.counts.stops_sent[each] += 1
-        if (pauses.over | own.told) >> each & 1:
-            named |= params.priorities[each]
-    own.told, own.refresh_is_due = pauses.over, 0
-    own.counts.sent += 1
+    named, stopped = tell(params, own, pauses.over)
     busy_fs = wire_time_fs(mac, CONTROL_BYTES)
     mac.is_sending = 1
     mac.is_stopped |= CONTROL_ON_WIRE
     mac.counts.tx_busy_fs += busy_fs
     own.sent_fs = now_fs + busy_fs
     set_timer(nic.clock, own.sent_fs, CONTROL_SENT, number)
-    own.refresh_fs = NEVER
     if pauses.over:
         own.refresh_fs = now_fs + quanta_fs(mac, params.refresh_quanta)
         set_timer(nic.clock, own.refresh_fs, REFRESH_TIMER, number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.records import NEVER
+from hwmodel.machine.class_lists import append, take_out, take_place
 from hwmodel.machine.frames import LINE_CAP
 from hwmodel.machine.network.pauses import NONE, class_of_header, end_stops, take_effect
 from hwmodel.machine.network.wires import wire_time_fs
@@ -24,27 +25,17 @@ def partner_is_full(nic, number):
 def join_partner(nic, number, now_fs, source, source_number, goes_on):
     """Let a source's pending frame wait at the partner; `goes_on`: the source has its next one as this one has left."""
     partner = nic.pauses.port[number].partner
-    place = partner.free
-    if place > 0:
-        partner.free = partner.place[place - 1].following
-    else:
-        partner.n_used += 1
-        place = partner.n_used
+    place = take_place(nic.clock, partner)
     entry = partner.place[place - 1]
     frame = entry.frame
     frame.template, frame.n_bytes = source.pending_template, source.pending_bytes - FCS_BYTES
     frame.hash, frame.index = source.pending_hash, source.pending_record
     frame.is_wire, frame.adapter_port = 1, number
-    entry.number, entry.following = partner.n_joined, 0
+    entry.number = partner.n_joined
     entry.source = source_number if goes_on else NONE
     partner.n_joined += 1
     partner.n_waiting += 1
-    queue = partner.queue[class_of_header(nic, frame.template)]
-    if queue.head == 0:
-        queue.head = place
-    else:
-        partner.place[queue.tail - 1].following = place
-    queue.tail = place
+    append(partner, partner.queue[class_of_header(nic, frame.template)], place)
     partner_begins(nic, number, now_fs)
 
 
@@ -71,10 +62,9 @@ def partner_begins(nic, number, now_fs):
     of_class = next_of_partner(nic.pauses.params, partner)
     if of_class == NONE:
         return
-    queue = partner.queue[of_class]
-    place = queue.head
+    place = partner.queue[of_class].head
     entry = partner.place[place - 1]
-    queue.head = entry.following
+    take_out(partner, partner.queue[of_class], place, 0)
     partner.n_waiting -= 1
     busy_fs = wire_time_fs(mac, entry.frame.n_bytes)
     line.ring[line.tail & (LINE_CAP - 1)] = entry.frame
@@ -89,8 +79,6 @@ def partner_begins(nic, number, now_fs):
         source.next_at_fs = source.timer_fs = now_fs + busy_fs
         source.armed = 1
         set_timer(nic.clock, now_fs + busy_fs, SOURCE_TIMER, entry.source)
-    entry.following = partner.free
-    partner.free = place
 
 
 @kernel

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import kernel
-from hwmodel.compiled.records import I16, I32, I64, U8, ints, record
+from hwmodel.compiled.records import I16, I32, I64, NEVER, U8, ints, record
 from hwmodel.forwarding.header_store import MAX_TEMPLATES
 from hwmodel.forwarding.parse import HEADER, parse_header
 from hwmodel.forwarding.port_set import UPLINK
@@ -69,7 +69,7 @@ BRIDGE_PAUSES = record(
     ("counts", PORT_COUNTS), ("hears", BRIDGE_HEARING),
 )  # fmt: skip
 PAUSES_PARAMS = record(
-    *ints("n_classes", "is_by_class", "sends", "obeys", "has_partner", "quanta", "refresh_quanta", "response_fs"),
+    *ints("n_classes", "is_by_class", "sends", "obeys", "quanta", "refresh_quanta", "response_fs"),
     ("part_bytes", I64, (MOST_CLASSES,)), ("high_bytes", I64, (MOST_CLASSES,)), ("low_bytes", I64, (MOST_CLASSES,)),
     ("priorities", I64, (MOST_CLASSES,)),  # of each class those that may be stopped, a mask; 0: it loses frames
     ("class_of_priority", I64, (PRIORITIES,)),
@@ -79,7 +79,7 @@ PAUSES_PARAMS = record(
 CLASS_LEVEL = record(
     ("level", GAUGE),
     ("queue", CLASS_QUEUE),
-    *ints("waits_fs", "waits_for", "blocked_since_fs", "over_fs", "over_since_fs", "n_over"),
+    *ints("waits_fs", "waits_for", "blocked_since_fs", "over_fs", "over_since_fs"),
 )
 # Room that is given back as payload leaves: for which ring the copy was, and of which class.
 ROOM = record(("ring", I32), ("of_class", I16), ("is_given", I16))
@@ -94,11 +94,44 @@ PAUSES = record(
     ("blocked_fs", I64, (MAX_QUEUES * MOST_CLASSES,)),  # by ring and class: for how long it kept a class's head waiting
     ("header", HEADER),
     ("class_of_template", U8, (MAX_TEMPLATES,)),  # plus 1; 0: not yet known
-    *ints("n_received", "next_received"),
+    *ints("n_received"),
     ("received_at_fs", I64, (RECEIVED_CAP,)),
     ("received", SAID, (RECEIVED_CAP,)),
     ("received_port", I32, (RECEIVED_CAP,)),
 )
+
+
+@kernel
+def over_at_level(params, over, number, level):
+    """Return the classes that are over, as a mask, now that one of them has such a level."""
+    if params.priorities[number] == 0:
+        return over
+    if level > params.high_bytes[number]:
+        return over | 1 << number
+    if level <= params.low_bytes[number]:
+        return over & ~(1 << number)
+    return over
+
+
+@kernel
+def has_to_tell(own, over):
+    """Say whether a port's control frame is due: other classes are over than it has told, or its refresh has come."""
+    return over != own.told or (own.refresh_is_due != 0 and over != 0)
+
+
+@kernel
+def tell(params, own, over):
+    """Return the priorities that a port's control frame names, and those of them that it stops; note both as told."""
+    named, stopped = 0, 0
+    for each in range(params.n_classes):
+        if over >> each & 1:
+            stopped |= params.priorities[each]
+            own.counts.stops_sent[each] += 1
+        if (over | own.told) >> each & 1:
+            named |= params.priorities[each]
+    own.told, own.refresh_is_due, own.refresh_fs = over, 0, NEVER
+    own.counts.sent += 1
+    return named, stopped
 
 
 @kernel
