@@ -11,7 +11,7 @@ from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.frames import COPY_CAP
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.network.control_frames import look_whether_due
-from hwmodel.machine.network.pauses import ROOM_CAP, class_of_header, over_at_level
+from hwmodel.machine.network.pauses import ROOM_CAP, class_of_header, passes_mark
 
 
 @kernel
@@ -20,11 +20,9 @@ def level_changes(nic, now_fs, number, n_bytes):
     pauses = nic.pauses
     own = pauses.of_class[number]
     change(own.level, now_fs, n_bytes)
-    over = over_at_level(pauses.params, pauses.over, number, own.level.level)
-    if over == pauses.over:
+    if not passes_mark(pauses.params, pauses, number, own.level.level):
         return
-    pauses.over = over
-    if over >> number & 1:
+    if pauses.over >> number & 1:
         own.over_since_fs = now_fs
     else:
         own.over_fs += now_fs - own.over_since_fs

@@ -24,7 +24,7 @@ from hwmodel.machine.network.pauses import (
     hear,
     is_heard,
     named_in,
-    over_at_level,
+    passes_mark,
     quanta_fs,
     said_in,
     stopped_in,
@@ -67,11 +67,9 @@ def level_changes(bridge, now_fs, port_number, number, n_bytes):
     """Add to what a port has brought of a class; return whether that port has something to say of it."""
     own, params = bridge.pauses[port_number], flow_params(bridge, bridge.port[port_number])
     change(own.level[number], now_fs, n_bytes)
-    over = over_at_level(params, own.over, number, own.level[number].level)
-    if over == own.over:
+    if not passes_mark(params, own, number, own.level[number].level):
         return False
-    own.over = over
-    if over >> number & 1:
+    if own.over >> number & 1:
         own.over_since_fs[number] = now_fs
     else:
         own.over_fs[number] += now_fs - own.over_since_fs[number]

@@ -102,15 +102,18 @@ PAUSES = record(
 
 
 @kernel
-def over_at_level(params, over, number, level):
-    """Return the classes that are over, as a mask, now that one of them has such a level."""
+def passes_mark(params, own, number, level):
+    """Note in `own.over` whether a class is over its mark at such a level; return whether that is new."""
+    is_over = own.over >> number & 1
     if params.priorities[number] == 0:
-        return over
-    if level > params.high_bytes[number]:
-        return over | 1 << number
-    if level <= params.low_bytes[number]:
-        return over & ~(1 << number)
-    return over
+        return False
+    if is_over == 0 and level > params.high_bytes[number]:
+        own.over |= 1 << number
+    elif is_over and level <= params.low_bytes[number]:
+        own.over &= ~(1 << number)
+    else:
+        return False
+    return True
 
 
 @kernel
