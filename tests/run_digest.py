@@ -255,6 +255,47 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"pattern": "uniform", "load": "900Mbps", "sizes": [[64, 3], [570, 1]], "frame_bytes": None,
                      "arrivals": "poisson"},
     },
+    "pause": {
+        "pcie": {"generation": 1, "lanes": 1}, "port": {"count": 2},
+        "nic": {"preset": None, "vfs": 2, "rx_buffer": "8KiB", "rx_ring": 64, "drop_enable": False, "flow_control": {
+            "mode": "pause", "headroom": "4KiB", "low_water": "2KiB", "quanta": 8, "refresh": 4,
+            "received": [{"at": "3us", "quanta": 9, "port": "p0"}, {"at": "5us", "quanta": 90, "port": "p1"},
+                         {"at": "7us", "quanta": 0, "port": "p1"}],
+        }},
+        "driver": {"preset": "dpdk"},
+        "workload": {"pattern": "flows", "frame_bytes": 700, "external": {"rate": "6Gbps"},
+                     "flows": [["pf", "vf0", "2Gbps"], ["pf", "p0.uplink", "5Gbps"], ["vf1", "p1.uplink", "1Gbps"]]},
+        "run": {"warmup": "4us", "duration": "40us"},
+    },
+    "pfc": {
+        "pcie": {"generation": 1, "lanes": 2},
+        "nic": {"preset": None, "vfs": 3, "rx_buffer": "16KiB", "rx_ring": 64, "drop_enable": False,
+                "max_pps": 3_000_000, "arbitration": {"classes": [{"percent": 20}, {"percent": 80}]},
+                "flow_control": {"mode": "pfc", "quanta": 20, "refresh": 9, "headroom": ["4KiB", "3KiB"],
+                                 "received": [{"at": "4us", "quanta": 30, "priorities": [0]},
+                                              {"at": "6us", "quanta": 0, "priorities": [0, 5]}]}},
+        "driver": {"preset": "dpdk", "vms": {"vf2": {"refill": False}}},
+        "switch": {"timing": "core", "uplink": {"native_vlan": None},
+                   "ports": [{"name": "vf1", "default_priority": 5}]},
+        "workload": {"pattern": "flows", "frame_bytes": 700, "external": {"rate": "8Gbps"},
+                     "flows": [["vf0", "vf1", "2Gbps"], ["vf1", "uplink", "5Gbps"], ["vf0", "vf2", "1Gbps"],
+                               ["pf", "vf0", "2Gbps"]]},
+        "run": {"warmup": "4us", "duration": "40us"},
+    },
+    "pfc_bridge": {
+        "servers": [{"name": "a", "set": {"pcie.lanes": 1}}, {"name": "b"}], "pcie": {"generation": 1, "lanes": 4},
+        "nic": {"preset": None, "vfs": 2, "rx_buffer": "16KiB", "drop_enable": False,
+                "arbitration": {"classes": [{"percent": 50}, {"percent": 50}]},
+                "flow_control": {"mode": "pfc", "headroom": "5KiB", "quanta": 20, "refresh": 9}},
+        "driver": {"preset": "dpdk"},
+        "switch": {"uplink": {"native_vlan": None}, "ports": [{"name": "vf1", "default_priority": 5}]},
+        "bridge": {"announce": True, "buffer": "16KiB", "flow_control": {
+            "mode": "pfc", "classes": [{"percent": 50}, {"percent": 50}], "quanta": 20, "refresh": 9,
+            "headroom": "5KiB"}},
+        "workload": {"pattern": "flows", "frame_bytes": 700, "external": {"rate": "1Gbps"},
+                     "flows": [["b.vf0", "a.vf0", "8Gbps"], ["b.vf1", "a.vf1", "1Gbps"], ["a.vf0", "b.vf0", "1Gbps"]]},
+        "run": {"warmup": "4us", "duration": "60us"},
+    },
     "loads": {
         "nic": {"vfs": 3, "tx_ring": 64, "tx_writeback_batch": 1}, "driver": {"preset": "dpdk"},
         "workload": {
@@ -335,6 +376,9 @@ CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
     },
     "classes": {
         6000: {"off": ["vf1"]}, 9000: {"off": ["vf1", "vf2"]}, 11000: {}, 13000: {"port.down": ["p0"]}, 16000: {},
+    },
+    "pfc": {
+        9000: {"off": ["vf1"]}, 20000: {"off": ["vf1", "vf0"]}, 25000: {"off": ["vf2"]}, 35000: {},
     },
     "loads": {
         0: FASTER, 3000: {**FASTER, "workload.mean_burst": 9}, 6000: {"workload.load": "saturate"},

@@ -30,18 +30,7 @@ from tests.run_digest import (
 ROOT = Path(__file__).resolve().parent.parent
 # The forwarding decision, the link test and the switch core's twin run by calls of their own; tests of their names run
 # them both ways.
-# No golden run has flow control: runs of it stand beside the SimPy model (test_flow_control_against_simpy.py), and
-# its blocks are called interpreted (blocks/test_flow_control.py).
-OF_FLOW_CONTROL = (
-    "machine.adapter.flow_control.", "machine.adapter.flow_timers.", "machine.adapter.function_life.drop_in_parts",
-    "machine.adapter.receive.feed_rx", "machine.traffic.sources.partner_arrives", "machine.network.pauses.",
-    "machine.network.control_frames.", "machine.network.link_partner.", "machine.network.bridge_pauses.",
-    *(
-        f"machine.network.bridge.{name}"
-        for name in ("control_frame_sent", "refresh", "room_changes", "start_control_frame", "stops_end")
-    ),
-)  # fmt: skip
-NOT_OF_RUNS = ("compiled.", "switch_core.", "forwarding.", "machine.link_alone.", *OF_FLOW_CONTROL)
+NOT_OF_RUNS = ("compiled.", "switch_core.", "forwarding.", "machine.link_alone.")
 OF_RUNS = ("forwarding.steering.",)  # the machine calls these itself
 
 

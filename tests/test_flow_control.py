@@ -177,3 +177,68 @@ def test_tshark_decodes_what_is_sent(tmp_path):
     to = "01:80:c2:00:00:01"
     assert told[0] == ["0x0101", "0x00ff", "5", "5", to]
     assert ["0x0101", "0x000f", "77", "0", to] in told
+
+
+STOPPED = {"at": "1us", "quanta": 65535}
+
+
+@pytest.mark.parametrize(
+    ("mode", "stop", "said"),
+    [
+        ("pause", {}, "stopped from outside by flow control 98.2 % of it."),
+        ("pfc", {"priorities": [0]}, "Flow control stops its class 0 from outside 98.2 % of the window."),
+    ],
+)
+def test_a_stop_from_outside_is_what_limits(mode, stop, said):
+    """All of the port, or vf0's class, stops at 1.1 us, a tenth of it the response, up to the end of 60 us."""
+    control = {"mode": mode, "response_delay": "100ns", "received": [STOPPED | stop]}
+    classes = {"arbitration": TWO, "tx_buffer": "16KiB"} if mode == "pfc" else {}
+    ports = [{"name": "vf1", "default_priority": 5}]
+    flows = {"pattern": "flows", "flows": [["vf0", "uplink"], ["vf1", "uplink", "1Gbps"]]}
+    result = simulate(
+        config_from_mapping(
+            merged(EXACT, {"nic": {"flow_control": control, **classes}, "switch": {"ports": ports}, "workload": flows})
+        )
+    )
+    assert result.bottleneck.resource == "wire.tx"
+    assert result.bottleneck.why.endswith(said)
+    assert result.bottleneck.keys == ("nic.flow_control.received",)
+    assert not any("phase" in warning for warning in result.warnings)
+
+
+def test_a_stop_that_keeps_nothing_waiting_limits_nothing():
+    """Class 1 is stopped for good, and no VM has it."""
+    control = {"mode": "pfc", "received": [STOPPED | {"priorities": [5]}]}
+    changes = {"nic": {"arbitration": TWO, "flow_control": control}, "workload": {"load": "1Gbps"}}
+    result = simulate(config_from_mapping(merged(EXACT, changes)))
+    assert result.flow_control.ports[1].stopped_ns > 50_000
+    assert result.bottleneck.resource == "offered_load"
+
+
+def test_frames_that_wait_outside_say_that_the_load_is_not_what_limits():
+    """vf1 takes nothing, which holds all others: they wait at the link partner, and none of them is lost."""
+    changes = {
+        "nic": {"drop_enable": False, "rx_ring": 64, "rx_buffer": "32KiB", "flow_control": {"mode": "pause"}},
+        "driver": {"vms": {"vf1": {"refill": False}}, "refill_batch": 8},
+        "workload": {"pattern": "flows", "flows": [["uplink", "vf0", "4Gbps"], ["uplink", "vf1", "4Gbps"]]},
+        "run": {"warmup": "200us", "duration": "300us"},
+    }
+    result = simulate(config_from_mapping(merged(EXACT, changes)))
+    assert not result.drops
+    assert result.bottleneck.resource == "rx.descriptors"
+    assert "vf1" in result.bottleneck.why
+
+
+def test_control_frames_are_not_what_goes_to_the_wire():
+    """They take its time and are counted as what they are; what goes to the wire are frames of stations."""
+    changes = {
+        "pcie": {"generation": 1, "lanes": 1},
+        "nic": {"rx_buffer": "32KiB", "flow_control": {"mode": "pause", "quanta": 100, "refresh": 50}},
+        "workload": {"pattern": "flows", "flows": [["uplink", "vf0", "8Gbps"]]},
+        "run": {"duration": "500us"},
+    }
+    result = simulate(config_from_mapping(merged(EXACT, changes)))
+    n = result.flow_control.control_frames_sent
+    assert n > 10
+    assert result.wire.tx_gbps == 0
+    assert result.utilization["wire.tx"] == pytest.approx(n * CONTROL_NS / 500_000, rel=0.02)

@@ -81,6 +81,18 @@ class LinkCost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Hold for what share of a window a port, or the class with the least time left, was stopped with frames there.
+
+    `busy`: for what share the wire carried frames of that class; `traffic_class`: None for PAUSE, which stops all.
+    """
+
+    share: float
+    busy: float
+    traffic_class: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """Collect what a run saw of its resources during the window; every share is between 0 and 1.
 
@@ -99,7 +111,7 @@ class Observation:
     - `open_load`: frames come at times of their own; False for a closed loop (`load: saturate`).
     - `tx_ring_full_share`: share in which the fullest Tx ring had no room. `rx_ring_fill`: the largest share of an Rx
       ring's descriptors that were in use at once.
-    - `stopped`: share in which PAUSE from outside the machine stopped a port, by the name of its wire.
+    - `stopped`: what control frames from outside the machine stopped at a port, by the name of its wire.
     - `ports`: the names of the adapter's Ethernet ports, an empty text for the only one.
     - `drops`, `offered_frames` and `backlog_frames` (by how much more are under way, or wait for a slot, than before)
       are of the window; `frame_bytes` is the mean frame with FCS.
@@ -121,7 +133,7 @@ class Observation:
     read_slowness: float = 1.0
     tx_ring_full_share: float = 0.0
     rx_ring_fill: float = 0.0
-    stopped: Mapping[str, float] = field(default_factory=dict)
+    stopped: Mapping[str, Stop] = field(default_factory=dict)
     drops: Mapping[str, int] = field(default_factory=dict)
     offered_frames: int = 0
     backlog_frames: int = 0
@@ -159,8 +171,9 @@ class Observation:
             return self.demand_use if self.limited_demand > LEAST_PART else 0.0
         if name == "rx.descriptors":
             return self.fetch_use
-        if name in self.stopped:  # it could work only while it was not stopped
-            return self.busy(name) / max(LEAST_PART, 1 - self.stopped[name])
+        if name in self.stopped:
+            stop = self.stopped[name]
+            return max(self.busy(name), stop.share + stop.busy)
         return self.credit_use.get(name, 0.0) if name.startswith("pcie.credits") else self.busy(name)
 
     def lost_share(self, *reasons: str) -> float:
@@ -227,12 +240,19 @@ def suspects_of(seen: Observation, prefix: str = "") -> list[Suspect]:
             share=share_of(name, seen),
             use=use_of(name, seen),
             why=words + _sentence(name, seen),
-            keys=(*PASS_KEYS, *KEYS[name])
-            if seen.passes_frames and name.startswith("driver.")
-            else KEYS[of_any_port(name)],
+            keys=_keys_of(name, seen),
         )
         for name in names
     ]
+
+
+def _keys_of(name: str, seen: Observation) -> tuple[str, ...]:
+    """Return the keys that make a resource larger."""
+    if seen.passes_frames and name.startswith("driver."):
+        return (*PASS_KEYS, *KEYS[name])
+    if name in seen.stopped and seen.stopped[name].share > seen.busy(name):
+        return ("nic.flow_control.received",)
+    return KEYS[of_any_port(name)]
 
 
 def at_port(port: str, name: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from hwmodel.config.flow_control import high_marks_of, low_marks_of, parts_of
 from hwmodel.forwarding.port_set import UPLINK
+from hwmodel.machine.network.link_partner import MOST_WAITING
 from hwmodel.results import BridgePause, ClassLevel, FlowControlUse, PortPause
 from hwmodel.rules.transmit_credits import MOST_CLASSES
 from hwmodel.units import FS_PER_NS
@@ -20,7 +21,11 @@ MOST_FLOWS, MOST_NAMED = 16, 4096  # that are named as waiting at a class of a p
 
 
 class PausesSnapshot(NamedTuple):
-    """Hold sums of flow control at one moment: by class, by port and class, and by ring and class."""
+    """Hold sums of flow control at one moment: by class, by port and class, and by ring and class.
+
+    `tx_bytes`: what each class has in the Tx buffer. `waiting_outside`: frames that wait at the link partners;
+    `is_full_outside`: one of them has no place for more.
+    """
 
     areas: Any
     highest: Any
@@ -32,6 +37,9 @@ class PausesSnapshot(NamedTuple):
     stops_received: Any
     stopped_fs: Any
     partner_stopped_fs: Any
+    tx_bytes: Any
+    waiting_outside: int
+    is_full_outside: bool
     targets: frozenset[tuple[int, int, int]]
 
 
@@ -63,6 +71,11 @@ def take_pauses(nic: Any, n_headers: int, now_fs: int) -> PausesSnapshot | None:
         stopped_fs=counts["stopped_fs"] + _open(ports["mac"], counts["since_fs"], now_fs),
         partner_stopped_fs=counts["partner_stopped_fs"]
         + _open(ports["partner"]["hears"], counts["partner_since_fs"], now_fs),
+        tx_bytes=nic["arbiter"]["level_bytes"].copy()
+        if pauses["params"]["is_by_class"]
+        else np.full(MOST_CLASSES, nic["counts"]["tx_buffer"]["level"]),
+        waiting_outside=int(ports["partner"]["n_waiting"].sum()),
+        is_full_outside=bool((ports["partner"]["n_waiting"] == MOST_WAITING).any()),
         targets=_targets_outside(nic, n_headers),
     )
 
@@ -71,6 +84,13 @@ def _open(hearing: Any, since_fs: Any, now_fs: int) -> Any:
     """Return for each port and class for how long a stop that has not ended has lasted."""
     masks = hearing["mask"][:, None] >> np.arange(MOST_CLASSES) & 1
     return masks * (now_fs - since_fs)
+
+
+def held_outside(start: PausesSnapshot | None, end: PausesSnapshot | None) -> int:
+    """Return by how much the frames became more that wait at link partners; all of them where one is full."""
+    if start is None or end is None:
+        return 0
+    return end.waiting_outside - (0 if end.is_full_outside else start.waiting_outside)
 
 
 def begin_pauses_window(nic: Any) -> None:

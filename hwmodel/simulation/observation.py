@@ -28,9 +28,9 @@ from hwmodel.machine.tlp_kinds import (
     READS,
     UP,
 )
-from hwmodel.results import LinkCost, Observation, at_port
+from hwmodel.results import LinkCost, Observation, Stop, at_port
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, link_rate_of, tlp_overhead_of
-from hwmodel.simulation.flow_figures import flow_control_use
+from hwmodel.simulation.flow_figures import flow_control_use, held_outside
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.span import Span
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
@@ -153,7 +153,7 @@ def observe_window(
         stopped=_stopped(config, span),
         drops=span.drops(),
         offered_frames=span.count("offered"),
-        backlog_frames=span.under_way_growth + span.backlog_growth,
+        backlog_frames=span.under_way_growth + span.backlog_growth + held_outside(span.start.pauses, span.end.pauses),
         frame_bytes=n_bytes / span.count("vm_copies") if span.count("vm_copies") else None,
         up=_link_cost(per_frame, "up"),
         down=_link_cost(per_frame, "down"),
@@ -169,15 +169,38 @@ def observe_window(
     )
 
 
-def _stopped(config: Config, span: Span) -> dict[str, float]:
-    """Return for what share PAUSE from outside the machine stopped each port; a bridge's stops have causes in here."""
-    use = flow_control_use(config, span)
-    control = config.nic.flow_control
-    if use is None or control is None or control.is_by_class or not control.received:
+def _stopped(config: Config, span: Span) -> dict[str, Stop]:
+    """Return what stops from outside the machine kept of each port's time; a bridge's stops have causes in here.
+
+    Of several ports each is taken to carry the classes in the parts that all have together.
+    """
+    use, control, pauses = flow_control_use(config, span), config.nic.flow_control, span.end.pauses
+    if use is None or control is None or pauses is None or not control.received:
         return {}
-    window_ns = span.fs / FS_PER_NS
-    ports = zip(config.port.names, use.ports, strict=True)
-    return {at_port(name, "wire.tx"): one.stopped_ns / window_ns for name, one in ports if one.stopped_ns > 0}
+    parts = _parts_of_classes(span) if control.is_by_class else [1.0]
+    window_ns, n_classes = span.fs / FS_PER_NS, len(use.classes)
+    found = {}
+    for number, name in enumerate(config.port.names):
+        wire = at_port(name, "wire.tx")
+        busy = span.share(span.worked_fs(wire))
+        stops = [
+            Stop(
+                share=one.stopped_ns / window_ns,
+                busy=busy * parts[one.traffic_class],
+                traffic_class=one.traffic_class if control.is_by_class else None,
+            )
+            for one in use.ports[number * n_classes : (number + 1) * n_classes]
+            if one.stopped_ns > 0 and pauses.tx_bytes[one.traffic_class] > 0
+        ]
+        if stops:
+            found[wire] = max(stops, key=lambda stop: stop.share + stop.busy)
+    return found
+
+
+def _parts_of_classes(span: Span) -> list[float]:
+    """Return which part of the bytes sent on wires each class has."""
+    sent = span.end.classes["wire_bytes"] - span.start.classes["wire_bytes"]
+    return list((sent / max(1, int(sent.sum()))).tolist())
 
 
 def _rx_descriptor_ns(span: Span) -> float | None:

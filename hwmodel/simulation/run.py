@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hwmodel.atomic_file import write_atomically
 from hwmodel.compiled.left_out import left_out
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import Config, as_config
+from hwmodel.config import Config, as_config, servers_of
 from hwmodel.errors import Interrupted, RunError
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.results import Result, Sighting, check_balance
@@ -137,14 +137,20 @@ def simulate(
     except KeyboardInterrupt:
         partial_result = run.partial_result()
         raise Interrupted(partial_result and told(partial_result)) from None
-    # Short runs, which say what limits where shares do not, know nothing of changes.
-    result = told(run.result(with_next_steps, is_judged=not scene.changes))
+    # Short runs, which say what limits where shares do not, know nothing of changes, nor of what comes at given times.
+    result = told(run.result(with_next_steps, is_judged=not (scene.changes or _has_events(config))))
     if trace_path is not None and run.tracer is not None:
         write_atomically(trace_path, run.tracer.to_json(result))
         if note is not None:
             for remark in run.tracer.remarks():
                 note(f"{trace_path}: {remark}")
     return result
+
+
+def _has_events(config: Config) -> bool:
+    """Tell whether control frames come to some adapter at given times."""
+    controls = (server.config.nic.flow_control for server in servers_of(config))
+    return any(control is not None and control.received for control in controls)
 
 
 def part_of(progress: Progress, n_runs: int, at: int, what: str = "") -> Progress:

@@ -232,7 +232,10 @@ def _wire_tx(seen: Observation) -> str:
     text = _server("wire.tx", "The Ethernet port outward", _ETHERNET)(seen)
     if "wire.tx" not in seen.stopped:
         return text
-    return f"{text[:-1]}, and stopped from outside by flow control {percent(seen.stopped['wire.tx'])} of it."
+    stop = seen.stopped["wire.tx"]
+    if stop.traffic_class is None:
+        return f"{text[:-1]}, and stopped from outside by flow control {percent(stop.share)} of it."
+    return f"{text} Flow control stops its class {stop.traffic_class} from outside {percent(stop.share)} of the window."
 
 
 _SENTENCES: Mapping[str, Callable[[Observation], str]] = {

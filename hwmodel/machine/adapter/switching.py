@@ -464,15 +464,13 @@ def frame_from_bridge(nic, number, now_fs):
     """Take in a frame whose last byte has come to a port from the bridge."""
     crossing = take_come(nic, number)
     mac = nic.port[number].mac
+    mac.counts.rx_busy_fs += wire_time_fs(mac, crossing.n_bytes)
     if crossing.template == CONTROL_FRAME:
         said = crossing.journey.template
         if nic.params.has_flow_control and is_heard(nic.pauses.params, said):
             hears_control_frame(nic, number, now_fs, named_in(said), stopped_in(said), crossing.index)
-        mac.counts.rx_bytes += padded_bytes(crossing.n_bytes)
-        mac.counts.rx_busy_fs += wire_time_fs(mac, crossing.n_bytes)
         return
     mac.counts.rx_bytes += padded_bytes(crossing.n_bytes)
-    mac.counts.rx_busy_fs += wire_time_fs(mac, crossing.n_bytes)
     frame = first_on_line(mac.line)
     frame.template = crossing.template
     frame.n_bytes = crossing.n_bytes

@@ -14,7 +14,7 @@ from hwmodel.machine.network.pauses import (
     said_in,
     tell,
 )
-from hwmodel.machine.network.wires import CONTROL_FRAME, note_passing, padded_bytes, tail_of, wire_time_fs
+from hwmodel.machine.network.wires import CONTROL_FRAME, note_passing, tail_of, wire_time_fs
 from hwmodel.machine.time.clock import CONTROL_SENT, CONTROL_TAKEN, PARTNER_TAKES, REFRESH_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.rules.headroom import CONTROL_BYTES
@@ -74,7 +74,6 @@ def control_frame_sent(nic, number):
     mac = nic.port[number].mac
     mac.is_sending = 0
     mac.is_stopped &= ~CONTROL_ON_WIRE
-    mac.counts.tx_bytes += padded_bytes(CONTROL_BYTES)
 
 
 @kernel

@@ -12,13 +12,14 @@ from hwmodel.machine.time.clock import LINE, PARTNER_GOES_ON, SOURCE_TIMER
 from hwmodel.machine.time.events import set_next, set_timer
 from hwmodel.rules.ethernet import FCS_BYTES
 
+MOST_WAITING = LINE_CAP - 1  # frames at a partner
 FULL_FS = 10**9  # a source that finds no place looks again 1 us later
 
 
 @kernel
 def partner_is_full(nic, number):
     """Tell whether a port's partner has no place for another frame."""
-    return nic.pauses.port[number].partner.n_waiting == LINE_CAP - 1
+    return nic.pauses.port[number].partner.n_waiting == MOST_WAITING
 
 
 @kernel
