@@ -111,8 +111,6 @@ class Figures:
     links: dict[str, dict[str, int]]
 
 
-CONTROL_FRAME_BYTES = 64
-
 # What the log of journeys has one stamp for, the wait for room in the Rx buffer ending it.
 WAY_IN = ("bridge", "rx_switch", "rx_room")
 
@@ -313,8 +311,8 @@ def _of_the_models_links(outcome: SystemOutcome) -> dict[str, dict[str, int]]:
     ports = {name: port for bridge in outcome.bridges.values() for name, port in bridge.ports.items()}
     return {
         "" if name == "adapter" else name: {
-            "wire bytes out": ports[name].bytes_in + CONTROL_FRAME_BYTES * ports[name].control_in,
-            "wire bytes in": ports[name].bytes_out + CONTROL_FRAME_BYTES * ports[name].control_out,
+            "wire bytes out": ports[name].bytes_in,
+            "wire bytes in": ports[name].bytes_out,
             "copies delivered": each.counts.copies_delivered,
             "from wire": ports[name].frames_out,
         }

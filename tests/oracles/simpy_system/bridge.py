@@ -122,7 +122,6 @@ class Port:
         self.held_bytes = self.highest_bytes = 0
         self.frames_in = self.bytes_in = self.frames_out = self.bytes_out = 0
         self._busy_fs = self._busy_until_fs = 0
-        self.control_in = self.control_out = 0
         self.out_of: Counter[int | None] = Counter()
         self._area = self._held_since_fs = 0
         self.arrives: Callable[[Passing], None]
@@ -170,16 +169,10 @@ class Port:
         duration_fs = wire_fs(CONTROL_DATA_BYTES, self.rate_bps)
         self._is_busy_for(duration_fs)
         self.control_goes(control, duration_fs + self.propagation_fs)
-        later(self._env, duration_fs, place(Phase.BRIDGE_SENDS, self.number), self._count_control, 0, 1)
         return duration_fs
-
-    def _count_control(self, n_in: int, n_out: int) -> None:
-        self.control_in += n_in
-        self.control_out += n_out
 
     def control_comes(self, control: ControlFrame, after_fs: int) -> None:
         """Learn that a control frame has come by this port so much later than now."""
-        later(self._env, after_fs, place(Phase.BRIDGE_SENDS, self.number), self._count_control, 1, 0)
         if self.stops is not None:
             self.stops.comes(control, after_fs)
 
@@ -248,7 +241,7 @@ class Port:
         """Return what went through until now."""
         busy_fs = self._busy_fs - max(0, self._busy_until_fs - self._env.now)
         counts = self.frames_in, self.bytes_in, self.frames_out, self.bytes_out
-        return PortCounts(*counts, busy_fs, self.area(), self.control_in, self.control_out)
+        return PortCounts(*counts, busy_fs, self.area())
 
 
 class Bridge:

@@ -54,9 +54,6 @@ class PortCounts(NamedTuple):
     busy_fs: int = 0
     queue_area: int = 0
     """The integral over time of what waits and is being sent, in bytes without FCS times fs."""
-    control_in: int = 0
-    control_out: int = 0
-    """Control frames, which are no frames elsewhere."""
 
 
 @dataclass(frozen=True)
