@@ -14,7 +14,7 @@ from numba import int64, njit
 from numba.core import types
 
 from hwmodel.compiled import CACHE_DIR
-from hwmodel.compiled.compilation import inlined, kernel, quick_compilation
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line, quick_compilation
 
 ROOT = Path(__file__).resolve().parent.parent
 ASK = "from hwmodel.compiled import CACHE_DIR; print(CACHE_DIR)"
@@ -252,7 +252,7 @@ def test_this_process_caches_under_a_hash():
     assert int(digest, 16) >= 0
 
 
-@pytest.mark.parametrize("decorator", [kernel, inlined])
+@pytest.mark.parametrize("decorator", [kernel, out_of_line, inlined])
 def test_a_function_is_compiled_once_for_all_integers(decorator):
     @decorator
     def add(a, b):

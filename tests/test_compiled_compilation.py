@@ -121,11 +121,27 @@ def test_a_kernel_is_not_put_in_place_because_its_caller_is():
     assert (_is_put_in_place(fourth), _is_put_in_place(squared)) == (True, False)
 
 
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="interpreted: nothing is compiled")
+@pytest.mark.parametrize(("decorator", "n_calls"), [(compilation.kernel, 0), (compilation.out_of_line, 1)])
+def test_a_kernel_out_of_line_is_called_where_another_is_put_in_place(decorator, n_calls):
+    squared = decorator(lambda number: number * number + 1)
+    program = numba.njit(pipeline_class=compilation.pipelines()[0])(lambda number: squared(number) * 3)
+    assert program(4) == 51
+    ((_, compiled),) = program.overloads.items()
+    own = [one for one in compiled.library.get_defined_functions() if one.name == compiled.fndesc.mangled_name]
+    assert sum(" call " in line for line in str(own[0]).splitlines()) == n_calls
+    assert (b"noinline" in _attributes_of(squared)) == bool(n_calls)
+
+
 def _is_put_in_place(function):
+    return b"alwaysinline" in _attributes_of(function)
+
+
+def _attributes_of(function):
     ((_, compiled),) = function.overloads.items()
     name = compiled.fndesc.mangled_name
     (attributes,) = (one.attributes for one in compiled.library.get_defined_functions() if one.name == name)
-    return b"alwaysinline" in attributes
+    return set(attributes)
 
 
 def test_a_dispatcher_that_cannot_be_asked_to_compile_does_so_when_it_is_called(monkeypatch):

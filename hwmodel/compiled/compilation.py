@@ -22,16 +22,16 @@ from hwmodel.compiled.left_out import IS_PLAIN, leave_out
 _MISSING = (ImportError, AttributeError, TypeError)  # what a numba of another shape raises on import
 
 
-def pipelines() -> tuple[Any, Any] | None:
-    """Return the compilers of entries and of what they link in; None where numba's own is all there is."""
+def pipelines() -> tuple[Any, Any, Any] | None:
+    """Return the compilers of entries, of what they link in, of what they call; None where numba's own is all."""
     if IS_PLAIN:
         return None
     try:
-        from hwmodel.compiled.linked_only import Entry, LinkedOnly
+        from hwmodel.compiled.linked_only import Entry, LinkedOnly, OutOfLine
     except _MISSING as error:
         leave_out("linking", error)
         return None
-    return Entry, LinkedOnly
+    return Entry, LinkedOnly, OutOfLine
 
 
 def quick_cache() -> Any | None:
@@ -58,20 +58,22 @@ def _known(**undocumented: bool) -> dict[str, bool]:
     return {name: value for name, value in undocumented.items() if hasattr(CPUTargetOptions, name)}
 
 
-def _decorators() -> tuple[Any, Any, Any, Any]:
+def _decorators() -> tuple[Any, Any, Any, Any, Any]:
     # `error_model="numpy"` leaves out the tests for division by zero: all divisors are validated configuration. Only
     # an entry can be called from Python; the others have neither a wrapper for it nor machine code of their own. That
     # LLVM may call a kernel has to be said: else it is put where it is called as soon as what calls it first is.
     shared = {"nogil": True, "error_model": "numpy", **_known(no_cfunc_wrapper=True)}
     inner = shared | _known(no_cpython_wrapper=True, forceinline=False)
     entry_options: dict[str, Any] = dict(shared)
+    apart = dict(inner)
     if (chosen := pipelines()) is not None:
-        entry_options["pipeline_class"], inner["pipeline_class"] = chosen
+        entry_options["pipeline_class"], inner["pipeline_class"], apart["pipeline_class"] = chosen
     inlined_options = inner | _known(forceinline=True)
-    return njit(**entry_options), njit(**entry_options, cache=True), njit(**inner), njit(**inlined_options)
+    inside = njit(**inner), njit(**apart), njit(**inlined_options)
+    return njit(**entry_options), njit(**entry_options, cache=True), *inside
 
 
-_ENTRY, _ENTRY_WITH_NUMBAS_CACHE, _INNER, _INLINED = _decorators()
+_ENTRY, _ENTRY_WITH_NUMBAS_CACHE, _INNER, _OUT_OF_LINE, _INLINED = _decorators()
 _CACHE = quick_cache()
 
 
@@ -89,6 +91,11 @@ def entry(function: Callable[..., Any]) -> Any:
 def kernel(function: Callable[..., Any]) -> Any:
     """Mark a function that only other kernels call."""
     return _compiled_once(_INNER(function))
+
+
+def out_of_line(function: Callable[..., Any]) -> Any:
+    """Mark a kernel that few configurations call from the path of every frame: others' code stays as if it were not."""
+    return _compiled_once(_OUT_OF_LINE(function))
 
 
 def inlined(function: Callable[..., Any]) -> Any:

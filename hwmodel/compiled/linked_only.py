@@ -79,14 +79,25 @@ class _Unlinked(JITCodeLibrary):
         self._finalized = True
 
 
+class _OutOfLine(_Unlinked):
+    """Keep a function's code in one place, which LLVM calls from wherever it is needed."""
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        super()._optimize_functions(ll_module)
+        for function in ll_module.functions:
+            if not function.is_declaration:
+                function.add_function_attribute("noinline")
+
+
 @register_pass(mutates_CFG=False, analysis_only=False)  # nothing comes after that would look at the graph again
 class _LoweredForLinking(NativeLowering):
     """Lower a function without an address at which Python could call it."""
 
     _name = "lowered_for_linking"
+    library: type[_Unlinked] = _Unlinked
 
     def run_pass(self, state: Any) -> bool:
-        state.library = library = _Unlinked(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library = library = self.library(state.targetctx.codegen(), state.func_id.func_qualname)
         state.flags.no_compile = True
         with indices_from_the_start():
             super().run_pass(state)
@@ -100,6 +111,14 @@ class _LoweredForLinking(NativeLowering):
         state.targetctx.insert_user_function(nameless, lowered.fndesc, called)
         state["cr"] = lowered._replace(cfunc=nameless)
         return True
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class _LoweredOutOfLine(_LoweredForLinking):
+    """Lower such a function so that it stays where it is."""
+
+    _name = "lowered_out_of_line"
+    library = _OutOfLine
 
 
 class _WholeProgram(JITCodeLibrary):
@@ -166,6 +185,12 @@ class LinkedOnly(Entry):
 
     lowering = _LoweredForLinking
     omitted = LANGUAGE_NOT_USED
+
+
+class OutOfLine(LinkedOnly):
+    """Compile a function for entries to link in and to call, never to be put where it is called."""
+
+    lowering = _LoweredOutOfLine
 
 
 @cache

@@ -5,7 +5,7 @@ All of it is out of line: without `nic.flow_control` nothing here runs.
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.machine.class_lists import append, take_out, take_place
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.frames import COPY_CAP
@@ -14,7 +14,7 @@ from hwmodel.machine.network.control_frames import look_whether_due
 from hwmodel.machine.network.pauses import ROOM_CAP, class_of_header, passes_mark
 
 
-@kernel
+@out_of_line
 def level_changes(nic, now_fs, number, n_bytes):
     """Add to a class's level; where that takes it over its mark, or back, ports have something to say."""
     pauses = nic.pauses
@@ -38,7 +38,7 @@ def fits_part(nic, number, n_bytes):
     return has_place and pauses.of_class[number].level.level + n_bytes <= pauses.params.part_bytes[number]
 
 
-@kernel
+@out_of_line
 def take_room(nic, now_fs, number, n_bytes):
     """Take room in the Rx buffer for a frame at the pipeline, if its class has it; return whether it has."""
     if not fits_part(nic, number, n_bytes):
@@ -48,7 +48,7 @@ def take_room(nic, now_fs, number, n_bytes):
     return True
 
 
-@kernel
+@out_of_line
 def give_room(nic, now_fs, number, n_bytes):
     """Give back a frame's room as it leaves the pipeline."""
     change(nic.counts.rx_buffer, now_fs, -n_bytes)
@@ -84,7 +84,7 @@ def join_list(nic, now_fs, copy, number):
     pauses.n_in_lists += 1
 
 
-@kernel
+@out_of_line
 def receive_in_part(nic, now_fs, frame, copy):
     """Put a copy of a frame from the wire into the part of its class; return whether it fits."""
     number = class_of_header(nic, frame.template)
@@ -106,7 +106,7 @@ def may_move(nic, number, n_bytes):
     return nic.pauses.over >> number & 1 == 0 and fits_part(nic, number, n_bytes)
 
 
-@kernel
+@out_of_line
 def move_into_part(nic, now_fs, copy):
     """Put a local copy into the Rx buffer, if it may move there; return whether it may."""
     number = class_of_copy(nic, copy)
@@ -175,7 +175,7 @@ def end_wait(nic, now_fs, number):
     own.waits_fs, own.waits_for = -1, -1
 
 
-@kernel
+@out_of_line
 def room_is_free(nic, now_fs, ring, n_bytes):
     """Note that the payload of a ring's next copy has left the Rx buffer; they leave in the order of each ring."""
     pauses = nic.pauses
@@ -193,13 +193,13 @@ def room_is_free(nic, now_fs, ring, n_bytes):
     level_changes(nic, now_fs, number, -n_bytes)
 
 
-@kernel
+@out_of_line
 def copy_leaves(nic, now_fs, copy):
     """Note that a copy in the Rx buffer is dropped there."""
     level_changes(nic, now_fs, class_of_copy(nic, copy), -copy.n_bytes)
 
 
-@kernel
+@out_of_line
 def chosen_leaves(nic, now_fs, copy):
     """Note that a copy in the Rx buffer's FIFO is dropped as its function goes."""
     if nic.pauses.params.is_by_class:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.compilation import out_of_line
 from hwmodel.machine.adapter.scheduler import descriptors_cached
 from hwmodel.machine.counts.batches import mark_batch
 from hwmodel.machine.counts.journey_state import REQUESTED
 from hwmodel.machine.tlp_kinds import TX_DESCRIPTOR_READ
 
 
-@kernel
+@out_of_line
 def take_inline(nic, now_fs, number, n):
     """Keep the descriptor that a Tx doorbell for `n` carried, if it is the next of its ring and there is room for it.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.processor import prefetch, prefetch_at
 from hwmodel.compiled.records import NEVER, offset_of
 from hwmodel.forwarding.drop_reason import DropReason
@@ -284,7 +284,7 @@ def lacks_descriptors(nic, now_fs, copy, n_needed):
     return True
 
 
-@kernel
+@out_of_line
 def feed_rx(nic, now_fs):
     """Let the copy that is next, of all classes, be in the Rx buffer's FIFO, which is empty; return whether one is.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import TO_ALL, TO_GROUP
@@ -101,7 +101,7 @@ def wire_done(nic, number, now_fs):
         feed_wire(nic, number, now_fs)
 
 
-@kernel
+@out_of_line
 def look_what_is_next(nic, number, now_fs):
     """Let a port that may have been stopped go on: with a control frame, or a copy; a dead wire loses all that wait."""
     mac = nic.port[number].mac

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.network.pauses import (
     CONTROL_DUE,
@@ -76,7 +76,7 @@ def control_frame_sent(nic, number):
     mac.is_stopped &= ~CONTROL_ON_WIRE
 
 
-@kernel
+@out_of_line
 def hears_control_frame(nic, number, come_fs, named, stopped, quanta):
     """Take in a control frame whose last byte comes to a port at a time."""
     effect_fs = come_fs + nic.pauses.params.response_fs

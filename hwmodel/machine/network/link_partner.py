@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.class_lists import append, take_out, take_place
 from hwmodel.machine.frames import LINE_CAP
@@ -53,7 +53,7 @@ def next_of_partner(params, partner):
     return found
 
 
-@kernel
+@out_of_line
 def partner_begins(nic, number, now_fs):
     """Let the partner put its next frame on the line, if that is free."""
     mac, partner = nic.port[number].mac, nic.pauses.port[number].partner
