@@ -221,10 +221,10 @@ class Taking(Task):
         self._meter.journey_over(copy)
         self._of_piece.append(copy)
         self.vector.adaption.taken.count(copy.data_bytes)
-        self._descriptors_taken += copy.n_descriptors
 
     def piece_done(self, is_turn_over: bool) -> bool:
         """Post a whole batch of descriptors again; poll no more if a turn has left nothing."""
+        self._descriptors_taken += sum(copy.n_descriptors for copy in self._of_piece)
         self._of_piece.clear()
         refills = self._descriptors_taken >= self._refill_batch
         if self._descriptors_taken and not refills and not self.never_refills:

@@ -64,7 +64,7 @@ class Model:
         self.receiver = Receiver(env, current, self.meter, up, self.arbiter)
         self.switch = Switch(env, current, self.meter, self.receiver)
         self.sender = self.switch.sender = Sender(
-            env, current, up, self.arbiter, self.switch.frame_in, self.receiver.cache
+            env, current, up, self.arbiter, self.switch.frames_in, self.receiver.cache
         )
         self._tables: list[Tables] = []
         if parameters.switch is not None:

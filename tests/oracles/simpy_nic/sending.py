@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
@@ -43,15 +43,15 @@ class Sender:
         parameters: NicParameters,
         up: Direction,
         arbiter: ReadArbiter,
-        frame_in: Callable[[Frame], None],
+        frames_in: Callable[[Iterable[Frame]], None],
         cache: DescriptorCache,
     ) -> None:
-        """Hand frames to `frame_in` in the order in which they were picked."""
+        """Hand frames to `frames_in` in the order in which they were picked."""
         self._env = env
         self._parameters = parameters
         self._up = up
         self._arbiter = arbiter
-        self._frame_in = frame_in
+        self._frames_in = frames_in
         self._cache = cache
         self.rings = [TxRing(port, queue) for port in parameters.ports for queue in range(parameters.queues_per_vf)]
         for ring in self.rings:
@@ -227,8 +227,7 @@ class Sender:
         for each in going_on:
             if each.post.mss_bytes and each.cut.is_last:
                 self._done(each)
-        for frame in (frame for each in going_on for frame in each.cut.frames):
-            self._frame_in(frame)
+        self._frames_in(frame for each in going_on for frame in each.cut.frames)
         if not picked.post.mss_bytes:
             self._done(picked)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import simpy
@@ -69,6 +69,13 @@ class Switch:
             self._buses = [
                 Bus(env, n_ports, bus_bits, parameters.bus_cycle_fs, self._forward, number) for number in numbers
             ]
+
+    def frames_in(self, frames: Iterable[Frame]) -> None:
+        """Take the frames that go on together from the Tx buffer; local copies move before anything else is seen to."""
+        for frame in frames:
+            self.frame_in(frame)
+        if self._local_class is not None:
+            self._move_local_copies()
 
     def frame_in(self, frame: Frame) -> None:
         """Take a frame that is wholly in the Tx buffer, or received from the wire."""
