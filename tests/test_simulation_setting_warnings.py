@@ -130,3 +130,33 @@ def test_long_frames_that_find_no_room_beside_short_ones_at_random_are_no_matter
     lost = next(flow for flow in result.flows if flow.from_ == "a.vf0")
     assert result.bottleneck.resource == "bridge.c" and lost.offered > 1000 > 100 * lost.delivered
     assert [each for each in result.warnings if "in step" in each] == []
+
+
+INCAST = {
+    "servers": [{"name": "a", "set": {"pcie.generation": 1, "pcie.lanes": 1}}, {"name": "b"}],
+    "nic": {"preset": None, "vfs": 2, "rx_buffer": "32KiB", "flow_control": {"mode": "pause"}},
+    "bridge": {"announce": True, "buffer": "64KiB", "flow_control": {"mode": "pause", "headroom": "20KiB"}},
+    "workload": {"pattern": "flows", "flows": [["b.vf0", "a.vf0", "8Gbps"]], "frame_bytes": 1000},
+    "run": {"warmup": "100us", "duration": "300us"},
+}
+TWO_CLASSES = [{"percent": 50}, {"percent": 50}]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, []),
+        ({"bridge.flow_control": None}, [("Server a", "pause", "bridge.flow_control is not set.")]),
+        (
+            {"bridge.flow_control": {"mode": "pfc", "classes": TWO_CLASSES, "headroom": "9KiB"}},
+            [("Server a", "pause", "bridge.flow_control.mode is pfc, which takes no frames of pause.")],
+        ),
+        ({"nic.flow_control.obey": False}, [("Port b of the bridge", "pause", "b.nic.flow_control.obey is false.")]),
+    ],
+)
+def test_control_frames_that_nobody_obeys_are_told_of(change, said):
+    result = simulate(config_from_mapping(INCAST, change))
+    found = [text for text in result.warnings if "nobody obeys" in text]
+    assert found == [
+        f"{who} sends control frames (flow control, {mode}), and nobody obeys them: {why}" for who, mode, why in said
+    ]

@@ -154,7 +154,7 @@ def _is_alike(one: Config, other: Config) -> bool:
 def _load_of_faster_ports(config: Config, servers: Sequence[Server]) -> Iterator[Change]:
     """Keep a load that is a share of the ports' rates what it was in frames, where servers' ports are faster."""
     share = config.workload.load.share
-    if share is not None:
+    if share:
         rate_bps = port_rate_bps(servers_of(config))
         faster_bps = rate_bps + (FACTOR - 1) * port_rate_bps(servers)
         yield "workload.load", share, float(Fraction(share) * rate_bps / faster_bps)

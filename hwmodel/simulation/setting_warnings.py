@@ -18,6 +18,8 @@ from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, Server
+    from hwmodel.config.bridge_flow_control import BridgeFlowControl
+    from hwmodel.config.flow_control import FlowControl
     from hwmodel.config.switch import AclEntry
 
 MATTERS = 0.01  # of what a bridge forwards
@@ -34,6 +36,31 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     yield from burst_warnings(config)
     yield from _full_tables(result)
     yield from blocked_behind(result)
+    yield from _not_obeyed(config, result)
+
+
+def _not_obeyed(config: Config, result: Result) -> Iterator[str]:
+    """Name the adapters and ports of bridges whose control frames nobody obeys."""
+    ports = {port.name: port for bridge in result.bridges for port in bridge.ports}
+    uses = {one.name: one.flow_control for one in getattr(result, "adapters", ())}
+    for server in servers_of(config):
+        bridge, use = bridge_with(config, server.port), uses.get(server.name, result.flow_control)
+        if bridge is None:
+            continue
+        own, other = server.config.nic.flow_control, bridge.settings.flow_control
+        is_over = own is not None and own.send and use is not None and any(one.over_ns for one in use.classes)
+        if own is not None and is_over and not _obeys(other, own.mode):
+            who = f"Server {server.name}" if server.name else "The adapter"
+            yield words.not_obeyed(who, own.mode, f"{bridge.key}.flow_control", None if other is None else other.mode)
+        stops = server.port in ports and any(one.stops_sent for one in ports[server.port].classes)
+        if other is not None and stops and not _obeys(own, other.mode):
+            key = f"{server.prefix}nic.flow_control"
+            who = f"Port {server.port} of the bridge"
+            yield words.not_obeyed(who, other.mode, key, None if own is None else own.mode)
+
+
+def _obeys(control: FlowControl | BridgeFlowControl | None, mode: str) -> bool:
+    return control is not None and control.mode == mode and control.obey
 
 
 def _without_hairpin(config: Config, result: Result) -> Iterator[str]:

@@ -226,6 +226,17 @@ def no_hairpin(lost: int, forwarded: int, where: str, keys: Sequence[str], mode:
     )
 
 
+def not_obeyed(who: str, mode: str, other: str, other_mode: str | None) -> str:
+    """Say that nobody obeys the control frames that somebody sends; `other`: the key of who gets them."""
+    if other_mode is None:
+        why = f"{other} is not set"
+    elif other_mode != mode:
+        why = f"{other}.mode is {other_mode}, which takes no frames of {mode}"
+    else:
+        why = f"{other}.obey is false"
+    return f"{who} sends control frames (flow control, {mode}), and nobody obeys them: {why}."
+
+
 def short_burst(entry: str, burst_bytes: int | None, too_long: Sequence[int]) -> str:
     """Say that a policer has less room for tokens than some frames take."""
     which = f"{too_long[0]:,} B" + (" and more" if len(too_long) > 1 else "")
