@@ -218,13 +218,14 @@ class Taking(Task):
         """Take the next frame."""
         copy = self._visible.popleft()
         copy.ends_fs["guest_queue"] = self._env.now
-        self._meter.journey_over(copy)
         self._of_piece.append(copy)
         self.vector.adaption.taken.count(copy.data_bytes)
 
     def piece_done(self, is_turn_over: bool) -> bool:
         """Post a whole batch of descriptors again; poll no more if a turn has left nothing."""
-        self._descriptors_taken += sum(copy.n_descriptors for copy in self._of_piece)
+        for copy in self._of_piece:
+            self._meter.journey_over(copy, copy.ends_fs["guest_queue"])
+            self._descriptors_taken += copy.n_descriptors
         self._of_piece.clear()
         refills = self._descriptors_taken >= self._refill_batch
         if self._descriptors_taken and not refills and not self.never_refills:
@@ -264,8 +265,6 @@ class Taking(Task):
     def forget(self) -> None:
         """Leave the core, with nothing visible; what a piece has taken that has not come to its end is not taken."""
         self._core.leave(self)
-        for copy in self._of_piece:
-            self._meter.journey_undone(copy)
         self._of_piece.clear()
         self._visible.clear()
         self._descriptors_taken = self._enter_fs = 0

@@ -170,14 +170,12 @@ class Receiver:
         """Give back what `hold` took."""
         self.levels.change(self._class_of(frame), -frame.data_bytes)
 
-    def accept(self, copy: Copy, is_seen_to: bool = True) -> None:
-        """Take a copy into the Rx buffer; `is_seen_to`: if it is the first there, at once."""
+    def accept(self, copy: Copy) -> None:
+        """Take a copy into the Rx buffer; what has been taken in is seen to with all that comes with it."""
         copy.ends_fs["rx_room"] = self._env.now
         number = self._class_of(copy.frame)
         self.levels.change(number, copy.data_bytes)
         self._lists[number].append(copy)
-        if is_seen_to:
-            self._advance()
 
     def see_to_all(self) -> None:
         """See to what has been taken in."""

@@ -233,22 +233,14 @@ class Meter:
             delivery = Delivery(frame.index, now_fs, latency_fs, from_doorbell_fs, copy.destination)
             self._deliveries.append(delivery)
 
-    def journey_over(self, copy: Copy) -> None:
-        """Note that the guest has taken a copy, or the wire has it."""
+    def journey_over(self, copy: Copy, taken_fs: int) -> None:
+        """Note when the guest has taken a copy, or the wire has had it."""
         if not self._stop.keep_journeys or copy.is_mirrored:
             return
-        self._journeys.append(self._journey(copy, self._env.now))
-
-    def journey_undone(self, copy: Copy) -> None:
-        """Learn that the guest has not taken a copy after all."""
-        if self._stop.keep_journeys and not copy.is_mirrored:
-            self._journeys.remove(self._journey(copy, copy.ends_fs["guest_queue"]))
-
-    def _journey(self, copy: Copy, taken_fs: int) -> Journey:
         frame = copy.frame
         parts_fs = parts_between(frame.began_fs, frame.ends_fs | copy.ends_fs)
         about = frame.source, frame.number, copy.destination
-        return Journey(*about, frame.offered_fs, frame.began_fs, parts_fs, taken_fs)
+        self._journeys.append(Journey(*about, frame.offered_fs, frame.began_fs, parts_fs, taken_fs))
 
     def mac_waited(self, waited_fs: int) -> None:
         """Note how long a frame waited for the MAC."""

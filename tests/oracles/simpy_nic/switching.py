@@ -155,6 +155,7 @@ class Switch:
                     self._receiver.accept(copy)
                 else:
                     self._meter.copy_dropped(copy, "RX_BUFFER_FULL")
+            self._move_local_copies()
             return
         frame.copies_in_tx_buffer = len(copies)
         if not copies:
@@ -207,13 +208,11 @@ class Switch:
         return self._local.popleft() if self._local and may_move(self._local[0]) else None
 
     def _move_local_copies(self) -> None:
-        has_moved = False
+        """Move what may move; only then is that, and what has come from the wire, seen to."""
         while (copy := self._next_local()) is not None:
-            self._receiver.accept(copy, is_seen_to=False)
+            self._receiver.accept(copy)
             self._copy_left(copy)
-            has_moved = True
-        if has_moved:
-            self._receiver.see_to_all()
+        self._receiver.see_to_all()
 
     def forget(self, port: int) -> None:
         """Drop the local copies for a function that is off."""
@@ -245,7 +244,7 @@ class Switch:
         self._meter.mac_waited(waited_fs)
         copy.ends_fs["wire"] = self._env.now
         self._meter.copy_delivered(copy)
-        self._meter.journey_over(copy)
+        self._meter.journey_over(copy, self._env.now)
         self._copy_left(copy)
 
     def _received(self, frame: Frame, waited_fs: int) -> None:

@@ -86,7 +86,7 @@ class Ledger:
         """Count a frame that has come to a station outside."""
         self.delivered += 1
         self._note(frame, receiver, frame.raw)
-        self.journey_over(frame, frame.ends_fs, receiver)
+        self.journey_over(frame, frame.ends_fs, receiver, self._env.now)
 
     def _note(self, frame: Frame, receiver: str, raw: bytes | None) -> None:
         assert raw is not None
@@ -94,18 +94,11 @@ class Ledger:
         self.deliveries.append(Delivery(self._env.now, frame.sender, receiver, len(raw) + FCS_BYTES, latency_fs))
         self.delivered_raw.append(raw)
 
-    def journey_over(self, frame: Frame, ends_fs: dict[str, int], receiver: str) -> None:
+    def journey_over(self, frame: Frame, ends_fs: dict[str, int], receiver: str, taken_fs: int) -> None:
         """Note a finished journey."""
-        self.journeys.append(_journey(frame, ends_fs, receiver, self._env.now))
-
-    def journey_undone(self, frame: Frame, ends_fs: dict[str, int], receiver: str) -> None:
-        """Learn that a journey is not finished after all."""
-        self.journeys.remove(_journey(frame, ends_fs, receiver, ends_fs["guest_queue"]))
-
-
-def _journey(frame: Frame, ends_fs: dict[str, int], receiver: str, taken_fs: int) -> Journey:
-    parts_fs = parts_between(frame.began_fs, ends_fs, SYSTEM_PARTS)
-    return Journey(frame.sender, frame.number, receiver, frame.offered_fs, frame.began_fs, parts_fs, taken_fs)
+        parts_fs = parts_between(frame.began_fs, ends_fs, SYSTEM_PARTS)
+        about = frame.sender, frame.number, receiver
+        self.journeys.append(Journey(*about, frame.offered_fs, frame.began_fs, parts_fs, taken_fs))
 
 
 class ServerMeter(Meter):
@@ -148,15 +141,8 @@ class ServerMeter(Meter):
         if not copy.is_mirrored and copy.destination != WIRE:
             self._ledger.copy_delivered(copy, self._station_of(copy.destination))
 
-    def journey_over(self, copy: Copy) -> None:
-        """Note that the guest has taken a copy."""
+    def journey_over(self, copy: Copy, taken_fs: int) -> None:
+        """Note when the guest has taken a copy."""
         if not copy.is_mirrored and copy.destination != WIRE:
             ends_fs = copy.frame.ends_fs | copy.ends_fs
-            self._ledger.journey_over(copy.frame, ends_fs, self._station_of(copy.destination))
-
-    def journey_undone(self, copy: Copy) -> None:
-        """Learn that the guest has not taken a copy after all."""
-        super().journey_undone(copy)
-        if not copy.is_mirrored:
-            ends_fs = copy.frame.ends_fs | copy.ends_fs
-            self._ledger.journey_undone(copy.frame, ends_fs, self._station_of(copy.destination))
+            self._ledger.journey_over(copy.frame, ends_fs, self._station_of(copy.destination), taken_fs)
