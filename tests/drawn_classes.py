@@ -35,6 +35,9 @@ def draw_classes(seed: int, n: int = 700) -> tuple[dict[str, Any], Recorded]:
         "switch.timing": chance.choice(("none", "none", "core")),
         "nic.max_pps": chance.choice((None, None, 2_000_000)),
     }
+    if not _have_room(arbitration["classes"], stations, changes["port.rate"]):
+        for station in stations:
+            station.pop("min_rate", None)
     if chance.random() < 0.3 and changes["port.count"] == 1:
         changes["switch.mirrors"] = [{"to": "vf3", "from": "vf0"}]
     senders = chance.choice((GUESTS, EVERYONE, (WIRE, *GUESTS)))
@@ -55,7 +58,20 @@ def draw_class_changes(seed: int, changes: Mapping[str, Any], frames: Recorded, 
     chance = random.Random(f"class changes {seed}")
     n_classes = len(changes["nic.arbitration"]["classes"])
     moments = sorted(chance.randrange(frames[-1][0] * NS_FS) for _ in range(n))
-    return [(at_fs, _class_change(chance, n_classes)) for at_fs in moments]
+    drawn = [(at_fs, _class_change(chance, n_classes)) for at_fs in moments]
+    return [(at_fs, one) for at_fs, one in drawn if _may_have(one, changes)]
+
+
+def _may_have(one: Mapping[str, Any], changes: Mapping[str, Any]) -> bool:
+    """Tell whether a change leaves room for what is guaranteed."""
+    classes = [each for key, each in one.items() if key.startswith("nic.arbitration.classes.")]
+    return not classes or _have_room(classes, changes["switch.ports"], changes["port.rate"])
+
+
+def _have_room(classes: Sequence[Mapping[str, Any]], stations: Sequence[Mapping[str, Any]], port_rate: str) -> bool:
+    """Tell whether each class's share of the port has room for all guarantees."""
+    guaranteed_mbps = sum(float(each.get("min_rate", "0Mbps").removesuffix("Mbps")) for each in stations)
+    return guaranteed_mbps <= min(each["percent"] for each in classes) * float(port_rate.removesuffix("Gbps")) * 10
 
 
 def _class_change(chance: random.Random, n_classes: int) -> dict[str, Any]:

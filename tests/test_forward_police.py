@@ -10,11 +10,12 @@ from cocotb_tests.bench_switch import (
     AclEntry,
     switch,
 )
-from hwmodel.forwarding.police import police
+from hwmodel.forwarding.police import PARTS_OF_BYTE, police
 from hwmodel.simulation.switch_tables import build_buckets
 from tests.oracles.bucket_oracle import BucketOracle
 
 SECOND_FS = 10**15
+TOO_LONG = 1 << 30  # of a frame for any bucket
 
 
 def bucket(rate_bps, burst_bytes):
@@ -71,16 +72,24 @@ def test_each_police_entry_has_its_own_bucket_in_the_order_of_the_list():
     assert police(buckets[0], 0, 100)
 
 
+RATES = st.one_of(st.integers(1000, 10**12), st.sampled_from([10**3, 10**9, 999_999_999_989, 10**12]))
+GAPS = st.one_of(st.integers(0, 10**10), st.integers(0, 10**17))
+
+
 @settings(max_examples=200)
 @given(
-    st.one_of(st.integers(1000, 10**12), st.sampled_from([10**3, 10**9, 999_999_999_989, 10**12])),
+    RATES,
     st.integers(64, 1 << 26),
-    st.lists(st.tuples(st.one_of(st.integers(0, 10**10), st.integers(0, 10**17)), st.integers(64, 10**4)), max_size=30),
+    st.lists(st.tuples(GAPS, st.integers(64, 10**4), st.one_of(st.none(), st.none(), RATES)), max_size=30),
 )
-def test_agrees_with_exact_fractions(rate_bps, burst_bytes, frames):
+def test_agrees_with_exact_fractions_also_as_the_rate_changes(rate_bps, burst_bytes, frames):
     buckets, oracle, now_fs = bucket(rate_bps, burst_bytes), BucketOracle(rate_bps, burst_bytes), 0
-    for gap_fs, frame_bytes in frames:
+    for gap_fs, frame_bytes, new_rate_bps in frames:
         now_fs += gap_fs
+        if new_rate_bps is not None:
+            assert not police(buckets[0], np.int64(now_fs), TOO_LONG)  # what is earned so far is by the old rate
+            buckets[0].params.rate_bps = new_rate_bps
+            oracle.change(now_fs, new_rate_bps, burst_bytes)
         assert police(buckets[0], np.int64(now_fs), frame_bytes) == oracle.police(now_fs, frame_bytes)
         assert buckets[0].tokens == oracle.tokens // 1
-        assert buckets[0].remainder == (oracle.tokens % 1) * buckets[0].params.rate_den
+        assert buckets[0].remainder == (oracle.tokens % 1) * PARTS_OF_BYTE

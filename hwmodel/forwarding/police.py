@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.compiled.records import ints, record
+from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 MAX_POLICERS = 1024
-POLICER_PARAMS = record(*ints("rate_num", "rate_den", "burst"))
+POLICER_PARAMS = record(*ints("rate_bps", "burst"))
+# `remainder`: the fraction of a byte beside `tokens`, in parts of which a byte has as many at any rate.
 POLICER = record(("params", POLICER_PARAMS), *ints("tokens", "remainder", "last_fs"))
+PARTS_OF_BYTE = BITS_PER_BYTE * FS_PER_S  # so `rate_bps` is parts a femtosecond
 
 # A time is taken in digits of 10 bits. With a divisor of at most 8e15 no intermediate value then exceeds 63 bits.
 DIGIT_BITS = 10
@@ -18,8 +21,8 @@ DIGITS = 7
 def refill(bucket, now_fs):
     """Add the tokens earned since the last refill, and keep the fraction of a byte that is left over.
 
-    The rate is `rate_num / rate_den` bytes a femtosecond, both at least 1, the first at most 1e15, the second
-    at most 8e15. The product with the time may exceed 64 bits, so it is divided digit by digit, as on paper.
+    The rate is at least 1 and at most 1e15 bits a second. Its product with the time may exceed 64 bits, so it is
+    divided digit by digit, as on paper.
     """
     elapsed_fs = now_fs - bucket.last_fs
     bucket.last_fs = now_fs
@@ -27,12 +30,12 @@ def refill(bucket, now_fs):
     left = elapsed_fs * 0
     for i in range(DIGITS):
         digit = (elapsed_fs >> (DIGIT_BITS * (DIGITS - 1 - i))) & ((1 << DIGIT_BITS) - 1)
-        left = (left << DIGIT_BITS) + digit * bucket.params.rate_num
-        earned = (earned << DIGIT_BITS) + left // bucket.params.rate_den
-        left = left % bucket.params.rate_den
+        left = (left << DIGIT_BITS) + digit * bucket.params.rate_bps
+        earned = (earned << DIGIT_BITS) + left // PARTS_OF_BYTE
+        left = left % PARTS_OF_BYTE
     left += bucket.remainder
-    earned += left // bucket.params.rate_den
-    bucket.remainder = left % bucket.params.rate_den
+    earned += left // PARTS_OF_BYTE
+    bucket.remainder = left % PARTS_OF_BYTE
     bucket.tokens += min(earned, bucket.params.burst - bucket.tokens)
     if bucket.tokens == bucket.params.burst:
         bucket.remainder = 0

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.rules.transmit_credits import CREDIT_BYTES, Credits, rate_kept
-from hwmodel.units import BITS_PER_BYTE, FS_PER_S, fs_per_byte
+from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -27,7 +27,7 @@ def fill_arbiter(nic: Nic, config: Config) -> None:
         if port.receive_limit_bps is not None:
             nic.params.limits_receivers = 1
             bucket = nic.arbiter.receives[number]
-            bucket.params.rate_den, bucket.params.rate_num = fs_per_byte(port.receive_limit_bps)
+            bucket.params.rate_bps = port.receive_limit_bps
             bucket.params.burst = bucket.tokens = port.receive_burst_bytes
     if config.nic.arbitration is None:
         return

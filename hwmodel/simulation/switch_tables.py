@@ -50,7 +50,6 @@ from hwmodel.forwarding.tables import (
 )
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, INTERFACE_KEYS, MODES
-from hwmodel.units import fs_per_byte
 
 if TYPE_CHECKING:
     from hwmodel.config.bridge import PolicyEntry
@@ -129,7 +128,7 @@ def fill_bucket(bucket: Record, entry: AclEntry | PolicyEntry) -> None:
     """Set a fresh POLICER to the rate of a police entry, of an adapter or of a bridge, and fill it."""
     assert entry.rate_bps is not None and entry.burst_bytes is not None, "checked with the configuration"
     params = bucket.params
-    params.rate_den, params.rate_num = fs_per_byte(entry.rate_bps)
+    params.rate_bps = entry.rate_bps
     params.burst = bucket.tokens = entry.burst_bytes
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hwmodel.compiled.records import NEVER, offset_of
+from hwmodel.forwarding.police import police
 from hwmodel.machine.adapter.adapter_state import FUNCTION_PARAMS
 from hwmodel.machine.adapter.commands import obey_due
 from hwmodel.machine.network.bridge import obey_bridge_due
@@ -13,6 +14,8 @@ from hwmodel.machine.network.bridge_state import BRIDGE
 from hwmodel.machine.server import SERVER, fresh_state, zeros
 from hwmodel.machine.time.commands import PLAIN, POLICER, SHAPER, TABLE, VLAN, next_command_fs
 from hwmodel.simulation.commands import OF_BRIDGE, OF_SERVER, Region
+
+BYTE_PER_10_FS = 8 * 10**14  # a second's bits
 
 
 def command(record, at_fs, kind, part, word, *values):
@@ -66,20 +69,21 @@ def test_a_table_is_another_generation_and_a_vlan_its_own(state):
 def test_a_policer_earns_by_its_old_rate_and_a_new_one_is_full(state):
     nic, words = state[0], state.view(np.int64)
     bucket, word = nic.traffic.policer[0], word_of("traffic", "policer")
-    command(nic, 10, POLICER, 0, word, 1, 10, 1000)  # a byte every 10 fs, 1000 at most
-    command(nic, 30, POLICER, 0, word, 1, 1, 500)
+    command(nic, 10, POLICER, 0, word, BYTE_PER_10_FS, 1000)
+    command(nic, 35, POLICER, 0, word, BYTE_PER_10_FS // 2, 500)
     obey_due(nic, words, 10)
     assert (bucket.tokens, bucket.last_fs) == (1000, 10)
     bucket.tokens = 100
-    obey_due(nic, words, 30)
-    assert (bucket.tokens, bucket.params.burst, bucket.last_fs) == (102, 500, 30)
+    obey_due(nic, words, 35)
+    assert (bucket.tokens, bucket.params.burst, bucket.last_fs) == (102, 500, 35)
+    assert police(bucket, 45, 103)  # half a byte by either rate
 
 
 def test_a_smaller_burst_takes_the_tokens_above_it(state):
     nic, words = state[0], state.view(np.int64)
     word = word_of("traffic", "policer")
-    command(nic, 0, POLICER, 0, word, 1, 10, 1000)
-    command(nic, 0, POLICER, 0, word, 1, 10, 300)
+    command(nic, 0, POLICER, 0, word, BYTE_PER_10_FS, 1000)
+    command(nic, 0, POLICER, 0, word, BYTE_PER_10_FS, 300)
     obey_due(nic, words, 0)
     assert nic.traffic.policer[0].tokens == 300
 

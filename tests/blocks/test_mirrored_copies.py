@@ -70,8 +70,7 @@ def test_a_dropped_frame_stays_until_its_last_mirrored_copy_has_moved():
 def test_a_refused_frame_has_the_mirrored_copies_of_a_dropped_one():
     nic = watched_adapter(switch={"acl": [{"action": "police", "rate": "1Gbps", "burst": "100B"}]})
     bucket = nic.traffic.policer[0]
-    rate = bucket.params
-    rate.rate_num, rate.rate_den, rate.burst, bucket.tokens = 1, 8 * 10**6, 100, 100
+    bucket.params.rate_bps, bucket.params.burst, bucket.tokens = 10**9, 100, 100
     nic.traffic.template[WATCHED].policer = 0
     switched(nic, WATCHED, 96)
     switched(nic, WATCHED, 96)

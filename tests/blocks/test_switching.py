@@ -172,8 +172,7 @@ def test_policed_frames_pass_while_there_are_tokens():
     policer = {"action": "police", "rate": "1Gbps", "burst": "200B"}
     nic = adapter(switch={"acl": [policer]})
     bucket = nic.traffic.policer[0]
-    rate = bucket.params
-    rate.rate_num, rate.rate_den, rate.burst, bucket.tokens = 1, 8 * 10**6, 200, 200  # a byte in 8 ns
+    bucket.params.rate_bps, bucket.params.burst, bucket.tokens = 10**9, 200, 200  # a byte in 8 ns
     nic.traffic.template[0].policer = 0
     for now_ns in (0, 0, 0, 799, 800):
         switched(nic, 0, 96, now_ns * NS)

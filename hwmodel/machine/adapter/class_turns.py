@@ -56,16 +56,17 @@ def give_to_classes(params, plane):
         while not may_one_go(params, plane, group):
             for other in range(params.n_classes):
                 own, state = params.of_class[other], plane.of_class[other]
-                if own.group == group:
+                if own.group == group and own.is_link_strict == 0:
                     state.credits_bytes = min(state.credits_bytes + own.refill_bytes, own.most_bytes)
 
 
 @kernel
 def give_to_groups(params, plane):
-    """Give each group the credits of a round."""
+    """Give each group that has classes with credits those of a round."""
     for group in range(len(plane.of_class)):
         own, state = params.group[group], plane.of_class[group]
-        state.group_credits_bytes = min(state.group_credits_bytes + own.refill_bytes, own.most_bytes)
+        if own.most_bytes > 0:
+            state.group_credits_bytes = min(state.group_credits_bytes + own.refill_bytes, own.most_bytes)
 
 
 @kernel

@@ -72,7 +72,7 @@ def write_words(commands, command, words):
 @kernel
 def rewrite_bucket(commands, command, words, bucket, now_fs):
     """Change the rate of a policer: it has earned by the old one so far. A new one begins full."""
-    is_new = bucket.params.rate_num == 0
+    is_new = bucket.params.rate_bps == 0
     if not is_new:
         refill(bucket, now_fs)
     write_words(commands, command, words)

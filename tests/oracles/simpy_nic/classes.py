@@ -82,7 +82,7 @@ class ClassTurns:
                 self.own[each] = min(self.own.get(each, 0) + self.classes[each].refill, self.classes[each].most)
 
     def _give_to_groups(self) -> None:
-        for group in {each.group for each in self.classes}:
+        for group in {each.group for each in self.classes if each.strict != "link"}:
             refill, most = (sum(getattr(self.classes[each], of) for each in self._members(group))
                             for of in ("refill", "most"))  # fmt: skip
             self.of_group[group] = min(self.of_group.get(group, 0) + refill, most)
