@@ -73,6 +73,14 @@ def test_without_it_all_wait_behind_the_first_frame_and_the_report_names_whom_fo
     assert any("Rx ring was empty" in line for line in waiting.summary().splitlines())
 
 
+def test_where_nothing_comes_through_the_ring_is_the_limit_and_not_the_senders_that_it_holds():
+    saturating = {"workload": {"pattern": "pairs", "load": "saturate"}, "run": {"warmup": "15ms"}}
+    waiting = judged_result_of(KERNEL, saturating, NEVER, WAITS)
+    assert waiting.totals.gbps in (0.0, None)
+    assert waiting.bottleneck.resource == "rx.descriptors"
+    assert "vf3 posts none again (refill: false)." in waiting.bottleneck.why
+
+
 def test_a_driver_that_stops_and_goes_on_keeps_others_waiting_in_between():
     events = [
         {"at": "3ms", "set": {"driver.vms.vf3.refill": False}},

@@ -181,9 +181,8 @@ def port_figures(config: Config, span: Span) -> tuple[PortResult, ...]:
 
 
 def _queues(config: Config, span: Span) -> dict[str, QueueDepth]:
-    """Give depths: of rings the mean over those of all that send (receive), of buffers in bytes, of tags in tags."""
-    tx_rings = max(1, int((span.end.functions["read_bytes"] > 0).sum()) * config.nic.queues_per_vf)
-    rx_rings = max(1, span.end.n_receivers * config.nic.queues_per_vf)
+    """Give depths: of rings the mean over those that were used, of buffers in bytes, of tags in tags."""
+    tx_rings, rx_rings = (max(1, n) for n in span.end.rings_used)
     held = (span.end.tags_held_fs - span.start.tags_held_fs) / span.fs
     highest = span.end.highest
     return {

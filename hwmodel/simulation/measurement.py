@@ -50,7 +50,7 @@ class Snapshot:
     """Hold all sums of a moment; times in fs. Arrays by function, core or flow are int64 of that many entries.
 
     `areas` are integrals of occupancies over time; `highest` the largest occupancies, by gauge; `tx_ring_highest` and
-    `rx_ring_highest` those of a single ring. `n_receivers`: functions that frames were written to. `backlog`:
+    `rx_ring_highest` those of a single ring. `rings_used`: Tx and Rx rings that had any frames. `backlog`:
     frames that were due at a function's sources and wait for a slot of its rings, by their mean gap. `latencies`, the
     histograms and the parts' sums are those since the window began, and the last two not copied: they may take most of
     a run's memory. `served`: what whole transactions took on the link, by kind.
@@ -81,7 +81,7 @@ class Snapshot:
     received_bytes: npt.NDArray[np.float64]  # by port number; at 0, what went to no one port
     tx_ring_highest: int
     rx_ring_highest: int
-    n_receivers: int
+    rings_used: tuple[int, int]
     histogram: npt.NDArray[np.int32]
     latencies: dict[str, npt.NDArray[Any]]
     latency_counts: npt.NDArray[Any]
@@ -190,7 +190,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         received_bytes=book.by_target(ledger["flow"]["n_bytes"][: book.n_counted], n_functions),
         tx_ring_highest=int(tx_queues["highest"].max(initial=0)),
         rx_ring_highest=int(rx_queues["highest"].max(initial=0)),
-        n_receivers=len(np.unique(rx_queues["params"]["function"][rx_queues["started"] > 0])),
+        rings_used=(int((tx_queues["highest"] > 0).sum()), int((rx_queues["highest"] > 0).sum())),
         histogram=ledger["histogram"][: FIRST_FLOW_HISTOGRAM + n_flows],
         latencies={"delivery": _of_flows(ledger["flow"][: book.n_counted]), **latencies_in(found)},
         latency_counts=ledger["latency_counts"],
