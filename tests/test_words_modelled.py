@@ -33,6 +33,21 @@ def test_the_host_is_named_where_it_has_a_preset():
     assert " VFs, in a host with the preset xeon_e5_2637v3, switched by " in modelled_sentence(resolved)
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"port": {"count": 2}}, " with 2 Ethernet ports and 8 VFs, switched by its own bridge (VEB)"),
+        ({"nic": {"mode": "vmdq", "vfs": 2}}, " with 2 pools of VMDq, switched by its own bridge (VEB)"),
+        (
+            {"nic": {"flow_control": {"mode": "pause"}}},
+            " with 8 VFs, switched by its own bridge (VEB), with PAUSE frames;",
+        ),
+    ],
+)
+def test_ports_pools_and_flow_control_are_named(changes, words):
+    assert words in modelled_sentence(config_from_mapping({"nic": {"vfs": 8}}, changes).resolved())
+
+
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_configuration_is_one_sentence(path):
     text = modelled_sentence(load_config(path).resolved())
@@ -58,6 +73,9 @@ def test_every_shipped_configuration_is_one_sentence(path):
          "64 B frames come in from the wire at 5Gbps for vf0 and vf1."),
         ({"pattern": None, "pcap": "/x/traffic.pcap", "pcap_time": "file"},
          "The frames of traffic.pcap are sent at their recorded times."),
+        ({"pattern": "pairs", "frame_bytes": 1518, "segment_bytes": "64KiB", "load": "1Gbps"},
+         "VMs in pairs send 64 KiB segments, cut by the adapter into 1518 B frames, to each other, at 1Gbps (frame "
+         "bits with FCS) from each VM."),
         ({"pattern": "none", "load": "saturate"}, "Nobody sends."),
         ({"pattern": "pairs", "load": 0.0}, "Nobody sends."),
         ({"pattern": "ring", "frame_bytes": 64, "load": "90% of ceiling", "zipf": 1.5},

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.words.quantities import Line, drop_words, table
+from hwmodel.words.quantities import Line, drop_words, rough_text, table
 
 CELLS = st.text("abc0123456789.%", min_size=1, max_size=9)
 
@@ -57,3 +57,14 @@ def test_cells_come_back_from_their_columns(rows):
 )
 def test_drops_are_told_by_reason_those_that_there_were(drops, words):
     assert drop_words(drops, none="nothing") == words
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0, "0 %"), (0.00123, "0.12 %"), (0.0866, "8.7 %"), (0.499, "50 %"), (1.54, "150 %"), (9.99, "1,000 %"),
+        (10, "10 times itself"), (889.7, "890 times itself"), (1.23e6, "1,200,000 times itself"),
+    ],
+)  # fmt: skip
+def test_a_share_that_is_known_roughly_has_two_digits_and_no_exponent(share, words):
+    assert rough_text(share) == words

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from hwmodel.words.quantities import percent_text
+
 if TYPE_CHECKING:
     from hwmodel.results.bottleneck import LinkCost, Observation
 
@@ -16,11 +18,6 @@ ALIKE = 0.005  # of the payload; what the ends of a window cut off is less
 def sentence(name: str, seen: Observation) -> str:
     """Return the reason why `name`, a key of `bottleneck.KEYS`, sets the throughput."""
     return _SENTENCES[name](seen)
-
-
-def percent(share: float) -> str:
-    """Write a share as a percentage with one decimal, `99.4 %`."""
-    return f"{100 * share:.1f} %"
 
 
 def _frame(seen: Observation, cost: LinkCost) -> str:
@@ -38,7 +35,7 @@ def _frame(seen: Observation, cost: LinkCost) -> str:
 def _link(resource: str, where: str) -> Callable[[Observation], str]:
     def why(seen: Observation) -> str:
         cost = seen.up if resource == "pcie.up" else seen.down
-        text = f"The link {where} the host is busy {percent(seen.busy(resource))} of the window"
+        text = f"The link {where} the host is busy {percent_text(seen.busy(resource))} of the window"
         if cost is None:
             return text + "."
         return (
@@ -52,10 +49,10 @@ def _link(resource: str, where: str) -> Callable[[Observation], str]:
 def _tags(seen: Observation) -> str:
     number = "" if seen.tags is None else f" of the {seen.tags}"
     subject = "The one read tag is taken" if seen.tags == 1 else f"None{number} read tags is free"
-    share = percent(seen.busy("pcie.tags"))
+    share = percent_text(seen.busy("pcie.tags"))
     mean = "" if seen.tags_in_use is None or seen.tags == 1 else f" ({seen.tags_in_use:.1f} are in use on average)"
     return (
-        f"{subject} {share} of the window{mean}, and reads wait for one {percent(seen.wait('pcie.tags'))} of it, "
+        f"{subject} {share} of the window{mean}, and reads wait for one {percent_text(seen.wait('pcie.tags'))} of it, "
         f"while the link has room left{_translations(seen)}."
     )
 
@@ -64,15 +61,19 @@ def _translations(seen: Observation) -> str:
     """Add what holds reads and writes at the host where its IOMMU misses."""
     if not seen.iotlb_miss_share:
         return ""
-    return f"; {percent(seen.iotlb_miss_share)} of the addresses miss the IOMMU's translation cache, and wait for it"
+    return (
+        f"; {percent_text(seen.iotlb_miss_share)} of the addresses miss the IOMMU's translation cache, and wait for it"
+    )
 
 
 def _credits(kind: str, what: str, reason: str) -> Callable[[Observation], str]:
     def why(seen: Observation) -> str:
         use = min(1.0, seen.use(kind))
-        in_use = f"; what is sent takes {percent(use)} of what their number allows" if use > seen.wait(kind) else ""
+        in_use = (
+            f"; what is sent takes {percent_text(use)} of what their number allows" if use > seen.wait(kind) else ""
+        )
         return (
-            f"{what} stand ready but wait for flow-control credits {percent(seen.wait(kind))} of the window: "
+            f"{what} stand ready but wait for flow-control credits {percent_text(seen.wait(kind))} of the window: "
             f"{reason}{in_use}{_translations(seen)}."
         )
 
@@ -85,8 +86,8 @@ def _driver(verb: str) -> Callable[[Observation], str]:
         if seen.passes_frames:
             owner = f"The hypervisor's core for {seen.core_of}" if seen.core_of else "A core of the hypervisor"
         return (
-            f"{owner} is busy {percent(seen.busy('driver.tx'))} of the window, "
-            f"{percent(seen.utilizations.get(f'driver.{verb}', 0.0))} of the window with "
+            f"{owner} is busy {percent_text(seen.busy('driver.tx'))} of the window, "
+            f"{percent_text(seen.utilizations.get(f'driver.{verb}', 0.0))} of the window with "
             f"{'sending' if verb == 'tx' else 'receiving'}: its driver handles no more frames a second."
         )
 
@@ -97,7 +98,7 @@ def _rx_ring(seen: Observation) -> str:
     waited, dropped = seen.wait("nic.rx_ring"), seen.drops.get("NO_DESCRIPTOR", 0)
     facts = []
     if waited > 0:
-        facts.append(f"frames wait for one {percent(waited)} of the window")
+        facts.append(f"frames wait for one {percent_text(waited)} of the window")
     if dropped:
         facts.append(f"{dropped:,} of {seen.offered_frames:,} frames were dropped for want of one")
     held = (
@@ -120,7 +121,7 @@ def _rx_ring(seen: Observation) -> str:
         return f"{whose} {verb} no descriptor left: {' and '.join(facts)}. {why}"
     return (
         f"An Rx ring lends its descriptors for a round trip through write, notice, core and doorbell, up to "
-        f"{percent(seen.rx_ring_fill)} of them at once: never without one, senders and receivers still keep each "
+        f"{percent_text(seen.rx_ring_fill)} of them at once: never without one, senders and receivers still keep each "
         f"other waiting.{held}"
     )
 
@@ -130,7 +131,7 @@ def _rx_descriptors(seen: Observation) -> str:
         return _rx_ring(seen)
     return (
         f"Frames stand ready in the Rx buffer and wait for Rx descriptors to be fetched "
-        f"{percent(seen.wait('rx.descriptors'))} of the window: too few are fetched ahead for the round trip of a "
+        f"{percent_text(seen.wait('rx.descriptors'))} of the window: too few are fetched ahead for the round trip of a "
         "fetch."
     )
 
@@ -139,7 +140,7 @@ def _rx_buffer(seen: Observation) -> str:
     waited, dropped = seen.wait("nic.rx_buffer"), seen.drops.get("RX_BUFFER_FULL", 0)
     facts = []
     if waited > 0:
-        facts.append(f"frames wait for room in it {percent(waited)} of the window")
+        facts.append(f"frames wait for room in it {percent_text(waited)} of the window")
     if dropped:
         facts.append(f"{dropped:,} of {seen.offered_frames:,} frames were dropped for want of room")
     return f"The Rx buffer is short: {' and '.join(facts) or 'it was full'}."
@@ -186,17 +187,17 @@ def with_gain_together(why: str, changes: Sequence[str], gain: float) -> str:
 
 
 def _server(resource: str, what: str, rest: str = "") -> Callable[[Observation], str]:
-    return lambda seen: f"{what} is busy {percent(seen.busy(resource))} of the window{rest}."
+    return lambda seen: f"{what} is busy {percent_text(seen.busy(resource))} of the window{rest}."
 
 
 def _store(resource: str, what: str) -> Callable[[Observation], str]:
-    return lambda seen: what.format(share=percent(seen.wait(resource)))
+    return lambda seen: what.format(share=percent_text(seen.wait(resource)))
 
 
 def _tx_ring(seen: Observation) -> str:
     return (
         "The frames that a Tx ring holds, from the post until the slot is free again, set the rate; the fullest ring "
-        f"has no slot free {percent(seen.tx_ring_full_share)} of the window."
+        f"has no slot free {percent_text(seen.tx_ring_full_share)} of the window."
     )
 
 
@@ -204,7 +205,7 @@ def _rate_limit(seen: Observation) -> str:
     waited, dropped = seen.wait("rate_limit"), seen.drops.get("RATE_LIMITED", 0)
     facts = []
     if waited > 0:
-        facts.append(f"hold frames back {percent(waited)} of the window")
+        facts.append(f"hold frames back {percent_text(waited)} of the window")
     if dropped:
         facts.append(f"dropped {dropped:,} of {seen.offered_frames:,} frames")
     return f"The configured rate limits {' and '.join(facts) or 'set what may be sent'}."
@@ -221,7 +222,7 @@ def _offered_load(seen: Observation) -> str:
     aside = f" {lost:,} of {seen.offered_frames:,} frames met a full queue in a burst." if lost else ""
     return (
         "Nothing is full: every resource has room, the load itself sets the throughput; the busiest, "
-        f"{busiest}, is busy {percent(seen.busy(busiest))} of the window.{aside}"
+        f"{busiest}, is busy {percent_text(seen.busy(busiest))} of the window.{aside}"
     )
 
 
@@ -234,8 +235,9 @@ def _wire_tx(seen: Observation) -> str:
         return text
     stop = seen.stopped["wire.tx"]
     if stop.traffic_class is None:
-        return f"{text[:-1]}, and stopped from outside by flow control {percent(stop.share)} of it."
-    return f"{text} Flow control stops its class {stop.traffic_class} from outside {percent(stop.share)} of the window."
+        return f"{text[:-1]}, and stopped from outside by flow control {percent_text(stop.share)} of it."
+    share = percent_text(stop.share)
+    return f"{text} Flow control stops its class {stop.traffic_class} from outside {share} of the window."
 
 
 _SENTENCES: Mapping[str, Callable[[Observation], str]] = {
@@ -314,25 +316,25 @@ def policy_drops(owner: str, n_lost: int, offered: int) -> str:
 def busy_port(port: str, share: float, n_lost: int) -> str:
     """Say how busy a bridge's port is, and what its queue drops."""
     drops = f", and its queue drops {n_lost:,} frames" if n_lost else ""
-    return f"{port} is busy {percent(share)} of the window{_ETHERNET}{drops}."
+    return f"{port} is busy {percent_text(share)} of the window{_ETHERNET}{drops}."
 
 
 def short_queue(port: str, n_lost: int, offered: int, share: float) -> str:
     """Say that a port has no room for what comes at once."""
     return (
         f"{port} has no room for all that comes at once, and drops {n_lost:,} of {offered:,} frames, "
-        f"though it is busy only {percent(share)} of the window."
+        f"though it is busy only {percent_text(share)} of the window."
     )
 
 
 def busier_port(why: str, port: str, share: float) -> str:
     """Add to the sentence of a load the port that is busier than all that servers have."""
-    return f"{why} {port} is busier: {percent(share)} of the window."
+    return f"{why} {port} is busier: {percent_text(share)} of the window."
 
 
 def busy_level(port: str, share: float, rate: str, s_vid: int, n_lost: int) -> str:
     """Say how much an S-channel sends of what it may, and what its queue drops."""
     return (
-        f"{port} sends {percent(share)} of the {rate} that S-channel {s_vid} may have, and its queue drops "
+        f"{port} sends {percent_text(share)} of the {rate} that S-channel {s_vid} may have, and its queue drops "
         f"{n_lost:,} frames."
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
 from hwmodel.words.notebook import fragment, html_table, paragraph
-from hwmodel.words.quantities import table
+from hwmodel.words.quantities import rough_text, table
 
 if TYPE_CHECKING:
     from hwmodel.analytic.ceiling import Ceiling, Step
@@ -379,5 +379,5 @@ def more_doorbells(n_free: int, above: float) -> str:
     free = "Tx slot that comes" if n_free == 1 else f"{n_free} Tx slots that come"
     return (
         f"A doorbell is counted for each {free} free; cores that are busy with other frames ring for more at "
-        f"once, and a run may be up to {100 * above:.2g} % above."
+        f"once, and a run may be up to {rough_text(above)} above."
     )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hwmodel.results.result import Result
 
 _BRIDGED_BY: dict[str, str] = {name: mode.bridged_by for name, mode in MODES.items()}
+_STOPPED_BY = {"pause": "PAUSE frames", "pfc": "priority flow control"}
 _PATTERNS = {
     "pairs": "VMs in pairs send {frames} to each other",
     "ring": "each VM sends {frames} to the next",
@@ -108,13 +109,21 @@ def _adapter_words(config: Mapping[str, Any]) -> str:
     text = f"{adapter or 'an adapter'}{f' on {link}' if link else ''}"
     if "max_payload" in pcie:
         text += f" (MPS {_spaced(pcie['max_payload'])})"
+    n_ports = _block(config, "port").get("count") or 1
+    if n_ports > 1:
+        text += f" with {n_ports} Ethernet ports"
     if "vfs" in nic:
-        text += f" with {nic['vfs']} VF{'s' * (nic['vfs'] != 1)}"
+        of_vms = "pool" if nic.get("mode") == "vmdq" else "VF"
+        text += f"{' and' if n_ports > 1 else ' with'} {nic['vfs']} {of_vms}{'s' * (nic['vfs'] != 1)}"
+        text += " of VMDq" * (of_vms == "pool")
     host = _block(config, "host").get("preset")
     if host is not None:
         text += f", in a host with the preset {printable(str(host))}"
     mode = switch.get("mode")
-    return f"{text}, switched by {_BRIDGED_BY.get(mode, printable(mode))}" if isinstance(mode, str) else text
+    if isinstance(mode, str):
+        text += f", switched by {_BRIDGED_BY.get(mode, printable(mode))}"
+    stops = _STOPPED_BY.get(str(_block(nic, "flow_control").get("mode")))
+    return f"{text}, with {stops}" if stops else text
 
 
 def _servers_words(config: Mapping[str, Any]) -> str:
@@ -176,6 +185,8 @@ def _traffic_words(config: Mapping[str, Any]) -> str:
 def _pattern_words(workload: Mapping[str, Any]) -> str:
     pattern = workload.get("pattern")
     frames = frame_words(workload)
+    if workload.get("segment_bytes") is not None:
+        frames = f"{_spaced(workload['segment_bytes'])} segments, cut by the adapter into {frames},"
     if pattern in (None, "none") or (workload.get("load") == 0 and pattern != "flows"):
         return ""
     if pattern == "flows":

@@ -117,6 +117,13 @@ def percent_text(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def rough_text(share: float) -> str:
+    """Write a share of 1 with two digits: `8.7 %`, `150 %`, from ten on `890 times itself`."""
+    number = float(f"{share if share >= 10 else 100 * share:.2g}")
+    text = f"{number:,.0f}" if number >= 10 else f"{number:g}"
+    return f"{text} times itself" if share >= 10 else f"{text} %"
+
+
 def count_text(count: int) -> str:
     """Write a count with its digits in groups of three: `22,054`."""
     return f"{count:,}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.units import FS_PER_NS, format_time_fs
 from hwmodel.words.bridge_reading import NO_NAME
-from hwmodel.words.quantities import listed, percent_text, time_text
+from hwmodel.words.quantities import listed, percent_text, rough_text, three_digits, time_text
 
 if TYPE_CHECKING:
     from hwmodel.results.bridge import BridgeResult
@@ -56,7 +56,8 @@ def not_steady(names: Sequence[str], warmup_ms: float, windows: float) -> str:
     times = f"{windows:,.0f} times" if windows >= 10 else f"{windows:.2g} times"
     return (
         f"The run was not steady when the window began: {listed(names)} still changed after a warm-up of "
-        f"{warmup_ms:,.3g} ms, {times} the window. A longer run.duration waits longer, run.warmup as long as it says."
+        f"{three_digits(warmup_ms)} ms, {times} the window. A longer run.duration waits longer, run.warmup as long as "
+        "it says."
     )
 
 
@@ -70,7 +71,7 @@ def growing(rises: Sequence[tuple[str, float]], undelivered: float) -> str:
     if not undelivered:
         return text
     return (
-        f"{text} By that {100 * abs(undelivered):.2g} % {'less' if undelivered > 0 else 'more'} was delivered than "
+        f"{text} By that {rough_text(abs(undelivered))} {'less' if undelivered > 0 else 'more'} was delivered than "
         "came: totals.gbps and totals.mpps are as far off, and sender_wait_ns follows."
     )
 
@@ -113,7 +114,7 @@ def _amount(name: str, rise: float) -> str:
     if "_ns." in name:
         return format_time_fs(round(float(f"{abs(rise):.3g}")) * FS_PER_NS)
     if name.endswith("utilization"):
-        return f"{100 * abs(rise):.2g} %"
+        return rough_text(abs(rise))
     return f"{abs(rise):.3g} {'Mpps' if name.endswith('mpps') else 'Gb/s'}"
 
 
@@ -149,7 +150,7 @@ def endless_interrupt(batch: int) -> str:
 
 def locked_in_phase(n_runs: int, reaches: Iterable[tuple[str, float]]) -> str:
     """Say how far the moments at which parts begin make figures differ, each by a share of it."""
-    named = ", ".join(f"{figure_name(name)} by {100 * share:.2g} %" for name, share in reaches)
+    named = ", ".join(f"{figure_name(name)} by {rough_text(share)}" for name, share in reaches)
     return (
         f"Locked in phase: which of several cycles this machine settles into hangs on the moments at which its "
         f"cores, ports and timers begin. {n_runs} short runs that begin at others say how far 95 % of such "
