@@ -40,12 +40,23 @@ ALL_STATIONS = {
     "workload": {"pattern": "pairs", "load": "3Gbps", "frame_bytes": 700, "external": {"rate": "2Gbps"}},
     "run": {"duration": "150us", "warmup": "200us"},
 }
+# More comes from outside than the link takes, and who sends it is stopped; the other end stops the adapter too.
+STOPPED = {
+    "pcie": {"generation": 1, "lanes": 4},
+    "nic": {"vfs": 2, "rx_buffer": "48KiB", "arbitration": {"classes": [{"percent": 50}, {"percent": 50}]},
+            "flow_control": {"mode": "pfc", "received": [
+                {"at": f"{at_us}us", "quanta": 200, "priorities": [0]} for at_us in range(210, 350, 20)]}},
+    "driver": {"preset": None, "rx_interrupt_batch": 4, "tx_interrupt_batch": 4},
+    "workload": {"pattern": "pairs", "wire_share": 0.5, "load": "1Gbps", "frame_bytes": 700,
+                 "external": {"rate": "9Gbps"}},
+    "run": {"duration": "150us", "warmup": "200us"},
+}  # fmt: skip
+MACHINES = {"saturated": SATURATED, "all stations": ALL_STATIONS, "stopped": STOPPED}
 
 
-@pytest.fixture(scope="module", params=["saturated", "all stations"])
+@pytest.fixture(scope="module", params=MACHINES)
 def traced(request, tmp_path_factory):
-    keys = {"saturated": SATURATED, "all stations": ALL_STATIONS}[request.param]
-    found = trace_of(tmp_path_factory.mktemp("trace"), config_from_mapping(keys))
+    found = trace_of(tmp_path_factory.mktemp("trace"), config_from_mapping(MACHINES[request.param]))
     yield found
     found.reader.close()
 
@@ -68,6 +79,19 @@ def test_tlps_take_their_bytes_and_add_up_to_the_links_counters(traced):
             assert length == pytest.approx(rate.transfer_fs(traced.arguments[number]["bytes"]) / FS_PER_NS, abs=1)
         n_bytes = sum(traced.arguments[one[0]]["bytes"] for one in tlps)
         assert n_bytes == traced.document["otherData"]["link_bytes"][direction] > 10_000
+
+
+def test_the_wire_is_as_busy_as_counted_control_frames_too(traced):
+    shown, window = traced.of("Wire", "out"), traced.result.window
+    busy_ns = sum(min(one[4] + one[5], window.end_ns) - max(one[4], window.start_ns) for one in shown)
+    share = busy_ns / (window.end_ns - window.start_ns)
+    assert share == pytest.approx(traced.result.utilization["wire.tx"], abs=1e-3)
+    control = [one for one in shown if one[3] == "control frame"]
+    assert (len(control) > 5) == (traced.config.nic.flow_control is not None)
+    assert all(one[5] == pytest.approx(84 * 8e9 / traced.config.port.rate_bps, abs=1) for one in control)
+    counters = {name.split(",")[0]: most for name, _, most, _ in traced.reader.rows(f"{COUNTERS} GROUP BY name")}
+    stops = [counters.get(f"{name} classes", 0) for name in ("classes over their mark", "out: classes stopped")]
+    assert all(most > 0 for most in stops) == (len(control) > 5)
 
 
 def test_no_counter_is_negative_or_above_its_capacity(traced):

@@ -70,7 +70,19 @@ RACKS = {
     },
     "run": {"warmup": "0ns", "duration": "60us"},
 }  # fmt: skip
-SYSTEMS = {"two": TWO, "reflected": REFLECTED, "extended": EXTENDED, "racks": RACKS}
+# What comes for a is more than its link takes: it stops the bridge, and the bridge the other server.
+STOPPED = {
+    "servers": [{"name": "a", "set": {"pcie.lanes": 1, "nic.rx_buffer": "48KiB"}}, {"name": "b"}],
+    "pcie": {"generation": 1, "lanes": 8},
+    "nic": {"vfs": 2, "arbitration": {"classes": [{"percent": 50}, {"percent": 50}]}, "flow_control": {"mode": "pfc"}},
+    "switch": {"uplink": {"native_vlan": None}, "ports": [{"name": "vf1", "default_priority": 5}]},
+    "bridge": {"announce": True, "buffer": "64KiB",
+               "flow_control": {"mode": "pfc", "classes": [{"percent": 50}, {"percent": 50}]}},
+    "workload": {"pattern": "flows", "frame_bytes": 700,
+                 "flows": [["b.vf0", "a.vf0", "6Gbps"], ["b.vf1", "a.vf1", "100Mbps"]]},
+    "run": {"warmup": "100us", "duration": "200us"},
+}  # fmt: skip
+SYSTEMS = {"two": TWO, "reflected": REFLECTED, "extended": EXTENDED, "racks": RACKS, "stopped": STOPPED}
 
 
 @pytest.fixture(scope="module", params=SYSTEMS)

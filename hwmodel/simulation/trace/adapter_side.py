@@ -9,14 +9,17 @@ import numpy as np
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.adapter.adapter_state import PASSING_CAP, PIPE_CAP
 from hwmodel.machine.frames import LINE_CAP
+from hwmodel.machine.network.pauses import CONTROL_ON_WIRE
 from hwmodel.machine.time.clock import WIRE
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.headroom import CONTROL_BYTES
 from hwmodel.simulation.measurement import ports_named
-from hwmodel.simulation.trace.frame_parts import Arrivals, FrameNames, real
+from hwmodel.simulation.trace.frame_parts import CONTROL, Arrivals, FrameNames, real
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track, shown
 from hwmodel.wire.ethernet import wire_bytes
 
+OVER_MARK, STOPPED = "classes over their mark", "classes stopped"
 PIPELINE = Track("Switch", "pipeline")
 DROPS = Track("Switch", "drops")
 
@@ -29,7 +32,7 @@ class Port:
         own = f"{name} " if name else ""
         self.on_bus, self.out = Track("Switch", f"{own}bus"), Track("Wire", f"{own}out")
         self.come = Track("Wire", f"{own}in")
-        self.wire_key = (0, -1)
+        self.wire_key = (0, -1, 0)
         self.n_granted, self.n_lines = int(self.bus["tail"]), int(self.mac["line"]["head"])
 
     @property
@@ -39,8 +42,18 @@ class Port:
 
     def wire_fs(self, n_bytes: int) -> int:
         """Return the time of a frame on the wire."""
-        rate = self.mac["params"]
-        return wire_bytes(n_bytes + FCS_BYTES) * int(rate["fs_per_byte_num"]) // int(rate["fs_per_byte_den"])
+        return wire_fs(self.mac["params"], n_bytes)
+
+
+def wire_fs(rate: Any, n_bytes: int) -> int:
+    """Return the time of a frame on the wire of a port with such parameters."""
+    return wire_bytes(n_bytes + FCS_BYTES) * int(rate["fs_per_byte_num"]) // int(rate["fs_per_byte_den"])
+
+
+def control_slice(track: Track, rate: Any, end_fs: int) -> Slice:
+    """Show a control frame of flow control that a port sends up to a time."""
+    details = {"frame": CONTROL, "bytes": CONTROL_BYTES + FCS_BYTES}
+    return Slice(track, CONTROL, end_fs - wire_fs(rate, CONTROL_BYTES), end_fs, details)
 
 
 class Servers:
@@ -90,14 +103,19 @@ class Servers:
 
     def _look_at_wire(self, port: Port) -> None:
         fifo = port.mac["fifo"]
-        key = (int(port.mac["is_sending"]), int(fifo["head"]))
-        if key != port.wire_key:
-            port.wire_key = key
-            if key[0]:
-                copy = fifo["ring"][key[1] & int(fifo["mask"])]
-                end_fs = int(self._nic["clock"]["next_at"][WIRE + port.number])
-                start_fs = end_fs - port.wire_fs(int(copy["n_bytes"]))
-                self._serve(port.out, self._names.at(int(copy["journey"])), start_fs, end_fs, copy)
+        is_control = int(port.mac["is_stopped"]) & CONTROL_ON_WIRE
+        control_ends_fs = int(self._nic["pauses"]["port"][port.number]["sent_fs"]) if is_control else 0
+        key = (int(port.mac["is_sending"]), int(fifo["head"]), control_ends_fs)
+        if key == port.wire_key:
+            return
+        port.wire_key = key
+        if is_control:
+            self._timeline.add(control_slice(port.out, port.mac["params"], control_ends_fs))
+        elif key[0]:
+            copy = fifo["ring"][key[1] & int(fifo["mask"])]
+            end_fs = int(self._nic["clock"]["next_at"][WIRE + port.number])
+            start_fs = end_fs - port.wire_fs(int(copy["n_bytes"]))
+            self._serve(port.out, self._names.at(int(copy["journey"])), start_fs, end_fs, copy)
 
     def _serve(self, track: Track, name: str, start_fs: int, end_fs: int, frame: Any) -> None:
         details = {"frame": name, "bytes": int(frame["n_bytes"]) + FCS_BYTES}
@@ -152,6 +170,11 @@ class Levels:
                 self._set("PCIe link", track, "transactions", now_fs, queue["tail"] - queue["head"], None)
         if nic["pcie"][0]["params"]["has_credits"]:
             self._look_at_credits(now_fs)
+        if params["has_flow_control"]:
+            self._set("Adapter", OVER_MARK, "classes", now_fs, int(nic["pauses"]["over"]).bit_count(), None)
+            for at, name in enumerate(ports_named(nic)):
+                stopped = int(nic["pauses"]["port"][at]["mac"]["mask"]).bit_count()
+                self._set("Wire", f"{name} out: {STOPPED}".lstrip(), "classes", now_fs, stopped, None)
         self._look_at_rings(now_fs)
 
     def _look_at_credits(self, now_fs: int) -> None:

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.machine.network.bridge_state import NOBODY
+from hwmodel.machine.network.bridge_state import CONTROL_FRAME_SENT, NOBODY
 from hwmodel.machine.network.wires import CONTROL_FRAME
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.bridge_ports import OUTSIDE, PhysicalPort
-from hwmodel.simulation.trace.frame_parts import FrameNames
+from hwmodel.simulation.trace.adapter_side import OVER_MARK, STOPPED, control_slice
+from hwmodel.simulation.trace.frame_parts import CONTROL, FrameNames
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track
 
-BRIDGE, CONTROL = "Bridge", "control frame"
+BRIDGE = "Bridge"
 
 
 class BridgePorts:
@@ -29,7 +30,14 @@ class BridgePorts:
         self._tracks = [Track(_group(port), f"{port.name}: out") for port in ports]
         self._drop_tracks = [Track(_group(port), f"{port.name}: drops") for port in ports]
         self._queues = [self._queue(number, port) for number, port in enumerate(ports)]
+        # By port: how many classes of what comes by it are over their mark, and how many may not be sent.
+        self._flow_tracks = {
+            port.number: tuple(Track(_group(port), f"{port.name}: {what}") for what in (OVER_MARK, STOPPED))
+            for port in ports
+            if self._ports[port.number]["params"]["n_classes"]
+        }
         self._begun_fs = np.full(len(ports), -1)
+        self._control_ends_fs = np.full(len(ports), -1)
         self._drops = self._ports["counts"]["drops"].copy()
         outside_port = next(port for port in ports if port.name == OUTSIDE)
         self._outside, self._outside_number = outside, outside_port.number
@@ -39,13 +47,19 @@ class BridgePorts:
 
     def look(self, now_fs: int) -> None:
         """Note what ports have begun to send, their queues, what was dropped, and what outside stations have sent."""
-        for number in np.flatnonzero(self._ports["sending"] != NOBODY).tolist():
+        for number in np.flatnonzero(self._ports["sending"] == CONTROL_FRAME_SENT).tolist():
+            self._look_at_control_frame(number)
+        for number in np.flatnonzero(self._ports["sending"] > NOBODY).tolist():
             crossing = self._bridge["slot"][int(self._ports[number]["sending"])]["crossing"]
             if crossing["begun_fs"] != self._begun_fs[number]:
                 self._begun_fs[number] = crossing["begun_fs"]
                 self._send(number, self._tracks[number], crossing)
         for number, level in enumerate(self._ports["counts"]["waiting"]["level"].tolist()):
             self._timeline.count(self._queues[number], "B", now_fs, level)
+        for number, (over, stopped) in self._flow_tracks.items():
+            pauses = self._bridge["pauses"][number]
+            self._timeline.count(over, "classes", now_fs, int(pauses["over"]).bit_count())
+            self._timeline.count(stopped, "classes", now_fs, int(pauses["hears"]["mask"]).bit_count())
         self._look_for_drops(now_fs)
         sent = self._outside["sent"]
         while self._n_outside < sent["head"]:
@@ -77,6 +91,12 @@ class BridgePorts:
         end_fs = int(crossing["come_fs"]) - int(self._ports[number]["params"]["propagation_fs"])
         details = {"frame": name, "bytes": int(crossing["n_bytes"]) + FCS_BYTES}
         self._timeline.add(Slice(track, name, int(crossing["begun_fs"]), end_fs, details, [] if is_control else [name]))
+
+    def _look_at_control_frame(self, number: int) -> None:
+        end_fs = int(self._bridge["pauses"][number]["sent_fs"])
+        if end_fs != self._control_ends_fs[number]:
+            self._control_ends_fs[number] = end_fs
+            self._timeline.add(control_slice(self._tracks[number], self._ports[number]["params"], end_fs))
 
     def _look_for_drops(self, now_fs: int) -> None:
         if (self._ports["counts"]["drops"] == self._drops).all():

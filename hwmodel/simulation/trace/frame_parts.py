@@ -217,6 +217,7 @@ def _stamp_batches(nic: Any, queue: Any, end: int, mark: int, names: Sequence[st
 
 
 MIRRORED = "mirrored copy"
+CONTROL = "control frame"
 WIRE = "wire"
 OUTSIDE = "outside"  # beyond the bridge
 
