@@ -52,6 +52,25 @@ def test_who_does_not_rely_on_it_is_told_nothing(changes):
     assert not list(setting_warnings(config_from_mapping({**REFLECTED, **changes}), result))
 
 
+CLASSES = {"classes": [{"percent": 60}, {"percent": 40}]}
+
+
+@pytest.mark.parametrize(("changes", "order"), [
+    ({}, "switch.scheduler is round_robin (weighted and deficit go by them)"),
+    ({"switch": {"scheduler": "strict"}}, "switch.scheduler is strict"),
+    ({"switch": {"scheduler": "deficit"}}, None),
+    ({"nic": {"arbitration": CLASSES}}, None),
+    ({"nic": {"arbitration": {**CLASSES, "pools": "round_robin"}}}, "nic.arbitration.pools is round_robin (weighted"),
+], ids=["round robin", "strict", "deficit", "credits", "pools in turn"])  # fmt: skip
+def test_a_weight_that_nothing_goes_by_is_told(changes, order):
+    heavy = {"switch": {"ports": [{"name": "vf1", "weight": 3}]}}
+    warned = [
+        text for text in setting_warnings(config_from_mapping(heavy, changes), reflected_result()) if "weight" in text
+    ]
+    assert bool(warned) == (order is not None)
+    assert all("switch.ports.vf1.weight is 3, and nothing goes by weights" in text and order in text for text in warned)
+
+
 @pytest.mark.parametrize(("blocks", "name"), [
     ({"switch": {"acl": [{"action": "deny", "port": "vf1"}, POLICE]}}, "switch.acl[1]"),
     ({"bridge": {"policy": [POLICE]}}, "bridge.policy[0]"),

@@ -37,6 +37,22 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     yield from _full_tables(result)
     yield from blocked_behind(result)
     yield from _not_obeyed(config, result)
+    yield from _unused_weights(config)
+
+
+def _unused_weights(config: Config) -> Iterator[str]:
+    """Name the first station whose weight is another than those of the others, where nothing goes by weights."""
+    for server in servers_of(config):
+        switch, arbitration = server.config.switch, server.config.nic.arbitration
+        if switch.scheduler in ("weighted", "deficit") or (arbitration and arbitration.pools == "weighted"):
+            continue
+        heavier = max(switch.ports, key=lambda port: port.weight)
+        if heavier.weight > min(port.weight for port in switch.ports):
+            order = ("switch.scheduler", switch.scheduler)
+            if arbitration is not None:
+                order = ("nic.arbitration.pools", arbitration.pools)
+            station = f"{server.prefix}switch.ports.{heavier.name}.weight"
+            yield words.unused_weight(station, heavier.weight, f"{server.prefix}{order[0]} is {order[1]}")
 
 
 def _not_obeyed(config: Config, result: Result) -> Iterator[str]:

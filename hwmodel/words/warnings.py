@@ -238,6 +238,12 @@ def not_obeyed(who: str, mode: str, other: str, other_mode: str | None) -> str:
     return f"{who} sends control frames (flow control, {mode}), and nobody obeys them: {why}."
 
 
+def unused_weight(station: str, weight: int, order: str) -> str:
+    """Say that a station's weight does nothing; `order`: the key that says who sends next, and how it does."""
+    others = "weighted goes" if "nic.arbitration" in order else "weighted and deficit go"
+    return f"{station} is {weight}, and nothing goes by weights: {order} ({others} by them)."
+
+
 def short_burst(entry: str, burst_bytes: int | None, too_long: Sequence[int]) -> str:
     """Say that a policer has less room for tokens than some frames take."""
     which = f"{too_long[0]:,} B" + (" and more" if len(too_long) > 1 else "")
