@@ -224,6 +224,7 @@ def test_offered_frames_for_a_dead_wire_drop_and_others_do_not():
     of_vms = {vm.name: vm.drops.get("LINK_DOWN", 0) for vm in result.vms}
     assert of_vms == {"vf0": 0, "vf2": 0, **{name: by_flow[name, "p1.uplink"].offered for name in ("vf1", "vf3")}}
     assert any("LINK_DOWN" in warning and "p1" in warning for warning in result.warnings)
+    assert "p1 (down at first) out 0.000 Gb/s" in result.summary()
 
 
 def test_wires_die_and_live_again_in_a_scenario():

@@ -234,7 +234,7 @@ def suspects_of(seen: Observation, prefix: str = "") -> list[Suspect]:
     """Return what may set the throughput of an adapter, the fullest first; `prefix` stands before its names."""
     words = f"Server {prefix[:-1]}: " if prefix else ""
     names = [*_suspected(seen)]
-    if seen.frame_bytes is None:  # nothing comes through: of what is full all along, the last on the way holds the rest
+    if seen.up is None:  # nothing comes through: of what is full all along, the last on the way holds the rest
         names.reverse()
     names.sort(key=lambda name: (-use_of(name, seen), name in _STORES, -share_of(name, seen)))
     return [

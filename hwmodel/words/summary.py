@@ -374,7 +374,8 @@ def wire_words(result: Result) -> str:
     wire = result.wire
     waiting = f"p99 wait {time_text(wire.wait_ns.p99)}" if wire.wait_ns.p99 is not None else ""
     if result.ports:
-        each = [f"{port.name} {_carried(port)}" for port in result.ports]
+        dead = result.config["port"].get("down") or ()
+        each = [f"{port.name}{' (down at first)' * (port.name in dead)} {_carried(port)}" for port in result.ports]
         return f"Wires: {'; '.join([*each, waiting] if waiting else each)}"
     return f"Wire: {_carried(wire)}{f', {waiting}' if waiting else ''}"
 
