@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.compiled.records import ints, record
-from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 MAX_POLICERS = 1024
 POLICER_PARAMS = record(*ints("rate_bps", "burst"))
 # `remainder`: the fraction of a byte beside `tokens`, in parts of which a byte has as many at any rate.
 POLICER = record(("params", POLICER_PARAMS), *ints("tokens", "remainder", "last_fs"))
-PARTS_OF_BYTE = BITS_PER_BYTE * FS_PER_S  # so `rate_bps` is parts a femtosecond
+PARTS_OF_BYTE = 8 * 10**15  # bits of a byte, femtoseconds of a second: so `rate_bps` is parts a femtosecond
 
 # A time is taken in digits of 10 bits. With a divisor of at most 8e15 no intermediate value then exceeds 63 bits.
 DIGIT_BITS = 10
