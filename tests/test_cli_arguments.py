@@ -11,8 +11,8 @@ from hwmodel.cli.commands import dma_table, parse_sizes
 from hwmodel.errors import InputError
 
 COMMANDS = [
-    "run", "check", "limits", "explain", "sweep", "size", "search", "dma", "switch", "config-space", "cosim", "report",
-    "configs", "completion", "schema",
+    "run", "check", "limits", "explain", "compare", "sweep", "size", "search", "dma", "switch", "config-space", "cosim",
+    "report", "configs", "completion", "schema",
 ]  # fmt: skip
 
 

@@ -49,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     _takes_config(_command(commands, "check", "validate, and print the resolved configuration"))
     _add_limits(commands)
     _add_explain(commands)
+    _add_compare(commands)
     _add_sweep(commands)
     _add_size(commands)
     _add_search(commands)
@@ -249,6 +250,13 @@ def _add_size(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     _takes_overrides(size)
     size.add_argument("--report", metavar="FILE.html", help="write a page with figures")
     _takes_jobs(size)
+
+
+def _add_compare(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
+    compare = _command(commands, "compare", "the same VMs and load through each way in which VMs reach each other")
+    _takes_config(compare)
+    compare.add_argument("--report", metavar="FILE.html", help="write a page with all ways side by side")
+    _takes_jobs(compare)
 
 
 def _add_search(commands: argparse._SubParsersAction[_OneLineParser]) -> None:

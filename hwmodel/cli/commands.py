@@ -27,7 +27,15 @@ from hwmodel.cli.outputs import (
     write_json,
     write_text,
 )
-from hwmodel.cli.study_commands import check_page_outputs, report, require_report_packages, search, size, sweep
+from hwmodel.cli.study_commands import (
+    check_page_outputs,
+    compare,
+    report,
+    require_report_packages,
+    search,
+    size,
+    sweep,
+)
 from hwmodel.errors import InputError, Interrupted
 from hwmodel.processes.processors import usable_processors
 from hwmodel.units import FS_PER_NS
@@ -297,8 +305,8 @@ def config_space(arguments: Namespace) -> None:
 
 
 _EACH = (
-    run, check, limits, explain, sweep, size, search, dma, switch, config_space, cosim, report, configs, completion,
-    schema,
+    run, check, limits, explain, compare, sweep, size, search, dma, switch, config_space, cosim, report, configs,
+    completion, schema,
 )  # fmt: skip
 COMMANDS: Mapping[str, Callable[[Namespace], int | None]] = {each.__name__.replace("_", "-"): each for each in _EACH}
 

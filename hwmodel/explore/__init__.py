@@ -3,8 +3,10 @@
 from hwmodel.explore.search import search_loads
 from hwmodel.explore.side_by_side import explain, named_together, relaxed_of
 from hwmodel.explore.sizing import size
+from hwmodel.explore.ways import compare
 
 __all__ = [
+    "compare",
     "explain",
     "named_together",
     "relaxed_of",

@@ -28,7 +28,7 @@ def outcomes_of(configs: Sequence[Config], jobs: int = 1) -> Generator[tuple[int
         for number, config in enumerate(configs):
             yield number, _outcome(config)
         return
-    entries = entries_of(configs[0])
+    entries = tuple(dict.fromkeys(entry for config in configs for entry in entries_of(config)))
     fill_cache(entries)  # once here, rather than in each process
     jobs = min(jobs, len(configs))
     with closing(work_through(_outcome, configs, jobs, prepare=partial(load_kernels, entries))) as finished:

@@ -29,6 +29,7 @@ from hwmodel.results.bottleneck import (
     sighting_of,
 )
 from hwmodel.results.bridge import BridgeResult
+from hwmodel.results.comparison import Comparison, LeftOutWay, WayFigures
 from hwmodel.results.explored import Choice, KnobStep, LoadSearch, LoadTrial, SizingResult, TargetFigure
 from hwmodel.results.flow_control import BridgePause, ClassLevel, FlowControlUse, PortPause
 from hwmodel.results.histogram import (
@@ -83,6 +84,7 @@ __all__ = [
     "ClassLevel",
     "ClassUse",
     "ClosedForm",
+    "Comparison",
     "Core",
     "Cpu",
     "FilterUse",
@@ -92,6 +94,7 @@ __all__ = [
     "IotlbUse",
     "KnobStep",
     "Latency",
+    "LeftOutWay",
     "LinkBytes",
     "LinkCost",
     "LoadSearch",
@@ -117,6 +120,7 @@ __all__ = [
     "TargetFigure",
     "Totals",
     "VmResult",
+    "WayFigures",
     "Window",
     "Wire",
     "at_port",

@@ -1,0 +1,180 @@
+"""The ways in which VMs of a server reach each other, and one configuration simulated with each.
+
+A way changes how frames between VMs are switched, and nothing else: VMs, load, link, adapter and host are those of the
+configuration. What a way cannot be is left out, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, fields
+from math import fsum
+from pathlib import Path
+from typing import Any
+
+from hwmodel.config import Config, as_config, bridge_with, bridges_of, servers_of
+from hwmodel.errors import InputError
+from hwmodel.explore.side_by_side import outcomes_of
+from hwmodel.results import LinkBytes, Result, SystemResult, at_port
+from hwmodel.results.comparison import Comparison, LeftOutWay, WayFigures
+from hwmodel.rules.switch_modes import MODES, TAG_MODES, ModeName
+from hwmodel.units import BITS_PER_BYTE
+
+Changes = Mapping[str, Any]
+Progress = Callable[[float, str], None]
+FIRST_S_VID = 2  # 1 is the default S-channel
+WIRES = ("wire.tx", "wire.rx")
+NOT_BUILT = {
+    "vswitch_pointer": "a virtual switch in the hypervisor is not modelled",
+    "vswitch_copy": "a virtual switch in the hypervisor is not modelled",
+}
+
+
+@dataclass(frozen=True)
+class Way:
+    """Hold a way: the mode of the adapters' switches, who has the queues, and where policy acts on frames of VMs."""
+
+    name: str
+    mode: ModeName
+    policy_at: str = "bridge"
+    nic_mode: str = "sriov"
+
+    @property
+    def needs_bridge(self) -> bool:
+        """Tell whether frames between VMs go out to a bridge and come back."""
+        return MODES[self.mode].kind != "veb"
+
+
+WAYS = (
+    Way("sriov_veb", "veb", policy_at="nic"),
+    Way("vepa", "vepa"),
+    Way("s_channel", "multichannel"),
+    Way("vn_tag", "vn_tag"),
+    Way("e_tag", "e_tag"),
+    Way("vmdq", "veb", policy_at="nic", nic_mode="vmdq"),
+)
+
+
+def compare(config: Config | str | Path, *, jobs: int = 1, progress: Progress | None = None) -> Comparison:
+    """Simulate a configuration with each way that it allows; return the figures of each, in the order of `WAYS`.
+
+    `config` may be a file's name or a shipped one, as for `simulate`. `jobs`: processes that simulate at once; the
+    result does not depend on it. A way that the configuration cannot have, or whose run fails, is left out with the
+    reason. Raises InputError where none is left.
+    """
+    config = as_config(config)
+    configs: dict[Way, Config] = {}
+    left_out = {}
+    for way in WAYS:
+        made = _made(config, way)
+        if isinstance(made, str):
+            left_out[way.name] = made
+        else:
+            configs[way] = made
+    if not configs:
+        raise InputError([f"no way is left: {name}: {reason}" for name, reason in left_out.items()])
+    ways, found = list(configs), dict[str, Result]()
+    with closing(outcomes_of([*configs.values()], jobs)) as runs:
+        for n_done, (number, outcome) in enumerate(runs, start=1):
+            if isinstance(outcome, str):
+                left_out[ways[number].name] = outcome
+            else:
+                found[ways[number].name] = outcome
+            if progress is not None:
+                progress(n_done / len(ways), f"run {n_done} of {len(ways)}")
+    return Comparison(
+        ways=tuple(_figures(way, configs[way], found[way.name]) for way in ways if way.name in found),
+        left_out=tuple(LeftOutWay(way=name, reason=reason) for name, reason in {**left_out, **NOT_BUILT}.items()),
+        results={way.name: found[way.name] for way in ways if way.name in found},
+        config=config.resolved(),
+    )
+
+
+def _made(config: Config, way: Way) -> Config | str:
+    """Return the configuration with a way, or why there is none."""
+    reason = _lacking(config, way)
+    if reason is not None:
+        return reason
+    try:
+        return config.with_overrides(dict(_changes(config, way)))
+    except InputError as error:
+        return error.lines[0].partition(": ")[2] or error.lines[0]
+
+
+def _lacking(config: Config, way: Way) -> str | None:
+    bridges = bridges_of(config)
+    if way.needs_bridge and not bridges:
+        return "needs a bridge at the other end of the wire, and bridge is not set"
+    if way.mode in TAG_MODES and not any(one.settings.kind == "controlling" for one in bridges):
+        return f"needs a controlling bridge, and bridge.kind is {bridges[0].settings.kind}"
+    return None
+
+
+def _changes(config: Config, way: Way) -> Iterator[tuple[str, Any]]:
+    """Give what a way changes: a bridge that can control others' tags is a learning one for those that have none."""
+    yield "switch.mode", way.mode
+    yield "nic.mode", way.nic_mode
+    for one in bridges_of(config):
+        yield f"{one.key}.kind", "controlling" if way.mode in TAG_MODES else "learning"
+    if not MODES[way.mode].has_channels:
+        return
+    vms = [port for port in config.switch.ports if port.name.startswith("vf")]
+    s_vids = {port.name: port.s_channel or FIRST_S_VID + at for at, port in enumerate(vms)}
+    yield from ((f"switch.ports.{name}.s_channel", s_vid) for name, s_vid in s_vids.items())
+    if not config.switch.s_channels:
+        yield "switch.s_channels", dict.fromkeys(s_vids.values(), "single")
+
+
+def _figures(way: Way, config: Config, result: Result) -> WayFigures:
+    cores, gbps = result.cpu.cores_busy, result.throughput_gbps()
+    return WayFigures(
+        way=way.name,
+        totals=result.totals,
+        gbps=gbps,
+        latency_ns=result.latency_ns,
+        cpu_cores=cores,
+        gbps_per_core=gbps / cores if gbps is not None and cores else None,
+        pcie_bytes_per_frame=_pcie_bytes(result),
+        wire_bytes_per_frame=_wire_bytes(config, result),
+        policy_at=way.policy_at,
+        bottleneck=result.bottleneck,
+        warnings=result.warnings,
+    )
+
+
+def _pcie_bytes(result: Result) -> float | None:
+    """Return the bytes that a delivered frame costs on all links, both directions, DLLPs too and clock skips not."""
+    adapters = result.adapters if isinstance(result, SystemResult) else (result,)
+    directions = [each for adapter in adapters for each in (adapter.pcie.up, adapter.pcie.down)]
+    if len(adapters) == 1:
+        per_frame = [each.per_frame for each in directions]
+        return fsum(fsum(each.values()) for each in per_frame if each) if all(per_frame) else None
+    n_frames = (result.window.vm_frames or 0) + (result.window.wire_frames or 0)
+    n_bytes = sum(n for each in directions for name, n in _bytes_of(each.bytes).items() if name != "skp")
+    return n_bytes / n_frames if n_frames else None
+
+
+def _bytes_of(bytes_: LinkBytes) -> Mapping[str, int]:
+    return {each.name: getattr(bytes_, each.name) for each in fields(bytes_)}
+
+
+def _wire_bytes(config: Config, result: Result) -> float | None:
+    """Return the bytes that an offered frame takes on all adapters' wires, out and in, by the closed form's ceilings.
+
+    A window counts frames as they are delivered, which is by batches, so its own quotient is some batches off.
+    """
+    if result.closed_form is None:
+        return None
+    rates_bps: dict[str, int] = {}  # of what carries frames out of an adapter, and into it
+    for server in servers_of(config):
+        bridge = bridge_with(config, server.port)
+        names = [f"{server.prefix}{at_port(port, name)}" for port in server.config.port.names for name in WIRES]
+        rates_bps |= dict.fromkeys(names, server.config.port.rate_bps)
+        if bridge is not None:
+            rates_bps[f"{bridge.name}.{server.port}"] = bridge.settings.ports[server.port].rate_bps
+    found = 0.0
+    for ceiling in result.closed_form.ceilings:
+        if ceiling.resource in rates_bps and ceiling.offered_mpps:
+            found += rates_bps[ceiling.resource] / BITS_PER_BYTE / (ceiling.offered_mpps * 1e6)
+    return found

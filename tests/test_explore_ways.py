@@ -1,0 +1,121 @@
+"""`hwmodel compare`: each way is the run that one writes by hand, and its figures are those of hand calculation."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hwmodel.cli import main
+from hwmodel.config import config_from_mapping, load_config
+from hwmodel.explore import compare
+from hwmodel.results import Comparison
+from hwmodel.simulation import simulate
+from hwmodel.words.comparison_text import WAY_COLUMNS, way_rows
+
+SHORT = {"run.duration": "2ms", "nic.vfs": 4, "nic.tx_ring": 64}
+BRIDGED = ("vepa", "s_channel", "vn_tag", "e_tag")
+BY_HAND: dict[str, dict[str, Any]] = {
+    "sriov_veb": {"switch.mode": "veb", "bridge.kind": "learning"},
+    "vepa": {"switch.mode": "vepa", "bridge.kind": "learning"},
+    "s_channel": {"switch.mode": "multichannel", "bridge.kind": "learning",
+                  "switch.ports": [{"name": f"vf{at}", "s_channel": at + 2} for at in range(4)],
+                  "switch.s_channels": dict.fromkeys(range(2, 6), "single")},
+    "vn_tag": {"switch.mode": "vn_tag"},
+    "e_tag": {},
+    "vmdq": {"nic.mode": "vmdq", "switch.mode": "veb", "bridge.kind": "learning"},
+}  # fmt: skip
+
+
+@cache
+def compared() -> Comparison:
+    return compare(load_config("compare_10g", SHORT), jobs=2)
+
+
+def test_each_way_is_the_run_that_is_written_by_hand() -> None:
+    assert [each.way for each in compared().ways] == list(BY_HAND) == list(compared().results)
+    for each in compared().ways:
+        result = simulate(load_config("compare_10g", {**SHORT, **BY_HAND[each.way]}))
+        assert each.totals == result.totals and each.latency_ns == result.latency_ns, each.way
+        assert each.bottleneck.resource == result.bottleneck.resource
+
+
+def test_bytes_on_link_and_wire_by_hand() -> None:
+    of_tags = {"vepa": 0, "s_channel": 4, "vn_tag": 6, "e_tag": 8}
+    for each in compared().ways:
+        wire_bytes = 2 * (1518 + 20 + of_tags[each.way]) if each.way in of_tags else 0
+        assert each.wire_bytes_per_frame == pytest.approx(wire_bytes, rel=1e-6), each.way
+        # Payload down and up, each in TLPs of 256 B; descriptors, write-backs, doorbells and DLLPs are some 300 B.
+        assert each.pcie_bytes_per_frame == pytest.approx(2 * 1516 + 6 * 24 + 6 * 20 + 270, rel=0.02), each.way
+        assert each.policy_at == ("bridge" if each.way in BRIDGED else "nic")
+
+
+def test_what_crosses_the_wire_is_bound_by_it() -> None:
+    gbps = {each.way: each.gbps for each in compared().ways}
+    for way, most in zip(BRIDGED, (9.870, 9.844, 9.832, 9.819), strict=True):
+        assert gbps[way] == pytest.approx(most, rel=0.01)
+    assert gbps["sriov_veb"] == pytest.approx(13.4, rel=0.02) and gbps["vmdq"] == pytest.approx(13.4, rel=0.02)
+
+
+def test_the_answer_names_the_best_and_what_it_is_better_than() -> None:
+    first, second, *_ = str(compared().summary()).splitlines()
+    assert first.startswith("sriov_veb and vmdq give most: 13.") and "alike within 1 %" in first
+    assert " more than vepa, s_channel, vn_tag and e_tag (9." in first
+    assert re.match(r"Most for a core: .*, 5\.\d\d Gb/s a core, with .* cores busy\.", second) and "vmdq" not in second
+    header, rows = way_rows(compared())
+    assert header == WAY_COLUMNS and [row[0] for row in rows] == list(BY_HAND)
+    assert [row[8] for row in rows] == ["0", "3,076", "3,084", "3,088", "3,092", "0"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "left_out"),
+    [
+        ({"switch": {"mode": "veb"}}, dict.fromkeys(BRIDGED, "bridge is not set")),
+        ({"bridge": {}}, dict.fromkeys(("vn_tag", "e_tag"), "bridge.kind is learning")),
+        (
+            {"bridge": {"kind": "controlling"}, "switch": {"mode": "vn_tag"}, "workload": {"segment_bytes": "16KiB"}},
+            {"vmdq": "vmdq"},
+        ),
+        (
+            {
+                "bridge": {},
+                "port": {"rate": "25Gbps"},
+                "switch": {"mode": "vepa", "acl": [{"action": "deny", "port": "vf1"}]},
+            },
+            dict.fromkeys(("vn_tag", "e_tag"), "controlling"),
+        ),
+    ],
+    ids=["no bridge", "learning", "sends", "list"],
+)
+def test_what_a_configuration_cannot_have_is_left_out_with_the_reason(
+    changes: dict[str, Any], left_out: dict[str, str]
+) -> None:
+    run = {"run": {"duration": "500us", "warmup": "100us"}, "nic": {"vfs": 2}}
+    found = compare(config_from_mapping(run, changes), jobs=2)
+    reasons = {each.way: each.reason for each in found.left_out}
+    assert set(reasons) == {*left_out, "vswitch_pointer", "vswitch_copy"}
+    assert all(part in reasons[way] for way, part in left_out.items())
+
+
+def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, page = tmp_path / "ways.json", tmp_path / "ways.html"
+    changes = [f"--set={key}={value}" for key, value in SHORT.items()]
+    assert main(["compare", "compare_10g", *changes, "--json", str(path), "--report", str(page)]) == 0
+    assert capsys.readouterr().out == compared().summary()
+    document = json.loads(path.read_text())
+    assert [each["way"] for each in document["ways"]] == list(BY_HAND)
+    assert {"totals", "latency_ns", "cpu_cores", "pcie_bytes_per_frame", "wire_bytes_per_frame", "policy_at",
+            "bottleneck"} <= document["ways"][0].keys()  # fmt: skip
+    assert document["left_out"][0]["way"] == "vswitch_pointer" and "results" not in document
+    assert all(f">{way}<" in page.read_text() for way in BY_HAND)
+
+
+def test_bad_input_is_one_line_and_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "ways.json"
+    assert main(["compare", "compare_10g", "--set", "nic.vfs=eight", "--json", str(path)]) == 2
+    assert capsys.readouterr().err == "--set nic.vfs=eight: nic.vfs: 'eight' is not a whole number\n"
+    assert not path.exists()
