@@ -447,7 +447,7 @@ def oracle_outcome(
 
     `waiting`: what is commanded in their place, with parameters of configurations with functions that are off.
     """
-    if not isinstance(load, Mapping) and load and isinstance(load[0], SourceParameters):
+    if not isinstance(load, Mapping) and (not load or isinstance(load[0], SourceParameters)):
         sources = Load(sources=load, on_full=config.workload.on_full)
         return run_with_tables(config, sources, stop, changes or (), parameters_of)
     uplink = config.switch.uplink.vlans

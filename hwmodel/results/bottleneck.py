@@ -233,10 +233,12 @@ RESOURCES = tuple(dict.fromkeys(_published(name) for name in KEYS))
 def suspects_of(seen: Observation, prefix: str = "") -> list[Suspect]:
     """Return what may set the throughput of an adapter, the fullest first; `prefix` stands before its names."""
     words = f"Server {prefix[:-1]}: " if prefix else ""
-    names = [*_suspected(seen)]
-    if seen.up is None:  # nothing comes through: of what is full all along, the last on the way holds the rest
-        names.reverse()
-    names.sort(key=lambda name: (-use_of(name, seen), name in _STORES, -share_of(name, seen)))
+
+    def rank(name: str) -> tuple[float, bool, float, bool]:
+        holds_all = name == "nic.rx_ring" and bool(seen.rx_blocked)  # of stores that are as full, it fills the others
+        return -use_of(name, seen), name in _STORES, -share_of(name, seen), not holds_all
+
+    names = sorted(_suspected(seen), key=rank)
     return [
         Suspect(
             resource=prefix + _published(name),
