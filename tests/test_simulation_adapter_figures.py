@@ -133,14 +133,12 @@ def test_bytes_from_the_host_stand_by_their_purpose(nic):
 
 
 def test_depths_are_means_over_the_window_and_of_rings_over_those_in_use(nic):
-    """Two functions send: 6 slots between them for all of the window are 3 each. One receives."""
+    """Two rings have had frames to send: 6 slots between them for all of the window are 3 each. One has received."""
 
     def change():
-        nic["ledger"]["function"]["read_bytes"][1:3] = 1
         nic.ledger.counts.tx_ring.area += 6.0 * 1000 * NS
-        nic.rx_queue[2].started = 1
         nic.ledger.counts.rx_ring.area += 2.5 * 1000 * NS
-        nic.tx_queue[1].highest, nic.rx_queue[2].highest = 17, 4
+        nic.tx_queue[1].highest, nic.tx_queue[2].highest, nic.rx_queue[2].highest = 17, 5, 4
         nic.counts.tx_buffer.area, nic.counts.tx_buffer.highest = 1500.0 * 500 * NS, 3000
         nic.counts.rx_buffer.area, nic.counts.rx_buffer.highest = 64.0 * 250 * NS, 64
         nic.counts.wire_waiting.area, nic.counts.wire_waiting.highest = 1.0 * 100 * NS, 2
