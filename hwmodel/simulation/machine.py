@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -86,7 +87,7 @@ class Machine:
     """Hold the state of all that a run simulates; `system` is None for one adapter alone.
 
     `changes`: what becomes of it in mid-run; `off`: functions that its switches do without from the start.
-    `settled_fs`: all that happens up to then has happened, everywhere.
+    `settled_fs`: all that happens up to then has happened, everywhere. `kernel_s`: the time that kernels have taken.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Machine:
     ) -> None:
         self.system: SystemState | None = None
         self.settled_fs = 0
+        self.kernel_s = 0.0
         self._is_logging = False
         if not bridges_of(config):
             self.state: State = build_state(config, seed)
@@ -197,12 +199,16 @@ class Machine:
 
     def advance(self, until_fs: int, n_events: int) -> int:
         """Let it run to a time or through so many events; return why it stopped (`DONE`, ...)."""
+        started_s = time.perf_counter()
         if self.system is None:
             status = int(self._run(self.state, until_fs, n_events))
-            self.settled_fs = self.now_fs
         else:
             status = self.system.advance(until_fs, n_events)
-            self.settled_fs = self.now_fs if status in (DONE, IDLE) else self.system.safe_fs
+        self.kernel_s += time.perf_counter() - started_s
+        if self.system is None or status in (DONE, IDLE):
+            self.settled_fs = self.now_fs
+        else:
+            self.settled_fs = self.system.safe_fs
         return status
 
     def first_true(self) -> tuple[int, int]:
