@@ -72,7 +72,16 @@ def test_more_drawn_machines(seed: int, tmp_path: Path) -> None:
     check_same_journeys(run_both(tmp_path, changes, load, GROUP_OF, ()), at_least=0)
 
 
-CHANGED = [*range(6), *(pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)) for seed in range(6, 120))]
+# Two of them tell that classes strict on the link, and limits on receivers, keep what is theirs as they change.
+OF_EACH_RUN = (*range(6), 22, 71)
+CHANGED = [
+    *OF_EACH_RUN,
+    *(
+        pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly))
+        for seed in range(6, 120)
+        if seed not in OF_EACH_RUN
+    ),
+]
 
 
 @pytest.mark.parametrize("seed", CHANGED)

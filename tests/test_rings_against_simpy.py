@@ -15,7 +15,10 @@ from tests.drawn_commands import Commanded
 from tests.drawn_descriptors import draw_descriptors
 from tests.drawn_rings import draw_rings
 
-DRAWS: Mapping[str, Callable[[int], Commanded]] = {"rings": draw_rings, "descriptors": draw_descriptors}
+# How each kind is drawn, and what its journeys are more than: of some descriptors none comes to an end.
+DRAWS: Mapping[str, tuple[Callable[[int], Commanded], int]] = {
+    "rings": (draw_rings, 0), "descriptors": (draw_descriptors, -1),
+}  # fmt: skip
 SEEDS = [
     *range(8),
     *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(8, 20)),
@@ -24,9 +27,10 @@ SEEDS = [
 
 
 def check_drawn(folder: Path, kind: str, seed: int) -> None:
-    drawn = DRAWS[kind](seed)
+    draw, at_least = DRAWS[kind]
+    drawn = draw(seed)
     both = run_both(folder, drawn.changes, drawn.load, GROUP_OF, drawn.commands)
-    check_same_course(both, at_least=-1)  # where nobody refills nothing need come to an end
+    check_same_course(both, at_least=at_least)
 
 
 @pytest.mark.parametrize("kind", DRAWS)

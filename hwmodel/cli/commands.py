@@ -24,18 +24,11 @@ from hwmodel.cli.outputs import (
     say,
     text_output,
     write_all,
+    write_finding,
     write_json,
     write_text,
 )
-from hwmodel.cli.study_commands import (
-    check_page_outputs,
-    compare,
-    report,
-    require_report_packages,
-    search,
-    size,
-    sweep,
-)
+from hwmodel.cli.study_commands import check_page_outputs, report, require_report_packages, search, size, sweep
 from hwmodel.errors import InputError, Interrupted
 from hwmodel.processes.processors import usable_processors
 from hwmodel.units import FS_PER_NS
@@ -212,6 +205,24 @@ def explain(arguments: Namespace) -> None:
     with progress_bar() as progress, _placing_errors(arguments):
         result = explore.explain(config, jobs=arguments.jobs or usable_processors(), progress=progress)
     _write_result(arguments, result, _print_relaxed)
+
+
+def compare(arguments: Namespace) -> None:
+    """Simulate one configuration with each way in which its VMs may reach each other."""
+    check_page_outputs(arguments, arguments.config)
+    config = _load(arguments)
+    from hwmodel import explore
+    from hwmodel.config import defaults_beside
+    from hwmodel.report import render_page
+    from hwmodel.words.comparison_text import comparison_text
+
+    _announce_compilation_for(config)
+    with progress_bar() as progress, _placing_errors(arguments):
+        found = explore.compare(config, jobs=arguments.jobs or usable_processors(), progress=progress)
+    results = [*found.results.values()]
+    defaults = [defaults_beside(result.config) for result in results]
+    draw = partial(render_page, results, [*found.results], defaults=defaults)
+    write_finding(partial(comparison_text, found), found.to_json, draw, arguments.json, arguments.report)
 
 
 def dma(arguments: Namespace) -> None:

@@ -1,4 +1,4 @@
-"""`hwmodel compare`, `sweep`, `search`, `size`, and `report`: what runs many points, and pages of what is stored."""
+"""`hwmodel sweep`, `search`, `size`, and `report`: what runs many points, and pages of what is stored."""
 
 from __future__ import annotations
 
@@ -70,29 +70,6 @@ def sweep(arguments: Namespace) -> int | None:
         lambda: write_sweep_report(found, arguments.report),
     )
     return SOME_FAILED if done.counts["failed"] else None
-
-
-def compare(arguments: Namespace) -> None:
-    """Simulate a configuration with each way in which its VMs may reach each other."""
-    check_page_outputs(arguments, arguments.config)
-    from hwmodel import explore
-    from hwmodel.config import defaults_beside, load_config, place_lines
-    from hwmodel.report import render_page
-    from hwmodel.words.comparison_text import comparison_text
-
-    config = load_config(arguments.config, arguments.overrides)
-    jobs = arguments.jobs or usable_processors()
-    with progress_bar() as progress:
-        try:
-            found = explore.compare(config, jobs=jobs, progress=progress)
-        except Interrupted:
-            raise KeyboardInterrupt from None
-        except InputError as error:
-            raise InputError(place_lines(arguments.config, arguments.overrides, error.lines)) from None
-    results = [*found.results.values()]
-    defaults = [defaults_beside(result.config) for result in results]
-    draw = partial(render_page, results, [*found.results], defaults=defaults)
-    write_finding(partial(comparison_text, found), found.to_json, draw, arguments.json, arguments.report)
 
 
 def search(arguments: Namespace) -> None:

@@ -242,7 +242,6 @@ class Run:
         self.taps: Taps | None = None
         self.series: SeriesRecorder | None = None  # of a run with a scenario
         self.first_change_fs = min((change.at_fs for change in changes if not change.watches), default=NEVER)
-        self.wall_s = 0.0
         self.done = 0.0  # share of the window, for the progress bar
         self.unsteady: tuple[str, ...] = ()
         self.first_words = self.machine.random_words()
@@ -374,16 +373,19 @@ class Run:
         self.compile_s += have_kernels(self.machine.entries)
         self.compiled_without = compiled_without(self.machine.entries) or left_out()
         self.call(0, 0)
-        self.wall_s = 0.0
+        self.machine.kernel_s = 0.0
+
+    @property
+    def wall_s(self) -> float:
+        """Return the time in the kernel, without looks of a series or a trace in between."""
+        return self.machine.kernel_s
 
     def call(self, until_fs: int, n_events: int) -> int:
         """Let the kernel run; return why it stopped."""
-        before_s = self.machine.kernel_s
         if self.tracer is None:
             status = self.kernel(until_fs, n_events)
         else:
             status = self.tracer.advance(until_fs, n_events, self.kernel)
-        self.wall_s += self.machine.kernel_s - before_s  # without looks of a series or a trace in between
         if status == OVERFLOW:
             raise RunError(
                 f"a queue inside the model overflowed at {self.machine.now_fs / 1e6:.0f} ns: "
