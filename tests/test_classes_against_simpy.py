@@ -72,8 +72,8 @@ def test_more_drawn_machines(seed: int, tmp_path: Path) -> None:
     check_same_journeys(run_both(tmp_path, changes, load, GROUP_OF, ()), at_least=0)
 
 
-# Two of them tell that classes strict on the link, and limits on receivers, keep what is theirs as they change.
-OF_EACH_RUN = (*range(6), 22, 71)
+# Three of them tell that classes strict on the link, groups, and limits on receivers keep what is theirs in changes.
+OF_EACH_RUN = (*range(6), 22, 48, 71)
 CHANGED = [
     *OF_EACH_RUN,
     *(
