@@ -51,6 +51,12 @@ CONTRADICTIONS = [
     (PERFECT + WEB + ", {pool: vf0, protocol: tcp, source_port: 80, queue: 1}]}}}",
      "c.yaml:1:170: nic.steering.flow_director.filters.1.source_port: this one compares source_port and filter 0 does "
      "not; all perfect filters have one mask, so they compare the same fields (tuple_filters need not)"),
+    ("port: {count: 2}\nnic: {preset: '82576', vfs: 4, queues_per_vf: 2, steering: {tuple_filters: ["
+     + ", ".join(f"{{pool: vf{k % 2}, destination_port: {k}, queue: 1}}" for k in range(17)) + "]}}",
+     "c.yaml:2:76: nic.steering.tuple_filters: the table of p0 is full: 9 5-tuple filters; the 82576 holds 8"),
+    ("port: {count: 2}\nnic: {vfs: 4, rx_buffer: 512KiB, steering: {flow_director: {}}}",
+     "c.yaml:2:26: nic.rx_buffer: the filters' 64KiB at each of 2 ports are part of the 82599's Rx buffer of 512KiB; "
+     "at most 384KiB are left for frames"),
     ("nic: {vfs: 2, steering: {flow_director: {atr: true}}}",
      "c.yaml:1:47: nic.steering.flow_director.atr: atr writes signature filters; it needs mode: signature"),
     ("nic: {vfs: 2, steering: {flow_director: {mode: signature, filters: [{protocol: udp, source: 10.0.0.1, queue: "
@@ -154,11 +160,11 @@ def test_connections_turn_the_table_on():
 
 def test_filters_take_their_memory_from_the_rx_buffer():
     nic = {"rx_buffer": "512KiB", "steering": {"flow_director": {"memory": "128KiB"}}}
-    fill_queues({}, nic, "82599", has_own_buffer=False)
+    fill_queues({}, nic, "82599", 1, has_own_buffer=False)
     assert nic["rx_buffer"] == "384KiB"
     for text in ("half", None):
         wrong = {"rx_buffer": text, "steering": {"flow_director": {}}}
-        fill_queues({}, wrong, "82599", has_own_buffer=False)
+        fill_queues({}, wrong, "82599", 1, has_own_buffer=False)
         assert wrong["rx_buffer"] == text  # reported where it stands
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from hwmodel import simulate
 from hwmodel.config import config_from_mapping
+from hwmodel.config.names import uplink_of
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.simulation.machine import Machine
 from hwmodel.wire.flow_header import flows_of
@@ -51,8 +52,8 @@ def drawn_packet(chance: random.Random) -> bytes:
     return packet(chance.choice(POOLS), *ends, protocol, (chance.choice(PORTS), chance.choice(PORTS)), **how)
 
 
-def templates_of(frames: list[bytes]) -> list[FrameTemplate]:
-    """Return the headers of frames from the wire, with what they say of their flows."""
+def templates_of(frames: list[bytes], n_ports: int = 1) -> list[FrameTemplate]:
+    """Return the headers of frames from the wire of their pool's port, with what they say of their flows."""
     prefix = np.frombuffer(b"".join(frames), np.uint8).reshape(len(frames), -1)[:, :RSS_PREFIX_BYTES]
     valid = np.full(len(frames), prefix.shape[1])
     scan = scan_headers(prefix, valid)
@@ -60,14 +61,15 @@ def templates_of(frames: list[bytes]) -> list[FrameTemplate]:
     found = []
     for raw, end, flow, n in zip(frames, scan.n_bytes.tolist(), flows, n_bytes.tolist(), strict=True):
         to = next(name for name, mac in MACS.items() if raw[:6].hex() == mac)
-        found.append(FrameTemplate("uplink", to, raw[:end] + flow[:n].tobytes(), n))
+        source = "uplink" if n_ports == 1 else uplink_of(f"p{POOLS.index(to)}")
+        found.append(FrameTemplate(source, to, raw[:end] + flow[:n].tobytes(), n))
     return found
 
 
 def queues_of(block: dict[str, Any], frames: list[bytes]) -> list[tuple[str, int] | None]:
     """Return of each frame from the wire its pool and queue; None where it is dropped."""
     config = config_from_mapping(block)
-    machine = Machine(config, Workload(templates_of(frames), [], Records()), 1)
+    machine = Machine(config, Workload(templates_of(frames, config.port.count), [], Records()), 1)
     nic, found = machine.servers[0].nic, []
     n_queues = config.nic.queues_per_vf
     for template in nic.traffic.template[: len(frames)]:
@@ -82,8 +84,10 @@ def queues_of(block: dict[str, Any], frames: list[bytes]) -> list[tuple[str, int
     return found
 
 
-def adapter(steering: dict[str, Any], n_queues: int = 8) -> dict[str, Any]:
+def adapter(steering: dict[str, Any], n_queues: int = 8, n_ports: int = 1) -> dict[str, Any]:
+    """Return an adapter of two VFs; of two Ethernet ports vf0 is at p0, vf1 at p1."""
     return {
+        "port": {"count": n_ports},
         "nic": {"preset": "82599", "vfs": 2, "queues_per_vf": n_queues, "steering": steering},
         "switch": {"ports": [{"name": name, "vlans": [1, 5]} for name in POOLS]}, "workload": QUIET,
     }  # fmt: skip
@@ -127,8 +131,10 @@ def drawn_steering(chance: random.Random, mode: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("n_ports", [1, 2])
 @pytest.mark.parametrize("mode", ["perfect", "signature"])
-def test_drawn_frames_go_to_the_queues_of_the_filters(mode):
+def test_drawn_frames_go_to_the_queues_of_the_filters(mode, n_ports):
+    """Of two Ethernet ports an EtherType filter is in the table of its pool's port, and sees no frames of the other."""
     chance = random.Random(mode)
     n_dropped, n_by_pool = 0, set()
     for _ in range(8):
@@ -137,11 +143,12 @@ def test_drawn_frames_go_to_the_queues_of_the_filters(mode):
         wanted = []
         for raw in frames:
             to = next(name for name, mac in MACS.items() if raw[:6].hex() == mac)
-            if any(one["ethertype"] == look(raw).ethertype for one in steering["ethertype_filters"]):
+            here = [one for one in steering["ethertype_filters"] if n_ports == 1 or one["pool"] == to]
+            if any(one["ethertype"] == look(raw).ethertype for one in here):
                 to = steering["ethertype_filters"][0]["pool"]
-            queue = queue_of(steering, raw, to, NUMBERS[to])
+            queue = queue_of(steering | {"ethertype_filters": here}, raw, to, NUMBERS[to])
             wanted.append(None if queue is None else (to, queue))
-        assert queues_of(adapter(steering), frames) == wanted
+        assert queues_of(adapter(steering, n_ports=n_ports), frames) == wanted
         n_dropped += wanted.count(None)
         n_by_pool |= set(wanted)
     assert n_dropped > 20 and len(n_by_pool) == 17
@@ -177,14 +184,14 @@ def test_connections_spread_over_the_queues_of_a_run():
     assert sorted(counts)[:3] == [0, 0, 0] < sorted(counts)[3:]
 
 
-def both_ways(connections: int, **director: Any) -> Any:
+def both_ways(connections: int, changes: dict[str, Any] | None = None, **director: Any) -> Any:
     steering = {"rss": {"table": [0]}, "flow_director": {"mode": "signature", "atr": True, **director}}
     return config_from_mapping({
         "nic": {"preset": "82599", "vfs": 2, "queues_per_vf": 4, "steering": steering},
         "driver": {"preset": "dpdk"},
         "workload": {"connections": connections, "frame_bytes": 64},
         "run": {"warmup": "0us", "duration": "2ms"},
-    })  # fmt: skip
+    }, changes or {})  # fmt: skip
 
 
 def test_flows_come_back_to_the_queue_that_they_send_by():
@@ -209,6 +216,20 @@ def test_a_full_table_is_said_and_the_rest_goes_by_the_hash():
     assert seen["rx_queue_0_packets"] > max(others)
     larger = simulate(both_ways(5000, memory="128KiB"))
     assert larger.flow_director.without_room == 0 and larger.config["nic"]["rx_buffer"] == "384KiB"
+
+
+def test_each_port_has_a_table_of_its_own():
+    """Two ports hold twice as many signatures; each says for itself when it is full."""
+    flows = [["vf0", "vf2", "6Gbps"], ["vf2", "vf0", "6Gbps"], ["vf1", "vf3", "100Mbps"]]
+    changes = {"port.count": 2, "nic.vfs": 4, "workload.pattern": "flows", "workload.flows": flows}
+    result = simulate(both_ways(5000, changes))
+    p0, p1 = result.ports
+    assert p0.flow_director.filters == 8191 == p0.flow_director.capacity and p0.flow_director.without_room > 0
+    assert 0 < p1.flow_director.filters < 8191 and p1.flow_director.without_room == 0
+    assert result.flow_director.filters == 8191 + p1.flow_director.filters
+    assert result.flow_director.capacity == 2 * 8191 and result.config["nic"]["rx_buffer"] == "384KiB"
+    (said,) = [line for line in result.warnings if "Flow Director" in line]
+    assert said.startswith("Flow Director's table of p0 is full: its 8,191 signature filters")
 
 
 def test_signatures_of_flows_may_be_the_same():

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from hwmodel import Config, Result, limits, load_config, simulate
+from hwmodel.config import config_from_mapping
 from hwmodel.config.check_ports import check_ports
 from hwmodel.config.system import Domain, domains_of, own_uplinks
 from hwmodel.errors import InputError
@@ -271,3 +272,10 @@ def test_a_wire_that_is_full_is_made_larger_by_the_rate_of_all():
     assert [(each.own_keys, each.resources) for each in found] == [
         (("port.rate",), ("p0.wire.tx", "p0.wire.rx", "p1.wire.tx", "p1.wire.rx"))
     ]
+
+
+def test_a_default_pool_is_that_of_its_own_port():
+    switch = config_from_mapping(
+        {"port": {"count": 2}, "nic": {"vfs": 4}, "switch": {"pool_filters": {"default_pool": "vf1"}}}
+    ).switch
+    assert [switch.at_port(name).pool_filters.default_pool for name in ("p0", "p1")] == [None, "vf1"]

@@ -116,3 +116,22 @@ def test_interrupts_and_messages_are_told_apart():
     asked = {**block, "scenario": [{"at": f"{at}ms", "mailbox": message} for at in range(2, 18)]}
     told = {core.core: core for core in simulate(config_from_mapping(asked)).cpu.cores}
     assert told[0].by["messages"] > 0  # the PF's core
+
+
+@pytest.mark.parametrize(("pass_by", "byte_ns"), [("copy", 0.1), ("pointer", 0.0)])
+def test_a_send_is_passed_whole(pass_by, byte_ns):
+    """Of 64 KiB at MSS 1448: six descriptors, 65,602 B, 46 frames, so one passing instead of 46."""
+    config = config_from_mapping({
+        "nic": {"preset": "82599", "mode": "vmdq", "vfs": 4},
+        "driver": {"preset": "kernel", "pass_by": pass_by},
+        "workload": {"pattern": "to_wire", "segment_bytes": "64KiB", "load": "1Gbps", "arrivals": "periodic"},
+        "run": {"duration": "10ms"},
+    })  # fmt: skip
+    send_ns = 800 + 400 + 6 * 80 + 65602 * byte_ns  # the driver's, a tenth of it for each descriptor, copying
+    result = simulate(config)
+    assert result.segments["descriptors"] == 6 * result.segments["sends"]
+    sends_per_s = 4e9 / (8 * (45 * 1518 + 446))
+    by = {word: sum(core.by.get(word, 0) for core in result.cpu.cores) for word in ("driver", "passing", "copying")}
+    assert sum(by.values()) == pytest.approx(sends_per_s * send_ns / 1e9, rel=0.01)
+    assert by["passing"] == pytest.approx(sends_per_s * 400e-9, rel=0.01)
+    assert by["copying"] == pytest.approx(sends_per_s * 65602 * byte_ns / 1e9, rel=0.01)

@@ -131,9 +131,9 @@ def posting_fs(config: Config) -> Fraction | None:
     send = send_of(config)
     if send is None:
         return None
-    send_fs, descriptor_fs = config.driver.times_of_send_fs
-    bytes_fs = config.workload.send_bytes * config.driver.send_byte_time_fs
-    return Fraction(send_fs + send.n_descriptors * descriptor_fs + bytes_fs, send.n_frames)
+    send_fs, descriptor_fs, byte_fs = config.driver.send_costs_fs
+    work_fs = send_fs + send.n_descriptors * descriptor_fs + config.workload.send_bytes * byte_fs
+    return Fraction(work_fs, send.n_frames)
 
 
 def splits(config: Config) -> bool:

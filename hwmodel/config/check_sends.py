@@ -18,12 +18,6 @@ _MOST_TX_BUFFER_BYTES = 4 << 20  # for whose frames of 64 B of payload the adapt
 def check_sends(config: Config, findings: Findings) -> None:
     """Check what an adapter makes of sends, and of received frames."""
     if config.workload.segment_bytes is not None:
-        if config.nic.mode == "vmdq":
-            findings.add(
-                "in mode vmdq the hypervisor passes frames one by one between pools and VMs; it hands over no sends",
-                _SEGMENT,
-                "nic.mode",
-            )
         _check_adapter(config, findings)
         _check_rings(config, findings)
         _check_tx_buffer(config, findings)

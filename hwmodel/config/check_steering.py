@@ -13,7 +13,7 @@ from .fill_queues import table_entries
 from .findings import Findings
 from .model import Config
 from .presets import DEVICES, Device
-from .steering import MODEL_MAX_ETHERTYPE_FILTERS, MODEL_MAX_TUPLE_FILTERS, FlowDirector, Steering
+from .steering import MODEL_MAX_ETHERTYPE_FILTERS, MODEL_MAX_TUPLE_FILTERS, FlowDirector, Steering, at_pools
 
 AT: KeyPath = ("nic", "steering")
 _LISTS = ("ethertype_filters", "tuple_filters")
@@ -102,13 +102,6 @@ def check_steering(config: Config, findings: Findings) -> None:
     steering = config.nic.steering
     if steering is None:
         return
-    if config.port.count > 1:
-        findings.add(
-            f"an adapter with {config.port.count} Ethernet ports has tables at each of them, which are not "
-            "modelled; leave steering out, or set port.count to 1",
-            "nic.steering",
-            "port.count",
-        )
     device = DEVICES.get(config.nic.preset or "")
     _check_names(config, steering, findings)
     _check_queue_numbers(config, steering, findings)
@@ -152,13 +145,23 @@ def _check_lists(config: Config, steering: Steering, device: Device | None, find
         ("tuple_filters", "5-tuple", device.max_tuple_filters if device else MODEL_MAX_TUPLE_FILTERS),
     ):
         filters: Sequence[Any] = getattr(steering, name)
-        if len(filters) > most:
+        n_filters, where = _fullest(config, filters)
+        if n_filters > most:
             who = f"the {config.nic.preset}" if device else "the model"
             has = f"holds {most}" if most else "has none that are modelled"
-            is_full = "the table is full: " if most else ""
-            noun = "filter" if len(filters) == 1 else "filters"
-            findings.add(f"{is_full}{len(filters)} {what} {noun}; {who} {has}", (*AT, name), "nic.preset")
+            is_full = f"the table{where} is full: " if most else ""
+            noun = "filter" if n_filters == 1 else "filters"
+            findings.add(f"{is_full}{n_filters} {what} {noun}; {who} {has}", (*AT, name), "nic.preset")
         _check_pairs(filters, (*AT, name), findings)
+
+
+def _fullest(config: Config, filters: Sequence[Any]) -> tuple[int, str]:
+    """Return how many filters the port has that has most of them, and where that is, of several ports."""
+    n_filters, port = max(
+        (len(at_pools(filters, {station.name for station in config.switch.at_port(port).ports})), port)
+        for port in config.port.names
+    )
+    return n_filters, f" of {port}" if port else ""
 
 
 def _check_pairs(filters: Sequence[Any], at: KeyPath, findings: Findings) -> None:
@@ -209,9 +212,10 @@ def _check_director(config: Config, director: FlowDirector, device: Device | Non
     _check_memory(config, device, director, findings)
     is_perfect = director.mode == "perfect"
     most = director.capacity
-    if len(director.filters) > most:
+    n_filters, where = _fullest(config, director.filters)
+    if n_filters > most:
         findings.add(
-            f"the table is full: {len(director.filters)} {director.mode} filters, of which "
+            f"the table{where} is full: {n_filters} {director.mode} filters, of which "
             f"{format_bytes(director.memory_bytes)} hold {most}",
             (*at, "filters"),
             (*at, "memory"),
@@ -222,7 +226,7 @@ def _check_director(config: Config, director: FlowDirector, device: Device | Non
     for index, one in enumerate(director.filters):
         path: KeyPath = (*at, "filters", index)
         if is_perfect:
-            _check_same_fields(director, index, path, findings)
+            _check_same_fields(config, director, index, path, findings)
         elif one.pool is None or any(getattr(one, name) is None for name in _needed(one)):
             missing = [name for name in ("pool", *_needed(one)) if getattr(one, name) is None]
             findings.add(
@@ -246,12 +250,17 @@ def _needed(one: Any) -> tuple[str, ...]:
     return ("source", "destination", *(() if one.protocol == "other" else _PORTS))
 
 
-def _check_same_fields(director: FlowDirector, index: int, path: KeyPath, findings: Findings) -> None:
-    """Report a filter that compares other fields than the first: there is one mask for all."""
-    first, own = director.filters[0], director.filters[index]
+def _check_same_fields(config: Config, director: FlowDirector, index: int, path: KeyPath, findings: Findings) -> None:
+    """Report a filter that compares other fields than the first at its port: there is one mask for all."""
+    own, ports = director.filters[index], {station.name: station.port for station in config.switch.ports}
+    at, first = next(
+        (at, one)
+        for at, one in enumerate(director.filters)
+        if one is own or None in (one.pool, own.pool) or ports.get(one.pool) == ports.get(own.pool)
+    )
     for name in _FIELDS:
         if (getattr(first, name) is None) != (getattr(own, name) is None):
-            has, lacks = ("filter 0", "this one") if getattr(own, name) is None else ("this one", "filter 0")
+            has, lacks = (f"filter {at}", "this one") if getattr(own, name) is None else ("this one", f"filter {at}")
             findings.add(
                 f"{has} compares {name} and {lacks} does not; all perfect filters have one mask, so they compare the "
                 "same fields (tuple_filters need not)",
@@ -266,10 +275,12 @@ def _check_memory(config: Config, device: Device | None, director: FlowDirector,
     if device is None:
         return
     whole = parse_bytes(str(device.values["nic"]["rx_buffer"]))
-    if config.nic.rx_buffer_bytes + director.memory_bytes > whole:
+    n_ports, n_bytes = config.port.count, config.port.count * director.memory_bytes
+    if config.nic.rx_buffer_bytes + n_bytes > whole:
+        each = "" if n_ports == 1 else f" at each of {n_ports} ports"
         findings.add(
-            f"the filters' {format_bytes(director.memory_bytes)} are part of the {config.nic.preset}'s Rx buffer of "
-            f"{format_bytes(whole)}; at most {format_bytes(whole - director.memory_bytes)} are left for frames",
+            f"the filters' {format_bytes(director.memory_bytes)}{each} are part of the {config.nic.preset}'s Rx buffer "
+            f"of {format_bytes(whole)}; at most {format_bytes(whole - n_bytes)} are left for frames",
             "nic.rx_buffer",
             (*AT, "flow_director", "memory"),
             "nic.preset",

@@ -20,7 +20,7 @@ _PASS_TIME = "400ns"
 _PASS_BYTE_TIME = {"copy": "0.1ns", "pointer": "0ns"}  # model's choice: one copy at 10 GB/s
 
 
-def fill_queues(driver: Any, nic: Any, preset: str | None, *, has_own_buffer: bool) -> None:
+def fill_queues(driver: Any, nic: Any, preset: str | None, n_ports: int, *, has_own_buffer: bool) -> None:
     """Fill in what passing frames takes, the RSS table, and what filters leave of the device's Rx buffer.
 
     `has_own_buffer`: the Rx buffer is written, and stays as it is.
@@ -36,7 +36,7 @@ def fill_queues(driver: Any, nic: Any, preset: str | None, *, has_own_buffer: bo
     if isinstance(steering, dict):
         _fill_table(steering, nic, device)
         if not has_own_buffer:
-            _take_memory(steering, nic, device)
+            _take_memory(steering, nic, n_ports, device)
 
 
 def _drivers(driver: Any) -> Iterator[dict[str, Any]]:
@@ -64,7 +64,7 @@ def _fill_table(steering: dict[str, Any], nic: dict[str, Any], device: Device | 
         rss.setdefault("table", list(range(n_queues)))
 
 
-def _take_memory(steering: dict[str, Any], nic: dict[str, Any], device: Device | None) -> None:
+def _take_memory(steering: dict[str, Any], nic: dict[str, Any], n_ports: int, device: Device | None) -> None:
     director = steering.get("flow_director")
     if not isinstance(director, dict) or (device is not None and not device.has_flow_director):
         return
@@ -73,4 +73,4 @@ def _take_memory(steering: dict[str, Any], nic: dict[str, Any], device: Device |
         buffer = parse_bytes(nic.get("rx_buffer"))
     except UnitError:  # reported where it stands
         return
-    nic["rx_buffer"] = format_bytes(max(buffer - memory, 64))
+    nic["rx_buffer"] = format_bytes(max(buffer - n_ports * memory, 64))

@@ -262,13 +262,14 @@ class VmDriver(Block):
     )
     pass_time_fs: Annotated[int, _COST] = key(
         "0ns",
-        "Processor time to pass a frame to its VM or from it, beside `frame_time`, which is the hypervisor's driver.",
+        "Processor time to pass a frame to its VM or from it, or a send, whole, beside `frame_time` or `send_time` of "
+        "the hypervisor's driver.",
         alias="pass_time",
         derived="400ns in nic.mode vmdq",
     )
     pass_byte_time_fs: Annotated[int, _COST] = key(
         "0ns",
-        "Processor time for each byte of a frame that is passed.",
+        "Processor time for each byte of a frame, or send, that is passed.",
         alias="pass_byte_time",
         derived="0.1ns in nic.mode vmdq where frames are copied",
     )
@@ -322,11 +323,11 @@ class VmDriver(Block):
         return said_where_set(self, write(self), *_SPARSE)
 
     @property
-    def times_of_send_fs(self) -> tuple[int, int]:
-        """Return what a send, and each descriptor of it, costs the processor."""
+    def send_costs_fs(self) -> tuple[int, int, int]:
+        """Return what a send, each descriptor of it and each of its bytes cost a core: driver, and passing it on."""
         send_fs = self.frame_time_fs if self.send_time_fs is None else self.send_time_fs
         descriptor_fs = self.frame_time_fs // 10 if self.descriptor_time_fs is None else self.descriptor_time_fs
-        return send_fs, descriptor_fs
+        return send_fs + self.pass_time_fs, descriptor_fs, self.send_byte_time_fs + self.pass_byte_time_fs
 
     @property
     def frame_cost_fs(self) -> int:

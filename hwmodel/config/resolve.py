@@ -71,11 +71,11 @@ def fill(
     _fill_vms(driver, nic)
     if isinstance(nic, dict) and isinstance(workload, dict) and workload.get("connections", 1) != 1:
         nic.setdefault("steering", {})
-    fill_queues(driver, nic, _preset_name(nic, "82599"), has_own_buffer=has_own_buffer)
+    n_ports = _number_of_ports(data["port"])
+    fill_queues(driver, nic, _preset_name(nic, "82599"), n_ports, has_own_buffer=has_own_buffer)
     if isinstance(data["host"], dict):
         data["host"].setdefault("cores", min(MOST_CORES, _number_of_vfs(nic) + vfs_beside))
     if isinstance(data["switch"], dict):
-        n_ports = _number_of_ports(data["port"])
         _fill_stations(data["switch"], function_names(data), server, interfaces_before, n_ports)
     if isinstance(workload, dict):
         _fill_workload(document, workload, nic, base_directory)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated, Any, Literal
 
@@ -128,6 +129,11 @@ class FlowFilter(Block):
     )
 
 
+def at_pools(filters: Sequence[Any], pools: Container[str]) -> tuple[Any, ...]:
+    """Return the filters that look at frames of some of these pools; one without a pool looks at all."""
+    return tuple(one for one in filters if one.pool is None or one.pool in pools)
+
+
 class FlowDirector(Block):
     """Flow Director: filters of single flows, written by hand or as flows begin."""
 
@@ -138,8 +144,8 @@ class FlowDirector(Block):
     )
     memory_bytes: Annotated[int, ByteCount("64KiB", "256KiB", power_of_two=True)] = key(
         "64KiB",
-        "Part of the adapter's Rx buffer that holds the filters: 64, 128 or 256 KiB. 64 KiB hold 2046 perfect or 8191 "
-        "signature filters.",
+        "Part of the adapter's Rx buffer that holds the filters, of each Ethernet port its own: 64, 128 or 256 KiB. 64 "
+        "KiB hold 2046 perfect or 8191 signature filters.",
         alias="memory",
     )
     filters: Annotated[
@@ -169,3 +175,13 @@ class Steering(Block):
     )
     flow_director: FlowDirector | None = key(None, "Filters of single flows; null: none.")
     rss: Rss = key({}, "What is left goes by its hash.")
+
+    def at_port(self, pools: Container[str]) -> Steering:
+        """Return what the tables of one Ethernet port hold, where these pools are."""
+        kept: dict[str, Any] = {
+            name: at_pools(getattr(self, name), pools) for name in ("ethertype_filters", "tuple_filters")
+        }
+        if self.flow_director is not None:
+            filters = at_pools(self.flow_director.filters, pools)
+            kept["flow_director"] = self.flow_director.model_copy(update={"filters": filters})
+        return self.model_copy(update=kept)

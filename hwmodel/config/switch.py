@@ -238,7 +238,9 @@ class PoolFilters(Block):
     """How frames from the wire find their pools by an adapter's registers, in place of the rules of bridging."""
 
     default_pool: StationName | None = key(
-        None, "Station that gets unicast frames for which no pool is found, whatever their VLAN; null: nobody."
+        None,
+        "Station that gets unicast frames for which no pool is found, whatever their VLAN; null: nobody. Of several "
+        "Ethernet ports it is that of its own port; the others have none.",
     )
     replication: Annotated[bool, Truth()] = key(
         True,
@@ -345,12 +347,16 @@ class Switch(Block):
             return tuple(entry for entry in found if entry.ports)
 
         lists = {number: kept(stations) for number, stations in self.vif_lists.items()}
+        filters = self.pool_filters
+        if filters is not None and filters.default_pool not in names:
+            filters = filters.model_copy(update={"default_pool": None})
         return self.model_copy(
             update={
                 "ports": here,
                 "addresses": with_stations(self.addresses),
                 "vif_lists": {number: stations for number, stations in lists.items() if stations},
                 "ecid_lists": with_stations(self.ecid_lists),
+                "pool_filters": filters,
                 "mirrors": tuple(mirror for mirror in self.mirrors if mirror.to in names),
                 "acl": tuple(entry for entry in self.acl if entry.port == "all" or entry.port in names),
             }

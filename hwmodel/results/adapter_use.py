@@ -56,6 +56,7 @@ class PortResult:
     rx_gbps: float | None
     utilization: float
     vms: tuple[str, ...] = ()
+    flow_director: FilterUse | None = field(default=None, metadata={"omit_empty": True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,10 @@ class Cpu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterUse:
-    """Say how many filters Flow Director has at the end, of how many it has room for, and what found no room."""
+    """Say how many filters Flow Director has at the end, of how many it has room for, and what found no room.
+
+    Of several Ethernet ports each has a table; the adapter's numbers are their sums.
+    """
 
     filters: int
     capacity: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import fsum
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ def adapter_figures(config: Config, span: Span, per_frame: PerFrame) -> dict[str
         "wire": _wire(config, span),
         "iotlb": _iotlb(span),
         "cpu": _cpu(config, span),
-        "flow_director": _flow_director(config, span),
+        "flow_director": _filter_use(config, span.end.flow_filters),
         "arbitration": arbitration_use(config, span),
         "flow_control": flow_control_use(config, span),
         "queues": _queues(config, span),
@@ -54,13 +54,14 @@ def adapter_figures(config: Config, span: Span, per_frame: PerFrame) -> dict[str
     }
 
 
-def _flow_director(config: Config, span: Span) -> FilterUse | None:
+def _filter_use(config: Config, of_ports: Sequence[tuple[int, int, int]]) -> FilterUse | None:
+    """Say what the tables of these ports hold, together."""
     director = None if config.nic.steering is None else config.nic.steering.flow_director
     if director is None:
         return None
-    n_configured, n_signatures, without_room = span.end.flow_filters
+    n_configured, n_signatures, without_room = (sum(counts) for counts in zip(*of_ports, strict=True))
     n_filters = n_configured if director.mode == "perfect" else n_signatures
-    return FilterUse(filters=n_filters, capacity=director.capacity, without_room=without_room)
+    return FilterUse(filters=n_filters, capacity=len(of_ports) * director.capacity, without_room=without_room)
 
 
 def _cpu(config: Config, span: Span) -> Cpu:
@@ -175,8 +176,9 @@ def port_figures(config: Config, span: Span) -> tuple[PortResult, ...]:
             rx_gbps=span.gbps(rx_bytes),
             utilization=_wire_use(span, name),
             vms=tuple(port.name for port in config.switch.ports if port.port == name),
+            flow_director=_filter_use(config, [filters]),
         )
-        for name, (tx_bytes, rx_bytes) in zip(names, _mac_bytes(span), strict=True)
+        for name, (tx_bytes, rx_bytes), filters in zip(names, _mac_bytes(span), span.end.flow_filters, strict=True)
     )
 
 

@@ -58,15 +58,17 @@ def fill_switch(nic: Nic, config: Config, stations: Mapping[str, int], prefix: s
     `stations`: the numbers of stations by their names, before which stands a server's `prefix`.
     """
     nic.headers.generation = FIRST_GENERATION
-    type_filters = () if config.nic.steering is None else config.nic.steering.ethertype_filters
     n_buckets = 0
     for name, port in zip(config.port.names, nic["port"], strict=False):
         own, switch = config.switch.at_port(name), port["switch"]
-        content = _Content(own, type_filters, n_buckets)
+        ports, steering = port_numbers(own), config.nic.steering
+        if steering is not None:
+            steering = steering.at_port(ports)
+        content = _Content(own, () if steering is None else steering.ethertype_filters, n_buckets)
         tables, numbers = _tables_of(content)[0], [station.number for station in own.ports]
         switch.others_changed, switch.has_peer, switch["tables"] = FIRST_GENERATION, has_peer, tables
         switch["function"][numbers] = [function_of(number) for number in numbers]
-        fill_steering(switch["steering"], config)
+        fill_steering(switch["steering"], steering, ports)
         switch["station"][numbers] = [stations[prefix + station.name] for station in own.ports]
         switch["station"][UPLINK] = stations[uplink_of(name)]
         buckets = build_buckets(own)

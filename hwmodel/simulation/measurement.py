@@ -74,7 +74,7 @@ class Snapshot:
     fewest_free_tags: int
     core_busy_fs: Ints
     core_work_fs: Ints  # by core, of the reasons in CORE_WORK
-    flow_filters: tuple[int, int, int]  # of Flow Director: configured, signatures, and flows that found no room
+    flow_filters: tuple[tuple[int, int, int], ...]  # by port: configured, signatures, and flows that found no room
     functions: npt.NDArray[Any]  # what each has counted
     backlog: Ints
     flows: npt.NDArray[Any]
@@ -158,7 +158,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
     now_fs, found = int(nic.clock.now_fs), Counts(nic).copy()
     counts, ledger, macs = found.ledger, nic["ledger"], found.mac[: int(nic.params.n_ports)]
     n_functions, n_queues = int(nic.params.n_functions), int(nic.params.n_queues)
-    n_flows, steering = len(book.flows), nic.port[0].switch.steering
+    n_flows = len(book.flows)
     tx_queues, rx_queues = nic["tx_queue"][:n_queues], nic["rx_queue"][:n_queues]
     return Snapshot(
         now_fs=now_fs,
@@ -179,11 +179,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         fewest_free_tags=int(found.tags.fewest_free),
         core_busy_fs=_core_busy_fs(nic, now_fs),
         core_work_fs=_core_work_fs(nic, now_fs),
-        flow_filters=(
-            int(steering.n_flow_filters),
-            int(steering.counts.n_signatures),
-            int(steering.counts.n_without_room),
-        ),
+        flow_filters=tuple(_flow_filters(nic.port[at].switch.steering) for at in range(int(nic.params.n_ports))),
         functions=_functions(nic, now_fs, n_functions),
         backlog=_backlog(nic, now_fs, n_functions),
         flows=ledger["flow"][: n_flows if with_flows else 0].copy(),
@@ -259,6 +255,11 @@ def ports_named(nic: Any) -> tuple[str, ...]:
     """Return the names of an adapter's ports; an empty text where there is one."""
     n_ports = int(nic.params.n_ports)
     return ethernet_ports(n_ports) if n_ports > 1 else ("",)
+
+
+def _flow_filters(steering: Any) -> tuple[int, int, int]:
+    counts = steering.counts
+    return int(steering.n_flow_filters), int(counts.n_signatures), int(counts.n_without_room)
 
 
 def _core_busy_fs(nic: Any, now_fs: int) -> Ints:

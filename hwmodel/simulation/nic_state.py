@@ -329,8 +329,7 @@ def _fill_driver(record: Any, driver: VmDriver) -> None:
         record[name] = getattr(driver, name)
     record.frame_time_fs, record.byte_time_fs = driver.frame_cost_fs, driver.byte_cost_fs
     record.interrupt_time_fs = driver.interrupt_time_fs + driver.exit_time_fs
-    record.send_time_fs, record.descriptor_time_fs = driver.times_of_send_fs
-    record.send_byte_time_fs = driver.send_byte_time_fs
+    record.send_time_fs, record.descriptor_time_fs, record.send_byte_time_fs = driver.send_costs_fs
     record.keeps_context = driver.tso_context == "changed"
     if not driver.refill:
         record.refill_batch = NEVER

@@ -101,11 +101,11 @@ def _at_dead_wires(config: Config, result: Result) -> Iterator[str]:
 
 
 def _full_tables(result: Result) -> Iterator[str]:
-    """Name the adapters whose table of flow filters was full as flows began."""
-    for name, adapter in (("", result), *((one.name, one) for one in getattr(result, "adapters", ()))):
-        used = adapter.flow_director
+    """Name the adapters, or ports, whose table of flow filters was full as flows began."""
+    for table in (*(result.ports or (result,)), *getattr(result, "adapters", ())):
+        used = table.flow_director
         if used is not None and used.without_room:
-            yield words.full_filter_table(name, used.without_room, used.capacity)
+            yield words.full_filter_table(getattr(table, "name", ""), used.without_room, used.capacity)
 
 
 def blocked_behind(result: Result) -> Iterator[str]:

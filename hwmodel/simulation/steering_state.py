@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.forwarding.steering import DROPPED, NO_DIRECTOR, PERFECT, SIGNATURE
 from hwmodel.forwarding.tables import ANY, NO_VLAN
 from hwmodel.rules.steering import KEY_BYTES, PROTOCOLS
-from hwmodel.simulation.switch_tables import port_numbers
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.steering import FlowFilter, TupleFilter
+    from hwmodel.config.steering import FlowFilter, Steering, TupleFilter
 
 DIRECTORS = {"perfect": PERFECT, "signature": SIGNATURE}
 WORD_BITS = 32
 
 
-def fill_steering(record: Any, config: Config) -> None:
-    """Set a fresh STEERING; a configuration without the block leaves it off."""
-    steering = config.nic.steering
+def fill_steering(record: Any, steering: Steering | None, ports: Mapping[str, int]) -> None:
+    """Set a fresh STEERING; a configuration without the block leaves it off. `ports`: their numbers, by names."""
     if steering is None:
         return
     record.is_on = 1
@@ -29,7 +27,6 @@ def fill_steering(record: Any, config: Config) -> None:
     entries, table = steering.rss.entries, steering.rss.table
     record.table_mask = entries - 1
     record.table[:entries] = [table[at % len(table)] for at in range(entries)]
-    ports = port_numbers(config.switch)
     for one, filled in zip(steering.tuple_filters, record.tuple_filter, strict=False):
         _fill_filter(filled, one, ports)
         filled.priority = one.priority
@@ -47,7 +44,7 @@ def fill_steering(record: Any, config: Config) -> None:
     record.n_flow_filters = len(director.filters)
 
 
-def _fill_filter(record: Any, one: TupleFilter | FlowFilter, ports: dict[str, int]) -> None:
+def _fill_filter(record: Any, one: TupleFilter | FlowFilter, ports: Mapping[str, int]) -> None:
     record.port = ANY if one.pool is None else ports[one.pool]
     record.queue = DROPPED if one.queue == "drop" else one.queue
     flow = record.flow

@@ -34,10 +34,10 @@ def too_few(n_frames: int, *, are_copies: bool, burst: int, n_receiving: int, le
     )
 
 
-def full_filter_table(server: str, without_room: int, capacity: int) -> str:
-    """Say that flows found no room among Flow Director's filters."""
+def full_filter_table(where: str, without_room: int, capacity: int) -> str:
+    """Say that flows found no room among Flow Director's filters; `where`: a server or port, of several."""
     flows = "1 flow" if without_room == 1 else f"{without_room:,} flows"
-    whose = f" of {server}" if server else ""
+    whose = f" of {where}" if where else ""
     return (
         f"Flow Director's table{whose} is full: its {capacity:,} signature filters are all taken, and {flows} that "
         "began later found no room; their frames go by the RSS table. More memory (nic.steering.flow_director.memory) "

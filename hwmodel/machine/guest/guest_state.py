@@ -34,11 +34,11 @@ CORE = record(
     ("counts", CORE_COUNTS),
 )  # fmt: skip
 # The driver of a VM, whichever core runs it: its times, its batches, its interrupts. All of it parameters. One that
-# posts no descriptor again has `NEVER` as its `refill_batch`. Of
-# `frame_time_fs` `pass_time_fs` is what the hypervisor takes to pass the frame to the guest, or from it. Of sends that
-# the adapter cuts into frames: `send_time_fs`, `descriptor_time_fs`, `send_byte_time_fs`; one has a context descriptor
-# if its ring's last one was another or, without `keeps_context`, always. `lone_doorbell_bytes`: of a doorbell that
-# tells of a single descriptor; `rings_inline`: it carries that.
+# posts no descriptor again has `NEVER` as its `refill_batch`. Of sends that the adapter cuts into frames:
+# `send_time_fs`, `descriptor_time_fs`, `send_byte_time_fs`; one has a context descriptor if its ring's last one was
+# another or, without `keeps_context`, always. `pass_time_fs` is that part of `frame_time_fs`, and of `send_time_fs`,
+# for which the hypervisor passes it to the guest or from it. `lone_doorbell_bytes`: of a doorbell that tells of a
+# single descriptor; `rings_inline`: it carries that.
 DRIVER = record(
     *ints("frame_time_fs", "byte_time_fs", "doorbell_time_fs", "interrupt_time_fs", "wakeup_time_fs", "pass_time_fs"),
     *ints("tx_doorbell_batch", "refill_batch", "rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs"),

@@ -117,7 +117,8 @@ class Posting(Task):
             send_fs = parameters.frame_time_fs
         if descriptor_fs is None:
             descriptor_fs = parameters.frame_time_fs // 10
-        return send_fs + post.n_descriptors * descriptor_fs + post.data_bytes * parameters.send_byte_time_fs
+        byte_fs = parameters.send_byte_time_fs + parameters.pass_byte_time_fs
+        return send_fs + parameters.pass_time_fs + post.n_descriptors * descriptor_fs + post.data_bytes * byte_fs
 
     def frame_done(self) -> None:
         """Post the next frame, or send."""
