@@ -18,12 +18,12 @@ from .lives import Life, Lives
 from .memory import HostMemory
 from .page_walks import Region
 from .parameters import NicParameters
-from .timing import Delay, FifoServer, Phase, fs_of_bytes, later, place
+from .timing import AtHost, AtLink, Delay, FifoServer, Phase, fs_of_bytes, later, place
 from .translation import Iommu
 
 DLLP_PAIR_BYTES = 16
 CREDIT_BYTES = 16
-_LINK, _CHOICE = place(Phase.LINK), place(Phase.CHOICE)
+_CHOICE = place(Phase.CHOICE)
 
 
 class Rank(IntEnum):
@@ -133,7 +133,7 @@ class Credits:
 
     def tlp_drained(self, data_bytes: int, _waited_fs: int) -> None:
         """Return the credits of a TLP that the receiver has consumed."""
-        later(self._env, self._return_fs, _LINK, self._give, data_bytes)
+        later(self._env, self._return_fs, place(Phase.HOST, AtHost.CREDITS), self._give, data_bytes)
 
     def _give(self, data_bytes: int) -> None:
         self.headers += 1
@@ -163,12 +163,14 @@ class Direction:
     def __init__(
         self, env: simpy.Environment, parameters: NicParameters, arbitration: str, posted: Credits, other: Credits
     ) -> None:
-        """Start the direction's process; `opposite` is to be set before the run."""
+        """Start the direction's process; `opposite` is to be set before the run, and of the direction down places."""
         self._env = env
         self._parameters = parameters
         self._dllp_period_tlps = parameters.dllp_period_tlps
         self._arbitration = arbitration
         self.opposite: Direction = self
+        self.left_at, self.lands_at = place(Phase.LINK, AtLink.UP), place(Phase.HOST, AtHost.UP_LANDS)
+        """Places in an instant: of what has left, and of what lands after its flight."""
         self.iommu: Iommu | None = None
         self.memory: HostMemory | None = None
         """Both at the far end, of the direction up."""
@@ -216,7 +218,7 @@ class Direction:
             return
         transaction.ready_fs = self.engines.ready_fs(transaction.operation)
         if transaction.ready_fs > self._env.now:
-            later(self._env, transaction.ready_fs - self._env.now, _LINK, self._wake)
+            later(self._env, transaction.ready_fs - self._env.now, self.left_at, self._wake)
 
     def forget(self, life: Life) -> None:
         """Take back what has not left of a function that is off: first what is not posted."""
@@ -266,7 +268,7 @@ class Direction:
             duration_fs = self._begin_transmission(transaction, tlp.data_bytes)
             if is_last:
                 transaction.tell(transaction.chosen)
-            yield Delay(self._env, duration_fs, _LINK)
+            yield Delay(self._env, duration_fs, self.left_at)
             if is_last:
                 transaction.tell(transaction.left)
             self._fly(flight_fs, lane, transaction, tlp, is_last)
@@ -280,7 +282,7 @@ class Direction:
         """Let a TLP that has left be received."""
         if flight_fs or self._under_way:
             self._under_way += 1
-            later(self._env, flight_fs, _LINK, self._lands, *received)
+            later(self._env, flight_fs, self.lands_at, self._lands, *received)
         else:
             self._receive(*received)
 

@@ -9,7 +9,7 @@ import simpy
 
 from .chances import Chances
 from .parameters import NicParameters
-from .timing import Phase, later, place
+from .timing import AtHost, Phase, later, place
 
 
 class WritesBefore:
@@ -81,7 +81,7 @@ class HostMemory:
             action()
             return
         before.held += 1
-        later(self._env, time_fs - self._env.now, place(Phase.LINK), self._do, before, action)
+        later(self._env, time_fs - self._env.now, place(Phase.HOST, AtHost.MEMORY), self._do, before, action)
 
     def _do(self, before: WritesBefore, action: Callable[[], None]) -> None:
         before.held -= 1

@@ -29,7 +29,7 @@ from .sending import Sender
 from .sources import Drawn, Traffic
 from .switching import Switch
 from .tables import AtEthernetPort, Tables
-from .timing import Delay, FifoServer, Phase, fs_of_bytes, later, place
+from .timing import LAST_PORT, AtHost, AtLink, Delay, FifoServer, Phase, fs_of_bytes, later, place
 from .translation import Iommu
 
 NewMeter = Callable[[simpy.Environment, Stop, tuple[Direction, Direction]], Meter]
@@ -106,6 +106,7 @@ class Model:
         wires_change = self._current.dead_ports != parameters.dead_ports
         refilled = self._current.never_refill ^ parameters.never_refill
         self._current.replace(parameters)
+        self.arbiter.look(place(Phase.COMMANDED, LAST_PORT))  # behind all that the instant's commands lead to
         for port in sorted(refilled):
             self.drivers[port].refills_from_now(port not in parameters.never_refill)
         for port in sorted(after - before):
@@ -240,12 +241,13 @@ def _link(env: simpy.Environment, parameters: NicParameters) -> tuple[Direction,
         writes.drain = FifoServer(
             env,
             service_fs=lambda n_bytes: fs_of_bytes(n_bytes, drain_rate),
-            place_of=lambda _: place(Phase.LINK),
+            place_of=lambda _: place(Phase.HOST, AtHost.CREDITS),
             done=writes.tlp_drained,
         )
     up = Direction(env, parameters, parameters.arbitration, writes, reads)
     down = Direction(env, parameters, "arrival", credit(0, 0), completions)
     up.opposite, down.opposite = down, up
+    down.left_at, down.lands_at = place(Phase.LINK, AtLink.DOWN), place(Phase.LINK, AtLink.DOWN_LANDS)
     return up, down
 
 

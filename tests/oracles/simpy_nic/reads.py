@@ -18,7 +18,7 @@ from .lives import Life
 from .memory import HostMemory
 from .page_walks import Region
 from .parameters import NicParameters
-from .timing import FifoServer, Phase, fs_of_bytes, later, place
+from .timing import BEHIND_THE_EVENT, AtLink, FifoServer, Phase, fs_of_bytes, later, place
 from .translation import Iommu
 
 
@@ -81,7 +81,7 @@ class Host:
         unmaps = read.ends_buffer and not read.transfer.life.is_over
         wait_fs = self._iommu.wait_fs(read.memory, read.address, unmaps)
         latency_fs = self._memory.read_wait_fs(read.port, wait_fs) + self._memory.read_fs()
-        later(self._env, latency_fs, place(Phase.LINK), self._answer, read, received)
+        later(self._env, latency_fs, place(Phase.LINK, AtLink.ANSWER), self._answer, read, received)
 
     def _answer(self, read: Read, received: Callable[[], None]) -> None:
         data = Uncut(read.address, read.n_bytes, self._parameters, completion_bytes)
@@ -129,11 +129,11 @@ class ReadArbiter:
         self._waiting[read_class].extend(reads)
         self.look()
 
-    def look(self) -> None:
-        """See to the reads when all else of this instant has happened: some may go, a frame may be picked."""
+    def look(self, at_place: int = BEHIND_THE_EVENT) -> None:
+        """See to the reads when all else has happened that an event leads to: some may go, a frame may be picked."""
         if not self._is_due:
             self._is_due = True
-            later(self._env, 0, place(Phase.GRANTS), self._settle)
+            later(self._env, 0, at_place, self._settle)
 
     def _settle(self) -> None:
         self._is_due = False

@@ -65,6 +65,8 @@ class Shapers:
         self._look = look
         self._eligible_fs: dict[int, int] = {}
         """Of functions that have sent under their limit."""
+        self._wakes_fs: dict[int, int] = {}
+        """Of functions that wait: when they are looked at again."""
 
     def let(self, port: int) -> bool:
         """Tell whether a function may send now."""
@@ -80,7 +82,10 @@ class Shapers:
         self._eligible_fs[port] = before_fs + fs_of_bytes(frame_bytes, limit)
 
     def wake(self, port: int) -> None:
-        """Look again when a function may send."""
+        """Look again when a function may send; once, however often it is asked for."""
+        if self._wakes_fs.get(port) == self._eligible_fs[port]:
+            return
+        self._wakes_fs[port] = self._eligible_fs[port]
         later(self._env, self._eligible_fs[port] - self._env.now, place(Phase.TX_TIMERS, port), self._look)
 
     def limits_changed(self) -> None:

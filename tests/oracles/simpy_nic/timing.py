@@ -12,6 +12,8 @@ FIRST_PLACE = 2
 """SimPy's own 0 and 1 come before all that has a place."""
 BEHIND_THE_EVENT = 1
 """What an event leads to once all else of it is done, before all that has a place in the instant."""
+LAST_PORT = 255
+"""Behind all ports in a phase."""
 
 
 class Phase(IntEnum):
@@ -26,7 +28,7 @@ class Phase(IntEnum):
     LINK = 6
     READS = 7
     SWITCH = 8
-    GRANTS = 9
+    HOST = 9
     CHOICE = 10
     BRIDGE_SENDS = 11
     BRIDGE_HAS_TOLD = 12
@@ -35,6 +37,23 @@ class Phase(IntEnum):
     BRIDGE_REFRESHES = 15
     BRIDGE_FORWARDS = 16
     MEASURE = 17
+
+
+class AtLink(IntEnum):
+    """Order at the link within an instant: what has been sent comes before what flies."""
+
+    DOWN = 0
+    ANSWER = 1
+    UP = 2
+    DOWN_LANDS = 3
+
+
+class AtHost(IntEnum):
+    """Order at the host within an instant, of what comes after the time of flight and later."""
+
+    UP_LANDS = 0
+    MEMORY = 1
+    CREDITS = 2
 
 
 class AtSwitch(IntEnum):
