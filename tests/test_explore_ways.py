@@ -77,7 +77,7 @@ def test_the_answer_names_the_best_and_what_it_is_better_than() -> None:
         ({"switch": {"mode": "veb"}}, dict.fromkeys(BRIDGED, "bridge is not set")),
         ({"bridge": {}}, dict.fromkeys(("vn_tag", "e_tag"), "bridge.kind is learning")),
         (
-            {"bridge": {"kind": "controlling"}, "switch": {"mode": "vn_tag"}, "workload": {"segment_bytes": "16KiB"}},
+            {"bridge": {"kind": "controlling"}, "switch": {"mode": "vn_tag"}, "pcie": {"ordering": "id_based"}},
             {"vmdq": "vmdq"},
         ),
         (
@@ -89,7 +89,7 @@ def test_the_answer_names_the_best_and_what_it_is_better_than() -> None:
             dict.fromkeys(("vn_tag", "e_tag"), "controlling"),
         ),
     ],
-    ids=["no bridge", "learning", "sends", "list"],
+    ids=["no bridge", "learning", "one function", "list"],
 )
 def test_what_a_configuration_cannot_have_is_left_out_with_the_reason(
     changes: dict[str, Any], left_out: dict[str, str]

@@ -12,6 +12,7 @@ import pytest
 from hwmodel.forwarding import pools, steering
 from hwmodel.forwarding.steering import ring_of
 from hwmodel.simulation.steering_state import fill_steering
+from hwmodel.simulation.switch_tables import port_numbers
 from tests.blocks.idle_machine import VF0, VF1, config_of, machine
 from tests.oracles.flow_queues import Seen, flow_hashes
 
@@ -36,7 +37,8 @@ def test_a_code_of_a_ring_is_no_hash_and_its_own_inverse():
 def fresh(**block):
     """Return an adapter's steering, filled from a configuration."""
     record = np.zeros(1, steering.STEERING)[0]
-    fill_steering(record, config_of(nic={"steering": block}))
+    config = config_of(nic={"steering": block})
+    fill_steering(record, config.nic.steering, port_numbers(config.switch))
     return record
 
 
