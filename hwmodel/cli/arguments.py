@@ -17,6 +17,7 @@ from hwmodel.units import UnitError, parse_rate_bps, parse_time_fs
 
 MOST_SEEDS, MOST_JOBS, MOST_THREADS = 1000, 1000, 64
 SEARCHES = ("zero_loss", "partial_drop", "back_to_back", "loss_curve", "latency_at_load")
+COMPARED_OVER = ("frame_bytes", "vms", "east_west_share", "lanes", "cores")
 EXAMPLES = """\
 examples:
   hwmodel run configs/sriov_10g_gen2x4.yaml --report out/demo.html
@@ -173,6 +174,21 @@ def _fraction(text: str, most: int) -> Fraction:
     return share
 
 
+def _over(text: str) -> tuple[str, list[float] | None]:
+    """Return what ways are compared over and at which values, None where none are said."""
+    name, _, values = text.partition("=")
+    if name not in COMPARED_OVER:
+        raise argparse.ArgumentTypeError(f"{name[:40]!r} is none of {', '.join(COMPARED_OVER)}")
+    if not values:
+        return name, None
+    found = []
+    for item in map(str.strip, values.split(",")):
+        if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?%?", item):
+            raise argparse.ArgumentTypeError(f"{item[:40]!r} is not a number, like those of {name}=64,512,1518")
+        found.append(float(item.removesuffix("%")) / (100 if item.endswith("%") else 1))
+    return name, found
+
+
 def _rate_bps(text: str) -> int:
     rate_bps = _quantity(parse_rate_bps, text)
     if not rate_bps:
@@ -255,6 +271,8 @@ def _add_size(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
 def _add_compare(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     compare = _command(commands, "compare", "the same VMs and load through each way in which VMs reach each other")
     _takes_config(compare)
+    what = f"at several values of {', '.join(COMPARED_OVER[:-1])} or {COMPARED_OVER[-1]}, and where the order turns"
+    compare.add_argument("--over", type=_over, metavar="NAME[=64,512,1518]", help=what)
     compare.add_argument("--report", metavar="FILE.html", help="write a page with all ways side by side")
     _takes_jobs(compare)
 

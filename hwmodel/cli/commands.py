@@ -216,13 +216,28 @@ def compare(arguments: Namespace) -> None:
     from hwmodel.report import render_page
     from hwmodel.words.comparison_text import comparison_text
 
+    jobs = arguments.jobs or usable_processors()
+    if arguments.over is not None:
+        _compare_over(arguments, config, jobs)
+        return
     _announce_compilation_for(config)
     with progress_bar() as progress, _placing_errors(arguments):
-        found = explore.compare(config, jobs=arguments.jobs or usable_processors(), progress=progress)
+        found = explore.compare(config, jobs=jobs, progress=progress)
     results = [*found.results.values()]
     defaults = [defaults_beside(result.config) for result in results]
     draw = partial(render_page, results, [*found.results], defaults=defaults)
     write_finding(partial(comparison_text, found), found.to_json, draw, arguments.json, arguments.report)
+
+
+def _compare_over(arguments: Namespace, config: Config, jobs: int) -> None:
+    from hwmodel import explore
+    from hwmodel.report import render_curves_page
+
+    _announce_compilation_for(config)
+    with progress_bar() as progress, _placing_errors(arguments):
+        curves = explore.compare_over(config, *arguments.over, jobs=jobs, progress=progress)
+    draw = partial(render_curves_page, curves, run_label(arguments.config, arguments.overrides))
+    write_finding(curves.summary, curves.to_json, draw, arguments.json, arguments.report)
 
 
 def dma(arguments: Namespace) -> None:

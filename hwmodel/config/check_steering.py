@@ -256,7 +256,7 @@ def _check_same_fields(config: Config, director: FlowDirector, index: int, path:
     at, first = next(
         (at, one)
         for at, one in enumerate(director.filters)
-        if one is own or None in (one.pool, own.pool) or ports.get(one.pool) == ports.get(own.pool)
+        if one is own or None in (one.pool, own.pool) or ports.get(str(one.pool)) == ports.get(str(own.pool))
     )
     for name in _FIELDS:
         if (getattr(first, name) is None) != (getattr(own, name) is None):

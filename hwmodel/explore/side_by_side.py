@@ -111,15 +111,15 @@ def relaxed_of(result: Result, relaxation: Relaxation, other: Outcome) -> Relaxe
 def _gain_interval(result: Result, other: Result) -> tuple[float, float] | None:
     """Give the 95 % interval of a gain; None where one of the two has none."""
     gain = _change(result.throughput_gbps(), other.throughput_gbps())
-    uncertain = [_uncertainty(each) for each in (result, other)]
+    uncertain = [uncertainty(each) for each in (result, other)]
     if gain is None or None in uncertain:
         return None
     half = (1 + gain) * hypot(*(share for share in uncertain if share is not None))
     return gain - half, gain + half
 
 
-def _uncertainty(result: Result) -> float | None:
-    """Give half the 95 % interval of the throughput as a share of it."""
+def uncertainty(result: Result) -> float | None:
+    """Give half the 95 % interval of the throughput as a share of it; None where there is none."""
     gbps = result.throughput_gbps()
     outward = () if result.bridges else ("wire.tx_gbps",)
     known = [result.intervals.get(name) for name in ("totals.gbps", *outward)]

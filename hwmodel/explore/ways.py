@@ -15,7 +15,7 @@ from typing import Any
 
 from hwmodel.config import Config, as_config, bridge_with, bridges_of, servers_of
 from hwmodel.errors import InputError
-from hwmodel.explore.side_by_side import outcomes_of
+from hwmodel.explore.side_by_side import outcomes_of, uncertainty
 from hwmodel.results import LinkBytes, Result, SystemResult, at_port
 from hwmodel.results.comparison import Comparison, LeftOutWay, WayFigures
 from hwmodel.rules.switch_modes import MODES, TAG_MODES, ModeName
@@ -64,14 +64,7 @@ def compare(config: Config | str | Path, *, jobs: int = 1, progress: Progress | 
     reason. Raises InputError where none is left.
     """
     config = as_config(config)
-    configs: dict[Way, Config] = {}
-    left_out = {}
-    for way in WAYS:
-        made = _made(config, way)
-        if isinstance(made, str):
-            left_out[way.name] = made
-        else:
-            configs[way] = made
+    configs, left_out = ways_of(config)
     if not configs:
         raise InputError([f"no way is left: {name}: {reason}" for name, reason in left_out.items()])
     ways, found = list(configs), dict[str, Result]()
@@ -84,11 +77,23 @@ def compare(config: Config | str | Path, *, jobs: int = 1, progress: Progress | 
             if progress is not None:
                 progress(n_done / len(ways), f"run {n_done} of {len(ways)}")
     return Comparison(
-        ways=tuple(_figures(way, configs[way], found[way.name]) for way in ways if way.name in found),
-        left_out=tuple(LeftOutWay(way=name, reason=reason) for name, reason in {**left_out, **NOT_BUILT}.items()),
+        ways=tuple(figures_of(way, configs[way], found[way.name]) for way in ways if way.name in found),
+        left_out=left_out_ways(left_out),
         results={way.name: found[way.name] for way in ways if way.name in found},
         config=config.resolved(),
     )
+
+
+def ways_of(config: Config) -> tuple[dict[Way, Config], dict[str, str]]:
+    """Return the configuration with each way that it allows, and by the names of the others the reason."""
+    made = {way: _made(config, way) for way in WAYS}
+    configs = {way: one for way, one in made.items() if not isinstance(one, str)}
+    return configs, {way.name: one for way, one in made.items() if isinstance(one, str)}
+
+
+def left_out_ways(reasons: Mapping[str, str]) -> tuple[LeftOutWay, ...]:
+    """Return what is said of the ways that were not run, those that are not built among them."""
+    return tuple(LeftOutWay(way=name, reason=reason) for name, reason in {**reasons, **NOT_BUILT}.items())
 
 
 def _made(config: Config, way: Way) -> Config | str:
@@ -126,12 +131,14 @@ def _changes(config: Config, way: Way) -> Iterator[tuple[str, Any]]:
         yield "switch.s_channels", dict.fromkeys(s_vids.values(), "single")
 
 
-def _figures(way: Way, config: Config, result: Result) -> WayFigures:
-    cores, gbps = result.cpu.cores_busy, result.throughput_gbps()
+def figures_of(way: Way, config: Config, result: Result) -> WayFigures:
+    """Return what a run gave, as a comparison has it."""
+    cores, gbps, share = result.cpu.cores_busy, result.throughput_gbps(), uncertainty(result)
     return WayFigures(
         way=way.name,
         totals=result.totals,
         gbps=gbps,
+        gbps_interval=None if gbps is None or share is None else (gbps * (1 - share), gbps * (1 + share)),
         latency_ns=result.latency_ns,
         cpu_cores=cores,
         gbps_per_core=gbps / cores if gbps is not None and cores else None,

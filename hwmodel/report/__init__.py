@@ -1,7 +1,7 @@
 """The pages that a person reads, and what a sweep found; from results alone."""
 
 from hwmodel.report.configuration import file_labels
-from hwmodel.report.finding_page import render_search_page, render_sizing_page
+from hwmodel.report.finding_page import render_curves_page, render_search_page, render_sizing_page
 from hwmodel.report.html import render_page, write_page
 from hwmodel.report.sweep.answer import SWEEP_SUMMARY_FIGURES, sweep_text
 from hwmodel.report.sweep.page import render_sweep_page
@@ -11,6 +11,7 @@ __all__ = [
     "SWEEP_PAGE_FIGURES",
     "SWEEP_SUMMARY_FIGURES",
     "file_labels",
+    "render_curves_page",
     "render_page",
     "render_search_page",
     "render_sizing_page",

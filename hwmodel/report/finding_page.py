@@ -1,4 +1,4 @@
-"""The pages of `hwmodel size` and `hwmodel search`: the answer, a picture of what was tried, the tables behind it."""
+"""The pages of `size`, `search` and `compare --over`: the answer, a picture of what was tried, the tables behind it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.report.figures import BLUE, GREY, INK, ORANGE, PURPLE, VERMILION, drawing_style, new_canvas, svg_element
 from hwmodel.report.html import template_environment
-from hwmodel.report.reproduction import assumption_table, of_search, of_sizing
+from hwmodel.report.reproduction import assumption_table, of_curves, of_search, of_sizing
+from hwmodel.report.sweep.curves import CurveAxis, DrawnLine, curve_figure
+from hwmodel.report.sweep.reading import Estimate
 from hwmodel.report.tables import Table
+from hwmodel.results.comparison import Curves
 from hwmodel.results.explored import Choice, LoadSearch, LoadTrial, SizingResult
+from hwmodel.words.comparison_text import OVER_WORDS, curve_remarks, curve_rows, curve_sentences
 from hwmodel.words.modelled import modelled_sentence
 from hwmodel.words.quantities import printable
 from hwmodel.words.search_text import loads_of, search_reasons, search_sentence, trial_rows
@@ -96,6 +100,31 @@ def render_search_page(found: LoadSearch, label: str) -> str:
     )
 
 
+def render_curves_page(found: Curves, label: str) -> str:
+    """Return the HTML page of ways compared over several values; `label` names their configuration.
+
+    Raises InputError where Jinja2 or matplotlib is missing.
+    """
+    header, rows = curve_rows(found)
+    answer, *reasons = curve_sentences(found)
+    return (
+        template_environment()
+        .get_template("finding.html.j2")
+        .render(
+            title=printable(label),
+            modelled=f"{modelled_sentence(found.config)} Here {found.key} varies, and the way from VM to VM.",
+            answer=_page(answer),
+            reasons=[_page(one) for one in reasons],
+            warnings=[],
+            figures=[(way_figure(found), f"What each way gives, by {OVER_WORDS[found.over]}")],
+            tables=[("The values", _table(header, rows, texts=(0, len(header) - 1)))],
+            remark=" ".join(_page(one) for one in curve_remarks(found)),
+            again=of_curves(found, label),
+            assumptions=assumption_table(),
+        )
+    )
+
+
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]], texts: tuple[int, ...]) -> Table:
     return Table(tuple(header), [[_page(cell) for cell in row] for row in rows], texts=texts)
 
@@ -140,6 +169,20 @@ def cost_figure(result: SizingResult) -> str:
         axes.set_ylabel("margin of the nearest target, %")
         figure.legend(loc="outside upper center", ncols=3, frameon=False)
         return svg_element(figure, "cost", "Margin of the nearest target by cost, of each configuration that was run")
+
+
+def way_figure(found: Curves) -> str:
+    """Draw the throughput of each way with its intervals, at the values that were asked for."""
+    asked = [point for point in found.points if point.is_asked]
+    names = dict.fromkeys(each.way for point in asked for each in point.ways)
+    lines = []
+    for name in names:
+        known = [(point.value, way) for point in asked if (way := point.way(name)) is not None and way.gbps]
+        estimates = [Estimate(way.gbps or 0.0, *(way.gbps_interval or ())) for _, way in known]
+        lines.append(DrawnLine(name, [value for value, _ in known], estimates, [None] * len(known)))
+    axis = CurveAxis(OVER_WORDS[found.over], None)
+    title = f"Throughput of each way by {OVER_WORDS[found.over]}"
+    return curve_figure("ways", axis, lines, "throughput, Gb/s", title, "way", "", may_be_log=False)
 
 
 def loss_figure(loads: Sequence[LoadTrial]) -> str:

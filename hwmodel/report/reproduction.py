@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from hwmodel.report.configuration import config_text
 from hwmodel.report.tables import Table
+from hwmodel.results.comparison import Curves
 from hwmodel.results.explored import LoadSearch, SizingResult
 from hwmodel.results.result import Result
 from hwmodel.words.assumptions import ASSUMPTIONS
@@ -161,6 +162,16 @@ def of_search(found: LoadSearch, label: str) -> Reproduction:
     words = "The whole configuration, every default and preset written out, in one file"
     asked = [f"--{name}={value}" for name, value in found.asked.items()]
     arguments = ["search", FILE, "--kind", found.kind, *asked, "--report", PAGE]
+    return again(words, yaml_name(label, "configuration"), config_text(found.config), arguments, facts_of(facts))
+
+
+def of_curves(found: Curves, label: str) -> Reproduction:
+    """Return how a comparison over several values is made again."""
+    asked = [point for point in found.points if point.is_asked]
+    over = f"{found.over}={','.join(f'{point.value:g}' for point in asked)}"
+    facts = [("values", f"{len(asked)}"), ("seed", f"{found.config['run']['seed']}")]
+    words = "The whole configuration, every default and preset written out, in one file"
+    arguments = ["compare", FILE, "--over", over, "--report", PAGE]
     return again(words, yaml_name(label, "configuration"), config_text(found.config), arguments, facts_of(facts))
 
 

@@ -29,7 +29,7 @@ from hwmodel.results.bottleneck import (
     sighting_of,
 )
 from hwmodel.results.bridge import BridgeResult
-from hwmodel.results.comparison import Comparison, LeftOutWay, WayFigures
+from hwmodel.results.comparison import ComparedValue, Comparison, Crossing, Curves, LeftOutWay, WayFigures
 from hwmodel.results.explored import Choice, KnobStep, LoadSearch, LoadTrial, SizingResult, TargetFigure
 from hwmodel.results.flow_control import BridgePause, ClassLevel, FlowControlUse, PortPause
 from hwmodel.results.histogram import (
@@ -84,9 +84,12 @@ __all__ = [
     "ClassLevel",
     "ClassUse",
     "ClosedForm",
+    "ComparedValue",
     "Comparison",
     "Core",
     "Cpu",
+    "Crossing",
+    "Curves",
     "FilterUse",
     "FlowControlUse",
     "FlowResult",

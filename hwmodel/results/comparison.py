@@ -1,29 +1,34 @@
-"""What `hwmodel compare` finds: the figures of each way in which VMs reach each other."""
+"""What `hwmodel compare` finds: the figures of each way in which VMs reach each other, and where they cross."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import hypot
 from typing import Any
 
 from hwmodel.results.json_form import document_of, to_plain
 from hwmodel.results.result import Bottleneck, Latency, Result, Totals
+
+ALIKE = 0.01  # two ways are alike whose throughputs differ by no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WayFigures:
     """Hold what one way gives.
 
-    `totals`, `latency_ns`, `bottleneck`, `warnings`: as a result has them. `gbps`: what VMs and the wire get together,
-    frame bits with FCS. `cpu_cores`: kept busy by drivers, of guests or, with VMDq, of the hypervisor.
-    `pcie_bytes_per_frame`: of each frame delivered in the window, on all links, both directions, Acks and credits too;
-    `wire_bytes_per_frame`: of each frame offered, by the closed form, on all adapters' wires, out and in, with preamble
-    and gap. `policy_at`: where access lists and VLANs act on frames between VMs, "nic" or "bridge".
+    `totals`, `latency_ns`, `bottleneck`, `warnings`: as a result has them. `gbps`: what VMs and the wire get
+    together, frame bits with FCS, with its 95 % interval, None where the window has none. `cpu_cores`: kept busy by
+    drivers, of guests or, with VMDq, of the hypervisor. `pcie_bytes_per_frame`: of each frame delivered in the
+    window, on all links, both directions, Acks and credits too; `wire_bytes_per_frame`: of each frame offered, by
+    the closed form, on all adapters' wires, out and in, with preamble and gap. `policy_at`: where access lists and
+    VLANs act on frames between VMs, "nic" or "bridge".
     """
 
     way: str
     totals: Totals
     gbps: float | None
+    gbps_interval: tuple[float, float] | None = None
     latency_ns: Latency
     cpu_cores: float
     gbps_per_core: float | None
@@ -32,6 +37,25 @@ class WayFigures:
     policy_at: str
     bottleneck: Bottleneck
     warnings: tuple[str, ...] = ()
+
+    def lead_over(self, other: WayFigures) -> float:
+        """Return by how many Gb/s more it gives than another way; 0 where both are alike, or one has no rate.
+
+        Alike are ways that differ by no more than 1 % of the higher, or than chance makes likely.
+        """
+        if self.gbps is None or other.gbps is None or self.is_near(other):
+            return 0.0
+        lead = self.gbps - other.gbps
+        return lead if abs(lead) > self.chance_beside(other) else 0.0
+
+    def is_near(self, other: WayFigures) -> bool:
+        """Tell whether the throughputs of two ways differ by no more than 1 % of the higher."""
+        one, another = self.gbps or 0.0, other.gbps or 0.0
+        return abs(one - another) <= ALIKE * max(one, another)
+
+    def chance_beside(self, other: WayFigures) -> float:
+        """Return up to which difference from another way's Gb/s chance makes likely, by both intervals."""
+        return hypot(*((high - low) / 2 for low, high in filter(None, (self.gbps_interval, other.gbps_interval))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +79,12 @@ class Comparison:
     results: Mapping[str, Result] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict, metadata={"verbatim": True})
 
+    def most_per_core(self) -> tuple[WayFigures, ...]:
+        """Return the ways that give most for a core, within 1 % of the one that does."""
+        known = [(each.gbps_per_core, each) for each in self.ways if each.gbps_per_core is not None]
+        best = max((gbps for gbps, _ in known), default=0.0)
+        return tuple(each for gbps, each in known if gbps >= (1 - ALIKE) * best)
+
     def to_mapping(self) -> dict[str, Any]:
         """Return the comparison as JSON values."""
         return to_plain(self, ("results",))
@@ -68,6 +98,74 @@ class Comparison:
         from hwmodel.words.comparison_text import comparison_text
 
         return comparison_text(self)
+
+    def __str__(self) -> str:
+        """Return the answer in one sentence; `summary()` says more."""
+        return self.summary().partition("\n")[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedValue:
+    """Hold the ways at one value of what varies; `failure`: why there are none.
+
+    `is_asked`: all ways were run there; else some, on the way to a crossing.
+    """
+
+    value: float
+    is_asked: bool = True
+    ways: tuple[WayFigures, ...] = ()
+    left_out: tuple[LeftOutWay, ...] = ()
+    failure: str = ""
+
+    def way(self, name: str) -> WayFigures | None:
+        """Return the figures of a way, None where it was left out."""
+        return next((each for each in self.ways if each.way == name), None)
+
+    def foremost(self) -> tuple[str, ...]:
+        """Return the ways that give most, those first that are alike with the one that does."""
+        known = sorted((each for each in self.ways if each.gbps is not None), key=lambda each: -(each.gbps or 0))
+        return tuple(each.way for each in self.ways if known and each in known and not known[0].lead_over(each))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """Say where one way begins to give more than another.
+
+    Up to `between[0]` `below` gave more, from `between[1]` on `above`; `at`: where both give the same, None where
+    nothing between the two values can be run. `cores`: kept busy by both at `nearest`, of the values that were run.
+    """
+
+    below: str
+    above: str
+    at: float | None
+    between: tuple[float, float]
+    nearest: float
+    cores: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curves:
+    """Hold a comparison at several values of one thing.
+
+    `over`: its name, `key`: the configuration's key that it sets. `points`: value by value, those behind crossings too.
+    """
+
+    schema_version: int = 1
+    over: str
+    key: str
+    points: tuple[ComparedValue, ...]
+    crossings: tuple[Crossing, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict, metadata={"verbatim": True})
+
+    def to_json(self) -> str:
+        """Return the curves as a JSON document that ends with a newline."""
+        return document_of(self)
+
+    def summary(self) -> str:
+        """Return what `hwmodel compare --over` prints."""
+        from hwmodel.words.comparison_text import curves_text
+
+        return curves_text(self)
 
     def __str__(self) -> str:
         """Return the answer in one sentence; `summary()` says more."""

@@ -1,16 +1,26 @@
-"""What `hwmodel compare` prints: which way gives most, by how much and for how many cores; then all ways in a table."""
+"""What `hwmodel compare` prints: which way gives most, by how much and for how many cores; then all ways in a table.
+
+With `--over`: which gives most where, and from where on the order is another.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from hwmodel.words.quantities import MISSING, listed, percent_text, printable, table, three_digits, time_text
 
 if TYPE_CHECKING:
-    from hwmodel.results import Comparison, WayFigures
+    from hwmodel.results import ComparedValue, Comparison, Crossing, Curves, WayFigures
 
-ALIKE = 0.01  # of the throughput of the way that gives most
+OVER_WORDS = {
+    "frame_bytes": "frame length with FCS, B",
+    "vms": "number of VMs",
+    "east_west_share": "share of frames from VM to VM",
+    "lanes": "PCIe lanes",
+    "cores": "cores of the host",
+}
 WAY_COLUMNS = (
     "way", "Gb/s", "Mpps to VMs", "p50", "p99", "cores", "Gb/s a core", "PCIe B a frame", "wire B a frame",
     "policy acts at", "limited by",
@@ -34,30 +44,40 @@ def comparison_text(found: Comparison) -> str:
 
 def sentences(found: Comparison) -> Iterator[str]:
     """Say which ways give most, how far the next are, and which gives most for a core."""
-    known = [(each.gbps, each.way) for each in found.ways if each.gbps is not None]
+    known = sorted((each for each in found.ways if each.gbps is not None), key=lambda each: -(each.gbps or 0))
     if not known:
         yield "No window was long enough to tell the ways apart: a longer run.duration does."
         return
-    (most, first), others = _foremost(known)
-    alike, verb = (", alike within 1 %", "give") if len(first) > 1 else ("", "gives")
-    text = f"{listed(first)} {verb} most: {three_digits(most)} Gb/s{alike}"
+    first, others = _alike_with(known[0], known, found.ways)
+    most, verb = known[0].gbps or 0.0, "give" if len(first) > 1 else "gives"
+    text = f"{listed(first)} {verb} most: {three_digits(most)} Gb/s{_how_alike(known[0], first, found.ways)}"
     if others:
-        (gbps, following), _ = _foremost(others)
+        following, _ = _alike_with(others[0], others, found.ways)
+        gbps = others[0].gbps or 0.0
         more = f"{percent_text(most / gbps - 1)} more than" if gbps else "where nothing comes through"
         text += f", {more} {listed(following)} ({three_digits(gbps)} Gb/s)"
     yield f"{text}."
-    per_core = [(each.gbps_per_core, each.way) for each in found.ways if each.gbps_per_core is not None]
-    if per_core:
-        (best, ways), _ = _foremost(per_core)
-        cores = [three_digits(each.cpu_cores) for each in found.ways if each.way in ways]
-        yield f"Most for a core: {listed(ways)}, {three_digits(best)} Gb/s a core, with {listed(cores)} cores busy."
+    best = found.most_per_core()
+    if best:
+        most = max(each.gbps_per_core or 0.0 for each in best)
+        cores = listed([three_digits(each.cpu_cores) for each in best])
+        ways = listed([each.way for each in best])
+        yield f"Most for a core: {ways}, {three_digits(most)} Gb/s a core, with {cores} cores busy."
 
 
-def _foremost(known: Sequence[tuple[float, str]]) -> tuple[tuple[float, list[str]], list[tuple[float, str]]]:
-    """Return the highest rate with the ways that have it within 1 %, and all others."""
-    most = max(gbps for gbps, _ in known)
-    others = [each for each in known if each[0] < (1 - ALIKE) * most]
-    return (most, [way for gbps, way in known if (gbps, way) not in others]), others
+def _alike_with(
+    best: WayFigures, known: Sequence[WayFigures], ways: Sequence[WayFigures]
+) -> tuple[list[str], list[WayFigures]]:
+    """Return the names of those that give as much as the best of them, in the order of the ways, and the others."""
+    alike = [each.way for each in known if not best.lead_over(each)]
+    return [each.way for each in ways if each.way in alike], [each for each in known if each.way not in alike]
+
+
+def _how_alike(best: WayFigures, names: Sequence[str], ways: Sequence[WayFigures]) -> str:
+    if len(names) < 2:
+        return ""
+    is_near = all(best.is_near(each) for each in ways if each.way in names)
+    return f", alike within {'1 %' if is_near else 'what chance makes likely (their 95 % intervals)'}"
 
 
 def way_rows(found: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
@@ -81,3 +101,114 @@ def _row(each: WayFigures) -> tuple[str, ...]:
 
 def _number(value: float | None) -> str:
     return MISSING if value is None else three_digits(value)
+
+
+# ---- Over several values ----
+
+
+def curves_text(found: Curves) -> str:
+    """Return which way gives most where, where the order turns, and a table; plain text that ends with a newline."""
+    lines = list(curve_sentences(found))
+    header, rows = curve_rows(found)
+    lines += ["", *(line.text for line in table(header, rows, (len(header) - 1,)))]
+    return "\n".join([*lines, *curve_remarks(found)]) + "\n"
+
+
+def curve_remarks(found: Curves) -> Iterator[str]:
+    """Say what the figures are, and what was left out."""
+    yield "Gb/s: what VMs and the wire get together, frame bits with FCS."
+    reasons = dict[str, list[str]]()
+    for point in _asked(found):
+        if point.failure:
+            yield f"Left out: {value_words(found.over, point.value)}: {printable(point.failure)}."
+        for each in point.left_out:
+            reasons.setdefault(f"{each.way}: {each.reason}", []).append(value_words(found.over, point.value))
+    n_values = sum(not point.failure for point in _asked(found))
+    for reason, where in reasons.items():
+        at = "" if len(where) == n_values else f"at {listed(where)} "
+        yield f"Left out {at}".rstrip() + f": {printable(reason)}."
+
+
+def curve_sentences(found: Curves) -> Iterator[str]:
+    """Say which ways give most where, then from where on one gives more than another."""
+    points = [point for point in _asked(found) if point.foremost()]
+    if not points:
+        yield "No window was long enough to tell the ways apart: a longer run.duration does."
+        return
+    always = [each.way for each in points[0].ways if all(each.way in point.foremost() for point in points)]
+    if always:
+        verb = "give" if len(always) > 1 else "gives"
+        yield f"{listed(always)} {verb} most, or as much as any other way, at every value of {found.over}."
+    stretches: list[tuple[str, list[float]]] = []
+    for point in points:
+        names = point.foremost()
+        verb = "give" if len(names) > 1 else "gives"
+        words = "all ways give the same" if len(names) == len(point.ways) > 1 else f"{listed(names)} {verb} most"
+        if stretches and stretches[-1][0] == words:
+            stretches[-1][1].append(point.value)
+        else:
+            stretches.append((words, [point.value]))
+    if len(stretches) > 1 or not always:
+        said = "; ".join(f"{words} {_stretch_words(found.over, values)}" for words, values in stretches)
+        yield f"{said[0].upper() if said.startswith('all') else said[0]}{said[1:]}."
+    values = [point.value for point in _asked(found)]
+    together: dict[tuple[str, int], list[Crossing]] = {}
+    for each in found.crossings:
+        together.setdefault((each.above, bisect_right(values, each.between[0])), []).append(each)
+    for crossings in together.values():
+        yield _crossing_sentence(found.over, crossings)
+
+
+def _crossing_sentence(over: str, crossings: Sequence[Crossing]) -> str:
+    """Say from where on a way gives more than others."""
+    above = crossings[0].above
+    where = {each.below: _where_words(over, each) for each in crossings}
+    than = listed([f"{name} {words}" for name, words in where.items()])
+    if len(set(where.values())) == 1:
+        than = f"{listed([*where])} {where[crossings[0].below]}"
+    first = crossings[0]
+    cores = [three_digits(first.cores[name]) for name in (above, first.below)]
+    at = value_words(over, first.nearest)
+    return f"{above} gives more than {than}. At {at} it keeps {cores[0]} cores busy, {first.below} {cores[1]}."
+
+
+def _where_words(over: str, crossing: Crossing) -> str:
+    if crossing.at is not None:
+        return f"above {value_words(over, crossing.at)}"
+    low, high = crossing.between
+    return f"from {value_words(over, high)} on, not yet at {value_words(over, low)}"
+
+
+def _stretch_words(over: str, values: Sequence[float]) -> str:
+    first, last = value_words(over, values[0]), value_words(over, values[-1])
+    return f"at {first}" if len(values) == 1 else f"from {first} to {last}"
+
+
+def value_words(over: str, value: float) -> str:
+    """Write a value of what varies: `398 B`, `4 VMs`, `25 %`, `x4`, `2 cores`."""
+    if over == "east_west_share":
+        return f"{100 * value:.3g} %"
+    number = f"{value:,.0f}"
+    if over == "lanes":
+        return f"x{number}"
+    unit = {"frame_bytes": "B", "vms": "VM", "cores": "core"}[over]
+    return f"{number} {unit}{'' if unit == 'B' or value == 1 else 's'}"
+
+
+def curve_rows(found: Curves) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the columns and a row for each value that was asked for: each way's Gb/s, and which give most."""
+    points = [point for point in _asked(found) if point.ways]
+    names = list(dict.fromkeys(each.way for point in points for each in point.ways))
+    rows = [
+        (
+            value_words(found.over, point.value),
+            *(_number(None if (way := point.way(name)) is None else way.gbps) for name in names),
+            ", ".join(point.foremost()) or MISSING,
+        )
+        for point in points
+    ]
+    return (found.over, *names, "most"), rows
+
+
+def _asked(found: Curves) -> list[ComparedValue]:
+    return [point for point in found.points if point.is_asked]
