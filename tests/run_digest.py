@@ -136,7 +136,8 @@ CASES: Mapping[str, Mapping[str, Any]] = {
                      "external": {"rate": "8Gbps", "frame_bytes": 1000}},
     },
     "ports": {
-        "port": {"count": 4, "rate": "4Gbps"}, "nic": {"vfs": 8, "tx_buffer": "16KiB"}, "driver": {"preset": "dpdk"},
+        "port": {"count": 4, "rate": "4Gbps"}, "nic": {"preset": None, "vfs": 8, "tx_buffer": "16KiB"},
+        "driver": {"preset": "dpdk"},
         "switch": {
             "timing": "core", "bus_bits": 64, "clock": "100MHz", "mirrors": [{"to": "vf5", "vlan": 1}],
             "acl": [{"port": "all", "action": "police", "rate": "2Gbps", "burst": "3KiB"}],

@@ -101,6 +101,8 @@ BAD = {
     "port: {count: 2, down: [p1, p1]}": ["port.down.1: p1 stands there already"],
     "{nic: {preset: '82576'}, port: {count: 4, rate: 1Gbps}, workload: {pattern: to_wire}}":
         ["port.count: 4 ports are more than the 2 of the 82576 (nic.preset: null has no such limit)"],
+    "{port: {count: 4}, workload: {pattern: to_wire}}":
+        ["port.count: 4 ports are more than the 2 of the 82599 (nic.preset: null has no such limit)"],
     "{nic: {preset: XL710, vfs: 68}, port: {count: 2}, workload: {pattern: to_wire}, switch: {ports: [{name: all, port: p0}]}}":  # noqa: E501
         ["nic.vfs: 68 VFs at p0 are more than the 64 of each port of an XL710 with 2 (nic.preset: null has no such limit)"],  # noqa: E501
     "{port: {count: 2}, workload: {pattern: to_wire}, switch: {ports: [{name: vf3, port: p2}]}}":
@@ -123,10 +125,10 @@ BAD = {
         ["workload.flows.0.0: there are no stations p0.uplink; port.count is 1, p0 alone (did you mean uplink?)"],
     "{port: {count: 2}, workload: {pattern: flows, flows: [[uplink, p1.uplink]]}}":
         ["workload.flows.0: a flow from the wire to the wire does not meet the adapter"],
-    "{port: {count: 4}, nic: {vfs: 6}}":
+    "{port: {count: 4}, nic: {preset: null, vfs: 6}}":
         ["nic.vfs: pattern: pairs needs an even number of VFs in use at each port, whose VFs send to each other; there "
          "are 2 at p0, 2 at p1, 1 at p2, 1 at p3"],
-    "{port: {count: 4}, nic: {vfs: 4}, workload: {pattern: ring}}":
+    "{port: {count: 4}, nic: {preset: null, vfs: 4}, workload: {pattern: ring}}":
         ["workload.pattern: pattern: ring needs 2 VFs or more in use at a port, whose VFs send to each other; there "
          "are 1 at p0, 1 at p1, 1 at p2, 1 at p3"],
     "{port: {count: 2}, workload: {external: {rate: 11Gbps}}}":

@@ -116,6 +116,7 @@ DEVICES: Mapping[str, Device] = {
         has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
         tx_on_chip=40,  # Intel X550 data sheet, 7.2.1.2; Linux ixgbe: 40 of the 82599 too (ixgbe_configure_tx_ring)
         vectors_per_vf=2,  # Linux ixgbevf: three vectors of a VF, one for other causes, two for queues
+        max_ports=2,  # Intel 82599 data sheet: dual port (82599EN: one)
         has_dcb=True,  # Linux ixgbe: DCB (ixgbe_dcb_82599.c), for the X540 and X550 too
     ),
     "X540": Device(
@@ -145,6 +146,7 @@ DEVICES: Mapping[str, Device] = {
         has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
         tx_on_chip=40,  # Intel X550 data sheet, 7.2.1.2; Linux ixgbe: 40 of the 82599 too (ixgbe_configure_tx_ring)
         vectors_per_vf=2,  # Linux ixgbevf: three vectors of a VF, one for other causes, two for queues
+        max_ports=2,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_STATUS_LAN_ID 0 and 1
         has_dcb=True,  # Linux ixgbe: DCB (ixgbe_dcb_82599.c), for the X540 and X550 too
     ),
     "X550": Device(
@@ -174,6 +176,7 @@ DEVICES: Mapping[str, Device] = {
         has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
         tx_on_chip=40,  # Intel X550 data sheet, 7.2.1.2; Linux ixgbe: 40 of the 82599 too (ixgbe_configure_tx_ring)
         vectors_per_vf=2,  # Linux ixgbevf: three vectors of a VF, one for other causes, two for queues
+        max_ports=2,  # the same
         has_dcb=True,  # Linux ixgbe: DCB (ixgbe_dcb_82599.c), for the X540 and X550 too
     ),
     "XL710": Device(
