@@ -36,6 +36,7 @@ from hwmodel.machine.counts.ledger_state import LEDGER
 from hwmodel.machine.frames import FIFO, FRAME, FRAMES, GROUPS
 from hwmodel.machine.guest.guest_state import FIRST_PLACES, GUESTS, MAX_QUEUES
 from hwmodel.machine.host.host_state import HOST
+from hwmodel.machine.host.virtual_switch_state import VIRTUAL_SWITCH
 from hwmodel.machine.link_alone import DMA
 from hwmodel.machine.network.mac import MAC
 from hwmodel.machine.network.pauses import PAUSES
@@ -80,6 +81,7 @@ SERVER = record(
     ("groups", GROUPS),
     ("guests", GUESTS),
     ("host", HOST, (ADAPTER_LINKS,)),
+    ("virtual_switch", VIRTUAL_SWITCH),
     ("traffic", TRAFFIC),
     ("headers", HEADERS),
     ("wire", WIRE_END, (BRIDGED_PORTS,)),  # of the ports at whose other end a bridge may stand
