@@ -42,16 +42,15 @@ def fill_queues(driver: Any, nic: Any, preset: str | None, n_ports: int, *, has_
 
 def fill_virtual_switch(host: dict[str, Any], switch: Any, nic: Any) -> None:
     """Fill in what passing frames takes in a virtual switch, and on which core; nothing leaves by the adapter."""
-    if not isinstance(nic, dict) or nic.get("mode") != "vswitch":
-        return
-    if host.get("virtual_switch") is None:
+    is_used = isinstance(nic, dict) and nic.get("mode") == "vswitch"
+    if is_used and host.get("virtual_switch") is None:
         host["virtual_switch"] = {}
-    own = host["virtual_switch"]
+    own = host.get("virtual_switch")
     if isinstance(own, dict):
         own.setdefault("byte_time", COPY_BYTE_TIME.get(str(own.get("pass_by", "copy")), "0ns"))
         cores = host.get("cores")
         own.setdefault("cores", [cores - 1 if isinstance(cores, int) and cores > 0 else 0])
-    if isinstance(switch, dict) and isinstance(switch.setdefault("uplink", {}), dict):
+    if is_used and isinstance(switch, dict) and isinstance(switch.setdefault("uplink", {}), dict):
         switch["uplink"].setdefault("vlans", [])
 
 

@@ -33,7 +33,7 @@ from hwmodel.report.tables import adapter_table, bridge_sentences, port_table, s
 from hwmodel.results.result import FlowResult, Result
 from hwmodel.words.bridge_reading import ports_of
 from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
-from hwmodel.words.modelled import falling_latency_sentences, modelled_sentence
+from hwmodel.words.modelled import falling_latency_sentences, is_switched_in_memory, modelled_sentence
 from hwmodel.words.quantities import page_time, printable
 from hwmodel.words.reading import (
     DELIVERY,
@@ -201,6 +201,8 @@ def _system_tables(result: Result) -> dict[str, tables.Table | None]:
 
 
 def _picture(result: Result, key: str) -> str:
+    if is_switched_in_memory(result.config):  # the picture is of an adapter's datapath
+        return ""
     return system_figure(result, key) if result.servers else datapath_figure(result, key)
 
 

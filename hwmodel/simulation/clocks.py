@@ -25,6 +25,7 @@ import numpy as np
 from hwmodel.config import descriptors_of
 from hwmodel.machine.pcie.link_state import MAX_TLP_BYTES
 from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of
+from hwmodel.simulation.nic_state import POSTED_AS
 from hwmodel.units import FS_PER_US
 
 if TYPE_CHECKING:
@@ -166,5 +167,5 @@ def begin_at_phases(nic: Any, config: Config, workload: Workload, seed: int, ser
         for number in range(first, first + n_queues):
             n_taken = a_frame * drawn(seed, REFILL, number, server, n_steps)
             nic.rx_queue[number].since_refill = n_taken
-            nic.rx_queue[number].known = int(nic.rx_queue[number].known) - n_taken
+            nic.rx_queue[number][POSTED_AS[config.has_virtual_switch]] -= n_taken
             nic.ledger.counts.rx_ring.level = int(nic.ledger.counts.rx_ring.level) + n_taken

@@ -59,6 +59,7 @@ SCHEDULERS = {
     "deficit": SCHEDULE_DEFICIT,
     "strict": SCHEDULE_STRICT,
 }
+POSTED_AS = ("known", "cached")  # Rx descriptors, to an adapter and to the host's virtual switch
 TX_HELD = (TX_WRITEBACK, TX_WRITEBACK_TIMER)
 RX_HELD = (RX_WRITEBACK, RX_WRITEBACK_TIMER)
 # Of a VM's driver, what a run has as the configuration says it.
@@ -388,7 +389,7 @@ def _fill_queues(nic: Nic, config: Config) -> None:
     receiving["params"]["drop_enable"] = [
         drops for port in config.switch.ports for drops in config.drops_of_queues(function_of(port.number))
     ]
-    receiving["cached" if config.has_virtual_switch else "known"] = receiving["slots"]
+    receiving[POSTED_AS[config.has_virtual_switch]] = receiving["slots"]
     receiving["closes_fs"] = NEVER
     receiving["moderation_fs"] = nic["guests"]["driver"]["moderation_fs"][receiving["params"]["function"]]
     receiving["rx_class"] = receiving["tx_class"] = LOWEST_CLASS

@@ -62,8 +62,18 @@ def payload_headers(config: Config, n_tlps: Any) -> int:
 
 
 def _busiest_core(span: Span) -> int:
-    busy = (span.end.core_busy_fs - span.start.core_busy_fs).sum(axis=1)
+    """Return the core that is busiest with VMs' drivers."""
+    busy = (span.end.core_busy_fs - span.start.core_busy_fs)[:, [POST_TASK, TAKE_TASK]].sum(axis=1)
     return int(busy.argmax())
+
+
+def _switching_share(config: Config, span: Span) -> float:
+    """Return how busy the busiest core is that passes frames on in the host's virtual switch."""
+    own = config.host.virtual_switch
+    if own is None:
+        return 0.0
+    busy = (span.end.core_busy_fs - span.start.core_busy_fs).sum(axis=1)
+    return span.share(int(busy[list(own.cores)].max()))
 
 
 def utilization_of(config: Config, span: Span) -> dict[str, float]:
@@ -77,6 +87,7 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
         "pcie.tags": span.share(span.stalled("no_free_tag")),
         "driver.tx": span.share(int(core[POST_TASK])),
         "driver.rx": span.share(int(core[TAKE_TASK])),
+        **({"vswitch": _switching_share(config, span)} if config.has_virtual_switch else {}),
         **{at_port(port, name): busy[at_port(port, name)] for port in ports for name in ("wire.tx", "wire.rx")},
         "nic.pipeline": busy["nic.pipeline"],
     }

@@ -21,6 +21,7 @@ from hwmodel.machine.guest.guest_state import (
 )
 from hwmodel.machine.pcie.links import host_of, link_of
 from hwmodel.machine.pcie.transactions import ring_doorbell
+from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.time.clock import CORE_TIMER, SWITCHING_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.time.random_stream import next_u32
@@ -184,17 +185,21 @@ def begin_piece(nic, now_fs, core):
 
 @out_of_line
 def begin_switching(nic, now_fs, core):
-    """Begin to pass on a ring's frames in the virtual switch: all of them, up to a batch."""
+    """Begin to pass on a ring's frames in the virtual switch, up to a batch: each copy takes its time."""
     guests, params = nic.guests, nic.virtual_switch.params
     work, queue = guests.work[core.first_work], nic.tx_queue[core.queue]
     n = min(work.n, core.turn_left)
-    n_bytes = 0
+    n_copies, n_bytes = 0, 0
     for i in range(queue.picked, queue.picked + n):
-        n_bytes += guests.post[queue.first + (i & queue.mask)].n_bytes
+        post = guests.post[queue.first + (i & queue.mask)]
+        template = template_of(nic, post.template)
+        n_of_frame = template.n_copies + template.n_mirrored
+        n_copies += max(1, n_of_frame)
+        n_bytes += n_of_frame * post.n_bytes
     work.n -= n
     core.n = n
     core.copying_fs = n_bytes * params.byte_time_fs
-    core.passing_fs = params.batch_time_fs + n * params.frame_time_fs
+    core.passing_fs = params.batch_time_fs + n_copies * params.frame_time_fs
     core.work_fs = core.passing_fs + core.copying_fs
     core.started_fs = max(now_fs, core.free_fs, core.awake_fs)
     core.ends_fs = core.started_fs + core.work_fs
