@@ -69,6 +69,7 @@ OF_DRIVERS = (
 )  # fmt: skip
 JITTERS = ("fixed", "uniform", "histogram")
 TWO_TO_32 = 1 << 32
+MEMORY_BYTES = 1 << 40  # in place of an Rx buffer, where frames lie in memory
 FIRST_SERVER_STREAM = 1 << 20  # of random words; those before are the first server's and the sources'
 LONG_FS, LONG_FRAMES = 2_000_000 * FS_PER_NS, 20_000  # what takes some ten ms to simulate
 MOST_STREAMS = 1024  # that are remembered: points of a sweep have their seeds in common
@@ -258,7 +259,7 @@ def _fill_adapter(nic: Nic, config: Config) -> None:
         params.most_coalesced, params.coalesced_fs = settings.rsc.descriptors, settings.rsc.timeout_fs
     params.splits_headers = splits_headers(config)
     params.receives_vary = settings.rsc is not None or params.splits_headers
-    params.in_line_bytes = params.rx_buffer_bytes
+    params.in_line_bytes = MEMORY_BYTES if config.has_virtual_switch else params.rx_buffer_bytes
     params.n_ports = nic.clock.n_ports = config.port.count
     params.tx_descriptor_shift = settings.tx_descriptor_bytes.bit_length() - 1
     params.doorbell_bytes = settings.doorbell_bytes

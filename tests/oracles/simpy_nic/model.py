@@ -31,6 +31,7 @@ from .switching import Switch
 from .tables import AtEthernetPort, Tables
 from .timing import LAST_PORT, AtHost, AtLink, Delay, FifoServer, Phase, fs_of_bytes, later, place
 from .translation import Iommu
+from .virtual_switch import VirtualSwitch
 
 NewMeter = Callable[[simpy.Environment, Stop, tuple[Direction, Direction]], Meter]
 
@@ -72,23 +73,31 @@ class Model:
             self.switch.decide = lambda frame: self._tables[self.switch.port_of(frame)].decide(frame)
         starts_fs = parameters.core_starts_fs or [0] * parameters.cores
         cores = [Core(env, start_fs) for start_fs in starts_fs]
+        link, sender, receiver = (up, down), self.sender, self.receiver
+        passes = None
+        if parameters.virtual_switch is not None:
+            passes = VirtualSwitch(env, current, self.meter, cores, self.switch.decide)
+            link, sender, receiver = (passes.notices, passes.kicks), passes.sender, passes.receiver
         self.drivers = {
             port: Driver(
                 env,
                 parameters.of_port(port),
                 chances,
                 self.meter,
-                (up, down),
+                link,
                 [
                     cores[parameters.queue_cores.get((port, queue), guest % len(cores))]
                     for queue in range(parameters.queues_per_vf)
                 ],
-                self.sender,
-                self.receiver,
+                sender,
+                receiver,
                 port,
             )
             for guest, port in enumerate(parameters.ports)
         }
+        if passes is not None:
+            for driver in self.drivers.values():
+                driver.use_slots_by(passes.slots_freed)
         for port, driver in self.drivers.items():
             driver.cannot_leave = partial(self._cannot_leave, port)
         self._indices = count()

@@ -227,6 +227,9 @@ class NicParameters:
     own_drivers: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     """By port, the driver's parameters that are others there."""
 
+    virtual_switch: Any = None
+    """What passes frames in place of the adapter, if anything does (`virtual_switch.Rules`)."""
+
     def of_port(self, port: int) -> NicParameters:
         """Return the parameters as the driver of a port sees them."""
         return replace(self, **self.own_drivers.get(port, {}))

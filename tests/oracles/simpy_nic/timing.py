@@ -21,22 +21,23 @@ class Phase(IntEnum):
 
     COMMANDED = 0
     DRIVER = 1
-    RX_TIMERS = 2
-    TX_TIMERS = 3
-    RECEIVE_TIMERS = 4
-    FLOW_TIMERS = 5
-    LINK = 6
-    READS = 7
-    SWITCH = 8
-    HOST = 9
-    CHOICE = 10
-    BRIDGE_SENDS = 11
-    BRIDGE_HAS_TOLD = 12
-    BRIDGE_STOPS = 13
-    BRIDGE_RESUMES = 14
-    BRIDGE_REFRESHES = 15
-    BRIDGE_FORWARDS = 16
-    MEASURE = 17
+    SWITCHING = 2
+    RX_TIMERS = 3
+    TX_TIMERS = 4
+    RECEIVE_TIMERS = 5
+    FLOW_TIMERS = 6
+    LINK = 7
+    READS = 8
+    SWITCH = 9
+    HOST = 10
+    CHOICE = 11
+    BRIDGE_SENDS = 12
+    BRIDGE_HAS_TOLD = 13
+    BRIDGE_STOPS = 14
+    BRIDGE_RESUMES = 15
+    BRIDGE_REFRESHES = 16
+    BRIDGE_FORWARDS = 17
+    MEASURE = 18
 
 
 class AtLink(IntEnum):
@@ -54,6 +55,8 @@ class AtHost(IntEnum):
     UP_LANDS = 0
     MEMORY = 1
     CREDITS = 2
+    KICKS = 3
+    NOTICES = 4
 
 
 class AtSwitch(IntEnum):
