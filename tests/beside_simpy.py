@@ -95,15 +95,6 @@ def fs_per_byte(bps: Fraction | int) -> tuple[int, int]:
     return ratio.numerator, ratio.denominator
 
 
-def passing_of(config: Config) -> Rules | None:
-    """Translate the host's virtual switch, where it is what passes frames."""
-    own = config.host.virtual_switch
-    if own is None or config.nic.mode != "vswitch":
-        return None
-    times = own.batch_time_fs, own.frame_time_fs, own.byte_time_fs, own.kick_fs
-    return Rules(own.batch, *times, own.cores)
-
-
 def parameters_of(config: Config) -> NicParameters:
     """Translate a configuration; the link's rate is worked out here."""
     pcie, host, nic, driver = config.pcie, config.host, config.nic, config.driver
@@ -117,7 +108,8 @@ def parameters_of(config: Config) -> NicParameters:
     }
     settings["arbitration"] = pcie.arbitration  # that of the adapter's classes has the same name
     settings["flow_control"] = adapter_flow_control(config)
-    settings["virtual_switch"] = passing_of(config)
+    passing = {field.name: getattr(host.virtual_switch, field.name, None) for field in fields(Rules)}
+    settings["virtual_switch"] = Rules(**passing) if nic.mode == "vswitch" else None
     own_drivers = {
         1 if name == "pf" else int(name[2:]) + VF0: {
             key: value for key, value in dict(own).items() if key in same and value != getattr(driver, key)

@@ -356,17 +356,18 @@ def _virtual_switch(config: Config, traffic: Traffic, beside: Sequence[Traffic])
     assert own is not None, "it is filled in"
 
     def taken_s(one: Traffic) -> Fraction:
-        bytes_fs = sum_of([share * own.byte_time_fs * (n_bytes - FCS_BYTES) for n_bytes, share in one.sizes])
-        return one.reads * (own.frame_time_fs + Fraction(own.batch_time_fs, own.batch) + bytes_fs) / FS_PER_S
+        a_copy_fs = own.frame_time_fs + sum_of(
+            [share * own.byte_time_fs * (n_bytes - FCS_BYTES) for n_bytes, share in one.sizes]
+        )
+        return (one.written * a_copy_fs + one.reads * Fraction(own.batch_time_fs, own.batch)) / FS_PER_S
 
     def busiest(one: Traffic) -> Fraction:
-        of_cores: Counter[int] = Counter()
-        n_queues = config.nic.queues_per_vf
+        of_cores, n_queues = dict[int, Fraction](), config.nic.queues_per_vf
         for station, share in one.sent.items():
             for queue in range(n_queues):
-                ring = _guest(station) * n_queues + queue
-                of_cores[own.cores[ring % len(own.cores)]] += share / n_queues
-        total = sum(of_cores.values())
+                core = own.cores[(_guest(station) * n_queues + queue) % len(own.cores)]
+                of_cores[core] = of_cores.get(core, ZERO) + share / n_queues
+        total = sum_of([*of_cores.values()])
         return max(of_cores.values()) / total if total else ZERO
 
     per_s = sum((busiest(one) * taken_s(one) * (one.frames_per_s or 0) for one in beside), ZERO)

@@ -258,8 +258,8 @@ class Nic(Block):
     mode: Annotated[NicMode, Word(NicMode)] = key(
         "sriov",
         "How VMs have their queues: each has a virtual function and its own driver (sriov), or the PF has all queues, "
-        "a pool for each VM, and the hypervisor's driver passes the frames to the VMs and from them (vmdq), or VMs have "
-        "ports of the host's virtual switch and nothing of the adapter (vswitch).",
+        "a pool for each VM, and the hypervisor's driver passes the frames to the VMs and from them (vmdq), or VMs "
+        "have ports of the host's virtual switch and nothing of the adapter (vswitch).",
     )
     vfs: Annotated[int, Whole(1, MODEL_MAX_VFS)] = key(
         8, "Virtual functions, one for each VM: vf0, vf1 and so on; in mode vmdq the VMs' pools, of the same names."

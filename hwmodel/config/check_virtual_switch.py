@@ -40,6 +40,11 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
     ):
         if is_set:
             findings.add("not modelled with a virtual switch (nic.mode: vswitch)", key, _MODE)
+    for station in config.switch.ports:
+        for key, value in (("rate_limit", station.rate_limit_bps), ("min_rate", station.min_rate_bps)):
+            if value is not None:
+                path = findings.station(station.name, key)
+                findings.add("not modelled with a virtual switch (nic.mode: vswitch)", path, _MODE)
     if config.switch.timing != "none":
         findings.add("is of the adapter's switch; a virtual switch has times of its own", "switch.timing", _MODE)
     if config.switch.mode != "veb":

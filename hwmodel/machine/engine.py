@@ -29,7 +29,6 @@ from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFL
 from hwmodel.machine.guest.cores import piece_done
 from hwmodel.machine.host.landing import credits_returned, down_has_landed, reaches_adapter, reaches_host, up_has_landed
 from hwmodel.machine.host.memory import waits_for_memory
-from hwmodel.machine.host.virtual_switch import kicked, notified, switching_done
 from hwmodel.machine.network.control_frames import begin_flow_control
 from hwmodel.machine.pcie.link import catch_up, could_start, on_wire, start_down, start_up
 from hwmodel.machine.pcie.link_state import MAX_TAGS
@@ -90,6 +89,7 @@ from hwmodel.machine.tlp_kinds import (
     TX_WRITEBACK,
 )
 from hwmodel.machine.traffic.sources import begin, feed_hungry, hunger, source_timer
+from hwmodel.machine.virtual_switch.passing import kicked, notified, switching_done
 
 NO_READ = -1
 

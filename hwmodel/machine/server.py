@@ -36,7 +36,6 @@ from hwmodel.machine.counts.ledger_state import LEDGER
 from hwmodel.machine.frames import FIFO, FRAME, FRAMES, GROUPS
 from hwmodel.machine.guest.guest_state import FIRST_PLACES, GUESTS, MAX_QUEUES
 from hwmodel.machine.host.host_state import HOST
-from hwmodel.machine.host.virtual_switch_state import VIRTUAL_SWITCH
 from hwmodel.machine.link_alone import DMA
 from hwmodel.machine.network.mac import MAC
 from hwmodel.machine.network.pauses import PAUSES
@@ -46,6 +45,7 @@ from hwmodel.machine.switch.switch_state import HEADERS, SWITCH
 from hwmodel.machine.time.clock import ADAPTER_LINKS, ADAPTER_PORTS, BRIDGED_PORTS, CLOCK
 from hwmodel.machine.time.commands import COMMANDS
 from hwmodel.machine.traffic.traffic_state import TRAFFIC
+from hwmodel.machine.virtual_switch.virtual_switch_state import VIRTUAL_SWITCH
 
 # Linux's MAP_NORESERVE, which Python's module does not name on all machines; elsewhere the system sets aside what it
 # sees fit for memory that is never touched.

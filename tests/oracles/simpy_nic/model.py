@@ -73,11 +73,7 @@ class Model:
             self.switch.decide = lambda frame: self._tables[self.switch.port_of(frame)].decide(frame)
         starts_fs = parameters.core_starts_fs or [0] * parameters.cores
         cores = [Core(env, start_fs) for start_fs in starts_fs]
-        link, sender, receiver = (up, down), self.sender, self.receiver
-        passes = None
-        if parameters.virtual_switch is not None:
-            passes = VirtualSwitch(env, current, self.meter, cores, self.switch.decide)
-            link, sender, receiver = (passes.notices, passes.kicks), passes.sender, passes.receiver
+        passes, link, sender, receiver = self._passed_by(cores)
         self.drivers = {
             port: Driver(
                 env,
@@ -95,14 +91,20 @@ class Model:
             )
             for guest, port in enumerate(parameters.ports)
         }
-        if passes is not None:
-            for driver in self.drivers.values():
-                driver.use_slots_by(passes.slots_freed)
         for port, driver in self.drivers.items():
             driver.cannot_leave = partial(self._cannot_leave, port)
+            if passes is not None:
+                driver.use_slots_by(passes.slots_freed)
         self._indices = count()
         self._mirrored_to = mirrored_to
         self._bytes_of = bytes_of
+
+    def _passed_by(self, cores: list[Core]) -> tuple[VirtualSwitch | None, Any, Any, Any]:
+        """Return what drivers have to do with: the host's virtual switch, if there is one; link, sender, receiver."""
+        if self._current.virtual_switch is None:
+            return None, self._link, self.sender, self.receiver
+        passes = VirtualSwitch(self.env, self._current, self.meter, cores, self.switch.decide)
+        return passes, (passes.notices, passes.kicks), passes.sender, passes.receiver
 
     def _cannot_leave(self, port: int, raw: bytes | None) -> bool:
         """Tell whether a function's frame is for a dead wire alone, by the tables of now."""
