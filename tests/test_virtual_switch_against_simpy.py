@@ -19,7 +19,7 @@ SEEDS = [
 ]
 SWITCH: Mapping[str, Sequence[Any]] = {
     "host.virtual_switch.pass_by": ("copy", "pointer"),
-    "host.virtual_switch.frame_time": ("0ns", "97.0003ns", "400ns", "911.0007ns"),
+    "host.virtual_switch.frame_time": ("13.0001ns", "97.0003ns", "400ns", "911.0007ns"),
     "host.virtual_switch.byte_time": ("0ns", "0.0503ns", "0.1ns"),
     "host.virtual_switch.batch": (1, 5, 32),
     "host.virtual_switch.batch_time": ("0ns", "150.0009ns"),
@@ -67,3 +67,27 @@ def draw_passing(seed: int) -> dict[str, Any]:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_drawn_switch_takes_the_same_course(tmp_path: Path, seed: int) -> None:
     check_same_course(run_both(tmp_path, draw_passing(seed), None), at_least=-1)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("host.virtual_switch.batch", 1),
+        ("host.virtual_switch.batch_time", "1ns"),
+        ("host.virtual_switch.byte_time", "0.0501ns"),
+        ("host.virtual_switch.kick", "1ns"),
+        ("host.virtual_switch.cores", [4]),
+        ("nic.drop_enable", False),
+    ],
+)
+def test_what_the_other_model_is_not_told_is_seen(tmp_path: Path, key: str, value: Any) -> None:
+    told = {
+        "nic.mode": "vswitch", "host.cores": 6, "host.iotlb": None, "switch.mirrors": [], "nic.rx_ring": 64,
+        "host.virtual_switch.cores": [4, 5], "host.virtual_switch.byte_time": "0.05ns", "driver.frame_time": "500ns",
+        "workload.pattern": "incast", "workload.load": "saturate", "workload.frame_bytes": 333,
+        "run.clocks": "exact", "run.warmup": "30us", "run.duration": "100us",
+    }  # fmt: skip
+    both, other = (run_both(tmp_path, changes, None) for changes in (told, {**told, key: value}))
+    check_same_course(both, at_least=100)
+    with pytest.raises(AssertionError):
+        check_same_course(both._replace(oracle_journeys=other.oracle_journeys), at_least=-1)

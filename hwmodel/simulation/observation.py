@@ -79,6 +79,9 @@ def _switching_share(config: Config, span: Span) -> float:
 def utilization_of(config: Config, span: Span) -> dict[str, float]:
     """Give the busy share of each resource, by the names of the bottleneck."""
     core = (span.end.core_busy_fs - span.start.core_busy_fs)[_busiest_core(span)]
+    if config.has_virtual_switch:
+        drivers = {"driver.tx": span.share(int(core[POST_TASK])), "driver.rx": span.share(int(core[TAKE_TASK]))}
+        return {**drivers, "vswitch": _switching_share(config, span)}
     busy = {name: span.share(span.worked_fs(name)) for name in span.end.busy_fs}
     ports = config.port.names
     shares = {
@@ -87,7 +90,6 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
         "pcie.tags": span.share(span.stalled("no_free_tag")),
         "driver.tx": span.share(int(core[POST_TASK])),
         "driver.rx": span.share(int(core[TAKE_TASK])),
-        **({"vswitch": _switching_share(config, span)} if config.has_virtual_switch else {}),
         **{at_port(port, name): busy[at_port(port, name)] for port in ports for name in ("wire.tx", "wire.rx")},
         "nic.pipeline": busy["nic.pipeline"],
     }
