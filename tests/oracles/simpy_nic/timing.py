@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from enum import IntEnum
+from functools import cache
 from typing import Any
 
 import simpy
 
 FIRST_PLACE = 2
 """SimPy's own 0 and 1 come before all that has a place."""
+FIRST_IN_RUN = 0
+"""As processes of SimPy begin."""
 BEHIND_THE_EVENT = 1
 """What an event leads to once all else of it is done, before all that has a place in the instant."""
 LAST_PORT = 255
@@ -66,6 +69,7 @@ class AtSwitch(IntEnum):
     WIRE_HAS_SENT = 4
 
 
+@cache
 def place(phase: Phase, port: int = 0, ring: int = 0) -> int:
     """Return the SimPy priority of a phase, ports and their rings in order."""
     return (phase * 256 + port) * 16 + ring + FIRST_PLACE
@@ -74,18 +78,20 @@ def place(phase: Phase, port: int = 0, ring: int = 0) -> int:
 class Delay(simpy.Event):
     """A timeout whose place among the events of its instant is given."""
 
-    def __init__(self, env: simpy.Environment, delay_fs: int, at_place: int) -> None:
+    _ok, _value = True, None
+
+    def __init__(
+        self, env: simpy.Environment, delay_fs: int, at_place: int, *callbacks: Callable[[simpy.Event], None]
+    ) -> None:
         """Schedule the event `delay_fs` from now."""
         self.env = env
-        self.callbacks = []
-        self._ok = True
-        self._value = None
+        self.callbacks = [*callbacks]
         env.schedule(self, at_place, delay_fs)
 
 
 def later(env: simpy.Environment, delay_fs: int, at_place: int, action: Callable[..., None], *arguments: Any) -> None:
     """Call `action(*arguments)` after a delay."""
-    Delay(env, delay_fs, at_place).callbacks.append(lambda _: action(*arguments))
+    Delay(env, delay_fs, at_place, lambda _: action(*arguments))
 
 
 def fs_of_bytes(n_bytes: int, fs_per_byte: tuple[int, int]) -> int:
