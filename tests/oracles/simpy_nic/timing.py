@@ -78,20 +78,38 @@ def place(phase: Phase, port: int = 0, ring: int = 0) -> int:
 class Delay(simpy.Event):
     """A timeout whose place among the events of its instant is given."""
 
-    _ok, _value = True, None
-
-    def __init__(
-        self, env: simpy.Environment, delay_fs: int, at_place: int, *callbacks: Callable[[simpy.Event], None]
-    ) -> None:
+    def __init__(self, env: simpy.Environment, delay_fs: int, at_place: int) -> None:
         """Schedule the event `delay_fs` from now."""
         self.env = env
-        self.callbacks = [*callbacks]
+        self.callbacks = []
+        self._ok = True
+        self._value = None
         env.schedule(self, at_place, delay_fs)
 
 
 def later(env: simpy.Environment, delay_fs: int, at_place: int, action: Callable[..., None], *arguments: Any) -> None:
     """Call `action(*arguments)` after a delay."""
-    Delay(env, delay_fs, at_place, lambda _: action(*arguments))
+    env.schedule(Call(action, arguments), at_place, delay_fs)
+
+
+class Call:
+    """What is done at an instant, for which no process waits: as much of an event as SimPy asks for."""
+
+    __slots__ = "action", "arguments", "callbacks"
+    _ok = True
+
+    def __init__(self, action: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        """Have an action called with arguments."""
+        self.action = action
+        self.arguments = arguments
+        self.callbacks = _CALLED
+
+    def call(self) -> None:
+        """Do it."""
+        self.action(*self.arguments)
+
+
+_CALLED = (Call.call,)
 
 
 def fs_of_bytes(n_bytes: int, fs_per_byte: tuple[int, int]) -> int:
