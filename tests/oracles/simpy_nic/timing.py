@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from enum import IntEnum
+from functools import cache
 from typing import Any
 
 import simpy
 
 FIRST_PLACE = 2
 """SimPy's own 0 and 1 come before all that has a place."""
+FIRST_IN_RUN = 0
+"""As processes of SimPy begin."""
 BEHIND_THE_EVENT = 1
 """What an event leads to once all else of it is done, before all that has a place in the instant."""
 LAST_PORT = 255
@@ -69,6 +72,7 @@ class AtSwitch(IntEnum):
     WIRE_HAS_SENT = 4
 
 
+@cache
 def place(phase: Phase, port: int = 0, ring: int = 0) -> int:
     """Return the SimPy priority of a phase, ports and their rings in order."""
     return (phase * 256 + port) * 16 + ring + FIRST_PLACE
@@ -88,7 +92,27 @@ class Delay(simpy.Event):
 
 def later(env: simpy.Environment, delay_fs: int, at_place: int, action: Callable[..., None], *arguments: Any) -> None:
     """Call `action(*arguments)` after a delay."""
-    Delay(env, delay_fs, at_place).callbacks.append(lambda _: action(*arguments))
+    env.schedule(Call(action, arguments), at_place, delay_fs)
+
+
+class Call:
+    """What is done at an instant, for which no process waits: as much of an event as SimPy asks for."""
+
+    __slots__ = "action", "arguments", "callbacks"
+    _ok = True
+
+    def __init__(self, action: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        """Have an action called with arguments."""
+        self.action = action
+        self.arguments = arguments
+        self.callbacks = _CALLED
+
+    def call(self) -> None:
+        """Do it."""
+        self.action(*self.arguments)
+
+
+_CALLED = (Call.call,)
 
 
 def fs_of_bytes(n_bytes: int, fs_per_byte: tuple[int, int]) -> int:
