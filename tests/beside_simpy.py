@@ -48,15 +48,13 @@ from tests.simpy_sources import sources_of
 Waiters = Callable[[Callable[[Config, frozenset[str]], NicParameters]], Sequence[Waiting]]
 
 NS_FS = 10**6
-WIRE, PF, VF0 = 0, 1, 2
+WIRE, PF, VF0, VF1, VF2, VF3 = range(6)
 GROUP = -1  # a destination: broadcast
 VLAN = 1  # of all frames
 LOOP_FRAMES = 8_000
 VFS = ("vf0", "vf1", "vf2", "vf3")
-VF1, VF2, VF3 = VF0 + 1, VF0 + 2, VF0 + 3
 GUESTS = (VF0, VF1, VF2, VF3)
-EVERYONE = (PF, *GUESTS)
-WIRE_TOO = (WIRE, *GUESTS)
+EVERYONE, WIRE_TOO = (PF, *GUESTS), (WIRE, *GUESTS)
 OUTSIDE = {name: WIRE for name in ("uplink", *(f"p{at}.uplink" for at in range(4)))}
 NUMBERS = {**OUTSIDE, "broadcast": GROUP, "pf": PF, **{name: VF0 + at for at, name in enumerate(VFS)}}
 GROUP_OF = (WIRE, *EVERYONE)  # the ports that a broadcast is for
@@ -108,8 +106,7 @@ def parameters_of(config: Config) -> NicParameters:
     }
     settings["arbitration"] = pcie.arbitration  # that of the adapter's classes has the same name
     settings["flow_control"] = adapter_flow_control(config)
-    passing = {field.name: getattr(host.virtual_switch, field.name, None) for field in fields(Rules)}
-    settings["virtual_switch"] = Rules(**passing) if nic.mode == "vswitch" else None
+    settings["virtual_switch"] = Rules.of(host.virtual_switch) if nic.mode == "vswitch" else None
     own_drivers = {
         1 if name == "pf" else int(name[2:]) + VF0: {
             key: value for key, value in dict(own).items() if key in same and value != getattr(driver, key)

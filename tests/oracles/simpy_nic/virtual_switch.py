@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,11 @@ class Rules:
     byte_time_fs: int
     kick_fs: int
     cores: tuple[int, ...]
+
+    @classmethod
+    def of(cls, said: Any) -> Rules:
+        """Take them from what has them by the same names."""
+        return cls(**{field.name: getattr(said, field.name) for field in fields(cls)})
 
 
 class NoLink:
