@@ -186,7 +186,7 @@ def _is_a_load(first: Config, changes: Mapping[str, Any]) -> bool:
 # ---- Functions that go, and come again ----
 
 US_FS = 1000 * NS_FS
-LOOPS_LAST_FS = 750 * US_FS
+LOOPS_LAST_FS = 375 * US_FS
 MACHINES = (draw_drivers, draw_own_drivers, draw_hosts, draw_engines)
 
 

@@ -95,7 +95,7 @@ def draw_load(chance: random.Random, changes: Mapping[str, Any], n: int, loops: 
     """Draw a load of `n` frames, or of loops with such a chance, and set what it needs of the machine."""
     if chance.random() < loops:
         sizes = [chance.choice((64, 300, 570, 1001, 1518)) for _ in range(3)]
-        changes = {**changes, "nic.queues_per_vf": 1, "run.warmup": "100us", "run.duration": "700us"}
+        changes = {**changes, "nic.queues_per_vf": 1, "run.warmup": "100us", "run.duration": "300us"}
         return Drawn(changes, {port: [(port ^ 1, n_bytes) for n_bytes in sizes] for port in GUESTS})
     senders = chance.choice((GUESTS, (WIRE, *GUESTS), EVERYONE))
     receivers = chance.choice((GUESTS, (GROUP, *EVERYONE), (WIRE, *GUESTS), GUESTS[:2]))

@@ -32,7 +32,7 @@ def draw_rings(seed: int, n: int = 500) -> Commanded:
         changes["nic.shared_descriptor_cache"] = chance.choice((3, 20, 40, 100))
     if chance.random() < 0.4:
         changes |= _thresholds(chance)
-    last_fs = 700_000 * NS_FS if isinstance(drawn.load, Mapping) else drawn.load[-1][0] * NS_FS
+    last_fs = 350_000 * NS_FS if isinstance(drawn.load, Mapping) else drawn.load[-1][0] * NS_FS
     moments = sorted(chance.randrange(last_fs) for _ in range(chance.randint(0, 6)))
     return Commanded(changes, drawn.load, [(at_fs, _change(chance)) for at_fs in moments])
 

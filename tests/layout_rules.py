@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from tests.package_tree import Import, Module, Package, block_of
 
@@ -208,7 +208,7 @@ def long_functions(package: Package, reasons: Mapping[str, str]) -> list[str]:
     """Find functions over the limit, docstring not counted, that no reason excuses; and reasons not needed."""
     found, unused = [], set(reasons)
     for module in package.values():
-        for function in _functions(module.tree):
+        for function in module.functions:
             name = f"{module.name}:{function.name}"
             n_lines = _code_lines(function)
             if n_lines > MAX_FUNCTION_LINES:
@@ -262,10 +262,6 @@ def _is_only_a_title(module: Module) -> bool:
 
 def _inside(module: Module) -> list[Import]:
     return [item for item in module.imports if item.target.split(".")[0] == "hwmodel"]
-
-
-def _functions(tree: ast.Module) -> Iterable[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def _code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import gc
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
@@ -27,6 +28,8 @@ class Module:
     tree: ast.Module
     n_lines: int
     imports: tuple[Import, ...]
+    functions: tuple[ast.FunctionDef | ast.AsyncFunctionDef, ...]
+    """All of them, those inside others too."""
 
     @property
     def block(self) -> str:
@@ -48,21 +51,28 @@ def block_of(module_name: str) -> str:
 
 def read_tree(folder: Path, root: Path) -> dict[str, Module]:
     """Parse all Python files under `folder`; names and paths are relative to `root`."""
-    modules = {}
-    for path in sorted(folder.rglob("*.py")):
-        parts = path.relative_to(root).with_suffix("").parts
-        is_package = parts[-1] == "__init__"
-        name = ".".join(parts[:-1] if is_package else parts)
-        text = path.read_text(encoding="utf-8")
-        tree = ast.parse(text, str(path))
-        imports = tuple(_imports_of(tree, name, is_package))
-        modules[name] = Module(name, path.relative_to(root), tree, len(text.splitlines()), imports)
-    return _with_submodules_resolved(modules)
+    gc.disable()  # all that is parsed stays; to look again and again for what does not takes longer than to parse
+    try:
+        modules = [_parsed(path, root) for path in sorted(folder.rglob("*.py"))]
+    finally:
+        gc.enable()
+    return _with_submodules_resolved({module.name: module for module in modules})
 
 
-def _imports_of(tree: ast.Module, name: str, is_package: bool) -> Iterator[Import]:
-    typing_nodes = set()
+def _parsed(path: Path, root: Path) -> Module:
+    parts = path.relative_to(root).with_suffix("").parts
+    is_package = parts[-1] == "__init__"
+    name = ".".join(parts[:-1] if is_package else parts)
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text, str(path))
     nodes = list(ast.walk(tree))
+    imports = tuple(_imports_of(nodes, name, is_package))
+    functions = tuple(node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return Module(name, path.relative_to(root), tree, len(text.splitlines()), imports, functions)
+
+
+def _imports_of(nodes: list[ast.AST], name: str, is_package: bool) -> Iterator[Import]:
+    typing_nodes = set()
     for node in nodes:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             typing_nodes |= {id(inner) for part in node.body for inner in ast.walk(part)}
@@ -81,7 +91,9 @@ def _imports_of(tree: ast.Module, name: str, is_package: bool) -> Iterator[Impor
 
 def _named_in_call(call: ast.Call) -> str | None:
     """Return the module that `importlib.import_module("...")` or `__import__("...")` names."""
-    if ast.unparse(call.func).split(".")[-1] not in ("import_module", "__import__") or not call.args:
+    called = call.func
+    last = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else None
+    if last not in ("import_module", "__import__") or not call.args:
         return None
     name = call.args[0]
     return name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else None
@@ -106,5 +118,5 @@ def _with_submodules_resolved(modules: dict[str, Module]) -> dict[str, Module]:
             else found
             for found in module.imports
         )
-        resolved[module.name] = Module(module.name, module.path, module.tree, module.n_lines, imports)
+        resolved[module.name] = replace(module, imports=imports)
     return resolved

@@ -335,6 +335,11 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "switch": {"ports": [{"name": "vf0", "cores": [2, 0]}]},
         "workload": {"load": "4Gbps", "connections": 4, "frame_bytes": 300, "external": {"rate": "1Gbps"}},
     },
+    "virtual_switch": {
+        "nic": {"mode": "vswitch", "vfs": 4, "rx_ring": 64}, "switch": {"mirrors": [{"to": "vf3", "from": "vf0"}]},
+        "host": {"cores": 5, "virtual_switch": {"cores": [4, 1], "batch": 5, "batch_time": "90ns", "kick": "200ns"}},
+        "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 300},
+    },
     "capture_pools": {
         "nic": {"vfs": 2, "queues_per_vf": 2, "steering": {
             "ethertype_filters": [{"ethertype": 0x1234, "pool": "pf"}],

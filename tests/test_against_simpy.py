@@ -83,32 +83,32 @@ MIXED_BATCHES = {
 }  # fmt: skip
 
 SAME = {
-    "mixed sizes": Case(poisson(3000, 800), matters=lambda result: result.pcie.up.utilization > 0.4),
-    "tags": Case(poisson(3000, 700), {"pcie.tags": 2}, stalled("tags", 0.2)),
+    "mixed sizes": Case(poisson(1500, 800), matters=lambda result: result.pcie.up.utilization > 0.4),
+    "tags": Case(poisson(1500, 700), {"pcie.tags": 2}, stalled("tags", 0.2)),
     "one tag, reads first": Case(
         poisson(2000, 1300), {"pcie.tags": 1, "pcie.arbitration": "reads_first"}, stalled("tags", 0.2)
     ),
-    "writes first": Case(poisson(3000, 550), {"pcie.arbitration": "writes_first"}, busy("pcie.up", 0.6)),
-    "by arrival": Case(poisson(3000, 550), {"pcie.arbitration": "arrival"}, busy("pcie.up", 0.6)),
+    "writes first": Case(poisson(1500, 550), {"pcie.arbitration": "writes_first"}, busy("pcie.up", 0.6)),
+    "by arrival": Case(poisson(1500, 550), {"pcie.arbitration": "arrival"}, busy("pcie.up", 0.6)),
     "posted credits": Case(
-        poisson(2500, 1000), {"pcie.credits": {"ph": 4, "pd": 48, "return": "600ns"}}, stalled("credits")
+        poisson(1250, 1000), {"pcie.credits": {"ph": 4, "pd": 48, "return": "600ns"}}, stalled("credits")
     ),
     "read and completion credits": Case(
-        poisson(2500, 1000), {"pcie.credits": {"nph": 1, "cplh": 3, "cpld": 32, "return": "300ns"}}, stalled("credits")
+        poisson(1250, 1000), {"pcie.credits": {"nph": 1, "cplh": 3, "cpld": 32, "return": "300ns"}}, stalled("credits")
     ),
     "slow memory": Case(
-        poisson(2500, 1000), {"pcie.credits": {"pd": 64, "return": "200ns"}, "host.write_drain": "6Gbps"},
+        poisson(1250, 1000), {"pcie.credits": {"pd": 64, "return": "200ns"}, "host.write_drain": "6Gbps"},
         stalled("credits"),
     ),
     "rings, waiting": Case(
-        poisson(2500, 700), {"nic.tx_ring": 12, "nic.rx_ring": 65},
+        poisson(1250, 700), {"nic.tx_ring": 12, "nic.rx_ring": 65},
         lambda result: result.latency_ns.mean > 10_000 and result.queues["tx_ring"].max == 11,
     ),
     "rings, dropping": Case(
-        poisson(3000, 600), {"nic.tx_ring": 12, "workload.on_full": "drop"}, drops("TX_RING_FULL")
+        poisson(1500, 600), {"nic.tx_ring": 12, "workload.on_full": "drop"}, drops("TX_RING_FULL")
     ),
     "small buffers": Case(
-        poisson(3000, 550, senders=(WIRE, WIRE, *GUESTS)),
+        poisson(1500, 550, senders=(WIRE, WIRE, *GUESTS)),
         {"nic.tx_buffer": "3KiB", "nic.rx_buffer": "3KiB", "port.rate": "39.7Gbps"}, drops("RX_BUFFER_FULL"),
     ),
     "slow guests, dropping": Case(
@@ -116,16 +116,16 @@ SAME = {
         drops("NO_DESCRIPTOR"),
     ),
     "slow guests, waiting": Case(
-        poisson(3000, 600),
+        poisson(1500, 600),
         {"driver.frame_time": "1500.7ns", "driver.poll_budget": 5, "nic.drop_enable": False, "nic.rx_ring": 65},
         stalled("descriptors"),
     ),
     "shared cores": Case(
-        poisson(3000, 700), {"host.cores": 2, "driver.frame_time": "500.9ns"},
+        poisson(1500, 700), {"host.cores": 2, "driver.frame_time": "500.9ns"},
         lambda result: result.cpu.cores_busy > 1,
     ),
     "pools": Case(
-        poisson(2000, 900), {
+        poisson(1000, 900), {
             "nic.mode": "vmdq", "nic.queues_per_vf": 2, "host.cores": 3, "driver.pass_by": "copy",
             "driver.pass_time": "300.0013ns", "driver.pass_byte_time": "0.1ns",
             "switch.ports": [{"name": "vf0", "cores": [2, 0]}, {"name": "vf1", "cores": [0]},
@@ -133,15 +133,15 @@ SAME = {
         },
         lambda result: min(core.by["passing"] for core in result.cpu.cores) > 0.05,
     ),
-    "moderation": Case(poisson(3000, 700), {"driver.moderation": "25.0013us"}),
-    "polled, one by one": Case(poisson(3000, 900), {**ALL_ONE, "driver.rx_interrupt_batch": 0,
+    "moderation": Case(poisson(1500, 700), {"driver.moderation": "25.0013us"}),
+    "polled, one by one": Case(poisson(1500, 900), {**ALL_ONE, "driver.rx_interrupt_batch": 0,
                                                    "driver.tx_interrupt_batch": 0}),
-    "batches that fit nothing": Case(poisson(3000, 700), MIXED_BATCHES),
-    "short timers": Case(poisson(3000, 700), {"nic.writeback_timeout": "1.0007us"}),
+    "batches that fit nothing": Case(poisson(1500, 700), MIXED_BATCHES),
+    "short timers": Case(poisson(1500, 700), {"nic.writeback_timeout": "1.0007us"}),
     "Rx descriptors on demand": Case(
-        poisson(2500, 1100), {"nic.rx_prefetch": 0}, stalled("descriptors")
+        poisson(1250, 1100), {"nic.rx_prefetch": 0}, stalled("descriptors")
     ),
-    "jitter": Case(poisson(3000, 900), {"host.jitter": {"kind": "uniform", "range": "3us"}},
+    "jitter": Case(poisson(1500, 900), {"host.jitter": {"kind": "uniform", "range": "3us"}},
                    lambda result: result.latency_ns.max > 10_000),
     "to and from the wire": Case(
         poisson(3000, 750, senders=(WIRE, WIRE, *GUESTS), receivers=(WIRE, WIRE, *EVERYONE)),
@@ -149,10 +149,10 @@ SAME = {
         lambda result: result.totals.from_wire > 750 and result.totals.delivered_to_wire > 500,
     ),
     "slow wire": Case(
-        poisson(2500, 1500, receivers=WIRE_TOO), {"port.rate": "1Gbps"}, busy("wire.tx", 0.7)
+        poisson(1250, 1500, receivers=WIRE_TOO), {"port.rate": "1Gbps"}, busy("wire.tx", 0.7)
     ),
     "groups": Case(
-        poisson(2000, 2000, receivers=(GROUP, *GUESTS), senders=WIRE_TOO), {},
+        poisson(1000, 2000, receivers=(GROUP, *GUESTS), senders=WIRE_TOO), {},
         lambda result: result.totals.copies_made > 1.5 * result.totals.delivered_frames,
     ),
     "jumbo frames": Case(poisson(1500, 2500, (64, 1518, 9018)), LONG_FRAMES, busy("pcie.up", 0.6)),
@@ -182,39 +182,39 @@ SAME = {
          "driver.moderation": "9.0013us"},
         stalled("descriptors"),
     ),
-    "pipeline": Case(poisson(2500, 1100), {"nic.max_pps": 1_000_003}, busy("nic.pipeline", 0.7)),
+    "pipeline": Case(poisson(1250, 1100), {"nic.max_pps": 1_000_003}, busy("nic.pipeline", 0.7)),
     "pipeline full from the wire": Case(
         poisson(6000, 500, (65, 570, 1518), senders=(WIRE, WIRE, WIRE, *GUESTS), receivers=(WIRE, *EVERYONE)),
         {"nic.max_pps": 1_500_003, "nic.rx_buffer": "16KiB", "port.rate": "10Gbps"},
         lambda result: result.drops.get("RX_BUFFER_FULL", 0) > 500 and busy("nic.pipeline", 0.99)(result),
     ),
-    "switch core": Case(poisson(3000, 800), {"switch.timing": "core", "switch.clock": "161.132813MHz"}),
+    "switch core": Case(poisson(1500, 800), {"switch.timing": "core", "switch.clock": "161.132813MHz"}),
     "busy bus": Case(
-        poisson(3000, 650, senders=WIRE_TOO, receivers=(WIRE, WIRE, GROUP, *EVERYONE)),
+        poisson(1500, 650, senders=WIRE_TOO, receivers=(WIRE, WIRE, GROUP, *EVERYONE)),
         {"switch.timing": "core", "switch.bus_bits": 64, "switch.clock": "97.13MHz", "port.rate": "39.7Gbps"},
         busy("switch.bus", 0.85),
     ),
     "full bus": Case(
-        poisson(3000, 500, (64, 300, 1518), senders=(WIRE, WIRE, WIRE, *GUESTS)),
+        poisson(1500, 500, (64, 300, 1518), senders=(WIRE, WIRE, WIRE, *GUESTS)),
         {"switch.timing": "core", "switch.bus_bits": 128, "switch.clock": "41.13MHz", "port.rate": "39.7Gbps",
          "nic.max_pps": 3_000_003},
         drops("RX_BUFFER_FULL"),
     ),
-    "store": Case(poisson(2500, 1100), {"nic.store_rate": "8Gbps"}),
-    "far host": Case(poisson(3000, 700), {"pcie.propagation": "150.01ns", "pcie.dllp_model": "tlp1"}),
+    "store": Case(poisson(1250, 1100), {"nic.store_rate": "8Gbps"}),
+    "far host": Case(poisson(1500, 700), {"pcie.propagation": "150.01ns", "pcie.dllp_model": "tlp1"}),
     "odd cuts": Case(
-        poisson(3000, 400, (65, 570, 1001, 1518)),
+        poisson(1500, 400, (65, 570, 1001, 1518)),
         {"pcie.generation": 3, "pcie.max_payload": "512B", "pcie.max_read_request": "1KiB", "pcie.address_bits": 32,
          "pcie.ecrc": True, "pcie.read_completion_boundary": "128B", "host.buffer_offset": "100B"},
     ),
-    "completions of 64 B": Case(poisson(3000, 700), {"host.completion_bytes": "rcb", "host.buffer_offset": "64B"},
+    "completions of 64 B": Case(poisson(1500, 700), {"host.completion_bytes": "rcb", "host.buffer_offset": "64B"},
                                 busy("pcie.down", 0.5)),
     "mirrored ingress, groups": Case(
         poisson(2000, 2500, receivers=(GROUP, *GUESTS, WIRE), senders=WIRE_TOO),
         {"switch.mirrors": [{"to": "vf3", "from": "vf0"}, {"to": "vf2", "from": "vf0"}]}, mirrored(),
     ),
     "mirrored egress": Case(
-        poisson(2500, 1000, receivers=(VF0, VF1, VF1, WIRE)),
+        poisson(1250, 1000, receivers=(VF0, VF1, VF1, WIRE)),
         {"switch.mirrors": [{"to": "pf", "from": "vf1", "direction": "egress"}], "nic.tx_buffer": "3KiB"}, mirrored(),
     ),
     "mirrored VLAN, slow guest": Case(
@@ -222,7 +222,7 @@ SAME = {
         {"switch.mirrors": [{"to": "pf", "vlan": 1}], "driver.frame_time": "1500.7ns"}, mirrored(lost="NO_DESCRIPTOR"),
     ),
     "mirrored uplink, small buffer": Case(
-        poisson(3000, 700, senders=(WIRE, WIRE, *GUESTS), receivers=WIRE_TOO),
+        poisson(1500, 700, senders=(WIRE, WIRE, *GUESTS), receivers=WIRE_TOO),
         {"switch.mirrors": [{"to": "pf", "from": "uplink"}, {"to": "vf3", "from": "uplink", "direction": "egress"}],
          "nic.tx_buffer": "3KiB", "nic.rx_buffer": "3KiB", "port.rate": "39.7Gbps"},
         mirrored(lost="RX_BUFFER_FULL"),
@@ -234,23 +234,23 @@ SAME = {
         lambda result: mirrored()(result) and drops("NO_DESTINATION", 500)(result),
     ),
     "translations, writes take time": Case(
-        poisson(2500, 900, senders=WIRE_TOO, receivers=WIRE_TOO),
+        poisson(1250, 900, senders=WIRE_TOO, receivers=WIRE_TOO),
         {"host.iotlb": {"entries": 8, "miss": "330.0013ns", **AT_ONCE}, "host.write_latency": "170.0007ns"},
         translations(0.4),
     ),
     "translations, many misses": Case(
-        poisson(2500, 900, senders=WIRE_TOO, receivers=WIRE_TOO),
+        poisson(1250, 900, senders=WIRE_TOO, receivers=WIRE_TOO),
         {"host.iotlb": {"entries": 8, "miss": "330.0013ns", **AT_ONCE}}, translations(0.4),
     ),
     "translations, polled, writes wait": Case(
-        poisson(2500, 900, senders=(WIRE, WIRE, *GUESTS)),
+        poisson(1250, 900, senders=(WIRE, WIRE, *GUESTS)),
         {"host.iotlb": {"entries": 3, "miss": "2100.0013ns", **AT_ONCE}, "driver.rx_interrupt_batch": 0,
          "driver.tx_interrupt_batch": 0, "host.buffer_bytes": "2KiB", "nic.rx_writeback_batch": 3,
          "pcie.credits": {"ph": 12, "pd": 120, "return": "200ns"}},
         lambda result: translations(0.4)(result) and stalled("credits")(result),
     ),
     "translations, jitter, slow memory": Case(
-        poisson(2500, 1100, (64, 570, 1518, 4000)),
+        poisson(1250, 1100, (64, 570, 1518, 4000)),
         {**LONG_FRAMES, "host.iotlb": {"entries": 64, "miss": "330.0013ns", **AT_ONCE}, "host.buffer_bytes": "1KiB",
          "host.buffer_offset": "100B", "host.jitter": {"kind": "uniform", "range": "1us"},
          "pcie.credits": {"pd": 64, "return": "200ns"}, "host.write_drain": "12Gbps", "nic.rx_ring": 128,
@@ -278,12 +278,12 @@ SAME = {
 
 # Both directions' ends coincide again and again where all TLPs have a few lengths and timers go with whole times.
 TIES = {
-    "short frames": Case(poisson(4000, 160, (64,))),
-    "interrupts, one by one": Case(poisson(3000, 900), ALL_ONE),
+    "short frames": Case(poisson(2000, 160, (64,))),
+    "interrupts, one by one": Case(poisson(1500, 900), ALL_ONE),
     "short frames, saturated": Case(pairs(64), {}, busy("pcie.up", 0.999)),
     "short frames, saturated, one by one": Case(pairs(64), ALL_ONE, busy("pcie.up", 0.99)),
-    "short frames, few tags": Case(poisson(4000, 200, (64,)), {"pcie.tags": 4}, stalled("tags")),
-    "pipeline in step with timers": Case(poisson(2500, 1100), {"nic.max_pps": 1_000_000}, busy("nic.pipeline", 0.7)),
+    "short frames, few tags": Case(poisson(2000, 200, (64,)), {"pcie.tags": 4}, stalled("tags")),
+    "pipeline in step with timers": Case(poisson(1250, 1100), {"nic.max_pps": 1_000_000}, busy("nic.pipeline", 0.7)),
 }
 QUICK = ("mixed sizes", "tags", "jitter", "jumbo frames, small cache, jitter")
 

@@ -262,7 +262,7 @@ def test_the_table_of_attributes_is_right():
     with_flow_control = configs_with_flow_control()
     text = re.sub(r"\badapter\b", "a", reference_text())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 146
+    assert len(table) == 150
     for key, attribute in table.items():
         has_extenders = "extenders" in key
         if "flow_control" in key:
@@ -271,8 +271,8 @@ def test_the_table_of_attributes_is_right():
             held = with_both if has_extenders else with_bridges
         elif key.startswith(("scenario[0].mailbox", "scenario[0].pf", "scenario[0].when")):
             held = {"mailbox": with_message, "pf": with_call, "when": with_condition}[key.split(".")[1]]
-        elif is_of_sends(key):
-            held = with_sends
+        elif is_of_sends(key) or "virtual_switch" in key:
+            held = with_sends if is_of_sends(key) else config_from_mapping({"nic": {"mode": "vswitch"}})
         else:
             held = with_extenders if has_extenders else with_adapters if "adapters" in key else config
         written = held.resolved()

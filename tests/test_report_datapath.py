@@ -60,7 +60,8 @@ def test_memory_that_takes_time_has_its_share():
     assert datapath_parts(draining)["memory"] == ("Host memory", ("61.3 % busy",), 0.613)
 
 
-@pytest.mark.parametrize("resource", [*RESOURCES, "<&>"])
+# A virtual switch has no part in an adapter's datapath, and its page no such picture.
+@pytest.mark.parametrize("resource", [*(name for name in RESOURCES if name != "vswitch"), "<&>"])
 def test_the_limit_is_marked_once_in_each_drawing_and_told_in_words(resource):
     limit = Bottleneck(resource=resource, utilization=1.0, why="")
     drawn = datapath_figure(sample_result(bottleneck=limit), "k")

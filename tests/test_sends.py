@@ -13,6 +13,7 @@ from hwmodel.config.check_sends import check_segments, check_sends
 from hwmodel.config.workload import lengths_of_send
 from hwmodel.results import check_balance
 from tests.config_cases import complaints
+from tests.run_cases import measured
 
 GEN2_X8 = {"pcie": {"generation": 2, "lanes": 8}, "nic": {"vfs": 2}, "run": {"duration": "2ms", "clocks": "exact"}}
 SENDS = {"workload.segment_bytes": "64KiB", "workload.pattern": "to_wire"}
@@ -23,7 +24,7 @@ def config(changes: dict[str, Any]) -> Config:
 
 
 def run(changes: dict[str, Any]) -> Result:
-    result = simulate(config(changes))
+    result = measured(config(changes))
     assert check_balance(result) == []
     return result
 
@@ -205,7 +206,8 @@ def test_frames_of_two_senders_in_turns_are_not_coalesced() -> None:
 
 def test_frames_of_a_send_are_accounted_for_as_a_function_goes_in_its_midst() -> None:
     events = [{"at": "150us", "reset": "vf0"}, {"at": "400us", "reset": "vf1"}]
-    found = run({**BETWEEN, "nic.rsc": {}, "scenario": events, "run.warmup": "100us"})
+    found = simulate(config({**BETWEEN, "nic.rsc": {}, "scenario": events, "run.warmup": "100us"}))
+    assert check_balance(found) == []
     assert found.drops["FUNCTION_RESET"] > N_FRAMES
     assert found.segments["sends"] >= 5
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from functools import cache
 from itertools import groupby, pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -92,13 +93,19 @@ KINDS: Mapping[str, dict[str, Any]] = {
 }
 
 
+@cache
+def undisturbed(kind: str | None = None) -> Outcome:
+    """Run many frames without commands, by what a kind of command leads to."""
+    return play(replace(BASE, **KINDS[kind]) if kind else BASE, many_frames())
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("at_fs", [0, 1], ids=["at the start", "before the first frame"])
 def test_a_change_ahead_of_all_frames_is_how_the_adapter_is_built(kind: str, at_fs: int) -> None:
     changed, arrivals = replace(BASE, **KINDS[kind]), many_frames()
     outcome = play(BASE, arrivals, (at_fs, changed))
-    assert outcome == play(changed, arrivals)
-    assert outcome != play(BASE, arrivals)
+    assert outcome == undisturbed(kind)
+    assert outcome != undisturbed()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -106,7 +113,7 @@ def test_a_change_to_the_same_changes_nothing(kind: str) -> None:
     parameters, arrivals = replace(BASE, **KINDS[kind]), many_frames()
     times_fs = [arrivals[40][0], arrivals[80][0], 13 * US_FS + 1, 13 * US_FS + 1]
     same = [(at_fs, replace(parameters)) for at_fs in times_fs]
-    assert play(parameters, arrivals, *same) == play(parameters, arrivals)
+    assert play(parameters, arrivals, *same) == undisturbed(kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -115,13 +122,12 @@ def test_commands_of_one_instant_come_in_their_order(kind: str) -> None:
     alone = play(BASE, arrivals, (at_fs, changed))
     first = replace(BASE, **KINDS["wire" if kind == "link" else "link"], rate_limits={VF2: (GBPS, 1)})
     assert play(BASE, arrivals, (at_fs, first), (at_fs, changed)) == alone
-    assert play(BASE, arrivals, (at_fs, first)) != alone != play(BASE, arrivals)
+    assert play(BASE, arrivals, (at_fs, first)) != alone != undisturbed()
 
 
 def test_commands_behind_the_last_frame_do_not_prolong_a_run() -> None:
-    arrivals = many_frames()
     slow = replace(BASE, port_rate_bps=10**9)
-    assert play(BASE, arrivals, (10**6 * US_FS, slow), (2 * 10**6 * US_FS, BASE)) == play(BASE, arrivals)
+    assert play(BASE, many_frames(), (10**6 * US_FS, slow), (2 * 10**6 * US_FS, BASE)) == undisturbed()
 
 
 def other(value: Any) -> Any:
@@ -163,12 +169,12 @@ def test_a_frame_is_decided_by_the_tables_of_the_moment_at_which_it_is_switched(
     parameters = nic(switch=tables(), **pipeline)
     without = replace(parameters, switch=tables({"vf1": {"vlans": (2,)}}))
     arrivals = [(START_FS, VF0, VF1, 1518)]
-    undisturbed = play(parameters, arrivals)
-    switched_fs = end_of("switch", undisturbed.journeys[0])
+    whole = play(parameters, arrivals)
+    switched_fs = end_of("switch", whole.journeys[0])
     # What is unknown leaves by the wire.
     assert [each.destination for each in play(parameters, arrivals, (switched_fs, without)).deliveries] == [WIRE]
-    assert play(parameters, arrivals, (switched_fs + 1, without)) == undisturbed
-    assert play(parameters, arrivals, (switched_fs - 1, without), (switched_fs, parameters)) == undisturbed
+    assert play(parameters, arrivals, (switched_fs + 1, without)) == whole
+    assert play(parameters, arrivals, (switched_fs - 1, without), (switched_fs, parameters)) == whole
 
 
 def limited(fs_per_byte: int | None, **changes: Any) -> NicParameters:
@@ -249,9 +255,9 @@ def runs(journeys: Sequence[Journey]) -> list[tuple[int, int]]:
 def test_a_weight_counts_from_the_next_turn_on() -> None:
     both = {VF0: [(VF2, 1518)], VF3: [(VF1, 1518)]}
     before, after = (limited(None, tx_ring=512, scheduler="weighted", weights={VF0: weight}) for weight in (5, 8))
-    undisturbed = saturate(before, 200 * US_FS, saturating=both)
+    whole = saturate(before, 200 * US_FS, saturating=both)
     # In the midst of a turn, behind its second frame.
-    at_fs = picked_fs(undisturbed)[5 * 5 + 1] + 1
+    at_fs = picked_fs(whole)[5 * 5 + 1] + 1
     outcome = saturate(before, 200 * US_FS, (at_fs, after), saturating=both)
     turns = [n for source, n in runs(outcome.journeys) if source == VF0][:-1]
     assert turns == [5] * 6 + [8] * (len(turns) - 6)

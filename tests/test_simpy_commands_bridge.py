@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -84,6 +85,11 @@ def many_frames() -> list[tuple[int, str, bytes]]:
     ]
 
 
+@cache
+def undisturbed(mode: str) -> SystemOutcome:
+    return play(MODES[mode], many_frames())
+
+
 MODES: Mapping[str, Setup] = {
     "veb": setup(bridge={"policy": (police(5 * 10**8, 3000, port="a.vf0"),), "ageing_fs": 9 * US_FS}),
     "multichannel": setup("multichannel"),
@@ -114,9 +120,9 @@ KINDS: Mapping[str, tuple[str, Change]] = {
 @pytest.mark.parametrize("at_fs", [0, 1], ids=["at the start", "before the first frame"])
 def test_a_change_ahead_of_all_frames_is_how_the_system_is_built(kind: str, at_fs: int) -> None:
     (mode, change), arrivals = KINDS[kind], many_frames()
-    begins, undisturbed = MODES[mode], play(MODES[mode], arrivals)
+    begins = MODES[mode]
     outcome = play(begins, arrivals, (at_fs, change))
-    assert outcome != undisturbed
+    assert outcome != undisturbed(mode)
     silent = replace(begins.bridges[0], announce=False)
     if at_fs == 0 or not begins.bridges[0].announce:
         assert outcome == play(change(begins), arrivals)
@@ -129,12 +135,11 @@ def test_a_change_ahead_of_all_frames_is_how_the_system_is_built(kind: str, at_f
 def test_a_change_to_the_same_changes_nothing(mode: str) -> None:
     begins, arrivals = MODES[mode], many_frames()
     times_fs = [arrivals[40][0], arrivals[80][0], 30 * US_FS + 1, 30 * US_FS + 1]
-    undisturbed = play(begins, arrivals)
     again = setup(mode)._replace(bridges=[replace(begins.bridges[0])])
-    assert play(begins, arrivals, *((at_fs, again) for at_fs in times_fs)) == undisturbed
+    assert play(begins, arrivals, *((at_fs, again) for at_fs in times_fs)) == undisturbed(mode)
     # Whatever is changed and changed back between two commands of one instant.
-    assert play(begins, arrivals, (times_fs[0], FEWER[mode]), (times_fs[0], again)) == undisturbed
-    assert play(begins, arrivals, (times_fs[0], FEWER[mode])) != undisturbed
+    assert play(begins, arrivals, (times_fs[0], FEWER[mode]), (times_fs[0], again)) == undisturbed(mode)
+    assert play(begins, arrivals, (times_fs[0], FEWER[mode])) != undisturbed(mode)
 
 
 def alone(begins: Setup, *changes: tuple[int, Change], sender: str = "a.vf0", to: str = "b.vf1") -> SystemOutcome:

@@ -8,6 +8,7 @@ import pytest
 
 from hwmodel import limits, simulate
 from hwmodel.config import config_from_mapping
+from tests.run_cases import measured
 
 DOORBELL_NS = 100 / 16  # driver.doorbell_time over driver.refill_batch
 
@@ -56,7 +57,7 @@ def test_the_closed_form_has_what_a_frame_takes(pass_by, byte_ns):
         found = limits(config)
         assert found.limited_by == "driver.rx"
         assert found.mpps == pytest.approx(1e3 / frame_ns(frame_bytes, pass_byte_ns=byte_ns), rel=1e-6)
-        assert simulate(config).totals.mpps == pytest.approx(found.mpps, rel=0.02)
+        assert measured(config).totals.mpps == pytest.approx(found.mpps, rel=0.02)
 
 
 def test_four_pools_fill_the_wire_with_long_frames():
@@ -66,13 +67,13 @@ def test_four_pools_fill_the_wire_with_long_frames():
 
 
 def test_fewer_cores_than_vms_share_them():
-    result = simulate(received(8, 64, {"host.cores": 2}))
+    result = measured(received(8, 64, {"host.cores": 2}))
     assert result.totals.mpps == pytest.approx(2e3 / frame_ns(64), rel=0.03)
     assert [core.core for core in result.cpu.cores] == [0, 1]
 
 
 def test_a_function_costs_its_vm_no_passing():
-    result = simulate(received(1, 64, {"nic.mode": "sriov"}))
+    result = measured(received(1, 64, {"nic.mode": "sriov"}))
     assert result.totals.mpps == pytest.approx(1e3 / (800 + 60 * 0.1 + DOORBELL_NS), rel=0.02)
     assert "passing" not in result.cpu.cores[0].by
 
@@ -83,7 +84,7 @@ def test_queues_sit_on_the_cores_that_are_given(mode):
         "nic.mode": mode, "nic.queues_per_vf": 2, "host.cores": 5, "workload.connections": 64,
         "switch.ports": [{"name": "vf0", "cores": [3, 4]}, {"name": "vf1", "cores": [1]}],
     }  # fmt: skip
-    result = simulate(received(2, 64, changes))
+    result = measured(received(2, 64, changes))
     busy = {core.core: core.busy for core in result.cpu.cores}
     assert busy[0] == busy[2] == 0 and min(busy[1], busy[3], busy[4]) > 0.97
     first, second = (next(vm.rx_mpps for vm in result.vms if vm.name == name) for name in ("vf0", "vf1"))
@@ -92,7 +93,7 @@ def test_queues_sit_on_the_cores_that_are_given(mode):
 
 def test_a_driver_that_polls_leaves_its_core_no_rest():
     changes = {"driver.preset": "dpdk", "workload.flows": [["uplink", "vf0", "1Gbps"]], "host.cores": 3}
-    result = simulate(received(1, 1518, changes))
+    result = measured(received(1, 1518, changes))
     cores = {core.core: core for core in result.cpu.cores}
     assert cores[1].busy == pytest.approx(1) and cores[1].by["polling"] > 0.9
     assert result.cpu.cores_busy == pytest.approx(1 - cores[1].by["polling"], abs=1e-6)
@@ -107,7 +108,7 @@ def test_interrupts_and_messages_are_told_apart():
                      "arrivals": "periodic"},
         "run": {"duration": "20ms", "warmup": "1ms"},
     }  # fmt: skip
-    result = simulate(config_from_mapping(block))
+    result = measured(config_from_mapping(block))
     core = next(core for core in result.cpu.cores if core.core == 1)
     per_s = 1e7 / (64 * 8)
     assert core.by["interrupts"] == pytest.approx(per_s * 1e-6, rel=0.05)  # driver.interrupt_time 1 us, one a frame
@@ -128,7 +129,7 @@ def test_a_send_is_passed_whole(pass_by, byte_ns):
         "run": {"duration": "10ms"},
     })  # fmt: skip
     send_ns = 800 + 400 + 6 * 80 + 65602 * byte_ns  # the driver's, a tenth of it for each descriptor, copying
-    result = simulate(config)
+    result = measured(config)
     assert result.segments["descriptors"] == 6 * result.segments["sends"]
     sends_per_s = 4e9 / (8 * (45 * 1518 + 446))
     by = {word: sum(core.by.get(word, 0) for core in result.cpu.cores) for word in ("driver", "passing", "copying")}

@@ -45,6 +45,9 @@ _Product = tuple[Fraction, Fraction]
 def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> list[Ceiling]:
     """List the ceilings beside the two directions of the link, those that nothing uses left out."""
     traffic, beside = demand.sought, demand.beside
+    if config.has_virtual_switch:
+        found = [*_drivers(config, traffic, beside), *_virtual_switch(config, traffic, beside)]
+        return [ceiling for ceiling in found if ceiling.per_frame or ceiling.per_s]
     found = [
         *tag_ceilings(config, transactions),
         *credit_ceilings(config, transactions),
@@ -345,6 +348,31 @@ def core_of(config: Config, station: str) -> int:
 
 def _guest(station: str) -> int:
     return 0 if station == "pf" else int(station.removeprefix("vf")) + 1
+
+
+def _virtual_switch(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+    """Give the busiest of the cores that pass frames on in the host's memory; batches are full, rings alike."""
+    own = config.host.virtual_switch
+    assert own is not None, "it is filled in"
+
+    def taken_s(one: Traffic) -> Fraction:
+        a_copy_fs = own.frame_time_fs + sum_of(
+            [share * own.byte_time_fs * (n_bytes - FCS_BYTES) for n_bytes, share in one.sizes]
+        )
+        return (one.written * a_copy_fs + one.reads * Fraction(own.batch_time_fs, own.batch)) / FS_PER_S
+
+    def busiest(one: Traffic) -> Fraction:
+        of_cores, n_queues = dict[int, Fraction](), config.nic.queues_per_vf
+        for station, share in one.sent.items():
+            for queue in range(n_queues):
+                core = own.cores[(_guest(station) * n_queues + queue) % len(own.cores)]
+                of_cores[core] = of_cores.get(core, ZERO) + share / n_queues
+        total = sum_of([*of_cores.values()])
+        return max(of_cores.values()) / total if total else ZERO
+
+    per_s = sum((busiest(one) * taken_s(one) * (one.frames_per_s or 0) for one in beside), ZERO)
+    what = f"core of the virtual switch, {'frame_time, byte_time' if own.byte_time_fs else 'frame_time'}"
+    yield Ceiling("vswitch", what, "s", Fraction(1), busiest(traffic) * taken_s(traffic), per_s)
 
 
 def _pipeline(

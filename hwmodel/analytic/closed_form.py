@@ -113,11 +113,11 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
     )
     frames_per_s, bits_per_s = _delivered(found.demand, found.rate)
     longest = max(n_bytes for n_bytes, _ in asked.sizes)
-    latency_steps = _latency_steps(config, asked)
+    latency_steps = {} if config.has_virtual_switch else _latency_steps(config, asked)
     lone = lone_frame_of(config, *asked.first, longest) if asked.first else None
     first_read = min(first.pcie.max_read_request_bytes, longest - FCS_BYTES)
     return Limits(
-        link_name=", ".join(dict.fromkeys(server.config.pcie.link_name for server in system.servers)),
+        link_name=", ".join(dict.fromkeys(_switched_by(server.config) for server in system.servers)),
         raw_gbps=float(link_rate_of(first.pcie).raw_bps / BPS_PER_GBPS),
         up_bytes=float(up),
         down_bytes=float(down),
@@ -125,7 +125,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         gbps=float(bits_per_s / BPS_PER_GBPS),
         limited_by=short_name(found.least),
         unloaded_latency_ns=_mean_latency_ns(asked, latency_steps),
-        round_trip_ns=round_trip_fs(first, first_read) / FS_PER_NS,
+        round_trip_ns=None if first.has_virtual_switch else round_trip_fs(first, first_read) / FS_PER_NS,
         frames_per_s=found.rate,
         beside_per_s=sum((one.frames_per_s or ZERO for one in found.demand.beside), ZERO),
         ceilings=found.ceilings,
@@ -137,6 +137,10 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         is_exact=is_exact(config, found.demand, found.ceilings, found.least) and not any(_of_doorbells(system, found)),
         find_details=partial(_details, config, system, found, mix, lone, latency_steps.get(longest, ())),
     )
+
+
+def _switched_by(config: Config) -> str:
+    return "the host's virtual switch" if config.has_virtual_switch else config.pcie.link_name
 
 
 def _details(

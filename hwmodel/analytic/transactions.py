@@ -314,6 +314,8 @@ def transactions_of(
     where a timer rules them; None: they go by frames. Where VMs have different drivers each has its part of the frames
     with its own batches, and what a timer rules is left out.
     """
+    if config.has_virtual_switch:  # nothing crosses the link
+        return ()
     seen = config.for_functions((*traffic.sent, *traffic.received))
     if seen is not None:
         return _transactions(_Asked.of(seen, traffic), interrupts_per_s)

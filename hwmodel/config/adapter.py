@@ -19,7 +19,7 @@ Arbitration = Literal["round_robin", "reads_first", "writes_first", "arrival"]
 HeaderCredits = Annotated[int, Whole(0, 127)]  # PCI Express Base Specification 3.0, 2.6.1: at most 127 outstanding
 DataCredits = Annotated[int, Whole(0, 2047)]  # the same: at most 2047 outstanding, 16 B each
 DevicePreset = Literal["82576", "82599", "X540", "X550", "XL710"]
-NicMode = Literal["sriov", "vmdq"]
+NicMode = Literal["sriov", "vmdq", "vswitch"]
 MODEL_MAX_VFS = 128
 # What a simulation has room for: queue pairs of all functions together, and descriptors of all Tx (or Rx) rings.
 MODEL_MAX_QUEUES = 1024
@@ -258,7 +258,8 @@ class Nic(Block):
     mode: Annotated[NicMode, Word(NicMode)] = key(
         "sriov",
         "How VMs have their queues: each has a virtual function and its own driver (sriov), or the PF has all queues, "
-        "a pool for each VM, and the hypervisor's driver passes the frames to the VMs and from them (vmdq).",
+        "a pool for each VM, and the hypervisor's driver passes the frames to the VMs and from them (vmdq), or VMs "
+        "have ports of the host's virtual switch and nothing of the adapter (vswitch).",
     )
     vfs: Annotated[int, Whole(1, MODEL_MAX_VFS)] = key(
         8, "Virtual functions, one for each VM: vf0, vf1 and so on; in mode vmdq the VMs' pools, of the same names."

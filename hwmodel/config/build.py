@@ -22,6 +22,7 @@ from .check_ports import check_port_system, check_ports
 from .check_sends import check_sends
 from .check_steering import check_queues, check_steering
 from .check_switch import check_servers, check_stations, check_switch
+from .check_virtual_switch import check_virtual_switch
 from .check_workload import check_load, check_policers, check_wire, check_workload
 from .document import Document, KeyPath, Problem, is_within, raise_problems
 from .findings import Doubts, Findings, Part
@@ -275,6 +276,7 @@ def cross_check(
             check_stations,
             check_switch,
             check_queues,
+            check_virtual_switch,
             check_steering,
             check_arbitration,
             check_flow_control,

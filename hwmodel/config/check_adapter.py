@@ -113,7 +113,7 @@ def check_device(config: Config, findings: Findings) -> None:
 
 def _check_functions(config: Config, findings: Findings, name: str, device: Device) -> None:
     nic = config.nic
-    if nic.vfs > device.max_vfs and not config.has_pools:
+    if nic.vfs > device.max_vfs and nic.mode == "sriov":
         findings.add(
             f"{nic.vfs} VFs are more than the {device.max_vfs} of the {name} (nic.preset: null has no such limit)",
             "nic.vfs",
@@ -140,7 +140,7 @@ def _check_functions(config: Config, findings: Findings, name: str, device: Devi
 
 def _check_vectors(config: Config, findings: Findings, name: str, device: Device) -> None:
     n_vectors, most = config.nic.vectors_per_function, device.vectors_per_vf
-    if n_vectors is not None and most is not None and n_vectors > most and not config.has_pools:
+    if n_vectors is not None and most is not None and n_vectors > most and config.nic.mode == "sriov":
         findings.add(
             f"{n_vectors} vectors for queues; a VF of the {name} has {most + 1} in all, one of them for messages of "
             "the PF",

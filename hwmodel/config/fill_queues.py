@@ -13,6 +13,7 @@ from hwmodel.units import UnitError, format_bytes, parse_bytes
 from .adapter import Nic
 from .presets import DEVICES, Device
 from .steering import FlowDirector
+from .virtual_switch import COPY_BYTE_TIME
 
 # What it takes a hypervisor to pass a frame between the adapter and a VM. Model's choice: "up to 30 Gb/s" is what
 # textbooks say of virtual switches that pass pointers, which at 1500 B is 2.5 Mpps, 400 ns a frame on one core.
@@ -37,6 +38,20 @@ def fill_queues(driver: Any, nic: Any, preset: str | None, n_ports: int, *, has_
         _fill_table(steering, nic, device)
         if not has_own_buffer:
             _take_memory(steering, nic, n_ports, device)
+
+
+def fill_virtual_switch(host: dict[str, Any], switch: Any, nic: Any) -> None:
+    """Fill in what passing frames takes in a virtual switch, and on which core; nothing leaves by the adapter."""
+    is_used = isinstance(nic, dict) and nic.get("mode") == "vswitch"
+    if is_used and host.get("virtual_switch") is None:
+        host["virtual_switch"] = {}
+    own = host.get("virtual_switch")
+    if isinstance(own, dict):
+        own.setdefault("byte_time", COPY_BYTE_TIME.get(str(own.get("pass_by", "copy")), "0ns"))
+        cores = host.get("cores")
+        own.setdefault("cores", [cores - 1 if isinstance(cores, int) and cores > 0 else 0])
+    if is_used and isinstance(switch, dict) and isinstance(switch.setdefault("uplink", {}), dict):
+        switch["uplink"].setdefault("vlans", [])
 
 
 def _drivers(driver: Any) -> Iterator[dict[str, Any]]:

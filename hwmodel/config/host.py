@@ -8,6 +8,7 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from .kinds import Block, ByteCount, Duration, Kind, Listing, Rate, Truth, Whole, Word, key, said_where_set, wrong
 from .names import Name
+from .virtual_switch import VirtualSwitch
 
 JitterKind = Literal["fixed", "uniform", "histogram"]
 HostPreset = Literal["xeon_e5_2630v4", "xeon_e5_2637v3", "xeon_e3_1226v3_outside_model"]
@@ -193,8 +194,21 @@ class Host(Block):
     iotlb: Iotlb | None = key(None, "Translation cache of the IOMMU; null: none, every address translates at once.")
     cache: Cache | None = key(None, "The last-level cache; null: `read_latency` holds for every read.")
     cores: Annotated[int, Whole(1, MOST_CORES)] = key(
-        8, "Processor cores of the VMs. With fewer than VMs, VMs share them.", derived="one for each VF"
+        8,
+        "Processor cores of the VMs, and of a virtual switch. With fewer than VMs, VMs share them.",
+        derived="one for each VF; in nic.mode vswitch two more, for the PF and the switch",
     )
+    virtual_switch: VirtualSwitch | None = key(
+        None, "The host's virtual switch, which nic.mode: vswitch has; null: none."
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Say nothing of a virtual switch where there is none."""
+        said: dict[str, Any] = write(self)
+        if self.virtual_switch is None:
+            said.pop("virtual_switch", None)
+        return said
 
     @property
     def unmeasured(self) -> str | None:

@@ -138,6 +138,11 @@ class Config(Block):
         return self.nic.mode == "vmdq"
 
     @property
+    def has_virtual_switch(self) -> bool:
+        """Say whether VMs have ports of the host's virtual switch, and nothing of the adapter."""
+        return self.nic.mode == "vswitch"
+
+    @property
     def drivers(self) -> tuple[VmDriver, ...]:
         """Return the drivers that functions have, each once."""
         if not self.driver.vms:

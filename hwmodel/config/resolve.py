@@ -18,7 +18,7 @@ from hwmodel.wire.ethernet import format_mac
 from .adapter import MODEL_MAX_VFS, Nic, WirePort
 from .bridge import ADAPTER, OUTSIDE, Bridge
 from .document import Document, KeyPath, Problem, copied_data
-from .fill_queues import fill_queues
+from .fill_queues import fill_queues, fill_virtual_switch
 from .fill_thresholds import fill_thresholds
 from .host import MOST_CORES
 from .model import OF_SYSTEM, Config
@@ -74,7 +74,9 @@ def fill(
     n_ports = _number_of_ports(data["port"])
     fill_queues(driver, nic, _preset_name(nic, "82599"), n_ports, has_own_buffer=has_own_buffer)
     if isinstance(data["host"], dict):
-        data["host"].setdefault("cores", min(MOST_CORES, _number_of_vfs(nic) + vfs_beside))
+        n_beside = 2 if isinstance(nic, dict) and nic.get("mode") == "vswitch" else 0  # the PF, and the switch
+        data["host"].setdefault("cores", min(MOST_CORES, _number_of_vfs(nic) + vfs_beside + n_beside))
+        fill_virtual_switch(data["host"], data["switch"], nic)
     if isinstance(data["switch"], dict):
         _fill_stations(data["switch"], function_names(data), server, interfaces_before, n_ports)
     if isinstance(workload, dict):

@@ -281,6 +281,9 @@ def _without_time(document: Document, config: Config) -> Iterator[Problem]:
             yield Problem(place, f"scenario.{at}.mailbox.times", message)
 
 
+_WITHOUT_FUNCTIONS = {"vmdq": "pools of the PF's queues", "vswitch": "ports of the host's switch"}
+
+
 def _misfits(document: Document, config: Config) -> Iterator[Problem]:
     """Give a problem for each thing in a message, or a call, that does not go together or names nobody.
 
@@ -288,9 +291,11 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
     """
     vfs = None
     for at, event in enumerate(config.scenario):
-        if event.kinds and not event.is_set and _is_of_pools(config, event):
+        mode = _mode_of(config, event) if event.kinds and not event.is_set else None
+        if mode in _WITHOUT_FUNCTIONS:
             message = (
-                "with nic.mode: vmdq VMs have pools of the PF's queues, no functions that come, go or ask for something"
+                f"with nic.mode: {mode} VMs have {_WITHOUT_FUNCTIONS[mode]}, no functions that come, go or ask for "
+                "something"
             )
             yield Problem(
                 document.place_of(("scenario", at, event.kind), key=True), f"scenario.{at}.{event.kind}", message
@@ -316,8 +321,8 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
             yield Problem(document.place_of(path, key=bool(key)), ".".join(map(str, path)), message)
 
 
-def _is_of_pools(config: Config, event: Event) -> bool:
-    """Tell whether an event of functions is of an adapter whose VMs have none."""
+def _mode_of(config: Config, event: Event) -> str | None:
+    """Return how the VMs of an event's server have their queues, None where there is no such server."""
     servers = {server.name: server.config for server in servers_of(config)}
     said = event.mailbox or event.pf
     if said is not None:
@@ -330,7 +335,7 @@ def _is_of_pools(config: Config, event: Event) -> bool:
     else:
         named = (event.reset or event.unplug or event.plug or "").rpartition(".")[0]
     own = servers.get(named)
-    return own is not None and own.has_pools
+    return None if own is None else own.nic.mode
 
 
 def _functions(config: Config) -> list[str]:

@@ -103,7 +103,7 @@ def configured(server: Server, at_fs: int | None = None, scenario: Config | None
     system = _System(adapter, server)
     system.probe()
     system.bind(PF)
-    n_vfs = 0 if server.config.has_pools else server.config.nic.vfs
+    n_vfs = server.config.nic.vfs if server.config.nic.mode == "sriov" else 0
     system.enable_vfs(n_vfs)
     adapter.wait(VF_READY_FS)
     for number in range(n_vfs):

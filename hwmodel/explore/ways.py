@@ -25,20 +25,20 @@ Changes = Mapping[str, Any]
 Progress = Callable[[float, str], None]
 FIRST_S_VID = 2  # 1 is the default S-channel
 WIRES = ("wire.tx", "wire.rx")
-NOT_BUILT = {
-    "vswitch_pointer": "a virtual switch in the hypervisor is not modelled",
-    "vswitch_copy": "a virtual switch in the hypervisor is not modelled",
-}
 
 
 @dataclass(frozen=True)
 class Way:
-    """Hold a way: the mode of the adapters' switches, who has the queues, and where policy acts on frames of VMs."""
+    """Hold a way: the mode of the adapters' switches, who has the queues, and where policy acts on frames of VMs.
+
+    `passed_by`: how a virtual switch in the host's memory passes frames on; None where there is none.
+    """
 
     name: str
     mode: ModeName
     policy_at: str = "bridge"
     nic_mode: str = "sriov"
+    passed_by: str | None = None
 
     @property
     def needs_bridge(self) -> bool:
@@ -53,6 +53,8 @@ WAYS = (
     Way("vn_tag", "vn_tag"),
     Way("e_tag", "e_tag"),
     Way("vmdq", "veb", policy_at="nic", nic_mode="vmdq"),
+    Way("vswitch_pointer", "veb", policy_at="host", nic_mode="vswitch", passed_by="pointer"),
+    Way("vswitch_copy", "veb", policy_at="host", nic_mode="vswitch", passed_by="copy"),
 )
 
 
@@ -92,8 +94,8 @@ def ways_of(config: Config) -> tuple[dict[Way, Config], dict[str, str]]:
 
 
 def left_out_ways(reasons: Mapping[str, str]) -> tuple[LeftOutWay, ...]:
-    """Return what is said of the ways that were not run, those that are not built among them."""
-    return tuple(LeftOutWay(way=name, reason=reason) for name, reason in {**reasons, **NOT_BUILT}.items())
+    """Return what is said of the ways that were not run."""
+    return tuple(LeftOutWay(way=name, reason=reason) for name, reason in reasons.items())
 
 
 def _made(config: Config, way: Way) -> Config | str:
@@ -120,6 +122,9 @@ def _changes(config: Config, way: Way) -> Iterator[tuple[str, Any]]:
     """Give what a way changes: a bridge that can control others' tags is a learning one for those that have none."""
     yield "switch.mode", way.mode
     yield "nic.mode", way.nic_mode
+    if way.passed_by is not None:
+        yield from _with_virtual_switch(config, way.passed_by)
+        return
     for one in bridges_of(config):
         yield f"{one.key}.kind", "controlling" if way.mode in TAG_MODES else "learning"
     if not MODES[way.mode].has_channels:
@@ -129,6 +134,26 @@ def _changes(config: Config, way: Way) -> Iterator[tuple[str, Any]]:
     yield from ((f"switch.ports.{name}.s_channel", s_vid) for name, s_vid in s_vids.items())
     if not config.switch.s_channels:
         yield "switch.s_channels", dict.fromkeys(s_vids.values(), "single")
+
+
+def _with_virtual_switch(config: Config, passed_by: str) -> Iterator[tuple[str, Any]]:
+    """Give what puts a virtual switch between VMs that stay on their cores; its own core is one more, if none is said.
+
+    No bridge and no wire stand between.
+    """
+    yield from ((key, None if key == "bridge" else []) for key in ("bridge", "bridges") if getattr(config, key))
+    yield "switch.uplink.vlans", []
+    own = config.host.virtual_switch
+    if own is None:
+        yield "host.virtual_switch", {"pass_by": passed_by, "cores": [config.host.cores]}
+        yield "host.cores", config.host.cores + 1
+        for function, port in enumerate(config.switch.ports):
+            yield f"switch.ports.{port.name}.cores", list(config.cores_of(function))
+        return
+    said = own.model_dump(mode="json", by_alias=True)
+    if own.pass_by != passed_by:
+        del said["byte_time"]
+    yield "host.virtual_switch", {**said, "pass_by": passed_by}
 
 
 def figures_of(way: Way, config: Config, result: Result) -> WayFigures:

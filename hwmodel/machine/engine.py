@@ -45,6 +45,7 @@ from hwmodel.machine.time.clock import (
     DOWN_ARRIVAL,
     DOWN_DONE,
     IN_MEMORY,
+    KICK,
     LINE,
     MODERATION_TIMER,
     PASSED,
@@ -54,6 +55,7 @@ from hwmodel.machine.time.clock import (
     SHAPER_TIMER,
     SOURCE_TIMER,
     STORED,
+    SWITCHING_TIMER,
     TIMERS,
     TX_WRITEBACK_TIMER,
     UP_ARRIVAL,
@@ -87,6 +89,7 @@ from hwmodel.machine.tlp_kinds import (
     TX_WRITEBACK,
 )
 from hwmodel.machine.traffic.sources import begin, feed_hungry, hunger, source_timer
+from hwmodel.machine.virtual_switch.passing import kicked, notified, switching_done
 
 NO_READ = -1
 
@@ -214,6 +217,8 @@ def timer(nic, now_fs):
     kind, index = take_timer(nic.clock)
     if kind == CORE_TIMER:
         piece_done(nic, now_fs, index)
+    elif kind == SWITCHING_TIMER:
+        switching_done(nic, now_fs, index)
     elif kind == SOURCE_TIMER:
         source_timer(nic, now_fs, index)
     elif kind == RX_WRITEBACK_TIMER:
@@ -261,8 +266,12 @@ def handle_rare(nic, now_fs):
         host_notices(nic, now_fs, nic.host[lane - IN_MEMORY].memory_writes.ring[take_first(clock, lane)])
     elif lane < CREDIT:
         set_next(clock, lane, NEVER)  # it only lets the idle link look at its queues
-    else:
+    elif lane < KICK:
         credits_returned(clock, link_at(nic, lane - CREDIT), now_fs, take_first(clock, lane))
+    elif lane == KICK:
+        kicked(nic, now_fs, take_first(clock, lane))
+    else:
+        notified(nic, now_fs, take_first(clock, lane))
     return NO_READ
 
 

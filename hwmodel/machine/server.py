@@ -45,6 +45,7 @@ from hwmodel.machine.switch.switch_state import HEADERS, SWITCH
 from hwmodel.machine.time.clock import ADAPTER_LINKS, ADAPTER_PORTS, BRIDGED_PORTS, CLOCK
 from hwmodel.machine.time.commands import COMMANDS
 from hwmodel.machine.traffic.traffic_state import TRAFFIC
+from hwmodel.machine.virtual_switch.virtual_switch_state import VIRTUAL_SWITCH
 
 # Linux's MAP_NORESERVE, which Python's module does not name on all machines; elsewhere the system sets aside what it
 # sees fit for memory that is never touched.
@@ -80,6 +81,7 @@ SERVER = record(
     ("groups", GROUPS),
     ("guests", GUESTS),
     ("host", HOST, (ADAPTER_LINKS,)),
+    ("virtual_switch", VIRTUAL_SWITCH),
     ("traffic", TRAFFIC),
     ("headers", HEADERS),
     ("wire", WIRE_END, (BRIDGED_PORTS,)),  # of the ports at whose other end a bridge may stand

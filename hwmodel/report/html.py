@@ -33,7 +33,7 @@ from hwmodel.report.tables import adapter_table, bridge_sentences, port_table, s
 from hwmodel.results.result import FlowResult, Result
 from hwmodel.words.bridge_reading import ports_of
 from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
-from hwmodel.words.modelled import falling_latency_sentences, modelled_sentence
+from hwmodel.words.modelled import falling_latency_sentences, is_switched_in_memory, modelled_sentence
 from hwmodel.words.quantities import page_time, printable
 from hwmodel.words.reading import (
     DELIVERY,
@@ -201,6 +201,8 @@ def _system_tables(result: Result) -> dict[str, tables.Table | None]:
 
 
 def _picture(result: Result, key: str) -> str:
+    if is_switched_in_memory(result.config):  # the picture is of an adapter's datapath
+        return ""
     return system_figure(result, key) if result.servers else datapath_figure(result, key)
 
 
@@ -235,7 +237,7 @@ def _figures(result: Result, key: str) -> dict[str, str]:
     drawn["latency"], drawn["parts"] = _latency_figure(result, f"{key}-latency"), _parts_figure(result, f"{key}-parts")
     drawn["alone"] = _lone_figure(result, f"{key}-alone")
     per_frame = bytes_per_frame(result)
-    if per_frame:
+    if per_frame and not is_switched_in_memory(result.config):
         drawn["link"] = figures.link_bytes(f"{key}-link", per_frame["up"], per_frame["down"], PURPOSE_WORDS)
     if result.drops and any(result.drops.values()):
         reasons = sorted(result.drops, key=lambda reason: (-result.drops[reason], reason))[:MOST_FLOW_BARS]
@@ -301,7 +303,8 @@ def _busy_figure(result: Result, key: str) -> str:
         for adapter in result.servers:
             shares |= {f"{adapter.name}.{name}": share for name, share in adapter.utilization.items()}
     else:
-        shares |= {"pcie.up": result.pcie.up.utilization, "pcie.down": result.pcie.down.utilization}
+        if not is_switched_in_memory(result.config):
+            shares |= {"pcie.up": result.pcie.up.utilization, "pcie.down": result.pcie.down.utilization}
         shares |= result.utilization
         if result.wire.utilization:
             shares.setdefault("wire", result.wire.utilization)

@@ -32,6 +32,12 @@ PASS_KEYS = ("driver.pass_time", "driver.pass_byte_time", "driver.pass_by")
 KEYS: Mapping[str, tuple[str, ...]] = {
     OFFERED_LOAD: ("workload.load", "workload.flows", "workload.external.rate"),
     "driver.tx": CORE_KEYS,
+    "vswitch": (
+        "host.virtual_switch.cores",
+        "host.virtual_switch.frame_time",
+        "host.virtual_switch.byte_time",
+        "host.virtual_switch.pass_by",
+    ),
     "nic.tx_ring": ("nic.tx_ring",),
     "nic.queue": ("nic.queue_time", "nic.queues_per_vf"),
     "tx.descriptors": ("nic.descriptor_cache",),

@@ -25,6 +25,7 @@ import numpy as np
 from hwmodel.config import descriptors_of
 from hwmodel.machine.pcie.link_state import MAX_TLP_BYTES
 from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of
+from hwmodel.simulation.nic_state import POSTED_AS
 from hwmodel.units import FS_PER_US
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ HOST_TIMES = (
     "frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "pass_time_fs", "interrupt_time_fs",
     "send_time_fs", "descriptor_time_fs", "send_byte_time_fs",
 )  # fmt: skip
+SWITCH_TIMES = ("batch_time_fs", "frame_time_fs", "byte_time_fs", "kick_fs")
 ADAPTER_TIMES = ("pipeline_fs", "queue_time_fs", "ahead_fs", "writeback_timeout_fs")
 ENGINE_TIMES = ("operation_fs", "small_fs", "start_fs", "piece_fs", "latency_fs")
 
@@ -103,6 +105,7 @@ def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
     for driver in nic.guests.driver[:n_functions]:
         _stretch_times(driver, HOST_TIMES, of_host)
         _stretch_times(driver, ("moderation_fs",), of_adapter)
+    _stretch_times(nic.virtual_switch.params, SWITCH_TIMES, of_host)
     for function in nic.function[:n_functions]:
         _stretch_ratio(function.params, "shaper", of_adapter)
         _stretch_times(function.params, ("shaper_window_fs",), of_adapter)
@@ -164,5 +167,5 @@ def begin_at_phases(nic: Any, config: Config, workload: Workload, seed: int, ser
         for number in range(first, first + n_queues):
             n_taken = a_frame * drawn(seed, REFILL, number, server, n_steps)
             nic.rx_queue[number].since_refill = n_taken
-            nic.rx_queue[number].known = int(nic.rx_queue[number].known) - n_taken
+            nic.rx_queue[number][POSTED_AS[config.has_virtual_switch]] -= n_taken
             nic.ledger.counts.rx_ring.level = int(nic.ledger.counts.rx_ring.level) + n_taken

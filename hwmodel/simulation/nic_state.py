@@ -42,6 +42,7 @@ from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, f
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, VmDriver
+    from hwmodel.config.virtual_switch import VirtualSwitch
 
 State = Any  # a one-element record array of layout.SERVER
 Nic = Any  # its element
@@ -58,6 +59,7 @@ SCHEDULERS = {
     "deficit": SCHEDULE_DEFICIT,
     "strict": SCHEDULE_STRICT,
 }
+POSTED_AS = ("known", "cached")  # Rx descriptors, to an adapter and to the host's virtual switch
 TX_HELD = (TX_WRITEBACK, TX_WRITEBACK_TIMER)
 RX_HELD = (RX_WRITEBACK, RX_WRITEBACK_TIMER)
 # Of a VM's driver, what a run has as the configuration says it.
@@ -67,6 +69,7 @@ OF_DRIVERS = (
 )  # fmt: skip
 JITTERS = ("fixed", "uniform", "histogram")
 TWO_TO_32 = 1 << 32
+MEMORY_BYTES = 1 << 40  # in place of an Rx buffer, where frames lie in memory
 FIRST_SERVER_STREAM = 1 << 20  # of random words; those before are the first server's and the sources'
 LONG_FS, LONG_FRAMES = 2_000_000 * FS_PER_NS, 20_000  # what takes some ten ms to simulate
 MOST_STREAMS = 1024  # that are remembered: points of a sweep have their seeds in common
@@ -112,6 +115,7 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
         params.fs_per_byte_num, params.fs_per_byte_den = rate_as_ratio("port.rate", config.port.rate_bps)
         params.is_down = nic.port[number].mac.is_stopped = config.port.is_down(number)
     _fill_functions(nic, config)
+    _fill_virtual_switch(nic.virtual_switch.params, config.host.virtual_switch)
     _fill_free_lists(nic, config)
     for port in ports_of(nic):
         _fill_bus(port.bus.params, config)
@@ -255,10 +259,12 @@ def _fill_adapter(nic: Nic, config: Config) -> None:
         params.most_coalesced, params.coalesced_fs = settings.rsc.descriptors, settings.rsc.timeout_fs
     params.splits_headers = splits_headers(config)
     params.receives_vary = settings.rsc is not None or params.splits_headers
-    params.in_line_bytes = params.rx_buffer_bytes
+    params.in_line_bytes = MEMORY_BYTES if config.has_virtual_switch else params.rx_buffer_bytes
     params.n_ports = nic.clock.n_ports = config.port.count
     params.tx_descriptor_shift = settings.tx_descriptor_bytes.bit_length() - 1
     params.doorbell_bytes = settings.doorbell_bytes
+    params.has_virtual_switch = config.has_virtual_switch
+    params.receives_vary |= config.has_virtual_switch
     params.has_inline = any(config.driver_of(port.name).doorbell == "inline" for port in config.switch.ports)
     params.n_functions = len(config.switch.ports)
     params.n_queues = params.n_functions * settings.queues_per_vf
@@ -323,6 +329,16 @@ def _fill_functions(nic: Nic, config: Config) -> None:
     _fill_queues(nic, config)
 
 
+def _fill_virtual_switch(params: Any, settings: VirtualSwitch | None) -> None:
+    """Set what a frame takes in the host's virtual switch, and on which cores."""
+    if settings is None:
+        return
+    for name in ("batch_time_fs", "frame_time_fs", "byte_time_fs", "kick_fs", "batch"):
+        params[name] = getattr(settings, name)
+    params.n_cores = len(settings.cores)
+    params.core[: len(settings.cores)] = settings.cores
+
+
 def _fill_driver(record: Any, driver: VmDriver) -> None:
     """Set what a VM's driver takes, how it batches, and which interrupts it gets."""
     for name in OF_DRIVERS:
@@ -374,7 +390,7 @@ def _fill_queues(nic: Nic, config: Config) -> None:
     receiving["params"]["drop_enable"] = [
         drops for port in config.switch.ports for drops in config.drops_of_queues(function_of(port.number))
     ]
-    receiving["known"] = receiving["slots"]
+    receiving[POSTED_AS[config.has_virtual_switch]] = receiving["slots"]
     receiving["closes_fs"] = NEVER
     receiving["moderation_fs"] = nic["guests"]["driver"]["moderation_fs"][receiving["params"]["function"]]
     receiving["rx_class"] = receiving["tx_class"] = LOWEST_CLASS

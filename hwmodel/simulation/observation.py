@@ -62,13 +62,26 @@ def payload_headers(config: Config, n_tlps: Any) -> int:
 
 
 def _busiest_core(span: Span) -> int:
-    busy = (span.end.core_busy_fs - span.start.core_busy_fs).sum(axis=1)
+    """Return the core that is busiest with VMs' drivers."""
+    busy = (span.end.core_busy_fs - span.start.core_busy_fs)[:, [POST_TASK, TAKE_TASK]].sum(axis=1)
     return int(busy.argmax())
+
+
+def _switching_share(config: Config, span: Span) -> float:
+    """Return how busy the busiest core is that passes frames on in the host's virtual switch."""
+    own = config.host.virtual_switch
+    if own is None:
+        return 0.0
+    busy = (span.end.core_busy_fs - span.start.core_busy_fs).sum(axis=1)
+    return span.share(int(busy[list(own.cores)].max()))
 
 
 def utilization_of(config: Config, span: Span) -> dict[str, float]:
     """Give the busy share of each resource, by the names of the bottleneck."""
     core = (span.end.core_busy_fs - span.start.core_busy_fs)[_busiest_core(span)]
+    if config.has_virtual_switch:
+        drivers = {"driver.tx": span.share(int(core[POST_TASK])), "driver.rx": span.share(int(core[TAKE_TASK]))}
+        return {**drivers, "vswitch": _switching_share(config, span)}
     busy = {name: span.share(span.worked_fs(name)) for name in span.end.busy_fs}
     ports = config.port.names
     shares = {

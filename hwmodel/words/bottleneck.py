@@ -243,6 +243,9 @@ def _wire_tx(seen: Observation) -> str:
 _SENTENCES: Mapping[str, Callable[[Observation], str]] = {
     "offered_load": _offered_load,
     "driver.tx": _driver("tx"),
+    "vswitch": _server(
+        "vswitch", "The busiest core of the host's virtual switch", ": it passes no more frames a second"
+    ),
     "driver.rx": _driver("rx"),
     "nic.tx_ring": _tx_ring,
     "nic.queue": _server("nic.queue", "The adapter's work on each Tx ring", ": it takes no more frames from one ring"),

@@ -15,7 +15,7 @@ PART_WORDS: Mapping[str, str] = MappingProxyType(
         "doorbell": "the doorbell's way to the adapter",
         "tx_ring": "the wait in the Tx ring",
         "tx_descriptor_fetch": "the fetch of the Tx descriptor",
-        "scheduler": "the wait for the Tx scheduler's turn",
+        "scheduler": "the wait for its turn",  # at the Tx scheduler, or at a core of a virtual switch
         "tx_room": "the wait for room in the Tx buffer",
         "payload_read": "the read of the payload",
         "switch": "the switch",

@@ -31,6 +31,8 @@ NS_PER_S = 10**9
 def limits_text(limits: Limits) -> str:
     """Write limits as tables: the link and its bytes step by step, or of several; the ceilings, wires, latencies."""
     links = [_server_lines(limits)] if limits.servers else [_link_lines(limits), _step_lines(limits)]
+    if not any(step.n_bytes for step in limits.steps) and not limits.servers:
+        links = [[subject_line(limits)]]
     sections = [
         *links,
         _send_lines(limits),

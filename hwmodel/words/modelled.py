@@ -58,6 +58,11 @@ def default_label(config: Mapping[str, Any]) -> str:
     return printable(", ".join(part for part in (adapter, link_words(config), vms) if part))
 
 
+def is_switched_in_memory(config: Mapping[str, Any]) -> bool:
+    """Say whether VMs have ports of the host's virtual switch, so that no frame crosses a link."""
+    return bool(_block(config, "nic").get("mode") == "vswitch")
+
+
 def is_closed_loop(config: Mapping[str, Any]) -> bool:
     """Say whether senders offer a frame as soon as a Tx ring has room, so that latency includes a full ring."""
     workload = _block(config, "workload")
@@ -101,8 +106,23 @@ def is_some_time(amount: str) -> bool:
     return bool(amount.strip("fpnums 0."))
 
 
+def _virtual_switch_words(config: Mapping[str, Any]) -> str:
+    own, n_vms = _block(_block(config, "host"), "virtual_switch"), _block(config, "nic").get("vfs", 0)
+    n_cores = len(own.get("cores") or ())
+    passed = "passes frames by pointer" if own.get("pass_by") == "pointer" else "copies each frame once"
+    times = f"{own.get('frame_time')} a frame"
+    if is_some_time(str(own.get("byte_time", "0ns"))):
+        times += f", {own['byte_time']} a byte"
+    return (
+        f"a virtual switch in the host's memory with {n_vms} VM{'s' * (n_vms != 1)}, which {passed} on {n_cores} "
+        f"core{'s' * (n_cores != 1)} ({times})"
+    )
+
+
 def _adapter_words(config: Mapping[str, Any]) -> str:
     pcie, nic, switch = _block(config, "pcie"), _block(config, "nic"), _block(config, "switch")
+    if is_switched_in_memory(config):
+        return _virtual_switch_words(config)
     adapter, link = _preset_words(nic), link_words(config)
     if not (adapter or link):
         return ""

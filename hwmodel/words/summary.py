@@ -21,7 +21,7 @@ from hwmodel.words.bridge_reading import (
 from hwmodel.words.classes import class_lines, class_words
 from hwmodel.words.datapath_parts import datapath_parts
 from hwmodel.words.flow_control import pause_lines, stopped_sentences
-from hwmodel.words.modelled import falling_latency_sentences
+from hwmodel.words.modelled import falling_latency_sentences, is_switched_in_memory
 from hwmodel.words.quantities import (
     MISSING,
     MOST_ROWS,
@@ -190,6 +190,8 @@ def _microseconds(time_ns: float | None) -> str:
 
 
 def _link_lines(result: Result) -> Iterable[Line]:
+    if is_switched_in_memory(result.config):
+        return
     rows = link_rows(result)
     if rows:
         header = ("PCIe link, each frame", "up B", "up %", "down B", "down %")
@@ -440,7 +442,8 @@ def _machine_lines(result: Result, *, together: bool = False) -> Iterator[Line]:
         return
     yield from _short_vm_lines(result, together=together)
     wire = f"; {wire_words(result)}" if result.wire.tx_gbps or result.wire.rx_gbps else ""
-    yield Line(f"{link_words(result)} of the window{wire}")
+    if not is_switched_in_memory(result.config):
+        yield Line(f"{link_words(result)} of the window{wire}")
 
 
 def _beside_lines(result: Result) -> Iterator[Line]:

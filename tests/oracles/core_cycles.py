@@ -88,9 +88,10 @@ class Source:
     def accepted(self, t):
         """Go on to the next beat; give the frame and the beat that was accepted."""
         frame = self.frames[0]
-        n_bytes, is_last = frame.beats()[self.beat]
         if self.beat == 0:
             frame.first_beat = t
+            self.beats = frame.beats()
+        n_bytes, is_last = self.beats[self.beat]
         self.beat += 1
         self.offering = False
         if is_last:

@@ -46,6 +46,8 @@ class Scheduler:
 
     def choose(self, t):
         """Look at the queues in a cycle; give the copy chosen, or None."""
+        if not any(self.queues):
+            return None
         kind, quanta, paused = self.settings_at(t)
         held = {p * self.shape.priorities // 8 for p in range(8) if paused >> p & 1}
         waiting = [q for q, queue in enumerate(self.queues) if queue and q not in held]

@@ -6,6 +6,7 @@ Written from docs/steering.md and from the published descriptions of the hashes;
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -96,6 +97,16 @@ def flow_hashes(seen: Seen, pool: int) -> tuple[int, int]:
     return found[0], found[1]
 
 
+@cache  # a frame is looked at by all filters of its run
+def filter_hashes(
+    vlan: int, protocol: str, source: str, destination: str, ports: tuple[int, int] | None, pool: str
+) -> tuple[int, int]:
+    """Return the bucket and the signature of the flow that a filter names."""
+    ends = ip_address(source), ip_address(destination)
+    wanted = Seen(0, vlan, ends[0].version, protocol, ends[0].packed, ends[1].packed, ports)
+    return flow_hashes(wanted, 1 if pool == "pf" else int(pool[2:]) + 2)
+
+
 def matches(one: dict[str, Any], seen: Seen, pool: str) -> bool:
     if seen.version is None or one.get("pool") not in (None, pool) or one.get("vlan") not in (None, seen.vid):
         return False
@@ -126,13 +137,9 @@ def queue_of(steering: dict[str, Any], frame: bytes, pool: str, pool_number: int
                 return None if one["queue"] == "drop" else one["queue"]
         signatures = {}
         for one in director["filters"] if director["mode"] == "signature" else ():
-            ends = ip_address(one["source"]), ip_address(one["destination"])
             ports = None if one["protocol"] == "other" else (one["source_port"], one["destination_port"])
-            wanted = Seen(
-                0, one.get("vlan") or 0, ends[0].version, one["protocol"], ends[0].packed, ends[1].packed, ports
-            )
-            number = 1 if one["pool"] == "pf" else int(one["pool"][2:]) + 2
-            signatures[flow_hashes(wanted, number)] = one["queue"]
+            named = one.get("vlan") or 0, one["protocol"], one["source"], one["destination"], ports, one["pool"]
+            signatures[filter_hashes(*named)] = one["queue"]
         own = flow_hashes(seen, pool_number)
         if own in signatures:
             return None if signatures[own] == "drop" else signatures[own]

@@ -12,6 +12,7 @@ from hwmodel.forwarding.header_store import TO_ONE
 from hwmodel.machine.adapter.adapter_state import LONG_BLOCK_FS
 from hwmodel.machine.adapter.fetch import fetch_rx, fetch_rx_on_demand
 from hwmodel.machine.adapter.flow_control import begin_wait, choose_copy, copy_leaves
+from hwmodel.machine.adapter.interrupts import rx_returned
 from hwmodel.machine.adapter.writeback import hold_for_writeback, slots_free
 from hwmodel.machine.counts.batches import mark_rx_batch
 from hwmodel.machine.counts.histogram import bucket, change, set_stalled
@@ -157,11 +158,27 @@ def post_parts(nic, now_fs, number, n_bytes, is_more):
 
 
 @kernel
+def lay_into_memory(nic, now_fs, copy, n_descriptors):
+    """Have a frame in its receiver's ring at once: the virtual switch writes no other memory than it."""
+    number = copy.queue
+    nic.rx_writing -= 1
+    nic.rx_dma_busy = 0
+    change(nic.counts.rx_buffer, now_fs, -copy.n_bytes)
+    payload_landed(nic, now_fs, number)
+    nic.rx_queue[number].held.written += n_descriptors
+    rx_written_back(nic, now_fs, number, 1, now_fs)
+    rx_returned(nic, now_fs, number, 1)
+
+
+@kernel
 def receive_parts(nic, now_fs, copy, n_descriptors):
     """Write a frame as part of a receive, which it may begin, end, or be all of; return whether it continues one.
 
     A receive that it does not continue is closed before.
     """
+    if nic.params.has_virtual_switch:
+        lay_into_memory(nic, now_fs, copy, n_descriptors)
+        return False
     queue = nic.rx_queue[copy.queue]
     is_more = more_needed(nic, queue, copy) >= 0
     if queue.open_frames > 0 and not is_more:

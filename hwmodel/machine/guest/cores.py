@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.batches import begin_rx_batches, mark_batch
@@ -16,11 +16,13 @@ from hwmodel.machine.guest.guest_state import (
     MIDDLE_CLASS,
     NO_RING,
     POST_TASK,
+    SWITCH_TASK,
     TAKE_TASK,
 )
 from hwmodel.machine.pcie.links import host_of, link_of
 from hwmodel.machine.pcie.transactions import ring_doorbell
-from hwmodel.machine.time.clock import CORE_TIMER
+from hwmodel.machine.switch.decisions import template_of
+from hwmodel.machine.time.clock import CORE_TIMER, SWITCHING_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.time.random_stream import next_u32
 from hwmodel.machine.tlp_kinds import INTERRUPT_ENABLE, RX_DOORBELL, TX_DOORBELL
@@ -60,6 +62,11 @@ def add_work(nic, now_fs, core_number, kind, queue, n):
 @kernel
 def begin_turn(nic, core):
     """Give the first ring of a core's list its turn."""
+    if core.first_work >= SWITCH_TASK * MAX_QUEUES:
+        core.kind = SWITCH_TASK
+        core.queue = core.first_work - SWITCH_TASK * MAX_QUEUES
+        core.turn_left = nic.virtual_switch.params.batch
+        return
     is_post = core.first_work < MAX_QUEUES
     core.kind = POST_TASK if is_post else TAKE_TASK
     core.queue = core.first_work - core.kind * MAX_QUEUES
@@ -129,6 +136,9 @@ def bytes_to_take(guests, queue, n):
 @kernel
 def begin_piece(nic, now_fs, core):
     """Begin the next piece of a ring's turn, as far as the next doorbell that it can lead to."""
+    if core.kind == SWITCH_TASK:
+        begin_switching(nic, now_fs, core)
+        return
     guests = nic.guests
     work = guests.work[core.first_work]
     n = min(work.n, core.turn_left)
@@ -171,6 +181,33 @@ def begin_piece(nic, now_fs, core):
     core.is_running = 1
     # By ring, not by core: what several cores finish at one instant goes by port number, then by that of the ring.
     set_timer(nic.clock, core.ends_fs, CORE_TIMER, core.queue)
+
+
+@out_of_line
+def begin_switching(nic, now_fs, core):
+    """Begin to pass on a ring's frames in the virtual switch, up to a batch: each copy takes its time."""
+    guests, params = nic.guests, nic.virtual_switch.params
+    work, queue = guests.work[core.first_work], nic.tx_queue[core.queue]
+    n = min(work.n, core.turn_left)
+    n_copies, n_bytes = 0, 0
+    for i in range(queue.picked, queue.picked + n):
+        post = guests.post[queue.first + (i & queue.mask)]
+        template = template_of(nic, post.template)
+        n_of_frame = template.n_copies + template.n_mirrored
+        n_copies += max(1, n_of_frame)
+        n_bytes += n_of_frame * post.n_bytes
+    work.n -= n
+    core.n = n
+    core.copying_fs = n_bytes * params.byte_time_fs
+    core.passing_fs = params.batch_time_fs + n_copies * params.frame_time_fs
+    core.work_fs = core.passing_fs + core.copying_fs
+    core.started_fs = max(now_fs, core.free_fs, core.awake_fs)
+    core.ends_fs = core.started_fs + core.work_fs
+    core.counts.busy_fs[SWITCH_TASK] += core.work_fs
+    core.counts.copying_fs += core.copying_fs
+    core.counts.passing_fs += core.passing_fs
+    core.is_running = 1
+    set_timer(nic.clock, core.ends_fs, SWITCHING_TIMER, core.queue)
 
 
 @kernel

@@ -15,8 +15,9 @@ PLACES = NARROW_PLACES + RING_POOL
 
 NO_RING = -1  # in place of the number of one
 
-# Work of a guest's core.
-POST_TASK, TAKE_TASK = range(2)
+# Work of a core: of a guest that runs there, or of the virtual switch.
+POST_TASK, TAKE_TASK, SWITCH_TASK = range(3)
+N_TASKS = 3
 LOWEST_CLASS, MIDDLE_CLASS, BULK_CLASS = range(3)  # of loads, for adaptive moderation
 
 # What a ring has for its core, Tx rings first; listed rings of a core hang together by `following`, the first has its
@@ -26,7 +27,7 @@ WORK = record(*ints("n"), ("following", I32), ("is_listed", I32))
 # `busy_fs` by kind of task; of it: interrupts, bytes (`byte_time`), passing frames between adapter and guest, writes to
 # registers, and other work.
 CORE_COUNTS = record(
-    ("busy_fs", I64, (2,)), *ints("interrupt_fs", "copying_fs", "passing_fs", "doorbell_fs", "beside_fs")
+    ("busy_fs", I64, (N_TASKS,)), *ints("interrupt_fs", "copying_fs", "passing_fs", "doorbell_fs", "beside_fs")
 )
 CORE = record(
     *ints("first_work", "last_work", "turn_left", "kind", "queue", "n", "started_fs", "ends_fs", "work_fs"),
@@ -62,7 +63,7 @@ GUESTS = record(
     ("params", GUESTS_PARAMS),
     ("core", CORE, (MAX_FUNCTIONS,)),
     ("driver", DRIVER, (MAX_FUNCTIONS,)),
-    ("work", WORK, (2 * MAX_QUEUES,)),
+    ("work", WORK, (N_TASKS * MAX_QUEUES,)),
     # The rings, which lie in the memory of their guests' host.
     ("post", POST, (PLACES,)),
     ("post_batch", POST_BATCH, (PLACES,)),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import inlined, kernel
+import numpy as np
+
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.pcie.dma_engines import read_ready_fs, write_ready_fs
 from hwmodel.machine.pcie.links import link_of
+from hwmodel.machine.time.clock import KICK, NOTICE
+from hwmodel.machine.time.events import append
 from hwmodel.machine.tlp_kinds import (
     COMPLETION_OF,
     PAYLOAD_READ,
@@ -17,6 +21,10 @@ from hwmodel.machine.tlp_kinds import (
     TX_INTERRUPT,
 )
 from hwmodel.rules.pcie_link import REGISTER_BYTES
+
+# In the word of what guests and the virtual switch tell each other: its kind over the ring over a number.
+KIND_SHIFT, QUEUE_SHIFT = 48, 32
+QUEUE_MASK, N_MASK = (1 << 16) - 1, (1 << 32) - 1
 
 
 @inlined
@@ -89,9 +97,18 @@ def post_writeback(nic, now_fs, held, first_descriptor, n_descriptors, n):
         post_descriptors(nic, now_fs, kind, ring_queue, entry_bytes, place, n_descriptors, n)
 
 
+@out_of_line
+def tell(nic, lane, at_fs, kind, ring_queue, n):
+    """Tell the host's virtual switch, or a guest of it, something that crosses no link."""
+    append(nic.clock, lane, at_fs, np.int64(kind) << KIND_SHIFT | np.int64(ring_queue) << QUEUE_SHIFT | np.int64(n))
+
+
 @inlined
 def post_interrupt(nic, now_fs, kind, ring_queue, n):
     """Enter an interrupt that tells of `n` frames."""
+    if nic.params.has_virtual_switch:
+        tell(nic, NOTICE, now_fs, kind, ring_queue, n)
+        return
     link = link_of(nic, ring_queue).up
     entry = next_entry(link.first, now_fs, kind, ring_queue)
     entry.left_bytes = REGISTER_BYTES
@@ -120,6 +137,9 @@ def pass_later_kinds(link, now_fs):
 @inlined
 def ring_doorbell(nic, now_fs, kind, ring_queue, n, n_bytes):
     """Enter a doorbell of `n_bytes` that tells of `n` frames or descriptors."""
+    if nic.params.has_virtual_switch:
+        tell(nic, KICK, now_fs + nic.virtual_switch.params.kick_fs, kind, ring_queue, n)
+        return
     doorbells = link_of(nic, ring_queue).down.first
     entry = next_entry(doorbells, now_fs, kind, ring_queue)
     entry.left_bytes = n_bytes

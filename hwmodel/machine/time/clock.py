@@ -17,19 +17,18 @@ HEAP_CAP = 1 << 16
 TIMERS = 0
 DOWN_DONE, COMPLETION_READY, UP_DONE, DOWN_ARRIVAL, STORED, PIPELINE = range(1, 1 + 6 * ADAPTER_LINKS, ADAPTER_LINKS)
 BUS, PASSED, LINE, WIRE, UP_ARRIVAL = range(PIPELINE + 1, PIPELINE + 2 + 4 * ADAPTER_PORTS, ADAPTER_PORTS)
-IN_MEMORY, UP_READY, CREDIT, LANES = range(
-    UP_ARRIVAL + ADAPTER_LINKS, UP_ARRIVAL + 1 + 4 * ADAPTER_LINKS, ADAPTER_LINKS
-)
+IN_MEMORY, UP_READY, CREDIT, KICK = range(UP_ARRIVAL + ADAPTER_LINKS, UP_ARRIVAL + 1 + 4 * ADAPTER_LINKS, ADAPTER_LINKS)
+NOTICE, LANES = KICK + 1, KICK + 2  # what guests and the virtual switch tell each other
 FIRST_RARE_LANE = DOWN_ARRIVAL
 
 # Kinds of entries of the side heap.
 (
-    CORE_TIMER, SOURCE_TIMER, RX_WRITEBACK_TIMER, MODERATION_TIMER, TX_WRITEBACK_TIMER, SHAPER_TIMER,
+    CORE_TIMER, SWITCHING_TIMER, SOURCE_TIMER, RX_WRITEBACK_TIMER, MODERATION_TIMER, TX_WRITEBACK_TIMER, SHAPER_TIMER,
     QUEUE_TIMER, COALESCING_TIMER,
     # Of flow control: what takes effect at the adapter, and at the link partner, when stops there are over, and when
     # the next control frame is due, or one has been sent.
     CONTROL_TAKEN, STOPS_OVER, REFRESH_TIMER, CONTROL_SENT, PARTNER_TAKES, PARTNER_GOES_ON,
-) = range(14)  # fmt: skip
+) = range(15)  # fmt: skip
 
 EVENT = record(*ints("at_fs", "word"))
 LANE = record(*ints("head", "tail"), ("ring", EVENT, (LANE_CAP,)))

@@ -32,12 +32,13 @@ class Current:
         self.replace(parameters)
 
     def __getattr__(self, name: str) -> Any:
-        """Return what holds now of what is no field but follows from them."""
-        return getattr(self._parameters, name)
+        """Return what holds now of what is no field but follows from them, and keep it until others hold."""
+        self.__dict__[name] = found = getattr(self._parameters, name)
+        return found
 
     def replace(self, parameters: NicParameters) -> None:
         """Let others hold from now on; fields are asked for with each TLP, so they are attributes here too."""
-        self.__dict__.update(vars(parameters), _parameters=parameters)
+        self.__dict__ = {**vars(parameters), "_parameters": parameters}
 
 
 def check_stays(what: str, before: Any, after: Any, names: Collection[str]) -> None:

@@ -14,6 +14,9 @@ from .timing import Phase, later, place
 class Task(ABC):
     """What a core does for one ring."""
 
+    phase = Phase.DRIVER
+    """When its pieces end, among the events of an instant."""
+
     def __init__(self, ring: tuple[int, int], most_a_turn: int, doorbell_fs: int) -> None:
         """Work for a ring, by port and queue, no more than so many frames a turn."""
         self.port, self.queue = ring
@@ -67,6 +70,11 @@ class Core:
         self._piece: Piece | None = None
         self._free_fs = start_fs
         """No piece begins before that: the core waits for a register write, or wakes up."""
+
+    @property
+    def free_fs(self) -> int:
+        """Before when no piece begins."""
+        return self._free_fs
 
     def join(self, task: Task) -> None:
         """Put a ring on the list, if it is not there."""
@@ -124,7 +132,7 @@ class Core:
         """Do the next frame of a piece."""
         delay_fs = before_fs + (task.frame_fs() if piece.frames else 0)
         piece.frame_ends_fs = self._env.now + delay_fs
-        later(self._env, delay_fs, place(Phase.DRIVER, task.port, task.queue), self._done, piece)
+        later(self._env, delay_fs, place(task.phase, task.port, task.queue), self._done, piece)
 
     def _done(self, piece: Piece) -> None:
         task = piece.task

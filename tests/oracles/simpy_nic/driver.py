@@ -458,6 +458,11 @@ class Driver:
             self._postings.append(posting)
             self._takings.append(taking)
 
+    def use_slots_by(self, behind: Callable[[Callable[[], None]], Callable[[], None]]) -> None:
+        """Use slots that are freed not at once, but as `behind` has it."""
+        for posting in self._postings:
+            posting.slots_freed = behind(self._queue_posts)
+
     @property
     def n_slots_taken(self) -> int:
         """Return how many slots of all Tx rings are taken."""

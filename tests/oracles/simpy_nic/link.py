@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from functools import partial
@@ -14,11 +14,11 @@ import simpy
 
 from .cutting import Settled, Tlp, Uncut
 from .engines import NO_OPERATION, Engines, Operation
-from .lives import Life, Lives
+from .lives import NOBODYS, Life, Lives
 from .memory import HostMemory
 from .page_walks import Region
 from .parameters import NicParameters
-from .timing import AtHost, AtLink, Delay, FifoServer, Phase, fs_of_bytes, later, place
+from .timing import BEHIND_THE_EVENT, FIRST_IN_RUN, AtHost, AtLink, FifoServer, Phase, fs_of_bytes, later, place
 from .translation import Iommu
 
 DLLP_PAIR_BYTES = 16
@@ -83,7 +83,7 @@ class Transaction:
     """From then on it may go."""
     taken_back: Callable[[], None] = nothing
     """Told as it leaves its queue because its function is off, nothing of it having left."""
-    life: Life = field(default_factory=Life)
+    life: Life = NOBODYS
     """Its function's, as it enters its queue."""
     entered_fs: int = 0
     entered_turn: int = 0
@@ -115,12 +115,14 @@ class Credits:
 
     def cover(self, data_bytes: int) -> bool:
         """Tell whether one TLP with these data may go."""
-        return self.headers >= 1 and self.data >= math.ceil(data_bytes / CREDIT_BYTES)
+        return self.headers >= 1 and self.data >= _data_credits(data_bytes)
 
     def take(self, data_bytes: int) -> None:
         """Consume the credits of one TLP."""
+        if self.infinite:
+            return
         self.headers -= 1
-        self.data -= math.ceil(data_bytes / CREDIT_BYTES)
+        self.data -= _data_credits(data_bytes)
 
     def tlp_received(self, data_bytes: int) -> None:
         """Begin the way back of a received TLP's credits, through the memory's drain if there is one."""
@@ -137,8 +139,12 @@ class Credits:
 
     def _give(self, data_bytes: int) -> None:
         self.headers += 1
-        self.data += math.ceil(data_bytes / CREDIT_BYTES)
+        self.data += _data_credits(data_bytes)
         self.returned()
+
+
+def _data_credits(data_bytes: int) -> int:
+    return -(-data_bytes // CREDIT_BYTES)
 
 
 class Lane:
@@ -167,6 +173,7 @@ class Direction:
         self._env = env
         self._parameters = parameters
         self._dllp_period_tlps = parameters.dllp_period_tlps
+        self._flight_fs = parameters.propagation_fs + parameters.switch_hops * parameters.switch_latency_fs
         self._arbitration = arbitration
         self.opposite: Direction = self
         self.left_at, self.lands_at = place(Phase.LINK, AtLink.UP), place(Phase.HOST, AtHost.UP_LANDS)
@@ -181,7 +188,7 @@ class Direction:
         self._posted, self._other = Lane(env, posted), Lane(env, other)
         posted.returned = other.returned = self._wake
         self._posted_went_last = False
-        self._idle: simpy.Event | None = None
+        self._is_idle = False
         self._turn = 0
         self._received_tlps = 0
         self._dllp_pairs_due = 0
@@ -190,8 +197,8 @@ class Direction:
         self._under_way = 0
         """TLPs that have left and are not received."""
         self.tlps = 0
-        self.bytes_of: Counter[str] = Counter()
-        env.process(self._serve())
+        self._bytes_of: dict[str, int] = dict.fromkeys(Purpose, 0)
+        later(env, 0, FIRST_IN_RUN, self._begin)
 
     def enter_posted(self, transaction: Transaction) -> None:
         """Queue a memory write, by rank among those of this instant that no choice has separated from it."""
@@ -230,61 +237,62 @@ class Direction:
         self._wake()
 
     @property
+    def bytes_of(self) -> Counter[str]:
+        """Return the bytes that have been sent, by what they are for."""
+        return Counter({purpose: n_bytes for purpose, n_bytes in self._bytes_of.items() if n_bytes})
+
+    @property
     def dllp_bytes(self) -> int:
         """Return the bytes of DLLPs sent one by one."""
-        return self.bytes_of[Purpose.DLLP]
+        return self._bytes_of[Purpose.DLLP]
 
     @property
     def tlp_bytes(self) -> int:
         """Return the bytes of all TLPs."""
-        return self.bytes_of.total() - self.dllp_bytes
+        return sum(self._bytes_of.values()) - self.dllp_bytes
 
     def busy_fs(self) -> int:
         """Return the time for which the direction has been sending until now."""
         return self._busy_fs - max(0, self._busy_until_fs - self._env.now)
 
     def _wake(self) -> None:
-        if self._idle is not None:
-            self._idle.succeed()
-            self._idle = None
+        if self._is_idle:
+            self._is_idle = False
+            later(self._env, 0, BEHIND_THE_EVENT, self._begin)
 
-    def _serve(self) -> Generator[simpy.Event, None, None]:
-        while True:
-            yield Delay(self._env, 0, _CHOICE)
-            lane = self._choose()
-            if lane is None:
-                self._idle = self._env.event()
-                yield self._idle
-                continue
-            transaction = lane.queue[0]
-            tlp = transaction.tlps.take()
-            is_last = not transaction.tlps
-            if is_last:
-                lane.queue.popleft()
-            lane.credit.take(tlp.taken_bytes)
-            self._posted_went_last = lane is self._posted
-            self._turn += 1
-            flight_fs = self._flight_fs
-            duration_fs = self._begin_transmission(transaction, tlp.data_bytes)
-            if is_last:
-                transaction.tell(transaction.chosen)
-            yield Delay(self._env, duration_fs, self.left_at)
-            if is_last:
-                transaction.tell(transaction.left)
-            self._fly(flight_fs, lane, transaction, tlp, is_last)
+    def _begin(self) -> None:
+        """Choose what is next when all else of this instant has happened."""
+        later(self._env, 0, _CHOICE, self._serve)
 
-    @property
-    def _flight_fs(self) -> int:
-        parameters = self._parameters
-        return parameters.propagation_fs + parameters.switch_hops * parameters.switch_latency_fs
+    def _serve(self) -> None:
+        """Send what is next, or be idle."""
+        lane = self._choose()
+        if lane is None:
+            self._is_idle = True
+            return
+        transaction = lane.queue[0]
+        tlp = transaction.tlps.take()
+        is_last = not transaction.tlps
+        if is_last:
+            lane.queue.popleft()
+        lane.credit.take(tlp.taken_bytes)
+        self._posted_went_last = lane is self._posted
+        self._turn += 1
+        duration_fs = self._begin_transmission(transaction, tlp.data_bytes)
+        if is_last:
+            transaction.tell(transaction.chosen)
+        later(self._env, duration_fs, self.left_at, self._has_left, lane, transaction, tlp, is_last)
 
-    def _fly(self, flight_fs: int, *received: Any) -> None:
-        """Let a TLP that has left be received."""
-        if flight_fs or self._under_way:
+    def _has_left(self, lane: Lane, transaction: Transaction, tlp: Tlp, is_last: bool) -> None:
+        """Let a TLP be received after its flight, and go on."""
+        if is_last:
+            transaction.tell(transaction.left)
+        if self._flight_fs or self._under_way:
             self._under_way += 1
-            later(self._env, flight_fs, self.lands_at, self._lands, *received)
+            later(self._env, self._flight_fs, self.lands_at, self._lands, lane, transaction, tlp, is_last)
         else:
-            self._receive(*received)
+            self._receive(lane, transaction, tlp, is_last)
+        self._begin()
 
     def _lands(self, *received: Any) -> None:
         self._under_way -= 1
@@ -294,13 +302,14 @@ class Direction:
         """Account for one TLP and the DLLPs due before it; return the time they take together."""
         pairs, self._dllp_pairs_due = self._dllp_pairs_due, 0
         fs_per_byte = self._parameters.link_fs_per_byte
-        tlp_fs = fs_of_bytes(transaction.header_bytes + data_bytes, fs_per_byte)
-        duration_fs = pairs * fs_of_bytes(DLLP_PAIR_BYTES, fs_per_byte) + tlp_fs
-        is_payload = transaction.purpose is Purpose.PAYLOAD
+        duration_fs = fs_of_bytes(transaction.header_bytes + data_bytes, fs_per_byte)
+        if pairs:
+            duration_fs += pairs * fs_of_bytes(DLLP_PAIR_BYTES, fs_per_byte)
+            self._bytes_of[Purpose.DLLP] += pairs * DLLP_PAIR_BYTES
+        purpose = transaction.purpose
         self.tlps += 1
-        self.bytes_of[Purpose.DLLP] += pairs * DLLP_PAIR_BYTES
-        self.bytes_of[transaction.purpose] += data_bytes
-        self.bytes_of[Purpose.OVERHEAD if is_payload else transaction.purpose] += transaction.header_bytes
+        self._bytes_of[purpose] += data_bytes
+        self._bytes_of[Purpose.OVERHEAD if purpose is Purpose.PAYLOAD else purpose] += transaction.header_bytes
         self._busy_fs += duration_fs
         self._busy_until_fs = self._env.now + duration_fs
         return duration_fs

@@ -15,6 +15,10 @@ class Life:
         self.is_over = False
 
 
+NOBODYS = Life()
+"""Of what is no function's yet."""
+
+
 class Lives:
     """The present life of each function, by its port; what is no function's, under 0, lives for ever."""
 

@@ -41,10 +41,13 @@ class HostMemory:
     ) -> None:
         """Call `passes` and `lands` when a TLP has passed, and is in memory; its translation takes so long."""
         before = self._before_it(port)
-        alone = WritesBefore()
-        waits_for = alone if is_payload and self._is_relaxed else before
+        may_pass_fs = self._env.now + wait_fs
         latency_fs = self._write_latency_fs + self._chances.write_fs()
-        self._pass(waits_for, self._env.now + wait_fs, latency_fs, passes, lands)
+        if not (is_payload and self._is_relaxed):
+            self._pass(before, may_pass_fs, latency_fs, passes, lands)
+            return
+        alone = WritesBefore()
+        self._pass(alone, may_pass_fs, latency_fs, passes, lands)
         before.all_passed_fs = max(before.all_passed_fs, alone.all_passed_fs)
         before.all_there_fs = max(before.all_there_fs, alone.all_there_fs)
 

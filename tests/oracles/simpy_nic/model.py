@@ -31,6 +31,7 @@ from .switching import Switch
 from .tables import AtEthernetPort, Tables
 from .timing import LAST_PORT, AtHost, AtLink, Delay, FifoServer, Phase, fs_of_bytes, later, place
 from .translation import Iommu
+from .virtual_switch import VirtualSwitch
 
 NewMeter = Callable[[simpy.Environment, Stop, tuple[Direction, Direction]], Meter]
 
@@ -72,28 +73,38 @@ class Model:
             self.switch.decide = lambda frame: self._tables[self.switch.port_of(frame)].decide(frame)
         starts_fs = parameters.core_starts_fs or [0] * parameters.cores
         cores = [Core(env, start_fs) for start_fs in starts_fs]
+        passes, link, sender, receiver = self._passed_by(cores)
         self.drivers = {
             port: Driver(
                 env,
                 parameters.of_port(port),
                 chances,
                 self.meter,
-                (up, down),
+                link,
                 [
                     cores[parameters.queue_cores.get((port, queue), guest % len(cores))]
                     for queue in range(parameters.queues_per_vf)
                 ],
-                self.sender,
-                self.receiver,
+                sender,
+                receiver,
                 port,
             )
             for guest, port in enumerate(parameters.ports)
         }
         for port, driver in self.drivers.items():
             driver.cannot_leave = partial(self._cannot_leave, port)
+            if passes is not None:
+                driver.use_slots_by(passes.slots_freed)
         self._indices = count()
         self._mirrored_to = mirrored_to
         self._bytes_of = bytes_of
+
+    def _passed_by(self, cores: list[Core]) -> tuple[VirtualSwitch | None, Any, Any, Any]:
+        """Return what drivers have to do with: the host's virtual switch, if there is one; link, sender, receiver."""
+        if self._current.virtual_switch is None:
+            return None, self._link, self.sender, self.receiver
+        passes = VirtualSwitch(self.env, self._current, self.meter, cores, self.switch.decide)
+        return passes, (passes.notices, passes.kicks), passes.sender, passes.receiver
 
     def _cannot_leave(self, port: int, raw: bytes | None) -> bool:
         """Tell whether a function's frame is for a dead wire alone, by the tables of now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -227,6 +228,9 @@ class NicParameters:
     own_drivers: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     """By port, the driver's parameters that are others there."""
 
+    virtual_switch: Any = None
+    """What passes frames in place of the adapter, if anything does (`virtual_switch.Rules`)."""
+
     def of_port(self, port: int) -> NicParameters:
         """Return the parameters as the driver of a port sees them."""
         return replace(self, **self.own_drivers.get(port, {}))
@@ -235,7 +239,7 @@ class NicParameters:
         """Return what a frame of so many bytes costs the core that posts or takes it."""
         return self.frame_time_fs + self.pass_time_fs + n_bytes * (self.byte_time_fs + self.pass_byte_time_fs)
 
-    @property
+    @cached_property
     def ports_off(self) -> frozenset[int]:
         """The same functions by their ports."""
         return frozenset(function + 1 for function in self.off)
@@ -248,12 +252,12 @@ class NicParameters:
         """Tell whether frames drop for which a ring has no descriptor."""
         return self.own_drop_enable.get((port, queue), self.drop_enable)
 
-    @property
+    @cached_property
     def masks(self) -> bool:
         """Whether there are Rx interrupts, and they are masked."""
         return self.mask_interrupts and bool(self.rx_interrupt_batch or self.moderation_fs)
 
-    @property
+    @cached_property
     def tx_buffer_distance_bytes(self) -> int:
         """How far apart the Tx buffers of a ring begin."""
         distance = self.buffer_bytes
@@ -261,17 +265,17 @@ class NicParameters:
             distance *= 2
         return distance
 
-    @property
+    @cached_property
     def send_bytes(self) -> int:
         """How many bytes of memory a send takes; 0 where there are none."""
         return self.header_bytes + self.segment_bytes if self.mss_bytes else 0
 
-    @property
+    @cached_property
     def ports(self) -> range:
         """Port numbers of the functions: the PF is 1, VF K is K + 2; the wire is 0."""
         return range(1, self.vfs + 2)
 
-    @property
+    @cached_property
     def polls(self) -> bool:
         """Whether guests look for received frames all the time, without interrupts."""
         return not self.rx_interrupt_batch and not self.moderation_fs

@@ -72,6 +72,10 @@ class Shapers:
         """Tell whether a function may send now."""
         return self._eligible_fs.get(port, 0) <= self._env.now
 
+    def let_all(self) -> bool:
+        """Tell whether no function has been held up, as where none has a limit."""
+        return not self._eligible_fs
+
     def charge(self, port: int, frame_bytes: int) -> None:
         """Charge a function for a frame."""
         limit = self._parameters.rate_limits.get(port)
@@ -106,14 +110,14 @@ class Guarantees:
         """Up to when each function has had what it is guaranteed."""
         self.is_kept_by_last = False
 
-    def choose(self, head_bytes: Callable[[int], int | None]) -> int | None:
+    def choose(self, may_send: Callable[[int], bool]) -> int | None:
         """Return the next function that may send and is owed something, if there is one."""
         n_functions = len(self._parameters.ports)
-        for step in range(n_functions):
+        for step in range(n_functions) if self._parameters.guarantees else ():
             function = (self._next + step) % n_functions
             port = self._parameters.ports[function]
             is_owed = port in self._parameters.guarantees and self._kept_until_fs[port] <= self._env.now
-            if is_owed and head_bytes(function) is not None:
+            if is_owed and may_send(function):
                 self._next = (function + 1) % n_functions
                 self.is_kept_by_last = True
                 return function
@@ -150,16 +154,16 @@ class Turns:
     def _quantum(self, function: int) -> int:
         return (self._parameters.max_frame_bytes - 4) * self._weight(function)
 
-    def choose(self, head_bytes: Callable[[int], int | None]) -> int | None:
-        """Give the turn to a function; `head_bytes`: of its next frame, None where it may not send."""
+    def choose(self, may_send: Callable[[int], bool], head_bytes: Callable[[int], int]) -> int | None:
+        """Give the turn to a function that may send; `head_bytes`: of its next frame."""
         n_functions = len(self._parameters.ports)
         first = 0 if self._parameters.scheduler == "strict" else self._next
-        ready = [each for step in range(n_functions) if head_bytes(each := (first + step) % n_functions) is not None]
-        if not ready:
+        ready = filter(may_send, (*range(first, n_functions), *range(first)))
+        chosen = next(ready, None)
+        if chosen is None:
             return None
         if self._parameters.scheduler == "deficit":
-            return self._by_deficit(ready, head_bytes)
-        chosen = ready[0]
+            return self._by_deficit([chosen, *ready], head_bytes)
         stays = self._parameters.scheduler == "weighted" and self._count(chosen)
         self._next = chosen if stays else (chosen + 1) % n_functions
         return chosen
@@ -171,7 +175,7 @@ class Turns:
         self._left -= 1
         return self._left > 0
 
-    def _by_deficit(self, ready: list[int], head_bytes: Callable[[int], int | None]) -> int:
+    def _by_deficit(self, ready: list[int], head_bytes: Callable[[int], int]) -> int:
         while head_bytes(ready[0]) > self._deficits[ready[0]]:
             self._deficits[ready[0]] += self._quantum(ready[0])
             ready.append(ready.pop(0))
@@ -190,6 +194,7 @@ class Scheduler:
         self._parameters = parameters
         self._rings = rings
         self._turns = Turns(parameters)
+        self._has_one_each = parameters.queues_per_vf == 1
         self._next_queue = [0] * len(parameters.ports)
         self.shapers = Shapers(env, parameters, look)
         self.guarantees = Guarantees(env, parameters)
@@ -250,9 +255,13 @@ class Scheduler:
         if tx_class is None:  # no frames, or no room for those there are
             self._wait()
             return None
-        function = self.guarantees.choose(lambda each: None if next_ring(each, tx_class) is None else 0)
+
+        def may_send(function: int) -> bool:
+            return next_ring(function, tx_class) is not None
+
+        function = self.guarantees.choose(may_send)
         if function is None:
-            function = self._pool_turns.choose(tx_class, lambda each: next_ring(each, tx_class) is not None)
+            function = self._pool_turns.choose(tx_class, may_send)
         ring = next_ring(function, tx_class)
         self._next_queue[function] = (ring.queue + 1) % self._parameters.queues_per_vf
         return ring
@@ -264,6 +273,9 @@ class Scheduler:
         return rings[first:] + rings[:first]
 
     def _next_ring(self, function: int) -> TxRing | None:
+        if self._has_one_each:
+            ring = self._rings[function]
+            return ring if ring.is_ready else None
         return next((ring for ring in self._rings_of(function) if ring.is_ready), None)
 
     def descriptors_in(self, ring: TxRing, descriptors: int) -> None:
@@ -290,17 +302,9 @@ class Scheduler:
         if self._planes is not None:
             return self._pick_by_classes(self._planes)
 
-        def head_bytes(function: int) -> int | None:
-            ring = self._next_ring(function)
-            may_send = ring is not None and self.shapers.let(ring.port)
-            if not may_send:
-                return None
-            boundary = self._parameters.max_read_request_bytes
-            return ring.posts[0].next_cut(self._parameters.buffer_offset_bytes, boundary).data_bytes
-
-        function = self.guarantees.choose(head_bytes)
+        function = self.guarantees.choose(self._may_send)
         if function is None:
-            function = self._turns.choose(head_bytes)
+            function = self._turns.choose(self._may_send, self._head_bytes)
         if function is None:
             self._wait()
             return None
@@ -308,7 +312,17 @@ class Scheduler:
         self._next_queue[function] = (ring.queue + 1) % self._parameters.queues_per_vf
         return ring
 
+    def _may_send(self, function: int) -> bool:
+        ring = self._next_ring(function)
+        return ring is not None and self.shapers.let(ring.port)
+
+    def _head_bytes(self, function: int) -> int:
+        post = self._next_ring(function).posts[0]
+        return post.next_cut(self._parameters.buffer_offset_bytes, self._parameters.max_read_request_bytes).data_bytes
+
     def _wait(self) -> None:
+        if self.shapers.let_all():
+            return
         for function, port in enumerate(self._parameters.ports):
             if self._next_ring(function) is not None and not self.shapers.let(port):
                 self.shapers.wake(port)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from enum import IntEnum
+from functools import cache
 from typing import Any
 
 import simpy
 
 FIRST_PLACE = 2
 """SimPy's own 0 and 1 come before all that has a place."""
+FIRST_IN_RUN = 0
+"""As processes of SimPy begin."""
 BEHIND_THE_EVENT = 1
 """What an event leads to once all else of it is done, before all that has a place in the instant."""
 LAST_PORT = 255
@@ -21,22 +24,23 @@ class Phase(IntEnum):
 
     COMMANDED = 0
     DRIVER = 1
-    RX_TIMERS = 2
-    TX_TIMERS = 3
-    RECEIVE_TIMERS = 4
-    FLOW_TIMERS = 5
-    LINK = 6
-    READS = 7
-    SWITCH = 8
-    HOST = 9
-    CHOICE = 10
-    BRIDGE_SENDS = 11
-    BRIDGE_HAS_TOLD = 12
-    BRIDGE_STOPS = 13
-    BRIDGE_RESUMES = 14
-    BRIDGE_REFRESHES = 15
-    BRIDGE_FORWARDS = 16
-    MEASURE = 17
+    SWITCHING = 2
+    RX_TIMERS = 3
+    TX_TIMERS = 4
+    RECEIVE_TIMERS = 5
+    FLOW_TIMERS = 6
+    LINK = 7
+    READS = 8
+    SWITCH = 9
+    HOST = 10
+    CHOICE = 11
+    BRIDGE_SENDS = 12
+    BRIDGE_HAS_TOLD = 13
+    BRIDGE_STOPS = 14
+    BRIDGE_RESUMES = 15
+    BRIDGE_REFRESHES = 16
+    BRIDGE_FORWARDS = 17
+    MEASURE = 18
 
 
 class AtLink(IntEnum):
@@ -54,6 +58,8 @@ class AtHost(IntEnum):
     UP_LANDS = 0
     MEMORY = 1
     CREDITS = 2
+    KICKS = 3
+    NOTICES = 4
 
 
 class AtSwitch(IntEnum):
@@ -66,6 +72,7 @@ class AtSwitch(IntEnum):
     WIRE_HAS_SENT = 4
 
 
+@cache
 def place(phase: Phase, port: int = 0, ring: int = 0) -> int:
     """Return the SimPy priority of a phase, ports and their rings in order."""
     return (phase * 256 + port) * 16 + ring + FIRST_PLACE
@@ -85,7 +92,27 @@ class Delay(simpy.Event):
 
 def later(env: simpy.Environment, delay_fs: int, at_place: int, action: Callable[..., None], *arguments: Any) -> None:
     """Call `action(*arguments)` after a delay."""
-    Delay(env, delay_fs, at_place).callbacks.append(lambda _: action(*arguments))
+    env.schedule(Call(action, arguments), at_place, delay_fs)
+
+
+class Call:
+    """What is done at an instant, for which no process waits: as much of an event as SimPy asks for."""
+
+    __slots__ = "action", "arguments", "callbacks"
+    _ok = True
+
+    def __init__(self, action: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+        """Have an action called with arguments."""
+        self.action = action
+        self.arguments = arguments
+        self.callbacks = _CALLED
+
+    def call(self) -> None:
+        """Do it."""
+        self.action(*self.arguments)
+
+
+_CALLED = (Call.call,)
 
 
 def fs_of_bytes(n_bytes: int, fs_per_byte: tuple[int, int]) -> int:

@@ -1,0 +1,98 @@
+"""The host's virtual switch: a core of the host passes frames from guest to guest, in memory and not over the link.
+
+It looks at the guests' rings as the adapter does, decides by the same code, and lays frames into the rings of their
+receivers. What guests and switch tell each other crosses no link: a kick, or an interrupt, is an event of its own.
+"""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import kernel
+from hwmodel.machine.adapter.fetch import told
+from hwmodel.machine.adapter.interrupts import tx_returned, unmasked
+from hwmodel.machine.adapter.receive import interrupted
+from hwmodel.machine.adapter.switching import switch_frame
+from hwmodel.machine.adapter.writeback import tx_written_back
+from hwmodel.machine.counts.batches import mark_batch
+from hwmodel.machine.counts.histogram import change
+from hwmodel.machine.counts.journey_state import CACHED, REQUESTED
+from hwmodel.machine.counts.journeys import journey_of_post
+from hwmodel.machine.guest.cores import add_work, next_piece, turn_over
+from hwmodel.machine.guest.guest_state import SWITCH_TASK
+from hwmodel.machine.pcie.transactions import KIND_SHIFT, N_MASK, QUEUE_MASK, QUEUE_SHIFT
+from hwmodel.machine.tlp_kinds import RX_DOORBELL, TX_DOORBELL
+from hwmodel.rules.ethernet import FCS_BYTES
+
+
+@kernel
+def core_of_ring(nic, ring):
+    """Return the number of the core that passes on the frames of a Tx ring."""
+    params = nic.virtual_switch.params
+    return params.core[ring % params.n_cores]
+
+
+@kernel
+def kicked(nic, now_fs, word):
+    """Learn what a guest's driver has told: of frames, of buffers, or that it takes interrupts again."""
+    kind, ring, n = word >> KIND_SHIFT, (word >> QUEUE_SHIFT) & QUEUE_MASK, word & N_MASK
+    if kind == TX_DOORBELL:
+        told(nic, now_fs, ring, n)
+        queue = nic.tx_queue[ring]
+        # Descriptors lie in memory, where the switch reads them as it passes the frames on.
+        mark_batch(nic.guests, queue, queue.fetched, REQUESTED).requested_fs = now_fs
+        mark_batch(nic.guests, queue, queue.fetched, CACHED).cached_fs = now_fs
+        queue.fetched += n
+        queue.known -= n
+        queue.cached += n
+        nic.scheduler.n_told -= n
+        add_work(nic, now_fs, core_of_ring(nic, ring), SWITCH_TASK, ring, n)
+    elif kind == RX_DOORBELL:
+        nic.rx_queue[ring].cached += n
+        change(nic.ledger.counts.rx_ring, now_fs, -n)
+        nic.moves_due = 1
+    else:
+        unmasked(nic, now_fs, ring)
+
+
+@kernel
+def notified(nic, now_fs, word):
+    """Let a guest take the interrupt that the switch has raised."""
+    interrupted(nic, now_fs, word >> KIND_SHIFT, (word >> QUEUE_SHIFT) & QUEUE_MASK, word & N_MASK, now_fs)
+
+
+@kernel
+def pass_on(nic, now_fs, ring, started_fs):
+    """Pass on the next frame of a guest's ring, on which the core began at `started_fs`."""
+    queue = nic.tx_queue[ring]
+    post = nic.guests.post[queue.first + (queue.picked & queue.mask)]
+    frame = nic.virtual_switch.frame
+    frame.journey = journey_of_post(nic, now_fs, queue, ring, started_fs)
+    journey = nic.ledger.journeys.slot[frame.journey]
+    journey.picked_fs, journey.payload_in_fs = started_fs, started_fs
+    frame.template, frame.n_bytes, frame.hash, frame.index = post.template, post.n_bytes, post.hash, post.index
+    frame.queue = ring
+    queue.n_picked += 1
+    queue.picked += 1
+    queue.cached -= 1
+    nic.ledger.function[queue.params.function].read_bytes += frame.n_bytes + FCS_BYTES
+    change(nic.counts.tx_buffer, now_fs, frame.n_bytes)  # until its last copy is there, which takes no time
+    switch_frame(nic, now_fs, frame)
+
+
+@kernel
+def switching_done(nic, now_fs, ring):
+    """Pass on the frames of a piece of a core's work, give their slots back, and let the core begin the next."""
+    guests = nic.guests
+    core = guests.core[core_of_ring(nic, ring)]
+    number = core.first_work
+    work = guests.work[number]
+    core.turn_left -= core.n
+    is_over = work.n == 0 or core.turn_left == 0
+    for _ in range(core.n):
+        pass_on(nic, now_fs, ring, core.started_fs)
+    nic.tx_queue[ring].held.written += core.n
+    tx_written_back(nic, now_fs, ring, core.n)
+    tx_returned(nic, now_fs, ring, core.n)
+    core.is_running = 0
+    if is_over:
+        turn_over(guests, core, number, work.n > 0)
+    next_piece(nic, now_fs, core, is_over)

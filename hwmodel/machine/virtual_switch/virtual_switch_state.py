@@ -1,0 +1,15 @@
+"""The record of the host's virtual switch: what it takes, on which cores."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.records import I64, ints, record
+from hwmodel.forwarding.port_set import MAX_FUNCTIONS
+from hwmodel.machine.frames import FRAME
+
+# Ring r, of all guests' Tx rings, is served by `core` r modulo `n_cores`. `batch`: frames of a ring that a core passes
+# at most before it looks at the next. `kick_fs`: until the switch knows what a guest's driver tells it.
+VIRTUAL_SWITCH_PARAMS = record(
+    *ints("batch_time_fs", "frame_time_fs", "byte_time_fs", "kick_fs", "batch", "n_cores"),
+    ("core", I64, (MAX_FUNCTIONS,)),
+)  # fmt: skip
+VIRTUAL_SWITCH = record(("params", VIRTUAL_SWITCH_PARAMS), ("frame", FRAME))  # that is being passed

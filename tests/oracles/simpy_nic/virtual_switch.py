@@ -1,0 +1,196 @@
+"""The host's virtual switch: tasks of the host's cores that pass frames from ring to ring, and nothing of a link."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any
+
+import simpy
+
+from .core import Core, Task
+from .frames import Copy, Decision, Frame
+from .parameters import NicParameters
+from .posts import Post
+from .receiving import RxRing
+from .results import Meter
+from .scheduling import TxRing
+from .timing import BEHIND_THE_EVENT, AtHost, Phase, later, place
+
+FCS_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What passing frames takes, and on which cores."""
+
+    batch: int
+    batch_time_fs: int
+    frame_time_fs: int
+    byte_time_fs: int
+    kick_fs: int
+    cores: tuple[int, ...]
+
+    @classmethod
+    def of(cls, said: Any) -> Rules:
+        """Take them from what has them by the same names."""
+        return cls(**{field.name: getattr(said, field.name) for field in fields(cls)})
+
+
+class NoLink:
+    """Takes writes to registers, or interrupts, to their other end after a time; they cross no link."""
+
+    def __init__(self, env: simpy.Environment, after_fs: int, at_place: int) -> None:
+        """Let what enters be there so much later, at a place among the events of its instant."""
+        self._env, self._after_fs, self._place = env, after_fs, at_place
+
+    def enter_posted(self, transaction: Any) -> None:
+        """Take what a write leads to."""
+        later(self._env, self._after_fs, self._place, transaction.received)
+
+
+class PassingTask(Task):
+    """Passes on the frames of one Tx ring, a batch at a time."""
+
+    phase = Phase.SWITCHING
+
+    def __init__(self, env: simpy.Environment, rules: Rules, core: Core, ring: TxRing, switch: VirtualSwitch) -> None:
+        """Begin with nothing told."""
+        super().__init__((ring.port, ring.queue), rules.batch, 0)
+        self._env, self._rules, self._core, self._ring, self._switch = env, rules, core, ring, switch
+        self._told: deque[Post] = deque()
+        self._piece: deque[tuple[Frame, Decision]] = deque()
+        self._passed: list[tuple[Frame, Decision]] = []
+        self._started_fs = 0
+
+    def tell(self, posts: list[Post]) -> None:
+        """Learn of frames that the driver has posted."""
+        self._told += posts
+        self._core.join(self)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a frame waits that is in no piece."""
+        return bool(self._told)
+
+    def begin_piece(self, most: int) -> tuple[int, int]:
+        """Take all that is told, up to a batch, and decide on it."""
+        n = min(len(self._told), most)
+        self._started_fs = max(self._env.now, self._core.free_fs)
+        for _ in range(n):
+            (frame,) = self._told.popleft().frames
+            self._piece.append((frame, self._switch.decide(frame)))
+        return n, self._rules.batch_time_fs
+
+    def frame_fs(self, behind: int = 0) -> int:
+        """Return what the copies of a frame take."""
+        frame, decision = self._piece[behind]
+        n_copies = len(decision.copies) + len(decision.mirrored)
+        return max(1, n_copies) * self._rules.frame_time_fs + n_copies * frame.data_bytes * self._rules.byte_time_fs
+
+    def frame_done(self) -> None:
+        """Have a frame ready, until the piece is over."""
+        self._passed.append(self._piece.popleft())
+
+    def piece_done(self, is_turn_over: bool) -> bool:
+        """Pass all frames of the piece on, and give their descriptors back."""
+        passed, self._passed = self._passed, []
+        for frame, _ in passed:
+            frame.ends_fs["scheduler"] = self._started_fs
+            self._switch.pass_on(frame)
+            self._ring.not_picked.popleft()
+        self._ring.descriptors_landed(len(passed))
+        self._ring.descriptors_entered(len(passed))
+        return False
+
+
+class Rings:
+    """What drivers know of the switch: rings of one kind, and a bell."""
+
+    def __init__(self, rings: Any, doorbell: Callable[..., None]) -> None:
+        """Hold them."""
+        self.rings, self.doorbell = rings, doorbell
+
+
+class VirtualSwitch:
+    """Passes frames from the rings of VMs to those of VMs."""
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        parameters: NicParameters,
+        meter: Meter,
+        cores: Sequence[Core],
+        decide: Callable[[Frame], Decision],
+    ) -> None:
+        """Begin with all Rx descriptors posted."""
+        rules = parameters.virtual_switch
+        assert rules is not None
+        self._env, self._parameters, self._meter = env, parameters, meter
+        self.decide = decide
+        self.kicks = NoLink(env, rules.kick_fs, place(Phase.HOST, AtHost.KICKS))
+        self.notices = NoLink(env, 0, place(Phase.HOST, AtHost.NOTICES))
+        tx_rings = [TxRing(port, queue) for port in parameters.ports for queue in range(parameters.queues_per_vf)]
+        self._tasks = {
+            ring.name: PassingTask(env, rules, cores[rules.cores[number % len(rules.cores)]], ring, self)
+            for number, ring in enumerate(tx_rings)
+        }
+        self._rx_rings = {}
+        for ring in tx_rings:
+            taken_before = parameters.taken_before.get((ring.port, ring.queue), 0)
+            own = self._rx_rings[ring.port, ring.queue] = RxRing(ring.port, ring.queue, 0)
+            own.cached = parameters.rx_ring - 1 - taken_before
+        self.sender = Rings(tx_rings, self._told)
+        self.receiver = Rings(self._rx_rings, self._posted)
+        self._waiting: deque[Copy] = deque()
+
+    def _told(self, ring: TxRing, posts: list[Post], *, is_inline: bool = False) -> None:
+        for post in posts:
+            post.stamp("doorbell", self._env.now)
+        self._tasks[ring.name].tell(posts)
+
+    def _posted(self, ring: RxRing, descriptors: int) -> None:
+        ring.cached += descriptors
+        later(self._env, 0, BEHIND_THE_EVENT, self._lay_down)
+
+    def pass_on(self, frame: Frame) -> None:
+        """Make a frame's copies, which go on in the order in which they are made."""
+        frame.ends_fs["switch"] = self._env.now
+        decision = self.decide(frame)
+        copies = [Copy(frame, port, raw=raw) for port, raw in decision.copies]
+        mirrored = [Copy(frame, port, is_mirrored=True, raw=raw) for port, raw in decision.mirrored]
+        self._meter.copies_made(frame, copies, decision.reason)
+        self._meter.mirrored_made(len(mirrored))
+        for copy in (*copies, *mirrored):
+            copy.ends_fs["rx_room"] = self._env.now
+            self._waiting.append(copy)
+        later(self._env, 0, BEHIND_THE_EVENT, self._lay_down)
+
+    def _lay_down(self) -> None:
+        """Lay the copies that wait into their rings, in order; one that finds no buffer is dropped, or waits."""
+        while self._waiting:
+            copy = self._waiting[0]
+            copy.ends_fs.setdefault("rx_buffer", self._env.now)
+            queue = copy.frame.rss_hash % self._parameters.queues_per_vf
+            ring = self._rx_rings[copy.destination, queue]
+            in_buffer = self._parameters.buffer_bytes - self._parameters.buffer_offset_bytes
+            needed = max(1, -(-copy.data_bytes // in_buffer))
+            if ring.cached < needed:
+                if not self._parameters.drops_at(copy.destination, queue):
+                    return
+                self._meter.copy_dropped(self._waiting.popleft(), "NO_DESCRIPTOR")
+                continue
+            self._waiting.popleft()
+            ring.cached -= needed
+            copy.n_descriptors = needed
+            ring.taken[copy] = None
+            for part in ("rx_descriptor", "payload_write", "writeback_batch", "writeback"):
+                copy.ends_fs[part] = self._env.now
+            ring.frames_landed([copy])
+            ring.frames_entered([copy])
+
+    def slots_freed(self, use: Callable[[], None]) -> Callable[[], None]:
+        """Return what lets a driver use freed slots, behind the copies of the same event."""
+        return partial(later, self._env, 0, BEHIND_THE_EVENT, use)

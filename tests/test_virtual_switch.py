@@ -1,0 +1,134 @@
+"""A virtual switch in the host's memory: what its cores carry, by hand; what it has not is refused in a line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hwmodel import Result, limits, simulate
+from hwmodel.config import config_from_mapping
+from hwmodel.config.check_virtual_switch import check_virtual_switch
+from hwmodel.config.document import Document
+from hwmodel.config.findings import Doubts, Findings
+from hwmodel.config.virtual_switch import COPY_BYTE_TIME
+from hwmodel.relaxations import relaxations_of
+from hwmodel.results import check_balance
+from tests.config_cases import complaints
+
+BASE = {
+    "nic": {"mode": "vswitch", "vfs": 8},
+    "host": {"virtual_switch": {"pass_by": "pointer"}},
+    "workload": {"pattern": "pairs", "frame_bytes": 1500, "load": "saturate"},
+    "run": {"duration": "4ms"},
+}
+
+
+def run(changes: dict[str, Any] | None = None) -> Result:
+    result = simulate(config_from_mapping(BASE, changes or {}))
+    assert check_balance(result) == []
+    return result
+
+
+@pytest.mark.parametrize(
+    ("changes", "frame_ns"),
+    [
+        ({}, 400),
+        ({"workload.frame_bytes": 64}, 400),
+        ({"host.virtual_switch.pass_by": "copy"}, 400 + 1496 * 0.1),
+        ({"host.virtual_switch.pass_by": "copy", "workload.frame_bytes": 64}, 406),
+        ({"host.virtual_switch.batch_time": "3200ns"}, 500),  # rings are full, so are batches
+    ],
+)
+def test_one_core_passes_a_frame_in_its_time(changes: dict[str, Any], frame_ns: float) -> None:
+    result, expected = run(changes), limits(config_from_mapping(BASE, changes))
+    n_bytes = changes.get("workload.frame_bytes", 1500)
+    assert expected.gbps == pytest.approx(n_bytes * 8 / frame_ns) and expected.limited_by == "vswitch"
+    assert result.totals.gbps == pytest.approx(expected.gbps, rel=0.03)
+    assert result.bottleneck.resource == "vswitch" and "host.virtual_switch.cores" in result.bottleneck.keys
+    core = result.cpu.cores[-1]
+    assert core.busy == pytest.approx(1, abs=1e-3)
+    assert core.by.get("copying", 0) == pytest.approx(
+        (frame_ns - 400) / frame_ns * (frame_ns not in (500, 400)), abs=0.01
+    )
+
+
+def test_nothing_crosses_link_or_wire() -> None:
+    result = run()
+    assert sum(getattr(result.pcie.up.bytes, name) for name in ("payload", "descriptor", "doorbell", "writeback")) == 0
+    assert (result.wire.tx_gbps, result.wire.rx_gbps) == (0, 0) and "Link busy" not in str(result.summary())
+
+
+@pytest.mark.parametrize("kick_ns", [0, 250])
+def test_one_frame_alone_takes_its_time_to_the_femtosecond(kick_ns: int) -> None:
+    """Guests that poll see it as it lies there; the latency runs from the end of its post, where the bell is rung."""
+    result = run({
+        "driver.preset": "dpdk", "driver.tx_doorbell_batch": 1, "host.virtual_switch.kick": f"{kick_ns}ns",
+        "host.virtual_switch.batch_time": "37ns", "host.virtual_switch.byte_time": "0.1ns", "run.clocks": "exact",
+        "workload.load": "20Mbps", "workload.arrivals": "periodic",
+    })  # fmt: skip
+    assert result.latency_ns.min == pytest.approx(kick_ns + 37 + 400 + 149.6, abs=1e-6)
+
+
+def test_two_cores_pass_twice_as_much_and_one_that_vms_use_too_less() -> None:
+    one, two = run(), run({"host.cores": 11, "host.virtual_switch.cores": [9, 10], "driver.frame_time": "100ns"})
+    assert two.totals.gbps == pytest.approx(2 * one.totals.gbps, rel=0.03)
+    shared = run({"host.cores": 9, "host.virtual_switch.cores": [8]})
+    assert shared.totals.gbps < 0.8 * one.totals.gbps and shared.bottleneck.resource == "vswitch"
+
+
+def test_each_copy_takes_its_time() -> None:
+    """A broadcast frame of eight VMs has eight copies: seven for the others, one for the PF."""
+    result = run({"workload.pattern": "broadcast"})
+    assert result.totals.gbps == pytest.approx(30, rel=0.04)
+    assert result.totals.copies_delivered == pytest.approx(8 * result.totals.delivered_frames, rel=0.01)
+
+
+def test_a_full_ring_drops_or_holds_all_behind_it() -> None:
+    slow = {"driver.vms": {"vf0": {"frame_time": "20us"}}, "workload.pattern": "uniform", "nic.rx_ring": 64}
+    drops, waits = run(slow), run({**slow, "nic.drop_enable": False})
+    assert drops.drops["NO_DESCRIPTOR"] > 100 and "NO_DESCRIPTOR" not in waits.drops
+    assert waits.totals.gbps < 0.5 * drops.totals.gbps and waits.bottleneck.resource in ("rx.descriptors", "driver.rx")
+
+
+def test_its_time_is_what_explain_halves() -> None:
+    found = {name for each in relaxations_of(config_from_mapping(BASE, {})) for name in each.resources}
+    assert "vswitch" in found
+
+
+def test_what_is_not_said_is_filled_in() -> None:
+    for passed_by, byte_time in COPY_BYTE_TIME.items():
+        config = config_from_mapping({"nic": {"mode": "vswitch", "vfs": 4}}, {"host.virtual_switch.pass_by": passed_by})
+        own = config.resolved()["host"]["virtual_switch"]
+        assert own["byte_time"] in (byte_time, {"0.1ns": "100ps"}.get(byte_time))
+        assert (own["cores"], config.host.cores) == ([5], 6)  # four VMs, the PF, and the switch's own
+    findings = Findings(Document("c.yaml", {}), Doubts())
+    check_virtual_switch(config_from_mapping({}), findings)
+    assert findings.problems == []
+    assert "virtual_switch" not in config_from_mapping({}).resolved()["host"]
+
+
+WIRE = "the virtual switch has no uplink yet: its frames stay among the VMs"
+NOT_THERE = "not modelled with a virtual switch (nic.mode: vswitch)"
+REFUSED = {
+    "nic: {mode: vswitch}\nworkload: {pattern: to_wire}": [f"workload.pattern: {WIRE}"],
+    "nic: {mode: vswitch}\nworkload: {wire_share: 0.5}": [f"workload.wire_share: {WIRE}"],
+    "nic: {mode: vswitch}\nworkload: {external: {rate: 1Gbps}}": [f"workload.external: {WIRE}"],
+    "nic: {mode: vswitch}\nswitch: {uplink: {vlans: [1]}}": [f"switch.uplink.vlans: {WIRE}"],
+    "nic: {mode: vswitch}\nhost: {cores: 4, virtual_switch: {cores: [4]}}": [
+        "host.virtual_switch.cores.0: there is no core 4; host.cores is 4, from 0 on"],
+    "nic: {mode: vswitch}\nworkload: {segment_bytes: 64KiB}": [f"workload.segment_bytes: {NOT_THERE}"],
+    "nic: {mode: vswitch}\nbridge: {}": [f"bridge: {NOT_THERE}"],
+    "nic: {mode: vswitch}\nswitch: {ports: [{name: vf0, rate_limit: 1Gbps}]}": [
+        f"switch.ports.vf0.rate_limit: {NOT_THERE}"],
+    "nic: {mode: vswitch}\nswitch: {mode: vepa}": [
+        "switch.mode: a virtual switch switches by itself; vepa does not"],
+    "nic: {mode: vswitch}\nscenario: [{at: 1ms, reset: vf0}]": [
+        "scenario.0.reset: with nic.mode: vswitch VMs have ports of the host's switch, no functions that come, go or "
+        "ask for something"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_what_it_has_not_is_refused_in_a_line(text: str) -> None:
+    assert [line.split(": ", 1)[1] for line in complaints(text)] == REFUSED[text]
