@@ -102,6 +102,10 @@ def test_the_answer_names_the_best_and_what_it_is_better_than() -> None:
             {"bridge": {"kind": "controlling"}, "switch": {"mode": "e_tag"}, "workload": {"wire_share": 0.5}},
             dict.fromkeys(IN_MEMORY, "no uplink"),
         ),
+        (
+            {"port": {"count": 2}, "nic": {"vfs": 4}},
+            {**dict.fromkeys(BRIDGED, "not modelled with several ports"), **dict.fromkeys(IN_MEMORY, "port.count")},
+        ),
         ({"bridge": {}}, dict.fromkeys(("vn_tag", "e_tag"), "bridge.kind is learning")),
         (
             {"bridge": {"kind": "controlling"}, "switch": {"mode": "vn_tag"}, "pcie": {"ordering": "id_based"}},
@@ -116,7 +120,7 @@ def test_the_answer_names_the_best_and_what_it_is_better_than() -> None:
             dict.fromkeys(("vn_tag", "e_tag"), "controlling"),
         ),
     ],
-    ids=["no bridge", "wire", "learning", "one function", "list"],
+    ids=["no bridge", "wire", "ports", "learning", "one function", "list"],
 )
 def test_what_a_configuration_cannot_have_is_left_out_with_the_reason(
     changes: dict[str, Any], left_out: dict[str, str]

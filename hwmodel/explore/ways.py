@@ -111,6 +111,8 @@ def _made(config: Config, way: Way) -> Config | str:
 
 def _lacking(config: Config, way: Way) -> str | None:
     bridges = bridges_of(config)
+    if way.needs_bridge and config.port.count > 1:
+        return "needs a bridge at the other end of the wire, which is not modelled with several ports (port.count)"
     if way.needs_bridge and not bridges:
         return "needs a bridge at the other end of the wire, and bridge is not set"
     if way.mode in TAG_MODES and not any(one.settings.kind == "controlling" for one in bridges):
