@@ -11,7 +11,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.config.check_virtual_switch import check_virtual_switch
 from hwmodel.config.document import Document
 from hwmodel.config.findings import Doubts, Findings
-from hwmodel.config.virtual_switch import COPY_BYTE_TIME
+from hwmodel.config.virtual_switch import BYTE_TIME
 from hwmodel.relaxations import relaxations_of
 from hwmodel.results import check_balance
 from tests.config_cases import complaints
@@ -97,7 +97,7 @@ def test_its_time_is_what_explain_halves() -> None:
 
 
 def test_what_is_not_said_is_filled_in() -> None:
-    for passed_by, byte_time in COPY_BYTE_TIME.items():
+    for passed_by, byte_time in BYTE_TIME.items():
         config = config_from_mapping({"nic": {"mode": "vswitch", "vfs": 4}}, {"host.virtual_switch.pass_by": passed_by})
         own = config.resolved()["host"]["virtual_switch"]
         assert own["byte_time"] in (byte_time, {"0.1ns": "100ps"}.get(byte_time))

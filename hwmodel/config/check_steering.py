@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hwmodel.units import format_bytes, parse_bytes
@@ -223,10 +223,11 @@ def _check_director(config: Config, director: FlowDirector, device: Device | Non
         )
     if director.atr and is_perfect:
         findings.add("atr writes signature filters; it needs mode: signature", (*at, "atr"), (*at, "mode"))
+    port_of = {station.name: station.port for station in config.switch.ports}
     for index, one in enumerate(director.filters):
         path: KeyPath = (*at, "filters", index)
         if is_perfect:
-            _check_same_fields(config, director, index, path, findings)
+            _check_same_fields(port_of, director, index, path, findings)
         elif one.pool is None or any(getattr(one, name) is None for name in _needed(one)):
             missing = [name for name in ("pool", *_needed(one)) if getattr(one, name) is None]
             findings.add(
@@ -250,13 +251,15 @@ def _needed(one: Any) -> tuple[str, ...]:
     return ("source", "destination", *(() if one.protocol == "other" else _PORTS))
 
 
-def _check_same_fields(config: Config, director: FlowDirector, index: int, path: KeyPath, findings: Findings) -> None:
+def _check_same_fields(
+    port_of: Mapping[str, Any], director: FlowDirector, index: int, path: KeyPath, findings: Findings
+) -> None:
     """Report a filter that compares other fields than the first at its port: there is one mask for all."""
-    own, ports = director.filters[index], {station.name: station.port for station in config.switch.ports}
+    own = director.filters[index]
     at, first = next(
         (at, one)
         for at, one in enumerate(director.filters)
-        if one is own or None in (one.pool, own.pool) or ports.get(str(one.pool)) == ports.get(str(own.pool))
+        if one is own or None in (one.pool, own.pool) or port_of.get(str(one.pool)) == port_of.get(str(own.pool))
     )
     for name in _FIELDS:
         if (getattr(first, name) is None) != (getattr(own, name) is None):

@@ -13,12 +13,7 @@ from hwmodel.units import UnitError, format_bytes, parse_bytes
 from .adapter import Nic
 from .presets import DEVICES, Device
 from .steering import FlowDirector
-from .virtual_switch import COPY_BYTE_TIME
-
-# What it takes a hypervisor to pass a frame between the adapter and a VM. Model's choice: "up to 30 Gb/s" is what
-# textbooks say of virtual switches that pass pointers, which at 1500 B is 2.5 Mpps, 400 ns a frame on one core.
-_PASS_TIME = "400ns"
-_PASS_BYTE_TIME = {"copy": "0.1ns", "pointer": "0ns"}  # model's choice: one copy at 10 GB/s
+from .virtual_switch import BYTE_TIME, FRAME_TIME
 
 
 def fill_queues(driver: Any, nic: Any, preset: str | None, n_ports: int, *, has_own_buffer: bool) -> None:
@@ -31,8 +26,8 @@ def fill_queues(driver: Any, nic: Any, preset: str | None, n_ports: int, *, has_
     device = DEVICES.get(preset or "")
     if nic.get("mode") == "vmdq":
         for own in _drivers(driver):
-            own.setdefault("pass_time", _PASS_TIME)
-            own.setdefault("pass_byte_time", _PASS_BYTE_TIME.get(str(own.get("pass_by", "copy")), "0ns"))
+            own.setdefault("pass_time", FRAME_TIME)
+            own.setdefault("pass_byte_time", BYTE_TIME.get(str(own.get("pass_by", "copy")), "0ns"))
     steering = nic.get("steering")
     if isinstance(steering, dict):
         _fill_table(steering, nic, device)
@@ -47,7 +42,7 @@ def fill_virtual_switch(host: dict[str, Any], switch: Any, nic: Any) -> None:
         host["virtual_switch"] = {}
     own = host.get("virtual_switch")
     if isinstance(own, dict):
-        own.setdefault("byte_time", COPY_BYTE_TIME.get(str(own.get("pass_by", "copy")), "0ns"))
+        own.setdefault("byte_time", BYTE_TIME.get(str(own.get("pass_by", "copy")), "0ns"))
         cores = host.get("cores")
         own.setdefault("cores", [cores - 1 if isinstance(cores, int) and cores > 0 else 0])
     if is_used and isinstance(switch, dict) and isinstance(switch.setdefault("uplink", {}), dict):

@@ -16,7 +16,7 @@ from typing import Any
 from hwmodel.config import Config, as_config
 from hwmodel.errors import InputError
 from hwmodel.explore.side_by_side import outcomes_of
-from hwmodel.explore.ways import WAYS, Progress, Way, figures_of, left_out_ways, ways_of
+from hwmodel.explore.ways import WAYS, Progress, Way, figures_of, left_out_ways, reason_of, ways_of
 from hwmodel.results.comparison import ComparedValue, Crossing, Curves, WayFigures
 
 ROUNDS = 6  # of runs towards crossings; each of them is within some percent of its place before that
@@ -115,7 +115,7 @@ class _Runs:
                 changed = self._config.with_overrides(dict(self._over.changes(value)))
                 self._configs[value], self.left_out[value] = ways_of(changed)
             except InputError as error:
-                self.failures[value] = error.lines[0].partition(": ")[2] or error.lines[0]
+                self.failures[value] = reason_of(error)
         return self._configs[value]
 
     def run(self, wanted: Iterable[tuple[float, Sequence[str] | None]], what: str) -> None:

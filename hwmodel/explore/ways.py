@@ -93,6 +93,11 @@ def ways_of(config: Config) -> tuple[dict[Way, Config], dict[str, str]]:
     return configs, {way.name: one for way, one in made.items() if isinstance(one, str)}
 
 
+def reason_of(error: InputError) -> str:
+    """Return the first line of what is wrong without its place, which is of what was altered here."""
+    return error.lines[0].partition(": ")[2] or error.lines[0]
+
+
 def left_out_ways(reasons: Mapping[str, str]) -> tuple[LeftOutWay, ...]:
     """Return what is said of the ways that were not run."""
     return tuple(LeftOutWay(way=name, reason=reason) for name, reason in reasons.items())
@@ -106,7 +111,7 @@ def _made(config: Config, way: Way) -> Config | str:
     try:
         return config.with_overrides(dict(_changes(config, way)))
     except InputError as error:
-        return error.lines[0].partition(": ")[2] or error.lines[0]
+        return reason_of(error)
 
 
 def _lacking(config: Config, way: Way) -> str | None:

@@ -52,23 +52,17 @@ def render_sizing_page(result: SizingResult, label: str) -> str:
     modelled = modelled_sentence(config)
     if modelled and result.config is None:
         modelled += " So in the base; what varies is below."
-    return (
-        template_environment()
-        .get_template("finding.html.j2")
-        .render(
-            title=printable(label),
-            modelled=modelled,
-            answer=_page(sizing_sentence(result)),
-            reasons=[
-                _page(one) for one in (*sureness_sentences(result), *reason_sentences(result), *found_sentences(result))
-            ],
-            warnings=[printable(one) for one in result.warnings],
-            figures=[(cost_figure(result), "What was run: how far on the right side of its targets, by cost")],
-            tables=tables,
-            remark="",
-            again=of_sizing(result, label),
-            assumptions=assumption_table(),
-        )
+    return _finding_page(
+        label,
+        modelled=modelled,
+        answer=_page(sizing_sentence(result)),
+        reasons=[
+            _page(one) for one in (*sureness_sentences(result), *reason_sentences(result), *found_sentences(result))
+        ],
+        warnings=[printable(one) for one in result.warnings],
+        figures=[(cost_figure(result), "What was run: how far on the right side of its targets, by cost")],
+        tables=tables,
+        again=of_sizing(result, label),
     )
 
 
@@ -79,24 +73,18 @@ def render_search_page(found: LoadSearch, label: str) -> str:
     """
     header, rows = trial_rows(found)
     loads = loads_of(found)
-    return (
-        template_environment()
-        .get_template("finding.html.j2")
-        .render(
-            title=printable(label),
-            modelled=f"{modelled_sentence(found.config)} The load in it is what varies.",
-            answer=_page(search_sentence(found)),
-            reasons=[_page(one) for one in search_reasons(found)],
-            warnings=[],
-            figures=[
-                (loss_figure(loads), "Frames lost, by load"),
-                (latency_figure(loads), "Latency, post to delivery, by load"),
-            ],
-            tables=[("The loads", _table(header, rows, texts=(0, 8, 9)))] if rows else [],
-            remark=_LATENCY_REMARK if rows else "",
-            again=of_search(found, label),
-            assumptions=assumption_table(),
-        )
+    return _finding_page(
+        label,
+        modelled=f"{modelled_sentence(found.config)} The load in it is what varies.",
+        answer=_page(search_sentence(found)),
+        reasons=[_page(one) for one in search_reasons(found)],
+        figures=[
+            (loss_figure(loads), "Frames lost, by load"),
+            (latency_figure(loads), "Latency, post to delivery, by load"),
+        ],
+        tables=[("The loads", _table(header, rows, texts=(0, 8, 9)))] if rows else [],
+        remark=_LATENCY_REMARK if rows else "",
+        again=of_search(found, label),
     )
 
 
@@ -107,21 +95,23 @@ def render_curves_page(found: Curves, label: str) -> str:
     """
     header, rows = curve_rows(found)
     answer, *reasons = curve_sentences(found)
-    return (
-        template_environment()
-        .get_template("finding.html.j2")
-        .render(
-            title=printable(label),
-            modelled=f"{modelled_sentence(found.config)} Here {found.key} varies, and the way from VM to VM.",
-            answer=_page(answer),
-            reasons=[_page(one) for one in reasons],
-            warnings=[],
-            figures=[(way_figure(found), f"What each way gives, by {OVER_WORDS[found.over]}")],
-            tables=[("The values", _table(header, rows, texts=(0, len(header) - 1)))],
-            remark=" ".join(_page(one) for one in curve_remarks(found)),
-            again=of_curves(found, label),
-            assumptions=assumption_table(),
-        )
+    return _finding_page(
+        label,
+        modelled=f"{modelled_sentence(found.config)} Here {found.key} varies, and the way from VM to VM.",
+        answer=_page(answer),
+        reasons=[_page(one) for one in reasons],
+        figures=[(way_figure(found), f"What each way gives, by {OVER_WORDS[found.over]}")],
+        tables=[("The values", _table(header, rows, texts=(0, len(header) - 1)))],
+        remark=" ".join(_page(one) for one in curve_remarks(found)),
+        again=of_curves(found, label),
+    )
+
+
+def _finding_page(label: str, *, warnings: Sequence[str] = (), remark: str = "", **parts: object) -> str:
+    """Return the page with what its template asks for in `parts`: the answer, reasons, figures, tables."""
+    template = template_environment().get_template("finding.html.j2")
+    return template.render(
+        title=printable(label), warnings=warnings, remark=remark, assumptions=assumption_table(), **parts
     )
 
 

@@ -137,14 +137,7 @@ def of_result(result: Result, label: str) -> Reproduction:
         ("hash of the configuration", result.config_hash),
         ("seed", f"{result.seed}" + (f"; of several: {seeds[0]} to {seeds[-1]}" if seeds else "")),
     ]
-    words = "The whole configuration, every default and preset written out, in one file"
-    return again(
-        words,
-        yaml_name(label, "configuration"),
-        config_text(result.config),
-        [*arguments, "--report", PAGE],
-        facts_of(facts),
-    )
+    return _of_configuration(result.config, label, arguments, facts)
 
 
 def of_sizing(result: SizingResult, label: str) -> Reproduction:
@@ -159,10 +152,9 @@ def of_sizing(result: SizingResult, label: str) -> Reproduction:
 def of_search(found: LoadSearch, label: str) -> Reproduction:
     """Return how a search over the load is made again."""
     facts = [("model", found.model_version or NOT_RECORDED), ("simulations", f"{found.simulations:,}")]
-    words = "The whole configuration, every default and preset written out, in one file"
     asked = [f"--{name}={value}" for name, value in found.asked.items()]
-    arguments = ["search", FILE, "--kind", found.kind, *asked, "--report", PAGE]
-    return again(words, yaml_name(label, "configuration"), config_text(found.config), arguments, facts_of(facts))
+    arguments = ["search", FILE, "--kind", found.kind, *asked]
+    return _of_configuration(found.config, label, arguments, facts)
 
 
 def of_curves(found: Curves, label: str) -> Reproduction:
@@ -170,9 +162,17 @@ def of_curves(found: Curves, label: str) -> Reproduction:
     asked = [point for point in found.points if point.is_asked]
     over = f"{found.over}={','.join(f'{point.value:g}' for point in asked)}"
     facts = [("values", f"{len(asked)}"), ("seed", f"{found.config['run']['seed']}")]
+    arguments = ["compare", FILE, "--over", over]
+    return _of_configuration(found.config, label, arguments, facts)
+
+
+def _of_configuration(
+    config: Mapping[str, Any], label: str, arguments: Sequence[str], facts: Sequence[tuple[str, str]]
+) -> Reproduction:
+    """Return how what was found of one configuration is made again."""
     words = "The whole configuration, every default and preset written out, in one file"
-    arguments = ["compare", FILE, "--over", over, "--report", PAGE]
-    return again(words, yaml_name(label, "configuration"), config_text(found.config), arguments, facts_of(facts))
+    name = yaml_name(label, "configuration")
+    return again(words, name, config_text(config), [*arguments, "--report", PAGE], facts_of(facts))
 
 
 def yaml_name(label: str, otherwise: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import hypot
 from typing import Any
@@ -19,10 +19,10 @@ class WayFigures:
 
     `totals`, `latency_ns`, `bottleneck`, `warnings`: as a result has them. `gbps`: what VMs and the wire get
     together, frame bits with FCS, with its 95 % interval, None where the window has none. `cpu_cores`: kept busy by
-    drivers, of guests or, with VMDq, of the hypervisor. `pcie_bytes_per_frame`: of each frame delivered in the
-    window, on all links, both directions, Acks and credits too; `wire_bytes_per_frame`: of each frame offered, by
-    the closed form, on all adapters' wires, out and in, with preamble and gap. `policy_at`: where access lists and
-    VLANs act on frames between VMs, "nic" or "bridge".
+    drivers, of guests or, with VMDq, of the hypervisor, and by a virtual switch. `pcie_bytes_per_frame`: of each
+    frame delivered in the window, on all links, both directions, Acks and credits too; `wire_bytes_per_frame`: of
+    each frame offered, by the closed form, on all adapters' wires, out and in, with preamble and gap. `policy_at`:
+    where access lists and VLANs act on frames between VMs, "nic", "bridge" or "host".
     """
 
     way: str
@@ -58,6 +58,13 @@ class WayFigures:
         return hypot(*((high - low) / 2 for low, high in filter(None, (self.gbps_interval, other.gbps_interval))))
 
 
+def foremost(ways: Sequence[WayFigures]) -> tuple[WayFigures, ...]:
+    """Return the ways that give most, with those that are alike with the one that does; none where no rate is known."""
+    known = [each for each in ways if each.gbps is not None]
+    best = max(known, key=lambda each: each.gbps or 0.0, default=None)
+    return tuple(each for each in known if best is not None and not best.lead_over(each))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOutWay:
     """Say why a way is not among those that were run."""
@@ -78,6 +85,10 @@ class Comparison:
     left_out: tuple[LeftOutWay, ...] = ()
     results: Mapping[str, Result] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict, metadata={"verbatim": True})
+
+    def foremost(self, beside: Sequence[WayFigures] = ()) -> tuple[WayFigures, ...]:
+        """Return the ways that give most, those in `beside` left out."""
+        return foremost([each for each in self.ways if each not in beside])
 
     def most_per_core(self) -> tuple[WayFigures, ...]:
         """Return the ways that give most for a core, within 1 % of the one that does."""
@@ -122,9 +133,8 @@ class ComparedValue:
         return next((each for each in self.ways if each.way == name), None)
 
     def foremost(self) -> tuple[str, ...]:
-        """Return the ways that give most, those first that are alike with the one that does."""
-        known = sorted((each for each in self.ways if each.gbps is not None), key=lambda each: -(each.gbps or 0))
-        return tuple(each.way for each in self.ways if known and each in known and not known[0].lead_over(each))
+        """Return the names of the ways that give most."""
+        return tuple(each.way for each in foremost(self.ways))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

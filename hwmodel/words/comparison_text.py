@@ -44,39 +44,38 @@ def comparison_text(found: Comparison) -> str:
 
 def sentences(found: Comparison) -> Iterator[str]:
     """Say which ways give most, how far the next are, and which gives most for a core."""
-    known = sorted((each for each in found.ways if each.gbps is not None), key=lambda each: -(each.gbps or 0))
-    if not known:
+    first = found.foremost()
+    if not first:
         yield "No window was long enough to tell the ways apart: a longer run.duration does."
         return
-    first, others = _alike_with(known[0], known, found.ways)
-    most, verb = known[0].gbps or 0.0, "give" if len(first) > 1 else "gives"
-    text = f"{listed(first)} {verb} most: {three_digits(most)} Gb/s{_how_alike(known[0], first, found.ways)}"
-    if others:
-        following, _ = _alike_with(others[0], others, found.ways)
-        gbps = others[0].gbps or 0.0
+    most, verb = _most_gbps(first), "give" if len(first) > 1 else "gives"
+    text = f"{_names(first)} {verb} most: {three_digits(most)} Gb/s{_how_alike(first)}"
+    following = found.foremost(beside=first)
+    if following:
+        gbps = _most_gbps(following)
         more = f"{percent_text(most / gbps - 1)} more than" if gbps else "where nothing comes through"
-        text += f", {more} {listed(following)} ({three_digits(gbps)} Gb/s)"
+        text += f", {more} {_names(following)} ({three_digits(gbps)} Gb/s)"
     yield f"{text}."
     best = found.most_per_core()
     if best:
         most = max(each.gbps_per_core or 0.0 for each in best)
         cores = listed([three_digits(each.cpu_cores) for each in best])
-        ways = listed([each.way for each in best])
-        yield f"Most for a core: {ways}, {three_digits(most)} Gb/s a core, with {cores} cores busy."
+        yield f"Most for a core: {_names(best)}, {three_digits(most)} Gb/s a core, with {cores} cores busy."
 
 
-def _alike_with(
-    best: WayFigures, known: Sequence[WayFigures], ways: Sequence[WayFigures]
-) -> tuple[list[str], list[WayFigures]]:
-    """Return the names of those that give as much as the best of them, in the order of the ways, and the others."""
-    alike = [each.way for each in known if not best.lead_over(each)]
-    return [each.way for each in ways if each.way in alike], [each for each in known if each.way not in alike]
+def _names(ways: Sequence[WayFigures]) -> str:
+    return listed([each.way for each in ways])
 
 
-def _how_alike(best: WayFigures, names: Sequence[str], ways: Sequence[WayFigures]) -> str:
-    if len(names) < 2:
+def _most_gbps(ways: Sequence[WayFigures]) -> float:
+    return max(each.gbps or 0.0 for each in ways)
+
+
+def _how_alike(ways: Sequence[WayFigures]) -> str:
+    if len(ways) < 2:
         return ""
-    is_near = all(best.is_near(each) for each in ways if each.way in names)
+    best = max(ways, key=lambda each: each.gbps or 0.0)
+    is_near = all(best.is_near(each) for each in ways)
     return f", alike within {'1 %' if is_near else 'what chance makes likely (their 95 % intervals)'}"
 
 
