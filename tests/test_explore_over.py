@@ -19,6 +19,7 @@ from hwmodel.config import load_config
 from hwmodel.errors import InputError
 from hwmodel.explore import compare, compare_over
 from hwmodel.explore.over import CLOSE, OVER, ROUNDS, _Turn
+from hwmodel.report.finding_page import way_figure
 from hwmodel.results import Curves, WayFigures
 from hwmodel.words.comparison_text import curve_rows, value_words
 from tests.test_explore_ways import BY_HAND, SHORT
@@ -149,6 +150,14 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
     assert [point["value"] for point in document["points"]] == [1, 3, 8]
     assert {"way", "gbps", "gbps_interval", "cpu_cores"} <= document["points"][0]["ways"][0].keys()
     assert page.read_text().count("<svg") >= 1 and "lanes=1,3,8" in page.read_text()
+
+
+def test_each_way_has_a_line_that_no_other_has() -> None:
+    drawn = way_figure(over_lengths())
+    assert all(way in drawn for way in BY_HAND)
+    strokes = re.findall(r'<path [^>]*style="fill: none; stroke: ([^;"]+); stroke-width: 1.4', drawn)
+    assert len(strokes) == 2 * len(BY_HAND), "each once among the lines and once in the legend"
+    assert len(set(strokes)) == len(BY_HAND)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hwmodel.report.configuration import short_labels, value_text
 from hwmodel.report.figures import (
     BLUE,
     GREEN,
+    GREY,
     INK,
     ORANGE,
     PURPLE,
@@ -212,8 +213,8 @@ def _note(
 # ---- The picture of some lines over one axis ----
 
 
-_COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
-_MARKS = ("o", "s", "^", "D", "v", "P")
+_COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, INK, GREY)
+_MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _MOST_TICKS = 8
 _MOST_NAMES = 24
 _LONGEST_NAME = 18
@@ -255,7 +256,7 @@ def curve_figure(
     closed_words: str,
     may_be_log: bool,
 ) -> str:
-    """Draw lines over an axis, the closed form dashed in each line's colour; at most six lines.
+    """Draw lines over an axis, the closed form dashed in each line's colour; at most eight lines.
 
     `may_be_log`: figures over a factor of twenty are on a logarithmic scale, else from zero.
     """
