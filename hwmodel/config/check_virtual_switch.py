@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from hwmodel.forwarding.port_set import MAX_FUNCTIONS
+
+from .adapter import MODEL_MAX_QUEUES
 from .findings import Findings
 from .model import Config
 from .names import is_uplink
+from .virtual_switch import VirtualSwitch
 
 _MODE = "nic.mode"
+_REACH = "host.virtual_switch.reach"
 
 
 def check_virtual_switch(config: Config, findings: Findings) -> None:
@@ -24,7 +29,7 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
             )
     if not config.has_virtual_switch:  # `hwmodel compare` may ask for it
         return
-    _check_wire(config, findings)
+    _check_wire(config, own, findings)
     for key, is_set in (
         ("bridge", config.bridge is not None),
         ("bridges", bool(config.bridges)),
@@ -51,19 +56,35 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
         findings.add(f"a virtual switch switches by itself; {config.switch.mode} does not", "switch.mode", _MODE)
 
 
-def _check_wire(config: Config, findings: Findings) -> None:
-    """Report frames for the wire, or from it: the switch's uplink to the adapter is not modelled."""
-    workload, why = config.workload, "the virtual switch has no uplink yet: its frames stay among the VMs"
-    if workload.pattern == "to_wire":
-        findings.add(why, "workload.pattern", _MODE)
-    if workload.wire_share:
-        findings.add(why, "workload.wire_share", _MODE)
-    if workload.external is not None:
-        findings.add(why, "workload.external", _MODE)
+def _check_wire(config: Config, own: VirtualSwitch, findings: Findings) -> None:
+    """Report frames for the wire, or from it, that nobody takes there, and an uplink with too many rings."""
+    workload = config.workload
     if workload.pcap is not None:
         findings.add("captures are not played into a virtual switch", "workload.pcap", _MODE)
+    if own.reach == "external":
+        n_rings = own.n_uplink_rings + config.nic.queues_per_vf * len(config.switch.ports)
+        if config.nic.vfs > MAX_FUNCTIONS - 2:
+            findings.add(
+                f"a virtual switch with an uplink has at most {MAX_FUNCTIONS - 2} VMs, beside the PF", "nic.vfs", _REACH
+            )
+        if n_rings > MODEL_MAX_QUEUES:
+            findings.add(
+                f"{n_rings} rings of VMs and uplink; a run has room for {MODEL_MAX_QUEUES}",
+                "nic.queues_per_vf",
+                besides=["nic.vfs", "host.virtual_switch.uplink_queues"],
+            )
+        return
+    why = "the virtual switch has no uplink (reach: internal); reach: external gives it one"
+    for key, is_asked in (
+        ("workload.pattern", workload.pattern == "to_wire"),
+        ("workload.wire_share", bool(workload.wire_share)),
+        ("workload.external", workload.external is not None),
+        ("switch.uplink.vlans", bool(config.switch.uplink.vlans)),
+    ):
+        if is_asked:
+            findings.add(why, key, _REACH)
+    if own.uplink_queues is not None:
+        findings.add(why, "host.virtual_switch.uplink_queues", _REACH)
     for at, flow in enumerate(workload.flows):
         if is_uplink(flow.source) or is_uplink(flow.target):
-            findings.add(why, ("workload", "flows", at), _MODE)
-    if config.switch.uplink.vlans:
-        findings.add(why, "switch.uplink.vlans", _MODE)
+            findings.add(why, ("workload", "flows", at), _REACH)

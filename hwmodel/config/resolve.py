@@ -76,7 +76,7 @@ def fill(
     if isinstance(data["host"], dict):
         n_beside = 2 if isinstance(nic, dict) and nic.get("mode") == "vswitch" else 0  # the PF, and the switch
         data["host"].setdefault("cores", min(MOST_CORES, _number_of_vfs(nic) + vfs_beside + n_beside))
-        fill_virtual_switch(data["host"], data["switch"], nic)
+        fill_virtual_switch(data["host"], data["switch"], nic, workload)
     if isinstance(data["switch"], dict):
         _fill_stations(data["switch"], function_names(data), server, interfaces_before, n_ports)
     if isinstance(workload, dict):

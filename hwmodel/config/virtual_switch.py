@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from .kinds import Block, Duration, Listing, Whole, Word, key
 
 PassedBy = Literal["copy", "pointer"]
+Reach = Literal["internal", "external"]
 _COST = Duration("0ns", "1ms")
 MOST_SWITCH_CORES = 64
 # What it takes a hypervisor to pass a frame on, and each byte of it. Model's choice: "up to 30 Gb/s" is what textbooks
@@ -43,6 +44,22 @@ class VirtualSwitch(Block):
         "Time from a driver's kick to the switch knowing of it. What a kick costs the VM is `driver.doorbell_time`.",
         alias="kick",
     )
+    reach: Annotated[Reach, Word(Reach)] = key(
+        ...,
+        "How far the switch reaches: its VMs and the host (internal), or the wire too (external): by the adapter, whose "
+        "PF is its uplink and whose driver is that of pf.",
+        derived="external where the workload has frames to the wire or from it, else internal",
+    )
+    uplink_queues: Annotated[int, Whole(1, MOST_SWITCH_CORES)] | None = key(
+        None, "Tx rings, and Rx rings, of the adapter that the uplink has. null: one for each of `cores`."
+    )
     cores: Annotated[tuple[Annotated[int, Whole(0, 1023)], ...], Listing("[9]", least=1, most=MOST_SWITCH_CORES)] = key(
         ..., "Cores of the host that pass frames on, Tx ring by Tx ring in turn.", derived="[the last of host.cores]"
     )
+
+    @property
+    def n_uplink_rings(self) -> int:
+        """Return how many Tx rings, and Rx rings, of the adapter the uplink has."""
+        if self.reach == "internal":
+            return 0
+        return len(self.cores) if self.uplink_queues is None else self.uplink_queues

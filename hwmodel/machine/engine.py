@@ -337,7 +337,7 @@ def settle(nic, now_fs):
 @kernel
 def begin_all(nic):
     """Fetch the first Rx descriptors and let all sources begin."""
-    for number in range(nic.params.n_queues):
+    for number in range(nic.params.n_queues + nic.virtual_switch.params.n_rings):
         fetch_rx(nic, number)
     for number in range(nic.params.n_sources):
         begin(nic, number)

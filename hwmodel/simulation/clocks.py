@@ -101,7 +101,7 @@ def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
         _stretch_times(port.bus.params, ("cycle_fs",), of_adapter)
         stretch_port(port.mac.params, of_adapter)
     _stretch_ratio(nic.params, "store", of_adapter)
-    n_functions = int(nic.params.n_functions)
+    n_functions = int(nic.params.n_scheduled)
     for driver in nic.guests.driver[:n_functions]:
         _stretch_times(driver, HOST_TIMES, of_host)
         _stretch_times(driver, ("moderation_fs",), of_adapter)
@@ -116,7 +116,7 @@ def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
         _stretch_ratio(engine.params, "", of_adapter)
     _stretch_times(nic.engines.params, ("shared_fs",), of_adapter)
     _stretch_ratio(nic.engines.params, "shared", of_adapter)
-    rings = nic["rx_queue"][: int(nic.params.n_queues)]
+    rings = nic["rx_queue"][: int(nic.params.n_queues) + int(nic.virtual_switch.params.n_rings)]
     rings["moderation_fs"] = nic["guests"]["driver"]["moderation_fs"][rings["params"]["function"]]
 
 

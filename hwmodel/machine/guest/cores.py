@@ -26,6 +26,7 @@ from hwmodel.machine.time.clock import CORE_TIMER, SWITCHING_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.time.random_stream import next_u32
 from hwmodel.machine.tlp_kinds import INTERRUPT_ENABLE, RX_DOORBELL, TX_DOORBELL
+from hwmodel.machine.virtual_switch.uplink import is_of_uplink
 
 NO_WORK = -1
 FS_PER_NS, NS_PER_US = 10**6, 1000
@@ -139,6 +140,9 @@ def begin_piece(nic, now_fs, core):
     if core.kind == SWITCH_TASK:
         begin_switching(nic, now_fs, core)
         return
+    if core.kind == TAKE_TASK and is_of_uplink(nic, core.queue):
+        begin_passing_in(nic, now_fs, core)
+        return
     guests = nic.guests
     work = guests.work[core.first_work]
     n = min(work.n, core.turn_left)
@@ -185,25 +189,54 @@ def begin_piece(nic, now_fs, core):
 
 @out_of_line
 def begin_switching(nic, now_fs, core):
-    """Begin to pass on a ring's frames in the virtual switch, up to a batch: each copy takes its time."""
-    guests, params = nic.guests, nic.virtual_switch.params
-    work, queue = guests.work[core.first_work], nic.tx_queue[core.queue]
+    """Begin to pass on a guest's frames in the virtual switch, up to a batch: each copy takes its time."""
+    work, queue = nic.guests.work[core.first_work], nic.tx_queue[core.queue]
     n = min(work.n, core.turn_left)
     n_copies, n_bytes = 0, 0
     for i in range(queue.picked, queue.picked + n):
-        post = guests.post[queue.first + (i & queue.mask)]
-        template = template_of(nic, post.template)
-        n_of_frame = template.n_copies + template.n_mirrored
+        post = nic.guests.post[queue.first + (i & queue.mask)]
+        n_of_frame = copies_of(nic, post.template)
         n_copies += max(1, n_of_frame)
         n_bytes += n_of_frame * post.n_bytes
-    work.n -= n
+    begin_passing(nic, now_fs, core, n, n_copies, n_bytes, 0)
+
+
+@out_of_line
+def begin_passing_in(nic, now_fs, core):
+    """Begin to pass on frames from the virtual switch's uplink, as far as the next refill of its ring."""
+    work, queue = nic.guests.work[core.first_work], nic.rx_queue[core.queue]
+    n = frames_to_refill(nic.guests, queue, min(work.n, core.turn_left))
+    n_copies, n_bytes = 0, 0
+    for i in range(queue.taken, queue.taken + n):
+        slot = nic.guests.finished[queue.first + (i & queue.mask)]
+        n_of_frame = copies_of(nic, nic.ledger.journeys.slot[slot.journey].template)
+        n_copies += max(1, n_of_frame)
+        n_bytes += n_of_frame * slot.n_bytes
+    entry_fs = queue.entry_fs
+    queue.entry_fs = 0
+    begin_passing(nic, now_fs, core, n, n_copies, n_bytes, entry_fs)
+
+
+@kernel
+def copies_of(nic, number):
+    """Return how many copies the tables make of a frame, mirrored ones among them."""
+    template = template_of(nic, number)
+    return template.n_copies + template.n_mirrored
+
+
+@kernel
+def begin_passing(nic, now_fs, core, n, n_copies, n_bytes, entry_fs):
+    """Begin a piece of `n` frames that the virtual switch passes on, behind the entry of an interrupt."""
+    params = nic.virtual_switch.params
+    nic.guests.work[core.first_work].n -= n
     core.n = n
     core.copying_fs = n_bytes * params.byte_time_fs
-    core.passing_fs = params.batch_time_fs + n_copies * params.frame_time_fs
-    core.work_fs = core.passing_fs + core.copying_fs
-    core.started_fs = max(now_fs, core.free_fs, core.awake_fs)
-    core.ends_fs = core.started_fs + core.work_fs
+    core.passing_fs = int(n > 0) * params.batch_time_fs + n_copies * params.frame_time_fs
+    core.work_fs = entry_fs + core.passing_fs + core.copying_fs
+    core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
+    core.ends_fs = core.started_fs + core.work_fs - entry_fs
     core.counts.busy_fs[SWITCH_TASK] += core.work_fs
+    core.counts.interrupt_fs += entry_fs
     core.counts.copying_fs += core.copying_fs
     core.counts.passing_fs += core.passing_fs
     core.is_running = 1

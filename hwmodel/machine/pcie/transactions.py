@@ -20,6 +20,7 @@ from hwmodel.machine.tlp_kinds import (
     RX_INTERRUPT,
     TX_INTERRUPT,
 )
+from hwmodel.machine.virtual_switch.uplink import is_in_memory
 from hwmodel.rules.pcie_link import REGISTER_BYTES
 
 # In the word of what guests and the virtual switch tell each other: its kind over the ring over a number.
@@ -106,7 +107,7 @@ def tell(nic, lane, at_fs, kind, ring_queue, n):
 @inlined
 def post_interrupt(nic, now_fs, kind, ring_queue, n):
     """Enter an interrupt that tells of `n` frames."""
-    if nic.params.has_virtual_switch:
+    if is_in_memory(nic, ring_queue):
         tell(nic, NOTICE, now_fs, kind, ring_queue, n)
         return
     link = link_of(nic, ring_queue).up
@@ -137,7 +138,7 @@ def pass_later_kinds(link, now_fs):
 @inlined
 def ring_doorbell(nic, now_fs, kind, ring_queue, n, n_bytes):
     """Enter a doorbell of `n_bytes` that tells of `n` frames or descriptors."""
-    if nic.params.has_virtual_switch:
+    if is_in_memory(nic, ring_queue):
         tell(nic, KICK, now_fs + nic.virtual_switch.params.kick_fs, kind, ring_queue, n)
         return
     doorbells = link_of(nic, ring_queue).down.first

@@ -264,7 +264,8 @@ def feed_guest(nic, now_fs, function_number):
     ledger = nic.ledger
     function = nic.function[function_number]
     params = nic.params
-    wire_is_dead = nic.port[function.params.adapter_port].mac.params.is_down
+    # Of a wire behind a virtual switch guests know nothing.
+    wire_is_dead = nic.port[function.params.adapter_port].mac.params.is_down and params.has_virtual_switch == 0
     n_posts = 0
     n_reserved = 0
     last_queue = -1

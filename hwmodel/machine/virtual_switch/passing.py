@@ -12,14 +12,15 @@ from hwmodel.machine.adapter.interrupts import tx_returned, unmasked
 from hwmodel.machine.adapter.receive import interrupted
 from hwmodel.machine.adapter.switching import switch_frame
 from hwmodel.machine.adapter.writeback import tx_written_back
-from hwmodel.machine.counts.batches import mark_batch
+from hwmodel.machine.counts.batches import begin_rx_batches, mark_batch
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.journey_state import CACHED, REQUESTED
-from hwmodel.machine.counts.journeys import journey_of_post
-from hwmodel.machine.guest.cores import add_work, next_piece, turn_over
-from hwmodel.machine.guest.guest_state import SWITCH_TASK
-from hwmodel.machine.pcie.transactions import KIND_SHIFT, N_MASK, QUEUE_MASK, QUEUE_SHIFT
+from hwmodel.machine.counts.journeys import UNMEASURED, journey_of_post
+from hwmodel.machine.guest.cores import add_work, next_piece, piece_done, turn_over
+from hwmodel.machine.guest.guest_state import NO_RING, SWITCH_TASK
+from hwmodel.machine.pcie.transactions import KIND_SHIFT, N_MASK, QUEUE_MASK, QUEUE_SHIFT, ring_doorbell
 from hwmodel.machine.tlp_kinds import RX_DOORBELL, TX_DOORBELL
+from hwmodel.machine.virtual_switch.uplink import is_of_uplink, uplink_ring_of
 from hwmodel.rules.ethernet import FCS_BYTES
 
 
@@ -69,18 +70,53 @@ def pass_on(nic, now_fs, ring, started_fs):
     journey = nic.ledger.journeys.slot[frame.journey]
     journey.picked_fs, journey.payload_in_fs = started_fs, started_fs
     frame.template, frame.n_bytes, frame.hash, frame.index = post.template, post.n_bytes, post.hash, post.index
-    frame.queue = ring
+    frame.queue, frame.is_wire = ring, 0
     queue.n_picked += 1
     queue.picked += 1
     queue.cached -= 1
     nic.ledger.function[queue.params.function].read_bytes += frame.n_bytes + FCS_BYTES
-    change(nic.counts.tx_buffer, now_fs, frame.n_bytes)  # until its last copy is there, which takes no time
     switch_frame(nic, now_fs, frame)
+
+
+@kernel
+def pass_in(nic, now_fs, queue, position, started_fs):
+    """Pass on a frame that has come by the uplink; the core that takes it from its ring need not look at it again."""
+    place = queue.first + (position & queue.mask)
+    slot, frame = nic.guests.finished[place], nic.virtual_switch.frame
+    if slot.marks != 0:
+        begin_rx_batches(nic.guests, queue.batch, place)
+    journey = nic.ledger.journeys.slot[slot.journey]
+    known_fs = queue.batch.visible_fs
+    journey.told_fs, journey.requested_fs, journey.cached_fs = known_fs, known_fs, known_fs
+    journey.chosen_fs, journey.picked_fs, journey.payload_in_fs = started_fs, started_fs, started_fs
+    frame.journey, frame.template, frame.index = slot.journey, journey.template, journey.index
+    frame.n_bytes, frame.hash, frame.queue, frame.is_wire = slot.n_bytes, slot.group, NO_RING, 1
+    slot.journey = UNMEASURED
+    switch_frame(nic, now_fs, frame)
+
+
+@kernel
+def tell_adapter(nic, now_fs, core, ring):
+    """Ring the adapter's doorbell for what has been posted to it of a guest's ring."""
+    number = uplink_ring_of(nic, ring)
+    queue = nic.tx_queue[number]
+    n_told = queue.posted - queue.rung
+    if n_told == 0:
+        return
+    queue.rung = queue.posted
+    ring_doorbell(nic, now_fs, TX_DOORBELL, number, n_told, nic.params.doorbell_bytes)
+    doorbell_fs = nic.guests.driver[queue.params.function].doorbell_time_fs
+    core.free_fs = max(now_fs, core.free_fs) + doorbell_fs
+    core.counts.busy_fs[SWITCH_TASK] += doorbell_fs
+    core.counts.doorbell_fs += doorbell_fs
 
 
 @kernel
 def switching_done(nic, now_fs, ring):
     """Pass on the frames of a piece of a core's work, give their slots back, and let the core begin the next."""
+    if is_of_uplink(nic, ring):
+        passing_in_done(nic, now_fs, ring)
+        return
     guests = nic.guests
     core = guests.core[core_of_ring(nic, ring)]
     number = core.first_work
@@ -92,7 +128,19 @@ def switching_done(nic, now_fs, ring):
     nic.tx_queue[ring].held.written += core.n
     tx_written_back(nic, now_fs, ring, core.n)
     tx_returned(nic, now_fs, ring, core.n)
+    if nic.virtual_switch.params.n_rings > 0:
+        tell_adapter(nic, now_fs, core, ring)
     core.is_running = 0
     if is_over:
         turn_over(guests, core, number, work.n > 0)
     next_piece(nic, now_fs, core, is_over)
+
+
+@kernel
+def passing_in_done(nic, now_fs, ring):
+    """Pass on the frames of a piece that have come by the uplink, and go on as behind any that are received."""
+    queue = nic.rx_queue[ring]
+    core = nic.guests.core[queue.params.core]
+    for position in range(queue.taken, queue.taken + core.n):
+        pass_in(nic, now_fs, queue, position, core.started_fs)
+    piece_done(nic, now_fs, ring)
