@@ -28,7 +28,9 @@ from hwmodel.analytic.transactions import (
     taking_s,
     transactions_of,
 )
+from hwmodel.analytic.uplink import at_adapter, on_link, switch_of
 from hwmodel.analytic.waiting import with_waits
+from hwmodel.config.names import function_number
 from hwmodel.results import at_port
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -44,16 +46,17 @@ _Product = tuple[Fraction, Fraction]
 
 def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> list[Ceiling]:
     """List the ceilings beside the two directions of the link, those that nothing uses left out."""
-    traffic, beside = demand.sought, demand.beside
+    cores = [*_drivers(config, demand.sought, demand.beside)]
     if config.has_virtual_switch:
-        found = [*_drivers(config, traffic, beside), *_virtual_switch(config, traffic, beside)]
-        return [ceiling for ceiling in found if ceiling.per_frame or ceiling.per_s]
+        cores += _virtual_switch(config, demand.sought, demand.beside)
+    config, demand = at_adapter(config, demand)
+    traffic, beside = demand.sought, demand.beside
     found = [
         *tag_ceilings(config, transactions),
         *credit_ceilings(config, transactions),
         *engine_ceilings(config, transactions),
         *_wires(config, traffic, beside),
-        *_drivers(config, traffic, beside),
+        *cores,
         *_pipeline(config, traffic, beside, transactions),
         *_rate_limits(config, traffic),
         *serial_rx_fetches(config, traffic, beside),
@@ -103,6 +106,7 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
     """
     seen = config.for_functions((*traffic.sent, *traffic.received)) or config
     transactions = transactions_of(config, traffic, ZERO if seen.driver.moderation_fs else None)
+    config, traffic = on_link(config, traffic)
     return [
         *_directions(transactions, link_rate_of(config.pcie)),
         *tag_ceilings(config, transactions),
@@ -321,7 +325,7 @@ def _shares_of_cores(config: Config, traffic: Traffic, stations: frozenset[str] 
         for station, share in by_station.items():
             if stations is not None and station not in stations:
                 continue
-            of_queues = Counter(config.cores_of_queues(_guest(station)))
+            of_queues = Counter(config.cores_of_queues(function_number(station)))
             for core, n_queues in of_queues.items():
                 found.setdefault(core, ([], []))[side].append(share * Fraction(n_queues, of_queues.total()))
     return {core: (sum_of(sent), sum_of(received)) for core, (sent, received) in found.items()}
@@ -343,30 +347,38 @@ def _work_keys(seen: Iterable[Config]) -> str:
 
 def core_of(config: Config, station: str) -> int:
     """Give the core of a station, or the first of several; where none is said guest f (PF 0, VF K is K + 1) has f."""
-    return config.core_of(_guest(station))
-
-
-def _guest(station: str) -> int:
-    return 0 if station == "pf" else int(station.removeprefix("vf")) + 1
+    return config.core_of(function_number(station))
 
 
 def _virtual_switch(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
     """Give the busiest of the cores that pass frames on in the host's memory; batches are full, rings alike."""
-    own = config.host.virtual_switch
-    assert own is not None, "it is filled in"
+    own = switch_of(config)
+    driver = config.driver_of("pf")
+    a_piece = min(driver.poll_budget, driver.refill_batch)  # of frames from the wire
 
     def taken_s(one: Traffic) -> Fraction:
         a_copy_fs = own.frame_time_fs + sum_of(
             [share * own.byte_time_fs * (n_bytes - FCS_BYTES) for n_bytes, share in one.sizes]
         )
-        return (one.written * a_copy_fs + one.reads * Fraction(own.batch_time_fs, own.batch)) / FS_PER_S
+        in_batches_fs = one.reads * Fraction(own.batch_time_fs, own.batch)
+        if own.n_uplink_rings:
+            in_batches_fs += one.from_wire * Fraction(own.batch_time_fs + driver.doorbell_time_fs, a_piece)
+            in_batches_fs += one.to_wire * Fraction(driver.doorbell_time_fs, own.batch)
+        return ((one.written + one.to_wire) * a_copy_fs + in_batches_fs) / FS_PER_S
 
     def busiest(one: Traffic) -> Fraction:
         of_cores, n_queues = dict[int, Fraction](), config.nic.queues_per_vf
-        for station, share in one.sent.items():
-            for queue in range(n_queues):
-                core = own.cores[(_guest(station) * n_queues + queue) % len(own.cores)]
-                of_cores[core] = of_cores.get(core, ZERO) + share / n_queues
+        rings = [
+            (function_number(station) * n_queues + queue, share / n_queues)
+            for station, share in one.sent.items()
+            for queue in range(n_queues)
+        ]
+        rings += [
+            (ring, one.from_wire / own.n_uplink_rings) for ring in range(own.n_uplink_rings if one.from_wire else 0)
+        ]
+        for ring, share in rings:
+            core = own.cores[ring % len(own.cores)]
+            of_cores[core] = of_cores.get(core, ZERO) + share
         total = sum_of([*of_cores.values()])
         return max(of_cores.values()) / total if total else ZERO
 

@@ -36,6 +36,7 @@ from hwmodel.analytic.transactions import (
     Transaction,
     transactions_of,
 )
+from hwmodel.analytic.uplink import at_adapter, switch_of
 from hwmodel.config import Config, as_config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -245,12 +246,20 @@ def _asked_of(system: System, part: int, demand: Demand, timer_per_s: Fraction |
     if not system.is_server(part):
         ports = wire_ceilings(system, part, own.sought, own.beside)
         return _OfPart((), [one for one in in_system(system, part, ports) if one.per_frame or one.per_s])
-    config, beside_timer = system.config(part), None if timer_per_s is None else ZERO
-    transactions = list(transactions_of(config, own.sought, timer_per_s))
-    for one in own.beside:
-        transactions += transactions_of(config, one, beside_timer)
-    found = [*link_ceilings(transactions, link_rate_of(config.pcie)), *other_ceilings(config, own, transactions)]
+    config = system.config(part)
+    transactions = limiting = _transactions(config, own, timer_per_s)
+    if config.has_virtual_switch:
+        limiting = _transactions(*at_adapter(config, own), timer_per_s)
+    found = [*link_ceilings(limiting, link_rate_of(config.pcie)), *other_ceilings(config, own, limiting)]
     return _OfPart(transactions, in_system(system, part, found))
+
+
+def _transactions(config: Config, demand: Demand, timer_per_s: Fraction | None) -> list[Transaction]:
+    """List the transactions of what is sought, and of what goes beside; what a timer rules is counted once."""
+    found = list(transactions_of(config, demand.sought, timer_per_s))
+    for one in demand.beside:
+        found += transactions_of(config, one, None if timer_per_s is None else ZERO)
+    return found
 
 
 def _of_doorbells(system: System, asked: _Asked) -> Iterator[str]:
@@ -279,6 +288,7 @@ def _of_inline_doorbells(config: Config, asked: _Asked) -> Iterator[str]:
 
 def _timer_interrupts_per_s(config: Config, demand: Demand) -> Fraction | None:
     """Give the most Rx interrupts that the timers (EITR) of the vectors of all receiving rings let through."""
+    config, demand = at_adapter(config, demand)
     rings = demand.sought.rx_rings.union(*(one.rx_rings for one in demand.beside))
     asked = (demand.sought, *demand.beside)
     seen = config.for_functions(name for one in asked for name in (*one.sent, *one.received))
@@ -299,7 +309,8 @@ def _with_its_mix(system: System, demand: Demand) -> tuple[_Asked, Demand]:
     holds for that mix alone only where it is the same. Behind it the demand with that mix, or one as good.
     """
     as_offered = _demands_on(system, demand)
-    if not (demand.streams or demand.alike) or _fits(system, as_offered):
+    drops = any(switch_of(one.config).n_uplink_rings for one in system.servers if one.config.has_virtual_switch)
+    if not (demand.streams or demand.alike) or drops or _fits(system, as_offered):
         return as_offered, demand
     if carry_most(system, demand, as_offered.least):
         return as_offered, demand

@@ -10,7 +10,7 @@ from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.recent import remembered
 from hwmodel.analytic.routes import GROUPS, TAG_BYTES, UPLINK, channel_of
 from hwmodel.analytic.system import System
-from hwmodel.config.names import is_uplink, uplink_of
+from hwmodel.config.names import function_number, is_uplink, uplink_of
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES, TAG_MODES
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
@@ -81,9 +81,9 @@ def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) ->
     else:
         stations, to_part = path.route.stations, part
         kept = _kept_bytes(system.config(part), stations, source, target) if stations else ()
-    pairs = sorted(zip((_function(name) for name in stations), kept, stations, strict=True))
+    pairs = sorted(zip((function_number(name) for name in stations), kept, stations, strict=True))
     way = Way(
-        sender=None if is_uplink(source) else _function(system.place(source)[1]),
+        sender=None if is_uplink(source) else function_number(system.place(source)[1]),
         n_bytes=n_bytes,
         copies=tuple((function, n_bytes + more) for function, more, _ in pairs),
         wire_bytes=n_bytes + path.route.tag_bytes if path.route.to_wire else None,
@@ -105,10 +105,6 @@ def _kept_bytes(config: Config, stations: tuple[str, ...], source: str, target: 
     bare = -_sent_tag_bytes(config, ports, source, target)
     vlan = _vlan(config, ports, source, target)
     return tuple(bare + _kept_tag_bytes(config, ports[to], vlan) for to in stations)
-
-
-def _function(name: str) -> int:
-    return 0 if name == "pf" else int(name.removeprefix("vf")) + 1
 
 
 def _vlan(config: Config, ports: dict[str, Port], source: str, target: str) -> int:

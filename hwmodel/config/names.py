@@ -239,6 +239,11 @@ def is_uplink(name: str) -> bool:
     return name == UPLINK or name.endswith(f".{UPLINK}")
 
 
+def function_number(name: str) -> int:
+    """Return the number of a function by its name: 0 is the PF, K + 1 VF K."""
+    return 0 if name == "pf" else int(name.removeprefix("vf")) + 1
+
+
 def function_name(number: int) -> str:
     """Return the name of a function: 0 is the PF, K + 1 VF K."""
     return "pf" if number == 0 else f"vf{number - 1}"

@@ -46,8 +46,8 @@ class VirtualSwitch(Block):
     )
     reach: Annotated[Reach, Word(Reach)] = key(
         ...,
-        "How far the switch reaches: its VMs and the host (internal), or the wire too (external): by the adapter, whose "
-        "PF is its uplink and whose driver is that of pf.",
+        "How far the switch reaches: its VMs and the host (internal), or the wire too (external), by rings of the "
+        "adapter's PF, whose driver is that of pf.",
         derived="external where the workload has frames to the wire or from it, else internal",
     )
     uplink_queues: Annotated[int, Whole(1, MOST_SWITCH_CORES)] | None = key(

@@ -134,7 +134,7 @@ def _rx_descriptors(config: Config) -> Iterator[Change]:
 
 def _rx_prefetch(config: Config) -> Iterator[Change]:
     nic = config.nic
-    if config.has_virtual_switch:  # which reads no descriptors ahead
+    if config.switches_in_memory:  # which reads no descriptors ahead
         return
     prefetch = max(FACTOR * nic.rx_prefetch, _LEAST_PREFETCH)
     yield "nic.rx_prefetch", nic.rx_prefetch, prefetch
@@ -271,7 +271,7 @@ def resources_of(config: Config) -> Iterator[tuple[tuple[str, ...], tuple[Change
     for changes in _faster_cores(config):
         yield CORE, changes
     for names, changes_of in OF_A_SERVER:
-        if config.has_virtual_switch and names[0] not in OF_A_VIRTUAL_SWITCH:
+        if config.switches_in_memory and names[0] not in OF_A_VIRTUAL_SWITCH:
             continue
         at_ports = tuple(at_port(port, name) for port in config.port.names for name in names)
         yield at_ports if names[0] in OF_PORTS else names, tuple(changes_of(config))

@@ -79,22 +79,25 @@ def _switching_share(config: Config, span: Span) -> float:
 def utilization_of(config: Config, span: Span) -> dict[str, float]:
     """Give the busy share of each resource, by the names of the bottleneck."""
     core = (span.end.core_busy_fs - span.start.core_busy_fs)[_busiest_core(span)]
+    drivers = {"driver.tx": span.share(int(core[POST_TASK])), "driver.rx": span.share(int(core[TAKE_TASK]))}
     if config.has_virtual_switch:
-        drivers = {"driver.tx": span.share(int(core[POST_TASK])), "driver.rx": span.share(int(core[TAKE_TASK]))}
-        return {**drivers, "vswitch": _switching_share(config, span)}
+        drivers["vswitch"] = _switching_share(config, span)
+        if config.switches_in_memory:
+            return drivers
     busy = {name: span.share(span.worked_fs(name)) for name in span.end.busy_fs}
     ports = config.port.names
     shares = {
         "pcie.up": span.link_share(config, "up"),
         "pcie.down": span.link_share(config, "down"),
         "pcie.tags": span.share(span.stalled("no_free_tag")),
-        "driver.tx": span.share(int(core[POST_TASK])),
-        "driver.rx": span.share(int(core[TAKE_TASK])),
+        **drivers,
         **{at_port(port, name): busy[at_port(port, name)] for port in ports for name in ("wire.tx", "wire.rx")},
         "nic.pipeline": busy["nic.pipeline"],
     }
     if config.nic.queue_time_fs:
         n_rings = max(1, int((span.grown("read_bytes") > 0).sum()) * config.nic.queues_per_vf)
+        if config.host.virtual_switch is not None and config.has_virtual_switch:
+            n_rings = config.host.virtual_switch.n_uplink_rings
         shares["nic.queue"] = span.share(span.served(PAYLOAD_READ, "n") * config.nic.queue_time_fs // n_rings)
     if config.nic.store_rate_bps is not None:
         shares["nic.store"] = busy["nic.store"]

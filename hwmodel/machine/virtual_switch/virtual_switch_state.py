@@ -8,8 +8,8 @@ from hwmodel.machine.frames import FRAME
 
 # Ring r, of all guests' Tx rings, is served by `core` r modulo `n_cores`. `batch`: frames of a ring that a core passes
 # at most before it looks at the next. `kick_fs`: until the switch knows what a guest's driver tells it. The uplink has
-# `n_rings` of the adapter's, Tx and Rx, from `first_ring` on, behind those of all guests; where it has none `first_ring`
-# is above all.
+# `n_rings` of the adapter's, Tx and Rx, from `first_ring` on, behind those of all guests; `first_ring` is above all
+# where it has none.
 VIRTUAL_SWITCH_PARAMS = record(
     *ints("batch_time_fs", "frame_time_fs", "byte_time_fs", "kick_fs", "batch", "n_cores", "first_ring", "n_rings"),
     ("core", I64, (MAX_FUNCTIONS,)),
