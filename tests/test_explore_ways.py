@@ -100,7 +100,7 @@ def test_the_answer_names_the_best_and_what_it_is_better_than() -> None:
         ({"switch": {"mode": "veb"}}, dict.fromkeys(BRIDGED, "bridge is not set")),
         (
             {"bridge": {"kind": "controlling"}, "switch": {"mode": "e_tag"}, "workload": {"wire_share": 0.5}},
-            dict.fromkeys(IN_MEMORY, "no uplink"),
+            {},
         ),
         (
             {"port": {"count": 2}, "nic": {"vfs": 4}},

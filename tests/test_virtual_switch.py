@@ -108,12 +108,17 @@ def test_what_is_not_said_is_filled_in() -> None:
     assert "virtual_switch" not in config_from_mapping({}).resolved()["host"]
 
 
-WIRE = "the virtual switch has no uplink yet: its frames stay among the VMs"
+WIRE = "the virtual switch has no uplink (reach: internal); reach: external gives it one"
 NOT_THERE = "not modelled with a virtual switch (nic.mode: vswitch)"
+INSIDE = "nic: {mode: vswitch}\nhost: {virtual_switch: {reach: internal}}"
 REFUSED = {
-    "nic: {mode: vswitch}\nworkload: {pattern: to_wire}": [f"workload.pattern: {WIRE}"],
-    "nic: {mode: vswitch}\nworkload: {wire_share: 0.5}": [f"workload.wire_share: {WIRE}"],
-    "nic: {mode: vswitch}\nworkload: {external: {rate: 1Gbps}}": [f"workload.external: {WIRE}"],
+    f"{INSIDE}\nworkload: {{pattern: to_wire}}": [f"workload.pattern: {WIRE}"],
+    f"{INSIDE}\nworkload: {{wire_share: 0.5}}": [f"workload.wire_share: {WIRE}"],
+    f"{INSIDE}\nworkload: {{external: {{rate: 1Gbps}}}}": [f"workload.external: {WIRE}"],
+    f"{INSIDE}\nworkload: {{pattern: flows, flows: [[vf0, uplink]]}}": [f"workload.flows.0: {WIRE}"],
+    "nic: {mode: vswitch}\nhost: {virtual_switch: {uplink_queues: 2}}": [f"host.virtual_switch.uplink_queues: {WIRE}"],
+    "nic: {mode: vswitch, preset: XL710, vfs: 128, queues_per_vf: 1}\nworkload: {pattern: to_wire}": [
+        "nic.vfs: a virtual switch with an uplink has at most 127 VMs, beside the PF"],
     "nic: {mode: vswitch}\nswitch: {uplink: {vlans: [1]}}": [f"switch.uplink.vlans: {WIRE}"],
     "nic: {mode: vswitch}\nhost: {cores: 4, virtual_switch: {cores: [4]}}": [
         "host.virtual_switch.cores.0: there is no core 4; host.cores is 4, from 0 on"],

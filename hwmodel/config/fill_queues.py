@@ -46,13 +46,13 @@ def fill_virtual_switch(host: dict[str, Any], switch: Any, nic: Any, workload: A
         own.setdefault("byte_time", BYTE_TIME.get(str(own.get("pass_by", "copy")), "0ns"))
         cores = host.get("cores")
         own.setdefault("cores", [cores - 1 if isinstance(cores, int) and cores > 0 else 0])
-        own.setdefault("reach", "external" if _uses_wire(workload) else "internal")
+        own.setdefault("reach", "external" if uses_wire(workload) else "internal")
     is_internal = is_used and isinstance(own, dict) and own.get("reach") == "internal"
     if is_internal and isinstance(switch, dict) and isinstance(switch.setdefault("uplink", {}), dict):
         switch["uplink"].setdefault("vlans", [])
 
 
-def _uses_wire(workload: Any) -> bool:
+def uses_wire(workload: Any) -> bool:
     """Tell whether what is said of a load has frames to the wire, or from it."""
     if not isinstance(workload, dict):
         return False

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hwmodel.config import Config, as_config, bridge_with, bridges_of, servers_of
+from hwmodel.config.fill_queues import uses_wire
 from hwmodel.errors import InputError
 from hwmodel.explore.side_by_side import outcomes_of, uncertainty
 from hwmodel.results import LinkBytes, Result, SystemResult, at_port
@@ -146,10 +147,11 @@ def _changes(config: Config, way: Way) -> Iterator[tuple[str, Any]]:
 def _with_virtual_switch(config: Config, passed_by: str) -> Iterator[tuple[str, Any]]:
     """Give what puts a virtual switch between VMs that stay on their cores; its own core is one more, if none is said.
 
-    No bridge and no wire stand between.
+    No bridge stands between; what leaves by the wire goes by the switch's uplink.
     """
     yield from ((key, None if key == "bridge" else []) for key in ("bridge", "bridges") if getattr(config, key))
-    yield "switch.uplink.vlans", []
+    if not uses_wire(config.workload.model_dump(mode="json", by_alias=True)):
+        yield "switch.uplink.vlans", []
     own = config.host.virtual_switch
     if own is None:
         yield "host.virtual_switch", {"pass_by": passed_by, "cores": [config.host.cores]}

@@ -122,12 +122,17 @@ def begin_window(nic: Any, book: FlowBook) -> None:
     _forget_latency(nic["ledger"], "mac.wait", nic.counts.wire_wait)
     for gauge in gauges_in(parts_of(nic)).values():
         gauge.highest = gauge.level
-    queues = nic["tx_queue"][: int(nic.params.n_queues)]
+    queues = nic["tx_queue"][: all_rings(nic)]
     queues["highest"] = queues["reserved"] - queues["freed"]
-    queues = nic["rx_queue"][: int(nic.params.n_queues)]
+    queues = nic["rx_queue"][: all_rings(nic)]
     queues["highest"] = queues["slots"] - queues["known"] - queues["requested"] - queues["cached"]
     nic.pcie[0].tags.counts.fewest_free = nic.pcie[0].tags.n_free
     begin_pauses_window(nic)
+
+
+def all_rings(nic: Any) -> int:
+    """Return how many rings there are each way: of all functions, and of a virtual switch's uplink."""
+    return int(nic.params.n_queues) + int(nic.virtual_switch.params.n_rings)
 
 
 def _of_flows(flows: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -157,7 +162,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
     """Copy the sums out of the state; without those of flows where they stand in another snapshot."""
     now_fs, found = int(nic.clock.now_fs), Counts(nic).copy()
     counts, ledger, macs = found.ledger, nic["ledger"], found.mac[: int(nic.params.n_ports)]
-    n_functions, n_queues = int(nic.params.n_functions), int(nic.params.n_queues)
+    n_functions, n_queues = int(nic.params.n_functions), all_rings(nic)
     n_flows = len(book.flows)
     tx_queues, rx_queues = nic["tx_queue"][:n_queues], nic["rx_queue"][:n_queues]
     return Snapshot(

@@ -24,12 +24,11 @@ from hwmodel.machine.growing_ring import widen_finished
 from hwmodel.machine.guest.cores import add_work
 from hwmodel.machine.guest.guest_state import NO_RING, TAKE_TASK
 from hwmodel.machine.host.translation import buffer_address
-from hwmodel.machine.pcie.links import host_of, link_of
+from hwmodel.machine.pcie.links import host_of, is_in_memory, is_of_uplink, link_of
 from hwmodel.machine.pcie.transactions import post_payload_write
 from hwmodel.machine.time.clock import COALESCING_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.tlp_kinds import RX_INTERRUPT, TX_INTERRUPT
-from hwmodel.machine.virtual_switch.uplink import is_in_memory, is_of_uplink
 
 HISTOGRAM_AT, HISTOGRAM_BYTES = offset_of(LEDGER, "histogram"), 4  # of the rows, of a count
 NO_DESCRIPTOR = DropReason.NO_DESCRIPTOR.value

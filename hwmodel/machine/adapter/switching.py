@@ -23,6 +23,7 @@ from hwmodel.machine.adapter.packet_plane import feed_local, join_class, take_ne
 from hwmodel.machine.adapter.ready_rings import NOBODY
 from hwmodel.machine.adapter.receive import lay_copies, serve_rx_buffer
 from hwmodel.machine.adapter.switch_bus import ask_for_bus, take_passed
+from hwmodel.machine.adapter.uplink import post_to_adapter
 from hwmodel.machine.adapter.writeback import descriptors_done
 from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journeys import (
@@ -54,7 +55,6 @@ from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.time.clock import PIPELINE
 from hwmodel.machine.time.events import set_next
 from hwmodel.machine.traffic.sources import count_offered
-from hwmodel.machine.virtual_switch.uplink import post_to_adapter
 from hwmodel.rules.ethernet import FCS_BYTES
 
 LINK_DOWN = DropReason.LINK_DOWN.value

@@ -19,14 +19,13 @@ from hwmodel.machine.guest.guest_state import (
     SWITCH_TASK,
     TAKE_TASK,
 )
-from hwmodel.machine.pcie.links import host_of, link_of
+from hwmodel.machine.pcie.links import host_of, is_of_uplink, link_of
 from hwmodel.machine.pcie.transactions import ring_doorbell
 from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.time.clock import CORE_TIMER, SWITCHING_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.time.random_stream import next_u32
 from hwmodel.machine.tlp_kinds import INTERRUPT_ENABLE, RX_DOORBELL, TX_DOORBELL
-from hwmodel.machine.virtual_switch.uplink import is_of_uplink
 
 NO_WORK = -1
 FS_PER_NS, NS_PER_US = 10**6, 1000

@@ -7,7 +7,7 @@ import numpy as np
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.pcie.dma_engines import read_ready_fs, write_ready_fs
-from hwmodel.machine.pcie.links import link_of
+from hwmodel.machine.pcie.links import is_in_memory, link_of
 from hwmodel.machine.time.clock import KICK, NOTICE
 from hwmodel.machine.time.events import append
 from hwmodel.machine.tlp_kinds import (
@@ -20,7 +20,6 @@ from hwmodel.machine.tlp_kinds import (
     RX_INTERRUPT,
     TX_INTERRUPT,
 )
-from hwmodel.machine.virtual_switch.uplink import is_in_memory
 from hwmodel.rules.pcie_link import REGISTER_BYTES
 
 # In the word of what guests and the virtual switch tell each other: its kind over the ring over a number.

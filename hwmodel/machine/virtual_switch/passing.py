@@ -10,7 +10,8 @@ from hwmodel.compiled.compilation import kernel
 from hwmodel.machine.adapter.fetch import told
 from hwmodel.machine.adapter.interrupts import tx_returned, unmasked
 from hwmodel.machine.adapter.receive import interrupted
-from hwmodel.machine.adapter.switching import switch_frame
+from hwmodel.machine.adapter.switching import count_read, switch_frame
+from hwmodel.machine.adapter.uplink import uplink_ring_of
 from hwmodel.machine.adapter.writeback import tx_written_back
 from hwmodel.machine.counts.batches import begin_rx_batches, mark_batch
 from hwmodel.machine.counts.histogram import change
@@ -18,9 +19,9 @@ from hwmodel.machine.counts.journey_state import CACHED, REQUESTED
 from hwmodel.machine.counts.journeys import UNMEASURED, journey_of_post
 from hwmodel.machine.guest.cores import add_work, next_piece, piece_done, turn_over
 from hwmodel.machine.guest.guest_state import NO_RING, SWITCH_TASK
+from hwmodel.machine.pcie.links import is_of_uplink
 from hwmodel.machine.pcie.transactions import KIND_SHIFT, N_MASK, QUEUE_MASK, QUEUE_SHIFT, ring_doorbell
 from hwmodel.machine.tlp_kinds import RX_DOORBELL, TX_DOORBELL
-from hwmodel.machine.virtual_switch.uplink import is_of_uplink, uplink_ring_of
 from hwmodel.rules.ethernet import FCS_BYTES
 
 
@@ -75,6 +76,8 @@ def pass_on(nic, now_fs, ring, started_fs):
     queue.picked += 1
     queue.cached -= 1
     nic.ledger.function[queue.params.function].read_bytes += frame.n_bytes + FCS_BYTES
+    if nic.params.counts_rings:
+        count_read(nic, now_fs, ring, 1, frame.n_bytes)
     switch_frame(nic, now_fs, frame)
 
 

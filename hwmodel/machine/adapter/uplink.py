@@ -16,18 +16,6 @@ TX_RING_FULL = DropReason.TX_RING_FULL.value
 
 
 @inlined
-def is_in_memory(nic, ring):
-    """Say whether a ring is a guest's of the virtual switch: both its ends are in the host's memory."""
-    return nic.params.has_virtual_switch and ring < nic.virtual_switch.params.first_ring
-
-
-@inlined
-def is_of_uplink(nic, ring):
-    """Say whether a ring, Tx or Rx, is one of the virtual switch's uplink."""
-    return nic.params.has_virtual_switch and ring >= nic.virtual_switch.params.first_ring
-
-
-@inlined
 def uplink_ring_of(nic, ring):
     """Return the uplink's ring by which the core sends that passes the frames of a guest's Tx ring."""
     params = nic.virtual_switch.params
