@@ -340,6 +340,16 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "host": {"cores": 5, "virtual_switch": {"cores": [4, 1], "batch": 5, "batch_time": "90ns", "kick": "200ns"}},
         "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 300},
     },
+    "uplink": {
+        "nic": {"mode": "vswitch", "vfs": 4, "rx_ring": 64, "tx_ring": 64, "rx_buffer": "8KiB"},
+        "host": {"cores": 6, "virtual_switch": {"cores": [4, 1], "frame_time": "700ns", "kick": "200ns"}},
+        "port": {"rate": "2Gbps"},
+        "workload": {
+            "pattern": "uniform", "load": "2Gbps", "frame_bytes": 300, "wire_share": 0.3,
+            "external": {"rate": "1400Mbps", "frame_bytes": 64},
+        },
+        "driver": {"vms": {"pf": {"refill": False}}}, "run": {"duration": "40us"},
+    },
     "capture_pools": {
         "nic": {"vfs": 2, "queues_per_vf": 2, "steering": {
             "ethertype_filters": [{"ethertype": 0x1234, "pool": "pf"}],

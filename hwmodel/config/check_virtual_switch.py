@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from hwmodel.forwarding.port_set import MAX_FUNCTIONS
-
 from .adapter import MODEL_MAX_QUEUES
 from .findings import Findings
 from .model import Config
 from .names import is_uplink
-from .virtual_switch import VirtualSwitch
+from .virtual_switch import MOST_VMS, VirtualSwitch
 
 _MODE = "nic.mode"
 _REACH = "host.virtual_switch.reach"
@@ -63,9 +61,9 @@ def _check_wire(config: Config, own: VirtualSwitch, findings: Findings) -> None:
         findings.add("captures are not played into a virtual switch", "workload.pcap", _MODE)
     if own.reach == "external":
         n_rings = own.n_uplink_rings + config.nic.queues_per_vf * len(config.switch.ports)
-        if config.nic.vfs > MAX_FUNCTIONS - 2:
+        if config.nic.vfs > MOST_VMS:
             findings.add(
-                f"a virtual switch with an uplink has at most {MAX_FUNCTIONS - 2} VMs, beside the PF", "nic.vfs", _REACH
+                f"a virtual switch with an uplink has at most {MOST_VMS} VMs, beside the PF", "nic.vfs", _REACH
             )
         if n_rings > MODEL_MAX_QUEUES:
             findings.add(

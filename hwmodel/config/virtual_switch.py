@@ -10,6 +10,7 @@ PassedBy = Literal["copy", "pointer"]
 Reach = Literal["internal", "external"]
 _COST = Duration("0ns", "1ms")
 MOST_SWITCH_CORES = 64
+MOST_VMS = 127  # the uplink takes the place of one more function
 # What it takes a hypervisor to pass a frame on, and each byte of it. Model's choice: "up to 30 Gb/s" is what textbooks
 # say of virtual switches that pass pointers, which at 1500 B is 2.5 Mpps, 400 ns a frame on one core; one copy is made
 # at 10 GB/s.
