@@ -348,7 +348,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
             "pattern": "uniform", "load": "2Gbps", "frame_bytes": 300, "wire_share": 0.3,
             "external": {"rate": "1400Mbps", "frame_bytes": 64},
         },
-        "driver": {"vms": {"pf": {"refill": False}}}, "run": {"duration": "40us"},
+        "driver": {"vms": {"pf": {"refill": False}}}, "run": {"duration": "70us"},
     },
     "capture_pools": {
         "nic": {"vfs": 2, "queues_per_vf": 2, "steering": {
