@@ -141,7 +141,7 @@ def _check_core(config: Config, findings: Findings) -> None:
             "nic.vfs",
         )
     longest = max(switch.ports, key=lambda port: port.max_frame_bytes)
-    if longest.max_frame_bytes > switch.queue_bytes:
+    if longest.max_frame_bytes > switch.queue_bytes and not config.has_virtual_switch:
         findings.add(
             f"{format_bytes(switch.queue_bytes)} never holds the longest frame of {longest.name}, "
             f"max_frame {longest.max_frame_bytes}B",

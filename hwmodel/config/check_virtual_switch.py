@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from hwmodel.rules.ethernet import FCS_BYTES
+
 from .adapter import MODEL_MAX_QUEUES
 from .findings import Findings
+from .frame_lengths import named_lengths
+from .kinds import LONGEST_FRAME_BYTES
 from .model import Config
 from .names import is_uplink
 from .virtual_switch import MOST_VMS, VirtualSwitch
@@ -14,6 +18,7 @@ _REACH = "host.virtual_switch.reach"
 
 def check_virtual_switch(config: Config, findings: Findings) -> None:
     """Check the block `host.virtual_switch`, and that nothing is asked of the adapter beside it."""
+    _check_segments(config, findings)
     own = config.host.virtual_switch
     if own is None:
         return
@@ -32,7 +37,6 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
         ("bridge", config.bridge is not None),
         ("bridges", bool(config.bridges)),
         ("servers", bool(config.servers)),
-        ("workload.segment_bytes", config.workload.segment_bytes is not None),
         ("nic.arbitration", config.nic.arbitration is not None),
         ("nic.flow_control", config.nic.flow_control is not None),
         ("nic.rsc", config.nic.rsc is not None),
@@ -43,6 +47,13 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
     ):
         if is_set:
             findings.add("not modelled with a virtual switch (nic.mode: vswitch)", key, _MODE)
+    if config.workload.segment_bytes is not None:
+        findings.add(
+            "is of sends that an adapter cuts; a virtual switch passes them whole, as long frames: frame_bytes: "
+            f"{config.workload.send_bytes + FCS_BYTES} stands for them",
+            "workload.segment_bytes",
+            _MODE,
+        )
     for station in config.switch.ports:
         for key, value in (("rate_limit", station.rate_limit_bps), ("min_rate", station.min_rate_bps)):
             if value is not None:
@@ -52,6 +63,26 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
         findings.add("is of the adapter's switch; a virtual switch has times of its own", "switch.timing", _MODE)
     if config.switch.mode != "veb":
         findings.add(f"a virtual switch switches by itself; {config.switch.mode} does not", "switch.mode", _MODE)
+
+
+def _check_segments(config: Config, findings: Findings) -> None:
+    """Report what is longer than a frame where it must be one: all but a virtual switch without uplink need frames."""
+    if config.switches_in_memory:
+        return
+    named = [(n, path) for n, path in named_lengths(config) if n > LONGEST_FRAME_BYTES]
+    if not named:
+        named = [
+            (station.max_frame_bytes, findings.station(station.name, "max_frame"))
+            for station in config.switch.ports
+            if station.max_frame_bytes > LONGEST_FRAME_BYTES
+        ]
+    for n_bytes, path in named:
+        findings.add(
+            f"{n_bytes} B is longer than a frame, {LONGEST_FRAME_BYTES} B; a virtual switch alone passes segments "
+            "whole (nic.mode: vswitch, reach: internal)",
+            path,
+            _MODE,
+        )
 
 
 def _check_wire(config: Config, own: VirtualSwitch, findings: Findings) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from hwmodel.units import UnitError, format_bytes, parse_bytes
 
 from .adapter import Nic
+from .kinds import LONGEST_FRAME_BYTES, LONGEST_SEGMENT_BYTES
 from .names import is_uplink
 from .presets import DEVICES, Device
 from .steering import FlowDirector
@@ -50,6 +51,24 @@ def fill_virtual_switch(host: dict[str, Any], switch: Any, nic: Any, workload: A
     is_internal = is_used and isinstance(own, dict) and own.get("reach") == "internal"
     if is_internal and isinstance(switch, dict) and isinstance(switch.setdefault("uplink", {}), dict):
         switch["uplink"].setdefault("vlans", [])
+
+
+def fill_segments(switch: dict[str, Any], functions: list[str], nic: Any, workload: Any) -> None:
+    """Let stations of a virtual switch send what they are said to send, where these are segments and no frames."""
+    n_bytes = workload.get("frame_bytes") if isinstance(workload, dict) else None
+    stations = switch.setdefault("ports", [])
+    is_used = isinstance(nic, dict) and nic.get("mode") == "vswitch" and isinstance(stations, list)
+    try:
+        length = parse_bytes(n_bytes) if isinstance(n_bytes, str) else n_bytes
+    except UnitError:  # reported where it stands
+        return
+    if not is_used or not isinstance(length, int) or not LONGEST_FRAME_BYTES < length <= LONGEST_SEGMENT_BYTES:
+        return
+    named = {entry.get("name") for entry in stations if isinstance(entry, dict)}
+    stations.extend({"name": name} for name in functions if name not in named)
+    for entry in stations:
+        if isinstance(entry, dict):
+            entry.setdefault("max_frame", f"{length}B")
 
 
 def uses_wire(workload: Any) -> bool:

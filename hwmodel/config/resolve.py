@@ -18,16 +18,17 @@ from hwmodel.wire.ethernet import format_mac
 from .adapter import MODEL_MAX_VFS, Nic, WirePort
 from .bridge import ADAPTER, OUTSIDE, Bridge
 from .document import Document, KeyPath, Problem, copied_data
-from .fill_queues import fill_queues, fill_virtual_switch
+from .fill_queues import fill_queues, fill_segments, fill_virtual_switch
 from .fill_thresholds import fill_thresholds
 from .host import MOST_CORES
+from .kinds import LONGEST_FRAME_BYTES
 from .model import OF_SYSTEM, Config
 from .names import MODEL_MAX_PORTS, ethernet_ports, function_name, is_station_name, port_number
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .servers import ServerEntry, adapter_name
 from .switch import Uplink
 from .system import Server, entries_of
-from .workload import LONGEST_FRAME_BYTES, lengths_of_send
+from .workload import lengths_of_send
 
 BLOCKS = tuple(name for name in Config.model_fields if name not in OF_SYSTEM)
 _BASE_MAC = 0x02_00_00_00_00_00
@@ -78,6 +79,7 @@ def fill(
         data["host"].setdefault("cores", min(MOST_CORES, _number_of_vfs(nic) + vfs_beside + n_beside))
         fill_virtual_switch(data["host"], data["switch"], nic, workload)
     if isinstance(data["switch"], dict):
+        fill_segments(data["switch"], function_names(data), nic, workload)
         _fill_stations(data["switch"], function_names(data), server, interfaces_before, n_ports)
     if isinstance(workload, dict):
         _fill_workload(document, workload, nic, base_directory)

@@ -15,6 +15,8 @@ from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import BITS_PER_BYTE
 
 from .kinds import (
+    LONGEST_FRAME_BYTES,
+    LONGEST_SEGMENT_BYTES,
     Block,
     ByteCount,
     FrameLength,
@@ -51,7 +53,8 @@ BurstLength = Literal["geometric", "fixed"]
 OnFull = Literal["wait", "drop"]
 PcapTime = Literal["file", "asap"]
 _FRAME = FrameLength()
-SHORTEST_FRAME_BYTES, LONGEST_FRAME_BYTES = _FRAME.least, _FRAME.most
+_SEGMENT = FrameLength(LONGEST_SEGMENT_BYTES)
+SHORTEST_FRAME_BYTES = _FRAME.least
 _WEIGHT = Whole(1, 10**6)
 FrameBytes = Annotated[int, _FRAME]
 VmName = Annotated[str, Name(with_servers=True)]
@@ -294,9 +297,10 @@ class Workload(Block):
         "frames say it.",
         derived="pairs, none where a pcap is given",
     )
-    frame_bytes: FrameBytes | None = key(
+    frame_bytes: Annotated[int, _SEGMENT] | None = key(
         None,
-        "Length of all frames with the FCS. Short ones are limited by the cost of each frame, long ones by the bytes.",
+        "Length of all frames with the FCS. Short ones are limited by the cost of each frame, long ones by the bytes. "
+        f"Above {LONGEST_FRAME_BYTES}: of segments (GSO) that VMs hand to a virtual switch, which passes them whole.",
         derived="1518, null where sizes or a pcap is given",
     )
     sizes: Sizes | None = key(None, "Lengths with weights in place of frame_bytes: [[64, 7], [570, 4], [1518, 1]].")
