@@ -28,7 +28,8 @@ from hwmodel.analytic.transactions import (
     taking_s,
     transactions_of,
 )
-from hwmodel.analytic.uplink import at_adapter, on_link, switch_of
+from hwmodel.analytic.uplink import at_adapter, on_link
+from hwmodel.analytic.virtual_switch import switching
 from hwmodel.analytic.waiting import with_waits
 from hwmodel.config.names import function_number
 from hwmodel.results import at_port
@@ -48,7 +49,7 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
     """List the ceilings beside the two directions of the link, those that nothing uses left out."""
     cores = [*_drivers(config, demand.sought, demand.beside)]
     if config.has_virtual_switch:
-        cores += _virtual_switch(config, demand.sought, demand.beside)
+        cores += switching(config, demand.sought, demand.beside)
     config, demand = at_adapter(config, demand)
     traffic, beside = demand.sought, demand.beside
     found = [
@@ -348,43 +349,6 @@ def _work_keys(seen: Iterable[Config]) -> str:
 def core_of(config: Config, station: str) -> int:
     """Give the core of a station, or the first of several; where none is said guest f (PF 0, VF K is K + 1) has f."""
     return config.core_of(function_number(station))
-
-
-def _virtual_switch(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
-    """Give the busiest of the cores that pass frames on in the host's memory; batches are full, rings alike."""
-    own = switch_of(config)
-    driver = config.driver_of("pf")
-    a_piece = min(driver.poll_budget, driver.refill_batch)  # of frames from the wire
-
-    def taken_s(one: Traffic) -> Fraction:
-        a_copy_fs = own.frame_time_fs + sum_of(
-            [share * own.byte_time_fs * (n_bytes - FCS_BYTES) for n_bytes, share in one.sizes]
-        )
-        in_batches_fs = one.reads * Fraction(own.batch_time_fs, own.batch)
-        if own.n_uplink_rings:
-            in_batches_fs += one.from_wire * Fraction(own.batch_time_fs + driver.doorbell_time_fs, a_piece)
-            in_batches_fs += one.to_wire * Fraction(driver.doorbell_time_fs, own.batch)
-        return ((one.written + one.to_wire) * a_copy_fs + in_batches_fs) / FS_PER_S
-
-    def busiest(one: Traffic) -> Fraction:
-        of_cores, n_queues = dict[int, Fraction](), config.nic.queues_per_vf
-        rings = [
-            (function_number(station) * n_queues + queue, share / n_queues)
-            for station, share in one.sent.items()
-            for queue in range(n_queues)
-        ]
-        rings += [
-            (ring, one.from_wire / own.n_uplink_rings) for ring in range(own.n_uplink_rings if one.from_wire else 0)
-        ]
-        for ring, share in rings:
-            core = own.cores[ring % len(own.cores)]
-            of_cores[core] = of_cores.get(core, ZERO) + share
-        total = sum_of([*of_cores.values()])
-        return max(of_cores.values()) / total if total else ZERO
-
-    per_s = sum((busiest(one) * taken_s(one) * (one.frames_per_s or 0) for one in beside), ZERO)
-    what = f"core of the virtual switch, {'frame_time, byte_time' if own.byte_time_fs else 'frame_time'}"
-    yield Ceiling("vswitch", what, "s", Fraction(1), busiest(traffic) * taken_s(traffic), per_s)
 
 
 def _pipeline(

@@ -37,6 +37,7 @@ from hwmodel.analytic.transactions import (
     transactions_of,
 )
 from hwmodel.analytic.uplink import at_adapter, switch_of
+from hwmodel.analytic.virtual_switch import admitted
 from hwmodel.config import Config, as_config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -105,9 +106,10 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
     if _is_share_of_ceiling(config, demand):
         share = Fraction(repr(config.workload.load.share))
         demand = replace(demand, offered_frames_per_s=share * _ceiling_of(system, demand))
+    first = system.config(0)
+    demand = admitted(first, demand)
     asked = demand.sought
     found, mix = _with_its_mix(system, demand)
-    first = system.config(0)
     up, down = (
         link_bytes_per_frame(found.transactions[0], link_rate_of(first.pcie), direction, found.rate)
         for direction in DIRECTIONS
@@ -310,7 +312,7 @@ def _with_its_mix(system: System, demand: Demand) -> tuple[_Asked, Demand]:
     """
     as_offered = _demands_on(system, demand)
     drops = any(switch_of(one.config).n_uplink_rings for one in system.servers if one.config.has_virtual_switch)
-    if not (demand.streams or demand.alike) or drops or _fits(system, as_offered):
+    if not (demand.streams or demand.alike) or (drops and as_offered.rate) or _fits(system, as_offered):
         return as_offered, demand
     if carry_most(system, demand, as_offered.least):
         return as_offered, demand

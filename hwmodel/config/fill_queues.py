@@ -13,7 +13,7 @@ from hwmodel.units import UnitError, format_bytes, parse_bytes
 from .adapter import Nic
 from .kinds import LONGEST_FRAME_BYTES, LONGEST_SEGMENT_BYTES
 from .names import is_uplink
-from .presets import DEVICES, Device
+from .presets import DEVICES, VIRTUAL_SWITCHES, Device
 from .steering import FlowDirector
 from .virtual_switch import BYTE_TIME, FRAME_TIME
 
@@ -44,6 +44,8 @@ def fill_virtual_switch(host: dict[str, Any], switch: Any, nic: Any, workload: A
         host["virtual_switch"] = {}
     own = host.get("virtual_switch")
     if isinstance(own, dict):
+        for key, value in VIRTUAL_SWITCHES.get(str(own.get("preset")), {}).items():
+            own.setdefault(key, value)
         own.setdefault("byte_time", BYTE_TIME.get(str(own.get("pass_by", "copy")), "0ns"))
         cores = host.get("cores")
         own.setdefault("cores", [cores - 1 if isinstance(cores, int) and cores > 0 else 0])

@@ -33,7 +33,7 @@ ChangesOf = Callable[["Config"], Iterator[Change]]
 WIRE = ("wire.tx", "wire.rx")
 # What a virtual switch in the host's memory has of it; the adapter's rest has no part in it.
 OF_A_VIRTUAL_SWITCH = (
-    "host.cores", "vswitch", "nic.tx_ring", "rx.descriptors", "driver.moderation", "driver.wakeup_time",
+    "host.cores", "vswitch", "host.memory", "nic.tx_ring", "rx.descriptors", "driver.moderation", "driver.wakeup_time",
     "interrupt batches",
 )  # fmt: skip
 CORE = ("driver.tx", "driver.rx")
@@ -225,14 +225,21 @@ def _faster_walks(config: Config) -> Iterator[Change]:
 def _faster_switching(config: Config) -> Iterator[Change]:
     own = config.host.virtual_switch
     if own is not None:
-        names = ("frame_time", "byte_time", "batch_time")
+        names = ("frame_time", "guest_time", "byte_time", "batch_time")
         yield from halved_times({f"host.virtual_switch.{name}": getattr(own, f"{name}_fs") for name in names})
+
+
+def _faster_memory(config: Config) -> Iterator[Change]:
+    own = config.host.virtual_switch
+    if own is not None and own.memory_byte_fs:
+        yield from doubled_rates({"host.virtual_switch.memory_rate": own.memory_rate_bps})
 
 
 # In the order of the datapath, behind the cores.
 OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
     (("host.cores",), _cores),
     (("vswitch",), _faster_switching),
+    (("host.memory",), _faster_memory),
     (("nic.tx_ring",), doubled("nic.tx_ring")),
     (("nic.queue",), halved_time("nic.queue_time")),
     (("tx.descriptors",), _tx_fetch),

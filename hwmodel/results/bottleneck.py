@@ -38,6 +38,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "host.virtual_switch.byte_time",
         "host.virtual_switch.pass_by",
     ),
+    "host.memory": ("host.virtual_switch.memory_rate", "host.virtual_switch.pass_by"),
     "nic.tx_ring": ("nic.tx_ring",),
     "nic.queue": ("nic.queue_time", "nic.queues_per_vf"),
     "tx.descriptors": ("nic.descriptor_cache",),

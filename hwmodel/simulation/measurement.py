@@ -234,6 +234,7 @@ def _busy_fs(nic: Any, counts: Any, now_fs: int) -> dict[str, int]:
         "nic.dma.write": (counts.write_engine.busy_fs, engines.write.next_fs),
         "nic.dma.shared": (counts.shared_engine.busy_fs, engines.shared_next_fs),
         "host.drain": (counts.pcie.drain_busy_fs, nic.pcie[0].drain_busy_until_fs),
+        "host.memory": (counts.virtual_switch.memory_busy_fs, nic.virtual_switch.memory_free_fs),
     }
     for number, name in enumerate(ports_named(nic)):
         port, sent, bus = nic.port[number], counts.mac[number], counts.bus[number]

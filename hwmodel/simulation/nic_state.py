@@ -350,8 +350,9 @@ def _fill_driver(record: Any, driver: VmDriver) -> None:
 def _fill_virtual_switch(nic: Nic, config: Config, own: VirtualSwitch) -> None:
     """Set what a frame takes in the host's virtual switch, on which cores, and the rings of its uplink."""
     params = nic.virtual_switch.params
-    for name in ("batch_time_fs", "frame_time_fs", "byte_time_fs", "kick_fs", "batch"):
+    for name in ("batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "kick_fs", "batch"):
         params[name] = getattr(own, name)
+    params.memory_byte_fs = own.memory_byte_fs
     params.n_cores = len(own.cores)
     params.core[: len(own.cores)] = own.cores
     params.n_rings = own.n_uplink_rings

@@ -82,8 +82,10 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
     drivers = {"driver.tx": span.share(int(core[POST_TASK])), "driver.rx": span.share(int(core[TAKE_TASK]))}
     if config.has_virtual_switch:
         drivers["vswitch"] = _switching_share(config, span)
+        if config.host.virtual_switch is not None and config.host.virtual_switch.memory_byte_fs:
+            drivers["host.memory"] = span.share(span.worked_fs("host.memory"))
         if config.switches_in_memory:
-            return drivers
+            return {name: min(1.0, share) for name, share in drivers.items()}
     busy = {name: span.share(span.worked_fs(name)) for name in span.end.busy_fs}
     ports = config.port.names
     shares = {

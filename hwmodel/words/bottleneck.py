@@ -246,6 +246,7 @@ _SENTENCES: Mapping[str, Callable[[Observation], str]] = {
     "vswitch": _server(
         "vswitch", "The busiest core of the host's virtual switch", ": it passes no more frames a second"
     ),
+    "host.memory": _server("host.memory", "The host's memory, which reads and writes what the virtual switch copies,"),
     "driver.rx": _driver("rx"),
     "nic.tx_ring": _tx_ring,
     "nic.queue": _server("nic.queue", "The adapter's work on each Tx ring", ": it takes no more frames from one ring"),

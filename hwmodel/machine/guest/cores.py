@@ -5,6 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import NEVER
+from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.counts.batches import begin_rx_batches, mark_batch
 from hwmodel.machine.counts.histogram import bucket
 from hwmodel.machine.counts.journey_state import POSTED, RUNG
@@ -189,50 +190,59 @@ def begin_piece(nic, now_fs, core):
 @out_of_line
 def begin_switching(nic, now_fs, core):
     """Begin to pass on a guest's frames in the virtual switch, up to a batch: each copy takes its time."""
-    work, queue = nic.guests.work[core.first_work], nic.tx_queue[core.queue]
+    work, queue, task = nic.guests.work[core.first_work], nic.tx_queue[core.queue], nic.virtual_switch.task
     n = min(work.n, core.turn_left)
-    n_copies, n_bytes = 0, 0
+    task.n_copies, task.n_ends, task.n_bytes = 0, n, 0
     for i in range(queue.picked, queue.picked + n):
         post = nic.guests.post[queue.first + (i & queue.mask)]
-        n_of_frame = copies_of(nic, post.template)
-        n_copies += max(1, n_of_frame)
-        n_bytes += n_of_frame * post.n_bytes
-    begin_passing(nic, now_fs, core, n, n_copies, n_bytes, 0)
+        add_copies(nic, task, post.template, post.n_bytes)
+    begin_passing(nic, now_fs, core, n, 0)
 
 
 @out_of_line
 def begin_passing_in(nic, now_fs, core):
     """Begin to pass on frames from the virtual switch's uplink, as far as the next refill of its ring."""
-    work, queue = nic.guests.work[core.first_work], nic.rx_queue[core.queue]
+    work, queue, task = nic.guests.work[core.first_work], nic.rx_queue[core.queue], nic.virtual_switch.task
     n = frames_to_refill(nic.guests, queue, min(work.n, core.turn_left))
-    n_copies, n_bytes = 0, 0
+    task.n_copies, task.n_ends, task.n_bytes = 0, 0, 0
     for i in range(queue.taken, queue.taken + n):
         slot = nic.guests.finished[queue.first + (i & queue.mask)]
-        n_of_frame = copies_of(nic, nic.ledger.journeys.slot[slot.journey].template)
-        n_copies += max(1, n_of_frame)
-        n_bytes += n_of_frame * slot.n_bytes
+        add_copies(nic, task, nic.ledger.journeys.slot[slot.journey].template, slot.n_bytes)
     entry_fs = queue.entry_fs
     queue.entry_fs = 0
-    begin_passing(nic, now_fs, core, n, n_copies, n_bytes, entry_fs)
+    begin_passing(nic, now_fs, core, n, entry_fs)
 
 
 @kernel
-def copies_of(nic, number):
-    """Return how many copies the tables make of a frame, mirrored ones among them."""
+def add_copies(nic, task, number, n_bytes):
+    """Add the copies that the tables make of a frame, mirrored ones too, to what a core of the switch is to do."""
     template = template_of(nic, number)
-    return template.n_copies + template.n_mirrored
+    n = template.n_copies + template.n_mirrored
+    task.n_copies += max(1, n)
+    task.n_bytes += n * n_bytes
+    if nic.virtual_switch.params.guest_time_fs > 0:
+        for at in range(template.first_copy, template.first_copy + n):
+            task.n_ends += int(nic.traffic.copy_kind[at].port != UPLINK)
 
 
 @kernel
-def begin_passing(nic, now_fs, core, n, n_copies, n_bytes, entry_fs):
+def begin_passing(nic, now_fs, core, n, entry_fs):
     """Begin a piece of `n` frames that the virtual switch passes on, behind the entry of an interrupt."""
-    params = nic.virtual_switch.params
+    switch = nic.virtual_switch
+    params, task = switch.params, switch.task
     nic.guests.work[core.first_work].n -= n
     core.n = n
-    core.copying_fs = n_bytes * params.byte_time_fs
-    core.passing_fs = int(n > 0) * params.batch_time_fs + n_copies * params.frame_time_fs
-    core.work_fs = entry_fs + core.passing_fs + core.copying_fs
+    core.copying_fs = task.n_bytes * params.byte_time_fs
+    core.passing_fs = int(n > 0) * params.batch_time_fs
+    core.passing_fs += task.n_copies * params.frame_time_fs + task.n_ends * params.guest_time_fs
     core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
+    if params.memory_byte_fs > 0:
+        memory_fs = task.n_bytes * params.memory_byte_fs
+        switch.memory_free_fs = max(switch.memory_free_fs, core.started_fs) + memory_fs
+        switch.counts.memory_busy_fs += memory_fs
+        # The core waits for its loads and stores: that is copying too.
+        core.copying_fs = max(core.copying_fs, switch.memory_free_fs - core.started_fs - core.passing_fs)
+    core.work_fs = entry_fs + core.passing_fs + core.copying_fs
     core.ends_fs = core.started_fs + core.work_fs - entry_fs
     core.counts.busy_fs[SWITCH_TASK] += core.work_fs
     core.counts.interrupt_fs += entry_fs

@@ -7,13 +7,24 @@ from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.frames import FRAME
 
 # Ring r, of all guests' Tx rings, is served by `core` r modulo `n_cores`. `batch`: frames of a ring that a core passes
-# at most before it looks at the next. `kick_fs`: until the switch knows what a guest's driver tells it. The uplink has
-# `n_rings` of the adapter's, Tx and Rx, from `first_ring` on, behind those of all guests; `first_ring` is above all
-# where it has none.
+# at most before it looks at the next. `guest_time_fs`: of each VM that a frame comes from or goes to. `kick_fs`: until
+# the switch knows what a guest's driver tells it. `memory_byte_fs`: for how long each byte of a frame keeps the host's
+# memory busy, 0 where that is no limit. The uplink has `n_rings` of the adapter's, Tx and Rx, from `first_ring` on,
+# behind those of all guests; `first_ring` is above all where it has none.
 VIRTUAL_SWITCH_PARAMS = record(
-    *ints("batch_time_fs", "frame_time_fs", "byte_time_fs", "kick_fs", "batch", "n_cores", "first_ring", "n_rings"),
+    *ints("batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "memory_byte_fs", "kick_fs", "batch"),
+    *ints("n_cores", "first_ring", "n_rings"),
     ("core", I64, (MAX_FUNCTIONS,)),
 )  # fmt: skip
+VIRTUAL_SWITCH_COUNTS = record(*ints("memory_busy_fs"))
+# What a piece of a core's work is: copies, at least one for each frame, ends at VMs, and the bytes of all copies.
+SWITCH_PIECE = record(*ints("n_copies", "n_ends", "n_bytes"))
 # `frame`: that is being passed. `is_blocked`: the first copy of all that wait for guests finds no descriptor, since
-# `head_waits_fs`.
-VIRTUAL_SWITCH = record(("params", VIRTUAL_SWITCH_PARAMS), *ints("is_blocked", "head_waits_fs"), ("frame", FRAME))
+# `head_waits_fs`. `memory_free_fs`: when the host's memory has made all copies so far.
+VIRTUAL_SWITCH = record(
+    ("params", VIRTUAL_SWITCH_PARAMS),
+    ("counts", VIRTUAL_SWITCH_COUNTS),
+    *ints("is_blocked", "head_waits_fs", "memory_free_fs"),
+    ("task", SWITCH_PIECE),
+    ("frame", FRAME),
+)
