@@ -6,12 +6,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import simpy
 
 from .core import Core, Task
-from .frames import Copy, Decision, Frame
+from .frames import WIRE, Copy, Decision, Frame
 from .parameters import NicParameters
 from .posts import Post
 from .receiving import RxRing
@@ -19,7 +19,10 @@ from .results import Meter
 from .scheduling import TxRing
 from .timing import BEHIND_THE_EVENT, AtHost, Phase, later, place
 
-FCS_BYTES = 4
+if TYPE_CHECKING:
+    from .uplink import Uplink
+
+PF = 1
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,31 @@ class Rules:
     byte_time_fs: int
     kick_fs: int
     cores: tuple[int, ...]
+    reach: str = "internal"
+    uplink_queues: int | None = None
+    """None: one for each of `cores`."""
 
     @classmethod
     def of(cls, said: Any) -> Rules:
         """Take them from what has them by the same names."""
         return cls(**{field.name: getattr(said, field.name) for field in fields(cls)})
+
+    @property
+    def n_uplink_rings(self) -> int:
+        """Return how many rings of each kind the uplink has."""
+        if self.reach == "internal":
+            return 0
+        return self.uplink_queues or len(self.cores)
+
+    def place_of(self, ring: int) -> int:
+        """Return the place among `cores` of the one that serves a ring, by its number."""
+        return ring % len(self.cores)
+
+    def passing_fs(self, frame: Frame, decision: Decision) -> int:
+        """Return what the copies of a frame take."""
+        copies = (*decision.copies, *decision.mirrored)
+        n_bytes = sum(frame.data_bytes if raw is None else len(raw) for _, raw in copies)
+        return max(1, len(copies)) * self.frame_time_fs + n_bytes * self.byte_time_fs
 
 
 class NoLink:
@@ -56,10 +79,14 @@ class PassingTask(Task):
 
     phase = Phase.SWITCHING
 
-    def __init__(self, env: simpy.Environment, rules: Rules, core: Core, ring: TxRing, switch: VirtualSwitch) -> None:
-        """Begin with nothing told."""
-        super().__init__((ring.port, ring.queue), rules.batch, 0)
-        self._env, self._rules, self._core, self._ring, self._switch = env, rules, core, ring, switch
+    def __init__(
+        self, env: simpy.Environment, parameters: NicParameters, core: Core, at_place: int, ring: TxRing,
+        switch: VirtualSwitch,
+    ) -> None:  # fmt: skip
+        """Begin with nothing told; `at_place`: of the core among those of the switch."""
+        self._rules = parameters.virtual_switch
+        super().__init__((ring.port, ring.queue), self._rules.batch, parameters.of_port(PF).doorbell_time_fs)
+        self._env, self._core, self._at_place, self._ring, self._switch = env, core, at_place, ring, switch
         self._told: deque[Post] = deque()
         self._piece: deque[tuple[Frame, Decision]] = deque()
         self._passed: list[tuple[Frame, Decision]] = []
@@ -86,24 +113,22 @@ class PassingTask(Task):
 
     def frame_fs(self, behind: int = 0) -> int:
         """Return what the copies of a frame take."""
-        frame, decision = self._piece[behind]
-        n_copies = len(decision.copies) + len(decision.mirrored)
-        return max(1, n_copies) * self._rules.frame_time_fs + n_copies * frame.data_bytes * self._rules.byte_time_fs
+        return self._rules.passing_fs(*self._piece[behind])
 
     def frame_done(self) -> None:
         """Have a frame ready, until the piece is over."""
         self._passed.append(self._piece.popleft())
 
     def piece_done(self, is_turn_over: bool) -> bool:
-        """Pass all frames of the piece on, and give their descriptors back."""
+        """Pass all frames of the piece on, give their descriptors back, and tell the adapter of what is for it."""
         passed, self._passed = self._passed, []
         for frame, _ in passed:
             frame.ends_fs["scheduler"] = self._started_fs
-            self._switch.pass_on(frame)
+            self._switch.pass_on(frame, self._at_place)
             self._ring.not_picked.popleft()
         self._ring.descriptors_landed(len(passed))
         self._ring.descriptors_entered(len(passed))
-        return False
+        return self._switch.tell_adapter(self._at_place)
 
 
 class Rings:
@@ -115,7 +140,7 @@ class Rings:
 
 
 class VirtualSwitch:
-    """Passes frames from the rings of VMs to those of VMs."""
+    """Passes frames from the rings of VMs to those of VMs, and to its uplink and from there if it has one."""
 
     def __init__(
         self,
@@ -133,10 +158,12 @@ class VirtualSwitch:
         self.kicks = NoLink(env, rules.kick_fs, place(Phase.HOST, AtHost.KICKS))
         self.notices = NoLink(env, 0, place(Phase.HOST, AtHost.NOTICES))
         tx_rings = [TxRing(port, queue) for port in parameters.ports for queue in range(parameters.queues_per_vf)]
-        self._tasks = {
-            ring.name: PassingTask(env, rules, cores[rules.cores[number % len(rules.cores)]], ring, self)
-            for number, ring in enumerate(tx_rings)
-        }
+        self._tasks: dict[tuple[str, int, int], PassingTask] = {}
+        for number, ring in enumerate(tx_rings):
+            at_place = rules.place_of(number)
+            core = cores[rules.cores[at_place]]
+            self._tasks[ring.name] = PassingTask(env, parameters, core, at_place, ring, self)
+        self.uplink: Uplink | None = None
         self._rx_rings = {}
         for ring in tx_rings:
             taken_before = parameters.taken_before.get((ring.port, ring.queue), 0)
@@ -155,8 +182,8 @@ class VirtualSwitch:
         ring.cached += descriptors
         later(self._env, 0, BEHIND_THE_EVENT, self._lay_down)
 
-    def pass_on(self, frame: Frame) -> None:
-        """Make a frame's copies, which go on in the order in which they are made."""
+    def pass_on(self, frame: Frame, at_place: int) -> None:
+        """Make a frame's copies, which go on in the order in which they are made; the core has a place among those."""
         frame.ends_fs["switch"] = self._env.now
         decision = self.decide(frame)
         copies = [Copy(frame, port, raw=raw) for port, raw in decision.copies]
@@ -164,9 +191,17 @@ class VirtualSwitch:
         self._meter.copies_made(frame, copies, decision.reason)
         self._meter.mirrored_made(len(mirrored))
         for copy in (*copies, *mirrored):
+            if copy.destination == WIRE:
+                assert self.uplink is not None
+                self.uplink.post(copy, at_place)
+                continue
             copy.ends_fs["rx_room"] = self._env.now
             self._waiting.append(copy)
         later(self._env, 0, BEHIND_THE_EVENT, self._lay_down)
+
+    def tell_adapter(self, at_place: int) -> bool:
+        """Tell the adapter of what a piece has posted; tell whether there was something."""
+        return self.uplink is not None and self.uplink.tell(at_place)
 
     def _lay_down(self) -> None:
         """Lay the copies that wait into their rings, in order; one that finds no buffer is dropped, or waits."""
