@@ -419,6 +419,8 @@ def is_exact(config: Config, demand: Demand, ceilings: Sequence[Ceiling], least:
         return False
     others = (one.frames_per_s for one in ceilings if one is not least)
     shares = [share for share in (*sought.sent.values(), *sought.received.values()) if share]
+    if not shares:  # of a wire that is down nothing comes
+        return False
     batches = nic.tx_writeback_batch, nic.rx_writeback_batch, nic.fetch_batch, nic.rx_fetch_batch
     needed = max(shares) * rate * _UNDER_WAY_FS / FS_PER_S + 2 * sum(batches)
     timeout_fs = nic.writeback_timeout_fs or FS_PER_S

@@ -58,9 +58,9 @@ def seen_by_adapter(config: Config) -> Config:
     n_rings = max(1, own.n_uplink_rings)
     seen = {"mode": "sriov", "queues_per_vf": n_rings}
     if nic.shared_descriptor_cache is not None:
-        share = max(1, nic.shared_descriptor_cache // n_rings)
+        share = max(1, nic.shared_descriptor_cache // (2 * n_rings))
         seen |= {"shared_descriptor_cache": None, "descriptor_cache": min(nic.descriptor_cache, share)}
-    told = {"tx_doorbell_batch": own.batch, "send_burst": own.batch, "tx_interrupt_batch": 0, "doorbell": "plain"}
+    told = {"tx_doorbell_batch": own.batch, "send_burst": own.batch, "tx_interrupt_batch": 0}
     changed = {"nic": nic.model_copy(update=seen), "driver": driver.model_copy(update=told)}
     return config.model_copy(update=changed)
 

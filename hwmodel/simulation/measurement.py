@@ -323,11 +323,12 @@ def _functions(nic: Any, now_fs: int, n_functions: int) -> npt.NDArray[Any]:
         return found
     of_ring = nic["rx_queue"]["params"]["function"]
     blocking = int(of_ring[int(nic.rx_blocked_by)])
-    found["blocking_fs"][blocking] += now_fs - since_fs
+    if blocking < n_functions:  # else it is the uplink of a virtual switch, which is no station
+        found["blocking_fs"][blocking] += now_fs - since_fs
     if now_fs - since_fs >= LONG_BLOCK_FS:
         for fifo in (nic.rx_fifo, nic.loopback):
             at = np.arange(int(fifo.head), int(fifo.tail)) & int(fifo.mask)
-            waiting = set(of_ring[fifo["ring"]["queue"][at]].tolist()) - {blocking}
+            waiting = {one for one in of_ring[fifo["ring"]["queue"][at]].tolist() if one < n_functions} - {blocking}
             is_new = [number for number in waiting if found["waited_until_fs"][number] != now_fs]
             found["waited_until_fs"][is_new] = now_fs
             found["waited_fs"][is_new] += now_fs - since_fs

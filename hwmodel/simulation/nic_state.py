@@ -109,14 +109,15 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
         _fill_link(link, config)
         _fill_jitter(host.params, config)
         fill_translation(link, host, nic.params, config)
-        fill_memory(link, host, int(nic.params.n_queues), config)
+        fill_memory(link, host, _rings_of_adapter(config), config)
     for number in range(config.port.count):
         params = nic.port[number].mac.params
         params.fs_per_byte_num, params.fs_per_byte_den = rate_as_ratio("port.rate", config.port.rate_bps)
         params.is_down = nic.port[number].mac.is_stopped = config.port.is_down(number)
+    _fill_functions(nic, config)
     if config.has_virtual_switch and config.host.virtual_switch is not None:
         _fill_virtual_switch(nic, config, config.host.virtual_switch)
-    _fill_functions(nic, config)
+    _fill_queues(nic, config)
     _fill_free_lists(nic, config)
     for port in ports_of(nic):
         _fill_bus(port.bus.params, config)
@@ -328,7 +329,6 @@ def _fill_functions(nic: Nic, config: Config) -> None:
         if port.min_rate_bps is not None:
             key = f"switch.ports.{port.name}.min_rate"
             params.guarantee_num, params.guarantee_den = rate_as_ratio(key, port.min_rate_bps)
-    _fill_queues(nic, config)
 
 
 def _fill_driver(record: Any, driver: VmDriver) -> None:
@@ -345,6 +345,13 @@ def _fill_driver(record: Any, driver: VmDriver) -> None:
     record.mask_interrupts = driver.masks
     record.adapts_moderation = driver.masks and driver.adaptive_moderation and driver.moderation_fs > 0
     record.adaptive_ns[:] = [interval_fs // FS_PER_NS for interval_fs in driver.adaptive_intervals_fs]
+
+
+def _rings_of_adapter(config: Config) -> int:
+    """Return how many rings each way lie in memory that the adapter reads and writes."""
+    if config.has_virtual_switch and config.host.virtual_switch is not None:
+        return config.host.virtual_switch.n_uplink_rings
+    return len(config.switch.ports) * config.nic.queues_per_vf
 
 
 def _fill_virtual_switch(nic: Nic, config: Config, own: VirtualSwitch) -> None:
@@ -366,13 +373,15 @@ def _fill_virtual_switch(nic: Nic, config: Config, own: VirtualSwitch) -> None:
     of_function.first_queue, of_function.n_queues = params.first_ring, params.n_rings
     driver = nic.guests.driver[number]
     _fill_driver(driver, config.driver_of("pf"))
+    of_pf = nic.guests.driver[0]
+    driver.rings_inline, driver.lone_doorbell_bytes = of_pf.rings_inline, of_pf.lone_doorbell_bytes
     # What frames take is the switch's; it sees freed Tx slots by itself, and an interrupt of the host leaves no VM.
     driver.frame_time_fs = driver.byte_time_fs = driver.pass_time_fs = driver.tx_interrupt_batch = 0
     driver.interrupt_time_fs = config.driver_of("pf").interrupt_time_fs
-    share = max(1, (config.nic.shared_descriptor_cache or NEVER) // int(params.n_rings))
-    nic.params.shared_cache = 0
+    share = max(1, (config.nic.shared_descriptor_cache or NEVER) // (2 * int(params.n_rings)))
+    nic.params.shared_cache = 0  # all rings that share are in use from the start
     for name in SHARED:
-        nic.params[name] = nic.cache[name] = min(int(nic.params[name]), share)
+        nic.cache[name] = min(int(nic.params[name]), share)
 
 
 def _fill_queues(nic: Nic, config: Config) -> None:

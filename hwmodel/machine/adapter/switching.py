@@ -63,6 +63,7 @@ RATE_LIMITED = DropReason.RATE_LIMITED.value
 RECEIVE_LIMIT = DropReason.RECEIVE_LIMIT.value
 RX_BUFFER_FULL = DropReason.RX_BUFFER_FULL.value
 PIPE_MASK = PIPE_CAP - 1
+RSS_MASK = 127  # of the entries of the PF's RSS table, which name its rings in turn
 
 
 @inlined
@@ -375,7 +376,7 @@ def toward_host(nic, now_fs, frame):
     params = nic.virtual_switch.params
     copy = nic.rx_fifo.ring[nic.rx_fifo.tail & nic.rx_fifo.mask]
     copy.copy_kind, copy.journey, copy.group = UNDECIDED, frame.journey, frame.hash
-    copy.queue = params.first_ring + frame.hash % params.n_rings
+    copy.queue = params.first_ring + (frame.hash & RSS_MASK) % params.n_rings
     copy.n_bytes, copy.tx_bytes, copy.entered_fs = frame.n_bytes, 0, now_fs
     entered(nic.clock, nic.rx_fifo)
     change(nic.counts.rx_buffer, now_fs, frame.n_bytes)

@@ -107,8 +107,10 @@ def tell_adapter(nic, now_fs, core, ring):
     if n_told == 0:
         return
     queue.rung = queue.posted
-    ring_doorbell(nic, now_fs, TX_DOORBELL, number, n_told, nic.params.doorbell_bytes)
-    doorbell_fs = nic.guests.driver[queue.params.function].doorbell_time_fs
+    driver = nic.guests.driver[queue.params.function]
+    n_bytes = driver.lone_doorbell_bytes if n_told == 1 else nic.params.doorbell_bytes
+    ring_doorbell(nic, now_fs, TX_DOORBELL, number, n_told, n_bytes)
+    doorbell_fs = driver.doorbell_time_fs
     core.free_fs = max(now_fs, core.free_fs) + doorbell_fs
     core.counts.busy_fs[SWITCH_TASK] += doorbell_fs
     core.counts.doorbell_fs += doorbell_fs

@@ -130,8 +130,12 @@ class TakingIn(Taking):
         """Go as far as the next refill, and decide on the frames up to there."""
         frames, before_fs = super().begin_piece(most)
         self._started_fs = max(self._env.now, self._core.free_fs) + before_fs
-        self._decided = deque(self._switch.decide(copy.frame) for copy in list(self._visible)[:frames])
-        return frames, before_fs + (self._rules.batch_time_fs if frames else 0)
+        pieces = [(copy.frame, self._switch.decide(copy.frame)) for copy in list(self._visible)[:frames]]
+        self._decided = deque(decision for _, decision in pieces)
+        batch_fs = self._rules.batch_time_fs if frames else 0
+        work_fs = batch_fs + sum(self._rules.passing_fs(*one) for one in pieces)
+        waits_fs = self._switch.wait_for_memory(pieces, self._started_fs, work_fs)
+        return frames, before_fs + batch_fs + waits_fs
 
     def frame_fs(self, behind: int = 0) -> int:
         """Return what the copies of the next frame take, or of the one so many behind it."""

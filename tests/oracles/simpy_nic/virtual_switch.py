@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,9 @@ class Rules:
     reach: str = "internal"
     uplink_queues: int | None = None
     """None: one for each of `cores`."""
+    guest_time_fs: int = 0
+    memory_byte_fs: int = 0
+    """For how long each byte of a copy keeps the host's memory busy."""
 
     @classmethod
     def of(cls, said: Any) -> Rules:
@@ -57,9 +60,15 @@ class Rules:
 
     def passing_fs(self, frame: Frame, decision: Decision) -> int:
         """Return what the copies of a frame take."""
-        copies = (*decision.copies, *decision.mirrored)
-        n_bytes = sum(frame.data_bytes if raw is None else len(raw) for _, raw in copies)
-        return max(1, len(copies)) * self.frame_time_fs + n_bytes * self.byte_time_fs
+        n_ends = (frame.source != WIRE) + sum(port != WIRE for port, _ in (*decision.copies, *decision.mirrored))
+        n_copies = len(decision.copies) + len(decision.mirrored)
+        at_guests_fs = n_ends * self.guest_time_fs
+        return max(1, n_copies) * self.frame_time_fs + at_guests_fs + n_copies * frame.data_bytes * self.byte_time_fs
+
+    def memory_fs(self, piece: Iterable[tuple[Frame, Decision]]) -> int:
+        """Return for how long the host's memory is busy with the copies of a piece."""
+        n_bytes = sum(one.data_bytes * (len(to.copies) + len(to.mirrored)) for one, to in piece)
+        return n_bytes * self.memory_byte_fs
 
 
 class NoLink:
@@ -109,7 +118,8 @@ class PassingTask(Task):
         for _ in range(n):
             (frame,) = self._told.popleft().frames
             self._piece.append((frame, self._switch.decide(frame)))
-        return n, self._rules.batch_time_fs
+        work_fs = self._rules.batch_time_fs + sum(self._rules.passing_fs(*one) for one in self._piece)
+        return n, self._rules.batch_time_fs + self._switch.wait_for_memory(self._piece, self._started_fs, work_fs)
 
     def frame_fs(self, behind: int = 0) -> int:
         """Return what the copies of a frame take."""
@@ -155,6 +165,7 @@ class VirtualSwitch:
         assert rules is not None
         self._env, self._parameters, self._meter = env, parameters, meter
         self.decide = decide
+        self._rules, self._memory_free_fs = rules, 0
         self.kicks = NoLink(env, rules.kick_fs, place(Phase.HOST, AtHost.KICKS))
         self.notices = NoLink(env, 0, place(Phase.HOST, AtHost.NOTICES))
         tx_rings = [TxRing(port, queue) for port in parameters.ports for queue in range(parameters.queues_per_vf)]
@@ -181,6 +192,13 @@ class VirtualSwitch:
     def _posted(self, ring: RxRing, descriptors: int) -> None:
         ring.cached += descriptors
         later(self._env, 0, BEHIND_THE_EVENT, self._lay_down)
+
+    def wait_for_memory(self, piece: Collection[tuple[Frame, Decision]], started_fs: int, work_fs: int) -> int:
+        """Let the host's memory make the copies of a piece; return for how long the core waits for it at the end."""
+        if not self._rules.memory_byte_fs:
+            return 0
+        self._memory_free_fs = max(self._memory_free_fs, started_fs) + self._rules.memory_fs(piece)
+        return max(0, self._memory_free_fs - started_fs - work_fs)
 
     def pass_on(self, frame: Frame, at_place: int) -> None:
         """Make a frame's copies, which go on in the order in which they are made; the core has a place among those."""
