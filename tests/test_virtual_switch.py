@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
 from hwmodel import Result, limits, simulate
+from hwmodel.analytic.traffic import ONE, ZERO, Traffic
+from hwmodel.analytic.virtual_switch import switching
 from hwmodel.config import config_from_mapping
 from hwmodel.config.check_virtual_switch import check_virtual_switch
 from hwmodel.config.document import Document
@@ -22,6 +25,9 @@ BASE = {
     "workload": {"pattern": "pairs", "frame_bytes": 1500, "load": "saturate"},
     "run": {"duration": "4ms"},
 }
+
+
+INSIDE_FRAME = Traffic(((1518, ONE),), reads=ONE, copies=ONE, to_wire=ZERO, from_wire=ZERO, sent={"vf0": ONE})
 
 
 def run(changes: dict[str, Any] | None = None) -> Result:
@@ -66,6 +72,22 @@ def test_segments_are_passed_whole() -> None:
     assert result.bottleneck.resource == "vswitch"
     by_pointer = limits(config_from_mapping(BASE, {**segments, "driver.byte_time": "0.05ns"}))
     assert by_pointer.limited_by == "driver.tx" and by_pointer.gbps > 250
+
+
+@pytest.mark.parametrize(("pass_by", "per_byte"), [("copy", 2), ("parent", 4)])
+def test_copies_of_all_cores_share_the_memory(pass_by: str, per_byte: int) -> None:
+    """10 GB/s, of which a copy of 1514 B reads as many and writes as many; two cores would pass ten times that."""
+    changes = {
+        "workload.frame_bytes": 1518, "host.cores": 11, "driver.preset": "dpdk", "driver.frame_time": "20ns",
+        "host.virtual_switch": {"pass_by": pass_by, "frame_time": "20ns", "byte_time": "10ps", "memory_rate": "80Gbps",
+                                "cores": [9, 10]},
+    }  # fmt: skip
+    config, by_hand = config_from_mapping(BASE, changes), 1e10 / (per_byte * 1514) * 1518 * 8 / 1e9
+    assert [each.frames_per_s for each in switching(config, INSIDE_FRAME, ())][1] == Fraction(10**10, per_byte * 1514)
+    assert limits(config).gbps == pytest.approx(by_hand) and limits(config).limited_by == "host.memory"
+    result = run(changes)
+    assert result.totals.gbps == pytest.approx(by_hand, rel=0.01) and result.bottleneck.resource == "host.memory"
+    assert result.utilization["host.memory"] == pytest.approx(1, abs=0.002)
 
 
 def test_nothing_crosses_link_or_wire() -> None:
@@ -115,7 +137,7 @@ def test_what_is_not_said_is_filled_in() -> None:
     for passed_by, byte_time in BYTE_TIME.items():
         config = config_from_mapping({"nic": {"mode": "vswitch", "vfs": 4}}, {"host.virtual_switch.pass_by": passed_by})
         own = config.resolved()["host"]["virtual_switch"]
-        assert own["byte_time"] in (byte_time, {"0.1ns": "100ps"}.get(byte_time))
+        assert own["byte_time"] in (byte_time, {"0.1ns": "100ps", "0.2ns": "200ps"}.get(byte_time))
         assert (own["cores"], config.host.cores) == ([5], 6)  # four VMs, the PF, and the switch's own
     findings = Findings(Document("c.yaml", {}), Doubts())
     check_virtual_switch(config_from_mapping({}), findings)
