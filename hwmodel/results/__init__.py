@@ -29,7 +29,15 @@ from hwmodel.results.bottleneck import (
     sighting_of,
 )
 from hwmodel.results.bridge import BridgeResult
-from hwmodel.results.comparison import ComparedValue, Comparison, Crossing, Curves, LeftOutWay, WayFigures
+from hwmodel.results.comparison import (
+    ComparedValue,
+    Comparison,
+    Crossing,
+    Curves,
+    ForbiddenPair,
+    LeftOutWay,
+    WayFigures,
+)
 from hwmodel.results.explored import Choice, KnobStep, LoadSearch, LoadTrial, SizingResult, TargetFigure
 from hwmodel.results.flow_control import BridgePause, ClassLevel, FlowControlUse, PortPause
 from hwmodel.results.histogram import (
@@ -93,6 +101,7 @@ __all__ = [
     "FilterUse",
     "FlowControlUse",
     "FlowResult",
+    "ForbiddenPair",
     "HostRun",
     "IotlbUse",
     "KnobStep",
