@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceiling import Ceiling, sum_link_bytes, taken
+from hwmodel.analytic.flow_cache import looking_s
 from hwmodel.analytic.latency import operation_fs, places_of, read_holding_fs, reads_span_fs, round_trip_fs, shared_fs
 from hwmodel.analytic.rx_batches import descriptor_shares
 from hwmodel.analytic.traffic import ONE, ZERO, Demand, Traffic, sum_of
@@ -359,7 +360,8 @@ def _virtual_switch(config: Config, traffic: Traffic, beside: Sequence[Traffic])
         a_copy_fs = own.frame_time_fs + sum_of(
             [share * own.byte_time_fs * (n_bytes - FCS_BYTES) for n_bytes, share in one.sizes]
         )
-        return (one.written * a_copy_fs + one.reads * Fraction(own.batch_time_fs, own.batch)) / FS_PER_S
+        passing_s = (one.written * a_copy_fs + one.reads * Fraction(own.batch_time_fs, own.batch)) / FS_PER_S
+        return passing_s + looking_s(config, one)
 
     def busiest(one: Traffic) -> Fraction:
         of_cores, n_queues = dict[int, Fraction](), config.nic.queues_per_vf
@@ -371,7 +373,8 @@ def _virtual_switch(config: Config, traffic: Traffic, beside: Sequence[Traffic])
         return max(of_cores.values()) / total if total else ZERO
 
     per_s = sum((busiest(one) * taken_s(one) * (one.frames_per_s or 0) for one in beside), ZERO)
-    what = f"core of the virtual switch, {'frame_time, byte_time' if own.byte_time_fs else 'frame_time'}"
+    keys = ("frame_time", *(("byte_time",) if own.byte_time_fs else ()), *(("flow_cache",) if own.flow_cache else ()))
+    what = f"core of the virtual switch, {', '.join(keys)}"
     yield Ceiling("vswitch", what, "s", Fraction(1), busiest(traffic) * taken_s(traffic), per_s)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .findings import Findings
 from .model import Config
 from .names import is_uplink
+from .workload import MOST_HEADERS
 
 _MODE = "nic.mode"
 
@@ -12,14 +13,22 @@ _MODE = "nic.mode"
 def check_virtual_switch(config: Config, findings: Findings) -> None:
     """Check the block `host.virtual_switch`, and that nothing is asked of the adapter beside it."""
     own = config.host.virtual_switch
+    if config.workload.connections > MOST_HEADERS and (own is None or own.flow_cache is None):
+        findings.add(
+            f"more than {MOST_HEADERS} connections between two stations are told apart by a flow cache alone",
+            "workload.connections",
+            "host.virtual_switch.flow_cache",
+        )
     if own is None:
         return
-    for at, core in enumerate(own.cores):
+    misses = own.flow_cache.miss_cores if own.flow_cache is not None else ()
+    named = {"cores": own.cores, "flow_cache.miss_cores": misses}
+    for name, at, core in ((name, at, core) for name, cores in named.items() for at, core in enumerate(cores)):
         if core >= config.host.cores:
             findings.add(
                 f"there is no core {core}; host.cores is {config.host.cores}, from 0 on",
-                ("host", "virtual_switch", "cores", at),
-                "host.virtual_switch.cores",
+                ("host", "virtual_switch", *name.split("."), at),
+                f"host.virtual_switch.{name}",
                 "host.cores",
             )
     if not config.has_virtual_switch:  # `hwmodel compare` may ask for it

@@ -36,6 +36,7 @@ from hwmodel.rules.pcie_link import (
     tlp_overhead_of,
 )
 from hwmodel.simulation.arbiter_state import fill_arbiter, kept_as_ratio
+from hwmodel.simulation.flow_cache import fill_flow_cache
 from hwmodel.simulation.flow_control_state import fill_flow_control
 from hwmodel.simulation.memory import fill_engines, fill_memory, fill_translation
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
@@ -116,6 +117,8 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
         params.is_down = nic.port[number].mac.is_stopped = config.port.is_down(number)
     _fill_functions(nic, config)
     _fill_virtual_switch(nic.virtual_switch.params, config.host.virtual_switch)
+    if config.has_virtual_switch:
+        fill_flow_cache(nic.virtual_switch.flow_cache, config)
     _fill_free_lists(nic, config)
     for port in ports_of(nic):
         _fill_bus(port.bus.params, config)

@@ -16,12 +16,14 @@ from hwmodel.machine.guest.guest_state import (
     MIDDLE_CLASS,
     NO_RING,
     POST_TASK,
+    SLOW_TASK,
     SWITCH_TASK,
     TAKE_TASK,
 )
 from hwmodel.machine.pcie.links import host_of, link_of
 from hwmodel.machine.pcie.transactions import ring_doorbell
 from hwmodel.machine.switch.decisions import template_of
+from hwmodel.machine.switch.flow_cache import look_up_piece
 from hwmodel.machine.time.clock import CORE_TIMER, SWITCHING_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.time.random_stream import next_u32
@@ -63,8 +65,8 @@ def add_work(nic, now_fs, core_number, kind, queue, n):
 def begin_turn(nic, core):
     """Give the first ring of a core's list its turn."""
     if core.first_work >= SWITCH_TASK * MAX_QUEUES:
-        core.kind = SWITCH_TASK
-        core.queue = core.first_work - SWITCH_TASK * MAX_QUEUES
+        core.kind = core.first_work // MAX_QUEUES
+        core.queue = core.first_work - core.kind * MAX_QUEUES
         core.turn_left = nic.virtual_switch.params.batch
         return
     is_post = core.first_work < MAX_QUEUES
@@ -136,7 +138,7 @@ def bytes_to_take(guests, queue, n):
 @kernel
 def begin_piece(nic, now_fs, core):
     """Begin the next piece of a ring's turn, as far as the next doorbell that it can lead to."""
-    if core.kind == SWITCH_TASK:
+    if core.kind >= SWITCH_TASK:
         begin_switching(nic, now_fs, core)
         return
     guests = nic.guests
@@ -185,12 +187,19 @@ def begin_piece(nic, now_fs, core):
 
 @out_of_line
 def begin_switching(nic, now_fs, core):
-    """Begin to pass on a ring's frames in the virtual switch, up to a batch: each copy takes its time."""
-    guests, params = nic.guests, nic.virtual_switch.params
+    """Begin to pass on a ring's frames in the virtual switch, up to a batch: each copy takes its time.
+
+    Of the slow path a frame is a piece.
+    """
+    guests, params, cache = nic.guests, nic.virtual_switch.params, nic.virtual_switch.flow_cache
     work, queue = guests.work[core.first_work], nic.tx_queue[core.queue]
     n = min(work.n, core.turn_left)
-    n_copies, n_bytes = 0, 0
-    for i in range(queue.picked, queue.picked + n):
+    n_copies, n_bytes, other_fs, timer = 0, 0, params.batch_time_fs, core.queue
+    if core.kind == SLOW_TASK:
+        n, other_fs, timer = 1, cache.params.miss_time_fs, MAX_QUEUES + core.queue
+    elif cache.params.is_on:
+        other_fs += look_up_piece(nic, queue, n, core.queue % params.n_cores)
+    for i in range(queue.picked, queue.picked + n if core.kind == SWITCH_TASK else queue.picked):
         post = guests.post[queue.first + (i & queue.mask)]
         template = template_of(nic, post.template)
         n_of_frame = template.n_copies + template.n_mirrored
@@ -199,15 +208,15 @@ def begin_switching(nic, now_fs, core):
     work.n -= n
     core.n = n
     core.copying_fs = n_bytes * params.byte_time_fs
-    core.passing_fs = params.batch_time_fs + n_copies * params.frame_time_fs
+    core.passing_fs = other_fs + n_copies * params.frame_time_fs
     core.work_fs = core.passing_fs + core.copying_fs
     core.started_fs = max(now_fs, core.free_fs, core.awake_fs)
     core.ends_fs = core.started_fs + core.work_fs
-    core.counts.busy_fs[SWITCH_TASK] += core.work_fs
+    core.counts.busy_fs[core.kind] += core.work_fs
     core.counts.copying_fs += core.copying_fs
     core.counts.passing_fs += core.passing_fs
     core.is_running = 1
-    set_timer(nic.clock, core.ends_fs, SWITCHING_TIMER, core.queue)
+    set_timer(nic.clock, core.ends_fs, SWITCHING_TIMER, timer)
 
 
 @kernel

@@ -7,20 +7,25 @@ receivers. What guests and switch tell each other crosses no link: a kick, or an
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
+from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.adapter.fetch import told
 from hwmodel.machine.adapter.interrupts import tx_returned, unmasked
 from hwmodel.machine.adapter.receive import interrupted
-from hwmodel.machine.adapter.switching import switch_frame
+from hwmodel.machine.adapter.switching import drop_frame, switch_frame
 from hwmodel.machine.adapter.writeback import tx_written_back
 from hwmodel.machine.counts.batches import mark_batch
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.journey_state import CACHED, REQUESTED
 from hwmodel.machine.counts.journeys import journey_of_post
 from hwmodel.machine.guest.cores import add_work, next_piece, turn_over
-from hwmodel.machine.guest.guest_state import SWITCH_TASK
+from hwmodel.machine.guest.guest_state import MAX_QUEUES, SLOW_TASK, SWITCH_TASK
 from hwmodel.machine.pcie.transactions import KIND_SHIFT, N_MASK, QUEUE_MASK, QUEUE_SHIFT
+from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.tlp_kinds import RX_DOORBELL, TX_DOORBELL
+from hwmodel.machine.virtual_switch.aside import miss_place, put_aside, take_aside
 from hwmodel.rules.ethernet import FCS_BYTES
+
+QUEUE_FULL = DropReason.QUEUE_FULL.value
 
 
 @kernel
@@ -60,8 +65,8 @@ def notified(nic, now_fs, word):
 
 
 @kernel
-def pass_on(nic, now_fs, ring, started_fs):
-    """Pass on the next frame of a guest's ring, on which the core began at `started_fs`."""
+def next_frame(nic, now_fs, ring, started_fs):
+    """Take the next frame out of a guest's ring, on which the core began at `started_fs`."""
     queue = nic.tx_queue[ring]
     post = nic.guests.post[queue.first + (queue.picked & queue.mask)]
     frame = nic.virtual_switch.frame
@@ -75,23 +80,60 @@ def pass_on(nic, now_fs, ring, started_fs):
     queue.cached -= 1
     nic.ledger.function[queue.params.function].read_bytes += frame.n_bytes + FCS_BYTES
     change(nic.counts.tx_buffer, now_fs, frame.n_bytes)  # until its last copy is there, which takes no time
-    switch_frame(nic, now_fs, frame)
+    return frame
 
 
 @kernel
-def switching_done(nic, now_fs, ring):
-    """Pass on the frames of a piece of a core's work, give their slots back, and let the core begin the next."""
-    guests = nic.guests
-    core = guests.core[core_of_ring(nic, ring)]
+def pass_on_known(nic, now_fs, ring, core):
+    """Pass on the frames of a piece whose connections are known; the others wait for the slow path, or drop."""
+    switch, cache = nic.virtual_switch, nic.virtual_switch.flow_cache
+    piece = cache.piece[ring % switch.params.n_cores]
+    n_missed = 0
+    for at in range(core.n):
+        frame = next_frame(nic, now_fs, ring, core.started_fs)
+        missed = piece.missed[n_missed]
+        if n_missed == piece.n_missed or missed.at != at:
+            switch_frame(nic, now_fs, frame)
+            continue
+        n_missed += 1
+        if put_aside(switch, ring, frame, missed.flow):
+            add_work(nic, now_fs, cache.params.miss_core[miss_place(switch, ring)], SLOW_TASK, ring, 1)
+        else:
+            drop_frame(nic, now_fs, frame, template_of(nic, frame.template), QUEUE_FULL, 0)
+            nic.moves_due = 1
+
+
+@kernel
+def pass_piece(nic, now_fs, ring, core):
+    """Pass on the frames of a piece of a core's work, and give their slots back."""
+    if nic.virtual_switch.flow_cache.params.n_miss_cores > 0:
+        pass_on_known(nic, now_fs, ring, core)
+    else:
+        for _ in range(core.n):
+            switch_frame(nic, now_fs, next_frame(nic, now_fs, ring, core.started_fs))
+    nic.tx_queue[ring].held.written += core.n
+    tx_written_back(nic, now_fs, ring, core.n)
+    tx_returned(nic, now_fs, ring, core.n)
+
+
+@kernel
+def switching_done(nic, now_fs, number):
+    """End a piece of a core's work for a ring, of switching or of the slow path, and let the core begin the next."""
+    guests, switch = nic.guests, nic.virtual_switch
+    is_slow = number >= MAX_QUEUES
+    ring = number - MAX_QUEUES if is_slow else number
+    core_number = core_of_ring(nic, ring)
+    if is_slow:
+        core_number = switch.flow_cache.params.miss_core[miss_place(switch, ring)]
+    core = guests.core[core_number]
     number = core.first_work
     work = guests.work[number]
     core.turn_left -= core.n
     is_over = work.n == 0 or core.turn_left == 0
-    for _ in range(core.n):
-        pass_on(nic, now_fs, ring, core.started_fs)
-    nic.tx_queue[ring].held.written += core.n
-    tx_written_back(nic, now_fs, ring, core.n)
-    tx_returned(nic, now_fs, ring, core.n)
+    if is_slow:
+        switch_frame(nic, now_fs, take_aside(switch, ring))
+    else:
+        pass_piece(nic, now_fs, ring, core)
     core.is_running = 0
     if is_over:
         turn_over(guests, core, number, work.n > 0)
