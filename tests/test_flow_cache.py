@@ -160,6 +160,18 @@ def test_shares_of_stages_by_hand() -> None:
     assert stage_shares(config_of({"workload.pattern": "broadcast", "workload.connections": 9999})) == (1, 0, 0)
 
 
+def test_a_slow_path_that_is_asked_too_much_is_told() -> None:
+    """Of 2 M frames a second none is known: 20 us for each are 40 s, of two cores 20 s each."""
+    asked = {
+        "host.cores": 6, f"{CACHE}.miss_cores": [4, 5], f"{CACHE}.exact_entries": 0, f"{CACHE}.wildcard_entries": 0,
+        "workload.flows": [["vf0", "vf1", "2Mpps"]],
+    }  # fmt: skip
+    (note,) = (one for one in limits(config_of(asked)).notes if "slow path" in one)
+    assert note.startswith("Misses of the flow cache ask the 2 cores of the slow path for 20.0 times what they do;")
+    assert not any("slow path" in one for one in limits(config_of({**asked, f"{CACHE}.miss_time": "100ns"})).notes)
+    assert not any("slow path" in one for one in limits(config_of({**asked, f"{CACHE}.miss_cores": []})).notes)
+
+
 # ---- The slow path: at once, or aside ----
 
 LIGHT = {

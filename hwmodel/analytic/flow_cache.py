@@ -6,6 +6,7 @@ of N that an LRU holds are any C of them, so a look-up finds its own with the pr
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +14,7 @@ from hwmodel.analytic.routes import GROUPS, streams_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ONE, ZERO, Traffic
 from hwmodel.units import FS_PER_S
+from hwmodel.words.flow_cache import slow_path_note
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -50,6 +52,16 @@ def stage_shares(config: Config) -> StageShares:
         others = n_flows - exact
         of_others = min(ONE, Fraction(max(0, own.wildcard_entries - exact), others)) if others else ZERO
     return StageShares(known, (1 - known) * of_others, (1 - known) * (1 - of_others))
+
+
+def slow_path_notes(config: Config, frames_per_s: Fraction) -> Iterator[str]:
+    """Say where the slow path has cores of its own, and is asked for more than they do."""
+    own = _own(config)
+    if not config.has_virtual_switch or own is None or not own.miss_cores:
+        return
+    asked = stage_shares(config).slow * frames_per_s * own.miss_time_fs / FS_PER_S / len(own.miss_cores)
+    if asked > 1:
+        yield slow_path_note(float(asked), len(own.miss_cores))
 
 
 def looking_s(config: Config, traffic: Traffic) -> Fraction:

@@ -187,28 +187,32 @@ def begin_piece(nic, now_fs, core):
 
 @out_of_line
 def begin_switching(nic, now_fs, core):
-    """Begin to pass on a ring's frames in the virtual switch, up to a batch: each copy takes its time.
-
-    Of the slow path a frame is a piece.
-    """
-    guests, params, cache = nic.guests, nic.virtual_switch.params, nic.virtual_switch.flow_cache
+    """Begin to pass on a ring's frames in the virtual switch, up to a batch: each copy takes its time."""
+    if core.kind == SLOW_TASK:
+        begin_aside(nic, now_fs, core)
+        return
+    guests, params = nic.guests, nic.virtual_switch.params
     work, queue = guests.work[core.first_work], nic.tx_queue[core.queue]
     n = min(work.n, core.turn_left)
-    n_copies, n_bytes, other_fs, timer = 0, 0, params.batch_time_fs, core.queue
-    if core.kind == SLOW_TASK:
-        n, other_fs, timer = 1, cache.params.miss_time_fs, MAX_QUEUES + core.queue
-    elif cache.params.is_on:
-        other_fs += look_up_piece(nic, queue, n, core.queue % params.n_cores)
-    for i in range(queue.picked, queue.picked + n if core.kind == SWITCH_TASK else queue.picked):
+    n_copies, n_bytes = 0, 0
+    for i in range(queue.picked, queue.picked + n):
         post = guests.post[queue.first + (i & queue.mask)]
         template = template_of(nic, post.template)
         n_of_frame = template.n_copies + template.n_mirrored
         n_copies += max(1, n_of_frame)
         n_bytes += n_of_frame * post.n_bytes
-    work.n -= n
-    core.n = n
     core.copying_fs = n_bytes * params.byte_time_fs
-    core.passing_fs = other_fs + n_copies * params.frame_time_fs
+    core.passing_fs = params.batch_time_fs + n_copies * params.frame_time_fs
+    if nic.virtual_switch.flow_cache.params.is_on:
+        core.passing_fs += look_up_piece(nic, queue, n, core.queue % params.n_cores)
+    begin_passing(nic, now_fs, core, n, core.queue)
+
+
+@kernel
+def begin_passing(nic, now_fs, core, n, timer):
+    """Begin a piece of the virtual switch's work, whose times are known."""
+    nic.guests.work[core.first_work].n -= n
+    core.n = n
     core.work_fs = core.passing_fs + core.copying_fs
     core.started_fs = max(now_fs, core.free_fs, core.awake_fs)
     core.ends_fs = core.started_fs + core.work_fs
@@ -217,6 +221,13 @@ def begin_switching(nic, now_fs, core):
     core.counts.passing_fs += core.passing_fs
     core.is_running = 1
     set_timer(nic.clock, core.ends_fs, SWITCHING_TIMER, timer)
+
+
+@out_of_line
+def begin_aside(nic, now_fs, core):
+    """Begin to decide on a ring's first frame that is aside; of the slow path each is a piece."""
+    core.copying_fs, core.passing_fs = 0, nic.virtual_switch.flow_cache.params.miss_time_fs
+    begin_passing(nic, now_fs, core, 1, MAX_QUEUES + core.queue)
 
 
 @kernel

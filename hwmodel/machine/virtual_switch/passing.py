@@ -6,7 +6,7 @@ receivers. What guests and switch tell each other crosses no link: a kick, or an
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.adapter.fetch import told
 from hwmodel.machine.adapter.interrupts import tx_returned, unmasked
@@ -64,7 +64,7 @@ def notified(nic, now_fs, word):
     interrupted(nic, now_fs, word >> KIND_SHIFT, (word >> QUEUE_SHIFT) & QUEUE_MASK, word & N_MASK, now_fs)
 
 
-@kernel
+@inlined
 def next_frame(nic, now_fs, ring, started_fs):
     """Take the next frame out of a guest's ring, on which the core began at `started_fs`."""
     queue = nic.tx_queue[ring]
@@ -84,18 +84,24 @@ def next_frame(nic, now_fs, ring, started_fs):
 
 
 @kernel
+def pass_on(nic, now_fs, ring, started_fs):
+    """Pass on the next frame of a guest's ring, on which the core began at `started_fs`."""
+    switch_frame(nic, now_fs, next_frame(nic, now_fs, ring, started_fs))
+
+
+@out_of_line
 def pass_on_known(nic, now_fs, ring, core):
     """Pass on the frames of a piece whose connections are known; the others wait for the slow path, or drop."""
     switch, cache = nic.virtual_switch, nic.virtual_switch.flow_cache
     piece = cache.piece[ring % switch.params.n_cores]
     n_missed = 0
     for at in range(core.n):
-        frame = next_frame(nic, now_fs, ring, core.started_fs)
         missed = piece.missed[n_missed]
         if n_missed == piece.n_missed or missed.at != at:
-            switch_frame(nic, now_fs, frame)
+            pass_on(nic, now_fs, ring, core.started_fs)
             continue
         n_missed += 1
+        frame = next_frame(nic, now_fs, ring, core.started_fs)
         if put_aside(switch, ring, frame, missed.flow):
             add_work(nic, now_fs, cache.params.miss_core[miss_place(switch, ring)], SLOW_TASK, ring, 1)
         else:
@@ -104,37 +110,45 @@ def pass_on_known(nic, now_fs, ring, core):
 
 
 @kernel
-def pass_piece(nic, now_fs, ring, core):
-    """Pass on the frames of a piece of a core's work, and give their slots back."""
-    if nic.virtual_switch.flow_cache.params.n_miss_cores > 0:
-        pass_on_known(nic, now_fs, ring, core)
-    else:
-        for _ in range(core.n):
-            switch_frame(nic, now_fs, next_frame(nic, now_fs, ring, core.started_fs))
-    nic.tx_queue[ring].held.written += core.n
-    tx_written_back(nic, now_fs, ring, core.n)
-    tx_returned(nic, now_fs, ring, core.n)
+def piece_over(nic, now_fs, core, is_over):
+    """Let a core of the switch begin its next piece, of the next ring if a turn is over."""
+    core.is_running = 0
+    if is_over:
+        number = core.first_work
+        turn_over(nic.guests, core, number, nic.guests.work[number].n > 0)
+    next_piece(nic, now_fs, core, is_over)
+
+
+@out_of_line
+def decided_aside(nic, now_fs, ring):
+    """Pass on a frame that has been aside, of which the slow path knows now what to do with it."""
+    switch = nic.virtual_switch
+    core = nic.guests.core[switch.flow_cache.params.miss_core[miss_place(switch, ring)]]
+    core.turn_left -= 1
+    is_over = nic.guests.work[core.first_work].n == 0 or core.turn_left == 0
+    switch_frame(nic, now_fs, take_aside(switch, ring))
+    piece_over(nic, now_fs, core, is_over)
 
 
 @kernel
 def switching_done(nic, now_fs, number):
-    """End a piece of a core's work for a ring, of switching or of the slow path, and let the core begin the next."""
-    guests, switch = nic.guests, nic.virtual_switch
-    is_slow = number >= MAX_QUEUES
-    ring = number - MAX_QUEUES if is_slow else number
-    core_number = core_of_ring(nic, ring)
-    if is_slow:
-        core_number = switch.flow_cache.params.miss_core[miss_place(switch, ring)]
-    core = guests.core[core_number]
-    number = core.first_work
-    work = guests.work[number]
+    """Pass on the frames of a piece of a core's work, give their slots back, and let the core begin the next.
+
+    `number`: of the ring, or behind all of them that of one whose frame the slow path has decided on.
+    """
+    if number >= MAX_QUEUES:
+        decided_aside(nic, now_fs, number - MAX_QUEUES)
+        return
+    ring = number
+    core = nic.guests.core[core_of_ring(nic, ring)]
     core.turn_left -= core.n
-    is_over = work.n == 0 or core.turn_left == 0
-    if is_slow:
-        switch_frame(nic, now_fs, take_aside(switch, ring))
+    is_over = nic.guests.work[core.first_work].n == 0 or core.turn_left == 0
+    if nic.virtual_switch.flow_cache.params.n_miss_cores > 0:
+        pass_on_known(nic, now_fs, ring, core)
     else:
-        pass_piece(nic, now_fs, ring, core)
-    core.is_running = 0
-    if is_over:
-        turn_over(guests, core, number, work.n > 0)
-    next_piece(nic, now_fs, core, is_over)
+        for _ in range(core.n):
+            pass_on(nic, now_fs, ring, core.started_fs)
+    nic.tx_queue[ring].held.written += core.n
+    tx_written_back(nic, now_fs, ring, core.n)
+    tx_returned(nic, now_fs, ring, core.n)
+    piece_over(nic, now_fs, core, is_over)
