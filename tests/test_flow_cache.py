@@ -20,6 +20,7 @@ from hwmodel.config.workload import MOST_CONNECTIONS
 from hwmodel.errors import InputError
 from hwmodel.machine.switch import flow_cache_state
 from hwmodel.machine.virtual_switch import virtual_switch_state
+from hwmodel.report import render_page
 from hwmodel.results import FlowCacheUse, check_balance
 from hwmodel.simulation.flow_cache import COUNTED
 from hwmodel.words.flow_cache import flow_cache_sentence
@@ -271,6 +272,7 @@ def test_what_is_said_of_it() -> None:
     )
     result = run({"workload.connections": 100})
     assert "Flow cache, of " in result.summary() and "Flow cache, of " in result.summary(verbose=True)
+    assert "Flow cache, of " in render_page([result])
     assert result.to_mapping()["flow_cache"]["exact_entries"] == 100
     assert "flow_cache" not in run({"host.virtual_switch.flow_cache": None}).to_mapping()
 
