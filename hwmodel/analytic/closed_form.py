@@ -19,6 +19,8 @@ from hwmodel.analytic.ceiling import Ceiling, link_bytes_per_frame, lowest, shor
 from hwmodel.analytic.ceilings import in_system, link_ceilings, offered_ceiling, other_ceilings, wire_ceilings
 from hwmodel.analytic.contention import carried, carry_most
 from hwmodel.analytic.demand import demand_of
+from hwmodel.analytic.flow_cache import slow_path_notes
+from hwmodel.analytic.host_memory import memory_bytes
 from hwmodel.analytic.latency import LatencyStep, frame_latency_steps, round_trip_fs
 from hwmodel.analytic.limits_record import Details, Limits, hops_of, notes_of, server_limits
 from hwmodel.analytic.lone_frame import LoneFrame, Way, lone_frame_of
@@ -160,7 +162,9 @@ def _details(
             *notes_of(system, found.demand, found.least, lone),
             *_of_doorbells(system, found),
             *_of_inline_doorbells(config, found),
+            *slow_path_notes(config, found.rate),
         ),
+        memory_bytes=memory_bytes(system, found.demand, found.transactions, found.rate),
     )
 
 

@@ -35,7 +35,8 @@ class Details(NamedTuple):
 
     `latency_steps`: of the longest frame, with all batches 1. `servers`: what the link of each does, where servers have
     names; the `steps` are then the first one's. `hops`: the wires at a bridge. `full_ports`: the bridge's ports that
-    are asked for more than they can send, where senders do not wait.
+    are asked for more than they can send, where senders do not wait. `memory_bytes`: read and written in hosts' memory
+    for each frame delivered.
     """
 
     steps: tuple[Step, ...]
@@ -44,6 +45,7 @@ class Details(NamedTuple):
     hops: tuple[HopLimits, ...] = ()
     full_ports: tuple[PortShares, ...] = ()
     notes: tuple[str, ...] = ()
+    memory_bytes: Fraction | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +118,12 @@ class Limits:
     def notes(self) -> tuple[str, ...]:
         """Give what is to be said beside the figures."""
         return self._details.notes
+
+    @property
+    def memory_bytes(self) -> float | None:
+        """Give the bytes read and written in hosts' memory for each frame delivered; None where none is."""
+        found = self._details.memory_bytes
+        return None if found is None else float(found)
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the ceiling in a sentence, then each resource with what a frame takes of it."""

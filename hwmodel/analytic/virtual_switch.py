@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceiling import Ceiling
+from hwmodel.analytic.flow_cache import looking_s
 from hwmodel.analytic.traffic import ONE, ZERO, Demand, Traffic, sum_of
 from hwmodel.analytic.uplink import switch_of
 from hwmodel.config.names import function_number
@@ -27,7 +28,8 @@ def switching(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> It
     taken = [_busiest(config, one) * _passing_s(config, one) for one in (traffic, *beside)]
     per_s = sum((s * (one.frames_per_s or 0) for s, one in zip(taken[1:], beside, strict=True)), ZERO)
     named = {"guest_time": own.guest_time_fs, "byte_time": own.byte_time_fs, "batch_time": own.batch_time_fs}
-    what = ", ".join(["core of the virtual switch", "frame_time", *(name for name, fs in named.items() if fs)])
+    keys = ["frame_time", *(name for name, fs in named.items() if fs), *(["flow_cache"] if own.flow_cache else [])]
+    what = f"core of the virtual switch, {', '.join(keys)}"
     yield Ceiling("vswitch", what, "s", ONE, taken[0], per_s)
     if own.memory_byte_fs and own.memory_rate_bps:
         copied = [_copied_bytes(config, one) for one in (traffic, *beside)]
@@ -73,7 +75,8 @@ def _passing_s(config: Config, one: Traffic) -> Fraction:
         in_batches_fs += one.from_wire * Fraction(own.batch_time_fs + driver.doorbell_time_fs, a_piece)
         in_batches_fs += one.to_wire * Fraction(driver.doorbell_time_fs, own.batch)
     at_guests_fs = (one.reads + one.written) * own.guest_time_fs
-    return ((one.written + one.to_wire) * a_copy_fs + at_guests_fs + in_batches_fs) / FS_PER_S
+    passing_fs = (one.written + one.to_wire) * a_copy_fs + at_guests_fs + in_batches_fs
+    return passing_fs / FS_PER_S + looking_s(config, one)
 
 
 def _busiest(config: Config, one: Traffic) -> Fraction:

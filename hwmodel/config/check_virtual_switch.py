@@ -11,23 +11,33 @@ from .kinds import LONGEST_FRAME_BYTES
 from .model import Config
 from .names import is_uplink
 from .virtual_switch import MOST_VMS, VirtualSwitch
+from .workload import MOST_HEADERS
 
 _MODE = "nic.mode"
 _REACH = "host.virtual_switch.reach"
+_CACHE = "host.virtual_switch.flow_cache"
 
 
 def check_virtual_switch(config: Config, findings: Findings) -> None:
     """Check the block `host.virtual_switch`, and that nothing is asked of the adapter beside it."""
     _check_segments(config, findings)
     own = config.host.virtual_switch
+    if config.workload.connections > MOST_HEADERS and (own is None or own.flow_cache is None):
+        findings.add(
+            f"more than {MOST_HEADERS} connections between two stations are told apart by a flow cache alone",
+            "workload.connections",
+            "host.virtual_switch.flow_cache",
+        )
     if own is None:
         return
-    for at, core in enumerate(own.cores):
+    misses = own.flow_cache.miss_cores if own.flow_cache is not None else ()
+    named = {"cores": own.cores, "flow_cache.miss_cores": misses}
+    for name, at, core in ((name, at, core) for name, cores in named.items() for at, core in enumerate(cores)):
         if core >= config.host.cores:
             findings.add(
                 f"there is no core {core}; host.cores is {config.host.cores}, from 0 on",
-                ("host", "virtual_switch", "cores", at),
-                "host.virtual_switch.cores",
+                ("host", "virtual_switch", *name.split("."), at),
+                f"host.virtual_switch.{name}",
                 "host.cores",
             )
     if not config.has_virtual_switch:  # `hwmodel compare` may ask for it
@@ -90,6 +100,8 @@ def _check_wire(config: Config, own: VirtualSwitch, findings: Findings) -> None:
     workload = config.workload
     if workload.pcap is not None:
         findings.add("captures are not played into a virtual switch", "workload.pcap", _MODE)
+    if own.reach == "external" and own.flow_cache is not None:
+        findings.add("a flow cache is of frames between VMs; it is not modelled with an uplink", _CACHE, _REACH)
     if own.reach == "external":
         n_rings = own.n_uplink_rings + config.nic.queues_per_vf * len(config.switch.ports)
         if config.nic.vfs > MOST_VMS:

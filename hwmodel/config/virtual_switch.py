@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
+from .flow_cache import FlowCache
 from .kinds import Block, Duration, Listing, Rate, Whole, Word, key
 
 PassedBy = Literal["pointer", "copy", "parent"]
@@ -82,6 +85,18 @@ class VirtualSwitch(Block):
     cores: Annotated[tuple[Annotated[int, Whole(0, 1023)], ...], Listing("[9]", least=1, most=MOST_SWITCH_CORES)] = key(
         ..., "Cores of the host that pass frames on, Tx ring by Tx ring in turn.", derived="[the last of host.cores]"
     )
+
+    flow_cache: FlowCache | None = key(
+        None, "How the switch finds out what to do with a frame; null: that is part of `frame_time`, whatever it is."
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Say nothing of a flow cache where there is none."""
+        said: dict[str, Any] = write(self)
+        if self.flow_cache is None:
+            said.pop("flow_cache", None)
+        return said
 
     @property
     def memory_byte_fs(self) -> int:

@@ -68,6 +68,10 @@ _BURST_LENGTH = (
 )
 
 
+MOST_CONNECTIONS = 1 << 20
+MOST_HEADERS = 1 << 14  # of connections between two stations that have headers of their own
+
+
 class Flow(NamedTuple):
     """Frames from one port to another at a rate of frame bits with FCS, of frames, or (both None) as `load` says.
 
@@ -329,10 +333,11 @@ class Workload(Block):
         "(2Mpps); or a share of what `hwmodel limits` gives as the ceiling, by all together (90% of ceiling). 0: "
         "nobody sends.",
     )
-    connections: Annotated[int, Whole(1, 16384)] = key(
+    connections: Annotated[int, Whole(1, MOST_CONNECTIONS)] = key(
         1,
         "TCP connections between each two stations, and with the outside: frames of a pattern are spread over them "
-        "evenly, and over queues by their hash. 1: frames have no IP header, and all between two stations one hash.",
+        "evenly, and over queues by their hash. 1: frames have no IP header, and all between two stations one hash. "
+        f"More than {MOST_HEADERS} are for a flow cache (host.virtual_switch.flow_cache), which tells them apart.",
     )
     weights: dict[VmName, SenderWeight] = key(
         {},

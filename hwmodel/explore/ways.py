@@ -6,19 +6,21 @@ configuration. What a way cannot be is left out, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields
 from math import fsum
 from pathlib import Path
 from typing import Any
 
+from hwmodel.analytic import limits
 from hwmodel.config import Config, as_config, bridge_with, bridges_of, servers_of
 from hwmodel.config.fill_queues import uses_wire
 from hwmodel.errors import InputError
+from hwmodel.explore.policy import counted, forbidden_pairs, with_pair_alone
 from hwmodel.explore.side_by_side import outcomes_of, uncertainty
 from hwmodel.results import LinkBytes, Result, SystemResult, at_port
-from hwmodel.results.comparison import Comparison, LeftOutWay, WayFigures
+from hwmodel.results.comparison import Comparison, ForbiddenPair, LeftOutWay, WayFigures
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import MODES, TAG_MODES, ModeName
 from hwmodel.units import BITS_PER_BYTE
@@ -72,18 +74,27 @@ def compare(config: Config | str | Path, *, jobs: int = 1, progress: Progress | 
     if not configs:
         raise InputError([f"no way is left: {name}: {reason}" for name, reason in left_out.items()])
     ways, found = list(configs), dict[str, Result]()
-    with closing(outcomes_of([*configs.values()], jobs)) as runs:
+    pairs = forbidden_pairs(config, next((one for way, one in configs.items() if way.needs_bridge), None))
+    alone = [(way.name, pair, with_pair_alone(one, pair)) for way, one in configs.items() for pair in pairs]
+    probes = [(name, pair, one) for name, pair, one in alone if one is not None]
+    forbidden: dict[str, list[ForbiddenPair]] = {way.name: [] for way in ways}
+    n_runs = len(ways) + len(probes)
+    with closing(outcomes_of([*configs.values(), *(one for _, _, one in probes)], jobs)) as runs:
         for n_done, (number, outcome) in enumerate(runs, start=1):
-            if isinstance(outcome, str):
+            if number >= len(ways):
+                name, pair, _ = probes[number - len(ways)]
+                forbidden[name] += [] if isinstance(outcome, str) else [counted(pair, outcome)]
+            elif isinstance(outcome, str):
                 left_out[ways[number].name] = outcome
             else:
                 found[ways[number].name] = outcome
             if progress is not None:
-                progress(n_done / len(ways), f"run {n_done} of {len(ways)}")
+                progress(n_done / n_runs, f"run {n_done} of {n_runs}")
+    kept = [way for way in ways if way.name in found]
     return Comparison(
-        ways=tuple(figures_of(way, configs[way], found[way.name]) for way in ways if way.name in found),
+        ways=tuple(figures_of(way, configs[way], found[way.name], forbidden[way.name]) for way in kept),
         left_out=left_out_ways(left_out),
-        results={way.name: found[way.name] for way in ways if way.name in found},
+        results={way.name: found[way.name] for way in kept},
         config=config.resolved(),
     )
 
@@ -169,8 +180,8 @@ def _with_virtual_switch(config: Config, passed_by: str) -> Iterator[tuple[str, 
     yield "host.virtual_switch", {**said, "pass_by": passed_by}
 
 
-def figures_of(way: Way, config: Config, result: Result) -> WayFigures:
-    """Return what a run gave, as a comparison has it."""
+def figures_of(way: Way, config: Config, result: Result, forbidden: Sequence[ForbiddenPair] = ()) -> WayFigures:
+    """Return what a run gave, as a comparison has it; `forbidden`: what was measured of pairs that policy forbids."""
     cores, gbps, share = result.cpu.cores_busy, result.throughput_gbps(), uncertainty(result)
     return WayFigures(
         way=way.name,
@@ -182,7 +193,9 @@ def figures_of(way: Way, config: Config, result: Result) -> WayFigures:
         gbps_per_core=gbps / cores if gbps is not None and cores else None,
         pcie_bytes_per_frame=_pcie_bytes(result),
         wire_bytes_per_frame=_wire_bytes(config, result),
+        memory_bytes_per_frame=limits(config).memory_bytes if result.closed_form is not None else None,
         policy_at=way.policy_at,
+        forbidden=tuple(sorted(forbidden, key=lambda one: one.forbidden_at, reverse=True)),
         bottleneck=result.bottleneck,
         warnings=result.warnings,
     )

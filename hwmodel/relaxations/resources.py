@@ -227,6 +227,9 @@ def _faster_switching(config: Config) -> Iterator[Change]:
     if own is not None:
         names = ("frame_time", "guest_time", "byte_time", "batch_time")
         yield from halved_times({f"host.virtual_switch.{name}": getattr(own, f"{name}_fs") for name in names})
+    if own is not None and own.flow_cache is not None:
+        stages = {f"{name}_time": getattr(own.flow_cache, f"{name}_time_fs") for name in ("exact", "wildcard", "miss")}
+        yield from halved_times({f"host.virtual_switch.flow_cache.{name}": fs for name, fs in stages.items()})
 
 
 def _faster_memory(config: Config) -> Iterator[Change]:

@@ -47,6 +47,7 @@ HOST_TIMES = (
     "send_time_fs", "descriptor_time_fs", "send_byte_time_fs",
 )  # fmt: skip
 SWITCH_TIMES = ("batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "kick_fs")
+FLOW_CACHE_TIMES = ("exact_time_fs", "wildcard_time_fs", "miss_time_fs")
 ADAPTER_TIMES = ("pipeline_fs", "queue_time_fs", "ahead_fs", "writeback_timeout_fs")
 ENGINE_TIMES = ("operation_fs", "small_fs", "start_fs", "piece_fs", "latency_fs")
 
@@ -106,6 +107,7 @@ def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
         _stretch_times(driver, HOST_TIMES, of_host)
         _stretch_times(driver, ("moderation_fs",), of_adapter)
     _stretch_times(nic.virtual_switch.params, SWITCH_TIMES, of_host)
+    _stretch_times(nic.virtual_switch.flow_cache.params, FLOW_CACHE_TIMES, of_host)
     for function in nic.function[:n_functions]:
         _stretch_ratio(function.params, "shaper", of_adapter)
         _stretch_times(function.params, ("shaper_window_fs",), of_adapter)

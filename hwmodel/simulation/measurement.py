@@ -20,6 +20,7 @@ from hwmodel.machine.network.pauses import CONTROL_ON_WIRE
 from hwmodel.machine.time.clock import WIRE
 from hwmodel.results import at_port, filled_columns
 from hwmodel.simulation.counts import OF_LEDGERS, Counts, areas_in, gauges_in, latencies_in, parts_of
+from hwmodel.simulation.flow_cache import flow_cache_counts
 from hwmodel.simulation.flow_figures import PausesSnapshot, begin_pauses_window, take_pauses
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Snapshot:
     fewest_free_tags: int
     core_busy_fs: Ints
     core_work_fs: Ints  # by core, of the reasons in CORE_WORK
+    flow_cache: tuple[int, ...]  # counts of a virtual switch's, then what its tables hold
     flow_filters: tuple[tuple[int, int, int], ...]  # by port: configured, signatures, and flows that found no room
     functions: npt.NDArray[Any]  # what each has counted
     backlog: Ints
@@ -184,6 +186,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         fewest_free_tags=int(found.tags.fewest_free),
         core_busy_fs=_core_busy_fs(nic, now_fs),
         core_work_fs=_core_work_fs(nic, now_fs),
+        flow_cache=flow_cache_counts(nic) if nic.params.has_virtual_switch else (),
         flow_filters=tuple(_flow_filters(nic.port[at].switch.steering) for at in range(int(nic.params.n_ports))),
         functions=_functions(nic, now_fs, n_functions),
         backlog=_backlog(nic, now_fs, n_functions),

@@ -36,6 +36,7 @@ from hwmodel.rules.pcie_link import (
     tlp_overhead_of,
 )
 from hwmodel.simulation.arbiter_state import fill_arbiter, kept_as_ratio
+from hwmodel.simulation.flow_cache import fill_flow_cache
 from hwmodel.simulation.flow_control_state import fill_flow_control
 from hwmodel.simulation.memory import fill_engines, fill_memory, fill_translation
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
@@ -117,6 +118,7 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
     _fill_functions(nic, config)
     if config.has_virtual_switch and config.host.virtual_switch is not None:
         _fill_virtual_switch(nic, config, config.host.virtual_switch)
+        fill_flow_cache(nic.virtual_switch.flow_cache, config)
     _fill_queues(nic, config)
     _fill_free_lists(nic, config)
     for port in ports_of(nic):

@@ -38,6 +38,7 @@ from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
 if TYPE_CHECKING:
     from hwmodel.analytic.traffic import Traffic
     from hwmodel.config import Config
+    from hwmodel.config.flow_cache import FlowCache
     from hwmodel.simulation.span import Span
 
 
@@ -67,13 +68,19 @@ def _busiest_core(span: Span) -> int:
     return int(busy.argmax())
 
 
+def _flow_cache(config: Config) -> FlowCache | None:
+    own = config.host.virtual_switch
+    return None if own is None else own.flow_cache
+
+
 def _switching_share(config: Config, span: Span) -> float:
     """Return how busy the busiest core is that passes frames on in the host's virtual switch."""
-    own = config.host.virtual_switch
+    own, cache = config.host.virtual_switch, _flow_cache(config)
     if own is None:
         return 0.0
     busy = (span.end.core_busy_fs - span.start.core_busy_fs).sum(axis=1)
-    return span.share(int(busy[list(own.cores)].max()))
+    misses = () if cache is None else cache.miss_cores
+    return span.share(int(busy[[*own.cores, *misses]].max()))
 
 
 def utilization_of(config: Config, span: Span) -> dict[str, float]:
@@ -179,6 +186,7 @@ def observe_window(
         tags_in_use=(span.end.tags_held_fs - span.start.tags_held_fs) / span.fs,
         core_of=sending[0] if sending else None,
         passes_frames=config.has_pools,
+        has_flow_cache=config.has_virtual_switch and _flow_cache(config) is not None,
         has_mirrored=span.count("mirrored") > 0,
         iotlb_miss_share=span.iotlb_miss_share(),
         rx_descriptor_ns=_rx_descriptor_ns(span),

@@ -38,6 +38,7 @@ from hwmodel.simulation.adapter_headers import (
 )
 from hwmodel.simulation.clocks import first_frame_fs, sender_gaps
 from hwmodel.simulation.flow_book import Ends, FlowBook, Flows, Stations, flows_of
+from hwmodel.simulation.flow_cache import STREAM, number_connections
 from hwmodel.simulation.nic_state import Nic, State, function_of, random_words
 from hwmodel.simulation.switch_tables import port_numbers
 from hwmodel.workload.traffic import UPLINK, Source, Workload
@@ -67,6 +68,7 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> St
     headers = headers_of(workload.templates, stations)
     enter_headers(nic, headers, np.arange(len(headers)), flow_hashes(workload.templates))
     enter_sources(nic, numbers_in(config), config, workload, seed)
+    number_connections(nic.virtual_switch.flow_cache, config, workload.templates, random_words(seed, STREAM))
     return stations
 
 

@@ -20,6 +20,7 @@ from hwmodel.words.bridge_reading import (
 )
 from hwmodel.words.classes import class_lines, class_words
 from hwmodel.words.datapath_parts import datapath_parts
+from hwmodel.words.flow_cache import flow_cache_sentence
 from hwmodel.words.flow_control import pause_lines, stopped_sentences
 from hwmodel.words.modelled import falling_latency_sentences, is_switched_in_memory
 from hwmodel.words.quantities import (
@@ -175,6 +176,8 @@ def _vm_lines(result: Result) -> Iterable[Line]:
     if result.flow_director is not None:
         used = result.flow_director
         yield Line(f"Flow Director: {used.filters:,} of {used.capacity:,} filters")
+    if result.flow_cache is not None:
+        yield Line(flow_cache_sentence(result.flow_cache))
 
 
 def _core_lines(core: Core) -> Iterable[Line]:
@@ -297,6 +300,8 @@ def short_lines(result: Result) -> list[Line]:
     fixed = [*_spread_lines(result), *balance_lines(result)]
     if result.arbitration is not None:
         fixed.append(Line(class_words(result.arbitration)))
+    if result.flow_cache is not None:
+        fixed.append(Line(flow_cache_sentence(result.flow_cache)))
     fixed += [Line(sentence) for sentence in stopped_sentences(result)[:MOST_STOPPED]]
     end = [*run_lines(result), Line(_MORE)]
     warnings = list(warning_lines(result))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hwmodel.config.bridge import ADAPTER, OUTSIDE
 from hwmodel.config.names import is_uplink
 from hwmodel.config.system import bridge_with, servers_of
+from hwmodel.config.workload import MOST_HEADERS
 from hwmodel.rules.steering import TCP
 from hwmodel.rules.switch_modes import C_TAG, MODES, TYPE_BYTES
 from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, EtherType, mac_to_bytes
@@ -35,6 +36,12 @@ FIRST_CLIENT_PORT = 32768  # Linux, net.ipv4.ip_local_port_range
 def stations_of(config: Config) -> dict[str, Port]:
     """Return the stations of all servers by their names, in the order of servers and ports."""
     return {server.station(port.name): port for server in servers_of(config) for port in server.config.switch.ports}
+
+
+def connections_of_header(n_connections: int, number: int) -> int:
+    """Return how many connections between two stations have the header of a number: one, as long as there are few."""
+    n_headers = min(n_connections, MOST_HEADERS)
+    return n_connections // n_headers + (number < n_connections % n_headers)
 
 
 class HeaderBook:
@@ -73,7 +80,11 @@ class HeaderBook:
                 self._destinations[target] = list(self._destinations_of(target))
             destinations = self._destinations[target]
             share = weight if len(destinations) == 1 else weight / len(destinations)
+            is_uneven = len(destinations) > 1 and self._connections % len(destinations) != 0
             for destination, connection in destinations:
+                if is_uneven and connection is not None:
+                    n_here = connections_of_header(self._connections, connection)
+                    share = weight * n_here / self._connections
                 key = source, destination, connection
                 if key not in ids:
                     template = self._template(source, target, destination, connection)
@@ -92,7 +103,7 @@ class HeaderBook:
             for group in [BROADCAST_MAC] if target == BROADCAST else self._groups:
                 yield mac_to_bytes(group), None
         else:
-            for number in range(self._connections):
+            for number in range(min(self._connections, MOST_HEADERS)):
                 yield mac_to_bytes(self._mac(target)), None if self._connections == 1 else number
 
     def _mac(self, name: str) -> int:

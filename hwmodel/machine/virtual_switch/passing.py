@@ -6,11 +6,12 @@ receivers. What guests and switch tell each other crosses no link: a kick, or an
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
+from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.adapter.fetch import told
 from hwmodel.machine.adapter.interrupts import tx_returned, unmasked
 from hwmodel.machine.adapter.receive import interrupted
-from hwmodel.machine.adapter.switching import count_read, switch_frame
+from hwmodel.machine.adapter.switching import count_read, drop_frame, switch_frame
 from hwmodel.machine.adapter.uplink import uplink_ring_of
 from hwmodel.machine.adapter.writeback import tx_written_back
 from hwmodel.machine.counts.batches import begin_rx_batches, mark_batch
@@ -18,11 +19,15 @@ from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.journey_state import CACHED, REQUESTED
 from hwmodel.machine.counts.journeys import UNMEASURED, journey_of_post
 from hwmodel.machine.guest.cores import add_work, next_piece, piece_done, turn_over
-from hwmodel.machine.guest.guest_state import NO_RING, SWITCH_TASK
+from hwmodel.machine.guest.guest_state import MAX_QUEUES, NO_RING, SLOW_TASK, SWITCH_TASK
 from hwmodel.machine.pcie.links import is_of_uplink
 from hwmodel.machine.pcie.transactions import KIND_SHIFT, N_MASK, QUEUE_MASK, QUEUE_SHIFT, ring_doorbell
+from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.tlp_kinds import RX_DOORBELL, TX_DOORBELL
+from hwmodel.machine.virtual_switch.aside import miss_place, put_aside, take_aside
 from hwmodel.rules.ethernet import FCS_BYTES
+
+QUEUE_FULL = DropReason.QUEUE_FULL.value
 
 
 @kernel
@@ -61,9 +66,9 @@ def notified(nic, now_fs, word):
     interrupted(nic, now_fs, word >> KIND_SHIFT, (word >> QUEUE_SHIFT) & QUEUE_MASK, word & N_MASK, now_fs)
 
 
-@kernel
-def pass_on(nic, now_fs, ring, started_fs):
-    """Pass on the next frame of a guest's ring, on which the core began at `started_fs`."""
+@inlined
+def next_frame(nic, now_fs, ring, started_fs):
+    """Take the next frame out of a guest's ring, on which the core began at `started_fs`."""
     queue = nic.tx_queue[ring]
     post = nic.guests.post[queue.first + (queue.picked & queue.mask)]
     frame = nic.virtual_switch.frame
@@ -78,7 +83,13 @@ def pass_on(nic, now_fs, ring, started_fs):
     nic.ledger.function[queue.params.function].read_bytes += frame.n_bytes + FCS_BYTES
     if nic.params.counts_rings:
         count_read(nic, now_fs, ring, 1, frame.n_bytes)
-    switch_frame(nic, now_fs, frame)
+    return frame
+
+
+@kernel
+def pass_on(nic, now_fs, ring, started_fs):
+    """Pass on the next frame of a guest's ring, on which the core began at `started_fs`."""
+    switch_frame(nic, now_fs, next_frame(nic, now_fs, ring, started_fs))
 
 
 @kernel
@@ -110,35 +121,50 @@ def tell_adapter(nic, now_fs, core, ring):
     driver = nic.guests.driver[queue.params.function]
     n_bytes = driver.lone_doorbell_bytes if n_told == 1 else nic.params.doorbell_bytes
     ring_doorbell(nic, now_fs, TX_DOORBELL, number, n_told, n_bytes)
-    doorbell_fs = driver.doorbell_time_fs
-    core.free_fs = max(now_fs, core.free_fs) + doorbell_fs
-    core.counts.busy_fs[SWITCH_TASK] += doorbell_fs
-    core.counts.doorbell_fs += doorbell_fs
+    core.free_fs = max(now_fs, core.free_fs) + driver.doorbell_time_fs
+    core.counts.busy_fs[SWITCH_TASK] += driver.doorbell_time_fs
+    core.counts.doorbell_fs += driver.doorbell_time_fs
+
+
+@out_of_line
+def pass_on_known(nic, now_fs, ring, core):
+    """Pass on the frames of a piece whose connections are known; the others wait for the slow path, or drop."""
+    switch, cache = nic.virtual_switch, nic.virtual_switch.flow_cache
+    piece = cache.piece[ring % switch.params.n_cores]
+    n_missed = 0
+    for at in range(core.n):
+        missed = piece.missed[n_missed]
+        if n_missed == piece.n_missed or missed.at != at:
+            pass_on(nic, now_fs, ring, core.started_fs)
+            continue
+        n_missed += 1
+        frame = next_frame(nic, now_fs, ring, core.started_fs)
+        if put_aside(switch, ring, frame, missed.flow):
+            add_work(nic, now_fs, cache.params.miss_core[miss_place(switch, ring)], SLOW_TASK, ring, 1)
+        else:
+            drop_frame(nic, now_fs, frame, template_of(nic, frame.template), QUEUE_FULL, 0)
+            nic.moves_due = 1
 
 
 @kernel
-def switching_done(nic, now_fs, ring):
-    """Pass on the frames of a piece of a core's work, give their slots back, and let the core begin the next."""
-    if is_of_uplink(nic, ring):
-        passing_in_done(nic, now_fs, ring)
-        return
-    guests = nic.guests
-    core = guests.core[core_of_ring(nic, ring)]
-    number = core.first_work
-    work = guests.work[number]
-    core.turn_left -= core.n
-    is_over = work.n == 0 or core.turn_left == 0
-    for _ in range(core.n):
-        pass_on(nic, now_fs, ring, core.started_fs)
-    nic.tx_queue[ring].held.written += core.n
-    tx_written_back(nic, now_fs, ring, core.n)
-    tx_returned(nic, now_fs, ring, core.n)
-    if nic.virtual_switch.params.n_rings > 0:
-        tell_adapter(nic, now_fs, core, ring)
+def piece_over(nic, now_fs, core, is_over):
+    """Let a core of the switch begin its next piece, of the next ring if a turn is over."""
     core.is_running = 0
     if is_over:
-        turn_over(guests, core, number, work.n > 0)
+        number = core.first_work
+        turn_over(nic.guests, core, number, nic.guests.work[number].n > 0)
     next_piece(nic, now_fs, core, is_over)
+
+
+@out_of_line
+def decided_aside(nic, now_fs, ring):
+    """Pass on a frame that has been aside, of which the slow path knows now what to do with it."""
+    switch = nic.virtual_switch
+    core = nic.guests.core[switch.flow_cache.params.miss_core[miss_place(switch, ring)]]
+    core.turn_left -= 1
+    is_over = nic.guests.work[core.first_work].n == 0 or core.turn_left == 0
+    switch_frame(nic, now_fs, take_aside(switch, ring))
+    piece_over(nic, now_fs, core, is_over)
 
 
 @kernel
@@ -149,3 +175,32 @@ def passing_in_done(nic, now_fs, ring):
     for position in range(queue.taken, queue.taken + core.n):
         pass_in(nic, now_fs, queue, position, core.started_fs)
     piece_done(nic, now_fs, ring)
+
+
+@kernel
+def switching_done(nic, now_fs, number):
+    """Pass on the frames of a piece of a core's work, give their slots back, and let the core begin the next.
+
+    `number`: of the ring, or behind all of them that of one whose frame the slow path has decided on.
+    """
+    if number >= MAX_QUEUES:
+        decided_aside(nic, now_fs, number - MAX_QUEUES)
+        return
+    if is_of_uplink(nic, number):
+        passing_in_done(nic, now_fs, number)
+        return
+    ring = number
+    core = nic.guests.core[core_of_ring(nic, ring)]
+    core.turn_left -= core.n
+    is_over = nic.guests.work[core.first_work].n == 0 or core.turn_left == 0
+    if nic.virtual_switch.flow_cache.params.n_miss_cores > 0:
+        pass_on_known(nic, now_fs, ring, core)
+    else:
+        for _ in range(core.n):
+            pass_on(nic, now_fs, ring, core.started_fs)
+    nic.tx_queue[ring].held.written += core.n
+    tx_written_back(nic, now_fs, ring, core.n)
+    tx_returned(nic, now_fs, ring, core.n)
+    if nic.virtual_switch.params.n_rings > 0:
+        tell_adapter(nic, now_fs, core, ring)
+    piece_over(nic, now_fs, core, is_over)

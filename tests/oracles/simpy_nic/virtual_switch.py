@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import simpy
 
 from .core import Core, Task
+from .flow_cache import CacheRules, FlowCache, SlowTask
 from .frames import WIRE, Copy, Decision, Frame
 from .parameters import NicParameters
 from .posts import Post
@@ -41,11 +42,14 @@ class Rules:
     guest_time_fs: int = 0
     memory_byte_fs: int = 0
     """For how long each byte of a copy keeps the host's memory busy."""
+    flow_cache: CacheRules | None = None
 
     @classmethod
     def of(cls, said: Any) -> Rules:
         """Take them from what has them by the same names."""
-        return cls(**{field.name: getattr(said, field.name) for field in fields(cls)})
+        same = {field.name: getattr(said, field.name) for field in fields(cls)}
+        cache = said.flow_cache and CacheRules.of(said.flow_cache)
+        return cls(**{**same, "flow_cache": cache})
 
     @property
     def n_uplink_rings(self) -> int:
@@ -97,8 +101,8 @@ class PassingTask(Task):
         super().__init__((ring.port, ring.queue), self._rules.batch, parameters.of_port(PF).doorbell_time_fs)
         self._env, self._core, self._at_place, self._ring, self._switch = env, core, at_place, ring, switch
         self._told: deque[Post] = deque()
-        self._piece: deque[tuple[Frame, Decision]] = deque()
-        self._passed: list[tuple[Frame, Decision]] = []
+        self._piece: deque[tuple[Frame, Decision, int, bool]] = deque()
+        self._passed: list[tuple[Frame, bool]] = []
         self._started_fs = 0
 
     def tell(self, posts: list[Post]) -> None:
@@ -117,24 +121,30 @@ class PassingTask(Task):
         self._started_fs = max(self._env.now, self._core.free_fs)
         for _ in range(n):
             (frame,) = self._told.popleft().frames
-            self._piece.append((frame, self._switch.decide(frame)))
-        work_fs = self._rules.batch_time_fs + sum(self._rules.passing_fs(*one) for one in self._piece)
-        return n, self._rules.batch_time_fs + self._switch.wait_for_memory(self._piece, self._started_fs, work_fs)
+            self._piece.append((frame, self._switch.decide(frame), *self._switch.look_up(frame)))
+        pieces = [(frame, decision) for frame, decision, _, _ in self._piece]
+        work_fs = self._rules.batch_time_fs + sum(self.frame_fs(at) for at in range(n))
+        return n, self._rules.batch_time_fs + self._switch.wait_for_memory(pieces, self._started_fs, work_fs)
 
     def frame_fs(self, behind: int = 0) -> int:
-        """Return what the copies of a frame take."""
-        return self._rules.passing_fs(*self._piece[behind])
+        """Return what it takes to find out what to do with a frame, and what its copies take."""
+        frame, decision, looking_fs, _ = self._piece[behind]
+        return looking_fs + self._rules.passing_fs(frame, decision)
 
     def frame_done(self) -> None:
         """Have a frame ready, until the piece is over."""
-        self._passed.append(self._piece.popleft())
+        frame, _, _, is_missed = self._piece.popleft()
+        self._passed.append((frame, is_missed))
 
     def piece_done(self, is_turn_over: bool) -> bool:
         """Pass all frames of the piece on, give their descriptors back, and tell the adapter of what is for it."""
         passed, self._passed = self._passed, []
-        for frame, _ in passed:
+        for frame, is_missed in passed:
             frame.ends_fs["scheduler"] = self._started_fs
-            self._switch.pass_on(frame, self._at_place)
+            if is_missed:
+                self._switch.put_aside(self._ring.name, frame)
+            else:
+                self._switch.pass_on(frame, self._at_place)
             self._ring.not_picked.popleft()
         self._ring.descriptors_landed(len(passed))
         self._ring.descriptors_entered(len(passed))
@@ -175,6 +185,13 @@ class VirtualSwitch:
             core = cores[rules.cores[at_place]]
             self._tasks[ring.name] = PassingTask(env, parameters, core, at_place, ring, self)
         self.uplink: Uplink | None = None
+        self.flow_cache = FlowCache(rules.flow_cache) if rules.flow_cache else None
+        self._slow: dict[tuple[int, int], tuple[int, SlowTask]] = {}
+        for number, ring in enumerate(tx_rings if rules.flow_cache and rules.flow_cache.miss_cores else ()):
+            at = number % len(rules.flow_cache.miss_cores)
+            core = cores[rules.flow_cache.miss_cores[at]]
+            self._slow[ring.name] = at, SlowTask((ring.port, ring.queue), rules.batch, rules.flow_cache, core)
+        self._n_aside: Counter[int] = Counter()
         self._rx_rings = {}
         for ring in tx_rings:
             taken_before = parameters.taken_before.get((ring.port, ring.queue), 0)
@@ -199,6 +216,27 @@ class VirtualSwitch:
             return 0
         self._memory_free_fs = max(self._memory_free_fs, started_fs) + self._rules.memory_fs(piece)
         return max(0, self._memory_free_fs - started_fs - work_fs)
+
+    def look_up(self, frame: Frame) -> tuple[int, bool]:
+        """Return what it takes to find out what to do with a frame, and whether it waits for the slow path."""
+        return (0, False) if self.flow_cache is None else self.flow_cache.look_up(frame)
+
+    def put_aside(self, ring: Any, frame: Frame) -> None:
+        """Let a frame wait for the slow path, unless too many do."""
+        assert self.flow_cache is not None
+        at, task = self._slow[ring]
+        if self._n_aside[at] == self.flow_cache.rules.miss_queue:
+            self.flow_cache.counts["lost"] += 1
+            self._meter.copies_made(frame, [], "QUEUE_FULL")
+            return
+        self._n_aside[at] += 1
+        task.tell(partial(self._known, at, frame))
+
+    def _known(self, at: int, frame: Frame) -> None:
+        assert self.flow_cache is not None
+        self._n_aside[at] -= 1
+        self.flow_cache.learn(frame)
+        self.pass_on(frame, 0)
 
     def pass_on(self, frame: Frame, at_place: int) -> None:
         """Make a frame's copies, which go on in the order in which they are made; the core has a place among those."""
