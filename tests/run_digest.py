@@ -353,9 +353,10 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "flow_cache": {
         "nic": {"mode": "vswitch", "vfs": 4, "rx_ring": 64},
         "host": {"cores": 6, "virtual_switch": {"cores": [4, 1], "batch": 5, "flow_cache": {
-            "exact_entries": 40, "exact_time": "20ns", "wildcard_entries": 200, "wildcard_match": "connections",
+            "exact_entries": 6, "exact_time": "20ns", "wildcard_entries": 12, "wildcard_match": "connections",
             "miss_time": "700ns", "miss_cores": [5, 0], "miss_queue": 3}}},
-        "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 300, "connections": 17000},
+        "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 300, "connections": 3},
+        "run": {"warmup": "4us", "duration": "60us"},
     },
     "capture_pools": {
         "nic": {"vfs": 2, "queues_per_vf": 2, "steering": {
