@@ -217,6 +217,15 @@ def _bytes_of(bytes_: LinkBytes) -> Mapping[str, int]:
     return {each.name: getattr(bytes_, each.name) for each in fields(bytes_)}
 
 
+def _uplink_bytes(config: Config, result: Result) -> float | None:
+    """Return the bytes that a delivered frame of a virtual switch takes on the wire, as a window has them."""
+    n_frames = (result.window.vm_frames or 0) + (result.window.wire_frames or 0)
+    busy_s = (
+        sum(result.utilization.get(name, 0.0) for name in WIRES) * (result.window.end_ns - result.window.start_ns) / 1e9
+    )
+    return busy_s * config.port.rate_bps / BITS_PER_BYTE / n_frames if n_frames else None
+
+
 def _wire_bytes(config: Config, result: Result) -> float | None:
     """Return the bytes that an offered frame takes on all adapters' wires, out and in, by the closed form's ceilings.
 
@@ -224,6 +233,8 @@ def _wire_bytes(config: Config, result: Result) -> float | None:
     """
     if result.closed_form is None:
         return None
+    if config.has_virtual_switch:  # what is too much for the uplink is dropped: what is offered is not on the wire
+        return _uplink_bytes(config, result)
     rates_bps: dict[str, int] = {}  # of what carries frames out of an adapter, and into it
     for server in servers_of(config):
         bridge = bridge_with(config, server.port)
