@@ -62,6 +62,7 @@ _PART_OF = {
     "nic.rx_ring": "rx_ring",
     "rx.descriptors": "rx_ring",
     "host.drain": "memory",
+    "host.memory": "memory",
 }
 
 
