@@ -12,7 +12,7 @@ from hwmodel.rules.switch_modes import MODES
 from .bridge import BRIDGE, OUTSIDE, Bridge, BridgePort, JoinedPort, wire_names
 from .document import Document, KeyPath, Problem
 from .kinds import suggest
-from .model import OF_SYSTEM, Config, model_at
+from .model import OF_SYSTEM, Config, keys_of, model_at
 from .names import UPLINK, is_part_name, is_uplink, uplink_of
 from .overrides import apply_changes, apply_overrides
 from .servers import ADAPTER_BLOCKS, MAX_SERVERS, OWN_BLOCKS, ServerEntry, adapter_name
@@ -300,9 +300,17 @@ def _compare(path: tuple[str | int, ...], before: Any, after: Any, changes: dict
     for key in {**before, **after}:  # some keys are written only where they are set
         if path == ("driver",) and key == "vms":
             continue
-        _compare((*path, key), before.get(key), after.get(key), changes)
+        unsaid = _unsaid((*path, str(key)))
+        _compare((*path, key), before.get(key, unsaid), after.get(key, unsaid), changes)
     if path == ("driver",):
         _compare_vms(before, after, changes)
+
+
+def _unsaid(path: tuple[str | int, ...]) -> Any:
+    """Return what a key means that is written only where it has another value than its default."""
+    block = model_at(path[:-1])
+    field = None if block is None else block.model_fields.get(keys_of(block).get(str(path[-1]), ""))
+    return None if field is None or field.is_required() else field.default
 
 
 def _compare_vms(before: dict[str, Any], after: dict[str, Any], changes: dict[str, Any]) -> None:
