@@ -318,9 +318,9 @@ class OnwardHops:
                 if _place(wires[:n]) not in places:
                     places[_place(wires[:n])] = len(found)
                     after = places[_place(wires[: n - 1])]
-                    found.append(Onward(self._on(wire), share * passing(wire.policers), after, wire.wire))
+                    found.append(Onward(self._on(wire), share * passing(wire.policers), after, wire=wire.wire))
             if hop is not None and leg is not None:
-                found.append(Onward(leg, share * passing(hop.policers), places[_place(wires)], hop.wire))
+                found.append(Onward(leg, share * passing(hop.policers), places[_place(wires)], wire=hop.wire))
         return found
 
     def _on(self, wire: TrunkHop) -> Leg:

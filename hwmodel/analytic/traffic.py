@@ -244,8 +244,8 @@ class Onward:
 
     leg: Leg
     share: Fraction
-    after: int | None
-    wire: int
+    after: int | None = None
+    wire: int = field(kw_only=True)
 
 
 @dataclass(frozen=True)
