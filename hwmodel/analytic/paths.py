@@ -117,9 +117,7 @@ class Paths:
         from_there = partial(Path, part, port=own[1] if own else "", wire=wire)
         route = self._at_sender(source, target)
         if not route.to_wire:
-            return from_there(route)
-        if self._is_down(wire):
-            return from_there(replace(route, to_wire=False, tag_bytes=0), lost="" if route.stations else LINK_DOWN)
+            return from_there(route, lost=LINK_DOWN if self._is_down(wire) and not route.stations else "")
         inside = self._entry.inside(source, target, route)
         if inside is None:
             return from_there(route, lost="VLAN_MEMBER")
@@ -194,9 +192,10 @@ class Paths:
         part, port = self.system.adapter_ports[wire]
         router = self._routers[part][self.system.config(part).port.names[port]]
         local = self.system.place(source)[1]
-        if target in GROUPS:
-            return router.route(local, target)
-        return router.route(local, self.system.place(target)[1] if self.system.wire_at(target) == wire else UPLINK)
+        if target not in GROUPS:
+            target = self.system.place(target)[1] if self.system.wire_at(target) == wire else UPLINK
+        route = router.route(local, target)
+        return replace(route, to_wire=False, tag_bytes=0) if self._is_down(wire) else route
 
     def _hop(self, bridge: BridgeRules, inside: Inside, port: LogicalPort) -> Hop:
         is_of_list = inside.target in GROUPS and isinstance(port.interface, str)

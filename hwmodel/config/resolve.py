@@ -416,9 +416,20 @@ def defaults_beside(resolved: Mapping[str, Any]) -> dict[str, Any] | None:
             written["bridge"] = {"kind": resolved["bridge"]["kind"]}
         if "bridges" in resolved:
             written["bridges"] = [_bare_bridge(entry) for entry in resolved["bridges"]]
-        return _filled(written, adapters=dict.fromkeys(beside, base.resolved())).resolved()
+        wires = [wire for name in beside or [""] for wire in wire_names(name, _said_ports(resolved, name))]
+        return _filled(written, adapters=dict.fromkeys(wires, base.resolved())).resolved()
     except (KeyError, TypeError, ValidationError):
         return None
+
+
+def _said_ports(resolved: Mapping[str, Any], name: str) -> int:
+    """Return how many Ethernet ports the adapter of a server has, by the server's name or the adapter's."""
+    server, _, adapter = name.partition(".")
+    said = resolved.get("port", {}).get("count", 1)
+    for entry in (one for one in resolved.get("servers", []) if one["name"] == server):
+        own = [entry, *(one for one in entry.get("adapters", []) if one["name"] == adapter)]
+        said = next((one["set"]["port.count"] for one in reversed(own) if "port.count" in one.get("set", {})), said)
+    return number_of_ports({"count": said})
 
 
 def _bare_bridge(entry: Mapping[str, Any]) -> dict[str, Any]:

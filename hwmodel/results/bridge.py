@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -85,8 +86,8 @@ class BridgeResult:
 def missing_port(bridges: Sequence[BridgeResult], servers: Sequence[str] = ()) -> str:
     """Say what these bridges lack; "" if nothing.
 
-    That is the port to stations outside, one toward an adapter or toward each of `servers`, and for each extender that
-    has an upper port the port that this leads to.
+    That is the port to stations outside, one toward an adapter or toward each of `servers`, whose adapter may have
+    several ports (a.p0), and for each extender that has an upper port the port that this leads to.
     """
     ports = [port for bridge in bridges for port in bridge.ports if not port.to]
     names = {port.name for port in ports}
@@ -97,10 +98,16 @@ def missing_port(bridges: Sequence[BridgeResult], servers: Sequence[str] = ()) -
         return "a port toward an adapter"
     above = {port.name: port.device for port in ports if port.name != f"{port.device}.uplink"}
     extenders = {port.device for port in ports if port.name == f"{port.device}.uplink"}
-    for name in (*servers, *sorted(extenders)):
+    wires = [next((each for each in above if is_wire_of(each, name)), name) for name in servers]
+    for name in (*wires, *sorted(extenders)):
         way = [name]
         while way[-1] in above and above[way[-1]] in extenders and above[way[-1]] not in way:
             way.append(above[way[-1]])
         if way[-1] not in above or above[way[-1]] in way:
             return f"a port toward {way[-1]!r}"
     return ""
+
+
+def is_wire_of(port: str, server: str) -> bool:
+    """Tell whether a port of a bridge, by its name, leads to a server's adapter, or to one of its Ethernet ports."""
+    return port == server or re.fullmatch(rf"{re.escape(server)}[.]p[0-9]", port) is not None

@@ -100,8 +100,9 @@ def _without_hairpin(config: Config, result: Result) -> Iterator[str]:
 def _at_dead_wires(config: Config, result: Result) -> Iterator[str]:
     """Name the ports that are down from the start, where frames drop there."""
     lost = result.drops.get("LINK_DOWN", 0)
-    if lost and config.port.down:
-        yield words.dead_wires(lost, config.port.down)
+    dead = [server.station(name) for server in servers_of(config) for name in server.config.port.down]
+    if lost and dead:
+        yield words.dead_wires(lost, dead)
 
 
 def _full_tables(result: Result) -> Iterator[str]:
