@@ -103,8 +103,8 @@ def test_the_answer_names_the_best_and_what_it_is_better_than() -> None:
             dict.fromkeys(IN_MEMORY, "no uplink"),
         ),
         (
-            {"port": {"count": 2}, "nic": {"vfs": 4}},
-            {**dict.fromkeys(BRIDGED, "not modelled with several ports"), **dict.fromkeys(IN_MEMORY, "port.count")},
+            {"port": {"count": 2}, "nic": {"vfs": 4}, "bridge": {"kind": "controlling"}, "switch": {"mode": "e_tag"}},
+            dict.fromkeys(IN_MEMORY, "port.count"),
         ),
         ({"bridge": {}}, dict.fromkeys(("vn_tag", "e_tag"), "bridge.kind is learning")),
         (

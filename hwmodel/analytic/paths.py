@@ -58,9 +58,9 @@ class Hop:
 class Path:
     """Hold the way of a frame that component `part` sends: its `route` there, and behind the bridge its `hops`.
 
-    `port`: the adapter's own at which it is, an empty text where there is one; `wire`: that of the port. `stops`: the wires between bridges taken
-    by a copy that goes nowhere behind them. `lost`: why it is dropped whatever the load, an empty text where some copy
-    goes on. Tags are counted beside the frame as offered.
+    `port`: the adapter's own at which it is, an empty text where there is one; `wire`: that of the port. `stops`: the
+    wires between bridges taken by a copy that goes nowhere behind them. `lost`: why it is dropped whatever the load, an
+    empty text where some copy goes on. Tags are counted beside the frame as offered.
     """
 
     part: int
@@ -211,7 +211,9 @@ class Paths:
             target = inside.target
         elif self.system.wire_at(inside.target) == port.wire:
             target = self.system.place(inside.target)[1]
-        mirrored = mirrored_stations(self._at_wire(port.wire), UPLINK, target, stations, to_wire=False, comes_back=False)
+        mirrored = mirrored_stations(
+            self._at_wire(port.wire), UPLINK, target, stations, to_wire=False, comes_back=False
+        )
         kept = tuple(inside.bare_bytes + TAG_BYTES["c"] * self._keeps_tag(inside, port, name, is_tagged)
                      for name in stations)  # fmt: skip
         return Hop(part, port.wire, Route(stations, False, True, tag_bytes, tuple(mirrored)), kept)

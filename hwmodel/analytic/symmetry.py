@@ -98,7 +98,9 @@ def folded_stream(system: System, one: Offered) -> Offered:
     hops = list(_joined((leg(each.leg), each.share) for each in one.hops))
     whole = whole_of(small, one.traffic.sizes, sent_as, hops)
     whole = replace(whole, first=one.traffic.first, first_inside=one.traffic.first_inside)
-    return Offered("all VMs", one.source, whole, None, sent_as, tuple(Onward(*each, wire=each[0].part) for each in hops))
+    return Offered(
+        "all VMs", one.source, whole, None, sent_as, tuple(Onward(*each, wire=each[0].part) for each in hops)
+    )
 
 
 def sent_outside(system: System, carried: Sequence[tuple[Offered, Fraction]]) -> Iterable[tuple[Offered, Fraction]]:

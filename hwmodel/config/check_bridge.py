@@ -423,7 +423,8 @@ def _check_places(bridges: Sequence[NamedBridge], findings: Findings, parts: Seq
             )  # fmt: skip
         if not at:
             findings.add(
-                f"no bridge has a port for {whose} (--set bridges.{bridges[0].name}.ports.{name}={{}})",
+                f"no bridge has a port {f'{name} for that port of the adapter' if name in several else f'for {whose}'} "
+                f"(--set bridges.{bridges[0].name}.ports.{name}={{}})",
                 ("bridges",), besides=[(*bridge.path, "ports") for bridge in bridges],
             )  # fmt: skip
 

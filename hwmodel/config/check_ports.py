@@ -98,7 +98,9 @@ def check_port_system(config: Config, findings: Findings, parts: Sequence[Part])
 
 def _check_flows(config: Config, findings: Findings) -> None:
     apart = apart_ports(config)
-    there_is = "a bridge joins all wires, and uplink is all who are outside" if bridges_of(config) else _there_is(config)
+    there_is = (
+        "a bridge joins all wires, and uplink is all who are outside" if bridges_of(config) else _there_is(config)
+    )
     for at, flow in enumerate(config.workload.flows):
         wrong = False
         for place, end in enumerate((flow.source, flow.target)):

@@ -91,9 +91,9 @@ COPY_KIND = record(
     ("cast", I16),
 )  # fmt: skip
 # The header of a template: who sent it and for whom, by the numbers of stations, the port of the adapter by which it
-# comes, that of the switch there (`ingress`), and its VLAN. `is_whole`: it reaches to the type behind its last tag, as all do but those
-# of runts. `has_filter`: its first frame has written a filter of Flow Director, or found no room. `first_variant`: what
-# was decided of it by earlier tables.
+# comes, that of the switch there (`ingress`), and its VLAN. `is_whole`: it reaches to the type behind its last tag, as
+# all do but those of runts. `has_filter`: its first frame has written a filter of Flow Director, or found no room.
+# `first_variant`: what was decided of it by earlier tables.
 TEMPLATE_HEADER = record(
     ("sender", I32), ("target", I32), ("first_variant", I32),
     ("port", I16), ("ingress", I16), ("vlan", I16), ("n_bytes", I16), ("is_whole", I16),

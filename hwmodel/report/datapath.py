@@ -19,6 +19,7 @@ from hwmodel.report.diagram import (
     Tree,
     arrow,
     box,
+    drawn_ports,
     frame,
     is_uplink,
     level,
@@ -31,7 +32,7 @@ from hwmodel.report.diagram import (
 from hwmodel.results.bottleneck import of_any_port
 from hwmodel.results.result import AdapterResult, Result
 from hwmodel.units import UnitError, parse_bytes
-from hwmodel.words.bridge_reading import NamedPort, core_share, drawn_ports, port_lines, port_share, setting_of
+from hwmodel.words.bridge_reading import NamedPort, core_share, port_lines, port_share, setting_of
 from hwmodel.words.datapath_parts import Part, datapath_parts
 from hwmodel.words.modelled import link_words
 from hwmodel.words.quantities import percent_text, printable

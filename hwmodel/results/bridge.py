@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from hwmodel.results.flow_control import BridgePause
 
+ADAPTER = "adapter"  # the port to the only adapter, where it has no name, and one Ethernet port
 OUTSIDE = "outside"  # the port to stations beyond the bridges; of several bridges one has it
 
 
@@ -110,4 +111,5 @@ def missing_port(bridges: Sequence[BridgeResult], servers: Sequence[str] = ()) -
 
 def is_wire_of(port: str, server: str) -> bool:
     """Tell whether a port of a bridge, by its name, leads to a server's adapter, or to one of its Ethernet ports."""
-    return port == server or re.fullmatch(rf"{re.escape(server)}[.]p[0-9]", port) is not None
+    prefix = re.escape(f"{server}.") if server else ""
+    return port == (server or ADAPTER) or re.fullmatch(rf"{prefix}p[0-9]", port) is not None

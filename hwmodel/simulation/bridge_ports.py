@@ -62,8 +62,8 @@ class PhysicalPort:
     `owner`, `bridge`: the bridge whose it is, or whose extender's, and its number. `device`, `box`: whose it is by name
     and number, those of bridges before those of extenders. `root`: the bridge's own port that leads to it.
     `joined`: the number of the port at its other end, if that is another of these; `to`: its name, if that is another
-    bridge's. `below`: the ports to adapters that it leads to downwards, `logical`: the logical ports of these. What is sent to
-    lists of interfaces that the bridge has set up in the adapters below counts at `groups`.
+    bridge's. `below`: the ports to adapters that it leads to downwards, `logical`: the logical ports of these. What is
+    sent to lists of interfaces that the bridge has set up in the adapters below counts at `groups`.
     """
 
     number: int

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hwmodel.config.bridge import ADAPTER
-from hwmodel.config.names import MODEL_MAX_PORTS, ethernet_ports
 from hwmodel.words.quantities import (
     MISSING,
     count_text,
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
     from hwmodel.results.result import AdapterResult, Result
 
 
-ALL_PORTS = ethernet_ports(MODEL_MAX_PORTS)
 NO_NAME = "bridge"  # what the bridge is called that has no name
 _SHOWN_FROM = 0.0005  # of a share that has one decimal as a percentage
 
@@ -103,24 +99,6 @@ class NamedPort(NamedTuple):
 def ports_of(result: Result) -> list[NamedPort]:
     """Return the ports of all bridges."""
     return [one for bridge in result.bridges for one in ports_at(bridge)]
-
-
-def drawn_ports(result: Result) -> list[NamedPort]:
-    """Return the ports of all bridges, but to an adapter with several Ethernet ports the busiest alone.
-
-    That has the name that the adapter's port would have if it were the only one; its resource says which it is.
-    """
-    names = {adapter.name for adapter in result.servers} or {""}
-    found: dict[str, NamedPort] = {}
-    for one in ports_of(result):
-        server, _, port = one.port.name.rpartition(".")
-        is_one_of_several = server in names and one.port.name not in names and port in ALL_PORTS and not one.port.to
-        name = (server or ADAPTER) if is_one_of_several else one.resource
-        known = found.get(name)
-        if known is None or port_share(one.port) > port_share(known.port):
-            kept = replace(one.port, name=name) if is_one_of_several else one.port
-            found[name] = one._replace(port=kept)
-    return list(found.values())
 
 
 def ports_at(bridge: BridgeResult) -> list[NamedPort]:

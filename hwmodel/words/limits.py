@@ -366,7 +366,9 @@ def over_the_wire_by_mode(mode: str, port: str, gbps: float, n_ports: int, insid
 def _come_back(port: str, gbps: float, n_ports: int) -> str:
     whose = f"the uplink of {port}, with its" if port else "its"
     if n_ports > 1 and not port:
-        return f"leave by the wire of their port and come back, so that all at a port share {whose} {gbps:g} Gb/s each way"
+        return (
+            f"leave by the wire of their port and come back, so that all at a port share {whose} {gbps:g} Gb/s each way"
+        )
     return f"leave by the wire and come back, so that all share {whose} {gbps:g} Gb/s each way"
 
 
