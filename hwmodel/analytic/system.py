@@ -309,12 +309,19 @@ class System:
         return self._numbers[server], local
 
     def wire_at(self, name: str) -> int:
-        """Give the wire by which a station is reached from the bridges."""
+        """Give the wire by which a station is reached from the bridges; the first of its server for one not there."""
         if is_uplink(name):
             return self.outside_wire
-        part, _ = self.place(name)
-        wires = self.wires_of(part)
-        return wires[0 if len(wires) == 1 else self.config(part).port.number_of(self.port(name).port)]
+        wire = self._wires_of_stations.get(name)
+        return self.wires_of(self.place(name)[0])[0] if wire is None else wire
+
+    @cached_property
+    def _wires_of_stations(self) -> dict[str, int]:
+        return {
+            server.station(station.name): self.wires_of(part)[server.config.port.number_of(station.port)]
+            for part, server in enumerate(self.servers)
+            for station in server.config.switch.ports
+        }
 
     def station(self, part: int, local: str) -> str:
         """Give the name in the system of a server's station."""
