@@ -347,8 +347,8 @@ class Arrivals:
     """Keep the arrivals of a stretch of time at one adapter, by the frames' ids; of one that came twice the last."""
 
     def __init__(self, nic: Any) -> None:
-        ports = range(int(nic.params.n_ports))
-        self._wires = [(nic["wire"][number]["come"], nic["port"][number]["mac"]["line"]) for number in ports]
+        ends = zip(nic["wire"], nic["port"], strict=True)  # of ports that the adapter has not too, where nothing comes
+        self._wires = [(wire["come"], port["mac"]["line"]) for wire, port in ends]
         self._crossed = nic["ledger"]["journeys"]["crossed"]
         self._n_come = [int(come["head"]) for come, _ in self._wires]
         self._undecided: dict[int, str] = {}  # by their journeys' places
