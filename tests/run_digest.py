@@ -225,6 +225,24 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "bridge": {"ports": {"adapter": {"translate": {"101": 10, "102": 10, "103": 11}}}},
         "workload": {"pattern": "uniform", "load": "2Gbps", "frame_bytes": 700, "external": {"rate": "2Gbps"}},
     },
+    "ports_at_a_bridge": {
+        "port": {"count": 2}, "nic": {"preset": None, "vfs": 4, "rx_buffer": "8KiB"}, "driver": {"preset": "dpdk"},
+        "switch": {"mode": "vepa"},
+        "bridge": {"buffer": "16KiB", "ports": {"p1": {"translate": {"7": 1}}}, "flow_control": {
+            "mode": "pause", "quanta": 30, "refresh": 9, "headroom": "5KiB"}},
+        "workload": {"pattern": "uniform", "load": "3Gbps", "wire_share": 0.2, "frame_bytes": 700,
+                     "external": {"rate": "3Gbps"}},
+    },
+    "ports_at_bridges": {
+        "servers": [{"name": "a"}, {"name": "b", "set": {"port.count": 1, "port.rate": "25Gbps"}}],
+        "port": {"count": 4, "rate": "4Gbps"}, "nic": {"preset": None, "vfs": 4}, "switch": {"mode": "e_tag"},
+        "bridges": [
+            {"name": "left", "kind": "controlling", "extenders": {"fex": {"rate": "7Gbps"}}, "ports": {
+                "a.p0": {"behind": "fex"}, "a.p2": {"behind": "fex"}, "a.p3": {}, "trunk": {"to": "right.trunk"}}},
+            {"name": "right", "kind": "controlling", "ports": {"a.p1": {}, "b": {}, "trunk": {}}},
+        ],
+        "workload": {"pattern": "broadcast", "load": "700Mbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
+    },
     "commands": {
         "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},
         "workload": {"pattern": "uniform", "load": "4Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
@@ -414,6 +432,7 @@ CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
         9000: {"port.down": ["p0"]},
         12000: {"switch.ports.vf1.rate_limit": "300Mbps"}, 15000: {},
     },
+    "ports_at_a_bridge": {4000: {"port.down": ["p1"]}, 9000: {"port.down": ["p0"]}, 13000: {}},
     "loads_bridge": {
         6000: {"workload.load": "6Gbps"}, 9000: {"workload.external.rate": "5Gbps"},
         12000: {"workload.load": "saturate"}, 16000: {},

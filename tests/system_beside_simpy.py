@@ -216,15 +216,18 @@ def _of_ports(run: SystemRun, bridges: Sequence[BridgeResult]) -> dict[str, dict
 
 
 def _of_links(run: SystemRun) -> dict[str, dict[str, int]]:
-    return {
+    assert run.machine.system is not None
+    found = {
         server.name: {
-            "wire bytes out": int(server.nic.port[0].mac.counts.tx_bytes),
-            "wire bytes in": int(server.nic.port[0].mac.counts.rx_bytes),
             "copies delivered": int(server.nic.ledger.counts.copies_delivered),
             "from wire": int(server.nic.ledger.counts.from_wire),
         }
         for server in run.machine.servers
     }
+    for port in (one for one in run.machine.system.ports if one.server is not None):
+        counts = run.machine.servers[port.server].nic.port[port.adapter_port].mac.counts
+        found[f"wire {port.name}"] = {"out": int(counts.tx_bytes), "in": int(counts.rx_bytes)}
+    return found
 
 
 def oracle_figures(outcome: SystemOutcome) -> Figures:
@@ -309,15 +312,22 @@ def _of_the_models_ports(outcome: SystemOutcome) -> dict[str, dict[str, float]]:
 
 def _of_the_models_links(outcome: SystemOutcome) -> dict[str, dict[str, int]]:
     ports = {name: port for bridge in outcome.bridges.values() for name, port in bridge.ports.items()}
-    return {
+    wires = {name: [wire for wire in outcome.came_bytes if is_of(wire, name)] for name in outcome.servers}
+    found = {
         "" if name == "adapter" else name: {
-            "wire bytes out": ports[name].bytes_in,
-            "wire bytes in": ports[name].bytes_out,
             "copies delivered": each.counts.copies_delivered,
-            "from wire": ports[name].frames_out,
+            "from wire": sum(ports[wire].frames_out for wire in wires[name]),
         }
         for name, each in outcome.servers.items()
     }
+    return found | {
+        f"wire {wire}": {"out": ports[wire].bytes_in, "in": n_bytes} for wire, n_bytes in outcome.came_bytes.items()
+    }
+
+
+def is_of(wire: str, server: str) -> bool:
+    """Tell whether a wire, by the name of its port at a bridge, is a server's."""
+    return wire == server or wire.rpartition(".")[0] == ("" if server == "adapter" else server)
 
 
 # ---- Frames, and the run of both ----

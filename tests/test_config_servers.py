@@ -27,7 +27,7 @@ def macs(config: Config) -> list[str]:
 def test_without_servers_there_is_one_without_a_name():
     config = load("nic: {vfs: 2}\nbridge: {}")
     (server,) = servers_of(config)
-    assert (server.name, server.port, server.station("vf1")) == ("", "adapter", "vf1")
+    assert (server.name, server.wires, server.station("vf1")) == ("", ("adapter",), "vf1")
     assert server.config == load("nic: {vfs: 2}")
     assert list(stations_in_use([server])) == ["vf0", "vf1"]
     assert "servers" not in config.resolved()

@@ -154,8 +154,8 @@ def test_vlans_keep_apart_what_a_switch_forwards_and_not_what_tags_carry() -> No
             {},
         ),
         (
-            {"port": {"count": 2}, "nic": {"vfs": 4}},
-            {**dict.fromkeys(BRIDGED, "not modelled with several ports"), **dict.fromkeys(IN_MEMORY, "port.count")},
+            {"port": {"count": 2}, "nic": {"vfs": 4}, "bridge": {"kind": "controlling"}, "switch": {"mode": "e_tag"}},
+            dict.fromkeys(IN_MEMORY, "port.count"),
         ),
         ({"bridge": {}}, dict.fromkeys(("vn_tag", "e_tag"), "bridge.kind is learning")),
         (

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 _Product = tuple[Fraction, Fraction]
+TO_WIRE, FROM_WIRE = "to_wire", "from_wire"  # frames by one of several ports, among what they take of it
 
 
 def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> list[Ceiling]:
@@ -77,7 +78,11 @@ def offered_ceiling(frames_per_s: Fraction, resource: str = "offered_load") -> C
 
 def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceiling]:
     """Name the resources of one component as a system does: with its server's name, or as a port of its bridge."""
-    names = {} if not system.bridges else dict(zip(("wire.tx", "wire.rx"), system.wire_names(part), strict=True))
+    names: dict[str, str] = {}
+    for wire in system.wires_of(part) if system.bridges else ():
+        own = system.adapter_port(wire)
+        ways = (at_port(own[1] if own else "", name) for name in ("wire.tx", "wire.rx"))
+        names |= zip(ways, system.wire_names(wire), strict=True)
     prefix = system.prefix(part) if system.is_server(part) else ""
     is_of_extender = part > system.outside
     if not (names or prefix or is_of_extender):
@@ -97,7 +102,8 @@ def part_costs(system: System, part: int, traffic: Traffic) -> list[Ceiling]:
 
 def wire_ceilings(system: System, part: int, traffic: Traffic, beside: Sequence[Traffic] = ()) -> list[Ceiling]:
     """Give the ceilings of a component that is a wire alone: to stations outside, or of an extender; up, and down."""
-    return list(_wire(system.rate_bps(part), traffic, beside))
+    (wire,) = system.wires_of(part)
+    return list(_wire(system.rate_bps(wire), traffic, beside))
 
 
 def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
@@ -253,12 +259,21 @@ def _at_port(
 
 
 def taken_at_port(config: Config, port: str, traffic: Traffic) -> dict[str, Fraction]:
-    """Give what frames that pass one of several ports take of its own resources, by their names."""
+    """Give what frames that pass one of several ports take of its own resources, by their names; frames too."""
     sent, received = wire_bytes_of(traffic)
-    found = {"wire.tx": sent, "wire.rx": received}
+    found = {"wire.tx": sent, "wire.rx": received, TO_WIRE: traffic.to_wire, FROM_WIRE: traffic.from_wire}
     if config.switch.timing == "core":
         found["switch.bus"] = bus_words(config, traffic)
     return {at_port(port, name): amount for name, amount in found.items() if amount}
+
+
+def on_wire(traffic: Traffic, port: str = "") -> tuple[_Product, _Product]:
+    """Give the frames on a wire, out and in, each with their bytes; `port`: that of an adapter with several."""
+    sent, received = wire_bytes_of(traffic)
+    if not port:
+        return (traffic.to_wire, sent), (traffic.from_wire, received)
+    at = {name: traffic.at_ports.get(at_port(port, name), ZERO) for name in (TO_WIRE, "wire.tx", FROM_WIRE, "wire.rx")}
+    return (at[TO_WIRE], at["wire.tx"]), (at[FROM_WIRE], at["wire.rx"])
 
 
 def _wire(rate_bps: int, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:

@@ -172,23 +172,26 @@ def _why_over_the_wire(config: Config, system: System, found: _Asked) -> Iterato
     """Say what it costs that frames between VMs of the only server leave by its wire and come back, if that limits."""
     ends = found.demand.sought.first_inside
     limit = found.least.resource
-    wires = {name: part for part in (0, *system.above(0)) for name in system.wire_names(part)} if system.bridges else {}
+    wires: dict[str, int] = {}
+    for own in system.wires_of(0) if system.bridges else ():
+        wires |= {name: wire for wire in (own, *system.above(own)) for name in system.wire_names(wire)}
     is_of_wire = limit in wires
     if system.only_bridge is None or len(system.servers) > 1 or ends is None or not is_of_wire:
         return
     path = Paths(system, None).path(*ends)
-    if path.route.stations or not any(hop.part == path.part for hop in path.hops):
+    if path.route.stations or not any(hop.wire == path.wire for hop in path.hops):
         return
-    port = "" if wires[limit] == 0 else system.port_name(wires[limit])
+    port = "" if wires[limit] < system.outside_wire else system.port_name(wires[limit])
+    n_ports = config.port.count
     gbps = float(system.rate_bps(wires[limit]) / BPS_PER_GBPS)
     if MODES[config.switch.mode].kind == "veb":
-        yield words.over_the_wire_by_vlan(port, gbps)
+        yield words.over_the_wire_by_vlan(port, gbps, n_ports)
         return
     try:
         inside = limits(config_from_mapping(config.resolved(), {"switch.mode": "veb", "bridge": None}))
     except InputError:  # what is configured for stations of this mode does not hold in that one
         inside = None
-    yield words.over_the_wire_by_mode(config.switch.mode, port, gbps, inside)
+    yield words.over_the_wire_by_mode(config.switch.mode, port, gbps, n_ports, inside)
 
 
 def ceiling_frames_per_s(config: Config) -> Fraction | None:

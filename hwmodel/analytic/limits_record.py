@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwmodel.analytic.ceiling import Ceiling, Step, sum_bytes, sum_steps
-from hwmodel.analytic.ceilings import wire_bytes_of
+from hwmodel.analytic.ceilings import on_wire
 from hwmodel.analytic.class_shares import class_notes
 from hwmodel.analytic.latency import LatencyStep, why_never_taken
 from hwmodel.analytic.lone_frame import LoneFrame
@@ -242,15 +242,17 @@ def hops_of(system: System, demand: Demand, frames_per_s: Fraction) -> tuple[Hop
     if not demand.sought.parts:
         return ()
     found = []
-    for part in range(system.n_parts):
+    for wire in range(system.n_wires):
+        part, own = system.part_at(wire), system.adapter_port(wire)
         pieces = [(one.at(part), one.frames_per_s or ZERO) for one in demand.beside]
         pieces.append((demand.sought.at(part), frames_per_s))
-        for at, wire in enumerate(system.wire_names(part)):
-            frames = sum(((one.to_wire, one.from_wire)[at] * rate for one, rate in pieces), ZERO)
-            n_bytes = sum((wire_bytes_of(one)[at] * rate for one, rate in pieces), ZERO)
+        for at, name in enumerate(system.wire_names(wire)):
+            passing = [(on_wire(one, own[1] if own else "")[at], rate) for one, rate in pieces]
+            frames = sum((n_frames * rate for (n_frames, _), rate in passing), ZERO)
+            n_bytes = sum((n_bytes * rate for (_, n_bytes), rate in passing), ZERO)
             if frames:
-                use = n_bytes * BITS_PER_BYTE / system.rate_bps(part)
-                found.append(HopLimits(wire, float(frames), float(n_bytes / frames) - WIRE_OVERHEAD_BYTES, float(use)))
+                use = n_bytes * BITS_PER_BYTE / system.rate_bps(wire)
+                found.append(HopLimits(name, float(frames), float(n_bytes / frames) - WIRE_OVERHEAD_BYTES, float(use)))
     return tuple(found)
 
 

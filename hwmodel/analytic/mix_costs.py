@@ -185,4 +185,5 @@ class HopTable:
         places = self._costs.by_place(leg.part, one.received) if self._system.is_server(leg.part) else {}
         by_place = tuple(sorted(places.items()))
         tags = one.tag_bytes, one.back_tag_bytes, one.mixed_back_bytes
-        return leg.part, one.sizes, one.to_wire, tags, one.copies, one.mirrored, by_place
+        at_ports = tuple(one.at_ports.items())
+        return leg.part, one.sizes, one.to_wire, tags, one.copies, one.mirrored, by_place, at_ports

@@ -29,7 +29,7 @@ from .findings import Doubts, Findings, Part
 from .kinds import shown, suggest
 from .model import Config, keys_of, model_at
 from .overrides import plain_data
-from .resolve import fill, function_names, spread_port_defaults
+from .resolve import fill, function_names, number_of_ports, spread_port_defaults
 from .system import Server, ServerDocument, entries_of, split_servers
 
 # Files that are taken for configurations, by keys that these do not have, and what reads them.
@@ -95,11 +95,14 @@ def examine(document: Document, base_directory: str, *, is_running: bool = False
     apart = split_servers(document)
     problems = list(document.problems)
     n_functions = {one.name: len(function_names(one.document.data)) for one in apart}
-    before = interfaces_before(document.data, n_functions)
+    n_ports = {one.name: number_of_ports(one.document.data.get("port")) for one in apart}
+    before = interfaces_before(document.data, n_functions, n_ports)
     n_vfs = {one.name: n_functions[one.name] - 1 for one in apart}
     beside = {one.name: sum(n_vfs[other] for other in one.beside) for one in apart}
     parts = [_part_of(one, at, base_directory, before[one.name], beside[one.name]) for at, one in enumerate(apart)]
-    adapters = {part.server.port: part.server.config.resolved() for part in parts}
+    adapters: dict[str, Any] = {}
+    for part in parts:
+        adapters |= dict.fromkeys(part.server.wires, part.server.config.resolved())
     made = _made_of(document, partial(fill, base_directory=base_directory, adapters=adapters))
     problems.extend(made.problems)
     config = made.config

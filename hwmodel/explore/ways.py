@@ -129,8 +129,6 @@ def _made(config: Config, way: Way) -> Config | str:
 
 def _lacking(config: Config, way: Way) -> str | None:
     bridges = bridges_of(config)
-    if way.needs_bridge and config.port.count > 1:
-        return "needs a bridge at the other end of the wire, which is not modelled with several ports (port.count)"
     if way.needs_bridge and not bridges:
         return "needs a bridge at the other end of the wire, and bridge is not set"
     if way.mode in TAG_MODES and not any(one.settings.kind == "controlling" for one in bridges):
@@ -237,11 +235,12 @@ def _wire_bytes(config: Config, result: Result) -> float | None:
         return _uplink_bytes(config, result)
     rates_bps: dict[str, int] = {}  # of what carries frames out of an adapter, and into it
     for server in servers_of(config):
-        bridge = bridge_with(config, server.port)
         names = [f"{server.prefix}{at_port(port, name)}" for port in server.config.port.names for name in WIRES]
         rates_bps |= dict.fromkeys(names, server.config.port.rate_bps)
-        if bridge is not None:
-            rates_bps[f"{bridge.name}.{server.port}"] = bridge.settings.ports[server.port].rate_bps
+        for wire in server.wires:
+            bridge = bridge_with(config, wire)
+            if bridge is not None:
+                rates_bps[f"{bridge.name}.{wire}"] = bridge.settings.ports[wire].rate_bps
     found = 0.0
     for ceiling in result.closed_form.ceilings:
         if ceiling.resource in rates_bps and ceiling.offered_mpps:

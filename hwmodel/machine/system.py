@@ -25,7 +25,7 @@ from hwmodel.machine.network.bridge import advance_bridge_through, comes, let_go
 from hwmodel.machine.network.bridge_state import BRIDGE_PORT, NOBODY
 from hwmodel.machine.network.hops import hop_of
 from hwmodel.machine.network.wires import comes_to_adapter, first_of
-from hwmodel.machine.time.clock import BRIDGED_PORTS, TIMERS
+from hwmodel.machine.time.clock import ADAPTER_PORTS, TIMERS
 from hwmodel.machine.time.commands import next_command_fs
 from hwmodel.machine.time.events import first_elsewhere, first_of_links
 
@@ -41,8 +41,8 @@ WORDS_A_LINE = 8  # of the processor's caches
 # of the `n_ends` ports of a server. Each has lines of the processor's caches to itself.
 COMPONENT = record(
     *ints("safe_fs", "next_fs", "n_ends"),
-    ("end", END, (BRIDGED_PORTS,)),
-    ("apart", I64, (WORDS_A_LINE - 3 * (BRIDGED_PORTS + 1) % WORDS_A_LINE,)),
+    ("end", END, (ADAPTER_PORTS,)),
+    ("apart", I64, (WORDS_A_LINE - 3 * (ADAPTER_PORTS + 1) % WORDS_A_LINE,)),
 )
 # What one thread shows the others, in lines that nothing else is in.
 FLAG = record(*ints("value"), ("apart", I64, (15,)))
@@ -100,7 +100,7 @@ def hand_up(nic, bridge, port_number):
 @kernel
 def hand_in(nic, bridge, port_number, until_fs):
     """Give a bridge what stations outside have begun to send up to a time; return when the next of it begins."""
-    sent = nic.wire[bridge.port[port_number].params.adapter_port].outside.sent
+    sent = nic.outside.sent
     while sent.head != sent.tail:
         crossing = first_of(sent)
         if crossing.begun_fs > until_fs:

@@ -119,9 +119,9 @@ def _resources(config: Config) -> list[Relaxation]:
             resources = tuple(server.station(name) for server in alike for name in names)
             changes = {server.key(key): (old, new) for server in alike for key, old, new in own}
             if names[-1].endswith(WIRE[-1]):
-                ports = [(bridge_with(config, server.port), server.port) for server in alike]
+                ports = [(bridge_with(config, wire), wire) for server in alike for wire in server.wires]
                 resources += tuple(f"{bridge.name}.{port}" for bridge, port in ports if bridge is not None)
-                of_wires = [change for server in alike for change in port_rate(config, server.port)]
+                of_wires = [change for _, wire in ports for change in port_rate(config, wire)]
                 of_wires += _load_of_faster_ports(config, alike)
                 changes |= {key: (old, new) for key, old, new in of_wires}
             key = tuple((key, *values) for key, values in changes.items())

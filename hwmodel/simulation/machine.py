@@ -245,7 +245,9 @@ class Machine:
 
     def outside_bytes(self) -> int:
         """Return the bytes that a bridge has sent to the stations outside."""
-        return 0 if self.system is None else int(self.system.bridges[0].port[len(self.servers)].counts.tx_bytes)
+        if self.system is None:
+            return 0
+        return int(self.system.bridges[0].port[self.system.topology.outside.number].counts.tx_bytes)
 
     def begin_window(self) -> None:
         """Forget the latencies and the largest depths seen so far, everywhere."""

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from hwmodel.config import descriptors_of, mirrored_tag_bytes, rx_descriptors_in_use
 from hwmodel.config.names import is_uplink, uplink_of
+from hwmodel.config.system import apart_ports
 from hwmodel.errors import InputError
 from hwmodel.forwarding.header_store import MAX_TEMPLATES
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM, MAX_HISTOGRAMS
@@ -181,7 +182,7 @@ def enter_sources(nic: Nic, numbers: Mapping[str, int], config: Config, workload
     sources = [workload.sources[listed] for listed in order]
     records = nic["traffic"]["source"][: len(order)]
     functions = [-1 if is_uplink(source.port) else function_of(numbers[source.port]) for source in sources]
-    uplinks = list(map(uplink_of, config.port.names))
+    uplinks = list(map(uplink_of, apart_ports(config)))
     columns: dict[str, Any] = {
         "kind": [_kind_of(source) for source in sources],
         **_times_of(config, sources, order, seed),

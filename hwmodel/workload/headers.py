@@ -7,7 +7,7 @@ from fractions import Fraction
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from hwmodel.config.bridge import ADAPTER, OUTSIDE
+from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.names import is_uplink
 from hwmodel.config.system import bridge_with, servers_of
 from hwmodel.config.workload import MOST_HEADERS
@@ -55,9 +55,12 @@ class HeaderBook:
         self._switch, self._connections = config.switch, config.workload.connections
         outside = bridge_with(config, OUTSIDE)
         self._outside = None if outside is None else outside.settings.ports[OUTSIDE]
-        at_bridges = {server.port: bridge_with(config, server.port) for server in servers_of(config)}
         self._translated = {
-            name: bridge.settings.ports[name].translate for name, bridge in at_bridges.items() if bridge is not None
+            server.station(port.name): translated
+            for server in servers_of(config)
+            for port in server.config.switch.ports
+            for bridge in [bridge_with(config, server.wire_of(port))]
+            if bridge is not None and (translated := bridge.settings.ports[server.wire_of(port)].translate)
         }
         self._ports = stations_of(config)
         self._places = {name: place for place, name in enumerate(self._ports, start=1)}  # 0 outside
@@ -177,4 +180,4 @@ class HeaderBook:
     def _vlan_outside(self, station: str) -> int:
         """Return the VLAN of a station's untagged frames beyond the bridge, whose port may have translated it."""
         vlan: int = self._ports[station].port_vlan
-        return self._translated.get(station.rpartition(".")[0] or ADAPTER, {}).get(vlan, vlan)
+        return self._translated.get(station, {}).get(vlan, vlan)

@@ -511,10 +511,24 @@ def frame_in(nic, now_fs, grant):
 
 
 @kernel
+def lose_from_bridge(nic, number, now_fs, crossing):
+    """Drop a frame that a bridge has sent on a dead wire; a control frame is lost without a word."""
+    if crossing.template == CONTROL_FRAME:
+        return
+    frame = first_on_line(nic.port[number].mac.line)
+    frame.is_wire, frame.journey = 1, journey_from_bridge(nic.ledger, now_fs, crossing.journey)
+    nic.ledger.counts.from_wire += 1
+    drop_frame(nic, now_fs, frame, template_of(nic, crossing.template), LINK_DOWN, 0)
+
+
+@kernel
 def frame_from_bridge(nic, number, now_fs):
-    """Take in a frame whose last byte has come to a port from the bridge."""
+    """Take in a frame whose last byte has come to a port from the bridge; by a dead wire nothing comes."""
     crossing = take_come(nic, number)
     mac = nic.port[number].mac
+    if mac.params.is_down:
+        lose_from_bridge(nic, number, now_fs, crossing)
+        return
     mac.counts.rx_busy_fs += wire_time_fs(mac, crossing.n_bytes)
     if crossing.template == CONTROL_FRAME:
         said = crossing.journey.template

@@ -36,7 +36,7 @@ OUTSIDE = record(
     ("sent", CROSSINGS),
 )
 # An adapter's end of the wire to a bridge: what it has begun to send, and what comes.
-WIRE_END = record(("sent", CROSSINGS), ("come", CROSSINGS), ("outside", OUTSIDE))
+WIRE_END = record(("sent", CROSSINGS), ("come", CROSSINGS))
 
 
 @kernel

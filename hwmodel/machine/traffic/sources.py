@@ -378,7 +378,7 @@ def line_arrives(nic, now_fs, number):
     source = traffic.source[number]
     mac = nic.port[source.params.adapter_port].mac
     if mac.params.has_peer:
-        outside_arrives(nic, now_fs, number, nic.wire[source.params.adapter_port].outside)
+        outside_arrives(nic, now_fs, number, nic.outside)
         return
     if nic.params.has_flow_control:
         partner_arrives(nic, now_fs, number)

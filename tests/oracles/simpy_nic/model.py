@@ -28,7 +28,7 @@ from .results import Meter, Outcome
 from .sending import Sender
 from .sources import Drawn, Traffic
 from .switching import Switch
-from .tables import AtEthernetPort, Tables
+from .tables import Tables, tables_by_port
 from .timing import LAST_PORT, AtHost, AtLink, Delay, FifoServer, Phase, fs_of_bytes, later, place
 from .translation import Iommu
 from .uplink import AtAdapter, Uplink, as_uplink, to_other_side
@@ -74,7 +74,7 @@ class Model:
         )
         self._tables: list[Tables] = []
         if parameters.switch is not None:
-            self._tables = [Tables(env, switch, parameters.ports_off) for switch in _switches(parameters)]
+            self._tables = [Tables(env, switch, parameters.ports_off) for switch in _switches_of(parameters)]
             self.switch.decide = lambda frame: self._tables[self.switch.port_of(frame)].decide(frame)
         self._uplink: Uplink | None = None
         self.drivers = self._drivers_of(parameters, chances)
@@ -138,7 +138,7 @@ class Model:
         for port in sorted(before - after):
             self.drivers[port].comes()
         if self._tables:
-            for tables, switch in zip(self._tables, _switches(parameters), strict=True):
+            for tables, switch in zip(self._tables, _switches_of(parameters), strict=True):
                 tables.change(switch, after)
         self.sender.limits_changed()
         self.switch.planes_changed()
@@ -239,15 +239,9 @@ class Model:
         return self.sender.buffered_bytes, self.receiver.buffered_bytes, self.arbiter.free_tags
 
 
-def _switches(parameters: NicParameters) -> list[Any]:
+def _switches_of(parameters: NicParameters) -> Sequence[Any]:
     """Return the tables of the switch at each Ethernet port."""
-    if parameters.ethernet_ports == 1:
-        return [parameters.switch]
-    at = {port: parameters.at_ethernet_port.get(port, 0) for port in parameters.ports}
-    return [
-        AtEthernetPort(parameters.switch, [port for port, own in at.items() if own == number])
-        for number in range(parameters.ethernet_ports)
-    ]
+    return parameters.switches or tables_by_port(parameters, parameters.switch)
 
 
 def _link(env: simpy.Environment, parameters: NicParameters) -> tuple[Direction, Direction]:

@@ -223,6 +223,8 @@ class NicParameters:
 
     switch: Any = None
     """Its tables, shaped like the configuration's block; None: a frame names its destinations."""
+    switches: Sequence[Any] = ()
+    """The same at each Ethernet port; none: what of `switch` is of the functions there."""
     off: frozenset[int] = frozenset()
     """The functions that are off: the PF is 0, VF K is K + 1."""
     driver_work: Sequence[tuple[int, int, int, int]] = ()
