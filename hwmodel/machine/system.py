@@ -25,6 +25,8 @@ from hwmodel.machine.network.bridge import advance_bridge_through, comes, let_go
 from hwmodel.machine.network.bridge_state import BRIDGE_PORT, NOBODY
 from hwmodel.machine.network.hops import hop_of
 from hwmodel.machine.network.wires import comes_to_adapter, first_of
+from hwmodel.machine.pcie.tree_state import TREES
+from hwmodel.machine.pcie_trees import run_trees
 from hwmodel.machine.time.clock import BRIDGED_PORTS, TIMERS
 from hwmodel.machine.time.commands import next_command_fs
 from hwmodel.machine.time.events import first_elsewhere, first_of_links
@@ -61,6 +63,7 @@ SYSTEM = record(
     ("turn", FLAG),
     *ints("n_servers", "n_bridges", "n_shares", "window_fs", "stops_exactly", "limit_fs"),
     ("order", I64, (MAX_SERVERS,)),
+    ("trees", TREES),
 )
 
 
@@ -166,6 +169,8 @@ def earliest(system):
         at_fs = min(at_fs, system.server[number].next_fs)
     for number in range(system.n_bridges):
         at_fs = min(at_fs, system.bridge[number].next_fs)
+    if system.trees.n_switches > 0:
+        at_fs = min(at_fs, system.trees.next_fs)
     return at_fs
 
 
@@ -323,6 +328,9 @@ def take_turns(system, servers, words, bridges, until_fs, n_events):
         for number in range(system.n_bridges):
             run_bridge(system, number, bridges[number], words_of_bridges, servers, system.limit_fs)
             stopped = max(stopped, why_stopped(bridges[number]))
+        if system.trees.n_switches > 0:
+            run_trees(system, servers, system.limit_fs)
+            stopped = OVERFLOW if system.trees.overflow else stopped
         at_fs = earliest(system)
     show(system.turn, OVER)
     settle_wires(system, servers, bridges)

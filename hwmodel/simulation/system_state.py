@@ -37,6 +37,7 @@ from hwmodel.simulation.bridge_state import (
 from hwmodel.simulation.clocks import BOX, OUTSIDE, begin_at_phases, fill_clocks, stretch, stretch_port
 from hwmodel.simulation.flow_book import Ends, FlowBook, Stations, flows_of
 from hwmodel.simulation.nic_state import State, fill_state, is_long
+from hwmodel.simulation.pcie_trees import fill_trees
 from hwmodel.simulation.server_threads import ServerThreads, n_threads_for
 from hwmodel.simulation.topology import Topology
 from hwmodel.simulation.workload_state import (
@@ -150,6 +151,9 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
         enter_sources(nic, own, config, workload, seed)
     _enter_all(servers, headers, hashes, configs)
     system = _system(servers, len(parts), least_bytes)
+    fill_trees(system[0], servers, config, parts, seed)
+    if system[0].trees.n_switches:  # which leave servers little time between two turns
+        n_threads = 1
     threads = ServerThreads(n_threads_for(len(parts), n_threads), system, servers, bridges)
     return SystemState(
         tuple(part.name for part in parts), tuple(configs), servers, bridges, system, ports, topology, stations,

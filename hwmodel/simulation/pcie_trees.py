@@ -1,0 +1,189 @@
+"""The state of PCIe trees, from a configuration: switches, their lower ports, what adapters behind them have of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hwmodel.compiled.records import NEVER
+from hwmodel.config.pcie_tree import ROOT
+from hwmodel.errors import InputError
+from hwmodel.machine.pcie.link_state import BY_TREE, MAX_TLP_BYTES
+from hwmodel.machine.pcie.tree_state import MAX_LOWER_PORTS, NO_ONE
+from hwmodel.machine.pcie.tree_state import ROOT as AT_ROOT
+from hwmodel.machine.time.clock import LANE_CAP
+from hwmodel.rules.pcie_link import DLLP_BYTES, LinkRate, link_rate_of, tlp_overhead_of
+from hwmodel.simulation.clocks import HOST, in_range, stretch
+from hwmodel.units import FS_PER_NS, format_time_fs
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.config.pcie_tree import PcieTree, TreeSwitch
+    from hwmodel.config.system import Server
+
+
+@dataclass(frozen=True)
+class SwitchOfTree:
+    """Hold a PCIe switch of a server's tree: its number among those of all servers, and who is below it.
+
+    `members`: the adapters below, by their numbers among all, in order. `above`: the number of the switch above it,
+    None at a root port. `below`: what stands at its lower ports, adapters then switches, each with its weight.
+    """
+
+    number: int
+    host: str
+    settings: TreeSwitch
+    above: int | None
+    members: tuple[int, ...]
+    below: tuple[tuple[str, int, int], ...]
+
+    @property
+    def name(self) -> str:
+        """Name it as a system does: a.s1."""
+        return f"{self.host}.{self.settings.name}"
+
+
+def switches_of(config: Config, parts: Sequence[Server]) -> tuple[SwitchOfTree, ...]:
+    """Return the PCIe switches of all servers, in order."""
+    found: list[SwitchOfTree] = []
+    for entry in config.servers:
+        if entry.tree is not None:
+            own = {part.name.rpartition(".")[2]: at for at, part in enumerate(parts) if part.host == entry.name}
+            found += _switches_of(entry.name, entry.tree, own, len(found))
+    return tuple(found)
+
+
+def _switches_of(host: str, tree: PcieTree, own: dict[str, int], first: int) -> Iterator[SwitchOfTree]:
+    numbers = {one.name: first + at for at, one in enumerate(tree.switches)}
+    for one in tree.switches:
+        members = [at for name, at in own.items() if one in tree.switches_over(name)]
+        adapters = [("adapter", at, tree.slots[name].weight) for name, at in own.items()
+                    if tree.slots[name].behind == one.name]  # fmt: skip
+        switches = [("switch", numbers[other.name], other.weight) for other in tree.switches if other.behind == one.name]
+        above = None if one.behind == ROOT else numbers[one.behind]
+        yield SwitchOfTree(numbers[one.name], host, one, above, tuple(members), (*adapters, *switches))
+
+
+def link_rate_of_switch(one: SwitchOfTree, parts: Sequence[Server]) -> LinkRate:
+    """Return the rate of a switch's own link; sizes and DLLPs are those of the adapters below."""
+    lanes = {"generation": one.settings.generation, "lanes": one.settings.lanes}
+    return link_rate_of(parts[one.members[0]].config.pcie.model_copy(update=lanes))
+
+
+def fill_trees(system: Any, servers: Any, config: Config, parts: Sequence[Server], seed: int) -> None:
+    """Set up the switches of all servers, and how far servers may run ahead of them."""
+    switches, trees = switches_of(config, parts), system.trees
+    trees.n_switches, trees.now_fs, trees.next_fs = len(switches), -1, NEVER
+    n_ports = 0
+    for one in switches:
+        if n_ports + len(one.below) > MAX_LOWER_PORTS:
+            raise InputError(f"servers: more than {MAX_LOWER_PORTS} slots of PCIe switches")
+        record = trees.switch[one.number]
+        _fill_link(record, one, config, parts, seed)
+        record.params.first_port, record.params.n_ports = n_ports, len(one.below)
+        n_ports += _fill_ports(trees, one, n_ports)
+    for one in switches:
+        record = trees.switch[one.number]
+        record.params.above = AT_ROOT if one.above is None else one.above
+        if one.above is not None:
+            record.params.port_above = _port_to_switch(trees, one.number)
+            _grant(record.up.credits, switches[one.above].settings.credits)
+        for server in one.members:
+            record.params.port_to[server] = _port_towards(trees, switches, one, server)
+        _fill_adapters(servers, one, parts, is_at_root=one.above is None, root=record.up.credits)
+        ahead_fs = _ahead_fs(record, one, parts)
+        system.window_fs = min(system.window_fs, ahead_fs)
+
+
+def _fill_link(record: Any, one: SwitchOfTree, config: Config, parts: Sequence[Server], seed: int) -> None:
+    settings, params, first = one.settings, record.params, one.members[0]
+    rate = link_rate_of_switch(one, parts)
+    a_byte_fs = in_range(rate.fs_per_byte * stretch(config, seed, HOST, server=first))
+    lengths = np.arange(MAX_TLP_BYTES, dtype=np.int64)
+    params.duration_fs[:] = lengths * a_byte_fs.numerator // a_byte_fs.denominator
+    params.dllp_fs = 2 * DLLP_BYTES * a_byte_fs.numerator // a_byte_fs.denominator
+    params.dllp_period = rate.tlps_per_dllp_pair
+    params.cuts_through = settings.forwarding == "cut_through"
+    params.latency_fs, params.flight_fs = settings.latency_fs, settings.propagation_fs
+    params.return_fs = settings.credits.return_fs
+    params.n_members = len(one.members)
+    params.member[: len(one.members)] = one.members
+    record.turn, record.left = len(one.below) - 1, 0
+    completions = record.down.credits[1].params
+    completions.headers_limit, completions.data_limit = settings.credits.cplh, settings.credits.cpld
+    pcie = parts[first].config.pcie
+    if one.above is None:
+        _grant(record.up.credits, pcie.credits)
+    _check_flight(settings, int(params.duration_fs[_shortest_bytes(parts[first].config)]))
+
+
+def _grant(credits: Any, granted: Any) -> None:
+    """Set what the port above a link grants for writes and reads."""
+    for record, limits in zip(credits, ((granted.ph, granted.pd), (granted.nph, 0)), strict=True):
+        record.params.headers_limit, record.params.data_limit = limits
+
+
+def _shortest_bytes(config: Config) -> int:
+    overhead = tlp_overhead_of(config.pcie)
+    return int(min(overhead.memory_write_bytes, overhead.completion_bytes))
+
+
+def _check_flight(settings: TreeSwitch, least_fs: int) -> None:
+    most_fs = (LANE_CAP // 2) * least_fs
+    if settings.propagation_fs > most_fs:
+        raise InputError(
+            f"servers: the propagation of PCIe switch {settings.name}, {format_time_fs(settings.propagation_fs)}, is "
+            f"more than a run has room for, {most_fs // FS_PER_NS}ns"
+        )
+
+
+def _fill_ports(trees: Any, one: SwitchOfTree, first: int) -> int:
+    for at, (kind, number, weight) in enumerate(one.below):
+        params = trees.port[first + at].params
+        params.switch, params.weight = one.number, weight
+        params.server, params.below = (number, NO_ONE) if kind == "adapter" else (NO_ONE, number)
+    return len(one.below)
+
+
+def _ports_of(trees: Any, number: int) -> range:
+    params = trees.switch[number].params
+    return range(int(params.first_port), int(params.first_port + params.n_ports))
+
+
+def _port_to_switch(trees: Any, number: int) -> int:
+    ports = (at for above in range(int(trees.n_switches)) for at in _ports_of(trees, above))
+    return next(at for at in ports if trees.port[at].params.below == number)
+
+
+def _port_towards(trees: Any, switches: Sequence[SwitchOfTree], one: SwitchOfTree, server: int) -> int:
+    """Return the lower port of a switch behind which an adapter is."""
+    for at in _ports_of(trees, one.number):
+        params = trees.port[at].params
+        if params.server == server or (params.below != NO_ONE and server in switches[int(params.below)].members):
+            return at
+    raise AssertionError(f"adapter {server} is below {one.name}")
+
+
+def _fill_adapters(servers: Any, one: SwitchOfTree, parts: Sequence[Server], *, is_at_root: bool, root: Any) -> None:
+    """Let adapters behind a switch hand their TLPs to it; behind one at a root port, know what that grants."""
+    for kind, number, _ in one.below:
+        if kind == "adapter":
+            link = servers[number].pcie[0]
+            link.tree.params.flight_fs = parts[number].config.pcie.propagation_fs
+            link.params.propagation_fs, link.params.by_tree = BY_TREE, 1
+            link.params.has_credits, link.params.runs_on = 1, 0
+            _grant(link.credits[:2], one.settings.credits)
+    for number in one.members if is_at_root else ():
+        for record, granted in zip(servers[number].pcie[0].tree.params.root, root, strict=True):
+            record.headers_limit = granted.params.headers_limit
+            record.data_limit = granted.params.data_limit
+
+
+def _ahead_fs(record: Any, one: SwitchOfTree, parts: Sequence[Server]) -> int:
+    """Return how much later than a switch's choice anything of it can come to an adapter or its host."""
+    params = record.params
+    shortest_fs = min(int(params.duration_fs[_shortest_bytes(parts[at].config)]) for at in one.members)
+    return int(min(shortest_fs, params.latency_fs) + params.flight_fs)
