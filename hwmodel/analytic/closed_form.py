@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hwmodel.analytic.ceiling import Ceiling, link_bytes_per_frame, lowest, short_name, sum_link_bytes, sum_steps
-from hwmodel.analytic.ceilings import in_system, link_ceilings, offered_ceiling, other_ceilings, wire_ceilings
+from hwmodel.analytic.ceilings import (
+    in_system,
+    link_ceilings,
+    offered_ceiling,
+    other_ceilings,
+    switch_ceilings,
+    wire_ceilings,
+)
 from hwmodel.analytic.contention import carried, carry_most
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.latency import LatencyStep, frame_latency_steps, round_trip_fs
@@ -226,7 +233,7 @@ def _demands_on(system: System, demand: Demand) -> _Asked:
     found = [_asked_of(system, part, demand, None) for part in parts]
     offered = demand.offered_frames_per_s
     of_load = [] if offered is None else [offered_ceiling(offered, demand.offered_by)]
-    rate = _rate(lowest([*(one for part in found for one in part.ceilings), *of_load]))
+    rate = _rate(lowest([*(one for part in found for one in part.ceilings), *_of_switches(system, found), *of_load]))
     for part in parts[: system.outside]:
         timer_per_s = _timer_interrupts_per_s(system.config(part), demand.at(part))
         if timer_per_s is None:
@@ -236,8 +243,14 @@ def _demands_on(system: System, demand: Demand) -> _Asked:
             timer_per_s *= due_per_s / (due_per_s + timer_per_s)
         if due_per_s > timer_per_s:
             found[part] = _asked_of(system, part, demand, timer_per_s)
-    ceilings = [*(one for part in found for one in part.ceilings), *of_load]
+    ceilings = [*(one for part in found for one in part.ceilings), *_of_switches(system, found), *of_load]
     return _Asked(demand, tuple(tuple(one.transactions) for one in found[: system.outside]), tuple(ceilings))
+
+
+def _of_switches(system: System, found: Sequence[_OfPart]) -> list[Ceiling]:
+    """Give the ceilings of the links above PCIe switches, those that nothing uses left out."""
+    transactions = {part: one.transactions for part, one in enumerate(found[: system.outside])}
+    return [one for one in switch_ceilings(system, transactions) if one.per_frame or one.per_s]
 
 
 def _asked_of(system: System, part: int, demand: Demand, timer_per_s: Fraction | None) -> _OfPart:

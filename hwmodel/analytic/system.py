@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.routes import UPLINK
-from hwmodel.config import bridges_of, servers_of, stations_in_use
+from hwmodel.config import bridges_of, servers_of, stations_in_use, switches_of
 from hwmodel.config.bridge import OUTSIDE, way_up
 from hwmodel.config.names import is_uplink
 from hwmodel.config.system import port_rate_bps
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config, NamedBridge
+    from hwmodel.config import Config, NamedBridge, PcieSwitch
     from hwmodel.config.bridge import Bridge, Extender
     from hwmodel.config.switch import Port
     from hwmodel.config.system import Server
@@ -35,7 +35,7 @@ class Trunk:
 
 @dataclass(frozen=True)
 class System:
-    """Hold the servers, by number, and the bridges at the other ends of their wires, none where there is none.
+    """Hold the servers, by number, the bridges at the other ends of their wires, and PCIe switches, where there are any.
 
     Behind the servers the stations outside have a number too, where there is a bridge, then all port extenders, each
     with the wire that is its uplink, and then the wires between bridges.
@@ -43,11 +43,12 @@ class System:
 
     servers: tuple[Server, ...]
     bridges: tuple[NamedBridge, ...] = ()
+    pcie_switches: tuple[PcieSwitch, ...] = ()
 
     @classmethod
     def of(cls, config: Config) -> System:
         """Take a configuration apart."""
-        return cls(servers_of(config), bridges_of(config))
+        return cls(servers_of(config), bridges_of(config), switches_of(config))
 
     @property
     def only_bridge(self) -> Bridge | None:

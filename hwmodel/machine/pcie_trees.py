@@ -250,6 +250,8 @@ def begin_up(system, servers, switch, now_fs):
     hops = port.up[way]
     hop = hops.ring[hops.head & (HOP_CAP - 1)]
     hops.head += 1
+    port.n_tlps += 1
+    port.n_bytes += hop.n_bytes
     consume(switch.up.credits[way], hop.data_bytes)
     ends_fs = put_on_link(switch, switch.up, switch.down, now_fs, hop.n_bytes)
     back_at_fs, there_fs = ends_fs + params.return_fs, ends_fs + params.flight_fs

@@ -29,6 +29,7 @@ from hwmodel.results.bottleneck import (
     sighting_of,
 )
 from hwmodel.results.bridge import BridgeResult
+from hwmodel.results.pcie_switch import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
 from hwmodel.results.comparison import ComparedValue, Comparison, Crossing, Curves, LeftOutWay, WayFigures
 from hwmodel.results.explored import Choice, KnobStep, LoadSearch, LoadTrial, SizingResult, TargetFigure
 from hwmodel.results.flow_control import BridgePause, ClassLevel, FlowControlUse, PortPause
@@ -79,6 +80,9 @@ __all__ = [
     "Bottleneck",
     "BridgePause",
     "BridgeResult",
+    "PcieSwitchResult",
+    "SwitchLinkUse",
+    "SwitchPortUse",
     "CeilingFigure",
     "Choice",
     "ClassLevel",

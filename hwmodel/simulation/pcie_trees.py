@@ -2,80 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.config.pcie_tree import ROOT
+from hwmodel.config import switches_of
 from hwmodel.errors import InputError
 from hwmodel.machine.pcie.link_state import BY_TREE, MAX_TLP_BYTES
 from hwmodel.machine.pcie.tree_state import MAX_LOWER_PORTS, NO_ONE
 from hwmodel.machine.pcie.tree_state import ROOT as AT_ROOT
 from hwmodel.machine.time.clock import LANE_CAP
-from hwmodel.rules.pcie_link import DLLP_BYTES, LinkRate, link_rate_of, tlp_overhead_of
+from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.simulation.clocks import HOST, in_range, stretch
 from hwmodel.units import FS_PER_NS, format_time_fs
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.pcie_tree import PcieTree, TreeSwitch
-    from hwmodel.config.system import Server
-
-
-@dataclass(frozen=True)
-class SwitchOfTree:
-    """Hold a PCIe switch of a server's tree: its number among those of all servers, and who is below it.
-
-    `members`: the adapters below, by their numbers among all, in order. `above`: the number of the switch above it,
-    None at a root port. `below`: what stands at its lower ports, adapters then switches, each with its weight.
-    """
-
-    number: int
-    host: str
-    settings: TreeSwitch
-    above: int | None
-    members: tuple[int, ...]
-    below: tuple[tuple[str, int, int], ...]
-
-    @property
-    def name(self) -> str:
-        """Name it as a system does: a.s1."""
-        return f"{self.host}.{self.settings.name}"
-
-
-def switches_of(config: Config, parts: Sequence[Server]) -> tuple[SwitchOfTree, ...]:
-    """Return the PCIe switches of all servers, in order."""
-    found: list[SwitchOfTree] = []
-    for entry in config.servers:
-        if entry.tree is not None:
-            own = {part.name.rpartition(".")[2]: at for at, part in enumerate(parts) if part.host == entry.name}
-            found += _switches_of(entry.name, entry.tree, own, len(found))
-    return tuple(found)
-
-
-def _switches_of(host: str, tree: PcieTree, own: dict[str, int], first: int) -> Iterator[SwitchOfTree]:
-    numbers = {one.name: first + at for at, one in enumerate(tree.switches)}
-    for one in tree.switches:
-        members = [at for name, at in own.items() if one in tree.switches_over(name)]
-        adapters = [("adapter", at, tree.slots[name].weight) for name, at in own.items()
-                    if tree.slots[name].behind == one.name]  # fmt: skip
-        switches = [("switch", numbers[other.name], other.weight) for other in tree.switches if other.behind == one.name]
-        above = None if one.behind == ROOT else numbers[one.behind]
-        yield SwitchOfTree(numbers[one.name], host, one, above, tuple(members), (*adapters, *switches))
-
-
-def link_rate_of_switch(one: SwitchOfTree, parts: Sequence[Server]) -> LinkRate:
-    """Return the rate of a switch's own link; sizes and DLLPs are those of the adapters below."""
-    lanes = {"generation": one.settings.generation, "lanes": one.settings.lanes}
-    return link_rate_of(parts[one.members[0]].config.pcie.model_copy(update=lanes))
+    from hwmodel.config import Config, PcieSwitch, Server
+    from hwmodel.config.pcie_tree import TreeSwitch
 
 
 def fill_trees(system: Any, servers: Any, config: Config, parts: Sequence[Server], seed: int) -> None:
     """Set up the switches of all servers, and how far servers may run ahead of them."""
-    switches, trees = switches_of(config, parts), system.trees
+    switches, trees = switches_of(config), system.trees
     trees.n_switches, trees.now_fs, trees.next_fs = len(switches), -1, NEVER
     n_ports = 0
     for one in switches:
@@ -98,9 +48,9 @@ def fill_trees(system: Any, servers: Any, config: Config, parts: Sequence[Server
         system.window_fs = min(system.window_fs, ahead_fs)
 
 
-def _fill_link(record: Any, one: SwitchOfTree, config: Config, parts: Sequence[Server], seed: int) -> None:
+def _fill_link(record: Any, one: PcieSwitch, config: Config, parts: Sequence[Server], seed: int) -> None:
     settings, params, first = one.settings, record.params, one.members[0]
-    rate = link_rate_of_switch(one, parts)
+    rate = link_rate_of(one.link_of(parts))
     a_byte_fs = in_range(rate.fs_per_byte * stretch(config, seed, HOST, server=first))
     lengths = np.arange(MAX_TLP_BYTES, dtype=np.int64)
     params.duration_fs[:] = lengths * a_byte_fs.numerator // a_byte_fs.denominator
@@ -140,7 +90,7 @@ def _check_flight(settings: TreeSwitch, least_fs: int) -> None:
         )
 
 
-def _fill_ports(trees: Any, one: SwitchOfTree, first: int) -> int:
+def _fill_ports(trees: Any, one: PcieSwitch, first: int) -> int:
     for at, (kind, number, weight) in enumerate(one.below):
         params = trees.port[first + at].params
         params.switch, params.weight = one.number, weight
@@ -158,7 +108,7 @@ def _port_to_switch(trees: Any, number: int) -> int:
     return next(at for at in ports if trees.port[at].params.below == number)
 
 
-def _port_towards(trees: Any, switches: Sequence[SwitchOfTree], one: SwitchOfTree, server: int) -> int:
+def _port_towards(trees: Any, switches: Sequence[PcieSwitch], one: PcieSwitch, server: int) -> int:
     """Return the lower port of a switch behind which an adapter is."""
     for at in _ports_of(trees, one.number):
         params = trees.port[at].params
@@ -167,7 +117,7 @@ def _port_towards(trees: Any, switches: Sequence[SwitchOfTree], one: SwitchOfTre
     raise AssertionError(f"adapter {server} is below {one.name}")
 
 
-def _fill_adapters(servers: Any, one: SwitchOfTree, parts: Sequence[Server], *, is_at_root: bool, root: Any) -> None:
+def _fill_adapters(servers: Any, one: PcieSwitch, parts: Sequence[Server], *, is_at_root: bool, root: Any) -> None:
     """Let adapters behind a switch hand their TLPs to it; behind one at a root port, know what that grants."""
     for kind, number, _ in one.below:
         if kind == "adapter":
@@ -182,7 +132,7 @@ def _fill_adapters(servers: Any, one: SwitchOfTree, parts: Sequence[Server], *, 
             record.data_limit = granted.params.data_limit
 
 
-def _ahead_fs(record: Any, one: SwitchOfTree, parts: Sequence[Server]) -> int:
+def _ahead_fs(record: Any, one: PcieSwitch, parts: Sequence[Server]) -> int:
     """Return how much later than a switch's choice anything of it can come to an adapter or its host."""
     params = record.params
     shortest_fs = min(int(params.duration_fs[_shortest_bytes(parts[at].config)]) for at in one.members)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import bridges_of, servers_of
+from hwmodel.config import bridges_of, servers_of, switches_of
 from hwmodel.errors import InputError
 from hwmodel.machine.first_decisions import decide_first, enter_flows
 from hwmodel.machine.network.bridge_state import MAX_HOPS, MAX_WAYS
@@ -51,7 +51,7 @@ from hwmodel.simulation.workload_state import (
 from hwmodel.workload.traffic import UPLINK, Workload
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config, Switch
+    from hwmodel.config import Config, PcieSwitch, Switch
 
 MANY_TEMPLATES = 1 << 11  # of more, the ways of floods are sought ahead for the first of each sender alone
 WHOLE_WINDOW_FS = NEVER // 4  # no bound on how far a server runs alone but what is not known yet
@@ -76,6 +76,7 @@ class SystemState:
     headers: Any
     numbers: list[dict[str, int]]
     threads: ServerThreads
+    pcie_switches: tuple[PcieSwitch, ...] = ()
     book: FlowBook = field(default_factory=FlowBook)
     books: list[FlowBook] = field(default_factory=list)
     counted: Counted = field(default_factory=lambda: Counted([], np.zeros(0, np.int64)))
@@ -157,7 +158,7 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     threads = ServerThreads(n_threads_for(len(parts), n_threads), system, servers, bridges)
     return SystemState(
         tuple(part.name for part in parts), tuple(configs), servers, bridges, system, ports, topology, stations,
-        headers, numbers, threads,
+        headers, numbers, threads, switches_of(config),
     )  # fmt: skip
 
 

@@ -16,9 +16,9 @@ NO_ONE = -1  # in place of an adapter or a switch below
 HOP = record(*ints("ready_fs", "n_bytes", "data_bytes", "server", "slot"))
 HOPS = record(*ints("head", "tail"), ("ring", HOP, (HOP_CAP,)))
 # `switch`: whose port it is; `server`, `below`: the adapter, or the switch, at it; `weight`: TLPs that it has in a turn.
-# `up`: P and NP.
+# `up`: P and NP. `n_tlps`, `n_bytes`: of what has gone up.
 LOWER_PORT_PARAMS = record(*ints("switch", "server", "below", "weight"))
-LOWER_PORT = record(("params", LOWER_PORT_PARAMS), ("up", HOPS, (2,)))
+LOWER_PORT = record(("params", LOWER_PORT_PARAMS), *ints("n_tlps", "n_bytes"), ("up", HOPS, (2,)))
 DIRECTION_COUNTS = record(*ints("busy_fs", "n_tlps", "n_bytes", "dllps"))
 # A direction of the upper port's link. `waiting`: down, what stands at the switch above, P and CPL. `returned`: credits
 # that are back, by class; down of completions alone.
