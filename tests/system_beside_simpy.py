@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 
 from hwmodel.config import Config, NamedBridge, bridges_of, config_from_mapping, servers_of
+from hwmodel.config.adapter import Pcie
 from hwmodel.config.bridge import JoinedPort
+from hwmodel.config.pcie_tree import ROOT, TreeSwitch
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.journey_state import PART_FIELDS, STAMPS
 from hwmodel.machine.counts.journeys import FROM_WIRE
 from hwmodel.results import BridgeResult, Result
+from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.simulation import Run
 from hwmodel.simulation.commands import Change
 from hwmodel.simulation.load_changes import with_workloads
@@ -33,8 +36,11 @@ from tests.oracles.simpy_system import (
     BridgeParameters,
     BridgePort,
     ExtenderParameters,
+    PcieSwitchParameters,
+    PcieTreeParameters,
     Server,
     Setup,
+    SlotParameters,
     SystemArrival,
     SystemLoad,
     SystemOutcome,
@@ -109,6 +115,8 @@ class Figures:
     bridge: dict[str, int]
     ports: dict[str, dict[str, float]]
     links: dict[str, dict[str, int]]
+    pcie_switches: dict[str, tuple[int, int]]
+    """Bytes of TLPs on the link above each, up and down."""
 
 
 # What the log of journeys has one stamp for, the wait for room in the Rx buffer ending it.
@@ -139,6 +147,7 @@ def engine_figures(run: SystemRun, result: Result) -> Figures:
         bridge=_of_bridges(run, result.bridges),
         ports=_of_ports(run, result.bridges),
         links=_of_links(run),
+        pcie_switches=_of_pcie_switches(run),
     )
 
 
@@ -227,6 +236,15 @@ def _of_links(run: SystemRun) -> dict[str, dict[str, int]]:
     }
 
 
+def _of_pcie_switches(run: SystemRun) -> dict[str, tuple[int, int]]:
+    assert run.machine.system is not None
+    records = run.machine.system.system[0].trees.switch
+    return {
+        each.name: (int(records[each.number].up.counts.n_bytes), int(records[each.number].down.counts.n_bytes))
+        for each in run.machine.system.pcie_switches
+    }
+
+
 def oracle_figures(outcome: SystemOutcome) -> Figures:
     sums: dict[tuple[str, str], tuple[int, int]] = {}
     for each in outcome.deliveries:
@@ -255,6 +273,7 @@ def oracle_figures(outcome: SystemOutcome) -> Figures:
         bridge=_of_the_models_bridges(outcome),
         ports=_of_the_models_ports(outcome),
         links=_of_the_models_links(outcome),
+        pcie_switches=dict(outcome.pcie_switch_bytes),
     )
 
 
@@ -567,7 +586,45 @@ def oracle_outcome(config: Any, frames: Iterable[Frame], stop: Stop, changes: Se
     arrivals = [SystemArrival(each.at_fs, each.sender, each.raw) for each in frames]
     load = SystemLoad(arrivals=arrivals, on_full=config.workload.on_full)
     commands = [(change.at_fs, setup_of(change)) for change in changes]
-    return simulate_system(*setup_of(Change(0, config)), load, stop, commands)
+    return simulate_system(*setup_of(Change(0, config)), load, stop, commands, trees_of(config))
+
+
+def trees_of(config: Config) -> list[PcieTreeParameters]:
+    """Translate the trees of all servers."""
+    found = []
+    for entry in config.servers:
+        if entry.tree is None:
+            continue
+        slots = {f"{entry.name}.{name}": slot for name, slot in entry.tree.slots.items()}
+        links = [server.config.pcie for server in servers_of(config) if server.name in slots]
+        found.append(
+            PcieTreeParameters(
+                [_pcie_switch(entry.name, one, links[0]) for one in entry.tree.switches],
+                {name: SlotParameters(_under(entry.name, slot.behind), slot.weight) for name, slot in slots.items()},
+            )
+        )
+    return found
+
+
+def _pcie_switch(host: str, one: TreeSwitch, link: Pcie) -> PcieSwitchParameters:
+    rate = link_rate_of(link.model_copy(update={"generation": one.generation, "lanes": one.lanes}))
+    granted = one.credits
+    return PcieSwitchParameters(
+        name=_under(host, one.name),
+        behind=_under(host, one.behind),
+        fs_per_byte=(rate.fs_numerator, rate.fs_denominator),
+        dllp_period_tlps=rate.tlps_per_dllp_pair,
+        propagation_fs=one.propagation_fs,
+        latency_fs=one.latency_fs,
+        cuts_through=one.forwarding == "cut_through",
+        weight=one.weight,
+        ph=granted.ph, pd=granted.pd, nph=granted.nph, cplh=granted.cplh, cpld=granted.cpld,
+        return_fs=granted.return_fs,
+    )  # fmt: skip
+
+
+def _under(host: str, name: str) -> str:
+    return name if name == ROOT else f"{host}.{name}"
 
 
 def setup_of(change: Change) -> Setup:

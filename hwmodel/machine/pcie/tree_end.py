@@ -16,8 +16,12 @@ from hwmodel.machine.tlp_kinds import COMPLETION_CREDIT, REGISTER_COMPLETION
 
 @kernel
 def note_return(returns, at_fs, data_bytes):
-    """Note when credits are back; times come in order."""
-    entry = returns.ring[returns.tail & (LANE_CAP - 1)]
+    """Note when credits are back; those of one link come in order, of several links they may pass one another."""
+    position = returns.tail
+    while position > returns.head and returns.ring[(position - 1) & (LANE_CAP - 1)].at_fs > at_fs:
+        returns.ring[position & (LANE_CAP - 1)] = returns.ring[(position - 1) & (LANE_CAP - 1)]
+        position -= 1
+    entry = returns.ring[position & (LANE_CAP - 1)]
     entry.at_fs = at_fs
     entry.data_bytes = data_bytes
     returns.tail += 1

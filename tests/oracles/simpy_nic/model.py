@@ -51,7 +51,7 @@ class Model:
         """Build everything, in `env` if it shares one; nothing has begun."""
         self.env = env = simpy.Environment() if env is None else env
         self._current = current = Current(parameters)
-        self._link = up, down = _link(env, current)
+        self.link = up, down = _link(env, current)
         self._lives = up.lives = down.lives = Lives()
         self.meter = new_meter(env, stop, (up, down))
         self.iommu = Iommu(env, parameters)
@@ -102,7 +102,7 @@ class Model:
     def _passed_by(self, cores: list[Core]) -> tuple[VirtualSwitch | None, Any, Any, Any]:
         """Return what drivers have to do with: the host's virtual switch, if there is one; link, sender, receiver."""
         if self._current.virtual_switch is None:
-            return None, self._link, self.sender, self.receiver
+            return None, self.link, self.sender, self.receiver
         passes = VirtualSwitch(self.env, self._current, self.meter, cores, self.switch.decide)
         return passes, (passes.notices, passes.kicks), passes.sender, passes.receiver
 
@@ -146,7 +146,7 @@ class Model:
         self.sender.forget(port)
         self.receiver.forget(port)
         self.arbiter.forget(life)
-        for direction in self._link:
+        for direction in self.link:
             direction.forget(life)
         self.switch.forget(port)
         later(self.env, 0, place(Phase.COMMANDED), self._go_on)

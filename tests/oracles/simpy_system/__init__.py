@@ -14,6 +14,7 @@ from .parameters import (
     SystemArrival,
     SystemLoad,
 )
+from .pcie_tree import PcieSwitchParameters, PcieTreeParameters, SlotParameters
 from .results import SYSTEM_PARTS, BridgeOutcome, Delivery, Journey, PortCounts, SystemOutcome
 
 __all__ = [
@@ -24,6 +25,9 @@ __all__ = [
     "BridgePort",
     "Delivery",
     "ExtenderParameters",
+    "PcieSwitchParameters",
+    "PcieTreeParameters",
+    "SlotParameters",
     "Journey",
     "PortCounts",
     "Server",

@@ -100,6 +100,8 @@ class SystemOutcome:
     servers: Mapping[str, Outcome]
     """By port name: each server for itself, what its MAC has sent counting as delivered."""
     bridges: Mapping[str, BridgeOutcome]
+    pcie_switch_bytes: Mapping[str, tuple[int, int]]
+    """Of TLPs on the link above each PCIe switch, up and down."""
 
     @property
     def bridge(self) -> BridgeOutcome:
