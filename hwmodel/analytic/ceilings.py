@@ -73,6 +73,8 @@ def offered_ceiling(frames_per_s: Fraction, resource: str = "offered_load") -> C
 
 def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceiling]:
     """Name the resources of one component as a system does: with its server's name, or as a port of its bridge."""
+    if system.is_behind_switch(part):  # whose ports grant the credits of its link
+        found = [replace(one, per_frame=ZERO, per_s=ZERO) if one.resource == "pcie.credits" else one for one in found]
     names = {} if not system.bridges else dict(zip(("wire.tx", "wire.rx"), system.wire_names(part), strict=True))
     prefix = system.prefix(part) if system.is_server(part) else ""
     is_of_extender = part > system.outside

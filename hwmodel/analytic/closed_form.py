@@ -120,7 +120,8 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
     )
     frames_per_s, bits_per_s = _delivered(found.demand, found.rate)
     longest = max(n_bytes for n_bytes, _ in asked.sizes)
-    latency_steps = {} if config.has_virtual_switch else _latency_steps(config, asked)
+    has_links_alone = not (config.has_virtual_switch or system.pcie_switches)  # else a frame alone is for a run to say
+    latency_steps = _latency_steps(config, asked) if has_links_alone else {}
     lone = lone_frame_of(config, *asked.first, longest) if asked.first else None
     first_read = min(first.pcie.max_read_request_bytes, longest - FCS_BYTES)
     return Limits(
@@ -132,7 +133,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         gbps=float(bits_per_s / BPS_PER_GBPS),
         limited_by=short_name(found.least),
         unloaded_latency_ns=_mean_latency_ns(asked, latency_steps),
-        round_trip_ns=None if first.has_virtual_switch else round_trip_fs(first, first_read) / FS_PER_NS,
+        round_trip_ns=None if first.has_virtual_switch or system.is_behind_switch(0) else round_trip_fs(first, first_read) / FS_PER_NS,
         frames_per_s=found.rate,
         beside_per_s=sum((one.frames_per_s or ZERO for one in found.demand.beside), ZERO),
         ceilings=found.ceilings,
@@ -263,7 +264,7 @@ def _asked_of(system: System, part: int, demand: Demand, timer_per_s: Fraction |
     for one in own.beside:
         transactions += transactions_of(config, one, beside_timer)
     found = [*link_ceilings(transactions, link_rate_of(config.pcie)), *other_ceilings(config, own, transactions)]
-    return _OfPart(transactions, in_system(system, part, found))
+    return _OfPart(transactions, [one for one in in_system(system, part, found) if one.per_frame or one.per_s])
 
 
 def _of_doorbells(system: System, asked: _Asked) -> Iterator[str]:

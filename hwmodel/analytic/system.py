@@ -87,6 +87,10 @@ class System:
                     to_do.append(lower)
         return tuple(found)
 
+    def is_behind_switch(self, part: int) -> bool:
+        """Tell whether PCIe switches stand between a server's adapter and its host."""
+        return any(part in one.members for one in self.pcie_switches)
+
     def is_server(self, part: int) -> bool:
         """Tell whether a component is a server, with a configuration of its own."""
         return part < self.outside
