@@ -436,7 +436,7 @@ def step_trees(system, servers, now_fs):
 
 @out_of_line
 def run_trees(system, servers, until_fs):
-    """Let all switches run up to when all adapters behind them have run; return when their next event is."""
+    """Let all switches run up to when all servers have run."""
     trees = system.trees
     take_from_adapters(trees, servers)
     horizon_fs = until_fs
@@ -447,4 +447,3 @@ def run_trees(system, servers, until_fs):
         step_trees(system, servers, at_fs)
         at_fs = next_of_trees_fs(trees, servers)
     trees.next_fs = at_fs
-    return at_fs

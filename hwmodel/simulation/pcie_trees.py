@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def fill_trees(system: Any, servers: Any, config: Config, parts: Sequence[Server], seed: int) -> None:
     """Set up the switches of all servers, and how far servers may run ahead of them."""
     switches, trees = switches_of(config), system.trees
-    trees.n_switches, trees.now_fs, trees.next_fs = len(switches), -1, NEVER
+    trees.n_switches, trees.now_fs, trees.next_fs, trees.ahead_fs = len(switches), -1, NEVER, NEVER
     n_ports = 0
     for one in switches:
         if n_ports + len(one.below) > MAX_LOWER_PORTS:
@@ -44,8 +44,7 @@ def fill_trees(system: Any, servers: Any, config: Config, parts: Sequence[Server
         for server in one.members:
             record.params.port_to[server] = _port_towards(trees, switches, one, server)
         _fill_adapters(servers, one, parts, is_at_root=one.above is None, root=record.up.credits)
-        ahead_fs = _ahead_fs(record, one, parts)
-        system.window_fs = min(system.window_fs, ahead_fs)
+        trees.ahead_fs = min(int(trees.ahead_fs), _ahead_fs(record, one, parts))
 
 
 def _fill_link(record: Any, one: PcieSwitch, config: Config, parts: Sequence[Server], seed: int) -> None:
@@ -77,8 +76,9 @@ def _grant(credits: Any, granted: Any) -> None:
 
 
 def _shortest_bytes(config: Config) -> int:
+    """Return the least bytes of a TLP: a request without data, or a completion with some."""
     overhead = tlp_overhead_of(config.pcie)
-    return int(min(overhead.memory_write_bytes, overhead.completion_bytes))
+    return int(min(overhead.memory_write_bytes, overhead.completion_bytes + 1))
 
 
 def _check_flight(settings: TreeSwitch, least_fs: int) -> None:

@@ -41,9 +41,10 @@ TREE_SWITCH_PARAMS = record(
 TREE_SWITCH = record(
     ("params", TREE_SWITCH_PARAMS), *ints("turn", "left"), ("up", DIRECTION), ("down", DIRECTION)
 )  # fmt: skip
-# `now_fs`: up to when all has happened in the switches.
+# `now_fs`: up to when all has happened in the switches. `ahead_fs`: what a switch chooses to do comes to no adapter and
+# no host before so much later.
 TREES = record(
-    *ints("n_switches", "now_fs", "next_fs", "overflow"),
+    *ints("n_switches", "now_fs", "next_fs", "ahead_fs", "overflow"),
     ("switch", TREE_SWITCH, (MAX_SWITCHES,)),
     ("port", LOWER_PORT, (MAX_LOWER_PORTS,)),
 )
