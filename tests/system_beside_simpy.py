@@ -12,14 +12,11 @@ from typing import Any
 import numpy as np
 
 from hwmodel.config import Config, NamedBridge, bridges_of, config_from_mapping, servers_of
-from hwmodel.config.adapter import Pcie
 from hwmodel.config.bridge import JoinedPort
-from hwmodel.config.pcie_tree import ROOT, TreeSwitch
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.journey_state import PART_FIELDS, STAMPS
 from hwmodel.machine.counts.journeys import FROM_WIRE
 from hwmodel.results import BridgeResult, Result
-from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.simulation import Run
 from hwmodel.simulation.commands import Change
 from hwmodel.simulation.load_changes import with_workloads
@@ -36,16 +33,14 @@ from tests.oracles.simpy_system import (
     BridgeParameters,
     BridgePort,
     ExtenderParameters,
-    PcieSwitchParameters,
-    PcieTreeParameters,
     Server,
     Setup,
-    SlotParameters,
     SystemArrival,
     SystemLoad,
     SystemOutcome,
     simulate_system,
 )
+from tests.pcie_trees_for_simpy import trees_of
 from tests.simpy_sources import sources_of
 
 # ---- What both measure of a run, in one form ----
@@ -587,44 +582,6 @@ def oracle_outcome(config: Any, frames: Iterable[Frame], stop: Stop, changes: Se
     load = SystemLoad(arrivals=arrivals, on_full=config.workload.on_full)
     commands = [(change.at_fs, setup_of(change)) for change in changes]
     return simulate_system(*setup_of(Change(0, config)), load, stop, commands, trees_of(config))
-
-
-def trees_of(config: Config) -> list[PcieTreeParameters]:
-    """Translate the trees of all servers."""
-    found = []
-    for entry in config.servers:
-        if entry.tree is None:
-            continue
-        slots = {f"{entry.name}.{name}": slot for name, slot in entry.tree.slots.items()}
-        links = [server.config.pcie for server in servers_of(config) if server.name in slots]
-        found.append(
-            PcieTreeParameters(
-                [_pcie_switch(entry.name, one, links[0]) for one in entry.tree.switches],
-                {name: SlotParameters(_under(entry.name, slot.behind), slot.weight) for name, slot in slots.items()},
-            )
-        )
-    return found
-
-
-def _pcie_switch(host: str, one: TreeSwitch, link: Pcie) -> PcieSwitchParameters:
-    rate = link_rate_of(link.model_copy(update={"generation": one.generation, "lanes": one.lanes}))
-    granted = one.credits
-    return PcieSwitchParameters(
-        name=_under(host, one.name),
-        behind=_under(host, one.behind),
-        fs_per_byte=(rate.fs_numerator, rate.fs_denominator),
-        dllp_period_tlps=rate.tlps_per_dllp_pair,
-        propagation_fs=one.propagation_fs,
-        latency_fs=one.latency_fs,
-        cuts_through=one.forwarding == "cut_through",
-        weight=one.weight,
-        ph=granted.ph, pd=granted.pd, nph=granted.nph, cplh=granted.cplh, cpld=granted.cpld,
-        return_fs=granted.return_fs,
-    )  # fmt: skip
-
-
-def _under(host: str, name: str) -> str:
-    return name if name == ROOT else f"{host}.{name}"
 
 
 def setup_of(change: Change) -> Setup:

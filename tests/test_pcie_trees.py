@@ -1,4 +1,4 @@
-"""PCIe trees in whole runs: one endpoint as `switch_hops` has it, a shared link and its shares, times worked by hand."""
+"""PCIe trees in whole runs: one endpoint as with `switch_hops`, a shared link and its shares, times worked by hand."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from hwmodel.config import Config, config_from_mapping, load_config
+from hwmodel.config import Config, config_from_mapping, load_config, switches_of
 from hwmodel.errors import InputError
 from hwmodel.report import render_page
-from hwmodel.results import Result, SystemResult
+from hwmodel.results import PcieSwitchResult, Result, SwitchLinkUse, SwitchPortUse, SystemResult
 from hwmodel.simulation import lone_frame, simulate
+from hwmodel.simulation.pcie_tree_measure import tree_suspects
+from hwmodel.words.pcie_switch_rows import switch_rows
 from hwmodel.words.summary import summary
 
 DEMO = Path(__file__).parent.parent / "configs" / "sriov_10g_gen2x4.yaml"
@@ -89,7 +91,31 @@ def test_the_shared_link_is_named() -> None:
     assert "a.s1         Gen2 x4 to root  100.0 %" in text
     assert "PCIe switches" in page
     assert "Gen2 x4 to root" in page
-    assert Result.from_json(result.to_json()).pcie_switches == result.pcie_switches
+    again = Result.from_json(result.to_json()).pcie_switches
+    assert again[0].up.tlps == result.pcie_switches[0].up.tlps
+    assert [port.name for port in again[0].ports] == ["a.x", "a.y"]
+
+
+def test_each_direction_that_is_half_full_is_a_suspect_by_its_share() -> None:
+    (switch,) = switches_of(with_tree(shared()))
+    used = [SwitchLinkUse(utilization=share, tlps=1, tlp_bytes=24, dllp_bytes=0) for share in (0.4, 0.8)]
+    ports = tuple(SwitchPortUse(name=name, weight=n, tlps=n, bytes=24 * n, share=n / 4) for name, n in
+                  (("a.x", 3), ("a.y", 1)))  # fmt: skip
+    result = PcieSwitchResult(
+        name="a.s1", behind="root", generation=2, lanes=4, up=used[0], down=used[1], ports=ports
+    )  # fmt: skip
+    (found,) = tree_suspects([switch], [result])
+    assert (found.resource, found.share, found.use) == ("a.s1.down", 0.8, 0.8)
+    assert "from the host" in found.why
+
+
+def test_the_rows_of_switches_say_weights_where_they_differ(equal: Result) -> None:
+    ((*_, shares),) = switch_rows(equal, "{:.0%}".format)
+    assert shares == "a.x 50%, a.y 50%"
+    (one,) = equal.pcie_switches
+    unequal = replace(one, ports=tuple(replace(port, weight=n) for n, port in zip((3, 1), one.ports, strict=True)))
+    ((*_, shares),) = switch_rows(replace(equal, pcie_switches=(unequal,)), "{:.0%}".format)
+    assert shares == "a.x 50% (weight 3), a.y 50% (weight 1)"
 
 
 ENDPOINT = {
@@ -141,7 +167,7 @@ def test_one_frame_through_a_store_and_forward_switch_takes_what_is_worked_by_ha
     assert parts["doorbell"] == pytest.approx(both_ns(28), abs=0.01)
     assert parts["tx_descriptor_fetch"] == pytest.approx(both_ns(24) + 450 + both_ns(20 + 16), abs=0.01)
     assert parts["payload_read"] == pytest.approx(both_ns(24) + 450 + both_ns(20 + 60), abs=0.01)
-    # Behind it comes a read of the next Rx descriptors, then the write-back; above both wait until the payload has left.
+    # Behind it comes a read of Rx descriptors, then the write-back; above both wait until the payload has left.
     assert parts["payload_write"] == pytest.approx(both_ns(24 + 60), abs=0.01)
     assert parts["writeback"] == pytest.approx((24 + 40) * above, abs=0.01)
 

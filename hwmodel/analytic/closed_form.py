@@ -120,9 +120,10 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
     )
     frames_per_s, bits_per_s = _delivered(found.demand, found.rate)
     longest = max(n_bytes for n_bytes, _ in asked.sizes)
-    has_links_alone = not (config.has_virtual_switch or system.pcie_switches)  # else a frame alone is for a run to say
-    latency_steps = _latency_steps(config, asked) if has_links_alone else {}
+    is_direct = not system.pcie_switches  # else what is alone on the way over them is for a run to say
+    latency_steps = _latency_steps(config, asked) if is_direct and not config.has_virtual_switch else {}
     lone = lone_frame_of(config, *asked.first, longest) if asked.first else None
+    has_round_trip = is_direct and not first.has_virtual_switch
     first_read = min(first.pcie.max_read_request_bytes, longest - FCS_BYTES)
     return Limits(
         link_name=", ".join(dict.fromkeys(_switched_by(server.config) for server in system.servers)),
@@ -133,7 +134,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         gbps=float(bits_per_s / BPS_PER_GBPS),
         limited_by=short_name(found.least),
         unloaded_latency_ns=_mean_latency_ns(asked, latency_steps),
-        round_trip_ns=None if first.has_virtual_switch or system.is_behind_switch(0) else round_trip_fs(first, first_read) / FS_PER_NS,
+        round_trip_ns=round_trip_fs(first, first_read) / FS_PER_NS if has_round_trip else None,
         frames_per_s=found.rate,
         beside_per_s=sum((one.frames_per_s or ZERO for one in found.demand.beside), ZERO),
         ceilings=found.ceilings,

@@ -35,7 +35,7 @@ class Trunk:
 
 @dataclass(frozen=True)
 class System:
-    """Hold the servers, by number, the bridges at the other ends of their wires, and PCIe switches, where there are any.
+    """Hold the servers, by number, the bridges at the other ends of their wires, and PCIe switches, if there are any.
 
     Behind the servers the stations outside have a number too, where there is a bridge, then all port extenders, each
     with the wire that is its uplink, and then the wires between bridges.

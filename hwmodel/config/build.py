@@ -289,8 +289,8 @@ def cross_check(
         part.findings.problems.clear()
     of_load = check_load if is_running else check_workload
     for check_all in (
-        check_servers, check_trees, check_port_system, of_load, check_wire, check_bridge, check_policers, check_bridge_flow_control,
-        check_control_frames,
+        check_servers, check_trees, check_port_system, of_load, check_wire, check_bridge, check_policers,
+        check_bridge_flow_control, check_control_frames,
     ):  # fmt: skip
         check_all(config, findings, parts)
     of_system = [problem for one in (findings, *(part.findings for part in parts)) for problem in one.problems]

@@ -120,19 +120,26 @@ def _check_links(tree: PcieTree, path: KeyPath, own: dict[str, Part], findings: 
             mine, other = (_value(each.server.config, key) for each in (part, first))
             if mine != other:
                 part.findings.add(
-                    f"{first_name} and {name} are behind one root port, which has one {key.removeprefix('credits.')} "
-                    f"for both: {other} is not {mine}",
+                    f"{first_name} and {name} are behind one root port, with one {key.removeprefix('credits.')} for "
+                    f"both; {first_name} has {other}, {name} {mine}",
                     f"pcie.{key}",
                     besides=[path],
                 )
-        for one in over:
-            if list(_short_credits(one, pcie.max_payload_bytes)):
-                short = " and ".join(_short_credits(one, pcie.max_payload_bytes))
-                at = [each.name for each in tree.switches].index(one.name)
-                findings.add(
-                    f"{short}: too few for a TLP of {format_bytes(pcie.max_payload_bytes)} of {name}, 16 B each",
-                    (*path, "switches", at, "credits"), besides=["pcie.max_payload"],
-                )  # fmt: skip
+    for at, one in enumerate(tree.switches):
+        _check_credits(one, (*path, "switches", at, "credits"), tree, own, findings)
+
+
+def _check_credits(one: TreeSwitch, path: KeyPath, tree: PcieTree, own: dict[str, Part], findings: Findings) -> None:
+    """Report a switch that never takes the longest TLP of some adapter below it."""
+    for name, part in own.items():
+        max_payload_bytes = part.server.config.pcie.max_payload_bytes
+        short = " and ".join(_short_credits(one, max_payload_bytes))
+        if short and one in tree.switches_over(name):
+            findings.add(
+                f"{short}: too few for a TLP of {format_bytes(max_payload_bytes)} of {name}, 16 B each", path,
+                besides=["pcie.max_payload"],
+            )  # fmt: skip
+            return
 
 
 def _short_credits(one: TreeSwitch, max_payload_bytes: int) -> Iterator[str]:

@@ -72,7 +72,7 @@ class ServerEntry(Block):
     )
     tree: PcieTree | None = key(
         None,
-        "PCIe switches between the adapters and the host, and slots; null: a root port for each adapter (docs/pcie.md).",
+        "PCIe switches between the adapters and their host, and slots (docs/pcie.md); null: a root port for each.",
     )
 
     @model_serializer(mode="wrap")

@@ -29,7 +29,6 @@ from hwmodel.results.bottleneck import (
     sighting_of,
 )
 from hwmodel.results.bridge import BridgeResult
-from hwmodel.results.pcie_switch import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
 from hwmodel.results.comparison import ComparedValue, Comparison, Crossing, Curves, LeftOutWay, WayFigures
 from hwmodel.results.explored import Choice, KnobStep, LoadSearch, LoadTrial, SizingResult, TargetFigure
 from hwmodel.results.flow_control import BridgePause, ClassLevel, FlowControlUse, PortPause
@@ -43,6 +42,7 @@ from hwmodel.results.histogram import (
     quantile_bucket,
     summarize_latency,
 )
+from hwmodel.results.pcie_switch import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
 from hwmodel.results.result import (
     AdapterResult,
     Bottleneck,
@@ -80,9 +80,6 @@ __all__ = [
     "Bottleneck",
     "BridgePause",
     "BridgeResult",
-    "PcieSwitchResult",
-    "SwitchLinkUse",
-    "SwitchPortUse",
     "CeilingFigure",
     "Choice",
     "ClassLevel",
@@ -110,6 +107,7 @@ __all__ = [
     "Observation",
     "Pcie",
     "PcieDirection",
+    "PcieSwitchResult",
     "PoolUse",
     "PortPause",
     "PortResult",
@@ -123,6 +121,8 @@ __all__ = [
     "Stalls",
     "Stop",
     "Suspect",
+    "SwitchLinkUse",
+    "SwitchPortUse",
     "SystemResult",
     "TargetFigure",
     "Totals",

@@ -24,10 +24,10 @@ from hwmodel.results.adapter_use import (
     Stalls,
 )
 from hwmodel.results.bridge import OUTSIDE, BridgeResult, missing_port
-from hwmodel.results.pcie_switch import PcieSwitchResult
 from hwmodel.results.counters import FunctionCounters
 from hwmodel.results.flow_control import FlowControlUse
 from hwmodel.results.json_form import Problem, document_of, parse_result, to_plain
+from hwmodel.results.pcie_switch import PcieSwitchResult
 from hwmodel.results.series import Series
 
 SHOWN = 0.0005  # the least change that is not written as 0.0 %

@@ -35,10 +35,8 @@ def take_trees(trees: Any, now_fs: int) -> TreeSnapshot:
     switches = [trees.switch[number] for number in range(int(trees.n_switches))]
     n_ports = sum(int(one.params.n_ports) for one in switches)
     ports = [(int(trees.port[at].n_tlps), int(trees.port[at].n_bytes)) for at in range(n_ports)]
-    return TreeSnapshot(
-        *(np.array([_sums(one[way], now_fs) for one in switches], np.int64) for way in ("up", "down")),
-        np.array(ports, np.int64),
-    )
+    up, down = (np.array([_sums(one[way], now_fs) for one in switches], np.int64) for way in ("up", "down"))
+    return TreeSnapshot(up, down, np.array(ports, np.int64))
 
 
 def _sums(direction: Any, now_fs: int) -> tuple[int, ...]:
@@ -72,9 +70,14 @@ def tree_results(
         behind = settings.behind if one.above is None else switches[one.above].name
         found.append(
             PcieSwitchResult(
-                name=one.name, behind=behind, generation=settings.generation, lanes=settings.lanes, up=up, down=down,
+                name=one.name,
+                behind=behind,
+                generation=settings.generation,
+                lanes=settings.lanes,
+                up=up,
+                down=down,
                 ports=tuple(ports),
-            )  # fmt: skip
+            )
         )
     return tuple(found)
 

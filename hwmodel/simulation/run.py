@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from hwmodel.atomic_file import write_atomically
 from hwmodel.compiled.left_out import left_out
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import Config, as_config, servers_of, switches_of
-from hwmodel.errors import InputError, Interrupted, RunError
+from hwmodel.config import Config, as_config, servers_of
+from hwmodel.errors import Interrupted, RunError
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.results import Result, Sighting, check_balance
 from hwmodel.simulation.closed_form import closed_form_of, limits_of, next_steps
@@ -101,8 +101,6 @@ def simulate(
     """
     config = as_config(config)
     check_taps(config, pcap_hops or {})
-    if trace_path is not None and switches_of(config):
-        raise InputError("--trace: a time line does not show PCIe switches (servers.NAME.tree)")
     scene, progress, n_runs = scene_of(config), progress or silent, n_waiting(config) + 1
     compile_s = have_kernels(entries_of(config))
     offered = partial(with_workloads, scene.first)

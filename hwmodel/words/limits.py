@@ -281,8 +281,8 @@ NO_REFILLS = (
     "then nothing; where their frames do not drop (drop_enable: false) nobody receives anything from then on."
 )
 PCIE_SWITCHES = (
-    "Of PCIe switches the links are counted, not their credits, nor how adapters share a link by their weights: of mixes "
-    "that carry as much one is taken."
+    "Of PCIe switches the links are counted, not their credits, nor how adapters share a link by their weights: of "
+    "mixes that carry as much one is taken."
 )
 RECEIVE_LIMITS = "Not counted: frames that a receive_limit drops."
 CORE_EDGE = (

@@ -132,7 +132,8 @@ def begin_down(nic, pcie, now_fs, queue, is_completion):
     link.is_busy = 1
     link.busy_until_fs = now_fs + busy_fs
     clock.next_at[DOWN_DONE + number] = link.busy_until_fs
-    append(clock, DOWN_ARRIVAL + number, link.busy_until_fs + end.params.flight_fs, keep_slot(pcie.down_arrivals, entry))
+    there_fs = link.busy_until_fs + end.params.flight_fs
+    append(clock, DOWN_ARRIVAL + number, there_fs, keep_slot(pcie.down_arrivals, entry))
     if is_completion:
         note_return(end.left, link.busy_until_fs, entry.data_bytes)
         if entry.is_last:

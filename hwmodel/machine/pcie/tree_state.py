@@ -15,8 +15,8 @@ NO_ONE = -1  # in place of an adapter or a switch below
 # A TLP in a switch: from when it may leave, its bytes on a link, its data, whose it is and where the adapter keeps it.
 HOP = record(*ints("ready_fs", "n_bytes", "data_bytes", "server", "slot"))
 HOPS = record(*ints("head", "tail"), ("ring", HOP, (HOP_CAP,)))
-# `switch`: whose port it is; `server`, `below`: the adapter, or the switch, at it; `weight`: TLPs that it has in a turn.
-# `up`: P and NP. `n_tlps`, `n_bytes`: of what has gone up.
+# `switch`: whose port it is; `server`, `below`: the adapter, or the switch, at it; `weight`: TLPs that it has in a
+# turn. `up`: P and NP. `n_tlps`, `n_bytes`: of what has gone up.
 LOWER_PORT_PARAMS = record(*ints("switch", "server", "below", "weight"))
 LOWER_PORT = record(("params", LOWER_PORT_PARAMS), *ints("n_tlps", "n_bytes"), ("up", HOPS, (2,)))
 DIRECTION_COUNTS = record(*ints("busy_fs", "n_tlps", "n_bytes", "dllps"))

@@ -159,7 +159,10 @@ class LinkWay:
 class Below:
     """An adapter in a slot of a switch: its own link's two directions."""
 
-    def __init__(self, env: simpy.Environment, switch: PcieSwitch, nic: NicParameters, link: tuple[Direction, Direction], weight: int) -> None:  # noqa: E501
+    def __init__(
+        self, env: simpy.Environment, switch: PcieSwitch, nic: NicParameters, link: tuple[Direction, Direction],
+        weight: int,
+    ) -> None:  # fmt: skip
         """Take the adapter's link to the switch."""
         self._env, self._switch, self._nic = env, switch, nic
         self._up, self._down = link
@@ -277,7 +280,9 @@ class Below:
 class RootLink:
     """What a root port does with the link below it."""
 
-    def __init__(self, env: simpy.Environment, switch: PcieSwitch, adapters: Sequence[Below], nic: NicParameters) -> None:
+    def __init__(
+        self, env: simpy.Environment, switch: PcieSwitch, adapters: Sequence[Below], nic: NicParameters
+    ) -> None:
         """Grant the credits of the root port, and send down what stands there."""
         self._env, self._switch, self._adapters = env, switch, adapters
         self.writes = Credits(env, nic.posted_header_credits, nic.posted_data_credits, nic.credit_return_fs)
@@ -289,7 +294,8 @@ class RootLink:
             adapter.joins_root(self)
 
     def _choose(self) -> None:
-        heads = [(*head[:2], at, head[2]) for at, each in enumerate(self._adapters) for head in each.heads(self._env.now)]
+        now_fs = self._env.now
+        heads = [(*head[:2], at, head[2]) for at, each in enumerate(self._adapters) for head in each.heads(now_fs)]
         heads.sort(key=lambda head: head[:3])
         completions = [head for head in heads if head[1]]
         for head in heads:
@@ -310,8 +316,9 @@ class PcieSwitch:
         self.settings = settings
         self._env = env
         self.lower: list[Stand] = []
+        self.above: PcieSwitch | None = None
         self.way_up = LinkWay(env, settings, self._choose_up)
-        self.way_down = LinkWay(env, settings, lambda: self.choose_down())
+        self.way_down = LinkWay(env, settings, self._looks_down)
         self.way_up.opposite, self.way_down.opposite = self.way_down, self.way_up
         self.completions = Credits(env, settings.cplh, settings.cpld, settings.return_fs)
         self.completions.returned = self.way_down.look
@@ -392,7 +399,8 @@ class PcieSwitch:
             below._stands_above.put(hop)
             below.way_down.look_at(hop.ready_fs)
 
-    above: PcieSwitch | None = None
+    def _looks_down(self) -> None:
+        self.choose_down()  # of a root port, where it leads to one
 
     def _choose_down(self) -> None:
         def may_go(hop: Hop) -> bool:
