@@ -21,7 +21,7 @@ def draw_credits(rng: random.Random, most_payload: int) -> dict[str, Any]:
     return {
         "ph": rng.choice((1, 2, 8)), "pd": data * rng.choice((1, 2, 5)), "nph": rng.choice((1, 3, 8)),
         "cplh": rng.choice((1, 2, 8)), "cpld": data * rng.choice((1, 2, 5)),
-        "return": f"{rng.randrange(0, 300000)}ps",
+        "return": f"{rng.choice((0, rng.randrange(300000)))}ps",
     }  # fmt: skip
 
 

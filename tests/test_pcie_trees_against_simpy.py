@@ -10,7 +10,7 @@ import pytest
 from hwmodel.simulation import system_state
 from hwmodel.simulation.pcie_trees import fill_trees
 from tests.drawn_trees import draw_config
-from tests.system_beside_simpy import run_both
+from tests.system_beside_simpy import NS_FS, run_both
 
 SEEDS = [
     *range(8),
@@ -33,13 +33,13 @@ def of_switches(name: str, value: int) -> Callable[[Any], None]:
 
 
 # What is done wrong to the record of switches; some of the seeds show each.
-FAULTS: dict[str, Callable[[Any], None]] = {
+FAULTS: dict[str, Callable[[Any], object]] = {
     "another latency": lambda trees: trees["switch"]["params"]["latency_fs"].__iadd__(1000),
     "cut-through throughout": of_switches("cuts_through", 1),
     "store-and-forward throughout": of_switches("cuts_through", 0),
-    "no propagation": of_switches("flight_fs", 0),
+    "no propagation": lambda trees: (of_switches("flight_fs", 0)(trees), setattr(trees, "ahead_fs", NS_FS)),
     "no weights": lambda trees: trees["port"]["params"]["weight"].fill(1),
-    "credits back at once": of_switches("return_fs", 0),
+    "credits back at once": lambda trees: (of_switches("return_fs", 0)(trees), setattr(trees, "ahead_fs", NS_FS)),
     "no Acks": of_switches("dllp_period", 0),
     "credits without end": lambda trees: trees["switch"]["down"]["credits"]["params"]["headers_limit"].fill(0),
     "a root port that grants all": lambda trees: trees["switch"]["up"]["credits"]["params"]["headers_limit"].fill(0),

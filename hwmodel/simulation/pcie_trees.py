@@ -133,7 +133,11 @@ def _fill_adapters(servers: Any, one: PcieSwitch, parts: Sequence[Server], *, is
 
 
 def _ahead_fs(record: Any, one: PcieSwitch, parts: Sequence[Server]) -> int:
-    """Return how much later than a switch's choice anything of it can come to an adapter or its host."""
+    """Return how much later than a switch's choice anything of it can come to an adapter or its host.
+
+    A TLP comes to the host behind its end and the flight, its credits to the adapter behind its end and their return;
+    one on its way down stands at the link below a flight and the latency after it began.
+    """
     params = record.params
     shortest_fs = min(int(params.duration_fs[_shortest_bytes(parts[at].config)]) for at in one.members)
-    return int(min(shortest_fs, params.latency_fs) + params.flight_fs)
+    return int(min(shortest_fs + min(params.flight_fs, params.return_fs), params.flight_fs + params.latency_fs))
