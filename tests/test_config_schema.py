@@ -251,7 +251,8 @@ def test_the_table_of_attributes_is_right():
         config_from_mapping({}, changes) for changes in (entries, controlling, joined, joined_extenders)
     )
     with_sends = config_from_mapping({}, OF_SENDS)
-    with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}]}]})
+    tree = {"switches": [{"name": "s1"}], "slots": {"x": {"behind": "s1"}}}
+    with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}], "tree": tree}]})
     message = {"from": "vf0", "message": "set_lpe", "max_frame": "1518B", "times": 2, "every": "1us"}
     with_message, with_call = (
         config_from_mapping({"scenario": [{"at": "0ms", **asked}]})
@@ -262,7 +263,7 @@ def test_the_table_of_attributes_is_right():
     with_flow_control = configs_with_flow_control()
     text = re.sub(r"\badapter\b", "a", reference_text())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 150
+    assert len(table) == 153
     for key, attribute in table.items():
         has_extenders = "extenders" in key
         if "flow_control" in key:
@@ -274,7 +275,8 @@ def test_the_table_of_attributes_is_right():
         elif is_of_sends(key) or "virtual_switch" in key:
             held = with_sends if is_of_sends(key) else config_from_mapping({"nic": {"mode": "vswitch"}})
         else:
-            held = with_extenders if has_extenders else with_adapters if "adapters" in key else config
+            of_server = with_adapters if "adapters" in key or "tree" in key else config
+            held = with_extenders if has_extenders else of_server
         written = held.resolved()
         for step, name in zip(re.findall(r"\w+", key), re.findall(r"\w+", attribute), strict=True):
             written = written[int(step)] if isinstance(written, list) else written[step]

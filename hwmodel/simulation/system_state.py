@@ -153,9 +153,10 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     _enter_all(servers, headers, hashes, configs)
     system = _system(servers, len(parts), least_bytes)
     fill_trees(system[0], servers, config, parts, seed)
+    n_threads = n_threads_for(len(parts), n_threads)
     if system[0].trees.n_switches:  # which leave servers little time between two turns
         n_threads = 1
-    threads = ServerThreads(n_threads_for(len(parts), n_threads), system, servers, bridges)
+    threads = ServerThreads(n_threads, system, servers, bridges)
     return SystemState(
         tuple(part.name for part in parts), tuple(configs), servers, bridges, system, ports, topology, stations,
         headers, numbers, threads, switches_of(config),
