@@ -221,6 +221,10 @@ def configs_with_flow_control():
     }
 
 
+TREE = {"switches": [{"name": "s1"}], "slots": {"x": {"behind": "s1"}}}
+OF_ADAPTERS = re.compile("adapters|tree")
+
+
 def test_the_table_of_attributes_is_right():
     entries = {
         "switch.ports": [{"name": "all", "receive_limit": "1Gbps", "credits": {"refill": 9, "max": 99}}],
@@ -251,8 +255,7 @@ def test_the_table_of_attributes_is_right():
         config_from_mapping({}, changes) for changes in (entries, controlling, joined, joined_extenders)
     )
     with_sends = config_from_mapping({}, OF_SENDS)
-    tree = {"switches": [{"name": "s1"}], "slots": {"x": {"behind": "s1"}}}
-    with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}], "tree": tree}]})
+    with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}], "tree": TREE}]})
     message = {"from": "vf0", "message": "set_lpe", "max_frame": "1518B", "times": 2, "every": "1us"}
     with_message, with_call = (
         config_from_mapping({"scenario": [{"at": "0ms", **asked}]})
@@ -275,8 +278,7 @@ def test_the_table_of_attributes_is_right():
         elif is_of_sends(key) or "virtual_switch" in key:
             held = with_sends if is_of_sends(key) else config_from_mapping({"nic": {"mode": "vswitch"}})
         else:
-            of_server = with_adapters if "adapters" in key or "tree" in key else config
-            held = with_extenders if has_extenders else of_server
+            held = with_extenders if has_extenders else with_adapters if OF_ADAPTERS.search(key) else config
         written = held.resolved()
         for step, name in zip(re.findall(r"\w+", key), re.findall(r"\w+", attribute), strict=True):
             written = written[int(step)] if isinstance(written, list) else written[step]
