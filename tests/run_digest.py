@@ -162,6 +162,20 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "bridge": {"announce": True, "buffer": "16KiB"},
         "workload": {"pattern": "uniform", "sizes": [[64, 1], [1000, 1]], "frame_bytes": None, "wire_share": 0.1},
     },
+    "trees": {
+        "servers": [{"name": "a", "adapters": [{"name": "w"}, {"name": "x", "set": {"pcie.propagation": "5ns"}},
+                                               {"name": "y"}, {"name": "z"}],
+                     "tree": {"switches": [
+                         {"name": "s1", "lanes": 2, "credits": {"ph": 4, "pd": 40, "nph": 3, "cplh": 4, "cpld": 32}},
+                         {"name": "s2", "behind": "s1", "lanes": 1, "forwarding": "store_and_forward", "weight": 2,
+                          "propagation": "3ns"}],
+                         "slots": {"w": {"behind": "s1", "weight": 3}, "x": {"behind": "s2"}, "y": {"behind": "s2"},
+                                   "z": {"lanes": 1}}}}],
+        "pcie": {"credits": {"ph": 9, "pd": 48, "nph": 3, "cplh": 6, "cpld": 60}}, "host": {"write_drain": "20Gbps"},
+        "nic": {"vfs": 2}, "driver": {"preset": "dpdk"},
+        "workload": {"pattern": "uniform", "sizes": [[64, 2], [1000, 1]], "frame_bytes": None, "wire_share": 0.1},
+        "run": {"warmup": "4us", "duration": "26us"},
+    },
     "interfaces": {
         "servers": [{"name": "a"}, {"name": "b"}], "nic": {"vfs": 2}, "switch": {"mode": "e_tag"},
         "bridge": {"kind": "controlling"},

@@ -8,7 +8,7 @@ counted low, so that these ceilings are upper bounds: a loaded link holds tags a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -78,6 +78,8 @@ def offered_ceiling(frames_per_s: Fraction, resource: str = "offered_load") -> C
 
 def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceiling]:
     """Name the resources of one component as a system does: with its server's name, or as a port of its bridge."""
+    if system.is_behind_switch(part):  # whose ports grant the credits of its link
+        found = [replace(one, per_frame=ZERO, per_s=ZERO) if one.resource == "pcie.credits" else one for one in found]
     names: dict[str, str] = {}
     for wire in system.wires_of(part) if system.bridges else ():
         own = system.adapter_port(wire)
@@ -100,6 +102,26 @@ def part_costs(system: System, part: int, traffic: Traffic) -> list[Ceiling]:
     return in_system(system, part, found)
 
 
+def switch_ceilings(system: System, transactions: Mapping[int, Sequence[Transaction]]) -> list[Ceiling]:
+    """Give the ceilings of the links above all PCIe switches, up and down, for what adapters do, by their numbers."""
+    found = []
+    for one in system.pcie_switches:
+        link = link_rate_of(one.link_of(system.servers))
+        own = [each for part in one.members for each in transactions.get(part, ())]
+        for ceiling in _directions(own, link):
+            what = f"{ceiling.what}, of PCIe switch {one.name}"
+            found.append(replace(ceiling, resource=ceiling.resource.replace("pcie", one.name), what=what))
+    return found
+
+
+def switch_costs(system: System, part: int, traffic: Traffic) -> list[Ceiling]:
+    """Give what a frame at one component takes of the link above each PCIe switch, in a fixed order."""
+    if not system.pcie_switches:
+        return []
+    transactions = {part: _transactions_at_most(system.config(part), traffic)} if system.is_server(part) else {}
+    return switch_ceilings(system, transactions)
+
+
 def wire_ceilings(system: System, part: int, traffic: Traffic, beside: Sequence[Traffic] = ()) -> list[Ceiling]:
     """Give the ceilings of a component that is a wire alone: to stations outside, or of an extender; up, and down."""
     (wire,) = system.wires_of(part)
@@ -111,8 +133,7 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
 
     Interrupts by a timer are left out: they are no more for more frames.
     """
-    seen = config.for_functions((*traffic.sent, *traffic.received)) or config
-    transactions = transactions_of(config, traffic, ZERO if seen.driver.moderation_fs else None)
+    transactions = _transactions_at_most(config, traffic)
     config, traffic = on_link(config, traffic)
     return [
         *_directions(transactions, link_rate_of(config.pcie)),
@@ -123,6 +144,11 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
         *_pipeline(config, traffic, (), transactions),
         *serial_rx_fetches(config, traffic, ()),
     ]
+
+
+def _transactions_at_most(config: Config, traffic: Traffic) -> Sequence[Transaction]:
+    seen = config.for_functions((*traffic.sent, *traffic.received)) or config
+    return transactions_of(config, traffic, ZERO if seen.driver.moderation_fs else None)
 
 
 def link_ceilings(transactions: Sequence[Transaction], link: LinkRate) -> list[Ceiling]:

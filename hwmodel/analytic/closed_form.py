@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hwmodel.analytic.ceiling import Ceiling, link_bytes_per_frame, lowest, short_name, sum_link_bytes, sum_steps
-from hwmodel.analytic.ceilings import in_system, link_ceilings, offered_ceiling, other_ceilings, wire_ceilings
+from hwmodel.analytic.ceilings import (
+    in_system,
+    link_ceilings,
+    offered_ceiling,
+    other_ceilings,
+    switch_ceilings,
+    wire_ceilings,
+)
 from hwmodel.analytic.contention import carried, carry_most
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.flow_cache import slow_path_notes
@@ -118,8 +125,10 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
     )
     frames_per_s, bits_per_s = _delivered(found.demand, found.rate)
     longest = max(n_bytes for n_bytes, _ in asked.sizes)
-    latency_steps = {} if config.has_virtual_switch else _latency_steps(config, asked)
+    is_direct = not system.pcie_switches  # else what is alone on the way over them is for a run to say
+    latency_steps = _latency_steps(config, asked) if is_direct and not config.has_virtual_switch else {}
     lone = lone_frame_of(config, *asked.first, longest) if asked.first else None
+    has_round_trip = is_direct and not first.has_virtual_switch
     first_read = min(first.pcie.max_read_request_bytes, longest - FCS_BYTES)
     return Limits(
         link_name=", ".join(dict.fromkeys(_switched_by(server.config) for server in system.servers)),
@@ -130,7 +139,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         gbps=float(bits_per_s / BPS_PER_GBPS),
         limited_by=short_name(found.least),
         unloaded_latency_ns=_mean_latency_ns(asked, latency_steps),
-        round_trip_ns=None if first.has_virtual_switch else round_trip_fs(first, first_read) / FS_PER_NS,
+        round_trip_ns=round_trip_fs(first, first_read) / FS_PER_NS if has_round_trip else None,
         frames_per_s=found.rate,
         beside_per_s=sum((one.frames_per_s or ZERO for one in found.demand.beside), ZERO),
         ceilings=found.ceilings,
@@ -236,7 +245,7 @@ def _demands_on(system: System, demand: Demand) -> _Asked:
     found = [_asked_of(system, part, demand, None) for part in parts]
     offered = demand.offered_frames_per_s
     of_load = [] if offered is None else [offered_ceiling(offered, demand.offered_by)]
-    rate = _rate(lowest([*(one for part in found for one in part.ceilings), *of_load]))
+    rate = _rate(lowest([*(one for part in found for one in part.ceilings), *_of_switches(system, found), *of_load]))
     for part in parts[: system.outside]:
         timer_per_s = _timer_interrupts_per_s(system.config(part), demand.at(part))
         if timer_per_s is None:
@@ -246,8 +255,14 @@ def _demands_on(system: System, demand: Demand) -> _Asked:
             timer_per_s *= due_per_s / (due_per_s + timer_per_s)
         if due_per_s > timer_per_s:
             found[part] = _asked_of(system, part, demand, timer_per_s)
-    ceilings = [*(one for part in found for one in part.ceilings), *of_load]
+    ceilings = [*(one for part in found for one in part.ceilings), *_of_switches(system, found), *of_load]
     return _Asked(demand, tuple(tuple(one.transactions) for one in found[: system.outside]), tuple(ceilings))
+
+
+def _of_switches(system: System, found: Sequence[_OfPart]) -> list[Ceiling]:
+    """Give the ceilings of the links above PCIe switches, those that nothing uses left out."""
+    transactions = {part: one.transactions for part, one in enumerate(found[: system.outside])}
+    return [one for one in switch_ceilings(system, transactions) if one.per_frame or one.per_s]
 
 
 def _asked_of(system: System, part: int, demand: Demand, timer_per_s: Fraction | None) -> _OfPart:
@@ -260,7 +275,7 @@ def _asked_of(system: System, part: int, demand: Demand, timer_per_s: Fraction |
     if config.has_virtual_switch:
         limiting = _transactions(*at_adapter(config, own), timer_per_s)
     found = [*link_ceilings(limiting, link_rate_of(config.pcie)), *other_ceilings(config, own, limiting)]
-    return _OfPart(transactions, in_system(system, part, found))
+    return _OfPart(transactions, [one for one in in_system(system, part, found) if one.per_frame or one.per_s])
 
 
 def _transactions(config: Config, demand: Demand, timer_per_s: Fraction | None) -> list[Transaction]:

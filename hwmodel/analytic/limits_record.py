@@ -265,6 +265,8 @@ _ALIKE = Fraction(1, 10**6)
 def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | None) -> tuple[str, ...]:
     """List what is to be said: of the mix, of what drops, of what is left out, of the frame alone."""
     found = [*_mix_notes(demand), *_lost_notes(system, demand), *_bridge_notes(system, demand, least)]
+    if system.pcie_switches:
+        found.append(words.PCIE_SWITCHES)
     if len(system.servers) == 1:
         found += _cache_notes(system.servers[0].config, demand)
     for part, server in enumerate(system.servers):

@@ -12,14 +12,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.routes import UPLINK
-from hwmodel.config import bridges_of, servers_of, stations_in_use
+from hwmodel.config import bridges_of, servers_of, stations_in_use, switches_of
 from hwmodel.config.bridge import OUTSIDE, way_up
 from hwmodel.config.names import is_uplink
 from hwmodel.config.system import port_rate_bps
 from hwmodel.results import at_port
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config, NamedBridge
+    from hwmodel.config import Config, NamedBridge, PcieSwitch
     from hwmodel.config.bridge import Bridge, Extender
     from hwmodel.config.switch import Port, Switch
     from hwmodel.config.system import Server
@@ -40,7 +40,7 @@ class Trunk:
 
 @dataclass(frozen=True)
 class System:
-    """Hold the servers, by number, and the bridges at the other ends of their wires, none where there is none.
+    """Hold the servers, by number, the bridges at the other ends of their wires, and PCIe switches, if there are any.
 
     Behind the servers the stations outside have a number too, where there is a bridge, then all port extenders, each
     with the wire that is its uplink, and then the wires between bridges. So it is with wires, behind those of adapters.
@@ -48,11 +48,12 @@ class System:
 
     servers: tuple[Server, ...]
     bridges: tuple[NamedBridge, ...] = ()
+    pcie_switches: tuple[PcieSwitch, ...] = ()
 
     @classmethod
     def of(cls, config: Config) -> System:
         """Take a configuration apart."""
-        return cls(servers_of(config), bridges_of(config))
+        return cls(servers_of(config), bridges_of(config), switches_of(config))
 
     @property
     def only_bridge(self) -> Bridge | None:
@@ -122,6 +123,10 @@ class System:
                     seen.add(lower)
                     to_do.append(lower)
         return tuple(found)
+
+    def is_behind_switch(self, part: int) -> bool:
+        """Tell whether PCIe switches stand between a server's adapter and its host."""
+        return any(part in one.members for one in self.pcie_switches)
 
     def is_server(self, part: int) -> bool:
         """Tell whether a component is a server, with a configuration of its own."""

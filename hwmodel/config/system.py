@@ -147,8 +147,22 @@ def _servers_of(config: Config) -> tuple[Server, ...]:
     if not config.servers:
         return (Server("", alone),)
     return tuple(
-        Server(name, _changed(alone, name, changes)) for entry in config.servers for name, changes in _parts_of(entry)
+        Server(name, _in_slot(_changed(alone, name, changes), entry, name))
+        for entry in config.servers
+        for name, changes in _parts_of(entry)
     )
+
+
+def _in_slot(config: Config, entry: ServerEntry, name: str) -> Config:
+    """Give an adapter the link that it comes to have in its slot: of the older generation, as wide as the narrower."""
+    slot = entry.tree.slots.get(name.rpartition(".")[2]) if entry.tree else None
+    if slot is None:
+        return config
+    own = config.pcie
+    generation, lanes = min(own.generation, slot.generation or own.generation), min(own.lanes, slot.lanes or own.lanes)
+    if (generation, lanes) == (own.generation, own.lanes):
+        return config
+    return config.model_copy(update={"pcie": own.model_copy(update={"generation": generation, "lanes": lanes})})
 
 
 def entries_of(config: Config, servers: Iterable[Server]) -> tuple[ServerEntry, ...]:
@@ -169,7 +183,7 @@ def _entry_of(entry: ServerEntry, changes: Mapping[str, dict[str, Any]]) -> Serv
             {"name": name, "set": {key: value for key, value in changes[full].items() if _is_of_adapter(key)}}
             for name, full in names.items()
         ],
-    })  # fmt: skip
+    }).model_copy(update={"tree": entry.tree})  # fmt: skip
 
 
 def _is_of_adapter(key: str) -> bool:

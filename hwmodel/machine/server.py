@@ -122,6 +122,7 @@ def fresh_state(n_servers: int = 1, *, in_large_pages: bool = False) -> np.ndarr
 def _begin_rings(nic: Any) -> None:
     for queue in (
         *(link[way][of_class] for link in nic.pcie for way in ("up", "down") for of_class in ("first", "second")),
+        *(link["tree"][of_class] for link in nic.pcie for of_class in ("first", "second")),
         *(nic[name] for name in ("grants", "loopback", "rx_fifo")),
         *(nic.reads[name] for name in ("rx_fetches", "tx_fetches")),
         *(port.mac.fifo for port in nic.port),

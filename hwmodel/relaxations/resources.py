@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.config import bridge_with, bridges_of
+from hwmodel.config import bridge_with, bridges_of, switches_of
 from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.names import is_uplink
 from hwmodel.config.workload import FRAME_RATE
@@ -15,7 +15,7 @@ from hwmodel.rules.pcie_link import NEWEST_GENERATION, most_tags
 from hwmodel.units import format_bytes, format_frequency_hz, format_rate_bps, format_time_fs
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config, Flow, NamedBridge
+    from hwmodel.config import Config, Flow, NamedBridge, Server
 
 # ---- A server: keys of its adapter, link and host ----
 
@@ -353,6 +353,32 @@ def _latencies(bridge: NamedBridge) -> Iterator[Change]:
     times = {f"{key}.latency": settings.latency_fs}
     times |= {f"{key}.extenders.{name}.latency": one.latency_fs for name, one in settings.extenders.items()}
     yield from halved_times(times)
+
+
+def switch_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Change]]]:
+    """Give the link and the latency of each PCIe switch by their names, with what makes them larger, or shorter."""
+    for one in switches_of(config):
+        link, key = one.settings, one.key
+        wider = [lanes for lanes in _LANES if lanes >= FACTOR * link.lanes]
+        larger: list[Change] = []
+        if wider:
+            larger = [(f"{key}.lanes", link.lanes, wider[0])]
+        elif link.generation < NEWEST_GENERATION:
+            larger = [(f"{key}.generation", link.generation, link.generation + 1)]
+        yield (f"{one.name}.up", f"{one.name}.down"), larger
+        yield (f"{one.name}.latency",), list(halved_times({f"{key}.latency": link.latency_fs}))
+
+
+def slot_of(config: Config, server: Server, changes: Iterable[Change]) -> Iterator[Change]:
+    """Make an adapter's slot as wide, or as new, as its link is to be."""
+    host, _, name = server.name.partition(".")
+    tree = next((entry.tree for entry in config.servers if entry.name == host), None)
+    slot = tree.slots.get(name) if tree is not None else None
+    for key, _, new in changes:
+        block, _, what = key.partition(".")
+        before = getattr(slot, what, None) if block == "pcie" and slot is not None else None
+        if before is not None:
+            yield f"servers.{host}.tree.slots.{name}.{what}", before, new
 
 
 # ---- The offered load ----

@@ -201,9 +201,10 @@ def _system_tables(result: Result) -> dict[str, tables.Table | None]:
     ports = port_table(result) if result.bridges else None
     if result.servers:
         queues, waits = server_queue_table(result), server_wait_table(result)
-        return {"adapters": adapter_table(result), "ports": ports, "queues": queues, "waits": waits}
+        of_servers = {"adapters": adapter_table(result), "pcie_switches": tables.pcie_switch_table(result)}
+        return {**of_servers, "ports": ports, "queues": queues, "waits": waits}
     queues, waits = tables.queue_table(result), tables.wait_table(result)
-    return {"adapters": None, "ports": ports, "queues": queues, "waits": waits}
+    return {"adapters": None, "pcie_switches": None, "ports": ports, "queues": queues, "waits": waits}
 
 
 def _picture(result: Result, key: str) -> str:

@@ -24,6 +24,7 @@ from hwmodel.words.bridge_reading import (
     ports_of,
 )
 from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
+from hwmodel.words.pcie_switch_rows import SWITCH_COLUMNS, switch_rows
 from hwmodel.words.quantities import (
     MISSING,
     count_text,
@@ -368,6 +369,12 @@ def adapter_table(result: Result) -> Table:
         rates = (decimals_text(adapter.tx_gbps, 3), decimals_text(adapter.rx_gbps, 3))
         rows.append([printable(adapter.name), *rates, *map(_percent, shares), printable(limit_cell(adapter))])
     return Table(header, rows, texts=(0, 8))
+
+
+def pcie_switch_table(result: Result) -> Table | None:
+    """Return a row for the link above each PCIe switch, None where there is none."""
+    rows = [list(row) for row in switch_rows(result, percent_text)]
+    return Table(SWITCH_COLUMNS, rows, texts=(0, 1, 4)) if rows else None
 
 
 def port_table(result: Result) -> Table:

@@ -51,6 +51,7 @@ from hwmodel.results.histogram import (
     quantile_bucket,
     summarize_latency,
 )
+from hwmodel.results.pcie_switch import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
 from hwmodel.results.result import (
     AdapterResult,
     Bottleneck,
@@ -117,6 +118,7 @@ __all__ = [
     "Observation",
     "Pcie",
     "PcieDirection",
+    "PcieSwitchResult",
     "PoolUse",
     "PortPause",
     "PortResult",
@@ -130,6 +132,8 @@ __all__ = [
     "Stalls",
     "Stop",
     "Suspect",
+    "SwitchLinkUse",
+    "SwitchPortUse",
     "SystemResult",
     "TargetFigure",
     "Totals",

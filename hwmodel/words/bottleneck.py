@@ -311,6 +311,12 @@ def busiest_server(name: str, why: str) -> str:
     return f"Server {name} is the busiest. {why}"
 
 
+def busy_switch_link(name: str, where: str, sharers: Sequence[str], share: float) -> str:
+    """Say how busy the link above a PCIe switch is, and who shares it."""
+    shared = f", which {' and '.join(sharers)} share," if len(sharers) > 1 else ""
+    return f"The link of PCIe switch {name} {where} the host{shared} is busy {percent_text(share)} of the window."
+
+
 def policy_drops(owner: str, n_lost: int, offered: int) -> str:
     """Say what the policy of a bridge or an extender dropped."""
     whose = f"{owner[0].upper()}{owner[1:]}"

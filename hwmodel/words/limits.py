@@ -280,6 +280,10 @@ NO_REFILLS = (
     "Not counted: drivers that post no Rx descriptor again (refill: false) receive what their rings have at the start, "
     "then nothing; where their frames do not drop (drop_enable: false) nobody receives anything from then on."
 )
+PCIE_SWITCHES = (
+    "Of PCIe switches the links are counted, not their credits, nor how adapters share a link by their weights: of "
+    "mixes that carry as much one is taken."
+)
 RECEIVE_LIMITS = "Not counted: frames that a receive_limit drops."
 CORE_EDGE = (
     "A frame alone as configured begins at a clock edge of the switch core; elsewhere its switch part differs by less "

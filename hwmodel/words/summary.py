@@ -23,6 +23,7 @@ from hwmodel.words.datapath_parts import datapath_parts
 from hwmodel.words.flow_cache import flow_cache_sentence
 from hwmodel.words.flow_control import pause_lines, stopped_sentences
 from hwmodel.words.modelled import falling_latency_sentences, is_switched_in_memory
+from hwmodel.words.pcie_switch_rows import SWITCH_COLUMNS, switch_rows
 from hwmodel.words.quantities import (
     MISSING,
     MOST_ROWS,
@@ -126,6 +127,10 @@ def _all_lines(result: Result) -> Iterable[Line]:
     yield Line("")
     if not result.servers:
         yield from _link_lines(result)
+        yield Line("")
+    if result.pcie_switches:
+        yield from table(SWITCH_COLUMNS, switch_rows(result, percent_text), left_columns=(0, 1, 4))
+        yield Line("(up, down: busy share of the window)")
         yield Line("")
     if result.bridges:
         yield from bridge_lines(result)

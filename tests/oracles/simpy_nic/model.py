@@ -55,7 +55,7 @@ class Model:
         self._has_uplink = parameters.virtual_switch is not None and parameters.virtual_switch.n_uplink_rings > 0
         if self._has_uplink:
             self._at_adapter = Current(as_uplink(parameters))
-        self._link = up, down = _link(env, current)
+        self.link = up, down = _link(env, current)
         self._lives = up.lives = down.lives = Lives()
         self.meter = new_meter(env, stop, (up, down))
         self.iommu = Iommu(env, parameters)
@@ -105,10 +105,10 @@ class Model:
     def _passed_by(self, cores: list[Core], chances: Chances) -> tuple[VirtualSwitch | None, Any, Any, Any]:
         """Return what drivers have to do with: the host's virtual switch, if there is one; link, sender, receiver."""
         if self._current.virtual_switch is None:
-            return None, self._link, self.sender, self.receiver
+            return None, self.link, self.sender, self.receiver
         passes = VirtualSwitch(self.env, self._current, self.meter, cores, self.switch.decide)
         if self._has_uplink:
-            at_adapter, parts = self._at_adapter, (self._link, self.sender, self.receiver, passes)
+            at_adapter, parts = self._at_adapter, (self.link, self.sender, self.receiver, passes)
             passes.uplink = self._uplink = Uplink(self.env, at_adapter, chances, self.meter, cores, *parts)
             self.switch.decide = partial(to_other_side, at_adapter.first_port)
         return passes, (passes.notices, passes.kicks), passes.sender, passes.receiver
@@ -157,7 +157,7 @@ class Model:
         self.sender.forget(port)
         self.receiver.forget(port)
         self.arbiter.forget(life)
-        for direction in self._link:
+        for direction in self.link:
             direction.forget(life)
         self.switch.forget(port)
         later(self.env, 0, place(Phase.COMMANDED), self._go_on)

@@ -22,6 +22,7 @@ from .bridge import Passing
 from .commands import check_setup
 from .ledger import Ledger, ServerMeter
 from .parameters import OUTSIDE, BridgeParameters, Server, Setup, SystemArrival, SystemLoad, wires_of
+from .pcie_tree import PcieTreeParameters, plant_tree
 from .ports import ListedSwitch
 from .relay import FCS_BYTES
 from .results import SystemOutcome
@@ -171,7 +172,13 @@ def arrived(copy: Passing, now_fs: int) -> Frame:
 class System:
     """Everything in one environment."""
 
-    def __init__(self, servers: Sequence[Server], bridges: Sequence[BridgeParameters], stop: Stop) -> None:
+    def __init__(
+        self,
+        servers: Sequence[Server],
+        bridges: Sequence[BridgeParameters],
+        stop: Stop,
+        trees: Sequence[PcieTreeParameters] = (),
+    ) -> None:
         """Build everything; nothing has begun."""
         self.env = simpy.Environment()
         self.stop = stop
@@ -182,6 +189,8 @@ class System:
         firsts = accumulate((len(server.wires) for server in servers), initial=0)
         self.attached = [Attached(self, first, server) for first, server in zip(firsts, servers, strict=False)]
         self.outside = Outside(self)
+        links = {each.server.name: (each.server.nic, each.model.link) for each in self.attached}
+        self.pcie_switches = [plant_tree(self.env, tree, links) for tree in trees]
         self._of_station = {
             each.server.station(station_name(port)): (each, station_name(port))
             for each in self.attached
@@ -255,6 +264,11 @@ class System:
                 wire.port_name: each.came_bytes[wire.number] for each in self.attached for wire in each.server.wires
             },
             bridges=self.bridge.outcomes(),
+            pcie_switch_bytes={
+                name: (one.way_up.bytes_sent, one.way_down.bytes_sent)
+                for switches in self.pcie_switches
+                for name, one in switches.items()
+            },
         )
 
     def _server_outcome(self, attached: Attached) -> Outcome:
@@ -267,6 +281,7 @@ def simulate_system(
     load: SystemLoad,
     stop: Stop | None = None,
     changes: Sequence[tuple[int, Setup]] = (),
+    trees: Sequence[PcieTreeParameters] = (),
 ) -> SystemOutcome:
     """Run servers on a bridge, or on several that wires join, and return what was measured.
 
@@ -280,7 +295,7 @@ def simulate_system(
     first = Setup(servers, [bridges] if isinstance(bridges, BridgeParameters) else bridges)
     check_changes(first, changes, check_setup)
     first, commands = split_at_start(first, changes)
-    system = System(*first, stop)
+    system = System(*first, stop, trees)
     system.start(load)
     finished = system.ledger.finished
     run_with_commands(system.env, [(at_fs, partial(system.command, to)) for at_fs, to in commands], finished)

@@ -102,6 +102,8 @@ class SystemOutcome:
     came_bytes: Mapping[str, int]
     """By wire, what has come to its adapter, bytes as on the line."""
     bridges: Mapping[str, BridgeOutcome]
+    pcie_switch_bytes: Mapping[str, tuple[int, int]]
+    """Of TLPs on the link above each PCIe switch, up and down."""
 
     @property
     def bridge(self) -> BridgeOutcome:
