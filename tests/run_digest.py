@@ -168,9 +168,8 @@ CASES: Mapping[str, Mapping[str, Any]] = {
                      "tree": {"switches": [
                          {"name": "s1", "lanes": 2, "credits": {"ph": 4, "pd": 40, "nph": 3, "cplh": 4, "cpld": 32}},
                          {"name": "s2", "behind": "s1", "lanes": 1, "forwarding": "store_and_forward", "weight": 2,
-                          "propagation": "3ns"}],
-                         "slots": {"w": {"behind": "s1", "weight": 3}, "x": {"behind": "s2"}, "y": {"behind": "s2"},
-                                   "z": {"lanes": 1}}}}],
+                          "propagation": "3ns"}], "slots": {"w": {"behind": "s1", "weight": 3}, "z": {"lanes": 1},
+                                                            "x": {"behind": "s2"}, "y": {"behind": "s2"}}}}],
         "pcie": {"credits": {"ph": 9, "pd": 48, "nph": 3, "cplh": 6, "cpld": 60}}, "host": {"write_drain": "20Gbps"},
         "nic": {"vfs": 2}, "driver": {"preset": "dpdk"},
         "workload": {"pattern": "uniform", "sizes": [[64, 2], [1000, 1]], "frame_bytes": None, "wire_share": 0.1},
@@ -320,9 +319,8 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "nic": {"preset": None, "vfs": 2, "rx_buffer": "16KiB", "drop_enable": False,
                 "arbitration": {"classes": [{"percent": 50}, {"percent": 50}]},
                 "flow_control": {"mode": "pfc", "headroom": "5KiB", "quanta": 20, "refresh": 9}},
-        "driver": {"preset": "dpdk"},
         "switch": {"uplink": {"native_vlan": None}, "ports": [{"name": "vf1", "default_priority": 5}]},
-        "bridge": {"announce": True, "buffer": "16KiB", "flow_control": {
+        "driver": {"preset": "dpdk"}, "bridge": {"announce": True, "buffer": "16KiB", "flow_control": {
             "mode": "pfc", "classes": [{"percent": 50}, {"percent": 50}], "quanta": 20, "refresh": 9,
             "headroom": "5KiB"}},
         "workload": {"pattern": "flows", "frame_bytes": 700, "external": {"rate": "1Gbps"},
@@ -332,9 +330,8 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "loads": {
         "nic": {"vfs": 3, "tx_ring": 64, "tx_writeback_batch": 1}, "driver": {"preset": "dpdk"},
         "workload": {
-            "pattern": "flows",
+            "pattern": "flows", "frame_bytes": 300, "arrivals": "on_off", "peak_rate": "40Gbps", "mean_burst": 4,
             "flows": [["vf0", "vf1", "9Gbps"], ["vf0", "uplink"], ["vf1", "vf2", "1Gbps"], ["vf2", "vf0"]], "load": 0,
-            "frame_bytes": 300, "arrivals": "on_off", "peak_rate": "40Gbps", "mean_burst": 4,
             "external": {"rate": "1Gbps", "arrivals": "periodic"},
         },
     },
@@ -360,8 +357,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
             "tuple_filters": [{"source_port": 32768, "queue": 1}],
             "flow_director": {"mode": "signature", "atr": True, "filters": [
                 {"pool": "vf0", "protocol": "tcp", "source": "10.0.0.4", "destination": "10.0.0.3",
-                 "source_port": 5001, "destination_port": 32770, "queue": "drop"},
-            ]},
+                 "source_port": 5001, "destination_port": 32770, "queue": "drop"}]},
         }},
         "host": {"cores": 3}, "driver": {"preset": "dpdk", "pass_time": "50ns"},
         "switch": {"ports": [{"name": "vf0", "cores": [2, 0]}]},
@@ -375,12 +371,9 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "uplink": {
         "nic": {"mode": "vswitch", "vfs": 4, "rx_ring": 64, "tx_ring": 64, "rx_buffer": "8KiB"},
         "host": {"cores": 6, "virtual_switch": {"cores": [4, 1], "frame_time": "700ns", "kick": "200ns"}},
-        "port": {"rate": "2Gbps"},
-        "workload": {
-            "pattern": "uniform", "load": "2Gbps", "frame_bytes": 300, "wire_share": 0.3,
-            "external": {"rate": "1400Mbps", "frame_bytes": 64},
-        },
-        "driver": {"vms": {"pf": {"refill": False}}}, "run": {"duration": "70us"},
+        "driver": {"vms": {"pf": {"refill": False}}}, "run": {"duration": "70us"}, "port": {"rate": "2Gbps"},
+        "workload": {"pattern": "uniform", "load": "2Gbps", "frame_bytes": 300, "wire_share": 0.3,
+                     "external": {"rate": "1400Mbps", "frame_bytes": 64}},
     },
     "flow_cache": {
         "nic": {"mode": "vswitch", "vfs": 4, "rx_ring": 64},

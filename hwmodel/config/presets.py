@@ -256,23 +256,38 @@ _XEON_E5_2630V4 = {
 # warm cache; benches/nfp6000.py), recalled here, not read again. The rest is the calibrated host's, for want of a
 # source: the drain, a write's latency, the cache's miss; of the E5 its jitter too.
 # What a frame takes in virtual switches that others have measured; docs/virtual_switch.md has the points, those that a
-# preset is fitted to and those that it is only compared with. Where nothing is published in frames a second the figures
-# are rules of thumb.
+# preset is fitted to and those that it is only compared with. Zhang: "Comparing the Performance of State-of-the-Art
+# Software Switches for NFV" (CoNEXT 2019), data of the authors' page, one core of a Xeon E5-2690 v3. Emmerich: J. Netw.
+# Syst. Manage. 26 (2018).
 VIRTUAL_SWITCHES: Mapping[str, Mapping[str, Any]] = {
-    "pointer": {"pass_by": "pointer", "frame_time": "400ns"},  # the chapter's 30 Gb/s of 1500 B on one core
-    # Zhang et al., "Comparing the performance of state-of-the-art software switches for NFV" (CoNEXT 2019), data of the
-    # authors' page (github.com/ztz1989/software-switches.github.io), one core of a Xeon E5-2690 v3: 64 B from port to
-    # VM 130.7 ns a frame, from VM to VM 166.7 ns, 1024 B from VM to VM 290.7 ns.
-    "ovs_dpdk": {"frame_time": "87ns", "guest_time": "36ns", "byte_time": "0.129ns"},
-    # Kernel datapath: 1.88 Mpps of 64 B from port to port on one core (Emmerich et al., J. Netw. Syst. Manage. 26,
-    # 2018), 532 ns; vhost 1.552 Mpps to a VM (github.com/chaudron/ovs_perf, kernel section), 644 ns.
-    "ovs_kernel": {"frame_time": "526ns", "guest_time": "644ns", "byte_time": "0.1ns"},
-    # vhost-net to a tap: 0.91 Mpps with batches of one frame, 1.08 with 64 (Linux commit 5503fcecd49f).
-    "linux_bridge_vhost": {"frame_time": "917ns", "batch_time": "176ns", "byte_time": "0.1ns", "batch": 64},
-    # 384,000 copies a second of one context (ESXi 5.0: 16,000 frames a second to 24 VMs before losses), second-hand.
-    "vds": {"frame_time": "2500ns", "byte_time": "0.1ns"},
-    # "3 to 5 Gb/s" of one core without VMQ (Microsoft's documentation): 4 Gb/s at 1518 B, two copies.
-    "hyper_v": {"pass_by": "parent", "frame_time": "2733ns"},
+    "pointer": {
+        "pass_by": "pointer",  # the source chapter
+        "frame_time": "400ns",  # the source chapter's 30 Gb/s of frames of 1500 B on one core
+    },
+    "ovs_dpdk": {
+        "frame_time": "87ns",  # Zhang: 64 B from port to VM 130.7 ns a frame
+        "guest_time": "36ns",  # Zhang: 64 B from VM to VM 166.7 ns, a VM more
+        "byte_time": "0.129ns",  # Zhang: 1024 B from VM to VM 290.7 ns
+    },
+    "ovs_kernel": {
+        "frame_time": "526ns",  # Emmerich: 1.88 Mpps of 64 B from port to port on one core, 532 ns
+        "guest_time": "644ns",  # github.com/chaudron/ovs_perf, kernel datapath: vhost 1.552 Mpps to a VM
+        "byte_time": "0.1ns",  # model's choice, as for any copy
+    },
+    "linux_bridge_vhost": {
+        "frame_time": "917ns",  # Linux commit 5503fcecd49f: vhost to a tap 1.08 Mpps with batches of 64
+        "batch_time": "176ns",  # the same: 0.91 Mpps with batches of one frame
+        "batch": 64,  # the same
+        "byte_time": "0.1ns",  # model's choice, as for any copy
+    },
+    "vds": {
+        "frame_time": "2500ns",  # VMware on ESXi 5.0, second-hand: 384,000 copies a second of one context
+        "byte_time": "0.1ns",  # model's choice, as for any copy
+    },
+    "hyper_v": {
+        "pass_by": "parent",  # Hyper-V's virtual switch runs in the parent partition
+        "frame_time": "2733ns",  # Microsoft: 3 to 5 Gb/s of one core without VMQ; 4 Gb/s at 1518 B, two copies
+    },
 }
 HOSTS: Mapping[str, Values] = {
     "xeon_e5_2630v4": {"host": _XEON_E5_2630V4},

@@ -174,6 +174,7 @@ def _with_virtual_switch(config: Config, passed_by: str) -> Iterator[tuple[str, 
         return
     said = own.model_dump(mode="json", by_alias=True)
     if own.pass_by != passed_by:
+        said |= {"preset": None}  # which is of the other
         del said["byte_time"]
     yield "host.virtual_switch", {**said, "pass_by": passed_by}
 
@@ -215,13 +216,16 @@ def _bytes_of(bytes_: LinkBytes) -> Mapping[str, int]:
     return {each.name: getattr(bytes_, each.name) for each in fields(bytes_)}
 
 
-def _uplink_bytes(config: Config, result: Result) -> float | None:
-    """Return the bytes that a delivered frame of a virtual switch takes on the wire, as a window has them."""
+def _wire_bytes_in_window(config: Config, result: Result) -> float | None:
+    """Return the bytes that a delivered frame takes on an adapter's wires, as a window has them."""
     n_frames = (result.window.vm_frames or 0) + (result.window.wire_frames or 0)
-    busy_s = (
-        sum(result.utilization.get(name, 0.0) for name in WIRES) * (result.window.end_ns - result.window.start_ns) / 1e9
-    )
-    return busy_s * config.port.rate_bps / BITS_PER_BYTE / n_frames if n_frames else None
+    names = [at_port(port, name) for port in config.port.names for name in WIRES]
+    shares, window_s = sum(result.utilization.get(name, 0.0) for name in names), _window_s(result)
+    return shares * window_s * config.port.rate_bps / BITS_PER_BYTE / n_frames if n_frames else None
+
+
+def _window_s(result: Result) -> float:
+    return (result.window.end_ns - result.window.start_ns) / 1e9
 
 
 def _wire_bytes(config: Config, result: Result) -> float | None:
@@ -231,8 +235,9 @@ def _wire_bytes(config: Config, result: Result) -> float | None:
     """
     if result.closed_form is None:
         return None
-    if config.has_virtual_switch:  # what is too much for the uplink is dropped: what is offered is not on the wire
-        return _uplink_bytes(config, result)
+    # What is too much for an uplink is dropped, and what comes at a rate of its own is beside what is offered.
+    if config.has_virtual_switch or (config.workload.external is not None and not isinstance(result, SystemResult)):
+        return _wire_bytes_in_window(config, result)
     rates_bps: dict[str, int] = {}  # of what carries frames out of an adapter, and into it
     for server in servers_of(config):
         names = [f"{server.prefix}{at_port(port, name)}" for port in server.config.port.names for name in WIRES]

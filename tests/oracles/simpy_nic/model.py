@@ -53,13 +53,14 @@ class Model:
         self.env = env = simpy.Environment() if env is None else env
         self._current = current = self._at_adapter = Current(parameters)
         self._has_uplink = parameters.virtual_switch is not None and parameters.virtual_switch.n_uplink_rings > 0
+        seen = as_uplink(parameters) if self._has_uplink else parameters
         if self._has_uplink:
-            self._at_adapter = Current(as_uplink(parameters))
+            self._at_adapter = Current(seen)
         self.link = up, down = _link(env, current)
         self._lives = up.lives = down.lives = Lives()
         self.meter = new_meter(env, stop, (up, down))
         self.iommu = Iommu(env, parameters)
-        chances = Chances(self._at_adapter)
+        chances = Chances(seen)
         memory = HostMemory(env, parameters, chances)
         up.iommu, up.memory = self.iommu, memory
         if parameters.dma_read and parameters.dma_write:
