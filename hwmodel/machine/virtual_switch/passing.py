@@ -86,10 +86,16 @@ def next_frame(nic, now_fs, ring, started_fs):
     return frame
 
 
+@out_of_line
+def pass_frame(nic, now_fs, frame):
+    """Carry out the decision on a frame: in one place, since it is long and is put where it is called."""
+    switch_frame(nic, now_fs, frame)
+
+
 @kernel
 def pass_on(nic, now_fs, ring, started_fs):
     """Pass on the next frame of a guest's ring, on which the core began at `started_fs`."""
-    switch_frame(nic, now_fs, next_frame(nic, now_fs, ring, started_fs))
+    pass_frame(nic, now_fs, next_frame(nic, now_fs, ring, started_fs))
 
 
 @kernel
@@ -106,7 +112,7 @@ def pass_in(nic, now_fs, queue, position, started_fs):
     frame.journey, frame.template, frame.index = slot.journey, journey.template, journey.index
     frame.n_bytes, frame.hash, frame.queue, frame.is_wire = slot.n_bytes, slot.group, NO_RING, 1
     slot.journey = UNMEASURED
-    switch_frame(nic, now_fs, frame)
+    pass_frame(nic, now_fs, frame)
 
 
 @kernel
@@ -163,7 +169,7 @@ def decided_aside(nic, now_fs, ring):
     core = nic.guests.core[switch.flow_cache.params.miss_core[miss_place(switch, ring)]]
     core.turn_left -= 1
     is_over = nic.guests.work[core.first_work].n == 0 or core.turn_left == 0
-    switch_frame(nic, now_fs, take_aside(switch, ring))
+    pass_frame(nic, now_fs, take_aside(switch, ring))
     piece_over(nic, now_fs, core, is_over)
 
 
