@@ -2,6 +2,7 @@
 
     python -m benches.bottleneck                       400 configurations of seed 1, about ten minutes on two cores
     python -m benches.bottleneck --seed 7 --n 100
+    python -m benches.bottleneck --ways --n 50         each in every way that `hwmodel compare` runs it
     python -m benches.bottleneck --quick               a handful: shows that it works, and measures nothing
 
 A case is right where the throughput, what VMs and the wire get together, rises by 2 % or more; for `offered_load`,
@@ -17,8 +18,9 @@ import argparse
 import math
 import multiprocessing
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,7 @@ from hwmodel.analytic import limits
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore import named_together
+from hwmodel.explore.ways import ways_of
 from hwmodel.relaxations import relaxations_of
 from hwmodel.simulation import simulate_on_one_core as simulate
 
@@ -164,9 +167,19 @@ def _has_chance(config: Config) -> bool:
     )
 
 
-def judge_all(seed: int, n: int, run: dict[str, object], jobs: int) -> list[Case]:
-    """Judge `n` configurations of a seed, several at once."""
+def in_each_way(label: str, config: Config) -> Iterator[tuple[str, Config]]:
+    """Give a configuration in each way in which VMs can be connected, with a bridge at its wire if it can have one."""
+    with suppress(InputError):  # of a machine that a bridge does not fit
+        config = config_from_mapping(config.resolved(), {"bridge": {"kind": "controlling"}})
+    for way, one in ways_of(config)[0].items():
+        yield f"{label} {way.name}", one
+
+
+def judge_all(seed: int, n: int, run: dict[str, object], jobs: int, *, of_ways: bool = False) -> list[Case]:
+    """Judge `n` configurations of a seed, several at once; `of_ways`: each in every way that it allows."""
     numbered = [(f"{seed}/{index}", config) for index, config in enumerate(configurations(seed, n, run, draw_wide))]
+    if of_ways:
+        numbered = [one for label, config in numbered for one in in_each_way(label, config)]
     if jobs <= 1:
         return [judge(*each) for each in numbered]
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
@@ -213,13 +226,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--n", type=int, default=400)
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--ways", action="store_true", help="in every way that hwmodel compare runs them")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--details", action="store_true", help="print the configurations that are not right")
     arguments = parser.parse_args(argv)
     if arguments.quick:
-        cases = judge_all(arguments.seed, 4, QUICK_RUN, 1)
+        cases = judge_all(arguments.seed, 1 if arguments.ways else 4, QUICK_RUN, 1, of_ways=arguments.ways)
     else:
-        cases = judge_all(arguments.seed, arguments.n, RUN, arguments.jobs)
+        cases = judge_all(arguments.seed, arguments.n, RUN, arguments.jobs, of_ways=arguments.ways)
     print(report_text(cases, details=arguments.details))
 
 

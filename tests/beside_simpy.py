@@ -178,7 +178,7 @@ def stations_of(config: Config) -> dict[str, Any]:
             (port.number, queue): port.drop_enable[queue % len(port.drop_enable)]
             for port in ports
             if port.drop_enable
-            for queue in range(config.nic.queues_per_vf)
+            for queue in range(64)  # so many an uplink may have, whose driver is the PF's
         },
         "never_refill": frozenset(port.number for port in ports if not config.driver_of(port.name).refill),
         "queue_cores": {

@@ -109,8 +109,8 @@ def relay_of(parameters: BridgeParameters, servers: Sequence[Server]) -> Relay:
     """Return what the only bridge decides by, told of all stations."""
     layout = Layout([parameters], servers)
     relay = Relay(parameters, layout)
-    for number, server in enumerate(servers):
-        relay.introduce(server, number)
+    for number, wire in enumerate(layout.to_servers):
+        relay.introduce(wire, number)
     return relay
 
 

@@ -162,6 +162,19 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "bridge": {"announce": True, "buffer": "16KiB"},
         "workload": {"pattern": "uniform", "sizes": [[64, 1], [1000, 1]], "frame_bytes": None, "wire_share": 0.1},
     },
+    "trees": {
+        "servers": [{"name": "a", "adapters": [{"name": "w"}, {"name": "x", "set": {"pcie.propagation": "5ns"}},
+                                               {"name": "y"}, {"name": "z"}],
+                     "tree": {"switches": [
+                         {"name": "s1", "lanes": 2, "credits": {"ph": 4, "pd": 40, "nph": 3, "cplh": 4, "cpld": 32}},
+                         {"name": "s2", "behind": "s1", "lanes": 1, "forwarding": "store_and_forward", "weight": 2,
+                          "propagation": "3ns"}], "slots": {"w": {"behind": "s1", "weight": 3}, "z": {"lanes": 1},
+                                                            "x": {"behind": "s2"}, "y": {"behind": "s2"}}}}],
+        "pcie": {"credits": {"ph": 9, "pd": 48, "nph": 3, "cplh": 6, "cpld": 60}}, "host": {"write_drain": "20Gbps"},
+        "nic": {"vfs": 2}, "driver": {"preset": "dpdk"},
+        "workload": {"pattern": "uniform", "sizes": [[64, 2], [1000, 1]], "frame_bytes": None, "wire_share": 0.1},
+        "run": {"warmup": "4us", "duration": "26us"},
+    },
     "interfaces": {
         "servers": [{"name": "a"}, {"name": "b"}], "nic": {"vfs": 2}, "switch": {"mode": "e_tag"},
         "bridge": {"kind": "controlling"},
@@ -224,6 +237,24 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "switch": {"ports": [{"name": f"vf{i}", "port_vlan": 101 + i} for i in range(3)]},
         "bridge": {"ports": {"adapter": {"translate": {"101": 10, "102": 10, "103": 11}}}},
         "workload": {"pattern": "uniform", "load": "2Gbps", "frame_bytes": 700, "external": {"rate": "2Gbps"}},
+    },
+    "ports_at_a_bridge": {
+        "port": {"count": 2}, "nic": {"preset": None, "vfs": 4, "rx_buffer": "8KiB"}, "driver": {"preset": "dpdk"},
+        "switch": {"mode": "vepa"},
+        "bridge": {"buffer": "16KiB", "ports": {"p1": {"translate": {"7": 1}}}, "flow_control": {
+            "mode": "pause", "quanta": 30, "refresh": 9, "headroom": "5KiB"}},
+        "workload": {"pattern": "uniform", "load": "3Gbps", "wire_share": 0.2, "frame_bytes": 700,
+                     "external": {"rate": "3Gbps"}},
+    },
+    "ports_at_bridges": {
+        "servers": [{"name": "a"}, {"name": "b", "set": {"port.count": 1, "port.rate": "25Gbps"}}],
+        "port": {"count": 4, "rate": "4Gbps"}, "nic": {"preset": None, "vfs": 4}, "switch": {"mode": "e_tag"},
+        "bridges": [
+            {"name": "left", "kind": "controlling", "extenders": {"fex": {"rate": "7Gbps"}}, "ports": {
+                "a.p0": {"behind": "fex"}, "a.p2": {"behind": "fex"}, "a.p3": {}, "trunk": {"to": "right.trunk"}}},
+            {"name": "right", "kind": "controlling", "ports": {"a.p1": {}, "b": {}, "trunk": {}}},
+        ],
+        "workload": {"pattern": "broadcast", "load": "700Mbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
     },
     "commands": {
         "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},
@@ -288,9 +319,8 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "nic": {"preset": None, "vfs": 2, "rx_buffer": "16KiB", "drop_enable": False,
                 "arbitration": {"classes": [{"percent": 50}, {"percent": 50}]},
                 "flow_control": {"mode": "pfc", "headroom": "5KiB", "quanta": 20, "refresh": 9}},
-        "driver": {"preset": "dpdk"},
         "switch": {"uplink": {"native_vlan": None}, "ports": [{"name": "vf1", "default_priority": 5}]},
-        "bridge": {"announce": True, "buffer": "16KiB", "flow_control": {
+        "driver": {"preset": "dpdk"}, "bridge": {"announce": True, "buffer": "16KiB", "flow_control": {
             "mode": "pfc", "classes": [{"percent": 50}, {"percent": 50}], "quanta": 20, "refresh": 9,
             "headroom": "5KiB"}},
         "workload": {"pattern": "flows", "frame_bytes": 700, "external": {"rate": "1Gbps"},
@@ -300,9 +330,8 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "loads": {
         "nic": {"vfs": 3, "tx_ring": 64, "tx_writeback_batch": 1}, "driver": {"preset": "dpdk"},
         "workload": {
-            "pattern": "flows",
+            "pattern": "flows", "frame_bytes": 300, "arrivals": "on_off", "peak_rate": "40Gbps", "mean_burst": 4,
             "flows": [["vf0", "vf1", "9Gbps"], ["vf0", "uplink"], ["vf1", "vf2", "1Gbps"], ["vf2", "vf0"]], "load": 0,
-            "frame_bytes": 300, "arrivals": "on_off", "peak_rate": "40Gbps", "mean_burst": 4,
             "external": {"rate": "1Gbps", "arrivals": "periodic"},
         },
     },
@@ -328,8 +357,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
             "tuple_filters": [{"source_port": 32768, "queue": 1}],
             "flow_director": {"mode": "signature", "atr": True, "filters": [
                 {"pool": "vf0", "protocol": "tcp", "source": "10.0.0.4", "destination": "10.0.0.3",
-                 "source_port": 5001, "destination_port": 32770, "queue": "drop"},
-            ]},
+                 "source_port": 5001, "destination_port": 32770, "queue": "drop"}]},
         }},
         "host": {"cores": 3}, "driver": {"preset": "dpdk", "pass_time": "50ns"},
         "switch": {"ports": [{"name": "vf0", "cores": [2, 0]}]},
@@ -339,6 +367,21 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "nic": {"mode": "vswitch", "vfs": 4, "rx_ring": 64}, "switch": {"mirrors": [{"to": "vf3", "from": "vf0"}]},
         "host": {"cores": 5, "virtual_switch": {"cores": [4, 1], "batch": 5, "batch_time": "90ns", "kick": "200ns"}},
         "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 300},
+    },
+    "uplink": {
+        "nic": {"mode": "vswitch", "vfs": 4, "rx_ring": 64, "tx_ring": 64, "rx_buffer": "8KiB"},
+        "host": {"cores": 6, "virtual_switch": {"cores": [4, 1], "frame_time": "700ns", "kick": "200ns"}},
+        "driver": {"vms": {"pf": {"refill": False}}}, "run": {"duration": "70us"}, "port": {"rate": "2Gbps"},
+        "workload": {"pattern": "uniform", "load": "2Gbps", "frame_bytes": 300, "wire_share": 0.3,
+                     "external": {"rate": "1400Mbps", "frame_bytes": 64}},
+    },
+    "flow_cache": {
+        "nic": {"mode": "vswitch", "vfs": 4, "rx_ring": 64},
+        "host": {"cores": 6, "virtual_switch": {"cores": [4, 1], "batch": 5, "flow_cache": {
+            "exact_entries": 6, "exact_time": "20ns", "wildcard_entries": 12, "wildcard_match": "connections",
+            "miss_time": "700ns", "miss_cores": [5, 0], "miss_queue": 3}}},
+        "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 300, "connections": 3},
+        "run": {"warmup": "4us", "duration": "60us"},
     },
     "capture_pools": {
         "nic": {"vfs": 2, "queues_per_vf": 2, "steering": {
@@ -396,6 +439,7 @@ CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
         9000: {"port.down": ["p0"]},
         12000: {"switch.ports.vf1.rate_limit": "300Mbps"}, 15000: {},
     },
+    "ports_at_a_bridge": {4000: {"port.down": ["p1"]}, 9000: {"port.down": ["p0"]}, 13000: {}},
     "loads_bridge": {
         6000: {"workload.load": "6Gbps"}, 9000: {"workload.external.rate": "5Gbps"},
         12000: {"workload.load": "saturate"}, 16000: {},

@@ -10,6 +10,7 @@ from hwmodel.config import Config
 from hwmodel.simulation.commands import Change
 from hwmodel.workload import Workload
 from hwmodel.workload.traffic import AliasTable, Source
+from tests.oracles.flow_queues import look, rss_hash
 from tests.oracles.simpy_nic import Choice, SourceLoad, SourceParameters
 
 
@@ -18,7 +19,7 @@ def sources_of(
 ) -> list[SourceParameters]:
     """Translate sources; `numbers`: of stations by their names."""
     headers = {at: ((numbers[one.target],), one.header) for at, one in enumerate(workload.templates)}
-    found = []
+    hashes, found = _hashes_of(config, headers), []
     for at, source in enumerate(workload.sources):
         loads = [(0, _load_of(source))]
         for change in changes:
@@ -27,8 +28,18 @@ def sources_of(
                 loads.append((change.at_fs, then))
         first, *others = (int(word) for word in np.random.SeedSequence([config.run.seed, 1 + at]).generate_state(4))
         tables = (_rows_of(source.target_table), _rows_of(source.size_table))
-        found.append(SourceParameters(numbers[source.port], (first | 1, *others), *tables, headers, loads))
+        found.append(SourceParameters(numbers[source.port], (first | 1, *others), *tables, headers, loads, hashes))
     return found
+
+
+def _hashes_of(config: Config, headers: Mapping[int, tuple[tuple[int, ...], bytes]]) -> dict[int, int]:
+    """Return which entry of the RSS table frames with each header name; without IP they go to the first queue."""
+    rss = None if config.nic.steering is None else config.nic.steering.rss
+    seen = {at: look(header) for at, (_, header) in headers.items()}
+    if rss is None:
+        return {}
+    key = bytes.fromhex(rss.key_digits)
+    return {at: rss_hash(key, one) % rss.entries for at, one in seen.items() if one.version is not None}
 
 
 def _load_of(source: Source) -> SourceLoad:

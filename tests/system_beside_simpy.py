@@ -40,6 +40,7 @@ from tests.oracles.simpy_system import (
     SystemOutcome,
     simulate_system,
 )
+from tests.pcie_trees_for_simpy import trees_of
 from tests.simpy_sources import sources_of
 
 # ---- What both measure of a run, in one form ----
@@ -109,6 +110,8 @@ class Figures:
     bridge: dict[str, int]
     ports: dict[str, dict[str, float]]
     links: dict[str, dict[str, int]]
+    pcie_switches: dict[str, tuple[int, int]]
+    """Bytes of TLPs on the link above each, up and down."""
 
 
 # What the log of journeys has one stamp for, the wait for room in the Rx buffer ending it.
@@ -139,6 +142,7 @@ def engine_figures(run: SystemRun, result: Result) -> Figures:
         bridge=_of_bridges(run, result.bridges),
         ports=_of_ports(run, result.bridges),
         links=_of_links(run),
+        pcie_switches=_of_pcie_switches(run),
     )
 
 
@@ -216,14 +220,26 @@ def _of_ports(run: SystemRun, bridges: Sequence[BridgeResult]) -> dict[str, dict
 
 
 def _of_links(run: SystemRun) -> dict[str, dict[str, int]]:
-    return {
+    assert run.machine.system is not None
+    found = {
         server.name: {
-            "wire bytes out": int(server.nic.port[0].mac.counts.tx_bytes),
-            "wire bytes in": int(server.nic.port[0].mac.counts.rx_bytes),
             "copies delivered": int(server.nic.ledger.counts.copies_delivered),
             "from wire": int(server.nic.ledger.counts.from_wire),
         }
         for server in run.machine.servers
+    }
+    for port in (one for one in run.machine.system.ports if one.server is not None):
+        counts = run.machine.servers[port.server].nic.port[port.adapter_port].mac.counts
+        found[f"wire {port.name}"] = {"out": int(counts.tx_bytes), "in": int(counts.rx_bytes)}
+    return found
+
+
+def _of_pcie_switches(run: SystemRun) -> dict[str, tuple[int, int]]:
+    assert run.machine.system is not None
+    records = run.machine.system.system[0].trees.switch
+    return {
+        each.name: (int(records[each.number].up.counts.n_bytes), int(records[each.number].down.counts.n_bytes))
+        for each in run.machine.system.pcie_switches
     }
 
 
@@ -255,6 +271,7 @@ def oracle_figures(outcome: SystemOutcome) -> Figures:
         bridge=_of_the_models_bridges(outcome),
         ports=_of_the_models_ports(outcome),
         links=_of_the_models_links(outcome),
+        pcie_switches=dict(outcome.pcie_switch_bytes),
     )
 
 
@@ -309,15 +326,22 @@ def _of_the_models_ports(outcome: SystemOutcome) -> dict[str, dict[str, float]]:
 
 def _of_the_models_links(outcome: SystemOutcome) -> dict[str, dict[str, int]]:
     ports = {name: port for bridge in outcome.bridges.values() for name, port in bridge.ports.items()}
-    return {
+    wires = {name: [wire for wire in outcome.came_bytes if is_of(wire, name)] for name in outcome.servers}
+    found = {
         "" if name == "adapter" else name: {
-            "wire bytes out": ports[name].bytes_in,
-            "wire bytes in": ports[name].bytes_out,
             "copies delivered": each.counts.copies_delivered,
-            "from wire": ports[name].frames_out,
+            "from wire": sum(ports[wire].frames_out for wire in wires[name]),
         }
         for name, each in outcome.servers.items()
     }
+    return found | {
+        f"wire {wire}": {"out": ports[wire].bytes_in, "in": n_bytes} for wire, n_bytes in outcome.came_bytes.items()
+    }
+
+
+def is_of(wire: str, server: str) -> bool:
+    """Tell whether a wire, by the name of its port at a bridge, is a server's."""
+    return wire == server or wire.rpartition(".")[0] == ("" if server == "adapter" else server)
 
 
 # ---- Frames, and the run of both ----
@@ -567,7 +591,7 @@ def oracle_outcome(config: Any, frames: Iterable[Frame], stop: Stop, changes: Se
     arrivals = [SystemArrival(each.at_fs, each.sender, each.raw) for each in frames]
     load = SystemLoad(arrivals=arrivals, on_full=config.workload.on_full)
     commands = [(change.at_fs, setup_of(change)) for change in changes]
-    return simulate_system(*setup_of(Change(0, config)), load, stop, commands)
+    return simulate_system(*setup_of(Change(0, config)), load, stop, commands, trees_of(config))
 
 
 def setup_of(change: Change) -> Setup:

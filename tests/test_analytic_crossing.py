@@ -15,7 +15,8 @@ def crossing(changes, to_bytes=1514, from_bytes=1514, ends=(A, B)):
     servers = [{"name": "a"}, {"name": "b", "set": {"port.rate": changes.pop("b.rate", "10Gbps")}}]
     system = System.of(load_config("sriov_10g_gen2x4", {"servers": servers} | changes))
     part, to_part = ends
-    way = Way(1, 1514, wire_bytes=to_bytes, back_bytes=from_bytes, part=part, to_part=to_part)
+    way = Way(1, 1514, wire_bytes=to_bytes, back_bytes=from_bytes, part=part, to_part=to_part,
+              wire=part, to_wire=to_part)  # fmt: skip
     return crossing_of(system, way)
 
 

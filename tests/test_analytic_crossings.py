@@ -52,6 +52,12 @@ TRANSLATED = {**ONE, "switch.ports": IN_VLANS,
               "bridge": {"ports": {"adapter": {"translate": {101 + k: 10 for k in range(4)}}}}}  # fmt: skip
 TRANSLATED_TO_B = {**TWO, "switch.ports": IN_VLANS, "bridge.ports.a.translate": {101: 10},
                    "bridge.ports.b.translate": {104: 10}}  # fmt: skip
+PORTS_AT_BRIDGES = {
+    **ONE,
+    "port.count": 2,
+    "switch.mode": "vepa",
+    "bridge": {"latency": "411ns", "propagation": "53ns"},
+}
 CASES: dict[str, tuple[dict[str, Any], tuple[str, str], int]] = {
     "extenders, down from fex0": (EXTENDED, THERE, 1518),
     "extenders, up": (EXTENDED, ("b.vf3", "a.vf0"), 64),
@@ -96,6 +102,19 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str, str], int]] = {
     "no cut-through to a faster port": (
         {**TWO, **CUT_THROUGH, "servers": [UNLIKE[0], {"name": "b", "set": {"port.rate": "40Gbps"}}]},
         THERE, 1518,
+    ),
+    "to the other port": (PORTS_AT_BRIDGES, BACK, 1518),
+    "to the other port of a VEB": ({**PORTS_AT_BRIDGES, "switch.mode": "veb", **CUT_THROUGH}, ("vf1", "vf0"), 64),
+    "back by its own port": (PORTS_AT_BRIDGES, ("vf1", "vf3"), 1518),
+    "to the other port, E-TAG": ({**PORTS_AT_BRIDGES, **CONTROLLED, "switch.mode": "e_tag"}, BACK, 1518),
+    "core, to the other port, over two bridges": (
+        {**PORTS_AT_BRIDGES, "switch.timing": "core", "bridge": None, "bridges": [
+            {"name": "l", "latency": "100ns", "ports": {"p0": {}, "t": {"to": "r.t", "rate": "25Gbps"}}},
+            {"name": "r", "latency": "300ns", "ports": {"p1": {"propagation": "3ns"}, "t": {}}}]}, BACK, 1518,
+    ),
+    "of several ports to one": (
+        {**TWO, "switch.mode": "vepa", "servers": [
+            {"name": "a", "set": {"port.count": 4, "nic.preset": None}}, UNLIKE[1]]}, ("a.vf2", "b.vf3"), 570,
     ),
     "pipelines": ({**TWO, "nic.max_pps": 3_000_000}, THERE, 64),
     "core": ({**ONE, **CORE}, THERE, 1518),

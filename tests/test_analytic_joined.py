@@ -144,9 +144,9 @@ def _without_tags(self, wire):
 
 
 def _with_the_same_vlan(self, bridge, port, vlan):
-    trunk = self.system.trunk(port.part)
+    trunk = self.system.trunk(port.wire)
     other = self.bridges[trunk.upper if trunk.lower == bridge.number else trunk.lower]
-    return other, (other.port_of(port.part), vlan)
+    return other, (other.port_of(port.wire), vlan)
 
 
 def _here_alone(_entry, _knowing, name, bridge, port, vlan):

@@ -106,7 +106,7 @@ def test_each_server_says_its_own():
 def test_a_frame_alone_that_is_never_taken_is_said_of_its_receiver():
     servers = [{"name": "a"}, {"name": "b", "set": {"nic.rx_writeback_batch": 4, "driver.rx_interrupt_batch": 1}}]
     system = System.of(load_config("sriov_10g_gen2x4", {"servers": servers, "nic.writeback_timeout": None}))
-    way = Way(1, 1514, copies=((1, 1514),), wire_bytes=1514, back_bytes=1514, to_part=1)
+    way = Way(1, 1514, copies=((1, 1514),), wire_bytes=1514, back_bytes=1514, to_part=1, to_wire=1)
     demand = Demand(NOTHING, (), None)
     (note,) = notes_of(system, demand, ceiling(), LoneFrame("a.vf0", "b.vf0", 1518, way, "b.vf0"))
     assert "never taken: 4 descriptors" in note

@@ -16,7 +16,7 @@ def system(**changes):
 
 
 def listed(changes):
-    return [(one.part, one.interface, one.tag_bytes, one.is_hairpin) for one in logical_ports(system(**changes))]
+    return [(one.wire, one.interface, one.tag_bytes, one.is_hairpin) for one in logical_ports(system(**changes))]
 
 
 OUTSIDE = (1, None, 0, False)
@@ -49,7 +49,7 @@ def test_no_default_channel_where_nobody_is_on_it():
 def test_servers_come_in_their_order():
     servers = [{"name": "b", "set": {"switch.mode": "vepa"}}, {"name": "a"}]
     found = logical_ports(system(servers=servers))
-    assert [(one.part, one.is_hairpin) for one in found] == [(0, True), (1, False), (2, False)]
+    assert [(one.wire, one.is_hairpin) for one in found] == [(0, True), (1, False), (2, False)]
 
 
 def test_vlans_are_those_of_the_physical_port():

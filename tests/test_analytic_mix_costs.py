@@ -26,7 +26,7 @@ B_ROWS, OUTSIDE_ROWS, CORE_ROWS = 5, 10, 12
 def costs(**changes):
     of_both = {"servers": [{"name": "a"}, {"name": "b", "set": changes.pop("of_b", {})}]}
     system = System.of(load_config("sriov_10g_gen2x4", {**FAST, **of_both, **changes}))
-    hops = (Onward(Leg(1, LANDS), HALF), Onward(Leg(2, OUT), HALF))
+    hops = (Onward(Leg(1, LANDS), HALF, wire=1), Onward(Leg(2, OUT), HALF, wire=2))
     stream = Offered("", "a.vf0", replace(NOTHING, parts=(SENT, LANDS, OUT)), None, (Leg(0, SENT),), hops)
     demand = Demand(stream.traffic, (), None, ((stream, Fraction(1)),))
     return MixCosts(system, demand)

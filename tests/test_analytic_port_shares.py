@@ -168,7 +168,9 @@ def stream(source, gbps, to=2, with_rate=True, tag_bytes=0, back_tag_bytes=0):
     sent = Leg(PART[source], replace(NOTHING, to_wire=ONE, tag_bytes=Fraction(tag_bytes)))
     back = Leg(to, replace(NOTHING, from_wire=ONE, back_tag_bytes=Fraction(back_tag_bytes)))
     name = "uplink" if source == "uplink" else f"{source}.vf0"
-    offered = Offered(f"{name} to {to}", name, NOTHING, per_s if with_rate else None, (sent,), (Onward(back, ONE),))
+    offered = Offered(
+        f"{name} to {to}", name, NOTHING, per_s if with_rate else None, (sent,), (Onward(back, ONE, wire=to),)
+    )
     return offered, per_s
 
 
@@ -246,7 +248,9 @@ def test_alike_servers_have_one_line_together():
     config = load_config("sriov_10g_gen2x4", {"servers": [{"name": name} for name in "abc"], **FAST_LINK})
     # Of the folded system, with the frames of all three servers: each port gets 12 Gb/s, more than it can send.
     here = Leg(0, replace(NOTHING, to_wire=ONE))
-    alike = Offered("all VMs", "a.vf0", NOTHING, None, (here,), (Onward(Leg(0, replace(NOTHING, from_wire=ONE)), ONE),))
+    alike = Offered(
+        "all VMs", "a.vf0", NOTHING, None, (here,), (Onward(Leg(0, replace(NOTHING, from_wire=ONE)), ONE, wire=0),)
+    )
     rate = 3 * Fraction(12 * 10**9, 8 * 1518)
     (port,) = port_shares(config, System.of(config), Demand(NOTHING, (), None, carried=((alike, rate),), alike=alike))
     assert (port.port, port.law, port.wires) == ("each of bridge.a to bridge.c", "unknown", ())

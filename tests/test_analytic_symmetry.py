@@ -135,7 +135,7 @@ def first_sender():
     own = replace(NOTHING, reads=ONE, copies=THIRD, to_wire=2 * THIRD, sent={"vf0": ONE}, received={"vf1": THIRD})
     arrives = [replace(NOTHING, copies=ONE, from_wire=ONE, received={name: ONE}, rx_rings=frozenset({(name, 0)}))
                for name in ("vf0", "vf1")]  # fmt: skip
-    hops = tuple(Onward(Leg(1, one), THIRD) for one in arrives)
+    hops = tuple(Onward(Leg(1, one), THIRD, wire=1) for one in arrives)
     traffic = replace(NOTHING, first=("s0.vf0", "s0.vf1"))
     return Offered("s0.vf0 to 3 ports", "s0.vf0", traffic, None, (Leg(0, own),), hops)
 
@@ -178,14 +178,14 @@ def test_what_goes_outside_comes_from_each_server():
     two = of_two_servers({"workload.pattern": "to_wire"})
     sent = Leg(0, replace(NOTHING, reads=ONE, to_wire=ONE, sent={"vf0": ONE}))
     out = Leg(2, replace(NOTHING, from_wire=ONE))
-    one = folded_stream(two, Offered("s0.vf0 to uplink", "s0.vf0", NOTHING, None, (sent,), (Onward(out, ONE),)))
+    one = folded_stream(two, Offered("s0.vf0 to uplink", "s0.vf0", NOTHING, None, (sent,), (Onward(out, ONE, wire=2),)))
     # In the folded system the stations outside are number 1.
     assert [hop.leg.part for hop in one.hops] == [1]
     first, second = sent_outside(two, [(one, Fraction(3000))])
     assert [(each.source, rate, each.sent_as[0].part) for each, rate in (first, second)] == [
         ("s0.vf0", 1500, 0), ("s1.vf0", 1500, 1),
     ]  # fmt: skip
-    assert [(hop.leg.part, hop.share) for hop in first[0].hops] == [(2, 1)]
+    assert [(hop.leg.part, hop.wire, hop.share) for hop in first[0].hops] == [(2, 2, 1)]
 
 
 def test_servers_differ_in_addresses_alone():

@@ -47,10 +47,10 @@ def test_a_crossing_is_two_wires_and_the_bridge():
 
 
 def test_logical_ports_by_mode():
-    assert [(one.part, one.interface) for one in logical_ports(System.of(two()))] == [(0, None), (1, None), (2, None)]
+    assert [(one.wire, one.interface) for one in logical_ports(System.of(two()))] == [(0, None), (1, None), (2, None)]
     tagged = logical_ports(System.of(two(**{"switch.mode": "e_tag", "bridge": {"kind": "controlling"}})))
     assert {one.tag_bytes for one in tagged} == {8, 0}
-    assert [one.interface for one in tagged if one.part == 1] == ["pf", "vf0", "vf1", "vf2", "vf3"]
+    assert [one.interface for one in tagged if one.wire == 1] == ["pf", "vf0", "vf1", "vf2", "vf3"]
 
 
 def test_a_path_is_by_the_port_that_is_known_or_by_all():

@@ -1,4 +1,4 @@
-"""The closed form against runs of systems drawn at random: extenders over one and two levels, translated VLANs.
+"""The closed form against runs of systems drawn at random: extenders, translated VLANs, adapters with several ports.
 
 At loads below what there is room for, frames at even steps, each wire bears in a run what the closed form says.
 """
@@ -13,6 +13,7 @@ from hwmodel.analytic import bridge_rules, limits, routes
 from hwmodel.analytic.bridge_rules import BridgeRules
 from hwmodel.analytic.limits_record import Limits
 from hwmodel.config import Config, config_from_mapping
+from hwmodel.config.bridge import wire_names
 from hwmodel.results import Result
 from tests.run_cases import BATCHES_OF_ONE, measured, merged
 
@@ -85,7 +86,38 @@ def translated(seed: int) -> Config:
     )  # fmt: skip
 
 
-DRAWN = {"extended": extended, "translated": translated}
+def with_ports(seed: int) -> Config:
+    """Draw one adapter or two whose Ethernet ports, two or four each, end at one bridge or at its extender."""
+    rng = random.Random(seed)
+    names, n_vms = ["a", "b"] if seed % 2 else [""], 4
+    is_tagged = rng.random() < 0.5
+    servers, ports = [], {"outside": {"rate": "100Gbps"}}
+    for name in names:
+        count = rng.choice([2, 2, 4])
+        own = {"port.count": count, "switch.mode": "vn_tag" if is_tagged else rng.choice(["veb", "vepa"])}
+        for k in range(n_vms):
+            vlan = 101 + k if not is_tagged and rng.random() < 0.3 else 1
+            own[f"switch.ports.vf{k}"] = {
+                "port": f"p{rng.randrange(count)}", "port_vlan": vlan, "vlans": [vlan],
+                "accept": ["broadcast"] if rng.random() < 0.6 else [],
+            }  # fmt: skip
+        servers.append({"name": name, "set": own})
+        for wire in wire_names(name, count):
+            settings = {"behind": rng.choice(["fex", "bridge"])} if is_tagged else {}
+            ports[wire] = settings if is_tagged else {"translate": {101 + k: 1 for k in range(n_vms)}}
+    extenders = {"fex": {"rate": "25Gbps"}} if any(port.get("behind") == "fex" for port in ports.values()) else {}
+    bridge = {"kind": "controlling", "extenders": extenders} if is_tagged else {"announce": True}
+    vms = [f"{name}.vf{k}".lstrip(".") for name in names for k in range(n_vms)]
+    pattern = rng.choice(["flows", "ring", "broadcast", "to_wire"])
+    return config_from_mapping(
+        merged(BASE, {"servers": servers} if names[0] else {}, {
+            "nic": {"preset": None, "vfs": n_vms}, "bridge": bridge | {"ports": ports}, "run": {"duration": "6ms"},
+            "workload": workload_of(rng, vms, pattern),
+        }), {} if names[0] else servers[0]["set"],
+    )  # fmt: skip
+
+
+DRAWN = {"extended": extended, "translated": translated, "ports": with_ports}
 SEEDS = range(1, 8)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benches import cosim, coverage, pcie, scenarios, short_runs, startup, steadiness
+from benches import cosim, coverage, pcie, scenarios, short_runs, startup, steadiness, virtual_switches
 from benches.comparison import Requirement
 from benches.cosim import AXI_MODELS, BATCH, Run
 from benches.fresh_process import Duration, duration, peak_memory_mb
@@ -142,6 +142,10 @@ def steadiness_prints(lines):
     assert re.match(r"2 runs: \d warn, \d warn though all holds, \d miss silently", lines[-1])
 
 
+def virtual_switches_prints(lines):
+    assert lines[0].startswith("| preset | path |") and len(lines) == 2 + len(virtual_switches.POINTS)
+
+
 def systems_prints(lines):
     assert lines[0].startswith("servers")
     assert [line.split()[0] for line in lines[1:]] == ["1", "2"]
@@ -195,6 +199,7 @@ PRINTS = {
     "switch_core": switch_core_prints,
     "systems": systems_prints,
     "validation": validation_prints,
+    "virtual_switches": virtual_switches_prints,
 }
 
 

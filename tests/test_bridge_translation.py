@@ -10,7 +10,7 @@ import pytest
 
 from hwmodel import limits, simulate
 from hwmodel.analytic import ceiling_frames_per_s
-from hwmodel.config import bridges_of, config_from_mapping
+from hwmodel.config import bridges_of, config_from_mapping, servers_of
 from hwmodel.simulation.bridge_ports import comes_in, place_of, ports_of
 from hwmodel.simulation.setting_warnings import silent_stations
 from hwmodel.workload.headers import HeaderBook
@@ -232,7 +232,7 @@ def test_the_closed_form_knows_translated_vlans():
 
 def test_places_of_stations_and_frames():
     config = config_from_mapping(MADE_UP)
-    port, outside = ports_of(bridges_of(config), [("", config)])
+    port, outside = ports_of(bridges_of(config), servers_of(config))
     names = {each.name: each for each in port.logical}
     stations = {station.name: station for station in config.switch.ports}
     assert place_of(stations["vf1"], 102, port) == (names["adapter.vlan102"], 10)

@@ -39,7 +39,7 @@ def test_adapters_of_a_server_share_its_cores_one_for_each_vm():
 
 def test_names_and_places():
     first, second, third = servers_of(load(TWO))
-    assert (first.port, first.host, first.station("vf1"), third.host) == ("a.x", "a", "a.x.vf1", "b")
+    assert (first.wires, first.host, first.station("vf1"), third.host) == (("a.x",), "a", "a.x.vf1", "b")
     assert second.key("pcie.lanes") == "servers.a.adapters.y.set.pcie.lanes"
     assert second.key("host.cores") == "servers.a.set.host.cores" and third.key("nic.vfs") == "servers.b.set.nic.vfs"
     assert list(stations_in_use([first, third])) == ["a.x.vf0", "a.x.vf1", "b.vf0", "b.vf1"]

@@ -77,7 +77,7 @@ def test_a_written_interface_stays():
     ],
 )  # fmt: skip
 def test_wrong_data_count_nothing(bridge):
-    assert interfaces_before({"bridge": bridge}, {"a": 3, "b": 4}) == {"a": 0, "b": 0}
+    assert interfaces_before({"bridge": bridge}, {"a": 3, "b": 4}, {"a": 1, "b": 1}) == {"a": 0, "b": 0}
 
 
 def test_keys_are_set_as_others():

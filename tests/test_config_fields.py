@@ -73,7 +73,8 @@ ONE_WRONG_VALUE = [
     ("pcie: {ecrc: 0}", "c.yaml:1:14: pcie.ecrc: 0 is neither true nor false"),
     # frames and loads
     ("workload: {frame_bytes: 63}",
-     "c.yaml:1:25: workload.frame_bytes: 63 is out of range; a frame with its FCS has 64 to 9728 bytes"),
+     "c.yaml:1:25: workload.frame_bytes: 63 is out of range; a frame with its FCS has 64 to 9728 bytes, a segment that "
+     "a virtual switch passes whole up to 65620"),
     ("workload: {frame_bytes: long}",
      "c.yaml:1:25: workload.frame_bytes: 'long' is not a frame length in bytes; write it like 1518"),
     ("workload: {sizes: [[64, 7], [570]]}",

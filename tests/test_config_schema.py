@@ -221,6 +221,10 @@ def configs_with_flow_control():
     }
 
 
+TREE = {"switches": [{"name": "s1"}], "slots": {"x": {"behind": "s1"}}}
+OF_ADAPTERS = re.compile("adapters|tree")
+
+
 def test_the_table_of_attributes_is_right():
     entries = {
         "switch.ports": [{"name": "all", "receive_limit": "1Gbps", "credits": {"refill": 9, "max": 99}}],
@@ -229,7 +233,7 @@ def test_the_table_of_attributes_is_right():
         "workload.external": {"rate": "1Gbps"}, "servers": [{"name": "a"}], "bridge.policy": [{"action": "deny"}],
         "workload.incast_to": "a.vf0", "switch.mode": "multichannel", "switch.s_channels": {10: "veb"},
         "bridge.ports.a.s_channels": {10: {}}, "host.cache": {"size": "1MiB"}, "nic.dma": {},
-        "driver.vms": {"vf1": {}}, "nic.steering": {"flow_director": {}},
+        "driver.vms": {"vf1": {}}, "nic.steering": {"flow_director": {}}, "host.virtual_switch": {"flow_cache": {}},
         "scenario": [{"at": "0ms", "set": {"pcie.lanes": 8}}],
     }  # fmt: skip
     controlling = {
@@ -251,7 +255,7 @@ def test_the_table_of_attributes_is_right():
         config_from_mapping({}, changes) for changes in (entries, controlling, joined, joined_extenders)
     )
     with_sends = config_from_mapping({}, OF_SENDS)
-    with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}]}]})
+    with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}], "tree": TREE}]})
     message = {"from": "vf0", "message": "set_lpe", "max_frame": "1518B", "times": 2, "every": "1us"}
     with_message, with_call = (
         config_from_mapping({"scenario": [{"at": "0ms", **asked}]})
@@ -262,7 +266,7 @@ def test_the_table_of_attributes_is_right():
     with_flow_control = configs_with_flow_control()
     text = re.sub(r"\badapter\b", "a", reference_text())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 150
+    assert len(table) == 158
     for key, attribute in table.items():
         has_extenders = "extenders" in key
         if "flow_control" in key:
@@ -271,10 +275,10 @@ def test_the_table_of_attributes_is_right():
             held = with_both if has_extenders else with_bridges
         elif key.startswith(("scenario[0].mailbox", "scenario[0].pf", "scenario[0].when")):
             held = {"mailbox": with_message, "pf": with_call, "when": with_condition}[key.split(".")[1]]
-        elif is_of_sends(key) or "virtual_switch" in key:
-            held = with_sends if is_of_sends(key) else config_from_mapping({"nic": {"mode": "vswitch"}})
+        elif is_of_sends(key):
+            held = with_sends
         else:
-            held = with_extenders if has_extenders else with_adapters if "adapters" in key else config
+            held = with_extenders if has_extenders else with_adapters if OF_ADAPTERS.search(key) else config
         written = held.resolved()
         for step, name in zip(re.findall(r"\w+", key), re.findall(r"\w+", attribute), strict=True):
             written = written[int(step)] if isinstance(written, list) else written[step]

@@ -27,7 +27,7 @@ def macs(config: Config) -> list[str]:
 def test_without_servers_there_is_one_without_a_name():
     config = load("nic: {vfs: 2}\nbridge: {}")
     (server,) = servers_of(config)
-    assert (server.name, server.port, server.station("vf1")) == ("", "adapter", "vf1")
+    assert (server.name, server.wires, server.station("vf1")) == ("", ("adapter",), "vf1")
     assert server.config == load("nic: {vfs: 2}")
     assert list(stations_in_use([server])) == ["vf0", "vf1"]
     assert "servers" not in config.resolved()
@@ -253,7 +253,7 @@ REFUSED = [
     ("servers: [{name: a, set: {switch.ports.vf9.weight: 1}}]",
      ["c.yaml:1:27: servers.a.set.switch.ports.vf9.name: there is no vf9; nic.vfs is 8, vf0 to vf7"]),
     ("servers: [{name: a, set: {switch.ports.all: {max_frame: 63B}}}]",
-     ["c.yaml:1:57: servers.a.set.switch.ports.all.max_frame: 63B is out of range; 64B to 9728B"]),
+     ["c.yaml:1:57: servers.a.set.switch.ports.all.max_frame: 63B is out of range; 64B to 65620B"]),
     ("servers: [{name: a, set: {switch.mirrors.3.to: vf1}}]",
      ["c.yaml:1:27: servers.a.set.switch.mirrors: a mapping is not a list; write it like [{to: vf3, from: vf0}]"]),
     ("switch: {mirrors: [{to: vf1, vlan: 1}]}\nservers: [{name: a, set: {switch.mirrors.3.to: vf1}}]",

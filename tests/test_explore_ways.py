@@ -13,9 +13,11 @@ import pytest
 from hwmodel.cli import main
 from hwmodel.config import config_from_mapping, load_config
 from hwmodel.explore import compare
+from hwmodel.explore.policy import forbidden_pairs
+from hwmodel.explore.ways import ways_of
 from hwmodel.results import Comparison
 from hwmodel.simulation import simulate
-from hwmodel.words.comparison_text import WAY_COLUMNS, way_rows
+from hwmodel.words.comparison_text import WAY_COLUMNS, way_remarks, way_rows
 
 HEADLINE = {"run.duration": "4ms", "workload.frame_bytes": 1500, "bridge": None, "switch.mode": "veb"}
 SHORT = {"run.duration": "2ms", "nic.vfs": 4, "nic.tx_ring": 64}
@@ -90,8 +92,57 @@ def test_the_answer_names_the_best_and_what_it_is_better_than() -> None:
     assert re.fullmatch(best, first)
     assert re.match(r"Most for a core: .*, 5\.\d\d Gb/s a core, with .* cores busy\.", second) and "vmdq" not in second
     header, rows = way_rows(compared())
-    assert header == WAY_COLUMNS and [row[0] for row in rows] == list(BY_HAND)
+    assert header == (*WAY_COLUMNS[:-1], "past switch policy", "past bridge policy", WAY_COLUMNS[-1])
+    assert [row[0] for row in rows] == list(BY_HAND)
     assert [row[8] for row in rows] == ["0", "3,076", "3,084", "3,088", "3,092", "0", "0", "0"]
+
+
+def test_policy_acts_where_frames_meet_it() -> None:
+    """The access list is the switch's, which sends all up in the modes with tags; a VEB's frames meet no bridge."""
+    first, *_ = compared().ways[0].forbidden
+    assert (first.forbidden_at, first.from_, first.to) == ("switch", "vf1", "vf3")
+    for each in compared().ways:
+        of_switch, of_bridge = each.forbidden
+        assert (of_bridge.forbidden_at, of_bridge.from_, of_bridge.to) == ("bridge", "vf0", "vf2")
+        for one, is_met in ((of_switch, each.way not in ("vn_tag", "e_tag")), (of_bridge, each.way in BRIDGED)):
+            assert one.offered > 100 and one.in_flight < 16, each.way
+            assert one.delivered == (0 if is_met else one.ended), (each.way, one.forbidden_at)
+            assert one.drops == ({"ACL_DENY": one.ended} if is_met else {})
+    remarks = [*way_remarks(compared())][1:]
+    assert remarks[1] == (
+        "The bridge's policy forbids frames from vf0 to vf2: all came through with sriov_veb, vmdq, vswitch_pointer "
+        "and vswitch_copy, none came through with vepa, s_channel, vn_tag and e_tag."
+    )
+
+
+VLANS = {"switch.ports": [{"name": "vf2", "port_vlan": 7, "vlans": [7]}], "switch.acl": []}
+
+
+@pytest.mark.parametrize(
+    ("changes", "pairs"),
+    [
+        ({}, [("switch", "vf1", "vf3"), ("bridge", "vf0", "vf2")]),
+        ({"switch.acl": [], "bridge.policy": []}, []),
+        (VLANS, [("switch", "vf0", "vf2"), ("bridge", "vf0", "vf2")]),
+        ({**VLANS, "switch.mode": "vepa", "bridge.kind": "learning",
+          "bridge.ports": {"adapter": {"translate": {7: 1}}}}, [("bridge", "vf0", "vf2")]),
+        ({"switch.acl": [{"port": "vf1", "action": "permit"}, {"action": "deny"}]},
+         [("switch", "vf0", "vf1"), ("bridge", "vf0", "vf2")]),
+        ({"switch.acl": [{"port": "pf", "action": "deny"}], "bridge.policy": [{"vlan": 9, "action": "deny"}]}, []),
+        ({"nic.vfs": 2}, []),
+    ],
+    ids=["both", "none", "VLANs", "translated", "first entry", "no VM", "no such VM"],
+)  # fmt: skip
+def test_the_first_pair_that_each_place_forbids(changes: dict[str, Any], pairs: list[tuple[str, str, str]]) -> None:
+    config = load_config("compare_10g", changes)
+    configs, _ = ways_of(config)
+    assert [*forbidden_pairs(config, next(one for way, one in configs.items() if way.name == "vepa"))] == pairs
+
+
+def test_vlans_keep_apart_what_a_switch_forwards_and_not_what_tags_carry() -> None:
+    found = compare(load_config("compare_10g", {**SHORT, **VLANS, "run.duration": "500us"}), jobs=2)
+    delivered = {each.way: each.forbidden[0].delivered for each in found.ways}
+    assert set(delivered.values()) == {0}
 
 
 @pytest.mark.parametrize(
@@ -100,11 +151,11 @@ def test_the_answer_names_the_best_and_what_it_is_better_than() -> None:
         ({"switch": {"mode": "veb"}}, dict.fromkeys(BRIDGED, "bridge is not set")),
         (
             {"bridge": {"kind": "controlling"}, "switch": {"mode": "e_tag"}, "workload": {"wire_share": 0.5}},
-            dict.fromkeys(IN_MEMORY, "no uplink"),
+            {},
         ),
         (
-            {"port": {"count": 2}, "nic": {"vfs": 4}},
-            {**dict.fromkeys(BRIDGED, "not modelled with several ports"), **dict.fromkeys(IN_MEMORY, "port.count")},
+            {"port": {"count": 2}, "nic": {"vfs": 4}, "bridge": {"kind": "controlling"}, "switch": {"mode": "e_tag"}},
+            dict.fromkeys(IN_MEMORY, "port.count"),
         ),
         ({"bridge": {}}, dict.fromkeys(("vn_tag", "e_tag"), "bridge.kind is learning")),
         (
@@ -139,10 +190,12 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().out == compared().summary()
     document = json.loads(path.read_text())
     assert [each["way"] for each in document["ways"]] == list(BY_HAND)
-    assert {"totals", "latency_ns", "cpu_cores", "pcie_bytes_per_frame", "wire_bytes_per_frame", "policy_at",
-            "bottleneck"} <= document["ways"][0].keys()  # fmt: skip
+    assert {"totals", "latency_ns", "cpu_cores", "pcie_bytes_per_frame", "wire_bytes_per_frame",
+            "memory_bytes_per_frame", "policy_at", "forbidden", "bottleneck"} <= document["ways"][0].keys()  # fmt: skip
+    assert document["ways"][0]["forbidden"][1]["from"] == "vf0"
     assert document["left_out"] == [] and "results" not in document
     assert all(f">{way}<" in page.read_text() for way in BY_HAND)
+    assert "The bridge&#39;s policy forbids frames from vf0 to vf2" in page.read_text()
 
 
 def test_bad_input_is_one_line_and_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -178,7 +178,7 @@ def test_a_wire_has_a_capture_at_each_end(tmp_path: Any) -> None:
 
 
 def layout_of(config: Any) -> tuple[list[Any], BridgePorts]:
-    ports = ports_of(bridges_of(config), [(part.name, part.config) for part in servers_of(config)])
+    ports = ports_of(bridges_of(config), servers_of(config))
     logical = [each for port in ports if port.joined is None or port.to for each in port.logical]
     (outside,) = (port for port in ports if port.name == OUTSIDE)
     return ports, BridgePorts(ports, outside, logical)

@@ -111,12 +111,9 @@ BAD = {
         ["switch.ports.vf3.port: vf3 is at p1, which the adapter does not have; port.count is 1, p0 alone"],
     "{port: {count: 2}, switch: {mirrors: [{to: vf1, from: vf0}]}}":
         ["switch.mirrors.0.to: a switch mirrors what passes it, and each port has its own: vf1 is at p1, vf0 is at p0"],
-    "{port: {count: 2}, bridge: {}}":
-        ["port.count: bridge joins adapters with one port each, which is up; an adapter with several stands alone, "
-         "with stations outside at the other ends of its wires"],
     "{port: {count: 2}, workload: {pattern: flows, flows: [[vf0, vf1]]}}":
-        ["workload.flows.0: vf0 is at p0 and vf1 at p1: nothing outside joins the two ports' wires (flows from vf0 to "
-         "p0.uplink and from p1.uplink to vf1 stand for it)"],
+        ["workload.flows.0: vf0 is at p0 and vf1 at p1: nothing outside joins the two ports' wires (bridge: {} does; "
+         "flows from vf0 to p0.uplink and from p1.uplink to vf1 stand for it)"],
     "{port: {count: 2}, workload: {pattern: flows, flows: [[p1.uplink, vf0]]}}":
         ["workload.flows.0: p1.uplink and vf0 are at different ports, p1 and p0, whose wires nothing joins"],
     "{port: {count: 2}, workload: {pattern: flows, flows: [[p3.uplink, vf0]]}}":

@@ -48,7 +48,7 @@ def with_ports(**changes: Any) -> Change:
     def change(before: Setup) -> Setup:
         ports = {**before.bridges[0].ports}
         for each in before.servers:
-            ports[each.port_name] = replace(ports.get(each.port_name, BridgePort()), **changes)
+            ports[each.place] = replace(ports.get(each.place, BridgePort()), **changes)
         rate = {"port_rate_bps": changes["rate_bps"]} if "rate_bps" in changes else {}
         servers = [replace(each, nic=replace(each.nic, **rate)) for each in before.servers]
         return Setup(servers, [replace(before.bridges[0], ports=ports)])

@@ -73,7 +73,7 @@ def test_a_frame_under_way_is_in_the_busy_share_as_far_as_it_is():
         port = window.bridge.port[OUTSIDE]
         port.counts.tx_busy_fs, port.sending = 1800 * NS, 0
         window.bridge.slot[0].crossing.come_fs = END + 400 * NS + int(port.params.propagation_fs)
-        outside = window.nics[A].wire[0].outside
+        outside = window.nics[A].outside
         outside.busy_fs, outside.busy_until_fs = 1300 * NS, END + 300 * NS
         mac = window.nics[B].port[0].mac
         mac.counts.tx_busy_fs, mac.is_sending, window.nics[B].clock.next_at[WIRE] = 900 * NS, 1, END + 400 * NS

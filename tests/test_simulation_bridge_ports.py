@@ -13,7 +13,7 @@ TAGGING = {"vn_tag": "vif", "e_tag": "ecid"}
 def ports(switch=None, bridge=None, **more):
     blocks = {"nic": {"vfs": 2}, "switch": switch or {}, "bridge": bridge or {}, **more}
     config = config_from_mapping(blocks)
-    return ports_of(bridges_of(config), [(part.name, part.config) for part in servers_of(config)])
+    return ports_of(bridges_of(config), servers_of(config))
 
 
 def tagging(mode, **switch):

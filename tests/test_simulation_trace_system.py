@@ -240,12 +240,13 @@ def test_an_arrival_is_decided_on_once_and_one_that_drops_never_is():
     line = {"head": 0, "ring": [{"journey": 7}]}
     crossed = {place: {"came_fs": 0, "decided_fs": 40} for place in (7, 8)}  # as left by frames before
     ledger = {"journeys": {"crossed": crossed}}
-    nic = {"wire": [{"come": come}], "port": [{"mac": {"line": line}}], "ledger": ledger}
+    idle = {"come": {"head": 0, "mask": 3}}
+    nic = {"wire": [idle, {"come": come}], "port": [{"mac": {"line": {}}}, {"mac": {"line": line}}], "ledger": ledger}
     arrivals = Arrivals(nic)
     for number, place in enumerate((7, 8)):
         come["head"], line["ring"][0]["journey"] = number + 1, place
         crossed[place]["came_fs"] = 100 + number
-        assert [one["journey"] for one in arrivals.look(100 + number, OneName())] == [number]
+        assert [(at, one["journey"]) for at, one in arrivals.look(100 + number, OneName())] == [(1, number)]
     assert arrivals.of("outside/0") == (100, None) and arrivals.of("outside/2") is None
     crossed[7]["decided_fs"], crossed[8]["came_fs"] = 130, 0
     assert list(arrivals.look(131, OneName())) == []

@@ -44,7 +44,7 @@ def machine_with(config: Any, sent: list[tuple[str, bytes]]) -> Any:
     for row, (port, raw) in zip(rows, sent, strict=True):
         header = header_of(raw)
         row["octets"][: len(header)] = np.frombuffer(header, np.uint8)
-        row["n_bytes"], row["is_whole"], row["port"] = len(header), is_complete(header), numbers[port]
+        row["n_bytes"], row["is_whole"], row["ingress"] = len(header), is_complete(header), numbers[port]
         row["sender"] = row["target"] = numbers[port]
     assert rows["octets"].shape[1] == HEADER_ROOM
     state[0]["headers"]["template_header"][: len(sent)] = rows

@@ -100,7 +100,7 @@ def what_it_is(run: SystemRun) -> dict[str, Any]:
             log.entry[:MOST_LOGGED] = np.zeros(1, log.entry.dtype)[0]
     for nic in machine.system.servers:
         nic.clock.n_events = 0  # some only look whether a TLP has left
-        for ring in (nic.wire[0].sent, nic.wire[0].come, nic.wire[0].outside.sent):
+        for ring in (nic.wire[0].sent, nic.wire[0].come, nic.outside.sent):
             ring.ring[: int(ring.mask) + 1] = np.zeros(1, ring.ring.dtype)[0]
             ring.head = ring.tail = ring.mask = 0
         nic.clock.next_at[LINE] = nic.clock.rare_at = 0

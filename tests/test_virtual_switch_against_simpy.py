@@ -18,7 +18,9 @@ SEEDS = [
     for seed in range(N_NIGHTLY)
 ]
 SWITCH: Mapping[str, Sequence[Any]] = {
-    "host.virtual_switch.pass_by": ("copy", "pointer"),
+    "host.virtual_switch.pass_by": ("copy", "pointer", "parent"),
+    "host.virtual_switch.guest_time": ("0ns", "61.0009ns"),
+    "host.virtual_switch.memory_rate": (None, "40Gbps", "3Gbps"),
     "host.virtual_switch.frame_time": ("13.0001ns", "97.0003ns", "400ns", "911.0007ns"),
     "host.virtual_switch.byte_time": ("0ns", "0.0503ns", "0.1ns"),
     "host.virtual_switch.batch": (1, 5, 32),
@@ -55,11 +57,13 @@ def draw_passing(seed: int) -> dict[str, Any]:
     """Draw VMs, a switch between them, and what they send."""
     chance = random.Random(f"passing {seed}")
     pattern = chance.choice(("pairs", "ring", "uniform", "uniform", "incast", "broadcast"))
+    n_bytes = chance.choice((64, 333, 1518, 12_000))
+    for_segments = {"nic.rx_ring": 256, "host.buffer_bytes": "2KiB"} if n_bytes > 9728 else {}
     return {
         "nic.mode": "vswitch", "host.cores": 6, "host.iotlb": None, "switch.mirrors": [],
         **some_of(chance, SWITCH, 4), **some_of(chance, VMS, 5), **chance.choice(LOADS),
         "workload.pattern": pattern,
-        "workload.frame_bytes": chance.choice((64, 333, 1518)),
+        "workload.frame_bytes": n_bytes, **for_segments,
         "run.seed": seed, "run.clocks": "exact", "run.warmup": "30us", "run.duration": "200us",
     }  # fmt: skip
 
@@ -76,6 +80,8 @@ def test_a_drawn_switch_takes_the_same_course(tmp_path: Path, seed: int) -> None
         ("host.virtual_switch.batch_time", "1ns"),
         ("host.virtual_switch.byte_time", "0.0501ns"),
         ("host.virtual_switch.kick", "1ns"),
+        ("host.virtual_switch.guest_time", "1ns"),
+        ("host.virtual_switch.memory_rate", "3Gbps"),
         ("host.virtual_switch.cores", [4]),
         ("nic.drop_enable", False),
     ],

@@ -114,8 +114,6 @@ def test_without_a_bridge_the_mode_is_named_that_sends_all_out(mode):
     assert lines[0].startswith("No VM gets anything (0 Gb/s)")
     assert lines[1].startswith(f"With switch.mode {mode} each frame leaves by the wire")
     assert lines[1].endswith("no bridge to send it back (`bridge: {}` adds one).")
-    two_ports = sample_result(totals=totals, window=window, config={**config, "port": {"count": 2}})
-    assert "no bridge to send it back (with several ports none is modelled)." in summary(two_ports)
     outward = {**config, "workload": {"pattern": "to_wire", "load": "saturate"}}
     assert "No VM" not in summary(sample_result(totals=totals, window=window, config=outward))
 

@@ -28,14 +28,14 @@ _ALL_VLANS = frozenset(range(1, 4095))
 
 @dataclass(frozen=True)
 class LogicalPort:
-    """Hold one logical port at the wire of component `part`.
+    """Hold one logical port at a wire, by its number in the system.
 
     `interface`: the station in the modes with a tag for each, the S-channel in mode multichannel, else None.
     `tag_bytes`: of the outer tag of frames on the wire. `vlans`: in the bridge, None for all. `untagged`: those whose
     frames leave without C-TAG. `wire_vlan`: what the only one of `vlans` is on the wire, where it is translated.
     """
 
-    part: int
+    wire: int
     interface: str | int | None
     tag_bytes: int
     is_hairpin: bool
@@ -56,13 +56,13 @@ class LogicalPort:
 def logical_ports(system: System, bridge: int = 0) -> tuple[LogicalPort, ...]:
     """List the logical ports of a bridge, in the order in which it puts copies into queues."""
     own = system.bridges[bridge].settings
-    ends = [part for part in range(system.outside + 1) if system.bridge_at(part) == bridge]
-    found = [one for part in ends for one in _of_part(system, own, part)]
+    ends = [wire for wire in range(system.outside_wire + 1) if system.bridge_at(wire) == bridge]
+    found = [one for wire in ends for one in _of_wire(system, own, wire)]
     # Wires between bridges stand in the order of the ports of the bridge that lists one end first.
     for trunk in sorted(system.trunks, key=lambda one: _place_of(system, one)):
         for number, name in ((trunk.upper, trunk.upper_port), (trunk.lower, trunk.lower_port)):
             if number == bridge:
-                found.append(_plain(system.part_of_trunk(trunk), own.ports[name]))
+                found.append(_plain(system.wire_of_trunk(trunk), own.ports[name]))
     return tuple(found)
 
 
@@ -71,11 +71,11 @@ def _place_of(system: System, trunk: Trunk) -> tuple[int, int]:
     return number, list(system.bridges[number].settings.ports).index(name)
 
 
-def _plain(part: int, port: BridgePort) -> LogicalPort:
+def _plain(wire: int, port: BridgePort) -> LogicalPort:
     """Give a port without interfaces, hairpin and translated VLANs."""
     vlans = None if port.vlans == "all" else frozenset(port.vlans)
     untagged = frozenset(() if port.native_vlan is None else (port.native_vlan,))
-    return LogicalPort(part, None, 0, False, port.native_vlan, vlans, untagged)
+    return LogicalPort(wire, None, 0, False, port.native_vlan, vlans, untagged)
 
 
 def interface_of(mode: ModeName, station: Port) -> str | int | None:
@@ -85,35 +85,35 @@ def interface_of(mode: ModeName, station: Port) -> str | int | None:
     return channel_of(station) if MODES[mode].has_channels else None
 
 
-def _of_part(system: System, bridge: Bridge, part: int) -> Iterator[LogicalPort]:
-    port = bridge.ports[system.port_name(part)]
+def _of_wire(system: System, bridge: Bridge, wire: int) -> Iterator[LogicalPort]:
+    port = bridge.ports[system.port_name(wire)]
     native = port.native_vlan
     vlans = None if port.vlans == "all" else frozenset(port.vlans)
     untagged = frozenset(() if native is None else (native,))
-    if part == system.outside:
-        yield _plain(part, port)
+    if wire == system.outside_wire:
+        yield _plain(wire, port)
         return
-    switch = system.config(part).switch
+    switch = system.switch_at(wire)
     if switch.mode in TAG_MODES:
         for one in switch.ports:
             if one.enabled:
                 yield LogicalPort(
-                    part, one.name, TAG_BYTES[switch.mode], False, one.port_vlan, frozenset(one.vlans),
+                    wire, one.name, TAG_BYTES[switch.mode], False, one.port_vlan, frozenset(one.vlans),
                     frozenset(one.untagged),
                 )  # fmt: skip
     elif MODES[switch.mode].has_channels:
         named = {interface_of(switch.mode, one) for one in switch.ports} & {DEFAULT_S_VID}
         for channel in sorted({*switch.s_channels, *(int(one or 0) for one in named)}):
             tag_bytes = 0 if channel == DEFAULT_S_VID else TAG_BYTES["s"]
-            yield LogicalPort(part, channel, tag_bytes, reflects(port, switch, channel), native, vlans, untagged)
+            yield LogicalPort(wire, channel, tag_bytes, reflects(port, switch, channel), native, vlans, untagged)
     else:
         is_hairpin = reflects(port, switch)
         others = vlans if not port.translate else (_ALL_VLANS if vlans is None else vlans) - frozenset(port.translate)
-        yield LogicalPort(part, None, 0, is_hairpin, native, others, untagged)
+        yield LogicalPort(wire, None, 0, is_hairpin, native, others, untagged)
         for wire_vlan, vlan in sorted(port.translate.items()):
             own = frozenset((vlan,))
             yield LogicalPort(
-                part, None, 0, is_hairpin, native, own, own if wire_vlan == native else frozenset(), wire_vlan
+                wire, None, 0, is_hairpin, native, own, own if wire_vlan == native else frozenset(), wire_vlan
             )
 
 
@@ -121,7 +121,7 @@ def _of_part(system: System, bridge: Bridge, part: int) -> Iterator[LogicalPort]
 
 
 _MADE_UP = EtherType.LOCAL_EXPERIMENT_1
-Stations = Mapping[tuple[int, str], "Port"]  # by component and name
+Stations = Mapping[tuple[int, str], "Port"]  # by server and name
 
 
 @dataclass(frozen=True)
@@ -139,24 +139,24 @@ class BridgeRules:
     """Hold one bridge of a system, by its number.
 
     `known`: addresses, by station and VLAN, with the logical port at which they stand; outside is "uplink".
-    `towards_outside`: the component whose wire leads to the stations outside.
+    `towards_outside`: the wire that leads to the stations outside.
     """
 
     def __init__(self, system: System, number: int, stations: Stations) -> None:
         self._system, self._stations, self.number = system, stations, number
         self.settings = system.bridges[number].settings
         self.ports = logical_ports(system, number)
-        self.trunks = [one for one in self.ports if system.trunk(one.part) is not None]
+        self.trunks = [one for one in self.ports if system.trunk(one.wire) is not None]
         self.known: dict[tuple[str, int], LogicalPort] = {}
-        self.towards_outside = system.towards(number, system.bridge_at(system.outside))
+        self.towards_outside = system.towards(number, system.bridge_at(system.outside_wire))
 
-    def port_of(self, part: int) -> LogicalPort:
+    def port_of(self, wire: int) -> LogicalPort:
         """Give the one logical port at the wire of the stations outside, or to another bridge."""
-        return next(one for one in self.ports if one.part == part)
+        return next(one for one in self.ports if one.wire == wire)
 
-    def is_below(self, part: int) -> bool:
+    def is_below(self, wire: int) -> bool:
         """Tell whether it is at the lower end of a wire between bridges."""
-        trunk = self._system.trunk(part)
+        trunk = self._system.trunk(wire)
         return trunk is not None and trunk.lower == self.number
 
     def entry(self, inside: Inside) -> int | None:
@@ -177,7 +177,7 @@ class BridgeRules:
         )
 
     def ways(self, inside: Inside) -> list[LogicalPort]:
-        """Give the logical ports by which a frame leaves, of those behind a list of interfaces one for each adapter."""
+        """Give the logical ports by which a frame leaves, of those behind a list of interfaces one for each wire."""
         may_go = [one for one in self.ports
                   if one.carries(inside.vlan) and (one != inside.port or one.is_hairpin)]  # fmt: skip
         plain = [one for one in may_go if not isinstance(one.interface, str)]
@@ -186,14 +186,14 @@ class BridgeRules:
             if known is not None:
                 return [known] if known in may_go else []
             if self.settings.kind == "controlling":
-                return [one for one in plain if one.part == self.towards_outside]
+                return [one for one in plain if one.wire == self.towards_outside]
             return plain
         found = list(plain)
-        for root in dict.fromkeys(self._system.root(one.part) for one in self.ports if isinstance(one.interface, str)):
+        for root in dict.fromkeys(self._system.root(one.wire) for one in self.ports if isinstance(one.interface, str)):
             members = self.members(inside, root)
             # One list for all below a port of the bridge, the sender's interface among them: it goes down to there.
             if any(one != inside.port for one in members):
-                found += {one.part: one for one in reversed(members)}.values()
+                found += {one.wire: one for one in reversed(members)}.values()
         return sorted(found, key=self.ports.index)
 
     def members(self, inside: Inside, root: int) -> list[LogicalPort]:
@@ -201,8 +201,8 @@ class BridgeRules:
         return [
             one
             for one in self.ports
-            if isinstance(one.interface, str) and self._system.root(one.part) == root and one.carries(inside.vlan)
-            and accepts(self._stations[one.part, str(one.interface)], inside.target)
+            if isinstance(one.interface, str) and self._system.root(one.wire) == root and one.carries(inside.vlan)
+            and accepts(self._stations[self._system.part_at(one.wire), str(one.interface)], inside.target)
         ]  # fmt: skip
 
     def why_none(self, inside: Inside) -> str:
@@ -220,19 +220,20 @@ class BridgeEntry:
     def __init__(self, system: System, bridges: Sequence[BridgeRules]) -> None:
         self.system, self.bridges = system, bridges
 
-    def bridge_at(self, part: int) -> BridgeRules:
-        """Give the bridge to which a component's wire leads."""
-        return self.bridges[self.system.bridge_at(part)]
+    def bridge_at(self, wire: int) -> BridgeRules:
+        """Give the bridge to which a wire leads."""
+        return self.bridges[self.system.bridge_at(wire)]
 
-    def entered(self, part: int, station: Port, vlan: int) -> tuple[LogicalPort, int] | None:
+    def entered(self, name: str, vlan: int) -> tuple[LogicalPort, int] | None:
         """Give where frames of a station come in that are in one of its VLANs, and their VLAN in the bridge.
 
         None where its port does not carry them.
         """
-        switch = self.system.config(part).switch
+        wire, station = self.system.wire_at(name), self.system.port(name)
+        switch = self.system.switch_at(wire)
         interface = interface_of(switch.mode, station)
-        ports = self.bridge_at(part).ports
-        own = [one for one in ports if (one.part, one.interface) == (part, interface)]
+        ports = self.bridge_at(wire).ports
+        own = [one for one in ports if (one.wire, one.interface) == (wire, interface)]
         is_bare = switch.mode not in TAG_MODES and vlan == switch.uplink.native_vlan
         for one in sorted(own, key=lambda one: one.wire_vlan is None):
             on_wire = one.native_vlan if is_bare else vlan
@@ -244,14 +245,14 @@ class BridgeEntry:
 
     def inside(self, source: str, target: str, route: Route) -> Inside | None:
         """Give a frame as it is in the bridge; None where its port does not carry its VLAN."""
-        part, _ = self.system.place(source)
-        if part == self.system.outside:
-            port = self.bridge_at(part).port_of(part)
+        wire = self.system.wire_at(source)
+        if wire == self.system.outside_wire:
+            port = self.bridge_at(wire).port_of(wire)
             vlan = (port.native_vlan if target in GROUPS else None) or self._vlan_of(target)
             bare = -TAG_BYTES["c"] * (vlan != port.native_vlan)
             return Inside(source, target, port, vlan, bare) if port.carries(vlan) else None
-        switch, station = self.system.config(part).switch, self.system.port(source)
-        entered = self.entered(part, station, station.port_vlan)
+        switch, station = self.system.switch_at(wire), self.system.port(source)
+        entered = self.entered(source, station.port_vlan)
         if entered is None:
             return None
         found, vlan = entered
@@ -265,18 +266,18 @@ class BridgeEntry:
     def _vlan_of(self, target: str) -> int:
         """Give the VLAN in its bridge of a station's untagged frames, for a group those of the first VM."""
         name = self.system.vm_names[0] if target in (*GROUPS, UPLINK) else target
-        part, vlan = self.system.place(name)[0], self.system.port(name).port_vlan
-        ports = self.bridge_at(part).settings.ports
-        return ports[self.system.port_name(part)].translate.get(vlan, vlan)
+        wire, vlan = self.system.wire_at(name), self.system.port(name).port_vlan
+        ports = self.bridge_at(wire).settings.ports
+        return ports[self.system.port_name(wire)].translate.get(vlan, vlan)
 
     def over(
         self, bridge: BridgeRules, port: LogicalPort, vlan: int
     ) -> tuple[BridgeRules, tuple[LogicalPort, int] | None]:
         """Give the bridge at the other end of a wire, with the port by which a frame of a VLAN enters and its VLAN."""
-        trunk = self.system.trunk(port.part)
+        trunk = self.system.trunk(port.wire)
         assert trunk is not None
         other = self.bridges[trunk.upper if trunk.lower == bridge.number else trunk.lower]
-        entered = other.port_of(port.part)
+        entered = other.port_of(port.wire)
         there = entered.native_vlan if vlan in port.untagged else vlan
         return other, (entered, there) if there is not None and entered.carries(there) else None
 
@@ -303,18 +304,20 @@ def learn(entry: BridgeEntry, at_sender: AtSender, flows: Iterable[tuple[str, st
 
 def _know_stations(entry: BridgeEntry, knowing: Collection[int]) -> None:
     """Let some bridges know all stations of the servers, in each VLAN that comes to them."""
-    for part, server in enumerate(entry.system.servers if knowing else ()):
+    for server in entry.system.servers if knowing else ():
         for station in server.config.switch.ports:
+            name = server.station(station.name)
+            at = entry.bridge_at(entry.system.wire_at(name))
             # Where two of its VLANs are one in the bridge the first counts, that of its untagged frames.
             for vlan in sorted(station.vlans, key=lambda vlan: vlan == station.port_vlan):
-                entered = entry.entered(part, station, vlan)
+                entered = entry.entered(name, vlan)
                 if entered is not None:
-                    _know(entry, knowing, server.station(station.name), entry.bridge_at(part), *entered)
+                    _know(entry, knowing, name, at, *entered)
 
 
 def _know_outside(entry: BridgeEntry, knowing: Collection[int]) -> None:
-    at = entry.bridge_at(entry.system.outside)
-    port = at.port_of(entry.system.outside)
+    at = entry.bridge_at(entry.system.outside_wire)
+    port = at.port_of(entry.system.outside_wire)
     in_use = {vlan for bridge in entry.bridges for _, vlan in bridge.known}
     for vlan in range(1, 4095) if len(entry.bridges) == 1 else in_use:
         if port.carries(vlan):
@@ -328,12 +331,13 @@ def _hear(entry: BridgeEntry, at_sender: AtSender, flows: Iterable[tuple[str, st
     """
     system, heard = entry.system, set[str]()
     announced = {bridge.number for bridge in entry.bridges if bridge.settings.announce}
-    for part, server in enumerate(system.servers if announced else ()):
+    for server in system.servers if announced else ():
         for station in server.config.switch.ports:
             name = server.station(station.name)
             inside = entry.inside(name, UPLINK, Route((), True)) if station.enabled else None
             if inside is not None:
-                _know(entry, announced & set(learning), name, entry.bridge_at(part), inside.port, inside.vlan)
+                at = entry.bridge_at(system.wire_at(name))
+                _know(entry, announced & set(learning), name, at, inside.port, inside.vlan)
                 heard |= {name} if len(announced) == len(entry.bridges) else set()
     for source, target in flows:
         if source in heard:
@@ -341,7 +345,7 @@ def _hear(entry: BridgeEntry, at_sender: AtSender, flows: Iterable[tuple[str, st
         route = at_sender(source, target)
         inside = entry.inside(source, target, route) if route.to_wire else None
         if inside is not None:
-            _follow(entry, entry.bridge_at(system.place(source)[0]), inside)
+            _follow(entry, entry.bridge_at(system.wire_at(source)), inside)
             # A VM sends all its frames with one VLAN, by one port; how far they come depends on the target.
             heard |= {source} - {UPLINK} if len(entry.bridges) == 1 else set()
 
@@ -354,7 +358,7 @@ def _follow(entry: BridgeEntry, bridge: BridgeRules, inside: Inside) -> None:
     if number is not None and bridge.settings.policy[number].action == "deny":
         return
     for port in bridge.ways(inside):
-        if entry.system.trunk(port.part) is not None:
+        if entry.system.trunk(port.wire) is not None:
             other, there = entry.over(bridge, port, inside.vlan)
             if there is not None:
                 _follow(entry, other, replace(inside, port=there[0], vlan=there[1]))
@@ -367,7 +371,7 @@ def _know(
     if bridge.number in knowing:
         bridge.known[name, vlan] = port
     for one in bridge.trunks:
-        if one.part != port.part and one.carries(vlan):
+        if one.wire != port.wire and one.carries(vlan):
             other, there = entry.over(bridge, one, vlan)
             if there is not None:
                 _know(entry, knowing, name, other, *there)

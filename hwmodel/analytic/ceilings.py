@@ -8,7 +8,7 @@ counted low, so that these ceilings are upper bounds: a loaded link holds tags a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -28,7 +28,10 @@ from hwmodel.analytic.transactions import (
     taking_s,
     transactions_of,
 )
+from hwmodel.analytic.uplink import at_adapter, on_link
+from hwmodel.analytic.virtual_switch import switching
 from hwmodel.analytic.waiting import with_waits
+from hwmodel.config.names import function_number
 from hwmodel.results import at_port
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -40,20 +43,22 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 _Product = tuple[Fraction, Fraction]
+TO_WIRE, FROM_WIRE = "to_wire", "from_wire"  # frames by one of several ports, among what they take of it
 
 
 def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> list[Ceiling]:
     """List the ceilings beside the two directions of the link, those that nothing uses left out."""
-    traffic, beside = demand.sought, demand.beside
+    cores = [*_drivers(config, demand.sought, demand.beside)]
     if config.has_virtual_switch:
-        found = [*_drivers(config, traffic, beside), *_virtual_switch(config, traffic, beside)]
-        return [ceiling for ceiling in found if ceiling.per_frame or ceiling.per_s]
+        cores += switching(config, demand.sought, demand.beside)
+    config, demand = at_adapter(config, demand)
+    traffic, beside = demand.sought, demand.beside
     found = [
         *tag_ceilings(config, transactions),
         *credit_ceilings(config, transactions),
         *engine_ceilings(config, transactions),
         *_wires(config, traffic, beside),
-        *_drivers(config, traffic, beside),
+        *cores,
         *_pipeline(config, traffic, beside, transactions),
         *_rate_limits(config, traffic),
         *serial_rx_fetches(config, traffic, beside),
@@ -73,7 +78,13 @@ def offered_ceiling(frames_per_s: Fraction, resource: str = "offered_load") -> C
 
 def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceiling]:
     """Name the resources of one component as a system does: with its server's name, or as a port of its bridge."""
-    names = {} if not system.bridges else dict(zip(("wire.tx", "wire.rx"), system.wire_names(part), strict=True))
+    if system.is_behind_switch(part):  # whose ports grant the credits of its link
+        found = [replace(one, per_frame=ZERO, per_s=ZERO) if one.resource == "pcie.credits" else one for one in found]
+    names: dict[str, str] = {}
+    for wire in system.wires_of(part) if system.bridges else ():
+        own = system.adapter_port(wire)
+        ways = (at_port(own[1] if own else "", name) for name in ("wire.tx", "wire.rx"))
+        names |= zip(ways, system.wire_names(wire), strict=True)
     prefix = system.prefix(part) if system.is_server(part) else ""
     is_of_extender = part > system.outside
     if not (names or prefix or is_of_extender):
@@ -91,9 +102,30 @@ def part_costs(system: System, part: int, traffic: Traffic) -> list[Ceiling]:
     return in_system(system, part, found)
 
 
+def switch_ceilings(system: System, transactions: Mapping[int, Sequence[Transaction]]) -> list[Ceiling]:
+    """Give the ceilings of the links above all PCIe switches, up and down, for what adapters do, by their numbers."""
+    found = []
+    for one in system.pcie_switches:
+        link = link_rate_of(one.link_of(system.servers))
+        own = [each for part in one.members for each in transactions.get(part, ())]
+        for ceiling in _directions(own, link):
+            what = f"{ceiling.what}, of PCIe switch {one.name}"
+            found.append(replace(ceiling, resource=ceiling.resource.replace("pcie", one.name), what=what))
+    return found
+
+
+def switch_costs(system: System, part: int, traffic: Traffic) -> list[Ceiling]:
+    """Give what a frame at one component takes of the link above each PCIe switch, in a fixed order."""
+    if not system.pcie_switches:
+        return []
+    transactions = {part: _transactions_at_most(system.config(part), traffic)} if system.is_server(part) else {}
+    return switch_ceilings(system, transactions)
+
+
 def wire_ceilings(system: System, part: int, traffic: Traffic, beside: Sequence[Traffic] = ()) -> list[Ceiling]:
     """Give the ceilings of a component that is a wire alone: to stations outside, or of an extender; up, and down."""
-    return list(_wire(system.rate_bps(part), traffic, beside))
+    (wire,) = system.wires_of(part)
+    return list(_wire(system.rate_bps(wire), traffic, beside))
 
 
 def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
@@ -101,8 +133,8 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
 
     Interrupts by a timer are left out: they are no more for more frames.
     """
-    seen = config.for_functions((*traffic.sent, *traffic.received)) or config
-    transactions = transactions_of(config, traffic, ZERO if seen.driver.moderation_fs else None)
+    transactions = _transactions_at_most(config, traffic)
+    config, traffic = on_link(config, traffic)
     return [
         *_directions(transactions, link_rate_of(config.pcie)),
         *tag_ceilings(config, transactions),
@@ -112,6 +144,11 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
         *_pipeline(config, traffic, (), transactions),
         *serial_rx_fetches(config, traffic, ()),
     ]
+
+
+def _transactions_at_most(config: Config, traffic: Traffic) -> Sequence[Transaction]:
+    seen = config.for_functions((*traffic.sent, *traffic.received)) or config
+    return transactions_of(config, traffic, ZERO if seen.driver.moderation_fs else None)
 
 
 def link_ceilings(transactions: Sequence[Transaction], link: LinkRate) -> list[Ceiling]:
@@ -248,12 +285,21 @@ def _at_port(
 
 
 def taken_at_port(config: Config, port: str, traffic: Traffic) -> dict[str, Fraction]:
-    """Give what frames that pass one of several ports take of its own resources, by their names."""
+    """Give what frames that pass one of several ports take of its own resources, by their names; frames too."""
     sent, received = wire_bytes_of(traffic)
-    found = {"wire.tx": sent, "wire.rx": received}
+    found = {"wire.tx": sent, "wire.rx": received, TO_WIRE: traffic.to_wire, FROM_WIRE: traffic.from_wire}
     if config.switch.timing == "core":
         found["switch.bus"] = bus_words(config, traffic)
     return {at_port(port, name): amount for name, amount in found.items() if amount}
+
+
+def on_wire(traffic: Traffic, port: str = "") -> tuple[_Product, _Product]:
+    """Give the frames on a wire, out and in, each with their bytes; `port`: that of an adapter with several."""
+    sent, received = wire_bytes_of(traffic)
+    if not port:
+        return (traffic.to_wire, sent), (traffic.from_wire, received)
+    at = {name: traffic.at_ports.get(at_port(port, name), ZERO) for name in (TO_WIRE, "wire.tx", FROM_WIRE, "wire.rx")}
+    return (at[TO_WIRE], at["wire.tx"]), (at[FROM_WIRE], at["wire.rx"])
 
 
 def _wire(rate_bps: int, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
@@ -321,7 +367,7 @@ def _shares_of_cores(config: Config, traffic: Traffic, stations: frozenset[str] 
         for station, share in by_station.items():
             if stations is not None and station not in stations:
                 continue
-            of_queues = Counter(config.cores_of_queues(_guest(station)))
+            of_queues = Counter(config.cores_of_queues(function_number(station)))
             for core, n_queues in of_queues.items():
                 found.setdefault(core, ([], []))[side].append(share * Fraction(n_queues, of_queues.total()))
     return {core: (sum_of(sent), sum_of(received)) for core, (sent, received) in found.items()}
@@ -343,36 +389,7 @@ def _work_keys(seen: Iterable[Config]) -> str:
 
 def core_of(config: Config, station: str) -> int:
     """Give the core of a station, or the first of several; where none is said guest f (PF 0, VF K is K + 1) has f."""
-    return config.core_of(_guest(station))
-
-
-def _guest(station: str) -> int:
-    return 0 if station == "pf" else int(station.removeprefix("vf")) + 1
-
-
-def _virtual_switch(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
-    """Give the busiest of the cores that pass frames on in the host's memory; batches are full, rings alike."""
-    own = config.host.virtual_switch
-    assert own is not None, "it is filled in"
-
-    def taken_s(one: Traffic) -> Fraction:
-        a_copy_fs = own.frame_time_fs + sum_of(
-            [share * own.byte_time_fs * (n_bytes - FCS_BYTES) for n_bytes, share in one.sizes]
-        )
-        return (one.written * a_copy_fs + one.reads * Fraction(own.batch_time_fs, own.batch)) / FS_PER_S
-
-    def busiest(one: Traffic) -> Fraction:
-        of_cores, n_queues = dict[int, Fraction](), config.nic.queues_per_vf
-        for station, share in one.sent.items():
-            for queue in range(n_queues):
-                core = own.cores[(_guest(station) * n_queues + queue) % len(own.cores)]
-                of_cores[core] = of_cores.get(core, ZERO) + share / n_queues
-        total = sum_of([*of_cores.values()])
-        return max(of_cores.values()) / total if total else ZERO
-
-    per_s = sum((busiest(one) * taken_s(one) * (one.frames_per_s or 0) for one in beside), ZERO)
-    what = f"core of the virtual switch, {'frame_time, byte_time' if own.byte_time_fs else 'frame_time'}"
-    yield Ceiling("vswitch", what, "s", Fraction(1), busiest(traffic) * taken_s(traffic), per_s)
+    return config.core_of(function_number(station))
 
 
 def _pipeline(

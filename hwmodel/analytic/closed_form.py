@@ -16,9 +16,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hwmodel.analytic.ceiling import Ceiling, link_bytes_per_frame, lowest, short_name, sum_link_bytes, sum_steps
-from hwmodel.analytic.ceilings import in_system, link_ceilings, offered_ceiling, other_ceilings, wire_ceilings
+from hwmodel.analytic.ceilings import (
+    in_system,
+    link_ceilings,
+    offered_ceiling,
+    other_ceilings,
+    switch_ceilings,
+    wire_ceilings,
+)
 from hwmodel.analytic.contention import carried, carry_most
 from hwmodel.analytic.demand import demand_of
+from hwmodel.analytic.flow_cache import slow_path_notes
+from hwmodel.analytic.host_memory import memory_bytes
 from hwmodel.analytic.latency import LatencyStep, frame_latency_steps, round_trip_fs
 from hwmodel.analytic.limits_record import Details, Limits, hops_of, notes_of, server_limits
 from hwmodel.analytic.lone_frame import LoneFrame, Way, lone_frame_of
@@ -36,6 +45,8 @@ from hwmodel.analytic.transactions import (
     Transaction,
     transactions_of,
 )
+from hwmodel.analytic.uplink import at_adapter, switch_of
+from hwmodel.analytic.virtual_switch import admitted
 from hwmodel.config import Config, as_config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -104,17 +115,20 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
     if _is_share_of_ceiling(config, demand):
         share = Fraction(repr(config.workload.load.share))
         demand = replace(demand, offered_frames_per_s=share * _ceiling_of(system, demand))
+    first = system.config(0)
+    demand = admitted(first, demand)
     asked = demand.sought
     found, mix = _with_its_mix(system, demand)
-    first = system.config(0)
     up, down = (
         link_bytes_per_frame(found.transactions[0], link_rate_of(first.pcie), direction, found.rate)
         for direction in DIRECTIONS
     )
     frames_per_s, bits_per_s = _delivered(found.demand, found.rate)
     longest = max(n_bytes for n_bytes, _ in asked.sizes)
-    latency_steps = {} if config.has_virtual_switch else _latency_steps(config, asked)
+    is_direct = not system.pcie_switches  # else what is alone on the way over them is for a run to say
+    latency_steps = _latency_steps(config, asked) if is_direct and not config.has_virtual_switch else {}
     lone = lone_frame_of(config, *asked.first, longest) if asked.first else None
+    has_round_trip = is_direct and not first.has_virtual_switch
     first_read = min(first.pcie.max_read_request_bytes, longest - FCS_BYTES)
     return Limits(
         link_name=", ".join(dict.fromkeys(_switched_by(server.config) for server in system.servers)),
@@ -125,7 +139,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         gbps=float(bits_per_s / BPS_PER_GBPS),
         limited_by=short_name(found.least),
         unloaded_latency_ns=_mean_latency_ns(asked, latency_steps),
-        round_trip_ns=None if first.has_virtual_switch else round_trip_fs(first, first_read) / FS_PER_NS,
+        round_trip_ns=round_trip_fs(first, first_read) / FS_PER_NS if has_round_trip else None,
         frames_per_s=found.rate,
         beside_per_s=sum((one.frames_per_s or ZERO for one in found.demand.beside), ZERO),
         ceilings=found.ceilings,
@@ -157,7 +171,9 @@ def _details(
             *notes_of(system, found.demand, found.least, lone),
             *_of_doorbells(system, found),
             *_of_inline_doorbells(config, found),
+            *slow_path_notes(config, found.rate),
         ),
+        memory_bytes=memory_bytes(system, found.demand, found.transactions, found.rate),
     )
 
 
@@ -165,23 +181,26 @@ def _why_over_the_wire(config: Config, system: System, found: _Asked) -> Iterato
     """Say what it costs that frames between VMs of the only server leave by its wire and come back, if that limits."""
     ends = found.demand.sought.first_inside
     limit = found.least.resource
-    wires = {name: part for part in (0, *system.above(0)) for name in system.wire_names(part)} if system.bridges else {}
+    wires: dict[str, int] = {}
+    for own in system.wires_of(0) if system.bridges else ():
+        wires |= {name: wire for wire in (own, *system.above(own)) for name in system.wire_names(wire)}
     is_of_wire = limit in wires
     if system.only_bridge is None or len(system.servers) > 1 or ends is None or not is_of_wire:
         return
     path = Paths(system, None).path(*ends)
-    if path.route.stations or not any(hop.part == path.part for hop in path.hops):
+    if path.route.stations or not any(hop.wire == path.wire for hop in path.hops):
         return
-    port = "" if wires[limit] == 0 else system.port_name(wires[limit])
+    port = "" if wires[limit] < system.outside_wire else system.port_name(wires[limit])
+    n_ports = config.port.count
     gbps = float(system.rate_bps(wires[limit]) / BPS_PER_GBPS)
     if MODES[config.switch.mode].kind == "veb":
-        yield words.over_the_wire_by_vlan(port, gbps)
+        yield words.over_the_wire_by_vlan(port, gbps, n_ports)
         return
     try:
         inside = limits(config_from_mapping(config.resolved(), {"switch.mode": "veb", "bridge": None}))
     except InputError:  # what is configured for stations of this mode does not hold in that one
         inside = None
-    yield words.over_the_wire_by_mode(config.switch.mode, port, gbps, inside)
+    yield words.over_the_wire_by_mode(config.switch.mode, port, gbps, n_ports, inside)
 
 
 def ceiling_frames_per_s(config: Config) -> Fraction | None:
@@ -226,7 +245,7 @@ def _demands_on(system: System, demand: Demand) -> _Asked:
     found = [_asked_of(system, part, demand, None) for part in parts]
     offered = demand.offered_frames_per_s
     of_load = [] if offered is None else [offered_ceiling(offered, demand.offered_by)]
-    rate = _rate(lowest([*(one for part in found for one in part.ceilings), *of_load]))
+    rate = _rate(lowest([*(one for part in found for one in part.ceilings), *_of_switches(system, found), *of_load]))
     for part in parts[: system.outside]:
         timer_per_s = _timer_interrupts_per_s(system.config(part), demand.at(part))
         if timer_per_s is None:
@@ -236,8 +255,14 @@ def _demands_on(system: System, demand: Demand) -> _Asked:
             timer_per_s *= due_per_s / (due_per_s + timer_per_s)
         if due_per_s > timer_per_s:
             found[part] = _asked_of(system, part, demand, timer_per_s)
-    ceilings = [*(one for part in found for one in part.ceilings), *of_load]
+    ceilings = [*(one for part in found for one in part.ceilings), *_of_switches(system, found), *of_load]
     return _Asked(demand, tuple(tuple(one.transactions) for one in found[: system.outside]), tuple(ceilings))
+
+
+def _of_switches(system: System, found: Sequence[_OfPart]) -> list[Ceiling]:
+    """Give the ceilings of the links above PCIe switches, those that nothing uses left out."""
+    transactions = {part: one.transactions for part, one in enumerate(found[: system.outside])}
+    return [one for one in switch_ceilings(system, transactions) if one.per_frame or one.per_s]
 
 
 def _asked_of(system: System, part: int, demand: Demand, timer_per_s: Fraction | None) -> _OfPart:
@@ -245,12 +270,20 @@ def _asked_of(system: System, part: int, demand: Demand, timer_per_s: Fraction |
     if not system.is_server(part):
         ports = wire_ceilings(system, part, own.sought, own.beside)
         return _OfPart((), [one for one in in_system(system, part, ports) if one.per_frame or one.per_s])
-    config, beside_timer = system.config(part), None if timer_per_s is None else ZERO
-    transactions = list(transactions_of(config, own.sought, timer_per_s))
-    for one in own.beside:
-        transactions += transactions_of(config, one, beside_timer)
-    found = [*link_ceilings(transactions, link_rate_of(config.pcie)), *other_ceilings(config, own, transactions)]
-    return _OfPart(transactions, in_system(system, part, found))
+    config = system.config(part)
+    transactions = limiting = _transactions(config, own, timer_per_s)
+    if config.has_virtual_switch:
+        limiting = _transactions(*at_adapter(config, own), timer_per_s)
+    found = [*link_ceilings(limiting, link_rate_of(config.pcie)), *other_ceilings(config, own, limiting)]
+    return _OfPart(transactions, [one for one in in_system(system, part, found) if one.per_frame or one.per_s])
+
+
+def _transactions(config: Config, demand: Demand, timer_per_s: Fraction | None) -> list[Transaction]:
+    """List the transactions of what is sought, and of what goes beside; what a timer rules is counted once."""
+    found = list(transactions_of(config, demand.sought, timer_per_s))
+    for one in demand.beside:
+        found += transactions_of(config, one, None if timer_per_s is None else ZERO)
+    return found
 
 
 def _of_doorbells(system: System, asked: _Asked) -> Iterator[str]:
@@ -279,6 +312,7 @@ def _of_inline_doorbells(config: Config, asked: _Asked) -> Iterator[str]:
 
 def _timer_interrupts_per_s(config: Config, demand: Demand) -> Fraction | None:
     """Give the most Rx interrupts that the timers (EITR) of the vectors of all receiving rings let through."""
+    config, demand = at_adapter(config, demand)
     rings = demand.sought.rx_rings.union(*(one.rx_rings for one in demand.beside))
     asked = (demand.sought, *demand.beside)
     seen = config.for_functions(name for one in asked for name in (*one.sent, *one.received))
@@ -299,7 +333,8 @@ def _with_its_mix(system: System, demand: Demand) -> tuple[_Asked, Demand]:
     holds for that mix alone only where it is the same. Behind it the demand with that mix, or one as good.
     """
     as_offered = _demands_on(system, demand)
-    if not (demand.streams or demand.alike) or _fits(system, as_offered):
+    drops = any(switch_of(one.config).n_uplink_rings for one in system.servers if one.config.has_virtual_switch)
+    if not (demand.streams or demand.alike) or (drops and as_offered.rate) or _fits(system, as_offered):
         return as_offered, demand
     if carry_most(system, demand, as_offered.least):
         return as_offered, demand
@@ -406,6 +441,8 @@ def is_exact(config: Config, demand: Demand, ceilings: Sequence[Ceiling], least:
         return False
     others = (one.frames_per_s for one in ceilings if one is not least)
     shares = [share for share in (*sought.sent.values(), *sought.received.values()) if share]
+    if not shares:  # of a wire that is down nothing comes
+        return False
     batches = nic.tx_writeback_batch, nic.rx_writeback_batch, nic.fetch_batch, nic.rx_fetch_batch
     needed = max(shares) * rate * _UNDER_WAY_FS / FS_PER_S + 2 * sum(batches)
     timeout_fs = nic.writeback_timeout_fs or FS_PER_S

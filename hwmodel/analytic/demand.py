@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hwmodel.analytic.ceilings import taken_at_port
-from hwmodel.analytic.paths import LINK_DOWN, OnwardHops, Path, Paths, Policer
+from hwmodel.analytic.paths import LINK_DOWN, Hop, OnwardHops, Path, Paths, Policer
 from hwmodel.analytic.recent import remembered
 from hwmodel.analytic.routes import GROUPS, UPLINK, Route, Stream, streams_of
 from hwmodel.analytic.symmetry import folded_stream, is_alike_for_all, unfolded
@@ -288,7 +288,7 @@ class _Reader:
                 first_inside = way.source, way.target
             sent[path.part].append((self._sent(sizes, way, path), share))
             if n_parts > 1:
-                arrives = [Leg(hop.part, self._received(sizes, way, hop.part, hop.route)) for hop in path.hops]
+                arrives = [Leg(hop.part, self._received(sizes, way, hop)) for hop in path.hops]
                 onward.add(path, arrives, share, self._let_through)
         sent_as = tuple(
             Leg(part, pieces[0][0] if pieces[0][1] == 1 else together(sizes, pieces))
@@ -309,7 +309,7 @@ class _Reader:
     def _sent(self, sizes: Sizes, way: _Way, path: Path) -> Traffic:
         _, local = self._place(way.source)
         route, is_from_vm = path.route, local != UPLINK
-        if path.lost == LINK_DOWN:  # dropped where the frame comes from
+        if path.lost == LINK_DOWN and not path.route.to_wire:  # dropped where the frame comes from
             return nothing_of(sizes)
         found = Traffic(
             sizes=sizes,
@@ -325,16 +325,22 @@ class _Reader:
             received=_by_station(route),
             rx_rings=self._rx_rings(way.source, path.part, route),
         )
-        if not path.port:
-            return found
-        return replace(found, at_ports=taken_at_port(self._config, path.port, found))
+        return self._at_port(path.part, path.port, found)
 
-    def _received(self, sizes: Sizes, way: _Way, part: int, route: Route) -> Traffic:
-        return Traffic(
+    def _received(self, sizes: Sizes, way: _Way, hop: Hop) -> Traffic:
+        route, own = hop.route, self._system.adapter_port(hop.wire)
+        found = Traffic(
             sizes=sizes, reads=ZERO, copies=Fraction(len(route.stations)), to_wire=ZERO, from_wire=ONE,
             back_tag_bytes=Fraction(route.tag_bytes), mirrored=Fraction(len(route.mirrored)),
-            received=_by_station(route), rx_rings=self._rx_rings(way.source, part, route),
+            received=_by_station(route), rx_rings=self._rx_rings(way.source, hop.part, route),
         )  # fmt: skip
+        return self._at_port(hop.part, own[1] if own else "", found)
+
+    def _at_port(self, part: int, port: str, traffic: Traffic) -> Traffic:
+        """Give a traffic with what it takes of one of an adapter's several ports."""
+        if not port:
+            return traffic
+        return replace(traffic, at_ports=taken_at_port(self._system.config(part), port, traffic))
 
     def _place(self, name: str) -> tuple[int, str]:
         return self._system.place(name)

@@ -208,7 +208,7 @@ def _over_the_bridge(system: System, way: Way) -> Iterator[LatencyStep]:
         last = what.removeprefix("the ")
         yield wire(f"wire to {what}", stage.known_bytes, stage.known_fs, stage.rate_bps, stage.propagation_fs)
         yield LatencyStep(last, stage.latency_fs, stage.key)
-    rate_bps = system.rate_bps(way.to_part)
+    rate_bps = system.rate_bps(way.to_wire)
     yield wire(f"wire from {what}", crossing.from_bytes, crossing.back_fs, rate_bps, crossing.propagation_fs)
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwmodel.analytic.ceiling import Ceiling, Step, sum_bytes, sum_steps
-from hwmodel.analytic.ceilings import wire_bytes_of
+from hwmodel.analytic.ceilings import on_wire
 from hwmodel.analytic.class_shares import class_notes
 from hwmodel.analytic.latency import LatencyStep, why_never_taken
 from hwmodel.analytic.lone_frame import LoneFrame
@@ -35,7 +35,8 @@ class Details(NamedTuple):
 
     `latency_steps`: of the longest frame, with all batches 1. `servers`: what the link of each does, where servers have
     names; the `steps` are then the first one's. `hops`: the wires at a bridge. `full_ports`: the bridge's ports that
-    are asked for more than they can send, where senders do not wait.
+    are asked for more than they can send, where senders do not wait. `memory_bytes`: read and written in hosts' memory
+    for each frame delivered.
     """
 
     steps: tuple[Step, ...]
@@ -44,6 +45,7 @@ class Details(NamedTuple):
     hops: tuple[HopLimits, ...] = ()
     full_ports: tuple[PortShares, ...] = ()
     notes: tuple[str, ...] = ()
+    memory_bytes: Fraction | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +118,12 @@ class Limits:
     def notes(self) -> tuple[str, ...]:
         """Give what is to be said beside the figures."""
         return self._details.notes
+
+    @property
+    def memory_bytes(self) -> float | None:
+        """Give the bytes read and written in hosts' memory for each frame delivered; None where none is."""
+        found = self._details.memory_bytes
+        return None if found is None else float(found)
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the ceiling in a sentence, then each resource with what a frame takes of it."""
@@ -234,15 +242,17 @@ def hops_of(system: System, demand: Demand, frames_per_s: Fraction) -> tuple[Hop
     if not demand.sought.parts:
         return ()
     found = []
-    for part in range(system.n_parts):
+    for wire in range(system.n_wires):
+        part, own = system.part_at(wire), system.adapter_port(wire)
         pieces = [(one.at(part), one.frames_per_s or ZERO) for one in demand.beside]
         pieces.append((demand.sought.at(part), frames_per_s))
-        for at, wire in enumerate(system.wire_names(part)):
-            frames = sum(((one.to_wire, one.from_wire)[at] * rate for one, rate in pieces), ZERO)
-            n_bytes = sum((wire_bytes_of(one)[at] * rate for one, rate in pieces), ZERO)
+        for at, name in enumerate(system.wire_names(wire)):
+            passing = [(on_wire(one, own[1] if own else "")[at], rate) for one, rate in pieces]
+            frames = sum((n_frames * rate for (n_frames, _), rate in passing), ZERO)
+            n_bytes = sum((n_bytes * rate for (_, n_bytes), rate in passing), ZERO)
             if frames:
-                use = n_bytes * BITS_PER_BYTE / system.rate_bps(part)
-                found.append(HopLimits(wire, float(frames), float(n_bytes / frames) - WIRE_OVERHEAD_BYTES, float(use)))
+                use = n_bytes * BITS_PER_BYTE / system.rate_bps(wire)
+                found.append(HopLimits(name, float(frames), float(n_bytes / frames) - WIRE_OVERHEAD_BYTES, float(use)))
     return tuple(found)
 
 
@@ -255,6 +265,8 @@ _ALIKE = Fraction(1, 10**6)
 def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | None) -> tuple[str, ...]:
     """List what is to be said: of the mix, of what drops, of what is left out, of the frame alone."""
     found = [*_mix_notes(demand), *_lost_notes(system, demand), *_bridge_notes(system, demand, least)]
+    if system.pcie_switches:
+        found.append(words.PCIE_SWITCHES)
     if len(system.servers) == 1:
         found += _cache_notes(system.servers[0].config, demand)
     for part, server in enumerate(system.servers):

@@ -10,7 +10,7 @@ from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.recent import remembered
 from hwmodel.analytic.routes import GROUPS, TAG_BYTES, UPLINK, channel_of
 from hwmodel.analytic.system import System
-from hwmodel.config.names import is_uplink, uplink_of
+from hwmodel.config.names import function_number, is_uplink, uplink_of
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES, TAG_MODES
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
@@ -28,8 +28,8 @@ class Way:
     `sender`: None for the wire. `copies`: each receiving function and what it gets, in the order in which the copies
     are made; `wire_bytes`: what goes on the wire, None where nothing does.
     `back_bytes`: what the last bridge sends on, None for a frame that crosses none, and `trunk_bytes` what each wire
-    between bridges carries. `part`, `to_part`: the components
-    (`System`) from which it comes and to which it goes.
+    between bridges carries. `part`, `to_part`: the components (`System`) from which it comes and to which it goes,
+    `wire`, `to_wire`: their wires.
     """
 
     sender: int | None
@@ -40,6 +40,8 @@ class Way:
     trunk_bytes: tuple[int, ...] = ()
     part: int = 0
     to_part: int = 0
+    wire: int = 0
+    to_wire: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,9 @@ def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) ->
     else:
         stations, to_part = path.route.stations, part
         kept = _kept_bytes(system.config(part), stations, source, target) if stations else ()
-    pairs = sorted(zip((_function(name) for name in stations), kept, stations, strict=True))
+    pairs = sorted(zip((function_number(name) for name in stations), kept, stations, strict=True))
     way = Way(
-        sender=None if is_uplink(source) else _function(system.place(source)[1]),
+        sender=None if is_uplink(source) else function_number(system.place(source)[1]),
         n_bytes=n_bytes,
         copies=tuple((function, n_bytes + more) for function, more, _ in pairs),
         wire_bytes=n_bytes + path.route.tag_bytes if path.route.to_wire else None,
@@ -91,8 +93,10 @@ def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) ->
         trunk_bytes=tuple(n_bytes + one.tag_bytes for one in hop.trunks) if crosses and hop is not None else (),
         part=part,
         to_part=to_part,
+        wire=path.wire,
+        to_wire=hop.wire if crosses and hop is not None else path.wire,
     )
-    uplink = uplink_of(path.port)
+    uplink = uplink_of("" if system.bridges else path.port)
     first = system.station(to_part, pairs[0][2]) if pairs else uplink
     addressed = uplink if first == uplink and target not in GROUPS else target
     return LoneFrame(source, first, frame_bytes, way, addressed)
@@ -105,10 +109,6 @@ def _kept_bytes(config: Config, stations: tuple[str, ...], source: str, target: 
     bare = -_sent_tag_bytes(config, ports, source, target)
     vlan = _vlan(config, ports, source, target)
     return tuple(bare + _kept_tag_bytes(config, ports[to], vlan) for to in stations)
-
-
-def _function(name: str) -> int:
-    return 0 if name == "pf" else int(name.removeprefix("vf")) + 1
 
 
 def _vlan(config: Config, ports: dict[str, Port], source: str, target: str) -> int:
@@ -194,30 +194,30 @@ def crossing_of(system: System, way: Way) -> Crossing:
     return Crossing(
         to_bytes=to_bytes,
         from_bytes=from_bytes,
-        sent_fs=wire_fs(to_bytes, system.rate_bps(way.part)),
+        sent_fs=wire_fs(to_bytes, system.rate_bps(way.wire)),
         stages=tuple(_stages(system, way, to_bytes, from_bytes)),
-        back_fs=wire_fs(from_bytes, system.rate_bps(way.to_part)),
-        propagation_fs=system.propagation_fs(way.to_part),
+        back_fs=wire_fs(from_bytes, system.rate_bps(way.to_wire)),
+        propagation_fs=system.propagation_fs(way.to_wire),
     )
 
 
 def _stages(system: System, way: Way, to_bytes: int, from_bytes: int) -> Iterator[Stage]:
     """Give extenders up to a bridge, bridges, extenders down; outer tags stay as they are in extenders."""
-    wire = way.part
-    for extender in system.above(way.part):
+    wire = way.wire
+    for extender in system.above(way.wire):
         yield _stage(system, wire, system.device_above(wire), to_bytes)
         wire = extender
     yield _stage(system, wire, system.device_above(wire), to_bytes)
-    between = system.trunks_between(system.bridge_at(way.part), system.bridge_at(way.to_part))
+    between = system.trunks_between(system.bridge_at(way.wire), system.bridge_at(way.to_wire))
     for (trunk, is_upwards), n_bytes in zip(between, way.trunk_bytes, strict=True):
         device = system.device_above(trunk) if is_upwards else system.device_below(trunk)
         yield _stage(system, trunk, device, wire_bytes(n_bytes + FCS_BYTES))
-    for extender in reversed(system.above(way.to_part)):
+    for extender in reversed(system.above(way.to_wire)):
         yield _stage(system, extender, system.device_below(extender), from_bytes)
 
 
 def _stage(system: System, wire: int, at: tuple[int, int | None], n_bytes: int) -> Stage:
-    """Give the stage at a bridge or an extender; `wire`: the component by whose wire the frame comes.
+    """Give the stage at a bridge or an extender; `wire`: that by which the frame comes.
 
     Frames that come by one of its fastest ports alone are cut through: to a faster one a byte could be sent before it
     is there.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hwmodel.analytic.ceilings import core_of, part_costs
+from hwmodel.analytic.ceilings import core_of, part_costs, switch_costs
 from hwmodel.analytic.linear_programs import Floats
 from hwmodel.analytic.paths import trees_of
 from hwmodel.analytic.traffic import ZERO, Demand, Leg, Offered, Sizes, Traffic
@@ -44,6 +44,8 @@ class MixCosts:
         for part in range(system.n_parts if demand.sought.parts else 1):
             self._first_row.append(self.n_rows)
             self.n_rows += len(part_costs(system, part, nothing))
+        self._switch_row = self.n_rows
+        self.n_rows += len(switch_costs(system, 0, nothing))
         used = {
             (leg.part, core_of(system.config(leg.part), name))
             for one in demand.streams
@@ -117,6 +119,8 @@ class MixCosts:
             first, costs = self._first_row[part], part_costs(self._system, part, plain)
             row = np.zeros(self.n_rows)
             row[first : first + len(costs)] = [float(one.per_frame / one.capacity) * PER_S for one in costs]
+            above = switch_costs(self._system, part, plain)
+            row[self._switch_row :][: len(above)] = [float(one.per_frame / one.capacity) * PER_S for one in above]
             self._known[key] = row
         return self._known[key]
 
@@ -185,4 +189,5 @@ class HopTable:
         places = self._costs.by_place(leg.part, one.received) if self._system.is_server(leg.part) else {}
         by_place = tuple(sorted(places.items()))
         tags = one.tag_bytes, one.back_tag_bytes, one.mixed_back_bytes
-        return leg.part, one.sizes, one.to_wire, tags, one.copies, one.mirrored, by_place
+        at_ports = tuple(one.at_ports.items())
+        return leg.part, one.sizes, one.to_wire, tags, one.copies, one.mirrored, by_place, at_ports

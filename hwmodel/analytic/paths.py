@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.bridge_rules import BridgeEntry, BridgeRules, Inside, LogicalPort, interface_of, learn
@@ -21,6 +22,7 @@ from hwmodel.rules.switch_modes import MODES
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
+    from hwmodel.config import Config
 
 LINK_DOWN = "LINK_DOWN"  # why a frame is lost at a port whose wire is dead
 Policer = tuple[int, int]  # the number of a bridge, and of an entry of its policy
@@ -28,9 +30,9 @@ Policer = tuple[int, int]  # the number of a bridge, and of an entry of its poli
 
 @dataclass(frozen=True)
 class TrunkHop:
-    """Hold a frame's copy on a wire between bridges, component `part`; `policers`: those it has passed before."""
+    """Hold a frame's copy on a wire between bridges, or of an extender; `policers`: those it has passed before."""
 
-    part: int
+    wire: int
     is_upwards: bool
     tag_bytes: int
     policers: tuple[Policer, ...] = ()
@@ -38,13 +40,14 @@ class TrunkHop:
 
 @dataclass(frozen=True)
 class Hop:
-    """Hold a frame's copy that a bridge sends to component `part`, over its extenders, and what becomes of it there.
+    """Hold a frame's copy that a bridge sends to component `part`, by its `wire`, and what becomes of it there.
 
     `kept_bytes`: the tags with which each station of the route gets it. `trunks`: the wires between bridges on its way.
     `policers`: those that police it there.
     """
 
     part: int
+    wire: int
     route: Route
     kept_bytes: tuple[int, ...] = ()
     trunks: tuple[TrunkHop, ...] = ()
@@ -55,9 +58,9 @@ class Hop:
 class Path:
     """Hold the way of a frame that component `part` sends: its `route` there, and behind the bridge its `hops`.
 
-    `port`: the adapter's own at which it is, an empty text where there is one. `stops`: the wires between bridges taken
-    by a copy that goes nowhere behind them. `lost`: why it is dropped whatever the load, an empty text where some copy
-    goes on. Tags are counted beside the frame as offered.
+    `port`: the adapter's own at which it is, an empty text where there is one; `wire`: that of the port. `stops`: the
+    wires between bridges taken by a copy that goes nowhere behind them. `lost`: why it is dropped whatever the load, an
+    empty text where some copy goes on. Tags are counted beside the frame as offered.
     """
 
     part: int
@@ -65,6 +68,7 @@ class Path:
     hops: tuple[Hop, ...] = ()
     lost: str = ""
     port: str = field(default="", kw_only=True)
+    wire: int = field(default=0, kw_only=True)
     stops: tuple[tuple[TrunkHop, ...], ...] = ()
 
     @property
@@ -89,11 +93,10 @@ class Paths:
     ) -> None:
         self.system = system
         self.n_parts = system.n_parts if system.bridges and adjacent_bridge_reflects is None else 1
-        self._routers = [
-            {port: Router(server.config.at_port(port), bool(adjacent_bridge_reflects))
-             for port in server.config.port.names}
-            for server in system.servers
-        ]  # fmt: skip
+        self._at_ports = [{port: server.config.at_port(port) for port in server.config.port.names}
+                          for server in system.servers]  # fmt: skip
+        self._routers = [{port: Router(config, bool(adjacent_bridge_reflects)) for port, config in of_server.items()}
+                         for of_server in self._at_ports]  # fmt: skip
         stations = {
             (part, station.name): station
             for part, server in enumerate(system.servers)
@@ -107,24 +110,38 @@ class Paths:
 
     def path(self, source: str, target: str) -> Path:
         """Give the path of a frame from a station, or "uplink", to a station, "uplink", "broadcast" or "multicast"."""
-        part, _ = self.system.place(source)
         if not self._bridges:
             return self._alone(source, target)
+        part, wire = self.system.place(source)[0], self.system.wire_at(source)
+        own = self.system.adapter_port(wire)
+        from_there = partial(Path, part, port=own[1] if own else "", wire=wire)
         route = self._at_sender(source, target)
         if not route.to_wire:
-            return Path(part, route)
+            return from_there(route, lost=LINK_DOWN if self._is_down(wire) and not route.stations else "")
         inside = self._entry.inside(source, target, route)
         if inside is None:
-            return Path(part, route, lost="VLAN_MEMBER")
+            return from_there(route, lost="VLAN_MEMBER")
         hops: list[Hop] = []
         ends: list[tuple[tuple[TrunkHop, ...], str]] = []
-        for one in self._onward(self._entry.bridge_at(part), inside, (), ()):
+        for one in self._onward(self._entry.bridge_at(wire), inside, (), ()):
             if isinstance(one, Hop):
                 hops.append(one)
             else:
                 ends.append(one)
         stops = tuple(trunks for trunks, _ in ends if trunks)
-        return Path(part, route, tuple(hops), "" if hops else ends[0][1], stops)
+        return from_there(route, tuple(hops), "" if hops else ends[0][1], stops)
+
+    def _at_wire(self, wire: int) -> Config:
+        """Give what holds for the port of an adapter at its wire."""
+        part, port = self.system.adapter_ports[wire]
+        return self._at_ports[part][self.system.config(part).port.names[port]]
+
+    def _is_down(self, wire: int) -> bool:
+        """Tell whether a wire is that of an adapter's port, and dead."""
+        if wire >= self.system.outside_wire:
+            return False
+        part, port = self.system.adapter_ports[wire]
+        return self.system.config(part).port.is_down(port)
 
     def _alone(self, source: str, target: str) -> Path:
         """Give the path of a frame at an adapter alone: what is behind its wires is outside."""
@@ -154,11 +171,14 @@ class Paths:
         if not ways:
             yield trunks, bridge.why_none(inside)
         for port in ways:
-            if self.system.trunk(port.part) is None:
+            if self._is_down(port.wire):
+                yield trunks, LINK_DOWN
+                continue
+            if self.system.trunk(port.wire) is None:
                 yield replace(self._hop(bridge, inside, port), trunks=trunks, policers=policers)
                 continue
             tag_bytes = inside.bare_bytes + TAG_BYTES["c"] * (inside.vlan not in port.untagged)
-            here = (*trunks, TrunkHop(port.part, bridge.is_below(port.part), tag_bytes, policers))
+            here = (*trunks, TrunkHop(port.wire, bridge.is_below(port.wire), tag_bytes, policers))
             other, there = self._entry.over(bridge, port, inside.vlan)
             if there is None:
                 yield here, "VLAN_MEMBER"
@@ -166,46 +186,53 @@ class Paths:
                 yield from self._onward(other, replace(inside, port=there[0], vlan=there[1]), here, policers)
 
     def _at_sender(self, source: str, target: str) -> Route:
-        part, local = self.system.place(source)
-        if part == self.system.outside:
+        wire = self.system.wire_at(source)
+        if wire == self.system.outside_wire:
             return Route((), True)
-        (router,) = self._routers[part].values()  # an adapter at a bridge has one port
-        if target in GROUPS:
-            return router.route(local, target)
-        to_part, to_local = self.system.place(target)
-        return router.route(local, to_local if to_part == part else UPLINK)
+        part, port = self.system.adapter_ports[wire]
+        router = self._routers[part][self.system.config(part).port.names[port]]
+        local = self.system.place(source)[1]
+        if target not in GROUPS:
+            target = self.system.place(target)[1] if self.system.wire_at(target) == wire else UPLINK
+        route = router.route(local, target)
+        return replace(route, to_wire=False, tag_bytes=0) if self._is_down(wire) else route
 
     def _hop(self, bridge: BridgeRules, inside: Inside, port: LogicalPort) -> Hop:
         is_of_list = inside.target in GROUPS and isinstance(port.interface, str)
-        decides = bridge.members(inside, self.system.root(port.part))[0] if is_of_list else port
+        decides = bridge.members(inside, self.system.root(port.wire))[0] if is_of_list else port
         is_tagged = inside.vlan not in decides.untagged
         tag_bytes = inside.bare_bytes + port.tag_bytes + TAG_BYTES["c"] * is_tagged
-        if port.part == self.system.outside:
-            return Hop(port.part, Route((), False, True, tag_bytes))
-        config = self.system.config(port.part)
+        part = self.system.part_at(port.wire)
+        if part == self.system.outside:
+            return Hop(part, port.wire, Route((), False, True, tag_bytes))
         stations = self._arrives(bridge, inside, port, is_tagged)
-        to_part, to_local = (port.part, inside.target) if inside.target in GROUPS else self.system.place(inside.target)
-        target = to_local if to_part == port.part else UPLINK
-        mirrored = mirrored_stations(config, UPLINK, target, stations, to_wire=False, comes_back=False)
+        target = UPLINK
+        if inside.target in GROUPS:
+            target = inside.target
+        elif self.system.wire_at(inside.target) == port.wire:
+            target = self.system.place(inside.target)[1]
+        mirrored = mirrored_stations(
+            self._at_wire(port.wire), UPLINK, target, stations, to_wire=False, comes_back=False
+        )
         kept = tuple(inside.bare_bytes + TAG_BYTES["c"] * self._keeps_tag(inside, port, name, is_tagged)
                      for name in stations)  # fmt: skip
-        return Hop(port.part, Route(stations, False, True, tag_bytes, tuple(mirrored)), kept)
+        return Hop(part, port.wire, Route(stations, False, True, tag_bytes, tuple(mirrored)), kept)
 
     def _keeps_tag(self, inside: Inside, port: LogicalPort, name: str, is_tagged: bool) -> bool:
         """Tell whether a station gets a frame, which came with a C-TAG or without, with one."""
         if isinstance(port.interface, str):
             return is_tagged
-        switch = self.system.config(port.part).switch
+        switch = self.system.switch_at(port.wire)
         vlan = port.on_wire(inside.vlan) if is_tagged else switch.uplink.native_vlan
         return all(vlan not in one.untagged for one in switch.ports if one.name == name)
 
     def _arrives(self, bridge: BridgeRules, inside: Inside, port: LogicalPort, is_tagged: bool) -> tuple[str, ...]:
         """Give the stations that get a frame which comes to an adapter."""
-        switch = self.system.config(port.part).switch
+        switch = self.system.switch_at(port.wire)
         if isinstance(port.interface, str):
             if inside.target in GROUPS:
-                members = bridge.members(inside, self.system.root(port.part))
-                here = (one for one in members if one.part == port.part and one != inside.port)
+                members = bridge.members(inside, self.system.root(port.wire))
+                here = (one for one in members if one.wire == port.wire and one != inside.port)
                 return tuple(str(one.interface) for one in here)
             return (port.interface,)
         vlan = port.on_wire(inside.vlan) if is_tagged else switch.uplink.native_vlan
@@ -216,17 +243,17 @@ class Paths:
             for one in switch.ports
             if one.enabled and vlan in one.vlans and interface_of(switch.mode, one) == port.interface
         ]
-        source = self.system.place(inside.source)
         if inside.target in GROUPS:
-            own = source[1] if source[0] == port.part and self._filters_own(port) else ""
+            is_from_here = self.system.wire_at(inside.source) == port.wire
+            own = self.system.place(inside.source)[1] if is_from_here and self._filters_own(port) else ""
             return tuple(one.name for one in reachable if accepts(one, inside.target) and one.name != own)
-        part, local = self.system.place(inside.target)
-        if part == port.part and local in {one.name for one in reachable}:
+        local = self.system.place(inside.target)[1]
+        if self.system.wire_at(inside.target) == port.wire and local in {one.name for one in reachable}:
             return (local,)
         return tuple(one.name for one in reachable if one.default or one.promiscuous)
 
     def _filters_own(self, port: LogicalPort) -> bool:
-        switch = self.system.config(port.part).switch
+        switch = self.system.switch_at(port.wire)
         s_channel = port.interface if isinstance(port.interface, int) else None
         return MODES[switch.mode].kind_of(switch.s_channels, s_channel) == "vepa"
 
@@ -251,7 +278,7 @@ class OnwardHops:
 
         `passing`: what part of them policers let pass.
         """
-        upwards = self._system.above(path.part) if path.route.to_wire else ()
+        upwards = self._system.above(path.wire) if path.route.to_wire else ()
         up = tuple(TrunkHop(extender, True, path.route.tag_bytes) for extender in upwards)
         copies = [(self._wires(up, hop), hop, leg) for hop, leg in zip(path.hops, arrives, strict=True)]
         for last in self._parted([*copies, *(((*up, *stop), None, None) for stop in path.stops)]):
@@ -273,7 +300,7 @@ class OnwardHops:
 
     def _wires(self, up: tuple[TrunkHop, ...], hop: Hop) -> tuple[TrunkHop, ...]:
         """Give the wires between a copy's adapter and its last one: of extenders, of bridges, of extenders."""
-        below = reversed(self._system.above(hop.part))
+        below = reversed(self._system.above(hop.wire))
         down = (TrunkHop(extender, False, hop.route.tag_bytes, hop.policers) for extender in below)
         return (*up, *hop.trunks, *down)
 
@@ -292,20 +319,20 @@ class OnwardHops:
                 if _place(wires[:n]) not in places:
                     places[_place(wires[:n])] = len(found)
                     after = places[_place(wires[: n - 1])]
-                    found.append(Onward(self._on(wire), share * passing(wire.policers), after))
+                    found.append(Onward(self._on(wire), share * passing(wire.policers), after, wire=wire.wire))
             if hop is not None and leg is not None:
-                found.append(Onward(leg, share * passing(hop.policers), places[_place(wires)]))
+                found.append(Onward(leg, share * passing(hop.policers), places[_place(wires)], wire=hop.wire))
         return found
 
     def _on(self, wire: TrunkHop) -> Leg:
-        tag_bytes = Fraction(wire.tag_bytes)
+        part, tag_bytes = self._system.part_at(wire.wire), Fraction(wire.tag_bytes)
         if wire.is_upwards:
-            return Leg(wire.part, replace(self._nothing, to_wire=ONE, tag_bytes=tag_bytes))
-        return Leg(wire.part, replace(self._nothing, from_wire=ONE, back_tag_bytes=tag_bytes))
+            return Leg(part, replace(self._nothing, to_wire=ONE, tag_bytes=tag_bytes))
+        return Leg(part, replace(self._nothing, from_wire=ONE, back_tag_bytes=tag_bytes))
 
 
 def _place(wires: Sequence[TrunkHop]) -> tuple[tuple[int, bool], ...]:
-    return tuple((wire.part, wire.is_upwards) for wire in wires)
+    return tuple((wire.wire, wire.is_upwards) for wire in wires)
 
 
 def trees_of(hops: Sequence[Onward]) -> Iterator[list[int]]:

@@ -111,7 +111,7 @@ def _at_port(
     law: Law = "unknown"
     kept: Sequence[float] | None = None
     if _is_one_queue(system, port) and slot_bytes is not None:
-        law, kept = _law(system, feeds, wire_fs(slot_bytes, system.rate_bps(port.part)), config)
+        law, kept = _law(system, feeds, wire_fs(slot_bytes, system.rate_bps(port.number)), config)
     elif len(feeds) == 1:
         law, kept = "alone", [per_s / use]
     shares = tuple(
@@ -122,17 +122,17 @@ def _at_port(
 
 
 def _name(system: System, wire: Wire) -> str:
-    upwards, downwards = system.wire_names(wire.part)
+    upwards, downwards = system.wire_names(wire.number)
     return upwards if wire.is_upwards else downwards
 
 
 def _is_one_queue(system: System, port: Wire) -> bool:
     """Tell whether a port has one queue, with a buffer of its own."""
-    at = system.device_below(port.part) if port.is_upwards else system.device_above(port.part)
+    at = system.device_below(port.number) if port.is_upwards else system.device_above(port.number)
     bridge, extender = system.bridges[at[0]].settings, at[1]
     device = bridge if extender is None else system.extender(extender)
-    is_to_station = port.part <= system.outside
-    return device.sharing == "port" and not (is_to_station and bridge.ports[system.port_name(port.part)].s_channels)
+    is_to_station = port.number <= system.outside_wire
+    return device.sharing == "port" and not (is_to_station and bridge.ports[system.port_name(port.number)].s_channels)
 
 
 def _slot_bytes(carried: Carried, lengths: set[float]) -> int | None:
@@ -151,7 +151,7 @@ def _law(system: System, feeds: Sequence[Feed], slot_fs: int, config: Config) ->
     others = [feed for feed in feeds if not feed.is_full]
     if config.workload.pcap is not None or not all(one.is_random and one.frame_fs >= slot_fs for one in others):
         return "unknown", None
-    if any(one.wire.part > system.outside for one in full):  # whose frames are those of several
+    if any(one.wire.number > system.outside_wire for one in full):  # whose frames are those of several
         return "unknown", None
     if not full or (len(full) == 1 and _slides(full[0].frame_fs, slot_fs)):
         return "random", [one / slot_s for one in kept_at_random(rates)]
@@ -172,7 +172,9 @@ def _slides(frame_fs: int, slot_fs: int) -> bool:
 
 def _starts_with(system: System, one: Feed, other: Feed) -> bool:
     """Tell whether two wires (or one: the same) begin at one time, and go on with the same step without a pause."""
-    parts = one.wire.part, other.wire.part
+    parts = system.part_at(one.wire.number), system.part_at(other.wire.number)
+    if parts[0] == parts[1] and one.wire != other.wire:
+        return False  # two ports of one adapter, which are fed in turn
     if not (other.is_for_port_alone and other.has_no_rate) or not all(map(system.is_server, parts)):
         return False
     config = system.config(parts[1])
@@ -191,9 +193,9 @@ FULL = 1 - 1e-6
 
 
 class Wire(NamedTuple):
-    """Name one direction of a component's wire; the port that sends on it has no other."""
+    """Name one direction of a wire, by its number; the port that sends on it has no other."""
 
-    part: int
+    number: int
     is_upwards: bool
 
 
@@ -246,9 +248,9 @@ class PortFeeds:
     def ports(self) -> Iterator[Wire]:
         """List the ports of bridges and extenders in the order in which frames come to them: upwards, downwards."""
         system = self._system
-        between = range(system.outside + 1, system.n_parts)
-        yield from (Wire(part, True) for part in sorted(between, key=system.depth, reverse=True))
-        yield from (Wire(part, False) for part in sorted(range(system.n_parts), key=system.depth))
+        between = range(system.outside_wire + 1, system.n_wires)
+        yield from (Wire(wire, True) for wire in sorted(between, key=system.depth, reverse=True))
+        yield from (Wire(wire, False) for wire in sorted(range(system.n_wires), key=system.depth))
 
     def coming(self, port: Wire) -> list[_Arrival]:
         """Give what comes for a port."""
@@ -257,7 +259,7 @@ class PortFeeds:
             for at, hop in enumerate(stream.hops if rate else ()):
                 if wire_of(hop) != port:
                     continue
-                per_s, feed = rate * float(hop.share), Wire(self._system.place(stream.source)[0], True)
+                per_s, feed = rate * float(hop.share), Wire(self._system.wire_at(stream.source), True)
                 if hop.after is not None:
                     before = stream.hops[hop.after]
                     per_s, feed = self._left[number, hop.after] * float(hop.share / before.share), wire_of(before)
@@ -276,7 +278,7 @@ class PortFeeds:
     def use(self, port: Wire, coming: Sequence[_Arrival]) -> float:
         """Give how much of a port's time all that comes would take."""
         bits = sum(one.per_s * _bits_of(self._hop(one)) for one in coming)
-        return bits / self._system.rate_bps(port.part)
+        return bits / self._system.rate_bps(port.number)
 
     def lengths(self, coming: Sequence[_Arrival]) -> set[float]:
         """Give the lengths on the wire of what comes, preamble and gap counted; of streams of several their mean."""
@@ -287,12 +289,12 @@ class PortFeeds:
 
     def feeds(self, coming: Sequence[_Arrival]) -> list[Feed]:
         """Give the wires that feed a port, in the order of their numbers."""
-        wires = sorted({one.feed for one in coming}, key=lambda wire: wire.part)
+        wires = sorted({one.feed for one in coming}, key=lambda wire: wire.number)
         return [self._feed(wire, [one for one in coming if one.feed == wire]) for wire in wires]
 
     def _feed(self, wire: Wire, arrivals: Sequence[_Arrival]) -> Feed:
         streams = {one.stream: self._carried[one.stream] for one in arrivals}
-        first, rate_bps = arrivals[0], self._system.rate_bps(wire.part)
+        first, rate_bps = arrivals[0], self._system.rate_bps(wire.number)
         after = self._hop(first).after
         source = streams[first.stream][0]
         sent_bits = float(source.sent_as[0].traffic.wire_bytes) * BITS_PER_BYTE
@@ -315,11 +317,11 @@ class PortFeeds:
         )
 
     def _of_component(self, wire: Wire) -> list[tuple[int, Offered, float]]:
-        """Give the streams that a component sends over its own wire."""
+        """Give the streams of those who send by a wire of an adapter, or by that of the stations outside."""
         return [
             (number, one, rate)
             for number, (one, rate) in enumerate(self._carried)
-            if rate and self._system.place(one.source)[0] == wire.part and one.sent_as[0].traffic.to_wire
+            if rate and self._system.wire_at(one.source) == wire.number and one.sent_as[0].traffic.to_wire
         ]
 
     def _bits_sent(self, wire: Wire) -> float:
@@ -340,7 +342,7 @@ class PortFeeds:
 
 def wire_of(hop: Onward) -> Wire:
     """Give the wire of a hop behind the adapter."""
-    return Wire(hop.leg.part, bool(hop.leg.traffic.to_wire))
+    return Wire(hop.wire, bool(hop.leg.traffic.to_wire))
 
 
 def _bits_of(hop: Onward) -> float:

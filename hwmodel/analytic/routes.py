@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.config.system import domains_of, own_uplinks
+from hwmodel.config.system import apart_ports, domains_of, own_uplinks
 from hwmodel.rules.switch_modes import C_TAG, DEFAULT_S_VID, MODES, S_TAG, TAG_MODES
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def streams_of(config: Config, vms: Sequence[str]) -> Iterable[Stream]:
     """
     if config.workload.pattern == "flows":
         return _flow_streams(config)
-    if config.port.count == 1:
+    if apart_ports(config) == ("",):
         return _pattern_streams(config, vms, UPLINK, config.workload.incast_to)
     return [
         stream

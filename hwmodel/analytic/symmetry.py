@@ -28,7 +28,9 @@ def is_alike_for_all(config: Config, system: System) -> bool:
     parts of each do: the mean of all best mixes is one of equal parts, and as good.
     """
     workload, bridge = config.workload, system.only_bridge
-    if bridge is None or len(system.servers) == 1 or bridge.policy or bridge.extenders:
+    if bridge is None or len(system.servers) == 1 or bridge.policy or bridge.extenders or system.pcie_switches:
+        return False
+    if system.outside_wire > len(system.servers):  # senders at two ports are not alike
         return False
     if workload.external is not None:
         return False
@@ -96,14 +98,16 @@ def folded_stream(system: System, one: Offered) -> Offered:
     hops = list(_joined((leg(each.leg), each.share) for each in one.hops))
     whole = whole_of(small, one.traffic.sizes, sent_as, hops)
     whole = replace(whole, first=one.traffic.first, first_inside=one.traffic.first_inside)
-    return Offered("all VMs", one.source, whole, None, sent_as, tuple(Onward(*each) for each in hops))
+    return Offered(
+        "all VMs", one.source, whole, None, sent_as, tuple(Onward(*each, wire=each[0].part) for each in hops)
+    )
 
 
 def sent_outside(system: System, carried: Sequence[tuple[Offered, Fraction]]) -> Iterable[tuple[Offered, Fraction]]:
     """Give what each server sends to the stations outside, with all frames a second, from the mix of alike servers."""
     n = system.outside
     for one, rate in carried:
-        hops = tuple(replace(hop, leg=Leg(n, hop.leg.traffic))
+        hops = tuple(replace(hop, leg=Leg(n, hop.leg.traffic), wire=n)
                      for hop in one.hops if hop.leg.part == folded(system).outside)  # fmt: skip
         for part in range(n):
             sent_as = tuple(Leg(part, leg.traffic) for leg in one.sent_as)

@@ -1,4 +1,8 @@
-"""The components whose loads the closed form adds up: servers, stations outside, extenders, wires between bridges."""
+"""The components whose loads the closed form adds up: servers, stations outside, extenders, wires between bridges.
+
+Each has a wire, an adapter with several Ethernet ports one for each. Wires are numbered as components are, but for the
+more that such adapters have.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.routes import UPLINK
-from hwmodel.config import bridges_of, servers_of, stations_in_use
+from hwmodel.config import bridges_of, servers_of, stations_in_use, switches_of
 from hwmodel.config.bridge import OUTSIDE, way_up
 from hwmodel.config.names import is_uplink
 from hwmodel.config.system import port_rate_bps
+from hwmodel.results import at_port
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config, NamedBridge
+    from hwmodel.config import Config, NamedBridge, PcieSwitch
     from hwmodel.config.bridge import Bridge, Extender
-    from hwmodel.config.switch import Port
+    from hwmodel.config.switch import Port, Switch
     from hwmodel.config.system import Server
 
 
@@ -35,19 +40,20 @@ class Trunk:
 
 @dataclass(frozen=True)
 class System:
-    """Hold the servers, by number, and the bridges at the other ends of their wires, none where there is none.
+    """Hold the servers, by number, the bridges at the other ends of their wires, and PCIe switches, if there are any.
 
     Behind the servers the stations outside have a number too, where there is a bridge, then all port extenders, each
-    with the wire that is its uplink, and then the wires between bridges.
+    with the wire that is its uplink, and then the wires between bridges. So it is with wires, behind those of adapters.
     """
 
     servers: tuple[Server, ...]
     bridges: tuple[NamedBridge, ...] = ()
+    pcie_switches: tuple[PcieSwitch, ...] = ()
 
     @classmethod
     def of(cls, config: Config) -> System:
         """Take a configuration apart."""
-        return cls(servers_of(config), bridges_of(config))
+        return cls(servers_of(config), bridges_of(config), switches_of(config))
 
     @property
     def only_bridge(self) -> Bridge | None:
@@ -58,6 +64,38 @@ class System:
     def outside(self) -> int:
         """Give the number of the stations outside."""
         return len(self.servers)
+
+    @cached_property
+    def adapter_ports(self) -> tuple[tuple[int, int], ...]:
+        """Give the server and the number of the port at each wire of an adapter."""
+        return tuple((part, port) for part, one in enumerate(self.servers) for port in range(one.config.port.count))
+
+    @property
+    def outside_wire(self) -> int:
+        """Give the number of the wire of the stations outside."""
+        return len(self.adapter_ports)
+
+    @property
+    def n_wires(self) -> int:
+        """Count the wires."""
+        return self.n_parts - self.outside + self.outside_wire
+
+    def part_at(self, wire: int) -> int:
+        """Give the component whose wire it is."""
+        ports = self.adapter_ports
+        return ports[wire][0] if wire < len(ports) else wire - len(ports) + self.outside
+
+    def wires_of(self, part: int) -> range:
+        """Give the wires of a component."""
+        if not self.is_server(part):
+            wire = part - self.outside + self.outside_wire
+            return range(wire, wire + 1)
+        first = self._first_wires[part]
+        return range(first, first + self.config(part).port.count)
+
+    @cached_property
+    def _first_wires(self) -> tuple[int, ...]:
+        return tuple(wire for wire, (_, port) in enumerate(self.adapter_ports) if port == 0)
 
     @cached_property
     def n_parts(self) -> int:
@@ -86,72 +124,76 @@ class System:
                     to_do.append(lower)
         return tuple(found)
 
+    def is_behind_switch(self, part: int) -> bool:
+        """Tell whether PCIe switches stand between a server's adapter and its host."""
+        return any(part in one.members for one in self.pcie_switches)
+
     def is_server(self, part: int) -> bool:
         """Tell whether a component is a server, with a configuration of its own."""
         return part < self.outside
 
-    def is_extender(self, part: int) -> bool:
-        """Tell whether a component is the uplink of an extender."""
-        return self.outside < part <= self.outside + len(self._extenders)
+    def is_extender(self, wire: int) -> bool:
+        """Tell whether a wire is the uplink of an extender."""
+        return self.outside_wire < wire <= self.outside_wire + len(self._extenders)
 
-    def trunk(self, part: int) -> Trunk | None:
-        """Give the wire between bridges that a component is, None for another."""
-        at = part - self.outside - 1 - len(self._extenders)
+    def trunk(self, wire: int) -> Trunk | None:
+        """Give a wire between bridges by its number, None for another wire."""
+        at = wire - self.outside_wire - 1 - len(self._extenders)
         return self.trunks[at] if at >= 0 else None
 
-    def part_of_trunk(self, trunk: Trunk) -> int:
+    def wire_of_trunk(self, trunk: Trunk) -> int:
         """Give the number of a wire between bridges."""
-        return self.outside + 1 + len(self._extenders) + self.trunks.index(trunk)
+        return self.outside_wire + 1 + len(self._extenders) + self.trunks.index(trunk)
 
-    def extender(self, part: int) -> Extender:
-        """Give the settings of an extender."""
-        bridge, name = self._extenders[part - self.outside - 1]
+    def extender(self, wire: int) -> Extender:
+        """Give the settings of an extender, by its uplink."""
+        bridge, name = self._extenders[wire - self.outside_wire - 1]
         return self.bridges[bridge].settings.extenders[name]
 
     @cached_property
     def _bridge_at(self) -> tuple[int, ...]:
         owners = {name: at for at, bridge in enumerate(self.bridges) for name in bridge.settings.ports}
-        ends = [owners[server.port] for server in self.servers]
+        ends = [owners[name] for server in self.servers for name in server.wires]
         return (*ends, owners[OUTSIDE], *(at for at, _ in self._extenders), *(one.upper for one in self.trunks))
 
-    def bridge_at(self, part: int) -> int:
-        """Give the bridge to which a component's wire leads, over extenders or not, upwards."""
-        return self._bridge_at[part]
+    def bridge_at(self, wire: int) -> int:
+        """Give the bridge to which a wire leads, over extenders or not, upwards."""
+        return self._bridge_at[wire]
 
     @cached_property
     def _above(self) -> tuple[tuple[int, ...], ...]:
         if not self.bridges:
-            return ((),) * self.n_parts
+            return ((),) * self.n_wires
         found = []
-        for part in range(self.n_parts):
-            bridge = self.bridges[self.bridge_at(part)].settings
-            name = self.port_name(part)
-            own = bridge.extenders[name].behind if self.is_extender(part) else bridge.ports[name].behind
+        for wire in range(self.n_wires):
+            bridge = self.bridges[self.bridge_at(wire)].settings
+            name = self.port_name(wire)
+            own = bridge.extenders[name].behind if self.is_extender(wire) else bridge.ports[name].behind
             names = way_up(own, {each: one.behind for each, one in bridge.extenders.items()}) or ()
-            found.append(tuple(self._part_of(self.bridge_at(part), each) for each in names))
+            found.append(tuple(self._uplink_of(self.bridge_at(wire), each) for each in names))
         return tuple(found)
 
-    def _part_of(self, bridge: int, extender: str) -> int:
-        return self.outside + 1 + self._extenders.index((bridge, extender))
+    def _uplink_of(self, bridge: int, extender: str) -> int:
+        return self.outside_wire + 1 + self._extenders.index((bridge, extender))
 
-    def above(self, part: int) -> tuple[int, ...]:
-        """Give the extenders between a component and its bridge, the lowest first."""
-        return self._above[part]
+    def above(self, wire: int) -> tuple[int, ...]:
+        """Give the uplinks of the extenders between the other end of a wire and its bridge, the lowest first."""
+        return self._above[wire]
 
-    def root(self, part: int) -> int:
-        """Give the component whose wire is at the bridge itself, on the way to this one."""
-        return (part, *self.above(part))[-1]
+    def root(self, wire: int) -> int:
+        """Give the wire at the bridge itself, on the way to this one."""
+        return (wire, *self.above(wire))[-1]
 
     @cached_property
     def _trunk_above(self) -> tuple[int | None, ...]:
         """Give the wire by which each bridge hangs on the one above it."""
-        parts = {trunk.lower: self.part_of_trunk(trunk) for trunk in self.trunks}
-        return tuple(parts.get(bridge) for bridge in range(len(self.bridges)))
+        wires = {trunk.lower: self.wire_of_trunk(trunk) for trunk in self.trunks}
+        return tuple(wires.get(bridge) for bridge in range(len(self.bridges)))
 
-    def depth(self, part: int) -> int:
-        """Count the wires between the upper end of a component's wire and the first bridge."""
-        above = self._trunk_above[self.bridge_at(part)]
-        return len(self.above(part)) + (0 if above is None else 1 + self.depth(above))
+    def depth(self, wire: int) -> int:
+        """Count the wires between the upper end of a wire and the first bridge."""
+        above = self._trunk_above[self.bridge_at(wire)]
+        return len(self.above(wire)) + (0 if above is None else 1 + self.depth(above))
 
     def trunks_between(self, bridge: int, other: int) -> list[tuple[int, bool]]:
         """Give the wires from one bridge to another, in their order, each with whether it is taken upwards."""
@@ -164,27 +206,27 @@ class System:
         passed = {number for number, _ in down}
         n_up = next(n for n, (number, _) in enumerate(up) if number in passed)
         n_down = [number for number, _ in down].index(up[n_up][0])
-        return [(part, True) for _, part in up[:n_up]] + [(part, False) for _, part in reversed(down[:n_down])]
+        return [(wire, True) for _, wire in up[:n_up]] + [(wire, False) for _, wire in reversed(down[:n_down])]
 
     def towards(self, bridge: int, other: int) -> int:
         """Give the wire by which frames leave a bridge for another, or for the stations outside at it."""
-        return next((part for part, _ in self.trunks_between(bridge, other)), self.outside)
+        return next((wire for wire, _ in self.trunks_between(bridge, other)), self.outside_wire)
 
-    def device_above(self, part: int) -> tuple[int, int | None]:
-        """Give what a component's wire leads to, upwards: a bridge, and its extender or None."""
-        return self.bridge_at(part), next(iter(self.above(part)), None)
+    def device_above(self, wire: int) -> tuple[int, int | None]:
+        """Give what a wire leads to, upwards: a bridge, and its extender, by the uplink, or None."""
+        return self.bridge_at(wire), next(iter(self.above(wire)), None)
 
-    def device_below(self, part: int) -> tuple[int, int | None]:
+    def device_below(self, wire: int) -> tuple[int, int | None]:
         """Give what the wire of an extender, or between bridges, leads to, downwards, as `device_above` does."""
-        trunk = self.trunk(part)
-        return (self.bridge_at(part), part) if trunk is None else (trunk.lower, None)
+        trunk = self.trunk(wire)
+        return (self.bridge_at(wire), wire) if trunk is None else (trunk.lower, None)
 
     def rates_at_bps(self, device: tuple[int, int | None]) -> list[int]:
         """Give the rates of all ports of a bridge (by its number, and None), or of an extender of it."""
         bridge, extender = device
         own = [self._trunk_above[bridge] if extender is None else extender]
-        below = [part for part in range(self.n_parts) if self.device_above(part) == device]
-        return [self.rate_bps(part) for part in (*own, *below) if part is not None]
+        below = [wire for wire in range(self.n_wires) if self.device_above(wire) == device]
+        return [self.rate_bps(wire) for wire in (*own, *below) if wire is not None]
 
     @cached_property
     def vm_names(self) -> tuple[str, ...]:
@@ -213,36 +255,56 @@ class System:
         """Give what stands before the names of a server's resources."""
         return self.servers[part].prefix
 
-    def port_name(self, part: int) -> str:
-        """Give the name of the port at the upper end of a component's wire."""
-        trunk = self.trunk(part)
+    def adapter_port(self, wire: int) -> tuple[int, str] | None:
+        """Give the server whose adapter has a wire, and the name of the port there; None for another wire."""
+        if wire >= self.outside_wire:
+            return None
+        part, port = self.adapter_ports[wire]
+        return part, self.config(part).port.names[port]
+
+    def switch_at(self, wire: int) -> Switch:
+        """Give the switch of an adapter's port at its wire."""
+        part, port = self.adapter_ports[wire]
+        return self._switches[part][port]
+
+    @cached_property
+    def _switches(self) -> tuple[tuple[Switch, ...], ...]:
+        return tuple(tuple(map(one.config.switch.at_port, one.config.port.names)) for one in self.servers)
+
+    def port_name(self, wire: int) -> str:
+        """Give the name of the port at the upper end of a wire."""
+        trunk = self.trunk(wire)
         if trunk is not None:
             return trunk.upper_port
-        if self.is_extender(part):
-            return self._extenders[part - self.outside - 1][1]
-        return OUTSIDE if part == self.outside else self.servers[part].port
+        if self.is_extender(wire):
+            return self._extenders[wire - self.outside_wire - 1][1]
+        if wire == self.outside_wire:
+            return OUTSIDE
+        part, port = self.adapter_ports[wire]
+        return self.servers[part].wires[port]
 
-    def wire_names(self, part: int) -> tuple[str, str]:
-        """Give the names of a component's wire as a resource: towards the bridge, and from it."""
-        port, trunk = f"{self.bridges[self.bridge_at(part)].name}.{self.port_name(part)}", self.trunk(part)
+    def wire_names(self, wire: int) -> tuple[str, str]:
+        """Give the names of a wire as a resource: towards the bridge, and from it."""
+        port, trunk = f"{self.bridges[self.bridge_at(wire)].name}.{self.port_name(wire)}", self.trunk(wire)
         if trunk is not None:
             return f"{self.bridges[trunk.lower].name}.{trunk.lower_port}", port
-        if self.is_server(part):
-            return f"{self.prefix(part)}wire.tx", port
-        return f"{port}.{UPLINK}" if self.is_extender(part) else f"{port} in", port
+        own = self.adapter_port(wire)
+        if own is not None:
+            return f"{self.prefix(own[0])}{at_port(own[1], 'wire.tx')}", port
+        return f"{port}.{UPLINK}" if self.is_extender(wire) else f"{port} in", port
 
-    def rate_bps(self, part: int) -> int:
-        """Give the rate of a component's wire."""
-        if self.is_server(part):
-            return int(self.config(part).port.rate_bps)
-        if self.is_extender(part):
-            return int(self.extender(part).rate_bps)
-        return int(self.bridges[self.bridge_at(part)].settings.ports[self.port_name(part)].rate_bps)
+    def rate_bps(self, wire: int) -> int:
+        """Give the rate of a wire."""
+        if wire < self.outside_wire:
+            return int(self.config(self.part_at(wire)).port.rate_bps)
+        if self.is_extender(wire):
+            return int(self.extender(wire).rate_bps)
+        return int(self.bridges[self.bridge_at(wire)].settings.ports[self.port_name(wire)].rate_bps)
 
-    def propagation_fs(self, part: int) -> int:
-        """Give the propagation of a component's wire."""
-        bridge = self.bridges[self.bridge_at(part)]
-        return bridge.settings.propagation_fs if self.is_extender(part) else bridge.propagation_fs(self.port_name(part))
+    def propagation_fs(self, wire: int) -> int:
+        """Give the propagation of a wire."""
+        bridge = self.bridges[self.bridge_at(wire)]
+        return bridge.settings.propagation_fs if self.is_extender(wire) else bridge.propagation_fs(self.port_name(wire))
 
     def place(self, name: str) -> tuple[int, str]:
         """Give the server of a station and what it is called there; "uplink" is with the stations outside."""
@@ -250,6 +312,21 @@ class System:
             return self.outside, UPLINK
         server, _, local = name.rpartition(".")
         return self._numbers[server], local
+
+    def wire_at(self, name: str) -> int:
+        """Give the wire by which a station is reached from the bridges; the first of its server for one not there."""
+        if is_uplink(name):
+            return self.outside_wire
+        wire = self._wires_of_stations.get(name)
+        return self.wires_of(self.place(name)[0])[0] if wire is None else wire
+
+    @cached_property
+    def _wires_of_stations(self) -> dict[str, int]:
+        return {
+            server.station(station.name): self.wires_of(part)[server.config.port.number_of(station.port)]
+            for part, server in enumerate(self.servers)
+            for station in server.config.switch.ports
+        }
 
     def station(self, part: int, local: str) -> str:
         """Give the name in the system of a server's station."""

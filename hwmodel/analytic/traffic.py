@@ -239,12 +239,13 @@ class Onward:
     """Hold a hop of frames that have left their adapter, over one wire: how many of all take it, and after which.
 
     `share`: of the stream's frames, as long as none is lost. `after`: the number of the hop before, in the stream's
-    list, without which there is none; None for the first, which follow the adapter's own wire.
+    list, without which there is none; None for the first, which follow the adapter's own wire. `wire`: its number.
     """
 
     leg: Leg
     share: Fraction
     after: int | None = None
+    wire: int = field(kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from hwmodel.analytic.recent import remembered_by_arguments
 from hwmodel.analytic.rx_batches import RxBatches, RxRules, descriptor_shares, rx_batches
 from hwmodel.analytic.sends import Receives, Send, lone_doorbells, posting_fs, receives_of, send_of
 from hwmodel.analytic.traffic import ZERO, Sizes, Traffic
+from hwmodel.analytic.uplink import on_link
 from hwmodel.config.frame_lengths import descriptors_of_send
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import (
@@ -314,8 +315,7 @@ def transactions_of(
     where a timer rules them; None: they go by frames. Where VMs have different drivers each has its part of the frames
     with its own batches, and what a timer rules is left out.
     """
-    if config.has_virtual_switch:  # nothing crosses the link
-        return ()
+    config, traffic = on_link(config, traffic)
     seen = config.for_functions((*traffic.sent, *traffic.received))
     if seen is not None:
         return _transactions(_Asked.of(seen, traffic), interrupts_per_s)

@@ -225,7 +225,7 @@ def compare(arguments: Namespace) -> None:
         found = explore.compare(config, jobs=jobs, progress=progress)
     results = [*found.results.values()]
     defaults = [defaults_beside(result.config) for result in results]
-    draw = partial(render_page, results, [*found.results], defaults=defaults)
+    draw = partial(render_page, results, [*found.results], defaults=defaults, ways=found)
     write_finding(partial(comparison_text, found), found.to_json, draw, arguments.json, arguments.report)
 
 

@@ -7,6 +7,7 @@ from .frame_lengths import descriptors_of, mirrored_tag_bytes, named_lengths, rx
 from .host import VmDriver
 from .load import as_config, config_from_mapping, load_config, place_lines, read_base
 from .model import Config
+from .pcie_switches import PcieSwitch, switches_of
 from .resolve import defaults_beside
 from .schema import json_schema
 from .shipped import shipped_configs, shipped_studies
@@ -28,6 +29,7 @@ __all__ = [
     "Config",
     "Flow",
     "NamedBridge",
+    "PcieSwitch",
     "Server",
     "Switch",
     "VmDriver",
@@ -52,4 +54,5 @@ __all__ = [
     "shipped_configs",
     "shipped_studies",
     "stations_in_use",
+    "switches_of",
 ]

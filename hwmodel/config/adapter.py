@@ -445,7 +445,8 @@ class WirePort(Block):
     count: Annotated[int, Whole(choices=(1, 2, 4))] = key(
         1,
         "Ethernet ports of the adapter, p0, p1 and so on, each with a wire and a switch of its own; rings, buffers, "
-        "tags and the link are shared. Functions belong to a port: switch.ports.NAME.port.",
+        "tags and the link are shared. Functions belong to a port: switch.ports.NAME.port. A bridge has a port of its "
+        "name for each.",
     )
     down: Annotated[tuple[Annotated[str, PortName()], ...], Listing("[p1]")] = key(
         [], "Ports whose wire is dead: frames that would leave by it, or come, drop as LINK_DOWN."

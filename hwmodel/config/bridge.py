@@ -11,7 +11,7 @@ from hwmodel.rules.switch_modes import DEFAULT_S_VID, TAG_MODES, ChannelKind
 
 from .bridge_flow_control import BridgeFlowControl
 from .kinds import Block, ByteCount, Duration, Listing, OrWord, Rate, Truth, Whole, Word, key, said_where_set
-from .names import IdKey, Name, PortOfBridge, ServerName
+from .names import IdKey, Name, PortOfBridge, ServerName, ethernet_ports
 from .switch import AclEntry, Switch, VlanId, VlanList
 
 Latency = Annotated[int, Duration("0ns", "1s")]
@@ -37,7 +37,17 @@ Behind = Annotated[str, ServerName("an extender", BRIDGE)]
 ADAPTER = "adapter"  # the port of the one server that has no name
 OUTSIDE = "outside"
 BridgeKind = Literal["learning", "controlling"]
-PortName = Annotated[str, ServerName("a port", ADAPTER, OUTSIDE, with_adapters=True)]
+PortName = Annotated[str, ServerName("a port", ADAPTER, OUTSIDE, with_wires=True)]
+
+
+def wire_names(server: str, n_ports: int) -> tuple[str, ...]:
+    """Return what a bridge's ports to an adapter are called, port by port: a, or of several Ethernet ports a.p0, a.p1.
+
+    Of the one adapter without a name `adapter`, or p0, p1.
+    """
+    if n_ports == 1:
+        return (server or ADAPTER,)
+    return tuple(f"{server}.{port}" if server else port for port in ethernet_ports(n_ports))
 
 
 class Extender(Block):
@@ -70,30 +80,30 @@ def way_up(behind: str, parents: Mapping[str, str]) -> tuple[str, ...] | None:
     return tuple(found)
 
 
-def interfaces_before(data: Mapping[str, Any], n_functions: Mapping[str, int]) -> dict[str, int]:
-    """Count for each port, by name, the stations of those listed before it below the same port of a bridge.
+def interfaces_before(
+    data: Mapping[str, Any], n_functions: Mapping[str, int], n_ports: Mapping[str, int]
+) -> dict[str, int]:
+    """Count for each adapter, by name, the stations of those listed before it below the same port of a bridge.
 
-    `data`: the plain data of the configuration, right or not. `n_functions`: the stations at each port. Virtual
-    interfaces are counted on from there, so that no two have one number in the same tag's range; 0 for ports of a
-    bridge itself.
+    `data`: the plain data of the configuration, right or not. `n_functions`, `n_ports`: the stations and the Ethernet
+    ports of each adapter. Virtual interfaces are counted on from there, so that no two have one number in the same
+    tag's range; 0 for those at ports of a bridge itself.
     """
     joined = data.get("bridges")
     bridges = [data.get(BRIDGE), *(joined if isinstance(joined, list) else [])]
-    before = [_before_at(bridge, n_functions) for bridge in bridges]
+    before = [_before_at(bridge, n_functions, n_ports) for bridge in bridges]
     return {name: max(one[name] for one in before) for name in n_functions}
 
 
-def _before_at(bridge: Any, n_functions: Mapping[str, int]) -> dict[str, int]:
+def _before_at(bridge: Any, n_functions: Mapping[str, int], n_ports: Mapping[str, int]) -> dict[str, int]:
     parents, behind = _plain_parents(bridge, "extenders"), _plain_parents(bridge, "ports")
     n_before: dict[str, int] = {}
     found = {}
     for name, n in n_functions.items():
-        above = way_up(behind.get(name, BRIDGE), parents)
-        if above:
-            found[name] = n_before.get(above[-1], 0)
-            n_before[above[-1]] = found[name] + n
-        else:
-            found[name] = 0
+        ways = [way_up(behind.get(wire, BRIDGE), parents) for wire in wire_names(name, n_ports[name])]
+        tops = {above[-1] for above in ways if above}
+        found[name] = max((n_before.get(top, 0) for top in tops), default=0)
+        n_before |= dict.fromkeys(tops, found[name] + n)
     return found
 
 
@@ -129,7 +139,7 @@ class ServiceLevel(Block):
 
 
 class BridgePort(Block):
-    """A port of the bridge, by its name: `adapter` or the server's, and `outside`."""
+    """A port of the bridge, by its name: `adapter` or the server's, of several Ethernet ports `p1`, and `outside`."""
 
     rate_bps: Annotated[int, Rate("1Mbps", "1000Gbps")] = key(
         ...,
@@ -182,8 +192,8 @@ class Bridge(Block):
     ports: dict[PortName, BridgePort] = key(
         {},
         "Ports that differ from the defaults, by name: {outside: {rate: 40Gbps}}. There is one for each server "
-        "(`adapter` without servers; a.x, a.y for a server's adapters), and `outside`, which leads to stations that "
-        "nobody models further.",
+        "(`adapter` without servers; a.x, a.y for a server's adapters), for each Ethernet port of an adapter with "
+        "several (p0, p1; a.p0, a.p1), and `outside`, which leads to stations that nobody models further.",
     )
     extenders: dict[ExtenderName, Extender] = key(
         {},

@@ -18,6 +18,7 @@ from .check_adapter import check_device, check_link, check_rings
 from .check_arbitration import check_arbitration
 from .check_bridge import check_bridge, check_bridge_kind
 from .check_flow_control import check_bridge_flow_control, check_control_frames, check_flow_control
+from .check_pcie_tree import check_trees
 from .check_ports import check_port_system, check_ports
 from .check_sends import check_sends
 from .check_steering import check_queues, check_steering
@@ -29,7 +30,7 @@ from .findings import Doubts, Findings, Part
 from .kinds import shown, suggest
 from .model import Config, keys_of, model_at
 from .overrides import plain_data
-from .resolve import fill, function_names, spread_port_defaults
+from .resolve import fill, function_names, number_of_ports, spread_port_defaults
 from .system import Server, ServerDocument, entries_of, split_servers
 
 # Files that are taken for configurations, by keys that these do not have, and what reads them.
@@ -95,11 +96,14 @@ def examine(document: Document, base_directory: str, *, is_running: bool = False
     apart = split_servers(document)
     problems = list(document.problems)
     n_functions = {one.name: len(function_names(one.document.data)) for one in apart}
-    before = interfaces_before(document.data, n_functions)
+    n_ports = {one.name: number_of_ports(one.document.data.get("port")) for one in apart}
+    before = interfaces_before(document.data, n_functions, n_ports)
     n_vfs = {one.name: n_functions[one.name] - 1 for one in apart}
     beside = {one.name: sum(n_vfs[other] for other in one.beside) for one in apart}
     parts = [_part_of(one, at, base_directory, before[one.name], beside[one.name]) for at, one in enumerate(apart)]
-    adapters = {part.server.port: part.server.config.resolved() for part in parts}
+    adapters: dict[str, Any] = {}
+    for part in parts:
+        adapters |= dict.fromkeys(part.server.wires, part.server.config.resolved())
     made = _made_of(document, partial(fill, base_directory=base_directory, adapters=adapters))
     problems.extend(made.problems)
     config = made.config
@@ -288,8 +292,8 @@ def cross_check(
         part.findings.problems.clear()
     of_load = check_load if is_running else check_workload
     for check_all in (
-        check_servers, check_port_system, of_load, check_wire, check_bridge, check_policers, check_bridge_flow_control,
-        check_control_frames,
+        check_servers, check_trees, check_port_system, of_load, check_wire, check_bridge, check_policers,
+        check_bridge_flow_control, check_control_frames,
     ):  # fmt: skip
         check_all(config, findings, parts)
     of_system = [problem for one in (findings, *(part.findings for part in parts)) for problem in one.problems]

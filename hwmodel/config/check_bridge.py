@@ -15,7 +15,7 @@ from .document import KeyPath
 from .findings import Findings, Part
 from .kinds import suggest
 from .model import Config
-from .system import NamedBridge, bridge_with, bridges_of
+from .system import NamedBridge, bridges_at, bridges_of
 
 _OF_ADAPTER = ("switch.mode", "switch.s_channels", "switch.ports", "servers")
 
@@ -44,20 +44,18 @@ def check_bridge(config: Config, findings: Findings, parts: Sequence[Part]) -> N
 
 def check_bridge_kind(config: Config, part: Part) -> None:
     """Check that an adapter tags its frames where its bridge relies on it, and else does not."""
-    bridge = bridge_with(config, part.server.port)
-    if bridge is None:
-        return
     mode = part.server.config.switch.mode
-    keys = ("switch.mode", (*bridge.path, "kind"))
-    kind = bridge.settings.kind
-    if kind == "controlling" and mode not in TAG_MODES:
-        part.findings.add(f"kind: controlling needs switch.mode {' or '.join(TAG_MODES)}, but it is {mode}", *keys)
-    if kind == "learning" and mode in TAG_MODES:
-        part.findings.add(
-            f"mode {mode} needs a bridge of kind: controlling, but it is learning "
-            f"(--set {bridge.key}.kind=controlling)",
-            *keys,
-        )
+    for bridge in bridges_at(config, part.server):
+        keys = ("switch.mode", (*bridge.path, "kind"))
+        kind = bridge.settings.kind
+        if kind == "controlling" and mode not in TAG_MODES:
+            part.findings.add(f"kind: controlling needs switch.mode {' or '.join(TAG_MODES)}, but it is {mode}", *keys)
+        if kind == "learning" and mode in TAG_MODES:
+            part.findings.add(
+                f"mode {mode} needs a bridge of kind: controlling, but it is learning "
+                f"(--set {bridge.key}.kind=controlling)",
+                *keys,
+            )
 
 
 def _named(bridge: NamedBridge) -> Iterator[tuple[str, KeyPath]]:
@@ -73,7 +71,7 @@ def _check_ports(
     `ends`: the keys that say which bridges' ports wires join, None where one of them is wrong: then a port that leads
     nowhere may be its other end.
     """
-    by_port = {part.server.port: part for part in parts}
+    by_port = {wire: part for part in parts for wire in part.server.wires}
     for name, port in bridge.settings.ports.items():
         path: KeyPath = (*bridge.path, "ports", name)
         part = by_port.get(name)
@@ -105,12 +103,13 @@ def _check_buffer(bridge: NamedBridge, parts: Sequence[Part]) -> None:
     for part in parts:
         switch = part.server.config.switch
         longest = max(switch.ports, key=lambda port: port.max_frame_bytes)
-        is_here = part.server.port in settings.ports
-        n_bytes = longest.max_frame_bytes + (MODES[switch.mode].tag_bytes if is_here else 0)
-        above = settings.above(part.server.port) if is_here else ()
+        here = [wire for wire in part.server.wires if wire in settings.ports]
+        n_bytes = longest.max_frame_bytes + (MODES[switch.mode].tag_bytes if here else 0)
         rooms: dict[KeyPath, int] = {(*bridge.path, "buffer"): settings.buffer_bytes}
         rooms |= {
-            (*bridge.path, "extenders", name, "buffer"): settings.extenders[name].buffer_bytes for name in above or ()
+            (*bridge.path, "extenders", name, "buffer"): settings.extenders[name].buffer_bytes
+            for wire in here
+            for name in settings.above(wire) or ()
         }
         for path, buffer_bytes in rooms.items():
             if n_bytes > buffer_bytes:
@@ -132,7 +131,7 @@ def check_service_levels(bridge: NamedBridge, name: str, part: Part | None, find
     if part is None:
         findings.add("stations outside have no S-channels; service levels are for ports of adapters", path)
         return
-    switch = part.server.config.switch
+    switch = part.server.switch_at(name)
     if not MODES[switch.mode].has_channels:
         findings.add(
             f"service levels are for the S-channels of mode multichannel, but switch.mode is {switch.mode}",
@@ -154,7 +153,9 @@ def check_service_levels(bridge: NamedBridge, name: str, part: Part | None, find
 
 def _check_queues(bridge: NamedBridge, name: str, part: Part, findings: Findings) -> None:
     """Find queues that never hold the longest frame."""
-    port, switch = bridge.settings.ports[name], part.server.config.switch
+    port, switch = bridge.settings.ports[name], part.server.switch_at(name)
+    if not switch.ports:
+        return
     channels = s_channels_of(switch)
     longest = max(switch.ports, key=lambda station: station.max_frame_bytes)
     n_bytes = longest.max_frame_bytes + MODES[switch.mode].tag_bytes
@@ -208,7 +209,7 @@ class _Behind(NamedTuple):
 def check_extenders(bridge: NamedBridge, findings: Findings, parts: Sequence[Part]) -> None:
     """Check the extenders of a bridge and what stands behind them."""
     settings, path = bridge.settings, bridge.path
-    own = [part for part in parts if part.server.port in settings.ports]
+    own = [part for part in parts if any(wire in settings.ports for wire in part.server.wires)]
     extenders = {name: _Behind(name, (*path, "extenders", name), one.behind)
                  for name, one in settings.extenders.items()}  # fmt: skip
     ports = [_Behind(name, (*path, "ports", name), one.behind) for name, one in settings.ports.items()
@@ -233,7 +234,7 @@ def check_extenders(bridge: NamedBridge, findings: Findings, parts: Sequence[Par
 
 
 def _check_names(extenders: dict[str, _Behind], findings: Findings, parts: Sequence[Part]) -> None:
-    servers = {part.server.port for part in parts}
+    servers = {wire for part in parts for wire in part.server.wires}
     for name, one in extenders.items():
         if name in servers:
             findings.add(f"there is a server {name} already, with a port of this name", one.path, besides=["servers"])
@@ -276,9 +277,9 @@ def _below_each_port(bridge: NamedBridge, parts: Sequence[Part]) -> Iterator[tup
     """Give for each port of the bridge that leads to an extender that extender and the servers below it."""
     below: dict[str, list[Part]] = {}
     for part in parts:
-        above = bridge.settings.above(part.server.port)
-        if above:
-            below.setdefault(above[-1], []).append(part)
+        ways = (bridge.settings.above(wire) for wire in part.server.wires if wire in bridge.settings.ports)
+        for top in dict.fromkeys(above[-1] for above in ways if above):
+            below.setdefault(top, []).append(part)
     yield from below.items()
 
 
@@ -351,14 +352,14 @@ def check_joined(config: Config, findings: Findings, parts: Sequence[Part]) -> W
         return None
     _check_places(bridges, findings, parts)
     for bridge in bridges:
-        modes = [part.server.config.switch.mode for part in parts if part.server.port in bridge.settings.ports]
-        if bridge.settings.kind == "controlling" and not modes:
+        has_adapters = any(wire in bridge.settings.ports for part in parts for wire in part.server.wires)
+        if bridge.settings.kind == "controlling" and not has_adapters:
             findings.add(
                 f"kind: controlling is for adapters in mode {' or '.join(TAG_MODES)}, and none is at {bridge.name}",
                 (*bridge.path, "kind"), besides=[(*bridge.path, "ports")],
             )  # fmt: skip
     ends = {end.name: end for bridge in bridges for end in _ends_at(bridge)}
-    servers = {part.server.port for part in parts}
+    servers = {wire for part in parts for wire in part.server.wires}
     wrong = [one for end in ends.values() if (one := _why_wrong(end, ends, bridges, servers))]
     for key, why in wrong:
         findings.add(why, key)
@@ -409,17 +410,21 @@ def _have_names(bridges: Sequence[NamedBridge], findings: Findings, parts: Seque
 
 def _check_places(bridges: Sequence[NamedBridge], findings: Findings, parts: Sequence[Part]) -> None:
     """Check that each server, and who is outside, is at one bridge."""
-    for name in (*(part.server.port for part in parts), OUTSIDE):
-        words = "the stations outside are" if name == OUTSIDE else f"server {name} is"
+    several = {wire for part in parts for wire in part.server.wires if len(part.server.wires) > 1}
+    for name in (*(wire for part in parts for wire in part.server.wires), OUTSIDE):
+        whose = f"port {name}" if name in several else f"server {name}"
+        words = "the stations outside are" if name == OUTSIDE else f"{whose} is"
         at = [bridge for bridge in bridges if name in bridge.settings.ports]
         for bridge in at[1:]:
             findings.add(
-                f"{words} at {at[0].name} already; an adapter has one wire" if name != OUTSIDE
+                f"{words} at {at[0].name} already; {'a port' if name in several else 'an adapter'} has one wire"
+                if name != OUTSIDE
                 else f"{words} at {at[0].name} already", (*bridge.path, "ports", name),
             )  # fmt: skip
         if not at:
             findings.add(
-                f"no bridge has a port for server {name} (--set bridges.{bridges[0].name}.ports.{name}={{}})",
+                f"no bridge has a port {f'{name} for that port of the adapter' if name in several else f'for {whose}'} "
+                f"(--set bridges.{bridges[0].name}.ports.{name}={{}})",
                 ("bridges",), besides=[(*bridge.path, "ports") for bridge in bridges],
             )  # fmt: skip
 

@@ -8,7 +8,7 @@ from .findings import Findings, Part
 from .model import Config
 from .names import UPLINK, ethernet_ports, is_uplink
 from .presets import DEVICES
-from .system import Domain, domains_of, own_uplinks, port_of_end
+from .system import Domain, apart_ports, bridges_of, domains_of, own_uplinks, port_of_end
 
 
 def check_ports(config: Config, findings: Findings) -> None:
@@ -75,10 +75,11 @@ def _check_stations(config: Config, findings: Findings) -> None:
 
 def _check_mirrors(config: Config, findings: Findings) -> None:
     """Report copies for a station at another port: its switch does not see those frames."""
+    ports = {port.name: port.port for port in config.switch.ports}
     for at, mirror in enumerate(config.switch.mirrors):
         if mirror.source is None or mirror.source == UPLINK:
             continue
-        ends = {name: port_of_end(config, name) for name in (mirror.to, mirror.source)}
+        ends = {name: ports.get(name) for name in (mirror.to, mirror.source)}
         if len(set(ends.values())) > 1:
             where = ", ".join(f"{name} is at {port}" for name, port in ends.items())
             findings.add(
@@ -89,46 +90,39 @@ def _check_mirrors(config: Config, findings: Findings) -> None:
 
 
 def check_port_system(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
-    """Check that adapters with several ports stand alone, and that flows stay at one port."""
-    for part in parts:
-        port = part.server.config.port
-        bridge = next((key for key in ("bridge", "bridges", "servers") if getattr(config, key)), None)
-        if bridge is not None and (port.count > 1 or port.down):
-            key = "port.count" if port.count > 1 else "port.down"
-            part.findings.add(
-                f"{bridge} joins adapters with one port each, which is up; an adapter with several stands alone, with "
-                "stations outside at the other ends of its wires",
-                key,
-                besides=[bridge],
-            )
-            return
+    """Check that flows stay at one port, and that patterns can run there, where no bridge joins the ports' wires."""
     _check_flows(config, findings)
-    if config.port.count > 1 and config.workload.pcap is None:
+    if apart_ports(config) != ("",) and config.workload.pcap is None:
         _check_pattern(config, findings, domains_of(config))
 
 
 def _check_flows(config: Config, findings: Findings) -> None:
+    apart = apart_ports(config)
+    there_is = (
+        "a bridge joins all wires, and uplink is all who are outside" if bridges_of(config) else _there_is(config)
+    )
     for at, flow in enumerate(config.workload.flows):
         wrong = False
         for place, end in enumerate((flow.source, flow.target)):
             port = end.rpartition(".")[0]
-            if is_uplink(end) and port and (config.port.count == 1 or port not in config.port.names):
-                hint = " (did you mean uplink?)" if config.port.count == 1 else ""
+            if is_uplink(end) and port and port not in apart:
+                hint = " (did you mean uplink?)" if apart == ("",) else ""
                 findings.add(
-                    f"there are no stations {end}; {_there_is(config)}{hint}",
+                    f"there are no stations {end}; {there_is}{hint}",
                     ("workload", "flows", at, place),
                     "port.count",
                 )
                 wrong = True
         source, target = own_uplinks(config, flow.source, flow.target)
         ports = [port_of_end(config, end) for end in (source, target)]
-        if wrong or config.port.count == 1 or ports[0] == ports[1] or "" in ports:
+        if wrong or ports[0] == ports[1] or "" in ports:
             continue
         if is_uplink(source) and is_uplink(target):
             continue  # reported with all that do not meet the adapter
         findings.add(
             f"{source} is at {ports[0]} and {target} at {ports[1]}: nothing outside joins the two ports' wires "
-            f"(flows from {source} to {ports[0]}.{UPLINK} and from {ports[1]}.{UPLINK} to {target} stand for it)"
+            f"(bridge: {{}} does; flows from {source} to {ports[0]}.{UPLINK} and from {ports[1]}.{UPLINK} to {target} "
+            "stand for it)"
             if not (is_uplink(source) or is_uplink(target))
             else f"{source} and {target} are at different ports, {ports[0]} and {ports[1]}, whose wires nothing joins",
             ("workload", "flows", at),

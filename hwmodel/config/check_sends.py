@@ -7,9 +7,10 @@ from hwmodel.units import format_bytes
 from .adapter import MODEL_PLACES, PLACES_A_DESCRIPTOR
 from .findings import Findings
 from .frame_lengths import descriptors_of_send
+from .kinds import LONGEST_FRAME_BYTES
 from .model import Config
 from .presets import DEVICES
-from .workload import LONGEST_FRAME_BYTES, lengths_of_send
+from .workload import lengths_of_send
 
 _SEGMENT = "workload.segment_bytes"
 _MOST_TX_BUFFER_BYTES = 4 << 20  # for whose frames of 64 B of payload the adapter's queues have room

@@ -14,7 +14,7 @@ from .findings import Findings, Part
 from .kinds import suggest
 from .model import Config
 from .switch import ONLY_OF_POOLS, AclEntry
-from .system import Server
+from .system import Server, bridges_of
 
 MAX_CORE_VFS = 15  # the Verilog switch core has at most 17 ports: the uplink, the PF and 15 VFs
 
@@ -141,7 +141,7 @@ def _check_core(config: Config, findings: Findings) -> None:
             "nic.vfs",
         )
     longest = max(switch.ports, key=lambda port: port.max_frame_bytes)
-    if longest.max_frame_bytes > switch.queue_bytes:
+    if longest.max_frame_bytes > switch.queue_bytes and not config.has_virtual_switch:
         findings.add(
             f"{format_bytes(switch.queue_bytes)} never holds the longest frame of {longest.name}, "
             f"max_frame {longest.max_frame_bytes}B",
@@ -247,7 +247,7 @@ def check_servers(config: Config, findings: Findings, parts: Sequence[Part]) -> 
                 findings.add(f"server {entry.name} has an adapter {adapter.name} already", path)
             own.add(adapter.name)
     if len({part.server.name for part in parts}) == len(parts):
-        _check_macs_of_servers(parts)
+        _check_macs_of_wires(config, parts)
         _check_cores(parts)
 
 
@@ -300,15 +300,15 @@ def _absent(name: str, server: Server) -> str:
     return f"there is no {name}; nic.vfs{whose} is {n_vfs}, {last}"
 
 
-def _check_macs_of_servers(parts: Sequence[Part]) -> None:
-    """Report addresses that two servers' stations have; those of one server's are another check's."""
-    owners: dict[int, list[tuple[Part, str, frozenset[int]]]] = {}
-    for part in parts:
+def _check_macs_of_wires(config: Config, parts: Sequence[Part]) -> None:
+    """Report addresses that stations at two wires to bridges have; those at one port are another check's."""
+    owners: dict[int, list[tuple[str, str, frozenset[int]]]] = {}
+    for part in parts if bridges_of(config) else ():
         for port in part.server.config.switch.ports:
-            vlans = frozenset(port.vlans)
+            vlans, wire = frozenset(port.vlans), part.server.wire_of(port)
             for mac in dict.fromkeys(port.macs):
                 for other, other_name, other_vlans in owners.get(mac, []):
-                    if other is not part and vlans & other_vlans:
+                    if other != wire and vlans & other_vlans:
                         name = part.server.station(port.name)
                         part.findings.add(
                             f"{other_name} and {name} both have {format_mac(mac)} in VLAN {min(vlans & other_vlans)} "
@@ -316,4 +316,4 @@ def _check_macs_of_servers(parts: Sequence[Part]) -> None:
                             part.findings.station(port.name, "macs"),
                             besides=[part.findings.station(port.name, "vlans")],
                         )
-                owners.setdefault(mac, []).append((part, part.server.station(port.name), vlans))
+                owners.setdefault(mac, []).append((wire, part.server.station(port.name), vlans))

@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
+from hwmodel.rules.ethernet import FCS_BYTES
+
+from .adapter import MODEL_MAX_QUEUES
 from .findings import Findings
+from .frame_lengths import named_lengths
+from .kinds import LONGEST_FRAME_BYTES
 from .model import Config
 from .names import is_uplink
+from .virtual_switch import MOST_VMS, VirtualSwitch
+from .workload import MOST_HEADERS
 
 _MODE = "nic.mode"
+_REACH = "host.virtual_switch.reach"
+_CACHE = "host.virtual_switch.flow_cache"
 
 
 def check_virtual_switch(config: Config, findings: Findings) -> None:
     """Check the block `host.virtual_switch`, and that nothing is asked of the adapter beside it."""
+    _check_segments(config, findings)
     own = config.host.virtual_switch
+    if config.workload.connections > MOST_HEADERS and (own is None or own.flow_cache is None):
+        findings.add(
+            f"more than {MOST_HEADERS} connections between two stations are told apart by a flow cache alone",
+            "workload.connections",
+            "host.virtual_switch.flow_cache",
+        )
     if own is None:
         return
-    for at, core in enumerate(own.cores):
+    misses = own.flow_cache.miss_cores if own.flow_cache is not None else ()
+    named = {"cores": own.cores, "flow_cache.miss_cores": misses}
+    for name, at, core in ((name, at, core) for name, cores in named.items() for at, core in enumerate(cores)):
         if core >= config.host.cores:
             findings.add(
                 f"there is no core {core}; host.cores is {config.host.cores}, from 0 on",
-                ("host", "virtual_switch", "cores", at),
-                "host.virtual_switch.cores",
+                ("host", "virtual_switch", *name.split("."), at),
+                f"host.virtual_switch.{name}",
                 "host.cores",
             )
     if not config.has_virtual_switch:  # `hwmodel compare` may ask for it
         return
-    _check_wire(config, findings)
+    _check_wire(config, own, findings)
     for key, is_set in (
         ("bridge", config.bridge is not None),
         ("bridges", bool(config.bridges)),
         ("servers", bool(config.servers)),
-        ("workload.segment_bytes", config.workload.segment_bytes is not None),
         ("nic.arbitration", config.nic.arbitration is not None),
         ("nic.flow_control", config.nic.flow_control is not None),
         ("nic.rsc", config.nic.rsc is not None),
@@ -40,6 +57,13 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
     ):
         if is_set:
             findings.add("not modelled with a virtual switch (nic.mode: vswitch)", key, _MODE)
+    if config.workload.segment_bytes is not None:
+        findings.add(
+            "is of sends that an adapter cuts; a virtual switch passes them whole, as long frames: frame_bytes: "
+            f"{config.workload.send_bytes + FCS_BYTES} stands for them",
+            "workload.segment_bytes",
+            _MODE,
+        )
     for station in config.switch.ports:
         for key, value in (("rate_limit", station.rate_limit_bps), ("min_rate", station.min_rate_bps)):
             if value is not None:
@@ -51,19 +75,57 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
         findings.add(f"a virtual switch switches by itself; {config.switch.mode} does not", "switch.mode", _MODE)
 
 
-def _check_wire(config: Config, findings: Findings) -> None:
-    """Report frames for the wire, or from it: the switch's uplink to the adapter is not modelled."""
-    workload, why = config.workload, "the virtual switch has no uplink yet: its frames stay among the VMs"
-    if workload.pattern == "to_wire":
-        findings.add(why, "workload.pattern", _MODE)
-    if workload.wire_share:
-        findings.add(why, "workload.wire_share", _MODE)
-    if workload.external is not None:
-        findings.add(why, "workload.external", _MODE)
+def _check_segments(config: Config, findings: Findings) -> None:
+    """Report what is longer than a frame where it must be one: all but a virtual switch without uplink need frames."""
+    if config.switches_in_memory:
+        return
+    named = [(n, path) for n, path in named_lengths(config) if n > LONGEST_FRAME_BYTES]
+    if not named:
+        named = [
+            (station.max_frame_bytes, findings.station(station.name, "max_frame"))
+            for station in config.switch.ports
+            if station.max_frame_bytes > LONGEST_FRAME_BYTES
+        ]
+    for n_bytes, path in named:
+        findings.add(
+            f"{n_bytes} B is longer than a frame, {LONGEST_FRAME_BYTES} B; a virtual switch alone passes segments "
+            "whole (nic.mode: vswitch, reach: internal)",
+            path,
+            _MODE,
+        )
+
+
+def _check_wire(config: Config, own: VirtualSwitch, findings: Findings) -> None:
+    """Report frames for the wire, or from it, that nobody takes there, and an uplink with too many rings."""
+    workload = config.workload
     if workload.pcap is not None:
         findings.add("captures are not played into a virtual switch", "workload.pcap", _MODE)
+    if own.reach == "external" and own.flow_cache is not None:
+        findings.add("a flow cache is of frames between VMs; it is not modelled with an uplink", _CACHE, _REACH)
+    if own.reach == "external":
+        n_rings = own.n_uplink_rings + config.nic.queues_per_vf * len(config.switch.ports)
+        if config.nic.vfs > MOST_VMS:
+            findings.add(
+                f"a virtual switch with an uplink has at most {MOST_VMS} VMs, beside the PF", "nic.vfs", _REACH
+            )
+        if n_rings > MODEL_MAX_QUEUES:
+            findings.add(
+                f"{n_rings} rings of VMs and uplink; a run has room for {MODEL_MAX_QUEUES}",
+                "nic.queues_per_vf",
+                besides=["nic.vfs", "host.virtual_switch.uplink_queues"],
+            )
+        return
+    why = "the virtual switch has no uplink (reach: internal); reach: external gives it one"
+    for key, is_asked in (
+        ("workload.pattern", workload.pattern == "to_wire"),
+        ("workload.wire_share", bool(workload.wire_share)),
+        ("workload.external", workload.external is not None),
+        ("switch.uplink.vlans", bool(config.switch.uplink.vlans)),
+    ):
+        if is_asked:
+            findings.add(why, key, _REACH)
+    if own.uplink_queues is not None:
+        findings.add(why, "host.virtual_switch.uplink_queues", _REACH)
     for at, flow in enumerate(workload.flows):
         if is_uplink(flow.source) or is_uplink(flow.target):
-            findings.add(why, ("workload", "flows", at), _MODE)
-    if config.switch.uplink.vlans:
-        findings.add(why, "switch.uplink.vlans", _MODE)
+            findings.add(why, ("workload", "flows", at), _REACH)

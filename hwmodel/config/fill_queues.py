@@ -11,7 +11,9 @@ from typing import Any
 from hwmodel.units import UnitError, format_bytes, parse_bytes
 
 from .adapter import Nic
-from .presets import DEVICES, Device
+from .kinds import LONGEST_FRAME_BYTES, LONGEST_SEGMENT_BYTES
+from .names import is_uplink
+from .presets import DEVICES, VIRTUAL_SWITCHES, Device
 from .steering import FlowDirector
 from .virtual_switch import BYTE_TIME, FRAME_TIME
 
@@ -35,18 +37,54 @@ def fill_queues(driver: Any, nic: Any, preset: str | None, n_ports: int, *, has_
             _take_memory(steering, nic, n_ports, device)
 
 
-def fill_virtual_switch(host: dict[str, Any], switch: Any, nic: Any) -> None:
-    """Fill in what passing frames takes in a virtual switch, and on which core; nothing leaves by the adapter."""
+def fill_virtual_switch(host: dict[str, Any], switch: Any, nic: Any, workload: Any) -> None:
+    """Fill in what passing frames takes in a virtual switch, on which core, and whether it reaches the wire."""
     is_used = isinstance(nic, dict) and nic.get("mode") == "vswitch"
     if is_used and host.get("virtual_switch") is None:
         host["virtual_switch"] = {}
     own = host.get("virtual_switch")
     if isinstance(own, dict):
+        for key, value in VIRTUAL_SWITCHES.get(str(own.get("preset")), {}).items():
+            own.setdefault(key, value)
         own.setdefault("byte_time", BYTE_TIME.get(str(own.get("pass_by", "copy")), "0ns"))
         cores = host.get("cores")
         own.setdefault("cores", [cores - 1 if isinstance(cores, int) and cores > 0 else 0])
-    if is_used and isinstance(switch, dict) and isinstance(switch.setdefault("uplink", {}), dict):
+        own.setdefault("reach", "external" if uses_wire(workload) else "internal")
+    is_internal = is_used and isinstance(own, dict) and own.get("reach") == "internal"
+    if is_internal and isinstance(switch, dict) and isinstance(switch.setdefault("uplink", {}), dict):
         switch["uplink"].setdefault("vlans", [])
+
+
+def fill_segments(switch: dict[str, Any], functions: list[str], nic: Any, workload: Any) -> None:
+    """Let stations of a virtual switch send what they are said to send, where these are segments and no frames."""
+    n_bytes = workload.get("frame_bytes") if isinstance(workload, dict) else None
+    stations = switch.setdefault("ports", [])
+    is_used = isinstance(nic, dict) and nic.get("mode") == "vswitch" and isinstance(stations, list)
+    try:
+        length = parse_bytes(n_bytes) if isinstance(n_bytes, str) else n_bytes
+    except UnitError:  # reported where it stands
+        return
+    if not is_used or not isinstance(length, int) or not LONGEST_FRAME_BYTES < length <= LONGEST_SEGMENT_BYTES:
+        return
+    named = {entry.get("name") for entry in stations if isinstance(entry, dict)}
+    stations.extend({"name": name} for name in functions if name not in named)
+    for entry in stations:
+        if isinstance(entry, dict):
+            entry.setdefault("max_frame", f"{length}B")
+
+
+def uses_wire(workload: Any) -> bool:
+    """Tell whether what is said of a load has frames to the wire, or from it."""
+    if not isinstance(workload, dict):
+        return False
+    flows = workload.get("flows")
+    ends = [end for flow in (flows if isinstance(flows, list) else ()) for end in _ends_of(flow)]
+    others = any(workload.get(name) for name in ("wire_share", "external", "pcap"))
+    return workload.get("pattern") == "to_wire" or others or any(is_uplink(end) for end in ends)
+
+
+def _ends_of(flow: Any) -> list[str]:
+    return [str(end) for end in flow[:2]] if isinstance(flow, list) else []
 
 
 def _drivers(driver: Any) -> Iterator[dict[str, Any]]:

@@ -336,11 +336,17 @@ class Whole(Kind):
         return f"{self.least} to {self.most}"
 
 
-class FrameLength(Whole):
-    """A frame's bytes with its FCS: the bare number that the field uses, or with the unit, like 1518B."""
+LONGEST_FRAME_BYTES, LONGEST_SEGMENT_BYTES = 9728, 65_620  # with FCS; of a segment of 64 KiB, with its headers
 
-    def __init__(self) -> None:
-        super().__init__(64, 9728)
+
+class FrameLength(Whole):
+    """A frame's bytes with its FCS: the bare number that the field uses, or with the unit, like 1518B.
+
+    `most`: or those of a segment that nobody cuts.
+    """
+
+    def __init__(self, most: int = LONGEST_FRAME_BYTES) -> None:
+        super().__init__(64, most)
 
     def parse(self, value: object) -> int:
         """Return the bytes."""
@@ -355,10 +361,12 @@ class FrameLength(Whole):
         """Return an integer or a text with a unit."""
         number = {"type": "integer", "minimum": self.least, "maximum": self.most}
         text = {"type": "string", "pattern": units.BYTES.pattern}
-        return {"title": "bytes with FCS, 64 to 9728", "anyOf": [number, text]}
+        return {"title": f"bytes with FCS, 64 to {self.most}", "anyOf": [number, text]}
 
     def _range(self) -> str:
-        return "a frame with its FCS has 64 to 9728 bytes"
+        found = f"a frame with its FCS has 64 to {LONGEST_FRAME_BYTES} bytes"
+        whole = f", a segment that a virtual switch passes whole up to {self.most}"
+        return found + whole * (self.most > LONGEST_FRAME_BYTES)
 
 
 class Share(Kind):

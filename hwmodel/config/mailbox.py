@@ -137,7 +137,7 @@ class PfCall(SparseBlock):
     """What the administrator asks of the PF's driver, as `ip link set DEV vf N` does; in the order of its keys."""
 
     vf: Annotated[str, Name(with_servers=True)] | None = key(None, "VF that it is about: vf2, with servers a.vf2.")
-    server: Annotated[str, ServerName("a server", with_adapters=True)] | None = key(
+    server: Annotated[str, ServerName("a server", with_wires=True)] | None = key(
         None, "Whose PF, where there are servers and no `vf` says it."
     )
     mac: Annotated[int, Mac()] | None = key(None, "Address of the VF, from then on the PF's; 00:00:00:00:00:00: none.")

@@ -143,6 +143,12 @@ class Config(Block):
         return self.nic.mode == "vswitch"
 
     @property
+    def switches_in_memory(self) -> bool:
+        """Say whether nothing crosses the link: the virtual switch that VMs have reaches no wire."""
+        own = self.host.virtual_switch
+        return self.has_virtual_switch and own is not None and own.n_uplink_rings == 0
+
+    @property
     def drivers(self) -> tuple[VmDriver, ...]:
         """Return the drivers that functions have, each once."""
         if not self.driver.vms:

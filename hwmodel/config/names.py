@@ -16,6 +16,7 @@ MODEL_MAX_PORTS = 4  # Ethernet ports of an adapter
 _PORT = f"p[0-{MODEL_MAX_PORTS - 1}]"
 _SERVER = "[A-Za-z][A-Za-z0-9_-]{0,31}"
 _PARTS = f"{_SERVER}([.]{_SERVER})?"  # a server, or one of a server's several adapters
+_WIRES = f"{_PARTS}([.]{_PORT})?"  # a port of a bridge to one of these, or to one of its several Ethernet ports
 _NO_SERVERS = frozenset(("outside", "adapter", "uplink", "all"))  # words of their own where a server may be named
 
 
@@ -145,16 +146,16 @@ class PortName(Kind):
 
 
 class ServerName(Kind):
-    """A server's name, or in its place one of a few words; `with_adapters`: or that of a server's adapter, a.x."""
+    """A server's name, or in its place one of a few words; `with_wires`: or that of a wire to it, a.x, a.p1, a.x.p1."""
 
-    def __init__(self, what: str, *others: str, with_adapters: bool = False) -> None:
+    def __init__(self, what: str, *others: str, with_wires: bool = False) -> None:
         self.what = what
         self.others = others
-        self.with_adapters = with_adapters
+        self.with_wires = with_wires
 
     def parse(self, value: object) -> str:
         """Return the name."""
-        is_name = is_part_name if self.with_adapters else is_server_name
+        is_name = is_wire_name if self.with_wires else is_server_name
         if isinstance(value, str) and (value in self.others or is_name(value)):
             return value
         if isinstance(value, str) and re.fullmatch(_SERVER, value):
@@ -166,7 +167,7 @@ class ServerName(Kind):
     def schema(self) -> dict[str, Any]:
         """Return a text with a pattern."""
         names = ", ".join((*self.others, "a server's name"))
-        pattern = _PARTS if self.with_adapters else _SERVER
+        pattern = _WIRES if self.with_wires else _SERVER
         return {"title": names, "type": "string", "pattern": f"^{pattern}$"}
 
 
@@ -224,6 +225,12 @@ def is_part_name(text: str) -> bool:
     return len(names) <= 2 and all(map(is_server_name, names))
 
 
+def is_wire_name(text: str) -> bool:
+    """Tell whether a bridge's port to an adapter, or to one of its Ethernet ports, could be called `text`."""
+    part, _, port = text.rpartition(".")
+    return is_part_name(text) or (re.fullmatch(_PORT, port) is not None and is_part_name(part))
+
+
 def ethernet_ports(count: int) -> tuple[str, ...]:
     """Return the names of an adapter's Ethernet ports: p0, p1, and so on."""
     return tuple(f"p{number}" for number in range(count))
@@ -237,6 +244,11 @@ def uplink_of(port: str) -> str:
 def is_uplink(name: str) -> bool:
     """Tell whether a name is that of stations outside: uplink, p1.uplink."""
     return name == UPLINK or name.endswith(f".{UPLINK}")
+
+
+def function_number(name: str) -> int:
+    """Return the number of a function by its name: 0 is the PF, K + 1 VF K."""
+    return 0 if name == "pf" else int(name.removeprefix("vf")) + 1
 
 
 def function_name(number: int) -> str:

@@ -16,18 +16,19 @@ from hwmodel.units import UnitError, parse_bytes
 from hwmodel.wire.ethernet import format_mac
 
 from .adapter import MODEL_MAX_VFS, Nic, WirePort
-from .bridge import ADAPTER, OUTSIDE, Bridge
+from .bridge import OUTSIDE, Bridge, wire_names
 from .document import Document, KeyPath, Problem, copied_data
-from .fill_queues import fill_queues, fill_virtual_switch
+from .fill_queues import fill_queues, fill_segments, fill_virtual_switch
 from .fill_thresholds import fill_thresholds
 from .host import MOST_CORES
+from .kinds import LONGEST_FRAME_BYTES
 from .model import OF_SYSTEM, Config
 from .names import MODEL_MAX_PORTS, ethernet_ports, function_name, is_station_name, port_number
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .servers import ServerEntry, adapter_name
 from .switch import Uplink
 from .system import Server, entries_of
-from .workload import LONGEST_FRAME_BYTES, lengths_of_send
+from .workload import lengths_of_send
 
 BLOCKS = tuple(name for name in Config.model_fields if name not in OF_SYSTEM)
 _BASE_MAC = 0x02_00_00_00_00_00
@@ -54,7 +55,7 @@ def fill(
 
     `server`: whose adapter it is, by number. `interfaces_before`: virtual interfaces that other servers' stations have
     below the same port of the bridge. `vfs_beside`: VFs of the other adapters in the same server. `adapters`: the plain
-    data of each server's configuration, by the name of its port at the bridge; without them the document is that of
+    data of each server's configuration, by the names of its ports at the bridge; without them the document is that of
     the only one.
     """
     data: dict[str, Any] = copied_data(document.data)
@@ -71,20 +72,21 @@ def fill(
     _fill_vms(driver, nic)
     if isinstance(nic, dict) and isinstance(workload, dict) and workload.get("connections", 1) != 1:
         nic.setdefault("steering", {})
-    n_ports = _number_of_ports(data["port"])
+    n_ports = number_of_ports(data["port"])
     fill_queues(driver, nic, _preset_name(nic, "82599"), n_ports, has_own_buffer=has_own_buffer)
     if isinstance(data["host"], dict):
         n_beside = 2 if isinstance(nic, dict) and nic.get("mode") == "vswitch" else 0  # the PF, and the switch
         data["host"].setdefault("cores", min(MOST_CORES, _number_of_vfs(nic) + vfs_beside + n_beside))
-        fill_virtual_switch(data["host"], data["switch"], nic)
+        fill_virtual_switch(data["host"], data["switch"], nic, workload)
     if isinstance(data["switch"], dict):
+        fill_segments(data["switch"], function_names(data), nic, workload)
         _fill_stations(data["switch"], function_names(data), server, interfaces_before, n_ports)
     if isinstance(workload, dict):
         _fill_workload(document, workload, nic, base_directory)
     if isinstance(data.get("bridge"), dict):
-        fill_bridge(data["bridge"], adapters or {ADAPTER: data})
+        fill_bridge(data["bridge"], adapters or dict.fromkeys(wire_names("", n_ports), data))
     if isinstance(data.get("bridges"), list):
-        fill_joined(data["bridges"], adapters or {ADAPTER: data})
+        fill_joined(data["bridges"], adapters or dict.fromkeys(wire_names("", n_ports), data))
     return data
 
 
@@ -157,7 +159,8 @@ def function_names(data: dict[str, Any]) -> list[str]:
     return list(map(function_name, range(1 + _number_of_vfs(data.get("nic")))))
 
 
-def _number_of_ports(port: Any) -> int:
+def number_of_ports(port: Any) -> int:
+    """Return how many Ethernet ports the plain data of a block `port` asks for, right or not."""
     count = port.get("count") if isinstance(port, dict) else None
     return count if isinstance(count, int) and 1 < count <= MODEL_MAX_PORTS else 1
 
@@ -295,7 +298,7 @@ def _give(document: Document, path: KeyPath, entry: dict[str, Any], value: objec
 def fill_bridge(bridge: dict[str, Any], adapters: Mapping[str, Plain]) -> None:
     """Give the plain data of a bridge all its ports, in order, and these and extenders what follows from the adapters.
 
-    `adapters`: the plain data of each server's configuration, by the name of its port. Ports of nobody stay, last.
+    `adapters`: the plain data of each server's configuration, by the names of its ports. Ports of nobody stay, last.
     """
     ports = _ports_in(bridge)
     if ports is not None:
@@ -415,9 +418,20 @@ def defaults_beside(resolved: Mapping[str, Any]) -> dict[str, Any] | None:
             written["bridge"] = {"kind": resolved["bridge"]["kind"]}
         if "bridges" in resolved:
             written["bridges"] = [_bare_bridge(entry) for entry in resolved["bridges"]]
-        return _filled(written, adapters=dict.fromkeys(beside, base.resolved())).resolved()
+        wires = [wire for name in beside or [""] for wire in wire_names(name, _said_ports(resolved, name))]
+        return _filled(written, adapters=dict.fromkeys(wires, base.resolved())).resolved()
     except (KeyError, TypeError, ValidationError):
         return None
+
+
+def _said_ports(resolved: Mapping[str, Any], name: str) -> int:
+    """Return how many Ethernet ports the adapter of a server has, by the server's name or the adapter's."""
+    server, _, adapter = name.partition(".")
+    said = resolved.get("port", {}).get("count", 1)
+    for entry in (one for one in resolved.get("servers", []) if one["name"] == server):
+        own = [entry, *(one for one in entry.get("adapters", []) if one["name"] == adapter)]
+        said = next((one["set"]["port.count"] for one in reversed(own) if "port.count" in one.get("set", {})), said)
+    return number_of_ports({"count": said})
 
 
 def _bare_bridge(entry: Mapping[str, Any]) -> dict[str, Any]:

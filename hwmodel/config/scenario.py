@@ -110,7 +110,7 @@ class Event(Block):
     enable_vfs: Annotated[int, Whole(0, MODEL_MAX_VFS)] | None = key(
         None, "In place of `set`: NumVFs, written with VF Enable: the first VFs come up; 0 takes all away."
     )
-    of: Annotated[str, ServerName("a server", with_adapters=True)] | None = key(
+    of: Annotated[str, ServerName("a server", with_wires=True)] | None = key(
         None, "With `enable_vfs`, of several servers: whose VFs, like a."
     )
     unplug: Annotated[str, Name(with_servers=True)] | None = key(

@@ -12,6 +12,8 @@ from hwmodel.rules.transmit_credits import Credits, credits_of_weights
 
 from .arbitration import ClassNumber, PoolCredits
 from .kinds import (
+    LONGEST_FRAME_BYTES,
+    LONGEST_SEGMENT_BYTES,
     Block,
     ByteCount,
     Frequency,
@@ -91,8 +93,11 @@ class Port(Block):
         False, "The station may send and get control frames, and send frames with outer tags."
     )
     enabled: Annotated[bool, Truth()] = key(True, "The station sends and gets frames at all.")
-    max_frame_bytes: Annotated[int, ByteCount("64B", "9728B")] = key(
-        "1518B", "Longest frame that the station may send, with FCS and without tags.", alias="max_frame"
+    max_frame_bytes: Annotated[int, ByteCount("64B", f"{LONGEST_SEGMENT_BYTES}B")] = key(
+        "1518B",
+        f"Longest frame that the station may send, with FCS and without tags. Above {LONGEST_FRAME_BYTES}B: a segment "
+        "that a virtual switch passes whole; where the workload has such ones it is as long without being said.",
+        alias="max_frame",
     )
     ethertype_filter: Annotated[bool, Truth()] = key(
         True,

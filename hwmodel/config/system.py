@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from hwmodel.rules.switch_modes import MODES
 
-from .bridge import ADAPTER, BRIDGE, OUTSIDE, Bridge, BridgePort, JoinedPort
+from .bridge import BRIDGE, OUTSIDE, Bridge, BridgePort, JoinedPort, wire_names
 from .document import Document, KeyPath, Problem
 from .kinds import suggest
-from .model import OF_SYSTEM, Config, model_at
+from .model import OF_SYSTEM, Config, keys_of, model_at
 from .names import UPLINK, is_part_name, is_uplink, uplink_of
 from .overrides import apply_changes, apply_overrides
 from .servers import ADAPTER_BLOCKS, MAX_SERVERS, OWN_BLOCKS, ServerEntry, adapter_name
@@ -31,9 +31,21 @@ class Server:
     config: Config
 
     @property
-    def port(self) -> str:
-        """Return the name of the server's port at the bridge."""
-        return self.name or ADAPTER
+    def wires(self) -> tuple[str, ...]:
+        """Return the names of the ports of bridges at the other ends of its adapter's wires, port by port."""
+        return wire_names(self.name, self.config.port.count)
+
+    def port_at(self, wire: str) -> str:
+        """Return which Ethernet port one of `wires` is at, an empty text where there is one."""
+        return self.config.port.names[self.wires.index(wire)]
+
+    def switch_at(self, wire: str) -> Switch:
+        """Return the switch of the adapter's port at one of `wires`."""
+        return self.config.switch.at_port(self.port_at(wire))
+
+    def wire_of(self, port: Port) -> str:
+        """Return by which of `wires` a station of the adapter is reached from outside."""
+        return self.wires[self.config.port.number_of(port.port)]
 
     @property
     def prefix(self) -> str:
@@ -108,6 +120,11 @@ def bridge_with(config: Config, port: str) -> NamedBridge | None:
     return next((bridge for bridge in bridges_of(config) if port in bridge.settings.ports), None)
 
 
+def bridges_at(config: Config, server: Server) -> list[NamedBridge]:
+    """Return the bridges at the other ends of a server's wires, each once, in the order of all."""
+    return [one for one in bridges_of(config) if any(wire in one.settings.ports for wire in server.wires)]
+
+
 MOST_REMEMBERED = 4
 _lately: deque[tuple[Config, tuple[Server, ...]]] = deque(maxlen=MOST_REMEMBERED)
 
@@ -130,8 +147,22 @@ def _servers_of(config: Config) -> tuple[Server, ...]:
     if not config.servers:
         return (Server("", alone),)
     return tuple(
-        Server(name, _changed(alone, name, changes)) for entry in config.servers for name, changes in _parts_of(entry)
+        Server(name, _in_slot(_changed(alone, name, changes), entry, name))
+        for entry in config.servers
+        for name, changes in _parts_of(entry)
     )
+
+
+def _in_slot(config: Config, entry: ServerEntry, name: str) -> Config:
+    """Give an adapter the link that it comes to have in its slot: of the older generation, as wide as the narrower."""
+    slot = entry.tree.slots.get(name.rpartition(".")[2]) if entry.tree else None
+    if slot is None:
+        return config
+    own = config.pcie
+    generation, lanes = min(own.generation, slot.generation or own.generation), min(own.lanes, slot.lanes or own.lanes)
+    if (generation, lanes) == (own.generation, own.lanes):
+        return config
+    return config.model_copy(update={"pcie": own.model_copy(update={"generation": generation, "lanes": lanes})})
 
 
 def entries_of(config: Config, servers: Iterable[Server]) -> tuple[ServerEntry, ...]:
@@ -152,7 +183,7 @@ def _entry_of(entry: ServerEntry, changes: Mapping[str, dict[str, Any]]) -> Serv
             {"name": name, "set": {key: value for key, value in changes[full].items() if _is_of_adapter(key)}}
             for name, full in names.items()
         ],
-    })  # fmt: skip
+    }).model_copy(update={"tree": entry.tree})  # fmt: skip
 
 
 def _is_of_adapter(key: str) -> bool:
@@ -182,6 +213,11 @@ def port_rate_bps(servers: Iterable[Server]) -> int:
     return sum(server.config.port.rate_bps * server.config.port.count for server in servers)
 
 
+def apart_ports(config: Config) -> tuple[str, ...]:
+    """Return the names of the Ethernet ports whose wires nothing joins; an empty text where bridges do, or for one."""
+    return ("",) if bridges_of(config) else config.port.names
+
+
 class Domain(NamedTuple):
     """The VFs in use that reach each other: those at one Ethernet port, or all of a system that bridges join.
 
@@ -204,7 +240,7 @@ class Domain(NamedTuple):
 def domains_of(config: Config, servers: Iterable[Server] = ()) -> tuple[Domain, ...]:
     """Return the domains of a configuration, in the order of ports; `servers`: its own, where they are known."""
     in_use = stations_in_use(servers or servers_of(config))
-    ports = config.port.names
+    ports = apart_ports(config)
     if ports == ("",):
         return (Domain("", tuple(in_use)),)
     return tuple(Domain(name, tuple(vm for vm, port in in_use.items() if port.port == name)) for name in ports)
@@ -230,7 +266,7 @@ def own_uplinks(config: Config, source: str, target: str) -> tuple[str, str]:
 
     Beyond the first, where the other end is at none: a group.
     """
-    if config.port.count == 1:
+    if apart_ports(config) == ("",):
         return source, target
     ports = {port.name: port.port or "" for port in config.switch.ports}
     of_ends = [uplink_of(ports.get(end) or config.port.names[0]) for end in (target, source)]
@@ -239,8 +275,8 @@ def own_uplinks(config: Config, source: str, target: str) -> tuple[str, str]:
 
 
 def port_of_end(config: Config, name: str) -> str:
-    """Return the Ethernet port of an end of a flow by its name, an empty text where the adapter has one alone."""
-    if config.port.count == 1:
+    """Return the Ethernet port of an end of a flow by its name, an empty text where nothing parts flows by ports."""
+    if apart_ports(config) == ("",):
         return ""
     if is_uplink(name):
         return name.rpartition(".")[0]
@@ -278,9 +314,17 @@ def _compare(path: tuple[str | int, ...], before: Any, after: Any, changes: dict
     for key in {**before, **after}:  # some keys are written only where they are set
         if path == ("driver",) and key == "vms":
             continue
-        _compare((*path, key), before.get(key), after.get(key), changes)
+        unsaid = _unsaid((*path, str(key)))
+        _compare((*path, key), before.get(key, unsaid), after.get(key, unsaid), changes)
     if path == ("driver",):
         _compare_vms(before, after, changes)
+
+
+def _unsaid(path: tuple[str | int, ...]) -> Any:
+    """Return what a key means that is written only where it has another value than its default."""
+    block = model_at(path[:-1])
+    field = None if block is None else block.model_fields.get(keys_of(block).get(str(path[-1]), ""))
+    return None if field is None or field.is_required() else field.default
 
 
 def _compare_vms(before: dict[str, Any], after: dict[str, Any], changes: dict[str, Any]) -> None:

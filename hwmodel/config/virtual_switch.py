@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from .kinds import Block, Duration, Listing, Whole, Word, key
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-PassedBy = Literal["copy", "pointer"]
+from hwmodel.units import BITS_PER_BYTE, FS_PER_S
+
+from .flow_cache import FlowCache
+from .kinds import Block, Duration, Listing, Rate, Whole, Word, key
+
+PassedBy = Literal["pointer", "copy", "parent"]
+Preset = Literal["pointer", "ovs_dpdk", "ovs_kernel", "linux_bridge_vhost", "vds", "hyper_v"]
+Reach = Literal["internal", "external"]
 _COST = Duration("0ns", "1ms")
 MOST_SWITCH_CORES = 64
+MOST_VMS = 127  # the uplink takes the place of one more function
 # What it takes a hypervisor to pass a frame on, and each byte of it. Model's choice: "up to 30 Gb/s" is what textbooks
 # say of virtual switches that pass pointers, which at 1500 B is 2.5 Mpps, 400 ns a frame on one core; one copy is made
 # at 10 GB/s.
 FRAME_TIME = "400ns"
-BYTE_TIME = {"copy": "0.1ns", "pointer": "0ns"}
+BYTE_TIME = {"pointer": "0ns", "copy": "0.1ns", "parent": "0.2ns"}
+COPIES = {"pointer": 0, "copy": 1, "parent": 2}
 
 
 class VirtualSwitch(Block):
     """The host's virtual switch (nic.mode: vswitch): what a frame takes there, on which cores."""
 
+    preset: Annotated[Preset, Word(Preset, none_word="null")] | None = key(
+        None,
+        "Times of a switch that others have measured, with their sources in docs/virtual_switch.md; a key that is "
+        "written counts in place of the preset's.",
+    )
     pass_by: Annotated[PassedBy, Word(PassedBy)] = key(
         "copy",
-        "How a frame comes from VM to VM: copied once, as vhost does it, or by pointer, in the buffer of its sender.",
+        "How a frame comes from VM to VM: by pointer, in the buffer of its sender; copied once, as vhost does it; or "
+        "twice, through a parent partition, whose cores are `cores`.",
     )
     frame_time_fs: Annotated[int, _COST] = key(
         FRAME_TIME,
@@ -29,8 +44,23 @@ class VirtualSwitch(Block):
         "1500 B by passing pointers are 2.5 Mpps, 400 ns a frame on one core.",
         alias="frame_time",
     )
+    guest_time_fs: Annotated[int, _COST] = key(
+        "0ns",
+        "Processor time of that core for each VM that a frame comes from or goes to, beside `frame_time`: for a frame "
+        "from VM to VM twice, for one from the wire once.",
+        alias="guest_time",
+    )
     byte_time_fs: Annotated[int, _COST] = key(
-        ..., "Processor time for each byte of a frame.", alias="byte_time", derived="0.1ns, by pointer 0ns"
+        ...,
+        "Processor time for each byte of a frame, all its copies by the switch together.",
+        alias="byte_time",
+        derived="0.1ns, by pointer 0ns, through a parent 0.2ns",
+    )
+    memory_rate_bps: Annotated[int, Rate("1Gbps", "100000Gbps")] | None = key(
+        None,
+        "Bits a second that the host's memory reads and writes for the switch's copies, on all cores together; each "
+        "copy reads and writes each byte. null: no limit but that of the cores.",
+        alias="memory_rate",
     )
     batch: Annotated[int, Whole(1, 4096)] = key(
         32, "Frames of a ring that a core passes on at most before it looks at the next ring."
@@ -43,6 +73,41 @@ class VirtualSwitch(Block):
         "Time from a driver's kick to the switch knowing of it. What a kick costs the VM is `driver.doorbell_time`.",
         alias="kick",
     )
+    reach: Annotated[Reach, Word(Reach)] = key(
+        ...,
+        "How far the switch reaches: its VMs and the host (internal), or the wire too (external), by rings of the "
+        "adapter's PF, whose driver is that of pf.",
+        derived="external where the workload has frames to the wire or from it, else internal",
+    )
+    uplink_queues: Annotated[int, Whole(1, MOST_SWITCH_CORES)] | None = key(
+        None, "Tx rings, and Rx rings, of the adapter that the uplink has. null: one for each of `cores`."
+    )
     cores: Annotated[tuple[Annotated[int, Whole(0, 1023)], ...], Listing("[9]", least=1, most=MOST_SWITCH_CORES)] = key(
         ..., "Cores of the host that pass frames on, Tx ring by Tx ring in turn.", derived="[the last of host.cores]"
     )
+
+    flow_cache: FlowCache | None = key(
+        None, "How the switch finds out what to do with a frame; null: that is part of `frame_time`, whatever it is."
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Say nothing of a flow cache where there is none."""
+        said: dict[str, Any] = write(self)
+        if self.flow_cache is None:
+            said.pop("flow_cache", None)
+        return said
+
+    @property
+    def memory_byte_fs(self) -> int:
+        """Return for how long the host's memory is busy with each byte of a frame; 0 where it is no limit."""
+        if self.memory_rate_bps is None:
+            return 0
+        return 2 * COPIES[self.pass_by] * BITS_PER_BYTE * FS_PER_S // self.memory_rate_bps
+
+    @property
+    def n_uplink_rings(self) -> int:
+        """Return how many Tx rings, and Rx rings, of the adapter the uplink has."""
+        if self.reach == "internal":
+            return 0
+        return len(self.cores) if self.uplink_queues is None else self.uplink_queues

@@ -15,6 +15,8 @@ from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import BITS_PER_BYTE
 
 from .kinds import (
+    LONGEST_FRAME_BYTES,
+    LONGEST_SEGMENT_BYTES,
     Block,
     ByteCount,
     FrameLength,
@@ -51,7 +53,8 @@ BurstLength = Literal["geometric", "fixed"]
 OnFull = Literal["wait", "drop"]
 PcapTime = Literal["file", "asap"]
 _FRAME = FrameLength()
-SHORTEST_FRAME_BYTES, LONGEST_FRAME_BYTES = _FRAME.least, _FRAME.most
+_SEGMENT = FrameLength(LONGEST_SEGMENT_BYTES)
+SHORTEST_FRAME_BYTES = _FRAME.least
 _WEIGHT = Whole(1, 10**6)
 FrameBytes = Annotated[int, _FRAME]
 VmName = Annotated[str, Name(with_servers=True)]
@@ -63,6 +66,10 @@ _BURST_LENGTH = (
     "How many frames a burst of on_off arrivals has: drawn anew for each, at least 1 and `mean_burst` on average "
     "(geometric), or just `mean_burst`, a whole number (fixed)."
 )
+
+
+MOST_CONNECTIONS = 1 << 20
+MOST_HEADERS = 1 << 14  # of connections between two stations that have headers of their own
 
 
 class Flow(NamedTuple):
@@ -294,9 +301,10 @@ class Workload(Block):
         "frames say it.",
         derived="pairs, none where a pcap is given",
     )
-    frame_bytes: FrameBytes | None = key(
+    frame_bytes: Annotated[int, _SEGMENT] | None = key(
         None,
-        "Length of all frames with the FCS. Short ones are limited by the cost of each frame, long ones by the bytes.",
+        "Length of all frames with the FCS. Short ones are limited by the cost of each frame, long ones by the bytes. "
+        f"Above {LONGEST_FRAME_BYTES}: of segments (GSO) that VMs hand to a virtual switch, which passes them whole.",
         derived="1518, null where sizes or a pcap is given",
     )
     sizes: Sizes | None = key(None, "Lengths with weights in place of frame_bytes: [[64, 7], [570, 4], [1518, 1]].")
@@ -325,10 +333,11 @@ class Workload(Block):
         "(2Mpps); or a share of what `hwmodel limits` gives as the ceiling, by all together (90% of ceiling). 0: "
         "nobody sends.",
     )
-    connections: Annotated[int, Whole(1, 16384)] = key(
+    connections: Annotated[int, Whole(1, MOST_CONNECTIONS)] = key(
         1,
         "TCP connections between each two stations, and with the outside: frames of a pattern are spread over them "
-        "evenly, and over queues by their hash. 1: frames have no IP header, and all between two stations one hash.",
+        "evenly, and over queues by their hash. 1: frames have no IP header, and all between two stations one hash. "
+        f"More than {MOST_HEADERS} are for a flow cache (host.virtual_switch.flow_cache), which tells them apart.",
     )
     weights: dict[VmName, SenderWeight] = key(
         {},

@@ -6,18 +6,22 @@ configuration. What a way cannot be is left out, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields
 from math import fsum
 from pathlib import Path
 from typing import Any
 
+from hwmodel.analytic import limits
 from hwmodel.config import Config, as_config, bridge_with, bridges_of, servers_of
+from hwmodel.config.fill_queues import uses_wire
 from hwmodel.errors import InputError
+from hwmodel.explore.policy import counted, forbidden_pairs, with_pair_alone
 from hwmodel.explore.side_by_side import outcomes_of, uncertainty
 from hwmodel.results import LinkBytes, Result, SystemResult, at_port
-from hwmodel.results.comparison import Comparison, LeftOutWay, WayFigures
+from hwmodel.results.comparison import Comparison, ForbiddenPair, LeftOutWay, WayFigures
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import MODES, TAG_MODES, ModeName
 from hwmodel.units import BITS_PER_BYTE
 
@@ -70,18 +74,27 @@ def compare(config: Config | str | Path, *, jobs: int = 1, progress: Progress | 
     if not configs:
         raise InputError([f"no way is left: {name}: {reason}" for name, reason in left_out.items()])
     ways, found = list(configs), dict[str, Result]()
-    with closing(outcomes_of([*configs.values()], jobs)) as runs:
+    pairs = forbidden_pairs(config, next((one for way, one in configs.items() if way.needs_bridge), None))
+    alone = [(way.name, pair, with_pair_alone(one, pair)) for way, one in configs.items() for pair in pairs]
+    probes = [(name, pair, one) for name, pair, one in alone if one is not None]
+    forbidden: dict[str, list[ForbiddenPair]] = {way.name: [] for way in ways}
+    n_runs = len(ways) + len(probes)
+    with closing(outcomes_of([*configs.values(), *(one for _, _, one in probes)], jobs)) as runs:
         for n_done, (number, outcome) in enumerate(runs, start=1):
-            if isinstance(outcome, str):
+            if number >= len(ways):
+                name, pair, _ = probes[number - len(ways)]
+                forbidden[name] += [] if isinstance(outcome, str) else [counted(pair, outcome)]
+            elif isinstance(outcome, str):
                 left_out[ways[number].name] = outcome
             else:
                 found[ways[number].name] = outcome
             if progress is not None:
-                progress(n_done / len(ways), f"run {n_done} of {len(ways)}")
+                progress(n_done / n_runs, f"run {n_done} of {n_runs}")
+    kept = [way for way in ways if way.name in found]
     return Comparison(
-        ways=tuple(figures_of(way, configs[way], found[way.name]) for way in ways if way.name in found),
+        ways=tuple(figures_of(way, configs[way], found[way.name], forbidden[way.name]) for way in kept),
         left_out=left_out_ways(left_out),
-        results={way.name: found[way.name] for way in ways if way.name in found},
+        results={way.name: found[way.name] for way in kept},
         config=config.resolved(),
     )
 
@@ -116,8 +129,6 @@ def _made(config: Config, way: Way) -> Config | str:
 
 def _lacking(config: Config, way: Way) -> str | None:
     bridges = bridges_of(config)
-    if way.needs_bridge and config.port.count > 1:
-        return "needs a bridge at the other end of the wire, which is not modelled with several ports (port.count)"
     if way.needs_bridge and not bridges:
         return "needs a bridge at the other end of the wire, and bridge is not set"
     if way.mode in TAG_MODES and not any(one.settings.kind == "controlling" for one in bridges):
@@ -146,10 +157,14 @@ def _changes(config: Config, way: Way) -> Iterator[tuple[str, Any]]:
 def _with_virtual_switch(config: Config, passed_by: str) -> Iterator[tuple[str, Any]]:
     """Give what puts a virtual switch between VMs that stay on their cores; its own core is one more, if none is said.
 
-    No bridge and no wire stand between.
+    No bridge stands between; what leaves by the wire goes by the switch's uplink.
     """
     yield from ((key, None if key == "bridge" else []) for key in ("bridge", "bridges") if getattr(config, key))
-    yield "switch.uplink.vlans", []
+    if config.workload.segment_bytes is not None:  # passed whole, and not cut
+        yield from ((f"workload.{key}", None) for key in ("segment_bytes", "mss", "header_bytes", "sizes"))
+        yield "workload.frame_bytes", config.workload.send_bytes + FCS_BYTES
+    if not uses_wire(config.workload.model_dump(mode="json", by_alias=True)):
+        yield "switch.uplink.vlans", []
     own = config.host.virtual_switch
     if own is None:
         yield "host.virtual_switch", {"pass_by": passed_by, "cores": [config.host.cores]}
@@ -159,12 +174,13 @@ def _with_virtual_switch(config: Config, passed_by: str) -> Iterator[tuple[str, 
         return
     said = own.model_dump(mode="json", by_alias=True)
     if own.pass_by != passed_by:
+        said |= {"preset": None}  # which is of the other
         del said["byte_time"]
     yield "host.virtual_switch", {**said, "pass_by": passed_by}
 
 
-def figures_of(way: Way, config: Config, result: Result) -> WayFigures:
-    """Return what a run gave, as a comparison has it."""
+def figures_of(way: Way, config: Config, result: Result, forbidden: Sequence[ForbiddenPair] = ()) -> WayFigures:
+    """Return what a run gave, as a comparison has it; `forbidden`: what was measured of pairs that policy forbids."""
     cores, gbps, share = result.cpu.cores_busy, result.throughput_gbps(), uncertainty(result)
     return WayFigures(
         way=way.name,
@@ -176,7 +192,9 @@ def figures_of(way: Way, config: Config, result: Result) -> WayFigures:
         gbps_per_core=gbps / cores if gbps is not None and cores else None,
         pcie_bytes_per_frame=_pcie_bytes(result),
         wire_bytes_per_frame=_wire_bytes(config, result),
+        memory_bytes_per_frame=limits(config).memory_bytes if result.closed_form is not None else None,
         policy_at=way.policy_at,
+        forbidden=tuple(sorted(forbidden, key=lambda one: one.forbidden_at, reverse=True)),
         bottleneck=result.bottleneck,
         warnings=result.warnings,
     )
@@ -198,6 +216,18 @@ def _bytes_of(bytes_: LinkBytes) -> Mapping[str, int]:
     return {each.name: getattr(bytes_, each.name) for each in fields(bytes_)}
 
 
+def _wire_bytes_in_window(config: Config, result: Result) -> float | None:
+    """Return the bytes that a delivered frame takes on an adapter's wires, as a window has them."""
+    n_frames = (result.window.vm_frames or 0) + (result.window.wire_frames or 0)
+    names = [at_port(port, name) for port in config.port.names for name in WIRES]
+    shares, window_s = sum(result.utilization.get(name, 0.0) for name in names), _window_s(result)
+    return shares * window_s * config.port.rate_bps / BITS_PER_BYTE / n_frames if n_frames else None
+
+
+def _window_s(result: Result) -> float:
+    return (result.window.end_ns - result.window.start_ns) / 1e9
+
+
 def _wire_bytes(config: Config, result: Result) -> float | None:
     """Return the bytes that an offered frame takes on all adapters' wires, out and in, by the closed form's ceilings.
 
@@ -205,13 +235,17 @@ def _wire_bytes(config: Config, result: Result) -> float | None:
     """
     if result.closed_form is None:
         return None
+    # What is too much for an uplink is dropped, and what comes at a rate of its own is beside what is offered.
+    if config.has_virtual_switch or (config.workload.external is not None and not isinstance(result, SystemResult)):
+        return _wire_bytes_in_window(config, result)
     rates_bps: dict[str, int] = {}  # of what carries frames out of an adapter, and into it
     for server in servers_of(config):
-        bridge = bridge_with(config, server.port)
         names = [f"{server.prefix}{at_port(port, name)}" for port in server.config.port.names for name in WIRES]
         rates_bps |= dict.fromkeys(names, server.config.port.rate_bps)
-        if bridge is not None:
-            rates_bps[f"{bridge.name}.{server.port}"] = bridge.settings.ports[server.port].rate_bps
+        for wire in server.wires:
+            bridge = bridge_with(config, wire)
+            if bridge is not None:
+                rates_bps[f"{bridge.name}.{wire}"] = bridge.settings.ports[wire].rate_bps
     found = 0.0
     for ceiling in result.closed_form.ceilings:
         if ceiling.resource in rates_bps and ceiling.offered_mpps:

@@ -90,13 +90,13 @@ COPY_KIND = record(
     ("port", I16), ("function", I16), ("delta_bytes", I16), ("is_mirrored", I16), ("counts_offered", I16),
     ("cast", I16),
 )  # fmt: skip
-# The header of a template: who sent it and for whom, by the numbers of stations, the port of the adapter and of its
-# switch by which it comes, its VLAN there. `is_whole`: it reaches to the type behind its last tag, as all do but those
-# of runts. `has_filter`: its first frame has written a filter of Flow Director, or found no room. `first_variant`: what
-# was decided of it by earlier tables.
+# The header of a template: who sent it and for whom, by the numbers of stations, the port of the adapter by which it
+# comes, that of the switch there (`ingress`), and its VLAN. `is_whole`: it reaches to the type behind its last tag, as
+# all do but those of runts. `has_filter`: its first frame has written a filter of Flow Director, or found no room.
+# `first_variant`: what was decided of it by earlier tables.
 TEMPLATE_HEADER = record(
     ("sender", I32), ("target", I32), ("first_variant", I32),
-    ("adapter_port", I16), ("port", I16), ("vlan", I16), ("n_bytes", I16), ("is_whole", I16),
+    ("port", I16), ("ingress", I16), ("vlan", I16), ("n_bytes", I16), ("is_whole", I16),
     ("has_filter", I16), ("octets", U8, (HEADER_ROOM,)),
 )  # fmt: skip
 COPY_HEADER = record(("template", I32), ("n_bytes", I16), ("octets", U8, (HEADER_ROOM,)))

@@ -12,7 +12,6 @@ from hwmodel.compiled.records import offset_of
 from hwmodel.machine.counts.journey_state import JOURNEYS
 from hwmodel.machine.network.bridge_state import NOBODY
 from hwmodel.machine.network.wires import CONTROL_FRAME
-from hwmodel.machine.time.clock import BRIDGED_PORTS
 from hwmodel.machine.traffic.sources import is_due, next_choice, next_template
 
 SOON_USED = 4  # free places of journeys, of those that are taken first
@@ -39,7 +38,7 @@ def choices_come_near(nic, until_fs):
     pool = nic.ledger.journeys
     prefetch(pool)
     prefetch_at(pool, FREE_AT + FREE_BYTES * pool.n_free)
-    for number in range(BRIDGED_PORTS):
+    for number in range(nic.params.n_ports):
         prefetch(nic.wire[number].come)
     prefetch(nic.grants)
 
@@ -54,7 +53,7 @@ def templates_come_near(nic, until_fs):
             prefetch(traffic.template[next_template(traffic, source)])
             if source.params.function >= 0:
                 prefetch(nic.tx_queue[nic.function[source.params.function].params.first_queue])
-    for number in range(BRIDGED_PORTS):
+    for number in range(nic.params.n_ports):
         come = nic.wire[number].come
         for i in range(come.head, come.tail):
             number_there = come.ring[i & come.mask].template
@@ -72,7 +71,7 @@ def rings_come_near(nic, until_fs):
     for i in range(max(pool.n_free - SOON_USED, 0), pool.n_free):
         prefetch(pool.slot[pool.free[i]])
         prefetch(pool.crossed[pool.free[i]])
-    for number in range(BRIDGED_PORTS):
+    for number in range(nic.params.n_ports):
         come = nic.wire[number].come
         for i in range(come.head, come.tail):
             if come.ring[i & come.mask].template == CONTROL_FRAME:

@@ -35,6 +35,7 @@ from hwmodel.machine.pcie.link_state import MAX_TAGS
 from hwmodel.machine.pcie.links import link_at, number_of
 from hwmodel.machine.pcie.reads import data_are_in, free_places, host_reads, release_tag, served_in_order, served_read
 from hwmodel.machine.pcie.transactions import answer_register_read
+from hwmodel.machine.pcie.tree_end import at_tree
 from hwmodel.machine.time.clock import (
     ADAPTER_LINKS,
     BUS,
@@ -311,7 +312,9 @@ def start_links(nic, now_fs):
                 nic.rx_writing = max(0, nic.rx_writing - 1)
                 nic.rx_dma_busy = 0
                 nic.moves_due = 1
-        if could_start(pcie.down):
+        if pcie.params.by_tree:
+            has_started |= at_tree(nic, pcie, now_fs)
+        elif could_start(pcie.down):
             has_started = True
             start_down(nic, pcie, now_fs)
     return has_started
@@ -337,7 +340,7 @@ def settle(nic, now_fs):
 @kernel
 def begin_all(nic):
     """Fetch the first Rx descriptors and let all sources begin."""
-    for number in range(nic.params.n_queues):
+    for number in range(nic.params.n_queues + nic.virtual_switch.params.n_rings):
         fetch_rx(nic, number)
     for number in range(nic.params.n_sources):
         begin(nic, number)

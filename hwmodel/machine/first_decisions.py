@@ -77,9 +77,14 @@ def explore(bridge, servers, number, shares_strays):
 
 
 @kernel
-def leave(servers, bridge, nic, port_number, number, shares_strays):
-    """Decide on what becomes, at bridges, of the copies of a header that leave by the wire."""
+def leave(servers, bridge, nic, first_port, number, shares_strays):
+    """Decide on what becomes, at bridges, of the copies of a header that leave by a wire.
+
+    `first_port`: the bridges' port at the wire of the adapter's first port, behind which those of its others stand; or
+    that of the stations outside.
+    """
     template = nic.traffic.template[number]
+    port_number = first_port + nic.headers.template_header[number].port
     for at in range(template.first_copy, template.first_copy + template.n_copies):
         kind = nic.traffic.copy_kind[at]
         if kind.port == UPLINK and kind.next_template == UNKNOWN:
@@ -102,12 +107,13 @@ def decide_alone(state, numbers):
 
 
 @entry
-def decide_first(servers, bridges, numbers, senders, firsts, shares_strays):
+def decide_first(servers, bridges, numbers, senders, firsts, first_ports, shares_strays):
     """Decide on headers at adapters and bridges, on those of one server behind those of another.
 
     `servers` is a record array of SERVER, `bridges` one of BRIDGE with one element. `numbers` int64 (n,): of templates;
-    `senders` (m,): their servers, or `OUTSIDE`; `firsts` (m + 1,): where each server's begin. `shares_strays`: whether
-    floods are sought ahead for the first header of each sender alone.
+    `senders` (m,): their servers, or `OUTSIDE`; `firsts` (m + 1,): where each server's begin. `first_ports`: int64, of
+    each server the bridges' port at its first wire, then that of the stations outside. `shares_strays`: whether floods
+    are sought ahead for the first header of each sender alone.
     """
     bridge = bridges[0]
     obey_bridge_due(bridge, bridges.view(np.int64), 0)
@@ -116,16 +122,16 @@ def decide_first(servers, bridges, numbers, senders, firsts, shares_strays):
     for at in range(len(senders)):
         own = numbers[firsts[at] : firsts[at + 1]]
         server = senders[at]
-        nic, port_number = servers[max(server, 0)], server if server != OUTSIDE else len(servers)
+        nic, first_port = servers[max(server, 0)], first_ports[server if server != OUTSIDE else len(servers)]
         for i in range(len(own)):
             template_of(nic, own[i])
             if server == OUTSIDE:
                 number_flows(bridge, nic.ledger)
-                leave(servers, bridge, nic, port_number, own[i], shares_strays)
+                leave(servers, bridge, nic, first_port, own[i], shares_strays)
                 number_flows(bridge, bridge.ledger)
         number_flows(bridge, nic.ledger)
         for i in range(len(own)):
-            leave(servers, bridge, nic, port_number, own[i], shares_strays)
+            leave(servers, bridge, nic, first_port, own[i], shares_strays)
         number_flows(bridge, bridge.ledger)
     for at in range(bridge.n_touched):
         nic = servers[bridge.touched[at]]

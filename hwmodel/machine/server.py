@@ -39,10 +39,10 @@ from hwmodel.machine.host.host_state import HOST
 from hwmodel.machine.link_alone import DMA
 from hwmodel.machine.network.mac import MAC
 from hwmodel.machine.network.pauses import PAUSES
-from hwmodel.machine.network.wires import WIRE_END
+from hwmodel.machine.network.wires import OUTSIDE, WIRE_END
 from hwmodel.machine.pcie.link_state import ENGINES, PCIE
 from hwmodel.machine.switch.switch_state import HEADERS, SWITCH
-from hwmodel.machine.time.clock import ADAPTER_LINKS, ADAPTER_PORTS, BRIDGED_PORTS, CLOCK
+from hwmodel.machine.time.clock import ADAPTER_LINKS, ADAPTER_PORTS, CLOCK
 from hwmodel.machine.time.commands import COMMANDS
 from hwmodel.machine.traffic.traffic_state import TRAFFIC
 from hwmodel.machine.virtual_switch.virtual_switch_state import VIRTUAL_SWITCH
@@ -84,7 +84,8 @@ SERVER = record(
     ("virtual_switch", VIRTUAL_SWITCH),
     ("traffic", TRAFFIC),
     ("headers", HEADERS),
-    ("wire", WIRE_END, (BRIDGED_PORTS,)),  # of the ports at whose other end a bridge may stand
+    ("wire", WIRE_END, (ADAPTER_PORTS,)),
+    ("outside", OUTSIDE),
     ("commands", COMMANDS),
     ("ledger", LEDGER),
     ("watches", WATCHES),
@@ -121,9 +122,11 @@ def fresh_state(n_servers: int = 1, *, in_large_pages: bool = False) -> np.ndarr
 def _begin_rings(nic: Any) -> None:
     for queue in (
         *(link[way][of_class] for link in nic.pcie for way in ("up", "down") for of_class in ("first", "second")),
+        *(link["tree"][of_class] for link in nic.pcie for of_class in ("first", "second")),
         *(nic[name] for name in ("grants", "loopback", "rx_fifo")),
         *(nic.reads[name] for name in ("rx_fetches", "tx_fetches")),
         *(port.mac.fifo for port in nic.port),
-        *(ring for wire in nic.wire for ring in (wire.sent, wire.come, wire.outside.sent)),
+        *(ring for wire in nic.wire for ring in (wire.sent, wire.come)),
+        nic.outside.sent,
     ):
         queue["mask"] = FIRST_PLACES - 1

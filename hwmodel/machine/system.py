@@ -25,7 +25,9 @@ from hwmodel.machine.network.bridge import advance_bridge_through, comes, let_go
 from hwmodel.machine.network.bridge_state import BRIDGE_PORT, NOBODY
 from hwmodel.machine.network.hops import hop_of
 from hwmodel.machine.network.wires import comes_to_adapter, first_of
-from hwmodel.machine.time.clock import BRIDGED_PORTS, TIMERS
+from hwmodel.machine.pcie.tree_state import TREES
+from hwmodel.machine.pcie_trees import run_trees
+from hwmodel.machine.time.clock import ADAPTER_PORTS, TIMERS
 from hwmodel.machine.time.commands import next_command_fs
 from hwmodel.machine.time.events import first_elsewhere, first_of_links
 
@@ -41,8 +43,8 @@ WORDS_A_LINE = 8  # of the processor's caches
 # of the `n_ends` ports of a server. Each has lines of the processor's caches to itself.
 COMPONENT = record(
     *ints("safe_fs", "next_fs", "n_ends"),
-    ("end", END, (BRIDGED_PORTS,)),
-    ("apart", I64, (WORDS_A_LINE - 3 * (BRIDGED_PORTS + 1) % WORDS_A_LINE,)),
+    ("end", END, (ADAPTER_PORTS,)),
+    ("apart", I64, (WORDS_A_LINE - 3 * (ADAPTER_PORTS + 1) % WORDS_A_LINE,)),
 )
 # What one thread shows the others, in lines that nothing else is in.
 FLAG = record(*ints("value"), ("apart", I64, (15,)))
@@ -61,6 +63,7 @@ SYSTEM = record(
     ("turn", FLAG),
     *ints("n_servers", "n_bridges", "n_shares", "window_fs", "stops_exactly", "limit_fs"),
     ("order", I64, (MAX_SERVERS,)),
+    ("trees", TREES),
 )
 
 
@@ -100,7 +103,7 @@ def hand_up(nic, bridge, port_number):
 @kernel
 def hand_in(nic, bridge, port_number, until_fs):
     """Give a bridge what stations outside have begun to send up to a time; return when the next of it begins."""
-    sent = nic.wire[bridge.port[port_number].params.adapter_port].outside.sent
+    sent = nic.outside.sent
     while sent.head != sent.tail:
         crossing = first_of(sent)
         if crossing.begun_fs > until_fs:
@@ -166,6 +169,8 @@ def earliest(system):
         at_fs = min(at_fs, system.server[number].next_fs)
     for number in range(system.n_bridges):
         at_fs = min(at_fs, system.bridge[number].next_fs)
+    if system.trees.n_switches > 0:
+        at_fs = min(at_fs, system.trees.next_fs)
     return at_fs
 
 
@@ -285,6 +290,49 @@ def run_share(system, share, servers, words, bridges):
 
 
 @kernel
+def run_with_trees(system, share, servers, words, bridges):
+    """Run all servers and the PCIe switches between them, in short turns, until all that may come is known.
+
+    A switch's choice comes to nobody before `trees.ahead_fs` later, so far servers run before it looks at them again.
+    """
+    share.n_events = share.stopped = 0
+    trees = system.trees
+    horizon_fs = system.limit_fs
+    for number in range(system.n_servers):
+        horizon_fs = min(horizon_fs, take_all(system, system.server[number], servers[number], bridges))
+    at_fs = next_within(system)
+    while at_fs <= horizon_fs and share.stopped == 0:
+        until_fs = min(horizon_fs, at_fs - 1 + trees.ahead_fs)
+        for number in range(system.n_servers):
+            component, nic = system.server[number], servers[number]
+            component.safe_fs = max(component.safe_fs, until_fs)
+            if component.next_fs <= until_fs:
+                before = nic.clock.n_events
+                component.next_fs = advance_through(nic, words, until_fs, NEVER)
+                share.n_events += nic.clock.n_events - before
+                stopped = why_stopped(nic)
+                if stopped:
+                    share.stopped = max(share.stopped, stopped)
+                    component.safe_fs = nic.clock.now_fs
+        run_trees(system, servers, until_fs)
+        if trees.overflow:
+            share.stopped = OVERFLOW
+        at_fs = next_within(system)
+    if share.stopped == 0:
+        for number in range(system.n_servers):
+            system.server[number].safe_fs = max(system.server[number].safe_fs, horizon_fs)
+
+
+@kernel
+def next_within(system):
+    """Return when the next event of a server or a PCIe switch is."""
+    at_fs = system.trees.next_fs
+    for number in range(system.n_servers):
+        at_fs = min(at_fs, system.server[number].next_fs)
+    return at_fs
+
+
+@kernel
 def why_stopped(component):
     """Return why a server or bridge wants the run to end, 0 if it does not: `OVERFLOW` before all else."""
     if component.clock.overflow or component.ledger.overflow:
@@ -313,7 +361,10 @@ def take_turns(system, servers, words, bridges, until_fs, n_events):
         system.limit_fs = min(until_fs, at_fs - 1 + system.window_fs)
         turn += 1
         show(system.turn, turn)
-        run_share(system, system.share[0], servers, words, bridges)
+        if system.trees.n_switches > 0:  # on one thread
+            run_with_trees(system, system.share[0], servers, words, bridges)
+        else:
+            run_share(system, system.share[0], servers, words, bridges)
         for number in range(system.n_shares):
             share = system.share[number]
             if number > 0:

@@ -19,6 +19,8 @@ from hwmodel.relaxations.resources import (
     loads,
     port_rate,
     resources_of,
+    slot_of,
+    switch_resources,
 )
 from hwmodel.results.bottleneck import key_of_all
 from hwmodel.units import BITS_PER_BYTE
@@ -118,18 +120,20 @@ def _resources(config: Config) -> list[Relaxation]:
                 continue
             resources = tuple(server.station(name) for server in alike for name in names)
             changes = {server.key(key): (old, new) for server in alike for key, old, new in own}
+            of_slots = (change for server in alike for change in slot_of(config, server, own))
+            changes |= {key: (old, new) for key, old, new in of_slots}
             if names[-1].endswith(WIRE[-1]):
-                ports = [(bridge_with(config, server.port), server.port) for server in alike]
+                ports = [(bridge_with(config, wire), wire) for server in alike for wire in server.wires]
                 resources += tuple(f"{bridge.name}.{port}" for bridge, port in ports if bridge is not None)
-                of_wires = [change for server in alike for change in port_rate(config, server.port)]
+                of_wires = [change for _, wire in ports for change in port_rate(config, wire)]
                 of_wires += _load_of_faster_ports(config, alike)
                 changes |= {key: (old, new) for key, old, new in of_wires}
             key = tuple((key, *values) for key, values in changes.items())
             known = found.get(key)
             resources = resources if known is None else known.resources + resources
             found[key] = Relaxation(resources, key, config, own, tuple(server.name for server in alike))
-    for resources, bridge_changes in bridge_resources(config):
-        key = tuple(bridge_changes)
+    for resources, changes_there in (*bridge_resources(config), *switch_resources(config)):
+        key = tuple(changes_there)
         if key:
             found[key] = Relaxation(resources, key, config, key)
     return list(found.values())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.config import bridge_with, bridges_of
+from hwmodel.config import bridge_with, bridges_of, switches_of
 from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.names import is_uplink
 from hwmodel.config.workload import FRAME_RATE
@@ -15,7 +15,7 @@ from hwmodel.rules.pcie_link import NEWEST_GENERATION, most_tags
 from hwmodel.units import format_bytes, format_frequency_hz, format_rate_bps, format_time_fs
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config, Flow, NamedBridge
+    from hwmodel.config import Config, Flow, NamedBridge, Server
 
 # ---- A server: keys of its adapter, link and host ----
 
@@ -33,7 +33,7 @@ ChangesOf = Callable[["Config"], Iterator[Change]]
 WIRE = ("wire.tx", "wire.rx")
 # What a virtual switch in the host's memory has of it; the adapter's rest has no part in it.
 OF_A_VIRTUAL_SWITCH = (
-    "host.cores", "vswitch", "nic.tx_ring", "rx.descriptors", "driver.moderation", "driver.wakeup_time",
+    "host.cores", "vswitch", "host.memory", "nic.tx_ring", "rx.descriptors", "driver.moderation", "driver.wakeup_time",
     "interrupt batches",
 )  # fmt: skip
 CORE = ("driver.tx", "driver.rx")
@@ -134,7 +134,7 @@ def _rx_descriptors(config: Config) -> Iterator[Change]:
 
 def _rx_prefetch(config: Config) -> Iterator[Change]:
     nic = config.nic
-    if config.has_virtual_switch:  # which reads no descriptors ahead
+    if config.switches_in_memory:  # which reads no descriptors ahead
         return
     prefetch = max(FACTOR * nic.rx_prefetch, _LEAST_PREFETCH)
     yield "nic.rx_prefetch", nic.rx_prefetch, prefetch
@@ -225,14 +225,24 @@ def _faster_walks(config: Config) -> Iterator[Change]:
 def _faster_switching(config: Config) -> Iterator[Change]:
     own = config.host.virtual_switch
     if own is not None:
-        names = ("frame_time", "byte_time", "batch_time")
+        names = ("frame_time", "guest_time", "byte_time", "batch_time")
         yield from halved_times({f"host.virtual_switch.{name}": getattr(own, f"{name}_fs") for name in names})
+    if own is not None and own.flow_cache is not None:
+        stages = {f"{name}_time": getattr(own.flow_cache, f"{name}_time_fs") for name in ("exact", "wildcard", "miss")}
+        yield from halved_times({f"host.virtual_switch.flow_cache.{name}": fs for name, fs in stages.items()})
+
+
+def _faster_memory(config: Config) -> Iterator[Change]:
+    own = config.host.virtual_switch
+    if own is not None and own.memory_byte_fs:
+        yield from doubled_rates({"host.virtual_switch.memory_rate": own.memory_rate_bps})
 
 
 # In the order of the datapath, behind the cores.
 OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
     (("host.cores",), _cores),
     (("vswitch",), _faster_switching),
+    (("host.memory",), _faster_memory),
     (("nic.tx_ring",), doubled("nic.tx_ring")),
     (("nic.queue",), halved_time("nic.queue_time")),
     (("tx.descriptors",), _tx_fetch),
@@ -271,7 +281,7 @@ def resources_of(config: Config) -> Iterator[tuple[tuple[str, ...], tuple[Change
     for changes in _faster_cores(config):
         yield CORE, changes
     for names, changes_of in OF_A_SERVER:
-        if config.has_virtual_switch and names[0] not in OF_A_VIRTUAL_SWITCH:
+        if config.switches_in_memory and names[0] not in OF_A_VIRTUAL_SWITCH:
             continue
         at_ports = tuple(at_port(port, name) for port in config.port.names for name in names)
         yield at_ports if names[0] in OF_PORTS else names, tuple(changes_of(config))
@@ -343,6 +353,32 @@ def _latencies(bridge: NamedBridge) -> Iterator[Change]:
     times = {f"{key}.latency": settings.latency_fs}
     times |= {f"{key}.extenders.{name}.latency": one.latency_fs for name, one in settings.extenders.items()}
     yield from halved_times(times)
+
+
+def switch_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Change]]]:
+    """Give the link and the latency of each PCIe switch by their names, with what makes them larger, or shorter."""
+    for one in switches_of(config):
+        link, key = one.settings, one.key
+        wider = [lanes for lanes in _LANES if lanes >= FACTOR * link.lanes]
+        larger: list[Change] = []
+        if wider:
+            larger = [(f"{key}.lanes", link.lanes, wider[0])]
+        elif link.generation < NEWEST_GENERATION:
+            larger = [(f"{key}.generation", link.generation, link.generation + 1)]
+        yield (f"{one.name}.up", f"{one.name}.down"), larger
+        yield (f"{one.name}.latency",), list(halved_times({f"{key}.latency": link.latency_fs}))
+
+
+def slot_of(config: Config, server: Server, changes: Iterable[Change]) -> Iterator[Change]:
+    """Make an adapter's slot as wide, or as new, as its link is to be."""
+    host, _, name = server.name.partition(".")
+    tree = next((entry.tree for entry in config.servers if entry.name == host), None)
+    slot = tree.slots.get(name) if tree is not None else None
+    for key, _, new in changes:
+        block, _, what = key.partition(".")
+        before = getattr(slot, what, None) if block == "pcie" and slot is not None else None
+        if before is not None:
+            yield f"servers.{host}.tree.slots.{name}.{what}", before, new
 
 
 # ---- The offered load ----

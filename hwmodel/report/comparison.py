@@ -11,7 +11,9 @@ from hwmodel.report.configuration import Difference, differing_keys, short_label
 from hwmodel.report.figures import ORANGE
 from hwmodel.report.tables import Table
 from hwmodel.results.bottleneck import FULL
+from hwmodel.results.comparison import Comparison
 from hwmodel.results.result import Result
+from hwmodel.words.comparison_text import sentences, way_remarks, way_rows, way_texts
 from hwmodel.words.modelled import default_label
 from hwmodel.words.quantities import MISSING, count_text, decimals_text, gbps_text, percent_text, printable, scaled_text
 from hwmodel.words.reading import DELIVERY, MODES_OF_BRIDGE
@@ -65,6 +67,17 @@ def compare(
         "outcome": _outcome_table(results, short),
         "remarks": [_LATENCY_REMARK, *(printable(remark) for remark in bridge_remarks(results, short))],
         "figures": _figures(results, short),
+    }
+
+
+def table_of_ways(found: Comparison) -> dict[str, Any]:
+    """Return what each way gives and costs, with the answer before it and what is counted behind."""
+    header, rows = way_rows(found)
+    in_page = [[printable(cell).replace(" us", " µs") for cell in row] for row in rows]
+    return {
+        "answer": [printable(text) for text in sentences(found)],
+        "table": Table(header, in_page, texts=way_texts(header)),
+        "remarks": [printable(text) for text in way_remarks(found)],
     }
 
 

@@ -19,6 +19,7 @@ from hwmodel.report.diagram import (
     Tree,
     arrow,
     box,
+    drawn_ports,
     frame,
     is_uplink,
     level,
@@ -31,7 +32,7 @@ from hwmodel.report.diagram import (
 from hwmodel.results.bottleneck import of_any_port
 from hwmodel.results.result import AdapterResult, Result
 from hwmodel.units import UnitError, parse_bytes
-from hwmodel.words.bridge_reading import NamedPort, core_share, port_lines, port_share, ports_of, setting_of
+from hwmodel.words.bridge_reading import NamedPort, core_share, port_lines, port_share, setting_of
 from hwmodel.words.datapath_parts import Part, datapath_parts
 from hwmodel.words.modelled import link_words
 from hwmodel.words.quantities import percent_text, printable
@@ -62,6 +63,7 @@ _PART_OF = {
     "nic.rx_ring": "rx_ring",
     "rx.descriptors": "rx_ring",
     "host.drain": "memory",
+    "host.memory": "memory",
 }
 
 
@@ -134,7 +136,7 @@ def _boxes(result: Result) -> list[tuple[str, tuple[NamedPort, NamedPort]]]:
 
     Several bridges are one box, from the port to the adapter to that outside; the others are in the table.
     """
-    ports = {one.port.name: one for one in ports_of(result) if not one.port.to}
+    ports = {one.port.name: one for one in drawn_ports(result) if not one.port.to}
     if not ports:
         return []
     devices = {one.port.device for one in ports.values()}
@@ -271,9 +273,10 @@ _ROW_OF = {
 def system_figure(result: Result, key: str) -> str:
     """Return the picture as two `<svg>` elements, of which the style sheet shows the one that fits the page.
 
-    Of more than eight servers the first eight are drawn, behind extenders the first four; the tables have them all.
+    Of more than eight servers the first eight are drawn, behind extenders the first four, and of an adapter's several
+    ports the busiest; the tables have them all.
     """
-    tree = Tree(ports_of(result), [adapter.name for adapter in result.servers])
+    tree = Tree(drawn_ports(result), [adapter.name for adapter in result.servers])
     adapters = {adapter.name: adapter for adapter in result.servers}
     rows = {name: server_shares(result, adapters[name]) for name in tree.servers}
     height = _TITLE_H + _ROW_H * max((len(one) for one in rows.values()), default=0) + 26
@@ -286,20 +289,25 @@ def system_figure(result: Result, key: str) -> str:
 def server_shares(result: Result, adapter: AdapterResult) -> dict[str, float]:
     """Return how busy or how full each part of a server is, in the order of a frame's way out and back in."""
     busy = adapter.utilization
-    switch = [busy[name] for name in ("switch.bus", "nic.pipeline") if busy.get(name)]
+    switch = [share for name in ("switch.bus", "nic.pipeline") if (share := _busiest(busy, name))]
     found = {
         "busiest core": core_share(busy),
         "Tx rings": _ring_fill(result, adapter, "tx_ring"),
         "PCIe down": adapter.pcie.down.utilization,
         "Tx buffer": _buffer_fill(result, adapter, "tx_buffer"),
         "switch": max(switch) if switch else None,
-        "wire out": busy.get("wire.tx"),
-        "wire in": busy.get("wire.rx"),
+        "wire out": _busiest(busy, "wire.tx"),
+        "wire in": _busiest(busy, "wire.rx"),
         "Rx buffer": _buffer_fill(result, adapter, "rx_buffer"),
         "PCIe up": adapter.pcie.up.utilization,
         "Rx rings": _ring_fill(result, adapter, "rx_ring"),
     }
     return {name: share for name, share in found.items() if share is not None}
+
+
+def _busiest(busy: Mapping[str, float], name: str) -> float | None:
+    """Return how busy a resource is, at the busiest of an adapter's several ports; None where that is not known."""
+    return max((share for one, share in busy.items() if of_any_port(one) == name), default=None)
 
 
 def _ring_fill(result: Result, adapter: AdapterResult, name: str) -> float | None:
@@ -321,11 +329,13 @@ def _buffer_fill(result: Result, adapter: AdapterResult, name: str) -> float | N
 def _system_drawing(
     key: str, name: str, result: Result, rows: Mapping[str, Mapping[str, float]], layout: Layout
 ) -> str:
-    shown = {port_key(one): one for one in ports_of(result) if port_key(one) in layout.ports}
-    names = [own for own, one in shown.items() if not one.port.to and not is_uplink(one.port)]
-    labels = dict(zip(names, short_labels(names, _LONGEST_NAME), strict=True))
+    shown = {port_key(one): one for one in drawn_ports(result) if port_key(one) in layout.ports}
+    plain = {own: one for own, one in shown.items() if not one.port.to and not is_uplink(one.port)}
+    labels = dict(zip(plain, short_labels(list(plain), _LONGEST_NAME), strict=True))
+    full = [one.resource.partition(".")[2] for one in plain.values()]
+    at_ports = dict(zip(plain, short_labels(full, _LONGEST_NAME), strict=True))
     limit = result.bottleneck.resource
-    titles = _port_titles(shown, labels, has_several=len(result.bridges) > 1)
+    titles = _port_titles(shown, at_ports, has_several=len(result.bridges) > 1)
     parts = {own: Part(titles[own], port_lines(one.port), port_share(one.port)) for own, one in shown.items()}
     width, height = layout.size
     bridges = "bridges" if len(result.bridges) > 1 else "bridge"
@@ -370,7 +380,7 @@ def _server(place: Place, label: str, shares: Mapping[str, float], resource: str
     ]
     for at, (name, share) in enumerate(shares.items()):
         base = y + _TITLE_H + _ROW_H * at + 12
-        look = "title" if _ROW_OF.get(resource) == name else "figure"
+        look = "title" if _ROW_OF.get(of_any_port(resource)) == name else "figure"
         rows.append(
             f'<g class="{level(share)}"><text x="{left:g}" y="{base:g}" class="{look}">{name}</text>'
             f'<text x="{right:g}" y="{base:g}" class="{look} end">{percent_text(share)}</text>'

@@ -7,12 +7,13 @@ in it as text, so that no meaning hangs on a colour.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from hwmodel.results.bridge import BridgePortResult
-from hwmodel.words.bridge_reading import NamedPort
+from hwmodel.results.bridge import ADAPTER, BridgePortResult, is_wire_of
+from hwmodel.results.result import Result
+from hwmodel.words.bridge_reading import NamedPort, port_share, ports_of
 from hwmodel.words.datapath_parts import Part
 
 BUSY_FROM, FULL_FROM = 0.5, 0.9
@@ -168,6 +169,23 @@ class Tree:
         ]
         for group in sorted((group for group in groups if group), key=lambda group: self._ports.index(group[0])):
             yield from group
+
+
+def drawn_ports(result: Result) -> list[NamedPort]:
+    """Return the ports of all bridges, but to an adapter with several Ethernet ports the busiest alone.
+
+    That has the name that the adapter's port would have if it were the only one; its resource says which it is.
+    """
+    names = [adapter.name for adapter in result.servers] or [""]
+    found: dict[str, NamedPort] = {}
+    for one in ports_of(result):
+        server = next((name for name in names if is_wire_of(one.port.name, name) and not one.port.to), None)
+        name = one.resource if server is None else server
+        known = found.get(name)
+        if known is None or port_share(one.port) > port_share(known.port):
+            kept = one.port if server is None else replace(one.port, name=server or ADAPTER)
+            found[name] = one._replace(port=kept)
+    return list(found.values())
 
 
 def is_uplink(port: BridgePortResult) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hwmodel.atomic_file import write_atomically
 from hwmodel.errors import InputError
 from hwmodel.report import figures, tables
-from hwmodel.report.comparison import compare, run_labels
+from hwmodel.report.comparison import compare, run_labels, table_of_ways
 from hwmodel.report.datapath import datapath_figure, system_figure
 from hwmodel.report.figures import ORANGE, VERMILION, missing_extra
 from hwmodel.report.over_time import (
@@ -32,6 +32,7 @@ from hwmodel.report.reproduction import assumption_table, of_result
 from hwmodel.report.tables import adapter_table, bridge_sentences, port_table, server_queue_table, server_wait_table
 from hwmodel.results.result import FlowResult, Result
 from hwmodel.words.bridge_reading import ports_of
+from hwmodel.words.flow_cache import flow_cache_sentence
 from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
 from hwmodel.words.modelled import falling_latency_sentences, is_switched_in_memory, modelled_sentence
 from hwmodel.words.quantities import page_time, printable
@@ -60,6 +61,8 @@ from hwmodel.words.search_text import relaxed_sentence
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from hwmodel.results.comparison import Comparison
+
 MOST_FULL_SECTIONS = 6
 _SEPARATOR = re.compile(r"_|\.(?!\d)")
 TEMPLATES = Path(__file__).parent / "templates"
@@ -70,13 +73,15 @@ def render_page(
     labels: Sequence[str] | None = None,
     title: str | None = None,
     defaults: Sequence[Mapping[str, Any] | None] | None = None,
+    ways: Comparison | None = None,
 ) -> str:
     """Return an HTML page that reports results, with a comparison on top where there are several.
 
     `labels` name the results (`file_labels`, say); without them what their configurations say does. `defaults` are
-    resolved configurations, one a result: the page then lists the keys that differ from them. From the seventh on, a
-    result gets its tables but no figures, so that the page stays small enough to mail. Raises InputError where Jinja2
-    or matplotlib is missing, ValueError for no results or a wrong number of labels or defaults.
+    resolved configurations, one a result: the page then lists the keys that differ from them. `ways`: what the results
+    were found for, whose table stands on top too. From the seventh on, a result gets its tables but no figures, so that
+    the page stays small enough to mail. Raises InputError where Jinja2 or matplotlib is missing, ValueError for no
+    results or a wrong number of labels or defaults.
     """
     if not results:
         raise ValueError("a page needs at least one result")
@@ -95,6 +100,7 @@ def render_page(
         title=printable(title) if title else f"{len(results)} runs side by side" if is_comparison else names[0],
         sections=sections,
         comparison=compare(results, names, keys, defaults) if is_comparison else None,
+        ways=None if ways is None else table_of_ways(ways),
         assumptions=assumption_table(),
     )
 
@@ -195,9 +201,10 @@ def _system_tables(result: Result) -> dict[str, tables.Table | None]:
     ports = port_table(result) if result.bridges else None
     if result.servers:
         queues, waits = server_queue_table(result), server_wait_table(result)
-        return {"adapters": adapter_table(result), "ports": ports, "queues": queues, "waits": waits}
+        of_servers = {"adapters": adapter_table(result), "pcie_switches": tables.pcie_switch_table(result)}
+        return {**of_servers, "ports": ports, "queues": queues, "waits": waits}
     queues, waits = tables.queue_table(result), tables.wait_table(result)
-    return {"adapters": None, "ports": ports, "queues": queues, "waits": waits}
+    return {"adapters": None, "pcie_switches": None, "ports": ports, "queues": queues, "waits": waits}
 
 
 def _picture(result: Result, key: str) -> str:
@@ -220,7 +227,8 @@ def _outcome(result: Result) -> str:
 def _limit(result: Result) -> str:
     """Return what limits, in one sentence and its reason, and what was lost."""
     words = limit_words(result.bottleneck)
-    reasons = (no_way_back_sentence(result), result.bottleneck.why, loss_sentence(result))
+    known = "" if result.flow_cache is None else flow_cache_sentence(result.flow_cache)
+    reasons = (no_way_back_sentence(result), result.bottleneck.why, loss_sentence(result), known)
     return printable(f"{words[0].upper()}{words[1:]}. {' '.join(filter(None, reasons))}".rstrip())
 
 

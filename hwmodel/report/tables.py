@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
-from math import inf
+from math import inf, isclose
 from typing import Any, NamedTuple
 
 from hwmodel.report.configuration import changed_keys
@@ -24,6 +24,7 @@ from hwmodel.words.bridge_reading import (
     ports_of,
 )
 from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
+from hwmodel.words.pcie_switch_rows import SWITCH_COLUMNS, switch_rows
 from hwmodel.words.quantities import (
     MISSING,
     count_text,
@@ -86,7 +87,9 @@ def closed_form_table(result: Result) -> Table | None:
         interval = intervals.get(result.outside_rate() if result.bridges else "wire.tx_gbps")
         wire_rate = gbps_text(by_wire, interval)
         rows = [["to the wire", wire_rate, f"at most {gbps_text(closed.gbps)}", _off(by_wire, closed.gbps)]]
-    of_link = () if result.servers else (("up", closed.up_bytes), ("down", closed.down_bytes))
+    # The closed form counts them for each frame that VMs send, a window for each that is delivered.
+    is_alike = isclose(closed.offered_mpps, closed.mpps, rel_tol=1e-3)
+    of_link = (("up", closed.up_bytes), ("down", closed.down_bytes)) if is_alike and not result.servers else ()
     for name, n_bytes in of_link:
         simulated = per_frame.get(name)
         shown = MISSING if simulated is None else f"{simulated:,.1f} B"
@@ -366,6 +369,12 @@ def adapter_table(result: Result) -> Table:
         rates = (decimals_text(adapter.tx_gbps, 3), decimals_text(adapter.rx_gbps, 3))
         rows.append([printable(adapter.name), *rates, *map(_percent, shares), printable(limit_cell(adapter))])
     return Table(header, rows, texts=(0, 8))
+
+
+def pcie_switch_table(result: Result) -> Table | None:
+    """Return a row for the link above each PCIe switch, None where there is none."""
+    rows = [list(row) for row in switch_rows(result, percent_text)]
+    return Table(SWITCH_COLUMNS, rows, texts=(0, 1, 4)) if rows else None
 
 
 def port_table(result: Result) -> Table:

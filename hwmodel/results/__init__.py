@@ -6,6 +6,7 @@ from hwmodel.results.adapter_use import (
     Core,
     Cpu,
     FilterUse,
+    FlowCacheUse,
     IotlbUse,
     LinkBytes,
     Pcie,
@@ -29,7 +30,15 @@ from hwmodel.results.bottleneck import (
     sighting_of,
 )
 from hwmodel.results.bridge import BridgeResult
-from hwmodel.results.comparison import ComparedValue, Comparison, Crossing, Curves, LeftOutWay, WayFigures
+from hwmodel.results.comparison import (
+    ComparedValue,
+    Comparison,
+    Crossing,
+    Curves,
+    ForbiddenPair,
+    LeftOutWay,
+    WayFigures,
+)
 from hwmodel.results.explored import Choice, KnobStep, LoadSearch, LoadTrial, SizingResult, TargetFigure
 from hwmodel.results.flow_control import BridgePause, ClassLevel, FlowControlUse, PortPause
 from hwmodel.results.histogram import (
@@ -42,6 +51,7 @@ from hwmodel.results.histogram import (
     quantile_bucket,
     summarize_latency,
 )
+from hwmodel.results.pcie_switch import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
 from hwmodel.results.result import (
     AdapterResult,
     Bottleneck,
@@ -91,8 +101,10 @@ __all__ = [
     "Crossing",
     "Curves",
     "FilterUse",
+    "FlowCacheUse",
     "FlowControlUse",
     "FlowResult",
+    "ForbiddenPair",
     "HostRun",
     "IotlbUse",
     "KnobStep",
@@ -106,6 +118,7 @@ __all__ = [
     "Observation",
     "Pcie",
     "PcieDirection",
+    "PcieSwitchResult",
     "PoolUse",
     "PortPause",
     "PortResult",
@@ -119,6 +132,8 @@ __all__ = [
     "Stalls",
     "Stop",
     "Suspect",
+    "SwitchLinkUse",
+    "SwitchPortUse",
     "SystemResult",
     "TargetFigure",
     "Totals",

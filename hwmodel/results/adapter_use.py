@@ -93,6 +93,26 @@ class FilterUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FlowCacheUse:
+    """Say in which stage of a virtual switch's flow cache the window's frames were known, and what it holds at its end.
+
+    `misses`: for the slow path, of which `lost` found too many waiting. `exact_entries`, `wildcard_entries`: held.
+    """
+
+    exact_hits: int
+    wildcard_hits: int
+    misses: int
+    lost: int
+    exact_entries: int
+    wildcard_entries: int
+
+    @property
+    def looked_up(self) -> int:
+        """Return the frames that were looked up."""
+        return self.exact_hits + self.wildcard_hits + self.misses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClassUse:
     """Say what a class of traffic has of credits of 64 B, and what of it left the Tx buffer in the window.
 

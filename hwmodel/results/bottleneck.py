@@ -27,6 +27,9 @@ CORE_KEYS = tuple(
     f"driver.{name}" for name in ("frame_time", "byte_time", "doorbell_time", "interrupt_time", "exit_time")
 )
 OF_PORTS = ("switch.bus", "wire.tx", "wire.rx")  # of which each Ethernet port has one
+FLOW_CACHE_KEYS = tuple(
+    f"host.virtual_switch.flow_cache.{name}" for name in ("miss_time", "wildcard_time", "exact_entries", "miss_cores")
+)
 PASS_KEYS = ("driver.pass_time", "driver.pass_byte_time", "driver.pass_by")
 # The keys that make a resource larger, in the order of the datapath; of a direction of the link both get wider.
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -38,6 +41,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "host.virtual_switch.byte_time",
         "host.virtual_switch.pass_by",
     ),
+    "host.memory": ("host.virtual_switch.memory_rate", "host.virtual_switch.pass_by"),
     "nic.tx_ring": ("nic.tx_ring",),
     "nic.queue": ("nic.queue_time", "nic.queues_per_vf"),
     "tx.descriptors": ("nic.descriptor_cache",),
@@ -122,7 +126,8 @@ class Observation:
     - `drops`, `offered_frames` and `backlog_frames` (by how much more are under way, or wait for a slot, than before)
       are of the window; `frame_bytes` is the mean frame with FCS.
     - `up`, `down`, `tags`, `tags_in_use` (mean), `core_of` (the VM with the busiest core), `passes_frames`
-      (cores are a hypervisor's, which passes frames between pools and VMs), `has_mirrored` (mirrored
+      (cores are a hypervisor's, which passes frames between pools and VMs), `has_flow_cache` (the host's virtual
+      switch looks frames up in one, whose keys are among those of its cores' work), `has_mirrored` (mirrored
       copies were carried), `iotlb_miss_share` (of the addresses translated; None: no cache), `rx_descriptor_ns` (for
       how long a frame keeps its Rx descriptor), `rx_blocked` (VMs whose empty rings kept others waiting for long) and
       `without_refill` (VMs that never post an Rx descriptor again) only make the sentence more exact.
@@ -150,6 +155,7 @@ class Observation:
     tags_in_use: float | None = None
     core_of: str | None = None
     passes_frames: bool = False
+    has_flow_cache: bool = False
     has_mirrored: bool = False
     iotlb_miss_share: float | None = None
     rx_descriptor_ns: float | None = None
@@ -261,6 +267,8 @@ def _keys_of(name: str, seen: Observation) -> tuple[str, ...]:
     """Return the keys that make a resource larger."""
     if seen.passes_frames and name.startswith("driver."):
         return (*PASS_KEYS, *KEYS[name])
+    if seen.has_flow_cache and name == "vswitch":
+        return (*KEYS[name], *FLOW_CACHE_KEYS)
     if name in seen.stopped and seen.stopped[name].share > seen.busy(name):
         return ("nic.flow_control.received",)
     return KEYS[of_any_port(name)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hwmodel.results.flow_control import BridgePause
 
+ADAPTER = "adapter"  # the port to the only adapter, where it has no name, and one Ethernet port
 OUTSIDE = "outside"  # the port to stations beyond the bridges; of several bridges one has it
 
 
@@ -85,8 +87,8 @@ class BridgeResult:
 def missing_port(bridges: Sequence[BridgeResult], servers: Sequence[str] = ()) -> str:
     """Say what these bridges lack; "" if nothing.
 
-    That is the port to stations outside, one toward an adapter or toward each of `servers`, and for each extender that
-    has an upper port the port that this leads to.
+    That is the port to stations outside, one toward an adapter or toward each of `servers`, whose adapter may have
+    several ports (a.p0), and for each extender that has an upper port the port that this leads to.
     """
     ports = [port for bridge in bridges for port in bridge.ports if not port.to]
     names = {port.name for port in ports}
@@ -97,10 +99,17 @@ def missing_port(bridges: Sequence[BridgeResult], servers: Sequence[str] = ()) -
         return "a port toward an adapter"
     above = {port.name: port.device for port in ports if port.name != f"{port.device}.uplink"}
     extenders = {port.device for port in ports if port.name == f"{port.device}.uplink"}
-    for name in (*servers, *sorted(extenders)):
+    wires = [next((each for each in above if is_wire_of(each, name)), name) for name in servers]
+    for name in (*wires, *sorted(extenders)):
         way = [name]
         while way[-1] in above and above[way[-1]] in extenders and above[way[-1]] not in way:
             way.append(above[way[-1]])
         if way[-1] not in above or above[way[-1]] in way:
             return f"a port toward {way[-1]!r}"
     return ""
+
+
+def is_wire_of(port: str, server: str) -> bool:
+    """Tell whether a port of a bridge, by its name, leads to a server's adapter, or to one of its Ethernet ports."""
+    prefix = re.escape(f"{server}.") if server else ""
+    return port == (server or ADAPTER) or re.fullmatch(rf"{prefix}p[0-9]", port) is not None

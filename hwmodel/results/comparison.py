@@ -14,6 +14,29 @@ ALIKE = 0.01  # two ways are alike whose throughputs differ by no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForbiddenPair:
+    """Say what came of frames that policy forbids, in a run in which one VM sends them to another, and nobody else any.
+
+    `forbidden_at`: "bridge" by its policy, "switch" by access list or VLANs of the adapter's switch, or the host's.
+    `from_`, `to`: the VMs, `from` in JSON. `delivered`: frames that the receiver got, of `offered`, of which
+    `in_flight` were under way at the end. `drops`: the others, by reason.
+    """
+
+    forbidden_at: str
+    from_: str
+    to: str
+    offered: int
+    delivered: int
+    in_flight: int = 0
+    drops: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> int:
+        """Return the frames of which the run saw what became."""
+        return self.offered - self.in_flight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WayFigures:
     """Hold what one way gives.
 
@@ -21,8 +44,11 @@ class WayFigures:
     together, frame bits with FCS, with its 95 % interval, None where the window has none. `cpu_cores`: kept busy by
     drivers, of guests or, with VMDq, of the hypervisor, and by a virtual switch. `pcie_bytes_per_frame`: of each
     frame delivered in the window, on all links, both directions, Acks and credits too; `wire_bytes_per_frame`: of
-    each frame offered, by the closed form, on all adapters' wires, out and in, with preamble and gap. `policy_at`:
-    where access lists and VLANs act on frames between VMs, "nic", "bridge" or "host".
+    each frame offered, by the closed form, on all adapters' wires, out and in, with preamble and gap;
+    `memory_bytes_per_frame`: of each frame delivered, by the closed form, what adapters read and write in hosts' memory
+    of payload, descriptors and write-backs, and twice each byte that a core copies. `policy_at`: where access lists and
+    VLANs act on frames between VMs, "nic", "bridge" or "host"; `forbidden`: what came of pairs that policy forbids, one
+    for each place that forbids some.
     """
 
     way: str
@@ -34,7 +60,9 @@ class WayFigures:
     gbps_per_core: float | None
     pcie_bytes_per_frame: float | None
     wire_bytes_per_frame: float | None
+    memory_bytes_per_frame: float | None
     policy_at: str
+    forbidden: tuple[ForbiddenPair, ...] = ()
     bottleneck: Bottleneck
     warnings: tuple[str, ...] = ()
 

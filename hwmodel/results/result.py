@@ -17,6 +17,7 @@ from hwmodel.results.adapter_use import (
     ArbitrationUse,
     Cpu,
     FilterUse,
+    FlowCacheUse,
     IotlbUse,
     Pcie,
     PortResult,
@@ -27,6 +28,7 @@ from hwmodel.results.bridge import OUTSIDE, BridgeResult, missing_port
 from hwmodel.results.counters import FunctionCounters
 from hwmodel.results.flow_control import FlowControlUse
 from hwmodel.results.json_form import Problem, document_of, parse_result, to_plain
+from hwmodel.results.pcie_switch import PcieSwitchResult
 from hwmodel.results.series import Series
 
 SHOWN = 0.0005  # the least change that is not written as 0.0 %
@@ -266,11 +268,11 @@ class Result:
     `intervals` 95 % confidence intervals by dotted name; `relaxed` what `hwmodel explain` found; `spread` the figures
     of runs with other seeds; `counters` what functions counted in the whole run, under the names of Linux' tools, where
     that was asked for; `segments` the window's counts of sends that the adapter cuts, and of coalesced receives, where
-    there are any; `arbitration` how classes of traffic shared what was sent; `flow_control` who was stopped, and by
-    what; `head_of_line` for how long rings of a VM kept all behind a frame for them in the Rx buffer waiting, and for
-    how long frames for a VM waited so, where that took long; `series` what VMs did over time and what events did, in a
-    run with a scenario; `warnings` what a reader must know of the figures before quoting one. Results are equal where
-    all but `host_run` is.
+    there are any; `flow_cache` where frames were known in a virtual switch that has one; `arbitration` how classes of
+    traffic shared what was sent; `flow_control` who was stopped, and by what; `head_of_line` for how long rings of a VM
+    kept all behind a frame for them in the Rx buffer waiting, and for how long frames for a VM waited so, where that
+    took long; `series` what VMs did over time and what events did, in a run with a scenario; `warnings` what a reader
+    must know of the figures before quoting one. Results are equal where all but `host_run` is.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -294,6 +296,7 @@ class Result:
     iotlb: IotlbUse = field(default_factory=IotlbUse)
     cpu: Cpu
     flow_director: FilterUse | None = field(default=None, metadata={"omit_empty": True})
+    flow_cache: FlowCacheUse | None = field(default=None, metadata={"omit_empty": True})
     arbitration: ArbitrationUse | None = field(default=None, metadata={"omit_empty": True})
     flow_control: FlowControlUse | None = field(default=None, metadata={"omit_empty": True})
     drops: Mapping[str, int]
@@ -303,6 +306,7 @@ class Result:
     bottleneck: Bottleneck
     utilization: Mapping[str, float] = field(default_factory=dict)
     bridges: tuple[BridgeResult, ...] = field(default=(), metadata={"omit_empty": True})
+    pcie_switches: tuple[PcieSwitchResult, ...] = field(default=(), metadata={"omit_empty": True})
     latency_histogram: tuple[tuple[float, int], ...] = ()
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

@@ -70,7 +70,7 @@ def fill_switch(nic: Nic, config: Config, stations: Mapping[str, int], prefix: s
         switch["function"][numbers] = [function_of(number) for number in numbers]
         fill_steering(switch["steering"], steering, ports)
         switch["station"][numbers] = [stations[prefix + station.name] for station in own.ports]
-        switch["station"][UPLINK] = stations[uplink_of(name)]
+        switch["station"][UPLINK] = stations[uplink_of("" if has_peer else name)]
         buckets = build_buckets(own)
         for record, bucket in zip(nic.traffic.policer[n_buckets:], buckets, strict=False):
             for field in bucket.dtype.names:
@@ -122,18 +122,17 @@ def enter_headers(
     own = headers[numbers]
     last = max(int(each.max(initial=0)) for each in (own["sender"], own["target"], switches["station"]))
     port_of, adapter_port_of, is_outside = np.zeros((3, last + 1), np.int64)
-    is_outside[0] = 1
+    is_outside[0], has_peer = 1, int(switches["has_peer"][0])
     for at, of_ports in enumerate(switches["station"]):
         here = np.flatnonzero(of_ports[UPLINK + 1 :] > 0) + UPLINK + 1
         port_of[of_ports[here]], adapter_port_of[of_ports[here]] = here, at
-        is_outside[of_ports[UPLINK]], adapter_port_of[of_ports[UPLINK]] = 1, at
+        is_outside[of_ports[UPLINK]], adapter_port_of[of_ports[UPLINK]] = 1, 0 if has_peer else at
     is_from_outside = is_outside[own["sender"]] != 0
-    has_peer = int(switches["has_peer"][0])
-    own["adapter_port"] = adapter_port_of[own["sender"]]
-    own["port"] = np.where(is_from_outside, ON_THE_WIRE if has_peer else UPLINK, port_of[own["sender"]])
+    own["port"] = adapter_port_of[own["sender"]]
+    own["ingress"] = np.where(is_from_outside, ON_THE_WIRE if has_peer else UPLINK, port_of[own["sender"]])
     nic["headers"]["template_header"][numbers] = own
     # A port of a switch, which functions count from the PF on, is the same at whichever Ethernet port.
-    templates["function"][numbers] = np.where(is_from_outside, function_of(UPLINK), own["port"] + function_of(0))
+    templates["function"][numbers] = np.where(is_from_outside, function_of(UPLINK), own["ingress"] + function_of(0))
     templates["queue_hash"][numbers] = np.where(hashes[numbers] < 0, port_of[own["target"]], hashes[numbers])
 
 

@@ -86,9 +86,10 @@ def _ahead_fs(record: Any, port_number: int, now_fs: int) -> int:
 def _in_busy_fs(port: Any, servers: Sequence[Any], now_fs: int) -> int:
     peer = servers[int(port.params.peer)]
     if port.params.is_outside:
-        outside = peer.wire[0].outside
+        outside = peer.outside
         return int(outside.busy_fs) - max(0, int(outside.busy_until_fs) - now_fs)
-    return int(peer.port[0].mac.counts.tx_busy_fs) - max(0, sending_until_fs(peer, 0, now_fs) - now_fs)
+    number = int(port.params.adapter_port)
+    return int(peer.port[number].mac.counts.tx_busy_fs) - max(0, sending_until_fs(peer, number, now_fs) - now_fs)
 
 
 def port_results(

@@ -15,7 +15,7 @@ from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES, ChannelKind, ModeNa
 from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config, NamedBridge
+    from hwmodel.config import NamedBridge, Server
     from hwmodel.config.bridge import BridgePort
     from hwmodel.config.switch import Port, Switch
 
@@ -29,7 +29,8 @@ class LogicalPort:
     """Hold one logical port; `interface` is its S-VID, VIF or E-CID, None where its frames have no outer tag.
 
     `port`: the bridge's own port that leads to it, over extenders or not.
-    `server`, `station`: of an interface whose it is, and the number of its port there.
+    `server`, `adapter_port`, `station`: of an interface whose it is, which of the adapter's ports it is at, and the
+    number of its port at the switch there.
     `wire_vlan`: the VLAN on the wire that it translates, to the only one of its `vlans`; None where it translates none.
     """
 
@@ -44,6 +45,7 @@ class LogicalPort:
     untagged: Collection[int]
     wire_vlan: int | None = None
     server: int | None = None
+    adapter_port: int = 0
     station: int = 0
 
     @property
@@ -56,11 +58,12 @@ class LogicalPort:
 class PhysicalPort:
     """Hold one physical port; `server` is the number of the server at its other end, None where there is none.
 
+    `adapter_port`, `switch`: of the adapter there, which of its ports it is, by number, and the switch of that port.
     `owner`, `bridge`: the bridge whose it is, or whose extender's, and its number. `device`, `box`: whose it is by name
     and number, those of bridges before those of extenders. `root`: the bridge's own port that leads to it.
     `joined`: the number of the port at its other end, if that is another of these; `to`: its name, if that is another
-    bridge's. `below`: the servers that it leads to downwards, `logical`: the logical ports of these. What is sent to
-    lists of interfaces that the bridge has set up in the adapters below counts at `groups`.
+    bridge's. `below`: the ports to adapters that it leads to downwards, `logical`: the logical ports of these. What is
+    sent to lists of interfaces that the bridge has set up in the adapters below counts at `groups`.
     """
 
     number: int
@@ -81,6 +84,8 @@ class PhysicalPort:
     taken_lists: Collection[int] = ()
     groups: LogicalPort | None = None
     is_scheduled: bool = False
+    adapter_port: int = 0
+    switch: Switch | None = None
 
     @property
     def tells_logical(self) -> bool:
@@ -141,7 +146,8 @@ def logical_ports(
                 continue
             yield LogicalPort(
                 next(numbers), port.root, prefix + station.name, switch.mode, mode.interface_of(station), False,
-                station.port_vlan, station.vlans, station.untagged, None, port.server, station.number,
+                station.port_vlan, station.vlans, station.untagged, None, port.server, port.adapter_port,
+                station.number,
             )  # fmt: skip
         return
     carried = ALL_VLANS if settings.vlans == "all" else settings.vlans
@@ -189,33 +195,31 @@ def _taken_in(port: PhysicalPort, interface: int | None, vid: int) -> tuple[Logi
     return found
 
 
-ALONE = "adapter"  # the port to the one server that has no name
-
-
-def ports_of(bridges: Sequence[NamedBridge], servers: Sequence[tuple[str, Config]]) -> list[PhysicalPort]:
+def ports_of(bridges: Sequence[NamedBridge], servers: Sequence[Server]) -> list[PhysicalPort]:
     """Return the ports of all bridges and extenders with their logical ports.
 
-    First those to each server in turn, then outside, then the two ends of each wire between bridges, then of each
-    extender's uplink the upper end and the lower.
+    First those to each port of each server in turn, then outside, then the two ends of each wire between bridges, then
+    of each extender's uplink the upper end and the lower.
     """
     boxes = {name: at for at, name in enumerate(_boxes_of(bridges))}
-    roots = _roots(bridges, [name or ALONE for name, _ in servers])
+    roots = _roots(bridges, [wire for server in servers for wire in server.wires])
     found: list[PhysicalPort] = []
     numbers = count()
-    for index, (name, config) in enumerate(servers):
-        port_name = name or ALONE
-        at, settings = _port_of(bridges, port_name)
-        device = bridges[at].name if settings.behind == BRIDGE else settings.behind
-        switch = config.switch
-        port = PhysicalPort(
-            index, port_name, settings.rate_bps, bridges[at].propagation_fs(port_name), index, roots[port_name],
-            bridges[at], at, device, boxes[device], below=(index,), mode=switch.mode,
-        )  # fmt: skip
-        port.is_scheduled = bool(settings.s_channels)
-        port.taken_lists = set(switch.vif_lists) | {entry.ecid for entry in switch.ecid_lists}
-        prefix = f"{name}." if name else ""
-        port.logical = list(logical_ports(port, switch, settings, prefix, numbers))
-        found.append(port)
+    for index, server in enumerate(servers):
+        for adapter_port, wire in enumerate(server.wires):
+            at, settings = _port_of(bridges, wire)
+            device = bridges[at].name if settings.behind == BRIDGE else settings.behind
+            switch = server.switch_at(wire)
+            port = PhysicalPort(
+                len(found), wire, settings.rate_bps, bridges[at].propagation_fs(wire), index, roots[wire],
+                bridges[at], at, device, boxes[device], below=(len(found),), mode=switch.mode,
+                adapter_port=adapter_port, switch=switch,
+            )  # fmt: skip
+            port.is_scheduled = bool(settings.s_channels)
+            port.taken_lists = set(switch.vif_lists) | {entry.ecid for entry in switch.ecid_lists}
+            port.logical = list(logical_ports(port, switch, settings, server.prefix, numbers))
+            found.append(port)
+    n_wires = len(found)
     found.append(_plain_port(bridges, _port_of(bridges, OUTSIDE)[0], OUTSIDE, len(found), next(numbers)))
     for end, other in _wires(bridges):
         number = len(found)
@@ -225,7 +229,7 @@ def ports_of(bridges: Sequence[NamedBridge], servers: Sequence[tuple[str, Config
             found.append(port)
     for at, bridge in enumerate(bridges):
         for name in bridge.settings.extenders:
-            found += _uplink(bridge, at, name, len(found), boxes, found[: len(servers)])
+            found += _uplink(bridge, at, name, len(found), boxes, found[:n_wires])
     return found
 
 
@@ -237,7 +241,7 @@ def _boxes_of(bridges: Sequence[NamedBridge]) -> Iterator[str]:
 
 
 def _port_of(bridges: Sequence[NamedBridge], name: str) -> tuple[int, BridgePort]:
-    """Return the number of the bridge that has the port to a server or outside, and that port's settings."""
+    """Return the number of the bridge that has a port to an adapter or outside, and that port's settings."""
     return next((at, one.settings.ports[name]) for at, one in enumerate(bridges) if name in one.settings.ports)
 
 
@@ -255,7 +259,7 @@ def _wires(bridges: Sequence[NamedBridge]) -> list[tuple[tuple[int, str], tuple[
 
 
 def _roots(bridges: Sequence[NamedBridge], to_servers: Sequence[str]) -> dict[str, int]:
-    """Return for each port to a server its bridge's own port that leads to it."""
+    """Return for each port to an adapter its bridge's own port that leads to it."""
     first = len(to_servers) + 1 + 2 * len(_wires(bridges))
     names = [name for bridge in bridges for name in bridge.settings.extenders]
     uppers = {name: first + 2 * at for at, name in enumerate(names)}

@@ -95,7 +95,7 @@ def _fill_ports(record: BridgeRecord, boxes: Sequence[Bridge | Extender], ports:
         num, den = rate_as_ratio(f"{port.key}.rate", port.rate_bps)
         params = entry.params
         params.fs_per_byte_num, params.fs_per_byte_den = num, den
-        params.peer = port.server or 0
+        params.peer, params.adapter_port = port.server or 0, port.adapter_port
         params.is_outside = port.server is None and port.joined is None
         params.box, params.joined = port.box, NOBODY if port.joined is None else port.joined
         params.cuts_through = boxes[port.box].forwarding == "cut_through" and port.rate_bps == fastest_bps[port.box]
@@ -161,12 +161,16 @@ def _fill_policers(record: BridgeRecord, entries: Sequence[PolicyEntry]) -> None
         fill_bucket(bucket, entry)
 
 
-def fill_wire(nic: Nic, port: PhysicalPort, outside: PhysicalPort) -> None:
-    """Let an adapter's wire end at a bridge's port, and the stations outside send at their port's rate."""
-    own = nic.port[0]
-    own.mac.params.has_peer = nic.ledger.crosses = 1
-    own.mac.params.propagation_fs = port.propagation_fs
-    sender = nic.wire[0].outside.params
+def fill_wire(nic: Nic, port: PhysicalPort) -> None:
+    """Let the wire of an adapter's port end at a bridge's port."""
+    mac = nic.port[port.adapter_port].mac.params
+    mac.has_peer = nic.ledger.crosses = 1
+    mac.propagation_fs = port.propagation_fs
+
+
+def fill_outside(nic: Nic, outside: PhysicalPort) -> None:
+    """Let the stations outside send to the bridges at their port's rate."""
+    sender = nic.outside.params
     sender.propagation_fs = outside.propagation_fs
     sender.fs_per_byte_num, sender.fs_per_byte_den = rate_as_ratio(f"{outside.key}.rate", outside.rate_bps)
 
@@ -229,7 +233,7 @@ def _fill_logical(record: BridgeRecord, logical: LogicalPort) -> None:
     entry.native_vlan = logical.native_vlan or 0
     if logical.wire_vlan is not None:
         entry.wire_vlan, entry.inner_vlan = logical.wire_vlan, next(iter(logical.vlans))
-    entry.server, entry.station = logical.server or 0, logical.station
+    entry.server, entry.adapter_port, entry.station = logical.server or 0, logical.adapter_port, logical.station
     vlans.members[:], vlans.untagged[:] = _bits_of(logical.vlans), _bits_of(logical.untagged)
 
 

@@ -46,7 +46,8 @@ HOST_TIMES = (
     "frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "pass_time_fs", "interrupt_time_fs",
     "send_time_fs", "descriptor_time_fs", "send_byte_time_fs",
 )  # fmt: skip
-SWITCH_TIMES = ("batch_time_fs", "frame_time_fs", "byte_time_fs", "kick_fs")
+SWITCH_TIMES = ("batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "kick_fs")
+FLOW_CACHE_TIMES = ("exact_time_fs", "wildcard_time_fs", "miss_time_fs")
 ADAPTER_TIMES = ("pipeline_fs", "queue_time_fs", "ahead_fs", "writeback_timeout_fs")
 ENGINE_TIMES = ("operation_fs", "small_fs", "start_fs", "piece_fs", "latency_fs")
 
@@ -101,11 +102,12 @@ def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
         _stretch_times(port.bus.params, ("cycle_fs",), of_adapter)
         stretch_port(port.mac.params, of_adapter)
     _stretch_ratio(nic.params, "store", of_adapter)
-    n_functions = int(nic.params.n_functions)
+    n_functions = int(nic.params.n_scheduled)
     for driver in nic.guests.driver[:n_functions]:
         _stretch_times(driver, HOST_TIMES, of_host)
         _stretch_times(driver, ("moderation_fs",), of_adapter)
     _stretch_times(nic.virtual_switch.params, SWITCH_TIMES, of_host)
+    _stretch_times(nic.virtual_switch.flow_cache.params, FLOW_CACHE_TIMES, of_host)
     for function in nic.function[:n_functions]:
         _stretch_ratio(function.params, "shaper", of_adapter)
         _stretch_times(function.params, ("shaper_window_fs",), of_adapter)
@@ -116,7 +118,7 @@ def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
         _stretch_ratio(engine.params, "", of_adapter)
     _stretch_times(nic.engines.params, ("shared_fs",), of_adapter)
     _stretch_ratio(nic.engines.params, "shared", of_adapter)
-    rings = nic["rx_queue"][: int(nic.params.n_queues)]
+    rings = nic["rx_queue"][: int(nic.params.n_queues) + int(nic.virtual_switch.params.n_rings)]
     rings["moderation_fs"] = nic["guests"]["driver"]["moderation_fs"][rings["params"]["function"]]
 
 

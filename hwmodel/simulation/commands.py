@@ -142,7 +142,7 @@ OF_SERVER = (
     Region(("guests", "driver"), ("refill_batch",), REFILL),
     Region(("port", "mac", "params"), WIRE_RATE, LINE_RATE),
     Region(("port", "mac", "params"), ("is_down",), WIRE_STATE),
-    Region(("wire", "outside", "params"), WIRE_RATE, OUTSIDE_RATE),
+    Region(("outside", "params"), WIRE_RATE, OUTSIDE_RATE),
     Region(("pcie", "params"), ("max_read_request_bytes", "dllp_period", "dllp_fs", "duration_fs"), LINK),
     Region(("traffic", "source", "params"), (), SOURCE),
 )

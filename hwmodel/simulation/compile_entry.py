@@ -45,7 +45,7 @@ def signature(entry: str) -> tuple[types.Type, ...]:
         made = (_array(COPY), types.Array(types.uint8, 1, "C"))
         return (_array(ARRIVAL), captured, _array(HEADER), _array(DECISION), *made)
     if entry == "machine.first_decisions.decide_first":
-        return (_array(SERVER), _array(BRIDGE), int64[::1], int64[::1], int64[::1], int64)
+        return (_array(SERVER), _array(BRIDGE), *[int64[::1]] * 4, int64)
     if entry.startswith("machine.network.places."):
         return (_array(BRIDGE), *[int64[::1]] * 4)
     if entry == "machine.counts.flow_state.add_flows":

@@ -19,6 +19,7 @@ from hwmodel.machine.host.host_state import TRANSLATION_COUNTS
 from hwmodel.machine.network.mac import MAC_COUNTS
 from hwmodel.machine.pcie.link_state import ENGINE_COUNTS, LINK_COUNTS, PCIE_COUNTS, TAG_COUNTS
 from hwmodel.machine.time.clock import ADAPTER_PORTS
+from hwmodel.machine.virtual_switch.virtual_switch_state import VIRTUAL_SWITCH_COUNTS
 
 SERVER_COUNTS = record(
     ("up", LINK_COUNTS),
@@ -32,6 +33,7 @@ SERVER_COUNTS = record(
     ("bus", BUS_COUNTS, (ADAPTER_PORTS,)),
     ("mac", MAC_COUNTS, (ADAPTER_PORTS,)),
     ("translation", TRANSLATION_COUNTS),
+    ("virtual_switch", VIRTUAL_SWITCH_COUNTS),
     ("ledger", LEDGER_COUNTS),
 )
 WORD_BYTES = 8
@@ -79,6 +81,7 @@ def parts_of(nic: Any) -> dict[str, Any]:
         "bus": nic["port"]["bus"]["counts"],
         "mac": nic["port"]["mac"]["counts"],
         "translation": nic.host[0].translation.counts,
+        "virtual_switch": nic.virtual_switch.counts,
         "ledger": nic.ledger.counts,
     }
 

@@ -155,9 +155,9 @@ def _kept(config: Config, by_ring: Any) -> dict[str, float]:
 def _targets_outside(nic: Any, n: int) -> frozenset[tuple[int, int, int]]:
     """Return to which stations, by number, frames have come from outside, with the port and their class."""
     headers, classes = nic["headers"]["template_header"][:n], nic["pauses"]["class_of_template"][:n]
-    own = np.flatnonzero(headers["port"] == UPLINK)[:MOST_NAMED]
+    own = np.flatnonzero(headers["ingress"] == UPLINK)[:MOST_NAMED]
     by_class = np.maximum(0, classes[own].astype(int) - 1).tolist()
-    ends = (headers[name][own].tolist() for name in ("target", "adapter_port"))
+    ends = (headers[name][own].tolist() for name in ("target", "port"))
     return frozenset(zip(*ends, by_class, strict=True))
 
 

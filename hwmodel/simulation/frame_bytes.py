@@ -49,6 +49,8 @@ def frame_bytes(config: Config, span: Span) -> dict[str, dict[str, float]] | Non
             continue
         each = float(getattr(uses, about.served_by))
         n, so_far = span.served(kind, "n"), int(span.end.served["n"][kind])
+        if config.has_virtual_switch:  # a part of the frames alone crosses the link
+            each, so_far = n / uses.delivered, n
         if has_masked and kind in OF_INTERRUPTS:
             # A driver that polls sees most frames without an interrupt: they are of all frames together.
             each, n, so_far = 1.0, uses.delivered, uses.delivered

@@ -33,6 +33,7 @@ from hwmodel.simulation.laws import broken_laws
 from hwmodel.simulation.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
 from hwmodel.simulation.nic_state import Nic, State, build_state, ports_of
 from hwmodel.simulation.outcome import MeasuredWindow, ServerWindow, make_result, make_system_result
+from hwmodel.simulation.pcie_tree_measure import TreeSnapshot, take_trees, tree_results, tree_suspects
 from hwmodel.simulation.switch_tables import switch_off
 from hwmodel.simulation.system_state import SystemState, build_system
 from hwmodel.simulation.whole import Whole
@@ -50,6 +51,7 @@ class SystemSnapshot:
 
     servers: tuple[Snapshot, ...]
     bridge: BridgeSnapshot
+    trees: TreeSnapshot
 
 
 @dataclass(frozen=True)
@@ -245,7 +247,9 @@ class Machine:
 
     def outside_bytes(self) -> int:
         """Return the bytes that a bridge has sent to the stations outside."""
-        return 0 if self.system is None else int(self.system.bridges[0].port[len(self.servers)].counts.tx_bytes)
+        if self.system is None:
+            return 0
+        return int(self.system.bridges[0].port[self.system.topology.outside.number].counts.tx_bytes)
 
     def begin_window(self) -> None:
         """Forget the latencies and the largest depths seen so far, everywhere."""
@@ -287,7 +291,8 @@ class Machine:
         assert self.system is not None
         servers = tuple(take_snapshot(server.nic, server.book, with_flows=False) for server in self.servers)
         nics = [server.nic for server in self.servers]
-        return SystemSnapshot(servers, take_bridge(self.system.bridges[0], nics, self.now_fs))
+        bridge = take_bridge(self.system.bridges[0], nics, self.now_fs)
+        return SystemSnapshot(servers, bridge, take_trees(self.system.system[0].trees, self.now_fs))
 
     def result_of(
         self, config: Config, workload: Workload, window: MeasuredWindow, ends: Sequence[SystemSnapshot]
@@ -305,8 +310,11 @@ class Machine:
             result, seen = make_result(config, workload, self.servers[0].book, window)
         else:
             result, seen = self._system_result(config, workload, window, ends)
+        switches = self.system.pcie_switches
+        of_trees = tree_results(switches, self.system.names, (ends[0].trees, ends[1].trees), span)
         suspects = (  # of those that are as full the first is named: the one that a frame meets first
             *seen.suspects,
+            *tree_suspects(switches, of_trees),
             *level_suspects(record, ports, levels, span.fs),
             *bridge_suspects(found, ports, bridge_ends, span.count("offered")),
         )
@@ -316,7 +324,7 @@ class Machine:
             load=with_busier_port(seen.load, found, ports),
         )
         bridges = bridge_results(record, ports, found, span.end.now_fs)
-        return replace(result, bridges=bridges, bottleneck=by_shares(seen)), seen
+        return replace(result, bridges=bridges, pcie_switches=of_trees, bottleneck=by_shares(seen)), seen
 
     def _system_result(
         self, config: Config, workload: Workload, window: MeasuredWindow, ends: Sequence[SystemSnapshot]

@@ -20,6 +20,7 @@ from hwmodel.machine.network.pauses import CONTROL_ON_WIRE
 from hwmodel.machine.time.clock import WIRE
 from hwmodel.results import at_port, filled_columns
 from hwmodel.simulation.counts import OF_LEDGERS, Counts, areas_in, gauges_in, latencies_in, parts_of
+from hwmodel.simulation.flow_cache import flow_cache_counts
 from hwmodel.simulation.flow_figures import PausesSnapshot, begin_pauses_window, take_pauses
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Snapshot:
     fewest_free_tags: int
     core_busy_fs: Ints
     core_work_fs: Ints  # by core, of the reasons in CORE_WORK
+    flow_cache: tuple[int, ...]  # counts of a virtual switch's, then what its tables hold
     flow_filters: tuple[tuple[int, int, int], ...]  # by port: configured, signatures, and flows that found no room
     functions: npt.NDArray[Any]  # what each has counted
     backlog: Ints
@@ -122,12 +124,17 @@ def begin_window(nic: Any, book: FlowBook) -> None:
     _forget_latency(nic["ledger"], "mac.wait", nic.counts.wire_wait)
     for gauge in gauges_in(parts_of(nic)).values():
         gauge.highest = gauge.level
-    queues = nic["tx_queue"][: int(nic.params.n_queues)]
+    queues = nic["tx_queue"][: all_rings(nic)]
     queues["highest"] = queues["reserved"] - queues["freed"]
-    queues = nic["rx_queue"][: int(nic.params.n_queues)]
+    queues = nic["rx_queue"][: all_rings(nic)]
     queues["highest"] = queues["slots"] - queues["known"] - queues["requested"] - queues["cached"]
     nic.pcie[0].tags.counts.fewest_free = nic.pcie[0].tags.n_free
     begin_pauses_window(nic)
+
+
+def all_rings(nic: Any) -> int:
+    """Return how many rings there are each way: of all functions, and of a virtual switch's uplink."""
+    return int(nic.params.n_queues) + int(nic.virtual_switch.params.n_rings)
 
 
 def _of_flows(flows: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -157,7 +164,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
     """Copy the sums out of the state; without those of flows where they stand in another snapshot."""
     now_fs, found = int(nic.clock.now_fs), Counts(nic).copy()
     counts, ledger, macs = found.ledger, nic["ledger"], found.mac[: int(nic.params.n_ports)]
-    n_functions, n_queues = int(nic.params.n_functions), int(nic.params.n_queues)
+    n_functions, n_queues = int(nic.params.n_functions), all_rings(nic)
     n_flows = len(book.flows)
     tx_queues, rx_queues = nic["tx_queue"][:n_queues], nic["rx_queue"][:n_queues]
     return Snapshot(
@@ -179,6 +186,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         fewest_free_tags=int(found.tags.fewest_free),
         core_busy_fs=_core_busy_fs(nic, now_fs),
         core_work_fs=_core_work_fs(nic, now_fs),
+        flow_cache=flow_cache_counts(nic) if nic.params.has_virtual_switch else (),
         flow_filters=tuple(_flow_filters(nic.port[at].switch.steering) for at in range(int(nic.params.n_ports))),
         functions=_functions(nic, now_fs, n_functions),
         backlog=_backlog(nic, now_fs, n_functions),
@@ -229,6 +237,7 @@ def _busy_fs(nic: Any, counts: Any, now_fs: int) -> dict[str, int]:
         "nic.dma.write": (counts.write_engine.busy_fs, engines.write.next_fs),
         "nic.dma.shared": (counts.shared_engine.busy_fs, engines.shared_next_fs),
         "host.drain": (counts.pcie.drain_busy_fs, nic.pcie[0].drain_busy_until_fs),
+        "host.memory": (counts.virtual_switch.memory_busy_fs, nic.virtual_switch.memory_free_fs),
     }
     for number, name in enumerate(ports_named(nic)):
         port, sent, bus = nic.port[number], counts.mac[number], counts.bus[number]
@@ -317,11 +326,12 @@ def _functions(nic: Any, now_fs: int, n_functions: int) -> npt.NDArray[Any]:
         return found
     of_ring = nic["rx_queue"]["params"]["function"]
     blocking = int(of_ring[int(nic.rx_blocked_by)])
-    found["blocking_fs"][blocking] += now_fs - since_fs
+    if blocking < n_functions:  # else it is the uplink of a virtual switch, which is no station
+        found["blocking_fs"][blocking] += now_fs - since_fs
     if now_fs - since_fs >= LONG_BLOCK_FS:
         for fifo in (nic.rx_fifo, nic.loopback):
             at = np.arange(int(fifo.head), int(fifo.tail)) & int(fifo.mask)
-            waiting = set(of_ring[fifo["ring"]["queue"][at]].tolist()) - {blocking}
+            waiting = {one for one in of_ring[fifo["ring"]["queue"][at]].tolist() if one < n_functions} - {blocking}
             is_new = [number for number in waiting if found["waited_until_fs"][number] != now_fs]
             found["waited_until_fs"][is_new] = now_fs
             found["waited_fs"][is_new] += now_fs - since_fs

@@ -20,7 +20,7 @@ from hwmodel.machine.adapter.adapter_state import (
 )
 from hwmodel.machine.counts.ledger_state import STALLS
 from hwmodel.machine.frames import GROUP_CAP
-from hwmodel.machine.guest.guest_state import FIRST_PLACES, LOWEST_CLASS, NARROW_PLACES, NO_RING
+from hwmodel.machine.guest.guest_state import FIRST_PLACES, LOWEST_CLASS, MAX_QUEUES, NARROW_PLACES, NO_RING
 from hwmodel.machine.pcie.link_state import BY_ARRIVAL, MAX_TLP_BYTES, READS_FIRST, ROUND_ROBIN, WRITES_FIRST
 from hwmodel.machine.server import fresh_state
 from hwmodel.machine.time.clock import ADAPTER_LINKS, LANE_CAP, RX_WRITEBACK_TIMER, TX_WRITEBACK_TIMER
@@ -36,6 +36,7 @@ from hwmodel.rules.pcie_link import (
     tlp_overhead_of,
 )
 from hwmodel.simulation.arbiter_state import fill_arbiter, kept_as_ratio
+from hwmodel.simulation.flow_cache import fill_flow_cache
 from hwmodel.simulation.flow_control_state import fill_flow_control
 from hwmodel.simulation.memory import fill_engines, fill_memory, fill_translation
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
@@ -59,6 +60,7 @@ SCHEDULERS = {
     "deficit": SCHEDULE_DEFICIT,
     "strict": SCHEDULE_STRICT,
 }
+SHARED = ("fetch_batch", "rx_fetch_batch", "rx_prefetch", "descriptor_cache")  # what a shared cache gives less of
 POSTED_AS = ("known", "cached")  # Rx descriptors, to an adapter and to the host's virtual switch
 TX_HELD = (TX_WRITEBACK, TX_WRITEBACK_TIMER)
 RX_HELD = (RX_WRITEBACK, RX_WRITEBACK_TIMER)
@@ -69,7 +71,6 @@ OF_DRIVERS = (
 )  # fmt: skip
 JITTERS = ("fixed", "uniform", "histogram")
 TWO_TO_32 = 1 << 32
-MEMORY_BYTES = 1 << 40  # in place of an Rx buffer, where frames lie in memory
 FIRST_SERVER_STREAM = 1 << 20  # of random words; those before are the first server's and the sources'
 LONG_FS, LONG_FRAMES = 2_000_000 * FS_PER_NS, 20_000  # what takes some ten ms to simulate
 MOST_STREAMS = 1024  # that are remembered: points of a sweep have their seeds in common
@@ -109,13 +110,16 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
         _fill_link(link, config)
         _fill_jitter(host.params, config)
         fill_translation(link, host, nic.params, config)
-        fill_memory(link, host, int(nic.params.n_queues), config)
+        fill_memory(link, host, _rings_of_adapter(config), config)
     for number in range(config.port.count):
         params = nic.port[number].mac.params
         params.fs_per_byte_num, params.fs_per_byte_den = rate_as_ratio("port.rate", config.port.rate_bps)
         params.is_down = nic.port[number].mac.is_stopped = config.port.is_down(number)
     _fill_functions(nic, config)
-    _fill_virtual_switch(nic.virtual_switch.params, config.host.virtual_switch)
+    if config.has_virtual_switch and config.host.virtual_switch is not None:
+        _fill_virtual_switch(nic, config, config.host.virtual_switch)
+        fill_flow_cache(nic.virtual_switch.flow_cache, config)
+    _fill_queues(nic, config)
     _fill_free_lists(nic, config)
     for port in ports_of(nic):
         _fill_bus(port.bus.params, config)
@@ -242,7 +246,7 @@ def _fill_adapter(nic: Nic, config: Config) -> None:
         params[name] = getattr(settings, name)
     for name in ("descriptor_cache", "tx_buffer_bytes", "rx_buffer_bytes"):
         params[name] = getattr(settings, name)
-    for name in ("fetch_batch", "rx_fetch_batch", "rx_prefetch", "descriptor_cache"):
+    for name in SHARED:
         nic.cache[name] = params[name]
     params.tx_host_threshold = settings.tx_host_threshold
     params.shared_cache = settings.shared_descriptor_cache or 0
@@ -259,7 +263,7 @@ def _fill_adapter(nic: Nic, config: Config) -> None:
         params.most_coalesced, params.coalesced_fs = settings.rsc.descriptors, settings.rsc.timeout_fs
     params.splits_headers = splits_headers(config)
     params.receives_vary = settings.rsc is not None or params.splits_headers
-    params.in_line_bytes = MEMORY_BYTES if config.has_virtual_switch else params.rx_buffer_bytes
+    params.in_line_bytes = params.rx_buffer_bytes
     params.n_ports = nic.clock.n_ports = config.port.count
     params.tx_descriptor_shift = settings.tx_descriptor_bytes.bit_length() - 1
     params.doorbell_bytes = settings.doorbell_bytes
@@ -268,6 +272,7 @@ def _fill_adapter(nic: Nic, config: Config) -> None:
     params.has_inline = any(config.driver_of(port.name).doorbell == "inline" for port in config.switch.ports)
     params.n_functions = len(config.switch.ports)
     params.n_queues = params.n_functions * settings.queues_per_vf
+    params.n_scheduled = params.n_functions
 
 
 def splits_headers(config: Config) -> bool:
@@ -326,17 +331,6 @@ def _fill_functions(nic: Nic, config: Config) -> None:
         if port.min_rate_bps is not None:
             key = f"switch.ports.{port.name}.min_rate"
             params.guarantee_num, params.guarantee_den = rate_as_ratio(key, port.min_rate_bps)
-    _fill_queues(nic, config)
-
-
-def _fill_virtual_switch(params: Any, settings: VirtualSwitch | None) -> None:
-    """Set what a frame takes in the host's virtual switch, and on which cores."""
-    if settings is None:
-        return
-    for name in ("batch_time_fs", "frame_time_fs", "byte_time_fs", "kick_fs", "batch"):
-        params[name] = getattr(settings, name)
-    params.n_cores = len(settings.cores)
-    params.core[: len(settings.cores)] = settings.cores
 
 
 def _fill_driver(record: Any, driver: VmDriver) -> None:
@@ -355,16 +349,57 @@ def _fill_driver(record: Any, driver: VmDriver) -> None:
     record.adaptive_ns[:] = [interval_fs // FS_PER_NS for interval_fs in driver.adaptive_intervals_fs]
 
 
+def _rings_of_adapter(config: Config) -> int:
+    """Return how many rings each way lie in memory that the adapter reads and writes."""
+    if config.has_virtual_switch and config.host.virtual_switch is not None:
+        return config.host.virtual_switch.n_uplink_rings
+    return len(config.switch.ports) * config.nic.queues_per_vf
+
+
+def _fill_virtual_switch(nic: Nic, config: Config, own: VirtualSwitch) -> None:
+    """Set what a frame takes in the host's virtual switch, on which cores, and the rings of its uplink."""
+    params = nic.virtual_switch.params
+    for name in ("batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "kick_fs", "batch"):
+        params[name] = getattr(own, name)
+    params.memory_byte_fs = own.memory_byte_fs
+    params.n_cores = len(own.cores)
+    params.core[: len(own.cores)] = own.cores
+    params.n_rings = own.n_uplink_rings
+    params.first_ring = nic.params.n_queues if params.n_rings else MAX_QUEUES
+    if params.n_rings == 0:
+        return
+    number = int(nic.params.n_functions)
+    nic.params.n_scheduled = number + 1
+    of_function = nic.function[number].params
+    of_function.weight = 1
+    of_function.first_queue, of_function.n_queues = params.first_ring, params.n_rings
+    driver = nic.guests.driver[number]
+    _fill_driver(driver, config.driver_of("pf"))
+    of_pf = nic.guests.driver[0]
+    driver.rings_inline, driver.lone_doorbell_bytes = of_pf.rings_inline, of_pf.lone_doorbell_bytes
+    # What frames take is the switch's; it sees freed Tx slots by itself, and an interrupt of the host leaves no VM.
+    driver.frame_time_fs = driver.byte_time_fs = driver.pass_time_fs = driver.tx_interrupt_batch = 0
+    driver.interrupt_time_fs = config.driver_of("pf").interrupt_time_fs
+    share = max(1, (config.nic.shared_descriptor_cache or NEVER) // (2 * int(params.n_rings)))
+    nic.params.shared_cache = 0  # all rings that share are in use from the start
+    for name in SHARED:
+        nic.cache[name] = min(int(nic.params[name]), share)
+
+
 def _fill_queues(nic: Nic, config: Config) -> None:
-    """Set the rings of all functions, which differ in nothing but their numbers and their drivers' timers."""
-    settings, numbers = config.nic, np.arange(int(nic.params.n_queues))
-    cores = [core for function in range(int(nic.params.n_functions)) for core in config.cores_of_queues(function)]
+    """Set all rings, which differ in nothing but their numbers, their cores, and what their functions' drivers do."""
+    settings, switch = config.nic, nic.virtual_switch.params
+    n_queues, n_functions = int(nic.params.n_queues), int(nic.params.n_functions)
+    in_uplink = np.arange(int(switch.n_rings))
+    numbers = np.arange(n_queues + len(in_uplink))
+    cores = [core for function in range(n_functions) for core in config.cores_of_queues(function)]
+    cores += [int(switch.core[ring % int(switch.n_cores)]) for ring in in_uplink]
     for name, ring, *held in (
         ("tx_queue", settings.tx_ring, settings.tx_writeback_batch, *TX_HELD, settings.tx_entry_bytes),
         ("rx_queue", settings.rx_ring, settings.rx_writeback_batch, *RX_HELD, settings.rx_entry_bytes),
     ):
         queues = nic[name][: len(numbers)]
-        queues["params"]["function"] = numbers // settings.queues_per_vf
+        queues["params"]["function"] = np.minimum(numbers // settings.queues_per_vf, n_functions)
         queues["params"]["core"] = cores
         queues["first"] = numbers * FIRST_PLACES
         # Coalesced frames take places, and mostly no descriptors.
@@ -381,16 +416,19 @@ def _fill_queues(nic: Nic, config: Config) -> None:
         params["queue"], params["ring_length"] = numbers, ring
         params["batch"], params["kind"], params["timer_kind"], params["entry_bytes"] = held
     receiving = nic["rx_queue"][: len(numbers)]
-    in_function = numbers % settings.queues_per_vf
+    in_function = numbers[:n_queues] % settings.queues_per_vf
     following = in_function + settings.n_vectors
-    receiving["params"]["vector"] = numbers - in_function + in_function % settings.n_vectors
-    receiving["params"]["next_of_vector"] = np.where(
-        following < settings.queues_per_vf, numbers + settings.n_vectors, NO_RING
+    receiving["params"]["vector"] = numbers
+    receiving["params"]["vector"][:n_queues] += in_function % settings.n_vectors - in_function
+    receiving["params"]["next_of_vector"] = NO_RING
+    receiving["params"]["next_of_vector"][:n_queues] = np.where(
+        following < settings.queues_per_vf, numbers[:n_queues] + settings.n_vectors, NO_RING
     )
-    receiving["params"]["drop_enable"] = [
-        drops for port in config.switch.ports for drops in config.drops_of_queues(function_of(port.number))
-    ]
-    receiving[POSTED_AS[config.has_virtual_switch]] = receiving["slots"]
+    drops = [drops for port in config.switch.ports for drops in config.drops_of_queues(function_of(port.number))]
+    of_pf = config.drops_of_queues(0)
+    receiving["params"]["drop_enable"] = drops + [of_pf[ring % len(of_pf)] for ring in in_uplink]
+    receiving[POSTED_AS[config.has_virtual_switch]][:n_queues] = receiving["slots"][:n_queues]
+    receiving["known"][n_queues:] = receiving["slots"][n_queues:]
     receiving["closes_fs"] = NEVER
     receiving["moderation_fs"] = nic["guests"]["driver"]["moderation_fs"][receiving["params"]["function"]]
     receiving["rx_class"] = receiving["tx_class"] = LOWEST_CLASS

@@ -38,6 +38,7 @@ from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
 if TYPE_CHECKING:
     from hwmodel.analytic.traffic import Traffic
     from hwmodel.config import Config
+    from hwmodel.config.flow_cache import FlowCache
     from hwmodel.simulation.span import Span
 
 
@@ -67,34 +68,45 @@ def _busiest_core(span: Span) -> int:
     return int(busy.argmax())
 
 
+def _flow_cache(config: Config) -> FlowCache | None:
+    own = config.host.virtual_switch
+    return None if own is None else own.flow_cache
+
+
 def _switching_share(config: Config, span: Span) -> float:
     """Return how busy the busiest core is that passes frames on in the host's virtual switch."""
-    own = config.host.virtual_switch
+    own, cache = config.host.virtual_switch, _flow_cache(config)
     if own is None:
         return 0.0
     busy = (span.end.core_busy_fs - span.start.core_busy_fs).sum(axis=1)
-    return span.share(int(busy[list(own.cores)].max()))
+    misses = () if cache is None else cache.miss_cores
+    return span.share(int(busy[[*own.cores, *misses]].max()))
 
 
 def utilization_of(config: Config, span: Span) -> dict[str, float]:
     """Give the busy share of each resource, by the names of the bottleneck."""
     core = (span.end.core_busy_fs - span.start.core_busy_fs)[_busiest_core(span)]
+    drivers = {"driver.tx": span.share(int(core[POST_TASK])), "driver.rx": span.share(int(core[TAKE_TASK]))}
     if config.has_virtual_switch:
-        drivers = {"driver.tx": span.share(int(core[POST_TASK])), "driver.rx": span.share(int(core[TAKE_TASK]))}
-        return {**drivers, "vswitch": _switching_share(config, span)}
+        drivers["vswitch"] = _switching_share(config, span)
+        if config.host.virtual_switch is not None and config.host.virtual_switch.memory_byte_fs:
+            drivers["host.memory"] = span.share(span.worked_fs("host.memory"))
+        if config.switches_in_memory:
+            return {name: min(1.0, share) for name, share in drivers.items()}
     busy = {name: span.share(span.worked_fs(name)) for name in span.end.busy_fs}
     ports = config.port.names
     shares = {
         "pcie.up": span.link_share(config, "up"),
         "pcie.down": span.link_share(config, "down"),
         "pcie.tags": span.share(span.stalled("no_free_tag")),
-        "driver.tx": span.share(int(core[POST_TASK])),
-        "driver.rx": span.share(int(core[TAKE_TASK])),
+        **drivers,
         **{at_port(port, name): busy[at_port(port, name)] for port in ports for name in ("wire.tx", "wire.rx")},
         "nic.pipeline": busy["nic.pipeline"],
     }
     if config.nic.queue_time_fs:
         n_rings = max(1, int((span.grown("read_bytes") > 0).sum()) * config.nic.queues_per_vf)
+        if config.host.virtual_switch is not None and config.has_virtual_switch:
+            n_rings = config.host.virtual_switch.n_uplink_rings
         shares["nic.queue"] = span.share(span.served(PAYLOAD_READ, "n") * config.nic.queue_time_fs // n_rings)
     if config.nic.store_rate_bps is not None:
         shares["nic.store"] = busy["nic.store"]
@@ -174,6 +186,7 @@ def observe_window(
         tags_in_use=(span.end.tags_held_fs - span.start.tags_held_fs) / span.fs,
         core_of=sending[0] if sending else None,
         passes_frames=config.has_pools,
+        has_flow_cache=config.has_virtual_switch and _flow_cache(config) is not None,
         has_mirrored=span.count("mirrored") > 0,
         iotlb_miss_share=span.iotlb_miss_share(),
         rx_descriptor_ns=_rx_descriptor_ns(span),

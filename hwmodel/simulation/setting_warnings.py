@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.transactions import sending_s
 from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of
+from hwmodel.config.system import bridges_at
 from hwmodel.results import BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
 from hwmodel.rules.switch_modes import MODES
@@ -60,19 +61,22 @@ def _not_obeyed(config: Config, result: Result) -> Iterator[str]:
     ports = {port.name: port for bridge in result.bridges for port in bridge.ports}
     uses = {one.name: one.flow_control for one in getattr(result, "adapters", ())}
     for server in servers_of(config):
-        bridge, use = bridge_with(config, server.port), uses.get(server.name, result.flow_control)
-        if bridge is None:
-            continue
-        own, other = server.config.nic.flow_control, bridge.settings.flow_control
+        own, use = server.config.nic.flow_control, uses.get(server.name, result.flow_control)
         is_over = own is not None and own.send and use is not None and any(one.over_ns for one in use.classes)
-        if own is not None and is_over and not _obeys(other, own.mode):
-            who = f"Server {server.name}" if server.name else "The adapter"
-            yield words.not_obeyed(who, own.mode, f"{bridge.key}.flow_control", None if other is None else other.mode)
-        stops = server.port in ports and any(one.stops_sent for one in ports[server.port].classes)
-        if other is not None and stops and not _obeys(own, other.mode):
-            key = f"{server.prefix}nic.flow_control"
-            who = f"Port {server.port} of the bridge"
-            yield words.not_obeyed(who, other.mode, key, None if own is None else own.mode)
+        for bridge in bridges_at(config, server):
+            other = bridge.settings.flow_control
+            if own is not None and is_over and not _obeys(other, own.mode):
+                who = f"Server {server.name}" if server.name else "The adapter"
+                key = f"{bridge.key}.flow_control"
+                yield words.not_obeyed(who, own.mode, key, None if other is None else other.mode)
+        for wire in server.wires:
+            at = bridge_with(config, wire)
+            other = None if at is None else at.settings.flow_control
+            stops = wire in ports and any(one.stops_sent for one in ports[wire].classes)
+            if other is not None and stops and not _obeys(own, other.mode):
+                key = f"{server.prefix}nic.flow_control"
+                who = f"Port {wire} of the bridge"
+                yield words.not_obeyed(who, other.mode, key, None if own is None else own.mode)
 
 
 def _obeys(control: FlowControl | BridgeFlowControl | None, mode: str) -> bool:
@@ -85,19 +89,20 @@ def _without_hairpin(config: Config, result: Result) -> Iterator[str]:
     for bridge in result.bridges:
         named = by_name.get(bridge.name)
         lost, ports = bridge.drops.get("SAME_PORT", 0), {} if named is None else named.settings.ports
-        own = [one for one in servers_of(config) if one.port in ports]
-        relying = [one for one in own if ports[one.port].hairpin is False and _relies(one)]
+        own = [(wire, one) for one in servers_of(config) for wire in one.wires if wire in ports]
+        relying = [(wire, one) for wire, one in own if ports[wire].hairpin is False and _relies(one)]
         if named is None or not relying or lost <= MATTERS * bridge.forwarded_frames:
             continue
-        keys = [f"{named.key}.ports.{one.port}.hairpin" for one in relying]
-        yield words.no_hairpin(lost, bridge.forwarded_frames, named.words, keys, relying[0].config.switch.mode)
+        keys = [f"{named.key}.ports.{wire}.hairpin" for wire, _ in relying]
+        yield words.no_hairpin(lost, bridge.forwarded_frames, named.words, keys, relying[0][1].config.switch.mode)
 
 
 def _at_dead_wires(config: Config, result: Result) -> Iterator[str]:
     """Name the ports that are down from the start, where frames drop there."""
     lost = result.drops.get("LINK_DOWN", 0)
-    if lost and config.port.down:
-        yield words.dead_wires(lost, config.port.down)
+    dead = [server.station(name) for server in servers_of(config) for name in server.config.port.down]
+    if lost and dead:
+        yield words.dead_wires(lost, dead)
 
 
 def _full_tables(result: Result) -> Iterator[str]:
@@ -221,9 +226,14 @@ def flooding_warnings(config: Config, result: Result) -> Iterator[str]:
 
 def silent_stations(config: Config, result: Result) -> list[str]:
     """Return the stations that frames are sent to over the bridge and that send nothing over it, the busiest first."""
-    local = {part.name for part in servers_of(config) if _forwards_itself(config, part)}
+    homes = {
+        part.station(station.name): part.wire_of(station)
+        for part in servers_of(config)
+        for station in part.config.switch.ports
+    }
+    local = {wire for part in servers_of(config) for wire in part.wires if _forwards_itself(config, part, wire)}
     stations = {vm.name for vm in result.vms} | {UPLINK}
-    crossing = [flow for flow in result.flows if flow.offered and _crosses(flow.from_, flow.to, local)]
+    crossing = [flow for flow in result.flows if flow.offered and _crosses(flow.from_, flow.to, homes, local)]
     senders = {flow.from_ for flow in crossing}
     offered: dict[str, int] = {}
     for flow in crossing:
@@ -242,10 +252,10 @@ def stations_elsewhere(config: Config, result: Result) -> list[str]:
         return []
     own, reached = {}, {}
     for part in servers_of(config):
-        bridge = bridge_with(config, part.port)
-        translate = {} if bridge is None else bridge.settings.ports[part.port].translate
         for station in part.config.switch.ports:
-            name = part.station(station.name)
+            name, wire = part.station(station.name), part.wire_of(station)
+            bridge = bridge_with(config, wire)
+            translate = {} if bridge is None else bridge.settings.ports[wire].translate
             own[name] = translate.get(station.port_vlan, station.port_vlan)
             reached[name] = {translate.get(vlan, vlan) for vlan in station.vlans}
     found = {
@@ -255,19 +265,21 @@ def stations_elsewhere(config: Config, result: Result) -> list[str]:
     return [name for name in own if name in found]
 
 
-def _forwards_itself(config: Config, part: Server) -> bool:
-    """Tell whether an adapter forwards frames between its stations: not where the bridge translates their VLANs."""
-    bridge = bridge_with(config, part.port)
-    translates = bridge is not None and bool(bridge.settings.ports[part.port].translate)
+def _forwards_itself(config: Config, part: Server, wire: str) -> bool:
+    """Tell whether the switch at a wire forwards between its stations: not where the bridge translates their VLANs."""
+    bridge = bridge_with(config, wire)
+    translates = bridge is not None and bool(bridge.settings.ports[wire].translate)
     return MODES[part.config.switch.mode].kind == "veb" and not translates
 
 
-def _crosses(sender: str, target: str, local: Collection[str]) -> bool:
-    """Tell whether frames go over the bridge: all but those that an adapter, one of `local`, forwards itself."""
+def _crosses(sender: str, target: str, homes: Mapping[str, str], local: Collection[str]) -> bool:
+    """Tell whether frames go over the bridge: all but those that the switch at a wire, one of `local`, forwards itself.
+
+    `homes`: by the name of a station its wire.
+    """
     if UPLINK in (sender, target):
         return True
-    own = sender.rpartition(".")[0]
-    return own != target.rpartition(".")[0] or own not in local
+    return homes.get(sender) != homes.get(target) or homes.get(sender) not in local
 
 
 def _reason(config: Config, result: Result, bridge: BridgeResult) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import bridges_of, servers_of
+from hwmodel.config import bridges_of, servers_of, switches_of
 from hwmodel.errors import InputError
 from hwmodel.machine.first_decisions import decide_first, enter_flows
 from hwmodel.machine.network.bridge_state import MAX_HOPS, MAX_WAYS
@@ -30,6 +30,7 @@ from hwmodel.simulation.bridge_state import (
     check_addresses,
     fill_bridges,
     fill_crossings,
+    fill_outside,
     fill_wire,
     fresh_bridge,
     least_on_wire_bytes,
@@ -37,6 +38,7 @@ from hwmodel.simulation.bridge_state import (
 from hwmodel.simulation.clocks import BOX, OUTSIDE, begin_at_phases, fill_clocks, stretch, stretch_port
 from hwmodel.simulation.flow_book import Ends, FlowBook, Stations, flows_of
 from hwmodel.simulation.nic_state import State, fill_state, is_long
+from hwmodel.simulation.pcie_trees import fill_trees
 from hwmodel.simulation.server_threads import ServerThreads, n_threads_for
 from hwmodel.simulation.topology import Topology
 from hwmodel.simulation.workload_state import (
@@ -50,7 +52,7 @@ from hwmodel.simulation.workload_state import (
 from hwmodel.workload.traffic import UPLINK, Workload
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config, Switch
+    from hwmodel.config import Config, PcieSwitch, Switch
 
 MANY_TEMPLATES = 1 << 11  # of more, the ways of floods are sought ahead for the first of each sender alone
 WHOLE_WINDOW_FS = NEVER // 4  # no bound on how far a server runs alone but what is not known yet
@@ -75,6 +77,7 @@ class SystemState:
     headers: Any
     numbers: list[dict[str, int]]
     threads: ServerThreads
+    pcie_switches: tuple[PcieSwitch, ...] = ()
     book: FlowBook = field(default_factory=FlowBook)
     books: list[FlowBook] = field(default_factory=list)
     counted: Counted = field(default_factory=lambda: Counted([], np.zeros(0, np.int64)))
@@ -129,7 +132,7 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     numbers = [prefixed_numbers(part.config.switch, f"{part.name}." if part.name else "") for part in parts]
     stations = Stations(name for own in numbers for name in own if name != UPLINK)
     headers, hashes = headers_of(workload.templates, stations), flow_hashes(workload.templates)
-    ports = ports_of(named, [(part.name, part.config) for part in parts])
+    ports = ports_of(named, parts)
     topology = Topology(settings, ports, configs, stations)
     bridges = fresh_bridge(in_large_pages=in_large_pages)
     fill_bridges(bridges, settings, ports, topology)
@@ -144,16 +147,22 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
         fill_clocks(nic, part, seed, index)
         watch_fifos(nic, workload)
         fill_switch(nic, part, stations, parts[index].prefix, has_peer=True)
-        fill_wire(nic, ports[index], topology.outside)
-        stretch_port(nic.wire[0].outside.params, stretch(config, seed, OUTSIDE))
+        for port in (one for one in ports if one.server == index):
+            fill_wire(nic, port)
+        fill_outside(nic, topology.outside)
+        stretch_port(nic.outside.params, stretch(config, seed, OUTSIDE))
         own = {name: number for name, number in numbers[index].items() if index == 0 or name != UPLINK}
         enter_sources(nic, own, config, workload, seed)
     _enter_all(servers, headers, hashes, configs)
-    system = _system(servers, len(parts), least_bytes)
-    threads = ServerThreads(n_threads_for(len(parts), n_threads), system, servers, bridges)
+    system = _system(servers, ports, len(parts), least_bytes)
+    fill_trees(system[0], servers, config, parts, seed)
+    n_threads = n_threads_for(len(parts), n_threads)
+    if system[0].trees.n_switches:  # which leave servers little time between two turns
+        n_threads = 1
+    threads = ServerThreads(n_threads, system, servers, bridges)
     return SystemState(
         tuple(part.name for part in parts), tuple(configs), servers, bridges, system, ports, topology, stations,
-        headers, numbers, threads,
+        headers, numbers, threads, switches_of(config),
     )  # fmt: skip
 
 
@@ -187,7 +196,8 @@ def _decide_first(servers: State, bridges: Any, headers: Any, configs: Sequence[
     rows = np.concatenate([np.zeros(0, np.int64), *by_sender])
     firsts = np.cumsum([0, *map(len, by_sender)])
     shares = len(headers) > MANY_TEMPLATES and all(_drops_strays(config.switch) for config in configs)
-    decide_first(servers, bridges, rows, senders, firsts, int(shares))
+    n_ports = [config.port.count for config in configs]
+    decide_first(servers, bridges, rows, senders, firsts, np.cumsum([0, *n_ports]), int(shares))
     for nic in servers:
         let_flows_begin(nic)
     check_room(list(servers))
@@ -206,16 +216,18 @@ def _drops_strays(switch: Switch) -> bool:
     return not (switch.mirrors or switch.addresses or any(each.promiscuous or each.default for each in switch.ports))
 
 
-def _system(servers: State, n_servers: int, least_bytes: int) -> Any:
+def _system(servers: State, ports: Sequence[PhysicalPort], n_servers: int, least_bytes: int) -> Any:
     array = zeros(1, SYSTEM)
     system = array[0]
     system.n_servers, system.n_bridges, system.window_fs = n_servers, 1, WHOLE_WINDOW_FS
     system.stops_exactly = n_servers == 1
     for index in range(n_servers):
-        component, params = system.server[index], servers[index].port[0].mac.params
-        component.safe_fs, component.n_ends = -1, 1
-        end = component.end[0]
-        end.bridge, end.port = 0, index
+        system.server[index].safe_fs = -1
+    for port in (one for one in ports if one.server is not None):
+        component, params = system.server[port.server], servers[port.server].port[port.adapter_port].mac.params
+        component.n_ends = port.adapter_port + 1
+        end = component.end[port.adapter_port]
+        end.bridge, end.port = 0, port.number
         wire_fs = least_bytes * params.fs_per_byte_num // params.fs_per_byte_den
         end.crossing_fs = int(wire_fs + params.propagation_fs)
     system.bridge[0].safe_fs = -1

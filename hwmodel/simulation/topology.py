@@ -23,7 +23,8 @@ class Topology:
 
     `logical`: those of bridges, in their order; `own`: by the number of an extender's port the logical port that it is
     itself. `policers`: the entries of policies with token buckets, in the order of the buckets. `stations`: numbers of
-    stations by their names; `configs`: of the servers.
+    stations by their names; `configs`: of the servers. `to_adapters`: the ports to adapters' ports, which come first,
+    each with the switch there.
     """
 
     def __init__(
@@ -37,7 +38,8 @@ class Topology:
         self.ports = ports
         self.configs = configs
         self.stations = stations
-        self.outside = ports[len(configs)]
+        self.outside = next(port for port in ports if port.server is None)
+        self.to_adapters = [(port, port.switch) for port in ports if port.switch is not None]
         self.logical = [logical for port in ports if port.joined is None or port.to for logical in port.logical]
         self.bridge_ports = BridgePorts(ports, self.outside, self.logical)
         self.n_logical_ports = len(self.logical)
@@ -59,8 +61,8 @@ class Topology:
 
     def homes(self) -> Iterator[Place]:
         """Give where the configuration puts each station's addresses, at each bridge."""
-        for port, config in zip(self.ports, self.configs, strict=False):
-            for station in config.switch.ports:
+        for port, switch in self.to_adapters:
+            for station in switch.ports:
                 # Where two of its VLANs are one in the bridge the first counts, that of its untagged frames.
                 own = [vlan for vlan in station.vlans if vlan == station.port_vlan]
                 own += [vlan for vlan in station.vlans if vlan != station.port_vlan]
@@ -71,8 +73,8 @@ class Topology:
 
     def announced(self) -> Iterator[Place]:
         """Give the addresses that stations have announced in their ports' VLANs, at each bridge that has heard them."""
-        for port, config in zip(self.ports, self.configs, strict=False):
-            for station in config.switch.ports:
+        for port, switch in self.to_adapters:
+            for station in switch.ports:
                 place = place_of(station, station.port_vlan, port) if station.enabled else None
                 if place is None or place[1] not in place[0].vlans:
                     continue

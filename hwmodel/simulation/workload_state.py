@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from hwmodel.config import descriptors_of, mirrored_tag_bytes, rx_descriptors_in_use
 from hwmodel.config.names import is_uplink, uplink_of
+from hwmodel.config.system import apart_ports
 from hwmodel.errors import InputError
 from hwmodel.forwarding.header_store import MAX_TEMPLATES
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM, MAX_HISTOGRAMS
@@ -38,6 +39,7 @@ from hwmodel.simulation.adapter_headers import (
 )
 from hwmodel.simulation.clocks import first_frame_fs, sender_gaps
 from hwmodel.simulation.flow_book import Ends, FlowBook, Flows, Stations, flows_of
+from hwmodel.simulation.flow_cache import STREAM, number_connections
 from hwmodel.simulation.nic_state import Nic, State, function_of, random_words
 from hwmodel.simulation.switch_tables import port_numbers
 from hwmodel.workload.traffic import UPLINK, Source, Workload
@@ -67,6 +69,7 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> St
     headers = headers_of(workload.templates, stations)
     enter_headers(nic, headers, np.arange(len(headers)), flow_hashes(workload.templates))
     enter_sources(nic, numbers_in(config), config, workload, seed)
+    number_connections(nic.virtual_switch.flow_cache, config, workload.templates, random_words(seed, STREAM))
     return stations
 
 
@@ -179,7 +182,7 @@ def enter_sources(nic: Nic, numbers: Mapping[str, int], config: Config, workload
     sources = [workload.sources[listed] for listed in order]
     records = nic["traffic"]["source"][: len(order)]
     functions = [-1 if is_uplink(source.port) else function_of(numbers[source.port]) for source in sources]
-    uplinks = list(map(uplink_of, config.port.names))
+    uplinks = list(map(uplink_of, apart_ports(config)))
     columns: dict[str, Any] = {
         "kind": [_kind_of(source) for source in sources],
         **_times_of(config, sources, order, seed),

@@ -246,6 +246,7 @@ _SENTENCES: Mapping[str, Callable[[Observation], str]] = {
     "vswitch": _server(
         "vswitch", "The busiest core of the host's virtual switch", ": it passes no more frames a second"
     ),
+    "host.memory": _server("host.memory", "The host's memory, which reads and writes what the virtual switch copies,"),
     "driver.rx": _driver("rx"),
     "nic.tx_ring": _tx_ring,
     "nic.queue": _server("nic.queue", "The adapter's work on each Tx ring", ": it takes no more frames from one ring"),
@@ -308,6 +309,12 @@ NOTHING_IS_FULL = "What resources there are have room."
 def busiest_server(name: str, why: str) -> str:
     """Say which server is the busiest, before its own sentence."""
     return f"Server {name} is the busiest. {why}"
+
+
+def busy_switch_link(name: str, where: str, sharers: Sequence[str], share: float) -> str:
+    """Say how busy the link above a PCIe switch is, and who shares it."""
+    shared = f", which {' and '.join(sharers)} share," if len(sharers) > 1 else ""
+    return f"The link of PCIe switch {name} {where} the host{shared} is busy {percent_text(share)} of the window."
 
 
 def policy_drops(owner: str, n_lost: int, offered: int) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hwmodel.words.quantities import MISSING, listed, percent_text, printable, table, three_digits, time_text
 
 if TYPE_CHECKING:
-    from hwmodel.results import ComparedValue, Comparison, Crossing, Curves, WayFigures
+    from hwmodel.results import ComparedValue, Comparison, Crossing, Curves, ForbiddenPair, WayFigures
 
 OVER_WORDS = {
     "frame_bytes": "frame length with FCS, B",
@@ -23,8 +23,13 @@ OVER_WORDS = {
 }
 WAY_COLUMNS = (
     "way", "Gb/s", "Mpps to VMs", "p50", "p99", "cores", "Gb/s a core", "PCIe B a frame", "wire B a frame",
-    "policy acts at", "limited by",
+    "memory B a frame", "policy acts at", "limited by",
 )  # fmt: skip
+COUNTED = (
+    "Gb/s: what VMs and the wire get together; PCIe: both directions; wire: out and in, by the closed form; memory: "
+    "payload, descriptors and write-backs that adapters move, and each copied byte twice, by the closed form"
+)
+_FORBIDDING = {"switch": "The adapter's switch, or the host's,", "bridge": "The bridge's policy"}
 
 
 def comparison_text(found: Comparison) -> str:
@@ -32,10 +37,8 @@ def comparison_text(found: Comparison) -> str:
     lines = list(sentences(found))
     header, rows = way_rows(found)
     if rows:
-        lines += ["", *(line.text for line in table(header, rows, (0, 9, 10)))]
-        lines.append(
-            "(Gb/s: what VMs and the wire get together; PCIe: both directions; wire: out and in, by the closed form)"
-        )
+        lines += ["", *(line.text for line in table(header, rows, way_texts(header)))]
+        lines += way_remarks(found)
     lines += [f"Left out: {each.way}: {printable(each.reason)}." for each in found.left_out]
     for each in found.ways:
         lines += [f"Warning, {each.way}: {text}" for text in each.warnings]
@@ -80,13 +83,50 @@ def _how_alike(ways: Sequence[WayFigures]) -> str:
 
 
 def way_rows(found: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return the columns and a row for each way that was run."""
-    return WAY_COLUMNS, [_row(each) for each in found.ways]
+    """Return the columns and a row for each way that was run; before the last what got past each place of policy."""
+    places = {one.forbidden_at: None for each in found.ways for one in each.forbidden}
+    header = (*WAY_COLUMNS[:-1], *(f"past {at} policy" for at in places), WAY_COLUMNS[-1])
+    rows = []
+    for each in found.ways:
+        *first, last = _row(each)
+        counts = {one.forbidden_at: f"{one.delivered:,} of {one.ended:,}" for one in each.forbidden}
+        rows.append((*first, *(counts.get(at, MISSING) for at in places), last))
+    return header, rows
+
+
+def way_texts(header: Sequence[str]) -> tuple[int, ...]:
+    """Return the columns that hold no numbers."""
+    return 0, header.index("policy acts at"), len(header) - 1
+
+
+def way_remarks(found: Comparison) -> Iterator[str]:
+    """Say what is counted, then of each pair that policy forbids in which ways its frames came through."""
+    yield f"({COUNTED})"
+    pairs = {(one.forbidden_at, one.from_, one.to): None for each in found.ways for one in each.forbidden}
+    if not pairs:
+        yield "No policy forbids frames between two VMs of an adapter, so there is none to get past."
+    for at, source, target in pairs:
+        outcomes: dict[str, list[str]] = {}
+        for each in found.ways:
+            for one in each.forbidden:
+                if one.forbidden_at == at:
+                    outcomes.setdefault(_outcome_words(one), []).append(each.way)
+        said = ", ".join(f"{words} with {listed(names)}" for words, names in sorted(outcomes.items()))
+        yield f"{_FORBIDDING[at]} forbids frames from {source} to {target}: {said}."
+
+
+def _outcome_words(one: ForbiddenPair) -> str:
+    if one.delivered == one.ended:
+        return "all came through"
+    return f"{one.delivered:,} of {one.ended:,} came through" if one.delivered else "none came through"
 
 
 def _row(each: WayFigures) -> tuple[str, ...]:
     numbers: Sequence[float | None] = (each.gbps, each.totals.mpps)
-    costs = (each.cpu_cores, each.gbps_per_core, each.pcie_bytes_per_frame, each.wire_bytes_per_frame)
+    costs = (
+        each.cpu_cores, each.gbps_per_core, each.pcie_bytes_per_frame, each.wire_bytes_per_frame,
+        each.memory_bytes_per_frame,
+    )  # fmt: skip
     return (
         each.way,
         *map(_number, numbers),

@@ -36,7 +36,7 @@ def datapath_parts(result: Result) -> dict[str, Part]:
         "tx_ring": _ring("Tx rings", queues.get("tx_ring"), tx_slots, slots),
         "down": Part("PCIe down", (f"{percent_text(down)} busy", _bytes_line(per_frame.get("down"))), down),
         "tx_buffer": _buffer("Tx buffer", queues.get("tx_buffer"), nic.get("tx_buffer")),
-        "memory": _memory(shares.get("host.drain")),
+        "memory": _memory(shares.get("host.drain", shares.get("host.memory"))),
         "tags": _tags(result),
         "switch": _switch(result),
         "wire": _wire(result),

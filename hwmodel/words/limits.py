@@ -280,6 +280,10 @@ NO_REFILLS = (
     "Not counted: drivers that post no Rx descriptor again (refill: false) receive what their rings have at the start, "
     "then nothing; where their frames do not drop (drop_enable: false) nobody receives anything from then on."
 )
+PCIE_SWITCHES = (
+    "Of PCIe switches the links are counted, not their credits, nor how adapters share a link by their weights: of "
+    "mixes that carry as much one is taken."
+)
 RECEIVE_LIMITS = "Not counted: frames that a receive_limit drops."
 CORE_EDGE = (
     "A frame alone as configured begins at a clock edge of the switch core; elsewhere its switch part differs by less "
@@ -348,23 +352,27 @@ def _never(reason: str) -> str:
     return f"A frame alone is never taken: {reason}, and no timer ends the wait."
 
 
-def over_the_wire_by_vlan(port: str, gbps: float) -> str:
+def over_the_wire_by_vlan(port: str, gbps: float, n_ports: int) -> str:
     """Say what it costs that VMs are in VLANs of their own."""
-    come_back = _come_back(port, gbps)
+    come_back = _come_back(port, gbps, n_ports)
     return f"Frames between VMs in VLANs of their own {come_back}; in one VLAN they would stay in the adapter."
 
 
-def over_the_wire_by_mode(mode: str, port: str, gbps: float, inside: Limits | None) -> str:
+def over_the_wire_by_mode(mode: str, port: str, gbps: float, n_ports: int, inside: Limits | None) -> str:
     """Say what a mode costs in which an adapter sends all frames out; `inside`: the limits without that, if any."""
-    why = f"In mode {mode} frames between VMs {_come_back(port, gbps)}"
+    why = f"In mode {mode} frames between VMs {_come_back(port, gbps, n_ports)}"
     if inside is None:
         return f"{why}."
     at_most = f"at most {inside.gbps:.2f} Gb/s, limited by {inside.limited_by}"
     return f"{why}; in mode veb they would stay in the adapter: {at_most}."
 
 
-def _come_back(port: str, gbps: float) -> str:
+def _come_back(port: str, gbps: float, n_ports: int) -> str:
     whose = f"the uplink of {port}, with its" if port else "its"
+    if n_ports > 1 and not port:
+        return (
+            f"leave by the wire of their port and come back, so that all at a port share {whose} {gbps:g} Gb/s each way"
+        )
     return f"leave by the wire and come back, so that all share {whose} {gbps:g} Gb/s each way"
 
 

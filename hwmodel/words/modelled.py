@@ -171,7 +171,13 @@ def _bridge_words(config: Mapping[str, Any]) -> str:
     extenders = [printable(str(name)) for name in bridge.get("extenders") or {}]
     listed = _listed(extenders) if len(extenders) <= _MOST_NAMED else f"{extenders[0]} to {extenders[-1]}"
     over = f", with port extender{'s' * (len(extenders) != 1)} {listed} below" if extenders else ""
-    return f"at the other end of the wire a bridge{f' that {kind}' if kind else ''}{over}"
+    has_several = (_block(config, "port").get("count") or 1) > 1
+    where = (
+        "at the other ends of its wires"
+        if has_several and not config.get("servers")
+        else "at the other end of the wire"
+    )
+    return f"{where} a bridge{f' that {kind}' if kind else ''}{over}"
 
 
 def _spaced(amount: object) -> str:

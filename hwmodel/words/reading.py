@@ -157,11 +157,9 @@ def no_way_back_sentence(result: Result) -> str:
         return ""
     if not _nothing_came(result) or result.totals.from_wire:
         return ""
-    several = (result.config.get("port") or {}).get("count", 1) > 1
-    remedy = "with several ports none is modelled" if several else "`bridge: {}` adds one"
     return (
         f"With switch.mode {mode} each frame leaves by the wire, also one for a VM of the same adapter, and there is "
-        f"no bridge to send it back ({remedy})."
+        "no bridge to send it back (`bridge: {}` adds one)."
     )
 
 

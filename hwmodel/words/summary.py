@@ -20,8 +20,10 @@ from hwmodel.words.bridge_reading import (
 )
 from hwmodel.words.classes import class_lines, class_words
 from hwmodel.words.datapath_parts import datapath_parts
+from hwmodel.words.flow_cache import flow_cache_sentence
 from hwmodel.words.flow_control import pause_lines, stopped_sentences
 from hwmodel.words.modelled import falling_latency_sentences, is_switched_in_memory
+from hwmodel.words.pcie_switch_rows import SWITCH_COLUMNS, switch_rows
 from hwmodel.words.quantities import (
     MISSING,
     MOST_ROWS,
@@ -126,6 +128,10 @@ def _all_lines(result: Result) -> Iterable[Line]:
     if not result.servers:
         yield from _link_lines(result)
         yield Line("")
+    if result.pcie_switches:
+        yield from table(SWITCH_COLUMNS, switch_rows(result, percent_text), left_columns=(0, 1, 4))
+        yield Line("(up, down: busy share of the window)")
+        yield Line("")
     if result.bridges:
         yield from bridge_lines(result)
         yield Line("")
@@ -175,6 +181,8 @@ def _vm_lines(result: Result) -> Iterable[Line]:
     if result.flow_director is not None:
         used = result.flow_director
         yield Line(f"Flow Director: {used.filters:,} of {used.capacity:,} filters")
+    if result.flow_cache is not None:
+        yield Line(flow_cache_sentence(result.flow_cache))
 
 
 def _core_lines(core: Core) -> Iterable[Line]:
@@ -297,6 +305,8 @@ def short_lines(result: Result) -> list[Line]:
     fixed = [*_spread_lines(result), *balance_lines(result)]
     if result.arbitration is not None:
         fixed.append(Line(class_words(result.arbitration)))
+    if result.flow_cache is not None:
+        fixed.append(Line(flow_cache_sentence(result.flow_cache)))
     fixed += [Line(sentence) for sentence in stopped_sentences(result)[:MOST_STOPPED]]
     end = [*run_lines(result), Line(_MORE)]
     warnings = list(warning_lines(result))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.config.names import is_uplink, uplink_of
 from hwmodel.config.system import (
+    apart_ports,
     domains_of,
     outside_targets,
     own_uplinks,
@@ -64,7 +65,7 @@ def build_workload(
         switches = {server.station(""): server.config.switch for server in servers_of(config)}
         with_flows = any(server.config.nic.steering is not None for server in servers_of(config))
         is_asap = config.workload.pcap_time == "asap"
-        replay = read_replay(pcap, switches, config.port.names, asap=is_asap, with_flows=with_flows)
+        replay = read_replay(pcap, switches, apart_ports(config), asap=is_asap, with_flows=with_flows)
         book.templates.extend(replay.templates)
         sources.extend(replay.sources)
         records = replay.records

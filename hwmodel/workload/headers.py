@@ -7,9 +7,10 @@ from fractions import Fraction
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from hwmodel.config.bridge import ADAPTER, OUTSIDE
+from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.names import is_uplink
 from hwmodel.config.system import bridge_with, servers_of
+from hwmodel.config.workload import MOST_HEADERS
 from hwmodel.rules.steering import TCP
 from hwmodel.rules.switch_modes import C_TAG, MODES, TYPE_BYTES
 from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, EtherType, mac_to_bytes
@@ -37,6 +38,12 @@ def stations_of(config: Config) -> dict[str, Port]:
     return {server.station(port.name): port for server in servers_of(config) for port in server.config.switch.ports}
 
 
+def connections_of_header(n_connections: int, number: int) -> int:
+    """Return how many connections between two stations have the header of a number: one, as long as there are few."""
+    n_headers = min(n_connections, MOST_HEADERS)
+    return n_connections // n_headers + (number < n_connections % n_headers)
+
+
 class HeaderBook:
     """Make the header of each (sender, target) once, and number it."""
 
@@ -48,9 +55,12 @@ class HeaderBook:
         self._switch, self._connections = config.switch, config.workload.connections
         outside = bridge_with(config, OUTSIDE)
         self._outside = None if outside is None else outside.settings.ports[OUTSIDE]
-        at_bridges = {server.port: bridge_with(config, server.port) for server in servers_of(config)}
         self._translated = {
-            name: bridge.settings.ports[name].translate for name, bridge in at_bridges.items() if bridge is not None
+            server.station(port.name): translated
+            for server in servers_of(config)
+            for port in server.config.switch.ports
+            for bridge in [bridge_with(config, server.wire_of(port))]
+            if bridge is not None and (translated := bridge.settings.ports[server.wire_of(port)].translate)
         }
         self._ports = stations_of(config)
         self._places = {name: place for place, name in enumerate(self._ports, start=1)}  # 0 outside
@@ -73,7 +83,11 @@ class HeaderBook:
                 self._destinations[target] = list(self._destinations_of(target))
             destinations = self._destinations[target]
             share = weight if len(destinations) == 1 else weight / len(destinations)
+            is_uneven = len(destinations) > 1 and self._connections % len(destinations) != 0
             for destination, connection in destinations:
+                if is_uneven and connection is not None:
+                    n_here = connections_of_header(self._connections, connection)
+                    share = weight * n_here / self._connections
                 key = source, destination, connection
                 if key not in ids:
                     template = self._template(source, target, destination, connection)
@@ -92,7 +106,7 @@ class HeaderBook:
             for group in [BROADCAST_MAC] if target == BROADCAST else self._groups:
                 yield mac_to_bytes(group), None
         else:
-            for number in range(self._connections):
+            for number in range(min(self._connections, MOST_HEADERS)):
                 yield mac_to_bytes(self._mac(target)), None if self._connections == 1 else number
 
     def _mac(self, name: str) -> int:
@@ -166,4 +180,4 @@ class HeaderBook:
     def _vlan_outside(self, station: str) -> int:
         """Return the VLAN of a station's untagged frames beyond the bridge, whose port may have translated it."""
         vlan: int = self._ports[station].port_vlan
-        return self._translated.get(station.rpartition(".")[0] or ADAPTER, {}).get(vlan, vlan)
+        return self._translated.get(station, {}).get(vlan, vlan)

@@ -114,7 +114,7 @@ def test_a_frame_returns_by_its_own_logical_port_only_where_that_turns_frames_ar
 def test_a_bridge_without_stations_has_lists_of_its_ports():
     """The tables of nothing but a port outside: one logical port, which is the way out."""
     outside = SimpleNamespace(number=0, interface=None, port=0, is_hairpin=False, native_vlan=1, wire_vlan=None,
-                              server=None, station=0, vlans=range(1, 4095), untagged=[1])  # fmt: skip
+                              server=None, adapter_port=0, station=0, vlans=range(1, 4095), untagged=[1])  # fmt: skip
     port = SimpleNamespace(number=0, root=0, bridge=0, box=0, server=None, mode="veb", has_interfaces=False,
                            is_of_extender=False, is_uplink=False, to="", logical=[outside], below=(), taken_lists=(),
                            groups=None)  # fmt: skip

@@ -266,7 +266,7 @@ def outside_sends(nic, *times_ns):
     source = nic.traffic.source[0]
     source.pending_template, source.pending_bytes = 0, 64
     for at_ns in times_ns:
-        send_from_outside(nic, nic.wire[0].outside, at_ns * NS, source)
+        send_from_outside(nic, nic.outside, at_ns * NS, source)
 
 
 def places(bridge, entries):

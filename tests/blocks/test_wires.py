@@ -27,8 +27,8 @@ def adapter():
     """Return an adapter at the end of a wire of 60 m; a frame of template k is hop 100 + k at the bridge."""
     nic = machine()
     nic.port[0].mac.params.has_peer, nic.port[0].mac.params.propagation_fs = 1, PROPAGATION
-    nic.wire[0].outside.params.fs_per_byte_num, nic.wire[0].outside.params.fs_per_byte_den = BYTE_FS, 1
-    nic.wire[0].outside.params.propagation_fs = PROPAGATION
+    nic.outside.params.fs_per_byte_num, nic.outside.params.fs_per_byte_den = BYTE_FS, 1
+    nic.outside.params.propagation_fs = PROPAGATION
     for number in range(3):
         nic.traffic.template[number].first_copy = 2 - number
         nic.traffic.copy_kind[number].next_template = 102 - number
@@ -43,7 +43,7 @@ def send(nic, now_fs, frame_bytes, template=0, record=-1):
     source = nic.traffic.source[0]
     source.pending_template, source.pending_bytes, source.pending_record = template, frame_bytes, record
     source.pending_hash = 7 * template
-    send_from_outside(nic, nic.wire[0].outside, now_fs, source)
+    send_from_outside(nic, nic.outside, now_fs, source)
 
 
 def test_a_frame_is_at_the_bridge_whole_after_its_time_on_the_wire_and_the_wires_length():
@@ -66,18 +66,18 @@ def test_stations_outside_send_one_frame_after_the_other():
     nic = adapter()
     for at_ns, frame_bytes, template in ((0, 1518, 0), (5, 64, 1), (1000, 64, 2)):
         send(nic, at_ns * NS, frame_bytes, template, record=50 + template)
-    found = [(each.begun_fs, each.come_fs - PROPAGATION) for each in crossings(nic.wire[0].outside.sent)]
+    found = [(each.begun_fs, each.come_fs - PROPAGATION) for each in crossings(nic.outside.sent)]
     first, second, third = 1538 * BYTE_FS, 1622 * BYTE_FS, 1000 * NS + 84 * BYTE_FS
     assert found == [(0, first), (first, second), (1000 * NS, third)]
-    assert (nic.wire[0].outside.busy_fs, nic.wire[0].outside.busy_until_fs) == (1706 * BYTE_FS, third)
-    whats = [(each.template, each.n_bytes, each.hash, each.index) for each in crossings(nic.wire[0].outside.sent)]
+    assert (nic.outside.busy_fs, nic.outside.busy_until_fs) == (1706 * BYTE_FS, third)
+    whats = [(each.template, each.n_bytes, each.hash, each.index) for each in crossings(nic.outside.sent)]
     assert whats == [(100, 1514, 0, 50), (101, 60, 7, 51), (102, 60, 14, 52)]
 
 
 def test_a_padded_frame_takes_the_wire_for_84_byte_times_and_keeps_its_length():
     nic = adapter()
     send(nic, 0, 18)
-    (sent,) = crossings(nic.wire[0].outside.sent)
+    (sent,) = crossings(nic.outside.sent)
     assert (sent.n_bytes, sent.come_fs) == (14, 84 * BYTE_FS + PROPAGATION)
 
 
@@ -85,7 +85,7 @@ def test_a_frame_from_outside_is_posted_and_read_and_sent_when_its_last_byte_is_
     nic = adapter()
     send(nic, 0, 1518)
     send(nic, 0, 1518, template=2, record=9)
-    journeys = [each.journey for each in crossings(nic.wire[0].outside.sent)]
+    journeys = [each.journey for each in crossings(nic.outside.sent)]
     stamps = [name for name in journeys[1].dtype.names if name.endswith("_fs")]
     assert {name: int(journeys[1][name]) for name in stamps} == dict.fromkeys(stamps, 2 * 1538 * BYTE_FS)
     assert [(each.number, each.template, each.index) for each in journeys] == [(0, 0, -1), (1, 2, 9)]
@@ -93,10 +93,10 @@ def test_a_frame_from_outside_is_posted_and_read_and_sent_when_its_last_byte_is_
 
 def test_so_many_frames_wait_outside_and_no_more():
     nic = adapter()
-    nic.wire[0].outside.sent.head, nic.wire[0].outside.sent.tail = 10, 10 + LINE_CAP - 1
-    assert not outside_is_full(nic.wire[0].outside)
-    nic.wire[0].outside.sent.tail += 1
-    assert outside_is_full(nic.wire[0].outside)
+    nic.outside.sent.head, nic.outside.sent.tail = 10, 10 + LINE_CAP - 1
+    assert not outside_is_full(nic.outside)
+    nic.outside.sent.tail += 1
+    assert outside_is_full(nic.outside)
 
 
 def crossing_at(come_fs, n_bytes=60):

@@ -144,6 +144,7 @@ ADAPTER_PARAMS = record(
     # `tx_descriptor_shift`: 2 to its power are the bytes of a Tx descriptor. `doorbell_bytes`: of a doorbell that
     # carries none. `has_inline`: some driver's doorbells do.
     *ints("tx_descriptor_shift", "doorbell_bytes", "has_inline"),
-    # `has_virtual_switch`: guests have ports of the host's, and nothing of the adapter.
-    *ints("has_virtual_switch"),
+    # `has_virtual_switch`: guests have ports of the host's, and nothing of the adapter. `n_scheduled`: functions that
+    # the scheduler looks at; behind those of the guests stands that of the virtual switch's uplink.
+    *ints("has_virtual_switch", "n_scheduled"),
 )

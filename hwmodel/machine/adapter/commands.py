@@ -113,7 +113,7 @@ def obey(nic, words, now_fs, command):
         wire_state_changes(nic, command.part, now_fs)
         wire_changes(nic, command.part)
     elif command.kind == OUTSIDE_RATE:
-        expect_outside_anew(nic.wire[command.part].outside, now_fs)
+        expect_outside_anew(nic.outside, now_fs)
     elif command.kind in (TABLE, VLAN):
         nic.headers.generation += 1
         if command.kind == VLAN:

@@ -24,7 +24,7 @@ from hwmodel.machine.growing_ring import widen_finished
 from hwmodel.machine.guest.cores import add_work
 from hwmodel.machine.guest.guest_state import NO_RING, TAKE_TASK
 from hwmodel.machine.host.translation import buffer_address
-from hwmodel.machine.pcie.links import host_of, link_of
+from hwmodel.machine.pcie.links import host_of, is_in_memory, is_of_uplink, link_of
 from hwmodel.machine.pcie.transactions import post_payload_write
 from hwmodel.machine.time.clock import COALESCING_TIMER
 from hwmodel.machine.time.events import set_timer
@@ -162,8 +162,7 @@ def lay_into_memory(nic, now_fs, copy, n_descriptors):
     """Have a frame in its receiver's ring at once: the virtual switch writes no other memory than it."""
     number = copy.queue
     nic.rx_writing -= 1
-    nic.rx_dma_busy = 0
-    change(nic.counts.rx_buffer, now_fs, -copy.n_bytes)
+    nic.rx_dma_busy = int(nic.rx_writing >= nic.params.rx_writes)
     payload_landed(nic, now_fs, number)
     nic.rx_queue[number].held.written += n_descriptors
     rx_written_back(nic, now_fs, number, 1, now_fs)
@@ -176,10 +175,14 @@ def receive_parts(nic, now_fs, copy, n_descriptors):
 
     A receive that it does not continue is closed before.
     """
-    if nic.params.has_virtual_switch:
-        lay_into_memory(nic, now_fs, copy, n_descriptors)
-        return False
     queue = nic.rx_queue[copy.queue]
+    if nic.params.has_virtual_switch:
+        if is_in_memory(nic, copy.queue):
+            lay_into_memory(nic, now_fs, copy, n_descriptors)
+        else:
+            post_payload(nic, now_fs, copy.queue, copy.n_bytes, 0)
+            hold_for_writeback(nic, now_fs, queue.held, n_descriptors, 1)
+        return False
     is_more = more_needed(nic, queue, copy) >= 0
     if queue.open_frames > 0 and not is_more:
         close_receive(nic, now_fs, queue)
@@ -198,8 +201,8 @@ def receive_parts(nic, now_fs, copy, n_descriptors):
 
 
 @kernel
-def start_write(nic, now_fs, copy, n_descriptors):
-    """Take the descriptors in hand and hand the head of the Rx buffer to the DMA engine."""
+def start_write(nic, now_fs, copy, n_descriptors, seen_fs):
+    """Take the descriptors in hand and hand a copy to the DMA engine, which was the first that waited at `seen_fs`."""
     ledger = nic.ledger
     number = copy.queue
     queue = nic.rx_queue[number]
@@ -220,9 +223,8 @@ def start_write(nic, now_fs, copy, n_descriptors):
     slot.marks = 0
     slot.is_more = 0
     slot.buffered_fs = copy.entered_fs
-    slot.seen_fs = now_fs if nic.rx_head_waits_fs < 0 else nic.rx_head_waits_fs
+    slot.seen_fs = seen_fs
     slot.started_fs = now_fs
-    nic.rx_head_waits_fs = -1
     queue.started += 1
     ledger.counts.rx_copies += 1
     ledger.counts.rx_descriptors += n_descriptors
@@ -239,7 +241,8 @@ def start_write(nic, now_fs, copy, n_descriptors):
 @inlined
 def have_descriptors(nic, now_fs):
     """Note that no frame waits for Rx descriptors."""
-    if nic.ledger.counts.stalls.descriptors.since_fs >= 0:  # the other is a part of it
+    if nic.ledger.counts.stalls.descriptors.since_fs >= 0 and nic.virtual_switch.is_blocked == 0:
+        # The other is a part of it.
         set_stalled(nic.ledger.counts.stalls.descriptors, now_fs, False)
         end_block(nic, now_fs)
 
@@ -284,6 +287,8 @@ def lacks_descriptors(nic, now_fs, copy, n_needed):
     """Fetch what the head of the Rx buffer lacks and let it wait, or drop it; return True if it was dropped."""
     is_fetched = fetch_rx_on_demand(nic, copy.queue, n_needed)
     if is_fetched or nic.rx_queue[copy.queue].params.drop_enable == 0:
+        if nic.virtual_switch.is_blocked:  # the copies for guests, which wait longer
+            return False
         set_stalled(nic.ledger.counts.stalls.descriptors, now_fs, nic.rx_dma_busy == 0)
         if nic.rx_dma_busy == 0 and nic.rx_head_waits_fs < 0:
             nic.rx_head_waits_fs = now_fs
@@ -356,9 +361,36 @@ def serve_rx_buffer(nic, now_fs):
             return has_dropped
         else:
             fifo.head += 1
-            start_write(nic, now_fs, copy, n_needed)
+            seen_fs = now_fs if nic.rx_head_waits_fs < 0 else nic.rx_head_waits_fs
+            nic.rx_head_waits_fs = -1
+            start_write(nic, now_fs, copy, n_needed, seen_fs)
     have_descriptors(nic, now_fs)
     return has_dropped
+
+
+@out_of_line
+def lay_copies(nic, now_fs):
+    """Lay the copies that wait into the guests' rings, in order; one that finds no buffer is dropped, or waits."""
+    fifo, switch = nic.loopback, nic.virtual_switch
+    while fifo.head != fifo.tail:
+        copy = fifo.ring[fifo.head & fifo.mask]
+        n_needed = descriptors_for(nic.guests, copy.n_bytes)
+        queue = nic.rx_queue[copy.queue]
+        lacks = queue.cached < n_needed
+        if lacks and queue.params.drop_enable == 0:
+            if switch.is_blocked == 0:
+                switch.is_blocked, switch.head_waits_fs = 1, now_fs
+            set_stalled(nic.ledger.counts.stalls.descriptors, now_fs, True)
+            begin_block(nic, now_fs, np.int64(copy.queue))
+            return
+        fifo.head += 1
+        seen_fs = switch.head_waits_fs if switch.is_blocked else now_fs
+        switch.is_blocked = 0
+        if lacks:
+            copy_dropped(nic, now_fs, copy, NO_DESCRIPTOR)
+        else:
+            start_write(nic, now_fs, copy, n_needed, seen_fs)
+    have_descriptors(nic, now_fs)
 
 
 @kernel
@@ -439,8 +471,9 @@ def show(nic, now_fs, number, raised_fs):
         come_near(nic, now_fs, queue)
     if nic.params.counts_rings:
         count_shown(nic.guests, queue)
-    for i in range(queue.visible, queue.written_back):
-        delivered_to_guest(nic, now_fs, nic.guests.finished[queue.first + (i & queue.mask)])
+    if not is_of_uplink(nic, number):
+        for i in range(queue.visible, queue.written_back):
+            delivered_to_guest(nic, now_fs, nic.guests.finished[queue.first + (i & queue.mask)])
     queue.visible += n
     add_work(nic, now_fs, queue.params.core, TAKE_TASK, number, n)
 

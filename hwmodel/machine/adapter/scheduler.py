@@ -18,7 +18,7 @@ from hwmodel.machine.adapter.ready_rings import NOBODY, has_next, is_ready
 from hwmodel.machine.counts.batches import mark_batch
 from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journey_state import CACHED
-from hwmodel.machine.counts.journeys import journey_of_post
+from hwmodel.machine.counts.journeys import UNMEASURED, journey_of_post
 from hwmodel.machine.frames import COPY_CAP, GRANT_CAP
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.host.translation import buffer_address
@@ -115,7 +115,7 @@ def next_queue(nic, function):
 @inlined
 def next_ready(nic, start):
     """Return the first function from `start` on, round the ring, that may send; one is known to exist."""
-    n = nic.params.n_functions
+    n = nic.params.n_scheduled
     number = start if start < n else 0
     while not is_ready(nic.function[number]):
         number += 1
@@ -392,7 +392,10 @@ def pick(nic, now_fs):
         return
     change(nic.counts.tx_buffer, now_fs, n_bytes)
     frame = nic.grants.ring[nic.grants.tail & nic.grants.mask]
-    frame.journey = journey_of_post(nic, now_fs, queue, number, scheduler.chosen_fs)
+    if nic.params.has_virtual_switch:
+        frame.journey = UNMEASURED  # it has had one since its guest's ring
+    else:
+        frame.journey = journey_of_post(nic, now_fs, queue, number, scheduler.chosen_fs)
     frame.template = post.template
     prefetch(nic.traffic.template[post.template])
     frame.hash = post.hash

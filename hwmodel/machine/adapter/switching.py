@@ -21,8 +21,9 @@ from hwmodel.machine.adapter.flow_control import (
 )
 from hwmodel.machine.adapter.packet_plane import feed_local, join_class, take_next
 from hwmodel.machine.adapter.ready_rings import NOBODY
-from hwmodel.machine.adapter.receive import serve_rx_buffer
+from hwmodel.machine.adapter.receive import lay_copies, serve_rx_buffer
 from hwmodel.machine.adapter.switch_bus import ask_for_bus, take_passed
+from hwmodel.machine.adapter.uplink import post_to_adapter
 from hwmodel.machine.adapter.writeback import descriptors_done
 from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journeys import (
@@ -36,6 +37,7 @@ from hwmodel.machine.counts.journeys import (
     stamp_switched_in,
 )
 from hwmodel.machine.counts.outcome import (
+    UNDECIDED,
     copy_dropped,
     delivered_to_wire,
     new_group,
@@ -61,6 +63,7 @@ RATE_LIMITED = DropReason.RATE_LIMITED.value
 RECEIVE_LIMIT = DropReason.RECEIVE_LIMIT.value
 RX_BUFFER_FULL = DropReason.RX_BUFFER_FULL.value
 PIPE_MASK = PIPE_CAP - 1
+RSS_MASK = 127  # of the entries of the PF's RSS table, which name its rings in turn
 
 
 @inlined
@@ -161,6 +164,10 @@ def store_in_rx_buffer(nic, now_fs, copy):
 @inlined
 def move_local_copies(nic, now_fs):
     """Move copies from the Tx buffer to the Rx buffer while they fit, and start the Rx DMA."""
+    if nic.params.has_virtual_switch:
+        lay_copies(nic, now_fs)
+        serve_rx_buffer(nic, now_fs)
+        return
     fifo = nic.loopback
     has_room = True
     while has_room:
@@ -219,12 +226,15 @@ def make_copy(nic, now_fs, frame, number, group, journey):
         stamp_switched_in(ledger, now_fs, journey, number)
     else:
         stamp_switched(ledger, now_fs, journey, number)
-    copy.tx_bytes = 0 if frame.is_wire else frame.n_bytes
+    copy.tx_bytes = 0 if frame.is_wire or nic.params.has_virtual_switch else frame.n_bytes
     if kind.counts_offered:  # else counted with the frame
         ledger.flow[kind.flow].offered += 1
     if kind.port == UPLINK:
         ledger.counts.wire_copies += 1
         copy.queue = frame.hash  # no ring here: it goes with the frame to the next adapter
+        if nic.params.has_virtual_switch:
+            post_to_adapter(nic, now_fs, frame, copy)
+            return
         if nic.params.arbitrates:
             wait_for_wire(nic, now_fs, frame, copy)
             return
@@ -239,7 +249,7 @@ def make_copy(nic, now_fs, frame, number, group, journey):
         copy.queue = ring_of(nic.function[kind.function], rss_hash)
     if nic.params.limits_receivers and not may_receive(nic, now_fs, frame, kind, copy):
         return
-    if frame.is_wire == 0:
+    if frame.is_wire == 0 or nic.params.has_virtual_switch:
         if nic.params.arbitrates:
             copy.tx_class = frame.tx_class
             join_class(nic, nic.arbiter.local, copy)
@@ -283,7 +293,7 @@ def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
         ledger.flow[template.flow].dropped += 1
     if frame.is_wire == 0:
         ledger.function[template.function].drops[reason] += 1
-        if n_mirrored == 0:
+        if n_mirrored == 0 and nic.params.has_virtual_switch == 0:
             leave_tx_buffer(nic, now_fs, frame.n_bytes, frame.tx_class)
 
 
@@ -306,7 +316,7 @@ def switch_frame(nic, now_fs, frame):
         if n_mirrored == 0:
             return
         n_copies = 0
-    elif frame.is_wire:
+    elif frame.is_wire and nic.params.has_virtual_switch == 0:
         note_received(nic, frame, first)
     n_all = n_copies + n_mirrored
     group = -1
@@ -334,10 +344,51 @@ def wait_for_bus(nic, now_fs, frame):
         drop_frame(nic, now_fs, frame, template, RX_BUFFER_FULL, 0)
 
 
+@kernel
+def pass_by_uplink(nic, now_fs, frame):
+    """Take a frame that the adapter has of the virtual switch to the wire, or one from the wire toward it."""
+    if frame.is_wire:
+        toward_host(nic, now_fs, frame)
+        return
+    mac = nic.port[frame.adapter_port].mac
+    copy = mac.fifo.ring[mac.fifo.tail & mac.fifo.mask]
+    copy.copy_kind, copy.journey, copy.group = frame.template, frame.index, frame.hash
+    copy.entered_fs = now_fs
+    copy.n_bytes = copy.tx_bytes = frame.n_bytes
+    send(nic, frame.adapter_port, now_fs)
+    if mac.is_stopped:
+        look_what_is_next(nic, frame.adapter_port, now_fs)
+
+
+@kernel
+def toward_host(nic, now_fs, frame):
+    """Store a frame from the wire in the Rx buffer, for one of the uplink's rings; what it is the virtual switch finds.
+
+    Until then its hash stands in place of its group.
+    """
+    template = nic.traffic.template[frame.template]
+    if not fits_rx_buffer(nic, frame.n_bytes):
+        drop_frame(nic, now_fs, frame, template, RX_BUFFER_FULL, 0)
+        return
+    counts = nic.port[frame.adapter_port].mac.counts
+    counts.good_frames += 1
+    counts.good_bytes += padded_bytes(frame.n_bytes)
+    params = nic.virtual_switch.params
+    copy = nic.rx_fifo.ring[nic.rx_fifo.tail & nic.rx_fifo.mask]
+    copy.copy_kind, copy.journey, copy.group = UNDECIDED, frame.journey, frame.hash
+    copy.queue = params.first_ring + (frame.hash & RSS_MASK) % params.n_rings
+    copy.n_bytes, copy.tx_bytes, copy.entered_fs = frame.n_bytes, 0, now_fs
+    entered(nic.clock, nic.rx_fifo)
+    change(nic.counts.rx_buffer, now_fs, frame.n_bytes)
+    nic.moves_due = 1
+
+
 @inlined
 def to_switch(nic, now_fs, frame):
     """Pass a frame to the switch, over its bus if it takes time (`switch.timing: core`)."""
-    if nic.port[frame.adapter_port].bus.params.cycle_fs == 0:
+    if nic.params.has_virtual_switch:
+        pass_by_uplink(nic, now_fs, frame)
+    elif nic.port[frame.adapter_port].bus.params.cycle_fs == 0:
         switch_frame(nic, now_fs, frame)
     else:
         wait_for_bus(nic, now_fs, frame)
@@ -460,10 +511,24 @@ def frame_in(nic, now_fs, grant):
 
 
 @kernel
+def lose_from_bridge(nic, number, now_fs, crossing):
+    """Drop a frame that a bridge has sent on a dead wire; a control frame is lost without a word."""
+    if crossing.template == CONTROL_FRAME:
+        return
+    frame = first_on_line(nic.port[number].mac.line)
+    frame.is_wire, frame.journey = 1, journey_from_bridge(nic.ledger, now_fs, crossing.journey)
+    nic.ledger.counts.from_wire += 1
+    drop_frame(nic, now_fs, frame, template_of(nic, crossing.template), LINK_DOWN, 0)
+
+
+@kernel
 def frame_from_bridge(nic, number, now_fs):
-    """Take in a frame whose last byte has come to a port from the bridge."""
+    """Take in a frame whose last byte has come to a port from the bridge; by a dead wire nothing comes."""
     crossing = take_come(nic, number)
     mac = nic.port[number].mac
+    if mac.params.is_down:
+        lose_from_bridge(nic, number, now_fs, crossing)
+        return
     mac.counts.rx_busy_fs += wire_time_fs(mac, crossing.n_bytes)
     if crossing.template == CONTROL_FRAME:
         said = crossing.journey.template

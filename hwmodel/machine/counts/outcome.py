@@ -17,6 +17,7 @@ from hwmodel.machine.counts.ledger_state import FRAMES_REACHED, LOG_CAP, LOG_FUL
 from hwmodel.machine.frames import GROUP_CAP
 from hwmodel.rules.ethernet import FCS_BYTES
 
+UNDECIDED = -1  # in place of a kind of copy: of a frame on its way to a virtual switch
 LOG_RESERVE = 1 << 16  # deliveries that one instant can make at most: an interrupt for a whole ring
 
 
@@ -89,6 +90,9 @@ def mirrored_delivered(nic, copy_kind, group):
 def copy_dropped(nic, now_fs, copy, reason):
     """Count a copy that is lost on its way to a guest."""
     ledger = nic.ledger
+    if copy.copy_kind == UNDECIDED:
+        undecided_dropped(nic, now_fs, copy, reason)
+        return
     kind = nic.traffic.copy_kind[copy.copy_kind]
     if kind.is_mirrored:
         ledger.counts.mirrored_dropped += 1
@@ -103,6 +107,18 @@ def copy_dropped(nic, now_fs, copy, reason):
     if kind.flow >= 0:
         ledger.flow[kind.flow].dropped += 1
     copy_settled(nic, copy.group, False)
+
+
+@kernel
+def undecided_dropped(nic, now_fs, copy, reason):
+    """Count a frame from the wire that is lost on its way to the virtual switch: nobody knows for whom it was."""
+    ledger = nic.ledger
+    flow = nic.traffic.template[ledger.journeys.slot[copy.journey].template].flow
+    ledger.counts.dropped += 1
+    ledger.counts.drops[reason] += 1
+    if flow >= 0:
+        ledger.flow[flow].dropped += 1
+    journey_lost(ledger, now_fs, copy.journey)
 
 
 @kernel

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import NEVER
+from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.counts.batches import begin_rx_batches, mark_batch
 from hwmodel.machine.counts.histogram import bucket
 from hwmodel.machine.counts.journey_state import POSTED, RUNG
@@ -16,12 +17,14 @@ from hwmodel.machine.guest.guest_state import (
     MIDDLE_CLASS,
     NO_RING,
     POST_TASK,
+    SLOW_TASK,
     SWITCH_TASK,
     TAKE_TASK,
 )
-from hwmodel.machine.pcie.links import host_of, link_of
+from hwmodel.machine.pcie.links import host_of, is_of_uplink, link_of
 from hwmodel.machine.pcie.transactions import ring_doorbell
 from hwmodel.machine.switch.decisions import template_of
+from hwmodel.machine.switch.flow_cache import look_up_piece
 from hwmodel.machine.time.clock import CORE_TIMER, SWITCHING_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.time.random_stream import next_u32
@@ -63,8 +66,8 @@ def add_work(nic, now_fs, core_number, kind, queue, n):
 def begin_turn(nic, core):
     """Give the first ring of a core's list its turn."""
     if core.first_work >= SWITCH_TASK * MAX_QUEUES:
-        core.kind = SWITCH_TASK
-        core.queue = core.first_work - SWITCH_TASK * MAX_QUEUES
+        core.kind = core.first_work // MAX_QUEUES
+        core.queue = core.first_work - core.kind * MAX_QUEUES
         core.turn_left = nic.virtual_switch.params.batch
         return
     is_post = core.first_work < MAX_QUEUES
@@ -136,8 +139,11 @@ def bytes_to_take(guests, queue, n):
 @kernel
 def begin_piece(nic, now_fs, core):
     """Begin the next piece of a ring's turn, as far as the next doorbell that it can lead to."""
-    if core.kind == SWITCH_TASK:
+    if core.kind >= SWITCH_TASK:
         begin_switching(nic, now_fs, core)
+        return
+    if core.kind == TAKE_TASK and is_of_uplink(nic, core.queue):
+        begin_passing_in(nic, now_fs, core)
         return
     guests = nic.guests
     work = guests.work[core.first_work]
@@ -185,29 +191,90 @@ def begin_piece(nic, now_fs, core):
 
 @out_of_line
 def begin_switching(nic, now_fs, core):
-    """Begin to pass on a ring's frames in the virtual switch, up to a batch: each copy takes its time."""
-    guests, params = nic.guests, nic.virtual_switch.params
-    work, queue = guests.work[core.first_work], nic.tx_queue[core.queue]
+    """Begin to pass on a guest's frames in the virtual switch, up to a batch: each copy takes its time."""
+    if core.kind == SLOW_TASK:
+        begin_aside(nic, now_fs, core)
+        return
+    work, queue, task = nic.guests.work[core.first_work], nic.tx_queue[core.queue], nic.virtual_switch.task
     n = min(work.n, core.turn_left)
-    n_copies, n_bytes = 0, 0
+    task.n_copies, task.n_ends, task.n_bytes = 0, n, 0
     for i in range(queue.picked, queue.picked + n):
-        post = guests.post[queue.first + (i & queue.mask)]
-        template = template_of(nic, post.template)
-        n_of_frame = template.n_copies + template.n_mirrored
-        n_copies += max(1, n_of_frame)
-        n_bytes += n_of_frame * post.n_bytes
-    work.n -= n
+        post = nic.guests.post[queue.first + (i & queue.mask)]
+        add_copies(nic, task, post.template, post.n_bytes)
+    looking_fs = 0
+    if nic.virtual_switch.flow_cache.params.is_on:
+        looking_fs = look_up_piece(nic, queue, n, core.queue % nic.virtual_switch.params.n_cores)
+    begin_passing(nic, now_fs, core, n, 0, looking_fs)
+
+
+@out_of_line
+def begin_passing_in(nic, now_fs, core):
+    """Begin to pass on frames from the virtual switch's uplink, as far as the next refill of its ring."""
+    work, queue, task = nic.guests.work[core.first_work], nic.rx_queue[core.queue], nic.virtual_switch.task
+    n = frames_to_refill(nic.guests, queue, min(work.n, core.turn_left))
+    task.n_copies, task.n_ends, task.n_bytes = 0, 0, 0
+    for i in range(queue.taken, queue.taken + n):
+        slot = nic.guests.finished[queue.first + (i & queue.mask)]
+        add_copies(nic, task, nic.ledger.journeys.slot[slot.journey].template, slot.n_bytes)
+    entry_fs = queue.entry_fs
+    queue.entry_fs = 0
+    begin_passing(nic, now_fs, core, n, entry_fs, 0)
+
+
+@kernel
+def add_copies(nic, task, number, n_bytes):
+    """Add the copies that the tables make of a frame, mirrored ones too, to what a core of the switch is to do."""
+    template = template_of(nic, number)
+    n = template.n_copies + template.n_mirrored
+    task.n_copies += max(1, n)
+    task.n_bytes += n * n_bytes
+    if nic.virtual_switch.params.guest_time_fs > 0:
+        for at in range(template.first_copy, template.first_copy + n):
+            task.n_ends += int(nic.traffic.copy_kind[at].port != UPLINK)
+
+
+@kernel
+def begin_passing(nic, now_fs, core, n, entry_fs, looking_fs):
+    """Begin a piece of `n` frames that the virtual switch passes on, behind the entry of an interrupt.
+
+    `looking_fs`: what it takes to find out what to do with them.
+    """
+    switch = nic.virtual_switch
+    params, task = switch.params, switch.task
+    core.copying_fs = task.n_bytes * params.byte_time_fs
+    core.passing_fs = looking_fs + int(n > 0) * params.batch_time_fs
+    core.passing_fs += task.n_copies * params.frame_time_fs + task.n_ends * params.guest_time_fs
+    core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
+    if params.memory_byte_fs > 0:
+        memory_fs = task.n_bytes * params.memory_byte_fs
+        switch.memory_free_fs = max(switch.memory_free_fs, core.started_fs) + memory_fs
+        switch.counts.memory_busy_fs += memory_fs
+        # The core waits for its loads and stores: that is copying too.
+        core.copying_fs = max(core.copying_fs, switch.memory_free_fs - core.started_fs - core.passing_fs)
+    core.counts.interrupt_fs += entry_fs
+    begin_switch_piece(nic, core, n, entry_fs, core.queue)
+
+
+@kernel
+def begin_switch_piece(nic, core, n, entry_fs, timer):
+    """Begin a piece of the virtual switch's work, whose times and start are known."""
+    nic.guests.work[core.first_work].n -= n
     core.n = n
-    core.copying_fs = n_bytes * params.byte_time_fs
-    core.passing_fs = params.batch_time_fs + n_copies * params.frame_time_fs
-    core.work_fs = core.passing_fs + core.copying_fs
-    core.started_fs = max(now_fs, core.free_fs, core.awake_fs)
-    core.ends_fs = core.started_fs + core.work_fs
-    core.counts.busy_fs[SWITCH_TASK] += core.work_fs
+    core.work_fs = entry_fs + core.passing_fs + core.copying_fs
+    core.ends_fs = core.started_fs + core.work_fs - entry_fs
+    core.counts.busy_fs[max(core.kind, SWITCH_TASK)] += core.work_fs
     core.counts.copying_fs += core.copying_fs
     core.counts.passing_fs += core.passing_fs
     core.is_running = 1
-    set_timer(nic.clock, core.ends_fs, SWITCHING_TIMER, core.queue)
+    set_timer(nic.clock, core.ends_fs, SWITCHING_TIMER, timer)
+
+
+@out_of_line
+def begin_aside(nic, now_fs, core):
+    """Begin to decide on a ring's first frame that is aside; of the slow path each is a piece."""
+    core.copying_fs, core.passing_fs = 0, nic.virtual_switch.flow_cache.params.miss_time_fs
+    core.started_fs = max(now_fs, core.free_fs, core.awake_fs)
+    begin_switch_piece(nic, core, 1, 0, MAX_QUEUES + core.queue)
 
 
 @kernel

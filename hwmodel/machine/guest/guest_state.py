@@ -15,9 +15,9 @@ PLACES = NARROW_PLACES + RING_POOL
 
 NO_RING = -1  # in place of the number of one
 
-# Work of a core: of a guest that runs there, or of the virtual switch.
-POST_TASK, TAKE_TASK, SWITCH_TASK = range(3)
-N_TASKS = 3
+# Work of a core: of a guest that runs there, or of the virtual switch, whose slow path is a work of its own.
+POST_TASK, TAKE_TASK, SWITCH_TASK, SLOW_TASK = range(4)
+N_TASKS = 4
 LOWEST_CLASS, MIDDLE_CLASS, BULK_CLASS = range(3)  # of loads, for adaptive moderation
 
 # What a ring has for its core, Tx rings first; listed rings of a core hang together by `following`, the first has its

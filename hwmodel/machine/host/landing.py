@@ -6,7 +6,9 @@ from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.host.memory import passes_fs, read_begins_fs, write_lands_fs
 from hwmodel.machine.pcie.link import CREDIT_BYTES, catch_up, down_is_done, on_wire, received
+from hwmodel.machine.pcie.link_state import BY_TREE
 from hwmodel.machine.pcie.links import number_of
+from hwmodel.machine.pcie.tree_end import note_return
 from hwmodel.machine.time.clock import CREDIT, DOWN_ARRIVAL, LANE_CAP, UP_ARRIVAL, UP_DONE
 from hwmodel.machine.time.events import append
 from hwmodel.machine.tlp_kinds import (
@@ -27,15 +29,16 @@ def credit_word(kind, data_bytes):
 
 
 @kernel
-def is_infinite(credit):
+def is_infinite(limits):
     """Say whether nothing waits for credits of a kind, so that none need come back."""
-    return credit.params.headers_limit == 0 and credit.params.data_limit == 0
+    return limits.headers_limit == 0 and limits.data_limit == 0
 
 
 @kernel
 def return_credits(clock, pcie, now_fs, kind, data_bytes):
     """Send a received TLP's credits back; a write's when the memory has taken its data, behind those it has before."""
-    if is_infinite(pcie.credits[kind]):
+    is_of_root = pcie.params.by_tree and kind != COMPLETION_CREDIT  # a root port that several adapters may share
+    if is_infinite(pcie.tree.params.root[kind] if is_of_root else pcie.credits[kind].params):
         return  # behind a slow drain they would pile up
     taken_fs = now_fs
     if kind == POSTED_CREDIT and pcie.params.drain_den > 0:
@@ -43,6 +46,9 @@ def return_credits(clock, pcie, now_fs, kind, data_bytes):
         taken_fs = max(now_fs, pcie.drain_busy_until_fs) + drain_fs
         pcie.drain_busy_until_fs = taken_fs
         pcie.counts.drain_busy_fs += drain_fs
+    if is_of_root:
+        note_return(pcie.tree.from_root[kind], taken_fs + pcie.params.credit_return_fs, data_bytes)
+        return
     append(clock, CREDIT + number_of(pcie), taken_fs + pcie.params.credit_return_fs, credit_word(kind, data_bytes))
 
 
@@ -51,7 +57,7 @@ def return_when_passed(clock, pcie, now_fs, pass_fs, data_bytes):
     """Return the credits of a received write when it passes, maybe before a write received earlier does."""
     if pass_fs == now_fs or pcie.params.drain_den == 0:
         return_credits(clock, pcie, pass_fs, POSTED_CREDIT, data_bytes)
-    elif not is_infinite(pcie.credits[POSTED_CREDIT]):
+    elif not is_infinite(pcie.credits[POSTED_CREDIT].params):
         append(clock, CREDIT + number_of(pcie), pass_fs, credit_word(POSTED_CREDIT, data_bytes) | PASSES_THEN)
 
 
@@ -74,7 +80,8 @@ def reaches_host(nic, pcie, now_fs, sending):
     Return when the host begins to read, or when a write is in memory. A write's credits go when it passes.
     """
     catch_up(nic.clock, pcie, now_fs)
-    received(pcie, pcie.up, pcie.down)
+    if pcie.params.by_tree == 0:  # else it was received by a switch
+        received(pcie, pcie.up, pcie.down)
     pass_fs = now_fs
     ready_fs = now_fs
     is_write = CLASS_OF[sending.kind] == POSTED_CREDIT
@@ -117,7 +124,8 @@ def up_has_landed(clock, pcie, now_fs):
     clock.next_at[UP_DONE + number] = NEVER
     if pcie.params.propagation_fs == 0:
         return True
-    fly(clock, UP_ARRIVAL + number, on_wire(pcie.up), pcie.up_arrivals, now_fs + pcie.params.propagation_fs)
+    if pcie.params.propagation_fs != BY_TREE:
+        fly(clock, UP_ARRIVAL + number, on_wire(pcie.up), pcie.up_arrivals, now_fs + pcie.params.propagation_fs)
     return False
 
 
@@ -128,6 +136,7 @@ def down_has_landed(clock, pcie, now_fs):
         return False
     if pcie.params.propagation_fs == 0:
         return True
-    lane = DOWN_ARRIVAL + number_of(pcie)
-    fly(clock, lane, on_wire(pcie.down), pcie.down_arrivals, now_fs + pcie.params.propagation_fs)
+    if pcie.params.propagation_fs != BY_TREE:
+        lane = DOWN_ARRIVAL + number_of(pcie)
+        fly(clock, lane, on_wire(pcie.down), pcie.down_arrivals, now_fs + pcie.params.propagation_fs)
     return False

@@ -80,7 +80,7 @@ def template_at(bridge, nic, port, sender, target, octets, n_bytes):
     first, stored = headers.n_own_templates, headers.template_header
     mask = widened(headers.header_slot, headers.header_mask, stored, first, headers.n_templates)
     headers.header_mask = mask
-    at = slot_of(headers.header_slot, mask, stored, sender, target, UPLINK, octets, n_bytes)
+    at = slot_of(headers.header_slot, mask, stored, sender, target, port.params.adapter_port, octets, n_bytes)
     if headers.header_slot[at] != 0:
         return headers.header_slot[at] - 1
     if headers.n_templates == MAX_TEMPLATES:
@@ -92,8 +92,8 @@ def template_at(bridge, nic, port, sender, target, octets, n_bytes):
         bridge.n_touched += 1
     headers.n_templates += 1
     headers.header_slot[at] = number + 1
-    store(stored[number], sender, target, UPLINK, octets, n_bytes)
-    stored[number].is_whole, stored[number].adapter_port = 1, port.params.adapter_port
+    store(stored[number], sender, target, port.params.adapter_port, octets, n_bytes)
+    stored[number].is_whole, stored[number].ingress = 1, UPLINK
     template = nic.traffic.template[number]
     template.function = template.flow = UNKNOWN
     return number

@@ -230,7 +230,7 @@ def class_of_header(nic, number):
         return 0
     if pauses.class_of_template[number] == 0:
         arrival, header = nic.headers.template_header[number], pauses.header
-        outer_kind = nic.port[arrival.adapter_port].switch.tables.port[UPLINK].outer_kind
+        outer_kind = nic.port[arrival.port].switch.tables.port[UPLINK].outer_kind
         parse_header(arrival.octets, arrival.n_bytes, outer_kind, header)
         priority = header.pcp if header.has_c_tag else header.outer_pcp
         pauses.class_of_template[number] = 1 + pauses.params.class_of_priority[priority]

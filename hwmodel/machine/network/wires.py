@@ -17,7 +17,7 @@ from hwmodel.machine.time.events import set_next
 from hwmodel.rules.ethernet import FCS_BYTES, MIN_UNPADDED_BYTES, WIRE_OVERHEAD_BYTES
 
 CONTROL_FRAME = 1 << 30  # as the template of a control frame; its `hash` and `index` are what it says
-CROSSING_CAP = 1 << 16  # frames on one wire that one end has sent and the other not yet taken
+CROSSING_CAP = 1 << 16  # one more than the frames on one wire that one end has sent and the other not yet taken
 
 # A frame on a wire, whole: what the other end must know of it, and its way so far. `template`: what it is there, a hop
 # of a bridge or a template of an adapter. `begun_fs`: when the sender began, `come_fs`: when its last byte is there.
@@ -27,7 +27,7 @@ CROSSING = record(
     ("journey", JOURNEY),
 )  # fmt: skip
 # `mask`: of the places in use (`growing_ring.widen`), of which one stays free.
-CROSSINGS = record(*ints("head", "tail"), ("mask", U32), ("ring", CROSSING, (2 * CROSSING_CAP,)))
+CROSSINGS = record(*ints("head", "tail"), ("mask", U32), ("ring", CROSSING, (CROSSING_CAP,)))
 # The stations outside, as far as they send: one after the other at their port's rate.
 OUTSIDE_PARAMS = record(*ints("fs_per_byte_num", "fs_per_byte_den", "propagation_fs"))
 OUTSIDE = record(
@@ -36,7 +36,7 @@ OUTSIDE = record(
     ("sent", CROSSINGS),
 )
 # An adapter's end of the wire to a bridge: what it has begun to send, and what comes.
-WIRE_END = record(("sent", CROSSINGS), ("come", CROSSINGS), ("outside", OUTSIDE))
+WIRE_END = record(("sent", CROSSINGS), ("come", CROSSINGS))
 
 
 @kernel

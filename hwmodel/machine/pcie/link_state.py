@@ -10,6 +10,8 @@ MAX_TLP_BYTES = 4096 + 64
 MAX_TAGS = 1024  # a power of two with room for `rules.pcie_link.MOST_TEN_BIT_TAGS`
 TLP_CAP = 1 << 16  # transactions queued in one direction and class
 
+BY_TREE = -1  # in place of a time of flight: the links of a PCIe tree bring what leaves (`tree_end`)
+
 ROUND_ROBIN, READS_FIRST, WRITES_FIRST, BY_ARRIVAL = range(4)  # who goes first, P or NP
 
 TRANSACTION = record(
@@ -53,7 +55,7 @@ PCIE_PARAMS = record(
     *ints("max_payload_bytes", "max_read_request_bytes", "completion_boundary_bytes", "whole_completions"),
     *ints("request_bytes", "completion_bytes", "whole_words", "dllp_period", "dllp_fs", "propagation_fs"),
     *ints("arbitration", "has_credits", "has_iotlb", "has_memory", "ordering", "answers_in_order"),
-    *ints("runs_on", "completion_shift", "credit_return_fs", "drain_num", "drain_den", "number", "host"),
+    *ints("runs_on", "completion_shift", "credit_return_fs", "drain_num", "drain_den", "number", "host", "by_tree"),
     ("duration_fs", I64, (MAX_TLP_BYTES,)),
 )
 TAG = record(
@@ -69,6 +71,29 @@ TAGS = record(
     ("free", I32, (MAX_TAGS,)),
     ("slot", TAG, (MAX_TAGS,)),
 )
+# Of an adapter behind PCIe switches, what its link and the links above it tell each other. `sent`: TLPs that have begun
+# on the link, for the tree; `landings`: when they have come to the switch. `slots`: what has been cut at the root port
+# and is on its way down; `first`, `second`: what of it stands at the switch for the link, P and CPL. `from_root`: the
+# root port's credits that are back, P and NP; `left`: completions that have left the switch by the link.
+RETURN = record(*ints("at_fs", "data_bytes"))
+RETURNS = record(*ints("head", "tail"), ("ring", RETURN, (LANE_CAP,)))
+LANDINGS = record(*ints("head", "tail"), ("at_fs", I64, (LANE_CAP,)))
+SENT_TLP = record(*ints("begun_fs", "ends_fs", "n_bytes", "data_bytes", "is_read", "slot"))
+TREE_END_PARAMS = record(
+    *ints("flight_fs"),  # of the link
+    ("root", CREDITS_PARAMS, (2,)),  # what the root port grants, P and NP
+)
+TREE_END = record(
+    ("params", TREE_END_PARAMS),
+    *ints("handed_fs", "sent_head", "sent_tail"),
+    ("sent", SENT_TLP, (LANE_CAP,)),
+    ("landings", LANDINGS),
+    ("from_root", RETURNS, (2,)),
+    ("left", RETURNS),
+    ("slots", ARRIVALS),
+    ("first", TLP_QUEUE),
+    ("second", TLP_QUEUE),
+)
 # A link, with the tags of what is read by it. `number`: its own, and of its lanes; `host`: the one at its far end.
 PCIE = record(
     *ints("drain_busy_until_fs"),
@@ -80,4 +105,5 @@ PCIE = record(
     ("down", LINK),
     ("up_arrivals", ARRIVALS),
     ("down_arrivals", ARRIVALS),
+    ("tree", TREE_END),
 )

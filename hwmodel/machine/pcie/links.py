@@ -34,3 +34,15 @@ def host_of(nic, pcie):
 def number_of(pcie):
     """Return the number of a link, which is added to the first of its kind to get its lane."""
     return pcie.params.number & MASK
+
+
+@inlined
+def is_in_memory(nic, ring):
+    """Say whether a ring is a guest's of the virtual switch: both its ends are in the host's memory."""
+    return nic.params.has_virtual_switch and ring < nic.virtual_switch.params.first_ring
+
+
+@inlined
+def is_of_uplink(nic, ring):
+    """Say whether a ring, Tx or Rx, is one of the virtual switch's uplink."""
+    return nic.params.has_virtual_switch and ring >= nic.virtual_switch.params.first_ring

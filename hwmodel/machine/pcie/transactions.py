@@ -7,7 +7,7 @@ import numpy as np
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.pcie.dma_engines import read_ready_fs, write_ready_fs
-from hwmodel.machine.pcie.links import link_of
+from hwmodel.machine.pcie.links import is_in_memory, link_of
 from hwmodel.machine.time.clock import KICK, NOTICE
 from hwmodel.machine.time.events import append
 from hwmodel.machine.tlp_kinds import (
@@ -106,7 +106,7 @@ def tell(nic, lane, at_fs, kind, ring_queue, n):
 @inlined
 def post_interrupt(nic, now_fs, kind, ring_queue, n):
     """Enter an interrupt that tells of `n` frames."""
-    if nic.params.has_virtual_switch:
+    if is_in_memory(nic, ring_queue):
         tell(nic, NOTICE, now_fs, kind, ring_queue, n)
         return
     link = link_of(nic, ring_queue).up
@@ -137,7 +137,7 @@ def pass_later_kinds(link, now_fs):
 @inlined
 def ring_doorbell(nic, now_fs, kind, ring_queue, n, n_bytes):
     """Enter a doorbell of `n_bytes` that tells of `n` frames or descriptors."""
-    if nic.params.has_virtual_switch:
+    if is_in_memory(nic, ring_queue):
         tell(nic, KICK, now_fs + nic.virtual_switch.params.kick_fs, kind, ring_queue, n)
         return
     doorbells = link_of(nic, ring_queue).down.first

@@ -63,7 +63,7 @@ def template_of(nic, number):
 def refresh(nic, number):
     """Decide on a header anew, unless nothing that the last decision went by has changed."""
     arrival, template = nic.headers.template_header[number], nic.traffic.template[number]
-    switch = nic.port[arrival.adapter_port].switch
+    switch = nic.port[arrival.port].switch
     changed = max(switch.others_changed, switch.vlan_changed[arrival.vlan])
     if template.stamp < changed:
         decide_template(nic, switch, number)
@@ -79,17 +79,17 @@ def direct_flows(nic, switch, number):
     A new filter is a new generation, so each header looks for its own again at its next frame.
     """
     arrival, template = nic.headers.template_header[number], nic.traffic.template[number]
-    if arrival.port == ON_THE_WIRE:
+    if arrival.ingress == ON_THE_WIRE:
         return
-    is_new = template.stamp != NEVER_DECIDED and arrival.has_filter == 0 and arrival.port != UPLINK
+    is_new = template.stamp != NEVER_DECIDED and arrival.has_filter == 0 and arrival.ingress != UPLINK
     if is_new:
         arrival.has_filter = 1
-    parse(switch.tables, arrival.port, arrival.octets, MIN_UNPADDED_BYTES, switch.header)
+    parse(switch.tables, arrival.ingress, arrival.octets, MIN_UNPADDED_BYTES, switch.header)
     read_template_flow(switch, arrival)
     if is_new and switch.steering.flow.protocol == TCP:
         turned(switch.steering.flow)
         n_queues = nic.function[template.function].params.n_queues
-        signature = signature_of(switch.steering.flow, arrival.port)
+        signature = signature_of(switch.steering.flow, arrival.ingress)
         if add_signature(switch.steering, signature, template.queue_hash % n_queues):
             nic.headers.generation += 1
         read_template_flow(switch, arrival)
@@ -138,11 +138,11 @@ def decide_template(nic, switch, number):
     """Decide on a header at a switch: enter what becomes of it, and of its copies."""
     arrival, template = nic.headers.template_header[number], nic.traffic.template[number]
     decision = switch.decision
-    if arrival.port == ON_THE_WIRE:
+    if arrival.ingress == ON_THE_WIRE:
         passes_from_outside(nic, number)
         return
     n_bytes = MIN_UNPADDED_BYTES if arrival.is_whole else arrival.n_bytes  # OVERSIZE is tested frame by frame
-    parse(switch.tables, arrival.port, arrival.octets, n_bytes, switch.header)
+    parse(switch.tables, arrival.ingress, arrival.octets, n_bytes, switch.header)
     decide(switch.tables, switch.header, decision)
     if switch.steering.is_on:
         if switch.steering.is_prepared == 0 and switch.steering.director == SIGNATURE:
@@ -155,8 +155,8 @@ def decide_template(nic, switch, number):
         limit(switch.tables, switch.header, switch.refused)
         n_refused = switch.refused.n_mirrored
     vid = switch.header.vid
-    is_by_pool = switch.tables.has_pool_filters and arrival.port == UPLINK
-    arrival.vlan = (vid if vid != 0 or is_by_pool else switch.tables.port[arrival.port].port_vlan) % VIDS
+    is_by_pool = switch.tables.has_pool_filters and arrival.ingress == UPLINK
+    arrival.vlan = (vid if vid != 0 or is_by_pool else switch.tables.port[arrival.ingress].port_vlan) % VIDS
     template.flow = flow_offered(nic, switch, arrival, decision)
     if template.stamp == NEVER_DECIDED or not finds_copies(nic, switch, number, n_refused):
         keep_variant(nic, number)
@@ -185,7 +185,7 @@ def passes_from_outside(nic, number):
 @kernel
 def is_onward(switch, arrival):
     """Tell whether a header comes from a bridge, so that its sender's flow has counted it."""
-    return switch.has_peer and arrival.port == UPLINK
+    return switch.has_peer and arrival.ingress == UPLINK
 
 
 @kernel
@@ -371,7 +371,7 @@ def make_copy_kind(nic, switch, number, of_set, port):
     kind = nic.traffic.copy_kind[new_copy_kind(nic, number, switch.made, n_bytes)]
     kind.port, kind.function = port, switch.function[port]
     kind.delta_bytes = n_bytes - arrival.n_bytes
-    kind.queue_hash = arrival.port
+    kind.queue_hash = arrival.ingress
     kind.is_mirrored = 1 if of_set != FORWARDED else 0
     if of_set == FORWARDED and not (port == UPLINK and switch.has_peer):
         kind.flow = flow_of(nic.ledger, arrival.sender, switch.station[port])

@@ -6,7 +6,6 @@ from hwmodel.compiled.records import I64, ints, record
 
 LANE_CAP = 1 << 12
 ADAPTER_PORTS = 4  # Ethernet ports that an adapter has room for
-BRIDGED_PORTS = 1  # of them those, the first, at whose other end a bridge may stand
 ADAPTER_LINKS = 1  # PCIe links, with a host at each; a power of two
 HEAP_CAP = 1 << 16
 

@@ -264,7 +264,8 @@ def feed_guest(nic, now_fs, function_number):
     ledger = nic.ledger
     function = nic.function[function_number]
     params = nic.params
-    wire_is_dead = nic.port[function.params.adapter_port].mac.params.is_down
+    # Of a wire behind a virtual switch guests know nothing.
+    wire_is_dead = nic.port[function.params.adapter_port].mac.params.is_down and params.has_virtual_switch == 0
     n_posts = 0
     n_reserved = 0
     last_queue = -1
@@ -377,7 +378,7 @@ def line_arrives(nic, now_fs, number):
     source = traffic.source[number]
     mac = nic.port[source.params.adapter_port].mac
     if mac.params.has_peer:
-        outside_arrives(nic, now_fs, number, nic.wire[source.params.adapter_port].outside)
+        outside_arrives(nic, now_fs, number, nic.outside)
         return
     if nic.params.has_flow_control:
         partner_arrives(nic, now_fs, number)

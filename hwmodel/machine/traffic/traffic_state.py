@@ -9,7 +9,7 @@ from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.time.commands import COMMAND_CAP
 
 MAX_SOURCES = 1 << 15
-MAX_CHOICES = 1 << 18  # rows of all alias tables together
+MAX_CHOICES = 1 << 19  # rows of all alias tables together
 TAPE_CAP = 6 << 20  # recorded frames; a record of numpy's, as a server is, spans 2 GiB at most
 
 # Where a source's frames come from; a silent one has none until a command gives it some.

@@ -6,21 +6,28 @@ receivers. What guests and switch tell each other crosses no link: a kick, or an
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
+from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.adapter.fetch import told
 from hwmodel.machine.adapter.interrupts import tx_returned, unmasked
 from hwmodel.machine.adapter.receive import interrupted
-from hwmodel.machine.adapter.switching import switch_frame
+from hwmodel.machine.adapter.switching import count_read, drop_frame, switch_frame
+from hwmodel.machine.adapter.uplink import uplink_ring_of
 from hwmodel.machine.adapter.writeback import tx_written_back
-from hwmodel.machine.counts.batches import mark_batch
+from hwmodel.machine.counts.batches import begin_rx_batches, mark_batch
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.journey_state import CACHED, REQUESTED
-from hwmodel.machine.counts.journeys import journey_of_post
-from hwmodel.machine.guest.cores import add_work, next_piece, turn_over
-from hwmodel.machine.guest.guest_state import SWITCH_TASK
-from hwmodel.machine.pcie.transactions import KIND_SHIFT, N_MASK, QUEUE_MASK, QUEUE_SHIFT
+from hwmodel.machine.counts.journeys import UNMEASURED, journey_of_post
+from hwmodel.machine.guest.cores import add_work, next_piece, piece_done, turn_over
+from hwmodel.machine.guest.guest_state import MAX_QUEUES, NO_RING, SLOW_TASK, SWITCH_TASK
+from hwmodel.machine.pcie.links import is_of_uplink
+from hwmodel.machine.pcie.transactions import KIND_SHIFT, N_MASK, QUEUE_MASK, QUEUE_SHIFT, ring_doorbell
+from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.tlp_kinds import RX_DOORBELL, TX_DOORBELL
+from hwmodel.machine.virtual_switch.aside import miss_place, put_aside, take_aside
 from hwmodel.rules.ethernet import FCS_BYTES
+
+QUEUE_FULL = DropReason.QUEUE_FULL.value
 
 
 @kernel
@@ -59,9 +66,9 @@ def notified(nic, now_fs, word):
     interrupted(nic, now_fs, word >> KIND_SHIFT, (word >> QUEUE_SHIFT) & QUEUE_MASK, word & N_MASK, now_fs)
 
 
-@kernel
-def pass_on(nic, now_fs, ring, started_fs):
-    """Pass on the next frame of a guest's ring, on which the core began at `started_fs`."""
+@inlined
+def next_frame(nic, now_fs, ring, started_fs):
+    """Take the next frame out of a guest's ring, on which the core began at `started_fs`."""
     queue = nic.tx_queue[ring]
     post = nic.guests.post[queue.first + (queue.picked & queue.mask)]
     frame = nic.virtual_switch.frame
@@ -69,30 +76,137 @@ def pass_on(nic, now_fs, ring, started_fs):
     journey = nic.ledger.journeys.slot[frame.journey]
     journey.picked_fs, journey.payload_in_fs = started_fs, started_fs
     frame.template, frame.n_bytes, frame.hash, frame.index = post.template, post.n_bytes, post.hash, post.index
-    frame.queue = ring
+    frame.queue, frame.is_wire = ring, 0
     queue.n_picked += 1
     queue.picked += 1
     queue.cached -= 1
     nic.ledger.function[queue.params.function].read_bytes += frame.n_bytes + FCS_BYTES
-    change(nic.counts.tx_buffer, now_fs, frame.n_bytes)  # until its last copy is there, which takes no time
+    if nic.params.counts_rings:
+        count_read(nic, now_fs, ring, 1, frame.n_bytes)
+    return frame
+
+
+@out_of_line
+def pass_frame(nic, now_fs, frame):
+    """Carry out the decision on a frame: in one place, since it is long and is put where it is called."""
     switch_frame(nic, now_fs, frame)
 
 
 @kernel
-def switching_done(nic, now_fs, ring):
-    """Pass on the frames of a piece of a core's work, give their slots back, and let the core begin the next."""
-    guests = nic.guests
-    core = guests.core[core_of_ring(nic, ring)]
-    number = core.first_work
-    work = guests.work[number]
+def pass_on(nic, now_fs, ring, started_fs):
+    """Pass on the next frame of a guest's ring, on which the core began at `started_fs`."""
+    pass_frame(nic, now_fs, next_frame(nic, now_fs, ring, started_fs))
+
+
+@kernel
+def pass_in(nic, now_fs, queue, position, started_fs):
+    """Pass on a frame that has come by the uplink; the core that takes it from its ring need not look at it again."""
+    place = queue.first + (position & queue.mask)
+    slot, frame = nic.guests.finished[place], nic.virtual_switch.frame
+    if slot.marks != 0:
+        begin_rx_batches(nic.guests, queue.batch, place)
+    journey = nic.ledger.journeys.slot[slot.journey]
+    known_fs = queue.batch.visible_fs
+    journey.told_fs, journey.requested_fs, journey.cached_fs = known_fs, known_fs, known_fs
+    journey.chosen_fs, journey.picked_fs, journey.payload_in_fs = started_fs, started_fs, started_fs
+    frame.journey, frame.template, frame.index = slot.journey, journey.template, journey.index
+    frame.n_bytes, frame.hash, frame.queue, frame.is_wire = slot.n_bytes, slot.group, NO_RING, 1
+    slot.journey = UNMEASURED
+    pass_frame(nic, now_fs, frame)
+
+
+@kernel
+def tell_adapter(nic, now_fs, core, ring):
+    """Ring the adapter's doorbell for what has been posted to it of a guest's ring."""
+    number = uplink_ring_of(nic, ring)
+    queue = nic.tx_queue[number]
+    n_told = queue.posted - queue.rung
+    if n_told == 0:
+        return
+    queue.rung = queue.posted
+    driver = nic.guests.driver[queue.params.function]
+    n_bytes = driver.lone_doorbell_bytes if n_told == 1 else nic.params.doorbell_bytes
+    ring_doorbell(nic, now_fs, TX_DOORBELL, number, n_told, n_bytes)
+    core.free_fs = max(now_fs, core.free_fs) + driver.doorbell_time_fs
+    core.counts.busy_fs[SWITCH_TASK] += driver.doorbell_time_fs
+    core.counts.doorbell_fs += driver.doorbell_time_fs
+
+
+@out_of_line
+def pass_on_known(nic, now_fs, ring, core):
+    """Pass on the frames of a piece whose connections are known; the others wait for the slow path, or drop."""
+    switch, cache = nic.virtual_switch, nic.virtual_switch.flow_cache
+    piece = cache.piece[ring % switch.params.n_cores]
+    n_missed = 0
+    for at in range(core.n):
+        missed = piece.missed[n_missed]
+        if n_missed == piece.n_missed or missed.at != at:
+            pass_on(nic, now_fs, ring, core.started_fs)
+            continue
+        n_missed += 1
+        frame = next_frame(nic, now_fs, ring, core.started_fs)
+        if put_aside(switch, ring, frame, missed.flow):
+            add_work(nic, now_fs, cache.params.miss_core[miss_place(switch, ring)], SLOW_TASK, ring, 1)
+        else:
+            drop_frame(nic, now_fs, frame, template_of(nic, frame.template), QUEUE_FULL, 0)
+            nic.moves_due = 1
+
+
+@kernel
+def piece_over(nic, now_fs, core, is_over):
+    """Let a core of the switch begin its next piece, of the next ring if a turn is over."""
+    core.is_running = 0
+    if is_over:
+        number = core.first_work
+        turn_over(nic.guests, core, number, nic.guests.work[number].n > 0)
+    next_piece(nic, now_fs, core, is_over)
+
+
+@out_of_line
+def decided_aside(nic, now_fs, ring):
+    """Pass on a frame that has been aside, of which the slow path knows now what to do with it."""
+    switch = nic.virtual_switch
+    core = nic.guests.core[switch.flow_cache.params.miss_core[miss_place(switch, ring)]]
+    core.turn_left -= 1
+    is_over = nic.guests.work[core.first_work].n == 0 or core.turn_left == 0
+    pass_frame(nic, now_fs, take_aside(switch, ring))
+    piece_over(nic, now_fs, core, is_over)
+
+
+@kernel
+def passing_in_done(nic, now_fs, ring):
+    """Pass on the frames of a piece that have come by the uplink, and go on as behind any that are received."""
+    queue = nic.rx_queue[ring]
+    core = nic.guests.core[queue.params.core]
+    for position in range(queue.taken, queue.taken + core.n):
+        pass_in(nic, now_fs, queue, position, core.started_fs)
+    piece_done(nic, now_fs, ring)
+
+
+@kernel
+def switching_done(nic, now_fs, number):
+    """Pass on the frames of a piece of a core's work, give their slots back, and let the core begin the next.
+
+    `number`: of the ring, or behind all of them that of one whose frame the slow path has decided on.
+    """
+    if number >= MAX_QUEUES:
+        decided_aside(nic, now_fs, number - MAX_QUEUES)
+        return
+    if is_of_uplink(nic, number):
+        passing_in_done(nic, now_fs, number)
+        return
+    ring = number
+    core = nic.guests.core[core_of_ring(nic, ring)]
     core.turn_left -= core.n
-    is_over = work.n == 0 or core.turn_left == 0
-    for _ in range(core.n):
-        pass_on(nic, now_fs, ring, core.started_fs)
+    is_over = nic.guests.work[core.first_work].n == 0 or core.turn_left == 0
+    if nic.virtual_switch.flow_cache.params.n_miss_cores > 0:
+        pass_on_known(nic, now_fs, ring, core)
+    else:
+        for _ in range(core.n):
+            pass_on(nic, now_fs, ring, core.started_fs)
     nic.tx_queue[ring].held.written += core.n
     tx_written_back(nic, now_fs, ring, core.n)
     tx_returned(nic, now_fs, ring, core.n)
-    core.is_running = 0
-    if is_over:
-        turn_over(guests, core, number, work.n > 0)
-    next_piece(nic, now_fs, core, is_over)
+    if nic.virtual_switch.params.n_rings > 0:
+        tell_adapter(nic, now_fs, core, ring)
+    piece_over(nic, now_fs, core, is_over)

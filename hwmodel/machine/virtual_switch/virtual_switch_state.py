@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.records import I64, ints, record
+from hwmodel.compiled.records import I32, I64, ints, record
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.frames import FRAME
+from hwmodel.machine.guest.guest_state import MAX_QUEUES
+from hwmodel.machine.switch.flow_cache_state import FLOW_CACHE, MAX_MISS_CORES
 
 # Ring r, of all guests' Tx rings, is served by `core` r modulo `n_cores`. `batch`: frames of a ring that a core passes
-# at most before it looks at the next. `kick_fs`: until the switch knows what a guest's driver tells it.
+# at most before it looks at the next. `guest_time_fs`: of each VM that a frame comes from or goes to. `kick_fs`: until
+# the switch knows what a guest's driver tells it. `memory_byte_fs`: for how long each byte of a frame keeps the host's
+# memory busy, 0 where that is no limit. The uplink has `n_rings` of the adapter's, Tx and Rx, from `first_ring` on,
+# behind those of all guests; `first_ring` is above all where it has none.
 VIRTUAL_SWITCH_PARAMS = record(
-    *ints("batch_time_fs", "frame_time_fs", "byte_time_fs", "kick_fs", "batch", "n_cores"),
+    *ints("batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "memory_byte_fs", "kick_fs", "batch"),
+    *ints("n_cores", "first_ring", "n_rings"),
     ("core", I64, (MAX_FUNCTIONS,)),
 )  # fmt: skip
-VIRTUAL_SWITCH = record(("params", VIRTUAL_SWITCH_PARAMS), ("frame", FRAME))  # that is being passed
+VIRTUAL_SWITCH_COUNTS = record(*ints("memory_busy_fs"))
+# What a piece of a core's work is: copies, at least one for each frame, ends at VMs, and the bytes of all copies.
+SWITCH_PIECE = record(*ints("n_copies", "n_ends", "n_bytes"))
+# Frames that wait for the slow path. `following`: the number of a place, plus 1, of the next of its ring, or that is
+# free; 0: none. So are `free`, `first` and `last`. `n_waiting`: by core of the slow path.
+MAX_WAITING = 1024  # for one of these
+ASIDE_CAP = MAX_MISS_CORES * MAX_WAITING
+ASIDE_FRAME = record(("frame", FRAME), ("flow", I32), ("following", I32))
+ASIDE_OF_RING = record(("first", I32), ("last", I32))
+ASIDE = record(
+    *ints("n_used", "free"),
+    ("n_waiting", I64, (MAX_MISS_CORES,)),
+    ("of_ring", ASIDE_OF_RING, (MAX_QUEUES,)),
+    ("place", ASIDE_FRAME, (ASIDE_CAP,)),
+)
+# `frame`: that is being passed. `is_blocked`: the first copy of all that wait for guests finds no descriptor, since
+# `head_waits_fs`. `memory_free_fs`: when the host's memory has made all copies so far.
+VIRTUAL_SWITCH = record(
+    ("params", VIRTUAL_SWITCH_PARAMS),
+    ("counts", VIRTUAL_SWITCH_COUNTS),
+    *ints("is_blocked", "head_waits_fs", "memory_free_fs"),
+    ("task", SWITCH_PIECE),
+    ("frame", FRAME),
+    ("flow_cache", FLOW_CACHE),
+    ("aside", ASIDE),
+)

@@ -80,8 +80,8 @@ class Servers:
                 frame = port.bus["passing"][port.n_granted & (PASSING_CAP - 1)]
                 self._serve(port.on_bus, self._names.at(int(frame["journey"])), now_fs, int(port.bus["free_fs"]), frame)
                 port.n_granted += 1
-        for crossing in self.arrivals.look(now_fs, self._names):
-            (port,) = self._ports  # at a bridge there is one
+        for number, crossing in self.arrivals.look(now_fs, self._names):
+            port = self._ports[number]
             start_fs = now_fs - port.wire_fs(int(crossing["n_bytes"]))
             self._serve(port.come, self._names.of_journey(crossing["journey"]), start_fs, now_fs, crossing)
         self._look_at_lines()

@@ -347,25 +347,26 @@ class Arrivals:
     """Keep the arrivals of a stretch of time at one adapter, by the frames' ids; of one that came twice the last."""
 
     def __init__(self, nic: Any) -> None:
-        self._come, self._line = nic["wire"][0]["come"], nic["port"][0]["mac"]["line"]
+        ends = zip(nic["wire"], nic["port"], strict=True)  # of ports that the adapter has not too, where nothing comes
+        self._wires = [(wire["come"], port["mac"]["line"]) for wire, port in ends]
         self._crossed = nic["ledger"]["journeys"]["crossed"]
-        self._n_come = int(self._come["head"])
+        self._n_come = [int(come["head"]) for come, _ in self._wires]
         self._undecided: dict[int, str] = {}  # by their journeys' places
         self._found: dict[str, Arrival] = {}
 
-    def look(self, now_fs: int, names: FrameNames) -> Iterator[Any]:
-        """Give the frame that has come in this instant, and note what has been decided."""
-        while self._n_come < self._come["head"]:
-            crossing = self._come["ring"][self._n_come & int(self._come["mask"])]
-            if int(crossing["template"]) == CONTROL_FRAME:  # it ends at the port
-                self._n_come += 1
-                continue
-            # Behind a frame from the bridge the line stands still; its first place has what was taken in last.
-            place = int(self._line["ring"][int(self._line["head"]) & (LINE_CAP - 1)]["journey"])
-            name = names.of_journey(crossing["journey"])
-            self._undecided[place], self._found[name] = name, Arrival(now_fs)
-            self._n_come += 1
-            yield crossing
+    def look(self, now_fs: int, names: FrameNames) -> Iterator[tuple[int, Any]]:
+        """Give the frames that have come in this instant, each with its port, and note what has been decided."""
+        for number, (come, line) in enumerate(self._wires):
+            while self._n_come[number] < come["head"]:
+                crossing = come["ring"][self._n_come[number] & int(come["mask"])]
+                self._n_come[number] += 1
+                if int(crossing["template"]) == CONTROL_FRAME:  # it ends at the port
+                    continue
+                # Behind a frame from the bridge the line stands still; its first place has what was taken in last.
+                place = int(line["ring"][int(line["head"]) & (LINE_CAP - 1)]["journey"])
+                name = names.of_journey(crossing["journey"])
+                self._undecided[place], self._found[name] = name, Arrival(now_fs)
+                yield number, crossing
         for place, name in list(self._undecided.items()):
             arrival, crossed = self._found[name], self._crossed[place]
             if crossed["came_fs"] != arrival.came_fs:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hwmodel.machine.guest.guest_state import POST_TASK
+from hwmodel.machine.guest.guest_state import POST_TASK, SWITCH_TASK
 from hwmodel.machine.tlp_kinds import OF_KIND, READS, UP
 from hwmodel.simulation.trace.frame_parts import FrameNames, real
 from hwmodel.simulation.trace.link_tlps import StartedTlp, read_frames
@@ -121,6 +121,8 @@ class Translations:
 class Cores:
     """Show what each of the host's cores does: interrupts, each frame, writes to registers, messages to the PF.
 
+    Of a virtual switch that is each batch of frames that it passes.
+
     `messages`: the names of the latter, by when the core of which function takes them up.
     """
 
@@ -168,6 +170,12 @@ class Cores:
         is_post = core["kind"] == POST_TASK
         ring = int(core["queue"])
         function = self._names.owner(ring)
+        if core["kind"] == SWITCH_TASK:
+            first, n = int(self._nic["tx_queue"][ring]["picked"]), int(core["n"])
+            passed = [self._names.posted(ring, position) for position in range(first, first + n)]
+            name, ends_fs = f"pass {passed[0]}" if n == 1 else f"pass {n} frames", int(core["ends_fs"])
+            self._add(number, from_fs, name, int(core["started_fs"]), ends_fs, {"function": function}, real(passed))
+            return
         driver = self._nic["guests"]["driver"][
             int(self._nic["tx_queue" if is_post else "rx_queue"][ring]["params"]["function"])
         ]

@@ -81,7 +81,7 @@ class Recording:
         self._parts = FrameParts(views, self.timeline, self._start_fs, over=group_of_all(stage.ports))
         self._bridge: BridgePorts | None = None
         if stage.bridge is not None:
-            outside = stage.servers[0].nic["wire"][0]["outside"]
+            outside = stage.servers[0].nic["outside"]
             self._bridge = BridgePorts(stage.bridge, stage.ports, outside, all_names[0], self.timeline)
             self._of_bridge = Commands(stage.bridge.commands, Section(self.timeline, f"{group_of_all(stage.ports)}: "))
         self._n_done = np.full(len(stage.nics), -1)

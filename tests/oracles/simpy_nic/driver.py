@@ -135,11 +135,18 @@ class Posting(Task):
         posts, self._posted = self._posted, []
         for told in (frame for post in posts for frame in post.frames):
             told.doorbell_fs = told.ends_fs["driver_batch"] = self._env.now
-        is_inline = self._parameters.doorbell == "inline" and sum(post.n_descriptors for post in posts) == 1
-        received = partial(self._sender.doorbell, self._ring, posts, is_inline=is_inline)
-        n_bytes = CACHE_LINE_BYTES if is_inline else self._parameters.doorbell_bytes
-        send_register_write(self._down, self._parameters, received, port=self.port, n_bytes=n_bytes)
+        ring_tx_doorbell(self._down, self._parameters, self._sender, self._ring, posts)
         return True
+
+
+def ring_tx_doorbell(
+    down: Direction, parameters: NicParameters, sender: Sender, ring: TxRing, posts: list[Post]
+) -> None:
+    """Tell of what is posted; a single descriptor goes with it where doorbells do so."""
+    is_inline = parameters.doorbell == "inline" and sum(post.n_descriptors for post in posts) == 1
+    received = partial(sender.doorbell, ring, posts, is_inline=is_inline)
+    n_bytes = CACHE_LINE_BYTES if is_inline else parameters.doorbell_bytes
+    send_register_write(down, parameters, received, port=ring.port, n_bytes=n_bytes)
 
 
 class Taking(Task):
@@ -186,12 +193,15 @@ class Taking(Task):
     def see(self, copies: list[Copy]) -> None:
         """Deliver frames that are visible now."""
         for copy in copies:
-            copy.ends_fs["interrupt"] = self._env.now
-            self._meter.copy_delivered(copy)
+            self._seen(copy)
             del self._ring.taken[copy]
             self._visible.append(copy)
         if copies:
             self._core.join(self)
+
+    def _seen(self, copy: Copy) -> None:
+        copy.ends_fs["interrupt"] = self._env.now
+        self._meter.copy_delivered(copy)
 
     @property
     def has_work(self) -> bool:
@@ -224,9 +234,8 @@ class Taking(Task):
 
     def piece_done(self, is_turn_over: bool) -> bool:
         """Post a whole batch of descriptors again; poll no more if a turn has left nothing."""
-        for copy in self._of_piece:
-            self._meter.journey_over(copy, copy.ends_fs["guest_queue"])
-            self._descriptors_taken += copy.n_descriptors
+        self._use(self._of_piece)
+        self._descriptors_taken += sum(copy.n_descriptors for copy in self._of_piece)
         self._of_piece.clear()
         refills = self._descriptors_taken >= self._refill_batch
         if self._descriptors_taken and not refills and not self.never_refills:
@@ -238,6 +247,11 @@ class Taking(Task):
         if unmasks:
             self._poll_no_more()
         return refills or unmasks
+
+    def _use(self, copies: list[Copy]) -> None:
+        """Do with the frames of a piece what they have been taken for."""
+        for copy in copies:
+            self._meter.journey_over(copy, copy.ends_fs["guest_queue"])
 
     @property
     def _refill_batch(self) -> float:
@@ -544,7 +558,8 @@ class Driver:
             is_loops = self.loop is not None and all(source is not self.loop[0] for _, source in self._waiting)
             if is_loops:  # a source whose frames wait is not yet where it has become a loop
                 drawn = self.loop[0].keep()
-                if self.cannot_leave(self._first_of(drawn).raw) or not self._postings[0].has_slots(drawn.header):
+                posting = self._postings[drawn.rss_hash % len(self._postings)]
+                if self.cannot_leave(self._first_of(drawn).raw) or not posting.has_slots(drawn.header):
                     break
                 post = self.loop[1](self.loop[0].take())
             elif self._waiting and self.cannot_leave(self._waiting[0][0].frames[0].raw):

@@ -155,6 +155,8 @@ class Lane:
         self._env = env
         self.queue: deque[Transaction] = deque()
         self.credit = credit
+        self.far_credit = credit
+        """That of the far end, where the TLP comes to over PCIe switches; else the same."""
 
     def ready(self) -> bool:
         """Tell whether the head may go."""
@@ -185,6 +187,10 @@ class Direction:
         """At this end."""
         self.lives = Lives()
         """Both directions' and the adapter's, where functions go."""
+        self.beyond: Callable[[Lane, Transaction, Tlp, bool, int], None] | None = None
+        """Of the direction up to a PCIe switch: told of each TLP as it begins, and how long it takes with its DLLPs."""
+        self.woken: Callable[[], None] | None = None
+        """Of the direction down from one: what sends in its place, told of what is new in its queues."""
         self._posted, self._other = Lane(env, posted), Lane(env, other)
         posted.returned = other.returned = self._wake
         self._posted_went_last = False
@@ -256,7 +262,9 @@ class Direction:
         return self._busy_fs - max(0, self._busy_until_fs - self._env.now)
 
     def _wake(self) -> None:
-        if self._is_idle:
+        if self.woken is not None:
+            self.woken()
+        elif self._is_idle:
             self._is_idle = False
             later(self._env, 0, BEHIND_THE_EVENT, self._begin)
 
@@ -266,7 +274,7 @@ class Direction:
 
     def _serve(self) -> None:
         """Send what is next, or be idle."""
-        lane = self._choose()
+        lane = self._choose() if self.woken is None else None
         if lane is None:
             self._is_idle = True
             return
@@ -281,6 +289,8 @@ class Direction:
         duration_fs = self._begin_transmission(transaction, tlp.data_bytes)
         if is_last:
             transaction.tell(transaction.chosen)
+        if self.beyond is not None:
+            self.beyond(lane, transaction, tlp, is_last, duration_fs)
         later(self._env, duration_fs, self.left_at, self._has_left, lane, transaction, tlp, is_last)
 
     def _has_left(self, lane: Lane, transaction: Transaction, tlp: Tlp, is_last: bool) -> None:
@@ -318,17 +328,22 @@ class Direction:
         self._received_tlps += 1
         if self._dllp_period_tlps and self._received_tlps % self._dllp_period_tlps == 0:
             self.opposite._dllp_pairs_due += 1
+        if self.beyond is None:
+            self.is_taken(lane, transaction, tlp, is_last)
+
+    def is_taken(self, lane: Lane, transaction: Transaction, tlp: Tlp, is_last: bool) -> None:
+        """Let the host, or the adapter, take a TLP that has come to it."""
         if is_last:
             transaction.tell(transaction.arrived)
         if self.iommu is None or self.memory is None or lane is not self._posted:
             # Credits are for the data; what fills double words is none of them.
-            lane.credit.tlp_received(tlp.taken_bytes)
+            lane.far_credit.tlp_received(tlp.taken_bytes)
             if is_last and lane is self._posted:
                 transaction.tell(transaction.received)
             elif is_last:
                 transaction.received()  # a read that has left is answered, whosever it was
             return
-        passes = partial(self._posted.credit.tlp_received, tlp.taken_bytes)
+        passes = partial(self._posted.far_credit.tlp_received, tlp.taken_bytes)
         lands = partial(transaction.tell, transaction.received) if is_last else nothing
         if transaction.memory is None:
             self.memory.interrupt(transaction.port, passes, lands)

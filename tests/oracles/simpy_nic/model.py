@@ -28,10 +28,11 @@ from .results import Meter, Outcome
 from .sending import Sender
 from .sources import Drawn, Traffic
 from .switching import Switch
-from .tables import AtEthernetPort, Tables
+from .tables import Tables, tables_by_port
 from .timing import LAST_PORT, AtHost, AtLink, Delay, FifoServer, Phase, fs_of_bytes, later, place
 from .translation import Iommu
-from .virtual_switch import VirtualSwitch
+from .uplink import AtAdapter, Uplink, as_uplink, to_other_side
+from .virtual_switch import PF, VirtualSwitch
 
 NewMeter = Callable[[simpy.Environment, Stop, tuple[Direction, Direction]], Meter]
 
@@ -50,60 +51,67 @@ class Model:
     ) -> None:
         """Build everything, in `env` if it shares one; nothing has begun."""
         self.env = env = simpy.Environment() if env is None else env
-        self._current = current = Current(parameters)
-        self._link = up, down = _link(env, current)
+        self._current = current = self._at_adapter = Current(parameters)
+        self._has_uplink = parameters.virtual_switch is not None and parameters.virtual_switch.n_uplink_rings > 0
+        seen = as_uplink(parameters) if self._has_uplink else parameters
+        if self._has_uplink:
+            self._at_adapter = Current(seen)
+        self.link = up, down = _link(env, current)
         self._lives = up.lives = down.lives = Lives()
         self.meter = new_meter(env, stop, (up, down))
         self.iommu = Iommu(env, parameters)
-        chances = Chances(parameters)
+        chances = Chances(seen)
         memory = HostMemory(env, parameters, chances)
         up.iommu, up.memory = self.iommu, memory
         if parameters.dma_read and parameters.dma_write:
             up.engines = Engines(env, parameters.dma_read, parameters.dma_write, parameters.dma_path)
         self.meter.iotlb = lambda: self.iommu.hits_and_misses
         self.arbiter = ReadArbiter(env, current, up, Host(env, down, current, self.iommu, memory))
-        self.receiver = Receiver(env, current, self.meter, up, self.arbiter)
-        self.switch = Switch(env, current, self.meter, self.receiver)
+        at_adapter, meter = self._at_adapter, AtAdapter(self.meter) if self._has_uplink else self.meter
+        self.receiver = Receiver(env, at_adapter, meter, up, self.arbiter)
+        self.switch = Switch(env, at_adapter, meter, self.receiver)
         self.sender = self.switch.sender = Sender(
-            env, current, up, self.arbiter, self.switch.frames_in, self.receiver.cache
+            env, at_adapter, up, self.arbiter, self.switch.frames_in, self.receiver.cache
         )
         self._tables: list[Tables] = []
         if parameters.switch is not None:
-            self._tables = [Tables(env, switch, parameters.ports_off) for switch in _switches(parameters)]
+            self._tables = [Tables(env, switch, parameters.ports_off) for switch in _switches_of(parameters)]
             self.switch.decide = lambda frame: self._tables[self.switch.port_of(frame)].decide(frame)
-        starts_fs = parameters.core_starts_fs or [0] * parameters.cores
-        cores = [Core(env, start_fs) for start_fs in starts_fs]
-        passes, link, sender, receiver = self._passed_by(cores)
-        self.drivers = {
-            port: Driver(
-                env,
-                parameters.of_port(port),
-                chances,
-                self.meter,
-                link,
-                [
-                    cores[parameters.queue_cores.get((port, queue), guest % len(cores))]
-                    for queue in range(parameters.queues_per_vf)
-                ],
-                sender,
-                receiver,
-                port,
-            )
-            for guest, port in enumerate(parameters.ports)
-        }
-        for port, driver in self.drivers.items():
-            driver.cannot_leave = partial(self._cannot_leave, port)
-            if passes is not None:
-                driver.use_slots_by(passes.slots_freed)
+        self._uplink: Uplink | None = None
+        self.drivers = self._drivers_of(parameters, chances)
         self._indices = count()
         self._mirrored_to = mirrored_to
         self._bytes_of = bytes_of
 
-    def _passed_by(self, cores: list[Core]) -> tuple[VirtualSwitch | None, Any, Any, Any]:
+    def _drivers_of(self, parameters: NicParameters, chances: Chances) -> dict[int, Driver]:
+        """Build the guests, and with them the host's virtual switch if there is one."""
+        starts_fs = parameters.core_starts_fs or [0] * parameters.cores
+        cores = [Core(self.env, start_fs) for start_fs in starts_fs]
+        passes, link, sender, receiver = self._passed_by(cores, chances)
+        drivers = {}
+        for guest, port in enumerate(parameters.ports):
+            own = [
+                cores[parameters.queue_cores.get((port, queue), guest % len(cores))]
+                for queue in range(parameters.queues_per_vf)
+            ]
+            of_port = parameters.of_port(port)
+            driver = Driver(self.env, of_port, chances, self.meter, link, own, sender, receiver, port)
+            if passes is not None:
+                driver.use_slots_by(passes.slots_freed)
+            else:
+                driver.cannot_leave = partial(self._cannot_leave, port)
+            drivers[port] = driver
+        return drivers
+
+    def _passed_by(self, cores: list[Core], chances: Chances) -> tuple[VirtualSwitch | None, Any, Any, Any]:
         """Return what drivers have to do with: the host's virtual switch, if there is one; link, sender, receiver."""
         if self._current.virtual_switch is None:
-            return None, self._link, self.sender, self.receiver
+            return None, self.link, self.sender, self.receiver
         passes = VirtualSwitch(self.env, self._current, self.meter, cores, self.switch.decide)
+        if self._has_uplink:
+            at_adapter, parts = self._at_adapter, (self.link, self.sender, self.receiver, passes)
+            passes.uplink = self._uplink = Uplink(self.env, at_adapter, chances, self.meter, cores, *parts)
+            self.switch.decide = partial(to_other_side, at_adapter.first_port)
         return passes, (passes.notices, passes.kicks), passes.sender, passes.receiver
 
     def _cannot_leave(self, port: int, raw: bytes | None) -> bool:
@@ -117,9 +125,13 @@ class Model:
         wires_change = self._current.dead_ports != parameters.dead_ports
         refilled = self._current.never_refill ^ parameters.never_refill
         self._current.replace(parameters)
+        if self._uplink is not None:
+            self._at_adapter.replace(as_uplink(parameters))
         self.arbiter.look(place(Phase.COMMANDED, LAST_PORT))  # behind all that the instant's commands lead to
         for port in sorted(refilled):
             self.drivers[port].refills_from_now(port not in parameters.never_refill)
+        if PF in refilled and self._uplink is not None:
+            self._uplink.refills_from_now(PF not in parameters.never_refill)
         for port in sorted(after - before):
             self._goes(port)
         for port, core_fs, *_ in parameters.driver_work:  # before sources of functions that come are looked at
@@ -127,7 +139,7 @@ class Model:
         for port in sorted(before - after):
             self.drivers[port].comes()
         if self._tables:
-            for tables, switch in zip(self._tables, _switches(parameters), strict=True):
+            for tables, switch in zip(self._tables, _switches_of(parameters), strict=True):
                 tables.change(switch, after)
         self.sender.limits_changed()
         self.switch.planes_changed()
@@ -146,7 +158,7 @@ class Model:
         self.sender.forget(port)
         self.receiver.forget(port)
         self.arbiter.forget(life)
-        for direction in self._link:
+        for direction in self.link:
             direction.forget(life)
         self.switch.forget(port)
         later(self.env, 0, place(Phase.COMMANDED), self._go_on)
@@ -188,7 +200,8 @@ class Model:
 
     def made_frame(self, source: int, drawn: Drawn) -> Frame:
         """Make a frame of what is drawn of it."""
-        return self._new_frame(next(self._indices), source, drawn.destinations, drawn.frame_bytes, raw=drawn.raw)
+        index = next(self._indices)
+        return self._new_frame(index, source, drawn.destinations, drawn.frame_bytes, drawn.rss_hash, drawn.raw)
 
     def made_post(self, source: int, drawn: Drawn) -> Post:
         """Make what a driver posts of what is drawn of it: a frame, or a send."""
@@ -227,15 +240,9 @@ class Model:
         return self.sender.buffered_bytes, self.receiver.buffered_bytes, self.arbiter.free_tags
 
 
-def _switches(parameters: NicParameters) -> list[Any]:
+def _switches_of(parameters: NicParameters) -> Sequence[Any]:
     """Return the tables of the switch at each Ethernet port."""
-    if parameters.ethernet_ports == 1:
-        return [parameters.switch]
-    at = {port: parameters.at_ethernet_port.get(port, 0) for port in parameters.ports}
-    return [
-        AtEthernetPort(parameters.switch, [port for port, own in at.items() if own == number])
-        for number in range(parameters.ethernet_ports)
-    ]
+    return parameters.switches or tables_by_port(parameters, parameters.switch)
 
 
 def _link(env: simpy.Environment, parameters: NicParameters) -> tuple[Direction, Direction]:

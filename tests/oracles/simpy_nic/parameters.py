@@ -114,6 +114,8 @@ class NicParameters:
     write_latency_fs: int = 0
 
     # The adapter.
+    first_port: int = 1
+    """Of the functions: the PF's."""
     vfs: int = 8
     queues_per_vf: int = 1
     vectors_per_function: int | None = None
@@ -221,6 +223,8 @@ class NicParameters:
 
     switch: Any = None
     """Its tables, shaped like the configuration's block; None: a frame names its destinations."""
+    switches: Sequence[Any] = ()
+    """The same at each Ethernet port; none: what of `switch` is of the functions there."""
     off: frozenset[int] = frozenset()
     """The functions that are off: the PF is 0, VF K is K + 1."""
     driver_work: Sequence[tuple[int, int, int, int]] = ()
@@ -272,8 +276,8 @@ class NicParameters:
 
     @cached_property
     def ports(self) -> range:
-        """Port numbers of the functions: the PF is 1, VF K is K + 2; the wire is 0."""
-        return range(1, self.vfs + 2)
+        """Port numbers of the functions: the PF is 1, VF K is K + 2; the wire is 0 (`uplink` has another first one)."""
+        return range(self.first_port, self.first_port + self.vfs + 1)
 
     @cached_property
     def polls(self) -> bool:

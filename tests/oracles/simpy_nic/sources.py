@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -48,7 +48,7 @@ class SourceParameters:
     """A source: its port, how its stream of random words begins, whom it sends to, how long its frames are.
 
     `targets` have numbers of `headers`, which are destinations and first bytes; all other bytes are 0. `loads`: from
-    when on which holds, the first from 0.
+    when on which holds, the first from 0. `hashes`: what chooses a ring, by the header's number, if it is not 0.
     """
 
     port: int
@@ -57,6 +57,7 @@ class SourceParameters:
     lengths: Sequence[Choice]
     headers: Mapping[int, tuple[tuple[int, ...], bytes]]
     loads: Sequence[tuple[int, SourceLoad]]
+    hashes: Mapping[int, int] = field(default_factory=dict)
 
 
 class Drawn(NamedTuple):
@@ -65,6 +66,7 @@ class Drawn(NamedTuple):
     destinations: tuple[int, ...]
     header: bytes
     frame_bytes: int
+    rss_hash: int = 0
 
     @property
     def raw(self) -> bytes:
@@ -184,8 +186,10 @@ class Source:
         return math.floor(-math.log(self._unit()) * mean_fs + 0.5)
 
     def _draw(self) -> Drawn:
-        destinations, header = self._parameters.headers[self._choice(self._parameters.targets)]
-        return Drawn(destinations, header, self._choice(self._parameters.lengths))
+        number = self._choice(self._parameters.targets)
+        destinations, header = self._parameters.headers[number]
+        rss_hash = self._parameters.hashes.get(number, 0)
+        return Drawn(destinations, header, self._choice(self._parameters.lengths), rss_hash)
 
     def _choice(self, rows: Sequence[Choice]) -> int:
         if len(rows) == 1:

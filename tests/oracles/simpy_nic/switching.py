@@ -115,6 +115,10 @@ class Switch:
         if stops is not None:
             stops.comes(control, after_fs)
 
+    def is_dead(self, number: int) -> bool:
+        """Tell whether the wire of an Ethernet port is dead."""
+        return number in self._parameters.dead_ports
+
     def flow_figures(self, span_fs: tuple[int, int]) -> FlowFigures | None:
         """Return what flow control did from one time to another."""
         pairs = zip(self._macs, self._lines, strict=True)

@@ -68,9 +68,30 @@ class AtEthernetPort:
             for each in switch.addresses
             if names.intersection(each.ports)
         ]
+        self.vif_lists = {
+            number: [one for one in ports if one in names]
+            for number, ports in switch.vif_lists.items()
+            if names.intersection(ports)
+        }
+        self.ecid_lists = [
+            SimpleNamespace(group=each.group, ecid=each.ecid, ports=[one for one in each.ports if one in names])
+            for each in switch.ecid_lists
+            if names.intersection(each.ports)
+        ]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._switch, name)
+
+
+def tables_by_port(parameters: Any, switch: Any) -> list[Any]:
+    """Return an adapter's tables as they are at each of its Ethernet ports."""
+    if parameters.ethernet_ports == 1:
+        return [switch]
+    at = {port: parameters.at_ethernet_port.get(port, 0) for port in parameters.ports}
+    return [
+        AtEthernetPort(switch, [port for port, own in at.items() if own == number])
+        for number in range(parameters.ethernet_ports)
+    ]
 
 
 class Tables:

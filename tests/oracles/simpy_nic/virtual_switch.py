@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import simpy
 
 from .core import Core, Task
-from .frames import Copy, Decision, Frame
+from .flow_cache import CacheRules, FlowCache, SlowTask
+from .frames import WIRE, Copy, Decision, Frame
 from .parameters import NicParameters
 from .posts import Post
 from .receiving import RxRing
@@ -19,7 +20,10 @@ from .results import Meter
 from .scheduling import TxRing
 from .timing import BEHIND_THE_EVENT, AtHost, Phase, later, place
 
-FCS_BYTES = 4
+if TYPE_CHECKING:
+    from .uplink import Uplink
+
+PF = 1
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,43 @@ class Rules:
     byte_time_fs: int
     kick_fs: int
     cores: tuple[int, ...]
+    reach: str = "internal"
+    uplink_queues: int | None = None
+    """None: one for each of `cores`."""
+    guest_time_fs: int = 0
+    memory_byte_fs: int = 0
+    """For how long each byte of a copy keeps the host's memory busy."""
+    flow_cache: CacheRules | None = None
 
     @classmethod
     def of(cls, said: Any) -> Rules:
         """Take them from what has them by the same names."""
-        return cls(**{field.name: getattr(said, field.name) for field in fields(cls)})
+        same = {field.name: getattr(said, field.name) for field in fields(cls)}
+        cache = said.flow_cache and CacheRules.of(said.flow_cache)
+        return cls(**{**same, "flow_cache": cache})
+
+    @property
+    def n_uplink_rings(self) -> int:
+        """Return how many rings of each kind the uplink has."""
+        if self.reach == "internal":
+            return 0
+        return self.uplink_queues or len(self.cores)
+
+    def place_of(self, ring: int) -> int:
+        """Return the place among `cores` of the one that serves a ring, by its number."""
+        return ring % len(self.cores)
+
+    def passing_fs(self, frame: Frame, decision: Decision) -> int:
+        """Return what the copies of a frame take."""
+        n_ends = (frame.source != WIRE) + sum(port != WIRE for port, _ in (*decision.copies, *decision.mirrored))
+        n_copies = len(decision.copies) + len(decision.mirrored)
+        at_guests_fs = n_ends * self.guest_time_fs
+        return max(1, n_copies) * self.frame_time_fs + at_guests_fs + n_copies * frame.data_bytes * self.byte_time_fs
+
+    def memory_fs(self, piece: Iterable[tuple[Frame, Decision]]) -> int:
+        """Return for how long the host's memory is busy with the copies of a piece."""
+        n_bytes = sum(one.data_bytes * (len(to.copies) + len(to.mirrored)) for one, to in piece)
+        return n_bytes * self.memory_byte_fs
 
 
 class NoLink:
@@ -56,13 +92,17 @@ class PassingTask(Task):
 
     phase = Phase.SWITCHING
 
-    def __init__(self, env: simpy.Environment, rules: Rules, core: Core, ring: TxRing, switch: VirtualSwitch) -> None:
-        """Begin with nothing told."""
-        super().__init__((ring.port, ring.queue), rules.batch, 0)
-        self._env, self._rules, self._core, self._ring, self._switch = env, rules, core, ring, switch
+    def __init__(
+        self, env: simpy.Environment, parameters: NicParameters, core: Core, at_place: int, ring: TxRing,
+        switch: VirtualSwitch,
+    ) -> None:  # fmt: skip
+        """Begin with nothing told; `at_place`: of the core among those of the switch."""
+        self._rules = parameters.virtual_switch
+        super().__init__((ring.port, ring.queue), self._rules.batch, parameters.of_port(PF).doorbell_time_fs)
+        self._env, self._core, self._at_place, self._ring, self._switch = env, core, at_place, ring, switch
         self._told: deque[Post] = deque()
-        self._piece: deque[tuple[Frame, Decision]] = deque()
-        self._passed: list[tuple[Frame, Decision]] = []
+        self._piece: deque[tuple[Frame, Decision, int, bool]] = deque()
+        self._passed: list[tuple[Frame, bool]] = []
         self._started_fs = 0
 
     def tell(self, posts: list[Post]) -> None:
@@ -81,29 +121,34 @@ class PassingTask(Task):
         self._started_fs = max(self._env.now, self._core.free_fs)
         for _ in range(n):
             (frame,) = self._told.popleft().frames
-            self._piece.append((frame, self._switch.decide(frame)))
-        return n, self._rules.batch_time_fs
+            self._piece.append((frame, self._switch.decide(frame), *self._switch.look_up(frame)))
+        pieces = [(frame, decision) for frame, decision, _, _ in self._piece]
+        work_fs = self._rules.batch_time_fs + sum(self.frame_fs(at) for at in range(n))
+        return n, self._rules.batch_time_fs + self._switch.wait_for_memory(pieces, self._started_fs, work_fs)
 
     def frame_fs(self, behind: int = 0) -> int:
-        """Return what the copies of a frame take."""
-        frame, decision = self._piece[behind]
-        n_copies = len(decision.copies) + len(decision.mirrored)
-        return max(1, n_copies) * self._rules.frame_time_fs + n_copies * frame.data_bytes * self._rules.byte_time_fs
+        """Return what it takes to find out what to do with a frame, and what its copies take."""
+        frame, decision, looking_fs, _ = self._piece[behind]
+        return looking_fs + self._rules.passing_fs(frame, decision)
 
     def frame_done(self) -> None:
         """Have a frame ready, until the piece is over."""
-        self._passed.append(self._piece.popleft())
+        frame, _, _, is_missed = self._piece.popleft()
+        self._passed.append((frame, is_missed))
 
     def piece_done(self, is_turn_over: bool) -> bool:
-        """Pass all frames of the piece on, and give their descriptors back."""
+        """Pass all frames of the piece on, give their descriptors back, and tell the adapter of what is for it."""
         passed, self._passed = self._passed, []
-        for frame, _ in passed:
+        for frame, is_missed in passed:
             frame.ends_fs["scheduler"] = self._started_fs
-            self._switch.pass_on(frame)
+            if is_missed:
+                self._switch.put_aside(self._ring.name, frame)
+            else:
+                self._switch.pass_on(frame, self._at_place)
             self._ring.not_picked.popleft()
         self._ring.descriptors_landed(len(passed))
         self._ring.descriptors_entered(len(passed))
-        return False
+        return self._switch.tell_adapter(self._at_place)
 
 
 class Rings:
@@ -115,7 +160,7 @@ class Rings:
 
 
 class VirtualSwitch:
-    """Passes frames from the rings of VMs to those of VMs."""
+    """Passes frames from the rings of VMs to those of VMs, and to its uplink and from there if it has one."""
 
     def __init__(
         self,
@@ -130,13 +175,23 @@ class VirtualSwitch:
         assert rules is not None
         self._env, self._parameters, self._meter = env, parameters, meter
         self.decide = decide
+        self._rules, self._memory_free_fs = rules, 0
         self.kicks = NoLink(env, rules.kick_fs, place(Phase.HOST, AtHost.KICKS))
         self.notices = NoLink(env, 0, place(Phase.HOST, AtHost.NOTICES))
         tx_rings = [TxRing(port, queue) for port in parameters.ports for queue in range(parameters.queues_per_vf)]
-        self._tasks = {
-            ring.name: PassingTask(env, rules, cores[rules.cores[number % len(rules.cores)]], ring, self)
-            for number, ring in enumerate(tx_rings)
-        }
+        self._tasks: dict[tuple[str, int, int], PassingTask] = {}
+        for number, ring in enumerate(tx_rings):
+            at_place = rules.place_of(number)
+            core = cores[rules.cores[at_place]]
+            self._tasks[ring.name] = PassingTask(env, parameters, core, at_place, ring, self)
+        self.uplink: Uplink | None = None
+        self.flow_cache = FlowCache(rules.flow_cache) if rules.flow_cache else None
+        self._slow: dict[tuple[int, int], tuple[int, SlowTask]] = {}
+        for number, ring in enumerate(tx_rings if rules.flow_cache and rules.flow_cache.miss_cores else ()):
+            at = number % len(rules.flow_cache.miss_cores)
+            core = cores[rules.flow_cache.miss_cores[at]]
+            self._slow[ring.name] = at, SlowTask((ring.port, ring.queue), rules.batch, rules.flow_cache, core)
+        self._n_aside: Counter[int] = Counter()
         self._rx_rings = {}
         for ring in tx_rings:
             taken_before = parameters.taken_before.get((ring.port, ring.queue), 0)
@@ -155,8 +210,36 @@ class VirtualSwitch:
         ring.cached += descriptors
         later(self._env, 0, BEHIND_THE_EVENT, self._lay_down)
 
-    def pass_on(self, frame: Frame) -> None:
-        """Make a frame's copies, which go on in the order in which they are made."""
+    def wait_for_memory(self, piece: Collection[tuple[Frame, Decision]], started_fs: int, work_fs: int) -> int:
+        """Let the host's memory make the copies of a piece; return for how long the core waits for it at the end."""
+        if not self._rules.memory_byte_fs:
+            return 0
+        self._memory_free_fs = max(self._memory_free_fs, started_fs) + self._rules.memory_fs(piece)
+        return max(0, self._memory_free_fs - started_fs - work_fs)
+
+    def look_up(self, frame: Frame) -> tuple[int, bool]:
+        """Return what it takes to find out what to do with a frame, and whether it waits for the slow path."""
+        return (0, False) if self.flow_cache is None else self.flow_cache.look_up(frame)
+
+    def put_aside(self, ring: Any, frame: Frame) -> None:
+        """Let a frame wait for the slow path, unless too many do."""
+        assert self.flow_cache is not None
+        at, task = self._slow[ring]
+        if self._n_aside[at] == self.flow_cache.rules.miss_queue:
+            self.flow_cache.counts["lost"] += 1
+            self._meter.copies_made(frame, [], "QUEUE_FULL")
+            return
+        self._n_aside[at] += 1
+        task.tell(partial(self._known, at, frame))
+
+    def _known(self, at: int, frame: Frame) -> None:
+        assert self.flow_cache is not None
+        self._n_aside[at] -= 1
+        self.flow_cache.learn(frame)
+        self.pass_on(frame, 0)
+
+    def pass_on(self, frame: Frame, at_place: int) -> None:
+        """Make a frame's copies, which go on in the order in which they are made; the core has a place among those."""
         frame.ends_fs["switch"] = self._env.now
         decision = self.decide(frame)
         copies = [Copy(frame, port, raw=raw) for port, raw in decision.copies]
@@ -164,9 +247,17 @@ class VirtualSwitch:
         self._meter.copies_made(frame, copies, decision.reason)
         self._meter.mirrored_made(len(mirrored))
         for copy in (*copies, *mirrored):
+            if copy.destination == WIRE:
+                assert self.uplink is not None
+                self.uplink.post(copy, at_place)
+                continue
             copy.ends_fs["rx_room"] = self._env.now
             self._waiting.append(copy)
         later(self._env, 0, BEHIND_THE_EVENT, self._lay_down)
+
+    def tell_adapter(self, at_place: int) -> bool:
+        """Tell the adapter of what a piece has posted; tell whether there was something."""
+        return self.uplink is not None and self.uplink.tell(at_place)
 
     def _lay_down(self) -> None:
         """Lay the copies that wait into their rings, in order; one that finds no buffer is dropped, or waits."""

@@ -14,6 +14,7 @@ from .parameters import (
     SystemArrival,
     SystemLoad,
 )
+from .pcie_tree import PcieSwitchParameters, PcieTreeParameters, SlotParameters
 from .results import SYSTEM_PARTS, BridgeOutcome, Delivery, Journey, PortCounts, SystemOutcome
 
 __all__ = [
@@ -25,9 +26,12 @@ __all__ = [
     "Delivery",
     "ExtenderParameters",
     "Journey",
+    "PcieSwitchParameters",
+    "PcieTreeParameters",
     "PortCounts",
     "Server",
     "Setup",
+    "SlotParameters",
     "SystemArrival",
     "SystemLoad",
     "SystemOutcome",

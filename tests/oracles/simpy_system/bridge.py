@@ -126,6 +126,8 @@ class Port:
         self._area = self._held_since_fs = 0
         self.arrives: Callable[[Passing], None]
         """Called as a copy has come to the other end of the wire; to be set before the run, or `begins`."""
+        self.arrives_at = place(Phase.SWITCH, AtSwitch.LINE_BRINGS)
+        """When in an instant that is."""
         self.begins: Callable[[Passing], None] | None = None
         """Called in its place as a copy begins, where the other end is a port like this."""
         sent_at = place(Phase.BRIDGE_SENDS, number)
@@ -218,7 +220,7 @@ class Port:
             self.begins(copy)
             return
         arrives_after_fs = duration_fs + self.propagation_fs
-        later(self._env, arrives_after_fs, place(Phase.SWITCH, AtSwitch.LINE_BRINGS), self.arrives, copy)
+        later(self._env, arrives_after_fs, self.arrives_at, self.arrives, copy)
 
     def _is_busy_for(self, duration_fs: int) -> None:
         self._busy_fs += duration_fs

@@ -17,8 +17,8 @@ class ExtenderPort(NamedTuple):
     name: str
     rate_bps: int
     propagation_fs: int
-    servers: frozenset[str]
-    """Those below it; none below the lower end of an uplink."""
+    wires: frozenset[str]
+    """Those of servers below it; none below the lower end of an uplink."""
 
 
 class ExtenderRelay:
@@ -38,12 +38,12 @@ class ExtenderRelay:
         """Say where a frame that came in at a port goes, as it is."""
         if number != self._uplink:
             return Relayed([(self._uplink, raw)], keys=[None])
-        servers = set(self._named(raw))
-        to = [each for each, port in sorted(self.ports.items()) if port.servers & servers]
+        wires = set(self._named(raw))
+        to = [each for each, port in sorted(self.ports.items()) if port.wires & wires]
         return Relayed([(each, raw) for each in to], keys=[None] * len(to))
 
     def _named(self, raw: bytes) -> Sequence[str]:
-        """Return the servers for which a frame that comes down is."""
+        """Return the wires of servers for which a frame that comes down is."""
         value = parse(raw, self._root.outer_type).outer
         assert value is not None
         if self._root.mode == "vn_tag":
@@ -51,6 +51,6 @@ class ExtenderRelay:
         else:
             is_list, key = value >> 28 & 3, (value & 0xFF) << 12 | value >> 16 & 0xFFF
         if not is_list:
-            return [self._root.server_of[key]]
+            return [self._root.wire_to[key]]
         (members,) = [each.members for each in self._root.lists.values() if each.number == key]
-        return [member.server for member in members]
+        return [member.wire for member in members]

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from .parameters import BRIDGE, OUTSIDE, BridgeParameters, BridgePort, Server
+from .parameters import BRIDGE, OUTSIDE, BridgeParameters, BridgePort, Server, Wire, wires_of
 
 
 class Layout:
-    """Servers first, in their order, then outside, then both ends of each wire, then of each extender's uplink."""
+    """Ports to servers first, in their order, then outside, then both ends of each wire, then of extenders' uplinks."""
 
     def __init__(self, bridges: Sequence[BridgeParameters], servers: Sequence[Server]) -> None:
-        """Know all ports; a server that no bridge lists, and so outside, is at the first."""
+        """Know all ports; one to a server that no bridge lists, and so outside, is at the first."""
         self.bridges = {each.name: each for each in bridges}
         self.servers = servers
-        self.outside = len(servers)
+        self.to_servers = wires_of(servers)
+        self.outside = len(self.to_servers)
         self._owners = {
             name: next((each.name for each in bridges if name in each.ports), bridges[0].name)
-            for name in (*(server.port_name for server in servers), OUTSIDE)
+            for name in (*(wire.port_name for wire in self.to_servers), OUTSIDE)
         }
         self.wires: dict[int, tuple[str, str]] = {}
         """Of the port at each end of a wire between bridges: its bridge, and what it is called there."""
@@ -57,18 +58,18 @@ class Layout:
                 self.way_out[own] = number
                 self._find_ways(own)
 
-    def servers_of(self, bridge: str) -> list[tuple[int, Server]]:
-        """Return the servers at a bridge, or behind its extenders, with their ports' numbers."""
-        return [each for each in enumerate(self.servers) if self._owners[each[1].port_name] == bridge]
+    def wires_at(self, bridge: str) -> list[tuple[int, Wire]]:
+        """Return the wires of servers at a bridge, or behind its extenders, with their ports' numbers."""
+        return [each for each in enumerate(self.to_servers) if self._owners[each[1].port_name] == bridge]
 
     def has_outside(self, bridge: str) -> bool:
         """Tell whether the stations outside are at a bridge."""
         return self._owners[OUTSIDE] == bridge
 
-    def above(self, server: Server) -> list[str]:
-        """Return the extenders between a server and its bridge, the lowest first."""
-        bridge = self.bridges[self._owners[server.port_name]]
-        found = [bridge.ports.get(server.port_name, BridgePort()).behind]
+    def above(self, wire: Wire) -> list[str]:
+        """Return the extenders between a server and its bridge, by one of its wires, the lowest first."""
+        bridge = self.bridges[self._owners[wire.port_name]]
+        found = [bridge.ports.get(wire.port_name, BridgePort()).behind]
         while found[-1] != BRIDGE:
             found.append(bridge.extenders[found[-1]].behind)
         return found[:-1]

@@ -31,7 +31,9 @@ class Ledger:
         self.delivered_raw: list[bytes] = []
         self.journeys: list[Journey] = []
         self._open: dict[Frame, int] = {}
-        """Of frames with copies for functions, none of them delivered yet: how many are left."""
+        """Of frames of which no copy is delivered yet: how many are left in their adapter."""
+        self._has_several: set[Frame] = set()
+        """Copies; the one for the wire is a frame of its own when it has left."""
         self.window_opens: Callable[[], None] = lambda: None
         self.window_closes: Callable[[], None] = lambda: None
         later(env, stop.start_fs, place(Phase.MEASURE), self._open_window)
@@ -60,20 +62,31 @@ class Ledger:
         self.dropped += 1
 
     def copies_made(self, frame: Frame, copies: list[Copy]) -> None:
-        """Note an adapter's copies; beside copies for its functions, that for the wire is a frame of its own."""
-        local = sum(copy.destination != WIRE for copy in copies)
-        self.replicated += 0 < local < len(copies)
-        if local:
-            self._open[frame] = local
+        """Note an adapter's copies."""
+        if copies:
+            self._open[frame] = len(copies)
+        if len(copies) > 1:
+            self._has_several.add(frame)
+
+    def left_by_wire(self, frame: Frame) -> None:
+        """Note that a copy has left its adapter; beside others it is a frame of its own from here."""
+        if frame in self._has_several:
+            self.replicated += 1
+            self._lose_one(frame)
+        else:
+            del self._open[frame]
+
+    def _lose_one(self, frame: Frame) -> None:
+        if frame in self._open:
+            self._open[frame] -= 1
+            if not self._open[frame]:
+                del self._open[frame]
+                self.dropped += 1
 
     def copy_dropped(self, where: str, copy: Copy, reason: str) -> None:
         """Count a lost copy, and its frame if it was the last and none was delivered."""
         self.drops[where, reason] += 1
-        if copy.frame in self._open:
-            self._open[copy.frame] -= 1
-            if not self._open[copy.frame]:
-                del self._open[copy.frame]
-                self.dropped += 1
+        self._lose_one(copy.frame)
 
     def copy_delivered(self, copy: Copy, receiver: str) -> None:
         """Count a copy that a function can see."""
@@ -138,7 +151,9 @@ class ServerMeter(Meter):
     def copy_delivered(self, copy: Copy) -> None:
         """Count a copy that is visible to its guest; one sent on the wire has not arrived yet."""
         super().copy_delivered(copy)
-        if not copy.is_mirrored and copy.destination != WIRE:
+        if copy.destination == WIRE:
+            self._ledger.left_by_wire(copy.frame)
+        elif not copy.is_mirrored:
             self._ledger.copy_delivered(copy, self._station_of(copy.destination))
 
     def journey_over(self, copy: Copy, taken_fs: int) -> None:

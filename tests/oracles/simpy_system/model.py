@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import count, cycle
+from itertools import accumulate, count, cycle
 
 import simpy
 
 from ..simpy_nic import NicParameters, Outcome, Stop
 from ..simpy_nic.commands import check_changes, run_with_commands, split_at_start
+from ..simpy_nic.flow_control import ControlFrame
 from ..simpy_nic.frames import WIRE, Copy, Frame
 from ..simpy_nic.model import Model
 from ..simpy_nic.posts import Post
 from ..simpy_nic.tables import port_number, station_name
-from ..simpy_nic.timing import AtSwitch, Delay, FifoServer, Phase, place
-from ..simpy_nic.wires import wire_fs
+from ..simpy_nic.timing import AtSwitch, Delay, FifoServer, Phase, later, place
+from ..simpy_nic.wires import MIN_DATA_BYTES, wire_fs
 from .bridge import Passing
 from .commands import check_setup
 from .ledger import Ledger, ServerMeter
-from .parameters import OUTSIDE, BridgeParameters, Server, Setup, SystemArrival, SystemLoad
+from .parameters import OUTSIDE, BridgeParameters, Server, Setup, SystemArrival, SystemLoad, wires_of
+from .pcie_tree import PcieTreeParameters, plant_tree
 from .ports import ListedSwitch
 from .relay import FCS_BYTES
 from .results import SystemOutcome
@@ -28,14 +30,17 @@ from .tree import Tree
 
 
 class Attached:
-    """A server on its port of the bridge."""
+    """A server on its ports of bridges; `first`: the number of the port at the first of its wires."""
 
-    def __init__(self, system: System, number: int, server: Server) -> None:
-        """Put the server together and join its wire to the bridge."""
+    def __init__(self, system: System, first: int, server: Server) -> None:
+        """Put the server together and join its wires to bridges."""
         env = system.env
         self._system = system
         self.server = server
-        self._port = system.bridge.root_of(number)
+        self._first = first
+        self._roots = [system.bridge.root_of(first + wire.number) for wire in server.wires]
+        self.came_bytes = [0] * len(server.wires)
+        """By wire, as on the line; what a dead one brings has not come."""
         self.model = Model(
             self._nic(server),
             system.stop,
@@ -43,21 +48,37 @@ class Attached:
             new_meter=partial(
                 ServerMeter,
                 ledger=system.ledger,
-                where=server.port_name,
+                where=server.place,
                 station_of=lambda port: server.station(station_name(port)),
             ),
         )
-        self.model.switch.sending_begins = partial(system.bridge.sending_begins, number)
-        port = system.bridge.ports[number]
-        port.arrives = self._arrives
-        port.control_goes = self.model.switch.control_comes
-        self.model.switch.control_begins = lambda _number, control, duration_fs: port.control_comes(
-            control, duration_fs + port.propagation_fs
-        )
+        self.model.switch.sending_begins = self._begins
+        self._ports = [system.bridge.ports[first + wire.number] for wire in server.wires]
+        for number, port in enumerate(self._ports):
+            port.arrives = partial(self._arrives, number)
+            port.arrives_at = place(Phase.SWITCH, AtSwitch.LINE_BRINGS, number)
+            port.control_goes = partial(self._control_goes, number)
+        self.model.switch.control_begins = self._control_begins
+
+    def _begins(self, copy: Copy) -> None:
+        self._system.bridge.sending_begins(self._first + self.model.switch.port_of(copy.frame), copy)
+
+    def _control_begins(self, number: int, control: ControlFrame, duration_fs: int) -> None:
+        port = self._ports[number]
+        port.control_comes(control, duration_fs + port.propagation_fs)
+
+    def _control_goes(self, number: int, control: ControlFrame, after_fs: int) -> None:
+        """Let a control frame come by a wire, so much later than now, if that is not dead then."""
+        later(self._system.env, after_fs, self._ports[number].arrives_at, self._control_comes, number, control)
+
+    def _control_comes(self, number: int, control: ControlFrame) -> None:
+        if not self.model.switch.is_dead(number):
+            self.model.switch.control_comes(control, 0, number)
 
     def _nic(self, server: Server) -> NicParameters:
-        """Return a server's parameters, with its tables and the lists that the bridge sets up in them."""
-        return replace(server.nic, switch=ListedSwitch(server, self._port))
+        """Return a server's parameters, with its tables and the lists that bridges set up in them."""
+        switches = [ListedSwitch(wire, root) for wire, root in zip(server.wires, self._roots, strict=True)]
+        return replace(server.nic, switch=server.switch, switches=switches)
 
     def command(self, server: Server) -> None:
         """Let the server have other parameters from now on."""
@@ -76,10 +97,15 @@ class Attached:
         for raw in frames:
             yield self.new_frame(station, raw)
 
-    def _arrives(self, copy: Passing) -> None:
+    def _arrives(self, number: int, copy: Passing) -> None:
         frame = arrived(copy, self._system.env.now)
+        frame.came_by = number
         self.model.meter.frame_offered(frame)
         frame.offered_fs = copy.origin.frame.offered_fs
+        if self.model.switch.is_dead(number):
+            self.model.meter.frame_dropped(frame, "LINK_DOWN")
+            return
+        self.came_bytes[number] += max(frame.data_bytes, MIN_DATA_BYTES) + FCS_BYTES
         self.model.switch.frame_in(frame)
 
 
@@ -89,7 +115,7 @@ class Outside:
     def __init__(self, system: System) -> None:
         """Join the port behind those to servers."""
         self._system = system
-        port = system.bridge.ports[len(system.attached)]
+        port = system.bridge.ports[system.bridge.outside]
         port.arrives = self._arrives
         self._number = 0
         self._endless: Iterator[bytes] | None = None
@@ -146,7 +172,13 @@ def arrived(copy: Passing, now_fs: int) -> Frame:
 class System:
     """Everything in one environment."""
 
-    def __init__(self, servers: Sequence[Server], bridges: Sequence[BridgeParameters], stop: Stop) -> None:
+    def __init__(
+        self,
+        servers: Sequence[Server],
+        bridges: Sequence[BridgeParameters],
+        stop: Stop,
+        trees: Sequence[PcieTreeParameters] = (),
+    ) -> None:
         """Build everything; nothing has begun."""
         self.env = simpy.Environment()
         self.stop = stop
@@ -154,8 +186,11 @@ class System:
         self.ledger = Ledger(self.env, stop)
         self.bridge = Tree(self.env, bridges, servers, self.ledger)
         self._check_rates(servers)
-        self.attached = [Attached(self, number, server) for number, server in enumerate(servers)]
+        firsts = accumulate((len(server.wires) for server in servers), initial=0)
+        self.attached = [Attached(self, first, server) for first, server in zip(firsts, servers, strict=False)]
         self.outside = Outside(self)
+        links = {each.server.name: (each.server.nic, each.model.link) for each in self.attached}
+        self.pcie_switches = [plant_tree(self.env, tree, links) for tree in trees]
         self._of_station = {
             each.server.station(station_name(port)): (each, station_name(port))
             for each in self.attached
@@ -163,8 +198,8 @@ class System:
         }
 
     def _check_rates(self, servers: Sequence[Server]) -> None:
-        for server, port in zip(servers, self.bridge.ports.values(), strict=False):
-            assert server.nic.port_rate_bps == port.rate_bps, "both ends of a wire have one rate"
+        for wire, port in zip(wires_of(servers), self.bridge.ports.values(), strict=False):
+            assert wire.server.nic.port_rate_bps == port.rate_bps, "both ends of a wire have one rate"
 
     def command(self, setup: Setup) -> None:
         """Let servers and bridges have other parameters from now on."""
@@ -224,8 +259,16 @@ class System:
             deliveries=ledger.deliveries,
             delivered_raw=ledger.delivered_raw,
             journeys=ledger.journeys,
-            servers={each.server.port_name: self._server_outcome(each) for each in self.attached},
+            servers={each.server.place: self._server_outcome(each) for each in self.attached},
+            came_bytes={
+                wire.port_name: each.came_bytes[wire.number] for each in self.attached for wire in each.server.wires
+            },
             bridges=self.bridge.outcomes(),
+            pcie_switch_bytes={
+                name: (one.way_up.bytes_sent, one.way_down.bytes_sent)
+                for switches in self.pcie_switches
+                for name, one in switches.items()
+            },
         )
 
     def _server_outcome(self, attached: Attached) -> Outcome:
@@ -238,6 +281,7 @@ def simulate_system(
     load: SystemLoad,
     stop: Stop | None = None,
     changes: Sequence[tuple[int, Setup]] = (),
+    trees: Sequence[PcieTreeParameters] = (),
 ) -> SystemOutcome:
     """Run servers on a bridge, or on several that wires join, and return what was measured.
 
@@ -251,7 +295,7 @@ def simulate_system(
     first = Setup(servers, [bridges] if isinstance(bridges, BridgeParameters) else bridges)
     check_changes(first, changes, check_setup)
     first, commands = split_at_start(first, changes)
-    system = System(*first, stop)
+    system = System(*first, stop, trees)
     system.start(load)
     finished = system.ledger.finished
     run_with_commands(system.env, [(at_fs, partial(system.command, to)) for at_fs, to in commands], finished)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..service_level_oracle import Level
 from ..simpy_nic import FlowControl, NicParameters
+from ..simpy_nic.tables import tables_by_port
 
 OUTSIDE = "outside"
 BRIDGE = "bridge"
@@ -56,7 +57,7 @@ class BridgeParameters:
     name: str = BRIDGE
     kind: str = "learning"
     ports: Mapping[str, BridgePort] = field(default_factory=dict)
-    """By the server's name, `adapter` without one, `outside`, and of wires to other bridges by a name of their own."""
+    """By the names of servers' wires, `outside`, and of wires to other bridges by a name of their own."""
     latency_fs: int = 0
     forwarding: str = "store_and_forward"
     buffer_bytes: int = 1 << 20
@@ -76,20 +77,50 @@ class BridgeParameters:
 
 @dataclass(frozen=True)
 class Server:
-    """A host with its adapter; `switch` is shaped like the configuration's block."""
+    """A host with its adapter; `switch` is shaped like the configuration's block, for all its Ethernet ports."""
 
     name: str
     nic: NicParameters
     switch: Any
 
     @property
-    def port_name(self) -> str:
-        """Return the name of its port at the bridge."""
+    def place(self) -> str:
+        """Return what it is called where frames drop."""
         return self.name or ADAPTER
+
+    @property
+    def wires(self) -> tuple[Wire, ...]:
+        """Return its Ethernet ports with their wires, in their order."""
+        return tuple(Wire(self, number) for number in range(self.nic.ethernet_ports))
 
     def station(self, name: str) -> str:
         """Return the name that one of its stations has in the whole system."""
         return f"{self.name}.{name}" if self.name else name
+
+
+@dataclass(frozen=True)
+class Wire:
+    """An Ethernet port of an adapter, by its number, with the wire to its bridge."""
+
+    server: Server
+    number: int
+
+    @property
+    def port_name(self) -> str:
+        """Return the name of the bridge's port at its other end."""
+        if self.server.nic.ethernet_ports == 1:
+            return self.server.place
+        return self.server.station(f"p{self.number}")
+
+    @property
+    def switch(self) -> Any:
+        """Return the tables of this port's switch."""
+        return tables_by_port(self.server.nic, self.server.switch)[self.number]
+
+
+def wires_of(servers: Sequence[Server]) -> list[Wire]:
+    """Return the wires of all servers in their order."""
+    return [wire for server in servers for wire in server.wires]
 
 
 class Setup(NamedTuple):

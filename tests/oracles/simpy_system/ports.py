@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ..forwarding_oracle import ForwardingOracle
-from .parameters import BridgePort, Server
+from .parameters import BridgePort, Wire
 from .tags import OUTER_TYPE, S_TAG, DroppedError, Header, e_tag_down, tci_tag, vn_tag_down
 
 DEFAULT_S_VID = 1
@@ -32,8 +32,8 @@ class LogicalPort:
     """The one station whose virtual interface it is."""
     wire_vlan: int | None = None
     """The VLAN on the wire that it translates."""
-    server: str = field(default="", compare=False)
-    """The name of that station's server's port."""
+    wire: str = field(default="", compare=False)
+    """The name of the port at that station's wire."""
 
     def carries(self, vlan: int) -> bool:
         """Tell whether frames of a VLAN may pass."""
@@ -66,35 +66,35 @@ class AttachedPort:
         number: int,
         parameters: BridgePort,
         name: str,
-        servers: Sequence[Server] = (),
+        wires: Sequence[Wire] = (),
         propagation_fs: int = 0,
     ) -> None:
-        """Begin without lists; `servers`: those at it, or below it where it leads to an extender."""
+        """Begin without lists; `wires`: those of servers at it, or below it where it leads to an extender."""
         self.number = number
         self.name = name
         self.lists: dict[tuple[LogicalPort, ...], GroupList] = {}
-        self.configure(parameters, servers, propagation_fs)
+        self.configure(parameters, wires, propagation_fs)
 
-    def configure(self, parameters: BridgePort, servers: Sequence[Server], propagation_fs: int) -> None:
+    def configure(self, parameters: BridgePort, wires: Sequence[Wire], propagation_fs: int) -> None:
         """Work out the logical ports; lists that are set up stay."""
         self.rate_bps = parameters.rate_bps
         own_fs = parameters.propagation_fs
         self.propagation_fs = propagation_fs if own_fs is None else own_fs
-        self.mode = servers[0].switch.mode if servers else None
+        self.mode = wires[0].switch.mode if wires else None
         self.outer_type = OUTER_TYPE.get(self.mode)
         self.translate = parameters.translate
         self._native_vlan = parameters.native_vlan
         self.logical = {
-            each.key: each for one in servers or [None] for each in _logical_ports(self.number, parameters, one)
+            each.key: each for one in wires or [None] for each in _logical_ports(self.number, parameters, one)
         }
-        self.server_of = {key: one.port_name for one in servers for key in self._keys_of(one)}
+        self.wire_to = {key: one.port_name for one in wires for key in self._keys_of(one)}
         """By VIF or E-CID, of stations that are not enabled too."""
-        self._configured = {number for one in servers for number in _configured_lists(one)}
+        self._configured = {number for one in wires for number in _configured_lists(one)}
 
-    def _keys_of(self, server: Server) -> list[int]:
+    def _keys_of(self, wire: Wire) -> list[int]:
         if not self.has_interfaces:
             return []
-        return [each.vif if self.mode == "vn_tag" else each.ecid for each in server.switch.ports]
+        return [each.vif if self.mode == "vn_tag" else each.ecid for each in wire.switch.ports]
 
     @property
     def has_interfaces(self) -> bool:
@@ -164,12 +164,12 @@ class AttachedPort:
 
 
 class ListedSwitch:
-    """An adapter's configuration with the lists that the bridge has set up in it by now."""
+    """The configuration of an adapter's port with the lists that the bridge has set up there by now."""
 
-    def __init__(self, server: Server, port: AttachedPort) -> None:
+    def __init__(self, wire: Wire, port: AttachedPort) -> None:
         """Look at a configuration; `port` is the bridge's, which may lead to other servers too."""
-        self._switch = server.switch
-        self._server = server.port_name
+        self._switch = wire.switch
+        self._wire = wire.port_name
         self._port = port
 
     def __getattr__(self, name: str) -> Any:
@@ -189,28 +189,28 @@ class ListedSwitch:
 
     def _set_up(self) -> Iterator[tuple[int, list[str]]]:
         for each in self._port.lists.values():
-            own = [member.station for member in each.members if member.server == self._server]
+            own = [member.station for member in each.members if member.wire == self._wire]
             if own:
                 yield each.number, [station.name for station in own]
 
 
-def _logical_ports(number: int, parameters: BridgePort, server: Server | None) -> Iterator[LogicalPort]:
+def _logical_ports(number: int, parameters: BridgePort, wire: Wire | None) -> Iterator[LogicalPort]:
     """Yield the logical ports in the order in which copies go: stations as configured, channels by S-VID."""
     vlans = parameters.vlans
     if parameters.translate:
         vlans = (frozenset(range(1, 4095)) if vlans is None else vlans) - set(parameters.translate)
     own = parameters.native_vlan, vlans, frozenset({parameters.native_vlan} - {None})
-    if server is None:
+    if wire is None:
         yield LogicalPort(number, None, False, *own)
         return
-    switch = server.switch
+    switch = wire.switch
     if switch.mode in FIRST_LIST:
         for each in switch.ports:
             if each.enabled:
                 key = each.vif if switch.mode == "vn_tag" else each.ecid
                 yield LogicalPort(
                     number, key, False, each.port_vlan, frozenset(each.vlans), frozenset(each.untagged), each,
-                    server=server.port_name,
+                    wire=wire.port_name,
                 )  # fmt: skip
         return
     relies = {None: switch.mode == "vepa"}
@@ -225,8 +225,6 @@ def _logical_ports(number: int, parameters: BridgePort, server: Server | None) -
         yield LogicalPort(number, wire_vlan, has_hairpin, parameters.native_vlan, inside, untagged, wire_vlan=wire_vlan)
 
 
-def _configured_lists(server: Server | None) -> set[int]:
-    """Return the numbers of the lists that an adapter's configuration has, whatever their GRP."""
-    if server is None:
-        return set()
-    return {*server.switch.vif_lists, *(each.ecid for each in server.switch.ecid_lists)}
+def _configured_lists(wire: Wire) -> set[int]:
+    """Return the numbers of the lists that the configuration has at a wire, whatever their GRP."""
+    return {*wire.switch.vif_lists, *(each.ecid for each in wire.switch.ecid_lists)}

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..bucket_oracle import PolicersOracle
 from ..service_level_oracle import Level
 from .layout import Layout
-from .parameters import BRIDGE, OUTSIDE, BridgeParameters, BridgePort, Server
+from .parameters import BRIDGE, OUTSIDE, BridgeParameters, BridgePort, Wire
 from .ports import DEFAULT_S_VID, AttachedPort, GroupList, LogicalPort
 from .table import LearningTable
 from .tags import C_TAG, DroppedError, Header, parse, tci_tag
@@ -72,13 +72,13 @@ class Relay:
             for key, level in levels.items()
         }
 
-    def introduce(self, server: Server, number: int, *, announces: bool = True) -> None:
-        """Tell bridges that are told where a server's stations are, and let those that `announce` hear them.
+    def introduce(self, wire: Wire, number: int, *, announces: bool = True) -> None:
+        """Tell bridges that are told where the stations at a wire are, and let those that `announce` hear them.
 
         `number`: of this bridge's own port that leads there. `announces`: the stations do so, which they do once.
         """
         port = self.ports[number]
-        for station in server.switch.ports:
+        for station in wire.switch.ports:
             for vlan in (station.port_vlan, *(each for each in station.vlans if each != station.port_vlan)):
                 key = (station.s_channel or DEFAULT_S_VID) if port.mode == "multichannel" else None
                 if port.has_interfaces:
@@ -195,20 +195,20 @@ class Relay:
         return port.number, header.raw[:12] + outer + c_tag + header.rest
 
 
-def _ports_of(parameters: BridgeParameters, layout: Layout) -> Iterator[tuple[int, BridgePort, str, Sequence[Server]]]:
-    """Yield the bridge's own ports: number, parameters, name, and the servers there or below."""
-    servers = layout.servers_of(parameters.name)
-    for number, server in servers:
-        port = parameters.ports.get(server.port_name, BridgePort())
+def _ports_of(parameters: BridgeParameters, layout: Layout) -> Iterator[tuple[int, BridgePort, str, Sequence[Wire]]]:
+    """Yield the bridge's own ports: number, parameters, name, and the wires of servers there or below."""
+    wires = layout.wires_at(parameters.name)
+    for number, wire in wires:
+        port = parameters.ports.get(wire.port_name, BridgePort())
         if port.behind == BRIDGE:
-            yield number, port, server.port_name, [server]
+            yield number, port, wire.port_name, [wire]
     plain = {layout.outside: OUTSIDE} if layout.has_outside(parameters.name) else {}
     plain |= {number: name for number, (bridge, name) in layout.wires.items() if bridge == parameters.name}
     for number, name in plain.items():
         yield number, parameters.ports.get(name, BridgePort()), name, []
     for name, extender in parameters.extenders.items():
         if extender.behind == BRIDGE:
-            below = [server for _, server in servers if name in layout.above(server)]
+            below = [wire for _, wire in wires if name in layout.above(wire)]
             yield layout.uppers[name], BridgePort(extender.rate_bps), name, below
 
 

@@ -92,14 +92,18 @@ class SystemOutcome:
     dropped_frames: int
     in_flight_frames: int
     drops: Mapping[tuple[str, str], int]
-    """Of copies, and frames that had none, by (place, reason): a server's port name, or `bridge.a`, a bridge's port."""
+    """Of copies, and frames that had none, by (place, reason): a server's name, or `bridge.a`, a bridge's port."""
     deliveries: list[Delivery]
     delivered_raw: list[bytes]
     """Of each delivery the bytes without FCS."""
     journeys: list[Journey]
     servers: Mapping[str, Outcome]
-    """By port name: each server for itself, what its MAC has sent counting as delivered."""
+    """By place: each server for itself, what its MAC has sent counting as delivered."""
+    came_bytes: Mapping[str, int]
+    """By wire, what has come to its adapter, bytes as on the line."""
     bridges: Mapping[str, BridgeOutcome]
+    pcie_switch_bytes: Mapping[str, tuple[int, int]]
+    """Of TLPs on the link above each PCIe switch, up and down."""
 
     @property
     def bridge(self) -> BridgeOutcome:

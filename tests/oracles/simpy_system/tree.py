@@ -13,7 +13,7 @@ from .bridge import Bridge
 from .extender_relay import ExtenderPort, ExtenderRelay
 from .layout import Layout
 from .ledger import Ledger
-from .parameters import BridgeParameters, BridgePort, Server
+from .parameters import BridgeParameters, BridgePort, Server, Wire
 from .ports import AttachedPort
 from .relay import Relay
 from .results import BridgeOutcome, PortCounts
@@ -31,16 +31,16 @@ class Tree:
     ) -> None:
         """Build bridges and extenders; `arrives` of each port to a server and outside is to be set."""
         self._env = env
-        self._servers = servers
         self._layout = layout = Layout(bridges, servers)
+        self.outside = layout.outside
         self.relays = {each.name: Relay(each, layout) for each in bridges}
         self._boxes: dict[str, Bridge] = {}
         self._bridge_of: dict[int, str] = {}
         self._roots: dict[int, AttachedPort] = {}
         for each in bridges:
             own = {each.name: Bridge(env, each, self.relays[each.name], ledger)}
-            for number, server in layout.servers_of(each.name):
-                self._roots[number] = self._root(each, number, server)
+            for number, wire in layout.wires_at(each.name):
+                self._roots[number] = self._root(each, number, wire)
             own |= {name: Bridge(env, *self._extender(each, name), ledger) for name in each.extenders}
             self._boxes |= own
             self._bridge_of |= {number: each.name for box in own.values() for number in box.ports}
@@ -59,13 +59,12 @@ class Tree:
         ledger.window_opens, ledger.window_closes = self._open_window, self._close_window
 
     def _introduce(self, *, announces: bool) -> None:
-        for number, server in enumerate(self._servers):
+        for number, wire in enumerate(self._layout.to_servers):
             relay = self.relays[self._bridge_of[number]]
-            relay.introduce(server, self._roots[number].number, announces=announces)
+            relay.introduce(wire, self._roots[number].number, announces=announces)
 
     def command(self, bridges: Sequence[BridgeParameters], servers: Sequence[Server]) -> None:
         """Let bridges and extenders have other parameters from now on, and the servers at them."""
-        self._servers = servers
         self._layout = Layout(bridges, servers)
         for each in bridges:
             self.relays[each.name].command(self._env.now, each, self._layout)
@@ -77,34 +76,34 @@ class Tree:
     def _extender(self, bridge: BridgeParameters, name: str) -> tuple[BridgeParameters, ExtenderRelay]:
         """Return what an extender is like, and what it decides by."""
         layout, far_fs, extender = self._layout, bridge.propagation_fs, bridge.extenders[name]
-        servers = layout.servers_of(bridge.name)
+        wires = layout.wires_at(bridge.name)
 
         def below(other: str) -> frozenset[str]:
-            return frozenset(each.port_name for _, each in servers if other in layout.above(each))
+            return frozenset(each.port_name for _, each in wires if other in layout.above(each))
 
         uplink = layout.uppers[name] + 1
         ports = {uplink: ExtenderPort(f"{name}.uplink", extender.rate_bps, far_fs, frozenset())}
-        for number, server in servers:
-            port = bridge.ports.get(server.port_name, BridgePort())
+        for number, wire in wires:
+            port = bridge.ports.get(wire.port_name, BridgePort())
             if port.behind == name:
                 own_fs = far_fs if port.propagation_fs is None else port.propagation_fs
-                ports[number] = ExtenderPort(server.port_name, port.rate_bps, own_fs, frozenset((server.port_name,)))
+                ports[number] = ExtenderPort(wire.port_name, port.rate_bps, own_fs, frozenset((wire.port_name,)))
         for other, one in bridge.extenders.items():
             if one.behind == name:
                 ports[layout.uppers[other]] = ExtenderPort(other, one.rate_bps, far_fs, below(other))
-        root = next(self._roots[number] for number, server in servers if server.port_name in below(name))
+        root = next(self._roots[number] for number, wire in wires if wire.port_name in below(name))
         own = replace(
             bridge, latency_fs=extender.latency_fs, forwarding=extender.forwarding,
             buffer_bytes=extender.buffer_bytes, sharing=extender.sharing,
         )  # fmt: skip
         return own, ExtenderRelay(ports, uplink, root)
 
-    def _root(self, bridge: BridgeParameters, number: int, server: Server) -> AttachedPort:
-        way = self._layout.above(server)
+    def _root(self, bridge: BridgeParameters, number: int, wire: Wire) -> AttachedPort:
+        way = self._layout.above(wire)
         return self.relays[bridge.name].ports[self._layout.uppers[way[-1]] if way else number]
 
     def root_of(self, number: int) -> AttachedPort:
-        """Return the bridge's own port that leads to a server."""
+        """Return the bridge's own port that leads to a server, by the number of the port there."""
         return self._roots[number]
 
     def sending_begins(self, number: int, copy: Copy) -> None:

@@ -1,0 +1,75 @@
+"""What the adapter sees of the frames of the host's virtual switch.
+
+With an uplink the adapter has a function's rings of it, and no VM's: what crosses the link is what one function sends
+to the wire and receives from there. What finds the uplink's ring full is dropped and holds nobody back, so where some
+frames stay inside, the wire and what leads to it are no limit of the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hwmodel.analytic.traffic import ZERO, Demand, Traffic
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.config.virtual_switch import VirtualSwitch
+
+_PF = "pf"
+
+
+def at_adapter(config: Config, demand: Demand) -> tuple[Config, Demand]:
+    """Give what the adapter sees of a demand, and a configuration in which what it serves is a function of its own.
+
+    Both as they are where VMs have the adapter's functions. Where frames of the sought traffic reach VMs what leads to
+    the wire is left out: it loses what is too much.
+    """
+    if not config.has_virtual_switch:
+        return config, demand
+    sought = demand.sought
+    if sought.copies:
+        sought = replace(sought, to_wire=ZERO)
+    n_rings = switch_of(config).n_uplink_rings
+    beside = tuple(_by_uplink(one, n_rings) for one in demand.beside)
+    return seen_by_adapter(config), replace(demand, sought=_by_uplink(sought, n_rings), beside=beside)
+
+
+def on_link(config: Config, traffic: Traffic) -> tuple[Config, Traffic]:
+    """Give what some traffic is for the adapter, as `at_adapter` does, all that leaves for the wire counted."""
+    if not config.has_virtual_switch:
+        return config, traffic
+    return seen_by_adapter(config), _by_uplink(traffic, switch_of(config).n_uplink_rings)
+
+
+def switch_of(config: Config) -> VirtualSwitch:
+    """Return the virtual switch of a configuration that has one."""
+    assert config.host.virtual_switch is not None, "it is filled in"
+    return config.host.virtual_switch
+
+
+def seen_by_adapter(config: Config) -> Config:
+    """Give a configuration of which the uplink's rings are those of one function, whose driver is the switch.
+
+    It tells of all that a piece of its work has posted by one doorbell, and sees freed slots by itself.
+    """
+    own = switch_of(config)
+    nic, driver = config.nic, config.for_function(_PF).driver
+    n_rings = max(1, own.n_uplink_rings)
+    seen = {"mode": "sriov", "queues_per_vf": n_rings}
+    if nic.shared_descriptor_cache is not None:
+        share = max(1, nic.shared_descriptor_cache // (2 * n_rings))
+        seen |= {"shared_descriptor_cache": None, "descriptor_cache": min(nic.descriptor_cache, share)}
+    told = {"tx_doorbell_batch": own.batch, "send_burst": own.batch, "tx_interrupt_batch": 0}
+    changed = {"nic": nic.model_copy(update=seen), "driver": driver.model_copy(update=told)}
+    return config.model_copy(update=changed)
+
+
+def _by_uplink(traffic: Traffic, n_rings: int) -> Traffic:
+    """Give traffic as it crosses the link: to the wire and from there, by the rings of one function."""
+    to_wire, from_wire = (traffic.to_wire, traffic.from_wire) if n_rings else (ZERO, ZERO)
+    rings = frozenset((_PF, number) for number in range(n_rings)) if from_wire else frozenset()
+    return replace(
+        traffic, reads=to_wire, copies=from_wire, mirrored=ZERO, to_wire=to_wire, from_wire=from_wire, rx_rings=rings,
+        sent={_PF: to_wire} if to_wire else {}, received={_PF: from_wire} if from_wire else {},
+    )  # fmt: skip

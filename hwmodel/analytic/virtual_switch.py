@@ -1,0 +1,100 @@
+"""What the cores of the host's virtual switch take, the memory that they copy in, and how much its uplink brings in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from hwmodel.analytic.ceiling import Ceiling
+from hwmodel.analytic.flow_cache import looking_s
+from hwmodel.analytic.traffic import ONE, ZERO, Demand, Traffic, sum_of
+from hwmodel.analytic.uplink import switch_of
+from hwmodel.config.names import function_number
+from hwmodel.config.virtual_switch import COPIES
+from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.units import BITS_PER_BYTE, FS_PER_S
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+_PF = "pf"
+
+
+def switching(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+    """Give the busiest of the cores that pass frames on, and the memory that all of them copy in."""
+    own = switch_of(config)
+    taken = [_busiest(config, one) * _passing_s(config, one) for one in (traffic, *beside)]
+    per_s = sum((s * (one.frames_per_s or 0) for s, one in zip(taken[1:], beside, strict=True)), ZERO)
+    named = {"guest_time": own.guest_time_fs, "byte_time": own.byte_time_fs, "batch_time": own.batch_time_fs}
+    keys = ["frame_time", *(name for name, fs in named.items() if fs), *(["flow_cache"] if own.flow_cache else [])]
+    what = f"core of the virtual switch, {', '.join(keys)}"
+    yield Ceiling("vswitch", what, "s", ONE, taken[0], per_s)
+    if own.memory_byte_fs and own.memory_rate_bps:
+        copied = [_copied_bytes(config, one) for one in (traffic, *beside)]
+        per_s = sum((n * (one.frames_per_s or 0) for n, one in zip(copied[1:], beside, strict=True)), ZERO)
+        capacity = Fraction(own.memory_rate_bps, BITS_PER_BYTE)
+        yield Ceiling("host.memory", "memory_rate, reads and writes of copies", "B", capacity, copied[0], per_s)
+
+
+def admitted(config: Config, demand: Demand) -> Demand:
+    """Give a demand in which no more comes in by a virtual switch's uplink than its cores have time for.
+
+    What is more is dropped before the link, and holds nobody back. A core whose rings all have frames gives each a
+    turn: guests' rings a batch, the uplink's the frames of a poll.
+    """
+    if not config.has_virtual_switch or not switch_of(config).n_uplink_rings:
+        return demand
+    own, sought = switch_of(config), demand.sought
+    coming = [one for one in demand.beside if one.from_wire and one.frames_per_s]
+    wanted_s = sum((_passing_s(config, one) * (one.frames_per_s or 0) for one in coming), ZERO)
+    if not wanted_s:
+        return demand
+    sent_s = _passing_s(config, sought)
+    turns = len(sought.sent) * config.nic.queues_per_vf * own.batch * sent_s
+    frames_per_s = sum((one.frames_per_s or ZERO for one in coming), ZERO)
+    polls = own.n_uplink_rings * config.driver_of(_PF).poll_budget * wanted_s / frames_per_s
+    left_s = len(own.cores) - sent_s * (demand.offered_frames_per_s or len(own.cores) / (sent_s or ONE))
+    most_s = max(len(own.cores) * polls / (polls + turns), left_s)
+    share = min(ONE, most_s / wanted_s)
+    beside = (replace(one, frames_per_s=one.frames_per_s * share) if one in coming and one.frames_per_s else one
+              for one in demand.beside)  # fmt: skip
+    return replace(demand, beside=tuple(beside))
+
+
+def _passing_s(config: Config, one: Traffic) -> Fraction:
+    """Give the time of the cores for a frame, in seconds; batches are full."""
+    own, driver = switch_of(config), config.driver_of(_PF)
+    a_copy_fs = own.frame_time_fs + sum_of(
+        [share * own.byte_time_fs * (n_bytes - FCS_BYTES) for n_bytes, share in one.sizes]
+    )
+    in_batches_fs = one.reads * Fraction(own.batch_time_fs, own.batch)
+    if own.n_uplink_rings:
+        a_piece = min(driver.poll_budget, driver.refill_batch)
+        in_batches_fs += one.from_wire * Fraction(own.batch_time_fs + driver.doorbell_time_fs, a_piece)
+        in_batches_fs += one.to_wire * Fraction(driver.doorbell_time_fs, own.batch)
+    at_guests_fs = (one.reads + one.written) * own.guest_time_fs
+    passing_fs = (one.written + one.to_wire) * a_copy_fs + at_guests_fs + in_batches_fs
+    return passing_fs / FS_PER_S + looking_s(config, one)
+
+
+def _busiest(config: Config, one: Traffic) -> Fraction:
+    """Give the share of the work that the busiest core has; rings of a station are alike, and those of the uplink."""
+    own, n_queues = switch_of(config), config.nic.queues_per_vf
+    rings = [(function_number(station) * n_queues + queue, share / n_queues)
+             for station, share in one.sent.items() for queue in range(n_queues)]  # fmt: skip
+    if one.from_wire and own.n_uplink_rings:
+        rings += [(ring, one.from_wire / own.n_uplink_rings) for ring in range(own.n_uplink_rings)]
+    found: dict[int, Fraction] = {}
+    for ring, share in rings:
+        core = own.cores[ring % len(own.cores)]
+        found[core] = found.get(core, ZERO) + share
+    total = sum_of([*found.values()])
+    return max(found.values()) / total if total else ZERO
+
+
+def _copied_bytes(config: Config, one: Traffic) -> Fraction:
+    """Give the bytes of memory that are read and written to copy a frame."""
+    copies = (one.written + one.to_wire) * COPIES[switch_of(config).pass_by]
+    return 2 * copies * (one.mean_frame_bytes - FCS_BYTES)

@@ -1,0 +1,157 @@
+"""Check PCIe trees: each adapter in a slot, every switch on a way to a root port, what adapters behind one share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import pairwise, takewhile
+from operator import ne
+
+from hwmodel.rules.pcie_link import most_tags
+from hwmodel.units import format_bytes
+
+from .document import KeyPath
+from .findings import Findings, Part
+from .kinds import suggest
+from .model import Config
+from .pcie_tree import ROOT, PcieTree, TreeSwitch, way_to_root
+
+MOST_SWITCHES = 32  # of all servers together, that a run has room for
+_CREDIT_BYTES = 16
+# What the links of one root port have in common: sizes that the host sets, and what the root port itself grants.
+_ALIKE = ("max_payload", "dllp_model", "credits.ph", "credits.pd", "credits.nph", "credits.return")
+
+
+def check_trees(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
+    """Check the trees of all servers."""
+    n_switches = 0
+    for index, entry in enumerate(config.servers):
+        if entry.tree is None:
+            continue
+        path: KeyPath = ("servers", index, "tree")
+        n_switches += len(entry.tree.switches)
+        own = {part.server.name.rpartition(".")[2]: part for part in parts if part.server.host == entry.name}
+        if not entry.adapters:
+            findings.add(
+                "a tree is for a server that lists its adapters: adapters: [{name: x}, {name: y}]", path,
+                besides=[("servers", index, "adapters")],
+            )  # fmt: skip
+            continue
+        n_known = len(findings.problems)
+        _check_slots(entry.tree, path, list(own), findings)
+        _check_switches(entry.tree, path, findings)
+        if len(findings.problems) == n_known:
+            _check_links(entry.tree, path, own, findings)
+    if n_switches > MOST_SWITCHES:
+        findings.add(f"{n_switches} PCIe switches are more than the {MOST_SWITCHES} that a run has room for", "servers")
+    if n_switches and config.scenario:
+        findings.add("nothing changes in mid-run where adapters are behind PCIe switches (servers.*.tree)", "scenario")
+
+
+def _check_slots(tree: PcieTree, path: KeyPath, adapters: Sequence[str], findings: Findings) -> None:
+    for name in adapters:
+        if name not in tree.slots:
+            hint = suggest(name, [each for each in tree.slots if each not in adapters])
+            example = f" (slots: {{{name}: {{behind: {tree.switches[0].name if tree.switches else ROOT}}}}})"
+            findings.add(f"adapter {name} is in no slot of the tree{hint or example}", (*path, "slots"), path)
+    for name in tree.slots:
+        if name not in adapters:
+            known = suggest(name, adapters) or f"; it has {', '.join(adapters)}"
+            findings.add(f"the server has no adapter {name}{known}", (*path, "slots", name))
+
+
+def _check_switches(tree: PcieTree, path: KeyPath, findings: Findings) -> None:
+    """Find switches with two upper ports, behind nothing that is there, in loops, and with nothing behind them."""
+    seen: dict[str, TreeSwitch] = {}
+    for at, one in enumerate(tree.switches):
+        before = seen.setdefault(one.name, one)
+        if before is not one:
+            two = f"behind {before.behind} and behind {one.behind}"
+            findings.add(
+                f"PCIe switch {one.name} stands here twice, {two}: a switch has one upper port, and a tree one root",
+                (*path, "switches", at, "name"),
+            )
+    behinds = [((*path, "switches", at, "behind"), one.behind) for at, one in enumerate(tree.switches)]
+    behinds += [((*path, "slots", name, "behind"), slot.behind) for name, slot in tree.slots.items()]
+    for key, behind in behinds:
+        if behind != ROOT and behind not in seen:
+            known = [ROOT, *seen]
+            hint = suggest(behind, known) or f"; write {'one of ' * bool(seen)}{', '.join(known)}"
+            findings.add(f"there is no PCIe switch {behind}{hint}", key)
+    _check_loops(tree, path, findings)
+    for at, one in enumerate(tree.switches):
+        if seen[one.name] is one and all(behind != one.name for _, behind in behinds):
+            findings.add(f"nothing is behind PCIe switch {one.name}", (*path, "switches", at))
+
+
+def _check_loops(tree: PcieTree, path: KeyPath, findings: Findings) -> None:
+    """Report each loop once, at the first of its switches."""
+    done: set[str] = set()
+    for at, one in enumerate(tree.switches):
+        way = [one.name, *takewhile(partial(ne, one.name), way_to_root(one.behind, tree.above))]
+        if tree.above[way[-1]] == one.name and not done & set(way):
+            loop = [*way, one.name]
+            text = ", ".join(f"{lower} is behind {upper}" for lower, upper in pairwise(loop))
+            text = f"{one.name} is behind itself" if len(loop) == 2 else text
+            findings.add(f"{text}: a loop, from which nothing comes to a root port", (*path, "switches", at, "behind"))
+            done |= set(way)
+
+
+def _check_links(tree: PcieTree, path: KeyPath, own: dict[str, Part], findings: Findings) -> None:
+    """Check the adapters behind switches: what those of one root port have in common, and what has room in credits."""
+    of_root: dict[str, tuple[str, Part]] = {}
+    for name, part in own.items():
+        over, pcie = tree.switches_over(name), part.server.config.pcie
+        slot = tree.slots[name]
+        generation = min(pcie.generation, slot.generation or pcie.generation)
+        if pcie.tags > most_tags(generation):
+            part.findings.add(
+                f"{pcie.tags} reads under way are more than the {most_tags(generation)} of a slot of generation "
+                f"{generation}", "pcie.tags", (*path, "slots", name, "generation"),
+            )  # fmt: skip
+        if not over:
+            continue
+        if part.server.config.has_virtual_switch:
+            part.findings.add("VMs on a virtual switch in memory use no PCIe link, so no tree", "nic.mode", path)
+        if pcie.switch_hops:
+            part.findings.add(f"{name} is behind the switches of the tree, and has no other ones", "pcie.switch_hops")
+        first_name, first = of_root.setdefault(over[-1].name, (name, part))
+        for key in _ALIKE:
+            mine, other = (_value(each.server.config, key) for each in (part, first))
+            if mine != other:
+                part.findings.add(
+                    f"{first_name} and {name} are behind one root port, with one {key.removeprefix('credits.')} for "
+                    f"both; {first_name} has {other}, {name} {mine}",
+                    f"pcie.{key}",
+                    besides=[path],
+                )
+    for at, one in enumerate(tree.switches):
+        _check_credits(one, (*path, "switches", at, "credits"), tree, own, findings)
+
+
+def _check_credits(one: TreeSwitch, path: KeyPath, tree: PcieTree, own: dict[str, Part], findings: Findings) -> None:
+    """Report a switch that never takes the longest TLP of some adapter below it."""
+    for name, part in own.items():
+        max_payload_bytes = part.server.config.pcie.max_payload_bytes
+        short = " and ".join(_short_credits(one, max_payload_bytes))
+        if short and one in tree.switches_over(name):
+            findings.add(
+                f"{short}: too few for a TLP of {format_bytes(max_payload_bytes)} of {name}, 16 B each", path,
+                besides=["pcie.max_payload"],
+            )  # fmt: skip
+            return
+
+
+def _short_credits(one: TreeSwitch, max_payload_bytes: int) -> Iterator[str]:
+    for name in ("pd", "cpld"):
+        granted = getattr(one.credits, name)
+        if granted * _CREDIT_BYTES < max_payload_bytes:
+            yield f"{name} {granted}"
+
+
+def _value(config: Config, key: str) -> object:
+    block, _, name = f"pcie.{key}".rpartition(".")
+    plain = config.resolved()
+    for step in (*block.split("."), name):
+        plain = plain[step]
+    return plain

@@ -1,0 +1,101 @@
+"""Validate a server's `tree`: its PCIe switches, and the slots in which its adapters stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
+
+from hwmodel.rules.pcie_link import GENERATIONS
+
+from .kinds import Block, Duration, Listing, Whole, Word, key
+from .names import ServerName
+
+ROOT = "root"  # what stands at the top: a root port of the host for each that is behind it
+LANES = (1, 2, 4, 8, 12, 16, 32)
+Passing = Literal["cut_through", "store_and_forward"]
+SwitchName = Annotated[str, ServerName("a PCIe switch")]
+Behind = Annotated[str, ServerName("a PCIe switch", ROOT)]
+HeaderRoom = Annotated[int, Whole(1, 127)]  # finite: a real buffer is, and a switch stops its ports by it
+DataRoom = Annotated[int, Whole(8, 2047)]
+_WEIGHT = Whole(1, 255)
+
+
+class SwitchCredits(Block):
+    """What each port of a PCIe switch grants for what comes by it: lower ports for P and NP, the upper for CPL."""
+
+    ph: HeaderRoom = key(64, "Posted header credits of each lower port, one a memory write.")
+    pd: DataRoom = key(512, "Posted data credits of each lower port, 16 B each.")
+    nph: HeaderRoom = key(64, "Non-posted header credits of each lower port, one a read request.")
+    cplh: HeaderRoom = key(64, "Completion header credits of the upper port.")
+    cpld: DataRoom = key(512, "Completion data credits of the upper port, 16 B each.")
+    return_fs: Annotated[int, Duration("0ns", "1ms")] = key(
+        "200ns", "Time from when a TLP has left the switch to the return of its credits.", alias="return"
+    )
+
+
+class TreeSwitch(Block):
+    """A PCIe switch, by its name, with the link of its one upper port."""
+
+    name: SwitchName = key(..., "Name of the switch; in results the two directions of its link are a.s1.up, a.s1.down.")
+    behind: Behind = key(ROOT, "What the upper port's link leads to: a root port of its own, or another switch.")
+    generation: Annotated[int, Whole(choices=tuple(GENERATIONS))] = key(2, "PCI Express generation of that link.")
+    lanes: Annotated[int, Whole(choices=LANES)] = key(4, "Width of that link.")
+    propagation_fs: Annotated[int, Duration("0ns", "1us")] = key(
+        "0ns", "Time from the end of a TLP's transmission on that link to its receipt, each way.", alias="propagation"
+    )
+    latency_fs: Annotated[int, Duration("1ns", "1us")] = key(
+        "150ns", "Time that a TLP takes through the switch, each way, as `pcie.switch_latency`.", alias="latency"
+    )
+    forwarding: Annotated[Passing, Word(Passing)] = key(
+        "cut_through",
+        "Whether a TLP may leave as it still comes, or (store_and_forward) once its last byte has come.",
+    )
+    weight: Annotated[int, _WEIGHT] = key(
+        1, "TLPs that the port above takes of this switch in a turn, where that is a switch's."
+    )
+    credits: SwitchCredits = key({}, "Flow-control credits that the switch grants at its ports.")
+
+
+class Slot(Block):
+    """Where an adapter stands: behind what, and how wide its slot is."""
+
+    behind: Behind = key(ROOT, "Whose slot it is: of a root port of its own, or of a PCIe switch by its name.")
+    generation: Annotated[int, Whole(choices=tuple(GENERATIONS))] | None = key(
+        None, "Newest generation of the slot; null: that of the adapter, `pcie.generation`."
+    )
+    lanes: Annotated[int, Whole(choices=LANES)] | None = key(
+        None, "Lanes of the slot; the link has as many as the narrower end. null: as many as the adapter, `pcie.lanes`."
+    )
+    weight: Annotated[int, _WEIGHT] = key(1, "TLPs that the switch takes of the slot in a turn (weighted round robin).")
+
+
+class PcieTree(Block):
+    """The PCIe tree of a host: its switches, and a slot for each of its adapters."""
+
+    switches: Annotated[tuple[TreeSwitch, ...], Listing("[{name: s1, lanes: 4}]")] = key(
+        [], "PCIe switches: [{name: s1, lanes: 4}, {name: s2, behind: s1}]."
+    )
+    slots: dict[SwitchName, Slot] = key(
+        {}, "The slot of each adapter of the server, by the adapter's name: {x: {behind: s1, weight: 3}, y: {behind: "
+        "s1, lanes: 4}, z: {}}."
+    )  # fmt: skip
+
+    @property
+    def above(self) -> dict[str, str]:
+        """Return what each switch is behind, by its name."""
+        return {one.name: one.behind for one in self.switches}
+
+    def switches_over(self, adapter: str) -> tuple[TreeSwitch, ...]:
+        """Return the switches between an adapter and the host, the lowest first; what loops is cut off."""
+        by_name = {one.name: one for one in self.switches}
+        slot = self.slots.get(adapter)
+        return tuple(by_name[name] for name in way_to_root(slot.behind, self.above)) if slot else ()
+
+
+def way_to_root(behind: str, above: Mapping[str, str]) -> Iterator[str]:
+    """Give the switches from `behind` up to the root, the lowest first, each once; it ends at one that is not known."""
+    seen: set[str] = set()
+    while behind in above and behind not in seen:
+        seen.add(behind)
+        yield behind
+        behind = above[behind]

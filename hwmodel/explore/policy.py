@@ -1,0 +1,111 @@
+"""What becomes of frames between VMs that policy keeps apart, in each way: pairs that it forbids, and a run of each.
+
+Where policy acts is told by the way; whether a frame meets it on its way is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import permutations
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwmodel.analytic.paths import Paths
+from hwmodel.analytic.system import System
+from hwmodel.config import bridges_of, servers_of
+from hwmodel.errors import InputError
+from hwmodel.results.comparison import ForbiddenPair
+from hwmodel.wire.ethernet import EtherType
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.config.switch import AclEntry, Port
+    from hwmodel.results import Result
+
+# Of a run that tells what is delivered: some 200 frames, and time for what waits for batches and timers.
+RATE, DURATION = "200Kpps", "1ms"
+
+
+class Pair(NamedTuple):
+    """Hold two VMs between which frames are forbidden, and where: "switch" (of the adapter or host) or "bridge"."""
+
+    at: str
+    source: str
+    target: str
+
+
+def forbidden_pairs(config: Config, bridged: Config | None) -> tuple[Pair, ...]:
+    """Return the first pair of VMs of one adapter that each place forbids; none where a place forbids none.
+
+    `bridged`: the configuration with a way over the bridge, None where it has none. The bridge forbids by `policy`; the
+    switch by `switch.acl`, or as the receiver is not in the sender's VLAN and no bridge makes one of both.
+    """
+    found = [next(_forbidden_at_switch(config), None)]
+    if bridged is not None and any(
+        rule.action == "deny" for one in bridges_of(bridged) for rule in one.settings.policy
+    ):
+        paths = Paths(System.of(bridged), None)
+        ways = (pair for pair in _pairs(bridged) if paths.path(*pair).lost == "ACL_DENY")
+        found += [Pair("bridge", *pair) for pair in [next(ways, None)] if pair is not None]
+    return tuple(pair for pair in found if pair is not None)
+
+
+def _pairs(config: Config) -> Iterator[tuple[str, str]]:
+    for server in servers_of(config):
+        yield from permutations((server.station(f"vf{at}") for at in range(server.config.nic.vfs)), 2)
+
+
+def _forbidden_at_switch(config: Config) -> Iterator[Pair]:
+    translates = any(port.translate for one in bridges_of(config) for port in one.settings.ports.values())
+    for server in servers_of(config):
+        switch = server.config.switch
+        for sender, target in permutations((port for port in switch.ports if port.name != "pf"), 2):
+            is_apart = sender.port_vlan not in target.vlans and not translates
+            if is_apart or _is_denied(switch.acl, sender, target):
+                yield Pair("switch", server.station(sender.name), server.station(target.name))
+
+
+def _is_denied(entries: Sequence[AclEntry], sender: Port, target: Port) -> bool:
+    """Tell whether the first entry that matches a made-up frame denies it."""
+    first = next(
+        (
+            entry
+            for entry in entries
+            if entry.port in ("all", sender.name)
+            and entry.source in (None, *sender.macs[:1])
+            and entry.destination in (None, *target.macs[:1])
+            and entry.vlan in (None, sender.port_vlan)
+            and entry.ethertype in (None, EtherType.LOCAL_EXPERIMENT_1)
+        ),
+        None,
+    )
+    return first is not None and first.action == "deny"
+
+
+def with_pair_alone(config: Config, pair: Pair) -> Config | None:
+    """Return a configuration in which one VM sends to the other, at random times, and nobody else; None without one."""
+    flow = [pair.source, pair.target, RATE]
+    workload = {
+        "pattern": "flows", "flows": [flow], "arrivals": "poisson", "load": "saturate", "wire_share": 0.0,
+        "external": None, "pcap": None, "segment_bytes": None, "connections": 1, "weights": {}, "zipf": None,
+    }  # fmt: skip
+    run = {"warmup": "0ns", "duration": DURATION, "frames": None, "precision": None}
+    blocks: Mapping[str, Mapping[str, object]] = {"workload": workload, "run": run}
+    changes = {f"{block}.{key}": value for block, keys in blocks.items() for key, value in keys.items()}
+    try:
+        return config.with_overrides({"scenario": [], **changes})
+    except InputError:
+        return None
+
+
+def counted(pair: Pair, result: Result) -> ForbiddenPair:
+    """Return how many frames of a pair its receiver got in a run that has no others."""
+    receiver = next((vm for vm in result.vms if vm.name == pair.target), None)
+    return ForbiddenPair(
+        forbidden_at=pair.at,
+        from_=pair.source,
+        to=pair.target,
+        offered=result.totals.offered_frames,
+        delivered=0 if receiver is None else receiver.latency_ns.count,
+        in_flight=result.totals.in_flight_frames,
+        drops=result.drops,
+    )

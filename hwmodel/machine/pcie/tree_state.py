@@ -1,0 +1,50 @@
+"""The records of PCIe trees: the switches of all hosts, each with its lower ports and the link of its upper port."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.records import I32, I64, ints, record
+from hwmodel.machine.pcie.link_state import CREDITS, LANDINGS, MAX_TLP_BYTES, RETURNS
+
+MAX_SWITCHES = 32
+MAX_LOWER_PORTS = 512
+MOST_BELOW = 256  # adapters
+HOP_CAP = 1 << 10  # TLPs that stand at a port of a switch, by class
+ROOT = -1  # in place of the switch above: a root port
+NO_ONE = -1  # in place of an adapter or a switch below
+
+# A TLP in a switch: from when it may leave, its bytes on a link, its data, whose it is and where the adapter keeps it.
+HOP = record(*ints("ready_fs", "n_bytes", "data_bytes", "server", "slot"))
+HOPS = record(*ints("head", "tail"), ("ring", HOP, (HOP_CAP,)))
+# `switch`: whose port it is; `server`, `below`: the adapter, or the switch, at it; `weight`: TLPs that it has in a
+# turn. `up`: P and NP. `n_tlps`, `n_bytes`: of what has gone up.
+LOWER_PORT_PARAMS = record(*ints("switch", "server", "below", "weight"))
+LOWER_PORT = record(("params", LOWER_PORT_PARAMS), *ints("n_tlps", "n_bytes"), ("up", HOPS, (2,)))
+DIRECTION_COUNTS = record(*ints("busy_fs", "n_tlps", "n_bytes", "dllps"))
+# A direction of the upper port's link. `waiting`: down, what stands at the switch above, P and CPL. `returned`: credits
+# that are back, by class; down of completions alone.
+DIRECTION = record(
+    *ints("is_busy", "busy_until_fs", "received", "due_dllps"),
+    ("counts", DIRECTION_COUNTS),
+    ("landings", LANDINGS),
+    ("credits", CREDITS, (2,)),
+    ("returned", RETURNS, (2,)),
+    ("waiting", HOPS, (2,)),
+)
+TREE_SWITCH_PARAMS = record(
+    *ints("above", "port_above", "first_port", "n_ports", "n_members", "cuts_through", "latency_fs", "flight_fs"),
+    *ints("return_fs", "dllp_fs", "dllp_period"),
+    ("duration_fs", I64, (MAX_TLP_BYTES,)),
+    ("member", I32, (MOST_BELOW,)),  # the adapters below, in order
+    ("port_to", I32, (MOST_BELOW,)),  # by adapter
+)
+# `turn`, `left`: the lower port whose turn it is, by its place, and how many TLPs it may still have in this turn.
+TREE_SWITCH = record(
+    ("params", TREE_SWITCH_PARAMS), *ints("turn", "left"), ("up", DIRECTION), ("down", DIRECTION)
+)  # fmt: skip
+# `now_fs`: up to when all has happened in the switches. `ahead_fs`: what a switch chooses to do comes to no adapter and
+# no host before so much later.
+TREES = record(
+    *ints("n_switches", "now_fs", "next_fs", "ahead_fs", "overflow"),
+    ("switch", TREE_SWITCH, (MAX_SWITCHES,)),
+    ("port", LOWER_PORT, (MAX_LOWER_PORTS,)),
+)

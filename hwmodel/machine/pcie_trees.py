@@ -1,0 +1,449 @@
+"""PCIe switches between adapters and hosts: what comes by their ports waits, takes turns, and goes on.
+
+They run between two turns of the servers, as bridges do. What a TLP that begins on one of their links leads to at an
+adapter or a host comes no sooner than the TLP's end, or its way through a switch; so far servers may run ahead.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hwmodel.compiled.compilation import kernel, out_of_line
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine.growing_ring import entered
+from hwmodel.machine.host.landing import credit_word
+from hwmodel.machine.pcie.link import CREDIT_BYTES, can_send, completion_chunk, consume, on_link
+from hwmodel.machine.pcie.links import link_at, number_of
+from hwmodel.machine.pcie.tree_end import count_landed, head_fs, keep_slot, note_landing, note_return
+from hwmodel.machine.pcie.tree_state import HOP_CAP, NO_ONE, ROOT
+from hwmodel.machine.time.clock import COMPLETION_READY, CREDIT, LANE_CAP, UP_ARRIVAL
+from hwmodel.machine.time.events import append
+
+POSTED, SECOND = 0, 1  # the two queues of a port: P, and NP on the way up, CPL on the way down
+NOTHING = -1
+
+
+# ---- What comes by a port, and waits ----
+
+
+@kernel
+def leaves_fs(switch, begun_fs, ends_fs, out_fs):
+    """Return from when a TLP may leave a switch by a link that takes it so long; it came from one time to another."""
+    if switch.params.cuts_through:
+        return max(begun_fs, ends_fs - out_fs) + switch.params.latency_fs
+    return ends_fs + switch.params.latency_fs
+
+
+@kernel
+def stand(trees, hops, ready_fs, n_bytes, data_bytes, server, slot):
+    """Let a TLP stand in a queue of a switch."""
+    hop = hops.ring[hops.tail & (HOP_CAP - 1)]
+    hop.ready_fs = ready_fs
+    hop.n_bytes = n_bytes
+    hop.data_bytes = data_bytes
+    hop.server = server
+    hop.slot = slot
+    hops.tail += 1
+    if hops.tail - hops.head >= HOP_CAP:
+        trees.overflow = 1
+
+
+@kernel
+def first_fs(hops):
+    """Return when the head of a queue may leave, `NEVER` where there is none."""
+    if hops.head == hops.tail:
+        return np.int64(NEVER)
+    return hops.ring[hops.head & (HOP_CAP - 1)].ready_fs
+
+
+@kernel
+def come_up(trees, port, way, begun_fs, ends_fs, n_bytes, data_bytes, server, slot):
+    """Let a TLP come to a switch by a lower port."""
+    switch = trees.switch[port.params.switch]
+    ready_fs = leaves_fs(switch, begun_fs, ends_fs, switch.params.duration_fs[n_bytes])
+    stand(trees, port.up[way], ready_fs, n_bytes, data_bytes, server, slot)
+
+
+@kernel
+def take_from_adapters(trees, servers):
+    """Take what adapters have begun to send."""
+    for number in range(trees.n_switches):
+        params = trees.switch[number].params
+        for at in range(params.first_port, params.first_port + params.n_ports):
+            port = trees.port[at]
+            if port.params.server == NO_ONE:
+                continue
+            end = link_at(servers[port.params.server], 0).tree
+            flight_fs = end.params.flight_fs
+            for place in range(end.sent_head, end.sent_tail):
+                sent = end.sent[place & (LANE_CAP - 1)]
+                begun_fs, ends_fs = sent.begun_fs + flight_fs, sent.ends_fs + flight_fs
+                come_up(
+                    trees, port, sent.is_read, begun_fs, ends_fs, sent.n_bytes, sent.data_bytes, port.params.server,
+                    sent.slot,
+                )  # fmt: skip
+            end.sent_head = end.sent_tail
+
+
+@kernel
+def go_down(system, servers, switch, way, begun_fs, ends_fs, n_bytes, data_bytes, server, slot):
+    """Let a TLP come to a switch by its upper port, for the lower port behind which its adapter is."""
+    trees = system.trees
+    port = trees.port[switch.params.port_to[server]]
+    if port.params.below == NO_ONE:
+        pcie = link_at(servers[server], 0)
+        ready_fs = leaves_fs(switch, begun_fs, ends_fs, pcie.params.duration_fs[n_bytes])
+        stand_at_link(servers[server].clock, pcie, way, ready_fs, slot)
+        comes_to(system, server, ready_fs)
+    else:
+        below = trees.switch[port.params.below]
+        ready_fs = leaves_fs(switch, begun_fs, ends_fs, below.params.duration_fs[n_bytes])
+        stand(trees, below.down.waiting[way], ready_fs, n_bytes, data_bytes, server, slot)
+
+
+@kernel
+def stand_at_link(clock, pcie, way, ready_fs, slot):
+    """Let a TLP stand at the switch for an adapter's own link, which is to look at it then if it is idle."""
+    queue = pcie.tree.second if way == SECOND else pcie.tree.first
+    place = queue.tail & queue.mask
+    queue.ring[place] = pcie.tree.slots.ring[slot]
+    queue.ring[place].at_fs = ready_fs
+    entered(clock, queue)
+    lane = COMPLETION_READY + number_of(pcie)
+    if pcie.down.is_busy == 0:
+        clock.next_at[lane] = min(clock.next_at[lane], ready_fs)
+
+
+@kernel
+def comes_to(system, server, at_fs):
+    """Note that something happens at a server then."""
+    component = system.server[server]
+    component.next_fs = min(component.next_fs, at_fs)
+
+
+# ---- Credits ----
+
+
+@kernel
+def back_fs(returns):
+    """Return when the next credits are back, `NEVER` where none are on their way."""
+    if returns.head == returns.tail:
+        return np.int64(NEVER)
+    return returns.ring[returns.head & (LANE_CAP - 1)].at_fs
+
+
+@kernel
+def give_back(credit, returns, late_fs, now_fs):
+    """Give back the credits that return up to now; `late_fs`: how much later than is noted."""
+    while back_fs(returns) <= now_fs - late_fs:
+        credit.headers_used -= 1
+        data_bytes = returns.ring[returns.head & (LANE_CAP - 1)].data_bytes
+        credit.data_used -= (data_bytes + CREDIT_BYTES - 1) // CREDIT_BYTES
+        returns.head += 1
+
+
+@kernel
+def give_all_back(trees, servers, switch, now_fs):
+    """Give back what returns up to now of the credits of a switch's link, up and down."""
+    params = switch.params
+    for way in range(2):
+        if params.above == ROOT:
+            for at in range(params.n_members):
+                end = link_at(servers[params.member[at]], 0).tree
+                give_back(switch.up.credits[way], end.from_root[way], 0, now_fs)
+        else:
+            give_back(switch.up.credits[way], switch.up.returned[way], 0, now_fs)
+    give_back(switch.down.credits[SECOND], switch.down.returned[SECOND], 0, now_fs)
+    for at in range(params.first_port, params.first_port + params.n_ports):
+        server = trees.port[at].params.server
+        if server != NO_ONE:
+            left = link_at(servers[server], 0).tree.left
+            give_back(switch.down.credits[SECOND], left, params.return_fs, now_fs)
+
+
+@kernel
+def next_back_up_fs(servers, switch):
+    """Return when credits for the link up are back next."""
+    at_fs, params = np.int64(NEVER), switch.params
+    for way in range(2):
+        if params.above == ROOT:
+            for at in range(params.n_members):
+                at_fs = min(at_fs, back_fs(link_at(servers[params.member[at]], 0).tree.from_root[way]))
+        else:
+            at_fs = min(at_fs, back_fs(switch.up.returned[way]))
+    return at_fs
+
+
+@kernel
+def next_back_down_fs(trees, servers, switch):
+    """Return when credits for completions on the link down are back next."""
+    params = switch.params
+    at_fs = back_fs(switch.down.returned[SECOND])
+    for at in range(params.first_port, params.first_port + params.n_ports):
+        server = trees.port[at].params.server
+        if server != NO_ONE:
+            at_fs = min(at_fs, back_fs(link_at(servers[server], 0).tree.left) + params.return_fs)
+    return at_fs
+
+
+# ---- The link of a switch's upper port ----
+
+
+@kernel
+def put_on_link(switch, link, opposite, now_fs, n_bytes):
+    """Put a TLP on a direction of a switch's link, behind the DLLPs that are due; return when it has left."""
+    count_landed(switch, opposite.landings, opposite, link, now_fs)
+    count_landed(switch, link.landings, link, opposite, now_fs)
+    busy_fs = switch.params.duration_fs[n_bytes] + link.due_dllps * switch.params.dllp_fs
+    link.counts.busy_fs += busy_fs
+    link.counts.dllps += link.due_dllps
+    link.counts.n_tlps += 1
+    link.counts.n_bytes += n_bytes
+    link.due_dllps = 0
+    link.is_busy = 1
+    link.busy_until_fs = now_fs + busy_fs
+    note_landing(link.landings, link.busy_until_fs + switch.params.flight_fs)
+    return link.busy_until_fs
+
+
+@kernel
+def may_go(switch, port, now_fs):
+    """Return which queue of a lower port may send its head up now, or `NOTHING`: a read may let writes by, no write."""
+    posted_fs, read_fs = first_fs(port.up[POSTED]), first_fs(port.up[SECOND])
+    if read_fs <= now_fs and read_fs < posted_fs and can_send(switch.up.credits[SECOND], 0):
+        return SECOND
+    if posted_fs <= now_fs:
+        hops = port.up[POSTED]
+        if can_send(switch.up.credits[POSTED], hops.ring[hops.head & (HOP_CAP - 1)].data_bytes):
+            return POSTED
+    return NOTHING
+
+
+@kernel
+def next_turn(trees, switch, now_fs):
+    """Return which lower port sends up next, by its place, times two, with the queue; or `NOTHING`."""
+    params = switch.params
+    if switch.left > 0:
+        way = may_go(switch, trees.port[params.first_port + switch.turn], now_fs)
+        if way != NOTHING:
+            switch.left -= 1
+            return 2 * switch.turn + way
+    for step in range(1, params.n_ports + 1):
+        place = (switch.turn + step) % params.n_ports
+        port = trees.port[params.first_port + place]
+        way = may_go(switch, port, now_fs)
+        if way != NOTHING:
+            switch.turn, switch.left = place, port.params.weight - 1
+            return 2 * place + way
+    return NOTHING
+
+
+@kernel
+def begin_up(system, servers, switch, now_fs):
+    """Send the next TLP up, if one may go."""
+    trees, params = system.trees, switch.params
+    chosen = next_turn(trees, switch, now_fs)
+    if chosen == NOTHING:
+        return
+    way = chosen % 2
+    port = trees.port[params.first_port + chosen // 2]
+    hops = port.up[way]
+    hop = hops.ring[hops.head & (HOP_CAP - 1)]
+    hops.head += 1
+    port.n_tlps += 1
+    port.n_bytes += hop.n_bytes
+    consume(switch.up.credits[way], hop.data_bytes)
+    ends_fs = put_on_link(switch, switch.up, switch.down, now_fs, hop.n_bytes)
+    back_at_fs, there_fs = ends_fs + params.return_fs, ends_fs + params.flight_fs
+    if port.params.below == NO_ONE:
+        append(servers[hop.server].clock, CREDIT, back_at_fs, credit_word(way, hop.data_bytes))
+        comes_to(system, hop.server, back_at_fs)
+    else:
+        note_return(trees.switch[port.params.below].up.returned[way], back_at_fs, hop.data_bytes)
+    if params.above == ROOT:
+        append(servers[hop.server].clock, UP_ARRIVAL, there_fs, hop.slot)
+        comes_to(system, hop.server, there_fs)
+    else:
+        begun_fs = there_fs - params.duration_fs[hop.n_bytes]
+        come_up(
+            trees, trees.port[params.port_above], way, begun_fs, there_fs, hop.n_bytes, hop.data_bytes, hop.server,
+            hop.slot,
+        )  # fmt: skip
+
+
+@kernel
+def next_at_root(servers, switch, now_fs):
+    """Return which adapter's queue at the root port sends next, by its place, times two, with the queue; or `NOTHING`.
+
+    The head that entered first, P before CPL, then by adapter; completions without credits let doorbells by.
+    """
+    posted_fs, completion_fs = np.int64(NEVER), np.int64(NEVER)
+    posted_at, completion_at = NOTHING, NOTHING
+    for at in range(switch.params.n_members):
+        link = link_at(servers[switch.params.member[at]], 0).down
+        of_posted, of_completion = head_fs(link.first), head_fs(link.second)
+        if of_posted < posted_fs:
+            posted_fs, posted_at = of_posted, at
+        if of_completion < completion_fs:
+            completion_fs, completion_at = of_completion, at
+    if completion_fs <= now_fs and completion_fs < posted_fs:
+        pcie = link_at(servers[switch.params.member[completion_at]], 0)
+        entry = pcie.down.second.ring[pcie.down.second.head & pcie.down.second.mask]
+        if can_send(switch.down.credits[SECOND], completion_chunk(pcie, entry)):
+            return 2 * completion_at + SECOND
+    return 2 * posted_at + POSTED if posted_fs <= now_fs else NOTHING
+
+
+@kernel
+def cut_at_root(pcie, way):
+    """Cut the next TLP of a transaction at the root port; return where it is kept, its bytes on a link beside it."""
+    queue = pcie.down.second if way == SECOND else pcie.down.first
+    entry = queue.ring[queue.head & queue.mask]
+    data_bytes, overhead_bytes = entry.left_bytes, pcie.params.request_bytes
+    if way == SECOND:
+        data_bytes, overhead_bytes = completion_chunk(pcie, entry), pcie.params.completion_bytes
+    n_bytes = overhead_bytes + on_link(pcie, entry.address, data_bytes)
+    entry.data_bytes = data_bytes
+    entry.left_bytes -= data_bytes
+    entry.address += data_bytes
+    is_last = entry.left_bytes <= 0
+    entry.is_last = is_last
+    queue.head += is_last
+    slot = keep_slot(pcie.tree.slots, entry)
+    pcie.tree.slots.ring[slot].left_bytes = n_bytes
+    return slot
+
+
+@kernel
+def begin_down_at_root(system, servers, switch, now_fs):
+    """Send the next TLP from a root port, if one may go."""
+    chosen = next_at_root(servers, switch, now_fs)
+    if chosen == NOTHING:
+        return
+    way, server = chosen % 2, switch.params.member[chosen // 2]
+    pcie = link_at(servers[server], 0)
+    slot = cut_at_root(pcie, way)
+    kept = pcie.tree.slots.ring[slot]
+    send_down(system, servers, switch, now_fs, way, kept.left_bytes, kept.data_bytes, server, slot)
+
+
+@kernel
+def begin_down(system, servers, switch, now_fs):
+    """Send the next TLP down that stands at the switch above, if one may go."""
+    waiting = switch.down.waiting
+    posted_fs, completion_fs = first_fs(waiting[POSTED]), first_fs(waiting[SECOND])
+    way = NOTHING
+    if completion_fs <= now_fs and completion_fs < posted_fs:
+        hops = waiting[SECOND]
+        if can_send(switch.down.credits[SECOND], hops.ring[hops.head & (HOP_CAP - 1)].data_bytes):
+            way = SECOND
+    if way == NOTHING and posted_fs <= now_fs:
+        way = POSTED
+    if way == NOTHING:
+        return
+    hop = waiting[way].ring[waiting[way].head & (HOP_CAP - 1)]
+    waiting[way].head += 1
+    send_down(system, servers, switch, now_fs, way, hop.n_bytes, hop.data_bytes, hop.server, hop.slot)
+    if way == SECOND:
+        above = system.trees.switch[switch.params.above]
+        back_at_fs = switch.down.busy_until_fs + above.params.return_fs
+        note_return(above.down.returned[SECOND], back_at_fs, hop.data_bytes)
+
+
+@kernel
+def send_down(system, servers, switch, now_fs, way, n_bytes, data_bytes, server, slot):
+    """Put a TLP on a switch's link down, and let it come to the switch."""
+    if way == SECOND:
+        consume(switch.down.credits[SECOND], data_bytes)
+    there_fs = put_on_link(switch, switch.down, switch.up, now_fs, n_bytes) + switch.params.flight_fs
+    begun_fs = there_fs - switch.params.duration_fs[n_bytes]
+    go_down(system, servers, switch, way, begun_fs, there_fs, n_bytes, data_bytes, server, slot)
+
+
+# ---- In time ----
+
+
+@kernel
+def next_up_fs(trees, servers, switch, now_fs):
+    """Return when a switch's link up has something to do next."""
+    if switch.up.is_busy:
+        return switch.up.busy_until_fs
+    at_fs, params, waits = np.int64(NEVER), switch.params, False
+    for at in range(params.first_port, params.first_port + params.n_ports):
+        for way in range(2):
+            ready_fs = first_fs(trees.port[at].up[way])
+            if ready_fs > now_fs:
+                at_fs = min(at_fs, ready_fs)
+            else:
+                waits = True
+    return min(at_fs, next_back_up_fs(servers, switch)) if waits else at_fs
+
+
+@kernel
+def next_down_fs(trees, servers, switch, now_fs):
+    """Return when a switch's link down has something to do next."""
+    if switch.down.is_busy:
+        return switch.down.busy_until_fs
+    at_fs, params, waits = np.int64(NEVER), switch.params, False
+    n_queues = params.n_members if params.above == ROOT else 1
+    for at in range(n_queues):
+        for way in range(2):
+            if params.above != ROOT:
+                ready_fs = first_fs(switch.down.waiting[way])
+            else:
+                link = link_at(servers[params.member[at]], 0).down
+                ready_fs = head_fs(link.second) if way == SECOND else head_fs(link.first)
+            if ready_fs > now_fs:
+                at_fs = min(at_fs, ready_fs)
+            else:
+                waits = True
+    return min(at_fs, next_back_down_fs(trees, servers, switch)) if waits else at_fs
+
+
+@kernel
+def next_of_trees_fs(trees, servers):
+    """Return when the next event of all switches is."""
+    at_fs = np.int64(NEVER)
+    for number in range(trees.n_switches):
+        switch = trees.switch[number]
+        at_fs = min(at_fs, next_up_fs(trees, servers, switch, trees.now_fs))
+        at_fs = min(at_fs, next_down_fs(trees, servers, switch, trees.now_fs))
+    return at_fs
+
+
+@kernel
+def step_trees(system, servers, now_fs):
+    """Let all happen that happens at one instant, then idle links choose."""
+    trees = system.trees
+    trees.now_fs = now_fs
+    for number in range(trees.n_switches):
+        switch = trees.switch[number]
+        give_all_back(trees, servers, switch, now_fs)
+        if switch.up.is_busy and switch.up.busy_until_fs <= now_fs:
+            switch.up.is_busy = 0
+        if switch.down.is_busy and switch.down.busy_until_fs <= now_fs:
+            switch.down.is_busy = 0
+    for number in range(trees.n_switches):
+        switch = trees.switch[number]
+        if switch.up.is_busy == 0:
+            begin_up(system, servers, switch, now_fs)
+        if switch.down.is_busy == 0:
+            if switch.params.above == ROOT:
+                begin_down_at_root(system, servers, switch, now_fs)
+            else:
+                begin_down(system, servers, switch, now_fs)
+
+
+@out_of_line
+def run_trees(system, servers, until_fs):
+    """Let all switches run up to when all servers have run."""
+    trees = system.trees
+    take_from_adapters(trees, servers)
+    horizon_fs = until_fs
+    for number in range(system.n_servers):
+        horizon_fs = min(horizon_fs, system.server[number].safe_fs)
+    at_fs = next_of_trees_fs(trees, servers)
+    while at_fs <= horizon_fs:
+        step_trees(system, servers, at_fs)
+        at_fs = next_of_trees_fs(trees, servers)
+    trees.next_fs = at_fs

@@ -1,0 +1,121 @@
+"""A switch's flow cache: where a frame finds what to do with it.
+
+Two tables hold what was used last, by exact match and with wildcards. What is in neither the slow path decides, at once
+on the core that switches, or on a core of its own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hwmodel.compiled.compilation import kernel, out_of_line
+from hwmodel.machine.switch.flow_cache_state import EXACT_HIT, MISS, WILDCARD_HIT
+from hwmodel.machine.time.random_stream import next_u32
+
+
+@kernel
+def unlink(lru, place):
+    """Take an entry out of the order of use."""
+    entry = lru.entry[place]
+    lru.entry[entry.newer].older = entry.older
+    lru.entry[entry.older].newer = entry.newer
+
+
+@kernel
+def link_first(lru, place):
+    """Make an entry the most recently used."""
+    first = lru.entry[0].older
+    lru.entry[place].older, lru.entry[place].newer = first, 0
+    lru.entry[first].newer = place
+    lru.entry[0].older = place
+
+
+@kernel
+def touch(lru, number):
+    """Look a number up; one that is held is the most recent then."""
+    place = number + 1
+    if lru.entry[place].is_held == 0:
+        return False
+    unlink(lru, place)
+    link_first(lru, place)
+    return True
+
+
+@kernel
+def hold(lru, number):
+    """Hold a number as the most recent; the least recent goes where there is no room."""
+    if lru.capacity == 0 or touch(lru, number):
+        return
+    if lru.n_held == lru.capacity:
+        last = lru.entry[0].newer
+        unlink(lru, last)
+        lru.entry[last].is_held = 0
+        lru.n_held -= 1
+    lru.entry[number + 1].is_held = 1
+    link_first(lru, number + 1)
+    lru.n_held += 1
+
+
+@kernel
+def wildcard_key(cache, header, flow):
+    """Return the number of the entry with wildcards that a connection falls under."""
+    return flow if cache.params.by_connection else header.ends
+
+
+@kernel
+def look_up(cache, number):
+    """Look up a frame by its header's number; return the stage that knows it. `cache.flow` is its connection then."""
+    header = cache.header[number]
+    flow = np.int64(header.first)
+    if header.n > 1:
+        flow += (next_u32(cache) * header.n) >> 32
+    cache.flow = flow
+    if cache.exact.capacity > 0 and touch(cache.exact, flow):
+        cache.counts.exact_hits += 1
+        return EXACT_HIT
+    if cache.wildcard.capacity > 0 and touch(cache.wildcard, wildcard_key(cache, header, flow)):
+        cache.counts.wildcard_hits += 1
+        hold(cache.exact, flow)
+        return WILDCARD_HIT
+    cache.counts.misses += 1
+    return MISS
+
+
+@kernel
+def learn(cache, number, flow):
+    """Enter what the slow path has decided of a connection into both tables."""
+    hold(cache.wildcard, wildcard_key(cache, cache.header[number], flow))
+    hold(cache.exact, flow)
+
+
+@kernel
+def time_of(cache, stage):
+    """Return the time of the core that switches up to the end of a stage."""
+    params, spent_fs = cache.params, 0
+    if cache.exact.capacity > 0:
+        spent_fs += params.exact_time_fs
+    if stage != EXACT_HIT and cache.wildcard.capacity > 0:
+        spent_fs += params.wildcard_time_fs
+    if stage == MISS and params.n_miss_cores == 0:
+        spent_fs += params.miss_time_fs
+    return spent_fs
+
+
+@out_of_line
+def look_up_piece(nic, queue, n, core_place):
+    """Look up the frames of a piece that a core of the switch begins; return the time that takes, of all of them."""
+    cache = nic.virtual_switch.flow_cache
+    piece, spent_fs = cache.piece[core_place], 0
+    piece.n_missed = 0
+    for at in range(n):
+        number = np.int64(nic.guests.post[queue.first + ((queue.picked + at) & queue.mask)].template)
+        stage = look_up(cache, number)
+        spent_fs += time_of(cache, stage)
+        if stage == MISS:
+            if cache.params.n_miss_cores == 0:
+                learn(cache, number, cache.flow)
+            else:
+                missed = piece.missed[piece.n_missed]
+                missed.at, missed.flow = at, cache.flow
+                piece.n_missed += 1
+    return spent_fs

@@ -1,0 +1,55 @@
+"""Frames that wait aside for the slow path of a virtual switch, ring by ring, while others pass them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hwmodel.compiled.compilation import kernel
+from hwmodel.machine.switch.flow_cache import learn
+
+
+@kernel
+def miss_place(switch, ring):
+    """Return which of the cores of the slow path has the misses of a ring."""
+    return ring % switch.flow_cache.params.n_miss_cores
+
+
+@kernel
+def put_aside(switch, ring, frame, flow):
+    """Let a frame wait for the slow path; return False where too many do."""
+    aside, at = switch.aside, miss_place(switch, ring)
+    if aside.n_waiting[at] == switch.flow_cache.params.miss_queue:
+        switch.flow_cache.counts.lost += 1
+        return False
+    aside.n_waiting[at] += 1
+    place = aside.free
+    if place == 0:
+        aside.n_used += 1
+        place = aside.n_used
+    else:
+        aside.free = aside.place[place - 1].following
+    one, waiting = aside.place[place - 1], aside.of_ring[ring]
+    kept = one.frame
+    kept.journey, kept.template, kept.n_bytes = frame.journey, frame.template, frame.n_bytes
+    kept.hash, kept.index, kept.queue = frame.hash, frame.index, frame.queue
+    one.flow, one.following = flow, 0
+    if waiting.first == 0:
+        waiting.first = place
+    else:
+        aside.place[waiting.last - 1].following = place
+    waiting.last = place
+    return True
+
+
+@kernel
+def take_aside(switch, ring):
+    """Take the first frame of a ring that waits, whose place is free from now on; the tables hold its connection."""
+    aside, waiting = switch.aside, switch.aside.of_ring[ring]
+    place = waiting.first
+    one = aside.place[place - 1]
+    waiting.first = one.following
+    one.following = aside.free
+    aside.free = place
+    aside.n_waiting[miss_place(switch, ring)] -= 1
+    learn(switch.flow_cache, np.int64(one.frame.template), np.int64(one.flow))
+    return one.frame

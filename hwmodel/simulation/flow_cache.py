@@ -1,0 +1,75 @@
+"""The flow cache of a virtual switch: what it is filled with at the start, and what a window says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from hwmodel.errors import InputError
+from hwmodel.machine.switch.flow_cache_state import FLOW_CACHE_COUNTS, MAX_CACHED_FLOWS
+from hwmodel.results import FlowCacheUse
+from hwmodel.workload.headers import connections_of_header
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.simulation.span import Span
+    from hwmodel.workload.traffic import FrameTemplate
+
+STREAM = 1 << 21  # of random words; those of hosts and sources are before
+COUNTED = tuple(FLOW_CACHE_COUNTS.names or ())
+
+
+def fill_flow_cache(cache: Any, config: Config) -> None:
+    """Set what a flow cache holds and what its stages take; nothing where there is none."""
+    switch = config.host.virtual_switch
+    own = None if switch is None else switch.flow_cache
+    if own is None:
+        return
+    params = cache.params
+    for name in ("exact_time_fs", "wildcard_time_fs", "miss_time_fs", "miss_queue"):
+        params[name] = getattr(own, name)
+    params.is_on, params.by_connection = 1, own.wildcard_match == "connections"
+    params.n_miss_cores = len(own.miss_cores)
+    params.miss_core[: len(own.miss_cores)] = own.miss_cores
+    cache.exact.capacity, cache.wildcard.capacity = own.exact_entries, own.wildcard_entries
+
+
+def number_connections(cache: Any, config: Config, templates: Sequence[FrameTemplate], words: Any) -> None:
+    """Give numbers to the connections of each header, and to its ends; raise InputError where there are too many.
+
+    `words`: with which the draws begin of which of its connections a header's frame is.
+    """
+    if not cache.params.is_on:
+        return
+    cache.rng[:] = words
+    ends: dict[tuple[str, bytes], int] = {}
+    so_far: dict[tuple[str, bytes], int] = {}
+    n_flows = 0
+    for number, template in enumerate(templates):
+        pair = template.source, template.header[: template.type_ends]
+        at = so_far[pair] = so_far.get(pair, -1) + 1
+        n = connections_of_header(config.workload.connections, at) if template.flow_bytes else 1
+        header = cache["header"][number]
+        header["first"], header["n"], header["ends"] = n_flows, n, ends.setdefault(pair, len(ends))
+        n_flows += n
+    if n_flows > MAX_CACHED_FLOWS:
+        raise InputError(f"workload: {n_flows} connections, at most {MAX_CACHED_FLOWS} are told apart by a flow cache")
+
+
+def flow_cache_counts(nic: Any) -> tuple[int, ...]:
+    """Return what a flow cache has counted so far, and how much both tables hold."""
+    cache = nic.virtual_switch.flow_cache
+    return (*(int(cache.counts[name]) for name in COUNTED), int(cache.exact.n_held), int(cache.wildcard.n_held))
+
+
+def flow_cache_use(config: Config, span: Span) -> FlowCacheUse | None:
+    """Say where frames of the window were known, and what the tables hold at its end."""
+    own = config.host.virtual_switch
+    if not config.has_virtual_switch or own is None or own.flow_cache is None:
+        return None
+    n_counted = len(COUNTED)
+    pairs = zip(COUNTED, span.start.flow_cache, span.end.flow_cache, strict=False)
+    held = span.end.flow_cache[n_counted:]
+    return FlowCacheUse(
+        **{name: last - first for name, first, last in pairs}, exact_entries=held[0], wildcard_entries=held[1]
+    )

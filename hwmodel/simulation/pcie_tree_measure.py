@@ -1,0 +1,103 @@
+"""What a window says of PCIe switches: how busy their links were, who had what of them, which may limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.config import PcieSwitch
+from hwmodel.results import Suspect
+from hwmodel.results.bottleneck import MATTERS
+from hwmodel.results.pcie_switch import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
+from hwmodel.rules.pcie_link import DLLP_BYTES
+from hwmodel.simulation.span import Span
+from hwmodel.words.bottleneck import busy_switch_link
+
+_COUNTS = ("busy_fs", "n_tlps", "n_bytes", "dllps")
+_BUSY, _TLPS, _BYTES, _DLLPS = range(len(_COUNTS))
+
+
+@dataclass(frozen=True)
+class TreeSnapshot:
+    """Hold the sums of all switches: of each direction by switch, of the lower ports TLPs and bytes that came up."""
+
+    up: npt.NDArray[np.int64]
+    down: npt.NDArray[np.int64]
+    ports: npt.NDArray[np.int64]
+
+
+def take_trees(trees: Any, now_fs: int) -> TreeSnapshot:
+    """Copy the sums out of the switches' records."""
+    switches = [trees.switch[number] for number in range(int(trees.n_switches))]
+    n_ports = sum(int(one.params.n_ports) for one in switches)
+    ports = [(int(trees.port[at].n_tlps), int(trees.port[at].n_bytes)) for at in range(n_ports)]
+    up, down = (np.array([_sums(one[way], now_fs) for one in switches], np.int64) for way in ("up", "down"))
+    return TreeSnapshot(up, down, np.array(ports, np.int64))
+
+
+def _sums(direction: Any, now_fs: int) -> tuple[int, ...]:
+    ahead_fs = max(0, int(direction.busy_until_fs) - now_fs)
+    return int(direction.counts.busy_fs) - ahead_fs, *(int(direction.counts[name]) for name in _COUNTS[1:])
+
+
+def tree_results(
+    switches: Sequence[PcieSwitch], names: Sequence[str], ends: tuple[TreeSnapshot, TreeSnapshot], span: Span
+) -> tuple[PcieSwitchResult, ...]:
+    """Put together what a window says of each switch; `names`: of the adapters."""
+    start, end = ends
+    first, found = 0, []
+    for one in switches:
+        up, down = (
+            _link_use(getattr(end, way)[one.number] - getattr(start, way)[one.number], span) for way in ("up", "down")
+        )
+        of_ports = (end.ports - start.ports)[first : first + len(one.below)]
+        ports = [
+            SwitchPortUse(
+                name=names[number] if kind == "adapter" else switches[number].name,
+                weight=weight,
+                tlps=int(tlps),
+                bytes=int(n_bytes),
+                share=float(n_bytes / max(1, of_ports[:, 1].sum())),
+            )
+            for (kind, number, weight), (tlps, n_bytes) in zip(one.below, of_ports, strict=True)
+        ]
+        first += len(one.below)
+        settings = one.settings
+        behind = settings.behind if one.above is None else switches[one.above].name
+        found.append(
+            PcieSwitchResult(
+                name=one.name,
+                behind=behind,
+                generation=settings.generation,
+                lanes=settings.lanes,
+                up=up,
+                down=down,
+                ports=tuple(ports),
+            )
+        )
+    return tuple(found)
+
+
+def _link_use(counts: npt.NDArray[np.int64], span: Span) -> SwitchLinkUse:
+    return SwitchLinkUse(
+        utilization=min(1.0, span.share(int(counts[_BUSY]))),
+        tlps=int(counts[_TLPS]),
+        tlp_bytes=int(counts[_BYTES]),
+        dllp_bytes=int(counts[_DLLPS]) * 2 * DLLP_BYTES,
+    )
+
+
+def tree_suspects(switches: Sequence[PcieSwitch], results: Sequence[PcieSwitchResult]) -> Iterator[Suspect]:
+    """Give the links of switches that may set the throughput."""
+    for one, found in zip(switches, results, strict=True):
+        keys = tuple(f"{one.key}.{name}" for name in ("lanes", "generation"))
+        sharers = [port.name for port in found.ports]
+        for way, where in (("up", "toward"), ("down", "from")):
+            share = getattr(found, way).utilization
+            if share >= MATTERS:
+                why = busy_switch_link(found.name, where, sharers, share)
+                yield Suspect(resource=f"{found.name}.{way}", share=share, use=share, why=why, keys=keys)

@@ -1,0 +1,143 @@
+"""The state of PCIe trees, from a configuration: switches, their lower ports, what adapters behind them have of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hwmodel.compiled.records import NEVER
+from hwmodel.config import switches_of
+from hwmodel.errors import InputError
+from hwmodel.machine.pcie.link_state import BY_TREE, MAX_TLP_BYTES
+from hwmodel.machine.pcie.tree_state import MAX_LOWER_PORTS, NO_ONE
+from hwmodel.machine.pcie.tree_state import ROOT as AT_ROOT
+from hwmodel.machine.time.clock import LANE_CAP
+from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of, tlp_overhead_of
+from hwmodel.simulation.clocks import HOST, in_range, stretch
+from hwmodel.units import FS_PER_NS, format_time_fs
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config, PcieSwitch, Server
+    from hwmodel.config.pcie_tree import TreeSwitch
+
+
+def fill_trees(system: Any, servers: Any, config: Config, parts: Sequence[Server], seed: int) -> None:
+    """Set up the switches of all servers, and how far servers may run ahead of them."""
+    switches, trees = switches_of(config), system.trees
+    trees.n_switches, trees.now_fs, trees.next_fs, trees.ahead_fs = len(switches), -1, NEVER, NEVER
+    n_ports = 0
+    for one in switches:
+        if n_ports + len(one.below) > MAX_LOWER_PORTS:
+            raise InputError(f"servers: more than {MAX_LOWER_PORTS} slots of PCIe switches")
+        record = trees.switch[one.number]
+        _fill_link(record, one, config, parts, seed)
+        record.params.first_port, record.params.n_ports = n_ports, len(one.below)
+        n_ports += _fill_ports(trees, one, n_ports)
+    for one in switches:
+        record = trees.switch[one.number]
+        record.params.above = AT_ROOT if one.above is None else one.above
+        if one.above is not None:
+            record.params.port_above = _port_to_switch(trees, one.number)
+            _grant(record.up.credits, switches[one.above].settings.credits)
+        for server in one.members:
+            record.params.port_to[server] = _port_towards(trees, switches, one, server)
+        _fill_adapters(servers, one, parts, is_at_root=one.above is None, root=record.up.credits)
+        trees.ahead_fs = min(int(trees.ahead_fs), _ahead_fs(record, one, parts))
+
+
+def _fill_link(record: Any, one: PcieSwitch, config: Config, parts: Sequence[Server], seed: int) -> None:
+    settings, params, first = one.settings, record.params, one.members[0]
+    rate = link_rate_of(one.link_of(parts))
+    a_byte_fs = in_range(rate.fs_per_byte * stretch(config, seed, HOST, server=first))
+    lengths = np.arange(MAX_TLP_BYTES, dtype=np.int64)
+    params.duration_fs[:] = lengths * a_byte_fs.numerator // a_byte_fs.denominator
+    params.dllp_fs = 2 * DLLP_BYTES * a_byte_fs.numerator // a_byte_fs.denominator
+    params.dllp_period = rate.tlps_per_dllp_pair
+    params.cuts_through = settings.forwarding == "cut_through"
+    params.latency_fs, params.flight_fs = settings.latency_fs, settings.propagation_fs
+    params.return_fs = settings.credits.return_fs
+    params.n_members = len(one.members)
+    params.member[: len(one.members)] = one.members
+    record.turn, record.left = len(one.below) - 1, 0
+    completions = record.down.credits[1].params
+    completions.headers_limit, completions.data_limit = settings.credits.cplh, settings.credits.cpld
+    pcie = parts[first].config.pcie
+    if one.above is None:
+        _grant(record.up.credits, pcie.credits)
+    _check_flight(settings, int(params.duration_fs[_shortest_bytes(parts[first].config)]))
+
+
+def _grant(credits: Any, granted: Any) -> None:
+    """Set what the port above a link grants for writes and reads."""
+    for record, limits in zip(credits, ((granted.ph, granted.pd), (granted.nph, 0)), strict=True):
+        record.params.headers_limit, record.params.data_limit = limits
+
+
+def _shortest_bytes(config: Config) -> int:
+    """Return the least bytes of a TLP: a request without data, or a completion with some."""
+    overhead = tlp_overhead_of(config.pcie)
+    return int(min(overhead.memory_write_bytes, overhead.completion_bytes + 1))
+
+
+def _check_flight(settings: TreeSwitch, least_fs: int) -> None:
+    most_fs = (LANE_CAP // 2) * least_fs
+    if settings.propagation_fs > most_fs:
+        raise InputError(
+            f"servers: the propagation of PCIe switch {settings.name}, {format_time_fs(settings.propagation_fs)}, is "
+            f"more than a run has room for, {most_fs // FS_PER_NS}ns"
+        )
+
+
+def _fill_ports(trees: Any, one: PcieSwitch, first: int) -> int:
+    for at, (kind, number, weight) in enumerate(one.below):
+        params = trees.port[first + at].params
+        params.switch, params.weight = one.number, weight
+        params.server, params.below = (number, NO_ONE) if kind == "adapter" else (NO_ONE, number)
+    return len(one.below)
+
+
+def _ports_of(trees: Any, number: int) -> range:
+    params = trees.switch[number].params
+    return range(int(params.first_port), int(params.first_port + params.n_ports))
+
+
+def _port_to_switch(trees: Any, number: int) -> int:
+    ports = (at for above in range(int(trees.n_switches)) for at in _ports_of(trees, above))
+    return next(at for at in ports if trees.port[at].params.below == number)
+
+
+def _port_towards(trees: Any, switches: Sequence[PcieSwitch], one: PcieSwitch, server: int) -> int:
+    """Return the lower port of a switch behind which an adapter is."""
+    for at in _ports_of(trees, one.number):
+        params = trees.port[at].params
+        if params.server == server or (params.below != NO_ONE and server in switches[int(params.below)].members):
+            return at
+    raise AssertionError(f"adapter {server} is below {one.name}")
+
+
+def _fill_adapters(servers: Any, one: PcieSwitch, parts: Sequence[Server], *, is_at_root: bool, root: Any) -> None:
+    """Let adapters behind a switch hand their TLPs to it; behind one at a root port, know what that grants."""
+    for kind, number, _ in one.below:
+        if kind == "adapter":
+            link = servers[number].pcie[0]
+            link.tree.params.flight_fs = parts[number].config.pcie.propagation_fs
+            link.params.propagation_fs, link.params.by_tree = BY_TREE, 1
+            link.params.has_credits, link.params.runs_on = 1, 0
+            _grant(link.credits[:2], one.settings.credits)
+    for number in one.members if is_at_root else ():
+        for record, granted in zip(servers[number].pcie[0].tree.params.root, root, strict=True):
+            record.headers_limit = granted.params.headers_limit
+            record.data_limit = granted.params.data_limit
+
+
+def _ahead_fs(record: Any, one: PcieSwitch, parts: Sequence[Server]) -> int:
+    """Return how much later than a switch's choice anything of it can come to an adapter or its host.
+
+    A TLP comes to the host behind its end and the flight, its credits to the adapter behind its end and their return;
+    one on its way down stands at the link below a flight and the latency after it began.
+    """
+    params = record.params
+    shortest_fs = min(int(params.duration_fs[_shortest_bytes(parts[at].config)]) for at in one.members)
+    return int(min(shortest_fs + min(params.flight_fs, params.return_fs), params.flight_fs + params.latency_fs))

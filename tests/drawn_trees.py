@@ -1,0 +1,90 @@
+"""PCIe trees drawn at random, with adapters that differ, and frames among all their VMs."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from hwmodel.config import Config
+from tests.system_beside_simpy import US_FS, Frame, Stations, config_with, drawn
+
+NAMES = "wxyz"
+LANES = (1, 2, 4, 8)
+
+
+def draw_credits(rng: random.Random, most_payload: int) -> dict[str, Any]:
+    """Draw a switch's credits, tight in every second draw."""
+    data = most_payload // 16
+    if rng.random() < 0.5:
+        return {}
+    return {
+        "ph": rng.choice((1, 2, 8)), "pd": data * rng.choice((1, 2, 5)), "nph": rng.choice((1, 3, 8)),
+        "cplh": rng.choice((1, 2, 8)), "cpld": data * rng.choice((1, 2, 5)),
+        "return": f"{rng.choice((0, rng.randrange(300000)))}ps",
+    }  # fmt: skip
+
+
+def draw_tree(rng: random.Random, adapters: Sequence[str], most_payload: int) -> dict[str, Any]:
+    """Draw switches, behind a root port or behind each other, and a slot for each adapter."""
+    n = rng.choice((1, 1, 2, 3))
+    switches: list[dict[str, Any]] = []
+    for at in range(n):
+        above = [f"s{k}" for k in range(at)]
+        switches.append({
+            "name": f"s{at}", "behind": rng.choice(["root", *above, *above]), "lanes": rng.choice(LANES),
+            "generation": rng.choice((1, 2, 3)), "latency": f"{rng.randrange(1000, 300000)}ps",
+            "propagation": f"{rng.choice((0, 0, rng.randrange(20000)))}ps", "weight": rng.choice((1, 1, 2, 5)),
+            "forwarding": rng.choice(("cut_through", "store_and_forward")),
+            "credits": draw_credits(rng, most_payload),
+        })  # fmt: skip
+    slots = {
+        name: {"behind": rng.choice(["root", *[one["name"] for one in switches] * 3]),
+               "weight": rng.choice((1, 1, 3, 7)), "lanes": rng.choice((None, None, 1, 4))}
+        for name in adapters
+    }  # fmt: skip
+    behind = {one["behind"] for one in (*switches, *slots.values())}
+    for name, one in zip(adapters, [one for one in switches if one["name"] not in behind], strict=False):
+        slots[name]["behind"] = one["name"]
+    behind = {one["behind"] for one in (*switches, *slots.values())}
+    while unused := [one for one in switches if one["name"] not in behind]:
+        switches = [one for one in switches if one not in unused]
+        behind = {one["behind"] for one in (*switches, *slots.values())}
+    return {"switches": switches, "slots": slots}
+
+
+def draw_config(seed: int) -> tuple[Config, list[Frame]]:
+    """Draw a host with its tree, a second host beside it at times, and frames."""
+    rng = random.Random(seed)
+    adapters = NAMES[: rng.choice((1, 2, 3, 4))]
+    payload = rng.choice((128, 256))
+    pcie: dict[str, Any] = {
+        "pcie.max_payload": f"{payload}B", "pcie.dllp_model": rng.choice(("none", "tlp4", "tlp1")),
+        "pcie.arbitration": rng.choice(("round_robin", "reads_first", "writes_first", "arrival")),
+        "pcie.ordering": rng.choice(("strict", "strict", "relaxed", "id_based")),
+    }  # fmt: skip
+    if rng.random() < 0.5:
+        pcie["pcie.credits"] = {
+            "ph": rng.choice((0, 2, 9)), "pd": rng.choice((0, 16, 40)), "nph": rng.choice((0, 1, 5)),
+            "cplh": rng.choice((0, 2, 9)), "cpld": rng.choice((0, 16, 40)), "return": f"{rng.randrange(200000)}ps",
+        }  # fmt: skip
+        pcie["host.write_drain"] = rng.choice((None, "20Gbps", "7Gbps"))
+    sets = [
+        {"pcie.lanes": rng.choice(LANES), "pcie.generation": rng.choice((1, 2, 3)),
+         "pcie.propagation": f"{rng.choice((0, 0, rng.randrange(9000)))}ps", "pcie.tags": rng.choice((2, 8, 32))}
+        for _ in adapters
+    ]  # fmt: skip
+    server = {
+        "name": "a",
+        "adapters": [{"name": name, "set": own} for name, own in zip(adapters, sets, strict=True)],
+        "tree": draw_tree(rng, adapters, payload),
+    }
+    others = [{"name": "b"}] if rng.random() < 0.3 else []
+    host = {"host.iotlb": {"entries": 16, "miss": "410ns"}} if rng.random() < 0.3 else {}
+    config = config_with({"nic.vfs": 4, "servers": [server, *others]}, pcie, host)
+    names = [f"a.{name}.vf{k}" for name in adapters for k in range(4)] + [f"b.vf{k}" for k in range(4) for _ in others]
+    mean_ns = rng.choice((90, 200, 500))
+    stations = Stations(config)
+    frames = drawn(stations, 160, mean_ns, names, names, seed=seed)
+    # The last one comes when all others are over, however slow the links are.
+    return config, [*frames, stations.frame(frames[-1].at_fs + 5000 * US_FS, names[0], names[1], 64)]

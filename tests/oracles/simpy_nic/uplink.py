@@ -1,0 +1,214 @@
+"""The uplink of the host's virtual switch: rings of the adapter's, which the switch's cores serve.
+
+The adapter has one function, whose driver they are; what it sends and receives is a part of the frames' way through
+the switch, so it is counted here as that.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import simpy
+
+from .chances import Chances
+from .core import Core
+from .driver import QueuePair, Taking, Vector, ring_tx_doorbell
+from .frames import WIRE, Copy, Decision, Frame
+from .link import Direction, nothing
+from .parameters import NicParameters
+from .posts import Post
+from .receiving import Receiver, RxRing
+from .results import Meter
+from .scheduling import TxRing
+from .sending import Sender
+from .timing import Phase
+from .virtual_switch import PF, VirtualSwitch
+
+
+def as_uplink(parameters: NicParameters) -> NicParameters:
+    """Return the parameters as the adapter and its driver have them: of one function, behind those of guests."""
+    port = parameters.ports[-1] + 1
+    return replace(
+        parameters.of_port(PF),
+        first_port=port,
+        vfs=0,
+        queues_per_vf=parameters.virtual_switch.n_uplink_rings,
+        vectors_per_function=None,
+        exit_time_fs=0,
+        tx_interrupt_batch=0,
+        never_refill=frozenset({port}) if PF in parameters.never_refill else frozenset(),
+        own_drop_enable={(port, queue): drops for (of, queue), drops in parameters.own_drop_enable.items() if of == PF},
+        own_drivers={},
+    )
+
+
+@dataclass(slots=True, eq=False)
+class Carried(Frame):
+    """A copy for the wire, as the adapter has it: a frame that its function sends."""
+
+    copy: Copy | None = None
+
+
+def to_other_side(port: int, frame: Frame) -> Decision:
+    """Send what comes from the wire to the uplink's port, and all else to the wire."""
+    return Decision(((port if frame.source == WIRE else WIRE, None),))
+
+
+class AtAdapter:
+    """The meter that the adapter tells, for which its copies are not those that the run counts."""
+
+    def __init__(self, meter: Meter) -> None:
+        """Count in `meter`."""
+        self._meter = meter
+        self.frame_dropped, self.mac_waited, self.line_waited = meter.frame_dropped, meter.mac_waited, meter.line_waited
+
+    def copies_made(self, frame: Frame, copies: list[Copy], reason: str) -> None:
+        """Know that copies are made in the switch."""
+
+    def mirrored_made(self, copies: int) -> None:
+        """Know the same of mirrored ones."""
+
+    def copy_dropped(self, copy: Copy, reason: str) -> None:
+        """Count a copy that has not come to the wire, or a frame that has not come to the switch."""
+        if isinstance(copy.frame, Carried):
+            self._meter.copy_dropped(copy.frame.copy, reason)
+        else:
+            self._meter.frame_dropped(copy.frame, reason)
+
+    def copy_delivered(self, copy: Copy) -> None:
+        """Count a copy that is sent on the wire."""
+        self._meter.copy_delivered(copy.frame.copy)
+
+    def journey_over(self, copy: Copy, taken_fs: int) -> None:
+        """Note when it was."""
+        own = copy.frame.copy
+        own.ends_fs["wire"] = taken_fs
+        self._meter.journey_over(own, taken_fs)
+
+
+class Slots:
+    """A Tx ring of the uplink, as its driver has it."""
+
+    def __init__(self) -> None:
+        """Begin empty; `bytes_posted` is to be set before the run."""
+        self.n_slots_taken = 0
+        self.posted: list[Post] = []
+        """Not told yet."""
+        self.bytes_posted: Callable[[int], None]
+        self.slots_freed = nothing
+
+
+class TakingIn(Taking):
+    """Takes the frames of one Rx ring of the uplink and passes them on."""
+
+    phase = Phase.SWITCHING
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        parameters: NicParameters,
+        chances: Chances,
+        meter: Meter,
+        down: Direction,
+        core: Core,
+        receiver: Receiver,
+        ring: RxRing,
+        switch: VirtualSwitch,
+    ) -> None:
+        """Begin with nothing visible."""
+        super().__init__(env, parameters, chances, meter, down, core, receiver, ring)
+        self._rules, self._switch = parameters.virtual_switch, switch
+        self._decided: deque[Decision] = deque()
+        self._started_fs = 0
+
+    def _seen(self, copy: Copy) -> None:
+        copy.frame.ends_fs["doorbell"] = self._env.now
+
+    def begin_piece(self, most: int) -> tuple[int, int]:
+        """Go as far as the next refill, and decide on the frames up to there."""
+        frames, before_fs = super().begin_piece(most)
+        self._started_fs = max(self._env.now, self._core.free_fs) + before_fs
+        pieces = [(copy.frame, self._switch.decide(copy.frame)) for copy in list(self._visible)[:frames]]
+        self._decided = deque(decision for _, decision in pieces)
+        batch_fs = self._rules.batch_time_fs if frames else 0
+        work_fs = batch_fs + sum(self._rules.passing_fs(*one) for one in pieces)
+        waits_fs = self._switch.wait_for_memory(pieces, self._started_fs, work_fs)
+        return frames, before_fs + batch_fs + waits_fs
+
+    def frame_fs(self, behind: int = 0) -> int:
+        """Return what the copies of the next frame take, or of the one so many behind it."""
+        return self._rules.passing_fs(self._visible[behind].frame, self._decided[behind])
+
+    def frame_done(self) -> None:
+        """Have a frame ready, until the piece is over."""
+        self._decided.popleft()
+        super().frame_done()
+
+    def _use(self, copies: list[Copy]) -> None:
+        for copy in copies:
+            copy.frame.ends_fs["scheduler"] = self._started_fs
+            self._switch.pass_on(copy.frame, self._rules.place_of(self.queue))
+
+
+class Uplink:
+    """The adapter's driver."""
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        parameters: NicParameters,
+        chances: Chances,
+        meter: Meter,
+        cores: Sequence[Core],
+        link: tuple[Direction, Direction],
+        sender: Sender,
+        receiver: Receiver,
+        switch: VirtualSwitch,
+    ) -> None:
+        """Begin with empty Tx rings; `parameters` are those `as_uplink`, and so are those of sender and receiver."""
+        up, self._down = link
+        self._parameters, self._meter, self._sender = parameters, meter, sender
+        rules = parameters.virtual_switch
+        (self._port,) = parameters.ports
+        self._rings: list[tuple[TxRing, Slots]] = []
+        self._takings: list[TakingIn] = []
+        for tx_ring in sender.rings:
+            rx_ring = receiver.rings[self._port, tx_ring.queue]
+            for ring in (tx_ring, rx_ring):
+                receiver.cache.use(ring)
+            core = cores[rules.cores[rules.place_of(tx_ring.queue)]]
+            slots = Slots()
+            taking = TakingIn(env, parameters, chances, meter, self._down, core, receiver, rx_ring, switch)
+            vector = Vector(env, parameters, core, up, (self._port, tx_ring.queue))
+            QueuePair(parameters, vector, slots, taking, (tx_ring, rx_ring))
+            self._rings.append((tx_ring, slots))
+            self._takings.append(taking)
+
+    def post(self, copy: Copy, at_place: int) -> None:
+        """Post a copy in the ring of the core that has made it, if there is a slot."""
+        ring, slots = self._rings[at_place % len(self._rings)]
+        if slots.n_slots_taken == self._parameters.tx_ring - 1:
+            self._meter.copy_dropped(copy, "TX_RING_FULL")
+            return
+        frame = copy.frame
+        carried = Carried(frame.index, self._port, (WIRE,), (), copy.frame_bytes, raw=copy.raw or frame.raw, copy=copy)
+        post = Post([carried], carried.data_bytes)
+        slots.n_slots_taken += 1
+        slots.bytes_posted(carried.data_bytes)
+        slots.posted.append(post)
+        ring.not_picked.append(post)
+
+    def tell(self, at_place: int) -> bool:
+        """Ring the doorbell for all that is posted; tell whether there was something."""
+        ring, slots = self._rings[at_place % len(self._rings)]
+        posts, slots.posted = slots.posted, []
+        if posts:
+            ring_tx_doorbell(self._down, self._parameters, self._sender, ring, posts)
+        return bool(posts)
+
+    def refills_from_now(self, does: bool) -> None:
+        """Post Rx descriptors again, or no more."""
+        for taking in self._takings:
+            taking.refills_from_now(does)
