@@ -17,6 +17,7 @@ from hwmodel.config.findings import Doubts, Findings
 from hwmodel.config.virtual_switch import BYTE_TIME
 from hwmodel.relaxations import relaxations_of
 from hwmodel.results import check_balance
+from hwmodel.words.modelled import modelled_sentence
 from tests.config_cases import complaints
 
 BASE = {
@@ -88,6 +89,17 @@ def test_copies_of_all_cores_share_the_memory(pass_by: str, per_byte: int) -> No
     result = run(changes)
     assert result.totals.gbps == pytest.approx(by_hand, rel=0.01) and result.bottleneck.resource == "host.memory"
     assert result.utilization["host.memory"] == pytest.approx(1, abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ("pass_by", "words"),
+    [("pointer", "passes frames by pointer on 1 core"), ("copy", "copies each frame once on 1 core"),
+     ("parent", "copies each frame twice, through a parent partition, on 1 core")],
+)  # fmt: skip
+def test_what_it_is_in_words(pass_by: str, words: str) -> None:
+    changes = {"host.virtual_switch.pass_by": pass_by, "host.virtual_switch.guest_time": "36ns"}
+    found = modelled_sentence(config_from_mapping(BASE, changes).resolved())
+    assert words in found and "(400ns a frame, 36ns for each VM that it comes from or goes to" in found
 
 
 def test_nothing_crosses_link_or_wire() -> None:

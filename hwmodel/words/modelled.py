@@ -106,11 +106,20 @@ def is_some_time(amount: str) -> bool:
     return bool(amount.strip("fpnums 0."))
 
 
+_PASSED = {
+    "pointer": "passes frames by pointer",
+    "copy": "copies each frame once",
+    "parent": "copies each frame twice, through a parent partition,",
+}
+
+
 def _virtual_switch_words(config: Mapping[str, Any]) -> str:
     own, n_vms = _block(_block(config, "host"), "virtual_switch"), _block(config, "nic").get("vfs", 0)
     n_cores = len(own.get("cores") or ())
-    passed = "passes frames by pointer" if own.get("pass_by") == "pointer" else "copies each frame once"
+    passed = _PASSED.get(str(own.get("pass_by")), _PASSED["copy"])
     times = f"{own.get('frame_time')} a frame"
+    if is_some_time(str(own.get("guest_time", "0ns"))):
+        times += f", {own['guest_time']} for each VM that it comes from or goes to"
     if is_some_time(str(own.get("byte_time", "0ns"))):
         times += f", {own['byte_time']} a byte"
     return (
