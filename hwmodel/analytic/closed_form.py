@@ -154,7 +154,10 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
 
 
 def _switched_by(config: Config) -> str:
-    return "the host's virtual switch" if config.has_virtual_switch else config.pcie.link_name
+    if not config.has_virtual_switch:
+        return config.pcie.link_name
+    own = "the host's virtual switch"
+    return own if config.switches_in_memory else f"{own}, its uplink by {config.pcie.link_name}"
 
 
 def _details(
