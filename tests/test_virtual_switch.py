@@ -182,7 +182,8 @@ REFUSED = {
         "(nic.mode: vswitch, reach: internal)"],
     "nic: {mode: vswitch}\nbridge: {}": [f"bridge: {NOT_THERE}"],
     "nic: {mode: vswitch}\nservers: [{name: a}, {name: b}]": [
-        "nic.mode: a virtual switch is modelled in one server alone, with stations outside at the other end of its wire"],
+        "nic.mode: a virtual switch is modelled in one server alone, with stations outside at the other end of its "
+        "wire"],
     "nic: {mode: vswitch}\nswitch: {ports: [{name: vf0, rate_limit: 1Gbps}]}": [
         f"switch.ports.vf0.rate_limit: {NOT_THERE}"],
     "nic: {mode: vswitch}\nswitch: {mode: vepa}": [
