@@ -12,7 +12,7 @@ from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.host.landing import credit_word
-from hwmodel.machine.pcie.link import CREDIT_BYTES, can_send, completion_chunk, consume, on_link
+from hwmodel.machine.pcie.link import CREDIT_BYTES, can_send, completion_chunk, consume, cut_next, on_link
 from hwmodel.machine.pcie.links import link_at, number_of
 from hwmodel.machine.pcie.tree_end import count_landed, head_fs, keep_slot, note_landing, note_return
 from hwmodel.machine.pcie.tree_state import HOP_CAP, NO_ONE, ROOT
@@ -303,12 +303,7 @@ def cut_at_root(pcie, way):
     if way == SECOND:
         data_bytes, overhead_bytes = completion_chunk(pcie, entry), pcie.params.completion_bytes
     n_bytes = overhead_bytes + on_link(pcie, entry.address, data_bytes)
-    entry.data_bytes = data_bytes
-    entry.left_bytes -= data_bytes
-    entry.address += data_bytes
-    is_last = entry.left_bytes <= 0
-    entry.is_last = is_last
-    queue.head += is_last
+    cut_next(queue, entry, data_bytes)
     slot = keep_slot(pcie.tree.slots, entry)
     pcie.tree.slots.ring[slot].left_bytes = n_bytes
     return slot

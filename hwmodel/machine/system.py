@@ -261,6 +261,19 @@ def wait_while(flag, value):
 
 
 @kernel
+def run_server(share, component, nic, words, until_fs):
+    """Run a server's events up to then, counted in its share; return how far it came: not so far where it stopped."""
+    before = nic.clock.n_events
+    component.next_fs = advance_through(nic, words, until_fs, NEVER)
+    share.n_events += nic.clock.n_events - before
+    stopped = why_stopped(nic)
+    if stopped:
+        share.stopped = max(share.stopped, stopped)
+        return nic.clock.now_fs
+    return until_fs
+
+
+@kernel
 def run_share(system, share, servers, words, bridges):
     """Run a thread's servers, each until all that may come to it is known (conservative lookahead)."""
     share.n_events = share.stopped = 0
@@ -279,13 +292,7 @@ def run_share(system, share, servers, words, bridges):
         if component.next_fs <= horizon_fs:
             if share.asks_ahead:
                 servers_come_near(servers, system.order, share.first, n_servers, at, horizon_fs)
-            before = nic.clock.n_events
-            component.next_fs = advance_through(nic, words, horizon_fs, NEVER)
-            share.n_events += nic.clock.n_events - before
-            stopped = why_stopped(nic)
-            if stopped:
-                share.stopped = max(share.stopped, stopped)
-                horizon_fs = nic.clock.now_fs
+            horizon_fs = run_server(share, component, nic, words, horizon_fs)
         component.safe_fs = max(component.safe_fs, horizon_fs)
 
 
@@ -307,13 +314,9 @@ def run_with_trees(system, share, servers, words, bridges):
             component, nic = system.server[number], servers[number]
             component.safe_fs = max(component.safe_fs, until_fs)
             if component.next_fs <= until_fs:
-                before = nic.clock.n_events
-                component.next_fs = advance_through(nic, words, until_fs, NEVER)
-                share.n_events += nic.clock.n_events - before
-                stopped = why_stopped(nic)
-                if stopped:
-                    share.stopped = max(share.stopped, stopped)
-                    component.safe_fs = nic.clock.now_fs
+                reached_fs = run_server(share, component, nic, words, until_fs)
+                if reached_fs < until_fs:
+                    component.safe_fs = reached_fs
         run_trees(system, servers, until_fs)
         if trees.overflow:
             share.stopped = OVERFLOW

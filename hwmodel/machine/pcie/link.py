@@ -58,6 +58,17 @@ def on_link(pcie, address, data_bytes):
 
 
 @inlined
+def cut_next(queue, entry, data_bytes):
+    """Cut the next TLP of the transaction at a queue's head, which leaves the queue with its last."""
+    entry.data_bytes = data_bytes
+    entry.left_bytes -= data_bytes
+    entry.address += data_bytes
+    is_last = entry.left_bytes <= 0
+    entry.is_last = is_last
+    queue.head += is_last
+
+
+@inlined
 def transmit(pcie, link, now_fs, queue, is_second, overhead_bytes, data_bytes):
     """Put the next TLP of a queue's head on the link, after the DLLPs that are due; return when it has left.
 
@@ -67,12 +78,7 @@ def transmit(pcie, link, now_fs, queue, is_second, overhead_bytes, data_bytes):
     link.place = queue.head
     link.sends_second = is_second
     n_bytes = overhead_bytes + on_link(pcie, entry.address, data_bytes)
-    entry.data_bytes = data_bytes
-    entry.left_bytes -= data_bytes
-    entry.address += data_bytes
-    is_last = entry.left_bytes <= 0
-    entry.is_last = is_last
-    queue.head += is_last
+    cut_next(queue, entry, data_bytes)
     busy_fs = pcie.params.duration_fs[n_bytes]
     if link.due_dllps > 0:
         busy_fs += link.due_dllps * pcie.params.dllp_fs
