@@ -46,7 +46,7 @@ BY_HAND: dict[str, dict[str, Any]] = {
 
 @cache
 def compared() -> Comparison:
-    return compare(load_config("compare_10g", SHORT), jobs=2)
+    return compare(load_config("compare_10g", SHORT))
 
 
 def test_each_way_is_the_run_that_is_written_by_hand() -> None:
@@ -77,12 +77,12 @@ def test_what_crosses_the_wire_is_bound_by_it() -> None:
 
 def test_the_headline_of_one_run() -> None:
     """Through the adapter on Gen2 x4 13.2 to 13.45 Gb/s, by pointers 30 at 1500 B on one core, and 1.28 at 64 B."""
-    found = {each.way: each for each in compare(load_config("compare_10g", HEADLINE), jobs=2).ways}
+    found = {each.way: each for each in compare(load_config("compare_10g", HEADLINE)).ways}
     assert found["vswitch_pointer"].gbps == pytest.approx(30, rel=0.05)
     assert found["vswitch_pointer"].bottleneck.resource == "vswitch"
     assert found["vswitch_copy"].gbps == pytest.approx(1500 * 8 / (400 + 149.6), rel=0.03)
     assert 13.2 < found["sriov_veb"].gbps < 13.45
-    short = compare(load_config("compare_10g", {**HEADLINE, "workload.frame_bytes": 64}), jobs=2)
+    short = compare(load_config("compare_10g", {**HEADLINE, "workload.frame_bytes": 64}))
     assert {each.way: each.gbps for each in short.ways}["vswitch_pointer"] == pytest.approx(1.28, rel=0.05)
 
 
@@ -140,7 +140,7 @@ def test_the_first_pair_that_each_place_forbids(changes: dict[str, Any], pairs: 
 
 
 def test_vlans_keep_apart_what_a_switch_forwards_and_not_what_tags_carry() -> None:
-    found = compare(load_config("compare_10g", {**SHORT, **VLANS, "run.duration": "500us"}), jobs=2)
+    found = compare(load_config("compare_10g", {**SHORT, **VLANS, "run.duration": "500us"}))
     delivered = {each.way: each.forbidden[0].delivered for each in found.ways}
     assert set(delivered.values()) == {0}
 
@@ -176,11 +176,19 @@ def test_vlans_keep_apart_what_a_switch_forwards_and_not_what_tags_carry() -> No
 def test_what_a_configuration_cannot_have_is_left_out_with_the_reason(
     changes: dict[str, Any], left_out: dict[str, str]
 ) -> None:
-    run = {"run": {"duration": "500us", "warmup": "100us"}, "nic": {"vfs": 2}}
-    found = compare(config_from_mapping(run, changes), jobs=2)
-    reasons = {each.way: each.reason for each in found.left_out}
+    configs, reasons = ways_of(config_from_mapping({"nic": {"vfs": 2}}, changes))
     assert set(reasons) == set(left_out)
     assert all(part in reasons[way] for way, part in left_out.items())
+    assert {way.name for way in configs} == set(BY_HAND) - set(left_out)
+
+
+def test_what_is_left_out_is_told_and_the_others_run() -> None:
+    config = load_config(
+        "compare_10g", {**SHORT, "run.duration": "200us", "switch.mode": "vepa", "bridge.kind": "learning"}
+    )
+    found = compare(config)
+    assert {each.way: each.reason for each in found.left_out} == ways_of(config)[1]
+    assert {each.way for each in found.ways} == set(BY_HAND) - {"vn_tag", "e_tag"}
 
 
 def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
