@@ -59,7 +59,7 @@ def fill_switch(nic: Nic, config: Config, stations: Mapping[str, int], prefix: s
     """
     nic.headers.generation = FIRST_GENERATION
     n_buckets = 0
-    for name, port in zip(config.port.names, nic["port"], strict=False):
+    for name, port in zip(config.switched_ports, nic["port"], strict=False):
         own, switch = config.switch.at_port(name), port["switch"]
         ports, steering = port_numbers(own), config.nic.steering
         if steering is not None:
