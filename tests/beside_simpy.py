@@ -140,7 +140,8 @@ def parameters_of(config: Config) -> NicParameters:
         **stations_of(config),
         ethernet_ports=config.port.count,
         at_ethernet_port={port.number: int(port.port[1:]) for port in config.switch.ports if port.port},
-        dead_ports=frozenset(int(name[1:]) for name in config.port.down),
+        down_ports=frozenset(int(name[1:]) for name in config.port.down),
+        silent_ports=silent_ports(config),
         bus_cycle_fs=10**15 // config.switch.clock_hz if config.switch.timing == "core" else None,
         bus_bits=config.switch.bus_bits,
         scheduler=config.switch.scheduler,
@@ -148,6 +149,13 @@ def parameters_of(config: Config) -> NicParameters:
         last_level_cache=LastLevelCache(**dict(host.cache)) if host.cache else None,
         max_frame_bytes=max(port.max_frame_bytes for port in config.switch.ports),
     )
+
+
+def silent_ports(config: Config) -> frozenset[int]:
+    """Return which ports of a bond are silent, and have a carrier."""
+    own = config.host.virtual_switch
+    silent = own.bond.silent if own is not None and own.bond is not None else ()
+    return frozenset(int(name[1:]) for name in silent if name not in config.port.down)
 
 
 def sends_of(config: Config) -> dict[str, Any]:
