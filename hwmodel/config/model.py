@@ -161,6 +161,12 @@ class Config(Block):
         return 1 if self.bond is None else self.port.count
 
     @property
+    def legs_in_use(self) -> tuple[int, ...]:
+        """Return the legs of a bond that are used at the start: with a carrier and, where LACP finds it, not silent."""
+        hidden = () if self.bond is None or self.bond.lacp == "off" else self.bond.silent
+        return tuple(leg for leg in range(self.n_legs) if not self.port.is_down(leg) and f"p{leg}" not in hidden)
+
+    @property
     def switched_ports(self) -> tuple[str, ...]:
         """Return the names of the ports with a switch of their own behind each: the only one has none, nor a bond's."""
         return self.port.names if self.bond is None else ("",)

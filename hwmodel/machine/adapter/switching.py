@@ -356,6 +356,7 @@ def pass_by_uplink(nic, now_fs, frame):
     copy.copy_kind, copy.journey, copy.group = frame.template, frame.index, frame.hash
     copy.entered_fs = now_fs
     copy.n_bytes = copy.tx_bytes = frame.n_bytes
+    nic.virtual_switch.bond.leg[frame.adapter_port].counts.passed += 1
     send(nic, frame.adapter_port, now_fs)
     if mac.is_stopped:
         look_what_is_next(nic, frame.adapter_port, now_fs)

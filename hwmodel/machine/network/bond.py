@@ -19,8 +19,8 @@ WIRE_DIED, LEG_OUT, WIRE_LIVES, LEG_IN = range(4)  # what the log tells of a leg
 # `n_legs`: 0 where there is no bond. `monitor_fs`: how often carriers are looked at, 0 for all the time. `lacp_fs`: of
 # the partners' LACPDUs, 0 without LACP. `primary`: the leg that is preferred as the active one, or `NO_LEG`.
 BOND_PARAMS = record(*ints("n_legs", "mode", "primary", "monitor_fs", "down_delay_fs", "up_delay_fs", "lacp_fs"))
-# Of frames lost on a dead wire: copies on their way out, frames that came.
-LEG_COUNTS = record(*ints("lost_out", "lost_in"))
+# `passed`: copies that have come to the leg's MAC; of frames lost on a dead wire: such copies, and frames that came.
+LEG_COUNTS = record(*ints("passed", "lost_out", "lost_in"))
 # `dead_fs`, `bare_fs`: since when its wire is dead, and without a carrier. `found_fs`: when it is found that it should
 # be used, or no longer; `NEVER` where nothing is to be found.
 LEG = record(*ints("is_in_use", "is_dead", "is_bare", "dead_fs", "bare_fs", "found_fs"), ("counts", LEG_COUNTS))
