@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hwmodel.analytic.bond import at_legs
 from hwmodel.analytic.ceilings import taken_at_port
 from hwmodel.analytic.paths import LINK_DOWN, Hop, OnwardHops, Path, Paths, Policer
 from hwmodel.analytic.recent import remembered
@@ -325,6 +326,8 @@ class _Reader:
             received=_by_station(route),
             rx_rings=self._rx_rings(way.source, path.part, route),
         )
+        if self._config.bond is not None:
+            return at_legs(self._config, way.source, way.target, found)
         return self._at_port(path.part, path.port, found)
 
     def _received(self, sizes: Sizes, way: _Way, hop: Hop) -> Traffic:

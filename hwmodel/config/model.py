@@ -167,6 +167,12 @@ class Config(Block):
         return tuple(leg for leg in range(self.n_legs) if not self.port.is_down(leg) and f"p{leg}" not in hidden)
 
     @property
+    def n_sending_legs(self) -> int:
+        """Return how many legs frames go by at the start, one where there is no bond."""
+        is_one = self.bond is None or self.bond.mode == "active_backup"
+        return 1 if is_one else max(1, len(self.legs_in_use))
+
+    @property
     def switched_ports(self) -> tuple[str, ...]:
         """Return the names of the ports with a switch of their own behind each: the only one has none, nor a bond's."""
         return self.port.names if self.bond is None else ("",)

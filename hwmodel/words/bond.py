@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from hwmodel.words.quantities import count_text, listed, percent_text, time_text
+from hwmodel.words.quantities import count_text, gbps_text, listed, percent_text, three_digits, time_text
 
 if TYPE_CHECKING:
     from hwmodel.results.bond import BondUse, LegUse, Outage
@@ -80,3 +80,30 @@ def _lost_words(lost_out: int, lost_in: int) -> str:
 
 def _frames(n: int) -> str:
     return f"{count_text(n)} frame{'s' * (n != 1)}"
+
+
+def bond_capacity(mode: str, parts: Mapping[str, float], fullest: str, gbps: float) -> str:
+    """Say what part of the frames for the wire each leg has, and what the bond carries until one is full."""
+    shares = ", ".join(f"{port} {percent_text(share)}" for port, share in parts.items())
+    return (
+        f"Bond ({mode}): of the frames for the wire {shares}; without a loss it carries {gbps_text(gbps)} of them, as "
+        f"{fullest} is full then."
+    )
+
+
+def leg_is_given_up(leg: str, found_ns: float, frames: float) -> str:
+    """Say for how long frames go by a leg that has died, and how many that are at most."""
+    return (
+        f"A leg without its carrier is given up after {time_text(found_ns)} at most (monitor, down_delay): of {leg} "
+        f"that loses up to {three_digits(frames)} frames, and those that wait in its rings."
+    )
+
+
+def leg_is_silent(leg: str, share: float) -> str:
+    """Say that nothing finds a leg whose other end is silent."""
+    return f"{leg} is silent and nothing finds it (LACP does): {percent_text(share)} of the frames for the wire are lost."
+
+
+def bond_is_dead() -> str:
+    """Say that no leg is in use."""
+    return "No leg of the bond is in use: what is for the wire is lost."
