@@ -68,3 +68,60 @@ def draw_bond(seed: int) -> tuple[dict[str, Any], Commands]:
 def test_a_drawn_bond_takes_the_same_course(tmp_path: Path, seed: int) -> None:
     changes, commands = draw_bond(seed)
     check_same_course(run_both(tmp_path, changes, None, commands=commands), at_least=-1)
+
+
+TOLD = {
+    "nic.mode": "vswitch", "host.cores": 6, "host.iotlb": None, "switch.mirrors": [], "pcie.lanes": 8,
+    "port.count": 2, "host.virtual_switch.reach": "external", "host.virtual_switch.cores": [4, 5],
+    "host.virtual_switch.bond": {"mode": "l4_hash", "monitor": "9us", "down_delay": "14us", "up_delay": "7us"},
+    "host.virtual_switch.uplink_queues": 2, "driver.frame_time": "500ns",
+    "driver.vms": {"pf": {"doorbell_time": "41.0001ns"}},
+    "workload.pattern": "pairs", "workload.wire_share": 0.5, "workload.load": "2Gbps", "workload.frame_bytes": 333,
+    "workload.connections": 16, "workload.external": {"rate": "4Gbps"},
+    "run.clocks": "exact", "run.warmup": "20us", "run.duration": "100us",
+}  # fmt: skip
+DIES: Commands = [(40 * US_FS, {"port.down": ["p1"]}), (80 * US_FS, {"port.down": []})]
+OF_BOND = "host.virtual_switch.bond"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {f"{OF_BOND}.mode": "source_mac"},
+        {f"{OF_BOND}.mode": "active_backup"},
+        {f"{OF_BOND}.monitor": "8us"},
+        {f"{OF_BOND}.down_delay": "0ns"},
+        {f"{OF_BOND}.up_delay": "0ns"},
+        {"host.virtual_switch.uplink_queues": 1},
+        {"port.count": 4},
+        {"port.down": ["p0"]},
+    ],
+    ids=str,
+)
+def test_what_the_other_model_is_not_told_is_seen(tmp_path: Path, changes: Mapping[str, Any]) -> None:
+    both, other = (run_both(tmp_path, {**TOLD, **more}, None, commands=DIES) for more in ({}, changes))
+    check_same_course(both, at_least=100)
+    assert both.engine.wire_frames > 20 and both.engine.drops["LINK_DOWN"] > 8
+    with pytest.raises(AssertionError):
+        check_same_course(both._replace(oracle_journeys=other.oracle_journeys), at_least=-1)
+
+
+@pytest.mark.parametrize("lacp", ["fast", "slow"])
+def test_lacp_takes_the_same_course(tmp_path: Path, lacp: str) -> None:
+    """Silent, then without a carrier too, before what LACP would find; one leg is silent from the start."""
+    second = 10**15
+    changes = {
+        **TOLD, OF_BOND: {"mode": "source_mac", "monitor": "2s", "down_delay": "1s", "lacp": lacp, "silent": ["p3"]},
+        "port.count": 4, "workload.load": "20Kbps", "workload.external": {"rate": "20Kbps"},
+        "run.warmup": "1s", "run.duration": "11s",
+    }  # fmt: skip
+    commands: Commands = [
+        (second + 300, {f"{OF_BOND}.silent": ["p0", "p3"]}),
+        (2 * second, {f"{OF_BOND}.silent": ["p0", "p1"]}),
+        (3 * second + 7, {"port.down": ["p1"], f"{OF_BOND}.silent": ["p0"]}),
+        (7 * second, {f"{OF_BOND}.silent": []}),
+        (9 * second + 1, {"port.down": []}),
+    ]
+    both = run_both(tmp_path, changes, None, commands=commands)
+    check_same_course(both, at_least=10)
+    assert both.engine.drops["LINK_DOWN"] > 5

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.ceiling import Ceiling, lowest
+from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.flow_cache import looking_s
 from hwmodel.analytic.traffic import ONE, TO_WIRE, ZERO, Demand, Traffic, sum_of
 from hwmodel.analytic.uplink import switch_of
@@ -70,10 +70,9 @@ def carried_by_legs(config: Config, demand: Demand, cores: Sequence[Ceiling]) ->
     What finds the rings of a full leg full is dropped, and the others go on. `cores`: the ceilings of who asks.
     """
     sought = demand.sought
-    asking = [one.frames_per_s for one in (lowest(cores),) if one.per_frame] if cores else []
+    rates = [one.frames_per_s for one in cores if one.per_frame and one.frames_per_s is not None]
     if demand.offered_frames_per_s is not None:
-        asking.append(demand.offered_frames_per_s)
-    rates = [rate for rate in asking if rate is not None]
+        rates.append(demand.offered_frames_per_s)
     names = [at_port(port, "wire.tx") for port in config.port.names if at_port(port, "wire.tx") in sought.at_ports]
     if config.bond is None or not rates or not names or sought.copies:
         return demand

@@ -106,7 +106,8 @@ def leg_changes(bond, clock, mac, number, now_fs):
     if params.is_down != leg.is_dead:
         leg.is_dead = params.is_down
         leg.dead_fs = now_fs
-        log_leg(bond, now_fs, number, WIRE_DIED if leg.is_dead else WIRE_LIVES)
+        if clock.has_started:
+            log_leg(bond, now_fs, number, WIRE_DIED if leg.is_dead else WIRE_LIVES)
     leg.is_bare = is_bare
     leg.found_fs = NEVER
     is_wanted = should_be_used(bond, mac)
@@ -114,6 +115,7 @@ def leg_changes(bond, clock, mac, number, now_fs):
         return
     if clock.has_started == 0:
         leg.is_in_use = is_wanted
+        bond.active = 0
         choose_legs(bond)
         return
     leg.found_fs = found_back_fs(bond.params, now_fs) if is_wanted else found_out_fs(bond.params, leg)
