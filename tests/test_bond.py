@@ -12,12 +12,15 @@ import pytest
 from hwmodel import Result, limits, simulate
 from hwmodel.analytic.bond import leg_shares
 from hwmodel.config import config_from_mapping
+from hwmodel.config.check_bond import check_bond
 from hwmodel.errors import InputError
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.report.html import render_page
-from hwmodel.results import BondUse, check_balance
+from hwmodel.results import check_balance
+from hwmodel.results.bond import BondUse, Outage
 from hwmodel.rules.bonding import FAST_PERIOD_FS, PERIODS_TO_TIMEOUT, SLOW_PERIOD_FS
 from hwmodel.simulation.commands import Change
+from hwmodel.words.bond import outage_sentence
 from hwmodel.workload import build_workload
 from tests.journey_runs import JourneyRun, finished_journeys
 from tests.switch_cases import tshark_rows
@@ -227,6 +230,23 @@ def test_the_words_of_a_run_and_of_its_page() -> None:
     assert "in use at the end p0 and p1, p1 active" in render_page([result])
 
 
+@pytest.mark.parametrize(
+    ("outage", "text"),
+    [
+        ({"given_up_ns": 2e3, "lives_ns": 3e3, "used_ns": 4e3}, "given up after 1.00 us; 1 frame lost on the way out, "
+         "2 frames lost on the way in; alive at 3.00 us, back in use 1.00 us later."),
+        ({"given_up_ns": 1e3}, "given up at once; 1 frame lost on the way out, 2 frames lost on the way in."),
+        ({"given_up_ns": 2e3, "lives_ns": 3e3}, "lost on the way in; alive at 3.00 us, not back in use by the end."),
+        ({"lives_ns": 3e3}, "not given up before it lived again; 1 frame lost on the way out, 2 frames lost on the "
+         "way in; alive at 3.00 us."),
+        ({"lost_out": 0, "lost_in": 0}, "p0 dead from 1.00 us: not given up by the end; no frame lost."),
+    ],
+)  # fmt: skip
+def test_an_outage_is_told_as_far_as_it_went(outage: dict[str, Any], text: str) -> None:
+    known = {"given_up_ns": None, "lives_ns": None, "used_ns": None, "lost_out": 1, "lost_in": 2}
+    assert text in outage_sentence(Outage(leg="p0", died_ns=1e3, **{**known, **outage}))
+
+
 def test_tshark_sees_each_frame_on_one_leg(tmp_path: Path) -> None:
     """Each connection, by its ports, is on the leg of its hash, which tshark's fields give; nothing is on both."""
     changes = {f"{BOND}.mode": "l4_hash", "workload.connections": 16, "workload.external": {"rate": "3Gbps"},
@@ -274,3 +294,8 @@ def test_what_does_not_go_with_a_bond_is_refused_in_one_line(changes: dict[str, 
     with pytest.raises(InputError) as found:
         config_from_mapping(BASE, changes)
     assert sum(message in line for line in str(found.value).splitlines()) == 1
+
+
+def test_without_a_bond_nothing_of_it_is_checked() -> None:
+    """A way that `hwmodel compare` tries has other ways of using the ports."""
+    check_bond(config_from_mapping(BASE, {"nic.mode": "sriov", f"{BOND}.primary": "p3"}), None)  # type: ignore[arg-type]

@@ -46,6 +46,6 @@ class Bond(Block):
     )
     silent: Annotated[tuple[Annotated[str, PortName()], ...], Listing("[p1]", least=0, most=4)] = key(
         [],
-        "Legs whose other end is silent though they have a carrier: nothing passes, and LACP alone finds it. May change "
-        "in mid-run, as `port.down` may.",
+        "Legs whose other end is silent though they have a carrier: nothing passes, and LACP alone finds it. May "
+        "change in mid-run, as `port.down` may.",
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from .bond import Bond
+from .document import KeyPath
 from .findings import Findings
 from .model import Config
 from .names import ethernet_ports, is_uplink
 
 _BOND = "host.virtual_switch.bond"
+_PATH = tuple(_BOND.split("."))
 
 
 def check_bond(config: Config, findings: Findings) -> None:
@@ -22,10 +24,14 @@ def check_bond(config: Config, findings: Findings) -> None:
             "host.virtual_switch.reach",
         )
     if config.port.count < 2:
-        findings.add("a bond has two legs or more, and port.count is 1 (port.count: 2 gives it two)", "port.count", _BOND)
+        findings.add(
+            "a bond has two legs or more, and port.count is 1 (port.count: 2 gives it two)", "port.count", _BOND
+        )
     _check_names(config, own, findings)
     if own.primary is not None and own.mode != "active_backup":
-        findings.add(f"mode {own.mode} sends by all legs; active_backup has a primary", f"{_BOND}.primary", f"{_BOND}.mode")
+        findings.add(
+            f"mode {own.mode} sends by all legs; active_backup has a primary", f"{_BOND}.primary", f"{_BOND}.mode"
+        )
     if own.lacp != "off" and own.mode == "active_backup":
         findings.add(
             "LACP joins legs that are used together, and active_backup uses one; source_mac and l4_hash go with it",
@@ -42,8 +48,8 @@ def check_bond(config: Config, findings: Findings) -> None:
     for at, flow in enumerate(config.workload.flows):
         if is_uplink(flow.source) and flow.follows_load and config.workload.load.kind == "saturate":
             findings.add(
-                "who saturates a line is not modelled with a bond, whose partner chooses a line for each frame; write a "
-                "rate as third",
+                "who saturates a line is not modelled with a bond, whose partner chooses a line for each frame; write "
+                "a rate as third",
                 ("workload", "flows", at),
                 _BOND,
             )
@@ -51,9 +57,9 @@ def check_bond(config: Config, findings: Findings) -> None:
 
 def _check_names(config: Config, own: Bond, findings: Findings) -> None:
     known = ethernet_ports(config.port.count)
-    named = [(name, ("host", "virtual_switch", "bond", "silent", at)) for at, name in enumerate(own.silent)]
+    named: list[tuple[str, KeyPath]] = [(name, (*_PATH, "silent", at)) for at, name in enumerate(own.silent)]
     if own.primary is not None:
-        named.append((own.primary, ("host", "virtual_switch", "bond", "primary")))
+        named.append((own.primary, (*_PATH, "primary")))
     for name, path in named:
         if name not in known:
             findings.add(f"there is no port {name}; port.count is {config.port.count}", path, "port.count")

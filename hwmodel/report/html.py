@@ -31,8 +31,8 @@ from hwmodel.report.over_time import (
 from hwmodel.report.reproduction import assumption_table, of_result
 from hwmodel.report.tables import adapter_table, bridge_sentences, port_table, server_queue_table, server_wait_table
 from hwmodel.results.result import FlowResult, Result
-from hwmodel.words.bridge_reading import ports_of
 from hwmodel.words.bond import bond_sentence, outage_sentence
+from hwmodel.words.bridge_reading import ports_of
 from hwmodel.words.flow_cache import flow_cache_sentence
 from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
 from hwmodel.words.modelled import falling_latency_sentences, is_switched_in_memory, modelled_sentence

@@ -17,7 +17,6 @@ from hwmodel.results.adapter_use import (
     RateRegister,
     Stalls,
 )
-from hwmodel.results.bond import BondUse, LegUse, Outage
 from hwmodel.results.bottleneck import (
     CREDITS,
     OF_PORTS,

@@ -25,7 +25,7 @@ class LegUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
-    """Say when a leg's wire died, when the bond gave the leg up, when the wire lived again, when the leg was used again.
+    """Say when a leg's wire died, when the bond gave the leg up, when it lived again, and when the leg was used again.
 
     In ns from the run's first instant; None: not by its end, or, of `given_up_ns`, not before the wire lived again.
     `lost_out`, `lost_in`: frames that the wire lost meanwhile.

@@ -101,7 +101,7 @@ def leg_is_given_up(leg: str, found_ns: float, frames: float) -> str:
 
 def leg_is_silent(leg: str, share: float) -> str:
     """Say that nothing finds a leg whose other end is silent."""
-    return f"{leg} is silent and nothing finds it (LACP does): {percent_text(share)} of the frames for the wire are lost."
+    return f"{leg} is silent and nothing finds it (LACP does): {percent_text(share)} of what is for the wire is lost."
 
 
 def bond_is_dead() -> str:

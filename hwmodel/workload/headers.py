@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from hwmodel.config.switch import Port
 
 
-
 def stations_of(config: Config) -> dict[str, Port]:
     """Return the stations of all servers by their names, in the order of servers and ports."""
     return {server.station(port.name): port for server in servers_of(config) for port in server.config.switch.ports}

@@ -172,7 +172,7 @@ class NicParameters:
     down_ports: frozenset[int] = frozenset()
     """Ethernet ports without a carrier."""
     silent_ports: frozenset[int] = frozenset()
-    """Those of a bond that have one, and at whose other end nobody is."""
+    """Those of a bond at whose other end nobody is."""
     bus_cycle_fs: int | None = None
     """A clock cycle of the switch core; None: the switch takes no time."""
     bus_bits: int = 512
