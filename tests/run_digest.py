@@ -375,6 +375,18 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"pattern": "uniform", "load": "2Gbps", "frame_bytes": 300, "wire_share": 0.3,
                      "external": {"rate": "1400Mbps", "frame_bytes": 64}},
     },
+    "bond": {
+        "port": {"count": 4, "rate": "2Gbps"}, "nic": {"mode": "vswitch", "vfs": 4, "preset": None},
+        "host": {"virtual_switch": {"bond": {"mode": "l4_hash", "lacp": "fast", "monitor": "3us"}}},
+        "workload": {"pattern": "uniform", "load": "1Gbps", "frame_bytes": 300, "wire_share": 0.5, "connections": 9,
+                     "external": {"rate": "1Gbps"}},
+    },
+    "bond_by_address": {
+        "port": {"count": 2}, "nic": {"mode": "vswitch", "vfs": 4},
+        "host": {"virtual_switch": {"bond": {"mode": "source_mac"}}},
+        "switch": {"ports": [{"name": "vf1", "port_vlan": 7, "vlans": [7], "untagged": [7]}]},
+        "workload": {"pattern": "to_wire", "load": "1Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
+    },
     "flow_cache": {
         "nic": {"mode": "vswitch", "vfs": 4, "rx_ring": 64},
         "host": {"cores": 6, "virtual_switch": {"cores": [4, 1], "batch": 5, "flow_cache": {
@@ -438,6 +450,10 @@ CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
         3000: {"port.down": ["p1"]}, 6000: {"port.down": ["p0", "p3"], "port.rate": "10Gbps"},
         9000: {"port.down": ["p0"]},
         12000: {"switch.ports.vf1.rate_limit": "300Mbps"}, 15000: {},
+    },
+    "bond": {
+        5000: {"port.down": ["p1"]}, 8000: {"port.down": ["p1", "p2"]},
+        11000: {"host.virtual_switch.bond.silent": ["p0"]}, 14000: {"port.down": ["p0", "p1", "p2", "p3"]},
     },
     "ports_at_a_bridge": {4000: {"port.down": ["p1"]}, 9000: {"port.down": ["p0"]}, 13000: {}},
     "loads_bridge": {

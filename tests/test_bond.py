@@ -205,7 +205,7 @@ def test_lacp_finds_a_silent_leg_three_periods_after_its_last_word() -> None:
 
 
 def test_times_of_the_standard() -> None:
-    """IEEE Std 802.1AX, 6.4.4."""
+    """IEEE 802.3ad, 43.4.4."""
     assert [one / 10**15 for one in (FAST_PERIOD_FS, SLOW_PERIOD_FS)] == [1, 30]
     assert [PERIODS_TO_TIMEOUT * one / 10**15 for one in (FAST_PERIOD_FS, SLOW_PERIOD_FS)] == [3, 90]
 

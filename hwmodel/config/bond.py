@@ -13,10 +13,7 @@ _DELAY = Duration("0ns", "1000s")
 
 
 class Bond(Block):
-    """A bond of all Ethernet ports of the adapter: which of its legs a frame goes by, and when a dead one is given up.
-
-    What is said of modes and monitoring is as in Linux' bonding driver.
-    """
+    """All Ethernet ports of the adapter as legs of one uplink, as Linux' bonding has it: who uses which, how long."""
 
     mode: Annotated[Mode, Word(Mode)] = key(
         "active_backup",

@@ -1,7 +1,7 @@
 """Times of link aggregation: how often ends send LACPDUs, and when one that says nothing is given up.
 
-IEEE Std 802.1AX, 6.4.4: Fast_Periodic_Time 1 s, Slow_Periodic_Time 30 s, Short_Timeout_Time 3 s, Long_Timeout_Time
-90 s; Linux has the same numbers in include/net/bond_3ad.h (AD_FAST_PERIODIC_TIME and so on).
+IEEE 802.3ad, 43.4.4 (IEEE Std 802.1AX today), as Linux has it in include/net/bond_3ad.h: AD_FAST_PERIODIC_TIME 1 s,
+AD_SLOW_PERIODIC_TIME 30 s, AD_SHORT_TIMEOUT_TIME and AD_LONG_TIMEOUT_TIME three of these.
 """
 
 from __future__ import annotations
