@@ -91,6 +91,14 @@ def test_a_source_address_has_its_leg_each_way(vlan: int | None, legs: list[str]
     assert used[legs[0]].rx_share == 0 and used[other].rx_share == 1
 
 
+def test_limits_are_those_of_each_bond_one_after_the_other() -> None:
+    found = [
+        limits(config_from_mapping(BASE, {f"{BOND}.mode": mode, "workload.load": "saturate"})).gbps
+        for mode in ("active_backup", "source_mac", "active_backup")
+    ]
+    assert found == pytest.approx([9.870, 19.740, 9.870], rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("changes", "gbps", "lossless", "limit"),
     [

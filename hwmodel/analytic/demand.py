@@ -60,7 +60,6 @@ class _Way:
     share: Fraction
 
 
-@remembered("pcie", "driver", "host")
 def demand_of(config: Config, adjacent_bridge_reflects: bool | None = None) -> Demand:
     """Give the traffic that a configuration asks for.
 
@@ -68,6 +67,14 @@ def demand_of(config: Config, adjacent_bridge_reflects: bool | None = None) -> D
     flows of a capture are taken as independent. Raises InputError for a capture that cannot be read and for a workload
     without frames.
     """
+    if config.bond is not None:  # which the host has, and which says by which port frames go
+        return _Reader(config, adjacent_bridge_reflects).demand()
+    return demand_of_load(config, adjacent_bridge_reflects)
+
+
+@remembered("pcie", "driver", "host")
+def demand_of_load(config: Config, adjacent_bridge_reflects: bool | None) -> Demand:
+    """Give the demand of a configuration without a bond, which link, drivers and host have no part in."""
     return _Reader(config, adjacent_bridge_reflects).demand()
 
 

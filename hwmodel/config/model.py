@@ -152,8 +152,8 @@ class Config(Block):
     @property
     def bond(self) -> Bond | None:
         """Return what makes the adapter's ports legs of one uplink, None where nothing does."""
-        own = self.host.virtual_switch
-        return own.bond if self.has_virtual_switch and own is not None and own.reach == "external" else None
+        own = self.host.virtual_switch if self.has_virtual_switch else None
+        return own.bond if own is not None and own.reach == "external" else None
 
     @property
     def n_legs(self) -> int:
