@@ -24,7 +24,7 @@ from hwmodel.simulation.commands import Change
 from hwmodel.simulation.load_changes import with_workloads
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload import build_workload
-from tests.classes_beside_simpy import limit_of, planes_of
+from tests.classes_beside_simpy import guarantee_window_fs, limit_of, planes_of
 from tests.clocks_beside_simpy import with_clocks
 from tests.flow_control_for_simpy import adapter_flow_control
 from tests.journey_runs import JourneyRun, Journeys, finished_journeys
@@ -140,7 +140,8 @@ def parameters_of(config: Config) -> NicParameters:
         **stations_of(config),
         ethernet_ports=config.port.count,
         at_ethernet_port={port.number: int(port.port[1:]) for port in config.switch.ports if port.port},
-        dead_ports=frozenset(int(name[1:]) for name in config.port.down),
+        down_ports=ports_of(config.port.down),
+        silent_ports=ports_of(config.bond.silent if config.bond else ()),
         bus_cycle_fs=10**15 // config.switch.clock_hz if config.switch.timing == "core" else None,
         bus_bits=config.switch.bus_bits,
         scheduler=config.switch.scheduler,
@@ -148,6 +149,10 @@ def parameters_of(config: Config) -> NicParameters:
         last_level_cache=LastLevelCache(**dict(host.cache)) if host.cache else None,
         max_frame_bytes=max(port.max_frame_bytes for port in config.switch.ports),
     )
+
+
+def ports_of(names: Sequence[str]) -> frozenset[int]:
+    return frozenset(int(name[1:]) for name in names)
 
 
 def sends_of(config: Config) -> dict[str, Any]:
@@ -188,12 +193,6 @@ def stations_of(config: Config) -> dict[str, Any]:
             for queue in range(config.nic.queues_per_vf)
         },
     }
-
-
-def guarantee_window_fs(config: Config) -> int:
-    """Return in what time two of the longest frames of each function pass the wire, rounded down."""
-    longest = max(port.max_frame_bytes for port in config.switch.ports) + 20
-    return 2 * len(config.switch.ports) * longest * 8 * 10**15 // config.port.rate_bps
 
 
 def engines_of(config: Config) -> dict[str, Any]:

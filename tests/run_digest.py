@@ -28,6 +28,7 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.watches import DELIVERED, DROPPED, RX_RING_EMPTY, TX_RING_EMPTY, UP
 from hwmodel.simulation import server_threads, system_state
 from hwmodel.simulation.commands import Watch
+from tests.bond_cases import BOND_CASES, BOND_CHANGES
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
 
 GOLDEN = Path(__file__).parent / "golden" / "digests.json"
@@ -398,6 +399,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "nic": {"vfs": 2}, "host": {"buffer_bytes": "256B"},
         "workload": {"pcap_time": "asap"}, "run": {"warmup": "auto", "duration": "1ms"},
     },
+    **BOND_CASES,
 }  # fmt: skip
 
 
@@ -410,6 +412,7 @@ WATCHES = [Watch("vf1", TX_RING_EMPTY, 0, 0), Watch("pf", RX_RING_EMPTY, 0, 1), 
 FASTER = {"workload.flows": [["vf0", "vf1", "30Gbps"], ["vf0", "uplink"], ["vf1", "vf2", "2Gbps"], ["vf2", "vf0"]]}
 # By case, and by the time in ns, what differs from then on.
 CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
+    **BOND_CHANGES,
     "commands": {
         0: POLICED, 3000: LIMITED, 5000: {**LIMITED, **APART}, 7000: {"pcie.generation": 3},
         9000: {**POLICED, "switch.acl.0.rate": "2Gbps"}, 12000: APART, 14000: LIMITED, 16000: {"port.rate": "2500Mbps"},
@@ -420,9 +423,7 @@ CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
         3500: {"off": ["vf0", "vf1"], "work": [("pf", 700_000_000, 3, 5)]},
         5000: {"off": ["vf1"]}, 5500: {"off": ["vf2"]}, 6200: {"off": ["vf0"]}, 8000: {"off": ["vf1"]}, 12000: {},
     },
-    "rings": {
-        4000: {"driver.vms.vf1.refill": False}, 150_000: {}, 155_000: {"nic.drop_enable": False},
-    },
+    "rings": {4000: {"driver.vms.vf1.refill": False}, 150_000: {}, 155_000: {"nic.drop_enable": False}},
     "classes": {
         6000: {"off": ["vf1"]}, 9000: {"off": ["vf1", "vf2"]}, 11000: {}, 13000: {"port.down": ["p0"]}, 16000: {},
     },
@@ -436,8 +437,7 @@ CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
     },
     "ports": {
         3000: {"port.down": ["p1"]}, 6000: {"port.down": ["p0", "p3"], "port.rate": "10Gbps"},
-        9000: {"port.down": ["p0"]},
-        12000: {"switch.ports.vf1.rate_limit": "300Mbps"}, 15000: {},
+        9000: {"port.down": ["p0"]}, 12000: {"switch.ports.vf1.rate_limit": "300Mbps"}, 15000: {},
     },
     "ports_at_a_bridge": {4000: {"port.down": ["p1"]}, 9000: {"port.down": ["p0"]}, 13000: {}},
     "loads_bridge": {

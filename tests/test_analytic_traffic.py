@@ -4,7 +4,7 @@ import pytest
 from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
 
-from hwmodel.analytic.demand import demand_of, read_capture
+from hwmodel.analytic.demand import demand_of, demand_of_load, read_capture
 from hwmodel.analytic.routes import Route, Router, Stream, streams_of
 from hwmodel.analytic.traffic import average, shares
 from hwmodel.errors import InputError
@@ -32,7 +32,7 @@ def sought(changes):
 def test_the_link_the_driver_and_the_host_say_nothing_of_the_demand(changes):
     config = demo(changes)
     bare = config.model_copy(update=dict.fromkeys(("pcie", "driver", "host")))  # None: what is read there fails
-    assert demand_of.__wrapped__(bare, None) == demand_of(config, None)
+    assert demand_of_load.__wrapped__(bare, None) == demand_of(config, None)
 
 
 # ---- Where a frame goes. ----

@@ -233,8 +233,8 @@ def test_the_table_of_attributes_is_right():
         "workload.external": {"rate": "1Gbps"}, "servers": [{"name": "a"}], "bridge.policy": [{"action": "deny"}],
         "workload.incast_to": "a.vf0", "switch.mode": "multichannel", "switch.s_channels": {10: "veb"},
         "bridge.ports.a.s_channels": {10: {}}, "host.cache": {"size": "1MiB"}, "nic.dma": {},
-        "driver.vms": {"vf1": {}}, "nic.steering": {"flow_director": {}}, "host.virtual_switch": {"flow_cache": {}},
-        "scenario": [{"at": "0ms", "set": {"pcie.lanes": 8}}],
+        "driver.vms": {"vf1": {}}, "nic.steering": {"flow_director": {}},
+        "host.virtual_switch": {"flow_cache": {}, "bond": {}}, "scenario": [{"at": "0ms", "set": {"pcie.lanes": 8}}],
     }  # fmt: skip
     controlling = {
         "switch.mode": "e_tag", "bridge": {"kind": "controlling", "extenders": {"fex0": {}}},
@@ -266,7 +266,7 @@ def test_the_table_of_attributes_is_right():
     with_flow_control = configs_with_flow_control()
     text = re.sub(r"\badapter\b", "a", reference_text())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 158
+    assert len(table) == 161
     for key, attribute in table.items():
         has_extenders = "extenders" in key
         if "flow_control" in key:

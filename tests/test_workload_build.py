@@ -11,8 +11,9 @@ from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 import hwmodel.workload
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
+from hwmodel.wire.ethernet import GROUP_MAC, OUTSIDE_MAC
 from hwmodel.workload import build_workload
-from hwmodel.workload.headers import GROUP_MAC, OUTSIDE_MAC, HeaderBook
+from hwmodel.workload.headers import HeaderBook
 from hwmodel.workload.streams import PatternError
 
 

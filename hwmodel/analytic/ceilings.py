@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from hwmodel.analytic.ceiling import Ceiling, sum_link_bytes, taken
 from hwmodel.analytic.latency import operation_fs, places_of, read_holding_fs, reads_span_fs, round_trip_fs, shared_fs
 from hwmodel.analytic.rx_batches import descriptor_shares
-from hwmodel.analytic.traffic import ONE, ZERO, Demand, Traffic, sum_of
+from hwmodel.analytic.traffic import FROM_WIRE, ONE, TO_WIRE, ZERO, Demand, Traffic, sum_of
 from hwmodel.analytic.transactions import (
     Direction,
     Kind,
@@ -29,7 +29,7 @@ from hwmodel.analytic.transactions import (
     transactions_of,
 )
 from hwmodel.analytic.uplink import at_adapter, on_link
-from hwmodel.analytic.virtual_switch import switching
+from hwmodel.analytic.virtual_switch import carried_by_legs, switching
 from hwmodel.analytic.waiting import with_waits
 from hwmodel.config.names import function_number
 from hwmodel.results import at_port
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 _Product = tuple[Fraction, Fraction]
-TO_WIRE, FROM_WIRE = "to_wire", "from_wire"  # frames by one of several ports, among what they take of it
 
 
 def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> list[Ceiling]:
@@ -51,6 +50,7 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
     cores = [*_drivers(config, demand.sought, demand.beside)]
     if config.has_virtual_switch:
         cores += switching(config, demand.sought, demand.beside)
+        demand = carried_by_legs(config, demand, cores)
     config, demand = at_adapter(config, demand)
     traffic, beside = demand.sought, demand.beside
     found = [

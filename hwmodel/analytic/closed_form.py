@@ -15,6 +15,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
+from hwmodel.analytic.bond import bond_notes
 from hwmodel.analytic.ceiling import Ceiling, link_bytes_per_frame, lowest, short_name, sum_link_bytes, sum_steps
 from hwmodel.analytic.ceilings import (
     in_system,
@@ -175,6 +176,7 @@ def _details(
             *_of_doorbells(system, found),
             *_of_inline_doorbells(config, found),
             *slow_path_notes(config, found.rate),
+            *bond_notes(config, found.demand, found.rate),
         ),
         memory_bytes=memory_bytes(system, found.demand, found.transactions, found.rate),
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hwmodel.analytic.bond import at_legs
 from hwmodel.analytic.ceilings import taken_at_port
 from hwmodel.analytic.paths import LINK_DOWN, Hop, OnwardHops, Path, Paths, Policer
 from hwmodel.analytic.recent import remembered
@@ -59,7 +60,6 @@ class _Way:
     share: Fraction
 
 
-@remembered("pcie", "driver", "host")
 def demand_of(config: Config, adjacent_bridge_reflects: bool | None = None) -> Demand:
     """Give the traffic that a configuration asks for.
 
@@ -67,6 +67,14 @@ def demand_of(config: Config, adjacent_bridge_reflects: bool | None = None) -> D
     flows of a capture are taken as independent. Raises InputError for a capture that cannot be read and for a workload
     without frames.
     """
+    if config.bond is not None:  # which the host has, and which says by which port frames go
+        return _Reader(config, adjacent_bridge_reflects).demand()
+    return demand_of_load(config, adjacent_bridge_reflects)
+
+
+@remembered("pcie", "driver", "host")
+def demand_of_load(config: Config, adjacent_bridge_reflects: bool | None) -> Demand:
+    """Give the demand of a configuration without a bond, which link, drivers and host have no part in."""
     return _Reader(config, adjacent_bridge_reflects).demand()
 
 
@@ -325,6 +333,8 @@ class _Reader:
             received=_by_station(route),
             rx_rings=self._rx_rings(way.source, path.part, route),
         )
+        if self._config.bond is not None:
+            return at_legs(self._config, way.source, way.target, found)
         return self._at_port(path.part, path.port, found)
 
     def _received(self, sizes: Sizes, way: _Way, hop: Hop) -> Traffic:

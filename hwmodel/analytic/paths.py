@@ -93,7 +93,7 @@ class Paths:
     ) -> None:
         self.system = system
         self.n_parts = system.n_parts if system.bridges and adjacent_bridge_reflects is None else 1
-        self._at_ports = [{port: server.config.at_port(port) for port in server.config.port.names}
+        self._at_ports = [{port: server.config.at_port(port) for port in server.config.switched_ports}
                           for server in system.servers]  # fmt: skip
         self._routers = [{port: Router(config, bool(adjacent_bridge_reflects)) for port, config in of_server.items()}
                          for of_server in self._at_ports]  # fmt: skip
@@ -149,7 +149,8 @@ class Paths:
         port = port_of_end(config, source)
         ends = (UPLINK if is_uplink(name) else name for name in (source, target))
         route = self._routers[0][port].route(*ends)
-        if not config.port.is_down(config.port.number_of(port)) or not (route.to_wire or route.from_wire):
+        legs = [config.port.number_of(port)] if config.bond is None else range(config.n_legs)
+        if not all(map(config.port.is_down, legs)) or not (route.to_wire or route.from_wire):
             return Path(0, route, port=port)
         if is_uplink(source):
             return Path(0, Route((), False), lost=LINK_DOWN, port=port)

@@ -43,6 +43,7 @@ def sum_of_products(pairs: Iterable[tuple[Fraction | int, Fraction | int]]) -> F
 
 
 Sizes = tuple[tuple[int, Fraction], ...]
+TO_WIRE, FROM_WIRE = "to_wire", "from_wire"  # frames by one of several ports, among what they take of it
 
 
 @dataclass(frozen=True)

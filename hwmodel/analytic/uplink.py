@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.traffic import ZERO, Demand, Traffic
+from hwmodel.analytic.traffic import TO_WIRE, ZERO, Demand, Traffic
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -30,7 +30,7 @@ def at_adapter(config: Config, demand: Demand) -> tuple[Config, Demand]:
     sought = demand.sought
     if sought.copies:
         sought = replace(sought, to_wire=ZERO)
-    n_rings = switch_of(config).n_uplink_rings
+    n_rings = switch_of(config).n_uplink_rings * config.n_legs
     beside = tuple(_by_uplink(one, n_rings) for one in demand.beside)
     return seen_by_adapter(config), replace(demand, sought=_by_uplink(sought, n_rings), beside=beside)
 
@@ -39,7 +39,7 @@ def on_link(config: Config, traffic: Traffic) -> tuple[Config, Traffic]:
     """Give what some traffic is for the adapter, as `at_adapter` does, all that leaves for the wire counted."""
     if not config.has_virtual_switch:
         return config, traffic
-    return seen_by_adapter(config), _by_uplink(traffic, switch_of(config).n_uplink_rings)
+    return seen_by_adapter(config), _by_uplink(traffic, switch_of(config).n_uplink_rings * config.n_legs)
 
 
 def switch_of(config: Config) -> VirtualSwitch:
@@ -51,16 +51,17 @@ def switch_of(config: Config) -> VirtualSwitch:
 def seen_by_adapter(config: Config) -> Config:
     """Give a configuration of which the uplink's rings are those of one function, whose driver is the switch.
 
-    It tells of all that a piece of its work has posted by one doorbell, and sees freed slots by itself.
+    It tells of all that a piece of its work has posted by one doorbell for each leg, and sees freed slots by itself.
     """
     own = switch_of(config)
     nic, driver = config.nic, config.for_function(_PF).driver
-    n_rings = max(1, own.n_uplink_rings)
+    n_rings = max(1, own.n_uplink_rings * config.n_legs)
     seen = {"mode": "sriov", "queues_per_vf": n_rings}
     if nic.shared_descriptor_cache is not None:
         share = max(1, nic.shared_descriptor_cache // (2 * n_rings))
         seen |= {"shared_descriptor_cache": None, "descriptor_cache": min(nic.descriptor_cache, share)}
-    told = {"tx_doorbell_batch": own.batch, "send_burst": own.batch, "tx_interrupt_batch": 0}
+    told_at_once = max(1, own.batch // config.n_sending_legs)
+    told = {"tx_doorbell_batch": told_at_once, "send_burst": told_at_once, "tx_interrupt_batch": 0}
     changed = {"nic": nic.model_copy(update=seen), "driver": driver.model_copy(update=told)}
     return config.model_copy(update=changed)
 
@@ -68,8 +69,15 @@ def seen_by_adapter(config: Config) -> Config:
 def _by_uplink(traffic: Traffic, n_rings: int) -> Traffic:
     """Give traffic as it crosses the link: to the wire and from there, by the rings of one function."""
     to_wire, from_wire = (traffic.to_wire, traffic.from_wire) if n_rings else (ZERO, ZERO)
+    at_ports = {name: amount for name, amount in traffic.at_ports.items() if to_wire or not _is_out(name)}
     rings = frozenset((_PF, number) for number in range(n_rings)) if from_wire else frozenset()
     return replace(
         traffic, reads=to_wire, copies=from_wire, mirrored=ZERO, to_wire=to_wire, from_wire=from_wire, rx_rings=rings,
+        at_ports=at_ports,
         sent={_PF: to_wire} if to_wire else {}, received={_PF: from_wire} if from_wire else {},
     )  # fmt: skip
+
+
+def _is_out(name: str) -> bool:
+    """Tell whether what is taken of a port is of frames that leave by it."""
+    return name.endswith((TO_WIRE, "wire.tx"))

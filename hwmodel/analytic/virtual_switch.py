@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.flow_cache import looking_s
-from hwmodel.analytic.traffic import ONE, ZERO, Demand, Traffic, sum_of
+from hwmodel.analytic.traffic import ONE, TO_WIRE, ZERO, Demand, Traffic, sum_of
 from hwmodel.analytic.uplink import switch_of
 from hwmodel.config.names import function_number
 from hwmodel.config.virtual_switch import COPIES
+from hwmodel.results import at_port
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
@@ -54,13 +55,49 @@ def admitted(config: Config, demand: Demand) -> Demand:
     sent_s = _passing_s(config, sought)
     turns = len(sought.sent) * config.nic.queues_per_vf * own.batch * sent_s
     frames_per_s = sum((one.frames_per_s or ZERO for one in coming), ZERO)
-    polls = own.n_uplink_rings * config.driver_of(_PF).poll_budget * wanted_s / frames_per_s
+    polls = own.n_uplink_rings * config.n_legs * config.driver_of(_PF).poll_budget * wanted_s / frames_per_s
     left_s = len(own.cores) - sent_s * (demand.offered_frames_per_s or len(own.cores) / (sent_s or ONE))
     most_s = max(len(own.cores) * polls / (polls + turns), left_s)
     share = min(ONE, most_s / wanted_s)
     beside = (replace(one, frames_per_s=one.frames_per_s * share) if one in coming and one.frames_per_s else one
               for one in demand.beside)  # fmt: skip
     return replace(demand, beside=tuple(beside))
+
+
+def carried_by_legs(config: Config, demand: Demand, cores: Sequence[Ceiling]) -> Demand:
+    """Give a demand whose frames for the wire are by each leg what gets through there, and not what is asked of it.
+
+    What finds the rings of a full leg full is dropped, and the others go on. `cores`: the ceilings of who asks.
+    """
+    sought = demand.sought
+    rates = [one.frames_per_s for one in cores if one.per_frame and one.frames_per_s is not None]
+    if demand.offered_frames_per_s is not None:
+        rates.append(demand.offered_frames_per_s)
+    names = [at_port(port, "wire.tx") for port in config.port.names if at_port(port, "wire.tx") in sought.at_ports]
+    if config.bond is None or not rates or not names or sought.copies:
+        return demand
+    capacity, wanted_s = Fraction(config.port.rate_bps, BITS_PER_BYTE), min(rates)
+    kept = {}
+    for name in names:
+        beside = sum((one.at_ports.get(name, ZERO) * (one.frames_per_s or 0) for one in demand.beside), ZERO)
+        asked = sought.at_ports[name] * wanted_s
+        kept[name] = min(ONE, max(ZERO, capacity - beside) / asked) if asked else ONE
+    if all(share == ONE for share in kept.values()):
+        return demand
+    frames = {name: sought.at_ports[_frames_of(name)] * share for name, share in kept.items()}
+    total = sum(frames.values(), ZERO) / sought.to_wire
+    if not total:
+        return demand
+    changed = dict(sought.at_ports)
+    for name, share in kept.items():
+        changed[name] *= share / total
+        changed[_frames_of(name)] *= share / total
+    return replace(demand, sought=replace(sought, at_ports=changed))
+
+
+def _frames_of(wire: str) -> str:
+    """Give the name of the frames by a wire beside that of their bytes."""
+    return wire.replace("wire.tx", TO_WIRE)
 
 
 def _passing_s(config: Config, one: Traffic) -> Fraction:
@@ -73,7 +110,7 @@ def _passing_s(config: Config, one: Traffic) -> Fraction:
     if own.n_uplink_rings:
         a_piece = min(driver.poll_budget, driver.refill_batch)
         in_batches_fs += one.from_wire * Fraction(own.batch_time_fs + driver.doorbell_time_fs, a_piece)
-        in_batches_fs += one.to_wire * Fraction(driver.doorbell_time_fs, own.batch)
+        in_batches_fs += one.to_wire * Fraction(driver.doorbell_time_fs * config.n_sending_legs, own.batch)
     at_guests_fs = (one.reads + one.written) * own.guest_time_fs
     passing_fs = (one.written + one.to_wire) * a_copy_fs + at_guests_fs + in_batches_fs
     return passing_fs / FS_PER_S + looking_s(config, one)

@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from .bridge import interfaces_before
 from .check_adapter import check_device, check_link, check_rings
 from .check_arbitration import check_arbitration
+from .check_bond import check_bond
 from .check_bridge import check_bridge, check_bridge_kind
 from .check_flow_control import check_bridge_flow_control, check_control_frames, check_flow_control
 from .check_pcie_tree import check_trees
@@ -281,6 +282,7 @@ def cross_check(
             check_switch,
             check_queues,
             check_virtual_switch,
+            check_bond,
             check_steering,
             check_arbitration,
             check_flow_control,

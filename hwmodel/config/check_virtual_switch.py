@@ -52,11 +52,17 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
         ("nic.rsc", config.nic.rsc is not None),
         ("nic.header_split", config.nic.header_split_bytes is not None),
         ("host.iotlb", config.host.iotlb is not None),
-        ("port.count", config.port.count > 1),
         ("switch.pool_filters", config.switch.pool_filters is not None),
     ):
         if is_set:
             findings.add("not modelled with a virtual switch (nic.mode: vswitch)", key, _MODE)
+    if config.port.count > 1 and own.bond is None:
+        findings.add(
+            "several ports are modelled with a virtual switch (nic.mode: vswitch) as legs of a bond: "
+            "host.virtual_switch.bond",
+            "port.count",
+            _MODE,
+        )
     if config.workload.segment_bytes is not None:
         findings.add(
             "is of sends that an adapter cuts; a virtual switch passes them whole, as long frames: frame_bytes: "
@@ -103,10 +109,11 @@ def _check_wire(config: Config, own: VirtualSwitch, findings: Findings) -> None:
     if own.reach == "external" and own.flow_cache is not None:
         findings.add("a flow cache is of frames between VMs; it is not modelled with an uplink", _CACHE, _REACH)
     if own.reach == "external":
-        n_rings = own.n_uplink_rings + config.nic.queues_per_vf * len(config.switch.ports)
-        if config.nic.vfs > MOST_VMS:
+        n_rings = own.n_uplink_rings * config.n_legs + config.nic.queues_per_vf * len(config.switch.ports)
+        most_vms = MOST_VMS + 1 - config.n_legs
+        if config.nic.vfs > most_vms:
             findings.add(
-                f"a virtual switch with an uplink has at most {MOST_VMS} VMs, beside the PF", "nic.vfs", _REACH
+                f"a virtual switch with an uplink has at most {most_vms} VMs, beside the PF", "nic.vfs", _REACH
             )
         if n_rings > MODEL_MAX_QUEUES:
             findings.add(

@@ -49,10 +49,17 @@ def fill_virtual_switch(host: dict[str, Any], switch: Any, nic: Any, workload: A
         own.setdefault("byte_time", BYTE_TIME.get(str(own.get("pass_by", "copy")), "0ns"))
         cores = host.get("cores")
         own.setdefault("cores", [cores - 1 if isinstance(cores, int) and cores > 0 else 0])
-        own.setdefault("reach", "external" if uses_wire(workload) else "internal")
+        own.setdefault("reach", "external" if uses_wire(workload) or own.get("bond") is not None else "internal")
     is_internal = is_used and isinstance(own, dict) and own.get("reach") == "internal"
     if is_internal and isinstance(switch, dict) and isinstance(switch.setdefault("uplink", {}), dict):
         switch["uplink"].setdefault("vlans", [])
+
+
+def has_bond(host: Any, nic: Any) -> bool:
+    """Tell whether the ports of an adapter are legs of a virtual switch's uplink."""
+    own = host.get("virtual_switch") if isinstance(host, dict) else None
+    is_used = isinstance(nic, dict) and nic.get("mode") == "vswitch"
+    return is_used and isinstance(own, dict) and own.get("bond") is not None
 
 
 def fill_segments(switch: dict[str, Any], functions: list[str], nic: Any, workload: Any) -> None:

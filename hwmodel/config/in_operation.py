@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 OF_ADAPTERS = (
     "port.rate", "port.down*", "pcie.generation", "pcie.lanes", "pcie.max_read_request", "nic.rate_limit_window",
     "nic.drop_enable", "driver.refill", "driver.vms.*.refill",
+    "host.virtual_switch.bond.silent*",
     "nic.arbitration.classes.*", *(f"nic.arbitration.{key}" for key in ("descriptor_plane", "packet_plane", "pools")),
     "switch.uplink.*", "switch.addresses*", "switch.mirrors*", "switch.acl*", "switch.ports.*", "switch.pool_filters.*",
 )  # fmt: skip

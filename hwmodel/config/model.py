@@ -27,6 +27,7 @@ from .switch import Switch
 from .workload import Workload
 
 if TYPE_CHECKING:
+    from .bond import Bond
     from .scenario_steps import Drivers
 
 HASH_DIGITS = 16
@@ -147,6 +148,40 @@ class Config(Block):
         """Say whether nothing crosses the link: the virtual switch that VMs have reaches no wire."""
         own = self.host.virtual_switch
         return self.has_virtual_switch and own is not None and own.n_uplink_rings == 0
+
+    @property
+    def bond(self) -> Bond | None:
+        """Return what makes the adapter's ports legs of one uplink, None where nothing does."""
+        own = self.host.virtual_switch if self.has_virtual_switch else None
+        return own.bond if own is not None and own.reach == "external" else None
+
+    @property
+    def n_legs(self) -> int:
+        """Return how many ports of the adapter a virtual switch's uplink has."""
+        return 1 if self.bond is None else self.port.count
+
+    @property
+    def legs_in_use(self) -> tuple[int, ...]:
+        """Return the legs of a bond that are used at the start: with a carrier and, where LACP finds it, not silent."""
+        hidden = () if self.bond is None or self.bond.lacp == "off" else self.bond.silent
+        return tuple(leg for leg in range(self.n_legs) if not self.port.is_down(leg) and f"p{leg}" not in hidden)
+
+    @property
+    def n_sending_legs(self) -> int:
+        """Return how many legs frames go by at the start, one where there is no bond."""
+        is_one = self.bond is None or self.bond.mode == "active_backup"
+        return 1 if is_one else max(1, len(self.legs_in_use))
+
+    @property
+    def switched_ports(self) -> tuple[str, ...]:
+        """Return the names of the ports with a switch of their own behind each: the only one has none, nor a bond's."""
+        return self.port.names if self.bond is None else ("",)
+
+    @property
+    def ports_rate_bps(self) -> int:
+        """Return the rate of all ports together, as far as they send at once."""
+        is_one = self.bond is not None and self.bond.mode == "active_backup"
+        return self.port.rate_bps * (1 if is_one else self.port.count)
 
     @property
     def drivers(self) -> tuple[VmDriver, ...]:

@@ -18,7 +18,7 @@ from hwmodel.wire.ethernet import format_mac
 from .adapter import MODEL_MAX_VFS, Nic, WirePort
 from .bridge import OUTSIDE, Bridge, wire_names
 from .document import Document, KeyPath, Problem, copied_data
-from .fill_queues import fill_queues, fill_segments, fill_virtual_switch
+from .fill_queues import fill_queues, fill_segments, fill_virtual_switch, has_bond
 from .fill_thresholds import fill_thresholds
 from .host import MOST_CORES
 from .kinds import LONGEST_FRAME_BYTES
@@ -80,7 +80,8 @@ def fill(
         fill_virtual_switch(data["host"], data["switch"], nic, workload)
     if isinstance(data["switch"], dict):
         fill_segments(data["switch"], function_names(data), nic, workload)
-        _fill_stations(data["switch"], function_names(data), server, interfaces_before, n_ports)
+        n_switched = 1 if has_bond(data["host"], nic) else n_ports
+        _fill_stations(data["switch"], function_names(data), server, interfaces_before, n_switched)
     if isinstance(workload, dict):
         _fill_workload(document, workload, nic, base_directory)
     if isinstance(data.get("bridge"), dict):

@@ -210,12 +210,12 @@ def stations_in_use(servers: Iterable[Server]) -> dict[str, Port]:
 
 def port_rate_bps(servers: Iterable[Server]) -> int:
     """Return the rate of all servers' ports together, which a share as `load` is a share of."""
-    return sum(server.config.port.rate_bps * server.config.port.count for server in servers)
+    return sum(server.config.ports_rate_bps for server in servers)
 
 
 def apart_ports(config: Config) -> tuple[str, ...]:
     """Return the names of the Ethernet ports whose wires nothing joins; an empty text where bridges do, or for one."""
-    return ("",) if bridges_of(config) else config.port.names
+    return ("",) if bridges_of(config) else config.switched_ports
 
 
 class Domain(NamedTuple):
@@ -284,8 +284,10 @@ def port_of_end(config: Config, name: str) -> str:
 
 
 def outside_rate_bps(config: Config) -> int:
-    """Return the rate at which outside stations send: that of the bridge's port, else of the adapter's own."""
+    """Return the rate at which outside stations send: of the bridge's port, else the adapter's own, or a bond's."""
     bridge = bridge_with(config, OUTSIDE)
+    if config.bond is not None:
+        return config.ports_rate_bps
     return config.port.rate_bps if bridge is None else bridge.settings.ports[OUTSIDE].rate_bps
 
 

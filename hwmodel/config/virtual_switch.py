@@ -8,6 +8,7 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
+from .bond import Bond
 from .flow_cache import FlowCache
 from .kinds import Block, Duration, Listing, Rate, Whole, Word, key
 
@@ -16,7 +17,7 @@ Preset = Literal["pointer", "ovs_dpdk", "ovs_kernel", "linux_bridge_vhost", "vds
 Reach = Literal["internal", "external"]
 _COST = Duration("0ns", "1ms")
 MOST_SWITCH_CORES = 64
-MOST_VMS = 127  # the uplink takes the place of one more function
+MOST_VMS = 127  # the uplink takes the place of one more function, each leg of a bond of one
 # What it takes a hypervisor to pass a frame on, and each byte of it. Model's choice: "up to 30 Gb/s" is what textbooks
 # say of virtual switches that pass pointers, which at 1500 B is 2.5 Mpps, 400 ns a frame on one core; one copy is made
 # at 10 GB/s.
@@ -80,7 +81,9 @@ class VirtualSwitch(Block):
         derived="external where the workload has frames to the wire or from it, else internal",
     )
     uplink_queues: Annotated[int, Whole(1, MOST_SWITCH_CORES)] | None = key(
-        None, "Tx rings, and Rx rings, of the adapter that the uplink has. null: one for each of `cores`."
+        None,
+        "Tx rings, and Rx rings, of the adapter that the uplink has, each leg of a bond as many. null: one for each of "
+        "`cores`.",
     )
     cores: Annotated[tuple[Annotated[int, Whole(0, 1023)], ...], Listing("[9]", least=1, most=MOST_SWITCH_CORES)] = key(
         ..., "Cores of the host that pass frames on, Tx ring by Tx ring in turn.", derived="[the last of host.cores]"
@@ -90,12 +93,17 @@ class VirtualSwitch(Block):
         None, "How the switch finds out what to do with a frame; null: that is part of `frame_time`, whatever it is."
     )
 
+    bond: Bond | None = key(
+        None, "The adapter's Ethernet ports (`port.count`) as legs of one uplink; null: the uplink is its only port."
+    )
+
     @model_serializer(mode="wrap")
     def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Say nothing of a flow cache where there is none."""
+        """Say nothing of a flow cache, or a bond, where there is none."""
         said: dict[str, Any] = write(self)
-        if self.flow_cache is None:
-            said.pop("flow_cache", None)
+        unused = (name for name in ("flow_cache", "bond") if getattr(self, name) is None)
+        for name in unused:
+            said.pop(name, None)
         return said
 
     @property
@@ -107,7 +115,7 @@ class VirtualSwitch(Block):
 
     @property
     def n_uplink_rings(self) -> int:
-        """Return how many Tx rings, and Rx rings, of the adapter the uplink has."""
+        """Return how many Tx rings, and Rx rings, of the adapter the uplink has; each leg of a bond as many."""
         if self.reach == "internal":
             return 0
         return len(self.cores) if self.uplink_queues is None else self.uplink_queues

@@ -29,6 +29,7 @@ from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFL
 from hwmodel.machine.guest.cores import piece_done
 from hwmodel.machine.host.landing import credits_returned, down_has_landed, reaches_adapter, reaches_host, up_has_landed
 from hwmodel.machine.host.memory import waits_for_memory
+from hwmodel.machine.network.bond import leg_found
 from hwmodel.machine.network.control_frames import begin_flow_control
 from hwmodel.machine.pcie.link import catch_up, could_start, on_wire, start_down, start_up
 from hwmodel.machine.pcie.link_state import MAX_TAGS
@@ -38,6 +39,7 @@ from hwmodel.machine.pcie.transactions import answer_register_read
 from hwmodel.machine.pcie.tree_end import at_tree
 from hwmodel.machine.time.clock import (
     ADAPTER_LINKS,
+    BOND_TIMER,
     BUS,
     COALESCING_TIMER,
     COMPLETION_READY,
@@ -234,6 +236,8 @@ def timer(nic, now_fs):
         pause_over(nic, index)
     elif kind == COALESCING_TIMER:
         closing_expired(nic, now_fs, index)
+    elif kind == BOND_TIMER:
+        leg_found(nic.virtual_switch.bond, index, now_fs)
     else:
         flow_timer(nic, now_fs, kind, index)
 

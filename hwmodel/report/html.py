@@ -31,6 +31,7 @@ from hwmodel.report.over_time import (
 from hwmodel.report.reproduction import assumption_table, of_result
 from hwmodel.report.tables import adapter_table, bridge_sentences, port_table, server_queue_table, server_wait_table
 from hwmodel.results.result import FlowResult, Result
+from hwmodel.words.bond import bond_sentence, outage_sentence
 from hwmodel.words.bridge_reading import ports_of
 from hwmodel.words.flow_cache import flow_cache_sentence
 from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
@@ -228,7 +229,8 @@ def _limit(result: Result) -> str:
     """Return what limits, in one sentence and its reason, and what was lost."""
     words = limit_words(result.bottleneck)
     known = "" if result.flow_cache is None else flow_cache_sentence(result.flow_cache)
-    reasons = (no_way_back_sentence(result), result.bottleneck.why, loss_sentence(result), known)
+    legs = () if result.bond is None else (bond_sentence(result.bond), *map(outage_sentence, result.bond.outages))
+    reasons = (no_way_back_sentence(result), result.bottleneck.why, loss_sentence(result), known, *legs)
     return printable(f"{words[0].upper()}{words[1:]}. {' '.join(filter(None, reasons))}".rstrip())
 
 

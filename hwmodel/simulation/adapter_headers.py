@@ -59,7 +59,7 @@ def fill_switch(nic: Nic, config: Config, stations: Mapping[str, int], prefix: s
     """
     nic.headers.generation = FIRST_GENERATION
     n_buckets = 0
-    for name, port in zip(config.port.names, nic["port"], strict=False):
+    for name, port in zip(config.switched_ports, nic["port"], strict=False):
         own, switch = config.switch.at_port(name), port["switch"]
         ports, steering = port_numbers(own), config.nic.steering
         if steering is not None:
@@ -118,7 +118,8 @@ def enter_headers(
 
     `hashes`: of all of them, as `flow_hashes` has them; who has none goes through the ring of the target's number.
     """
-    switches, templates = nic["port"]["switch"][: int(nic.params.n_ports)], nic["traffic"]["template"]
+    n_switches = 1 if nic.virtual_switch.bond.params.n_legs else int(nic.params.n_ports)
+    switches, templates = nic["port"]["switch"][:n_switches], nic["traffic"]["template"]
     own = headers[numbers]
     last = max(int(each.max(initial=0)) for each in (own["sender"], own["target"], switches["station"]))
     port_of, adapter_port_of, is_outside = np.zeros((3, last + 1), np.int64)

@@ -141,7 +141,7 @@ OF_SERVER = (
     Region(("rx_queue", "params"), ("drop_enable",), DROPPING),
     Region(("guests", "driver"), ("refill_batch",), REFILL),
     Region(("port", "mac", "params"), WIRE_RATE, LINE_RATE),
-    Region(("port", "mac", "params"), ("is_down",), WIRE_STATE),
+    Region(("port", "mac", "params"), ("is_down", "is_silent"), WIRE_STATE),
     Region(("outside", "params"), WIRE_RATE, OUTSIDE_RATE),
     Region(("pcie", "params"), ("max_read_request_bytes", "dllp_period", "dllp_fs", "duration_fs"), LINK),
     Region(("traffic", "source", "params"), (), SOURCE),

@@ -36,6 +36,7 @@ from hwmodel.rules.pcie_link import (
     tlp_overhead_of,
 )
 from hwmodel.simulation.arbiter_state import fill_arbiter, kept_as_ratio
+from hwmodel.simulation.bond import fill_bond, is_silent
 from hwmodel.simulation.flow_cache import fill_flow_cache
 from hwmodel.simulation.flow_control_state import fill_flow_control
 from hwmodel.simulation.memory import fill_engines, fill_memory, fill_translation
@@ -114,11 +115,13 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
     for number in range(config.port.count):
         params = nic.port[number].mac.params
         params.fs_per_byte_num, params.fs_per_byte_den = rate_as_ratio("port.rate", config.port.rate_bps)
-        params.is_down = nic.port[number].mac.is_stopped = config.port.is_down(number)
+        params.is_silent = not config.port.is_down(number) and is_silent(config, number)
+        params.is_down = nic.port[number].mac.is_stopped = config.port.is_down(number) or params.is_silent
     _fill_functions(nic, config)
     if config.has_virtual_switch and config.host.virtual_switch is not None:
         _fill_virtual_switch(nic, config, config.host.virtual_switch)
         fill_flow_cache(nic.virtual_switch.flow_cache, config)
+        fill_bond(nic, config)
     _fill_queues(nic, config)
     _fill_free_lists(nic, config)
     for port in ports_of(nic):
@@ -352,7 +355,7 @@ def _fill_driver(record: Any, driver: VmDriver) -> None:
 def _rings_of_adapter(config: Config) -> int:
     """Return how many rings each way lie in memory that the adapter reads and writes."""
     if config.has_virtual_switch and config.host.virtual_switch is not None:
-        return config.host.virtual_switch.n_uplink_rings
+        return config.host.virtual_switch.n_uplink_rings * config.n_legs
     return len(config.switch.ports) * config.nic.queues_per_vf
 
 
@@ -364,15 +367,27 @@ def _fill_virtual_switch(nic: Nic, config: Config, own: VirtualSwitch) -> None:
     params.memory_byte_fs = own.memory_byte_fs
     params.n_cores = len(own.cores)
     params.core[: len(own.cores)] = own.cores
-    params.n_rings = own.n_uplink_rings
+    params.n_leg_rings = own.n_uplink_rings
+    params.n_rings = own.n_uplink_rings * config.n_legs
     params.first_ring = nic.params.n_queues if params.n_rings else MAX_QUEUES
     if params.n_rings == 0:
         return
-    number = int(nic.params.n_functions)
-    nic.params.n_scheduled = number + 1
+    nic.params.n_scheduled = nic.params.n_functions + config.n_legs
+    for leg in range(config.n_legs):
+        _fill_leg(nic, config, leg)
+    share = max(1, (config.nic.shared_descriptor_cache or NEVER) // (2 * int(params.n_rings)))
+    nic.params.shared_cache = 0  # all rings that share are in use from the start
+    for name in SHARED:
+        nic.cache[name] = min(int(nic.params[name]), share)
+
+
+def _fill_leg(nic: Nic, config: Config, leg: int) -> None:
+    """Set what the adapter knows of an uplink's leg, as a function at its port, and the driver there."""
+    number, params = int(nic.params.n_functions) + leg, nic.virtual_switch.params
     of_function = nic.function[number].params
-    of_function.weight = 1
-    of_function.first_queue, of_function.n_queues = params.first_ring, params.n_rings
+    of_function.weight, of_function.adapter_port = 1, leg
+    of_function.first_queue = params.first_ring + leg * params.n_leg_rings
+    of_function.n_queues = params.n_leg_rings
     driver = nic.guests.driver[number]
     _fill_driver(driver, config.driver_of("pf"))
     of_pf = nic.guests.driver[0]
@@ -380,26 +395,23 @@ def _fill_virtual_switch(nic: Nic, config: Config, own: VirtualSwitch) -> None:
     # What frames take is the switch's; it sees freed Tx slots by itself, and an interrupt of the host leaves no VM.
     driver.frame_time_fs = driver.byte_time_fs = driver.pass_time_fs = driver.tx_interrupt_batch = 0
     driver.interrupt_time_fs = config.driver_of("pf").interrupt_time_fs
-    share = max(1, (config.nic.shared_descriptor_cache or NEVER) // (2 * int(params.n_rings)))
-    nic.params.shared_cache = 0  # all rings that share are in use from the start
-    for name in SHARED:
-        nic.cache[name] = min(int(nic.params[name]), share)
 
 
 def _fill_queues(nic: Nic, config: Config) -> None:
     """Set all rings, which differ in nothing but their numbers, their cores, and what their functions' drivers do."""
     settings, switch = config.nic, nic.virtual_switch.params
     n_queues, n_functions = int(nic.params.n_queues), int(nic.params.n_functions)
-    in_uplink = np.arange(int(switch.n_rings))
-    numbers = np.arange(n_queues + len(in_uplink))
+    in_leg = np.arange(int(switch.n_rings)) % max(1, int(switch.n_leg_rings))
+    numbers = np.arange(n_queues + len(in_leg))
+    of_legs = n_functions + (numbers - n_queues) // max(1, int(switch.n_leg_rings))
     cores = [core for function in range(n_functions) for core in config.cores_of_queues(function)]
-    cores += [int(switch.core[ring % int(switch.n_cores)]) for ring in in_uplink]
+    cores += [int(switch.core[ring % int(switch.n_cores)]) for ring in in_leg]
     for name, ring, *held in (
         ("tx_queue", settings.tx_ring, settings.tx_writeback_batch, *TX_HELD, settings.tx_entry_bytes),
         ("rx_queue", settings.rx_ring, settings.rx_writeback_batch, *RX_HELD, settings.rx_entry_bytes),
     ):
         queues = nic[name][: len(numbers)]
-        queues["params"]["function"] = np.minimum(numbers // settings.queues_per_vf, n_functions)
+        queues["params"]["function"] = np.where(numbers < n_queues, numbers // settings.queues_per_vf, of_legs)
         queues["params"]["core"] = cores
         queues["first"] = numbers * FIRST_PLACES
         # Coalesced frames take places, and mostly no descriptors.
@@ -426,7 +438,7 @@ def _fill_queues(nic: Nic, config: Config) -> None:
     )
     drops = [drops for port in config.switch.ports for drops in config.drops_of_queues(function_of(port.number))]
     of_pf = config.drops_of_queues(0)
-    receiving["params"]["drop_enable"] = drops + [of_pf[ring % len(of_pf)] for ring in in_uplink]
+    receiving["params"]["drop_enable"] = drops + [of_pf[ring % len(of_pf)] for ring in in_leg]
     receiving[POSTED_AS[config.has_virtual_switch]][:n_queues] = receiving["slots"][:n_queues]
     receiving["known"][n_queues:] = receiving["slots"][n_queues:]
     receiving["closes_fs"] = NEVER

@@ -39,6 +39,7 @@ from hwmodel.results import (
 )
 from hwmodel.results.bottleneck import LATE_DROPS, LOSS, all_gets_through, suspects_of
 from hwmodel.simulation.adapter_figures import adapter_figures, port_figures
+from hwmodel.simulation.bond import bond_use
 from hwmodel.simulation.flow_book import FlowBook, Flows
 from hwmodel.simulation.flow_cache import flow_cache_use
 from hwmodel.simulation.frame_bytes import frame_bytes
@@ -104,6 +105,7 @@ def make_result(config: Config, workload: Workload, book: FlowBook, window: Meas
         **adapter_figures(config, span, per_frame),
         ports=port_figures(config, span),
         flow_cache=flow_cache_use(config, span),
+        bond=bond_use(config, span),
         bottleneck=by_shares(seen),
         utilization=utilization,
     )

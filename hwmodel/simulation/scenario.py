@@ -13,6 +13,7 @@ from hwmodel.functions.message_time import DriverWork
 from hwmodel.results.series import EventResult, Series
 from hwmodel.simulation.commands import Change
 from hwmodel.units import FS_PER_NS
+from hwmodel.words.bond import outage_texts
 from hwmodel.words.events import (
     SAME_INSTANT,
     SAME_VALUES,
@@ -77,7 +78,7 @@ def scene_of(config: Config) -> Scene:
 
 def with_series(result: Result, config: Config, series: Series, scene: Scene) -> Result:
     """Put the configuration with its scenario into a result, and what VMs did over time, with what each event did."""
-    teller = _Teller(config, series, scene, result.window.end_ns)
+    teller = _Teller(config, series, scene, result)
     told = replace(series, events=tuple(teller.events()))
     return replace(result, config=config.resolved(), config_hash=config.config_hash(), series=told)
 
@@ -85,8 +86,9 @@ def with_series(result: Result, config: Config, series: Series, scene: Scene) ->
 class _Teller:
     """Say of each event of a run what it did, in the order of time."""
 
-    def __init__(self, config: Config, series: Series, scene: Scene, end_ns: float) -> None:
-        self._config, self._series, self._scene, self._end_ns = config, series, scene, end_ns
+    def __init__(self, config: Config, series: Series, scene: Scene, result: Result) -> None:
+        self._config, self._series, self._scene = config, series, scene
+        self._end_ns, self._bond = result.window.end_ns, result.bond
         self._in_order = in_order(config.scenario)
         changes_ns = {event.time_fs / FS_PER_NS for event in config.scenario if event.time_fs is not None}
         changes_ns |= {life.up_ns for life in series.lives if life.up_ns is not None}
@@ -118,9 +120,11 @@ class _Teller:
         return self._config.scenario[at].at_fs / FS_PER_NS
 
     def _own(self, place: int, at: int) -> str:
-        """Say what became of the functions that an event is about, or of what it asks a PF's driver for."""
+        """Say what became of the functions, or legs, that an event is about, or of what it asks a PF's driver for."""
         if self._scene.drivers is not None and self._config.scenario[at].asks:
             return self._scene.drivers.answered(at, round(self._end_ns * FS_PER_NS))
+        if self._bond is not None and self._config.scenario[at].is_set:
+            return "; ".join(outage_texts(self._bond, self._at_ns(at)))
         lives = [life for life in self._series.lives if life.event == place]
         return lives_text(lives, [life for life in self._series.lives if life.event > place])
 

@@ -64,7 +64,7 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> St
     """
     check_workload(config, workload)
     watch_fifos(nic, workload)
-    stations = Stations((port.name for port in config.switch.ports), map(uplink_of, config.port.names))
+    stations = Stations((port.name for port in config.switch.ports), map(uplink_of, config.switched_ports))
     fill_switch(nic, config, stations, has_peer=False)
     headers = headers_of(workload.templates, stations)
     enter_headers(nic, headers, np.arange(len(headers)), flow_hashes(workload.templates))
@@ -96,7 +96,7 @@ def numbers_in(config: Config) -> dict[str, int]:
     """Return the numbers of an adapter's stations at their switches by their names, those outside among them."""
     own = port_numbers(config.switch)
     outside = own.pop(UPLINK)
-    return {**dict.fromkeys(map(uplink_of, config.port.names), outside), **own}
+    return {**dict.fromkeys(map(uplink_of, config.switched_ports), outside), **own}
 
 
 def let_flows_begin(nic: Nic) -> None:

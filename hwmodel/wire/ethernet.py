@@ -30,6 +30,10 @@ class EtherType(IntEnum):
 
 
 BROADCAST_MAC = 0xFFFF_FFFF_FFFF
+# Locally administered, and in no table: whoever is beyond the uplink.
+OUTSIDE_MAC = 0x02FF_0000_0001
+# Locally administered group that frames go to where no port names one of its own.
+GROUP_MAC = 0x0300_0000_0001
 
 
 def format_mac(mac: int) -> str:

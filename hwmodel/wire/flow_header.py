@@ -16,6 +16,10 @@ from hwmodel.wire.ethernet import EtherType
 
 IPV4_BYTES, IPV6_BYTES, PORT_BYTES = 20, 40, 4
 MOST_FLOW_BYTES = IPV6_BYTES + PORT_BYTES
+# Of connections (`workload.connections`): addresses by the stations' places, whoever is outside first.
+FIRST_ADDRESS = IPv4Address("10.0.0.1")
+SERVER_PORT = 5001
+FIRST_CLIENT_PORT = 32768  # Linux, net.ipv4.ip_local_port_range
 _FRAGMENT = 0x20  # more fragments, in octet 6
 
 I64 = npt.NDArray[np.int64]

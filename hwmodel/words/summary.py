@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from hwmodel.words.bond import LEG_COLUMNS, bond_sentence, leg_cells, outage_sentence
 from hwmodel.words.bridge_reading import (
     bridge_words,
     flooding_sentence,
@@ -183,6 +184,12 @@ def _vm_lines(result: Result) -> Iterable[Line]:
         yield Line(f"Flow Director: {used.filters:,} of {used.capacity:,} filters")
     if result.flow_cache is not None:
         yield Line(flow_cache_sentence(result.flow_cache))
+    if result.bond is not None:
+        yield Line("")
+        yield from table(LEG_COLUMNS, [leg_cells(leg) for leg in result.bond.legs])
+        yield Line("(of the window; lost: on dead wires, of the whole run)")
+        yield Line(printable(bond_sentence(result.bond)))
+        yield from (Line(printable(outage_sentence(outage))) for outage in result.bond.outages)
 
 
 def _core_lines(core: Core) -> Iterable[Line]:
@@ -307,6 +314,8 @@ def short_lines(result: Result) -> list[Line]:
         fixed.append(Line(class_words(result.arbitration)))
     if result.flow_cache is not None:
         fixed.append(Line(flow_cache_sentence(result.flow_cache)))
+    if result.bond is not None:
+        fixed.append(Line(printable(bond_sentence(result.bond))))
     fixed += [Line(sentence) for sentence in stopped_sentences(result)[:MOST_STOPPED]]
     end = [*run_lines(result), Line(_MORE)]
     warnings = list(warning_lines(result))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from hwmodel.config.bridge import OUTSIDE
@@ -13,8 +12,8 @@ from hwmodel.config.system import bridge_with, servers_of
 from hwmodel.config.workload import MOST_HEADERS
 from hwmodel.rules.steering import TCP
 from hwmodel.rules.switch_modes import C_TAG, MODES, TYPE_BYTES
-from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, EtherType, mac_to_bytes
-from hwmodel.wire.flow_header import flow_bytes
+from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, GROUP_MAC, OUTSIDE_MAC, EtherType, mac_to_bytes
+from hwmodel.wire.flow_header import FIRST_ADDRESS, FIRST_CLIENT_PORT, SERVER_PORT, flow_bytes
 from hwmodel.wire.tags import Tag, build_header, tag_of
 from hwmodel.workload.streams import BROADCAST, MULTICAST, PatternError, Weighted
 from hwmodel.workload.traffic import FrameTemplate
@@ -22,15 +21,6 @@ from hwmodel.workload.traffic import FrameTemplate
 if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.config.switch import Port
-
-# Locally administered, and in no table: whoever is beyond the uplink.
-OUTSIDE_MAC = 0x02FF_0000_0001
-# Locally administered group that frames go to where no port names one of its own.
-GROUP_MAC = 0x0300_0000_0001
-# Of connections (`workload.connections`): addresses by the stations' places, whoever is outside first.
-FIRST_ADDRESS = IPv4Address("10.0.0.1")
-SERVER_PORT = 5001
-FIRST_CLIENT_PORT = 32768  # Linux, net.ipv4.ip_local_port_range
 
 
 def stations_of(config: Config) -> dict[str, Port]:

@@ -10,6 +10,7 @@ from hwmodel.machine.adapter.scheduler import begin_limit, end_limit
 from hwmodel.machine.adapter.switching import look_what_is_next
 from hwmodel.machine.adapter.watches import begin_watch
 from hwmodel.machine.guest.cores import refill_what_is_taken, work_beside
+from hwmodel.machine.network.bond import leg_changes
 from hwmodel.machine.network.mac import expect_line_anew
 from hwmodel.machine.network.pauses import DEAD
 from hwmodel.machine.network.wires import expect_outside_anew
@@ -44,6 +45,8 @@ def wire_state_changes(nic, number, now_fs):
     """Let a port know that its wire is dead, or alive again."""
     mac = nic.port[number].mac
     mac.is_stopped = mac.is_stopped & ~DEAD | mac.params.is_down
+    if nic.virtual_switch.bond.params.n_legs > 0:
+        leg_changes(nic.virtual_switch.bond, nic.clock, mac, number, now_fs)
     if nic.params.has_flow_control:
         look_what_is_next(nic, number, now_fs)
 

@@ -140,6 +140,7 @@ def lose_unsent(nic, number, now_fs):
     while mac.is_sending == 0 and mac.fifo.head != mac.fifo.tail:
         copy = take_unsent(nic, number, now_fs)
         release_tx_room(nic, now_fs, copy)
+        nic.virtual_switch.bond.leg[number].counts.lost_out += 1
         wire_copy_dropped(nic, now_fs, copy, LINK_DOWN)
 
 
@@ -355,6 +356,7 @@ def pass_by_uplink(nic, now_fs, frame):
     copy.copy_kind, copy.journey, copy.group = frame.template, frame.index, frame.hash
     copy.entered_fs = now_fs
     copy.n_bytes = copy.tx_bytes = frame.n_bytes
+    nic.virtual_switch.bond.leg[frame.adapter_port].counts.passed += 1
     send(nic, frame.adapter_port, now_fs)
     if mac.is_stopped:
         look_what_is_next(nic, frame.adapter_port, now_fs)
@@ -376,7 +378,8 @@ def toward_host(nic, now_fs, frame):
     params = nic.virtual_switch.params
     copy = nic.rx_fifo.ring[nic.rx_fifo.tail & nic.rx_fifo.mask]
     copy.copy_kind, copy.journey, copy.group = UNDECIDED, frame.journey, frame.hash
-    copy.queue = params.first_ring + (frame.hash & RSS_MASK) % params.n_rings
+    first = params.first_ring + frame.adapter_port * params.n_leg_rings
+    copy.queue = first + (frame.hash & RSS_MASK) % params.n_leg_rings
     copy.n_bytes, copy.tx_bytes, copy.entered_fs = frame.n_bytes, 0, now_fs
     entered(nic.clock, nic.rx_fifo)
     change(nic.counts.rx_buffer, now_fs, frame.n_bytes)
@@ -562,6 +565,7 @@ def line_done(nic, number, now_fs):
     template = template_of(nic, frame.template)
     count_offered(ledger, template, 1)
     if nic.port[number].mac.params.is_down:
+        nic.virtual_switch.bond.leg[number].counts.lost_in += 1
         drop_frame(nic, now_fs, frame, template, LINK_DOWN, 0)
         return
     into_pipeline(nic, now_fs, frame)

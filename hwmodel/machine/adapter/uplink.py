@@ -11,21 +11,31 @@ from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.outcome import wire_copy_dropped
 from hwmodel.machine.growing_ring import widen_posts
+from hwmodel.machine.network.bond import NO_LEG, leg_of
 
+LINK_DOWN = DropReason.LINK_DOWN.value
 TX_RING_FULL = DropReason.TX_RING_FULL.value
 
 
 @inlined
 def uplink_ring_of(nic, ring):
-    """Return the uplink's ring by which the core sends that passes the frames of a guest's Tx ring."""
+    """Return the uplink's ring, of its first leg, by which the core sends that passes the frames of a guest's ring."""
     params = nic.virtual_switch.params
-    return params.first_ring + ring % params.n_cores % params.n_rings
+    return params.first_ring + ring % params.n_cores % params.n_leg_rings
 
 
 @kernel
 def post_to_adapter(nic, now_fs, frame, copy):
-    """Post a copy for the wire to the adapter; it is dropped if the ring is full."""
+    """Post a copy for the wire to the adapter; it is dropped if the ring is full, or no leg of a bond is used."""
     number = uplink_ring_of(nic, frame.queue)
+    bond = nic.virtual_switch.bond
+    if bond.params.n_legs > 0:
+        leg = leg_of(bond, nic.headers.copy_header[copy.copy_kind], nic.port[0].switch.steering.flow, False)
+        if leg == NO_LEG:
+            bond.counts.without_leg += 1
+            wire_copy_dropped(nic, now_fs, copy, LINK_DOWN)
+            return
+        number += leg * nic.virtual_switch.params.n_leg_rings
     queue = nic.tx_queue[number]
     if queue.reserved - queue.freed >= queue.slots:
         wire_copy_dropped(nic, now_fs, copy, TX_RING_FULL)

@@ -25,7 +25,7 @@ MAC_PARAMS = record(
     # The other end of the wire: whether a bridge stands there, and for how long a bit flies.
     *ints("has_peer", "propagation_fs"),
     *ints("is_tapped"),  # what passes the port is logged; where a bridge stands there, it does so
-    *ints("is_down"),  # nothing begins on the wire, and nothing comes
+    *ints("is_down", "is_silent"),  # nothing begins on the wire, and nothing comes; for all that it has a carrier
 )
 MAC = record(
     ("params", MAC_PARAMS),

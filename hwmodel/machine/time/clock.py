@@ -27,7 +27,8 @@ FIRST_RARE_LANE = DOWN_ARRIVAL
     # Of flow control: what takes effect at the adapter, and at the link partner, when stops there are over, and when
     # the next control frame is due, or one has been sent.
     CONTROL_TAKEN, STOPS_OVER, REFRESH_TIMER, CONTROL_SENT, PARTNER_TAKES, PARTNER_GOES_ON,
-) = range(15)  # fmt: skip
+    BOND_TIMER,
+) = range(16)  # fmt: skip
 
 EVENT = record(*ints("at_fs", "word"))
 LANE = record(*ints("head", "tail"), ("ring", EVENT, (LANE_CAP,)))

@@ -13,6 +13,7 @@ from hwmodel.machine.counts.journeys import enter
 from hwmodel.machine.growing_ring import widen_posts
 from hwmodel.machine.guest.cores import add_work
 from hwmodel.machine.guest.guest_state import POST_TASK
+from hwmodel.machine.network.bond import leg_of
 from hwmodel.machine.network.link_partner import FULL_FS, join_partner, partner_is_full
 from hwmodel.machine.network.mac import first_on_line, line_is_full, put_on_line
 from hwmodel.machine.network.wires import first_of, outside_is_full, send_from_outside
@@ -372,11 +373,21 @@ def go_on(nic, now_fs, number, line_free_fs):
 
 
 @kernel
+def leg_from_outside(nic, template):
+    """Return by which leg of a bond a frame with a header comes: by the first where none is used."""
+    header, flow = nic.headers.template_header[template], nic.port[0].switch.steering.flow
+    return max(0, leg_of(nic.virtual_switch.bond, header, flow, True))
+
+
+@kernel
 def line_arrives(nic, now_fs, number):
     """Let the outside world put a frame on the line toward the NIC."""
     traffic = nic.traffic
     source = traffic.source[number]
-    mac = nic.port[source.params.adapter_port].mac
+    port = source.params.adapter_port
+    if nic.virtual_switch.bond.params.n_legs > 0:
+        port = leg_from_outside(nic, next_template(traffic, source))
+    mac = nic.port[port].mac
     if mac.params.has_peer:
         outside_arrives(nic, now_fs, number, nic.outside)
         return
@@ -389,7 +400,7 @@ def line_arrives(nic, now_fs, number):
         return
     if not draw(traffic, source):
         return
-    put_on_line(nic, source.params.adapter_port, now_fs, source)
+    put_on_line(nic, port, now_fs, source)
     source.pending = 0
     go_on(nic, now_fs, number, line.busy_until_fs)
 

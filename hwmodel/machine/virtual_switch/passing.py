@@ -117,8 +117,16 @@ def pass_in(nic, now_fs, queue, position, started_fs):
 
 @kernel
 def tell_adapter(nic, now_fs, core, ring):
-    """Ring the adapter's doorbell for what has been posted to it of a guest's ring."""
-    number = uplink_ring_of(nic, ring)
+    """Ring the adapter's doorbell, of each leg in turn, for what has been posted to it of a guest's ring."""
+    params, number = nic.virtual_switch.params, uplink_ring_of(nic, ring)
+    while number < params.first_ring + params.n_rings:
+        tell_of_ring(nic, now_fs, core, number)
+        number += params.n_leg_rings
+
+
+@kernel
+def tell_of_ring(nic, now_fs, core, number):
+    """Ring the adapter's doorbell for what has been posted in one of the uplink's rings, if there is something."""
     queue = nic.tx_queue[number]
     n_told = queue.posted - queue.rung
     if n_told == 0:

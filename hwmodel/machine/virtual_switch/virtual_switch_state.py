@@ -6,16 +6,18 @@ from hwmodel.compiled.records import I32, I64, ints, record
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.frames import FRAME
 from hwmodel.machine.guest.guest_state import MAX_QUEUES
+from hwmodel.machine.network.bond import BOND
 from hwmodel.machine.switch.flow_cache_state import FLOW_CACHE, MAX_MISS_CORES
 
 # Ring r, of all guests' Tx rings, is served by `core` r modulo `n_cores`. `batch`: frames of a ring that a core passes
 # at most before it looks at the next. `guest_time_fs`: of each VM that a frame comes from or goes to. `kick_fs`: until
 # the switch knows what a guest's driver tells it. `memory_byte_fs`: for how long each byte of a frame keeps the host's
 # memory busy, 0 where that is no limit. The uplink has `n_rings` of the adapter's, Tx and Rx, from `first_ring` on,
-# behind those of all guests; `first_ring` is above all where it has none.
+# behind those of all guests, `n_leg_rings` for each leg of a bond, else all; `first_ring` is above all where it has
+# none.
 VIRTUAL_SWITCH_PARAMS = record(
     *ints("batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "memory_byte_fs", "kick_fs", "batch"),
-    *ints("n_cores", "first_ring", "n_rings"),
+    *ints("n_cores", "first_ring", "n_rings", "n_leg_rings"),
     ("core", I64, (MAX_FUNCTIONS,)),
 )  # fmt: skip
 VIRTUAL_SWITCH_COUNTS = record(*ints("memory_busy_fs"))
@@ -42,5 +44,6 @@ VIRTUAL_SWITCH = record(
     ("task", SWITCH_PIECE),
     ("frame", FRAME),
     ("flow_cache", FLOW_CACHE),
+    ("bond", BOND),
     ("aside", ASIDE),
 )

@@ -15,7 +15,7 @@ from .parameters import NicParameters
 Configured = TypeVar("Configured")
 
 MAY_CHANGE = frozenset((
-    "link_fs_per_byte", "max_read_request_bytes", "port_rate_bps", "dead_ports",
+    "link_fs_per_byte", "max_read_request_bytes", "port_rate_bps", "down_ports", "silent_ports",
     "weights", "drop_enable", "own_drop_enable", "never_refill", "rate_limits", "guarantees", "guarantee_window_fs",
     "rate_limit_window_bytes", "switch", "off", "driver_work", "receive_limits", "planes",
 ))  # fmt: skip

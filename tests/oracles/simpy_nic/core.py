@@ -42,8 +42,8 @@ class Task(ABC):
         """Finish the next frame."""
 
     @abstractmethod
-    def piece_done(self, is_turn_over: bool) -> bool:
-        """Do what the frames of a piece lead to; tell whether a register was written."""
+    def piece_done(self, is_turn_over: bool) -> int:
+        """Do what the frames of a piece lead to; return how many registers were written."""
 
 
 @dataclass(slots=True, eq=False)
@@ -145,8 +145,9 @@ class Core:
             self._next_frame(task, piece, 0)
             return
         is_turn_over = not (task.has_work and piece.left)
-        if task.piece_done(is_turn_over):
-            self._free_fs = max(self._env.now, self._free_fs) + task.doorbell_fs
+        n_written = task.piece_done(is_turn_over)
+        if n_written:
+            self._free_fs = max(self._env.now, self._free_fs) + n_written * task.doorbell_fs
         if not is_turn_over:
             self._begin_piece(task, piece.left)
             return

@@ -76,7 +76,7 @@ class Model:
         self._tables: list[Tables] = []
         if parameters.switch is not None:
             self._tables = [Tables(env, switch, parameters.ports_off) for switch in _switches_of(parameters)]
-            self.switch.decide = lambda frame: self._tables[self.switch.port_of(frame)].decide(frame)
+            self.switch.decide = lambda frame: self._tables_at(frame).decide(frame)
         self._uplink: Uplink | None = None
         self.drivers = self._drivers_of(parameters, chances)
         self._indices = count()
@@ -114,6 +114,16 @@ class Model:
             self.switch.decide = partial(to_other_side, at_adapter.first_port)
         return passes, (passes.notices, passes.kicks), passes.sender, passes.receiver
 
+    def _tables_at(self, frame: Frame) -> Tables:
+        """Return what decides on a frame: the tables of its Ethernet port, or those that all have."""
+        return self._tables[0 if len(self._tables) == 1 else self.switch.port_of(frame)]
+
+    def from_wire(self, frame: Frame) -> None:
+        """Let a frame come from outside, by the leg of a bond where there is one."""
+        if self._uplink is not None:
+            frame.came_by = self._uplink.leg_from_outside(frame)
+        self.switch.from_wire(frame)
+
     def _cannot_leave(self, port: int, raw: bytes | None) -> bool:
         """Tell whether a function's frame is for a dead wire alone, by the tables of now."""
         number = self._current.at_ethernet_port.get(port, 0)
@@ -127,6 +137,7 @@ class Model:
         self._current.replace(parameters)
         if self._uplink is not None:
             self._at_adapter.replace(as_uplink(parameters))
+            self._uplink.wires_change()
         self.arbiter.look(place(Phase.COMMANDED, LAST_PORT))  # behind all that the instant's commands lead to
         for port in sorted(refilled):
             self.drivers[port].refills_from_now(port not in parameters.never_refill)
@@ -194,7 +205,7 @@ class Model:
             frame = self._new_frame(index, source, destination, frame_bytes, rss_hash, raw)
             frame.came_by = came_by
             if source == WIRE:
-                self.switch.from_wire(frame)
+                self.from_wire(frame)
             else:
                 self.drivers[source].offer(Post([frame], frame.data_bytes), load.on_full)
 
@@ -299,7 +310,7 @@ def simulate(
             model.env,
             load.sources,
             model.drivers,
-            model.switch.from_wire,
+            model.from_wire,
             (model.made_frame, model.made_post),
             load.on_full,
         )

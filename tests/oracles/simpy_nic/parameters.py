@@ -169,8 +169,10 @@ class NicParameters:
     ethernet_ports: int = 1
     at_ethernet_port: Mapping[int, int] = field(default_factory=dict)
     """By port, the Ethernet port of a function that is not at the first."""
-    dead_ports: frozenset[int] = frozenset()
-    """Ethernet ports whose wires carry nothing."""
+    down_ports: frozenset[int] = frozenset()
+    """Ethernet ports without a carrier."""
+    silent_ports: frozenset[int] = frozenset()
+    """Those of a bond at whose other end nobody is."""
     bus_cycle_fs: int | None = None
     """A clock cycle of the switch core; None: the switch takes no time."""
     bus_bits: int = 512
@@ -242,6 +244,11 @@ class NicParameters:
     def frame_fs(self, n_bytes: int) -> int:
         """Return what a frame of so many bytes costs the core that posts or takes it."""
         return self.frame_time_fs + self.pass_time_fs + n_bytes * (self.byte_time_fs + self.pass_byte_time_fs)
+
+    @cached_property
+    def dead_ports(self) -> frozenset[int]:
+        """Ethernet ports whose wires carry nothing."""
+        return self.down_ports | self.silent_ports
 
     @cached_property
     def ports_off(self) -> frozenset[int]:

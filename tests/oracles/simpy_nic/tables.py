@@ -85,7 +85,7 @@ class AtEthernetPort:
 
 def tables_by_port(parameters: Any, switch: Any) -> list[Any]:
     """Return an adapter's tables as they are at each of its Ethernet ports."""
-    if parameters.ethernet_ports == 1:
+    if parameters.ethernet_ports == 1 or parameters.virtual_switch is not None:
         return [switch]
     at = {port: parameters.at_ethernet_port.get(port, 0) for port in parameters.ports}
     return [

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import simpy
 
+from .bond import Bond
 from .chances import Chances
 from .core import Core
 from .driver import QueuePair, Taking, Vector, ring_tx_doorbell
@@ -28,18 +29,25 @@ from .virtual_switch import PF, VirtualSwitch
 
 
 def as_uplink(parameters: NicParameters) -> NicParameters:
-    """Return the parameters as the adapter and its driver have them: of one function, behind those of guests."""
+    """Return the parameters as the adapter and its driver have them: of a function for each leg, behind the guests'."""
     port = parameters.ports[-1] + 1
+    legs = range(parameters.ethernet_ports)
     return replace(
         parameters.of_port(PF),
         first_port=port,
-        vfs=0,
+        vfs=len(legs) - 1,
+        at_ethernet_port={port + leg: leg for leg in legs},
         queues_per_vf=parameters.virtual_switch.n_uplink_rings,
         vectors_per_function=None,
         exit_time_fs=0,
         tx_interrupt_batch=0,
-        never_refill=frozenset({port}) if PF in parameters.never_refill else frozenset(),
-        own_drop_enable={(port, queue): drops for (of, queue), drops in parameters.own_drop_enable.items() if of == PF},
+        never_refill=frozenset(port + leg for leg in legs if PF in parameters.never_refill),
+        own_drop_enable={
+            (port + leg, queue): drops
+            for leg in legs
+            for (of, queue), drops in parameters.own_drop_enable.items()
+            if of == PF
+        },
         own_drivers={},
     )
 
@@ -52,8 +60,8 @@ class Carried(Frame):
 
 
 def to_other_side(port: int, frame: Frame) -> Decision:
-    """Send what comes from the wire to the uplink's port, and all else to the wire."""
-    return Decision(((port if frame.source == WIRE else WIRE, None),))
+    """Send what comes from the wire to the port of its leg, of which this is the first, and all else to the wire."""
+    return Decision(((port + frame.came_by if frame.source == WIRE else WIRE, None),))
 
 
 class AtAdapter:
@@ -171,42 +179,69 @@ class Uplink:
         up, self._down = link
         self._parameters, self._meter, self._sender = parameters, meter, sender
         rules = parameters.virtual_switch
-        (self._port,) = parameters.ports
+        self._n_legs = len(parameters.ports)
+        self._bond: Bond | None = None
+        if rules.bond is not None:
+            self._bond = Bond(env, rules.bond, self._n_legs, parameters)
         self._rings: list[tuple[TxRing, Slots]] = []
         self._takings: list[TakingIn] = []
         for tx_ring in sender.rings:
-            rx_ring = receiver.rings[self._port, tx_ring.queue]
+            rx_ring = receiver.rings[tx_ring.port, tx_ring.queue]
             for ring in (tx_ring, rx_ring):
                 receiver.cache.use(ring)
             core = cores[rules.cores[rules.place_of(tx_ring.queue)]]
             slots = Slots()
             taking = TakingIn(env, parameters, chances, meter, self._down, core, receiver, rx_ring, switch)
-            vector = Vector(env, parameters, core, up, (self._port, tx_ring.queue))
+            vector = Vector(env, parameters, core, up, (tx_ring.port, tx_ring.queue))
             QueuePair(parameters, vector, slots, taking, (tx_ring, rx_ring))
             self._rings.append((tx_ring, slots))
             self._takings.append(taking)
 
+    def _places(self, at_place: int) -> list[int]:
+        """Return which rings a core posts in, by its place: of each leg one."""
+        n = len(self._rings) // self._n_legs
+        return [leg * n + at_place % n for leg in range(self._n_legs)]
+
     def post(self, copy: Copy, at_place: int) -> None:
-        """Post a copy in the ring of the core that has made it, if there is a slot."""
-        ring, slots = self._rings[at_place % len(self._rings)]
+        """Post a copy in the ring of the core that has made it, and of its leg, if there is a slot."""
+        leg = 0
+        if self._bond is not None:
+            chosen = self._bond.leg_of(copy.raw or copy.frame.raw, is_coming=False)
+            if chosen is None:
+                self._meter.copy_dropped(copy, "LINK_DOWN")
+                return
+            leg = chosen
+        ring, slots = self._rings[self._places(at_place)[leg]]
         if slots.n_slots_taken == self._parameters.tx_ring - 1:
             self._meter.copy_dropped(copy, "TX_RING_FULL")
             return
         frame = copy.frame
-        carried = Carried(frame.index, self._port, (WIRE,), (), copy.frame_bytes, raw=copy.raw or frame.raw, copy=copy)
+        carried = Carried(frame.index, ring.port, (WIRE,), (), copy.frame_bytes, raw=copy.raw or frame.raw, copy=copy)
         post = Post([carried], carried.data_bytes)
         slots.n_slots_taken += 1
         slots.bytes_posted(carried.data_bytes)
         slots.posted.append(post)
         ring.not_picked.append(post)
 
-    def tell(self, at_place: int) -> bool:
-        """Ring the doorbell for all that is posted; tell whether there was something."""
-        ring, slots = self._rings[at_place % len(self._rings)]
-        posts, slots.posted = slots.posted, []
-        if posts:
-            ring_tx_doorbell(self._down, self._parameters, self._sender, ring, posts)
-        return bool(posts)
+    def tell(self, at_place: int) -> int:
+        """Ring a doorbell for each leg that something is posted for; return how many."""
+        n_rung = 0
+        for number in self._places(at_place):
+            ring, slots = self._rings[number]
+            posts, slots.posted = slots.posted, []
+            if posts:
+                ring_tx_doorbell(self._down, self._parameters, self._sender, ring, posts)
+                n_rung += 1
+        return n_rung
+
+    def leg_from_outside(self, frame: Frame) -> int:
+        """Return by which leg a frame comes from outside."""
+        return (self._bond and self._bond.leg_of(frame.raw, is_coming=True)) or 0
+
+    def wires_change(self) -> None:
+        """Learn of commands about wires."""
+        if self._bond is not None:
+            self._bond.wires_change(self._parameters)
 
     def refills_from_now(self, does: bool) -> None:
         """Post Rx descriptors again, or no more."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import simpy
 
+from .bond import BondRules
 from .core import Core, Task
 from .flow_cache import CacheRules, FlowCache, SlowTask
 from .frames import WIRE, Copy, Decision, Frame
@@ -43,17 +44,18 @@ class Rules:
     memory_byte_fs: int = 0
     """For how long each byte of a copy keeps the host's memory busy."""
     flow_cache: CacheRules | None = None
+    bond: BondRules | None = None
 
     @classmethod
     def of(cls, said: Any) -> Rules:
         """Take them from what has them by the same names."""
         same = {field.name: getattr(said, field.name) for field in fields(cls)}
         cache = said.flow_cache and CacheRules.of(said.flow_cache)
-        return cls(**{**same, "flow_cache": cache})
+        return cls(**{**same, "flow_cache": cache, "bond": said.bond and BondRules.of(said.bond)})
 
     @property
     def n_uplink_rings(self) -> int:
-        """Return how many rings of each kind the uplink has."""
+        """Return how many rings of each kind the uplink has, each leg of a bond as many."""
         if self.reach == "internal":
             return 0
         return self.uplink_queues or len(self.cores)
@@ -136,7 +138,7 @@ class PassingTask(Task):
         frame, _, _, is_missed = self._piece.popleft()
         self._passed.append((frame, is_missed))
 
-    def piece_done(self, is_turn_over: bool) -> bool:
+    def piece_done(self, is_turn_over: bool) -> int:
         """Pass all frames of the piece on, give their descriptors back, and tell the adapter of what is for it."""
         passed, self._passed = self._passed, []
         for frame, is_missed in passed:
@@ -255,9 +257,9 @@ class VirtualSwitch:
             self._waiting.append(copy)
         later(self._env, 0, BEHIND_THE_EVENT, self._lay_down)
 
-    def tell_adapter(self, at_place: int) -> bool:
-        """Tell the adapter of what a piece has posted; tell whether there was something."""
-        return self.uplink is not None and self.uplink.tell(at_place)
+    def tell_adapter(self, at_place: int) -> int:
+        """Tell the adapter of what a piece has posted; return how many doorbells that takes."""
+        return 0 if self.uplink is None else self.uplink.tell(at_place)
 
     def _lay_down(self) -> None:
         """Lay the copies that wait into their rings, in order; one that finds no buffer is dropped, or waits."""

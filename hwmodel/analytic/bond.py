@@ -1,0 +1,125 @@
+"""How the legs of a bond share frames, and what the bond carries: by the headers that the workload's frames have.
+
+Each hash is worked out on addresses and ports as numbers; the machine reads them from a frame's bytes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from hwmodel.analytic.ceilings import taken_at_port
+from hwmodel.analytic.routes import GROUPS
+from hwmodel.analytic.traffic import ONE, TO_WIRE, ZERO, Demand, Traffic
+from hwmodel.config.names import is_uplink
+from hwmodel.results import at_port
+from hwmodel.units import BITS_PER_BYTE, FS_PER_S
+from hwmodel.wire.ethernet import BROADCAST_MAC, GROUP_MAC, OUTSIDE_MAC, EtherType
+from hwmodel.wire.flow_header import FIRST_ADDRESS, FIRST_CLIENT_PORT, SERVER_PORT
+from hwmodel.words.bond import bond_capacity, bond_is_dead, leg_is_given_up, leg_is_silent
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.config.switch import Port
+
+Shares = dict[str, Fraction]  # of a bond's legs in use, by the names of their ports
+_LOW_24 = 0xFFFFFF
+
+
+def at_legs(config: Config, source: str, target: str, traffic: Traffic) -> Traffic:
+    """Give a traffic from a station to another with what it takes of each leg of a bond."""
+    found: Shares = {}
+    for leg, share in leg_shares(config, source, target).items():
+        own = replace(traffic, to_wire=traffic.to_wire * share, from_wire=traffic.from_wire * share)
+        found |= taken_at_port(config, leg, own)
+    return replace(traffic, at_ports=found)
+
+
+def leg_shares(config: Config, source: str, target: str) -> Shares:
+    """Give by which legs frames from a station to another go, or come: the share of each that gets some."""
+    own, names = config.bond, [f"p{leg}" for leg in config.legs_in_use]
+    assert own is not None, "there is a bond"
+    if not names:
+        return {}
+    if own.mode == "active_backup":
+        return {own.primary if own.primary in names else names[0]: ONE}
+    if own.mode == "source_mac":
+        station, address = (target, _macs(config, target)) if is_uplink(source) else (source, _macs(config, source))
+        vlan = _vlan_on_wire(config, station)
+        hashes = [vlan ^ (mac >> 24) ^ (mac & _LOW_24) for mac in address]
+    elif config.workload.connections > 1 and target not in GROUPS:
+        hashes = list(_of_connections(config, source, target))
+    else:
+        (own_mac,) = _macs(config, source)
+        kind = int(EtherType.LOCAL_EXPERIMENT_1)
+        hashes = [(own_mac & 0xFF) ^ (mac & 0xFF) ^ kind for mac in _macs(config, target)]
+    counted = Counter(names[one % len(names)] for one in hashes)
+    return {name: Fraction(n, len(hashes)) for name, n in counted.items()}
+
+
+def _of_connections(config: Config, source: str, target: str) -> Iterator[int]:
+    """Give the hash of each connection: the bytes of a sum without carries, folded to sixteen bits and to eight."""
+    places = [_place(config, name) for name in (source, target)]
+    for number in range(config.workload.connections):
+        ports = [SERVER_PORT, SERVER_PORT]
+        ports[places.index(min(places))] = FIRST_CLIENT_PORT + number
+        words = [ports[0] << 16 | ports[1], *(int(FIRST_ADDRESS) + place for place in places)]
+        first, second, third, fourth = (words[0] ^ words[1] ^ words[2]).to_bytes(4, "big")
+        low = (first ^ third, second ^ fourth, third, fourth)
+        folded = (low[0] ^ low[1], low[1] ^ low[2], low[2] ^ low[3], low[3])
+        yield int.from_bytes(bytes(folded), "little") >> 1
+
+
+def _place(config: Config, name: str) -> int:
+    """Give a station's place among all, by which its address goes; outside is before all."""
+    return 0 if is_uplink(name) else 1 + [port.name for port in config.switch.ports].index(name)
+
+
+def _macs(config: Config, name: str) -> Sequence[int]:
+    """Give the addresses of frames from a station, or to it: of a group there may be several."""
+    if name in GROUPS:
+        groups = {group for port in config.switch.ports if port.enabled for group in port.groups}
+        return [BROADCAST_MAC] if name == "broadcast" else sorted(groups) or [GROUP_MAC]
+    if is_uplink(name):
+        taken = {mac for port in config.switch.ports for mac in port.macs}
+        taken |= {entry.mac for entry in config.switch.addresses}
+        return [next(mac for mac in range(OUTSIDE_MAC, OUTSIDE_MAC + len(taken) + 1) if mac not in taken)]
+    return _port(config, name).macs[:1]
+
+
+def _vlan_on_wire(config: Config, station: str) -> int:
+    """Give the VLAN that a station's frames have in a tag on the wire; 0 where they have none."""
+    native = config.switch.uplink.native_vlan
+    vlan = native if station in GROUPS else _port(config, station).port_vlan
+    return 0 if vlan is None or vlan == native else vlan
+
+
+def _port(config: Config, name: str) -> Port:
+    return next(port for port in config.switch.ports if port.name == name)
+
+
+def bond_notes(config: Config, demand: Demand, frames_per_s: Fraction) -> Iterator[str]:
+    """Say what the legs have of the frames for the wire, what the bond carries without a loss, what an outage costs."""
+    own, sought = config.bond, demand.sought
+    if own is None:
+        return
+    if not config.legs_in_use:
+        yield bond_is_dead()
+        return
+    shares = {port: sought.at_ports.get(at_port(port, TO_WIRE), ZERO) for port in config.port.names}
+    total = sum(shares.values(), ZERO)
+    if not total:
+        return
+    fullest = max(shares, key=lambda port: sought.at_ports.get(at_port(port, "wire.tx"), ZERO))
+    wire_bytes = sought.at_ports[at_port(fullest, "wire.tx")]
+    most_per_s = Fraction(config.port.rate_bps, BITS_PER_BYTE) / wire_bytes if wire_bytes else ZERO
+    gbps = float(most_per_s * total * sought.mean_frame_bytes * BITS_PER_BYTE / 10**9)
+    parts = {port: float(share / total) for port, share in shares.items() if share}
+    yield bond_capacity(own.mode, parts, fullest, gbps)
+    found_fs = own.monitor_fs + own.down_delay_fs
+    yield leg_is_given_up(fullest, found_fs / 10**6, float(frames_per_s * shares[fullest] * found_fs / FS_PER_S))
+    for port in (port for port in own.silent if shares.get(port)):
+        yield leg_is_silent(port, float(shares[port] / total))

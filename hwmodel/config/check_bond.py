@@ -1,0 +1,65 @@
+"""Check a bond of a virtual switch's uplink: that it has two legs or more, and what does not go with it."""
+
+from __future__ import annotations
+
+from .bond import Bond
+from .document import KeyPath
+from .findings import Findings
+from .model import Config
+from .names import ethernet_ports, is_uplink
+
+_BOND = "host.virtual_switch.bond"
+_PATH = tuple(_BOND.split("."))
+
+
+def check_bond(config: Config, findings: Findings) -> None:
+    """Check the block `host.virtual_switch.bond` where a virtual switch has its uplink by it."""
+    own = None if config.host.virtual_switch is None else config.host.virtual_switch.bond
+    if own is None or not config.has_virtual_switch:
+        return
+    if config.bond is None:
+        findings.add(
+            "a bond is of the uplink, and the virtual switch has none (reach: internal); reach: external gives it one",
+            _BOND,
+            "host.virtual_switch.reach",
+        )
+    if config.port.count < 2:
+        findings.add(
+            "a bond has two legs or more, and port.count is 1 (port.count: 2 gives it two)", "port.count", _BOND
+        )
+    _check_names(config, own, findings)
+    if own.primary is not None and own.mode != "active_backup":
+        findings.add(
+            f"mode {own.mode} sends by all legs; active_backup has a primary", f"{_BOND}.primary", f"{_BOND}.mode"
+        )
+    if own.lacp != "off" and own.mode == "active_backup":
+        findings.add(
+            "LACP joins legs that are used together, and active_backup uses one; source_mac and l4_hash go with it",
+            f"{_BOND}.lacp",
+            f"{_BOND}.mode",
+        )
+    for station in config.switch.ports:
+        if station.port is not None:
+            findings.add(
+                "with a bond all stations are at the one virtual switch, and all ports are its uplink",
+                findings.station(station.name, "port"),
+                _BOND,
+            )
+    for at, flow in enumerate(config.workload.flows):
+        if is_uplink(flow.source) and flow.follows_load and config.workload.load.kind == "saturate":
+            findings.add(
+                "who saturates a line is not modelled with a bond, whose partner chooses a line for each frame; write "
+                "a rate as third",
+                ("workload", "flows", at),
+                _BOND,
+            )
+
+
+def _check_names(config: Config, own: Bond, findings: Findings) -> None:
+    known = ethernet_ports(config.port.count)
+    named: list[tuple[str, KeyPath]] = [(name, (*_PATH, "silent", at)) for at, name in enumerate(own.silent)]
+    if own.primary is not None:
+        named.append((own.primary, (*_PATH, "primary")))
+    for name, path in named:
+        if name not in known:
+            findings.add(f"there is no port {name}; port.count is {config.port.count}", path, "port.count")

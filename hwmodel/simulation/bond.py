@@ -1,0 +1,152 @@
+"""A bond of a virtual switch's uplink: what the machine is told of it, and what a run says of its legs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine.network.bond import (
+    ACTIVE_BACKUP,
+    L4_HASH,
+    LEG_IN,
+    LEG_OUT,
+    LOG_CAP,
+    NO_LEG,
+    SOURCE_MAC,
+    WIRE_DIED,
+    WIRE_LIVES,
+)
+from hwmodel.results.bond import BondUse, LegUse, Outage
+from hwmodel.rules.bonding import FAST_PERIOD_FS, SLOW_PERIOD_FS
+from hwmodel.units import FS_PER_NS
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.simulation.span import Span
+
+MODES = {"active_backup": ACTIVE_BACKUP, "source_mac": SOURCE_MAC, "l4_hash": L4_HASH}
+PERIODS_FS = {"off": 0, "fast": FAST_PERIOD_FS, "slow": SLOW_PERIOD_FS}
+
+
+def is_silent(config: Config, port: int) -> bool:
+    """Tell whether the other end of a leg is said to be silent."""
+    return config.bond is not None and f"p{port}" in config.bond.silent
+
+
+def fill_bond(nic: Any, config: Config) -> None:
+    """Set what a bond is, and which of its legs are in use at the start; nothing where there is none."""
+    own, bond = config.bond, nic.virtual_switch.bond
+    if own is None:
+        return
+    params = bond.params
+    params.n_legs, params.mode = config.n_legs, MODES[own.mode]
+    params.primary = NO_LEG if own.primary is None else config.port.number_of(own.primary)
+    for name in ("monitor_fs", "down_delay_fs", "up_delay_fs"):
+        params[name] = getattr(own, name)
+    params.lacp_fs = PERIODS_FS[own.lacp]
+    used = config.legs_in_use
+    for number in range(config.n_legs):
+        leg, mac = bond.leg[number], nic.port[number].mac.params
+        leg.is_dead, leg.is_bare = mac.is_down, config.port.is_down(number)
+        leg.is_in_use, leg.found_fs = number in used, NEVER
+    bond.n_in_use = len(used)
+    bond.in_use[: len(used)] = used
+    bond.active = params.primary if params.primary in used else used[0] if used else 0
+
+
+@dataclass(frozen=True)
+class BondSnapshot:
+    """Hold what a bond has counted so far, and what has happened to its legs.
+
+    `legs`: of each leg frames and bytes sent, frames and bytes that came, and those lost, out and in.
+    """
+
+    legs: npt.NDArray[np.int64]
+    in_use: tuple[int, ...]
+    active: int
+    without_leg: int
+    log: Any
+
+
+def take_bond(nic: Any) -> BondSnapshot | None:
+    """Copy what a bond has counted; None where there is none."""
+    bond = nic.virtual_switch.bond
+    rows = []
+    for number in range(int(bond.params.n_legs)):
+        mac, counts = nic.port[number].mac, bond.leg[number].counts
+        sent = int(counts.passed) - int(counts.lost_out) - int(mac.fifo.tail - mac.fifo.head)
+        own = mac.counts
+        rows.append((sent, own.tx_bytes, own.good_frames, own.good_bytes, counts.lost_out, counts.lost_in))
+    if not rows:
+        return None
+    return BondSnapshot(
+        legs=np.array(rows, np.int64),
+        in_use=tuple(bond.in_use[: int(bond.n_in_use)].tolist()),
+        active=int(bond.active),
+        without_leg=int(bond.counts.without_leg),
+        log=bond["log"][: min(int(bond.n_logged), LOG_CAP)].copy(),
+    )
+
+
+def bond_use(config: Config, span: Span) -> BondUse | None:
+    """Say what the legs of a bond carried in a window, and what outages cost in the whole run; None without a bond."""
+    own, start, end = config.bond, span.start.bond, span.end.bond
+    if own is None or start is None or end is None:
+        return None
+    names = config.port.names
+    carried = end.legs[:, :4] - start.legs[:, :4]
+    totals = carried.sum(axis=0).tolist()
+    return BondUse(
+        mode=own.mode,
+        in_use=tuple(names[leg] for leg in end.in_use),
+        active=names[end.active] if own.mode == "active_backup" and end.in_use else None,
+        legs=tuple(
+            LegUse(
+                name=name,
+                tx_frames=sent[0],
+                tx_bytes=sent[1],
+                tx_share=sent[0] / totals[0] if totals[0] else None,
+                rx_frames=sent[2],
+                rx_bytes=sent[3],
+                rx_share=sent[2] / totals[2] if totals[2] else None,
+                lost_out=lost[0],
+                lost_in=lost[1],
+            )
+            for name, sent, lost in zip(names, carried.tolist(), end.legs[:, 4:].tolist(), strict=True)
+        ),
+        without_leg=end.without_leg,
+        outages=tuple(outages_of(names, end)),
+    )
+
+
+def outages_of(names: tuple[str, ...], end: BondSnapshot) -> list[Outage]:
+    """Put together what happened to legs: each time that a wire died, and what came of it."""
+    found: list[dict[str, Any]] = []
+    last: dict[int, dict[str, Any]] = {}  # of each leg
+    for entry in end.log:
+        leg, what, at_ns = int(entry["leg"]), int(entry["what"]), int(entry["at_fs"]) / FS_PER_NS
+        lost = np.array([int(entry["counts"]["lost_out"]), int(entry["counts"]["lost_in"])])
+        if what == WIRE_DIED:
+            last[leg] = dict.fromkeys(("given_up_ns", "lives_ns", "used_ns"))
+            last[leg] |= {"leg": leg, "died_ns": at_ns, "before": lost, "lost": end.legs[leg, 4:] - lost}
+            found.append(last[leg])
+        elif leg in last:  # else its wire has been dead from the start
+            last[leg][{LEG_OUT: "given_up_ns", WIRE_LIVES: "lives_ns", LEG_IN: "used_ns"}[what]] = at_ns
+            if what == WIRE_LIVES:
+                last[leg]["lost"] = lost - last[leg]["before"]
+    return [
+        Outage(
+            leg=names[one["leg"]],
+            died_ns=one["died_ns"],
+            given_up_ns=one["given_up_ns"],
+            lives_ns=one["lives_ns"],
+            used_ns=one["used_ns"],
+            lost_out=int(one["lost"][0]),
+            lost_in=int(one["lost"][1]),
+        )
+        for one in found
+    ]

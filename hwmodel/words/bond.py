@@ -1,0 +1,109 @@
+"""What is said of a bond's legs: how they shared frames, when one was dead, and what that cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from hwmodel.words.quantities import count_text, gbps_text, listed, percent_text, three_digits, time_text
+
+if TYPE_CHECKING:
+    from hwmodel.results.bond import BondUse, LegUse, Outage
+
+LEG_COLUMNS = ("leg", "frames out", "share", "frames in", "share", "lost out", "lost in")
+
+
+def bond_sentence(bond: BondUse) -> str:
+    """Say how the legs shared what was sent and what came in the window, and which are in use at the end."""
+    ways = [
+        f"{what} {_shares([(leg.name, getattr(leg, name)) for leg in bond.legs])}"
+        for what, name in (("sent", "tx_share"), ("came by", "rx_share"))
+        if any(getattr(leg, name) is not None for leg in bond.legs)
+    ]
+    active = "" if bond.active is None else f", {bond.active} active"
+    ways.append(f"in use at the end {listed(bond.in_use)}{active}" if bond.in_use else "no leg in use at the end")
+    lost = _lost_words(sum(leg.lost_out for leg in bond.legs), sum(leg.lost_in for leg in bond.legs))
+    if bond.without_leg:
+        lost = ", ".join(filter(None, (lost, f"{_frames(bond.without_leg)} found no leg in use")))
+    return f"Bond ({bond.mode}): {'; '.join(ways)}{f'; whole run: {lost}' if lost else ''}."
+
+
+def _shares(shares: Sequence[tuple[str, float | None]]) -> str:
+    return ", ".join(f"{name} {percent_text(share or 0.0)}" for name, share in shares)
+
+
+def leg_cells(leg: LegUse) -> tuple[str, ...]:
+    """Return a leg's row: frames and shares, sent and come, and frames lost."""
+    shares = ("-" if share is None else percent_text(share) for share in (leg.tx_share, leg.rx_share))
+    tx_share, rx_share = shares
+    return (
+        leg.name, count_text(leg.tx_frames), tx_share, count_text(leg.rx_frames), rx_share,
+        count_text(leg.lost_out), count_text(leg.lost_in),
+    )  # fmt: skip
+
+
+def outage_sentence(outage: Outage) -> str:
+    """Say when a leg's wire died, when the bond knew it, what was lost, and when it was used again."""
+    said = [f"{outage.leg} dead from {time_text(outage.died_ns)}: {_given_up(outage)}", _cost(outage)]
+    if outage.lives_ns is not None:
+        back = "not back in use by the end" if outage.given_up_ns is not None else ""
+        if outage.used_ns is not None:
+            back = f"back in use {time_text(outage.used_ns - outage.lives_ns)} later"
+        said.append(", ".join(filter(None, (f"alive at {time_text(outage.lives_ns)}", back))))
+    return "; ".join(said) + "."
+
+
+def outage_texts(bond: BondUse, at_ns: float) -> Iterator[str]:
+    """Say what an event at a time did to legs: those that it killed, and those that it let live."""
+    for outage in bond.outages:
+        if outage.died_ns == at_ns:
+            yield f"{outage.leg} {_given_up(outage)}, {_cost(outage)}"
+        if outage.lives_ns == at_ns and outage.used_ns is not None:
+            yield f"{outage.leg} back in use after {time_text(outage.used_ns - at_ns)}"
+
+
+def _given_up(outage: Outage) -> str:
+    if outage.given_up_ns is None:
+        return "not given up by the end" if outage.lives_ns is None else "not given up before it lived again"
+    waited_ns = outage.given_up_ns - outage.died_ns
+    return f"given up after {time_text(waited_ns)}" if waited_ns else "given up at once"
+
+
+def _cost(outage: Outage) -> str:
+    return _lost_words(outage.lost_out, outage.lost_in) or "no frame lost"
+
+
+def _lost_words(lost_out: int, lost_in: int) -> str:
+    ways = [f"{_frames(n)} lost on the way {way}" for n, way in ((lost_out, "out"), (lost_in, "in")) if n]
+    return ", ".join(ways)
+
+
+def _frames(n: int) -> str:
+    return f"{count_text(n)} frame{'s' * (n != 1)}"
+
+
+def bond_capacity(mode: str, parts: Mapping[str, float], fullest: str, gbps: float) -> str:
+    """Say what part of the frames for the wire each leg has, and what the bond carries until one is full."""
+    shares = ", ".join(f"{port} {percent_text(share)}" for port, share in parts.items())
+    return (
+        f"Bond ({mode}): of the frames for the wire {shares}; without a loss it carries {gbps_text(gbps)} of them, as "
+        f"{fullest} is full then."
+    )
+
+
+def leg_is_given_up(leg: str, found_ns: float, frames: float) -> str:
+    """Say for how long frames go by a leg that has died, and how many that are at most."""
+    return (
+        f"A leg without its carrier is given up after {time_text(found_ns)} at most (monitor, down_delay): of {leg} "
+        f"that loses up to {three_digits(frames)} frames, and those that wait in its rings."
+    )
+
+
+def leg_is_silent(leg: str, share: float) -> str:
+    """Say that nothing finds a leg whose other end is silent."""
+    return f"{leg} is silent and nothing finds it (LACP does): {percent_text(share)} of what is for the wire is lost."
+
+
+def bond_is_dead() -> str:
+    """Say that no leg is in use."""
+    return "No leg of the bond is in use: what is for the wire is lost."
