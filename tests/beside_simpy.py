@@ -191,8 +191,17 @@ def stations_of(config: Config) -> dict[str, Any]:
 
 
 def guarantee_window_fs(config: Config) -> int:
-    """Return in what time two of the longest frames of each function pass the wire, rounded down."""
+    """Return in what time two of the longest frames of each function pass the wire, rounded down.
+
+    At a virtual switch: two batches of each ring, or the time in which a core passes them.
+    """
     longest = max(port.max_frame_bytes for port in config.switch.ports) + 20
+    if config.nic.mode == "vswitch":
+        own, n_rings = config.host.virtual_switch, len(config.switch.ports) * config.nic.queues_per_vf
+        frame_fs = own.frame_time_fs + own.guest_time_fs * 2 + own.byte_time_fs * (longest - 24)
+        passing_fs = 2 * n_rings * (own.batch * frame_fs + own.batch_time_fs)
+        leaves = own.reach == "external"
+        return max(passing_fs, leaves * (2 * n_rings * own.batch * longest * 8 * 10**15 // config.port.rate_bps))
     return 2 * len(config.switch.ports) * longest * 8 * 10**15 // config.port.rate_bps
 
 

@@ -64,11 +64,8 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
             "workload.segment_bytes",
             _MODE,
         )
-    for station in config.switch.ports:
-        for key, value in (("rate_limit", station.rate_limit_bps), ("min_rate", station.min_rate_bps)):
-            if value is not None:
-                path = findings.station(station.name, key)
-                findings.add("not modelled with a virtual switch (nic.mode: vswitch)", path, _MODE)
+    if config.switch.scheduler == "strict":
+        findings.add("not modelled with a virtual switch (nic.mode: vswitch)", "switch.scheduler", _MODE)
     if config.switch.timing != "none":
         findings.add("is of the adapter's switch; a virtual switch has times of its own", "switch.timing", _MODE)
     if config.switch.mode != "veb":
@@ -124,8 +121,9 @@ def _check_wire(config: Config, own: VirtualSwitch, findings: Findings) -> None:
     ):
         if is_asked:
             findings.add(why, key, _REACH)
-    if own.uplink_queues is not None:
-        findings.add(why, "host.virtual_switch.uplink_queues", _REACH)
+    for key, is_said in (("uplink_queues", own.uplink_queues is not None), ("on_uplink_full", own.on_uplink_full == "wait")):
+        if is_said:
+            findings.add(why, f"host.virtual_switch.{key}", _REACH)
     for at, flow in enumerate(workload.flows):
         if is_uplink(flow.source) or is_uplink(flow.target):
             findings.add(why, ("workload", "flows", at), _REACH)

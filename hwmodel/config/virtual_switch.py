@@ -14,6 +14,7 @@ from .kinds import Block, Duration, Listing, Rate, Whole, Word, key
 PassedBy = Literal["pointer", "copy", "parent"]
 Preset = Literal["pointer", "ovs_dpdk", "ovs_kernel", "linux_bridge_vhost", "vds", "hyper_v"]
 Reach = Literal["internal", "external"]
+WhenFull = Literal["drop", "wait"]
 _COST = Duration("0ns", "1ms")
 MOST_SWITCH_CORES = 64
 MOST_VMS = 127  # the uplink takes the place of one more function
@@ -81,6 +82,11 @@ class VirtualSwitch(Block):
     )
     uplink_queues: Annotated[int, Whole(1, MOST_SWITCH_CORES)] | None = key(
         None, "Tx rings, and Rx rings, of the adapter that the uplink has. null: one for each of `cores`."
+    )
+    on_uplink_full: Annotated[WhenFull, Word(WhenFull)] = key(
+        "drop",
+        "What becomes of a VM's frame for the wire that finds the uplink's Tx ring full: it is dropped (TX_RING_FULL), "
+        "or it waits in the VM's ring, and with it all behind it there, while the core serves other rings.",
     )
     cores: Annotated[tuple[Annotated[int, Whole(0, 1023)], ...], Listing("[9]", least=1, most=MOST_SWITCH_CORES)] = key(
         ..., "Cores of the host that pass frames on, Tx ring by Tx ring in turn.", derived="[the last of host.cores]"

@@ -134,14 +134,22 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
 
 
 def _guarantee_window_fs(config: Config) -> int:
-    """Return in what time each function sends two of the longest frames by the wire.
+    """Return in what time each function sends two of the longest frames by the wire, or each ring has two batches passed.
 
     A function that has always a frame is never passed over for longer: at most one frame of each other comes before it,
     and one that was picked before it was owed anything.
     """
     longest = max(port.max_frame_bytes for port in config.switch.ports)
-    n_bytes = 2 * len(config.switch.ports) * (longest + WIRE_OVERHEAD_BYTES)
-    return n_bytes * BITS_PER_BYTE * FS_PER_S // config.port.rate_bps
+    on_wire_fs = (longest + WIRE_OVERHEAD_BYTES) * BITS_PER_BYTE * FS_PER_S
+    if not config.has_virtual_switch or config.host.virtual_switch is None:
+        return 2 * len(config.switch.ports) * on_wire_fs // config.port.rate_bps
+    own = config.host.virtual_switch  # whose cores pass batches, of rings, and send them by the wire
+    n_batches = 2 * len(config.switch.ports) * config.nic.queues_per_vf
+    a_frame_fs = own.frame_time_fs + 2 * own.guest_time_fs + (longest - FCS_BYTES) * own.byte_time_fs
+    passing_fs = n_batches * (own.batch_time_fs + own.batch * a_frame_fs)
+    if not own.n_uplink_rings:
+        return passing_fs
+    return max(passing_fs, n_batches * own.batch * on_wire_fs // config.port.rate_bps)
 
 
 def _be_idle(nic: Nic) -> None:
@@ -362,6 +370,10 @@ def _fill_virtual_switch(nic: Nic, config: Config, own: VirtualSwitch) -> None:
     for name in ("batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "kick_fs", "batch"):
         params[name] = getattr(own, name)
     params.memory_byte_fs = own.memory_byte_fs
+    params.waits_for_uplink = own.on_uplink_full == "wait"
+    params.has_weights = config.switch.scheduler == "weighted"
+    if config.switch.scheduler == "deficit":
+        params.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - FCS_BYTES
     params.n_cores = len(own.cores)
     params.core[: len(own.cores)] = own.cores
     params.n_rings = own.n_uplink_rings

@@ -6,20 +6,14 @@ kind of copy that leaves, `index` its journey, `hash` its group.
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.outcome import wire_copy_dropped
 from hwmodel.machine.growing_ring import widen_posts
+from hwmodel.machine.pcie.links import uplink_ring_of
 
 TX_RING_FULL = DropReason.TX_RING_FULL.value
-
-
-@inlined
-def uplink_ring_of(nic, ring):
-    """Return the uplink's ring by which the core sends that passes the frames of a guest's Tx ring."""
-    params = nic.virtual_switch.params
-    return params.first_ring + ring % params.n_cores % params.n_rings
 
 
 @kernel

@@ -46,3 +46,10 @@ def is_in_memory(nic, ring):
 def is_of_uplink(nic, ring):
     """Say whether a ring, Tx or Rx, is one of the virtual switch's uplink."""
     return nic.params.has_virtual_switch and ring >= nic.virtual_switch.params.first_ring
+
+
+@inlined
+def uplink_ring_of(nic, ring):
+    """Return the uplink's ring by which the core sends that passes the frames of a guest's Tx ring."""
+    params = nic.virtual_switch.params
+    return params.first_ring + ring % params.n_cores % params.n_rings

@@ -12,15 +12,15 @@ from hwmodel.machine.adapter.fetch import told
 from hwmodel.machine.adapter.interrupts import tx_returned, unmasked
 from hwmodel.machine.adapter.receive import interrupted
 from hwmodel.machine.adapter.switching import count_read, drop_frame, switch_frame
-from hwmodel.machine.adapter.uplink import uplink_ring_of
 from hwmodel.machine.adapter.writeback import tx_written_back
 from hwmodel.machine.counts.batches import begin_rx_batches, mark_batch
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.journey_state import CACHED, REQUESTED
 from hwmodel.machine.counts.journeys import UNMEASURED, journey_of_post
-from hwmodel.machine.guest.cores import add_work, next_piece, piece_done, turn_over
+from hwmodel.machine.guest.choice import passing_turn_over
+from hwmodel.machine.guest.cores import add_work, next_piece, number_of_work, piece_done, turn_over
 from hwmodel.machine.guest.guest_state import MAX_QUEUES, NO_RING, SLOW_TASK, SWITCH_TASK
-from hwmodel.machine.pcie.links import is_of_uplink
+from hwmodel.machine.pcie.links import is_of_uplink, uplink_ring_of
 from hwmodel.machine.pcie.transactions import KIND_SHIFT, N_MASK, QUEUE_MASK, QUEUE_SHIFT, ring_doorbell
 from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.tlp_kinds import RX_DOORBELL, TX_DOORBELL
@@ -157,9 +157,9 @@ def piece_over(nic, now_fs, core, is_over):
     """Let a core of the switch begin its next piece, of the next ring if a turn is over."""
     core.is_running = 0
     if is_over:
-        number = core.first_work
+        number = number_of_work(core)
         turn_over(nic.guests, core, number, nic.guests.work[number].n > 0)
-    next_piece(nic, now_fs, core, is_over)
+    next_piece(nic, now_fs, core)
 
 
 @out_of_line
@@ -167,8 +167,9 @@ def decided_aside(nic, now_fs, ring):
     """Pass on a frame that has been aside, of which the slow path knows now what to do with it."""
     switch = nic.virtual_switch
     core = nic.guests.core[switch.flow_cache.params.miss_core[miss_place(switch, ring)]]
-    core.turn_left -= 1
-    is_over = nic.guests.work[core.first_work].n == 0 or core.turn_left == 0
+    work = nic.guests.work[number_of_work(core)]
+    work.left -= 1
+    is_over = work.n == 0 or work.left == 0
     pass_frame(nic, now_fs, take_aside(switch, ring))
     piece_over(nic, now_fs, core, is_over)
 
@@ -197,8 +198,7 @@ def switching_done(nic, now_fs, number):
         return
     ring = number
     core = nic.guests.core[core_of_ring(nic, ring)]
-    core.turn_left -= core.n
-    is_over = nic.guests.work[core.first_work].n == 0 or core.turn_left == 0
+    is_over = passing_turn_over(nic, core, ring)
     if nic.virtual_switch.flow_cache.params.n_miss_cores > 0:
         pass_on_known(nic, now_fs, ring, core)
     else:

@@ -12,10 +12,12 @@ from hwmodel.machine.switch.flow_cache_state import FLOW_CACHE, MAX_MISS_CORES
 # at most before it looks at the next. `guest_time_fs`: of each VM that a frame comes from or goes to. `kick_fs`: until
 # the switch knows what a guest's driver tells it. `memory_byte_fs`: for how long each byte of a frame keeps the host's
 # memory busy, 0 where that is no limit. The uplink has `n_rings` of the adapter's, Tx and Rx, from `first_ring` on,
-# behind those of all guests; `first_ring` is above all where it has none.
+# behind those of all guests; `first_ring` is above all where it has none. `waits_for_uplink`: a frame waits with its
+# guest for slots of these Tx rings. A turn has `batch` frames, times the function's weight with `has_weights`, or its
+# weight times `quantum_bytes`, where that is not 0.
 VIRTUAL_SWITCH_PARAMS = record(
     *ints("batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "memory_byte_fs", "kick_fs", "batch"),
-    *ints("n_cores", "first_ring", "n_rings"),
+    *ints("n_cores", "first_ring", "n_rings", "waits_for_uplink", "has_weights", "quantum_bytes"),
     ("core", I64, (MAX_FUNCTIONS,)),
 )  # fmt: skip
 VIRTUAL_SWITCH_COUNTS = record(*ints("memory_busy_fs"))
@@ -34,11 +36,15 @@ ASIDE = record(
     ("place", ASIDE_FRAME, (ASIDE_CAP,)),
 )
 # `frame`: that is being passed. `is_blocked`: the first copy of all that wait for guests finds no descriptor, since
-# `head_waits_fs`. `memory_free_fs`: when the host's memory has made all copies so far.
+# `head_waits_fs`. `memory_free_fs`: when the host's memory has made all copies so far. `looks_due`: a ring may go on
+# that has waited. `claimed`: slots of the uplink's rings that pieces under way keep. `deficit_bytes`: what a Tx ring has
+# left of its turns.
 VIRTUAL_SWITCH = record(
     ("params", VIRTUAL_SWITCH_PARAMS),
     ("counts", VIRTUAL_SWITCH_COUNTS),
-    *ints("is_blocked", "head_waits_fs", "memory_free_fs"),
+    *ints("is_blocked", "head_waits_fs", "memory_free_fs", "looks_due"),
+    ("claimed", I64, (MAX_FUNCTIONS,)),
+    ("deficit_bytes", I64, (MAX_QUEUES,)),
     ("task", SWITCH_PIECE),
     ("frame", FRAME),
     ("flow_cache", FLOW_CACHE),

@@ -94,6 +94,8 @@ class Slots:
     def __init__(self) -> None:
         """Begin empty; `bytes_posted` is to be set before the run."""
         self.n_slots_taken = 0
+        self.n_claimed = 0
+        """Slots that pieces under way keep."""
         self.posted: list[Post] = []
         """Not told yet."""
         self.bytes_posted: Callable[[int], None]
@@ -180,6 +182,8 @@ class Uplink:
                 receiver.cache.use(ring)
             core = cores[rules.cores[rules.place_of(tx_ring.queue)]]
             slots = Slots()
+            if rules.on_uplink_full == "wait":
+                slots.slots_freed = switch.look_later
             taking = TakingIn(env, parameters, chances, meter, self._down, core, receiver, rx_ring, switch)
             vector = Vector(env, parameters, core, up, (self._port, tx_ring.queue))
             QueuePair(parameters, vector, slots, taking, (tx_ring, rx_ring))
@@ -199,6 +203,15 @@ class Uplink:
         slots.bytes_posted(carried.data_bytes)
         slots.posted.append(post)
         ring.not_picked.append(post)
+
+    def free_slots(self, at_place: int) -> int:
+        """Return how many slots are free, and kept by nobody, for the core at a place."""
+        _, slots = self._rings[at_place % len(self._rings)]
+        return self._parameters.tx_ring - 1 - slots.n_slots_taken - slots.n_claimed
+
+    def claim(self, at_place: int, n: int) -> None:
+        """Keep slots, or give them back."""
+        self._rings[at_place % len(self._rings)][1].n_claimed += n
 
     def tell(self, at_place: int) -> bool:
         """Ring the doorbell for all that is posted; tell whether there was something."""

@@ -17,7 +17,7 @@ from .parameters import NicParameters
 from .posts import Post
 from .receiving import RxRing
 from .results import Meter
-from .scheduling import TxRing
+from .scheduling import Guarantees, Shapers, TxRing
 from .timing import BEHIND_THE_EVENT, AtHost, Phase, later, place
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class Rules:
     memory_byte_fs: int = 0
     """For how long each byte of a copy keeps the host's memory busy."""
     flow_cache: CacheRules | None = None
+    on_uplink_full: str = "drop"
 
     @classmethod
     def of(cls, said: Any) -> Rules:
@@ -104,6 +105,7 @@ class PassingTask(Task):
         self._piece: deque[tuple[Frame, Decision, int, bool]] = deque()
         self._passed: list[tuple[Frame, bool]] = []
         self._started_fs = 0
+        self._parameters, self._n_claimed, self._deficit = parameters, 0, 0
 
     def tell(self, posts: list[Post]) -> None:
         """Learn of frames that the driver has posted."""
@@ -115,16 +117,77 @@ class PassingTask(Task):
         """Whether a frame waits that is in no piece."""
         return bool(self._told)
 
+    @property
+    def may_go(self) -> bool:
+        """Whether its function's rate, and the uplink, have room for its next frame."""
+        return self._switch.shapers.let(self.port) and self._fits_uplink(self._told[0].frames[0])
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether its function has had less than its guarantee."""
+        return self._switch.guarantees.owes(self.port)
+
+    def begin_turn(self) -> int:
+        """Have a turn, by frames or by bytes."""
+        weight = self._parameters.weights.get(self.port, 1)
+        if self._parameters.scheduler == "weighted":
+            return self.most_a_turn * weight
+        if self._parameters.scheduler == "deficit":
+            quantum = weight * (self._parameters.max_frame_bytes - 4)
+            self._deficit += quantum
+            while self.is_spent:
+                self._deficit += quantum
+            return 1 << 40
+        return self.most_a_turn
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether its next frame is longer than what is left of its bytes."""
+        if self._parameters.scheduler != "deficit" or not self._told:
+            return False
+        return self._told[0].frames[0].data_bytes > self._deficit
+
+    def _fits_uplink(self, frame: Frame) -> bool:
+        if self._rules.on_uplink_full == "drop":
+            return True
+        decision = self._switch.decide(frame)
+        n_wire = [port for port, _ in (*decision.copies, *decision.mirrored)].count(WIRE)
+        return n_wire <= self._switch.uplink.free_slots(self._at_place)
+
+    def begin_owed_piece(self) -> tuple[int, int]:
+        """Take frames as long as they are owed."""
+        return self._begin(self._rules.batch, is_owed=True)
+
     def begin_piece(self, most: int) -> tuple[int, int]:
-        """Take all that is told, up to a batch, and decide on it."""
-        n = min(len(self._told), most)
+        """Take all that is told, up to a batch, as far as nothing keeps it, and decide on it."""
+        return self._begin(min(most, self._rules.batch), is_owed=False)
+
+    def _begin(self, most: int, *, is_owed: bool) -> tuple[int, int]:
         self._started_fs = max(self._env.now, self._core.free_fs)
-        for _ in range(n):
+        n = 0
+        while self._told and n < most and self.may_go and (self.is_owed if is_owed else not self.is_spent):
             (frame,) = self._told.popleft().frames
-            self._piece.append((frame, self._switch.decide(frame), *self._switch.look_up(frame)))
+            decision = self._switch.decide(frame)
+            self._piece.append((frame, decision, *self._switch.look_up(frame)))
+            self._charge(frame, decision, is_owed=is_owed)
+            n += 1
         pieces = [(frame, decision) for frame, decision, _, _ in self._piece]
         work_fs = self._rules.batch_time_fs + sum(self.frame_fs(at) for at in range(n))
         return n, self._rules.batch_time_fs + self._switch.wait_for_memory(pieces, self._started_fs, work_fs)
+
+    def _charge(self, frame: Frame, decision: Decision, *, is_owed: bool) -> None:
+        n_bytes, port = frame.data_bytes + 4, self.port
+        self._switch.shapers.charge(port, n_bytes)
+        if not self._switch.shapers.let(port):
+            self._switch.shapers.wake(port)
+        if is_owed:
+            self._switch.guarantees.charge_owed(port, n_bytes)
+        elif self._parameters.scheduler == "deficit":
+            self._deficit -= frame.data_bytes
+        if self._rules.on_uplink_full == "wait":
+            n_wire = [port for port, _ in (*decision.copies, *decision.mirrored)].count(WIRE)
+            self._n_claimed += n_wire
+            self._switch.uplink.claim(self._at_place, n_wire)
 
     def frame_fs(self, behind: int = 0) -> int:
         """Return what it takes to find out what to do with a frame, and what its copies take."""
@@ -139,6 +202,11 @@ class PassingTask(Task):
     def piece_done(self, is_turn_over: bool) -> bool:
         """Pass all frames of the piece on, give their descriptors back, and tell the adapter of what is for it."""
         passed, self._passed = self._passed, []
+        if self._n_claimed:
+            self._switch.uplink.claim(self._at_place, -self._n_claimed)
+            self._n_claimed = 0
+        if not self._told:
+            self._deficit = 0
         for frame, is_missed in passed:
             frame.ends_fs["scheduler"] = self._started_fs
             if is_missed:
@@ -176,6 +244,9 @@ class VirtualSwitch:
         self._env, self._parameters, self._meter = env, parameters, meter
         self.decide = decide
         self._rules, self._memory_free_fs = rules, 0
+        self.shapers = Shapers(env, parameters, self.look_later)
+        self.guarantees = Guarantees(env, parameters)
+        self._cores = [cores[number] for number in rules.cores]
         self.kicks = NoLink(env, rules.kick_fs, place(Phase.HOST, AtHost.KICKS))
         self.notices = NoLink(env, 0, place(Phase.HOST, AtHost.NOTICES))
         tx_rings = [TxRing(port, queue) for port in parameters.ports for queue in range(parameters.queues_per_vf)]
@@ -209,6 +280,19 @@ class VirtualSwitch:
     def _posted(self, ring: RxRing, descriptors: int) -> None:
         ring.cached += descriptors
         later(self._env, 0, BEHIND_THE_EVENT, self._lay_down)
+
+    def look_later(self) -> None:
+        """Let cores go on that have nothing that may go, behind the event, and behind what is laid down then."""
+        later(self._env, 0, BEHIND_THE_EVENT, self._look_at_cores)
+
+    def limits_changed(self) -> None:
+        """Let go what is no longer limited."""
+        self.shapers.limits_changed()
+        self.look_later()
+
+    def _look_at_cores(self) -> None:
+        for core in self._cores:
+            core.look()
 
     def wait_for_memory(self, piece: Collection[tuple[Frame, Decision]], started_fs: int, work_fs: int) -> int:
         """Let the host's memory make the copies of a piece; return for how long the core waits for it at the end."""

@@ -1,0 +1,82 @@
+"""Weights, rate limits and guarantees at the virtual switch take the same course in the engine and in the SimPy model."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.beside_simpy import Commands, check_same_course, run_both
+from tests.drawn_machines import some_of
+from tests.test_uplink_against_simpy import ADAPTER
+from tests.test_virtual_switch_against_simpy import SWITCH, VMS
+
+N_QUICK, N_SLOW, N_NIGHTLY = 24, 60, 400
+SEEDS = [
+    pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)[: (seed >= N_QUICK) + (seed >= N_SLOW)])
+    for seed in range(N_NIGHTLY)
+]
+STATIONS = ("pf", "vf0", "vf1", "vf2", "vf3")
+IN_ADAPTER: Mapping[str, Sequence[Any]] = {
+    key: ADAPTER[key] for key in ADAPTER if key.startswith(("nic.tx", "nic.rx", "nic.fetch", "pcie.", "host.jitter"))
+}
+LOADS: Sequence[Mapping[str, Any]] = (
+    {"workload.load": "saturate"},
+    {"workload.load": "saturate"},
+    {"workload.load": "4Gbps", "workload.arrivals": "poisson"},
+    {"workload.load": "2Gbps", "workload.arrivals": "on_off", "workload.peak_rate": "9Gbps"},
+)
+
+
+def draw_stations(chance: random.Random, max_frame: str) -> list[dict[str, Any]]:
+    """Draw what stations may send: some limits, some guarantees that the wire has room for, weights."""
+    found = []
+    for name in STATIONS:
+        one: dict[str, Any] = {"name": name, "max_frame": max_frame}
+        if chance.random() < 0.5:
+            one["weight"] = chance.choice((1, 2, 3, 7))
+        least = chance.choice((None, None, 20, 700, 1503))
+        most = chance.choice((None, None, 90, 800, 3001))
+        if least is not None:
+            one["min_rate"] = f"{least}.003Mbps"
+        if most is not None:
+            one["rate_limit"] = f"{max(most, least or 0)}.007Mbps"
+        found.append(one)
+    return found
+
+
+def draw_rates(seed: int) -> tuple[dict[str, Any], Commands]:
+    """Draw VMs with rates, a switch, with an uplink or without, what they send; and commands."""
+    chance = random.Random(f"rates {seed}")
+    is_external, max_frame = chance.random() < 0.5, chance.choice(("1518B", "2000B"))
+    changes = {
+        "nic.mode": "vswitch", "host.cores": 6, "host.iotlb": None, "switch.mirrors": [],
+        **some_of(chance, SWITCH, 4), **some_of(chance, VMS, 3), "nic.tx_ring": 64, **chance.choice(LOADS),
+        "switch.scheduler": chance.choice(("round_robin", "weighted", "deficit")),
+        "switch.ports": draw_stations(chance, max_frame), "nic.rate_limit_window": chance.choice(("100B", "4096B", "20000B")),
+        "workload.pattern": chance.choice(("pairs", "ring", "uniform", "incast")), "workload.connections": 1,
+        "workload.sizes": chance.choice(([[64, 1]], [[333, 1]], [[1518, 1]], [[64, 3], [570, 1], [1518, 2]])),
+        "run.seed": seed, "run.clocks": "exact", "run.warmup": "30us", "run.duration": "200us",
+    }  # fmt: skip
+    if is_external:
+        changes |= {
+            **some_of(chance, IN_ADAPTER, 4), "nic.drop_enable": True, "port.rate": chance.choice(("7Gbps", "25Gbps")),
+            "workload.pattern": chance.choice(("to_wire", "uniform")), "host.virtual_switch.reach": "external",
+            "host.virtual_switch.on_uplink_full": chance.choice(("wait", "wait", "drop")),
+            "host.virtual_switch.uplink_queues": chance.choice((None, 1, 2)),
+        }  # fmt: skip
+        if changes["workload.pattern"] == "uniform":
+            changes["workload.wire_share"] = chance.choice((0.3, 0.7))
+    if chance.random() < 0.2:
+        changes |= {"nic.queues_per_vf": 2, "workload.connections": 16}
+    times_us = sorted(chance.sample(range(20, 200), chance.choice((0, 0, 2))))
+    return changes, [(at_us * 10**9, {"switch.ports": draw_stations(chance, max_frame)}) for at_us in times_us]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_drawn_rates_take_the_same_course(tmp_path: Path, seed: int) -> None:
+    changes, commands = draw_rates(seed)
+    check_same_course(run_both(tmp_path, changes, None, commands=commands), at_least=-1)
