@@ -42,7 +42,7 @@ from tests.oracles.simpy_nic import (
     Waiting,
 )
 from tests.oracles.simpy_nic import simulate as run_oracle
-from tests.oracles.simpy_nic.virtual_switch import Rules
+from tests.passing_beside_simpy import counted_by_engine, counted_by_oracle, passing_rules, passing_window_fs
 from tests.simpy_sources import sources_of
 
 Waiters = Callable[[Callable[[Config, frozenset[str]], NicParameters]], Sequence[Waiting]]
@@ -106,7 +106,7 @@ def parameters_of(config: Config) -> NicParameters:
     }
     settings["arbitration"] = pcie.arbitration  # that of the adapter's classes has the same name
     settings["flow_control"] = adapter_flow_control(config)
-    settings["virtual_switch"] = Rules.of(host.virtual_switch) if nic.mode == "vswitch" else None
+    settings["virtual_switch"] = passing_rules(config)
     own_drivers = {
         1 if name == "pf" else int(name[2:]) + VF0: {
             key: value for key, value in dict(own).items() if key in same and value != getattr(driver, key)
@@ -191,17 +191,10 @@ def stations_of(config: Config) -> dict[str, Any]:
 
 
 def guarantee_window_fs(config: Config) -> int:
-    """Return in what time two of the longest frames of each function pass the wire, rounded down.
-
-    At a virtual switch: two batches of each ring, or the time in which a core passes them.
-    """
+    """Return in what time two of the longest frames of each function pass the wire, rounded down."""
     longest = max(port.max_frame_bytes for port in config.switch.ports) + 20
     if config.nic.mode == "vswitch":
-        own, n_rings = config.host.virtual_switch, len(config.switch.ports) * config.nic.queues_per_vf
-        frame_fs = own.frame_time_fs + own.guest_time_fs * 2 + own.byte_time_fs * (longest - 24)
-        passing_fs = 2 * n_rings * (own.batch * frame_fs + own.batch_time_fs)
-        leaves = own.reach == "external"
-        return max(passing_fs, leaves * (2 * n_rings * own.batch * longest * 8 * 10**15 // config.port.rate_bps))
+        return passing_window_fs(config, longest - 20)
     return 2 * len(config.switch.ports) * longest * 8 * 10**15 // config.port.rate_bps
 
 
@@ -264,6 +257,7 @@ class Figures:
     copies_delivered: int
     mirrored_made: int
     mirrored: int
+    passed: dict[str, int]
 
 
 class Both(NamedTuple):
@@ -425,6 +419,7 @@ def engine_figures(run: Run, result: Result) -> Figures:
         copies_delivered=result.totals.copies_delivered,
         mirrored_made=result.totals.mirrored_made,
         mirrored=result.totals.mirrored,
+        passed=counted_by_engine(run.state[0]),
     )
 
 
@@ -558,6 +553,7 @@ def oracle_figures(outcome: Outcome) -> Figures:
         copies_delivered=outcome.counts.copies_delivered,
         mirrored_made=outcome.counts.mirrored_made,
         mirrored=outcome.counts.mirrored_delivered,
+        passed=counted_by_oracle(outcome.passed),
     )
 
 

@@ -1,4 +1,4 @@
-"""Weights, rate limits and guarantees at the virtual switch take the same course in the engine and in the SimPy model."""
+"""Weights, limits, guarantees, marks and samples of the virtual switch in the engine and in the SimPy model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from tests.beside_simpy import Commands, check_same_course, run_both
 from tests.drawn_machines import some_of
+from tests.test_flow_cache_against_simpy import CACHE
 from tests.test_uplink_against_simpy import ADAPTER
 from tests.test_virtual_switch_against_simpy import SWITCH, VMS
 
@@ -29,6 +30,14 @@ LOADS: Sequence[Mapping[str, Any]] = (
     {"workload.load": "4Gbps", "workload.arrivals": "poisson"},
     {"workload.load": "2Gbps", "workload.arrivals": "on_off", "workload.peak_rate": "9Gbps"},
 )
+
+
+COUNTS: Mapping[str, Sequence[Any]] = {
+    "host.virtual_switch.ecn_threshold": (None, "0B", "999B", "4000B", "20000B"),
+    "host.virtual_switch.ecn_capable": ("all", "all", ["vf1", "pf", "vf2"]),
+    "host.virtual_switch.sample_one_in": (None, 1, 2, 7, 300),
+    "host.virtual_switch.sample_time": ("0ns", "230.0003ns"),
+}
 
 
 def draw_stations(chance: random.Random, max_frame: str) -> list[dict[str, Any]]:
@@ -56,7 +65,8 @@ def draw_rates(seed: int) -> tuple[dict[str, Any], Commands]:
         "nic.mode": "vswitch", "host.cores": 6, "host.iotlb": None, "switch.mirrors": [],
         **some_of(chance, SWITCH, 4), **some_of(chance, VMS, 3), "nic.tx_ring": 64, **chance.choice(LOADS),
         "switch.scheduler": chance.choice(("round_robin", "weighted", "deficit")),
-        "switch.ports": draw_stations(chance, max_frame), "nic.rate_limit_window": chance.choice(("100B", "4096B", "20000B")),
+        "switch.ports": draw_stations(chance, max_frame),
+        "nic.rate_limit_window": chance.choice(("100B", "4096B", "20000B")),
         "workload.pattern": chance.choice(("pairs", "ring", "uniform", "incast")), "workload.connections": 1,
         "workload.sizes": chance.choice(([[64, 1]], [[333, 1]], [[1518, 1]], [[64, 3], [570, 1], [1518, 2]])),
         "run.seed": seed, "run.clocks": "exact", "run.warmup": "30us", "run.duration": "200us",
@@ -72,6 +82,13 @@ def draw_rates(seed: int) -> tuple[dict[str, Any], Commands]:
             changes["workload.wire_share"] = chance.choice((0.3, 0.7))
     if chance.random() < 0.2:
         changes |= {"nic.queues_per_vf": 2, "workload.connections": 16}
+    if chance.random() < 0.6:
+        changes |= {key: chance.choice(values) for key, values in COUNTS.items()}
+    if chance.random() < 0.4:
+        changes |= {f"host.virtual_switch.flow_cache.{key}": chance.choice(values) for key, values in CACHE.items()}
+    if is_external and chance.random() < 0.4:
+        changes["workload.external"] = {"rate": chance.choice(("900Mbps", "4Gbps"))}
+        changes["workload.connections"] = 16
     times_us = sorted(chance.sample(range(20, 200), chance.choice((0, 0, 2))))
     return changes, [(at_us * 10**9, {"switch.ports": draw_stations(chance, max_frame)}) for at_us in times_us]
 

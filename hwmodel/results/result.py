@@ -19,9 +19,11 @@ from hwmodel.results.adapter_use import (
     FilterUse,
     FlowCacheUse,
     IotlbUse,
+    MarkedFrames,
     Pcie,
     PortResult,
     QueueDepth,
+    SampledFlows,
     Stalls,
 )
 from hwmodel.results.bridge import OUTSIDE, BridgeResult, missing_port
@@ -268,7 +270,8 @@ class Result:
     `intervals` 95 % confidence intervals by dotted name; `relaxed` what `hwmodel explain` found; `spread` the figures
     of runs with other seeds; `counters` what functions counted in the whole run, under the names of Linux' tools, where
     that was asked for; `segments` the window's counts of sends that the adapter cuts, and of coalesced receives, where
-    there are any; `flow_cache` where frames were known in a virtual switch that has one; `arbitration` how classes of
+    there are any; `flow_cache` where frames were known in a virtual switch that has one, `ecn` which of them it
+    marked, `samples` what its samples say of flows; `arbitration` how classes of
     traffic shared what was sent; `flow_control` who was stopped, and by what; `head_of_line` for how long rings of a VM
     kept all behind a frame for them in the Rx buffer waiting, and for how long frames for a VM waited so, where that
     took long; `series` what VMs did over time and what events did, in a run with a scenario; `warnings` what a reader
@@ -297,6 +300,8 @@ class Result:
     cpu: Cpu
     flow_director: FilterUse | None = field(default=None, metadata={"omit_empty": True})
     flow_cache: FlowCacheUse | None = field(default=None, metadata={"omit_empty": True})
+    ecn: MarkedFrames | None = field(default=None, metadata={"omit_empty": True})
+    samples: SampledFlows | None = field(default=None, metadata={"omit_empty": True})
     arbitration: ArbitrationUse | None = field(default=None, metadata={"omit_empty": True})
     flow_control: FlowControlUse | None = field(default=None, metadata={"omit_empty": True})
     drops: Mapping[str, int]

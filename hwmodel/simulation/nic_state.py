@@ -134,7 +134,7 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
 
 
 def _guarantee_window_fs(config: Config) -> int:
-    """Return in what time each function sends two of the longest frames by the wire, or each ring has two batches passed.
+    """Return in what time each function sends two of the longest frames, or each ring has two batches passed.
 
     A function that has always a frame is never passed over for longer: at most one frame of each other comes before it,
     and one that was picked before it was owed anything.
@@ -371,6 +371,13 @@ def _fill_virtual_switch(nic: Nic, config: Config, own: VirtualSwitch) -> None:
         params[name] = getattr(own, name)
     params.memory_byte_fs = own.memory_byte_fs
     params.waits_for_uplink = own.on_uplink_full == "wait"
+    params.sample_one_in, params.sample_fs = own.sample_one_in or 0, own.sample_time_fs
+    if own.ecn_threshold_bytes is not None:
+        params.marks, params.ecn_threshold_bytes = 1, own.ecn_threshold_bytes
+        stations = config.switch.ports  # behind those outside, which have number 0
+        params.knows_ecn[: 1 + len(stations)] = [
+            own.ecn_capable == "all" or name in own.ecn_capable for name in ("", *(port.name for port in stations))
+        ]
     params.has_weights = config.switch.scheduler == "weighted"
     if config.switch.scheduler == "deficit":
         params.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - FCS_BYTES

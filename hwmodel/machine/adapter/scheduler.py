@@ -367,6 +367,7 @@ def pick(nic, now_fs):
     frame = nic.grants.ring[nic.grants.tail & nic.grants.mask]
     if nic.params.has_virtual_switch:
         frame.journey = UNMEASURED  # it has had one since its guest's ring
+        queue.waiting_bytes -= n_bytes * nic.virtual_switch.params.marks
     else:
         frame.journey = journey_of_post(nic, now_fs, queue, number, scheduler.chosen_fs)
     frame.template = post.template

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import NEVER
@@ -10,6 +12,7 @@ from hwmodel.machine.counts.batches import begin_rx_batches, mark_batch
 from hwmodel.machine.counts.histogram import bucket
 from hwmodel.machine.counts.journey_state import POSTED, RUNG
 from hwmodel.machine.counts.journeys import UNMEASURED, journey_over
+from hwmodel.machine.counts.passed_flows import sample
 from hwmodel.machine.guest.choice import begin_passing_turn, choose, frames_to_pass
 from hwmodel.machine.guest.guest_state import (
     BULK_CLASS,
@@ -23,10 +26,10 @@ from hwmodel.machine.guest.guest_state import (
     SWITCH_TASK,
     TAKE_TASK,
 )
-from hwmodel.machine.pcie.links import host_of, is_of_uplink, link_of
+from hwmodel.machine.pcie.links import host_of, is_in_memory, is_of_uplink, link_of
 from hwmodel.machine.pcie.transactions import ring_doorbell
 from hwmodel.machine.switch.decisions import template_of
-from hwmodel.machine.switch.flow_cache import look_up_piece
+from hwmodel.machine.switch.flow_cache import begin_looking, look_up_next
 from hwmodel.machine.time.clock import CORE_TIMER, SWITCHING_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.time.random_stream import next_u32
@@ -197,13 +200,13 @@ def begin_switching(nic, now_fs, core):
         return
     queue, task = nic.tx_queue[core.queue], nic.virtual_switch.task
     n = frames_to_pass(nic, now_fs, core, nic.guests.work[number_of_work(core)])
-    task.n_copies, task.n_ends, task.n_bytes = 0, n, 0
+    task.n_copies, task.n_ends, task.n_bytes, task.n_samples = 0, n, 0, 0
+    looks_up, looking_fs = begin_looking(nic, core.queue), 0
     for i in range(queue.picked, queue.picked + n):
         post = nic.guests.post[queue.first + (i & queue.mask)]
         add_copies(nic, task, post.template, post.n_bytes)
-    looking_fs = 0
-    if nic.virtual_switch.flow_cache.params.is_on:
-        looking_fs = look_up_piece(nic, queue, n, core.queue % nic.virtual_switch.params.n_cores)
+        if looks_up:
+            looking_fs += look_up_next(nic, core.queue, i - queue.picked, np.int64(post.template))
     begin_passing(nic, now_fs, core, n, 0, looking_fs)
 
 
@@ -212,19 +215,25 @@ def begin_passing_in(nic, now_fs, core):
     """Begin to pass on frames from the virtual switch's uplink, as far as the next refill of its ring."""
     work, queue, task = nic.guests.work[number_of_work(core)], nic.rx_queue[core.queue], nic.virtual_switch.task
     n = frames_to_refill(nic.guests, queue, min(work.n, work.left))
-    task.n_copies, task.n_ends, task.n_bytes = 0, 0, 0
+    task.n_copies, task.n_ends, task.n_bytes, task.n_samples = 0, 0, 0, 0
+    looks_up, looking_fs = begin_looking(nic, core.queue), 0
     for i in range(queue.taken, queue.taken + n):
         slot = nic.guests.finished[queue.first + (i & queue.mask)]
-        add_copies(nic, task, nic.ledger.journeys.slot[slot.journey].template, slot.n_bytes)
+        number = nic.ledger.journeys.slot[slot.journey].template
+        add_copies(nic, task, number, slot.n_bytes)
+        if looks_up:
+            looking_fs += look_up_next(nic, core.queue, i - queue.taken, np.int64(number))
     entry_fs = queue.entry_fs
     queue.entry_fs = 0
-    begin_passing(nic, now_fs, core, n, entry_fs, 0)
+    begin_passing(nic, now_fs, core, n, entry_fs, looking_fs)
 
 
 @kernel
 def add_copies(nic, task, number, n_bytes):
     """Add the copies that the tables make of a frame, mirrored ones too, to what a core of the switch is to do."""
     template = template_of(nic, number)
+    if nic.virtual_switch.params.sample_one_in > 0:
+        task.n_samples += sample(nic, template, n_bytes)
     n = template.n_copies + template.n_mirrored
     task.n_copies += max(1, n)
     task.n_bytes += n * n_bytes
@@ -244,6 +253,7 @@ def begin_passing(nic, now_fs, core, n, entry_fs, looking_fs):
     core.copying_fs = task.n_bytes * params.byte_time_fs
     core.passing_fs = looking_fs + int(n > 0) * params.batch_time_fs
     core.passing_fs += task.n_copies * params.frame_time_fs + task.n_ends * params.guest_time_fs
+    core.passing_fs += task.n_samples * params.sample_fs
     core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
     if params.memory_byte_fs > 0:
         memory_fs = task.n_bytes * params.memory_byte_fs
@@ -345,6 +355,8 @@ def taken(nic, now_fs, core):
         queue.taken_bytes += slot.n_bytes
         if slot.journey != UNMEASURED:
             journey_over(nic.ledger, now_fs, slot.journey, slot, queue.batch, at_fs)
+    if nic.virtual_switch.params.marks:
+        queue.waiting_bytes -= bytes_to_take(guests, queue, core.n) * is_in_memory(nic, core.queue)
     queue.taken += core.n
     if queue.since_refill < driver.refill_batch and not refills_early(nic, queue, core.queue):
         return False

@@ -33,7 +33,8 @@ CORE_COUNTS = record(
 )
 CORE = record(
     *ints("first_work", "last_work", "kind", "queue", "n", "started_fs", "ends_fs", "work_fs"),
-    *ints("is_owed", "n_claimed", "is_running", "is_forgotten", "free_fs", "awake_fs", "doorbell_time_fs", "copying_fs", "passing_fs"),
+    *ints("is_owed", "n_claimed", "is_running", "is_forgotten"),
+    *ints( "free_fs", "awake_fs", "doorbell_time_fs", "copying_fs", "passing_fs"),
     ("counts", CORE_COUNTS),
 )  # fmt: skip
 # The driver of a VM, whichever core runs it: its times, its batches, its interrupts. All of it parameters. One that

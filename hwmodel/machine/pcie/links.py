@@ -53,3 +53,10 @@ def uplink_ring_of(nic, ring):
     """Return the uplink's ring by which the core sends that passes the frames of a guest's Tx ring."""
     params = nic.virtual_switch.params
     return params.first_ring + ring % params.n_cores % params.n_rings
+
+
+@inlined
+def core_place(nic, ring):
+    """Return the place, among the cores of the virtual switch, of the one that passes the frames of a ring."""
+    params = nic.virtual_switch.params
+    return (ring - params.first_ring if ring >= params.first_ring else ring) % params.n_cores

@@ -20,7 +20,7 @@ from hwmodel.machine.counts.journeys import UNMEASURED, journey_of_post
 from hwmodel.machine.guest.choice import passing_turn_over
 from hwmodel.machine.guest.cores import add_work, next_piece, number_of_work, piece_done, turn_over
 from hwmodel.machine.guest.guest_state import MAX_QUEUES, NO_RING, SLOW_TASK, SWITCH_TASK
-from hwmodel.machine.pcie.links import is_of_uplink, uplink_ring_of
+from hwmodel.machine.pcie.links import core_place, is_of_uplink, uplink_ring_of
 from hwmodel.machine.pcie.transactions import KIND_SHIFT, N_MASK, QUEUE_MASK, QUEUE_SHIFT, ring_doorbell
 from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.tlp_kinds import RX_DOORBELL, TX_DOORBELL
@@ -93,14 +93,8 @@ def pass_frame(nic, now_fs, frame):
 
 
 @kernel
-def pass_on(nic, now_fs, ring, started_fs):
-    """Pass on the next frame of a guest's ring, on which the core began at `started_fs`."""
-    pass_frame(nic, now_fs, next_frame(nic, now_fs, ring, started_fs))
-
-
-@kernel
-def pass_in(nic, now_fs, queue, position, started_fs):
-    """Pass on a frame that has come by the uplink; the core that takes it from its ring need not look at it again."""
+def next_from_wire(nic, queue, position, started_fs):
+    """Take a frame that has come by the uplink; the core that takes it from its ring need not look at it again."""
     place = queue.first + (position & queue.mask)
     slot, frame = nic.guests.finished[place], nic.virtual_switch.frame
     if slot.marks != 0:
@@ -112,7 +106,7 @@ def pass_in(nic, now_fs, queue, position, started_fs):
     frame.journey, frame.template, frame.index = slot.journey, journey.template, journey.index
     frame.n_bytes, frame.hash, frame.queue, frame.is_wire = slot.n_bytes, slot.group, NO_RING, 1
     slot.journey = UNMEASURED
-    pass_frame(nic, now_fs, frame)
+    return frame
 
 
 @kernel
@@ -136,15 +130,18 @@ def tell_adapter(nic, now_fs, core, ring):
 def pass_on_known(nic, now_fs, ring, core):
     """Pass on the frames of a piece whose connections are known; the others wait for the slow path, or drop."""
     switch, cache = nic.virtual_switch, nic.virtual_switch.flow_cache
-    piece = cache.piece[ring % switch.params.n_cores]
+    piece = cache.piece[core_place(nic, ring)]
     n_missed = 0
     for at in range(core.n):
         missed = piece.missed[n_missed]
+        if is_of_uplink(nic, ring):
+            frame = next_from_wire(nic, nic.rx_queue[ring], nic.rx_queue[ring].taken + at, core.started_fs)
+        else:
+            frame = next_frame(nic, now_fs, ring, core.started_fs)
         if n_missed == piece.n_missed or missed.at != at:
-            pass_on(nic, now_fs, ring, core.started_fs)
+            pass_frame(nic, now_fs, frame)
             continue
         n_missed += 1
-        frame = next_frame(nic, now_fs, ring, core.started_fs)
         if put_aside(switch, ring, frame, missed.flow):
             add_work(nic, now_fs, cache.params.miss_core[miss_place(switch, ring)], SLOW_TASK, ring, 1)
         else:
@@ -171,6 +168,8 @@ def decided_aside(nic, now_fs, ring):
     work.left -= 1
     is_over = work.n == 0 or work.left == 0
     pass_frame(nic, now_fs, take_aside(switch, ring))
+    if switch.params.n_rings > 0 and not is_of_uplink(nic, ring):
+        tell_adapter(nic, now_fs, core, ring)
     piece_over(nic, now_fs, core, is_over)
 
 
@@ -179,8 +178,11 @@ def passing_in_done(nic, now_fs, ring):
     """Pass on the frames of a piece that have come by the uplink, and go on as behind any that are received."""
     queue = nic.rx_queue[ring]
     core = nic.guests.core[queue.params.core]
-    for position in range(queue.taken, queue.taken + core.n):
-        pass_in(nic, now_fs, queue, position, core.started_fs)
+    if nic.virtual_switch.flow_cache.params.n_miss_cores > 0:
+        pass_on_known(nic, now_fs, ring, core)
+    else:
+        for position in range(queue.taken, queue.taken + core.n):
+            pass_frame(nic, now_fs, next_from_wire(nic, queue, position, core.started_fs))
     piece_done(nic, now_fs, ring)
 
 
@@ -203,7 +205,7 @@ def switching_done(nic, now_fs, number):
         pass_on_known(nic, now_fs, ring, core)
     else:
         for _ in range(core.n):
-            pass_on(nic, now_fs, ring, core.started_fs)
+            pass_frame(nic, now_fs, next_frame(nic, now_fs, ring, core.started_fs))
     nic.tx_queue[ring].held.written += core.n
     tx_written_back(nic, now_fs, ring, core.n)
     tx_returned(nic, now_fs, ring, core.n)

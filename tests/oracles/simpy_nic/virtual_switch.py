@@ -14,6 +14,7 @@ from .core import Core, Task
 from .flow_cache import CacheRules, FlowCache, SlowTask
 from .frames import WIRE, Copy, Decision, Frame
 from .parameters import NicParameters
+from .passed_flows import FlowCounts
 from .posts import Post
 from .receiving import RxRing
 from .results import Meter
@@ -44,11 +45,17 @@ class Rules:
     """For how long each byte of a copy keeps the host's memory busy."""
     flow_cache: CacheRules | None = None
     on_uplink_full: str = "drop"
+    ecn_threshold_bytes: int | None = None
+    ecn_capable: str | tuple[str, ...] = "all"
+    sample_one_in: int | None = None
+    sample_time_fs: int = 0
+    sample_state: tuple[int, int, int, int] = (1, 2, 3, 4)
+    """With which the stream of samples begins."""
 
     @classmethod
     def of(cls, said: Any) -> Rules:
         """Take them from what has them by the same names."""
-        same = {field.name: getattr(said, field.name) for field in fields(cls)}
+        same = {field.name: getattr(said, field.name) for field in fields(cls) if hasattr(said, field.name)}
         cache = said.flow_cache and CacheRules.of(said.flow_cache)
         return cls(**{**same, "flow_cache": cache})
 
@@ -95,9 +102,10 @@ class PassingTask(Task):
 
     def __init__(
         self, env: simpy.Environment, parameters: NicParameters, core: Core, at_place: int, ring: TxRing,
-        switch: VirtualSwitch,
+        switch: VirtualSwitch, number: int,
     ) -> None:  # fmt: skip
-        """Begin with nothing told; `at_place`: of the core among those of the switch."""
+        """Begin with nothing told; `at_place`: of the core among those of the switch, `number`: of the ring."""
+        self._number = number
         self._rules = parameters.virtual_switch
         super().__init__((ring.port, ring.queue), self._rules.batch, parameters.of_port(PF).doorbell_time_fs)
         self._env, self._core, self._at_place, self._ring, self._switch = env, core, at_place, ring, switch
@@ -168,7 +176,7 @@ class PassingTask(Task):
         while self._told and n < most and self.may_go and (self.is_owed if is_owed else not self.is_spent):
             (frame,) = self._told.popleft().frames
             decision = self._switch.decide(frame)
-            self._piece.append((frame, decision, *self._switch.look_up(frame)))
+            self._piece.append((frame, decision, *self._switch.look_up(frame, decision)))
             self._charge(frame, decision, is_owed=is_owed)
             n += 1
         pieces = [(frame, decision) for frame, decision, _, _ in self._piece]
@@ -210,7 +218,7 @@ class PassingTask(Task):
         for frame, is_missed in passed:
             frame.ends_fs["scheduler"] = self._started_fs
             if is_missed:
-                self._switch.put_aside(self._ring.name, frame)
+                self._switch.put_aside(self._number, frame)
             else:
                 self._switch.pass_on(frame, self._at_place)
             self._ring.not_picked.popleft()
@@ -254,14 +262,19 @@ class VirtualSwitch:
         for number, ring in enumerate(tx_rings):
             at_place = rules.place_of(number)
             core = cores[rules.cores[at_place]]
-            self._tasks[ring.name] = PassingTask(env, parameters, core, at_place, ring, self)
+            self._tasks[ring.name] = PassingTask(env, parameters, core, at_place, ring, self, number)
         self.uplink: Uplink | None = None
         self.flow_cache = FlowCache(rules.flow_cache) if rules.flow_cache else None
-        self._slow: dict[tuple[int, int], tuple[int, SlowTask]] = {}
-        for number, ring in enumerate(tx_rings if rules.flow_cache and rules.flow_cache.miss_cores else ()):
+        self._slow: dict[int, tuple[int, SlowTask]] = {}
+        self.n_rings = len(tx_rings)
+        ends = [(ring.port, ring.queue) for ring in tx_rings]
+        ends += [(parameters.ports[-1] + 1, queue) for queue in range(rules.n_uplink_rings)]
+        for number, end in enumerate(ends if rules.flow_cache and rules.flow_cache.miss_cores else ()):
             at = number % len(rules.flow_cache.miss_cores)
             core = cores[rules.flow_cache.miss_cores[at]]
-            self._slow[ring.name] = at, SlowTask((ring.port, ring.queue), rules.batch, rules.flow_cache, core)
+            doorbell_fs = parameters.of_port(PF).doorbell_time_fs
+            self._slow[number] = at, SlowTask(end, rules.batch, rules.flow_cache, core, doorbell_fs)
+        self.flows = FlowCounts(rules)
         self._n_aside: Counter[int] = Counter()
         self._rx_rings = {}
         for ring in tx_rings:
@@ -301,26 +314,30 @@ class VirtualSwitch:
         self._memory_free_fs = max(self._memory_free_fs, started_fs) + self._rules.memory_fs(piece)
         return max(0, self._memory_free_fs - started_fs - work_fs)
 
-    def look_up(self, frame: Frame) -> tuple[int, bool]:
+    def look_up(self, frame: Frame, decision: Decision) -> tuple[int, bool]:
         """Return what it takes to find out what to do with a frame, and whether it waits for the slow path."""
-        return (0, False) if self.flow_cache is None else self.flow_cache.look_up(frame)
+        sampling_fs = self._rules.sample_time_fs if self.flows.draw(frame, decision) else 0
+        looking_fs, is_missed = (0, False) if self.flow_cache is None else self.flow_cache.look_up(frame)
+        return sampling_fs + looking_fs, is_missed
 
-    def put_aside(self, ring: Any, frame: Frame) -> None:
-        """Let a frame wait for the slow path, unless too many do."""
+    def put_aside(self, number: int, frame: Frame) -> None:
+        """Let a frame of a ring, by its number among all, wait for the slow path, unless too many do."""
         assert self.flow_cache is not None
-        at, task = self._slow[ring]
+        at, task = self._slow[number]
         if self._n_aside[at] == self.flow_cache.rules.miss_queue:
             self.flow_cache.counts["lost"] += 1
             self._meter.copies_made(frame, [], "QUEUE_FULL")
             return
         self._n_aside[at] += 1
-        task.tell(partial(self._known, at, frame))
+        task.tell(partial(self._known, at, number, frame))
 
-    def _known(self, at: int, frame: Frame) -> None:
+    def _known(self, at: int, number: int, frame: Frame) -> bool:
         assert self.flow_cache is not None
         self._n_aside[at] -= 1
         self.flow_cache.learn(frame)
-        self.pass_on(frame, 0)
+        at_place = self._rules.place_of(number)
+        self.pass_on(frame, at_place)
+        return frame.source != WIRE and self.tell_adapter(at_place)
 
     def pass_on(self, frame: Frame, at_place: int) -> None:
         """Make a frame's copies, which go on in the order in which they are made; the core has a place among those."""
@@ -358,6 +375,8 @@ class VirtualSwitch:
                 self._meter.copy_dropped(self._waiting.popleft(), "NO_DESCRIPTOR")
                 continue
             self._waiting.popleft()
+            self.flows.mark(copy, ring.waiting_bytes)
+            ring.waiting_bytes += copy.data_bytes
             ring.cached -= needed
             copy.n_descriptors = needed
             ring.taken[copy] = None
