@@ -42,7 +42,7 @@ from tests.oracles.simpy_nic import (
     Waiting,
 )
 from tests.oracles.simpy_nic import simulate as run_oracle
-from tests.passing_beside_simpy import counted_by_engine, counted_by_oracle, passing_rules, passing_window_fs
+from tests.passing_beside_simpy import counted_by_engine, counted_by_oracle, guarantee_window_fs, passing_rules
 from tests.simpy_sources import sources_of
 
 Waiters = Callable[[Callable[[Config, frozenset[str]], NicParameters]], Sequence[Waiting]]
@@ -188,14 +188,6 @@ def stations_of(config: Config) -> dict[str, Any]:
             for queue in range(config.nic.queues_per_vf)
         },
     }
-
-
-def guarantee_window_fs(config: Config) -> int:
-    """Return in what time two of the longest frames of each function pass the wire, rounded down."""
-    longest = max(port.max_frame_bytes for port in config.switch.ports) + 20
-    if config.nic.mode == "vswitch":
-        return passing_window_fs(config, longest - 20)
-    return 2 * len(config.switch.ports) * longest * 8 * 10**15 // config.port.rate_bps
 
 
 def engines_of(config: Config) -> dict[str, Any]:

@@ -22,9 +22,17 @@ def passing_rules(config: Config) -> Rules | None:
     return replace(Rules.of(config.host.virtual_switch), sample_state=(words[0] | 1, *words[1:]))
 
 
-def passing_window_fs(config: Config, longest_bytes: int) -> int:
-    """Return for how long a guarantee lasts at a virtual switch: two batches of each ring, on a core or on the wire."""
-    own, n_rings = config.host.virtual_switch, len(config.switch.ports) * config.nic.queues_per_vf
+def guarantee_window_fs(config: Config) -> int:
+    """Return in what time two of the longest frames of each function pass the wire, rounded down.
+
+    At a virtual switch, where a rate limit lasts so long too: two turns of each ring, on a core or on the wire.
+    """
+    longest_bytes = max(port.max_frame_bytes for port in config.switch.ports)
+    if config.nic.mode != "vswitch":
+        return 2 * len(config.switch.ports) * (longest_bytes + 20) * 8 * 10**15 // config.port.rate_bps
+    own = config.host.virtual_switch
+    weights = [port.weight if config.switch.scheduler == "weighted" else 1 for port in config.switch.ports]
+    n_rings = sum(weights) * config.nic.queues_per_vf
     frame_fs = own.frame_time_fs + own.guest_time_fs * 2 + own.byte_time_fs * (longest_bytes - 4)
     passing_fs = 2 * n_rings * (own.batch * frame_fs + own.batch_time_fs)
     leaves = own.reach == "external"

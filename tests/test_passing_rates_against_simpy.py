@@ -97,3 +97,46 @@ def draw_rates(seed: int) -> tuple[dict[str, Any], Commands]:
 def test_drawn_rates_take_the_same_course(tmp_path: Path, seed: int) -> None:
     changes, commands = draw_rates(seed)
     check_same_course(run_both(tmp_path, changes, None, commands=commands), at_least=-1)
+
+
+TOLD = {
+    "nic.mode": "vswitch", "host.cores": 6, "host.iotlb": None, "switch.mirrors": [], "nic.tx_ring": 64,
+    "host.virtual_switch.reach": "external", "host.virtual_switch.cores": [5], "host.virtual_switch.batch": 4,
+    "host.virtual_switch.on_uplink_full": "wait", "host.virtual_switch.sample_one_in": 5, "port.rate": "1Gbps",
+    "host.virtual_switch.sample_time": "230.0003ns", "host.virtual_switch.ecn_threshold": "2088B",
+    "switch.scheduler": "weighted", "workload.pattern": "uniform", "workload.wire_share": 0.3,
+    "workload.load": "saturate", "workload.frame_bytes": 700, "run.clocks": "exact", "run.warmup": "30us",
+    "run.duration": "300us",
+}  # fmt: skip
+
+
+def stations(**changes: Any) -> dict[str, Any]:
+    one = {"weight": 3, "rate_limit": "300Mbps", "min_rate": "600Mbps", **changes}
+    ports = [{"name": name} for name in STATIONS]
+    ports[1]["rate_limit"], ports[2]["min_rate"], ports[3]["weight"] = one["rate_limit"], one["min_rate"], one["weight"]
+    return {"switch.ports": ports}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        stations(weight=2),
+        stations(rate_limit="310Mbps"),
+        stations(min_rate="610Mbps"),
+        {"switch.scheduler": "deficit"},
+        {"nic.rate_limit_window": "64KiB"},
+        {"host.virtual_switch.on_uplink_full": "drop"},
+        {"host.virtual_switch.sample_one_in": 6},
+        {"host.virtual_switch.sample_time": "231ns"},
+        {"host.virtual_switch.flow_cache.miss_time": "1us"},
+        {"host.virtual_switch.ecn_threshold": "2087B"},
+        {"host.virtual_switch.ecn_capable": ["vf1"]},
+    ],
+    ids=str,
+)
+def test_what_the_other_model_is_not_told_is_seen(tmp_path: Path, changes: Mapping[str, Any]) -> None:
+    both, other = (run_both(tmp_path, {**TOLD, **stations(), **more}, None) for more in ({}, changes))
+    check_same_course(both, at_least=100)
+    others = both._replace(oracle_journeys=other.oracle_journeys, oracle=other.oracle)
+    with pytest.raises(AssertionError):
+        check_same_course(others, at_least=-1)

@@ -134,22 +134,32 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
 
 
 def _guarantee_window_fs(config: Config) -> int:
-    """Return in what time each function sends two of the longest frames, or each ring has two batches passed.
+    """Return in what time each function sends two of the longest frames by the wire.
 
     A function that has always a frame is never passed over for longer: at most one frame of each other comes before it,
     and one that was picked before it was owed anything.
     """
+    if config.has_virtual_switch and config.host.virtual_switch is not None:
+        return _passing_window_fs(config, config.host.virtual_switch)
     longest = max(port.max_frame_bytes for port in config.switch.ports)
-    on_wire_fs = (longest + WIRE_OVERHEAD_BYTES) * BITS_PER_BYTE * FS_PER_S
-    if not config.has_virtual_switch or config.host.virtual_switch is None:
-        return 2 * len(config.switch.ports) * on_wire_fs // config.port.rate_bps
-    own = config.host.virtual_switch  # whose cores pass batches, of rings, and send them by the wire
-    n_batches = 2 * len(config.switch.ports) * config.nic.queues_per_vf
+    n_bytes = 2 * len(config.switch.ports) * (longest + WIRE_OVERHEAD_BYTES)
+    return n_bytes * BITS_PER_BYTE * FS_PER_S // config.port.rate_bps
+
+
+def _passing_window_fs(config: Config, own: VirtualSwitch) -> int:
+    """Return in what time a core of the virtual switch gives each ring two turns, or the wire has what they send.
+
+    No ring is passed over for longer that may go.
+    """
+    longest = max(port.max_frame_bytes for port in config.switch.ports)
+    weights = (port.weight if config.switch.scheduler == "weighted" else 1 for port in config.switch.ports)
+    n_batches = 2 * config.nic.queues_per_vf * sum(weights)
     a_frame_fs = own.frame_time_fs + 2 * own.guest_time_fs + (longest - FCS_BYTES) * own.byte_time_fs
     passing_fs = n_batches * (own.batch_time_fs + own.batch * a_frame_fs)
     if not own.n_uplink_rings:
         return passing_fs
-    return max(passing_fs, n_batches * own.batch * on_wire_fs // config.port.rate_bps)
+    n_bytes = n_batches * own.batch * (longest + WIRE_OVERHEAD_BYTES)
+    return max(passing_fs, n_bytes * BITS_PER_BYTE * FS_PER_S // config.port.rate_bps)
 
 
 def _be_idle(nic: Nic) -> None:
@@ -335,6 +345,9 @@ def _fill_functions(nic: Nic, config: Config) -> None:
                 params.shaper_num, params.shaper_den = kept_as_ratio(port.rate_limit_bps, config.port.rate_bps)
             window_bytes = config.nic.rate_limit_window_bytes
             params.shaper_window_fs = window_bytes * params.shaper_num // params.shaper_den
+            if config.has_virtual_switch and config.host.virtual_switch is not None:
+                least_fs = _passing_window_fs(config, config.host.virtual_switch)
+                params.shaper_window_fs = max(int(params.shaper_window_fs), least_fs)
             function.eligible_at_fs = -NEVER  # as after a long pause
         if port.min_rate_bps is not None:
             key = f"switch.ports.{port.name}.min_rate"

@@ -81,7 +81,10 @@ class Shapers:
         limit = self._parameters.rate_limits.get(port)
         if limit is None:
             return
-        earliest_fs = self._env.now - fs_of_bytes(self._parameters.rate_limit_window_bytes, limit)
+        window_fs = fs_of_bytes(self._parameters.rate_limit_window_bytes, limit)
+        if self._parameters.virtual_switch is not None:
+            window_fs = max(window_fs, self._parameters.guarantee_window_fs)
+        earliest_fs = self._env.now - window_fs
         before_fs = max(earliest_fs, self._eligible_fs.get(port, earliest_fs))
         self._eligible_fs[port] = before_fs + fs_of_bytes(frame_bytes, limit)
 
