@@ -24,7 +24,7 @@ from hwmodel.simulation.commands import Change
 from hwmodel.simulation.load_changes import with_workloads
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload import build_workload
-from tests.classes_beside_simpy import guarantee_window_fs, limit_of, planes_of
+from tests.classes_beside_simpy import limit_of, planes_of
 from tests.clocks_beside_simpy import with_clocks
 from tests.flow_control_for_simpy import adapter_flow_control
 from tests.journey_runs import JourneyRun, Journeys, finished_journeys
@@ -42,7 +42,7 @@ from tests.oracles.simpy_nic import (
     Waiting,
 )
 from tests.oracles.simpy_nic import simulate as run_oracle
-from tests.oracles.simpy_nic.virtual_switch import Rules
+from tests.passing_beside_simpy import counted_by_engine, counted_by_oracle, guarantee_window_fs, passing_rules
 from tests.simpy_sources import sources_of
 
 Waiters = Callable[[Callable[[Config, frozenset[str]], NicParameters]], Sequence[Waiting]]
@@ -106,7 +106,7 @@ def parameters_of(config: Config) -> NicParameters:
     }
     settings["arbitration"] = pcie.arbitration  # that of the adapter's classes has the same name
     settings["flow_control"] = adapter_flow_control(config)
-    settings["virtual_switch"] = Rules.of(host.virtual_switch) if nic.mode == "vswitch" else None
+    settings["virtual_switch"] = passing_rules(config)
     own_drivers = {
         1 if name == "pf" else int(name[2:]) + VF0: {
             key: value for key, value in dict(own).items() if key in same and value != getattr(driver, key)
@@ -254,6 +254,7 @@ class Figures:
     copies_delivered: int
     mirrored_made: int
     mirrored: int
+    passed: dict[str, int]
 
 
 class Both(NamedTuple):
@@ -415,6 +416,7 @@ def engine_figures(run: Run, result: Result) -> Figures:
         copies_delivered=result.totals.copies_delivered,
         mirrored_made=result.totals.mirrored_made,
         mirrored=result.totals.mirrored,
+        passed=counted_by_engine(run.state[0]),
     )
 
 
@@ -548,6 +550,7 @@ def oracle_figures(outcome: Outcome) -> Figures:
         copies_delivered=outcome.counts.copies_delivered,
         mirrored_made=outcome.counts.mirrored_made,
         mirrored=outcome.counts.mirrored_delivered,
+        passed=counted_by_oracle(outcome.passed),
     )
 
 

@@ -53,9 +53,3 @@ def planes_of(config: Config) -> Planes | None:
             for queue in range(queues)
         },
     )
-
-
-def guarantee_window_fs(config: Config) -> int:
-    """Return in what time two of the longest frames of each function pass the wire, rounded down."""
-    longest = max(port.max_frame_bytes for port in config.switch.ports) + 20
-    return 2 * len(config.switch.ports) * longest * 8 * 10**15 // config.port.rate_bps

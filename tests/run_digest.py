@@ -30,6 +30,7 @@ from hwmodel.simulation import server_threads, system_state
 from hwmodel.simulation.commands import Watch
 from tests.bond_cases import BOND_CASES, BOND_CHANGES
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
+from tests.virtual_switch_digests import OF_VIRTUAL_SWITCHES
 
 GOLDEN = Path(__file__).parent / "golden" / "digests.json"
 PACKAGE = Path(__file__).parents[1] / "hwmodel"
@@ -364,26 +365,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "switch": {"ports": [{"name": "vf0", "cores": [2, 0]}]},
         "workload": {"load": "4Gbps", "connections": 4, "frame_bytes": 300, "external": {"rate": "1Gbps"}},
     },
-    "virtual_switch": {
-        "nic": {"mode": "vswitch", "vfs": 4, "rx_ring": 64}, "switch": {"mirrors": [{"to": "vf3", "from": "vf0"}]},
-        "host": {"cores": 5, "virtual_switch": {"cores": [4, 1], "batch": 5, "batch_time": "90ns", "kick": "200ns"}},
-        "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 300},
-    },
-    "uplink": {
-        "nic": {"mode": "vswitch", "vfs": 4, "rx_ring": 64, "tx_ring": 64, "rx_buffer": "8KiB"},
-        "host": {"cores": 6, "virtual_switch": {"cores": [4, 1], "frame_time": "700ns", "kick": "200ns"}},
-        "driver": {"vms": {"pf": {"refill": False}}}, "run": {"duration": "70us"}, "port": {"rate": "2Gbps"},
-        "workload": {"pattern": "uniform", "load": "2Gbps", "frame_bytes": 300, "wire_share": 0.3,
-                     "external": {"rate": "1400Mbps", "frame_bytes": 64}},
-    },
-    "flow_cache": {
-        "nic": {"mode": "vswitch", "vfs": 4, "rx_ring": 64},
-        "host": {"cores": 6, "virtual_switch": {"cores": [4, 1], "batch": 5, "flow_cache": {
-            "exact_entries": 6, "exact_time": "20ns", "wildcard_entries": 12, "wildcard_match": "connections",
-            "miss_time": "700ns", "miss_cores": [5, 0], "miss_queue": 3}}},
-        "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 300, "connections": 3},
-        "run": {"warmup": "4us", "duration": "60us"},
-    },
+    **OF_VIRTUAL_SWITCHES,
     "capture_pools": {
         "nic": {"vfs": 2, "queues_per_vf": 2, "steering": {
             "ethertype_filters": [{"ethertype": 0x1234, "pool": "pf"}],

@@ -54,7 +54,7 @@ ADAPTER: Mapping[str, Sequence[Any]] = {
     "host.jitter": ({"kind": "fixed"}, {"kind": "uniform", "range": "1us"}),
     "host.write_latency": ("0ns", "470.0009ns"),
     "host.write_drain": (None, "12Gbps"),
-    "switch.scheduler": ("round_robin", "weighted", "deficit", "strict"),
+    "switch.scheduler": ("round_robin", "weighted", "deficit"),
     "switch.mirrors": ([{"to": "vf3", "from": "uplink"}], [{"to": "pf", "from": "uplink", "direction": "egress"}]),
 }
 OF_PF: Mapping[str, Sequence[Any]] = {

@@ -184,8 +184,6 @@ REFUSED = {
     "nic: {mode: vswitch}\nservers: [{name: a}, {name: b}]": [
         "nic.mode: a virtual switch is modelled in one server alone, with stations outside at the other end of its "
         "wire"],
-    "nic: {mode: vswitch}\nswitch: {ports: [{name: vf0, rate_limit: 1Gbps}]}": [
-        f"switch.ports.vf0.rate_limit: {NOT_THERE}"],
     "nic: {mode: vswitch}\nswitch: {mode: vepa}": [
         "switch.mode: a virtual switch switches by itself; vepa does not"],
     "nic: {mode: vswitch}\nscenario: [{at: 1ms, reset: vf0}]": [

@@ -67,7 +67,8 @@ def slow_path_notes(config: Config, frames_per_s: Fraction) -> Iterator[str]:
 def looking_s(config: Config, traffic: Traffic) -> Fraction:
     """Give the time that a mean frame takes of the core that switches, to find out what to do with it, in seconds."""
     own = _own(config)
-    if own is None or not traffic.reads:
+    looked_up = traffic.reads + traffic.from_wire
+    if own is None or not looked_up:
         return ZERO
     shares = stage_shares(config)
     a_frame_fs = ZERO
@@ -77,4 +78,4 @@ def looking_s(config: Config, traffic: Traffic) -> Fraction:
         a_frame_fs += (1 - shares.exact) * own.wildcard_time_fs
     if not own.miss_cores:
         a_frame_fs += shares.slow * own.miss_time_fs
-    return traffic.reads * a_frame_fs / FS_PER_S
+    return looked_up * a_frame_fs / FS_PER_S

@@ -2,7 +2,7 @@
 
 With an uplink the adapter has a function's rings of it, and no VM's: what crosses the link is what one function sends
 to the wire and receives from there. What finds the uplink's ring full is dropped and holds nobody back, so where some
-frames stay inside, the wire and what leads to it are no limit of the rest.
+frames stay inside, the wire and what leads to it are no limit of the rest, unless frames wait (`on_uplink_full: wait`).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def at_adapter(config: Config, demand: Demand) -> tuple[Config, Demand]:
     """Give what the adapter sees of a demand, and a configuration in which what it serves is a function of its own.
 
     Both as they are where VMs have the adapter's functions. Where frames of the sought traffic reach VMs what leads to
-    the wire is left out: it loses what is too much.
+    the wire is left out, if it loses what is too much.
     """
     if not config.has_virtual_switch:
         return config, demand
     sought = demand.sought
-    if sought.copies:
+    if sought.copies and switch_of(config).on_uplink_full == "drop":
         sought = replace(sought, to_wire=ZERO)
     n_rings = switch_of(config).n_uplink_rings * config.n_legs
     beside = tuple(_by_uplink(one, n_rings) for one in demand.beside)

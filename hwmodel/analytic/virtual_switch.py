@@ -28,7 +28,8 @@ def switching(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> It
     own = switch_of(config)
     taken = [_busiest(config, one) * _passing_s(config, one) for one in (traffic, *beside)]
     per_s = sum((s * (one.frames_per_s or 0) for s, one in zip(taken[1:], beside, strict=True)), ZERO)
-    named = {"guest_time": own.guest_time_fs, "byte_time": own.byte_time_fs, "batch_time": own.batch_time_fs}
+    named = {name: getattr(own, f"{name}_fs") for name in ("guest_time", "byte_time", "batch_time")}
+    named["sample_time"] = own.sample_time_fs if own.sample_one_in is not None else 0
     keys = ["frame_time", *(name for name, fs in named.items() if fs), *(["flow_cache"] if own.flow_cache else [])]
     what = f"core of the virtual switch, {', '.join(keys)}"
     yield Ceiling("vswitch", what, "s", ONE, taken[0], per_s)
@@ -113,6 +114,8 @@ def _passing_s(config: Config, one: Traffic) -> Fraction:
         in_batches_fs += one.to_wire * Fraction(driver.doorbell_time_fs * config.n_sending_legs, own.batch)
     at_guests_fs = (one.reads + one.written) * own.guest_time_fs
     passing_fs = (one.written + one.to_wire) * a_copy_fs + at_guests_fs + in_batches_fs
+    if own.sample_one_in is not None:
+        passing_fs += (one.reads + one.from_wire) * Fraction(own.sample_time_fs, own.sample_one_in)
     return passing_fs / FS_PER_S + looking_s(config, one)
 
 

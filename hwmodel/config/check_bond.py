@@ -14,8 +14,9 @@ _PATH = tuple(_BOND.split("."))
 
 def check_bond(config: Config, findings: Findings) -> None:
     """Check the block `host.virtual_switch.bond` where a virtual switch has its uplink by it."""
-    own = None if config.host.virtual_switch is None else config.host.virtual_switch.bond
-    if own is None or not config.has_virtual_switch:
+    switch = config.host.virtual_switch
+    own = None if switch is None else switch.bond
+    if switch is None or own is None or not config.has_virtual_switch:
         return
     if config.bond is None:
         findings.add(
@@ -37,6 +38,12 @@ def check_bond(config: Config, findings: Findings) -> None:
             "LACP joins legs that are used together, and active_backup uses one; source_mac and l4_hash go with it",
             f"{_BOND}.lacp",
             f"{_BOND}.mode",
+        )
+    if switch.on_uplink_full == "wait":
+        findings.add(
+            "which ring must have room is known as a frame's leg is chosen, not before; drop",
+            "host.virtual_switch.on_uplink_full",
+            _BOND,
         )
     for station in config.switch.ports:
         if station.port is not None:

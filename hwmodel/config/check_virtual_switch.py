@@ -15,7 +15,6 @@ from .workload import MOST_HEADERS
 
 _MODE = "nic.mode"
 _REACH = "host.virtual_switch.reach"
-_CACHE = "host.virtual_switch.flow_cache"
 
 
 def check_virtual_switch(config: Config, findings: Findings) -> None:
@@ -70,11 +69,12 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
             "workload.segment_bytes",
             _MODE,
         )
-    for station in config.switch.ports:
-        for key, value in (("rate_limit", station.rate_limit_bps), ("min_rate", station.min_rate_bps)):
-            if value is not None:
-                path = findings.station(station.name, key)
-                findings.add("not modelled with a virtual switch (nic.mode: vswitch)", path, _MODE)
+    names = {port.name for port in config.switch.ports}
+    for at, name in enumerate(own.ecn_capable if own.ecn_capable != "all" else ()):
+        if name not in names:
+            findings.add(f"there is no station {name}", ("host", "virtual_switch", "ecn_capable", at), "nic.vfs")
+    if config.switch.scheduler == "strict":
+        findings.add("not modelled with a virtual switch (nic.mode: vswitch)", "switch.scheduler", _MODE)
     if config.switch.timing != "none":
         findings.add("is of the adapter's switch; a virtual switch has times of its own", "switch.timing", _MODE)
     if config.switch.mode != "veb":
@@ -106,8 +106,6 @@ def _check_wire(config: Config, own: VirtualSwitch, findings: Findings) -> None:
     workload = config.workload
     if workload.pcap is not None:
         findings.add("captures are not played into a virtual switch", "workload.pcap", _MODE)
-    if own.reach == "external" and own.flow_cache is not None:
-        findings.add("a flow cache is of frames between VMs; it is not modelled with an uplink", _CACHE, _REACH)
     if own.reach == "external":
         n_rings = own.n_uplink_rings * config.n_legs + config.nic.queues_per_vf * len(config.switch.ports)
         most_vms = MOST_VMS + 1 - config.n_legs
@@ -131,8 +129,9 @@ def _check_wire(config: Config, own: VirtualSwitch, findings: Findings) -> None:
     ):
         if is_asked:
             findings.add(why, key, _REACH)
-    if own.uplink_queues is not None:
-        findings.add(why, "host.virtual_switch.uplink_queues", _REACH)
+    said = {"uplink_queues": own.uplink_queues is not None, "on_uplink_full": own.on_uplink_full == "wait"}
+    for key in filter(said.get, said):
+        findings.add(why, f"host.virtual_switch.{key}", _REACH)
     for at, flow in enumerate(workload.flows):
         if is_uplink(flow.source) or is_uplink(flow.target):
             findings.add(why, ("workload", "flows", at), _REACH)

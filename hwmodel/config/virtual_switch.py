@@ -10,11 +10,13 @@ from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 from .bond import Bond
 from .flow_cache import FlowCache
-from .kinds import Block, Duration, Listing, Rate, Whole, Word, key
+from .kinds import Block, ByteCount, Duration, Listing, OrWord, Rate, Whole, Word, key
+from .workload import VmNames
 
 PassedBy = Literal["pointer", "copy", "parent"]
 Preset = Literal["pointer", "ovs_dpdk", "ovs_kernel", "linux_bridge_vhost", "vds", "hyper_v"]
 Reach = Literal["internal", "external"]
+WhenFull = Literal["drop", "wait"]
 _COST = Duration("0ns", "1ms")
 MOST_SWITCH_CORES = 64
 MOST_VMS = 127  # the uplink takes the place of one more function, each leg of a bond of one
@@ -85,10 +87,29 @@ class VirtualSwitch(Block):
         "Tx rings, and Rx rings, of the adapter that the uplink has, each leg of a bond as many. null: one for each of "
         "`cores`.",
     )
+    on_uplink_full: Annotated[WhenFull, Word(WhenFull)] = key(
+        "drop",
+        "What becomes of a VM's frame for the wire that finds the uplink's Tx ring full: it is dropped (TX_RING_FULL), "
+        "or it waits in the VM's ring, and with it all behind it there, while the core serves other rings.",
+    )
     cores: Annotated[tuple[Annotated[int, Whole(0, 1023)], ...], Listing("[9]", least=1, most=MOST_SWITCH_CORES)] = key(
         ..., "Cores of the host that pass frames on, Tx ring by Tx ring in turn.", derived="[the last of host.cores]"
     )
-
+    ecn_threshold_bytes: Annotated[int, ByteCount("0B", "1024MiB")] | None = key(
+        None,
+        "Bytes in front of a receiver above which a frame is marked (ECN, CE) on its way there: in its Rx ring and not "
+        "yet taken, or in the uplink's Tx ring and not yet picked. null: none is. Senders do not react.",
+        alias="ecn_threshold",
+    )
+    ecn_capable: Annotated[VmNames | Literal["all"], OrWord("all", VmNames)] = key(
+        "all", "Senders whose frames may be marked (ECN-capable transport): all, those outside too, or a list of VMs."
+    )
+    sample_one_in: Annotated[int, Whole(1, 1 << 20)] | None = key(
+        None, "One in so many frames, drawn by chance, is a sample, from which flows are estimated; null: none is."
+    )
+    sample_time_fs: Annotated[int, _COST] = key(
+        "0ns", "Processor time of the switch's core for each sample, beside its frame.", alias="sample_time"
+    )
     flow_cache: FlowCache | None = key(
         None, "How the switch finds out what to do with a frame; null: that is part of `frame_time`, whatever it is."
     )

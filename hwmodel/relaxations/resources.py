@@ -225,7 +225,7 @@ def _faster_walks(config: Config) -> Iterator[Change]:
 def _faster_switching(config: Config) -> Iterator[Change]:
     own = config.host.virtual_switch
     if own is not None:
-        names = ("frame_time", "guest_time", "byte_time", "batch_time")
+        names = ("frame_time", "guest_time", "byte_time", "batch_time", "sample_time")
         yield from halved_times({f"host.virtual_switch.{name}": getattr(own, f"{name}_fs") for name in names})
     if own is not None and own.flow_cache is not None:
         stages = {f"{name}_time": getattr(own.flow_cache, f"{name}_time_fs") for name in ("exact", "wildcard", "miss")}

@@ -36,6 +36,7 @@ from hwmodel.words.bridge_reading import ports_of
 from hwmodel.words.flow_cache import flow_cache_sentence
 from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
 from hwmodel.words.modelled import falling_latency_sentences, is_switched_in_memory, modelled_sentence
+from hwmodel.words.passed_flows import passed_sentences
 from hwmodel.words.quantities import page_time, printable
 from hwmodel.words.reading import (
     DELIVERY,
@@ -230,7 +231,8 @@ def _limit(result: Result) -> str:
     words = limit_words(result.bottleneck)
     known = "" if result.flow_cache is None else flow_cache_sentence(result.flow_cache)
     legs = () if result.bond is None else (bond_sentence(result.bond), *map(outage_sentence, result.bond.outages))
-    reasons = (no_way_back_sentence(result), result.bottleneck.why, loss_sentence(result), known, *legs)
+    passed = " ".join(passed_sentences(result))
+    reasons = (no_way_back_sentence(result), result.bottleneck.why, loss_sentence(result), known, *legs, passed)
     return printable(f"{words[0].upper()}{words[1:]}. {' '.join(filter(None, reasons))}".rstrip())
 
 

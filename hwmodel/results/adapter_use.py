@@ -113,6 +113,61 @@ class FlowCacheUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedAt:
+    """Say how many frames for a receiver (`uplink`: for the wire) were marked, of those whose senders know ECN."""
+
+    name: str
+    marked: int
+    frames: int
+
+    @property
+    def share(self) -> float:
+        """Return the share that was marked."""
+        return self.marked / self.frames if self.frames else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedFrames:
+    """Say what a virtual switch marked in the window: in front of whom more than `threshold_bytes` waited."""
+
+    threshold_bytes: int
+    receivers: tuple[MarkedAt, ...]
+
+    @property
+    def together(self) -> MarkedAt:
+        """Return the sums."""
+        found = self.receivers
+        return MarkedAt(name="", marked=sum(one.marked for one in found), frames=sum(one.frames for one in found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampledFlow:
+    """Say what samples tell of a flow in the window, beside what there was; bytes are those of frames with FCS.
+
+    `from_` is `from` in JSON; null in both for frames that are of no flow. The errors are standard errors of the
+    estimates, from the samples alone.
+    """
+
+    from_: str | None
+    to: str | None
+    frames: int
+    bytes: int
+    samples: int
+    estimated_frames: float
+    estimated_bytes: float
+    frames_error: float
+    bytes_error: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampledFlows:
+    """Say what a virtual switch's samples, one in `one_in` frames, tell of its flows."""
+
+    one_in: int
+    flows: tuple[SampledFlow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClassUse:
     """Say what a class of traffic has of credits of 64 B, and what of it left the Tx buffer in the window.
 

@@ -19,9 +19,11 @@ from hwmodel.results.adapter_use import (
     FilterUse,
     FlowCacheUse,
     IotlbUse,
+    MarkedFrames,
     Pcie,
     PortResult,
     QueueDepth,
+    SampledFlows,
     Stalls,
 )
 from hwmodel.results.bond import BondUse
@@ -269,12 +271,13 @@ class Result:
     `intervals` 95 % confidence intervals by dotted name; `relaxed` what `hwmodel explain` found; `spread` the figures
     of runs with other seeds; `counters` what functions counted in the whole run, under the names of Linux' tools, where
     that was asked for; `segments` the window's counts of sends that the adapter cuts, and of coalesced receives, where
-    there are any; `flow_cache` where frames were known in a virtual switch that has one; `bond` what
-    the legs of its uplink carried, and when one was given up; `arbitration` how classes of
-    traffic shared what was sent; `flow_control` who was stopped, and by what; `head_of_line` for how long rings of a VM
-    kept all behind a frame for them in the Rx buffer waiting, and for how long frames for a VM waited so, where that
-    took long; `series` what VMs did over time and what events did, in a run with a scenario; `warnings` what a reader
-    must know of the figures before quoting one. Results are equal where all but `host_run` is.
+    there are any; `flow_cache` where frames were known in a virtual switch that has one, `bond` what the legs of its
+    uplink carried, and when one was given up, `ecn` which frames it marked, `samples` what its samples say of flows;
+    `arbitration` how classes of traffic shared what was sent; `flow_control` who was stopped, and by what;
+    `head_of_line` for how long rings of a VM kept all behind a frame for them in the Rx buffer waiting, and for how
+    long frames for a VM waited so, where that took long; `series` what VMs did over time and what events did, in a run
+    with a scenario; `warnings` what a reader must know of the figures before quoting one. Results are equal where all
+    but `host_run` is.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -300,6 +303,8 @@ class Result:
     flow_director: FilterUse | None = field(default=None, metadata={"omit_empty": True})
     flow_cache: FlowCacheUse | None = field(default=None, metadata={"omit_empty": True})
     bond: BondUse | None = field(default=None, metadata={"omit_empty": True})
+    ecn: MarkedFrames | None = field(default=None, metadata={"omit_empty": True})
+    samples: SampledFlows | None = field(default=None, metadata={"omit_empty": True})
     arbitration: ArbitrationUse | None = field(default=None, metadata={"omit_empty": True})
     flow_control: FlowControlUse | None = field(default=None, metadata={"omit_empty": True})
     drops: Mapping[str, int]

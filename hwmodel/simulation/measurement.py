@@ -23,6 +23,7 @@ from hwmodel.simulation.bond import BondSnapshot, take_bond
 from hwmodel.simulation.counts import OF_LEDGERS, Counts, areas_in, gauges_in, latencies_in, parts_of
 from hwmodel.simulation.flow_cache import flow_cache_counts
 from hwmodel.simulation.flow_figures import PausesSnapshot, begin_pauses_window, take_pauses
+from hwmodel.simulation.passed_flows import passed_flows
 
 if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
@@ -78,6 +79,7 @@ class Snapshot:
     core_work_fs: Ints  # by core, of the reasons in CORE_WORK
     flow_cache: tuple[int, ...]  # counts of a virtual switch's, then what its tables hold
     bond: BondSnapshot | None
+    passed: npt.NDArray[Any]  # what a virtual switch counts of its flows, those without a number first
     flow_filters: tuple[tuple[int, int, int], ...]  # by port: configured, signatures, and flows that found no room
     functions: npt.NDArray[Any]  # what each has counted
     backlog: Ints
@@ -190,6 +192,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         core_work_fs=_core_work_fs(nic, now_fs),
         flow_cache=flow_cache_counts(nic) if nic.params.has_virtual_switch else (),
         bond=take_bond(nic) if nic.params.has_virtual_switch else None,
+        passed=passed_flows(nic),
         flow_filters=tuple(_flow_filters(nic.port[at].switch.steering) for at in range(int(nic.params.n_ports))),
         functions=_functions(nic, now_fs, n_functions),
         backlog=_backlog(nic, now_fs, n_functions),

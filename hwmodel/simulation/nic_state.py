@@ -142,9 +142,27 @@ def _guarantee_window_fs(config: Config) -> int:
     A function that has always a frame is never passed over for longer: at most one frame of each other comes before it,
     and one that was picked before it was owed anything.
     """
+    if config.has_virtual_switch and config.host.virtual_switch is not None:
+        return _passing_window_fs(config, config.host.virtual_switch)
     longest = max(port.max_frame_bytes for port in config.switch.ports)
     n_bytes = 2 * len(config.switch.ports) * (longest + WIRE_OVERHEAD_BYTES)
     return n_bytes * BITS_PER_BYTE * FS_PER_S // config.port.rate_bps
+
+
+def _passing_window_fs(config: Config, own: VirtualSwitch) -> int:
+    """Return in what time a core of the virtual switch gives each ring two turns, or the wire has what they send.
+
+    No ring is passed over for longer that may go.
+    """
+    longest = max(port.max_frame_bytes for port in config.switch.ports)
+    weights = (port.weight if config.switch.scheduler == "weighted" else 1 for port in config.switch.ports)
+    n_batches = 2 * config.nic.queues_per_vf * sum(weights)
+    a_frame_fs = own.frame_time_fs + 2 * own.guest_time_fs + (longest - FCS_BYTES) * own.byte_time_fs
+    passing_fs = n_batches * (own.batch_time_fs + own.batch * a_frame_fs)
+    if not own.n_uplink_rings:
+        return passing_fs
+    n_bytes = n_batches * own.batch * (longest + WIRE_OVERHEAD_BYTES)
+    return max(passing_fs, n_bytes * BITS_PER_BYTE * FS_PER_S // config.port.rate_bps)
 
 
 def _be_idle(nic: Nic) -> None:
@@ -330,6 +348,9 @@ def _fill_functions(nic: Nic, config: Config) -> None:
                 params.shaper_num, params.shaper_den = kept_as_ratio(port.rate_limit_bps, config.port.rate_bps)
             window_bytes = config.nic.rate_limit_window_bytes
             params.shaper_window_fs = window_bytes * params.shaper_num // params.shaper_den
+            if config.has_virtual_switch and config.host.virtual_switch is not None:
+                least_fs = _passing_window_fs(config, config.host.virtual_switch)
+                params.shaper_window_fs = max(int(params.shaper_window_fs), least_fs)
             function.eligible_at_fs = -NEVER  # as after a long pause
         if port.min_rate_bps is not None:
             key = f"switch.ports.{port.name}.min_rate"
@@ -365,6 +386,17 @@ def _fill_virtual_switch(nic: Nic, config: Config, own: VirtualSwitch) -> None:
     for name in ("batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "kick_fs", "batch"):
         params[name] = getattr(own, name)
     params.memory_byte_fs = own.memory_byte_fs
+    params.waits_for_uplink = own.on_uplink_full == "wait"
+    params.sample_one_in, params.sample_fs = own.sample_one_in or 0, own.sample_time_fs
+    if own.ecn_threshold_bytes is not None:
+        params.marks, params.ecn_threshold_bytes = 1, own.ecn_threshold_bytes
+        stations = config.switch.ports  # behind those outside, which have number 0
+        params.knows_ecn[: 1 + len(stations)] = [
+            own.ecn_capable == "all" or name in own.ecn_capable for name in ("", *(port.name for port in stations))
+        ]
+    params.has_weights = config.switch.scheduler == "weighted"
+    if config.switch.scheduler == "deficit":
+        params.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - FCS_BYTES
     params.n_cores = len(own.cores)
     params.core[: len(own.cores)] = own.cores
     params.n_leg_rings = own.n_uplink_rings

@@ -55,6 +55,7 @@ from hwmodel.simulation.measurement import Snapshot
 from hwmodel.simulation.model_version import model_version
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.observation import observe_window, utilization_of
+from hwmodel.simulation.passed_flows import marked_frames, sampled_flows
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.window_checks import burst_frames
 from hwmodel.units import FS_PER_NS
@@ -106,6 +107,8 @@ def make_result(config: Config, workload: Workload, book: FlowBook, window: Meas
         ports=port_figures(config, span),
         flow_cache=flow_cache_use(config, span),
         bond=bond_use(config, span),
+        ecn=marked_frames(config, book, span),
+        samples=sampled_flows(config, book, span),
         bottleneck=by_shares(seen),
         utilization=utilization,
     )

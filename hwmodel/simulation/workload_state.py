@@ -41,6 +41,7 @@ from hwmodel.simulation.clocks import first_frame_fs, sender_gaps
 from hwmodel.simulation.flow_book import Ends, FlowBook, Flows, Stations, flows_of
 from hwmodel.simulation.flow_cache import STREAM, number_connections
 from hwmodel.simulation.nic_state import Nic, State, function_of, random_words
+from hwmodel.simulation.passed_flows import SAMPLE_STREAM
 from hwmodel.simulation.switch_tables import port_numbers
 from hwmodel.workload.traffic import UPLINK, Source, Workload
 
@@ -70,6 +71,8 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> St
     enter_headers(nic, headers, np.arange(len(headers)), flow_hashes(workload.templates))
     enter_sources(nic, numbers_in(config), config, workload, seed)
     number_connections(nic.virtual_switch.flow_cache, config, workload.templates, random_words(seed, STREAM))
+    if nic.virtual_switch.params.sample_one_in > 0:
+        nic.virtual_switch.rng[:] = random_words(seed, SAMPLE_STREAM)
     return stations
 
 

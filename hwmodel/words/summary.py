@@ -24,6 +24,7 @@ from hwmodel.words.datapath_parts import datapath_parts
 from hwmodel.words.flow_cache import flow_cache_sentence
 from hwmodel.words.flow_control import pause_lines, stopped_sentences
 from hwmodel.words.modelled import falling_latency_sentences, is_switched_in_memory
+from hwmodel.words.passed_flows import passed_sentences
 from hwmodel.words.pcie_switch_rows import SWITCH_COLUMNS, switch_rows
 from hwmodel.words.quantities import (
     MISSING,
@@ -190,6 +191,7 @@ def _vm_lines(result: Result) -> Iterable[Line]:
         yield Line("(of the window; lost: on dead wires, of the whole run)")
         yield Line(printable(bond_sentence(result.bond)))
         yield from (Line(printable(outage_sentence(outage))) for outage in result.bond.outages)
+    yield from map(Line, passed_sentences(result))
 
 
 def _core_lines(core: Core) -> Iterable[Line]:
@@ -316,6 +318,7 @@ def short_lines(result: Result) -> list[Line]:
         fixed.append(Line(flow_cache_sentence(result.flow_cache)))
     if result.bond is not None:
         fixed.append(Line(printable(bond_sentence(result.bond))))
+    fixed += map(Line, passed_sentences(result))
     fixed += [Line(sentence) for sentence in stopped_sentences(result)[:MOST_STOPPED]]
     end = [*run_lines(result), Line(_MORE)]
     warnings = list(warning_lines(result))

@@ -54,6 +54,8 @@ RX_RING_PARAMS = record(*ints("function", "link", "wide_first", "core", "drop_en
 # What went through a ring in all the run, if that is asked for, whatever becomes of its function: frames that were
 # read, or that their guest could see, and their bytes without FCS.
 QUEUE_COUNTS = record(*ints("frames", "n_bytes"))
+# `waiting_bytes`, where a virtual switch marks: posted in a Tx ring of its uplink and not picked, or in a guest's Rx
+# ring and not taken.
 # What a Tx ring counts are descriptors, but for `n_picked`, frames, and `untold`, sends since the last doorbell. Of the
 # send that is being cut `cut_frames` and `cut_bytes` are picked; the next pick goes up to `cut_to_frames` and
 # `cut_to_bytes`.
@@ -62,7 +64,7 @@ TX_QUEUE = record(
     *ints("first", "mask", "reserved", "posted", "rung", "told", "known", "requested", "cached"),
     *ints("next_more", "picked", "fetched", "counted", "written_back", "freed", "highest", "is_paused", "pace_fs"),
     *ints("slots", "n_picked", "untold", "last_template", "cut_frames", "cut_bytes", "cut_to_frames", "cut_to_bytes"),
-    *ints("is_used"),
+    *ints("is_used", "waiting_bytes"),
     ("counts", QUEUE_COUNTS),
     ("batch", POST_BATCH),  # of the last frame that was picked
     ("held", HELD),
@@ -81,7 +83,7 @@ RX_QUEUE = record(
     # The receive that is open: its frames, descriptors and bytes, of which kind of copy it is, what its last buffer
     # holds, how many frames begin there, when it is closed at the latest, and whether the ring's timer runs.
     *ints("open_frames", "open_descriptors", "open_bytes", "open_kind", "used_bytes", "begun_there"),
-    *ints("closes_fs", "closing_armed", "is_used"),
+    *ints("closes_fs", "closing_armed", "is_used", "waiting_bytes"),
     ("counts", QUEUE_COUNTS),
     ("batch", RX_BATCH),  # of the last frame that was taken
     ("held", HELD),

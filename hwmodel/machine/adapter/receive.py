@@ -20,6 +20,7 @@ from hwmodel.machine.counts.journey_state import SHOWN, WRITTEN_BACK
 from hwmodel.machine.counts.journeys import UNMEASURED
 from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, LEDGER
 from hwmodel.machine.counts.outcome import copy_dropped, delivered_to_guest
+from hwmodel.machine.counts.passed_flows import mark
 from hwmodel.machine.growing_ring import widen_finished
 from hwmodel.machine.guest.cores import add_work
 from hwmodel.machine.guest.guest_state import NO_RING, TAKE_TASK
@@ -389,6 +390,9 @@ def lay_copies(nic, now_fs):
         if lacks:
             copy_dropped(nic, now_fs, copy, NO_DESCRIPTOR)
         else:
+            if switch.params.marks:
+                mark(nic, copy.copy_kind, queue.waiting_bytes)
+                queue.waiting_bytes += copy.n_bytes
             start_write(nic, now_fs, copy, n_needed, seen_fs)
     have_descriptors(nic, now_fs)
 

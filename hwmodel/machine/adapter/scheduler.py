@@ -21,9 +21,10 @@ from hwmodel.machine.counts.journey_state import CACHED
 from hwmodel.machine.counts.journeys import UNMEASURED, journey_of_post
 from hwmodel.machine.frames import COPY_CAP, GRANT_CAP
 from hwmodel.machine.growing_ring import entered
+from hwmodel.machine.guest.rates import give_owed, shape
 from hwmodel.machine.host.translation import buffer_address
 from hwmodel.machine.pcie.links import host_of, link_of
-from hwmodel.machine.time.clock import QUEUE_TIMER, SHAPER_TIMER
+from hwmodel.machine.time.clock import QUEUE_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.rules.ethernet import FCS_BYTES
 
@@ -187,17 +188,6 @@ def first_owed(nic, scheduler, now_fs):
     return NOBODY
 
 
-@kernel
-def give_owed(nic, now_fs, number, n_bytes):
-    """Count a frame that a function had for its guarantee; what it left unused lasts for the window alone."""
-    function = nic.function[number]
-    params = function.params
-    if params.guarantee_den == 0:  # it has lost its guarantee since its frame was chosen
-        return
-    begins_fs = max(now_fs - nic.scheduler.params.guarantee_window_fs, function.owed_from_fs)
-    function.owed_from_fs = begins_fs + n_bytes * params.guarantee_num // params.guarantee_den
-
-
 @inlined
 def choose(nic, scheduler, now_fs):
     """Return the function whose frame is next and move the pointer; `NOBODY` if its class has no room."""
@@ -221,25 +211,6 @@ def choose(nic, scheduler, now_fs):
         return number
     scheduler.pointer = number + 1
     return number
-
-
-@kernel
-def shape(nic, now_fs, number, n_bytes):
-    """Hold a rate-limited function back until its rate allows the next frame.
-
-    Unused rate is banked for at most one window.
-    """
-    function = nic.function[number]
-    if function.params.shaper_den == 0:
-        return
-    start_fs = max(now_fs - function.params.shaper_window_fs, function.eligible_at_fs)
-    function.eligible_at_fs = start_fs + n_bytes * function.params.shaper_num // function.params.shaper_den
-    if function.eligible_at_fs > now_fs:
-        function.is_shaped = 1
-        if function.ready_queues > 0:
-            nic.scheduler.n_ready -= 1
-            nic.scheduler.n_shaped_waiting += 1
-        set_timer(nic.clock, function.eligible_at_fs, SHAPER_TIMER, number)
 
 
 @inlined
@@ -282,6 +253,8 @@ def let_go(nic, function):
     """Let a function send that its rate has held back."""
     function.is_shaped = 0
     nic.reads_due = 1
+    if nic.params.has_virtual_switch:
+        nic.virtual_switch.looks_due = nic.moves_due = 1
     if function.ready_queues > 0:
         nic.scheduler.n_ready += 1
         nic.scheduler.n_shaped_waiting -= 1
@@ -394,6 +367,7 @@ def pick(nic, now_fs):
     frame = nic.grants.ring[nic.grants.tail & nic.grants.mask]
     if nic.params.has_virtual_switch:
         frame.journey = UNMEASURED  # it has had one since its guest's ring
+        queue.waiting_bytes -= n_bytes * nic.virtual_switch.params.marks
     else:
         frame.journey = journey_of_post(nic, now_fs, queue, number, scheduler.chosen_fs)
     frame.template = post.template

@@ -46,6 +46,7 @@ from hwmodel.machine.counts.outcome import (
 )
 from hwmodel.machine.frames import COPY_CAP, GRANT_CAP
 from hwmodel.machine.growing_ring import entered
+from hwmodel.machine.guest.cores import look_at_idle
 from hwmodel.machine.network.control_frames import hears_control_frame, look_whether_due
 from hwmodel.machine.network.link_partner import partner_begins
 from hwmodel.machine.network.mac import first_on_line, send, start_sending, take_from_line, take_sent, take_unsent
@@ -168,6 +169,9 @@ def move_local_copies(nic, now_fs):
     if nic.params.has_virtual_switch:
         lay_copies(nic, now_fs)
         serve_rx_buffer(nic, now_fs)
+        if nic.virtual_switch.looks_due:
+            nic.virtual_switch.looks_due = 0
+            look_at_idle(nic, now_fs)
         return
     fifo = nic.loopback
     has_room = True

@@ -6,22 +6,17 @@ kind of copy that leaves, `index` its journey, `hash` its group.
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.outcome import wire_copy_dropped
+from hwmodel.machine.counts.passed_flows import mark
 from hwmodel.machine.growing_ring import widen_posts
 from hwmodel.machine.network.bond import NO_LEG, leg_of
+from hwmodel.machine.pcie.links import uplink_ring_of
 
 LINK_DOWN = DropReason.LINK_DOWN.value
 TX_RING_FULL = DropReason.TX_RING_FULL.value
-
-
-@inlined
-def uplink_ring_of(nic, ring):
-    """Return the uplink's ring, of its first leg, by which the core sends that passes the frames of a guest's ring."""
-    params = nic.virtual_switch.params
-    return params.first_ring + ring % params.n_cores % params.n_leg_rings
 
 
 @kernel
@@ -50,6 +45,9 @@ def post_to_adapter(nic, now_fs, frame, copy):
     queue.posted += 1
     queue.highest = max(queue.highest, queue.reserved - queue.freed)
     change(nic.ledger.counts.tx_ring, now_fs, 1)
+    if nic.virtual_switch.params.marks:
+        mark(nic, copy.copy_kind, queue.waiting_bytes)
+        queue.waiting_bytes += copy.n_bytes
     if nic.guests.driver[queue.params.function].adapts_moderation:
         nic.rx_queue[number].posted_bytes += copy.n_bytes
     if copy.group >= 0:  # of a frame's copies it alone will be in the adapter's Tx buffer

@@ -9,6 +9,7 @@ from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.interrupts import rx_returned, tx_returned
 from hwmodel.machine.counts.histogram import change
+from hwmodel.machine.pcie.links import is_of_uplink
 from hwmodel.machine.pcie.transactions import post_writeback
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.tlp_kinds import RX_WRITEBACK
@@ -76,6 +77,8 @@ def slots_free(nic, now_fs, number, n):
     queue = nic.tx_queue[number]
     queue.freed += n
     change(nic.ledger.counts.tx_ring, now_fs, -n)
+    if nic.virtual_switch.params.waits_for_uplink and is_of_uplink(nic, number):
+        nic.virtual_switch.looks_due = nic.moves_due = 1
     hunger(nic, queue.params.function)
 
 

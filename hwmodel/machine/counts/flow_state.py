@@ -18,6 +18,12 @@ FLOW_ENDS = record(("sender", I32), ("receiver", I32), ("order", I32))
 FLOW_DIRECTORY = record(
     *ints("n", "n_ordered", "mask"), ("slot", I32, (FLOW_SLOTS,)), ("ends", FLOW_ENDS, (MAX_FLOWS,))
 )
+# Of a flow at a virtual switch: frames and bytes with FCS that cores have taken up, and those of them that are samples,
+# with the sum of the squares of their bytes; copies that could be marked, and those that were.
+PASSED_FLOW = record(
+    *ints("frames", "n_bytes", "samples", "sampled_bytes", "sampled_squares", "may_be_marked", "marked")
+)
+MAX_PASSED_FLOWS = 1 << 15  # of one server, and one row for frames that belong to none
 
 
 @kernel

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import NEVER
@@ -10,27 +12,29 @@ from hwmodel.machine.counts.batches import begin_rx_batches, mark_batch
 from hwmodel.machine.counts.histogram import bucket
 from hwmodel.machine.counts.journey_state import POSTED, RUNG
 from hwmodel.machine.counts.journeys import UNMEASURED, journey_over
+from hwmodel.machine.counts.passed_flows import sample
+from hwmodel.machine.guest.choice import begin_passing_turn, choose, frames_to_pass
 from hwmodel.machine.guest.guest_state import (
     BULK_CLASS,
     LOWEST_CLASS,
     MAX_QUEUES,
     MIDDLE_CLASS,
     NO_RING,
+    NO_WORK,
     POST_TASK,
     SLOW_TASK,
     SWITCH_TASK,
     TAKE_TASK,
 )
-from hwmodel.machine.pcie.links import host_of, is_of_uplink, link_of
+from hwmodel.machine.pcie.links import host_of, is_in_memory, is_of_uplink, link_of
 from hwmodel.machine.pcie.transactions import ring_doorbell
 from hwmodel.machine.switch.decisions import template_of
-from hwmodel.machine.switch.flow_cache import look_up_piece
+from hwmodel.machine.switch.flow_cache import begin_looking, look_up_next
 from hwmodel.machine.time.clock import CORE_TIMER, SWITCHING_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.time.random_stream import next_u32
 from hwmodel.machine.tlp_kinds import INTERRUPT_ENABLE, RX_DOORBELL, TX_DOORBELL
 
-NO_WORK = -1
 FS_PER_NS, NS_PER_US = 10**6, 1000
 
 
@@ -58,25 +62,24 @@ def add_work(nic, now_fs, core_number, kind, queue, n):
         return
     enlist(guests, core, number)
     if core.is_running == 0:
-        begin_turn(nic, core)
-        begin_piece(nic, now_fs, core)
+        next_piece(nic, now_fs, core)
 
 
 @kernel
-def begin_turn(nic, core):
-    """Give the first ring of a core's list its turn."""
-    if core.first_work >= SWITCH_TASK * MAX_QUEUES:
-        core.kind = core.first_work // MAX_QUEUES
-        core.queue = core.first_work - core.kind * MAX_QUEUES
-        core.turn_left = nic.virtual_switch.params.batch
-        return
-    is_post = core.first_work < MAX_QUEUES
-    core.kind = POST_TASK if is_post else TAKE_TASK
-    core.queue = core.first_work - core.kind * MAX_QUEUES
-    if is_post:
-        core.turn_left = nic.guests.driver[nic.tx_queue[core.queue].params.function].send_burst
+def begin_turn(nic, core, work):
+    """Give a ring of a core's list its turn."""
+    if core.kind >= SWITCH_TASK:
+        begin_passing_turn(nic, core, work)
+    elif core.kind == POST_TASK:
+        work.left = nic.guests.driver[nic.tx_queue[core.queue].params.function].send_burst
     else:
-        core.turn_left = nic.guests.driver[nic.rx_queue[core.queue].params.function].poll_budget
+        work.left = nic.guests.driver[nic.rx_queue[core.queue].params.function].poll_budget
+
+
+@inlined
+def number_of_work(core):
+    """Return the number of what a core is doing, or has done last, among all that cores may have to do."""
+    return core.kind * MAX_QUEUES + core.queue
 
 
 @inlined
@@ -146,8 +149,8 @@ def begin_piece(nic, now_fs, core):
         begin_passing_in(nic, now_fs, core)
         return
     guests = nic.guests
-    work = guests.work[core.first_work]
-    n = min(work.n, core.turn_left)
+    work = guests.work[number_of_work(core)]
+    n = min(work.n, work.left)
     entry_fs = 0
     copying_fs = 0
     if core.kind == POST_TASK:
@@ -195,36 +198,42 @@ def begin_switching(nic, now_fs, core):
     if core.kind == SLOW_TASK:
         begin_aside(nic, now_fs, core)
         return
-    work, queue, task = nic.guests.work[core.first_work], nic.tx_queue[core.queue], nic.virtual_switch.task
-    n = min(work.n, core.turn_left)
-    task.n_copies, task.n_ends, task.n_bytes = 0, n, 0
+    queue, task = nic.tx_queue[core.queue], nic.virtual_switch.task
+    n = frames_to_pass(nic, now_fs, core, nic.guests.work[number_of_work(core)])
+    task.n_copies, task.n_ends, task.n_bytes, task.n_samples = 0, n, 0, 0
+    looks_up, looking_fs = begin_looking(nic, core.queue), 0
     for i in range(queue.picked, queue.picked + n):
         post = nic.guests.post[queue.first + (i & queue.mask)]
         add_copies(nic, task, post.template, post.n_bytes)
-    looking_fs = 0
-    if nic.virtual_switch.flow_cache.params.is_on:
-        looking_fs = look_up_piece(nic, queue, n, core.queue % nic.virtual_switch.params.n_cores)
+        if looks_up:
+            looking_fs += look_up_next(nic, core.queue, i - queue.picked, np.int64(post.template))
     begin_passing(nic, now_fs, core, n, 0, looking_fs)
 
 
 @out_of_line
 def begin_passing_in(nic, now_fs, core):
     """Begin to pass on frames from the virtual switch's uplink, as far as the next refill of its ring."""
-    work, queue, task = nic.guests.work[core.first_work], nic.rx_queue[core.queue], nic.virtual_switch.task
-    n = frames_to_refill(nic.guests, queue, min(work.n, core.turn_left))
-    task.n_copies, task.n_ends, task.n_bytes = 0, 0, 0
+    work, queue, task = nic.guests.work[number_of_work(core)], nic.rx_queue[core.queue], nic.virtual_switch.task
+    n = frames_to_refill(nic.guests, queue, min(work.n, work.left))
+    task.n_copies, task.n_ends, task.n_bytes, task.n_samples = 0, 0, 0, 0
+    looks_up, looking_fs = begin_looking(nic, core.queue), 0
     for i in range(queue.taken, queue.taken + n):
         slot = nic.guests.finished[queue.first + (i & queue.mask)]
-        add_copies(nic, task, nic.ledger.journeys.slot[slot.journey].template, slot.n_bytes)
+        number = nic.ledger.journeys.slot[slot.journey].template
+        add_copies(nic, task, number, slot.n_bytes)
+        if looks_up:
+            looking_fs += look_up_next(nic, core.queue, i - queue.taken, np.int64(number))
     entry_fs = queue.entry_fs
     queue.entry_fs = 0
-    begin_passing(nic, now_fs, core, n, entry_fs, 0)
+    begin_passing(nic, now_fs, core, n, entry_fs, looking_fs)
 
 
 @kernel
 def add_copies(nic, task, number, n_bytes):
     """Add the copies that the tables make of a frame, mirrored ones too, to what a core of the switch is to do."""
     template = template_of(nic, number)
+    if nic.virtual_switch.params.sample_one_in > 0:
+        task.n_samples += sample(nic, template, n_bytes)
     n = template.n_copies + template.n_mirrored
     task.n_copies += max(1, n)
     task.n_bytes += n * n_bytes
@@ -244,6 +253,7 @@ def begin_passing(nic, now_fs, core, n, entry_fs, looking_fs):
     core.copying_fs = task.n_bytes * params.byte_time_fs
     core.passing_fs = looking_fs + int(n > 0) * params.batch_time_fs
     core.passing_fs += task.n_copies * params.frame_time_fs + task.n_ends * params.guest_time_fs
+    core.passing_fs += task.n_samples * params.sample_fs
     core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
     if params.memory_byte_fs > 0:
         memory_fs = task.n_bytes * params.memory_byte_fs
@@ -258,7 +268,7 @@ def begin_passing(nic, now_fs, core, n, entry_fs, looking_fs):
 @kernel
 def begin_switch_piece(nic, core, n, entry_fs, timer):
     """Begin a piece of the virtual switch's work, whose times and start are known."""
-    nic.guests.work[core.first_work].n -= n
+    nic.guests.work[number_of_work(core)].n -= n
     core.n = n
     core.work_fs = entry_fs + core.passing_fs + core.copying_fs
     core.ends_fs = core.started_fs + core.work_fs - entry_fs
@@ -345,6 +355,8 @@ def taken(nic, now_fs, core):
         queue.taken_bytes += slot.n_bytes
         if slot.journey != UNMEASURED:
             journey_over(nic.ledger, now_fs, slot.journey, slot, queue.batch, at_fs)
+    if nic.virtual_switch.params.marks:
+        queue.waiting_bytes -= bytes_to_take(guests, queue, core.n) * is_in_memory(nic, core.queue)
     queue.taken += core.n
     if queue.since_refill < driver.refill_batch and not refills_early(nic, queue, core.queue):
         return False
@@ -429,13 +441,13 @@ def piece_done(nic, now_fs, ring):
     core.is_running = 0
     if core.is_forgotten:
         core.is_forgotten = 0
-        next_piece(nic, now_fs, core, True)
+        next_piece(nic, now_fs, core)
         return
-    number = core.first_work
+    number = number_of_work(core)
     work = guests.work[number]
-    core.turn_left -= core.n
+    work.left -= core.n
     has_more = work.n > 0 or (core.kind == TAKE_TASK and nic.rx_queue[core.queue].entry_fs > 0)
-    is_over = not has_more or core.turn_left == 0
+    is_over = not has_more or work.left == 0
     if core.kind == POST_TASK:
         has_rung = posted(nic, now_fs, core, is_over)
     else:
@@ -449,26 +461,39 @@ def piece_done(nic, now_fs, ring):
         core.counts.doorbell_fs += core.doorbell_time_fs
     if is_over:
         turn_over(guests, core, number, has_more)
-    next_piece(nic, now_fs, core, is_over)
+    next_piece(nic, now_fs, core)
 
 
 @kernel
-def next_piece(nic, now_fs, core, is_turn_over):
-    """Begin the next piece of a core's work, if there is any."""
-    if core.first_work != NO_WORK:
-        if is_turn_over:
-            begin_turn(nic, core)
-        begin_piece(nic, now_fs, core)
+def next_piece(nic, now_fs, core):
+    """Begin the next piece of a core's work, if there is any that may be done."""
+    number = core.first_work
+    if nic.params.has_virtual_switch and number != NO_WORK:
+        number = choose(nic, now_fs, core)
+    if number == NO_WORK:
+        return
+    work = nic.guests.work[number]
+    core.kind = number // MAX_QUEUES
+    core.queue = number - core.kind * MAX_QUEUES
+    if work.left == 0 and core.is_owed == 0:
+        begin_turn(nic, core, work)
+    begin_piece(nic, now_fs, core)
+
+
+@kernel
+def look_at_idle(nic, now_fs):
+    """Let cores of the virtual switch go on that have waited for a rate limit, or for slots of the uplink's ring."""
+    params = nic.virtual_switch.params
+    for at in range(params.n_cores):
+        core = nic.guests.core[params.core[at]]
+        if core.is_running == 0:
+            next_piece(nic, now_fs, core)
 
 
 @kernel
 def turn_over(guests, core, number, has_more):
-    """Take the first ring out of a core's list; it joins at the end if it still has work, or an interrupt to take."""
-    work = guests.work[number]
-    core.first_work = work.following
-    if core.first_work == NO_WORK:
-        core.last_work = NO_WORK
-    work.is_listed = 0
+    """Take a ring out of its core's list; it joins at the end if it still has work, or an interrupt to take."""
+    unlist(guests, core, number)
     if has_more:
         enlist(guests, core, number)
 
@@ -496,7 +521,7 @@ def forget_work(nic, core_number, ring):
         guests.work[number].n = 0
         if guests.work[number].is_listed == 0:
             continue
-        if core.is_running and core.first_work == number:
+        if core.is_running and number_of_work(core) == number:
             core.is_forgotten = 1
         unlist(guests, core, number)
 
@@ -516,4 +541,4 @@ def unlist(guests, core, number):
         guests.work[before].following = following
     if core.last_work == number:
         core.last_work = before
-    guests.work[number].is_listed = 0
+    guests.work[number].is_listed, guests.work[number].left = 0, 0

@@ -14,24 +14,27 @@ NARROW_PLACES = MAX_QUEUES * FIRST_PLACES
 PLACES = NARROW_PLACES + RING_POOL
 
 NO_RING = -1  # in place of the number of one
+NO_WORK = -1
 
 # Work of a core: of a guest that runs there, or of the virtual switch, whose slow path is a work of its own.
 POST_TASK, TAKE_TASK, SWITCH_TASK, SLOW_TASK = range(4)
 N_TASKS = 4
 LOWEST_CLASS, MIDDLE_CLASS, BULK_CLASS = range(3)  # of loads, for adaptive moderation
 
-# What a ring has for its core, Tx rings first; listed rings of a core hang together by `following`, the first has its
-# turn, with `turn_left` frames to go. A piece of `n` frames takes `work_fs`, the frames from `started_fs` to `ends_fs`;
-# the next cannot begin before `free_fs` (the end of a doorbell of `doorbell_time_fs`) and `awake_fs`.
-WORK = record(*ints("n"), ("following", I32), ("is_listed", I32))
+# What a ring has for its core, Tx rings first; listed rings of a core hang together by `following`, the first that may
+# go has its turn, with `left` frames to go. A piece of `n` frames, of `queue` for work of its `kind`, takes `work_fs`,
+# the frames from `started_fs` to `ends_fs`; the next cannot begin before `free_fs` (the end of a doorbell of
+# `doorbell_time_fs`) and `awake_fs`. `is_owed`: it is for a guarantee. `n_claimed`: slots of the uplink kept for it.
+WORK = record(*ints("n", "left"), ("following", I32), ("is_listed", I32))
 # `busy_fs` by kind of task; of it: interrupts, bytes (`byte_time`), passing frames between adapter and guest, writes to
 # registers, and other work.
 CORE_COUNTS = record(
     ("busy_fs", I64, (N_TASKS,)), *ints("interrupt_fs", "copying_fs", "passing_fs", "doorbell_fs", "beside_fs")
 )
 CORE = record(
-    *ints("first_work", "last_work", "turn_left", "kind", "queue", "n", "started_fs", "ends_fs", "work_fs"),
-    *ints("is_running", "is_forgotten", "free_fs", "awake_fs", "doorbell_time_fs", "copying_fs", "passing_fs"),
+    *ints("first_work", "last_work", "kind", "queue", "n", "started_fs", "ends_fs", "work_fs"),
+    *ints("is_owed", "n_claimed", "is_running", "is_forgotten"),
+    *ints( "free_fs", "awake_fs", "doorbell_time_fs", "copying_fs", "passing_fs"),
     ("counts", CORE_COUNTS),
 )  # fmt: skip
 # The driver of a VM, whichever core runs it: its times, its batches, its interrupts. All of it parameters. One that

@@ -46,3 +46,19 @@ def is_in_memory(nic, ring):
 def is_of_uplink(nic, ring):
     """Say whether a ring, Tx or Rx, is one of the virtual switch's uplink."""
     return nic.params.has_virtual_switch and ring >= nic.virtual_switch.params.first_ring
+
+
+@inlined
+def uplink_ring_of(nic, ring):
+    """Return the uplink's ring, of its first leg, by which the core sends that passes the frames of a guest's ring."""
+    params = nic.virtual_switch.params
+    return params.first_ring + ring % params.n_cores % params.n_leg_rings
+
+
+@inlined
+def core_place(nic, ring):
+    """Return the place, among the cores of the virtual switch, of the one that passes the frames of a ring."""
+    params = nic.virtual_switch.params
+    if ring >= params.first_ring:
+        ring = (ring - params.first_ring) % params.n_leg_rings
+    return ring % params.n_cores

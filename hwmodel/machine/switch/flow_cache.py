@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import kernel, out_of_line
+from hwmodel.machine.pcie.links import core_place
 from hwmodel.machine.switch.flow_cache_state import EXACT_HIT, MISS, WILDCARD_HIT
 from hwmodel.machine.time.random_stream import next_u32
 
@@ -101,21 +102,26 @@ def time_of(cache, stage):
     return spent_fs
 
 
-@out_of_line
-def look_up_piece(nic, queue, n, core_place):
-    """Look up the frames of a piece that a core of the switch begins; return the time that takes, of all of them."""
+@kernel
+def begin_looking(nic, ring):
+    """Begin a piece of a ring's frames, of which none has missed; return whether they are looked up."""
     cache = nic.virtual_switch.flow_cache
-    piece, spent_fs = cache.piece[core_place], 0
-    piece.n_missed = 0
-    for at in range(n):
-        number = np.int64(nic.guests.post[queue.first + ((queue.picked + at) & queue.mask)].template)
-        stage = look_up(cache, number)
-        spent_fs += time_of(cache, stage)
-        if stage == MISS:
-            if cache.params.n_miss_cores == 0:
-                learn(cache, number, cache.flow)
-            else:
-                missed = piece.missed[piece.n_missed]
-                missed.at, missed.flow = at, cache.flow
-                piece.n_missed += 1
-    return spent_fs
+    if cache.params.is_on:
+        cache.piece[core_place(nic, ring)].n_missed = 0
+    return cache.params.is_on
+
+
+@out_of_line
+def look_up_next(nic, ring, at, number):
+    """Look up the next frame of a piece that a core begins, by its header's number; return the time that takes."""
+    cache = nic.virtual_switch.flow_cache
+    stage = look_up(cache, number)
+    if stage == MISS:
+        if cache.params.n_miss_cores == 0:
+            learn(cache, number, cache.flow)
+        else:
+            piece = cache.piece[core_place(nic, ring)]
+            missed = piece.missed[piece.n_missed]
+            missed.at, missed.flow = at, cache.flow
+            piece.n_missed += 1
+    return time_of(cache, stage)

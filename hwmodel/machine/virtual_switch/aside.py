@@ -31,7 +31,7 @@ def put_aside(switch, ring, frame, flow):
     one, waiting = aside.place[place - 1], aside.of_ring[ring]
     kept = one.frame
     kept.journey, kept.template, kept.n_bytes = frame.journey, frame.template, frame.n_bytes
-    kept.hash, kept.index, kept.queue = frame.hash, frame.index, frame.queue
+    kept.hash, kept.index, kept.queue, kept.is_wire = frame.hash, frame.index, frame.queue, frame.is_wire
     one.flow, one.following = flow, 0
     if waiting.first == 0:
         waiting.first = place

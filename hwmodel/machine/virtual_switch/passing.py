@@ -12,15 +12,15 @@ from hwmodel.machine.adapter.fetch import told
 from hwmodel.machine.adapter.interrupts import tx_returned, unmasked
 from hwmodel.machine.adapter.receive import interrupted
 from hwmodel.machine.adapter.switching import count_read, drop_frame, switch_frame
-from hwmodel.machine.adapter.uplink import uplink_ring_of
 from hwmodel.machine.adapter.writeback import tx_written_back
 from hwmodel.machine.counts.batches import begin_rx_batches, mark_batch
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.journey_state import CACHED, REQUESTED
 from hwmodel.machine.counts.journeys import UNMEASURED, journey_of_post
-from hwmodel.machine.guest.cores import add_work, next_piece, piece_done, turn_over
+from hwmodel.machine.guest.choice import passing_turn_over
+from hwmodel.machine.guest.cores import add_work, next_piece, number_of_work, piece_done, turn_over
 from hwmodel.machine.guest.guest_state import MAX_QUEUES, NO_RING, SLOW_TASK, SWITCH_TASK
-from hwmodel.machine.pcie.links import is_of_uplink
+from hwmodel.machine.pcie.links import core_place, is_of_uplink, uplink_ring_of
 from hwmodel.machine.pcie.transactions import KIND_SHIFT, N_MASK, QUEUE_MASK, QUEUE_SHIFT, ring_doorbell
 from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.tlp_kinds import RX_DOORBELL, TX_DOORBELL
@@ -93,14 +93,8 @@ def pass_frame(nic, now_fs, frame):
 
 
 @kernel
-def pass_on(nic, now_fs, ring, started_fs):
-    """Pass on the next frame of a guest's ring, on which the core began at `started_fs`."""
-    pass_frame(nic, now_fs, next_frame(nic, now_fs, ring, started_fs))
-
-
-@kernel
-def pass_in(nic, now_fs, queue, position, started_fs):
-    """Pass on a frame that has come by the uplink; the core that takes it from its ring need not look at it again."""
+def next_from_wire(nic, queue, position, started_fs):
+    """Take a frame that has come by the uplink; the core that takes it from its ring need not look at it again."""
     place = queue.first + (position & queue.mask)
     slot, frame = nic.guests.finished[place], nic.virtual_switch.frame
     if slot.marks != 0:
@@ -112,7 +106,7 @@ def pass_in(nic, now_fs, queue, position, started_fs):
     frame.journey, frame.template, frame.index = slot.journey, journey.template, journey.index
     frame.n_bytes, frame.hash, frame.queue, frame.is_wire = slot.n_bytes, slot.group, NO_RING, 1
     slot.journey = UNMEASURED
-    pass_frame(nic, now_fs, frame)
+    return frame
 
 
 @kernel
@@ -144,15 +138,18 @@ def tell_of_ring(nic, now_fs, core, number):
 def pass_on_known(nic, now_fs, ring, core):
     """Pass on the frames of a piece whose connections are known; the others wait for the slow path, or drop."""
     switch, cache = nic.virtual_switch, nic.virtual_switch.flow_cache
-    piece = cache.piece[ring % switch.params.n_cores]
+    piece = cache.piece[core_place(nic, ring)]
     n_missed = 0
     for at in range(core.n):
         missed = piece.missed[n_missed]
+        if is_of_uplink(nic, ring):
+            frame = next_from_wire(nic, nic.rx_queue[ring], nic.rx_queue[ring].taken + at, core.started_fs)
+        else:
+            frame = next_frame(nic, now_fs, ring, core.started_fs)
         if n_missed == piece.n_missed or missed.at != at:
-            pass_on(nic, now_fs, ring, core.started_fs)
+            pass_frame(nic, now_fs, frame)
             continue
         n_missed += 1
-        frame = next_frame(nic, now_fs, ring, core.started_fs)
         if put_aside(switch, ring, frame, missed.flow):
             add_work(nic, now_fs, cache.params.miss_core[miss_place(switch, ring)], SLOW_TASK, ring, 1)
         else:
@@ -165,9 +162,9 @@ def piece_over(nic, now_fs, core, is_over):
     """Let a core of the switch begin its next piece, of the next ring if a turn is over."""
     core.is_running = 0
     if is_over:
-        number = core.first_work
+        number = number_of_work(core)
         turn_over(nic.guests, core, number, nic.guests.work[number].n > 0)
-    next_piece(nic, now_fs, core, is_over)
+    next_piece(nic, now_fs, core)
 
 
 @out_of_line
@@ -175,9 +172,12 @@ def decided_aside(nic, now_fs, ring):
     """Pass on a frame that has been aside, of which the slow path knows now what to do with it."""
     switch = nic.virtual_switch
     core = nic.guests.core[switch.flow_cache.params.miss_core[miss_place(switch, ring)]]
-    core.turn_left -= 1
-    is_over = nic.guests.work[core.first_work].n == 0 or core.turn_left == 0
+    work = nic.guests.work[number_of_work(core)]
+    work.left -= 1
+    is_over = work.n == 0 or work.left == 0
     pass_frame(nic, now_fs, take_aside(switch, ring))
+    if switch.params.n_rings > 0 and not is_of_uplink(nic, ring):
+        tell_adapter(nic, now_fs, core, ring)
     piece_over(nic, now_fs, core, is_over)
 
 
@@ -186,8 +186,11 @@ def passing_in_done(nic, now_fs, ring):
     """Pass on the frames of a piece that have come by the uplink, and go on as behind any that are received."""
     queue = nic.rx_queue[ring]
     core = nic.guests.core[queue.params.core]
-    for position in range(queue.taken, queue.taken + core.n):
-        pass_in(nic, now_fs, queue, position, core.started_fs)
+    if nic.virtual_switch.flow_cache.params.n_miss_cores > 0:
+        pass_on_known(nic, now_fs, ring, core)
+    else:
+        for position in range(queue.taken, queue.taken + core.n):
+            pass_frame(nic, now_fs, next_from_wire(nic, queue, position, core.started_fs))
     piece_done(nic, now_fs, ring)
 
 
@@ -205,13 +208,12 @@ def switching_done(nic, now_fs, number):
         return
     ring = number
     core = nic.guests.core[core_of_ring(nic, ring)]
-    core.turn_left -= core.n
-    is_over = nic.guests.work[core.first_work].n == 0 or core.turn_left == 0
+    is_over = passing_turn_over(nic, core, ring)
     if nic.virtual_switch.flow_cache.params.n_miss_cores > 0:
         pass_on_known(nic, now_fs, ring, core)
     else:
         for _ in range(core.n):
-            pass_on(nic, now_fs, ring, core.started_fs)
+            pass_frame(nic, now_fs, next_frame(nic, now_fs, ring, core.started_fs))
     nic.tx_queue[ring].held.written += core.n
     tx_written_back(nic, now_fs, ring, core.n)
     tx_returned(nic, now_fs, ring, core.n)

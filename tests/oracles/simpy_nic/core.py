@@ -29,6 +29,29 @@ class Task(ABC):
     def has_work(self) -> bool:
         """Whether a frame waits."""
 
+    @property
+    def may_go(self) -> bool:
+        """Whether nothing keeps its next frame."""
+        return True
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether it comes before others: its function has had less than its guarantee."""
+        return False
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether what its turn has left is too little for its next frame."""
+        return False
+
+    def begin_turn(self) -> int:
+        """Have a turn; return of how many frames at most."""
+        return self.most_a_turn
+
+    def begin_owed_piece(self) -> tuple[int, int]:
+        """Do as `begin_piece`, for what is owed."""
+        raise NotImplementedError
+
     @abstractmethod
     def begin_piece(self, most: int) -> tuple[int, int]:
         """Return the frames of the next piece, no more than this, and the time before the first of them."""
@@ -54,8 +77,8 @@ class Piece:
     """None: its ring has gone, and only its time goes on."""
     frames: int
     """That are not done yet."""
-    left: int
-    """Frames that its turn may have behind it."""
+    is_owed: bool = False
+    """It is for a guarantee, and no part of a turn."""
     frame_ends_fs: int = 0
 
 
@@ -66,7 +89,9 @@ class Core:
         """Begin with nothing to do, and with no piece before `start_fs`."""
         self._env = env
         self._list: deque[Task] = deque()
-        """The first has its turn, unless what is being done is of a ring that has gone."""
+        """The first that may go has its turn, unless what is being done is of a ring that has gone."""
+        self._left: dict[Task, int] = {}
+        """Frames of turns that have begun."""
         self._piece: Piece | None = None
         self._free_fs = start_fs
         """No piece begins before that: the core waits for a register write, or wakes up."""
@@ -80,8 +105,7 @@ class Core:
         """Put a ring on the list, if it is not there."""
         if task not in self._list:
             self._enlist(task)
-            if self._piece is None:
-                self._begin_piece(task, task.most_a_turn)
+            self.look()
 
     def has(self, task: Task) -> bool:
         """Tell whether a ring is on the list."""
@@ -113,6 +137,7 @@ class Core:
         if task not in self._list:
             return
         self._list.remove(task)
+        self._left.pop(task, None)
         piece = self._piece
         if piece is None or piece.task is not task:
             return
@@ -122,10 +147,24 @@ class Core:
             self._env, piece.frame_ends_fs - self._env.now, place(Phase.DRIVER, task.port, task.queue), self._next_turn
         )
 
-    def _begin_piece(self, task: Task, left: int) -> None:
-        """Begin the next piece of a turn that may have so many more frames."""
-        frames, before_fs = task.begin_piece(left)
-        self._piece = Piece(task, frames, left - frames)
+    def look(self) -> None:
+        """Begin a piece, if none has begun and there is one that may: of a guarantee, or of a turn."""
+        if self._piece is not None:
+            return
+        can_go = [task for task in self._list if task.may_go]
+        owed = [task for task in can_go if task.is_owed]
+        if owed:
+            task = owed[0]
+            frames, before_fs = task.begin_owed_piece()
+        elif can_go:
+            task = can_go[0]
+            if task not in self._left:
+                self._left[task] = task.begin_turn()
+            frames, before_fs = task.begin_piece(self._left[task])
+            self._left[task] -= frames
+        else:
+            return
+        self._piece = Piece(task, frames, bool(owed))
         self._next_frame(task, self._piece, max(self._free_fs - self._env.now, 0) + before_fs)
 
     def _next_frame(self, task: Task, piece: Piece, before_fs: int) -> None:
@@ -144,19 +183,20 @@ class Core:
         if piece.frames:
             self._next_frame(task, piece, 0)
             return
-        is_turn_over = not (task.has_work and piece.left)
+        is_turn_over = task.is_spent or not self._left.get(task)
+        if piece.is_owed:
+            is_turn_over = task in self._left and task.is_spent
+        is_turn_over = is_turn_over or not task.has_work
         n_written = task.piece_done(is_turn_over)
         if n_written:
             self._free_fs = max(self._env.now, self._free_fs) + n_written * task.doorbell_fs
-        if not is_turn_over:
-            self._begin_piece(task, piece.left)
-            return
-        self._list.popleft()
-        if task.has_work:
-            self._enlist(task)
+        if is_turn_over:
+            self._list.remove(task)
+            self._left.pop(task, None)
+            if task.has_work:
+                self._enlist(task)
         self._next_turn()
 
     def _next_turn(self) -> None:
         self._piece = None
-        if self._list:
-            self._begin_piece(self._list[0], self._list[0].most_a_turn)
+        self.look()

@@ -235,6 +235,7 @@ class Taking(Task):
     def piece_done(self, is_turn_over: bool) -> bool:
         """Post a whole batch of descriptors again; poll no more if a turn has left nothing."""
         self._use(self._of_piece)
+        self._ring.waiting_bytes -= sum(copy.data_bytes for copy in self._of_piece)
         self._descriptors_taken += sum(copy.n_descriptors for copy in self._of_piece)
         self._of_piece.clear()
         refills = self._descriptors_taken >= self._refill_batch

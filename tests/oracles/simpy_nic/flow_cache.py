@@ -111,14 +111,14 @@ class SlowTask(Task):
 
     phase = Phase.SWITCHING
 
-    def __init__(self, ring: tuple[int, int], most: int, rules: CacheRules, core: Core) -> None:
+    def __init__(self, ring: tuple[int, int], most: int, rules: CacheRules, core: Core, doorbell_fs: int) -> None:
         """Begin with nothing to do."""
-        super().__init__((ring[0] + BEHIND_ALL_PORTS, ring[1]), most, 0)
+        super().__init__((ring[0] + BEHIND_ALL_PORTS, ring[1]), most, doorbell_fs)
         self._rules, self._core = rules, core
-        self._waiting: deque[Callable[[], None]] = deque()
-        self._done: Callable[[], None] | None = None
+        self._waiting: deque[Callable[[], bool]] = deque()
+        self._done: Callable[[], bool] | None = None
 
-    def tell(self, done: Callable[[], None]) -> None:
+    def tell(self, done: Callable[[], bool]) -> None:
         """Take a frame, of which is known what is to be done with it then."""
         self._waiting.append(done)
         self._core.join(self)
@@ -141,7 +141,6 @@ class SlowTask(Task):
         """Leave it to the end of the piece."""
 
     def piece_done(self, is_turn_over: bool) -> bool:
-        """Let the frame go on."""
+        """Let the frame go on; tell whether the adapter was told of it."""
         assert self._done is not None
-        self._done()
-        return False
+        return self._done()

@@ -78,6 +78,7 @@ class Model:
             self._tables = [Tables(env, switch, parameters.ports_off) for switch in _switches_of(parameters)]
             self.switch.decide = lambda frame: self._tables_at(frame).decide(frame)
         self._uplink: Uplink | None = None
+        self.passes: VirtualSwitch | None = None
         self.drivers = self._drivers_of(parameters, chances)
         self._indices = count()
         self._mirrored_to = mirrored_to
@@ -107,7 +108,7 @@ class Model:
         """Return what drivers have to do with: the host's virtual switch, if there is one; link, sender, receiver."""
         if self._current.virtual_switch is None:
             return None, self.link, self.sender, self.receiver
-        passes = VirtualSwitch(self.env, self._current, self.meter, cores, self.switch.decide)
+        self.passes = passes = VirtualSwitch(self.env, self._current, self.meter, cores, self.switch.decide)
         if self._has_uplink:
             at_adapter, parts = self._at_adapter, (self.link, self.sender, self.receiver, passes)
             passes.uplink = self._uplink = Uplink(self.env, at_adapter, chances, self.meter, cores, *parts)
@@ -153,6 +154,8 @@ class Model:
             for tables, switch in zip(self._tables, _switches_of(parameters), strict=True):
                 tables.change(switch, after)
         self.sender.limits_changed()
+        if self.passes is not None:
+            self.passes.limits_changed()
         self.switch.planes_changed()
         self.switch.limits_changed()
         later(self.env, 0, place(Phase.COMMANDED), self.receiver.drops_changed)
@@ -324,4 +327,5 @@ def simulate(
     if stop.end_fs is None and stop.frames is None:
         model.meter.close()
     outcome = model.meter.outcome(model.left_over)
-    return replace(outcome, flow_control=model.switch.flow_figures((outcome.start_fs, outcome.end_fs)))
+    passed = None if model.passes is None else model.passes.flows
+    return replace(outcome, passed=passed, flow_control=model.switch.flow_figures((outcome.start_fs, outcome.end_fs)))

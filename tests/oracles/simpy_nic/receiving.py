@@ -76,6 +76,8 @@ class RxRing:
         """Of those whose last TLP is not yet chosen."""
         self.in_room: dict[Copy, None] = {}
         """Of those whose last TLP has not left."""
+        self.waiting_bytes = 0
+        """Of a guest's ring of the host's virtual switch: laid there, and not taken."""
         self.open: OpenReceive | None = None
         """To which the next frame may be added."""
         self.written: HeldDescriptors

@@ -14,6 +14,7 @@ from .frames import WIRE, Copy, Frame
 from .link import Direction
 from .parameters import Stop
 from .parts import Journey, parts_between
+from .passed_flows import FlowCounts
 from .timing import Phase, later, place
 
 
@@ -90,6 +91,8 @@ class Outcome:
     journeys: list[Journey]
     """Of the whole run, where the stop asks to keep them."""
     flow_control: FlowFigures | None = None
+    passed: FlowCounts | None = None
+    """Of the host's virtual switch, in the whole run."""
 
     @property
     def gbps(self) -> float:

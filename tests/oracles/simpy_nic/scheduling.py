@@ -81,7 +81,10 @@ class Shapers:
         limit = self._parameters.rate_limits.get(port)
         if limit is None:
             return
-        earliest_fs = self._env.now - fs_of_bytes(self._parameters.rate_limit_window_bytes, limit)
+        window_fs = fs_of_bytes(self._parameters.rate_limit_window_bytes, limit)
+        if self._parameters.virtual_switch is not None:
+            window_fs = max(window_fs, self._parameters.guarantee_window_fs)
+        earliest_fs = self._env.now - window_fs
         before_fs = max(earliest_fs, self._eligible_fs.get(port, earliest_fs))
         self._eligible_fs[port] = before_fs + fs_of_bytes(frame_bytes, limit)
 
@@ -116,17 +119,25 @@ class Guarantees:
         for step in range(n_functions) if self._parameters.guarantees else ():
             function = (self._next + step) % n_functions
             port = self._parameters.ports[function]
-            is_owed = port in self._parameters.guarantees and self._kept_until_fs[port] <= self._env.now
-            if is_owed and may_send(function):
+            if self.owes(port) and may_send(function):
                 self._next = (function + 1) % n_functions
                 self.is_kept_by_last = True
                 return function
         self.is_kept_by_last = False
         return None
 
+    def owes(self, port: int) -> bool:
+        """Tell whether a function has had less than its guarantee."""
+        return port in self._parameters.guarantees and self._kept_until_fs[port] <= self._env.now
+
     def charge(self, port: int, frame_bytes: int) -> None:
         """Count the frame that was picked, if it was for a guarantee."""
-        if self.is_kept_by_last and port in self._parameters.guarantees:
+        if self.is_kept_by_last:
+            self.charge_owed(port, frame_bytes)
+
+    def charge_owed(self, port: int, frame_bytes: int) -> None:
+        """Count a frame that a function has had for its guarantee."""
+        if port in self._parameters.guarantees:
             unused_since_fs = max(self._env.now - self._parameters.guarantee_window_fs, self._kept_until_fs[port])
             self._kept_until_fs[port] = unused_since_fs + fs_of_bytes(frame_bytes, self._parameters.guarantees[port])
 

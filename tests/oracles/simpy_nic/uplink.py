@@ -102,6 +102,8 @@ class Slots:
     def __init__(self) -> None:
         """Begin empty; `bytes_posted` is to be set before the run."""
         self.n_slots_taken = 0
+        self.n_claimed = 0
+        """Slots that pieces under way keep."""
         self.posted: list[Post] = []
         """Not told yet."""
         self.bytes_posted: Callable[[int], None]
@@ -124,11 +126,14 @@ class TakingIn(Taking):
         receiver: Receiver,
         ring: RxRing,
         switch: VirtualSwitch,
+        number: int,
     ) -> None:
-        """Begin with nothing visible."""
+        """Begin with nothing visible; `number`: of the ring among those of the uplink."""
         super().__init__(env, parameters, chances, meter, down, core, receiver, ring)
-        self._rules, self._switch = parameters.virtual_switch, switch
-        self._decided: deque[Decision] = deque()
+        self._rules, self._switch, self._number = parameters.virtual_switch, switch, number
+        self._decided: deque[tuple[Decision, int, bool]] = deque()
+        self._missed: list[bool] = []
+        """Of the piece's frames."""
         self._started_fs = 0
 
     def _seen(self, copy: Copy) -> None:
@@ -139,25 +144,30 @@ class TakingIn(Taking):
         frames, before_fs = super().begin_piece(most)
         self._started_fs = max(self._env.now, self._core.free_fs) + before_fs
         pieces = [(copy.frame, self._switch.decide(copy.frame)) for copy in list(self._visible)[:frames]]
-        self._decided = deque(decision for _, decision in pieces)
+        self._decided = deque((decision, *self._switch.look_up(frame, decision)) for frame, decision in pieces)
         batch_fs = self._rules.batch_time_fs if frames else 0
-        work_fs = batch_fs + sum(self._rules.passing_fs(*one) for one in pieces)
+        work_fs = batch_fs + sum(self.frame_fs(at) for at in range(frames))
         waits_fs = self._switch.wait_for_memory(pieces, self._started_fs, work_fs)
         return frames, before_fs + batch_fs + waits_fs
 
     def frame_fs(self, behind: int = 0) -> int:
         """Return what the copies of the next frame take, or of the one so many behind it."""
-        return self._rules.passing_fs(self._visible[behind].frame, self._decided[behind])
+        decision, looking_fs, _ = self._decided[behind]
+        return looking_fs + self._rules.passing_fs(self._visible[behind].frame, decision)
 
     def frame_done(self) -> None:
         """Have a frame ready, until the piece is over."""
-        self._decided.popleft()
+        self._missed.append(self._decided.popleft()[2])
         super().frame_done()
 
     def _use(self, copies: list[Copy]) -> None:
-        for copy in copies:
+        missed, self._missed = self._missed, []
+        for copy, is_missed in zip(copies, missed, strict=True):
             copy.frame.ends_fs["scheduler"] = self._started_fs
-            self._switch.pass_on(copy.frame, self._rules.place_of(self.queue))
+            if is_missed:
+                self._switch.put_aside(self._switch.n_rings + self._number, copy.frame)
+            else:
+                self._switch.pass_on(copy.frame, self._rules.place_of(self.queue))
 
 
 class Uplink:
@@ -178,6 +188,7 @@ class Uplink:
         """Begin with empty Tx rings; `parameters` are those `as_uplink`, and so are those of sender and receiver."""
         up, self._down = link
         self._parameters, self._meter, self._sender = parameters, meter, sender
+        self._flows = switch.flows
         rules = parameters.virtual_switch
         self._n_legs = len(parameters.ports)
         self._bond: Bond | None = None
@@ -191,7 +202,10 @@ class Uplink:
                 receiver.cache.use(ring)
             core = cores[rules.cores[rules.place_of(tx_ring.queue)]]
             slots = Slots()
-            taking = TakingIn(env, parameters, chances, meter, self._down, core, receiver, rx_ring, switch)
+            if rules.on_uplink_full == "wait":
+                slots.slots_freed = switch.look_later
+            number = len(self._takings)
+            taking = TakingIn(env, parameters, chances, meter, self._down, core, receiver, rx_ring, switch, number)
             vector = Vector(env, parameters, core, up, (tx_ring.port, tx_ring.queue))
             QueuePair(parameters, vector, slots, taking, (tx_ring, rx_ring))
             self._rings.append((tx_ring, slots))
@@ -215,6 +229,7 @@ class Uplink:
         if slots.n_slots_taken == self._parameters.tx_ring - 1:
             self._meter.copy_dropped(copy, "TX_RING_FULL")
             return
+        self._flows.mark(copy, sum(post.data_bytes for post in ring.not_picked))
         frame = copy.frame
         carried = Carried(frame.index, ring.port, (WIRE,), (), copy.frame_bytes, raw=copy.raw or frame.raw, copy=copy)
         post = Post([carried], carried.data_bytes)
@@ -242,6 +257,15 @@ class Uplink:
         """Learn of commands about wires."""
         if self._bond is not None:
             self._bond.wires_change(self._parameters)
+
+    def free_slots(self, at_place: int) -> int:
+        """Return how many slots are free, and kept by nobody, for the core at a place."""
+        _, slots = self._rings[at_place % len(self._rings)]
+        return self._parameters.tx_ring - 1 - slots.n_slots_taken - slots.n_claimed
+
+    def claim(self, at_place: int, n: int) -> None:
+        """Keep slots, or give them back."""
+        self._rings[at_place % len(self._rings)][1].n_claimed += n
 
     def refills_from_now(self, does: bool) -> None:
         """Post Rx descriptors again, or no more."""

@@ -15,10 +15,11 @@ from .core import Core, Task
 from .flow_cache import CacheRules, FlowCache, SlowTask
 from .frames import WIRE, Copy, Decision, Frame
 from .parameters import NicParameters
+from .passed_flows import FlowCounts
 from .posts import Post
 from .receiving import RxRing
 from .results import Meter
-from .scheduling import TxRing
+from .scheduling import Guarantees, Shapers, TxRing
 from .timing import BEHIND_THE_EVENT, AtHost, Phase, later, place
 
 if TYPE_CHECKING:
@@ -45,11 +46,18 @@ class Rules:
     """For how long each byte of a copy keeps the host's memory busy."""
     flow_cache: CacheRules | None = None
     bond: BondRules | None = None
+    on_uplink_full: str = "drop"
+    ecn_threshold_bytes: int | None = None
+    ecn_capable: str | tuple[str, ...] = "all"
+    sample_one_in: int | None = None
+    sample_time_fs: int = 0
+    sample_state: tuple[int, int, int, int] = (1, 2, 3, 4)
+    """With which the stream of samples begins."""
 
     @classmethod
     def of(cls, said: Any) -> Rules:
         """Take them from what has them by the same names."""
-        same = {field.name: getattr(said, field.name) for field in fields(cls)}
+        same = {field.name: getattr(said, field.name) for field in fields(cls) if hasattr(said, field.name)}
         cache = said.flow_cache and CacheRules.of(said.flow_cache)
         return cls(**{**same, "flow_cache": cache, "bond": said.bond and BondRules.of(said.bond)})
 
@@ -96,9 +104,10 @@ class PassingTask(Task):
 
     def __init__(
         self, env: simpy.Environment, parameters: NicParameters, core: Core, at_place: int, ring: TxRing,
-        switch: VirtualSwitch,
+        switch: VirtualSwitch, number: int,
     ) -> None:  # fmt: skip
-        """Begin with nothing told; `at_place`: of the core among those of the switch."""
+        """Begin with nothing told; `at_place`: of the core among those of the switch, `number`: of the ring."""
+        self._number = number
         self._rules = parameters.virtual_switch
         super().__init__((ring.port, ring.queue), self._rules.batch, parameters.of_port(PF).doorbell_time_fs)
         self._env, self._core, self._at_place, self._ring, self._switch = env, core, at_place, ring, switch
@@ -106,6 +115,7 @@ class PassingTask(Task):
         self._piece: deque[tuple[Frame, Decision, int, bool]] = deque()
         self._passed: list[tuple[Frame, bool]] = []
         self._started_fs = 0
+        self._parameters, self._n_claimed, self._deficit = parameters, 0, 0
 
     def tell(self, posts: list[Post]) -> None:
         """Learn of frames that the driver has posted."""
@@ -117,16 +127,77 @@ class PassingTask(Task):
         """Whether a frame waits that is in no piece."""
         return bool(self._told)
 
+    @property
+    def may_go(self) -> bool:
+        """Whether its function's rate, and the uplink, have room for its next frame."""
+        return self._switch.shapers.let(self.port) and self._fits_uplink(self._told[0].frames[0])
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether its function has had less than its guarantee."""
+        return self._switch.guarantees.owes(self.port)
+
+    def begin_turn(self) -> int:
+        """Have a turn, by frames or by bytes."""
+        weight = self._parameters.weights.get(self.port, 1)
+        if self._parameters.scheduler == "weighted":
+            return self.most_a_turn * weight
+        if self._parameters.scheduler == "deficit":
+            quantum = weight * (self._parameters.max_frame_bytes - 4)
+            self._deficit += quantum
+            while self.is_spent:
+                self._deficit += quantum
+            return 1 << 40
+        return self.most_a_turn
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether its next frame is longer than what is left of its bytes."""
+        if self._parameters.scheduler != "deficit" or not self._told:
+            return False
+        return self._told[0].frames[0].data_bytes > self._deficit
+
+    def _fits_uplink(self, frame: Frame) -> bool:
+        if self._rules.on_uplink_full == "drop":
+            return True
+        decision = self._switch.decide(frame)
+        n_wire = [port for port, _ in (*decision.copies, *decision.mirrored)].count(WIRE)
+        return n_wire <= self._switch.uplink.free_slots(self._at_place)
+
+    def begin_owed_piece(self) -> tuple[int, int]:
+        """Take frames as long as they are owed."""
+        return self._begin(self._rules.batch, is_owed=True)
+
     def begin_piece(self, most: int) -> tuple[int, int]:
-        """Take all that is told, up to a batch, and decide on it."""
-        n = min(len(self._told), most)
+        """Take all that is told, up to a batch, as far as nothing keeps it, and decide on it."""
+        return self._begin(min(most, self._rules.batch), is_owed=False)
+
+    def _begin(self, most: int, *, is_owed: bool) -> tuple[int, int]:
         self._started_fs = max(self._env.now, self._core.free_fs)
-        for _ in range(n):
+        n = 0
+        while self._told and n < most and self.may_go and (self.is_owed if is_owed else not self.is_spent):
             (frame,) = self._told.popleft().frames
-            self._piece.append((frame, self._switch.decide(frame), *self._switch.look_up(frame)))
+            decision = self._switch.decide(frame)
+            self._piece.append((frame, decision, *self._switch.look_up(frame, decision)))
+            self._charge(frame, decision, is_owed=is_owed)
+            n += 1
         pieces = [(frame, decision) for frame, decision, _, _ in self._piece]
         work_fs = self._rules.batch_time_fs + sum(self.frame_fs(at) for at in range(n))
         return n, self._rules.batch_time_fs + self._switch.wait_for_memory(pieces, self._started_fs, work_fs)
+
+    def _charge(self, frame: Frame, decision: Decision, *, is_owed: bool) -> None:
+        n_bytes, port = frame.data_bytes + 4, self.port
+        self._switch.shapers.charge(port, n_bytes)
+        if not self._switch.shapers.let(port):
+            self._switch.shapers.wake(port)
+        if is_owed:
+            self._switch.guarantees.charge_owed(port, n_bytes)
+        elif self._parameters.scheduler == "deficit":
+            self._deficit -= frame.data_bytes
+        if self._rules.on_uplink_full == "wait":
+            n_wire = [port for port, _ in (*decision.copies, *decision.mirrored)].count(WIRE)
+            self._n_claimed += n_wire
+            self._switch.uplink.claim(self._at_place, n_wire)
 
     def frame_fs(self, behind: int = 0) -> int:
         """Return what it takes to find out what to do with a frame, and what its copies take."""
@@ -141,10 +212,15 @@ class PassingTask(Task):
     def piece_done(self, is_turn_over: bool) -> int:
         """Pass all frames of the piece on, give their descriptors back, and tell the adapter of what is for it."""
         passed, self._passed = self._passed, []
+        if self._n_claimed:
+            self._switch.uplink.claim(self._at_place, -self._n_claimed)
+            self._n_claimed = 0
+        if not self._told:
+            self._deficit = 0
         for frame, is_missed in passed:
             frame.ends_fs["scheduler"] = self._started_fs
             if is_missed:
-                self._switch.put_aside(self._ring.name, frame)
+                self._switch.put_aside(self._number, frame)
             else:
                 self._switch.pass_on(frame, self._at_place)
             self._ring.not_picked.popleft()
@@ -178,6 +254,9 @@ class VirtualSwitch:
         self._env, self._parameters, self._meter = env, parameters, meter
         self.decide = decide
         self._rules, self._memory_free_fs = rules, 0
+        self.shapers = Shapers(env, parameters, self.look_later)
+        self.guarantees = Guarantees(env, parameters)
+        self._cores = [cores[number] for number in rules.cores]
         self.kicks = NoLink(env, rules.kick_fs, place(Phase.HOST, AtHost.KICKS))
         self.notices = NoLink(env, 0, place(Phase.HOST, AtHost.NOTICES))
         tx_rings = [TxRing(port, queue) for port in parameters.ports for queue in range(parameters.queues_per_vf)]
@@ -185,14 +264,19 @@ class VirtualSwitch:
         for number, ring in enumerate(tx_rings):
             at_place = rules.place_of(number)
             core = cores[rules.cores[at_place]]
-            self._tasks[ring.name] = PassingTask(env, parameters, core, at_place, ring, self)
+            self._tasks[ring.name] = PassingTask(env, parameters, core, at_place, ring, self, number)
         self.uplink: Uplink | None = None
         self.flow_cache = FlowCache(rules.flow_cache) if rules.flow_cache else None
-        self._slow: dict[tuple[int, int], tuple[int, SlowTask]] = {}
-        for number, ring in enumerate(tx_rings if rules.flow_cache and rules.flow_cache.miss_cores else ()):
+        self._slow: dict[int, tuple[int, SlowTask]] = {}
+        self.n_rings = len(tx_rings)
+        ends = [(ring.port, ring.queue) for ring in tx_rings]
+        ends += [(parameters.ports[-1] + 1, queue) for queue in range(rules.n_uplink_rings)]
+        for number, end in enumerate(ends if rules.flow_cache and rules.flow_cache.miss_cores else ()):
             at = number % len(rules.flow_cache.miss_cores)
             core = cores[rules.flow_cache.miss_cores[at]]
-            self._slow[ring.name] = at, SlowTask((ring.port, ring.queue), rules.batch, rules.flow_cache, core)
+            doorbell_fs = parameters.of_port(PF).doorbell_time_fs
+            self._slow[number] = at, SlowTask(end, rules.batch, rules.flow_cache, core, doorbell_fs)
+        self.flows = FlowCounts(rules)
         self._n_aside: Counter[int] = Counter()
         self._rx_rings = {}
         for ring in tx_rings:
@@ -212,6 +296,19 @@ class VirtualSwitch:
         ring.cached += descriptors
         later(self._env, 0, BEHIND_THE_EVENT, self._lay_down)
 
+    def look_later(self) -> None:
+        """Let cores go on that have nothing that may go, behind the event, and behind what is laid down then."""
+        later(self._env, 0, BEHIND_THE_EVENT, self._look_at_cores)
+
+    def limits_changed(self) -> None:
+        """Let go what is no longer limited."""
+        self.shapers.limits_changed()
+        self.look_later()
+
+    def _look_at_cores(self) -> None:
+        for core in self._cores:
+            core.look()
+
     def wait_for_memory(self, piece: Collection[tuple[Frame, Decision]], started_fs: int, work_fs: int) -> int:
         """Let the host's memory make the copies of a piece; return for how long the core waits for it at the end."""
         if not self._rules.memory_byte_fs:
@@ -219,26 +316,30 @@ class VirtualSwitch:
         self._memory_free_fs = max(self._memory_free_fs, started_fs) + self._rules.memory_fs(piece)
         return max(0, self._memory_free_fs - started_fs - work_fs)
 
-    def look_up(self, frame: Frame) -> tuple[int, bool]:
+    def look_up(self, frame: Frame, decision: Decision) -> tuple[int, bool]:
         """Return what it takes to find out what to do with a frame, and whether it waits for the slow path."""
-        return (0, False) if self.flow_cache is None else self.flow_cache.look_up(frame)
+        sampling_fs = self._rules.sample_time_fs if self.flows.draw(frame, decision) else 0
+        looking_fs, is_missed = (0, False) if self.flow_cache is None else self.flow_cache.look_up(frame)
+        return sampling_fs + looking_fs, is_missed
 
-    def put_aside(self, ring: Any, frame: Frame) -> None:
-        """Let a frame wait for the slow path, unless too many do."""
+    def put_aside(self, number: int, frame: Frame) -> None:
+        """Let a frame of a ring, by its number among all, wait for the slow path, unless too many do."""
         assert self.flow_cache is not None
-        at, task = self._slow[ring]
+        at, task = self._slow[number]
         if self._n_aside[at] == self.flow_cache.rules.miss_queue:
             self.flow_cache.counts["lost"] += 1
             self._meter.copies_made(frame, [], "QUEUE_FULL")
             return
         self._n_aside[at] += 1
-        task.tell(partial(self._known, at, frame))
+        task.tell(partial(self._known, at, number, frame))
 
-    def _known(self, at: int, frame: Frame) -> None:
+    def _known(self, at: int, number: int, frame: Frame) -> bool:
         assert self.flow_cache is not None
         self._n_aside[at] -= 1
         self.flow_cache.learn(frame)
-        self.pass_on(frame, 0)
+        at_place = self._rules.place_of(number)
+        self.pass_on(frame, at_place)
+        return frame.source != WIRE and self.tell_adapter(at_place)
 
     def pass_on(self, frame: Frame, at_place: int) -> None:
         """Make a frame's copies, which go on in the order in which they are made; the core has a place among those."""
@@ -276,6 +377,8 @@ class VirtualSwitch:
                 self._meter.copy_dropped(self._waiting.popleft(), "NO_DESCRIPTOR")
                 continue
             self._waiting.popleft()
+            self.flows.mark(copy, ring.waiting_bytes)
+            ring.waiting_bytes += copy.data_bytes
             ring.cached -= needed
             copy.n_descriptors = needed
             ring.taken[copy] = None

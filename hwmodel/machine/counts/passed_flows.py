@@ -1,0 +1,44 @@
+"""What a virtual switch counts of its flows: frames, which of them are samples, and copies that leave marked (ECN)."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import kernel
+from hwmodel.machine.counts.flow_state import MAX_PASSED_FLOWS
+from hwmodel.machine.time.random_stream import next_u32
+from hwmodel.rules.ethernet import FCS_BYTES
+
+
+@kernel
+def row_of(nic, flow):
+    """Return what is counted of a flow; those without a number, as of groups, stand together in the first row."""
+    at = flow + 1
+    if at >= MAX_PASSED_FLOWS:
+        nic.clock.overflow = 1
+        at = 0
+    return nic.virtual_switch.flow[at]
+
+
+@kernel
+def sample(nic, template, n_bytes):
+    """Count a frame that a core takes up, and draw whether it is one of the samples; return 1 if it is, else 0."""
+    switch = nic.virtual_switch
+    row, n_bytes = row_of(nic, template.flow), n_bytes + FCS_BYTES
+    row.frames += 1
+    row.n_bytes += n_bytes
+    if (next_u32(switch) * switch.params.sample_one_in) >> 32 != 0:
+        return 0
+    row.samples += 1
+    row.sampled_bytes += n_bytes
+    row.sampled_squares += n_bytes * n_bytes
+    return 1
+
+
+@kernel
+def mark(nic, number, waiting_bytes):
+    """Mark a copy that finds more than the threshold in front of its receiver, if its sender knows ECN; count it."""
+    switch, kind = nic.virtual_switch, nic.traffic.copy_kind[number]
+    if kind.is_mirrored or switch.params.knows_ecn[nic.ledger.directory.ends[kind.flow].sender] == 0:
+        return
+    row = row_of(nic, kind.flow)
+    row.may_be_marked += 1
+    row.marked += int(waiting_bytes > switch.params.ecn_threshold_bytes)

@@ -1,0 +1,160 @@
+"""Which ring a core of the virtual switch serves next, and how many of its frames: turns, guarantees, rate limits."""
+
+from __future__ import annotations
+
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
+from hwmodel.compiled.records import NEVER
+from hwmodel.forwarding.port_set import UPLINK
+from hwmodel.machine.guest.guest_state import MAX_QUEUES, NO_WORK, SLOW_TASK, SWITCH_TASK
+from hwmodel.machine.guest.rates import give_owed, shape
+from hwmodel.machine.pcie.links import uplink_ring_of
+from hwmodel.machine.switch.decisions import template_of
+from hwmodel.rules.ethernet import FCS_BYTES
+
+FIRST_PASSED = SWITCH_TASK * MAX_QUEUES
+
+
+@inlined
+def head_of(nic, ring, behind):
+    """Return the next post of a Tx ring that no piece has taken up, or the one so many behind it."""
+    queue = nic.tx_queue[ring]
+    return nic.guests.post[queue.first + ((queue.picked + behind) & queue.mask)]
+
+
+@kernel
+def copies_for_uplink(nic, number):
+    """Return how many copies of a frame leave by the uplink, mirrored ones too."""
+    template, n_wire = template_of(nic, number), 0
+    for at in range(template.first_copy, template.first_copy + template.n_copies + template.n_mirrored):
+        n_wire += int(nic.traffic.copy_kind[at].port == UPLINK)
+    return n_wire
+
+
+@kernel
+def has_slots(nic, ring, number):
+    """Say whether the copies of a frame fit into the uplink's ring, beside those of pieces that have begun."""
+    at = uplink_ring_of(nic, ring)
+    queue, switch = nic.tx_queue[at], nic.virtual_switch
+    n_free = queue.slots - (queue.reserved - queue.freed) - switch.claimed[at - switch.params.first_ring]
+    return copies_for_uplink(nic, number) <= n_free
+
+
+@inlined
+def is_limited(function, now_fs):
+    """Say whether a function's rate limit lets none of its frames go now."""
+    return function.params.shaper_den > 0 and function.eligible_at_fs > now_fs
+
+
+@kernel
+def is_held(nic, now_fs, number):
+    """Say whether what a core has to do must wait: for a function's rate limit, or for slots of the uplink's ring."""
+    if not FIRST_PASSED <= number < FIRST_PASSED + MAX_QUEUES:
+        return False
+    ring = number - FIRST_PASSED
+    if is_limited(nic.function[nic.tx_queue[ring].params.function], now_fs):
+        return True
+    if nic.virtual_switch.params.waits_for_uplink == 0:
+        return False
+    return not has_slots(nic, ring, head_of(nic, ring, 0).template)
+
+
+@kernel
+def first_owed(nic, now_fs, core):
+    """Return what a core has to do first for a function that has had less than its guarantee, or `NO_WORK`."""
+    number = core.first_work
+    while number != NO_WORK:
+        if FIRST_PASSED <= number < FIRST_PASSED + MAX_QUEUES:
+            function = nic.function[nic.tx_queue[number - FIRST_PASSED].params.function]
+            is_owed = function.params.guarantee_den > 0 and function.owed_from_fs <= now_fs
+            if is_owed and not is_held(nic, now_fs, number):
+                return number
+        number = nic.guests.work[number].following
+    return NO_WORK
+
+
+@out_of_line
+def choose(nic, now_fs, core):
+    """Return what a core of a host with a virtual switch does next, `NO_WORK` if all that it has must wait."""
+    core.is_owed = 0
+    if nic.scheduler.params.guarantee_window_fs > 0:
+        number = first_owed(nic, now_fs, core)
+        core.is_owed = int(number != NO_WORK)
+        if core.is_owed:
+            return number
+    number = core.first_work
+    while number != NO_WORK and is_held(nic, now_fs, number):
+        number = nic.guests.work[number].following
+    return number
+
+
+@kernel
+def begin_passing_turn(nic, core, work):
+    """Give a ring its turn at the virtual switch: so many frames, or bytes beside those that it had left."""
+    params = nic.virtual_switch.params
+    work.left = params.batch
+    if core.kind == SLOW_TASK:
+        return
+    weight = nic.function[nic.tx_queue[core.queue].params.function].params.weight
+    if params.has_weights:
+        work.left *= weight
+    if params.quantum_bytes > 0:
+        work.left = NEVER
+        deficits = nic.virtual_switch.deficit_bytes
+        deficits[core.queue] += params.quantum_bytes * weight
+        while deficits[core.queue] < head_of(nic, core.queue, 0).n_bytes:  # longer than its station may send
+            deficits[core.queue] += params.quantum_bytes * weight
+
+
+@kernel
+def frames_to_pass(nic, now_fs, core, work):
+    """Return how many frames of a ring are its next piece, and charge its function for them.
+
+    The first may go: it has been looked at as the ring was chosen.
+    """
+    switch, number = nic.virtual_switch, nic.tx_queue[core.queue].params.function
+    params, function = switch.params, nic.function[number]
+    n = min(work.n, params.batch)
+    if core.is_owed == 0:
+        n = min(n, work.left)
+    in_bytes = params.quantum_bytes > 0 and core.is_owed == 0
+    if function.params.shaper_den == 0 and not (core.is_owed or in_bytes or params.waits_for_uplink):
+        return n
+    for at in range(n):
+        post = head_of(nic, core.queue, at)
+        if is_limited(function, now_fs) or (core.is_owed and function.owed_from_fs > now_fs):
+            return at
+        if in_bytes and post.n_bytes > switch.deficit_bytes[core.queue]:
+            return at
+        if params.waits_for_uplink:
+            if not has_slots(nic, core.queue, post.template):
+                return at
+            n_wire = copies_for_uplink(nic, post.template)
+            switch.claimed[uplink_ring_of(nic, core.queue) - params.first_ring] += n_wire
+            core.n_claimed += n_wire
+        if in_bytes:
+            switch.deficit_bytes[core.queue] -= post.n_bytes
+        shape(nic, now_fs, number, post.n_bytes + FCS_BYTES)
+        if core.is_owed:
+            give_owed(nic, now_fs, number, post.n_bytes + FCS_BYTES)
+    return n
+
+
+@kernel
+def passing_turn_over(nic, core, ring):
+    """Count a piece of a ring's turn at the virtual switch; return whether the turn is over, or nothing is left to do.
+
+    What was for a guarantee is no part of the turn.
+    """
+    switch = nic.virtual_switch
+    work = nic.guests.work[FIRST_PASSED + ring]
+    if core.n_claimed > 0:
+        switch.claimed[uplink_ring_of(nic, ring) - switch.params.first_ring] -= core.n_claimed
+        core.n_claimed = 0
+    if work.n == 0:
+        switch.deficit_bytes[ring] = 0
+        return True
+    is_spent = switch.params.quantum_bytes > 0 and head_of(nic, ring, core.n).n_bytes > switch.deficit_bytes[ring]
+    if core.is_owed:
+        return is_spent and work.left > 0
+    work.left -= core.n
+    return is_spent or work.left == 0

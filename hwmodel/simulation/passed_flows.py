@@ -1,0 +1,79 @@
+"""What a virtual switch counts of its flows in a window: samples and what they tell, and frames that it marked."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.machine.counts.flow_state import PASSED_FLOW
+from hwmodel.results import MarkedAt, MarkedFrames, SampledFlow, SampledFlows
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.simulation.flow_book import FlowBook
+    from hwmodel.simulation.span import Span
+
+SAMPLE_STREAM = (1 << 21) + 1  # of random words, behind that of the flow cache
+
+
+def passed_flows(nic: Any) -> npt.NDArray[Any]:
+    """Copy what a virtual switch has counted of each flow so far, if it counts any, behind what was of none."""
+    params = nic.virtual_switch.params
+    counts = params.sample_one_in > 0 or params.marks
+    n_flows = 1 + int(nic.ledger.directory.n) if counts else 0
+    found: npt.NDArray[Any] = nic["virtual_switch"]["flow"][:n_flows].copy()
+    return found
+
+
+def _grown(span: Span, name: str) -> npt.NDArray[np.int64]:
+    """Return by how much a count of each flow has grown in the window; flows that came up in it began at 0."""
+    grown = span.end.passed[name].astype(np.int64)
+    grown[: len(span.start.passed)] -= span.start.passed[name]
+    return grown
+
+
+def marked_frames(config: Config, book: FlowBook, span: Span) -> MarkedFrames | None:
+    """Say how many frames for each receiver were marked."""
+    own = config.host.virtual_switch
+    if not config.has_virtual_switch or own is None or own.ecn_threshold_bytes is None:
+        return None
+    frames, marked = (_grown(span, name)[1:] for name in ("may_be_marked", "marked"))
+    found = []
+    for name, numbers in book.flows.by_receiver().items():
+        if frames[numbers].any():
+            sums = {"marked": int(marked[numbers].sum()), "frames": int(frames[numbers].sum())}
+            found.append(MarkedAt(name=name, **sums))
+    return MarkedFrames(threshold_bytes=own.ecn_threshold_bytes, receivers=tuple(found))
+
+
+def sampled_flows(config: Config, book: FlowBook, span: Span) -> SampledFlows | None:
+    """Say what the window's samples tell of each flow.
+
+    Each frame is a sample with the chance 1 / n, whatever others are: then n for each is an estimate without bias, and
+    n * (n - 1) times the sum of its samples' squares is one of its variance.
+    """
+    own = config.host.virtual_switch
+    if not config.has_virtual_switch or own is None or own.sample_one_in is None:
+        return None
+    n, counted = own.sample_one_in, {name: _grown(span, name) for name in PASSED_FLOW.names or ()}
+    found = []
+    for row in np.flatnonzero(counted["frames"]):
+        one = {name: int(grown[row]) for name, grown in counted.items()}
+        from_, to = book.flows[row - 1] if row else (None, None)
+        found.append(
+            SampledFlow(
+                from_=from_,
+                to=to,
+                frames=one["frames"],
+                bytes=one["n_bytes"],
+                samples=one["samples"],
+                estimated_frames=float(n * one["samples"]),
+                estimated_bytes=float(n * one["sampled_bytes"]),
+                frames_error=math.sqrt(n * (n - 1) * one["samples"]),
+                bytes_error=math.sqrt(n * (n - 1) * one["sampled_squares"]),
+            )
+        )
+    return SampledFlows(one_in=n, flows=tuple(found))

@@ -1,0 +1,62 @@
+"""The host's virtual switch for the SimPy model: its rules, and what both count of marks and samples."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from hwmodel.config import Config
+from tests.oracles.simpy_nic.passed_flows import FlowCounts
+from tests.oracles.simpy_nic.virtual_switch import Rules
+
+SAMPLES = 2**21 + 1  # the stream of random words
+
+
+def passing_rules(config: Config) -> Rules | None:
+    """Return what a configuration says of its virtual switch, None where it has none."""
+    if config.nic.mode != "vswitch":
+        return None
+    words = [int(word) for word in np.random.SeedSequence([config.run.seed, SAMPLES]).generate_state(4)]
+    return replace(Rules.of(config.host.virtual_switch), sample_state=(words[0] | 1, *words[1:]))
+
+
+def guarantee_window_fs(config: Config) -> int:
+    """Return in what time two of the longest frames of each function pass the wire, rounded down.
+
+    At a virtual switch, where a rate limit lasts so long too: two turns of each ring, on a core or on the wire.
+    """
+    longest_bytes = max(port.max_frame_bytes for port in config.switch.ports)
+    if config.nic.mode != "vswitch":
+        return 2 * len(config.switch.ports) * (longest_bytes + 20) * 8 * 10**15 // config.port.rate_bps
+    own = config.host.virtual_switch
+    weights = [port.weight if config.switch.scheduler == "weighted" else 1 for port in config.switch.ports]
+    n_rings = sum(weights) * config.nic.queues_per_vf
+    frame_fs = own.frame_time_fs + own.guest_time_fs * 2 + own.byte_time_fs * (longest_bytes - 4)
+    passing_fs = 2 * n_rings * (own.batch * frame_fs + own.batch_time_fs)
+    leaves = own.reach == "external"
+    on_wire_fs = 2 * n_rings * own.batch * (longest_bytes + 20) * 8 * 10**15 // config.port.rate_bps
+    return max(passing_fs, leaves * on_wire_fs)
+
+
+def counted_by_engine(nic: Any) -> dict[str, int]:
+    """Return the marks by receiver, a port, and the samples, of the whole run."""
+    n_flows = int(nic.ledger.directory.n)
+    receivers = nic["ledger"]["directory"]["ends"]["receiver"][:n_flows]
+    rows = nic["virtual_switch"]["flow"][: 1 + n_flows]
+    found = {"samples": int(rows["samples"].sum())}
+    for name in ("may_be_marked", "marked"):
+        sums = np.bincount(receivers, weights=rows[name][1:])
+        found |= {f"{name} {port}": round(n) for port, n in enumerate(sums) if n}
+    return found
+
+
+def counted_by_oracle(counts: FlowCounts | None) -> dict[str, int]:
+    """Return the same of the SimPy model."""
+    if counts is None:
+        return {"samples": 0}
+    found = {"samples": sum(counts.samples.values())}
+    for name in ("may_be_marked", "marked"):
+        found |= {f"{name} {port}": n for port, n in getattr(counts, name).items() if n}
+    return found
