@@ -43,6 +43,7 @@ from tests.oracles.simpy_nic import (
 )
 from tests.oracles.simpy_nic import simulate as run_oracle
 from tests.passing_beside_simpy import counted_by_engine, counted_by_oracle, guarantee_window_fs, passing_rules
+from tests.sends_beside_simpy import sends_of
 from tests.simpy_sources import sources_of
 
 Waiters = Callable[[Callable[[Config, frozenset[str]], NicParameters]], Sequence[Waiting]]
@@ -153,18 +154,6 @@ def parameters_of(config: Config) -> NicParameters:
 
 def ports_of(names: Sequence[str]) -> frozenset[int]:
     return frozenset(int(name[1:]) for name in names)
-
-
-def sends_of(config: Config) -> dict[str, Any]:
-    """Return the parameters of sends that the adapter cuts, and of receives that it puts together."""
-    workload, rsc = config.workload, config.nic.rsc
-    return {
-        "mss_bytes": workload.mss_bytes if workload.segment_bytes else 0,
-        "segment_bytes": workload.segment_bytes or 0,
-        "header_bytes": workload.header_bytes or 0,
-        "rsc_descriptors": rsc.descriptors if rsc else 0,
-        "rsc_timeout_fs": rsc.timeout_fs if rsc else 0,
-    }
 
 
 def stations_of(config: Config) -> dict[str, Any]:

@@ -29,6 +29,14 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
         )
     if own is None:
         return
+    _check_cores(config, own, findings)
+    if config.has_virtual_switch:  # else `hwmodel compare` may ask for it
+        _check_wire(config, own, findings)
+        _check_beside(config, own, findings)
+        _check_switch(config, own, findings)
+
+
+def _check_cores(config: Config, own: VirtualSwitch, findings: Findings) -> None:
     misses = own.flow_cache.miss_cores if own.flow_cache is not None else ()
     named = {"cores": own.cores, "flow_cache.miss_cores": misses}
     for name, at, core in ((name, at, core) for name, cores in named.items() for at, core in enumerate(cores)):
@@ -39,9 +47,10 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
                 f"host.virtual_switch.{name}",
                 "host.cores",
             )
-    if not config.has_virtual_switch:  # `hwmodel compare` may ask for it
-        return
-    _check_wire(config, own, findings)
+
+
+def _check_beside(config: Config, own: VirtualSwitch, findings: Findings) -> None:
+    """Report what is not modelled beside a virtual switch."""
     for key, is_set in (
         ("bridge", config.bridge is not None),
         ("bridges", bool(config.bridges)),
@@ -69,6 +78,10 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
             "workload.segment_bytes",
             _MODE,
         )
+
+
+def _check_switch(config: Config, own: VirtualSwitch, findings: Findings) -> None:
+    """Report what is said of the adapter's switch that a virtual one does not do, and stations that there are not."""
     names = {port.name for port in config.switch.ports}
     for at, name in enumerate(own.ecn_capable if own.ecn_capable != "all" else ()):
         if name not in names:
