@@ -284,10 +284,11 @@ def port_of_end(config: Config, name: str) -> str:
 
 
 def outside_rate_bps(config: Config) -> int:
-    """Return the rate at which outside stations send: of the bridge's port, else the adapter's own, or a bond's."""
+    """Return the rate at which outside stations send: that of the bridge's port, else of the adapter's own.
+
+    With a bond it is that of a leg, by which all frames may come.
+    """
     bridge = bridge_with(config, OUTSIDE)
-    if config.bond is not None:
-        return config.ports_rate_bps
     return config.port.rate_bps if bridge is None else bridge.settings.ports[OUTSIDE].rate_bps
 
 

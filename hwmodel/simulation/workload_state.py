@@ -17,6 +17,7 @@ from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM, MAX_HISTOG
 from hwmodel.machine.first_decisions import decide_alone, enter_flows
 from hwmodel.machine.network.bridge_state import BRIDGE
 from hwmodel.machine.traffic.traffic_state import (
+    BY_BOND,
     CLOSED_RECORDED_SOURCE,
     CLOSED_SOURCE,
     MAX_CHOICES,
@@ -195,7 +196,10 @@ def enter_sources(nic: Nic, numbers: Mapping[str, int], config: Config, workload
         "last_record": [starts[listed + 1] for listed in order],
         "rng": [random_words(seed, 1 + listed) for listed in order],
         "function": functions,
-        "adapter_port": [uplinks.index(source.port) if is_uplink(source.port) else 0 for source in sources],
+        "adapter_port": [
+            0 if not is_uplink(source.port) else BY_BOND if config.bond else uplinks.index(source.port)
+            for source in sources
+        ],
     }
     params = records["params"]
     for name, column in columns.items():

@@ -9,10 +9,11 @@ from hwmodel.forwarding.steering import read_flow
 from hwmodel.machine.time.clock import ADAPTER_PORTS, BOND_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.rules.bonding import FAST_PERIOD_FS, PERIODS_TO_TIMEOUT
+from hwmodel.rules.switch_modes import TYPE_BYTES
 
 ACTIVE_BACKUP, SOURCE_MAC, L4_HASH = range(3)
 NO_LEG = -1
-SOURCE_AT, TYPE_BYTES, VID_MASK = 6, 2, 0xFFF
+SOURCE_AT, VID_MASK = 6, 0xFFF
 LOG_CAP = 1024
 WIRE_DIED, LEG_OUT, WIRE_LIVES, LEG_IN = range(4)  # what the log tells of a leg
 

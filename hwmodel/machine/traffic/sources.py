@@ -23,6 +23,7 @@ from hwmodel.machine.time.commands import SOURCE
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.time.random_stream import exponential_fs, geometric, next_u32
 from hwmodel.machine.traffic.traffic_state import (
+    BY_BOND,
     CLOSED_RECORDED_SOURCE,
     CLOSED_SOURCE,
     ON_OFF_SOURCE,
@@ -385,7 +386,7 @@ def line_arrives(nic, now_fs, number):
     traffic = nic.traffic
     source = traffic.source[number]
     port = source.params.adapter_port
-    if nic.virtual_switch.bond.params.n_legs > 0:
+    if port == BY_BOND:
         port = leg_from_outside(nic, next_template(traffic, source))
     mac = nic.port[port].mac
     if mac.params.has_peer:

@@ -15,10 +15,11 @@ TAPE_CAP = 6 << 20  # recorded frames; a record of numpy's, as a server is, span
 # Where a source's frames come from; a silent one has none until a command gives it some.
 CLOSED_SOURCE, PERIODIC_SOURCE, POISSON_SOURCE, ON_OFF_SOURCE, RECORDED_SOURCE, CLOSED_RECORDED_SOURCE = range(6)
 SILENT_SOURCE = 6
-
+BY_BOND = -1  # as an adapter's port: by which leg a frame comes is chosen frame by frame
 
 CHOICE = record(("threshold", I64), ("here", I32), ("there", I32))
-# What tells of a source's next frame stands first. `adapter_port`: of one outside, by which its frames come.
+# What tells of a source's next frame stands first. `adapter_port`: of one outside, by which its frames come, or
+# `BY_BOND`.
 # `first_fs`: how late the first frame of a periodic one comes. `fixed_burst_frames`: 0 where a burst's length is drawn.
 SOURCE_PARAMS = record(
     ("kind", I32), ("function", I32), ("first_target", I32), ("n_targets", I32),
