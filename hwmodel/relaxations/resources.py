@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.config import bridge_with, bridges_of, switches_of
+from hwmodel.config import bridge_with, bridges_of, buses_of, servers_of, switches_of
+from hwmodel.config.adapter import OF_LINKS
 from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.names import is_uplink
 from hwmodel.config.workload import FRAME_RATE
 from hwmodel.results import CREDITS, OF_PORTS, at_port
+from hwmodel.rules.pci_bus import SPLITS, faster
 from hwmodel.rules.pcie_link import NEWEST_GENERATION, most_tags
 from hwmodel.units import format_bytes, format_frequency_hz, format_rate_bps, format_time_fs
 
@@ -56,6 +58,11 @@ def _lanes(config: Config) -> Iterator[Change]:
 
 
 def _tags(config: Config) -> Iterator[Change]:
+    bus = config.pcie.bus
+    if bus is not None and bus.kind == "pci_x":
+        more = [n for n in SPLITS if n >= FACTOR * config.pcie.tags]
+        yield from (("pcie.tags", config.pcie.tags, n) for n in more[:1])
+        return
     most = most_tags(config.pcie.generation)
     if config.pcie.tags < most:
         yield "pcie.tags", config.pcie.tags, min(most, FACTOR * config.pcie.tags)
@@ -284,7 +291,11 @@ def resources_of(config: Config) -> Iterator[tuple[tuple[str, ...], tuple[Change
         if config.switches_in_memory and names[0] not in OF_A_VIRTUAL_SWITCH:
             continue
         at_ports = tuple(at_port(port, name) for port in config.port.names for name in names)
-        yield at_ports if names[0] in OF_PORTS else names, tuple(changes_of(config))
+        changes = tuple(changes_of(config))
+        if config.pcie.bus is not None:  # which has nothing of what links alone have
+            of_links = tuple(f"pcie.{name}" for name in OF_LINKS)
+            changes = tuple(change for change in changes if not change[0].startswith(of_links))
+        yield at_ports if names[0] in OF_PORTS else names, changes
 
 
 # ---- Bridges and their extenders ----
@@ -367,6 +378,14 @@ def switch_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Cha
             larger = [(f"{key}.generation", link.generation, link.generation + 1)]
         yield (f"{one.name}.up", f"{one.name}.down"), larger
         yield (f"{one.name}.latency",), list(halved_times({f"{key}.latency": link.latency_fs}))
+
+
+def bus_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Change]]]:
+    """Give each shared bus by its name, with what makes it faster for all adapters on it."""
+    servers = servers_of(config)
+    for one in buses_of(config, servers):
+        larger = [(f"pcie.bus.{name}", old, new) for name, old, new in faster(one.settings)]
+        yield (one.name,), [(servers[at].key(key), old, new) for at in one.members for key, old, new in larger]
 
 
 def slot_of(config: Config, server: Server, changes: Iterable[Change]) -> Iterator[Change]:
