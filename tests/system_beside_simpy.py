@@ -22,6 +22,7 @@ from hwmodel.simulation.commands import Change
 from hwmodel.simulation.load_changes import with_workloads
 from hwmodel.workload.traffic import RECORDED, UPLINK, FrameTemplate, Records, Source, Workload
 from tests.beside_simpy import BASE, Commands, check_same_run, driver_work, function_number, parameters_of
+from tests.buses_for_simpy import buses_for_oracle
 from tests.flow_control_for_simpy import bridge_flow_control
 from tests.oracles.service_level_oracle import Level
 from tests.oracles.simpy_nic import PARTS, Stop
@@ -112,6 +113,8 @@ class Figures:
     links: dict[str, dict[str, int]]
     pcie_switches: dict[str, tuple[int, int]]
     """Bytes of TLPs on the link above each, up and down."""
+    buses: list[tuple[int, int]]
+    """Of each the clocks that it was busy, and tries at reads that brought nothing but for the first."""
 
 
 # What the log of journeys has one stamp for, the wait for room in the Rx buffer ending it.
@@ -143,6 +146,7 @@ def engine_figures(run: SystemRun, result: Result) -> Figures:
         ports=_of_ports(run, result.bridges),
         links=_of_links(run),
         pcie_switches=_of_pcie_switches(run),
+        buses=_of_buses(run),
     )
 
 
@@ -243,6 +247,18 @@ def _of_pcie_switches(run: SystemRun) -> dict[str, tuple[int, int]]:
     }
 
 
+def _of_buses(run: SystemRun) -> list[tuple[int, int]]:
+    assert run.machine.system is not None
+    found = []
+    for bus in run.machine.system.buses:
+        links = [run.machine.servers[at].nic.pcie[0] for at in bus.members]
+        params = links[0].bus.params
+        retries = sum(int(link.counts.retries) for link in links)
+        busy_fs = sum(int(link.up.counts.busy_fs) + int(link.down.counts.busy_fs) for link in links)
+        found.append((busy_fs // int(params.cycle_fs) + retries * int(params.try_clocks), retries))
+    return found
+
+
 def oracle_figures(outcome: SystemOutcome) -> Figures:
     sums: dict[tuple[str, str], tuple[int, int]] = {}
     for each in outcome.deliveries:
@@ -272,6 +288,7 @@ def oracle_figures(outcome: SystemOutcome) -> Figures:
         ports=_of_the_models_ports(outcome),
         links=_of_the_models_links(outcome),
         pcie_switches=dict(outcome.pcie_switch_bytes),
+        buses=list(outcome.buses),
     )
 
 
@@ -591,7 +608,9 @@ def oracle_outcome(config: Any, frames: Iterable[Frame], stop: Stop, changes: Se
     arrivals = [SystemArrival(each.at_fs, each.sender, each.raw) for each in frames]
     load = SystemLoad(arrivals=arrivals, on_full=config.workload.on_full)
     commands = [(change.at_fs, setup_of(change)) for change in changes]
-    return simulate_system(*setup_of(Change(0, config)), load, stop, commands, trees_of(config))
+    return simulate_system(
+        *setup_of(Change(0, config)), load, stop, commands, trees_of(config), buses_for_oracle(config)
+    )
 
 
 def setup_of(change: Change) -> Setup:

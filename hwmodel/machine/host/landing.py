@@ -139,6 +139,9 @@ def down_has_landed(clock, pcie, now_fs):
         return False
     if pcie.params.propagation_fs == 0:
         return True
+    if pcie.params.propagation_fs == BY_BUS:
+        pcie.down.is_busy = 1
+        return True
     if pcie.params.propagation_fs != BY_TREE:
         lane = DOWN_ARRIVAL + number_of(pcie)
         fly(clock, lane, on_wire(pcie.down), pcie.down_arrivals, now_fs + pcie.params.propagation_fs)

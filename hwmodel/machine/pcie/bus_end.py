@@ -21,9 +21,8 @@ from hwmodel.machine.pcie.link import (
 )
 from hwmodel.machine.pcie.link_state import BEHIND_TREE, BY_ARRIVAL, READS_FIRST, ROUND_ROBIN
 from hwmodel.machine.pcie.links import number_of
-from hwmodel.machine.pcie.tree_end import at_tree, head_fs, keep_slot
-from hwmodel.machine.time.clock import COMPLETION_READY, DOWN_ARRIVAL, UP_DONE
-from hwmodel.machine.time.events import append
+from hwmodel.machine.pcie.tree_end import at_tree, head_fs
+from hwmodel.machine.time.clock import COMPLETION_READY, DOWN_DONE, UP_DONE
 from hwmodel.rules.pci_bus import DISCONNECT_BYTES
 
 UP, DOWN = 0, 1  # whose transaction it is: the adapter's, the bridge's
@@ -204,7 +203,8 @@ def answer(nic, pcie, now_fs):
     head = completions.ring[completions.head & completions.mask]
     data_bytes = burst_bytes(pcie, head.address, completion_chunk(pcie, head), overhead_bytes)
     entry = put_on_bus(pcie, pcie.down, now_fs, completions, overhead_bytes, data_bytes)
-    append(nic.clock, DOWN_ARRIVAL + number_of(pcie), pcie.bus.free_fs, keep_slot(pcie.down_arrivals, entry))
+    pcie.down.sends_second = 1
+    nic.clock.next_at[DOWN_DONE + number_of(pcie)] = pcie.bus.free_fs
     if entry.is_last:
         keep_for_read(pcie, pcie.down, entry)
     return np.int64(entry.is_last)
@@ -219,5 +219,6 @@ def begin_down(nic, pcie, now_fs):
         return
     data_bytes = posted.ring[posted.head & posted.mask].left_bytes
     entry = put_on_bus(pcie, pcie.down, now_fs, posted, pcie.params.request_bytes, data_bytes)
-    append(nic.clock, DOWN_ARRIVAL + number_of(pcie), pcie.bus.free_fs, keep_slot(pcie.down_arrivals, entry))
+    pcie.down.sends_second = 0
+    nic.clock.next_at[DOWN_DONE + number_of(pcie)] = pcie.bus.free_fs
     served_down(nic.ledger, pcie.down, entry)

@@ -1,0 +1,31 @@
+"""The buses of a configuration as the SimPy model of docs/datapath.md, "Shared buses", is given them."""
+
+from __future__ import annotations
+
+from hwmodel.config import Config, servers_of
+from tests.oracles.simpy_system import BusParameters
+
+CYCLE_FS = {33: 30_000_000, 66: 15_000_000, 100: 10_000_000, 133: 7_500_000}
+
+
+def buses_for_oracle(config: Config) -> list[BusParameters]:
+    """Translate the block `pcie.bus` of each host."""
+    by_host: dict[str, list[str]] = {}
+    settings = {}
+    for server in servers_of(config):
+        if server.config.pcie.bus is not None:
+            by_host.setdefault(server.host, []).append(server.name)
+            settings[server.host] = server.config.pcie.bus
+    return [
+        BusParameters(
+            adapters=names,
+            is_pci_x=settings[host].kind == "pci_x",
+            cycle_fs=CYCLE_FS[settings[host].clock_mhz],
+            word=settings[host].width_bits // 8,
+            decode=settings[host].decode_clocks,
+            wait=settings[host].initial_wait_clocks,
+            latency_timer=settings[host].latency_timer,
+            retry_clocks=settings[host].retry_clocks,
+        )
+        for host, names in by_host.items()
+    ]
