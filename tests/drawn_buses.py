@@ -41,7 +41,6 @@ def draw_config(seed: int) -> tuple[Config, list[Frame]]:
         "read_latency": f"{rng.randrange(100000, 900000)}ps", "completion_bytes": rng.choice(("mps", "mps", "rcb")),
         "buffer_offset": rng.choice(("0B", "4B", "60B")),
         "iotlb": {"entries": 16, "miss": "410ns"} if rng.random() < 0.3 else None,
-        "jitter": {"kind": "uniform", "range": "400ns"} if rng.random() < 0.3 else {},
     }  # fmt: skip
     own = [{"name": name, "set": {"pcie.tags": 2}} if rng.random() < 0.3 else {"name": name} for name in adapters]
     own += [{"name": "linked", "set": {"pcie.bus": None}}] * (rng.random() < 0.3)

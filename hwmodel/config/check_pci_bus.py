@@ -28,7 +28,8 @@ def check_bus(config: Config, findings: Findings) -> None:
         if findings.is_written(f"pcie.{name}"):
             findings.add(_INSTEAD.get(name, "a bus has none of it: that is a link's"), f"pcie.{name}", "pcie.bus")
     if pcie.bus.clock_mhz not in CLOCKS_MHZ[kind]:
-        known = " and ".join(map(str, CLOCKS_MHZ[kind]))
+        *others, last = map(str, CLOCKS_MHZ[kind])
+        known = f"{', '.join(others)} or {last}"
         findings.add(
             f"{_NAMES[kind]} runs at {known} MHz, not at {pcie.bus.clock_mhz}", "pcie.bus.clock_mhz", "pcie.bus.kind"
         )
@@ -71,14 +72,5 @@ def check_buses(config: Config, findings: Findings, parts: Sequence[Part]) -> No
                         f"{first.name} and {part.server.name} are on one bus; {first.name} has {other}, "
                         f"{part.server.name} {mine}", key,
                     )  # fmt: skip
-    for entry in config.servers:
-        behind = {f"{entry.name}.{name}" for name, slot in entry.tree.slots.items() if slot.behind != "root"} if (
-            entry.tree) else set()  # fmt: skip
-        for part in parts:
-            if part.server.name in behind and part.server.config.pcie.bus is not None:
-                part.findings.add(
-                    f"{part.server.name} is behind a PCIe switch of the tree, so on no bus", "pcie.bus",
-                    besides=[("servers",)],
-                )  # fmt: skip
     if buses and config.scenario:
         findings.add("nothing changes in mid-run where adapters are on a bus (pcie.bus)", "scenario")
