@@ -1,6 +1,6 @@
 """Four Gigabit ports on a PCI-X bus, both ways at once: what HP published of the AB545A beside the model's.
 
-    python -m benches.pci_x_card         prints the table that docs/validation.md has too
+python -m benches.pci_x_card         prints the table that docs/validation.md has too
 """
 
 from __future__ import annotations

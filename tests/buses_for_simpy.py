@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.config import Config, servers_of
+from hwmodel.simulation.machine import Machine
 from tests.oracles.simpy_system import BusParameters
 
 CYCLE_FS = {33: 30_000_000, 66: 15_000_000, 100: 10_000_000, 133: 7_500_000}
@@ -29,3 +30,16 @@ def buses_for_oracle(config: Config) -> list[BusParameters]:
         )
         for host, names in by_host.items()
     ]
+
+
+def buses_in(machine: Machine) -> list[tuple[int, int]]:
+    """Return of each bus of a machine the clocks that it was busy, and the tries at reads but for the first of each."""
+    assert machine.system is not None
+    found = []
+    for bus in machine.system.buses:
+        links = [machine.servers[at].nic.pcie[0] for at in bus.members]
+        params = links[0].bus.params
+        retries = sum(int(link.counts.retries) for link in links)
+        busy_fs = sum(int(link.up.counts.busy_fs) + int(link.down.counts.busy_fs) for link in links)
+        found.append((busy_fs // int(params.cycle_fs) + retries * int(params.try_clocks), retries))
+    return found

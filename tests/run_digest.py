@@ -28,6 +28,7 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.watches import DELIVERED, DROPPED, RX_RING_EMPTY, TX_RING_EMPTY, UP
 from hwmodel.simulation import server_threads, system_state
 from hwmodel.simulation.commands import Watch
+from tests.bus_cases import BUSES
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
 
 GOLDEN = Path(__file__).parent / "golden" / "digests.json"
@@ -158,8 +159,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "servers": {
         "servers": [{"name": "a"}, {"name": "b", "set": {"pcie.lanes": 2, "nic.vfs": 2}},
                     {"name": "c", "set": {"port.rate": "25Gbps"}}],
-        "nic": {"vfs": 4}, "driver": {"preset": "dpdk"},
-        "bridge": {"announce": True, "buffer": "16KiB"},
+        "nic": {"vfs": 4}, "driver": {"preset": "dpdk"}, "bridge": {"announce": True, "buffer": "16KiB"},
         "workload": {"pattern": "uniform", "sizes": [[64, 1], [1000, 1]], "frame_bytes": None, "wire_share": 0.1},
     },
     "trees": {
@@ -175,6 +175,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"pattern": "uniform", "sizes": [[64, 2], [1000, 1]], "frame_bytes": None, "wire_share": 0.1},
         "run": {"warmup": "4us", "duration": "26us"},
     },
+    **BUSES,
     "interfaces": {
         "servers": [{"name": "a"}, {"name": "b"}], "nic": {"vfs": 2}, "switch": {"mode": "e_tag"},
         "bridge": {"kind": "controlling"},
@@ -195,8 +196,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
                     "write": {"start": "7ns", "piece": "128B", "piece_time": "10ns", "latency": "100ns"},
                     "shared_rate": "90Gbps", "shared_bytes": "1KiB"},
         },
-        "driver": {"preset": "dpdk"},
-        "workload": {"frame_bytes": 300},
+        "driver": {"preset": "dpdk"}, "workload": {"frame_bytes": 300},
     },
     "sends": {
         "nic": {

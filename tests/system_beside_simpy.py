@@ -22,7 +22,7 @@ from hwmodel.simulation.commands import Change
 from hwmodel.simulation.load_changes import with_workloads
 from hwmodel.workload.traffic import RECORDED, UPLINK, FrameTemplate, Records, Source, Workload
 from tests.beside_simpy import BASE, Commands, check_same_run, driver_work, function_number, parameters_of
-from tests.buses_for_simpy import buses_for_oracle
+from tests.buses_for_simpy import buses_for_oracle, buses_in
 from tests.flow_control_for_simpy import bridge_flow_control
 from tests.oracles.service_level_oracle import Level
 from tests.oracles.simpy_nic import PARTS, Stop
@@ -41,7 +41,7 @@ from tests.oracles.simpy_system import (
     SystemOutcome,
     simulate_system,
 )
-from tests.pcie_trees_for_simpy import trees_of
+from tests.pcie_trees_for_simpy import switches_in, trees_of
 from tests.simpy_sources import sources_of
 
 # ---- What both measure of a run, in one form ----
@@ -114,7 +114,6 @@ class Figures:
     pcie_switches: dict[str, tuple[int, int]]
     """Bytes of TLPs on the link above each, up and down."""
     buses: list[tuple[int, int]]
-    """Of each the clocks that it was busy, and tries at reads that brought nothing but for the first."""
 
 
 # What the log of journeys has one stamp for, the wait for room in the Rx buffer ending it.
@@ -145,8 +144,8 @@ def engine_figures(run: SystemRun, result: Result) -> Figures:
         bridge=_of_bridges(run, result.bridges),
         ports=_of_ports(run, result.bridges),
         links=_of_links(run),
-        pcie_switches=_of_pcie_switches(run),
-        buses=_of_buses(run),
+        pcie_switches=switches_in(run.machine),
+        buses=buses_in(run.machine),
     )
 
 
@@ -235,27 +234,6 @@ def _of_links(run: SystemRun) -> dict[str, dict[str, int]]:
     for port in (one for one in run.machine.system.ports if one.server is not None):
         counts = run.machine.servers[port.server].nic.port[port.adapter_port].mac.counts
         found[f"wire {port.name}"] = {"out": int(counts.tx_bytes), "in": int(counts.rx_bytes)}
-    return found
-
-
-def _of_pcie_switches(run: SystemRun) -> dict[str, tuple[int, int]]:
-    assert run.machine.system is not None
-    records = run.machine.system.system[0].trees.switch
-    return {
-        each.name: (int(records[each.number].up.counts.n_bytes), int(records[each.number].down.counts.n_bytes))
-        for each in run.machine.system.pcie_switches
-    }
-
-
-def _of_buses(run: SystemRun) -> list[tuple[int, int]]:
-    assert run.machine.system is not None
-    found = []
-    for bus in run.machine.system.buses:
-        links = [run.machine.servers[at].nic.pcie[0] for at in bus.members]
-        params = links[0].bus.params
-        retries = sum(int(link.counts.retries) for link in links)
-        busy_fs = sum(int(link.up.counts.busy_fs) + int(link.down.counts.busy_fs) for link in links)
-        found.append((busy_fs // int(params.cycle_fs) + retries * int(params.try_clocks), retries))
     return found
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from hwmodel.config import buses_of, config_from_mapping
+from hwmodel.config.adapter import OF_LINKS, Pcie
+from hwmodel.config.check_pci_bus import INSTEAD
 from hwmodel.errors import InputError
 
 BUS: dict[str, Any] = {"pcie": {"bus": {"kind": "pci_x", "clock_mhz": 133}}}
@@ -74,3 +76,9 @@ def test_adapters_of_one_host_share_its_bus() -> None:
     config = config_from_mapping(BUS, {"servers": [{"name": "a", "adapters": adapters}, {"name": "b"}]})
     assert [(one.name, one.members) for one in buses_of(config)] == [("a.bus", (0, 1)), ("b.bus", (3,))]
     assert [one.name for one in buses_of(config_from_mapping(BUS))] == ["bus"]
+
+
+def test_keys_of_links_are_known_ones() -> None:
+    known = {field.alias or name for name, field in Pcie.model_fields.items()}
+    assert set(OF_LINKS) <= known
+    assert set(INSTEAD) <= set(OF_LINKS)

@@ -12,7 +12,7 @@ from .model import Config
 from .shared_buses import buses_of
 
 _NAMES = {"pci": "PCI", "pci_x": "PCI-X"}
-_INSTEAD = {
+INSTEAD = {
     "lanes": "a bus has no lanes: its width is pcie.bus.width_bits, 32 or 64",
     "generation": "a bus has no generation: its rate is pcie.bus.clock_mhz, with its kind",
 }
@@ -26,7 +26,7 @@ def check_bus(config: Config, findings: Findings) -> None:
     kind = pcie.bus.kind
     for name in OF_LINKS:
         if findings.is_written(f"pcie.{name}"):
-            findings.add(_INSTEAD.get(name, "a bus has none of it: that is a link's"), f"pcie.{name}", "pcie.bus")
+            findings.add(INSTEAD.get(name, "a bus has none of it: that is a link's"), f"pcie.{name}", "pcie.bus")
     if pcie.bus.clock_mhz not in CLOCKS_MHZ[kind]:
         *others, last = map(str, CLOCKS_MHZ[kind])
         known = f"{', '.join(others)} or {last}"

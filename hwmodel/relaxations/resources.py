@@ -18,6 +18,7 @@ from hwmodel.units import format_bytes, format_frequency_hz, format_rate_bps, fo
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, Flow, NamedBridge, Server
+    from hwmodel.config.adapter import Pcie
 
 # ---- A server: keys of its adapter, link and host ----
 
@@ -27,6 +28,7 @@ _LANES = (1, 2, 4, 8, 12, 16, 32)
 _MOST_HEADER_CREDITS, _MOST_DATA_CREDITS = 127, 2047
 _LEAST_PREFETCH = 8
 _MOST_WALKERS = 64
+_LONGEST_BURST_BYTES = 4096  # on a bus
 
 Change = tuple[str, Any, Any]  # a dotted key, its value and the larger one, as users write them
 ChangesOf = Callable[["Config"], Iterator[Change]]
@@ -381,11 +383,28 @@ def switch_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Cha
 
 
 def bus_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Change]]]:
-    """Give each shared bus by its name, with what makes it faster for all adapters on it."""
+    """Give each shared bus by its name, with what makes it faster for all adapters on it, or else bursts longer."""
     servers = servers_of(config)
     for one in buses_of(config, servers):
         larger = [(f"pcie.bus.{name}", old, new) for name, old, new in faster(one.settings)]
-        yield (one.name,), [(servers[at].key(key), old, new) for at in one.members for key, old, new in larger]
+        yield (
+            (one.name,),
+            [
+                (servers[at].key(key), old, new)
+                for at in one.members
+                for key, old, new in larger or _longer_bursts(servers[at].config.pcie)
+            ],
+        )
+
+
+def _longer_bursts(pcie: Pcie) -> Iterator[Change]:
+    """Let bursts and reads be as long as they can be."""
+    for key, n_bytes in (
+        ("pcie.max_payload", pcie.max_payload_bytes),
+        ("pcie.max_read_request", pcie.max_read_request_bytes),
+    ):
+        if n_bytes < _LONGEST_BURST_BYTES:
+            yield key, format_bytes(n_bytes), format_bytes(_LONGEST_BURST_BYTES)
 
 
 def slot_of(config: Config, server: Server, changes: Iterable[Change]) -> Iterator[Change]:
