@@ -98,7 +98,8 @@ def _of(n: int, what: str) -> str:
 
 def _server_lines(limits: Limits) -> list[str]:
     """List the links with their bytes per frame; `to_dict` has the steps of each."""
-    heading = ("server", "Gb/s each way", "up B", "down B", "a frame, of all that are offered in the system")
+    ways = "both ways" if all(one.link.is_bus for one in limits.servers) else "each way"
+    heading = ("server", f"Gb/s {ways}", "up B", "down B", "a frame, of all that are offered in the system")
     rows = [
         (
             one.name,
