@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
-from benches import nfp6000, virtual_switches
+from benches import nfp6000, pci_x_card, virtual_switches
 from benches.nfp6000 import CONFIG, ROOT, Figure
 from benches.pcie import HARDWARE_GBPS, PLATEAU_BYTES
 from hwmodel.config import config_from_mapping
@@ -25,6 +25,13 @@ VIRTUAL_SWITCHES = (
     "batches of `linux_bridge_vhost` are measurements; of `ovs_kernel` the two figures that it is fitted to are of a "
     "path without a VM, and of vhost alone, and what it is compared with is from memory; `vds` is second-hand, and for "
     "`hyper_v` there are rules of thumb alone. VMs that send to each other slow a core down as no time a frame does."
+)
+PCI_X_CARD = (
+    "Application data by one to four ports of HP's AB545A in an rx4640, both ways at once ('Performance and "
+    "Recommended Use of AB545A 4-Port Gigabit Ethernet Cards', page 8), beside [a model of it]"
+    "(pcie.md#a-shared-bus): each port is an adapter on one PCI-X bus, of 64 bits at 133 MHz, and gets as many frames "
+    "as it sends, as HP says of its own. The read latency, 3 us, is fitted to two ports; that the bridge waits 6 "
+    "clocks before each burst is an assumption."
 )
 LINK = {"generation": 3, "lanes": 8, "max_payload": "256B", "max_read_request": "512B", "tags": 256}
 
@@ -79,7 +86,8 @@ def page() -> str:
     own = list(published())
     bandwidths, times = [*sizes, *windows, *own], [*medians, *tails, *nfp6000.other_hosts()]
     lines = [HEAD.read_text(encoding="utf-8"), "## Errors", "", *summary([*bandwidths, *times]), ""]
-    lines += ["## Virtual switches", "", VIRTUAL_SWITCHES, "", *virtual_switches.table(), "", "## Figures"]
+    lines += ["## Virtual switches", "", VIRTUAL_SWITCHES, "", *virtual_switches.table(), ""]
+    lines += ["## Four ports on PCI-X", "", PCI_X_CARD, "", *pci_x_card.table(), "", "## Figures"]
     lines += [*details(bandwidths, "Gb/s"), *details(times, "ns")]
     return "\n".join(lines) + "\n"
 

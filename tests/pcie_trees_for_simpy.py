@@ -6,6 +6,7 @@ from hwmodel.config import Config, servers_of
 from hwmodel.config.adapter import Pcie
 from hwmodel.config.pcie_tree import ROOT, TreeSwitch
 from hwmodel.rules.pcie_link import link_rate_of
+from hwmodel.simulation.machine import Machine
 from tests.oracles.simpy_system import PcieSwitchParameters, PcieTreeParameters, SlotParameters
 
 
@@ -45,3 +46,13 @@ def _pcie_switch(host: str, one: TreeSwitch, link: Pcie) -> PcieSwitchParameters
 
 def _under(host: str, name: str) -> str:
     return name if name == ROOT else f"{host}.{name}"
+
+
+def switches_in(machine: Machine) -> dict[str, tuple[int, int]]:
+    """Return the bytes of TLPs on the link above each PCIe switch of a machine, up and down."""
+    assert machine.system is not None
+    records = machine.system.system[0].trees.switch
+    return {
+        each.name: (int(records[each.number].up.counts.n_bytes), int(records[each.number].down.counts.n_bytes))
+        for each in machine.system.pcie_switches
+    }

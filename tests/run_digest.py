@@ -29,6 +29,7 @@ from hwmodel.machine.adapter.watches import DELIVERED, DROPPED, RX_RING_EMPTY, T
 from hwmodel.simulation import server_threads, system_state
 from hwmodel.simulation.commands import Watch
 from tests.bond_cases import BOND_CASES, BOND_CHANGES
+from tests.bus_cases import BUSES
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
 from tests.virtual_switch_digests import OF_VIRTUAL_SWITCHES
 
@@ -160,8 +161,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     "servers": {
         "servers": [{"name": "a"}, {"name": "b", "set": {"pcie.lanes": 2, "nic.vfs": 2}},
                     {"name": "c", "set": {"port.rate": "25Gbps"}}],
-        "nic": {"vfs": 4}, "driver": {"preset": "dpdk"},
-        "bridge": {"announce": True, "buffer": "16KiB"},
+        "nic": {"vfs": 4}, "driver": {"preset": "dpdk"}, "bridge": {"announce": True, "buffer": "16KiB"},
         "workload": {"pattern": "uniform", "sizes": [[64, 1], [1000, 1]], "frame_bytes": None, "wire_share": 0.1},
     },
     "trees": {
@@ -177,6 +177,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"pattern": "uniform", "sizes": [[64, 2], [1000, 1]], "frame_bytes": None, "wire_share": 0.1},
         "run": {"warmup": "4us", "duration": "26us"},
     },
+    **BUSES,
     "interfaces": {
         "servers": [{"name": "a"}, {"name": "b"}], "nic": {"vfs": 2}, "switch": {"mode": "e_tag"},
         "bridge": {"kind": "controlling"},
@@ -197,8 +198,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
                     "write": {"start": "7ns", "piece": "128B", "piece_time": "10ns", "latency": "100ns"},
                     "shared_rate": "90Gbps", "shared_bytes": "1KiB"},
         },
-        "driver": {"preset": "dpdk"},
-        "workload": {"frame_bytes": 300},
+        "driver": {"preset": "dpdk"}, "workload": {"frame_bytes": 300},
     },
     "sends": {
         "nic": {

@@ -22,6 +22,7 @@ from hwmodel.simulation.commands import Change
 from hwmodel.simulation.load_changes import with_workloads
 from hwmodel.workload.traffic import RECORDED, UPLINK, FrameTemplate, Records, Source, Workload
 from tests.beside_simpy import BASE, Commands, check_same_run, driver_work, function_number, parameters_of
+from tests.buses_for_simpy import buses_for_oracle, buses_in
 from tests.flow_control_for_simpy import bridge_flow_control
 from tests.oracles.service_level_oracle import Level
 from tests.oracles.simpy_nic import PARTS, Stop
@@ -40,7 +41,7 @@ from tests.oracles.simpy_system import (
     SystemOutcome,
     simulate_system,
 )
-from tests.pcie_trees_for_simpy import trees_of
+from tests.pcie_trees_for_simpy import switches_in, trees_of
 from tests.simpy_sources import sources_of
 
 # ---- What both measure of a run, in one form ----
@@ -112,6 +113,7 @@ class Figures:
     links: dict[str, dict[str, int]]
     pcie_switches: dict[str, tuple[int, int]]
     """Bytes of TLPs on the link above each, up and down."""
+    buses: list[tuple[int, int]]
 
 
 # What the log of journeys has one stamp for, the wait for room in the Rx buffer ending it.
@@ -142,7 +144,8 @@ def engine_figures(run: SystemRun, result: Result) -> Figures:
         bridge=_of_bridges(run, result.bridges),
         ports=_of_ports(run, result.bridges),
         links=_of_links(run),
-        pcie_switches=_of_pcie_switches(run),
+        pcie_switches=switches_in(run.machine),
+        buses=buses_in(run.machine),
     )
 
 
@@ -234,15 +237,6 @@ def _of_links(run: SystemRun) -> dict[str, dict[str, int]]:
     return found
 
 
-def _of_pcie_switches(run: SystemRun) -> dict[str, tuple[int, int]]:
-    assert run.machine.system is not None
-    records = run.machine.system.system[0].trees.switch
-    return {
-        each.name: (int(records[each.number].up.counts.n_bytes), int(records[each.number].down.counts.n_bytes))
-        for each in run.machine.system.pcie_switches
-    }
-
-
 def oracle_figures(outcome: SystemOutcome) -> Figures:
     sums: dict[tuple[str, str], tuple[int, int]] = {}
     for each in outcome.deliveries:
@@ -272,6 +266,7 @@ def oracle_figures(outcome: SystemOutcome) -> Figures:
         ports=_of_the_models_ports(outcome),
         links=_of_the_models_links(outcome),
         pcie_switches=dict(outcome.pcie_switch_bytes),
+        buses=list(outcome.buses),
     )
 
 
@@ -591,7 +586,9 @@ def oracle_outcome(config: Any, frames: Iterable[Frame], stop: Stop, changes: Se
     arrivals = [SystemArrival(each.at_fs, each.sender, each.raw) for each in frames]
     load = SystemLoad(arrivals=arrivals, on_full=config.workload.on_full)
     commands = [(change.at_fs, setup_of(change)) for change in changes]
-    return simulate_system(*setup_of(Change(0, config)), load, stop, commands, trees_of(config))
+    return simulate_system(
+        *setup_of(Change(0, config)), load, stop, commands, trees_of(config), buses_for_oracle(config)
+    )
 
 
 def setup_of(change: Change) -> Setup:

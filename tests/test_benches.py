@@ -142,6 +142,10 @@ def steadiness_prints(lines):
     assert re.match(r"2 runs: \d warn, \d warn though all holds, \d miss silently", lines[-1])
 
 
+def pci_x_card_prints(lines):
+    assert lines[0].startswith("| ports | published") and len(lines) == 6
+
+
 def virtual_switches_prints(lines):
     assert lines[0].startswith("| preset | path |") and len(lines) == 2 + len(virtual_switches.POINTS)
 
@@ -199,6 +203,7 @@ PRINTS = {
     "switch_core": switch_core_prints,
     "systems": systems_prints,
     "validation": validation_prints,
+    "pci_x_card": pci_x_card_prints,
     "virtual_switches": virtual_switches_prints,
 }
 

@@ -165,6 +165,7 @@ def test_each_bottleneck_has_its_relaxation():
     found = relaxations_of(config_from_mapping(EVERYTHING))
     of_switch = {"vswitch", "host.memory"}
     found += [each for each in relaxations_of(config_from_mapping(SWITCHED)) if of_switch & set(each.resources)]
+    found += [each for each in relaxations_of(config_from_mapping({"pcie": {"bus": {}}})) if "bus" in each.resources]
     for name, keys in KEYS.items():
         resource = "pcie.credits" if name.startswith("pcie.credits") else name.replace("nic.rx_ring", "rx.descriptors")
         named = [each for each in found if each.is_of(Bottleneck(resource=resource, utilization=1, why="", keys=keys))]

@@ -5,15 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwmodel.config.adapter import Pcie
 from hwmodel.rules.pcie_link import (
     ack_limit_symbols,
-    counts_whole_double_words,
     link_rate,
     link_rate_of,
     most_tags,
     raw_bps,
     tlp_overhead,
     tlp_overhead_of,
+    word_bytes_of,
 )
 from tests.analytic_cases import demo
 
@@ -136,8 +137,7 @@ def test_headers(address_bits, ecrc, sizes):
 
 
 def test_published_model_keeps_exact_bytes():
-    assert counts_whole_double_words("tlp4")
-    assert not counts_whole_double_words("pcie_bench")
+    assert [word_bytes_of(Pcie(dllp_model=model)) for model in ("tlp4", "pcie_bench")] == [4, 1]
 
 
 def test_a_configuration_gives_its_link():

@@ -80,6 +80,8 @@ def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceili
     """Name the resources of one component as a system does: with its server's name, or as a port of its bridge."""
     if system.is_behind_switch(part):  # whose ports grant the credits of its link
         found = [replace(one, per_frame=ZERO, per_s=ZERO) if one.resource == "pcie.credits" else one for one in found]
+    if system.shares_bus(part):  # which is full of what all adapters on it do
+        found = [replace(one, per_frame=ZERO, per_s=ZERO) if one.resource == "bus" else one for one in found]
     names: dict[str, str] = {}
     for wire in system.wires_of(part) if system.bridges else ():
         own = system.adapter_port(wire)
@@ -103,7 +105,7 @@ def part_costs(system: System, part: int, traffic: Traffic) -> list[Ceiling]:
 
 
 def switch_ceilings(system: System, transactions: Mapping[int, Sequence[Transaction]]) -> list[Ceiling]:
-    """Give the ceilings of the links above all PCIe switches, up and down, for what adapters do, by their numbers."""
+    """Give the ceilings of what adapters share, for what they do, by their numbers: PCIe switches' links, buses."""
     found = []
     for one in system.pcie_switches:
         link = link_rate_of(one.link_of(system.servers))
@@ -111,12 +113,15 @@ def switch_ceilings(system: System, transactions: Mapping[int, Sequence[Transact
         for ceiling in _directions(own, link):
             what = f"{ceiling.what}, of PCIe switch {one.name}"
             found.append(replace(ceiling, resource=ceiling.resource.replace("pcie", one.name), what=what))
+    for bus in system.shared_buses:
+        link = link_rate_of(system.config(bus.members[0]).pcie)
+        found.append(_bus([each for part in bus.members for each in transactions.get(part, ())], link, bus.name))
     return found
 
 
 def switch_costs(system: System, part: int, traffic: Traffic) -> list[Ceiling]:
-    """Give what a frame at one component takes of the link above each PCIe switch, in a fixed order."""
-    if not system.pcie_switches:
+    """Give what a frame at one component takes of the link above each PCIe switch, and of buses, in a fixed order."""
+    if not (system.pcie_switches or system.shared_buses):
         return []
     transactions = {part: _transactions_at_most(system.config(part), traffic)} if system.is_server(part) else {}
     return switch_ceilings(system, transactions)
@@ -156,7 +161,9 @@ def link_ceilings(transactions: Sequence[Transaction], link: LinkRate) -> list[C
     return [one for one in _directions(transactions, link) if one.per_frame or one.per_s]
 
 
-def _directions(transactions: Sequence[Transaction], link: LinkRate) -> tuple[Ceiling, Ceiling]:
+def _directions(transactions: Sequence[Transaction], link: LinkRate) -> tuple[Ceiling, ...]:
+    if link.is_bus:
+        return (_bus(transactions, link),)
     what = f"{float(link.bytes_per_s * BITS_PER_BYTE / BPS_PER_GBPS):.4g} Gb/s for TLPs and their DLLPs"
 
     def ceiling(direction: Direction) -> Ceiling:
@@ -164,6 +171,17 @@ def _directions(transactions: Sequence[Transaction], link: LinkRate) -> tuple[Ce
         return Ceiling(f"pcie.{direction}", what, "B", link.bytes_per_s, *amounts)
 
     return ceiling("up"), ceiling("down")
+
+
+def _bus(transactions: Sequence[Transaction], link: LinkRate, name: str = "bus") -> Ceiling:
+    """Give the ceiling of a bus: the clocks of all transactions, in bytes that they could have carried."""
+    what = f"{float(link.raw_bps / BPS_PER_GBPS):.4g} Gb/s for data and all other clocks, both ways together"
+    return Ceiling(name, what, "B", link.bytes_per_s, *taken(transactions, _bytes_of_clocks))
+
+
+def _bytes_of_clocks(one: Transaction) -> int:
+    """Return what a transaction takes of a bus, either way, in bytes."""
+    return one.link_bytes("up") + one.link_bytes("down")
 
 
 def tag_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:

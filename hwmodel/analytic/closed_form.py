@@ -126,7 +126,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
     )
     frames_per_s, bits_per_s = _delivered(found.demand, found.rate)
     longest = max(n_bytes for n_bytes, _ in asked.sizes)
-    is_direct = not system.pcie_switches  # else what is alone on the way over them is for a run to say
+    is_direct = not (system.pcie_switches or system.buses)  # else what is alone on its way is for a run to say
     latency_steps = _latency_steps(config, asked) if is_direct and not config.has_virtual_switch else {}
     lone = lone_frame_of(config, *asked.first, longest) if asked.first else None
     has_round_trip = is_direct and not first.has_virtual_switch

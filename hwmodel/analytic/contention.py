@@ -396,7 +396,7 @@ def bits_of(sizes: Sizes) -> float:
 
 # Of these all senders of an adapter use the same one, or they are counted over all rings together.
 _SHARED_BY_ALL = frozenset({
-    "pcie.up", "pcie.down", "pcie.tags", "pcie.credits", "wire.tx", "wire.rx", "nic.pipeline", "switch.bus",
+    "pcie.up", "pcie.down", "bus", "pcie.tags", "pcie.credits", "wire.tx", "wire.rx", "nic.pipeline", "switch.bus",
     "nic.dma.read", "nic.dma.write", "nic.dma.shared", "nic.tx_buffer", "host.walkers", "rx.descriptors", "nic.queue",
 })  # fmt: skip
 

@@ -267,6 +267,8 @@ def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | N
     found = [*_mix_notes(demand), *_lost_notes(system, demand), *_bridge_notes(system, demand, least)]
     if system.pcie_switches:
         found.append(words.PCIE_SWITCHES)
+    if system.buses:
+        found.append(words.BUSES)
     if len(system.servers) == 1:
         found += _cache_notes(system.servers[0].config, demand)
     for part, server in enumerate(system.servers):

@@ -28,7 +28,14 @@ def is_alike_for_all(config: Config, system: System) -> bool:
     parts of each do: the mean of all best mixes is one of equal parts, and as good.
     """
     workload, bridge = config.workload, system.only_bridge
-    if bridge is None or len(system.servers) == 1 or bridge.policy or bridge.extenders or system.pcie_switches:
+    if (
+        bridge is None
+        or len(system.servers) == 1
+        or bridge.policy
+        or bridge.extenders
+        or system.pcie_switches
+        or system.shared_buses
+    ):
         return False
     if system.outside_wire > len(system.servers):  # senders at two ports are not alike
         return False

@@ -12,14 +12,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.routes import UPLINK
-from hwmodel.config import bridges_of, servers_of, stations_in_use, switches_of
+from hwmodel.config import bridges_of, buses_of, servers_of, stations_in_use, switches_of
 from hwmodel.config.bridge import OUTSIDE, way_up
 from hwmodel.config.names import is_uplink
 from hwmodel.config.system import port_rate_bps
 from hwmodel.results import at_port
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config, NamedBridge, PcieSwitch
+    from hwmodel.config import Config, NamedBridge, PcieSwitch, SharedBus
     from hwmodel.config.bridge import Bridge, Extender
     from hwmodel.config.switch import Port, Switch
     from hwmodel.config.system import Server
@@ -49,11 +49,13 @@ class System:
     servers: tuple[Server, ...]
     bridges: tuple[NamedBridge, ...] = ()
     pcie_switches: tuple[PcieSwitch, ...] = ()
+    buses: tuple[SharedBus, ...] = ()
 
     @classmethod
     def of(cls, config: Config) -> System:
         """Take a configuration apart."""
-        return cls(servers_of(config), bridges_of(config), switches_of(config))
+        servers = servers_of(config)
+        return cls(servers, bridges_of(config), switches_of(config), buses_of(config, servers))
 
     @property
     def only_bridge(self) -> Bridge | None:
@@ -127,6 +129,15 @@ class System:
     def is_behind_switch(self, part: int) -> bool:
         """Tell whether PCIe switches stand between a server's adapter and its host."""
         return any(part in one.members for one in self.pcie_switches)
+
+    @property
+    def shared_buses(self) -> tuple[SharedBus, ...]:
+        """Give the buses on which several adapters stand."""
+        return tuple(one for one in self.buses if len(one.members) > 1)
+
+    def shares_bus(self, part: int) -> bool:
+        """Tell whether other adapters stand on the bus of a server's adapter."""
+        return any(part in one.members for one in self.shared_buses)
 
     def is_server(self, part: int) -> bool:
         """Tell whether a component is a server, with a configuration of its own."""

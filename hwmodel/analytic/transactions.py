@@ -31,8 +31,8 @@ from hwmodel.rules.pcie_link import (
     INLINE_DOORBELL_BYTES,
     REGISTER_BYTES,
     TlpOverhead,
-    counts_whole_double_words,
     tlp_overhead_of,
+    word_bytes_of,
 )
 from hwmodel.units import FS_PER_S
 
@@ -186,7 +186,7 @@ class TlpRules:
     max_read_request_bytes: int
     read_completion_boundary_bytes: int
     completion_bytes: str
-    whole_double_words: bool
+    word_bytes: int
 
     @classmethod
     def of(cls, config: Config) -> TlpRules:
@@ -198,7 +198,7 @@ class TlpRules:
             pcie.max_read_request_bytes,
             pcie.read_completion_boundary_bytes,
             config.host.completion_bytes,
-            counts_whole_double_words(pcie.dllp_model),
+            word_bytes_of(pcie),
         )
 
     def write(self, address: int, n_bytes: int, direction: Direction = "up") -> tuple[Tlp, ...]:
@@ -217,7 +217,12 @@ class TlpRules:
             address, n_bytes, self.max_payload_bytes, self.read_completion_boundary_bytes, self.completion_bytes
         )
         request = Tlp("up", "non_posted", self.overhead.read_request_bytes, 0, 0)
-        return (request, *(Tlp("down", "completion", header, piece, self._padded(piece)) for piece in pieces))
+        starts = accumulate(pieces, initial=address)
+        answers = (
+            Tlp("down", "completion", header, piece, self._padded(piece, start))
+            for start, piece in zip(starts, pieces, strict=False)
+        )
+        return (request, *answers)
 
     def reads(self, address: int, n_bytes: int) -> tuple[tuple[Tlp, ...], ...]:
         """Cut a transfer at MRRS boundaries into reads."""
@@ -226,9 +231,9 @@ class TlpRules:
         return tuple(self.read(start, piece) for start, piece in zip(starts, pieces, strict=False))
 
     def _padded(self, n_bytes: int, address: int = 0) -> int:
-        """Return the bytes of all double words that some bytes touch."""
-        touched = address % DOUBLE_WORD_BYTES + n_bytes
-        return -(-touched // DOUBLE_WORD_BYTES) * DOUBLE_WORD_BYTES if self.whole_double_words else n_bytes
+        """Return the bytes of all double words, or words of a bus, that some bytes touch."""
+        touched = address % self.word_bytes + n_bytes
+        return -(-touched // self.word_bytes) * self.word_bytes
 
 
 @dataclass(frozen=True)

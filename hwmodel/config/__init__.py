@@ -10,6 +10,7 @@ from .model import Config
 from .pcie_switches import PcieSwitch, switches_of
 from .resolve import defaults_beside
 from .schema import json_schema
+from .shared_buses import SharedBus, buses_of
 from .shipped import shipped_configs, shipped_studies
 from .switch import Switch
 from .system import (
@@ -31,11 +32,13 @@ __all__ = [
     "NamedBridge",
     "PcieSwitch",
     "Server",
+    "SharedBus",
     "Switch",
     "VmDriver",
     "as_config",
     "bridge_with",
     "bridges_of",
+    "buses_of",
     "changes_between",
     "config_from_mapping",
     "defaults_beside",

@@ -12,6 +12,7 @@ from .arbitration import TransmitArbitration
 from .flow_control import FlowControl
 from .kinds import Block, ByteCount, Duration, Listing, Rate, Truth, Whole, Word, key, said_where_set
 from .names import PortName, ethernet_ports
+from .pci_bus import PciBus
 from .steering import Steering
 
 Ordering = Literal["strict", "relaxed", "id_based"]
@@ -27,6 +28,11 @@ MODEL_RING_POOL = 2**21
 # Of coalesced frames so many begin at most in the buffer of an Rx descriptor; places for all of all rings.
 PLACES_A_DESCRIPTOR = 16
 MODEL_PLACES = 2**22
+# Keys of `pcie` that a bus has no use for.
+OF_LINKS = (
+    "generation", "lanes", "dllp_model", "propagation", "switch_hops", "switch_latency", "address_bits", "ecrc",
+    "credits",
+)  # fmt: skip
 _BATCH = Whole(1, 4096)
 _THRESHOLD = Whole(0, 127)  # Intel 82599 data sheet, TXDCTL: seven bits each
 _TIME = Duration("0ns", "1ms")
@@ -133,6 +139,20 @@ class Pcie(Block):
     errors: Annotated[None, Word(None, none_word="none")] = key(
         "none", "Transmission errors and replays: `none` is the one choice so far."
     )
+    bus: PciBus | None = key(
+        None,
+        "A shared PCI or PCI-X bus in place of the link (docs/pcie.md): bus: {kind: pci_x, clock_mhz: 133}; null: "
+        "none. Then tags are reads under way, or splits, max_payload is where the host ends a burst, max_read_request "
+        "what one read brings at most.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Say nothing of a bus where there is none, and on a bus nothing of what links alone have."""
+        said: dict[str, Any] = write(self)
+        for name in OF_LINKS if self.bus is not None else ("bus",):
+            said.pop(name, None)
+        return said
 
     @property
     def flight_fs(self) -> int:
@@ -141,7 +161,11 @@ class Pcie(Block):
 
     @property
     def link_name(self) -> str:
-        """Name the link as people do: "PCIe Gen2 x4, MPS 256 B, MRRS 512 B"."""
+        """Name the link as people do: "PCIe Gen2 x4, MPS 256 B, MRRS 512 B"; or the bus: "PCI-X 64-bit 133 MHz"."""
+        if self.bus is not None:
+            kind = {"pci": "PCI", "pci_x": "PCI-X"}[self.bus.kind]
+            sizes = f"reads of {self.max_read_request_bytes} B, bursts to {self.max_payload_bytes} B"
+            return f"{kind} {self.bus.width_bits}-bit {self.bus.clock_mhz} MHz, {sizes}"
         sizes = f"MPS {self.max_payload_bytes} B, MRRS {self.max_read_request_bytes} B"
         return f"PCIe Gen{self.generation} x{self.lanes}, {sizes}"
 

@@ -111,6 +111,9 @@ def _check_links(tree: PcieTree, path: KeyPath, own: dict[str, Part], findings: 
             )  # fmt: skip
         if not over:
             continue
+        if pcie.bus is not None:
+            part.findings.add(f"{name} is behind a PCIe switch of the tree, so on no bus", "pcie.bus", path)
+            continue
         if part.server.config.has_virtual_switch:
             part.findings.add("VMs on a virtual switch in memory use no PCIe link, so no tree", "nic.mode", path)
         if pcie.switch_hops:

@@ -56,6 +56,10 @@ class Findings:
                 return ("switch", "ports", index, *keys)
         return ("switch", "ports")
 
+    def is_written(self, key: str | KeyPath) -> bool:
+        """Tell whether the user wrote a value of a key."""
+        return self._document.is_written(as_path(key))
+
     def has_own_value(self, station: str, key: str) -> bool:
         """Tell whether a station's own entry says what a key is, and not the entry `all` or a default."""
         path = self.station(station, key)

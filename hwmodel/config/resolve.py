@@ -24,6 +24,7 @@ from .host import MOST_CORES
 from .kinds import LONGEST_FRAME_BYTES
 from .model import OF_SYSTEM, Config
 from .names import MODEL_MAX_PORTS, ethernet_ports, function_name, is_station_name, port_number
+from .pci_bus import fill_bus
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .servers import ServerEntry, adapter_name
 from .switch import Uplink
@@ -69,6 +70,7 @@ def fill(
         for block, keys in values.items():
             if isinstance(data[block], dict):
                 _fill_block(data[block], keys)
+    fill_bus(data["pcie"])
     _fill_vms(driver, nic)
     if isinstance(nic, dict) and isinstance(workload, dict) and workload.get("connections", 1) != 1:
         nic.setdefault("steering", {})

@@ -31,12 +31,12 @@ from hwmodel.machine.host.landing import credits_returned, down_has_landed, reac
 from hwmodel.machine.host.memory import waits_for_memory
 from hwmodel.machine.network.bond import leg_found
 from hwmodel.machine.network.control_frames import begin_flow_control
+from hwmodel.machine.pcie.bus_end import at_other_end
 from hwmodel.machine.pcie.link import catch_up, could_start, on_wire, start_down, start_up
 from hwmodel.machine.pcie.link_state import MAX_TAGS
 from hwmodel.machine.pcie.links import link_at, number_of
 from hwmodel.machine.pcie.reads import data_are_in, free_places, host_reads, release_tag, served_in_order, served_read
 from hwmodel.machine.pcie.transactions import answer_register_read
-from hwmodel.machine.pcie.tree_end import at_tree
 from hwmodel.machine.time.clock import (
     ADAPTER_LINKS,
     BOND_TIMER,
@@ -317,7 +317,7 @@ def start_links(nic, now_fs):
                 nic.rx_dma_busy = 0
                 nic.moves_due = 1
         if pcie.params.by_tree:
-            has_started |= at_tree(nic, pcie, now_fs)
+            has_started |= at_other_end(nic, pcie, now_fs)
         elif could_start(pcie.down):
             has_started = True
             start_down(nic, pcie, now_fs)

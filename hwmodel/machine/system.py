@@ -25,6 +25,7 @@ from hwmodel.machine.network.bridge import advance_bridge_through, comes, let_go
 from hwmodel.machine.network.bridge_state import BRIDGE_PORT, NOBODY
 from hwmodel.machine.network.hops import hop_of
 from hwmodel.machine.network.wires import comes_to_adapter, first_of
+from hwmodel.machine.pci_buses import BUSES, run_buses
 from hwmodel.machine.pcie.tree_state import TREES
 from hwmodel.machine.pcie_trees import run_trees
 from hwmodel.machine.time.clock import ADAPTER_PORTS, TIMERS
@@ -64,6 +65,7 @@ SYSTEM = record(
     *ints("n_servers", "n_bridges", "n_shares", "window_fs", "stops_exactly", "limit_fs"),
     ("order", I64, (MAX_SERVERS,)),
     ("trees", TREES),
+    ("buses", BUSES),
 )
 
 
@@ -169,9 +171,15 @@ def earliest(system):
         at_fs = min(at_fs, system.server[number].next_fs)
     for number in range(system.n_bridges):
         at_fs = min(at_fs, system.bridge[number].next_fs)
-    if system.trees.n_switches > 0:
-        at_fs = min(at_fs, system.trees.next_fs)
+    if is_shared(system):
+        at_fs = min(at_fs, system.trees.next_fs, system.buses.next_fs)
     return at_fs
+
+
+@kernel
+def is_shared(system):
+    """Say whether adapters share PCIe switches or buses, so that they run in short turns on one thread."""
+    return system.trees.n_switches > 0 or system.buses.n_buses > 0
 
 
 @kernel
@@ -298,18 +306,19 @@ def run_share(system, share, servers, words, bridges):
 
 @kernel
 def run_with_trees(system, share, servers, words, bridges):
-    """Run all servers and the PCIe switches between them, in short turns, until all that may come is known.
+    """Run all servers and the PCIe switches and buses between them, in short turns, until all that may come is known.
 
-    A switch's choice comes to nobody before `trees.ahead_fs` later, so far servers run before it looks at them again.
+    A switch's or a bus's choice comes to nobody before `ahead_fs` later, so far servers run before it looks again.
     """
     share.n_events = share.stopped = 0
-    trees = system.trees
+    trees, buses = system.trees, system.buses
+    ahead_fs = min(trees.ahead_fs, buses.ahead_fs)
     horizon_fs = system.limit_fs
     for number in range(system.n_servers):
         horizon_fs = min(horizon_fs, take_all(system, system.server[number], servers[number], bridges))
     at_fs = next_within(system)
     while at_fs <= horizon_fs and share.stopped == 0:
-        until_fs = min(horizon_fs, at_fs - 1 + trees.ahead_fs)
+        until_fs = min(horizon_fs, at_fs - 1 + ahead_fs)
         for number in range(system.n_servers):
             component, nic = system.server[number], servers[number]
             component.safe_fs = max(component.safe_fs, until_fs)
@@ -317,7 +326,10 @@ def run_with_trees(system, share, servers, words, bridges):
                 reached_fs = run_server(share, component, nic, words, until_fs)
                 if reached_fs < until_fs:
                     component.safe_fs = reached_fs
-        run_trees(system, servers, until_fs)
+        if trees.n_switches > 0:
+            run_trees(system, servers, until_fs)
+        if buses.n_buses > 0:
+            run_buses(system, servers, until_fs)
         if trees.overflow:
             share.stopped = OVERFLOW
         at_fs = next_within(system)
@@ -328,8 +340,8 @@ def run_with_trees(system, share, servers, words, bridges):
 
 @kernel
 def next_within(system):
-    """Return when the next event of a server or a PCIe switch is."""
-    at_fs = system.trees.next_fs
+    """Return when the next event of a server, a PCIe switch or a bus is."""
+    at_fs = min(system.trees.next_fs, system.buses.next_fs)
     for number in range(system.n_servers):
         at_fs = min(at_fs, system.server[number].next_fs)
     return at_fs
@@ -364,7 +376,7 @@ def take_turns(system, servers, words, bridges, until_fs, n_events):
         system.limit_fs = min(until_fs, at_fs - 1 + system.window_fs)
         turn += 1
         show(system.turn, turn)
-        if system.trees.n_switches > 0:  # on one thread
+        if is_shared(system):  # on one thread
             run_with_trees(system, system.share[0], servers, words, bridges)
         else:
             run_share(system, system.share[0], servers, words, bridges)

@@ -16,6 +16,7 @@ from hwmodel.relaxations.resources import (
     WIRE,
     Change,
     bridge_resources,
+    bus_resources,
     loads,
     port_rate,
     resources_of,
@@ -132,7 +133,7 @@ def _resources(config: Config) -> list[Relaxation]:
             known = found.get(key)
             resources = resources if known is None else known.resources + resources
             found[key] = Relaxation(resources, key, config, own, tuple(server.name for server in alike))
-    for resources, changes_there in (*bridge_resources(config), *switch_resources(config)):
+    for resources, changes_there in (*bridge_resources(config), *switch_resources(config), *bus_resources(config)):
         key = tuple(changes_there)
         if key:
             found[key] = Relaxation(resources, key, config, key)

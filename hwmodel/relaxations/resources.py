@@ -6,16 +6,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.config import bridge_with, bridges_of, switches_of
+from hwmodel.config import bridge_with, bridges_of, buses_of, servers_of, switches_of
+from hwmodel.config.adapter import OF_LINKS
 from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.names import is_uplink
 from hwmodel.config.workload import FRAME_RATE
 from hwmodel.results import CREDITS, OF_PORTS, at_port
+from hwmodel.rules.pci_bus import SPLITS, faster
 from hwmodel.rules.pcie_link import NEWEST_GENERATION, most_tags
 from hwmodel.units import format_bytes, format_frequency_hz, format_rate_bps, format_time_fs
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, Flow, NamedBridge, Server
+    from hwmodel.config.adapter import Pcie
 
 # ---- A server: keys of its adapter, link and host ----
 
@@ -25,6 +28,7 @@ _LANES = (1, 2, 4, 8, 12, 16, 32)
 _MOST_HEADER_CREDITS, _MOST_DATA_CREDITS = 127, 2047
 _LEAST_PREFETCH = 8
 _MOST_WALKERS = 64
+_LONGEST_BURST_BYTES = 4096  # on a bus
 
 Change = tuple[str, Any, Any]  # a dotted key, its value and the larger one, as users write them
 ChangesOf = Callable[["Config"], Iterator[Change]]
@@ -56,6 +60,11 @@ def _lanes(config: Config) -> Iterator[Change]:
 
 
 def _tags(config: Config) -> Iterator[Change]:
+    bus = config.pcie.bus
+    if bus is not None and bus.kind == "pci_x":
+        more = [n for n in SPLITS if n >= FACTOR * config.pcie.tags]
+        yield from (("pcie.tags", config.pcie.tags, n) for n in more[:1])
+        return
     most = most_tags(config.pcie.generation)
     if config.pcie.tags < most:
         yield "pcie.tags", config.pcie.tags, min(most, FACTOR * config.pcie.tags)
@@ -284,7 +293,11 @@ def resources_of(config: Config) -> Iterator[tuple[tuple[str, ...], tuple[Change
         if config.switches_in_memory and names[0] not in OF_A_VIRTUAL_SWITCH:
             continue
         at_ports = tuple(at_port(port, name) for port in config.port.names for name in names)
-        yield at_ports if names[0] in OF_PORTS else names, tuple(changes_of(config))
+        changes = tuple(changes_of(config))
+        if config.pcie.bus is not None:  # which has nothing of what links alone have
+            of_links = tuple(f"pcie.{name}" for name in OF_LINKS)
+            changes = tuple(change for change in changes if not change[0].startswith(of_links))
+        yield at_ports if names[0] in OF_PORTS else names, changes
 
 
 # ---- Bridges and their extenders ----
@@ -367,6 +380,31 @@ def switch_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Cha
             larger = [(f"{key}.generation", link.generation, link.generation + 1)]
         yield (f"{one.name}.up", f"{one.name}.down"), larger
         yield (f"{one.name}.latency",), list(halved_times({f"{key}.latency": link.latency_fs}))
+
+
+def bus_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Change]]]:
+    """Give each shared bus by its name, with what makes it faster for all adapters on it, or else bursts longer."""
+    servers = servers_of(config)
+    for one in buses_of(config, servers):
+        larger = [(f"pcie.bus.{name}", old, new) for name, old, new in faster(one.settings)]
+        yield (
+            (one.name,),
+            [
+                (servers[at].key(key), old, new)
+                for at in one.members
+                for key, old, new in larger or _longer_bursts(servers[at].config.pcie)
+            ],
+        )
+
+
+def _longer_bursts(pcie: Pcie) -> Iterator[Change]:
+    """Let bursts and reads be as long as they can be."""
+    for key, n_bytes in (
+        ("pcie.max_payload", pcie.max_payload_bytes),
+        ("pcie.max_read_request", pcie.max_read_request_bytes),
+    ):
+        if n_bytes < _LONGEST_BURST_BYTES:
+            yield key, format_bytes(n_bytes), format_bytes(_LONGEST_BURST_BYTES)
 
 
 def slot_of(config: Config, server: Server, changes: Iterable[Change]) -> Iterator[Change]:

@@ -200,13 +200,13 @@ def section_of(
 
 def _system_tables(result: Result) -> dict[str, tables.Table | None]:
     """Return the tables that a bridge adds, and those that several servers have in another form."""
-    ports = port_table(result) if result.bridges else None
+    ports, buses = port_table(result) if result.bridges else None, tables.bus_table(result)
     if result.servers:
         queues, waits = server_queue_table(result), server_wait_table(result)
         of_servers = {"adapters": adapter_table(result), "pcie_switches": tables.pcie_switch_table(result)}
-        return {**of_servers, "ports": ports, "queues": queues, "waits": waits}
+        return {**of_servers, "buses": buses, "ports": ports, "queues": queues, "waits": waits}
     queues, waits = tables.queue_table(result), tables.wait_table(result)
-    return {"adapters": None, "pcie_switches": None, "ports": ports, "queues": queues, "waits": waits}
+    return {"adapters": None, "pcie_switches": None, "buses": buses, "ports": ports, "queues": queues, "waits": waits}
 
 
 def _picture(result: Result, key: str) -> str:
@@ -316,7 +316,11 @@ def _busy_figure(result: Result, key: str) -> str:
             shares |= {f"{adapter.name}.{name}": share for name, share in adapter.utilization.items()}
     else:
         if not is_switched_in_memory(result.config):
-            shares |= {"pcie.up": result.pcie.up.utilization, "pcie.down": result.pcie.down.utilization}
+            shares |= (
+                {}
+                if result.buses
+                else {"pcie.up": result.pcie.up.utilization, "pcie.down": result.pcie.down.utilization}
+            )
         shares |= result.utilization
         if result.wire.utilization:
             shares.setdefault("wire", result.wire.utilization)

@@ -24,6 +24,7 @@ from hwmodel.words.bridge_reading import (
     ports_of,
 )
 from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
+from hwmodel.words.pci_bus_rows import BUS_COLUMNS, bus_rows
 from hwmodel.words.pcie_switch_rows import SWITCH_COLUMNS, switch_rows
 from hwmodel.words.quantities import (
     MISSING,
@@ -375,6 +376,12 @@ def pcie_switch_table(result: Result) -> Table | None:
     """Return a row for the link above each PCIe switch, None where there is none."""
     rows = [list(row) for row in switch_rows(result, percent_text)]
     return Table(SWITCH_COLUMNS, rows, texts=(0, 1, 4)) if rows else None
+
+
+def bus_table(result: Result) -> Table | None:
+    """Return a row for each shared bus, None where there is none."""
+    rows = [list(row) for row in bus_rows(result, percent_text)]
+    return Table(BUS_COLUMNS, rows, texts=(0, 1, 3, 4)) if rows else None
 
 
 def port_table(result: Result) -> Table:

@@ -55,6 +55,7 @@ from hwmodel.results.histogram import (
     quantile_bucket,
     summarize_latency,
 )
+from hwmodel.results.pci_bus import BusResult
 from hwmodel.results.pcie_switch import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
 from hwmodel.results.result import (
     AdapterResult,
@@ -93,6 +94,7 @@ __all__ = [
     "Bottleneck",
     "BridgePause",
     "BridgeResult",
+    "BusResult",
     "CeilingFigure",
     "Choice",
     "ClassLevel",

@@ -52,6 +52,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "nic.dma.read": ("nic.dma.read.operation", "nic.dma.read.rate"),
     "nic.dma.shared": ("nic.dma.shared_rate",),
     NON_POSTED: ("pcie.credits.nph",),
+    "bus": ("pcie.bus.clock_mhz", "pcie.bus.width_bits", "pcie.bus.kind", "pcie.max_read_request"),
     "pcie.down": ("pcie.lanes", "pcie.generation"),
     COMPLETION: ("pcie.credits.cplh", "pcie.credits.cpld"),
     "nic.store": ("nic.store_rate",),

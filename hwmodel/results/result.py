@@ -31,6 +31,7 @@ from hwmodel.results.bridge import OUTSIDE, BridgeResult, missing_port
 from hwmodel.results.counters import FunctionCounters
 from hwmodel.results.flow_control import FlowControlUse
 from hwmodel.results.json_form import Problem, document_of, parse_result, to_plain
+from hwmodel.results.pci_bus import BusResult
 from hwmodel.results.pcie_switch import PcieSwitchResult
 from hwmodel.results.series import Series
 
@@ -315,6 +316,7 @@ class Result:
     utilization: Mapping[str, float] = field(default_factory=dict)
     bridges: tuple[BridgeResult, ...] = field(default=(), metadata={"omit_empty": True})
     pcie_switches: tuple[PcieSwitchResult, ...] = field(default=(), metadata={"omit_empty": True})
+    buses: tuple[BusResult, ...] = field(default=(), metadata={"omit_empty": True})
     latency_histogram: tuple[tuple[float, int], ...] = ()
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ from fractions import Fraction
 from functools import cache, cached_property
 from typing import Literal, Protocol
 
+from hwmodel.rules import pci_bus
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 DllpModel = Literal["none", "spec", "tlp4", "tlp1", "pcie_bench"]
@@ -74,10 +75,14 @@ class LinkSettings(Protocol):
     address_bits: int
     ecrc: bool
 
+    @property
+    def bus(self) -> pci_bus.BusSettings | None:
+        """Give the bus that stands in its place, None for a link."""
+
 
 @dataclass(frozen=True)
 class LinkRate:
-    """Hold the rate of one direction of a link and what its DLLPs take of it.
+    """Hold the rate of one direction of a link and what its DLLPs take of it; of a bus, of both directions together.
 
     `raw_bps`: bits per second after the line code. `skp_share`, `dllp_share`: constant shares of the raw rate.
     `tlps_per_dllp_pair`: so many TLPs received call for 16 B of DLLPs in the other direction (0: none).
@@ -87,6 +92,7 @@ class LinkRate:
     skp_share: Fraction
     dllp_share: Fraction
     tlps_per_dllp_pair: int
+    is_bus: bool = False
 
     def __hash__(self) -> int:
         return self._hash
@@ -204,7 +210,9 @@ def link_rate(generation: int, lanes: int, max_payload_bytes: int, dllp_model: s
 
 
 def link_rate_of(pcie: LinkSettings) -> LinkRate:
-    """Give the rate of one direction of the configured link."""
+    """Give the rate of one direction of the configured link, or of a bus, which is that of both together."""
+    if pcie.bus is not None:
+        return LinkRate(pci_bus.raw_bps(pcie.bus), Fraction(0), Fraction(0), 0, is_bus=True)
     return link_rate(pcie.generation, pcie.lanes, pcie.max_payload_bytes, pcie.dllp_model)
 
 
@@ -223,10 +231,15 @@ def tlp_overhead(address_bits: int = 64, ecrc: bool = False) -> TlpOverhead:
 
 
 def tlp_overhead_of(pcie: LinkSettings) -> TlpOverhead:
-    """Give the bytes beside the data of the configured link's TLPs."""
-    return tlp_overhead(pcie.address_bits, pcie.ecrc)
+    """Give the bytes beside the data of the configured link's TLPs, or what a bus could carry meanwhile."""
+    if pcie.bus is None:
+        return tlp_overhead(pcie.address_bits, pcie.ecrc)
+    clocks = (pci_bus.write_clocks, pci_bus.request_clocks, pci_bus.answer_clocks, pci_bus.request_clocks)
+    return TlpOverhead(*(each(pcie.bus) * pci_bus.word_bytes(pcie.bus) for each in clocks))
 
 
-def counts_whole_double_words(dllp_model: str) -> bool:
-    """Tell whether data count in whole double words; the published pcie-bench model keeps the exact bytes."""
-    return dllp_model != "pcie_bench"
+def word_bytes_of(pcie: LinkSettings) -> int:
+    """Give the bytes of the whole words as which data count: 4, those of a bus, 1 as the published pcie-bench model."""
+    if pcie.bus is not None:
+        return pci_bus.word_bytes(pcie.bus)
+    return 1 if pcie.dllp_model == "pcie_bench" else 4

@@ -73,7 +73,9 @@ def stretch(config: Config, seed: int, what: int, number: int = 0, server: int =
 
 
 def link_fs_per_byte(config: Config, seed: int, server: int) -> Fraction:
-    """Return the time of a byte on a server's PCIe link, by the clock that it has."""
+    """Return the time of a byte on a server's PCIe link, by the clock that it has; that of a bus is exact."""
+    if config.pcie.bus is not None:
+        return link_rate_of(config.pcie).fs_per_byte
     factor = stretch(config, seed, HOST, server=server)
     return in_range(link_rate_of(config.pcie).fs_per_byte * factor)
 

@@ -9,6 +9,7 @@ from hwmodel.analytic import Limits, limits
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.results import CeilingFigure, ClosedForm, NextStep
+from hwmodel.rules.pci_bus import faster
 from hwmodel.rules.pcie_link import NEWEST_GENERATION
 from hwmodel.simulation.one_frame import lone_frame
 from hwmodel.units import FS_PER_NS, format_bytes
@@ -91,8 +92,11 @@ def _steps(config: Config) -> Iterator[tuple[str, int | str, int | str]]:
     """Yield the key, its value and the next one of each step."""
     pcie, nic, driver = config.pcie, config.nic, config.driver
     wider = [lanes for lanes in LANES if lanes > pcie.lanes][:1]
-    yield from (("pcie.lanes", pcie.lanes, lanes) for lanes in wider)
-    if pcie.generation < NEWEST_GENERATION:
+    if pcie.bus is not None:
+        yield from ((f"pcie.bus.{name}", old, new) for name, old, new in faster(pcie.bus)[:1] if name != "kind")
+    else:
+        yield from (("pcie.lanes", pcie.lanes, lanes) for lanes in wider)
+    if pcie.bus is None and pcie.generation < NEWEST_GENERATION:
         yield "pcie.generation", pcie.generation, pcie.generation + 1
     for key, n_bytes in (
         ("pcie.max_payload", pcie.max_payload_bytes),

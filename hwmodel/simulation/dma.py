@@ -51,6 +51,8 @@ def dma(config: Config, sizes: Iterable[int], window: Window | None = None) -> l
     (reads) and of an Rx ring (writes), which begin `translation.tx_stride_bytes` apart. Raises InputError for sizes
     out of range.
     """
+    if config.pcie.bus is not None:
+        raise InputError("hwmodel dma: it measures a link, and the adapter is on a bus (pcie.bus)")
     wanted = list(sizes)
     wrong = [n for n in wanted if not 1 <= n <= LARGEST_BYTES]
     if wrong:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import bridges_of, servers_of
+from hwmodel.config import bridges_of, buses_of, servers_of
 from hwmodel.machine import commanded, engine
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, IDLE
 from hwmodel.results import Result, Sighting, SystemResult, by_shares
@@ -33,7 +33,9 @@ from hwmodel.simulation.laws import broken_laws
 from hwmodel.simulation.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
 from hwmodel.simulation.nic_state import Nic, State, build_state, ports_of
 from hwmodel.simulation.outcome import MeasuredWindow, ServerWindow, make_result, make_system_result
+from hwmodel.simulation.pci_bus_measure import alone_on_bus, bus_results, bus_suspects
 from hwmodel.simulation.pcie_tree_measure import TreeSnapshot, take_trees, tree_results, tree_suspects
+from hwmodel.simulation.span import Span
 from hwmodel.simulation.switch_tables import switch_off
 from hwmodel.simulation.system_state import SystemState, build_system
 from hwmodel.simulation.whole import Whole
@@ -299,7 +301,8 @@ class Machine:
     ) -> tuple[Result, Sighting]:
         """Put the result of a window together, and what it says of its limit; `ends`: of servers and bridge."""
         if self.system is None:
-            return make_result(config, workload, self.book, window)
+            result, seen = make_result(config, workload, self.book, window)
+            return replace(result, buses=bus_results(buses_of(config), ("",), (window.span,))), seen
         if len(ends) < 2:
             ends = [*ends[:1], self.snapshot()]
         bridge_ends = (ends[0].bridge, ends[1].bridge)
@@ -312,9 +315,12 @@ class Machine:
             result, seen = self._system_result(config, workload, window, ends)
         switches = self.system.pcie_switches
         of_trees = tree_results(switches, self.system.names, (ends[0].trees, ends[1].trees), span)
+        spans = [Span(first, last) for first, last in zip(ends[0].servers, ends[1].servers, strict=True)]
+        of_buses = bus_results(self.system.buses, self.system.names, spans)
         suspects = (  # of those that are as full the first is named: the one that a frame meets first
-            *seen.suspects,
+            *alone_on_bus(seen.suspects, self.system.buses, self.system.names),
             *tree_suspects(switches, of_trees),
+            *bus_suspects(self.system.buses, of_buses),
             *level_suspects(record, ports, levels, span.fs),
             *bridge_suspects(found, ports, bridge_ends, span.count("offered")),
         )
@@ -324,7 +330,8 @@ class Machine:
             load=with_busier_port(seen.load, found, ports),
         )
         bridges = bridge_results(record, ports, found, span.end.now_fs)
-        return replace(result, bridges=bridges, pcie_switches=of_trees, bottleneck=by_shares(seen)), seen
+        result = replace(result, bridges=bridges, pcie_switches=of_trees, buses=of_buses, bottleneck=by_shares(seen))
+        return result, seen
 
     def _system_result(
         self, config: Config, workload: Workload, window: MeasuredWindow, ends: Sequence[SystemSnapshot]

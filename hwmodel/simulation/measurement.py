@@ -72,6 +72,7 @@ class Snapshot:
     highest: dict[str, int]
     stalls_fs: dict[str, int]
     tags_held_fs: int
+    retries: int  # of reads, on a bus
     iotlb_hits: int
     iotlb_misses: int
     fewest_free_tags: int
@@ -185,6 +186,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         highest={name: int(gauge.highest) for name, gauge in gauges_in(found).items()},
         stalls_fs={name: _stalled_fs(counts.stalls[name], now_fs) for name in STALLS.names or ()},
         tags_held_fs=int(found.tags.held_fs) + _held_now_fs(nic, now_fs),
+        retries=int(found.pcie.retries),
         iotlb_hits=int(found.translation.hits),
         iotlb_misses=int(found.translation.misses),
         fewest_free_tags=int(found.tags.fewest_free),

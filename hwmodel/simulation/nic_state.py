@@ -31,15 +31,16 @@ from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
 from hwmodel.rules.pcie_link import (
     DLLP_BYTES,
     INLINE_DOORBELL_BYTES,
-    counts_whole_double_words,
     link_rate_of,
     tlp_overhead_of,
+    word_bytes_of,
 )
 from hwmodel.simulation.arbiter_state import fill_arbiter, kept_as_ratio
 from hwmodel.simulation.bond import fill_bond, is_silent
 from hwmodel.simulation.flow_cache import fill_flow_cache
 from hwmodel.simulation.flow_control_state import fill_flow_control
 from hwmodel.simulation.memory import fill_engines, fill_memory, fill_translation
+from hwmodel.simulation.pci_buses import fill_bus_end
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
 
 if TYPE_CHECKING:
@@ -194,8 +195,9 @@ def _fill_link(link: Any, config: Config) -> None:
     longest = settings.max_payload_bytes if params.whole_completions else settings.read_completion_boundary_bytes
     params.completion_shift = longest.bit_length() - 1
     params.request_bytes = overhead.memory_write_bytes
+    params.read_request_bytes = overhead.read_request_bytes
     params.completion_bytes = overhead.completion_bytes
-    params.whole_words = counts_whole_double_words(settings.dllp_model)
+    params.word_mask = word_bytes_of(settings) - 1
     params.dllp_period = rate.tlps_per_dllp_pair
     params.arbitration = ARBITRATIONS[settings.arbitration]
     lengths = np.arange(MAX_TLP_BYTES, dtype=np.int64)
@@ -210,6 +212,8 @@ def _fill_link(link: Any, config: Config) -> None:
     # With credits or a flight time, the receipt of each completion has effects of its own.
     params.runs_on = not params.has_credits and params.propagation_fs == 0
     params.credit_return_fs = credits.return_fs
+    if settings.bus is not None:
+        fill_bus_end(link, settings.bus)
     if config.host.write_drain_bps is not None:
         params.drain_num, params.drain_den = rate_as_ratio("host.write_drain", config.host.write_drain_bps)
 

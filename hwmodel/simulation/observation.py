@@ -29,6 +29,7 @@ from hwmodel.machine.tlp_kinds import (
     UP,
 )
 from hwmodel.results import LinkCost, Observation, Stop, at_port
+from hwmodel.rules.pci_bus import CYCLE_FS, request_clocks
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.simulation.flow_figures import flow_control_use, held_outside
 from hwmodel.simulation.nic_state import function_of
@@ -96,8 +97,7 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
     busy = {name: span.share(span.worked_fs(name)) for name in span.end.busy_fs}
     ports = config.port.names
     shares = {
-        "pcie.up": span.link_share(config, "up"),
-        "pcie.down": span.link_share(config, "down"),
+        **_link_shares(config, span),
         "pcie.tags": span.share(span.stalled("no_free_tag")),
         **drivers,
         **{at_port(port, name): busy[at_port(port, name)] for port in ports for name in ("wire.tx", "wire.rx")},
@@ -119,6 +119,16 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
     if config.switch.timing == "core":
         shares |= {name: busy[name] for name in (at_port(port, "switch.bus") for port in ports)}
     return {name: min(1.0, share) for name, share in shares.items()}
+
+
+def _link_shares(config: Config, span: Span) -> dict[str, float]:
+    """Give how busy a link's directions were; of a bus, which has one for both, what this adapter's traffic makes."""
+    shares = {"pcie.up": span.link_share(config, "up"), "pcie.down": span.link_share(config, "down")}
+    bus = config.pcie.bus
+    if bus is None:
+        return shares
+    tried = span.share(span.retries * request_clocks(bus) * CYCLE_FS[bus.clock_mhz])
+    return {"bus": sum(shares.values()) + tried}
 
 
 def _link_cost(per_frame: Mapping[str, Mapping[str, float]] | None, name: str) -> LinkCost | None:

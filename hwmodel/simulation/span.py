@@ -98,6 +98,11 @@ class Span:
         hits, misses = self.iotlb()
         return misses / (hits + misses) if hits + misses else None
 
+    @property
+    def retries(self) -> int:
+        """Return the tries at reads that a bus's bridge sent away, but for the first of each read."""
+        return self.end.retries - self.start.retries
+
     def drops(self) -> dict[str, int]:
         """Return the frames and copies dropped in the window, by reason."""
         counts = self.end.drops - self.start.drops

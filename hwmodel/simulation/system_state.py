@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import bridges_of, servers_of, switches_of
+from hwmodel.config import bridges_of, buses_of, servers_of, switches_of
 from hwmodel.errors import InputError
 from hwmodel.machine.first_decisions import decide_first, enter_flows
 from hwmodel.machine.network.bridge_state import MAX_HOPS, MAX_WAYS
@@ -38,6 +38,7 @@ from hwmodel.simulation.bridge_state import (
 from hwmodel.simulation.clocks import BOX, OUTSIDE, begin_at_phases, fill_clocks, stretch, stretch_port
 from hwmodel.simulation.flow_book import Ends, FlowBook, Stations, flows_of
 from hwmodel.simulation.nic_state import State, fill_state, is_long
+from hwmodel.simulation.pci_buses import fill_buses
 from hwmodel.simulation.pcie_trees import fill_trees
 from hwmodel.simulation.server_threads import ServerThreads, n_threads_for
 from hwmodel.simulation.topology import Topology
@@ -52,7 +53,7 @@ from hwmodel.simulation.workload_state import (
 from hwmodel.workload.traffic import UPLINK, Workload
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config, PcieSwitch, Switch
+    from hwmodel.config import Config, PcieSwitch, SharedBus, Switch
 
 MANY_TEMPLATES = 1 << 11  # of more, the ways of floods are sought ahead for the first of each sender alone
 WHOLE_WINDOW_FS = NEVER // 4  # no bound on how far a server runs alone but what is not known yet
@@ -78,6 +79,7 @@ class SystemState:
     numbers: list[dict[str, int]]
     threads: ServerThreads
     pcie_switches: tuple[PcieSwitch, ...] = ()
+    buses: tuple[SharedBus, ...] = ()
     book: FlowBook = field(default_factory=FlowBook)
     books: list[FlowBook] = field(default_factory=list)
     counted: Counted = field(default_factory=lambda: Counted([], np.zeros(0, np.int64)))
@@ -156,13 +158,14 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     _enter_all(servers, headers, hashes, configs)
     system = _system(servers, ports, len(parts), least_bytes)
     fill_trees(system[0], servers, config, parts, seed)
+    fill_buses(system[0], servers, parts, config)
     n_threads = n_threads_for(len(parts), n_threads)
-    if system[0].trees.n_switches:  # which leave servers little time between two turns
+    if system[0].trees.n_switches or system[0].buses.n_buses:  # which leave servers little time between two turns
         n_threads = 1
     threads = ServerThreads(n_threads, system, servers, bridges)
     return SystemState(
         tuple(part.name for part in parts), tuple(configs), servers, bridges, system, ports, topology, stations,
-        headers, numbers, threads, switches_of(config),
+        headers, numbers, threads, switches_of(config), buses_of(config, parts),
     )  # fmt: skip
 
 

@@ -46,6 +46,26 @@ def _link(resource: str, where: str) -> Callable[[Observation], str]:
     return why
 
 
+def busy_bus(name: str, share: float, data: float) -> str:
+    """Say of a bus of several adapters that it is full."""
+    return (
+        f"The bus {name}, one for all of its adapters and both directions, is busy {percent_text(share)} of the "
+        f"window, {percent_text(data)} of it with data."
+    )
+
+
+def _bus(seen: Observation) -> str:
+    text = f"The bus, one for both directions, is busy {percent_text(seen.busy('bus'))} of the window"
+    if seen.up is None or seen.down is None:
+        return f"{text}."
+    n_bytes = seen.up.bytes_per_frame + seen.down.bytes_per_frame
+    payload = seen.up.payload_bytes_per_frame + seen.down.payload_bytes_per_frame
+    return (
+        f"{text}: {_frame(seen, seen.up)} takes clocks that could carry {n_bytes:.0f} B, up and down, and "
+        f"{payload:.0f} B of it is payload, retries apart."
+    )
+
+
 def _tags(seen: Observation) -> str:
     number = "" if seen.tags is None else f" of the {seen.tags}"
     subject = "The one read tag is taken" if seen.tags == 1 else f"None{number} read tags is free"
@@ -275,6 +295,7 @@ _SENTENCES: Mapping[str, Callable[[Observation], str]] = {
     "pcie.credits.posted": _credits(
         "pcie.credits.posted", "Writes", "the host returns posted credits more slowly than the link could carry data"
     ),
+    "bus": _bus,
     "pcie.up": _link("pcie.up", "toward"),
     "pcie.down": _link("pcie.down", "from"),
     "nic.dma.places": _store(

@@ -28,20 +28,21 @@ def datapath_parts(result: Result) -> dict[str, Part]:
     nic = nic if isinstance(nic, Mapping) else {}
     per_frame = frame_bytes_total(result)
     up, down = result.pcie.up.utilization, result.pcie.down.utilization
+    link = "Bus" if result.buses else "PCIe"
     core = _sum(shares.get("driver.tx"), shares.get("driver.rx"))
     tx_slots, rx_slots = _whole(nic.get("tx_ring")), _whole(nic.get("rx_ring"))
     slots = "descriptors" if sends_whole(result) else "frames"
     return {
         "driver": Part("VM drivers", _core_lines(core, "sending", shares.get("driver.tx")), core),
         "tx_ring": _ring("Tx rings", queues.get("tx_ring"), tx_slots, slots),
-        "down": Part("PCIe down", (f"{percent_text(down)} busy", _bytes_line(per_frame.get("down"))), down),
+        "down": Part(f"{link} down", (f"{percent_text(down)} busy", _bytes_line(per_frame.get("down"))), down),
         "tx_buffer": _buffer("Tx buffer", queues.get("tx_buffer"), nic.get("tx_buffer")),
         "memory": _memory(shares.get("host.drain", shares.get("host.memory"))),
         "tags": _tags(result),
         "switch": _switch(result),
         "wire": _wire(result),
         "rx_buffer": _buffer("Rx buffer", queues.get("rx_buffer"), nic.get("rx_buffer")),
-        "up": Part("PCIe up", (f"{percent_text(up)} busy", _bytes_line(per_frame.get("up"))), up),
+        "up": Part(f"{link} up", (f"{percent_text(up)} busy", _bytes_line(per_frame.get("up"))), up),
         "rx_ring": _ring("Rx rings", queues.get("rx_ring"), rx_slots, "used"),
         "guest": Part("Guests", _core_lines(core, "receiving", shares.get("driver.rx")), core),
     }

@@ -63,6 +63,12 @@ def dma_text(rows: Sequence[DmaLimits]) -> str:
 
 def _link_lines(limits: Limits) -> list[str]:
     link = limits.link
+    if link.is_bus:
+        return [
+            subject_line(limits),
+            f"{limits.raw_gbps:.3f} Gb/s raw, both directions together: {float(link.bytes_per_s / 10**6):.1f} MB/s, "
+            f"{float(link.fs_per_byte / FS_PER_NS):.6f} ns a byte; a clock without data counts as what it could carry",
+        ]
     shares = [f"SKP {_percent(link.skp_share)}"]
     shares += [f"DLLPs {_percent(link.dllp_share)}"] if link.dllp_share else []
     usable = float(link.bytes_per_s * BITS_PER_BYTE / BPS_PER_GBPS)
@@ -92,7 +98,8 @@ def _of(n: int, what: str) -> str:
 
 def _server_lines(limits: Limits) -> list[str]:
     """List the links with their bytes per frame; `to_dict` has the steps of each."""
-    heading = ("server", "Gb/s each way", "up B", "down B", "a frame, of all that are offered in the system")
+    ways = "both ways" if all(one.link.is_bus for one in limits.servers) else "each way"
+    heading = ("server", f"Gb/s {ways}", "up B", "down B", "a frame, of all that are offered in the system")
     rows = [
         (
             one.name,
@@ -283,6 +290,10 @@ NO_REFILLS = (
 PCIE_SWITCHES = (
     "Of PCIe switches the links are counted, not their credits, nor how adapters share a link by their weights: of "
     "mixes that carry as much one is taken."
+)
+BUSES = (
+    "Of a bus each transaction is counted once, as on one that nobody else asks for: not the retries of PCI while the "
+    "host reads, nor that a latency timer cuts a burst in two."
 )
 RECEIVE_LIMITS = "Not counted: frames that a receive_limit drops."
 CORE_EDGE = (

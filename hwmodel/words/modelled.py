@@ -46,6 +46,10 @@ def modelled_sentence(config: Mapping[str, Any]) -> str:
 def link_words(config: Mapping[str, Any]) -> str:
     """Return the link's name, such as `PCIe Gen2 x4`; empty where the configuration does not say."""
     pcie = _block(config, "pcie")
+    bus = pcie.get("bus")
+    if isinstance(bus, Mapping):
+        kind = {"pci": "PCI", "pci_x": "PCI-X"}.get(str(bus.get("kind")), "bus")
+        return printable(f"{kind} {bus.get('width_bits')}-bit {bus.get('clock_mhz')} MHz")
     if "generation" not in pcie or "lanes" not in pcie:
         return ""
     return printable(f"PCIe Gen{pcie['generation']} x{pcie['lanes']}")
@@ -136,7 +140,7 @@ def _adapter_words(config: Mapping[str, Any]) -> str:
     if not (adapter or link):
         return ""
     text = f"{adapter or 'an adapter'}{f' on {link}' if link else ''}"
-    if "max_payload" in pcie:
+    if "max_payload" in pcie and "bus" not in pcie:
         text += f" (MPS {_spaced(pcie['max_payload'])})"
     n_ports = _block(config, "port").get("count") or 1
     if n_ports > 1:

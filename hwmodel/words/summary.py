@@ -25,6 +25,7 @@ from hwmodel.words.flow_cache import flow_cache_sentence
 from hwmodel.words.flow_control import pause_lines, stopped_sentences
 from hwmodel.words.modelled import falling_latency_sentences, is_switched_in_memory
 from hwmodel.words.passed_flows import passed_sentences
+from hwmodel.words.pci_bus_rows import BUS_COLUMNS, bus_rows, bus_words
 from hwmodel.words.pcie_switch_rows import SWITCH_COLUMNS, switch_rows
 from hwmodel.words.quantities import (
     MISSING,
@@ -133,6 +134,9 @@ def _all_lines(result: Result) -> Iterable[Line]:
     if result.pcie_switches:
         yield from table(SWITCH_COLUMNS, switch_rows(result, percent_text), left_columns=(0, 1, 4))
         yield Line("(up, down: busy share of the window)")
+        yield Line("")
+    if result.buses:
+        yield from table(BUS_COLUMNS, bus_rows(result, percent_text), left_columns=(0, 1, 3, 4))
         yield Line("")
     if result.bridges:
         yield from bridge_lines(result)
@@ -388,7 +392,9 @@ def balance_lines(result: Result) -> Iterator[Line]:
 
 
 def link_words(result: Result) -> str:
-    """Say how busy the link's directions were."""
+    """Say how busy the link's directions were, or the bus, and with what."""
+    if result.buses:
+        return "; ".join(map(bus_words, result.buses))
     up_busy, down_busy = result.pcie.up.utilization, result.pcie.down.utilization
     return f"Link busy: up {percent_text(up_busy)}, down {percent_text(down_busy)}"
 

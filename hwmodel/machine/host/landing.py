@@ -6,7 +6,7 @@ from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.host.memory import passes_fs, read_begins_fs, write_lands_fs
 from hwmodel.machine.pcie.link import CREDIT_BYTES, catch_up, down_is_done, on_wire, received
-from hwmodel.machine.pcie.link_state import BY_TREE
+from hwmodel.machine.pcie.link_state import BY_BUS, BY_TREE
 from hwmodel.machine.pcie.links import number_of
 from hwmodel.machine.pcie.tree_end import note_return
 from hwmodel.machine.time.clock import CREDIT, DOWN_ARRIVAL, LANE_CAP, UP_ARRIVAL, UP_DONE
@@ -124,6 +124,9 @@ def up_has_landed(clock, pcie, now_fs):
     clock.next_at[UP_DONE + number] = NEVER
     if pcie.params.propagation_fs == 0:
         return True
+    if pcie.params.propagation_fs == BY_BUS:
+        pcie.up.is_busy = 1  # the link never chooses for itself
+        return True
     if pcie.params.propagation_fs != BY_TREE:
         fly(clock, UP_ARRIVAL + number, on_wire(pcie.up), pcie.up_arrivals, now_fs + pcie.params.propagation_fs)
     return False
@@ -135,6 +138,9 @@ def down_has_landed(clock, pcie, now_fs):
     if not down_is_done(clock, pcie, now_fs):
         return False
     if pcie.params.propagation_fs == 0:
+        return True
+    if pcie.params.propagation_fs == BY_BUS:
+        pcie.down.is_busy = 1
         return True
     if pcie.params.propagation_fs != BY_TREE:
         lane = DOWN_ARRIVAL + number_of(pcie)

@@ -53,8 +53,9 @@ def completion_chunk(pcie, entry):
 
 @inlined
 def on_link(pcie, address, data_bytes):
-    """Return the bytes that data take on the link: the double words that they touch; exact in the published model."""
-    return ((address & 3) + data_bytes + 3) & ~3 if pcie.params.whole_words else data_bytes
+    """Return the bytes that data take on the link: the whole words that they touch; exact in the published model."""
+    in_word = pcie.params.word_mask
+    return ((address & in_word) + data_bytes + in_word) & ~in_word
 
 
 @inlined
@@ -161,7 +162,7 @@ def start_up(nic, pcie, now_fs):
         if pcie.params.has_credits:
             consume(pcie.credits[NON_POSTED_CREDIT], 0)
         nic.clock.next_at[UP_DONE + number_of(pcie)] = transmit(
-            pcie, link, now_fs, reads, 1, pcie.params.request_bytes, 0
+            pcie, link, now_fs, reads, 1, pcie.params.read_request_bytes, 0
         )
         return False
     if pcie.params.has_credits:

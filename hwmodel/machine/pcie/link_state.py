@@ -11,6 +11,8 @@ MAX_TAGS = 1024  # a power of two with room for `rules.pcie_link.MOST_TEN_BIT_TA
 TLP_CAP = 1 << 16  # transactions queued in one direction and class
 
 BY_TREE = -1  # in place of a time of flight: the links of a PCIe tree bring what leaves (`tree_end`)
+BY_BUS = -2  # the same: a shared bus brings it as it ends, and alone begins what follows (`bus_end`)
+BEHIND_TREE, ON_BUS = 1, 2  # `by_tree`: whose the far end of the link is, if not the host's
 
 ROUND_ROBIN, READS_FIRST, WRITES_FIRST, BY_ARRIVAL = range(4)  # who goes first, P or NP
 
@@ -50,10 +52,11 @@ ENGINES = record(
     ("counts", ENGINE_COUNTS),  # of the shared path
 )  # fmt: skip
 ARRIVALS = record(*ints("head", "tail"), ("ring", TRANSACTION, (LANE_CAP,)))
-PCIE_COUNTS = record(*ints("drain_busy_fs"))
+PCIE_COUNTS = record(*ints("drain_busy_fs", "retries"))
 PCIE_PARAMS = record(
     *ints("max_payload_bytes", "max_read_request_bytes", "completion_boundary_bytes", "whole_completions"),
-    *ints("request_bytes", "completion_bytes", "whole_words", "dllp_period", "dllp_fs", "propagation_fs"),
+    *ints("request_bytes", "read_request_bytes", "completion_bytes", "word_mask"),
+    *ints("dllp_period", "dllp_fs", "propagation_fs"),
     *ints("arbitration", "has_credits", "has_iotlb", "has_memory", "ordering", "answers_in_order"),
     *ints("runs_on", "completion_shift", "credit_return_fs", "drain_num", "drain_den", "number", "host", "by_tree"),
     ("duration_fs", I64, (MAX_TLP_BYTES,)),
@@ -94,6 +97,17 @@ TREE_END = record(
     ("first", TLP_QUEUE),
     ("second", TLP_QUEUE),
 )
+# Of an adapter on a bus. `is_split`: reads are answered by transactions of the host's (PCI-X); `is_shared`: other
+# adapters are there too, so that the bus is given out by `pci_buses`. `begins_fs`: of the transaction granted last, if
+# still to come; `way`: whose it is, or was; `is_contended`: another master asked too. `free_fs`: when the bus is free
+# of what this adapter began on it. `n_delayed`: reads that were tried (PCI); `repeat_fs`: when they may be tried again.
+BUS_END_PARAMS = record(
+    *ints("cycle_fs", "word_bytes", "is_split", "is_shared", "timer_clocks", "retry_fs", "try_clocks")
+)
+BUS_END = record(
+    ("params", BUS_END_PARAMS),
+    *ints("begins_fs", "way", "is_contended", "free_fs", "n_delayed", "repeat_fs"),
+)
 # A link, with the tags of what is read by it. `number`: its own, and of its lanes; `host`: the one at its far end.
 PCIE = record(
     *ints("drain_busy_until_fs"),
@@ -106,4 +120,5 @@ PCIE = record(
     ("up_arrivals", ARRIVALS),
     ("down_arrivals", ARRIVALS),
     ("tree", TREE_END),
+    ("bus", BUS_END),
 )

@@ -135,7 +135,7 @@ def free_places(nic, pcie, number):
 def served_read(served, pcie, n, n_reads, down_bytes, down_tlps):
     """Count what the reads of a frame, or of `n` descriptors, took on the link."""
     served.n += n
-    served.up_bytes += n_reads * pcie.params.request_bytes
+    served.up_bytes += n_reads * pcie.params.read_request_bytes
     served.up_tlps += n_reads
     served.down_bytes += down_bytes
     served.down_tlps += down_tlps
@@ -145,7 +145,7 @@ def served_read(served, pcie, n, n_reads, down_bytes, down_tlps):
 def served_in_order(served, pcie, n, tag):
     """Count what all reads of a kind up to this one took on the link: with it `n` more frames or descriptors are in."""
     served.n += n
-    served.up_bytes = served.n_reads * pcie.params.request_bytes
+    served.up_bytes = served.n_reads * pcie.params.read_request_bytes
     served.up_tlps = served.n_reads
     served.down_bytes = tag.link_bytes
     served.down_tlps = tag.link_tlps

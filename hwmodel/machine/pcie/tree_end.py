@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwmodel.compiled.compilation import kernel, out_of_line
+from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.histogram import set_stalled
 from hwmodel.machine.pcie.link import can_send, consume, keep_for_read, on_link, on_wire, received, served_down
@@ -51,7 +51,7 @@ def keep_slot(arrivals, entry):
     return slot
 
 
-@out_of_line
+@kernel
 def at_tree(nic, pcie, now_fs):
     """Hand on the TLP that has begun toward the host, and send what the switch has for the adapter.
 

@@ -98,12 +98,14 @@ def stage_of(machine: Machine, workload: Workload, work: Sequence[DriverWork] = 
     """Return what a trace of a machine looks at; `work`: what drivers do beside frames.
 
     Raises InputError for a virtual switch with an uplink, whose rings no frame is posted to by a function, and where
-    PCIe switches stand between adapters and hosts.
+    PCIe switches stand between adapters and hosts, or adapters on a bus.
     """
     if any(each.config.has_virtual_switch and not each.config.switches_in_memory for each in machine.servers):
         raise InputError("--trace: what crosses the uplink of a virtual switch is not drawn on a time line")
     if machine.system is not None and machine.system.pcie_switches:
         raise InputError("--trace: a time line does not show PCIe switches (servers.NAME.tree)")
+    if any(each.config.pcie.bus is not None for each in machine.servers):
+        raise InputError("--trace: a time line does not show a shared bus (pcie.bus)")
     servers = tuple(TracedServer(each.name, each.config, each.nic) for each in machine.servers)
     if machine.system is None:
         return Stage(servers, work=work)

@@ -108,9 +108,15 @@ class Uncut:
         n_bytes = self._next_bytes(self._address, self._n_bytes, self._parameters)
         return Tlp(self._address, n_bytes, on_link(self._address, n_bytes, self._parameters))
 
+    def take_at_most(self, n_bytes: int) -> Tlp:
+        """Cut so many bytes off, which are fewer than the next has."""
+        return self._without(Tlp(self._address, n_bytes, on_link(self._address, n_bytes, self._parameters)))
+
     def take(self) -> Tlp:
         """Cut the next off."""
-        first = self.first
+        return self._without(self.first)
+
+    def _without(self, first: Tlp) -> Tlp:
         self._address += first.taken_bytes
         self._n_bytes -= first.taken_bytes
         return first

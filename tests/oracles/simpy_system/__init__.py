@@ -3,6 +3,7 @@
 Each server is `oracles.simpy_nic`; its adapter decides by `oracles.forwarding_oracle`, on the bytes of each frame.
 """
 
+from .bus import BusParameters
 from .model import simulate_system
 from .parameters import (
     OUTSIDE,
@@ -23,6 +24,7 @@ __all__ = [
     "BridgeOutcome",
     "BridgeParameters",
     "BridgePort",
+    "BusParameters",
     "Delivery",
     "ExtenderParameters",
     "Journey",

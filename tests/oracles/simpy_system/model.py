@@ -19,6 +19,7 @@ from ..simpy_nic.tables import port_number, station_name
 from ..simpy_nic.timing import AtSwitch, Delay, FifoServer, Phase, later, place
 from ..simpy_nic.wires import MIN_DATA_BYTES, wire_fs
 from .bridge import Passing
+from .bus import Bus, BusParameters
 from .commands import check_setup
 from .ledger import Ledger, ServerMeter
 from .parameters import OUTSIDE, BridgeParameters, Server, Setup, SystemArrival, SystemLoad, wires_of
@@ -178,6 +179,7 @@ class System:
         bridges: Sequence[BridgeParameters],
         stop: Stop,
         trees: Sequence[PcieTreeParameters] = (),
+        buses: Sequence[BusParameters] = (),
     ) -> None:
         """Build everything; nothing has begun."""
         self.env = simpy.Environment()
@@ -191,6 +193,7 @@ class System:
         self.outside = Outside(self)
         links = {each.server.name: (each.server.nic, each.model.link) for each in self.attached}
         self.pcie_switches = [plant_tree(self.env, tree, links) for tree in trees]
+        self.buses = [Bus(self.env, bus, [links[name] for name in bus.adapters]) for bus in buses]
         self._of_station = {
             each.server.station(station_name(port)): (each, station_name(port))
             for each in self.attached
@@ -269,6 +272,7 @@ class System:
                 for switches in self.pcie_switches
                 for name, one in switches.items()
             },
+            buses=[(bus.busy_clocks, bus.retries) for bus in self.buses],
         )
 
     def _server_outcome(self, attached: Attached) -> Outcome:
@@ -282,6 +286,7 @@ def simulate_system(
     stop: Stop | None = None,
     changes: Sequence[tuple[int, Setup]] = (),
     trees: Sequence[PcieTreeParameters] = (),
+    buses: Sequence[BusParameters] = (),
 ) -> SystemOutcome:
     """Run servers on a bridge, or on several that wires join, and return what was measured.
 
@@ -295,7 +300,7 @@ def simulate_system(
     first = Setup(servers, [bridges] if isinstance(bridges, BridgeParameters) else bridges)
     check_changes(first, changes, check_setup)
     first, commands = split_at_start(first, changes)
-    system = System(*first, stop, trees)
+    system = System(*first, stop, trees, buses)
     system.start(load)
     finished = system.ledger.finished
     run_with_commands(system.env, [(at_fs, partial(system.command, to)) for at_fs, to in commands], finished)

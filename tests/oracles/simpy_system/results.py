@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -104,6 +104,8 @@ class SystemOutcome:
     bridges: Mapping[str, BridgeOutcome]
     pcie_switch_bytes: Mapping[str, tuple[int, int]]
     """Of TLPs on the link above each PCIe switch, up and down."""
+    buses: Sequence[tuple[int, int]]
+    """Of each bus the clocks that it was busy, and the tries at reads that brought nothing but for the first."""
 
     @property
     def bridge(self) -> BridgeOutcome:

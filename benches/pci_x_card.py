@@ -1,0 +1,69 @@
+"""Four Gigabit ports on a PCI-X bus, both ways at once: what HP published of the AB545A beside the model's.
+
+python -m benches.pci_x_card         prints the table that docs/validation.md has too
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from benches.nfp6000 import ROOT
+from hwmodel.config import load_config
+from hwmodel.results import SystemResult
+from hwmodel.simulation import simulate_on_one_core as simulate
+
+CONFIG = ROOT / "configs" / "pci_x_quad_port.yaml"
+# HP, "Performance and Recommended Use of AB545A 4-Port Gigabit Ethernet Cards", page 8, figure 6: Mb/s of application
+# data by 1, 2, 3 and 4 ports of a card in an rx4640, frames of 1500 B.
+PUBLISHED_MBPS = (1890, 3203, 3767, 4012)
+PAYLOAD, FRAME = 1460, 1518  # of application data in a frame: headers of IPv4 and TCP apart
+LINE_GBPS = 0.986  # frame bits of a full Gigabit line, 20 B a frame apart
+NEAR, STEPS = 0.02, 4
+
+
+def application_gbps(n_ports: int, **changes: Any) -> float:
+    """Return the application data of so many ports both ways, as much coming in as goes out."""
+    inward = min(LINE_GBPS * n_ports, PUBLISHED_MBPS[n_ports - 1] / 2e3 * FRAME / PAYLOAD)
+    outward = inward
+    for _ in range(STEPS):
+        result = simulate(_config(n_ports, inward, changes))
+        assert isinstance(result, SystemResult)
+        outward, received = (sum(getattr(one, name) for one in result.adapters) for name in ("tx_gbps", "rx_gbps"))
+        if abs(outward - inward) <= NEAR * inward or (outward > inward > LINE_GBPS * n_ports * (1 - NEAR)):
+            break
+        inward = min(LINE_GBPS * n_ports, (outward + inward) / 2)
+    return float(outward + received) * PAYLOAD / FRAME
+
+
+def _config(n_ports: int, inward_gbps: float, changes: dict[str, Any]) -> Any:
+    ports = [{"name": f"p{number}"} for number in range(n_ports)]
+    own = {
+        "servers": [{"name": "a", "adapters": ports}],
+        "workload.external.rate": f"{round(inward_gbps * 1000)}Mbps",
+        "run.warmup": "3ms",
+        "run.duration": "10ms",
+        "run.clocks": "exact",
+    }
+    return load_config(CONFIG, own | changes)
+
+
+def table() -> Iterator[str]:
+    """Give the published rates beside the model's."""
+    yield "| ports | published Gb/s | model Gb/s | off % |"
+    yield "|---|---|---|---|"
+    for n_ports, mbps in enumerate(PUBLISHED_MBPS, start=1):
+        gbps = application_gbps(n_ports)
+        yield f"| {n_ports} | {mbps / 1e3:.3f} | {gbps:.3f} | {100 * (gbps * 1e3 / mbps - 1):+.1f} |"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the table."""
+    del arguments
+    for line in table():
+        sys.stdout.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,104 @@
+"""The arithmetic of a shared PCI or PCI-X bus: its clock, and the clocks that a transaction takes beside its data.
+
+A bus is counted in the link's terms: a clock could carry `width / 8` bytes, and what a transaction takes beside its
+data counts as so many bytes of overhead. So a rate, a sum of bytes and a share mean the same of either.
+
+Sources: the six rates are those of the chapter (PCI 33 and 66 MHz, PCI-X 66 and 133 MHz, 32 or 64 bits). The phases are
+counted as PCI Local Bus Specification 2.3 and PCI-X Addendum 1.0a have them, recalled and not read again: docs/pcie.md.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Literal, NamedTuple, Protocol
+
+from hwmodel.units import BITS_PER_BYTE, FS_PER_S
+
+BusKind = Literal["pci", "pci_x"]
+# A clock's time, by what people call its rate: 33 MHz is a third of 100, and so on.
+CYCLE_FS = {33: 30_000_000, 66: 15_000_000, 100: 10_000_000, 133: 7_500_000}
+CLOCKS_MHZ = {"pci": (33, 66), "pci_x": (66, 100, 133)}
+WIDTHS_BITS = (32, 64)
+# PCI-X: a burst may end at multiples of this alone; the reads, and the numbers of them, that its Command register can
+# name (Linux, pci_regs.h: PCI_X_CMD_MAX_READ, PCI_X_CMD_MAX_SPLIT).
+DISCONNECT_BYTES = 128
+LONGEST_READS_BYTES = (512, 1024, 2048, 4096)
+SPLITS = (1, 2, 3, 4, 8, 12, 16, 32)
+
+
+class BusSettings(Protocol):
+    """Name what of a configured bus (`config.pcie.bus`) its arithmetic looks at."""
+
+    kind: BusKind
+    width_bits: int
+    clock_mhz: int
+    decode_clocks: int
+    initial_wait_clocks: int
+
+
+def word_bytes(bus: BusSettings) -> int:
+    """Return the bytes that a clock can carry."""
+    return bus.width_bits // BITS_PER_BYTE
+
+
+def raw_bps(bus: BusSettings) -> Fraction:
+    """Return the rate of a bus on which every clock carries data, both directions together."""
+    return Fraction(bus.width_bits * FS_PER_S, CYCLE_FS[bus.clock_mhz])
+
+
+class Phases(NamedTuple):
+    """Count the clocks of a transaction beside its data: bus given and turned round, address, and waits for the target.
+
+    `turnaround`: the clock before the address, in which a master is given the bus and the one before lets go of it, and
+    of a read of PCI the one in which the AD lines turn round. `address`: with the attribute of PCI-X.
+    """
+
+    turnaround: int
+    address: int
+    waits: int
+
+
+def write_phases(bus: BusSettings) -> Phases:
+    """Count the clocks of a write: PCI's first data can go as DEVSEL# comes, PCI-X's in the clock behind it."""
+    if bus.kind == "pci":
+        return Phases(1, 1, bus.decode_clocks - 1 + bus.initial_wait_clocks)
+    return Phases(1, 2, bus.decode_clocks + bus.initial_wait_clocks)
+
+
+def answer_phases(bus: BusSettings) -> Phases:
+    """Count the clocks of what brings data to who reads: of PCI a read, of PCI-X a write of the host's."""
+    if bus.kind == "pci":
+        return Phases(2, 1, max(1, bus.decode_clocks - 1) - 1 + bus.initial_wait_clocks)
+    return write_phases(bus)
+
+
+def write_clocks(bus: BusSettings) -> int:
+    """Return the clocks of a write beside its data."""
+    return sum(write_phases(bus))
+
+
+def answer_clocks(bus: BusSettings) -> int:
+    """Return the clocks of an answer to a read beside its data."""
+    return sum(answer_phases(bus))
+
+
+def request_clocks(bus: BusSettings) -> int:
+    """Return the clocks of a read that brings nothing: PCI: it is retried (STOP#); PCI-X: answered as split."""
+    return 3 + bus.decode_clocks if bus.kind == "pci" else 4 + bus.decode_clocks
+
+
+def faster(bus: BusSettings) -> tuple[tuple[str, str | int, str | int], ...]:
+    """Return what of a bus makes it the next faster one, with its value and the new one; nothing for the fastest.
+
+    A faster clock of its kind comes first, then twice the width, then PCI-X at its highest clock.
+    """
+    clocks = [clock for clock in CLOCKS_MHZ[bus.kind] if clock >= 1.9 * bus.clock_mhz]
+    if clocks:
+        return (("clock_mhz", bus.clock_mhz, clocks[0]),)
+    if bus.clock_mhz < CLOCKS_MHZ[bus.kind][-1]:
+        return (("clock_mhz", bus.clock_mhz, CLOCKS_MHZ[bus.kind][-1]),)
+    if bus.width_bits < WIDTHS_BITS[-1]:
+        return (("width_bits", bus.width_bits, WIDTHS_BITS[-1]),)
+    if bus.kind == "pci":
+        return ("kind", "pci", "pci_x"), ("clock_mhz", bus.clock_mhz, CLOCKS_MHZ["pci_x"][-1])
+    return ()

@@ -1,0 +1,80 @@
+"""What a window says of shared buses: how busy they were, with what, and by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from hwmodel.config import SharedBus
+from hwmodel.machine.tlp_kinds import COMPLETIONS, KINDS, READS
+from hwmodel.results import Suspect
+from hwmodel.results.bottleneck import KEYS, MATTERS
+from hwmodel.results.pci_bus import BRIDGE, BusResult
+from hwmodel.rules.pci_bus import CYCLE_FS, answer_phases, request_clocks, word_bytes, write_phases
+from hwmodel.simulation.span import Span
+from hwmodel.words.bottleneck import busy_bus
+
+_WRITES = [kind for kind in range(KINDS) if kind not in (*READS, *COMPLETIONS)]
+
+
+def bus_results(buses: Sequence[SharedBus], names: Sequence[str], spans: Sequence[Span]) -> tuple[BusResult, ...]:
+    """Put together what a window says of each bus; `names`, `spans`: of all adapters."""
+    return tuple(_result(bus, names, spans) for bus in buses)
+
+
+def _result(bus: SharedBus, names: Sequence[str], spans: Sequence[Span]) -> BusResult:
+    settings, own = bus.settings, [spans[at] for at in bus.members]
+    window = own[0].fs / CYCLE_FS[settings.clock_mhz]
+    writes, answers = (sum(_tlps(span, kinds) for span in own) for kinds in (_WRITES, list(COMPLETIONS)))
+    requests, retries = sum(_tlps(span, list(READS)) for span in own), sum(span.retries for span in own)
+    of_write, of_answer = write_phases(settings), answer_phases(settings)
+    a_try = request_clocks(settings)
+    clocks = {
+        name: writes * getattr(of_write, name) + answers * getattr(of_answer, name)
+        for name in ("address", "turnaround", "waits")
+    }
+    n_bytes = sum(int(span.tlps(way)[1].sum()) for span in own for way in ("up", "down"))
+    data = n_bytes // word_bytes(settings) - sum(clocks.values()) - requests * a_try
+    clocks = {"data": data, **clocks, "read_requests": requests * a_try, "retries": retries * a_try}
+    masters = {names[at] or "adapter": _own_fs(spans[at], settings) for at in bus.members}
+    masters[BRIDGE] = sum(_own_fs(span, settings, of_bridge=True) for span in own)
+    busy_fs = max(1, sum(masters.values()))
+    return BusResult(
+        name=bus.name,
+        kind=settings.kind,
+        width_bits=settings.width_bits,
+        clock_mhz=settings.clock_mhz,
+        utilization=min(1.0, busy_fs / own[0].fs),
+        clocks={name: n / window for name, n in clocks.items()},
+        retries=retries,
+        masters={name: own_fs / busy_fs for name, own_fs in masters.items()},
+    )
+
+
+def _tlps(span: Span, kinds: list[int]) -> int:
+    return sum(int(span.tlps(way)[0][kinds].sum()) for way in ("up", "down"))
+
+
+def _own_fs(span: Span, settings: Any, *, of_bridge: bool = False) -> int:
+    """Return for how long an adapter had the bus, or the bridge for it: answers to reads of PCI are the adapter's."""
+    cycle_fs, word = CYCLE_FS[settings.clock_mhz], word_bytes(settings)
+    answers_fs = int(span.tlps("down")[1][list(COMPLETIONS)].sum()) // word * cycle_fs
+    down_fs = span.end.down.busy_fs - span.start.down.busy_fs
+    up_fs = span.end.up.busy_fs - span.start.up.busy_fs + span.retries * request_clocks(settings) * cycle_fs
+    moved_fs = answers_fs if settings.kind == "pci" else 0
+    return down_fs - moved_fs if of_bridge else up_fs + moved_fs
+
+
+def bus_suspects(buses: Sequence[SharedBus], results: Sequence[BusResult]) -> Iterator[Suspect]:
+    """Give the buses of several adapters that may set the throughput; that of one alone is among its resources."""
+    for bus, found in zip(buses, results, strict=True):
+        share = found.utilization
+        if len(bus.members) > 1 and share >= MATTERS:
+            why = busy_bus(found.name, share, found.clocks["data"])
+            yield Suspect(resource=found.name, share=share, use=share, why=why, keys=KEYS["bus"])
+
+
+def alone_on_bus(suspects: Iterable[Suspect], buses: Sequence[SharedBus], names: Sequence[str]) -> Iterator[Suspect]:
+    """Leave out what is a part of a bus: what one of several adapters on it makes of it."""
+    parts = {f"{names[at]}.bus" for bus in buses if len(bus.members) > 1 for at in bus.members}
+    return (one for one in suspects if one.resource not in parts)

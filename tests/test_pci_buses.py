@@ -1,0 +1,162 @@
+"""Shared buses in whole runs: beside the closed form, by hand, and what is said of them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from hwmodel.analytic import limits
+from hwmodel.config import Config, buses_of, config_from_mapping
+from hwmodel.config.pci_bus import fill_bus
+from hwmodel.config.shared_buses import SharedBus
+from hwmodel.errors import InputError
+from hwmodel.relaxations import relaxations_of
+from hwmodel.report import render_page
+from hwmodel.results import Result, Suspect, SystemResult
+from hwmodel.results.pci_bus import CLOCKS, BusResult
+from hwmodel.simulation import dma, lone_frame, simulate
+from hwmodel.simulation.pci_bus_measure import alone_on_bus, bus_suspects
+from hwmodel.words.limits import limits_text
+from hwmodel.words.pci_bus_rows import bus_rows, bus_words
+from hwmodel.words.summary import summary
+
+BASE: dict[str, Any] = {
+    "pcie": {"bus": {"kind": "pci_x", "clock_mhz": 66, "latency_timer": 255}},
+    "nic": {"preset": None, "vfs": 2},
+    "driver": {"preset": None},
+    "workload": {"pattern": "pairs", "frame_bytes": 1518, "load": "saturate"},
+    "run": {"warmup": "8ms", "duration": "8ms"},
+}
+PCI = {"pcie.bus.kind": "pci", "pcie.max_read_request": "4KiB", "pcie.tags": 4}
+
+
+def config_of(**changes: Any) -> Config:
+    return config_from_mapping(BASE, changes)
+
+
+@pytest.mark.parametrize("changes", [{}, PCI], ids=["PCI-X", "PCI"])
+def test_from_vm_to_vm_a_bus_carries_less_than_half_its_rate_as_the_closed_form_says(changes: dict[str, Any]) -> None:
+    config = config_of(**changes)
+    found, result = limits(config), simulate(config)
+    assert (found.limited_by, result.bottleneck.resource) == ("bus", "bus")
+    assert found.raw_gbps == pytest.approx(4.2667, rel=1e-4)
+    assert result.totals.gbps is not None
+    assert result.totals.gbps == pytest.approx(found.gbps, rel=0.02)
+    assert result.totals.gbps < found.gbps * 1.001 < found.raw_gbps / 2
+
+
+def test_a_frame_by_hand() -> None:
+    """PCI-X, 64 bits, all batches 8: clocks of docs/pcie.md, "A shared bus"; 8 B for each."""
+    found = {step.name: float(step.n_bytes) / 8 for step in limits(config_of()).steps}
+    assert found["payload read request"] == 3 * 6
+    assert found["payload read completion"] == 3 * 5 + 190
+    assert found["payload write"] == 5 + 190
+    assert found["Tx doorbell"] == found["Rx doorbell"] == 6 / 8
+    assert found["Tx descriptor read request"] == 6 / 8
+    assert found["Tx descriptor read completion"] == (5 + 16) / 8
+    assert found["Rx write-back"] == 5 + 2
+
+
+def test_throughput_rises_with_the_read_size() -> None:
+    """One split under way: who reads more at once waits less often; 9000 B of payload, as a 10 GbE adapter sends."""
+    sizes = ("512B", "1KiB", "2KiB", "4KiB")
+    jumbo = {"pcie.bus.clock_mhz": 133, "pcie.tags": 1, "workload.frame_bytes": 9018, "host.buffer_bytes": "16KiB",
+             "switch.ports.all.max_frame": "9018B"}  # fmt: skip
+    gbps = [simulate(config_of(**jumbo, **{"pcie.max_read_request": n})).totals.gbps or 0 for n in sizes]
+    assert all(more > 1.02 * less for less, more in pairwise(gbps))
+    assert gbps[-1] > 1.3 * gbps[0]
+
+
+def test_delayed_reads_hold_the_bus() -> None:
+    """A host that takes longer lets a device of PCI try more often, and each try keeps the bus for five clocks."""
+    alone = {"pcie.bus.kind": "pci", "workload.pattern": "to_wire"}
+    near, far = (simulate(config_of(**alone, **{"host.read_latency": ns})).buses[0] for ns in ("150ns", "3us"))
+    for one in (near, far):
+        assert one.clocks["retries"] == pytest.approx(one.retries * 5 * 15e-9 / 8e-3, rel=1e-9)
+        assert sum(one.clocks.values()) == pytest.approx(one.utilization, abs=1e-4)
+    # 3 us are 200 clocks; a try with its pause takes 5 + 2.
+    per_read = far.clocks["retries"] / far.clocks["read_requests"]
+    assert per_read == pytest.approx(200 / 7, rel=0.05)
+    assert near.clocks["retries"] < near.clocks["read_requests"] * 3
+    assert far.masters["adapter"] > 0.95
+
+
+def test_lone_frame_by_hand() -> None:
+    """Three requests of 6 clocks follow one another; 60 clocks behind the first's end its data come, all in a row.
+
+    The first clock of each is the one in which the bus is granted; bursts of 64, 64 and 62 words have 5 more.
+    """
+    changes = {"pcie.bus.clock_mhz": 133, "host.read_latency": "450ns"}
+    parts_fs = lone_frame(config_of(**changes)).parts_fs
+    assert parts_fs["payload_read"] == (6 + 60 + 69 + 69 + 67) * 7_500_000
+
+
+TWO = {"servers": [{"name": "a", "adapters": [{"name": "x"}, {"name": "y"}]}]}
+
+
+@pytest.fixture(scope="module")
+def shared() -> Result:
+    return simulate(config_of(**TWO))
+
+
+def test_adapters_of_one_bus_share_it_evenly(shared: Result) -> None:
+    assert isinstance(shared, SystemResult)
+    found = limits(config_of(**TWO))
+    x, y = (one.rx_gbps or 0 for one in shared.adapters)
+    assert x == pytest.approx(y, rel=0.02)
+    assert x + y == pytest.approx(found.gbps, rel=0.02)
+    assert (found.limited_by, shared.bottleneck.resource) == ("a.bus", "a.bus")
+    (bus,) = shared.buses
+    assert tuple(bus.clocks) == CLOCKS
+    assert sum(bus.masters.values()) == pytest.approx(1)
+    assert bus.masters["a.x"] == pytest.approx(bus.masters["a.y"], rel=0.05)
+
+
+def test_what_is_said_of_a_bus(shared: Result) -> None:
+    (bus,) = shared.buses
+    assert bus_words(bus).startswith("a.bus busy 100.0 % (data 8")
+    ((name, kind, *_, masters),) = bus_rows(shared, lambda share: f"{100 * share:.0f} %")
+    assert (name, kind) == ("a.bus", "PCI-X 64-bit 66 MHz")
+    assert masters.startswith("a.x 2")
+    assert "PCI-X 64-bit 66 MHz" in summary(shared, verbose=True)
+    assert "Shared bus" in render_page([shared], [""])
+    assert "4.267 Gb/s raw, both directions together: 533.3 MB/s" in limits_text(limits(config_of()))
+    assert "Of a bus each transaction is counted once" in limits_text(limits(config_of(**TWO)))
+
+
+def test_a_bus_of_several_is_suspected_and_their_parts_are_not() -> None:
+    (bus,) = buses_of(config_of(**TWO))
+    assert isinstance(bus, SharedBus)
+    found = BusResult(name="a.bus", kind="pci_x", width_bits=64, clock_mhz=66, utilization=0.9,
+                      clocks=dict.fromkeys(CLOCKS, 0.1), retries=0, masters={})  # fmt: skip
+    (suspect,) = bus_suspects([bus], [found])
+    assert (suspect.resource, suspect.share) == ("a.bus", 0.9)
+    parts = [Suspect(resource=name, share=0.5, use=0.5, why="", keys=()) for name in ("a.x.bus", "a.x.wire.tx")]
+    assert [one.resource for one in alone_on_bus(parts, [bus], ["a.x", "a.y"])] == ["a.x.wire.tx"]
+
+
+def changes_of(config: Config) -> dict[str, list[str]]:
+    return {name: [key for key, *_ in one.changes] for one in relaxations_of(config) for name in one.resources}
+
+
+def test_what_makes_a_bus_faster() -> None:
+    assert changes_of(config_of())["bus"] == ["pcie.bus.clock_mhz"]
+    both = [f"servers.a.adapters.{name}.set.pcie.bus.clock_mhz" for name in "xy"]
+    assert changes_of(config_of(**TWO))["a.bus"] == both
+    fastest = {"pcie.bus.clock_mhz": 133, "pcie.max_payload": "128B"}
+    found = changes_of(config_of(**fastest))
+    assert found["bus"] == ["pcie.max_payload", "pcie.max_read_request"]
+    assert not {"pcie.up", "pcie.down", "pcie.switch_latency"} & set(found)
+
+
+def test_what_is_not_done_on_a_bus_is_refused_in_a_line() -> None:
+    with pytest.raises(InputError, match="it measures a link, and the adapter is on a bus"):
+        dma(config_of(), [64])
+
+
+def test_keys_that_are_written_stay() -> None:
+    plain: dict[str, Any] = {"bus": {"kind": "pci"}, "tags": 3}
+    fill_bus(plain)
+    assert plain == {"bus": {"kind": "pci"}, "tags": 3, "max_payload": "4096B", "max_read_request": "512B"}
