@@ -59,6 +59,7 @@ def _fill_link(record: Any, one: PcieSwitch, config: Config, parts: Sequence[Ser
     params.latency_fs, params.flight_fs = settings.latency_fs, settings.propagation_fs
     params.return_fs = settings.credits.return_fs
     params.n_members = len(one.members)
+    params.port_to[:] = NO_ONE
     params.member[: len(one.members)] = one.members
     record.turn, record.left = len(one.below) - 1, 0
     completions = record.down.credits[1].params
