@@ -57,6 +57,10 @@ class Writers:
                 raise InputError(
                     f"--peer: {name} writes to {peer} and to {peer_of[name]}: an adapter writes to one peer"
                 )
+        for server in servers:
+            for key, block in (("nic.dma", server.config.nic.dma), ("host.iotlb", server.config.host.iotlb)):
+                if block is not None:
+                    raise InputError(f"--peer: writes to peers are counted without {server.key(key)}")
         near = {top[name].number for name in peer_of}
         names = (name for name in top if name in peer_of or (with_others and top[name].number in near))
         order = [server.name for server in servers]

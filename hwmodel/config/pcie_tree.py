@@ -83,8 +83,8 @@ class PcieTree(Block):
     )  # fmt: skip
     acs: Annotated[bool, Truth()] = key(
         True,
-        "Whether ports keep adapters apart (ACS: requests to each other are redirected to the root), as Linux lets "
-        "them where it has an IOMMU.",
+        "Whether ports keep adapters apart, as Linux lets them where it has an IOMMU (ACS: requests to each other are "
+        "redirected to the root): as `config-space` shows it; `dma --peer` says what it costs.",
     )
 
     @model_serializer(mode="wrap")

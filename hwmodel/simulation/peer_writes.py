@@ -29,8 +29,8 @@ def peer_writes(
     """Let adapters write to peers without end; return a row for each transfer size and way, direct and redirected.
 
     `peers`: who writes to whom, by the names of adapters (a.x). `with_others`: adapters behind the same root ports that
-    write to no peer write to the host's memory. `gbps`: data of each writer that came there in the window; `limit_gbps`:
-    the closed form's; `link_shares`: how busy each switch's link was. Raises InputError where there are no such
+    write to no peer write to the host's memory. `gbps`: what came of each writer in the window; `limit_gbps`: the
+    closed form's; `link_shares`: how busy each switch's link was. Raises InputError where there are no such
     adapters, or not behind one root port, and for sizes out of range.
     """
     writers = Writers.of(config, peers, with_others=with_others)
@@ -72,7 +72,7 @@ def idle_writers(config: Config, writers: Writers, n_bytes: int, is_redirected: 
 
 
 def _let_run(state: SystemState, trees: Any, one: PcieSwitch) -> None:
-    """Give a switch the credits that peers' writes need, and let servers run ahead of it no further than these allow."""
+    """Give a switch the credits that peers' writes need, and let servers run ahead of it no further than they allow."""
     own, record = one.settings, trees.switch[one.number]
     for kind, number, _ in one.below:
         if kind == "adapter":
