@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +25,7 @@ from tests.drawn_trees import NAMES, draw_tree
 from tests.oracles.simpy_system.peer_writes import Moment, PeerWriter, PeerWrites
 from tests.pcie_trees_for_simpy import trees_of
 
+ROOT = Path(__file__).resolve().parent.parent
 US_FS, NS_FS = 10**9, 10**6
 LINK = {"generation": 2, "lanes": 8}
 
@@ -119,6 +124,24 @@ def test_a_drawn_tree_carries_the_same_at_any_time(seed: int) -> None:
         assert own == other
         assert own_links == other_links
     assert sum(one.up[0] for one in compared[-1][0][0].values()) > 20
+
+
+# Prints what engine and model say of seeds, which between them take each way.
+INTERPRETED = (
+    "from tests.test_peer_writes import engine_at; print([engine_at(seed, 4 * 10**9) for seed in (2, 4, 5, 8)])"
+)
+
+
+def engine_at(seed: int, at_fs: int) -> Any:
+    return both(seed, [at_fs])[0][0]
+
+
+def test_compiled_and_interpreted_runs_agree() -> None:
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    done = subprocess.run([sys.executable, "-c", INTERPRETED], capture_output=True, text=True, check=True, cwd=ROOT,
+                          env=environment)  # fmt: skip
+    assert done.stdout.strip() == str([engine_at(seed, 4 * US_FS) for seed in (2, 4, 5, 8)])
+    assert {draw(seed)[3] for seed in (2, 4, 5, 8)} == {False, True}
 
 
 def of_switches(name: str, value: int) -> Callable[[Any], None]:

@@ -197,6 +197,11 @@ class Cores:
         start_fs = int(core["started_fs"])
         entry_fs = int(core["work_fs"]) - (int(core["ends_fs"]) - start_fs)
         self._add(number, from_fs, "interrupt", start_fs - entry_fs, start_fs, {"function": function})
+        if not is_post and self._names.is_of_uplink(ring):
+            taken = list(self._names.received(ring, int(self._nic["rx_queue"][ring]["taken"]), int(core["n"])))
+            name = f"pass {taken[0]}" if len(taken) == 1 else f"pass {len(taken)} frames"
+            self._add(number, from_fs, name, start_fs, int(core["ends_fs"]), {"function": function}, real(taken))
+            return
         if is_post and int(self._nic["guests"]["params"]["mss_bytes"]):
             name = f"post {int(core['n'])} sends"
             self._add(number, from_fs, name, start_fs, int(core["ends_fs"]), {"function": function})

@@ -201,7 +201,7 @@ class LinkTlps:
             for slot in waiting_in_switches(self._trees, self._names.number, "up", 0):
                 _count_interrupt(flying, nic.pcie[0].up_arrivals.ring[slot])
         found: dict[tuple[int, int], int] = {}
-        for number in range(int(nic.params.n_queues)):
+        for number in range(self._names.n_rings):
             tx, rx = nic["tx_queue"][number], nic["rx_queue"][number]
             made = {
                 TX_DOORBELL: tx["rung"],

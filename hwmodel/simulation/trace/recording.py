@@ -56,6 +56,7 @@ class ServerRecording:
 
     def look(self, now_fs: int) -> None:
         """Note what has happened in this instant."""
+        self.view.names.note_carried()
         started = list(self.tlps.look())
         self.reads.look(now_fs, started)
         self._translations.look(now_fs, started)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.config.system import Server as Named
-from hwmodel.errors import InputError
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT
 from hwmodel.machine.network.bridge_state import NOBODY
 from hwmodel.simulation.bridge_ports import PhysicalPort
@@ -104,12 +103,7 @@ def _next_command_fs(commands: Any) -> int:
 
 
 def stage_of(machine: Machine, workload: Workload, work: Sequence[DriverWork] = ()) -> Stage:
-    """Return what a trace of a machine looks at; `work`: what drivers do beside frames.
-
-    Raises InputError for a virtual switch with an uplink, whose rings no frame is posted to by a function.
-    """
-    if any(each.config.has_virtual_switch and not each.config.switches_in_memory for each in machine.servers):
-        raise InputError("--trace: what crosses the uplink of a virtual switch is not drawn on a time line")
+    """Return what a trace of a machine looks at; `work`: what drivers do beside frames."""
     servers = tuple(TracedServer(each.name, each.config, each.nic) for each in machine.servers)
     if machine.system is None:
         return Stage(servers, work=work)
