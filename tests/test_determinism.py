@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOT_OF_RUNS = (
     "compiled.", "switch_core.", "forwarding.", "machine.link_alone.", "machine.peer_writes.",
     "machine.pcie_trees.keep_for_peer", "machine.pcie_trees.stand_at_root", "machine.pcie_trees.return_write",
+    "machine.pcie_trees.give_back_writes",
 )  # fmt: skip
 OF_RUNS = ("forwarding.steering.",)  # the machine calls these itself
 

@@ -541,7 +541,8 @@ def run_trees(system, servers, until_fs):
     trees = system.trees
     take_from_adapters(system, servers)
     for number in range(trees.n_switches):
-        give_back_writes(system, servers, trees.switch[number])
+        if trees.switch[number].params.holds_writes:
+            give_back_writes(system, servers, trees.switch[number])
     horizon_fs = until_fs
     for number in range(system.n_servers):
         horizon_fs = min(horizon_fs, system.server[number].safe_fs)

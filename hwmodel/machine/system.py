@@ -300,7 +300,7 @@ def run_share(system, share, servers, words, bridges):
 def run_with_trees(system, share, servers, words, bridges):
     """Run all servers and the PCIe switches between them, in short turns, until all that may come is known.
 
-    A switch's choice comes to nobody before `trees.ahead_fs` later, so far servers run before it looks at them again.
+    What has already happened says how far servers may run before the switches look at them again (`turn_end_fs`).
     """
     share.n_events = share.stopped = 0
     trees = system.trees
@@ -309,7 +309,7 @@ def run_with_trees(system, share, servers, words, bridges):
         horizon_fs = min(horizon_fs, take_all(system, system.server[number], servers[number], bridges))
     at_fs = next_within(system)
     while at_fs <= horizon_fs and share.stopped == 0:
-        until_fs = min(horizon_fs, at_fs - 1 + trees.ahead_fs)
+        until_fs = turn_end_fs(system, horizon_fs)
         for number in range(system.n_servers):
             component, nic = system.server[number], servers[number]
             component.safe_fs = max(component.safe_fs, until_fs)
@@ -324,6 +324,21 @@ def run_with_trees(system, share, servers, words, bridges):
     if share.stopped == 0:
         for number in range(system.n_servers):
             system.server[number].safe_fs = max(system.server[number].safe_fs, horizon_fs)
+
+
+@kernel
+def turn_end_fs(system, horizon_fs):
+    """Return up to when nothing of PCIe switches can come to a server that is not known yet.
+
+    What a switch chooses comes to nobody before `ahead_fs` later, and it chooses nothing before its next event, or
+    something of a server has come to it, which takes `beyond_fs` to come back from there.
+    """
+    trees = system.trees
+    servers_fs = np.int64(horizon_fs)
+    for number in range(system.n_servers):
+        servers_fs = min(servers_fs, system.server[number].next_fs)
+    until_fs = min(min(trees.next_fs, horizon_fs) + trees.ahead_fs, servers_fs + trees.beyond_fs) - 1
+    return min(horizon_fs, until_fs)
 
 
 @kernel

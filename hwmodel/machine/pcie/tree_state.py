@@ -44,9 +44,9 @@ TREE_SWITCH = record(
     ("params", TREE_SWITCH_PARAMS), *ints("turn", "left"), ("up", DIRECTION), ("down", DIRECTION)
 )  # fmt: skip
 # `now_fs`: up to when all has happened in the switches. `ahead_fs`: what a switch chooses to do comes to no adapter and
-# no host before so much later.
+# no host before so much later; `beyond_fs`: nothing that it chooses for what an adapter, or its host, does then.
 TREES = record(
-    *ints("n_switches", "now_fs", "next_fs", "ahead_fs", "overflow"),
+    *ints("n_switches", "now_fs", "next_fs", "ahead_fs", "beyond_fs", "overflow"),
     ("switch", TREE_SWITCH, (MAX_SWITCHES,)),
     ("port", LOWER_PORT, (MAX_LOWER_PORTS,)),
 )
