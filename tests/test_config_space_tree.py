@@ -294,6 +294,15 @@ class TestRefused:
             line = f"{option}: is for one adapter, which --server names: --server a.z"
             assert capsys.readouterr().err.splitlines() == [line]
 
+    def test_of_several_trees(self, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+        path = tmp_path / "c.yaml"
+        tree = "{adapters: [{name: x}], tree: {slots: {x: {}}}, name: "
+        path.write_text(f"servers: [{tree}a}}, {tree}b}}]\nworkload: {{pattern: to_wire}}\n", encoding="utf-8")
+        assert main(["config-space", str(path)]) == 2
+        assert capsys.readouterr().err == "of which server? --server says it (a, b, a.x, b.x)\n"
+        assert main(["config-space", str(path), "--server", "b"]) == 0
+        assert capsys.readouterr().out.startswith("00:01.0 PCI bridge\n")
+
     def test_too_many_ports_or_buses(self, monkeypatch: pytest.MonkeyPatch) -> None:
         names = [f"n{number}" for number in range(32)]
         config = config_of({name: {} for name in names}, {"slots": {name: {} for name in names}})

@@ -74,7 +74,8 @@ def _of_adapter(config: Config, arguments: Namespace) -> tuple[list[Shown], list
 
     script = read_script(_text_of(arguments.script), arguments.script) if arguments.script else []
     servers = {each.name: each for each in servers_of(config)}
-    server = only_server(servers, arguments.server)
+    trees = [entry.name for entry in config.servers if entry.tree is not None]
+    server = only_server(servers, arguments.server, trees)
     number = list(servers).index(server.name)
     adapter = configured(server, arguments.at, config, cards_of(config)[number].config.pcie)
     ranges = MemoryRanges.of(adapter, server, number)
