@@ -28,9 +28,13 @@ from tests.run_digest import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent
-# The forwarding decision, the link test and the switch core's twin run by calls of their own; tests of their names run
-# them both ways.
-NOT_OF_RUNS = ("compiled.", "switch_core.", "forwarding.", "machine.link_alone.")
+# The forwarding decision, the link test, writes to peers and the switch core's twin run by calls of their own; tests of
+# their names run them both ways.
+NOT_OF_RUNS = (
+    "compiled.", "switch_core.", "forwarding.", "machine.link_alone.", "machine.peer_writes.",
+    "machine.pcie_trees.keep_for_peer", "machine.pcie_trees.stand_at_root", "machine.pcie_trees.return_write",
+    "machine.pcie_trees.give_back_writes",
+)  # fmt: skip
 OF_RUNS = ("forwarding.steering.",)  # the machine calls these itself
 
 

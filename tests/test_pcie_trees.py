@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from hwmodel.config import Config, config_from_mapping, load_config, switches_of
-from hwmodel.errors import InputError
 from hwmodel.report import render_page
 from hwmodel.results import PcieSwitchResult, Result, SwitchLinkUse, SwitchPortUse, SystemResult
 from hwmodel.simulation import lone_frame, simulate
@@ -170,8 +169,3 @@ def test_one_frame_through_a_store_and_forward_switch_takes_what_is_worked_by_ha
     # Behind it comes a read of Rx descriptors, then the write-back; above both wait until the payload has left.
     assert parts["payload_write"] == pytest.approx(both_ns(24 + 60), abs=0.01)
     assert parts["writeback"] == pytest.approx((24 + 40) * above, abs=0.01)
-
-
-def test_a_time_line_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="a time line does not show PCIe switches"):
-        simulate(with_tree(shared()), trace_path=str(tmp_path / "t.json"))

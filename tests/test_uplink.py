@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from hwmodel import Result, limits, simulate
 from hwmodel.analytic.traffic import ONE, ZERO, Traffic
 from hwmodel.analytic.uplink import on_link, seen_by_adapter
 from hwmodel.config import config_from_mapping
-from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.adapter.uplink import TX_RING_FULL
 from hwmodel.results import check_balance
@@ -83,11 +81,6 @@ def test_the_adapter_sees_one_function_of_frames_that_leave_or_come() -> None:
 
 def test_what_finds_the_uplink_s_ring_full_is_told_as_such() -> None:
     assert DropReason(TX_RING_FULL).name == "TX_RING_FULL"
-
-
-def test_a_time_line_of_it_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--trace: what crosses the uplink"):
-        simulate(config_from_mapping(BASE, {}), trace_path=str(tmp_path / "t.json"))
 
 
 def test_what_stays_inside_is_not_held_back_by_a_full_wire() -> None:

@@ -106,6 +106,13 @@ def _add_dma(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     dma.add_argument(
         "--order", choices=("random", "cyclic"), default="random", help="in the window: drawn (default) or one by one"
     )
+    dma.add_argument(
+        "--peer",
+        action="append",
+        metavar="FROM=TO",
+        help="an adapter behind PCIe switches writes to another's memory: direct, and over the root (ACS); repeatable",
+    )
+    dma.add_argument("--others", action="store_true", help="with --peer: let adapters beside them write to the host")
 
 
 def _add_switch(commands: argparse._SubParsersAction[_OneLineParser]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -248,6 +248,11 @@ def dma(arguments: Namespace) -> None:
     from hwmodel import simulation
     from hwmodel.analytic.dma import DEFAULT_SIZES
 
+    if arguments.peer is not None:
+        _write_to_peers(config, arguments, sizes or DEFAULT_SIZES)
+        return
+    if arguments.others:
+        raise InputError("--others: goes with --peer FROM=TO")
     _announce_compilation(simulation.kernels_are_cached(simulation.DMA_ENTRIES))
     window = None
     if arguments.window is not None:
@@ -256,6 +261,24 @@ def dma(arguments: Namespace) -> None:
     write_json(rows, arguments.json)
     said = [dma_table(rows), *filter(None, [config.host.unmeasured])]
     say("\n\n".join(said), arguments.json)
+
+
+def _write_to_peers(config: Config, arguments: Namespace, sizes: Sequence[int]) -> None:
+    """Measure writes of adapters to peers, by transfer size and way."""
+    from hwmodel import simulation
+    from hwmodel.words.peer_rows import peer_table
+
+    if arguments.window is not None:
+        raise InputError("--window: says where transfers of the link alone lie; --peer has none")
+    pairs = [tuple(one.split("=")) for one in arguments.peer]
+    wrong = [one for one, pair in zip(arguments.peer, pairs, strict=True) if len(pair) != 2 or not all(pair)]
+    if wrong:
+        raise InputError(f"--peer: {wrong[0]!r} is no pair of adapters (a.x=a.y)")
+    peers = [(source, target) for source, target in pairs]
+    _announce_compilation(simulation.kernels_are_cached(simulation.PEER_ENTRIES))
+    rows = simulation.peer_writes(config, peers, sizes, with_others=arguments.others)
+    write_json(rows, arguments.json)
+    say(peer_table(rows, dict(peers)), arguments.json)
 
 
 def switch(arguments: Namespace) -> None:

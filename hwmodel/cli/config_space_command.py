@@ -1,4 +1,4 @@
-"""`hwmodel config-space`: the functions of an adapter as an operating system, or the bus, sees them."""
+"""`hwmodel config-space`: the functions of an adapter, or of a whole tree, as an operating system sees them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hwmodel.units import ns_from_fs
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.config_space.adapter import PciAdapter
+    from hwmodel.config_space.dump import Shown
     from hwmodel.config_space.script import Answer
 
 AS_OS, AS_HARDWARE = "os", "hardware"
@@ -27,7 +27,7 @@ def add_config_space_arguments(command: ArgumentParser, time_fs: Callable[[str],
         "--at", type=time_fs, metavar="TIME", help="behind the scenario's events up to then, as in 2ms"
     )
     command.add_argument("--script", metavar="FILE", help="do these reads and writes, and print each answer")
-    command.add_argument("--server", metavar="NAME", help="whose adapter, where there are several")
+    command.add_argument("--server", metavar="NAME", help="whose adapter, or which tree, where there are several")
     command.add_argument("--out", metavar="FILE", help="write what `lspci -F FILE` reads; else it goes to stdout")
 
 
@@ -36,19 +36,12 @@ def config_space(arguments: Namespace, load: Callable[[Namespace], Config]) -> N
     inputs = [arguments.config, *([arguments.script] if arguments.script else [])]
     check_outputs([("--json", arguments.json), ("--out", arguments.out)], inputs=inputs)
     config = load(arguments)
-    from hwmodel.config import servers_of
-    from hwmodel.config_space.dump import dump_text
-    from hwmodel.config_space.enumeration import configured, only_server
-    from hwmodel.config_space.memory_ranges import MemoryRanges
-    from hwmodel.config_space.script import read_script, run_script
+    from hwmodel.config_space.dump import text_of
+    from hwmodel.config_space.hierarchy import host_with_tree
 
-    script = read_script(_text_of(arguments.script), arguments.script) if arguments.script else []
-    servers = {each.name: each for each in servers_of(config)}
-    server = only_server(servers, arguments.server)
-    adapter = configured(server, arguments.at, config)
-    ranges = MemoryRanges.of(adapter, server, list(servers).index(server.name))
-    answers = list(run_script(adapter, script, arguments.script, ranges))
-    text = dump_text(adapter, as_os=arguments.ids == AS_OS)
+    host = host_with_tree(config, arguments.server)
+    functions, answers = _of_adapter(config, arguments) if host is None else (_of_host(config, host, arguments), [])
+    text = text_of(functions)
 
     def tell() -> None:
         for answer in answers:
@@ -60,7 +53,7 @@ def config_space(arguments: Namespace, load: Callable[[Namespace], Config]) -> N
         if arguments.out is not None:
             write_text(text, arguments.out)
 
-    write_all(tell, dump, lambda: write_json(_document(adapter, answers, arguments.ids), arguments.json))
+    write_all(tell, dump, lambda: write_json(_document(functions, answers), arguments.json))
 
 
 def _text_of(path: str) -> str:
@@ -71,17 +64,38 @@ def _text_of(path: str) -> str:
         raise InputError(f"{path}: cannot be read: {why}") from None
 
 
-def _document(adapter: PciAdapter, answers: list[Answer], ids: str) -> dict[str, Any]:
-    from hwmodel.config_space.dump import address_text, content_of
+def _of_adapter(config: Config, arguments: Namespace) -> tuple[list[Shown], list[Answer]]:
+    """Return the functions of one adapter, behind a script, and what the script was answered."""
+    from hwmodel.config import cards_of, servers_of
+    from hwmodel.config_space.dump import shown_functions
+    from hwmodel.config_space.enumeration import configured, only_server
+    from hwmodel.config_space.memory_ranges import MemoryRanges
+    from hwmodel.config_space.script import read_script, run_script
 
-    functions = [
-        {
-            "name": name,
-            "address": address_text(adapter.routing_id_of(name)),
-            "bytes": content_of(adapter, name, as_os=ids == AS_OS).hex(),
-        }
-        for name in adapter.functions()
-    ]
+    script = read_script(_text_of(arguments.script), arguments.script) if arguments.script else []
+    servers = {each.name: each for each in servers_of(config)}
+    trees = [entry.name for entry in config.servers if entry.tree is not None]
+    server = only_server(servers, arguments.server, trees)
+    number = list(servers).index(server.name)
+    adapter = configured(server, arguments.at, config, cards_of(config)[number].config.pcie)
+    ranges = MemoryRanges.of(adapter, server, number)
+    answers = list(run_script(adapter, script, arguments.script, ranges))
+    return list(shown_functions(adapter, as_os=arguments.ids == AS_OS)), answers
+
+
+def _of_host(config: Config, host: str, arguments: Namespace) -> list[Shown]:
+    """Return all functions of a host with a tree."""
+    from hwmodel.config_space.hierarchy import Hierarchy
+
+    hierarchy = Hierarchy(config, host)
+    for option in ("script", "at"):
+        if getattr(arguments, option) is not None:
+            adapter = next(hierarchy.endpoints()).server.name
+            raise InputError(f"--{option}: is for one adapter, which --server names: --server {adapter}")
+    return list(hierarchy.functions(as_os=arguments.ids == AS_OS))
+
+
+def _document(functions: list[Shown], answers: list[Answer]) -> dict[str, Any]:
     told = [
         {
             "access": one.text,
@@ -91,4 +105,5 @@ def _document(adapter: PciAdapter, answers: list[Answer], ids: str) -> dict[str,
         }
         for one in answers
     ]
-    return {"functions": functions, "answers": told}
+    listed = [{"name": one.name, "address": one.address, "bytes": one.content.hex()} for one in functions]
+    return {"functions": listed, "answers": told}

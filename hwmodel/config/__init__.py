@@ -7,7 +7,7 @@ from .frame_lengths import descriptors_of, mirrored_tag_bytes, named_lengths, rx
 from .host import VmDriver
 from .load import as_config, config_from_mapping, load_config, place_lines, read_base
 from .model import Config
-from .pcie_switches import PcieSwitch, switches_of
+from .pcie_switches import PcieSwitch, cards_of, switches_of
 from .resolve import defaults_beside
 from .schema import json_schema
 from .shared_buses import SharedBus, buses_of
@@ -39,6 +39,7 @@ __all__ = [
     "bridge_with",
     "bridges_of",
     "buses_of",
+    "cards_of",
     "changes_between",
     "config_from_mapping",
     "defaults_beside",

@@ -53,6 +53,12 @@ def switches_of(config: Config) -> tuple[PcieSwitch, ...]:
     return tuple(found)
 
 
+def cards_of(config: Config) -> tuple[Server, ...]:
+    """Return the servers of a configuration with the links that their adapters could have, whatever their slots."""
+    entries = tuple(entry.model_copy(update={"tree": None}) for entry in config.servers)
+    return servers_of(config.model_copy(update={"servers": entries}))
+
+
 def _of_tree(host: str, tree: PcieTree, own: dict[str, int], first: int) -> Iterator[PcieSwitch]:
     numbers = {one.name: first + at for at, one in enumerate(tree.switches)}
     for one in tree.switches:

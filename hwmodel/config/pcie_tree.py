@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from hwmodel.rules.pcie_link import GENERATIONS
 
-from .kinds import Block, Duration, Listing, Whole, Word, key
+from .kinds import Block, Duration, Listing, Truth, Whole, Word, key, said_where_set
 from .names import ServerName
 
 ROOT = "root"  # what stands at the top: a root port of the host for each that is behind it
@@ -79,6 +81,16 @@ class PcieTree(Block):
         {}, "The slot of each adapter of the server, by the adapter's name: {x: {behind: s1, weight: 3}, y: {behind: "
         "s1, lanes: 4}, z: {}}."
     )  # fmt: skip
+    acs: Annotated[bool, Truth()] = key(
+        True,
+        "Whether ports keep adapters apart, as Linux lets them where it has an IOMMU (ACS: requests to each other are "
+        "redirected to the root): as `config-space` shows it; `dma --peer` says what it costs.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Say nothing of what keeps adapters apart where it is as it is by default."""
+        return said_where_set(self, write(self), "acs")
 
     @property
     def above(self) -> dict[str, str]:

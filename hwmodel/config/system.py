@@ -153,6 +153,11 @@ def _servers_of(config: Config) -> tuple[Server, ...]:
     )
 
 
+def adapters_of_host(servers: Iterable[Server], host: str) -> dict[str, Server]:
+    """Return the adapters of a host that lists them, in order, by their names there."""
+    return {one.name.rpartition(".")[2]: one for one in servers if one.host == host}
+
+
 def _in_slot(config: Config, entry: ServerEntry, name: str) -> Config:
     """Give an adapter the link that it comes to have in its slot: of the older generation, as wide as the narrower."""
     slot = entry.tree.slots.get(name.rpartition(".")[2]) if entry.tree else None

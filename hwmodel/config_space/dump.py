@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from hwmodel.config_space.adapter import PF, PciAdapter
 from hwmodel.config_space.devices import INTEL
@@ -12,17 +13,43 @@ from hwmodel.config_space.structures import LINK_STATUS, PCI_EXPRESS
 ROW_BYTES = 16
 
 
-def dump_text(adapter: PciAdapter, *, as_os: bool) -> str:
-    """Return all functions that answer: a heading each, and rows of 16 B.
+class Shown(NamedTuple):
+    """Hold a function as it is written: where it is on the bus, what a listing calls it, its 4 KiB."""
+
+    name: str
+    routing_id: int
+    title: str
+    content: bytes
+
+    @property
+    def address(self) -> str:
+        """Return its bus, device and function."""
+        return address_text(self.routing_id)
+
+
+def shown_functions(adapter: PciAdapter, *, as_os: bool, prefix: str = "") -> Iterator[Shown]:
+    """Give all functions of an adapter that answer; `prefix`: before their names.
 
     `as_os`: VFs have what an operating system takes from the PF: their ids, and the link's speed and width, which is
     one for all functions. Else they have what they answer with on the bus, FFFFh, and a link status of 0.
     """
-    return "\n".join("\n".join(_rows(adapter, name, as_os)) + "\n" for name in adapter.functions())
+    for name in adapter.functions():
+        content = content_of(adapter, name, as_os=as_os)
+        yield Shown(f"{prefix}{name}", adapter.routing_id_of(name), "Ethernet controller", content)
+
+
+def dump_text(adapter: PciAdapter, *, as_os: bool) -> str:
+    """Return the functions of an adapter as text, as `shown_functions` gives them."""
+    return text_of(shown_functions(adapter, as_os=as_os))
+
+
+def text_of(functions: Iterable[Shown]) -> str:
+    """Return functions as text: a heading each, and rows of 16 B."""
+    return "\n".join("\n".join(_rows(one)) + "\n" for one in functions)
 
 
 def content_of(adapter: PciAdapter, function: str, *, as_os: bool) -> bytes:
-    """Return the 4 KiB of a function that answers, with ids as `dump_text` has them."""
+    """Return the 4 KiB of a function that answers, with ids as `shown_functions` has them."""
     space = adapter.space(function)
     assert space is not None
     content = space.content()
@@ -46,8 +73,7 @@ def address_text(routing_id: int) -> str:
     return f"{routing_id >> 8:02x}:{routing_id >> 3 & 0x1F:02x}.{routing_id & 7}"
 
 
-def _rows(adapter: PciAdapter, function: str, as_os: bool) -> Iterator[str]:
-    yield f"{address_text(adapter.routing_id_of(function))} Ethernet controller"
-    content = content_of(adapter, function, as_os=as_os)
-    for at in range(0, len(content), ROW_BYTES):
-        yield f"{at:02x}: {content[at : at + ROW_BYTES].hex(' ')}"
+def _rows(one: Shown) -> Iterator[str]:
+    yield f"{one.address} {one.title}"
+    for at in range(0, len(one.content), ROW_BYTES):
+        yield f"{at:02x}: {one.content[at : at + ROW_BYTES].hex(' ')}"

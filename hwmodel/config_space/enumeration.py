@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from hwmodel.config_space.adapter import (
     VF_READY_FS,
     PciAdapter,
 )
+from hwmodel.config_space.addresses import Addresses
 from hwmodel.config_space.devices import DEVICES, ROM, UNNAMED, Bar
 from hwmodel.config_space.extended_structures import AER
 from hwmodel.config_space.registers import Structure
@@ -43,6 +44,7 @@ from hwmodel.rules.pcie_link import MOST_TAGS
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
+    from hwmodel.config.adapter import Pcie
 
 CACHE_LINE, INTERRUPT_LINE = 0x0C, 0x3C
 LINE_DOUBLE_WORDS = 0x10  # lines of 64 B
@@ -59,19 +61,18 @@ UNSUPPORTED_REQUEST, CORRECTABLE_STATUS, ADVISORY = 0x9, 0x10, 0x2000
 ERROR_CONTROL, ECRC_ON = 0x18, 0x140
 LEAST_PAYLOAD_BYTES = 128
 FIVE_BIT_TAGS = 32
-# Where ranges begin, all below 4 GiB: model's choice.
-MEMORY_BASE, IO_BASE = 0xB0000000, 0x2000
 
 
-def adapter_of(server: Server) -> PciAdapter:
+def adapter_of(server: Server, card: Pcie | None = None) -> PciAdapter:
     """Return the functions of a server's adapter as they come out of reset: with the link that is configured.
 
     An adapter without a preset has the registers of the 82599. Where more is configured than a device offers, lanes,
-    payload, tags, ECRC or VFs, it offers that.
+    payload, tags, ECRC or VFs, it offers that. `card`: the link that it could have, where its slot makes it less.
     """
     config = server.config
     pcie, device = config.pcie, DEVICES[config.nic.preset or UNNAMED]
-    payload = max(_size_code(pcie.max_payload_bytes), device.device_values.get("Max Payload Size Supported", 2))
+    card = card or pcie
+    payload = max(size_code(pcie.max_payload_bytes), device.device_values.get("Max Payload Size Supported", 2))
     values = {
         **device.device_values,
         "Max Payload Size Supported": payload,
@@ -84,8 +85,8 @@ def adapter_of(server: Server) -> PciAdapter:
         values |= {"10-Bit Tag Completer Supported": 1, "10-Bit Tag Requester Supported": 1}
     device = replace(
         device,
-        link_speed=max(device.link_speed, pcie.generation),
-        lanes=max(device.lanes, pcie.lanes),
+        link_speed=max(device.link_speed, card.generation),
+        lanes=max(device.lanes, card.lanes),
         total_vfs=max(device.total_vfs, config.nic.vfs),
         device_values=values,
         has_ecrc=pcie.ecrc,
@@ -93,15 +94,24 @@ def adapter_of(server: Server) -> PciAdapter:
     return PciAdapter(device, _serial_number(server), AccessTimes.of(config))
 
 
-def configured(server: Server, at_fs: int | None = None, scenario: Config | None = None) -> PciAdapter:
+def configured(
+    server: Server, at_fs: int | None = None, scenario: Config | None = None, card: Pcie | None = None
+) -> PciAdapter:
     """Return a server's functions as a running system has them: enumerated, VFs enabled, drivers bound.
 
     The adapter's clock counts from then on, or as a run's if `at_fs` is given: that time of the run that `scenario` is
-    the configuration of, all its events up to then done. Raises InputError as `course_of` and `Config.steps`.
+    the configuration of, all its events up to then done. `card` as in `adapter_of`. Raises InputError as `course_of`
+    and `Config.steps`.
     """
-    adapter = adapter_of(server)
-    system = _System(adapter, server)
+    system = OneAdapter(adapter_of(server, card), server, Addresses())
     system.probe()
+    start(system, server, at_fs, scenario)
+    return system.adapter
+
+
+def start(system: OneAdapter, server: Server, at_fs: int | None = None, scenario: Config | None = None) -> None:
+    """Let drivers start the functions of an adapter that has been probed, and all be as at a time, as `configured`."""
+    adapter = system.adapter
     system.bind(PF)
     n_vfs = server.config.nic.vfs if server.config.nic.mode == "sriov" else 0
     system.enable_vfs(n_vfs)
@@ -115,16 +125,21 @@ def configured(server: Server, at_fs: int | None = None, scenario: Config | None
                 adapter.wait_until(time_fs)
                 act()
         adapter.wait_until(at_fs)
-    return adapter
 
 
-class _System:
-    """Reads and writes as Linux' PCI core and the drivers do."""
+class OneAdapter:
+    """Reads and writes as Linux' PCI core and the drivers do; ranges have places in `addresses`."""
 
-    def __init__(self, adapter: PciAdapter, server: Server) -> None:
+    def __init__(self, adapter: PciAdapter, server: Server, addresses: Addresses) -> None:
         self.adapter, self._config = adapter, server.config
-        self._next = {False: MEMORY_BASE, True: IO_BASE}
-        self._addresses: dict[int, tuple[Bar, int]] = {}  # of ranges, by their registers
+        self._addresses = addresses
+        self._places: dict[int, tuple[Bar, int]] = {}  # of ranges, by their registers
+
+    def find_vfs(self) -> int:
+        """Say to the PF that the port above forwards by ARI; return the routing id of the last VF that there can be."""
+        at, total = self.adapter.pf.sr_iov, self.adapter.device.total_vfs
+        self.adapter.write(PF, at + CONTROL, 2, ARI_HIERARCHY)
+        return self.adapter.routing_id_of(f"vf{total - 1}")
 
     def probe(self) -> None:
         """Size the PF's ranges and its VFs', and find places for them; those of all VFs lie side by side."""
@@ -144,7 +159,7 @@ class _System:
         write = self.adapter.write
         if function == PF:
             self._restore()
-            has_io = any(bar.is_io for bar in self.adapter.device.bars.values())
+            has_io = any(bar.is_io for bar, _ in self._places.values())
             write(PF, COMMAND, 2, has_io * IO_SPACE | MEMORY_SPACE | BUS_MASTER | INTX_OFF)
             self._configure_link()
         else:
@@ -183,15 +198,15 @@ class _System:
         write = self.adapter.write
         write(PF, CACHE_LINE, 1, LINE_DOUBLE_WORDS)
         write(PF, INTERRUPT_LINE, 1, LEGACY_LINE)
-        for at, (bar, address) in self._addresses.items():
-            write(PF, at, 4, address)
+        for at, (bar, address) in self._places.items():
+            write(PF, at, 4, address & 0xFFFFFFFF)
             if bar.is_64_bit:
-                write(PF, at + 4, 4, 0)
+                write(PF, at + 4, 4, address >> 32)
 
     def _configure_link(self) -> None:
         pcie, at = self._config.pcie, self._at(PF, PCI_EXPRESS)
         control = self.adapter.read(PF, at + DEVICE_CONTROL, 2) & ~(PAYLOAD_AND_REQUEST | EXTENDED_TAG)
-        control |= _size_code(pcie.max_payload_bytes) << 5 | _size_code(pcie.max_read_request_bytes) << 12
+        control |= size_code(pcie.max_payload_bytes) << 5 | size_code(pcie.max_read_request_bytes) << 12
         control |= EXTENDED_TAG * (pcie.tags > FIVE_BIT_TAGS)
         self.adapter.write(PF, at + DEVICE_CONTROL, 2, control)
         if pcie.tags > MOST_TAGS:
@@ -208,10 +223,11 @@ class _System:
         return -low & 0xFFFFFFFF
 
     def _place(self, at: int, bar: Bar, n_ranges: int = 1) -> None:
-        size_bytes = self._size(at, bar)
-        begins = -(-self._next[bar.is_io] // size_bytes) * size_bytes
-        self._next[bar.is_io] = begins + n_ranges * size_bytes
-        self._addresses[at] = bar, begins
+        address = self._addresses.take(bar, self._size(at, bar), n_ranges)
+        if address is None:
+            self.adapter.write(PF, at, 4, 0)
+        else:
+            self._places[at] = bar, address
 
     def _at(self, function: str, structure: Structure) -> int:
         space = self.adapter.space(function)
@@ -219,7 +235,7 @@ class _System:
         return 0 if at is None else at  # writes to a function that is not there are lost, wherever they go
 
 
-def _actions(system: _System, server: Server, scenario: Config) -> list[tuple[int, Callable[[], None]]]:
+def _actions(system: OneAdapter, server: Server, scenario: Config) -> list[tuple[int, Callable[[], None]]]:
     """Return what a run's events do to a server's functions, and when, in order; drivers start as a run has it."""
     for number, one in enumerate(scenario.scenario):
         if one.when is not None and one.kind in OF_FUNCTIONS:
@@ -247,7 +263,7 @@ def _actions(system: _System, server: Server, scenario: Config) -> list[tuple[in
     return [(time_fs, act) for time_fs, _, act in sorted(found, key=lambda each: each[:2])]
 
 
-def _size_code(n_bytes: int) -> int:
+def size_code(n_bytes: int) -> int:
     """Return how a payload's or a request's size is written: 128 B is 0, twice as much 1 more (PCIe 7.8.4)."""
     return (n_bytes // LEAST_PAYLOAD_BYTES).bit_length() - 1
 
@@ -259,11 +275,14 @@ def _serial_number(server: Server) -> int:
     return int.from_bytes(octets[:3] + b"\xff\xff" + octets[3:], "big")
 
 
-def only_server(servers: Mapping[str, Server], name: str | None) -> Server:
-    """Return the server of a name, or the only one. Raises InputError where there is none, or it is not clear which."""
+def only_server(servers: Mapping[str, Server], name: str | None, hosts: Iterable[str] = ()) -> Server:
+    """Return the server of a name, or the only one. Raises InputError where there is none, or it is not clear which.
+
+    `hosts`: names that could have been given too, of hosts with a PCIe tree.
+    """
     if name is None and len(servers) == 1:
         return next(iter(servers.values()))
-    names = ", ".join(filter(None, servers)) or "there is one adapter, which has no name"
+    names = ", ".join(filter(None, (*hosts, *servers))) or "there is one adapter, which has no name"
     if name is None:
         raise InputError(f"of which server? --server says it ({names})")
     if name not in servers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hwmodel.config_space import extended_structures, structures
+from hwmodel.config_space import extended_structures, port_structures, structures
 from hwmodel.config_space.devices import DEVICES, ROM, PciDevice
 from hwmodel.config_space.memory_reference import memory_text
 from hwmodel.config_space.registers import Attribute, Field, Register, Structure
@@ -56,6 +56,51 @@ in memory, MSI-X table and queues, is [below](#memory-ranges).
 
 Vital product data and the subsystem's ids are not modelled.
 
+## A tree
+
+Of a server with a [tree](pcie.md#several-adapters-behind-one-switch) the command writes everything that an operating
+system finds behind its host bridge; `--server NAME` names the server where there are several, or with `--server a.x`
+one adapter alone, as above. `lspci -t` draws it:
+
+```
+hwmodel config-space configs/pcie_tree.yaml --out out/tree.txt
+lspci -F out/tree.txt -tv
+```
+
+```text
+-[0000:00]-+-01.0-[01]--+-00.0
+           |            +-10.0
+           |            ...
+           \\-02.0-[02-05]----00.0-[03-05]--+-00.0-[04]--+-00.0
+                                           |            +-10.0
+                                           |            ...
+                                           \\-01.0-[05]--+-00.0
+                                                        +-10.0
+                                                        ...
+```
+
+- **Ports.** Root ports are devices 1 to 31 of bus 0, first those of adapters as they are listed, then those of
+  switches; a switch is an upstream port and, on the bus inside it, downstream ports from device 0 on in the same
+  order. In `--json` they are `root.z`, `root.s1`, `s1` (the upstream port), `s1.x`; functions of adapters `x.pf`,
+  `x.vf0`.
+- **Buses** are numbered depth first. A port's subordinate bus leaves room for all the VFs that the adapter behind it
+  could have, as Linux' PCI core does it (`pci_iov_bus_range`): with ARI, 82599s with more than 64 VFs reach into the
+  next bus.
+- **Windows.** Ranges lie in the same order, those behind a port within its windows: I/O in units of 4 KiB, memory in
+  units of 1 MiB, 64-bit prefetchable memory from 256 GiB on, where no other ranges are. A port with nothing of a kind
+  behind it has that window shut. I/O has room for 14 ports with some; adapters behind further ones go without (a
+  range of I/O is 0 then, and I/O Space Enable off).
+- **Links.** Link Status is what both ends came to; Link Capabilities of a card are its own, of a port those of its
+  slot. So lspci says `Width x4 (downgraded)` of a card of eight lanes in a slot of four. Physical slots are numbered
+  as adapters are listed, from 1.
+- **ARI Forwarding Enable** is set where an adapter is right behind a port. **ACS**: root ports and downstream ports
+  can do all that keeps devices apart; with `tree.acs` source validation, redirect of requests and completions, and
+  upstream forwarding are on, as Linux sets them where it has an IOMMU.
+- `--script` and `--at` are for one adapter. What an access takes is counted on the adapter's own link and its root
+  complex, without the switches of a tree.
+
+Ids are those of QEMU's root port and of a PEX 8747. Ports have no error reporting (AER) and no hot plug.
+
 ## What an access leads to
 
 A written bit is taken where the tables below say so, and only where the device has what it needs. Beside them:
@@ -93,11 +138,14 @@ _ORDER = (
     extended_structures.AER, extended_structures.SERIAL_NUMBER, extended_structures.ARI, extended_structures.SR_IOV,
     extended_structures.TPH, extended_structures.ACS, extended_structures.SECONDARY_PCI_EXPRESS,
 )  # fmt: skip
+_OF_PORTS = (port_structures.TYPE_1_HEADER, port_structures.PORT_EXPRESS)
 
 
 def reference_text() -> str:
     """Return the page: how to use it, the devices, the registers of each capability, memory ranges."""
-    lines = [*_devices(), *_attributes(), *(line for each in _ORDER for line in _table(each)), memory_text()]
+    lines = [*_devices(), *_attributes(), *(line for each in _ORDER for line in _table(each))]
+    lines += [line for each in _OF_PORTS for line in _table(each, is_of_port=True)]
+    lines.append(memory_text())
     return _INTRODUCTION + "\n".join(lines)
 
 
@@ -137,7 +185,7 @@ def _attributes() -> Iterator[str]:
     yield ""
 
 
-def _table(structure: Structure) -> Iterator[str]:
+def _table(structure: Structure, *, is_of_port: bool = False) -> Iterator[str]:
     kind = (
         "" if not structure.number else f", capability {structure.number:#06x}" + " (extended)" * structure.is_extended
     )
@@ -145,21 +193,22 @@ def _table(structure: Structure) -> Iterator[str]:
     yield ""
     yield f"Source: {structure.source}."
     yield ""
-    yield "| offset | bytes | register | bits | field | PF | VF | reset | needs |"
-    yield "|---|---|---|---|---|---|---|---|---|"
+    yield f"| offset | bytes | register | bits | field | {'port' if is_of_port else 'PF | VF'} | reset | needs |"
+    yield "|---|---|---|---|---|---|---|---|" + "---|" * (not is_of_port)
     for register, one in structure.fields():
-        yield _row(register, one)
+        yield _row(register, one, is_of_port)
     yield ""
 
 
-def _row(register: Register, one: Field) -> str:
+def _row(register: Register, one: Field, is_of_port: bool) -> str:
     bits = f"{one.low + one.n_bits - 1}:{one.low}" if one.n_bits > 1 else f"{one.low}"
     reset = f"{one.reset:#x}" if one.attribute.can_write else ""
     kept = ", kept by a reset" if one.keeps else ""
     needs = one.needs.replace("#", ", bit ")
+    in_vf = "" if is_of_port else f" | {_short(one.of(is_vf=True))}"
     return (
         f"| {register.offset:#04x} | {register.n_bytes} | {register.name} | {bits} | {one.name} "
-        f"| {_short(one.attribute)}{kept} | {_short(one.of(is_vf=True))} | {reset} | {needs} |"
+        f"| {_short(one.attribute)}{kept}{in_vf} | {reset} | {needs} |"
     )
 
 

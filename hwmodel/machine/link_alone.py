@@ -12,6 +12,7 @@ from hwmodel.machine.pcie.dma_engines import has_places
 from hwmodel.machine.pcie.link import could_start, on_wire, start_down, start_up
 from hwmodel.machine.pcie.reads import give_places_back, host_reads, is_stored, release_tag, request
 from hwmodel.machine.pcie.transactions import post_payload_write
+from hwmodel.machine.pcie.tree_state import MOST_BELOW
 from hwmodel.machine.time.clock import (
     COMPLETION_READY,
     DOWN_ARRIVAL,
@@ -23,7 +24,7 @@ from hwmodel.machine.time.clock import (
 )
 from hwmodel.machine.time.events import first_elsewhere, first_of_links, link_lane, rare_lane, set_next, take_first
 from hwmodel.machine.time.random_stream import next_u32
-from hwmodel.machine.tlp_kinds import PAYLOAD_READ
+from hwmodel.machine.tlp_kinds import PAYLOAD_READ, PAYLOAD_WRITE
 
 TRANSFER_CAP = 1 << 12  # DMA transfers under way
 LINK, HOST = 0, 0  # the one that is measured
@@ -38,6 +39,7 @@ DMA_PARAMS = record(
 DMA = record(
     ("params", DMA_PARAMS),
     *ints("reads_begun", "reads_done", "writes_begun", "writes_done"),
+    ("came_bytes", I64, (MOST_BELOW,)),  # data that peers have written here, by adapter
     ("rng", I64, (4,)),
     ("ring", TRANSFER, (TRANSFER_CAP,)),
     ("latency", LATENCY),
@@ -181,10 +183,12 @@ def host_receives(nic, now_fs, sending):
 
 @kernel
 def adapter_receives(nic, now_fs, sending):
-    """Let the adapter take a completion in."""
+    """Let the adapter take a completion in, or what a peer has written."""
     pcie = nic.pcie[LINK]
     reaches_adapter(nic.clock, pcie, now_fs, sending)
-    if sending.is_last and is_stored(nic, pcie, now_fs, sending.tag, read_completed_bytes(nic, sending.tag)):
+    if sending.kind == PAYLOAD_WRITE:
+        nic.dma.came_bytes[sending.queue] += sending.data_bytes
+    elif sending.is_last and is_stored(nic, pcie, now_fs, sending.tag, read_completed_bytes(nic, sending.tag)):
         read_arrived(nic, now_fs, sending.tag)
 
 

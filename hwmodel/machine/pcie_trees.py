@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwmodel.compiled.compilation import kernel, out_of_line
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.growing_ring import entered
-from hwmodel.machine.host.landing import credit_word
+from hwmodel.machine.host.landing import credit_word, is_infinite
 from hwmodel.machine.pcie.link import CREDIT_BYTES, can_send, completion_chunk, consume, cut_next, on_link
+from hwmodel.machine.pcie.link_state import TO_PEER
 from hwmodel.machine.pcie.links import link_at, number_of
 from hwmodel.machine.pcie.tree_end import count_landed, head_fs, keep_slot, note_landing, note_return
 from hwmodel.machine.pcie.tree_state import HOP_CAP, NO_ONE, ROOT
 from hwmodel.machine.time.clock import COMPLETION_READY, CREDIT, LANE_CAP, UP_ARRIVAL
 from hwmodel.machine.time.events import append
+from hwmodel.machine.tlp_kinds import PAYLOAD_WRITE
 
 POSTED, SECOND = 0, 1  # the two queues of a port: P, and NP on the way up, CPL on the way down
 NOTHING = -1
@@ -35,17 +37,31 @@ def leaves_fs(switch, begun_fs, ends_fs, out_fs):
 
 
 @kernel
-def stand(trees, hops, ready_fs, n_bytes, data_bytes, server, slot):
-    """Let a TLP stand in a queue of a switch."""
-    hop = hops.ring[hops.tail & (HOP_CAP - 1)]
+def stand(trees, hops, ready_fs, n_bytes, data_bytes, server, slot, came_by):
+    """Let a TLP stand in a queue of a switch, by when it may leave; of one instant by the port that brought it."""
+    place = hops.tail
+    while place > hops.head:
+        before = hops.ring[(place - 1) & (HOP_CAP - 1)]
+        if not is_before(ready_fs, came_by, before.ready_fs, before.came_by):
+            break
+        hops.ring[place & (HOP_CAP - 1)] = before
+        place -= 1
+    hop = hops.ring[place & (HOP_CAP - 1)]
     hop.ready_fs = ready_fs
     hop.n_bytes = n_bytes
     hop.data_bytes = data_bytes
     hop.server = server
     hop.slot = slot
+    hop.came_by = came_by
     hops.tail += 1
     if hops.tail - hops.head >= HOP_CAP:
         trees.overflow = 1
+
+
+@inlined
+def is_before(ready_fs, came_by, other_fs, other_came_by):
+    """Say whether a TLP goes before another in a queue that several ports bring TLPs to; those of one are in order."""
+    return ready_fs < other_fs or (ready_fs == other_fs and came_by < other_came_by)
 
 
 @kernel
@@ -57,57 +73,99 @@ def first_fs(hops):
 
 
 @kernel
-def come_up(trees, port, way, begun_fs, ends_fs, n_bytes, data_bytes, server, slot):
-    """Let a TLP come to a switch by a lower port."""
+def come_up(system, servers, port_number, way, begun_fs, ends_fs, n_bytes, data_bytes, server, slot):
+    """Let a TLP come to a switch by a lower port: it goes on up, or a write for a peer below the switch down again."""
+    trees = system.trees
+    port = trees.port[port_number]
     switch = trees.switch[port.params.switch]
+    to = link_at(servers[server], 0).tree.params
+    if to.writes_to == TO_PEER and way == POSTED and switch.params.port_to[to.peer] != NO_ONE:
+        entry = link_at(servers[server], 0).up_arrivals.ring[slot]
+        kept = keep_for_peer(link_at(servers[to.peer], 0), entry, n_bytes, server)
+        go_down(system, servers, switch, POSTED, begun_fs, ends_fs, n_bytes, data_bytes, to.peer, kept, port_number)
+        return
     ready_fs = leaves_fs(switch, begun_fs, ends_fs, switch.params.duration_fs[n_bytes])
-    stand(trees, port.up[way], ready_fs, n_bytes, data_bytes, server, slot)
+    stand(trees, port.up[way], ready_fs, n_bytes, data_bytes, server, slot, NO_ONE)
 
 
 @kernel
-def take_from_adapters(trees, servers):
+def keep_for_peer(pcie, entry, n_bytes, server):
+    """Keep a write of another adapter where one has what comes down to it; return its place. `queue`: whose it is."""
+    slot = keep_slot(pcie.tree.slots, entry)
+    pcie.tree.slots.ring[slot].left_bytes = n_bytes
+    pcie.tree.slots.ring[slot].queue = server
+    return slot
+
+
+@kernel
+def stand_at_root(system, servers, server, slot, at_fs):
+    """Let a peer's write that has come to the root port stand there for the peer, to be cut as it was."""
+    peer = link_at(servers[server], 0).tree.params.peer
+    queue = link_at(servers[peer], 0).down.first
+    entry = queue.ring[queue.tail & queue.mask]
+    queue.ring[queue.tail & queue.mask] = link_at(servers[server], 0).up_arrivals.ring[slot]
+    entry.at_fs = at_fs
+    entry.left_bytes = entry.data_bytes
+    entry.address -= entry.data_bytes
+    entry.queue = server
+    entered(servers[peer].clock, queue)
+    comes_to(system, peer, at_fs)
+
+
+@kernel
+def take_from_adapters(system, servers):
     """Take what adapters have begun to send."""
+    trees = system.trees
     for number in range(trees.n_switches):
         params = trees.switch[number].params
         for at in range(params.first_port, params.first_port + params.n_ports):
-            port = trees.port[at]
-            if port.params.server == NO_ONE:
+            server = trees.port[at].params.server
+            if server == NO_ONE:
                 continue
-            end = link_at(servers[port.params.server], 0).tree
+            end = link_at(servers[server], 0).tree
             flight_fs = end.params.flight_fs
             for place in range(end.sent_head, end.sent_tail):
                 sent = end.sent[place & (LANE_CAP - 1)]
                 begun_fs, ends_fs = sent.begun_fs + flight_fs, sent.ends_fs + flight_fs
                 come_up(
-                    trees, port, sent.is_read, begun_fs, ends_fs, sent.n_bytes, sent.data_bytes, port.params.server,
+                    system, servers, at, sent.is_read, begun_fs, ends_fs, sent.n_bytes, sent.data_bytes, server,
                     sent.slot,
                 )  # fmt: skip
             end.sent_head = end.sent_tail
 
 
 @kernel
-def go_down(system, servers, switch, way, begun_fs, ends_fs, n_bytes, data_bytes, server, slot):
-    """Let a TLP come to a switch by its upper port, for the lower port behind which its adapter is."""
+def go_down(system, servers, switch, way, begun_fs, ends_fs, n_bytes, data_bytes, server, slot, came_by):
+    """Let a TLP go to the lower port of a switch behind which its adapter is; `came_by`: by which it came, or above."""
     trees = system.trees
     port = trees.port[switch.params.port_to[server]]
     if port.params.below == NO_ONE:
         pcie = link_at(servers[server], 0)
         ready_fs = leaves_fs(switch, begun_fs, ends_fs, pcie.params.duration_fs[n_bytes])
-        stand_at_link(servers[server].clock, pcie, way, ready_fs, slot)
+        stand_at_link(servers[server].clock, pcie, way, ready_fs, slot, came_by)
         comes_to(system, server, ready_fs)
     else:
         below = trees.switch[port.params.below]
         ready_fs = leaves_fs(switch, begun_fs, ends_fs, below.params.duration_fs[n_bytes])
-        stand(trees, below.down.waiting[way], ready_fs, n_bytes, data_bytes, server, slot)
+        stand(trees, below.down.waiting[way], ready_fs, n_bytes, data_bytes, server, slot, came_by)
 
 
 @kernel
-def stand_at_link(clock, pcie, way, ready_fs, slot):
+def stand_at_link(clock, pcie, way, ready_fs, slot, came_by):
     """Let a TLP stand at the switch for an adapter's own link, which is to look at it then if it is idle."""
     queue = pcie.tree.second if way == SECOND else pcie.tree.first
-    place = queue.tail & queue.mask
-    queue.ring[place] = pcie.tree.slots.ring[slot]
-    queue.ring[place].at_fs = ready_fs
+    place = queue.tail
+    while place > queue.head:
+        before = queue.ring[(place - 1) & queue.mask]
+        if not is_before(ready_fs, came_by, before.at_fs, before.tag if way == POSTED else NO_ONE):
+            break
+        queue.ring[place & queue.mask] = before
+        place -= 1
+    entry = queue.ring[place & queue.mask]
+    queue.ring[place & queue.mask] = pcie.tree.slots.ring[slot]
+    entry.at_fs = ready_fs
+    if entry.kind == PAYLOAD_WRITE:
+        entry.tag = came_by
     entered(clock, queue)
     lane = COMPLETION_READY + number_of(pcie)
     if pcie.down.is_busy == 0:
@@ -153,12 +211,36 @@ def give_all_back(trees, servers, switch, now_fs):
                 give_back(switch.up.credits[way], end.from_root[way], 0, now_fs)
         else:
             give_back(switch.up.credits[way], switch.up.returned[way], 0, now_fs)
-    give_back(switch.down.credits[SECOND], switch.down.returned[SECOND], 0, now_fs)
+        give_back(switch.down.credits[way], switch.down.returned[way], 0, now_fs)
     for at in range(params.first_port, params.first_port + params.n_ports):
         server = trees.port[at].params.server
         if server != NO_ONE:
             left = link_at(servers[server], 0).tree.left
             give_back(switch.down.credits[SECOND], left, params.return_fs, now_fs)
+
+
+@kernel
+def return_write(system, servers, switch, came_by, at_fs, data_bytes):
+    """Let the credits of a peer's write return that has left a switch downward, to whence it came."""
+    if came_by == NO_ONE:
+        note_return(switch.down.returned[POSTED], at_fs, data_bytes)
+    else:
+        return_to_port(system, servers, system.trees.port[came_by], POSTED, at_fs, data_bytes)
+
+
+@kernel
+def give_back_writes(system, servers, switch):
+    """Let the credits return of peers' writes that have left a switch by adapters' links."""
+    params = switch.params
+    for at in range(params.first_port, params.first_port + params.n_ports):
+        server = system.trees.port[at].params.server
+        if server == NO_ONE:
+            continue
+        end = link_at(servers[server], 0).tree
+        for place in range(end.writes_head, end.writes_tail):
+            gone = end.writes[place & (LANE_CAP - 1)]
+            return_write(system, servers, switch, gone.came_by, gone.at_fs + params.return_fs, gone.data_bytes)
+        end.writes_head = end.writes_tail
 
 
 @kernel
@@ -176,9 +258,9 @@ def next_back_up_fs(servers, switch):
 
 @kernel
 def next_back_down_fs(trees, servers, switch):
-    """Return when credits for completions on the link down are back next."""
+    """Return when credits for completions, or peers' writes, on the link down are back next."""
     params = switch.params
-    at_fs = back_fs(switch.down.returned[SECOND])
+    at_fs = min(back_fs(switch.down.returned[POSTED]), back_fs(switch.down.returned[SECOND]))
     for at in range(params.first_port, params.first_port + params.n_ports):
         server = trees.port[at].params.server
         if server != NO_ONE:
@@ -254,21 +336,29 @@ def begin_up(system, servers, switch, now_fs):
     port.n_bytes += hop.n_bytes
     consume(switch.up.credits[way], hop.data_bytes)
     ends_fs = put_on_link(switch, switch.up, switch.down, now_fs, hop.n_bytes)
-    back_at_fs, there_fs = ends_fs + params.return_fs, ends_fs + params.flight_fs
-    if port.params.below == NO_ONE:
-        append(servers[hop.server].clock, CREDIT, back_at_fs, credit_word(way, hop.data_bytes))
-        comes_to(system, hop.server, back_at_fs)
-    else:
-        note_return(trees.switch[port.params.below].up.returned[way], back_at_fs, hop.data_bytes)
-    if params.above == ROOT:
+    there_fs = ends_fs + params.flight_fs
+    return_to_port(system, servers, port, way, ends_fs + params.return_fs, hop.data_bytes)
+    if params.above == ROOT and way == POSTED and link_at(servers[hop.server], 0).tree.params.writes_to:
+        stand_at_root(system, servers, hop.server, hop.slot, there_fs)
+    elif params.above == ROOT:
         append(servers[hop.server].clock, UP_ARRIVAL, there_fs, hop.slot)
         comes_to(system, hop.server, there_fs)
     else:
         begun_fs = there_fs - params.duration_fs[hop.n_bytes]
         come_up(
-            trees, trees.port[params.port_above], way, begun_fs, there_fs, hop.n_bytes, hop.data_bytes, hop.server,
+            system, servers, params.port_above, way, begun_fs, there_fs, hop.n_bytes, hop.data_bytes, hop.server,
             hop.slot,
         )  # fmt: skip
+
+
+@kernel
+def return_to_port(system, servers, port, way, at_fs, data_bytes):
+    """Let the credits of a lower port return to what is below it."""
+    if port.params.below == NO_ONE:
+        append(servers[port.params.server].clock, CREDIT, at_fs, credit_word(way, data_bytes))
+        comes_to(system, port.params.server, at_fs)
+    else:
+        note_return(system.trees.switch[port.params.below].up.returned[way], at_fs, data_bytes)
 
 
 @kernel
@@ -291,7 +381,16 @@ def next_at_root(servers, switch, now_fs):
         entry = pcie.down.second.ring[pcie.down.second.head & pcie.down.second.mask]
         if can_send(switch.down.credits[SECOND], completion_chunk(pcie, entry)):
             return 2 * completion_at + SECOND
-    return 2 * posted_at + POSTED if posted_fs <= now_fs else NOTHING
+    if posted_fs > now_fs:
+        return NOTHING
+    queue = link_at(servers[switch.params.member[posted_at]], 0).down.first
+    return 2 * posted_at + POSTED if may_go_down(switch, queue.ring[queue.head & queue.mask].left_bytes) else NOTHING
+
+
+@inlined
+def may_go_down(switch, data_bytes):
+    """Say whether credits let a posted TLP on a switch's link down: doorbells need none, peers' writes do."""
+    return switch.params.holds_writes == 0 or can_send(switch.down.credits[POSTED], data_bytes)
 
 
 @kernel
@@ -320,6 +419,9 @@ def begin_down_at_root(system, servers, switch, now_fs):
     slot = cut_at_root(pcie, way)
     kept = pcie.tree.slots.ring[slot]
     send_down(system, servers, switch, now_fs, way, kept.left_bytes, kept.data_bytes, server, slot)
+    if kept.kind == PAYLOAD_WRITE and not is_infinite(pcie.tree.params.root[POSTED]):
+        back_at_fs = switch.down.busy_until_fs + pcie.params.credit_return_fs
+        note_return(pcie.tree.from_root[POSTED], back_at_fs, kept.data_bytes)
 
 
 @kernel
@@ -333,26 +435,30 @@ def begin_down(system, servers, switch, now_fs):
         if can_send(switch.down.credits[SECOND], hops.ring[hops.head & (HOP_CAP - 1)].data_bytes):
             way = SECOND
     if way == NOTHING and posted_fs <= now_fs:
-        way = POSTED
+        hops = waiting[POSTED]
+        if may_go_down(switch, hops.ring[hops.head & (HOP_CAP - 1)].data_bytes):
+            way = POSTED
     if way == NOTHING:
         return
     hop = waiting[way].ring[waiting[way].head & (HOP_CAP - 1)]
     waiting[way].head += 1
     send_down(system, servers, switch, now_fs, way, hop.n_bytes, hop.data_bytes, hop.server, hop.slot)
+    above = system.trees.switch[switch.params.above]
+    back_at_fs = switch.down.busy_until_fs + above.params.return_fs
     if way == SECOND:
-        above = system.trees.switch[switch.params.above]
-        back_at_fs = switch.down.busy_until_fs + above.params.return_fs
         note_return(above.down.returned[SECOND], back_at_fs, hop.data_bytes)
+    elif above.params.holds_writes:
+        return_write(system, servers, above, hop.came_by, back_at_fs, hop.data_bytes)
 
 
 @kernel
 def send_down(system, servers, switch, now_fs, way, n_bytes, data_bytes, server, slot):
     """Put a TLP on a switch's link down, and let it come to the switch."""
-    if way == SECOND:
-        consume(switch.down.credits[SECOND], data_bytes)
+    if way == SECOND or switch.params.holds_writes:
+        consume(switch.down.credits[way], data_bytes)
     there_fs = put_on_link(switch, switch.down, switch.up, now_fs, n_bytes) + switch.params.flight_fs
     begun_fs = there_fs - switch.params.duration_fs[n_bytes]
-    go_down(system, servers, switch, way, begun_fs, there_fs, n_bytes, data_bytes, server, slot)
+    go_down(system, servers, switch, way, begun_fs, there_fs, n_bytes, data_bytes, server, slot, NO_ONE)
 
 
 # ---- In time ----
@@ -433,7 +539,10 @@ def step_trees(system, servers, now_fs):
 def run_trees(system, servers, until_fs):
     """Let all switches run up to when all servers have run."""
     trees = system.trees
-    take_from_adapters(trees, servers)
+    take_from_adapters(system, servers)
+    for number in range(trees.n_switches):
+        if trees.switch[number].params.holds_writes:
+            give_back_writes(system, servers, trees.switch[number])
     horizon_fs = until_fs
     for number in range(system.n_servers):
         horizon_fs = min(horizon_fs, system.server[number].safe_fs)

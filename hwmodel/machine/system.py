@@ -308,17 +308,16 @@ def run_share(system, share, servers, words, bridges):
 def run_with_trees(system, share, servers, words, bridges):
     """Run all servers and the PCIe switches and buses between them, in short turns, until all that may come is known.
 
-    A switch's or a bus's choice comes to nobody before `ahead_fs` later, so far servers run before it looks again.
+    What has already happened says how far servers may run before the others look at them again (`turn_end_fs`).
     """
     share.n_events = share.stopped = 0
     trees, buses = system.trees, system.buses
-    ahead_fs = min(trees.ahead_fs, buses.ahead_fs)
     horizon_fs = system.limit_fs
     for number in range(system.n_servers):
         horizon_fs = min(horizon_fs, take_all(system, system.server[number], servers[number], bridges))
     at_fs = next_within(system)
     while at_fs <= horizon_fs and share.stopped == 0:
-        until_fs = min(horizon_fs, at_fs - 1 + ahead_fs)
+        until_fs = turn_end_fs(system, at_fs, horizon_fs)
         for number in range(system.n_servers):
             component, nic = system.server[number], servers[number]
             component.safe_fs = max(component.safe_fs, until_fs)
@@ -336,6 +335,21 @@ def run_with_trees(system, share, servers, words, bridges):
     if share.stopped == 0:
         for number in range(system.n_servers):
             system.server[number].safe_fs = max(system.server[number].safe_fs, horizon_fs)
+
+
+@kernel
+def turn_end_fs(system, now_fs, horizon_fs):
+    """Return up to when nothing of PCIe switches and buses can come to a server that is not known yet.
+
+    What one of them chooses comes to nobody before `ahead_fs` later. A switch chooses nothing before its next event, or
+    something of a server has come to it, which takes `beyond_fs` to come back from there.
+    """
+    trees = system.trees
+    servers_fs = np.int64(horizon_fs)
+    for number in range(system.n_servers):
+        servers_fs = min(servers_fs, system.server[number].next_fs)
+    until_fs = min(min(trees.next_fs, horizon_fs) + trees.ahead_fs, servers_fs + trees.beyond_fs) - 1
+    return min(horizon_fs, until_fs, now_fs - 1 + system.buses.ahead_fs)
 
 
 @kernel

@@ -3,6 +3,7 @@
 from hwmodel.simulation.dma import Window, dma
 from hwmodel.simulation.kernel_cache import (
     DMA_ENTRIES,
+    PEER_ENTRIES,
     RUN_ENTRIES,
     fill_cache,
     kernels_are_cached,
@@ -12,11 +13,13 @@ from hwmodel.simulation.kernel_cache import (
 from hwmodel.simulation.machine import entries_of
 from hwmodel.simulation.model_version import model_version
 from hwmodel.simulation.one_frame import LoneTime, lone_frame
+from hwmodel.simulation.peer_writes import peer_writes
 from hwmodel.simulation.run import Run, simulate, simulate_on_one_core
 from hwmodel.simulation.seeds import simulate_seeds
 
 __all__ = [
     "DMA_ENTRIES",
+    "PEER_ENTRIES",
     "RUN_ENTRIES",
     "LoneTime",
     "Run",
@@ -29,6 +32,7 @@ __all__ = [
     "lone_frame",
     "model_version",
     "passed_over_cache",
+    "peer_writes",
     "simulate",
     "simulate_on_one_core",
     "simulate_seeds",

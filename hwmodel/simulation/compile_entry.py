@@ -35,6 +35,8 @@ def signature(entry: str) -> tuple[types.Type, ...]:
         return (_array(SERVER), int64, int64)
     if entry == "machine.system.run_system":
         return (_array(SYSTEM), _array(SERVER), _array(BRIDGE), int64, int64, int64)
+    if entry == "machine.peer_writes.run_writes":
+        return (_array(SYSTEM), _array(SERVER), int64)
     if entry == "machine.link_alone.run_dma":
         return (_array(SERVER), int64)
     captured = types.Array(types.uint8, 1, "C", readonly=True)

@@ -32,6 +32,7 @@ SYSTEM_ENTRIES = (
     "machine.counts.flow_state.mark_flows",
 )  # fmt: skip
 DMA_ENTRIES = ("machine.link_alone.run_dma",)
+PEER_ENTRIES = ("machine.peer_writes.run_writes",)
 SWITCH_ENTRIES = ("forwarding.frame_batch.decide_batch", "forwarding.frame_batch.copy_batch")
 _IN_PROCESS: set[tuple[str, ...]] = set()  # entries that need not be looked for on disk again
 _WHOLE: set[Path] = set()  # seals that this process has compared with their files

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 def fill_trees(system: Any, servers: Any, config: Config, parts: Sequence[Server], seed: int) -> None:
     """Set up the switches of all servers, and how far servers may run ahead of them."""
     switches, trees = switches_of(config), system.trees
-    trees.n_switches, trees.now_fs, trees.next_fs, trees.ahead_fs = len(switches), -1, NEVER, NEVER
+    trees.n_switches, trees.now_fs, trees.next_fs = len(switches), -1, NEVER
+    trees.ahead_fs = trees.beyond_fs = NEVER
     n_ports = 0
     for one in switches:
         if n_ports + len(one.below) > MAX_LOWER_PORTS:
@@ -44,7 +45,9 @@ def fill_trees(system: Any, servers: Any, config: Config, parts: Sequence[Server
         for server in one.members:
             record.params.port_to[server] = _port_towards(trees, switches, one, server)
         _fill_adapters(servers, one, parts, is_at_root=one.above is None, root=record.up.credits)
-        trees.ahead_fs = min(int(trees.ahead_fs), _ahead_fs(record, one, parts))
+        up_fs, down_fs = _ahead_fs(record, one, parts)
+        trees.ahead_fs = min(int(trees.ahead_fs), up_fs, down_fs)
+        trees.beyond_fs = min(int(trees.beyond_fs), _until_chosen_fs(record, one, parts) + up_fs, down_fs)
 
 
 def _fill_link(record: Any, one: PcieSwitch, config: Config, parts: Sequence[Server], seed: int) -> None:
@@ -59,6 +62,7 @@ def _fill_link(record: Any, one: PcieSwitch, config: Config, parts: Sequence[Ser
     params.latency_fs, params.flight_fs = settings.latency_fs, settings.propagation_fs
     params.return_fs = settings.credits.return_fs
     params.n_members = len(one.members)
+    params.port_to[:] = NO_ONE
     params.member[: len(one.members)] = one.members
     record.turn, record.left = len(one.below) - 1, 0
     completions = record.down.credits[1].params
@@ -132,12 +136,22 @@ def _fill_adapters(servers: Any, one: PcieSwitch, parts: Sequence[Server], *, is
             record.data_limit = granted.params.data_limit
 
 
-def _ahead_fs(record: Any, one: PcieSwitch, parts: Sequence[Server]) -> int:
-    """Return how much later than a switch's choice anything of it can come to an adapter or its host.
+def _ahead_fs(record: Any, one: PcieSwitch, parts: Sequence[Server]) -> tuple[int, int]:
+    """Return how much later than a switch's choice, up and down, anything of it can come to an adapter or its host.
 
     A TLP comes to the host behind its end and the flight, its credits to the adapter behind its end and their return;
     one on its way down stands at the link below a flight and the latency after it began.
     """
     params = record.params
     shortest_fs = min(int(params.duration_fs[_shortest_bytes(parts[at].config)]) for at in one.members)
-    return int(min(shortest_fs + min(params.flight_fs, params.return_fs), params.flight_fs + params.latency_fs))
+    return shortest_fs + int(min(params.flight_fs, params.return_fs)), int(params.flight_fs + params.latency_fs)
+
+
+def _until_chosen_fs(record: Any, one: PcieSwitch, parts: Sequence[Server]) -> int:
+    """Return how much later than something at an adapter, or its host, a switch can send something up for it.
+
+    What an adapter begins to send takes the latency, and credits that a host gives back take their return.
+    """
+    credits = parts[one.members[0]].config.pcie.credits
+    is_infinite = one.above is not None or (credits.ph, credits.pd, credits.nph) == (0, 0, 0)
+    return int(record.params.latency_fs if is_infinite else min(record.params.latency_fs, credits.return_fs))

@@ -10,6 +10,7 @@ MAX_TLP_BYTES = 4096 + 64
 MAX_TAGS = 1024  # a power of two with room for `rules.pcie_link.MOST_TEN_BIT_TAGS`
 TLP_CAP = 1 << 16  # transactions queued in one direction and class
 
+TO_HOST, TO_PEER, TO_PEER_BY_ROOT = range(3)  # where writes go; to a peer by the first switch above both, or the root
 BY_TREE = -1  # in place of a time of flight: the links of a PCIe tree bring what leaves (`tree_end`)
 BY_BUS = -2  # the same: a shared bus brings it as it ends, and alone begins what follows (`bus_end`)
 BEHIND_TREE, ON_BUS = 1, 2  # `by_tree`: whose the far end of the link is, if not the host's
@@ -77,13 +78,16 @@ TAGS = record(
 # Of an adapter behind PCIe switches, what its link and the links above it tell each other. `sent`: TLPs that have begun
 # on the link, for the tree; `landings`: when they have come to the switch. `slots`: what has been cut at the root port
 # and is on its way down; `first`, `second`: what of it stands at the switch for the link, P and CPL. `from_root`: the
-# root port's credits that are back, P and NP; `left`: completions that have left the switch by the link.
+# root port's credits that are back, P and NP; `left`: completions that have left the switch by the link; `writes`:
+# those of peers, each with the lower port that brought it to the switch, `NO_ONE`: what is above.
 RETURN = record(*ints("at_fs", "data_bytes"))
+PEER_WRITE = record(*ints("at_fs", "data_bytes", "came_by"))
 RETURNS = record(*ints("head", "tail"), ("ring", RETURN, (LANE_CAP,)))
 LANDINGS = record(*ints("head", "tail"), ("at_fs", I64, (LANE_CAP,)))
 SENT_TLP = record(*ints("begun_fs", "ends_fs", "n_bytes", "data_bytes", "is_read", "slot"))
 TREE_END_PARAMS = record(
     *ints("flight_fs"),  # of the link
+    *ints("writes_to", "peer"),  # whose memory all its writes are for: the host's, or a peer's, and which way
     ("root", CREDITS_PARAMS, (2,)),  # what the root port grants, P and NP
 )
 TREE_END = record(
@@ -93,6 +97,8 @@ TREE_END = record(
     ("landings", LANDINGS),
     ("from_root", RETURNS, (2,)),
     ("left", RETURNS),
+    *ints("writes_head", "writes_tail"),
+    ("writes", PEER_WRITE, (LANE_CAP,)),
     ("slots", ARRIVALS),
     ("first", TLP_QUEUE),
     ("second", TLP_QUEUE),

@@ -11,7 +11,7 @@ from hwmodel.machine.pcie.link import can_send, consume, keep_for_read, on_link,
 from hwmodel.machine.pcie.links import number_of
 from hwmodel.machine.time.clock import COMPLETION_READY, DOWN_ARRIVAL, DOWN_DONE, LANE_CAP
 from hwmodel.machine.time.events import append
-from hwmodel.machine.tlp_kinds import COMPLETION_CREDIT, REGISTER_COMPLETION
+from hwmodel.machine.tlp_kinds import COMPLETION_CREDIT, PAYLOAD_WRITE, REGISTER_COMPLETION
 
 
 @kernel
@@ -138,5 +138,9 @@ def begin_down(nic, pcie, now_fs, queue, is_completion):
         note_return(end.left, link.busy_until_fs, entry.data_bytes)
         if entry.is_last:
             keep_for_read(pcie, link, entry)
+    elif entry.kind == PAYLOAD_WRITE:
+        gone = end.writes[end.writes_tail & (LANE_CAP - 1)]
+        gone.at_fs, gone.data_bytes, gone.came_by = link.busy_until_fs, entry.data_bytes, entry.tag
+        end.writes_tail += 1
     else:
         served_down(nic.ledger, link, entry)

@@ -13,13 +13,15 @@ ROOT = -1  # in place of the switch above: a root port
 NO_ONE = -1  # in place of an adapter or a switch below
 
 # A TLP in a switch: from when it may leave, its bytes on a link, its data, whose it is and where the adapter keeps it.
-HOP = record(*ints("ready_fs", "n_bytes", "data_bytes", "server", "slot"))
+# `came_by`: the lower port that brought it, of one that goes down again; `NO_ONE` of all others.
+HOP = record(*ints("ready_fs", "n_bytes", "data_bytes", "server", "slot", "came_by"))
 HOPS = record(*ints("head", "tail"), ("ring", HOP, (HOP_CAP,)))
 # `switch`: whose port it is; `server`, `below`: the adapter, or the switch, at it; `weight`: TLPs that it has in a
 # turn. `up`: P and NP. `n_tlps`, `n_bytes`: of what has gone up.
 LOWER_PORT_PARAMS = record(*ints("switch", "server", "below", "weight"))
 LOWER_PORT = record(("params", LOWER_PORT_PARAMS), *ints("n_tlps", "n_bytes"), ("up", HOPS, (2,)))
 DIRECTION_COUNTS = record(*ints("busy_fs", "n_tlps", "n_bytes", "dllps"))
+# `holds_writes`: what comes down are writes of peers, which need credits.
 # A direction of the upper port's link. `waiting`: down, what stands at the switch above, P and CPL. `returned`: credits
 # that are back, by class; down of completions alone.
 DIRECTION = record(
@@ -32,7 +34,7 @@ DIRECTION = record(
 )
 TREE_SWITCH_PARAMS = record(
     *ints("above", "port_above", "first_port", "n_ports", "n_members", "cuts_through", "latency_fs", "flight_fs"),
-    *ints("return_fs", "dllp_fs", "dllp_period"),
+    *ints("return_fs", "dllp_fs", "dllp_period", "holds_writes"),
     ("duration_fs", I64, (MAX_TLP_BYTES,)),
     ("member", I32, (MOST_BELOW,)),  # the adapters below, in order
     ("port_to", I32, (MOST_BELOW,)),  # by adapter
@@ -42,9 +44,9 @@ TREE_SWITCH = record(
     ("params", TREE_SWITCH_PARAMS), *ints("turn", "left"), ("up", DIRECTION), ("down", DIRECTION)
 )  # fmt: skip
 # `now_fs`: up to when all has happened in the switches. `ahead_fs`: what a switch chooses to do comes to no adapter and
-# no host before so much later.
+# no host before so much later; `beyond_fs`: nothing that it chooses for what an adapter, or its host, does then.
 TREES = record(
-    *ints("n_switches", "now_fs", "next_fs", "ahead_fs", "overflow"),
+    *ints("n_switches", "now_fs", "next_fs", "ahead_fs", "beyond_fs", "overflow"),
     ("switch", TREE_SWITCH, (MAX_SWITCHES,)),
     ("port", LOWER_PORT, (MAX_LOWER_PORTS,)),
 )

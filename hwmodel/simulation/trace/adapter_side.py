@@ -72,7 +72,7 @@ class Servers:
         nic = self._nic
         while self._n_piped < nic["pipe_head"]:
             frame = nic["pipe"][self._n_piped & (PIPE_CAP - 1)]
-            end_fs, name = int(frame["ready_fs"]), self._names.at(int(frame["journey"]))
+            end_fs, name = int(frame["ready_fs"]), self._names.of_frame(frame)
             self._serve(PIPELINE, name, end_fs - int(nic.params.pipeline_fs), end_fs, frame)
             self._n_piped += 1
         for port in self._ports:
@@ -150,7 +150,7 @@ class Levels:
 
     def __init__(self, nic: Any, names: FrameNames, timeline: Rows) -> None:
         self._nic, self._timeline, self._names = nic, timeline, names
-        n = int(nic.params.n_queues)
+        n = names.n_rings
         self._tx, self._rx, self._params = nic["tx_queue"][:n], nic["rx_queue"][:n], nic["params"]
         self._rings: Any = np.full((2, len(names.owners)), -1)
         self.capacities: dict[str, int] = {}
@@ -186,14 +186,15 @@ class Levels:
                     self._set("PCIe link", f"{name} {what}", "credits", now_fs, credit[f"{what}_used"], limit)
 
     def _look_at_rings(self, now_fs: int) -> None:
-        shape = (len(self._names.owners), -1)
-        rx, params = self._rx, self._params
+        rx, params, owners = self._rx, self._params, self._tx["params"]["function"]
         in_use = rx["slots"] - rx["known"] - rx["requested"] - rx["cached"]
         levels = (self._tx["reserved"] - self._tx["freed"], in_use)
-        rings = np.stack([level.reshape(shape).sum(axis=1) for level in levels])
+        rings: Any = np.zeros_like(self._rings)
+        for side, level in enumerate(levels):
+            np.add.at(rings[side], owners, level)
         for side, function in np.argwhere(rings != self._rings).tolist():
             name, unit = (("Tx ring", "frames"), ("Rx ring", "descriptors"))[side]
-            capacity = (int(params[("tx_ring", "rx_ring")[side]]) - 1) * self._names.queues_per_vf
+            capacity = (int(params[("tx_ring", "rx_ring")[side]]) - 1) * int((owners == function).sum())
             if rings[side, function] or self._rings[side, function] > 0:
                 title = f"{self._names.owners[function]} {name}"
                 self._set("Rings", title, unit, now_fs, rings[side, function], capacity)

@@ -53,6 +53,7 @@ BATCHES = {
     "written_back": (WRITTEN_BACK, ("writeback_started_fs", "written_back_fs")),
     "visible": (SHOWN, ("raised_fs", "visible_fs")),
 }
+TO_THE_SWITCH = "on their way to the virtual switch"  # of frames from the wire: until its core is told of them
 PICKED, SWITCHED, SENT = (STAMPS.index(f"{name}_fs") for name in ("picked", "switched", "sent"))
 OVER = len(STAMPS)  # in place of a stamp's number: between two servers
 
@@ -116,6 +117,8 @@ class FrameParts:
             is_switch = leg.place == SWITCHED and leg.end_fs is not None
             if part_end_fs < shown_fs or (part_end_fs == shown_fs and not is_switch):
                 continue
+            if sender == WIRE and home is not None and home.names.has_uplink:
+                leg = _toward_switch(leg)  # noqa: PLW2901
             if leg.group == SENDER and sender == WIRE:
                 continue
             more = (
@@ -175,6 +178,12 @@ class FrameParts:
         return there.names.receiver(int(journey["copy_kind"]))
 
 
+def _toward_switch(leg: Leg) -> Leg:
+    """Return a part of the way of a frame from the wire as a virtual switch has it, which is told of it by a core."""
+    is_amid = leg.end_fs is None and leg.place <= SWITCHED
+    return leg._replace(group=ADAPTER, title=TO_THE_SWITCH) if is_amid or STAMPS[leg.place] == "told_fs" else leg
+
+
 def n_stamped(stamps: Sequence[int]) -> int:
     """Return how many stamps a journey that is under way has; those behind them are of the frame before it.
 
@@ -219,6 +228,7 @@ def _stamp_batches(nic: Any, queue: Any, end: int, mark: int, names: Sequence[st
 MIRRORED = "mirrored copy"
 CONTROL = "control frame"
 WIRE = "wire"
+UPLINK = "uplink"  # of a virtual switch
 OUTSIDE = "outside"  # beyond the bridge
 
 
@@ -235,6 +245,12 @@ class FrameNames:
         self._all, self._senders = all_names, senders
         self.queues_per_vf = config.nic.queues_per_vf
         self.owners = [port.name for port in config.switch.ports]
+        switch = nic["virtual_switch"]["params"]
+        n_rings = int(switch["n_rings"]) if nic["params"]["has_virtual_switch"] else 0
+        self.n_rings, self._first_of_uplink = int(nic["params"]["n_queues"]) + n_rings, int(switch["first_ring"])
+        self.has_uplink = n_rings > 0
+        if n_rings:
+            self.owners.append(UPLINK)
         self.tx_ring, self.rx_ring = config.nic.tx_ring, config.nic.rx_ring
         self._descriptor_bytes = config.nic.tx_descriptor_bytes
         self._nic = nic
@@ -244,6 +260,33 @@ class FrameNames:
         self._rx_queue = nic["rx_queue"]
         self._tx_queue = nic["tx_queue"]
         self._grants = nic["grants"]
+        # Of the rings by which a virtual switch sends to the wire: how far they are looked at, which frames they have.
+        self._looked_at = {ring: int(self._tx_queue[ring]["freed"]) for ring in self._of_uplink()}
+        self._carried: dict[tuple[int, int], str] = {}
+        self.note_carried()
+
+    def _of_uplink(self) -> range:
+        return range(self._first_of_uplink, self.n_rings) if self.has_uplink else range(0)
+
+    def is_of_uplink(self, ring_queue: int) -> bool:
+        """Say whether a ring is one by which a virtual switch sends to the wire, or receives from it."""
+        return ring_queue in self._of_uplink()
+
+    def note_carried(self) -> None:
+        """Note which frames a virtual switch has posted to the adapter: their journeys' places may soon be others'.
+
+        Of one posted before the first look that has left meanwhile it is not known.
+        """
+        for ring in self._of_uplink():
+            queue = self._tx_queue[ring]
+            for number in range(self._looked_at[ring], int(queue["posted"])):
+                place = int(queue["first"]) + (number & int(queue["mask"]))
+                post = self._nic["guests"]["post"][place]
+                journey = self._journeys[int(post["index"])]
+                if int(journey["switched_fs"]) == int(post["offered_fs"]):
+                    self._carried[ring, number] = self.of_journey(journey)
+                self._carried.pop((ring, number - 2 * int(queue["slots"])), None)
+            self._looked_at[ring] = int(queue["posted"])
 
     def owner(self, ring_queue: int) -> str:
         """Return the function that a ring belongs to."""
@@ -261,7 +304,7 @@ class FrameNames:
 
     def posted(self, ring_queue: int, number: int) -> str:
         """Return the id of a frame of a Tx ring."""
-        return f"{self.ring(ring_queue)}/{number}"
+        return self._carried.get((ring_queue, number)) or f"{self.ring(ring_queue)}/{number}"
 
     def of_journey(self, journey: Any) -> str:
         """Return the id of a journey's frame."""
@@ -301,7 +344,12 @@ class FrameNames:
 
     def granted(self, grant: int) -> str:
         """Return the id of a frame that the scheduler has picked."""
-        return self.at(int(self._grants["ring"][grant & int(self._grants["mask"])]["journey"]))
+        return self.of_frame(self._grants["ring"][grant & int(self._grants["mask"])])
+
+    def of_frame(self, frame: Any) -> str:
+        """Return the id of a frame inside the adapter; one that a virtual switch sends has its journey as its index."""
+        is_carried = self.has_uplink and not frame["is_wire"]
+        return self.at(int(frame["index" if is_carried else "journey"]))
 
     def received(self, ring_queue: int, first: int, n: int) -> Iterator[str]:
         """Give the ids of frames written to an Rx ring, by their numbers in the ring."""

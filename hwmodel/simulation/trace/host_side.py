@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hwmodel.compiled.records import NEVER
 from hwmodel.machine.guest.guest_state import POST_TASK, SWITCH_TASK
 from hwmodel.machine.tlp_kinds import OF_KIND, READS, UP
 from hwmodel.simulation.trace.frame_parts import FrameNames, real
@@ -53,8 +54,18 @@ class Reads:
                 continue
             if tlp.kind in READS:
                 read.received_fs = tlp.arrives_fs
-            elif read.ready_fs is None:
+            elif read.ready_fs is None and tlp.ready_fs < NEVER:
                 read.ready_fs = tlp.ready_fs
+
+    def received(self, tag: int, at_fs: int) -> None:
+        """Note when the host receives a read's request, behind PCIe switches."""
+        if tag in self._open:
+            self._open[tag].received_fs = at_fs
+
+    def answered(self, tag: int, at_fs: int) -> None:
+        """Note when the host had the first of a read's completions ready, which leaves it now for PCIe switches."""
+        if tag in self._open and self._open[tag].ready_fs is None:
+            self._open[tag].ready_fs = at_fs
 
     def finish(self, now_fs: int) -> None:
         """Show the reads that are under way at the end."""
@@ -106,7 +117,11 @@ class Translations:
             tlp = self._flying.popleft()
             if tlp.arrives_fs == now_fs:
                 self._wait(now_fs, tlp)
-        self._flying += [tlp for tlp in started if OF_KIND[tlp.kind].direction == UP]
+        self._flying += [tlp for tlp in started if OF_KIND[tlp.kind].direction == UP and tlp.arrives_fs < NEVER]
+
+    def comes(self, tlp: StartedTlp) -> None:
+        """Expect a TLP at the host, behind all others that are on their way."""
+        self._flying.append(tlp)
 
     def _wait(self, now_fs: int, tlp: StartedTlp) -> None:
         cache = self._cache
@@ -182,6 +197,11 @@ class Cores:
         start_fs = int(core["started_fs"])
         entry_fs = int(core["work_fs"]) - (int(core["ends_fs"]) - start_fs)
         self._add(number, from_fs, "interrupt", start_fs - entry_fs, start_fs, {"function": function})
+        if not is_post and self._names.is_of_uplink(ring):
+            taken = list(self._names.received(ring, int(self._nic["rx_queue"][ring]["taken"]), int(core["n"])))
+            name = f"pass {taken[0]}" if len(taken) == 1 else f"pass {len(taken)} frames"
+            self._add(number, from_fs, name, start_fs, int(core["ends_fs"]), {"function": function}, real(taken))
+            return
         if is_post and int(self._nic["guests"]["params"]["mss_bytes"]):
             name = f"post {int(core['n'])} sends"
             self._add(number, from_fs, name, start_fs, int(core["ends_fs"]), {"function": function})

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from hwmodel.compiled.records import NEVER
+from hwmodel.machine.pcie.tree_state import HOP_CAP
 from hwmodel.machine.time.clock import IN_MEMORY, LANE_CAP, UP_ARRIVAL
 from hwmodel.machine.tlp_kinds import (
     COMPLETIONS,
@@ -37,7 +39,10 @@ INTERRUPTS = (RX_INTERRUPT, TX_INTERRUPT)
 
 @dataclass(frozen=True)
 class StartedTlp:
-    """Hold a TLP that has just started; `tag` is None but for reads and completions, `arrives_fs` its receipt."""
+    """Hold a TLP that has just started; `tag` is None but for reads and completions, `arrives_fs` its receipt.
+
+    `NEVER` for what is not known: behind PCIe switches when a TLP comes to the host, and when the host had it ready.
+    """
 
     kind: int
     queue: int
@@ -49,10 +54,15 @@ class StartedTlp:
 
 
 class LinkTlps:
-    """Recognise the TLPs that start in each instant, of which there is one of each direction at most."""
+    """Recognise the TLPs that start in each instant, of which there is one of each direction at most.
 
-    def __init__(self, nic: Any, names: FrameNames, timeline: Rows) -> None:
-        self._nic = nic
+    `trees`: the record of PCIe switches. `on_their_way`: TLPs that are handed to a switch, by where they are kept.
+    """
+
+    def __init__(self, nic: Any, names: FrameNames, timeline: Rows, trees: Any = None) -> None:
+        self._nic, self._trees = nic, trees
+        self._by_tree = bool(nic.pcie[0].params.by_tree)
+        self.on_their_way: dict[int, StartedTlp] = {}
         self._names = names
         self._timeline = timeline
         self._links = {direction: nic.pcie[0][direction] for direction in DIRECTIONS}
@@ -83,8 +93,7 @@ class LinkTlps:
     def _started(
         self, direction: str, link: Any, before: tuple[int, int, int], after: tuple[int, int, int]
     ) -> StartedTlp:
-        queue = link["second"] if link["sends_second"] else link["first"]
-        entry = queue["ring"][int(link["place"]) & int(queue["mask"])]
+        entry = self._begun(direction, link)
         end_fs = int(link["busy_until_fs"])
         dllp_fs = (after[2] - before[2]) * int(self._nic.pcie[0].params.dllp_fs)
         start_fs = end_fs - (after[0] - before[0])
@@ -105,7 +114,20 @@ class LinkTlps:
         self._lead_arrows(kind, queue, is_last, real(frames), one)
         self._timeline.add(one)
         self.n_tlps += 1
-        return StartedTlp(kind, queue, tag, is_last, int(entry["at_fs"]), end_fs + self._propagation_fs, one)
+        if not self._by_tree:
+            return StartedTlp(kind, queue, tag, is_last, int(entry["at_fs"]), end_fs + self._propagation_fs, one)
+        tlp = StartedTlp(kind, queue, tag, is_last, NEVER, NEVER, one)
+        if direction == "up":
+            self.on_their_way[(int(self._nic["pcie"][0]["up_arrivals"]["tail"]) - 1) & (LANE_CAP - 1)] = tlp
+        return tlp
+
+    def _begun(self, direction: str, link: Any) -> Any:
+        """Return the transaction whose TLP has begun on the link."""
+        if self._by_tree and direction == "down":  # it came from a switch
+            kept = self._nic["pcie"][0]["down_arrivals"]
+            return kept["ring"][(int(kept["tail"]) - 1) & (LANE_CAP - 1)]
+        queue = link["second"] if link["sends_second"] else link["first"]
+        return queue["ring"][int(link["place"]) & int(queue["mask"])]
 
     def _frames(self, kind: int, queue: int, entry: Any, tag: int | None) -> list[str]:
         """Name the frames that a TLP is for; Rx descriptors are for none yet."""
@@ -155,9 +177,14 @@ class LinkTlps:
 
     def _waiting(self, direction: str) -> Iterator[Any]:
         """Give the posted transactions that wait in a direction, the one begun but not ended among them."""
-        queue = self._links[direction]["first"]
-        for place in range(int(queue["head"]), int(queue["tail"])):
-            yield queue["ring"][place & int(queue["mask"])]
+        end = self._nic["pcie"][0]["tree"]
+        queues = [self._links[direction]["first"], *([end["first"]] if self._by_tree and direction == "down" else [])]
+        for queue in queues:
+            for place in range(int(queue["head"]), int(queue["tail"])):
+                yield queue["ring"][place & int(queue["mask"])]
+        if len(queues) > 1:
+            for slot in waiting_in_switches(self._trees, self._names.number, "down", 0):
+                yield end["slots"]["ring"][slot]
 
     def _first_numbers(self) -> dict[tuple[int, int], int]:
         """Find, for each kind and ring, the number of the frame that the next TLP of this kind begins with."""
@@ -169,9 +196,12 @@ class LinkTlps:
                 n = int(entry["room_bytes"] > 0) if is_payload else int(entry["n"])
                 waiting[int(entry["kind"]), int(entry["queue"])] += n
         unread = _unread(nic)
-        flying = _flying_tx_interrupts(nic)
+        flying = _flying_tx_interrupts(nic, on_wire=not self._by_tree)
+        if self._by_tree:
+            for slot in waiting_in_switches(self._trees, self._names.number, "up", 0):
+                _count_interrupt(flying, nic.pcie[0].up_arrivals.ring[slot])
         found: dict[tuple[int, int], int] = {}
-        for number in range(int(nic.params.n_queues)):
+        for number in range(self._names.n_rings):
             tx, rx = nic["tx_queue"][number], nic["rx_queue"][number]
             made = {
                 TX_DOORBELL: tx["rung"],
@@ -183,6 +213,20 @@ class LinkTlps:
             found |= {(kind, number): int(count) - waiting[kind, number] for kind, count in made.items()}
             found[TX_INTERRUPT, number] = int(tx["freed"]) + flying[number]
         return found
+
+
+def waiting_in_switches(trees: Any, server: int, way: str, place: int) -> Iterator[int]:
+    """Give where an adapter keeps its TLPs of a class, 0 P, that stand in switches on their way up or down."""
+    switches = [trees.switch[number] for number in range(int(trees.n_switches))]
+    if way == "up":
+        queues = [trees.port[at]["up"][place] for at in range(sum(int(one.params.n_ports) for one in switches))]
+    else:
+        queues = [one["down"]["waiting"][place] for one in switches]
+    for queue in queues:
+        for at in range(int(queue["head"]), int(queue["tail"])):
+            hop = queue["ring"][at & (HOP_CAP - 1)]
+            if hop["server"] == server:
+                yield int(hop["slot"])
 
 
 def read_frames(names: FrameNames, tag: Any) -> list[str]:
@@ -208,10 +252,13 @@ def _unread(nic: Any) -> Counter[int]:
     return found
 
 
-def _flying_tx_interrupts(nic: Any) -> Counter[int]:
-    """Count the frames whose Tx interrupt is on its way to the host, and not in its memory yet."""
+def _flying_tx_interrupts(nic: Any, *, on_wire: bool) -> Counter[int]:
+    """Count the frames whose Tx interrupt is on its way to the host, and not in its memory yet.
+
+    `on_wire`: that on the link too, which behind a PCIe switch stands in the switch already.
+    """
     found: Counter[int] = Counter()
-    if nic.pcie[0].up.is_busy and not nic.pcie[0].up.sends_second:
+    if on_wire and nic.pcie[0].up.is_busy and not nic.pcie[0].up.sends_second:
         posted = nic.pcie[0].up.first
         _count_interrupt(found, posted.ring[int(nic.pcie[0].up.place) & int(posted.mask)])
     for lane, ring in ((UP_ARRIVAL, nic.pcie[0].up_arrivals.ring), (IN_MEMORY, nic.host[0].memory_writes.ring)):

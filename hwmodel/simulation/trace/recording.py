@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwmodel.machine.tlp_kinds import READS
 from hwmodel.simulation.trace.adapter_side import Levels, Servers
 from hwmodel.simulation.trace.bridge_side import BridgePorts, group_of_all
 from hwmodel.simulation.trace.frame_parts import FrameNames, FrameParts, View, names_of, under_way
 from hwmodel.simulation.trace.host_side import Cores, Reads, Translations
-from hwmodel.simulation.trace.link_tlps import LinkTlps
+from hwmodel.simulation.trace.link_tlps import LinkTlps, StartedTlp
 from hwmodel.simulation.trace.scenario_side import Commands, show_scenario
 from hwmodel.simulation.trace.stage import Stage, TracedServer
 from hwmodel.simulation.trace.timeline import Rows, Section, Timeline
+from hwmodel.simulation.trace.tree_side import SwitchLinks
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
@@ -36,10 +38,11 @@ class ServerRecording:
         start_fs: int,
         end_fs: int,
         work: Sequence[DriverWork],
+        trees: Any,
     ) -> None:
         nic = server.nic
         self.prefix, self.nic, self._start_fs = server.prefix, nic, start_fs
-        self.tlps, self.reads = LinkTlps(nic, names, timeline), Reads(nic, names, timeline)
+        self.tlps, self.reads = LinkTlps(nic, names, timeline, trees), Reads(nic, names, timeline)
         self._servers, self.levels = Servers(nic, names, timeline), Levels(nic, names, timeline)
         own = {f"{server.prefix}{name}": number for number, name in enumerate(names.owners)}
         messages = {
@@ -53,12 +56,19 @@ class ServerRecording:
 
     def look(self, now_fs: int) -> None:
         """Note what has happened in this instant."""
+        self.view.names.note_carried()
         started = list(self.tlps.look())
         self.reads.look(now_fs, started)
         self._translations.look(now_fs, started)
         self._servers.look(now_fs)
         self._cores.look(self._start_fs, now_fs, self._commands.look(now_fs))
         self.levels.look(now_fs)
+
+    def comes_to_host(self, tlp: StartedTlp) -> None:
+        """Note when the host receives a TLP that has come through PCIe switches."""
+        if tlp.kind in READS and tlp.tag is not None:
+            self.reads.received(tlp.tag, tlp.arrives_fs)
+        self._translations.comes(tlp)
 
     def link_bytes(self) -> dict[str, int]:
         """Return the bytes in each direction of the link since the recording began."""
@@ -74,7 +84,9 @@ class Recording:
         self._start_fs = self._finished_fs = stage.now_fs
         all_names = names_of(stage)
         self._servers = [
-            ServerRecording(server, names, _rows_of(server, self.timeline), self._start_fs, end_fs, stage.work)
+            ServerRecording(
+                server, names, _rows_of(server, self.timeline), self._start_fs, end_fs, stage.work, stage.trees
+            )
             for server, names in zip(stage.servers, all_names, strict=True)
         ]
         views = [each.view for each in self._servers]
@@ -84,6 +96,7 @@ class Recording:
             outside = stage.servers[0].nic["outside"]
             self._bridge = BridgePorts(stage.bridge, stage.ports, outside, all_names[0], self.timeline)
             self._of_bridge = Commands(stage.bridge.commands, Section(self.timeline, f"{group_of_all(stage.ports)}: "))
+        self._switches = SwitchLinks(stage.trees, stage.switches, self._servers, self.timeline)
         self._n_done = np.full(len(stage.nics), -1)
         self._n_instants = 0
         self.look(self._start_fs)
@@ -99,6 +112,7 @@ class Recording:
         for number in np.flatnonzero(n_done != self._n_done).tolist():
             self._servers[number].look(now_fs)
         self._n_done = n_done
+        self._switches.look(now_fs)
         if self._bridge is not None:
             self._bridge.look(now_fs)
             self._of_bridge.look(now_fs)
@@ -123,7 +137,7 @@ class Recording:
             "end_ns": now_fs // FS_PER_NS,
             "tlps": self._n_tlps(),
             "frames": self._parts.n_frames,
-            "link_bytes": {name: n for each in self._servers for name, n in each.link_bytes().items()},
+            "link_bytes": self._link_bytes(),
             "capacities": {
                 f"{each.prefix}{name}": n for each in self._servers for name, n in each.levels.capacities.items()
             },
@@ -133,8 +147,14 @@ class Recording:
         """Show the events and the stages of functions in the stretch, which has been finished."""
         show_scenario(self.timeline, series, run_end_ns, self._start_fs, self._finished_fs)
 
+    def _link_bytes(self) -> dict[str, int]:
+        found = self._switches.link_bytes()
+        for each in self._servers:
+            found |= each.link_bytes()
+        return found
+
     def _n_tlps(self) -> int:
-        return sum(each.tlps.n_tlps for each in self._servers)
+        return sum(each.tlps.n_tlps for each in self._servers) + self._switches.n_tlps
 
 
 def _rows_of(server: TracedServer, timeline: Timeline) -> Rows:

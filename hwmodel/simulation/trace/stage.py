@@ -15,7 +15,7 @@ from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config
+    from hwmodel.config import Config, PcieSwitch
     from hwmodel.functions.message_time import DriverWork
     from hwmodel.simulation.machine import Machine
     from hwmodel.workload import Workload
@@ -44,6 +44,7 @@ class Stage:
 
     `senders`: for each template of the workload the number of the server whose station sends it, `NOBODY` for those
     outside; empty where there is no bridge, and one server sends all. `work`: what drivers do beside frames.
+    `switches`: PCIe switches between adapters and hosts.
     """
 
     servers: tuple[TracedServer, ...]
@@ -52,6 +53,12 @@ class Stage:
     ports: Sequence[PhysicalPort] = ()
     senders: tuple[int, ...] = ()
     work: Sequence[DriverWork] = ()
+    switches: Sequence[PcieSwitch] = ()
+
+    @property
+    def trees(self) -> Any:
+        """Return the record of PCIe switches, None where there is one server alone."""
+        return None if self.system is None else self.system[0].trees
 
     @property
     def now_fs(self) -> int:
@@ -68,6 +75,8 @@ class Stage:
             int(system["server"]["next_fs"][: len(self.servers)].min()),
             int(system["bridge"]["next_fs"][: int(system.n_bridges)].min()),
         )
+        if self.switches:
+            at_fs = min(at_fs, int(system.trees.next_fs))
         is_amid = any(nic.moves_due or nic.reads_due or nic.traffic.n_hungry for nic in self.nics)
         return min(at_fs, self.now_fs) if is_amid else at_fs
 
@@ -97,13 +106,8 @@ def _next_command_fs(commands: Any) -> int:
 def stage_of(machine: Machine, workload: Workload, work: Sequence[DriverWork] = ()) -> Stage:
     """Return what a trace of a machine looks at; `work`: what drivers do beside frames.
 
-    Raises InputError for a virtual switch with an uplink, whose rings no frame is posted to by a function, and where
-    PCIe switches stand between adapters and hosts, or adapters on a bus.
+    Raises InputError where adapters are on a bus.
     """
-    if any(each.config.has_virtual_switch and not each.config.switches_in_memory for each in machine.servers):
-        raise InputError("--trace: what crosses the uplink of a virtual switch is not drawn on a time line")
-    if machine.system is not None and machine.system.pcie_switches:
-        raise InputError("--trace: a time line does not show PCIe switches (servers.NAME.tree)")
     if any(each.config.pcie.bus is not None for each in machine.servers):
         raise InputError("--trace: a time line does not show a shared bus (pcie.bus)")
     servers = tuple(TracedServer(each.name, each.config, each.nic) for each in machine.servers)
@@ -113,5 +117,5 @@ def stage_of(machine: Machine, workload: Workload, work: Sequence[DriverWork] = 
     at[UPLINK] = NOBODY
     return Stage(
         servers, machine.system.system, machine.system.bridges[0], machine.system.ports,
-        tuple(at[template.source] for template in workload.templates), work,
+        tuple(at[template.source] for template in workload.templates), work, machine.system.pcie_switches,
     )  # fmt: skip

@@ -56,7 +56,7 @@ class Model:
         seen = as_uplink(parameters) if self._has_uplink else parameters
         if self._has_uplink:
             self._at_adapter = Current(seen)
-        self.link = up, down = _link(env, current)
+        self.link = up, down = link_of(env, current)
         self._lives = up.lives = down.lives = Lives()
         self.meter = new_meter(env, stop, (up, down))
         self.iommu = Iommu(env, parameters)
@@ -259,7 +259,7 @@ def _switches_of(parameters: NicParameters) -> Sequence[Any]:
     return parameters.switches or tables_by_port(parameters, parameters.switch)
 
 
-def _link(env: simpy.Environment, parameters: NicParameters) -> tuple[Direction, Direction]:
+def link_of(env: simpy.Environment, parameters: NicParameters) -> tuple[Direction, Direction]:
     """Return the directions up and down."""
 
     def credit(headers: int, data: int) -> Credits:

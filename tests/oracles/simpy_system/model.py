@@ -192,7 +192,7 @@ class System:
         self.attached = [Attached(self, first, server) for first, server in zip(firsts, servers, strict=False)]
         self.outside = Outside(self)
         links = {each.server.name: (each.server.nic, each.model.link) for each in self.attached}
-        self.pcie_switches = [plant_tree(self.env, tree, links) for tree in trees]
+        self.pcie_switches = [plant_tree(self.env, tree, links)[0] for tree in trees]
         self.buses = [Bus(self.env, bus, [links[name] for name in bus.adapters]) for bus in buses]
         self._of_station = {
             each.server.station(station_name(port)): (each, station_name(port))

@@ -9,14 +9,15 @@ from functools import partial
 
 import simpy
 
-from ..simpy_nic.cutting import Tlp
-from ..simpy_nic.link import DLLP_PAIR_BYTES, Credits, Direction, Lane, Transaction
+from ..simpy_nic.cutting import Tlp, Uncut, write_bytes
+from ..simpy_nic.link import DLLP_PAIR_BYTES, Credits, Direction, Lane, Transaction, nothing
 from ..simpy_nic.parameters import NicParameters
 from ..simpy_nic.timing import BEHIND_THE_EVENT, AtHost, AtLink, FifoServer, Phase, fs_of_bytes, later, place
 
 ROOT = "root"
 _CHOICE = place(Phase.CHOICE)
 _LEFT = place(Phase.LINK)
+_LANDS = place(Phase.LINK, AtLink.DOWN_LANDS)
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,9 @@ class PcieTreeParameters:
     slots: Mapping[str, SlotParameters]
 
 
+Left = Callable[["Hop"], None]
+
+
 @dataclass(slots=True, eq=False)
 class Hop:
     """A TLP on its way: whose, and from when it may leave where it stands."""
@@ -65,14 +69,17 @@ class Hop:
     tlp: Tlp
     is_last: bool
     ready_fs: int = 0
+    left: Left | None = None
+    """Told when its last byte has left by the next link, of what goes down."""
+    source: Below | None = None
+    """The adapter that writes to a peer."""
+    came_by: int = -1
+    """The lower port that brought it to the switch that turns it, by its place; -1 of what comes from above."""
 
     @property
     def n_bytes(self) -> int:
         """Return its bytes on a link."""
         return self.transaction.header_bytes + self.tlp.data_bytes
-
-
-Left = Callable[[Hop], None]
 
 
 @dataclass(slots=True)
@@ -87,6 +94,14 @@ class Stand:
     def put(self, hop: Hop) -> None:
         """Let a TLP stand there."""
         (self.posted if hop.is_posted else self.other).append(hop)
+
+    def put_in_time(self, hop: Hop) -> None:
+        """Let a TLP that goes down stand there: by when it may leave, then by the port that brought it."""
+        queue = self.posted if hop.is_posted else self.other
+        at = len(queue)
+        while at and (queue[at - 1].ready_fs, queue[at - 1].came_by) > (hop.ready_fs, hop.came_by):
+            at -= 1
+        queue.insert(at, hop)
 
     def next(self, now_fs: int, may_go: Callable[[Hop], bool]) -> Hop | None:
         """Return the head that may leave first; one that is not posted lets posted ones by where it lacks credits."""
@@ -177,10 +192,15 @@ class Below:
         switch.lower.append(self.stand)
         self._up.beyond = self._begins_up
         self._waits = Stand(lambda _hop: None)
+        self.of_peers: dict[Transaction, Below] = {}
         self._is_busy = self._is_due = False
         self._down._other.credit.returned = self._look
         self._drains = drain is not None
         self.way: tuple[PcieSwitch, ...] = ()
+        self.peer: Below | None = None
+        self.by_root = False
+        self.came: dict[Below, int] = {}
+        """Whom all its writes are for, if not the host, and whether over the root; data that others have written."""
 
     def joins_root(self, root: RootLink) -> None:
         """Stand behind a root port, with its credits for what comes up, and its link for what goes down."""
@@ -209,12 +229,24 @@ class Below:
         (self._writes if hop.is_posted else self._reads).tlp_drained(hop.tlp.taken_bytes, 0)
 
     def comes_to_root(self, hop: Hop, there_fs: int) -> None:
-        """Let the host take a TLP."""
+        """Let the host take a TLP, or a write stand in the root port for a peer."""
+        if hop.is_posted and self.peer is not None:
+            later(self._env, there_fs - self._env.now, _LANDS, self.peer.stands_at_root, hop, self._nic)
+            return
         lane = self._up._posted if hop.is_posted else self._up._other
         arguments = lane, hop.transaction, hop.tlp, hop.is_last
         later(self._env, there_fs - self._env.now, place(Phase.HOST, AtHost.UP_LANDS), self._up.is_taken, *arguments)
 
     # Down.
+
+    def stands_at_root(self, hop: Hop, nic: NicParameters) -> None:
+        """Let a peer's write stand in the root port, to be cut as it was."""
+        data = Uncut(hop.tlp.address, hop.tlp.taken_bytes, nic, write_bytes)
+        transaction = Transaction(hop.transaction.header_bytes, data, nothing, entered_fs=self._env.now)
+        self.of_peers[transaction] = hop.adapter
+        self._down._posted.queue.append(transaction)
+        assert self._down.woken is not None
+        self._down.woken()
 
     def heads(self, now_fs: int) -> list[tuple[int, bool, Lane]]:
         """Return what stands at the root port: when it entered, whether it is no posted one, its queue."""
@@ -232,7 +264,8 @@ class Below:
         is_last = not transaction.tlps
         if is_last:
             lane.queue.popleft()
-        return Hop(self, lane is self._down._posted, transaction, tlp, is_last)
+        source = self.of_peers.pop(transaction, None)
+        return Hop(self, lane is self._down._posted, transaction, tlp, is_last, source=source)
 
     def out_fs(self, n_bytes: int) -> int:
         """Return how long a TLP takes on the adapter's link."""
@@ -240,8 +273,8 @@ class Below:
 
     def stands_below(self, hop: Hop, left: Left) -> None:
         """Let a TLP stand at the switch for the adapter; `left` is told when it has left."""
-        self._waits.left = left
-        self._waits.put(hop)
+        hop.left = left
+        self._waits.put_in_time(hop)
         later(self._env, hop.ready_fs - self._env.now, _LEFT, self._look)
 
     def _look(self) -> None:
@@ -270,11 +303,17 @@ class Below:
 
     def _has_left(self, hop: Hop) -> None:
         self._is_busy = False
-        self._waits.left(hop)
+        assert hop.left is not None
+        hop.left(hop)
         lane = self._down._posted if hop.is_posted else self._down._other
-        arguments = lane, hop.transaction, hop.tlp, hop.is_last
+        arguments = lane, hop.transaction, hop.tlp, hop.is_last and hop.source is None
         later(self._env, self._nic.propagation_fs, self._down.lands_at, self._down._receive, *arguments)
+        if hop.source is not None:
+            later(self._env, self._nic.propagation_fs, self._down.lands_at, self._is_written, hop.source, hop.tlp)
         self._look()
+
+    def _is_written(self, source: Below, tlp: Tlp) -> None:
+        self.came[source] = self.came.get(source, 0) + tlp.taken_bytes
 
 
 class RootLink:
@@ -304,8 +343,15 @@ class RootLink:
                 continue
             if is_completion and not self._switch.completions.cover(lane.queue[0].tlps.first.taken_bytes):
                 continue
-            self._switch.sends_down(self._adapters[at].cut(lane), lambda _hop: None)
+            covers = self._switch.writes_down.cover(lane.queue[0].tlps.first.taken_bytes)
+            if not is_completion and self._switch.holds_writes and not covers:
+                return
+            self._switch.sends_down(self._adapters[at].cut(lane), self._has_left)
             return
+
+    def _has_left(self, hop: Hop) -> None:
+        if hop.source is not None and not self.writes.infinite:
+            self.writes.tlp_drained(hop.tlp.taken_bytes, 0)
 
 
 class PcieSwitch:
@@ -322,6 +368,10 @@ class PcieSwitch:
         self.way_up.opposite, self.way_down.opposite = self.way_down, self.way_up
         self.completions = Credits(env, settings.cplh, settings.cpld, settings.return_fs)
         self.completions.returned = self.way_down.look
+        self.writes_down = Credits(env, settings.ph, settings.pd, settings.return_fs)
+        self.writes_down.returned = self.way_down.look
+        self.holds_writes = False
+        """Whether what is posted down are writes of peers."""
         self.choose_down: Callable[[], None] = self._choose_down
         self._stands_above = Stand(lambda _hop: None)
         self._turn, self._left_in_turn = -1, 0
@@ -350,7 +400,12 @@ class PcieSwitch:
         return there_fs + self.settings.latency_fs
 
     def comes_up(self, stand: Stand, hop: Hop, begins_fs: int, there_fs: int) -> None:
-        """Let a TLP come by a lower port from one time to another."""
+        """Let a TLP come by a lower port from one time to another; a write for a peer below goes down again."""
+        peer = hop.adapter.peer
+        if hop.is_posted and peer is not None and not hop.adapter.by_root and self in peer.way:
+            source, hop.source, hop.adapter, hop.came_by = hop.adapter, hop.adapter, peer, self.lower.index(stand)
+            self._goes_down(hop, begins_fs, there_fs, lambda gone: stand.left(_as_from(gone, source)))
+            return
         hop.ready_fs = self._ready_fs(begins_fs, there_fs, fs_of_bytes(hop.n_bytes, self.settings.fs_per_byte))
         stand.put(hop)
         self.way_up.look_at(hop.ready_fs)
@@ -382,12 +437,21 @@ class PcieSwitch:
         """Send a TLP to this switch by its upper port, and on to the port for its adapter."""
         if not hop.is_posted:
             self.completions.take(hop.tlp.taken_bytes)
+        elif self.holds_writes:
+            self.writes_down.take(hop.tlp.taken_bytes)
         begins_fs, there_fs = self.way_down.send(hop, left)
 
         def left_here(passed: Hop) -> None:
             if not passed.is_posted:
                 self.completions.tlp_drained(passed.tlp.taken_bytes, 0)
+            elif self.holds_writes:
+                self.writes_down.tlp_drained(passed.tlp.taken_bytes, 0)
 
+        hop.came_by = -1
+        self._goes_down(hop, begins_fs, there_fs, left_here)
+
+    def _goes_down(self, hop: Hop, begins_fs: int, there_fs: int, left_here: Left) -> None:
+        """Let a TLP stand at the port that leads to its adapter; `left_here`: told when it has left this switch."""
         below = next((each for each in hop.adapter.way if each.above is self), None)
         if below is None:
             hop.ready_fs = self._ready_fs(begins_fs, there_fs, hop.adapter.out_fs(hop.n_bytes))
@@ -395,8 +459,8 @@ class PcieSwitch:
         else:
             out_fs = fs_of_bytes(hop.n_bytes, below.settings.fs_per_byte)
             hop.ready_fs = self._ready_fs(begins_fs, there_fs, out_fs)
-            below._stands_above.left = left_here
-            below._stands_above.put(hop)
+            hop.left = left_here
+            below._stands_above.put_in_time(hop)
             below.way_down.look_at(hop.ready_fs)
 
     def _looks_down(self) -> None:
@@ -404,20 +468,28 @@ class PcieSwitch:
 
     def _choose_down(self) -> None:
         def may_go(hop: Hop) -> bool:
-            return hop.is_posted or self.completions.cover(hop.tlp.taken_bytes)
+            if hop.is_posted:
+                return not self.holds_writes or self.writes_down.cover(hop.tlp.taken_bytes)
+            return self.completions.cover(hop.tlp.taken_bytes)
 
         hop = self._stands_above.next(self._env.now, may_go)
         if hop is not None:
             self._stands_above.take(hop)
-            self.sends_down(hop, self._stands_above.left)
+            assert hop.left is not None
+            self.sends_down(hop, hop.left)
+
+
+def _as_from(hop: Hop, source: Below) -> Hop:
+    """Return a TLP as the port knows it that brought it: as its source's."""
+    return Hop(source, hop.is_posted, hop.transaction, hop.tlp, hop.is_last)
 
 
 def plant_tree(
     env: simpy.Environment,
     parameters: PcieTreeParameters,
     adapters: Mapping[str, tuple[NicParameters, tuple[Direction, Direction]]],
-) -> dict[str, PcieSwitch]:
-    """Put switches between adapters, by name in the order of the configuration, and their host; return the switches."""
+) -> tuple[dict[str, PcieSwitch], dict[str, Below]]:
+    """Put switches between adapters, by name in the order of the configuration, and their host; return both."""
     switches = {one.name: PcieSwitch(env, one) for one in parameters.switches}
     below: dict[str, Below] = {}
     for name, (nic, link) in adapters.items():
@@ -436,4 +508,4 @@ def plant_tree(
         if one.settings.behind == ROOT:
             own = [each for each in below.values() if each.way[-1] is one]
             RootLink(env, one, own, own[0]._nic)
-    return switches
+    return switches, below

@@ -1,0 +1,190 @@
+"""The closed form of writes to peers behind PCIe switches: which links each takes, and what all of them get together.
+
+Direct, a write leaves the way to the host at the first switch above both adapters; redirected (ACS), it takes the links
+up to the root port, and those down to the peer. Adapters write without end, so each has its turns of every link that is
+full. What credits allow is left out: the figures are upper bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hwmodel.analytic.transactions import Tlp, TlpRules
+from hwmodel.config.kinds import suggest
+from hwmodel.config.pcie_switches import PcieSwitch, switches_of
+from hwmodel.config.system import Server, servers_of
+from hwmodel.errors import InputError
+from hwmodel.rules.pcie_link import LinkRate, link_rate_of
+from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+Link = tuple[str, str]  # a link, by what is at its lower end, and a direction of it
+Way = tuple[list[Link], int]  # links in order, and how many of them lead up to the root port, if it leads over it
+OPPOSITE = {"up": "down", "down": "up"}
+ROUNDS = 40  # in which the rates come to agree with their DLLPs, to the last digit
+
+
+@dataclass(frozen=True)
+class Writers:
+    """Who writes, by the names of adapters, in order; `peer_of`: to whom, of those that do not write to the host."""
+
+    config: Config
+    names: tuple[str, ...]
+    peer_of: Mapping[str, str]
+
+    @classmethod
+    def of(cls, config: Config, peers: Sequence[tuple[str, str]], *, with_others: bool) -> Writers:
+        """Check who writes to whom. Raises InputError where they are not two adapters behind one root port."""
+        servers = servers_of(config)
+        top = {servers[at].name: one for one in switches_of(config) if one.above is None for at in one.members}
+        peer_of = dict(peers)
+        for name in dict.fromkeys(name for pair in peers for name in pair):
+            if name not in top:
+                known = f" ({', '.join(top)})" if top else ": there is none (servers.NAME.tree)"
+                raise InputError(
+                    f"--peer: no adapter behind a PCIe switch is called {name}{suggest(name, top) or known}"
+                )
+        for name, peer in peers:
+            if name == peer:
+                raise InputError(f"--peer: {name} writes to itself, which takes no link of a switch")
+            if top[name] is not top[peer]:
+                raise InputError(f"--peer: {name} and {peer} are behind different root ports")
+            if (name, peer) != (name, peer_of[name]):
+                raise InputError(
+                    f"--peer: {name} writes to {peer} and to {peer_of[name]}: an adapter writes to one peer"
+                )
+        for server in servers:
+            for key, block in (("nic.dma", server.config.nic.dma), ("host.iotlb", server.config.host.iotlb)):
+                if block is not None:
+                    raise InputError(f"--peer: writes to peers are counted without {server.key(key)}")
+        near = {top[name].number for name in peer_of}
+        names = (name for name in top if name in peer_of or (with_others and top[name].number in near))
+        order = [server.name for server in servers]
+        return cls(config, tuple(sorted(names, key=order.index)), peer_of)
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """The links above adapters: `over`: the switches above each, the lowest first; `rates`: of each link."""
+
+    over: Mapping[str, tuple[PcieSwitch, ...]]
+    rates: Mapping[str, LinkRate]
+
+    @classmethod
+    def of(cls, config: Config) -> _Tree:
+        servers, switches = servers_of(config), switches_of(config)
+        rates = {server.name: link_rate_of(server.config.pcie) for server in servers}
+        rates |= {one.name: link_rate_of(one.link_of(servers)) for one in switches}
+        over = {server.name: tuple(_over(server, at, switches)) for at, server in enumerate(servers)}
+        return cls(over, rates)
+
+    def way(self, name: str, peer: str | None, is_redirected: bool) -> Way:
+        """Return the links of a writer's way, each with its direction, and how many of them lead up to the root port.
+
+        The number is that of all links where the way does not lead over the root port.
+        """
+        up = [name, *(one.name for one in self.over[name])]
+        if peer is None:
+            return [(link, "up") for link in up], len(up)
+        down = [peer, *(one.name for one in self.over[peer])]
+        if not is_redirected:
+            while len(up) > 1 and len(down) > 1 and up[-1] == down[-1]:
+                turns_at = up.pop()
+                assert down.pop() == turns_at
+        links = [*((link, "up") for link in up), *((link, "down") for link in reversed(down))]
+        return links, len(up) if is_redirected else len(links)
+
+
+def _over(server: Server, number: int, switches: Sequence[PcieSwitch]) -> Iterator[PcieSwitch]:
+    at = next((one for one in switches if ("adapter", number) in {each[:2] for each in one.below}), None)
+    while at is not None:
+        yield at
+        at = None if at.above is None else switches[at.above]
+
+
+def peer_limits(config: Config, writers: Writers, n_bytes: int, is_redirected: bool) -> dict[str, float]:
+    """Return what each writer can write at most, in Gb/s of data, all of them writing without end.
+
+    The rates of all grow in step, each by its weight, until a link is full: then those stand still that take it. Where
+    it is one below the root port, so do all others behind the root port, in whose queue their writes stand behind
+    those. Exact where writers are alike and at one switch.
+    """
+    tree = _Tree.of(config)
+    ways = {name: tree.way(name, writers.peer_of.get(name), is_redirected) for name in writers.names}
+    cut = {name: _tlps(config, name, n_bytes) for name in writers.names}
+    loads = {name: float(sum(tlp.link_bytes for tlp in cut[name])) for name in writers.names}
+    weights, by_root = _weights(tree, ways), {name for name in ways if is_redirected or name not in writers.peer_of}
+    rates = dict.fromkeys(writers.names, 0.0)
+    for _ in range(ROUNDS):  # DLLPs for what goes one way take room the other way, whoever is held back there
+        room = {(link, way): float(rate.bytes_per_s) for link, rate in tree.rates.items() for way in OPPOSITE}
+        for name, (links, _) in ways.items():
+            for link, way in links:
+                a_tlp = float(tree.rates[link].dllp_bytes_per_tlp)
+                room[link, OPPOSITE[way]] -= rates[name] * len(cut[name]) * a_tlp
+        rates = _fill(loads, room, weights, ways, by_root)
+    return {name: rate * n_bytes * BITS_PER_BYTE / BPS_PER_GBPS for name, rate in rates.items()}
+
+
+def _tlps(config: Config, name: str, n_bytes: int) -> tuple[Tlp, ...]:
+    own = next(one.config for one in servers_of(config) if one.name == name)
+    return TlpRules.of(own).write(own.host.buffer_offset_bytes, n_bytes)
+
+
+def _fill(
+    loads: Mapping[str, float],
+    room: Mapping[Link, float],
+    weights: Mapping[str, float],
+    ways: Mapping[str, Way],
+    by_root: set[str],
+) -> dict[str, float]:
+    """Let the rates of all grow in step until links are full, as `peer_limits` says; return them a second."""
+    rates, growing = dict.fromkeys(loads, 0.0), set(loads)
+    while growing:
+        steps: dict[Link, float] = {}
+        for link in {link for name in growing for link in ways[name][0]}:
+            used = sum(rates[name] * loads[name] for name in loads if link in ways[name][0])
+            growth = sum(weights[name] * loads[name] for name in growing if link in ways[name][0])
+            steps[link] = (room[link] - used) / growth
+        step = min(steps.values())
+        for name in growing:
+            rates[name] += step * weights[name]
+        full = {link for link, own in steps.items() if own <= step * (1 + 1e-12)}
+        stopped = {name for name in growing if full & set(ways[name][0])}
+        if any(full & set(ways[name][0][ways[name][1] :]) for name in stopped):
+            stopped |= growing & by_root
+        growing -= stopped
+    return rates
+
+
+def _weights(tree: _Tree, ways: Mapping[str, Way]) -> dict[str, float]:
+    """Return each writer's part of the turns of the switches above it, among those that writers use."""
+    found = {}
+    for name in ways:
+        part, below = 1.0, name
+        for one in tree.over[name]:
+            goes_up = [each for each, (links, _) in ways.items() if (one.name, "up") in links]
+            used = {
+                port: weight
+                for port, weight in _ports(tree, one)
+                if any(port in _chain(tree, each) for each in goes_up)
+            }
+            if below in used:
+                part *= used[below] / sum(used.values())
+            below = one.name
+        found[name] = part
+    return found
+
+
+def _ports(tree: _Tree, one: PcieSwitch) -> Iterator[tuple[str, int]]:
+    names = list(tree.over)
+    switches = {each.number: each.name for over in tree.over.values() for each in over}
+    for kind, number, weight in one.below:
+        yield (names[number] if kind == "adapter" else switches[number]), weight
+
+
+def _chain(tree: _Tree, name: str) -> set[str]:
+    return {name, *(one.name for one in tree.over[name])}

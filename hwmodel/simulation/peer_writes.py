@@ -1,0 +1,116 @@
+"""Writes of adapters to the memory of peers behind PCIe switches, by transfer size: direct, and over the root (ACS)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hwmodel.analytic.peer_writes import Writers, peer_limits
+from hwmodel.config import PcieSwitch, switches_of
+from hwmodel.errors import InputError, RunError
+from hwmodel.machine.pcie.link_state import TO_HOST, TO_PEER, TO_PEER_BY_ROOT
+from hwmodel.machine.peer_writes import run_writes
+from hwmodel.simulation.dma import LARGEST_BYTES
+from hwmodel.simulation.kernel_cache import PEER_ENTRIES, fill_cache
+from hwmodel.simulation.system_state import SystemState, build_system
+from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_US
+from hwmodel.workload import build_workload
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+WARMUP_FS, WINDOW_FS = 100 * FS_PER_US, 400 * FS_PER_US
+WAYS = ("up", "down")
+
+
+def peer_writes(
+    config: Config, peers: Sequence[tuple[str, str]], sizes: Iterable[int], *, with_others: bool = False
+) -> list[dict[str, Any]]:
+    """Let adapters write to peers without end; return a row for each transfer size and way, direct and redirected.
+
+    `peers`: who writes to whom, by the names of adapters (a.x). `with_others`: adapters behind the same root ports that
+    write to no peer write to the host's memory. `gbps`: what came of each writer in the window; `limit_gbps`: the
+    closed form's; `link_shares`: how busy each switch's link was. Raises InputError where there are no such
+    adapters, or not behind one root port, and for sizes out of range.
+    """
+    writers = Writers.of(config, peers, with_others=with_others)
+    wanted = list(sizes)
+    wrong = [n for n in wanted if not 1 <= n <= LARGEST_BYTES]
+    if wrong:
+        raise InputError(f"--sizes: {wrong[0]} B: a transfer has 1 B to {LARGEST_BYTES} B")
+    fill_cache(PEER_ENTRIES)
+    return [_row(config, writers, n_bytes, is_redirected) for n_bytes in wanted for is_redirected in (False, True)]
+
+
+def _row(config: Config, writers: Writers, n_bytes: int, is_redirected: bool) -> dict[str, Any]:
+    state = idle_writers(config, writers, n_bytes, is_redirected)
+    before = _counts(state, writers, run_to(state, WARMUP_FS))
+    after = _counts(state, writers, run_to(state, WARMUP_FS + WINDOW_FS))
+    gone = {name: after[name] - before[name] for name in after}
+    return {
+        "bytes": n_bytes,
+        "acs_redirect": is_redirected,
+        "gbps": {name: gone[name] * BITS_PER_BYTE * FS_PER_NS / WINDOW_FS for name in writers.names},
+        "limit_gbps": peer_limits(config, writers, n_bytes, is_redirected),
+        "link_shares": {name: share / WINDOW_FS for name, share in gone.items() if name not in writers.names},
+    }
+
+
+def idle_writers(config: Config, writers: Writers, n_bytes: int, is_redirected: bool) -> SystemState:
+    """Return the state of a configuration whose writers are about to begin."""
+    state = build_system(config, build_workload(config, None), config.run.seed, 1)
+    trees = state.system[0].trees
+    for name, nic in zip(state.names, state.servers, strict=True):
+        params = nic.dma.params
+        params.n_bytes, params.does_write, params.does_read = n_bytes, int(name in writers.names), 0
+        to, peer = nic.pcie[0].tree.params, writers.peer_of.get(name)
+        to.writes_to = TO_HOST if peer is None else TO_PEER_BY_ROOT if is_redirected else TO_PEER
+        to.peer = 0 if peer is None else state.names.index(peer)
+    for one in switches_of(config):
+        _let_run(state, trees, one)
+    return state
+
+
+def _let_run(state: SystemState, trees: Any, one: PcieSwitch) -> None:
+    """Give a switch the credits that peers' writes need, and let servers run ahead of it no further than they allow."""
+    own, record = one.settings, trees.switch[one.number]
+    for kind, number, _ in one.below:
+        if kind == "adapter":
+            pcie = state.servers[number].pcie[0]
+            back_fs = int(pcie.params.duration_fs[pcie.params.request_bytes]) + own.credits.return_fs
+            come_fs = int(pcie.tree.params.flight_fs) + own.latency_fs
+            trees.ahead_fs = min(int(trees.ahead_fs), back_fs, come_fs)
+    record.params.holds_writes = 1
+    down, at_root = record.down.credits[0].params, record.up.credits[0].params
+    down.headers_limit, down.data_limit = own.credits.ph, own.credits.pd
+    if one.above is not None:
+        return
+    at_root.headers_limit = at_root.headers_limit or own.credits.ph
+    at_root.data_limit = at_root.data_limit or own.credits.pd
+    for number in one.members:
+        root = state.servers[number].pcie[0].tree.params.root[0]
+        root.headers_limit, root.data_limit = at_root.headers_limit, at_root.data_limit
+
+
+def run_to(state: SystemState, until_fs: int) -> int:
+    """Let all write up to a time, and return it. Raises RunError where something had no room."""
+    if run_writes(state.system, state.servers, until_fs):
+        raise RunError("what waits in PCIe switches found no room")
+    return until_fs
+
+
+def _counts(state: SystemState, writers: Writers, now_fs: int) -> dict[str, int]:
+    """Return the data that each writer has brought where they go, and how long each switch's link has been busy."""
+    found = {}
+    for name in writers.names:
+        nic = state.servers[state.names.index(name)]
+        found[name] = int(nic.dma.writes_done * nic.dma.params.n_bytes)
+        if name in writers.peer_of:
+            peer = state.servers[state.names.index(writers.peer_of[name])]
+            found[name] = int(peer.dma.came_bytes[state.names.index(name)])
+    for one in switches_of(writers.config):
+        for way in WAYS:
+            direction = state.system[0].trees.switch[one.number][way]
+            ahead_fs = max(0, int(direction.busy_until_fs) - now_fs)
+            found[f"{one.name}.{way}"] = int(direction.counts.busy_fs) - ahead_fs
+    return found
