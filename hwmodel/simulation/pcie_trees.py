@@ -44,13 +44,31 @@ def fill_trees(system: Any, servers: Any, config: Config, parts: Sequence[Server
         for server in one.members:
             record.params.port_to[server] = _port_towards(trees, switches, one, server)
         _fill_adapters(servers, one, parts, is_at_root=one.above is None, root=record.up.credits)
+        if one.is_of_multi_root:
+            _fill_shared(trees, record, one, parts)
         trees.ahead_fs = min(int(trees.ahead_fs), _ahead_fs(record, one, parts))
+
+
+def quantum_bytes(config: Config, weight: int) -> int:
+    """Return what a host's balance grows by as its turn on the shared link comes: its weight, in longest TLPs."""
+    return weight * (int(tlp_overhead_of(config.pcie).memory_write_bytes) + config.pcie.max_payload_bytes)
+
+
+def _fill_shared(trees: Any, record: Any, one: PcieSwitch, parts: Sequence[Server]) -> None:
+    """Let hosts take turns on the link that they share, and doorbells take credits on the host's own."""
+    if one.has_turns:
+        trees.n_sharing = one.number + 1
+        trees.quantum_bytes[one.number] = quantum_bytes(parts[one.number].config, one.below[0][2])
+        trees["shared"]["turn"] = one.number  # at first the last one's
+        return
+    doorbells, granted = record.down.credits[0].params, one.settings.credits
+    doorbells.headers_limit, doorbells.data_limit = granted.ph, granted.pd
 
 
 def _fill_link(record: Any, one: PcieSwitch, config: Config, parts: Sequence[Server], seed: int) -> None:
     settings, params, first = one.settings, record.params, one.members[0]
     rate = link_rate_of(one.link_of(parts))
-    a_byte_fs = in_range(rate.fs_per_byte * stretch(config, seed, HOST, server=first))
+    a_byte_fs = in_range(rate.fs_per_byte * stretch(config, seed, HOST, server=0 if one.has_turns else first))
     lengths = np.arange(MAX_TLP_BYTES, dtype=np.int64)
     params.duration_fs[:] = lengths * a_byte_fs.numerator // a_byte_fs.denominator
     params.dllp_fs = 2 * DLLP_BYTES * a_byte_fs.numerator // a_byte_fs.denominator
@@ -122,7 +140,7 @@ def _fill_adapters(servers: Any, one: PcieSwitch, parts: Sequence[Server], *, is
     for kind, number, _ in one.below:
         if kind == "adapter":
             link = servers[number].pcie[0]
-            link.tree.params.flight_fs = parts[number].config.pcie.propagation_fs
+            link.tree.params.flight_fs = 0 if one.has_turns else parts[number].config.pcie.propagation_fs
             link.params.propagation_fs, link.params.by_tree = BY_TREE, 1
             link.params.has_credits, link.params.runs_on = 1, 0
             _grant(link.credits[:2], one.settings.credits)
