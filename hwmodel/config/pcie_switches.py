@@ -85,7 +85,8 @@ def links_above(switches: Sequence[PcieSwitch]) -> tuple[tuple[PcieSwitch, tuple
     if not sharing:
         return tuple(found)
     members, below = (tuple(each for one in sharing for each in getattr(one, what)) for what in ("members", "below"))
-    shared = replace(sharing[0], members=members, below=below, above=None)
+    settings = sharing[0].settings.model_copy(update={"name": MULTI_ROOT})
+    shared = replace(sharing[0], settings=settings, members=members, below=below, above=None)
     return ((shared, tuple(one.number for one in sharing)), *found)
 
 
@@ -93,7 +94,8 @@ def _inside(multi_root: MultiRoot, parts: Sequence[Server]) -> Iterator[PcieSwit
     """Give what passes TLPs between the link that hosts share and the part of the adapter that each has."""
     for at, part in enumerate(parts):
         own = part.config.pcie
-        settings = _settings(multi_root, MULTI_ROOT, multi_root.inside_latency_fs, own.generation, own.lanes,
+        name = f"{MULTI_ROOT}.{part.name}.inside"
+        settings = _settings(multi_root, name, multi_root.inside_latency_fs, own.generation, own.lanes,
                              own.propagation_fs)  # fmt: skip
         below = (("adapter", at, multi_root.port_of(part.name).weight),)
         yield PcieSwitch(at, part.name, settings, len(parts) + at, (at,), below, has_turns=True)

@@ -1,4 +1,7 @@
-"""PCIe switches between adapters and their host, written from docs/datapath.md, "PCIe trees"."""
+"""PCIe switches between adapters and their hosts, written from docs/datapath.md.
+
+Its sections "PCIe trees" and "Several hosts at one adapter".
+"""
 
 from __future__ import annotations
 
@@ -37,6 +40,10 @@ class PcieSwitchParameters:
     cplh: int
     cpld: int
     return_fs: int
+    quantum_bytes: int | None = None
+    """Its link is one with that of all others that have a quantum, who take turns there."""
+    grants_doorbells: bool = False
+    """Doorbells take credits on its link, `ph` and `pd`."""
 
 
 @dataclass(frozen=True)
@@ -110,13 +117,16 @@ class LinkWay:
         """Begin idle; `choose` is called at the end of an instant at which it may have something to send."""
         self._env, self._settings, self._choose = env, settings, choose
         self.opposite = self
+        self.shared: SharedWay | None = None
         self.is_busy = self._is_due = False
         self._received, self._pairs_due = 0, 0
         self.bytes_sent = 0
 
     def look(self) -> None:
         """Choose at the end of this instant."""
-        if not self._is_due:
+        if self.shared is not None:
+            self.shared.look()
+        elif not self._is_due:
             self._is_due = True
             later(self._env, 0, BEHIND_THE_EVENT, self._at_the_end)
 
@@ -154,6 +164,56 @@ class LinkWay:
         self._received += 1
         if self._settings.dllp_period_tlps and self._received % self._settings.dllp_period_tlps == 0:
             self.opposite._pairs_due += 1
+
+
+@dataclass(slots=True)
+class Sharer:
+    """A host's way on the link that hosts share: what it would send next, and how it sends it."""
+
+    way: LinkWay
+    head: Callable[[], Hop | None]
+    sends: Callable[[], None]
+    quantum_bytes: int
+    balance_bytes: int = 0
+
+
+class SharedWay:
+    """One direction of the link that hosts share: one TLP at a time, by deficit round robin."""
+
+    def __init__(self, env: simpy.Environment) -> None:
+        """Begin with nobody."""
+        self._env = env
+        self.sharers: list[Sharer] = []
+        self._turn, self._is_due = -1, False
+
+    def joins(self, sharer: Sharer) -> None:
+        """Let a host share the link."""
+        self.sharers.append(sharer)
+        sharer.way.shared = self
+
+    def look(self) -> None:
+        """Choose at the end of this instant."""
+        if not self._is_due:
+            self._is_due = True
+            later(self._env, 0, BEHIND_THE_EVENT, lambda: later(self._env, 0, _CHOICE, self._choose))
+
+    def _choose(self) -> None:
+        self._is_due = False
+        if any(each.way.is_busy for each in self.sharers):
+            return
+        heads = [each.head() for each in self.sharers]
+        if not any(heads):
+            return
+        at = self._turn % len(heads)
+        while (hop := heads[at]) is None or hop.n_bytes > self.sharers[at].balance_bytes:
+            if hop is None:
+                self.sharers[at].balance_bytes = 0
+            at = (at + 1) % len(heads)
+            if heads[at] is not None:
+                self.sharers[at].balance_bytes += self.sharers[at].quantum_bytes
+        self.sharers[at].balance_bytes -= hop.n_bytes
+        self._turn = at
+        self.sharers[at].sends()
 
 
 class Below:
@@ -304,6 +364,8 @@ class RootLink:
                 continue
             if is_completion and not self._switch.completions.cover(lane.queue[0].tlps.first.taken_bytes):
                 continue
+            if not is_completion and not self._switch.doorbells.cover(lane.queue[0].tlps.first.taken_bytes):
+                return
             self._switch.sends_down(self._adapters[at].cut(lane), lambda _hop: None)
             return
 
@@ -321,7 +383,9 @@ class PcieSwitch:
         self.way_down = LinkWay(env, settings, self._looks_down)
         self.way_up.opposite, self.way_down.opposite = self.way_down, self.way_up
         self.completions = Credits(env, settings.cplh, settings.cpld, settings.return_fs)
-        self.completions.returned = self.way_down.look
+        granted = (settings.ph, settings.pd) if settings.grants_doorbells else (0, 0)
+        self.doorbells = Credits(env, *granted, settings.return_fs)
+        self.completions.returned = self.doorbells.returned = self.way_down.look
         self.choose_down: Callable[[], None] = self._choose_down
         self._stands_above = Stand(lambda _hop: None)
         self._turn, self._left_in_turn = -1, 0
@@ -380,13 +444,13 @@ class PcieSwitch:
 
     def sends_down(self, hop: Hop, left: Left) -> None:
         """Send a TLP to this switch by its upper port, and on to the port for its adapter."""
-        if not hop.is_posted:
-            self.completions.take(hop.tlp.taken_bytes)
+        (self.doorbells if hop.is_posted else self.completions).take(hop.tlp.taken_bytes)
         begins_fs, there_fs = self.way_down.send(hop, left)
 
         def left_here(passed: Hop) -> None:
-            if not passed.is_posted:
-                self.completions.tlp_drained(passed.tlp.taken_bytes, 0)
+            credit = self.doorbells if passed.is_posted else self.completions
+            if not credit.infinite:
+                credit.tlp_drained(passed.tlp.taken_bytes, 0)
 
         below = next((each for each in hop.adapter.way if each.above is self), None)
         if below is None:
@@ -402,14 +466,26 @@ class PcieSwitch:
     def _looks_down(self) -> None:
         self.choose_down()  # of a root port, where it leads to one
 
-    def _choose_down(self) -> None:
+    def _head_down(self) -> Hop | None:
         def may_go(hop: Hop) -> bool:
             return hop.is_posted or self.completions.cover(hop.tlp.taken_bytes)
 
-        hop = self._stands_above.next(self._env.now, may_go)
+        return self._stands_above.next(self._env.now, may_go)
+
+    def _choose_down(self) -> None:
+        hop = self._head_down()
         if hop is not None:
             self._stands_above.take(hop)
             self.sends_down(hop, self._stands_above.left)
+
+
+    def shares(self, up: SharedWay, down: SharedWay) -> None:
+        """Share the link of the upper port with other hosts' switches."""
+        quantum = self.settings.quantum_bytes
+        assert quantum is not None
+        (stand,) = self.lower
+        up.joins(Sharer(self.way_up, lambda: stand.next(self._env.now, self._may_go_up), self._choose_up, quantum))
+        down.joins(Sharer(self.way_down, self._head_down, self._choose_down, quantum))
 
 
 def plant_tree(
@@ -432,7 +508,10 @@ def plant_tree(
         if one.settings.behind != ROOT:
             one.above = switches[one.settings.behind]
             one.joins(one.above)
+    up, down = SharedWay(env), SharedWay(env)
     for one in switches.values():
+        if one.settings.quantum_bytes is not None:
+            one.shares(up, down)
         if one.settings.behind == ROOT:
             own = [each for each in below.values() if each.way[-1] is one]
             RootLink(env, one, own, own[0]._nic)
