@@ -543,8 +543,8 @@ def servers_for_oracle(change: Change) -> list[Server]:
             off=frozenset(map(function_number, names)),
             driver_work=driver_work(change, each.prefix),
         )
-        if change.config.multi_root is not None:  # the flight is that of the link which all hosts share
-            parameters = replace(parameters, propagation_fs=0)
+        if change.config.multi_root is not None:
+            parameters = replace(parameters, propagation_fs=0)  # the flight is that of the shared link
         found.append(Server(each.name, parameters, each.config.switch))
     return found
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
-from hwmodel.simulation import system_state
-from hwmodel.simulation.pcie_trees import fill_trees
 from tests.drawn_multi_roots import draw_config
 from tests.system_beside_simpy import run_both
 

@@ -309,7 +309,7 @@ def run_with_trees(system, share, servers, words, bridges):
         horizon_fs = min(horizon_fs, take_all(system, system.server[number], servers[number], bridges))
     at_fs = next_within(system)
     while at_fs <= horizon_fs and share.stopped == 0:
-        until_fs = min(horizon_fs, at_fs - 1 + trees.ahead_fs)
+        until_fs = min(horizon_fs, at_fs - 1 + trees.ahead_fs, before_commands_fs(system, servers, at_fs))
         for number in range(system.n_servers):
             component, nic = system.server[number], servers[number]
             component.safe_fs = max(component.safe_fs, until_fs)
@@ -324,6 +324,20 @@ def run_with_trees(system, share, servers, words, bridges):
     if share.stopped == 0:
         for number in range(system.n_servers):
             system.server[number].safe_fs = max(system.server[number].safe_fs, horizon_fs)
+
+
+@kernel
+def before_commands_fs(system, servers, at_fs):
+    """Return the instant before the next command behind a time: a function that goes finds the switches up to date."""
+    first_fs = NEVER
+    for number in range(system.n_servers):
+        commands = servers[number].commands
+        at = commands.head
+        while at < commands.tail and commands.ring[at].at_fs <= at_fs:
+            at += 1
+        if at < commands.tail:
+            first_fs = min(first_fs, commands.ring[at].at_fs - 1)
+    return first_fs
 
 
 @kernel

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import switches_of
+from hwmodel.config import servers_of, switches_of
 from hwmodel.errors import InputError
 from hwmodel.machine.pcie.link_state import BY_TREE, MAX_TLP_BYTES
-from hwmodel.machine.pcie.tree_state import MAX_LOWER_PORTS, NO_ONE
+from hwmodel.machine.pcie.tree_state import MAX_LOWER_PORTS, NO_ONE, WEIGHT_CAP
 from hwmodel.machine.pcie.tree_state import ROOT as AT_ROOT
 from hwmodel.machine.time.clock import LANE_CAP
 from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of, tlp_overhead_of
@@ -52,6 +52,18 @@ def fill_trees(system: Any, servers: Any, config: Config, parts: Sequence[Server
 def quantum_bytes(config: Config, weight: int) -> int:
     """Return what a host's balance grows by as its turn on the shared link comes: its weight, in longest TLPs."""
     return weight * (int(tlp_overhead_of(config.pcie).memory_write_bytes) + config.pcie.max_payload_bytes)
+
+
+def enter_weights(trees: Any, at_fs: int, before: Config, after: Config) -> None:
+    """Let hosts have other weights on the shared link from a time on, where a change gives them some."""
+    for number, (was, is_now) in enumerate(zip(switches_of(before), switches_of(after), strict=True)):
+        if was.has_turns and was.below != is_now.below:
+            at = int(trees.n_changes)
+            if at == WEIGHT_CAP:
+                raise InputError(f"changes: more than {WEIGHT_CAP} weights of hosts")
+            bytes_in_turn = quantum_bytes(servers_of(after)[number].config, is_now.below[0][2])
+            trees["weight_change"][at] = (at_fs, number, bytes_in_turn)
+            trees.n_changes = at + 1
 
 
 def _fill_shared(trees: Any, record: Any, one: PcieSwitch, parts: Sequence[Server]) -> None:

@@ -478,7 +478,6 @@ class PcieSwitch:
             self._stands_above.take(hop)
             self.sends_down(hop, self._stands_above.left)
 
-
     def shares(self, up: SharedWay, down: SharedWay) -> None:
         """Share the link of the upper port with other hosts' switches."""
         quantum = self.settings.quantum_bytes
