@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from hwmodel.config import Config
+from hwmodel.config import Config, servers_of
+from hwmodel.functions.message_time import DriverWork
+from tests.beside_simpy import Commands
 from tests.drawn_trees import LANES, draw_credits
 from tests.system_beside_simpy import US_FS, Frame, Stations, config_with, drawn
 
@@ -49,3 +51,30 @@ def draw_config(seed: int, **more: Any) -> tuple[Config, list[Frame]]:
     frames = drawn(stations, 160, rng.choice((90, 200, 500)), names, names, seed=seed)
     # The last one comes when all others are over, however slow the links are.
     return config, [*frames, stations.frame(frames[-1].at_fs + 5000 * US_FS, names[0], names[1], 64)]
+
+
+def draw_commanded(seed: int) -> tuple[Config, list[Frame], Commands]:
+    """Draw hosts, and in mid-run functions and whole hosts that go and come, weights, and floods of doorbells."""
+    rng = random.Random(f"commands of hosts {seed}")
+    config, frames = draw_config(seed)
+    hosts = [server.name for server in servers_of(config)]
+    events: list[tuple[int, dict[str, Any], set[str], tuple[DriverWork, ...]]] = []
+    for _ in range(rng.choice((2, 4, 6))):
+        at_fs, host = rng.randrange(frames[-2].at_fs), rng.choice(hosts)
+        own = [f"{host}.{function}" for function in ("pf", "vf0", "vf1", "vf2", "vf3")]
+        kind = rng.choice(("function", "host", "weight", "flood"))
+        if kind == "weight":
+            events.append((at_fs, {f"multi_root.hosts.{host}.weight": rng.choice((1, 2, 9))}, set(), ()))
+        elif kind == "flood":
+            every_fs = rng.randrange(3000, 300000) * 1000
+            times = [at_fs + number * every_fs for number in range(rng.choice((20, 100)))]
+            events += [(time, {}, set(), (DriverWork(time, own[1], 0, 0, 1),)) for time in times]
+        else:
+            gone = set(own) if kind == "host" else {rng.choice(own)}
+            events += [(at_fs, {}, gone, ()), (at_fs + rng.randrange(1, 30) * US_FS, {}, gone, ())]
+    commands: list[Any] = []
+    off: frozenset[str] = frozenset()
+    for time, changes, turned, work in sorted(events, key=lambda event: event[0]):
+        off ^= turned
+        commands.append((time, changes, off, work))
+    return config, frames, commands

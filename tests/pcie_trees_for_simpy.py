@@ -73,5 +73,11 @@ def _of_hosts(config: Config, block: MultiRoot) -> PcieTreeParameters:
     return PcieTreeParameters(switches, slots)
 
 
+def quanta_of(config: Config) -> dict[str, int]:
+    """Return what each host's balance on a shared link grows by, by the switch inside the adapter."""
+    switches = [one for tree in trees_of(config) for one in tree.switches]
+    return {one.name: one.quantum_bytes for one in switches if one.quantum_bytes is not None}
+
+
 def _under(host: str, name: str) -> str:
     return name if name == ROOT or not host else f"{host}.{name}"

@@ -40,7 +40,7 @@ from tests.oracles.simpy_system import (
     SystemOutcome,
     simulate_system,
 )
-from tests.pcie_trees_for_simpy import trees_of
+from tests.pcie_trees_for_simpy import quanta_of, trees_of
 from tests.simpy_sources import sources_of
 
 # ---- What both measure of a run, in one form ----
@@ -543,8 +543,6 @@ def servers_for_oracle(change: Change) -> list[Server]:
             off=frozenset(map(function_number, names)),
             driver_work=driver_work(change, each.prefix),
         )
-        if change.config.multi_root is not None:
-            parameters = replace(parameters, propagation_fs=0)  # the flight is that of the shared link
         found.append(Server(each.name, parameters, each.config.switch))
     return found
 
@@ -593,9 +591,10 @@ def oracle_outcome(config: Any, frames: Iterable[Frame], stop: Stop, changes: Se
     arrivals = [SystemArrival(each.at_fs, each.sender, each.raw) for each in frames]
     load = SystemLoad(arrivals=arrivals, on_full=config.workload.on_full)
     commands = [(change.at_fs, setup_of(change)) for change in changes]
-    return simulate_system(*setup_of(Change(0, config)), load, stop, commands, trees_of(config))
+    return simulate_system(*setup_of(Change(0, config))[:2], load, stop, commands, trees_of(config))
 
 
 def setup_of(change: Change) -> Setup:
     """Return the servers and bridges that a machine has from a change on."""
-    return Setup(servers_for_oracle(change), [bridge_of(change.config, each) for each in bridges_of(change.config)])
+    bridges = [bridge_of(change.config, each) for each in bridges_of(change.config)]
+    return Setup(servers_for_oracle(change), bridges, quanta_of(change.config))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import simpy
@@ -226,6 +226,8 @@ class Below:
         """Take the adapter's link to the switch."""
         self._env, self._switch, self._nic = env, switch, nic
         self._up, self._down = link
+        if switch.settings.quantum_bytes is not None:  # within the adapter nothing flies
+            self._nic, self._up._flight_fs = replace(nic, propagation_fs=0), 0
         own = switch.settings
         self._writes = Credits(env, own.ph, own.pd, own.return_fs)
         self._reads = Credits(env, own.nph, 0, own.return_fs)
@@ -389,6 +391,7 @@ class PcieSwitch:
         self.choose_down: Callable[[], None] = self._choose_down
         self._stands_above = Stand(lambda _hop: None)
         self._turn, self._left_in_turn = -1, 0
+        self._sharers: tuple[Sharer, ...] = ()
 
     def granted_above(self, writes: Credits, reads: Credits, goes_on: Callable[[Hop, int, int], None]) -> None:
         """Say what the port above grants, and what it does with what comes."""
@@ -483,8 +486,18 @@ class PcieSwitch:
         quantum = self.settings.quantum_bytes
         assert quantum is not None
         (stand,) = self.lower
-        up.joins(Sharer(self.way_up, lambda: stand.next(self._env.now, self._may_go_up), self._choose_up, quantum))
-        down.joins(Sharer(self.way_down, self._head_down, self._choose_down, quantum))
+        own = (
+            Sharer(self.way_up, lambda: stand.next(self._env.now, self._may_go_up), self._choose_up, quantum),
+            Sharer(self.way_down, self._head_down, self._choose_down, quantum),
+        )
+        for way, sharer in zip((up, down), own, strict=True):
+            way.joins(sharer)
+        self._sharers = own
+
+    def weighs(self, quantum_bytes: int) -> None:
+        """Let the balances of the host grow by so much from its next turns on."""
+        for sharer in self._sharers:
+            sharer.quantum_bytes = quantum_bytes
 
 
 def plant_tree(
