@@ -44,7 +44,7 @@ def _check_part(own: MultiRoot, part: Part, first: Part, findings: Findings) -> 
     """Check what a host's own configuration says of the adapter and of its link."""
     name, pcie = part.server.name, part.server.config.pcie
     if pcie.switch_hops:
-        part.findings.add(f"{name} is behind the multi-root switch, and behind no other", "pcie.switch_hops")
+        part.findings.add("hosts are behind the multi-root switch, and behind no other", "pcie.switch_hops")
     if part.server.config.has_virtual_switch:
         part.findings.add("VMs on a virtual switch in memory share no adapter", "nic.mode", MULTI_ROOT)
     generation = min(pcie.generation, own.port_of(name).generation or pcie.generation)

@@ -77,10 +77,9 @@ def steps_of(document: Document, config: Config, directory: str, drivers: Driver
     """
     if not config.scenario:
         return ()
-    raise_problems([*_without_kind(document, config), *_without_time(document, config)])
     if drivers is None:  # of events as they were written: some may wait for the control plane of a multi-root switch
-        raise_problems([*_too_late(document, config), *_contradictions(document, config)])
-    raise_problems(list(_misfits(document, config)))
+        raise_problems([*_without_kind(document, config), *_without_time(document, config)])
+        raise_problems([*_too_late(document, config), *_contradictions(document, config), *_misfits(document, config)])
     if config.run.precision is not None:
         message = "a run with a scenario has no steady figures to be sure of; leave one of them out"
         raise_problems([Problem(document.place_of(("run", "precision")), "run.precision", message)])

@@ -66,7 +66,7 @@ def acting(config: Config) -> Acting:
         if event.at_fs < NOT_KNOWN_FS and event.needs_control and until_fs != event.at_fs:
             n_before = sum(one.until_fs == until_fs for one in held.values())  # one behind the other, 1 fs apart
             held[at] = Held(event.at_fs, until_fs)
-            events[at] = event.happens_at(NOT_KNOWN_FS if until_fs is None else until_fs + n_before)
+            events[at] = event.model_copy(update={"time_fs": None if until_fs is None else until_fs + n_before})
     return Acting(config.model_copy(update={"scenario": tuple(events)}), spans, held)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from hwmodel.config.scenario import NOT_KNOWN_FS, OF_FUNCTIONS, OF_HOSTS, Event, in_order
+from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS, Event, in_order
 from hwmodel.functions.control_plane import Acting, acting
 from hwmodel.functions.life import Course, course_of
 from hwmodel.functions.mailbox_events import PfDrivers
@@ -106,14 +106,17 @@ class _Teller:
         told_ns = 0.0
         for place, at in enumerate(self._in_order):
             event = self._config.scenario[at]
+            if event.time_fs is None and event.when is None:
+                yield self._never_done(at)
+                continue
             if event.time_fs is None:
                 words, waited = event_words(self._config, at, self._scene.drivers), _waited_text(event, was_true=False)
                 yield EventResult(at_ns=None, event=words, did=f"{waited} by the end")
                 continue
-            if event.when is None and event.time_fs == NOT_KNOWN_FS:
+            at_ns = self._at_ns(at)
+            if at in self._acting.held and at_ns > self._end_ns:
                 yield self._never_done(at)
                 continue
-            at_ns = self._at_ns(at)
             told = "the run ended before"
             if at_ns == 0:
                 told = "; ".join(filter(None, (self._own(place, at), self._begins(at))))
