@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hwmodel.config import config_from_mapping, links_above, switches_of
+from hwmodel.config.check_multi_root import ALIKE
 from hwmodel.config.multi_root import DEDICATED, MOST_HOSTS, MULTI_ROOT, HostPort
 from hwmodel.errors import InputError
 from hwmodel.machine.pcie.tree_state import MAX_SWITCHES
@@ -52,6 +53,17 @@ def refused(*changes: dict[str, Any]) -> str:
 )  # fmt: skip
 def test_what_is_wrong_has_one_line(changes: dict[str, Any], line: str) -> None:
     assert line in refused(changes)
+
+
+OTHER = {"generation": 1, "lanes": 2, "propagation": "5ns", "max_payload": "128B", "dllp_model": "tlp1"}
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_hosts_have_one_link_to_the_switch(name: str) -> None:
+    servers = [{"name": "a"}, {"name": "b", "set": {f"pcie.{name}": OTHER[name]}}]
+    assert f"servers.b.set.pcie.{name}: a and b have one adapter, whose link has one {name}" in refused(
+        {"servers": servers}
+    )
 
 
 def test_the_rate_of_a_link_with_tlps_under_way_is_fixed() -> None:

@@ -14,7 +14,7 @@ from .model import Config
 from .multi_root import DEDICATED, MULTI_ROOT, MultiRoot
 
 # What the hosts' parts of one adapter have in common: its link to the switch.
-_ALIKE = ("generation", "lanes", "propagation", "max_payload", "dllp_model")
+ALIKE = ("generation", "lanes", "propagation", "max_payload", "dllp_model")
 
 
 def check_multi_root(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
@@ -54,7 +54,7 @@ def _check_part(own: MultiRoot, part: Part, first: Part, findings: Findings) -> 
             f"{generation}", "pcie.tags", (MULTI_ROOT, "hosts", name, "generation"),
         )  # fmt: skip
     mine, other = (each.server.config.resolved()["pcie"] for each in (part, first))
-    for key in _ALIKE:
+    for key in ALIKE:
         if mine[key] != other[key]:
             part.findings.add(
                 f"{first.server.name} and {name} have one adapter, whose link has one {key}; {first.server.name} has "
