@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
 from hwmodel.analytic import limits
+from hwmodel.analytic.host_shares import shares_by_weight
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.functions.control_plane import Held, acting
@@ -26,6 +28,7 @@ BASE: dict[str, Any] = {
 }  # fmt: skip
 LATE = {"at": "1999us", "set": {"multi_root.hosts.a.weight": 9}}  # behind which nothing limits any more
 MS_FS = 10**12
+MOST = {"a": Fraction(1, 8), "b": Fraction(1, 2), "c": Fraction(1, 2), "d": Fraction(1, 2)}
 
 
 def with_events(*events: dict[str, Any], **more: Any) -> Config:
@@ -62,6 +65,16 @@ def test_the_shared_link_is_what_limits_and_carries_its_closed_form(undisturbed:
     assert up.per_frame == pytest.approx(sum(own[f"multi_root.{name}.up"] for name in HOSTS))
     assert "multi_root.a.up" in limits_text(found)
     assert sum(undisturbed.values()) == pytest.approx(found.gbps, rel=0.05)  # buffers still fill in the first 2 ms
+
+
+def test_what_a_narrow_host_cannot_use_goes_to_the_others_by_weight() -> None:
+    """Host a has one lane, 1/8 of the shared link; of the other 7/8 b, c and d have 2, 1 and 1 parts of four."""
+    keys = {"multi_root.hosts.a.lanes": 1, "multi_root.hosts.a.weight": 9, "multi_root.hosts.b.weight": 2}
+    expected = [1 / 8, 7 / 16, 7 / 32, 7 / 32]
+    assert list(shares_by_weight(dict(zip(HOSTS, (9, 2, 1, 1), strict=True)), MOST).values()) == expected
+    assert "of multi_root.up: a 12.5 %, b 43.8 %, c 21.9 %, d 21.9 %." in limits_text(limits(with_events(**keys)))
+    shared = simulate(with_events(LATE, **keys)).pcie_switches[0]
+    assert [port.share for port in shared.ports] == pytest.approx(expected, abs=0.004)
 
 
 @pytest.mark.parametrize(

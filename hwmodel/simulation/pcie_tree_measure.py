@@ -60,7 +60,7 @@ def tree_results(
         of_ports = (end.ports - start.ports)[bounds[numbers[0]] : bounds[numbers[-1] + 1]]
         ports = [
             SwitchPortUse(
-                name=names[number] if kind == "adapter" else switches[number].name,
+                name=names[number] if kind == "adapter" or one.is_of_multi_root else switches[number].name,
                 weight=weight,
                 tlps=int(tlps),
                 bytes=int(n_bytes),
