@@ -68,11 +68,12 @@ def test_the_shared_link_is_what_limits_and_carries_its_closed_form(undisturbed:
 
 
 def test_what_a_narrow_host_cannot_use_goes_to_the_others_by_weight() -> None:
-    """Host a has one lane, 1/8 of the shared link; of the other 7/8 b, c and d have 2, 1 and 1 parts of four."""
-    keys = {"multi_root.hosts.a.lanes": 1, "multi_root.hosts.a.weight": 9, "multi_root.hosts.b.weight": 2}
-    expected = [1 / 8, 7 / 16, 7 / 32, 7 / 32]
-    assert list(shares_by_weight(dict(zip(HOSTS, (9, 2, 1, 1), strict=True)), MOST).values()) == expected
-    assert "of multi_root.up: a 12.5 %, b 43.8 %, c 21.9 %, d 21.9 %." in limits_text(limits(with_events(**keys)))
+    """Host a has one lane, 1/8 of the shared link; the other 7/8 are for b, c and d, 2, 1 and 1 parts of four."""
+    weights = dict(zip(HOSTS, (9, 2, 1, 1), strict=True))
+    assert list(shares_by_weight(weights, MOST).values()) == [1 / 8, 7 / 16, 7 / 32, 7 / 32]
+    keys = {"multi_root.hosts.a.lanes": 1, "multi_root.hosts.a.weight": 9}
+    expected = [1 / 8, 7 / 24, 7 / 24, 7 / 24]
+    assert "of multi_root.up: a 12.5 %, b 29.2 %, c 29.2 %, d 29.2 %." in limits_text(limits(with_events(**keys)))
     shared = simulate(with_events(LATE, **keys)).pcie_switches[0]
     assert [port.share for port in shared.ports] == pytest.approx(expected, abs=0.004)
 
