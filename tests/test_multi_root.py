@@ -142,6 +142,20 @@ def test_changes_wait_one_behind_the_other_and_a_host_that_is_back_goes_on_contr
     assert [event.at_fs for event in found.config.scenario] == [MS_FS, up_fs + 1, up_fs, 1_100 * 10**9]
 
 
+def test_a_change_may_wait_for_a_condition_and_then_for_the_control_plane() -> None:
+    events = (
+        {"when": {"vm": "a.vf0", "delivered": 5}, "fail": "a"},
+        {"when": {"vm": "a.vf0", "up": False}, "set": {"multi_root.hosts.b.weight": 2}},
+    )
+    short = {"multi_root.control": "a", "run.warmup": "100us", "run.duration": "50us"}
+    series = simulate(with_events(*events, **short)).series
+    assert series is not None
+    failed, waits = series.events
+    assert failed.event == "host a fails, as a.vf0 had received 5 frames"
+    assert failed.at_ns is not None and waits.at_ns == pytest.approx(failed.at_ns + 1e-6)
+    assert waits.did.startswith("not done: it waits for the control plane, which nobody has from")
+
+
 def test_a_dedicated_processor_survives_all_hosts_until_it_fails_itself() -> None:
     change = {"at": "1500us", "set": {"multi_root.hosts.b.weight": 3}}
     assert acting(with_events({"at": "1ms", "fail": "a"}, change)).held == {}

@@ -106,7 +106,7 @@ class _Teller:
         told_ns = 0.0
         for place, at in enumerate(self._in_order):
             event = self._config.scenario[at]
-            if event.time_fs is None and event.when is None:
+            if at in self._acting.held and self._at_ns(at) > self._end_ns:
                 yield self._never_done(at)
                 continue
             if event.time_fs is None:
@@ -114,9 +114,6 @@ class _Teller:
                 yield EventResult(at_ns=None, event=words, did=f"{waited} by the end")
                 continue
             at_ns = self._at_ns(at)
-            if at in self._acting.held and at_ns > self._end_ns:
-                yield self._never_done(at)
-                continue
             told = "the run ended before"
             if at_ns == 0:
                 told = "; ".join(filter(None, (self._own(place, at), self._begins(at))))
