@@ -1,9 +1,12 @@
-"""The block `tree` of a server as the SimPy model of docs/datapath.md, "PCIe trees", is given it."""
+"""The blocks `tree` of servers, and `multi_root`, as the SimPy model of docs/datapath.md is given them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hwmodel.config import Config, servers_of
 from hwmodel.config.adapter import Pcie
+from hwmodel.config.multi_root import HostPort, MultiRoot
 from hwmodel.config.pcie_tree import ROOT, TreeSwitch
 from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.simulation.machine import Machine
@@ -11,7 +14,9 @@ from tests.oracles.simpy_system import PcieSwitchParameters, PcieTreeParameters,
 
 
 def trees_of(config: Config) -> list[PcieTreeParameters]:
-    """Translate the trees of all servers."""
+    """Translate the trees of all servers, or of all hosts of a multi-root switch."""
+    if config.multi_root is not None:
+        return [_of_hosts(config, config.multi_root)]
     found = []
     for entry in config.servers:
         if entry.tree is None:
@@ -44,8 +49,39 @@ def _pcie_switch(host: str, one: TreeSwitch, link: Pcie) -> PcieSwitchParameters
     )  # fmt: skip
 
 
+def _of_hosts(config: Config, block: MultiRoot) -> PcieTreeParameters:
+    """Return two switches in a row for each host: inside the adapter, and in the multi-root switch."""
+    ports, switches, slots = block.hosts, [], {}
+    for server in servers_of(config):
+        link, own = server.config.pcie, ports.get(server.name, HostPort())
+        inside, above = f"multi_root.{server.name}.inside", f"multi_root.{server.name}"
+        common = {"forwarding": block.forwarding, "credits": block.credits, "weight": 1}
+        shared = TreeSwitch.model_construct(
+            name=inside, behind=above, generation=link.generation, lanes=link.lanes, **common,
+            propagation_fs=link.propagation_fs, latency_fs=block.inside_latency_fs,
+        )  # fmt: skip
+        host = TreeSwitch.model_construct(
+            name=above, behind=ROOT, generation=own.generation or link.generation, lanes=own.lanes or link.lanes,
+            propagation_fs=own.propagation_fs, latency_fs=block.latency_fs, **common,
+        )  # fmt: skip
+        # A memory write of the longest payload: 24 B with a long address, 20 B with a short one, 4 B of ECRC.
+        longest = link.max_payload_bytes + (24 if link.address_bits == 64 else 20) + 4 * link.ecrc
+        switches += [
+            replace(_pcie_switch("", shared, link), quantum_bytes=own.weight * longest),
+            replace(_pcie_switch("", host, link), grants_doorbells=True),
+        ]
+        slots[server.name] = SlotParameters(inside, 1)
+    return PcieTreeParameters(switches, slots)
+
+
+def quanta_of(config: Config) -> dict[str, int]:
+    """Return what each host's balance on a shared link grows by, by the switch inside the adapter."""
+    switches = [one for tree in trees_of(config) for one in tree.switches]
+    return {one.name: one.quantum_bytes for one in switches if one.quantum_bytes is not None}
+
+
 def _under(host: str, name: str) -> str:
-    return name if name == ROOT else f"{host}.{name}"
+    return name if name == ROOT or not host else f"{host}.{name}"
 
 
 def switches_in(machine: Machine) -> dict[str, tuple[int, int]]:

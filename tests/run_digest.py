@@ -178,6 +178,13 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "run": {"warmup": "4us", "duration": "26us"},
     },
     **BUSES,
+    "hosts": {
+        "servers": [{"name": "a"}, {"name": "b"}], "multi_root": {
+            "hosts": {"a": {"weight": 2, "lanes": 2}, "b": {"lanes": 1}}, "inside_latency": "30ns",
+            "credits": {"ph": 4, "pd": 40, "nph": 3, "cplh": 4, "cpld": 32}},
+        "pcie": {"lanes": 2, "propagation": "3ns"}, "nic": {"vfs": 2}, "driver": {"preset": "dpdk"},
+        "workload": {"pattern": "uniform", "sizes": [[64, 2], [1000, 1]], "frame_bytes": None},
+    },
     "interfaces": {
         "servers": [{"name": "a"}, {"name": "b"}], "nic": {"vfs": 2}, "switch": {"mode": "e_tag"},
         "bridge": {"kind": "controlling"},
@@ -399,6 +406,9 @@ CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
         0: POLICED, 3000: LIMITED, 5000: {**LIMITED, **APART}, 7000: {"pcie.generation": 3},
         9000: {**POLICED, "switch.acl.0.rate": "2Gbps"}, 12000: APART, 14000: LIMITED, 16000: {"port.rate": "2500Mbps"},
         18000: {"pcie.lanes": 2, "pcie.max_read_request": "128B"}, 20000: {},
+    },
+    "hosts": {
+        5000: {"off": ["b.pf", "b.vf0", "b.vf1"]}, 9000: {"multi_root.hosts.b.weight": 3}, 12000: {},
     },
     "functions_off": {
         2000: {"off": ["vf0"], "watches": WATCHES},

@@ -41,7 +41,7 @@ from tests.oracles.simpy_system import (
     SystemOutcome,
     simulate_system,
 )
-from tests.pcie_trees_for_simpy import switches_in, trees_of
+from tests.pcie_trees_for_simpy import quanta_of, switches_in, trees_of
 from tests.simpy_sources import sources_of
 
 # ---- What both measure of a run, in one form ----
@@ -586,11 +586,11 @@ def oracle_outcome(config: Any, frames: Iterable[Frame], stop: Stop, changes: Se
     arrivals = [SystemArrival(each.at_fs, each.sender, each.raw) for each in frames]
     load = SystemLoad(arrivals=arrivals, on_full=config.workload.on_full)
     commands = [(change.at_fs, setup_of(change)) for change in changes]
-    return simulate_system(
-        *setup_of(Change(0, config)), load, stop, commands, trees_of(config), buses_for_oracle(config)
-    )
+    first = setup_of(Change(0, config))[:2]
+    return simulate_system(*first, load, stop, commands, trees_of(config), buses_for_oracle(config))
 
 
 def setup_of(change: Change) -> Setup:
     """Return the servers and bridges that a machine has from a change on."""
-    return Setup(servers_for_oracle(change), [bridge_of(change.config, each) for each in bridges_of(change.config)])
+    bridges = [bridge_of(change.config, each) for each in bridges_of(change.config)]
+    return Setup(servers_for_oracle(change), bridges, quanta_of(change.config))

@@ -257,12 +257,14 @@ def test_the_table_of_attributes_is_right():
     with_sends = config_from_mapping({}, OF_SENDS)
     with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}], "tree": TREE}]})
     message = {"from": "vf0", "message": "set_lpe", "max_frame": "1518B", "times": 2, "every": "1us"}
-    with_message, with_call = (
-        config_from_mapping({"scenario": [{"at": "0ms", **asked}]})
-        for asked in ({"mailbox": message}, {"pf": {"vf": "vf0", "rate_limit": "1Gbps"}})
-    )
+    with_hosts = config_from_mapping({"servers": [{"name": "a"}], "multi_root": {}})
+    events = {
+        "mailbox": message, "pf": {"vf": "vf0", "rate_limit": "1Gbps"},
+        "flood": {"from": "vf0", "every": "1us", "for": "2us"},
+    }  # fmt: skip
+    with_event = {kind: config_from_mapping({"scenario": [{"at": "0ms", kind: said}]}) for kind, said in events.items()}
     waiting = {"when": {"vm": "vf0", "delivered": 1, "from": "1us"}, "set": {}}
-    with_condition = config_from_mapping({"scenario": [waiting]})
+    with_event["when"] = config_from_mapping({"scenario": [waiting]})
     with_flow_control = configs_with_flow_control()
     text = re.sub(r"\badapter\b", "a", reference_text())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
@@ -273,8 +275,10 @@ def test_the_table_of_attributes_is_right():
             held = with_flow_control[key.split(".")[0].partition("[")[0]]
         elif key.startswith("bridges"):
             held = with_both if has_extenders else with_bridges
-        elif key.startswith(("scenario[0].mailbox", "scenario[0].pf", "scenario[0].when")):
-            held = {"mailbox": with_message, "pf": with_call, "when": with_condition}[key.split(".")[1]]
+        elif key.startswith("multi_root"):
+            held = with_hosts
+        elif key.startswith(tuple(f"scenario[0].{kind}" for kind in with_event)):
+            held = with_event[key.split(".")[1]]
         elif is_of_sends(key):
             held = with_sends
         else:
@@ -315,6 +319,6 @@ def test_texts_of_defaults():
     assert default_text(Port, "name", by_key["name"]) == ""
     assert [user_text(value) for value in (None, True, "1us", [1])] == ["null", "true", "1us", "[1]"]
     assert [key for _, key, _, _ in fields(Config)] == [
-        "pcie", "host", "nic", "driver", "switch", "port", "servers", "bridge", "bridges", "workload", "run",
-        "scenario",
+        "pcie", "host", "nic", "driver", "switch", "port", "servers", "multi_root", "bridge", "bridges", "workload",
+        "run", "scenario",
     ]  # fmt: skip

@@ -29,6 +29,7 @@ from hwmodel.analytic.contention import carried, carry_most
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.flow_cache import slow_path_notes
 from hwmodel.analytic.host_memory import memory_bytes
+from hwmodel.analytic.host_shares import host_share_notes
 from hwmodel.analytic.latency import LatencyStep, frame_latency_steps, round_trip_fs
 from hwmodel.analytic.limits_record import Details, Limits, hops_of, notes_of, server_limits
 from hwmodel.analytic.lone_frame import LoneFrame, Way, lone_frame_of
@@ -173,6 +174,7 @@ def _details(
         notes=(
             *_why_over_the_wire(config, system, found),
             *notes_of(system, found.demand, found.least, lone),
+            *host_share_notes(system, found.ceilings),
             *_of_doorbells(system, found),
             *_of_inline_doorbells(config, found),
             *slow_path_notes(config, found.rate),

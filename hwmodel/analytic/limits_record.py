@@ -265,7 +265,7 @@ _ALIKE = Fraction(1, 10**6)
 def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | None) -> tuple[str, ...]:
     """List what is to be said: of the mix, of what drops, of what is left out, of the frame alone."""
     found = [*_mix_notes(demand), *_lost_notes(system, demand), *_bridge_notes(system, demand, least)]
-    if system.pcie_switches:
+    if system.pcie_switches and not any(one.has_turns for one in system.pcie_switches):
         found.append(words.PCIE_SWITCHES)
     if system.buses:
         found.append(words.BUSES)

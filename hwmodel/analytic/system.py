@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.routes import UPLINK
-from hwmodel.config import bridges_of, buses_of, servers_of, stations_in_use, switches_of
+from hwmodel.config import bridges_of, buses_of, links_above, servers_of, stations_in_use, switches_of
 from hwmodel.config.bridge import OUTSIDE, way_up
 from hwmodel.config.names import is_uplink
 from hwmodel.config.system import port_rate_bps
@@ -54,8 +54,8 @@ class System:
     @classmethod
     def of(cls, config: Config) -> System:
         """Take a configuration apart."""
-        servers = servers_of(config)
-        return cls(servers, bridges_of(config), switches_of(config), buses_of(config, servers))
+        servers, links = servers_of(config), links_above(switches_of(config))
+        return cls(servers, bridges_of(config), tuple(one for one, _ in links), buses_of(config, servers))
 
     @property
     def only_bridge(self) -> Bridge | None:

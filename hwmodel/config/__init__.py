@@ -7,7 +7,7 @@ from .frame_lengths import descriptors_of, mirrored_tag_bytes, named_lengths, rx
 from .host import VmDriver
 from .load import as_config, config_from_mapping, load_config, place_lines, read_base
 from .model import Config
-from .pcie_switches import PcieSwitch, cards_of, switches_of
+from .pcie_switches import PcieSwitch, cards_of, links_above, switches_of
 from .resolve import defaults_beside
 from .schema import json_schema
 from .shared_buses import SharedBus, buses_of
@@ -45,6 +45,7 @@ __all__ = [
     "defaults_beside",
     "descriptors_of",
     "json_schema",
+    "links_above",
     "load_config",
     "mirrored_tag_bytes",
     "named_lengths",

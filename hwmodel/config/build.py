@@ -19,6 +19,7 @@ from .check_arbitration import check_arbitration
 from .check_bond import check_bond
 from .check_bridge import check_bridge, check_bridge_kind
 from .check_flow_control import check_bridge_flow_control, check_control_frames, check_flow_control
+from .check_multi_root import check_multi_root
 from .check_pci_bus import check_bus, check_buses
 from .check_pcie_tree import check_trees
 from .check_ports import check_port_system, check_ports
@@ -296,8 +297,8 @@ def cross_check(
         part.findings.problems.clear()
     of_load = check_load if is_running else check_workload
     for check_all in (
-        check_servers, check_trees, check_buses, check_port_system, of_load, check_wire, check_bridge, check_policers,
-        check_bridge_flow_control, check_control_frames,
+        check_servers, check_trees, check_multi_root, check_buses, check_port_system, of_load, check_wire, check_bridge,
+        check_policers, check_bridge_flow_control, check_control_frames,
     ):  # fmt: skip
         check_all(config, findings, parts)
     of_system = [problem for one in (findings, *(part.findings for part in parts)) for problem in one.problems]

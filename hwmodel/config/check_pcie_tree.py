@@ -14,7 +14,7 @@ from .document import KeyPath
 from .findings import Findings, Part
 from .kinds import suggest
 from .model import Config
-from .pcie_tree import ROOT, PcieTree, TreeSwitch, way_to_root
+from .pcie_tree import ROOT, PcieTree, SwitchCredits, TreeSwitch, way_to_root
 
 MOST_SWITCHES = 32  # of all servers together, that a run has room for
 _CREDIT_BYTES = 16
@@ -136,7 +136,7 @@ def _check_credits(one: TreeSwitch, path: KeyPath, tree: PcieTree, own: dict[str
     """Report a switch that never takes the longest TLP of some adapter below it."""
     for name, part in own.items():
         max_payload_bytes = part.server.config.pcie.max_payload_bytes
-        short = " and ".join(_short_credits(one, max_payload_bytes))
+        short = " and ".join(short_credits(one.credits, max_payload_bytes))
         if short and one in tree.switches_over(name):
             findings.add(
                 f"{short}: too few for a TLP of {format_bytes(max_payload_bytes)} of {name}, 16 B each", path,
@@ -145,9 +145,10 @@ def _check_credits(one: TreeSwitch, path: KeyPath, tree: PcieTree, own: dict[str
             return
 
 
-def _short_credits(one: TreeSwitch, max_payload_bytes: int) -> Iterator[str]:
+def short_credits(credits: SwitchCredits, max_payload_bytes: int) -> Iterator[str]:
+    """Give those data credits of a switch's port that the longest TLP finds too few."""
     for name in ("pd", "cpld"):
-        granted = getattr(one.credits, name)
+        granted = getattr(credits, name)
         if granted * _CREDIT_BYTES < max_payload_bytes:
             yield f"{name} {granted}"
 

@@ -35,7 +35,8 @@ OF_WORKLOADS = tuple(
         *(f"{of}{key}" for of in ("", "external.") for key in ("arrivals", "peak_rate", "mean_burst", "burst_length")),
     )
 )  # fmt: skip
-OF_NO_ADAPTER = ("servers", "bridge", "scenario", "workload", "run")  # looked at by themselves, or not at all
+# Looked at by themselves, or not at all.
+OF_NO_ADAPTER = ("servers", "multi_root", "bridge", "scenario", "workload", "run")
 FIXED = (
     "switch.ports.*.max_frame", "switch.ports.*.port", "switch.ports.*.cores*", "switch.ports.*.classes*",
     *(f"switch.ports.*.{mode.key}" for mode in MODES.values() if mode.key),
@@ -44,6 +45,9 @@ FIXED = (
 OF_CLASSES = ("switch.ports.*.default_priority",)
 # Where a bridge cuts through: whether a frame may go on before its end is there hangs on both rates.
 RATES = ("port.rate", "ports.*.rate")
+# Where hosts share an adapter: TLPs that are on their way over the multi-root switch have their times.
+LINKS = ("pcie.generation", "pcie.lanes")
+OF_MULTI_ROOTS = ("multi_root.hosts.*.weight",)
 # What a bridge has built its lists of interfaces by, where stations have interfaces.
 IN_LISTS = (
     "switch.addresses*",
@@ -70,6 +74,8 @@ REASONS = (
     ("nic.*", "it is how the adapter is built"),
     ("port.*", "it is how the port is built"),
     ("host.*", "it is how the host is built"),
+    ("multi_root.control", "the events `fail` and `take_over` say who controls"),
+    ("multi_root*", "it is how the multi-root switch is built"),
     ("bridge*", "it is how the bridge is built"),
     ("run.*", "it says how the whole run goes"),
 )  # fmt: skip
@@ -82,18 +88,24 @@ def fixed_keys(before: Config, after: Config) -> list[str]:
     """
     named, then = bridges_of(before), bridges_of(after)
     rates = RATES if any(_cuts_through(each.settings) for each in named) else ()
+    links = LINKS if before.multi_root is not None else ()
     keys = [
         f"servers.{old.name}.set.{key}" if old.name else key
         for old, new in _paired(servers_of(before), servers_of(after))
         for key in (*_keys_beside_drivers(old.config, new.config), *_keys_of_drivers(old.config, new.config))
         if not key.startswith(OF_NO_ADAPTER)
-        and not _is_one_of(key, OF_ADAPTERS, (*_fixed_of_adapters(old.config, named), *rates))
+        and not _is_one_of(key, OF_ADAPTERS, (*_fixed_of_adapters(old.config, named), *rates, *links))
     ]
     keys += [
         f"{old.key}.{key}"
         for old, new in _paired(named, then)
         for key in differing(old.settings, new.settings)
         if not _is_one_of(key, OF_BRIDGES, rates)
+    ]
+    keys += [
+        key
+        for key in differing(before, after)
+        if key.startswith("multi_root") and not _is_one_of(key, OF_MULTI_ROOTS, ())
     ]
     return keys + [
         key

@@ -19,6 +19,7 @@ from .bridge import Bridge, JoinedBridge
 from .document import KeyPath
 from .host import Driver, Host, VmDriver
 from .kinds import Block, Listing, key
+from .multi_root import MultiRoot
 from .names import function_name
 from .run import Run
 from .scenario import MOST_EVENTS, Event
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from .scenario_steps import Drivers
 
 HASH_DIGITS = 16
-OF_SYSTEM = ("servers", "bridge", "bridges", "scenario")  # what no server has for itself
+OF_SYSTEM = ("servers", "multi_root", "bridge", "bridges", "scenario")  # what no server has for itself
 
 
 class Step(NamedTuple):
@@ -70,6 +71,11 @@ class Config(Block):
         "Servers on one bridge, each with an adapter, as the blocks above say but for its own `set`: [{name: a}, "
         "{name: b, set: {pcie.lanes: 8}}]. VMs are then called a.vf0 in workload and bridge. Without it there is one "
         "server, which has no name.",
+    )
+    multi_root: MultiRoot | None = key(
+        None,
+        "One adapter that all servers share as its hosts, by a multi-root switch (docs/multi_root.md): {hosts: {a: "
+        "{weight: 3}}, control: a}. null: each server has an adapter of its own.",
     )
     bridge: Bridge | None = key(
         None,
@@ -233,8 +239,8 @@ class Config(Block):
     def resolved(self) -> dict[str, Any]:
         """Return all keys as users type them, units written out; loading it gives this configuration again.
 
-        `servers`, `bridge`, `bridges` and `scenario` are left out where there are none. A server's `set` has all that
-        differs.
+        `servers`, `multi_root`, `bridge`, `bridges` and `scenario` are left out where there are none. A server's `set`
+        has all that differs.
         """
         plain = self.model_dump(mode="json", by_alias=True)
         for entry in plain["servers"]:

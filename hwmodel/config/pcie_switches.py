@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .adapter import Pcie
 from .model import Config
+from .multi_root import MULTI_ROOT, MultiRoot
 from .pcie_tree import ROOT, PcieTree, TreeSwitch
 from .system import Server, servers_of
 
@@ -17,6 +18,7 @@ class PcieSwitch:
 
     `members`: the adapters below, by their numbers among all, in order. `above`: the number of the switch above it,
     None at a root port. `below`: what stands at its lower ports, adapters then switches, each with its weight.
+    `has_turns`: its link is one with that of all others that say so, who take turns there (`multi_root`).
     """
 
     number: int
@@ -25,16 +27,26 @@ class PcieSwitch:
     above: int | None
     members: tuple[int, ...]
     below: tuple[tuple[str, int, int], ...]
+    has_turns: bool = False
+
+    @property
+    def is_of_multi_root(self) -> bool:
+        """Tell whether it is one host's part of the multi-root switch, or of the adapter's inside."""
+        return self.settings.name.startswith(MULTI_ROOT)
 
     @property
     def name(self) -> str:
-        """Name it as a system does: a.s1."""
-        return f"{self.host}.{self.settings.name}"
+        """Name it as a system does: a.s1; the link that hosts share is multi_root, the one of host a multi_root.a."""
+        return self.settings.name if self.is_of_multi_root else f"{self.host}.{self.settings.name}"
 
     @property
     def key(self) -> str:
         """Return where the configuration has it."""
-        return f"servers.{self.host}.tree.switches.{self.settings.name}"
+        if self.has_turns:
+            return "pcie"
+        return f"{MULTI_ROOT}.hosts.{self.host}" if self.is_of_multi_root else (
+            f"servers.{self.host}.tree.switches.{self.settings.name}"
+        )  # fmt: skip
 
     def link_of(self, servers: Sequence[Server]) -> Pcie:
         """Return the link of its upper port; what is not its own is as at the adapters below, which are alike in it."""
@@ -45,6 +57,8 @@ class PcieSwitch:
 def switches_of(config: Config) -> tuple[PcieSwitch, ...]:
     """Return the PCIe switches of all servers, in order."""
     parts = servers_of(config)
+    if config.multi_root is not None:
+        return (*_inside(config.multi_root, parts), *_of_hosts(config.multi_root, parts))
     found: list[PcieSwitch] = []
     for entry in config.servers:
         if entry.tree is not None:
@@ -68,3 +82,45 @@ def _of_tree(host: str, tree: PcieTree, own: dict[str, int], first: int) -> Iter
         below = [("switch", numbers[other.name], other.weight) for other in tree.switches if other.behind == one.name]
         above = None if one.behind == ROOT else numbers[one.behind]
         yield PcieSwitch(numbers[one.name], host, one, above, members, (*adapters, *below))
+
+
+def links_above(switches: Sequence[PcieSwitch]) -> tuple[tuple[PcieSwitch, tuple[int, ...]], ...]:
+    """Return each link above switches once, as that of a switch with all who are below, and the switches' numbers."""
+    sharing = [one for one in switches if one.has_turns]
+    found = [(one, (one.number,)) for one in switches if not one.has_turns]
+    if not sharing:
+        return tuple(found)
+    members, below = (tuple(each for one in sharing for each in getattr(one, what)) for what in ("members", "below"))
+    settings = sharing[0].settings.model_copy(update={"name": MULTI_ROOT})
+    shared = replace(sharing[0], settings=settings, members=members, below=below, above=None)
+    return ((shared, tuple(one.number for one in sharing)), *found)
+
+
+def _inside(multi_root: MultiRoot, parts: Sequence[Server]) -> Iterator[PcieSwitch]:
+    """Give what passes TLPs between the link that hosts share and the part of the adapter that each has."""
+    for at, part in enumerate(parts):
+        own = part.config.pcie
+        name = f"{MULTI_ROOT}.{part.name}.inside"
+        settings = _settings(multi_root, name, multi_root.inside_latency_fs, own.generation, own.lanes,
+                             own.propagation_fs)  # fmt: skip
+        below = (("adapter", at, multi_root.port_of(part.name).weight),)
+        yield PcieSwitch(at, part.name, settings, len(parts) + at, (at,), below, has_turns=True)
+
+
+def _of_hosts(multi_root: MultiRoot, parts: Sequence[Server]) -> Iterator[PcieSwitch]:
+    """Give each host's part of the multi-root switch, with the host's own link."""
+    for at, part in enumerate(parts):
+        own, port = part.config.pcie, multi_root.port_of(part.name)
+        generation, lanes = port.generation or own.generation, port.lanes or own.lanes
+        settings = _settings(multi_root, f"{MULTI_ROOT}.{part.name}", multi_root.latency_fs, generation, lanes,
+                             port.propagation_fs)  # fmt: skip
+        yield PcieSwitch(len(parts) + at, part.name, settings, None, (at,), (("switch", at, 1),))
+
+
+def _settings(
+    multi_root: MultiRoot, name: str, latency_fs: int, generation: int, lanes: int, propagation_fs: int
+) -> TreeSwitch:
+    return TreeSwitch.model_construct(
+        name=name, behind=ROOT, generation=generation, lanes=lanes, propagation_fs=propagation_fs,
+        latency_fs=latency_fs, forwarding=multi_root.forwarding, weight=1, credits=multi_root.credits,
+    )  # fmt: skip

@@ -23,6 +23,7 @@ from .fill_thresholds import fill_thresholds
 from .host import MOST_CORES
 from .kinds import LONGEST_FRAME_BYTES
 from .model import OF_SYSTEM, Config
+from .multi_root import MULTI_ROOT
 from .names import MODEL_MAX_PORTS, ethernet_ports, function_name, is_station_name, port_number
 from .pci_bus import fill_bus
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
@@ -86,11 +87,21 @@ def fill(
         _fill_stations(data["switch"], function_names(data), server, interfaces_before, n_switched)
     if isinstance(workload, dict):
         _fill_workload(document, workload, nic, base_directory)
+    if isinstance(data.get(MULTI_ROOT), dict):
+        _fill_hosts(data[MULTI_ROOT], data.get("servers"))
     if isinstance(data.get("bridge"), dict):
         fill_bridge(data["bridge"], adapters or dict.fromkeys(wire_names("", n_ports), data))
     if isinstance(data.get("bridges"), list):
         fill_joined(data["bridges"], adapters or dict.fromkeys(wire_names("", n_ports), data))
     return data
+
+
+def _fill_hosts(multi_root: dict[str, Any], servers: Any) -> None:
+    """Give a multi-root switch an entry for each host, in the order of the servers."""
+    hosts = multi_root.get("hosts") or {}
+    if isinstance(hosts, dict) and isinstance(servers, list):
+        names = [entry["name"] for entry in servers if isinstance(entry, dict) and isinstance(entry.get("name"), str)]
+        multi_root["hosts"] = {name: hosts.get(name) or {} for name in (*names, *hosts)}
 
 
 def default_mac(number: int, server: int = 0) -> str:

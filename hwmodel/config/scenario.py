@@ -10,17 +10,22 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 from .adapter import MODEL_MAX_VFS
 from .kinds import Block, Duration, SparseBlock, Truth, Whole, Word, key
 from .mailbox import MailboxMessage, PfCall
+from .multi_root import DEDICATED, MULTI_ROOT
 from .names import Name, ServerName
 from .servers import ChangesKind
 
 MOST_EVENTS = 1000
 OF_FUNCTIONS = ("reset", "enable_vfs", "unplug", "plug")  # kinds of events about functions that go and come
-KINDS = ("set", "mailbox", "pf", *OF_FUNCTIONS)  # of events
+OF_HOSTS = ("reset_host", "fail", "take_over")  # and of those about hosts that share an adapter
+UNASKED = (*OF_FUNCTIONS, *OF_HOSTS, "flood")  # in which no key changes and nobody is asked
+KINDS = ("set", "mailbox", "pf", *UNASKED)  # of events
+MOST_DOORBELLS = 50_000  # of one flood
 CONDITIONS = ("delivered", "dropped", "tx_ring", "rx_ring", "up")
 MOST_COUNTED = 10**12
 NOT_KNOWN_FS = 1 << 62  # stands for the time of an event that waits for a condition: behind the end of every run
 Empty = Literal["empty"]
-BLOCKS = ("pcie", "nic", "switch", "port", "servers", "bridge", "bridges")  # with keys that may change in operation
+# With keys that may change in operation.
+BLOCKS = ("pcie", "nic", "switch", "port", "servers", "multi_root", "bridge", "bridges")
 
 
 class _EventChanges(ChangesKind):
@@ -74,6 +79,21 @@ class Condition(SparseBlock):
         return self.from_fs or 0
 
 
+class Flood(Block):
+    """Doorbells that a driver writes for nothing, one after the other."""
+
+    sender: Annotated[str, Name(with_servers=True)] = key(..., "The function whose they are: a.vf0.", alias="from")
+    every_fs: Annotated[int, Duration("1ns", "1ms")] = key(..., "Time from one to the next.", alias="every")
+    length_fs: Annotated[int, Duration("1ns", "1s")] = key(
+        ..., f"For how long; at most {MOST_DOORBELLS:,} doorbells.", alias="for"
+    )
+
+    @property
+    def n_doorbells(self) -> int:
+        """Return how many are written, the first at the event's time."""
+        return -(-self.length_fs // self.every_fs)
+
+
 class Event(Block):
     """Something that happens in a run.
 
@@ -120,6 +140,23 @@ class Event(Block):
         None, "In place of `set`: the VF, unplugged before, that its VM gets again; it comes up as after a reset."
     )
 
+    reset_host: Annotated[str, ServerName("a host")] | None = key(
+        None,
+        "In place of `set`: the host that is reset, of those that share an adapter (`multi_root`): all its functions "
+        "go, and come again (docs/multi_root.md).",
+    )
+    fail: Annotated[str, ServerName("a host", DEDICATED)] | None = key(
+        None, "In place of `set`: the host that fails for good, or `dedicated`, the switch's own processor."
+    )
+    take_over: Annotated[str, ServerName("a host", DEDICATED)] | None = key(
+        None, "In place of `set`: who has the control plane of the multi-root switch from then on."
+    )
+    flood: Flood | None = key(
+        None,
+        "In place of `set`: doorbells of a function that tell of nothing: {from: a.vf0, every: 50ns, for: 1ms}; they "
+        "take the links, and nobody's core.",
+    )
+
     @property
     def kinds(self) -> tuple[str, ...]:
         """Return the keys that say what happens; a good event has one."""
@@ -146,6 +183,11 @@ class Event(Block):
     def is_set(self) -> bool:
         """Tell whether the event is keys with values, which need nobody's leave."""
         return self.kinds == ("set",)
+
+    @property
+    def needs_control(self) -> bool:
+        """Tell whether the control plane of a multi-root switch carries it out: who has which share, which function."""
+        return self.kind in ("enable_vfs", "plug", "unplug") or any(key.startswith(MULTI_ROOT) for key in self.changes)
 
     @property
     def asks(self) -> bool:

@@ -16,9 +16,10 @@ from .in_operation import fixed_keys, why_fixed
 from .kinds import suggest
 from .mailbox import misfits
 from .model import Config, Step
+from .multi_root import DEDICATED
 from .names import function_name
 from .overrides import Change, apply_change, apply_changes
-from .scenario import CONDITIONS, KINDS, NOT_KNOWN_FS, OF_FUNCTIONS, Event, in_order
+from .scenario import CONDITIONS, KINDS, MOST_DOORBELLS, NOT_KNOWN_FS, OF_HOSTS, UNASKED, Event, in_order
 from .system import servers_of
 
 
@@ -76,8 +77,9 @@ def steps_of(document: Document, config: Config, directory: str, drivers: Driver
     """
     if not config.scenario:
         return ()
-    raise_problems([*_without_kind(document, config), *_without_time(document, config)])
-    raise_problems([*_too_late(document, config), *_contradictions(document, config), *_misfits(document, config)])
+    if drivers is None:  # of events as they were written: some may wait for the control plane of a multi-root switch
+        raise_problems([*_without_kind(document, config), *_without_time(document, config)])
+        raise_problems([*_too_late(document, config), *_contradictions(document, config), *_misfits(document, config)])
     if config.run.precision is not None:
         message = "a run with a scenario has no steady figures to be sure of; leave one of them out"
         raise_problems([Problem(document.place_of(("run", "precision")), "run.precision", message)])
@@ -143,7 +145,7 @@ def _moments(config: Config, drivers: Drivers | None) -> list[_Moment]:
     found = [
         _Moment(at_fs, at)
         for at, event in enumerate(config.scenario)
-        if event.kind not in OF_FUNCTIONS and event.at_fs < NOT_KNOWN_FS
+        if event.kind not in UNASKED and event.at_fs < NOT_KNOWN_FS
         for at_fs in ([event.at_fs] if event.is_set or drivers is None else drivers.moments_fs(at))
     ]
     return sorted(found)
@@ -305,6 +307,8 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
             path: KeyPath = ("scenario", at, "when", "vm")
             message = f"there is no {event.when.vm}{suggest(event.when.vm, known)}"
             yield Problem(document.place_of(path), ".".join(map(str, path)), message)
+        for keys, message in _wrong_host(config, event):
+            yield Problem(document.place_of(("scenario", at, *keys)), ".".join(("scenario", str(at), *keys)), message)
         said = event.mailbox or event.pf
         if said is None:
             continue
@@ -321,6 +325,25 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
             yield Problem(document.place_of(path, key=bool(key)), ".".join(map(str, path)), message)
 
 
+def _wrong_host(config: Config, event: Event) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Give what is wrong with an event about a host, or with a flood of doorbells: at which key, and why."""
+    hosts = [entry.name for entry in config.servers]
+    for kind in OF_HOSTS:
+        named = getattr(event, kind)
+        if named is None:
+            continue
+        known = hosts if kind == "reset_host" else [*hosts, DEDICATED]
+        if config.multi_root is None:
+            yield (kind,), "only hosts that share an adapter (multi_root) are reset, fail or take over as hosts"
+        elif named not in known:
+            yield (kind,), f"there is no host {named}{suggest(named, known) or '; there are ' + ', '.join(hosts)}"
+    if event.flood is not None:
+        if event.flood.sender not in (known := _functions(config)):
+            yield ("flood", "from"), f"there is no {event.flood.sender}{suggest(event.flood.sender, known)}"
+        if event.flood.n_doorbells > MOST_DOORBELLS:
+            yield ("flood", "for"), f"{event.flood.n_doorbells:,} doorbells are more than {MOST_DOORBELLS:,}"
+
+
 def _mode_of(config: Config, event: Event) -> str | None:
     """Return how the VMs of an event's server have their queues, None where there is no such server."""
     servers = {server.name: server.config for server in servers_of(config)}
@@ -333,7 +356,8 @@ def _mode_of(config: Config, event: Event) -> str | None:
     elif event.enable_vfs is not None:
         named = event.of or ""
     else:
-        named = (event.reset or event.unplug or event.plug or "").rpartition(".")[0]
+        flooding = event.flood.sender if event.flood is not None else ""
+        named = (event.reset or event.unplug or event.plug or flooding).rpartition(".")[0]
     own = servers.get(named)
     return None if own is None else own.nic.mode
 

@@ -143,7 +143,7 @@ def servers_of(config: Config) -> tuple[Server, ...]:
 
 
 def _servers_of(config: Config) -> tuple[Server, ...]:
-    alone = config.model_copy(update={"servers": (), "bridge": None, "bridges": ()})
+    alone = config.model_copy(update={"servers": (), "multi_root": None, "bridge": None, "bridges": ()})
     if not config.servers:
         return (Server("", alone),)
     return tuple(

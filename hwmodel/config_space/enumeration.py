@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hwmodel.config.scenario import OF_FUNCTIONS
+from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS
 from hwmodel.config.system import Server, servers_of
 from hwmodel.config_space.access_time import AccessTimes
 from hwmodel.config_space.adapter import (
@@ -241,6 +241,8 @@ def _actions(system: OneAdapter, server: Server, scenario: Config) -> list[tuple
         if one.when is not None and one.kind in OF_FUNCTIONS:
             message = f"when scenario.{number} happens is known in a run alone; a time, `at`, would say it"
             raise InputError(f"--at: {message}")
+        if one.kind in OF_HOSTS:
+            raise InputError(f"--at: registers behind scenario.{number}, which is about a whole host, are not shown")
     found: list[tuple[int, int, Callable[[], None]]] = []
     for place, event in enumerate(sorted(scenario.scenario, key=lambda event: event.at_fs)):
         if event.enable_vfs is not None:

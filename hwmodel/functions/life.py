@@ -6,11 +6,13 @@ rings up. The PF that comes up asks nobody.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.config.kinds import suggest
-from hwmodel.config.scenario import NOT_KNOWN_FS, OF_FUNCTIONS, Event, in_order
+from hwmodel.config.multi_root import DEDICATED
+from hwmodel.config.scenario import NOT_KNOWN_FS, OF_FUNCTIONS, OF_HOSTS, Event, Flood, in_order
 from hwmodel.config.system import Server, servers_of
 from hwmodel.errors import InputError
 from hwmodel.functions.message_time import DriverWork, RegisterTimes, bring_up
@@ -90,6 +92,7 @@ def course_of(config: Config) -> Course:
     """
     adapters = [_Adapter(server) for server in servers_of(config)]
     course, problems = Course(), []
+    floods: list[tuple[int, Flood]] = []
     for place, at in enumerate(in_order(config.scenario)):
         event = config.scenario[at]
         try:
@@ -100,13 +103,34 @@ def course_of(config: Config) -> Course:
             elif event.kind in OF_FUNCTIONS:
                 name = getattr(event, event.kind)
                 _owner(adapters, name).happens(course, place, event.at_fs, event.kind, name)
+            elif event.kind in OF_HOSTS:
+                if event.take_over not in (None, DEDICATED):
+                    host = _adapter(adapters, event.take_over)
+                    host.require_there(course, event.at_fs, host.server.station(PF))
+                elif event.take_over is None and event.fail != DEDICATED:
+                    host = _adapter(adapters, event.fail or event.reset_host)
+                    host.host_goes(course, place, event.at_fs, comes_again=event.fail is None)
+            elif event.flood is not None:
+                _owner(adapters, event.flood.sender).require_there(course, event.at_fs, event.flood.sender)
+                floods.append((event.at_fs, event.flood))
             elif event.mailbox is not None:
                 _owner(adapters, event.mailbox.sender).require_there(course, event.at_fs, event.mailbox.sender)
         except InputError as error:
             problems += [f"scenario.{at}.{event.kind}: {line}" for line in error.lines]
     if problems:
         raise InputError(problems)
+    for at_fs, flood in floods:
+        course.work += _doorbells(course, at_fs, flood)
     return course
+
+
+def _doorbells(course: Course, at_fs: int, flood: Flood) -> Iterator[DriverWork]:
+    """Give the doorbells of a flood, up to where its function goes."""
+    gone = (life.off_fs for life in course.lives if life.vm == flood.sender and life.off_fs is not None)
+    end_fs = min((off_fs for off_fs in gone if off_fs > at_fs), default=at_fs + flood.length_fs)
+    for number in range(flood.n_doorbells):
+        if at_fs + number * flood.every_fs < end_fs:
+            yield DriverWork(at_fs + number * flood.every_fs, flood.sender, 0, 0, 1)
 
 
 def _check_named(adapters: list[_Adapter], event: Event) -> None:
@@ -187,6 +211,24 @@ class _Adapter:
         self.n_enabled = n_vfs
         self._comes(course, event, at_fs, self.vfs[:n_vfs], None)
 
+    def host_goes(self, course: Course, event: int, at_fs: int, *, comes_again: bool) -> None:
+        """Let the host go with all its functions; as it comes again its PF does, which then enables all VFs."""
+        pf = self.server.station(PF)
+        self.require_there(course, at_fs, pf)
+        self.unplugged.clear()
+        if not comes_again:
+            self.n_enabled = 0
+            for name in (pf, *self.vfs):
+                self._goes(course, event, at_fs, name)
+            return
+        self.n_enabled = len(self.vfs)
+        for name in self.vfs:
+            self._leaves(course, at_fs, name)
+        self._comes(course, event, at_fs, [pf], at_fs)
+        pf_parts = course.lives[self.last[pf]].parts
+        assert pf_parts is not None
+        self._comes(course, event, at_fs, self.vfs, at_fs, pf_parts.whole_fs)
+
     def _takes_vfs_away(self, course: Course, event: int, at_fs: int) -> None:
         for name in self.vfs[: self.n_enabled]:
             self._goes(course, event, at_fs, name)
@@ -195,23 +237,30 @@ class _Adapter:
 
     def _goes(self, course: Course, event: int, at_fs: int, name: str) -> None:
         """Take a function away, whether it is there or on its way up."""
-        is_there = self._is_there(course, at_fs, name)
-        place = self.last.get(name)
-        if place is not None and not is_there:
-            course.lives[place] = replace(course.lives[place], up_fs=None)
+        is_there = self._leaves(course, at_fs, name)
         self.last[name] = len(course.lives)
         course.lives.append(Life(name, event, at_fs, at_fs if is_there else None))
 
-    def _comes(self, course: Course, event: int, at_fs: int, names: list[str], off_fs: int | None) -> None:
-        """Bring functions up that ask the PF at once."""
+    def _leaves(self, course: Course, at_fs: int, name: str) -> bool:
+        """Tell whether a function is there then; one that is on its way up does not come up."""
+        is_there, place = self._is_there(course, at_fs, name), self.last.get(name)
+        if place is not None and not is_there:
+            course.lives[place] = replace(course.lives[place], up_fs=None)
+        return is_there
+
+    def _comes(
+        self, course: Course, event: int, at_fs: int, names: list[str], off_fs: int | None, after_fs: int = 0
+    ) -> None:
+        """Bring functions up that ask the PF at once; their resets begin so much later than the event."""
+        reset_fs = after_fs + RESET_FS
         vfs = [name for name in names if name in self.vfs]
         messages_fs, exchanges = bring_up([self._times(name) for name in vfs], self._times(PF))
         for each in exchanges:
             sender = vfs[each.vf]
-            course.work.append(each.asking(at_fs + RESET_FS, sender))
-            course.work.append(each.serving(at_fs + RESET_FS, self.server.station(PF), sender))
+            course.work.append(each.asking(at_fs + reset_fs, sender))
+            course.work.append(each.serving(at_fs + reset_fs, self.server.station(PF), sender))
         for number, name in enumerate(names):
-            parts = Parts(RESET_FS, messages_fs[number] if vfs else 0, self._rings_fs(self._times(name)))
+            parts = Parts(reset_fs, messages_fs[number] if vfs else 0, self._rings_fs(self._times(name)))
             rings_fs = at_fs + parts.reset_fs + parts.messages_fs
             course.work.append(DriverWork(rings_fs, name, 0, self._n_rings, self._n_rings * RING_REGISTERS))
             self.last[name] = len(course.lives)

@@ -211,6 +211,7 @@ def give_all_back(trees, servers, switch, now_fs):
                 give_back(switch.up.credits[way], end.from_root[way], 0, now_fs)
         else:
             give_back(switch.up.credits[way], switch.up.returned[way], 0, now_fs)
+    for way in range(2):
         give_back(switch.down.credits[way], switch.down.returned[way], 0, now_fs)
     for at in range(params.first_port, params.first_port + params.n_ports):
         server = trees.port[at].params.server
@@ -221,7 +222,7 @@ def give_all_back(trees, servers, switch, now_fs):
 
 @kernel
 def return_write(system, servers, switch, came_by, at_fs, data_bytes):
-    """Let the credits of a peer's write return that has left a switch downward, to whence it came."""
+    """Let the credits of a posted TLP return that has left a switch downward, to whence it came."""
     if came_by == NO_ONE:
         note_return(switch.down.returned[POSTED], at_fs, data_bytes)
     else:
@@ -258,7 +259,7 @@ def next_back_up_fs(servers, switch):
 
 @kernel
 def next_back_down_fs(trees, servers, switch):
-    """Return when credits for completions, or peers' writes, on the link down are back next."""
+    """Return when credits for the link down are back next."""
     params = switch.params
     at_fs = min(back_fs(switch.down.returned[POSTED]), back_fs(switch.down.returned[SECOND]))
     for at in range(params.first_port, params.first_port + params.n_ports):
@@ -266,6 +267,15 @@ def next_back_down_fs(trees, servers, switch):
         if server != NO_ONE:
             at_fs = min(at_fs, back_fs(link_at(servers[server], 0).tree.left) + params.return_fs)
     return at_fs
+
+
+@kernel
+def is_granted(switch, way):
+    """Say whether TLPs on a switch's link down take credits.
+
+    Completions do, what is posted as far as there are some: peers' writes, and doorbells where hosts share an adapter.
+    """
+    return way == SECOND or switch.down.credits[POSTED].params.headers_limit > 0
 
 
 # ---- The link of a switch's upper port ----
@@ -381,16 +391,11 @@ def next_at_root(servers, switch, now_fs):
         entry = pcie.down.second.ring[pcie.down.second.head & pcie.down.second.mask]
         if can_send(switch.down.credits[SECOND], completion_chunk(pcie, entry)):
             return 2 * completion_at + SECOND
-    if posted_fs > now_fs:
-        return NOTHING
-    queue = link_at(servers[switch.params.member[posted_at]], 0).down.first
-    return 2 * posted_at + POSTED if may_go_down(switch, queue.ring[queue.head & queue.mask].left_bytes) else NOTHING
-
-
-@inlined
-def may_go_down(switch, data_bytes):
-    """Say whether credits let a posted TLP on a switch's link down: doorbells need none, peers' writes do."""
-    return switch.params.holds_writes == 0 or can_send(switch.down.credits[POSTED], data_bytes)
+    if posted_fs <= now_fs:
+        queue = link_at(servers[switch.params.member[posted_at]], 0).down.first
+        if can_send(switch.down.credits[POSTED], queue.ring[queue.head & queue.mask].left_bytes):
+            return 2 * posted_at + POSTED
+    return NOTHING
 
 
 @kernel
@@ -425,19 +430,26 @@ def begin_down_at_root(system, servers, switch, now_fs):
 
 
 @kernel
-def begin_down(system, servers, switch, now_fs):
-    """Send the next TLP down that stands at the switch above, if one may go."""
+def next_down(switch, now_fs):
+    """Return which queue at the switch above may send its head down now, or `NOTHING`."""
     waiting = switch.down.waiting
     posted_fs, completion_fs = first_fs(waiting[POSTED]), first_fs(waiting[SECOND])
-    way = NOTHING
     if completion_fs <= now_fs and completion_fs < posted_fs:
         hops = waiting[SECOND]
         if can_send(switch.down.credits[SECOND], hops.ring[hops.head & (HOP_CAP - 1)].data_bytes):
-            way = SECOND
-    if way == NOTHING and posted_fs <= now_fs:
+            return SECOND
+    if posted_fs <= now_fs:
         hops = waiting[POSTED]
-        if may_go_down(switch, hops.ring[hops.head & (HOP_CAP - 1)].data_bytes):
-            way = POSTED
+        if can_send(switch.down.credits[POSTED], hops.ring[hops.head & (HOP_CAP - 1)].data_bytes):
+            return POSTED
+    return NOTHING
+
+
+@kernel
+def begin_down(system, servers, switch, now_fs):
+    """Send the next TLP down that stands at the switch above, if one may go."""
+    waiting = switch.down.waiting
+    way = next_down(switch, now_fs)
     if way == NOTHING:
         return
     hop = waiting[way].ring[waiting[way].head & (HOP_CAP - 1)]
@@ -447,18 +459,81 @@ def begin_down(system, servers, switch, now_fs):
     back_at_fs = switch.down.busy_until_fs + above.params.return_fs
     if way == SECOND:
         note_return(above.down.returned[SECOND], back_at_fs, hop.data_bytes)
-    elif above.params.holds_writes:
+    elif is_granted(above, POSTED):
         return_write(system, servers, above, hop.came_by, back_at_fs, hop.data_bytes)
 
 
 @kernel
 def send_down(system, servers, switch, now_fs, way, n_bytes, data_bytes, server, slot):
     """Put a TLP on a switch's link down, and let it come to the switch."""
-    if way == SECOND or switch.params.holds_writes:
+    if is_granted(switch, way):
         consume(switch.down.credits[way], data_bytes)
     there_fs = put_on_link(switch, switch.down, switch.up, now_fs, n_bytes) + switch.params.flight_fs
     begun_fs = there_fs - switch.params.duration_fs[n_bytes]
     go_down(system, servers, switch, way, begun_fs, there_fs, n_bytes, data_bytes, server, slot, NO_ONE)
+
+
+# ---- The link that hosts share ----
+
+
+@kernel
+def change_weights(trees, now_fs):
+    """Let hosts have the weights that commands have given them up to now."""
+    while trees.n_changed < trees.n_changes and trees.weight_change[trees.n_changed].at_fs <= now_fs:
+        change = trees.weight_change[trees.n_changed]
+        trees.quantum_bytes[change.switch] = change.quantum_bytes
+        trees.n_changed += 1
+
+
+@kernel
+def head_bytes(trees, switch, is_down, now_fs):
+    """Return the bytes of the TLP that a host would send next if the link were its own, 0 if there is none."""
+    if is_down:
+        way = next_down(switch, now_fs)
+        hops = switch.down.waiting[max(way, 0)]
+    else:
+        port = trees.port[switch.params.first_port]
+        way = may_go(switch, port, now_fs)
+        hops = port.up[max(way, 0)]
+    return np.int64(0) if way == NOTHING else hops.ring[hops.head & (HOP_CAP - 1)].n_bytes
+
+
+@kernel
+def next_sharing(trees, is_down, now_fs):
+    """Return the switch of the host that sends next on the shared link (deficit round robin), or `NOTHING`."""
+    shared = trees.shared[is_down]
+    n_waiting = 0
+    for number in range(trees.n_sharing):
+        n_waiting += head_bytes(trees, trees.switch[number], is_down, now_fs) > 0
+    if n_waiting == 0:
+        return NOTHING
+    while True:
+        n_bytes = head_bytes(trees, trees.switch[shared.turn], is_down, now_fs)
+        if 0 < n_bytes <= shared.balance[shared.turn]:
+            shared.balance[shared.turn] -= n_bytes
+            return shared.turn
+        if n_bytes == 0:
+            shared.balance[shared.turn] = 0
+        shared.turn = (shared.turn + 1) % trees.n_sharing
+        if head_bytes(trees, trees.switch[shared.turn], is_down, now_fs) > 0:
+            shared.balance[shared.turn] += trees.quantum_bytes[shared.turn]
+
+
+@kernel
+def share_link(system, servers, now_fs):
+    """Let the link that hosts share send, each way, what is next, if it is idle."""
+    trees = system.trees
+    change_weights(trees, now_fs)
+    is_busy_up, is_busy_down = False, False
+    for number in range(trees.n_sharing):
+        is_busy_up |= trees.switch[number].up.is_busy > 0
+        is_busy_down |= trees.switch[number].down.is_busy > 0
+    number = NOTHING if is_busy_up else next_sharing(trees, 0, now_fs)
+    if number != NOTHING:
+        begin_up(system, servers, trees.switch[number], now_fs)
+    number = NOTHING if is_busy_down else next_sharing(trees, 1, now_fs)
+    if number != NOTHING:
+        begin_down(system, servers, trees.switch[number], now_fs)
 
 
 # ---- In time ----
@@ -524,7 +599,9 @@ def step_trees(system, servers, now_fs):
             switch.up.is_busy = 0
         if switch.down.is_busy and switch.down.busy_until_fs <= now_fs:
             switch.down.is_busy = 0
-    for number in range(trees.n_switches):
+    if trees.n_sharing > 0:
+        share_link(system, servers, now_fs)
+    for number in range(trees.n_sharing, trees.n_switches):
         switch = trees.switch[number]
         if switch.up.is_busy == 0:
             begin_up(system, servers, switch, now_fs)

@@ -317,7 +317,7 @@ def run_with_trees(system, share, servers, words, bridges):
         horizon_fs = min(horizon_fs, take_all(system, system.server[number], servers[number], bridges))
     at_fs = next_within(system)
     while at_fs <= horizon_fs and share.stopped == 0:
-        until_fs = turn_end_fs(system, at_fs, horizon_fs)
+        until_fs = min(turn_end_fs(system, at_fs, horizon_fs), before_commands_fs(system, servers, at_fs))
         for number in range(system.n_servers):
             component, nic = system.server[number], servers[number]
             component.safe_fs = max(component.safe_fs, until_fs)
@@ -350,6 +350,20 @@ def turn_end_fs(system, now_fs, horizon_fs):
         servers_fs = min(servers_fs, system.server[number].next_fs)
     until_fs = min(min(trees.next_fs, horizon_fs) + trees.ahead_fs, servers_fs + trees.beyond_fs) - 1
     return min(horizon_fs, until_fs, now_fs - 1 + system.buses.ahead_fs)
+
+
+@kernel
+def before_commands_fs(system, servers, at_fs):
+    """Return the instant before the next command behind a time: a function that goes finds the switches up to date."""
+    first_fs = NEVER
+    for number in range(system.n_servers):
+        commands = servers[number].commands
+        at = commands.head
+        while at < commands.tail and commands.ring[at].at_fs <= at_fs:
+            at += 1
+        if at < commands.tail:
+            first_fs = min(first_fs, commands.ring[at].at_fs - 1)
+    return first_fs
 
 
 @kernel

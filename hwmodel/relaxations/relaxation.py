@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FACTOR", "Change", "Relaxation", "relaxations_of", "together"]
 
+INSIDE = ("pcie.up", "pcie.down")  # where hosts share an adapter, its link stands for the one inside that each has
+
 # Names that stand for several things, each with keys of its own.
 _OF_SEVERAL_KEYS = ("pcie.credits", "rx.descriptors", "rate_limit", "driver.tx", "driver.rx")
 
@@ -117,7 +119,7 @@ def _resources(config: Config) -> list[Relaxation]:
     found: dict[tuple[Change, ...], Relaxation] = {}
     for alike in _alike(servers_of(config)):
         for names, own in resources_of(alike[0].config):
-            if not own:
+            if not own or (config.multi_root is not None and names == INSIDE):
                 continue
             resources = tuple(server.station(name) for server in alike for name in names)
             changes = {server.key(key): (old, new) for server in alike for key, old, new in own}

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.config import bridge_with, bridges_of, buses_of, servers_of, switches_of
+from hwmodel.config import bridge_with, bridges_of, buses_of, links_above, servers_of, switches_of
 from hwmodel.config.adapter import OF_LINKS
 from hwmodel.config.bridge import OUTSIDE
+from hwmodel.config.multi_root import MULTI_ROOT
 from hwmodel.config.names import is_uplink
 from hwmodel.config.workload import FRAME_RATE
 from hwmodel.results import CREDITS, OF_PORTS, at_port
@@ -370,7 +371,7 @@ def _latencies(bridge: NamedBridge) -> Iterator[Change]:
 
 def switch_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Change]]]:
     """Give the link and the latency of each PCIe switch by their names, with what makes them larger, or shorter."""
-    for one in switches_of(config):
+    for one, _ in links_above(switches_of(config)):
         link, key = one.settings, one.key
         wider = [lanes for lanes in _LANES if lanes >= FACTOR * link.lanes]
         larger: list[Change] = []
@@ -379,7 +380,11 @@ def switch_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Cha
         elif link.generation < NEWEST_GENERATION:
             larger = [(f"{key}.generation", link.generation, link.generation + 1)]
         yield (f"{one.name}.up", f"{one.name}.down"), larger
-        yield (f"{one.name}.latency",), list(halved_times({f"{key}.latency": link.latency_fs}))
+        if one.is_of_multi_root:  # one latency for all hosts
+            latency = f"{MULTI_ROOT}.{'inside_latency' if one.has_turns else 'latency'}"
+        else:
+            latency = f"{key}.latency"
+        yield (f"{one.name}.latency",), list(halved_times({latency: link.latency_fs}))
 
 
 def bus_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Change]]]:

@@ -44,6 +44,7 @@ from hwmodel.machine.time.commands import (
     WIRE_STATE,
 )
 from hwmodel.simulation.nic_state import function_of
+from hwmodel.simulation.pcie_trees import enter_weights
 from hwmodel.units import format_time_fs
 
 if TYPE_CHECKING:
@@ -195,6 +196,8 @@ def schedule(
             ]
         for command in (*steps[old, new], *_work(functions, change.work), *_watches(functions, change.watches)):
             _enter(components[command.component].state[0], change.at_fs, command)
+        if change.config.multi_root != before.multi_root and machine.system is not None:
+            enter_weights(machine.system.system[0].trees, change.at_fs, before, change.config)
         comes_again |= new == first and in_order[0].at_fs == 0
         before, old = change.config, new
     others = [other for key, other in machines.items() if key != first]

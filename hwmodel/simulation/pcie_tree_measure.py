@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.config import PcieSwitch
+from hwmodel.config import PcieSwitch, links_above
 from hwmodel.results import Suspect
 from hwmodel.results.bottleneck import MATTERS
 from hwmodel.results.pcie_switch import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
 from hwmodel.rules.pcie_link import DLLP_BYTES
 from hwmodel.simulation.span import Span
-from hwmodel.words.bottleneck import busy_switch_link
+from hwmodel.words.bottleneck import busy_multi_root_link, busy_switch_link
+from hwmodel.words.pcie_switch_rows import MULTI_ROOT_SWITCH
 
 _COUNTS = ("busy_fs", "n_tlps", "n_bytes", "dllps")
 _BUSY, _TLPS, _BYTES, _DLLPS = range(len(_COUNTS))
@@ -49,15 +50,17 @@ def tree_results(
 ) -> tuple[PcieSwitchResult, ...]:
     """Put together what a window says of each switch; `names`: of the adapters."""
     start, end = ends
-    first, found = 0, []
-    for one in switches:
+    bounds = np.cumsum([0, *(len(one.below) for one in switches)])
+    found = []
+    for one, numbers in links_above(switches):
         up, down = (
-            _link_use(getattr(end, way)[one.number] - getattr(start, way)[one.number], span) for way in ("up", "down")
+            _link_use((getattr(end, way) - getattr(start, way))[list(numbers)].sum(axis=0), span)
+            for way in ("up", "down")
         )
-        of_ports = (end.ports - start.ports)[first : first + len(one.below)]
+        of_ports = (end.ports - start.ports)[bounds[numbers[0]] : bounds[numbers[-1] + 1]]
         ports = [
             SwitchPortUse(
-                name=names[number] if kind == "adapter" else switches[number].name,
+                name=names[number] if kind == "adapter" or one.is_of_multi_root else switches[number].name,
                 weight=weight,
                 tlps=int(tlps),
                 bytes=int(n_bytes),
@@ -65,13 +68,12 @@ def tree_results(
             )
             for (kind, number, weight), (tlps, n_bytes) in zip(one.below, of_ports, strict=True)
         ]
-        first += len(one.below)
         settings = one.settings
-        behind = settings.behind if one.above is None else switches[one.above].name
+        behind = MULTI_ROOT_SWITCH if one.has_turns else settings.behind
         found.append(
             PcieSwitchResult(
                 name=one.name,
-                behind=behind,
+                behind=behind if one.above is None else switches[one.above].name,
                 generation=settings.generation,
                 lanes=settings.lanes,
                 up=up,
@@ -93,11 +95,12 @@ def _link_use(counts: npt.NDArray[np.int64], span: Span) -> SwitchLinkUse:
 
 def tree_suspects(switches: Sequence[PcieSwitch], results: Sequence[PcieSwitchResult]) -> Iterator[Suspect]:
     """Give the links of switches that may set the throughput."""
-    for one, found in zip(switches, results, strict=True):
+    for (one, _), found in zip(links_above(switches), results, strict=True):
         keys = tuple(f"{one.key}.{name}" for name in ("lanes", "generation"))
         sharers = [port.name for port in found.ports]
         for way, where in (("up", "toward"), ("down", "from")):
             share = getattr(found, way).utilization
             if share >= MATTERS:
-                why = busy_switch_link(found.name, where, sharers, share)
+                words = busy_multi_root_link if one.is_of_multi_root else busy_switch_link
+                why = words(found.name, where, sharers, share)
                 yield Suspect(resource=f"{found.name}.{way}", share=share, use=share, why=why, keys=keys)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import switches_of
+from hwmodel.config import servers_of, switches_of
 from hwmodel.errors import InputError
 from hwmodel.machine.pcie.link_state import BY_TREE, MAX_TLP_BYTES
-from hwmodel.machine.pcie.tree_state import MAX_LOWER_PORTS, NO_ONE
+from hwmodel.machine.pcie.tree_state import MAX_LOWER_PORTS, NO_ONE, WEIGHT_CAP
 from hwmodel.machine.pcie.tree_state import ROOT as AT_ROOT
 from hwmodel.machine.time.clock import LANE_CAP
 from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of, tlp_overhead_of
@@ -45,15 +45,45 @@ def fill_trees(system: Any, servers: Any, config: Config, parts: Sequence[Server
         for server in one.members:
             record.params.port_to[server] = _port_towards(trees, switches, one, server)
         _fill_adapters(servers, one, parts, is_at_root=one.above is None, root=record.up.credits)
+        if one.is_of_multi_root:
+            _fill_shared(trees, record, one, parts)
         up_fs, down_fs = _ahead_fs(record, one, parts)
         trees.ahead_fs = min(int(trees.ahead_fs), up_fs, down_fs)
         trees.beyond_fs = min(int(trees.beyond_fs), _until_chosen_fs(record, one, parts) + up_fs, down_fs)
 
 
+def quantum_bytes(config: Config, weight: int) -> int:
+    """Return what a host's balance grows by as its turn on the shared link comes: its weight, in longest TLPs."""
+    return weight * (int(tlp_overhead_of(config.pcie).memory_write_bytes) + config.pcie.max_payload_bytes)
+
+
+def enter_weights(trees: Any, at_fs: int, before: Config, after: Config) -> None:
+    """Let hosts have other weights on the shared link from a time on, where a change gives them some."""
+    for number, (was, is_now) in enumerate(zip(switches_of(before), switches_of(after), strict=True)):
+        if was.has_turns and was.below != is_now.below:
+            at = int(trees.n_changes)
+            if at == WEIGHT_CAP:
+                raise InputError(f"changes: more than {WEIGHT_CAP} weights of hosts")
+            bytes_in_turn = quantum_bytes(servers_of(after)[number].config, is_now.below[0][2])
+            trees["weight_change"][at] = (at_fs, number, bytes_in_turn)
+            trees.n_changes = at + 1
+
+
+def _fill_shared(trees: Any, record: Any, one: PcieSwitch, parts: Sequence[Server]) -> None:
+    """Let hosts take turns on the link that they share, and doorbells take credits on the host's own."""
+    if one.has_turns:
+        trees.n_sharing = one.number + 1
+        trees.quantum_bytes[one.number] = quantum_bytes(parts[one.number].config, one.below[0][2])
+        trees["shared"]["turn"] = one.number  # at first the last one's
+        return
+    doorbells, granted = record.down.credits[0].params, one.settings.credits
+    doorbells.headers_limit, doorbells.data_limit = granted.ph, granted.pd
+
+
 def _fill_link(record: Any, one: PcieSwitch, config: Config, parts: Sequence[Server], seed: int) -> None:
     settings, params, first = one.settings, record.params, one.members[0]
     rate = link_rate_of(one.link_of(parts))
-    a_byte_fs = in_range(rate.fs_per_byte * stretch(config, seed, HOST, server=first))
+    a_byte_fs = in_range(rate.fs_per_byte * stretch(config, seed, HOST, server=0 if one.has_turns else first))
     lengths = np.arange(MAX_TLP_BYTES, dtype=np.int64)
     params.duration_fs[:] = lengths * a_byte_fs.numerator // a_byte_fs.denominator
     params.dllp_fs = 2 * DLLP_BYTES * a_byte_fs.numerator // a_byte_fs.denominator
@@ -126,7 +156,7 @@ def _fill_adapters(servers: Any, one: PcieSwitch, parts: Sequence[Server], *, is
     for kind, number, _ in one.below:
         if kind == "adapter":
             link = servers[number].pcie[0]
-            link.tree.params.flight_fs = parts[number].config.pcie.propagation_fs
+            link.tree.params.flight_fs = 0 if one.has_turns else parts[number].config.pcie.propagation_fs
             link.params.propagation_fs, link.params.by_tree = BY_TREE, 1
             link.params.has_credits, link.params.runs_on = 1, 0
             _grant(link.credits[:2], one.settings.credits)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from hwmodel.config.scenario import OF_FUNCTIONS, Event, in_order
+from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS, Event, in_order
+from hwmodel.functions.control_plane import Acting, acting
 from hwmodel.functions.life import Course, course_of
 from hwmodel.functions.mailbox_events import PfDrivers
 from hwmodel.functions.message_time import DriverWork
@@ -23,6 +24,7 @@ from hwmodel.words.events import (
     event_text,
     rates_text,
 )
+from hwmodel.words.hosts import flood_text, host_event_text, uncontrolled_text, waited_text, waits_text
 from hwmodel.words.lives import life_event_text, lives_text
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class Scene:
     """Hold the configuration that a machine is built from, its changes in mid-run, and what becomes of functions.
 
     `drivers`: who answered the events that ask for something; None without a scenario. `unchanged`: the places of
-    events that set what holds already. `work`: what drivers do beside frames.
+    events that set what holds already. `acting`: when events happen. `work`: what drivers do beside frames.
     """
 
     first: Config
@@ -43,6 +45,7 @@ class Scene:
     course: Course = field(default_factory=Course)
     drivers: PfDrivers | None = None
     unchanged: frozenset[int] = frozenset()
+    acting: Acting | None = None
     work: tuple[DriverWork, ...] = ()
 
 
@@ -53,6 +56,8 @@ def scene_of(config: Config) -> Scene:
     """
     if not config.scenario:
         return Scene(config)
+    in_effect = acting(config)
+    config = in_effect.config
     course, drivers = course_of(config), PfDrivers(config)
     first = config.model_copy(update={"scenario": ()})
     steps = list(config.steps(drivers))
@@ -73,12 +78,13 @@ def scene_of(config: Config) -> Scene:
         last = changes[-1] if changes else Change(0, first)
         if then.work or then.config != last.config or then.off != last.off:
             changes.append(then)
-    return Scene(first, tuple(changes), course, drivers, unchanged, all_work)
+    return Scene(first, tuple(changes), course, drivers, unchanged, in_effect, all_work)
 
 
 def with_series(result: Result, config: Config, series: Series, scene: Scene) -> Result:
     """Put the configuration with its scenario into a result, and what VMs did over time, with what each event did."""
-    teller = _Teller(config, series, scene, result)
+    assert scene.acting is not None
+    teller = _Teller(scene.acting, series, scene, result)
     told = replace(series, events=tuple(teller.events()))
     return replace(result, config=config.resolved(), config_hash=config.config_hash(), series=told)
 
@@ -86,8 +92,9 @@ def with_series(result: Result, config: Config, series: Series, scene: Scene) ->
 class _Teller:
     """Say of each event of a run what it did, in the order of time."""
 
-    def __init__(self, config: Config, series: Series, scene: Scene, result: Result) -> None:
-        self._config, self._series, self._scene = config, series, scene
+    def __init__(self, acts: Acting, series: Series, scene: Scene, result: Result) -> None:
+        config = acts.config
+        self._config, self._series, self._scene, self._acting = config, series, scene, acts
         self._end_ns, self._bond = result.window.end_ns, result.bond
         self._in_order = in_order(config.scenario)
         changes_ns = {event.time_fs / FS_PER_NS for event in config.scenario if event.time_fs is not None}
@@ -100,6 +107,9 @@ class _Teller:
         told_ns = 0.0
         for place, at in enumerate(self._in_order):
             event = self._config.scenario[at]
+            if at in self._acting.held and self._at_ns(at) > self._end_ns:
+                yield self._never_done(at)
+                continue
             if event.time_fs is None:
                 words, waited = event_words(self._config, at, self._scene.drivers), _waited_text(event, was_true=False)
                 yield EventResult(at_ns=None, event=words, did=f"{waited} by the end")
@@ -116,6 +126,24 @@ class _Teller:
                 told_ns = at_ns
             yield EventResult(at_ns=at_ns, event=event_words(self._config, at, self._scene.drivers), did=told)
 
+    def _never_done(self, at: int) -> EventResult:
+        """Say of an event that nobody ever carries it out."""
+        asked_fs = self._acting.held[at].asked_fs
+        nobody = self._acting.without_fs(asked_fs)
+        assert nobody is not None
+        words = event_words(self._config, at, self._scene.drivers)
+        return EventResult(at_ns=asked_fs / FS_PER_NS, event=words, did=waits_text(nobody[0] / FS_PER_NS))
+
+    def _control(self, at: int) -> str:
+        """Say what an event has waited for, or that nobody controls a multi-root switch because of it."""
+        event, held = self._config.scenario[at], self._acting.held.get(at)
+        if held is not None and held.until_fs is not None:
+            return waited_text(held.asked_fs / FS_PER_NS, held.until_fs / FS_PER_NS)
+        nobody = self._acting.without_fs(event.at_fs)
+        if event.kind not in OF_HOSTS or nobody is None or nobody[0] != event.at_fs:
+            return ""
+        return uncontrolled_text(None if nobody[1] is None else nobody[1] / FS_PER_NS)
+
     def _at_ns(self, at: int) -> float:
         return self._config.scenario[at].at_fs / FS_PER_NS
 
@@ -126,7 +154,8 @@ class _Teller:
         if self._bond is not None and self._config.scenario[at].is_set:
             return "; ".join(outage_texts(self._bond, self._at_ns(at)))
         lives = [life for life in self._series.lives if life.event == place]
-        return lives_text(lives, [life for life in self._series.lives if life.event > place])
+        told = lives_text(lives, [life for life in self._series.lives if life.event > place])
+        return "; ".join(filter(None, (self._control(at), told)))
 
     def _begins(self, at: int) -> str:
         """Say whether the run begins with what an event at time 0 does; a message takes its time."""
@@ -152,6 +181,10 @@ def event_words(config: Config, at: int, drivers: PfDrivers | None) -> str:
     event = config.scenario[at]
     if drivers is not None and event.asks:
         words = drivers.asked(at)
+    elif event.kind in OF_HOSTS:
+        words = host_event_text(event.kind, getattr(event, event.kind))
+    elif event.flood is not None:
+        words = flood_text(event.flood.sender, event.flood.n_doorbells, event.flood.every_fs / FS_PER_NS)
     elif event.kind in OF_FUNCTIONS:
         words = life_event_text(event.kind, getattr(event, event.kind), event.of)
     else:

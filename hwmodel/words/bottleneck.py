@@ -338,6 +338,15 @@ def busy_switch_link(name: str, where: str, sharers: Sequence[str], share: float
     return f"The link of PCIe switch {name} {where} the host{shared} is busy {percent_text(share)} of the window."
 
 
+def busy_multi_root_link(name: str, where: str, sharers: Sequence[str], share: float) -> str:
+    """Say how busy a link of the multi-root switch is: the adapter's, which hosts share, or one host's own."""
+    if len(sharers) > 1:
+        whose, end = f"The adapter's link, which hosts {', '.join(sharers)} share,", "the multi-root switch"
+    else:
+        whose, end = f"The link of the multi-root switch to host {name.rpartition('.')[2]}", "it"
+    return f"{whose} is busy {percent_text(share)} of the window {where} {end}."
+
+
 def policy_drops(owner: str, n_lost: int, offered: int) -> str:
     """Say what the policy of a bridge or an extender dropped."""
     whose = f"{owner[0].upper()}{owner[1:]}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
 from hwmodel.words.notebook import fragment, html_table, paragraph
-from hwmodel.words.quantities import rough_text, table
+from hwmodel.words.quantities import printable, rough_text, table
 
 if TYPE_CHECKING:
     from hwmodel.analytic.ceiling import Ceiling, Step
@@ -295,6 +295,17 @@ BUSES = (
     "Of a bus each transaction is counted once, as on one that nobody else asks for: not the retries of PCI while the "
     "host reads, nor that a latency timer cuts a burst in two."
 )
+
+
+def host_shares(shares: Sequence[tuple[str, float]], resource: str = "") -> str:
+    """Say what hosts that always have frames get of the link that they share; nothing where their VMs meet."""
+    credits = "Of a multi-root switch the links are counted, not their credits."
+    if not shares:
+        return f"{credits} Who gets how much of the adapter's link hangs on who sends to whom, and is for a run to say."
+    listed = ", ".join(f"{printable(name)} {100 * share:.1f} %" for name, share in shares)
+    return f"{credits} Hosts that always have frames get, by their weights, of {resource}: {listed}."
+
+
 RECEIVE_LIMITS = "Not counted: frames that a receive_limit drops."
 CORE_EDGE = (
     "A frame alone as configured begins at a clock edge of the switch core; elsewhere its switch part differs by less "

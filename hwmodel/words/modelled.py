@@ -170,6 +170,8 @@ def _servers_words(config: Mapping[str, Any]) -> str:
     keys = printable(", ".join([*own][:_MOST_LISTED])) + " and more" * (len(own) > _MOST_LISTED)
     alike = f", alike but for {keys}" if own else ""
     several = f", {len(parts)} adapters in all" if len(parts) > len(names) else ""
+    if config.get("multi_root"):
+        return f"{len(names)} hosts ({listed}) at one adapter, by a multi-root switch{alike}, each with a part of "
     return f"{len(names)} server{'s' * (len(names) != 1)} ({listed}){several}{alike}, each with "
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hwmodel.results.pcie_switch import PcieSwitchResult
     from hwmodel.results.result import Result
 
+MULTI_ROOT_SWITCH = "the multi-root switch"  # what the adapter's link leads to where several hosts share it
 SWITCH_COLUMNS = ("PCIe switch", "link above it", "up", "down", "bytes that it passed up")
 
 

@@ -107,6 +107,22 @@ def forget_in_flight(nic, now_fs, pcie, first, end):
     lane = clock.lane[DOWN_ARRIVAL + number]
     for at in range(lane.head, lane.tail):
         forget_doorbell(pcie.down_arrivals.ring[lane.ring[at & (LANE_CAP - 1)].word], first, end)
+    if pcie.params.by_tree:
+        forget_in_switches(pcie, first, end)
+
+
+@kernel
+def forget_in_switches(pcie, first, end):
+    """Let nobody notice the posted TLPs that are on their way over PCIe switches; places of others say nothing more."""
+    for slot in range(min(pcie.up_arrivals.tail, LANE_CAP)):
+        entry = pcie.up_arrivals.ring[slot]
+        if CLASS_OF[entry.kind] == POSTED_CREDIT and first <= entry.queue < end:
+            entry.is_last = 0
+    for slot in range(min(pcie.tree.slots.tail, LANE_CAP)):
+        forget_doorbell(pcie.tree.slots.ring[slot], first, end)
+    queue = pcie.tree.first
+    for at in range(queue.head, queue.tail):
+        forget_doorbell(queue.ring[at & queue.mask], first, end)
 
 
 @kernel

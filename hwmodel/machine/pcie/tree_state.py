@@ -39,14 +39,25 @@ TREE_SWITCH_PARAMS = record(
     ("member", I32, (MOST_BELOW,)),  # the adapters below, in order
     ("port_to", I32, (MOST_BELOW,)),  # by adapter
 )
+# A turn on the link that hosts share, of the switches up to the one of `n_sharing`: whose it is, and by switch the
+# bytes that it may still send.
+SHARED_WAY = record(*ints("turn"), ("balance", I64, (MAX_SWITCHES,)))
 # `turn`, `left`: the lower port whose turn it is, by its place, and how many TLPs it may still have in this turn.
 TREE_SWITCH = record(
     ("params", TREE_SWITCH_PARAMS), *ints("turn", "left"), ("up", DIRECTION), ("down", DIRECTION)
 )  # fmt: skip
 # `now_fs`: up to when all has happened in the switches. `ahead_fs`: what a switch chooses to do comes to no adapter and
 # no host before so much later; `beyond_fs`: nothing that it chooses for what an adapter, or its host, does then.
+# `n_sharing`: the first so many switches have one link together, `shared` up and down, with weights that are so many
+# bytes; `weight_change`: of a switch, from then on.
+WEIGHT_CAP = 1 << 10
+WEIGHT_CHANGE = record(*ints("at_fs", "switch", "quantum_bytes"))
 TREES = record(
     *ints("n_switches", "now_fs", "next_fs", "ahead_fs", "beyond_fs", "overflow"),
+    *ints("n_sharing", "n_changes", "n_changed"),
+    ("shared", SHARED_WAY, (2,)),
+    ("quantum_bytes", I64, (MAX_SWITCHES,)),
+    ("weight_change", WEIGHT_CHANGE, (WEIGHT_CAP,)),
     ("switch", TREE_SWITCH, (MAX_SWITCHES,)),
     ("port", LOWER_PORT, (MAX_LOWER_PORTS,)),
 )

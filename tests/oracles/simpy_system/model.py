@@ -210,6 +210,9 @@ class System:
         self._check_rates(setup.servers)
         for attached, server in zip(self.attached, setup.servers, strict=True):
             attached.command(server)
+        for switches in self.pcie_switches:
+            for name, quantum_bytes in setup.quanta_bytes.items():
+                switches[name].weighs(quantum_bytes)
 
     def start(self, load: SystemLoad) -> None:
         """Start what runs by itself, and the sources: by server, then by port, those outside last."""
@@ -300,7 +303,7 @@ def simulate_system(
     first = Setup(servers, [bridges] if isinstance(bridges, BridgeParameters) else bridges)
     check_changes(first, changes, check_setup)
     first, commands = split_at_start(first, changes)
-    system = System(*first, stop, trees, buses)
+    system = System(first.servers, first.bridges, stop, trees, buses)
     system.start(load)
     finished = system.ledger.finished
     run_with_commands(system.env, [(at_fs, partial(system.command, to)) for at_fs, to in commands], finished)

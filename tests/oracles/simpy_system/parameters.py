@@ -128,6 +128,8 @@ class Setup(NamedTuple):
 
     servers: Sequence[Server]
     bridges: Sequence[BridgeParameters]
+    quanta_bytes: Mapping[str, int] = {}
+    """Of hosts that share an adapter: what their balances grow by, by the switch inside it."""
 
 
 class SystemArrival(NamedTuple):

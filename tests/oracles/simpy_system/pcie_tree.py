@@ -1,10 +1,13 @@
-"""PCIe switches between adapters and their host, written from docs/datapath.md, "PCIe trees"."""
+"""PCIe switches between adapters and their hosts, written from docs/datapath.md.
+
+Its sections "PCIe trees" and "Several hosts at one adapter".
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import simpy
@@ -38,6 +41,10 @@ class PcieSwitchParameters:
     cplh: int
     cpld: int
     return_fs: int
+    quantum_bytes: int | None = None
+    """Its link is one with that of all others that have a quantum, who take turns there."""
+    grants_doorbells: bool = False
+    """Doorbells take credits on its link, `ph` and `pd`."""
 
 
 @dataclass(frozen=True)
@@ -125,13 +132,16 @@ class LinkWay:
         """Begin idle; `choose` is called at the end of an instant at which it may have something to send."""
         self._env, self._settings, self._choose = env, settings, choose
         self.opposite = self
+        self.shared: SharedWay | None = None
         self.is_busy = self._is_due = False
         self._received, self._pairs_due = 0, 0
         self.bytes_sent = 0
 
     def look(self) -> None:
         """Choose at the end of this instant."""
-        if not self._is_due:
+        if self.shared is not None:
+            self.shared.look()
+        elif not self._is_due:
             self._is_due = True
             later(self._env, 0, BEHIND_THE_EVENT, self._at_the_end)
 
@@ -171,6 +181,56 @@ class LinkWay:
             self.opposite._pairs_due += 1
 
 
+@dataclass(slots=True)
+class Sharer:
+    """A host's way on the link that hosts share: what it would send next, and how it sends it."""
+
+    way: LinkWay
+    head: Callable[[], Hop | None]
+    sends: Callable[[], None]
+    quantum_bytes: int
+    balance_bytes: int = 0
+
+
+class SharedWay:
+    """One direction of the link that hosts share: one TLP at a time, by deficit round robin."""
+
+    def __init__(self, env: simpy.Environment) -> None:
+        """Begin with nobody."""
+        self._env = env
+        self.sharers: list[Sharer] = []
+        self._turn, self._is_due = -1, False
+
+    def joins(self, sharer: Sharer) -> None:
+        """Let a host share the link."""
+        self.sharers.append(sharer)
+        sharer.way.shared = self
+
+    def look(self) -> None:
+        """Choose at the end of this instant."""
+        if not self._is_due:
+            self._is_due = True
+            later(self._env, 0, BEHIND_THE_EVENT, lambda: later(self._env, 0, _CHOICE, self._choose))
+
+    def _choose(self) -> None:
+        self._is_due = False
+        if any(each.way.is_busy for each in self.sharers):
+            return
+        heads = [each.head() for each in self.sharers]
+        if not any(heads):
+            return
+        at = self._turn % len(heads)
+        while (hop := heads[at]) is None or hop.n_bytes > self.sharers[at].balance_bytes:
+            if hop is None:
+                self.sharers[at].balance_bytes = 0
+            at = (at + 1) % len(heads)
+            if heads[at] is not None:
+                self.sharers[at].balance_bytes += self.sharers[at].quantum_bytes
+        self.sharers[at].balance_bytes -= hop.n_bytes
+        self._turn = at
+        self.sharers[at].sends()
+
+
 class Below:
     """An adapter in a slot of a switch: its own link's two directions."""
 
@@ -181,6 +241,8 @@ class Below:
         """Take the adapter's link to the switch."""
         self._env, self._switch, self._nic = env, switch, nic
         self._up, self._down = link
+        if switch.settings.quantum_bytes is not None:  # within the adapter nothing flies
+            self._nic, self._up._flight_fs = replace(nic, propagation_fs=0), 0
         own = switch.settings
         self._writes = Credits(env, own.ph, own.pd, own.return_fs)
         self._reads = Credits(env, own.nph, 0, own.return_fs)
@@ -343,8 +405,7 @@ class RootLink:
                 continue
             if is_completion and not self._switch.completions.cover(lane.queue[0].tlps.first.taken_bytes):
                 continue
-            covers = self._switch.writes_down.cover(lane.queue[0].tlps.first.taken_bytes)
-            if not is_completion and self._switch.holds_writes and not covers:
+            if not is_completion and not self._switch.posted_down.cover(lane.queue[0].tlps.first.taken_bytes):
                 return
             self._switch.sends_down(self._adapters[at].cut(lane), self._has_left)
             return
@@ -368,13 +429,19 @@ class PcieSwitch:
         self.way_up.opposite, self.way_down.opposite = self.way_down, self.way_up
         self.completions = Credits(env, settings.cplh, settings.cpld, settings.return_fs)
         self.completions.returned = self.way_down.look
-        self.writes_down = Credits(env, settings.ph, settings.pd, settings.return_fs)
-        self.writes_down.returned = self.way_down.look
-        self.holds_writes = False
-        """Whether what is posted down are writes of peers."""
+        self.posted_down = Credits(env, 0, 0, settings.return_fs)
+        """Doorbells need none, but where hosts share an adapter."""
+        if settings.grants_doorbells:
+            self.grants_posted()
         self.choose_down: Callable[[], None] = self._choose_down
         self._stands_above = Stand(lambda _hop: None)
         self._turn, self._left_in_turn = -1, 0
+        self._sharers: tuple[Sharer, ...] = ()
+
+    def grants_posted(self) -> None:
+        """Grant credits for what is posted down: doorbells, or writes of peers."""
+        self.posted_down = Credits(self._env, self.settings.ph, self.settings.pd, self.settings.return_fs)
+        self.posted_down.returned = self.way_down.look
 
     def granted_above(self, writes: Credits, reads: Credits, goes_on: Callable[[Hop, int, int], None]) -> None:
         """Say what the port above grants, and what it does with what comes."""
@@ -435,17 +502,13 @@ class PcieSwitch:
 
     def sends_down(self, hop: Hop, left: Left) -> None:
         """Send a TLP to this switch by its upper port, and on to the port for its adapter."""
-        if not hop.is_posted:
-            self.completions.take(hop.tlp.taken_bytes)
-        elif self.holds_writes:
-            self.writes_down.take(hop.tlp.taken_bytes)
+        (self.posted_down if hop.is_posted else self.completions).take(hop.tlp.taken_bytes)
         begins_fs, there_fs = self.way_down.send(hop, left)
 
         def left_here(passed: Hop) -> None:
-            if not passed.is_posted:
-                self.completions.tlp_drained(passed.tlp.taken_bytes, 0)
-            elif self.holds_writes:
-                self.writes_down.tlp_drained(passed.tlp.taken_bytes, 0)
+            credit = self.posted_down if passed.is_posted else self.completions
+            if not credit.infinite:
+                credit.tlp_drained(passed.tlp.taken_bytes, 0)
 
         hop.came_by = -1
         self._goes_down(hop, begins_fs, there_fs, left_here)
@@ -466,13 +529,16 @@ class PcieSwitch:
     def _looks_down(self) -> None:
         self.choose_down()  # of a root port, where it leads to one
 
-    def _choose_down(self) -> None:
+    def _head_down(self) -> Hop | None:
         def may_go(hop: Hop) -> bool:
             if hop.is_posted:
-                return not self.holds_writes or self.writes_down.cover(hop.tlp.taken_bytes)
+                return self.posted_down.cover(hop.tlp.taken_bytes)
             return self.completions.cover(hop.tlp.taken_bytes)
 
-        hop = self._stands_above.next(self._env.now, may_go)
+        return self._stands_above.next(self._env.now, may_go)
+
+    def _choose_down(self) -> None:
+        hop = self._head_down()
         if hop is not None:
             self._stands_above.take(hop)
             assert hop.left is not None
@@ -482,6 +548,24 @@ class PcieSwitch:
 def _as_from(hop: Hop, source: Below) -> Hop:
     """Return a TLP as the port knows it that brought it: as its source's."""
     return Hop(source, hop.is_posted, hop.transaction, hop.tlp, hop.is_last)
+
+    def shares(self, up: SharedWay, down: SharedWay) -> None:
+        """Share the link of the upper port with other hosts' switches."""
+        quantum = self.settings.quantum_bytes
+        assert quantum is not None
+        (stand,) = self.lower
+        own = (
+            Sharer(self.way_up, lambda: stand.next(self._env.now, self._may_go_up), self._choose_up, quantum),
+            Sharer(self.way_down, self._head_down, self._choose_down, quantum),
+        )
+        for way, sharer in zip((up, down), own, strict=True):
+            way.joins(sharer)
+        self._sharers = own
+
+    def weighs(self, quantum_bytes: int) -> None:
+        """Let the balances of the host grow by so much from its next turns on."""
+        for sharer in self._sharers:
+            sharer.quantum_bytes = quantum_bytes
 
 
 def plant_tree(
@@ -504,7 +588,10 @@ def plant_tree(
         if one.settings.behind != ROOT:
             one.above = switches[one.settings.behind]
             one.joins(one.above)
+    up, down = SharedWay(env), SharedWay(env)
     for one in switches.values():
+        if one.settings.quantum_bytes is not None:
+            one.shares(up, down)
         if one.settings.behind == ROOT:
             own = [each for each in below.values() if each.way[-1] is one]
             RootLink(env, one, own, own[0]._nic)

@@ -54,7 +54,7 @@ class PeerWrites:
             links[name] = (nic, link_of(self.env, nic))
         self.switches, self.below = plant_tree(self.env, tree, links)
         for one in self.switches.values():
-            one.holds_writes = True
+            one.grants_posted()
         self._links, self._writers = links, writers
         self._done = dict.fromkeys(writers, 0)
         for name, writer in writers.items():

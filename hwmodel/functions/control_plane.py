@@ -1,0 +1,100 @@
+"""When the control plane of a multi-root switch is there, and what becomes of changes that are asked of it.
+
+It says which share of the adapter each host has, and which functions. While nobody controls, such changes wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from hwmodel.config.scenario import NOT_KNOWN_FS, OF_HOSTS, in_order
+from hwmodel.functions.life import PF, course_of
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+
+class Span(NamedTuple):
+    """Say from when on who controls; None: nobody."""
+
+    from_fs: int
+    controller: str | None
+
+
+class Held(NamedTuple):
+    """Say when a change was asked for, and when somebody controlled again; None: never."""
+
+    asked_fs: int
+    until_fs: int | None
+
+
+@dataclass(frozen=True)
+class Acting:
+    """Hold a configuration whose events have the times at which they happen, who controls when, and what has waited.
+
+    `held`: by the events' places in the scenario.
+    """
+
+    config: Config
+    spans: tuple[Span, ...] = ()
+    held: Mapping[int, Held] = field(default_factory=dict)
+
+    def without_fs(self, at_fs: int) -> tuple[int, int | None] | None:
+        """Return from when to when (None: for good) nobody controls, where that is so at a time; else None."""
+        known = [span for span in self.spans if span.from_fs <= at_fs]
+        if not known or known[-1].controller is not None:
+            return None
+        last = max((at for at, span in enumerate(known) if span.controller is not None), default=-1)
+        return known[last + 1].from_fs, _there_from(self.spans, at_fs)
+
+
+def acting(config: Config) -> Acting:
+    """Return what a scenario's events come to: those that need the control plane wait until there is one.
+
+    Raises InputError as `course_of`, where a host goes, or takes over, that is not there.
+    """
+    if config.multi_root is None or not any(event.kind in OF_HOSTS for event in config.scenario):
+        return Acting(config)
+    spans = tuple(_spans(config, config.multi_root.control))
+    held: dict[int, Held] = {}
+    events = [*config.scenario]
+    for at in in_order(events):
+        event = config.scenario[at]
+        until_fs = _there_from(spans, event.at_fs)
+        if event.at_fs < NOT_KNOWN_FS and event.needs_control and until_fs != event.at_fs:
+            n_before = sum(one.until_fs == until_fs for one in held.values())  # one behind the other, 1 fs apart
+            held[at] = Held(event.at_fs, until_fs)
+            events[at] = event.model_copy(update={"time_fs": None if until_fs is None else until_fs + n_before})
+    return Acting(config.model_copy(update={"scenario": tuple(events)}), spans, held)
+
+
+def _spans(config: Config, controller: str) -> Iterator[Span]:
+    """Give who controls from when on: a host that is away, or has failed, does not; one that is back goes on."""
+    of_hosts = [config.scenario[at] for at in in_order(config.scenario)]
+    of_hosts = [event for event in of_hosts if event.kind in OF_HOSTS and event.at_fs < NOT_KNOWN_FS]
+    course = course_of(config.model_copy(update={"scenario": tuple(of_hosts)}))
+    changes: list[tuple[int, str, str]] = [(0, "take_over", controller)]
+    changes += [(event.at_fs, event.kind, str(getattr(event, event.kind))) for event in of_hosts]
+    changes += [
+        (life.up_fs, "back", life.vm.rpartition(".")[0])
+        for life in course.lives
+        if life.up_fs is not None and life.vm.endswith(f".{PF}")
+    ]
+    away: set[str] = set()
+    for at_fs, kind, name in sorted(changes, key=lambda change: change[0]):
+        if kind == "take_over":
+            controller = name
+        elif kind == "back":
+            away.discard(name)
+        else:
+            away.add(name)
+        yield Span(at_fs, None if controller in away else controller)
+
+
+def _there_from(spans: tuple[Span, ...], at_fs: int) -> int | None:
+    """Return from when on somebody controls, at a time or behind it; None: never."""
+    if [span for span in spans if span.from_fs <= at_fs][-1].controller is not None:
+        return at_fs
+    return next((span.from_fs for span in spans if span.from_fs > at_fs and span.controller is not None), None)
