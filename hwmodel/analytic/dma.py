@@ -69,7 +69,7 @@ def dma_limits(config: Config, sizes: Iterable[int] = DEFAULT_SIZES) -> list[Dma
     that is not above zero, InputError for an adapter on a bus.
     """
     if config.pcie.bus is not None:
-        raise InputError("limits --dma: it is for a link, and the adapter is on a bus (pcie.bus)")
+        raise InputError("hwmodel dma: it is of a link, and the adapter is on a bus (pcie.bus)")
     return [_limits_of(config, n_bytes) for n_bytes in sizes]
 
 

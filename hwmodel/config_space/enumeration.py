@@ -70,6 +70,8 @@ def adapter_of(server: Server, card: Pcie | None = None) -> PciAdapter:
     payload, tags, ECRC or VFs, it offers that. `card`: the link that it could have, where its slot makes it less.
     """
     config = server.config
+    if config.pcie.bus is not None:
+        raise InputError("config-space: its registers are of PCI Express, and the adapter is on a bus (pcie.bus)")
     pcie, device = config.pcie, DEVICES[config.nic.preset or UNNAMED]
     card = card or pcie
     payload = max(size_code(pcie.max_payload_bytes), device.device_values.get("Max Payload Size Supported", 2))
