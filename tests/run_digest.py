@@ -30,6 +30,7 @@ from hwmodel.simulation import server_threads, system_state
 from hwmodel.simulation.commands import Watch
 from tests.bond_cases import BOND_CASES, BOND_CHANGES
 from tests.bus_cases import BUSES
+from tests.host_digest import HOSTS, HOSTS_OFF
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
 from tests.virtual_switch_digests import OF_VIRTUAL_SWITCHES
 
@@ -178,13 +179,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "run": {"warmup": "4us", "duration": "26us"},
     },
     **BUSES,
-    "hosts": {
-        "servers": [{"name": "a"}, {"name": "b"}], "multi_root": {
-            "hosts": {"a": {"weight": 2, "lanes": 2}, "b": {"lanes": 1}}, "inside_latency": "30ns",
-            "credits": {"ph": 4, "pd": 40, "nph": 3, "cplh": 4, "cpld": 32}},
-        "pcie": {"lanes": 2, "propagation": "3ns"}, "nic": {"vfs": 2}, "driver": {"preset": "dpdk"},
-        "workload": {"pattern": "uniform", "sizes": [[64, 2], [1000, 1]], "frame_bytes": None},
-    },
+    "hosts": HOSTS,
     "interfaces": {
         "servers": [{"name": "a"}, {"name": "b"}], "nic": {"vfs": 2}, "switch": {"mode": "e_tag"},
         "bridge": {"kind": "controlling"},
@@ -402,6 +397,162 @@ FASTER = {"workload.flows": [["vf0", "vf1", "30Gbps"], ["vf0", "uplink"], ["vf1"
 # By case, and by the time in ns, what differs from then on.
 CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
     **BOND_CHANGES,
+    "commands": {
+        0: POLICED, 3000: LIMITED, 5000: {**LIMITED, **APART}, 7000: {"pcie.generation": 3},
+        9000: {**POLICED, "switch.acl.0.rate": "2Gbps"}, 12000: APART, 14000: LIMITED, 16000: {"port.rate": "2500Mbps"},
+        18000: {"pcie.lanes": 2, "pcie.max_read_request": "128B"}, 20000: {},
+    },
+    "hosts": HOSTS_OFF,
+    "functions_off": {
+        "pcie": {"generation": 2, "lanes": 1, "propagation": "300ns"},
+        "nic": {"vfs": 3, "store_rate": "8Gbps", "dma": {}},
+        "driver": {"preset": "dpdk", "tx_doorbell_batch": 1, "refill_batch": 1},
+        "host": {"cores": 2, "iotlb": {"entries": 16, "miss": "300ns"}},
+        "workload": {"pattern": "uniform", "load": "saturate", "frame_bytes": 200, "external": {"rate": "1Gbps"}},
+    },
+    "rings": {
+        "nic": {"preset": None, "vfs": 2, "queues_per_vf": 2, "vectors_per_function": 1, "rx_ring": 16,
+                "descriptor_cache": 40, "shared_descriptor_cache": 40,
+                "txdctl": {"hthresh": 5, "wthresh": 0, "rs": 4}, "rxdctl": {"pthresh": 4, "hthresh": 4}},
+        "driver": {"preset": "kernel", "refill_batch": 2},
+        "switch": {"ports": [{"name": "vf1", "drop_enable": [False, True]}]},
+        "workload": {"pattern": "flows", "frame_bytes": 1518, "flows": [
+            ["uplink", "vf1", "8Gbps"], ["uplink", "vf0", "300Mbps"], ["vf0", "vf1", "800Mbps"],
+            ["vf1", "vf0", "800Mbps"]]},
+        "run": {"warmup": "4us", "duration": "160us"},
+    },
+    "inline": {
+        "nic": {"preset": None, "vfs": 3, "tx_ring": 64, "descriptor_cache": 4, "fetch_batch": 2, "rx_fetch_batch": 2,
+                "rx_prefetch": 2, "tx_descriptor": "64B", "completion_entry": "64B", "doorbell": "8B"},
+        "driver": {"preset": None, "tx_doorbell_batch": 1, "doorbell": "inline", "rx_interrupt_batch": 2,
+                   "vms": {"vf1": {"doorbell": "tail"}}},
+        "host": {"iotlb": {"entries": 9, "miss": "330ns"}},
+        "workload": {"pattern": "uniform", "load": "900Mbps", "sizes": [[64, 3], [570, 1]], "frame_bytes": None,
+                     "arrivals": "poisson"},
+    },
+    "pause": {
+        "pcie": {"generation": 1, "lanes": 1}, "port": {"count": 2},
+        "nic": {"preset": None, "vfs": 2, "rx_buffer": "8KiB", "rx_ring": 64, "drop_enable": False, "flow_control": {
+            "mode": "pause", "headroom": "4KiB", "low_water": "2KiB", "quanta": 8, "refresh": 4,
+            "received": [{"at": "3us", "quanta": 9, "port": "p0"}, {"at": "5us", "quanta": 90, "port": "p1"},
+                         {"at": "7us", "quanta": 0, "port": "p1"}],
+        }},
+        "driver": {"preset": "dpdk"},
+        "workload": {"pattern": "flows", "frame_bytes": 700, "external": {"rate": "6Gbps"},
+                     "flows": [["pf", "vf0", "2Gbps"], ["pf", "p0.uplink", "5Gbps"], ["vf1", "p1.uplink", "1Gbps"]]},
+        "run": {"warmup": "4us", "duration": "40us"},
+    },
+    "pfc": {
+        "pcie": {"generation": 1, "lanes": 2},
+        "nic": {"preset": None, "vfs": 3, "rx_buffer": "16KiB", "rx_ring": 64, "drop_enable": False,
+                "max_pps": 3_000_000, "arbitration": {"classes": [{"percent": 20}, {"percent": 80}]},
+                "flow_control": {"mode": "pfc", "quanta": 20, "refresh": 9, "headroom": ["4KiB", "3KiB"],
+                                 "received": [{"at": "4us", "quanta": 30, "priorities": [0]},
+                                              {"at": "6us", "quanta": 0, "priorities": [0, 5]}]}},
+        "driver": {"preset": "dpdk", "vms": {"vf2": {"refill": False}}},
+        "switch": {"timing": "core", "uplink": {"native_vlan": None},
+                   "ports": [{"name": "vf1", "default_priority": 5}]},
+        "workload": {"pattern": "flows", "frame_bytes": 700, "external": {"rate": "8Gbps"},
+                     "flows": [["vf0", "vf1", "2Gbps"], ["vf1", "uplink", "5Gbps"], ["vf0", "vf2", "1Gbps"],
+                               ["pf", "vf0", "2Gbps"]]},
+        "run": {"warmup": "4us", "duration": "40us"},
+    },
+    "pfc_bridge": {
+        "servers": [{"name": "a", "set": {"pcie.lanes": 1}}, {"name": "b"}], "pcie": {"generation": 1, "lanes": 4},
+        "nic": {"preset": None, "vfs": 2, "rx_buffer": "16KiB", "drop_enable": False,
+                "arbitration": {"classes": [{"percent": 50}, {"percent": 50}]},
+                "flow_control": {"mode": "pfc", "headroom": "5KiB", "quanta": 20, "refresh": 9}},
+        "switch": {"uplink": {"native_vlan": None}, "ports": [{"name": "vf1", "default_priority": 5}]},
+        "driver": {"preset": "dpdk"}, "bridge": {"announce": True, "buffer": "16KiB", "flow_control": {
+            "mode": "pfc", "classes": [{"percent": 50}, {"percent": 50}], "quanta": 20, "refresh": 9,
+            "headroom": "5KiB"}},
+        "workload": {"pattern": "flows", "frame_bytes": 700, "external": {"rate": "1Gbps"},
+                     "flows": [["b.vf0", "a.vf0", "8Gbps"], ["b.vf1", "a.vf1", "1Gbps"], ["a.vf0", "b.vf0", "1Gbps"]]},
+        "run": {"warmup": "4us", "duration": "60us"},
+    },
+    "loads": {
+        "nic": {"vfs": 3, "tx_ring": 64, "tx_writeback_batch": 1}, "driver": {"preset": "dpdk"},
+        "workload": {
+            "pattern": "flows", "frame_bytes": 300, "arrivals": "on_off", "peak_rate": "40Gbps", "mean_burst": 4,
+            "flows": [["vf0", "vf1", "9Gbps"], ["vf0", "uplink"], ["vf1", "vf2", "1Gbps"], ["vf2", "vf0"]], "load": 0,
+            "external": {"rate": "1Gbps", "arrivals": "periodic"},
+        },
+    },
+    "loads_bridge": {
+        "servers": [{"name": "a"}, {"name": "b"}], "nic": {"vfs": 2}, "driver": {"preset": "dpdk"}, "bridge": {},
+        "workload": {"pattern": "uniform", "load": "1Gbps", "frame_bytes": 300, "external": {"rate": "1Kbps"}},
+    },
+    "commands_bridge": {
+        "servers": [{"name": "a"}, {"name": "b"}], "nic": {"vfs": 2}, "driver": {"preset": "dpdk"},
+        "bridge": {"table": 2},
+        "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
+    },
+    "capture_bridge": {
+        "nic": {"vfs": 2, "queues_per_vf": 2}, "switch": {"mode": "vepa"}, "bridge": {"latency": "1us"},
+        "workload": {"pcap_time": "file"}, "run": {"warmup": "auto", "duration": "1ms"},
+    },
+    "capture": {
+        "nic": {"vfs": 2, "queues_per_vf": 2}, "switch": {"ports": [{"name": "vf1", "untagged": []}]},
+        "workload": {"pcap_time": "file"}, "run": {"warmup": "auto", "duration": "1ms"},
+    },
+    "flows": {
+        "nic": {"mode": "vmdq", "vfs": 2, "queues_per_vf": 2, "steering": {
+            "tuple_filters": [{"source_port": 32768, "queue": 1}],
+            "flow_director": {"mode": "signature", "atr": True, "filters": [
+                {"pool": "vf0", "protocol": "tcp", "source": "10.0.0.4", "destination": "10.0.0.3",
+                 "source_port": 5001, "destination_port": 32770, "queue": "drop"}]},
+        }},
+        "host": {"cores": 3}, "driver": {"preset": "dpdk", "pass_time": "50ns"},
+        "switch": {"ports": [{"name": "vf0", "cores": [2, 0]}]},
+        "workload": {"load": "4Gbps", "connections": 4, "frame_bytes": 300, "external": {"rate": "1Gbps"}},
+    },
+    "virtual_switch": {
+        "nic": {"mode": "vswitch", "vfs": 4, "rx_ring": 64}, "switch": {"mirrors": [{"to": "vf3", "from": "vf0"}]},
+        "host": {"cores": 5, "virtual_switch": {"cores": [4, 1], "batch": 5, "batch_time": "90ns", "kick": "200ns"}},
+        "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 300},
+    },
+    "uplink": {
+        "nic": {"mode": "vswitch", "vfs": 4, "rx_ring": 64, "tx_ring": 64, "rx_buffer": "8KiB"},
+        "host": {"cores": 6, "virtual_switch": {"cores": [4, 1], "frame_time": "700ns", "kick": "200ns"}},
+        "driver": {"vms": {"pf": {"refill": False}}}, "run": {"duration": "70us"}, "port": {"rate": "2Gbps"},
+        "workload": {"pattern": "uniform", "load": "2Gbps", "frame_bytes": 300, "wire_share": 0.3,
+                     "external": {"rate": "1400Mbps", "frame_bytes": 64}},
+    },
+    "flow_cache": {
+        "nic": {"mode": "vswitch", "vfs": 4, "rx_ring": 64},
+        "host": {"cores": 6, "virtual_switch": {"cores": [4, 1], "batch": 5, "flow_cache": {
+            "exact_entries": 6, "exact_time": "20ns", "wildcard_entries": 12, "wildcard_match": "connections",
+            "miss_time": "700ns", "miss_cores": [5, 0], "miss_queue": 3}}},
+        "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 300, "connections": 3},
+        "run": {"warmup": "4us", "duration": "60us"},
+    },
+    "capture_pools": {
+        "nic": {"vfs": 2, "queues_per_vf": 2, "steering": {
+            "ethertype_filters": [{"ethertype": 0x1234, "pool": "pf"}],
+            "flow_director": {"filters": [{"protocol": "tcp", "destination_port": 772, "queue": "drop"}]},
+        }},
+        "switch": {
+            "ports": [{"name": "vf0", "macs": ["02:00:00:00:77:77"]}, {"name": "vf1", "accept": ["unicast_hash"]}],
+            "pool_filters": {"default_pool": "pf", "replication": False, "unicast_hash": ["02:00:00:00:00:02"]},
+        },
+        "workload": {"pcap_time": "file"}, "run": {"warmup": "auto", "duration": "1ms"},
+    },
+    "capture_asap": {
+        "nic": {"vfs": 2}, "host": {"buffer_bytes": "256B"},
+        "workload": {"pcap_time": "asap"}, "run": {"warmup": "auto", "duration": "1ms"},
+    },
+}  # fmt: skip
+
+
+LIMITED = {"switch.ports.vf0.rate_limit": "900Mbps"}
+POLICED = {"switch.acl": [{"port": "vf1", "action": "police", "rate": "500Mbps", "burst": "2KiB"}]}
+APART = {"switch.ports.vf1": {"port_vlan": 7, "vlans": [7], "untagged": [7]}}
+# None of them comes true.
+WATCHES = [Watch("vf1", TX_RING_EMPTY, 0, 0), Watch("pf", RX_RING_EMPTY, 0, 1), Watch("pf", UP, 0, 2),
+           Watch("vf0", DELIVERED, 10**6, 3), Watch("vf2", DROPPED, 10**6, 4)]  # fmt: skip
+FASTER = {"workload.flows": [["vf0", "vf1", "30Gbps"], ["vf0", "uplink"], ["vf1", "vf2", "2Gbps"], ["vf2", "vf0"]]}
+# By case, and by the time in ns, what differs from then on.
+CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
     "commands": {
         0: POLICED, 3000: LIMITED, 5000: {**LIMITED, **APART}, 7000: {"pcie.generation": 3},
         9000: {**POLICED, "switch.acl.0.rate": "2Gbps"}, 12000: APART, 14000: LIMITED, 16000: {"port.rate": "2500Mbps"},

@@ -221,6 +221,17 @@ def configs_with_flow_control():
     }
 
 
+def configs_with_events():
+    """Return a configuration for each kind of event that has keys of its own, and one with a condition."""
+    events = {
+        "mailbox": {"from": "vf0", "message": "set_lpe", "max_frame": "1518B", "times": 2, "every": "1us"},
+        "pf": {"vf": "vf0", "rate_limit": "1Gbps"}, "flood": {"from": "vf0", "every": "1us", "for": "2us"},
+    }  # fmt: skip
+    found = {kind: config_from_mapping({"scenario": [{"at": "0ms", kind: said}]}) for kind, said in events.items()}
+    waiting = {"when": {"vm": "vf0", "delivered": 1, "from": "1us"}, "set": {}}
+    return found | {"when": config_from_mapping({"scenario": [waiting]})}
+
+
 TREE = {"switches": [{"name": "s1"}], "slots": {"x": {"behind": "s1"}}}
 OF_ADAPTERS = re.compile("adapters|tree")
 
@@ -256,15 +267,7 @@ def test_the_table_of_attributes_is_right():
     )
     with_sends = config_from_mapping({}, OF_SENDS)
     with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}], "tree": TREE}]})
-    message = {"from": "vf0", "message": "set_lpe", "max_frame": "1518B", "times": 2, "every": "1us"}
-    with_hosts = config_from_mapping({"servers": [{"name": "a"}], "multi_root": {}})
-    events = {
-        "mailbox": message, "pf": {"vf": "vf0", "rate_limit": "1Gbps"},
-        "flood": {"from": "vf0", "every": "1us", "for": "2us"},
-    }  # fmt: skip
-    with_event = {kind: config_from_mapping({"scenario": [{"at": "0ms", kind: said}]}) for kind, said in events.items()}
-    waiting = {"when": {"vm": "vf0", "delivered": 1, "from": "1us"}, "set": {}}
-    with_event["when"] = config_from_mapping({"scenario": [waiting]})
+    with_hosts, with_event = config_from_mapping({"servers": [{"name": "a"}], "multi_root": {}}), configs_with_events()
     with_flow_control = configs_with_flow_control()
     text = re.sub(r"\badapter\b", "a", reference_text())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))

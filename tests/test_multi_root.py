@@ -13,9 +13,11 @@ from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.functions.control_plane import Held, acting
 from hwmodel.functions.life import RESET_FS, course_of
+from hwmodel.relaxations.resources import switch_resources
 from hwmodel.report import render_page
 from hwmodel.results import Result, SystemResult
 from hwmodel.simulation import simulate
+from hwmodel.words.bottleneck import busy_multi_root_link
 from hwmodel.words.hosts import flood_text, host_event_text
 from hwmodel.words.limits import limits_text
 from hwmodel.words.summary import summary
@@ -181,6 +183,18 @@ def test_doorbells_of_a_function_that_goes_end_with_it() -> None:
     flood = {"at": "1ms", "flood": {"from": "a.vf0", "every": "1us", "for": "10us"}}
     work = course_of(with_events(flood, {"at": "1004500ns", "reset": "a.vf0"})).work
     assert [one.at_fs for one in work if one.n_writes == 1] == [MS_FS + k * 10**9 for k in range(5)]
+
+
+def test_each_link_is_named_with_the_keys_that_make_it_wider() -> None:
+    larger = dict(switch_resources(with_events()))
+    assert larger["multi_root.up", "multi_root.down"] == [("pcie.lanes", 8, 16)]
+    assert larger["multi_root.b.up", "multi_root.b.down"] == [("multi_root.hosts.b.lanes", 4, 8)]
+    assert larger["multi_root.latency",] == [("multi_root.inside_latency", "20ns", "10ns")]
+    assert larger["multi_root.b.latency",] == [("multi_root.latency", "150ns", "75ns")]
+    shared = busy_multi_root_link("multi_root", "toward", ["a", "b"], 1.0)
+    assert shared.startswith("The adapter's link, which hosts a, b share, is busy 100.0 % of the window toward the")
+    own = busy_multi_root_link("multi_root.b", "from", ["b"], 0.5)
+    assert own == "The link of the multi-root switch to host b is busy 50.0 % of the window from it."
 
 
 def test_words_name_hosts_and_the_switchs_own_processor() -> None:

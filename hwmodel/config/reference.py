@@ -100,12 +100,8 @@ _ATTRIBUTES = """\
 numbers there, with the unit in the attribute's name: bytes, fs (femtoseconds), bps (bits a second), hz. These keys have
 another name than their attribute; all others have the same.
 """
-_EXAMPLES = {
-    "ports": "adapter",
-    "extenders": "fex0",
-    "vms": "vf1",
-    "hosts": "a",
-}  # of names in mappings whose entries are blocks
+# Of names in mappings whose entries are blocks.
+_EXAMPLES = {"ports": "adapter", "extenders": "fex0", "vms": "vf1", "hosts": "a"}
 _HOSTS = """`xeon_e5_2630v4` is calibrated with measurements ([validation](validation.md)). The others are not: what is
 published are percentiles of the latency of reads, and the cache's size; the rest is as in the calibrated host. Written
 keys win, so another host is the nearest preset with a `read_latency` and a `cache.size` of its own."""
