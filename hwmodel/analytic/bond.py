@@ -15,6 +15,7 @@ from hwmodel.analytic.ceilings import taken_at_port
 from hwmodel.analytic.routes import GROUPS
 from hwmodel.analytic.traffic import ONE, TO_WIRE, ZERO, Demand, Traffic
 from hwmodel.config.names import is_uplink
+from hwmodel.config.workload import MOST_HEADERS
 from hwmodel.results import at_port
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.wire.ethernet import BROADCAST_MAC, GROUP_MAC, OUTSIDE_MAC, EtherType
@@ -46,24 +47,29 @@ def leg_shares(config: Config, source: str, target: str) -> Shares:
         return {}
     if own.mode == "active_backup":
         return {own.primary if own.primary in names else names[0]: ONE}
+    is_by_connection = own.mode == "l4_hash" and config.workload.connections > 1 and target not in GROUPS
     if own.mode == "source_mac":
         station, address = (target, _macs(config, target)) if is_uplink(source) else (source, _macs(config, source))
         vlan = _vlan_on_wire(config, station)
         hashes = [vlan ^ (mac >> 24) ^ (mac & _LOW_24) for mac in address]
-    elif config.workload.connections > 1 and target not in GROUPS:
+    elif is_by_connection:
         hashes = list(_of_connections(config, source, target))
     else:
         (own_mac,) = _macs(config, source)
         kind = int(EtherType.LOCAL_EXPERIMENT_1)
         hashes = [(own_mac & 0xFF) ^ (mac & 0xFF) ^ kind for mac in _macs(config, target)]
-    counted = Counter(names[one % len(names)] for one in hashes)
-    return {name: Fraction(n, len(hashes)) for name, n in counted.items()}
+    # Of very many connections each header stands for several, the first ones for one more.
+    least, n_more = divmod(config.workload.connections, len(hashes)) if is_by_connection else (1, 0)
+    counted: Counter[str] = Counter()
+    for number, one in enumerate(hashes):
+        counted[names[one % len(names)]] += least + (number < n_more)
+    return {name: Fraction(n, counted.total()) for name, n in counted.items()}
 
 
 def _of_connections(config: Config, source: str, target: str) -> Iterator[int]:
-    """Give the hash of each connection: the bytes of a sum without carries, folded to sixteen bits and to eight."""
+    """Give the hash of each header: the bytes of a sum without carries, folded to sixteen bits and to eight."""
     places = [_place(config, name) for name in (source, target)]
-    for number in range(config.workload.connections):
+    for number in range(min(config.workload.connections, MOST_HEADERS)):
         ports = [SERVER_PORT, SERVER_PORT]
         ports[places.index(min(places))] = FIRST_CLIENT_PORT + number
         words = [ports[0] << 16 | ports[1], *(int(FIRST_ADDRESS) + place for place in places)]
