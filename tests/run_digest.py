@@ -427,9 +427,7 @@ CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
     "classes": {
         6000: {"off": ["vf1"]}, 9000: {"off": ["vf1", "vf2"]}, 11000: {}, 13000: {"port.down": ["p0"]}, 16000: {},
     },
-    "pfc": {
-        9000: {"off": ["vf1"]}, 20000: {"off": ["vf1", "vf0"]}, 25000: {"off": ["vf2"]}, 35000: {},
-    },
+    "pfc": {9000: {"off": ["vf1"]}, 20000: {"off": ["vf1", "vf0"]}, 25000: {"off": ["vf2"]}, 35000: {}},
     "loads": {
         0: FASTER, 3000: {**FASTER, "workload.mean_burst": 9}, 6000: {"workload.load": "saturate"},
         9000: {**FASTER, "workload.load": "2Gbps"}, 9500: {}, 10000: {"workload.external.rate": "8Gbps"},
