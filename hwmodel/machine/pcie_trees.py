@@ -12,16 +12,16 @@ from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.host.landing import credit_word, is_infinite
-from hwmodel.machine.pcie.link import CREDIT_BYTES, can_send, completion_chunk, consume, cut_next, on_link
+from hwmodel.machine.pcie.link import can_send, completion_chunk, consume, cut_next, on_link
 from hwmodel.machine.pcie.link_state import TO_PEER
 from hwmodel.machine.pcie.links import link_at, number_of
+from hwmodel.machine.pcie.tree_credits import give_all_back, is_granted, next_back_down_fs, next_back_up_fs
 from hwmodel.machine.pcie.tree_end import count_landed, head_fs, keep_slot, note_landing, note_return
-from hwmodel.machine.pcie.tree_state import HOP_CAP, NO_ONE, ROOT
+from hwmodel.machine.pcie.tree_state import HOP_CAP, NO_ONE, POSTED, ROOT, SECOND
 from hwmodel.machine.time.clock import COMPLETION_READY, CREDIT, LANE_CAP, UP_ARRIVAL
 from hwmodel.machine.time.events import append
 from hwmodel.machine.tlp_kinds import PAYLOAD_WRITE
 
-POSTED, SECOND = 0, 1  # the two queues of a port: P, and NP on the way up, CPL on the way down
 NOTHING = -1
 
 
@@ -183,44 +183,6 @@ def comes_to(system, server, at_fs):
 
 
 @kernel
-def back_fs(returns):
-    """Return when the next credits are back, `NEVER` where none are on their way."""
-    if returns.head == returns.tail:
-        return np.int64(NEVER)
-    return returns.ring[returns.head & (LANE_CAP - 1)].at_fs
-
-
-@kernel
-def give_back(credit, returns, late_fs, now_fs):
-    """Give back the credits that return up to now; `late_fs`: how much later than is noted."""
-    while back_fs(returns) <= now_fs - late_fs:
-        credit.headers_used -= 1
-        data_bytes = returns.ring[returns.head & (LANE_CAP - 1)].data_bytes
-        credit.data_used -= (data_bytes + CREDIT_BYTES - 1) // CREDIT_BYTES
-        returns.head += 1
-
-
-@kernel
-def give_all_back(trees, servers, switch, now_fs):
-    """Give back what returns up to now of the credits of a switch's link, up and down."""
-    params = switch.params
-    for way in range(2):
-        if params.above == ROOT:
-            for at in range(params.n_members):
-                end = link_at(servers[params.member[at]], 0).tree
-                give_back(switch.up.credits[way], end.from_root[way], 0, now_fs)
-        else:
-            give_back(switch.up.credits[way], switch.up.returned[way], 0, now_fs)
-    for way in range(2):
-        give_back(switch.down.credits[way], switch.down.returned[way], 0, now_fs)
-    for at in range(params.first_port, params.first_port + params.n_ports):
-        server = trees.port[at].params.server
-        if server != NO_ONE:
-            left = link_at(servers[server], 0).tree.left
-            give_back(switch.down.credits[SECOND], left, params.return_fs, now_fs)
-
-
-@kernel
 def return_write(system, servers, switch, came_by, at_fs, data_bytes):
     """Let the credits of a posted TLP return that has left a switch downward, to whence it came."""
     if came_by == NO_ONE:
@@ -242,40 +204,6 @@ def give_back_writes(system, servers, switch):
             gone = end.writes[place & (LANE_CAP - 1)]
             return_write(system, servers, switch, gone.came_by, gone.at_fs + params.return_fs, gone.data_bytes)
         end.writes_head = end.writes_tail
-
-
-@kernel
-def next_back_up_fs(servers, switch):
-    """Return when credits for the link up are back next."""
-    at_fs, params = np.int64(NEVER), switch.params
-    for way in range(2):
-        if params.above == ROOT:
-            for at in range(params.n_members):
-                at_fs = min(at_fs, back_fs(link_at(servers[params.member[at]], 0).tree.from_root[way]))
-        else:
-            at_fs = min(at_fs, back_fs(switch.up.returned[way]))
-    return at_fs
-
-
-@kernel
-def next_back_down_fs(trees, servers, switch):
-    """Return when credits for the link down are back next."""
-    params = switch.params
-    at_fs = min(back_fs(switch.down.returned[POSTED]), back_fs(switch.down.returned[SECOND]))
-    for at in range(params.first_port, params.first_port + params.n_ports):
-        server = trees.port[at].params.server
-        if server != NO_ONE:
-            at_fs = min(at_fs, back_fs(link_at(servers[server], 0).tree.left) + params.return_fs)
-    return at_fs
-
-
-@kernel
-def is_granted(switch, way):
-    """Say whether TLPs on a switch's link down take credits.
-
-    Completions do, what is posted as far as there are some: peers' writes, and doorbells where hosts share an adapter.
-    """
-    return way == SECOND or switch.down.credits[POSTED].params.headers_limit > 0
 
 
 # ---- The link of a switch's upper port ----

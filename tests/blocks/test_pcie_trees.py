@@ -8,9 +8,10 @@ import pytest
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.pcie.link_state import RETURNS
+from hwmodel.machine.pcie.tree_credits import back_fs, give_back
 from hwmodel.machine.pcie.tree_end import note_return
-from hwmodel.machine.pcie.tree_state import TREES
-from hwmodel.machine.pcie_trees import POSTED, SECOND, back_fs, first_fs, give_back, leaves_fs, may_go, next_turn, stand
+from hwmodel.machine.pcie.tree_state import POSTED, SECOND, TREES
+from hwmodel.machine.pcie_trees import first_fs, leaves_fs, may_go, next_turn, stand
 from hwmodel.machine.server import zeros
 
 
