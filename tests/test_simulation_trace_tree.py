@@ -185,3 +185,29 @@ def test_link_times_are_those_of_each_link(traced: Traced) -> None:
         rate = link_rate_of(one.link_of(servers_of(traced.config)))
         for each in tlps(traced, f"PCIe switch {one.name}", ""):
             assert each.ends - each.begins == pytest.approx(rate.transfer_fs(dict(each.details)["bytes"]) / 1e6, abs=1)
+
+
+HOSTS = {
+    "pcie": {"generation": 2, "lanes": 4},
+    "nic": {"vfs": 2},
+    "driver": {"preset": None},
+    "servers": [{"name": "a"}, {"name": "b"}],
+    "multi_root": {"hosts": {"a": {"weight": 2}}},
+    "workload": {"pattern": "uniform", "frame_bytes": 700, "load": "saturate"},
+    "run": {"warmup": "0ns", "duration": "12us", "clocks": "exact"},
+}
+
+
+def test_hosts_share_a_link_one_tlp_at_a_time(tmp_path) -> None:
+    config = config_from_mapping(HOSTS)
+    found = trace_of(tmp_path, config, trace_length_fs=12 * FS_PER_US)
+    try:
+        for row, far in ((UP, "NIC to host"), (DOWN, "host to NIC")):
+            of_hosts = {name: tlps(found, f"PCIe switch multi_root.{name}.inside", row) for name in "ab"}
+            assert all(len(own) > 20 for own in of_hosts.values()), far
+            on_link = sorted((one.begins, one.ends) for own in of_hosts.values() for one in own)
+            assert all(first[1] <= second[0] for first, second in zip(on_link, on_link[1:], strict=False)), far
+        traced_result = simulate(config, trace_path=str(tmp_path / "again.json"))
+        assert traced_result.totals == simulate(config).totals
+    finally:
+        found.reader.close()

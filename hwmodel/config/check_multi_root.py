@@ -45,6 +45,9 @@ def _check_part(own: MultiRoot, part: Part, first: Part, findings: Findings) -> 
     name, pcie = part.server.name, part.server.config.pcie
     if pcie.switch_hops:
         part.findings.add("hosts are behind the multi-root switch, and behind no other", "pcie.switch_hops")
+    if pcie.bus is not None:
+        part.findings.add("a multi-root switch has links, and a bus has none", "pcie.bus", MULTI_ROOT)
+        return
     if part.server.config.has_virtual_switch:
         part.findings.add("VMs on a virtual switch in memory share no adapter", "nic.mode", MULTI_ROOT)
     generation = min(pcie.generation, own.port_of(name).generation or pcie.generation)
