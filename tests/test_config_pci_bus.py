@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hwmodel.config import buses_of, config_from_mapping
+from hwmodel.config import buses_of, config_from_mapping, servers_of
 from hwmodel.config.adapter import OF_LINKS, Pcie
 from hwmodel.config.check_pci_bus import INSTEAD
 from hwmodel.errors import InputError
@@ -74,8 +74,8 @@ def test_what_is_wrong_is_said_in_one_line(data: dict[str, Any], changes: dict[s
 def test_adapters_of_one_host_share_its_bus() -> None:
     adapters = [{"name": "x"}, {"name": "y"}, {"name": "z", "set": {"pcie.bus": None}}]
     config = config_from_mapping(BUS, {"servers": [{"name": "a", "adapters": adapters}, {"name": "b"}]})
-    assert [(one.name, one.members) for one in buses_of(config)] == [("a.bus", (0, 1)), ("b.bus", (3,))]
-    assert [one.name for one in buses_of(config_from_mapping(BUS))] == ["bus"]
+    assert [(one.name, one.members) for one in buses_of(servers_of(config))] == [("a.bus", (0, 1)), ("b.bus", (3,))]
+    assert [one.name for one in buses_of(servers_of(config_from_mapping(BUS)))] == ["bus"]
 
 
 def test_keys_of_links_are_known_ones() -> None:

@@ -131,7 +131,7 @@ def test_what_is_said_of_a_bus(shared: Result) -> None:
 
 
 def test_a_bus_of_several_is_suspected_and_their_parts_are_not() -> None:
-    (bus,) = buses_of(config_of(**TWO))
+    (bus,) = buses_of(servers_of(config_of(**TWO)))
     assert isinstance(bus, SharedBus)
     found = BusResult(name="a.bus", kind="pci_x", width_bits=64, clock_mhz=66, utilization=0.9,
                       clocks=dict.fromkeys(CLOCKS, 0.1), retries=0, masters={})  # fmt: skip

@@ -207,9 +207,10 @@ def test_what_may_change_is_of_blocks_that_exist() -> None:
     of_ports = config_from_mapping({"nic": {"vfs": 4}, "port": {"count": 2, "down": ["p1"]}})
     of_drivers = config_from_mapping({"driver": {"refill": False, "vms": {"vf0": {"refill": False}}}})
     of_classes = config_from_mapping({"nic": {"arbitration": {"classes": [{"percent": 100}]}}})
-    resolved = {
-        key: value for each in (config, of_ports, of_drivers, of_classes) for key, value in leaves(each.resolved())
-    }
+    of_legs = config_from_mapping({"nic": {"mode": "vswitch"}, "port": {"count": 2}, "host": {"virtual_switch": {
+        "bond": {"lacp": "fast", "mode": "l4_hash", "silent": ["p1"]}}}})  # fmt: skip
+    every = (config, of_ports, of_drivers, of_classes, of_legs)
+    resolved = {key: value for each in every for key, value in leaves(each.resolved())}
     for pattern in (*OF_ADAPTERS, *(f"bridge.{each}" for each in OF_BRIDGES)):
         stem = pattern.split("*")[0].rstrip(".")
         assert any(key == stem or key.startswith(stem) for key in resolved), pattern

@@ -71,7 +71,9 @@ def play(
 ) -> SystemOutcome:
     """Run frames to the end; each change is of what the run begins with."""
     given = [(at_fs, to if isinstance(to, Setup) else to(begins)) for at_fs, to in changes]
-    outcome = simulate_system(*begins, SystemLoad(arrivals=[SystemArrival(*each) for each in arrivals]), None, given)
+    outcome = simulate_system(
+        *begins[:2], SystemLoad(arrivals=[SystemArrival(*each) for each in arrivals]), None, given
+    )
     check_balance(outcome)
     return outcome
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import pytest
@@ -206,7 +207,7 @@ def test_hosts_share_a_link_one_tlp_at_a_time(tmp_path) -> None:
             of_hosts = {name: tlps(found, f"PCIe switch multi_root.{name}.inside", row) for name in "ab"}
             assert all(len(own) > 20 for own in of_hosts.values()), far
             on_link = sorted((one.begins, one.ends) for own in of_hosts.values() for one in own)
-            assert all(first[1] <= second[0] for first, second in zip(on_link, on_link[1:], strict=False)), far
+            assert all(first[1] <= second[0] for first, second in pairwise(on_link)), far
         traced_result = simulate(config, trace_path=str(tmp_path / "again.json"))
         assert traced_result.totals == simulate(config).totals
     finally:

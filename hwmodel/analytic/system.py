@@ -49,13 +49,17 @@ class System:
     servers: tuple[Server, ...]
     bridges: tuple[NamedBridge, ...] = ()
     pcie_switches: tuple[PcieSwitch, ...] = ()
-    buses: tuple[SharedBus, ...] = ()
 
     @classmethod
     def of(cls, config: Config) -> System:
         """Take a configuration apart."""
-        servers, links = servers_of(config), links_above(switches_of(config))
-        return cls(servers, bridges_of(config), tuple(one for one, _ in links), buses_of(config, servers))
+        links = links_above(switches_of(config))
+        return cls(servers_of(config), bridges_of(config), tuple(one for one, _ in links))
+
+    @cached_property
+    def buses(self) -> tuple[SharedBus, ...]:
+        """Give the buses that adapters stand on."""
+        return buses_of(self.servers)
 
     @property
     def only_bridge(self) -> Bridge | None:

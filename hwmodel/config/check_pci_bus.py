@@ -58,7 +58,7 @@ def _check_pci_x(config: Config, findings: Findings) -> None:
 
 def check_buses(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
     """Check what the adapters of each bus have in common, and that nothing of it changes in mid-run."""
-    buses = buses_of(config, [part.server for part in parts])
+    buses = buses_of(part.server for part in parts)
     for one in buses:
         first = parts[one.members[0]].server
         for part in (parts[at] for at in one.members[1:]):

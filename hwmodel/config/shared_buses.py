@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .model import Config
 from .pci_bus import PciBus
-from .system import Server, servers_of
+from .system import Server
 
 
 @dataclass(frozen=True)
@@ -24,11 +23,11 @@ class SharedBus:
         return f"{self.host}.bus" if self.host else "bus"
 
 
-def buses_of(config: Config, servers: Iterable[Server] = ()) -> tuple[SharedBus, ...]:
-    """Return the buses of all servers, in order: one for each that has adapters on a bus."""
+def buses_of(servers: Iterable[Server]) -> tuple[SharedBus, ...]:
+    """Return the buses of all servers of a configuration, in order: one for each that has adapters on a bus."""
     members: dict[str, list[int]] = {}
     settings: dict[str, PciBus] = {}
-    for at, server in enumerate(servers or servers_of(config)):
+    for at, server in enumerate(servers):
         if server.config.pcie.bus is not None:
             members.setdefault(server.host, []).append(at)
             settings.setdefault(server.host, server.config.pcie.bus)

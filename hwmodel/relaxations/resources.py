@@ -390,7 +390,7 @@ def switch_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Cha
 def bus_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Change]]]:
     """Give each shared bus by its name, with what makes it faster for all adapters on it, or else bursts longer."""
     servers = servers_of(config)
-    for one in buses_of(config, servers):
+    for one in buses_of(servers):
         larger = [(f"pcie.bus.{name}", old, new) for name, old, new in faster(one.settings)]
         yield (
             (one.name,),

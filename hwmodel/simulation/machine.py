@@ -302,7 +302,7 @@ class Machine:
         """Put the result of a window together, and what it says of its limit; `ends`: of servers and bridge."""
         if self.system is None:
             result, seen = make_result(config, workload, self.book, window)
-            return replace(result, buses=bus_results(buses_of(config), ("",), (window.span,))), seen
+            return replace(result, buses=bus_results(buses_of(servers_of(config)), ("",), (window.span,))), seen
         if len(ends) < 2:
             ends = [*ends[:1], self.snapshot()]
         bridge_ends = (ends[0].bridge, ends[1].bridge)

@@ -35,7 +35,7 @@ def fill_buses(system: Any, servers: Any, parts: Sequence[Server], config: Confi
     """Set up the buses that several adapters share; one that is alone on its bus gives it out itself."""
     buses = system.buses
     buses.n_buses, buses.next_fs, buses.ahead_fs = 0, NEVER, NEVER
-    for one in buses_of(config, parts):
+    for one in buses_of(parts):
         if len(one.members) == 1:
             continue
         if len(one.members) > MOST_ON_BUS or int(buses.n_buses) == MAX_BUSES:

@@ -165,7 +165,7 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     threads = ServerThreads(n_threads, system, servers, bridges)
     return SystemState(
         tuple(part.name for part in parts), tuple(configs), servers, bridges, system, ports, topology, stations,
-        headers, numbers, threads, switches_of(config), buses_of(config, parts),
+        headers, numbers, threads, switches_of(config), buses_of(parts),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.machine.pcie.link_state import RETURNS
 from hwmodel.machine.pcie.tree_credits import back_fs, give_back
 from hwmodel.machine.pcie.tree_end import note_return
-from hwmodel.machine.pcie.tree_state import POSTED, SECOND, TREES
+from hwmodel.machine.pcie.tree_state import NO_ONE, POSTED, SECOND, TREES
 from hwmodel.machine.pcie_trees import first_fs, leaves_fs, may_go, next_turn, stand
 from hwmodel.machine.server import zeros
 
@@ -45,7 +45,7 @@ def test_no_byte_leaves_before_it_is_there(trees: Any, cuts_through: int, out_fs
 def test_a_port_with_weight_three_has_three_of_four_turns(trees: Any) -> None:
     for port in (0, 1):
         for at in range(8):
-            stand(trees, trees.port[port].up[POSTED], at, 280, 256, port, at)
+            stand(trees, trees.port[port].up[POSTED], at, 280, 256, port, at, NO_ONE)
     order = []
     for _ in range(8):
         chosen = next_turn(trees, trees.switch[0], 100)
@@ -57,8 +57,8 @@ def test_a_port_with_weight_three_has_three_of_four_turns(trees: Any) -> None:
 def test_a_read_without_credits_lets_a_write_by_and_no_write_a_read(trees: Any) -> None:
     switch, port = trees.switch[0], trees.port[0]
     assert first_fs(port.up[POSTED]) == NEVER
-    stand(trees, port.up[SECOND], 10, 24, 0, 0, 0)
-    stand(trees, port.up[POSTED], 20, 280, 256, 0, 1)
+    stand(trees, port.up[SECOND], 10, 24, 0, 0, 0, NO_ONE)
+    stand(trees, port.up[POSTED], 20, 280, 256, 0, 1, NO_ONE)
     assert [may_go(switch, port, now) for now in (9, 10, 30)] == [-1, SECOND, SECOND]
     for way in (SECOND, POSTED):
         switch.up.credits[way].params.headers_limit = 1

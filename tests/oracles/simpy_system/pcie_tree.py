@@ -544,11 +544,6 @@ class PcieSwitch:
             assert hop.left is not None
             self.sends_down(hop, hop.left)
 
-
-def _as_from(hop: Hop, source: Below) -> Hop:
-    """Return a TLP as the port knows it that brought it: as its source's."""
-    return Hop(source, hop.is_posted, hop.transaction, hop.tlp, hop.is_last)
-
     def shares(self, up: SharedWay, down: SharedWay) -> None:
         """Share the link of the upper port with other hosts' switches."""
         quantum = self.settings.quantum_bytes
@@ -566,6 +561,11 @@ def _as_from(hop: Hop, source: Below) -> Hop:
         """Let the balances of the host grow by so much from its next turns on."""
         for sharer in self._sharers:
             sharer.quantum_bytes = quantum_bytes
+
+
+def _as_from(hop: Hop, source: Below) -> Hop:
+    """Return a TLP as the port knows it that brought it: as its source's."""
+    return Hop(source, hop.is_posted, hop.transaction, hop.tlp, hop.is_last)
 
 
 def plant_tree(
