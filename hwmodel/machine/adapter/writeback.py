@@ -77,7 +77,7 @@ def slots_free(nic, now_fs, number, n):
     queue = nic.tx_queue[number]
     queue.freed += n
     change(nic.ledger.counts.tx_ring, now_fs, -n)
-    if nic.virtual_switch.params.waits_for_uplink and is_of_uplink(nic, number):
+    if is_of_uplink(nic, number) and nic.virtual_switch.params.waits_for_uplink:
         nic.virtual_switch.looks_due = nic.moves_due = 1
     hunger(nic, queue.params.function)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.machine.counts.flow_state import MAX_PASSED_FLOWS
 from hwmodel.machine.time.random_stream import next_u32
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -18,7 +18,7 @@ def row_of(nic, flow):
     return nic.virtual_switch.flow[at]
 
 
-@kernel
+@out_of_line
 def sample(nic, template, n_bytes):
     """Count a frame that a core takes up, and draw whether it is one of the samples; return 1 if it is, else 0."""
     switch = nic.virtual_switch
@@ -33,7 +33,7 @@ def sample(nic, template, n_bytes):
     return 1
 
 
-@kernel
+@out_of_line
 def mark(nic, number, waiting_bytes):
     """Mark a copy that finds more than the threshold in front of its receiver, if its sender knows ECN; count it."""
     switch, kind = nic.virtual_switch, nic.traffic.copy_kind[number]

@@ -87,7 +87,7 @@ def choose(nic, now_fs, core):
     return number
 
 
-@kernel
+@out_of_line
 def begin_passing_turn(nic, core, work):
     """Give a ring its turn at the virtual switch: so many frames, or bytes beside those that it had left."""
     params = nic.virtual_switch.params

@@ -355,7 +355,7 @@ def taken(nic, now_fs, core):
         queue.taken_bytes += slot.n_bytes
         if slot.journey != UNMEASURED:
             journey_over(nic.ledger, now_fs, slot.journey, slot, queue.batch, at_fs)
-    if nic.virtual_switch.params.marks:
+    if nic.params.has_virtual_switch and nic.virtual_switch.params.marks:
         queue.waiting_bytes -= bytes_to_take(guests, queue, core.n) * is_in_memory(nic, core.queue)
     queue.taken += core.n
     if queue.since_refill < driver.refill_batch and not refills_early(nic, queue, core.queue):
@@ -468,19 +468,29 @@ def piece_done(nic, now_fs, ring):
 def next_piece(nic, now_fs, core):
     """Begin the next piece of a core's work, if there is any that may be done."""
     number = core.first_work
-    if nic.params.has_virtual_switch and number != NO_WORK:
-        number = choose(nic, now_fs, core)
     if number == NO_WORK:
         return
+    is_switch_there = nic.params.has_virtual_switch  # else the first has its turn until that is over
+    if is_switch_there:
+        number = choose(nic, now_fs, core)
+        if number == NO_WORK:
+            return
+    if is_switch_there or nic.guests.work[number].left == 0:
+        take_up(nic, core, number)
+    begin_piece(nic, now_fs, core)
+
+
+@kernel
+def take_up(nic, core, number):
+    """Let a core do what has a number next, with a turn if that has not begun."""
     work = nic.guests.work[number]
     core.kind = number // MAX_QUEUES
     core.queue = number - core.kind * MAX_QUEUES
     if work.left == 0 and core.is_owed == 0:
         begin_turn(nic, core, work)
-    begin_piece(nic, now_fs, core)
 
 
-@kernel
+@out_of_line
 def look_at_idle(nic, now_fs):
     """Let cores of the virtual switch go on that have waited for a rate limit, or for slots of the uplink's ring."""
     params = nic.virtual_switch.params

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.compiled.records import I64, NEVER, ints, record
 from hwmodel.forwarding.parse import C_TAG_BYTES, TAG_OFFSET, TYPE_C_TAG, read_bytes
 from hwmodel.forwarding.steering import read_flow
@@ -97,7 +97,7 @@ def log_leg(bond, now_fs, number, what):
     bond.n_logged += 1
 
 
-@kernel
+@out_of_line
 def leg_changes(bond, clock, mac, number, now_fs):
     """Look at a leg whose wire has died, lives again, or has lost its carrier: when will it be known?"""
     leg, params = bond.leg[number], mac.params
@@ -124,7 +124,7 @@ def leg_changes(bond, clock, mac, number, now_fs):
         set_timer(clock, leg.found_fs, BOND_TIMER, number)
 
 
-@kernel
+@out_of_line
 def leg_found(bond, number, now_fs):
     """Use a leg from now on, or no longer, unless something has happened to it since that was to be found."""
     leg = bond.leg[number]
@@ -171,7 +171,7 @@ def connection_hash(header, flow):
     return (found ^ found >> 8) >> 1
 
 
-@kernel
+@out_of_line
 def leg_of(bond, header, flow, is_coming):
     """Return by which leg a frame with a header goes, or comes; `NO_LEG` if none is used.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
@@ -373,7 +373,7 @@ def go_on(nic, now_fs, number, line_free_fs):
     arm(nic, number)
 
 
-@kernel
+@out_of_line
 def leg_from_outside(nic, template):
     """Return by which leg of a bond a frame with a header comes: by the first where none is used."""
     header, flow = nic.headers.template_header[template], nic.port[0].switch.steering.flow
