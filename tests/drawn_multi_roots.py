@@ -8,7 +8,7 @@ from typing import Any
 from hwmodel.config import Config, servers_of
 from hwmodel.functions.message_time import DriverWork
 from tests.beside_simpy import Commands
-from tests.drawn_trees import LANES, draw_credits
+from tests.drawn_trees import LANES, draw_credits, draw_link, draw_root
 from tests.system_beside_simpy import US_FS, Frame, Stations, config_with, drawn
 
 HOSTS = "abcd"
@@ -20,19 +20,12 @@ def draw_config(seed: int, **more: Any) -> tuple[Config, list[Frame]]:
     hosts = HOSTS[: rng.choice((2, 2, 3, 4))]
     payload = rng.choice((128, 256))
     pcie: dict[str, Any] = {
-        "pcie.max_payload": f"{payload}B", "pcie.dllp_model": rng.choice(("none", "tlp4", "tlp1")),
-        "pcie.arbitration": rng.choice(("round_robin", "reads_first", "writes_first", "arrival")),
-        "pcie.ordering": rng.choice(("strict", "strict", "relaxed", "id_based")),
+        **draw_link(rng, payload),
         "pcie.lanes": rng.choice((1, 2, 4)), "pcie.generation": rng.choice((1, 2)),
         "pcie.propagation": f"{rng.choice((0, 0, rng.randrange(9000)))}ps",
         "pcie.address_bits": rng.choice((32, 64)), "pcie.ecrc": rng.random() < 0.3,
     }  # fmt: skip
-    if rng.random() < 0.5:
-        pcie["pcie.credits"] = {
-            "ph": rng.choice((0, 2, 9)), "pd": rng.choice((0, 16, 40)), "nph": rng.choice((0, 1, 5)),
-            "cplh": rng.choice((0, 2, 9)), "cpld": rng.choice((0, 16, 40)), "return": f"{rng.randrange(200000)}ps",
-        }  # fmt: skip
-        pcie["host.write_drain"] = rng.choice((None, "20Gbps", "7Gbps"))
+    pcie |= draw_root(rng)
     ports = {
         name: {"weight": rng.choice((1, 1, 2, 5)), "lanes": rng.choice((None, *LANES)),
                "generation": rng.choice((None, 1, 3)), "propagation": f"{rng.choice((0, rng.randrange(9000)))}ps"}

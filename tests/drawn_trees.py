@@ -53,22 +53,34 @@ def draw_tree(rng: random.Random, adapters: Sequence[str], most_payload: int) ->
     return {"switches": switches, "slots": slots}
 
 
+def draw_link(rng: random.Random, payload: int) -> dict[str, Any]:
+    """Draw how TLPs of all links are cut, acknowledged and ordered."""
+    return {
+        "pcie.max_payload": f"{payload}B", "pcie.dllp_model": rng.choice(("none", "tlp4", "tlp1")),
+        "pcie.arbitration": rng.choice(("round_robin", "reads_first", "writes_first", "arrival")),
+        "pcie.ordering": rng.choice(("strict", "strict", "relaxed", "id_based")),
+    }  # fmt: skip
+
+
+def draw_root(rng: random.Random) -> dict[str, Any]:
+    """Draw at times what root port and adapters grant, and how fast the host takes writes."""
+    if rng.random() >= 0.5:
+        return {}
+    return {
+        "pcie.credits": {
+            "ph": rng.choice((0, 2, 9)), "pd": rng.choice((0, 16, 40)), "nph": rng.choice((0, 1, 5)),
+            "cplh": rng.choice((0, 2, 9)), "cpld": rng.choice((0, 16, 40)), "return": f"{rng.randrange(200000)}ps",
+        },
+        "host.write_drain": rng.choice((None, "20Gbps", "7Gbps")),
+    }  # fmt: skip
+
+
 def draw_config(seed: int) -> tuple[Config, list[Frame]]:
     """Draw a host with its tree, a second host beside it at times, and frames."""
     rng = random.Random(seed)
     adapters = NAMES[: rng.choice((1, 2, 3, 4))]
     payload = rng.choice((128, 256))
-    pcie: dict[str, Any] = {
-        "pcie.max_payload": f"{payload}B", "pcie.dllp_model": rng.choice(("none", "tlp4", "tlp1")),
-        "pcie.arbitration": rng.choice(("round_robin", "reads_first", "writes_first", "arrival")),
-        "pcie.ordering": rng.choice(("strict", "strict", "relaxed", "id_based")),
-    }  # fmt: skip
-    if rng.random() < 0.5:
-        pcie["pcie.credits"] = {
-            "ph": rng.choice((0, 2, 9)), "pd": rng.choice((0, 16, 40)), "nph": rng.choice((0, 1, 5)),
-            "cplh": rng.choice((0, 2, 9)), "cpld": rng.choice((0, 16, 40)), "return": f"{rng.randrange(200000)}ps",
-        }  # fmt: skip
-        pcie["host.write_drain"] = rng.choice((None, "20Gbps", "7Gbps"))
+    pcie = {**draw_link(rng, payload), **draw_root(rng)}
     sets = [
         {"pcie.lanes": rng.choice(LANES), "pcie.generation": rng.choice((1, 2, 3)),
          "pcie.propagation": f"{rng.choice((0, 0, rng.randrange(9000)))}ps", "pcie.tags": rng.choice((2, 8, 32))}

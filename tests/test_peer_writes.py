@@ -155,6 +155,10 @@ def of_switches(name: str, value: int) -> Callable[[Any], None]:
     return change
 
 
+def grant_nothing_down(state: Any) -> None:
+    state.system[0].trees["switch"]["down"]["credits"]["params"].fill(0)
+
+
 def swap_ways(state: Any) -> None:
     for nic in state.servers:
         to = nic.pcie[0].tree.params
@@ -167,7 +171,7 @@ def root_grants_all(state: Any) -> None:
 
 # What is done wrong to a state; some of the seeds show each.
 FAULTS: dict[str, Callable[[Any], None]] = {
-    "no credits for what goes down": of_switches("holds_writes", 0),
+    "no credits for what goes down": grant_nothing_down,
     "credits back at once": of_switches("return_fs", 0),
     "another latency": of_switches("latency_fs", 7 * NS_FS),
     "the other way": swap_ways,

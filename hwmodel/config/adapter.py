@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
+from hwmodel.rules.pci_bus import bus_name
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, GENERATIONS, MOST_TEN_BIT_TAGS, DllpModel
 
 from .arbitration import TransmitArbitration
@@ -163,9 +164,8 @@ class Pcie(Block):
     def link_name(self) -> str:
         """Name the link as people do: "PCIe Gen2 x4, MPS 256 B, MRRS 512 B"; or the bus: "PCI-X 64-bit 133 MHz"."""
         if self.bus is not None:
-            kind = {"pci": "PCI", "pci_x": "PCI-X"}[self.bus.kind]
             sizes = f"reads of {self.max_read_request_bytes} B, bursts to {self.max_payload_bytes} B"
-            return f"{kind} {self.bus.width_bits}-bit {self.bus.clock_mhz} MHz, {sizes}"
+            return f"{bus_name(self.bus.kind, self.bus.width_bits, self.bus.clock_mhz)}, {sizes}"
         sizes = f"MPS {self.max_payload_bytes} B, MRRS {self.max_read_request_bytes} B"
         return f"PCIe Gen{self.generation} x{self.lanes}, {sizes}"
 

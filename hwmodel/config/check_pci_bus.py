@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hwmodel.rules.pci_bus import CLOCKS_MHZ, LONGEST_READS_BYTES, SPLITS
+from hwmodel.rules.pci_bus import CLOCKS_MHZ, KIND_NAMES, LONGEST_READS_BYTES, SPLITS
 
 from .adapter import OF_LINKS
 from .findings import Findings, Part
 from .model import Config
 from .shared_buses import buses_of
 
-_NAMES = {"pci": "PCI", "pci_x": "PCI-X"}
 INSTEAD = {
     "lanes": "a bus has no lanes: its width is pcie.bus.width_bits, 32 or 64",
     "generation": "a bus has no generation: its rate is pcie.bus.clock_mhz, with its kind",
@@ -30,9 +29,8 @@ def check_bus(config: Config, findings: Findings) -> None:
     if pcie.bus.clock_mhz not in CLOCKS_MHZ[kind]:
         *others, last = map(str, CLOCKS_MHZ[kind])
         known = f"{', '.join(others)} or {last}"
-        findings.add(
-            f"{_NAMES[kind]} runs at {known} MHz, not at {pcie.bus.clock_mhz}", "pcie.bus.clock_mhz", "pcie.bus.kind"
-        )
+        message = f"{KIND_NAMES[kind]} runs at {known} MHz, not at {pcie.bus.clock_mhz}"
+        findings.add(message, "pcie.bus.clock_mhz", "pcie.bus.kind")
     if kind == "pci_x":
         _check_pci_x(config, findings)
     elif pcie.arbitration == "arrival":

@@ -1,4 +1,4 @@
-"""Validate `pcie.bus`: a shared PCI or PCI-X bus in place of a link, and say which adapters stand on one."""
+"""Validate `pcie.bus`: a shared PCI or PCI-X bus in place of a link."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 from .bond import Bond
 from .flow_cache import FlowCache
-from .kinds import Block, ByteCount, Duration, Listing, OrWord, Rate, Whole, Word, key
+from .kinds import Block, ByteCount, Duration, Listing, OrWord, Rate, Whole, Word, key, said_where_set
 from .workload import VmNames
 
 PassedBy = Literal["pointer", "copy", "parent"]
@@ -121,11 +121,7 @@ class VirtualSwitch(Block):
     @model_serializer(mode="wrap")
     def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Say nothing of a flow cache, or a bond, where there is none."""
-        said: dict[str, Any] = write(self)
-        unused = (name for name in ("flow_cache", "bond") if getattr(self, name) is None)
-        for name in unused:
-            said.pop(name, None)
-        return said
+        return said_where_set(self, write(self), "flow_cache", "bond")
 
     @property
     def memory_byte_fs(self) -> int:

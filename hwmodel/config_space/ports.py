@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hwmodel.config_space.enumeration import size_code
 from hwmodel.config_space.extended_structures import ACS
 from hwmodel.config_space.port_structures import HAS_SLOT, IS_ROOT, PORT_EXPRESS, TYPE_1_HEADER
 from hwmodel.config_space.registers import Placed, laid_out
@@ -67,11 +68,10 @@ def _header(kind: int) -> dict[str, int]:
 def _express(kind: int, number: int, link: Pcie, most: tuple[int, int]) -> dict[str, int]:
     generation, lanes = most
     leads_down = int(kind != UPSTREAM_PORT)
-    payload_code = (link.max_payload_bytes // 128).bit_length() - 1
     return {
         "Capability Version": 2,
         "Device/Port Type": kind,
-        "Max Payload Size Supported": max(LEAST_PAYLOAD_CODE, payload_code),
+        "Max Payload Size Supported": max(LEAST_PAYLOAD_CODE, size_code(link.max_payload_bytes)),
         "Extended Tag Field Supported": 1,
         "Role-Based Error Reporting": 1,
         "Max Link Speed": generation,

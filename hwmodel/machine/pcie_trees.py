@@ -546,7 +546,7 @@ def run_trees(system, servers, until_fs):
     trees = system.trees
     take_from_adapters(system, servers)
     for number in range(trees.n_switches):
-        if trees.switch[number].params.holds_writes:
+        if is_granted(trees.switch[number], POSTED):
             give_back_writes(system, servers, trees.switch[number])
     horizon_fs = until_fs
     for number in range(system.n_servers):

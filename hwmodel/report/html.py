@@ -315,12 +315,8 @@ def _busy_figure(result: Result, key: str) -> str:
         for adapter in result.servers:
             shares |= {f"{adapter.name}.{name}": share for name, share in adapter.utilization.items()}
     else:
-        if not is_switched_in_memory(result.config):
-            shares |= (
-                {}
-                if result.buses
-                else {"pcie.up": result.pcie.up.utilization, "pcie.down": result.pcie.down.utilization}
-            )
+        if not (is_switched_in_memory(result.config) or result.buses):
+            shares |= {"pcie.up": result.pcie.up.utilization, "pcie.down": result.pcie.down.utilization}
         shares |= result.utilization
         if result.wire.utilization:
             shares.setdefault("wire", result.wire.utilization)

@@ -17,6 +17,7 @@ from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 BusKind = Literal["pci", "pci_x"]
 # A clock's time, by what people call its rate: 33 MHz is a third of 100, and so on.
 CYCLE_FS = {33: 30_000_000, 66: 15_000_000, 100: 10_000_000, 133: 7_500_000}
+KIND_NAMES = {"pci": "PCI", "pci_x": "PCI-X"}
 CLOCKS_MHZ = {"pci": (33, 66), "pci_x": (66, 100, 133)}
 WIDTHS_BITS = (32, 64)
 # PCI-X: a burst may end at multiples of this alone; the reads, and the numbers of them, that its Command register can
@@ -34,6 +35,11 @@ class BusSettings(Protocol):
     clock_mhz: int
     decode_clocks: int
     initial_wait_clocks: int
+
+
+def bus_name(kind: str, width_bits: int, clock_mhz: int) -> str:
+    """Name a bus as people do: PCI-X 64-bit 133 MHz."""
+    return f"{KIND_NAMES[kind]} {width_bits}-bit {clock_mhz} MHz"
 
 
 def word_bytes(bus: BusSettings) -> int:

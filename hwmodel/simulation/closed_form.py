@@ -91,13 +91,13 @@ def _differs(step: NextStep, now: Limits) -> bool:
 def _steps(config: Config) -> Iterator[tuple[str, int | str, int | str]]:
     """Yield the key, its value and the next one of each step."""
     pcie, nic, driver = config.pcie, config.nic, config.driver
-    wider = [lanes for lanes in LANES if lanes > pcie.lanes][:1]
     if pcie.bus is not None:
         yield from ((f"pcie.bus.{name}", old, new) for name, old, new in faster(pcie.bus)[:1] if name != "kind")
     else:
+        wider = [lanes for lanes in LANES if lanes > pcie.lanes][:1]
         yield from (("pcie.lanes", pcie.lanes, lanes) for lanes in wider)
-    if pcie.bus is None and pcie.generation < NEWEST_GENERATION:
-        yield "pcie.generation", pcie.generation, pcie.generation + 1
+        if pcie.generation < NEWEST_GENERATION:
+            yield "pcie.generation", pcie.generation, pcie.generation + 1
     for key, n_bytes in (
         ("pcie.max_payload", pcie.max_payload_bytes),
         ("pcie.max_read_request", pcie.max_read_request_bytes),

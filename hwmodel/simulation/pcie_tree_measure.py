@@ -36,11 +36,12 @@ def take_trees(trees: Any, now_fs: int) -> TreeSnapshot:
     switches = [trees.switch[number] for number in range(int(trees.n_switches))]
     n_ports = sum(int(one.params.n_ports) for one in switches)
     ports = [(int(trees.port[at].n_tlps), int(trees.port[at].n_bytes)) for at in range(n_ports)]
-    up, down = (np.array([_sums(one[way], now_fs) for one in switches], np.int64) for way in ("up", "down"))
+    up, down = (np.array([sums_of(one[way], now_fs) for one in switches], np.int64) for way in ("up", "down"))
     return TreeSnapshot(up, down, np.array(ports, np.int64))
 
 
-def _sums(direction: Any, now_fs: int) -> tuple[int, ...]:
+def sums_of(direction: Any, now_fs: int) -> tuple[int, ...]:
+    """Return the sums of a direction of a link up to now, in the order of its counts: how long it was busy first."""
     ahead_fs = max(0, int(direction.busy_until_fs) - now_fs)
     return int(direction.counts.busy_fs) - ahead_fs, *(int(direction.counts[name]) for name in _COUNTS[1:])
 

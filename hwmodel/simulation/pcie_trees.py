@@ -10,7 +10,7 @@ import numpy as np
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import servers_of, switches_of
 from hwmodel.errors import InputError
-from hwmodel.machine.pcie.link_state import BY_TREE, MAX_TLP_BYTES
+from hwmodel.machine.pcie.link_state import BEHIND_TREE, BY_TREE, MAX_TLP_BYTES
 from hwmodel.machine.pcie.tree_state import MAX_LOWER_PORTS, NO_ONE, WEIGHT_CAP
 from hwmodel.machine.pcie.tree_state import ROOT as AT_ROOT
 from hwmodel.machine.time.clock import LANE_CAP
@@ -157,7 +157,7 @@ def _fill_adapters(servers: Any, one: PcieSwitch, parts: Sequence[Server], *, is
         if kind == "adapter":
             link = servers[number].pcie[0]
             link.tree.params.flight_fs = 0 if one.has_turns else parts[number].config.pcie.propagation_fs
-            link.params.propagation_fs, link.params.by_tree = BY_TREE, 1
+            link.params.propagation_fs, link.params.by_tree = BY_TREE, BEHIND_TREE
             link.params.has_credits, link.params.runs_on = 1, 0
             _grant(link.credits[:2], one.settings.credits)
     for number in one.members if is_at_root else ():

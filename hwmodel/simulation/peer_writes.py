@@ -12,6 +12,7 @@ from hwmodel.machine.pcie.link_state import TO_HOST, TO_PEER, TO_PEER_BY_ROOT
 from hwmodel.machine.peer_writes import run_writes
 from hwmodel.simulation.dma import LARGEST_BYTES
 from hwmodel.simulation.kernel_cache import PEER_ENTRIES, fill_cache
+from hwmodel.simulation.pcie_tree_measure import sums_of
 from hwmodel.simulation.system_state import SystemState, build_system
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_US
 from hwmodel.workload import build_workload
@@ -80,7 +81,6 @@ def _let_run(state: SystemState, trees: Any, one: PcieSwitch) -> None:
             back_fs = int(pcie.params.duration_fs[pcie.params.request_bytes]) + own.credits.return_fs
             come_fs = int(pcie.tree.params.flight_fs) + own.latency_fs
             trees.ahead_fs = min(int(trees.ahead_fs), back_fs, come_fs)
-    record.params.holds_writes = 1
     down, at_root = record.down.credits[0].params, record.up.credits[0].params
     down.headers_limit, down.data_limit = own.credits.ph, own.credits.pd
     if one.above is not None:
@@ -110,7 +110,6 @@ def _counts(state: SystemState, writers: Writers, now_fs: int) -> dict[str, int]
             found[name] = int(peer.dma.came_bytes[state.names.index(name)])
     for one in switches_of(writers.config):
         for way in WAYS:
-            direction = state.system[0].trees.switch[one.number][way]
-            ahead_fs = max(0, int(direction.busy_until_fs) - now_fs)
-            found[f"{one.name}.{way}"] = int(direction.counts.busy_fs) - ahead_fs
+            busy_fs, *_ = sums_of(state.system[0].trees.switch[one.number][way], now_fs)
+            found[f"{one.name}.{way}"] = busy_fs
     return found

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.rules.pci_bus import KIND_NAMES
 from hwmodel.rules.switch_modes import INTERFACE_KEYS, MODES
 from hwmodel.units import FS_PER_NS, parse_time_fs
 from hwmodel.words.bridge_reading import servers_in
@@ -48,7 +49,7 @@ def link_words(config: Mapping[str, Any]) -> str:
     pcie = _block(config, "pcie")
     bus = pcie.get("bus")
     if isinstance(bus, Mapping):
-        kind = {"pci": "PCI", "pci_x": "PCI-X"}.get(str(bus.get("kind")), "bus")
+        kind = KIND_NAMES.get(str(bus.get("kind")), "bus")
         return printable(f"{kind} {bus.get('width_bits')}-bit {bus.get('clock_mhz')} MHz")
     if "generation" not in pcie or "lanes" not in pcie:
         return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from hwmodel.rules.pci_bus import bus_name
 from hwmodel.words.quantities import percent_text, printable
 
 if TYPE_CHECKING:
@@ -12,20 +13,11 @@ if TYPE_CHECKING:
     from hwmodel.results.result import Result
 
 BUS_COLUMNS = ("bus", "kind", "busy", "where its clocks go", "who had it, of the busy time")
-_CLOCKS = {
-    "data": "data", "address": "address", "turnaround": "turnaround", "waits": "waits",
-    "read_requests": "read requests", "retries": "retries",
-}  # fmt: skip
-
-
-def bus_name(one: BusResult) -> str:
-    """Name a bus as people do: PCI-X 64-bit 133 MHz."""
-    return f"{'PCI' if one.kind == 'pci' else 'PCI-X'} {one.width_bits}-bit {one.clock_mhz} MHz"
 
 
 def clock_words(one: BusResult, percent: Callable[[float], str]) -> str:
     """Say where the clocks of a bus went, but for the idle ones; what was never is left out."""
-    return ", ".join(f"{_CLOCKS[name]} {percent(share)}" for name, share in one.clocks.items() if share)
+    return ", ".join(f"{name.replace('_', ' ')} {percent(share)}" for name, share in one.clocks.items() if share)
 
 
 def bus_words(one: BusResult) -> str:
@@ -38,7 +30,7 @@ def bus_rows(result: Result, percent: Callable[[float], str]) -> list[tuple[str,
     return [
         (
             printable(one.name),
-            bus_name(one),
+            bus_name(one.kind, one.width_bits, one.clock_mhz),
             percent(one.utilization),
             clock_words(one, percent),
             printable(", ".join(f"{name} {percent(share)}" for name, share in one.masters.items())),

@@ -41,7 +41,6 @@ def give_all_back(trees, servers, switch, now_fs):
                 give_back(switch.up.credits[way], end.from_root[way], 0, now_fs)
         else:
             give_back(switch.up.credits[way], switch.up.returned[way], 0, now_fs)
-    for way in range(2):
         give_back(switch.down.credits[way], switch.down.returned[way], 0, now_fs)
     for at in range(params.first_port, params.first_port + params.n_ports):
         server = trees.port[at].params.server

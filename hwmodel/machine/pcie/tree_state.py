@@ -22,9 +22,8 @@ HOPS = record(*ints("head", "tail"), ("ring", HOP, (HOP_CAP,)))
 LOWER_PORT_PARAMS = record(*ints("switch", "server", "below", "weight"))
 LOWER_PORT = record(("params", LOWER_PORT_PARAMS), *ints("n_tlps", "n_bytes"), ("up", HOPS, (2,)))
 DIRECTION_COUNTS = record(*ints("busy_fs", "n_tlps", "n_bytes", "dllps"))
-# `holds_writes`: what comes down are writes of peers, which need credits.
 # A direction of the upper port's link. `waiting`: down, what stands at the switch above, P and CPL. `returned`: credits
-# that are back, by class; down of completions alone.
+# that are back, by class; down of P only where some are granted.
 DIRECTION = record(
     *ints("is_busy", "busy_until_fs", "received", "due_dllps"),
     ("counts", DIRECTION_COUNTS),
@@ -35,7 +34,7 @@ DIRECTION = record(
 )
 TREE_SWITCH_PARAMS = record(
     *ints("above", "port_above", "first_port", "n_ports", "n_members", "cuts_through", "latency_fs", "flight_fs"),
-    *ints("return_fs", "dllp_fs", "dllp_period", "holds_writes"),
+    *ints("return_fs", "dllp_fs", "dllp_period"),
     ("duration_fs", I64, (MAX_TLP_BYTES,)),
     ("member", I32, (MOST_BELOW,)),  # the adapters below, in order
     ("port_to", I32, (MOST_BELOW,)),  # by adapter
