@@ -18,6 +18,7 @@ import argparse
 import math
 import multiprocessing
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
@@ -181,9 +182,20 @@ def judge_all(seed: int, n: int, run: dict[str, object], jobs: int, *, of_ways: 
     if of_ways:
         numbered = [one for label, config in numbered for one in in_each_way(label, config)]
     if jobs <= 1:
-        return [judge(*each) for each in numbered]
+        return _told(map(judge, *zip(*numbered, strict=True)), len(numbered))
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        return list(pool.map(judge, *zip(*numbered, strict=True)))
+        return _told(pool.map(judge, *zip(*numbered, strict=True)), len(numbered))
+
+
+def _told(cases: Iterable[Case], n: int) -> list[Case]:
+    """Tell of each case as it is judged, and return them; Ctrl-C ends with those that are."""
+    judged: list[Case] = []
+    with suppress(KeyboardInterrupt):
+        for case in cases:
+            judged.append(case)
+            verdict = case.problem or ("right" if case.is_right_together else _line(case))
+            print(f"{len(judged)} of {n}: {case.label}: {verdict}", file=sys.stderr, flush=True)
+    return judged
 
 
 def report_text(cases: Sequence[Case], *, details: bool = False) -> str:
