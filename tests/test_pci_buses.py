@@ -18,13 +18,10 @@ from hwmodel.report import render_page
 from hwmodel.results import Result, Suspect, SystemResult
 from hwmodel.results.pci_bus import CLOCKS, BusResult
 from hwmodel.simulation import dma, lone_frame, simulate
-from hwmodel.simulation.machine import Machine
 from hwmodel.simulation.pci_bus_measure import alone_on_bus, bus_suspects
-from hwmodel.simulation.trace.stage import stage_of
 from hwmodel.words.limits import limits_text
 from hwmodel.words.pci_bus_rows import bus_rows, bus_words
 from hwmodel.words.summary import summary
-from hwmodel.workload.build import build_workload
 
 BASE: dict[str, Any] = {
     "pcie": {"bus": {"kind": "pci_x", "clock_mhz": 66, "latency_timer": 255}},
@@ -162,9 +159,6 @@ def test_what_is_not_done_on_a_bus_is_refused_in_a_line() -> None:
         dma_limits(config_of(), [64])
     with pytest.raises(InputError, match="its registers are of PCI Express"):
         configured(servers_of(config_of())[0])
-    with pytest.raises(InputError, match="a time line does not show a shared bus"):
-        config, workload = config_of(), build_workload(config_of())
-        stage_of(Machine(config, workload, 1, 1), workload)
 
 
 def test_keys_that_are_written_stay() -> None:

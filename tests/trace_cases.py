@@ -67,7 +67,8 @@ def check_document(traced: Traced) -> None:
     assert len(traced.slices) == sum(event["ph"] in "Xi" for event in events)
     rows = defaultdict(list)
     for _, group, row, _, start, length, depth in traced.slices:
-        assert depth <= ("PCIe reads" in group)  # there, the parts of a read lie within it
+        # There, the parts of a read, or the phases of a transaction on a bus, lie within it.
+        assert depth <= (group.endswith(" reads") or group.startswith(("PCI ", "PCI-X ")))
         if depth == 0:
             rows[group, row].append((start, start + length))
     assert all(end <= start for spans in rows.values() for (_, end), (start, _) in itertools.pairwise(spans))

@@ -9,6 +9,7 @@ counted as PCI Local Bus Specification 2.3 and PCI-X Addendum 1.0a have them, re
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Literal, NamedTuple, Protocol
 
@@ -91,6 +92,40 @@ def answer_clocks(bus: BusSettings) -> int:
 def request_clocks(bus: BusSettings) -> int:
     """Return the clocks of a read that brings nothing: PCI: it is retried (STOP#); PCI-X: answered as split."""
     return 3 + bus.decode_clocks if bus.kind == "pci" else 4 + bus.decode_clocks
+
+
+class Stretch(NamedTuple):
+    """Hold what a bus does for some clocks of a transaction, in the order in which that goes by."""
+
+    what: str
+    clocks: int
+
+
+def stretches(bus: BusSettings, phases: Phases, n_words: int) -> Iterator[Stretch]:
+    """Give the course of a transaction that carries data: of PCI's reads the AD lines turn round behind the address."""
+    yield Stretch("turnaround", 1)
+    yield from _address(bus)
+    yield Stretch("turnaround", phases.turnaround - 1)
+    yield Stretch("wait", phases.waits)
+    yield Stretch("data", n_words)
+
+
+def request_stretches(bus: BusSettings) -> Iterator[Stretch]:
+    """Give the course of a read that brings nothing: STOP# comes with DEVSEL#, and is taken a clock later."""
+    yield Stretch("turnaround", 1)
+    yield from _address(bus)
+    if bus.kind == "pci":
+        yield Stretch("wait", bus.decode_clocks - 1)
+        yield Stretch("retry", 2)
+    else:
+        yield Stretch("wait", bus.decode_clocks)
+        yield Stretch("split response", 1)
+
+
+def _address(bus: BusSettings) -> Iterator[Stretch]:
+    yield Stretch("address", 1)
+    if bus.kind == "pci_x":
+        yield Stretch("attribute", 1)
 
 
 def faster(bus: BusSettings) -> tuple[tuple[str, str | int, str | int], ...]:

@@ -16,6 +16,7 @@ from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.headroom import CONTROL_BYTES
 from hwmodel.simulation.measurement import ports_named
 from hwmodel.simulation.trace.frame_parts import CONTROL, Arrivals, FrameNames, real
+from hwmodel.simulation.trace.link_tlps import link_groups
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track, shown
 from hwmodel.wire.ethernet import wire_bytes
 
@@ -153,6 +154,7 @@ class Levels:
         n = names.n_rings
         self._tx, self._rx, self._params = nic["tx_queue"][:n], nic["rx_queue"][:n], nic["params"]
         self._rings: Any = np.full((2, len(names.owners)), -1)
+        self._link, self._reads = link_groups(nic)
         self.capacities: dict[str, int] = {}
 
     def look(self, now_fs: int) -> None:
@@ -163,11 +165,11 @@ class Levels:
         waiting = nic["counts"]["wire_waiting"]["level"]
         self._set("Adapter", "waiting for the wire", "frames", now_fs, waiting, None)
         n_tags, n_free = nic["pcie"][0]["tags"]["params"]["n_tags"], nic["pcie"][0]["tags"]["n_free"]
-        self._set("PCIe reads", "tags in use", "tags", now_fs, n_tags - n_free, n_tags)
+        self._set(self._reads, "tags in use", "tags", now_fs, n_tags - n_free, n_tags)
         for direction, first, second in (("up", "P", "NP"), ("down", "doorbells", "CPL")):
             for name, queue in ((first, nic.pcie[0][direction]["first"]), (second, nic.pcie[0][direction]["second"])):
                 track = f"{direction}, {name}: waiting"
-                self._set("PCIe link", track, "transactions", now_fs, queue["tail"] - queue["head"], None)
+                self._set(self._link, track, "transactions", now_fs, queue["tail"] - queue["head"], None)
         if nic["pcie"][0]["params"]["has_credits"]:
             self._look_at_credits(now_fs)
         if params["has_flow_control"]:

@@ -13,7 +13,7 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.machine.guest.guest_state import POST_TASK, SWITCH_TASK
 from hwmodel.machine.tlp_kinds import OF_KIND, READS, UP
 from hwmodel.simulation.trace.frame_parts import FrameNames, real
-from hwmodel.simulation.trace.link_tlps import StartedTlp, read_frames
+from hwmodel.simulation.trace.link_tlps import StartedTlp, link_groups, read_frames
 from hwmodel.simulation.trace.scenario_side import CoreWork
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track, shown
 
@@ -37,6 +37,7 @@ class Reads:
     def __init__(self, nic: Any, names: FrameNames, timeline: Rows) -> None:
         self._tags, self._names, self._timeline = nic["pcie"][0]["tags"], names, timeline
         self._requests = nic["pcie"][0]["up"]["second"]
+        self._group = link_groups(nic)[1]
         self._n = int(nic.pcie[0].tags.params.n_tags)
         self._slots = nic["pcie"][0]["tags"]["slot"][: self._n]
         self._open: dict[int, _Read] = {}
@@ -90,7 +91,7 @@ class Reads:
 
     def _close(self, tag: int, end_fs: int, more: dict[str, Any]) -> None:
         read = self._open.pop(tag)
-        track = Track("PCIe reads", f"tag {tag}")
+        track = Track(self._group, f"tag {tag}")
         self._timeline.add(Slice(track, read.name, read.taken_fs, end_fs, read.details | {"tag": tag} | more))
         times = (("request", read.received_fs), ("host", read.ready_fs), ("completions", end_fs))
         start_fs: int | None = read.taken_fs

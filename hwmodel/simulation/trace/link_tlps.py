@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hwmodel.compiled.records import NEVER
+from hwmodel.machine.pcie.link_state import BEHIND_TREE, ON_BUS
 from hwmodel.machine.pcie.tree_state import HOP_CAP
-from hwmodel.machine.time.clock import IN_MEMORY, LANE_CAP, UP_ARRIVAL
+from hwmodel.machine.time.clock import IN_MEMORY, LANE_CAP, UP_ARRIVAL, UP_DONE
 from hwmodel.machine.tlp_kinds import (
     COMPLETIONS,
     INTERRUPT_ENABLE,
@@ -56,12 +57,15 @@ class StartedTlp:
 class LinkTlps:
     """Recognise the TLPs that start in each instant, of which there is one of each direction at most.
 
-    `trees`: the record of PCIe switches. `on_their_way`: TLPs that are handed to a switch, by where they are kept.
+    `trees`: the record of PCIe switches. `tracks`: of both directions; of a bus one for both. `on_their_way`: TLPs that
+    are handed to a switch, by where they are kept.
     """
 
-    def __init__(self, nic: Any, names: FrameNames, timeline: Rows, trees: Any = None) -> None:
-        self._nic, self._trees = nic, trees
-        self._by_tree = bool(nic.pcie[0].params.by_tree)
+    def __init__(
+        self, nic: Any, names: FrameNames, timeline: Rows, trees: Any = None, tracks: Mapping[str, Track] = DIRECTIONS
+    ) -> None:
+        self._nic, self._trees, self._tracks = nic, trees, tracks
+        self._by_tree = int(nic.pcie[0].params.by_tree) == BEHIND_TREE
         self.on_their_way: dict[int, StartedTlp] = {}
         self._names = names
         self._timeline = timeline
@@ -69,12 +73,12 @@ class LinkTlps:
         self._slots = nic["pcie"][0]["tags"]["slot"]
         self._masks = (nic["guests"]["driver"]["mask_interrupts"] > 0).tolist()  # of each function's driver
         self._before = {direction: _sums(link) for direction, link in self._links.items()}
-        self._propagation_fs = int(nic.pcie[0].params.propagation_fs)
+        self._propagation_fs = 0 if is_on_bus(nic) else int(nic.pcie[0].params.propagation_fs)
         self._next = self._first_numbers()
         self._has_begun: set[tuple[int, str]] = set()
         self._last_completion: dict[str, Slice] = {}
         self.n_tlps = 0
-        for track in DIRECTIONS.values():
+        for track in tracks.values():
             timeline.place(track)
 
     def look(self) -> Iterator[StartedTlp]:
@@ -97,7 +101,7 @@ class LinkTlps:
         end_fs = int(link["busy_until_fs"])
         dllp_fs = (after[2] - before[2]) * int(self._nic.pcie[0].params.dllp_fs)
         start_fs = end_fs - (after[0] - before[0])
-        track = DIRECTIONS[direction]
+        track = self._tracks[direction]
         if dllp_fs:
             self._timeline.add(
                 Slice(track, DLLPS, start_fs, start_fs + dllp_fs, {"bytes": 2 * DLLP_BYTES * (after[2] - before[2])})
@@ -126,8 +130,7 @@ class LinkTlps:
         if self._by_tree and direction == "down":  # it came from a switch
             kept = self._nic["pcie"][0]["down_arrivals"]
             return kept["ring"][(int(kept["tail"]) - 1) & (LANE_CAP - 1)]
-        queue = link["second"] if link["sends_second"] else link["first"]
-        return queue["ring"][int(link["place"]) & int(queue["mask"])]
+        return begun_on(link)
 
     def _frames(self, kind: int, queue: int, entry: Any, tag: int | None) -> list[str]:
         """Name the frames that a TLP is for; Rx descriptors are for none yet."""
@@ -215,6 +218,22 @@ class LinkTlps:
         return found
 
 
+def is_on_bus(nic: Any) -> bool:
+    """Tell whether an adapter has a place on a bus in place of a link."""
+    return int(nic.pcie[0].params.by_tree) == ON_BUS
+
+
+def link_groups(nic: Any) -> tuple[str, str]:
+    """Name the groups of what an adapter's link, or its place on a bus, has waiting, and of what is read by it."""
+    return ("Bus", "Bus reads") if is_on_bus(nic) else ("PCIe link", "PCIe reads")
+
+
+def begun_on(link: Any) -> Any:
+    """Return the transaction whose TLP has begun last on an adapter's own link, or on its bus."""
+    queue = link["second"] if link["sends_second"] else link["first"]
+    return queue["ring"][int(link["place"]) & int(queue["mask"])]
+
+
 def waiting_in_switches(trees: Any, server: int, way: str, place: int) -> Iterator[int]:
     """Give where an adapter keeps its TLPs of a class, 0 P, that stand in switches on their way up or down."""
     switches = [trees.switch[number] for number in range(int(trees.n_switches))]
@@ -258,9 +277,8 @@ def _flying_tx_interrupts(nic: Any, *, on_wire: bool) -> Counter[int]:
     `on_wire`: that on the link too, which behind a PCIe switch stands in the switch already.
     """
     found: Counter[int] = Counter()
-    if on_wire and nic.pcie[0].up.is_busy and not nic.pcie[0].up.sends_second:
-        posted = nic.pcie[0].up.first
-        _count_interrupt(found, posted.ring[int(nic.pcie[0].up.place) & int(posted.mask)])
+    if on_wire and nic["clock"]["next_at"][UP_DONE] < NEVER and not nic.pcie[0].up.sends_second:
+        _count_interrupt(found, begun_on(nic.pcie[0].up))
     for lane, ring in ((UP_ARRIVAL, nic.pcie[0].up_arrivals.ring), (IN_MEMORY, nic.host[0].memory_writes.ring)):
         pending = nic["clock"]["lane"][lane]
         for place in range(int(pending["head"]), int(pending["tail"])):

@@ -10,6 +10,7 @@ import numpy as np
 from hwmodel.machine.tlp_kinds import READS
 from hwmodel.simulation.trace.adapter_side import Levels, Servers
 from hwmodel.simulation.trace.bridge_side import BridgePorts, group_of_all
+from hwmodel.simulation.trace.bus_side import BusRows
 from hwmodel.simulation.trace.frame_parts import FrameNames, FrameParts, View, names_of, under_way
 from hwmodel.simulation.trace.host_side import Cores, Reads, Translations
 from hwmodel.simulation.trace.link_tlps import LinkTlps, StartedTlp
@@ -28,7 +29,7 @@ MOST_INSTANTS = 200_000  # where little goes over the link and much happens besi
 
 
 class ServerRecording:
-    """Note what happens at one server; `view` shows its frames."""
+    """Note what happens at one server; `view` shows its frames. `bus`: that on which its adapter stands, if any."""
 
     def __init__(
         self,
@@ -39,10 +40,16 @@ class ServerRecording:
         end_fs: int,
         work: Sequence[DriverWork],
         trees: Any,
+        bus: BusRows | None,
     ) -> None:
         nic = server.nic
-        self.prefix, self.nic, self._start_fs = server.prefix, nic, start_fs
-        self.tlps, self.reads = LinkTlps(nic, names, timeline, trees), Reads(nic, names, timeline)
+        self.prefix, self.nic, self.bus, self._start_fs = server.prefix, nic, bus, start_fs
+        self._number = names.number
+        if bus is None:
+            self.tlps = LinkTlps(nic, names, timeline, trees)
+        else:
+            self.tlps = LinkTlps(nic, names, bus.timeline, tracks=bus.tracks)
+        self.reads = Reads(nic, names, timeline)
         self._servers, self.levels = Servers(nic, names, timeline), Levels(nic, names, timeline)
         own = {f"{server.prefix}{name}": number for number, name in enumerate(names.owners)}
         messages = {
@@ -58,6 +65,8 @@ class ServerRecording:
         """Note what has happened in this instant."""
         self.view.names.note_carried()
         started = list(self.tlps.look())
+        if self.bus is not None:
+            self.bus.began(self._number, started, now_fs)
         self.reads.look(now_fs, started)
         self._translations.look(now_fs, started)
         self._servers.look(now_fs)
@@ -83,12 +92,15 @@ class Recording:
         self.facts: dict[str, Any] = {}
         self._start_fs = self._finished_fs = stage.now_fs
         all_names = names_of(stage)
+        self._buses = [BusRows(one, stage.servers, self.timeline) for one in stage.buses]
+        bus_of = {at: rows for one, rows in zip(stage.buses, self._buses, strict=True) for at in one.members}
         self._servers = [
             ServerRecording(
-                server, names, _rows_of(server, self.timeline), self._start_fs, end_fs, stage.work, stage.trees
+                server, names, _rows_of(server, self.timeline), self._start_fs, end_fs, stage.work, stage.trees,
+                bus_of.get(at),
             )
-            for server, names in zip(stage.servers, all_names, strict=True)
-        ]
+            for at, (server, names) in enumerate(zip(stage.servers, all_names, strict=True))
+        ]  # fmt: skip
         views = [each.view for each in self._servers]
         self._parts = FrameParts(views, self.timeline, self._start_fs, over=group_of_all(stage.ports))
         self._bridge: BridgePorts | None = None
@@ -113,6 +125,8 @@ class Recording:
             self._servers[number].look(now_fs)
         self._n_done = n_done
         self._switches.look(now_fs)
+        for bus in self._buses:
+            bus.look()
         if self._bridge is not None:
             self._bridge.look(now_fs)
             self._of_bridge.look(now_fs)
@@ -138,6 +152,7 @@ class Recording:
             "tlps": self._n_tlps(),
             "frames": self._parts.n_frames,
             "link_bytes": self._link_bytes(),
+            **({"bus_clocks": {one.name: one.n_clocks for one in self._buses}} if self._buses else {}),
             "capacities": {
                 f"{each.prefix}{name}": n for each in self._servers for name, n in each.levels.capacities.items()
             },
@@ -150,11 +165,13 @@ class Recording:
     def _link_bytes(self) -> dict[str, int]:
         found = self._switches.link_bytes()
         for each in self._servers:
-            found |= each.link_bytes()
+            if each.bus is None:
+                found |= each.link_bytes()
         return found
 
     def _n_tlps(self) -> int:
-        return sum(each.tlps.n_tlps for each in self._servers) + self._switches.n_tlps
+        n_retries = sum(one.n_retries for one in self._buses)
+        return sum(each.tlps.n_tlps for each in self._servers) + self._switches.n_tlps + n_retries
 
 
 def _rows_of(server: TracedServer, timeline: Timeline) -> Rows:

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.compiled.records import NEVER
+from hwmodel.config import buses_of
 from hwmodel.config.system import Server as Named
-from hwmodel.errors import InputError
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT
 from hwmodel.machine.network.bridge_state import NOBODY
 from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config, PcieSwitch
+    from hwmodel.config import Config, PcieSwitch, SharedBus
     from hwmodel.functions.message_time import DriverWork
     from hwmodel.simulation.machine import Machine
     from hwmodel.workload import Workload
@@ -44,7 +44,7 @@ class Stage:
 
     `senders`: for each template of the workload the number of the server whose station sends it, `NOBODY` for those
     outside; empty where there is no bridge, and one server sends all. `work`: what drivers do beside frames.
-    `switches`: PCIe switches between adapters and hosts.
+    `switches`: PCIe switches between adapters and hosts. `buses`: those that adapters stand on.
     """
 
     servers: tuple[TracedServer, ...]
@@ -54,6 +54,7 @@ class Stage:
     senders: tuple[int, ...] = ()
     work: Sequence[DriverWork] = ()
     switches: Sequence[PcieSwitch] = ()
+    buses: Sequence[SharedBus] = ()
 
     @property
     def trees(self) -> Any:
@@ -77,6 +78,8 @@ class Stage:
         )
         if self.switches:
             at_fs = min(at_fs, int(system.trees.next_fs))
+        if int(system.buses.n_buses):
+            at_fs = min(at_fs, int(system.buses.next_fs))
         is_amid = any(nic.moves_due or nic.reads_due or nic.traffic.n_hungry for nic in self.nics)
         return min(at_fs, self.now_fs) if is_amid else at_fs
 
@@ -104,18 +107,14 @@ def _next_command_fs(commands: Any) -> int:
 
 
 def stage_of(machine: Machine, workload: Workload, work: Sequence[DriverWork] = ()) -> Stage:
-    """Return what a trace of a machine looks at; `work`: what drivers do beside frames.
-
-    Raises InputError where adapters are on a bus.
-    """
-    if any(each.config.pcie.bus is not None for each in machine.servers):
-        raise InputError("--trace: a time line does not show a shared bus (pcie.bus)")
+    """Return what a trace of a machine looks at; `work`: what drivers do beside frames."""
     servers = tuple(TracedServer(each.name, each.config, each.nic) for each in machine.servers)
+    buses = buses_of(Named(each.name, each.config) for each in machine.servers)
     if machine.system is None:
-        return Stage(servers, work=work)
+        return Stage(servers, work=work, buses=buses)
     at = {name: number for number, each in enumerate(machine.system.books) for name in each.port_numbers}
     at[UPLINK] = NOBODY
     return Stage(
         servers, machine.system.system, machine.system.bridges[0], machine.system.ports,
-        tuple(at[template.source] for template in workload.templates), work, machine.system.pcie_switches,
+        tuple(at[template.source] for template in workload.templates), work, machine.system.pcie_switches, buses,
     )  # fmt: skip
