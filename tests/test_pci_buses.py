@@ -15,12 +15,12 @@ from hwmodel.config_space.enumeration import configured
 from hwmodel.errors import InputError
 from hwmodel.relaxations import relaxations_of
 from hwmodel.report import render_page
-from hwmodel.results import Result, Suspect, SystemResult
+from hwmodel.results import Result, SystemResult
 from hwmodel.results.pci_bus import CLOCKS, BusResult
 from hwmodel.simulation import dma, lone_frame, simulate
-from hwmodel.simulation.pci_bus_measure import alone_on_bus, bus_suspects
+from hwmodel.simulation.pci_bus_measure import bus_suspects
 from hwmodel.words.limits import limits_text
-from hwmodel.words.pci_bus_rows import bus_rows, bus_words
+from hwmodel.words.pci_bus_rows import bus_rows, bus_words, configured_noun
 from hwmodel.words.summary import summary
 
 BASE: dict[str, Any] = {
@@ -127,15 +127,18 @@ def test_what_is_said_of_a_bus(shared: Result) -> None:
     assert "Of a bus each transaction is counted once" in limits_text(limits(config_of(**TWO)))
 
 
-def test_a_bus_of_several_is_suspected_and_their_parts_are_not() -> None:
+def test_a_bus_of_several_is_suspected_and_their_parts_are_not(shared: Result) -> None:
     (bus,) = buses_of(servers_of(config_of(**TWO)))
     assert isinstance(bus, SharedBus)
     found = BusResult(name="a.bus", kind="pci_x", width_bits=64, clock_mhz=66, utilization=0.9,
                       clocks=dict.fromkeys(CLOCKS, 0.1), retries=0, masters={})  # fmt: skip
     (suspect,) = bus_suspects([bus], [found])
     assert (suspect.resource, suspect.share) == ("a.bus", 0.9)
-    parts = [Suspect(resource=name, share=0.5, use=0.5, why="", keys=()) for name in ("a.x.bus", "a.x.wire.tx")]
-    assert [one.resource for one in alone_on_bus(parts, [bus], ["a.x", "a.y"])] == ["a.x.wire.tx"]
+    assert isinstance(shared, SystemResult)
+    assert {"bus"}.isdisjoint(
+        name for one in shared.adapters for name in (one.bottleneck.resource, *one.bottleneck.also)
+    )
+    assert not any(name.endswith(("x.bus", "y.bus")) for name in shared.bottleneck.also)
 
 
 def changes_of(config: Config) -> dict[str, list[str]]:
@@ -165,3 +168,37 @@ def test_keys_that_are_written_stay() -> None:
     plain: dict[str, Any] = {"bus": {"kind": "pci"}, "tags": 3}
     fill_bus(plain)
     assert plain == {"bus": {"kind": "pci"}, "tags": 3, "max_payload": "4096B", "max_read_request": "512B"}
+
+
+MIXED = {"servers": [{"name": "a", "adapters": [{"name": "x"}, {"name": "y", "set": {"pcie.bus": None}}]}]}
+
+
+def test_columns_name_a_bus_a_bus(shared: Result) -> None:
+    """Nothing that an adapter's shares of a bus are called says PCIe; beside links the columns say both."""
+    text, page = summary(shared, verbose=True), render_page([shared], [""])
+    assert "bus up %  down %" in text and "PCIe" not in text.partition("Run:")[0]
+    assert ">bus up<" in page and ">bus down<" in page and ">PCIe up<" not in page and "bus, its part" in page
+    alone = simulate(config_of(**{"run.warmup": "1ms", "run.duration": "1ms"}))
+    text, page = summary(alone, verbose=True), render_page([alone], [""])
+    assert "bus, each frame" in text and "payload: address, turnaround, waits" in text and "TLP" not in text
+    assert "flow-control credits" not in text
+    assert "Bytes on the bus for each frame" in page and page.count("Bus down") and "link busy" not in page
+    mixed = summary(simulate(config_of(**MIXED, **{"run.warmup": "0ns", "run.duration": "100us"})), verbose=True)
+    assert "PCIe, bus up %" in mixed
+    of_mixed = limits_text(limits(config_of(**MIXED)))
+    assert "bursts to 4096 B; Gb/s both ways together" in of_mixed and "MRRS 512 B; Gb/s each way" in of_mixed
+    assert (configured_noun(config_of().resolved()), configured_noun({})) == ("bus", "PCIe")
+
+
+def test_a_window_that_ends_amid_a_transaction_counts_its_clocks_up_to_then() -> None:
+    """Two reads of PCI are all that there is: no master has less than nothing of the bus, and shares add up."""
+    tiny = {"pcie.bus": {"kind": "pci", "width_bits": 32, "clock_mhz": 33}, "workload.frame_bytes": 64}
+    for duration in ("3us", "3010ns", "4us", "5us"):
+        (bus,) = simulate(config_of(**tiny, **{"run.warmup": "0ns", "run.duration": duration})).buses
+        assert sum(bus.clocks.values()) == pytest.approx(bus.utilization, abs=30 / 3000)
+        assert min(bus.masters.values()) >= 0 and sum(bus.masters.values()) == pytest.approx(1)
+
+
+def test_changes_alike_at_all_adapters_of_a_bus_are_told_once() -> None:
+    (found,) = (one for one in relaxations_of(config_of(**TWO)) if "a.bus" in one.resources)
+    assert found.text == "pcie.bus.clock_mhz: 66 -> 133 in each of a.x, a.y"

@@ -189,7 +189,7 @@ def tag_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterato
     reads = [one for one in transactions if one.is_read]
     held_fs = taken(reads, lambda one: read_holding_fs(config, one.tlps, begins=one.transfer != ()))
     tags = Fraction(config.pcie.tags)
-    what = f"{tags} tags, each held for a round trip"
+    what = "1 tag, held for a round trip" if tags == 1 else f"{tags} tags, each held for a round trip"
     yield Ceiling("pcie.tags", what, "tags", tags, *(one_fs / FS_PER_S for one_fs in held_fs))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -38,6 +39,8 @@ INSIDE = ("pcie.up", "pcie.down")  # where hosts share an adapter, its link stan
 # Names that stand for several things, each with keys of its own.
 _OF_SEVERAL_KEYS = ("pcie.credits", "rx.descriptors", "rate_limit", "driver.tx", "driver.rx")
 
+_OF_SERVER = re.compile(r"servers\.(?P<host>[^.]+)(\.adapters\.(?P<adapter>[^.]+))?\.set\.(?P<key>.+)")
+
 
 @dataclass(frozen=True, slots=True)
 class Relaxation:
@@ -61,13 +64,13 @@ class Relaxation:
     @property
     def text(self) -> str:
         """Say what changes: `pcie.lanes: 4 -> 8`; of many keys the first two, of servers that are alike once."""
-        changes = self.own_changes if len(self.servers) > 1 else self.changes
+        changes, servers = (self.own_changes, self.servers) if len(self.servers) > 1 else _alike_in_all(self.changes)
         shown = ", ".join(
             f"{key}: rates doubled" if isinstance(new, list) else f"{key}: {old} -> {new}"
             for key, old, new in changes[:2]
         )
         shown += f" and {len(changes) - 2} more" if len(changes) > 2 else ""
-        return shown if len(self.servers) < 2 else f"{shown} in each of {', '.join(self.servers)}"
+        return shown if len(servers) < 2 else f"{shown} in each of {', '.join(servers)}"
 
     def is_of(self, bottleneck: Bottleneck) -> bool:
         """Tell whether this makes the bottleneck larger; of credits, descriptors, rates the kind that lacks."""
@@ -75,6 +78,21 @@ class Relaxation:
             return False
         has_kinds = bottleneck.resource.endswith(_OF_SEVERAL_KEYS)
         return not has_kinds or any(_is_written(key, known) for key in self.own_keys for known in bottleneck.keys)
+
+
+def _alike_in_all(changes: Sequence[Change]) -> tuple[Sequence[Change], Sequence[str]]:
+    """Return changes as one server has their keys, with the servers, where all change alike; else as they are."""
+    by_change: dict[Change, list[str]] = {}
+    for key, old, new in changes:
+        found = _OF_SERVER.fullmatch(key)
+        if found is None or isinstance(new, list):
+            return changes, ()
+        by_change.setdefault((found["key"], old, new), []).append(
+            ".".join(filter(None, found.group("host", "adapter")))
+        )
+    servers, *others = by_change.values() or [[]]
+    is_for_all = len(servers) > 1 and all(one == servers for one in others)
+    return (tuple(by_change), servers) if is_for_all else (changes, ())
 
 
 def relaxations_of(config: Config, among: Sequence[Bottleneck] | None = None) -> list[Relaxation]:

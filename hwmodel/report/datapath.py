@@ -35,6 +35,7 @@ from hwmodel.units import UnitError, parse_bytes
 from hwmodel.words.bridge_reading import NamedPort, core_share, port_lines, port_share, setting_of
 from hwmodel.words.datapath_parts import Part, datapath_parts
 from hwmodel.words.modelled import link_words
+from hwmodel.words.pci_bus_rows import is_on_bus
 from hwmodel.words.quantities import percent_text, printable
 
 _PART_OF = {
@@ -126,8 +127,9 @@ def datapath_figure(result: Result, key: str) -> str:
         wide, narrow = _wide_with(len(boxes)), _narrow_with(len(boxes))
     words = _description(parts, limit)
     captions = [name for name, _ in boxes]
+    limits = ("up", "down") if result.bottleneck.resource == "bus" else (limit,)
     return "".join(
-        _drawing(f"{key}-{name}", name, *drawn, parts, limit, link, words, captions)
+        _drawing(f"{key}-{name}", name, *drawn, parts, limits, link, words, captions)
         for name, drawn in (("wide", wide), ("narrow", narrow))
     )
 
@@ -193,12 +195,12 @@ def _drawing(
     places: Mapping[str, Place],
     size: tuple[float, float],
     parts: Mapping[str, Part],
-    limit: str | None,
+    limits: Sequence[str | None],
     link: str,
     words: str,
     captions: Sequence[str],
 ) -> str:
-    tag = f"{escape(link)} link" if link else "the link"
+    tag = escape(f"{link} link" if link.startswith("PCIe") else link) or "the link"
     title = f"The way of a frame, from driver to guest, over {tag}"
     head = (
         f'<svg role="img" class="datapath {name}" viewBox="-2 -2 {size[0] + 4:g} {size[1] + 4:g}" '
@@ -219,7 +221,7 @@ def _drawing(
         arrows += arrow(places[f"port{2 * at}"], places[f"port{2 * at + 1}"], f"{key}-a", both=True)
         if at:
             arrows += arrow(places[f"frame{at - 1}"], places[f"frame{at}"], f"{key}-a", both=True)
-    boxes = "".join(box(places[part], parts[part], part == limit) for part in places if part in parts)
+    boxes = "".join(box(places[part], parts[part], part in limits) for part in places if part in parts)
     return f"{head}{_captions(name, places, link)}{outline}{arrows}{boxes}</svg>\n"
 
 
@@ -255,7 +257,7 @@ _ROW_OF = {
     "tx.descriptors": "Tx rings",
     "rate_limit": "Tx rings",
     "pcie.down": "PCIe down",
-    "bus": "PCIe up",
+    "bus": "bus, its part",
     "nic.dma.read": "Tx buffer",
     "nic.dma.shared": "Tx buffer",
     "nic.dma.write": "Rx buffer",
@@ -291,17 +293,19 @@ def system_figure(result: Result, key: str) -> str:
 def server_shares(result: Result, adapter: AdapterResult) -> dict[str, float]:
     """Return how busy or how full each part of a server is, in the order of a frame's way out and back in."""
     busy = adapter.utilization
+    on_bus, link = is_on_bus(busy), adapter.pcie
     switch = [share for name in ("switch.bus", "nic.pipeline") if (share := _busiest(busy, name))]
     found = {
         "busiest core": core_share(busy),
         "Tx rings": _ring_fill(result, adapter, "tx_ring"),
-        "PCIe down": adapter.pcie.down.utilization,
+        "bus, its part": busy.get("bus"),  # one for both directions, so it stands once
+        "PCIe down": None if on_bus else link.down.utilization,
         "Tx buffer": _buffer_fill(result, adapter, "tx_buffer"),
         "switch": max(switch) if switch else None,
         "wire out": _busiest(busy, "wire.tx"),
         "wire in": _busiest(busy, "wire.rx"),
         "Rx buffer": _buffer_fill(result, adapter, "rx_buffer"),
-        "PCIe up": adapter.pcie.up.utilization,
+        "PCIe up": None if on_bus else link.up.utilization,
         "Rx rings": _ring_fill(result, adapter, "rx_ring"),
     }
     return {name: share for name, share in found.items() if share is not None}

@@ -233,7 +233,9 @@ def latency_distribution(
         return svg_element(figure, key, "Share of the frames in the window whose latency, post to delivery, is longer")
 
 
-def link_bytes(key: str, up: Mapping[str, float], down: Mapping[str, float], words: Mapping[str, str]) -> str:
+def link_bytes(
+    key: str, up: Mapping[str, float], down: Mapping[str, float], words: Mapping[str, str], is_bus: bool = False
+) -> str:
     """Draw where the bytes of a frame go, a stacked bar for each direction; `words` name the purposes."""
     with drawing_style(key):
         figure, axes = new_canvas(2.7)
@@ -252,7 +254,8 @@ def link_bytes(key: str, up: Mapping[str, float], down: Mapping[str, float], wor
         axes.set_ylim(1.5, -0.5)
         axes.set_xlim(0, 1.1 * widest)
         axes.grid(axis="y", visible=False)
-        axes.set_xlabel("bytes of TLPs and DLLPs for each frame delivered, B")
+        of_link = "clocks of the bus, as the bytes that they could carry," if is_bus else "bytes of TLPs and DLLPs"
+        axes.set_xlabel(f"{of_link} for each frame delivered, B")
         figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8, handlelength=1, columnspacing=1)
         return svg_element(figure, key, "Bytes of each link direction by purpose, for each frame delivered")
 

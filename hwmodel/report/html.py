@@ -37,10 +37,10 @@ from hwmodel.words.flow_cache import flow_cache_sentence
 from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
 from hwmodel.words.modelled import falling_latency_sentences, is_switched_in_memory, modelled_sentence
 from hwmodel.words.passed_flows import passed_sentences
+from hwmodel.words.pci_bus_rows import OF_BUS_BYTES, OF_BUS_SHARES, link_noun
 from hwmodel.words.quantities import page_time, printable
 from hwmodel.words.reading import (
     DELIVERY,
-    PURPOSE_WORDS,
     STALL_WORDS,
     bytes_per_frame,
     direction_rows,
@@ -55,6 +55,7 @@ from hwmodel.words.reading import (
     loss_sentence,
     no_way_back_sentence,
     outcome_words,
+    purpose_words,
     sender_wait_note,
     stall_shares,
 )
@@ -168,6 +169,9 @@ def section_of(
         "n_vms_left_out": max(0, len(result.vms) - tables.MOST_VM_ROWS),
         "n_flows": len(result.flows),
         "link": link_rows(result),
+        "link_title": "bus" if result.buses else "PCIe link",
+        "link_note": f"{OF_BUS_BYTES[0].upper()}{OF_BUS_BYTES[1:]}." if result.buses else "",
+        "adapters_note": f"Up and down: {OF_BUS_SHARES}." if link_noun(result) != "PCIe" else "",
         "colours": figures.PURPOSE_COLOURS,
         "again": of_result(result, label),
         "bridges": bridge_sentences(result),
@@ -250,7 +254,9 @@ def _figures(result: Result, key: str) -> dict[str, str]:
     drawn["alone"] = _lone_figure(result, f"{key}-alone")
     per_frame = bytes_per_frame(result)
     if per_frame and not is_switched_in_memory(result.config):
-        drawn["link"] = figures.link_bytes(f"{key}-link", per_frame["up"], per_frame["down"], PURPOSE_WORDS)
+        drawn["link"] = figures.link_bytes(
+            f"{key}-link", per_frame["up"], per_frame["down"], purpose_words(result), bool(result.buses)
+        )
     if result.drops and any(result.drops.values()):
         reasons = sorted(result.drops, key=lambda reason: (-result.drops[reason], reason))[:MOST_FLOW_BARS]
         counts = [result.drops[reason] for reason in reasons]

@@ -24,7 +24,7 @@ from hwmodel.words.bridge_reading import (
     ports_of,
 )
 from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
-from hwmodel.words.pci_bus_rows import BUS_COLUMNS, bus_rows
+from hwmodel.words.pci_bus_rows import BUS_COLUMNS, bus_rows, link_noun
 from hwmodel.words.pcie_switch_rows import SWITCH_COLUMNS, switch_rows
 from hwmodel.words.quantities import (
     MISSING,
@@ -317,7 +317,12 @@ def fact_table(result: Result) -> Table:
 def _adapter_facts(result: Result) -> list[list[str]]:
     """Return the single figures of the one adapter."""
     wire, pcie = result.wire, result.pcie
-    rows = [["link busy", f"up {percent_text(pcie.up.utilization)}, down {percent_text(pcie.down.utilization)}"]]
+    rows = [
+        [
+            "bus busy" if result.buses else "link busy",
+            f"up {percent_text(pcie.up.utilization)}, down {percent_text(pcie.down.utilization)}",
+        ]
+    ]
     if wire.tx_gbps or wire.rx_gbps:
         rows.append(["wires, together" if result.ports else "wire", _carried(wire)])
     for port in result.ports:
@@ -361,7 +366,9 @@ MOST_SERVER_ROWS = 64
 
 def adapter_table(result: Result) -> Table:
     """Return a row for each server: rates of its VMs, busy shares of its link, wire and cores, its fullest resource."""
-    header = ("server", "tx Gb/s", "rx Gb/s", "PCIe up", "PCIe down", "wire out", "wire in", "busiest core", "fullest")
+    link = link_noun(result)
+    ways = (f"{link} up", f"{link} down", "wire out", "wire in")
+    header = ("server", "tx Gb/s", "rx Gb/s", *ways, "busiest core", "fullest")
     rows = []
     for adapter in result.servers[:MOST_SERVER_ROWS]:
         busy = adapter.utilization

@@ -33,7 +33,7 @@ from hwmodel.simulation.laws import broken_laws
 from hwmodel.simulation.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
 from hwmodel.simulation.nic_state import Nic, State, build_state, ports_of
 from hwmodel.simulation.outcome import MeasuredWindow, ServerWindow, make_result, make_system_result
-from hwmodel.simulation.pci_bus_measure import alone_on_bus, bus_results, bus_suspects
+from hwmodel.simulation.pci_bus_measure import bus_results, bus_suspects
 from hwmodel.simulation.pcie_tree_measure import TreeSnapshot, take_trees, tree_results, tree_suspects
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.switch_tables import switch_off
@@ -318,7 +318,7 @@ class Machine:
         spans = [Span(first, last) for first, last in zip(ends[0].servers, ends[1].servers, strict=True)]
         of_buses = bus_results(self.system.buses, self.system.names, spans)
         suspects = (  # of those that are as full the first is named: the one that a frame meets first
-            *alone_on_bus(seen.suspects, self.system.buses, self.system.names),
+            *seen.suspects,
             *tree_suspects(switches, of_trees),
             *bus_suspects(self.system.buses, of_buses),
             *level_suspects(record, ports, levels, span.fs),

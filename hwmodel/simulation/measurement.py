@@ -306,7 +306,7 @@ def _core_work_fs(nic: Any, now_fs: int) -> Ints:
     ahead_fs = np.maximum(cores["free_fs"] - now_fs, 0)
     doorbell_fs = np.minimum(ahead_fs, cores["doorbell_time_fs"])
     found[:, 3] -= doorbell_fs
-    found[:, 4] -= ahead_fs - doorbell_fs
+    found[:, 4] -= np.minimum(ahead_fs - doorbell_fs, found[:, 4])  # what is posted as a run begins is a driver's
     return found
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwmodel import __version__
+from hwmodel.config import buses_of, servers_of
 from hwmodel.config.names import is_uplink
 from hwmodel.results import (
     AdapterResult,
@@ -119,7 +120,9 @@ def make_system_result(
     config: Config, workload: Workload, book: FlowBook, window: MeasuredWindow, parts: Sequence[ServerWindow]
 ) -> tuple[SystemResult, Sighting]:
     """Put the result of several servers together, and what limits it; `window` is of all of them."""
-    observed = [_adapter(part) for part in parts]
+    buses = buses_of(servers_of(config))
+    on_shared = {parts[at].name for bus in buses if len(bus.members) > 1 for at in bus.members}
+    observed = [_adapter(part, shares_bus=part.name in on_shared) for part in parts]
     adapters = tuple(adapter for adapter, _ in observed)
     waiting = {name: n for part in parts for name, n in backlog_growth(part.book, part.window.span).items()}
     n_waiting = window.span.under_way_growth + sum(part.window.span.backlog_growth for part in parts)
@@ -173,13 +176,15 @@ def with_bottleneck(result: Result, found: Bottleneck) -> Result:
     return replace(result, bottleneck=found, adapters=tuple(adapters))
 
 
-def _adapter(part: ServerWindow) -> tuple[AdapterResult, Observation]:
+def _adapter(part: ServerWindow, *, shares_bus: bool) -> tuple[AdapterResult, Observation]:
+    """Return what a window says of one of several adapters; a bus that it shares is no resource of its own."""
     span = part.window.span
     per_frame = frame_bytes(part.config, span)
     utilization = utilization_of(part.config, span)
     figures = adapter_figures(part.config, span, per_frame)
     sent_bytes = int(span.grown("read_bytes").sum())
-    seen = observe_window(part.config, span, utilization, per_frame, is_alone=False)
+    of_own = {name: share for name, share in utilization.items() if not (shares_bus and name == "bus")}
+    seen = observe_window(part.config, span, of_own, per_frame, is_alone=False)
     result = AdapterResult(
         name=part.name,
         tx_gbps=span.gbps(sent_bytes),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hwmodel.config import SharedBus
@@ -33,12 +33,13 @@ def _result(bus: SharedBus, names: Sequence[str], spans: Sequence[Span]) -> BusR
         name: writes * getattr(of_write, name) + answers * getattr(of_answer, name)
         for name in ("address", "turnaround", "waits")
     }
-    n_bytes = sum(int(span.tlps(way)[1].sum()) for span in own for way in ("up", "down"))
-    data = n_bytes // word_bytes(settings) - sum(clocks.values()) - requests * a_try
-    clocks = {"data": data, **clocks, "read_requests": requests * a_try, "retries": retries * a_try}
+    clocks |= {"read_requests": requests * a_try, "retries": retries * a_try}
     masters = {names[at] or "adapter": _own_fs(spans[at], settings) for at in bus.members}
     masters[BRIDGE] = sum(_own_fs(span, settings, of_bridge=True) for span in own)
     busy_fs = max(1, sum(masters.values()))
+    # Data come last in a transaction: they are what of it is still to come as a window ends.
+    data = max(0, busy_fs // CYCLE_FS[settings.clock_mhz] - sum(clocks.values()))
+    clocks = {"data": data, **clocks}
     return BusResult(
         name=bus.name,
         kind=settings.kind,
@@ -57,12 +58,14 @@ def _tlps(span: Span, kinds: list[int]) -> int:
 
 def _own_fs(span: Span, settings: Any, *, of_bridge: bool = False) -> int:
     """Return for how long an adapter had the bus, or the bridge for it: answers to reads of PCI are the adapter's."""
-    cycle_fs, word = CYCLE_FS[settings.clock_mhz], word_bytes(settings)
-    answers_fs = int(span.tlps("down")[1][list(COMPLETIONS)].sum()) // word * cycle_fs
+    cycle_fs, by_kind = CYCLE_FS[settings.clock_mhz], span.tlps("down")[1]
     down_fs = span.end.down.busy_fs - span.start.down.busy_fs
     up_fs = span.end.up.busy_fs - span.start.up.busy_fs + span.retries * request_clocks(settings) * cycle_fs
-    moved_fs = answers_fs if settings.kind == "pci" else 0
-    return down_fs - moved_fs if of_bridge else up_fs + moved_fs
+    bridge_fs = down_fs
+    if settings.kind == "pci":
+        doorbell_bytes = int(by_kind.sum() - by_kind[list(COMPLETIONS)].sum())
+        bridge_fs = min(down_fs, doorbell_bytes // word_bytes(settings) * cycle_fs)
+    return bridge_fs if of_bridge else up_fs + down_fs - bridge_fs
 
 
 def bus_suspects(buses: Sequence[SharedBus], results: Sequence[BusResult]) -> Iterator[Suspect]:
@@ -72,9 +75,3 @@ def bus_suspects(buses: Sequence[SharedBus], results: Sequence[BusResult]) -> It
         if len(bus.members) > 1 and share >= MATTERS:
             why = busy_bus(found.name, share, found.clocks["data"])
             yield Suspect(resource=found.name, share=share, use=share, why=why, keys=KEYS["bus"])
-
-
-def alone_on_bus(suspects: Iterable[Suspect], buses: Sequence[SharedBus], names: Sequence[str]) -> Iterator[Suspect]:
-    """Leave out what is a part of a bus: what one of several adapters on it makes of it."""
-    parts = {f"{names[at]}.bus" for bus in buses if len(bus.members) > 1 for at in bus.members}
-    return (one for one in suspects if one.resource not in parts)

@@ -35,6 +35,11 @@ ASSUMPTIONS = (
         "what is approximated (docs/datapath.md#what-is-approximated)",
     ),
     Assumption(
+        "A transaction on a PCI or PCI-X bus has the fewest clocks of its phases, and the waits that are configured",
+        "four Gigabit ports on PCI-X are within 10 %, with one latency fitted and one wait assumed",
+        "shared buses (docs/datapath.md#shared-buses); four ports (docs/validation.md#four-ports-on-pci-x)",
+    ),
+    Assumption(
         "A host answers a read after host.read_latency, plus jitter where it is given",
         "it is added to the latency of each read in a row; throughput feels it through tags alone. Fitted to "
         "one machine, latencies are within 7.3 %",

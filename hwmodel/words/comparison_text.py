@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from hwmodel.words.pci_bus_rows import OF_BUS_BYTES, configured_noun
 from hwmodel.words.quantities import MISSING, listed, percent_text, printable, table, three_digits, time_text
 
 if TYPE_CHECKING:
@@ -26,9 +27,10 @@ WAY_COLUMNS = (
     "memory B a frame", "policy acts at", "limited by",
 )  # fmt: skip
 COUNTED = (
-    "Gb/s: what VMs and the wire get together; PCIe: both directions; wire: out and in, by the closed form; memory: "
+    "Gb/s: what VMs and the wire get together; {link}; wire: out and in, by the closed form; memory: "
     "payload, descriptors and write-backs that adapters move, and each copied byte twice, by the closed form"
 )
+_LINK_COUNTED = {"PCIe": "PCIe: both directions", "bus": f"bus: both directions, {OF_BUS_BYTES}"}
 _FORBIDDING = {"switch": "The adapter's switch, or the host's,", "bridge": "The bridge's policy"}
 
 
@@ -85,7 +87,8 @@ def _how_alike(ways: Sequence[WayFigures]) -> str:
 def way_rows(found: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return the columns and a row for each way that was run; before the last what got past each place of policy."""
     places = {one.forbidden_at: None for each in found.ways for one in each.forbidden}
-    header = (*WAY_COLUMNS[:-1], *(f"past {at} policy" for at in places), WAY_COLUMNS[-1])
+    columns = [one.replace("PCIe", configured_noun(found.config)) for one in WAY_COLUMNS]
+    header = (*columns[:-1], *(f"past {at} policy" for at in places), columns[-1])
     rows = []
     for each in found.ways:
         *first, last = _row(each)
@@ -101,7 +104,7 @@ def way_texts(header: Sequence[str]) -> tuple[int, ...]:
 
 def way_remarks(found: Comparison) -> Iterator[str]:
     """Say what is counted, then of each pair that policy forbids in which ways its frames came through."""
-    yield f"({COUNTED})"
+    yield f"({COUNTED.format(link=_LINK_COUNTED[configured_noun(found.config)])})"
     pairs = {(one.forbidden_at, one.from_, one.to): None for each in found.ways for one in each.forbidden}
     if not pairs:
         yield "No policy forbids frames between two VMs of an adapter, so there is none to get past."

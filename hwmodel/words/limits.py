@@ -98,15 +98,17 @@ def _of(n: int, what: str) -> str:
 
 def _server_lines(limits: Limits) -> list[str]:
     """List the links with their bytes per frame; `to_dict` has the steps of each."""
-    ways = "both ways" if all(one.link.is_bus for one in limits.servers) else "each way"
-    heading = ("server", f"Gb/s {ways}", "up B", "down B", "a frame, of all that are offered in the system")
+    are_buses = [one.link.is_bus for one in limits.servers]
+    is_mixed = any(are_buses) and not all(are_buses)
+    ways = "" if is_mixed else " both ways" if all(are_buses) else " each way"
+    heading = ("server", f"Gb/s{ways}", "up B", "down B", "a frame, of all that are offered in the system")
     rows = [
         (
             one.name,
             f"{float(one.link.bytes_per_s * BITS_PER_BYTE / BPS_PER_GBPS):.3f}",
             _number(_sum_bytes(one.steps, "up")),
             _number(_sum_bytes(one.steps, "down")),
-            one.link_name,
+            one.link_name + f"; Gb/s {'both ways together' if one.link.is_bus else 'each way'}" * is_mixed,
         )
         for one in limits.servers
     ]
@@ -145,7 +147,8 @@ def _step_lines(limits: Limits) -> list[str]:
         steps = [step for step in limits.steps if step.direction == direction]
         rows = [(_INDENT + step.name, _tlps(step), _number(step.n_bytes), f"= {step.formula}") for step in steps]
         total = (_INDENT + "sum", "", _number(_sum_bytes(steps, direction)), "")
-        lines.append([(heading, "TLPs", "bytes", "TLPs * header + data, per frame"), *rows, total])
+        pieces, beside = ("bursts", "clocks beside data") if limits.link.is_bus else ("TLPs", "header")
+        lines.append([(heading, pieces, "bytes", f"{pieces} * {beside} + data, per frame"), *rows, total])
     table = _table([row for block in lines for row in block], right={1, 2})
     return [*table[: len(lines[0])], "", *table[len(lines[0]) :]]
 

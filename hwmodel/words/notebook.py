@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from hwmodel.words.pci_bus_rows import link_noun
 from hwmodel.words.quantities import MOST_ROWS, page_time, percent_text, printable
 from hwmodel.words.reading import (
     frame_balance,
@@ -86,9 +87,11 @@ def _busy_sentence(result: Result) -> str:
             f"{one.name} up {percent_text(one.pcie.up.utilization)}, down {percent_text(one.pcie.down.utilization)}"
             for one in result.servers[:MOST_ROWS]
         )
-        return f"PCIe links busy: {busy}." if busy else ""
+        noun = link_noun(result)
+        return f"{'PCIe links' if noun == 'PCIe' else noun} busy: {busy}." if busy else ""
     up, down = result.pcie.up.utilization, result.pcie.down.utilization
-    return f"PCIe link busy: up {percent_text(up)}, down {percent_text(down)} of the window."
+    noun = "Bus" if result.buses else "PCIe link"
+    return f"{noun} busy: up {percent_text(up)}, down {percent_text(down)} of the window."
 
 
 def _relaxed_parts(result: Result) -> list[str]:

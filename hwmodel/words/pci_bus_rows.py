@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from hwmodel.rules.pci_bus import bus_name
 from hwmodel.words.quantities import percent_text, printable
@@ -13,6 +13,28 @@ if TYPE_CHECKING:
     from hwmodel.results.result import Result
 
 BUS_COLUMNS = ("bus", "kind", "busy", "where its clocks go", "who had it, of the busy time")
+
+
+# What a column of bytes or shares says of a bus, beside what it says of a link.
+OF_BUS_BYTES = "a clock of the bus without data counts as the bytes that it could carry"
+OF_BUS_SHARES = "of a bus, one for both directions, what this adapter makes of it either way, retries apart"
+
+
+def is_on_bus(utilization: Mapping[str, float]) -> bool:
+    """Tell from its busy shares whether an adapter stands on a bus in place of a link."""
+    return "bus" in utilization
+
+
+def link_noun(result: Result) -> str:
+    """Name what adapters have to their hosts, as a column does: PCIe, bus, or both where some have a bus."""
+    on_bus = [is_on_bus(one.utilization) for one in result.servers] or [bool(result.buses)]
+    return "bus" if all(on_bus) else "PCIe, bus" if any(on_bus) else "PCIe"
+
+
+def configured_noun(config: Mapping[str, Any]) -> str:
+    """Name what the adapters of a resolved configuration have to their hosts, unless a server changes it."""
+    pcie = config.get("pcie")
+    return "bus" if isinstance(pcie, Mapping) and pcie.get("bus") else "PCIe"
 
 
 def clock_words(one: BusResult, percent: Callable[[float], str]) -> str:

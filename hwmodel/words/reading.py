@@ -293,6 +293,11 @@ def frame_bytes_total(result: Result) -> dict[str, float]:
     return {name: sum(amounts[one] for one in FRAME_PURPOSES) for name, amounts in bytes_per_frame(result).items()}
 
 
+def purpose_words(result: Result) -> Mapping[str, str]:
+    """Name the purposes of bytes on a result's link; on a bus what payload takes beside its data is clocks."""
+    return PURPOSE_WORDS | ({"tlp_overhead": "payload: address, turnaround, waits"} if result.buses else {})
+
+
 def link_rows(result: Result) -> list[LinkRow]:
     """Return the table of the link: a row a purpose, their sum, then the clock skips that no frame causes."""
     per_frame = bytes_per_frame(result)
@@ -305,7 +310,8 @@ def link_rows(result: Result) -> list[LinkRow]:
         figures = (_amount(up_bytes, up_total), _amount(down_bytes, down_total))
         return LinkRow(words, purpose, (*figures[0], *figures[1]))
 
-    rows = [row(PURPOSE_WORDS[name], name, up[name], down[name]) for name in FRAME_PURPOSES if up[name] or down[name]]
+    words = purpose_words(result)
+    rows = [row(words[name], name, up[name], down[name]) for name in FRAME_PURPOSES if up[name] or down[name]]
     rows.append(row("a frame, in all", None, *(sum(side[name] for name in FRAME_PURPOSES) for side in (up, down))))
     if up["skp"] or down["skp"]:
         rows.append(row(PURPOSE_WORDS["skp"], None, up["skp"], down["skp"]))
@@ -323,18 +329,22 @@ def stall_shares(result: Result) -> dict[str, float]:
     """
     if result.servers:
         return {}
-    return shares_of_stalls(result.stalls_ns, result.window.duration_ns)
+    return shares_of_stalls(result.stalls_ns, result.window.duration_ns, is_bus=bool(result.buses))
 
 
-def shares_of_stalls(stalls: Stalls, duration_ns: float) -> dict[str, float]:
+def shares_of_stalls(stalls: Stalls, duration_ns: float, *, is_bus: bool = False) -> dict[str, float]:
     """Return the share of a time for which something of one server stood waiting, as `stall_shares` does.
+
+    A bus, `is_bus`, has no credits to wait for.
 
     Empty where no time has passed: a capture that ended in the warm-up.
     """
     if duration_ns <= 0:
         return {}
     by_kind = any(getattr(stalls, name) for name in _CREDIT_KINDS)
-    left_out = ("credits",) if by_kind else _CREDIT_KINDS
+    left_out: tuple[str, ...] = ("credits",) if by_kind else _CREDIT_KINDS
+    if is_bus:
+        left_out = ("credits", *_CREDIT_KINDS)
     return {name: getattr(stalls, name) / duration_ns for name in STALL_WORDS if name not in left_out}
 
 

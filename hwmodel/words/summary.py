@@ -25,7 +25,7 @@ from hwmodel.words.flow_cache import flow_cache_sentence
 from hwmodel.words.flow_control import pause_lines, stopped_sentences
 from hwmodel.words.modelled import falling_latency_sentences, is_switched_in_memory
 from hwmodel.words.passed_flows import passed_sentences
-from hwmodel.words.pci_bus_rows import BUS_COLUMNS, bus_rows, bus_words
+from hwmodel.words.pci_bus_rows import BUS_COLUMNS, OF_BUS_BYTES, OF_BUS_SHARES, bus_rows, bus_words, link_noun
 from hwmodel.words.pcie_switch_rows import SWITCH_COLUMNS, switch_rows
 from hwmodel.words.quantities import (
     MISSING,
@@ -215,11 +215,15 @@ def _link_lines(result: Result) -> Iterable[Line]:
         return
     rows = link_rows(result)
     if rows:
-        header = ("PCIe link, each frame", "up B", "up %", "down B", "down %")
+        link = "bus" if result.buses else "PCIe link"
+        header = (f"{link}, each frame", "up B", "up %", "down B", "down %")
         yield from table(header, [(row.words, *row.cells) for row in rows])
         has_copies = result.totals.copies_delivered > result.totals.delivered_frames and not result.bridges
         each = ", of a group frame each copy" * has_copies  # over a bridge each copy is a frame
-        yield Line(f"(up: adapter to host, down: host to adapter; mean over the frames delivered in the window{each})")
+        yield Line(
+            f"(up: adapter to host, down: host to adapter; mean over the frames delivered in the window{each}"
+            f"{'; ' + OF_BUS_BYTES if result.buses else ''})"
+        )
     yield Line(f"{link_words(result)} of the window")
     looked_up = result.iotlb.hits + result.iotlb.misses
     if looked_up:
@@ -258,13 +262,15 @@ def _unit_suffix(result: Result, queue: str) -> str:
 
 def adapter_lines(result: Result) -> Iterable[Line]:
     """Give a row for each server: what its VMs send and receive, how busy its link, wire and cores are, its fullest."""
-    shares = ("PCIe up %", "down %", "wire out %", "in %")
+    link = link_noun(result)
+    shares = (f"{link} up %", "down %", "wire out %", "in %")
     header = ("server", "tx Gb/s", "rx Gb/s", *shares, "cores", "fullest of its own")
     rows = [_adapter_row(adapter) for adapter in result.servers[:MOST_ROWS]]
     yield from table(header, rows, left_columns=(0, len(header) - 1))
     if len(result.servers) > MOST_ROWS:
         yield Line(f"... and {len(result.servers) - MOST_ROWS} more servers")
-    yield Line("(tx, rx: of the server's VMs; %: busy share of the window; cores: kept busy by drivers)")
+    of_bus = "" if link == "PCIe" else f"; {OF_BUS_SHARES}"
+    yield Line(f"(tx, rx: of the server's VMs; %: busy share of the window{of_bus}; cores: kept busy by drivers)")
 
 
 def _adapter_row(adapter: AdapterResult) -> tuple[str, ...]:
