@@ -6,11 +6,21 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from hwmodel.config import Config
+from hwmodel.config import Config, servers_of
+from hwmodel.functions.message_time import DriverWork
+from tests.beside_simpy import Commands
 from tests.system_beside_simpy import US_FS, Frame, Stations, config_with, drawn
 
 NAMES = "wxyz"
 LANES = (1, 2, 4, 8)
+# What may change at an adapter behind a switch while TLPs of it are on their way.
+CHANGING: dict[str, Sequence[Any]] = {
+    "pcie.max_read_request": ("128B", "256B", "1KiB"),
+    "port.rate": ("1Gbps", "2.5Gbps", "25Gbps"),
+    "switch.ports.vf1.rate_limit": (None, "200Mbps", "700.003Mbps"),
+    "switch.ports.vf2.loopback": (True, False),
+    "nic.drop_enable": (True, False),
+}
 
 
 def draw_credits(rng: random.Random, most_payload: int) -> dict[str, Any]:
@@ -100,3 +110,36 @@ def draw_config(seed: int) -> tuple[Config, list[Frame]]:
     frames = drawn(stations, 160, mean_ns, names, names, seed=seed)
     # The last one comes when all others are over, however slow the links are.
     return config, [*frames, stations.frame(frames[-1].at_fs + 5000 * US_FS, names[0], names[1], 64)]
+
+
+def draw_commanded(seed: int) -> tuple[Config, list[Frame], Commands]:
+    """Draw a tree, and in mid-run functions and whole adapters that go and come, keys that change, floods of doorbells.
+
+    Commands come at any instant, most of them while much is on its way over the switches.
+    """
+    rng = random.Random(f"commands of trees {seed}")
+    config, frames = draw_config(seed)
+    adapters = [server.name for server in servers_of(config)]
+    events: list[tuple[int, dict[str, Any], set[str], tuple[DriverWork, ...]]] = []
+    for _ in range(rng.choice((2, 4, 7))):
+        at_fs, adapter = rng.randrange(frames[-2].at_fs), rng.choice(adapters)
+        own = [f"{adapter}.{function}" for function in ("pf", "vf0", "vf1", "vf2", "vf3")]
+        kind = rng.choice(("function", "function", "adapter", "keys", "keys", "flood"))
+        if kind == "keys":
+            server, _, name = adapter.partition(".")
+            key, values = rng.choice(sorted(CHANGING.items()))
+            place = f"servers.{server}.adapters.{name}.set" if name else f"servers.{server}.set"
+            events.append((at_fs, {f"{place}.{key}": rng.choice(values)}, set(), ()))
+        elif kind == "flood":
+            every_fs = rng.randrange(3000, 300000) * 1000
+            times = [at_fs + number * every_fs for number in range(rng.choice((20, 100)))]
+            events += [(time, {}, set(), (DriverWork(time, own[1], 0, 0, 1),)) for time in times]
+        else:
+            gone = set(own) if kind == "adapter" else {rng.choice(own)}
+            events += [(at_fs, {}, gone, ()), (at_fs + rng.randrange(1, 30) * US_FS, {}, gone, ())]
+    commands: list[Any] = []
+    off: frozenset[str] = frozenset()
+    for time, changes, turned, work in sorted(events, key=lambda event: event[0]):
+        off ^= turned
+        commands.append((time, changes, off, work))
+    return config, frames, commands

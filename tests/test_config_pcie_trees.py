@@ -75,11 +75,42 @@ def test_what_adapters_behind_one_root_port_have_in_common(changes: dict[str, An
     assert line in message_of(server_with(tree_of(SWITCH), **changes))
 
 
-def test_a_tree_is_for_several_adapters_and_a_machine_that_nothing_changes() -> None:
+def test_a_tree_is_for_several_adapters() -> None:
     alone = {"servers": [{"name": "a", "tree": tree_of(SWITCH)}]}
     assert "a tree is for a server that lists its adapters" in message_of(alone)
-    changed = server_with(tree_of(SWITCH)) | {"scenario": [{"at": "1ms", "set": {"workload.load": 0.5}}]}
-    assert "nothing changes in mid-run where adapters are behind PCIe switches" in message_of(changed)
+
+
+OF_X, OF_Y = "servers.a.adapters.x.set.", "servers.a.adapters.y.set."
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        (f"{OF_X}pcie.lanes", 1, "behind PCIe switches, TLPs that are on their way have their times"),
+        ("pcie.generation", 1, "behind PCIe switches"),
+        ("servers.a.tree.switches.s1.lanes", 1, "it is how PCIe switches and slots are built"),
+        ("servers.a.tree.slots.x.weight", 9, "it is how PCIe switches and slots are built"),
+        ("servers.a.tree", None, "it is how PCIe switches and slots are built"),
+    ],
+)
+def test_what_is_fixed_behind_switches_says_why(key: str, value: Any, why: str) -> None:
+    slots = {"x": {"behind": "s1"}, "y": {}}
+    changed = server_with(tree_of(SWITCH, slots=slots)) | {"scenario": [{"at": "1ms", "set": {key: value}}]}
+    line = message_of(changed)
+    assert "fixed while the machine runs" in line and why in line
+
+
+def test_what_may_change_behind_switches_and_beside_them() -> None:
+    """A link of a root port of its own may become another one, and what is no link's holds behind switches too."""
+    slots = {"x": {"behind": "s1"}, "y": {}}
+    for key, value in (
+        (f"{OF_Y}pcie.lanes", 1),
+        (f"{OF_X}pcie.max_read_request", "128B"),
+        (f"{OF_X}port.rate", "1Gbps"),
+    ):
+        scenario = [{"at": "1ms", "set": {key: value}}, {"at": "2ms", "reset": "a.x.vf0"}]
+        config = config_from_mapping(server_with(tree_of(SWITCH, slots=slots)) | {"scenario": scenario})
+        assert len(config.scenario) == 2
 
 
 def test_a_link_has_the_lanes_of_the_narrower_end_and_the_older_generation() -> None:

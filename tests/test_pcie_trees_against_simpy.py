@@ -9,8 +9,9 @@ import pytest
 
 from hwmodel.simulation import system_state
 from hwmodel.simulation.pcie_trees import fill_trees
-from tests.drawn_trees import draw_config
-from tests.system_beside_simpy import NS_FS, run_both
+from tests import system_beside_simpy
+from tests.drawn_trees import draw_commanded, draw_config
+from tests.system_beside_simpy import NS_FS, oracle_outcome, run_both
 
 SEEDS = [
     *range(8),
@@ -25,6 +26,22 @@ def test_a_drawn_tree_takes_the_same_course(seed: int) -> None:
     assert both.differences() == {}
     assert both.engine.totals["in flight"] == 0
     assert len(both.engine.deliveries) > 75
+
+
+@pytest.mark.parametrize("seed", SEEDS[:6] + SEEDS[8:20] + SEEDS[60:])
+def test_what_changes_in_mid_run_takes_the_same_course(seed: int) -> None:
+    """Functions and whole adapters go and come, keys change, and doorbells flood, whatever is in the switches."""
+    config, frames, commands = draw_commanded(seed)
+    assert run_both(config, frames, commands=commands).differences() == {}
+
+
+def test_changes_that_only_one_of_both_makes_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_changes(config: Any, frames: Any, stop: Any, changes: Any = ()) -> Any:
+        return oracle_outcome(config, frames, stop)
+
+    monkeypatch.setattr(system_beside_simpy, "oracle_outcome", without_changes)
+    config, frames, commands = draw_commanded(0)
+    assert run_both(config, frames, commands=commands).differences()
 
 
 def of_switches(name: str, value: int) -> Callable[[Any], None]:

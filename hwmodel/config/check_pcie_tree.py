@@ -44,8 +44,6 @@ def check_trees(config: Config, findings: Findings, parts: Sequence[Part]) -> No
             _check_links(entry.tree, path, own, findings)
     if n_switches > MOST_SWITCHES:
         findings.add(f"{n_switches} PCIe switches are more than the {MOST_SWITCHES} that a run has room for", "servers")
-    if n_switches and config.scenario:
-        findings.add("nothing changes in mid-run where adapters are behind PCIe switches (servers.*.tree)", "scenario")
 
 
 def _check_slots(tree: PcieTree, path: KeyPath, adapters: Sequence[str], findings: Findings) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hwmodel.errors import InputError
 from hwmodel.rules.switch_modes import MODES
 
+from .pcie_switches import switches_of
 from .system import bridges_of, servers_of
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ FIXED = (
 OF_CLASSES = ("switch.ports.*.default_priority",)
 # Where a bridge cuts through: whether a frame may go on before its end is there hangs on both rates.
 RATES = ("port.rate", "ports.*.rate")
-# Where hosts share an adapter: TLPs that are on their way over the multi-root switch have their times.
+# Of adapters behind PCIe switches, a multi-root one among them: TLPs that are on their way over them have their times.
 LINKS = ("pcie.generation", "pcie.lanes")
 OF_MULTI_ROOTS = ("multi_root.hosts.*.weight",)
 # What a bridge has built its lists of interfaces by, where stations have interfaces.
@@ -70,6 +71,8 @@ REASONS = (
     ("switch.ports.*", "what a bridge knows the station by is made from it as the station is announced"),
     ("switch.addresses*", "a bridge makes its lists of interfaces from it at the start"),
     ("switch.*", "it is how the switch is built"),
+    ("servers.*.tree*", "it is how PCIe switches and slots are built"),
+    *((key, "behind PCIe switches, TLPs that are on their way have their times") for key in LINKS),
     ("pcie.*", "it is how the link is built, or set as functions are enumerated"),
     ("nic.*", "it is how the adapter is built"),
     ("port.*", "it is how the port is built"),
@@ -88,13 +91,15 @@ def fixed_keys(before: Config, after: Config) -> list[str]:
     """
     named, then = bridges_of(before), bridges_of(after)
     rates = RATES if any(_cuts_through(each.settings) for each in named) else ()
-    links = LINKS if before.multi_root is not None else ()
+    behind = {at for one in switches_of(before) for kind, at, _ in one.below if kind == "adapter"}
     keys = [
         f"servers.{old.name}.set.{key}" if old.name else key
-        for old, new in _paired(servers_of(before), servers_of(after))
+        for at, (old, new) in enumerate(_paired(servers_of(before), servers_of(after)))
         for key in (*_keys_beside_drivers(old.config, new.config), *_keys_of_drivers(old.config, new.config))
         if not key.startswith(OF_NO_ADAPTER)
-        and not _is_one_of(key, OF_ADAPTERS, (*_fixed_of_adapters(old.config, named), *rates, *links))
+        and not _is_one_of(
+            key, OF_ADAPTERS, (*_fixed_of_adapters(old.config, named), *rates, *(LINKS if at in behind else ()))
+        )
     ]
     keys += [
         f"{old.key}.{key}"
@@ -107,6 +112,7 @@ def fixed_keys(before: Config, after: Config) -> list[str]:
         for key in differing(before, after)
         if key.startswith("multi_root") and not _is_one_of(key, OF_MULTI_ROOTS, ())
     ]
+    keys += [key for key in differing(before, after) if fnmatchcase(key, "servers.*.tree*")]
     return keys + [
         key
         for key in differing(before, after)
@@ -136,7 +142,7 @@ def why_fixed(key: str) -> str:
     """Return why a key is fixed, as a part of a sentence."""
     if key.startswith("workload."):
         return _why_load_is_fixed(key)
-    own = re.sub(r"^servers\.[^.]+\.set\.", "", key)
+    own = re.sub(r"^servers\..+?\.set\.", "", key)
     return next((f": {why}" for pattern, why in REASONS if fnmatchcase(own, pattern)), "")
 
 
