@@ -199,9 +199,10 @@ def engines_of(config: Config) -> dict[str, Any]:
     return found
 
 
-def random_state(seed: int) -> tuple[int, int, int, int]:
-    """Return with what words the stream of the first server's host begins (docs/datapath.md, "The host's memory")."""
-    first, *others = (int(word) for word in np.random.SeedSequence([seed, 0]).generate_state(4))
+def random_state(seed: int, adapter: int = 0) -> tuple[int, int, int, int]:
+    """Return with what words the stream of an adapter's host begins (docs/datapath.md, "The host's memory")."""
+    stream = 2**20 + adapter if adapter else 0
+    first, *others = (int(word) for word in np.random.SeedSequence([seed, stream]).generate_state(4))
     return (first | 1, *others)
 
 

@@ -24,6 +24,14 @@ def draw_bus(rng: random.Random) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def draw_jitter(seed: int) -> dict[str, Any]:
+    """Draw at times that hosts' answers vary: each adapter has a stream of its own, on the bus and beside it."""
+    rng = random.Random(f"jitter {seed}")
+    bins = {"kind": "histogram", "bins": [["0ns", 3], [f"{rng.randrange(10, 900)}ns", 2], ["1300ns", 1]]}
+    uniform = {"kind": "uniform", "range": f"{rng.randrange(10, 900)}ns"}
+    return {"host.jitter": rng.choice((bins, uniform))} if rng.random() < 0.4 else {}
+
+
 def draw_config(seed: int) -> tuple[Config, list[Frame]]:
     """Draw a host with its bus, a second host beside it at times, and frames."""
     rng = random.Random(seed)
@@ -47,7 +55,7 @@ def draw_config(seed: int) -> tuple[Config, list[Frame]]:
     others = [{"name": "b"}] if rng.random() < 0.3 else []
     base = {**BASE, "pcie": pcie, "host": {**BASE["host"], **host}}
     changes = {**ONE_BY_ONE, "nic.vfs": 4, "bridge": {}, "servers": [{"name": "a", "adapters": own}, *others]}
-    config = config_from_mapping(base, changes)
+    config = config_from_mapping(base, {**changes, **draw_jitter(seed)})
     names = [f"a.{one['name']}.vf{k}" for one in own for k in range(4)] + [f"b.vf{k}" for k in range(4) for _ in others]
     stations = Stations(config)
     frames = drawn(stations, 90, rng.choice((200, 900, 3000)), names, names, seed=seed)

@@ -9,6 +9,7 @@ from typing import Any
 from hwmodel.config import Config, servers_of
 from hwmodel.functions.message_time import DriverWork
 from tests.beside_simpy import Commands
+from tests.drawn_buses import draw_jitter
 from tests.system_beside_simpy import US_FS, Frame, Stations, config_with, drawn
 
 NAMES = "wxyz"
@@ -103,7 +104,7 @@ def draw_config(seed: int) -> tuple[Config, list[Frame]]:
     }
     others = [{"name": "b"}] if rng.random() < 0.3 else []
     host = {"host.iotlb": {"entries": 16, "miss": "410ns"}} if rng.random() < 0.3 else {}
-    config = config_with({"nic.vfs": 4, "servers": [server, *others]}, pcie, host)
+    config = config_with({"nic.vfs": 4, "servers": [server, *others]}, pcie, host, draw_jitter(seed))
     names = [f"a.{name}.vf{k}" for name in adapters for k in range(4)] + [f"b.vf{k}" for k in range(4) for _ in others]
     mean_ns = rng.choice((90, 200, 500))
     stations = Stations(config)

@@ -21,7 +21,7 @@ from hwmodel.simulation import Run
 from hwmodel.simulation.commands import Change
 from hwmodel.simulation.load_changes import with_workloads
 from hwmodel.workload.traffic import RECORDED, UPLINK, FrameTemplate, Records, Source, Workload
-from tests.beside_simpy import BASE, Commands, check_same_run, driver_work, function_number, parameters_of
+from tests.beside_simpy import BASE, Commands, check_same_run, driver_work, function_number, parameters_of, random_state
 from tests.buses_for_simpy import buses_for_oracle, buses_in
 from tests.flow_control_for_simpy import bridge_flow_control
 from tests.oracles.service_level_oracle import Level
@@ -531,10 +531,11 @@ def compared(config: Config, workload: Workload, frames: Sequence[Frame], change
 def servers_for_oracle(change: Change) -> list[Server]:
     """Return the servers that a machine has from a change on, some of whose functions may be off."""
     found = []
-    for each in servers_of(change.config):
+    for number, each in enumerate(servers_of(change.config)):
         names = [port.name for port in each.config.switch.ports if each.station(port.name) in change.off]
         parameters = replace(
             parameters_of(each.config),
+            random_state=random_state(each.config.run.seed, number),
             off=frozenset(map(function_number, names)),
             driver_work=driver_work(change, each.prefix),
         )
