@@ -23,7 +23,7 @@ from hwmodel.results.bottleneck import OFFERED_LOAD
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.model_version import model_version
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S, format_time_fs
-from hwmodel.wire.ethernet import wire_bytes
+from hwmodel.wire.ethernet import OUTSIDE_MAC, wire_bytes
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.words import search_text as words
 from hwmodel.words.search_text import spaced_by_cores
@@ -259,7 +259,6 @@ def _grain(share: Fraction) -> Fraction:
 
 
 MOST_BURST = 200_000
-_OUTSIDE_MAC = 0x02FF00000001
 _LOCAL_EXPERIMENTAL = b"\x88\xb5"
 _TAIL_FS = FS_PER_S // 10  # what is on its way at the end of the burst has arrived long before
 
@@ -346,5 +345,5 @@ class Bursts:
             writer.write_block([int(number * self.gap_fs) // FS_PER_NS for number in range(n_frames)], sent)
 
     def _frame(self, source: str, target: str) -> bytes:
-        macs = [int(self._macs.get(name, _OUTSIDE_MAC)).to_bytes(6, "big") for name in (target, source)]
+        macs = [int(self._macs.get(name, OUTSIDE_MAC)).to_bytes(6, "big") for name in (target, source)]
         return (b"".join(macs) + _LOCAL_EXPERIMENTAL).ljust(self.frame_bytes - FCS_BYTES, b"\0")
