@@ -251,7 +251,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--ledger", type=Path, help="lines of JSON, by which a bench that was stopped goes on")
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args(argv)
-    n, run = (4, QUICK_RUN) if arguments.quick else (arguments.n, RUN)
+    n, run = (2, QUICK_RUN) if arguments.quick else (arguments.n, RUN)
     cases = []
     for case in judge_all(arguments.seed, n, run, arguments.ledger):
         print(line_of(case), flush=True)

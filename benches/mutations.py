@@ -321,13 +321,13 @@ def main() -> int:
     parser.add_argument("-n", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path)
-    parser.add_argument("--quick", action="store_true", help="two of each: shows that it works")
+    parser.add_argument("--quick", action="store_true", help="one of each: shows that it works")
     arguments = parser.parse_args()
     kinds = arguments.kinds or list(KINDS)
     if unknown := set(kinds) - set(KINDS):
         parser.error(f"{', '.join(sorted(unknown))}: kinds are {', '.join(KINDS)}")
     if arguments.quick:
-        arguments.n = 2
+        arguments.n = 1
     if arguments.keep is not None:
         arguments.keep.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(ImportError):  # what each copy would have to import

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Sequence
 
 import hypothesis
 import numba
@@ -40,8 +41,27 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             kernel_cache.COMMANDED_ENTRIES,
             kernel_cache.SYSTEM_ENTRIES,
             kernel_cache.DMA_ENTRIES,
+            kernel_cache.PEER_ENTRIES,
         )
         kernel_cache.fill_cache(tuple({entry for entries in used for entry in entries}))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make no tests of parameters that only a night has time for: they are as many as all others, to be left out."""
+    if metafunc.config.getoption("--hypothesis-profile") == "nightly":
+        return
+    markers = metafunc.definition.own_markers
+    for at, marker in enumerate(markers):
+        if marker.name == "parametrize" and not isinstance(marker.kwargs.get("ids"), Sequence):
+            names, values, *others = marker.args
+            values = [*values]
+            left = [value for value in values if not _is_for_a_night(value)]
+            if 0 < len(left) < len(values):
+                markers[at] = pytest.mark.parametrize(names, left, *others, **marker.kwargs).mark
+
+
+def _is_for_a_night(value: object) -> bool:
+    return any(mark.name == "nightly" for mark in getattr(value, "marks", ()))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -46,18 +46,20 @@ class Case:
     load: Recorded | Loops
     changes: Mapping[str, Any] = field(default_factory=dict)
     matters: Callable[[Result], bool] = lambda result: True
+    parts: int = 3
+    """Of the load, of which a run of all tests has the first; a night has all."""
 
 
 def stalled(kind: str, share: float = 0.05) -> Callable[[Result], bool]:
     return lambda result: getattr(result.stalls_ns, kind) > share * result.window.duration_ns
 
 
-def drops(reason: str, n: int = 50) -> Callable[[Result], bool]:
+def drops(reason: str, n: int = 15) -> Callable[[Result], bool]:
     return lambda result: list(result.drops) == [reason] and result.drops[reason] > n
 
 
-def mirrored(n: int = 500, lost: str | None = None) -> Callable[[Result], bool]:
-    return lambda result: result.totals.mirrored > n and (lost is None or result.mirrored_drops.get(lost, 0) > 50)
+def mirrored(n: int = 150, lost: str | None = None) -> Callable[[Result], bool]:
+    return lambda result: result.totals.mirrored > n and (lost is None or result.mirrored_drops.get(lost, 0) > 15)
 
 
 AT_ONCE = {"walkers": None, "walk_lines": 0}  # any number of page walks
@@ -109,16 +111,16 @@ SAME = {
     ),
     "small buffers": Case(
         poisson(1500, 550, senders=(WIRE, WIRE, *GUESTS)),
-        {"nic.tx_buffer": "3KiB", "nic.rx_buffer": "3KiB", "port.rate": "39.7Gbps"}, drops("RX_BUFFER_FULL"),
+        {"nic.tx_buffer": "3KiB", "nic.rx_buffer": "3KiB", "port.rate": "39.7Gbps"}, drops("RX_BUFFER_FULL"), parts=2,
     ),
     "slow guests, dropping": Case(
         poisson(3000, 400), {"driver.frame_time": "1500.7ns", "driver.poll_budget": 12, "nic.tx_ring": 256},
-        drops("NO_DESCRIPTOR"),
+        drops("NO_DESCRIPTOR"), parts=2,
     ),
     "slow guests, waiting": Case(
         poisson(1500, 600),
         {"driver.frame_time": "1500.7ns", "driver.poll_budget": 5, "nic.drop_enable": False, "nic.rx_ring": 65},
-        stalled("descriptors"),
+        stalled("descriptors"), parts=1,  # late in it a frame fills the Rx buffer to its last byte
     ),
     "shared cores": Case(
         poisson(1500, 700), {"host.cores": 2, "driver.frame_time": "500.9ns"},
@@ -146,10 +148,10 @@ SAME = {
     "to and from the wire": Case(
         poisson(3000, 750, senders=(WIRE, WIRE, *GUESTS), receivers=(WIRE, WIRE, *EVERYONE)),
         {"nic.rx_ring": 256, "port.rate": "9.7Gbps"},
-        lambda result: result.totals.from_wire > 750 and result.totals.delivered_to_wire > 500,
+        lambda result: result.totals.from_wire > 250 and result.totals.delivered_to_wire > 160,
     ),
     "slow wire": Case(
-        poisson(1250, 1500, receivers=WIRE_TOO), {"port.rate": "1Gbps"}, busy("wire.tx", 0.7)
+        poisson(1250, 1500, receivers=WIRE_TOO), {"port.rate": "1Gbps"}, busy("wire.tx", 0.6)
     ),
     "groups": Case(
         poisson(1000, 2000, receivers=(GROUP, *GUESTS), senders=WIRE_TOO), {},
@@ -186,7 +188,7 @@ SAME = {
     "pipeline full from the wire": Case(
         poisson(6000, 500, (65, 570, 1518), senders=(WIRE, WIRE, WIRE, *GUESTS), receivers=(WIRE, *EVERYONE)),
         {"nic.max_pps": 1_500_003, "nic.rx_buffer": "16KiB", "port.rate": "10Gbps"},
-        lambda result: result.drops.get("RX_BUFFER_FULL", 0) > 500 and busy("nic.pipeline", 0.99)(result),
+        lambda result: result.drops.get("RX_BUFFER_FULL", 0) > 120 and busy("nic.pipeline", 0.99)(result),
     ),
     "switch core": Case(poisson(1500, 800), {"switch.timing": "core", "switch.clock": "161.132813MHz"}),
     "busy bus": Case(
@@ -198,7 +200,7 @@ SAME = {
         poisson(1500, 500, (64, 300, 1518), senders=(WIRE, WIRE, WIRE, *GUESTS)),
         {"switch.timing": "core", "switch.bus_bits": 128, "switch.clock": "41.13MHz", "port.rate": "39.7Gbps",
          "nic.max_pps": 3_000_003},
-        drops("RX_BUFFER_FULL"),
+        drops("RX_BUFFER_FULL"), parts=2,
     ),
     "store": Case(poisson(1250, 1100), {"nic.store_rate": "8Gbps"}),
     "far host": Case(poisson(1500, 700), {"pcie.propagation": "150.01ns", "pcie.dllp_model": "tlp1"}),
@@ -231,7 +233,7 @@ SAME = {
         poisson(2500, 1000, receivers=(WIRE, WIRE, *GUESTS)),
         {"switch.uplink": {"native_vlan": 7, "vlans": [7]}, "nic.tx_buffer": "3KiB", "nic.rx_buffer": "3KiB",
          "switch.mirrors": [{"to": "vf3", "from": "vf0"}, {"to": "pf", "from": "vf0"}, {"to": "pf", "from": "vf1"}]},
-        lambda result: mirrored()(result) and drops("NO_DESTINATION", 500)(result),
+        lambda result: mirrored()(result) and drops("NO_DESTINATION", 150)(result),
     ),
     "translations, writes take time": Case(
         poisson(1250, 900, senders=WIRE_TOO, receivers=WIRE_TOO),
@@ -262,7 +264,7 @@ SAME = {
         {"switch.mirrors": [{"to": "vf3", "from": "vf0"}],
          "host.iotlb": {"entries": 1, "miss": "330.0013ns", **AT_ONCE},
          "driver.moderation": "9.0013us"},
-        lambda result: translations(0.5)(result) and mirrored(200)(result),
+        lambda result: translations(0.5)(result) and mirrored(60)(result),
     ),
     "saturated": Case(pairs(1518), {}, busy("pcie.up", 0.999)),
     "saturated, mixed sizes": Case(
@@ -288,20 +290,24 @@ TIES = {
 QUICK = ("mixed sizes", "tags", "jitter", "jumbo frames, small cache, jitter")
 
 
-def run(folder, case: Case):
-    group = GROUP_OF if case.load and not isinstance(case.load, Mapping) else ()
-    both = run_both(folder, {**window_of(case.load), **case.changes}, case.load, group)
+def run(folder, case: Case, parts: int = 1):
+    """Run the first of so many parts of the load; loops go on as long as ever."""
+    load = case.load if isinstance(case.load, Mapping) else case.load[: len(case.load) // parts]
+    group = () if isinstance(load, Mapping) else GROUP_OF
+    both = run_both(folder, {**window_of(load), **case.changes}, load, group)
     assert case.matters(both.result), "the case does not show what it is for"
     return both
 
 
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=(pytest.mark.slow, pytest.mark.nightly))])
 @pytest.mark.parametrize(
     "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in SAME]
 )
-def test_the_same_course(tmp_path, name):
+def test_the_same_course(tmp_path, name, whole):
     case = SAME[name]
+    parts = 1 if whole else case.parts
     from_wire = not isinstance(case.load, Mapping) and any(source == WIRE for _, source, _, _ in case.load)
-    check_same_course(run(tmp_path, case), wire_too=from_wire)
+    check_same_course(run(tmp_path, case, parts), at_least=800 if whole else 200, wire_too=from_wire)
 
 
 @pytest.mark.slow

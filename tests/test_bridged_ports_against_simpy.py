@@ -9,7 +9,8 @@ from tests.drawn_bridged_ports import VFS, drawn_machine
 from tests.planted_bridges import Fault, plant
 from tests.system_beside_simpy import BROADCAST, OUTSIDE, Both, Stations, config_with, drawn, run_both
 
-N_DRAWN = 72
+N_EACH_RUN, N_NIGHTLY = 24, 400
+SEEDS = [*range(N_EACH_RUN), *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(N_EACH_RUN, N_NIGHTLY))]
 # What is done wrong to the record of bridges, whose first port leads to the first port of an adapter.
 FAULTS: dict[str, Fault] = {
     "both wires end at one port": lambda bridge: setattr(bridge.port[1].params, "adapter_port", 0),
@@ -22,7 +23,7 @@ FAULTS: dict[str, Fault] = {
 VEPA = {"port.count": 2, "switch.mode": "vepa", "nic.vfs": 4, "bridge": {"propagation": "13.1ns"}}
 
 
-@pytest.mark.parametrize("seed", range(N_DRAWN))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_drawn_machines(seed: int) -> None:
     machine = drawn_machine(seed)
     both = run_both(machine.config, machine.frames(), 0, machine.commands)

@@ -65,9 +65,11 @@ def file_of(page):
 
 
 @pytest.mark.parametrize(
-    "page", [render_search_page(searched(), "c.yaml, run.seed=2"), render_sizing_page(sized(), "s.yaml")]
+    "render",
+    [lambda: render_search_page(searched(), "c.yaml, run.seed=2"), lambda: render_sizing_page(sized(), "s.yaml")],
 )
-def test_a_page_says_with_what_it_was_made_and_what_it_assumes(page):
+def test_a_page_says_with_what_it_was_made_and_what_it_assumes(render):
+    page = render()
     assert "0.1.0+abc" in page.replace("<wbr>", "") and "<h2>Assumptions</h2>" in page
     assert "A link carries whole TLPs" in page
     arguments = build_parser().parse_args(command_of(page)[1:])

@@ -21,8 +21,8 @@ DRAWS: Mapping[str, tuple[Callable[[int], Commanded], int]] = {
 }  # fmt: skip
 SEEDS = [
     *range(8),
-    *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(8, 20)),
-    *(pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)) for seed in range(20, 300)),
+    *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(8, 12)),
+    *(pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)) for seed in range(12, 300)),
 ]
 
 

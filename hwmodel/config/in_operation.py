@@ -183,12 +183,14 @@ def differing(old: Block, new: Block) -> list[str]:
 
 
 def _differences(prefix: str, old: Any, new: Any) -> Iterator[str]:
+    if old == new:
+        return
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         old, new = _by_name(old), _by_name(new)
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in {**old, **new}:
             yield from _differences(f"{prefix}.{key}" if prefix else str(key), old.get(key), new.get(key))
-    elif old != new:
+    else:
         yield prefix
 
 

@@ -172,6 +172,7 @@ def schedule(
     written: dict[int, str] = {}  # of changes of one configuration once
     first = _Known(config.model_dump_json(), frozenset())
     machines = {first: machine}
+    words = {first: [component.words() for component in _components(machine)]}
     steps: dict[tuple[_Known, _Known], list[_Command]] = {}
     components, functions = _components(machine), _functions(config)
     before, old = config, first
@@ -185,11 +186,11 @@ def schedule(
             check(before, change)
             if new not in machines:
                 machines[new] = build(change)
-            words = [[component.words() for component in _components(machines[each])] for each in (old, new)]
+                words[new] = [component.words() for component in _components(machines[new])]
             steps[old, new] = [
                 *(
                     command
-                    for component, *pair in zip(components, *words, strict=True)
+                    for component, *pair in zip(components, words[old], words[new], strict=True)
                     for command in component.commands(*pair)
                 ),
                 *_comings_and_goings(functions, old.off, new.off),
