@@ -8,9 +8,9 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.compiled.records import ints, record
 from hwmodel.forwarding.decide import NO_POLICER, decide, limit
-from hwmodel.forwarding.parse import HEADER_BYTES, parse
+from hwmodel.forwarding.parse import HEADER_BYTES, parse, read_behind
 from hwmodel.forwarding.police import police, refill
-from hwmodel.forwarding.port_set import MAX_PORTS, contains
+from hwmodel.forwarding.port_set import MAX_PORTS, UPLINK, contains
 from hwmodel.forwarding.rewrite import egress_bytes, rewrite
 
 FCS_BYTES = 4
@@ -42,13 +42,17 @@ def is_within_rate(bucket, elapsed_ns, frame_bytes):
 def parse_arrival(tables, arrival, data, header):
     """Parse what is at hand of a frame; tell whether that is enough to decide on it.
 
-    A frame cut short by its capture counts with its full length, but its header must be there. What is shorter than
-    14 B in full length is a runt in any case.
+    A frame cut short by its capture counts with its full length, but its header must be there, and what access lists
+    ask for behind it. What is shorter than 14 B in full length is a runt in any case.
     """
     end = arrival.first_byte + arrival.captured_bytes
     parse(tables, arrival.port, data[arrival.first_byte : end], arrival.captured_bytes, header)
     header.n_bytes = arrival.original_bytes
     is_cut = arrival.captured_bytes < arrival.original_bytes
+    if header.is_complete and tables.reads_packets and arrival.port != UPLINK:
+        read_behind(data[arrival.first_byte : end], arrival.captured_bytes, header)
+        if header.packet.is_short and is_cut:
+            return False
     return header.is_complete != 0 or not is_cut or arrival.original_bytes < HEADER_BYTES
 
 
