@@ -129,7 +129,8 @@ def random_entry(rng: random.Random) -> AclEntry:
     kind = rng.choice(("arp", "v4", "v6", "both", "plain"))
     if kind == "arp":
         some = {
-            "arp_operation": rng.choice(("request", "reply", 9)), "arp_sender_mac": rng.choice(("own", "02:00:00:00:00:02")),
+            "arp_operation": rng.choice(("request", "reply", 9)),
+            "arp_sender_mac": rng.choice(("own", "02:00:00:00:00:02")),
             "arp_sender_ip": rng.choice(("own", _prefix(rng, V4))), "arp_target_ip": _prefix(rng, V4),
         }  # fmt: skip
     elif kind == "plain":

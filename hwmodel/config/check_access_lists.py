@@ -39,12 +39,12 @@ def _check_packet_keys(config: Config, entry: AclEntry, path: KeyPath, findings:
         (("nd_target",), (ICMPV6,), "icmpv6"),
     ):
         for name in (name for name in names if name in asked and entry.protocol not in protocols):
-            findings.add(f"{name} needs protocol: {words}", (*path, name), (*path, "protocol"), path)
+            findings.add(f"it needs protocol: {words}", (*path, name), (*path, "protocol"), path)
             return
     if entry.nd_target is not None and entry.icmp_type is not None:
         least, most = entry.icmp_type
         if not any(least <= number <= most for number in WITH_TARGET):
-            findings.add("nd_target is of icmp_type 135 and 136", (*path, "nd_target"), (*path, "icmp_type"))
+            findings.add("it is of icmp_type 135 and 136", (*path, "nd_target"), (*path, "icmp_type"))
     if asked and not entry.packet_types:
         others = [name for name in ("ethertype",) if entry.ethertype is not None]
         keys = [*others, *asked]
@@ -53,12 +53,12 @@ def _check_packet_keys(config: Config, entry: AclEntry, path: KeyPath, findings:
             *((*path, name) for name in keys),
         )
     stations = [port for port in config.switch.ports if entry.port in ("all", port.name)]
-    names = [name for name in asked if getattr(entry, name) == OWN and name != "arp_sender_mac"]
-    if names and stations and not any(port.ips for port in stations):
+    owned = [name for name in asked if getattr(entry, name) == OWN and name != "arp_sender_mac"]
+    if owned and stations and not any(port.ips for port in stations):
         who = "no station has any" if entry.port == "all" else f"{entry.port} has none"
         findings.add(
             f"own is one of the sender's ips, and {who} (switch.ports: [{{name: {stations[0].name}, ips: [...]}}])",
-            (*path, names[0]),
+            (*path, owned[0]),
             path,
         )
 

@@ -34,6 +34,7 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
         _check_wire(config, own, findings)
         _check_beside(config, own, findings)
         _check_switch(config, own, findings)
+        _check_wildcards(config, own, findings)
 
 
 def _check_cores(config: Config, own: VirtualSwitch, findings: Findings) -> None:
@@ -77,6 +78,28 @@ def _check_beside(config: Config, own: VirtualSwitch, findings: Findings) -> Non
             f"{config.workload.send_bytes + FCS_BYTES} stands for them",
             "workload.segment_bytes",
             _MODE,
+        )
+
+
+def _check_wildcards(config: Config, own: VirtualSwitch, findings: Findings) -> None:
+    """Report wildcards by stations where rules tell connections between two stations apart."""
+    if own.flow_cache is None or own.flow_cache.wildcard_match != "ends":
+        return
+    key = "host.virtual_switch.flow_cache.wildcard_match"
+    for at, entry in enumerate(config.switch.acl):
+        if entry.source_port is not None or entry.destination_port is not None:
+            findings.add(
+                "ends is for rules that look at no ports of TCP and UDP, as this one does; write connections",
+                key,
+                ("switch", "acl", at),
+            )
+            return
+    if config.workload.pcap is not None and config.switch.looks_behind_type:
+        findings.add(
+            "ends is for frames of one address of IP for each station; a capture's may have several, and rules look at "
+            "them; write connections",
+            key,
+            "workload.pcap",
         )
 
 

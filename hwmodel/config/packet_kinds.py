@@ -17,18 +17,20 @@ OWN = "own"
 class IpPrefix(Kind):
     """An address of IPv4 or IPv6, or a prefix, held as a network."""
 
+    def __init__(self, example: str = "10.0.0.0/8 or 2001:db8::1", version: int | None = None) -> None:
+        self.example, self.version = example, version
+
     def parse(self, value: object) -> IPv4Network | IPv6Network:
         """Return the network; bits behind the prefix are refused."""
-        if not isinstance(value, str):
-            raise wrong(f"{shown(value)} is not an address or prefix of IP; write it like 10.0.0.0/8 or 2001:db8::1")
         try:
-            found = ip_network(value, strict=False)
+            found = ip_network(value, strict=False) if isinstance(value, str) else None
         except ValueError:
-            raise wrong(
-                f"{shown(value)} is not an address or prefix of IP; write it like 10.0.0.0/8 or 2001:db8::1"
-            ) from None
+            found = None
+        if found is None or self.version not in (None, found.version):
+            of = f"IPv{self.version}" if self.version else "IP"
+            raise wrong(f"{shown(value)} is not an address or prefix of {of}; write it like {self.example}")
         try:
-            return ip_network(value)
+            return ip_network(str(value))
         except ValueError:
             raise wrong(f"{value} has bits set behind its prefix (did you mean {found}?)") from None
 
@@ -38,7 +40,8 @@ class IpPrefix(Kind):
 
     def schema(self) -> dict[str, Any]:
         """Return a text."""
-        return {"title": "an address or a prefix of IPv4 or IPv6", "type": "string"}
+        of = f"IPv{self.version}" if self.version else "IPv4 or IPv6"
+        return {"title": f"an address or a prefix of {of}", "type": "string"}
 
 
 class OwnOr(Kind):
@@ -57,7 +60,8 @@ class OwnOr(Kind):
 
     def schema(self) -> dict[str, Any]:
         """Return either."""
-        return {"anyOf": [{"enum": [OWN]}, self.other.schema()]}
+        other = self.other.schema()
+        return {"title": f"{other['title']}, or {OWN}", "anyOf": [{"enum": [OWN]}, other]}
 
 
 class _Numbered(Kind):
@@ -85,7 +89,9 @@ class _Numbered(Kind):
 
     def schema(self) -> dict[str, Any]:
         """Return a word or a number."""
-        return {"anyOf": [{"enum": list(self.words)}, {"type": "integer", "minimum": 0, "maximum": self.most}]}
+        number = {"type": "integer", "minimum": 0, "maximum": self.most}
+        title = f"{', '.join(self.words)}, or 0 to {self.most}"
+        return {"title": title, "anyOf": [{"enum": list(self.words)}, number]}
 
 
 class Protocol(_Numbered):

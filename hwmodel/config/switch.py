@@ -45,6 +45,7 @@ Scheduler = Literal["round_robin", "weighted", "deficit", "strict"]
 MirrorDirection = Literal["ingress", "egress"]
 AclAction = Literal["permit", "deny", "priority", "police"]
 CoreNumber = Annotated[int, Whole(0, 1023, what="a core of the host")]
+OF_ARP = IpPrefix("10.0.0.0/8", version=4)
 Prefix = Annotated[IPv4Network | IPv6Network, IpPrefix()]
 OwnOrPrefix = Annotated[IPv4Network | IPv6Network | Literal["own"], OwnOr(IpPrefix())]
 PortSpan = Annotated[tuple[int, int], Span(65535, "a port")]
@@ -286,10 +287,10 @@ class AclEntry(BridgingRule):
     arp_sender_mac: Annotated[int | Literal["own"], OwnOr(Mac())] | None = key(
         None, "Sender's hardware address in ARP; own: one of the sending station's `macs`."
     )
-    arp_sender_ip: OwnOrPrefix | None = key(
+    arp_sender_ip: Annotated[IPv4Network | Literal["own"], OwnOr(OF_ARP)] | None = key(
         None, "Sender's address in ARP, an address or a prefix; own: as of source_ip."
     )
-    arp_target_ip: Prefix | None = key(None, "Target's address in ARP, an address or a prefix.")
+    arp_target_ip: Annotated[IPv4Network, OF_ARP] | None = key(None, "Target's address in ARP, an address or a prefix.")
 
     @property
     def asked_packets(self) -> tuple[str, ...]:

@@ -94,7 +94,8 @@ def _fill_rule(rule: Record, entry: AclEntry) -> None:
     for name in ("protocol", "arp_operation"):
         value = getattr(entry, name)
         rule[name] = ANY if value is None else value
-    rule.sender_mac = {None: ANY, "own": OWN}.get(entry.arp_sender_mac, entry.arp_sender_mac)
+    sender_mac = entry.arp_sender_mac
+    rule.sender_mac = ANY if sender_mac is None else OWN if sender_mac == "own" else sender_mac
     for name in ("source_port", "destination_port", "icmp_type"):
         rule[name].least, rule[name].most = getattr(entry, name) or (ANY, ANY)
     _fill_prefix(rule.source, entry.arp_sender_ip if is_arp else entry.source_ip)

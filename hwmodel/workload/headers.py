@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING
 
 from hwmodel.config.bridge import OUTSIDE
@@ -120,15 +120,22 @@ class HeaderBook:
         return FrameTemplate(source, target, header, len(flow))
 
     def _flow(self, source: str, target: str, connection: int) -> bytes:
-        """Return what frames of a TCP connection say of it; its client is outside, or the end that comes first."""
-        ends = [(self._places.get(name, 0), name) for name in (source, target)]
-        ports = [SERVER_PORT, SERVER_PORT]
-        ports[ends.index(min(ends))] = FIRST_CLIENT_PORT + connection
-        source_ip, target_ip = self._addresses(source, target)
+        """Return what frames of a TCP connection say of it."""
+        source_ip, target_ip, *ports = self.connection(source, target, connection)
         return flow_bytes(source_ip, target_ip, TCP, (ports[0], ports[1]))
 
+    def connection(self, source: str, target: str, number: int = 0) -> tuple[Address, Address, int, int]:
+        """Return addresses and ports of a connection by its number.
+
+        Its client is outside, or the end that comes first.
+        """
+        ends = [(self._places.get(name, 0), name) for name in (source, target)]
+        ports = [SERVER_PORT, SERVER_PORT]
+        ports[ends.index(min(ends))] = FIRST_CLIENT_PORT + number
+        return (*self._addresses(source, target), ports[0], ports[1])
+
     def _addresses(self, source: str, target: str) -> tuple[Address, Address]:
-        """Return two ends' addresses, of one version: that of the source's first one of which the target has one too."""
+        """Return two ends' addresses, of one version: the source's first one that the target has too."""
         own, other = self._ips(source), self._ips(target)
         version = next((version for version in own if version in other), 4)
         return (
@@ -143,7 +150,7 @@ class HeaderBook:
         ips = self._ports[name].ips
         if ips is None:
             return {4: FIRST_ADDRESS + self._places[name]}
-        return {prefix.version: next(prefix.hosts(), prefix[0]) for prefix in reversed(ips)}
+        return {prefix.version: _first_of(prefix) for prefix in reversed(ips)}
 
     def _behind_first(self, source: str, target: str) -> bytes:
         """Return what stands behind the destination; in all headers of a station it is the same."""
@@ -194,3 +201,8 @@ class HeaderBook:
         """Return the VLAN of a station's untagged frames beyond the bridge, whose port may have translated it."""
         vlan: int = self._ports[station].port_vlan
         return self._translated.get(station, {}).get(vlan, vlan)
+
+
+def _first_of(prefix: IPv4Network | IPv6Network) -> Address:
+    """Return the address that is written, or the first one of a prefix that a station may have."""
+    return prefix[0] if prefix.num_addresses == 1 else prefix[1]

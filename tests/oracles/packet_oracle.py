@@ -159,9 +159,9 @@ def matches(action: str, wanted: dict[str, object], ethertype: int | None, said:
     kinds = {0x0806: "arp", 0x0800: 4, 0x86DD: 6}
     if ethertype is not None and said["kind"] not in (HIDDEN, kinds.get(ethertype)):
         return False
-    if said["kind"] != HIDDEN and wanted.get("protocol") in (1, 58):
-        if said["kind"] != {1: 4, 58: 6}[wanted["protocol"]]:
-            return False
+    version = {1: 4, 58: 6}.get(wanted.get("protocol"))
+    if version is not None and said["kind"] not in (HIDDEN, version):
+        return False
     found = {key: said.get(key) for key in wanted}
     for key, there in found.items():
         if there == HIDDEN:
