@@ -9,7 +9,7 @@ import random
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from cocotb_tests.bench_switch import BROADCAST, Station, c_tag, frame, mac
+from cocotb_tests.bench_switch import BROADCAST, Station, Switch, c_tag, frame, mac, switch
 from hwmodel.config.switch import AclEntry
 
 NAMES = ("pf", "vf0", "vf127")
@@ -157,3 +157,10 @@ def random_entry(rng: random.Random) -> AclEntry:
     if kind == "v6" and "ethertype" in keys and "nd_target" not in chosen:
         chosen = {name: value for name, value in chosen.items() if "ip" not in name or ":" in str(value)}
     return AclEntry.model_validate(keys | chosen)
+
+
+def packet_switch(rng: random.Random) -> Switch:
+    """Give a switch of three stations whose guards and entries look behind the type."""
+    found = switch(*NAMES, acl=tuple(random_entry(rng) for _ in range(rng.choice((0, 1, 3, 6)))))
+    found.ports = tuple(random_station(rng, name) for name in NAMES)
+    return found

@@ -89,15 +89,16 @@ def _check_wildcards(config: Config, own: VirtualSwitch, findings: Findings) -> 
     for at, entry in enumerate(config.switch.acl):
         if entry.source_port is not None or entry.destination_port is not None:
             findings.add(
-                "ends is for rules that look at no ports of TCP and UDP, as this one does; write connections",
+                "a rule for ports tells connections between two stations apart, and wildcard_match: ends does not "
+                "(host.virtual_switch.flow_cache: {wildcard_match: connections})",
                 key,
                 ("switch", "acl", at),
             )
             return
     if config.workload.pcap is not None and config.switch.looks_behind_type:
         findings.add(
-            "ends is for frames of one address of IP for each station; a capture's may have several, and rules look at "
-            "them; write connections",
+            "a capture's stations may have several addresses, at which rules look here, and wildcard_match: ends does "
+            "not (host.virtual_switch.flow_cache: {wildcard_match: connections})",
             key,
             "workload.pcap",
         )
