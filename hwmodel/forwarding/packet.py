@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.compiled.records import I32, U32, ints, record
 from hwmodel.forwarding.octets import read_bytes, write_number
 from hwmodel.rules.packets import (
@@ -174,9 +174,9 @@ def read_ipv6(octets, n_bytes, at, packet):
     read_upper(octets, n_bytes, here, packet)
 
 
-@kernel
+@out_of_line
 def read_packet(octets, n_bytes, at, ethertype, packet):
-    """Read what a header of `n_bytes` says behind its type, which ends at `at`."""
+    """Read what octets up to `n_bytes` say behind a type, which ends at `at`."""
     reset_packet(packet)
     if ethertype < LEAST_TYPE or ethertype in HIDING_TYPES:
         packet.kind = HIDDEN_PACKET

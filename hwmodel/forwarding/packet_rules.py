@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.forwarding.packet import (
     ABSENT,
     ARP,
@@ -98,7 +98,7 @@ def matches_target(tables, rule, header):
     return MATCHES if has_ip(tables, rule.target, header, packet.target) else DIFFERS
 
 
-@kernel
+@out_of_line
 def matches_packet(tables, rule, header):
     """Tell whether a frame has behind its type what a rule asks for; UNSURE where nothing that can be read differs."""
     packet = header.packet
