@@ -48,6 +48,8 @@ class Station:
     vif: int | None = None
     ecid: int | None = None
     s_channel: int | None = None
+    ips: tuple[Any, ...] | None = None
+    guards: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.macs = (mac(self.name),) if self.macs is None else self.macs
@@ -101,6 +103,7 @@ class AclEntry:
     priority: int | None = None
     rate_bps: int | None = None
     burst_bytes: int | None = None
+    asked_packets: tuple[str, ...] = ()
 
 
 @dataclass

@@ -39,6 +39,7 @@ UNREACHABLE: dict[str, Unreachable] = {
     ],
     "core.drops": [
         *(((None, name), NO_SUCH_RULE) for name in ("ACL_DENY", "RATE_LIMITED", "RECEIVE_LIMIT")),
+        *(((None, name), NO_SUCH_RULE) for name in ("ARP_GUARD", "DHCP_GUARD", "ND_GUARD", "IP_GUARD")),
         ((None, "STAG_UNKNOWN"), "the core has no S-channels"),
         *(
             ((None, name), LATER)

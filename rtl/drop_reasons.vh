@@ -33,4 +33,8 @@
 `define DROP_PVLAN 8'd29
 `define DROP_PORT_SECURITY 8'd30
 `define DROP_RECEIVE_LIMIT 8'd31
+`define DROP_ARP_GUARD 8'd32
+`define DROP_DHCP_GUARD 8'd33
+`define DROP_ND_GUARD 8'd34
+`define DROP_IP_GUARD 8'd35
 `endif

@@ -6,7 +6,7 @@ import numpy as np
 
 from hwmodel.forwarding.decide import DECISION, decide, limit
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.forwarding.parse import HEADER, parse
+from hwmodel.forwarding.parse import HEADER, parse, read_behind
 from hwmodel.forwarding.rewrite import egress_bytes, rewrite
 from hwmodel.simulation.switch_tables import build_tables, port_list, port_numbers
 from tests.oracles.forwarding_oracle import Outcome
@@ -30,6 +30,8 @@ class Bench:
         received = np.frombuffer(raw, np.uint8).copy()
         parse(tables, self.number[port], received, len(raw), header)
         header.is_bad = is_bad
+        if tables.reads_packets:
+            read_behind(received, len(raw), header)
         decide(tables, header, decision)
         if refused and decision.policer >= 0:
             limit(tables, header, decision)

@@ -130,8 +130,16 @@ VLANS = {"switch.ports": [{"name": "vf2", "port_vlan": 7, "vlans": [7]}], "switc
          [("switch", "vf0", "vf1"), ("bridge", "vf0", "vf2")]),
         ({"switch.acl": [{"port": "pf", "action": "deny"}], "bridge.policy": [{"vlan": 9, "action": "deny"}]}, []),
         ({"nic.vfs": 2}, []),
+        ({"switch.acl": [{"protocol": "tcp", "source_ip": "10.0.0.5", "destination_port": 5001, "action": "deny"}]},
+         [("switch", "vf2", "vf3"), ("bridge", "vf0", "vf2")]),
+        ({"switch.acl": [{"source_ip": "10.0.0.3", "action": "permit"}, {"ethertype": "0x0800", "action": "deny"}]},
+         [("switch", "vf1", "vf0"), ("bridge", "vf0", "vf2")]),
+        ({"switch.acl": [{"protocol": "udp", "action": "deny"}, {"arp_operation": "reply", "action": "deny"}],
+          "bridge.policy": [{"ethertype": "0x0800", "action": "deny"}]}, [("bridge", "vf0", "vf1")]),
+        ({"switch.acl": [{"ethertype": "0x0800", "action": "deny"}], "bridge.policy": []}, []),
     ],
-    ids=["both", "none", "VLANs", "translated", "first entry", "no VM", "no such VM"],
+    ids=["both", "none", "VLANs", "translated", "first entry", "no VM", "no such VM", "port", "address", "neither",
+         "type alone"],
 )  # fmt: skip
 def test_the_first_pair_that_each_place_forbids(changes: dict[str, Any], pairs: list[tuple[str, str, str]]) -> None:
     config = load_config("compare_10g", changes)

@@ -15,8 +15,8 @@ from hwmodel.config import config_from_mapping
 from hwmodel.config.names import uplink_of
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.simulation.machine import Machine
-from hwmodel.wire.flow_header import flows_of
 from hwmodel.wire.frame_scan import RSS_PREFIX_BYTES, scan_headers
+from hwmodel.wire.packet_header import packets_of
 from hwmodel.workload import Records, Workload
 from hwmodel.workload.traffic import FrameTemplate
 from tests.oracles.flow_queues import flow_hashes, look, queue_of
@@ -57,12 +57,15 @@ def templates_of(frames: list[bytes], n_ports: int = 1) -> list[FrameTemplate]:
     prefix = np.frombuffer(b"".join(frames), np.uint8).reshape(len(frames), -1)[:, :RSS_PREFIX_BYTES]
     valid = np.full(len(frames), prefix.shape[1])
     scan = scan_headers(prefix, valid)
-    flows, n_bytes = flows_of(prefix, valid, scan.n_bytes, scan.ethertype)
+    at = np.arange(len(frames)) * prefix.shape[1]
+    packets = packets_of(prefix.tobytes(), at + scan.n_bytes, at + valid, scan.ethertype)
     found = []
-    for raw, end, flow, n in zip(frames, scan.n_bytes.tolist(), flows, n_bytes.tolist(), strict=True):
+    for raw, end, octets, n in zip(
+        frames, scan.n_bytes.tolist(), packets.octets, packets.n_bytes.tolist(), strict=True
+    ):
         to = next(name for name, mac in MACS.items() if raw[:6].hex() == mac)
         source = "uplink" if n_ports == 1 else uplink_of(f"p{POOLS.index(to)}")
-        found.append(FrameTemplate(source, to, raw[:end] + flow[:n].tobytes(), n))
+        found.append(FrameTemplate(source, to, raw[:end] + octets[:n].tobytes(), n))
     return found
 
 

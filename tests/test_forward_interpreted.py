@@ -16,6 +16,9 @@ from hwmodel.forwarding import (
     decide,
     ingress_rules,
     mirror,
+    octets,
+    packet,
+    packet_rules,
     parse,
     police,
     port_set,
@@ -24,7 +27,9 @@ from hwmodel.forwarding import (
     veb,
 )
 
-BLOCKS = [veb, decide, ingress_rules, mirror, parse, police, by_tag, port_set, tables, rewrite]
+BLOCKS = [
+    veb, decide, ingress_rules, octets, packet, packet_rules, mirror, parse, police, by_tag, port_set, tables, rewrite,
+]  # fmt: skip
 
 
 def digest(disable_jit):

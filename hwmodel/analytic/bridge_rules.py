@@ -120,7 +120,6 @@ def _of_wire(system: System, bridge: Bridge, wire: int) -> Iterator[LogicalPort]
 # ---- One bridge ----
 
 
-_MADE_UP = EtherType.LOCAL_EXPERIMENT_1
 Stations = Mapping[tuple[int, str], "Port"]  # by server and name
 
 
@@ -145,6 +144,9 @@ class BridgeRules:
     def __init__(self, system: System, number: int, stations: Stations) -> None:
         self._system, self._stations, self.number = system, stations, number
         self.settings = system.bridges[number].settings
+        configs = [server.config for server in system.servers]
+        has_packets = any(each.workload.connections > 1 or each.switch.looks_behind_type for each in configs)
+        self._unicast_type = EtherType.IPV4 if has_packets else EtherType.LOCAL_EXPERIMENT_1
         self.ports = logical_ports(system, number)
         self.trunks = [one for one in self.ports if system.trunk(one.wire) is not None]
         self.known: dict[tuple[str, int], LogicalPort] = {}
@@ -167,13 +169,14 @@ class BridgeRules:
         sender = OUTSIDE if inside.source == UPLINK else inside.source
         macs = [None if name in (UPLINK, *GROUPS) else self._system.port(name).macs[:1]
                 for name in (inside.source, inside.target)]  # fmt: skip
+        ethertype = EtherType.LOCAL_EXPERIMENT_1 if inside.target in GROUPS else self._unicast_type
         is_broadcast = inside.target == "broadcast" and entry.destination == (1 << 48) - 1
         return (
             entry.port in ("all", sender)
             and (entry.source is None or entry.source in (macs[0] or ()))
             and (entry.destination is None or is_broadcast or entry.destination in (macs[1] or ()))
             and entry.vlan in (None, inside.vlan)
-            and entry.ethertype in (None, _MADE_UP)
+            and entry.ethertype in (None, ethertype)
         )
 
     def ways(self, inside: Inside) -> list[LogicalPort]:

@@ -63,7 +63,7 @@ def without_names(config: Config) -> Config:
 
 
 def _nameless(port: Port) -> Port:
-    return port.model_copy(update={"name": "", "macs": (), "vif": 1, "ecid": 1})
+    return port.model_copy(update={"name": "", "macs": (), "ips": None, "vif": 1, "ecid": 1})
 
 
 def _stations_are_alike(system: System) -> bool:

@@ -12,7 +12,7 @@ from hwmodel.rules.switch_modes import DEFAULT_S_VID, TAG_MODES, ChannelKind
 from .bridge_flow_control import BridgeFlowControl
 from .kinds import Block, ByteCount, Duration, Listing, OrWord, Rate, Truth, Whole, Word, key, said_where_set
 from .names import IdKey, Name, PortOfBridge, ServerName, ethernet_ports
-from .switch import AclEntry, Switch, VlanId, VlanList
+from .switch import BridgingRule, Switch, VlanId, VlanList
 
 Latency = Annotated[int, Duration("0ns", "1s")]
 Forwarding = Literal["store_and_forward", "cut_through"]
@@ -173,7 +173,7 @@ class BridgePort(Block):
     )
 
 
-class PolicyEntry(AclEntry):
+class PolicyEntry(BridgingRule):
     """A rule for frames that come to the bridge; the first that matches a frame decides. null matches everything."""
 
     port: Annotated[str, Name("all", OUTSIDE, with_servers=True)] = key(

@@ -10,7 +10,8 @@ from hwmodel.rules.switch_modes import MODES, TAG_MODES, UNTAGGED_MODES, ModeNam
 from hwmodel.units import format_bytes, format_rate_bps, format_time_fs
 
 from .bridge import BRIDGE, OUTSIDE, BridgePort, JoinedPort, queue_bytes, s_channels_of
-from .check_switch import check_acl_entry, check_vm_names
+from .check_access_lists import check_rule
+from .check_switch import check_vm_names
 from .document import KeyPath
 from .findings import Findings, Part
 from .kinds import suggest
@@ -37,7 +38,7 @@ def check_bridge(config: Config, findings: Findings, parts: Sequence[Part]) -> N
         _check_buffer(bridge, parts)
         check_vm_names(findings, parts, _named(bridge))
         for index, entry in enumerate(bridge.settings.policy):
-            check_acl_entry(entry, (*bridge.path, "policy", index), findings)
+            check_rule(entry, (*bridge.path, "policy", index), findings)
     if wires is not None:
         check_tree(bridges_of(config), wires, findings, is_sound=len(findings.problems) == n_known)
 

@@ -9,11 +9,12 @@ from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import format_bytes, format_rate_bps
 from hwmodel.wire.ethernet import format_mac
 
+from .check_access_lists import check_access_lists
 from .document import KeyPath
 from .findings import Findings, Part
 from .kinds import suggest
 from .model import Config
-from .switch import ONLY_OF_POOLS, AclEntry
+from .switch import ONLY_OF_POOLS
 from .system import Server, bridges_of
 
 MAX_CORE_VFS = 15  # the Verilog switch core has at most 17 ports: the uplink, the PF and 15 VFs
@@ -23,8 +24,7 @@ def check_switch(config: Config, findings: Findings) -> None:
     """Check the `switch` block but for its stations."""
     check_station_names(config, findings, _named(config))
     _check_mirrors(config, findings)
-    for index, entry in enumerate(config.switch.acl):
-        check_acl_entry(entry, ("switch", "acl", index), findings)
+    check_access_lists(config, findings)
     _check_ecid_lists(config, findings)
     _check_guarantees(config, findings)
     _check_core(config, findings)
@@ -108,18 +108,6 @@ def _check_guarantees(config: Config, findings: Findings) -> None:
                 key,
                 "port.rate",
             )
-
-
-def check_acl_entry(entry: AclEntry, path: KeyPath, findings: Findings) -> None:
-    """Check that an entry of an access-control list has what its action needs, and nothing else."""
-    values = {"priority": entry.priority, "rate": entry.rate_bps, "burst": entry.burst_bytes}
-    needed = {"priority": ("priority",), "police": ("rate", "burst")}.get(entry.action, ())
-    for key, value in values.items():
-        if key in needed and value is None:
-            findings.add(f"action: {entry.action} needs {key}", (*path, "action"), (*path, key))
-        if key not in needed and value is not None:
-            action = "priority" if key == "priority" else "police"
-            findings.add(f"{key} is for action: {action}, but action is {entry.action}", (*path, key), path)
 
 
 def _check_ecid_lists(config: Config, findings: Findings) -> None:

@@ -34,6 +34,7 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
         _check_wire(config, own, findings)
         _check_beside(config, own, findings)
         _check_switch(config, own, findings)
+        _check_wildcards(config, own, findings)
 
 
 def _check_cores(config: Config, own: VirtualSwitch, findings: Findings) -> None:
@@ -77,6 +78,29 @@ def _check_beside(config: Config, own: VirtualSwitch, findings: Findings) -> Non
             f"{config.workload.send_bytes + FCS_BYTES} stands for them",
             "workload.segment_bytes",
             _MODE,
+        )
+
+
+def _check_wildcards(config: Config, own: VirtualSwitch, findings: Findings) -> None:
+    """Report wildcards by stations where rules tell connections between two stations apart."""
+    if own.flow_cache is None or own.flow_cache.wildcard_match != "ends":
+        return
+    key = "host.virtual_switch.flow_cache.wildcard_match"
+    for at, entry in enumerate(config.switch.acl):
+        if entry.source_port is not None or entry.destination_port is not None:
+            findings.add(
+                "a rule for ports tells connections between two stations apart, and wildcard_match: ends does not "
+                "(host.virtual_switch.flow_cache: {wildcard_match: connections})",
+                key,
+                ("switch", "acl", at),
+            )
+            return
+    if config.workload.pcap is not None and config.switch.looks_behind_type:
+        findings.add(
+            "a capture's stations may have several addresses, at which rules look here, and wildcard_match: ends does "
+            "not (host.virtual_switch.flow_cache: {wildcard_match: connections})",
+            key,
+            "workload.pcap",
         )
 
 

@@ -21,7 +21,7 @@ from .frame_lengths import named_lengths
 from .kinds import LONGEST_FRAME_BYTES
 from .model import Config
 from .names import is_uplink
-from .switch import AclEntry, Port
+from .switch import BridgingRule, Port
 from .system import (
     Server,
     bridge_with,
@@ -386,7 +386,7 @@ def check_policers(config: Config, findings: Findings, parts: Sequence[Part]) ->
     if not lengths:
         return
     shortest, key = min(lengths, key=lambda named: named[0])
-    lists: list[tuple[Findings, KeyPath, Sequence[AclEntry]]] = [
+    lists: list[tuple[Findings, KeyPath, Sequence[BridgingRule]]] = [
         (part.findings, ("switch", "acl"), part.server.config.switch.acl) for part in parts
     ]
     lists += [(findings, (*bridge.path, "policy"), bridge.settings.policy) for bridge in bridges_of(config)]

@@ -87,7 +87,7 @@ def said_where_set(block: BaseModel, said: dict[str, Any], *names: str) -> dict[
         for kind in field.metadata:
             if isinstance(kind, Quantity) and default is not None:
                 default = kind.parse(default)  # it stands there as a user types it
-        if getattr(block, name) == default:
+        if getattr(block, name) == (tuple(default) if isinstance(default, list) else default):
             said.pop(name, None)
             said.pop(field.alias or name, None)
     return said

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from ipaddress import IPv4Address
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -34,13 +35,14 @@ from .workload import lengths_of_send
 
 BLOCKS = tuple(name for name in Config.model_fields if name not in OF_SYSTEM)
 _BASE_MAC = 0x02_00_00_00_00_00
+_BASE_IP = IPv4Address("10.0.0.1")
 _DEFAULT_FRAME_BYTES = 1518
 # A frame of 1518 B with the timestamps of TCP.
 _DEFAULT_MSS, _DEFAULT_HEADER = "1448B", "66B"
 ALL = "all"
 PORTS: KeyPath = ("switch", "ports")
 _Marks = tuple[dict[KeyPath, Any], ...]  # as `Document.marks`, by the path in the entry
-_OWN_ALONE = ("macs", *INTERFACE_KEYS)  # no two stations may have the same
+_OWN_ALONE = ("macs", "ips", *INTERFACE_KEYS)  # no two stations may have the same
 Plain = Mapping[str, Any]
 
 
@@ -205,6 +207,8 @@ def _fill_station(entry: dict[str, Any], server: int, interfaces_before: int) ->
     vlans = entry.setdefault("vlans", [port_vlan])
     entry.setdefault("untagged", [port_vlan] if isinstance(vlans, list) and port_vlan in vlans else [])
     entry.setdefault("macs", [default_mac(number, server)])
+    if entry.get("guards") and entry.get("ips") is None:
+        entry["ips"] = [str(_BASE_IP + (server << 16) + number)]
     # More than there are VIFs are counted from 1 again: to be reported where stations have VIFs at all.
     for mode in (mode for mode in MODES.values() if mode.has_interfaces):
         entry.setdefault(mode.key, (interfaces_before + number - 1) % mode.highest + 1)

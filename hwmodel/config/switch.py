@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, SerializerFunctionWrapHandler, model_serializer
 
+from hwmodel.rules.packets import ICMP, ICMPV6, TYPE_ARP, TYPE_IPV4, TYPE_IPV6
 from hwmodel.rules.switch_modes import MODES, OUTER_TAGS, TAG_MODES, ChannelKind, ModeName
 from hwmodel.rules.transmit_credits import Credits, credits_of_weights
 
@@ -28,6 +30,7 @@ from .kinds import (
     said_where_set,
 )
 from .names import EtherType, IdKey, Mac, Name, PortName, port_number
+from .packet_kinds import ArpOperation, IpPrefix, OwnOr, Protocol, Span
 
 Admit = Literal["all", "tagged", "untagged"]
 Accept = Literal["broadcast", "multicast", "untagged", "multicast_hash", "unicast_hash"]
@@ -42,6 +45,15 @@ Scheduler = Literal["round_robin", "weighted", "deficit", "strict"]
 MirrorDirection = Literal["ingress", "egress"]
 AclAction = Literal["permit", "deny", "priority", "police"]
 CoreNumber = Annotated[int, Whole(0, 1023, what="a core of the host")]
+OF_ARP = IpPrefix("10.0.0.0/8", version=4)
+Prefix = Annotated[IPv4Network | IPv6Network, IpPrefix()]
+OwnOrPrefix = Annotated[IPv4Network | IPv6Network | Literal["own"], OwnOr(IpPrefix())]
+PortSpan = Annotated[tuple[int, int], Span(65535, "a port")]
+GuardName = Literal["arp", "dhcp", "nd", "ip"]
+# Of an entry: what it asks for behind the type, by ARP and by IP.
+ARP_KEYS = ("arp_operation", "arp_sender_mac", "arp_sender_ip", "arp_target_ip")
+IP_KEYS = ("protocol", "source_ip", "destination_ip", "source_port", "destination_port", "icmp_type", "nd_target")
+PACKET_KEYS = (*IP_KEYS, *ARP_KEYS)
 StationNames = Annotated[tuple[StationName, ...], Listing("[vf0, vf1]", least=1)]
 
 
@@ -158,6 +170,18 @@ class Port(Block):
     s_channel: VlanId | None = key(
         None, "S-channel of the station in mode multichannel, a key of switch.s_channels; null: none."
     )
+    ips: Annotated[tuple[Prefix, ...], Listing("[10.0.0.2, 'fd00::2']")] | None = key(
+        None,
+        "Addresses of IP, or prefixes, that the station may send from where its `guards` look; the first is its "
+        "made-up frames' source. null: with guards 10.S.0.N+1 by the number of the server from 0 and of the port (pf "
+        "1, vf0 2); without nobody asks.",
+    )
+    guards: Annotated[tuple[Annotated[GuardName, Word(GuardName)], ...], Listing("[arp, dhcp, nd, ip]")] = key(
+        [],
+        "Rules for what the station sends, ahead of switch.acl (docs/forwarding.md): arp: ARP for its own addresses "
+        "alone; dhcp: no answers of a DHCP server, unless it is `trusted`; nd: no advertisements of a router, unless "
+        "it is `trusted`, and neighbour discovery for its own addresses alone; ip: IP from its own addresses alone.",
+    )
     port: Annotated[str, PortName()] | None = key(
         None,
         "Ethernet port of the adapter that the station is at, p0 or p1 and so on; it reaches the stations there.",
@@ -167,7 +191,9 @@ class Port(Block):
     @model_serializer(mode="wrap")
     def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave the port out where the adapter has one, and what few stations have."""
-        said = said_where_set(self, handler(self), "drop_enable", "receive_limit_bps", "classes", "credits")
+        said = said_where_set(
+            self, handler(self), "drop_enable", "receive_limit_bps", "classes", "credits", "ips", "guards"
+        )
         if self.receive_limit_bps is None:
             said.pop("receive_burst", said.pop("receive_burst_bytes", None))
         return {name: value for name, value in said.items() if name != "port" or value is not None}
@@ -219,8 +245,8 @@ class Mirror(Block):
     vlan: VlanId | None = key(None, "VLAN whose frames are copied.")
 
 
-class AclEntry(Block):
-    """A rule of the access-control list; the first that matches a frame decides. null matches everything."""
+class BridgingRule(Block):
+    """A rule for frames by what bridges know of them; null matches everything."""
 
     port: Annotated[str, Name("all")] = key("all", "Station whose frames the rule looks at, or all.")
     source: Annotated[int, Mac()] | None = key(None, "Source address, or null.")
@@ -237,6 +263,63 @@ class AclEntry(Block):
     burst_bytes: Annotated[int, ByteCount("64B", "64MiB")] | None = key(
         None, "Size of the token bucket; needed with `action: police`.", alias="burst"
     )
+
+
+class AclEntry(BridgingRule):
+    """A rule of the access-control list; the first that matches a frame decides. null matches everything."""
+
+    protocol: Annotated[int, Protocol()] | None = key(
+        None, "Protocol of IP: tcp, udp, sctp, icmp (of IPv4), icmpv6 (of IPv6), or its number."
+    )
+    source_ip: OwnOrPrefix | None = key(
+        None, "Source of IP, an address or a prefix (10.0.0.0/8, fd00::/8); own: one of the sender's `ips`."
+    )
+    destination_ip: Prefix | None = key(None, "Destination of IP, an address or a prefix.")
+    source_port: PortSpan | None = key(None, "Source port of tcp, udp or sctp, or a range like 5000-5010.")
+    destination_port: PortSpan | None = key(None, "Destination port of tcp, udp or sctp, or a range.")
+    icmp_type: Annotated[tuple[int, int], Span(255, "a type of ICMP")] | None = key(
+        None, "Type of icmp or icmpv6, or a range; of IPv6 134 is a router's advertisement, 135 and 136 a neighbour's."
+    )
+    nd_target: OwnOrPrefix | None = key(
+        None, "Target of neighbour discovery (icmpv6 of type 135, 136), an address or a prefix; own: as of source_ip."
+    )
+    arp_operation: Annotated[int, ArpOperation()] | None = key(None, "Operation of ARP: request, reply, or its number.")
+    arp_sender_mac: Annotated[int | Literal["own"], OwnOr(Mac())] | None = key(
+        None, "Sender's hardware address in ARP; own: one of the sending station's `macs`."
+    )
+    arp_sender_ip: Annotated[IPv4Network | Literal["own"], OwnOr(OF_ARP)] | None = key(
+        None, "Sender's address in ARP, an address or a prefix; own: as of source_ip."
+    )
+    arp_target_ip: Annotated[IPv4Network, OF_ARP] | None = key(None, "Target's address in ARP, an address or a prefix.")
+
+    @property
+    def asked_packets(self) -> tuple[str, ...]:
+        """Return the keys that are set of those that look behind the type."""
+        return tuple(name for name in PACKET_KEYS if getattr(self, name) is not None)
+
+    @property
+    def packet_types(self) -> frozenset[int]:
+        """Return the EtherTypes of the packets that it may match behind the type: none where its keys contradict."""
+        found = {TYPE_ARP, TYPE_IPV4, TYPE_IPV6}
+        if self.ethertype is not None:
+            found &= {self.ethertype}
+        if any(getattr(self, name) is not None for name in ARP_KEYS):
+            found &= {TYPE_ARP}
+        if any(getattr(self, name) is not None for name in IP_KEYS):
+            found &= {TYPE_IPV4, TYPE_IPV6}
+        if self.nd_target is not None:
+            found &= {TYPE_IPV6}
+        for prefix in (self.source_ip, self.destination_ip, self.nd_target):
+            if prefix is not None and prefix != "own":
+                found &= {TYPE_IPV4 if prefix.version == 4 else TYPE_IPV6}
+        if self.protocol in (ICMP, ICMPV6):
+            found &= {TYPE_IPV4 if self.protocol == ICMP else TYPE_IPV6}
+        return frozenset(found)
+
+    @model_serializer(mode="wrap")
+    def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what few entries look at."""
+        return said_where_set(self, handler(self), *PACKET_KEYS)
 
 
 class PoolFilters(Block):
@@ -320,6 +403,11 @@ class Switch(Block):
     acl: Annotated[tuple[AclEntry, ...], Listing("[{port: vf0, action: deny}]")] = key(
         [], "Access-control list for frames that stations send; the first entry that matches decides, else permit."
     )
+
+    @property
+    def looks_behind_type(self) -> bool:
+        """Tell whether a rule looks at what frames say behind their type."""
+        return any(entry.asked_packets for entry in self.acl) or any(port.guards for port in self.ports)
 
     @property
     def longest_frame_bytes(self) -> int:

@@ -153,6 +153,11 @@ def _servers_of(config: Config) -> tuple[Server, ...]:
     )
 
 
+def looks_behind_type(config: Config) -> bool:
+    """Tell whether a rule of an adapter's switch looks at what frames say behind their type."""
+    return any(server.config.switch.looks_behind_type for server in servers_of(config))
+
+
 def adapters_of_host(servers: Iterable[Server], host: str) -> dict[str, Server]:
     """Return the adapters of a host that lists them, in order, by their names there."""
     return {one.name.rpartition(".")[2]: one for one in servers if one.host == host}

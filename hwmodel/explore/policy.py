@@ -5,16 +5,20 @@ Where policy acts is told by the way; whether a frame meets it on its way is mea
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
 from itertools import permutations
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.system import System
 from hwmodel.config import bridges_of, servers_of
+from hwmodel.config.system import looks_behind_type
 from hwmodel.errors import InputError
 from hwmodel.results.comparison import ForbiddenPair
+from hwmodel.rules.steering import TCP
 from hwmodel.wire.ethernet import EtherType
+from hwmodel.workload.headers import HeaderBook
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -55,17 +59,25 @@ def _pairs(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def _forbidden_at_switch(config: Config) -> Iterator[Pair]:
+    book = HeaderBook(config, with_packets=True) if looks_behind_type(config) else None
     translates = any(port.translate for one in bridges_of(config) for port in one.settings.ports.values())
     for server in servers_of(config):
         switch = server.config.switch
         for sender, target in permutations((port for port in switch.ports if port.name != "pf"), 2):
             is_apart = sender.port_vlan not in target.vlans and not translates
-            if is_apart or _is_denied(switch.acl, sender, target):
-                yield Pair("switch", server.station(sender.name), server.station(target.name))
+            ends = server.station(sender.name), server.station(target.name)
+            if is_apart or _is_denied(switch.acl, sender, target, MadeUpPacket.between(book, *ends)):
+                yield Pair("switch", *ends)
 
 
-def _is_denied(entries: Sequence[AclEntry], sender: Port, target: Port) -> bool:
+def _is_denied(entries: Sequence[AclEntry], sender: Port, target: Port, packet: MadeUpPacket) -> bool:
     """Tell whether the first entry that matches a made-up frame denies it."""
+
+    def is_asked_by(entry: AclEntry) -> bool:
+        if entry.asked_packets:
+            return packet.is_as_asked(entry, sender)
+        return entry.ethertype in (None, packet.ethertype)
+
     first = next(
         (
             entry
@@ -74,11 +86,49 @@ def _is_denied(entries: Sequence[AclEntry], sender: Port, target: Port) -> bool:
             and entry.source in (None, *sender.macs[:1])
             and entry.destination in (None, *target.macs[:1])
             and entry.vlan in (None, sender.port_vlan)
-            and entry.ethertype in (None, EtherType.LOCAL_EXPERIMENT_1)
+            and is_asked_by(entry)
         ),
         None,
     )
     return first is not None and first.action == "deny"
+
+
+class MadeUpPacket(NamedTuple):
+    """Hold what a made-up frame says behind its type, where it is of IP: the ends of a TCP connection."""
+
+    ethertype: int
+    source: IPv4Address | IPv6Address | None = None
+    destination: IPv4Address | IPv6Address | None = None
+    source_port: int = 0
+    destination_port: int = 0
+
+    @classmethod
+    def between(cls, book: HeaderBook | None, source_name: str, target_name: str) -> MadeUpPacket:
+        """Return what the frames of one VM to another say; without a book of headers with addresses nothing."""
+        if book is None:
+            return cls(EtherType.LOCAL_EXPERIMENT_1)
+        source, destination, *ports = book.connection(source_name, target_name)
+        return cls(EtherType.IPV4 if source.version == 4 else EtherType.IPV6, source, destination, *ports)
+
+    def is_as_asked(self, entry: AclEntry, sender: Port) -> bool:
+        """Tell whether it is what an entry asks for behind the type."""
+        own = sender.ips or ()
+        return (
+            self.ethertype in entry.packet_types
+            and entry.protocol in (None, TCP)
+            and _is_in(self.source, own if entry.source_ip == "own" else (entry.source_ip,))
+            and _is_in(self.destination, (entry.destination_ip,))
+            and _is_within(self.source_port, entry.source_port)
+            and _is_within(self.destination_port, entry.destination_port)
+        )
+
+
+def _is_in(address: IPv4Address | IPv6Address | None, prefixes: Iterable[Any]) -> bool:
+    return any(prefix is None or address in prefix for prefix in prefixes)
+
+
+def _is_within(port: int, span: tuple[int, int] | None) -> bool:
+    return span is None or span[0] <= port <= span[1]
 
 
 def with_pair_alone(config: Config, pair: Pair) -> Config | None:

@@ -58,3 +58,9 @@ class DropReason(IntEnum):
 
     # More than a station may receive (`receive_limit`).
     RECEIVE_LIMIT = 31
+
+    # What a guard of the port drops (`guards`).
+    ARP_GUARD = 32
+    DHCP_GUARD = 33
+    ND_GUARD = 34
+    IP_GUARD = 35

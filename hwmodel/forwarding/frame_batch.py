@@ -5,13 +5,15 @@ Queues and time play no part, but for the policers, which take the frames' times
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import entry, kernel
+from hwmodel.compiled.compilation import entry, kernel, out_of_line
 from hwmodel.compiled.records import ints, record
 from hwmodel.forwarding.decide import NO_POLICER, decide, limit
-from hwmodel.forwarding.parse import HEADER_BYTES, parse
+from hwmodel.forwarding.packet import read_packet
+from hwmodel.forwarding.parse import HEADER_BYTES, TAG_OFFSET, parse
 from hwmodel.forwarding.police import police, refill
-from hwmodel.forwarding.port_set import MAX_PORTS, contains
+from hwmodel.forwarding.port_set import MAX_PORTS, UPLINK, contains
 from hwmodel.forwarding.rewrite import egress_bytes, rewrite
+from hwmodel.rules.switch_modes import TYPE_BYTES
 
 FCS_BYTES = 4
 FS_PER_NS = 10**6
@@ -52,6 +54,16 @@ def parse_arrival(tables, arrival, data, header):
     return header.is_complete != 0 or not is_cut or arrival.original_bytes < HEADER_BYTES
 
 
+@out_of_line
+def read_arrival(arrival, data, header):
+    """Read what a station's frame says behind its type; tell whether all that access lists ask for is at hand."""
+    if header.is_complete == 0 or arrival.port == UPLINK:
+        return True
+    at = arrival.first_byte + TAG_OFFSET + header.n_tag_bytes + TYPE_BYTES
+    read_packet(data, arrival.first_byte + arrival.captured_bytes, at, header.ethertype, header.packet)
+    return header.packet.is_short == 0 or arrival.captured_bytes == arrival.original_bytes
+
+
 @entry
 def decide_batch(tables, buckets, asked_ns, arrivals, data, headers, decisions):
     """Parse and decide n frames in their order; return the first that is cut within its header, else ALL_DECIDED.
@@ -67,6 +79,8 @@ def decide_batch(tables, buckets, asked_ns, arrivals, data, headers, decisions):
         header = headers[i]
         decision = decisions[i]
         if not parse_arrival(table, arrival, data, header):
+            return i
+        if table.reads_packets and not read_arrival(arrival, data, header):
             return i
         decide(table, header, decision)
         if decision.policer != NO_POLICER:

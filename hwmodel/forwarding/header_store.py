@@ -66,9 +66,9 @@ def widened(slots, mask, headers, first, n):
 MAX_TEMPLATES = 1 << 19  # distinct frame headers: of a whole workload, and those that come to one server
 MAX_COPY_KINDS = 1 << 19  # (template, egress port) pairs
 ANY_LENGTH = 2**31 - 1  # as the longest frame that passes
-# Of a header and of a rewritten one: the longest that comes has 26 B up to its type, and 44 more of its flow (addresses
-# of IPv6 and ports) where these matter; a copy has 12 B more.
-HEADER_ROOM = 84
+# Of a header and of a rewritten one: the longest that comes has 26 B up to its type, and 72 more of what stands behind
+# it (`packet.MOST_PACKET_BYTES`) where that matters; a copy has 12 B more.
+HEADER_ROOM = 110
 NEVER_DECIDED = 0  # as a template's stamp
 TO_ONE, TO_GROUP, TO_ALL = range(3)  # whom a destination means: one station, a group, all
 UNKNOWN = -1  # in place of what a copy is at the other end of the wire, of a flow or of a variant

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.outer_tag import OUTER_TYPES
+from hwmodel.forwarding.packet_rules import MATCHES, UNSURE, matches_packet
 from hwmodel.forwarding.parse import TYPE_MAC_CONTROL
 from hwmodel.forwarding.port_set import contains
 from hwmodel.forwarding.tables import (
@@ -114,16 +117,34 @@ def matches(entry, header, vlan):
 
 
 @kernel
-def apply_access_list(tables, header, decision):
-    """Apply rule 10: obey the first entry that matches; it may set the decision's priority or its policer."""
-    for i in range(tables.n_acl_entries):
+def is_about(tables, entry, header, vlan):
+    """Tell whether an entry decides on a frame: one that denies does where what it asks for cannot be read."""
+    if not matches(entry, header, vlan):
+        return False
+    if entry.guard != 0 and tables.port[header.ingress_port].guards & entry.guard == 0:
+        return False
+    if entry.rule == ANY:
+        return True
+    found = matches_packet(tables, tables.packet_rule[entry.rule], header)
+    return found == MATCHES or (found == UNSURE and entry.action == ACL_DENY)
+
+
+@kernel
+def apply_access_lists(tables, header, decision):
+    """Apply rules 10 and 11, the guards and the access list: of each list obey the first entry that is about a frame.
+
+    It may set the decision's priority or its policer; what it lets pass the lists behind it are asked about.
+    """
+    i = 0
+    while i < tables.n_acl_entries:
         entry = tables.acl[i]
-        if matches(entry, header, decision.vlan):
+        i += 1
+        if is_about(tables, entry, header, decision.vlan):
             if entry.action == ACL_DENY:
-                return DropReason.ACL_DENY
+                return entry.reason
             if entry.action == ACL_PRIORITY:
                 decision.priority = entry.priority
             elif entry.action == ACL_POLICE:
                 decision.policer = entry.policer
-            return DropReason.NONE
-    return DropReason.NONE
+            i = entry.following
+    return np.int64(DropReason.NONE)

@@ -6,32 +6,25 @@ like any other and begins the payload.
 
 from __future__ import annotations
 
-import numpy as np
-
 from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.compiled.records import ints, record
+from hwmodel.forwarding.octets import read_bytes
 from hwmodel.forwarding.outer_tag import NO_OUTER_TAG, OUTER_BYTES, OUTER_TYPES, TAG_FIELDS, read_tag, reset_tag
-from hwmodel.rules.switch_modes import C_TAG
+from hwmodel.forwarding.packet import PACKET, read_packet
+from hwmodel.rules.switch_modes import C_TAG, TYPE_BYTES
 
 TYPE_C_TAG, C_TAG_BYTES = C_TAG.ethertype, C_TAG.n_bytes
 TYPE_MAC_CONTROL = 0x8808
 TAG_OFFSET = 12
 HEADER_BYTES = 14
 
+# `packet`: written by `read_behind` alone, where the tables ask for it (`reads_packets`).
 HEADER = record(
     *ints("ingress_port", "is_bad", "n_bytes", "is_complete", "destination", "source", "ethertype", "n_tag_bytes"),
     *ints("has_c_tag", "pcp", "dei", "vid"),
     *TAG_FIELDS,
+    ("packet", PACKET),
 )
-
-
-@kernel
-def read_bytes(frame, at, n_bytes):
-    """Return up to 7 bytes of a frame as one number, most significant byte first."""
-    value = np.int64(0)
-    for i in range(at, at + n_bytes):
-        value = (value << 8) | np.int64(frame[i])
-    return value
 
 
 @kernel
@@ -81,3 +74,9 @@ def parse(tables, ingress_port, frame, n_bytes, header):
     header.ingress_port = ingress_port
     header.is_bad = 0
     parse_header(frame, n_bytes, tables.port[ingress_port].outer_kind, header)
+
+
+@entry
+def read_behind(frame, n_bytes, header):
+    """Read what a frame whose header is parsed says behind its type; `n_bytes`: how many of it are at hand."""
+    read_packet(frame, n_bytes, TAG_OFFSET + header.n_tag_bytes + TYPE_BYTES, header.ethertype, header.packet)

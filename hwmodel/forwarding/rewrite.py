@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import entry, kernel
+from hwmodel.compiled.compilation import entry
+from hwmodel.forwarding.octets import write_number
 from hwmodel.forwarding.outer_tag import OUTER_BYTES, OUTER_TYPES
 from hwmodel.forwarding.parse import C_TAG_BYTES, TAG_OFFSET, TYPE_C_TAG
 from hwmodel.forwarding.port_set import contains
@@ -25,14 +26,6 @@ def added_bytes(header, decision, port):
 def egress_bytes(header, decision, port):
     """Return the length without FCS of the copy for a port; nothing is padded."""
     return header.n_bytes + added_bytes(header, decision, port)
-
-
-@kernel
-def write_number(out, at, n_bytes, value):
-    """Write a number of up to 7 bytes, most significant byte first; return the offset after it."""
-    for i in range(n_bytes):
-        out[at + i] = (value >> (8 * (n_bytes - 1 - i))) & 0xFF
-    return at + n_bytes
 
 
 @entry

@@ -10,8 +10,9 @@ import numpy as np
 
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.records import I16, I32, I64, ints, record
-from hwmodel.forwarding.parse import read_bytes
+from hwmodel.forwarding.octets import read_bytes
 from hwmodel.forwarding.tables import ANY, NO_VLAN
+from hwmodel.rules.packets import TYPE_IPV4, TYPE_IPV6
 from hwmodel.rules.steering import (
     BUCKET_KEY,
     FILTER_HASH_MASK,
@@ -25,7 +26,6 @@ from hwmodel.rules.steering import (
     UDP,
 )
 
-IPV4, IPV6 = 0x0800, 0x86DD  # EtherTypes
 NO_DIRECTOR, PERFECT, SIGNATURE = range(3)
 DROPPED = -1  # in place of a queue
 UNFILTERED = -2  # no filter of Flow Director matches
@@ -82,12 +82,12 @@ def read_flow(octets, n_bytes, at, ethertype, vlan, flow):
         flow.source[i] = flow.destination[i] = 0
     ports_at = at
     is_fragment = False
-    if ethertype == IPV4 and n_bytes >= at + 20 and octets[at] >> 4 == 4:
+    if ethertype == TYPE_IPV4 and n_bytes >= at + 20 and octets[at] >> 4 == 4:
         flow.version, flow.protocol = 4, np.int64(octets[at + 9])
         is_fragment = read_bytes(octets, at + 6, 2) & 0x3FFF != 0
         flow.source[3], flow.destination[3] = read_bytes(octets, at + 12, 4), read_bytes(octets, at + 16, 4)
         ports_at = at + 4 * (np.int64(octets[at]) & 0xF)
-    elif ethertype == IPV6 and n_bytes >= at + 40 and octets[at] >> 4 == 6:
+    elif ethertype == TYPE_IPV6 and n_bytes >= at + 40 and octets[at] >> 4 == 6:
         flow.version, flow.protocol = 6, np.int64(octets[at + 6])
         for i in range(4):
             flow.source[i] = read_bytes(octets, at + 8 + 4 * i, 4)

@@ -6,7 +6,7 @@ The record is configuration only; a decision never changes it. `hwmodel.simulati
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import entry, kernel
-from hwmodel.compiled.records import U8, ints, record
+from hwmodel.compiled.records import I32, U8, U32, ints, record
 from hwmodel.forwarding.police import MAX_POLICERS
 from hwmodel.forwarding.port_set import MAX_PORTS, PORT_SET
 
@@ -16,6 +16,7 @@ ACL_PERMIT, ACL_DENY, ACL_PRIORITY, ACL_POLICE = range(4)
 MIRROR_INGRESS, MIRROR_EGRESS, MIRROR_VLAN = range(3)
 
 ANY = -1  # of an access-list entry: matches every value
+OWN = -2  # matches what is the sender's own
 NO_VLAN = 0  # VID 0 names no VLAN
 RESERVED_VID = 4095
 VIDS = 4096
@@ -24,6 +25,8 @@ VIDS = 4096
 LOOKUP_SLOTS = 8191
 MAX_LOOKUP_ENTRIES = 6144
 MAX_ACL_ENTRIES = MAX_POLICERS
+MAX_GUARD_ENTRIES = 32
+MAX_OWN_IPS = 1024
 MAX_MIRRORS = 256
 MAX_TYPE_FILTERS = 8
 
@@ -39,6 +42,8 @@ LOOKUP = record(*ints("n_entries"), ("entry", LOOKUP_ENTRY, (LOOKUP_SLOTS,)))
 PORT = record(
     *ints("is_enabled", "longest_bytes", "outer_kind", "port_vlan", "admit", "default_priority", "checks_source"),
     *ints("filters_types", "is_trusted", "loops_back", "loops_to_self", "vif", "ecid", "channel"),
+    # `guards`: bits of those that look at its frames; its own addresses of IP are `own_ip` from `first_ip` on.
+    *ints("guards", "first_ip", "n_ips"),
 )
 VLAN = record(("members", PORT_SET), ("untagged", PORT_SET))
 # Adapters with pools: an EtherType whose frames from the wire go to one station alone; the bits of a hash table.
@@ -46,7 +51,24 @@ TYPE_FILTER = record(*ints("ethertype", "port", "queue"))
 HASH_BITS = 4096
 HASHED = record(("is_set", U8, (HASH_BITS,)))
 CHANNEL = record(*ints("s_vid", "kind"), ("members", PORT_SET))
-ACL_ENTRY = record(*ints("port", "source", "destination", "vlan", "ethertype", "action", "priority", "policer"))
+# `guard`: the bit of the guard that it is of, whose stations it looks at; 0: of the access list. `reason`: of what it
+# denies. `following`: the entry from which on others are asked of a frame that it lets pass, the next list's first.
+# `rule`: the number of what it asks behind the type, or ANY.
+ACL_ENTRY = record(
+    *ints("port", "source", "destination", "vlan", "ethertype", "action", "priority", "policer"),
+    *ints("guard", "reason", "following", "rule"),
+)
+# An address of IP is four words of 32 bits, one of IPv4 the last of them, so that its prefix has 96 bits more.
+# `n_bits`: ANY or OWN without an address. `kind`: of the packets that have it.
+PREFIX = record(("n_bits", I32), ("kind", I32), ("word", U32, (4,)))
+SPAN = record(("least", I32), ("most", I32))  # `least`: or ANY
+# What an entry asks of a frame behind its type. `kinds`: bits of the packets that it may match; of ARP `source` and
+# `destination` are the sender and the target. `sender_mac`: or OWN, ANY.
+PACKET_RULE = record(
+    *ints("sender_mac"), ("kinds", I32), ("protocol", I32), ("arp_operation", I32),
+    ("source_port", SPAN), ("destination_port", SPAN), ("icmp_type", SPAN),
+    ("source", PREFIX), ("destination", PREFIX), ("target", PREFIX),
+)  # fmt: skip
 MIRROR = record(*ints("kind", "from_port", "vlan", "to_port"))
 TABLES = record(
     *ints("mode", "n_channels", "n_acl_entries", "n_mirrors"),
@@ -60,7 +82,7 @@ TABLES = record(
     ("channel", CHANNEL, (MAX_PORTS,)),
     ("vlan", VLAN, (VIDS,)),
     ("lookup", LOOKUP),
-    ("acl", ACL_ENTRY, (MAX_ACL_ENTRIES,)),
+    ("acl", ACL_ENTRY, (MAX_GUARD_ENTRIES + MAX_ACL_ENTRIES,)),
     ("mirror", MIRROR, (MAX_MIRRORS,)),
     # Of adapters whose filters choose pools (`pools.py`): `default_pool`: a port, or -1.
     *ints("has_pool_filters", "replicates", "default_pool", "hash_shift", "n_type_filters"),
@@ -69,6 +91,10 @@ TABLES = record(
     ("type_filter", TYPE_FILTER, (MAX_TYPE_FILTERS,)),
     ("hashed_groups", HASHED),
     ("hashed_stations", HASHED),
+    # `reads_packets`: some entries ask for what stands behind the type. `n_acl_entries` counts the guards' too.
+    *ints("reads_packets"),
+    ("packet_rule", PACKET_RULE, (MAX_GUARD_ENTRIES + MAX_ACL_ENTRIES,)),
+    ("own_ip", PREFIX, (MAX_OWN_IPS,)),
 )
 
 

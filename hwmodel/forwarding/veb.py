@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.forwarding.ingress_rules import apply_access_list, check_vlan, is_group, is_link_local, vlan_of
+from hwmodel.forwarding.ingress_rules import apply_access_lists, check_vlan, is_group, is_link_local, vlan_of
 from hwmodel.forwarding.outer_tag import NO_INTERFACE, sender_of
 from hwmodel.forwarding.parse import TYPE_MAC_CONTROL
 from hwmodel.forwarding.pools import BROADCAST, choose_pools, filter_by_type, reachable
@@ -91,14 +91,14 @@ def choose_in_veb(tables, channel, header, decision):
 
 @kernel
 def bridge_from_station(tables, header, decision):
-    """Apply rules 8 to 10 to a station's frame, then forward it in the station's channel."""
+    """Apply rules 8 to 11 to a station's frame, then forward it in the station's channel."""
     port = tables.port[header.ingress_port]
     channel = tables.channel[port.channel]
     reason = check_vlan(tables, header)
     if reason != DropReason.NONE:
         return reason
     decision.vlan = vlan_of(tables, header)
-    reason = apply_access_list(tables, header, decision)
+    reason = apply_access_lists(tables, header, decision)
     if reason != DropReason.NONE:
         return reason
     if channel.kind == CHANNEL_VEB and port.loops_back:

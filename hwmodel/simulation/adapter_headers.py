@@ -19,6 +19,7 @@ from hwmodel.machine.switch.switch_state import FIRST_GENERATION
 from hwmodel.simulation.nic_state import Nic, function_of
 from hwmodel.simulation.steering_state import fill_steering
 from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_numbers
+from hwmodel.wire.ethernet import EtherType
 from hwmodel.wire.frame_scan import RSS_PREFIX_BYTES, frame_hashes, scan_headers
 from hwmodel.wire.tags import TAG_OFFSET, RuntFrameError, parse_header
 from hwmodel.workload.traffic import FrameTemplate
@@ -103,11 +104,12 @@ def flow_hashes(templates: Sequence[FrameTemplate]) -> npt.NDArray[np.int64]:
     found = np.full(len(templates), -1, np.int64)
     rows = np.array([at for at, template in enumerate(templates) if template.flow_bytes], np.int64)
     if len(rows):
-        text = b"".join(templates[at].header.ljust(RSS_PREFIX_BYTES, b"\0") for at in rows)
+        text = b"".join(templates[at].header[:RSS_PREFIX_BYTES].ljust(RSS_PREFIX_BYTES, b"\0") for at in rows)
         prefix = np.frombuffer(text, np.uint8).reshape(len(rows), RSS_PREFIX_BYTES)
         n_bytes = np.array([len(templates[at].header) for at in rows], np.int64)
         scan = scan_headers(prefix, n_bytes)
-        found[rows] = frame_hashes(prefix, n_bytes, scan.n_bytes, scan.ethertype) & HASH_MASK
+        hashes = frame_hashes(prefix, n_bytes, scan.n_bytes, scan.ethertype) & HASH_MASK
+        found[rows] = np.where(scan.ethertype == EtherType.ARP, -1, hashes)
     return found
 
 

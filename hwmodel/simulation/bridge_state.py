@@ -34,10 +34,11 @@ from hwmodel.machine.server import zeros
 from hwmodel.machine.switch.switch_state import FIRST_GENERATION
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import MODES
+from hwmodel.simulation.access_lists import ACL_ACTIONS
 from hwmodel.simulation.bridge_flow_control import fill_bridge_flow_control
 from hwmodel.simulation.bridge_ports import OUTSIDE, LogicalPort, PhysicalPort
 from hwmodel.simulation.nic_state import Nic, rate_as_ratio
-from hwmodel.simulation.switch_tables import ACL_ACTIONS, fill_bucket
+from hwmodel.simulation.switch_tables import fill_bucket
 from hwmodel.simulation.topology import Place, Topology
 from hwmodel.wire.ethernet import UNTAGGED_HEADER_BYTES, wire_bytes
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic import ceiling_frames_per_s
+from hwmodel.config.system import looks_behind_type
 from hwmodel.errors import InputError
 from hwmodel.simulation.commands import Change
 from hwmodel.units import format_time_fs
@@ -24,9 +25,10 @@ def with_workloads(config: Config, changes: Sequence[Change]) -> tuple[Workload,
     changes. A load that is a share counts the port rate, or the ceiling, of the first configuration. Raises InputError,
     with the time of a change, where a load makes no traffic.
     """
+    looks_behind = any(map(looks_behind_type, (config, *(change.config for change in changes))))
     if all(change.config.workload == config.workload for change in changes):
-        return build_workload(config, ceiling_frames_per_s(config)), tuple(changes)
-    first = _workload_of(config)
+        return build_workload(config, ceiling_frames_per_s(config), with_packets=looks_behind), tuple(changes)
+    first = _workload_of(config, looks_behind)
     order = sorted(range(len(first.sources)), key=lambda at: first.sources[at].kind == SILENT)
     known = {config.workload.model_dump_json(): _in_order(first, order)}
     found = []
@@ -35,7 +37,7 @@ def with_workloads(config: Config, changes: Sequence[Change]) -> tuple[Workload,
         name = block.model_dump_json()
         if name not in known:
             try:
-                then = _workload_of(config.model_copy(update={"workload": block}))
+                then = _workload_of(config.model_copy(update={"workload": block}), looks_behind)
             except InputError as error:
                 at = format_time_fs(change.at_fs)
                 raise InputError([f"{line} (the change at {at})" for line in error.lines]) from None
@@ -44,8 +46,8 @@ def with_workloads(config: Config, changes: Sequence[Change]) -> tuple[Workload,
     return known[config.workload.model_dump_json()], tuple(found)
 
 
-def _workload_of(config: Config) -> Workload:
-    return build_workload(config, ceiling_frames_per_s(config), with_silent=True)
+def _workload_of(config: Config, looks_behind: bool) -> Workload:
+    return build_workload(config, ceiling_frames_per_s(config), with_silent=True, with_packets=looks_behind)
 
 
 def _in_order(workload: Workload, order: Sequence[int]) -> Workload:

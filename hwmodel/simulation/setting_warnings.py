@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hwmodel.config import Config, Server
     from hwmodel.config.bridge_flow_control import BridgeFlowControl
     from hwmodel.config.flow_control import FlowControl
-    from hwmodel.config.switch import AclEntry
+    from hwmodel.config.switch import BridgingRule
 
 MATTERS = 0.01  # of what a bridge forwards
 _SLOWER = Fraction(101, 100)  # a core so little slower changes no burst
@@ -139,8 +139,8 @@ def _short_bursts(config: Config, result: Result) -> Iterator[str]:
             yield words.short_burst(name, entry.burst_bytes, too_long)
 
 
-def _policers(config: Config) -> Iterator[tuple[str, AclEntry]]:
-    lists: list[tuple[str, Sequence[AclEntry]]] = [
+def _policers(config: Config) -> Iterator[tuple[str, BridgingRule]]:
+    lists: list[tuple[str, Sequence[BridgingRule]]] = [
         (f"{bridge.key}.policy", bridge.settings.policy) for bridge in bridges_of(config)
     ]
     lists += [(f"{server.prefix}switch.acl", server.config.switch.acl) for server in servers_of(config)]

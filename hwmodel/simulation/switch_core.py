@@ -284,7 +284,7 @@ def _build_tables(parameters: CoreParameters, given: Sequence[tuple[int, Tables]
     tables = np.concatenate([table for _, table in given]).view(np.recarray)
     has_modes = np.isin(tables.mode, [mode.number for mode in MODES.values() if mode.in_core]).all()
     if not has_modes or tables.n_acl_entries.any() or tables.n_mirrors.any():
-        raise InputError("switch core: it has no S-channels, no access list and no mirrors")
+        raise InputError("switch core: it has no S-channels, no access list, no guards and no mirrors")
     if tables.has_pool_filters.any() and not parameters.pool_filters:
         raise InputError("switch core: pool filters, and POOL_FILTERS is 0")
     is_hashed = any(tables[name]["is_set"].any() for name in ("hashed_groups", "hashed_stations"))

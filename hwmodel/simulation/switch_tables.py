@@ -17,14 +17,9 @@ from hwmodel.forwarding.police import POLICER
 from hwmodel.forwarding.pools import NO_POOL
 from hwmodel.forwarding.port_set import MAX_PORTS, PORTS_PER_WORD, UPLINK
 from hwmodel.forwarding.tables import (
-    ACL_DENY,
-    ACL_PERMIT,
-    ACL_POLICE,
-    ACL_PRIORITY,
     ADMIT_ALL,
     ADMIT_TAGGED,
     ADMIT_UNTAGGED,
-    ANY,
     CHANNEL_SINGLE,
     CHANNEL_VEB,
     CHANNEL_VEPA,
@@ -33,7 +28,6 @@ from hwmodel.forwarding.tables import (
     GROUP_SHIFT,
     KIND_SHIFT,
     LOOKUP_SLOTS,
-    MAX_ACL_ENTRIES,
     MAX_LOOKUP_ENTRIES,
     MAX_MIRRORS,
     MAX_TYPE_FILTERS,
@@ -50,17 +44,16 @@ from hwmodel.forwarding.tables import (
 )
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, INTERFACE_KEYS, MODES
+from hwmodel.simulation.access_lists import fill_access_lists
 
 if TYPE_CHECKING:
-    from hwmodel.config.bridge import PolicyEntry
     from hwmodel.config.steering import EthertypeFilter
-    from hwmodel.config.switch import AclEntry, Mirror, Switch
+    from hwmodel.config.switch import BridgingRule, Mirror, Switch
 
 Record = Any  # one element of a numpy record array: its fields are attributes
 
 CHANNEL_KINDS = {"veb": CHANNEL_VEB, "vepa": CHANNEL_VEPA, "single": CHANNEL_SINGLE}
 ADMITS = {"all": ADMIT_ALL, "tagged": ADMIT_TAGGED, "untagged": ADMIT_UNTAGGED}
-ACL_ACTIONS = {"permit": ACL_PERMIT, "deny": ACL_DENY, "priority": ACL_PRIORITY, "police": ACL_POLICE}
 
 # Intel 82599 data sheet, MCSTCTRL.MO: bits 47:36, 46:35, 45:34 or 43:32 of an address, which its last octets are.
 HASH_SHIFTS = (4, 3, 2, 0)
@@ -108,7 +101,7 @@ def build_tables(
     _fill_vlans(array, switch)
     _fill_channels(tables, switch)
     _fill_lookup(tables, switch)
-    _fill_access_list(tables, switch, first_policer)
+    fill_access_lists(tables, switch, first_policer)
     _fill_mirrors(tables, switch)
     _fill_pool_filters(array, switch)
     _fill_type_filters(tables, switch, type_filters)
@@ -124,7 +117,7 @@ def build_buckets(switch: Switch) -> npt.NDArray[Any]:
     return array
 
 
-def fill_bucket(bucket: Record, entry: AclEntry | PolicyEntry) -> None:
+def fill_bucket(bucket: Record, entry: BridgingRule) -> None:
     """Set a fresh POLICER to the rate of a police entry, of an adapter or of a bridge, and fill it."""
     assert entry.rate_bps is not None and entry.burst_bytes is not None, "checked with the configuration"
     params = bucket.params
@@ -256,29 +249,6 @@ def _fill_lookup(tables: Record, switch: Switch) -> None:
         for number in numbers:
             _add(entry.ports, number)
     tables.lookup.n_entries = len(sets)
-
-
-def _fill_access_list(tables: Record, switch: Switch, first_policer: int) -> None:
-    if len(switch.acl) > MAX_ACL_ENTRIES:
-        raise InputError(f"switch.acl: {len(switch.acl)} entries; the table holds {MAX_ACL_ENTRIES}")
-    number_of = port_numbers(switch) | {"all": ANY}
-    n_policers = first_policer
-    for entry, record in zip(switch.acl, tables.acl, strict=False):
-        _fill_acl_entry(record, entry, number_of)
-        if entry.action == "police":
-            record.policer = n_policers
-            n_policers += 1
-    tables.n_acl_entries = len(switch.acl)
-
-
-def _fill_acl_entry(record: Record, entry: AclEntry, number_of: dict[str, int]) -> None:
-    record.port = number_of[entry.port]
-    record.source = ANY if entry.source is None else entry.source
-    record.destination = ANY if entry.destination is None else entry.destination
-    record.vlan = ANY if entry.vlan is None else entry.vlan
-    record.ethertype = ANY if entry.ethertype is None else entry.ethertype
-    record.action = ACL_ACTIONS[entry.action]
-    record.priority = entry.priority or 0
 
 
 def _fill_mirrors(tables: Record, switch: Switch) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.outer_tag import OUTER_E, OUTER_VN
+from hwmodel.forwarding.packet import PACKET
 from hwmodel.forwarding.parse import HEADER_BYTES
 from hwmodel.rules.switch_modes import OUTER_TAGS
 from hwmodel.simulation.switch_tables import port_list
@@ -40,6 +41,7 @@ class FrameTable:
         alike = decided.headers.copy()
         for name in _OF_ONE_FRAME:
             alike[name] = 0
+        alike["packet"] = np.zeros((), PACKET)
         keys = zip(_bytes_of(alike), _bytes_of(decided.decisions), strict=True)
         captured, original = decided.arrivals["captured_bytes"].tolist(), decided.arrivals["original_bytes"].tolist()
         macs = zip(decided.headers["source"].tolist(), decided.headers["destination"].tolist(), strict=True)

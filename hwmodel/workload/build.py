@@ -12,6 +12,7 @@ from hwmodel.config.names import is_uplink, uplink_of
 from hwmodel.config.system import (
     apart_ports,
     domains_of,
+    looks_behind_type,
     outside_targets,
     own_uplinks,
     port_of_end,
@@ -48,24 +49,33 @@ if TYPE_CHECKING:
 
 
 def build_workload(
-    config: Config, ceiling_frames_per_s: Fraction | None = None, *, with_silent: bool = False
+    config: Config,
+    ceiling_frames_per_s: Fraction | None = None,
+    *,
+    with_silent: bool = False,
+    with_packets: bool | None = None,
 ) -> Workload:
     """Make the templates, sources and records of a validated configuration.
 
     A `pcap` takes the place of pattern, sizes and load; `external` adds traffic from the wire to either.
     `ceiling_frames_per_s` is what a load in % of the ceiling is a share of (`analytic.ceiling_frames_per_s`), and used
-    for nothing else. `with_silent`: streams that the load gives nothing have a source too. Raises InputError, with the
-    key at fault, where ports, rates or the capture make no traffic.
+    for nothing else. `with_silent`: streams that the load gives nothing have a source too.
+    `with_packets`: headers say what rules behind the type look at; None: where the configuration has such rules.
+    Raises InputError, with the key at fault, where ports, rates or the capture make no traffic.
     """
-    book = HeaderBook(config)
+    looks_behind = looks_behind_type(config) if with_packets is None else with_packets
+    book = HeaderBook(config, with_packets=looks_behind)
     sources: list[Source] = []
     records, pcap = Records(), None
     if config.workload.pcap is not None:
         pcap = str(config.workload.pcap)
         switches = {server.station(""): server.config.switch for server in servers_of(config)}
-        with_flows = any(server.config.nic.steering is not None for server in servers_of(config))
+        steers = any(server.config.nic.steering is not None for server in servers_of(config))
         is_asap = config.workload.pcap_time == "asap"
-        replay = read_replay(pcap, switches, apart_ports(config), asap=is_asap, with_flows=with_flows)
+        replay = read_replay(
+            pcap, switches, apart_ports(config), asap=is_asap,
+            with_packets=steers, all_packets=looks_behind,
+        )  # fmt: skip
         book.templates.extend(replay.templates)
         sources.extend(replay.sources)
         records = replay.records

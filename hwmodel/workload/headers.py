@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING
 
 from hwmodel.config.bridge import OUTSIDE
@@ -13,7 +14,7 @@ from hwmodel.config.workload import MOST_HEADERS
 from hwmodel.rules.steering import TCP
 from hwmodel.rules.switch_modes import C_TAG, MODES, TYPE_BYTES
 from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, GROUP_MAC, OUTSIDE_MAC, EtherType, mac_to_bytes
-from hwmodel.wire.flow_header import FIRST_ADDRESS, FIRST_CLIENT_PORT, SERVER_PORT, flow_bytes
+from hwmodel.wire.flow_header import FIRST_ADDRESS, FIRST_CLIENT_PORT, OUTSIDE_IPV6, SERVER_PORT, flow_bytes
 from hwmodel.wire.tags import Tag, build_header, tag_of
 from hwmodel.workload.streams import BROADCAST, MULTICAST, PatternError, Weighted
 from hwmodel.workload.traffic import FrameTemplate
@@ -21,6 +22,9 @@ from hwmodel.workload.traffic import FrameTemplate
 if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.config.switch import Port
+
+
+Address = IPv4Address | IPv6Address
 
 
 def stations_of(config: Config) -> dict[str, Port]:
@@ -35,14 +39,15 @@ def connections_of_header(n_connections: int, number: int) -> int:
 
 
 class HeaderBook:
-    """Make the header of each (sender, target) once, and number it."""
+    """Make the header of each (sender, target) once, and number it; `with_packets`: it is of IP."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, with_packets: bool = False) -> None:
         self.templates: list[FrameTemplate] = []
         self._ids: dict[tuple[str, bytes, int | None], int] = {}
         self._destinations: dict[str, list[tuple[bytes, int | None]]] = {}
         self._behind: dict[str, bytes] = {}
         self._switch, self._connections = config.switch, config.workload.connections
+        self._with_packets = with_packets or self._connections > 1
         outside = bridge_with(config, OUTSIDE)
         self._outside = None if outside is None else outside.settings.ports[OUTSIDE]
         self._translated = {
@@ -97,7 +102,7 @@ class HeaderBook:
                 yield mac_to_bytes(group), None
         else:
             for number in range(min(self._connections, MOST_HEADERS)):
-                yield mac_to_bytes(self._mac(target)), None if self._connections == 1 else number
+                yield mac_to_bytes(self._mac(target)), number if self._with_packets else None
 
     def _mac(self, name: str) -> int:
         if is_uplink(name):
@@ -115,12 +120,37 @@ class HeaderBook:
         return FrameTemplate(source, target, header, len(flow))
 
     def _flow(self, source: str, target: str, connection: int) -> bytes:
-        """Return what frames of a TCP connection say of it; its client is outside, or the end that comes first."""
+        """Return what frames of a TCP connection say of it."""
+        source_ip, target_ip, *ports = self.connection(source, target, connection)
+        return flow_bytes(source_ip, target_ip, TCP, (ports[0], ports[1]))
+
+    def connection(self, source: str, target: str, number: int = 0) -> tuple[Address, Address, int, int]:
+        """Return addresses and ports of a connection by its number.
+
+        Its client is outside, or the end that comes first.
+        """
         ends = [(self._places.get(name, 0), name) for name in (source, target)]
         ports = [SERVER_PORT, SERVER_PORT]
-        ports[ends.index(min(ends))] = FIRST_CLIENT_PORT + connection
-        source_ip, target_ip = (FIRST_ADDRESS + place for place, _ in ends)
-        return flow_bytes(source_ip, target_ip, TCP, (ports[0], ports[1]))
+        ports[ends.index(min(ends))] = FIRST_CLIENT_PORT + number
+        return (*self._addresses(source, target), ports[0], ports[1])
+
+    def _addresses(self, source: str, target: str) -> tuple[Address, Address]:
+        """Return two ends' addresses, of one version: the source's first one that the target has too."""
+        own, other = self._ips(source), self._ips(target)
+        version = next((version for version in own if version in other), 4)
+        return (
+            own.get(version, FIRST_ADDRESS + self._places.get(source, 0)),
+            other.get(version, FIRST_ADDRESS + self._places.get(target, 0)),
+        )
+
+    def _ips(self, name: str) -> dict[int, Address]:
+        """Return an end's first address of each version, in the order in which it has them."""
+        if name not in self._ports:
+            return {4: FIRST_ADDRESS, 6: OUTSIDE_IPV6}
+        ips = self._ports[name].ips
+        if ips is None:
+            return {4: FIRST_ADDRESS + self._places[name]}
+        return {prefix.version: _first_of(prefix) for prefix in reversed(ips)}
 
     def _behind_first(self, source: str, target: str) -> bytes:
         """Return what stands behind the destination; in all headers of a station it is the same."""
@@ -171,3 +201,8 @@ class HeaderBook:
         """Return the VLAN of a station's untagged frames beyond the bridge, whose port may have translated it."""
         vlan: int = self._ports[station].port_vlan
         return self._translated.get(station, {}).get(vlan, vlan)
+
+
+def _first_of(prefix: IPv4Network | IPv6Network) -> Address:
+    """Return the address that is written, or the first one of a prefix that a station may have."""
+    return prefix[0] if prefix.num_addresses == 1 else prefix[1]

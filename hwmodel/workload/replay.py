@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.config.names import uplink_of
+from hwmodel.config.names import is_uplink, uplink_of
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import FS_PER_NS, FS_PER_S
 from hwmodel.wire.ethernet import BROADCAST_MAC, is_group_mac
-from hwmodel.wire.flow_header import MOST_FLOW_BYTES, U8, flows_of
 from hwmodel.wire.frame_scan import RSS_PREFIX_BYTES, frame_hashes, scan_headers
+from hwmodel.wire.packet_header import MOST_PACKET_BYTES, Packets, packets_of
 from hwmodel.wire.pcap import PcapBlock, read_blocks
 from hwmodel.wire.tags import LONGEST_HEADER_BYTES, RuntFrameError, parse_header
 from hwmodel.workload.streams import BROADCAST, MULTICAST
@@ -37,27 +37,33 @@ class HeaderTable:
     """Number distinct headers in the order of their first frames.
 
     `switches`: those of all servers, by what stands before the names of their ports, "a." or nothing. `ports`: the
-    names of an adapter's Ethernet ports, an empty text where there is one. `with_flows`: what frames say of their flows
-    is part of their headers.
+    names of an adapter's Ethernet ports, an empty text where there is one. `with_packets`: what frames say behind
+    their type is part of their headers; `all_packets`: and has to be there, of frames that stations send.
     """
 
     def __init__(
-        self, switches: Mapping[str, Switch], ports: Sequence[str] = ("",), *, with_flows: bool = False
+        self,
+        switches: Mapping[str, Switch],
+        ports: Sequence[str] = ("",),
+        *,
+        with_packets: bool = False,
+        all_packets: bool = False,
     ) -> None:
-        self.with_flows = with_flows
+        self.with_packets, self.all_packets = with_packets or all_packets, all_packets
         self.templates: list[FrameTemplate] = []
         self._ids: dict[bytes, int] = {}
         self._owners = _Owners(switches, ports)
 
-    def intern(self, prefix: npt.NDArray[np.uint8], header_bytes: I64, flows: tuple[U8, I64] | None = None) -> I32:
-        """Give the template id of each frame: int32 of shape (n,); `flows`: as of `flow_header.flows_of`."""
-        more = 0 if flows is None else MOST_FLOW_BYTES
+    def intern(self, prefix: npt.NDArray[np.uint8], header_bytes: I64, packets: Packets | None = None) -> I32:
+        """Give the template id of each frame: int32 of shape (n,); `packets`: what they say behind their type."""
+        more = 0 if packets is None else MOST_PACKET_BYTES
         n_key = _KEY_BYTES + more
         keys = np.zeros((len(prefix), n_key), np.uint8)
         header = prefix[:, :LONGEST_HEADER_BYTES]
         keys[:, :LONGEST_HEADER_BYTES] = header * (np.arange(LONGEST_HEADER_BYTES) < header_bytes[:, None])
-        if flows is not None:
-            keys[:, LONGEST_HEADER_BYTES : LONGEST_HEADER_BYTES + more], keys[:, -2] = flows
+        if packets is not None:
+            keys[:, LONGEST_HEADER_BYTES : LONGEST_HEADER_BYTES + more] = packets.octets
+            keys[:, -2] = packets.n_bytes
         # A header of zeros and a shorter one must differ.
         keys[:, -1] = header_bytes
         distinct, first, inverse = np.unique(keys.view(f"V{n_key}")[:, 0], return_index=True, return_inverse=True)
@@ -155,16 +161,17 @@ def read_replay(
     ports: Sequence[str] = ("",),
     *,
     asap: bool,
-    with_flows: bool = False,
+    with_packets: bool = False,
+    all_packets: bool = False,
 ) -> Replay:
     """Read a capture, each frame entering by the port that owns its source address, any other frame by the uplink.
 
-    `switches`, `ports`, `with_flows`: as of `HeaderTable`.
+    `switches`, `ports`, `with_packets`, `all_packets`: as of `HeaderTable`.
     With `asap` the times are dropped and each port plays its frames in file order, back to back; else the earliest
     frame comes at time 0. Memory grows by 28 B a frame and with the number of distinct headers. Raises InputError for a
     file that cannot be read, holds no frames, lacks part of a header it should have, or spans more than 4611 s.
     """
-    headers = HeaderTable(switches, ports, with_flows=with_flows)
+    headers = HeaderTable(switches, ports, with_packets=with_packets, all_packets=all_packets)
     blocks = [_read_block(path, block, headers) for block in read_blocks(path)]
     if not blocks:
         raise InputError(f"{path}: holds no frames")
@@ -212,19 +219,28 @@ def _read_block(path: str, block: PcapBlock, headers: HeaderTable) -> _Frames:
     captured = block.captured_bytes
     prefix = block.prefix(RSS_PREFIX_BYTES)
     scan = scan_headers(prefix, captured)
-    for at in np.flatnonzero(~scan.complete & (captured < block.original_bytes))[:1]:
-        raise InputError(
-            f"{path}: frame {block.first_frame + int(at)} holds {captured[at]} of {block.original_bytes[at]} bytes, "
-            "which ends within its header (capture with a longer snapshot length)"
-        )
+    is_cut = captured < block.original_bytes
+    for at in np.flatnonzero(~scan.complete & is_cut)[:1]:
+        raise InputError(_cut_short(path, block, int(at), "its header"))
     is_ip = np.where(scan.complete, scan.ethertype, 0)
+    packets = None
+    if headers.with_packets:
+        packets = packets_of(block.data, block.start + scan.n_bytes, block.start + captured, is_ip)
+    template = headers.intern(prefix, np.minimum(scan.n_bytes, captured), packets)
+    if headers.all_packets and packets is not None:
+        is_sent = np.array([not is_uplink(each.source) for each in headers.templates], np.bool_)[template]
+        for at in np.flatnonzero(packets.is_short & is_cut & is_sent)[:1]:
+            raise InputError(_cut_short(path, block, int(at), "what rules look at"))
     return _Frames(
         at_ns=block.at_ns,
-        template=headers.intern(
-            prefix,
-            np.minimum(scan.n_bytes, captured),
-            flows_of(prefix, captured, scan.n_bytes, is_ip) if headers.with_flows else None,
-        ),
+        template=template,
         frame_bytes=(block.original_bytes + FCS_BYTES).astype(np.int32),
         rss_hash=frame_hashes(prefix, captured, scan.n_bytes, is_ip),
+    )
+
+
+def _cut_short(path: str, block: PcapBlock, at: int, what: str) -> str:
+    return (
+        f"{path}: frame {block.first_frame + at} holds {block.captured_bytes[at]} of {block.original_bytes[at]} bytes, "
+        f"which ends within {what} (capture with a longer snapshot length)"
     )

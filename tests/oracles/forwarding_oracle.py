@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from . import packet_oracle
+
 C_TAG, S_TAG, VN_TAG, E_TAG, MAC_CONTROL = 0x8100, 0x88A8, 0x8926, 0x893F, 0x8808
 BROADCAST = (1 << 48) - 1
 OUTER_TYPE = {"vn_tag": VN_TAG, "e_tag": E_TAG, "multichannel": S_TAG}
@@ -169,6 +171,10 @@ class ForwardingOracle:
         frame.vlan = vlan
 
     def check_access_list(self, port, frame, refused):
+        said = packet_oracle.says(frame.ethertype, frame.rest[2:])
+        reason = packet_oracle.guarded(port, said) if getattr(port, "guards", ()) else None
+        if reason is not None:
+            raise FrameDroppedError(reason)
         seen = {
             "source": frame.source,
             "destination": frame.destination,
@@ -177,6 +183,11 @@ class ForwardingOracle:
         }
         for entry in self.switch.acl:
             wanted = {key: getattr(entry, key) for key in seen if getattr(entry, key) is not None}
+            behind = packet_oracle.wanted_by(entry)
+            if behind:
+                of_type = wanted.pop("ethertype", None)
+                if not packet_oracle.matches(entry.action, behind, of_type, said, port):
+                    continue
             if entry.port in ("all", port.name) and all(seen[key] == value for key, value in wanted.items()):
                 break
         else:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.compiled.records import I64, NEVER, ints, record
-from hwmodel.forwarding.parse import C_TAG_BYTES, TAG_OFFSET, TYPE_C_TAG, read_bytes
+from hwmodel.forwarding.octets import read_bytes
+from hwmodel.forwarding.parse import C_TAG_BYTES, TAG_OFFSET, TYPE_C_TAG
 from hwmodel.forwarding.steering import read_flow
 from hwmodel.machine.time.clock import ADAPTER_PORTS, BOND_TIMER
 from hwmodel.machine.time.events import set_timer

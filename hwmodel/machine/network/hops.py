@@ -9,6 +9,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import MAX_COPY_KINDS, MAX_TEMPLATES, UNKNOWN, slot_of, store, widened
+from hwmodel.forwarding.octets import write_number
 from hwmodel.forwarding.outer_tag import (
     NO_OUTER_TAG,
     OUTER_BYTES,
@@ -21,7 +22,6 @@ from hwmodel.forwarding.outer_tag import (
 )
 from hwmodel.forwarding.parse import TAG_OFFSET, TYPE_C_TAG, parse_header
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.forwarding.rewrite import write_number
 from hwmodel.forwarding.tables import ACL_DENY, ACL_POLICE, ACL_PRIORITY, ANY
 from hwmodel.machine.counts.flow_state import flow_of
 from hwmodel.machine.network.bridge_state import MAX_HOPS, MAX_WAYS, NOBODY, NOT_SOUGHT

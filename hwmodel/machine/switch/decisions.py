@@ -21,7 +21,8 @@ from hwmodel.forwarding.header_store import (
     UNKNOWN,
     same_octets,
 )
-from hwmodel.forwarding.parse import TAG_OFFSET, parse, read_bytes
+from hwmodel.forwarding.octets import read_bytes
+from hwmodel.forwarding.parse import TAG_OFFSET, parse, read_behind
 from hwmodel.forwarding.pools import BROADCAST
 from hwmodel.forwarding.port_set import MAX_PORTS, PORT_WORDS, PORTS_PER_WORD, UPLINK, contains, remove
 from hwmodel.forwarding.rewrite import rewrite
@@ -143,6 +144,8 @@ def decide_template(nic, switch, number):
         return
     n_bytes = MIN_UNPADDED_BYTES if arrival.is_whole else arrival.n_bytes  # OVERSIZE is tested frame by frame
     parse(switch.tables, arrival.ingress, arrival.octets, n_bytes, switch.header)
+    if switch.tables.reads_packets:
+        read_behind(arrival.octets, arrival.n_bytes, switch.header)
     decide(switch.tables, switch.header, decision)
     if switch.steering.is_on:
         if switch.steering.is_prepared == 0 and switch.steering.director == SIGNATURE:

@@ -1,0 +1,138 @@
+"""Fill in a switch's guards and its access list: what their entries ask for, in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Network, IPv6Network
+from typing import TYPE_CHECKING, Any
+
+from hwmodel.config.guards import guards
+from hwmodel.errors import InputError
+from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.forwarding.packet import ARP, IPV4, IPV6
+from hwmodel.forwarding.tables import (
+    ACL_DENY,
+    ACL_PERMIT,
+    ACL_POLICE,
+    ACL_PRIORITY,
+    ANY,
+    MAX_ACL_ENTRIES,
+    MAX_OWN_IPS,
+    OWN,
+)
+from hwmodel.rules.packets import EUI64_FLIP, LINK_LOCAL, TYPE_ARP, TYPE_IPV4, TYPE_IPV6
+
+if TYPE_CHECKING:
+    from hwmodel.config.switch import AclEntry, Port, Switch
+
+Record = Any  # one element of a numpy record array: its fields are attributes
+Network = IPv4Network | IPv6Network
+
+ACL_ACTIONS = {"permit": ACL_PERMIT, "deny": ACL_DENY, "priority": ACL_PRIORITY, "police": ACL_POLICE}
+KIND_OF_TYPE = {TYPE_ARP: ARP, TYPE_IPV4: IPV4, TYPE_IPV6: IPV6}
+KIND_OF_VERSION = {4: IPV4, 6: IPV6}
+GUARD_REASONS = {word: DropReason[f"{word.upper()}_GUARD"] for word in ("arp", "dhcp", "nd", "ip")}
+WORD_BITS, ADDRESS_BITS = 32, 128
+
+
+def fill_access_lists(tables: Record, switch: Switch, first_policer: int) -> None:
+    """Enter the guards that stations have, one list behind another, and the access list behind them.
+
+    Raises InputError where the configuration holds more than the tables do.
+    """
+    if len(switch.acl) > MAX_ACL_ENTRIES:
+        raise InputError(f"switch.acl: {len(switch.acl)} entries; the table holds {MAX_ACL_ENTRIES}")
+    number_of = {port.name: port.number for port in switch.ports} | {"all": ANY}
+    for at, guard in enumerate(guards()):
+        guarded = [port for port in switch.ports if guard.word in port.guards]
+        guarded = [port for port in guarded if not (guard.spares_trusted and port.trusted)]
+        for port in guarded:
+            tables.port[port.number].guards |= 1 << at
+        if guarded:
+            for record in _fill_list(tables, guard.entries, number_of, GUARD_REASONS[guard.word]):
+                record.guard = 1 << at
+    policer = first_policer
+    for entry, record in zip(switch.acl, _fill_list(tables, switch.acl, number_of, DropReason.ACL_DENY), strict=True):
+        if entry.action == "police":
+            record.policer = policer
+            policer += 1
+    _fill_own_ips(tables, switch)
+
+
+def _fill_list(
+    tables: Record, entries: Sequence[AclEntry], number_of: dict[str, int], reason: DropReason
+) -> Iterable[Record]:
+    """Enter a list behind those that are there; return its entries."""
+    first = int(tables.n_acl_entries)
+    tables.n_acl_entries = end = first + len(entries)
+    for at, entry in enumerate(entries, start=first):
+        _fill_entry(tables, at, entry, number_of)
+        tables.acl[at].reason, tables.acl[at].following = reason, end
+    records: Iterable[Record] = tables.acl[first:end]
+    return records
+
+
+def _fill_entry(tables: Record, at: int, entry: AclEntry, number_of: dict[str, int]) -> None:
+    record = tables.acl[at]
+    record.port = number_of[entry.port]
+    for name in ("source", "destination", "vlan", "ethertype"):
+        value = getattr(entry, name)
+        record[name] = ANY if value is None else value
+    record.action = ACL_ACTIONS[entry.action]
+    record.priority = entry.priority or 0
+    record.rule = ANY
+    if entry.asked_packets:
+        # The type says which packets the rule is for: those that hide theirs must not pass by it.
+        record.rule, record.ethertype, tables.reads_packets = at, ANY, 1
+        _fill_rule(tables.packet_rule[at], entry)
+
+
+def _fill_rule(rule: Record, entry: AclEntry) -> None:
+    for ethertype in entry.packet_types:
+        rule.kinds |= 1 << KIND_OF_TYPE[ethertype]
+    is_arp = entry.packet_types == {TYPE_ARP}
+    for name in ("protocol", "arp_operation"):
+        value = getattr(entry, name)
+        rule[name] = ANY if value is None else value
+    sender_mac = entry.arp_sender_mac
+    rule.sender_mac = ANY if sender_mac is None else OWN if sender_mac == "own" else sender_mac
+    for name in ("source_port", "destination_port", "icmp_type"):
+        rule[name].least, rule[name].most = getattr(entry, name) or (ANY, ANY)
+    _fill_prefix(rule.source, entry.arp_sender_ip if is_arp else entry.source_ip)
+    _fill_prefix(rule.destination, entry.arp_target_ip if is_arp else entry.destination_ip)
+    _fill_prefix(rule.target, entry.nd_target)
+
+
+def _fill_prefix(record: Record, prefix: Network | str | None) -> None:
+    if prefix is None or isinstance(prefix, str):
+        record.n_bits = ANY if prefix is None else OWN
+        return
+    record.n_bits = ADDRESS_BITS - prefix.max_prefixlen + prefix.prefixlen
+    record.kind = KIND_OF_VERSION[prefix.version]
+    number = int(prefix.network_address)
+    record.word[:] = [number >> WORD_BITS * at & (1 << WORD_BITS) - 1 for at in (3, 2, 1, 0)]
+
+
+def _fill_own_ips(tables: Record, switch: Switch) -> None:
+    n = 0
+    for port in switch.ports:
+        own = own_ips(port)
+        if n + len(own) > MAX_OWN_IPS:
+            raise InputError(f"switch.ports: more than {MAX_OWN_IPS} addresses of IP in all; the table holds no more")
+        tables.port[port.number].first_ip, tables.port[port.number].n_ips = n, len(own)
+        for prefix in own:
+            _fill_prefix(tables.own_ip[n], prefix)
+            n += 1
+
+
+def own_ips(port: Port) -> tuple[Network, ...]:
+    """Return a station's addresses: with one of IPv6 those of the link too that follow from its MAC addresses."""
+    ips = port.ips or ()
+    if all(prefix.version == 4 for prefix in ips):
+        return ips
+    return (*ips, *(IPv6Network(LINK_LOCAL << 64 | _eui64(mac)) for mac in port.macs))
+
+
+def _eui64(mac: int) -> int:
+    """Return the interface identifier of a MAC address: RFC 4291, appendix A."""
+    return (mac >> 24 << 40 | 0xFFFE << 24 | mac & 0xFFFFFF) ^ EUI64_FLIP
