@@ -156,6 +156,18 @@ class Config(Block):
         return self.has_virtual_switch and own is not None and own.n_uplink_rings == 0
 
     @property
+    def sends_cut_by(self) -> Literal["adapter", "switch"] | None:
+        """Say who cuts the sends of VMs into frames: the adapter, or a core of the virtual switch; None: nobody."""
+        if self.workload.segment_bytes is None or self.switches_in_memory:
+            return None
+        return "switch" if self.has_virtual_switch and not self.nic.tso else "adapter"
+
+    @property
+    def hands_over_segments(self) -> bool:
+        """Say whether VMs hand their sends over whole, to a virtual switch."""
+        return self.has_virtual_switch and self.workload.segment_bytes is not None
+
+    @property
     def bond(self) -> Bond | None:
         """Return what makes the adapter's ports legs of one uplink, None where nothing does."""
         own = self.host.virtual_switch if self.has_virtual_switch else None

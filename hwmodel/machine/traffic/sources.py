@@ -32,6 +32,7 @@ from hwmodel.machine.traffic.traffic_state import (
     RECORDED_SOURCE,
     SILENT_SOURCE,
 )
+from hwmodel.machine.virtual_switch.segments import frames_of
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import DATA_DESCRIPTOR_BYTES
 
@@ -285,7 +286,7 @@ def feed_guest(nic, now_fs, function_number):
         queue_number = ring_of(function, source.pending_hash)
         queue = nic.tx_queue[queue_number]
         n_descriptors, n_frames = 1, 1
-        if nic.guests.params.mss_bytes > 0:
+        if nic.guests.params.mss_bytes > 0 and params.has_virtual_switch == 0:
             n_descriptors, n_frames = descriptors_of_send(nic, queue, source), frames_of_send(nic, source)
         has_room = queue.reserved - queue.freed + n_descriptors <= queue.slots and not is_lost
         if not has_room and not is_lost and (keeps_coming or not params.drop_when_full):
@@ -294,6 +295,8 @@ def feed_guest(nic, now_fs, function_number):
             traffic.n_full += function.is_full
             break
         template = template_of(nic, source.pending_template)
+        if not has_room and params.has_virtual_switch:
+            n_frames = frames_of(nic, source.pending_template, source.pending_bytes - FCS_BYTES)
         count_offered(ledger, template, n_frames)
         prefetch(traffic.copy_kind[template.first_copy])
         if has_room:
