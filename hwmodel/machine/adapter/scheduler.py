@@ -19,7 +19,7 @@ from hwmodel.machine.counts.batches import mark_batch
 from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journey_state import CACHED
 from hwmodel.machine.counts.journeys import UNMEASURED, journey_of_post
-from hwmodel.machine.frames import COPY_CAP, GRANT_CAP
+from hwmodel.machine.frames import COPY_CAP, GRANT_CAP, NO_GROUP
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.guest.rates import give_owed, shape
 from hwmodel.machine.host.translation import buffer_address
@@ -317,6 +317,8 @@ def cut_send(nic, now_fs, number, queue, post, frame):
         if n == 1:
             frame.n_bytes = frame.last_bytes
     frame.read_bytes = read_bytes
+    if nic.params.has_virtual_switch and queue.cut_frames > 0:
+        frame.hash = NO_GROUP  # the first frame of all has it
     frame.n_more = n - 1
     frame.n_done = post.n_descriptors * is_last
     nic.ledger.journeys.slot[frame.journey].ends_send = int(is_last and n == 1)

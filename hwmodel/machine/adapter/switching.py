@@ -23,7 +23,7 @@ from hwmodel.machine.adapter.packet_plane import feed_local, join_class, take_ne
 from hwmodel.machine.adapter.ready_rings import NOBODY
 from hwmodel.machine.adapter.receive import lay_copies, serve_rx_buffer
 from hwmodel.machine.adapter.switch_bus import ask_for_bus, take_passed
-from hwmodel.machine.adapter.uplink import NO_GROUP, post_to_adapter
+from hwmodel.machine.adapter.uplink import post_to_adapter
 from hwmodel.machine.adapter.writeback import descriptors_done
 from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journeys import (
@@ -44,7 +44,7 @@ from hwmodel.machine.counts.outcome import (
     sent_to_bridge,
     wire_copy_dropped,
 )
-from hwmodel.machine.frames import COPY_CAP, GRANT_CAP
+from hwmodel.machine.frames import COPY_CAP, GRANT_CAP, NO_GROUP
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.guest.cores import look_at_idle
 from hwmodel.machine.network.control_frames import hears_control_frame, look_whether_due
@@ -375,8 +375,9 @@ def pass_by_uplink(nic, now_fs, frame):
     copy.copy_kind, copy.journey, copy.group = frame.template, frame.index, frame.hash
     if nic.guests.params.mss_bytes > 0:
         nic.ledger.counts.cut_frames += 1
-        if frame.n_more > 0 or frame.n_done == 0:  # others follow of the segment, which has the journey and the group
-            copy.journey, copy.group = journey_of_piece(nic.ledger, now_fs, frame.index), NO_GROUP
+        if frame.n_more > 0 or frame.n_done == 0:  # others follow, of which the last has the segment's own
+            copy.journey = journey_of_piece(nic.ledger, now_fs, frame.index, 0)
+            nic.ledger.journeys.slot[frame.index].number += 1
     copy.entered_fs = now_fs
     copy.n_bytes = copy.tx_bytes = frame.n_bytes
     nic.virtual_switch.bond.leg[frame.adapter_port].counts.passed += 1
@@ -495,6 +496,8 @@ def send_goes_on(nic, now_fs, grant, journey):
     """
     if grant.n_more > 0:
         grant.journey = journey
+        if nic.params.has_virtual_switch:
+            grant.hash = NO_GROUP  # the first frame has it
         grant.n_more -= 1
         if grant.n_more == 0:
             grant.n_bytes = grant.last_bytes

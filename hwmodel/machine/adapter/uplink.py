@@ -12,6 +12,7 @@ from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.outcome import wire_copy_dropped
 from hwmodel.machine.counts.passed_flows import mark
+from hwmodel.machine.frames import NO_GROUP
 from hwmodel.machine.growing_ring import widen_posts
 from hwmodel.machine.network.bond import NO_LEG, leg_of
 from hwmodel.machine.pcie.links import uplink_ring_of
@@ -20,7 +21,7 @@ from hwmodel.machine.virtual_switch.segments import journey_of_piece, pieces_of,
 
 LINK_DOWN = DropReason.LINK_DOWN.value
 TX_RING_FULL = DropReason.TX_RING_FULL.value
-NO_RING, NO_GROUP = -1, -1
+NO_RING = -1
 
 
 @kernel
@@ -78,26 +79,27 @@ def ring_for(nic, frame, copy):
 
 @kernel
 def lose_copy(nic, now_fs, copy, n_frames, reason):
-    """Drop a copy with all frames that were to be cut of it; the last of them has its journey and its group."""
+    """Drop a copy with all frames that were to be cut of it, of which one has its group."""
     place, group = copy.journey, copy.group
-    for _ in range(n_frames - 1):
-        copy.journey, copy.group = journey_of_piece(nic.ledger, now_fs, place), NO_GROUP
+    for behind in range(n_frames - 1, -1, -1):
+        copy.journey, copy.group = place, group
+        if behind > 0:
+            copy.journey, copy.group = journey_of_piece(nic.ledger, now_fs, place, behind), NO_GROUP
         wire_copy_dropped(nic, now_fs, copy, reason)
-    copy.journey, copy.group = place, group
-    wire_copy_dropped(nic, now_fs, copy, reason)
 
 
 @kernel
 def post_pieces(nic, now_fs, number, copy, n_frames):
-    """Cut a segment into frames and post them; the last has its journey and its group."""
-    params, place, group = nic.virtual_switch.params, copy.journey, copy.group
+    """Cut a segment into frames and post them; the first has its journey and its group."""
+    params, place = nic.virtual_switch.params, copy.journey
     last_bytes = copy.n_bytes - (n_frames - 1) * params.mss_bytes
     copy.n_bytes = params.header_bytes + nic.traffic.copy_kind[copy.copy_kind].delta_bytes + params.mss_bytes
-    for _ in range(n_frames - 1):
-        copy.journey, copy.group = journey_of_piece(nic.ledger, now_fs, place), NO_GROUP
+    for behind in range(n_frames):
+        if behind > 0:
+            copy.journey, copy.group = journey_of_piece(nic.ledger, now_fs, place, behind), NO_GROUP
+        if behind == n_frames - 1:
+            copy.n_bytes = last_bytes
         post_copy(nic, now_fs, number, copy, 1, 1)
-    copy.journey, copy.group, copy.n_bytes = place, group, last_bytes
-    post_copy(nic, now_fs, number, copy, 1, 1)
     nic.ledger.counts.cut_frames += n_frames
     nic.ledger.counts.sends += 1
     nic.ledger.counts.send_descriptors += n_frames
