@@ -325,9 +325,7 @@ def switch_frame(nic, now_fs, frame):
     if frame.n_bytes > template.longest_bytes:
         reason = OVERSIZE
         n_mirrored = 0
-    elif template.policer >= 0 and not police(
-        nic.traffic.policer[template.policer], now_fs, policed_bytes(nic, frame)
-    ):
+    elif template.policer >= 0 and not police(nic.traffic.policer[template.policer], now_fs, policed_bytes(nic, frame)):
         reason = RATE_LIMITED
         first += n_copies + n_mirrored
         n_mirrored = template.n_mirrored_refused

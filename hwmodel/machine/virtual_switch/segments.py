@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.machine.counts.journeys import journey_of_copy, journey_lost
+from hwmodel.machine.counts.journeys import journey_lost, journey_of_copy
 from hwmodel.machine.switch.decisions import template_of
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import DATA_DESCRIPTOR_BYTES
@@ -61,7 +61,7 @@ def frames_of(nic, number, n_bytes):
 
 @kernel
 def charged_bytes(nic, number, n_bytes):
-    """Return the bytes with FCS of a guest's frame, or of the frames as which its segment counts, each with a header."""
+    """Return the bytes with FCS of a guest's frame, or of the frames as which its segment counts."""
     n_more = frames_of(nic, number, n_bytes) - 1
     return n_bytes + FCS_BYTES + n_more * (nic.virtual_switch.params.header_bytes + FCS_BYTES)
 
