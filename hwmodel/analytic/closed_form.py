@@ -150,6 +150,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         round_trip_bytes=first_read,
         lone_frame=lone,
         lone_send=_lone_send(first),
+        counts="segments" if first.hands_over_segments else "frames",
         is_exact=is_exact(config, found.demand, found.ceilings, found.least) and not any(_of_doorbells(system, found)),
         find_details=partial(_details, config, system, found, mix, lone, latency_steps.get(longest, ())),
     )

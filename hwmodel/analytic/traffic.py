@@ -186,9 +186,7 @@ def together(sizes: Sizes, parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic
         at_ports=_by_station((one.at_ports, weight) for one, weight in parts),
         rx_rings=frozenset().union(*(one.rx_rings for one, _ in parts)),
         parts=_parts_together(sizes, parts),
-        wire_copies=sum_of(lambda one: one.copies_out)
-        if any(one.wire_copies is not None for one, _ in parts)
-        else None,
+        wire_copies=None if all(one.wire_copies is None for one, _ in parts) else sum_of(lambda one: one.copies_out),
     )
 
 

@@ -80,7 +80,7 @@ def leaving_cut(config: Config, traffic: Traffic) -> Traffic:
 
 
 def charged_bytes(config: Config, traffic: Traffic) -> Fraction:
-    """Give the bytes with FCS that a rate limit counts of a mean frame; of a segment that leaves those of its frames."""
+    """Give the bytes with FCS that a rate limit counts of a mean frame; of a segment that leaves its frames'."""
     n_more = traffic.to_wire - traffic.copies_out
     return traffic.mean_frame_bytes + n_more * ((config.workload.header_bytes or 0) + FCS_BYTES)
 

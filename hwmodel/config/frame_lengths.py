@@ -52,7 +52,7 @@ def descriptors_of_send(config: Config) -> int:
 
 
 def slots_of_send(config: Config) -> int:
-    """Return how many slots of a Tx ring of the adapter's a send takes at once at most: of descriptors, or of frames."""
+    """Return how many slots of one of the adapter's Tx rings a send takes at once: of descriptors, or of frames."""
     return config.workload.frames_a_send if config.sends_cut_by == "switch" else descriptors_of_send(config)
 
 

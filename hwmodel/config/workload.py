@@ -312,7 +312,7 @@ class Workload(Block):
     segment_bytes: Annotated[int, ByteCount("1B", "64KiB")] | None = key(
         None,
         "Payload of a send that the adapter cuts into frames (TSO): all that VMs send are such sends. A virtual switch "
-        "passes them whole from VM to VM, and has those for the wire cut as nic.tso says. null: VMs send frame by frame.",
+        "passes them whole from VM to VM; those for the wire are cut as nic.tso says. null: VMs send frame by frame.",
     )
     mss_bytes: Annotated[int, ByteCount("64B", "64KiB")] | None = key(
         None,

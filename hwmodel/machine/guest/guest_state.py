@@ -58,7 +58,8 @@ POST = record(
     ("n_descriptors", I16), ("n_frames", I16),
 )  # fmt: skip
 # `mss_bytes`: what each frame that the adapter cuts of a send has of its payload, behind a copy of its `header_bytes`;
-# 0 where it cuts none. `posts_sends`: drivers post sends, which a virtual switch takes whole. `early_refills`: of 2**32 pieces of taking frames so many end with a refill before its batch is full.
+# 0 where it cuts none. `posts_sends`: drivers post sends, which a virtual switch takes whole. `early_refills`: of 2**32
+# pieces of taking frames so many end with a refill before its batch is full.
 GUESTS_PARAMS = record(
     *ints("buffer_bytes", "buffer_offset_bytes", "n_cores", "early_refills", "mss_bytes", "header_bytes"),
     *ints("posts_sends"),

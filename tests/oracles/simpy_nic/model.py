@@ -91,7 +91,6 @@ class Model:
         passes, link, sender, receiver = self._passed_by(cores, chances)
         if passes is not None and self._tables:
             passes.leaves = self._tables[0].leaves
-            self._tables[0].charged_bytes = passes.charged_bytes
         drivers = {}
         for guest, port in enumerate(parameters.ports):
             own = [

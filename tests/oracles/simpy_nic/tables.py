@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from types import SimpleNamespace
 from typing import Any
 
@@ -100,8 +100,6 @@ class Tables:
     def __init__(self, env: simpy.Environment, switch: Any, off: Collection[int]) -> None:
         """Begin with full buckets; `switch` is shaped like the configuration's block, `off`: ports of functions."""
         self._env = env
-        self.charged_bytes: Callable[[Frame], int] = lambda frame: frame.frame_bytes
-        """Of a frame, for policers."""
         self._policers = PolicersOracle(switch.acl)
         self._decide_by(switch, off)
 
@@ -119,7 +117,7 @@ class Tables:
         assert frame.raw is not None
         found = self._forward(frame.source, frame.raw, False)
         if found.policer is not None:
-            has_tokens = self._policers.police(found.policer, self._env.now, self.charged_bytes(frame))
+            has_tokens = self._policers.police(found.policer, self._env.now, frame.frame_bytes)
             found = self._forward(frame.source, frame.raw, not has_tokens)
         copies, mirrored = (
             tuple(sorted((port_number(name), raw) for name, raw in each.items()))
