@@ -208,7 +208,8 @@ CONTRADICTIONS = {
     TO_WIRE + "}\nworkload: {pattern: to_wire, segment_bytes: 64KiB, header_bytes: 255B}": [
         "workload.segment_bytes: a segment of 65795 B, with header and FCS, is longer than 65620 B, which a virtual "
     ],
-    TO_WIRE + "}\nworkload: {pattern: to_wire, segment_bytes: 9000B}\nswitch: {ports: [{name: vf0, max_frame: 1518B}]}": [
+    TO_WIRE
+    + "}\nworkload: {pattern: to_wire, segment_bytes: 9000B}\nswitch: {ports: [{name: vf0, max_frame: 1518B}]}": [
         "workload.segment_bytes: frames of 9070 B would all drop as OVERSIZE: max_frame is 1518B at vf0 "
     ],
     TO_WIRE + "}\nworkload: {pattern: to_wire, frame_bytes: 20000}": [

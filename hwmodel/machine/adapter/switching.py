@@ -53,10 +53,10 @@ from hwmodel.machine.network.mac import first_on_line, send, start_sending, take
 from hwmodel.machine.network.pauses import DEAD, class_of_header, is_heard, named_in, stopped_in
 from hwmodel.machine.network.wires import CONTROL_FRAME, padded_bytes, take_come, wire_time_fs
 from hwmodel.machine.switch.decisions import template_of
+from hwmodel.machine.switch.segments import charged_bytes, frames_of, journey_of_piece, lose_pieces
 from hwmodel.machine.time.clock import PIPELINE
 from hwmodel.machine.time.events import set_next
 from hwmodel.machine.traffic.sources import count_offered
-from hwmodel.machine.virtual_switch.segments import charged_bytes, frames_of, journey_of_piece, lose_pieces
 from hwmodel.rules.ethernet import FCS_BYTES
 
 LINK_DOWN = DropReason.LINK_DOWN.value

@@ -16,8 +16,8 @@ from hwmodel.machine.frames import NO_GROUP
 from hwmodel.machine.growing_ring import widen_posts
 from hwmodel.machine.network.bond import NO_LEG, leg_of
 from hwmodel.machine.pcie.links import uplink_ring_of
+from hwmodel.machine.switch.segments import journey_of_piece, pieces_of, slots_of_copy
 from hwmodel.machine.traffic.sources import reserve_more
-from hwmodel.machine.virtual_switch.segments import journey_of_piece, pieces_of, slots_of_copy
 
 LINK_DOWN = DropReason.LINK_DOWN.value
 TX_RING_FULL = DropReason.TX_RING_FULL.value

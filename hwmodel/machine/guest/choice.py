@@ -7,7 +7,7 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.machine.guest.guest_state import MAX_QUEUES, NO_WORK, SLOW_TASK, SWITCH_TASK
 from hwmodel.machine.guest.rates import give_owed, shape
 from hwmodel.machine.pcie.links import uplink_ring_of
-from hwmodel.machine.virtual_switch.segments import charged_bytes, slots_for_uplink
+from hwmodel.machine.switch.segments import charged_bytes, slots_for_uplink
 
 FIRST_PASSED = SWITCH_TASK * MAX_QUEUES
 

@@ -30,11 +30,11 @@ from hwmodel.machine.pcie.links import host_of, is_in_memory, is_of_uplink, link
 from hwmodel.machine.pcie.transactions import ring_doorbell
 from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.switch.flow_cache import begin_looking, look_up_next
+from hwmodel.machine.switch.segments import copies_for_uplink, pieces_of
 from hwmodel.machine.time.clock import CORE_TIMER, SWITCHING_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.time.random_stream import next_u32
 from hwmodel.machine.tlp_kinds import INTERRUPT_ENABLE, RX_DOORBELL, TX_DOORBELL
-from hwmodel.machine.virtual_switch.segments import copies_for_uplink, pieces_of
 
 FS_PER_NS, NS_PER_US = 10**6, 1000
 

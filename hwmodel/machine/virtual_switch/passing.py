@@ -23,9 +23,9 @@ from hwmodel.machine.guest.guest_state import MAX_QUEUES, NO_RING, SLOW_TASK, SW
 from hwmodel.machine.pcie.links import core_place, is_of_uplink, uplink_ring_of
 from hwmodel.machine.pcie.transactions import KIND_SHIFT, N_MASK, QUEUE_MASK, QUEUE_SHIFT, ring_doorbell
 from hwmodel.machine.switch.decisions import template_of
+from hwmodel.machine.switch.segments import count_whole, pieces_of
 from hwmodel.machine.tlp_kinds import RX_DOORBELL, TX_DOORBELL
 from hwmodel.machine.virtual_switch.aside import miss_place, put_aside, take_aside
-from hwmodel.machine.virtual_switch.segments import count_whole, pieces_of
 from hwmodel.rules.ethernet import FCS_BYTES
 
 QUEUE_FULL = DropReason.QUEUE_FULL.value
