@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from hwmodel import Result, limits, lone_frame, simulate
 from hwmodel.config import config_from_mapping
 from hwmodel.explore.ways import ways_of
+from hwmodel.machine.switch.segments import pieces_of
 from hwmodel.results import check_balance
 from hwmodel.words.modelled import modelled_sentence
 from tests.config_cases import complaints
@@ -35,6 +37,7 @@ LONE = {
     "driver.preset": "dpdk",
     "driver.tx_doorbell_batch": 1,
 }
+pieces = getattr(pieces_of, "py_func", pieces_of)
 BOTH = pytest.mark.parametrize("tso", [True, False])
 
 
@@ -51,6 +54,12 @@ def test_a_lone_segment_is_cut_as_a_function_s_send_is() -> None:
     for name in ("min", "max"):
         of_function = getattr(function.latency_ns, name)
         assert getattr(own.latency_ns, name) == pytest.approx(of_function + 250 + 400, abs=1e-5)
+
+
+@pytest.mark.parametrize(("payload", "n"), [(1, 1), (1447, 1), (1448, 1), (1449, 2), (65536, 46)])
+def test_each_mss_begun_is_a_frame(payload: int, n: int) -> None:
+    params = SimpleNamespace(mss_bytes=1448, header_bytes=66)
+    assert pieces(SimpleNamespace(virtual_switch=SimpleNamespace(params=params)), payload + 66) == n
 
 
 @BOTH
@@ -174,8 +183,9 @@ def test_frames_from_the_wire_are_frames() -> None:
     external = {"rate": "1Gbps", "frame_bytes": 1518}
     found = run({"workload.pattern": "pairs", "workload.load": "1Gbps", "workload.external": external})
     assert found.segments["sends"] == found.segments["frames"] == 0
-    flows = {flow.from_: flow for flow in found.flows if flow.from_ == "uplink"}
-    assert flows["uplink"].bytes == flows["uplink"].delivered * 1518
+    for flow in (flow for flow in found.flows if flow.from_ == "uplink"):
+        assert flow.gbps is not None and flow.mpps is not None
+        assert flow.gbps * 1e3 / flow.mpps == pytest.approx(8 * 1518)
 
 
 def test_a_comparison_hands_over_segments_for_the_wire_too() -> None:
@@ -209,8 +219,8 @@ CONTRADICTIONS = {
         "workload.segment_bytes: a segment of 65795 B, with header and FCS, is longer than 65620 B, which a virtual "
     ],
     TO_WIRE
-    + "}\nworkload: {pattern: to_wire, segment_bytes: 9000B}\nswitch: {ports: [{name: vf0, max_frame: 1518B}]}": [
-        "workload.segment_bytes: frames of 9070 B would all drop as OVERSIZE: max_frame is 1518B at vf0 "
+    + "}\nworkload: {pattern: to_wire, segment_bytes: 9000B}\nswitch: {ports: [{name: vf0, max_frame: 1KiB}]}": [
+        "workload.segment_bytes: frames of 9070 B would all drop as OVERSIZE: max_frame is 1024B at vf0 "
     ],
     TO_WIRE + "}\nworkload: {pattern: to_wire, frame_bytes: 20000}": [
         "workload.frame_bytes: 20000 B is longer than a frame, 9728 B; a virtual switch alone passes segments whole "
