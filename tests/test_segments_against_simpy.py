@@ -14,8 +14,8 @@ from tests.drawn_machines import some_of
 from tests.test_uplink_against_simpy import ADAPTER, draw_uplink
 
 N_QUICK, N_SLOW, N_NIGHTLY = 24, 60, 300
-# The PF's guest shares core 0 with the switch, masks its interrupts, and tells of it `kick` later: in 16 frames from the
-# wire the two do not agree when they are visible to it (7.6 ns); when they are taken is the same. Not understood yet.
+# The PF's guest shares core 0 with the switch, masks its interrupts, and tells of it `kick` later: of 16 frames from
+# the wire the two do not agree when it can see them, by 7.6 ns; when it takes them is the same. Not understood yet.
 OPEN = {19: (pytest.mark.xfail(strict=True, reason="when a polled ring in memory becomes visible: open"),)}
 SEEDS = [
     pytest.param(
