@@ -19,7 +19,12 @@ def passing_rules(config: Config) -> Rules | None:
     if config.nic.mode != "vswitch":
         return None
     words = [int(word) for word in np.random.SeedSequence([config.run.seed, SAMPLES]).generate_state(4)]
-    return replace(Rules.of(config.host.virtual_switch), sample_state=(words[0] | 1, *words[1:]))
+    rules = replace(Rules.of(config.host.virtual_switch), sample_state=(words[0] | 1, *words[1:]))
+    if config.workload.segment_bytes is None or config.host.virtual_switch.reach == "internal":
+        return rules
+    own = config.workload
+    cuts = "adapter" if config.nic.tso else "switch"
+    return replace(rules, cuts=cuts, mss_bytes=own.mss_bytes, header_bytes=own.header_bytes)
 
 
 def guarantee_window_fs(config: Config) -> int:
@@ -34,9 +39,14 @@ def guarantee_window_fs(config: Config) -> int:
     weights = [port.weight if config.switch.scheduler == "weighted" else 1 for port in config.switch.ports]
     n_rings = sum(weights) * config.nic.queues_per_vf
     frame_fs = own.frame_time_fs + own.guest_time_fs * 2 + own.byte_time_fs * (longest_bytes - 4)
+    leaves, sends = own.reach == "external", config.workload
+    n_pieces, header_bytes = 1, sends.header_bytes or 0
+    if leaves and sends.segment_bytes:
+        n_pieces = -(-(longest_bytes - 4 - header_bytes) // sends.mss_bytes)
+        frame_fs += 0 if config.nic.tso else n_pieces * own.segment_frame_time_fs
     passing_fs = 2 * n_rings * (own.batch * frame_fs + own.batch_time_fs)
-    leaves = own.reach == "external"
-    on_wire_fs = 2 * n_rings * own.batch * (longest_bytes + 20) * 8 * 10**15 // config.port.rate_bps
+    wire_bytes = longest_bytes + 20 + (n_pieces - 1) * (header_bytes + 4 + 20)
+    on_wire_fs = 2 * n_rings * own.batch * wire_bytes * 8 * 10**15 // config.port.rate_bps
     return max(passing_fs, leaves * on_wire_fs)
 
 

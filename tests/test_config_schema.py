@@ -271,7 +271,7 @@ def test_the_table_of_attributes_is_right():
     with_flow_control = configs_with_flow_control()
     text = re.sub(r"\badapter\b", "a", reference_text())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 170
+    assert len(table) == 171
     for key, attribute in table.items():
         has_extenders = "extenders" in key
         if "flow_control" in key:

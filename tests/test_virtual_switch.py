@@ -171,15 +171,12 @@ REFUSED = {
     "nic: {mode: vswitch}\nswitch: {uplink: {vlans: [1]}}": [f"switch.uplink.vlans: {WIRE}"],
     "nic: {mode: vswitch}\nhost: {cores: 4, virtual_switch: {cores: [4]}}": [
         "host.virtual_switch.cores.0: there is no core 4; host.cores is 4, from 0 on"],
-    "nic: {mode: vswitch}\nworkload: {segment_bytes: 64KiB}": [
-        "workload.segment_bytes: is of sends that an adapter cuts; a virtual switch passes them whole, as long frames: "
-        "frame_bytes: 65606 stands for them"],
     "workload: {frame_bytes: 20000}": [
         "workload.frame_bytes: 20000 B is longer than a frame, 9728 B; a virtual switch alone passes segments whole "
-        "(nic.mode: vswitch, reach: internal)"],
+        "(nic.mode: vswitch), and workload.segment_bytes says how they are cut for a wire"],
     "nic: {mode: vswitch}\nhost: {virtual_switch: {reach: external}}\nworkload: {frame_bytes: 20000}": [
         "workload.frame_bytes: 20000 B is longer than a frame, 9728 B; a virtual switch alone passes segments whole "
-        "(nic.mode: vswitch, reach: internal)"],
+        "(nic.mode: vswitch), and workload.segment_bytes says how they are cut for a wire"],
     "nic: {mode: vswitch}\nbridge: {}": [f"bridge: {NOT_THERE}"],
     "nic: {mode: vswitch}\nservers: [{name: a}, {name: b}]": [
         "nic.mode: a virtual switch is modelled in one server alone, with stations outside at the other end of its "

@@ -26,6 +26,20 @@ OF_VIRTUAL_SWITCHES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 300, "connections": 3},
         "run": {"warmup": "4us", "duration": "60us"},
     },
+    "segments_cut_by_core": {
+        "nic": {"mode": "vswitch", "vfs": 3, "rx_ring": 64, "tx_ring": 64, "tso": False, "preset": None},
+        "host": {"cores": 6, "virtual_switch": {"cores": [4, 1], "ecn_threshold": "4KiB"}},
+        "switch": {"acl": [{"port": "vf0", "action": "police", "rate": "1Gbps", "burst": "16KiB"}]},
+        "port": {"rate": "2Gbps"}, "run": {"warmup": "4us", "duration": "60us"},
+        "workload": {"pattern": "uniform", "segment_bytes": "9KiB", "load": "4Gbps", "wire_share": 0.6},
+    },
+    "segments_cut_by_adapter": {
+        "nic": {"mode": "vswitch", "vfs": 3, "rx_ring": 64, "tx_ring": 64, "preset": None, "max_pps": 3_000_000},
+        "host": {"cores": 6, "virtual_switch": {"cores": [4, 1], "ecn_threshold": "4KiB"}},
+        "driver": {"vms": {"pf": {"tso_context": "changed"}}}, "switch": {"uplink": {"native_vlan": None}},
+        "port": {"rate": "2Gbps"}, "run": {"warmup": "4us", "duration": "60us"},
+        "workload": {"pattern": "uniform", "segment_bytes": "9KiB", "mss": "200B", "load": "4Gbps", "wire_share": 0.6},
+    },
     "passing_rates": {
         "nic": {"mode": "vswitch", "vfs": 4, "rx_ring": 64, "tx_ring": 64},
         "host": {"cores": 7, "virtual_switch": {

@@ -122,7 +122,7 @@ def bond_notes(config: Config, demand: Demand, frames_per_s: Fraction) -> Iterat
     fullest = max(shares, key=lambda port: sought.at_ports.get(at_port(port, "wire.tx"), ZERO))
     wire_bytes = sought.at_ports[at_port(fullest, "wire.tx")]
     most_per_s = Fraction(config.port.rate_bps, BITS_PER_BYTE) / wire_bytes if wire_bytes else ZERO
-    gbps = float(most_per_s * total * sought.mean_frame_bytes * BITS_PER_BYTE / 10**9)
+    gbps = float(most_per_s * total * (sought.sent_frame_bytes - sought.tag_bytes) * BITS_PER_BYTE / 10**9)
     parts = {port: float(share / total) for port, share in shares.items() if share}
     yield bond_capacity(own.mode, parts, fullest, gbps)
     found_fs = own.monitor_fs + own.down_delay_fs

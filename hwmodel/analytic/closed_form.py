@@ -36,7 +36,7 @@ from hwmodel.analytic.lone_frame import LoneFrame, Way, lone_frame_of
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.port_shares import port_shares
 from hwmodel.analytic.recent import remembered
-from hwmodel.analytic.sends import lone_send_of
+from hwmodel.analytic.sends import LoneSend, lone_send_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ZERO, Demand, Traffic
 from hwmodel.analytic.transactions import (
@@ -47,7 +47,7 @@ from hwmodel.analytic.transactions import (
     Transaction,
     transactions_of,
 )
-from hwmodel.analytic.uplink import at_adapter, switch_of
+from hwmodel.analytic.uplink import at_adapter, seen_by_adapter, switch_of
 from hwmodel.analytic.virtual_switch import admitted
 from hwmodel.config import Config, as_config, config_from_mapping
 from hwmodel.errors import InputError
@@ -149,10 +149,18 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         sizes=asked.sizes,
         round_trip_bytes=first_read,
         lone_frame=lone,
-        lone_send=lone_send_of(first, TlpRules.of(first)),
+        lone_send=_lone_send(first),
+        counts="segments" if first.hands_over_segments else "frames",
         is_exact=is_exact(config, found.demand, found.ceilings, found.least) and not any(_of_doorbells(system, found)),
         find_details=partial(_details, config, system, found, mix, lone, latency_steps.get(longest, ())),
     )
+
+
+def _lone_send(config: Config) -> LoneSend | None:
+    if config.sends_cut_by != "adapter":
+        return None
+    seen = seen_by_adapter(config) if config.has_virtual_switch else config
+    return lone_send_of(seen, TlpRules.of(seen))
 
 
 def _switched_by(config: Config) -> str:
@@ -224,7 +232,8 @@ def _ceiling_frames_per_s(config: Config) -> Fraction | None:
     demand = demand_of(config, None)
     if not _is_share_of_ceiling(config, demand):
         return None
-    return _ceiling_of(System.of(config), demand)
+    a_send = config.workload.frames_a_send if config.hands_over_segments else 1  # which is sought, whole
+    return a_send * _ceiling_of(System.of(config), demand)
 
 
 def _is_share_of_ceiling(config: Config, demand: Demand) -> bool:
@@ -384,7 +393,7 @@ def _delivered(demand: Demand, frames_per_s: Fraction) -> tuple[Fraction, Fracti
     parts = [(demand.sought, frames_per_s), *((one, one.frames_per_s or ZERO) for one in demand.beside)]
     counted = [(one.copies * rate, one.mean_frame_bytes) for one, rate in parts]
     if not any(n for n, _ in counted):
-        counted = [(one.to_wire * rate, one.mean_frame_bytes + one.tag_bytes) for one, rate in parts]
+        counted = [(one.to_wire * rate, one.sent_frame_bytes) for one, rate in parts]
     frames = sum((n for n, _ in counted), ZERO)
     return frames, sum((n * n_bytes * BITS_PER_BYTE for n, n_bytes in counted), ZERO)
 

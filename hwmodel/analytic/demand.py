@@ -34,6 +34,7 @@ from hwmodel.analytic.traffic import (
     together,
     whole_of,
 )
+from hwmodel.analytic.uplink import cut_sizes, leaving_cut
 from hwmodel.config.names import is_uplink, port_number, uplink_of
 from hwmodel.config.system import outside_targets, own_uplinks, port_of_end
 from hwmodel.errors import InputError
@@ -177,7 +178,7 @@ class _Reader:
         if self._paths.n_parts > 1 and is_alike_for_all(config, self._system):
             return self._of_one_sender(sizes)
         alone = [
-            (stream, self._offered(stream.name, stream.source, sizes, _ways(config, stream)))
+            (stream, self._offered(stream.name, stream.source, self._sizes_of(stream, sizes), _ways(config, stream)))
             for stream in streams_of(config, self._system.vm_names)
         ]
         if workload.load.kind == "saturate":  # who can send nothing waits
@@ -185,7 +186,7 @@ class _Reader:
         if not alone:
             raise InputError(_NOBODY)
         with_rate = [
-            replace(one, frames_per_s=_frames_per_s(one.traffic, stream.rate_bps))
+            replace(one, frames_per_s=stream.rate_bps / (BITS_PER_BYTE * self._loads_of(stream.source, one.traffic)[0]))
             for stream, one in alone
             if stream.rate_bps is not None
         ]
@@ -272,11 +273,27 @@ class _Reader:
 
     def _load_frames_per_s(self, traffic: Traffic, n_streams: int) -> Fraction | None:
         load = self._config.workload.load
+        frame_bytes, wire_bytes = self._loads_of("", traffic)
         if load.kind == "share":
-            bits = BITS_PER_BYTE * traffic.mean_wire_bytes
+            bits = BITS_PER_BYTE * wire_bytes
             return _fraction(load.share or 0) * self._system.port_rate_bps / bits
         load_bps = self._config.workload.load_bps
-        return None if load_bps is None else n_streams * load_bps / (BITS_PER_BYTE * traffic.mean_frame_bytes)
+        return None if load_bps is None else n_streams * load_bps / (BITS_PER_BYTE * frame_bytes)
+
+    def _sizes_of(self, stream: Stream, sizes: Sizes) -> Sizes:
+        """Give the lengths of a stream: what comes from a wire has been cut."""
+        return cut_sizes(self._config) if is_uplink(stream.source) else sizes
+
+    def _loads_of(self, source: str, traffic: Traffic) -> tuple[Fraction, Fraction]:
+        """Give the bytes that a load counts of what is drawn: with FCS, and on the wire.
+
+        Of a segment they are those of the frames that are cut of it, wherever it goes.
+        """
+        if not self._config.hands_over_segments or is_uplink(source):
+            return traffic.mean_frame_bytes, traffic.mean_wire_bytes
+        workload, frames = self._config.workload, nothing_of(cut_sizes(self._config))
+        n = workload.frames_a_send
+        return n * Fraction(workload.mean_frame_bytes), n * frames.mean_wire_bytes
 
     def _offered(self, name: str, source: str, sizes: Sizes, ways: Sequence[_Way]) -> Offered:
         """Give a stream of some ways, in the shares that these have of each other."""
@@ -333,6 +350,8 @@ class _Reader:
             received=_by_station(route),
             rx_rings=self._rx_rings(way.source, path.part, route),
         )
+        if is_from_vm:
+            found = leaving_cut(self._config, found)
         if self._config.bond is not None:
             return at_legs(self._config, way.source, way.target, found)
         return self._at_port(path.part, path.port, found)
@@ -381,8 +400,9 @@ def _by_station(route: Route) -> dict[str, Fraction]:
 
 
 def _workload_sizes(config: Config) -> Sizes:
-    workload = config.workload
-    return shares(workload.sizes or ((workload.frame_bytes or 0, 1),))
+    if config.hands_over_segments:
+        return ((config.workload.send_bytes + FCS_BYTES, ONE),)
+    return cut_sizes(config)
 
 
 def _frames_per_s(traffic: Traffic, rate_bps: int | Fraction) -> Fraction:

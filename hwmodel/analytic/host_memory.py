@@ -55,7 +55,7 @@ def _copied(config: Config, traffic: Traffic) -> Fraction:
     n_copies += sum((share * _copies_at_end(config, name) for name, share in traffic.received.items()), ZERO)
     own = config.host.virtual_switch
     if config.has_virtual_switch and own is not None and own.pass_by == "copy":
-        n_copies += traffic.written
+        n_copies += traffic.written + traffic.copies_out
     return BYTES_A_COPY * n_copies * (traffic.mean_frame_bytes - FCS_BYTES)
 
 

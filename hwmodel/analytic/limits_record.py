@@ -60,7 +60,8 @@ class Limits:
     VM to a VM, None where no frame does that. `round_trip_ns`: of the read of `round_trip_bytes`, the first of the
     longest frame. What is of one link is the first server's, where there are several. `lone_frame`: the longest frame,
     as the first flow's first, of which a run says how long it takes alone (`hwmodel.lone_frame`); None where the
-    workload names no flow. `lone_send`: what a send by itself takes; None where VMs send frame by frame.
+    workload names no flow. `lone_send`: what a send by itself takes; None where VMs send frame by frame. `counts`:
+    what is offered and counted, frames, or the segments that VMs hand over.
     `is_exact`: a long run carries that within 0.2 %; else it is a bound that no run is above.
     `find_details`: works the `Details` out, when one of them is first asked for.
     """
@@ -82,6 +83,7 @@ class Limits:
     round_trip_bytes: int | None = None
     lone_frame: LoneFrame | None = None
     lone_send: LoneSend | None = None
+    counts: str = "frames"
     is_exact: bool = False
     find_details: Callable[[], Details] = field(compare=False, repr=False)
 
@@ -262,6 +264,14 @@ def hops_of(system: System, demand: Demand, frames_per_s: Fraction) -> tuple[Hop
 _ALIKE = Fraction(1, 10**6)
 
 
+def _of_sends(config: Config) -> str:
+    workload = config.workload
+    if not config.hands_over_segments:
+        return words.FRAME_OF_SEND
+    n_frames = workload.frames_a_send if config.sends_cut_by is not None else None
+    return words.frames_are_segments(workload.send_bytes + FCS_BYTES, n_frames)
+
+
 def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | None) -> tuple[str, ...]:
     """List what is to be said: of the mix, of what drops, of what is left out, of the frame alone."""
     found = [*_mix_notes(demand), *_lost_notes(system, demand), *_bridge_notes(system, demand, least)]
@@ -367,7 +377,7 @@ def _of_config(config: Config) -> tuple[str, ...]:
     if config.switch.timing == "core":
         found.append(words.CORE_EDGE)
     if config.workload.segment_bytes is not None:
-        found.append(words.FRAME_OF_SEND)
+        found.append(_of_sends(config))
         if config.driver.tso_context == "changed":
             found.append(words.CONTEXTS)
     if config.nic.rsc is not None:

@@ -70,8 +70,10 @@ def send_of(config: Config) -> Send | None:
     workload, driver = config.workload, config.driver
     if workload.segment_bytes is None:
         return None
-    offset = config.host.buffer_offset_bytes
+    offset, n_frames = config.host.buffer_offset_bytes, workload.frames_a_send
     n_descriptors = -(-(offset + workload.send_bytes) // DATA_DESCRIPTOR_BYTES) + (driver.tso_context == "each")
+    if config.has_virtual_switch:  # in a VM's ring there: whole, in memory
+        n_frames = n_descriptors = 1
     per_writeback = -(-config.nic.tx_writeback_batch // n_descriptors)
     told = 0 if driver.masks else driver.tx_interrupt_batch
     per_interrupt = -(-told // (per_writeback * n_descriptors)) * per_writeback
@@ -79,7 +81,7 @@ def send_of(config: Config) -> Send | None:
     rung = min(driver.tx_doorbell_batch, driver.send_burst)
     is_inline = driver.doorbell == "inline" and n_descriptors == 1
     return Send(
-        workload.frames_a_send,
+        n_frames,
         n_descriptors,
         tuple(_picks(config)),
         per_writeback,

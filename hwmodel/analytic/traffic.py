@@ -58,7 +58,8 @@ class Traffic:
     `at_ports`: of an adapter with several Ethernet ports what is taken of each port's own resources, by their names.
     `rx_rings`: (station, number) of the Rx rings that get some. `frames_per_s`: the rate, where it is given and not to
     be found; else None. `first`: source and target of the first flow, `first_inside`: of the first from a VM to a VM;
-    None where there is none.
+    None where there is none. `wire_copies`: copies of segments that leave cut into the frames of `to_wire`; None: each
+    leaves as one frame.
 
     `parts`: with a bridge, what the same frames ask of each server, of the stations outside, for whom the wire is their
     own, and of extenders, whose uplink it is; stations have the names of their server there. Then `to_wire` and
@@ -83,6 +84,24 @@ class Traffic:
     first: tuple[str, str] | None = None
     first_inside: tuple[str, str] | None = None
     parts: tuple[Traffic, ...] = ()
+    wire_copies: Fraction | None = None
+
+    @property
+    def copies_out(self) -> Fraction:
+        """Give the copies that leave for the wire, segments uncut."""
+        return self.to_wire if self.wire_copies is None else self.wire_copies
+
+    @property
+    def sent_frame_bytes(self) -> Fraction:
+        """Give the mean frame that is sent on the wire, with tags and FCS."""
+        if self.wire_copies is None:
+            return self.mean_frame_bytes + self.tag_bytes
+        return self.wire_bytes - WIRE_OVERHEAD_BYTES
+
+    @property
+    def frames_counted(self) -> Fraction:
+        """Give as how many frames one that is offered counts: of a segment that leaves each that is cut of it."""
+        return ONE + self.to_wire - self.copies_out
 
     @property
     def is_nothing(self) -> bool:
@@ -167,6 +186,7 @@ def together(sizes: Sizes, parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic
         at_ports=_by_station((one.at_ports, weight) for one, weight in parts),
         rx_rings=frozenset().union(*(one.rx_rings for one, _ in parts)),
         parts=_parts_together(sizes, parts),
+        wire_copies=None if all(one.wire_copies is None for one, _ in parts) else sum_of(lambda one: one.copies_out),
     )
 
 

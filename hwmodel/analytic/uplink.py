@@ -8,9 +8,11 @@ frames stay inside, the wire and what leads to it are no limit of the rest, unle
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.traffic import TO_WIRE, ZERO, Demand, Traffic
+from hwmodel.analytic.traffic import TO_WIRE, ZERO, Demand, Sizes, Traffic, shares
+from hwmodel.rules.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -31,15 +33,15 @@ def at_adapter(config: Config, demand: Demand) -> tuple[Config, Demand]:
     if sought.copies and switch_of(config).on_uplink_full == "drop":
         sought = replace(sought, to_wire=ZERO)
     n_rings = switch_of(config).n_uplink_rings * config.n_legs
-    beside = tuple(_by_uplink(one, n_rings) for one in demand.beside)
-    return seen_by_adapter(config), replace(demand, sought=_by_uplink(sought, n_rings), beside=beside)
+    beside = tuple(_by_uplink(config, one, n_rings) for one in demand.beside)
+    return seen_by_adapter(config), replace(demand, sought=_by_uplink(config, sought, n_rings), beside=beside)
 
 
 def on_link(config: Config, traffic: Traffic) -> tuple[Config, Traffic]:
     """Give what some traffic is for the adapter, as `at_adapter` does, all that leaves for the wire counted."""
     if not config.has_virtual_switch:
         return config, traffic
-    return seen_by_adapter(config), _by_uplink(traffic, switch_of(config).n_uplink_rings * config.n_legs)
+    return seen_by_adapter(config), _by_uplink(config, traffic, switch_of(config).n_uplink_rings * config.n_legs)
 
 
 def switch_of(config: Config) -> VirtualSwitch:
@@ -62,12 +64,36 @@ def seen_by_adapter(config: Config) -> Config:
         seen |= {"shared_descriptor_cache": None, "descriptor_cache": min(nic.descriptor_cache, share)}
     told_at_once = max(1, own.batch // config.n_sending_legs)
     told = {"tx_doorbell_batch": told_at_once, "send_burst": told_at_once, "tx_interrupt_batch": 0}
-    changed = {"nic": nic.model_copy(update=seen), "driver": driver.model_copy(update=told)}
+    changed: dict[str, object] = {"nic": nic.model_copy(update=seen), "driver": driver.model_copy(update=told)}
+    if config.sends_cut_by != "adapter":  # what it gets are frames
+        changed["workload"] = config.workload.model_copy(update={"segment_bytes": None})
     return config.model_copy(update=changed)
 
 
-def _by_uplink(traffic: Traffic, n_rings: int) -> Traffic:
+def leaving_cut(config: Config, traffic: Traffic) -> Traffic:
+    """Give what VMs send to the wire with its segments as the frames that leave."""
+    if not config.hands_over_segments or not traffic.to_wire:
+        return traffic
+    frames = replace(traffic, sizes=cut_sizes(config))
+    n = config.workload.frames_a_send
+    return replace(traffic, to_wire=n * traffic.to_wire, mixed_bytes=frames.wire_bytes, wire_copies=traffic.to_wire)
+
+
+def charged_bytes(config: Config, traffic: Traffic) -> Fraction:
+    """Give the bytes with FCS that a rate limit counts of a mean frame; of a segment that leaves its frames'."""
+    n_more = traffic.to_wire - traffic.copies_out
+    return traffic.mean_frame_bytes + n_more * ((config.workload.header_bytes or 0) + FCS_BYTES)
+
+
+def cut_sizes(config: Config) -> Sizes:
+    """Give the frames of the workload with their shares; of a send those that are cut of it."""
+    return shares(config.workload.sizes or ((config.workload.frame_bytes or 0, 1),))
+
+
+def _by_uplink(config: Config, traffic: Traffic, n_rings: int) -> Traffic:
     """Give traffic as it crosses the link: to the wire and from there, by the rings of one function."""
+    if traffic.wire_copies is not None:
+        traffic = replace(traffic, sizes=cut_sizes(config), wire_copies=None)
     to_wire, from_wire = (traffic.to_wire, traffic.from_wire) if n_rings else (ZERO, ZERO)
     at_ports = {name: amount for name, amount in traffic.at_ports.items() if to_wire or not _is_out(name)}
     rings = frozenset((_PF, number) for number in range(n_rings)) if from_wire else frozenset()

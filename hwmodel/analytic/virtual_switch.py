@@ -30,6 +30,7 @@ def switching(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> It
     per_s = sum((s * (one.frames_per_s or 0) for s, one in zip(taken[1:], beside, strict=True)), ZERO)
     named = {name: getattr(own, f"{name}_fs") for name in ("guest_time", "byte_time", "batch_time")}
     named["sample_time"] = own.sample_time_fs if own.sample_one_in is not None else 0
+    named["segment_frame_time"] = own.segment_frame_time_fs if config.sends_cut_by == "switch" else 0
     keys = ["frame_time", *(name for name, fs in named.items() if fs), *(["flow_cache"] if own.flow_cache else [])]
     what = f"core of the virtual switch, {', '.join(keys)}"
     yield Ceiling("vswitch", what, "s", ONE, taken[0], per_s)
@@ -111,9 +112,11 @@ def _passing_s(config: Config, one: Traffic) -> Fraction:
     if own.n_uplink_rings:
         a_piece = min(driver.poll_budget, driver.refill_batch)
         in_batches_fs += one.from_wire * Fraction(own.batch_time_fs + driver.doorbell_time_fs, a_piece)
-        in_batches_fs += one.to_wire * Fraction(driver.doorbell_time_fs * config.n_sending_legs, own.batch)
+        in_batches_fs += one.copies_out * Fraction(driver.doorbell_time_fs * config.n_sending_legs, own.batch)
     at_guests_fs = (one.reads + one.written) * own.guest_time_fs
-    passing_fs = (one.written + one.to_wire) * a_copy_fs + at_guests_fs + in_batches_fs
+    passing_fs = (one.written + one.copies_out) * a_copy_fs + at_guests_fs + in_batches_fs
+    if config.sends_cut_by == "switch":
+        passing_fs += one.to_wire * own.segment_frame_time_fs
     if own.sample_one_in is not None:
         passing_fs += (one.reads + one.from_wire) * Fraction(own.sample_time_fs, own.sample_one_in)
     return passing_fs / FS_PER_S + looking_s(config, one)
@@ -136,5 +139,5 @@ def _busiest(config: Config, one: Traffic) -> Fraction:
 
 def _copied_bytes(config: Config, one: Traffic) -> Fraction:
     """Give the bytes of memory that are read and written to copy a frame."""
-    copies = (one.written + one.to_wire) * COPIES[switch_of(config).pass_by]
+    copies = (one.written + one.copies_out) * COPIES[switch_of(config).pass_by]
     return 2 * copies * (one.mean_frame_bytes - FCS_BYTES)

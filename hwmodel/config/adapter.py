@@ -409,7 +409,8 @@ class Nic(Block):
     )
     tso: Annotated[bool, Truth()] = key(
         True,
-        "Whether the adapter cuts sends into frames (TCP segmentation offload), which workload.segment_bytes asks for.",
+        "Whether the adapter cuts sends into frames (TCP segmentation offload), which workload.segment_bytes asks for. "
+        "Where it does not, a virtual switch's core cuts what leaves by the wire (GSO).",
     )
     rsc: Rsc | None = key(
         None,

@@ -17,12 +17,12 @@ from .fill_thresholds import batches_of
 from .findings import Findings
 from .frame_lengths import (
     descriptors_of,
-    descriptors_of_send,
     longest_frame,
     mirrored_tag_bytes,
     most_held,
     named_lengths,
     rx_descriptors_in_use,
+    slots_of_send,
 )
 from .model import Config
 from .presets import DEVICES, Device
@@ -279,8 +279,8 @@ def _check_stall(config: Config, findings: Findings, ring_key: str, ring: int, d
         first = 1 if is_timed else nic.tx_writeback_batch
         interrupt = max(config.driver.tx_interrupt_batch, 1)
         held, needed = most_held(first, interrupt, 1), 1
-        if config.workload.segment_bytes is not None:  # of as many descriptors as a send has at once
-            held, needed = first - 1 + interrupt - 1, descriptors_of_send(config)
+        if config.sends_cut_by is not None:  # of as many descriptors as a send has at once
+            held, needed = first - 1 + interrupt - 1, slots_of_send(config)
         keys = ("nic.tx_writeback_batch", "driver.tx_interrupt_batch")
     else:
         held, needed = rx_descriptors_in_use(config, {descriptors_of(config, n) for n, _ in named_lengths(config)})
@@ -348,7 +348,7 @@ def _check_thresholds(config: Config, findings: Findings) -> None:
 def _check_packet_buffers(config: Config, findings: Findings) -> None:
     if config.switches_in_memory:  # frames pass no buffer of the adapter
         return
-    n_bytes, length_key = longest_frame(config)
+    n_bytes, length_key = longest_frame(config, at_adapter=True)
     for key, buffer_bytes in (
         ("nic.tx_buffer", config.nic.tx_buffer_bytes),
         ("nic.rx_buffer", config.nic.rx_buffer_bytes),
@@ -368,13 +368,13 @@ def _check_packet_buffers(config: Config, findings: Findings) -> None:
 
 def _check_descriptors_of_a_frame(config: Config, findings: Findings) -> None:
     """Find frames that take more Rx descriptors than a ring or the adapter's cache can ever hold."""
-    n_bytes, length_key = longest_frame(config)
-    n_descriptors, ring, cache = descriptors_of(config, n_bytes), config.nic.rx_ring, config.nic.descriptor_cache
+    ring, cache = config.nic.rx_ring, config.nic.descriptor_cache
     room = config.host.buffer_bytes - config.host.buffer_offset_bytes
-    for key, most, holder in (
-        ("nic.rx_ring", ring - 1, f"nic.rx_ring {ring}"),
-        ("nic.descriptor_cache", cache, f"nic.descriptor_cache {cache}"),
+    for key, most, holder, (n_bytes, length_key) in (
+        ("nic.rx_ring", ring - 1, f"nic.rx_ring {ring}", longest_frame(config)),
+        ("nic.descriptor_cache", cache, f"nic.descriptor_cache {cache}", longest_frame(config, at_adapter=True)),
     ):
+        n_descriptors = descriptors_of(config, n_bytes)
         if n_descriptors > most and not (config.switches_in_memory and key == "nic.descriptor_cache"):
             findings.add(
                 f"a frame of {n_bytes} B takes {n_descriptors} Rx descriptors, one for each {room} B of a buffer "

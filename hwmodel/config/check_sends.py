@@ -13,15 +13,18 @@ from .presets import DEVICES
 from .workload import lengths_of_send
 
 _SEGMENT = "workload.segment_bytes"
+_OTHERWISE = "nic.preset: null", "nic.tso: false, with which a core of the virtual switch cuts,"
 _MOST_TX_BUFFER_BYTES = 4 << 20  # for whose frames of 64 B of payload the adapter's queues have room
 
 
 def check_sends(config: Config, findings: Findings) -> None:
     """Check what an adapter makes of sends, and of received frames."""
-    if config.workload.segment_bytes is not None:
+    if config.sends_cut_by == "adapter":
         _check_adapter(config, findings)
         _check_rings(config, findings)
         _check_tx_buffer(config, findings)
+    elif config.sends_cut_by == "switch":
+        _check_uplink_ring(config, findings)
     _check_receives(config, findings)
 
 
@@ -78,7 +81,8 @@ def _check_adapter(config: Config, findings: Findings) -> None:
             "nic.tso",
         )
     elif name is not None and not DEVICES[name].has_tso:
-        findings.add(f"the {name} cuts no sends into frames (nic.preset: null may)", _SEGMENT, "nic.preset")
+        other = _OTHERWISE[config.has_virtual_switch]
+        findings.add(f"the {name} cuts no sends into frames ({other} may)", _SEGMENT, "nic.preset")
 
 
 def _check_rings(config: Config, findings: Findings) -> None:
@@ -98,6 +102,19 @@ def _check_rings(config: Config, findings: Findings) -> None:
             "nic.descriptor_cache",
             "nic.fetch_batch",
             _SEGMENT,
+        )
+
+
+def _check_uplink_ring(config: Config, findings: Findings) -> None:
+    """Check that all frames that a core cuts of a send fit into a Tx ring of the uplink."""
+    n, ring = config.workload.frames_a_send, config.nic.tx_ring
+    if n > ring - 1:
+        findings.add(
+            f"a segment is cut into {n} frames, which are posted together; nic.tx_ring {ring} holds at most {ring - 1} "
+            "(nic.tso: true takes a few descriptors)",
+            "nic.tx_ring",
+            _SEGMENT,
+            "nic.tso",
         )
 
 

@@ -7,7 +7,7 @@ from hwmodel.rules.ethernet import FCS_BYTES
 from .adapter import MODEL_MAX_QUEUES
 from .findings import Findings
 from .frame_lengths import named_lengths
-from .kinds import LONGEST_FRAME_BYTES
+from .kinds import LONGEST_FRAME_BYTES, LONGEST_SEGMENT_BYTES
 from .model import Config
 from .names import is_uplink
 from .virtual_switch import MOST_VMS, VirtualSwitch
@@ -72,13 +72,6 @@ def _check_beside(config: Config, own: VirtualSwitch, findings: Findings) -> Non
             "port.count",
             _MODE,
         )
-    if config.workload.segment_bytes is not None:
-        findings.add(
-            "is of sends that an adapter cuts; a virtual switch passes them whole, as long frames: frame_bytes: "
-            f"{config.workload.send_bytes + FCS_BYTES} stands for them",
-            "workload.segment_bytes",
-            _MODE,
-        )
 
 
 def _check_wildcards(config: Config, own: VirtualSwitch, findings: Findings) -> None:
@@ -119,7 +112,21 @@ def _check_switch(config: Config, own: VirtualSwitch, findings: Findings) -> Non
 
 
 def _check_segments(config: Config, findings: Findings) -> None:
-    """Report what is longer than a frame where it must be one: all but a virtual switch without uplink need frames."""
+    """Report what is longer than a frame where it must be one: all but a virtual switch without uplink need frames.
+
+    What VMs hand over with `segment_bytes` is known to be cut.
+    """
+    if config.hands_over_segments:
+        n_bytes = config.workload.send_bytes + FCS_BYTES
+        if n_bytes > LONGEST_SEGMENT_BYTES:
+            findings.add(
+                f"a segment of {n_bytes} B, with header and FCS, is longer than {LONGEST_SEGMENT_BYTES} B, which a "
+                "virtual switch passes at most",
+                "workload.segment_bytes",
+                "workload.header_bytes",
+                _MODE,
+            )
+        return
     if config.switches_in_memory:
         return
     named = [(n, path) for n, path in named_lengths(config) if n > LONGEST_FRAME_BYTES]
@@ -132,7 +139,7 @@ def _check_segments(config: Config, findings: Findings) -> None:
     for n_bytes, path in named:
         findings.add(
             f"{n_bytes} B is longer than a frame, {LONGEST_FRAME_BYTES} B; a virtual switch alone passes segments "
-            "whole (nic.mode: vswitch, reach: internal)",
+            "whole (nic.mode: vswitch), and workload.segment_bytes says how they are cut for a wire",
             path,
             _MODE,
         )

@@ -18,7 +18,7 @@ from .check_switch import check_vm_names
 from .document import KeyPath
 from .findings import Findings, Part
 from .frame_lengths import named_lengths
-from .kinds import LONGEST_FRAME_BYTES
+from .kinds import LONGEST_FRAME_BYTES, LONGEST_SEGMENT_BYTES
 from .model import Config
 from .names import is_uplink
 from .switch import BridgingRule, Port
@@ -203,8 +203,11 @@ def _check_max_frame(config: Config, parts: Sequence[Part]) -> None:
     if config.workload.pattern == "flows":
         senders = {flow.source for flow in config.workload.flows}
     every = [_Station(part, port) for part in parts for port in part.server.config.switch.ports]
+    most = LONGEST_SEGMENT_BYTES if config.has_virtual_switch else LONGEST_FRAME_BYTES
     for n_bytes, path in named_lengths(config):
-        if n_bytes > LONGEST_FRAME_BYTES:  # no frame, and no station's to raise
+        if n_bytes > most:  # no frame, and no station's to raise
+            continue
+        if config.hands_over_segments and path == ("workload", "mss"):  # no station sends it
             continue
         if path[:2] == ("workload", "external"):
             enabled = [station for station in every if station.port.enabled]

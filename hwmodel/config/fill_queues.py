@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import UnitError, format_bytes, parse_bytes
 
 from .adapter import Nic
@@ -15,7 +16,9 @@ from .kinds import LONGEST_FRAME_BYTES, LONGEST_SEGMENT_BYTES
 from .names import is_uplink
 from .presets import DEVICES, VIRTUAL_SWITCHES, Device
 from .steering import FlowDirector
+from .switch import Port
 from .virtual_switch import BYTE_TIME, FRAME_TIME
+from .workload import DEFAULT_HEADER
 
 
 def fill_queues(driver: Any, nic: Any, preset: str | None, n_ports: int, *, has_own_buffer: bool) -> None:
@@ -64,20 +67,31 @@ def has_bond(host: Any, nic: Any) -> bool:
 
 def fill_segments(switch: dict[str, Any], functions: list[str], nic: Any, workload: Any) -> None:
     """Let stations of a virtual switch send what they are said to send, where these are segments and no frames."""
-    n_bytes = workload.get("frame_bytes") if isinstance(workload, dict) else None
     stations = switch.setdefault("ports", [])
     is_used = isinstance(nic, dict) and nic.get("mode") == "vswitch" and isinstance(stations, list)
-    try:
-        length = parse_bytes(n_bytes) if isinstance(n_bytes, str) else n_bytes
-    except UnitError:  # reported where it stands
-        return
-    if not is_used or not isinstance(length, int) or not LONGEST_FRAME_BYTES < length <= LONGEST_SEGMENT_BYTES:
+    length = _segment_length(workload) if is_used and isinstance(workload, dict) else None
+    if length is None:
         return
     named = {entry.get("name") for entry in stations if isinstance(entry, dict)}
     stations.extend({"name": name} for name in functions if name not in named)
     for entry in stations:
         if isinstance(entry, dict):
             entry.setdefault("max_frame", f"{length}B")
+
+
+def _segment_length(workload: dict[str, Any]) -> int | None:
+    """Return the bytes with FCS of the segments that VMs hand over, None where they are frames or cannot be read."""
+    said, least = workload.get("frame_bytes"), LONGEST_FRAME_BYTES
+    try:
+        if workload.get("segment_bytes") is not None:
+            least = parse_bytes(Port.model_fields["max_frame_bytes"].default)
+            header = parse_bytes(workload.get("header_bytes") or DEFAULT_HEADER)
+            said = parse_bytes(workload["segment_bytes"]) + header + FCS_BYTES
+        elif isinstance(said, str):
+            said = parse_bytes(said)
+    except (UnitError, TypeError):  # reported where it stands
+        return None
+    return said if isinstance(said, int) and least < said <= LONGEST_SEGMENT_BYTES else None
 
 
 def uses_wire(workload: Any) -> bool:

@@ -14,21 +14,30 @@ from .model import Config
 _MAX_PERIOD = 100_000  # frames looked at for a stall; batches whose pattern repeats later are looked at in part
 
 
-def longest_frame(config: Config) -> tuple[int, KeyPath]:
-    """Return the longest frame (bytes with FCS) that a key names, and the key; a pcap is not read, and has 0."""
-    return max(named_lengths(config), key=lambda named: named[0], default=(0, ("workload", "frame_bytes")))
+_SEGMENT = ("workload", "segment_bytes")
 
 
-def named_lengths(config: Config, *, of_vms_only: bool = False) -> list[tuple[int, KeyPath]]:
+def longest_frame(config: Config, *, at_adapter: bool = False) -> tuple[int, KeyPath]:
+    """Return the longest frame (bytes with FCS) that a key names, and the key; a pcap is not read, and has 0.
+
+    `at_adapter`: of those that an adapter handles; a segment that a virtual switch passes whole is none.
+    """
+    named = [(n_bytes, path) for n_bytes, path in named_lengths(config) if not (at_adapter and path == _SEGMENT)]
+    return max(named, key=lambda named: named[0], default=(0, ("workload", "frame_bytes")))
+
+
+def named_lengths(config: Config) -> list[tuple[int, KeyPath]]:
     """Return each length (bytes with FCS) that a configuration names, with the path of the key."""
     found: list[tuple[int, KeyPath]] = []
-    blocks = [(config.workload, ("workload",)), (config.workload.external, ("workload", "external"))]
-    for block, path in blocks[:1] if of_vms_only else blocks:
+    for block, path in ((config.workload, ("workload",)), (config.workload.external, ("workload", "external"))):
         if block is None or (block is config.workload and config.workload.pattern is None):
             continue
         if block is config.workload and config.workload.segment_bytes is not None:
-            lengths = [entry.frame_bytes for entry in block.sizes or ()] or [block.frame_bytes or 0]
-            found.extend((n_bytes, ("workload", "mss")) for n_bytes in lengths)
+            if config.hands_over_segments:
+                found.append((config.workload.send_bytes + FCS_BYTES, _SEGMENT))
+            if not config.switches_in_memory:
+                lengths = [entry.frame_bytes for entry in block.sizes or ()] or [block.frame_bytes or 0]
+                found.extend((n_bytes, ("workload", "mss")) for n_bytes in lengths)
             continue
         if block.frame_bytes is not None:
             found.append((block.frame_bytes, (*path, "frame_bytes")))
@@ -40,6 +49,11 @@ def named_lengths(config: Config, *, of_vms_only: bool = False) -> list[tuple[in
 def descriptors_of_send(config: Config) -> int:
     """Return how many Tx descriptors a send takes at most: a context's, and one for each 16 KiB begun of its memory."""
     return 1 + -(-(config.host.buffer_offset_bytes + config.workload.send_bytes) // DATA_DESCRIPTOR_BYTES)
+
+
+def slots_of_send(config: Config) -> int:
+    """Return how many slots of one of the adapter's Tx rings a send takes at once: of descriptors, or of frames."""
+    return config.workload.frames_a_send if config.sends_cut_by == "switch" else descriptors_of_send(config)
 
 
 def mirrored_tag_bytes(config: Config) -> int:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, PrivateAttr
 from pydantic_core import to_json
@@ -154,6 +154,18 @@ class Config(Block):
         """Say whether nothing crosses the link: the virtual switch that VMs have reaches no wire."""
         own = self.host.virtual_switch
         return self.has_virtual_switch and own is not None and own.n_uplink_rings == 0
+
+    @property
+    def sends_cut_by(self) -> Literal["adapter", "switch"] | None:
+        """Say who cuts the sends of VMs into frames: the adapter, or a core of the virtual switch; None: nobody."""
+        if self.workload.segment_bytes is None or self.switches_in_memory:
+            return None
+        return "switch" if self.has_virtual_switch and not self.nic.tso else "adapter"
+
+    @property
+    def hands_over_segments(self) -> bool:
+        """Say whether VMs hand their sends over whole, to a virtual switch."""
+        return self.has_virtual_switch and self.workload.segment_bytes is not None
 
     @property
     def bond(self) -> Bond | None:

@@ -31,14 +31,14 @@ from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .servers import ServerEntry, adapter_name
 from .switch import Uplink
 from .system import Server, entries_of
-from .workload import lengths_of_send
+from .workload import DEFAULT_HEADER, lengths_of_send
 
 BLOCKS = tuple(name for name in Config.model_fields if name not in OF_SYSTEM)
 _BASE_MAC = 0x02_00_00_00_00_00
 _BASE_IP = IPv4Address("10.0.0.1")
 _DEFAULT_FRAME_BYTES = 1518
 # A frame of 1518 B with the timestamps of TCP.
-_DEFAULT_MSS, _DEFAULT_HEADER = "1448B", "66B"
+_DEFAULT_MSS = "1448B"
 ALL = "all"
 PORTS: KeyPath = ("switch", "ports")
 _Marks = tuple[dict[KeyPath, Any], ...]  # as `Document.marks`, by the path in the entry
@@ -218,7 +218,7 @@ def _fill_sends(workload: dict[str, Any], nic: Any) -> None:
     """Fill in how sends are cut, and the lengths of their frames; what cannot be read is another's to report."""
     splits = isinstance(nic, dict) and (nic.get("rsc") is not None or nic.get("header_split") is not None)
     if workload.get("segment_bytes") is not None or splits:
-        workload["header_bytes"] = workload.get("header_bytes") or _DEFAULT_HEADER
+        workload["header_bytes"] = workload.get("header_bytes") or DEFAULT_HEADER
     if workload.get("segment_bytes") is None:
         return
     workload["mss"] = workload.get("mss") or _DEFAULT_MSS

@@ -24,6 +24,8 @@ MOST_VMS = 127  # the uplink takes the place of one more function, each leg of a
 # say of virtual switches that pass pointers, which at 1500 B is 2.5 Mpps, 400 ns a frame on one core; one copy is made
 # at 10 GB/s.
 FRAME_TIME = "400ns"
+# A header is copied and changed, and a descriptor written, without a look at the payload: a quarter of a whole frame.
+SEGMENT_FRAME_TIME = "100ns"
 BYTE_TIME = {"pointer": "0ns", "copy": "0.1ns", "parent": "0.2ns"}
 COPIES = {"pointer": 0, "copy": 1, "parent": 2}
 
@@ -58,6 +60,12 @@ class VirtualSwitch(Block):
         "Processor time for each byte of a frame, all its copies by the switch together.",
         alias="byte_time",
         derived="0.1ns, by pointer 0ns, through a parent 0.2ns",
+    )
+    segment_frame_time_fs: Annotated[int, _COST] = key(
+        SEGMENT_FRAME_TIME,
+        "Processor time for each frame that the core cuts of a segment for the wire (GSO), where the adapter does not "
+        "(nic.tso: false), beside what the segment takes; model's choice.",
+        alias="segment_frame_time",
     )
     memory_rate_bps: Annotated[int, Rate("1Gbps", "100000Gbps")] | None = key(
         None,

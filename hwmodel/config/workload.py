@@ -53,6 +53,7 @@ BurstLength = Literal["geometric", "fixed"]
 OnFull = Literal["wait", "drop"]
 PcapTime = Literal["file", "asap"]
 _FRAME = FrameLength()
+DEFAULT_HEADER = "66B"
 _SEGMENT = FrameLength(LONGEST_SEGMENT_BYTES)
 SHORTEST_FRAME_BYTES = _FRAME.least
 _WEIGHT = Whole(1, 10**6)
@@ -310,8 +311,8 @@ class Workload(Block):
     sizes: Sizes | None = key(None, "Lengths with weights in place of frame_bytes: [[64, 7], [570, 4], [1518, 1]].")
     segment_bytes: Annotated[int, ByteCount("1B", "64KiB")] | None = key(
         None,
-        "Payload of a send that the adapter cuts into frames (TSO): all that VMs send are such sends. null: they send "
-        "frame by frame.",
+        "Payload of a send that the adapter cuts into frames (TSO): all that VMs send are such sends. A virtual switch "
+        "passes them whole from VM to VM; those for the wire are cut as nic.tso says. null: VMs send frame by frame.",
     )
     mss_bytes: Annotated[int, ByteCount("64B", "64KiB")] | None = key(
         None,

@@ -21,7 +21,6 @@ from hwmodel.explore.policy import counted, forbidden_pairs, with_pair_alone
 from hwmodel.explore.side_by_side import outcomes_of, uncertainty
 from hwmodel.results import LinkBytes, Result, SystemResult, at_port
 from hwmodel.results.comparison import Comparison, ForbiddenPair, LeftOutWay, WayFigures
-from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import MODES, TAG_MODES, ModeName
 from hwmodel.units import BITS_PER_BYTE
 
@@ -160,9 +159,6 @@ def _with_virtual_switch(config: Config, passed_by: str) -> Iterator[tuple[str, 
     No bridge stands between; what leaves by the wire goes by the switch's uplink.
     """
     yield from ((key, None if key == "bridge" else []) for key in ("bridge", "bridges") if getattr(config, key))
-    if config.workload.segment_bytes is not None:  # passed whole, and not cut
-        yield from ((f"workload.{key}", None) for key in ("segment_bytes", "mss", "header_bytes", "sizes"))
-        yield "workload.frame_bytes", config.workload.send_bytes + FCS_BYTES
     if not uses_wire(config.workload.model_dump(mode="json", by_alias=True)):
         yield "switch.uplink.vlans", []
     own = config.host.virtual_switch

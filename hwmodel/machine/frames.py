@@ -7,6 +7,7 @@ from hwmodel.compiled.records import I16, I32, U32, ints, record
 GRANT_CAP = 1 << 16  # frames between the scheduler's pick and the switch
 LINE_CAP = 1 << 16  # frames that come on one line
 COPY_CAP = 1 << 17  # copies in one FIFO: loopback, Rx buffer, MAC
+NO_GROUP = -1  # of a frame with one copy
 GROUP_CAP = 1 << 16  # frames with several copies in flight, mirrored ones counted
 
 # `tx_class`: of traffic, where `nic.arbitration` has some. Of a grant: `read_bytes` are those that are read for it. Of

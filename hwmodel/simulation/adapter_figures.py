@@ -114,14 +114,16 @@ def _iotlb(span: Span) -> IotlbUse:
 
 
 def _segments(config: Config, span: Span) -> dict[str, int]:
-    """Count what is sent as a whole and cut by the adapter, and receives that are open for several frames."""
+    """Count what is sent as a whole, passed so or cut, and receives that are open for several frames."""
     found: dict[str, int] = {}
-    if config.workload.segment_bytes is not None:
+    if config.hands_over_segments:
+        found["whole"] = span.count("whole_segments")
+    if config.sends_cut_by is not None:
         up, down = span.tlps("up")[0], span.tlps("down")[0]
         found |= {
             "sends": span.count("sends"),
             "descriptors": span.count("send_descriptors"),
-            "frames": span.count("switched"),
+            "frames": span.count("cut_frames" if config.has_virtual_switch else "switched"),
             "doorbells": int(down[TX_DOORBELL]),
             "payload_reads": int(up[PAYLOAD_READ]),
         }

@@ -405,7 +405,7 @@ def _in_rings(nic: Any) -> Any:
     places = np.arange(len(own)) - np.repeat(np.cumsum(counts) - counts, counts)
     slots = (queues["picked"][own] + places) & queues["mask"][own]
     posts = nic["guests"]["post"][queues["first"][own] + slots]
-    if nic.guests.params.mss_bytes == 0:
+    if nic.guests.params.mss_bytes == 0 or nic.params.has_virtual_switch:  # of a segment as yet uncut
         return posts["offered_fs"]
     of_sends = np.repeat(posts["offered_fs"], posts["n_frames"] - np.where(places == 0, queues["cut_frames"][own], 0))
     grants = nic["grants"]

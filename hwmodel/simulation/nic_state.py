@@ -10,6 +10,7 @@ import numpy as np
 from hwmodel.compiled.records import NEVER
 from hwmodel.config.adapter import PLACES_A_DESCRIPTOR
 from hwmodel.config.frame_lengths import descriptors_of_send
+from hwmodel.config.workload import frames_of_send
 from hwmodel.errors import InputError
 from hwmodel.machine.adapter.adapter_state import (
     SCHEDULE_CREDITS,
@@ -158,11 +159,17 @@ def _passing_window_fs(config: Config, own: VirtualSwitch) -> int:
     longest = max(port.max_frame_bytes for port in config.switch.ports)
     weights = (port.weight if config.switch.scheduler == "weighted" else 1 for port in config.switch.ports)
     n_batches = 2 * config.nic.queues_per_vf * sum(weights)
+    n_pieces = 1
+    if config.sends_cut_by is not None:
+        payload = longest - FCS_BYTES - (config.workload.header_bytes or 0)
+        n_pieces = frames_of_send(payload, config.workload.mss_bytes or payload)
     a_frame_fs = own.frame_time_fs + 2 * own.guest_time_fs + (longest - FCS_BYTES) * own.byte_time_fs
+    a_frame_fs += n_pieces * own.segment_frame_time_fs * (config.sends_cut_by == "switch")
     passing_fs = n_batches * (own.batch_time_fs + own.batch * a_frame_fs)
     if not own.n_uplink_rings:
         return passing_fs
-    n_bytes = n_batches * own.batch * (longest + WIRE_OVERHEAD_BYTES)
+    with_headers = longest + (n_pieces - 1) * ((config.workload.header_bytes or 0) + FCS_BYTES)
+    n_bytes = n_batches * own.batch * (with_headers + n_pieces * WIRE_OVERHEAD_BYTES)
     return max(passing_fs, n_bytes * BITS_PER_BYTE * FS_PER_S // config.port.rate_bps)
 
 
@@ -275,7 +282,7 @@ def _fill_adapter(nic: Nic, config: Config) -> None:
         nic.cache[name] = params[name]
     params.tx_host_threshold = settings.tx_host_threshold
     params.shared_cache = settings.shared_descriptor_cache or 0
-    params.least_share = max(1, descriptors_of_send(config)) if config.workload.segment_bytes is not None else 1
+    params.least_share = max(1, descriptors_of_send(config)) if config.sends_cut_by == "adapter" else 1
     params.writeback_timeout_fs = settings.writeback_timeout_fs or 0
     params.drop_when_full = config.workload.on_full == "drop"
     if settings.store_rate_bps is not None:
@@ -328,8 +335,9 @@ def _fill_functions(nic: Nic, config: Config) -> None:
     guests.buffer_bytes = config.host.buffer_bytes
     guests.buffer_offset_bytes = config.host.buffer_offset_bytes
     guests.n_cores = config.host.cores
-    guests.mss_bytes = config.workload.mss_bytes if config.workload.segment_bytes else 0
+    guests.mss_bytes = config.workload.mss_bytes if config.sends_cut_by == "adapter" else 0
     guests.header_bytes = config.workload.header_bytes or 0
+    guests.posts_sends = config.workload.segment_bytes is not None
     for port in config.switch.ports:
         number = function_of(port.number)
         function = nic.function[number]
@@ -390,6 +398,9 @@ def _fill_virtual_switch(nic: Nic, config: Config, own: VirtualSwitch) -> None:
     for name in ("batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "kick_fs", "batch"):
         params[name] = getattr(own, name)
     params.memory_byte_fs = own.memory_byte_fs
+    if config.sends_cut_by is not None:
+        params.mss_bytes, params.header_bytes = config.workload.mss_bytes, config.workload.header_bytes
+        params.cuts, params.cutting_fs = config.sends_cut_by == "switch", own.segment_frame_time_fs
     params.waits_for_uplink = own.on_uplink_full == "wait"
     params.sample_one_in, params.sample_fs = own.sample_one_in or 0, own.sample_time_fs
     if own.ecn_threshold_bytes is not None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.latency import round_trip_fs
+from hwmodel.analytic.uplink import charged_bytes
 from hwmodel.config.names import is_uplink
 from hwmodel.machine.guest.guest_state import POST_TASK, TAKE_TASK
 from hwmodel.machine.tlp_kinds import (
@@ -363,11 +364,12 @@ def demand_use(config: Config, span: Span) -> tuple[float, float]:
     total = by_limits = Fraction(0)
     for source, offered in by_sender.items():
         limit_bps = None if is_uplink(source) else limits[source]
-        limit = None if limit_bps is None else limit_bps / (traffic[source].mean_frame_bytes * BITS_PER_BYTE)
+        frame = traffic[source]
+        limit = None if limit_bps is None else limit_bps / (charged_bytes(config, frame) * BITS_PER_BYTE)
         most = min((rate for rate in (offered, limit) if rate is not None), default=None)
         if most is None:
             return 0.0, 0.0
-        total += most
-        by_limits += most if most == limit else 0
+        total += most * frame.frames_counted
+        by_limits += most * frame.frames_counted if most == limit else 0
     expected = float(total) * span.fs / FS_PER_S
     return (span.count("delivered") / expected, float(by_limits / total)) if expected else (0.0, 0.0)

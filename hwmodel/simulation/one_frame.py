@@ -160,7 +160,7 @@ def _run(config: Config, frame: LoneFrame, at_fs: int) -> tuple[int, dict[str, i
     if status == OVERFLOW:
         raise RunError("one frame alone overflows a queue inside the model")
     machine.rest()
-    return _parts_of(machine, frame)
+    return _parts_of(machine, frame, config)
 
 
 def _workload_of(config: Config, frame: LoneFrame, at_fs: int) -> Workload:
@@ -186,10 +186,15 @@ class _Copy(NamedTuple):
     crossed_fs: dict[str, int]
 
 
-def _parts_of(machine: Machine, frame: LoneFrame) -> tuple[int, dict[str, int | None]]:
-    """Return when the frame was posted, and the parts of its first copy for a VM, else for the wire."""
+def _parts_of(machine: Machine, frame: LoneFrame, config: Config) -> tuple[int, dict[str, int | None]]:
+    """Return when the frame was posted, and the parts of its first copy for a VM, else for the wire.
+
+    Of a segment that is cut for the wire: of its last frame.
+    """
     number = min(frame.way.to_part, len(machine.servers))
     copies = list(_copies(machine, number))
+    if config.hands_over_segments:
+        copies.reverse()
     if not copies:
         return 0, {}
     first = min(copies, key=lambda copy: (copy.port == UPLINK_PORT, copy.port))

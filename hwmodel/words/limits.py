@@ -182,17 +182,19 @@ def ceiling_sentence(limits: Limits) -> str:
     """Say how much is offered and delivered at the ceiling, and what limits it."""
     beside = limits.beside_per_s
     are_more = limits.mpps > (1 + _ROUNDING) * float((limits.frames_per_s + beside) / 10**6)
+    delivered = "copies" if are_more and limits.counts == "frames" else "frames"
     return (
-        f"At most {float(limits.frames_per_s / 10**6):.4f} M frames/s offered"
+        f"At most {float(limits.frames_per_s / 10**6):.4f} M {limits.counts}/s offered"
         + (f" beside {float(beside / 10**6):.4f} M of a given rate" if beside else "")
-        + f"; delivered {limits.mpps:.4f} M {'copies' if are_more else 'frames'}/s, {limits.gbps:.2f} Gb/s; "
+        + f"; delivered {limits.mpps:.4f} M {delivered}/s, {limits.gbps:.2f} Gb/s; "
         f"limited by {limits.limited_by}."
     )
 
 
 def subject_line(limits: Limits) -> str:
     """Name the link, or of several servers none, and the sizes of the frames."""
-    return _sizes(limits.sizes) if limits.servers else f"{limits.link_name}; {_sizes(limits.sizes)}"
+    sizes = _sizes(limits.sizes).replace("frames", limits.counts, 1)
+    return sizes if limits.servers else f"{limits.link_name}; {sizes}"
 
 
 def _ceiling_lines(limits: Limits) -> list[str]:
@@ -284,6 +286,14 @@ POLICED_FRAMES = "Not counted: frames that the access list drops or polices."
 LATENCY_SPREAD = "Not counted: the spread of the read latency (its mean counts)."
 IOTLB_MISSES = "Misses of the IOMMU's cache are counted by what rings and buffers touch, and low."
 FRAME_OF_SEND = "The frame alone is sent by itself, as a send of one frame."
+
+
+def frames_are_segments(n_bytes: int, n_frames: int | None) -> str:
+    """Say that segments are counted, which VMs hand over; `n_frames`: that each is cut into for the wire."""
+    cut = "" if n_frames is None else f" For the wire each is cut into {n_frames} frames, the last of which ends it."
+    return f"VMs hand over segments of {n_bytes} B, whole; what a frame takes is what a segment does.{cut}"
+
+
 CONTEXTS = "Not counted: context descriptors of sends (tso_context: changed)."
 COALESCED = "Frames are taken to come in rows of one flow, which are coalesced as far as they may be."
 NO_REFILLS = (

@@ -219,16 +219,26 @@ def _traffic_words(config: Mapping[str, Any]) -> str:
         when = "as fast as the adapter takes them" if workload.get("pcap_time") == "asap" else "at their recorded times"
         senders = f"the frames of {printable(PurePath(str(workload['pcap'])).name)} are sent {when}"
     else:
-        senders = _pattern_words(workload)
+        senders = _pattern_words(config, workload)
     outside = _outside_words(workload)
     return "; ".join(part for part in (senders, outside) if part) or "nobody sends"
 
 
-def _pattern_words(workload: Mapping[str, Any]) -> str:
+def _segments_words(config: Mapping[str, Any], workload: Mapping[str, Any]) -> str:
+    segments, nic = f"{_spaced(workload['segment_bytes'])} segments", _block(config, "nic")
+    own = _block(_block(config, "host"), "virtual_switch")
+    if is_switched_in_memory(config) and own.get("reach") == "internal":
+        return f"{segments}, passed whole,"
+    who = "the adapter" if nic.get("tso", True) else "a core of the switch"
+    which = "those for the wire " if nic.get("mode") == "vswitch" else ""
+    return f"{segments}, {which}cut by {who} into {frame_words(workload)},"
+
+
+def _pattern_words(config: Mapping[str, Any], workload: Mapping[str, Any]) -> str:
     pattern = workload.get("pattern")
     frames = frame_words(workload)
     if workload.get("segment_bytes") is not None:
-        frames = f"{_spaced(workload['segment_bytes'])} segments, cut by the adapter into {frames},"
+        frames = _segments_words(config, workload)
     if pattern in (None, "none") or (workload.get("load") == 0 and pattern != "flows"):
         return ""
     if pattern == "flows":

@@ -349,8 +349,10 @@ def shares_of_stalls(stalls: Stalls, duration_ns: float, *, is_bus: bool = False
 
 
 def segment_words(segments: Mapping[str, int]) -> str:
-    """Return what a window counts of sends that the adapter cuts, and of coalesced receives."""
+    """Return what a window counts of sends, passed whole or cut, and of coalesced receives."""
     found = []
+    if "whole" in segments:
+        found.append(f"{segments['whole']:,} segments passed whole")
     if "sends" in segments:
         found.append(
             f"{segments['sends']:,} sends of {segments['descriptors']:,} descriptors, {segments['doorbells']:,} "

@@ -391,7 +391,7 @@ def lay_copies(nic, now_fs):
             copy_dropped(nic, now_fs, copy, NO_DESCRIPTOR)
         else:
             if switch.params.marks:
-                mark(nic, copy.copy_kind, queue.waiting_bytes)
+                mark(nic, copy.copy_kind, queue.waiting_bytes, 1)
                 queue.waiting_bytes += copy.n_bytes
             start_write(nic, now_fs, copy, n_needed, seen_fs)
     have_descriptors(nic, now_fs)

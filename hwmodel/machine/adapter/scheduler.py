@@ -19,7 +19,7 @@ from hwmodel.machine.counts.batches import mark_batch
 from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journey_state import CACHED
 from hwmodel.machine.counts.journeys import UNMEASURED, journey_of_post
-from hwmodel.machine.frames import COPY_CAP, GRANT_CAP
+from hwmodel.machine.frames import COPY_CAP, GRANT_CAP, NO_GROUP
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.guest.rates import give_owed, shape
 from hwmodel.machine.host.translation import buffer_address
@@ -125,13 +125,22 @@ def next_ready(nic, start):
     return number
 
 
+@inlined
+def header_bytes_of(nic, post):
+    """Return the bytes of the header of a send; one that a virtual switch posts has the tags with which it leaves."""
+    n_bytes = nic.guests.params.header_bytes
+    if nic.params.has_virtual_switch:
+        n_bytes += nic.traffic.copy_kind[post.template].delta_bytes
+    return n_bytes
+
+
 @kernel
 def plan_cut(nic, queue, post):
     """Find what is picked of a send next: the first frame that is not, and those that its last read brings whole.
 
     Return the bytes of these frames. Reads go up to the next multiple of MRRS, or to the send's end.
     """
-    mss_bytes, header_bytes = nic.guests.params.mss_bytes, nic.guests.params.header_bytes
+    mss_bytes, header_bytes = nic.guests.params.mss_bytes, header_bytes_of(nic, post)
     offset, most = (
         nic.guests.params.buffer_offset_bytes,
         link_of(nic, queue.held.params.queue).params.max_read_request_bytes,
@@ -301,13 +310,15 @@ def cut_send(nic, now_fs, number, queue, post, frame):
     params = nic.guests.params
     n, read_bytes = queue.cut_to_frames - queue.cut_frames, queue.cut_to_bytes - queue.cut_bytes
     is_last = queue.cut_to_frames == post.n_frames
-    frame.n_bytes = params.header_bytes + params.mss_bytes
+    frame.n_bytes = header_bytes_of(nic, post) + params.mss_bytes
     frame.last_bytes = frame.n_bytes
     if is_last:
         frame.last_bytes = post.n_bytes - (post.n_frames - 1) * params.mss_bytes
         if n == 1:
             frame.n_bytes = frame.last_bytes
     frame.read_bytes = read_bytes
+    if nic.params.has_virtual_switch and queue.cut_frames > 0:
+        frame.hash = NO_GROUP  # the first frame of all has it
     frame.n_more = n - 1
     frame.n_done = post.n_descriptors * is_last
     nic.ledger.journeys.slot[frame.journey].ends_send = int(is_last and n == 1)

@@ -44,7 +44,7 @@ from hwmodel.machine.counts.outcome import (
     sent_to_bridge,
     wire_copy_dropped,
 )
-from hwmodel.machine.frames import COPY_CAP, GRANT_CAP
+from hwmodel.machine.frames import COPY_CAP, GRANT_CAP, NO_GROUP
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.guest.cores import look_at_idle
 from hwmodel.machine.network.control_frames import hears_control_frame, look_whether_due
@@ -53,6 +53,7 @@ from hwmodel.machine.network.mac import first_on_line, send, start_sending, take
 from hwmodel.machine.network.pauses import DEAD, class_of_header, is_heard, named_in, stopped_in
 from hwmodel.machine.network.wires import CONTROL_FRAME, padded_bytes, take_come, wire_time_fs
 from hwmodel.machine.switch.decisions import template_of
+from hwmodel.machine.switch.segments import charged_bytes, frames_of, journey_of_piece, lose_pieces
 from hwmodel.machine.time.clock import PIPELINE
 from hwmodel.machine.time.events import set_next
 from hwmodel.machine.traffic.sources import count_offered
@@ -290,16 +291,28 @@ def note_received(nic, frame, first):
 @kernel
 def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
     """Drop a frame by decision; its room in the Tx buffer is free at once, or when its mirrored copies have left it."""
-    ledger = nic.ledger
-    ledger.counts.dropped += 1
-    ledger.counts.drops[reason] += 1
+    ledger, n = nic.ledger, 1
+    if nic.params.has_virtual_switch and frame.is_wire == 0:
+        n = frames_of(nic, frame.template, frame.n_bytes)
+        count_offered(ledger, template, n - 1)
+        lose_pieces(ledger, now_fs, frame.journey, n - 1)
+    ledger.counts.dropped += n
+    ledger.counts.drops[reason] += n
     journey_lost(ledger, now_fs, frame.journey)
     if template.flow >= 0:
-        ledger.flow[template.flow].dropped += 1
+        ledger.flow[template.flow].dropped += n
     if frame.is_wire == 0:
-        ledger.function[template.function].drops[reason] += 1
+        ledger.function[template.function].drops[reason] += n
         if n_mirrored == 0 and nic.params.has_virtual_switch == 0:
             leave_tx_buffer(nic, now_fs, frame.n_bytes, frame.tx_class)
+
+
+@kernel
+def policed_bytes(nic, frame):
+    """Return the bytes with FCS of which a policer takes tokens."""
+    if nic.params.has_virtual_switch and frame.is_wire == 0:
+        return charged_bytes(nic, frame.template, frame.n_bytes)
+    return np.int64(frame.n_bytes + FCS_BYTES)
 
 
 @inlined
@@ -312,7 +325,7 @@ def switch_frame(nic, now_fs, frame):
     if frame.n_bytes > template.longest_bytes:
         reason = OVERSIZE
         n_mirrored = 0
-    elif template.policer >= 0 and not police(nic.traffic.policer[template.policer], now_fs, frame.n_bytes + FCS_BYTES):
+    elif template.policer >= 0 and not police(nic.traffic.policer[template.policer], now_fs, policed_bytes(nic, frame)):
         reason = RATE_LIMITED
         first += n_copies + n_mirrored
         n_mirrored = template.n_mirrored_refused
@@ -324,7 +337,7 @@ def switch_frame(nic, now_fs, frame):
     elif frame.is_wire and nic.params.has_virtual_switch == 0:
         note_received(nic, frame, first)
     n_all = n_copies + n_mirrored
-    group = -1
+    group = NO_GROUP
     if n_all > 1:
         group = new_group(nic, n_copies, n_mirrored)
         if nic.loopback.tail - nic.loopback.head + n_all > COPY_CAP:
@@ -358,6 +371,11 @@ def pass_by_uplink(nic, now_fs, frame):
     mac = nic.port[frame.adapter_port].mac
     copy = mac.fifo.ring[mac.fifo.tail & mac.fifo.mask]
     copy.copy_kind, copy.journey, copy.group = frame.template, frame.index, frame.hash
+    if nic.guests.params.mss_bytes > 0:
+        nic.ledger.counts.cut_frames += 1
+        if frame.n_more > 0 or frame.n_done == 0:  # others follow, of which the last has the segment's own
+            copy.journey = journey_of_piece(nic.ledger, now_fs, frame.index, 0)
+            nic.ledger.journeys.slot[frame.index].number += 1
     copy.entered_fs = now_fs
     copy.n_bytes = copy.tx_bytes = frame.n_bytes
     nic.virtual_switch.bond.leg[frame.adapter_port].counts.passed += 1
@@ -476,6 +494,8 @@ def send_goes_on(nic, now_fs, grant, journey):
     """
     if grant.n_more > 0:
         grant.journey = journey
+        if nic.params.has_virtual_switch:
+            grant.hash = NO_GROUP  # the first frame has it
         grant.n_more -= 1
         if grant.n_more == 0:
             grant.n_bytes = grant.last_bytes
@@ -502,7 +522,8 @@ def frame_in(nic, now_fs, grant):
             break
         journey = UNMEASURED
         if cuts_sends and first.n_more > 0:
-            journey = journey_of_next(nic.ledger, first.journey)
+            if nic.params.has_virtual_switch == 0:
+                journey = journey_of_next(nic.ledger, first.journey)
         else:
             grants.head += 1
         into_pipeline(nic, now_fs, first)

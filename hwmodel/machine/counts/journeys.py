@@ -51,7 +51,7 @@ def journey_of_post(nic, now_fs, queue, ring_queue, chosen_fs):
     in_ring = queue.first + (queue.picked & queue.mask)
     post = guests.post[in_ring]
     batch = queue.batch
-    if guests.params.mss_bytes > 0:
+    if guests.params.posts_sends:
         if queue.cut_frames == 0:
             begin_send(guests, queue, post)
     else:

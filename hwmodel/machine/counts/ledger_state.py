@@ -55,7 +55,7 @@ COUNTERS = (
     "offered", "delivered", "dropped", "delivered_to_wire", "from_wire", "copies_made", "copies_delivered",
     "copies_dropped", "switched", "wire_copies", "rx_copies", "rx_descriptors", "delivered_bytes", "vm_copies",
     "mirrored_made", "mirrored", "mirrored_dropped", "sent_to_bridge", "replicated",
-    "sends", "send_descriptors", "receives",
+    "sends", "send_descriptors", "receives", "whole_segments", "cut_frames",
 )  # fmt: skip
 # What becomes of frames and copies, and what they wait for. Added up over servers as an array of words.
 LEDGER_COUNTS = record(

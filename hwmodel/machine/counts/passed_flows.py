@@ -34,11 +34,14 @@ def sample(nic, template, n_bytes):
 
 
 @out_of_line
-def mark(nic, number, waiting_bytes):
-    """Mark a copy that finds more than the threshold in front of its receiver, if its sender knows ECN; count it."""
+def mark(nic, number, waiting_bytes, n_frames):
+    """Mark a copy that finds more than the threshold in front of its receiver, if its sender knows ECN; count it.
+
+    `n_frames`: that are cut of it, and marked with it.
+    """
     switch, kind = nic.virtual_switch, nic.traffic.copy_kind[number]
     if kind.is_mirrored or switch.params.knows_ecn[nic.ledger.directory.ends[kind.flow].sender] == 0:
         return
     row = row_of(nic, kind.flow)
-    row.may_be_marked += 1
-    row.marked += int(waiting_bytes > switch.params.ecn_threshold_bytes)
+    row.may_be_marked += n_frames
+    row.marked += n_frames * int(waiting_bytes > switch.params.ecn_threshold_bytes)

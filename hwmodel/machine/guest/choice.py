@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.records import NEVER
-from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.guest.guest_state import MAX_QUEUES, NO_WORK, SLOW_TASK, SWITCH_TASK
 from hwmodel.machine.guest.rates import give_owed, shape
 from hwmodel.machine.pcie.links import uplink_ring_of
-from hwmodel.machine.switch.decisions import template_of
-from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.machine.switch.segments import charged_bytes, slots_for_uplink
 
 FIRST_PASSED = SWITCH_TASK * MAX_QUEUES
 
@@ -22,21 +20,12 @@ def head_of(nic, ring, behind):
 
 
 @kernel
-def copies_for_uplink(nic, number):
-    """Return how many copies of a frame leave by the uplink, mirrored ones too."""
-    template, n_wire = template_of(nic, number), 0
-    for at in range(template.first_copy, template.first_copy + template.n_copies + template.n_mirrored):
-        n_wire += int(nic.traffic.copy_kind[at].port == UPLINK)
-    return n_wire
-
-
-@kernel
-def has_slots(nic, ring, number):
+def has_slots(nic, ring, post):
     """Say whether the copies of a frame fit into the uplink's ring, beside those of pieces that have begun."""
     at = uplink_ring_of(nic, ring)
     queue, switch = nic.tx_queue[at], nic.virtual_switch
     n_free = queue.slots - (queue.reserved - queue.freed) - switch.claimed[at - switch.params.first_ring]
-    return copies_for_uplink(nic, number) <= n_free
+    return slots_for_uplink(nic, post.template, post.n_bytes) <= n_free
 
 
 @inlined
@@ -55,7 +44,7 @@ def is_held(nic, now_fs, number):
         return True
     if nic.virtual_switch.params.waits_for_uplink == 0:
         return False
-    return not has_slots(nic, ring, head_of(nic, ring, 0).template)
+    return not has_slots(nic, ring, head_of(nic, ring, 0))
 
 
 @kernel
@@ -126,16 +115,17 @@ def frames_to_pass(nic, now_fs, core, work):
         if in_bytes and post.n_bytes > switch.deficit_bytes[core.queue]:
             return at
         if params.waits_for_uplink:
-            if not has_slots(nic, core.queue, post.template):
+            if not has_slots(nic, core.queue, post):
                 return at
-            n_wire = copies_for_uplink(nic, post.template)
-            switch.claimed[uplink_ring_of(nic, core.queue) - params.first_ring] += n_wire
-            core.n_claimed += n_wire
+            n_slots = slots_for_uplink(nic, post.template, post.n_bytes)
+            switch.claimed[uplink_ring_of(nic, core.queue) - params.first_ring] += n_slots
+            core.n_claimed += n_slots
         if in_bytes:
             switch.deficit_bytes[core.queue] -= post.n_bytes
-        shape(nic, now_fs, number, post.n_bytes + FCS_BYTES)
+        n_bytes = charged_bytes(nic, post.template, post.n_bytes)
+        shape(nic, now_fs, number, n_bytes)
         if core.is_owed:
-            give_owed(nic, now_fs, number, post.n_bytes + FCS_BYTES)
+            give_owed(nic, now_fs, number, n_bytes)
     return n
 
 

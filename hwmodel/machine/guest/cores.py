@@ -30,6 +30,7 @@ from hwmodel.machine.pcie.links import host_of, is_in_memory, is_of_uplink, link
 from hwmodel.machine.pcie.transactions import ring_doorbell
 from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.switch.flow_cache import begin_looking, look_up_next
+from hwmodel.machine.switch.segments import copies_for_uplink, pieces_of
 from hwmodel.machine.time.clock import CORE_TIMER, SWITCHING_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.time.random_stream import next_u32
@@ -161,7 +162,7 @@ def begin_piece(nic, now_fs, core):
         n_places = places_to_post(guests, tx_queue, n)
         n_begun = n
         frames_fs, byte_fs = n * driver.frame_time_fs, driver.byte_time_fs
-        if guests.params.mss_bytes > 0:
+        if guests.params.posts_sends:
             frames_fs = n * driver.send_time_fs + n_places * driver.descriptor_time_fs
             byte_fs = driver.send_byte_time_fs
         if byte_fs > 0:
@@ -200,7 +201,7 @@ def begin_switching(nic, now_fs, core):
         return
     queue, task = nic.tx_queue[core.queue], nic.virtual_switch.task
     n = frames_to_pass(nic, now_fs, core, nic.guests.work[number_of_work(core)])
-    task.n_copies, task.n_ends, task.n_bytes, task.n_samples = 0, n, 0, 0
+    task.n_copies, task.n_ends, task.n_bytes, task.n_samples, task.n_cut = 0, n, 0, 0, 0
     looks_up, looking_fs = begin_looking(nic, core.queue), 0
     for i in range(queue.picked, queue.picked + n):
         post = nic.guests.post[queue.first + (i & queue.mask)]
@@ -215,7 +216,7 @@ def begin_passing_in(nic, now_fs, core):
     """Begin to pass on frames from the virtual switch's uplink, as far as the next refill of its ring."""
     work, queue, task = nic.guests.work[number_of_work(core)], nic.rx_queue[core.queue], nic.virtual_switch.task
     n = frames_to_refill(nic.guests, queue, min(work.n, work.left))
-    task.n_copies, task.n_ends, task.n_bytes, task.n_samples = 0, 0, 0, 0
+    task.n_copies, task.n_ends, task.n_bytes, task.n_samples, task.n_cut = 0, 0, 0, 0, 0
     looks_up, looking_fs = begin_looking(nic, core.queue), 0
     for i in range(queue.taken, queue.taken + n):
         slot = nic.guests.finished[queue.first + (i & queue.mask)]
@@ -237,6 +238,8 @@ def add_copies(nic, task, number, n_bytes):
     n = template.n_copies + template.n_mirrored
     task.n_copies += max(1, n)
     task.n_bytes += n * n_bytes
+    if nic.virtual_switch.params.cuts:
+        task.n_cut += copies_for_uplink(nic, number) * pieces_of(nic, n_bytes)
     if nic.virtual_switch.params.guest_time_fs > 0:
         for at in range(template.first_copy, template.first_copy + n):
             task.n_ends += int(nic.traffic.copy_kind[at].port != UPLINK)
@@ -253,7 +256,7 @@ def begin_passing(nic, now_fs, core, n, entry_fs, looking_fs):
     core.copying_fs = task.n_bytes * params.byte_time_fs
     core.passing_fs = looking_fs + int(n > 0) * params.batch_time_fs
     core.passing_fs += task.n_copies * params.frame_time_fs + task.n_ends * params.guest_time_fs
-    core.passing_fs += task.n_samples * params.sample_fs
+    core.passing_fs += task.n_samples * params.sample_fs + task.n_cut * params.cutting_fs
     core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
     if params.memory_byte_fs > 0:
         memory_fs = task.n_bytes * params.memory_byte_fs

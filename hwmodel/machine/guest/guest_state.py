@@ -57,10 +57,12 @@ POST = record(
     *ints("offered_fs"), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("marks", I32),
     ("n_descriptors", I16), ("n_frames", I16),
 )  # fmt: skip
-# `mss_bytes`: what each frame of a send has of its payload, behind a copy of its `header_bytes`; 0 where frames are
-# sent one by one. `early_refills`: of 2**32 pieces of taking frames so many end with a refill before its batch is full.
+# `mss_bytes`: what each frame that the adapter cuts of a send has of its payload, behind a copy of its `header_bytes`;
+# 0 where it cuts none. `posts_sends`: drivers post sends, which a virtual switch takes whole. `early_refills`: of 2**32
+# pieces of taking frames so many end with a refill before its batch is full.
 GUESTS_PARAMS = record(
-    *ints("buffer_bytes", "buffer_offset_bytes", "n_cores", "early_refills", "mss_bytes", "header_bytes")
+    *ints("buffer_bytes", "buffer_offset_bytes", "n_cores", "early_refills", "mss_bytes", "header_bytes"),
+    *ints("posts_sends"),
 )
 GUESTS = record(
     ("params", GUESTS_PARAMS),

@@ -18,6 +18,7 @@ from hwmodel.machine.network.link_partner import FULL_FS, join_partner, partner_
 from hwmodel.machine.network.mac import first_on_line, line_is_full, put_on_line
 from hwmodel.machine.network.wires import first_of, outside_is_full, send_from_outside
 from hwmodel.machine.switch.decisions import template_of
+from hwmodel.machine.switch.segments import frames_of
 from hwmodel.machine.time.clock import SOURCE_TIMER
 from hwmodel.machine.time.commands import SOURCE
 from hwmodel.machine.time.events import set_timer
@@ -202,6 +203,14 @@ def frames_of_send(nic, source):
     return max(1, (payload_bytes + params.mss_bytes - 1) // params.mss_bytes)
 
 
+@inlined
+def slots_and_frames(nic, queue, source):
+    """Return how many slots of its ring the pending frame, or send, takes, and as how many frames it counts there."""
+    if nic.guests.params.mss_bytes > 0 and nic.params.has_virtual_switch == 0:
+        return descriptors_of_send(nic, queue, source), frames_of_send(nic, source)
+    return 1, 1
+
+
 @kernel
 def reserve_more(nic, queue, post):
     """Take the slots of a send's descriptors behind the first."""
@@ -284,9 +293,7 @@ def feed_guest(nic, now_fs, function_number):
             break  # it waits for the wire, and the function's other sources behind it
         queue_number = ring_of(function, source.pending_hash)
         queue = nic.tx_queue[queue_number]
-        n_descriptors, n_frames = 1, 1
-        if nic.guests.params.mss_bytes > 0:
-            n_descriptors, n_frames = descriptors_of_send(nic, queue, source), frames_of_send(nic, source)
+        n_descriptors, n_frames = slots_and_frames(nic, queue, source)
         has_room = queue.reserved - queue.freed + n_descriptors <= queue.slots and not is_lost
         if not has_room and not is_lost and (keeps_coming or not params.drop_when_full):
             # It waits for a slot, and the function's other sources behind it; one that is off waits for its rings.
@@ -294,6 +301,8 @@ def feed_guest(nic, now_fs, function_number):
             traffic.n_full += function.is_full
             break
         template = template_of(nic, source.pending_template)
+        if not has_room and params.has_virtual_switch:
+            n_frames = frames_of(nic, source.pending_template, source.pending_bytes - FCS_BYTES)
         count_offered(ledger, template, n_frames)
         prefetch(traffic.copy_kind[template.first_copy])
         if has_room:

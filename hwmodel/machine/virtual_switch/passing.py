@@ -23,6 +23,7 @@ from hwmodel.machine.guest.guest_state import MAX_QUEUES, NO_RING, SLOW_TASK, SW
 from hwmodel.machine.pcie.links import core_place, is_of_uplink, uplink_ring_of
 from hwmodel.machine.pcie.transactions import KIND_SHIFT, N_MASK, QUEUE_MASK, QUEUE_SHIFT, ring_doorbell
 from hwmodel.machine.switch.decisions import template_of
+from hwmodel.machine.switch.segments import count_whole, pieces_of
 from hwmodel.machine.tlp_kinds import RX_DOORBELL, TX_DOORBELL
 from hwmodel.machine.virtual_switch.aside import miss_place, put_aside, take_aside
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -77,7 +78,7 @@ def next_frame(nic, now_fs, ring, started_fs):
     journey.picked_fs, journey.payload_in_fs = started_fs, started_fs
     frame.template, frame.n_bytes, frame.hash, frame.index = post.template, post.n_bytes, post.hash, post.index
     frame.queue, frame.is_wire = ring, 0
-    queue.n_picked += 1
+    queue.n_picked += pieces_of(nic, post.n_bytes)
     queue.picked += 1
     queue.cached -= 1
     nic.ledger.function[queue.params.function].read_bytes += frame.n_bytes + FCS_BYTES
@@ -89,6 +90,7 @@ def next_frame(nic, now_fs, ring, started_fs):
 @out_of_line
 def pass_frame(nic, now_fs, frame):
     """Carry out the decision on a frame: in one place, since it is long and is put where it is called."""
+    count_whole(nic, frame)
     switch_frame(nic, now_fs, frame)
 
 

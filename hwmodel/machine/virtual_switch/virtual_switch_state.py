@@ -18,17 +18,21 @@ from hwmodel.machine.switch.flow_cache_state import FLOW_CACHE, MAX_MISS_CORES
 # none. `waits_for_uplink`: a frame waits with its guest for slots of these Tx rings. A turn has `batch` frames, times
 # the function's weight with `has_weights`, or its weight times `quantum_bytes`, where that is not 0. One in
 # `sample_one_in` frames is a sample, which takes `sample_fs`; 0: none is. `marks`: copies of frames of those that know
-# ECN, by the numbers of stations, are marked in front of whom more than `ecn_threshold_bytes` wait.
+# ECN, by the numbers of stations, are marked in front of whom more than `ecn_threshold_bytes` wait. `mss_bytes`: what
+# each frame that is cut of a segment for the wire has of its payload, 0 where there are none; with `cuts` it is the
+# core that cuts, `cutting_fs` for each frame, else the adapter, which is given `header_bytes` once.
 VIRTUAL_SWITCH_PARAMS = record(
     *ints("batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "memory_byte_fs", "kick_fs", "batch"),
     *ints("n_cores", "first_ring", "n_rings", "n_leg_rings", "waits_for_uplink", "has_weights", "quantum_bytes"),
     *ints("sample_one_in", "sample_fs", "marks", "ecn_threshold_bytes"),
+    *ints("mss_bytes", "header_bytes", "cuts", "cutting_fs"),
     ("knows_ecn", I64, (MAX_FUNCTIONS + 1,)),
     ("core", I64, (MAX_FUNCTIONS,)),
 )  # fmt: skip
 VIRTUAL_SWITCH_COUNTS = record(*ints("memory_busy_fs"))
-# What a piece of a core's work is: copies, at least one for each frame, ends at VMs, the bytes of all copies, samples.
-SWITCH_PIECE = record(*ints("n_copies", "n_ends", "n_bytes", "n_samples"))
+# What a piece of a core's work is: copies, at least one for each frame, ends at VMs, the bytes of all copies, samples,
+# frames to cut.
+SWITCH_PIECE = record(*ints("n_copies", "n_ends", "n_bytes", "n_samples", "n_cut"))
 # Frames that wait for the slow path. `following`: the number of a place, plus 1, of the next of its ring, or that is
 # free; 0: none. So are `free`, `first` and `last`. `n_waiting`: by core of the slow path.
 MAX_WAITING = 1024  # for one of these

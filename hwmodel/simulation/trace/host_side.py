@@ -203,7 +203,7 @@ class Cores:
             name = f"pass {taken[0]}" if len(taken) == 1 else f"pass {len(taken)} frames"
             self._add(number, from_fs, name, start_fs, int(core["ends_fs"]), {"function": function}, real(taken))
             return
-        if is_post and int(self._nic["guests"]["params"]["mss_bytes"]):
+        if is_post and int(self._nic["guests"]["params"]["posts_sends"]):
             name = f"post {int(core['n'])} sends"
             self._add(number, from_fs, name, start_fs, int(core["ends_fs"]), {"function": function})
             return

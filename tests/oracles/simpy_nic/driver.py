@@ -67,7 +67,7 @@ class Posting(Task):
 
     def _descriptors(self, header: bytes) -> int:
         parameters = self._parameters
-        if not parameters.mss_bytes:
+        if not parameters.mss_bytes or parameters.virtual_switch is not None:
             return 1
         has_context = parameters.tso_context == "each" or header != self._last_header
         return has_context + data_descriptors(parameters.buffer_offset_bytes, parameters.send_bytes)
@@ -76,7 +76,7 @@ class Posting(Task):
         """Give a frame or a send its slots; `look` is to be called behind all those of an instant."""
         for frame in post.frames:
             frame.number = self._frames_queued * self._parameters.queues_per_vf + self._ring.queue
-            self._frames_queued += 1
+            self._frames_queued += frame.n_pieces
         post.n_descriptors = self._descriptors(post.header)
         self._last_header = post.header
         self.n_slots_taken += post.n_descriptors
@@ -454,6 +454,8 @@ class Driver:
         """In the order in which they came; the first waits for its ring and all behind it for the first."""
         self.cannot_leave: Callable[[bytes | None], bool] = lambda _raw: False
         """Tells of a frame's bytes whether it is for a dead wire alone; asked of what arrives, and of sources."""
+        self.pieces_of: Callable[[Frame], Sequence[Frame]] = lambda _frame: ()
+        """Gives the frames that a segment counts as beside the first where it is dropped."""
         self._endless: Iterator[Frame] | None = None
         self.loop: tuple[Source, Callable[[Drawn], Post]] | None = None
         """A source that sends whenever it can, and what makes its frames."""
@@ -535,7 +537,7 @@ class Driver:
         """Take what arrives, of a source if one made it: post it, let it wait, or drop it."""
         is_ring_full = on_full == "drop" and not self._posting_of(post).has_slots(post.header)
         if is_ring_full and not self.cannot_leave(post.frames[0].raw):
-            for frame in post.frames:
+            for frame in (*post.frames, *self.pieces_of(post.frames[0])):
                 self._meter.frame_dropped(frame, "TX_RING_FULL")
             return
         self._waiting.append((post, source))

@@ -35,6 +35,8 @@ class Frame:
     """Of the ring that sent it, where there are classes of traffic."""
     came_by: int = 0
     """From the wire: the Ethernet port by which it comes."""
+    n_pieces: int = 1
+    """Of a segment: as how many frames it leaves by a wire."""
     decision_part: str = "switch"
     """The part of its way that ends with the switch's decision."""
     ends_fs: dict[str, int] = field(default_factory=dict)

@@ -89,6 +89,8 @@ class Model:
         starts_fs = parameters.core_starts_fs or [0] * parameters.cores
         cores = [Core(self.env, start_fs) for start_fs in starts_fs]
         passes, link, sender, receiver = self._passed_by(cores, chances)
+        if passes is not None and self._tables:
+            passes.leaves = self._tables[0].leaves
         drivers = {}
         for guest, port in enumerate(parameters.ports):
             own = [
@@ -99,6 +101,7 @@ class Model:
             driver = Driver(self.env, of_port, chances, self.meter, link, own, sender, receiver, port)
             if passes is not None:
                 driver.use_slots_by(passes.slots_freed)
+                driver.pieces_of = passes.pieces_of
             else:
                 driver.cannot_leave = partial(self._cannot_leave, port)
             drivers[port] = driver
@@ -224,6 +227,12 @@ class Model:
             frame = self.made_frame(source, drawn)
             return Post([frame], frame.data_bytes)
         data_bytes = drawn.frame_bytes - 4
+        rules = self._current.virtual_switch
+        if rules is not None:
+            segment = self.made_frame(source, drawn)
+            if rules.cuts:
+                segment.n_pieces = max(1, -(-(data_bytes - header_bytes) // mss_bytes))
+            return Post([segment], data_bytes, mss_bytes, header_bytes, drawn.header)
         left, frames = data_bytes - header_bytes, []
         while left > 0:
             frame_bytes = header_bytes + min(left, mss_bytes) + 4

@@ -125,6 +125,11 @@ class Tables:
         )
         return Decision(copies, mirrored, found.drop or "NO_DESTINATION")
 
+    def leaves(self, frame: Frame) -> bool:
+        """Tell whether a copy of a frame leaves by the wire; no policer is asked."""
+        found = self._forward(frame.source, frame.raw or b"", False)
+        return station_name(WIRE) in (*found.deliver, *found.mirrored)
+
     def is_for_wire_alone(self, port: int, raw: bytes) -> bool:
         """Tell whether a frame's one copy leaves by the wire; no policer is asked."""
         found = self._forward(port, raw, False)

@@ -19,7 +19,7 @@ from .driver import QueuePair, Taking, Vector, ring_tx_doorbell
 from .frames import WIRE, Copy, Decision, Frame
 from .link import Direction, nothing
 from .parameters import NicParameters
-from .posts import Post
+from .posts import Post, data_descriptors
 from .receiving import Receiver, RxRing
 from .results import Meter
 from .scheduling import TxRing
@@ -49,6 +49,7 @@ def as_uplink(parameters: NicParameters) -> NicParameters:
             if of == PF
         },
         own_drivers={},
+        mss_bytes=parameters.mss_bytes if parameters.virtual_switch.cuts == "adapter" else 0,
     )
 
 
@@ -106,6 +107,8 @@ class Slots:
         """Slots that pieces under way keep."""
         self.posted: list[Post] = []
         """Not told yet."""
+        self.last_header: bytes | None = None
+        """Of the last send posted."""
         self.bytes_posted: Callable[[int], None]
         self.slots_freed = nothing
 
@@ -216,27 +219,60 @@ class Uplink:
         n = len(self._rings) // self._n_legs
         return [leg * n + at_place % n for leg in range(self._n_legs)]
 
-    def post(self, copy: Copy, at_place: int) -> None:
-        """Post a copy in the ring of the core that has made it, and of its leg, if there is a slot."""
-        leg = 0
+    def post(self, copies: Sequence[Copy], at_place: int) -> None:
+        """Post a copy in the ring of the core that has made it, and of its leg, if there is a slot.
+
+        Several: a segment, whose bytes the first has, and the frames that it leaves as.
+        """
+        leg, copy = 0, copies[0]
+        raw = copy.raw or copy.frame.raw
         if self._bond is not None:
-            chosen = self._bond.leg_of(copy.raw or copy.frame.raw, is_coming=False)
+            chosen = self._bond.leg_of(raw, is_coming=False)
             if chosen is None:
-                self._meter.copy_dropped(copy, "LINK_DOWN")
+                for each in copies:
+                    self._meter.copy_dropped(each, "LINK_DOWN")
                 return
             leg = chosen
         ring, slots = self._rings[self._places(at_place)[leg]]
-        if slots.n_slots_taken == self._parameters.tx_ring - 1:
-            self._meter.copy_dropped(copy, "TX_RING_FULL")
+        posts = self._posts(copies, ring, slots)
+        n_slots = sum(post.n_descriptors for post in posts)
+        if slots.n_slots_taken + n_slots > self._parameters.tx_ring - 1:
+            for each in copies:
+                self._meter.copy_dropped(each, "TX_RING_FULL")
             return
-        self._flows.mark(copy, sum(post.data_bytes for post in ring.not_picked))
+        for post in posts:
+            waiting_bytes = sum(frame.data_bytes for before in ring.not_picked for frame in before.left)
+            for carried in post.frames:
+                self._flows.mark(carried.copy, waiting_bytes)
+            slots.n_slots_taken += post.n_descriptors
+            slots.bytes_posted(post.data_bytes)
+            slots.posted.append(post)
+            slots.last_header = post.header
+            ring.not_picked.append(post)
+
+    def _posts(self, copies: Sequence[Copy], ring: TxRing, slots: Slots) -> list[Post]:
+        """Return what a copy, or a segment's, is posted as."""
+        rules, raw = self._parameters.virtual_switch, copies[0].raw or copies[0].frame.raw
+        if not rules.cuts:
+            (copy,) = copies
+            carried = self._carried(copy, ring, copy.raw)
+            return [Post([carried], carried.data_bytes)]
+        n_header = rules.header_bytes + len(raw) - copies[0].frame.data_bytes  # with what tags it has more
+        frames = []
+        for number, copy in enumerate(copies):
+            first = n_header + number * rules.mss_bytes
+            copy.raw = raw[:n_header] + raw[first : first + rules.mss_bytes]
+            frames.append(self._carried(copy, ring, copy.raw))
+        if rules.cuts == "switch":
+            return [Post([frame], frame.data_bytes) for frame in frames]
+        send = Post(frames, len(raw), rules.mss_bytes, n_header, raw[:n_header])
+        has_context = self._parameters.tso_context == "each" or slots.last_header != send.header
+        send.n_descriptors = has_context + data_descriptors(self._parameters.buffer_offset_bytes, len(raw))
+        return [send]
+
+    def _carried(self, copy: Copy, ring: TxRing, raw: bytes | None) -> Carried:
         frame = copy.frame
-        carried = Carried(frame.index, ring.port, (WIRE,), (), copy.frame_bytes, raw=copy.raw or frame.raw, copy=copy)
-        post = Post([carried], carried.data_bytes)
-        slots.n_slots_taken += 1
-        slots.bytes_posted(carried.data_bytes)
-        slots.posted.append(post)
-        ring.not_picked.append(post)
+        return Carried(frame.index, ring.port, (WIRE,), (), copy.frame_bytes, raw=raw or frame.raw, copy=copy)
 
     def tell(self, at_place: int) -> int:
         """Ring a doorbell for each leg that something is posted for; return how many."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from .flow_cache import CacheRules, FlowCache, SlowTask
 from .frames import WIRE, Copy, Decision, Frame
 from .parameters import NicParameters
 from .passed_flows import FlowCounts
-from .posts import Post
+from .posts import Post, data_descriptors
 from .receiving import RxRing
 from .results import Meter
 from .scheduling import Guarantees, Shapers, TxRing
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from .uplink import Uplink
 
 PF = 1
+
+
+def n_wire(decision: Decision) -> int:
+    """Return how many copies leave by the uplink."""
+    return [port for port, _ in (*decision.copies, *decision.mirrored)].count(WIRE)
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,11 @@ class Rules:
     sample_time_fs: int = 0
     sample_state: tuple[int, int, int, int] = (1, 2, 3, 4)
     """With which the stream of samples begins."""
+    segment_frame_time_fs: int = 0
+    cuts: str = ""
+    """Who cuts segments for the wire: the adapter, or the switch; nobody: there are none."""
+    mss_bytes: int = 0
+    header_bytes: int = 0
 
     @classmethod
     def of(cls, said: Any) -> Rules:
@@ -77,7 +87,15 @@ class Rules:
         n_ends = (frame.source != WIRE) + sum(port != WIRE for port, _ in (*decision.copies, *decision.mirrored))
         n_copies = len(decision.copies) + len(decision.mirrored)
         at_guests_fs = n_ends * self.guest_time_fs
+        if self.cuts == "switch" and frame.source != WIRE:
+            at_guests_fs += n_wire(decision) * frame.n_pieces * self.segment_frame_time_fs
         return max(1, n_copies) * self.frame_time_fs + at_guests_fs + n_copies * frame.data_bytes * self.byte_time_fs
+
+    def slots(self, n_pieces: int, in_memory: int) -> int:
+        """Return how many slots of the uplink's ring a copy takes, whose bytes end there in a buffer."""
+        if not self.cuts:
+            return 1
+        return n_pieces if self.cuts == "switch" else 1 + data_descriptors(0, in_memory)
 
     def memory_fs(self, piece: Iterable[tuple[Frame, Decision]]) -> int:
         """Return for how long the host's memory is busy with the copies of a piece."""
@@ -160,9 +178,15 @@ class PassingTask(Task):
     def _fits_uplink(self, frame: Frame) -> bool:
         if self._rules.on_uplink_full == "drop":
             return True
-        decision = self._switch.decide(frame)
-        n_wire = [port for port, _ in (*decision.copies, *decision.mirrored)].count(WIRE)
-        return n_wire <= self._switch.uplink.free_slots(self._at_place)
+        return self._slots_for(frame, self._switch.decide(frame)) <= self._switch.uplink.free_slots(self._at_place)
+
+    def _slots_for(self, frame: Frame, decision: Decision) -> int:
+        offset = self._parameters.buffer_offset_bytes
+        return sum(
+            self._rules.slots(frame.n_pieces, offset + (frame.data_bytes if raw is None else len(raw)))
+            for port, raw in (*decision.copies, *decision.mirrored)
+            if port == WIRE
+        )
 
     def begin_owed_piece(self) -> tuple[int, int]:
         """Take frames as long as they are owed."""
@@ -186,7 +210,7 @@ class PassingTask(Task):
         return n, self._rules.batch_time_fs + self._switch.wait_for_memory(pieces, self._started_fs, work_fs)
 
     def _charge(self, frame: Frame, decision: Decision, *, is_owed: bool) -> None:
-        n_bytes, port = frame.data_bytes + 4, self.port
+        n_bytes, port = self._switch.charged_bytes(frame), self.port
         self._switch.shapers.charge(port, n_bytes)
         if not self._switch.shapers.let(port):
             self._switch.shapers.wake(port)
@@ -195,9 +219,9 @@ class PassingTask(Task):
         elif self._parameters.scheduler == "deficit":
             self._deficit -= frame.data_bytes
         if self._rules.on_uplink_full == "wait":
-            n_wire = [port for port, _ in (*decision.copies, *decision.mirrored)].count(WIRE)
-            self._n_claimed += n_wire
-            self._switch.uplink.claim(self._at_place, n_wire)
+            n_slots = self._slots_for(frame, decision)
+            self._n_claimed += n_slots
+            self._switch.uplink.claim(self._at_place, n_slots)
 
     def frame_fs(self, behind: int = 0) -> int:
         """Return what it takes to find out what to do with a frame, and what its copies take."""
@@ -253,6 +277,8 @@ class VirtualSwitch:
         assert rules is not None
         self._env, self._parameters, self._meter = env, parameters, meter
         self.decide = decide
+        self.leaves: Callable[[Frame], bool] = lambda _frame: False
+        """Tells whether a copy of a frame leaves by the wire; no policer is asked."""
         self._rules, self._memory_free_fs = rules, 0
         self.shapers = Shapers(env, parameters, self.look_later)
         self.guarantees = Guarantees(env, parameters)
@@ -328,7 +354,8 @@ class VirtualSwitch:
         at, task = self._slow[number]
         if self._n_aside[at] == self.flow_cache.rules.miss_queue:
             self.flow_cache.counts["lost"] += 1
-            self._meter.copies_made(frame, [], "QUEUE_FULL")
+            for lost in (frame, *self.pieces_of(frame)):
+                self._meter.copies_made(lost, [], "QUEUE_FULL")
             return
         self._n_aside[at] += 1
         task.tell(partial(self._known, at, number, frame))
@@ -345,18 +372,41 @@ class VirtualSwitch:
         """Make a frame's copies, which go on in the order in which they are made; the core has a place among those."""
         frame.ends_fs["switch"] = self._env.now
         decision = self.decide(frame)
+        pieces = self.pieces_of(frame)
         copies = [Copy(frame, port, raw=raw) for port, raw in decision.copies]
         mirrored = [Copy(frame, port, is_mirrored=True, raw=raw) for port, raw in decision.mirrored]
         self._meter.copies_made(frame, copies, decision.reason)
         self._meter.mirrored_made(len(mirrored))
+        to_wire = [Copy(piece, WIRE) for piece in pieces if copies]
+        for piece in pieces:
+            self._meter.copies_made(piece, [copy for copy in to_wire if copy.frame is piece], decision.reason)
         for copy in (*copies, *mirrored):
             if copy.destination == WIRE:
                 assert self.uplink is not None
-                self.uplink.post(copy, at_place)
+                self.uplink.post([copy, *to_wire], at_place)
                 continue
             copy.ends_fs["rx_room"] = self._env.now
             self._waiting.append(copy)
         later(self._env, 0, BEHIND_THE_EVENT, self._lay_down)
+
+    def counts_as(self, frame: Frame) -> int:
+        """Return as how many frames one counts: a segment that leaves as those that are cut of it."""
+        is_cut = frame.source != WIRE and frame.n_pieces > 1 and self.leaves(frame)
+        return frame.n_pieces if is_cut else 1
+
+    def charged_bytes(self, frame: Frame) -> int:
+        """Return the bytes with FCS that rates and policers count."""
+        return frame.frame_bytes + (self.counts_as(frame) - 1) * (self._rules.header_bytes + 4)
+
+    def pieces_of(self, frame: Frame) -> list[Frame]:
+        """Return the frames that a segment counts as beside the first, from now on."""
+        pieces = []
+        for behind in range(1, self.counts_as(frame)):
+            number = frame.number + behind * self._parameters.queues_per_vf
+            pieces.append(replace(frame, number=number, ends_fs=dict(frame.ends_fs)))
+            self._meter.frame_offered(pieces[-1])
+            pieces[-1].offered_fs = frame.offered_fs
+        return pieces
 
     def tell_adapter(self, at_place: int) -> int:
         """Tell the adapter of what a piece has posted; return how many doorbells that takes."""
