@@ -40,7 +40,8 @@ class Interrupt:
         self._first_interval_fs = self.interval_fs = interval_fs
         """To the next interrupt; holds from the next one raised on."""
         self._is_timed = interval_fs > 0
-        self._timer_runs = False
+        self._idle_from_fs = 0
+        """When the timer is."""
         self._n_forgotten = 0
         self._masks_itself = masks_itself
         self._is_masked = False
@@ -72,26 +73,26 @@ class Interrupt:
     def forget(self) -> None:
         """Begin anew, unmasked, with nothing counted and no timer."""
         self.interval_fs = self._first_interval_fs
-        self._is_masked = self._is_due = self._timer_runs = False
+        self._is_masked = self._is_due = False
+        self._idle_from_fs = 0
         self._n_forgotten += 1
         self._told_by_none = dict.fromkeys(self._batches, 0)
         self._not_seen = dict.fromkeys(self._batches, 0)
 
     def _look(self, rank: Rank) -> None:
-        if not self._is_due or self._is_masked or self._timer_runs:
+        if not self._is_due or self._is_masked or self._env.now < self._idle_from_fs:
             return
         self._is_due = False
         self._is_masked = self._masks_itself
         self._told_by_none = dict.fromkeys(self._batches, 0)
         if self._is_timed:
-            self._timer_runs = True
+            self._idle_from_fs = self._env.now + self.interval_fs
             later(self._env, self.interval_fs, self._timer_place, self._expire, self._n_forgotten)
         send_register_write(self._up, self._parameters, partial(self._received, self._env.now), rank, self._port)
 
     def _expire(self, n_forgotten: int) -> None:
         if n_forgotten < self._n_forgotten:
             return
-        self._timer_runs = False
         self._look(next(iter(self._batches)))
 
 
