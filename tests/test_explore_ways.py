@@ -14,7 +14,7 @@ from hwmodel.cli import main
 from hwmodel.config import config_from_mapping, load_config
 from hwmodel.explore import compare
 from hwmodel.explore.policy import forbidden_pairs
-from hwmodel.explore.ways import ways_of
+from hwmodel.explore.ways import figures_of, ways_of
 from hwmodel.results import Comparison
 from hwmodel.simulation import simulate
 from hwmodel.words.comparison_text import WAY_COLUMNS, way_remarks, way_rows
@@ -95,6 +95,16 @@ def test_the_answer_names_the_best_and_what_it_is_better_than() -> None:
     assert header == (*WAY_COLUMNS[:-1], "past switch policy", "past bridge policy", WAY_COLUMNS[-1])
     assert [row[0] for row in rows] == list(BY_HAND)
     assert [row[8] for row in rows] == ["0", "3,076", "3,084", "3,088", "3,092", "0", "0", "0"]
+
+
+def test_chance_is_that_of_the_wire_where_all_goes_there() -> None:
+    changes = {"nic.vfs": 2, "workload.pattern": "to_wire", "workload.load": "2Gbps", "run.duration": "4ms"}
+    config = config_from_mapping({}, changes)
+    result = simulate(config)
+    low, high = result.intervals["wire.tx_gbps"]
+    found = figures_of(next(iter(ways_of(config)[0])), config, result)
+    assert found.gbps == result.wire.tx_gbps and result.totals.gbps == 0 and high - low > 0.1
+    assert found.gbps_interval[1] - found.gbps_interval[0] == pytest.approx(high - low)
 
 
 def test_policy_acts_where_frames_meet_it() -> None:

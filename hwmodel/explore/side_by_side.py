@@ -122,8 +122,9 @@ def uncertainty(result: Result) -> float | None:
     """Give half the 95 % interval of the throughput as a share of it; None where there is none."""
     gbps = result.throughput_gbps()
     outward = () if result.bridges else ("wire.tx_gbps",)
-    known = [result.intervals.get(name) for name in ("totals.gbps", *outward)]
-    if not gbps or known[0] is None:
+    inward = ("totals.gbps",) if result.totals.gbps else ()  # else all goes to the wire
+    known = [result.intervals.get(name) for name in (*inward, *outward)]
+    if not gbps or not known or known[0] is None:
         return None
     return sum((each[1] - each[0]) / 2 for each in known if each is not None) / gbps
 

@@ -351,12 +351,14 @@ def shares_of_stalls(stalls: Stalls, duration_ns: float, *, is_bus: bool = False
 def segment_words(segments: Mapping[str, int]) -> str:
     """Return what a window counts of sends, passed whole or cut, and of coalesced receives."""
     found = []
-    if "whole" in segments:
+    of_switch = "whole" in segments
+    if of_switch and (segments["whole"] or not segments.get("sends")):
         found.append(f"{segments['whole']:,} segments passed whole")
-    if "sends" in segments:
+    if "sends" in segments and (segments["sends"] or not found):
         found.append(
-            f"{segments['sends']:,} sends of {segments['descriptors']:,} descriptors, {segments['doorbells']:,} "
-            f"doorbells and {segments['payload_reads']:,} payload reads, cut into {segments['frames']:,} frames"
+            f"{segments['sends']:,} {'segments' if of_switch else 'sends'} of {segments['descriptors']:,} descriptors, "
+            f"{segments['doorbells']:,} doorbells and {segments['payload_reads']:,} payload reads, cut into "
+            f"{segments['frames']:,} frames"
         )
     if "receives" in segments:
         found.append(f"{segments['received_frames']:,} frames received as {segments['receives']:,}")
