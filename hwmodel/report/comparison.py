@@ -146,17 +146,26 @@ def _in_tables(differences: Sequence[Difference], labels: Sequence[str]) -> list
 
 def _outcome_table(results: Sequence[Result], labels: Sequence[str]) -> Table:
     """Return what came out of each run, times in one unit so that a column can be read down."""
-    header = ("run", "Gb/s to VMs", "Mpps", "p50, µs", "p99, µs", "dropped, frames", "limit")
-    rows = [[label, *_outcome_cells(result)] for label, result in zip(labels, results, strict=True)]
-    return Table(header, rows, texts=(0, 6))
+    leaves = any(map(_outward_gbps, results))
+    rates = ("Gb/s to VMs", *(("Gb/s out",) if leaves else ()), "Mpps to VMs")
+    header = ("run", *rates, "p50, µs", "p99, µs", "dropped, frames", "limit")
+    rows = [[label, *_outcome_cells(result, leaves=leaves)] for label, result in zip(labels, results, strict=True)]
+    return Table(header, rows, texts=(0, len(header) - 1))
 
 
-def _outcome_cells(result: Result) -> list[str]:
+def _outward_gbps(result: Result) -> float | None:
+    """Return what leaves by the wire, or what stations outside get behind a bridge; None where the window is short."""
+    return result.outside_gbps() if result.bridges else result.wire.tx_gbps
+
+
+def _outcome_cells(result: Result, *, leaves: bool) -> list[str]:
     totals, intervals, bottleneck = result.totals, result.intervals, result.bottleneck
     limit = f"{printable(bottleneck.resource)}, {percent_text(bottleneck.utilization)}"
     n_warnings = len(result.warnings)
+    outward = decimals_text(_outward_gbps(result), 2, None if result.bridges else intervals.get("wire.tx_gbps"))
     return [
         decimals_text(totals.gbps, 2, intervals.get("totals.gbps")),
+        *((outward,) if leaves else ()),
         decimals_text(totals.mpps, 3),
         _in_us(result.latency_ns.p50, intervals.get("latency_ns.p50")),
         _in_us(result.latency_ns.p99, intervals.get("latency_ns.p99")),
@@ -172,11 +181,12 @@ def _in_us(time_ns: float | None, interval: Sequence[float] | None) -> str:
 def _figures(results: Sequence[Result], labels: Sequence[str]) -> list[tuple[str, str]]:
     """Draw bars of what was measured; a run whose window gives no rate has none."""
     drawn = []
-    rates = [(label, result.totals.gbps) for label, result in zip(labels, results, strict=True)]
+    rates = [(label, result.throughput_gbps()) for label, result in zip(labels, results, strict=True)]
+    received = "delivered to VMs and out, Gb/s" if any(map(_outward_gbps, results)) else "delivered to VMs, Gb/s"
     known = [(label, gbps) for label, gbps in rates if gbps is not None]
     if known:
         names, values = zip(*known, strict=True)
-        figure = figures.bars("compare", names, values, "delivered to VMs, Gb/s", "Throughput of each run")
+        figure = figures.bars("compare", names, values, received, "Throughput of each run")
         drawn.append((figure, "Throughput"))
     medians = [(label, result.latency_ns.p50) for label, result in zip(labels, results, strict=True)]
     timed = [(label, p50_ns / 1e3) for label, p50_ns in medians if p50_ns]
