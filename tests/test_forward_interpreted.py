@@ -56,5 +56,6 @@ def test_every_function_is_compiled(block):
     functions = [item for item in ast.parse(inspect.getsource(block)).body if isinstance(item, ast.FunctionDef)]
     assert functions
     for function in functions:
-        assert {ast.unparse(each) for each in function.decorator_list} <= {"kernel", "entry", "inlined"}, function.name
-        assert function.decorator_list, function.name
+        marks = {ast.unparse(each) for each in function.decorator_list}
+        assert marks, function.name
+        assert marks <= {"kernel", "entry", "inlined", "out_of_line"}, function.name

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from hwmodel.compiled.records import F64, I16, I32, I64, ints, record
 
-JOURNEY_CAP = 1 << 22  # frames and copies under way, each from the scheduler's pick to the guest that takes it
+# Frames and copies under way, each from the scheduler's pick to the guest that takes it; with them a server's record,
+# also of one with two links, stays below the 2 GiB that numpy's records have at most.
+JOURNEY_CAP = 15 << 18
 JOURNEY_LOG_CAP = 1 << 17
 
 # What is stamped on a frame's way, in its order; docs/results.md says of each part between two stamps what it is. While
