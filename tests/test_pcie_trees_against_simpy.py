@@ -28,7 +28,7 @@ def test_a_drawn_tree_takes_the_same_course(seed: int) -> None:
     assert len(both.engine.deliveries) > 75
 
 
-@pytest.mark.parametrize("seed", SEEDS[:6] + SEEDS[8:20] + SEEDS[60:])
+@pytest.mark.parametrize("seed", SEEDS[:6] + SEEDS[8:11] + SEEDS[60:])
 def test_what_changes_in_mid_run_takes_the_same_course(seed: int) -> None:
     """Functions and whole adapters go and come, keys change, and doorbells flood, whatever is in the switches."""
     config, frames, commands = draw_commanded(seed)

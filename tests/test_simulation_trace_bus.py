@@ -25,12 +25,12 @@ BASE: dict[str, Any] = {
 }
 PCI = {"pcie.bus": {"kind": "pci", "width_bits": 32, "clock_mhz": 33, "decode_clocks": 1}, "run.duration": "600us"}
 SEVERAL: dict[str, Any] = {
-    "pcie.bus.latency_timer": 16, "host.completion_bytes": "rcb",
+    "pcie.bus.latency_timer": 16, "host.completion_bytes": "rcb", "run.duration": "60us",
     "servers": [
         {"name": "a", "adapters": [{"name": "x"}, {"name": "y"}, {"name": "linked", "set": {"pcie.bus": None}}]}
     ],
 }  # fmt: skip
-OF_PCI = {**SEVERAL, **PCI, "pcie.bus.latency_timer": 8, "run.duration": "400us"}
+OF_PCI = {**SEVERAL, **PCI, "pcie.bus.latency_timer": 8, "run.duration": "250us"}
 MACHINES = {"PCI-X": {}, "PCI": PCI, "several on PCI-X": SEVERAL, "several on PCI": OF_PCI}
 REQUESTS = {"Rx descriptor read", "Tx descriptor read", "payload read"}
 
@@ -114,7 +114,7 @@ def test_clocks_add_up_to_the_busy_share_by_phases_and_by_masters(traced: Traced
     total = sum(own.values())
     assert {name: own[name] / total for name in bus.masters} == pytest.approx(dict(bus.masters), abs=cut)
     assert sum(one.name == RETRY for one in found) == bus.retries
-    assert (bus.retries > 20) == (bus.kind == "pci")
+    assert (bus.retries > 10) == (bus.kind == "pci")
 
 
 def test_bursts_say_what_ended_them(traced: Traced) -> None:
