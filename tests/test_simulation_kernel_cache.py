@@ -79,7 +79,12 @@ def compiler(empty_cache, monkeypatch):
         monkeypatch.setattr("hwmodel.simulation.compile_entry.compile_alone", function)
 
     stand_in(leave_file)
+    let_use(monkeypatch, len(RUN_ENTRIES))
     return stand_in
+
+
+def let_use(monkeypatch, n_processors):
+    monkeypatch.setattr("hwmodel.processes.processors.usable_processors", lambda: n_processors)
 
 
 def test_each_entry_is_looked_for_by_its_name(empty_cache):
@@ -92,6 +97,14 @@ def test_each_entry_is_looked_for_by_its_name(empty_cache):
     leave(folder, "machine.first_decisions.decide_alone")
     assert kernels_are_cached()
     assert not kernels_are_cached(DMA_ENTRIES)
+
+
+def test_there_are_no_more_processes_than_processors(compiler, empty_cache, monkeypatch):
+    let_use(monkeypatch, 1)
+    fill_cache((*RUN_ENTRIES, *DMA_ENTRIES))
+    writers = [path.read_text() for path in empty_cache.glob("*.nbc")]
+    assert len(writers) == len(RUN_ENTRIES) + len(DMA_ENTRIES)
+    assert len(set(writers)) == 1 and str(os.getpid()) not in writers
 
 
 @pytest.mark.parametrize("asked", ["/elsewhere", None])

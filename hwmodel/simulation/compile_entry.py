@@ -24,6 +24,8 @@ from hwmodel.machine.network.bridge_state import BRIDGE
 from hwmodel.machine.server import SERVER
 from hwmodel.machine.system import SYSTEM
 
+_BROKE: list[str] = []  # why this process does without numba's undocumented parts
+
 
 def _array(dtype: np.dtype) -> types.Type:
     return typeof(np.zeros(1, dtype))
@@ -71,17 +73,18 @@ def compile_alone(entry: str) -> str | None:
     """Do the same in a process that does nothing else: what the compiler leaves is given back with the process.
 
     Return what of numba's undocumented parts was left out, "" where nothing was; None where numba cannot be asked to
-    compile. Where numba breaks on one of these parts, all are left out.
+    compile. Where numba breaks on one of these parts, all are left out, of what the process compiles later too.
     """
     gc.disable()
-    try:
-        was_asked = compile_entry(entry)
-    except Exception as error:  # what a numba of another shape raises cannot be known
-        if IS_PLAIN:
-            raise
-        _compile_plainly(entry)
-        return in_a_line(error)
-    return left_out() if was_asked else None
+    if not _BROKE:
+        try:
+            return left_out() if compile_entry(entry) else None
+        except Exception as error:  # what a numba of another shape raises cannot be known
+            if IS_PLAIN:
+                raise
+            _BROKE.append(in_a_line(error))
+    _compile_plainly(entry)
+    return _BROKE[0]
 
 
 def _compile_plainly(entry: str) -> None:

@@ -1,8 +1,9 @@
 """The kernels' machine code on disk: whether it is there, and how it gets there.
 
-A cold cache is filled by other processes, one for each entry point and all at once: the compiler's memory is gone
-with them, and what makes it quick (see `quick_compilation`) touches nobody else's code. One command fills a folder at a
-time; others that find it cold wait for that.
+A cold cache is filled by other processes, as many as there are processors for: the compiler's memory is gone with
+them, and what makes it quick (see `quick_compilation`) touches nobody else's code. What two entry points both link in a
+process compiles once, so that a second one takes it a third of the time. One command fills a folder at a time; others
+that find it cold wait for that.
 
 What lies there is run, so each entry's files are sealed with a checksum: a file that a power loss left empty, or in
 which a bit has flipped, is compiled anew, where numba would fail for ever or the processor at the first call.
@@ -23,7 +24,7 @@ from pathlib import Path
 from hwmodel.compiled import CACHE_DIR, CACHE_ROOTS
 from hwmodel.errors import RunError
 
-# Entry points, dotted from the package on; each is compiled by a process of its own.
+# Entry points, dotted from the package on.
 RUN_ENTRIES = ("machine.engine.run", "machine.first_decisions.decide_alone")
 COMMANDED_ENTRIES = ("machine.commanded.run_commanded", "machine.first_decisions.decide_alone")
 SYSTEM_ENTRIES = (
@@ -34,6 +35,7 @@ SYSTEM_ENTRIES = (
 DMA_ENTRIES = ("machine.link_alone.run_dma",)
 PEER_ENTRIES = ("machine.peer_writes.run_writes",)
 SWITCH_ENTRIES = ("forwarding.frame_batch.decide_batch", "forwarding.frame_batch.copy_batch")
+_LONGEST = (RUN_ENTRIES[0], SYSTEM_ENTRIES[0], COMMANDED_ENTRIES[0])  # to compile: they begin
 _IN_PROCESS: set[tuple[str, ...]] = set()  # entries that need not be looked for on disk again
 _WHOLE: set[Path] = set()  # seals that this process has compared with their files
 
@@ -161,16 +163,18 @@ def fill_cache(entries: tuple[str, ...] = RUN_ENTRIES) -> None:
 
 def _compile(missing: list[str]) -> None:
     from hwmodel.processes import work_through
+    from hwmodel.processes.processors import usable_processors
     from hwmodel.simulation.compile_entry import compile_alone
 
     if not missing:
         return
     n_done = 0
+    in_turn = sorted(missing, key=lambda name: _LONGEST.index(name) if name in _LONGEST else len(_LONGEST))
     try:
         with _this_folder():
-            for one in work_through(compile_alone, missing, jobs=len(missing), attempts=1):
+            for one in work_through(compile_alone, in_turn, jobs=min(len(missing), usable_processors()), attempts=1):
                 if one.value is not None:
-                    seal(missing[one.number], one.value)
+                    seal(in_turn[one.number], one.value)
                     n_done += 1
     except RunError:
         return
