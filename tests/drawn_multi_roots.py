@@ -6,9 +6,8 @@ import random
 from typing import Any
 
 from hwmodel.config import Config, servers_of
-from hwmodel.functions.message_time import DriverWork
 from tests.beside_simpy import Commands
-from tests.drawn_trees import LANES, draw_credits, draw_link, draw_root
+from tests.drawn_trees import LANES, Event, draw_credits, draw_link, draw_root, drawn_life, in_turn
 from tests.system_beside_simpy import US_FS, Frame, Stations, config_with, drawn
 
 HOSTS = "abcd"
@@ -51,23 +50,13 @@ def draw_commanded(seed: int) -> tuple[Config, list[Frame], Commands]:
     rng = random.Random(f"commands of hosts {seed}")
     config, frames = draw_config(seed)
     hosts = [server.name for server in servers_of(config)]
-    events: list[tuple[int, dict[str, Any], set[str], tuple[DriverWork, ...]]] = []
+    events: list[Event] = []
     for _ in range(rng.choice((2, 4, 6))):
         at_fs, host = rng.randrange(frames[-2].at_fs), rng.choice(hosts)
         own = [f"{host}.{function}" for function in ("pf", "vf0", "vf1", "vf2", "vf3")]
         kind = rng.choice(("function", "host", "weight", "flood"))
         if kind == "weight":
             events.append((at_fs, {f"multi_root.hosts.{host}.weight": rng.choice((1, 2, 9))}, set(), ()))
-        elif kind == "flood":
-            every_fs = rng.randrange(3000, 300000) * 1000
-            times = [at_fs + number * every_fs for number in range(rng.choice((20, 100)))]
-            events += [(time, {}, set(), (DriverWork(time, own[1], 0, 0, 1),)) for time in times]
         else:
-            gone = set(own) if kind == "host" else {rng.choice(own)}
-            events += [(at_fs, {}, gone, ()), (at_fs + rng.randrange(1, 30) * US_FS, {}, gone, ())]
-    commands: list[Any] = []
-    off: frozenset[str] = frozenset()
-    for time, changes, turned, work in sorted(events, key=lambda event: event[0]):
-        off ^= turned
-        commands.append((time, changes, off, work))
-    return config, frames, commands
+            events += drawn_life(rng, at_fs, own, kind)
+    return config, frames, in_turn(events)

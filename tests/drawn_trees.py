@@ -12,6 +12,9 @@ from tests.beside_simpy import Commands
 from tests.drawn_buses import draw_jitter
 from tests.system_beside_simpy import US_FS, Frame, Stations, config_with, drawn
 
+Event = tuple[int, dict[str, Any], set[str], tuple[DriverWork, ...]]
+"""When it is; keys that change; functions that are turned off, or on; what drivers do."""
+
 NAMES = "wxyz"
 LANES = (1, 2, 4, 8)
 # What may change at an adapter behind a switch while TLPs of it are on their way.
@@ -121,7 +124,7 @@ def draw_commanded(seed: int) -> tuple[Config, list[Frame], Commands]:
     rng = random.Random(f"commands of trees {seed}")
     config, frames = draw_config(seed)
     adapters = [server.name for server in servers_of(config)]
-    events: list[tuple[int, dict[str, Any], set[str], tuple[DriverWork, ...]]] = []
+    events: list[Event] = []
     for _ in range(rng.choice((2, 4, 7))):
         at_fs, adapter = rng.randrange(frames[-2].at_fs), rng.choice(adapters)
         own = [f"{adapter}.{function}" for function in ("pf", "vf0", "vf1", "vf2", "vf3")]
@@ -131,16 +134,26 @@ def draw_commanded(seed: int) -> tuple[Config, list[Frame], Commands]:
             key, values = rng.choice(sorted(CHANGING.items()))
             place = f"servers.{server}.adapters.{name}.set" if name else f"servers.{server}.set"
             events.append((at_fs, {f"{place}.{key}": rng.choice(values)}, set(), ()))
-        elif kind == "flood":
-            every_fs = rng.randrange(3000, 300000) * 1000
-            times = [at_fs + number * every_fs for number in range(rng.choice((20, 100)))]
-            events += [(time, {}, set(), (DriverWork(time, own[1], 0, 0, 1),)) for time in times]
         else:
-            gone = set(own) if kind == "adapter" else {rng.choice(own)}
-            events += [(at_fs, {}, gone, ()), (at_fs + rng.randrange(1, 30) * US_FS, {}, gone, ())]
+            events += drawn_life(rng, at_fs, own, kind)
+    return config, frames, in_turn(events)
+
+
+def drawn_life(rng: random.Random, at_fs: int, own: Sequence[str], kind: str) -> list[Event]:
+    """Draw a flood of doorbells of one of some functions; or that one of them, or all, goes and comes."""
+    if kind == "flood":
+        every_fs = rng.randrange(3000, 300000) * 1000
+        times = [at_fs + number * every_fs for number in range(rng.choice((20, 100)))]
+        return [(time, {}, set(), (DriverWork(time, own[1], 0, 0, 1),)) for time in times]
+    gone = {rng.choice(own)} if kind == "function" else set(own)
+    return [(at_fs, {}, gone, ()), (at_fs + rng.randrange(1, 30) * US_FS, {}, gone, ())]
+
+
+def in_turn(events: Sequence[Event]) -> Commands:
+    """Return events in their order, each with all functions that are off behind it."""
     commands: list[Any] = []
     off: frozenset[str] = frozenset()
     for time, changes, turned, work in sorted(events, key=lambda event: event[0]):
         off ^= turned
         commands.append((time, changes, off, work))
-    return config, frames, commands
+    return commands
