@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from hwmodel.simulation import LoneTime
 
 
-_COMPILES_S, _COMPILES_MORE_S = 25, 35  # with a scenario or a bridge; on two cores; benches/startup.py measures it
+_COMPILES_S, _COMPILES_MORE_S = 30, 45  # with a scenario or a bridge; on two cores; benches/startup.py measures it
 _INDENT = "  "
 _NO_END = "no end"
 
