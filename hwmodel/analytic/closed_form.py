@@ -185,6 +185,7 @@ def _details(
             *host_share_notes(system, found.ceilings),
             *_of_doorbells(system, found),
             *_of_inline_doorbells(config, found),
+            *_of_turns(config, found),
             *slow_path_notes(config, found.rate),
             *bond_notes(config, found.demand, found.rate),
         ),
@@ -318,6 +319,14 @@ def _of_doorbells(system: System, asked: _Asked) -> Iterator[str]:
     above = of_all / (of_all - saved * of_doorbells) - 1 if of_all else ZERO
     if above >= _TOLD:
         yield words.more_doorbells(batches.tx_free, float(above))
+
+
+def _of_turns(config: Config, asked: _Asked) -> Iterator[str]:
+    """Say that a virtual switch with an uplink shares otherwise than by what is offered, where that is too much."""
+    offered = next((one.frames_per_s for one in asked.ceilings if one.resource == "offered_load"), None)
+    is_too_much = offered is not None and offered > asked.rate
+    if is_too_much and config.has_virtual_switch and not config.switches_in_memory and len(asked.demand.streams) > 1:
+        yield words.SHARES_AS_OFFERED
 
 
 def _of_inline_doorbells(config: Config, asked: _Asked) -> Iterator[str]:
