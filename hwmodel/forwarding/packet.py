@@ -1,7 +1,7 @@
 """What a frame says behind its type, as far as access lists ask: ARP, addresses of IP, ports, types of ICMP, targets.
 
-What cannot be read is told from what is not there: docs/forwarding.md says what is which. `write_packet` makes the
-bytes that say the same of a frame and nothing else, by which runs tell headers apart.
+What cannot be read is told from what is not there: docs/forwarding.md says what is which. `wire.packet_header` makes
+the bytes of captured frames that say the same and nothing else, by which runs tell headers apart.
 """
 
 from __future__ import annotations
@@ -10,16 +10,23 @@ import numpy as np
 
 from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.compiled.records import I32, U32, ints, record
-from hwmodel.forwarding.octets import read_bytes, write_number
+from hwmodel.forwarding.octets import read_bytes
 from hwmodel.rules.packets import (
+    ARP_BYTES,
     AUTHENTICATION,
+    ETHERNET_ARP,
+    EXTENSION_BYTES,
     EXTENSIONS,
     FRAGMENT,
     HIDING_TYPES,
     ICMP,
     ICMPV6,
+    IPV4_BYTES,
+    IPV6_BYTES,
     LEAST_TYPE,
-    OPTIONS,
+    PORT_BYTES,
+    TARGET_AT,
+    TARGET_END,
     TYPE_ARP,
     TYPE_IPV4,
     TYPE_IPV6,
@@ -31,9 +38,6 @@ OTHER, HIDDEN_PACKET, ARP, IPV4, IPV6 = range(5)  # kinds of packets; what is hi
 ABSENT, PRESENT, HIDDEN = range(3)  # what a field is
 WHOLE, FIRST_FRAGMENT, LATER_FRAGMENT = range(3)
 HIDDEN_PROTOCOL = -2
-IPV4_BYTES, IPV6_BYTES, ARP_BYTES, EXTENSION_BYTES, PORT_BYTES, TARGET_END = 20, 40, 28, 8, 4, 24
-ETHERNET_ARP = 0x000108000604  # hardware type, protocol type and lengths of an ARP body, RFC 826
-MOST_PACKET_BYTES = IPV6_BYTES + EXTENSION_BYTES + TARGET_END  # that `write_packet` writes
 
 # `body`: of ARP's fields, or of IP's addresses and protocol. `upper`: of the ports or the type of ICMP, `target_is`: of
 # the target of neighbour discovery. Addresses are words of 32 bits, an IPv4 address the last of four; those of ARP's
@@ -113,7 +117,7 @@ def read_upper(octets, n_bytes, at, packet):
                 packet.target_is, packet.is_short = HIDDEN, 1
                 return
             packet.target_is = PRESENT
-            read_address(octets, at + 8, packet.target)
+            read_address(octets, at + TARGET_AT, packet.target)
 
 
 @kernel
@@ -186,69 +190,3 @@ def read_packet(octets, n_bytes, at, ethertype, packet):
         read_ipv4(octets, n_bytes, at, packet)
     elif ethertype == TYPE_IPV6:
         read_ipv6(octets, n_bytes, at, packet)
-
-
-# ---- Bytes that say the same ----
-
-
-@kernel
-def write_address(out, at, words):
-    """Write an address of IPv6."""
-    for i in range(4):
-        write_number(out, at + 4 * i, 4, np.int64(words[i]))
-
-
-@kernel
-def write_upper(out, at, packet):
-    """Write ports, or a type of ICMP and its target, as far as they could be read; return where they end."""
-    if packet.upper != PRESENT:
-        return at
-    if packet.protocol in WITH_PORTS:
-        write_number(out, at, 2, packet.source_port)
-        write_number(out, at + 2, 2, packet.destination_port)
-    else:
-        out[at] = packet.icmp_type
-    if packet.target_is != PRESENT:
-        return at + PORT_BYTES
-    write_address(out, at + 8, packet.target)
-    return at + TARGET_END
-
-
-@kernel
-def write_ip(out, packet):
-    """Write a header of IP, with one extension header in place of all, and what follows it; return the length."""
-    if packet.kind == IPV4:
-        out[0], out[9] = 0x45, packet.protocol
-        write_number(out, 6, 2, (0, 0x2000, 0x0001)[packet.fragment])
-        write_number(out, 12, 4, np.int64(packet.source[3]))
-        write_number(out, 16, 4, np.int64(packet.destination[3]))
-        return write_upper(out, IPV4_BYTES, packet)
-    out[0] = 0x60
-    write_address(out, 8, packet.source)
-    write_address(out, 24, packet.destination)
-    if not packet.has_extension:
-        out[6] = packet.protocol
-        return write_upper(out, IPV6_BYTES, packet)
-    out[6] = OPTIONS if packet.fragment == WHOLE else FRAGMENT
-    if packet.protocol == HIDDEN_PROTOCOL and packet.fragment != LATER_FRAGMENT:
-        out[6] = OPTIONS
-        return IPV6_BYTES
-    out[IPV6_BYTES] = OPTIONS if packet.protocol == HIDDEN_PROTOCOL else packet.protocol
-    if packet.fragment != WHOLE:
-        write_number(out, IPV6_BYTES + 2, 2, 1 if packet.fragment == FIRST_FRAGMENT else 8)
-    return write_upper(out, IPV6_BYTES + EXTENSION_BYTES, packet)
-
-
-@kernel
-def write_packet(out, packet):
-    """Write the bytes that say of a packet what was read, and nothing else, into zeros; return how many there are."""
-    if packet.body != PRESENT:
-        return 0
-    if packet.kind != ARP:
-        return write_ip(out, packet)
-    write_number(out, 0, 6, ETHERNET_ARP)
-    write_number(out, 6, 2, packet.arp_operation)
-    write_number(out, 8, 6, packet.sender_mac)
-    write_number(out, 14, 4, np.int64(packet.source[3]))
-    write_number(out, 24, 4, np.int64(packet.destination[3]))
-    return ARP_BYTES

@@ -19,12 +19,17 @@ WITH_PORTS = (TCP, UDP, SCTP)
 WITH_ICMP_TYPES = (ICMP, ICMPV6)
 NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT = 135, 136  # RFC 4861
 WITH_TARGET = (NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT)
+IPV4_BYTES, IPV6_BYTES = 20, 40  # of headers, without options or extensions
+PORT_BYTES, TARGET_AT, TARGET_END = 4, 8, 24  # of both ports, and where a target stands behind IPv6
 
 # Extension headers of IPv6 that are followed: hop-by-hop options, routing, fragment, authentication, destination
 # options. RFC 8200; RFC 4302 for the length of AH.
 FRAGMENT, AUTHENTICATION, OPTIONS = 44, 51, 60
 EXTENSIONS = (0, 43, FRAGMENT, AUTHENTICATION, OPTIONS)
+EXTENSION_BYTES = 8  # the least that one takes
 
+# RFC 826: hardware type, protocol type and lengths of a body of Ethernet and IPv4.
+ETHERNET_ARP, ARP_BYTES = 0x000108000604, 28
 ARP_OPERATIONS: Mapping[str, int] = {"request": 1, "reply": 2}  # RFC 826
 
 LINK_LOCAL = 0xFE80 << 48  # the first 64 bits of an address of the link, RFC 4291

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from hwmodel.config.guards import guards
+from hwmodel.config.switch import GuardName
 from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.packet import ARP, IPV4, IPV6
@@ -31,7 +32,7 @@ Network = IPv4Network | IPv6Network
 ACL_ACTIONS = {"permit": ACL_PERMIT, "deny": ACL_DENY, "priority": ACL_PRIORITY, "police": ACL_POLICE}
 KIND_OF_TYPE = {TYPE_ARP: ARP, TYPE_IPV4: IPV4, TYPE_IPV6: IPV6}
 KIND_OF_VERSION = {4: IPV4, 6: IPV6}
-GUARD_REASONS = {word: DropReason[f"{word.upper()}_GUARD"] for word in ("arp", "dhcp", "nd", "ip")}
+GUARD_REASONS = {word: DropReason[f"{word.upper()}_GUARD"] for word in get_args(GuardName)}
 WORD_BITS, ADDRESS_BITS = 32, 128
 
 

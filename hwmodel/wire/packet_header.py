@@ -13,13 +13,28 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.rules.packets import AUTHENTICATION, EXTENSIONS, FRAGMENT, ICMP, ICMPV6, OPTIONS, WITH_PORTS, WITH_TARGET
+from hwmodel.rules.packets import (
+    ARP_BYTES,
+    AUTHENTICATION,
+    ETHERNET_ARP,
+    EXTENSION_BYTES,
+    EXTENSIONS,
+    FRAGMENT,
+    ICMP,
+    ICMPV6,
+    IPV4_BYTES,
+    IPV6_BYTES,
+    OPTIONS,
+    PORT_BYTES,
+    TARGET_AT,
+    TARGET_END,
+    WITH_PORTS,
+    WITH_TARGET,
+)
 from hwmodel.wire.ethernet import EtherType
 
-ARP_BYTES, IPV4_BYTES, IPV6_BYTES, EXTENSION_BYTES = 28, 20, 40, 8
-PORT_BYTES, TARGET_AT, TARGET_END = 4, 8, 24
 MOST_PACKET_BYTES = IPV6_BYTES + EXTENSION_BYTES + TARGET_END
-_ETHERNET_ARP = np.array([0, 1, 8, 0, 6, 4], np.uint8)
+_ETHERNET_ARP = np.frombuffer(ETHERNET_ARP.to_bytes(6, "big"), np.uint8)
 _MORE_FRAGMENTS = 0x20  # in octet 6 of IPv4
 
 I64 = npt.NDArray[np.int64]
