@@ -7,7 +7,7 @@ python -m benches.pci_x_card --quick one port alone: shows that it works
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from benches.nfp6000 import ROOT
@@ -24,12 +24,12 @@ LINE_GBPS = 0.986  # frame bits of a full Gigabit line, 20 B a frame apart
 NEAR, STEPS = 0.02, 4
 
 
-def application_gbps(n_ports: int, **changes: Any) -> float:
+def application_gbps(n_ports: int, run: Callable[[Any], Any] = simulate) -> float:
     """Return the application data of so many ports both ways, as much coming in as goes out."""
     inward = min(LINE_GBPS * n_ports, PUBLISHED_MBPS[n_ports - 1] / 2e3 * FRAME / PAYLOAD)
     outward = inward
     for _ in range(STEPS):
-        result = simulate(_config(n_ports, inward, changes))
+        result = run(_config(n_ports, inward))
         assert isinstance(result, SystemResult)
         outward, received = (sum(getattr(one, name) for one in result.adapters) for name in ("tx_gbps", "rx_gbps"))
         if abs(outward - inward) <= NEAR * inward or (outward > inward > LINE_GBPS * n_ports * (1 - NEAR)):
@@ -38,7 +38,7 @@ def application_gbps(n_ports: int, **changes: Any) -> float:
     return float(outward + received) * PAYLOAD / FRAME
 
 
-def _config(n_ports: int, inward_gbps: float, changes: dict[str, Any]) -> Any:
+def _config(n_ports: int, inward_gbps: float) -> Any:
     ports = [{"name": f"p{number}"} for number in range(n_ports)]
     own = {
         "servers": [{"name": "a", "adapters": ports}],
@@ -47,7 +47,7 @@ def _config(n_ports: int, inward_gbps: float, changes: dict[str, Any]) -> Any:
         "run.duration": "10ms",
         "run.clocks": "exact",
     }
-    return load_config(CONFIG, own | changes)
+    return load_config(CONFIG, own)
 
 
 def table(published_mbps: Sequence[int] = PUBLISHED_MBPS) -> Iterator[str]:

@@ -29,9 +29,9 @@ VIRTUAL_SWITCHES = (
 PCI_X_CARD = (
     "Application data by one to four ports of HP's AB545A in an rx4640, both ways at once ('Performance and "
     "Recommended Use of AB545A 4-Port Gigabit Ethernet Cards', page 8), beside [a model of it]"
-    "(pcie.md#a-shared-bus): each port is an adapter on one PCI-X bus, of 64 bits at 133 MHz, and gets as many frames "
-    "as it sends, as HP says of its own. The read latency, 3 us, is fitted to two ports; that the bridge waits 6 "
-    "clocks before each burst is an assumption."
+    "(pcie.md#a-shared-bus): each port is an adapter on one PCI-X bus, the card's own, of 64 bits at 100 MHz (a bridge "
+    "and two controllers are too many loads for 133), and gets as many frames as it sends, as HP says of its own. "
+    "Nothing is fitted but the read latency, 3.2 us, to two ports."
 )
 LINK = {"generation": 3, "lanes": 8, "max_payload": "256B", "max_read_request": "512B", "tags": 256}
 

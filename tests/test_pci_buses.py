@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from benches.pci_x_card import PUBLISHED_MBPS, application_gbps
 from hwmodel.analytic import dma_limits, limits
 from hwmodel.config import Config, buses_of, config_from_mapping, servers_of
 from hwmodel.config.pci_bus import fill_bus
@@ -22,6 +23,7 @@ from hwmodel.simulation.pci_bus_measure import bus_suspects
 from hwmodel.words.limits import limits_text
 from hwmodel.words.pci_bus_rows import bus_rows, bus_words, configured_noun
 from hwmodel.words.summary import summary
+from tests.run_cases import measured
 
 BASE: dict[str, Any] = {
     "pcie": {"bus": {"kind": "pci_x", "clock_mhz": 66, "latency_timer": 255}},
@@ -202,3 +204,11 @@ def test_a_window_that_ends_amid_a_transaction_counts_its_clocks_up_to_then() ->
 def test_changes_alike_at_all_adapters_of_a_bus_are_told_once() -> None:
     (found,) = (one for one in relaxations_of(config_of(**TWO)) if "a.bus" in one.resources)
     assert found.text == "pcie.bus.clock_mhz: 66 -> 133 in each of a.x, a.y"
+
+
+def test_four_ports_give_what_was_published_within_15_percent_with_one_fitted_latency() -> None:
+    """HP's AB545A, one to four ports both ways; the latency is fitted to two ports, and nothing else is fitted."""
+    found = [application_gbps(n_ports, measured) for n_ports in range(1, 5)]
+    assert found == sorted(found)
+    assert [1e3 * gbps for gbps in found] == pytest.approx(PUBLISHED_MBPS, rel=0.15)
+    assert 1e3 * found[1] == pytest.approx(PUBLISHED_MBPS[1], rel=0.01)
