@@ -24,7 +24,8 @@ VIRTUAL_SWITCHES = (
     "`host.virtual_switch.preset`, one core ([virtual_switch.md](virtual_switch.md#presets)). `ovs_dpdk` and the "
     "batches of `linux_bridge_vhost` are measurements; of `ovs_kernel` the two figures that it is fitted to are of a "
     "path without a VM, and of vhost alone, and what it is compared with is from memory; `vds` is second-hand, and for "
-    "`hyper_v` there are rules of thumb alone. VMs that send to each other slow a core down as no time a frame does."
+    "`hyper_v` there is one measurement among rules of thumb. VMs that send to each other slow a core down as no time "
+    "a frame does."
 )
 PCI_X_CARD = (
     "Application data by one to four ports of HP's AB545A in an rx4640, both ways at once ('Performance and "

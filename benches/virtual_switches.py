@@ -63,6 +63,8 @@ POINTS = (
     Point("vds", "VM to VM", 1024, 0.384, True, VMWARE),
     Point("vds", "port to VM", 1518, 0.453, False, "anandtech.com/show/2956: 5 to 6 Gb/s, ESX 4.0"),
     Point("hyper_v", "port to VM", 1518, 0.329, True, "Microsoft: 3 to 5 Gb/s of one core, without VMQ"),
+    Point("hyper_v", "port to VM", 1518, 0.371, False, "windowsitpro.com: 4.5 Gb/s measured, migrations to one vNIC"),
+    Point("hyper_v", "port to VM", 1518, 0.288, False, "Mastering Windows Server 2016 Hyper-V: 3 to 4 Gb/s of a VMQ"),
     Point("hyper_v", "port to VM", 1518, 0.453, False, "itprotoday.com: 5 to 6 Gb/s on modern processors"),
 )
 
