@@ -22,3 +22,14 @@ def write_number(out, at, n_bytes, value):
     for i in range(n_bytes):
         out[at + i] = (value >> (8 * (n_bytes - 1 - i))) & 0xFF
     return at + n_bytes
+
+
+@kernel
+def copy_octets(out, at, frame, begin, end):
+    """Copy a frame's octets from `begin` up to `end`; return the offset after them.
+
+    Without slices: what numba compiles for these takes longer than all the rest of a rewrite.
+    """
+    for i in range(begin, end):
+        out[at + i - begin] = frame[i]
+    return at + end - begin

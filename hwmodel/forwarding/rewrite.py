@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import entry
-from hwmodel.forwarding.octets import write_number
+from hwmodel.forwarding.octets import copy_octets, write_number
 from hwmodel.forwarding.outer_tag import OUTER_BYTES, OUTER_TYPES
 from hwmodel.forwarding.parse import C_TAG_BYTES, TAG_OFFSET, TYPE_C_TAG
 from hwmodel.forwarding.port_set import contains
@@ -36,17 +36,12 @@ def rewrite(frame, n_bytes, header, decision, port, out):
     from the frame, `decision` what was made of it; `port` is one of its egress or mirrored ports.
     """
     if contains(decision.verbatim, port):
-        out[:n_bytes] = frame[:n_bytes]
-        return n_bytes
-    out[:TAG_OFFSET] = frame[:TAG_OFFSET]
-    at = TAG_OFFSET
+        return copy_octets(out, 0, frame, 0, n_bytes)
+    at = copy_octets(out, 0, frame, 0, TAG_OFFSET)
     if contains(decision.outer_tagged, port):
         at = write_number(out, at, 2, OUTER_TYPES[decision.outer_kind])
         at = write_number(out, at, OUTER_BYTES[decision.outer_kind] - 2, decision.outer_word)
     if contains(decision.tagged, port):
         at = write_number(out, at, 2, TYPE_C_TAG)
         at = write_number(out, at, 2, decision.priority << 13 | decision.dei << 12 | decision.vlan)
-    rest = TAG_OFFSET + header.n_tag_bytes
-    end = at + n_bytes - rest
-    out[at:end] = frame[rest:n_bytes]
-    return end
+    return copy_octets(out, at, frame, TAG_OFFSET + header.n_tag_bytes, n_bytes)
