@@ -22,7 +22,7 @@ Shares = Mapping[int, Fraction]
 
 
 class RxRules(NamedTuple):
-    """Hold what of a configuration the batches of the receiving side hang on; `has_timer`: rules the interrupts."""
+    """Hold what of a configuration the batches of the receiving side depend on; `has_timer`: rules the interrupts."""
 
     rx_ring: int
     rx_writeback_batch: int

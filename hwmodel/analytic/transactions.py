@@ -354,7 +354,7 @@ def _share(by_station: Mapping[str, Fraction], names: Iterable[str]) -> Fraction
 
 
 class _Asked(NamedTuple):
-    """Hold all that transactions hang on: of the configuration, and of the traffic."""
+    """Hold all that transactions depend on: of the configuration, and of the traffic."""
 
     rules: TlpRules
     batches: Batches

@@ -20,7 +20,7 @@ _RENAMED = {
 # What a reader must know of the figures of hosts that are not calibrated, behind the preset's name.
 _UNMEASURED = {
     "xeon_e5_2637v3": "is not measured: its read latency is the most that is published of Xeon E5 hosts, the rest is "
-    "that of xeon_e5_2630v4, so what hangs on the host is an estimate (docs/validation.md).",
+    "that of xeon_e5_2630v4, so what depends on the host is an estimate (docs/validation.md).",
     "xeon_e3_1226v3_outside_model": "is outside the model: in that host reads and writes take longer the more of them "
     "there are, here each read is late by a chance of its own. Of its figures only the latency of lone reads holds "
     "(docs/validation.md).",

@@ -44,7 +44,7 @@ FIXED = (
 )  # fmt: skip
 # What the classes of rings follow from, where there are some.
 OF_CLASSES = ("switch.ports.*.default_priority",)
-# Where a bridge cuts through: whether a frame may go on before its end is there hangs on both rates.
+# Where a bridge cuts through: whether a frame may go on before its end is there depends on both rates.
 RATES = ("port.rate", "ports.*.rate")
 # Of adapters behind PCIe switches, a multi-root one among them: TLPs that are on their way over them have their times.
 LINKS = ("pcie.generation", "pcie.lanes")

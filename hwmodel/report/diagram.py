@@ -1,7 +1,7 @@
 """What the pictures of a page are made of: boxes with figures and a meter, arrows, frames; hand-written SVG.
 
 Colours come from the page's style sheet, by class, so that a picture follows a dark page and print; every figure stands
-in it as text, so that no meaning hangs on a colour.
+in it as text, so that no meaning depends on a colour.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def widened(own: Replica, others: Sequence[Replica], alike: Collection[str] = ()
 
 
 def phase_warnings_of(own: Replica, others: Sequence[Replica], alike: Collection[str] = ()) -> Iterator[str]:
-    """Yield a warning where mean latencies or throughput hang on the phases more than on what the window holds."""
+    """Yield a warning where mean latencies or throughput depend on the phases more than on what the window holds."""
     named = []
     for name, figure in own.figures.items():
         reach = _reach_of(name, own, others, alike) if name in TOLD or name.endswith(".mean") else 0.0

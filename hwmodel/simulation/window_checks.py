@@ -150,7 +150,7 @@ def _is_of_few_latencies(result: Result) -> bool:
 
 
 def repeats(known: MachineKnown, has_drawn: bool) -> Iterator[str]:
-    """Yield a warning where another seed gives the same run: no clock and no frame hangs on it."""
+    """Yield a warning where another seed gives the same run: no clock and no frame depends on it."""
     if known.sends and not known.clock_share and not has_drawn:
         yield words.SAME_FOR_ALL_SEEDS
 

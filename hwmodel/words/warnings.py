@@ -152,7 +152,7 @@ def locked_in_phase(n_runs: int, reaches: Iterable[tuple[str, float]]) -> str:
     """Say how far the moments at which parts begin make figures differ, each by a share of it."""
     named = ", ".join(f"{figure_name(name)} by {rough_text(share)}" for name, share in reaches)
     return (
-        f"Locked in phase: which of several cycles this machine settles into hangs on the moments at which its "
+        f"Locked in phase: which of several cycles this machine settles into depends on the moments at which its "
         f"cores, ports and timers begin. {n_runs} short runs that begin at others say how far 95 % of such "
         f"runs lie from this one: {named}. The intervals say so too; a longer run.duration does not "
         "narrow them, --seeds shows the cycles."

@@ -1,6 +1,6 @@
 """The bridges at the other ends of the wires: they take frames in, decide where they go, queue and send them.
 
-So do the port extenders below them, except that what they do with a header hangs on nothing that is learned.
+So do the port extenders below them, except that what they do with a header depends on nothing that is learned.
 """
 
 from __future__ import annotations
