@@ -119,8 +119,8 @@ class Sweep:
     def missing(self, held_frames: float) -> float:
         """Give the misses a frame, of a cache that holds what so many frames touch.
 
-        Where it does not hold what one touches, all depends on the order in which they are touched: steps of frames that
-        are under way together may follow one another. Then only the pages count that a ring goes on to.
+        Where it does not hold what one touches, all depends on the order in which they are touched: steps of frames
+        that are under way together may follow one another. Then only the pages count that a ring goes on to.
         """
         comes_at_random = held_frames >= 1 and self.visits * held_frames < 1
         again = math.exp(-self.visits * held_frames) if comes_at_random else 0.0

@@ -318,7 +318,7 @@ def host_shares(shares: Sequence[tuple[str, float]], resource: str = "") -> str:
     """Say what hosts that always have frames get of the link that they share; nothing where their VMs meet."""
     credits = "Of a multi-root switch the links are counted, not their credits."
     if not shares:
-        return f"{credits} Who gets how much of the adapter's link depends on who sends to whom, and is for a run to say."
+        return f"{credits} Who gets how much of the adapter's link depends on who sends to whom: a run says it."
     listed = ", ".join(f"{printable(name)} {100 * share:.1f} %" for name, share in shares)
     return f"{credits} Hosts that always have frames get, by their weights, of {resource}: {listed}."
 
