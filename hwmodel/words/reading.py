@@ -10,7 +10,7 @@ from hwmodel.rules.switch_modes import MODES
 from hwmodel.words.bridge_reading import copying_words, setting_of
 from hwmodel.words.latency_parts import DIRECTIONS, PART_WORDS, PARTS
 from hwmodel.words.modelled import is_closed_loop, is_meant_for_vms
-from hwmodel.words.quantities import MISSING, gbps_text, mpps_text, percent_text, time_text
+from hwmodel.words.quantities import MISSING, gbps_text, mpps_text, percent_text, three_digits, time_text
 
 if TYPE_CHECKING:
     from hwmodel.results.adapter_use import Stalls
@@ -201,7 +201,8 @@ def largest_part_sentence(result: Result) -> str:
     if mean is None:
         return ""
     p99 = _largest_part(result.latency_parts_ns.get("p99", {}))
-    text = f"On average {100 * mean[1]:.0f} % of the time from post to taken by the guest is {_part_words(mean[0])}"
+    end = "delivery" if _nothing_came(result) else "taken by the guest"
+    text = f"On average {100 * mean[1]:.0f} % of the time from post to {end} is {_part_words(mean[0])}"
     if p99 is not None and p99[0] != mean[0]:
         text += f"; of the p99 frame's, {100 * p99[1]:.0f} % is {_part_words(p99[0])}"
     return f"{text}."
@@ -260,6 +261,8 @@ def latency_rows(result: Result) -> list[tuple[str, str, Latency]]:
         ("post to taken by the guest", "latency_to_guest_ns", result.latency_to_guest_ns),
         ("doorbell to delivery", "latency_from_doorbell_ns", result.latency_from_doorbell_ns),
     ]
+    if _nothing_came(result):  # to a guest: what leaves by the wire is not taken
+        del rows[1]
     wait_ns, latency_ns = result.sender_wait_ns.mean, result.latency_ns.mean
     if wait_ns is not None and wait_ns > _SENDER_WAIT_MATTERS * (latency_ns or 0.0):
         rows.append(("offered to posted (the sender's wait)", "sender_wait_ns", result.sender_wait_ns))
@@ -402,8 +405,18 @@ def headroom_sentence(result: Result) -> str:
     share, could_gbps = _headroom(result)
     if not share:
         return ""
+    times = f"at most {three_digits(1 / share)} times"
+    workload = result.config.get("workload") or {}
+    if workload.get("external") and workload.get("pattern") not in (None, "none"):  # its rate stays
+        return f"Beside what comes from outside VMs could send {times} as much, by the closed form."
+    if result.totals.gbps and _goes_outside(result):  # the headline tells both rates
+        return f"It could carry {times} this load, by the closed form."
     could = f"It could carry at most {gbps_text(could_gbps)} of such frames, by the closed form"
     return f"{could}; {percent_text(share)} of that is offered."
+
+
+def _goes_outside(result: Result) -> bool:
+    return bool(result.outside_gbps() if result.bridges else result.wire.tx_gbps)
 
 
 def _headroom(result: Result) -> tuple[float, float]:
