@@ -57,6 +57,7 @@ _OVERLOADED_NOTE = "more is offered than gets through, so waiting in a full Tx r
 _GROWS_NOTE = "more is offered than gets through, so it grows as the run goes on"
 _OF_WIRE = ("to the wire", "from the wire")
 _LOSS_MATTERS = 0.001  # of the frames offered
+_ALL_BUT_CHANCE = 1.02  # what a bridge sends on, by what is delivered: the ends of a window cut batches
 _SENDER_WAIT_MATTERS = 0.01  # of the mean latency
 _FULL = 0.97  # of a window; what is less busy limits with what it waits for
 
@@ -77,7 +78,8 @@ def headline(result: Result) -> str:
 def outcome_words(result: Result) -> str:
     """Return what came out: `13.39 ± 0.02 Gb/s VM to VM, 1.10 Mpps`, with 95 % intervals where the result has them.
 
-    With a bridge, what came over it stands in brackets: it is part of what was delivered, and may be all.
+    With a bridge, what came over it stands in brackets: it is part of what was delivered, and may be all, or more where
+    frames drop behind it.
     """
     text = ", ".join(_outcomes_over_bridge(result) if result.bridges else _outcomes(result))
     return f"{text[0].upper()}{text[1:]}"
@@ -121,7 +123,9 @@ def _outcomes_over_bridge(result: Result) -> list[str]:
     if outside:
         parts.append(f"{gbps_text(outside, result.intervals.get(result.outside_rate()))} to stations outside")
     if over:
-        parts[-1] += f" ({gbps_text(over)} over the bridge)"
+        is_part = over <= _ALL_BUT_CHANCE * ((result.totals.gbps or 0.0) + (outside or 0.0))
+        way = "over the bridge" if is_part else "sent on by the bridge, copies that drop behind it included"
+        parts[-1] += f" ({gbps_text(over)} {way})"
     return parts
 
 
