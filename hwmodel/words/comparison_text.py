@@ -105,6 +105,8 @@ def way_texts(header: Sequence[str]) -> tuple[int, ...]:
 def way_remarks(found: Comparison) -> Iterator[str]:
     """Say what is counted, then of each pair that policy forbids in which ways its frames came through."""
     yield f"({COUNTED.format(link=_LINK_COUNTED[configured_noun(found.config)])})"
+    if any(each.way.startswith("vswitch_") for each in found.ways) and found.config["workload"].get("segment_bytes"):
+        yield "(What a virtual switch passes whole counts as one frame, whatever other ways cut it into.)"
     pairs = {(one.forbidden_at, one.from_, one.to): None for each in found.ways for one in each.forbidden}
     if not pairs:
         yield "No policy forbids frames between two VMs of an adapter, so there is none to get past."
