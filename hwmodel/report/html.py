@@ -317,6 +317,9 @@ def _relaxed_figure(result: Result, key: str) -> str:
 
 def _busy_figure(result: Result, key: str) -> str:
     shares = {one.resource: one.port.out_utilization for one in ports_of(result)}
+    shares |= {bus.name: bus.utilization for bus in result.buses}
+    for link in result.pcie_switches:
+        shares |= {f"{link.name}.up": link.up.utilization, f"{link.name}.down": link.down.utilization}
     if result.servers:
         for adapter in result.servers:
             shares |= {f"{adapter.name}.{name}": share for name, share in adapter.utilization.items()}
@@ -324,8 +327,8 @@ def _busy_figure(result: Result, key: str) -> str:
         if not (crosses_no_link(result.config) or result.buses):
             shares |= {"pcie.up": result.pcie.up.utilization, "pcie.down": result.pcie.down.utilization}
         shares |= result.utilization
-        if result.wire.utilization:
-            shares.setdefault("wire", result.wire.utilization)
+        if result.wire.utilization and not any("wire." in name for name in shares):
+            shares["wire"] = result.wire.utilization  # of results that do not tell its directions apart
     ranked = sorted(shares, key=lambda name: -shares[name])[:MOST_FLOW_BARS]
     return figures.share_bars(
         key, ranked, [shares[name] for name in ranked], "busy share of the window, %", "How busy each resource was"

@@ -173,7 +173,12 @@ def _servers_words(config: Mapping[str, Any]) -> str:
         return ""
     listed = _listed(names) if len(names) <= _MOST_NAMED else f"{names[0]} to {names[-1]}"
     parts = servers_in(config)
-    own = dict.fromkeys(key for _, changes in parts for key in changes if not key.endswith(_OF_EACH))
+    own = dict.fromkeys(
+        key
+        for _, changes in parts
+        for key in changes
+        if not key.endswith(_OF_EACH) and any(one.get(key) != changes[key] for _, one in parts)
+    )
     keys = printable(", ".join([*own][:_MOST_LISTED])) + " and more" * (len(own) > _MOST_LISTED)
     alike = f", alike but for {keys}" if own else ""
     several = f", {len(parts)} adapters in all" if len(parts) > len(names) else ""

@@ -378,6 +378,11 @@ def sends_whole(result: Result) -> bool:
     return isinstance(workload, Mapping) and workload.get("segment_bytes") is not None
 
 
+def queue_unit(result: Result, name: str) -> str:
+    """Return what a queue's depth is counted in; an empty text where that is not known."""
+    return "descriptors" if name == "tx_ring" and sends_whole(result) else QUEUE_UNITS.get(name, "")
+
+
 def frame_balance(result: Result) -> str:
     """Return the account of all frames of the run in one line."""
     totals = result.totals

@@ -44,7 +44,6 @@ from hwmodel.words.quantities import (
 )
 from hwmodel.words.reading import (
     DELIVERY,
-    QUEUE_UNITS,
     SPREAD_COLUMNS,
     STALL_WORDS,
     direction_rows,
@@ -57,9 +56,9 @@ from hwmodel.words.reading import (
     link_rows,
     loss_sentence,
     no_way_back_sentence,
+    queue_unit,
     segment_words,
     sender_wait_note,
-    sends_whole,
     spread_rows,
     stall_shares,
 )
@@ -242,20 +241,14 @@ def _loss_lines(result: Result) -> Iterable[Line]:
     yield Line(f"Drops, frames, whole run: {drop_words(result.drops, none='none')}")
     if result.queues:
         depths = [
-            f"{printable(name)} {three_digits(depth.mean)} / {count_text(depth.max)}{_unit_suffix(result, name)}"
-            for name, depth in sorted(result.queues.items())
+            f"{printable(name)} {three_digits(one.mean)} / {count_text(one.max)} {queue_unit(result, name)}".rstrip()
+            for name, one in sorted(result.queues.items())
         ]
         yield Line(f"Queues, mean / largest: {', '.join(depths)}")
     stalls = stall_shares(result)
     if stalls:
         waits = ", ".join(f"{STALL_WORDS[name]} {percent_text(share)}" for name, share in stalls.items())
         yield Line(f"Waiting, share of the window, for: {waits}")
-
-
-def _unit_suffix(result: Result, queue: str) -> str:
-    if queue == "tx_ring" and sends_whole(result):
-        return " descriptors"
-    return f" {QUEUE_UNITS[queue]}" if queue in QUEUE_UNITS else ""
 
 
 def adapter_lines(result: Result) -> Iterable[Line]:
