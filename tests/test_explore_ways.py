@@ -134,6 +134,16 @@ def test_segments_passed_whole_are_said_to_count_as_frames() -> None:
     assert [*way_remarks(whole)][1] == said and said not in [*way_remarks(found)]
 
 
+def test_whose_latency_is_compared_is_said_where_frames_go_several_ways() -> None:
+    found = compared()
+    ways = tuple(
+        dataclasses.replace(each, latency_of=name)
+        for each, name in zip(found.ways[:2], ("vm_to_vm", "over_bridge"), strict=True)
+    )
+    assert [*way_remarks(dataclasses.replace(found, ways=ways))][1] == "(p50, p99: of frames between VMs)"
+    assert not any("p50" in text for text in way_remarks(found))
+
+
 VLANS = {"switch.ports": [{"name": "vf2", "port_vlan": 7, "vlans": [7]}], "switch.acl": []}
 
 

@@ -45,6 +45,7 @@ from hwmodel.words.reading import (
     DELIVERY,
     STALL_WORDS,
     direction_rows,
+    direction_words,
     frame_bytes_total,
     latency_rows,
     lone_parts,
@@ -167,7 +168,9 @@ def relaxed_table(result: Result) -> Table | None:
         for one in result.relaxed
     ]
     named = [at for at, one in enumerate(result.relaxed) if one.is_bottleneck]
-    header = ("made larger", "change", "throughput", "gain", "median latency")
+    direction = result.told_latency()[0]
+    of = f", {direction_words(direction, result)}" if direction else ""
+    header = ("made larger", "change", "throughput", "gain", f"median latency{of}")
     return Table(header, rows, texts=(0, 1), marked=named[0] if named else None) if rows else None
 
 

@@ -244,13 +244,14 @@ def direction_rows(result: Result) -> list[tuple[str, str, Latency]]:
     """Return (words, dotted name, latency) from post to delivery by direction, where frames go several ways."""
     found = result.latency_by_direction_ns
     return [
-        (f"{DELIVERY}, {_direction_words(name, result)}", f"latency_by_direction_ns.{name}", latency)
+        (f"{DELIVERY}, {direction_words(name, result)}", f"latency_by_direction_ns.{name}", latency)
         for name in DIRECTIONS
         if (latency := found.get(name)) is not None
     ]
 
 
-def _direction_words(name: str, result: Result) -> str:
+def direction_words(name: str, result: Result) -> str:
+    """Name the frames of a direction by where they go."""
     if name == "vm_to_vm" and "over_bridge" in result.latency_by_direction_ns:
         return "inside an adapter"
     outside = "stations outside" if result.bridges else "the wire"
