@@ -155,8 +155,21 @@ def test_an_interrupted_run_keeps_its_figures(library, tmp_path, capsys):
 def test_a_run_interrupted_before_its_window_has_none(library, tmp_path, capsys):
     library.failure = Interrupted()
     assert main(["run", "c.yaml", "--json", str(tmp_path / "r.json")]) == 130
-    complaint = "hwmodel: interrupted before anything was measured; no result was written\n"
+    complaint = "hwmodel: interrupted; no result was written: nothing had been measured\n"
     assert capsys.readouterr() == ("", complaint)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_one_of_several_runs_had_measured_is_not_said_to_be_told(library, tmp_path, capsys, monkeypatch):
+    def interrupted(*_arguments, **_more):
+        raise Interrupted(SimpleNamespace(to_json=lambda: RESULT_JSON, config={}))
+
+    explore = ModuleType("hwmodel.explore")
+    explore.explain = interrupted
+    monkeypatch.setitem(sys.modules, "hwmodel.explore", explore)
+    monkeypatch.setattr("hwmodel.explore", explore, raising=False)
+    assert main(["explain", "c.yaml", "--json", str(tmp_path / "r.json")]) == 130
+    assert capsys.readouterr() == ("", "hwmodel: interrupted; no result was written\n")
     assert list(tmp_path.iterdir()) == []
 
 

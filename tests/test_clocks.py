@@ -13,6 +13,7 @@ from hwmodel.simulation import simulate
 from hwmodel.simulation.clocks import ADAPTER, HOST, PPB, SENDER, in_range, link_fs_per_byte, stretch
 from hwmodel.simulation.machine import Machine
 from hwmodel.workload import build_workload
+from tests.clocks_beside_simpy import CORE_START, LATEST_START_FS, drawn
 from tests.run_cases import merged
 
 LINKED = {
@@ -54,6 +55,14 @@ def test_a_full_link_carries_what_its_clock_gives(seed):
     factor = stretch(config, seed, HOST)
     assert factor != 1
     assert found == pytest.approx(float(nominal / factor), rel=1e-4)
+
+
+def test_a_core_that_begins_late_is_idle_until_then():
+    # A driver whose first frame takes it a second is busy from its core's start on.
+    block = {"driver": {"preset": None, "frame_time": "1s"}, "run": {"warmup": "0us", "duration": "60us"}}
+    result = simulate(config_from_mapping(merged(LINKED, block, {"run": {"clocks": "40ppm"}})))
+    starts_us = [drawn(1, CORE_START, core.core, LATEST_START_FS) / 1e9 for core in result.cpu.cores]
+    assert [core.busy for core in result.cpu.cores] == pytest.approx([1 - at_us / 60 for at_us in starts_us], abs=1e-6)
 
 
 def test_a_periodic_sender_keeps_to_its_own_clock():

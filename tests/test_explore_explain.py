@@ -9,7 +9,7 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.explore import explain, named_together, relaxed_of
 from hwmodel.relaxations import relaxations_of
-from hwmodel.results import Bottleneck, Relaxed
+from hwmodel.results import Bottleneck, Latency, Relaxed
 from hwmodel.words.search_text import relaxed_sentence, relaxed_text
 from tests.run_cases import POLLED, merged
 from tests.sample_result import sample_result
@@ -90,6 +90,26 @@ def test_a_gain_has_the_interval_of_both_runs():
     assert "+14.3 % throughput, which could be chance (95 % interval from -10.0 %; run.duration)" in sentence
     table = relaxed_text(dataclasses.replace(runs[0], relaxed=(found,)))
     assert "~ +14.3 %" in table and "~: 0 lies in the 95 % interval of the gain" in table
+
+
+def test_medians_are_compared_of_frames_that_go_the_same_way():
+    """Half of the frames wait long, half do not: one frame more of either sort moves the mix's median a hundredfold."""
+    short, long = (Latency(min=t, mean=t, p50=t, p99=t, p999=t, max=t, count=500) for t in (1e4, 1e6))
+    before, after = (
+        dataclasses.replace(
+            sample_result(),
+            latency_ns=dataclasses.replace(short, p50=mix_ns),
+            latency_by_direction_ns={"from_wire": dataclasses.replace(short, p50=inward_ns), "to_wire": long},
+        )
+        for mix_ns, inward_ns in ((1e4, 1e4), (1e6, 9e3))
+    )
+    found = relaxed_of(before, relaxations_of(config_from_mapping({}))[0], after)
+    assert (found.p50_ns, found.p50_change) == (9e3, pytest.approx(-0.1))
+    assert "; p50: from the wire" in relaxed_text(dataclasses.replace(before, relaxed=(found,)))
+    between = {"vm_to_vm": short, "over_bridge": dataclasses.replace(long, count=501), "from_wire": short}
+    assert dataclasses.replace(before, latency_by_direction_ns=between).told_latency() == (
+        "over_bridge", between["over_bridge"],
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

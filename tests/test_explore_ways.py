@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from functools import cache
@@ -123,6 +124,24 @@ def test_policy_acts_where_frames_meet_it() -> None:
         "The bridge's policy forbids frames from vf0 to vf2: all came through with sriov_veb, vmdq, vswitch_pointer "
         "and vswitch_copy, none came through with vepa, s_channel, vn_tag and e_tag."
     )
+
+
+def test_segments_passed_whole_are_said_to_count_as_frames() -> None:
+    found = compared()
+    workload = {**found.config["workload"], "segment_bytes": "64KiB"}
+    whole = dataclasses.replace(found, config={**found.config, "workload": workload})
+    said = "(What a virtual switch passes whole counts as one frame, whatever other ways cut it into.)"
+    assert [*way_remarks(whole)][1] == said and said not in [*way_remarks(found)]
+
+
+def test_whose_latency_is_compared_is_said_where_frames_go_several_ways() -> None:
+    found = compared()
+    ways = tuple(
+        dataclasses.replace(each, latency_of=name)
+        for each, name in zip(found.ways[:2], ("vm_to_vm", "over_bridge"), strict=True)
+    )
+    assert [*way_remarks(dataclasses.replace(found, ways=ways))][1] == "(p50, p99: of frames between VMs)"
+    assert not any("p50" in text for text in way_remarks(found))
 
 
 VLANS = {"switch.ports": [{"name": "vf2", "port_vlan": 7, "vlans": [7]}], "switch.acl": []}

@@ -13,8 +13,11 @@ from hwmodel.report.datapath import datapath_figure, datapath_parts
 from hwmodel.report.html import section_of
 from hwmodel.results import PARTS, Bottleneck, ClosedForm, QueueDepth, Relaxed, Stalls, Wire
 from hwmodel.results.bottleneck import RESOURCES
+from hwmodel.results.pci_bus import BusResult
+from hwmodel.results.pcie_switch import PcieSwitchResult, SwitchLinkUse
 from hwmodel.words.quantities import page_time
 from tests.sample_result import ALONE_NS, GBPS, sample_config, sample_relaxed, sample_result, unmeasured_result
+from tests.sample_system import sample_system
 
 
 def config_with_buffers():
@@ -181,3 +184,26 @@ def test_a_section_without_figures_has_its_tables():
     assert section["datapath"] == ""
     assert not any(section["figures"].values())
     assert section["tables"]["parts"] is not None
+
+
+def test_segments_are_on_the_page_in_what_rings_hold_of_them():
+    segments = {"sends": 7, "descriptors": 42, "doorbells": 3, "payload_reads": 903, "frames": 322}
+    workload = {**sample_config()["workload"], "segment_bytes": "64KiB"}
+    result = sample_result(config={**sample_config(), "workload": workload}, segments=segments)
+    assert ["tx_ring", "descriptors"] in [[row[0], row[-1]] for row in tables.queue_table(result).rows]
+    (said,) = [row[1] for row in tables.fact_table(result).rows if row[0] == "segments"]
+    assert said == "7 sends of 42 descriptors, 3 doorbells and 903 payload reads, cut into 322 frames"
+
+
+def test_what_adapters_share_is_among_what_is_busy_and_a_wire_is_there_once():
+    use = SwitchLinkUse(utilization=0.6543, tlps=1, tlp_bytes=1, dllp_bytes=1)
+    switch = PcieSwitchResult(name="a.s1", behind="root", generation=3, lanes=4, up=use, down=use, ports=())
+    of_bus = {"name": "a.bus", "kind": "pci", "width_bits": 32, "clock_mhz": 33, "clocks": {}, "masters": {}}
+    bus = BusResult(**of_bus, utilization=0.4321, retries=0)
+    both = dataclasses.replace(sample_system(), pcie_switches=(switch,), buses=(bus,))
+    drawn = section_of(both, "", "r0", with_figures=True)["figures"]["busy"]
+    assert all(word in drawn for word in ("a.s1.up", "a.s1.down", "65.4", "a.bus", "43.2"))
+    wire = Wire(tx_gbps=5.0, rx_gbps=0.0, utilization=0.5)
+    busy = {**sample_result().utilization, "wire.tx": 0.5, "wire.rx": 0.0}
+    drawn = section_of(sample_result(wire=wire, utilization=busy), "", "r0", with_figures=True)["figures"]["busy"]
+    assert ">wire.tx<" in drawn and ">wire<" not in drawn

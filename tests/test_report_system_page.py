@@ -186,6 +186,8 @@ def test_the_first_sentence_names_servers_and_the_bridge():
     own = {"name": "b", "set": {"pcie.lanes": 8, "switch.ports.vf0.macs": ["02:00:00:00:00:01"]}}
     config = {**sample_system().config, "servers": [{"name": "a", "set": {}}, own]}
     assert modelled_sentence(config).startswith("2 servers (a and b), alike but for pcie.lanes, each with an")
+    alike = [{"name": name, "set": {"host.cores": 4}} for name in ("a", "b")]
+    assert modelled_sentence({**config, "servers": alike}).startswith("2 servers (a and b), each with an")
     assert "bridge that" not in modelled_sentence(sample_result().config)
 
 

@@ -232,3 +232,10 @@ def test_the_sentence_on_the_load_names_the_busiest_resource_and_the_bursts():
 def test_the_sentence_on_a_rate_limit_says_what_it_did():
     assert why({}, {"rate_limit": 0.9}) == ("The configured rate limits hold frames back 90.0 % of the window.")
     assert "dropped 500 of 10,000 frames" in why({}, drops={"RATE_LIMITED": 500})
+
+
+def test_what_gives_next_to_nothing_of_what_it_could_is_not_the_fullest():
+    """One of several hosts behind a slower link: its rings are full, and hardly any Rx descriptor is under way."""
+    found = judged({"driver.tx": 0.3}, {"nic.tx_buffer": 1.0}, fetch_use=0.0134)
+    assert (found.resource, found.utilization) == ("nic.tx_buffer", 1.0)
+    assert judged({"driver.tx": 0.6}, {"nic.tx_buffer": 1.0}, fetch_use=0.0134).resource == "driver.tx"

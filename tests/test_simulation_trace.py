@@ -280,3 +280,20 @@ def test_stamps_of_the_frame_before_are_not_taken_for_those_of_a_frame_under_way
     stamps = [*range(10, 18), 25, 26, 5, 6, *[7] * 9]
     assert n_stamped(stamps) == picked + 2 and len(PARTS) == len(stamps[: len(PARTS)])
     assert real([MIRRORED, "vf0.0/1"]) == ["vf0.0/1"] and isinstance(DROPS, Track)
+
+
+def test_frames_of_a_segment_share_a_slice_where_there_is_no_row_for_each():
+    """46 frames that a core passes as one: no row lacks them, each has its arrow; of 16 each has a slice of its own."""
+    for n, n_slices in ((46, 1), (16, 16)):
+        timeline = Timeline()
+        for number in range(n):
+            name = f"vf0.0/{number}"
+            for track, start_ns in ((Track("Switch", "switch"), 0), (Track("Adapter", f"after {number}"), 9)):
+                times = start_ns * FS_PER_NS, (start_ns + 5) * FS_PER_NS
+                timeline.add_overlapping(Slice(track, name, *times, {"frame": name, "from": "vf0"}, [name]))
+        document = json.loads(timeline.to_json({}))
+        assert document["otherData"]["left_out"] == {}
+        found = [event["args"] for event in document["traceEvents"] if event["ph"] == "X" and event["ts"] == 0]
+        assert len(found) == n_slices and sum(args.get("frames", 1) for args in found) == n
+        assert all(args["from"] == "vf0" for args in found)
+        assert sum(event["ph"] == "s" for event in document["traceEvents"]) == n

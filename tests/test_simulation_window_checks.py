@@ -245,6 +245,12 @@ def test_frames_that_wait_for_others_are_told_with_the_key_that_makes_them_wait(
     assert not any("without" in text for text in warnings_of(nic={**waiting, "writeback_timeout": "5us"}, **rated))
 
 
+def test_no_batch_keeps_frames_that_have_not_come_to_a_ring():
+    saturated = {"workload": {"pattern": "pairs"}, "run": {"warmup": "0ns", "duration": "1us"}}
+    *_, why = warnings_of(nic={"rx_writeback_batch": 48}, **saturated)
+    assert why.endswith("none was delivered: they are still on their way.")
+
+
 def test_a_run_that_is_not_steady_in_its_window_says_so():
     # The ring fills all through the window: the wire takes half of what is offered.
     slow = {"pattern": "to_wire", "frame_bytes": 1518, "load": "8Gbps"}

@@ -58,7 +58,7 @@ def test_nothing_is_told_where_nothing_changes():
 
 def test_a_change_within_the_noise_is_none():
     noisy = vm([1.0, 3.0] * 5 + [1.1, 3.1] * 5, [0.0] * 20)
-    assert told(series(vf0=noisy)) == "no rate changed beyond what rates vary by"
+    assert told(series(vf0=noisy)) == "no VM's rate changed beyond what rates vary by"
 
 
 def test_what_stands_out_of_the_noise_of_all_together_alone_is_told_so():

@@ -41,6 +41,17 @@ def test_what_could_be_carried_is_the_lowest_ceiling_and_the_share_of_it_that_is
     assert said in summary(loaded_result(0.61, 6.2)).splitlines()
 
 
+def test_what_could_be_carried_is_no_rate_where_there_are_two_or_one_stays_as_it_is():
+    """VMs that send to the wire too, and a rate from outside beside them: a rate to VMs would say neither."""
+    result = loaded_result(0.5, 6.2)
+    mixed = dataclasses.replace(result, wire=dataclasses.replace(result.wire, tx_gbps=3.0))
+    assert headroom_sentence(mixed) == "It could carry at most 2.00 times this load, by the closed form."
+    workload = {**result.config["workload"], "pattern": "pairs", "external": {"rate": "2Gbps"}}
+    beside = dataclasses.replace(result, config={**result.config, "workload": workload})
+    said = "Beside what comes from outside VMs could send at most 2.00 times as much, by the closed form."
+    assert headroom_sentence(beside) == said
+
+
 @pytest.mark.parametrize(
     "result",
     [

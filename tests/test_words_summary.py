@@ -73,6 +73,38 @@ def test_the_way_to_the_guest_is_told_with_the_part_that_takes_most_of_it():
     assert largest_part_sentence(sample_result(latency_parts_ns={"mean": dict.fromkeys(batch, 0.0)})) == ""
 
 
+def test_where_all_leaves_by_the_wire_nothing_is_said_of_guests():
+    outward = sample_result(
+        totals=dataclasses.replace(sample_result().totals, gbps=0.0, copies_delivered=48_872, delivered_to_wire=48_872),
+        window=dataclasses.replace(sample_result().window, vm_frames=0, wire_frames=48_872),
+        vms=[dataclasses.replace(vm, rx_gbps=0.0) for vm in sample_result().vms],
+    )
+    assert largest_part_sentence(outward).startswith("On average 85 % of the time from post to delivery is ")
+    assert "taken by the guest" not in full_summary(outward)
+    assert "0.000 Gb/s received by each" in summary(outward)
+
+
+def test_a_virtual_switch_with_an_uplink_has_the_link_and_the_wire_in_both_summaries():
+    """Without one nothing crosses the link; what segments were passed is told all the same."""
+    segments = {"whole": 7, "sends": 0, "descriptors": 0, "doorbells": 0, "payload_reads": 0, "frames": 0}
+    wire = dataclasses.replace(sample_result().wire, tx_gbps=3.0)
+    for reach, is_there in (("external", True), ("internal", False)):
+        config = {"nic": {"mode": "vswitch"}, "host": {"virtual_switch": {"reach": reach}}, "workload": {}}
+        result = sample_result(config=config, segments=segments, wire=wire)
+        for text in (summary(result), full_summary(result)):
+            assert ("Link busy: up 100.0 %" in text) == ("Wire: out 3.000 Gb/s" in text) == is_there
+            assert "In the window: 7 segments passed whole" in text
+            assert "\n\n\n" not in text
+        assert ("payload read requests" in full_summary(result)) == is_there
+
+
+def test_vms_whose_rates_are_not_measured_are_told_for_their_drops_alone():
+    vms = [dataclasses.replace(vm, tx_gbps=None, rx_gbps=None, drops={}) for vm in sample_result().vms]
+    assert "VMs" not in "".join(summary(sample_result(vms=vms)).splitlines()[1:])
+    vms[0] = dataclasses.replace(vms[0], drops={"SAME_PORT": 1234})
+    assert f"{len(vms)} VMs: no rates measured, 1,234 frames dropped" in summary(sample_result(vms=vms))
+
+
 def test_the_senders_wait_is_told_where_it_matters():
     assert "sender's wait" not in full_summary(sample_result())
     waiting = Latency(min=0.0, mean=2e6, p50=2e6, p99=4e6, p999=5e6, max=6e6, count=5000)

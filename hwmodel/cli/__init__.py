@@ -37,14 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(*error.lines)
         status = BAD_INPUT
     except Interrupted as error:
-        measured = error.result is not None
-        _complain(
-            f"hwmodel: interrupted; {error.said}"
-            if error.said
-            else "hwmodel: interrupted; the figures are those of the part that was measured"
-            if measured
-            else "hwmodel: interrupted before anything was measured; no result was written"
-        )
+        _complain(f"hwmodel: interrupted; {error.said or 'no result was written'}")
         status = INTERRUPTED
     except KeyboardInterrupt:
         _complain("hwmodel: interrupted; no result was written")

@@ -63,7 +63,7 @@ def run(arguments: Namespace) -> None:
     from hwmodel import simulation
 
     _announce_compilation_for(config)
-    interruption = None
+    is_partial = False
     with progress_bar() as progress, _placing_errors(arguments):
         try:
             if arguments.seeds is None:
@@ -91,13 +91,13 @@ def run(arguments: Namespace) -> None:
                 )
         except Interrupted as error:
             if error.result is None:
-                raise
-            result, interruption = error.result, error
+                raise Interrupted(said="no result was written: nothing had been measured") from None
+            result, is_partial = error.result, True
     _write_result(
         arguments, result, partial(_print_summary, verbose=arguments.verbose, with_counters=arguments.counters)
     )
-    if interruption is not None:
-        raise interruption
+    if is_partial:
+        raise Interrupted(said="the figures are those of the part that was measured")
 
 
 def _print_summary(result: Result, verbose: bool, with_counters: bool) -> None:

@@ -21,7 +21,7 @@ from hwmodel.cli.outputs import (
     write_json,
     write_text,
 )
-from hwmodel.errors import InputError, Interrupted, RunError
+from hwmodel.errors import InputError, RunError
 from hwmodel.processes.processors import usable_processors
 
 if TYPE_CHECKING:
@@ -100,8 +100,6 @@ def search(arguments: Namespace) -> None:
                 progress=progress,
                 **{name: value for name, value in given.items() if value is not None},
             )
-        except Interrupted:  # what one of the runs had measured by then answers nothing
-            raise KeyboardInterrupt from None
         except InputError as error:
             raise InputError(place_lines(arguments.config, arguments.overrides, error.lines)) from None
     label = run_label(arguments.config, arguments.overrides)
@@ -118,10 +116,7 @@ def size(arguments: Namespace) -> None:
 
     jobs = arguments.jobs or usable_processors()
     with progress_bar() as progress:
-        try:
-            result = explore.size(arguments.sizing, arguments.overrides, jobs=jobs, progress=progress)
-        except Interrupted:  # what one of the runs had measured by then answers nothing
-            raise KeyboardInterrupt from None
+        result = explore.size(arguments.sizing, arguments.overrides, jobs=jobs, progress=progress)
     label = run_label(arguments.sizing, arguments.overrides)
     draw = partial(render_sizing_page, result, label)
     write_finding(partial(sizing_text, result), result.to_json, draw, arguments.json, arguments.report)

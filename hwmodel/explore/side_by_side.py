@@ -94,7 +94,7 @@ def relaxed_of(result: Result, relaxation: Relaxation, other: Outcome) -> Relaxe
     resource = result.bottleneck.resource if is_named else _busiest(result, relaxation.resources)
     if isinstance(other, str):
         return Relaxed(resource=resource, change=relaxation.text, is_bottleneck=is_named, failure=other)
-    gbps, p50_ns = other.throughput_gbps(), other.latency_ns.p50
+    gbps, p50_ns = other.throughput_gbps(), other.told_latency()[1].p50
     return Relaxed(
         resource=resource,
         change=relaxation.text,
@@ -102,7 +102,7 @@ def relaxed_of(result: Result, relaxation: Relaxation, other: Outcome) -> Relaxe
         gain=_change(result.throughput_gbps(), gbps),
         gain_interval=_gain_interval(result, other),
         p50_ns=p50_ns,
-        p50_change=_change(result.latency_ns.p50, p50_ns),
+        p50_change=_change(result.told_latency()[1].p50, p50_ns),
         limited_by=other.bottleneck.resource,
         is_bottleneck=is_named,
     )

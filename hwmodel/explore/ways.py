@@ -178,12 +178,14 @@ def _with_virtual_switch(config: Config, passed_by: str) -> Iterator[tuple[str, 
 def figures_of(way: Way, config: Config, result: Result, forbidden: Sequence[ForbiddenPair] = ()) -> WayFigures:
     """Return what a run gave, as a comparison has it; `forbidden`: what was measured of pairs that policy forbids."""
     cores, gbps, share = result.cpu.cores_busy, result.throughput_gbps(), uncertainty(result)
+    latency_of, latency = result.told_latency()
     return WayFigures(
         way=way.name,
         totals=result.totals,
         gbps=gbps,
         gbps_interval=None if gbps is None or share is None else (gbps * (1 - share), gbps * (1 + share)),
-        latency_ns=result.latency_ns,
+        latency_ns=latency,
+        latency_of=latency_of,
         cpu_cores=cores,
         gbps_per_core=gbps / cores if gbps is not None and cores else None,
         pcie_bytes_per_frame=_pcie_bytes(result),

@@ -22,7 +22,8 @@ from hwmodel.words.reading import DELIVERY, MODES_OF_BRIDGE
 _CAUSES = ("nic.preset", "nic.vfs", "driver.preset", "host.preset", "bridge.kind")
 COLUMNS_IN_ONE = 5  # beside the first: what a printed page has room for
 MOST_KEYS = 40
-_LATENCY_REMARK = f"p50 and p99 are of the latency, {DELIVERY}."
+_LATENCY_REMARK = f"p50 and p99 are of the latency, {DELIVERY}"
+_OF_SEVERAL_WAYS = "; where frames go several ways, of those between VMs, else of those that VMs get"
 _STATION = re.compile(r"((?:.*\.)?ports\.)([^.]+)(\..+)")
 _LONGEST_LABEL = 34
 
@@ -65,7 +66,10 @@ def compare(
         "n_differences_left_out": max(0, len(written) - MOST_KEYS),
         "n_following_left_out": max(0, len(following) - MOST_KEYS),
         "outcome": _outcome_table(results, short),
-        "remarks": [_LATENCY_REMARK, *(printable(remark) for remark in bridge_remarks(results, short))],
+        "remarks": [
+            f"{_LATENCY_REMARK}{_OF_SEVERAL_WAYS * any(result.told_latency()[0] for result in results)}.",
+            *(printable(remark) for remark in bridge_remarks(results, short)),
+        ],
         "figures": _figures(results, short),
     }
 
@@ -160,6 +164,8 @@ def _outward_gbps(result: Result) -> float | None:
 
 def _outcome_cells(result: Result, *, leaves: bool) -> list[str]:
     totals, intervals, bottleneck = result.totals, result.intervals, result.bottleneck
+    direction, latency = result.told_latency()
+    name = f"latency_by_direction_ns.{direction}" if direction else "latency_ns"
     limit = f"{printable(bottleneck.resource)}, {percent_text(bottleneck.utilization)}"
     n_warnings = len(result.warnings)
     outward = decimals_text(_outward_gbps(result), 2, None if result.bridges else intervals.get("wire.tx_gbps"))
@@ -167,8 +173,8 @@ def _outcome_cells(result: Result, *, leaves: bool) -> list[str]:
         decimals_text(totals.gbps, 2, intervals.get("totals.gbps")),
         *((outward,) if leaves else ()),
         decimals_text(totals.mpps, 3),
-        _in_us(result.latency_ns.p50, intervals.get("latency_ns.p50")),
-        _in_us(result.latency_ns.p99, intervals.get("latency_ns.p99")),
+        _in_us(latency.p50, intervals.get(f"{name}.p50")),
+        _in_us(latency.p99, intervals.get(f"{name}.p99")),
         count_text(totals.dropped_frames),
         f"{limit}; {n_warnings} warning{'s' * (n_warnings > 1)}" if n_warnings else limit,
     ]
@@ -188,7 +194,7 @@ def _figures(results: Sequence[Result], labels: Sequence[str]) -> list[tuple[str
         names, values = zip(*known, strict=True)
         figure = figures.bars("compare", names, values, received, "Throughput of each run")
         drawn.append((figure, "Throughput"))
-    medians = [(label, result.latency_ns.p50) for label, result in zip(labels, results, strict=True)]
+    medians = [(label, result.told_latency()[1].p50) for label, result in zip(labels, results, strict=True)]
     timed = [(label, p50_ns / 1e3) for label, p50_ns in medians if p50_ns]
     if timed:
         names, values = zip(*timed, strict=True)

@@ -35,7 +35,7 @@ from hwmodel.words.bond import bond_sentence, outage_sentence
 from hwmodel.words.bridge_reading import ports_of
 from hwmodel.words.flow_cache import flow_cache_sentence
 from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
-from hwmodel.words.modelled import falling_latency_sentences, is_switched_in_memory, modelled_sentence
+from hwmodel.words.modelled import crosses_no_link, falling_latency_sentences, is_switched_in_memory, modelled_sentence
 from hwmodel.words.passed_flows import passed_sentences
 from hwmodel.words.pci_bus_rows import OF_BUS_BYTES, OF_BUS_SHARES, link_noun
 from hwmodel.words.quantities import page_time, printable
@@ -253,7 +253,7 @@ def _figures(result: Result, key: str) -> dict[str, str]:
     drawn["latency"], drawn["parts"] = _latency_figure(result, f"{key}-latency"), _parts_figure(result, f"{key}-parts")
     drawn["alone"] = _lone_figure(result, f"{key}-alone")
     per_frame = bytes_per_frame(result)
-    if per_frame and not is_switched_in_memory(result.config):
+    if per_frame and not crosses_no_link(result.config):
         drawn["link"] = figures.link_bytes(
             f"{key}-link", per_frame["up"], per_frame["down"], purpose_words(result), bool(result.buses)
         )
@@ -317,15 +317,18 @@ def _relaxed_figure(result: Result, key: str) -> str:
 
 def _busy_figure(result: Result, key: str) -> str:
     shares = {one.resource: one.port.out_utilization for one in ports_of(result)}
+    shares |= {bus.name: bus.utilization for bus in result.buses}
+    for link in result.pcie_switches:
+        shares |= {f"{link.name}.up": link.up.utilization, f"{link.name}.down": link.down.utilization}
     if result.servers:
         for adapter in result.servers:
             shares |= {f"{adapter.name}.{name}": share for name, share in adapter.utilization.items()}
     else:
-        if not (is_switched_in_memory(result.config) or result.buses):
+        if not (crosses_no_link(result.config) or result.buses):
             shares |= {"pcie.up": result.pcie.up.utilization, "pcie.down": result.pcie.down.utilization}
         shares |= result.utilization
-        if result.wire.utilization:
-            shares.setdefault("wire", result.wire.utilization)
+        if result.wire.utilization and not any("wire." in name for name in shares):
+            shares["wire"] = result.wire.utilization  # of results that do not tell its directions apart
     ranked = sorted(shares, key=lambda name: -shares[name])[:MOST_FLOW_BARS]
     return figures.share_bars(
         key, ranked, [shares[name] for name in ranked], "busy share of the window, %", "How busy each resource was"

@@ -43,12 +43,14 @@ from hwmodel.words.quantities import (
 )
 from hwmodel.words.reading import (
     DELIVERY,
-    QUEUE_UNITS,
     STALL_WORDS,
     direction_rows,
+    direction_words,
     frame_bytes_total,
     latency_rows,
     lone_parts,
+    queue_unit,
+    segment_words,
     shares_of_stalls,
     spread_rows,
     stall_shares,
@@ -166,7 +168,9 @@ def relaxed_table(result: Result) -> Table | None:
         for one in result.relaxed
     ]
     named = [at for at, one in enumerate(result.relaxed) if one.is_bottleneck]
-    header = ("made larger", "change", "throughput", "gain", "median latency")
+    direction = result.told_latency()[0]
+    of = f", {direction_words(direction, result)}" if direction else ""
+    header = ("made larger", "change", "throughput", "gain", f"median latency{of}")
     return Table(header, rows, texts=(0, 1), marked=named[0] if named else None) if rows else None
 
 
@@ -281,7 +285,7 @@ def drop_table(result: Result) -> Table:
 def queue_table(result: Result) -> Table:
     """Return the depth of each kind of queue."""
     rows = [
-        [printable(name), three_digits(depth.mean), count_text(depth.max), QUEUE_UNITS.get(name, "")]
+        [printable(name), three_digits(depth.mean), count_text(depth.max), queue_unit(result, name)]
         for name, depth in sorted(result.queues.items())
     ]
     return Table(("queue", "mean", "largest", "unit"), rows, texts=(0, 3))
@@ -330,6 +334,8 @@ def _adapter_facts(result: Result) -> list[list[str]]:
     looked_up = result.iotlb.hits + result.iotlb.misses
     if looked_up:
         rows.append(["addresses that miss the IOMMU's cache", percent_text(result.iotlb.misses / looked_up)])
+    if result.segments:
+        rows.append(["segments", segment_words(result.segments).removeprefix("In the window: ")])
     return rows
 
 
@@ -420,7 +426,7 @@ def server_queue_table(result: Result) -> Table:
     for name in names:
         depths = [adapter.queues.get(name) for adapter in adapters]
         cells = [MISSING if one is None else f"{three_digits(one.mean)} / {count_text(one.max)}" for one in depths]
-        rows.append([printable(name), *cells, QUEUE_UNITS.get(name, "")])
+        rows.append([printable(name), *cells, queue_unit(result, name)])
     header = ("queue, mean / largest", *(printable(adapter.name) for adapter in adapters), "unit")
     return Table(header, rows, texts=(0, len(header) - 1))
 

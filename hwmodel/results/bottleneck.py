@@ -373,7 +373,8 @@ def by_shares(seen: Sighting) -> Bottleneck:
         return seen.load
     if seen.is_load_enough:
         return load_beside(hot)
-    fullest = max(seen.suspects, key=lambda one: (one.use, 0 if one.use else one.share))  # the first at a tie
+    # A store that nothing waits for, and that gives next to nothing of what it could, is not before one that is full.
+    fullest = max(seen.suspects, key=lambda one: (one.use, 0) if one.use >= MATTERS else (0, one.share))
     is_idle = all(max(one.share, one.use) < MATTERS for one in seen.suspects)
     if is_idle and not any(one.resource.endswith("rate_limit") for one in seen.suspects):
         return seen.load  # of one of several servers: what gets through it is set elsewhere

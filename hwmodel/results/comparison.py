@@ -40,7 +40,8 @@ class ForbiddenPair:
 class WayFigures:
     """Hold what one way gives.
 
-    `totals`, `latency_ns`, `bottleneck`, `warnings`: as a result has them. `gbps`: what VMs and the wire get
+    `totals`, `bottleneck`, `warnings`: as a result has them. `latency_ns`, `latency_of`: from post to delivery, and of
+    which direction's frames where there are several (`told_latency`). `gbps`: what VMs and the wire get
     together, frame bits with FCS, with its 95 % interval, None where the window has none. `cpu_cores`: kept busy by
     drivers, of guests or, with VMDq, of the hypervisor, and by a virtual switch. `pcie_bytes_per_frame`: of each
     frame delivered in the window, on all links, both directions, Acks and credits too; `wire_bytes_per_frame`: of
@@ -56,6 +57,7 @@ class WayFigures:
     gbps: float | None
     gbps_interval: tuple[float, float] | None = None
     latency_ns: Latency
+    latency_of: str = ""
     cpu_cores: float
     gbps_per_core: float | None
     pcie_bytes_per_frame: float | None

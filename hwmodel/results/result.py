@@ -386,6 +386,18 @@ class Result:
         wire = None if self.servers else self.wire.tx_gbps
         return ("wire.tx_gbps", wire) if wire and not self.bridges else ("totals.gbps", self.totals.gbps)
 
+    def told_latency(self) -> tuple[str, Latency]:
+        """Return the direction that is compared with other runs', and its latency from post to delivery.
+
+        Where frames go several ways their mix says little: those between VMs are told, else those that VMs get. An
+        empty text, and all frames, where there is one way.
+        """
+        found = self.latency_by_direction_ns
+        between = [name for name in ("vm_to_vm", "over_bridge") if name in found]
+        between.sort(key=lambda name: -found[name].count)
+        name = next((name for name in (*between, "from_wire", "to_wire") if name in found and found[name].count), "")
+        return name, found[name] if name else self.latency_ns
+
     def throughput_gbps(self) -> float | None:
         """Return what VMs and the wire get together, in Gb/s of frame bits; None where the window is too short.
 

@@ -283,8 +283,10 @@ def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
     """Copy how long each core has posted and taken frames; what is left of the work under way counts later."""
     cores = nic["guests"]["core"][: int(nic.guests.params.n_cores)]
     busy_fs: Ints = cores["counts"]["busy_fs"].copy()
-    left_fs = np.minimum(np.maximum(cores["ends_fs"] - now_fs, 0), cores["work_fs"])
-    ahead_fs = np.where(cores["is_running"] != 0, left_fs, 0) + np.maximum(cores["free_fs"] - now_fs, 0)
+    is_running = cores["is_running"] != 0
+    left_fs = np.where(is_running, np.minimum(np.maximum(cores["ends_fs"] - now_fs, 0), cores["work_fs"]), 0)
+    others_fs = busy_fs.sum(axis=1) - np.where(is_running, cores["work_fs"], 0)  # a core that begins late waits, idle
+    ahead_fs = left_fs + np.minimum(np.maximum(cores["free_fs"] - now_fs, 0), others_fs)
     busy_fs[np.arange(len(cores)), cores["kind"]] -= ahead_fs
     return busy_fs
 

@@ -165,7 +165,8 @@ def _stuck(config: Config, result: Result, span: Span) -> Iterator[str]:
     """Warn of frames that wait for a batch which only later frames fill."""
     offered = span.end.counts["offered"]
     if offered and not span.end.counts["delivered"] and not span.end.counts["dropped"]:
-        yield words.stuck(offered, _endless_batches(config).values())
+        has_come = span.end.counts["rx_copies"] > 0  # to a ring in memory; before that no batch keeps it
+        yield words.stuck(offered, _endless_batches(config).values() if has_come else ())
         return
     parts, whole = result.latency_parts_ns.get("mean", {}), result.latency_to_guest_ns.mean
     waits = sum(parts.get(part, 0.0) for part in _endless_batches(config))

@@ -31,6 +31,9 @@ COUNTED = (
     "payload, descriptors and write-backs that adapters move, and each copied byte twice, by the closed form"
 )
 _LINK_COUNTED = {"PCIe": "PCIe: both directions", "bus": f"bus: both directions, {OF_BUS_BYTES}"}
+_LATENCY_OF = {
+    "vm_to_vm": "between VMs", "over_bridge": "between VMs", "from_wire": "from outside", "to_wire": "that leave",
+}  # fmt: skip
 _FORBIDDING = {"switch": "The adapter's switch, or the host's,", "bridge": "The bridge's policy"}
 
 
@@ -105,6 +108,11 @@ def way_texts(header: Sequence[str]) -> tuple[int, ...]:
 def way_remarks(found: Comparison) -> Iterator[str]:
     """Say what is counted, then of each pair that policy forbids in which ways its frames came through."""
     yield f"({COUNTED.format(link=_LINK_COUNTED[configured_noun(found.config)])})"
+    if any(each.way.startswith("vswitch_") for each in found.ways) and found.config["workload"].get("segment_bytes"):
+        yield "(What a virtual switch passes whole counts as one frame, whatever other ways cut it into.)"
+    told = {_LATENCY_OF[each.latency_of]: None for each in found.ways if each.latency_of}
+    if told:
+        yield f"(p50, p99: of frames {listed([*told])})"
     pairs = {(one.forbidden_at, one.from_, one.to): None for each in found.ways for one in each.forbidden}
     if not pairs:
         yield "No policy forbids frames between two VMs of an adapter, so there is none to get past."

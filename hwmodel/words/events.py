@@ -134,9 +134,9 @@ def _is_hidden(together: _Change, found: Sequence[_Change]) -> bool:
 
 def _nothing_told(together: Sequence[_Change], of_others: bool) -> list[str]:
     doubts = [one.doubt / max(one.before, one.after) for one in together if one.before or one.after]
-    whose = "other " if of_others else ""
     if min(doubts) > VAGUE:
-        return [f"no {whose}rate changed beyond what rates vary by"]
+        whose = "other" if of_others else "VM's"
+        return [f"no {whose} rate changed beyond what rates vary by"]
     return ["others unchanged" if of_others else "no VM's rate changed"]
 
 

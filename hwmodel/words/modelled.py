@@ -64,8 +64,14 @@ def default_label(config: Mapping[str, Any]) -> str:
 
 
 def is_switched_in_memory(config: Mapping[str, Any]) -> bool:
-    """Say whether VMs have ports of the host's virtual switch, so that no frame crosses a link."""
+    """Say whether VMs have ports of the host's virtual switch."""
     return bool(_block(config, "nic").get("mode") == "vswitch")
+
+
+def crosses_no_link(config: Mapping[str, Any]) -> bool:
+    """Say whether no frame crosses a link: the virtual switch has no uplink."""
+    own = _block(_block(config, "host"), "virtual_switch")
+    return is_switched_in_memory(config) and own.get("reach") == "internal"
 
 
 def is_closed_loop(config: Mapping[str, Any]) -> bool:
@@ -167,7 +173,12 @@ def _servers_words(config: Mapping[str, Any]) -> str:
         return ""
     listed = _listed(names) if len(names) <= _MOST_NAMED else f"{names[0]} to {names[-1]}"
     parts = servers_in(config)
-    own = dict.fromkeys(key for _, changes in parts for key in changes if not key.endswith(_OF_EACH))
+    own = dict.fromkeys(
+        key
+        for _, changes in parts
+        for key in changes
+        if not key.endswith(_OF_EACH) and any(one.get(key) != changes[key] for _, one in parts)
+    )
     keys = printable(", ".join([*own][:_MOST_LISTED])) + " and more" * (len(own) > _MOST_LISTED)
     alike = f", alike but for {keys}" if own else ""
     several = f", {len(parts)} adapters in all" if len(parts) > len(names) else ""
@@ -226,8 +237,7 @@ def _traffic_words(config: Mapping[str, Any]) -> str:
 
 def _segments_words(config: Mapping[str, Any], workload: Mapping[str, Any]) -> str:
     segments, nic = f"{_spaced(workload['segment_bytes'])} segments", _block(config, "nic")
-    own = _block(_block(config, "host"), "virtual_switch")
-    if is_switched_in_memory(config) and own.get("reach") == "internal":
+    if crosses_no_link(config):
         return f"{segments}, passed whole,"
     who = "the adapter" if nic.get("tso", True) else "a core of the switch"
     which = "those for the wire " if nic.get("mode") == "vswitch" else ""

@@ -10,7 +10,7 @@ from hwmodel.rules.switch_modes import MODES
 from hwmodel.words.bridge_reading import copying_words, setting_of
 from hwmodel.words.latency_parts import DIRECTIONS, PART_WORDS, PARTS
 from hwmodel.words.modelled import is_closed_loop, is_meant_for_vms
-from hwmodel.words.quantities import MISSING, gbps_text, mpps_text, percent_text, time_text
+from hwmodel.words.quantities import MISSING, gbps_text, mpps_text, percent_text, three_digits, time_text
 
 if TYPE_CHECKING:
     from hwmodel.results.adapter_use import Stalls
@@ -57,6 +57,7 @@ _OVERLOADED_NOTE = "more is offered than gets through, so waiting in a full Tx r
 _GROWS_NOTE = "more is offered than gets through, so it grows as the run goes on"
 _OF_WIRE = ("to the wire", "from the wire")
 _LOSS_MATTERS = 0.001  # of the frames offered
+_ALL_BUT_CHANCE = 1.02  # what a bridge sends on, by what is delivered: the ends of a window cut batches
 _SENDER_WAIT_MATTERS = 0.01  # of the mean latency
 _FULL = 0.97  # of a window; what is less busy limits with what it waits for
 
@@ -77,7 +78,8 @@ def headline(result: Result) -> str:
 def outcome_words(result: Result) -> str:
     """Return what came out: `13.39 ± 0.02 Gb/s VM to VM, 1.10 Mpps`, with 95 % intervals where the result has them.
 
-    With a bridge, what came over it stands in brackets: it is part of what was delivered, and may be all.
+    With a bridge, what came over it stands in brackets: it is part of what was delivered, and may be all, or more where
+    frames drop behind it.
     """
     text = ", ".join(_outcomes_over_bridge(result) if result.bridges else _outcomes(result))
     return f"{text[0].upper()}{text[1:]}"
@@ -121,7 +123,9 @@ def _outcomes_over_bridge(result: Result) -> list[str]:
     if outside:
         parts.append(f"{gbps_text(outside, result.intervals.get(result.outside_rate()))} to stations outside")
     if over:
-        parts[-1] += f" ({gbps_text(over)} over the bridge)"
+        is_part = over <= _ALL_BUT_CHANCE * ((result.totals.gbps or 0.0) + (outside or 0.0))
+        way = "over the bridge" if is_part else "sent on by the bridge, copies that drop behind it included"
+        parts[-1] += f" ({gbps_text(over)} {way})"
     return parts
 
 
@@ -201,7 +205,8 @@ def largest_part_sentence(result: Result) -> str:
     if mean is None:
         return ""
     p99 = _largest_part(result.latency_parts_ns.get("p99", {}))
-    text = f"On average {100 * mean[1]:.0f} % of the time from post to taken by the guest is {_part_words(mean[0])}"
+    end = "delivery" if _nothing_came(result) else "taken by the guest"
+    text = f"On average {100 * mean[1]:.0f} % of the time from post to {end} is {_part_words(mean[0])}"
     if p99 is not None and p99[0] != mean[0]:
         text += f"; of the p99 frame's, {100 * p99[1]:.0f} % is {_part_words(p99[0])}"
     return f"{text}."
@@ -239,13 +244,14 @@ def direction_rows(result: Result) -> list[tuple[str, str, Latency]]:
     """Return (words, dotted name, latency) from post to delivery by direction, where frames go several ways."""
     found = result.latency_by_direction_ns
     return [
-        (f"{DELIVERY}, {_direction_words(name, result)}", f"latency_by_direction_ns.{name}", latency)
+        (f"{DELIVERY}, {direction_words(name, result)}", f"latency_by_direction_ns.{name}", latency)
         for name in DIRECTIONS
         if (latency := found.get(name)) is not None
     ]
 
 
-def _direction_words(name: str, result: Result) -> str:
+def direction_words(name: str, result: Result) -> str:
+    """Name the frames of a direction by where they go."""
     if name == "vm_to_vm" and "over_bridge" in result.latency_by_direction_ns:
         return "inside an adapter"
     outside = "stations outside" if result.bridges else "the wire"
@@ -260,6 +266,8 @@ def latency_rows(result: Result) -> list[tuple[str, str, Latency]]:
         ("post to taken by the guest", "latency_to_guest_ns", result.latency_to_guest_ns),
         ("doorbell to delivery", "latency_from_doorbell_ns", result.latency_from_doorbell_ns),
     ]
+    if _nothing_came(result):  # to a guest: what leaves by the wire is not taken
+        del rows[1]
     wait_ns, latency_ns = result.sender_wait_ns.mean, result.latency_ns.mean
     if wait_ns is not None and wait_ns > _SENDER_WAIT_MATTERS * (latency_ns or 0.0):
         rows.append(("offered to posted (the sender's wait)", "sender_wait_ns", result.sender_wait_ns))
@@ -371,6 +379,11 @@ def sends_whole(result: Result) -> bool:
     return isinstance(workload, Mapping) and workload.get("segment_bytes") is not None
 
 
+def queue_unit(result: Result, name: str) -> str:
+    """Return what a queue's depth is counted in; an empty text where that is not known."""
+    return "descriptors" if name == "tx_ring" and sends_whole(result) else QUEUE_UNITS.get(name, "")
+
+
 def frame_balance(result: Result) -> str:
     """Return the account of all frames of the run in one line."""
     totals = result.totals
@@ -402,8 +415,18 @@ def headroom_sentence(result: Result) -> str:
     share, could_gbps = _headroom(result)
     if not share:
         return ""
+    times = f"at most {three_digits(1 / share)} times"
+    workload = result.config.get("workload") or {}
+    if workload.get("external") and workload.get("pattern") not in (None, "none"):  # its rate stays
+        return f"Beside what comes from outside VMs could send {times} as much, by the closed form."
+    if result.totals.gbps and _goes_outside(result):  # the headline tells both rates
+        return f"It could carry {times} this load, by the closed form."
     could = f"It could carry at most {gbps_text(could_gbps)} of such frames, by the closed form"
     return f"{could}; {percent_text(share)} of that is offered."
+
+
+def _goes_outside(result: Result) -> bool:
+    return bool(result.outside_gbps() if result.bridges else result.wire.tx_gbps)
 
 
 def _headroom(result: Result) -> tuple[float, float]:

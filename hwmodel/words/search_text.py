@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hwmodel.words.quantities import MISSING, gbps_text, printable, table, three_digits, time_text
+from hwmodel.words.reading import direction_words
 
 if TYPE_CHECKING:
     from hwmodel.results import LoadSearch, LoadTrial, Relaxed, Result
@@ -141,7 +142,9 @@ def relaxed_text(result: Result) -> str:
     is_unsure = any(one.could_be_chance for one in result.relaxed)
     unsure = "; ~: 0 lies in the 95 % interval of the gain" if is_unsure else ""
     outward = "stations outside" if result.bridges else "the wire"
-    lines.append(f"(*: what the run itself names; Gb/s: what VMs and {outward} get together{unsure}{unknown})")
+    direction = result.told_latency()[0]
+    of = f"; p50: {direction_words(direction, result)}" if direction else ""
+    lines.append(f"(*: what the run itself names; Gb/s: what VMs and {outward} get together{of}{unsure}{unknown})")
     return "\n".join(lines) + "\n"
 
 

@@ -23,7 +23,7 @@ from hwmodel.words.classes import class_lines, class_words
 from hwmodel.words.datapath_parts import datapath_parts
 from hwmodel.words.flow_cache import flow_cache_sentence
 from hwmodel.words.flow_control import pause_lines, stopped_sentences
-from hwmodel.words.modelled import falling_latency_sentences, is_switched_in_memory
+from hwmodel.words.modelled import crosses_no_link, falling_latency_sentences
 from hwmodel.words.passed_flows import passed_sentences
 from hwmodel.words.pci_bus_rows import BUS_COLUMNS, OF_BUS_BYTES, OF_BUS_SHARES, bus_rows, bus_words, link_noun
 from hwmodel.words.pcie_switch_rows import SWITCH_COLUMNS, switch_rows
@@ -44,7 +44,6 @@ from hwmodel.words.quantities import (
 )
 from hwmodel.words.reading import (
     DELIVERY,
-    QUEUE_UNITS,
     SPREAD_COLUMNS,
     STALL_WORDS,
     direction_rows,
@@ -57,9 +56,9 @@ from hwmodel.words.reading import (
     link_rows,
     loss_sentence,
     no_way_back_sentence,
+    queue_unit,
     segment_words,
     sender_wait_note,
-    sends_whole,
     spread_rows,
     stall_shares,
 )
@@ -128,7 +127,7 @@ def _all_lines(result: Result) -> Iterable[Line]:
         yield Line("")
     yield from _vm_lines(result)
     yield Line("")
-    if not result.servers:
+    if not (result.servers or crosses_no_link(result.config)):
         yield from _link_lines(result)
         yield Line("")
     if result.pcie_switches:
@@ -196,6 +195,8 @@ def _vm_lines(result: Result) -> Iterable[Line]:
         yield Line(printable(bond_sentence(result.bond)))
         yield from (Line(printable(outage_sentence(outage))) for outage in result.bond.outages)
     yield from map(Line, passed_sentences(result))
+    if result.segments:
+        yield Line(segment_words(result.segments))
 
 
 def _core_lines(core: Core) -> Iterable[Line]:
@@ -211,8 +212,6 @@ def _microseconds(time_ns: float | None) -> str:
 
 
 def _link_lines(result: Result) -> Iterable[Line]:
-    if is_switched_in_memory(result.config):
-        return
     rows = link_rows(result)
     if rows:
         link = "bus" if result.buses else "PCIe link"
@@ -230,8 +229,6 @@ def _link_lines(result: Result) -> Iterable[Line]:
         yield Line(
             f"Addresses that miss the IOMMU's translation cache: {percent_text(result.iotlb.misses / looked_up)}"
         )
-    if result.segments:
-        yield Line(segment_words(result.segments))
     if result.arbitration is not None:
         yield from class_lines(result.arbitration)
     if result.flow_control is not None:
@@ -244,20 +241,14 @@ def _loss_lines(result: Result) -> Iterable[Line]:
     yield Line(f"Drops, frames, whole run: {drop_words(result.drops, none='none')}")
     if result.queues:
         depths = [
-            f"{printable(name)} {three_digits(depth.mean)} / {count_text(depth.max)}{_unit_suffix(result, name)}"
-            for name, depth in sorted(result.queues.items())
+            f"{printable(name)} {three_digits(one.mean)} / {count_text(one.max)} {queue_unit(result, name)}".rstrip()
+            for name, one in sorted(result.queues.items())
         ]
         yield Line(f"Queues, mean / largest: {', '.join(depths)}")
     stalls = stall_shares(result)
     if stalls:
         waits = ", ".join(f"{STALL_WORDS[name]} {percent_text(share)}" for name, share in stalls.items())
         yield Line(f"Waiting, share of the window, for: {waits}")
-
-
-def _unit_suffix(result: Result, queue: str) -> str:
-    if queue == "tx_ring" and sends_whole(result):
-        return " descriptors"
-    return f" {QUEUE_UNITS[queue]}" if queue in QUEUE_UNITS else ""
 
 
 def adapter_lines(result: Result) -> Iterable[Line]:
@@ -476,7 +467,7 @@ def _machine_lines(result: Result, *, together: bool = False) -> Iterator[Line]:
         return
     yield from _short_vm_lines(result, together=together)
     wire = f"; {wire_words(result)}" if result.wire.tx_gbps or result.wire.rx_gbps else ""
-    if not is_switched_in_memory(result.config):
+    if not crosses_no_link(result.config):
         yield Line(f"{link_words(result)} of the window{wire}")
 
 
@@ -509,7 +500,9 @@ def _adapter_lines(result: Result) -> Iterator[Line]:
 def _short_vm_lines(result: Result, *, together: bool = False) -> Iterator[Line]:
     """Give VMs that are alike in one line, few others in one each, many by the least and the greatest."""
     vms = result.vms
-    if all(vm.tx_gbps is None and vm.rx_gbps is None for vm in vms) and not _dropped(vms):
+    if all(vm.tx_gbps is None and vm.rx_gbps is None for vm in vms):
+        if _dropped(vms):
+            yield Line(f"{len(vms)} VM{'s' * (len(vms) != 1)}: no rates measured{_dropped(vms)}")
         return
     if len(vms) > 1 and _are_alike(vms):
         rates = f"{_mean(vms, 'tx_gbps')} Gb/s sent, {_mean(vms, 'rx_gbps')} Gb/s received by each on average"
@@ -542,6 +535,8 @@ def _ends(vms: Sequence[VmResult], name: str, word: str) -> str:
     if not known:
         return f"{word} {MISSING}"
     (least, slow), (most, fast) = min(known), max(known)
+    if least == most:
+        return f"{decimals_text(most, 3)} Gb/s {word} by each"
     return f"{decimals_text(least, 3)} ({slow}) to {decimals_text(most, 3)} Gb/s ({fast}) {word}"
 
 

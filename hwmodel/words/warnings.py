@@ -125,17 +125,21 @@ def precision_not_met(precision: float, names: Sequence[str], window_ms: float) 
 
 def stuck(n_offered: int, batches: Iterable[str]) -> str:
     """Say that nothing was delivered, and for which batches all waits."""
-    words = "1 frame was offered and not" if n_offered == 1 else f"{n_offered:,} frames were offered and none was"
-    return f"{words} delivered: {_joined(batches)}"
+    words, on_way = f"{n_offered:,} frames were offered and none was", "they are still on their way"
+    if n_offered == 1:
+        words, on_way = "1 frame was offered and not", "it is still on its way"
+    return f"{words} delivered: {_joined(batches) or on_way}."
 
 
 def waits_for_batches(share: float, batches: Iterable[str]) -> str:
     """Say which share of the latency is spent on batches that no timer ends."""
-    return f"{100 * share:.0f} % of the latency is the wait for a batch that only later frames fill: {_joined(batches)}"
+    return (
+        f"{100 * share:.0f} % of the latency is the wait for a batch that only later frames fill: {_joined(batches)}."
+    )
 
 
 def _joined(batches: Iterable[str]) -> str:
-    return (" and ".join(batches) or "they are still on their way") + "."
+    return " and ".join(batches)
 
 
 def endless_write_back(batch: int) -> str:
@@ -258,11 +262,11 @@ def short_burst(entry: str, burst_bytes: int | None, too_long: Sequence[int]) ->
 
 def flooding(bridge: BridgeResult, reason: str, cure: str) -> str:
     """Say how much a bridge floods, behind the reason and before the cure."""
-    share = 100 * bridge.flooded_frames / bridge.forwarded_frames
+    share, is_one = 100 * bridge.flooded_frames / bridge.forwarded_frames, bridge.flooded_frames == 1
     return (
-        f"{reason}; {bridge.flooded_frames:,} frames ({share:.1f} % of those that the "
-        f"{_named(bridge)} forwarded) were to addresses that it did not know, and went to every port of their "
-        f"VLAN.{cure}"
+        f"{reason}; {bridge.flooded_frames:,} frame{'s' * (not is_one)} ({share:.1f} % of those that the "
+        f"{_named(bridge)} forwarded) {'was to an address' if is_one else 'were to addresses'} that it did not know, "
+        f"and went to every port of {'its' if is_one else 'their'} VLAN.{cure}"
     )
 
 

@@ -201,22 +201,33 @@ class Section:
 Rows = Timeline | Section
 
 
-def _merged(slices: Iterable[Slice]) -> Iterator[Slice]:
-    """Put slices of the same time into one, which tells what they have in common and how many frames they are."""
+def _merged(slices: Sequence[Slice]) -> Iterator[Slice]:
+    """Put slices of the same time into one, which tells what they have in common and how many frames they are.
+
+    Those that arrows pass through stay apart, as long as there is a row for each.
+    """
     alike: defaultdict[tuple[int, int, bool], list[Slice]] = defaultdict(list)
     for one in slices:
-        if one.frames or "frame" not in one.details:
+        if "frame" in one.details:
+            alike[_time_of(one)].append(one)
+    for one in slices:
+        if "frame" not in one.details or (one.frames and len(alike[_time_of(one)]) <= MOST_LANES):
             yield one
-        else:
-            alike[one.start_fs, one.end_fs, "unfinished" in one.details].append(one)
     for members in alike.values():
         first, last = members[0], members[-1]
+        if first.frames and len(members) <= MOST_LANES:
+            continue
         if first is not last:
             details = set.intersection(*(set(one.details.items()) for one in members))
             first.name = f"{first.name} to {last.name}"
             common = {name: value for name, value in first.details.items() if (name, value) in details}
             first.details = common | shown([one.details["frame"] for one in members])
+            first.frames = [frame for one in members for frame in one.frames]
         yield first
+
+
+def _time_of(one: Slice) -> tuple[int, int, bool]:
+    return one.start_fs, one.end_fs, "unfinished" in one.details
 
 
 def _arrows(slices: Sequence[Slice]) -> dict[tuple[int, str], str]:
