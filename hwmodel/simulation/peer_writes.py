@@ -10,6 +10,7 @@ from hwmodel.config import PcieSwitch, switches_of
 from hwmodel.errors import InputError, RunError
 from hwmodel.machine.pcie.link_state import TO_HOST, TO_PEER, TO_PEER_BY_ROOT
 from hwmodel.machine.peer_writes import run_writes
+from hwmodel.simulation.captured_packets import read_packets
 from hwmodel.simulation.dma import LARGEST_BYTES
 from hwmodel.simulation.kernel_cache import PEER_ENTRIES, fill_cache
 from hwmodel.simulation.pcie_tree_measure import sums_of
@@ -59,7 +60,7 @@ def _row(config: Config, writers: Writers, n_bytes: int, is_redirected: bool) ->
 
 def idle_writers(config: Config, writers: Writers, n_bytes: int, is_redirected: bool) -> SystemState:
     """Return the state of a configuration whose writers are about to begin."""
-    state = build_system(config, build_workload(config, None), config.run.seed, 1)
+    state = build_system(config, build_workload(config, None, read_packets), config.run.seed, 1)
     trees = state.system[0].trees
     for name, nic in zip(state.names, state.servers, strict=True):
         params = nic.dma.params
