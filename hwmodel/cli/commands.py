@@ -294,7 +294,10 @@ def switch(arguments: Namespace) -> None:
     check_outputs([("--json", arguments.json)], inputs)
     config = _load(arguments)
     from hwmodel import switch_frames
+    from hwmodel.words.warnings import unasked_lists
 
+    if config.switch.unasked_lists:
+        note(f"Warning: {unasked_lists(config.switch.unasked_lists, config.switch.mode)}")
     with _placing_errors(arguments):
         frame_switch = switch_frames.FrameSwitch(config.switch, arguments.in_port)
     if arguments.out is not None:

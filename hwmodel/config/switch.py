@@ -410,6 +410,14 @@ class Switch(Block):
         return any(entry.asked_packets for entry in self.acl) or any(port.guards for port in self.ports)
 
     @property
+    def unasked_lists(self) -> tuple[str, ...]:
+        """Return the keys of the access list and the first guards that nobody asks: the bridge above decides."""
+        if not MODES[self.mode].has_interfaces:
+            return ()
+        guarded = next((f"switch.ports.{port.name}.guards" for port in self.ports if port.guards), None)
+        return (*(["switch.acl"] if self.acl else []), *([guarded] if guarded else []))
+
+    @property
     def longest_frame_bytes(self) -> int:
         """Return the longest frame with FCS that any station may send."""
         return max(port.max_frame_bytes for port in self.ports)
