@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import format_bytes
 
+from .check_ports import check_port_name
 from .document import KeyPath
 from .findings import Findings, Part
 from .flow_control import headrooms_of, high_marks_of, is_lossless, low_marks_of, n_classes_of, parts_of
@@ -207,8 +208,5 @@ def _check_received(config: Config, control: FlowControl, findings: Findings) ->
         if one.priorities is not None and not control.is_by_class:
             findings.add("priorities are for mode: pfc", (*place, "priorities"), (*CONTROL, "mode"))
             return
-        if one.port is not None and int(one.port[1:]) >= config.port.count:
-            findings.add(
-                f"there is no port {one.port}; port.count is {config.port.count}", (*place, "port"), "port.count"
-            )
+        if one.port is not None and not check_port_name(config, findings, one.port, (*place, "port")):
             return

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network
+from itertools import count
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, SerializerFunctionWrapHandler, model_serializer
@@ -11,6 +12,7 @@ from pydantic import AfterValidator, SerializerFunctionWrapHandler, model_serial
 from hwmodel.rules.packets import ICMP, ICMPV6, TYPE_ARP, TYPE_IPV4, TYPE_IPV6
 from hwmodel.rules.switch_modes import MODES, OUTER_TAGS, TAG_MODES, ChannelKind, ModeName
 from hwmodel.rules.transmit_credits import Credits, credits_of_weights
+from hwmodel.wire.ethernet import OUTSIDE_MAC
 
 from .arbitration import ClassNumber, PoolCredits
 from .kinds import (
@@ -462,3 +464,10 @@ class Switch(Block):
                 "acl": tuple(entry for entry in self.acl if entry.port == "all" or entry.port in names),
             }
         )
+
+
+def outside_mac(switches: Sequence[Switch]) -> int:
+    """Return the address that stations outside send from: the first from OUTSIDE_MAC on that no station has."""
+    taken = {mac for switch in switches for port in switch.ports for mac in port.macs}
+    taken |= {entry.mac for switch in switches for entry in switch.addresses}
+    return next(mac for mac in count(OUTSIDE_MAC) if mac not in taken)

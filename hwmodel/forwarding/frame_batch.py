@@ -13,8 +13,8 @@ from hwmodel.forwarding.parse import HEADER_BYTES, parse, read_behind
 from hwmodel.forwarding.police import police, refill
 from hwmodel.forwarding.port_set import MAX_PORTS, UPLINK, contains
 from hwmodel.forwarding.rewrite import egress_bytes, rewrite
+from hwmodel.rules.ethernet import FCS_BYTES
 
-FCS_BYTES = 4
 FS_PER_NS = 10**6
 # The most that a policer is told at once: 73 minutes, which as femtoseconds fit into 63 bits.
 STEP_NS = 1 << 42

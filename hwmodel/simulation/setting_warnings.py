@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.transactions import sending_s
 from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of
+from hwmodel.config.names import UPLINK
 from hwmodel.config.system import bridges_at
 from hwmodel.results import BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
@@ -15,7 +16,6 @@ from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import BITS_PER_BYTE
 from hwmodel.words import warnings as words
 from hwmodel.workload.streams import Sizes
-from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, Server

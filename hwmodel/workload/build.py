@@ -8,7 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.config.names import is_uplink, uplink_of
+from hwmodel.config.names import UPLINK, is_uplink, uplink_of
 from hwmodel.config.system import (
     apart_ports,
     domains_of,
@@ -40,7 +40,7 @@ from hwmodel.workload.streams import (
     silent_source,
     stagger,
 )
-from hwmodel.workload.traffic import UPLINK, Records, Source, Workload, build_alias_table
+from hwmodel.workload.traffic import Records, Source, Workload, build_alias_table
 
 if TYPE_CHECKING:
     from hwmodel.config import Config

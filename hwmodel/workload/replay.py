@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.config.names import is_uplink, uplink_of
+from hwmodel.config.names import UPLINK, is_uplink, uplink_of
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.packets import MOST_PACKET_BYTES
@@ -19,7 +19,7 @@ from hwmodel.wire.frame_scan import RSS_PREFIX_BYTES, frame_hashes, scan_headers
 from hwmodel.wire.pcap import PcapBlock, read_blocks
 from hwmodel.wire.tags import LONGEST_HEADER_BYTES, RuntFrameError, parse_header
 from hwmodel.workload.streams import BROADCAST, MULTICAST
-from hwmodel.workload.traffic import CLOSED, RECORDED, UPLINK, FrameTemplate, Records, Source
+from hwmodel.workload.traffic import CLOSED, RECORDED, FrameTemplate, Records, Source
 
 if TYPE_CHECKING:
     from hwmodel.config.switch import Switch

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hwmodel.config.bridge import OUTSIDE
+from hwmodel.config.names import UPLINK
 from hwmodel.machine.counts.journey_state import JOURNEY, SHOWN, STAMPS, WHOLE_JOURNEY, WRITTEN_BACK
 from hwmodel.machine.frames import LINE_CAP
 from hwmodel.machine.network.bridge_state import NOBODY
@@ -228,8 +230,6 @@ def _stamp_batches(nic: Any, queue: Any, end: int, mark: int, names: Sequence[st
 MIRRORED = "mirrored copy"
 CONTROL = "control frame"
 WIRE = "wire"
-UPLINK = "uplink"  # of a virtual switch
-OUTSIDE = "outside"  # beyond the bridge
 
 
 class FrameNames:
