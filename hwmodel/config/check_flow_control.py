@@ -118,7 +118,7 @@ def check_bridge_flow_control(config: Config, findings: Findings, parts: Sequenc
             continue
         path: KeyPath = (*bridge.path, "flow_control")
         n_known = len(findings.problems)
-        _check_beside(bridge, path, findings, parts)
+        _check_beside(bridge, path, findings)
         percents = [each.percent for each in control.classes]
         if control.is_by_class and sum(percents) != 100:
             findings.add(f"percent of all classes is {sum(percents)}, not 100", (*path, "classes"))
@@ -144,7 +144,7 @@ def check_bridge_flow_control(config: Config, findings: Findings, parts: Sequenc
             _check_marks_of_bridge(bridge, control, path, findings, parts)
 
 
-def _check_beside(bridge: NamedBridge, path: KeyPath, findings: Findings, parts: Sequence[Part]) -> None:
+def _check_beside(bridge: NamedBridge, path: KeyPath, findings: Findings) -> None:
     """Check that nothing else of a bridge schedules its ports, or shares its buffer."""
     settings = bridge.settings
     if settings.extenders or settings.kind == "controlling":

@@ -257,7 +257,6 @@ def _fill_port(record: BridgeRecord, port: PhysicalPort, topology: Topology, lis
     entry.has_interfaces, entry.is_of_extender = port.has_interfaces, port.is_of_extender
     entry.is_uplink, entry.is_wire = port.is_uplink, bool(port.to)
     entry.first_logical, entry.n_logical = lists.add(logical.number for logical in port.logical)
-    entry.first_below, entry.n_below = lists.add(port.below)
     entry.first_taken, entry.n_taken = lists.add(sorted(port.taken_lists))
     entry.own_logical = topology.own.get(port.number, NOBODY)
     entry.groups = NOBODY if port.groups is None else port.groups.number

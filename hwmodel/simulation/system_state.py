@@ -159,7 +159,7 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     _enter_all(servers, headers, hashes, configs)
     system = _system(servers, ports, len(parts), least_bytes)
     fill_trees(system[0], servers, config, parts, seed)
-    fill_buses(system[0], servers, parts, config)
+    fill_buses(system[0], servers, parts)
     n_threads = n_threads_for(len(parts), n_threads)
     if system[0].trees.n_switches or system[0].buses.n_buses:  # which leave servers little time between two turns
         n_threads = 1
