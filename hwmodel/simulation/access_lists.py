@@ -111,8 +111,12 @@ def _fill_prefix(record: Record, prefix: Network | str | None) -> None:
         return
     record.n_bits = ADDRESS_BITS - prefix.max_prefixlen + prefix.prefixlen
     record.kind = KIND_OF_VERSION[prefix.version]
-    number = int(prefix.network_address)
-    record.word[:] = [number >> WORD_BITS * at & (1 << WORD_BITS) - 1 for at in (3, 2, 1, 0)]
+    record.word[:] = address_words(int(prefix.network_address))
+
+
+def address_words(number: int) -> list[int]:
+    """Return an address of IP as four words of 32 bits; of IPv4 it is the last."""
+    return [number >> WORD_BITS * at & (1 << WORD_BITS) - 1 for at in (3, 2, 1, 0)]
 
 
 def _fill_own_ips(tables: Record, switch: Switch) -> None:
