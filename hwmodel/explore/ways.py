@@ -23,7 +23,6 @@ from hwmodel.results.comparison import Comparison, ForbiddenPair, LeftOutWay, Wa
 from hwmodel.rules.switch_modes import MODES, TAG_MODES, ModeName
 from hwmodel.units import BITS_PER_BYTE
 
-Changes = Mapping[str, Any]
 FIRST_S_VID = 2  # 1 is the default S-channel
 WIRES = ("wire.tx", "wire.rx")
 

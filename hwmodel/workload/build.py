@@ -13,6 +13,7 @@ from hwmodel.config.system import (
     apart_ports,
     domains_of,
     looks_behind_type,
+    looks_into_packets,
     outside_targets,
     own_uplinks,
     port_of_end,
@@ -73,7 +74,7 @@ def build_workload(
         pcap = str(config.workload.pcap)
         switches = {server.station(""): server.config.switch for server in servers_of(config)}
         reader = None
-        if looks_behind or any(server.config.nic.steering is not None for server in servers_of(config)):
+        if looks_behind or looks_into_packets(config):
             assert read_packets is not None, "who asks for such rules reads packets"
             reader = read_packets
         is_asap = config.workload.pcap_time == "asap"
