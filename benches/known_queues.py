@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from hwmodel.results import Latency, bucket_of_rank
 from hwmodel.results.histogram import UNIT_FS, bucket_ns
-from hwmodel.simulation.figure_intervals import latency_intervals
+from hwmodel.simulation.figure_intervals import Ratio, SampleCounts, mean_wanted, percentiles_wanted, ratio_estimates
 from hwmodel.simulation.histogram_rows import HistogramRows
 from hwmodel.units import FS_PER_NS
 
@@ -110,8 +110,17 @@ def intervals_of(samples: Floats) -> dict[str, tuple[float, float]]:
     latency = Latency(
         min=float(times_ns.min()), max=float(times_ns.max()), mean=float(times_ns.mean()), count=len(samples), **figures
     )
-    found = latency_intervals(latency, at.astype(np.float64), at.astype(np.float64), sums, rows)
-    return {name: (low / SCALE_NS, high / SCALE_NS) for name, (low, high) in found.items()}
+    at_mark = at.astype(np.float64)
+    wanted = (
+        mean_wanted("mean", latency.mean or 0.0, Ratio(sums, at_mark), 1 / FS_PER_NS, 0.0),
+        *percentiles_wanted("", latency, SampleCounts(rows)),
+    )
+    found = iter(ratio_estimates(at_mark, [ratio for one in wanted for ratio in one.ratios]))
+    return {
+        each.name.removeprefix("."): (each.ends[0] / SCALE_NS, each.ends[1] / SCALE_NS)
+        for one in wanted
+        for each in one.found_from([next(found) for _ in one.ratios])
+    }
 
 
 RESOLUTION = 2 * UNIT_FS / FS_PER_NS / SCALE_NS  # of a histogram

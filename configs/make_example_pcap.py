@@ -10,8 +10,9 @@ from __future__ import annotations
 import sys
 from ipaddress import IPv4Address
 
+from hwmodel.rules.ethernet import MIN_UNPADDED_BYTES
 from hwmodel.rules.switch_modes import C_TAG
-from hwmodel.wire.ethernet import BROADCAST_MAC, EtherType, counting_payload, pad
+from hwmodel.wire.ethernet import BROADCAST_MAC, EtherType, counting_payload
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.wire.tags import build_header, tag_of
 
@@ -66,7 +67,8 @@ def frames() -> list[tuple[int, bytes]]:
     made: list[tuple[int, bytes]] = []
     for vm in range(N_VMS):
         header = build_header(BROADCAST_MAC, mac(vm), EtherType.ARP)
-        made.append((FIRST_NS + vm * 1000, pad(header + arp_request(vm, (vm + 1) % N_VMS))))
+        frame = header + arp_request(vm, (vm + 1) % N_VMS)
+        made.append((FIRST_NS + vm * 1000, frame.ljust(MIN_UNPADDED_BYTES, b"\0")))
     for turn in range(N_ROUNDS):
         for vm in range(N_VMS):
             # Neighbours talk to each other; every fourth round a VM sends out, and the host answers.

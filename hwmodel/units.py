@@ -176,11 +176,6 @@ def parse_rate_bps(text: object) -> int:
     return RATE.parse(text)
 
 
-def parse_frequency_hz(text: object) -> int:
-    """Return the hertz in a text like '156.25MHz'; raise UnitError if it is no whole frequency."""
-    return FREQUENCY.parse(text)
-
-
 def format_bytes(n_bytes: int) -> str:
     """Write a byte count in the largest unit that divides it: 65536 is '64KiB', 1518 is '1518B'."""
     return BYTES.format(n_bytes)
@@ -216,17 +211,3 @@ def fs_per_byte(rate_bps: Fraction | int) -> tuple[int, int]:
 def ns_from_fs(time_fs: int) -> float:
     """Return a time in nanoseconds for display; the only step of a time into floating point."""
     return time_fs / FS_PER_NS
-
-
-def gbps_from_bytes(n_bytes: int, elapsed_fs: int) -> float:
-    """Return the Gb/s (10^9 bits) of `n_bytes` in `elapsed_fs`; 0 for an empty interval."""
-    if elapsed_fs <= 0:
-        return 0.0
-    return n_bytes * BITS_PER_BYTE * (FS_PER_S // BPS_PER_GBPS) / elapsed_fs
-
-
-def mpps_from_frames(n_frames: int, elapsed_fs: int) -> float:
-    """Return the millions of frames a second of `n_frames` in `elapsed_fs`; 0 for an empty interval."""
-    if elapsed_fs <= 0:
-        return 0.0
-    return n_frames * (FS_PER_S // 10**6) / elapsed_fs

@@ -13,6 +13,7 @@ import numpy as np
 
 from hwmodel.config import Config, NamedBridge, bridges_of, config_from_mapping, servers_of
 from hwmodel.config.bridge import JoinedPort
+from hwmodel.config.names import UPLINK
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.journey_state import PART_FIELDS, STAMPS
 from hwmodel.machine.counts.journeys import FROM_WIRE
@@ -20,7 +21,7 @@ from hwmodel.results import BridgeResult, Result
 from hwmodel.simulation import Run
 from hwmodel.simulation.commands import Change
 from hwmodel.simulation.load_changes import with_workloads
-from hwmodel.workload.traffic import RECORDED, UPLINK, FrameTemplate, Records, Source, Workload
+from hwmodel.workload.traffic import RECORDED, FrameTemplate, Records, Source, Workload
 from tests.beside_simpy import BASE, Commands, check_same_run, driver_work, function_number, parameters_of, random_state
 from tests.buses_for_simpy import buses_for_oracle, buses_in
 from tests.flow_control_for_simpy import bridge_flow_control

@@ -22,8 +22,8 @@ from hwmodel.forwarding.parse import HEADER, read_behind
 from hwmodel.forwarding.tables import ANY, PREFIX
 from hwmodel.rules import packets
 from hwmodel.simulation.access_lists import own_ips
+from hwmodel.simulation.captured_packets import read_packets
 from hwmodel.wire.flow_header import flow_bytes
-from hwmodel.wire.packet_header import packets_of
 from tests.forwarding_bench import Bench
 from tests.oracles.forwarding_oracle import ForwardingOracle
 from tests.packet_cases import GUARD_WORDS, packet_switch, random_packet, random_packet_frame
@@ -74,16 +74,16 @@ def test_what_stands_for_captured_frames_says_the_same_as_they():
     drawn = [random_packet(rng) for _ in range(3000)]
     data, at = b"".join(payload for _, payload in drawn), np.cumsum([0, *(len(payload) for _, payload in drawn)])
     types = np.array([ethertype for ethertype, _ in drawn])
-    made = packets_of(data, at[:-1], at[1:], types)
+    made = read_packets(data, at[:-1], at[1:], types)
     distinct = set()
     for row, (ethertype, payload) in enumerate(drawn):
-        kept_octets = made.octets[row, : made.n_bytes[row]].tobytes()
+        kept_octets = made["octets"][row, : made["n_bytes"][row]].tobytes()
         said = read(payload, ethertype)
         again = read(kept_octets, ethertype)
         # Of a chain that is cut all is hidden, and nothing asks whether it is a fragment's.
         kept = again if again["protocol"] == HIDDEN_PROTOCOL else said
         assert again == said | {"fragment": kept["fragment"]}, (ethertype, payload.hex(), kept_octets.hex())
-        assert not made.octets[row, made.n_bytes[row] :].any()
+        assert not made["octets"][row, made["n_bytes"][row] :].any()
         distinct.add((ethertype, kept_octets))
     # Frames that rules and filters cannot tell apart have the same bytes.
     assert len({str((ethertype, read(kept, ethertype))) for ethertype, kept in distinct}) == len(distinct)

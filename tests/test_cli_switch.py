@@ -116,6 +116,15 @@ def test_overrides_change_the_switch(files, capsys):
     assert copy == {"port": "uplink", "hex": (SENT[0][:12] + bytes.fromhex("892600000009") + SENT[0][12:]).hex()}
 
 
+def test_a_list_that_the_mode_never_asks_is_told(files, capsys):
+    denies = ["--set", "switch.acl=[{action: deny}]"]
+    assert main([*files, "vf0", *denies]) == 0
+    assert "ACL_DENY" in (said := capsys.readouterr()).out and not said.err
+    assert main([*files, "vf0", *denies, "--set", "switch.mode=e_tag"]) == 0
+    said = capsys.readouterr()
+    assert "ACL_DENY" not in said.out and said.err.startswith("Warning: In mode e_tag") and said.err.count("\n") == 1
+
+
 def test_captures_come_into_a_folder_that_is_made_or_there(files, tmp_path):
     out = tmp_path / "out"
     for _ in range(2):

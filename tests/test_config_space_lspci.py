@@ -11,7 +11,7 @@ import pytest
 
 from hwmodel.config import config_from_mapping, servers_of
 from hwmodel.config_space.adapter import PciAdapter
-from hwmodel.config_space.dump import content_of, dump_text
+from hwmodel.config_space.dump import content_of, shown_functions, text_of
 from hwmodel.config_space.enumeration import configured
 
 REAL = Path(__file__).parent / "vectors" / "82576_config_space.txt"
@@ -49,6 +49,10 @@ VF_LINK = "LnkSta: Speed unknown (downgraded), Width x0 (downgraded)"
 def adapter_of(name: str, **keys: object) -> PciAdapter:
     (server,) = servers_of(config_from_mapping({"nic": {"preset": name, "vfs": 4}, **keys}))
     return configured(server)
+
+
+def dump_text(adapter: PciAdapter, *, as_os: bool) -> str:
+    return text_of(shown_functions(adapter, as_os=as_os))
 
 
 def lspci(text: str, folder: Path, *options: str) -> str:

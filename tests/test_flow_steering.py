@@ -14,9 +14,9 @@ from hwmodel import simulate
 from hwmodel.config import config_from_mapping
 from hwmodel.config.names import uplink_of
 from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.simulation.captured_packets import read_packets
 from hwmodel.simulation.machine import Machine
 from hwmodel.wire.frame_scan import RSS_PREFIX_BYTES, scan_headers
-from hwmodel.wire.packet_header import packets_of
 from hwmodel.workload import Records, Workload
 from hwmodel.workload.traffic import FrameTemplate
 from tests.oracles.flow_queues import flow_hashes, look, queue_of
@@ -58,10 +58,10 @@ def templates_of(frames: list[bytes], n_ports: int = 1) -> list[FrameTemplate]:
     valid = np.full(len(frames), prefix.shape[1])
     scan = scan_headers(prefix, valid)
     at = np.arange(len(frames)) * prefix.shape[1]
-    packets = packets_of(prefix.tobytes(), at + scan.n_bytes, at + valid, scan.ethertype)
+    packets = read_packets(prefix.tobytes(), at + scan.n_bytes, at + valid, scan.ethertype)
     found = []
     for raw, end, octets, n in zip(
-        frames, scan.n_bytes.tolist(), packets.octets, packets.n_bytes.tolist(), strict=True
+        frames, scan.n_bytes.tolist(), packets["octets"], packets["n_bytes"].tolist(), strict=True
     ):
         to = next(name for name, mac in MACS.items() if raw[:6].hex() == mac)
         source = "uplink" if n_ports == 1 else uplink_of(f"p{POOLS.index(to)}")

@@ -136,7 +136,6 @@ def test_addresses_are_those_of_the_wire():
 
 def test_type_numbers_are_those_of_the_wire():
     assert ethernet.EtherType.C_TAG == parser.TYPE_C_TAG
-    assert ethernet.EtherType.MAC_CONTROL == parser.TYPE_MAC_CONTROL
     types = (0, ethernet.EtherType.S_TAG, ethernet.EtherType.VN_TAG, ethernet.EtherType.E_TAG)
     assert types == parser.OUTER_TYPES
     assert tuple(tags.TAG_BYTES.get(each, 0) for each in types) == parser.OUTER_BYTES

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from hwmodel.config.build import complaints_from
+from hwmodel.config.document import Document, KeyPath, Place, Problem, raise_problems
 from hwmodel.config.mailbox import MailboxMessage, PfCall, misfits
-from hwmodel.config.mailbox_request import request_of
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox import (
     ACK,
     CLEAR_TO_SEND,
     NACK,
-    POLL_US,
-    POLLS,
-    MailboxFlag,
     decode,
     encode,
     group_hash,
@@ -27,6 +28,27 @@ from hwmodel.functions.mailbox import (
     words_of_mac,
 )
 from hwmodel.rules.mailbox_messages import API_NUMBERS, MAILBOX_WORDS, MESSAGES, TABLES, XCAST_MODES, MessageType
+
+PATH: KeyPath = ("scenario", 0, "mailbox")  # where a message stands in a configuration, for hints
+
+
+def request_of(fields: Mapping[str, Any]) -> MailboxMessage:
+    """Return a checked message of names with values as users type them: {message: set_vlan, vlan: 20, add: true}.
+
+    `from` may be left out. Raises InputError with a line for each problem.
+    """
+    said = {"from": "vf0", **fields}
+    document = Document("mailbox", {"scenario": [{"mailbox": said}]})
+    document.mark_written(PATH, said, Place(0, 0, 0, "mailbox"))
+    try:
+        found = MailboxMessage.model_validate(said)
+    except ValidationError as error:
+        problems = complaints_from(error, document, PATH).problems
+        raise_problems([replace(one, key=one.key.removeprefix("scenario.0.mailbox.")) for one in problems])
+        raise
+    raise_problems([Problem(document.place_of(PATH), name, message) for name, message in misfits(found)])
+    return found
+
 
 MAC = "02:11:22:33:44:55"
 MAC_WORDS = (0x33221102, 0x5544)
@@ -159,8 +181,7 @@ def test_a_message_is_shown_with_what_was_written_alone() -> None:
 
 def test_numbers_are_those_of_ixgbe() -> None:
     assert (ACK, NACK, CLEAR_TO_SEND) == (0x80000000, 0x40000000, 0x20000000)
-    assert {flag.name: int(flag) for flag in MailboxFlag} == {"STS": 1, "ACK": 2, "VFU": 4, "PFU": 8, "RVFU": 0x10}
-    assert (MAILBOX_WORDS, POLLS, POLL_US) == (16, 2000, 500)
+    assert MAILBOX_WORDS == 16
     assert [int(each) for each in MessageType] == [1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 16, 256]
     assert [API_NUMBERS[f"1.{minor}"] for minor in range(5)] == [0, 2, 3, 4, 5]
     assert XCAST_MODES == ("none", "multi", "allmulti", "promisc")

@@ -34,6 +34,14 @@ def judged(busy: dict[str, float], waits: dict[str, float] | None = None, **more
     return by_shares(sighting_of(observation(busy, waits, **more)))
 
 
+def test_a_window_in_which_nothing_is_offered_yet_says_nothing_of_what_gets_through():
+    busy = {"driver.tx": 1.0}
+    assert judged(busy, **OPEN).why.startswith("All that is offered gets through")
+    early = judged(busy, **OPEN, offered_frames=0)
+    assert early.resource == "driver.tx" and "offered" not in early.why
+    assert judged({"driver.tx": 0.4}, **OPEN, offered_frames=0).resource == "offered_load"
+
+
 # What the shares of one window tell plainly.
 CASES = {
     "a capture that ended before a ring was full": ({"pcie.up": 0.12}, {}, {}, "offered_load", 0.12),

@@ -14,7 +14,6 @@ from hwmodel.rules.transmit_credits import (
     least_refill,
     rate_factor,
     rate_kept,
-    rate_of_register,
     rate_register,
 )
 
@@ -64,14 +63,12 @@ def test_a_rate_makes_the_value_that_the_driver_writes(line: str) -> None:
     link, rate, whole, part, value = (int(each, 0) for each in line.split())
     link_bps, rate_bps = link * 10**6, rate * 10**6
     assert rate_register(rate_bps, link_bps) == value
-    meant = rate_of_register(value, link_bps)
-    assert meant == link_bps / (whole + Fraction(part, 2**14)) == rate_kept(rate_bps, link_bps)
+    meant = link_bps / (whole + Fraction(part, 2**14))
+    assert meant == rate_kept(rate_bps, link_bps)
     assert 0 <= meant / rate_bps - 1 < Fraction(1, 2**14)
 
 
-def test_a_register_that_is_off_or_empty_means_no_limit() -> None:
-    assert rate_of_register(0x00028000, 10**10) is None
-    assert rate_of_register(0x80000000, 10**10) is None
+def test_the_least_rate_is_a_16384th_of_the_link() -> None:
     assert rate_factor(610_352, 10**10) <= MOST_FACTOR < rate_factor(610_351, 10**10)
 
 

@@ -279,14 +279,18 @@ def test_the_signatures_of_whole_frames_are_those_of_the_calls():
     code = """
 from hwmodel.forwarding import frame_batch
 from hwmodel.simulation.compile_entry import compile_entry, signature
-from hwmodel.simulation.kernel_cache import SWITCH_ENTRIES
+from hwmodel.simulation.captured_packets import read_packets
+from hwmodel.simulation.kernel_cache import CAPTURE_ENTRIES, SWITCH_ENTRIES
 from hwmodel.switch_frames import forward_frames
+import numpy as np
 from cocotb_tests.bench_switch import AclEntry, frame, switch
 from tests.switch_cases import stand_in
-for name in SWITCH_ENTRIES:
+names = (*SWITCH_ENTRIES, *CAPTURE_ENTRIES)
+for name in names:
     compile_entry(name)
+read_packets(b"", *np.zeros((3, 0), np.int64))
 forward_frames(stand_in(switch(acl=(AclEntry("police", rate_bps=1000, burst_bytes=64),))), [frame("vf1", "vf0")])
-for name in SWITCH_ENTRIES:
+for name in names:
     assert getattr(frame_batch, name.split(".")[-1]).signatures == [signature(name)], name
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"PYTHONPATH": "."}, check=True)

@@ -71,6 +71,27 @@ def test_a_weight_that_nothing_goes_by_is_told(changes, order):
     assert all("switch.ports.vf1.weight is 3, and nothing goes by weights" in text and order in text for text in warned)
 
 
+GUARDED = [{"name": "vf1", "ips": ["10.0.0.3"], "guards": ["arp"]}]
+
+
+@pytest.mark.parametrize("mode", ["veb", "vepa", "multichannel", "vn_tag", "e_tag"])
+@pytest.mark.parametrize(("switch", "which"), [
+    ({"acl": [{"action": "deny", "port": "vf1"}]}, "switch.acl is"),
+    ({"acl": [{"action": "deny", "port": "vf1"}], "ports": GUARDED}, "switch.acl and switch.ports.vf1.guards are"),
+    ({"ports": GUARDED}, "switch.ports.vf1.guards is"),
+    ({}, None),
+], ids=["list", "both", "guards", "none"])  # fmt: skip
+def test_lists_that_a_mode_never_asks_are_told(mode, switch, which):
+    warned = [
+        text
+        for text in setting_warnings(config_from_mapping({"switch": {**switch, "mode": mode}}), reflected_result())
+        if "not asked" in text
+    ]
+    is_told = which is not None and mode in ("vn_tag", "e_tag")
+    told = f"In mode {mode} the bridge decides who may send to whom (bridge.policy): {which} not asked."
+    assert warned == [told] * is_told
+
+
 @pytest.mark.parametrize(("blocks", "name"), [
     ({"switch": {"acl": [{"action": "deny", "port": "vf1"}, POLICE]}}, "switch.acl[1]"),
     ({"bridge": {"policy": [POLICE]}}, "bridge.policy[0]"),

@@ -18,10 +18,9 @@ from cocotb_tests.bench_switch import (
     switch,
 )
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.simulation.core_parameters import CoreParameters, core_parameters
+from hwmodel.simulation.core_parameters import CoreParameters
 from hwmodel.simulation.switch_core import Offer, PortSchedule, Surroundings, lay_out, predict
 from hwmodel.simulation.switch_tables import build_tables
 
@@ -191,22 +190,8 @@ def test_no_frame_is_no_problem():
 # ---- Parameters ----
 
 
-def test_parameters_of_a_configuration():
-    config = config_from_mapping(
-        {
-            "workload": {"pattern": "to_wire"},
-            "nic": {"preset": None, "vfs": 3},
-            "switch": {
-                "bus_bits": 128,
-                "queue_bytes": "16KiB",
-                "priorities": 4,
-                "ports": [{"name": "vf1", "max_frame": "9000B"}],
-            },
-        }
-    )
-    found = core_parameters(config)
-    assert found == CoreParameters(5, 128, 4, 16384, 16384, 8996)
-    assert core_parameters(config, 1514).max_frame_bytes == 1514
+def test_what_follows_from_the_parameters():
+    found = CoreParameters(5, 128, 4, 16384, 16384, 8996)
     assert (found.store_bytes, found.ingress_words, found.queue_words, found.more_header_words) == (9008, 1024, 1024, 1)
 
 

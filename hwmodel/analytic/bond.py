@@ -15,10 +15,11 @@ from hwmodel.analytic.ceilings import taken_at_port
 from hwmodel.analytic.routes import GROUPS
 from hwmodel.analytic.traffic import ONE, TO_WIRE, ZERO, Demand, Traffic
 from hwmodel.config.names import is_uplink
+from hwmodel.config.switch import outside_mac
 from hwmodel.config.workload import MOST_HEADERS
 from hwmodel.results import at_port
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
-from hwmodel.wire.ethernet import BROADCAST_MAC, GROUP_MAC, OUTSIDE_MAC, EtherType
+from hwmodel.wire.ethernet import BROADCAST_MAC, GROUP_MAC, EtherType
 from hwmodel.wire.flow_header import FIRST_ADDRESS, FIRST_CLIENT_PORT, SERVER_PORT
 from hwmodel.words.bond import bond_capacity, bond_is_dead, leg_is_given_up, leg_is_silent
 
@@ -90,9 +91,7 @@ def _macs(config: Config, name: str) -> Sequence[int]:
         groups = {group for port in config.switch.ports if port.enabled for group in port.groups}
         return [BROADCAST_MAC] if name == "broadcast" else sorted(groups) or [GROUP_MAC]
     if is_uplink(name):
-        taken = {mac for port in config.switch.ports for mac in port.macs}
-        taken |= {entry.mac for entry in config.switch.addresses}
-        return [next(mac for mac in range(OUTSIDE_MAC, OUTSIDE_MAC + len(taken) + 1) if mac not in taken)]
+        return [outside_mac([config.switch])]
     return _port(config, name).macs[:1]
 
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.routes import GROUPS, TAG_BYTES, UPLINK, Route, accepts, channel_of
+from hwmodel.analytic.routes import GROUPS, TAG_BYTES, Route, accepts, channel_of
 from hwmodel.config import reflects
 from hwmodel.config.bridge import OUTSIDE
+from hwmodel.config.names import UPLINK
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES, TAG_MODES, ModeName
 from hwmodel.wire.ethernet import EtherType
 

@@ -16,7 +16,7 @@ from hwmodel.analytic.bond import at_legs
 from hwmodel.analytic.ceilings import taken_at_port
 from hwmodel.analytic.paths import LINK_DOWN, Hop, OnwardHops, Path, Paths, Policer
 from hwmodel.analytic.recent import remembered
-from hwmodel.analytic.routes import GROUPS, UPLINK, Route, Stream, streams_of
+from hwmodel.analytic.routes import GROUPS, Route, Stream, streams_of
 from hwmodel.analytic.symmetry import folded_stream, is_alike_for_all, unfolded
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import (
@@ -35,7 +35,7 @@ from hwmodel.analytic.traffic import (
     whole_of,
 )
 from hwmodel.analytic.uplink import cut_sizes, leaving_cut
-from hwmodel.config.names import is_uplink, port_number, uplink_of
+from hwmodel.config.names import UPLINK, is_uplink, port_number, uplink_of
 from hwmodel.config.system import outside_targets, own_uplinks, port_of_end
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from hwmodel.analytic.ceiling import Ceiling, lowest, short_name
 from hwmodel.analytic.ceilings import credit_ceilings, engine_ceilings, link_ceilings, tag_ceilings
@@ -23,7 +23,6 @@ from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-Operation = Literal["read", "write", "both"]
 DEFAULT_SIZES = (64, 128, 256, 512, 1024, 1500, 2048, 4096)
 
 

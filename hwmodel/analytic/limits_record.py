@@ -367,7 +367,7 @@ def _mix_notes(demand: Demand) -> tuple[str, ...]:
 
 def _of_config(config: Config) -> tuple[str, ...]:
     """Say what of the configuration the closed form leaves out or takes a case of."""
-    found = [words.POLICED_FRAMES] if config.switch.acl else []
+    found = [words.POLICED_FRAMES] if config.switch.acl and not config.switch.unasked_lists else []
     if config.host.jitter.kind != "fixed":
         found.append(words.LATENCY_SPREAD)
     if config.host.unmeasured is not None:

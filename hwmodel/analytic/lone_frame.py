@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.recent import remembered
-from hwmodel.analytic.routes import GROUPS, TAG_BYTES, UPLINK, channel_of
+from hwmodel.analytic.routes import GROUPS, TAG_BYTES, channel_of
 from hwmodel.analytic.system import System
-from hwmodel.config.names import function_number, is_uplink, uplink_of
+from hwmodel.config.names import UPLINK, function_number, is_uplink, uplink_of
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES, TAG_MODES
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S

@@ -14,9 +14,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.bridge_rules import BridgeEntry, BridgeRules, Inside, LogicalPort, interface_of, learn
-from hwmodel.analytic.routes import GROUPS, TAG_BYTES, UPLINK, Route, Router, accepts, mirrored_stations
+from hwmodel.analytic.routes import GROUPS, TAG_BYTES, Route, Router, accepts, mirrored_stations
 from hwmodel.analytic.traffic import ONE, Leg, Onward, Sizes, nothing_of
-from hwmodel.config.names import is_uplink
+from hwmodel.config.names import UPLINK, is_uplink
 from hwmodel.config.system import port_of_end
 from hwmodel.rules.switch_modes import MODES
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from hwmodel.analytic.transactions import Tlp, TlpRules
 from hwmodel.config.kinds import suggest
 from hwmodel.config.pcie_switches import PcieSwitch, switches_of
-from hwmodel.config.system import Server, servers_of
+from hwmodel.config.system import servers_of
 from hwmodel.errors import InputError
 from hwmodel.rules.pcie_link import LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS
@@ -79,7 +79,7 @@ class _Tree:
         servers, switches = servers_of(config), switches_of(config)
         rates = {server.name: link_rate_of(server.config.pcie) for server in servers}
         rates |= {one.name: link_rate_of(one.link_of(servers)) for one in switches}
-        over = {server.name: tuple(_over(server, at, switches)) for at, server in enumerate(servers)}
+        over = {server.name: tuple(_over(at, switches)) for at, server in enumerate(servers)}
         return cls(over, rates)
 
     def way(self, name: str, peer: str | None, is_redirected: bool) -> Way:
@@ -99,7 +99,7 @@ class _Tree:
         return links, len(up) if is_redirected else len(links)
 
 
-def _over(server: Server, number: int, switches: Sequence[PcieSwitch]) -> Iterator[PcieSwitch]:
+def _over(number: int, switches: Sequence[PcieSwitch]) -> Iterator[PcieSwitch]:
     at = next((one for one in switches if ("adapter", number) in {each[:2] for each in one.below}), None)
     while at is not None:
         yield at

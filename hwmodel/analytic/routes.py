@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from hwmodel.config.names import UPLINK
 from hwmodel.config.system import apart_ports, domains_of, own_uplinks
 from hwmodel.rules.switch_modes import C_TAG, DEFAULT_S_VID, MODES, S_TAG, TAG_MODES
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.config.switch import Mirror, Port
 
-UPLINK = "uplink"
 GROUPS = ("broadcast", "multicast")
 # Of C-TAG and S-TAG, and of the tags that name stations, by mode.
 TAG_BYTES: dict[str, int] = {"c": C_TAG.n_bytes, "s": S_TAG.n_bytes}

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.routes import UPLINK
 from hwmodel.config import bridges_of, buses_of, links_above, servers_of, stations_in_use, switches_of
 from hwmodel.config.bridge import OUTSIDE, way_up
-from hwmodel.config.names import is_uplink
+from hwmodel.config.names import UPLINK, is_uplink
 from hwmodel.config.system import port_rate_bps
 from hwmodel.results import at_port
 

@@ -114,7 +114,6 @@ def cut_ring(
 Direction = Literal["up", "down"]
 Kind = Literal["posted", "non_posted", "completion"]
 DIRECTIONS: tuple[Direction, Direction] = ("up", "down")
-DOUBLE_WORD_BYTES = 4
 INLINE_DOORBELL = "Tx doorbell with descriptor"
 
 

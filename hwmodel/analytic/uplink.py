@@ -12,13 +12,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.traffic import TO_WIRE, ZERO, Demand, Sizes, Traffic, shares
+from hwmodel.config.names import PF
 from hwmodel.rules.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.config.virtual_switch import VirtualSwitch
-
-_PF = "pf"
 
 
 def at_adapter(config: Config, demand: Demand) -> tuple[Config, Demand]:
@@ -56,7 +55,7 @@ def seen_by_adapter(config: Config) -> Config:
     It tells of all that a piece of its work has posted by one doorbell for each leg, and sees freed slots by itself.
     """
     own = switch_of(config)
-    nic, driver = config.nic, config.for_function(_PF).driver
+    nic, driver = config.nic, config.for_function(PF).driver
     n_rings = max(1, own.n_uplink_rings * config.n_legs)
     seen = {"mode": "sriov", "queues_per_vf": n_rings}
     if nic.shared_descriptor_cache is not None:
@@ -96,11 +95,11 @@ def _by_uplink(config: Config, traffic: Traffic, n_rings: int) -> Traffic:
         traffic = replace(traffic, sizes=cut_sizes(config), wire_copies=None)
     to_wire, from_wire = (traffic.to_wire, traffic.from_wire) if n_rings else (ZERO, ZERO)
     at_ports = {name: amount for name, amount in traffic.at_ports.items() if to_wire or not _is_out(name)}
-    rings = frozenset((_PF, number) for number in range(n_rings)) if from_wire else frozenset()
+    rings = frozenset((PF, number) for number in range(n_rings)) if from_wire else frozenset()
     return replace(
         traffic, reads=to_wire, copies=from_wire, mirrored=ZERO, to_wire=to_wire, from_wire=from_wire, rx_rings=rings,
         at_ports=at_ports,
-        sent={_PF: to_wire} if to_wire else {}, received={_PF: from_wire} if from_wire else {},
+        sent={PF: to_wire} if to_wire else {}, received={PF: from_wire} if from_wire else {},
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.flow_cache import looking_s
 from hwmodel.analytic.traffic import ONE, TO_WIRE, ZERO, Demand, Traffic, sum_of
 from hwmodel.analytic.uplink import switch_of
-from hwmodel.config.names import function_number
+from hwmodel.config.names import PF, function_number
 from hwmodel.config.virtual_switch import COPIES
 from hwmodel.results import at_port
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -19,8 +19,6 @@ from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-
-_PF = "pf"
 
 
 def switching(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
@@ -57,7 +55,7 @@ def admitted(config: Config, demand: Demand) -> Demand:
     sent_s = _passing_s(config, sought)
     turns = len(sought.sent) * config.nic.queues_per_vf * own.batch * sent_s
     frames_per_s = sum((one.frames_per_s or ZERO for one in coming), ZERO)
-    polls = own.n_uplink_rings * config.n_legs * config.driver_of(_PF).poll_budget * wanted_s / frames_per_s
+    polls = own.n_uplink_rings * config.n_legs * config.driver_of(PF).poll_budget * wanted_s / frames_per_s
     left_s = len(own.cores) - sent_s * (demand.offered_frames_per_s or len(own.cores) / (sent_s or ONE))
     most_s = max(len(own.cores) * polls / (polls + turns), left_s)
     share = min(ONE, most_s / wanted_s)
@@ -104,7 +102,7 @@ def _frames_of(wire: str) -> str:
 
 def _passing_s(config: Config, one: Traffic) -> Fraction:
     """Give the time of the cores for a frame, in seconds; batches are full."""
-    own, driver = switch_of(config), config.driver_of(_PF)
+    own, driver = switch_of(config), config.driver_of(PF)
     a_copy_fs = own.frame_time_fs + sum_of(
         [share * own.byte_time_fs * (n_bytes - FCS_BYTES) for n_bytes, share in one.sizes]
     )

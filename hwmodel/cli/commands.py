@@ -10,7 +10,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hwmodel.cli.config_space_command import config_space as write_config_space
 from hwmodel.cli.cosim_command import cosim
@@ -133,6 +133,13 @@ def _write_result(arguments: Namespace, result: Result, print_text: Callable[[Re
     write_all(summarize, lambda: write_json(result.to_json() if arguments.json else None, arguments.json), draw)
 
 
+def _read_packets(*frames: Any) -> Any:
+    """Read packets of a capture; the compiler is loaded for those who have rules that look at them, not for others."""
+    from hwmodel.simulation.captured_packets import read_packets
+
+    return read_packets(*frames)
+
+
 def check(arguments: Namespace) -> None:
     """Validate a configuration and show it with every default written out."""
     check_outputs([("--json", arguments.json)], inputs=[arguments.config])
@@ -144,7 +151,7 @@ def check(arguments: Namespace) -> None:
 
     with _placing_errors(arguments):
         # What only the load itself can know: rates that no gap can make, captures.
-        build_workload(config, ceiling_frames_per_s(config))
+        build_workload(config, ceiling_frames_per_s(config), _read_packets)
         course_of(config)
     config.steps(PfDrivers(config))  # what PF drivers grant may contradict what else is there
     if config.scenario:
@@ -287,7 +294,10 @@ def switch(arguments: Namespace) -> None:
     check_outputs([("--json", arguments.json)], inputs)
     config = _load(arguments)
     from hwmodel import switch_frames
+    from hwmodel.words.warnings import unasked_lists
 
+    if config.switch.unasked_lists:
+        note(f"Warning: {unasked_lists(config.switch.unasked_lists, config.switch.mode)}")
     with _placing_errors(arguments):
         frame_switch = switch_frames.FrameSwitch(config.switch, arguments.in_port)
     if arguments.out is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from hwmodel.rules.headroom import PRIORITIES
 from hwmodel.rules.transmit_credits import MOST_CLASSES, MOST_CREDITS, MOST_REFILL, Credits, credits_of_percents
 
 from .kinds import Block, Listing, Whole, Word, key
@@ -12,7 +13,6 @@ Strictness = Literal["none", "group", "link"]
 DescriptorPlane = Literal["weighted_strict", "round_robin"]
 PoolOrder = Literal["weighted", "round_robin"]
 PacketPlane = Literal["strict", "round_robin"]
-PRIORITIES = 8
 ClassNumber = Annotated[int, Whole(0, MOST_CLASSES - 1, what="a class of traffic")]
 Refill = Annotated[int, Whole(1, MOST_REFILL, what="a number of credits")]
 Maximum = Annotated[int, Whole(1, MOST_CREDITS, what="a number of credits")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import (
+    CREDIT_DATA_BYTES,
     DESCRIPTOR_BYTES,
     MOST_TAGS,
     REGISTER_BYTES,
@@ -27,7 +28,6 @@ from .frame_lengths import (
 from .model import Config
 from .presets import DEVICES, Device
 
-_CREDIT_BYTES = 16  # PCI Express Base Specification 3.0, 2.6.1: a data credit stands for 16 B
 _TX_BATCHES = ("driver.tx_doorbell_batch", "nic.fetch_batch", "nic.tx_writeback_batch", "driver.tx_interrupt_batch")
 _RX_BATCHES = (
     "nic.rx_fetch_batch", "nic.rx_prefetch", "nic.rx_writeback_batch", "driver.rx_interrupt_batch",
@@ -60,7 +60,7 @@ def _check_tags(config: Config, findings: Findings) -> None:
 
 def _check_credits(config: Config, findings: Findings) -> None:
     pcie, credits = config.pcie, config.pcie.credits
-    least = pcie.max_payload_bytes // _CREDIT_BYTES
+    least = pcie.max_payload_bytes // CREDIT_DATA_BYTES
     payload = format_bytes(pcie.max_payload_bytes)
     if 0 < credits.pd < least:
         findings.add(
@@ -70,7 +70,7 @@ def _check_credits(config: Config, findings: Findings) -> None:
             "pcie.max_payload",
         )
     if config.host.completion_bytes == "rcb":
-        least = pcie.read_completion_boundary_bytes // _CREDIT_BYTES
+        least = pcie.read_completion_boundary_bytes // CREDIT_DATA_BYTES
         payload = format_bytes(pcie.read_completion_boundary_bytes)
     if 0 < credits.cpld < least:
         findings.add(

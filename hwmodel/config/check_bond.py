@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .bond import Bond
-from .document import KeyPath
+from .check_ports import check_port_name
 from .findings import Findings
 from .model import Config
-from .names import ethernet_ports, is_uplink
+from .names import is_uplink
 
 _BOND = "host.virtual_switch.bond"
 _PATH = tuple(_BOND.split("."))
@@ -63,10 +63,7 @@ def check_bond(config: Config, findings: Findings) -> None:
 
 
 def _check_names(config: Config, own: Bond, findings: Findings) -> None:
-    known = ethernet_ports(config.port.count)
-    named: list[tuple[str, KeyPath]] = [(name, (*_PATH, "silent", at)) for at, name in enumerate(own.silent)]
+    for at, name in enumerate(own.silent):
+        check_port_name(config, findings, name, (*_PATH, "silent", at))
     if own.primary is not None:
-        named.append((own.primary, (*_PATH, "primary")))
-    for name, path in named:
-        if name not in known:
-            findings.add(f"there is no port {name}; port.count is {config.port.count}", path, "port.count")
+        check_port_name(config, findings, own.primary, (*_PATH, "primary"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import format_bytes
 
+from .check_ports import check_port_name
 from .document import KeyPath
 from .findings import Findings, Part
 from .flow_control import headrooms_of, high_marks_of, is_lossless, low_marks_of, n_classes_of, parts_of
@@ -117,7 +118,7 @@ def check_bridge_flow_control(config: Config, findings: Findings, parts: Sequenc
             continue
         path: KeyPath = (*bridge.path, "flow_control")
         n_known = len(findings.problems)
-        _check_beside(bridge, path, findings, parts)
+        _check_beside(bridge, path, findings)
         percents = [each.percent for each in control.classes]
         if control.is_by_class and sum(percents) != 100:
             findings.add(f"percent of all classes is {sum(percents)}, not 100", (*path, "classes"))
@@ -143,7 +144,7 @@ def check_bridge_flow_control(config: Config, findings: Findings, parts: Sequenc
             _check_marks_of_bridge(bridge, control, path, findings, parts)
 
 
-def _check_beside(bridge: NamedBridge, path: KeyPath, findings: Findings, parts: Sequence[Part]) -> None:
+def _check_beside(bridge: NamedBridge, path: KeyPath, findings: Findings) -> None:
     """Check that nothing else of a bridge schedules its ports, or shares its buffer."""
     settings = bridge.settings
     if settings.extenders or settings.kind == "controlling":
@@ -207,8 +208,5 @@ def _check_received(config: Config, control: FlowControl, findings: Findings) ->
         if one.priorities is not None and not control.is_by_class:
             findings.add("priorities are for mode: pfc", (*place, "priorities"), (*CONTROL, "mode"))
             return
-        if one.port is not None and int(one.port[1:]) >= config.port.count:
-            findings.add(
-                f"there is no port {one.port}; port.count is {config.port.count}", (*place, "port"), "port.count"
-            )
+        if one.port is not None and not check_port_name(config, findings, one.port, (*place, "port")):
             return

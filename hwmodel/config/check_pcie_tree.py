@@ -7,7 +7,7 @@ from functools import partial
 from itertools import pairwise, takewhile
 from operator import ne
 
-from hwmodel.rules.pcie_link import most_tags
+from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, most_tags
 from hwmodel.units import format_bytes
 
 from .document import KeyPath
@@ -17,7 +17,6 @@ from .model import Config
 from .pcie_tree import ROOT, PcieTree, SwitchCredits, TreeSwitch, way_to_root
 
 MOST_SWITCHES = 32  # of all servers together, that a run has room for
-_CREDIT_BYTES = 16
 # What the links of one root port have in common: sizes that the host sets, and what the root port itself grants.
 _ALIKE = ("max_payload", "dllp_model", "credits.ph", "credits.pd", "credits.nph", "credits.return")
 
@@ -147,7 +146,7 @@ def short_credits(credits: SwitchCredits, max_payload_bytes: int) -> Iterator[st
     """Give those data credits of a switch's port that the longest TLP finds too few."""
     for name in ("pd", "cpld"):
         granted = getattr(credits, name)
-        if granted * _CREDIT_BYTES < max_payload_bytes:
+        if granted * CREDIT_DATA_BYTES < max_payload_bytes:
             yield f"{name} {granted}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .document import KeyPath
 from .findings import Findings, Part
 from .model import Config
 from .names import UPLINK, ethernet_ports, is_uplink
@@ -23,6 +24,14 @@ def check_ports(config: Config, findings: Findings) -> None:
 def _there_is(config: Config) -> str:
     names = ethernet_ports(config.port.count)
     return f"port.count is {config.port.count}, {f'{names[0]} to {names[-1]}' if len(names) > 1 else 'p0 alone'}"
+
+
+def check_port_name(config: Config, findings: Findings, name: str, path: KeyPath) -> bool:
+    """Check that the adapter has an Ethernet port of a name, which the key at `path` says; return whether it has."""
+    is_there = name in ethernet_ports(config.port.count)
+    if not is_there:
+        findings.add(f"there is no port {name}; {_there_is(config)}", path, "port.count")
+    return is_there
 
 
 def _check_device(config: Config, findings: Findings) -> None:
@@ -53,11 +62,8 @@ def _check_device(config: Config, findings: Findings) -> None:
 
 
 def _check_down(config: Config, findings: Findings) -> None:
-    known = ethernet_ports(config.port.count)
     for at, name in enumerate(config.port.down):
-        if name not in known:
-            findings.add(f"there is no port {name}; {_there_is(config)}", ("port", "down", at), "port.count")
-        elif name in config.port.down[:at]:
+        if check_port_name(config, findings, name, ("port", "down", at)) and name in config.port.down[:at]:
             findings.add(f"{name} stands there already", ("port", "down", at))
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from hwmodel.rules.pcie_link import GENERATIONS
+from hwmodel.rules.pcie_link import GENERATIONS, LANE_WIDTHS
 
 from .kinds import Block, Duration, Whole, Word, key
 from .names import ServerName
-from .pcie_tree import LANES, Passing, SwitchCredits
+from .pcie_tree import Passing, SwitchCredits
 
 MULTI_ROOT = "multi_root"
 DEDICATED = "dedicated"  # in place of the host that controls: a processor of the switch's own
@@ -25,7 +25,7 @@ class HostPort(Block):
     generation: Annotated[int, Whole(choices=tuple(GENERATIONS))] | None = key(
         None, "PCI Express generation of the host's own link; null: that of the adapter's, `pcie.generation`."
     )
-    lanes: Annotated[int, Whole(choices=LANES)] | None = key(
+    lanes: Annotated[int, Whole(choices=LANE_WIDTHS)] | None = key(
         None, "Width of the host's own link; null: that of the adapter's, `pcie.lanes`."
     )
     propagation_fs: Annotated[int, Duration("0ns", "1us")] = key(

@@ -11,7 +11,7 @@ from hwmodel.wire.ethernet import format_mac, is_group_mac
 from .kinds import Kind, shown, suggest, wrong
 
 MAC_PATTERN = "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$"
-UPLINK = "uplink"
+UPLINK, PF = "uplink", "pf"
 MODEL_MAX_PORTS = 4  # Ethernet ports of an adapter
 _PORT = f"p[0-{MODEL_MAX_PORTS - 1}]"
 _SERVER = "[A-Za-z][A-Za-z0-9_-]{0,31}"

@@ -7,13 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from hwmodel.rules.pcie_link import GENERATIONS
+from hwmodel.rules.pcie_link import GENERATIONS, LANE_WIDTHS
 
 from .kinds import Block, Duration, Listing, Truth, Whole, Word, key, said_where_set
 from .names import ServerName
 
 ROOT = "root"  # what stands at the top: a root port of the host for each that is behind it
-LANES = (1, 2, 4, 8, 12, 16, 32)
 Passing = Literal["cut_through", "store_and_forward"]
 SwitchName = Annotated[str, ServerName("a PCIe switch")]
 Behind = Annotated[str, ServerName("a PCIe switch", ROOT)]
@@ -41,7 +40,7 @@ class TreeSwitch(Block):
     name: SwitchName = key(..., "Name of the switch; in results the two directions of its link are a.s1.up, a.s1.down.")
     behind: Behind = key(ROOT, "What the upper port's link leads to: a root port of its own, or another switch.")
     generation: Annotated[int, Whole(choices=tuple(GENERATIONS))] = key(2, "PCI Express generation of that link.")
-    lanes: Annotated[int, Whole(choices=LANES)] = key(4, "Width of that link.")
+    lanes: Annotated[int, Whole(choices=LANE_WIDTHS)] = key(4, "Width of that link.")
     propagation_fs: Annotated[int, Duration("0ns", "1us")] = key(
         "0ns", "Time from the end of a TLP's transmission on that link to its receipt, each way.", alias="propagation"
     )
@@ -65,7 +64,7 @@ class Slot(Block):
     generation: Annotated[int, Whole(choices=tuple(GENERATIONS))] | None = key(
         None, "Newest generation of the slot; null: that of the adapter, `pcie.generation`."
     )
-    lanes: Annotated[int, Whole(choices=LANES)] | None = key(
+    lanes: Annotated[int, Whole(choices=LANE_WIDTHS)] | None = key(
         None, "Lanes of the slot; the link has as many as the narrower end. null: as many as the adapter, `pcie.lanes`."
     )
     weight: Annotated[int, _WEIGHT] = key(1, "TLPs that the switch takes of the slot in a turn (weighted round robin).")

@@ -59,6 +59,25 @@ _NIC_82599 = {
     "max_pps": None,  # the 14.8 Mpps measured at 64 B from two queues are the 10 Gb/s line's own rate
 }
 
+# What the 82599, X540 and X550 share.
+_IXGBE: Mapping[str, Any] = {
+    "max_queues": 128,  # Intel 82599, X540, X550 data sheets: 128 + 128 queues
+    "ring_least": 64,  # Linux ixgbe driver, ixgbe.h: IXGBE_MIN_TXD
+    "ring_step": 8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_REQ_TX_DESCRIPTOR_MULTIPLE
+    "max_queues_per_function": 8,  # Intel 82599 data sheet: pools of 2, 4 or (with 8 classes) 8 queues
+    "max_macs": 128,  # Intel 82599, X540, X550 data sheets: exact receive addresses
+    "max_vlans": 64,  # Intel 82599, X540, X550 data sheets: pool VLAN filters
+    "max_mirrors": 4,  # Intel 82599, X540, X550 data sheets: mirror rules
+    "max_pools": 64,  # Linux ixgbe driver, ixgbe_type.h: 64 pools
+    "max_ethertype_filters": 8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS
+    "max_tuple_filters": 128,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS
+    "has_flow_director": True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
+    "tx_on_chip": 40,  # Intel X550 data sheet, 7.2.1.2; Linux ixgbe: 40 of the 82599 too (ixgbe_configure_tx_ring)
+    "vectors_per_vf": 2,  # Linux ixgbevf: three vectors of a VF, one for other causes, two for queues
+    "max_ports": 2,  # Intel 82599 data sheet: dual port (82599EN: one); Linux ixgbe_type.h: IXGBE_STATUS_LAN_ID 0 and 1
+    "has_dcb": True,  # Linux ixgbe: DCB (ixgbe_dcb_82599.c), for the X540 and X550 too
+}
+
 DEVICES: Mapping[str, Device] = {
     "82576": Device(
         values={
@@ -99,25 +118,11 @@ DEVICES: Mapping[str, Device] = {
             "port": {"rate": "10Gbps"},  # Intel 82599 data sheet: 10 GbE ports
             "nic": dict(_NIC_82599),
         },
+        **_IXGBE,
         max_vfs=63,  # Intel 82599 data sheet: 64 pools, one of them the PF's
-        max_queues=128,  # Intel 82599 data sheet: 128 + 128 queues
-        ring_least=64,  # Linux ixgbe driver, ixgbe.h: IXGBE_MIN_TXD
         ring_most=8192,  # Linux ixgbe driver, ixgbe.h: IXGBE_MAX_TXD_82599
-        ring_step=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_REQ_TX_DESCRIPTOR_MULTIPLE
-        max_queues_per_function=8,  # Intel 82599 data sheet: pools of 2, 4 or (with 8 classes) 8 queues
-        max_macs=128,  # Intel 82599 data sheet: exact receive addresses
-        max_vlans=64,  # Intel 82599 data sheet: pool VLAN filters
-        max_mirrors=4,  # Intel 82599 data sheet: mirror rules
-        max_pools=64,  # Linux ixgbe driver, ixgbe_type.h: 64 pools
         rss_entries=128,  # Linux ixgbe driver: IXGBE_MAX_RETA_ENTRIES 128
         vf_rss_entries=128,  # the PF's, which VFs share
-        max_ethertype_filters=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS
-        max_tuple_filters=128,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS
-        has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
-        tx_on_chip=40,  # Intel X550 data sheet, 7.2.1.2; Linux ixgbe: 40 of the 82599 too (ixgbe_configure_tx_ring)
-        vectors_per_vf=2,  # Linux ixgbevf: three vectors of a VF, one for other causes, two for queues
-        max_ports=2,  # Intel 82599 data sheet: dual port (82599EN: one)
-        has_dcb=True,  # Linux ixgbe: DCB (ixgbe_dcb_82599.c), for the X540 and X550 too
     ),
     "X540": Device(
         values={
@@ -129,25 +134,11 @@ DEVICES: Mapping[str, Device] = {
                 "rate_limit_window": "20KiB",  # Linux ixgbe driver, ixgbe_sriov.c: RTTBCNRM 0x14 for the X540
             },
         },
+        **_IXGBE,
         max_vfs=63,  # Intel X540 data sheet: 64 pools, one of them the PF's
-        max_queues=128,  # Intel X540 data sheet: 128 + 128 queues
-        ring_least=64,  # Linux ixgbe driver, ixgbe.h: IXGBE_MIN_TXD
         ring_most=8192,  # Linux ixgbe driver, ixgbe.h: IXGBE_MAX_TXD_X540
-        ring_step=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_REQ_TX_DESCRIPTOR_MULTIPLE
-        max_queues_per_function=8,  # as the 82599
-        max_macs=128,  # Intel X540 data sheet
-        max_vlans=64,  # Intel X540 data sheet
-        max_mirrors=4,  # Intel X540 data sheet
-        max_pools=64,  # Linux ixgbe driver, ixgbe_type.h: 64 pools
         rss_entries=128,  # Linux ixgbe driver: IXGBE_MAX_RETA_ENTRIES 128
         vf_rss_entries=128,  # the PF's, which VFs share
-        max_ethertype_filters=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS
-        max_tuple_filters=128,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS
-        has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
-        tx_on_chip=40,  # Intel X550 data sheet, 7.2.1.2; Linux ixgbe: 40 of the 82599 too (ixgbe_configure_tx_ring)
-        vectors_per_vf=2,  # Linux ixgbevf: three vectors of a VF, one for other causes, two for queues
-        max_ports=2,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_STATUS_LAN_ID 0 and 1
-        has_dcb=True,  # Linux ixgbe: DCB (ixgbe_dcb_82599.c), for the X540 and X550 too
     ),
     "X550": Device(
         values={
@@ -159,25 +150,11 @@ DEVICES: Mapping[str, Device] = {
                 "rate_limit_window": "20KiB",  # Linux ixgbe driver: RTTBCNRM "typically 0x14" with frames of 9728 B
             },
         },
+        **_IXGBE,
         max_vfs=64,  # captured listing of its SR-IOV capability: total VFs 64
-        max_queues=128,  # Intel X550 data sheet: 128 + 128 queues
-        ring_least=64,  # Linux ixgbe driver, ixgbe.h: IXGBE_MIN_TXD
         ring_most=32768,  # Linux ixgbe driver, ixgbe.h: IXGBE_MAX_TXD_X550
-        ring_step=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_REQ_TX_DESCRIPTOR_MULTIPLE
-        max_queues_per_function=8,  # as the 82599
-        max_macs=128,  # Intel X550 data sheet
-        max_vlans=64,  # Intel X550 data sheet
-        max_mirrors=4,  # Intel X550 data sheet
-        max_pools=64,  # Linux ixgbe driver, ixgbe_type.h: 64 pools
         rss_entries=512,  # Linux ixgbe driver: IXGBE_MAX_RETA_ENTRIES 512 (X550)
         vf_rss_entries=64,  # Linux ixgbevf driver: IXGBEVF_X550_VFRETA_SIZE
-        max_ethertype_filters=8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS
-        max_tuple_filters=128,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS
-        has_flow_director=True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
-        tx_on_chip=40,  # Intel X550 data sheet, 7.2.1.2; Linux ixgbe: 40 of the 82599 too (ixgbe_configure_tx_ring)
-        vectors_per_vf=2,  # Linux ixgbevf: three vectors of a VF, one for other causes, two for queues
-        max_ports=2,  # the same
-        has_dcb=True,  # Linux ixgbe: DCB (ixgbe_dcb_82599.c), for the X540 and X550 too
     ),
     "XL710": Device(
         values={

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network
+from itertools import count
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, SerializerFunctionWrapHandler, model_serializer
@@ -11,6 +12,7 @@ from pydantic import AfterValidator, SerializerFunctionWrapHandler, model_serial
 from hwmodel.rules.packets import ICMP, ICMPV6, TYPE_ARP, TYPE_IPV4, TYPE_IPV6
 from hwmodel.rules.switch_modes import MODES, OUTER_TAGS, TAG_MODES, ChannelKind, ModeName
 from hwmodel.rules.transmit_credits import Credits, credits_of_weights
+from hwmodel.wire.ethernet import OUTSIDE_MAC
 
 from .arbitration import ClassNumber, PoolCredits
 from .kinds import (
@@ -410,6 +412,14 @@ class Switch(Block):
         return any(entry.asked_packets for entry in self.acl) or any(port.guards for port in self.ports)
 
     @property
+    def unasked_lists(self) -> tuple[str, ...]:
+        """Return the keys of the access list and the first guards that nobody asks: the bridge above decides."""
+        if not MODES[self.mode].has_interfaces:
+            return ()
+        guarded = next((f"switch.ports.{port.name}.guards" for port in self.ports if port.guards), None)
+        return (*(["switch.acl"] if self.acl else []), *([guarded] if guarded else []))
+
+    @property
     def longest_frame_bytes(self) -> int:
         """Return the longest frame with FCS that any station may send."""
         return max(port.max_frame_bytes for port in self.ports)
@@ -454,3 +464,10 @@ class Switch(Block):
                 "acl": tuple(entry for entry in self.acl if entry.port == "all" or entry.port in names),
             }
         )
+
+
+def outside_mac(switches: Sequence[Switch]) -> int:
+    """Return the address that stations outside send from: the first from OUTSIDE_MAC on that no station has."""
+    taken = {mac for switch in switches for port in switch.ports for mac in port.macs}
+    taken |= {entry.mac for switch in switches for entry in switch.addresses}
+    return next(mac for mac in count(OUTSIDE_MAC) if mac not in taken)

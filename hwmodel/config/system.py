@@ -158,6 +158,11 @@ def looks_behind_type(config: Config) -> bool:
     return any(server.config.switch.looks_behind_type for server in servers_of(config))
 
 
+def looks_into_packets(config: Config) -> bool:
+    """Tell whether a rule or a filter of an adapter looks at what frames say behind their type."""
+    return looks_behind_type(config) or any(server.config.nic.steering is not None for server in servers_of(config))
+
+
 def adapters_of_host(servers: Iterable[Server], host: str) -> dict[str, Server]:
     """Return the adapters of a host that lists them, in order, by their names there."""
     return {one.name.rpartition(".")[2]: one for one in servers if one.host == host}

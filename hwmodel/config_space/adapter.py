@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hwmodel.config.names import PF
 from hwmodel.config_space.access_time import AT_ONCE, AccessTimes
 from hwmodel.config_space.devices import ROM, PciDevice
 from hwmodel.config_space.registers import laid_out
@@ -17,7 +18,6 @@ from hwmodel.errors import InputError
 from hwmodel.units import FS_PER_MS
 
 VF_READY_FS = 100 * FS_PER_MS  # SR-IOV 2.1.1: software waits 100 ms behind VF Enable
-PF = "pf"
 PAGE_BYTES = 4096
 FIRST_BAR, ROM_BAR = 0x10, 0x30
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from hwmodel.config_space.adapter import PF, PciAdapter
+from hwmodel.config.names import PF
+from hwmodel.config_space.adapter import PciAdapter
 from hwmodel.config_space.devices import INTEL
 from hwmodel.config_space.space import FunctionSpace
 from hwmodel.config_space.structures import LINK_STATUS, PCI_EXPRESS
@@ -36,11 +37,6 @@ def shown_functions(adapter: PciAdapter, *, as_os: bool, prefix: str = "") -> It
     for name in adapter.functions():
         content = content_of(adapter, name, as_os=as_os)
         yield Shown(f"{prefix}{name}", adapter.routing_id_of(name), "Ethernet controller", content)
-
-
-def dump_text(adapter: PciAdapter, *, as_os: bool) -> str:
-    """Return the functions of an adapter as text, as `shown_functions` gives them."""
-    return text_of(shown_functions(adapter, as_os=as_os))
 
 
 def text_of(functions: Iterable[Shown]) -> str:

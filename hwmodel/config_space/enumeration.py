@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from hwmodel.config.names import PF
 from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS
 from hwmodel.config.system import Server, servers_of
 from hwmodel.config_space.access_time import AccessTimes
@@ -15,7 +16,6 @@ from hwmodel.config_space.adapter import (
     CONTROL,
     FIRST_BAR,
     NUM_VFS,
-    PF,
     ROM_BAR,
     VF_BAR,
     VF_ENABLE,
@@ -26,6 +26,8 @@ from hwmodel.config_space.adapter import (
 from hwmodel.config_space.addresses import Addresses
 from hwmodel.config_space.devices import DEVICES, ROM, UNNAMED, Bar
 from hwmodel.config_space.extended_structures import AER
+from hwmodel.config_space.msix_table import MSIX_ENABLE
+from hwmodel.config_space.port_structures import DEVICE_CONTROL_2
 from hwmodel.config_space.registers import Structure
 from hwmodel.config_space.structures import (
     BUS_MASTER,
@@ -49,8 +51,8 @@ if TYPE_CHECKING:
 CACHE_LINE, INTERRUPT_LINE = 0x0C, 0x3C
 LINE_DOUBLE_WORDS = 0x10  # lines of 64 B
 LEGACY_LINE = 0x0B  # what firmware gave the pin: model's choice
-MSIX_CONTROL, MSIX_ENABLE = 0x02, 0x8000
-DEVICE_CONTROL, DEVICE_STATUS, LINK_CONTROL, DEVICE_CONTROL_2 = 0x08, 0x0A, 0x10, 0x28
+MSIX_CONTROL = 0x02
+DEVICE_CONTROL, DEVICE_STATUS, LINK_CONTROL = 0x08, 0x0A, 0x10
 PAYLOAD_AND_REQUEST = 0x70E0
 EXTENDED_TAG, TEN_BIT_TAG = 0x0100, 0x1000
 FLR = 0x8000

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwmodel.config.names import PF
 from hwmodel.config.presets import DEVICES as PRESETS
 from hwmodel.config.system import Server
-from hwmodel.config_space.adapter import CONTROL, PF, VF_MEMORY, PciAdapter
+from hwmodel.config_space.adapter import CONTROL, VF_MEMORY, PciAdapter
 from hwmodel.config_space.devices import ROM
 from hwmodel.config_space.mailbox_partner import AroundVf, MailboxPartner
 from hwmodel.config_space.memory_registers import REGISTER_BYTES

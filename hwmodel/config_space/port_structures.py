@@ -13,7 +13,7 @@ from hwmodel.config_space.structures import HEADER, PCI_EXPRESS
 
 PRIMARY_BUS, SECONDARY_BUS, SUBORDINATE_BUS = 0x18, 0x19, 0x1A
 IO_WINDOW, MEMORY_WINDOW, PREFETCHABLE_WINDOW = 0x1C, 0x20, 0x24  # each a base, and a limit behind it
-IO_UPPER, PREFETCHABLE_UPPER = 0x30, 0x28  # bits of base and limit above those
+PREFETCHABLE_UPPER = 0x28  # bits of base and limit above those
 # Of the PCI Express capability of a port.
 DEVICE_CONTROL_2 = 0x28
 ARI_FORWARDING = 0x20

@@ -13,7 +13,6 @@ from enum import Enum
 from itertools import pairwise
 
 SPACE_BYTES = 4096
-FIRST_CAPABILITY, FIRST_EXTENDED = 0x40, 0x100
 
 
 class Attribute(Enum):

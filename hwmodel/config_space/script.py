@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from hwmodel.config_space.adapter import CONTROL, NUM_VFS, PF, VF_ENABLE, VF_MEMORY, PciAdapter
+from hwmodel.config.names import PF
+from hwmodel.config_space.adapter import CONTROL, NUM_VFS, VF_ENABLE, VF_MEMORY, PciAdapter
 from hwmodel.config_space.memory_ranges import MemoryRanges, check_memory_access, is_range
 from hwmodel.config_space.space import check_access
 from hwmodel.errors import InputError

@@ -12,7 +12,6 @@ from typing import Protocol
 
 from hwmodel.config_space.memory_registers import Place, RegisterFile
 from hwmodel.config_space.vf_register_tables import (
-    DESCRIPTOR_BYTES,
     FUNCTION_RESET,
     QUEUE_ENABLE,
     RING_STEP_BYTES,
@@ -25,6 +24,7 @@ from hwmodel.config_space.vf_register_tables import (
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox import Words
 from hwmodel.rules.mailbox_messages import MAILBOX_WORDS
+from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
 
 # Of a ring's registers: what is behind VFR or VFT.
 BASES, LENGTH, HEAD, TAIL, CONTROL = ("DBAL", "DBAH"), "DLEN", "DH", "DT", "XDCTL"

@@ -15,7 +15,6 @@ from hwmodel.config_space.memory_registers import REGISTER_BYTES, Block
 from hwmodel.config_space.registers import RC, RCW1C, RO, RW, RW1S, RWS, WO, Attribute, Field, Register, bit
 from hwmodel.rules.mailbox_messages import MAILBOX_WORDS
 
-DESCRIPTOR_BYTES = 16
 RING_STEP_BYTES = 128  # eight descriptors: IXGBE_REQ_TX_DESCRIPTOR_MULTIPLE, of Rx and in igbvf too
 QUEUE_ENABLE = 0x02000000  # IXGBE_RXDCTL_ENABLE, IXGBE_TXDCTL_ENABLE
 FUNCTION_RESET = 0x04000000  # IXGBE_CTRL_RST

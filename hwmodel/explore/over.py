@@ -7,7 +7,6 @@ runs there bring the crossing nearer: each at the place where a straight line th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import Any
 
 from hwmodel.config import Config, as_config
 from hwmodel.errors import InputError
-from hwmodel.explore.side_by_side import outcomes_of
-from hwmodel.explore.ways import WAYS, Progress, Way, figures_of, left_out_ways, reason_of, ways_of
+from hwmodel.explore.side_by_side import Progress, all_outcomes
+from hwmodel.explore.ways import WAYS, Way, figures_of, left_out_ways, reason_of, ways_of
 from hwmodel.results.comparison import ComparedValue, Crossing, Curves, WayFigures
 
 ROUNDS = 6  # of runs towards crossings; each of them is within some percent of its place before that
@@ -125,17 +124,12 @@ class _Runs:
             for way, config in self._ways(value).items():
                 if (names is None or way.name in names) and way.name not in self.figures[value]:
                     todo[value, way.name] = way, config
-        places = [*todo]
-        with closing(outcomes_of([config for _, config in todo.values()], self._jobs)) as runs:
-            for n_done, (number, outcome) in enumerate(runs, start=1):
-                value, name = places[number]
-                way, config = todo[places[number]]
-                if isinstance(outcome, str):
-                    self.left_out[value][name] = outcome
-                else:
-                    self.figures[value][name] = figures_of(way, config, outcome)
-                if self._progress is not None:
-                    self._progress(n_done / len(places), f"{what}, run {n_done} of {len(places)}")
+        outcomes = all_outcomes([config for _, config in todo.values()], self._jobs, self._progress, stage=f"{what}, ")
+        for ((value, name), (way, config)), outcome in zip(todo.items(), outcomes, strict=True):
+            if isinstance(outcome, str):
+                self.left_out[value][name] = outcome
+            else:
+                self.figures[value][name] = figures_of(way, config, outcome)
 
     def lead(self, value: float, one: str, other: str) -> float:
         """Return by how much one way gives more than another at a value, 0 where they are alike or were not run."""

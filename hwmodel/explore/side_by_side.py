@@ -17,6 +17,7 @@ from hwmodel.results import Bottleneck, Relaxed, Result, SystemResult
 from hwmodel.simulation import entries_of, fill_cache, load_kernels, simulate, simulate_on_one_core
 
 Outcome = Result | str  # a string says why a run failed
+Progress = Callable[[float, str], None]
 
 
 def outcomes_of(configs: Sequence[Config], jobs: int = 1) -> Generator[tuple[int, Outcome], None, None]:
@@ -36,6 +37,19 @@ def outcomes_of(configs: Sequence[Config], jobs: int = 1) -> Generator[tuple[int
             yield one.number, one.lost or one.value
 
 
+def all_outcomes(
+    configs: Sequence[Config], jobs: int, progress: Progress | None, *, n_before: int = 0, stage: str = ""
+) -> list[Outcome]:
+    """Simulate each configuration, and tell `progress` how many runs are done, `n_before` others among them."""
+    found, n_all = {}, n_before + len(configs)
+    with closing(outcomes_of(configs, jobs)) as runs:
+        for n_done, (number, outcome) in enumerate(runs, start=n_before + 1):
+            found[number] = outcome
+            if progress is not None:
+                progress(n_done / n_all, f"{stage}run {n_done} of {n_all}")
+    return [found[number] for number in range(len(configs))]
+
+
 def _outcome(config: Config) -> Outcome:
     """Simulate a configuration; return why, where it cannot be run."""
     try:
@@ -45,9 +59,6 @@ def _outcome(config: Config) -> Outcome:
 
 
 # ---- Each resource in turn made larger ----
-
-
-Progress = Callable[[float, str], None]
 
 
 def explain(config: Config | str | Path, *, jobs: int = 1, progress: Progress | None = None) -> Result:
@@ -62,18 +73,8 @@ def explain(config: Config | str | Path, *, jobs: int = 1, progress: Progress | 
     relaxations = relaxations_of(config)
     result = simulate(config)
     relaxations += named_together(config, relaxations, result.bottleneck)
-    others: list[Outcome | None] = [None] * len(relaxations)
-    configs = [relaxation.config for relaxation in relaxations]
-    with closing(outcomes_of(configs, jobs)) as runs:
-        for n_done, (number, other) in enumerate(runs, start=2):
-            others[number] = other
-            if progress is not None:
-                progress(n_done / (len(configs) + 1), f"run {n_done} of {len(configs) + 1}")
-    found = [
-        relaxed_of(result, relaxation, other)
-        for relaxation, other in zip(relaxations, others, strict=True)
-        if other is not None
-    ]
+    others = all_outcomes([relaxation.config for relaxation in relaxations], jobs, progress, n_before=1)
+    found = map(partial(relaxed_of, result), relaxations, others)
     return replace(result, relaxed=tuple(sorted(found, key=_rank)))
 
 

@@ -6,8 +6,7 @@ configuration. What a way cannot be is left out, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from math import fsum
 from pathlib import Path
@@ -18,14 +17,12 @@ from hwmodel.config import Config, as_config, bridge_with, bridges_of, servers_o
 from hwmodel.config.fill_queues import uses_wire
 from hwmodel.errors import InputError
 from hwmodel.explore.policy import counted, forbidden_pairs, with_pair_alone
-from hwmodel.explore.side_by_side import outcomes_of, uncertainty
+from hwmodel.explore.side_by_side import Progress, all_outcomes, uncertainty
 from hwmodel.results import LinkBytes, Result, SystemResult, at_port
 from hwmodel.results.comparison import Comparison, ForbiddenPair, LeftOutWay, WayFigures
 from hwmodel.rules.switch_modes import MODES, TAG_MODES, ModeName
 from hwmodel.units import BITS_PER_BYTE
 
-Changes = Mapping[str, Any]
-Progress = Callable[[float, str], None]
 FIRST_S_VID = 2  # 1 is the default S-channel
 WIRES = ("wire.tx", "wire.rx")
 
@@ -76,19 +73,15 @@ def compare(config: Config | str | Path, *, jobs: int = 1, progress: Progress | 
     pairs = forbidden_pairs(config, next((one for way, one in configs.items() if way.needs_bridge), None))
     alone = [(way.name, pair, with_pair_alone(one, pair)) for way, one in configs.items() for pair in pairs]
     probes = [(name, pair, one) for name, pair, one in alone if one is not None]
+    outcomes = all_outcomes([*configs.values(), *(one for _, _, one in probes)], jobs, progress)
+    for way, outcome in zip(ways, outcomes, strict=False):
+        if isinstance(outcome, str):
+            left_out[way.name] = outcome
+        else:
+            found[way.name] = outcome
     forbidden: dict[str, list[ForbiddenPair]] = {way.name: [] for way in ways}
-    n_runs = len(ways) + len(probes)
-    with closing(outcomes_of([*configs.values(), *(one for _, _, one in probes)], jobs)) as runs:
-        for n_done, (number, outcome) in enumerate(runs, start=1):
-            if number >= len(ways):
-                name, pair, _ = probes[number - len(ways)]
-                forbidden[name] += [] if isinstance(outcome, str) else [counted(pair, outcome)]
-            elif isinstance(outcome, str):
-                left_out[ways[number].name] = outcome
-            else:
-                found[ways[number].name] = outcome
-            if progress is not None:
-                progress(n_done / n_runs, f"run {n_done} of {n_runs}")
+    for (name, pair, _), outcome in zip(probes, outcomes[len(ways) :], strict=True):
+        forbidden[name] += [] if isinstance(outcome, str) else [counted(pair, outcome)]
     kept = [way for way in ways if way.name in found]
     return Comparison(
         ways=tuple(figures_of(way, configs[way], found[way.name], forbidden[way.name]) for way in kept),

@@ -8,14 +8,13 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import entry, kernel, out_of_line
 from hwmodel.compiled.records import ints, record
 from hwmodel.forwarding.decide import NO_POLICER, decide, limit
-from hwmodel.forwarding.packet import read_packet
-from hwmodel.forwarding.parse import HEADER_BYTES, TAG_OFFSET, parse
+from hwmodel.forwarding.packet import read_packet, write_packet
+from hwmodel.forwarding.parse import HEADER_BYTES, parse, read_behind
 from hwmodel.forwarding.police import police, refill
 from hwmodel.forwarding.port_set import MAX_PORTS, UPLINK, contains
 from hwmodel.forwarding.rewrite import egress_bytes, rewrite
-from hwmodel.rules.switch_modes import TYPE_BYTES
+from hwmodel.rules.ethernet import FCS_BYTES
 
-FCS_BYTES = 4
 FS_PER_NS = 10**6
 # The most that a policer is told at once: 73 minutes, which as femtoseconds fit into 63 bits.
 STEP_NS = 1 << 42
@@ -59,8 +58,7 @@ def read_arrival(arrival, data, header):
     """Read what a station's frame says behind its type; tell whether all that access lists ask for is at hand."""
     if header.is_complete == 0 or arrival.port == UPLINK:
         return True
-    at = arrival.first_byte + TAG_OFFSET + header.n_tag_bytes + TYPE_BYTES
-    read_packet(data, arrival.first_byte + arrival.captured_bytes, at, header.ethertype, header.packet)
+    read_behind(data[arrival.first_byte :], arrival.captured_bytes, header)
     return header.packet.is_short == 0 or arrival.captured_bytes == arrival.original_bytes
 
 
@@ -118,3 +116,15 @@ def copy_batch(arrivals, data, headers, decisions, copies, out):
             at += copy.captured_bytes
             n_copies += 1
     return at
+
+
+@entry
+def read_packets(data, at, end, ethertype, found):
+    """Read what n frames say behind their types, and write the bytes that say the same.
+
+    `data` is uint8 (n_bytes,), `at` and `end` int64 (n,): from where to where in it a frame goes on behind its type,
+    which is `ethertype`, int64 (n,). `found` is an array of CAPTURED_PACKET (n,), of zeros.
+    """
+    for row in range(len(found)):
+        read_packet(data, end[row], at[row], ethertype[row], found[row].packet)
+        found[row].n_bytes = write_packet(found[row].octets, found[row].packet)

@@ -67,7 +67,7 @@ MAX_TEMPLATES = 1 << 19  # distinct frame headers: of a whole workload, and thos
 MAX_COPY_KINDS = 1 << 19  # (template, egress port) pairs
 ANY_LENGTH = 2**31 - 1  # as the longest frame that passes
 # Of a header and of a rewritten one: the longest that comes has 26 B up to its type, and 72 more of what stands behind
-# it (`wire.packet_header.MOST_PACKET_BYTES`) where that matters; a copy has 12 B more.
+# it (`rules.packets.MOST_PACKET_BYTES`) where that matters; a copy has 12 B more.
 HEADER_ROOM = 110
 NEVER_DECIDED = 0  # as a template's stamp
 TO_ONE, TO_GROUP, TO_ALL = range(3)  # whom a destination means: one station, a group, all

@@ -1,7 +1,8 @@
 """What a frame says behind its type, as far as access lists ask: ARP, addresses of IP, ports, types of ICMP, targets.
 
-What cannot be read is told from what is not there: docs/forwarding.md says what is which. `wire.packet_header` makes
-the bytes of captured frames that say the same and nothing else, by which runs tell headers apart.
+What cannot be read is told from what is not there: docs/forwarding.md says what is which. `write_packet` makes the
+bytes of captured frames that say the same and nothing else, by which runs tell headers apart: other fields are zero,
+options are left out, and one extension header of IPv6 stands for all of them.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import kernel, out_of_line
-from hwmodel.compiled.records import I32, U32, ints, record
-from hwmodel.forwarding.octets import read_bytes
+from hwmodel.compiled.records import I32, U8, U32, ints, record
+from hwmodel.forwarding.octets import read_bytes, write_number
 from hwmodel.rules.packets import (
     ARP_BYTES,
     AUTHENTICATION,
@@ -24,6 +25,8 @@ from hwmodel.rules.packets import (
     IPV4_BYTES,
     IPV6_BYTES,
     LEAST_TYPE,
+    MOST_PACKET_BYTES,
+    OPTIONS,
     PORT_BYTES,
     TARGET_AT,
     TARGET_END,
@@ -50,6 +53,8 @@ PACKET = record(
     )),
     ("source", U32, (4,)), ("destination", U32, (4,)), ("target", U32, (4,)),
 )  # fmt: skip
+# What a captured frame says behind its type, and the bytes that say the same.
+CAPTURED_PACKET = record(*ints("n_bytes"), ("octets", U8, (MOST_PACKET_BYTES,)), ("packet", PACKET))
 
 
 @kernel
@@ -190,3 +195,69 @@ def read_packet(octets, n_bytes, at, ethertype, packet):
         read_ipv4(octets, n_bytes, at, packet)
     elif ethertype == TYPE_IPV6:
         read_ipv6(octets, n_bytes, at, packet)
+
+
+# ---- Bytes that say the same ----
+
+
+@kernel
+def write_address(out, at, words):
+    """Write an address of IPv6."""
+    for i in range(4):
+        write_number(out, at + 4 * i, 4, np.int64(words[i]))
+
+
+@kernel
+def write_upper(out, at, packet):
+    """Write ports, or a type of ICMP and its target, as far as they could be read; return where they end."""
+    if packet.upper != PRESENT:
+        return at
+    if packet.protocol in WITH_PORTS:
+        write_number(out, at, 2, packet.source_port)
+        write_number(out, at + 2, 2, packet.destination_port)
+    else:
+        out[at] = packet.icmp_type
+    if packet.target_is != PRESENT:
+        return at + PORT_BYTES
+    write_address(out, at + TARGET_AT, packet.target)
+    return at + TARGET_END
+
+
+@kernel
+def write_ipv6(out, packet):
+    """Write a header of IPv6, one extension header in place of all, and what follows; return the length."""
+    out[0] = 0x60
+    write_address(out, 8, packet.source)
+    write_address(out, 24, packet.destination)
+    if not packet.has_extension:
+        out[6] = packet.protocol
+        return write_upper(out, IPV6_BYTES, packet)
+    is_hidden = packet.protocol == HIDDEN_PROTOCOL
+    if is_hidden and packet.fragment != LATER_FRAGMENT:  # the extension headers are cut
+        out[6] = OPTIONS
+        return IPV6_BYTES
+    out[6] = OPTIONS if packet.fragment == WHOLE else FRAGMENT
+    out[IPV6_BYTES] = OPTIONS if is_hidden else packet.protocol
+    out[IPV6_BYTES + 3] = (0, 1, 8)[packet.fragment]
+    return write_upper(out, IPV6_BYTES + EXTENSION_BYTES, packet)
+
+
+@kernel
+def write_packet(out, packet):
+    """Write the bytes that say of a packet what was read, and nothing else, into zeros; return how many there are."""
+    if packet.body != PRESENT:
+        return 0
+    if packet.kind == IPV6:
+        return write_ipv6(out, packet)
+    if packet.kind == IPV4:
+        out[0], out[9] = 0x45, packet.protocol
+        write_number(out, 6, 2, (0, 0x2000, 0x0001)[packet.fragment])
+        write_number(out, 12, 4, np.int64(packet.source[3]))
+        write_number(out, 16, 4, np.int64(packet.destination[3]))
+        return write_upper(out, IPV4_BYTES, packet)
+    write_number(out, 0, 6, ETHERNET_ARP)
+    write_number(out, 6, 2, packet.arp_operation)
+    write_number(out, 8, 6, packet.sender_mac)
+    write_number(out, 14, 4, np.int64(packet.source[3]))
+    write_number(out, 24, 4, np.int64(packet.destination[3]))  # not for whom a request is: that is what it asks
+    return ARP_BYTES

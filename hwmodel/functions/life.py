@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.config.kinds import suggest
 from hwmodel.config.multi_root import DEDICATED
+from hwmodel.config.names import PF
 from hwmodel.config.scenario import NOT_KNOWN_FS, OF_FUNCTIONS, OF_HOSTS, Event, Flood, in_order
 from hwmodel.config.system import Server, servers_of
 from hwmodel.errors import InputError
@@ -27,7 +28,6 @@ RESET_FS = 100 * FS_PER_MS
 RING_REGISTERS = 8  # Linux ixgbevf: base (2), length, head, tail, write-back address or SRRCTL, thresholds, control
 RING_ENABLE_FS = 1000 * FS_PER_US  # Linux ixgbevf: usleep_range(1000, 2000) until a ring says that it is enabled
 MOST_SHOWN = 6  # names in a hint
-PF = "pf"
 PLUG, UNPLUG = "plug", "unplug"
 
 

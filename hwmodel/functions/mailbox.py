@@ -7,7 +7,6 @@ in the first; group hashes of 16 bits, two in a word; a message's extra, such as
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import IntFlag
 from typing import Any
 
 from hwmodel.config.mailbox import MailboxMessage
@@ -29,21 +28,10 @@ ANSWERED = ACK | NACK
 TYPE_MASK = 0xFFFF
 EXTRA_SHIFT = 16
 EXTRA_MASK = 0xFF
-POLLS, POLL_US = 2000, 500  # of a VF's driver that waits for an answer: IXGBE_VF_MBX_INIT_TIMEOUT and _DELAY
-VF_REGISTER, VF_MEMORY = 0x2FC, 0x200  # where a VF finds its mailbox
+VF_MEMORY = 0x200  # where a VF finds its mailbox
 
 Words = tuple[int, ...]
 Fields = Mapping[str, Any]
-
-
-class MailboxFlag(IntFlag):
-    """Bits of the PF's register of one VF's mailbox: what it tells the other side, and who holds the memory."""
-
-    STS = 0x01  # a message from the PF is there
-    ACK = 0x02  # the PF has taken the VF's
-    VFU = 0x04  # the VF holds the memory
-    PFU = 0x08  # the PF does
-    RVFU = 0x10  # the PF takes the memory from a VF that holds on to it
 
 
 def group_hash(mac: int) -> int:

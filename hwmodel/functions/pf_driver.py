@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from hwmodel.config.kinds import LONGEST_FRAME_BYTES
 from hwmodel.functions.mailbox import (
     ACK,
     ANSWERED,
@@ -36,7 +37,7 @@ from hwmodel.rules.mailbox_messages import API_NUMBERS, MessageType
 from hwmodel.wire.ethernet import is_group_mac
 
 VLAN_MASK = 0xFFF
-LEAST_MTU, LONGEST_FRAME_BYTES, USUAL_FRAME_BYTES = 68, 9728, 1518
+LEAST_MTU, USUAL_FRAME_BYTES = 68, 1518
 SPOKEN = frozenset(API_NUMBERS[name] for name in ("1.0", "1.1", "1.2", "1.3", "1.4"))
 API_1_0, API_1_1, API_1_2 = (API_NUMBERS[name] for name in ("1.0", "1.1", "1.2"))
 NO_PROMISC = ("82576", "82599")  # what Linux orders up to ixgbe_mac_82599EB

@@ -13,7 +13,6 @@ from hwmodel.config import bridge_with, changes_between, config_from_mapping, po
 from hwmodel.errors import InputError
 from hwmodel.relaxations.resources import (
     FACTOR,
-    OFFERED_LOAD,
     WIRE,
     Change,
     bridge_resources,
@@ -24,7 +23,7 @@ from hwmodel.relaxations.resources import (
     slot_of,
     switch_resources,
 )
-from hwmodel.results.bottleneck import key_of_all
+from hwmodel.results.bottleneck import OFFERED_LOAD, key_of_all
 from hwmodel.units import BITS_PER_BYTE
 from hwmodel.workload.streams import Sizes
 

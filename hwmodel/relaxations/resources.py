@@ -14,7 +14,7 @@ from hwmodel.config.names import is_uplink
 from hwmodel.config.workload import FRAME_RATE
 from hwmodel.results import CREDITS, OF_PORTS, at_port
 from hwmodel.rules.pci_bus import SPLITS, faster
-from hwmodel.rules.pcie_link import NEWEST_GENERATION, most_tags
+from hwmodel.rules.pcie_link import LANE_WIDTHS, NEWEST_GENERATION, most_tags
 from hwmodel.units import format_bytes, format_frequency_hz, format_rate_bps, format_time_fs
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 
 FACTOR = 2
-_LANES = (1, 2, 4, 8, 12, 16, 32)
 _MOST_HEADER_CREDITS, _MOST_DATA_CREDITS = 127, 2047
 _LEAST_PREFETCH = 8
 _MOST_WALKERS = 64
@@ -53,7 +52,7 @@ _LATENCIES = (
 
 def _lanes(config: Config) -> Iterator[Change]:
     pcie = config.pcie
-    wider = [lanes for lanes in _LANES if lanes >= FACTOR * pcie.lanes]
+    wider = [lanes for lanes in LANE_WIDTHS if lanes >= FACTOR * pcie.lanes]
     if wider:
         yield "pcie.lanes", pcie.lanes, wider[0]
     elif pcie.generation < NEWEST_GENERATION:
@@ -373,7 +372,7 @@ def switch_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Cha
     """Give the link and the latency of each PCIe switch by their names, with what makes them larger, or shorter."""
     for one, _ in links_above(switches_of(config)):
         link, key = one.settings, one.key
-        wider = [lanes for lanes in _LANES if lanes >= FACTOR * link.lanes]
+        wider = [lanes for lanes in LANE_WIDTHS if lanes >= FACTOR * link.lanes]
         larger: list[Change] = []
         if wider:
             larger = [(f"{key}.lanes", link.lanes, wider[0])]
@@ -427,7 +426,6 @@ def slot_of(config: Config, server: Server, changes: Iterable[Change]) -> Iterat
 # ---- The offered load ----
 
 
-OFFERED_LOAD = "offered_load"
 # As the line has room.
 _LOADS_FROM_WIRE = (Fraction(FACTOR), Fraction(3, 2), Fraction(5, 4), Fraction(21, 20), Fraction(1))
 

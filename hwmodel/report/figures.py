@@ -121,7 +121,7 @@ PURPOSE_COLOURS = {
     "doorbell": YELLOW,
     "dllp": GREY,
 }
-_DARK = {BLUE, GREEN, VERMILION}  # bars on which white text reads better than black
+DARK = {BLUE, GREEN, VERMILION}  # bars on which white text reads better than black
 _LONGEST_NAME = 20
 _LONGEST_LABEL = 28
 _MOST_VALUE_LABELS = 8
@@ -246,7 +246,7 @@ def link_bytes(
                 amount = amounts.get(purpose, 0.0)
                 axes.barh(row, amount, 0.62, left=left, color=colour, label=words[purpose] if row == 0 else None)
                 if amount > 0.06 * widest:
-                    ink = "#ffffff" if colour in _DARK else "#000000"
+                    ink = "#ffffff" if colour in DARK else "#000000"
                     axes.text(left + amount / 2, row, three_digits(amount), ha="center", va="center", color=ink)
                 left += amount
             axes.text(left + 0.01 * widest, row, three_digits(left), va="center", fontweight="bold")

@@ -336,13 +336,14 @@ class Sighting:
     """Hold what a window says of its limit: the suspects, and the load as a bottleneck.
 
     `is_load_enough`: frames come at times of their own, and all that are offered get through. `loses_late`: frames drop
-    that had been sent, so that what is full may be full of frames that are lost.
+    that had been sent, so that what is full may be full of frames that are lost. `has_offers`: any was offered.
     """
 
     suspects: tuple[Suspect, ...]
     load: Bottleneck
     is_load_enough: bool
     loses_late: bool = False
+    has_offers: bool = True
 
 
 def sighting_of(seen: Observation) -> Sighting:
@@ -358,6 +359,7 @@ def sighting_of(seen: Observation) -> Sighting:
         load=load,
         is_load_enough=seen.open_load and all_gets_through(seen),
         loses_late=seen.lost_share(*LATE_DROPS) > LOSS,
+        has_offers=seen.offered_frames > 0,
     )
 
 
@@ -371,7 +373,7 @@ def by_shares(seen: Sighting) -> Bottleneck:
     hot = [one for one in seen.suspects if max(one.share, one.use) >= AS_FULL and _is_told_full(one)]
     if not seen.suspects or (seen.is_load_enough and not hot):
         return seen.load
-    if seen.is_load_enough:
+    if seen.is_load_enough and seen.has_offers:
         return load_beside(hot)
     # A store that nothing waits for, and that gives next to nothing of what it could, is not before one that is full.
     fullest = max(seen.suspects, key=lambda one: (one.use, 0) if one.use >= MATTERS else (0, one.share))

@@ -27,6 +27,7 @@ PORT_BYTES, TARGET_AT, TARGET_END = 4, 8, 24  # of both ports, and where a targe
 FRAGMENT, AUTHENTICATION, OPTIONS = 44, 51, 60
 EXTENSIONS = (0, 43, FRAGMENT, AUTHENTICATION, OPTIONS)
 EXTENSION_BYTES = 8  # the least that one takes
+MOST_PACKET_BYTES = IPV6_BYTES + EXTENSION_BYTES + TARGET_END  # that are kept of a captured frame behind its type
 
 # RFC 826: hardware type, protocol type and lengths of a body of Ethernet and IPv4.
 ETHERNET_ARP, ARP_BYTES = 0x000108000604, 28

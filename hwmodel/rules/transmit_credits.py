@@ -70,14 +70,6 @@ def rate_register(rate_bps: int, link_bps: int) -> int:
     return IS_ENABLED | rate_factor(rate_bps, link_bps)
 
 
-def rate_of_register(value: int, link_bps: int) -> Fraction | None:
-    """Return the rate in bits a second that a value of RTTBCNRC means at a link's rate; None: no limit."""
-    factor = value & MOST_FACTOR
-    if not value & IS_ENABLED or not factor:
-        return None
-    return Fraction(link_bps << FRACTION_BITS, factor)
-
-
 def rate_kept(rate_bps: int, link_bps: int) -> Fraction:
     """Return the rate to which an adapter holds a queue that is to have at most `rate_bps`."""
     return Fraction(link_bps << FRACTION_BITS, rate_factor(rate_bps, link_bps))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -36,14 +36,15 @@ GUARD_REASONS = {word: DropReason[f"{word.upper()}_GUARD"] for word in get_args(
 WORD_BITS, ADDRESS_BITS = 32, 128
 
 
-def fill_access_lists(tables: Record, switch: Switch, first_policer: int) -> None:
+def fill_access_lists(tables: Record, switch: Switch, number_of: Mapping[str, int], first_policer: int) -> None:
     """Enter the guards that stations have, one list behind another, and the access list behind them.
 
-    Raises InputError where the configuration holds more than the tables do.
+    `number_of`: the ports' numbers by their names. Raises InputError where the configuration holds more than the
+    tables do.
     """
     if len(switch.acl) > MAX_ACL_ENTRIES:
         raise InputError(f"switch.acl: {len(switch.acl)} entries; the table holds {MAX_ACL_ENTRIES}")
-    number_of = {port.name: port.number for port in switch.ports} | {"all": ANY}
+    number_of = {**number_of, "all": ANY}
     for at, guard in enumerate(guards()):
         guarded = [port for port in switch.ports if guard.word in port.guards]
         guarded = [port for port in guarded if not (guard.spares_trusted and port.trusted)]
@@ -61,7 +62,7 @@ def fill_access_lists(tables: Record, switch: Switch, first_policer: int) -> Non
 
 
 def _fill_list(
-    tables: Record, entries: Sequence[AclEntry], number_of: dict[str, int], reason: DropReason
+    tables: Record, entries: Sequence[AclEntry], number_of: Mapping[str, int], reason: DropReason
 ) -> Iterable[Record]:
     """Enter a list behind those that are there; return its entries."""
     first = int(tables.n_acl_entries)
@@ -73,7 +74,7 @@ def _fill_list(
     return records
 
 
-def _fill_entry(tables: Record, at: int, entry: AclEntry, number_of: dict[str, int]) -> None:
+def _fill_entry(tables: Record, at: int, entry: AclEntry, number_of: Mapping[str, int]) -> None:
     record = tables.acl[at]
     record.port = number_of[entry.port]
     for name in ("source", "destination", "vlan", "ethertype"):
@@ -110,8 +111,12 @@ def _fill_prefix(record: Record, prefix: Network | str | None) -> None:
         return
     record.n_bits = ADDRESS_BITS - prefix.max_prefixlen + prefix.prefixlen
     record.kind = KIND_OF_VERSION[prefix.version]
-    number = int(prefix.network_address)
-    record.word[:] = [number >> WORD_BITS * at & (1 << WORD_BITS) - 1 for at in (3, 2, 1, 0)]
+    record.word[:] = address_words(int(prefix.network_address))
+
+
+def address_words(number: int) -> list[int]:
+    """Return an address of IP as four words of 32 bits; of IPv4 it is the last."""
+    return [number >> WORD_BITS * at & (1 << WORD_BITS) - 1 for at in (3, 2, 1, 0)]
 
 
 def _fill_own_ips(tables: Record, switch: Switch) -> None:

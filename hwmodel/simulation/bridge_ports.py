@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
-from hwmodel.config.bridge import BRIDGE, s_channels_of
+from hwmodel.config.bridge import BRIDGE, OUTSIDE, s_channels_of
+from hwmodel.config.names import UPLINK
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES, ChannelKind, ModeName
-from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
     from hwmodel.config import NamedBridge, Server
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from hwmodel.config.switch import Port, Switch
 
 
-OUTSIDE = "outside"
 ALL_VLANS = range(1, 4095)
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import queue_bytes
+from hwmodel.config.bridge import OUTSIDE
 from hwmodel.errors import InputError
 from hwmodel.forwarding.tables import ANY, VIDS
 from hwmodel.machine.network.bridge import HEADER_BYTES
@@ -36,7 +37,7 @@ from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.simulation.access_lists import ACL_ACTIONS
 from hwmodel.simulation.bridge_flow_control import fill_bridge_flow_control
-from hwmodel.simulation.bridge_ports import OUTSIDE, LogicalPort, PhysicalPort
+from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort
 from hwmodel.simulation.nic_state import Nic, rate_as_ratio
 from hwmodel.simulation.switch_tables import fill_bucket
 from hwmodel.simulation.topology import Place, Topology
@@ -256,7 +257,6 @@ def _fill_port(record: BridgeRecord, port: PhysicalPort, topology: Topology, lis
     entry.has_interfaces, entry.is_of_extender = port.has_interfaces, port.is_of_extender
     entry.is_uplink, entry.is_wire = port.is_uplink, bool(port.to)
     entry.first_logical, entry.n_logical = lists.add(logical.number for logical in port.logical)
-    entry.first_below, entry.n_below = lists.add(port.below)
     entry.first_taken, entry.n_taken = lists.add(sorted(port.taken_lists))
     entry.own_logical = topology.own.get(port.number, NOBODY)
     entry.groups = NOBODY if port.groups is None else port.groups.number

@@ -43,6 +43,7 @@ from hwmodel.machine.time.commands import (
     WATCHED,
     WIRE_STATE,
 )
+from hwmodel.simulation.counts import WORD_BYTES
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.pcie_trees import enter_weights
 from hwmodel.units import format_time_fs
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
     from hwmodel.workload.traffic import Workload
 
 Ints = npt.NDArray[np.int64]
-WORD_BYTES = 8
 
 
 class Watch(NamedTuple):

@@ -15,6 +15,7 @@ from hwmodel.compiled.compilation import compile_for, quick_compilation
 from hwmodel.compiled.left_out import IS_PLAIN, PLAIN, SWITCH, in_a_line, left_out
 from hwmodel.forwarding.decide import DECISION
 from hwmodel.forwarding.frame_batch import ARRIVAL, COPY
+from hwmodel.forwarding.packet import CAPTURED_PACKET
 from hwmodel.forwarding.parse import HEADER
 from hwmodel.forwarding.police import POLICER
 from hwmodel.forwarding.tables import TABLES
@@ -48,6 +49,8 @@ def signature(entry: str) -> tuple[types.Type, ...]:
     if entry == "forwarding.frame_batch.copy_batch":
         made = (_array(COPY), types.Array(types.uint8, 1, "C"))
         return (_array(ARRIVAL), captured, _array(HEADER), _array(DECISION), *made)
+    if entry == "forwarding.frame_batch.read_packets":
+        return (captured, *[int64[::1]] * 3, _array(CAPTURED_PACKET))
     if entry == "machine.first_decisions.decide_first":
         return (_array(SERVER), _array(BRIDGE), *[int64[::1]] * 4, int64)
     if entry.startswith("machine.network.places."):

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from hwmodel.errors import InputError
 from hwmodel.rules import switch_core_cycles
-from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.switch_core.state import MAX_CORE_PORTS, MAX_INGRESS_WORDS
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config
+    pass
 
 TAG_ROOM_BYTES = 12  # what the FIFOs store beyond the longest frame: an E-TAG and a C-TAG
 
@@ -84,23 +83,3 @@ class CoreParameters:
     def words(self, n_bytes: int) -> int:
         """Return the words that a frame takes."""
         return switch_core_cycles.words(n_bytes, self.bus_w)
-
-
-def core_parameters(config: Config, max_frame_bytes: int | None = None) -> CoreParameters:
-    """Return the core of a configuration: its ports, its bus and queues, and the longest of its stations' frames.
-
-    `max_frame_bytes`, without FCS, replaces the last. A configuration has no key for the ingress FIFOs: they are as
-    deep as by default, or as the longest frame needs.
-    """
-    switch = config.switch
-    if max_frame_bytes is None:
-        max_frame_bytes = max(port.max_frame_bytes for port in switch.ports) - FCS_BYTES
-    needed_bytes = max_frame_bytes + TAG_ROOM_BYTES + 2 * switch.bus_bits // 8
-    return CoreParameters(
-        ports=config.nic.vfs + 2,
-        bus_w=switch.bus_bits,
-        priorities=switch.priorities,
-        ingress_bytes=max(CoreParameters.ingress_bytes, needed_bytes),
-        queue_bytes=switch.queue_bytes,
-        max_frame_bytes=max_frame_bytes,
-    )

@@ -21,7 +21,6 @@ class CopyKinds:
     """Know the kinds of copies of several books, numbered together: of each book as many as there may be."""
 
     def __init__(self, books: Sequence[FlowBook]) -> None:
-        self._books = books
         self._headers = [book.headers for book in books]
         self._ports = [book.egress_ports for book in books]
         self._sent_bytes = np.array(books[0].sent_header_bytes, np.int32)

@@ -53,10 +53,7 @@ def dma(config: Config, sizes: Iterable[int], window: Window | None = None) -> l
     """
     if config.pcie.bus is not None:
         raise InputError("hwmodel dma: it measures a link, and the adapter is on a bus (pcie.bus)")
-    wanted = list(sizes)
-    wrong = [n for n in wanted if not 1 <= n <= LARGEST_BYTES]
-    if wrong:
-        raise InputError(f"--sizes: {wrong[0]} B: a transfer has 1 B to {LARGEST_BYTES} B")
+    wanted = checked_sizes(sizes)
     fill_cache(DMA_ENTRIES)
     return [
         {
@@ -69,6 +66,15 @@ def dma(config: Config, sizes: Iterable[int], window: Window | None = None) -> l
         }
         for n_bytes in wanted
     ]
+
+
+def checked_sizes(sizes: Iterable[int]) -> list[int]:
+    """Return the sizes of transfers; raise InputError for one that is out of range."""
+    wanted = list(sizes)
+    wrong = [n for n in wanted if not 1 <= n <= LARGEST_BYTES]
+    if wrong:
+        raise InputError(f"--sizes: {wrong[0]} B: a transfer has 1 B to {LARGEST_BYTES} B")
+    return wanted
 
 
 def _machine(config: Config, n_bytes: int, operation: str, most_ahead: int, window: Window | None) -> State:

@@ -25,7 +25,6 @@ from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS
 from hwmodel.results import LEAST_SAMPLES_P99, LEAST_SAMPLES_P999, Latency, bucket_ns, bucket_of_rank
 from hwmodel.results.student_t import student_t_975
 from hwmodel.simulation.histogram_rows import HistogramRows
-from hwmodel.units import FS_PER_NS
 
 PERCENTILES = {"p50": (500, 1), "p99": (990, LEAST_SAMPLES_P99), "p999": (999, LEAST_SAMPLES_P999)}
 LEVELS = (500, 900, 990, 999)  # of a thousand samples: where the share above is looked at
@@ -188,26 +187,6 @@ def _upper_ends(histogram: SampleCounts, columns: Sequence[int], halves: Sequenc
             end = max(end, found[at - 1] + excess_ns * slope * log(before / above))
         found.append(end)
     return found
-
-
-def latency_intervals(
-    latency: Latency,
-    at_fs: npt.NDArray[np.float64],
-    n: npt.NDArray[np.float64],
-    sums_fs: npt.NDArray[np.float64],
-    rows: HistogramRows,
-) -> dict[str, tuple[float, float]]:
-    """Return the intervals of one latency alone, by the names of its figures, from its counts at the marks."""
-    wanted = (
-        mean_wanted("mean", latency.mean or 0.0, Ratio(sums_fs, n), 1 / FS_PER_NS, 0.0),
-        *percentiles_wanted("", latency, SampleCounts(rows)),
-    )
-    found = iter(ratio_estimates(at_fs, [ratio for one in wanted for ratio in one.ratios]))
-    return {
-        each.name.removeprefix("."): each.ends
-        for one in wanted
-        for each in one.found_from([next(found) for _ in one.ratios])
-    }
 
 
 Floats = npt.NDArray[np.float64]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.config.names import UPLINK as OUTSIDE
 from hwmodel.forwarding.header_store import MAX_COPY_KINDS
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.workload.traffic import UPLINK as OUTSIDE
 
 Ints = npt.NDArray[np.int64]
 Ends = tuple[Ints, Ints]  # senders and receivers of flows

@@ -14,6 +14,7 @@ from hwmodel.results import (
     Result,
     SystemResult,
 )
+from hwmodel.results.bottleneck import OFFERED_LOAD
 from hwmodel.results.student_t import student_t_975
 from hwmodel.simulation.counts import LATENCY_PLACES
 from hwmodel.simulation.figure_intervals import (
@@ -38,7 +39,6 @@ from hwmodel.units import FS_PER_NS
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-OFFERED_LOAD = "offered_load"
 GBPS = 8e6  # bytes in a femtosecond to Gb/s
 OVERLOADED = 1.5  # halves of the offered rate's interval by which more comes than leaves
 MPPS = 1e9  # frames in a femtosecond to 10^6 frames/s

@@ -35,6 +35,7 @@ SYSTEM_ENTRIES = (
 DMA_ENTRIES = ("machine.link_alone.run_dma",)
 PEER_ENTRIES = ("machine.peer_writes.run_writes",)
 SWITCH_ENTRIES = ("forwarding.frame_batch.decide_batch", "forwarding.frame_batch.copy_batch")
+CAPTURE_ENTRIES = ("forwarding.frame_batch.read_packets",)
 _LONGEST = (RUN_ENTRIES[0], SYSTEM_ENTRIES[0], COMMANDED_ENTRIES[0])  # to compile: they begin
 _IN_PROCESS: set[tuple[str, ...]] = set()  # entries that need not be looked for on disk again
 _WHOLE: set[Path] = set()  # seals that this process has compared with their files

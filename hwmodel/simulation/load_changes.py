@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.config.system import looks_behind_type
 from hwmodel.errors import InputError
+from hwmodel.simulation.captured_packets import read_packets
 from hwmodel.simulation.commands import Change
 from hwmodel.units import format_time_fs
 from hwmodel.workload import Workload, build_workload
@@ -27,7 +28,7 @@ def with_workloads(config: Config, changes: Sequence[Change]) -> tuple[Workload,
     """
     looks_behind = any(map(looks_behind_type, (config, *(change.config for change in changes))))
     if all(change.config.workload == config.workload for change in changes):
-        return build_workload(config, ceiling_frames_per_s(config), with_packets=looks_behind), tuple(changes)
+        return _workload_of(config, looks_behind, with_silent=False), tuple(changes)
     first = _workload_of(config, looks_behind)
     order = sorted(range(len(first.sources)), key=lambda at: first.sources[at].kind == SILENT)
     known = {config.workload.model_dump_json(): _in_order(first, order)}
@@ -46,8 +47,10 @@ def with_workloads(config: Config, changes: Sequence[Change]) -> tuple[Workload,
     return known[config.workload.model_dump_json()], tuple(found)
 
 
-def _workload_of(config: Config, looks_behind: bool) -> Workload:
-    return build_workload(config, ceiling_frames_per_s(config), with_silent=True, with_packets=looks_behind)
+def _workload_of(config: Config, looks_behind: bool, *, with_silent: bool = True) -> Workload:
+    return build_workload(
+        config, ceiling_frames_per_s(config), read_packets, with_silent=with_silent, with_packets=looks_behind
+    )
 
 
 def _in_order(workload: Workload, order: Sequence[int]) -> Workload:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import bridges_of, buses_of, servers_of
+from hwmodel.config.system import looks_into_packets
 from hwmodel.machine import commanded, engine
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, IDLE
 from hwmodel.results import Result, Sighting, SystemResult, by_shares
@@ -28,7 +29,7 @@ from hwmodel.simulation.clocks import begin_at_phases, fill_clocks
 from hwmodel.simulation.commands import Change, schedule
 from hwmodel.simulation.deliveries import CopyKinds, MergedLog
 from hwmodel.simulation.flow_book import Ends, FlowBook, flows_by_ledger
-from hwmodel.simulation.kernel_cache import COMMANDED_ENTRIES, SYSTEM_ENTRIES, entries_alone
+from hwmodel.simulation.kernel_cache import CAPTURE_ENTRIES, COMMANDED_ENTRIES, SYSTEM_ENTRIES, entries_alone
 from hwmodel.simulation.laws import broken_laws
 from hwmodel.simulation.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
 from hwmodel.simulation.nic_state import Nic, State, build_state, ports_of
@@ -73,9 +74,10 @@ class Server:
 
 def entries_of(config: Config) -> tuple[str, ...]:
     """Return the entry points that a run of a configuration needs, as far as its scenario tells before it is played."""
+    reading = CAPTURE_ENTRIES if config.workload.pcap is not None and looks_into_packets(config) else ()
     if bridges_of(config):
-        return SYSTEM_ENTRIES
-    return entries_alone(any(event.time_fs != 0 for event in config.scenario))
+        return *SYSTEM_ENTRIES, *reading
+    return *entries_alone(any(event.time_fs != 0 for event in config.scenario)), *reading
 
 
 def _switch_off(state: State, config: Config, off: frozenset[str]) -> None:

@@ -416,10 +416,16 @@ def _in_rings(nic: Any) -> Any:
     return np.concatenate([of_sends, np.repeat(offered, read["n_more"])])
 
 
-def _on_their_way(nic: Any) -> Any:
-    """Return when the frames and copies with an open journey were offered."""
+def open_journeys(nic: Any) -> npt.NDArray[np.bool_]:
+    """Return which places in use, from the first on, have a journey that has begun and not ended."""
     pool = nic["ledger"]["journeys"]
     is_open = np.ones(int(pool["n_used"]) + 1, bool)
     is_open[0] = False
     is_open[pool["free"][: int(pool["n_free"])]] = False
+    return is_open
+
+
+def _on_their_way(nic: Any) -> Any:
+    """Return when the frames and copies with an open journey were offered."""
+    pool, is_open = nic["ledger"]["journeys"], open_journeys(nic)
     return pool["slot"]["offered_fs"][: len(is_open)][is_open]

@@ -159,6 +159,7 @@ def _of_all_servers(
         load=replace(loads[at], why=busiest_server(adapters[at].name, loads[at].why)),
         is_load_enough=whole.open_load and all_gets_through(whole),
         loses_late=late > LOSS * offered,
+        has_offers=span.count("offered") > 0,
     )
 
 

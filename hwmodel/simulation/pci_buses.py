@@ -14,7 +14,7 @@ from hwmodel.machine.pcie.link_state import BY_BUS, ON_BUS
 from hwmodel.rules.pci_bus import CYCLE_FS, request_clocks, word_bytes
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config, Server
+    from hwmodel.config import Server
     from hwmodel.config.pci_bus import PciBus
 
 
@@ -31,7 +31,7 @@ def fill_bus_end(link: Any, settings: PciBus) -> None:
     link.up.is_busy = link.down.is_busy = 1  # so that neither ever chooses for itself
 
 
-def fill_buses(system: Any, servers: Any, parts: Sequence[Server], config: Config) -> None:
+def fill_buses(system: Any, servers: Any, parts: Sequence[Server]) -> None:
     """Set up the buses that several adapters share; one that is alone on its bus gives it out itself."""
     buses = system.buses
     buses.n_buses, buses.next_fs, buses.ahead_fs = 0, NEVER, NEVER

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.analytic.peer_writes import Writers, peer_limits
 from hwmodel.config import PcieSwitch, switches_of
-from hwmodel.errors import InputError, RunError
+from hwmodel.errors import RunError
 from hwmodel.machine.pcie.link_state import TO_HOST, TO_PEER, TO_PEER_BY_ROOT
 from hwmodel.machine.peer_writes import run_writes
-from hwmodel.simulation.dma import LARGEST_BYTES
+from hwmodel.simulation.captured_packets import read_packets
+from hwmodel.simulation.dma import checked_sizes
 from hwmodel.simulation.kernel_cache import PEER_ENTRIES, fill_cache
 from hwmodel.simulation.pcie_tree_measure import sums_of
 from hwmodel.simulation.system_state import SystemState, build_system
@@ -35,10 +36,7 @@ def peer_writes(
     adapters, or not behind one root port, and for sizes out of range.
     """
     writers = Writers.of(config, peers, with_others=with_others)
-    wanted = list(sizes)
-    wrong = [n for n in wanted if not 1 <= n <= LARGEST_BYTES]
-    if wrong:
-        raise InputError(f"--sizes: {wrong[0]} B: a transfer has 1 B to {LARGEST_BYTES} B")
+    wanted = checked_sizes(sizes)
     fill_cache(PEER_ENTRIES)
     return [_row(config, writers, n_bytes, is_redirected) for n_bytes in wanted for is_redirected in (False, True)]
 
@@ -59,7 +57,7 @@ def _row(config: Config, writers: Writers, n_bytes: int, is_redirected: bool) ->
 
 def idle_writers(config: Config, writers: Writers, n_bytes: int, is_redirected: bool) -> SystemState:
     """Return the state of a configuration whose writers are about to begin."""
-    state = build_system(config, build_workload(config, None), config.run.seed, 1)
+    state = build_system(config, build_workload(config, None, read_packets), config.run.seed, 1)
     trees = state.system[0].trees
     for name, nic in zip(state.names, state.servers, strict=True):
         params = nic.dma.params

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from hwmodel.config.multi_root import DEDICATED
 from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS, Event, in_order
 from hwmodel.functions.control_plane import Acting, acting
 from hwmodel.functions.life import Course, course_of
@@ -182,7 +183,8 @@ def event_words(config: Config, at: int, drivers: PfDrivers | None) -> str:
     if drivers is not None and event.asks:
         words = drivers.asked(at)
     elif event.kind in OF_HOSTS:
-        words = host_event_text(event.kind, getattr(event, event.kind))
+        name = getattr(event, event.kind)
+        words = host_event_text(event.kind, None if name == DEDICATED else name)
     elif event.flood is not None:
         words = flood_text(event.flood.sender, event.flood.n_doorbells, event.flood.every_fs / FS_PER_NS)
     elif event.kind in OF_FUNCTIONS:

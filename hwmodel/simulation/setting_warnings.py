@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.transactions import sending_s
 from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of
+from hwmodel.config.names import UPLINK
 from hwmodel.config.system import bridges_at
 from hwmodel.results import BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
@@ -15,7 +16,6 @@ from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import BITS_PER_BYTE
 from hwmodel.words import warnings as words
 from hwmodel.workload.streams import Sizes
-from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, Server
@@ -39,6 +39,7 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     yield from blocked_behind(result)
     yield from _not_obeyed(config, result)
     yield from _unused_weights(config)
+    yield from _unasked_lists(config)
 
 
 def _unused_weights(config: Config) -> Iterator[str]:
@@ -54,6 +55,12 @@ def _unused_weights(config: Config) -> Iterator[str]:
                 order = ("nic.arbitration.pools", arbitration.pools)
             station = f"{server.prefix}switch.ports.{heavier.name}.weight"
             yield words.unused_weight(station, heavier.weight, f"{server.prefix}{order[0]} is {order[1]}")
+
+
+def _unasked_lists(config: Config) -> Iterator[str]:
+    for server in servers_of(config):
+        if keys := server.config.switch.unasked_lists:
+            yield words.unasked_lists([f"{server.prefix}{key}" for key in keys], server.config.switch.mode)
 
 
 def _not_obeyed(config: Config, result: Result) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.errors import InputError, RunError
+from hwmodel.simulation.captured_packets import read_packets
 from hwmodel.simulation.outcome import MeasuredWindow
 from hwmodel.simulation.span import Span
 from hwmodel.workload import build_workload
@@ -52,7 +53,7 @@ class ShortRuns:
         }  # fmt: skip
         short = config.model_copy(update={"run": config.run.model_copy(update=length)})
         try:
-            run = self._make(short, build_workload(short, ceiling_frames_per_s(short)))
+            run = self._make(short, build_workload(short, ceiling_frames_per_s(short), read_packets))
             run.ends_with_batches = True
             for _ in run.pieces():
                 pass

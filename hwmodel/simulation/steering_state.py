@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from hwmodel.forwarding.steering import DROPPED, NO_DIRECTOR, PERFECT, SIGNATURE
 from hwmodel.forwarding.tables import ANY, NO_VLAN
 from hwmodel.rules.steering import KEY_BYTES, PROTOCOLS
+from hwmodel.simulation.access_lists import address_words
 
 if TYPE_CHECKING:
     from hwmodel.config.steering import FlowFilter, Steering, TupleFilter
 
 DIRECTORS = {"perfect": PERFECT, "signature": SIGNATURE}
-WORD_BITS = 32
 
 
 def fill_steering(record: Any, steering: Steering | None, ports: Mapping[str, int]) -> None:
@@ -59,6 +59,5 @@ def _fill_filter(record: Any, one: TupleFilter | FlowFilter, ports: Mapping[str,
         if address is not None:
             version = address.version
             record[f"has_{name}"] = 1
-            number = int(address)
-            flow[name][:] = [number >> WORD_BITS * at & (1 << WORD_BITS) - 1 for at in (3, 2, 1, 0)]
+            flow[name][:] = address_words(int(address))
     flow.version = version

@@ -101,7 +101,7 @@ def build_tables(
     _fill_vlans(array, switch)
     _fill_channels(tables, switch)
     _fill_lookup(tables, switch)
-    fill_access_lists(tables, switch, first_policer)
+    fill_access_lists(tables, switch, port_numbers(switch), first_policer)
     _fill_mirrors(tables, switch)
     _fill_pool_filters(array, switch)
     _fill_type_filters(tables, switch, type_filters)

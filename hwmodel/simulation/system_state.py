@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import bridges_of, buses_of, servers_of, switches_of
+from hwmodel.config.names import UPLINK
 from hwmodel.errors import InputError
 from hwmodel.machine.first_decisions import decide_first, enter_flows
 from hwmodel.machine.network.bridge_state import MAX_HOPS, MAX_WAYS
@@ -50,7 +51,7 @@ from hwmodel.simulation.workload_state import (
     let_flows_begin,
     watch_fifos,
 )
-from hwmodel.workload.traffic import UPLINK, Workload
+from hwmodel.workload.traffic import Workload
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, PcieSwitch, SharedBus, Switch
@@ -158,7 +159,7 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     _enter_all(servers, headers, hashes, configs)
     system = _system(servers, ports, len(parts), least_bytes)
     fill_trees(system[0], servers, config, parts, seed)
-    fill_buses(system[0], servers, parts, config)
+    fill_buses(system[0], servers, parts)
     n_threads = n_threads_for(len(parts), n_threads)
     if system[0].trees.n_switches or system[0].buses.n_buses:  # which leave servers little time between two turns
         n_threads = 1

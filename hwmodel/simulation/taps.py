@@ -98,7 +98,7 @@ class Taps:
         """Open the files, and let the kernel log from now on."""
         with contextlib.ExitStack() as files:
             for name, path in self._paths.items():
-                tap = _tap(self._machine, self._workload, name)
+                tap = _tap(self._machine, name)
                 capture = WireCapture(
                     path, tap.name, tap.description, self._workload.templates, tap, self._workload.pcap,
                 )  # fmt: skip
@@ -142,7 +142,7 @@ def _control_record(entries: Any) -> Any:
     return -2 - (entries["index"].astype(np.int64) << QUANTA_SHIFT | entries["template"])
 
 
-def _tap(machine: Machine, workload: Workload, name: str) -> _Tap:
+def _tap(machine: Machine, name: str) -> _Tap:
     """Tap a port: what passes it is logged from now on."""
     if machine.system is None:
         server = machine.servers[0]

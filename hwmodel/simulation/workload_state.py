@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.config import descriptors_of, mirrored_tag_bytes, rx_descriptors_in_use
-from hwmodel.config.names import is_uplink, uplink_of
+from hwmodel.config.names import UPLINK, is_uplink, uplink_of
 from hwmodel.config.system import apart_ports
 from hwmodel.errors import InputError
 from hwmodel.forwarding.header_store import MAX_TEMPLATES
@@ -44,7 +44,7 @@ from hwmodel.simulation.flow_cache import STREAM, number_connections
 from hwmodel.simulation.nic_state import Nic, State, function_of, random_words
 from hwmodel.simulation.passed_flows import SAMPLE_STREAM
 from hwmodel.simulation.switch_tables import port_numbers
-from hwmodel.workload.traffic import UPLINK, Source, Workload
+from hwmodel.workload.traffic import Source, Workload
 
 if TYPE_CHECKING:
     from hwmodel.config import Config

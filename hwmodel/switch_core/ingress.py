@@ -54,7 +54,7 @@ def waits_for_words_given_back(ingress, oldest, offered):
 
 
 @kernel
-def given_back(core, frame, n_waiting_words, n_stored_beats):
+def given_back(frame, n_waiting_words, n_stored_beats):
     """Return the words that a frame gives back with its last beat: if that is empty, or the one that is too many."""
     return n_waiting_words - frame.n_words if n_stored_beats == frame.n_beats else 0
 
@@ -104,7 +104,7 @@ def accept_frame(core, ingress, frame):
         frame.first_beat, frame.last_beat = accept_words(core, ingress, frame.n_beats, n_waiting_words, offered)
     ingress.free_at = frame.last_beat + 1
     ingress.ready_at = frame.last_beat + core.ready_delay
-    ingress.n_given_back = given_back(core, frame, n_waiting_words, n_stored_beats)
+    ingress.n_given_back = given_back(frame, n_waiting_words, n_stored_beats)
     forget_reads(ingress, oldest)
 
 

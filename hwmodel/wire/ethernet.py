@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from hwmodel.rules import switch_modes
-from hwmodel.rules.ethernet import MIN_FRAME_BYTES, MIN_UNPADDED_BYTES, WIRE_OVERHEAD_BYTES
+from hwmodel.rules.ethernet import MIN_FRAME_BYTES, WIRE_OVERHEAD_BYTES
 
 ADDRESS_BYTES = 6
 # Destination, source and type of an untagged frame.
@@ -17,16 +17,12 @@ class EtherType(IntEnum):
 
     IPV4 = 0x0800
     ARP = 0x0806
-    RARP = 0x8035
     C_TAG = switch_modes.C_TAG.ethertype
     IPV6 = 0x86DD
-    MAC_CONTROL = 0x8808
     S_TAG = switch_modes.S_TAG.ethertype
     LOCAL_EXPERIMENT_1 = 0x88B5
-    LLDP = 0x88CC
     VN_TAG = switch_modes.VN_TAG.ethertype
     E_TAG = switch_modes.E_TAG.ethertype
-    ECP = 0x8940
 
 
 BROADCAST_MAC = 0xFFFF_FFFF_FFFF
@@ -59,11 +55,6 @@ def wire_bytes(frame_bytes: int) -> int:
     `frame_bytes` counts the frame check sequence.
     """
     return max(frame_bytes, MIN_FRAME_BYTES) + WIRE_OVERHEAD_BYTES
-
-
-def pad(frame: bytes) -> bytes:
-    """Fill a frame without frame check sequence up to 60 B with zeros, as a transmitting MAC does."""
-    return frame.ljust(MIN_UNPADDED_BYTES, b"\0")
 
 
 def counting_payload(n_bytes: int) -> bytes:

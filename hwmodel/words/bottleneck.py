@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.words.quantities import percent_text
 
 if TYPE_CHECKING:
     from hwmodel.results.bottleneck import LinkCost, Observation
 
 
-FCS_BYTES, DWORD_BYTES = 4, 4
+DWORD_BYTES = 4
 ALIKE = 0.005  # of the payload; what the ends of a window cut off is less
 
 

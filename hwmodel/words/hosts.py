@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from hwmodel.words.quantities import count_text, time_text
 
-DEDICATED = "dedicated"
 
-
-def _who(name: str) -> str:
-    return "the switch's own processor" if name == DEDICATED else f"host {name}"
-
-
-def host_event_text(kind: str, name: str) -> str:
-    """Write an event about a host: that it is reset, fails, or takes over."""
+def host_event_text(kind: str, name: str | None) -> str:
+    """Write an event about a host, or the switch's own processor (None): that it is reset, fails, or takes over."""
+    who = "the switch's own processor" if name is None else f"host {name}"
     done = {"reset_host": "is reset", "fail": "fails", "take_over": "takes over the control plane"}
-    return f"{_who(name)} {done[kind]}"
+    return f"{who} {done[kind]}"
 
 
 def flood_text(function: str, n_doorbells: int, every_ns: float) -> str:

@@ -248,6 +248,12 @@ def unused_weight(station: str, weight: int, order: str) -> str:
     return f"{station} is {weight}, and nothing goes by weights: {order} ({others} by them)."
 
 
+def unasked_lists(keys: Sequence[str], mode: str) -> str:
+    """Say that access lists and guards of an adapter's switch do nothing."""
+    verb = "is" if len(keys) == 1 else "are"
+    return f"In mode {mode} the bridge decides who may send to whom (bridge.policy): {listed(keys)} {verb} not asked."
+
+
 def short_burst(entry: str, burst_bytes: int | None, too_long: Sequence[int]) -> str:
     """Say that a policer has less room for tokens than some frames take."""
     which = f"{too_long[0]:,} B" + (" and more" if len(too_long) > 1 else "")

@@ -8,11 +8,12 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.config.names import is_uplink, uplink_of
+from hwmodel.config.names import UPLINK, is_uplink, uplink_of
 from hwmodel.config.system import (
     apart_ports,
     domains_of,
     looks_behind_type,
+    looks_into_packets,
     outside_targets,
     own_uplinks,
     port_of_end,
@@ -24,7 +25,7 @@ from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import FS_PER_S
 from hwmodel.workload.headers import HeaderBook
-from hwmodel.workload.replay import read_replay
+from hwmodel.workload.replay import PacketReader, read_replay
 from hwmodel.workload.streams import (
     ArrivalError,
     Arrivals,
@@ -40,7 +41,7 @@ from hwmodel.workload.streams import (
     silent_source,
     stagger,
 )
-from hwmodel.workload.traffic import UPLINK, Records, Source, Workload, build_alias_table
+from hwmodel.workload.traffic import Records, Source, Workload, build_alias_table
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 def build_workload(
     config: Config,
     ceiling_frames_per_s: Fraction | None = None,
+    read_packets: PacketReader | None = None,
     *,
     with_silent: bool = False,
     with_packets: bool | None = None,
@@ -59,7 +61,8 @@ def build_workload(
 
     A `pcap` takes the place of pattern, sizes and load; `external` adds traffic from the wire to either.
     `ceiling_frames_per_s` is what a load in % of the ceiling is a share of (`analytic.ceiling_frames_per_s`), and used
-    for nothing else. `with_silent`: streams that the load gives nothing have a source too.
+    for nothing else. `read_packets` reads what a capture's frames say behind their type, where the configuration asks
+    for it (`simulation.captured_packets`). `with_silent`: streams that the load gives nothing have a source too.
     `with_packets`: headers say what rules behind the type look at; None: where the configuration has such rules.
     Raises InputError, with the key at fault, where ports, rates or the capture make no traffic.
     """
@@ -70,12 +73,12 @@ def build_workload(
     if config.workload.pcap is not None:
         pcap = str(config.workload.pcap)
         switches = {server.station(""): server.config.switch for server in servers_of(config)}
-        steers = any(server.config.nic.steering is not None for server in servers_of(config))
+        reader = None
+        if looks_behind or looks_into_packets(config):
+            assert read_packets is not None, "who asks for such rules reads packets"
+            reader = read_packets
         is_asap = config.workload.pcap_time == "asap"
-        replay = read_replay(
-            pcap, switches, apart_ports(config), asap=is_asap,
-            with_packets=steers, all_packets=looks_behind,
-        )  # fmt: skip
+        replay = read_replay(pcap, switches, apart_ports(config), reader, asap=is_asap, all_packets=looks_behind)
         book.templates.extend(replay.templates)
         sources.extend(replay.sources)
         records = replay.records

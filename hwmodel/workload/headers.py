@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.names import is_uplink
+from hwmodel.config.switch import outside_mac
 from hwmodel.config.system import bridge_with, servers_of
 from hwmodel.config.workload import MOST_HEADERS
 from hwmodel.rules.steering import TCP
 from hwmodel.rules.switch_modes import C_TAG, MODES, TYPE_BYTES
-from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, GROUP_MAC, OUTSIDE_MAC, EtherType, mac_to_bytes
+from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, GROUP_MAC, EtherType, mac_to_bytes
 from hwmodel.wire.flow_header import FIRST_ADDRESS, FIRST_CLIENT_PORT, OUTSIDE_IPV6, SERVER_PORT, flow_bytes
 from hwmodel.wire.tags import Tag, build_header, tag_of
 from hwmodel.workload.streams import BROADCAST, MULTICAST, PatternError, Weighted
@@ -59,9 +60,7 @@ class HeaderBook:
         }
         self._ports = stations_of(config)
         self._places = {name: place for place, name in enumerate(self._ports, start=1)}  # 0 outside
-        taken = {mac for port in self._ports.values() for mac in port.macs}
-        taken |= {entry.mac for server in servers_of(config) for entry in server.config.switch.addresses}
-        self._outside_mac = next(mac for mac in range(OUTSIDE_MAC, OUTSIDE_MAC + len(taken) + 1) if mac not in taken)
+        self._outside_mac = outside_mac([server.config.switch for server in servers_of(config)])
         groups = {group for port in self._ports.values() if port.enabled for group in port.groups}
         self._groups = sorted(groups) or [GROUP_MAC]
 

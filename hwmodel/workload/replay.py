@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.config.names import is_uplink, uplink_of
+from hwmodel.config.names import UPLINK, is_uplink, uplink_of
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.packets import MOST_PACKET_BYTES
 from hwmodel.units import FS_PER_NS, FS_PER_S
 from hwmodel.wire.ethernet import BROADCAST_MAC, is_group_mac
 from hwmodel.wire.frame_scan import RSS_PREFIX_BYTES, frame_hashes, scan_headers
-from hwmodel.wire.packet_header import MOST_PACKET_BYTES, Packets, packets_of
 from hwmodel.wire.pcap import PcapBlock, read_blocks
 from hwmodel.wire.tags import LONGEST_HEADER_BYTES, RuntFrameError, parse_header
 from hwmodel.workload.streams import BROADCAST, MULTICAST
-from hwmodel.workload.traffic import CLOSED, RECORDED, UPLINK, FrameTemplate, Records, Source
+from hwmodel.workload.traffic import CLOSED, RECORDED, FrameTemplate, Records, Source
 
 if TYPE_CHECKING:
     from hwmodel.config.switch import Switch
@@ -29,6 +29,9 @@ _KEY_BYTES = 32
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
+Packets = npt.NDArray[Any]  # what frames say behind their types: `forwarding.packet.CAPTURED_PACKET` (n,)
+# Read n frames that lie in the bytes: from where to where each goes on behind its type, and that type.
+PacketReader = Callable[[bytes, I64, I64, I64], Packets]
 # Times beyond this, with what a run adds to them, would not fit into 63 bits of femtoseconds.
 LONGEST_CAPTURE_FS = 1 << 62
 
@@ -37,19 +40,19 @@ class HeaderTable:
     """Number distinct headers in the order of their first frames.
 
     `switches`: those of all servers, by what stands before the names of their ports, "a." or nothing. `ports`: the
-    names of an adapter's Ethernet ports, an empty text where there is one. `with_packets`: what frames say behind
-    their type is part of their headers; `all_packets`: and has to be there, of frames that stations send.
+    names of an adapter's Ethernet ports, an empty text where there is one. `read_packets`: reads what frames say
+    behind their type, which is part of their headers; `all_packets`: and has to be there, of frames that stations send.
     """
 
     def __init__(
         self,
         switches: Mapping[str, Switch],
         ports: Sequence[str] = ("",),
+        read_packets: PacketReader | None = None,
         *,
-        with_packets: bool = False,
         all_packets: bool = False,
     ) -> None:
-        self.with_packets, self.all_packets = with_packets or all_packets, all_packets
+        self.read_packets, self.all_packets = read_packets, all_packets
         self.templates: list[FrameTemplate] = []
         self._ids: dict[bytes, int] = {}
         self._owners = _Owners(switches, ports)
@@ -62,8 +65,8 @@ class HeaderTable:
         header = prefix[:, :LONGEST_HEADER_BYTES]
         keys[:, :LONGEST_HEADER_BYTES] = header * (np.arange(LONGEST_HEADER_BYTES) < header_bytes[:, None])
         if packets is not None:
-            keys[:, LONGEST_HEADER_BYTES : LONGEST_HEADER_BYTES + more] = packets.octets
-            keys[:, -2] = packets.n_bytes
+            keys[:, LONGEST_HEADER_BYTES : LONGEST_HEADER_BYTES + more] = packets["octets"]
+            keys[:, -2] = packets["n_bytes"]
         # A header of zeros and a shorter one must differ.
         keys[:, -1] = header_bytes
         distinct, first, inverse = np.unique(keys.view(f"V{n_key}")[:, 0], return_index=True, return_inverse=True)
@@ -159,19 +162,19 @@ def read_replay(
     path: str,
     switches: Mapping[str, Switch],
     ports: Sequence[str] = ("",),
+    read_packets: PacketReader | None = None,
     *,
     asap: bool,
-    with_packets: bool = False,
     all_packets: bool = False,
 ) -> Replay:
     """Read a capture, each frame entering by the port that owns its source address, any other frame by the uplink.
 
-    `switches`, `ports`, `with_packets`, `all_packets`: as of `HeaderTable`.
+    `switches`, `ports`, `read_packets`, `all_packets`: as of `HeaderTable`.
     With `asap` the times are dropped and each port plays its frames in file order, back to back; else the earliest
     frame comes at time 0. Memory grows by 28 B a frame and with the number of distinct headers. Raises InputError for a
     file that cannot be read, holds no frames, lacks part of a header it should have, or spans more than 4611 s.
     """
-    headers = HeaderTable(switches, ports, with_packets=with_packets, all_packets=all_packets)
+    headers = HeaderTable(switches, ports, read_packets, all_packets=all_packets)
     blocks = [_read_block(path, block, headers) for block in read_blocks(path)]
     if not blocks:
         raise InputError(f"{path}: holds no frames")
@@ -224,12 +227,12 @@ def _read_block(path: str, block: PcapBlock, headers: HeaderTable) -> _Frames:
         raise InputError(_cut_short(path, block, int(at), "its header"))
     is_ip = np.where(scan.complete, scan.ethertype, 0)
     packets = None
-    if headers.with_packets:
-        packets = packets_of(block.data, block.start + scan.n_bytes, block.start + captured, is_ip)
+    if headers.read_packets is not None:
+        packets = headers.read_packets(block.data, block.start + scan.n_bytes, block.start + captured, is_ip)
     template = headers.intern(prefix, np.minimum(scan.n_bytes, captured), packets)
     if headers.all_packets and packets is not None:
         is_sent = np.array([not is_uplink(each.source) for each in headers.templates], np.bool_)[template]
-        for at in np.flatnonzero(packets.is_short & is_cut & is_sent)[:1]:
+        for at in np.flatnonzero((packets["packet"]["is_short"] != 0) & is_cut & is_sent)[:1]:
             raise InputError(_cut_short(path, block, int(at), "what rules look at"))
     return _Frames(
         at_ns=block.at_ns,

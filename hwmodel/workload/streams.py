@@ -7,20 +7,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 
-from hwmodel.config.names import is_uplink
+from hwmodel.config.names import UPLINK, is_uplink
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.wire.ethernet import wire_bytes
-from hwmodel.workload.traffic import (
-    CLOSED,
-    ON_OFF,
-    PERIODIC,
-    POISSON,
-    SILENT,
-    UPLINK,
-    AliasTable,
-    Source,
-    build_alias_table,
-)
+from hwmodel.workload.traffic import CLOSED, ON_OFF, PERIODIC, POISSON, SILENT, AliasTable, Source, build_alias_table
 
 BROADCAST, MULTICAST = "broadcast", "multicast"
 

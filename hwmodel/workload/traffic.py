@@ -15,7 +15,6 @@ COLUMN_UNITS = 1 << 32
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 U32 = npt.NDArray[np.uint32]
-UPLINK = "uplink"
 # How a source decides when its next frame is due.
 CLOSED, PERIODIC, POISSON, ON_OFF, RECORDED = "closed", "periodic", "poisson", "on_off", "recorded"
 SILENT = "silent"  # never, until its load changes

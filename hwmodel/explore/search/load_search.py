@@ -15,6 +15,7 @@ from hwmodel.analytic.system import System
 from hwmodel.analytic.transactions import sending_s
 from hwmodel.config import as_config, config_from_mapping
 from hwmodel.config.names import is_uplink
+from hwmodel.config.switch import outside_mac
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore.search.loads import Dial, Loads, Simulator, dial_of
 from hwmodel.explore.side_by_side import outcomes_of
@@ -23,8 +24,9 @@ from hwmodel.results.bottleneck import OFFERED_LOAD
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.model_version import model_version
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S, format_time_fs
-from hwmodel.wire.ethernet import OUTSIDE_MAC, wire_bytes
+from hwmodel.wire.ethernet import EtherType, wire_bytes
 from hwmodel.wire.pcap import PcapWriter
+from hwmodel.wire.tags import build_header
 from hwmodel.words import search_text as words
 from hwmodel.words.search_text import spaced_by_cores
 
@@ -259,7 +261,6 @@ def _grain(share: Fraction) -> Fraction:
 
 
 MOST_BURST = 200_000
-_LOCAL_EXPERIMENTAL = b"\x88\xb5"
 _TAIL_FS = FS_PER_S // 10  # what is on its way at the end of the burst has arrived long before
 
 
@@ -345,5 +346,5 @@ class Bursts:
             writer.write_block([int(number * self.gap_fs) // FS_PER_NS for number in range(n_frames)], sent)
 
     def _frame(self, source: str, target: str) -> bytes:
-        macs = [int(self._macs.get(name, OUTSIDE_MAC)).to_bytes(6, "big") for name in (target, source)]
-        return (b"".join(macs) + _LOCAL_EXPERIMENTAL).ljust(self.frame_bytes - FCS_BYTES, b"\0")
+        to, own = (self._macs.get(name) or outside_mac([self.config.switch]) for name in (target, source))
+        return build_header(to, own, EtherType.LOCAL_EXPERIMENT_1).ljust(self.frame_bytes - FCS_BYTES, b"\0")

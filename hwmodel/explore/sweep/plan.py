@@ -16,6 +16,7 @@ from hwmodel.config import Config
 from hwmodel.config.document import Problem, raise_problems
 from hwmodel.config.kinds import shown
 from hwmodel.config.load import BaseDocument
+from hwmodel.config.model import HASH_DIGITS
 from hwmodel.config.overrides import Change, Overrides
 from hwmodel.config.run import MAX_SEED
 from hwmodel.explore.study.axes import COST, Axis, is_cost, read_axis, refuse_repeats, refuse_second_axes
@@ -280,7 +281,6 @@ def _positions(combination: int, sizes: tuple[int, ...]) -> list[int]:
 
 ASKS_ABOVE = 100_000  # runs
 MOST_CHECKED = 2000  # configurations that are tried before the first run, a millisecond each
-HASH_DIGITS = 16
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ PAGE_CACHE = record(
     ("bucket", I32, (TRANSLATION_BUCKETS,)),
 )
 KEPT, STRICT_UNMAP, DEFERRED_UNMAP = range(3)  # `host.iotlb.invalidation`
-TRANSLATION_COUNTS = record(*ints("hits", "misses", "near_misses", "walks_busy_fs"))
+TRANSLATION_COUNTS = record(*ints("hits", "misses", "walks_busy_fs"))
 # `there_fs`: when the translation looked up last is there.
 TRANSLATION_PARAMS = record(
     *ints("miss_fs", "near_miss_fs", "n_walkers", "page_shift", "is_split", "invalidation", "flush_after"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.host.memory import passes_fs, read_begins_fs, write_lands_fs
-from hwmodel.machine.pcie.link import CREDIT_BYTES, catch_up, down_is_done, on_wire, received
+from hwmodel.machine.pcie.link import catch_up, down_is_done, on_wire, received
 from hwmodel.machine.pcie.link_state import BY_BUS, BY_TREE
 from hwmodel.machine.pcie.links import number_of
 from hwmodel.machine.pcie.tree_end import note_return
@@ -17,6 +17,7 @@ from hwmodel.machine.tlp_kinds import (
     NON_POSTED_CREDIT,
     POSTED_CREDIT,
 )
+from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES
 
 CREDIT_KIND_SHIFT = 32  # in the word of a return of credits, over the bytes of data
 PASSES_THEN = 1 << 34  # in that word: a write passes into memory, whose drain takes it from then on
@@ -70,7 +71,7 @@ def credits_returned(clock, pcie, now_fs, word):
         return
     credit = pcie.credits[word >> CREDIT_KIND_SHIFT]
     credit.headers_used -= 1
-    credit.data_used -= (data_bytes + CREDIT_BYTES - 1) // CREDIT_BYTES
+    credit.data_used -= (data_bytes + CREDIT_DATA_BYTES - 1) // CREDIT_DATA_BYTES
 
 
 @inlined

@@ -145,7 +145,6 @@ def walk(translation, now_fs, page):
             hold_page(lines, lines.part[0], take_slot(lines, page >> LINE_SHIFT))
         else:
             walk_fs = translation.params.near_miss_fs
-            translation.counts.near_misses += 1
     if translation.params.n_walkers == 0:
         return now_fs + walk_fs
     free_fs = translation.walker_free_fs

@@ -67,11 +67,11 @@ BRIDGE_PORT_PARAMS = record(
     *ints("fs_per_byte_num", "fs_per_byte_den", "box", "peer", "adapter_port", "joined", "is_outside"),
     *ints("cuts_through", "crossing_fs", "propagation_fs", "is_tapped", "is_scheduled"),
     # Whose header comes in where: `root`, the bridge's own port that leads here, `bridge`, its number, `server` at the
-    # other end, the kind of the outer tag; of which lists its logical ports, the servers below and the numbers of lists
-    # that the configuration has taken are part; the logical ports that stand for itself (of an extender's) and for
+    # other end, the kind of the outer tag; of which lists its logical ports, and the numbers of lists that are taken by
+    # the configuration, are part; the logical ports that stand for itself (of an extender's) and for
     # what is sent to lists.
     *ints("root", "bridge", "server", "outer_kind", "has_interfaces", "is_of_extender", "is_uplink", "is_wire"),
-    *ints("first_logical", "n_logical", "first_below", "n_below", "first_taken", "n_taken", "own_logical", "groups"),
+    *ints("first_logical", "n_logical", "first_taken", "n_taken", "own_logical", "groups"),
     # With flow control: the first of its queues for classes, which stand behind all logical ports, and how many it has.
     *ints("first_class_queue", "n_classes"),
 )

@@ -21,6 +21,7 @@ from hwmodel.rules.headroom import PRIORITIES, QUANTUM_BYTES
 from hwmodel.rules.transmit_credits import MOST_CLASSES
 
 HEARD_CAP = 1 << 14  # control frames on their way to one port: 100 us hold so many at 100 Gb/s
+BRIDGE_HEARD_CAP = 1 << 10  # to one of a bridge
 ROOM_CAP = 1 << 14  # copies that the Rx DMA engine has taken and whose room is not yet free
 RECEIVED_CAP = 1 << 12
 NONE = -1  # in place of a class
@@ -31,9 +32,10 @@ DEAD, STOPPED, CONTROL_DUE, CONTROL_ON_WIRE = 1, 2, 4, 8
 # A control frame: `named` and `stopped` are masks of priorities; those that are named and not stopped go on.
 SAID = record(*ints("effect_fs"), ("named", I32), ("stopped", I32), ("quanta", I32))
 # Who is told to stop: what is to take effect, up to when its classes are stopped, and which are (a mask).
-HEARING = record(
-    *ints("head", "tail", "mask"), ("until_fs", I64, (MOST_CLASSES,)), ("ring", SAID, (HEARD_CAP,))
-)  # fmt: skip
+HEARING, BRIDGE_HEARING = (
+    record(*ints("head", "tail", "mask"), ("until_fs", I64, (MOST_CLASSES,)), ("ring", SAID, (cap,)))
+    for cap in (HEARD_CAP, BRIDGE_HEARD_CAP)
+)
 # A frame that waits at the link partner; `number`: in the order in which they joined; `source`: that goes on as it
 # begins, `NONE` if none does.
 PARTNER_FRAME = record(("frame", FRAME), *ints("number"), ("source", I32), ("following", I32))
@@ -58,10 +60,6 @@ PORT_PAUSES = record(
     ("counts", PORT_COUNTS),
     ("partner", PARTNER),
 )
-BRIDGE_HEARD_CAP = 1 << 10
-BRIDGE_HEARING = record(
-    *ints("head", "tail", "mask"), ("until_fs", I64, (MOST_CLASSES,)), ("ring", SAID, (BRIDGE_HEARD_CAP,))
-)  # fmt: skip
 # What a port of a bridge has brought into the bridge's buffer by class, what it has said and heard.
 BRIDGE_PAUSES = record(
     *ints("over", "told", "refresh_fs", "refresh_is_due", "sent_fs"),

@@ -14,8 +14,7 @@ from hwmodel.machine.pcie.links import number_of
 from hwmodel.machine.time.clock import COMPLETION_READY, DOWN_DONE, UP_DONE, UP_READY
 from hwmodel.machine.time.events import set_next
 from hwmodel.machine.tlp_kinds import COMPLETION_CREDIT, NON_POSTED_CREDIT, POSTED_CREDIT, REGISTER_COMPLETION
-
-CREDIT_BYTES = 16  # one data credit (PCI Express Base Specification, flow control)
+from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES
 
 
 @kernel
@@ -23,7 +22,7 @@ def can_send(credit, data_bytes):
     """Say whether the receiver has room for a TLP with this much data; a limit of 0 is infinite."""
     if credit.params.headers_limit > 0 and credit.headers_used >= credit.params.headers_limit:
         return False
-    units = (data_bytes + CREDIT_BYTES - 1) // CREDIT_BYTES
+    units = (data_bytes + CREDIT_DATA_BYTES - 1) // CREDIT_DATA_BYTES
     return not (credit.params.data_limit > 0 and credit.data_used + units > credit.params.data_limit)
 
 
@@ -31,7 +30,7 @@ def can_send(credit, data_bytes):
 def consume(credit, data_bytes):
     """Take the credits of a TLP."""
     credit.headers_used += 1
-    credit.data_used += (data_bytes + CREDIT_BYTES - 1) // CREDIT_BYTES
+    credit.data_used += (data_bytes + CREDIT_DATA_BYTES - 1) // CREDIT_DATA_BYTES
 
 
 @inlined

@@ -6,10 +6,10 @@ import numpy as np
 
 from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.records import NEVER
-from hwmodel.machine.pcie.link import CREDIT_BYTES
 from hwmodel.machine.pcie.links import link_at
 from hwmodel.machine.pcie.tree_state import NO_ONE, POSTED, ROOT, SECOND
 from hwmodel.machine.time.clock import LANE_CAP
+from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES
 
 
 @kernel
@@ -26,7 +26,7 @@ def give_back(credit, returns, late_fs, now_fs):
     while back_fs(returns) <= now_fs - late_fs:
         credit.headers_used -= 1
         data_bytes = returns.ring[returns.head & (LANE_CAP - 1)].data_bytes
-        credit.data_used -= (data_bytes + CREDIT_BYTES - 1) // CREDIT_BYTES
+        credit.data_used -= (data_bytes + CREDIT_DATA_BYTES - 1) // CREDIT_DATA_BYTES
         returns.head += 1
 
 

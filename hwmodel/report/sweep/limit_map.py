@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwmodel.report.configuration import short_labels, value_text
 from hwmodel.report.figures import (
     BLUE,
+    DARK,
     GREEN,
     GREY,
     ORANGE,
@@ -31,7 +32,6 @@ MOST_MAPS = 4
 FAILURE = "failed"
 _COLOURS = (BLUE, ORANGE, GREEN, SKY, VERMILION, PURPLE, YELLOW)
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_DARK = {BLUE, GREEN, VERMILION}  # on which white reads better than black
 _MOST_LETTERS, _MOST_TICKS = 24, 16
 _LONGEST_NAME = 14
 _LETTERS_ACROSS, _LETTER_IN = 40, 0.08  # of all names beside each other, and how long each is
@@ -145,7 +145,7 @@ def _letters(axes: Axes, cells: dict[tuple[int, int], str], keys: dict[str, Key]
     for (row, column), name in sorted(cells.items()):
         if row % row_step == row_step // 2 and column % column_step == column_step // 2:
             one = keys[name]
-            ink = "#ffffff" if one.colour in _DARK else "#000000"
+            ink = "#ffffff" if one.colour in DARK else "#000000"
             text = axes.text(column, row, one.letter, ha="center", va="center", color=ink, fontsize=8)
             text.set_in_layout(False)  # inside in any case, and hundreds of them take seconds to lay out
 

@@ -15,10 +15,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hwmodel.config.bridge import OUTSIDE
+from hwmodel.config.names import UPLINK
 from hwmodel.machine.counts.journey_state import JOURNEY, SHOWN, STAMPS, WHOLE_JOURNEY, WRITTEN_BACK
 from hwmodel.machine.frames import LINE_CAP
 from hwmodel.machine.network.bridge_state import NOBODY
 from hwmodel.machine.network.wires import CONTROL_FRAME
+from hwmodel.simulation.measurement import open_journeys
 from hwmodel.simulation.trace.stage import Stage, TracedServer
 from hwmodel.simulation.trace.timeline import Rows, Slice, Track
 from hwmodel.units import FS_PER_NS
@@ -195,10 +198,7 @@ def n_stamped(stamps: Sequence[int]) -> int:
 
 def under_way(nic: Any) -> Any:
     """Return the journeys that have begun and not ended, with the stamps that they have in the Rx rings."""
-    pool = nic["ledger"]["journeys"]
-    is_open = np.ones(int(pool["n_used"]) + 1, bool)
-    is_open[0] = False
-    is_open[pool["free"][: int(pool["n_free"])]] = False
+    pool, is_open = nic["ledger"]["journeys"], open_journeys(nic)
     found = np.zeros(len(is_open), WHOLE_JOURNEY)
     for name in set(JOURNEY.names or ()) & set(WHOLE_JOURNEY.names or ()):
         found[name] = pool["slot"][name][: len(found)]
@@ -228,8 +228,6 @@ def _stamp_batches(nic: Any, queue: Any, end: int, mark: int, names: Sequence[st
 MIRRORED = "mirrored copy"
 CONTROL = "control frame"
 WIRE = "wire"
-UPLINK = "uplink"  # of a virtual switch
-OUTSIDE = "outside"  # beyond the bridge
 
 
 class FrameNames:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import buses_of
+from hwmodel.config.names import UPLINK
 from hwmodel.config.system import Server as Named
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT
 from hwmodel.machine.network.bridge_state import NOBODY
 from hwmodel.simulation.bridge_ports import PhysicalPort
-from hwmodel.workload.traffic import UPLINK
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, PcieSwitch, SharedBus
