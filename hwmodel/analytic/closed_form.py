@@ -47,8 +47,7 @@ from hwmodel.analytic.transactions import (
     Transaction,
     transactions_of,
 )
-from hwmodel.analytic.uplink import at_adapter, seen_by_adapter, switch_of
-from hwmodel.analytic.virtual_switch import admitted
+from hwmodel.analytic.uplink import at_adapter, seen_by_adapter
 from hwmodel.config import Config, as_config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -118,7 +117,6 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         share = Fraction(repr(config.workload.load.share))
         demand = replace(demand, offered_frames_per_s=share * _ceiling_of(system, demand))
     first = system.config(0)
-    demand = admitted(first, demand)
     asked = demand.sought
     found, mix = _with_its_mix(system, demand)
     up, down = (
@@ -185,7 +183,6 @@ def _details(
             *host_share_notes(system, found.ceilings),
             *_of_doorbells(system, found),
             *_of_inline_doorbells(config, found),
-            *_of_turns(config, found),
             *slow_path_notes(config, found.rate),
             *bond_notes(config, found.demand, found.rate),
         ),
@@ -321,14 +318,6 @@ def _of_doorbells(system: System, asked: _Asked) -> Iterator[str]:
         yield words.more_doorbells(batches.tx_free, float(above))
 
 
-def _of_turns(config: Config, asked: _Asked) -> Iterator[str]:
-    """Say that a virtual switch with an uplink shares otherwise than by what is offered, where that is too much."""
-    offered = next((one.frames_per_s for one in asked.ceilings if one.resource == "offered_load"), None)
-    is_too_much = offered is not None and offered > asked.rate
-    if is_too_much and config.has_virtual_switch and not config.switches_in_memory and len(asked.demand.streams) > 1:
-        yield words.SHARES_AS_OFFERED
-
-
 def _of_inline_doorbells(config: Config, asked: _Asked) -> Iterator[str]:
     """Say that descriptors which come with their doorbells may be read all the same."""
     if any(one.name == INLINE_DOORBELL for transactions in asked.transactions for one in transactions):
@@ -358,8 +347,7 @@ def _with_its_mix(system: System, demand: Demand) -> tuple[_Asked, Demand]:
     holds for that mix alone only where it is the same. Behind it the demand with that mix, or one as good.
     """
     as_offered = _demands_on(system, demand)
-    drops = any(switch_of(one.config).n_uplink_rings for one in system.servers if one.config.has_virtual_switch)
-    if not (demand.streams or demand.alike) or (drops and as_offered.rate) or _fits(system, as_offered):
+    if not (demand.streams or demand.alike) or _fits(system, as_offered):
         return as_offered, demand
     if carry_most(system, demand, as_offered.least):
         return as_offered, demand
