@@ -30,13 +30,13 @@ import numpy as np
 from hwmodel.analytic.ceilings import core_of
 from hwmodel.analytic.linear_programs import WITHOUT_END, Floats, MixProgram, maximize
 from hwmodel.analytic.mix_costs import PER_S, HopTable, MixCosts, Place
-from hwmodel.analytic.switch_rings import core_of_ring
+from hwmodel.analytic.switch_rings import core_of_ring, with_losses
 from hwmodel.analytic.symmetry import folded, unfolded
 from hwmodel.analytic.traffic import ONE, ZERO, Demand, Leg, Offered, Sizes, Traffic, average, together, whole_of
-from hwmodel.analytic.uplink import charged_bytes, switch_of, with_losses
+from hwmodel.analytic.uplink import charged_bytes
+from hwmodel.analytic.virtual_switch import frames_a_turn
 from hwmodel.config.names import is_uplink
 from hwmodel.errors import InputError
-from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def carried(system: System, demand: Demand) -> Demand:
         more = found.full - held_back
         if not more:
             return problem.demand_of(found)
+        problem.keep_shares(found, more)
         held_back |= more
 
 
@@ -108,6 +109,7 @@ class _Problem:
         self._streams = streams = tuple(with_losses(system.config(0), one) for one in demand.streams)
         self._most = [rate_of(one.frames_per_s) for one in streams]
         self._senders = list(senders_of(system, streams, self._most))
+        self._kept: dict[tuple[int, ...], float] = {}  # rates of senders, by their streams
         self._givers = sorted({one.giver for one in self._senders}) or [(0, ADAPTER)]
         self._costs = MixCosts(system, demand)
         self._hops = HopTable(system, self._costs, streams)
@@ -133,6 +135,18 @@ class _Problem:
         of_turns = {cores[sender.giver], *(self._costs.memory_rows if len(self._givers) == 1 else ())}
         used = set(np.flatnonzero(self._of_streams[:, sender.streams].any(axis=1)).tolist()) - of_turns
         return frozenset(used | {cores[sender.part, sender.core]} if sender.core != NO_CORE else used)
+
+    def keep_shares(self, found: _Solution, full: frozenset[int]) -> None:
+        """Let senders at a virtual switch have no more than now of what is full, if they take turns at that as well.
+
+        They do where frames wait for the uplink, and as many of each sender's are for it.
+        """
+        for row in full.difference(self._costs.core_rows.values()) if len(self._givers) == 1 else ():
+            users = [one for one, rows in zip(self._senders, self._holding, strict=True) if row in rows]
+            shares = {self._streams[number].traffic.copies_out for one in users for number in one.streams}
+            if len(shares) == 1 and all(one.takes_turns and one.core != NO_CORE for one in users):
+                for one in users:
+                    self._kept.setdefault(one.streams, float(sum(found.rates[number] for number in one.streams)))
 
     def _can_be_lost(self, stream: Offered, leg: Leg) -> bool:
         """Tell whether copies can be lost before the bridge; mirrored ones are taken to land with the others."""
@@ -221,9 +235,10 @@ class _Problem:
             part = given[sender.streams]
             low = levels[part][0]
             is_waiting = sender.streams in waiting
+            most = self._kept.get(sender.streams, sender.most)
             if sender.streams not in in_turn or (len(sender.streams) > 1 and (is_waiting or sender.is_limited)):
                 chosen = dict.fromkeys((program.free(number, self._most[number]) for number in sender.streams), 1.0)
-                program.bound(chosen, sender.most)
+                program.bound(chosen, most)
                 if part in parts_waiting and sender.takes_turns:
                     program.bound({**chosen, part: -sender.weight}, sender.weight * low + sender.guaranteed)
             elif is_waiting:
@@ -415,22 +430,15 @@ def senders_of(system: System, streams: Sequence[Offered], most: Sequence[float]
 
 def _at_switch(config: Config, one: Sender, port: Port, streams: Sequence[Offered]) -> Sender:
     """Give a sender as the cores of a virtual switch see it, which give each of its rings turns."""
-    own, rings = switch_of(config), Counter[int]()
+    first, rings = streams[one.streams[0]].traffic, Counter[int]()
     for number in one.streams:
         rings.update({ring: float(share) for ring, share in streams[number].rings.items()})
     cores = {core_of_ring(config, port.name, ring) for ring in rings}
-    a_turn = min(own.batch, config.nic.tx_ring - 1) * (one.weight if config.switch.scheduler == "weighted" else 1.0)
-    bytes_charged = charged_bytes(config, streams[one.streams[0]].traffic)
-    if config.switch.scheduler == "deficit":
-        sizes = streams[one.streams[0]].traffic.sizes
-        a_turn = (
-            one.weight * (config.switch.longest_frame_bytes - FCS_BYTES) / (bits_of(sizes) / BITS_PER_BYTE - FCS_BYTES)
-        )
     n_rings = 1 / max(rings.values()) if len(one.streams) == 1 else len(rings)
-    owed = (port.min_rate_bps or 0) / (float(bytes_charged) * BITS_PER_BYTE) / PER_S
-    return replace(
-        one, weight=a_turn * n_rings, giver=(one.part, min(cores)), takes_turns=len(cores) == 1, guaranteed=owed
-    )
+    weight = float(frames_a_turn(config, port.name, first.sizes)) * n_rings
+    owed = (port.min_rate_bps or 0) / (float(charged_bytes(config, first)) * BITS_PER_BYTE) / PER_S
+    giver = one.part, min(cores)
+    return replace(one, weight=weight, giver=giver, takes_turns=len(cores) == 1, guaranteed=owed)
 
 
 def _from_wire(config: Config, streams: Sequence[Offered], most: Sequence[float]) -> Iterator[Sender]:

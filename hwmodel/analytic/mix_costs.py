@@ -196,5 +196,5 @@ class HopTable:
         places = self._costs.by_place(leg.part, one.received) if self._system.is_server(leg.part) else {}
         by_place = tuple(sorted(places.items()))
         tags = one.tag_bytes, one.back_tag_bytes, one.mixed_back_bytes
-        at_ports = tuple(one.at_ports.items())
-        return leg.part, one.sizes, one.to_wire, tags, one.copies, one.mirrored, by_place, at_ports
+        named = tuple(one.at_ports.items()), tuple(one.switching_s.items())
+        return leg.part, one.sizes, one.to_wire, tags, one.copies, one.mirrored, by_place, named

@@ -1,4 +1,4 @@
-"""Out of which rings the cores of a virtual switch take frames, and so which core passes them on."""
+"""Out of which rings the cores of a virtual switch take frames, which core so passes them on, what it then loses."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import numpy as np
 
 from hwmodel.analytic.bond import addresses_and_ports, leg_shares
 from hwmodel.analytic.routes import GROUPS
-from hwmodel.analytic.traffic import ONE, ZERO, Traffic
-from hwmodel.analytic.uplink import switch_of
-from hwmodel.analytic.virtual_switch import copied_bytes, passing_s
+from hwmodel.analytic.traffic import ONE, TO_WIRE, ZERO, Leg, Offered, Onward, Traffic, nothing_of
+from hwmodel.analytic.uplink import but_out, switch_of
+from hwmodel.analytic.virtual_switch import copied_bytes, doorbell_s, passing_s
 from hwmodel.config.names import function_number, is_uplink, port_number
+from hwmodel.results import at_port
 from hwmodel.wire.frame_scan import toeplitz_hash
 
 if TYPE_CHECKING:
@@ -34,9 +35,9 @@ def rings_of(config: Config, source: str, target: str) -> dict[int, Fraction]:
         n, first = config.nic.queues_per_vf, function_number(source) * config.nic.queues_per_vf
         return {first + ring: share for ring, share in _by_hash(config, source, target, n, _HASH_ENTRIES).items()}
     n = switch_of(config).n_uplink_rings
-    legs = {"p0": ONE} if config.bond is None else leg_shares(config, source, target)
+    legs = {"p0": ONE} if config.bond is None else leg_shares(config, source, target)  # p0, p1, ...
     return {
-        config.port.names.index(leg) * n + ring: of_leg * share
+        int(leg[1:]) * n + ring: of_leg * share
         for leg, of_leg in legs.items()
         for ring, share in _by_hash(config, source, target, n, _RSS_ENTRIES).items()
     }
@@ -63,5 +64,39 @@ def on_cores(config: Config, source: str, rings: Mapping[int, Fraction], traffic
     found: dict[int, Fraction] = {}
     for ring, share in rings.items():
         core = core_of_ring(config, source, ring)
-        found[core] = found.get(core, ZERO) + share * passing_s(config, traffic)
+        found[core] = found.get(core, ZERO) + share * passing_s(config, source, traffic)
     return replace(traffic, switching_s=found, copied_bytes=copied_bytes(config, traffic))
+
+
+def with_losses(config: Config, one: Offered) -> Offered:
+    """Give a stream whose copies for the uplink go by hops of their own, by each leg, if it loses what is too much.
+
+    The core tells the adapter of those alone that are not lost.
+    """
+    if not config.has_virtual_switch or switch_of(config).on_uplink_full == "wait":
+        return one
+    (leg,) = one.sent_as
+    whole = leg.traffic
+    frames = {port: whole.at_ports.get(at_port(port, TO_WIRE), ZERO) for port in config.port.names}
+    if config.bond is None:
+        frames = {"": whole.to_wire}
+    telling_s: dict[int, Fraction] = {}
+    for ring, share in one.rings.items():
+        core = core_of_ring(config, one.source, ring)
+        a_copy_s = doorbell_s(config, one.source, whole.sizes) if whole.to_wire else ZERO
+        telling_s[core] = telling_s.get(core, ZERO) + share * a_copy_s
+    passing = {core: s - whole.copies_out * telling_s[core] for core, s in whole.switching_s.items()}
+    kept = but_out(whole.at_ports)
+    inside = replace(whole, to_wire=ZERO, wire_copies=None, at_ports=kept, switching_s=passing)
+    hops = []
+    for port, n_frames in frames.items():
+        if n_frames:
+            n_copies = whole.copies_out * n_frames / whole.to_wire
+            names = [at_port(port, name) for name in (TO_WIRE, "wire.tx")] if port else []
+            own = replace(
+                nothing_of(whole.sizes), to_wire=n_frames / n_copies, wire_copies=whole.wire_copies and ONE,
+                tag_bytes=whole.tag_bytes, mixed_bytes=whole.mixed_bytes, switching_s=telling_s,
+                at_ports={name: whole.at_ports[name] / n_copies for name in names},
+            )  # fmt: skip
+            hops.append(Onward(Leg(leg.part, own), n_copies, wire=0))
+    return replace(one, sent_as=(Leg(leg.part, inside),), hops=tuple(hops))

@@ -13,19 +13,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.traffic import (
-    ONE,
     TO_WIRE,
     ZERO,
     Demand,
-    Leg,
-    Offered,
-    Onward,
     Sizes,
     Traffic,
-    nothing_of,
     shares,
 )
-from hwmodel.results import at_port
 from hwmodel.rules.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
@@ -39,12 +33,12 @@ def at_adapter(config: Config, demand: Demand) -> tuple[Config, Demand]:
     """Give what the adapter sees of a demand, and a configuration in which what it serves is a function of its own.
 
     Both as they are where VMs have the adapter's functions. Where frames of the sought traffic reach VMs what leads to
-    the wire is left out, if it loses what is too much.
+    the wire is left out, if it loses what is too much; of a mix that is known what is lost is none of it any more.
     """
     if not config.has_virtual_switch:
         return config, demand
     sought = demand.sought
-    if sought.copies and switch_of(config).on_uplink_full == "drop":
+    if sought.copies and switch_of(config).on_uplink_full == "drop" and not demand.carried:
         sought = replace(sought, to_wire=ZERO)
     n_rings = switch_of(config).n_uplink_rings * config.n_legs
     beside = tuple(_by_uplink(config, one, n_rings) for one in demand.beside)
@@ -84,32 +78,6 @@ def seen_by_adapter(config: Config) -> Config:
     return config.model_copy(update=changed)
 
 
-def with_losses(config: Config, one: Offered) -> Offered:
-    """Give a stream whose copies for the uplink go by hops of their own, by each leg, if it loses what is too much."""
-    if not config.has_virtual_switch or switch_of(config).on_uplink_full == "wait":
-        return one
-    (leg,) = one.sent_as
-    whole = leg.traffic
-    if not whole.to_wire:
-        return one
-    frames = {port: whole.at_ports.get(at_port(port, TO_WIRE), ZERO) for port in config.port.names}
-    if config.bond is None:
-        frames = {"": whole.to_wire}
-    inside = replace(whole, to_wire=ZERO, wire_copies=None, at_ports=_but_out(whole.at_ports))
-    hops = []
-    for port, n_frames in frames.items():
-        if n_frames:
-            a_copy = whole.copies_out * n_frames / whole.to_wire
-            names = [at_port(port, name) for name in (TO_WIRE, "wire.tx")] if port else []
-            own = replace(
-                nothing_of(whole.sizes), to_wire=n_frames / a_copy, wire_copies=whole.wire_copies and ONE,
-                tag_bytes=whole.tag_bytes, mixed_bytes=whole.mixed_bytes,
-                at_ports={name: whole.at_ports[name] / a_copy for name in names},
-            )  # fmt: skip
-            hops.append(Onward(Leg(leg.part, own), a_copy, wire=0))
-    return replace(one, sent_as=(Leg(leg.part, inside),), hops=tuple(hops))
-
-
 def leaving_cut(config: Config, traffic: Traffic) -> Traffic:
     """Give what VMs send to the wire with its segments as the frames that leave."""
     if not config.hands_over_segments or not traffic.to_wire:
@@ -135,7 +103,7 @@ def _by_uplink(config: Config, traffic: Traffic, n_rings: int) -> Traffic:
     if traffic.wire_copies is not None:
         traffic = replace(traffic, sizes=cut_sizes(config), wire_copies=None)
     to_wire, from_wire = (traffic.to_wire, traffic.from_wire) if n_rings else (ZERO, ZERO)
-    at_ports = traffic.at_ports if to_wire else _but_out(traffic.at_ports)
+    at_ports = traffic.at_ports if to_wire else but_out(traffic.at_ports)
     rings = frozenset((_PF, number) for number in range(n_rings)) if from_wire else frozenset()
     return replace(
         traffic, reads=to_wire, copies=from_wire, mirrored=ZERO, to_wire=to_wire, from_wire=from_wire, rx_rings=rings,
@@ -144,6 +112,6 @@ def _by_uplink(config: Config, traffic: Traffic, n_rings: int) -> Traffic:
     )  # fmt: skip
 
 
-def _but_out(at_ports: Mapping[str, Fraction]) -> Mapping[str, Fraction]:
+def but_out(at_ports: Mapping[str, Fraction]) -> Mapping[str, Fraction]:
     """Give what is taken of ports without what is of frames that leave by them."""
     return {name: amount for name, amount in at_ports.items() if not name.endswith((TO_WIRE, "wire.tx"))}

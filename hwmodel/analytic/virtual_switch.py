@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.flow_cache import looking_s
-from hwmodel.analytic.traffic import ZERO, Traffic, sum_of
+from hwmodel.analytic.traffic import ONE, ZERO, Sizes, Traffic, sum_of
 from hwmodel.analytic.uplink import switch_of
+from hwmodel.config.names import function_number, is_uplink
 from hwmodel.config.virtual_switch import COPIES
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
@@ -40,24 +41,44 @@ def memory_ceiling(config: Config, traffic: Traffic, beside: Sequence[Traffic]) 
         yield Ceiling("host.memory", what, "B", Fraction(rate_bps, BITS_PER_BYTE), traffic.copied_bytes, per_s)
 
 
-def passing_s(config: Config, one: Traffic) -> Fraction:
-    """Give the time of the cores for a frame, in seconds; batches are full."""
+def frames_a_turn(config: Config, station: str, sizes: Sizes) -> Fraction:
+    """Give how many frames of a station's full ring a core passes on before it looks at the next ring."""
+    port = config.switch.ports[function_number(station)]
+    if config.switch.scheduler == "deficit":
+        mean_bytes = sum_of([n_bytes * share for n_bytes, share in sizes])
+        return port.weight * (config.switch.longest_frame_bytes - FCS_BYTES) / (mean_bytes - FCS_BYTES)
+    batch = min(switch_of(config).batch, config.nic.tx_ring - 1)
+    return Fraction(batch * (port.weight if config.switch.scheduler == "weighted" else 1))
+
+
+def passing_s(config: Config, source: str, one: Traffic) -> Fraction:
+    """Give the time of the cores for a frame of a station, or from the wire, in seconds; batches are full."""
     own, driver = switch_of(config), config.driver_of(_PF)
     a_copy_fs = own.frame_time_fs + sum_of(
         [share * own.byte_time_fs * (n_bytes - FCS_BYTES) for n_bytes, share in one.sizes]
     )
-    in_batches_fs = one.reads * Fraction(own.batch_time_fs, own.batch)
+    in_batches_fs = one.reads * own.batch_time_fs / _frames_a_piece(config, source, one.sizes)
     if own.n_uplink_rings:
         a_piece = min(driver.poll_budget, driver.refill_batch)
         in_batches_fs += one.from_wire * Fraction(own.batch_time_fs + driver.doorbell_time_fs, a_piece)
-        in_batches_fs += one.copies_out * Fraction(driver.doorbell_time_fs * config.n_sending_legs, own.batch)
     at_guests_fs = (one.reads + one.written) * own.guest_time_fs
     passing_fs = (one.written + one.copies_out) * a_copy_fs + at_guests_fs + in_batches_fs
     if config.sends_cut_by == "switch":
         passing_fs += one.to_wire * own.segment_frame_time_fs
     if own.sample_one_in is not None:
         passing_fs += (one.reads + one.from_wire) * Fraction(own.sample_time_fs, own.sample_one_in)
-    return passing_fs / FS_PER_S + looking_s(config, one)
+    return passing_fs / FS_PER_S + one.copies_out * doorbell_s(config, source, one.sizes) + looking_s(config, one)
+
+
+def doorbell_s(config: Config, source: str, sizes: Sizes) -> Fraction:
+    """Give the time of the cores for telling the adapter of a copy that leaves by the uplink, in seconds."""
+    time_fs = config.driver_of(_PF).doorbell_time_fs * config.n_sending_legs
+    return time_fs / _frames_a_piece(config, source, sizes) / FS_PER_S
+
+
+def _frames_a_piece(config: Config, source: str, sizes: Sizes) -> Fraction:
+    batch = Fraction(switch_of(config).batch)
+    return batch if is_uplink(source) else min(batch, max(ONE, frames_a_turn(config, source, sizes)))
 
 
 def copied_bytes(config: Config, one: Traffic) -> Fraction:
