@@ -62,7 +62,12 @@ def _workload(drawn: random.Random, n_vfs: int) -> dict[str, Any]:
         workload |= {"segment_bytes": drawn.choice(("8KiB", "64KiB"))}
         del workload["frame_bytes"]
     if drawn.random() < 0.4:
-        workload["external"] = {"rate": drawn.choice(("100Mbps", "800Mbps")), "frame_bytes": drawn.choice(LENGTHS)}
+        length = drawn.choice(LENGTHS)
+        workload["external"] = {
+            "rate": drawn.choice(("100Mbps", "800Mbps")),
+            "frame_bytes": length,
+            "arrivals": "periodic",
+        }
     return workload
 
 

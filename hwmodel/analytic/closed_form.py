@@ -150,7 +150,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         lone_send=_lone_send(first),
         counts="segments" if first.hands_over_segments else "frames",
         is_exact=is_exact(config, found.demand, found.ceilings, found.least) and not any(_of_doorbells(system, found)),
-        find_details=partial(_details, config, system, found, mix, lone, latency_steps.get(longest, ())),
+        find_details=partial(_details, config, system, demand, found, mix, lone, latency_steps.get(longest, ())),
     )
 
 
@@ -169,7 +169,13 @@ def _switched_by(config: Config) -> str:
 
 
 def _details(
-    config: Config, system: System, found: _Asked, mix: Demand, lone: LoneFrame | None, steps: tuple[LatencyStep, ...]
+    config: Config,
+    system: System,
+    offered: Demand,
+    found: _Asked,
+    mix: Demand,
+    lone: LoneFrame | None,
+    steps: tuple[LatencyStep, ...],
 ) -> Details:
     return Details(
         steps=sum_steps(found.transactions[0], link_rate_of(system.config(0).pcie), found.rate),
@@ -184,7 +190,7 @@ def _details(
             *_of_doorbells(system, found),
             *_of_inline_doorbells(config, found),
             *slow_path_notes(config, found.rate),
-            *bond_notes(config, found.demand, found.rate),
+            *bond_notes(config, offered, found.rate),
         ),
         memory_bytes=memory_bytes(system, found.demand, found.transactions, found.rate),
     )
