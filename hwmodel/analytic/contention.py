@@ -109,7 +109,6 @@ class _Problem:
         self._streams = streams = tuple(with_losses(system.config(0), one) for one in demand.streams)
         self._most = [rate_of(one.frames_per_s) for one in streams]
         self._senders = list(senders_of(system, streams, self._most))
-        self._kept: dict[tuple[int, ...], float] = {}  # rates of senders, by their streams
         self._givers = sorted({one.giver for one in self._senders}) or [(0, ADAPTER)]
         self._costs = MixCosts(system, demand)
         self._hops = HopTable(system, self._costs, streams)
@@ -137,16 +136,18 @@ class _Problem:
         return frozenset(used | {cores[sender.part, sender.core]} if sender.core != NO_CORE else used)
 
     def keep_shares(self, found: _Solution, full: frozenset[int]) -> None:
-        """Let senders at a virtual switch have no more than now of what is full, if they take turns at that as well.
+        """Let senders at a virtual switch have as much as now of what is full, if they take turns at that as well.
 
         They do where frames wait for the uplink, and as many of each sender's are for it.
         """
         for row in full.difference(self._costs.core_rows.values()) if len(self._givers) == 1 else ():
-            users = [one for one, rows in zip(self._senders, self._holding, strict=True) if row in rows]
-            shares = {self._streams[number].traffic.copies_out for one in users for number in one.streams}
-            if len(shares) == 1 and all(one.takes_turns and one.core != NO_CORE for one in users):
-                for one in users:
-                    self._kept.setdefault(one.streams, float(sum(found.rates[number] for number in one.streams)))
+            users = {at: one for at, one in enumerate(self._senders) if row in self._holding[at]}
+            shares = {self._streams[number].traffic.copies_out for one in users.values() for number in one.streams}
+            if len(shares) == 1 and all(one.takes_turns and one.core != NO_CORE for one in users.values()):
+                for at, one in users.items():
+                    if len(one.streams) == 1:
+                        most = float(found.rates[one.streams[0]]) * _NEARLY
+                        self._senders[at], self._holding[at] = replace(one, most=most), frozenset()
 
     def _can_be_lost(self, stream: Offered, leg: Leg) -> bool:
         """Tell whether copies can be lost before the bridge; mirrored ones are taken to land with the others."""
@@ -235,10 +236,9 @@ class _Problem:
             part = given[sender.streams]
             low = levels[part][0]
             is_waiting = sender.streams in waiting
-            most = self._kept.get(sender.streams, sender.most)
             if sender.streams not in in_turn or (len(sender.streams) > 1 and (is_waiting or sender.is_limited)):
                 chosen = dict.fromkeys((program.free(number, self._most[number]) for number in sender.streams), 1.0)
-                program.bound(chosen, most)
+                program.bound(chosen, sender.most)
                 if part in parts_waiting and sender.takes_turns:
                     program.bound({**chosen, part: -sender.weight}, sender.weight * low + sender.guaranteed)
             elif is_waiting:
