@@ -83,8 +83,9 @@ class _Asked:
             return least
         full = [one for one in self.ceilings
                 if one.per_frame and not one.is_of_load and _rate(one) <= _rate(least) * (1 + _ALIKE)]  # fmt: skip
-        # What an uplink shared by servers lets through may just fill a port behind it.
-        return lowest([one for one in full if one.is_of_extender] or full or [least])
+        # What an uplink shared by servers lets through may just fill a port behind it, as may what a core passes on.
+        first = [one for one in full if one.is_of_extender or one.resource in ("vswitch", "host.memory")]
+        return lowest(first or full or [least])
 
     @property
     def of_any_mix(self) -> _Asked:
