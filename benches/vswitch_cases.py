@@ -51,7 +51,8 @@ def _workload(drawn: random.Random, n_vfs: int) -> dict[str, Any]:
     workload: dict[str, Any] = {"arrivals": "periodic", "on_full": drawn.choice(("wait", "drop"))}
     workload |= {"frame_bytes": drawn.choice(LENGTHS), "connections": drawn.choice((1, 1, 16))}
     if drawn.random() < 0.7:
-        workload |= {"pattern": "flows", "flows": [_flow(drawn, k, n_vfs) for k in range(n_vfs)]}
+        senders = [k for k in range(n_vfs) for _ in range(drawn.choice((1, 1, 1, 2)))]
+        workload |= {"pattern": "flows", "flows": [_flow(drawn, k, n_vfs) for k in senders]}
     else:
         weights = {f"vf{k}": drawn.choice((1, 3, 10)) for k in range(n_vfs)}
         workload |= {"pattern": drawn.choice(("pairs", "ring", "uniform")), "wire_share": drawn.choice((0.2, 0.5, 1.0)),

@@ -131,9 +131,10 @@ class _Problem:
         cores = self._costs.core_rows
         if sender.giver[1] == ADAPTER:
             return frozenset([cores[sender.part, sender.core]] if (sender.part, sender.core) in cores else [])
-        of_turns = {cores[sender.giver], *(self._costs.memory_rows if len(self._givers) == 1 else ())}
+        of_turns = {cores.get(sender.giver, -1), *(self._costs.memory_rows if len(self._givers) == 1 else ())}
         used = set(np.flatnonzero(self._of_streams[:, sender.streams].any(axis=1)).tolist()) - of_turns
-        return frozenset(used | {cores[sender.part, sender.core]} if sender.core != NO_CORE else used)
+        own = (sender.part, sender.core)
+        return frozenset(used | {cores[own]} if own in cores else used)
 
     def keep_shares(self, found: _Solution, full: frozenset[int]) -> None:
         """Let senders at a virtual switch have as much as now of what is full, if they take turns at that as well.
@@ -145,8 +146,8 @@ class _Problem:
             shares = {self._streams[number].traffic.copies_out for one in users.values() for number in one.streams}
             if len(shares) == 1 and all(one.takes_turns and one.core != NO_CORE for one in users.values()):
                 for at, one in users.items():
-                    if len(one.streams) == 1:
-                        most = float(found.rates[one.streams[0]]) * _NEARLY
+                    if one.shares:
+                        most = float(sum(found.rates[number] for number in one.streams)) * _NEARLY
                         self._senders[at], self._holding[at] = replace(one, most=most), frozenset()
 
     def _can_be_lost(self, stream: Offered, leg: Leg) -> bool:
@@ -181,8 +182,9 @@ class _Problem:
             for leg in one.sent_as:
                 lost, traffic = self._can_be_lost(one, leg), leg.traffic
                 value += float(traffic.copies) * (not lost) - _TO_WIRE_TOO**2 * lost
-                # Who can send does, though it be lost at the bridge.
+                # Who can send does, though it be lost at the bridge, or behind a virtual switch's core.
                 value += float(traffic.to_wire) * (_SENT_AT_ALL if one.hops else by_wire)
+                value += _SENT_AT_ALL * bool(traffic.switching_s)
             of_streams.append(bits_of(one.traffic.sizes) * value)
         of_hops = []
         for leg in legs:
@@ -207,6 +209,10 @@ class _Problem:
         intervals = [intervals_of(one.level for one in regular if one.giver == giver) for giver in self._givers]
         at = [0] * len(intervals)
         best = self._solve_between([each[0] for each in intervals], regular)
+        if best is None:  # more is guaranteed than there is
+            regular = [one for one in regular if not one.guaranteed]
+            intervals = [intervals_of(one.level for one in regular if one.giver == giver) for giver in self._givers]
+            best = self._solve_between([each[0] for each in intervals], regular)
         assert best is not None, "no frames at all always fit"
         improves = True
         while improves:
@@ -236,16 +242,19 @@ class _Problem:
             part = given[sender.streams]
             low = levels[part][0]
             is_waiting = sender.streams in waiting
-            if sender.streams not in in_turn or (len(sender.streams) > 1 and (is_waiting or sender.is_limited)):
+            parts_known = dict(zip(sender.streams, sender.shares, strict=False))
+            if sender.streams not in in_turn or (not parts_known and (is_waiting or sender.is_limited)):
                 chosen = dict.fromkeys((program.free(number, self._most[number]) for number in sender.streams), 1.0)
                 program.bound(chosen, sender.most)
                 if part in parts_waiting and sender.takes_turns:
                     program.bound({**chosen, part: -sender.weight}, sender.weight * low + sender.guaranteed)
             elif is_waiting:
-                program.fix(sender.streams[0], sender.weight * low + sender.guaranteed, part, sender.weight)
+                for number, share in parts_known.items():
+                    rate = sender.weight * low + sender.guaranteed
+                    program.fix(number, share * rate, part, share * sender.weight)
             else:
                 for number in sender.streams:
-                    program.fix(number, min(self._most[number], sender.most))
+                    program.fix(number, min(self._most[number], parts_known.get(number, 1.0) * sender.most))
         of_senders = {number for one in self._senders for number in one.streams}
         for number in set(range(len(self._streams))) - of_senders:
             program.free(number, self._most[number])
@@ -371,7 +380,8 @@ class Sender:
 
     `core`: its own. `limited_by`: `rate_limit`, or `nic.queue` for the time that its Tx rings take, where that is less
     than it has. `giver`: who gives the turns of `weight` frames each, its server and a core that switches, or
-    `ADAPTER`; `takes_turns`: that is known. `guaranteed`: what it gets before others have turns.
+    `ADAPTER`; `takes_turns`: that is known. `guaranteed`: what it gets before others have turns. `shares`: of its
+    streams in what it sends, empty where they are not known.
     """
 
     part: int
@@ -383,6 +393,7 @@ class Sender:
     giver: tuple[int, int] = (0, ADAPTER)
     takes_turns: bool = True
     guaranteed: float = 0.0
+    shares: tuple[float, ...] = ()
 
     @property
     def is_limited(self) -> bool:
@@ -424,7 +435,9 @@ def senders_of(system: System, streams: Sequence[Offered], most: Sequence[float]
         weight = float(port.weight) if config.switch.scheduler in ("weighted", "deficit") else 1.0
         # Of those with classes turns are known by the byte alone.
         takes_turns = config.switch.scheduler != "strict" and config.nic.arbitration is None
-        one = Sender(part, numbers, weight, core_of(config, local), limit, limited_by, (part, ADAPTER), takes_turns)
+        shares = (1.0,) if len(numbers) == 1 else ()
+        own_core, giver = core_of(config, local), (part, ADAPTER)
+        one = Sender(part, numbers, weight, own_core, limit, limited_by, giver, takes_turns, shares=shares)
         yield _at_switch(config, one, port, streams) if config.has_virtual_switch else one
 
 
@@ -437,8 +450,12 @@ def _at_switch(config: Config, one: Sender, port: Port, streams: Sequence[Offere
     n_rings = 1 / max(rings.values()) if len(one.streams) == 1 else len(rings)
     weight = float(frames_a_turn(config, port.name, first.sizes)) * n_rings
     owed = (port.min_rate_bps or 0) / (float(charged_bytes(config, first)) * BITS_PER_BYTE) / PER_S
+    offered = [rate_of(streams[number].frames_per_s) for number in one.streams]
+    total, shares = sum(offered), one.shares
+    if len(rings) == 1 and 0 < total < WITHOUT_END:  # of what waits in one ring each has its part
+        shares = tuple(rate / total for rate in offered)
     giver = one.part, min(cores)
-    return replace(one, weight=weight, giver=giver, takes_turns=len(cores) == 1, guaranteed=owed)
+    return replace(one, weight=weight, giver=giver, takes_turns=len(cores) == 1, guaranteed=owed, shares=shares)
 
 
 def _from_wire(config: Config, streams: Sequence[Offered], most: Sequence[float]) -> Iterator[Sender]:
@@ -448,7 +465,9 @@ def _from_wire(config: Config, streams: Sequence[Offered], most: Sequence[float]
             cores = {core_of_ring(config, one.source, ring) for ring in one.rings}
             a_turn = config.driver_of("pf").poll_budget / float(max(one.rings.values()))
             giver, takes_turns = (0, min(cores)), len(cores) == 1
-            yield Sender(0, (number,), a_turn, NO_CORE, most[number], giver=giver, takes_turns=takes_turns)
+            yield Sender(
+                0, (number,), a_turn, NO_CORE, most[number], giver=giver, takes_turns=takes_turns, shares=(1.0,)
+            )
 
 
 def rate_of(frames_per_s: Fraction | None) -> float:

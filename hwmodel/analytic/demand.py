@@ -358,7 +358,11 @@ class _Reader:
         _, local = self._place(way.source)
         route, is_from_vm = path.route, local != UPLINK
         if path.lost == LINK_DOWN and not path.route.to_wire:  # dropped where the frame comes from
-            return nothing_of(sizes)
+            if not (self._config.has_virtual_switch and is_from_vm):
+                return nothing_of(sizes)
+            left = replace(nothing_of(sizes), reads=ONE, to_wire=ONE, sent={local: ONE})  # a core passes it on before
+            return replace(on_cores(self._config, way.source, way.rings, leaving_cut(self._config, left)),
+                           to_wire=ZERO, wire_copies=None)  # fmt: skip
         found = Traffic(
             sizes=sizes,
             reads=ONE if is_from_vm else ZERO,
