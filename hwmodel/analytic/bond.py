@@ -5,6 +5,7 @@ Each hash is worked out on addresses and ports as numbers; the machine reads the
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -67,13 +68,19 @@ def leg_shares(config: Config, source: str, target: str) -> Shares:
     return {name: Fraction(n, counted.total()) for name, n in counted.items()}
 
 
-def _of_connections(config: Config, source: str, target: str) -> Iterator[int]:
-    """Give the hash of each header: the bytes of a sum without carries, folded to sixteen bits and to eight."""
+def addresses_and_ports(config: Config, source: str, target: str) -> Iterator[bytes]:
+    """Give both addresses, then both ports, of each connection from a station to another that has a header."""
     places = [_place(config, name) for name in (source, target)]
     for number in range(min(config.workload.connections, MOST_HEADERS)):
         ports = [SERVER_PORT, SERVER_PORT]
         ports[places.index(min(places))] = FIRST_CLIENT_PORT + number
-        words = [ports[0] << 16 | ports[1], *(int(FIRST_ADDRESS) + place for place in places)]
+        yield b"".join((FIRST_ADDRESS + place).packed for place in places) + struct.pack(">2H", *ports)
+
+
+def _of_connections(config: Config, source: str, target: str) -> Iterator[int]:
+    """Give the hash of each header: the bytes of a sum without carries, folded to sixteen bits and to eight."""
+    for each in addresses_and_ports(config, source, target):
+        words = struct.unpack(">3I", each)
         first, second, third, fourth = (words[0] ^ words[1] ^ words[2]).to_bytes(4, "big")
         low = (first ^ third, second ^ fourth, third, fourth)
         folded = (low[0] ^ low[1], low[1] ^ low[2], low[2] ^ low[3], low[3])

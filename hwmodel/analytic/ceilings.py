@@ -13,7 +13,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.ceiling import Ceiling, sum_link_bytes, taken
+from hwmodel.analytic.ceiling import Ceiling, lowest, sum_link_bytes, taken
 from hwmodel.analytic.latency import operation_fs, places_of, read_holding_fs, reads_span_fs, round_trip_fs, shared_fs
 from hwmodel.analytic.rx_batches import descriptor_shares
 from hwmodel.analytic.traffic import FROM_WIRE, ONE, TO_WIRE, ZERO, Demand, Traffic, sum_of
@@ -29,7 +29,7 @@ from hwmodel.analytic.transactions import (
     transactions_of,
 )
 from hwmodel.analytic.uplink import at_adapter, on_link
-from hwmodel.analytic.virtual_switch import carried_by_legs, switching
+from hwmodel.analytic.virtual_switch import memory_ceiling, passing_keys
 from hwmodel.analytic.waiting import with_waits
 from hwmodel.config.names import function_number
 from hwmodel.results import at_port
@@ -47,10 +47,7 @@ _Product = tuple[Fraction, Fraction]
 
 def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> list[Ceiling]:
     """List the ceilings beside the two directions of the link, those that nothing uses left out."""
-    cores = [*_drivers(config, demand.sought, demand.beside)]
-    if config.has_virtual_switch:
-        cores += switching(config, demand.sought, demand.beside)
-        demand = carried_by_legs(config, demand, cores)
+    of_host = [*_cores(config, demand.sought, demand.beside), *memory_ceiling(config, demand.sought, demand.beside)]
     config, demand = at_adapter(config, demand)
     traffic, beside = demand.sought, demand.beside
     found = [
@@ -58,7 +55,7 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
         *credit_ceilings(config, transactions),
         *engine_ceilings(config, transactions),
         *_wires(config, traffic, beside),
-        *cores,
+        *of_host,
         *_pipeline(config, traffic, beside, transactions),
         *_rate_limits(config, traffic),
         *serial_rx_fetches(config, traffic, beside),
@@ -139,8 +136,10 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
     Interrupts by a timer are left out: they are no more for more frames.
     """
     transactions = _transactions_at_most(config, traffic)
+    of_host = memory_ceiling(config, traffic, ())
     config, traffic = on_link(config, traffic)
     return [
+        *of_host,
         *_directions(transactions, link_rate_of(config.pcie)),
         *tag_ceilings(config, transactions),
         *credit_ceilings(config, transactions),
@@ -337,29 +336,34 @@ def wire_bytes_of(traffic: Traffic) -> tuple[Fraction, Fraction]:
     )
 
 
-def _drivers(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
-    """Give the busiest core, the first of those that are as busy."""
+def _cores(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+    """Give the busiest core of VMs, and of a virtual switch, the first of those that are as busy."""
     kinds = _kinds(config, (name for one in (traffic, *beside) for name in (*one.sent, *one.received)))
     everybody = [(one, seen, names) for one in (traffic, *beside) for seen, names in kinds]
     shares = [_shares_of_cores(config, one, names) for one, _, names in everybody]
     costs = [(sending_s(seen, one.sizes), taking_s(seen, one.sizes)) for one, seen, _ in everybody]
-    first: dict[tuple[_Product, ...], int] = {}  # of the cores that have the same to do
-    for core in sorted(set().union(*shares)):
-        first.setdefault(tuple(one.get(core, (ZERO, ZERO)) for one in shares), core)
-    rows = []
-    for own, core in first.items():
-        sends = takes = per_s = ZERO
+    switching_s = [one.switching_s for one in (traffic, *beside)]
+    first: dict[tuple[tuple[_Product, ...], tuple[Fraction, ...]], int] = {}  # of the cores that have the same to do
+    for core in sorted(set().union(*shares, *switching_s)):
+        own = tuple(one.get(core, (ZERO, ZERO)) for one in shares)
+        first.setdefault((own, tuple(one.get(core, ZERO) for one in switching_s)), core)
+    of_vms, of_switch = [], []
+    for (own, passes_s), core in first.items():
+        sends = takes = ZERO
+        per_s = sum((s * (one.frames_per_s or 0) for s, one in zip(passes_s[1:], beside, strict=True)), ZERO)
         for (one, _, _), (sent, received), (send_s, take_s) in zip(everybody, own, costs, strict=True):
             if one.frames_per_s is None:
                 sends, takes = sends + sent * send_s, takes + received * take_s
             else:
                 per_s += (sent * send_s + received * take_s) * one.frames_per_s
-        if sends + takes:
+        if any(passes_s):
+            what = f"core of the virtual switch, {passing_keys(config)}{', and its VMs' * bool(sends + takes)}"
+            of_switch.append(Ceiling("vswitch", what, "s", ONE, passes_s[0] + sends + takes, per_s))
+        elif sends + takes:
             seen_there = (seen for (_, seen, _), work in zip(everybody, own, strict=True) if any(work))
             name, what = "driver.tx" if sends >= takes else "driver.rx", f"core {core}, {_work_keys(seen_there)}"
-            rows.append(Ceiling(name, what, "s", Fraction(1), sends + takes, per_s))
-    if rows:
-        yield min(rows, key=lambda row: row.frames_per_s or ZERO)
+            of_vms.append(Ceiling(name, what, "s", ONE, sends + takes, per_s))
+    yield from (lowest(rows) for rows in (of_vms, of_switch) if any(row.per_frame for row in rows))
 
 
 def _kinds(config: Config, stations: Iterable[str]) -> list[tuple[Config, frozenset[str] | None]]:

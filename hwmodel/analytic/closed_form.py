@@ -47,8 +47,7 @@ from hwmodel.analytic.transactions import (
     Transaction,
     transactions_of,
 )
-from hwmodel.analytic.uplink import at_adapter, seen_by_adapter, switch_of
-from hwmodel.analytic.virtual_switch import admitted
+from hwmodel.analytic.uplink import at_adapter, seen_by_adapter
 from hwmodel.config import Config, as_config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -84,8 +83,9 @@ class _Asked:
             return least
         full = [one for one in self.ceilings
                 if one.per_frame and not one.is_of_load and _rate(one) <= _rate(least) * (1 + _ALIKE)]  # fmt: skip
-        # What an uplink shared by servers lets through may just fill a port behind it.
-        return lowest([one for one in full if one.is_of_extender] or full or [least])
+        # What an uplink shared by servers lets through may just fill a port behind it, as may what a core passes on.
+        first = [one for one in full if one.is_of_extender or one.resource in ("vswitch", "host.memory")]
+        return lowest(first or full or [least])
 
     @property
     def of_any_mix(self) -> _Asked:
@@ -118,7 +118,6 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         share = Fraction(repr(config.workload.load.share))
         demand = replace(demand, offered_frames_per_s=share * _ceiling_of(system, demand))
     first = system.config(0)
-    demand = admitted(first, demand)
     asked = demand.sought
     found, mix = _with_its_mix(system, demand)
     up, down = (
@@ -152,7 +151,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         lone_send=_lone_send(first),
         counts="segments" if first.hands_over_segments else "frames",
         is_exact=is_exact(config, found.demand, found.ceilings, found.least) and not any(_of_doorbells(system, found)),
-        find_details=partial(_details, config, system, found, mix, lone, latency_steps.get(longest, ())),
+        find_details=partial(_details, config, system, demand, found, mix, lone, latency_steps.get(longest, ())),
     )
 
 
@@ -171,7 +170,13 @@ def _switched_by(config: Config) -> str:
 
 
 def _details(
-    config: Config, system: System, found: _Asked, mix: Demand, lone: LoneFrame | None, steps: tuple[LatencyStep, ...]
+    config: Config,
+    system: System,
+    offered: Demand,
+    found: _Asked,
+    mix: Demand,
+    lone: LoneFrame | None,
+    steps: tuple[LatencyStep, ...],
 ) -> Details:
     return Details(
         steps=sum_steps(found.transactions[0], link_rate_of(system.config(0).pcie), found.rate),
@@ -185,9 +190,8 @@ def _details(
             *host_share_notes(system, found.ceilings),
             *_of_doorbells(system, found),
             *_of_inline_doorbells(config, found),
-            *_of_turns(config, found),
             *slow_path_notes(config, found.rate),
-            *bond_notes(config, found.demand, found.rate),
+            *bond_notes(config, offered, found.rate),
         ),
         memory_bytes=memory_bytes(system, found.demand, found.transactions, found.rate),
     )
@@ -321,14 +325,6 @@ def _of_doorbells(system: System, asked: _Asked) -> Iterator[str]:
         yield words.more_doorbells(batches.tx_free, float(above))
 
 
-def _of_turns(config: Config, asked: _Asked) -> Iterator[str]:
-    """Say that a virtual switch with an uplink shares otherwise than by what is offered, where that is too much."""
-    offered = next((one.frames_per_s for one in asked.ceilings if one.resource == "offered_load"), None)
-    is_too_much = offered is not None and offered > asked.rate
-    if is_too_much and config.has_virtual_switch and not config.switches_in_memory and len(asked.demand.streams) > 1:
-        yield words.SHARES_AS_OFFERED
-
-
 def _of_inline_doorbells(config: Config, asked: _Asked) -> Iterator[str]:
     """Say that descriptors which come with their doorbells may be read all the same."""
     if any(one.name == INLINE_DOORBELL for transactions in asked.transactions for one in transactions):
@@ -358,8 +354,7 @@ def _with_its_mix(system: System, demand: Demand) -> tuple[_Asked, Demand]:
     holds for that mix alone only where it is the same. Behind it the demand with that mix, or one as good.
     """
     as_offered = _demands_on(system, demand)
-    drops = any(switch_of(one.config).n_uplink_rings for one in system.servers if one.config.has_virtual_switch)
-    if not (demand.streams or demand.alike) or (drops and as_offered.rate) or _fits(system, as_offered):
+    if not (demand.streams or demand.alike) or _fits(system, as_offered):
         return as_offered, demand
     if carry_most(system, demand, as_offered.least):
         return as_offered, demand

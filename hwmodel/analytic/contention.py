@@ -6,6 +6,8 @@ Frames of streams that differ are not carried in proportion to what is offered. 
   weight; one that offers less than that gets through whole.
 - A core or a rate limit holds back those that it serves, and nobody else.
 - Frames from the wire do not wait for a turn: as much of them gets in as there is room for, down to nothing.
+- The senders at a virtual switch take turns at the core that serves their rings, and so do the rings of its uplink.
+  Behind the core a copy can be lost, for a VM and, but where frames wait for it, for the uplink.
 - Behind the wire nobody waits: what a port of the bridge or of an extender has no room for is lost, and has taken the
   wires before it.
 - Copies can be lost behind the switch, those of frames from the wire, and all where `drop_enable` is on: what is lost
@@ -17,6 +19,7 @@ the wire. What is not known is taken at its best, so that this is an upper bound
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -27,8 +30,11 @@ import numpy as np
 from hwmodel.analytic.ceilings import core_of
 from hwmodel.analytic.linear_programs import WITHOUT_END, Floats, MixProgram, maximize
 from hwmodel.analytic.mix_costs import PER_S, HopTable, MixCosts, Place
+from hwmodel.analytic.switch_rings import core_of_ring, with_losses
 from hwmodel.analytic.symmetry import folded, unfolded
-from hwmodel.analytic.traffic import ZERO, Demand, Leg, Offered, Sizes, Traffic, average, whole_of
+from hwmodel.analytic.traffic import ONE, ZERO, Demand, Leg, Offered, Sizes, Traffic, average, together, whole_of
+from hwmodel.analytic.uplink import charged_bytes
+from hwmodel.analytic.virtual_switch import frames_a_turn
 from hwmodel.config.names import is_uplink
 from hwmodel.errors import InputError
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
@@ -37,6 +43,7 @@ if TYPE_CHECKING:
     from hwmodel.analytic.ceiling import Ceiling
     from hwmodel.analytic.system import System
     from hwmodel.config import Config
+    from hwmodel.config.switch import Port
 
 Landing = tuple[int, Sizes, Place]  # copies of frames of some sizes, for stations of one core of a server
 
@@ -59,12 +66,13 @@ def carried(system: System, demand: Demand) -> Demand:
         too_many = f"{n_streams} streams of {n_servers} servers, which do not all get through and are not all alike"
         raise InputError(f"workload: {too_many}, are too many for the closed form; `hwmodel run` says what does")
     problem = _Problem(system, demand)
-    held_back: frozenset[tuple[int, int]] = frozenset()  # cores whose guests cannot take each turn, by server
+    held_back: frozenset[int] = frozenset()  # rows of full resources whose users cannot take each turn
     while True:
         found = problem.solve(held_back)
-        more = found.full_cores - held_back
+        more = found.full - held_back
         if not more:
             return problem.demand_of(found)
+        problem.keep_shares(found, more)
         held_back |= more
 
 
@@ -90,7 +98,7 @@ class _Solution:
     rates: Floats  # of the streams
     passed: Floats  # frames that get out of the bridge, by hop
     landed: Floats  # copies that can be lost, by landing
-    full_cores: frozenset[tuple[int, int]]
+    full: frozenset[int]  # rows of full resources that hold back those who use them, and nobody else
 
 
 class _Problem:
@@ -98,9 +106,10 @@ class _Problem:
 
     def __init__(self, system: System, demand: Demand) -> None:
         self._system, self._demand = system, demand
-        self._streams = streams = demand.streams
+        self._streams = streams = tuple(with_losses(system.config(0), one) for one in demand.streams)
         self._most = [rate_of(one.frames_per_s) for one in streams]
         self._senders = list(senders_of(system, streams, self._most))
+        self._givers = sorted({one.giver for one in self._senders}) or [(0, ADAPTER)]
         self._costs = MixCosts(system, demand)
         self._hops = HopTable(system, self._costs, streams)
         legs = self._hops.legs
@@ -115,12 +124,39 @@ class _Problem:
         self._of_hops = self._costs.columns(self._costs.of(leg, not leg.traffic.mirrored) for leg in legs)
         self._of_landings = self._costs.columns(self._costs.of_landing(*key) for key in self._landings)
         self._values(legs)
+        self._holding = [self._rows_that_hold(one) for one in self._senders]
+
+    def _rows_that_hold(self, sender: Sender) -> frozenset[int]:
+        """Give the rows of what, when full, holds a sender back, and not all who wait for the same turns."""
+        cores = self._costs.core_rows
+        if sender.giver[1] == ADAPTER:
+            return frozenset([cores[sender.part, sender.core]] if (sender.part, sender.core) in cores else [])
+        of_turns = {cores.get(sender.giver, -1), *(self._costs.memory_rows if len(self._givers) == 1 else ())}
+        used = set(np.flatnonzero(self._of_streams[:, sender.streams].any(axis=1)).tolist()) - of_turns
+        own = (sender.part, sender.core)
+        return frozenset(used | {cores[own]} if own in cores else used)
+
+    def keep_shares(self, found: _Solution, full: frozenset[int]) -> None:
+        """Let senders at a virtual switch have as much as now of what is full, if they take turns at that as well.
+
+        They do where frames wait for the uplink, and as many of each sender's are for it.
+        """
+        for row in full.difference(self._costs.core_rows.values()) if len(self._givers) == 1 else ():
+            users = {at: one for at, one in enumerate(self._senders) if row in self._holding[at]}
+            shares = {self._streams[number].traffic.copies_out for one in users.values() for number in one.streams}
+            if len(shares) == 1 and all(one.takes_turns and one.core != NO_CORE for one in users.values()):
+                for at, one in users.items():
+                    if one.shares:
+                        most = float(sum(found.rates[number] for number in one.streams)) * _NEARLY
+                        self._senders[at], self._holding[at] = replace(one, most=most), frozenset()
 
     def _can_be_lost(self, stream: Offered, leg: Leg) -> bool:
         """Tell whether copies can be lost before the bridge; mirrored ones are taken to land with the others."""
         if not self._system.is_server(leg.part):
             return False
-        drops = self._system.config(leg.part).nic.drop_enable
+        config = self._system.config(leg.part)
+        # Whoever waits behind a virtual switch keeps no core of it waiting.
+        drops = config.nic.drop_enable or config.has_virtual_switch
         return not leg.traffic.mirrored and (drops or (is_uplink(stream.source) and not stream.hops))
 
     def _landings_of_stream(self, stream: Offered) -> dict[Landing, float]:
@@ -146,33 +182,37 @@ class _Problem:
             for leg in one.sent_as:
                 lost, traffic = self._can_be_lost(one, leg), leg.traffic
                 value += float(traffic.copies) * (not lost) - _TO_WIRE_TOO**2 * lost
-                # Who can send does, though it be lost at the bridge.
+                # Who can send does, though it be lost at the bridge, or behind a virtual switch's core.
                 value += float(traffic.to_wire) * (_SENT_AT_ALL if one.hops else by_wire)
+                value += _SENT_AT_ALL * bool(traffic.switching_s)
             of_streams.append(bits_of(one.traffic.sizes) * value)
         of_hops = []
         for leg in legs:
             kept = float(leg.traffic.copies) * bool(leg.traffic.mirrored)
             # What an extender has room for goes on, though it be lost behind it.
             by_uplink = _SENT_AT_ALL if leg.part > self._system.outside else _TO_WIRE_TOO**2
-            by_hop = by_wire if leg.part == self._system.outside else by_uplink
-            of_hops.append(bits_of(leg.traffic.sizes) * (kept + by_hop))
+            leaves = leg.part == self._system.outside or leg.traffic.to_wire
+            of_hops.append(bits_of(leg.traffic.sizes) * (kept + (by_wire if leaves else by_uplink)))
         self._stream_value, self._hop_value = np.array(of_streams), np.array(of_hops)
         self._landing_value = np.array([bits_of(sizes) for _, sizes, _ in self._landings])
 
-    def solve(self, held_back: frozenset[tuple[int, int]]) -> _Solution:
-        """Find the mix of the most value; senders on cores `held_back` may take less than their turns.
+    def solve(self, held_back: frozenset[int]) -> _Solution:
+        """Find the mix of the most value; senders who use what is full (`held_back`) may take less than their turns.
 
-        The level of one adapter's turns is sought at a time, the others' being held between the same two senders.
+        The level of one giver's turns is sought at a time, the others' being held between the same two senders.
         """
         regular = [
             one
-            for one in self._senders
-            if _takes_turns(self._system.config(one.part)) and (one.part, one.core) not in held_back
+            for one, rows in zip(self._senders, self._holding, strict=True)
+            if one.takes_turns and not rows & held_back
         ]
-        intervals = [intervals_of(one.level for one in regular if one.part == part)
-                     for part in range(len(self._system.servers))]  # fmt: skip
+        intervals = [intervals_of(one.level for one in regular if one.giver == giver) for giver in self._givers]
         at = [0] * len(intervals)
         best = self._solve_between([each[0] for each in intervals], regular)
+        if best is None:  # more is guaranteed than there is
+            regular = [one for one in regular if not one.guaranteed]
+            intervals = [intervals_of(one.level for one in regular if one.giver == giver) for giver in self._givers]
+            best = self._solve_between([each[0] for each in intervals], regular)
         assert best is not None, "no frames at all always fit"
         improves = True
         while improves:
@@ -192,27 +232,32 @@ class _Problem:
     def _solve_between(self, levels: Sequence[Interval], regular: Sequence[Sender]) -> _Solution | None:
         """Solve for levels of the turns between two, where the same senders wait; None if the low ones are too high."""
         program = MixProgram(len(self._streams), len(levels), len(self._hops.legs), len(self._landings))
-        waiting = {one.streams for one in regular if one.level > levels[one.part][0]}
-        parts_waiting = {one.part for one in regular if one.streams in waiting}
+        given = {one.streams: self._givers.index(one.giver) for one in self._senders}
+        waiting = {one.streams for one in regular if one.level > levels[given[one.streams]][0]}
+        parts_waiting = {given[streams] for streams in waiting}
         in_turn = {one.streams for one in regular}
         for part, (low, high) in enumerate(levels):
             program.bound({part: 1.0}, high - low if part in parts_waiting else 0.0)
         for sender in self._senders:
-            part, low = sender.part, levels[sender.part][0]
+            part = given[sender.streams]
+            low = levels[part][0]
             is_waiting = sender.streams in waiting
-            if sender.streams not in in_turn or (len(sender.streams) > 1 and (is_waiting or sender.is_limited)):
+            parts_known = dict(zip(sender.streams, sender.shares, strict=False))
+            if sender.streams not in in_turn or (not parts_known and (is_waiting or sender.is_limited)):
                 chosen = dict.fromkeys((program.free(number, self._most[number]) for number in sender.streams), 1.0)
                 program.bound(chosen, sender.most)
-                if part in parts_waiting:
-                    program.bound({**chosen, part: -sender.weight}, sender.weight * low)
+                if part in parts_waiting and sender.takes_turns:
+                    program.bound({**chosen, part: -sender.weight}, sender.weight * low + sender.guaranteed)
             elif is_waiting:
-                program.fix(sender.streams[0], sender.weight * low, part, sender.weight)
+                for number, share in parts_known.items():
+                    rate = sender.weight * low + sender.guaranteed
+                    program.fix(number, share * rate, part, share * sender.weight)
             else:
                 for number in sender.streams:
-                    program.fix(number, min(self._most[number], sender.most))
-        for number, one in enumerate(self._streams):
-            if is_uplink(one.source):
-                program.free(number, self._most[number])
+                    program.fix(number, min(self._most[number], parts_known.get(number, 1.0) * sender.most))
+        of_senders = {number for one in self._senders for number in one.streams}
+        for number in set(range(len(self._streams))) - of_senders:
+            program.free(number, self._most[number])
         return self._solution(program)
 
     def _solution(self, program: MixProgram) -> _Solution | None:
@@ -236,7 +281,7 @@ class _Problem:
             return None
         rates, passed, landed = constant + by_variable @ found, hops @ found, landings @ found
         used = self._of_streams @ rates + self._of_hops @ passed + self._of_landings @ landed
-        full = frozenset(core for core, row in self._costs.core_rows.items() if used[row] > _NEARLY)
+        full = frozenset(np.flatnonzero(used > _NEARLY).tolist()).intersection(frozenset().union(*self._holding))
         total = float(self._stream_value @ rates + self._hop_value @ passed + self._landing_value @ landed)
         return _Solution(total, rates, passed, landed, full)
 
@@ -251,19 +296,19 @@ class _Problem:
             for number, (one, rate) in enumerate(zip(self._streams, rates, strict=True))
         ]
         sizes = self._demand.sought.sizes
-        together: list[tuple[Traffic, Fraction]] = []
+        alike: list[tuple[Traffic, Fraction]] = []
         others: list[tuple[Traffic, Fraction]] = []
         for traffic, rate in parts:  # those that get nothing have their rings and senders all the same
-            (together if traffic.sizes == sizes or not rate else others).append((traffic, rate))
-        if not any(rate for _, rate in together):
-            together, others = parts, []
+            (alike if traffic.sizes == sizes or not rate else others).append((traffic, rate))
+        if not any(rate for _, rate in alike):
+            alike, others = parts, []
         beside = [replace(traffic, frames_per_s=rate) for traffic, rate in others]
-        total = sum((rate for _, rate in together), ZERO)
+        total = sum((rate for _, rate in alike), ZERO)
         all_sent = all(rate >= most * _NEARLY for rate, most in zip(found.rates, self._caps(found), strict=True))
         is_limited = any(sender.limited_by == "rate_limit" for sender in self._senders)
         return replace(
             self._demand,
-            sought=average(together) if total else self._demand.sought,
+            sought=average(alike) if total else self._demand.sought,
             beside=tuple(beside),
             offered_frames_per_s=total if all_sent else None,
             following=(),
@@ -286,13 +331,15 @@ class _Problem:
         sent_as = [
             Leg(leg.part, self._landed(leg, kept)) if self._can_be_lost(stream, leg) else leg for leg in stream.sent_as
         ]
-        if not stream.traffic.parts:
-            return replace(sent_as[0].traffic, first=stream.traffic.first, first_inside=stream.traffic.first_inside)
         hops = [
             (Leg(hop.leg.part, self._landed(hop.leg, kept)), share)
             for hop, share in zip(stream.hops, shares, strict=True)
         ]
-        whole = whole_of(self._system, stream.traffic.sizes, sent_as, hops)
+        if stream.traffic.parts:
+            whole = whole_of(self._system, stream.traffic.sizes, sent_as, hops)
+        else:
+            pieces = [(sent_as[0].traffic, ONE), *((leg.traffic, share) for leg, share in hops)]
+            whole = together(stream.traffic.sizes, pieces)
         return replace(whole, first=stream.traffic.first, first_inside=stream.traffic.first_inside)
 
     def _landed(self, leg: Leg, kept: dict[Landing, Fraction]) -> Traffic:
@@ -304,11 +351,6 @@ class _Problem:
             for name, share in traffic.received.items()
         }
         return replace(traffic, received=received, copies=sum(received.values(), ZERO))
-
-
-def _takes_turns(config: Config) -> bool:
-    """Tell whether senders have turns by the frame; of those with classes it is known by the byte alone."""
-    return config.switch.scheduler != "strict" and config.nic.arbitration is None
 
 
 def _matrix(landings: Sequence[Landing], found: Sequence[dict[Landing, float]]) -> Floats:
@@ -329,11 +371,17 @@ def _kept(got: Floats, possible: Floats) -> list[Fraction]:
 Interval = tuple[float, float]
 
 
+ADAPTER = NO_CORE = -1
+
+
 @dataclass(frozen=True)
 class Sender:
     """Hold a function that sends: its server, its streams by number, its turns, the most that it has to send.
 
-    `limited_by`: `rate_limit`, or `nic.queue` for the time that its Tx rings take, where that is less than it has.
+    `core`: its own. `limited_by`: `rate_limit`, or `nic.queue` for the time that its Tx rings take, where that is less
+    than it has. `giver`: who gives the turns of `weight` frames each, its server and a core that switches, or
+    `ADAPTER`; `takes_turns`: that is known. `guaranteed`: what it gets before others have turns. `shares`: of its
+    streams in what it sends, empty where they are not known.
     """
 
     part: int
@@ -342,6 +390,10 @@ class Sender:
     core: int
     most: float
     limited_by: str = ""
+    giver: tuple[int, int] = (0, ADAPTER)
+    takes_turns: bool = True
+    guaranteed: float = 0.0
+    shares: tuple[float, ...] = ()
 
     @property
     def is_limited(self) -> bool:
@@ -351,7 +403,7 @@ class Sender:
     @property
     def level(self) -> float:
         """Give how many turns a second, by its weight, serve it in full."""
-        return self.most / self.weight
+        return max(0.0, self.most - self.guaranteed) / self.weight
 
 
 def intervals_of(levels: Iterator[float]) -> list[Interval]:
@@ -362,6 +414,8 @@ def intervals_of(levels: Iterator[float]) -> list[Interval]:
 
 def senders_of(system: System, streams: Sequence[Offered], most: Sequence[float]) -> Iterator[Sender]:
     """List the functions that send `streams`, of each of which there are `most` millions a second."""
+    if system.config(0).has_virtual_switch:
+        yield from _from_wire(system.config(0), streams, most)
     for name in dict.fromkeys(one.source for one in streams if not is_uplink(one.source)):
         part, local = system.place(name)
         config, port = system.config(part), system.port(name)
@@ -375,10 +429,45 @@ def senders_of(system: System, streams: Sequence[Offered], most: Sequence[float]
             per_s = n_rings * config.workload.frames_a_send * FS_PER_S / config.nic.queue_time_fs
             limits.append((per_s / PER_S, "nic.queue"))
         if port.rate_limit_bps is not None:
-            limits.append((port.rate_limit_bps / bits_of(streams[numbers[0]].traffic.sizes) / PER_S, "rate_limit"))
+            bits = float(charged_bytes(config, streams[numbers[0]].traffic)) * BITS_PER_BYTE
+            limits.append((port.rate_limit_bps / bits / PER_S, "rate_limit"))
         limit, limited_by = min(limits, key=lambda each: each[0])
         weight = float(port.weight) if config.switch.scheduler in ("weighted", "deficit") else 1.0
-        yield Sender(part, numbers, weight, core_of(config, local), limit, limited_by)
+        # Of those with classes turns are known by the byte alone.
+        takes_turns = config.switch.scheduler != "strict" and config.nic.arbitration is None
+        shares = (1.0,) if len(numbers) == 1 else ()
+        own_core, giver = core_of(config, local), (part, ADAPTER)
+        one = Sender(part, numbers, weight, own_core, limit, limited_by, giver, takes_turns, shares=shares)
+        yield _at_switch(config, one, port, streams) if config.has_virtual_switch else one
+
+
+def _at_switch(config: Config, one: Sender, port: Port, streams: Sequence[Offered]) -> Sender:
+    """Give a sender as the cores of a virtual switch see it, which give each of its rings turns."""
+    first, rings = streams[one.streams[0]].traffic, Counter[int]()
+    for number in one.streams:
+        rings.update({ring: float(share) for ring, share in streams[number].rings.items()})
+    cores = {core_of_ring(config, port.name, ring) for ring in rings}
+    n_rings = 1 / max(rings.values()) if len(one.streams) == 1 else len(rings)
+    weight = float(frames_a_turn(config, port.name, first.sizes)) * n_rings
+    owed = (port.min_rate_bps or 0) / (float(charged_bytes(config, first)) * BITS_PER_BYTE) / PER_S
+    offered = [rate_of(streams[number].frames_per_s) for number in one.streams]
+    total, shares = sum(offered), one.shares
+    if len(rings) == 1 and 0 < total < WITHOUT_END:  # of what waits in one ring each has its part
+        shares = tuple(rate / total for rate in offered)
+    giver = one.part, min(cores)
+    return replace(one, weight=weight, giver=giver, takes_turns=len(cores) == 1, guaranteed=owed, shares=shares)
+
+
+def _from_wire(config: Config, streams: Sequence[Offered], most: Sequence[float]) -> Iterator[Sender]:
+    """List what comes from the wire by core: a ring of the uplink has turns there as those of guests have."""
+    for number, one in enumerate(streams):
+        if is_uplink(one.source):
+            cores = {core_of_ring(config, one.source, ring) for ring in one.rings}
+            a_turn = config.driver_of("pf").poll_budget / float(max(one.rings.values()))
+            giver, takes_turns = (0, min(cores)), len(cores) == 1
+            yield Sender(
+                0, (number,), a_turn, NO_CORE, most[number], giver=giver, takes_turns=takes_turns, shares=(1.0,)
+            )
 
 
 def rate_of(frames_per_s: Fraction | None) -> float:

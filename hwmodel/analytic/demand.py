@@ -6,7 +6,7 @@ import functools
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from hwmodel.analytic.ceilings import taken_at_port
 from hwmodel.analytic.paths import LINK_DOWN, Hop, OnwardHops, Path, Paths, Policer
 from hwmodel.analytic.recent import remembered
 from hwmodel.analytic.routes import GROUPS, Route, Stream, streams_of
+from hwmodel.analytic.switch_rings import core_of_ring, on_cores, rings_of
 from hwmodel.analytic.symmetry import folded_stream, is_alike_for_all, unfolded
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import (
@@ -54,11 +55,12 @@ OUTSIDE_TRAFFIC = "outside traffic"  # what workload.external sends
 
 @dataclass(frozen=True)
 class _Way:
-    """Hold frames from a port to a target, so many of all."""
+    """Hold frames from a port to a target, so many of all; of a virtual switch the shares of the rings they lie in."""
 
     source: str
     target: str
     share: Fraction
+    rings: Mapping[int, Fraction] = field(default_factory=dict)
 
 
 def demand_of(config: Config, adjacent_bridge_reflects: bool | None = None) -> Demand:
@@ -68,14 +70,14 @@ def demand_of(config: Config, adjacent_bridge_reflects: bool | None = None) -> D
     flows of a capture are taken as independent. Raises InputError for a capture that cannot be read and for a workload
     without frames.
     """
-    if config.bond is not None:  # which the host has, and which says by which port frames go
+    if config.has_virtual_switch:  # whose cores and bond are the host's, and its uplink's driver
         return _Reader(config, adjacent_bridge_reflects).demand()
     return demand_of_load(config, adjacent_bridge_reflects)
 
 
 @remembered("pcie", "driver", "host")
 def demand_of_load(config: Config, adjacent_bridge_reflects: bool | None) -> Demand:
-    """Give the demand of a configuration without a bond, which link, drivers and host have no part in."""
+    """Give the demand of a configuration without a virtual switch, which link, drivers and host have no part in."""
     return _Reader(config, adjacent_bridge_reflects).demand()
 
 
@@ -118,7 +120,10 @@ def _ways(config: Config, stream: Stream) -> list[_Way]:
     share = (1 - by_wire) / len(stream.targets)
     ways = [_Way(stream.source, target, share) for target in stream.targets]
     uplink = uplink_of(port_of_end(config, stream.source))
-    return [way for way in (*ways, _Way(stream.source, uplink, by_wire)) if way.share]
+    found = [way for way in (*ways, _Way(stream.source, uplink, by_wire)) if way.share]
+    if not config.has_virtual_switch:
+        return found
+    return [replace(way, rings=rings_of(config, way.source, way.target)) for way in found]
 
 
 class _Reader:
@@ -267,9 +272,24 @@ class _Reader:
         for uplink, targets in outside_targets(self._config, self._system.servers):
             ways = _ways(self._config, Stream(uplink, targets))
             name = OUTSIDE_TRAFFIC if uplink == UPLINK else f"{OUTSIDE_TRAFFIC} by {uplink.partition('.')[0]}"
-            one = self._offered(name, uplink, sizes, ways)
-            found.append(replace(one, frames_per_s=_frames_per_s(one.traffic, external.rate_bps)))
+            for where, of_core in self._by_core(ways).items():
+                one = self._offered(name + where, uplink, sizes, of_core)
+                share = sum((way.share for way in of_core), ZERO)
+                found.append(replace(one, frames_per_s=share * _frames_per_s(one.traffic, external.rate_bps)))
         return found
+
+    def _by_core(self, ways: Sequence[_Way]) -> dict[str, list[_Way]]:
+        """Part what comes from the wire by the core of a virtual switch that takes it, if there are several."""
+        found: defaultdict[int, list[_Way]] = defaultdict(list)
+        for way in ways:
+            on: defaultdict[int, dict[int, Fraction]] = defaultdict(dict)
+            for ring, share in way.rings.items():
+                on[core_of_ring(self._config, way.source, ring)][ring] = share
+            for core, rings in on.items():
+                of_all = sum(rings.values(), ZERO)
+                own = {ring: share / of_all for ring, share in rings.items()}
+                found[core].append(replace(way, share=way.share * of_all, rings=own))
+        return {f", core {core}": own for core, own in sorted(found.items())} if len(found) > 1 else {"": [*ways]}
 
     def _load_frames_per_s(self, traffic: Traffic, n_streams: int) -> Fraction | None:
         load = self._config.workload.load
@@ -304,8 +324,11 @@ class _Reader:
         sent: defaultdict[int, list[tuple[Traffic, Fraction]]] = defaultdict(list)
         onward = OnwardHops(self._system, sizes)
         first = first_inside = None
+        rings: defaultdict[int, Fraction] = defaultdict(Fraction)
         for way in ways:
             path, share = self._paths.path(way.source, way.target), way.share / total if total != 1 else way.share
+            for ring, of_way in way.rings.items():
+                rings[ring] += share * of_way
             if path.lost:
                 self._lost[way.source, way.target] = path.lost
             first = first or (way.source, way.target)
@@ -323,7 +346,7 @@ class _Reader:
         pairs = [(hop.leg, hop.share) for hop in hops]
         traffic = whole_of(self._system, sizes, sent_as, pairs) if n_parts > 1 else sent_as[0].traffic
         traffic = replace(traffic, first=first, first_inside=first_inside)
-        return Offered(name, source, traffic, None, sent_as, hops)
+        return Offered(name, source, traffic, None, sent_as, hops, rings)
 
     def _let_through(self, policers: Iterable[Policer]) -> Fraction:
         found = ONE
@@ -335,7 +358,11 @@ class _Reader:
         _, local = self._place(way.source)
         route, is_from_vm = path.route, local != UPLINK
         if path.lost == LINK_DOWN and not path.route.to_wire:  # dropped where the frame comes from
-            return nothing_of(sizes)
+            if not (self._config.has_virtual_switch and is_from_vm):
+                return nothing_of(sizes)
+            left = replace(nothing_of(sizes), reads=ONE, to_wire=ONE, sent={local: ONE})  # a core passes it on before
+            return replace(on_cores(self._config, way.source, way.rings, leaving_cut(self._config, left)),
+                           to_wire=ZERO, wire_copies=None)  # fmt: skip
         found = Traffic(
             sizes=sizes,
             reads=ONE if is_from_vm else ZERO,
@@ -352,6 +379,8 @@ class _Reader:
         )
         if is_from_vm:
             found = leaving_cut(self._config, found)
+        if self._config.has_virtual_switch:
+            found = on_cores(self._config, way.source, way.rings, found)
         if self._config.bond is not None:
             return at_legs(self._config, way.source, way.target, found)
         return self._at_port(path.part, path.port, found)

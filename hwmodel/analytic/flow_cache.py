@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwmodel.analytic.recent import remembered
 from hwmodel.analytic.routes import GROUPS, streams_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ONE, ZERO, Traffic
@@ -34,6 +35,7 @@ def _own(config: Config) -> FlowCache | None:
     return None if switch is None else switch.flow_cache
 
 
+@remembered()
 def stage_shares(config: Config) -> StageShares:
     """Give the share of frames that each stage of a virtual switch's flow cache knows.
 

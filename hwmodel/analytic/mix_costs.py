@@ -30,7 +30,7 @@ PER_S = 10**6  # rates are in millions of frames a second, so that coefficients 
 class MixCosts:
     """Hold a row for each resource: of each component what all share, then the cores that guests use.
 
-    `core_rows`: the rows of the cores, by server and number.
+    `core_rows`: the rows of the cores, by server and number; `memory_rows`: of memory that virtual switches copy in.
     """
 
     def __init__(self, system: System, demand: Demand) -> None:
@@ -40,10 +40,13 @@ class MixCosts:
         nothing = replace(demand.sought, reads=ZERO, copies=ZERO, to_wire=ZERO, from_wire=ZERO, mirrored=ZERO, parts=())
         self._kinds: dict[int, dict[object, str]] = {}  # of a server's drivers: a station that has each
         self._first_row: list[int] = []
+        self.memory_rows: list[int] = []
         self.n_rows = 0
         for part in range(system.n_parts if demand.sought.parts else 1):
             self._first_row.append(self.n_rows)
-            self.n_rows += len(part_costs(system, part, nothing))
+            names = [one.resource for one in part_costs(system, part, nothing)]
+            self.memory_rows += [self.n_rows + row for row, name in enumerate(names) if name == "host.memory"]
+            self.n_rows += len(names)
         self._switch_row = self.n_rows
         self.n_rows += len(switch_costs(system, 0, nothing))
         used = {
@@ -53,6 +56,7 @@ class MixCosts:
             if system.is_server(leg.part)
             for name in (*leg.traffic.sent, *leg.traffic.received)
         }
+        used |= {(leg.part, core) for one in demand.streams for leg in one.sent_as for core in leg.traffic.switching_s}
         self.core_rows = {core: self.n_rows + row for row, core in enumerate(sorted(used))}
         self.n_rows += len(used)
 
@@ -69,6 +73,8 @@ class MixCosts:
         for by_station, work_s in ((traffic.sent, sending_s), (traffic.received, taking_s)):
             for (core, kind), share in self.by_place(leg.part, by_station).items():
                 found[self.core_rows[leg.part, core]] += share * self._work(leg.part, kind, traffic.sizes, work_s)
+        for core, s in traffic.switching_s.items():
+            found[self.core_rows[leg.part, core]] += float(s * PER_S)
         return found
 
     def of_landing(self, part: int, sizes: Sizes, place: Place) -> Floats:
@@ -113,7 +119,8 @@ class MixCosts:
 
     def _shared(self, part: int, traffic: Traffic) -> Floats:
         sent, received = self._by_kind(part, traffic.sent), self._by_kind(part, traffic.received)
-        key = part, traffic.asked, tuple(traffic.at_ports.items()), tuple(sent.items()), tuple(received.items())
+        own = (traffic.at_ports, sent, received)
+        key = part, traffic.asked, traffic.wire_copies, traffic.copied_bytes, *(tuple(one.items()) for one in own)
         if key not in self._known:
             plain = replace(traffic, sent=sent, received=received, rx_rings=frozenset(), parts=())
             first, costs = self._first_row[part], part_costs(self._system, part, plain)
@@ -189,5 +196,5 @@ class HopTable:
         places = self._costs.by_place(leg.part, one.received) if self._system.is_server(leg.part) else {}
         by_place = tuple(sorted(places.items()))
         tags = one.tag_bytes, one.back_tag_bytes, one.mixed_back_bytes
-        at_ports = tuple(one.at_ports.items())
-        return leg.part, one.sizes, one.to_wire, tags, one.copies, one.mirrored, by_place, at_ports
+        named = tuple(one.at_ports.items()), tuple(one.switching_s.items())
+        return leg.part, one.sizes, one.to_wire, tags, one.copies, one.mirrored, by_place, named

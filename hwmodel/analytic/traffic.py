@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from math import lcm
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from hwmodel.rules.ethernet import MIN_FRAME_BYTES, WIRE_OVERHEAD_BYTES
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
 
+Name = TypeVar("Name", int, str)
 ZERO, ONE = Fraction(0), Fraction(1)
 _FEW = 3
 
@@ -56,6 +57,8 @@ class Traffic:
     `mixed_back_bytes`: what these take on the wire in the mean where their tags or sizes differ, since padding is of
     each frame; None: as sizes and tags say. `sent`, `received`: by station, mirrored copies among what is received.
     `at_ports`: of an adapter with several Ethernet ports what is taken of each port's own resources, by their names.
+    `switching_s`: seconds of the cores of a virtual switch, by their numbers; `copied_bytes`: of memory that its copies
+    read and write.
     `rx_rings`: (station, number) of the Rx rings that get some. `frames_per_s`: the rate, where it is given and not to
     be found; else None. `first`: source and target of the first flow, `first_inside`: of the first from a VM to a VM;
     None where there is none. `wire_copies`: copies of segments that leave cut into the frames of `to_wire`; None: each
@@ -79,6 +82,8 @@ class Traffic:
     sent: Mapping[str, Fraction] = field(default_factory=dict)
     received: Mapping[str, Fraction] = field(default_factory=dict)
     at_ports: Mapping[str, Fraction] = field(default_factory=dict)
+    switching_s: Mapping[int, Fraction] = field(default_factory=dict)
+    copied_bytes: Fraction = ZERO
     rx_rings: frozenset[tuple[str, int]] = frozenset()
     frames_per_s: Fraction | None = None
     first: tuple[str, str] | None = None
@@ -184,15 +189,17 @@ def together(sizes: Sizes, parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic
         sent=_by_station((one.sent, weight) for one, weight in parts),
         received=_by_station((one.received, weight) for one, weight in parts),
         at_ports=_by_station((one.at_ports, weight) for one, weight in parts),
+        switching_s=_by_station((one.switching_s, weight) for one, weight in parts),
+        copied_bytes=sum_of(lambda one: one.copied_bytes),
         rx_rings=frozenset().union(*(one.rx_rings for one, _ in parts)),
         parts=_parts_together(sizes, parts),
         wire_copies=None if all(one.wire_copies is None for one, _ in parts) else sum_of(lambda one: one.copies_out),
     )
 
 
-def _by_station(parts: Iterable[tuple[Mapping[str, Fraction], Fraction]]) -> dict[str, Fraction]:
+def _by_station(parts: Iterable[tuple[Mapping[Name, Fraction], Fraction]]) -> dict[Name, Fraction]:
     """Add the shares of stations up, each part's so often."""
-    found: defaultdict[str, list[tuple[Fraction, Fraction]]] = defaultdict(list)
+    found: defaultdict[Name, list[tuple[Fraction, Fraction]]] = defaultdict(list)
     for by_station, weight in parts:
         for station, share in by_station.items():
             found[station].append((share, weight))
@@ -274,7 +281,8 @@ class Offered:
     """Hold what enters by one port with one rule: its mean frame, and its rate, None for all that gets through.
 
     `name`: how a reader would call it. `sent_as`: what its frames ask for until they leave their adapter, and `hops`:
-    from there on, over extenders and the bridge; the traffic is both together.
+    from there on, over extenders and the bridge; the traffic is both together. `rings`: of a virtual switch the shares
+    of the rings out of which its cores take the frames, by number.
     """
 
     name: str
@@ -283,6 +291,7 @@ class Offered:
     frames_per_s: Fraction | None
     sent_as: tuple[Leg, ...] = ()
     hops: tuple[Onward, ...] = ()
+    rings: Mapping[int, Fraction] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

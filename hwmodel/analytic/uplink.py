@@ -7,6 +7,7 @@ frames stay inside, the wire and what leads to it are no limit of the rest, unle
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -24,12 +25,12 @@ def at_adapter(config: Config, demand: Demand) -> tuple[Config, Demand]:
     """Give what the adapter sees of a demand, and a configuration in which what it serves is a function of its own.
 
     Both as they are where VMs have the adapter's functions. Where frames of the sought traffic reach VMs what leads to
-    the wire is left out, if it loses what is too much.
+    the wire is left out, if it loses what is too much; of a mix that is known what is lost is none of it any more.
     """
     if not config.has_virtual_switch:
         return config, demand
     sought = demand.sought
-    if sought.copies and switch_of(config).on_uplink_full == "drop":
+    if sought.copies and switch_of(config).on_uplink_full == "drop" and not demand.carried:
         sought = replace(sought, to_wire=ZERO)
     n_rings = switch_of(config).n_uplink_rings * config.n_legs
     beside = tuple(_by_uplink(config, one, n_rings) for one in demand.beside)
@@ -94,7 +95,7 @@ def _by_uplink(config: Config, traffic: Traffic, n_rings: int) -> Traffic:
     if traffic.wire_copies is not None:
         traffic = replace(traffic, sizes=cut_sizes(config), wire_copies=None)
     to_wire, from_wire = (traffic.to_wire, traffic.from_wire) if n_rings else (ZERO, ZERO)
-    at_ports = {name: amount for name, amount in traffic.at_ports.items() if to_wire or not _is_out(name)}
+    at_ports = traffic.at_ports if to_wire else but_out(traffic.at_ports)
     rings = frozenset((PF, number) for number in range(n_rings)) if from_wire else frozenset()
     return replace(
         traffic, reads=to_wire, copies=from_wire, mirrored=ZERO, to_wire=to_wire, from_wire=from_wire, rx_rings=rings,
@@ -103,6 +104,6 @@ def _by_uplink(config: Config, traffic: Traffic, n_rings: int) -> Traffic:
     )  # fmt: skip
 
 
-def _is_out(name: str) -> bool:
-    """Tell whether what is taken of a port is of frames that leave by it."""
-    return name.endswith((TO_WIRE, "wire.tx"))
+def but_out(at_ports: Mapping[str, Fraction]) -> Mapping[str, Fraction]:
+    """Give what is taken of ports without what is of frames that leave by them."""
+    return {name: amount for name, amount in at_ports.items() if not name.endswith((TO_WIRE, "wire.tx"))}

@@ -186,8 +186,8 @@ class Config(Block):
 
     @property
     def n_sending_legs(self) -> int:
-        """Return how many legs frames go by at the start, one where there is no bond."""
-        is_one = self.bond is None or self.bond.mode == "active_backup"
+        """Return how many legs the frames of one VM go by at the start, one where there is no bond."""
+        is_one = self.bond is None or self.bond.mode != "l4_hash" or self.workload.connections == 1
         return 1 if is_one else max(1, len(self.legs_in_use))
 
     @property

@@ -294,10 +294,6 @@ def frames_are_segments(n_bytes: int, n_frames: int | None) -> str:
     return f"VMs hand over segments of {n_bytes} B, whole; what a frame takes is what a segment does.{cut}"
 
 
-SHARES_AS_OFFERED = (
-    "What is carried is taken to have the shares of what is offered; the switch's cores take rings in turns, so VMs "
-    "that offer less may get all of it through, and more than this may come to VMs."
-)
 CONTEXTS = "Not counted: context descriptors of sends (tso_context: changed)."
 COALESCED = "Frames are taken to come in rows of one flow, which are coalesced as far as they may be."
 NO_REFILLS = (

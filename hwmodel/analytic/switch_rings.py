@@ -1,0 +1,102 @@
+"""Out of which rings the cores of a virtual switch take frames, which core so passes them on, what it then loses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hwmodel.analytic.bond import addresses_and_ports, leg_shares
+from hwmodel.analytic.routes import GROUPS
+from hwmodel.analytic.traffic import ONE, TO_WIRE, ZERO, Leg, Offered, Onward, Traffic, nothing_of
+from hwmodel.analytic.uplink import but_out, switch_of
+from hwmodel.analytic.virtual_switch import copied_bytes, doorbell_s, passing_s
+from hwmodel.config.names import function_number, is_uplink, port_number
+from hwmodel.results import at_port
+from hwmodel.wire.frame_scan import toeplitz_hash
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+_RSS_ENTRIES = 128  # of the table by which the adapter chooses a ring of the uplink
+_HASH_ENTRIES = 1 << 31
+
+
+def rings_of(config: Config, source: str, target: str) -> dict[int, Fraction]:
+    """Give the shares of the rings that frames from a station to another, or from the wire, lie in.
+
+    Tx rings of all VMs have their numbers, Rx rings of the uplink theirs, leg by leg.
+    """
+    if not is_uplink(source):
+        n, first = config.nic.queues_per_vf, function_number(source) * config.nic.queues_per_vf
+        return {first + ring: share for ring, share in _by_hash(config, source, target, n, _HASH_ENTRIES).items()}
+    n = switch_of(config).n_uplink_rings
+    legs = {"p0": ONE} if config.bond is None else leg_shares(config, source, target)  # p0, p1, ...
+    return {
+        int(leg[1:]) * n + ring: of_leg * share
+        for leg, of_leg in legs.items()
+        for ring, share in _by_hash(config, source, target, n, _RSS_ENTRIES).items()
+    }
+
+
+def _by_hash(config: Config, source: str, target: str, n_rings: int, n_entries: int) -> dict[int, Fraction]:
+    """Give the shares of so many rings: frames that say nothing of a connection go by their target's number."""
+    n_connections = config.workload.connections
+    if n_rings == 1 or target in GROUPS or n_connections == 1:
+        return {0 if target in GROUPS or is_uplink(target) else port_number(target) % n_rings: ONE}
+    inputs = np.array([list(each) for each in addresses_and_ports(config, source, target)], np.uint8)
+    counted = Counter((toeplitz_hash(inputs) % n_entries % n_rings).tolist())
+    return {ring: Fraction(n, len(inputs)) for ring, n in sorted(counted.items())}
+
+
+def core_of_ring(config: Config, source: str, ring: int) -> int:
+    """Give the core of the host that takes frames from a station, or from the wire, out of a ring."""
+    own = switch_of(config)
+    return own.cores[(ring % own.n_uplink_rings if is_uplink(source) else ring) % len(own.cores)]
+
+
+def on_cores(config: Config, source: str, rings: Mapping[int, Fraction], traffic: Traffic) -> Traffic:
+    """Give a traffic from a station, or from the wire, with what its frames take of the switch's cores and memory."""
+    found: dict[int, Fraction] = {}
+    for ring, share in rings.items():
+        core = core_of_ring(config, source, ring)
+        found[core] = found.get(core, ZERO) + share * passing_s(config, source, traffic)
+    return replace(traffic, switching_s=found, copied_bytes=copied_bytes(config, traffic))
+
+
+def with_losses(config: Config, one: Offered) -> Offered:
+    """Give a stream whose copies for the uplink go by hops of their own, by each leg, if it loses what is too much.
+
+    The core tells the adapter of those alone that are not lost.
+    """
+    if not config.has_virtual_switch or switch_of(config).on_uplink_full == "wait":
+        return one
+    (leg,) = one.sent_as
+    whole = leg.traffic
+    frames = {port: whole.at_ports.get(at_port(port, TO_WIRE), ZERO) for port in config.port.names}
+    if config.bond is None:
+        frames = {"": whole.to_wire}
+    telling_s: dict[int, Fraction] = {}
+    for ring, share in one.rings.items():
+        core = core_of_ring(config, one.source, ring)
+        a_copy_s = doorbell_s(config, one.source, whole.sizes) if whole.to_wire else ZERO
+        telling_s[core] = telling_s.get(core, ZERO) + share * a_copy_s
+    passing = {core: s - whole.copies_out * telling_s[core] for core, s in whole.switching_s.items()}
+    kept = but_out(whole.at_ports)
+    inside = replace(whole, to_wire=ZERO, wire_copies=None, at_ports=kept, switching_s=passing)
+    hops = []
+    for port, n_frames in frames.items():
+        if n_frames:
+            n_copies = whole.copies_out * n_frames / whole.to_wire
+            names = [at_port(port, name) for name in (TO_WIRE, "wire.tx")] if port else []
+            own = replace(
+                nothing_of(whole.sizes), to_wire=n_frames / n_copies, wire_copies=whole.wire_copies and ONE,
+                tag_bytes=whole.tag_bytes, mixed_bytes=whole.mixed_bytes, switching_s=telling_s,
+                at_ports={name: whole.at_ports[name] / n_copies for name in names},
+            )  # fmt: skip
+            hops.append(Onward(Leg(leg.part, own), n_copies, wire=0))
+    return replace(one, sent_as=(Leg(leg.part, inside),), hops=tuple(hops))
