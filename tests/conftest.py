@@ -15,7 +15,9 @@ from hwmodel.analytic import recent
 from hwmodel.config import Config
 from hwmodel.config import run as run_block
 from hwmodel.simulation import Run, clocks, kernel_cache
+from hwmodel.simulation import run as run_module
 from tests.memory_pages import take_small_pages
+from tests.pending_bottleneck import when_asked_for
 from tests.process_tree import children_of_this_process
 
 DEFAULT_PPB = run_block.Run().clocks_ppb
@@ -95,7 +97,8 @@ def _exact_by_default(config: Config) -> int:
 # modules too, and make no short runs in other phases, for their intervals. Tests marked `real_clocks` see the default
 # of both; so does what runs in processes of its own.
 _real_tolerance, clocks.tolerance_ppb = clocks.tolerance_ppb, _exact_by_default
-_real_replicas, Run._replicas = Run._replicas, lambda _run, _shorts: iter(())
+_real_phases, Run._with_other_phases = Run._with_other_phases, lambda _run, result, _sureness, _shorts: (result, [])
+run_module.judged = when_asked_for(run_module.judged)
 take_small_pages()
 
 
@@ -103,7 +106,7 @@ take_small_pages()
 def _real_clocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.node.get_closest_marker("real_clocks") is not None:
         monkeypatch.setattr(clocks, "tolerance_ppb", _real_tolerance)
-        monkeypatch.setattr(Run, "_replicas", _real_replicas)
+        monkeypatch.setattr(Run, "_with_other_phases", _real_phases)
 
 
 @pytest.fixture
