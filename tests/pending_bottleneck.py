@@ -6,11 +6,11 @@ Nothing else changes: the first look at any field of `result.bottleneck` makes t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
-from hwmodel.results import Bottleneck
+from hwmodel.results import Bottleneck, Result, SystemResult
 
 NAMES = [one.name for one in fields(Bottleneck)]
 LOOKS = {"__class__", "__reduce_ex__", *NAMES}
@@ -34,12 +34,28 @@ class PendingBottleneck(Bottleneck):
         return object.__getattribute__(self, name)
 
 
+def pending(find: Callable[[], Bottleneck]) -> Bottleneck:
+    """Return what a function finds; it is called for the first field that is asked for."""
+    found = object.__new__(PendingBottleneck)
+    object.__setattr__(found, "resource", find)
+    return found
+
+
 def when_asked_for(judged: Callable[..., Bottleneck]) -> Callable[..., Bottleneck]:
-    """Let a function that returns a bottleneck begin when the first field of it is asked for."""
+    """Let the search for a bottleneck begin when somebody asks for it."""
+    return lambda *arguments: pending(partial(judged, *arguments))
 
-    def pending(*arguments: Any) -> Bottleneck:
-        found = object.__new__(PendingBottleneck)
-        object.__setattr__(found, "resource", partial(judged, *arguments))
-        return found
 
-    return pending
+def for_each_adapter(with_bottleneck: Callable[[Result, Bottleneck], Result]) -> Callable[[Result, Bottleneck], Result]:
+    """Let adapters of several, which have the bottleneck where it is their own, ask for it no earlier."""
+
+    def kept(result: Result, found: Bottleneck) -> Result:
+        if type(found) is not PendingBottleneck or not isinstance(result, SystemResult):
+            return with_bottleneck(result, found)
+        adapters = [
+            replace(adapter, bottleneck=pending(lambda at=at: with_bottleneck(result, found).adapters[at].bottleneck))
+            for at, adapter in enumerate(result.adapters)
+        ]
+        return replace(result, bottleneck=found, adapters=tuple(adapters))
+
+    return kept

@@ -229,6 +229,7 @@ class Run:
         self.workload = workload
         self.is_replay = len(workload.records) > 0
         self.ends_with_batches = False
+        self.n_marks = MARKS  # of the window, or of each part by which it grows
         self.known = MachineKnown.of(config, workload)
         self.progress = progress
         self.machine = Machine(config, workload, config.run.seed, threads, changes)
@@ -320,8 +321,8 @@ class Run:
         first, first_frames = self.start, self.start.counts["delivered"]
         clock, counters = self.nic.clock, self.nic.ledger.counts  # which stay where they are
         started_fs, now_fs, delivered = int(clock.now_fs), int(clock.now_fs), int(counters.delivered)
-        slice_fs = max(1, (until_fs - started_fs) // MARKS)
-        slice_frames = NEVER if frames == NEVER else max(1, (frames - delivered) // MARKS)
+        slice_fs = max(1, (until_fs - started_fs) // self.n_marks)
+        slice_frames = NEVER if frames == NEVER else max(1, (frames - delivered) // self.n_marks)
         while True:
             target = min(frames, NEVER if slice_frames == NEVER else delivered + slice_frames)
             at_fs = until_fs if until_fs - now_fs < 2 * slice_fs else now_fs + slice_fs
