@@ -26,7 +26,7 @@ from tests.process_tree import children_of_this_process
 DEFAULT_PPB = run_block.Run().clocks_ppb
 
 # No deadline: a slow machine is no failure. Derandomized: CI gives the same verdict for the same commit.
-hypothesis.settings.register_profile("repository", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("repository", deadline=None, derandomize=True, max_examples=60)
 # `make nightly`: more examples where a test names no number of its own, and others each time.
 hypothesis.settings.register_profile("nightly", deadline=None, max_examples=1000, print_blob=True)
 hypothesis.settings.load_profile("repository")

@@ -14,7 +14,7 @@ from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.simulation.switch_core import lay_out, predict, predict_over_changes
 from tests.core_cases import random_case, run_cycles
 
-N_CASES = 150
+N_CASES = 100
 
 
 def bits(ports):
