@@ -170,7 +170,8 @@ def test_each_way_to_an_environment_works(way, machine):
     assert done.returncode == 0, done.stderr
     assert machine.calls("apt-get") == []
     (install,) = machine.calls("python -m pip install")
-    assert install.endswith("--constraint constraints.txt --editable .[dev,report]")
+    assert install.endswith("--no-compile --constraint constraints.txt --editable .[dev,report]")
+    assert machine.calls("python -m compileall") == ["python -m compileall -q -j 0 .venv/lib"]
 
 
 def test_the_venv_package_is_installed_where_no_way_works(machine):
