@@ -41,7 +41,7 @@ demo: $(RUN_STAMP)
 
 # Everything, whatever fails on the way; results go to out/, a JUnit file for each part.
 test: $(HDL_STAMP)
-	@MAKE="$(MAKE)" scripts/make-each lint engine cosim-icarus cosim-verilator
+	@MAKE="$(MAKE)" scripts/make-each lint+ engine cosim-icarus cosim-verilator
 
 test-fast: $(TEST_STAMP)
 	$(BIN)/python -m pytest -n auto -m "not slow" $(PYTEST_ARGS)
@@ -49,7 +49,7 @@ test-fast: $(TEST_STAMP)
 
 # As `make test`, with random runs as long as a night allows.
 nightly: $(HDL_STAMP)
-	@MAKE="$(MAKE) EXAMPLES=nightly LENGTHS=--nightly" scripts/make-each lint engine cosim-icarus cosim-verilator
+	@MAKE="$(MAKE) EXAMPLES=nightly LENGTHS=--nightly" scripts/make-each lint+ engine cosim-icarus cosim-verilator
 
 # The model: all of tests/. Whoever has nothing left to do takes tests over from the other.
 engine: $(TEST_STAMP)

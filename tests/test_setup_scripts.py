@@ -240,6 +240,20 @@ def test_targets_after_one_that_fails_are_made_and_it_is_named(machine):
     assert fates == [["first", "passed"], ["broken", "FAILED"], ["last", "passed"]]
 
 
+FATES = (("wrong", "FAILED"), ("right", "passed"), ("last", "passed"))
+
+
+def test_a_target_beside_the_others_says_what_it_says_behind_them(machine):
+    machine.add("make", '#!/bin/sh\necho "this is $2"\n[ "$2" != wrong ]')
+    done = machine.run("make-each", "wrong+", "right", "last")
+    assert done.returncode == 1
+    lines = [line.split(" in ")[0] for line in done.stdout.splitlines()]
+    assert lines == [
+        "== make right", "this is right", "== make last", "this is last", "== make wrong, beside the others",
+        "this is wrong", "== all of it,", *(f"{name:16} {fate}" for name, fate in FATES),
+    ]  # fmt: skip
+
+
 def test_targets_that_are_all_made_are_a_success(machine):
     machine.add("another", MAKE)
     assert machine.run("make-each", "first", "last", MAKE="another").returncode == 0
