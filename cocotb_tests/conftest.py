@@ -71,6 +71,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(REPEAT_OPTION, metavar="COMMAND", help=REPEAT_HELP)
     group.addoption("--out", metavar="FOLDER", help="with --repeat-with: where this command writes, if it was told")
     group.addoption("--simulated", action="store_true", help="leave out the tests that need no simulator")
+    group.addoption(
+        "--cores", action="store_true", help="leave out the tests of a module by itself, but with --nightly"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -105,7 +108,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     wanted = {"dut"} if config.getoption("--dut") is not None else set()
     wanted |= {"simulator"} if config.getoption("--simulated") else set()
-    left_out = [item for item in items if not wanted <= set(getattr(item, "fixturenames", ()))]
+    # What builds a module by itself; whole cores are built by what their tests share.
+    unwanted = {"simulate"} if config.getoption("--cores") and not config.getoption("--nightly") else set()
+    asks_for = {item: set(getattr(item, "fixturenames", ())) for item in items}
+    left_out = [item for item in items if not wanted <= asks_for[item] or unwanted & asks_for[item]]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
     kept = [item for item in items if item not in left_out]

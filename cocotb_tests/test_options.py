@@ -21,6 +21,9 @@ def test_of_text():
 @pytest.mark.slow
 def test_that_is_slow():
     pass
+
+def test_of_a_module(simulate):
+    pass
 """
 
 
@@ -51,11 +54,16 @@ def check_shown(lines):
 def test_slow_tests_begin_first_and_what_a_test_shows_stands_at_the_end(run):
     before = check_shown(run())
     passed = [line.partition("::")[2].split()[0] for line in before if "PASSED" in line]
-    assert passed == ["test_that_is_slow", "test_that_needs_a_simulator", "test_of_text"]
+    assert passed == ["test_that_is_slow", "test_that_needs_a_simulator", "test_of_text", "test_of_a_module"]
 
 
 def test_in_several_processes_too_and_what_needs_no_simulator_can_be_left_out(run):
-    lines = run("--simulated", "-n", "2", "--dist", "loadfile")
+    lines = run("--simulated", "--cores", "-n", "2", "--dist", "loadfile")
     check_shown(lines)
     assert [line for line in lines if "test_of_text" in line or "test_that_is_slow" in line] == []
+    assert [line for line in lines if "test_of_a_module" in line] == []
     assert "1 passed" in lines[-1]
+
+
+def test_modules_by_themselves_are_not_left_out_at_night(run):
+    assert "3 passed" in run("--cores")[-1] and "4 passed" in run("--cores", "--nightly")[-1]

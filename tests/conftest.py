@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import hypothesis
 import numba
@@ -15,13 +18,15 @@ from hwmodel.analytic import recent
 from hwmodel.config import Config
 from hwmodel.config import run as run_block
 from hwmodel.simulation import Run, clocks, kernel_cache
+from hwmodel.simulation import run as run_module
 from tests.memory_pages import take_small_pages
+from tests.pending_bottleneck import for_each_adapter, when_asked_for
 from tests.process_tree import children_of_this_process
 
 DEFAULT_PPB = run_block.Run().clocks_ppb
 
 # No deadline: a slow machine is no failure. Derandomized: CI gives the same verdict for the same commit.
-hypothesis.settings.register_profile("repository", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("repository", deadline=None, derandomize=True, max_examples=60)
 # `make nightly`: more examples where a test names no number of its own, and others each time.
 hypothesis.settings.register_profile("nightly", deadline=None, max_examples=1000, print_blob=True)
 hypothesis.settings.load_profile("repository")
@@ -42,8 +47,23 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             kernel_cache.SYSTEM_ENTRIES,
             kernel_cache.DMA_ENTRIES,
             kernel_cache.PEER_ENTRIES,
+            kernel_cache.SWITCH_ENTRIES,
         )
         kernel_cache.fill_cache(tuple({entry for entries in used for entry in entries}))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Let each worker begin with other files: each rewrites the assertions of some, and finds those of the others."""
+    worker = getattr(session.config, "workerinput", None)
+    if worker is None:
+        return
+    asked = [Path(session.config.invocation_params.dir, one.partition("::")[0]) for one in session.config.args]
+    files = {file for path in asked for file in (path.glob("test_*.py") if path.is_dir() else [path])}
+    for file in sorted(files)[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]:
+        if file.parent == Path(__file__).parent:
+            with suppress(Exception, pytest.skip.Exception):  # which is told where it is collected
+                importlib.import_module(f"tests.{file.stem}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -95,7 +115,10 @@ def _exact_by_default(config: Config) -> int:
 # modules too, and make no short runs in other phases, for their intervals. Tests marked `real_clocks` see the default
 # of both; so does what runs in processes of its own.
 _real_tolerance, clocks.tolerance_ppb = clocks.tolerance_ppb, _exact_by_default
-_real_replicas, Run._replicas = Run._replicas, lambda _run, _shorts: iter(())
+_real_phases, Run._with_other_phases = Run._with_other_phases, lambda _run, result, _sureness, _shorts: (result, [])
+# What limits a run is looked for when a test looks at it.
+run_module.judged = when_asked_for(run_module.judged)
+run_module.with_bottleneck = for_each_adapter(run_module.with_bottleneck)
 take_small_pages()
 
 
@@ -103,7 +126,7 @@ take_small_pages()
 def _real_clocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.node.get_closest_marker("real_clocks") is not None:
         monkeypatch.setattr(clocks, "tolerance_ppb", _real_tolerance)
-        monkeypatch.setattr(Run, "_replicas", _real_replicas)
+        monkeypatch.setattr(Run, "_with_other_phases", _real_phases)
 
 
 @pytest.fixture

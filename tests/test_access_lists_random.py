@@ -28,7 +28,7 @@ from tests.forwarding_bench import Bench
 from tests.oracles.forwarding_oracle import ForwardingOracle
 from tests.packet_cases import GUARD_WORDS, packet_switch, random_packet, random_packet_frame
 
-N_SWITCHES, FRAMES_A_SWITCH = 400, 40
+N_SWITCHES, FRAMES_A_SWITCH = 240, 40
 
 
 Plant = Callable[[Any], None]

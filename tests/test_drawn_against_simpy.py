@@ -57,10 +57,10 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "drivers": Kind(draw_drivers, 350, range(8), 16, 80),
-    "several drivers": Kind(draw_own_drivers, 350, range(100, 106), 8, 120),
-    "hosts": Kind(draw_hosts, 250, range(6), 12, 150),
-    "engines": Kind(draw_engines, 300, (0, 1, 3, 4, 8), 12, 130),
+    "drivers": Kind(draw_drivers, 350, range(6), 9, 80),
+    "several drivers": Kind(draw_own_drivers, 350, range(100, 104), 3, 120),
+    "hosts": Kind(draw_hosts, 250, range(6), 7, 150),
+    "engines": Kind(draw_engines, 300, (0, 1, 3, 4, 8), 6, 130),
 }
 DRAWN = [pytest.param(name, seed, marks=marks) for name, kind in KINDS.items() for seed, marks in kind.seeds()]
 

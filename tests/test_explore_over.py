@@ -31,13 +31,13 @@ LONGER = {**SHORT, "run.warmup": "1ms", "run.duration": "3ms"}
 
 @cache
 def over_lengths() -> Curves:
-    return compare_over(load_config("compare_10g", LONGER), "frame_bytes", LENGTHS, jobs=2)
+    return compare_over(load_config("compare_10g", LONGER), "frame_bytes", LENGTHS)
 
 
 @cache
 def over_lanes() -> Curves:
     changes = {**SHORT, "nic.vfs": 2, "bridge": None, "switch.mode": "veb"}
-    return compare_over(load_config("compare_10g", changes), "lanes", [1, 8, 3], jobs=2)
+    return compare_over(load_config("compare_10g", changes), "lanes", [1, 8, 3])
 
 
 def closed_form_gbps(way: str, frame_bytes: int) -> float:
@@ -51,7 +51,7 @@ def test_the_names_on_the_command_line_are_those_that_there_are() -> None:
 
 def test_each_value_is_the_comparison_there() -> None:
     first = over_lengths().points[0]
-    alone = compare(load_config("compare_10g", {**LONGER, "workload.frame_bytes": LENGTHS[0]}), jobs=2)
+    alone = compare(load_config("compare_10g", {**LONGER, "workload.frame_bytes": LENGTHS[0]}))
     # What gets past policy is not asked at each value.
     assert [replace(one, forbidden=()) for one in alone.ways] == [*first.ways]
     assert first.left_out == alone.left_out

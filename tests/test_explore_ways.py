@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hwmodel.cli import main
-from hwmodel.config import config_from_mapping, load_config
+from hwmodel.config import Config, config_from_mapping, load_config
 from hwmodel.explore import compare
 from hwmodel.explore.policy import forbidden_pairs
 from hwmodel.explore.ways import figures_of, ways_of
@@ -228,10 +228,20 @@ def test_what_is_left_out_is_told_and_the_others_run() -> None:
     assert {each.way for each in found.ways} == set(BY_HAND) - {"vn_tag", "e_tag"}
 
 
-def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_and_writes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `compare` finds of the same configuration, in as many processes as are asked for."""
+
+    def found(config: Config, *, jobs: int, progress: Any) -> Comparison:
+        assert (config, jobs) == (load_config("compare_10g", SHORT), 3)
+        return compared()
+
+    monkeypatch.setattr("hwmodel.explore.compare", found)
     path, page = tmp_path / "ways.json", tmp_path / "ways.html"
     changes = [f"--set={key}={value}" for key, value in SHORT.items()]
-    assert main(["compare", "compare_10g", *changes, "--json", str(path), "--report", str(page)]) == 0
+    arguments = ["compare", "compare_10g", *changes, "--jobs", "3"]
+    assert main([*arguments, "--json", str(path), "--report", str(page)]) == 0
     assert capsys.readouterr().out == compared().summary()
     document = json.loads(path.read_text())
     assert [each["way"] for each in document["ways"]] == list(BY_HAND)

@@ -106,9 +106,10 @@ def hits_of(config: Config, n_frames: int) -> Counter[str]:
     return found
 
 
-@pytest.mark.parametrize("n", MANY)
-@pytest.mark.parametrize("match", ["ends", "connections"])
-def test_hits_are_those_of_an_lru_apart(n: int, match: str) -> None:
+@pytest.mark.parametrize(
+    ("match", "n"), [*(("connections", n) for n in MANY), *(("ends", n) for n in MANY if n <= 10_000)]
+)
+def test_hits_are_those_of_an_lru_apart(match: str, n: int) -> None:
     changes = {
         "workload.connections": n, f"{CACHE}.wildcard_match": match, f"{CACHE}.exact_entries": 512,
         f"{CACHE}.wildcard_entries": 2048, f"{CACHE}.miss_time": "600ns",

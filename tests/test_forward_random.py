@@ -32,7 +32,7 @@ from tests.forwarding_bench import (
 from tests.forwarding_cases import MODES, random_frame, random_switch
 from tests.oracles.forwarding_oracle import ForwardingOracle
 
-N_SWITCHES = 500
+N_SWITCHES = 300
 FRAMES_A_SWITCH = 40
 
 AFTER_THE_DECISION = {

@@ -22,7 +22,9 @@ def test_the_same_course(name: str) -> None:
     assert CASES[name].matters(both), "the case does not show what it is for"
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    "seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(6, 100))]
+)
 def test_drawn_systems(seed: int) -> None:
     case = Case(drawn_system(seed), lambda _: True, (300, 700, 1500)[seed % 3], 250, ("", "", "81006005"), 2)
     both = run_both(case.config, case.frames())

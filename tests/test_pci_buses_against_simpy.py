@@ -14,8 +14,8 @@ from tests.system_beside_simpy import run_both
 
 SEEDS = [
     *range(8),
-    *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(8, 24)),
-    *(pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)) for seed in range(24, 400)),
+    *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(8, 12)),
+    *(pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)) for seed in range(12, 400)),
 ]
 
 

@@ -114,7 +114,7 @@ def times_of(seed: int) -> list[int]:
     return sorted(rng.randrange(30 * US_FS) for _ in range(40))
 
 
-SEEDS = [*range(10), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(10, 60))]
+SEEDS = [*range(20), *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(20, 300))]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

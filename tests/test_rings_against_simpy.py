@@ -20,9 +20,9 @@ DRAWS: Mapping[str, tuple[Callable[[int], Commanded], int]] = {
     "rings": (draw_rings, 0), "descriptors": (draw_descriptors, -1),
 }  # fmt: skip
 SEEDS = [
-    *range(8),
-    *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(8, 12)),
-    *(pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)) for seed in range(12, 300)),
+    *range(5),
+    *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(5, 7)),
+    *(pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)) for seed in range(7, 300)),
 ]
 
 

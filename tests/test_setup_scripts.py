@@ -170,7 +170,8 @@ def test_each_way_to_an_environment_works(way, machine):
     assert done.returncode == 0, done.stderr
     assert machine.calls("apt-get") == []
     (install,) = machine.calls("python -m pip install")
-    assert install.endswith("--constraint constraints.txt --editable .[dev,report]")
+    assert install.endswith("--no-compile --constraint constraints.txt --editable .[dev,report]")
+    assert machine.calls("python -m compileall") == ["python -m compileall -q -j 0 .venv/lib"]
 
 
 def test_the_venv_package_is_installed_where_no_way_works(machine):
@@ -237,6 +238,20 @@ def test_targets_after_one_that_fails_are_made_and_it_is_named(machine):
     assert (done.returncode, machine.calls("make")) == (1, ["make first", "make broken", "make last"])
     fates = [line.split(" in ")[0].split() for line in done.stdout.splitlines()[-3:]]
     assert fates == [["first", "passed"], ["broken", "FAILED"], ["last", "passed"]]
+
+
+FATES = (("wrong", "FAILED"), ("right", "passed"), ("last", "passed"))
+
+
+def test_a_target_beside_the_others_says_what_it_says_behind_them(machine):
+    machine.add("make", '#!/bin/sh\necho "this is $2"\n[ "$2" != wrong ]')
+    done = machine.run("make-each", "wrong+", "right", "last")
+    assert done.returncode == 1
+    lines = [line.split(" in ")[0] for line in done.stdout.splitlines()]
+    assert lines == [
+        "== make right", "this is right", "== make last", "this is last", "== make wrong, beside the others",
+        "this is wrong", "== all of it,", *(f"{name:16} {fate}" for name, fate in FATES),
+    ]  # fmt: skip
 
 
 def test_targets_that_are_all_made_are_a_success(machine):

@@ -21,11 +21,11 @@ BASE: dict[str, Any] = {
     "nic": {"preset": None, "vfs": 2},
     "driver": {"preset": None},
     "workload": {"pattern": "pairs", "frame_bytes": 700, "load": "saturate"},
-    "run": {"warmup": "0ns", "duration": "150us"},
+    "run": {"warmup": "0ns", "duration": "100us"},
 }
-PCI = {"pcie.bus": {"kind": "pci", "width_bits": 32, "clock_mhz": 33, "decode_clocks": 1}, "run.duration": "600us"}
+PCI = {"pcie.bus": {"kind": "pci", "width_bits": 32, "clock_mhz": 33, "decode_clocks": 1}, "run.duration": "400us"}
 SEVERAL: dict[str, Any] = {
-    "pcie.bus.latency_timer": 16, "host.completion_bytes": "rcb", "run.duration": "60us",
+    "pcie.bus.latency_timer": 16, "host.completion_bytes": "rcb", "run.duration": "40us",
     "servers": [
         {"name": "a", "adapters": [{"name": "x"}, {"name": "y"}, {"name": "linked", "set": {"pcie.bus": None}}]}
     ],

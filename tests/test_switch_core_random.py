@@ -6,14 +6,15 @@ import random
 from collections import Counter
 from dataclasses import replace
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.simulation.switch_core import lay_out, predict, predict_over_changes
 from tests.core_cases import random_case, run_cycles
 
-N_CASES = 150
+N_CASES = 100
 
 
 def bits(ports):
@@ -100,7 +101,7 @@ def test_changes_of_tables_one_by_one_give_what_all_at_once_give():
     assert max(n_tables) > 2
 
 
-@settings(max_examples=100)
+@pytest.mark.nightly  # what is drawn above, and other cases each night
 @given(st.integers(0, 2**60))
 def test_any_case(seed):
     check_case(random_case(random.Random(seed)), Counter())

@@ -229,6 +229,7 @@ class Run:
         self.workload = workload
         self.is_replay = len(workload.records) > 0
         self.ends_with_batches = False
+        self.n_marks = MARKS  # of the window, or of each part by which it grows
         self.known = MachineKnown.of(config, workload)
         self.progress = progress
         self.machine = Machine(config, workload, config.run.seed, threads, changes)
@@ -320,8 +321,8 @@ class Run:
         first, first_frames = self.start, self.start.counts["delivered"]
         clock, counters = self.nic.clock, self.nic.ledger.counts  # which stay where they are
         started_fs, now_fs, delivered = int(clock.now_fs), int(clock.now_fs), int(counters.delivered)
-        slice_fs = max(1, (until_fs - started_fs) // MARKS)
-        slice_frames = NEVER if frames == NEVER else max(1, (frames - delivered) // MARKS)
+        slice_fs = max(1, (until_fs - started_fs) // self.n_marks)
+        slice_frames = NEVER if frames == NEVER else max(1, (frames - delivered) // self.n_marks)
         while True:
             target = min(frames, NEVER if slice_frames == NEVER else delivered + slice_frames)
             at_fs = until_fs if until_fs - now_fs < 2 * slice_fs else now_fs + slice_fs
@@ -443,6 +444,17 @@ class Run:
                 assert run.start is not None and run.end is not None
                 yield replica_of(run.figures(MeasuredWindow(run.start, run.end))[0])
 
+    def _with_other_phases(self, result: Result, sureness: Sureness, shorts: ShortRuns) -> tuple[Result, list[str]]:
+        """Return a result whose intervals reach over short runs in other phases, and what is to be said of these."""
+        known = self.known
+        if not (known.clock_share and known.sends) or (known.is_random and gets_through(result)):
+            return result, []
+        own, others = replica_of(result), list(self._replicas(shorts))
+        # In a shorter window less grows, and buffers that fill for longer than short runs warm up are emptier.
+        grown = {name.rpartition(".")[0] for name in growth_of(sureness)}
+        alike = [one for one in own.figures if shorts.warm_up_as_long and one.rpartition(".")[0] not in grown]
+        return replace(result, intervals=widened(own, others, alike)), [*phase_warnings_of(own, others, alike)]
+
     @collector_rests()
     def result(
         self, with_next_steps: bool = False, interrupted: str | None = None, *, is_judged: bool = False
@@ -460,13 +472,7 @@ class Run:
         if is_judged and too_short is None:
             shorts = ShortRuns(self, partial(Run, progress=silent, threads=1))
             result = with_bottleneck(result, judged(self.config, self.seen, shorts))
-            if self.known.clock_share and self.known.sends and not (self.known.is_random and gets_through(result)):
-                own, others = replica_of(result), list(self._replicas(shorts))
-                # In a shorter window less grows, and buffers that fill for longer than short runs warm up are emptier.
-                grown = {name.rpartition(".")[0] for name in growth_of(sureness)}
-                alike = [one for one in own.figures if shorts.warm_up_as_long and one.rpartition(".")[0] not in grown]
-                result = replace(result, intervals=widened(own, others, alike))
-                cycles += phase_warnings_of(own, others, alike)
+            result, cycles = self._with_other_phases(result, sureness, shorts)
         warnings = [
             *([interrupted] if interrupted else []),
             *([too_short] if too_short else []),

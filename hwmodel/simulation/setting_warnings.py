@@ -189,9 +189,8 @@ def phase_warnings(result: Result) -> Iterator[str]:
     Exact periods make it so (Floyd and Jacobson, "On Traffic Phase Effects in Packet-Switched Gateways", 1992); clocks
     of real ports may differ by 100 ppm from what they should be (IEEE Std 802.3, 46.3 and others).
     """
-    port = result.bottleneck.resource
-    lost = result.drops.get("QUEUE_FULL", 0)
-    if not port.startswith("bridge.") or result.bottleneck.utilization < FULL or not lost or not _has_steps(result):
+    lost, found = result.drops.get("QUEUE_FULL", 0), result.bottleneck
+    if not lost or not found.resource.startswith("bridge.") or found.utilization < FULL or not _has_steps(result):
         return
     most = max((flow.gbps or 0.0 for flow in result.flows), default=0.0)
     starved = [
@@ -202,7 +201,7 @@ def phase_warnings(result: Result) -> Iterator[str]:
     ]  # fmt: skip
     if not starved or sum(flow.offered - flow.delivered for flow in starved) > lost + result.totals.in_flight_frames:
         return  # something else than the full port lost them
-    yield words.starved([(flow.from_, flow.to) for flow in starved], port)
+    yield words.starved([(flow.from_, flow.to) for flow in starved], found.resource)
 
 
 def _has_steps(result: Result) -> bool:

@@ -39,14 +39,14 @@ class ShortRuns:
 
     def __call__(self, config: Config, times: int) -> float | None:
         """Return the throughput of a configuration in Gb/s, over a window so many times as long; None without one."""
-        run = self.finished(config, times)
+        run = self.finished(config, times, has_intervals=False)
         if run is None:
             return None
         assert run.start is not None and run.end is not None
         result, _ = run.machine.result_of(run.config, run.workload, MeasuredWindow(run.start, run.end), run.ends)
         return result.throughput_gbps()
 
-    def finished(self, config: Config, times: int = 1) -> Run | None:
+    def finished(self, config: Config, times: int = 1, *, has_intervals: bool = True) -> Run | None:
         """Return the run of a configuration, over a window so many times as long; None where it cannot be run."""
         length = {
             "warmup": self._warmup_fs, "duration_fs": max(1, times * self._window_fs), "frames": None, "precision": None
@@ -55,6 +55,7 @@ class ShortRuns:
         try:
             run = self._make(short, build_workload(short, ceiling_frames_per_s(short), read_packets))
             run.ends_with_batches = True
+            run.n_marks = run.n_marks if has_intervals else 1
             for _ in run.pieces():
                 pass
         except (InputError, RunError):
