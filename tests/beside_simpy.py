@@ -20,6 +20,7 @@ from hwmodel.config import Config, config_from_mapping
 from hwmodel.config.switch import Mirror
 from hwmodel.results import PcieDirection, Result
 from hwmodel.simulation import Run
+from hwmodel.simulation.captured_packets import read_packets
 from hwmodel.simulation.commands import Change
 from hwmodel.simulation.load_changes import with_workloads
 from hwmodel.wire.pcap import PcapWriter
@@ -304,7 +305,7 @@ def run_both(
         return run_made_up(changes, commands or ())
     changes = with_capture(folder, changes, load)
     config = config_from_mapping(BASE, changes)
-    workload = build_workload(config)
+    workload = build_workload(config, read_packets=read_packets)
     workload.records.rss_hash[:] = workload.records.at_fs // NS_FS  # frames that are not IP have 0
     commanded = commanded_configs(changes, commands or ())
     run = JourneyRun(config, workload, commanded)

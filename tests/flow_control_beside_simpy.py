@@ -10,6 +10,7 @@ import pytest
 
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.results import Result
+from hwmodel.simulation.captured_packets import read_packets
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload import build_workload
 from tests.beside_simpy import (
@@ -71,7 +72,7 @@ def run_engine(folder: Path, changes: Mapping[str, Any], frames: Sequence[Tagged
         times, raws = [each.at_ns for each in frames], [each.raw for each in frames]
         writer.write_block(times, [raw[:60] for raw in raws], [len(raw) for raw in raws])
     config = config_from_mapping(BASE, {**changes, "workload.pcap": str(path)})
-    workload = build_workload(config)
+    workload = build_workload(config, read_packets=read_packets)
     workload.records.rss_hash[:] = workload.records.at_fs // NS_FS  # frames that are not IP have 0
     run = JourneyRun(config, workload)
     run.go_through()

@@ -12,13 +12,13 @@ import numpy as np
 
 from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.forwarding.header_store import UNKNOWN
+from hwmodel.forwarding.ingress_rules import is_group
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.adapter.commands import obey_due
 from hwmodel.machine.counts.flow_state import flow_of
 from hwmodel.machine.network.bridge import obey_bridge_due
 from hwmodel.machine.network.bridge_state import MAX_BRIDGE_PORTS
 from hwmodel.machine.network.hops import NO_REASON, decide_hop, fill_way, note_flood
-from hwmodel.machine.network.places import is_group
 from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.system import hop_of_copy
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.compiled.records import I32, ints, record
+from hwmodel.forwarding.header_store import FIRST_MASK
 
 MAX_FLOWS = 1 << 19
 FLOW_SLOTS = 4 * MAX_FLOWS
-FIRST_MASK = 63
 SPREAD = 0x9E3779B1  # an odd number that spreads what it multiplies over 32 bits (D. E. Knuth, TAOCP 3, 6.4)
 
 # `order`: when the flow came up, among those of all ledgers; -1 of one that came up in mid-run.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import MAX_COPY_KINDS, MAX_TEMPLATES, UNKNOWN, slot_of, store, widened
+from hwmodel.forwarding.ingress_rules import is_group
 from hwmodel.forwarding.octets import write_number
 from hwmodel.forwarding.outer_tag import (
     NO_OUTER_TAG,
@@ -26,7 +27,7 @@ from hwmodel.forwarding.tables import ACL_DENY, ACL_POLICE, ACL_PRIORITY, ANY
 from hwmodel.machine.counts.flow_state import flow_of
 from hwmodel.machine.network.bridge_state import MAX_HOPS, MAX_WAYS, NOBODY, NOT_SOUGHT
 from hwmodel.machine.network.interface_lists import list_for
-from hwmodel.machine.network.places import address_of, carries, comes_in, home_of, is_group, is_untagged
+from hwmodel.machine.network.places import address_of, carries, comes_in, home_of, is_untagged
 from hwmodel.rules.switch_modes import TYPE_BYTES
 
 NO_REASON = DropReason.NONE.value

@@ -5,17 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import entry, kernel
+from hwmodel.forwarding.ingress_rules import is_group
 from hwmodel.forwarding.outer_tag import sender_of
+from hwmodel.machine.counts.flow_state import SPREAD
 from hwmodel.machine.network.bridge_state import MAX_ADDRESSES, MAX_HOMES, NOBODY, VLANS_PER_WORD
-
-GROUP_SHIFT = 40  # of the bit that makes an address a group's
-SPREAD = 0x9E3779B1  # spreads what it multiplies (D. E. Knuth, TAOCP 3, 6.4)
-
-
-@kernel
-def is_group(mac):
-    """Tell whether an address is a group's."""
-    return mac >> GROUP_SHIFT & 1 != 0
 
 
 @kernel
