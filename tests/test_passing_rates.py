@@ -126,6 +126,18 @@ def test_who_waits_for_the_wire_is_not_dropped_and_holds_nobody_else() -> None:
     assert sent["vf2"] + sent["vf3"] == pytest.approx(30 - 2 * 1500 / 1520, rel=0.02)
 
 
+def test_cores_that_wait_for_slots_of_one_ring_get_them_by_turns() -> None:
+    """Each of two cores passes faster than the wire sends: the first in their order must not take every slot."""
+    two = {"host.cores": 7, "host.virtual_switch.cores": [5, 6], "host.virtual_switch.uplink_queues": 1}
+    found = run({
+        **two, "workload.pattern": "to_wire", "host.virtual_switch.on_uplink_full": "wait", "nic.tx_ring": 64,
+        "workload.frame_bytes": None, "workload.segment_bytes": "16KiB", "nic.tso": False, "run.duration": "4ms",
+    })  # fmt: skip
+    assert found.bottleneck.resource == "wire.tx"
+    by_core = [sum(vm.tx_gbps or 0.0 for vm in found.vms[first::2]) for first in (0, 1)]
+    assert by_core == pytest.approx([sum(by_core) / 2] * 2, rel=0.05)
+
+
 @pytest.mark.parametrize(("spare_bytes", "unmarked"), [(0, 6), (-1, 5), (1, 6)])
 def test_marks_begin_at_the_threshold_s_byte(spare_bytes: int, unmarked: int) -> None:
     """Nobody takes frames here: the sixth finds five of 1496 B in the ring, and is marked if that is more."""

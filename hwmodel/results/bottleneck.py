@@ -375,12 +375,17 @@ def by_shares(seen: Sighting) -> Bottleneck:
         return seen.load
     if seen.is_load_enough and seen.has_offers:
         return load_beside(hot)
-    # A store that nothing waits for, and that gives next to nothing of what it could, is not before one that is full.
-    fullest = max(seen.suspects, key=lambda one: (one.use, 0) if one.use >= MATTERS else (0, one.share))
+    fullest = max(seen.suspects, key=_fullness)  # the first at a tie
     is_idle = all(max(one.share, one.use) < MATTERS for one in seen.suspects)
     if is_idle and not any(one.resource.endswith("rate_limit") for one in seen.suspects):
         return seen.load  # of one of several servers: what gets through it is set elsewhere
     return with_beside(fullest.bottleneck, seen.suspects)
+
+
+def _fullness(one: Suspect) -> tuple[float, float]:
+    """Rank by use, where that is known, then by share; a store that next to nothing waits for, by its share alone."""
+    counts = one.use >= MATTERS or (one.use > 0 and one.share >= WAITED_FOR)
+    return (one.use, 0.0) if counts else (0.0, one.share)
 
 
 def _is_told_full(one: Suspect) -> bool:

@@ -495,12 +495,21 @@ def take_up(nic, core, number):
 
 @out_of_line
 def look_at_idle(nic, now_fs):
-    """Let cores of the virtual switch go on that have waited for a rate limit, or for slots of the uplink's ring."""
-    params = nic.virtual_switch.params
-    for at in range(params.n_cores):
-        core = nic.guests.core[params.core[at]]
+    """Let cores of the virtual switch go on that have waited for a rate limit, or for slots of the uplink's ring.
+
+    The next look begins behind the first that goes on, which else would take all slots before others are looked at.
+    """
+    switch = nic.virtual_switch
+    begins_at = switch.looks_from
+    has_begun = 0
+    for step in range(switch.params.n_cores):
+        at = (begins_at + step) % switch.params.n_cores
+        core = nic.guests.core[switch.params.core[at]]
         if core.is_running == 0:
             next_piece(nic, now_fs, core)
+            if core.is_running and has_begun == 0:
+                has_begun = 1
+                switch.looks_from = (at + 1) % switch.params.n_cores
 
 
 @kernel

@@ -47,12 +47,12 @@ ASIDE = record(
 )
 # `frame`: that is being passed. `is_blocked`: the first copy of all that wait for guests finds no descriptor, since
 # `head_waits_fs`. `memory_free_fs`: when the host's memory has made all copies so far. `looks_due`: a ring may go on
-# that has waited. `claimed`: slots of the uplink's rings that pieces under way keep. `deficit_bytes`: what a Tx ring
-# has left of its turns.
+# that has waited; `looks_from`: the place in `cores` of the core that is looked at first then. `claimed`: slots of the
+# uplink's rings that pieces under way keep. `deficit_bytes`: what a Tx ring has left of its turns.
 VIRTUAL_SWITCH = record(
     ("params", VIRTUAL_SWITCH_PARAMS),
     ("counts", VIRTUAL_SWITCH_COUNTS),
-    *ints("is_blocked", "head_waits_fs", "memory_free_fs", "looks_due"),
+    *ints("is_blocked", "head_waits_fs", "memory_free_fs", "looks_due", "looks_from"),
     ("claimed", I64, (MAX_FUNCTIONS,)),
     ("deficit_bytes", I64, (MAX_QUEUES,)),
     ("rng", I64, (4,)),  # of samples

@@ -147,10 +147,10 @@ class Core:
             self._env, piece.frame_ends_fs - self._env.now, place(Phase.DRIVER, task.port, task.queue), self._next_turn
         )
 
-    def look(self) -> None:
-        """Begin a piece, if none has begun and there is one that may: of a guarantee, or of a turn."""
+    def look(self) -> bool:
+        """Begin a piece, if none has begun and there is one that may: of a guarantee, or of a turn. Say if one has."""
         if self._piece is not None:
-            return
+            return False
         can_go = [task for task in self._list if task.may_go]
         owed = [task for task in can_go if task.is_owed]
         if owed:
@@ -163,9 +163,10 @@ class Core:
             frames, before_fs = task.begin_piece(self._left[task])
             self._left[task] -= frames
         else:
-            return
+            return False
         self._piece = Piece(task, frames, bool(owed))
         self._next_frame(task, self._piece, max(self._free_fs - self._env.now, 0) + before_fs)
+        return True
 
     def _next_frame(self, task: Task, piece: Piece, before_fs: int) -> None:
         """Do the next frame of a piece."""

@@ -282,7 +282,7 @@ class VirtualSwitch:
         self._rules, self._memory_free_fs = rules, 0
         self.shapers = Shapers(env, parameters, self.look_later)
         self.guarantees = Guarantees(env, parameters)
-        self._cores = [cores[number] for number in rules.cores]
+        self._cores, self._turn = [cores[number] for number in rules.cores], 0
         self.kicks = NoLink(env, rules.kick_fs, place(Phase.HOST, AtHost.KICKS))
         self.notices = NoLink(env, 0, place(Phase.HOST, AtHost.NOTICES))
         tx_rings = [TxRing(port, queue) for port in parameters.ports for queue in range(parameters.queues_per_vf)]
@@ -332,8 +332,10 @@ class VirtualSwitch:
         self.look_later()
 
     def _look_at_cores(self) -> None:
-        for core in self._cores:
-            core.look()
+        """Ask all cores, from the one on that has its turn; who stands behind the first to begin has the next."""
+        begun = [core for core in [*self._cores[self._turn :], *self._cores[: self._turn]] if core.look()]
+        if begun:
+            self._turn = (self._cores.index(begun[0]) + 1) % len(self._cores)
 
     def wait_for_memory(self, piece: Collection[tuple[Frame, Decision]], started_fs: int, work_fs: int) -> int:
         """Let the host's memory make the copies of a piece; return for how long the core waits for it at the end."""
