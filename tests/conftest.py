@@ -47,6 +47,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             kernel_cache.SYSTEM_ENTRIES,
             kernel_cache.DMA_ENTRIES,
             kernel_cache.PEER_ENTRIES,
+            kernel_cache.SWITCH_ENTRIES,
         )
         kernel_cache.fill_cache(tuple({entry for entries in used for entry in entries}))
 
@@ -115,6 +116,7 @@ def _exact_by_default(config: Config) -> int:
 # of both; so does what runs in processes of its own.
 _real_tolerance, clocks.tolerance_ppb = clocks.tolerance_ppb, _exact_by_default
 _real_phases, Run._with_other_phases = Run._with_other_phases, lambda _run, result, _sureness, _shorts: (result, [])
+# What limits a run is looked for when a test looks at it.
 run_module.judged = when_asked_for(run_module.judged)
 run_module.with_bottleneck = for_each_adapter(run_module.with_bottleneck)
 take_small_pages()
