@@ -109,7 +109,9 @@ class _Problem:
         self._streams = streams = tuple(with_losses(system.config(0), one) for one in demand.streams)
         self._most = [rate_of(one.frames_per_s) for one in streams]
         self._senders = list(senders_of(system, streams, self._most))
-        self._givers = sorted({one.giver for one in self._senders}) or [(0, ADAPTER)]
+        has_switch = system.config(0).has_virtual_switch
+        adapters = [(part, ADAPTER) for part in range(len(system.servers))]
+        self._givers = sorted({one.giver for one in self._senders}) if has_switch else adapters
         self._costs = MixCosts(system, demand)
         self._hops = HopTable(system, self._costs, streams)
         legs = self._hops.legs
@@ -191,7 +193,7 @@ class _Problem:
             kept = float(leg.traffic.copies) * bool(leg.traffic.mirrored)
             # What an extender has room for goes on, though it be lost behind it.
             by_uplink = _SENT_AT_ALL if leg.part > self._system.outside else _TO_WIRE_TOO**2
-            leaves = leg.part == self._system.outside or leg.traffic.to_wire
+            leaves = leg.part == self._system.outside or (self._system.is_server(leg.part) and leg.traffic.to_wire)
             of_hops.append(bits_of(leg.traffic.sizes) * (kept + (by_wire if leaves else by_uplink)))
         self._stream_value, self._hop_value = np.array(of_streams), np.array(of_hops)
         self._landing_value = np.array([bits_of(sizes) for _, sizes, _ in self._landings])
@@ -466,7 +468,7 @@ def _from_wire(config: Config, streams: Sequence[Offered], most: Sequence[float]
         if is_uplink(one.source) and one.rings:  # no leg of a bond may be in use
             cores = {core_of_ring(config, one.source, ring) for ring in one.rings}
             a_turn = config.driver_of("pf").poll_budget / float(max(one.rings.values()))
-            giver, takes_turns = (0, min(cores)), len(cores) == 1
+            giver, takes_turns = (0, min(cores)), len(cores) == 1 and config.driver_of("pf").refill
             yield Sender(
                 0, (number,), a_turn, NO_CORE, most[number], giver=giver, takes_turns=takes_turns, shares=(1.0,)
             )
