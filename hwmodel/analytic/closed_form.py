@@ -83,9 +83,11 @@ class _Asked:
             return least
         full = [one for one in self.ceilings
                 if one.per_frame and not one.is_of_load and _rate(one) <= _rate(least) * (1 + _ALIKE)]  # fmt: skip
-        # What an uplink shared by servers lets through may just fill a port behind it, as may what a core passes on.
-        first = [one for one in full if one.is_of_extender or one.resource in ("vswitch", "host.memory")]
-        return lowest(first or full or [least])
+        # What an uplink shared by servers lets through may just fill a port behind it; and what a virtual switch loses
+        # behind its cores holds no frame for a VM back.
+        cores = [one for one in full if one.resource in ("vswitch", "host.memory")]
+        ahead = cores if self.demand.sought.copies else [one for one in full if one not in cores]
+        return lowest([one for one in full if one.is_of_extender] or ahead or full or [least])
 
     @property
     def of_any_mix(self) -> _Asked:

@@ -109,7 +109,9 @@ class _Problem:
         self._streams = streams = tuple(with_losses(system.config(0), one) for one in demand.streams)
         self._most = [rate_of(one.frames_per_s) for one in streams]
         self._senders = list(senders_of(system, streams, self._most))
-        self._givers = sorted({one.giver for one in self._senders}) or [(0, ADAPTER)]
+        has_switch = system.config(0).has_virtual_switch
+        adapters = [(part, ADAPTER) for part in range(len(system.servers))]
+        self._givers = sorted({one.giver for one in self._senders}) if has_switch else adapters
         self._costs = MixCosts(system, demand)
         self._hops = HopTable(system, self._costs, streams)
         legs = self._hops.legs
@@ -191,7 +193,7 @@ class _Problem:
             kept = float(leg.traffic.copies) * bool(leg.traffic.mirrored)
             # What an extender has room for goes on, though it be lost behind it.
             by_uplink = _SENT_AT_ALL if leg.part > self._system.outside else _TO_WIRE_TOO**2
-            leaves = leg.part == self._system.outside or leg.traffic.to_wire
+            leaves = leg.part == self._system.outside or (self._system.is_server(leg.part) and leg.traffic.to_wire)
             of_hops.append(bits_of(leg.traffic.sizes) * (kept + (by_wire if leaves else by_uplink)))
         self._stream_value, self._hop_value = np.array(of_streams), np.array(of_hops)
         self._landing_value = np.array([bits_of(sizes) for _, sizes, _ in self._landings])
@@ -448,23 +450,25 @@ def _at_switch(config: Config, one: Sender, port: Port, streams: Sequence[Offere
         rings.update({ring: float(share) for ring, share in streams[number].rings.items()})
     cores = {core_of_ring(config, port.name, ring) for ring in rings}
     n_rings = 1 / max(rings.values()) if len(one.streams) == 1 else len(rings)
-    weight = float(frames_a_turn(config, port.name, first.sizes)) * n_rings
+    turn = float(frames_a_turn(config, port.name, first.sizes))
     owed = (port.min_rate_bps or 0) / (float(charged_bytes(config, first)) * BITS_PER_BYTE) / PER_S
     offered = [rate_of(streams[number].frames_per_s) for number in one.streams]
     total, shares = sum(offered), one.shares
     if len(rings) == 1 and 0 < total < WITHOUT_END:  # of what waits in one ring each has its part
         shares = tuple(rate / total for rate in offered)
     giver = one.part, min(cores)
-    return replace(one, weight=weight, giver=giver, takes_turns=len(cores) == 1, guaranteed=owed, shares=shares)
+    # While a piece of a ring that is shorter than a turn is passed on its guest may post more, or not.
+    takes_turns = len(cores) == 1 and turn < config.nic.tx_ring - 1
+    return replace(one, weight=turn * n_rings, giver=giver, takes_turns=takes_turns, guaranteed=owed, shares=shares)
 
 
 def _from_wire(config: Config, streams: Sequence[Offered], most: Sequence[float]) -> Iterator[Sender]:
     """List what comes from the wire by core: a ring of the uplink has turns there as those of guests have."""
     for number, one in enumerate(streams):
-        if is_uplink(one.source):
+        if is_uplink(one.source) and one.rings:  # no leg of a bond may be in use
             cores = {core_of_ring(config, one.source, ring) for ring in one.rings}
             a_turn = config.driver_of("pf").poll_budget / float(max(one.rings.values()))
-            giver, takes_turns = (0, min(cores)), len(cores) == 1
+            giver, takes_turns = (0, min(cores)), len(cores) == 1 and config.driver_of("pf").refill
             yield Sender(
                 0, (number,), a_turn, NO_CORE, most[number], giver=giver, takes_turns=takes_turns, shares=(1.0,)
             )

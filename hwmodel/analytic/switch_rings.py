@@ -45,8 +45,8 @@ def rings_of(config: Config, source: str, target: str) -> dict[int, Fraction]:
 
 def _by_hash(config: Config, source: str, target: str, n_rings: int, n_entries: int) -> dict[int, Fraction]:
     """Give the shares of so many rings: frames that say nothing of a connection go by their target's number."""
-    n_connections = config.workload.connections
-    if n_rings == 1 or target in GROUPS or n_connections == 1:
+    has_packets = config.workload.connections > 1 or config.switch.looks_behind_type
+    if n_rings == 1 or target in GROUPS or not has_packets:
         return {0 if target in GROUPS or is_uplink(target) else port_number(target) % n_rings: ONE}
     inputs = np.array([list(each) for each in addresses_and_ports(config, source, target)], np.uint8)
     counted = Counter((toeplitz_hash(inputs) % n_entries % n_rings).tolist())
@@ -62,9 +62,10 @@ def core_of_ring(config: Config, source: str, ring: int) -> int:
 def on_cores(config: Config, source: str, rings: Mapping[int, Fraction], traffic: Traffic) -> Traffic:
     """Give a traffic from a station, or from the wire, with what its frames take of the switch's cores and memory."""
     found: dict[int, Fraction] = {}
+    a_frame_s = passing_s(config, source, traffic)
     for ring, share in rings.items():
         core = core_of_ring(config, source, ring)
-        found[core] = found.get(core, ZERO) + share * passing_s(config, source, traffic)
+        found[core] = found.get(core, ZERO) + share * a_frame_s
     return replace(traffic, switching_s=found, copied_bytes=copied_bytes(config, traffic))
 
 

@@ -45,8 +45,7 @@ def frames_a_turn(config: Config, station: str, sizes: Sizes) -> Fraction:
     if config.switch.scheduler == "deficit":
         mean_bytes = sum_of([n_bytes * share for n_bytes, share in sizes])
         return port.weight * (config.switch.longest_frame_bytes - FCS_BYTES) / (mean_bytes - FCS_BYTES)
-    batch = min(switch_of(config).batch, config.nic.tx_ring - 1)
-    return Fraction(batch * (port.weight if config.switch.scheduler == "weighted" else 1))
+    return Fraction(switch_of(config).batch * (port.weight if config.switch.scheduler == "weighted" else 1))
 
 
 def passing_s(config: Config, source: str, one: Traffic) -> Fraction:
