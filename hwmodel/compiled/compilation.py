@@ -83,9 +83,9 @@ def entry(function: Callable[..., Any]) -> Any:
     if numba.config.DISABLE_JIT:
         return dispatcher
     if _CACHE is None or not hasattr(dispatcher, "_cache"):
-        return _ENTRY_WITH_NUMBAS_CACHE(function)
+        return _compiled_once(_ENTRY_WITH_NUMBAS_CACHE(function))
     dispatcher._cache = _CACHE(function)
-    return dispatcher
+    return _compiled_once(dispatcher)  # kernels may call it too
 
 
 def kernel(function: Callable[..., Any]) -> Any:
