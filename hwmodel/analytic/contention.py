@@ -35,7 +35,7 @@ from hwmodel.analytic.symmetry import folded, unfolded
 from hwmodel.analytic.traffic import ONE, ZERO, Demand, Leg, Offered, Sizes, Traffic, average, together, whole_of
 from hwmodel.analytic.uplink import charged_bytes
 from hwmodel.analytic.virtual_switch import frames_a_turn
-from hwmodel.config.names import is_uplink
+from hwmodel.config.names import PF, is_uplink
 from hwmodel.errors import InputError
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
@@ -143,14 +143,17 @@ class _Problem:
 
         They do where frames wait for the uplink, and as many of each sender's are for it.
         """
-        for row in full.difference(self._costs.core_rows.values()) if len(self._givers) == 1 else ():
+        if len(self._givers) > 1:
+            return
+        for row in full.difference(self._costs.core_rows.values()):
             users = {at: one for at, one in enumerate(self._senders) if row in self._holding[at]}
             shares = {self._streams[number].traffic.copies_out for one in users.values() for number in one.streams}
-            if len(shares) == 1 and all(one.takes_turns and one.core != NO_CORE for one in users.values()):
-                for at, one in users.items():
-                    if one.shares:
-                        most = float(sum(found.rates[number] for number in one.streams)) * _NEARLY
-                        self._senders[at], self._holding[at] = replace(one, most=most), frozenset()
+            if len(shares) > 1 or not all(one.takes_turns and one.core != NO_CORE for one in users.values()):
+                continue
+            for at, one in users.items():
+                if one.shares:
+                    most = float(sum(found.rates[number] for number in one.streams)) * _NEARLY
+                    self._senders[at], self._holding[at] = replace(one, most=most), frozenset()
 
     def _can_be_lost(self, stream: Offered, leg: Leg) -> bool:
         """Tell whether copies can be lost before the bridge; mirrored ones are taken to land with the others."""
@@ -464,11 +467,12 @@ def _at_switch(config: Config, one: Sender, port: Port, streams: Sequence[Offere
 
 def _from_wire(config: Config, streams: Sequence[Offered], most: Sequence[float]) -> Iterator[Sender]:
     """List what comes from the wire by core: a ring of the uplink has turns there as those of guests have."""
+    driver = config.driver_of(PF)
     for number, one in enumerate(streams):
         if is_uplink(one.source) and one.rings:  # no leg of a bond may be in use
             cores = {core_of_ring(config, one.source, ring) for ring in one.rings}
-            a_turn = config.driver_of("pf").poll_budget / float(max(one.rings.values()))
-            giver, takes_turns = (0, min(cores)), len(cores) == 1 and config.driver_of("pf").refill
+            a_turn = driver.poll_budget / float(max(one.rings.values()))
+            giver, takes_turns = (0, min(cores)), len(cores) == 1 and driver.refill
             yield Sender(
                 0, (number,), a_turn, NO_CORE, most[number], giver=giver, takes_turns=takes_turns, shares=(1.0,)
             )

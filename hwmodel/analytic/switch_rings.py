@@ -17,13 +17,11 @@ from hwmodel.analytic.uplink import but_out, switch_of
 from hwmodel.analytic.virtual_switch import copied_bytes, doorbell_s, passing_s
 from hwmodel.config.names import function_number, is_uplink, port_number
 from hwmodel.results import at_port
+from hwmodel.rules.steering import HASH_BITS, USUAL_TABLE
 from hwmodel.wire.frame_scan import toeplitz_hash
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-
-_RSS_ENTRIES = 128  # of the table by which the adapter chooses a ring of the uplink
-_HASH_ENTRIES = 1 << 31
 
 
 def rings_of(config: Config, source: str, target: str) -> dict[int, Fraction]:
@@ -33,13 +31,13 @@ def rings_of(config: Config, source: str, target: str) -> dict[int, Fraction]:
     """
     if not is_uplink(source):
         n, first = config.nic.queues_per_vf, function_number(source) * config.nic.queues_per_vf
-        return {first + ring: share for ring, share in _by_hash(config, source, target, n, _HASH_ENTRIES).items()}
+        return {first + ring: share for ring, share in _by_hash(config, source, target, n, 1 << HASH_BITS).items()}
     n = switch_of(config).n_uplink_rings
     legs = {"p0": ONE} if config.bond is None else leg_shares(config, source, target)  # p0, p1, ...
     return {
         int(leg[1:]) * n + ring: of_leg * share
         for leg, of_leg in legs.items()
-        for ring, share in _by_hash(config, source, target, n, _RSS_ENTRIES).items()
+        for ring, share in _by_hash(config, source, target, n, USUAL_TABLE).items()
     }
 
 

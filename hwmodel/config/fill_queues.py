@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.steering import USUAL_TABLE
 from hwmodel.units import UnitError, format_bytes, parse_bytes
 
 from .adapter import Nic
@@ -118,7 +119,7 @@ def _drivers(driver: Any) -> Iterator[dict[str, Any]]:
 def table_entries(mode: object, device: Device | None) -> int:
     """Return how many entries the RSS table of a VF, or of a pool, has."""
     if device is None:
-        return 128
+        return USUAL_TABLE
     return device.rss_entries if mode == "vmdq" else device.vf_rss_entries
 
 

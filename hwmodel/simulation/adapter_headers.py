@@ -16,6 +16,7 @@ from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.counts.flow_state import MAX_FLOWS
 from hwmodel.machine.switch.decisions import ON_THE_WIRE
 from hwmodel.machine.switch.switch_state import FIRST_GENERATION
+from hwmodel.rules.steering import HASH_BITS
 from hwmodel.simulation.nic_state import Nic, function_of
 from hwmodel.simulation.steering_state import fill_steering
 from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_numbers
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from hwmodel.config import Config, Switch
     from hwmodel.config.steering import EthertypeFilter
 
-HASH_MASK = 0x7FFFFFFF
+HASH_MASK = (1 << HASH_BITS) - 1
 MOST_TABLES = 64  # half a MB each: those of as many servers, which are asked for again for one frame alone
 
 

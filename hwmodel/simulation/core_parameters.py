@@ -1,16 +1,12 @@
-"""The parameters of the Verilog switch core, and those that a configuration asks for."""
+"""The parameters of the Verilog switch core."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from hwmodel.errors import InputError
 from hwmodel.rules import switch_core_cycles
 from hwmodel.switch_core.state import MAX_CORE_PORTS, MAX_INGRESS_WORDS
-
-if TYPE_CHECKING:
-    pass
 
 TAG_ROOM_BYTES = 12  # what the FIFOs store beyond the longest frame: an E-TAG and a C-TAG
 

@@ -55,7 +55,8 @@ class ShortRuns:
         try:
             run = self._make(short, build_workload(short, ceiling_frames_per_s(short), read_packets))
             run.ends_with_batches = True
-            run.n_marks = run.n_marks if has_intervals else 1
+            if not has_intervals:
+                run.n_marks = 1
             for _ in run.pieces():
                 pass
         except (InputError, RunError):

@@ -58,6 +58,7 @@ from hwmodel.machine.time.clock import PIPELINE
 from hwmodel.machine.time.events import set_next
 from hwmodel.machine.traffic.sources import count_offered
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.steering import USUAL_TABLE
 
 LINK_DOWN = DropReason.LINK_DOWN.value
 OVERSIZE = DropReason.OVERSIZE.value
@@ -65,7 +66,7 @@ RATE_LIMITED = DropReason.RATE_LIMITED.value
 RECEIVE_LIMIT = DropReason.RECEIVE_LIMIT.value
 RX_BUFFER_FULL = DropReason.RX_BUFFER_FULL.value
 PIPE_MASK = PIPE_CAP - 1
-RSS_MASK = 127  # of the entries of the PF's RSS table, which name its rings in turn
+RSS_MASK = USUAL_TABLE - 1  # of the entries of the PF's RSS table, which name its rings in turn
 
 
 @inlined
