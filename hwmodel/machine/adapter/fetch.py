@@ -98,7 +98,7 @@ def lacks_next(nic, queue):
     return on_chip < nic.guests.post[queue.first + (queue.picked & queue.mask)].n_descriptors
 
 
-@kernel
+@inlined
 def fetch_tx(nic, now_fs, number):
     """Ask for the Tx descriptors that the driver has told, a batch at a time, while the cache has room for a batch."""
     params, cache = nic.params, nic.cache
@@ -127,7 +127,7 @@ def want_rx(nic, number, n_descriptors):
     queue.requested += n_descriptors
 
 
-@kernel
+@inlined
 def fetch_rx(nic, number):
     """Prefetch Rx descriptors: up to a whole batch while fewer than `rx_prefetch` are on the chip or on their way.
 

@@ -201,7 +201,7 @@ def receive_parts(nic, now_fs, copy, n_descriptors):
     return is_more
 
 
-@kernel
+@inlined
 def start_write(nic, now_fs, copy, n_descriptors, seen_fs):
     """Take the descriptors in hand and hand a copy to the DMA engine, which was the first that waited at `seen_fs`."""
     ledger = nic.ledger
