@@ -117,6 +117,43 @@ def test_flows_in_one_ring_keep_the_parts_that_are_offered() -> None:
     assert sorted(found.values()) == pytest.approx([0.08, 0.2, 0.32, 0.4], rel=1e-6)
 
 
+def test_a_flow_without_a_rate_leaves_its_vm_s_others_nothing() -> None:
+    """It takes each slot as it is free: vf0 sends half of the core's 1 M to the wire, and none to vf1."""
+    flows: tuple[list[str | None], ...] = (["vf0", "uplink", None], ["vf0", "vf1", "0.2Mpps"], ["vf2", "vf3", None])
+    assert mpps(*flows) == pytest.approx({"vf0 to uplink": 0.5, "vf2 to vf3": 0.5})
+    config = _config(*flows)
+    assert any(note.startswith("Nothing is sent of vf0 to vf1:") for note in limits(config).notes)
+    assert _run_to_vms(config) == pytest.approx(0.5, rel=0.01)
+
+
+def _run_to_vms(config: Config) -> float:
+    """Return the millions of frames a second that get to VMs in a short run."""
+    found = simulate(config_from_mapping(config.resolved(), {"run.warmup": "2ms", "run.duration": "4ms"}))
+    return sum(one.mpps or 0.0 for one in found.flows if one.to != "uplink")
+
+
+def test_frames_that_wait_keep_their_parts_whatever_they_wait_for() -> None:
+    """vf2 waits for the wire, 0.08127 M frames of 1538 B, with a frame for vf3 behind every second one."""
+    changes = {"host.virtual_switch.on_uplink_full": "wait", "port.rate": "1Gbps", "workload.on_full": "wait"}
+    found = mpps(["vf2", "uplink", "0.2Mpps"], ["vf2", "vf3", "0.1Mpps"], LIGHT, **changes)
+    assert found == pytest.approx({"vf2 to uplink": 0.08127, "vf2 to vf3": 0.08127 / 2, "vf0 to vf1": 0.2}, rel=1e-4)
+
+
+@pytest.mark.parametrize(("when_full", "of_two"), [("wait", 2 * 0.25), ("drop", 0.25 + 0.8)])
+def test_a_vm_with_rings_at_two_cores_waits_for_the_slower(when_full: str, of_two: float) -> None:
+    """One of vf0's flows is passed by a core that four rings share, 0.25 M each, the other by one that has no more.
+
+    Where frames wait, as many go by the other core; where each ring drops its own, it passes all 0.8 M.
+    """
+    changes = {"workload.on_full": when_full, "nic.queues_per_vf": 2, **TWO_CORES}
+    others: list[list[str | None]] = [[f"vf{k}", "vf1", "1Mpps"] for k in (2, 3, 4)]
+    flows = (["vf0", "vf1", "0.8Mpps"], ["vf0", "vf2", "0.8Mpps"], *others)
+    found = mpps(*flows, **changes)
+    assert found["vf0 to vf1"] + found["vf0 to vf2"] == pytest.approx(of_two, rel=1e-6)
+    assert limits(_config(*flows, **changes)).mpps == pytest.approx(of_two + 0.75, rel=1e-6)
+    assert _run_to_vms(_config(*flows, **changes)) == pytest.approx(of_two + 0.75, rel=0.02)
+
+
 def test_a_dead_wire_has_its_share_of_the_core() -> None:
     """Guests know nothing of the wire: half of the core's time is lost with what vf2 sends."""
     assert limits(_config(["vf0", "vf1", None], ["vf2", "uplink", None], port__down=["p0"])).mpps == pytest.approx(0.5)

@@ -357,12 +357,17 @@ def _is_cut(stream: Offered, carried_per_s: Fraction) -> bool:
 
 def _mix_notes(demand: Demand) -> tuple[str, ...]:
     """Say which mix the figures are of, where it is not the one offered."""
-    parts = [
-        (one.name, float(rate / 10**6), None if one.frames_per_s is None else float(one.frames_per_s / 10**6))
-        for one, rate in demand.carried
-        if _is_cut(one, rate)
-    ]
-    return (words.mix(parts),) if parts else ()
+    by_name: dict[str, list[tuple[Offered, Fraction]]] = {}  # one that has been parted is told as a whole
+    for one, rate in demand.carried:
+        by_name.setdefault(one.name, []).append((one, rate))
+    parts = []
+    for name, pieces in by_name.items():
+        if any(_is_cut(one, rate) for one, rate in pieces):
+            offered = [one.frames_per_s for one, _ in pieces if one.frames_per_s is not None]
+            most = float(sum(offered) / 10**6) if len(offered) == len(pieces) else None
+            parts.append((name, float(sum(rate for _, rate in pieces) / 10**6), most))
+    found = (words.mix(parts),) if parts else ()
+    return (*found, words.starved(demand.starved)) if demand.starved else found
 
 
 def _of_config(config: Config) -> tuple[str, ...]:

@@ -342,6 +342,11 @@ def all_lost(ways: Sequence[str], reason: str, *, is_one: bool) -> str:
     return f"{which} all frames from {_first(ways)} ({reason}): {_WHY_LOST[reason]}."
 
 
+def starved(names: Sequence[str]) -> str:
+    """Say which flows of a rate send nothing, because their VM has one without."""
+    return f"Nothing is sent of {_first(names)}: a flow of the same VM has no rate, and takes each slot as it is free."
+
+
 def no_room_above(resource: str) -> str:
     """Say that a bridge's port drops what is above the ceiling."""
     return f"Above that {resource} has no room: what is more drops there (QUEUE_FULL)."
