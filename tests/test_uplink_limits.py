@@ -126,9 +126,9 @@ def test_a_flow_without_a_rate_leaves_its_vm_s_others_nothing() -> None:
     assert _run_to_vms(config) == pytest.approx(0.5, rel=0.01)
 
 
-def _run_to_vms(config: Config) -> float:
+def _run_to_vms(config: Config, duration: str = "4ms") -> float:
     """Return the millions of frames a second that get to VMs in a short run."""
-    found = simulate(config_from_mapping(config.resolved(), {"run.warmup": "2ms", "run.duration": "4ms"}))
+    found = simulate(config_from_mapping(config.resolved(), {"run.warmup": "2ms", "run.duration": duration}))
     return sum(one.mpps or 0.0 for one in found.flows if one.to != "uplink")
 
 
@@ -152,6 +152,20 @@ def test_a_vm_with_rings_at_two_cores_waits_for_the_slower(when_full: str, of_tw
     assert found["vf0 to vf1"] + found["vf0 to vf2"] == pytest.approx(of_two, rel=1e-6)
     assert limits(_config(*flows, **changes)).mpps == pytest.approx(of_two + 0.75, rel=1e-6)
     assert _run_to_vms(_config(*flows, **changes)) == pytest.approx(of_two + 0.75, rel=0.02)
+
+
+@pytest.mark.parametrize(("changes", "gets"), [
+    ({}, 15 / 32),  # 65,602 B take 33 buffers of 2 KiB, so 511 descriptors have room for 15 of the 32 of a piece
+    ({"host.virtual_switch.batch": 16}, 15 / 16),
+    ({"host.buffer_bytes": "64KiB"}, 1),
+    ({"switch.scheduler": "deficit"}, 1),  # pieces of one
+])  # fmt: skip
+def test_of_a_piece_lands_what_finds_descriptors(changes: dict[str, Any], gets: float) -> None:
+    """All frames of a piece come at one instant; of 50,000 a second that the core passes the rest is lost."""
+    long = {"workload.frame_bytes": None, "workload.segment_bytes": "64KiB", "host.virtual_switch.frame_time": "20us"}
+    config = _config(["vf0", "vf1", None], **{**long, **changes})
+    assert limits(config).mpps == pytest.approx(0.05 * gets, rel=1e-6)
+    assert _run_to_vms(config, "100ms") == pytest.approx(0.05 * gets, rel=0.01)
 
 
 def test_a_dead_wire_has_its_share_of_the_core() -> None:

@@ -20,7 +20,7 @@ the wire. What is not known is taken at its best, so that this is an upper bound
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ import numpy as np
 from hwmodel.analytic.linear_programs import WITHOUT_END, Floats, MixProgram, maximize
 from hwmodel.analytic.mix_costs import PER_S, HopTable, MixCosts, Place
 from hwmodel.analytic.senders import ADAPTER, NO_CORE, Interval, Sender, bits_of, intervals_of, rate_of, senders_of
-from hwmodel.analytic.switch_rings import with_losses
+from hwmodel.analytic.switch_rings import room_a_frame, with_losses
 from hwmodel.analytic.symmetry import folded, unfolded
 from hwmodel.analytic.traffic import ONE, ZERO, Demand, Leg, Offered, Sizes, Traffic, average, together, whole_of
 from hwmodel.config.names import is_uplink
@@ -117,6 +117,7 @@ class _Problem:
         hop_landings = [self._landings_of(leg, is_lossy=True) for leg in legs]
         self._landings: list[Landing] = sorted({key for found in (*stream_landings, *hop_landings) for key in found})
         self._stream_lands = _matrix(self._landings, stream_landings)
+        self._full_pieces_land = _matrix(self._landings, list(self._landings_of_full_pieces()))
         self._hop_lands = _matrix(self._landings, hop_landings)
         self._of_streams = self._costs.columns(
             sum(self._costs.of(leg, self._can_be_lost(one, leg)) for leg in one.sent_as) for one in streams
@@ -168,6 +169,27 @@ class _Problem:
         for leg in stream.sent_as:
             found |= self._landings_of(leg, self._can_be_lost(stream, leg))
         return found
+
+    def _landings_of_full_pieces(self) -> Iterator[dict[Landing, float]]:
+        """Give the copies that can be lost of a frame of a Tx ring at a virtual switch that is full: no more than fit.
+
+        All frames of a piece come at one instant, and find no more Rx descriptors than there are.
+        """
+        rooms = {
+            number: room_a_frame(self._system.config(0), self._streams[number], share)
+            for sender in self._senders
+            if sender.giver[1] != ADAPTER and not sender.guaranteed
+            for number, share in zip(sender.streams, sender.shares, strict=False)
+        }
+        for number, one in enumerate(self._streams):
+            found: dict[Landing, float] = {}
+            for leg in one.sent_as:
+                traffic = leg.traffic
+                if (room := rooms.get(number)) is not None:
+                    received = {name: min(share, room) for name, share in traffic.received.items()}
+                    traffic = replace(traffic, received=received)
+                found |= self._landings_of(Leg(leg.part, traffic), self._can_be_lost(one, leg))
+            yield found
 
     def _landings_of(self, leg: Leg, is_lossy: bool) -> dict[Landing, float]:
         """Give the copies of a frame that can be lost, by where they land."""
@@ -282,11 +304,13 @@ class _Problem:
         of_senders = {number for one in self._senders for number in one.streams}
         for number in set(range(len(self._streams))) - of_senders:
             program.free({number: 1.0}, self._most[number])
-        return self._solution(
-            program, [low if part in parts_waiting else WITHOUT_END for part, (low, _) in enumerate(levels)]
-        )
+        lands = self._stream_lands.copy()
+        for streams in waiting:
+            lands[:, streams] = self._full_pieces_land[:, streams]
+        lows = [low if part in parts_waiting else WITHOUT_END for part, (low, _) in enumerate(levels)]
+        return self._solution(program, lows, lands)
 
-    def _solution(self, program: MixProgram, lows: Sequence[float]) -> _Solution | None:
+    def _solution(self, program: MixProgram, lows: Sequence[float], lands: Floats) -> _Solution | None:
         by_variable, constant = program.matrix(), program.constant
         hops, landings = program.hops(), program.landings()
         own, own_room = program.bounds()
@@ -294,12 +318,12 @@ class _Problem:
             [
                 self._of_streams @ by_variable + self._of_hops @ hops + self._of_landings @ landings,
                 hops - self._hops.asked(by_variable, hops),
-                landings - self._stream_lands @ by_variable - self._hop_lands @ hops,
+                landings - lands @ by_variable - self._hop_lands @ hops,
                 own,
             ]
         )
         room = np.concatenate(
-            [1 - self._of_streams @ constant, self._hops.takes @ constant, self._stream_lands @ constant, own_room]
+            [1 - self._of_streams @ constant, self._hops.takes @ constant, lands @ constant, own_room]
         )
         value = self._stream_value @ by_variable + self._hop_value @ hops + self._landing_value @ landings
         found = maximize(value, uses, room)
