@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+import random
 from collections import Counter
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benches.bottleneck_cases import configurations
+from benches.bottleneck_cases import Blocks, configurations
 from benches.vswitch_cases import draw_vswitch
 from hwmodel import limits, simulate
-from hwmodel.analytic.contention import carried
+from hwmodel.analytic.contention import _Problem, carried
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.switch_rings import rings_of
 from hwmodel.analytic.system import System
@@ -213,6 +214,22 @@ def test_frames_without_a_connection_go_by_their_target() -> None:
     assert [list(rings_of(config, *ends)) for ends in (("vf0", "vf1"), ("vf1", "uplink"), ("uplink", "vf3"))] == [
         [2 + 3 % 2], [4], [5 % 2]
     ]  # fmt: skip
+
+
+def _at_two_cores(drawn: random.Random) -> Blocks:
+    blocks = draw_vswitch(drawn)
+    n_vfs, own = blocks["nic"]["vfs"], blocks["host"]["virtual_switch"]
+    blocks["nic"]["queues_per_vf"], own["cores"] = drawn.choice((2, 2, 3)), [n_vfs + 1, n_vfs + 2]
+    blocks["host"]["cores"] = n_vfs + 3
+    return blocks
+
+
+def test_who_is_held_back_leaves_no_less() -> None:
+    """Whoever may take less than its turns leaves the mix before as good as it was."""
+    for config in configurations(9305, 20, {}, _at_two_cores):
+        problem = _Problem(System.of(config), demand_of(config))
+        before = problem.solve(frozenset())
+        assert problem.solve(before.full).value >= before.value * (1 - 1e-9)
 
 
 SEEDS = [*range(N_EACH_RUN), *(pytest.param(n, marks=pytest.mark.nightly) for n in range(N_EACH_RUN, N_NIGHTLY))]

@@ -110,6 +110,7 @@ class _Problem:
         adapters = [(part, ADAPTER) for part in range(len(system.servers))]
         givers = {giver for one in self._senders for giver in (one.giver, *one.turns)}
         self._givers = sorted(givers) if has_switch else adapters
+        self._levels: list[float] = []  # of the turns of each giver, as found before
         self._costs = MixCosts(system, demand)
         self._hops = HopTable(system, self._costs, streams)
         legs = self._hops.legs
@@ -237,23 +238,35 @@ class _Problem:
         return self._solve_at_givers(held_back)
 
     def _solve_at_givers(self, held_back: frozenset[int]) -> _Solution:
-        """Find the mix where each sender waits for one giver.
-
-        The level of one giver's turns is sought at a time, the others' being held between the same two senders.
-        """
+        """Find the mix where each sender waits for one giver, from no turns on, and from the levels found before."""
         regular = [
             one
             for one, rows in zip(self._senders, self._holding, strict=True)
             if one.takes_turns and not rows & held_back
         ]
         intervals = [intervals_of(one.level for one in regular if one.giver == giver) for giver in self._givers]
-        at = [0] * len(intervals)
         best = self._solve_between([each[0] for each in intervals], regular)
         if best is None:  # more is guaranteed than there is
             regular = [one for one in regular if not one.guaranteed]
             intervals = [intervals_of(one.level for one in regular if one.giver == giver) for giver in self._givers]
             best = self._solve_between([each[0] for each in intervals], regular)
         assert best is not None, "no frames at all always fit"
+        starts = [(best, [0] * len(intervals))]
+        if len(intervals) > 1 and self._levels:
+            at = [
+                max(n for n, (low, _) in enumerate(own) if low <= level)
+                for own, level in zip(intervals, self._levels, strict=True)
+            ]
+            found = self._solve_between([each[n] for each, n in zip(intervals, at, strict=True)], regular)
+            starts += [] if found is None else [(found, at)]
+        best = max((self._climb(*start, intervals, regular) for start in starts), key=lambda one: one.value)
+        self._levels = best.levels
+        return best
+
+    def _climb(
+        self, best: _Solution, at: list[int], intervals: Sequence[Sequence[Interval]], regular: Sequence[Sender]
+    ) -> _Solution:
+        """Seek the level of one giver's turns at a time, the others' being held between the same two senders."""
         improves = True
         while improves:
             improves = False

@@ -17,7 +17,7 @@ from hwmodel.analytic.routes import GROUPS, streams_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ONE, ZERO, Traffic
 from hwmodel.analytic.uplink import switch_of
-from hwmodel.config.names import PF
+from hwmodel.config.names import PF, UPLINK
 from hwmodel.units import FS_PER_S
 from hwmodel.words.flow_cache import slow_path_note
 
@@ -47,8 +47,11 @@ def stage_shares(config: Config) -> StageShares:
     """
     own = _own(config)
     assert own is not None, "who asks has one"
-    ends = {(one.source, target) for one in streams_of(config, System.of(config).vm_names) for target in one.targets}
-    n = config.workload.connections
+    n, by_wire = config.workload.connections, config.workload.wire_share
+    streams = streams_of(config, System.of(config).vm_names)
+    ends = {
+        (one.source, target) for one in streams for target in (*one.targets * (by_wire < 1), *[UPLINK] * (by_wire > 0))
+    }
     connections = [(source, 1 if target in GROUPS else n) for source, target in sorted(ends)]
     exact = _known(config, own.exact_entries, connections)
     if own.wildcard_match == "ends":
@@ -71,7 +74,9 @@ def _known(config: Config, n_entries: int, asked: Sequence[tuple[str, int]]) -> 
     if known in (0, 1):
         return known
     if not _are_alike(config, by_sender):
-        return min(ONE, Fraction(n_entries, min(n for _, n in asked)))
+        # A ring has part of a VM's connections, some more than others.
+        least = min(n for _, n in asked) // (1 if config.nic.queues_per_vf == 1 else 2 * config.nic.queues_per_vf)
+        return min(ONE, Fraction(n_entries, max(1, least)))
     n, n_frames = by_sender[asked[0][0]], switch_of(config).batch
     if len(by_sender) == 1:
         return known
@@ -83,14 +88,14 @@ def _are_alike(config: Config, by_sender: Counter[str]) -> bool:
     """Tell whether all senders have as many connections, as much to send, and the same turns at one core."""
     workload, switch, flows = config.workload, config.switch, config.workload.flows
     is_even = len({(one.source, one.target) for one in flows}) == len(flows)
-    if not is_even or any(workload.rate_bps_of(one) is not None for one in flows):
+    if not is_even or 0 < workload.wire_share < 1 or any(workload.rate_bps_of(one) is not None for one in flows):
         return False
-    return len(by_sender) == 1 or (
+    return (len(by_sender) == 1 and config.nic.queues_per_vf == 1) or (
         len(set(by_sender.values())) == 1
         and workload.external is None
         and not workload.has_weights
         and by_sender.keys().isdisjoint({PF, *config.driver.vms})
-        and len(switch_of(config).cores) == 1
+        and len(switch_of(config).cores) == config.nic.queues_per_vf == 1
         and switch.scheduler == "round_robin"
         and all(port.rate_limit_bps is None and not port.min_rate_bps for port in switch.ports)
     )
