@@ -50,6 +50,21 @@ def compared() -> Comparison:
     return compare(load_config("compare_10g", SHORT))
 
 
+@pytest.mark.parametrize(("said", "host_cores", "cores"), [
+    ({"preset": "ovs_kernel"}, 5, (4,)),  # a core more, as without a word of the virtual switch
+    ({"preset": "ovs_kernel", "cores": [3]}, 4, (3,)),
+    ({"pass_by": "parent"}, 5, (4,)),
+])  # fmt: skip
+def test_a_virtual_switch_takes_a_core_of_the_vms_if_that_is_said(
+    said: dict[str, Any], host_cores: int, cores: tuple[int, ...]
+) -> None:
+    config = load_config("compare_10g", {"nic.vfs": 2, "host.cores": 4, "host.virtual_switch": said})
+    hosts = {way.name: one.host for way, one in ways_of(config)[0].items()}
+    for host in (hosts[way] for way in IN_MEMORY):
+        assert host.virtual_switch is not None
+        assert (host.cores, host.virtual_switch.cores) == (host_cores, cores)
+
+
 def test_each_way_is_the_run_that_is_written_by_hand() -> None:
     assert [each.way for each in compared().ways] == list(BY_HAND) == list(compared().results)
     for each in compared().ways:
