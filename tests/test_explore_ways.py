@@ -18,7 +18,7 @@ from hwmodel.explore.policy import forbidden_pairs
 from hwmodel.explore.ways import figures_of, ways_of
 from hwmodel.results import Comparison
 from hwmodel.simulation import simulate
-from hwmodel.words.comparison_text import WAY_COLUMNS, way_remarks, way_rows
+from hwmodel.words.comparison_text import WAY_COLUMNS, comparison_text, sentences, way_remarks, way_rows
 
 HEADLINE = {"run.duration": "4ms", "workload.frame_bytes": 1500, "bridge": None, "switch.mode": "veb"}
 SHORT = {"run.duration": "2ms", "nic.vfs": 4, "nic.tx_ring": 64}
@@ -273,3 +273,17 @@ def test_bad_input_is_one_line_and_nothing_is_written(tmp_path: Path, capsys: py
     assert main(["compare", "compare_10g", "--set", "nic.vfs=eight", "--json", str(path)]) == 2
     assert capsys.readouterr().err == "--set nic.vfs=eight: nic.vfs: 'eight' is not a whole number\n"
     assert not path.exists()
+
+
+def test_warnings_that_differ_in_their_numbers_are_one_line() -> None:
+    texts = ("Off by 5.4 % in 6 runs.", "Off by 1,020 % in 6 runs.", "Off by 7 %.")
+    ways = [dataclasses.replace(each, warnings=(text,)) for each, text in zip(compared().ways, texts, strict=False)]
+    lines = comparison_text(dataclasses.replace(compared(), ways=tuple(ways))).splitlines()
+    assert lines[-2:] == ["Warning, sriov_veb and vepa: Off by 5.4 and 1,020 % in 6 runs.",
+                          "Warning, s_channel: Off by 7 %."]  # fmt: skip
+
+
+def test_cores_that_are_as_many_are_said_once() -> None:
+    ways = [dataclasses.replace(each, cpu_cores=8.0, gbps_per_core=1.0) for each in compared().ways[:2]]
+    *_, last = sentences(dataclasses.replace(compared(), ways=tuple(ways)))
+    assert last == "Most for a core: sriov_veb and vepa, 1.00 Gb/s a core, with 8.00 cores busy each."
