@@ -216,6 +216,26 @@ def test_frames_without_a_connection_go_by_their_target() -> None:
     ]  # fmt: skip
 
 
+def _far_below(config: Config) -> list[str]:
+    return [note for note in limits(config).notes if note.startswith("A run may be far below")]
+
+
+def test_limits_says_where_a_run_may_be_far_below() -> None:
+    """Pieces of one frame take 1 + 1 us, full ones 1 + 1 / 32; at a full wire vf2 has half its frames, vf0 all."""
+    flows: tuple[list[str | None], ...] = (LIGHT, ["vf2", "vf3", None])
+    assert _far_below(_config(*flows)) == []
+    (pieces,) = _far_below(_config(*flows, host__virtual_switch__batch_time="1us"))
+    assert "down to 52 % of it" in pieces and "batch_time" in pieces
+    assert _far_below(_config(["vf2", "vf3", None], host__virtual_switch__batch_time="1us")) == []
+    to_wire: tuple[list[str | None], ...] = (
+        ["vf0", "uplink", None],
+        ["vf2", "vf3", "0.1Mpps"],
+        ["vf2", "uplink", "0.1Mpps"],
+    )
+    (waits,) = _far_below(_config(*to_wire, port__rate="1Gbps", host__virtual_switch__on_uplink_full="wait"))
+    assert "down to 40 % of it" in waits and "who waits" in waits
+
+
 def _at_two_cores(drawn: random.Random) -> Blocks:
     blocks = draw_vswitch(drawn)
     n_vfs, own = blocks["nic"]["vfs"], blocks["host"]["virtual_switch"]

@@ -110,6 +110,7 @@ class _Problem:
         adapters = [(part, ADAPTER) for part in range(len(system.servers))]
         givers = {giver for one in self._senders for giver in (one.giver, *one.turns)}
         self._givers = sorted(givers) if has_switch else adapters
+        self._is_open = False  # who waits for what is full beside the cores of a virtual switch
         self._levels: list[float] = []  # of the turns of each giver, as found before
         self._costs = MixCosts(system, demand)
         self._hops = HopTable(system, self._costs, streams)
@@ -144,12 +145,15 @@ class _Problem:
 
         They do where frames wait for the uplink, and as many of each sender's are for it.
         """
+        beside_cores = full.difference(self._costs.core_rows.values())
         if len(self._givers) > 1:
+            self._is_open |= bool(beside_cores) and self._system.config(0).has_virtual_switch
             return
-        for row in full.difference(self._costs.core_rows.values()):
+        for row in beside_cores:
             users = {at: one for at, one in enumerate(self._senders) if row in self._holding[at]}
             shares = {self._streams[number].traffic.copies_out for one in users.values() for number in one.streams}
             if len(shares) > 1 or not all(one.takes_turns and one.core != NO_CORE for one in users.values()):
+                self._is_open |= self._system.config(0).has_virtual_switch
                 continue
             for at, one in users.items():
                 if one.shares:
@@ -380,6 +384,7 @@ class _Problem:
             carried=tuple(zip(self._streams, rates, strict=True)),
             offered_by="rate_limit" if is_limited else "offered_load",
             loses=any(one < 1 - _ALIKE for one in (*kept_hops, *kept)),
+            is_open=self._is_open,
         )
 
     def _caps(self, found: _Solution) -> list[float]:

@@ -306,7 +306,8 @@ class Demand:
     that a saturating one of their VM leaves nothing. `policed`: entries of policies that police, by bridge and entry,
     with the part of their frames that passes, None where that is not known. `alike`: where all senders of a system are
     alike, those of one server in the folded system (`symmetry.py`), in the place of streams. `loses`: frames of the mix
-    are lost behind what is full.
+    are lost behind what is full. `is_open`: who waits at a virtual switch for what is full beside its cores is not
+    known.
     """
 
     sought: Traffic
@@ -321,6 +322,7 @@ class Demand:
     policed: tuple[tuple[tuple[int, int], Fraction | None], ...] = ()
     alike: Offered | None = None
     loses: bool = False
+    is_open: bool = False
 
     def at(self, part: int) -> Demand:
         """Give what it asks of one component; the rate offered is that of the whole."""

@@ -73,7 +73,9 @@ def sentences(found: Comparison) -> Iterator[str]:
     following = found.foremost(beside=first)
     if following:
         gbps = _most_gbps(following)
-        more = f"{percent_text(most / gbps - 1)} more than" if gbps else "where nothing comes through"
+        lead = most / gbps - 1 if gbps else 0.0
+        share = percent_text(lead) if lead < 1 else f"{100 * lead:,.0f} %"
+        more = f"{share} more than" if gbps else "where nothing comes through"
         text += f", {more} {_names(following)} ({three_digits(gbps)} Gb/s)"
     yield f"{text}."
     best = found.most_per_core()
