@@ -9,7 +9,7 @@ def test_variables_stand_in_their_order():
     program = MixProgram(3, 2, 2, 1)  # levels 0 and 1, hops 2 and 3, landing 4
     program.fix(0, 1.5)
     program.fix(1, 2.0, level=1, by_level=3.0)
-    assert program.free(2, 7.0) == 5
+    assert program.free({2: 1.0}, 7.0) == 5
     assert program.constant.tolist() == [1.5, 2.0, 0.0]
     assert program.matrix().tolist() == [[0] * 6, [0, 3, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1]]
     assert program.hops().tolist() == [[0, 0, 1, 0, 0, 0], [0, 0, 0, 1, 0, 0]]
@@ -19,7 +19,7 @@ def test_variables_stand_in_their_order():
 def test_bounds_are_kept_but_for_those_without_end():
     program = MixProgram(2, 1, 0, 0)
     program.bound({0: 1.0}, 4.0)
-    first, second = program.free(0, WITHOUT_END), program.free(1, 6.0)
+    first, second = program.free({0: 1.0}, WITHOUT_END), program.free({1: 1.0}, 6.0)
     program.bound({first: 1.0, second: 1.0, 0: -2.0}, 0.5)
     program.bound({first: 1.0}, WITHOUT_END)
     coefficients, most = program.bounds()
@@ -52,7 +52,7 @@ def test_turns_that_end_at_a_full_resource():
     program = MixProgram(3, 1, 0, 0)
     program.fix(0, 0.5, 0, 1.0)
     program.fix(1, 1.0, 0, 2.0)
-    program.free(2, 1.0)
+    program.free({2: 1.0}, 1.0)
     program.bound({0: 1.0}, 10.0)
     coefficients, most = program.bounds()
     by_variable = program.matrix()

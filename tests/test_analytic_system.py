@@ -7,7 +7,6 @@ import pytest
 
 from hwmodel.analytic.bridge_rules import logical_ports
 from hwmodel.analytic.ceilings import offered_ceiling
-from hwmodel.analytic.contention import intervals_of, senders_of
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.limits_record import hops_of, notes_of
 from hwmodel.analytic.linear_programs import WITHOUT_END, MixProgram
@@ -15,6 +14,7 @@ from hwmodel.analytic.lone_frame import crossing_of, lone_frame_of, wire_fs
 from hwmodel.analytic.mix_costs import MixCosts
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.port_shares import port_shares
+from hwmodel.analytic.senders import intervals_of, senders_of
 from hwmodel.analytic.symmetry import folded, unfolded, without_names
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Leg, Traffic, whole_of
@@ -93,7 +93,7 @@ def test_costs_are_shares_of_what_there_is():
 def test_a_program_counts_its_variables():
     program = MixProgram(n_streams=2, n_levels=1, n_hops=1, n_landings=1)
     program.fix(0, 0.5, level=0, by_level=2.0)
-    assert program.free(1, 4.0) == 3
+    assert program.free({1: 1.0}, 4.0) == 3
     program.bound({0: 1.0}, WITHOUT_END)  # no bound
     assert program.constant.tolist() == [0.5, 0.0]
     assert program.matrix().tolist() == [[2.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]]

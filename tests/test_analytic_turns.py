@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import pytest
 
-from hwmodel.analytic.contention import bits_of, intervals_of, rate_of, senders_of
 from hwmodel.analytic.linear_programs import WITHOUT_END
+from hwmodel.analytic.senders import bits_of, intervals_of, rate_of, senders_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Offered, nothing_of
 from hwmodel.config import load_config

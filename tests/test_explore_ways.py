@@ -18,7 +18,7 @@ from hwmodel.explore.policy import forbidden_pairs
 from hwmodel.explore.ways import figures_of, ways_of
 from hwmodel.results import Comparison
 from hwmodel.simulation import simulate
-from hwmodel.words.comparison_text import WAY_COLUMNS, way_remarks, way_rows
+from hwmodel.words.comparison_text import WAY_COLUMNS, comparison_text, sentences, way_remarks, way_rows
 
 HEADLINE = {"run.duration": "4ms", "workload.frame_bytes": 1500, "bridge": None, "switch.mode": "veb"}
 SHORT = {"run.duration": "2ms", "nic.vfs": 4, "nic.tx_ring": 64}
@@ -48,6 +48,21 @@ BY_HAND: dict[str, dict[str, Any]] = {
 @cache
 def compared() -> Comparison:
     return compare(load_config("compare_10g", SHORT))
+
+
+@pytest.mark.parametrize(("said", "host_cores", "cores"), [
+    ({"preset": "ovs_kernel"}, 5, (4,)),  # a core more, as without a word of the virtual switch
+    ({"preset": "ovs_kernel", "cores": [3]}, 4, (3,)),
+    ({"pass_by": "parent"}, 5, (4,)),
+])  # fmt: skip
+def test_a_virtual_switch_takes_a_core_of_the_vms_if_that_is_said(
+    said: dict[str, Any], host_cores: int, cores: tuple[int, ...]
+) -> None:
+    config = load_config("compare_10g", {"nic.vfs": 2, "host.cores": 4, "host.virtual_switch": said})
+    hosts = {way.name: one.host for way, one in ways_of(config)[0].items()}
+    for host in (hosts[way] for way in IN_MEMORY):
+        assert host.virtual_switch is not None
+        assert (host.cores, host.virtual_switch.cores) == (host_cores, cores)
 
 
 def test_each_way_is_the_run_that_is_written_by_hand() -> None:
@@ -258,3 +273,17 @@ def test_bad_input_is_one_line_and_nothing_is_written(tmp_path: Path, capsys: py
     assert main(["compare", "compare_10g", "--set", "nic.vfs=eight", "--json", str(path)]) == 2
     assert capsys.readouterr().err == "--set nic.vfs=eight: nic.vfs: 'eight' is not a whole number\n"
     assert not path.exists()
+
+
+def test_warnings_that_differ_in_their_numbers_are_one_line() -> None:
+    texts = ("Off by 5.4 % in 6 runs.", "Off by 1,020 % in 6 runs.", "Off by 7 %.")
+    ways = [dataclasses.replace(each, warnings=(text,)) for each, text in zip(compared().ways, texts, strict=False)]
+    lines = comparison_text(dataclasses.replace(compared(), ways=tuple(ways))).splitlines()
+    assert lines[-2:] == ["Warning, sriov_veb and vepa: Off by 5.4 and 1,020 % in 6 runs.",
+                          "Warning, s_channel: Off by 7 %."]  # fmt: skip
+
+
+def test_cores_that_are_as_many_are_said_once() -> None:
+    ways = [dataclasses.replace(each, cpu_cores=8.0, gbps_per_core=1.0) for each in compared().ways[:2]]
+    *_, last = sentences(dataclasses.replace(compared(), ways=tuple(ways)))
+    assert last == "Most for a core: sriov_veb and vepa, 1.00 Gb/s a core, with 8.00 cores busy each."

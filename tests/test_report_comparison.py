@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hwmodel.report.comparison import COLUMNS_IN_ONE, compare, run_labels
 from hwmodel.report.configuration import changed_keys, config_text, differing_keys, file_labels, flat_keys, short_labels
+from hwmodel.report.html import unbroken
 from tests.sample_result import sample_config, sample_result
 
 NAMES = st.lists(st.text(st.sampled_from("ab/_.…é\n"), max_size=40), min_size=1, max_size=6, unique=True)
@@ -100,3 +101,7 @@ def test_a_configuration_is_written_as_yaml_that_gives_it_again(config):
     text = config_text(config)
     assert (yaml.safe_load(text) or {}) == config
     assert all(line.isprintable() for line in text.splitlines())
+
+
+def test_numbers_keep_their_units_on_their_line():
+    assert unbroken("a gives 30.4 Gb/s, 38.0 % more in 2 ways") == "a gives 30.4\xa0Gb/s, 38.0\xa0% more in 2 ways"

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+import random
 from collections import Counter
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benches.bottleneck_cases import configurations
+from benches.bottleneck_cases import Blocks, configurations
 from benches.vswitch_cases import draw_vswitch
 from hwmodel import limits, simulate
-from hwmodel.analytic.contention import carried
+from hwmodel.analytic.contention import _Problem, carried
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.switch_rings import rings_of
 from hwmodel.analytic.system import System
@@ -117,6 +118,57 @@ def test_flows_in_one_ring_keep_the_parts_that_are_offered() -> None:
     assert sorted(found.values()) == pytest.approx([0.08, 0.2, 0.32, 0.4], rel=1e-6)
 
 
+def test_a_flow_without_a_rate_leaves_its_vm_s_others_nothing() -> None:
+    """It takes each slot as it is free: vf0 sends half of the core's 1 M to the wire, and none to vf1."""
+    flows: tuple[list[str | None], ...] = (["vf0", "uplink", None], ["vf0", "vf1", "0.2Mpps"], ["vf2", "vf3", None])
+    assert mpps(*flows) == pytest.approx({"vf0 to uplink": 0.5, "vf2 to vf3": 0.5})
+    config = _config(*flows)
+    assert any(note.startswith("Nothing is sent of vf0 to vf1:") for note in limits(config).notes)
+    assert _run_to_vms(config) == pytest.approx(0.5, rel=0.01)
+
+
+def _run_to_vms(config: Config, duration: str = "4ms") -> float:
+    """Return the millions of frames a second that get to VMs in a short run."""
+    found = simulate(config_from_mapping(config.resolved(), {"run.warmup": "2ms", "run.duration": duration}))
+    return sum(one.mpps or 0.0 for one in found.flows if one.to != "uplink")
+
+
+def test_frames_that_wait_keep_their_parts_whatever_they_wait_for() -> None:
+    """vf2 waits for the wire, 0.08127 M frames of 1538 B, with a frame for vf3 behind every second one."""
+    changes = {"host.virtual_switch.on_uplink_full": "wait", "port.rate": "1Gbps", "workload.on_full": "wait"}
+    found = mpps(["vf2", "uplink", "0.2Mpps"], ["vf2", "vf3", "0.1Mpps"], LIGHT, **changes)
+    assert found == pytest.approx({"vf2 to uplink": 0.08127, "vf2 to vf3": 0.08127 / 2, "vf0 to vf1": 0.2}, rel=1e-4)
+
+
+@pytest.mark.parametrize(("when_full", "of_two"), [("wait", 2 * 0.25), ("drop", 0.25 + 0.8)])
+def test_a_vm_with_rings_at_two_cores_waits_for_the_slower(when_full: str, of_two: float) -> None:
+    """One of vf0's flows is passed by a core that four rings share, 0.25 M each, the other by one that has no more.
+
+    Where frames wait, as many go by the other core; where each ring drops its own, it passes all 0.8 M.
+    """
+    changes = {"workload.on_full": when_full, "nic.queues_per_vf": 2, **TWO_CORES}
+    others: list[list[str | None]] = [[f"vf{k}", "vf1", "1Mpps"] for k in (2, 3, 4)]
+    flows = (["vf0", "vf1", "0.8Mpps"], ["vf0", "vf2", "0.8Mpps"], *others)
+    found = mpps(*flows, **changes)
+    assert found["vf0 to vf1"] + found["vf0 to vf2"] == pytest.approx(of_two, rel=1e-6)
+    assert limits(_config(*flows, **changes)).mpps == pytest.approx(of_two + 0.75, rel=1e-6)
+    assert _run_to_vms(_config(*flows, **changes)) == pytest.approx(of_two + 0.75, rel=0.02)
+
+
+@pytest.mark.parametrize(("changes", "gets"), [
+    ({}, 15 / 32),  # 65,602 B take 33 buffers of 2 KiB, so 511 descriptors have room for 15 of the 32 of a piece
+    ({"host.virtual_switch.batch": 16}, 15 / 16),
+    ({"host.buffer_bytes": "64KiB"}, 1),
+    ({"switch.scheduler": "deficit"}, 1),  # pieces of one
+])  # fmt: skip
+def test_of_a_piece_lands_what_finds_descriptors(changes: dict[str, Any], gets: float) -> None:
+    """All frames of a piece come at one instant; of 50,000 a second that the core passes the rest is lost."""
+    long = {"workload.frame_bytes": None, "workload.segment_bytes": "64KiB", "host.virtual_switch.frame_time": "20us"}
+    config = _config(["vf0", "vf1", None], **{**long, **changes})
+    assert limits(config).mpps == pytest.approx(0.05 * gets, rel=1e-6)
+    assert _run_to_vms(config, "100ms") == pytest.approx(0.05 * gets, rel=0.01)
+
+
 def test_a_dead_wire_has_its_share_of_the_core() -> None:
     """Guests know nothing of the wire: half of the core's time is lost with what vf2 sends."""
     assert limits(_config(["vf0", "vf1", None], ["vf2", "uplink", None], port__down=["p0"])).mpps == pytest.approx(0.5)
@@ -162,6 +214,42 @@ def test_frames_without_a_connection_go_by_their_target() -> None:
     assert [list(rings_of(config, *ends)) for ends in (("vf0", "vf1"), ("vf1", "uplink"), ("uplink", "vf3"))] == [
         [2 + 3 % 2], [4], [5 % 2]
     ]  # fmt: skip
+
+
+def _far_below(config: Config) -> list[str]:
+    return [note for note in limits(config).notes if note.startswith("A run may be far below")]
+
+
+def test_limits_says_where_a_run_may_be_far_below() -> None:
+    """Pieces of one frame take 1 + 1 us, full ones 1 + 1 / 32; at a full wire vf2 has half its frames, vf0 all."""
+    flows: tuple[list[str | None], ...] = (LIGHT, ["vf2", "vf3", None])
+    assert _far_below(_config(*flows)) == []
+    (pieces,) = _far_below(_config(*flows, host__virtual_switch__batch_time="1us"))
+    assert "down to 52 % of it" in pieces and "batch_time" in pieces
+    assert _far_below(_config(["vf2", "vf3", None], host__virtual_switch__batch_time="1us")) == []
+    to_wire: tuple[list[str | None], ...] = (
+        ["vf0", "uplink", None],
+        ["vf2", "vf3", "0.1Mpps"],
+        ["vf2", "uplink", "0.1Mpps"],
+    )
+    (waits,) = _far_below(_config(*to_wire, port__rate="1Gbps", host__virtual_switch__on_uplink_full="wait"))
+    assert "down to 40 % of it" in waits and "who waits" in waits
+
+
+def _at_two_cores(drawn: random.Random) -> Blocks:
+    blocks = draw_vswitch(drawn)
+    n_vfs, own = blocks["nic"]["vfs"], blocks["host"]["virtual_switch"]
+    blocks["nic"]["queues_per_vf"], own["cores"] = drawn.choice((2, 2, 3)), [n_vfs + 1, n_vfs + 2]
+    blocks["host"]["cores"] = n_vfs + 3
+    return blocks
+
+
+def test_who_is_held_back_leaves_no_less() -> None:
+    """Whoever may take less than its turns leaves the mix before as good as it was."""
+    for config in configurations(9305, 20, {}, _at_two_cores):
+        problem = _Problem(System.of(config), demand_of(config))
+        before = problem.solve(frozenset())
+        assert problem.solve(before.full).value >= before.value * (1 - 1e-9)
 
 
 SEEDS = [*range(N_EACH_RUN), *(pytest.param(n, marks=pytest.mark.nightly) for n in range(N_EACH_RUN, N_NIGHTLY))]

@@ -19,7 +19,7 @@ the wire. What is not known is taken at its best, so that this is an upper bound
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -27,23 +27,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hwmodel.analytic.ceilings import core_of
 from hwmodel.analytic.linear_programs import WITHOUT_END, Floats, MixProgram, maximize
 from hwmodel.analytic.mix_costs import PER_S, HopTable, MixCosts, Place
-from hwmodel.analytic.switch_rings import core_of_ring, with_losses
+from hwmodel.analytic.senders import ADAPTER, NO_CORE, Interval, Sender, bits_of, intervals_of, rate_of, senders_of
+from hwmodel.analytic.switch_rings import room_a_frame, with_losses
 from hwmodel.analytic.symmetry import folded, unfolded
 from hwmodel.analytic.traffic import ONE, ZERO, Demand, Leg, Offered, Sizes, Traffic, average, together, whole_of
-from hwmodel.analytic.uplink import charged_bytes
-from hwmodel.analytic.virtual_switch import frames_a_turn
-from hwmodel.config.names import PF, is_uplink
+from hwmodel.config.names import is_uplink
 from hwmodel.errors import InputError
-from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 if TYPE_CHECKING:
     from hwmodel.analytic.ceiling import Ceiling
     from hwmodel.analytic.system import System
-    from hwmodel.config import Config
-    from hwmodel.config.switch import Port
 
 Landing = tuple[int, Sizes, Place]  # copies of frames of some sizes, for stations of one core of a server
 
@@ -51,6 +46,7 @@ _TO_WIRE_TOO = 1e-6  # of the value of a copy for a VM
 _SENT_AT_ALL = 1e-9
 _NEARLY = 1 - 1e-9
 _ALIKE = 1e-6
+_MOST_TRIES = 8
 _MOST_STREAMS_BY_SERVERS = 6000  # takes some seconds
 
 
@@ -96,6 +92,7 @@ def _carried_of_alike(system: System, demand: Demand, alike: Offered) -> Demand:
 class _Solution:
     value: float
     rates: Floats  # of the streams
+    levels: list[float]  # turns a second that each giver gives those who wait for them, without end where nobody does
     passed: Floats  # frames that get out of the bridge, by hop
     landed: Floats  # copies that can be lost, by landing
     full: frozenset[int]  # rows of full resources that hold back those who use them, and nobody else
@@ -111,7 +108,10 @@ class _Problem:
         self._senders = list(senders_of(system, streams, self._most))
         has_switch = system.config(0).has_virtual_switch
         adapters = [(part, ADAPTER) for part in range(len(system.servers))]
-        self._givers = sorted({one.giver for one in self._senders}) if has_switch else adapters
+        givers = {giver for one in self._senders for giver in (one.giver, *one.turns)}
+        self._givers = sorted(givers) if has_switch else adapters
+        self._is_open = False  # who waits for what is full beside the cores of a virtual switch
+        self._levels: list[float] = []  # of the turns of each giver, as found before
         self._costs = MixCosts(system, demand)
         self._hops = HopTable(system, self._costs, streams)
         legs = self._hops.legs
@@ -119,6 +119,7 @@ class _Problem:
         hop_landings = [self._landings_of(leg, is_lossy=True) for leg in legs]
         self._landings: list[Landing] = sorted({key for found in (*stream_landings, *hop_landings) for key in found})
         self._stream_lands = _matrix(self._landings, stream_landings)
+        self._full_pieces_land = _matrix(self._landings, list(self._landings_of_full_pieces()))
         self._hop_lands = _matrix(self._landings, hop_landings)
         self._of_streams = self._costs.columns(
             sum(self._costs.of(leg, self._can_be_lost(one, leg)) for leg in one.sent_as) for one in streams
@@ -133,7 +134,8 @@ class _Problem:
         cores = self._costs.core_rows
         if sender.giver[1] == ADAPTER:
             return frozenset([cores[sender.part, sender.core]] if (sender.part, sender.core) in cores else [])
-        of_turns = {cores.get(sender.giver, -1), *(self._costs.memory_rows if len(self._givers) == 1 else ())}
+        of_turns = {cores.get(giver, -1) for giver in (sender.giver, *sender.turns)}
+        of_turns.update(self._costs.memory_rows if len(self._givers) == 1 else ())
         used = set(np.flatnonzero(self._of_streams[:, sender.streams].any(axis=1)).tolist()) - of_turns
         own = (sender.part, sender.core)
         return frozenset(used | {cores[own]} if own in cores else used)
@@ -143,12 +145,15 @@ class _Problem:
 
         They do where frames wait for the uplink, and as many of each sender's are for it.
         """
+        beside_cores = full.difference(self._costs.core_rows.values())
         if len(self._givers) > 1:
+            self._is_open |= bool(beside_cores) and self._system.config(0).has_virtual_switch
             return
-        for row in full.difference(self._costs.core_rows.values()):
+        for row in beside_cores:
             users = {at: one for at, one in enumerate(self._senders) if row in self._holding[at]}
             shares = {self._streams[number].traffic.copies_out for one in users.values() for number in one.streams}
             if len(shares) > 1 or not all(one.takes_turns and one.core != NO_CORE for one in users.values()):
+                self._is_open |= self._system.config(0).has_virtual_switch
                 continue
             for at, one in users.items():
                 if one.shares:
@@ -169,6 +174,27 @@ class _Problem:
         for leg in stream.sent_as:
             found |= self._landings_of(leg, self._can_be_lost(stream, leg))
         return found
+
+    def _landings_of_full_pieces(self) -> Iterator[dict[Landing, float]]:
+        """Give the copies that can be lost of a frame of a Tx ring at a virtual switch that is full: no more than fit.
+
+        All frames of a piece come at one instant, and find no more Rx descriptors than there are.
+        """
+        rooms = {
+            number: room_a_frame(self._system.config(0), self._streams[number], share)
+            for sender in self._senders
+            if sender.giver[1] != ADAPTER and not sender.guaranteed
+            for number, share in zip(sender.streams, sender.shares, strict=False)
+        }
+        for number, one in enumerate(self._streams):
+            found: dict[Landing, float] = {}
+            for leg in one.sent_as:
+                traffic = leg.traffic
+                if (room := rooms.get(number)) is not None:
+                    received = {name: min(share, room) for name, share in traffic.received.items()}
+                    traffic = replace(traffic, received=received)
+                found |= self._landings_of(Leg(leg.part, traffic), self._can_be_lost(one, leg))
+            yield found
 
     def _landings_of(self, leg: Leg, is_lossy: bool) -> dict[Landing, float]:
         """Give the copies of a frame that can be lost, by where they land."""
@@ -204,21 +230,47 @@ class _Problem:
     def solve(self, held_back: frozenset[int]) -> _Solution:
         """Find the mix of the most value; senders who use what is full (`held_back`) may take less than their turns.
 
-        The level of one giver's turns is sought at a time, the others' being held between the same two senders.
+        Who has rings at several cores, filled in order, waits for the core that is the last to have served its part.
         """
+        for _ in range(_MOST_TRIES):
+            found = self._solve_at_givers(held_back)
+            moved = [one.at_last_core(dict(zip(self._givers, found.levels, strict=True))) for one in self._senders]
+            if moved == self._senders:
+                return found
+            self._senders = moved
+        self._senders = [replace(one, takes_turns=one.takes_turns and not one.at_cores) for one in self._senders]
+        return self._solve_at_givers(held_back)
+
+    def _solve_at_givers(self, held_back: frozenset[int]) -> _Solution:
+        """Find the mix where each sender waits for one giver, from no turns on, and from the levels found before."""
         regular = [
             one
             for one, rows in zip(self._senders, self._holding, strict=True)
             if one.takes_turns and not rows & held_back
         ]
         intervals = [intervals_of(one.level for one in regular if one.giver == giver) for giver in self._givers]
-        at = [0] * len(intervals)
         best = self._solve_between([each[0] for each in intervals], regular)
         if best is None:  # more is guaranteed than there is
             regular = [one for one in regular if not one.guaranteed]
             intervals = [intervals_of(one.level for one in regular if one.giver == giver) for giver in self._givers]
             best = self._solve_between([each[0] for each in intervals], regular)
         assert best is not None, "no frames at all always fit"
+        starts = [(best, [0] * len(intervals))]
+        if len(intervals) > 1 and self._levels:
+            at = [
+                max(n for n, (low, _) in enumerate(own) if low <= level)
+                for own, level in zip(intervals, self._levels, strict=True)
+            ]
+            found = self._solve_between([each[n] for each, n in zip(intervals, at, strict=True)], regular)
+            starts += [] if found is None else [(found, at)]
+        best = max((self._climb(*start, intervals, regular) for start in starts), key=lambda one: one.value)
+        self._levels = best.levels
+        return best
+
+    def _climb(
+        self, best: _Solution, at: list[int], intervals: Sequence[Sequence[Interval]], regular: Sequence[Sender]
+    ) -> _Solution:
+        """Seek the level of one giver's turns at a time, the others' being held between the same two senders."""
         improves = True
         while improves:
             improves = False
@@ -230,7 +282,9 @@ class _Problem:
                     found = self._solve_between([each[n] for each, n in zip(intervals, tried, strict=True)], regular)
                     if found is None:
                         break
-                    if found.value > best.value * (1 + 1e-12):
+                    # Of equal value at a higher level: one with rings at several cores waits for theirs too.
+                    least = best.value * (1 + math.copysign(1e-12, at[part] - place))
+                    if found.value > least:
                         best, at, improves = found, tried, len(intervals) > 1
         return best
 
@@ -249,10 +303,14 @@ class _Problem:
             is_waiting = sender.streams in waiting
             parts_known = dict(zip(sender.streams, sender.shares, strict=False))
             if sender.streams not in in_turn or (not parts_known and (is_waiting or sender.is_limited)):
-                chosen = dict.fromkeys((program.free(number, self._most[number]) for number in sender.streams), 1.0)
+                groups = [parts_known] if parts_known else [{number: 1.0} for number in sender.streams]
+                offered = [sum(self._most[number] for number in group) for group in groups]
+                chosen = dict.fromkeys(map(program.free, groups, offered), 1.0)
                 program.bound(chosen, sender.most)
-                if part in parts_waiting and sender.takes_turns:
-                    program.bound({**chosen, part: -sender.weight}, sender.weight * low + sender.guaranteed)
+                for giver, weight in sender.turns.items():
+                    at = self._givers.index(giver)
+                    if at in parts_waiting:
+                        program.bound({**chosen, at: -weight}, weight * levels[at][0] + sender.guaranteed)
             elif is_waiting:
                 for number, share in parts_known.items():
                     rate = sender.weight * low + sender.guaranteed
@@ -262,10 +320,14 @@ class _Problem:
                     program.fix(number, min(self._most[number], parts_known.get(number, 1.0) * sender.most))
         of_senders = {number for one in self._senders for number in one.streams}
         for number in set(range(len(self._streams))) - of_senders:
-            program.free(number, self._most[number])
-        return self._solution(program)
+            program.free({number: 1.0}, self._most[number])
+        lands = self._stream_lands.copy()
+        for streams in waiting:
+            lands[:, streams] = self._full_pieces_land[:, streams]
+        lows = [low if part in parts_waiting else WITHOUT_END for part, (low, _) in enumerate(levels)]
+        return self._solution(program, lows, lands)
 
-    def _solution(self, program: MixProgram) -> _Solution | None:
+    def _solution(self, program: MixProgram, lows: Sequence[float], lands: Floats) -> _Solution | None:
         by_variable, constant = program.matrix(), program.constant
         hops, landings = program.hops(), program.landings()
         own, own_room = program.bounds()
@@ -273,12 +335,12 @@ class _Problem:
             [
                 self._of_streams @ by_variable + self._of_hops @ hops + self._of_landings @ landings,
                 hops - self._hops.asked(by_variable, hops),
-                landings - self._stream_lands @ by_variable - self._hop_lands @ hops,
+                landings - lands @ by_variable - self._hop_lands @ hops,
                 own,
             ]
         )
         room = np.concatenate(
-            [1 - self._of_streams @ constant, self._hops.takes @ constant, self._stream_lands @ constant, own_room]
+            [1 - self._of_streams @ constant, self._hops.takes @ constant, lands @ constant, own_room]
         )
         value = self._stream_value @ by_variable + self._hop_value @ hops + self._landing_value @ landings
         found = maximize(value, uses, room)
@@ -288,7 +350,8 @@ class _Problem:
         used = self._of_streams @ rates + self._of_hops @ passed + self._of_landings @ landed
         full = frozenset(np.flatnonzero(used > _NEARLY).tolist()).intersection(frozenset().union(*self._holding))
         total = float(self._stream_value @ rates + self._hop_value @ passed + self._landing_value @ landed)
-        return _Solution(total, rates, passed, landed, full)
+        levels = [low + more for low, more in zip(lows, found, strict=False)]
+        return _Solution(total, rates, levels, passed, landed, full)
 
     def demand_of(self, found: _Solution) -> Demand:
         """Give the demand whose mix is the one found: frames of the workload's sizes together, others beside them."""
@@ -321,6 +384,7 @@ class _Problem:
             carried=tuple(zip(self._streams, rates, strict=True)),
             offered_by="rate_limit" if is_limited else "offered_load",
             loses=any(one < 1 - _ALIKE for one in (*kept_hops, *kept)),
+            is_open=self._is_open,
         )
 
     def _caps(self, found: _Solution) -> list[float]:
@@ -368,124 +432,6 @@ def _kept(got: Floats, possible: Floats) -> list[Fraction]:
         Fraction(min(1.0, n / most)).limit_denominator(10**9) if most > 0 else Fraction(1)
         for n, most in zip(got, possible, strict=True)
     ]
-
-
-# ---- Who takes turns at an adapter ----
-
-
-Interval = tuple[float, float]
-
-
-ADAPTER = NO_CORE = -1
-
-
-@dataclass(frozen=True)
-class Sender:
-    """Hold a function that sends: its server, its streams by number, its turns, the most that it has to send.
-
-    `core`: its own. `limited_by`: `rate_limit`, or `nic.queue` for the time that its Tx rings take, where that is less
-    than it has. `giver`: who gives the turns of `weight` frames each, its server and a core that switches, or
-    `ADAPTER`; `takes_turns`: that is known. `guaranteed`: what it gets before others have turns. `shares`: of its
-    streams in what it sends, empty where they are not known.
-    """
-
-    part: int
-    streams: tuple[int, ...]
-    weight: float
-    core: int
-    most: float
-    limited_by: str = ""
-    giver: tuple[int, int] = (0, ADAPTER)
-    takes_turns: bool = True
-    guaranteed: float = 0.0
-    shares: tuple[float, ...] = ()
-
-    @property
-    def is_limited(self) -> bool:
-        """Tell whether it holds itself back: it has more to send than `most`."""
-        return bool(self.limited_by)
-
-    @property
-    def level(self) -> float:
-        """Give how many turns a second, by its weight, serve it in full."""
-        return max(0.0, self.most - self.guaranteed) / self.weight
-
-
-def intervals_of(levels: Iterator[float]) -> list[Interval]:
-    """Give the intervals between the levels at which senders are served in full."""
-    ends = sorted({0.0, *levels})
-    return [each for each in zip(ends, [*ends[1:], WITHOUT_END], strict=True) if each[0] < WITHOUT_END]
-
-
-def senders_of(system: System, streams: Sequence[Offered], most: Sequence[float]) -> Iterator[Sender]:
-    """List the functions that send `streams`, of each of which there are `most` millions a second."""
-    if system.config(0).has_virtual_switch:
-        yield from _from_wire(system.config(0), streams, most)
-    for name in dict.fromkeys(one.source for one in streams if not is_uplink(one.source)):
-        part, local = system.place(name)
-        config, port = system.config(part), system.port(name)
-        numbers = tuple(number for number, one in enumerate(streams) if one.source == name)
-        asked = sum(most[number] for number in numbers)
-        limits = [(asked, "")]
-        if config.nic.queue_time_fs:  # each of its Tx rings gives a frame in that time, whoever else waits
-            # Where all senders are alike, one stands for those of its server (`symmetry.folded_stream`).
-            n_alike = max(1, len({one for number in numbers for one in streams[number].traffic.sent}))
-            n_rings = n_alike * config.nic.queues_per_vf
-            per_s = n_rings * config.workload.frames_a_send * FS_PER_S / config.nic.queue_time_fs
-            limits.append((per_s / PER_S, "nic.queue"))
-        if port.rate_limit_bps is not None:
-            bits = float(charged_bytes(config, streams[numbers[0]].traffic)) * BITS_PER_BYTE
-            limits.append((port.rate_limit_bps / bits / PER_S, "rate_limit"))
-        limit, limited_by = min(limits, key=lambda each: each[0])
-        weight = float(port.weight) if config.switch.scheduler in ("weighted", "deficit") else 1.0
-        # Of those with classes turns are known by the byte alone.
-        takes_turns = config.switch.scheduler != "strict" and config.nic.arbitration is None
-        shares = (1.0,) if len(numbers) == 1 else ()
-        own_core, giver = core_of(config, local), (part, ADAPTER)
-        one = Sender(part, numbers, weight, own_core, limit, limited_by, giver, takes_turns, shares=shares)
-        yield _at_switch(config, one, port, streams) if config.has_virtual_switch else one
-
-
-def _at_switch(config: Config, one: Sender, port: Port, streams: Sequence[Offered]) -> Sender:
-    """Give a sender as the cores of a virtual switch see it, which give each of its rings turns."""
-    first, rings = streams[one.streams[0]].traffic, Counter[int]()
-    for number in one.streams:
-        rings.update({ring: float(share) for ring, share in streams[number].rings.items()})
-    cores = {core_of_ring(config, port.name, ring) for ring in rings}
-    n_rings = 1 / max(rings.values()) if len(one.streams) == 1 else len(rings)
-    turn = float(frames_a_turn(config, port.name, first.sizes))
-    owed = (port.min_rate_bps or 0) / (float(charged_bytes(config, first)) * BITS_PER_BYTE) / PER_S
-    offered = [rate_of(streams[number].frames_per_s) for number in one.streams]
-    total, shares = sum(offered), one.shares
-    if len(rings) == 1 and 0 < total < WITHOUT_END:  # of what waits in one ring each has its part
-        shares = tuple(rate / total for rate in offered)
-    giver = one.part, min(cores)
-    # While a piece of a ring that is shorter than a turn is passed on its guest may post more, or not.
-    takes_turns = len(cores) == 1 and turn < config.nic.tx_ring - 1
-    return replace(one, weight=turn * n_rings, giver=giver, takes_turns=takes_turns, guaranteed=owed, shares=shares)
-
-
-def _from_wire(config: Config, streams: Sequence[Offered], most: Sequence[float]) -> Iterator[Sender]:
-    """List what comes from the wire by core: a ring of the uplink has turns there as those of guests have."""
-    driver = config.driver_of(PF)
-    for number, one in enumerate(streams):
-        if is_uplink(one.source) and one.rings:  # no leg of a bond may be in use
-            cores = {core_of_ring(config, one.source, ring) for ring in one.rings}
-            a_turn = driver.poll_budget / float(max(one.rings.values()))
-            giver, takes_turns = (0, min(cores)), len(cores) == 1 and driver.refill
-            yield Sender(
-                0, (number,), a_turn, NO_CORE, most[number], giver=giver, takes_turns=takes_turns, shares=(1.0,)
-            )
-
-
-def rate_of(frames_per_s: Fraction | None) -> float:
-    """Give a rate in millions a second, without end where none is given."""
-    return WITHOUT_END if frames_per_s is None else float(frames_per_s / PER_S)
-
-
-def bits_of(sizes: Sizes) -> float:
-    """Give the bits of the mean frame."""
-    return float(sum((n_bytes * share for n_bytes, share in sizes), ZERO)) * BITS_PER_BYTE
 
 
 # ---- Where equal turns of all senders are best, so that no linear program is needed ----

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -126,6 +126,26 @@ def _ways(config: Config, stream: Stream) -> list[_Way]:
     return [replace(way, rings=rings_of(config, way.source, way.target)) for way in found]
 
 
+def _share_of(ways: Sequence[_Way]) -> Fraction:
+    return sum((way.share for way in ways), ZERO)
+
+
+def _parted(ways: Sequence[_Way], part_of: Callable[[_Way, int], int]) -> dict[int, list[_Way]]:
+    """Part ways by what each of their rings is of, such as a core; those without rings are one part."""
+    found: defaultdict[int, list[_Way]] = defaultdict(list)
+    for way in ways:
+        if not way.rings:
+            found[-1].append(way)
+        by_part: defaultdict[int, dict[int, Fraction]] = defaultdict(dict)
+        for ring, share in way.rings.items():
+            by_part[part_of(way, ring)][ring] = share
+        for part, rings in by_part.items():
+            of_all = sum(rings.values(), ZERO)
+            own = {ring: share / of_all for ring, share in rings.items()}
+            found[part].append(replace(way, share=way.share * of_all, rings=own))
+    return found
+
+
 class _Reader:
     """Read the demand of one configuration."""
 
@@ -135,13 +155,14 @@ class _Reader:
         self._capture = _capture_of(config, self._system)
         self._paths = Paths(self._system, flows_of(config, self._system), adjacent_bridge_reflects)
         self._lost: dict[tuple[str, str], str] = {}
+        self._starved: list[str] = []
         self._passing = self._passing_policers()  # by bridge and entry
 
     def demand(self) -> Demand:
         """Give the demand, with what of it the bridge drops in any case."""
         found = self._replayed(self._capture) if self._capture is not None else self._made_up()
         lost = tuple((*ends, reason) for ends, reason in self._lost.items())
-        return replace(found, lost=lost, policed=tuple(self._passing.items()))
+        return replace(found, lost=lost, starved=tuple(self._starved), policed=tuple(self._passing.items()))
 
     def _passing_policers(self) -> dict[Policer, Fraction | None]:
         """Give what part of its frames each entry of a policy lets pass that polices; None where that is not known.
@@ -186,14 +207,18 @@ class _Reader:
             (stream, self._offered(stream.name, stream.source, self._sizes_of(stream, sizes), _ways(config, stream)))
             for stream in streams_of(config, self._system.vm_names)
         ]
-        if workload.load.kind == "saturate":  # who can send nothing waits
-            alone = [(stream, one) for stream, one in alone if stream.rate_bps is not None or not self._is_cut_off(one)]
+        if workload.load.kind == "saturate":
+            alone = list(self._that_send(alone))
         if not alone:
             raise InputError(_NOBODY)
         with_rate = [
-            replace(one, frames_per_s=stream.rate_bps / (BITS_PER_BYTE * self._loads_of(stream.source, one.traffic)[0]))
+            replace(
+                part,
+                frames_per_s=share * stream.rate_bps / (BITS_PER_BYTE * self._loads_of(stream.source, one.traffic)[0]),
+            )
             for stream, one in alone
             if stream.rate_bps is not None
+            for part, share in self._by_tx_ring(stream, one, is_open=True)
         ]
         following = [(stream, one) for stream, one in alone if stream.rate_bps is None]
         if not following:
@@ -209,9 +234,18 @@ class _Reader:
         parts = [
             (part, share * weight / total)
             for (stream, one), weight in zip(following, weights, strict=True)
-            for part, share in self._by_tx_ring(stream, one, offered is not None)
+            for part, share in self._by_tx_ring(stream, one, is_open=offered is not None)
         ]
         return Demand(sought, tuple(beside), offered, tuple(parts), (*with_rate, *outside))
+
+    def _that_send(self, alone: Sequence[tuple[Stream, Offered]]) -> Iterator[tuple[Stream, Offered]]:
+        """Leave out who sends nothing: one for a dead wire waits, and a flow beside one that takes each free slot."""
+        keen = {stream.source for stream, _ in alone if stream.rate_bps is None and not is_uplink(stream.source)}
+        for stream, one in alone:
+            if stream.rate_bps is not None and stream.source in keen:
+                self._starved.append(one.name)
+            elif stream.rate_bps is not None or not self._is_cut_off(one):
+                yield stream, one
 
     def _is_cut_off(self, one: Offered) -> bool:
         """Tell whether a stream's frames are for a dead wire alone."""
@@ -238,16 +272,18 @@ class _Reader:
         queues = self._system.config(self._system.place(stream.source)[0]).nic.queues_per_vf
         if queues == 1:
             return [(whole, ONE)]
-        rings: defaultdict[int, list[_Way]] = defaultdict(list)
-        for way in _ways(self._config, stream):
-            is_elsewhere = way.target in GROUPS or is_uplink(way.target)
-            number = 0 if is_elsewhere else port_number(self._system.place(way.target)[1])
-            rings[number % queues].append(way)
-        sizes = whole.traffic.sizes
-        return [
-            (self._offered(whole.name, whole.source, sizes, ways), sum((way.share for way in ways), ZERO))
-            for ways in rings.values()
+        ways = [
+            way if way.rings else replace(way, rings={self._number_of(way.target) % queues: ONE})
+            for way in _ways(self._config, stream)
         ]
+        return [
+            (self._offered(whole.name, whole.source, whole.traffic.sizes, of_ring), _share_of(of_ring))
+            for of_ring in _parted(ways, lambda way, ring: ring).values()
+        ]
+
+    def _number_of(self, target: str) -> int:
+        is_elsewhere = target in GROUPS or is_uplink(target)
+        return 0 if is_elsewhere else port_number(self._system.place(target)[1])
 
     def _replayed(self, capture: Capture) -> Demand:
         ways = [_Way(*own_uplinks(self._config, *ends), Fraction(n)) for ends, n in capture.flows.items()]
@@ -272,24 +308,12 @@ class _Reader:
         for uplink, targets in outside_targets(self._config, self._system.servers):
             ways = _ways(self._config, Stream(uplink, targets))
             name = OUTSIDE_TRAFFIC if uplink == UPLINK else f"{OUTSIDE_TRAFFIC} by {uplink.partition('.')[0]}"
-            for where, of_core in self._by_core(ways).items():
-                one = self._offered(name + where, uplink, sizes, of_core)
-                share = sum((way.share for way in of_core), ZERO)
+            by_core = _parted(ways, lambda way, ring: core_of_ring(self._config, way.source, ring))
+            for core, of_core in sorted(by_core.items()):
+                where = f", core {core}" if len(by_core) > 1 else ""
+                one, share = self._offered(name + where, uplink, sizes, of_core), _share_of(of_core)
                 found.append(replace(one, frames_per_s=share * _frames_per_s(one.traffic, external.rate_bps)))
         return found
-
-    def _by_core(self, ways: Sequence[_Way]) -> dict[str, list[_Way]]:
-        """Part what comes from the wire by the core of a virtual switch that takes it, if there are several."""
-        found: defaultdict[int, list[_Way]] = defaultdict(list)
-        for way in ways:
-            on: defaultdict[int, dict[int, Fraction]] = defaultdict(dict)
-            for ring, share in way.rings.items():
-                on[core_of_ring(self._config, way.source, ring)][ring] = share
-            for core, rings in on.items():
-                of_all = sum(rings.values(), ZERO)
-                own = {ring: share / of_all for ring, share in rings.items()}
-                found[core].append(replace(way, share=way.share * of_all, rings=own))
-        return {f", core {core}": own for core, own in sorted(found.items())} if len(found) > 1 else {"": [*ways]}
 
     def _load_frames_per_s(self, traffic: Traffic, n_streams: int) -> Fraction | None:
         load = self._config.workload.load

@@ -18,6 +18,7 @@ from hwmodel.analytic.sends import LoneSend
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ZERO, Demand, Offered
 from hwmodel.analytic.transactions import Transaction, share_of_cache
+from hwmodel.analytic.uplink import switch_of
 from hwmodel.config.flow_control import headrooms_of, is_lossless, response_fs
 from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
 from hwmodel.rules.headroom import headroom_bytes, low_mark_bytes, needed_bytes
@@ -280,6 +281,7 @@ def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | N
     if system.buses:
         found.append(words.BUSES)
     if len(system.servers) == 1:
+        found += _far_below_notes(system, demand)
         found += _cache_notes(system.servers[0].config, demand)
     for part, server in enumerate(system.servers):
         whose = f"{server.name}: " if server.name else ""
@@ -350,6 +352,9 @@ def _bridge_notes(system: System, demand: Demand, least: Ceiling) -> list[str]:
     return found
 
 
+_NEAR, _LEAST_SEEN = 0.95, 0.4
+
+
 def _is_cut(stream: Offered, carried_per_s: Fraction) -> bool:
     offered = stream.frames_per_s
     return offered is None or carried_per_s < offered * (1 - _ALIKE)
@@ -357,12 +362,37 @@ def _is_cut(stream: Offered, carried_per_s: Fraction) -> bool:
 
 def _mix_notes(demand: Demand) -> tuple[str, ...]:
     """Say which mix the figures are of, where it is not the one offered."""
-    parts = [
-        (one.name, float(rate / 10**6), None if one.frames_per_s is None else float(one.frames_per_s / 10**6))
-        for one, rate in demand.carried
-        if _is_cut(one, rate)
-    ]
-    return (words.mix(parts),) if parts else ()
+    by_name: dict[str, list[tuple[Offered, Fraction]]] = {}  # one that has been parted is told as a whole
+    for one, rate in demand.carried:
+        by_name.setdefault(one.name, []).append((one, rate))
+    parts = []
+    for name, pieces in by_name.items():
+        if any(_is_cut(one, rate) for one, rate in pieces):
+            offered = [one.frames_per_s for one, _ in pieces if one.frames_per_s is not None]
+            most = float(sum(offered) / 10**6) if len(offered) == len(pieces) else None
+            parts.append((name, float(sum(rate for _, rate in pieces) / 10**6), most))
+    found = [words.mix(parts)] if parts else []
+    if demand.starved:
+        found.append(words.starved(demand.starved))
+    return tuple(found)
+
+
+def _far_below_notes(system: System, demand: Demand) -> Iterator[str]:
+    """Say why runs of a virtual switch may be far below, where they may."""
+    config = system.config(0)
+    if not config.has_virtual_switch:
+        return
+    own, least = switch_of(config), 1.0
+    reasons = []
+    if any(one.frames_per_s is not None for one in [one for one, _ in demand.carried] or demand.streams):
+        least = (own.frame_time_fs + own.batch_time_fs / own.batch) / (own.frame_time_fs + own.batch_time_fs or 1)
+    if least < _NEAR:
+        reasons.append(words.SHORT_PIECES)
+    if demand.is_open:
+        least = min(least, _LEAST_SEEN)
+        reasons.append(words.WHO_WAITS)
+    if reasons:
+        yield words.far_below(least, reasons)
 
 
 def _of_config(config: Config) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -77,11 +77,12 @@ class MixProgram:
         self.constant[stream] = rate
         self._of_variables[stream] = {level: by_level} if by_level else {}
 
-    def free(self, stream: int, most: float) -> int:
-        """Let a stream have any rate up to the most; return the number of its variable."""
+    def free(self, shares: Mapping[int, float], most: float) -> int:
+        """Let streams have any rate up to the most, of which each has its share; return the number of its variable."""
         variable = self.n_variables
         self.n_variables += 1
-        self._of_variables[stream] = {variable: 1.0}
+        for stream, share in shares.items():
+            self._of_variables[stream] = {variable: share}
         self.bound({variable: 1.0}, most)
         return variable
 

@@ -14,9 +14,10 @@ from hwmodel.analytic.bond import addresses_and_ports, leg_shares
 from hwmodel.analytic.routes import GROUPS
 from hwmodel.analytic.traffic import ONE, TO_WIRE, ZERO, Leg, Offered, Onward, Traffic, nothing_of
 from hwmodel.analytic.uplink import but_out, switch_of
-from hwmodel.analytic.virtual_switch import copied_bytes, doorbell_s, passing_s
+from hwmodel.analytic.virtual_switch import copied_bytes, doorbell_s, frames_a_piece, passing_s
 from hwmodel.config.names import function_number, is_uplink, port_number
 from hwmodel.results import at_port
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.steering import HASH_BITS, USUAL_TABLE
 from hwmodel.wire.frame_scan import toeplitz_hash
 
@@ -43,8 +44,7 @@ def rings_of(config: Config, source: str, target: str) -> dict[int, Fraction]:
 
 def _by_hash(config: Config, source: str, target: str, n_rings: int, n_entries: int) -> dict[int, Fraction]:
     """Give the shares of so many rings: frames that say nothing of a connection go by their target's number."""
-    has_packets = config.workload.connections > 1 or config.switch.looks_behind_type
-    if n_rings == 1 or target in GROUPS or not has_packets:
+    if n_rings == 1 or target in GROUPS or not has_packets(config):
         return {0 if target in GROUPS or is_uplink(target) else port_number(target) % n_rings: ONE}
     inputs = np.array([list(each) for each in addresses_and_ports(config, source, target)], np.uint8)
     counted = Counter((toeplitz_hash(inputs) % n_entries % n_rings).tolist())
@@ -65,6 +65,26 @@ def on_cores(config: Config, source: str, rings: Mapping[int, Fraction], traffic
         core = core_of_ring(config, source, ring)
         found[core] = found.get(core, ZERO) + share * a_frame_s
     return replace(traffic, switching_s=found, copied_bytes=copied_bytes(config, traffic))
+
+
+def room_a_frame(config: Config, one: Offered, share: float) -> Fraction | None:
+    """Give how many copies of a frame there is room for at a receiver, when full pieces come of a Tx ring at once.
+
+    `share`: that of the stream in the ring. None where that is not known, or where what finds no room waits.
+    """
+    if is_uplink(one.source) or len(one.rings) != 1 or not config.nic.drop_enable:
+        return None
+    sizes, host = one.traffic.sizes, config.host
+    n_rings = config.nic.queues_per_vf if has_packets(config) else 1
+    shortest_bytes = min(n_bytes for n_bytes, _ in sizes) - FCS_BYTES
+    n_descriptors = max(1, -(-shortest_bytes // (host.buffer_bytes - host.buffer_offset_bytes)))
+    n_frames = n_rings * ((config.nic.rx_ring - 1) // n_descriptors)
+    return n_frames / (frames_a_piece(config, one.source, sizes) * Fraction(share))
+
+
+def has_packets(config: Config) -> bool:
+    """Tell whether frames are told apart by what they have behind their type."""
+    return config.workload.connections > 1 or config.switch.looks_behind_type
 
 
 def with_losses(config: Config, one: Offered) -> Offered:

@@ -302,10 +302,12 @@ class Demand:
     at which the sought traffic is offered, None for all that gets through. `following`: the streams of the sought
     traffic with their shares of it, `with_rate`: those of a given rate. `offered_by`: what sets the rate offered,
     "offered_load" or "rate_limit". `carried`: where the mix is not as offered, frames a second of each stream. `lost`:
-    (source, target) and the reason, for frames that a bridge drops whatever the load. `policed`: entries of policies
-    that police, by bridge and entry, with the part of their frames that passes, None where that is not known. `alike`:
-    where all senders of a system are alike, those of one server in the folded system (`symmetry.py`), in the place of
-    streams. `loses`: frames of the mix are lost behind what is full.
+    (source, target) and the reason, for frames that a bridge drops whatever the load. `starved`: the names of flows
+    that a saturating one of their VM leaves nothing. `policed`: entries of policies that police, by bridge and entry,
+    with the part of their frames that passes, None where that is not known. `alike`: where all senders of a system are
+    alike, those of one server in the folded system (`symmetry.py`), in the place of streams. `loses`: frames of the mix
+    are lost behind what is full. `is_open`: who waits at a virtual switch for what is full beside its cores is not
+    known.
     """
 
     sought: Traffic
@@ -316,9 +318,11 @@ class Demand:
     offered_by: str = "offered_load"
     carried: tuple[tuple[Offered, Fraction], ...] = ()
     lost: tuple[tuple[str, str, str], ...] = ()
+    starved: tuple[str, ...] = ()
     policed: tuple[tuple[tuple[int, int], Fraction | None], ...] = ()
     alike: Offered | None = None
     loses: bool = False
+    is_open: bool = False
 
     def at(self, part: int) -> Demand:
         """Give what it asks of one component; the rate offered is that of the whole."""

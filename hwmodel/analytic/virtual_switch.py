@@ -54,7 +54,7 @@ def passing_s(config: Config, source: str, one: Traffic) -> Fraction:
     a_copy_fs = own.frame_time_fs + sum_of(
         [share * own.byte_time_fs * (n_bytes - FCS_BYTES) for n_bytes, share in one.sizes]
     )
-    in_batches_fs = one.reads * own.batch_time_fs / _frames_a_piece(config, source, one.sizes)
+    in_batches_fs = one.reads * own.batch_time_fs / frames_a_piece(config, source, one.sizes)
     if own.n_uplink_rings:
         a_piece = min(driver.poll_budget, driver.refill_batch)
         in_batches_fs += one.from_wire * Fraction(own.batch_time_fs + driver.doorbell_time_fs, a_piece)
@@ -70,10 +70,11 @@ def passing_s(config: Config, source: str, one: Traffic) -> Fraction:
 def doorbell_s(config: Config, source: str, sizes: Sizes) -> Fraction:
     """Give the time of the cores for telling the adapter of a copy that leaves by the uplink, in seconds."""
     time_fs = config.driver_of(PF).doorbell_time_fs * config.n_sending_legs
-    return time_fs / _frames_a_piece(config, source, sizes) / FS_PER_S
+    return time_fs / frames_a_piece(config, source, sizes) / FS_PER_S
 
 
-def _frames_a_piece(config: Config, source: str, sizes: Sizes) -> Fraction:
+def frames_a_piece(config: Config, source: str, sizes: Sizes) -> Fraction:
+    """Give how many frames a core passes on at once out of a full ring."""
     batch = Fraction(switch_of(config).batch)
     return batch if is_uplink(source) else min(batch, max(ONE, frames_a_turn(config, source, sizes)))
 

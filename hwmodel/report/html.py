@@ -68,6 +68,7 @@ if TYPE_CHECKING:
 
 MOST_FULL_SECTIONS = 6
 _SEPARATOR = re.compile(r"_|\.(?!\d)")
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|[GM]b/s|M?pps|[mun]?s\b)")
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -98,9 +99,9 @@ def render_page(
         section_of(result, name, key, index < MOST_FULL_SECTIONS, defaults[index] if defaults is not None else None)
         for index, (result, name, key) in enumerate(zip(results, names, keys, strict=True))
     ]
-    is_comparison = len(results) > 1
+    is_comparison, kind = len(results) > 1, "runs" if ways is None else "ways of connecting VMs"
     return environment.get_template("page.html.j2").render(
-        title=printable(title) if title else f"{len(results)} runs side by side" if is_comparison else names[0],
+        title=printable(title) if title else f"{len(results)} {kind} side by side" if is_comparison else names[0],
         sections=sections,
         comparison=compare(results, names, keys, defaults) if is_comparison else None,
         ways=None if ways is None else table_of_ways(ways),
@@ -130,7 +131,13 @@ def template_environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["breakable"] = breakable
+    environment.filters["unbroken"] = unbroken
     return environment
+
+
+def unbroken(text: str) -> str:
+    """Return a sentence whose numbers keep their units on their line."""
+    return _BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", text)
 
 
 def breakable(text: str) -> str:

@@ -5,6 +5,7 @@ With `--over`: which gives most where, and from where on the order is another.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ _LINK_COUNTED = {"PCIe": "PCIe: both directions", "bus": f"bus: both directions,
 _LATENCY_OF = {
     "vm_to_vm": "between VMs", "over_bridge": "between VMs", "from_wire": "from outside", "to_wire": "that leave",
 }  # fmt: skip
+_NUMBER = re.compile(r"(\d(?:[\d.,]*\d)?)")
 _FORBIDDING = {"switch": "The adapter's switch, or the host's,", "bridge": "The bridge's policy"}
 
 
@@ -45,9 +47,19 @@ def comparison_text(found: Comparison) -> str:
         lines += ["", *(line.text for line in table(header, rows, way_texts(header)))]
         lines += way_remarks(found)
     lines += [f"Left out: {each.way}: {printable(each.reason)}." for each in found.left_out]
+    alike: dict[tuple[str, ...], list[tuple[str, list[str]]]] = {}
     for each in found.ways:
-        lines += [f"Warning, {each.way}: {text}" for text in each.warnings]
+        for text in each.warnings:
+            pieces = _NUMBER.split(text)
+            alike.setdefault(tuple(pieces[::2]), []).append((each.way, pieces))
+    lines += [f"Warning, {listed([way for way, _ in all_of])}: {_together(all_of)}" for all_of in alike.values()]
     return "\n".join(lines) + "\n"
+
+
+def _together(warnings: Sequence[tuple[str, Sequence[str]]]) -> str:
+    """Write warnings that differ in their numbers alone as one, which has the numbers of all, way by way."""
+    columns = zip(*(pieces for _, pieces in warnings), strict=True)
+    return "".join(each[0] if len({*each}) == 1 else listed(each) for each in columns)
 
 
 def sentences(found: Comparison) -> Iterator[str]:
@@ -61,14 +73,18 @@ def sentences(found: Comparison) -> Iterator[str]:
     following = found.foremost(beside=first)
     if following:
         gbps = _most_gbps(following)
-        more = f"{percent_text(most / gbps - 1)} more than" if gbps else "where nothing comes through"
+        lead = most / gbps - 1 if gbps else 0.0
+        share = percent_text(lead) if lead < 1 else f"{100 * lead:,.0f} %"
+        more = f"{share} more than" if gbps else "where nothing comes through"
         text += f", {more} {_names(following)} ({three_digits(gbps)} Gb/s)"
     yield f"{text}."
     best = found.most_per_core()
     if best:
         most = max(each.gbps_per_core or 0.0 for each in best)
-        cores = listed([three_digits(each.cpu_cores) for each in best])
-        yield f"Most for a core: {_names(best)}, {three_digits(most)} Gb/s a core, with {cores} cores busy."
+        cores = [three_digits(each.cpu_cores) for each in best]
+        all_alike = len(best) > 1 and len({*cores}) == 1
+        said = f"{cores[0] if all_alike else listed(cores)} cores busy{' each' * all_alike}"
+        yield f"Most for a core: {_names(best)}, {three_digits(most)} Gb/s a core, with {said}."
 
 
 def _names(ways: Sequence[WayFigures]) -> str:

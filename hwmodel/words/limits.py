@@ -280,6 +280,8 @@ _WHY_LOST = {
     "NO_DESTINATION": "no port of the bridge is left for them",
     "LINK_DOWN": "the wire of their port is dead",
 }
+SHORT_PIECES = "batch_time comes once a piece, and pieces of VMs that send less than their turns are short"
+WHO_WAITS = "who waits how long for what is full beside the switch's cores is not known, and the best is taken"
 LEVEL_RATES = "Not counted: the rates of S-channels at the bridge, which hold back more."
 LEVEL_WEIGHTS = "Not counted: the weights of S-channels at the bridge, which say who gets what of a full port."
 POLICED_FRAMES = "Not counted: frames that the access list drops or polices."
@@ -340,6 +342,16 @@ def all_lost(ways: Sequence[str], reason: str, *, is_one: bool) -> str:
     if reason == "LINK_DOWN":
         which = "The adapter drops"
     return f"{which} all frames from {_first(ways)} ({reason}): {_WHY_LOST[reason]}."
+
+
+def starved(names: Sequence[str]) -> str:
+    """Say which flows of a rate send nothing, because their VM has one without."""
+    return f"Nothing is sent of {_first(names)}: a flow of the same VM has no rate, and takes each slot as it is free."
+
+
+def far_below(least: float, reasons: Sequence[str]) -> str:
+    """Say down to which part of the figure a run may be below, and why."""
+    return f"A run may be far below, down to {rough_text(least)} of it: {'; '.join(reasons)}."
 
 
 def no_room_above(resource: str) -> str:
