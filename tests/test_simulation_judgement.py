@@ -62,7 +62,7 @@ def test_of_a_pair_that_waits_for_each_other_both_are_told():
 
 
 def test_what_loses_bursts_is_not_said_to_have_so_many_under_way_at_most():
-    """Frames of an open load do not follow each other: more gets through where a queue empties sooner and drops less."""
+    """Frames of an open load do not follow each other: more gets through where less drops."""
     lossy = seen_of({"pcie.up": 0.8}, open_load=True, drops={"RX_BUFFER_FULL": 1000})
     found = judged(CONFIG, lossy, smallest_of(dict.fromkeys(BASE, 1.5) | {"pcie.up": 1.0}))
     assert (found.resource, found.gain) == ("pcie.up", pytest.approx(0.5))
