@@ -143,7 +143,7 @@ def _is_interrupted(config: Config, found: Limits, result: Result) -> bool:
 
 
 def _is_behind_writes(config: Config, found: Limits, result: Result) -> bool:
-    of_reads = {"pcie.tags", "nic.dma.places", "nic.dma.read", "pcie.up", "pcie.down"}
+    of_reads = {"pcie.tags", "nic.dma.places", "nic.dma.read", "pcie.up", "pcie.down", "up", "down"}
     goes_ahead = config.pcie.arbitration in ("writes_first", "arrival")
     names = _limiting(found, result)
     few = not names.isdisjoint({"pcie.tags", "nic.dma.read"}) or _stalled(result, "tags") > 0.5

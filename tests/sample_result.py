@@ -182,7 +182,7 @@ def sample_closed_form() -> ClosedForm:
     def step(key: str, was: str, value: str, up_bytes: float, lanes: int = 4) -> NextStep:
         gbps = LINK_BYTES_PER_S * lanes / 4 / up_bytes * 1518 * 8 / 1e9
         alone_ns = sum(ALONE_NS.values())
-        return NextStep(key=key, was=was, value=value, gbps=gbps, mpps=gbps * 1e3 / 1518 / 8, limited_by="pcie.up",
+        return NextStep(key=key, was=was, value=value, gbps=gbps, mpps=gbps * 1e3 / 1518 / 8, limited_by="up",
                         unloaded_latency_ns=alone_ns)  # fmt: skip
 
     mpps = LINK_BYTES_PER_S / 1809 / 1e6
@@ -191,7 +191,7 @@ def sample_closed_form() -> ClosedForm:
         gbps=mpps * 1518 * 8 / 1e3,
         mpps=mpps,
         offered_mpps=mpps,
-        limited_by="pcie.up",
+        limited_by="up",
         up_bytes=1809.0,
         down_bytes=1719.0,
         unloaded_latency_ns=sum(ALONE_NS.values()),

@@ -83,7 +83,7 @@ SMALL = {"nic.rx_buffer": "16KiB", "nic.tx_buffer": "32KiB", "nic.tx_ring": 64, 
 def test_a_full_link_carries_what_the_closed_form_says(changes, batch):
     config = demo({**SMALL, **changes}, batch)
     found = limits(config)
-    assert found.limited_by in ("pcie.up", "pcie.down")
+    assert found.limited_by in ("up", "down")
     load = Load(saturating={k + 2: [((k ^ 1) + 2, config.workload.frame_bytes)] for k in range(8)})
     outcome = simulate(parameters_of(config), load, Stop(warmup_frames=1000, frames=1024))
     assert outcome.mpps == pytest.approx(found.mpps, rel=0.01)

@@ -3,7 +3,7 @@ from fractions import Fraction
 import pytest
 
 from hwmodel.analytic import limits
-from hwmodel.analytic.ceiling import Ceiling, lowest, taken
+from hwmodel.analytic.ceiling import Ceiling, lowest, short_name, taken
 from hwmodel.analytic.ceilings import bus_words, link_ceilings, other_ceilings
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.transactions import transactions_of
@@ -122,6 +122,7 @@ def test_offered_load():
 def test_the_lowest_counts_and_the_first_at_a_tie():
     rows = [Ceiling(name, "", "B", Fraction(6), Fraction(n)) for name, n in (("a", 1), ("pcie.down", 3), ("c", 3))]
     assert lowest(rows).resource == "pcie.down"
+    assert [short_name(row) for row in rows] == ["a", "down", "c"]
     unused = Ceiling("d", "", "B", Fraction(1), Fraction(0))
     assert unused.frames_per_s is None
     assert lowest([unused, *rows]).resource == "pcie.down"

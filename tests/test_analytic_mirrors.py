@@ -39,7 +39,7 @@ def test_mirrored_copies_cost_what_copies_cost_and_are_not_delivered():
 def test_a_saturated_run_with_mirrors_comes_near(mirrors):
     changes = {"switch.mirrors": mirrors, "workload.wire_share": 0.1, "run.duration": "3ms"}
     expected, found = limits(demo(changes)), measured(demo(changes))
-    assert expected.limited_by == "pcie.up"
+    assert expected.limited_by == "up"
     assert found.totals.mirrored > 500
     assert found.totals.gbps == pytest.approx(expected.gbps, rel=0.01)
 

@@ -56,7 +56,7 @@ def test_the_simple_adapter_by_hand():
     # 64 B: up 24 + 24 + 28 + 24 sending, 84 + 40 + 28 + 24 receiving, and 24 for the Rx descriptor's request.
     found = published(demo({"workload.frame_bytes": 64}), "simple", emulate_defect=False)
     assert (found.up_bytes, found.down_bytes) == (300, 28 + 36 + 80 + 24 + 28 + 36 + 24)
-    assert found.limited_by == "pcie.up"
+    assert found.limited_by == "up"
     assert found.to_dict()["unloaded_latency_ns"] is None
 
 

@@ -36,7 +36,7 @@ def test_draws_reach_what_there_is():
 
 def test_a_full_link_is_within_5_percent():
     case = ceilings.judge("1/0", NARROW)
-    assert (case.limited_by, case.bottleneck, case.reason, case.over) == ("pcie.up", "pcie.up", "", 0.0)
+    assert (case.limited_by, case.bottleneck, case.reason, case.over) == ("up", "pcie.up", "", 0.0)
     assert 0.95 < case.ratio <= 1.001
 
 
@@ -74,7 +74,7 @@ def test_a_bench_that_was_stopped_goes_on(tmp_path, monkeypatch):
 
     def judge(label, config):
         judged.append(label)
-        return Case(label, 0.99, limited_by="pcie.up", bottleneck="pcie.up")
+        return Case(label, 0.99, limited_by="up", bottleneck="pcie.up")
 
     monkeypatch.setattr(ceilings, "judge", judge)
     ledger = tmp_path / "out" / "cases.jsonl"

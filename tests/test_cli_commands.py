@@ -63,7 +63,7 @@ def test_limits_give_the_figures_of_the_hand_calculation(capsys):
     found = json_of(capsys, "limits", DEMO)
     assert (found["up_bytes"], found["down_bytes"]) == (1809, 1719)
     assert found["gbps"] == pytest.approx(13.39, abs=0.005)
-    assert found["limited_by"] == "pcie.up"
+    assert found["limited_by"] == "up"
     text = output_of(capsys, "limits", DEMO)
     assert "1809" in text and "1719" in text and "13.39 Gb/s" in text
 

@@ -66,7 +66,7 @@ def test_a_share_of_the_ceiling_is_limited_by_the_offered_load():
         found = limits(demo({"workload.load": f"{percentage}% of ceiling"}))
         expected = limits(demo()).frames_per_s * min(Fraction(percentage, 100), 1)
         assert found.frames_per_s == expected
-        assert found.limited_by == ("offered_load" if percentage < 100 else "pcie.up")
+        assert found.limited_by == ("offered_load" if percentage < 100 else "up")
 
 
 def test_zipf_is_the_harmonic_series():

@@ -167,7 +167,7 @@ def test_two_full_ports_are_as_the_closed_form_says(pattern, lanes, frame_bytes)
         assert sum(per_frame.values()) == pytest.approx(n_bytes, rel=2e-3)
     frames_per_s = float(bound.frames_per_s)
     assert result.window_frames / result.window.duration_ns * 1e9 == pytest.approx(frames_per_s, rel=2e-3)
-    limited = bound.limited_by
+    limited = {"up": "pcie.up", "down": "pcie.down"}.get(bound.limited_by, bound.limited_by)
     assert limited in (result.bottleneck.resource, *result.bottleneck.also)
     assert result.utilization[limited] > 0.99
     if pattern == "to_wire":

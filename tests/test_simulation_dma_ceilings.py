@@ -39,7 +39,7 @@ def test_measured_and_closed_form(case):
             ceiling, measured = getattr(limits, operation), row[f"{operation}_gbps"]
             # A window begins and ends with a transfer: of 20 000, one more may fall into it.
             assert measured <= ceiling.gbps * 1.001, (operation, limits.n_bytes)
-            if ceiling.limited_by in ("pcie.up", "pcie.down"):
+            if ceiling.limited_by in ("up", "down"):
                 assert measured >= ceiling.gbps * 0.99, (operation, limits.n_bytes)
 
 

@@ -147,7 +147,7 @@ def test_a_queue_alone_passes_a_frame_in_78_ns():
 def cell_outside(**figures):
     up = dict.fromkeys(notes.FIGURES, 0.0) | {"pcie.up.per_frame.payload": 600.0, "pcie.up.per_frame.writeback": 80.0}
     ends = {"intervals.totals.gbps.low": 11.99, "intervals.totals.gbps.high": 12.01}
-    usual = {"closed_form.gbps": 12.5, "closed_form.limited_by": "pcie.up", "bottleneck.resource": "pcie.up"}
+    usual = {"closed_form.gbps": 12.5, "closed_form.limited_by": "up", "bottleneck.resource": "pcie.up"}
     return row(figures={**up, **ends, **usual, **figures})
 
 

@@ -70,7 +70,7 @@ def _holds(row: Row, gbps: float) -> bool:
 
 def _more_bytes(row: Row, config: Config) -> Cause | None:
     """Put the bytes that the run carried toward the host for each frame in place of those of the closed form."""
-    if row["bottleneck.resource"] != "pcie.up" or row["closed_form.limited_by"] != "pcie.up":
+    if row["bottleneck.resource"] != "pcie.up" or row["closed_form.limited_by"] != "up":
         return None
     found = _by_purpose({name.removeprefix(UP): row[name] for name in FIGURES})
     assumed = _assumed(config)

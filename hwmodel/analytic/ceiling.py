@@ -13,6 +13,7 @@ from hwmodel.analytic.transactions import DIRECTIONS, Direction, Transaction
 from hwmodel.rules.pcie_link import LinkRate
 
 _HELD = frozenset({"tags", "credits", "TLPs", "descriptors", "walkers", "places"})
+_SHORT_NAMES = {"pcie.up": "up", "pcie.down": "down"}
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,11 @@ class Ceiling:
 def lowest(ceilings: Iterable[Ceiling]) -> Ceiling:
     """Give the ceiling at the lowest frame rate, the first at a tie; ValueError if none limits."""
     return min((ceiling for ceiling in ceilings if ceiling.per_frame), key=lambda ceiling: ceiling.frames_per_s or ZERO)
+
+
+def short_name(ceiling: Ceiling) -> str:
+    """Give "up" or "down" for the link's directions, else the resource's own name."""
+    return _SHORT_NAMES.get(ceiling.resource, ceiling.resource)
 
 
 def taken(transactions: Sequence[Transaction], of_one: Callable[[Transaction], Fraction | int]) -> tuple[Fraction, ...]:

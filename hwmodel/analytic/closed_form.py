@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hwmodel.analytic.bond import bond_notes
-from hwmodel.analytic.ceiling import Ceiling, link_bytes_per_frame, lowest, sum_link_bytes, sum_steps
+from hwmodel.analytic.ceiling import Ceiling, link_bytes_per_frame, lowest, short_name, sum_link_bytes, sum_steps
 from hwmodel.analytic.ceilings import (
     in_system,
     link_ceilings,
@@ -140,7 +140,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         down_bytes=float(down),
         mpps=float(frames_per_s / 10**6),
         gbps=float(bits_per_s / BPS_PER_GBPS),
-        limited_by=found.least.resource,
+        limited_by=short_name(found.least),
         unloaded_latency_ns=_mean_latency_ns(asked, latency_steps),
         round_trip_ns=round_trip_fs(first, first_read) / FS_PER_NS if has_round_trip else None,
         frames_per_s=found.rate,

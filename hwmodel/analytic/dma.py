@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.analytic.ceiling import Ceiling, lowest
+from hwmodel.analytic.ceiling import Ceiling, lowest, short_name
 from hwmodel.analytic.ceilings import credit_ceilings, engine_ceilings, link_ceilings, tag_ceilings
 from hwmodel.analytic.latency import transfer_read_fs
 from hwmodel.analytic.transactions import TlpRules, Transaction
@@ -31,7 +31,7 @@ class DmaCeiling:
     """Hold the most that one operation can move.
 
     `gbps`: data bits of one direction; `link_gbps`: the same by the link's bytes alone; `up_bytes`, `down_bytes`: bytes
-    of a transfer on the link; `limited_by`: the resource that sets that.
+    of a transfer on the link; `limited_by`: "up", "down", or the name of another resource.
     """
 
     gbps: float
@@ -95,7 +95,7 @@ def _ceiling(config: Config, n_bytes: int, operation: str) -> DmaCeiling:
     up_bytes, down_bytes = (
         float(sum(one.per_frame for one in on_link if one.resource == name)) for name in ("pcie.up", "pcie.down")
     )
-    return DmaCeiling(gbps(least), gbps(lowest(on_link)), up_bytes, down_bytes, least.resource, tuple(ceilings))
+    return DmaCeiling(gbps(least), gbps(lowest(on_link)), up_bytes, down_bytes, short_name(least), tuple(ceilings))
 
 
 def _store(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:

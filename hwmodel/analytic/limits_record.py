@@ -55,7 +55,7 @@ class Limits:
     `up_bytes`, `down_bytes`: bytes on the link per frame that a VM sends (per frame from the wire, where no VM sends).
     `mpps`, `gbps`: frames delivered to VMs, by frame bits with FCS; where none goes to a VM, frames sent on the wire,
     with the tags that they have there. `frames_per_s`: frames offered at the ceiling, those of a given rate beside them
-    (`beside_per_s`) not among them. `limited_by`: the resource that sets them.
+    (`beside_per_s`) not among them. `limited_by`: "up", "down", or the name of another resource.
     `unloaded_latency_ns`: from post to visible with all batches 1, mean over the frame sizes, of the first flow from a
     VM to a VM, None where no frame does that. `round_trip_ns`: of the read of `round_trip_bytes`, the first of the
     longest frame. What is of one link is the first server's, where there are several. `lone_frame`: the longest frame,

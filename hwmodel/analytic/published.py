@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from hwmodel.analytic.ceiling import Ceiling, Step, lowest, step_of, sum_bytes
+from hwmodel.analytic.ceiling import Ceiling, Step, lowest, short_name, step_of, sum_bytes
 from hwmodel.analytic.limits_record import Details, Limits
 from hwmodel.analytic.traffic import shares
 from hwmodel.analytic.transactions import DIRECTIONS
@@ -138,7 +138,7 @@ def published(
         down_bytes=float(sum_bytes(steps, "down")),
         mpps=float(rate / 10**6),
         gbps=float(rate * n_bytes * BITS_PER_BYTE / BPS_PER_GBPS),
-        limited_by=least.resource,
+        limited_by=short_name(least),
         unloaded_latency_ns=None,
         round_trip_ns=None,
         frames_per_s=rate,

@@ -60,6 +60,7 @@ MOST_FLOW_ROWS = 16
 MOST_VM_ROWS = 130
 _LATENCY_COLUMNS = ("min", "mean", "p50", "p99", "p999", "max")
 _PART_COLUMNS = (("mean", "mean"), ("p50", "p50 frame"), ("p99", "p99 frame"), ("p999", "p99.9 frame"))
+_LIMIT_OF = {"up": "pcie.up", "down": "pcie.down"}  # what the closed form calls them
 
 
 class Table(NamedTuple):
@@ -103,7 +104,8 @@ def closed_form_table(result: Result) -> Table | None:
         elif closed.unloaded_latency_ns is not None:
             words = "post to taken by the guest: p50; alone, batches of 1"
             rows.append(_beside_lone(words, result.latency_to_guest_ns.p50, closed.unloaded_latency_ns))
-    rows.append(["limit", printable(result.bottleneck.resource), printable(closed.limited_by), ""])
+    limit = _LIMIT_OF.get(closed.limited_by, closed.limited_by)
+    rows.append(["limit", printable(result.bottleneck.resource), printable(limit), ""])
     return Table(("", "simulated", "closed form", "difference"), rows)
 
 
@@ -146,7 +148,7 @@ def next_steps_table(result: Result) -> Table | None:
             gbps_text(step.gbps),
             _off(step.gbps, closed.gbps),
             page_time(step.unloaded_latency_ns),
-            printable(step.limited_by),
+            printable(_LIMIT_OF.get(step.limited_by, step.limited_by)),
         ]
         for step in closed.next_steps
     ]

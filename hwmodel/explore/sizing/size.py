@@ -309,4 +309,9 @@ class Describer:
             for target in self._targets
             if target.metric in bounds.figures
         ]
-        return replace(bare, source="closed form", targets=tuple(targets), limited_by=bounds.limited_by)
+        return replace(bare, source="closed form", targets=tuple(targets), limited_by=_resource(bounds.limited_by))
+
+
+def _resource(limited_by: str) -> str:
+    """Return a resource by the name that runs give it: the closed form says `up` for `pcie.up`."""
+    return f"pcie.{limited_by}" if limited_by in ("up", "down") else limited_by
