@@ -15,7 +15,10 @@ QUIET = {"nic": {"preset": None, "vfs": 2}, "workload": {"load": "10Mbps"}, "run
 
 
 class PlantedMachine:
-    """Give `figures(config)`: gbps, mpps, latencies in ns, `loss`; a text is a failure. Counts the runs."""
+    """Give `figures(config)`: gbps, mpps, latencies in ns, `loss`; a text is a failure. Counts the runs.
+
+    `intervals`: those of a result, by the names that it has for figures; none unless said.
+    """
 
     def __init__(self, figures: Callable[[Config], dict[str, Any] | str]) -> None:
         self._figures = figures
@@ -35,6 +38,7 @@ class PlantedMachine:
         n_lost = round(figures.get("loss", 0) * totals.offered_frames)
         return dataclasses.replace(
             self._sample,
+            intervals=figures.get("intervals", {}),
             totals=dataclasses.replace(totals, dropped_frames=n_lost, copies_dropped=0, **rates),
             latency_ns=dataclasses.replace(latency, **times),
         )

@@ -56,6 +56,13 @@ def test_numbers_and_times_are_read():
     assert (absent.seed, absent.seeds, absent.trace_start, absent.trace_length) == (None,) * 4
 
 
+@pytest.mark.parametrize("values", ["", "64,", ",64"])
+def test_a_list_of_values_that_lacks_one_is_not_taken_for_the_usual_ones(values, capsys):
+    assert exit_status(["compare", "c.yaml", "--over", f"frame_bytes={values}"]) == 2
+    said = capsys.readouterr().err
+    assert "'' is not a number, like those of frame_bytes=64,512,1518" in said and said.count("\n") == 1
+
+
 def test_a_part_of_the_trace_needs_a_trace(capsys):
     assert main(["run", "c.yaml", "--trace-start", "1ms", "--trace-length", "1us"]) == 2
     assert capsys.readouterr().err == "--trace-start: only with --trace FILE\n--trace-length: only with --trace FILE\n"

@@ -116,6 +116,15 @@ def rings_sweep(gbps):
     )
 
 
+def test_a_workload_of_which_nothing_could_be_measured_is_not_among_those_named():
+    """Of the one design windows are too short at 128 B: there is one throughput, not a range of them."""
+    sweep = rings_sweep({(64, 128): None, (64, 1518): 20.0, (80, 128): None, (80, 1518): 26.0})
+    assert answer_sentence(read_sweep_result(sweep)).startswith(
+        "Most throughput (among 2 of 4 points; the others' windows are too short for rates) of 2 workloads, each with "
+        "nic.rx_ring=80: 26.00 Gb/s to VMs at workload.frame_bytes=1518 (pcie.up limits); "
+    )
+
+
 def test_a_sentence_on_an_axis_has_its_condition_and_where_the_axis_matters_most():
     sweep = rings_sweep({(64, 128): 3.0, (64, 1518): 25.7, (80, 128): 4.02, (80, 1518): 26.0})
     # 1 - 25.7 / 26 = 1.2 % with long frames, 4.02 / 3 = 1.34 with short ones.

@@ -61,6 +61,14 @@ def test_of_a_pair_that_waits_for_each_other_both_are_told():
     assert "pcie.lanes: 4 -> 8 gives +42.9 %, nic.rx_ring: 64 -> 128 gives +25.0 %" in found.why
 
 
+def test_what_loses_bursts_is_not_said_to_have_so_many_under_way_at_most():
+    """Frames of an open load do not follow each other: more gets through where less drops."""
+    lossy = seen_of({"pcie.up": 0.8}, open_load=True, drops={"RX_BUFFER_FULL": 1000})
+    found = judged(CONFIG, lossy, smallest_of(dict.fromkeys(BASE, 1.5) | {"pcie.up": 1.0}))
+    assert (found.resource, found.gain) == ("pcie.up", pytest.approx(0.5))
+    assert " full: frames come in bursts that find no room and drop, and with more of it fewer do." in found.why
+
+
 @pytest.mark.parametrize("part", ["frame_time", "byte_time", "doorbell_time", "interrupt_time"])
 def test_of_a_core_the_keys_are_those_that_fill_it(part):
     weights = {name: 0.03 for name in ("frame_time", "byte_time", "doorbell_time", "interrupt_time")} | {part: 0.91}

@@ -255,6 +255,23 @@ def test_a_rate_with_a_latency_is_offered_and_the_rest_is_headroom():
     assert found.margin == pytest.approx(0.5)
 
 
+def test_a_rate_just_offered_is_not_missed_by_a_window_that_could_not_tell():
+    """Of 2 Gb/s a short window may see 1.9 and be sure of 1.6 to 2.2; where 1.9 +/- 0.01 gets through it is missed."""
+    sizing = sizing_of({"nic.rx_ring": knob(RINGS[:2])}, {"gbps": 2, "p99": "50us"}, set={"workload.load": "saturate"})
+
+    def figures(config):
+        if config.workload.load.kind == "saturate":
+            return {"gbps": 3.0, "p99": LIMIT_NS / 2}
+        is_short = config.run.duration_fs < 4 * FS_PER_S // 1000
+        gbps, half = (1.9, 0.3) if is_short else (1.9, 0.01) if config.nic.rx_ring == 64 else (1.99, 0.01)
+        return {"gbps": gbps, "p99": LIMIT_NS / 2, "intervals": {"totals.gbps": (gbps - half, gbps + half)}}
+
+    machine = PlantedMachine(figures)
+    found = answer(sizing, simulator=machine)
+    assert found.best == {"nic.rx_ring": 128} and found.steps[0].choice.is_met is False
+    assert sum(config.run.duration_fs < FS_PER_S // 500 for config in machine.configs) == 1
+
+
 def test_jobs_change_nothing(monkeypatch):
     machine = p99_machine(lambda config: config.nic.rx_ring - 256)
     sizing = sizing_of({"nic.rx_ring": knob(RINGS[:8])})

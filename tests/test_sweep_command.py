@@ -28,6 +28,12 @@ def _made_up_runs(monkeypatch):
     monkeypatch.setattr(run_module, "fill_cache", lambda entries: None)
 
 
+def test_one_run_is_announced_as_one(tmp_path, capsys):
+    sweep = written(tmp_path, "base: base.yaml\ngrid: {pcie.lanes: [1]}\n")
+    assert main(["sweep", str(sweep), "--out", str(tmp_path / "out"), "--jobs", "1"]) == 0
+    assert capsys.readouterr().err == "sweep.yaml: 1 run (1 pcie.lanes)\n"
+
+
 def test_a_sweep_with_failures_ends_with_3_and_says_them(tmp_path, capsys):
     sweep, out = written(tmp_path, TEXT), tmp_path / "new" / "out"
     assert main(["sweep", str(sweep), "--out", str(out), "--jobs", "1"]) == 3
@@ -163,7 +169,7 @@ def test_of_points_that_tie_summary_and_page_name_the_same():
 def test_the_best_of_those_that_have_a_rate_is_not_said_to_be_the_best_of_all():
     rows = [row(n, totals__gbps=gbps, bottleneck__resource="pcie.up") for n, gbps in enumerate((2.0, None, 3.0))]
     sweep = found(tuple(rows), axes=(SweepAxis(key="a.b", values=("1us", "2us", "3us")),))
-    which = "Most throughput among 2 of 3 points, the others' windows are too short for rates: 3.00 Gb/s"
+    which = "Most throughput (among 2 of 3 points; the other's window is too short for rates): 3.00 Gb/s"
     assert f"{which} with a.b=3us" in sweep_text(sweep, [], 1.0, 3)
     assert f"{which} to VMs, with a.b=3us" in answer_sentence(read_sweep_result(sweep))
 

@@ -167,6 +167,7 @@ def test_totals():
     _, text = table_of(switch(), "auto", *sent, at_ns=[5, 9, 3, 4, 11])
     assert "timestamp" not in text, "no policer, nothing to say"
     assert table_of(switch(), "auto")[1] == "0 frames: 0 delivered, 0 dropped"
+    assert table_of(switch(), "auto", b"x")[1].startswith("1 frame: 0 delivered, 1 dropped")
 
 
 def test_a_cut_frame_shows_both_lengths_and_counts(tmp_path):

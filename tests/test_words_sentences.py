@@ -46,6 +46,11 @@ def test_warnings_speak_of_one_and_of_several():
     assert warnings.too_few(2, **{**few, "are_copies": True}).startswith("The window holds 2 copies, too few")
     assert "a and b may be further off than their intervals say" in warnings.short_beside_queues(["a", "b"])
     assert "a may be further off than its interval says" in warnings.short_beside_queues(["a"])
+    # At a light load it is batches that are slow: nothing is near to full.
+    assert warnings.known_roughly(["a"]) == (
+        "Known roughly, as the width of the interval says: a. This window has seen few of the ups and downs of queues "
+        "that fill and empty slowly, or of batches that wait for later frames; a longer run.duration narrows it."
+    )
     assert warnings.stuck(1, []) == "1 frame was offered and not delivered: it is still on its way."
     assert warnings.growing([("totals.gbps", -1.5)], 0.0).startswith(
         "Not steady in the window: totals.gbps fell by 1.5"

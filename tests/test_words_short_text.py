@@ -96,6 +96,16 @@ def test_each_direction_has_its_latency_and_no_mean_of_all_of_them_stands_beside
     assert "p50 1.00 us" in told[0] and "p50 2.00 us" in told[1]
 
 
+def test_what_stays_at_an_adapter_is_not_said_to_stay_inside_it():
+    """With VEPA, VN-Tag and E-TAG, VMs of one adapter meet in the bridge, and their latency is the longer one."""
+    apart = {"vm_to_vm": latency(2e3), "over_bridge": latency(1e3)}
+    told = [line for line in summary(sample_result(latency_by_direction_ns=apart)).splitlines() if "Latency" in line]
+    assert [line.partition(": p50")[0] for line in told] == [
+        "Latency, post to delivery, VM to VM of one adapter",
+        "Latency, post to delivery, over the bridge",
+    ]
+
+
 def test_vms_that_are_alike_are_one_line_and_others_show_their_ends():
     assert "8 VMs, alike within 5 %: 1.674 Gb/s sent" in summary(sample_result())
     slow = dataclasses.replace(sample_result().vms[0], tx_gbps=0.2)

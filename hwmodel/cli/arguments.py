@@ -183,10 +183,10 @@ def _fraction(text: str, most: int) -> Fraction:
 
 def _over(text: str) -> tuple[str, list[float] | None]:
     """Return what ways are compared over and at which values, None where none are said."""
-    name, _, values = text.partition("=")
+    name, are_said, values = text.partition("=")
     if name not in COMPARED_OVER:
         raise argparse.ArgumentTypeError(f"{name[:40]!r} is none of {', '.join(COMPARED_OVER)}")
-    if not values:
+    if not are_said:
         return name, None
     found = []
     for item in map(str.strip, values.split(",")):

@@ -17,7 +17,7 @@ from hwmodel.config.scenario import NOT_KNOWN_FS, OF_FUNCTIONS, OF_HOSTS, Event,
 from hwmodel.config.system import Server, servers_of
 from hwmodel.errors import InputError
 from hwmodel.functions.message_time import DriverWork, RegisterTimes, bring_up
-from hwmodel.units import FS_PER_MS, FS_PER_US, format_time_fs
+from hwmodel.units import FS_PER_MS, FS_PER_NS, FS_PER_US, format_time_fs
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -289,5 +289,6 @@ class _Adapter:
         """Raise InputError where a function is off then."""
         if not self._is_there(course, at_fs, name):
             up_fs = course.lives[self.last[name]].up_fs
-            until = "" if up_fs is None else f"; it comes up at {format_time_fs(up_fs)}"
-            raise InputError(f"{name} is not there at {format_time_fs(at_fs)}{until}")
+            # What was worked out has more digits than anybody reads: up to when it is not there, from when on it is.
+            until = "" if up_fs is None else f"; it comes up at {format_time_fs(-(-up_fs // FS_PER_US) * FS_PER_US)}"
+            raise InputError(f"{name} is not there at {format_time_fs(at_fs // FS_PER_NS * FS_PER_NS)}{until}")

@@ -142,9 +142,10 @@ class Comparison:
         others = [option.suspect.resource for option, gain in told[1:] if gain >= RISES]
         others = [name for name in others if name != best.suspect.resource]
         changes = [(self._words(option), gain) for option, gain in told[:MOST_TOLD]]
+        is_full = max(best.suspect.use, best.suspect.share) >= FULL
         return replace(
             best.suspect.bottleneck,
-            why=with_gains(best.suspect.why, changes, is_full=max(best.suspect.use, best.suspect.share) >= FULL),
+            why=with_gains(best.suspect.why, changes, is_full=is_full, loses=self.seen.loses_late),
             keys=keys,
             also=tuple(dict.fromkeys((*self._same_elsewhere(best), *others))),
             gain=told[0][1],

@@ -179,7 +179,8 @@ class Totals:
         """Lay out the totals in a few lines."""
         n_delivered = self.reasons[DropReason.NONE]
         dropped = {DropReason(reason).name: n for reason, n in sorted(self.reasons.items()) if reason}
-        lines = [f"{self.n_frames:,} frames: {n_delivered:,} delivered, {sum(dropped.values()):,} dropped"]
+        frames = f"{self.n_frames:,} frame{'s' * (self.n_frames != 1)}"
+        lines = [f"{frames}: {n_delivered:,} delivered, {sum(dropped.values()):,} dropped"]
         lines += [f"dropped: {_counts(dropped)}"] if dropped else []
         for what, counter in (("copies", self.copies), ("mirrored copies", self.mirrored)):
             by_port = {self._name_of[port]: n for port, n in sorted(counter.items())}

@@ -187,15 +187,19 @@ def of_too_much(why: str) -> str:
     return f"{rest[0].upper()}{rest[1:]}" if rest else why
 
 
-def with_gains(why: str, gains: Sequence[tuple[str, float]], is_full: bool) -> str:
-    """Add to a sentence what short runs gave with one thing after another made larger, the greatest first."""
+def with_gains(why: str, gains: Sequence[tuple[str, float]], *, is_full: bool, loses: bool = False) -> str:
+    """Add to a sentence what short runs gave with one thing after another made larger, the greatest first.
+
+    `loses`: frames drop that had been sent, so that more gets through where fewer drop.
+    """
     listed = ", ".join(f"{change} gives {100 * gain:+.1f} %" for change, gain in gains)
-    not_full = (
-        ""
-        if is_full
-        else " It limits though it is not always full: frames go through one step after another with so many under way "
-        "at most, and time saved here lets others follow sooner."
+    reason = (
+        "frames come in bursts that find no room and drop, and with more of it fewer do."
+        if loses
+        else "frames go through one step after another with so many under way at most, and time saved here lets others "
+        "follow sooner."
     )
+    not_full = "" if is_full else f" It limits though it is not always full: {reason}"
     return f"{why}{not_full} Short runs with one thing changed: {listed}."
 
 

@@ -253,7 +253,7 @@ def direction_rows(result: Result) -> list[tuple[str, str, Latency]]:
 def direction_words(name: str, result: Result) -> str:
     """Name the frames of a direction by where they go."""
     if name == "vm_to_vm" and "over_bridge" in result.latency_by_direction_ns:
-        return "inside an adapter"
+        return "VM to VM of one adapter"
     outside = "stations outside" if result.bridges else "the wire"
     words = {"vm_to_vm": "VM to VM", "over_bridge": "over the bridge", "to_wire": f"to {outside}"}
     return words.get(name, f"from {outside}")

@@ -98,9 +98,9 @@ def known_roughly(names: Sequence[str]) -> str:
     are_more = len(names) > 1
     return (
         f"Known roughly, as the {'widths' if are_more else 'width'} of the "
-        f"{'intervals say' if are_more else 'interval says'}: {listed(names)}. So near to what is full "
-        "queues fill and empty slowly, and this window has seen few of their ups and downs; a longer run.duration "
-        "narrows them."
+        f"{'intervals say' if are_more else 'interval says'}: {listed(names)}. This window has seen few of the ups and "
+        "downs of queues that fill and empty slowly, or of batches that wait for later frames; a longer run.duration "
+        f"narrows {'them' if are_more else 'it'}."
     )
 
 

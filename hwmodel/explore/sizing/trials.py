@@ -186,7 +186,8 @@ class Trials:
                     trial.failure = outcome
                     continue
                 found = tuple(measured(target, outcome) for target in self.sizing.targets)
-                if any(one.figure is None for one in found) and self.lengthened < _MOST_LENGTHENED and self.left > 0:
+                tells_little = any(map(self._tells_nothing, self.sizing.targets, found))
+                if tells_little and self.lengthened < _MOST_LENGTHENED and self.left > 0:
                     again.append((trial, more))
                     continue
                 trial.runs.append(found)
@@ -196,6 +197,12 @@ class Trials:
                     trial.bottleneck, trial.warnings = outcome.bottleneck, outcome.warnings
             asked = again[: max(0, self.left)]
             self.lengthened *= _LENGTHEN if asked else 1
+
+    def _tells_nothing(self, target: Target, one: Measured) -> bool:
+        """Tell whether a window is too short: no figure, or of a rate just offered a lack within its 95 % interval."""
+        if one.figure is None:
+            return True
+        return self.is_offered(target) and one.figure < _as_offered(target).bound <= one.figure + one.half
 
     def _lengthened(self, candidate: Candidate, more: Sequence[Change]) -> Config:
         config = self.config(candidate, more)

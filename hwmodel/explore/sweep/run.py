@@ -154,7 +154,7 @@ def _announcement(plan: Plan, n_pending: int) -> str:
     n_all = len(plan.points)
     by_axis = [f"{len(axis.values)} {axis.key}" for axis in plan.sweep.axes]
     seeds = [f"{plan.sweep.n_seeds} seeds"] if plan.sweep.n_seeds > 1 else []
-    text = f"{plan.sweep.study.name}: {n_all:,} runs ({', '.join([*by_axis, *seeds])})"
+    text = f"{plan.sweep.study.name}: {n_all:,} run{'s' * (n_all > 1)} ({', '.join([*by_axis, *seeds])})"
     return text if n_pending == n_all else f"{text}, {n_all - n_pending:,} of them finished already"
 
 

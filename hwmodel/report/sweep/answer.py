@@ -189,13 +189,14 @@ def _best_of_all(reading: Reading, best: Point) -> str:
         return _best_of_one_workload(reading, best)
     designs = [axis for axis in reading.axes if not axis.key.startswith(LOAD)]
     bests = [found for points in reading.workloads if (found := best_of(points, reading.throughput)) is not None]
-    bests = [point for point in bests if point.value(reading.throughput) is not None]
     common, share = _for_all(reading, designs)
-    if not designs or (common is not None and share >= _AS_GOOD):
-        if designs and common is not None:
-            bests = [point for point in reading.done if _is_of(point, common, designs)]
+    is_for_all = not designs or (common is not None and share >= _AS_GOOD)
+    if designs and common is not None and is_for_all:
+        bests = [point for point in reading.done if _is_of(point, common, designs)]
+    bests = [point for point in bests if point.value(reading.throughput) is not None]
+    if is_for_all:
         ordered = sorted(bests, key=lambda point: point.value(reading.throughput) or 0.0)
-        ends = " to ".join(_workload_words(reading, point, []) for point in (ordered[0], ordered[-1]))
+        ends = " to ".join(_workload_words(reading, point, []) for point in (ordered[0], *ordered[1:][-1:]))
         with_design = f", each with {_where_of(common, designs)}" if designs and common is not None else ""
         among = without_rate(reading.points, reading.throughput)
         return f"Most throughput{among} of {count_text(n_workloads)} workloads{with_design}: {ends}"

@@ -172,7 +172,8 @@ def without_rate(points: Sequence[Point], throughput: str) -> str:
     n_missing = sum(point.value(throughput) is None for point in done)
     if not 0 < n_missing < len(done):
         return ""
-    return f" among {len(done) - n_missing:,} of {len(done):,} points, the others' windows are too short for rates"
+    others = "the other's window is" if n_missing == 1 else "the others' windows are"
+    return f" (among {len(done) - n_missing:,} of {len(done):,} points; {others} too short for rates)"
 
 
 def quickest_of(points: Sequence[Point], throughput: str) -> Point | None:
