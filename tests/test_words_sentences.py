@@ -34,6 +34,13 @@ def test_an_idle_sender_is_not_the_busiest_side_of_its_core():
     assert "the busiest, driver.rx, is busy 62.0 % of the window" in text
 
 
+def test_frames_for_what_is_off_are_not_held_back_by_a_load():
+    text = why({"pcie.up": 0.005}, open_load=True, drops={"FUNCTION_RESET": 9_000, "PORT_DISABLED": 11})
+    assert text == "Nothing is full: 9,011 frames met a function, port or wire that is off; what is off sends none."
+    text = why({"pcie.up": 0.5}, open_load=True, drops={"FUNCTION_RESET": 4_000})
+    assert "the load itself sets the throughput" in text
+
+
 def test_the_sentence_on_the_link_says_that_mirrored_copies_count():
     cost = LinkCost(bytes_per_frame=2019.4, payload_bytes_per_frame=1705.5)
     text = why({"pcie.up": 0.994}, frame_bytes=1518.0, up=cost, has_mirrored=True)
