@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.machine.adapter.switching import look_what_is_next
 from hwmodel.machine.network.control_frames import control_frame_sent, look_whether_due
 from hwmodel.machine.network.link_partner import partner_goes_on, partner_takes
@@ -44,7 +44,7 @@ def hold(nic, number, now_fs):
     look_what_is_next(nic, number, now_fs)
 
 
-@kernel
+@out_of_line
 def flow_timer(nic, now_fs, kind, number):
     """Handle a timer of flow control, of a port."""
     own = nic.pauses.port[number]

@@ -94,7 +94,7 @@ def more_needed(nic, queue, copy):
     return -1 if too_long or queue.open_descriptors + n > nic.params.most_coalesced else n
 
 
-@kernel
+@out_of_line
 def descriptors_needed(nic, copy):
     """Return how many Rx descriptors a copy takes where frames are coalesced, or split."""
     n = more_needed(nic, nic.rx_queue[copy.queue], copy)
@@ -122,7 +122,7 @@ def arm_closing(nic, queue):
     set_timer(nic.clock, queue.closes_fs, COALESCING_TIMER, queue.held.params.queue)
 
 
-@kernel
+@out_of_line
 def closing_expired(nic, now_fs, number):
     """Close a ring's open receive, or wait on: the timer was for one that has been closed since."""
     queue = nic.rx_queue[number]
@@ -170,7 +170,7 @@ def lay_into_memory(nic, now_fs, copy, n_descriptors):
     rx_returned(nic, now_fs, number, 1)
 
 
-@kernel
+@out_of_line
 def receive_parts(nic, now_fs, copy, n_descriptors):
     """Write a frame as part of a receive, which it may begin, end, or be all of; return whether it continues one.
 
@@ -283,7 +283,7 @@ def count_waiting(nic, now_fs, fifo, blocking, blocked_fs):
             waiting.waited_fs += blocked_fs
 
 
-@kernel
+@out_of_line
 def lacks_descriptors(nic, now_fs, copy, n_needed):
     """Fetch what the head of the Rx buffer lacks and let it wait, or drop it; return True if it was dropped."""
     is_fetched = fetch_rx_on_demand(nic, copy.queue, n_needed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.adapter_state import (
@@ -90,7 +90,7 @@ def descriptors_leave(nic, now_fs, number, n):
         ring_not_ready(nic, queue)
 
 
-@kernel
+@out_of_line
 def pause_over(nic, number):
     """Let a ring give its next frame."""
     queue = nic.tx_queue[number]

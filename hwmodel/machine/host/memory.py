@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.machine.host.translation import read_translated, write_translated
 from hwmodel.machine.pcie.links import host_of
 from hwmodel.machine.time.clock import IN_MEMORY, LANE_CAP
@@ -71,7 +71,7 @@ def read_begins_fs(nic, pcie, now_fs, tag):
     return max(there_fs, order_among(nic, pcie, tag.queue).in_memory_fs)
 
 
-@kernel
+@out_of_line
 def waits_for_memory(nic, number, now_fs, sending, memory_fs):
     """Hold a write that host `number` is to notice until it is in memory; return False if nothing is held."""
     if sending.kind == PAYLOAD_WRITE:

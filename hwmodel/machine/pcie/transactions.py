@@ -161,7 +161,7 @@ def access_registers(nic, now_fs, ring_queue, n_reads, n_writes):
         entered(nic.clock, doorbells)
 
 
-@kernel
+@out_of_line
 def answer_register_read(nic, now_fs, ring_queue):
     """Enter the completion of a register read."""
     link = link_of(nic, ring_queue).up
