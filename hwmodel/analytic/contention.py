@@ -46,7 +46,7 @@ _TO_WIRE_TOO = 1e-6  # of the value of a copy for a VM
 _SENT_AT_ALL = 1e-9
 _NEARLY = 1 - 1e-9
 _ALIKE = 1e-6
-_MOST_TRIES = 8
+_MOST_TRIES = 8  # to find at which core each waits; behind them its turns are taken as not known
 _MOST_STREAMS_BY_SERVERS = 6000  # takes some seconds
 
 

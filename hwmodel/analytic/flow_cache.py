@@ -77,9 +77,9 @@ def _known(config: Config, n_entries: int, asked: Sequence[tuple[str, int]]) -> 
         # A ring has part of a VM's connections, some more than others.
         least = min(n for _, n in asked) // (1 if config.nic.queues_per_vf == 1 else 2 * config.nic.queues_per_vf)
         return min(ONE, Fraction(n_entries, max(1, least)))
-    n, n_frames = by_sender[asked[0][0]], switch_of(config).batch
     if len(by_sender) == 1:
         return known
+    n, n_frames = by_sender[asked[0][0]], switch_of(config).batch
     misses = (1 - float(known)) * n / n_frames * (1 - (1 - 1 / n) ** n_frames)
     return 1 - Fraction(misses).limit_denominator(10**9)
 

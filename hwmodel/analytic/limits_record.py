@@ -352,7 +352,8 @@ def _bridge_notes(system: System, demand: Demand, least: Ceiling) -> list[str]:
     return found
 
 
-_NEAR, _LEAST_SEEN = 0.95, 0.4
+_NEAR = 0.95  # of the figure: what is not told of
+_LEAST_SEEN = 0.4  # of drawn machines at which it is open who waits (`benches.ceilings --vswitch`)
 
 
 def _is_cut(stream: Offered, carried_per_s: Fraction) -> bool:
@@ -384,7 +385,8 @@ def _far_below_notes(system: System, demand: Demand) -> Iterator[str]:
         return
     own, least = switch_of(config), 1.0
     reasons = []
-    if any(one.frames_per_s is not None for one in [one for one, _ in demand.carried] or demand.streams):
+    streams = [one for one, _ in demand.carried] or demand.streams
+    if any(one.frames_per_s is not None for one in streams):
         least = (own.frame_time_fs + own.batch_time_fs / own.batch) / (own.frame_time_fs + own.batch_time_fs or 1)
     if least < _NEAR:
         reasons.append(words.SHORT_PIECES)

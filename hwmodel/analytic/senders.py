@@ -131,9 +131,8 @@ def _at_switch(config: Config, one: Sender, port: Port, streams: Sequence[Offere
     offered = [rate_of(streams[number].frames_per_s) for number in one.streams]
     total, shares = sum(offered), one.shares
     is_one_ring = len({ring for number in one.streams for ring in streams[number].rings}) == 1
-    if (
-        is_one_ring or config.workload.on_full == "wait"
-    ) and 0 < total < WITHOUT_END:  # of what waits for a ring, or at the driver, each has its part
+    wait_in_order = is_one_ring or config.workload.on_full == "wait"  # for a ring, or at the driver: each has its part
+    if wait_in_order and 0 < total < WITHOUT_END:
         shares = tuple(rate / total for rate in offered)
     rings: dict[int, dict[int, float]] = {}
     for number, of_sender in zip(one.streams, shares or (math.nan,) * len(offered), strict=True):
