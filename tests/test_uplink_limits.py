@@ -155,6 +155,20 @@ def test_a_vm_with_rings_at_two_cores_waits_for_the_slower(when_full: str, of_tw
     assert _run_to_vms(_config(*flows, **changes)) == pytest.approx(of_two + 0.75, rel=0.02)
 
 
+def test_the_fuller_ring_of_one_core_holds_the_other_back() -> None:
+    """Of vf0's frames three of four lie in one ring, which has as many turns, L, as each of three others: 1 M a second.
+
+    4/3 L + 3 L = 1 M, so L is 3/13 M.
+    """
+    others: list[list[str | None]] = [[f"vf{k}", "vf1", "1Mpps"] for k in (2, 3, 4)]
+    flows = (["vf0", "vf1", "0.6Mpps"], ["vf0", "vf2", "0.2Mpps"], *others)
+    changes = {"workload.on_full": "wait", "nic.queues_per_vf": 2}
+    found = mpps(*flows, **changes)
+    assert [found["vf0 to vf1"], found["vf0 to vf2"]] == pytest.approx([3 / 13, 1 / 13], rel=1e-6)
+    ran = {(one.from_, one.to): one.mpps for one in simulate(_config(*flows, **changes)).flows}
+    assert ran["vf0", "vf1"] == pytest.approx(3 / 13, rel=0.03)
+
+
 @pytest.mark.parametrize(("changes", "gets"), [
     ({}, 15 / 32),  # 65,602 B take 33 buffers of 2 KiB, so 511 descriptors have room for 15 of the 32 of a piece
     ({"host.virtual_switch.batch": 16}, 15 / 16),
