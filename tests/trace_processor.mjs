@@ -1,4 +1,5 @@
 // Perfetto's trace processor, from the WebAssembly module given, on stdin and stdout: length and bytes of each message.
+// A message without bytes begins anew, without the trace: the module takes a second to compile, its instance nothing.
 import { readFileSync, readSync, writeSync } from "node:fs";
 
 const REQUEST_BYTES = 1 << 22;
@@ -59,11 +60,6 @@ for (const { module: from, name } of WebAssembly.Module.imports(module)) {
   };
   (imports[from] ??= {})[name] = does[name] ?? missing;
 }
-const made = new WebAssembly.Instance(module, imports).exports;
-memory = made.memory;
-made.emscripten_stack_init();
-made.__wasm_call_ctors();
-
 // A JavaScript function enters the table as the export of a module of its own: type (i32, i32) -> (), import, export.
 const wrapper = new WebAssembly.Module(
   new Uint8Array([
@@ -76,10 +72,19 @@ function send(data) {
   for (const part of [head, data]) for (let at = 0; at < part.length; ) at += writeSync(1, part.subarray(at));
 }
 const answer = (at, length) => send(bytes().slice(at, at + length));
-const table = made.__indirect_function_table;
-const place = table.grow(1);
-table.set(place, new WebAssembly.Instance(wrapper, { e: { f: answer } }).exports.f);
-const request = made.trace_processor_rpc_init(place, REQUEST_BYTES);
+
+let made;
+let request;
+function begin() {
+  made = new WebAssembly.Instance(module, imports).exports;
+  memory = made.memory;
+  made.emscripten_stack_init();
+  made.__wasm_call_ctors();
+  const table = made.__indirect_function_table;
+  const place = table.grow(1);
+  table.set(place, new WebAssembly.Instance(wrapper, { e: { f: answer } }).exports.f);
+  request = made.trace_processor_rpc_init(place, REQUEST_BYTES);
+}
 
 function receive(length) {
   const data = new Uint8Array(length);
@@ -90,8 +95,13 @@ function receive(length) {
   }
   return data;
 }
+begin();
 for (;;) {
   const length = new DataView(receive(4).buffer).getUint32(0, true);
+  if (length === 0) {
+    begin();
+    continue;
+  }
   bytes().set(receive(length), request);
   made.trace_processor_on_rpc_request(length);
 }
