@@ -213,8 +213,11 @@ def test_every_bench_is_known_here():
     assert sorted(PRINTS) == BENCHES
 
 
-# Ten seconds each and more.
-LONGEST = ("bottleneck", "cosim", "engine", "other_cores", "scenarios", "short_runs", "sizing", "sweep", "validation")
+# A second each and more: who runs a bench reads its table, and sees where it breaks.
+LONGEST = (
+    "bottleneck", "ceilings", "cosim", "engine", "mutations", "other_cores", "scenarios", "short_runs", "sizing",
+    "startup", "steadiness", "sweep", "switch_core", "systems", "validation",
+)  # fmt: skip
 MARKS = {name: (pytest.mark.nightly, *([NO_ICARUS] if name == "cosim" else [])) for name in LONGEST}
 
 
