@@ -351,7 +351,7 @@ def schema(arguments: Namespace) -> None:
 
         text = schema_text()
     else:
-        from hwmodel.explore.study.schema import study_schema_text
+        from hwmodel.explore.study_schema import study_schema_text
 
         text = study_schema_text(arguments.of)
     write_json(text, STDOUT if arguments.json is None else arguments.json)
