@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Mapping
 
@@ -63,6 +64,7 @@ PACKAGE_USERS = {
 # Blocks that ask `words` for the words of their records, which words name in annotations, for type checkers only.
 WORDED = {"results", "analytic"}
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "manager", "misc", "common", "tools", "base", "stuff"}
+TITLES = {"__init__.py"}
 MIN_FILE_LINES, MAX_FILE_LINES = 21, 600
 MAX_FUNCTION_LINES = 60
 
@@ -229,7 +231,7 @@ def short_files(package: Package) -> list[str]:
     return [
         f"{module.path}: {module.n_lines} lines, {MIN_FILE_LINES} at least"
         for module in package.values()
-        if module.n_lines < MIN_FILE_LINES and module.path.name not in ("__init__.py", "__main__.py")
+        if module.n_lines < MIN_FILE_LINES and module.path.name not in TITLES | {"__main__.py"}
     ]
 
 
@@ -297,6 +299,18 @@ def _origin(package: Package, item: Import) -> str:
 def _is_only_a_title(module: Module) -> bool:
     """Tell whether a module is a package's docstring and nothing else."""
     return module.path.name == "__init__.py" and len(module.tree.body) <= 1
+
+
+def unmapped_files(package: Package, text: str) -> list[str]:
+    """Find files of the machine and of forwarding that docs/architecture.md does not name, and names in it of none."""
+    named = set(re.findall(r"`(?:[a-z_]+/)*([a-z_]+\.py)`", text))
+    paths = [module.path for module in package.values() if module.block in ("machine", "forwarding")]
+    unnamed = [path for path in paths if path.name not in named | TITLES]
+    gone = named - {module.path.name for module in package.values()}
+    return [
+        *(f"{path}: docs/architecture.md does not say what it has" for path in unnamed),
+        *(f"docs/architecture.md: there is no {name}" for name in sorted(gone)),
+    ]
 
 
 def _inside(module: Module) -> list[Import]:

@@ -12,6 +12,7 @@ from tests import layout_rules as rules
 from tests.package_tree import Package, read_tree
 
 ROOT = Path(__file__).resolve().parent.parent
+MAP = ROOT / "docs" / "architecture.md"
 
 IMPORT_RULES = [
     rules.wrong_arrows,
@@ -42,6 +43,7 @@ def test_the_repository_follows_the_rules():
         "long functions": rules.long_functions(everything),
         "names that say nothing": rules.forbidden_names(everything),
         "private names elsewhere": rules.private_imports(everything),
+        "files that no document names": rules.unmapped_files(everything, MAP.read_text(encoding="utf-8")),
         "modules without a test": rules.untested_modules(package, tests),
     }
     assert {name: found for name, found in problems.items() if found} == {}
@@ -188,6 +190,13 @@ def test_a_cycle_is_found(second, tmp_path):
     files["wire/__init__.py"] = ""
     (cycle,) = rules.import_cycles(plant(tmp_path, files))
     assert cycle.count("->") == 3
+
+
+def test_files_that_no_document_names_are_found(tmp_path):
+    package = plant(tmp_path, {"machine/link.py": "", "forwarding/parse.py": "", "units.py": ""})
+    assert rules.unmapped_files(package, "`machine/link.py`, `parse.py` and `hwmodel/units.py`") == []
+    found = rules.unmapped_files(package, "`link.py`, `tables.py`")
+    assert [line.split(":")[0] for line in found] == ["hwmodel/forwarding/parse.py", "docs/architecture.md"]
 
 
 def test_short_files_are_found(tmp_path):
