@@ -203,15 +203,15 @@ class Complaints:
     with_unknown_keys: list[KeyPath]
 
 
-def complaints_from(error: ValidationError, document: Document) -> Complaints:
-    """Return what to say of pydantic's errors.
+def complaints_from(error: ValidationError, document: Document, under: KeyPath = ()) -> Complaints:
+    """Return what to say of pydantic's errors, of a block that stands at `under` in the document.
 
     A value that was not written, but follows from a written one that is wrong, is no problem of its own.
     """
     found = Complaints([], [], [])
     derived: list[Problem] = []
     for number, details in enumerate(error.errors(include_url=False)):
-        path = tuple(step for step in details["loc"] if step != "[key]")
+        path = (*under, *(step for step in details["loc"] if step != "[key]"))
         message, at_key = _message(details, path, with_hint=number < _MOST_HINTS)
         problem = Problem(document.place_of(path, key=at_key), document.dotted(path), message)
         if details["type"] == "hwmodel" and not document.is_written(path):
