@@ -76,10 +76,10 @@ class LogLinearBuckets:
 LATENCY_BUCKETS = LogLinearBuckets()
 
 
-def filled_columns(min_fs: int, max_fs: int, n_buckets: int) -> slice:
+def filled_columns(min_fs: int, max_fs: int, n_buckets: int, buckets: LogLinearBuckets = LATENCY_BUCKETS) -> slice:
     """Return which of `n_buckets` samples between two times can be in; the last bucket has no upper bound."""
-    index, last = LATENCY_BUCKETS.index, n_buckets - 1
-    return slice(min(index(min_fs // UNIT_FS), last), min(index(max_fs // UNIT_FS), last) + 1)
+    last = n_buckets - 1
+    return slice(min(buckets.index(min_fs // UNIT_FS), last), min(buckets.index(max_fs // UNIT_FS), last) + 1)
 
 
 def quantile_bucket(counts: Counts, numerator: int, denominator: int) -> int:
@@ -96,9 +96,9 @@ def bucket_of_rank(totals: npt.NDArray[np.int64], numerator: int, denominator: i
     return int(totals.searchsorted(rank, side="left"))
 
 
-def bucket_ns(bucket: int) -> float:
+def bucket_ns(bucket: int, buckets: LogLinearBuckets = LATENCY_BUCKETS) -> float:
     """Return the middle of a bucket in ns."""
-    return LATENCY_BUCKETS.mid(bucket) * UNIT_FS / FS_PER_NS
+    return buckets.mid(bucket) * UNIT_FS / FS_PER_NS
 
 
 def summarize_latency(
@@ -108,6 +108,7 @@ def summarize_latency(
     max_fs: int,
     sum_fs: int,
     first: int = 0,
+    buckets: LogLinearBuckets = LATENCY_BUCKETS,
 ) -> Latency:
     """Return the summary in ns of a latency sample.
 
@@ -123,7 +124,7 @@ def summarize_latency(
     def percentile(per_mille: int, least_samples: int) -> float | None:
         if n_samples < least_samples:
             return None
-        estimate_ns = bucket_ns(first + bucket_of_rank(totals, per_mille, 1000))
+        estimate_ns = bucket_ns(first + bucket_of_rank(totals, per_mille, 1000), buckets)
         return min(max(estimate_ns, min_fs / FS_PER_NS), max_fs / FS_PER_NS)
 
     return Latency(
@@ -137,7 +138,9 @@ def summarize_latency(
     )
 
 
-def merge_histogram(counts: Counts, most_points: int = 200, first: int = 0) -> tuple[tuple[float, int], ...]:
+def merge_histogram(
+    counts: Counts, most_points: int = 200, buckets: LogLinearBuckets = LATENCY_BUCKETS, first: int = 0
+) -> tuple[tuple[float, int], ...]:
     """Return `(upper_ns, count)` of the non-empty buckets, in order, merged until there are at most `most_points`.
 
     Neighbours are merged two by two, four by four and so on, so the buckets stay log-linear. Each count is of samples
@@ -155,5 +158,5 @@ def merge_histogram(counts: Counts, most_points: int = 200, first: int = 0) -> t
         groups = groups >> 1
     is_last = np.append(groups[1:] != groups[:-1], True)
     merged_counts = np.diff(np.cumsum(array[filled])[is_last], prepend=0)
-    uppers_ns = LATENCY_BUCKETS.uppers(numbers[is_last]) * UNIT_FS / FS_PER_NS
+    uppers_ns = buckets.uppers(numbers[is_last]) * UNIT_FS / FS_PER_NS
     return tuple(zip(uppers_ns.tolist(), merged_counts.tolist(), strict=True))
