@@ -18,7 +18,6 @@ from hwmodel.simulation import simulate_on_one_core as simulate
 Path = Literal["VM to VM", "VM to VM, both ways", "port to VM", "port and VM, both ways", "VM to port"]
 PORT_BPS = 40 * 10**9
 ZHANG = "Zhang et al., CoNEXT 2019, data of the authors' page"
-OVS_PERF = "github.com/chaudron/ovs_perf"
 LINUX = "Linux commit 5503fcecd49f"
 CLOUDNET = "Emmerich et al., CloudNet 2014, from memory"
 VMWARE = "VMware on ESXi 5.0, second-hand: 16,000 frames a second to 24 VMs"

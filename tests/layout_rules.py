@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Mapping
 
@@ -38,14 +39,13 @@ LAYERS = {
     "interrupts": -1,
 }
 COMPILED = {"compiled", "forwarding", "machine", "switch_core"}
-NUMBA_BLOCKS = COMPILED | {"simulation", "switch_frames"}
 KERNEL_IMPORTERS = COMPILED | {"simulation", "switch_frames"}
 REPORT_SEES = {"report", "results", "words", "units", "atomic_file", "errors"}
 KERNELS_SEE = {"numpy", "numba", "llvmlite"}
 # Who may import which package from outside. What tests use (SimPy, scapy, ...) has no place in the product.
 PACKAGE_USERS = {
     "numpy": set(LAYERS) - {"__main__", "cli", "units", "atomic_file", "processes", "errors"},
-    "numba": NUMBA_BLOCKS,
+    "numba": KERNEL_IMPORTERS,
     "llvmlite": {"compiled"},
     "pydantic": {"config"},
     "pydantic_core": {"config"},
@@ -64,7 +64,8 @@ PACKAGE_USERS = {
 # Blocks that ask `words` for the words of their records, which words name in annotations, for type checkers only.
 WORDED = {"results", "analytic"}
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "manager", "misc", "common", "tools", "base", "stuff"}
-MAX_FILE_LINES = 600
+TITLES = {"__init__.py"}
+MIN_FILE_LINES, MAX_FILE_LINES = 21, 600
 MAX_FUNCTION_LINES = 60
 
 
@@ -139,6 +140,36 @@ def wrong_outside_imports(package: Package) -> list[str]:
     ]
 
 
+def private_imports(package: Package) -> list[str]:
+    """Find what takes a name of the product from another module that begins with an underscore."""
+    return [
+        f"{module.at(item.line)}: {item.name} is private to {item.target}"
+        for module in package.values()
+        for item in _inside(module)
+        if item.name is not None and item.name.startswith("_") and not item.name.startswith("__")
+    ]
+
+
+def private_attributes(package: Package) -> list[str]:
+    """Find uses of `module._name`, of a module of the product."""
+    found = []
+    for module in package.values():
+        modules = {
+            alias.asname or alias.name
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+            if f"{node.module}.{alias.name}" in package
+        }
+        found += [
+            f"{module.at(node.lineno)}: {ast.unparse(node)} is private"
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules
+            if node.attr.startswith("_") and not node.attr.startswith("__")
+        ]
+    return found
+
+
 def unknown_targets(package: Package) -> list[str]:
     """Find imports of modules of the package that do not exist: a lazy one would fail only when it is reached."""
     return [
@@ -150,21 +181,21 @@ def unknown_targets(package: Package) -> list[str]:
 
 
 def room_cycles(package: Package) -> list[str]:
-    """Find rooms of the machine that import each other."""
+    """Find folders of a block, or files beside them, that import each other."""
     graph: dict[str, set[str]] = {}
     for module in package.values():
         here = _room_of(module.name)
         for item in _inside(module) if here else ():
             there = _room_of(item.target)
-            if there and there != here:
+            if there and there != here and not item.for_types_only:
                 graph.setdefault(here, set()).add(there)
     return _cycles({name: sorted(targets) for name, targets in graph.items()})
 
 
 def _room_of(name: str) -> str:
-    """Return a room of the machine, or a file beside the rooms, by a module's dotted name; empty for other modules."""
+    """Return the folder or file of a block that a module is in, by its dotted name; empty for what is no block's."""
     parts = name.split(".")
-    return ".".join(parts[:3]) if parts[:2] == ["hwmodel", "machine"] and len(parts) > 2 else ""
+    return ".".join(parts[:3]) if len(parts) > 2 else ""
 
 
 def import_cycles(package: Package) -> list[str]:
@@ -195,6 +226,15 @@ def _cycles(graph: Mapping[str, list[str]]) -> list[str]:
     return found
 
 
+def short_files(package: Package) -> list[str]:
+    """Find files that are read only with another; titles of packages and what `python -m` runs are short."""
+    return [
+        f"{module.path}: {module.n_lines} lines, {MIN_FILE_LINES} at least"
+        for module in package.values()
+        if module.n_lines < MIN_FILE_LINES and module.path.name not in TITLES | {"__main__.py"}
+    ]
+
+
 def long_files(package: Package) -> list[str]:
     """Find files that are two blocks in one."""
     return [
@@ -204,18 +244,14 @@ def long_files(package: Package) -> list[str]:
     ]
 
 
-def long_functions(package: Package, reasons: Mapping[str, str]) -> list[str]:
-    """Find functions over the limit, docstring not counted, that no reason excuses; and reasons not needed."""
-    found, unused = [], set(reasons)
-    for module in package.values():
-        for function in module.functions:
-            name = f"{module.name}:{function.name}"
-            n_lines = _code_lines(function)
-            if n_lines > MAX_FUNCTION_LINES:
-                unused.discard(name)
-                if name not in reasons:
-                    found.append(f"{module.at(function.lineno)}: {function.name} has {n_lines} lines")
-    return found + [f"{name}: excused for its length, but it is not long" for name in sorted(unused)]
+def long_functions(package: Package) -> list[str]:
+    """Find functions over the limit, docstring not counted."""
+    return [
+        f"{module.at(function.lineno)}: {function.name} has {n_lines} lines"
+        for module in package.values()
+        for function in module.functions
+        if (n_lines := _code_lines(function)) > MAX_FUNCTION_LINES
+    ]
 
 
 def forbidden_names(package: Package) -> list[str]:
@@ -227,8 +263,11 @@ def forbidden_names(package: Package) -> list[str]:
     ]
 
 
-def untested_modules(package: Package, tests: Package, reasons: Mapping[str, str]) -> list[str]:
-    """Find modules that no test file imports, itself or by a name its package passes on; and idle reasons."""
+def untested_modules(package: Package, tests: Package) -> list[str]:
+    """Find modules that no test file imports, itself or by a name its package passes on.
+
+    What `python -m` runs cannot be imported, and is run.
+    """
     tested = {
         name
         for module in tests.values()
@@ -236,9 +275,11 @@ def untested_modules(package: Package, tests: Package, reasons: Mapping[str, str
         for item in module.imports
         for name in (item.target, _origin(package, item))
     }
-    untested = {name for name, module in package.items() if name not in tested and not _is_only_a_title(module)}
-    found = [f"{package[name].path}: no test imports it" for name in sorted(untested - set(reasons))]
-    return found + [f"{name}: excused from tests, but tested or gone" for name in sorted(set(reasons) - untested)]
+    return [
+        f"{module.path}: no test imports it"
+        for name, module in sorted(package.items())
+        if name not in tested and not _is_only_a_title(module) and module.path.name != "__main__.py"
+    ]
 
 
 def _origin(package: Package, item: Import) -> str:
@@ -258,6 +299,18 @@ def _origin(package: Package, item: Import) -> str:
 def _is_only_a_title(module: Module) -> bool:
     """Tell whether a module is a package's docstring and nothing else."""
     return module.path.name == "__init__.py" and len(module.tree.body) <= 1
+
+
+def unmapped_files(package: Package, text: str) -> list[str]:
+    """Find files of the machine and of forwarding that docs/architecture.md does not name, and names in it of none."""
+    named = set(re.findall(r"`(?:[a-z_]+/)*([a-z_]+\.py)`", text))
+    paths = [module.path for module in package.values() if module.block in ("machine", "forwarding")]
+    unnamed = [path for path in paths if path.name not in named | TITLES]
+    gone = named - {module.path.name for module in package.values()}
+    return [
+        *(f"{path}: docs/architecture.md does not say what it has" for path in unnamed),
+        *(f"docs/architecture.md: there is no {name}" for name in sorted(gone)),
+    ]
 
 
 def _inside(module: Module) -> list[Import]:

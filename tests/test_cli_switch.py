@@ -231,7 +231,7 @@ def test_a_folder_without_permission(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: str(path) != str(tmp_path))
     for folder in (tmp_path, tmp_path / "new"):
         with pytest.raises(InputError) as refusal:
-            check_out_folder("--out", str(folder), [str(folder / "vf0.pcap")], inputs=[])
+            check_out_folder(str(folder), [str(folder / "vf0.pcap")], inputs=[])
         assert f"no file may be made in {tmp_path}" in refusal.value.lines[0]
 
 

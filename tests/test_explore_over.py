@@ -19,7 +19,7 @@ from hwmodel.cli.arguments import COMPARED_OVER
 from hwmodel.config import load_config
 from hwmodel.errors import InputError
 from hwmodel.explore import compare, compare_over
-from hwmodel.explore.over import CLOSE, OVER, ROUNDS, _Turn
+from hwmodel.explore.over import CLOSE, OVER, ROUNDS, Turn
 from hwmodel.report.finding_page import way_figure
 from hwmodel.results import Curves, WayFigures
 from hwmodel.words.comparison_text import curve_rows, value_words
@@ -117,7 +117,7 @@ def test_a_crossing_of_smooth_curves_is_found(
     def difference(value: float) -> float:
         return rise * ((value / zero) ** steepness - 1)
 
-    turn = _Turn(("one", "other"), zero / lower, zero * higher, difference(zero / lower), difference(zero * higher))
+    turn = Turn(("one", "other"), zero / lower, zero * higher, difference(zero / lower), difference(zero * higher))
     for _ in range(ROUNDS):
         if turn.is_close(1):
             break

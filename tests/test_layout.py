@@ -12,14 +12,7 @@ from tests import layout_rules as rules
 from tests.package_tree import Package, read_tree
 
 ROOT = Path(__file__).resolve().parent.parent
-
-# MODULE:FUNCTION -> why it is longer than the limit.
-LONG_FUNCTIONS: dict[str, str] = {}
-# MODULE -> why no test file imports it.
-UNTESTED: dict[str, str] = {
-    "hwmodel.__main__": "test_cli_process.py runs it, as `python -m hwmodel`",
-}
-
+MAP = ROOT / "docs" / "architecture.md"
 
 IMPORT_RULES = [
     rules.wrong_arrows,
@@ -27,6 +20,8 @@ IMPORT_RULES = [
     rules.wrong_kernel_imports,
     rules.wrong_report_imports,
     rules.wrong_outside_imports,
+    rules.private_imports,
+    rules.private_attributes,
     rules.unknown_targets,
     rules.import_cycles,
     rules.room_cycles,
@@ -41,11 +36,15 @@ def test_the_repository_follows_the_rules():
     assert {"hwmodel", "hwmodel.cli", "hwmodel.units"} <= set(package)
     tested = {**package, **tests, **cocotb_tests}
     problems = {rule.__name__: rule(package) for rule in IMPORT_RULES}
+    everything = {**tested, **benches, **docs_site}
     problems |= {
-        "long files": rules.long_files({**tested, **benches, **docs_site}),
-        "long functions": rules.long_functions(tested, LONG_FUNCTIONS),
-        "names that say nothing": rules.forbidden_names(tested),
-        "modules without a test": rules.untested_modules(package, tests, UNTESTED),
+        "short files": rules.short_files(package),
+        "long files": rules.long_files(everything),
+        "long functions": rules.long_functions(everything),
+        "names that say nothing": rules.forbidden_names(everything),
+        "private names elsewhere": rules.private_imports(everything),
+        "files that no document names": rules.unmapped_files(everything, MAP.read_text(encoding="utf-8")),
+        "modules without a test": rules.untested_modules(package, tests),
     }
     assert {name: found for name, found in problems.items() if found} == {}
 
@@ -121,6 +120,19 @@ PLANTED = {
             "machine/pcie/reads.py": "",
             "machine/host/memory.py": "from hwmodel.machine.pcie.reads import jitter",
         },
+        {
+            "explore/study/axes.py": "",
+            "explore/study/schema.py": LAZY.format("from hwmodel.explore.sweep import plan"),
+            "explore/sweep/plan.py": "from hwmodel.explore.study.axes import read_axis",
+        },
+    ],
+    rules.private_imports: [
+        {"wire/tags.py": LAZY.format("from hwmodel.units import _parse"), "units.py": ""},
+        {"wire/tags.py": "from .pcap import _read", "wire/pcap.py": ""},
+    ],
+    rules.private_attributes: [
+        {"wire/tags.py": "from hwmodel import units\nunits._parse()", "units.py": ""},
+        {"wire/tags.py": LAZY.format("from hwmodel.wire import pcap as p; p._read()"), "wire/pcap.py": ""},
     ],
     rules.wrong_report_imports: [
         {"report/html.py": f"from hwmodel.{block} import thing", f"{block}.py": ""}
@@ -180,6 +192,18 @@ def test_a_cycle_is_found(second, tmp_path):
     assert cycle.count("->") == 3
 
 
+def test_files_that_no_document_names_are_found(tmp_path):
+    package = plant(tmp_path, {"machine/link.py": "", "forwarding/parse.py": "", "units.py": ""})
+    assert rules.unmapped_files(package, "`machine/link.py`, `parse.py` and `hwmodel/units.py`") == []
+    found = rules.unmapped_files(package, "`link.py`, `tables.py`")
+    assert [line.split(":")[0] for line in found] == ["hwmodel/forwarding/parse.py", "docs/architecture.md"]
+
+
+def test_short_files_are_found(tmp_path):
+    files = {"units.py": "\n" * rules.MIN_FILE_LINES, "errors.py": "\n" * (rules.MIN_FILE_LINES - 1), "__main__.py": ""}
+    assert [line.split(":")[0] for line in rules.short_files(plant(tmp_path, files))] == ["hwmodel/errors.py"]
+
+
 def test_long_files_are_found(tmp_path):
     files = {"units.py": "\n" * rules.MAX_FILE_LINES, "errors.py": "\n" * (rules.MAX_FILE_LINES + 1)}
     assert [line.split(":")[0] for line in rules.long_files(plant(tmp_path, files))] == ["hwmodel/errors.py"]
@@ -192,24 +216,17 @@ def function_of(n_lines: int, docstring: str = "") -> str:
 def test_long_functions_are_found(tmp_path):
     most = rules.MAX_FUNCTION_LINES
     docstring = '    """A.\n' + "\n" * 100 + '    """\n'
-    assert rules.long_functions(plant(tmp_path, {"units.py": function_of(most, docstring)}), {}) == []
+    assert rules.long_functions(plant(tmp_path, {"units.py": function_of(most, docstring)})) == []
     package = plant(tmp_path, {"units.py": "class C:\n    " + function_of(most + 1).replace("\n", "\n    ")})
-    assert len(rules.long_functions(package, {})) == 1
-    assert rules.long_functions(package, {"hwmodel.units:f": "a table"}) == []
-    assert len(rules.long_functions(package, {"hwmodel.units:f": "a table", "hwmodel.units:g": "gone"})) == 1
+    assert len(rules.long_functions(package)) == 1
 
 
 def test_untested_modules_are_found(tmp_path):
-    package = plant(tmp_path, {"wire/__init__.py": "from hwmodel.wire.a import f", "wire/a.py": "", "wire/b.py": ""})
+    files = {"wire/__init__.py": "from hwmodel.wire.a import f", "wire/a.py": "", "wire/b.py": "", "__main__.py": ""}
+    package = plant(tmp_path, files)
     folder = tmp_path / "tests"
     folder.mkdir()
     (folder / "conftest.py").write_text("import hwmodel, hwmodel.wire.b", encoding="utf-8")
     (folder / "test_wire.py").write_text("import hwmodel\nfrom hwmodel.wire import f", encoding="utf-8")
-
-    def untested(reasons: dict[str, str]) -> list[str]:
-        return [line.split(":")[0] for line in rules.untested_modules(package, read_tree(folder, tmp_path), reasons)]
-
-    assert untested({}) == ["hwmodel/wire/b.py"]
-    excused = {"hwmodel.wire.b": "a table"}
-    assert untested(excused) == []
-    assert untested({**excused, "hwmodel.wire.a": "tested all the same"}) == ["hwmodel.wire.a"]
+    found = rules.untested_modules(package, read_tree(folder, tmp_path))
+    assert [line.split(":")[0] for line in found] == ["hwmodel/wire/b.py"]

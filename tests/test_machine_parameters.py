@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hwmodel import machine as package
+import hwmodel
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.machine.network.bridge_state import BRIDGE
 from hwmodel.machine.server import SERVER
@@ -17,6 +17,7 @@ from hwmodel.simulation.commands import OF_BRIDGE, OF_SERVER, Change
 from hwmodel.simulation.machine import Machine
 from hwmodel.workload import build_workload
 
+PACKAGE = Path(hwmodel.__file__).parent
 US = 10**9
 ALONE = {"nic": {"preset": "82599", "vfs": 3}, "workload": {"pattern": "uniform", "frame_bytes": 512}}
 MANY_PARTS = {
@@ -87,28 +88,71 @@ def test_a_command_changes_those_that_it_names():
 
 
 def test_no_kernel_writes_a_parameter():
-    """Neither by `mac.params.has_peer = 1` nor by `params = mac.params` before."""
     found = [
-        f"{path.name}:{node.lineno}"
-        for path in Path(package.__file__).parent.rglob("*.py")
+        f"{path.relative_to(PACKAGE)}:{line}"
+        for room in ("machine", "forwarding", "switch_core")
+        for path in (PACKAGE / room).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
-        for target in stored_by(node)
-        if isinstance(target, ast.Attribute) and ast.unparse(target.value).endswith("params")
+        if isinstance(node, ast.FunctionDef)
+        for line in writes_of_parameters(node)
     ]
     assert found == []
 
 
-def stored_by(node: ast.AST) -> list[ast.expr]:
-    """Return what a statement stores to, elements for their arrays."""
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
-    each = [one for target in targets for one in (target.elts if isinstance(target, ast.Tuple) else [target])]
-    return [one.value if isinstance(one, ast.Subscript) else one for one in each]
+def writes_of_parameters(function: ast.FunctionDef) -> list[int]:
+    """Return the lines that store into a record `params`, or into what a name stands for that is one or part of one.
+
+    A whole record may be what a command has left in an array `changed`.
+    """
+    pairs = [pair for node in ast.walk(function) for pair in stores_of(node)]
+    meant = {target.id: value for target, value in pairs if isinstance(target, ast.Name) and value is not None}
+    stored = [pair for pair in pairs if not isinstance(pair[0], ast.Name) and "params" in path_of(pair[0], meant)]
+    return [target.lineno for target, value in stored if "changed" not in path_of(value, meant)]
 
 
-@pytest.mark.parametrize("line", ["mac.params.has_peer = 1", "x, params.n = 0, 2", "host.params.jitter_fs[3] += 1"])
-def test_such_a_line_is_seen(line):
-    stored = [one for node in ast.walk(ast.parse(line)) for one in stored_by(node)]
-    assert any(ast.unparse(one.value).endswith("params") for one in stored if isinstance(one, ast.Attribute))
+def stores_of(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr | None]]:
+    """Give what a statement stores to, and what it stores there, None where that is no path."""
+    if isinstance(node, ast.AugAssign | ast.For):
+        yield node.target, None
+    for target in node.targets if isinstance(node, ast.Assign) else ():
+        if not isinstance(target, ast.Tuple):
+            yield target, node.value
+            continue
+        values = node.value.elts if isinstance(node.value, ast.Tuple) else [None] * len(target.elts)
+        yield from zip(target.elts, values, strict=True)
+
+
+def path_of(node: ast.expr | None, meant: Mapping[str, ast.expr]) -> list[str]:
+    """Return the names of a path such as `nic.port[0].params`, the last first, those it begins with resolved."""
+    found, seen = [], set()
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Name):
+        if isinstance(node, ast.Name):
+            if node.id in seen or node.id not in meant:
+                return [*found, node.id]
+            seen.add(node.id)
+            node = meant[node.id]
+            continue
+        if isinstance(node, ast.Attribute):
+            found.append(node.attr)
+        node = node.value
+    return found
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "mac.params.has_peer = 1",
+        "x, params.n = 0, 2",
+        "host.params.jitter_fs[3] += 1",
+        "nic.arbiter.params.of_class[2].group = 1",
+        "own = mac.params; own.has_peer = 1",
+        "own = params.of_class[2]; own.group = 1",
+        "source.params = source.other",
+    ],
+)
+def test_such_a_line_is_seen(lines):
+    (function,) = ast.parse(f"def kernel(nic, params):\n    {lines}").body
+    assert len(writes_of_parameters(function)) == 1
 
 
 @pytest.mark.parametrize("region", [*OF_SERVER, *OF_BRIDGE], ids=lambda region: ".".join(region.path))

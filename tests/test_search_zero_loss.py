@@ -24,7 +24,6 @@ OPEN = merged(
     ALL_BY_EIGHT,
     {"driver": {"tx_doorbell_batch": 1}, "nic": {"tx_buffer": "8KiB", "rx_buffer": "8KiB", "descriptor_cache": 16}},
 )
-DOORBELL_BYTES = 28
 SKP = 1534 / 1538
 
 

@@ -172,7 +172,7 @@ def test_a_trace_that_begins_amid_the_run_names_the_same_frames() -> None:
         stage.step(12 * FS_PER_US, machine.advance)
         for number, one in enumerate(watching):
             list(one.look())
-            waits = {way: list(waiting_in_switches(stage.trees, number, way, 0)) for way in ("up", "down")}
+            waits = {way: list(waiting_in_switches(stage.trees, number, way)) for way in ("up", "down")}
             kept = {"up": one._nic.pcie[0].up_arrivals.ring, "down": one._nic.pcie[0].tree.slots.ring}
             seen.update(int(kept[way][slot]["kind"]) for way, slots in waits.items() for slot in slots)
             if stage.now_fs % 2 == 0:

@@ -10,7 +10,7 @@ import pytest
 from hwmodel.config.document import read_document
 from hwmodel.errors import InputError
 from hwmodel.explore.sizing import read_sizing
-from hwmodel.explore.study.schema import study_schema, study_schema_text
+from hwmodel.explore.study_schema import study_schema, study_schema_text
 from hwmodel.explore.sweep.plan import plan_sweep
 from tests.config_cases import CONFIGS
 

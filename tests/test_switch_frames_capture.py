@@ -25,7 +25,7 @@ from hwmodel.switch_frames import capture as capture_module
 from hwmodel.switch_frames import open_capture, port_files, switch_capture
 from hwmodel.switch_frames.capture import PortCaptures
 from hwmodel.switch_frames.decide import FrameSwitch
-from hwmodel.wire.pcap import PcapBlock, PcapWriter, read_frames
+from hwmodel.wire.pcap import PcapBlock, PcapWriter, read_blocks
 from tests.oracles.forwarding_oracle import ForwardingOracle
 from tests.run_cases import read_capture
 from tests.switch_cases import ADAPTER, ALL_TAG_FIELDS, switched, tag_fields, timed, tshark_numbers, tshark_rows
@@ -157,7 +157,8 @@ def test_a_cut_frame_keeps_its_lengths(tmp_path):
     switch_capture(frame_switch, str(path), open_capture(str(path)), out_folder=str(folder), write_json=pieces.append)
     raw = frame(OUTSIDE, "vf0", e_tag(2), length=48)
     raw = raw[:22] + frame(OUTSIDE, "vf0", length=40)[14:]
-    assert list(read_frames(folder / "uplink.pcap")) == [(7, raw, 1522)]
+    (block,) = read_blocks(folder / "uplink.pcap")
+    assert (block.at_ns.tolist(), block.frame(0), block.original_bytes.tolist()) == ([7], raw, [1522])
     assert '"original_bytes": 1522' in "".join(pieces)
 
 

@@ -13,7 +13,7 @@ import pytest
 from benches.bottleneck_cases import Blocks, configurations
 from benches.vswitch_cases import draw_vswitch
 from hwmodel import limits, simulate
-from hwmodel.analytic.contention import _Problem, carried
+from hwmodel.analytic.contention import LinearProgram, carried
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.switch_rings import rings_of
 from hwmodel.analytic.system import System
@@ -261,7 +261,7 @@ def _at_two_cores(drawn: random.Random) -> Blocks:
 def test_who_is_held_back_leaves_no_less() -> None:
     """Whoever may take less than its turns leaves the mix before as good as it was."""
     for config in configurations(9305, 20, {}, _at_two_cores):
-        problem = _Problem(System.of(config), demand_of(config))
+        problem = LinearProgram(System.of(config), demand_of(config))
         before = problem.solve(frozenset())
         assert problem.solve(before.full).value >= before.value * (1 - 1e-9)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scapy.utils import PcapWriter as ScapyWriter
 
 from hwmodel.errors import InputError
-from hwmodel.wire.pcap import LONGEST_FRAME_BYTES, PcapBlock, read_blocks, read_frames
+from hwmodel.wire.pcap import LONGEST_FRAME_BYTES, PcapBlock, read_blocks
 
 FRAMES = [b"\x02" * 14, bytes(range(60)), b"\xff" * 21]
 TIMES_NS = [1_500_000_000_123_456_789, 1_500_000_000_123_456_790, 1_500_000_001_000_000_001]
@@ -32,6 +32,13 @@ def write_with_scapy(path, frames, times_ns, *, endianness="<", nano=False):
         fraction = at_ns % 10**9 if nano else at_ns % 10**9 // 1000
         writer.write_packet(frame, sec=at_ns // 10**9, usec=fraction)
     writer.close()
+
+
+def read_frames(path):
+    """Give time in nanoseconds, captured bytes and original length of each frame."""
+    for block in read_blocks(path):
+        for index in range(len(block)):
+            yield int(block.at_ns[index]), block.frame(index), int(block.original_bytes[index])
 
 
 def problem_of(path):

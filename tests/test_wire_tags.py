@@ -14,7 +14,6 @@ from hwmodel.rules.switch_modes import C_TAG, E_TAG, S_TAG, VN_TAG
 from hwmodel.wire.ethernet import format_mac
 from hwmodel.wire.tags import (
     LONGEST_HEADER_BYTES,
-    NO_OUTER_TAG,
     OUTER_TAG_TYPES,
     RuntFrameError,
     build_header,
@@ -138,7 +137,7 @@ def test_single_bits_land_in_the_fields_that_tshark_shows(row):
 
 def test_only_the_outer_tags_asked_for_are_parsed():
     frame = build_header(1, 2, 0x0800, [tag_of(VN_TAG, svif=5), tag_of(C_TAG, vid=7)])
-    parsed = parse_header(frame, NO_OUTER_TAG)
+    parsed = parse_header(frame, frozenset())
     assert (parsed.ethertype, parsed.outer, parsed.c_tag, parsed.n_bytes) == (0x8926, None, None, 14)
     assert parse_header(frame, frozenset({0x88A8})).ethertype == 0x8926
     assert parse_header(frame, frozenset({0x8926})).c_tag == tag_of(C_TAG, vid=7)

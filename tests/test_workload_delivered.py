@@ -90,13 +90,6 @@ def test_frames_of_a_cut_capture_keep_their_lengths(tmp_path):
     assert [wire_bytes for _, _, wire_bytes in read_back(tmp_path / "out.pcap")] == [1510, 64, 60]
 
 
-def test_ports_choose_deliveries(tmp_path):
-    rows = [(i * 10**6, 0, 64 + i, -1, KEEP, i % 3) for i in range(9)]
-    assert write_delivered(tmp_path / "out.pcap", deliveries(rows), TEMPLATES, COPY_HEADERS, ports=[2, 0]) == 6
-    assert [len(frame) for _, frame, _ in read_back(tmp_path / "out.pcap")] == [60, 62, 63, 65, 66, 68]
-    assert write_delivered(tmp_path / "out.pcap", deliveries(rows), TEMPLATES, COPY_HEADERS, ports=[]) == 0
-
-
 def test_many_pieces_are_one_file(tmp_path):
     rows = [(i, 0, 64 + i % 50, -1, KEEP, 2) for i in range(2 * CHUNK_FRAMES + 7)]
     pieces = (deliveries(rows[start : start + 3000]) for start in range(0, len(rows), 3000))

@@ -61,7 +61,7 @@ def carried(system: System, demand: Demand) -> Demand:
     if n_streams * n_servers > _MOST_STREAMS_BY_SERVERS:
         too_many = f"{n_streams} streams of {n_servers} servers, which do not all get through and are not all alike"
         raise InputError(f"workload: {too_many}, are too many for the closed form; `hwmodel run` says what does")
-    problem = _Problem(system, demand)
+    problem = LinearProgram(system, demand)
     held_back: frozenset[int] = frozenset()  # rows of full resources whose users cannot take each turn
     while True:
         found = problem.solve(held_back)
@@ -98,7 +98,7 @@ class _Solution:
     full: frozenset[int]  # rows of full resources that hold back those who use them, and nobody else
 
 
-class _Problem:
+class LinearProgram:
     """Write a demand as a linear program, and its solution as a demand."""
 
     def __init__(self, system: System, demand: Demand) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hwmodel.analytic.ceilings import core_of
 from hwmodel.analytic.traffic import Leg, Offered, Onward, Traffic, together, whole_of
 from hwmodel.config.bridge import OUTSIDE
+from hwmodel.rules.switch_modes import INTERFACE_KEYS
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
@@ -63,7 +64,7 @@ def without_names(config: Config) -> Config:
 
 
 def _nameless(port: Port) -> Port:
-    return port.model_copy(update={"name": "", "macs": (), "ips": None, "vif": 1, "ecid": 1})
+    return port.model_copy(update={"name": "", "macs": (), "ips": None, **dict.fromkeys(INTERFACE_KEYS, 1)})
 
 
 def _stations_are_alike(system: System) -> bool:

@@ -303,7 +303,7 @@ def switch(arguments: Namespace) -> None:
     if arguments.out is not None:
         json_file = [] if arguments.json in (None, STDOUT) else [arguments.json]
         names = switch_frames.port_files(frame_switch, arguments.out).values()
-        check_out_folder("--out", arguments.out, names, inputs=[*inputs, *json_file])
+        check_out_folder(arguments.out, names, inputs=[*inputs, *json_file])
     blocks = switch_frames.open_capture(arguments.capture)
     _announce_compilation(switch_frames.kernels_are_compiled())
     with text_output(None if arguments.json == STDOUT else STDOUT) as table, text_output(arguments.json) as json_text:
@@ -351,7 +351,7 @@ def schema(arguments: Namespace) -> None:
 
         text = schema_text()
     else:
-        from hwmodel.explore.study.schema import study_schema_text
+        from hwmodel.explore.study_schema import study_schema_text
 
         text = study_schema_text(arguments.of)
     write_json(text, STDOUT if arguments.json is None else arguments.json)

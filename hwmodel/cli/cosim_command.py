@@ -57,7 +57,7 @@ def cosim(arguments: Namespace) -> int | None:
         return None
     _require_packages()
     out = arguments.out or DEFAULT_OUT
-    check_out_folder("--out", out, [], [])
+    check_out_folder(out, [], [])
     os.environ[_OUT_VARIABLE] = os.path.abspath(out)
     # Nothing is written where the regression stands, not even bytecode: not here, and not in the simulator's Python.
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"

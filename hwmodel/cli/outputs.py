@@ -52,15 +52,15 @@ def check_outputs(outputs: Iterable[tuple[str, str | None]], inputs: Iterable[st
         raise InputError(problems)
 
 
-def check_out_folder(option: str, folder: str, files: Iterable[str], inputs: Iterable[str]) -> None:
-    """Raise InputError, a line for each, for `files` in a folder, there or still to be made, that cannot be written."""
+def check_out_folder(folder: str, files: Iterable[str], inputs: Iterable[str]) -> None:
+    """Raise InputError, a line for each, for `files` in the folder of --out, there or not, that cannot be written."""
     real_folder = os.path.realpath(folder)
     if folder and os.path.isdir(real_folder):
-        check_outputs([(option, path) for path in files], inputs)
+        check_outputs([("--out", path) for path in files], inputs)
     elif os.path.lexists(folder) or not folder:
-        raise InputError(f"{folder}: {option}: is not a folder")
+        raise InputError(f"{folder}: --out: is not a folder")
     else:
-        check_outputs([(option, folder)])
+        check_outputs([("--out", folder)])
 
 
 @contextlib.contextmanager

@@ -158,7 +158,7 @@ class _Runs:
 
 
 @dataclass
-class _Turn:
+class Turn:
     """Two ways whose order turns between two values: at `low` the second gives more, at `high` the first."""
 
     ways: tuple[str, str]
@@ -217,7 +217,7 @@ class _Turn:
         )
 
 
-def _turns(found: _Runs, values: Sequence[float]) -> list[_Turn]:
+def _turns(found: _Runs, values: Sequence[float]) -> list[Turn]:
     """Return where the order of two ways turns; values at which they are alike lie between."""
     return [
         turn
@@ -226,7 +226,7 @@ def _turns(found: _Runs, values: Sequence[float]) -> list[_Turn]:
     ]
 
 
-def _turns_of(found: _Runs, values: Sequence[float], one: str, other: str) -> Iterator[_Turn]:
+def _turns_of(found: _Runs, values: Sequence[float], one: str, other: str) -> Iterator[Turn]:
     last: tuple[float, float] | None = None
     for value in values:
         lead = found.lead(value, one, other)
@@ -234,7 +234,7 @@ def _turns_of(found: _Runs, values: Sequence[float], one: str, other: str) -> It
             continue
         if last is not None and (last[1] > 0) != (lead > 0):
             ways, sign = ((one, other), 1) if lead > 0 else ((other, one), -1)
-            yield _Turn(ways, last[0], value, sign * last[1], sign * lead)
+            yield Turn(ways, last[0], value, sign * last[1], sign * lead)
         last = value, lead
 
 

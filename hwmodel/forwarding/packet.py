@@ -12,6 +12,7 @@ import numpy as np
 from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.compiled.records import I32, U8, U32, ints, record
 from hwmodel.forwarding.octets import read_bytes, write_number
+from hwmodel.rules.ethernet import LEAST_TYPE
 from hwmodel.rules.packets import (
     ARP_BYTES,
     AUTHENTICATION,
@@ -24,7 +25,6 @@ from hwmodel.rules.packets import (
     ICMPV6,
     IPV4_BYTES,
     IPV6_BYTES,
-    LEAST_TYPE,
     MOST_PACKET_BYTES,
     OPTIONS,
     PORT_BYTES,

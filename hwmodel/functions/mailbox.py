@@ -28,7 +28,6 @@ ANSWERED = ACK | NACK
 TYPE_MASK = 0xFFFF
 EXTRA_SHIFT = 16
 EXTRA_MASK = 0xFF
-VF_MEMORY = 0x200  # where a VF finds its mailbox
 
 Words = tuple[int, ...]
 Fields = Mapping[str, Any]

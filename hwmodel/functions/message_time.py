@@ -166,20 +166,18 @@ def _found(times: RegisterTimes, first_fs: int, there_fs: int) -> tuple[int, int
     return first_fs + n_in_vain * (times.read_fs + POLL_FS) + times.read_fs, n_in_vain + 1
 
 
-def bring_up(
-    vfs: Sequence[RegisterTimes], pf: RegisterTimes, messages: Sequence[Message] = BRING_UP
-) -> tuple[list[int], list[Exchange]]:
-    """Return how long the messages of each of several VFs take that begin at once, and all of them in turn.
+def bring_up(vfs: Sequence[RegisterTimes], pf: RegisterTimes) -> tuple[list[int], list[Exchange]]:
+    """Return how long the messages BRING_UP of each of several VFs take that begin at once, and all of them in turn.
 
     The PF serves them one after the other, first come, first served.
     """
     at_fs, step = [0] * len(vfs), [0] * len(vfs)
     found: list[Exchange] = []
-    for _ in range(len(vfs) * len(messages)):
-        waiting = [number for number, done in enumerate(step) if done < len(messages)]
+    for _ in range(len(vfs) * len(BRING_UP)):
+        waiting = [number for number, done in enumerate(step) if done < len(BRING_UP)]
         number = min(waiting, key=lambda number: at_fs[number])
         pf_free_fs = found[-1].taken_fs + found[-1].serving_fs if found else 0
-        found.append(exchange(vfs[number], pf, messages[step[number]], at_fs[number], pf_free_fs)._replace(vf=number))
+        found.append(exchange(vfs[number], pf, BRING_UP[step[number]], at_fs[number], pf_free_fs)._replace(vf=number))
         at_fs[number] = found[-1].over_fs
         step[number] += 1
     return at_fs, found

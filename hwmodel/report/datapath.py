@@ -32,7 +32,7 @@ from hwmodel.report.diagram import (
 from hwmodel.results.bottleneck import of_any_port
 from hwmodel.results.result import AdapterResult, Result
 from hwmodel.units import UnitError, parse_bytes
-from hwmodel.words.bridge_reading import NamedPort, core_share, port_lines, port_share, setting_of
+from hwmodel.words.bridge_reading import NamedPort, core_share, nic_setting_of, port_lines, port_share
 from hwmodel.words.datapath_parts import Part, datapath_parts
 from hwmodel.words.modelled import link_words
 from hwmodel.words.pci_bus_rows import is_on_bus
@@ -317,7 +317,7 @@ def _busiest(busy: Mapping[str, float], name: str) -> float | None:
 
 
 def _ring_fill(result: Result, adapter: AdapterResult, name: str) -> float | None:
-    depth, n_slots = adapter.queues.get(name), setting_of(result, adapter.name, "nic", name)
+    depth, n_slots = adapter.queues.get(name), nic_setting_of(result, adapter.name, name)
     if depth is None or not isinstance(n_slots, int) or n_slots < 2:
         return None
     return min(1.0, depth.mean / (n_slots - 1))
@@ -326,7 +326,7 @@ def _ring_fill(result: Result, adapter: AdapterResult, name: str) -> float | Non
 def _buffer_fill(result: Result, adapter: AdapterResult, name: str) -> float | None:
     depth = adapter.queues.get(name)
     try:
-        n_bytes = parse_bytes(setting_of(result, adapter.name, "nic", name))
+        n_bytes = parse_bytes(nic_setting_of(result, adapter.name, name))
     except UnitError:
         return None
     return min(1.0, depth.mean / n_bytes) if depth is not None and n_bytes else None

@@ -11,7 +11,7 @@ from hwmodel.report.configuration import changed_keys
 from hwmodel.results.adapter_use import PortResult
 from hwmodel.results.bridge import BridgeResult
 from hwmodel.results.counters import ETHTOOL_NAMES, LinkReceived, LinkSent
-from hwmodel.results.result import FlowResult, Latency, Result, VmResult, Wire
+from hwmodel.results.result import FlowResult, Latency, Result, Wire
 from hwmodel.words.bridge_reading import (
     NO_NAME,
     bridge_words,
@@ -55,6 +55,7 @@ from hwmodel.words.reading import (
     spread_rows,
     stall_shares,
 )
+from hwmodel.words.summary import VM_COLUMNS, VM_TEXT_COLUMNS, vm_rows
 
 MOST_FLOW_ROWS = 16
 MOST_VM_ROWS = 130
@@ -221,15 +222,9 @@ def _part_text(time_ns: float | None) -> str:
 
 def vm_table(result: Result) -> Table:
     """Return what each VM sent and received, the first of many."""
-    header = ("VM", "tx Gb/s", "rx Gb/s", "rx Mpps", "p50", "p99", "drops, frames")
-    return Table(header, [_vm_row(result, vm) for vm in result.vms[:MOST_VM_ROWS]], texts=(0, 6))
-
-
-def _vm_row(result: Result, vm: VmResult) -> list[str]:
-    drops = drop_words(vm.drops, none=MISSING)
-    sent, received = (result.intervals.get(f"vms.{vm.name}.{rate}") for rate in ("tx_gbps", "rx_gbps"))
-    rates = [decimals_text(vm.tx_gbps, 3, sent), decimals_text(vm.rx_gbps, 3, received), decimals_text(vm.rx_mpps, 4)]
-    return [printable(vm.name), *rates, page_time(vm.latency_ns.p50), page_time(vm.latency_ns.p99), drops]
+    header = tuple(column.removesuffix(" us") for column in VM_COLUMNS)  # each time has a unit of its own here
+    rows = vm_rows(result, MOST_VM_ROWS, page_time, with_intervals=True)
+    return Table(header, [list(row) for row in rows], texts=VM_TEXT_COLUMNS)
 
 
 def counter_table(result: Result) -> Table | None:

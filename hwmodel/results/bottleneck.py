@@ -189,9 +189,18 @@ class Observation:
             return max(self.busy(name), stop.share + stop.busy)
         return self.credit_use.get(name, 0.0) if name.startswith("pcie.credits") else self.busy(name)
 
+    def lost_frames(self, *reasons: str) -> int:
+        """Return how many frames were dropped for these reasons."""
+        return sum(self.drops.get(reason, 0) for reason in reasons)
+
     def lost_share(self, *reasons: str) -> float:
         """Return the share of the offered frames that were dropped for these reasons."""
-        return sum(self.drops.get(reason, 0) for reason in reasons) / max(1, self.offered_frames)
+        return self.lost_frames(*reasons) / max(1, self.offered_frames)
+
+    @property
+    def lost_for_want_of_room(self) -> int:
+        """Return how many frames met a full queue."""
+        return self.lost_frames(*CONGESTION_DROPS)
 
     @property
     def core_side(self) -> str:

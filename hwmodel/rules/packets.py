@@ -8,8 +8,6 @@ from hwmodel.rules.steering import SCTP, TCP, UDP
 from hwmodel.rules.switch_modes import C_TAG, OUTER_TAGS
 
 TYPE_IPV4, TYPE_ARP, TYPE_IPV6 = 0x0800, 0x0806, 0x86DD
-# IEEE 802.3, 3.2.6: a smaller number in place of a type is a length, and LLC follows.
-LEAST_TYPE = 0x0600
 # Behind which anything may stand that a receiver takes off: a frame that has one as its type.
 HIDING_TYPES = (C_TAG.ethertype, *(tag.ethertype for tag in OUTER_TAGS))
 

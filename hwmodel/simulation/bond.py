@@ -21,7 +21,7 @@ from hwmodel.machine.network.bond import (
     WIRE_LIVES,
 )
 from hwmodel.results.bond import BondUse, LegUse, Outage
-from hwmodel.rules.bonding import FAST_PERIOD_FS, SLOW_PERIOD_FS
+from hwmodel.rules.ethernet import FAST_PERIOD_FS, SLOW_PERIOD_FS
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:

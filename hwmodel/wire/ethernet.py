@@ -6,6 +6,7 @@ from enum import IntEnum
 
 from hwmodel.rules import switch_modes
 from hwmodel.rules.ethernet import MIN_FRAME_BYTES, WIRE_OVERHEAD_BYTES
+from hwmodel.rules.packets import TYPE_ARP, TYPE_IPV4, TYPE_IPV6
 
 ADDRESS_BYTES = 6
 # Destination, source and type of an untagged frame.
@@ -15,10 +16,10 @@ UNTAGGED_HEADER_BYTES = 14
 class EtherType(IntEnum):
     """Number the types that the model gives a meaning to (IEEE registration authority); tags have theirs in `rules`."""
 
-    IPV4 = 0x0800
-    ARP = 0x0806
+    IPV4 = TYPE_IPV4
+    ARP = TYPE_ARP
     C_TAG = switch_modes.C_TAG.ethertype
-    IPV6 = 0x86DD
+    IPV6 = TYPE_IPV6
     S_TAG = switch_modes.S_TAG.ethertype
     LOCAL_EXPERIMENT_1 = 0x88B5
     VN_TAG = switch_modes.VN_TAG.ethertype

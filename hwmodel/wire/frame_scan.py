@@ -90,8 +90,8 @@ def _byte_table(key: bytes, n_bytes: int) -> U32:
     return table
 
 
-def frame_hashes(prefix: U8, valid_bytes: I64, header_bytes: I64, ethertype: I64, key: bytes = VERIFICATION_KEY) -> U32:
-    """Hash n frames as a NIC does: uint32 of shape (n,), 0 for a frame that is not IP.
+def frame_hashes(prefix: U8, valid_bytes: I64, header_bytes: I64, ethertype: I64) -> U32:
+    """Hash n frames as a NIC does, with the verification key: uint32 of shape (n,), 0 for a frame that is not IP.
 
     `prefix` is uint8 of shape (n, at least 90), the frames' first bytes; `valid_bytes` says how many of them are there,
     `header_bytes` where the IP header begins, `ethertype` the type before it. Addresses and ports of TCP and UDP are
@@ -102,11 +102,11 @@ def frame_hashes(prefix: U8, valid_bytes: I64, header_bytes: I64, ethertype: I64
     for ip_type, hash_rows in ((EtherType.IPV4, _hash_ipv4), (EtherType.IPV6, _hash_ipv6)):
         rows = np.flatnonzero(ethertype == ip_type)
         if len(rows):
-            hashes[rows] = hash_rows(prefix[rows], valid_bytes[rows], header_bytes[rows], key)
+            hashes[rows] = hash_rows(prefix[rows], valid_bytes[rows], header_bytes[rows])
     return hashes
 
 
-def _hash_ipv4(prefix: U8, valid_bytes: I64, start: I64, key: bytes) -> U32:
+def _hash_ipv4(prefix: U8, valid_bytes: I64, start: I64) -> U32:
     first = _bytes_at(prefix, start, 1)[:, 0].astype(np.int64)
     header_end = start + 4 * (first & 0xF)
     is_ip = (first >> 4 == 4) & (first & 0xF >= 5) & (valid_bytes >= header_end)
@@ -116,24 +116,24 @@ def _hash_ipv4(prefix: U8, valid_bytes: I64, start: I64, key: bytes) -> U32:
     protocol = _bytes_at(prefix, start + 9, 1)[:, 0]
     has_ports = np.isin(protocol, (TCP, UDP)) & ~is_fragment & (valid_bytes >= header_end + 4)
     addresses, ports = _bytes_at(prefix, start + 12, 8), _bytes_at(prefix, header_end, 4)
-    return _hash_flows(addresses, ports, is_ip, has_ports, key)
+    return _hash_flows(addresses, ports, is_ip, has_ports)
 
 
-def _hash_ipv6(prefix: U8, valid_bytes: I64, start: I64, key: bytes) -> U32:
+def _hash_ipv6(prefix: U8, valid_bytes: I64, start: I64) -> U32:
     header_end = start + 40
     is_ip = (_bytes_at(prefix, start, 1)[:, 0] >> 4 == 6) & (valid_bytes >= header_end)
     next_header = _bytes_at(prefix, start + 6, 1)[:, 0]
     has_ports = np.isin(next_header, (TCP, UDP)) & (valid_bytes >= header_end + 4)
     addresses, ports = _bytes_at(prefix, start + 8, 32), _bytes_at(prefix, header_end, 4)
-    return _hash_flows(addresses, ports, is_ip, has_ports, key)
+    return _hash_flows(addresses, ports, is_ip, has_ports)
 
 
-def _hash_flows(addresses: U8, ports: U8, is_ip: Bools, has_ports: Bools, key: bytes) -> U32:
+def _hash_flows(addresses: U8, ports: U8, is_ip: Bools, has_ports: Bools) -> U32:
     hashes = np.zeros(len(addresses), np.uint32)
     with_ports = np.flatnonzero(is_ip & has_ports)
     alone = np.flatnonzero(is_ip & ~has_ports)
-    hashes[with_ports] = toeplitz_hash(np.hstack([addresses[with_ports], ports[with_ports]]), key)
-    hashes[alone] = toeplitz_hash(addresses[alone], key)
+    hashes[with_ports] = toeplitz_hash(np.hstack([addresses[with_ports], ports[with_ports]]))
+    hashes[alone] = toeplitz_hash(addresses[alone])
     return hashes
 
 

@@ -131,13 +131,6 @@ def read_blocks(path: str | os.PathLike[str], block_bytes: int = BLOCK_BYTES) ->
         raise InputError(f"{name}: cannot be read: {error.strerror}") from None
 
 
-def read_frames(path: str | os.PathLike[str]) -> Iterator[tuple[int, bytes, int]]:
-    """Yield time in nanoseconds, captured bytes and original length of each frame; errors as in `read_blocks`."""
-    for block in read_blocks(path):
-        for index in range(len(block)):
-            yield int(block.at_ns[index]), block.frame(index), int(block.original_bytes[index])
-
-
 def read_format(name: str, header: bytes) -> PcapFormat:
     """Decode the first 24 B of a file called `name`; InputError where they announce no classic Ethernet capture."""
     for beginning, what in _OTHER_MAGICS.items():

@@ -19,7 +19,6 @@ _FORMATS = {tag.ethertype: tag for tag in (C_TAG, *OUTER_TAGS)}
 # Length of each tag with its own type number; the type after it is not counted.
 TAG_BYTES: dict[int, int] = {ethertype: tag.n_bytes for ethertype, tag in _FORMATS.items()}
 OUTER_TAG_TYPES = frozenset(tag.ethertype for tag in OUTER_TAGS)
-NO_OUTER_TAG: frozenset[int] = frozenset()
 # The longest outer tag, a C-TAG and the type after them.
 LONGEST_HEADER_BYTES = TAG_OFFSET + max(tag.n_bytes for tag in OUTER_TAGS) + C_TAG.n_bytes + TYPE_BYTES
 

@@ -242,11 +242,10 @@ def _offered_load(seen: Observation) -> str:
         busiest = seen.core_side
     if busiest is None or seen.busy(busiest) == 0:
         return "Nothing is full: hardly any frame was offered in the window."
-    off = sum(seen.drops.get(reason, 0) for reason in ("FUNCTION_RESET", "PORT_DISABLED", "LINK_DOWN"))
+    off = seen.lost_frames("FUNCTION_RESET", "PORT_DISABLED", "LINK_DOWN")
     if 2 * off > seen.offered_frames:
         return f"Nothing is full: {off:,} frames met a function, port or wire that is off; what is off sends none."
-    dropped = ("TX_RING_FULL", "RX_BUFFER_FULL", "NO_DESCRIPTOR", "QUEUE_FULL")
-    lost = sum(seen.drops.get(reason, 0) for reason in dropped)
+    lost = seen.lost_for_want_of_room
     aside = f" {lost:,} of {seen.offered_frames:,} frames met a full queue in a burst." if lost else ""
     return (
         "Nothing is full: every resource has room, the load itself sets the throughput; the busiest, "

@@ -71,10 +71,10 @@ def core_share(utilization: Mapping[str, float]) -> float | None:
     return sum(sides) if sides else None
 
 
-def setting_of(result: Result, server: str, block: str, name: str) -> Any:
-    """Return a key of one server's configuration: what it sets itself, else what all have."""
+def nic_setting_of(result: Result, server: str, name: str) -> Any:
+    """Return a key of the block `nic` of one server: what it sets itself, else what all have."""
     changes: Mapping[str, Any] = dict(servers_in(result.config)).get(server, {})
-    return changes.get(f"{block}.{name}", result.config.get(block, {}).get(name))
+    return changes.get(f"nic.{name}", result.config.get("nic", {}).get(name))
 
 
 def servers_in(config: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

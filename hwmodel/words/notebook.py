@@ -20,7 +20,7 @@ from hwmodel.words.reading import (
     loss_sentence,
 )
 from hwmodel.words.search_text import RELAXED_COLUMNS, relaxed_rows, relaxed_sentence
-from hwmodel.words.summary import VM_COLUMNS, event_lines, vm_rows
+from hwmodel.words.summary import VM_COLUMNS, VM_TEXT_COLUMNS, event_lines, vm_rows
 
 if TYPE_CHECKING:
     from hwmodel.results.result import Result
@@ -46,7 +46,7 @@ def result_html(result: Result) -> str:
         *(paragraph(sentence) for sentence in sentences),
         html_table(_LATENCY_COLUMNS, of_latency) if of_latency else "",
         paragraph(" ".join(filter(None, (f"Latency: {note}." if note else "", largest_part_sentence(result))))),
-        html_table(VM_COLUMNS, vm_rows(result), left_columns=(0, 6)),
+        html_table(VM_COLUMNS, vm_rows(result), left_columns=VM_TEXT_COLUMNS),
         paragraph(f"... and {n_more} more VMs" if n_more > 0 else ""),
         *_relaxed_parts(result),
         paragraph(f"Seed {result.seed}, configuration {result.config_hash}"),

@@ -7,7 +7,7 @@ from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.rules.switch_modes import MODES
-from hwmodel.words.bridge_reading import copying_words, setting_of
+from hwmodel.words.bridge_reading import copying_words, nic_setting_of
 from hwmodel.words.latency_parts import DIRECTIONS, PART_WORDS, PARTS
 from hwmodel.words.modelled import is_closed_loop, is_meant_for_vms
 from hwmodel.words.quantities import MISSING, gbps_text, mpps_text, percent_text, three_digits, time_text
@@ -186,7 +186,7 @@ def _fills_a_tx_ring(result: Result) -> bool:
     """Tell whether a ring had no slot left, which a short capture may not come to; so where that is not known."""
     if result.servers:
         depths = [
-            (adapter.queues.get("tx_ring"), setting_of(result, adapter.name, "nic", "tx_ring"))
+            (adapter.queues.get("tx_ring"), nic_setting_of(result, adapter.name, "tx_ring"))
             for adapter in result.servers
         ]
     else:

@@ -6,7 +6,7 @@ In 15 lines it has the answer, what limits, warnings, one latency, losses, VMs, 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from hwmodel.words.bond import LEG_COLUMNS, bond_sentence, leg_cells, outage_sentence
@@ -78,6 +78,7 @@ _QUEUES = ("tx_ring", "tags", "tx_buffer", "rx_buffer", "rx_ring")
 _SPREAD = ("totals.gbps", "latency_ns.p50", "latency_ns.p99")
 _MORE = "--verbose shows all latencies, each VM, the bytes on the link and every queue."
 VM_COLUMNS = ("VM", "tx Gb/s", "rx Gb/s", "rx Mpps", "p50 us", "p99 us", "drops, frames")
+VM_TEXT_COLUMNS = (0, len(VM_COLUMNS) - 1)
 
 
 def summary(result: Result, verbose: bool = False) -> str:
@@ -157,24 +158,35 @@ def _latency_lines(result: Result) -> Iterable[Line]:
             yield from (Line(printable(sentence)) for sentence in sentences if sentence)
 
 
-def vm_rows(result: Result) -> list[tuple[str, ...]]:
-    """Return a row of VM_COLUMNS for each VM, the first MOST_ROWS of them."""
+def _microseconds(time_ns: float | None) -> str:
+    return MISSING if time_ns is None else three_digits(time_ns / 1e3)
+
+
+def vm_rows(
+    result: Result,
+    most: int = MOST_ROWS,
+    time: Callable[[float | None], str] = _microseconds,
+    *,
+    with_intervals: bool = False,
+) -> list[tuple[str, ...]]:
+    """Return a row of VM_COLUMNS for each VM, the first `most` of them; `with_intervals`: of their rates."""
+    intervals = result.intervals if with_intervals else {}
     return [
         (
             printable(vm.name),
-            decimals_text(vm.tx_gbps, 3),
-            decimals_text(vm.rx_gbps, 3),
+            decimals_text(vm.tx_gbps, 3, intervals.get(f"vms.{vm.name}.tx_gbps")),
+            decimals_text(vm.rx_gbps, 3, intervals.get(f"vms.{vm.name}.rx_gbps")),
             decimals_text(vm.rx_mpps, 4),
-            _microseconds(vm.latency_ns.p50),
-            _microseconds(vm.latency_ns.p99),
+            time(vm.latency_ns.p50),
+            time(vm.latency_ns.p99),
             drop_words(vm.drops, none=MISSING),
         )
-        for vm in result.vms[:MOST_ROWS]
+        for vm in result.vms[:most]
     ]
 
 
 def _vm_lines(result: Result) -> Iterable[Line]:
-    yield from table(VM_COLUMNS, vm_rows(result), left_columns=(0, 6))
+    yield from table(VM_COLUMNS, vm_rows(result), left_columns=VM_TEXT_COLUMNS)
     if len(result.vms) > MOST_ROWS:
         yield Line(f"... and {len(result.vms) - MOST_ROWS} more")
     if result.fairness_jain is not None:
@@ -205,10 +217,6 @@ def _core_lines(core: Core) -> Iterable[Line]:
         parts = sorted(core.by.items(), key=lambda item: -item[1])
         what = ", ".join(f"{reason} {percent_text(share)}" for reason, share in parts)
         yield Line(f"Core {core.core} is busy {percent_text(core.busy)}: {what}")
-
-
-def _microseconds(time_ns: float | None) -> str:
-    return MISSING if time_ns is None else three_digits(time_ns / 1e3)
 
 
 def _link_lines(result: Result) -> Iterable[Line]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -62,24 +62,20 @@ def write_delivered(
     copy_headers: HeadersByNumber,
     *,
     replayed: str | os.PathLike[str] | None = None,
-    ports: Collection[int] | None = None,
 ) -> int:
     """Write deliveries to a capture file, piece by piece, and return how many.
 
     A replayed frame has the bytes of the capture `replayed`, a made-up one its template's header and bytes that count
     0, 1, 2; either with the header of its copy, from `copy_headers`. Frames leave the switch unpadded and without FCS.
-    Times are cut to nanoseconds. `ports` keeps the deliveries at these egress ports alone. The file appears only when
+    Times are cut to nanoseconds. The file appears only when
     all is written. Raises InputError where a file cannot be made or read, RunError where `replayed` has changed or
     writing fails.
     """
     pieces = [deliveries] if isinstance(deliveries, Deliveries) else deliveries
     with FrameBytes(templates, copy_headers, replayed) as frame_bytes, PcapWriter(path) as writer:
         for piece in pieces:
-            kept = np.arange(len(piece))
-            if ports is not None:
-                kept = np.flatnonzero(np.isin(piece.egress_port, list(ports)))
-            for start in range(0, len(kept), CHUNK_FRAMES):
-                rows = kept[start : start + CHUNK_FRAMES]
+            for start in range(0, len(piece), CHUNK_FRAMES):
+                rows = np.arange(start, min(start + CHUNK_FRAMES, len(piece)))
                 frames, original_bytes = frame_bytes.of(piece, rows)
                 writer.write_block(piece.at_fs[rows] // FS_PER_NS, frames, original_bytes)
     return writer.n_frames

@@ -6,8 +6,7 @@ from collections import Counter
 
 import pytest
 
-from hwmodel.machine.adapter.class_turns import charge_class, next_class
-from hwmodel.machine.adapter.ready_rings import NOBODY
+from hwmodel.machine.adapter.class_turns import NOBODY, charge_class, next_class
 from tests.blocks.idle_machine import machine
 
 FRAME_BYTES = 1000

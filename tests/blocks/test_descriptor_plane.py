@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
+from hwmodel.machine.adapter.class_turns import NOBODY
 from hwmodel.machine.adapter.descriptor_plane import charge_credits, choose_by_credits
-from hwmodel.machine.adapter.ready_rings import NOBODY
 from tests.blocks.idle_machine import VF0, VF1, machine
 
 FRAME_BYTES = 1000

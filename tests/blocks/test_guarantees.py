@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.machine.adapter.ready_rings import NOBODY
+from hwmodel.machine.adapter.class_turns import NOBODY
 from hwmodel.machine.adapter.scheduler import first_owed, give_owed
 from tests.blocks.idle_machine import VF0, machine
 

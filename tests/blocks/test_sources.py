@@ -24,8 +24,6 @@ from hwmodel.simulation.nic_state import random_words
 from hwmodel.workload.traffic import build_alias_table
 from tests.blocks.idle_machine import NS, VF0, VF1, machine
 
-NO_RECORD = -1
-
 
 def add_source(nic, number, function, kind, targets=((0, 1),), lengths=((64, 1),), **fields):
     """Enter a source with its tables; functions without one have none."""

@@ -29,12 +29,6 @@ class Function:
     def is_port(self) -> bool:
         return self.content[0x0E] & 0x7F == 1
 
-    def capability(self, number: int) -> int:
-        at = self.content[0x34]
-        while at and self.content[at] != number:
-            at = self.content[at + 1]
-        return at
-
     def extended(self, number: int) -> int:
         at = 0x100
         while at and self.word(at) != number:

@@ -243,7 +243,7 @@ class Dial:
         return int(self.reference_per_s * share * Fraction(_sizes(self.config).mean_frame_bytes) * BITS_PER_BYTE)
 
 
-def dial_of(config: Config, arrivals: str = "periodic") -> Dial:
+def dial_of(config: Config) -> Dial:
     """Find out what to turn, and what the closed form says that can be carried.
 
     Raises InputError for loads that cannot be turned: captures, and frames of which each makes many.
@@ -256,8 +256,8 @@ def dial_of(config: Config, arrivals: str = "periodic") -> Dial:
             f"workload.pattern: {workload.pattern}: a search counts frames one by one, and each makes many"
         )
     if workload.pattern is None:
-        return _of_the_wire(config, arrivals)
-    full = config_from_mapping(config.resolved(), {"workload.load": "100% of ceiling", "workload.arrivals": arrivals})
+        return _of_the_wire(config)
+    full = config_from_mapping(config.resolved(), {"workload.load": "100% of ceiling", "workload.arrivals": "periodic"})
     reference = ceiling_frames_per_s(full)
     if reference is None:
         raise InputError("workload: all flows have rates of their own; a search turns those that follow the load")
@@ -266,19 +266,18 @@ def dial_of(config: Config, arrivals: str = "periodic") -> Dial:
     limited_by = lowest(one for one in found.ceilings if not one.is_of_load).resource
     return Dial(
         full, reference, _MOST_OF_CEILING, found.beside_per_s, n_sources, in_step, _room_frames(full, n_sources),
-        burst_frames(config), arrivals, limited_by=limited_by,
+        burst_frames(config), limited_by=limited_by,
     )  # fmt: skip
 
 
-def _of_the_wire(config: Config, arrivals: str) -> Dial:
+def _of_the_wire(config: Config) -> Dial:
     found = limits(config)
     line_per_s = Fraction(config.port.rate_bps, BITS_PER_BYTE) / Fraction(_sizes(config).mean_wire_bytes)
     least = lowest(one for one in found.ceilings if not one.is_of_load)
     reference = min(least.frames_per_s or line_per_s, line_per_s)
     return Dial(
         config, reference, line_per_s / reference, Fraction(0), 1, _in_step(config), _room_frames(config, 0),
-        burst_frames(config), arrivals,
-        turns_wire=True, limited_by=least.resource,
+        burst_frames(config), turns_wire=True, limited_by=least.resource,
     )  # fmt: skip
 
 

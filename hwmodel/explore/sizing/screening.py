@@ -143,12 +143,12 @@ class Screening:
             if found.mean is not None and _is_beyond(target, found, bounds):
                 self.refuted.add(target.metric)
 
-    def find_cheapest(self, alive: Flags, most: int = MOST_AT_ONCE) -> None:
-        """Ask until it is known which of some candidates is the cheapest that is left, or so many times.
+    def find_cheapest(self, alive: Flags) -> None:
+        """Ask until it is known which of some candidates is the cheapest that is left, or MOST_AT_ONCE times.
 
         What costs more than one that is left need not be asked about for that.
         """
-        for _ in range(most):
+        for _ in range(MOST_AT_ONCE):
             left = alive & ~(self.missed | self.invalid)
             known = left & ~self.unknown
             cheapest = self.space.rank[known].min() if known.any() else len(self.space)

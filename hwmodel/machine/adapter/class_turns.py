@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
-from hwmodel.machine.adapter.ready_rings import NOBODY
+
+NOBODY = -1  # in place of the number of a class, a ring or a function
 
 
 @kernel

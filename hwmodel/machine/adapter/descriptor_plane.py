@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import kernel
-from hwmodel.machine.adapter.class_turns import charge_class, next_class
-from hwmodel.machine.adapter.ready_rings import NOBODY, has_next, is_ready
+from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.machine.adapter.class_turns import NOBODY, charge_class, next_class
 from hwmodel.rules.transmit_credits import MOST_CLASSES
+
+
+@inlined
+def has_next(queue):
+    """Say whether all descriptors of a ring's next frame, or send, are in its cache."""
+    return queue.cached > queue.next_more
+
+
+@inlined
+def is_ready(function):
+    """Say whether a function has something to send and may."""
+    return function.ready_queues > 0 and function.is_shaped == 0
 
 
 @kernel

@@ -11,10 +11,10 @@ from hwmodel.machine.adapter.adapter_state import (
     SCHEDULE_STRICT,
     SCHEDULE_WEIGHTED,
 )
-from hwmodel.machine.adapter.descriptor_plane import charge_credits, choose_by_credits
+from hwmodel.machine.adapter.class_turns import NOBODY
+from hwmodel.machine.adapter.descriptor_plane import charge_credits, choose_by_credits, has_next, is_ready
 from hwmodel.machine.adapter.fetch import fetch_tx
 from hwmodel.machine.adapter.packet_plane import n_before_fifos
-from hwmodel.machine.adapter.ready_rings import NOBODY, has_next, is_ready
 from hwmodel.machine.counts.batches import mark_batch
 from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journey_state import CACHED

@@ -12,6 +12,7 @@ from hwmodel.forwarding.police import police
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.forwarding.steering import ring_code, ring_of
 from hwmodel.machine.adapter.adapter_state import PIPE_CAP
+from hwmodel.machine.adapter.class_turns import NOBODY
 from hwmodel.machine.adapter.flow_control import (
     fits_part,
     give_room,
@@ -20,7 +21,6 @@ from hwmodel.machine.adapter.flow_control import (
     take_room,
 )
 from hwmodel.machine.adapter.packet_plane import feed_local, join_class, take_next
-from hwmodel.machine.adapter.ready_rings import NOBODY
 from hwmodel.machine.adapter.receive import lay_copies, serve_rx_buffer
 from hwmodel.machine.adapter.switch_bus import ask_for_bus, take_passed
 from hwmodel.machine.adapter.uplink import post_to_adapter

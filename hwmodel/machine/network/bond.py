@@ -9,7 +9,7 @@ from hwmodel.forwarding.parse import C_TAG_BYTES, TAG_OFFSET, TYPE_C_TAG
 from hwmodel.forwarding.steering import read_flow
 from hwmodel.machine.time.clock import ADAPTER_PORTS, BOND_TIMER
 from hwmodel.machine.time.events import set_timer
-from hwmodel.rules.bonding import FAST_PERIOD_FS, PERIODS_TO_TIMEOUT
+from hwmodel.rules.ethernet import FAST_PERIOD_FS, PERIODS_TO_TIMEOUT
 from hwmodel.rules.switch_modes import TYPE_BYTES
 
 ACTIVE_BACKUP, SOURCE_MAC, L4_HASH = range(3)

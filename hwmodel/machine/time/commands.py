@@ -25,7 +25,7 @@ FUNCTION_OFF, FUNCTION_ON, DRIVER_WORK, WATCHED, SOURCE = range(10, 15)
 # These write that the wire of a port is dead, or alive, which its drivers learn; whether a ring without descriptors
 # drops, which the head of the Rx buffer may wait for; after how many descriptors a driver posts them again, or never;
 # what a station may receive.
-WIRE_STATE, DROPPING, REFILL, RECEIVE_LIMIT, KINDS = range(15, 20)
+WIRE_STATE, DROPPING, REFILL, RECEIVE_LIMIT = range(15, 19)
 # What each changes, in words.
 WORDS = {
     PLAIN: "parameters",

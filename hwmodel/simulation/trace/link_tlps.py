@@ -18,6 +18,7 @@ from hwmodel.machine.tlp_kinds import (
     PAYLOAD_COMPLETION,
     PAYLOAD_READ,
     PAYLOAD_WRITE,
+    POSTED_CREDIT,
     READS,
     REGISTER_ACCESSES,
     RX_DOORBELL,
@@ -186,7 +187,7 @@ class LinkTlps:
             for place in range(int(queue["head"]), int(queue["tail"])):
                 yield queue["ring"][place & int(queue["mask"])]
         if len(queues) > 1:
-            for slot in waiting_in_switches(self._trees, self._names.number, "down", 0):
+            for slot in waiting_in_switches(self._trees, self._names.number, "down"):
                 yield end["slots"]["ring"][slot]
 
     def _first_numbers(self) -> dict[tuple[int, int], int]:
@@ -201,7 +202,7 @@ class LinkTlps:
         unread = _unread(nic)
         flying = _flying_tx_interrupts(nic, on_wire=not self._by_tree)
         if self._by_tree:
-            for slot in waiting_in_switches(self._trees, self._names.number, "up", 0):
+            for slot in waiting_in_switches(self._trees, self._names.number, "up"):
                 _count_interrupt(flying, nic.pcie[0].up_arrivals.ring[slot])
         found: dict[tuple[int, int], int] = {}
         for number in range(self._names.n_rings):
@@ -234,13 +235,13 @@ def begun_on(link: Any) -> Any:
     return queue["ring"][int(link["place"]) & int(queue["mask"])]
 
 
-def waiting_in_switches(trees: Any, server: int, way: str, place: int) -> Iterator[int]:
-    """Give where an adapter keeps its TLPs of a class, 0 P, that stand in switches on their way up or down."""
+def waiting_in_switches(trees: Any, server: int, way: str) -> Iterator[int]:
+    """Give where an adapter keeps its posted TLPs that stand in switches on their way up or down."""
     switches = [trees.switch[number] for number in range(int(trees.n_switches))]
     if way == "up":
-        queues = [trees.port[at]["up"][place] for at in range(sum(int(one.params.n_ports) for one in switches))]
+        queues = [trees.port[at]["up"][POSTED_CREDIT] for at in range(sum(int(one.params.n_ports) for one in switches))]
     else:
-        queues = [one["down"]["waiting"][place] for one in switches]
+        queues = [one["down"]["waiting"][POSTED_CREDIT] for one in switches]
     for queue in queues:
         for at in range(int(queue["head"]), int(queue["tail"])):
             hop = queue["ring"][at & (HOP_CAP - 1)]
