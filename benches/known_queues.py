@@ -12,7 +12,6 @@ import numpy.typing as npt
 from hwmodel.results import Latency, bucket_of_rank
 from hwmodel.results.histogram import UNIT_FS, bucket_ns
 from hwmodel.simulation.figure_intervals import Ratio, SampleCounts, mean_wanted, percentiles_wanted, ratio_estimates
-from hwmodel.simulation.histogram_rows import HistogramRows
 from hwmodel.units import FS_PER_NS
 
 N_MARKS = 81
@@ -103,7 +102,7 @@ def intervals_of(samples: Floats) -> dict[str, tuple[float, float]]:
     width = int(buckets.max()) + 1
     counts = np.zeros((N_MARKS, width), np.int32)
     np.add.at(counts, (np.searchsorted(at, np.arange(len(samples)), side="right"), buckets), 1)
-    rows = HistogramRows([(0, counts.cumsum(axis=0, dtype=np.int32))])
+    rows = [(0, row) for row in counts.cumsum(axis=0, dtype=np.int32)]
     sums = np.concatenate(([0.0], times_ns.cumsum()))[at] * FS_PER_NS
     totals = counts.sum(axis=0).cumsum()
     figures = {name: bucket_ns(bucket_of_rank(totals, rank, 1000)) for name, rank in PERCENTILES.items()}

@@ -61,8 +61,7 @@ class Clocks:
 def wrap(clocks: Clocks) -> None:
     """Put clocks round the stages of `simulate`."""
     for holder, name, stage in (
-        (running, "ceiling_frames_per_s", "closed form"),
-        (running, "build_workload", "workload"),
+        (running, "with_workloads", "workload"),
         (running, "closed_form_of", "closed form"),
         (running, "take_snapshot", "marks"),
         (running, "Warmup", "warm-up"),

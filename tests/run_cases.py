@@ -15,7 +15,7 @@ from hwmodel.functions.message_time import DriverWork
 from hwmodel.results import Result
 from hwmodel.simulation import Run, simulate
 from hwmodel.simulation.commands import Change
-from hwmodel.simulation.load_changes import with_workloads
+from hwmodel.simulation.offered import with_workloads
 from hwmodel.units import FS_PER_NS
 from hwmodel.workload import build_workload
 from hwmodel.workload.delivered import Deliveries

@@ -22,7 +22,7 @@ from hwmodel.forwarding.parse import HEADER, read_behind
 from hwmodel.forwarding.tables import ANY, PREFIX
 from hwmodel.rules import packets
 from hwmodel.simulation.access_lists import own_ips
-from hwmodel.simulation.captured_packets import read_packets
+from hwmodel.simulation.offered import read_packets
 from hwmodel.wire.flow_header import flow_bytes
 from tests.forwarding_bench import Bench
 from tests.oracles.forwarding_oracle import ForwardingOracle

@@ -10,8 +10,7 @@ from hwmodel import limits
 from hwmodel.analytic.class_shares import class_notes, class_shares
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Result
-from hwmodel.simulation.arbiter_state import kept_as_ratio
-from hwmodel.simulation.class_figures import rate_registers
+from hwmodel.simulation.arbitration import kept_as_ratio, rate_registers
 from hwmodel.words.classes import class_lines, class_share, class_words
 from tests.blocks.idle_machine import machine
 from tests.run_cases import result_of

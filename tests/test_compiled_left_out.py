@@ -13,7 +13,8 @@ import pytest
 
 from hwmodel.compiled.left_out import in_a_line
 from hwmodel.machine.network import places
-from hwmodel.simulation.bridge_state import fresh_bridge
+from hwmodel.machine.network.bridge_state import BRIDGE
+from hwmodel.machine.server import zeros
 from tests.run_digest import state_digest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,7 +66,7 @@ def run_python(code: str, cache: Path, **environment: str) -> str:
 
 def homes_entered() -> str:
     """Return a digest of the state of a bridge in which addresses have homes."""
-    bridge, number = fresh_bridge(), np.arange(700)
+    bridge, number = zeros(1, BRIDGE), np.arange(700)
     places.enter_homes(bridge, number % 3, number % 601 * 0x10000_0F01 % 2**48, number % 7, number % 200)
     return state_digest(bridge)
 

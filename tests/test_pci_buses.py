@@ -19,7 +19,7 @@ from hwmodel.report import render_page
 from hwmodel.results import Result, SystemResult
 from hwmodel.results.pci_bus import CLOCKS, BusResult
 from hwmodel.simulation import dma, lone_frame, simulate
-from hwmodel.simulation.pci_bus_measure import bus_suspects
+from hwmodel.simulation.pci_buses import bus_suspects
 from hwmodel.words.limits import limits_text
 from hwmodel.words.pci_bus_rows import bus_rows, bus_words, configured_noun
 from hwmodel.words.summary import summary

@@ -13,7 +13,7 @@ from hwmodel.config.in_operation import OF_ADAPTERS, OF_BRIDGES, fixed_keys
 from hwmodel.config.scenario import MOST_EVENTS, leaves
 from hwmodel.config.scenario_steps import steps_of
 from hwmodel.errors import InputError
-from hwmodel.simulation.load_changes import with_workloads
+from hwmodel.simulation.offered import with_workloads
 from hwmodel.simulation.scenario import scene_of
 from hwmodel.units import FS_PER_NS
 

@@ -22,8 +22,8 @@ from hwmodel.results.series import EventResult
 from hwmodel.simulation import simulate
 from hwmodel.simulation.commands import Change, Watch
 from hwmodel.simulation.conditions import watched, with_times
-from hwmodel.simulation.load_changes import with_workloads
 from hwmodel.simulation.machine import Machine
+from hwmodel.simulation.offered import with_workloads
 from hwmodel.simulation.run import Run, first_true, silent
 from hwmodel.simulation.scenario import Scene, scene_of
 from hwmodel.simulation.seeds import simulate_seeds

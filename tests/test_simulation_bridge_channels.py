@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from hwmodel.simulation.bridge_measure import LogicalSnapshot, level_suspects
+from hwmodel.simulation.bridge_measure import level_suspects
 
 SPAN_FS = 10**12  # 1 ms
 FS_PER_BYTE = 8 * 10**6  # 1 Gb/s
@@ -18,8 +18,8 @@ def suspects(sent, dropped, fs_per_byte=(FS_PER_BYTE,) * 3):
     entries = [SimpleNamespace(params=rate) for rate in rates]
     logical = [SimpleNamespace(number=i, name=f"a.{10 + i}", s_vid=10 + i) for i in range(3)]
     nothing = np.zeros(3, np.int64)
-    start = LogicalSnapshot(nothing, nothing, nothing, np.zeros(3))
-    end = LogicalSnapshot(nothing, np.array(sent), np.array(dropped), np.zeros(3))
+    start = SimpleNamespace(logical={"tx_bytes": nothing, "dropped": nothing})
+    end = SimpleNamespace(logical={"tx_bytes": np.array(sent), "dropped": np.array(dropped)})
     owner = SimpleNamespace(name="bridge")
     ports = [SimpleNamespace(logical=logical, is_scheduled=True, key="bridge.ports.a", words="Its port a", owner=owner)]
     return list(level_suspects(SimpleNamespace(logical_port=entries), ports, (start, end), SPAN_FS))

@@ -1,8 +1,6 @@
-"""Marks of flows: of several ledgers what a copy of all of them added up would say, and what a sum by hand says."""
+"""Marks of flows: of several ledgers what all of them added up would say, and what a sum by hand says."""
 
 from __future__ import annotations
-
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +8,7 @@ import pytest
 from hwmodel.machine.counts.flow_state import add_flows
 from hwmodel.machine.counts.ledger_state import FLOW
 from hwmodel.simulation.flow_book import FlowBook, Flows
-from hwmodel.simulation.flow_marks import FlowCopies, FlowSums
+from hwmodel.simulation.marks import mark_of_one, mark_of_several
 
 STATIONS = [f"vf{number}" for number in range(7)]
 FLOWS = [(sender, target) for sender in STATIONS for target in (*STATIONS, "uplink") if sender != target]
@@ -56,55 +54,34 @@ def together(flows):
     return into
 
 
-def test_of_several_ledgers_each_mark_is_that_of_a_copy_of_all_together(flows):
+def mark_of(of_ledgers):
+    return mark_of_several(of_ledgers, FlowBook(columns_of(FLOWS), port_numbers=PORTS).targets(), N_FUNCTIONS + 1)
+
+
+def test_of_several_ledgers_each_mark_is_that_of_all_together(flows):
     rng, of_ledgers = flows
-    book = FlowBook(columns_of(FLOWS), port_numbers=PORTS)
-    whole = np.zeros(len(FLOWS), FLOW)
-    sums = FlowSums(of_ledgers, book, N_FUNCTIONS)
-    copies = FlowCopies({"flow": whole}, book, N_FUNCTIONS)
-    for marks in (sums, copies):
-        marks.make_room(N_MARKS)
-    for row in range(N_MARKS):  # nothing has been delivered at the first
-        whole[:] = together(of_ledgers)
-        for marks in (sums, copies):
-            marks.mark(row)
-        assert sums.extremes(row) == copies.extremes(row)
+    for number in range(N_MARKS):  # nothing has been delivered at the first
+        whole = mark_of_one(
+            {"flow": together(of_ledgers)}, FlowBook(columns_of(FLOWS), port_numbers=PORTS), N_FUNCTIONS
+        )
+        found = mark_of(of_ledgers)
+        assert (found.received_bytes == whole.received_bytes).all() and found.received_bytes.any() == (number > 0)
+        assert (found.received_frames == whole.received_frames).all()
+        if number:  # to the last bit of a sum of floats
+            assert found.latency == whole.latency
         go_on(rng, of_ledgers)
-    found, copied = sums.figures(N_MARKS), copies.figures(N_MARKS)
-    assert found.keys() == copied.keys()
-    for name, column in copied.items():
-        assert (found[name] == column).all() and column[1:].any(), name  # to the last bit of a sum of floats
 
 
 def test_a_mark_is_what_the_flows_say(flows):
     rng, of_ledgers = flows
     go_on(rng, of_ledgers)
-    sums = FlowSums(of_ledgers, FlowBook(columns_of(FLOWS), port_numbers=PORTS), N_FUNCTIONS)
-    sums.make_room(1)
-    sums.mark(0)
+    found = mark_of(of_ledgers)
     each = [(FLOWS[number][1], flow) for numbers, own in of_ledgers for number, flow in zip(numbers, own, strict=True)]
-    found = sums.figures(1)
     for name, port in {**PORTS, "uplink": 0}.items():
-        assert found["received_frames"][0, port] == sum(int(flow["delivered"]) for to, flow in each if to == name)
-        assert found["received_bytes"][0, port] == sum(int(flow["n_bytes"]) for to, flow in each if to == name)
+        assert found.received_frames[port] == sum(int(flow["delivered"]) for to, flow in each if to == name)
+        assert found.received_bytes[port] == sum(int(flow["n_bytes"]) for to, flow in each if to == name)
     with_some = [flow["latency"] for _, flow in each if flow["latency"]["n"]]
-    assert found["delivery.n"].tolist() == [sum(int(one["n"]) for one in with_some)]
-    assert found["delivery.sum_fs"][0] == pytest.approx(sum(float(one["sum_fs"]) for one in with_some))
-    of_flows = {
-        number for numbers, own in of_ledgers for number, flow in zip(numbers, own, strict=True) if flow["delivered"]
-    }
+    assert found.latency["n"] == sum(int(one["n"]) for one in with_some)
+    assert found.latency["sum_fs"] == pytest.approx(sum(float(one["sum_fs"]) for one in with_some))
     lowest, highest = min(int(one["lowest_fs"]) for one in with_some), max(int(one["highest_fs"]) for one in with_some)
-    assert sums.extremes(0) == (len(of_flows), lowest, highest)
-
-
-def test_one_server_copies_its_flows_as_they_are():
-    ledger = SimpleNamespace(flow=np.zeros(3, FLOW))
-    copies = FlowCopies({"flow": ledger.flow}, FlowBook(columns_of(FLOWS[:3]), port_numbers=PORTS), N_FUNCTIONS)
-    assert copies.n_words == 3 * FLOW.itemsize // 8
-    copies.make_room(2)
-    ledger.flow["delivered"] = 4
-    copies.mark(1)
-    ledger.flow["delivered"] = 9
-    copies.mark(0)
-    assert copies.figures(2)["received_frames"].sum(axis=1).tolist() == [27, 12]
-    assert copies.extremes(0) == (0, 0, 0)
+    assert (found.latency["lowest_fs"], found.latency["highest_fs"]) == (lowest, highest)

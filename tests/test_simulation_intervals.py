@@ -12,7 +12,6 @@ from hwmodel.results import Latency, VmResult, Wire
 from hwmodel.simulation import simulate
 from hwmodel.simulation.counts import GAUGE_WORDS, LATENCY_PLACES
 from hwmodel.simulation.figure_intervals import SampleCounts
-from hwmodel.simulation.histogram_rows import HistogramRows
 from hwmodel.simulation.intervals import sureness_of, too_wide
 from hwmodel.simulation.machine_known import MachineKnown
 from hwmodel.simulation.marks import COUNTED, MarkTable
@@ -51,8 +50,8 @@ def hand_made_marks(frames, waits_ns):
         "delivery.sum_fs": np.array([float(sum(times[:each])) for each in n]),
         **{f"{name}.area": nothing for name in GAUGE_WORDS},
     }
-    none = HistogramRows.of([(0, np.zeros(0, np.int32))] * len(n))
-    delivery = HistogramRows.of([row_of(buckets[:each]) for each in n])
+    none = [(0, np.zeros(0, np.int32))] * len(n)
+    delivery = [row_of(buckets[:each]) for each in n]
     return MarkTable(figures, dict.fromkeys(LATENCY_PLACES, none) | {"delivery": delivery})
 
 

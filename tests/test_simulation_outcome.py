@@ -13,7 +13,7 @@ import pytest
 import hwmodel
 from hwmodel.machine.tlp_kinds import KINDS, PAYLOAD_COMPLETION, PAYLOAD_WRITE, RX_WRITEBACK
 from hwmodel.simulation.observation import payload_headers, utilization_of
-from hwmodel.simulation.outcome import MeasuredWindow, make_result
+from hwmodel.simulation.outcome import make_result
 from hwmodel.simulation.run import Run
 from hwmodel.simulation.span import Span
 from hwmodel.workload import build_workload
@@ -240,7 +240,7 @@ def test_shares_never_exceed_one():
     run = Run(config, build_workload(config), lambda *_: None)
     for _ in run.pieces():
         pass
-    found, _ = make_result(config, run.workload, run.book, MeasuredWindow(run.start, run.end))
+    found, _ = make_result(config, run.workload, run.book, Span(run.start, run.end))
     assert found.bottleneck.resource.startswith("driver.")
     assert all(0 <= share <= 1 for share in found.utilization.values())
     assert found.utilization == utilization_of(config, Span(run.start, run.end))

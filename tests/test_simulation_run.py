@@ -12,12 +12,12 @@ from hwmodel.config import config_from_mapping
 from hwmodel.machine.server import fresh_state
 from hwmodel.machine.tlp_kinds import PAYLOAD_WRITE
 from hwmodel.simulation import Run, simulate
-from hwmodel.simulation.compile_entry import signature
+from hwmodel.simulation.compile_entry import signatures
 from hwmodel.simulation.frame_bytes import frame_bytes
 from hwmodel.simulation.kernel_cache import DMA_ENTRIES, RUN_ENTRIES, fill_cache, kernels_are_cached
 from hwmodel.simulation.measurement import take_snapshot
 from hwmodel.simulation.observation import observe_window, utilization_of
-from hwmodel.simulation.outcome import MeasuredWindow, make_result
+from hwmodel.simulation.outcome import make_result
 from hwmodel.simulation.span import Span
 from hwmodel.workload import build_workload
 
@@ -50,8 +50,9 @@ def test_filling_the_cache_leaves_every_entry_there():
 
 
 def test_what_is_compiled_is_what_is_called():
-    assert signature("machine.engine.run")[0] == typeof(fresh_state())
-    assert signature("machine.first_decisions.decide_alone") == (typeof(fresh_state()), typeof(np.zeros(1, np.int64)))
+    server, words = typeof(fresh_state()), typeof(np.zeros(1, np.int64))
+    assert signatures()["machine.engine.run"][0] == server
+    assert signatures()["machine.first_decisions.decide_alone"] == (server, words)
 
 
 def test_the_window_is_the_difference_of_two_snapshots():
@@ -70,7 +71,7 @@ def test_the_window_is_the_difference_of_two_snapshots():
 
 def test_the_result_is_made_of_the_window():
     config, run = finished_run()
-    result, _ = make_result(config, run.workload, run.book, MeasuredWindow(run.start, run.end))
+    result, _ = make_result(config, run.workload, run.book, Span(run.start, run.end))
     # 2 Gb/s for each of two VMs, to within the frames at the window's ends.
     assert result.totals.gbps == pytest.approx(4.0, rel=0.1)
     span = Span(run.start, run.end)

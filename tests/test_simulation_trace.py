@@ -12,17 +12,19 @@ from hwmodel.analytic.latency import frame_latency_steps
 from hwmodel.config import config_from_mapping
 from hwmodel.machine.tlp_kinds import OF_KIND
 from hwmodel.rules.pcie_link import link_rate_of
-from hwmodel.simulation import simulate, trace
-from hwmodel.simulation.nic_state import build_state
+from hwmodel.simulation import simulate
+from hwmodel.simulation.machine import Machine
 from hwmodel.simulation.trace import recording
 from hwmodel.simulation.trace.adapter_side import DROPS
 from hwmodel.simulation.trace.frame_parts import MIRRORED, PARTS, n_stamped, real
 from hwmodel.simulation.trace.host_side import IOMMU
 from hwmodel.simulation.trace.link_tlps import DLLPS
+from hwmodel.simulation.trace.stage import stage_of
 from hwmodel.simulation.trace.timeline import Slice, Timeline, Track
 from hwmodel.simulation.trace.tracer import Tracer
 from hwmodel.units import FS_PER_NS, FS_PER_US
 from hwmodel.wire.pcap import PcapWriter
+from hwmodel.workload import build_workload
 from tests.trace_cases import COUNTERS, check_document, trace_of
 
 SATURATED = {
@@ -257,7 +259,8 @@ def test_what_is_dropped_has_the_ids_of_its_frames(tmp_path, changes, reason):
 
 
 def one_server(config):
-    return trace.Stage((trace.TracedServer("", config, build_state(config, 1)[0]),))
+    workload = build_workload(config)
+    return stage_of(Machine(config, workload, 1), workload)
 
 
 def test_a_run_that_ends_before_the_trace_begins_leaves_a_document_that_says_so():

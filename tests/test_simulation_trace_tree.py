@@ -165,7 +165,7 @@ def test_a_trace_that_begins_amid_the_run_names_the_same_frames() -> None:
     stage = stage_of(machine, workload)
     names = names_of(stage)
     watching = [
-        LinkTlps(each.nic, own, Timeline(), stage.trees) for each, own in zip(stage.servers, names, strict=True)
+        LinkTlps(each.nic, own, Timeline(), stage.trees) for each, own in zip(stage.machine.servers, names, strict=True)
     ]
     seen: Counter[str] = Counter()
     while stage.now_fs < 12 * FS_PER_US:

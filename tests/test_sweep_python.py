@@ -13,7 +13,7 @@ from hwmodel.explore import sweep as sweeps
 from hwmodel.explore.sweep import point_run
 from hwmodel.explore.sweep import run as run_module
 from hwmodel.explore.sweep.run import duration_text, sweep
-from hwmodel.simulation.model_version import model_version
+from hwmodel.simulation.host_run import model_version
 from tests.sweep_cases import N_RUNS, SWEEP, instead_of_a_run
 
 

@@ -50,7 +50,7 @@ class Always:
     def next_piece(self) -> tuple[int, int]:
         return next(self.ways), self.n_events
 
-    def note(self, n_threads: int, n_events: int, took_s: float) -> None:
+    def note(self, n_events: int, took_s: float) -> None:
         pass
 
 
@@ -240,7 +240,7 @@ def ways_taken(pace: Pace, n_pieces: int, speeds: Mapping[int, float]) -> list[i
         n_threads, n_events = pace.next_piece()
         ways.append(n_threads)
         assert n_events in (n_threads * PIECE_EVENTS, n_threads * TRIAL_EVENTS)
-        pace.note(n_threads, n_events, n_events / speeds[n_threads])
+        pace.note(n_events, n_events / speeds[n_threads])
     return ways
 
 
@@ -248,34 +248,28 @@ def test_as_many_threads_are_taken_as_are_quickest_just_now() -> None:
     """Speeds by hand: all are quicker, then others use two cores, then all, and then no more."""
     pace = Pace(4)
     first = ways_taken(pace, 100, {1: 10.0, 2: 15.0, 3: 20.0, 4: 25.0})
-    assert first[:8] == [4, 4, 4, 4, 3, 3, 4, 4] and first.count(4) >= 80 and first.count(3) + first.count(4) == 100
+    assert first[:8] == [4, 4, 4, 3, 3, 4, 4, 4] and first.count(4) >= 90 and first.count(3) + first.count(4) == 100
     busy = ways_taken(pace, 400, {1: 10.0, 2: 15.0, 3: 2.0, 4: 1.0})
-    assert busy[40:].count(2) >= 330
+    assert busy[80:].count(2) >= 280
     full = ways_taken(pace, 400, {1: 10.0, 2: 3.0, 3: 2.0, 4: 1.0})
-    assert full[40:].count(1) >= 340
+    assert full[150:].count(1) >= 220
     later = ways_taken(pace, 1200, {1: 10.0, 2: 15.0, 3: 20.0, 4: 25.0})
-    assert later[-600:].count(4) >= 500
-
-
-def test_one_slow_piece_changes_nothing() -> None:
-    pace = Pace(2)
-    ways_taken(pace, 11, {1: 10.0, 2: 15.0})
-    assert ways_taken(pace, 1, {2: 0.1}) + ways_taken(pace, 2, {2: 15.0}) == [2, 2, 2]
-    assert ways_taken(pace, 1, {2: 0.1}) + ways_taken(pace, 1, {1: 10.0}) == [2, 1]
+    assert later[-600:].count(4) >= 570
 
 
 def test_what_touches_memory_first_or_has_just_changed_says_nothing() -> None:
     pace = Pace(2)
-    assert ways_taken(pace, 3, {2: 0.1}) + ways_taken(pace, 1, {2: 15.0}) == [2, 2, 2, 2]
-    assert ways_taken(pace, 1, {1: 0.1}) + ways_taken(pace, 1, {1: 14.0}) == [1, 1]
-    assert ways_taken(pace, 1, {2: 0.1}) + ways_taken(pace, 6, {2: 15.0}) == [2] * 7
-    assert ways_taken(Pace(2), 9, {1: 15.0, 2: 15.0})[-3:] == [1, 1, 1], "it was judged, and was no quicker"
+    assert (
+        ways_taken(pace, 3, {2: 0.1}) + ways_taken(pace, 1, {1: 0.1}) + ways_taken(pace, 1, {1: 10.0})
+        == [2] * 3 + [1] * 2
+    )
+    assert ways_taken(pace, 1, {2: 0.1}) + ways_taken(pace, 5, {2: 15.0}) == [2] * 6
 
 
 def test_threads_that_gain_little_are_not_taken() -> None:
-    speeds = {1: 10.0, 2: 10.4, 3: 10.8}
-    assert ways_taken(Pace(3), 10, speeds) == [3, 3, 3, 3, 2, 2, 1, 1, 3, 3]
-    assert ways_taken(Pace(2), 8, speeds) == [2, 2, 2, 2, 1, 1, 1, 1]
+    speeds = {1: 10.0, 2: 10.2, 3: 10.4}
+    expected = [[3] * 3, [2, 2, 3, 3], [2] * 4, [1, 1, 2, 2, 3, 3], [1] * 4]
+    assert ways_taken(Pace(3), 21, speeds) == [way for ways in expected for way in ways]
 
 
 def test_the_numbers_of_threads_to_choose_from() -> None:

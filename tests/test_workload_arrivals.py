@@ -13,7 +13,6 @@ from hwmodel.workload.streams import (
     ArrivalError,
     Arrivals,
     Sizes,
-    closed_source,
     gap_at_rate,
     gap_at_share,
     open_source,
@@ -89,10 +88,6 @@ def test_rates_of_next_to_nothing_are_refused():
     with pytest.raises(ArrivalError, match="pause") as caught:
         open_source("vf0", gap_at_rate(1000, LARGE), Arrivals("on_off", GBPS, Fraction(10**6)), LARGE)
     assert caught.value.key == "mean_burst"
-
-
-def test_a_closed_source_has_no_times():
-    assert closed_source("vf1") == Source("vf1", "closed")
 
 
 def test_periodic_sources_begin_evenly_spread():

@@ -53,8 +53,8 @@ def _copied(config: Config, traffic: Traffic) -> Fraction:
     """Give the bytes that copies of a mean frame read and write: of drivers, of who passes it on."""
     n_copies = sum((share * _copies_at_end(config, name, sends=True) for name, share in traffic.sent.items()), ZERO)
     n_copies += sum((share * _copies_at_end(config, name) for name, share in traffic.received.items()), ZERO)
-    own = config.host.virtual_switch
-    if config.has_virtual_switch and own is not None and own.pass_by == "copy":
+    own = config.virtual_switch
+    if own is not None and own.pass_by == "copy":
         n_copies += traffic.written + traffic.copies_out
     return BYTES_A_COPY * n_copies * (traffic.mean_frame_bytes - FCS_BYTES)
 

@@ -135,7 +135,7 @@ def _write_result(arguments: Namespace, result: Result, print_text: Callable[[Re
 
 def _read_packets(*frames: Any) -> Any:
     """Read packets of a capture; the compiler is loaded for those who have rules that look at them, not for others."""
-    from hwmodel.simulation.captured_packets import read_packets
+    from hwmodel.simulation.offered import read_packets
 
     return read_packets(*frames)
 
@@ -155,7 +155,7 @@ def check(arguments: Namespace) -> None:
         course_of(config)
     config.steps(PfDrivers(config))  # what PF drivers grant may contradict what else is there
     if config.scenario:
-        from hwmodel.simulation.load_changes import with_workloads
+        from hwmodel.simulation.offered import with_workloads
         from hwmodel.simulation.scenario import scene_of
 
         scene = scene_of(config)

@@ -30,6 +30,7 @@ from .workload import Workload
 if TYPE_CHECKING:
     from .bond import Bond
     from .scenario_steps import Drivers
+    from .virtual_switch import VirtualSwitch
 
 HASH_DIGITS = 16
 OF_SYSTEM = ("servers", "multi_root", "bridge", "bridges", "scenario")  # what no server has for itself
@@ -150,10 +151,14 @@ class Config(Block):
         return self.nic.mode == "vswitch"
 
     @property
+    def virtual_switch(self) -> VirtualSwitch | None:
+        """Return the host's virtual switch, None where VMs have no ports of it."""
+        return self.host.virtual_switch if self.has_virtual_switch else None
+
+    @property
     def switches_in_memory(self) -> bool:
         """Say whether nothing crosses the link: the virtual switch that VMs have reaches no wire."""
-        own = self.host.virtual_switch
-        return self.has_virtual_switch and own is not None and own.n_uplink_rings == 0
+        return self.virtual_switch is not None and self.virtual_switch.n_uplink_rings == 0
 
     @property
     def sends_cut_by(self) -> Literal["adapter", "switch"] | None:
@@ -170,7 +175,7 @@ class Config(Block):
     @property
     def bond(self) -> Bond | None:
         """Return what makes the adapter's ports legs of one uplink, None where nothing does."""
-        own = self.host.virtual_switch if self.has_virtual_switch else None
+        own = self.virtual_switch
         return own.bond if own is not None and own.reach == "external" else None
 
     @property

@@ -1,7 +1,7 @@
 """Processes that work through a list, of which any may be killed without the loss of more than what it was doing.
 
-Each (`worker`) has its own pipe. It is given a few items ahead and answers one by one, so it is known which item was
-under way when it died: that one is tried again, the others simply go elsewhere.
+Each (`worker`) has its own pipe and one item at a time, so it is known which was under way when it died: that one is
+tried again.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import pickle
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple
 
@@ -18,7 +18,6 @@ from hwmodel.errors import RunError
 from hwmodel.processes.worker import Worker, copies_are_safe, new_worker
 
 ATTEMPTS = 3  # of an item whose process is killed
-_AHEAD = 4  # items that a process has before it, so that it never waits for its parent
 _MOST_FAILED_STARTS = 3
 
 
@@ -34,7 +33,7 @@ class Done(NamedTuple):
 class _Process:
     child: Worker
     connection: Connection
-    items: deque[tuple[int, Any]] = field(default_factory=deque)
+    item: tuple[int, Any] | None = None
     is_ready: bool = False
 
 
@@ -95,28 +94,21 @@ class _Pool:
 
     def _fill(self, jobs: int) -> None:
         """Give every process something to do; start those that are missing, end those for which there is nothing."""
-        for process in list(self._processes):
-            self._feed(process)
+        for process in [process for process in self._processes if process.item is None]:
+            item = self._next_item()
+            if item is None:
+                self._end(process)
+            else:
+                self._give(process, item)
         while len(self._processes) < jobs and (item := self._next_item()) is not None:
             process = self._start()
             self._processes.append(process)
-            self._send(process, item)
-        for process in [process for process in self._processes if not process.items]:
-            self._end(process)
+            self._give(process, item)
 
-    def _feed(self, process: _Process) -> None:
-        ahead = _AHEAD if process.is_ready else 1
-        while len(process.items) < ahead and (item := self._next_item()) is not None:
-            if not self._send(process, item):
-                return
-
-    def _send(self, process: _Process, item: tuple[int, Any]) -> bool:
-        process.items.append(item)
-        try:
+    def _give(self, process: _Process, item: tuple[int, Any]) -> None:
+        process.item = item
+        with suppress(OSError):  # where it is gone, `_hear` finds out
             process.connection.send(item)
-        except OSError:
-            return False  # it is gone; `_hear` finds out, with what it still said
-        return True
 
     def _start(self) -> _Process:
         try:
@@ -144,7 +136,7 @@ class _Pool:
             process.is_ready, self._n_failed_starts = True, 0
             return
         number, value, error = said
-        process.items.popleft()
+        process.item = None
         if error is not None:
             raise error
         yield Done(number, value)
@@ -154,18 +146,20 @@ class _Pool:
         process.child.kill()
         status = process.child.wait()
         self._processes.remove(process)
+        if process.item is None:
+            return
+        number, _ = process.item
         if not process.is_ready:
             self._n_failed_starts += 1
             if self._n_failed_starts >= _MOST_FAILED_STARTS:
                 raise RunError(f"processes end before they begin to work ({_how(status)})")
-        elif process.items:
-            number, item = process.items.popleft()
-            self._n_lost[number] = n_lost = self._n_lost.get(number, 0) + 1
-            if n_lost < self._attempts:
-                self._again.append((number, item))
-            else:
-                yield Done(number, None, f"its process ended {n_lost} times while it ran ({_how(status)})")
-        self._again.extendleft(reversed(process.items))
+        else:
+            self._n_lost[number] = self._n_lost.get(number, 0) + 1
+        n_lost = self._n_lost.get(number, 0)
+        if n_lost < self._attempts:
+            self._again.append(process.item)
+        else:
+            yield Done(number, None, f"its process ended {n_lost} times while it ran ({_how(status)})")
 
 
 def _how(status: int) -> str:

@@ -1,6 +1,7 @@
 """From a configuration to a result: build the machine's state, run the kernels, read out what was measured."""
 
 from hwmodel.simulation.dma import Window, dma
+from hwmodel.simulation.host_run import model_version
 from hwmodel.simulation.kernel_cache import (
     DMA_ENTRIES,
     PEER_ENTRIES,
@@ -11,7 +12,6 @@ from hwmodel.simulation.kernel_cache import (
     passed_over_cache,
 )
 from hwmodel.simulation.machine import entries_of
-from hwmodel.simulation.model_version import model_version
 from hwmodel.simulation.one_frame import LoneTime, lone_frame
 from hwmodel.simulation.peer_writes import peer_writes
 from hwmodel.simulation.run import Run, simulate, simulate_on_one_core

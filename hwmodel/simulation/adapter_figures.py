@@ -22,7 +22,7 @@ from hwmodel.results import (
     at_port,
 )
 from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of
-from hwmodel.simulation.class_figures import arbitration_use
+from hwmodel.simulation.arbitration import arbitration_use
 from hwmodel.simulation.flow_figures import flow_control_use
 from hwmodel.simulation.latency_summary import latency_from
 from hwmodel.simulation.observation import payload_headers
@@ -146,19 +146,18 @@ def head_of_line(config: Config, span: Span) -> dict[str, dict[str, float]]:
 
 
 def _wire(config: Config, span: Span) -> Wire:
-    tx_bytes, rx_bytes = map(sum, zip(*_mac_bytes(span), strict=True))
+    tx_bytes, rx_bytes = _mac_bytes(span)
     return Wire(
-        tx_gbps=span.gbps(tx_bytes),
-        rx_gbps=span.gbps(rx_bytes),
+        tx_gbps=span.gbps(sum(tx_bytes)),
+        rx_gbps=span.gbps(sum(rx_bytes)),
         utilization=max(_wire_use(span, name) for name in config.port.names),
         wait_ns=latency_from(span.end, "mac.wait"),
     )
 
 
 def _mac_bytes(span: Span) -> list[list[int]]:
-    """Return the bytes sent and received in the window, of each port."""
-    pairs = zip(span.start.mac_bytes, span.end.mac_bytes, strict=True)
-    return [[last - first for first, last in zip(*pair, strict=True)] for pair in pairs]
+    """Return the bytes sent in the window, port by port, and those received."""
+    return [(span.end.mac[name] - span.start.mac[name]).tolist() for name in ("tx_bytes", "rx_bytes")]
 
 
 def _wire_use(span: Span, port: str) -> float:
@@ -180,7 +179,7 @@ def port_figures(config: Config, span: Span) -> tuple[PortResult, ...]:
             vms=tuple(port.name for port in config.switch.ports if port.port == name),
             flow_director=_filter_use(config, [filters]),
         )
-        for name, (tx_bytes, rx_bytes), filters in zip(names, _mac_bytes(span), span.end.flow_filters, strict=True)
+        for name, tx_bytes, rx_bytes, filters in zip(names, *_mac_bytes(span), span.end.flow_filters, strict=True)
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,31 +26,8 @@ from hwmodel.workload.traffic import FrameTemplate
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, Switch
-    from hwmodel.config.steering import EthertypeFilter
 
 HASH_MASK = (1 << HASH_BITS) - 1
-MOST_TABLES = 64  # half a MB each: those of as many servers, which are asked for again for one frame alone
-
-
-class _Content:
-    """Stand for what a switch's configuration says."""
-
-    def __init__(self, switch: Switch, type_filters: Sequence[EthertypeFilter], first_policer: int) -> None:
-        self.switch, self.type_filters, self.first_policer = switch, type_filters, first_policer
-        filters = "".join(one.model_dump_json() for one in type_filters)
-        self._text = f"{first_policer} {switch.model_dump_json()}{filters}"
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Content) and self._text == other._text
-
-
-@lru_cache(maxsize=MOST_TABLES)
-def _tables_of(content: _Content) -> Any:
-    """Return the tables of a switch, which nobody changes: runs that differ in something else ask again."""
-    return build_tables(content.switch, content.type_filters, content.first_policer)
 
 
 def fill_switch(nic: Nic, config: Config, stations: Mapping[str, int], prefix: str = "", *, has_peer: bool) -> None:
@@ -66,9 +42,10 @@ def fill_switch(nic: Nic, config: Config, stations: Mapping[str, int], prefix: s
         ports, steering = port_numbers(own), config.nic.steering
         if steering is not None:
             steering = steering.at_port(ports)
-        content = _Content(own, () if steering is None else steering.ethertype_filters, n_buckets)
-        tables, numbers = _tables_of(content)[0], [station.number for station in own.ports]
-        switch.others_changed, switch.has_peer, switch["tables"] = FIRST_GENERATION, has_peer, tables
+        type_filters = () if steering is None else steering.ethertype_filters
+        switch["tables"] = build_tables(own, type_filters, n_buckets)[0]
+        switch.others_changed, switch.has_peer = FIRST_GENERATION, has_peer
+        numbers = [station.number for station in own.ports]
         switch["function"][numbers] = [function_of(number) for number in numbers]
         fill_steering(switch["steering"], steering, ports)
         switch["station"][numbers] = [stations[prefix + station.name] for station in own.ports]

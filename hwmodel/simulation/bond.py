@@ -127,26 +127,19 @@ def outages_of(names: tuple[str, ...], end: BondSnapshot) -> list[Outage]:
     """Put together what happened to legs: each time that a wire died, and what came of it."""
     found: list[dict[str, Any]] = []
     last: dict[int, dict[str, Any]] = {}  # of each leg
+    before: dict[int, Any] = {}  # what each had lost as its wire died
     for entry in end.log:
         leg, what, at_ns = int(entry["leg"]), int(entry["what"]), int(entry["at_fs"]) / FS_PER_NS
-        lost = np.array([int(entry["counts"]["lost_out"]), int(entry["counts"]["lost_in"])])
+        counts, lost = entry["counts"], None
+        so_far = np.array([int(counts["lost_out"]), int(counts["lost_in"])])
         if what == WIRE_DIED:
-            last[leg] = dict.fromkeys(("given_up_ns", "lives_ns", "used_ns"))
-            last[leg] |= {"leg": leg, "died_ns": at_ns, "before": lost, "lost": end.legs[leg, 4:] - lost}
+            last[leg] = dict.fromkeys(("given_up_ns", "lives_ns", "used_ns")) | {"leg": names[leg], "died_ns": at_ns}
             found.append(last[leg])
+            before[leg], lost = so_far, end.legs[leg, 4:] - so_far
         elif leg in last:  # else its wire has been dead from the start
             last[leg][{LEG_OUT: "given_up_ns", WIRE_LIVES: "lives_ns", LEG_IN: "used_ns"}[what]] = at_ns
             if what == WIRE_LIVES:
-                last[leg]["lost"] = lost - last[leg]["before"]
-    return [
-        Outage(
-            leg=names[one["leg"]],
-            died_ns=one["died_ns"],
-            given_up_ns=one["given_up_ns"],
-            lives_ns=one["lives_ns"],
-            used_ns=one["used_ns"],
-            lost_out=int(one["lost"][0]),
-            lost_in=int(one["lost"][1]),
-        )
-        for one in found
-    ]
+                lost = so_far - before[leg]
+        if lost is not None:
+            last[leg] |= {"lost_out": int(lost[0]), "lost_in": int(lost[1])}
+    return [Outage(**one) for one in found]

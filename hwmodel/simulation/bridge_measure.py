@@ -1,7 +1,4 @@
-"""The bridges' sums at one moment, and what a window says of them.
-
-What a window says of logical ports of a bridge: S-channels with service levels, translated VLANs, interfaces.
-"""
+"""The bridges' sums at one moment, and what a window says of their ports, and of the logical ports on these."""
 
 from __future__ import annotations
 
@@ -33,16 +30,14 @@ _ROUNDING = 1e-3  # of a share: a server's port at the bridge is a wire that the
 
 @dataclass(frozen=True)
 class BridgeSnapshot:
-    """Hold the bridges' sums by port, int64 of that many entries, and the integrals of the queues over time."""
+    """Hold what ports and logical ports have counted, how long ports were busy, and the integrals of all queues."""
 
-    in_bytes: npt.NDArray[np.int64]
+    ports: npt.NDArray[Any]
     in_busy_fs: npt.NDArray[np.int64]
-    out_bytes: npt.NDArray[np.int64]
     out_busy_fs: npt.NDArray[np.int64]
     areas: npt.NDArray[np.float64]
-    queue_full: npt.NDArray[np.int64]
-    rate_limited: npt.NDArray[np.int64]
-    logical: LogicalSnapshot
+    logical: npt.NDArray[Any]
+    logical_areas: npt.NDArray[np.float64]
 
 
 def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnapshot:
@@ -53,24 +48,23 @@ def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnaps
         _in_busy_fs(port, servers, now_fs) if port.params.joined < 0 else outs[int(port.params.joined)]
         for port in ports
     ]
+    counts = record["port"]["counts"][: len(ports)].copy()
+    logical = record["logical_port"]["counts"][: int(record.params.n_logical_ports)].copy()
     return BridgeSnapshot(
-        in_bytes=np.array([int(port.counts.rx_bytes) for port in ports], np.int64),
+        ports=counts,
         in_busy_fs=np.array(ins, np.int64),
-        out_bytes=np.array([int(port.counts.tx_bytes) for port in ports], np.int64),
         out_busy_fs=np.array(outs, np.int64),
-        areas=np.array([area_of(port.counts.waiting, now_fs) for port in ports]),
-        queue_full=np.array([int(port.counts.drops[QUEUE_FULL]) for port in ports], np.int64),
-        rate_limited=np.array([int(port.counts.drops[RATE_LIMITED]) for port in ports], np.int64),
-        logical=take_logical(record, now_fs),
+        areas=area_of(counts["waiting"], now_fs),
+        logical=logical,
+        logical_areas=area_of(logical["waiting"], now_fs),
     )
 
 
 def begin_bridge_window(record: Any) -> None:
     """Forget the largest depths seen so far."""
-    for number in range(int(record.params.n_ports)):
-        waiting = record.port[number].counts.waiting
-        waiting.highest = waiting.level
-    begin_logical_window(record)
+    for name in ("port", "logical_port"):
+        waiting = record[name]["counts"]["waiting"]
+        waiting["highest"] = waiting["level"]
 
 
 def _ahead_fs(record: Any, port_number: int, now_fs: int) -> int:
@@ -108,14 +102,14 @@ def port_results(
                 to=port.to,
                 in_frames=int(entry.counts.rx_frames),
                 out_frames=int(entry.counts.tx_frames),
-                in_gbps=span.gbps(int(end.in_bytes[at] - start.in_bytes[at])),
-                out_gbps=span.gbps(int(end.out_bytes[at] - start.out_bytes[at])),
+                in_gbps=span.gbps(int(end.ports["rx_bytes"][at] - start.ports["rx_bytes"][at])),
+                out_gbps=span.gbps(int(end.ports["tx_bytes"][at] - start.ports["tx_bytes"][at])),
                 in_utilization=_share(span, start.in_busy_fs, end.in_busy_fs, at),
                 out_utilization=_share(span, start.out_busy_fs, end.out_busy_fs, at),
                 queue_mean_bytes=float(end.areas[at] - start.areas[at]) / span.fs,
                 queue_max_bytes=int(entry.counts.waiting.highest),
                 drops=named_drops(entry.counts.drops),
-                logical_ports=logical_results(record, port, (start.logical, end.logical), span),
+                logical_ports=logical_results(record, port, window, span),
                 classes=bridge_pauses(record, at, span.end.now_fs),
             )
         )
@@ -171,7 +165,7 @@ def bridge_suspects(
 ) -> Iterator[Suspect]:
     """Give what may set the throughput at the bridges: busy ports, queues and policies that drop."""
     start, end = window
-    lost, policed = end.queue_full - start.queue_full, end.rate_limited - start.rate_limited
+    lost, policed = (end.ports["drops"] - start.ports["drops"])[:, [QUEUE_FULL, RATE_LIMITED]].T
     # What a bridge floods goes to the stations outside too, whoever it is for: they come last.
     for at in sorted(range(len(ports)), key=lambda at: (ports[at].name == OUTSIDE, -int(lost[at]))):
         share = results[at].out_utilization or 0.0
@@ -220,36 +214,8 @@ def _share(span: Span, start: npt.NDArray[np.int64], end: npt.NDArray[np.int64],
     return min(1.0, span.share(int(end[at] - start[at])))
 
 
-@dataclass(frozen=True)
-class LogicalSnapshot:
-    """Hold sums by logical port, int64 of that many entries, and the integrals of the queues over time."""
-
-    in_bytes: npt.NDArray[np.int64]
-    out_bytes: npt.NDArray[np.int64]
-    dropped: npt.NDArray[np.int64]
-    areas: npt.NDArray[np.float64]
-
-
-def take_logical(record: Any, now_fs: int) -> LogicalSnapshot:
-    """Copy the sums of the logical ports out of a bridge's record."""
-    entries = record["logical_port"]["counts"][: int(record.params.n_logical_ports)]
-    waiting = entries["waiting"]
-    return LogicalSnapshot(
-        in_bytes=entries["rx_bytes"].copy(),
-        out_bytes=entries["tx_bytes"].copy(),
-        dropped=entries["dropped"].copy(),
-        areas=waiting["area"] + waiting["level"].astype(float) * (now_fs - waiting["since_fs"]),
-    )
-
-
-def begin_logical_window(record: Any) -> None:
-    """Forget the largest depths seen so far."""
-    waiting = record["logical_port"]["counts"]["waiting"]
-    waiting["highest"] = waiting["level"]
-
-
 def logical_results(
-    record: Any, port: PhysicalPort, window: tuple[LogicalSnapshot, LogicalSnapshot], span: Span
+    record: Any, port: PhysicalPort, window: tuple[BridgeSnapshot, BridgeSnapshot], span: Span
 ) -> tuple[LogicalPortResult, ...]:
     """Return what logical ports carried, where they have queues, translate, or are interfaces; elsewhere none."""
     if not port.tells_logical:
@@ -259,36 +225,36 @@ def logical_results(
 
 
 def _result_of(
-    record: Any, port: PhysicalPort, logical: LogicalPort, window: tuple[LogicalSnapshot, LogicalSnapshot], span: Span
+    record: Any, port: PhysicalPort, logical: LogicalPort, window: tuple[BridgeSnapshot, BridgeSnapshot], span: Span
 ) -> LogicalPortResult:
-    start, end = window
     at, entry = logical.number, record.logical_port[logical.number]
-    has_queue = port.is_scheduled
+    start, end = (each.logical[at] for each in window)
+    area, has_queue = window[1].logical_areas[at] - window[0].logical_areas[at], port.is_scheduled
     return LogicalPortResult(
         name=logical.name,
         in_frames=int(entry.counts.rx_frames),
         out_frames=int(entry.counts.tx_frames),
-        in_gbps=span.gbps(int(end.in_bytes[at] - start.in_bytes[at])),
-        out_gbps=span.gbps(int(end.out_bytes[at] - start.out_bytes[at])),
-        queue_mean_bytes=float(end.areas[at] - start.areas[at]) / span.fs if has_queue else None,
+        in_gbps=span.gbps(int(end["rx_bytes"] - start["rx_bytes"])),
+        out_gbps=span.gbps(int(end["tx_bytes"] - start["tx_bytes"])),
+        queue_mean_bytes=float(area) / span.fs if has_queue else None,
         queue_max_bytes=int(entry.counts.waiting.highest) if has_queue else None,
         dropped_frames=int(entry.counts.dropped),
     )
 
 
 def level_suspects(
-    record: Any, ports: Sequence[PhysicalPort], window: tuple[LogicalSnapshot, LogicalSnapshot], span_fs: int
+    record: Any, ports: Sequence[PhysicalPort], window: tuple[BridgeSnapshot, BridgeSnapshot], span_fs: int
 ) -> Iterator[Suspect]:
     """Give the S-channels that send most of what their rate lets them, and drop."""
-    start, end = window
-    lost = end.dropped - start.dropped
+    start, end = (each.logical for each in window)
+    lost = end["dropped"] - start["dropped"]
     for port in ports:
         for logical in port.logical if port.is_scheduled else ():
             entry, at = record.logical_port[logical.number], logical.number
             if not int(entry.params.shaper_den) or not lost[at]:
                 continue
             fs_per_byte = int(entry.params.shaper_num) / int(entry.params.shaper_den)
-            share = float(end.out_bytes[at] - start.out_bytes[at]) * fs_per_byte / span_fs
+            share = float(end["tx_bytes"][at] - start["tx_bytes"][at]) * fs_per_byte / span_fs
             if share >= MATTERS:
                 rate_bps = round(BITS_PER_BYTE * FS_PER_S / fs_per_byte)
                 yield _suspect_of(port, logical, min(1.0, share), rate_bps, int(lost[at]))

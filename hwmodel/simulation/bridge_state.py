@@ -6,7 +6,6 @@ What bridges and extenders decide by, from a configuration: ports and VLANs, pol
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +18,6 @@ from hwmodel.errors import InputError
 from hwmodel.forwarding.tables import ANY, VIDS
 from hwmodel.machine.network.bridge import HEADER_BYTES
 from hwmodel.machine.network.bridge_state import (
-    BRIDGE,
     MAX_ADDRESSES,
     MAX_BOXES,
     MAX_BRIDGE_POLICERS,
@@ -31,13 +29,12 @@ from hwmodel.machine.network.bridge_state import (
     NOBODY,
 )
 from hwmodel.machine.network.places import announce, enter_homes
-from hwmodel.machine.server import zeros
 from hwmodel.machine.switch.switch_state import FIRST_GENERATION
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.simulation.access_lists import ACL_ACTIONS
-from hwmodel.simulation.bridge_flow_control import fill_bridge_flow_control
 from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort
+from hwmodel.simulation.flow_control_state import fill_bridge_flow_control
 from hwmodel.simulation.nic_state import Nic, rate_as_ratio
 from hwmodel.simulation.switch_tables import fill_bucket
 from hwmodel.simulation.topology import Place, Topology
@@ -177,14 +174,6 @@ def fill_outside(nic: Nic, outside: PhysicalPort) -> None:
     sender.fs_per_byte_num, sender.fs_per_byte_den = rate_as_ratio(f"{outside.key}.rate", outside.rate_bps)
 
 
-def fresh_bridge(*, in_large_pages: bool = False) -> np.ndarray:
-    """Return a one-element array of BRIDGE, all zero; `in_large_pages`: for a long run, as `zeros` has it."""
-    return zeros(1, BRIDGE, in_large_pages=in_large_pages)
-
-
-MOST_SETS = 1024  # of VLANs
-
-
 def fill_tables(bridges: npt.NDArray[Any], topology: Topology) -> None:
     """Fill in the tables of a fresh record of bridges, given as an array of one."""
     record = bridges[0]
@@ -240,11 +229,6 @@ def _fill_logical(record: BridgeRecord, logical: LogicalPort) -> None:
 
 
 def _bits_of(vlans: Collection[int]) -> Any:
-    return _bits(vlans if isinstance(vlans, range) else tuple(vlans))
-
-
-@lru_cache(maxsize=MOST_SETS)
-def _bits(vlans: Collection[int]) -> Any:
     is_in = np.zeros(VIDS, bool)
     is_in[list(vlans)] = True
     return np.packbits(is_in, bitorder="little").view("<u4").astype(np.int64)

@@ -17,15 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hwmodel.config import descriptors_of
-from hwmodel.machine.pcie.link_state import MAX_TLP_BYTES
-from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of
-from hwmodel.simulation.nic_state import POSTED_AS
+from hwmodel.rules.pcie_link import link_rate_of
+from hwmodel.simulation.nic_state import POSTED_AS, set_byte_time
 from hwmodel.units import FS_PER_US
 
 if TYPE_CHECKING:
@@ -40,7 +38,6 @@ PPB = 10**9
 EARLY_REFILLS = 1 << 26
 LATEST_START_FS = 50 * FS_PER_US  # a core begins within it: longer than any batch takes
 MOST_BYTES = 10_000  # above any frame on the wire and any TLP, whose product with a numerator stays inside 63 bits
-MOST_REMEMBERED = 4096
 
 HOST_TIMES = (
     "frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "pass_time_fs", "interrupt_time_fs",
@@ -52,7 +49,6 @@ ADAPTER_TIMES = ("pipeline_fs", "queue_time_fs", "ahead_fs", "writeback_timeout_
 ENGINE_TIMES = ("operation_fs", "small_fs", "start_fs", "piece_fs", "latency_fs")
 
 
-@lru_cache(maxsize=MOST_REMEMBERED)
 def drawn(seed: int, what: int, number: int, server: int, below: int) -> int:
     """Draw a number of 0 to `below` - 1 for one thing of a machine, which no other thing's draw changes."""
     words = np.random.SeedSequence([seed, CLOCK_STREAM, what, server, number]).generate_state(2, np.uint32)
@@ -95,10 +91,8 @@ def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
     of_host = stretch(config, seed, HOST, server=server)
     of_adapter = stretch(config, seed, ADAPTER, server=server)
     a_byte_fs = link_fs_per_byte(config, seed, server)
-    lengths = np.arange(MAX_TLP_BYTES, dtype=np.int64)
     for link in nic.pcie:
-        link.params.duration_fs[:] = lengths * a_byte_fs.numerator // a_byte_fs.denominator
-        link.params.dllp_fs = 2 * DLLP_BYTES * a_byte_fs.numerator // a_byte_fs.denominator
+        set_byte_time(link.params, a_byte_fs)
     _stretch_times(nic.params, ADAPTER_TIMES, of_adapter)
     for port in nic.port[: int(nic.params.n_ports)]:
         _stretch_times(port.bus.params, ("cycle_fs",), of_adapter)

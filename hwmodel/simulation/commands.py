@@ -188,14 +188,11 @@ def schedule(
                 machines[new] = build(change)
                 words[new] = [component.words() for component in _components(machines[new])]
             steps[old, new] = [
-                *(
-                    command
-                    for component, *pair in zip(components, words[old], words[new], strict=True)
-                    for command in component.commands(*pair)
-                ),
-                *_comings_and_goings(functions, old.off, new.off),
+                command
+                for component, *pair in zip(components, words[old], words[new], strict=True)
+                for command in component.commands(*pair)
             ]
-        for command in (*steps[old, new], *_work(functions, change.work), *_watches(functions, change.watches)):
+        for command in (*steps[old, new], *_of_functions(functions, old.off, change)):
             _enter(components[command.component].state[0], change.at_fs, command)
         if change.config.multi_root != before.multi_root and machine.system is not None:
             enter_weights(machine.system.system[0].trees, change.at_fs, before, change.config)
@@ -231,29 +228,21 @@ def _functions(config: Config) -> dict[str, _Function]:
     }
 
 
-def _comings_and_goings(
-    functions: Mapping[str, _Function], old: frozenset[str], new: frozenset[str]
-) -> Iterator[_Command]:
-    """Give the commands for functions that are off from now on, or up again, in the order of their numbers."""
+def _of_functions(functions: Mapping[str, _Function], off: frozenset[str], change: Change) -> Iterator[_Command]:
+    """Give a change's commands to functions; `off`: those that are off before it.
+
+    First to those that are off from now on, or up again, in the order of their numbers; then for what drivers do beside
+    frames; then those that begin to watch.
+    """
     nothing = np.zeros(0, np.int64)
-    changed = sorted((functions[name], name in new) for name in old ^ new)
-    for function, is_off in changed:
+    for function, is_off in sorted((functions[name], name in change.off) for name in off ^ change.off):
         yield _Command(function.server, FUNCTION_OFF if is_off else FUNCTION_ON, function.number, 0, nothing)
-
-
-def _work(functions: Mapping[str, _Function], work: Sequence[DriverWork]) -> Iterator[_Command]:
-    """Give the commands for what drivers do beside frames."""
-    for each in work:
-        function = functions[each.function]
-        values = np.array([each.core_fs, each.n_reads, each.n_writes], np.int64)
-        yield _Command(function.server, DRIVER_WORK, function.number, 0, values)
-
-
-def _watches(functions: Mapping[str, _Function], watches: Sequence[Watch]) -> Iterator[_Command]:
-    """Give the commands that begin to watch functions."""
-    for watch in watches:
-        server, number, _ = functions[watch.vm]
-        yield _Command(server, WATCHED, number, 0, np.array([watch.kind, watch.target, watch.number], np.int64))
+    for each in change.work:
+        function, values = functions[each.function], (each.core_fs, each.n_reads, each.n_writes)
+        yield _Command(function.server, DRIVER_WORK, function.number, 0, np.array(values, np.int64))
+    for watch in change.watches:
+        function, values = functions[watch.vm], (watch.kind, watch.target, watch.number)
+        yield _Command(function.server, WATCHED, function.number, 0, np.array(values, np.int64))
 
 
 class _Command(NamedTuple):

@@ -32,44 +32,39 @@ def _array(dtype: np.dtype) -> types.Type:
     return typeof(np.zeros(1, dtype))
 
 
-def signature(entry: str) -> tuple[types.Type, ...]:
-    """Return the argument types of an entry point, dotted from the package on."""
-    if entry in ("machine.engine.run", "machine.commanded.run_commanded"):
-        return (_array(SERVER), int64, int64)
-    if entry == "machine.system.run_system":
-        return (_array(SYSTEM), _array(SERVER), _array(BRIDGE), int64, int64, int64)
-    if entry == "machine.peer_writes.run_writes":
-        return (_array(SYSTEM), _array(SERVER), int64)
-    if entry == "machine.link_alone.run_dma":
-        return (_array(SERVER), int64)
-    captured = types.Array(types.uint8, 1, "C", readonly=True)
-    if entry == "forwarding.frame_batch.decide_batch":
-        policing = (_array(POLICER), int64[::1])
-        return (_array(TABLES), *policing, _array(ARRIVAL), captured, _array(HEADER), _array(DECISION))
-    if entry == "forwarding.frame_batch.copy_batch":
-        made = (_array(COPY), types.Array(types.uint8, 1, "C"))
-        return (_array(ARRIVAL), captured, _array(HEADER), _array(DECISION), *made)
-    if entry == "forwarding.frame_batch.read_packets":
-        return (captured, *[int64[::1]] * 3, _array(CAPTURED_PACKET))
-    if entry == "machine.first_decisions.decide_first":
-        return (_array(SERVER), _array(BRIDGE), *[int64[::1]] * 4, int64)
-    if entry.startswith("machine.network.places."):
-        return (_array(BRIDGE), *[int64[::1]] * 4)
-    if entry == "machine.counts.flow_state.add_flows":
-        return (_array(FLOW), int64[::1], _array(FLOW))
-    if entry == "machine.counts.flow_state.mark_flows":
-        by_target, by_flow = (float64[::1], float64[::1]), (int64[::1], float64[::1])
-        return (_array(FLOW), int64[::1], int64[::1], _array(MARKED), *by_target, *by_flow)
-    if entry == "machine.first_decisions.enter_flows":
-        return (_array(SERVER), _array(BRIDGE), int64, int64[::1], int64[::1])
-    return (_array(SERVER), int64[::1])
+def signatures() -> dict[str, tuple[types.Type, ...]]:
+    """Return the argument types of all entry points, dotted from the package on."""
+    server, bridge, system, flow = map(_array, (SERVER, BRIDGE, SYSTEM, FLOW))
+    arrival, header, decision = map(_array, (ARRIVAL, HEADER, DECISION))
+    words, floats, captured = int64[::1], float64[::1], types.Array(types.uint8, 1, "C", readonly=True)
+    return {
+        "machine.engine.run": (server, int64, int64),
+        "machine.commanded.run_commanded": (server, int64, int64),
+        "machine.system.run_system": (system, server, bridge, int64, int64, int64),
+        "machine.peer_writes.run_writes": (system, server, int64),
+        "machine.link_alone.run_dma": (server, int64),
+        "machine.first_decisions.decide_alone": (server, words),
+        "machine.first_decisions.decide_first": (server, bridge, words, words, words, words, int64),
+        "machine.first_decisions.enter_flows": (server, bridge, int64, words, words),
+        "machine.network.places.enter_homes": (bridge, words, words, words, words),
+        "machine.network.places.announce": (bridge, words, words, words, words),
+        "machine.counts.flow_state.add_flows": (flow, words, flow),
+        "machine.counts.flow_state.mark_flows": (flow, words, words, _array(MARKED), floats, floats, words, floats),
+        "forwarding.frame_batch.decide_batch": (
+            _array(TABLES), _array(POLICER), words, arrival, captured, header, decision,
+        ),
+        "forwarding.frame_batch.copy_batch": (
+            arrival, captured, header, decision, _array(COPY), types.Array(types.uint8, 1, "C"),
+        ),
+        "forwarding.frame_batch.read_packets": (captured, words, words, words, _array(CAPTURED_PACKET)),
+    }  # fmt: skip
 
 
 def compile_entry(entry: str) -> bool:
     """Compile an entry point into the cache; return whether numba can be asked to."""
     module, _, function = entry.rpartition(".")
     with quick_compilation():
-        return compile_for(signature(entry), getattr(importlib.import_module(f"hwmodel.{module}"), function))
+        return compile_for(signatures()[entry], getattr(importlib.import_module(f"hwmodel.{module}"), function))
 
 
 def compile_alone(entry: str) -> str | None:

@@ -7,6 +7,7 @@ each condition, tells when the first of them comes true; its event has a time th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from hwmodel.machine.adapter.watches import DELIVERED, DROPPED, RX_RING_EMPTY, TX_RING_EMPTY, UP
@@ -59,13 +60,10 @@ def watched(scene: Scene, conditions: Mapping[int, Condition]) -> tuple[Change, 
         begin.setdefault(when.begins_fs, []).append(watch)
     found = list(scene.changes)
     for at_fs, watches in begin.items():
-        before = max((each for each in scene.changes if each.at_fs < at_fs), key=_at_fs, default=Change(0, scene.first))
+        earlier = (each for each in scene.changes if each.at_fs < at_fs)
+        before = max(earlier, key=attrgetter("at_fs"), default=Change(0, scene.first))
         found.append(Change(at_fs, before.config, before.off, watches=tuple(watches)))
     return tuple(sorted(found, key=lambda change: (change.at_fs, not change.watches)))
-
-
-def _at_fs(change: Change) -> int:
-    return change.at_fs
 
 
 def _waiting(config: Config) -> dict[int, Condition]:

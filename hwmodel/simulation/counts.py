@@ -37,7 +37,6 @@ SERVER_COUNTS = record(
     ("ledger", LEDGER_COUNTS),
 )
 WORD_BYTES = 8
-N_WORDS = SERVER_COUNTS.itemsize // WORD_BYTES
 # What each buffer is called in a sentence, and the product of parameters that it keeps to, the rings of all functions
 # together.
 GAUGE_WORDS = {
@@ -93,15 +92,9 @@ class Counts:
         parts = (part if isinstance(part, np.ndarray) else [part] for part in parts_of(nic).values())
         self._words = [np.frombuffer(each, np.int64) for part in parts for each in part]
 
-    def copy_into(self, words: Ints) -> None:
-        """Write the N_WORDS words that stand there now into a row."""
-        np.concatenate(self._words, out=words)
-
     def copy(self) -> Any:
         """Return a record of what stands there now."""
-        found = np.empty(1, SERVER_COUNTS)
-        self.copy_into(found.view(np.int64))
-        return found[0]
+        return np.concatenate(self._words).view(SERVER_COUNTS)[0]
 
 
 def of_ports(counts: Any, name: str) -> Any:

@@ -79,7 +79,7 @@ def checked_sizes(sizes: Iterable[int]) -> list[int]:
 
 def _machine(config: Config, n_bytes: int, operation: str, most_ahead: int, window: Window | None) -> State:
     state = build_state(config, config.run.seed)
-    transfers = state[0].dma
+    transfers, host = state[0].dma, state[0].host[0]
     params = transfers.params
     params.n_bytes = n_bytes
     params.does_read, params.does_write = operation != "write", operation != "read"
@@ -91,17 +91,13 @@ def _machine(config: Config, n_bytes: int, operation: str, most_ahead: int, wind
         params.n_places = max(1, window.n_bytes // int(params.unit_bytes))
         params.is_random = window.is_random
         transfers.rng[:] = random_words(config.run.seed, TRANSFER_STREAM)
-        set_cache_hits(state[0].host[0], config, read_bytes=window.n_bytes, written_bytes=window.n_bytes)
+        set_cache_hits(host, config, read_bytes=window.n_bytes, written_bytes=window.n_bytes)
     if params.writes_first:  # what was just written lies in the cache of the adapter's own socket
-        state[0].host[0].params.read_latency_fs, state[0].host[0].params.read_hits = (
-            config.host.read_latency_fs,
-            TWO_TO_32,
-        )
+        host.params.read_latency_fs, host.params.read_hits = config.host.read_latency_fs, TWO_TO_32
     if config.host.iotlb is not None:
-        place_pages(state[0].host[0], state[0].params, stride, stride, config.nic)
+        place_pages(host, state[0].params, stride, stride, config.nic)
         if window is not None:  # one window for reads and writes
-            translation = state[0].host[0].translation
-            translation.params.rx_buffer.first = translation.params.tx_buffer.first
+            host.translation.params.rx_buffer.first = host.translation.params.tx_buffer.first
     return state
 
 

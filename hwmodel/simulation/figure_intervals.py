@@ -24,7 +24,6 @@ import numpy.typing as npt
 from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS
 from hwmodel.results import LEAST_SAMPLES_P99, LEAST_SAMPLES_P999, Latency, bucket_ns, bucket_of_rank
 from hwmodel.results.student_t import student_t_975
-from hwmodel.simulation.histogram_rows import HistogramRows
 
 PERCENTILES = {"p50": (500, 1), "p99": (990, LEAST_SAMPLES_P99), "p999": (999, LEAST_SAMPLES_P999)}
 LEVELS = (500, 900, 990, 999)  # of a thousand samples: where the share above is looked at
@@ -34,6 +33,8 @@ MOST_UNKNOWN = 1.5  # of a share, more says no more
 MOST_BELOW = 0.8  # of a figure that half of an interval may be where its upper end is worked out from
 PER_MILLION = 1_000_000
 HALF_A_BUCKET = 1 / 256  # of a value, half of the width that a percentile's bucket may have
+
+Row = tuple[int, npt.NDArray[np.int32]]  # of a histogram: the first column of those that are filled, and their counts
 
 
 class Wanted(NamedTuple):
@@ -92,17 +93,23 @@ def mean_wanted(name: str, figure: float, ratio: Ratio, factor: float, least: fl
 
 
 class SampleCounts:
-    """Hold what the histogram of a latency has counted since the first mark, up to each mark."""
+    """Hold what the histogram of a latency has counted since the first mark, up to each mark, given as rows."""
 
-    def __init__(self, rows: HistogramRows) -> None:
-        self._rows = rows
-        self._columns_from, self._totals = rows.totals()
+    def __init__(self, rows: Sequence[Row]) -> None:
+        ends = [(first, first + len(counts)) for first, counts in rows if len(counts)]
+        self._columns_from = first_of_all = min((first for first, _ in ends), default=0)
+        counted = np.zeros((len(rows), max((last for _, last in ends), default=0) - first_of_all), np.int32)
+        for own, (first, counts) in zip(counted, rows, strict=True):
+            own[first - first_of_all :][: len(counts)] = counts
+        self._below = np.zeros((len(rows), counted.shape[1] + 1), np.int64)
+        counted.cumsum(axis=1, out=self._below[:, 1:])
+        self._totals = self._below[-1, 1:] - self._below[0, 1:]
         self.n_samples = int(self._totals[-1]) if len(self._totals) else 0
 
     def n_below(self, columns: Sequence[int]) -> npt.NDArray[np.float64]:
         """Return for each column, and for each mark, how many samples lie below it."""
-        counted = self._rows.n_below(columns)
-        return np.asarray(counted - counted[:, :1], np.float64)
+        counted = self._below[:, np.clip(np.array(columns) - self._columns_from, 0, len(self._totals))].T
+        return np.ascontiguousarray(counted - counted[:, :1], np.float64)
 
     def column(self, share: float) -> int:
         """Return the column of the last mark in which the sample of a quantile's rank lies."""

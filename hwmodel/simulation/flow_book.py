@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -119,13 +118,9 @@ class FlowBook:
     def by_target(self, of_flows: Any, n_functions: int) -> Any:
         """Add up a figure of the flows by the port number of their target; at 0, of those without one.
 
-        `of_flows`: an entry a flow, or a row of them for each of several moments; so are the sums.
+        `of_flows`: an entry for each that the ledger counts.
         """
-        moments, n_sums = of_flows.shape[:-1], n_functions + 1
-        n_moments = math.prod(moments)
-        into = np.add.outer(n_sums * np.arange(n_moments), self.targets())
-        found = np.bincount(into.ravel(), weights=of_flows.ravel(), minlength=n_moments * n_sums)
-        return found.reshape(*moments, n_sums)
+        return np.bincount(self.targets(), weights=of_flows, minlength=n_functions + 1)
 
 
 def flows_of(ledgers: Sequence[Any], stations: Stations) -> tuple[Flows, list[Ints]]:

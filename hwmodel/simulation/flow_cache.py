@@ -21,7 +21,7 @@ COUNTED = tuple(FLOW_CACHE_COUNTS.names or ())
 
 def fill_flow_cache(cache: Any, config: Config) -> None:
     """Set what a flow cache holds and what its stages take; nothing where there is none."""
-    switch = config.host.virtual_switch
+    switch = config.virtual_switch
     own = None if switch is None else switch.flow_cache
     if own is None:
         return
@@ -64,8 +64,8 @@ def flow_cache_counts(nic: Any) -> tuple[int, ...]:
 
 def flow_cache_use(config: Config, span: Span) -> FlowCacheUse | None:
     """Say where frames of the window were known, and what the tables hold at its end."""
-    own = config.host.virtual_switch
-    if not config.has_virtual_switch or own is None or own.flow_cache is None:
+    switch = config.virtual_switch
+    if switch is None or switch.flow_cache is None:
         return None
     n_counted = len(COUNTED)
     pairs = zip(COUNTED, span.start.flow_cache, span.end.flow_cache, strict=False)

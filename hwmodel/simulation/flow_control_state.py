@@ -1,28 +1,34 @@
-"""The state of flow control at time 0, from a configuration: classes, parts, marks, control frames from outside."""
+"""The state of flow control at adapters and bridges at time 0: classes, parts of buffers, marks, control frames."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.config.flow_control import (
     classes_of_priorities,
     high_marks_of,
-    is_lossless,
     low_marks_of,
-    n_classes_of,
     parts_of,
     response_fs,
 )
 from hwmodel.errors import InputError
+from hwmodel.machine.network.bridge_state import MAX_LOGICAL_PORTS, NOBODY
 from hwmodel.machine.network.pauses import NONE, RECEIVED_CAP
-from hwmodel.rules.headroom import PRIORITIES
+from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.headroom import CONTROL_BITS, PRIORITIES
+from hwmodel.units import BITS_PER_BYTE
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.config.flow_control import ControlFrame
+    from hwmodel.config.bridge import Bridge
+    from hwmodel.config.bridge_flow_control import BridgeFlowControl
+    from hwmodel.config.flow_control import ControlFrame, FlowControl
+    from hwmodel.simulation.topology import Topology
 
 Nic = Any  # an element of server.SERVER
 ALL = (1 << PRIORITIES) - 1
+CONTROL_WIRE_BYTES = CONTROL_BITS // BITS_PER_BYTE  # what a control frame takes of a wire
 
 
 def fill_flow_control(nic: Nic, config: Config) -> None:
@@ -33,20 +39,13 @@ def fill_flow_control(nic: Nic, config: Config) -> None:
     nic.params.has_flow_control = 1
     nic.params.splits_rx_buffer = control.is_by_class
     nic.params.in_line_bytes = -1
-    params = nic.pauses.params
-    params.n_classes, params.is_by_class = n_classes_of(config), control.is_by_class
-    params.sends, params.obeys = control.send, control.obey
-    params.quanta, params.refresh_quanta = control.quanta, control.refresh_quanta
-    params.response_fs = response_fs(config)
     classes = classes_of_priorities(config)
-    params.class_of_priority[:] = classes
-    rows = zip(parts_of(config), high_marks_of(config), low_marks_of(config), strict=True)
-    for number, (part, high, low) in enumerate(rows):
-        params.part_bytes[number], params.high_bytes[number], params.low_bytes[number] = part, high, low
-        if is_lossless(config, number):
-            params.priorities[number] = sum(
-                1 << priority for priority in control.lossless_priorities if classes[priority] == number
-            )
+    priorities = [
+        [each for each in control.lossless_priorities if classes[each] == number]
+        for number, _ in enumerate(parts_of(config))
+    ]
+    rows = zip(parts_of(config), high_marks_of(config), low_marks_of(config), priorities, strict=True)
+    _fill_classes(nic.pauses.params, control, classes, response_fs(config), rows)
     for own in nic.pauses.of_class:
         own.waits_fs = own.waits_for = NONE
     _fill_received(nic.pauses, config, control.received)
@@ -62,3 +61,53 @@ def _fill_received(pauses: Any, config: Config, received: tuple[ControlFrame, ..
         said.named, said.stopped, said.quanta = named, named if one.quanta else 0, one.quanta
         pauses.received_at_fs[at] = one.at_fs
         pauses.received_port[at] = config.port.number_of(one.port)
+
+
+def _fill_classes(
+    params: Any,
+    control: FlowControl | BridgeFlowControl,
+    classes: Sequence[int],
+    response_fs: int,
+    rows: Iterable[tuple[int, int, int, Sequence[int]]],
+) -> None:
+    """Set how senders are stopped and stop; `classes`: of the priorities.
+
+    `rows`: of each class its part of the buffer, its marks, high and low, and the priorities that are stopped for it.
+    """
+    params.is_by_class = control.is_by_class
+    params.sends, params.obeys = control.send, control.obey
+    params.quanta, params.refresh_quanta = control.quanta, control.refresh_quanta
+    params.response_fs = response_fs
+    params.class_of_priority[:] = classes
+    for number, (part, high, low, priorities) in enumerate(rows):
+        params.n_classes = number + 1
+        params.part_bytes[number], params.high_bytes[number], params.low_bytes[number] = part, high, low
+        params.priorities[number] = sum(1 << priority for priority in priorities)
+
+
+def fill_bridge_flow_control(record: Any, bridges: Sequence[Bridge], topology: Topology) -> None:
+    """Give ports their queues for classes, behind all logical ports, and say at which marks they stop who sends."""
+    longest = max(config.switch.longest_frame_bytes for config in topology.configs)
+    rate_bps = topology.configs[0].port.rate_bps
+    for at, bridge in enumerate(bridges):
+        control = bridge.flow_control
+        if control is None:
+            continue
+        n, high, low = control.n_classes, control.high_marks(bridge, longest), control.low_marks(bridge, longest)
+        rows = zip([control.part_bytes(bridge)] * n, high, low, map(control.priorities_of, range(n)), strict=True)
+        classes, wait_fs = control.classes_of_priorities, control.response_fs(rate_bps)
+        _fill_classes(record.flow_params[at], control, classes, wait_fs, rows)
+    first = int(record.params.n_logical_ports)
+    for port in topology.ports:
+        control = bridges[port.bridge].flow_control
+        if control is None or port.is_of_extender:
+            continue
+        entry = record.port[port.number].params
+        entry.first_class_queue, entry.n_classes, entry.is_scheduled = first, control.n_classes, 1
+        if first + control.n_classes > MAX_LOGICAL_PORTS:
+            raise InputError(f"bridge.flow_control: more than {MAX_LOGICAL_PORTS} queues of classes and logical ports")
+        for number, quantum in enumerate(control.quanta_of_bytes(longest - FCS_BYTES)):
+            queue = record.logical_port[first + number]
+            queue.queue.first = queue.queue.last = queue.following = NOBODY
+            queue.params.quantum_bytes, queue.params.port = quantum, port.number
+        first += control.n_classes

@@ -11,6 +11,7 @@ from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.network.link_partner import MOST_WAITING
 from hwmodel.results import BridgePause, ClassLevel, FlowControlUse, PortPause
 from hwmodel.rules.transmit_credits import MOST_CLASSES
+from hwmodel.simulation.counts import area_of
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ MOST_FLOWS, MOST_NAMED = 16, 4096  # that are named as waiting at a class of a p
 class PausesSnapshot(NamedTuple):
     """Hold sums of flow control at one moment: by class, by port and class, and by ring and class.
 
+    `counts`: what each port has counted, of stops those that have ended; `stopped_fs`, `partner_stopped_fs`: of all.
     `tx_bytes`: what each class has in the Tx buffer. `waiting_outside`: frames that wait at the link partners;
     `is_full_outside`: one of them has no place for more.
     """
@@ -31,10 +33,7 @@ class PausesSnapshot(NamedTuple):
     highest: Any
     over_fs: Any
     blocked_fs: Any
-    sent: Any
-    received: Any
-    stops_sent: Any
-    stops_received: Any
+    counts: Any
     stopped_fs: Any
     partner_stopped_fs: Any
     tx_bytes: Any
@@ -60,14 +59,11 @@ def take_pauses(nic: Any, n_headers: int, now_fs: int) -> PausesSnapshot | None:
         if level["waits_for"] >= 0:
             blocked[int(level["waits_for"]), number] += now_fs - int(level["blocked_since_fs"])
     return PausesSnapshot(
-        areas=gauges["area"] + gauges["level"].astype(float) * (now_fs - gauges["since_fs"]),
+        areas=area_of(gauges, now_fs),
         highest=gauges["highest"].copy(),
         over_fs=levels["over_fs"] + over * (now_fs - levels["over_since_fs"]),
         blocked_fs=blocked,
-        sent=int(counts["sent"].sum()),
-        received=int(counts["received"].sum()),
-        stops_sent=counts["stops_sent"].copy(),
-        stops_received=counts["stops_received"].copy(),
+        counts=counts.copy(),
         stopped_fs=counts["stopped_fs"] + _open(ports["mac"], counts["since_fs"], now_fs),
         partner_stopped_fs=counts["partner_stopped_fs"]
         + _open(ports["partner"]["hears"], counts["partner_since_fs"], now_fs),
@@ -105,10 +101,13 @@ def flow_control_use(config: Config, span: Span) -> FlowControlUse | None:
     if control is None or start is None or end is None:
         return None
     parts, high, low = parts_of(config), high_marks_of(config), low_marks_of(config)
+    stops = {name: end.counts[name] - start.counts[name] for name in ("stops_sent", "stops_received")}
+    stopped_fs = end.stopped_fs - start.stopped_fs
+    partner_stopped_fs = end.partner_stopped_fs - start.partner_stopped_fs
     return FlowControlUse(
         mode=control.mode,
-        control_frames_sent=end.sent - start.sent,
-        control_frames_received=end.received - start.received,
+        control_frames_sent=int((end.counts["sent"] - start.counts["sent"]).sum()),
+        control_frames_received=int((end.counts["received"] - start.counts["received"]).sum()),
         classes=tuple(
             ClassLevel(
                 traffic_class=number,
@@ -126,16 +125,15 @@ def flow_control_use(config: Config, span: Span) -> FlowControlUse | None:
             PortPause(
                 port=config.port.names[port] or "p0",
                 traffic_class=number,
-                stops_sent=int(end.stops_sent[port][number] - start.stops_sent[port][number]),
-                stops_received=int(end.stops_received[port][number] - start.stops_received[port][number]),
-                stopped_ns=int(end.stopped_fs[port][number] - start.stopped_fs[port][number]) / FS_PER_NS,
-                partner_stopped_ns=int(end.partner_stopped_fs[port][number] - start.partner_stopped_fs[port][number])
-                / FS_PER_NS,
+                stops_sent=int(stops["stops_sent"][port][number]),
+                stops_received=int(stops["stops_received"][port][number]),
+                stopped_ns=int(stopped_fs[port][number]) / FS_PER_NS,
+                partner_stopped_ns=int(partner_stopped_fs[port][number]) / FS_PER_NS,
                 waiting_flows=_flows_outside(config, end.targets, port, number)
-                if end.partner_stopped_fs[port][number] > start.partner_stopped_fs[port][number]
+                if partner_stopped_fs[port][number] > 0
                 else (),
             )
-            for port in range(len(end.stops_sent))
+            for port in range(len(end.counts))
             for number in range(len(parts))
         ),
     )

@@ -20,13 +20,12 @@ from hwmodel.results import (
     ALL_PARTS,
     BRIDGE_PARTS,
     DIRECTIONS,
-    LEAST_SAMPLES_P99,
-    LEAST_SAMPLES_P999,
     Latency,
     filled_columns,
     quantile_bucket,
     summarize_latency,
 )
+from hwmodel.simulation.figure_intervals import PERCENTILES
 from hwmodel.simulation.flow_book import Flows
 from hwmodel.simulation.measurement import Snapshot, counts_of
 from hwmodel.units import FS_PER_NS
@@ -75,10 +74,7 @@ def latency_from(end: Snapshot, name: str) -> Latency:
 
 
 class FlowLatencies:
-    """Summarise the latencies of a snapshot's flows, one by one and together.
-
-    What was found is kept: what a VM gets is often one flow.
-    """
+    """Summarise the latencies of a snapshot's flows, one by one and together."""
 
     def __init__(self, end: Snapshot) -> None:
         self._histogram = end.histogram
@@ -88,7 +84,6 @@ class FlowLatencies:
             latency[name].tolist() for name in ("n", "lowest_fs", "highest_fs")
         )
         self._sum_fs = latency["sum_fs"].copy()
-        self._found: dict[tuple[int, ...], Latency] = {}
 
     def samples(self, numbers: Sequence[int]) -> Samples | None:
         """Return the sample of several flows together; None where none was delivered."""
@@ -105,11 +100,8 @@ class FlowLatencies:
 
     def of(self, numbers: Sequence[int]) -> Latency:
         """Summarise several flows together."""
-        key = tuple(numbers)
-        if key not in self._found:
-            found = self.samples(key)
-            self._found[key] = Latency() if found is None else found.summary()
-        return self._found[key]
+        found = self.samples(numbers)
+        return Latency() if found is None else found.summary()
 
     def apart(self, groups: Mapping[str, Sequence[int]]) -> dict[str, Latency]:
         """Summarise groups of flows, those of which some were delivered; extremes and mean where histograms are shared.
@@ -160,9 +152,6 @@ def latencies_by_direction(flows: Flows, latencies: FlowLatencies) -> dict[str, 
     return found if len(found) > 1 else {}
 
 
-PERCENTILES = (("p50", 500, 1), ("p99", 990, LEAST_SAMPLES_P99), ("p999", 999, LEAST_SAMPLES_P999))
-
-
 def latency_parts(end: Snapshot) -> tuple[Latency, dict[str, dict[str, float]]]:
     """Return the latency from post to taken, and its parts in ns, for the mean and for each percentile.
 
@@ -210,7 +199,7 @@ def _times(end: Snapshot, name: str) -> dict[str, tuple[int, float]]:
     counts = counts_of(vars(end), name)[columns]
     sums = end.latency_counts[f"{name}_fs"][columns]
     found = {}
-    for percentile, per_mille, least_samples in PERCENTILES:
+    for percentile, (per_mille, least_samples) in PERCENTILES.items():
         if n >= least_samples:
             at = quantile_bucket(counts, per_mille, 1000)
             found[percentile] = (columns.start + at, float(sums[at]) / int(counts[at]) / FS_PER_NS)

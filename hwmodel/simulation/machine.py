@@ -9,11 +9,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.compiled.records import NEVER
+from hwmodel.config import Server as ServerConfig
 from hwmodel.config import bridges_of, buses_of, servers_of
 from hwmodel.config.system import looks_into_packets
 from hwmodel.machine import commanded, engine
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, IDLE
-from hwmodel.results import Result, Sighting, SystemResult, by_shares
+from hwmodel.results import Result, Sighting, by_shares
 from hwmodel.results.bottleneck import LOSS, losing_first
 from hwmodel.simulation.bridge_measure import (
     BridgeSnapshot,
@@ -33,8 +34,8 @@ from hwmodel.simulation.kernel_cache import CAPTURE_ENTRIES, COMMANDED_ENTRIES, 
 from hwmodel.simulation.laws import broken_laws
 from hwmodel.simulation.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
 from hwmodel.simulation.nic_state import Nic, State, build_state, ports_of
-from hwmodel.simulation.outcome import MeasuredWindow, ServerWindow, make_result, make_system_result
-from hwmodel.simulation.pci_bus_measure import bus_results, bus_suspects
+from hwmodel.simulation.outcome import make_result, make_system_result
+from hwmodel.simulation.pci_buses import bus_results, bus_suspects
 from hwmodel.simulation.pcie_tree_measure import TreeSnapshot, take_trees, tree_results, tree_suspects
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.switch_tables import switch_off
@@ -58,18 +59,11 @@ class SystemSnapshot:
 
 
 @dataclass(frozen=True)
-class Server:
-    """Hold one server of a machine: its name ("" where there is one alone), configuration, record and names."""
+class Server(ServerConfig):
+    """Hold one server of a machine with its record, and with the names of its flows and copies."""
 
-    name: str
-    config: Config
     nic: Nic
     book: FlowBook
-
-    @property
-    def prefix(self) -> str:
-        """Return what stands before the names of its ports."""
-        return f"{self.name}." if self.name else ""
 
 
 def entries_of(config: Config) -> tuple[str, ...]:
@@ -106,6 +100,7 @@ class Machine:
         off: frozenset[str] = frozenset(),
     ) -> None:
         self.system: SystemState | None = None
+        self.buses = buses_of(servers_of(config))
         self.settled_fs = 0
         self.kernel_s = 0.0
         self._is_logging = False
@@ -299,31 +294,32 @@ class Machine:
         return SystemSnapshot(servers, bridge, take_trees(self.system.system[0].trees, self.now_fs))
 
     def result_of(
-        self, config: Config, workload: Workload, window: MeasuredWindow, ends: Sequence[SystemSnapshot]
+        self, config: Config, workload: Workload, span: Span, ends: Sequence[SystemSnapshot]
     ) -> tuple[Result, Sighting]:
         """Put the result of a window together, and what it says of its limit; `ends`: of servers and bridge."""
         if self.system is None:
-            result, seen = make_result(config, workload, self.book, window)
-            return replace(result, buses=bus_results(buses_of(servers_of(config)), ("",), (window.span,))), seen
+            result, seen = make_result(config, workload, self.book, span)
+            return replace(result, buses=bus_results(self.buses, ("",), (span,))), seen
         if len(ends) < 2:
             ends = [*ends[:1], self.snapshot()]
         bridge_ends = (ends[0].bridge, ends[1].bridge)
-        record, ports, span = self.system.bridges[0], self.system.ports, window.span
+        record, ports = self.system.bridges[0], self.system.ports
         found = port_results(record, ports, bridge_ends, span)
-        levels = (bridge_ends[0].logical, bridge_ends[1].logical)
+        of_servers = zip(ends[0].servers, ends[1].servers, strict=True)
+        spans = [Span(first, last, gives_rates=span.gives_rates) for first, last in of_servers]
         if self.is_alone and not self.servers[0].name:
-            result, seen = make_result(config, workload, self.servers[0].book, window)
+            result, seen = make_result(config, workload, self.servers[0].book, span)
         else:
-            result, seen = self._system_result(config, workload, window, ends)
-        switches = self.system.pcie_switches
-        of_trees = tree_results(switches, self.system.names, (ends[0].trees, ends[1].trees), span)
-        spans = [Span(first, last) for first, last in zip(ends[0].servers, ends[1].servers, strict=True)]
-        of_buses = bus_results(self.system.buses, self.system.names, spans)
+            parts = list(zip(self.servers, spans, strict=True))
+            result, seen = make_system_result(config, workload, self.book, span, parts)
+        switches, names = self.system.pcie_switches, [server.name for server in self.servers]
+        of_trees = tree_results(switches, names, (ends[0].trees, ends[1].trees), span)
+        of_buses = bus_results(self.buses, names, spans)
         suspects = (  # of those that are as full the first is named: the one that a frame meets first
             *seen.suspects,
             *tree_suspects(switches, of_trees),
-            *bus_suspects(self.system.buses, of_buses),
-            *level_suspects(record, ports, levels, span.fs),
+            *bus_suspects(self.buses, of_buses),
+            *level_suspects(record, ports, bridge_ends, span.fs),
             *bridge_suspects(found, ports, bridge_ends, span.count("offered")),
         )
         seen = replace(
@@ -334,15 +330,6 @@ class Machine:
         bridges = bridge_results(record, ports, found, span.end.now_fs)
         result = replace(result, bridges=bridges, pcie_switches=of_trees, buses=of_buses, bottleneck=by_shares(seen))
         return result, seen
-
-    def _system_result(
-        self, config: Config, workload: Workload, window: MeasuredWindow, ends: Sequence[SystemSnapshot]
-    ) -> tuple[SystemResult, Sighting]:
-        parts = [
-            ServerWindow(server.name, server.config, server.book, MeasuredWindow(first, last, window.gives_rates))
-            for server, first, last in zip(self.servers, ends[0].servers, ends[1].servers, strict=True)
-        ]
-        return make_system_result(config, workload, self.book, window, parts)
 
     def broken_laws(self, start: Snapshot, end: Snapshot, ends: Sequence[SystemSnapshot]) -> list[str]:
         """Return a sentence for each law that a window breaks at one of the servers."""

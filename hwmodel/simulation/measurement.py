@@ -62,7 +62,7 @@ class Snapshot:
     now_fs: int
     n_events: int
     counts: dict[str, int]
-    mac_bytes: tuple[tuple[int, int], ...]  # sent and received, of each port
+    mac: npt.NDArray[Any]  # what each port has counted
     busy_fs: dict[str, int]
     drops: Ints
     mirrored_drops: Ints
@@ -104,7 +104,7 @@ def begin_ledger(ledger: Any, n_flows: int) -> None:
     """Forget the latencies seen so far, of all and of the first flows."""
     flows, counts = ledger["flow"][:n_flows], ledger.counts
     _forget(ledger["sampled_parts"], counts.to_guest)
-    delivery = _of_flows(flows)
+    delivery = latency_of_flows(flows)
     _forget(ledger["latency_counts"]["delivery_fs"], delivery)
     _forget(counts_of(ledger, "delivery"), delivery)
     _forget(ledger["latency_counts"]["to_guest_fs"], counts.to_guest)
@@ -129,12 +129,19 @@ def begin_window(nic: Any, book: FlowBook) -> None:
     _forget_latency(nic["ledger"], "mac.wait", nic.counts.wire_wait)
     for gauge in gauges_in(parts_of(nic)).values():
         gauge.highest = gauge.level
-    queues = nic["tx_queue"][: all_rings(nic)]
-    queues["highest"] = queues["reserved"] - queues["freed"]
-    queues = nic["rx_queue"][: all_rings(nic)]
-    queues["highest"] = queues["slots"] - queues["known"] - queues["requested"] - queues["cached"]
+    for name, in_use in rings_in_use(nic, all_rings(nic)).items():
+        nic[name]["highest"][: len(in_use)] = in_use
     nic.pcie[0].tags.counts.fewest_free = nic.pcie[0].tags.n_free
     begin_pauses_window(nic)
+
+
+def rings_in_use(nic: Any, n: int) -> dict[str, Ints]:
+    """Return how many descriptors are in use of each of the first n Tx rings and Rx rings."""
+    tx, rx = nic["tx_queue"][:n], nic["rx_queue"][:n]
+    return {
+        "tx_queue": tx["reserved"] - tx["freed"],
+        "rx_queue": rx["slots"] - rx["known"] - rx["requested"] - rx["cached"],
+    }
 
 
 def all_rings(nic: Any) -> int:
@@ -142,7 +149,7 @@ def all_rings(nic: Any) -> int:
     return int(nic.params.n_queues) + int(nic.virtual_switch.params.n_rings)
 
 
-def _of_flows(flows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def latency_of_flows(flows: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return the latency of all flows together."""
     found = np.zeros((), LATENCY)
     latencies = flows["latency"][flows["latency"]["n"] > 0]
@@ -176,7 +183,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         now_fs=now_fs,
         n_events=int(nic.clock.n_events),
         counts={name: int(counts[name]) for name in COUNTERS},
-        mac_bytes=tuple((int(mac.tx_bytes), int(mac.rx_bytes)) for mac in macs),
+        mac=macs.copy(),
         busy_fs=_busy_fs(nic, found, now_fs),
         drops=counts.drops.copy(),
         mirrored_drops=counts.mirrored_drops.copy(),
@@ -204,7 +211,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         rx_ring_highest=int(rx_queues["highest"].max(initial=0)),
         rings_used=(int((tx_queues["highest"] > 0).sum()), int((rx_queues["highest"] > 0).sum())),
         histogram=ledger["histogram"][: FIRST_FLOW_HISTOGRAM + n_flows],
-        latencies={"delivery": _of_flows(ledger["flow"][: book.n_counted]), **latencies_in(found)},
+        latencies={"delivery": latency_of_flows(ledger["flow"][: book.n_counted]), **latencies_in(found)},
         latency_counts=ledger["latency_counts"],
         sampled_parts=ledger["sampled_parts"],
         part_sums={name: float(counts.part_sums[name]) for name in PART_FIELDS},

@@ -101,18 +101,16 @@ def fill_translation(link: Any, host: Any, params: Any, config: Config) -> None:
             f"writes of this link; a run has room for {LANE_CAP - 1}, so for at most {most_fs // FS_PER_NS}ns"
         )
     link.params.has_iotlb = 1
-    translation = host.translation
-    translation.params.miss_fs = settings.miss_fs
-    translation.params.near_miss_fs = settings.near_walk_fs
-    translation.params.n_walkers = settings.walkers or 0
-    translation.params.page_shift = settings.page_bytes.bit_length() - 1
-    translation.params.is_split = settings.split
-    translation.params.invalidation = INVALIDATIONS.index(settings.invalidation)
-    translation.params.flush_after = settings.flush_after
+    translation, caches = host.translation, host.translation.params
+    caches.miss_fs, caches.near_miss_fs = settings.miss_fs, settings.near_walk_fs
+    caches.n_walkers = settings.walkers or 0
+    caches.page_shift = settings.page_bytes.bit_length() - 1
+    caches.is_split = settings.split
+    caches.invalidation = INVALIDATIONS.index(settings.invalidation)
+    caches.flush_after = settings.flush_after
     translation.lines.part[0].n_entries = settings.walk_lines
     n_parts = len(config.switch.ports) if settings.split else 1
-    for number in range(n_parts):
-        part = translation.pages.part[number]
+    for part in translation.pages.part[:n_parts]:
         part.n_entries = max(1, settings.entries // n_parts)
     tx_stride = tx_stride_bytes(config, longest_frame_bytes(config))
     place_pages(host, params, tx_stride, config.host.buffer_bytes, config.nic)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +36,7 @@ from hwmodel.rules.pcie_link import (
     tlp_overhead_of,
     word_bytes_of,
 )
-from hwmodel.simulation.arbiter_state import fill_arbiter, kept_as_ratio
+from hwmodel.simulation.arbitration import fill_arbiter, kept_as_ratio
 from hwmodel.simulation.bond import fill_bond, is_silent
 from hwmodel.simulation.flow_cache import fill_flow_cache
 from hwmodel.simulation.flow_control_state import fill_flow_control
@@ -76,7 +76,6 @@ JITTERS = ("fixed", "uniform", "histogram")
 TWO_TO_32 = 1 << 32
 FIRST_SERVER_STREAM = 1 << 20  # of random words; those before are the first server's and the sources'
 LONG_FS, LONG_FRAMES = 2_000_000 * FS_PER_NS, 20_000  # what takes some ten ms to simulate
-MOST_STREAMS = 1024  # that are remembered: points of a sweep have their seeds in common
 LONGEST_BYTES = 10_000  # above any frame on the wire and any TLP
 
 
@@ -120,8 +119,8 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
         params.is_silent = not config.port.is_down(number) and is_silent(config, number)
         params.is_down = nic.port[number].mac.is_stopped = config.port.is_down(number) or params.is_silent
     _fill_functions(nic, config)
-    if config.has_virtual_switch and config.host.virtual_switch is not None:
-        _fill_virtual_switch(nic, config, config.host.virtual_switch)
+    if config.virtual_switch is not None:
+        _fill_virtual_switch(nic, config, config.virtual_switch)
         fill_flow_cache(nic.virtual_switch.flow_cache, config)
         fill_bond(nic, config)
     _fill_queues(nic, config)
@@ -144,8 +143,8 @@ def _guarantee_window_fs(config: Config) -> int:
     A function that has always a frame is never passed over for longer: at most one frame of each other comes before it,
     and one that was picked before it was owed anything.
     """
-    if config.has_virtual_switch and config.host.virtual_switch is not None:
-        return _passing_window_fs(config, config.host.virtual_switch)
+    if config.virtual_switch is not None:
+        return _passing_window_fs(config, config.virtual_switch)
     longest = max(port.max_frame_bytes for port in config.switch.ports)
     n_bytes = 2 * len(config.switch.ports) * (longest + WIRE_OVERHEAD_BYTES)
     return n_bytes * BITS_PER_BYTE * FS_PER_S // config.port.rate_bps
@@ -207,10 +206,8 @@ def _fill_link(link: Any, config: Config) -> None:
     params.word_mask = word_bytes_of(settings) - 1
     params.dllp_period = rate.tlps_per_dllp_pair
     params.arbitration = ARBITRATIONS[settings.arbitration]
-    lengths = np.arange(MAX_TLP_BYTES, dtype=np.int64)
-    params.duration_fs[:] = lengths * rate.fs_numerator // rate.fs_denominator
+    set_byte_time(params, rate.fs_per_byte)
     _set_propagation(params, settings.flight_fs)
-    params.dllp_fs = rate.transfer_fs(2 * DLLP_BYTES)
     credits = settings.credits
     limits = ((credits.ph, credits.pd), (credits.nph, 0), (credits.cplh, credits.cpld))
     for record, (headers, units) in zip(link.credits, limits, strict=True):
@@ -223,6 +220,13 @@ def _fill_link(link: Any, config: Config) -> None:
         fill_bus_end(link, settings.bus)
     if config.host.write_drain_bps is not None:
         params.drain_num, params.drain_den = rate_as_ratio("host.write_drain", config.host.write_drain_bps)
+
+
+def set_byte_time(params: Any, a_byte_fs: Fraction) -> None:
+    """Set what TLPs of each length, and pairs of DLLPs, take on a link, rounded down."""
+    lengths = np.arange(MAX_TLP_BYTES, dtype=np.int64)
+    params.duration_fs[:] = lengths * a_byte_fs.numerator // a_byte_fs.denominator
+    params.dllp_fs = 2 * DLLP_BYTES * a_byte_fs.numerator // a_byte_fs.denominator
 
 
 def _set_propagation(params: Any, propagation_fs: int) -> None:
@@ -263,20 +267,16 @@ def _fill_jitter(params: Any, config: Config) -> None:
         params.n_jitter_bins = len(jitter.bins)
 
 
-@lru_cache(maxsize=MOST_STREAMS)
 def random_words(seed: int, stream: int) -> Any:
-    """Return four words of 32 bits, not all zero, that start an independent stream; nobody may change them."""
+    """Return four words of 32 bits, not all zero, that start an independent stream."""
     words = np.random.SeedSequence([seed, stream]).generate_state(4).astype(np.int64)
     words[0] |= 1
-    words.setflags(write=False)
     return words
 
 
 def _fill_adapter(nic: Nic, config: Config) -> None:
     params, settings = nic.params, config.nic
-    for name in ("tx_ring", "rx_ring", "fetch_batch", "rx_fetch_batch", "rx_prefetch"):
-        params[name] = getattr(settings, name)
-    for name in ("descriptor_cache", "tx_buffer_bytes", "rx_buffer_bytes"):
+    for name in ("tx_ring", "rx_ring", "tx_buffer_bytes", "rx_buffer_bytes", *SHARED):
         params[name] = getattr(settings, name)
     for name in SHARED:
         nic.cache[name] = params[name]
@@ -360,8 +360,8 @@ def _fill_functions(nic: Nic, config: Config) -> None:
                 params.shaper_num, params.shaper_den = kept_as_ratio(port.rate_limit_bps, config.port.rate_bps)
             window_bytes = config.nic.rate_limit_window_bytes
             params.shaper_window_fs = window_bytes * params.shaper_num // params.shaper_den
-            if config.has_virtual_switch and config.host.virtual_switch is not None:
-                least_fs = _passing_window_fs(config, config.host.virtual_switch)
+            if config.virtual_switch is not None:
+                least_fs = _passing_window_fs(config, config.virtual_switch)
                 params.shaper_window_fs = max(int(params.shaper_window_fs), least_fs)
             function.eligible_at_fs = -NEVER  # as after a long pause
         if port.min_rate_bps is not None:
@@ -387,8 +387,8 @@ def _fill_driver(record: Any, driver: VmDriver) -> None:
 
 def _rings_of_adapter(config: Config) -> int:
     """Return how many rings each way lie in memory that the adapter reads and writes."""
-    if config.has_virtual_switch and config.host.virtual_switch is not None:
-        return config.host.virtual_switch.n_uplink_rings * config.n_legs
+    if config.virtual_switch is not None:
+        return config.virtual_switch.n_uplink_rings * config.n_legs
     return len(config.switch.ports) * config.nic.queues_per_vf
 
 

@@ -40,8 +40,7 @@ from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
 if TYPE_CHECKING:
     from hwmodel.analytic.traffic import Traffic
     from hwmodel.config import Config
-    from hwmodel.config.flow_cache import FlowCache
-    from hwmodel.simulation.span import Span
+    from hwmodel.config.virtual_switch import VirtualSwitch
 
 
 # What work waited for, by the names of the observation, and the stall that counts it.
@@ -70,18 +69,10 @@ def _busiest_core(span: Span) -> int:
     return int(busy.argmax())
 
 
-def _flow_cache(config: Config) -> FlowCache | None:
-    own = config.host.virtual_switch
-    return None if own is None else own.flow_cache
-
-
-def _switching_share(config: Config, span: Span) -> float:
+def _switching_share(own: VirtualSwitch, span: Span) -> float:
     """Return how busy the busiest core is that passes frames on in the host's virtual switch."""
-    own, cache = config.host.virtual_switch, _flow_cache(config)
-    if own is None:
-        return 0.0
     busy = (span.end.core_busy_fs - span.start.core_busy_fs).sum(axis=1)
-    misses = () if cache is None else cache.miss_cores
+    misses = () if own.flow_cache is None else own.flow_cache.miss_cores
     return span.share(int(busy[[*own.cores, *misses]].max()))
 
 
@@ -89,9 +80,10 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
     """Give the busy share of each resource, by the names of the bottleneck."""
     core = (span.end.core_busy_fs - span.start.core_busy_fs)[_busiest_core(span)]
     drivers = {"driver.tx": span.share(int(core[POST_TASK])), "driver.rx": span.share(int(core[TAKE_TASK]))}
-    if config.has_virtual_switch:
-        drivers["vswitch"] = _switching_share(config, span)
-        if config.host.virtual_switch is not None and config.host.virtual_switch.memory_byte_fs:
+    own = config.virtual_switch
+    if own is not None:
+        drivers["vswitch"] = _switching_share(own, span)
+        if own.memory_byte_fs:
             drivers["host.memory"] = span.share(span.worked_fs("host.memory"))
         if config.switches_in_memory:
             return {name: min(1.0, share) for name, share in drivers.items()}
@@ -106,8 +98,8 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
     }
     if config.nic.queue_time_fs:
         n_rings = max(1, int((span.grown("read_bytes") > 0).sum()) * config.nic.queues_per_vf)
-        if config.host.virtual_switch is not None and config.has_virtual_switch:
-            n_rings = config.host.virtual_switch.n_uplink_rings
+        if own is not None:
+            n_rings = own.n_uplink_rings
         shares["nic.queue"] = span.share(span.served(PAYLOAD_READ, "n") * config.nic.queue_time_fs // n_rings)
     if config.nic.store_rate_bps is not None:
         shares["nic.store"] = busy["nic.store"]
@@ -197,7 +189,7 @@ def observe_window(
         tags_in_use=(span.end.tags_held_fs - span.start.tags_held_fs) / span.fs,
         core_of=sending[0] if sending else None,
         passes_frames=config.has_pools,
-        has_flow_cache=config.has_virtual_switch and _flow_cache(config) is not None,
+        has_flow_cache=config.virtual_switch is not None and config.virtual_switch.flow_cache is not None,
         has_mirrored=span.count("mirrored") > 0,
         iotlb_miss_share=span.iotlb_miss_share(),
         rx_descriptor_ns=_rx_descriptor_ns(span),

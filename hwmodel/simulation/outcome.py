@@ -5,27 +5,20 @@ How evenly the senders are served: by what each gets where all want more, by wha
 
 from __future__ import annotations
 
-import os
-import platform
-import resource
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
-from importlib.metadata import version
+from dataclasses import replace
 from math import fsum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwmodel import __version__
-from hwmodel.config import buses_of, servers_of
+from hwmodel.config import buses_of
 from hwmodel.config.names import is_uplink
 from hwmodel.results import (
     AdapterResult,
     Bottleneck,
     Cpu,
     FlowResult,
-    HostRun,
     Latency,
     Observation,
     Result,
@@ -53,7 +46,6 @@ from hwmodel.simulation.latency_summary import (
     named_drops,
 )
 from hwmodel.simulation.measurement import Snapshot
-from hwmodel.simulation.model_version import model_version
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.observation import observe_window, utilization_of
 from hwmodel.simulation.passed_flows import marked_frames, sampled_flows
@@ -65,44 +57,17 @@ from hwmodel.workload import Workload
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.simulation.flow_book import FlowBook
-    from hwmodel.simulation.run import Run
-    from hwmodel.workload import Workload
+    from hwmodel.simulation.machine import Server
 
 
-@dataclass(frozen=True)
-class MeasuredWindow:
-    """Hold a window's two ends, and whether it gives rates."""
-
-    start: Snapshot
-    end: Snapshot
-    gives_rates: bool = True
-
-    @property
-    def span(self) -> Span:
-        """Return what lies between the ends."""
-        return Span(self.start, self.end, gives_rates=self.gives_rates)
-
-
-@dataclass(frozen=True)
-class ServerWindow:
-    """Hold the window of one of several servers, with its names; `book` knows its own ports."""
-
-    name: str
-    config: Config
-    book: FlowBook
-    window: MeasuredWindow
-
-
-def make_result(config: Config, workload: Workload, book: FlowBook, window: MeasuredWindow) -> tuple[Result, Sighting]:
+def make_result(config: Config, workload: Workload, book: FlowBook, span: Span) -> tuple[Result, Sighting]:
     """Put the result of a run together, without what its marks and the closed form say of it; and what limits it."""
-    span = window.span
     per_frame = frame_bytes(config, span)
     utilization = utilization_of(config, span)
-    latencies = FlowLatencies(window.end)
+    latencies = FlowLatencies(span.end)
     seen = sighting_of(observe_window(config, span, utilization, per_frame))
     result = Result(
-        **_of_all(config, workload, book, window, latencies, backlog_growth(book, span)),
+        **_of_all(config, workload, book, span, latencies, backlog_growth(book, span)),
         vms=vms_of(config, FlowsByTarget(book, span, latencies)),
         **adapter_figures(config, span, per_frame),
         ports=port_figures(config, span),
@@ -117,23 +82,20 @@ def make_result(config: Config, workload: Workload, book: FlowBook, window: Meas
 
 
 def make_system_result(
-    config: Config, workload: Workload, book: FlowBook, window: MeasuredWindow, parts: Sequence[ServerWindow]
+    config: Config, workload: Workload, book: FlowBook, span: Span, parts: Sequence[tuple[Server, Span]]
 ) -> tuple[SystemResult, Sighting]:
-    """Put the result of several servers together, and what limits it; `window` is of all of them."""
-    buses = buses_of(servers_of(config))
-    on_shared = {parts[at].name for bus in buses if len(bus.members) > 1 for at in bus.members}
-    observed = [_adapter(part, shares_bus=part.name in on_shared) for part in parts]
+    """Put the result of several servers together, and what limits it; `parts`: each with its own window."""
+    on_shared = {at for bus in buses_of(server for server, _ in parts) if len(bus.members) > 1 for at in bus.members}
+    observed = [_adapter(server, own, shares_bus=at in on_shared) for at, (server, own) in enumerate(parts)]
     adapters = tuple(adapter for adapter, _ in observed)
-    waiting = {name: n for part in parts for name, n in backlog_growth(part.book, part.window.span).items()}
-    n_waiting = window.span.under_way_growth + sum(part.window.span.backlog_growth for part in parts)
-    seen = _of_all_servers(window.span, n_waiting, adapters, [one for _, one in observed])
-    latencies = FlowLatencies(window.end)
-    received = FlowsByTarget(book, window.span, latencies)
+    waiting = {name: n for server, own in parts for name, n in backlog_growth(server.book, own).items()}
+    n_waiting = span.under_way_growth + sum(own.backlog_growth for _, own in parts)
+    seen = _of_all_servers(span, n_waiting, adapters, [one for _, one in observed])
+    latencies = FlowLatencies(span.end)
+    received = FlowsByTarget(book, span, latencies)
     result = SystemResult(
-        **_of_all(config, workload, book, window, latencies, waiting),
-        vms=tuple(
-            vm for part in parts for vm in vms_of(part.config, received, part.window.span, prefix=f"{part.name}.")
-        ),
+        **_of_all(config, workload, book, span, latencies, waiting),
+        vms=tuple(vm for server, own in parts for vm in vms_of(server.config, received, own, prefix=server.prefix)),
         cpu=Cpu(cores_busy=fsum(adapter.cpu.cores_busy for adapter in adapters)),
         bottleneck=by_shares(seen),
         adapters=adapters,
@@ -177,17 +139,17 @@ def with_bottleneck(result: Result, found: Bottleneck) -> Result:
     return replace(result, bottleneck=found, adapters=tuple(adapters))
 
 
-def _adapter(part: ServerWindow, *, shares_bus: bool) -> tuple[AdapterResult, Observation]:
+def _adapter(server: Server, span: Span, *, shares_bus: bool) -> tuple[AdapterResult, Observation]:
     """Return what a window says of one of several adapters; a bus that it shares is no resource of its own."""
-    span = part.window.span
-    per_frame = frame_bytes(part.config, span)
-    utilization = utilization_of(part.config, span)
-    figures = adapter_figures(part.config, span, per_frame)
+    config = server.config
+    per_frame = frame_bytes(config, span)
+    utilization = utilization_of(config, span)
+    figures = adapter_figures(config, span, per_frame)
     sent_bytes = int(span.grown("read_bytes").sum())
     of_own = {name: share for name, share in utilization.items() if not (shares_bus and name == "bus")}
-    seen = observe_window(part.config, span, of_own, per_frame, is_alone=False)
+    seen = observe_window(config, span, of_own, per_frame, is_alone=False)
     result = AdapterResult(
-        name=part.name,
+        name=server.name,
         tx_gbps=span.gbps(sent_bytes),
         rx_gbps=span.gbps(span.count("delivered_bytes")),
         **figures,
@@ -202,12 +164,12 @@ def _of_all(
     config: Config,
     workload: Workload,
     book: FlowBook,
-    window: MeasuredWindow,
+    span: Span,
     latencies: FlowLatencies,
     waiting: Mapping[str, int],
 ) -> dict[str, Any]:
     """Return the fields that a run of one server and one of several have alike."""
-    start, end, span = window.start, window.end, window.span
+    start, end = span.start, span.end
     to_guest, parts = latency_parts(end)
     samples = latencies.samples(range(len(book.flows)))
     return {
@@ -329,40 +291,6 @@ def vms_of(config: Config, received: FlowsByTarget, own: Span | None = None, pre
             )
         )
     return tuple(found)
-
-
-def describe_host_run(run: Run, end: Snapshot) -> HostRun:
-    """Return how fast the simulation ran, with what, on what."""
-    frames = end.counts["delivered"]
-    return HostRun(
-        wall_s=run.wall_s,
-        threads=run.machine.n_threads,
-        compile_s=run.compile_s,
-        events=end.n_events,
-        frames=frames,
-        frames_per_s=frames / run.wall_s if run.wall_s > 0 else 0.0,
-        peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,  # the kernel counts in KiB
-        versions=dict(_versions()),
-        machine=_machine(),
-        compiled_without=run.compiled_without,
-    )
-
-
-@cache
-def _machine() -> str:
-    return f"{platform.machine()}, {os.cpu_count()} processors"
-
-
-@cache
-def _versions() -> dict[str, str]:
-    """Return the versions of what decides a run's figures; where they stand is on disk."""
-    return {
-        "hwmodel": __version__,
-        "model": model_version(),
-        "python": platform.python_version(),
-        "numpy": version("numpy"),
-        "numba": version("numba"),
-    }
 
 
 def fairness(

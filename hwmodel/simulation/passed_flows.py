@@ -37,8 +37,8 @@ def _grown(span: Span, name: str) -> npt.NDArray[np.int64]:
 
 def marked_frames(config: Config, book: FlowBook, span: Span) -> MarkedFrames | None:
     """Say how many frames for each receiver were marked."""
-    own = config.host.virtual_switch
-    if not config.has_virtual_switch or own is None or own.ecn_threshold_bytes is None:
+    own = config.virtual_switch
+    if own is None or own.ecn_threshold_bytes is None:
         return None
     frames, marked = (_grown(span, name)[1:] for name in ("may_be_marked", "marked"))
     found = []
@@ -55,8 +55,8 @@ def sampled_flows(config: Config, book: FlowBook, span: Span) -> SampledFlows | 
     Each frame is a sample with the chance 1 / n, whatever others are: then n for each is an estimate without bias, and
     n * (n - 1) times the sum of its samples' squares is one of its variance.
     """
-    own = config.host.virtual_switch
-    if not config.has_virtual_switch or own is None or own.sample_one_in is None:
+    own = config.virtual_switch
+    if own is None or own.sample_one_in is None:
         return None
     n, counted = own.sample_one_in, {name: _grown(span, name) for name in PASSED_FLOW.names or ()}
     found = []

@@ -1,8 +1,8 @@
-"""The state of shared buses, from a configuration: what each adapter on one knows of it, and who shares it."""
+"""Shared buses: what the machine is told of them, and what a window says: how busy they were, with what, by whom."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.compiled.records import NEVER
@@ -11,11 +11,19 @@ from hwmodel.errors import InputError
 from hwmodel.machine.pci_buses import MAX_BUSES, MOST_ON_BUS, NO_ONE
 from hwmodel.machine.pcie.bus_end import DOWN
 from hwmodel.machine.pcie.link_state import BY_BUS, ON_BUS
-from hwmodel.rules.pci_bus import CYCLE_FS, request_clocks, word_bytes
+from hwmodel.machine.tlp_kinds import COMPLETIONS, KINDS, READS
+from hwmodel.results import Suspect
+from hwmodel.results.bottleneck import KEYS, MATTERS
+from hwmodel.results.pci_bus import BRIDGE, BusResult
+from hwmodel.rules.pci_bus import CYCLE_FS, answer_phases, request_clocks, word_bytes, write_phases
+from hwmodel.words.bottleneck import busy_bus
 
 if TYPE_CHECKING:
-    from hwmodel.config import Server
+    from hwmodel.config import Server, SharedBus
     from hwmodel.config.pci_bus import PciBus
+    from hwmodel.simulation.span import Span
+
+_WRITES = [kind for kind in range(KINDS) if kind not in (*READS, *COMPLETIONS)]
 
 
 def fill_bus_end(link: Any, settings: PciBus) -> None:
@@ -48,3 +56,63 @@ def fill_buses(system: Any, servers: Any, parts: Sequence[Server]) -> None:
         buses.ahead_fs = min(int(buses.ahead_fs), int(record.cycle_fs))
         for number in one.members:
             servers[number].pcie[0].bus.params.is_shared = 1
+
+
+def bus_results(buses: Sequence[SharedBus], names: Sequence[str], spans: Sequence[Span]) -> tuple[BusResult, ...]:
+    """Put together what a window says of each bus; `names`, `spans`: of all adapters."""
+    return tuple(_result(bus, names, spans) for bus in buses)
+
+
+def _result(bus: SharedBus, names: Sequence[str], spans: Sequence[Span]) -> BusResult:
+    settings, own = bus.settings, [spans[at] for at in bus.members]
+    window = own[0].fs / CYCLE_FS[settings.clock_mhz]
+    writes, answers = (sum(_tlps(span, kinds) for span in own) for kinds in (_WRITES, list(COMPLETIONS)))
+    requests, retries = sum(_tlps(span, list(READS)) for span in own), sum(span.retries for span in own)
+    of_write, of_answer = write_phases(settings), answer_phases(settings)
+    a_try = request_clocks(settings)
+    clocks = {
+        name: writes * getattr(of_write, name) + answers * getattr(of_answer, name)
+        for name in ("address", "turnaround", "waits")
+    }
+    clocks |= {"read_requests": requests * a_try, "retries": retries * a_try}
+    masters = {names[at] or "adapter": _own_fs(spans[at], settings) for at in bus.members}
+    masters[BRIDGE] = sum(_own_fs(span, settings, of_bridge=True) for span in own)
+    busy_fs = max(1, sum(masters.values()))
+    # Data come last in a transaction: they are what of it is still to come as a window ends.
+    data = max(0, busy_fs // CYCLE_FS[settings.clock_mhz] - sum(clocks.values()))
+    clocks = {"data": data, **clocks}
+    return BusResult(
+        name=bus.name,
+        kind=settings.kind,
+        width_bits=settings.width_bits,
+        clock_mhz=settings.clock_mhz,
+        utilization=min(1.0, busy_fs / own[0].fs),
+        clocks={name: n / window for name, n in clocks.items()},
+        retries=retries,
+        masters={name: own_fs / busy_fs for name, own_fs in masters.items()},
+    )
+
+
+def _tlps(span: Span, kinds: list[int]) -> int:
+    return sum(int(span.tlps(way)[0][kinds].sum()) for way in ("up", "down"))
+
+
+def _own_fs(span: Span, settings: Any, *, of_bridge: bool = False) -> int:
+    """Return for how long an adapter had the bus, or the bridge for it: answers to reads of PCI are the adapter's."""
+    cycle_fs, by_kind = CYCLE_FS[settings.clock_mhz], span.tlps("down")[1]
+    down_fs = span.end.down.busy_fs - span.start.down.busy_fs
+    up_fs = span.end.up.busy_fs - span.start.up.busy_fs + span.retries * request_clocks(settings) * cycle_fs
+    bridge_fs = down_fs
+    if settings.kind == "pci":
+        doorbell_bytes = int(by_kind.sum() - by_kind[list(COMPLETIONS)].sum())
+        bridge_fs = min(down_fs, doorbell_bytes // word_bytes(settings) * cycle_fs)
+    return bridge_fs if of_bridge else up_fs + down_fs - bridge_fs
+
+
+def bus_suspects(buses: Sequence[SharedBus], results: Sequence[BusResult]) -> Iterator[Suspect]:
+    """Give the buses of several adapters that may set the throughput; that of one alone is among its resources."""
+    for bus, found in zip(buses, results, strict=True):
+        share = found.utilization
+        if len(bus.members) > 1 and share >= MATTERS:
+            why = busy_bus(found.name, share, found.clocks["data"])
+            yield Suspect(resource=found.name, share=share, use=share, why=why, keys=KEYS["bus"])

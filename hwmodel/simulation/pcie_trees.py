@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import servers_of, switches_of
 from hwmodel.errors import InputError
-from hwmodel.machine.pcie.link_state import BEHIND_TREE, BY_TREE, MAX_TLP_BYTES
+from hwmodel.machine.pcie.link_state import BEHIND_TREE, BY_TREE
 from hwmodel.machine.pcie.tree_state import MAX_LOWER_PORTS, NO_ONE, WEIGHT_CAP
 from hwmodel.machine.pcie.tree_state import ROOT as AT_ROOT
 from hwmodel.machine.time.clock import LANE_CAP
-from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of, tlp_overhead_of
+from hwmodel.rules.pcie_link import link_rate_of, tlp_overhead_of
 from hwmodel.simulation.clocks import HOST, in_range, stretch
+from hwmodel.simulation.nic_state import set_byte_time
 from hwmodel.units import FS_PER_NS, format_time_fs
 
 if TYPE_CHECKING:
@@ -83,10 +82,8 @@ def _fill_shared(trees: Any, record: Any, one: PcieSwitch, parts: Sequence[Serve
 def _fill_link(record: Any, one: PcieSwitch, config: Config, parts: Sequence[Server], seed: int) -> None:
     settings, params, first = one.settings, record.params, one.members[0]
     rate = link_rate_of(one.link_of(parts))
-    a_byte_fs = in_range(rate.fs_per_byte * stretch(config, seed, HOST, server=0 if one.has_turns else first))
-    lengths = np.arange(MAX_TLP_BYTES, dtype=np.int64)
-    params.duration_fs[:] = lengths * a_byte_fs.numerator // a_byte_fs.denominator
-    params.dllp_fs = 2 * DLLP_BYTES * a_byte_fs.numerator // a_byte_fs.denominator
+    of_host = stretch(config, seed, HOST, server=0 if one.has_turns else first)
+    set_byte_time(params, in_range(rate.fs_per_byte * of_host))
     params.dllp_period = rate.tlps_per_dllp_pair
     params.cuts_through = settings.forwarding == "cut_through"
     params.latency_fs, params.flight_fs = settings.latency_fs, settings.propagation_fs

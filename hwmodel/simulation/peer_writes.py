@@ -10,13 +10,12 @@ from hwmodel.config import PcieSwitch, switches_of
 from hwmodel.errors import RunError
 from hwmodel.machine.pcie.link_state import TO_HOST, TO_PEER, TO_PEER_BY_ROOT
 from hwmodel.machine.peer_writes import run_writes
-from hwmodel.simulation.captured_packets import read_packets
 from hwmodel.simulation.dma import checked_sizes
 from hwmodel.simulation.kernel_cache import PEER_ENTRIES, fill_cache
+from hwmodel.simulation.offered import workload_of
 from hwmodel.simulation.pcie_tree_measure import sums_of
 from hwmodel.simulation.system_state import SystemState, build_system
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_US
-from hwmodel.workload import build_workload
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -57,7 +56,7 @@ def _row(config: Config, writers: Writers, n_bytes: int, is_redirected: bool) ->
 
 def idle_writers(config: Config, writers: Writers, n_bytes: int, is_redirected: bool) -> SystemState:
     """Return the state of a configuration whose writers are about to begin."""
-    state = build_system(config, build_workload(config, None, read_packets), config.run.seed, 1)
+    state = build_system(config, workload_of(config), config.run.seed, 1)
     trees = state.system[0].trees
     for name, nic in zip(state.names, state.servers, strict=True):
         params = nic.dma.params

@@ -21,17 +21,18 @@ from hwmodel.simulation.commands import Change
 from hwmodel.simulation.conditions import n_waiting, with_times
 from hwmodel.simulation.counters import counters_of
 from hwmodel.simulation.flow_book import FlowBook
+from hwmodel.simulation.host_run import describe_host_run
 from hwmodel.simulation.intervals import Sureness, gets_through, sureness_of, too_wide
 from hwmodel.simulation.judgement import judged
 from hwmodel.simulation.kernel_cache import compiled_without, have_kernels
-from hwmodel.simulation.load_changes import with_workloads
 from hwmodel.simulation.machine import Machine, SystemSnapshot, entries_of
 from hwmodel.simulation.machine_known import MachineKnown
 from hwmodel.simulation.marks import Marks
 from hwmodel.simulation.measurement import Snapshot, take_snapshot
 from hwmodel.simulation.nic_state import State
+from hwmodel.simulation.offered import with_workloads
 from hwmodel.simulation.other_phases import Replica, phase_warnings_of, replica_of, seeds_beside, widened
-from hwmodel.simulation.outcome import MeasuredWindow, describe_host_run, with_bottleneck
+from hwmodel.simulation.outcome import with_bottleneck
 from hwmodel.simulation.scenario import scene_of, with_series
 from hwmodel.simulation.series import SeriesRecorder, interval_of
 from hwmodel.simulation.setting_warnings import blocked_behind
@@ -299,7 +300,7 @@ class Run:
             goes_on = yield from self.to_end(until_fs, frames, flow)
             if settings.precision is None or not goes_on:
                 return
-            if not self.too_wide(self.figures(MeasuredWindow(self.start, self.snapshot(keep=False)))[0]):
+            if not self.too_wide(self.figures(Span(self.start, self.snapshot(keep=False)))[0]):
                 return
             length_fs, n_frames = (
                 int(nic.clock.now_fs) - self.start.now_fs,
@@ -376,11 +377,6 @@ class Run:
         self.call(0, 0)
         self.machine.kernel_s = 0.0
 
-    @property
-    def wall_s(self) -> float:
-        """Return the time in the kernel, without looks of a series or a trace in between."""
-        return self.machine.kernel_s
-
     def call(self, until_fs: int, n_events: int) -> int:
         """Let the kernel run; return why it stopped."""
         if self.tracer is None:
@@ -428,9 +424,9 @@ class Run:
         done_ms = (self.end.now_fs - self.start.now_fs) / FS_PER_NS / 1e6
         return self.result(interrupted=words.interrupted(done_ms, self.config.run.duration_fs))
 
-    def figures(self, window: MeasuredWindow) -> tuple[Result, Sureness]:
+    def figures(self, span: Span) -> tuple[Result, Sureness]:
         """Make the result of a window with its intervals, without the closed form and warnings."""
-        result, self.seen = self.machine.result_of(self.config, self.workload, window, self.ends)
+        result, self.seen = self.machine.result_of(self.config, self.workload, span, self.ends)
         burst, ports = burst_frames(self.config), self.book.port_numbers
         sureness = sureness_of(result, self.marks.table(), ports, burst, self.known)
         return replace(result, intervals=sureness.intervals), sureness
@@ -442,7 +438,7 @@ class Run:
             run = shorts.finished(other)
             if run is not None:
                 assert run.start is not None and run.end is not None
-                yield replica_of(run.figures(MeasuredWindow(run.start, run.end))[0])
+                yield replica_of(run.figures(Span(run.start, run.end))[0])
 
     def _with_other_phases(self, result: Result, sureness: Sureness, shorts: ShortRuns) -> tuple[Result, list[str]]:
         """Return a result whose intervals reach over short runs in other phases, and what is to be said of these."""
@@ -467,7 +463,7 @@ class Run:
         found = limits_of(self.config)
         span = Span(self.start, self.end)
         too_short = why_no_rates(self.config, span, sends=bool(self.workload.sources))
-        result, sureness = self.figures(MeasuredWindow(self.start, self.end, gives_rates=too_short is None))
+        result, sureness = self.figures(Span(self.start, self.end, gives_rates=too_short is None))
         cycles: list[str] = []
         if is_judged and too_short is None:
             shorts = ShortRuns(self, partial(Run, progress=silent, threads=1))

@@ -14,6 +14,7 @@ from hwmodel.machine.counts.ledger_state import DONE, IDLE
 from hwmodel.results.series import Series, VmSeries
 from hwmodel.simulation.counters import STATISTICS, statistics_of
 from hwmodel.simulation.lives import LifeRecorder
+from hwmodel.simulation.measurement import rings_in_use
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS
 
@@ -158,12 +159,8 @@ def _sums(server: Server) -> Floats:
 def _rings(nic: Any) -> npt.NDArray[np.int64]:
     """Return the descriptors in use of each function's Tx rings and Rx rings."""
     n_functions, n_queues = int(nic.params.n_functions), int(nic.params.n_queues)
-    tx, rx = nic["tx_queue"][:n_queues], nic["rx_queue"][:n_queues]
-    in_use = (
-        tx["reserved"] - tx["freed"],
-        rx["slots"] - rx["known"] - rx["requested"] - rx["cached"],
-    )
+    functions = nic["tx_queue"]["params"]["function"][:n_queues]
     found = np.zeros((n_functions, 2), np.int64)
-    for column, each in enumerate(in_use):
-        np.add.at(found[:, column], tx["params"]["function"], each)
+    for column, in_use in enumerate(rings_in_use(nic, n_queues).values()):
+        np.add.at(found[:, column], functions, in_use)
     return found

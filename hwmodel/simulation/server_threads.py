@@ -16,11 +16,9 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import cache, partial
-from itertools import cycle
 from pathlib import Path
-from statistics import median_low
 from typing import TYPE_CHECKING, Any
 
 import numba
@@ -104,7 +102,7 @@ class ServerThreads:
             status = self._run_on(n_threads, until_fs, min(left, most))
             took_s, now = time.perf_counter() - started_s, self._n_done()
             if is_first or status == EVENTS_SPENT:  # else what is left of a call, which tells nothing
-                self._pace.note(n_threads, now - before, took_s)
+                self._pace.note(now - before, took_s)
             left, before, is_first = left - now + before, now, False
         self._was_long = before - first_events > MANY_CALLS_EVENTS
         return status
@@ -232,13 +230,9 @@ def bind(thread: int, processors: Sequence[int]) -> bool:
 # At once, of each thread; the next piece may go another way. Some 10 ms, in which to start the threads is little.
 PIECE_EVENTS = 100_000
 TRIAL_EVENTS = 30_000  # to see how fast another way is
-TRIAL_EVERY = 8  # pieces, at first
+FIRST_PIECES = 3  # of a run, which touch its memory for the first time: they say nothing
+FEWEST_PIECES, MOST_PIECES = 4, 128  # by the fastest way between two rounds of trials
 GAIN = 1.05  # by how much more threads have to be quicker: they take more cores, and may lose one at any time
-RARELY = 4  # rounds of lost trials, at most, after each of which others are half as frequent
-KEPT = 3  # pieces by which the way that is gone is judged: a single slow one says nothing
-# Pieces that say nothing: of a run, whose memory is touched for the first time, and of another number of threads, whose
-# caches have other servers' state.
-FIRST_PIECES, SETTLING_PIECES = 3, 1
 STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 
 
@@ -248,72 +242,44 @@ def ways_of(n_threads: int) -> tuple[int, ...]:
 
 
 class Pace:
-    """Choose between several numbers of threads, by how fast each has been.
+    """Choose between several numbers of threads, by how fast each is now.
 
-    The most threads begin; then fewer are tried, as long as they are not slower. The fastest goes on, and every so many
-    pieces one that is next to it is tried again: half as often when all of these have lost.
+    The most threads begin. Their number is tried beside the next lower and the next higher one, and the fastest goes on
+    for some pieces, before it is tried again: twice as many each time that it stays the fastest.
     """
 
     def __init__(self, n_threads: int) -> None:
         self.most = n_threads
-        self._ways = ways_of(n_threads)
-        self._costs: dict[int, list[float]] = {}  # seconds an event, of each way's last pieces
-        self._best = self._last = n_threads
-        self._others = cycle(self._ways)
-        self._trial: int | None = None
-        self._settling = FIRST_PIECES  # of the next pieces say nothing
-        self._wait, self._n_pieces, self._n_lost = TRIAL_EVERY, 0, 0
+        self._pieces = self._in_turn(ways_of(n_threads))
+        self._piece = next(self._pieces)
 
     def next_piece(self) -> tuple[int, int]:
         """Return how many threads run the next piece, and how many events that is."""
-        if self._trial is None:
-            self._trial = self._next_trial()
-        if self._trial is not None:
-            return self._trial, self._trial * TRIAL_EVENTS
-        return self._best, self._best * PIECE_EVENTS
+        return self._piece
 
-    def note(self, n_threads: int, n_events: int, took_s: float) -> None:
-        """Learn how long a piece has taken."""
-        if n_events == 0 or took_s <= 0:
-            return
-        if n_threads != self._last:
-            self._last, self._settling = n_threads, SETTLING_PIECES
-        if self._settling > 0:
-            self._settling -= 1
-            return
-        is_trial, self._trial = n_threads == self._trial, None
-        is_new = n_threads not in self._costs
-        known = [] if is_trial else self._costs.get(n_threads, [])
-        self._costs[n_threads] = [*known, took_s / n_events][-KEPT:]
-        before, self._best = self._best, self._fastest()
-        if not is_trial:
-            self._n_pieces += 1
-        else:
-            self._n_pieces = 0
-            self._n_lost = 0 if is_new or self._best != before else self._n_lost + 1
-            self._wait = TRIAL_EVERY << min(self._n_lost // max(1, len(self._beside())), RARELY)
+    def note(self, n_events: int, took_s: float) -> None:
+        """Learn how long the piece has taken."""
+        if n_events > 0 and took_s > 0:
+            self._piece = self._pieces.send(took_s / n_events)
 
-    def _next_trial(self) -> int | None:
-        """Return which way is to be tried next, if any."""
-        untried = [way for way in (self._best, *self._beside()) if way not in self._costs]
-        if untried:
-            return untried[0]
-        if self._n_pieces >= self._wait and len(self._ways) > 1:
-            return next(way for way in self._others if way in self._beside())
-        return None
-
-    def _beside(self) -> tuple[int, ...]:
-        """Return the next lower way and the next higher one."""
-        at = self._ways.index(self._best)
-        return (*self._ways[max(at - 1, 0) : at], *self._ways[at + 1 : at + 2])
-
-    def _fastest(self) -> int:
-        """Return the way that is fastest of those that are known: more threads only where they are worth it."""
-        best = min(self._costs)
-        for way in sorted(self._costs):
-            if median_low(self._costs[best]) > GAIN * median_low(self._costs[way]):
-                best = way
-        return best
+    def _in_turn(self, ways: Sequence[int]) -> Generator[tuple[int, int], float, None]:
+        """Give pieces; what is sent is the time an event that each took."""
+        best, n_pieces = len(ways) - 1, 0
+        for _ in range(FIRST_PIECES):
+            yield ways[best], ways[best] * TRIAL_EVENTS
+        while True:
+            for _ in range(n_pieces):
+                yield ways[best], ways[best] * PIECE_EVENTS
+            costs_s = {}
+            for at in range(max(best - 1, 0), min(best + 2, len(ways))):
+                trial = ways[at], ways[at] * TRIAL_EVENTS
+                yield trial  # says nothing: the caches of these threads have other servers' state
+                costs_s[at] = yield trial
+            before, best = best, min(costs_s)
+            for at, cost_s in costs_s.items():  # from the fewest threads on
+                if costs_s[best] > GAIN * cost_s:
+                    best = at
+            n_pieces = FEWEST_PIECES if best != before else min(max(FEWEST_PIECES, 2 * n_pieces), MOST_PIECES)
 
 
 Work = Callable[[], object]

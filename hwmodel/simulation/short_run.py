@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.errors import InputError, RunError
-from hwmodel.simulation.captured_packets import read_packets
-from hwmodel.simulation.outcome import MeasuredWindow
+from hwmodel.simulation.offered import workload_of
 from hwmodel.simulation.span import Span
-from hwmodel.workload import build_workload
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -43,7 +40,7 @@ class ShortRuns:
         if run is None:
             return None
         assert run.start is not None and run.end is not None
-        result, _ = run.machine.result_of(run.config, run.workload, MeasuredWindow(run.start, run.end), run.ends)
+        result, _ = run.machine.result_of(run.config, run.workload, Span(run.start, run.end), run.ends)
         return result.throughput_gbps()
 
     def finished(self, config: Config, times: int = 1, *, has_intervals: bool = True) -> Run | None:
@@ -53,7 +50,7 @@ class ShortRuns:
         }  # fmt: skip
         short = config.model_copy(update={"run": config.run.model_copy(update=length)})
         try:
-            run = self._make(short, build_workload(short, ceiling_frames_per_s(short), read_packets))
+            run = self._make(short, workload_of(short))
             run.ends_with_batches = True
             if not has_intervals:
                 run.n_marks = 1

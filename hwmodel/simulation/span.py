@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS
 from hwmodel.rules.pcie_link import link_rate_of
+from hwmodel.simulation.latency_summary import named_drops
 from hwmodel.simulation.measurement import LinkSnapshot, Snapshot
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
@@ -105,8 +105,7 @@ class Span:
 
     def drops(self) -> dict[str, int]:
         """Return the frames and copies dropped in the window, by reason."""
-        counts = self.end.drops - self.start.drops
-        return {DropReason(number).name: int(n) for number, n in enumerate(counts) if n}
+        return named_drops(self.end.drops - self.start.drops)
 
     def mean(self, gauge: str) -> float:
         """Return a mean occupancy."""

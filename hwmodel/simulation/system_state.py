@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import bridges_of, buses_of, servers_of, switches_of
+from hwmodel.config import bridges_of, servers_of, switches_of
 from hwmodel.config.names import UPLINK
 from hwmodel.errors import InputError
 from hwmodel.machine.first_decisions import decide_first, enter_flows
-from hwmodel.machine.network.bridge_state import MAX_HOPS, MAX_WAYS
+from hwmodel.machine.network.bridge_state import BRIDGE, MAX_HOPS, MAX_WAYS
 from hwmodel.machine.server import fresh_state, zeros
 from hwmodel.machine.system import MAX_SERVERS, SYSTEM
 from hwmodel.simulation.adapter_headers import (
@@ -25,7 +25,6 @@ from hwmodel.simulation.adapter_headers import (
     headers_of,
     prefixed_numbers,
 )
-from hwmodel.simulation.bridge_flow_control import CONTROL_WIRE_BYTES
 from hwmodel.simulation.bridge_ports import PhysicalPort, ports_of
 from hwmodel.simulation.bridge_state import (
     check_addresses,
@@ -33,11 +32,11 @@ from hwmodel.simulation.bridge_state import (
     fill_crossings,
     fill_outside,
     fill_wire,
-    fresh_bridge,
     least_on_wire_bytes,
 )
 from hwmodel.simulation.clocks import BOX, OUTSIDE, begin_at_phases, fill_clocks, stretch, stretch_port
 from hwmodel.simulation.flow_book import Ends, FlowBook, Stations, flows_of
+from hwmodel.simulation.flow_control_state import CONTROL_WIRE_BYTES
 from hwmodel.simulation.nic_state import State, fill_state, is_long
 from hwmodel.simulation.pci_buses import fill_buses
 from hwmodel.simulation.pcie_trees import fill_trees
@@ -54,7 +53,7 @@ from hwmodel.simulation.workload_state import (
 from hwmodel.workload.traffic import Workload
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config, PcieSwitch, SharedBus, Switch
+    from hwmodel.config import Config, PcieSwitch, Switch
 
 MANY_TEMPLATES = 1 << 11  # of more, the ways of floods are sought ahead for the first of each sender alone
 WHOLE_WINDOW_FS = NEVER // 4  # no bound on how far a server runs alone but what is not known yet
@@ -80,7 +79,6 @@ class SystemState:
     numbers: list[dict[str, int]]
     threads: ServerThreads
     pcie_switches: tuple[PcieSwitch, ...] = ()
-    buses: tuple[SharedBus, ...] = ()
     book: FlowBook = field(default_factory=FlowBook)
     books: list[FlowBook] = field(default_factory=list)
     counted: Counted = field(default_factory=lambda: Counted([], np.zeros(0, np.int64)))
@@ -132,12 +130,12 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
         raise InputError(f"servers: {len(parts)} servers, at most {MAX_SERVERS} are supported")
     in_large_pages = is_long(config)
     servers = fresh_state(len(parts), in_large_pages=in_large_pages and len(parts) == 1)
-    numbers = [prefixed_numbers(part.config.switch, f"{part.name}." if part.name else "") for part in parts]
+    numbers = [prefixed_numbers(part.config.switch, part.prefix) for part in parts]
     stations = Stations(name for own in numbers for name in own if name != UPLINK)
     headers, hashes = headers_of(workload.templates, stations), flow_hashes(workload.templates)
     ports = ports_of(named, parts)
     topology = Topology(settings, ports, configs, stations)
-    bridges = fresh_bridge(in_large_pages=in_large_pages)
+    bridges = zeros(1, BRIDGE, in_large_pages=in_large_pages)
     fill_bridges(bridges, settings, ports, topology)
     _fill_box_clocks(bridges[0], config, ports, seed)
     least_bytes = least_on_wire_bytes(workload)
@@ -166,7 +164,7 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     threads = ServerThreads(n_threads, system, servers, bridges)
     return SystemState(
         tuple(part.name for part in parts), tuple(configs), servers, bridges, system, ports, topology, stations,
-        headers, numbers, threads, switches_of(config), buses_of(parts),
+        headers, numbers, threads, switches_of(config),
     )  # fmt: skip
 
 

@@ -33,15 +33,13 @@ from hwmodel.workload.streams import (
     PatternError,
     Sends,
     Sizes,
-    closed_source,
     demands,
     gap_at_rate,
     gap_at_share,
     open_source,
-    silent_source,
     stagger,
 )
-from hwmodel.workload.traffic import Records, Source, Workload, build_alias_table
+from hwmodel.workload.traffic import CLOSED, SILENT, Records, Source, Workload, build_alias_table
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -62,7 +60,7 @@ def build_workload(
     A `pcap` takes the place of pattern, sizes and load; `external` adds traffic from the wire to either.
     `ceiling_frames_per_s` is what a load in % of the ceiling is a share of (`analytic.ceiling_frames_per_s`), and used
     for nothing else. `read_packets` reads what a capture's frames say behind their type, where the configuration asks
-    for it (`simulation.captured_packets`). `with_silent`: streams that the load gives nothing have a source too.
+    for it (`simulation.offered`). `with_silent`: streams that the load gives nothing have a source too.
     `with_packets`: headers say what rules behind the type look at; None: where the configuration has such rules.
     Raises InputError, with the key at fault, where ports, rates or the capture make no traffic.
     """
@@ -152,7 +150,7 @@ def _following_load(
     """Give times to the streams that divide the load among them, by weights; who has none of it is left out."""
     workload, load = config.workload, config.workload.load
     if load.kind == "saturate":
-        return [(stream, closed_source(stream.port)) for stream in streams]
+        return [(stream, Source(stream.port, CLOSED)) for stream in streams]
     shares = workload.shares_of(stream.port for stream in streams)
     if not shares:
         return []
@@ -175,7 +173,7 @@ def _following_load(
 def _beside_silent(streams: Sequence[Demand], sending: Sequence[tuple[Demand, Source]]) -> list[tuple[Demand, Source]]:
     """Return all streams with their sources, those that send nothing among them."""
     sources = {stream.port: source for stream, source in sending}  # a port has one stream that follows the load
-    return [(stream, sources.get(stream.port) or silent_source(stream.port)) for stream in streams]
+    return [(stream, sources.get(stream.port) or Source(stream.port, SILENT)) for stream in streams]
 
 
 def _open_source(config: Config, stream: Demand, gap: Fraction, rate_key: str, sizes: Sizes) -> Source:

@@ -10,7 +10,7 @@ from functools import partial
 from hwmodel.config.names import UPLINK, is_uplink
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.wire.ethernet import wire_bytes
-from hwmodel.workload.traffic import CLOSED, ON_OFF, PERIODIC, POISSON, SILENT, AliasTable, Source, build_alias_table
+from hwmodel.workload.traffic import ON_OFF, PERIODIC, POISSON, AliasTable, Source, build_alias_table
 
 BROADCAST, MULTICAST = "broadcast", "multicast"
 
@@ -230,16 +230,6 @@ def gap_at_share(share: Fraction | float, port_rate_bps: int, sizes: Sizes) -> F
     The share counts each frame with the 20 B of preamble and gap (RFC 2544's idea of a line rate).
     """
     return BITS_PER_BYTE * FS_PER_S * sizes.mean_wire_bytes / (Fraction(share) * port_rate_bps)
-
-
-def closed_source(port: str) -> Source:
-    """Give a source that always has a next frame; tables are to be filled in."""
-    return Source(port, CLOSED)
-
-
-def silent_source(port: str) -> Source:
-    """Give a source that has no frame until its load changes; tables are to be filled in."""
-    return Source(port, SILENT)
 
 
 def open_source(port: str, mean_gap: Fraction, arrivals: Arrivals, sizes: Sizes) -> Source:

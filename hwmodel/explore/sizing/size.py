@@ -16,7 +16,7 @@ from hwmodel.explore.sizing.space import Candidate, Space
 from hwmodel.explore.sizing.targets import Estimate, Target, at_least
 from hwmodel.explore.sizing.trials import MOST_SIMULATIONS, N_DISTURBED, Simulator, Trials, capacity, offered_load
 from hwmodel.results import Choice, KnobStep, Result, SizingResult, TargetFigure
-from hwmodel.simulation.model_version import model_version
+from hwmodel.simulation.host_run import model_version
 
 Progress = Callable[[float, str], None]
 _MOST_STEPS = 8  # simulations that are kept for one step of each knob either way

@@ -14,10 +14,10 @@ from hwmodel.machine.time.clock import WIRE
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.headroom import CONTROL_BYTES
-from hwmodel.simulation.measurement import ports_named
+from hwmodel.simulation.measurement import ports_named, rings_in_use
 from hwmodel.simulation.trace.frame_parts import CONTROL, Arrivals, FrameNames, real
 from hwmodel.simulation.trace.link_tlps import link_groups
-from hwmodel.simulation.trace.timeline import Rows, Slice, Track, shown
+from hwmodel.simulation.trace.timeline import Slice, Timeline, Track, shown
 from hwmodel.wire.ethernet import wire_bytes
 
 OVER_MARK, STOPPED = "classes over their mark", "classes stopped"
@@ -60,7 +60,7 @@ def control_slice(track: Track, rate: Any, end_fs: int) -> Slice:
 class Servers:
     """Show what each server inside the adapter works on; each serves one frame at a time."""
 
-    def __init__(self, nic: Any, names: FrameNames, timeline: Rows) -> None:
+    def __init__(self, nic: Any, names: FrameNames, timeline: Timeline) -> None:
         self._nic, self._names, self._timeline = nic, names, timeline
         self._ports = [Port(nic["port"][at], at, name) for at, name in enumerate(ports_named(nic))]
         self._counters = nic["ledger"]["counts"]
@@ -149,10 +149,9 @@ class Servers:
 class Levels:
     """Show the depths of queues and the tags and credits in use, each beside its capacity."""
 
-    def __init__(self, nic: Any, names: FrameNames, timeline: Rows) -> None:
+    def __init__(self, nic: Any, names: FrameNames, timeline: Timeline) -> None:
         self._nic, self._timeline, self._names = nic, timeline, names
-        n = names.n_rings
-        self._tx, self._rx, self._params = nic["tx_queue"][:n], nic["rx_queue"][:n], nic["params"]
+        self._params = nic["params"]
         self._rings: Any = np.full((2, len(names.owners)), -1)
         self._link, self._reads = link_groups(nic)
         self.capacities: dict[str, int] = {}
@@ -188,11 +187,10 @@ class Levels:
                     self._set("PCIe link", f"{name} {what}", "credits", now_fs, credit[f"{what}_used"], limit)
 
     def _look_at_rings(self, now_fs: int) -> None:
-        rx, params, owners = self._rx, self._params, self._tx["params"]["function"]
-        in_use = rx["slots"] - rx["known"] - rx["requested"] - rx["cached"]
-        levels = (self._tx["reserved"] - self._tx["freed"], in_use)
+        params, n = self._params, self._names.n_rings
+        owners = self._nic["tx_queue"]["params"]["function"][:n]
         rings: Any = np.zeros_like(self._rings)
-        for side, level in enumerate(levels):
+        for side, level in enumerate(rings_in_use(self._nic, n).values()):
             np.add.at(rings[side], owners, level)
         for side, function in np.argwhere(rings != self._rings).tolist():
             name, unit = (("Tx ring", "frames"), ("Rx ring", "descriptors"))[side]

@@ -15,7 +15,7 @@ from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.simulation.trace.adapter_side import OVER_MARK, STOPPED, control_slice
 from hwmodel.simulation.trace.frame_parts import CONTROL, FrameNames
-from hwmodel.simulation.trace.timeline import Rows, Slice, Track
+from hwmodel.simulation.trace.timeline import Slice, Timeline, Track
 
 BRIDGE = "Bridge"
 
@@ -24,7 +24,7 @@ class BridgePorts:
     """Show each port of bridges and extenders: what it sends on a row, its queue as a counter, drops as instants."""
 
     def __init__(
-        self, bridge: Any, ports: Sequence[PhysicalPort], outside: Any, names: FrameNames, timeline: Rows
+        self, bridge: Any, ports: Sequence[PhysicalPort], outside: Any, names: FrameNames, timeline: Timeline
     ) -> None:
         self._bridge, self._names, self._timeline = bridge, names, timeline
         self._ports = bridge["port"][: len(ports)]

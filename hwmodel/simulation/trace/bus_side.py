@@ -23,11 +23,11 @@ from hwmodel.rules.pci_bus import (
     write_phases,
 )
 from hwmodel.simulation.trace.link_tlps import StartedTlp, begun_on
-from hwmodel.simulation.trace.timeline import Rows, Slice, Track
+from hwmodel.simulation.trace.timeline import Slice, Timeline, Track
 
 if TYPE_CHECKING:
     from hwmodel.config import SharedBus
-    from hwmodel.simulation.trace.stage import TracedServer
+    from hwmodel.simulation.machine import Server
 
 RETRY = "read tried again"
 NO_END_BYTES = 1 << 40
@@ -53,7 +53,7 @@ class _Master:
 class BusRows:
     """Show one bus: `timeline`, `tracks`: where its adapters' transactions go, both ways on one row."""
 
-    def __init__(self, bus: SharedBus, servers: Sequence[TracedServer], timeline: Rows) -> None:
+    def __init__(self, bus: SharedBus, servers: Sequence[Server], timeline: Timeline) -> None:
         self._settings, self.timeline = bus.settings, timeline
         self._cycle_fs = CYCLE_FS[bus.settings.clock_mhz]
         self._members: dict[int, _Member] = {}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,9 +22,12 @@ from hwmodel.machine.frames import LINE_CAP
 from hwmodel.machine.network.bridge_state import NOBODY
 from hwmodel.machine.network.wires import CONTROL_FRAME
 from hwmodel.simulation.measurement import open_journeys
-from hwmodel.simulation.trace.stage import Stage, TracedServer
-from hwmodel.simulation.trace.timeline import Rows, Slice, Track
+from hwmodel.simulation.trace.timeline import Slice, Timeline, Track
 from hwmodel.units import FS_PER_NS
+
+if TYPE_CHECKING:
+    from hwmodel.simulation.machine import Server
+    from hwmodel.simulation.trace.stage import Stage
 
 # Each part ends with a stamp and begins with the one before. Those of SENDER and RECEIVER stand in the guest's group.
 SENDER, RECEIVER, ADAPTER, SWITCH, MEMORY = "Sender", "Receiver", "Adapter", "Switch", "Host memory"
@@ -69,7 +72,7 @@ class Leg(NamedTuple):
     end_fs: int | None
     group: str
     title: str
-    timeline: Rows
+    timeline: Timeline
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class View:
     """Hold what shows a server's frames: their names, its rows of the time line, what came to it from a bridge."""
 
     names: FrameNames
-    timeline: Rows
+    timeline: Timeline
     arrivals: Arrivals
 
 
@@ -87,7 +90,7 @@ class FrameParts:
     `over`: the group of tracks for what is on its way over bridges; empty where there is none.
     """
 
-    def __init__(self, views: Sequence[View], timeline: Rows, start_fs: int, *, over: str = "") -> None:
+    def __init__(self, views: Sequence[View], timeline: Timeline, start_fs: int, *, over: str = "") -> None:
         self._views, self._timeline, self._start_fs, self._over = views, timeline, start_fs, over
         self._shown: set[tuple[str, int]] = set()
         self.n_frames = 0
@@ -236,7 +239,7 @@ class FrameNames:
     `all_names`: those of all servers; whose frame it is says its template, by `senders`, where there is a bridge.
     """
 
-    def __init__(self, server: TracedServer, all_names: Sequence[FrameNames] = (), senders: Sequence[int] = ()) -> None:
+    def __init__(self, server: Server, all_names: Sequence[FrameNames] = (), senders: Sequence[int] = ()) -> None:
         config, nic = server.config, server.nic
         self.number = len(all_names)
         self.prefix = server.prefix
@@ -251,13 +254,8 @@ class FrameNames:
             self.owners.append(UPLINK)
         self.tx_ring, self.rx_ring = config.nic.tx_ring, config.nic.rx_ring
         self._descriptor_bytes = config.nic.tx_descriptor_bytes
-        self._nic = nic
+        self._nic, self._tx_queue = nic, nic["tx_queue"]
         self._journeys = nic["ledger"]["journeys"]["slot"]
-        self._pool, self._finished_log = nic["ledger"]["journeys"], nic["ledger"]["journey_log"]
-        self._finished = nic["guests"]["finished"]
-        self._rx_queue = nic["rx_queue"]
-        self._tx_queue = nic["tx_queue"]
-        self._grants = nic["grants"]
         # Of the rings by which a virtual switch sends to the wire: how far they are looked at, which frames they have.
         self._looked_at = {ring: int(self._tx_queue[ring]["freed"]) for ring in self._of_uplink()}
         self._carried: dict[tuple[int, int], str] = {}
@@ -329,12 +327,13 @@ class FrameNames:
 
         The places that were freed last are theirs and those of what was finished in the same instant.
         """
-        log, n_free = self._finished_log, int(self._pool["n_free"])
+        pool, log = self._nic["ledger"]["journeys"], self._nic["ledger"]["journey_log"]
+        n_free = int(pool["n_free"])
         finished = [self.of_journey(entry) for entry in log["entry"][: int(log["n"])]]
         first = n_free - n - len(finished)
         if first < 0:
             return []
-        ids = [self.at(int(place)) for place in self._pool["free"][first:n_free]]
+        ids = [self.at(int(place)) for place in pool["free"][first:n_free]]
         for name in finished:
             if name in ids:
                 ids.remove(name)
@@ -342,7 +341,8 @@ class FrameNames:
 
     def granted(self, grant: int) -> str:
         """Return the id of a frame that the scheduler has picked."""
-        return self.of_frame(self._grants["ring"][grant & int(self._grants["mask"])])
+        grants = self._nic["grants"]
+        return self.of_frame(grants["ring"][grant & int(grants["mask"])])
 
     def of_frame(self, frame: Any) -> str:
         """Return the id of a frame inside the adapter; one that a virtual switch sends has its journey as its index."""
@@ -351,10 +351,10 @@ class FrameNames:
 
     def received(self, ring_queue: int, first: int, n: int) -> Iterator[str]:
         """Give the ids of frames written to an Rx ring, by their numbers in the ring."""
-        queue = self._rx_queue[ring_queue]
+        queue = self._nic["rx_queue"][ring_queue]
         start, mask = int(queue["first"]), int(queue["mask"])
         for number in range(first, first + n):
-            yield self.at(int(self._finished[start + (number & mask)]["journey"]))
+            yield self.at(int(self._nic["guests"]["finished"][start + (number & mask)]["journey"]))
 
     def fetched(self, ring_queue: int, address: int, n: int) -> Iterator[str]:
         """Give the ids of the frames whose Tx descriptors a request is for, from its address in the ring."""
@@ -372,7 +372,7 @@ class FrameNames:
 def names_of(stage: Stage) -> list[FrameNames]:
     """Return the names of each server's frames."""
     found: list[FrameNames] = []
-    for server in stage.servers:
+    for server in stage.machine.servers:
         found.append(FrameNames(server, found, stage.senders))
     return found
 

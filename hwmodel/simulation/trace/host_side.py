@@ -15,7 +15,7 @@ from hwmodel.machine.tlp_kinds import OF_KIND, READS, UP
 from hwmodel.simulation.trace.frame_parts import FrameNames, real
 from hwmodel.simulation.trace.link_tlps import StartedTlp, link_groups, read_frames
 from hwmodel.simulation.trace.scenario_side import CoreWork
-from hwmodel.simulation.trace.timeline import Rows, Slice, Track, shown
+from hwmodel.simulation.trace.timeline import Slice, Timeline, Track, shown
 
 IOMMU = Track("Host memory", "IOMMU: waits for translation")
 
@@ -34,7 +34,7 @@ class _Read:
 class Reads:
     """Show each read on the track of its tag, from taking the tag to giving it back."""
 
-    def __init__(self, nic: Any, names: FrameNames, timeline: Rows) -> None:
+    def __init__(self, nic: Any, names: FrameNames, timeline: Timeline) -> None:
         self._tags, self._names, self._timeline = nic["pcie"][0]["tags"], names, timeline
         self._requests = nic["pcie"][0]["up"]["second"]
         self._group = link_groups(nic)[1]
@@ -105,7 +105,7 @@ class Reads:
 class Translations:
     """Show the TLPs that wait for the IOMMU; it translates any number at once, and writes pass in order."""
 
-    def __init__(self, nic: Any, timeline: Rows) -> None:
+    def __init__(self, nic: Any, timeline: Timeline) -> None:
         self._has_iotlb = bool(nic.pcie[0].params.has_iotlb)
         self._cache, self._order, self._timeline = nic["host"][0]["translation"], nic["host"][0]["order"], timeline
         self._flying: deque[StartedTlp] = deque()
@@ -143,7 +143,7 @@ class Cores:
     """
 
     def __init__(
-        self, nic: Any, names: FrameNames, timeline: Rows, until_fs: int, messages: Mapping[tuple[int, int], str]
+        self, nic: Any, names: FrameNames, timeline: Timeline, until_fs: int, messages: Mapping[tuple[int, int], str]
     ) -> None:
         self._nic, self._names, self._timeline, self._until_fs = nic, names, timeline, until_fs
         self._messages = messages

@@ -32,7 +32,7 @@ from hwmodel.machine.tlp_kinds import (
 )
 from hwmodel.rules.pcie_link import DLLP_BYTES
 from hwmodel.simulation.trace.frame_parts import FrameNames, real
-from hwmodel.simulation.trace.timeline import Rows, Slice, Track, shown
+from hwmodel.simulation.trace.timeline import Slice, Timeline, Track, shown
 
 DIRECTIONS = {"up": Track("PCIe link", "up: NIC to host"), "down": Track("PCIe link", "down: host to NIC")}
 DLLPS = "Ack, UpdateFC"
@@ -63,7 +63,12 @@ class LinkTlps:
     """
 
     def __init__(
-        self, nic: Any, names: FrameNames, timeline: Rows, trees: Any = None, tracks: Mapping[str, Track] = DIRECTIONS
+        self,
+        nic: Any,
+        names: FrameNames,
+        timeline: Timeline,
+        trees: Any = None,
+        tracks: Mapping[str, Track] = DIRECTIONS,
     ) -> None:
         self._nic, self._trees, self._tracks = nic, trees, tracks
         self._by_tree = int(nic.pcie[0].params.by_tree) == BEHIND_TREE

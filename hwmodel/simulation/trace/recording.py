@@ -15,14 +15,15 @@ from hwmodel.simulation.trace.frame_parts import FrameNames, FrameParts, View, n
 from hwmodel.simulation.trace.host_side import Cores, Reads, Translations
 from hwmodel.simulation.trace.link_tlps import LinkTlps, StartedTlp
 from hwmodel.simulation.trace.scenario_side import Commands, show_scenario
-from hwmodel.simulation.trace.stage import Stage, TracedServer
-from hwmodel.simulation.trace.timeline import Rows, Section, Timeline
+from hwmodel.simulation.trace.stage import Stage
+from hwmodel.simulation.trace.timeline import Timeline
 from hwmodel.simulation.trace.tree_side import SwitchLinks
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
     from hwmodel.functions.message_time import DriverWork
     from hwmodel.results.series import Series
+    from hwmodel.simulation.machine import Server
 
 MOST_TLPS = 20_000
 MOST_INSTANTS = 200_000  # where little goes over the link and much happens beside it
@@ -33,9 +34,9 @@ class ServerRecording:
 
     def __init__(
         self,
-        server: TracedServer,
+        server: Server,
         names: FrameNames,
-        timeline: Rows,
+        timeline: Timeline,
         start_fs: int,
         end_fs: int,
         work: Sequence[DriverWork],
@@ -92,23 +93,26 @@ class Recording:
         self.facts: dict[str, Any] = {}
         self._start_fs = self._finished_fs = stage.now_fs
         all_names = names_of(stage)
-        self._buses = [BusRows(one, stage.servers, self.timeline) for one in stage.buses]
-        bus_of = {at: rows for one, rows in zip(stage.buses, self._buses, strict=True) for at in one.members}
+        servers, buses = stage.machine.servers, stage.machine.buses
+        self._buses = [BusRows(one, servers, self.timeline) for one in buses]
+        bus_of = {at: rows for one, rows in zip(buses, self._buses, strict=True) for at in one.members}
         self._servers = [
             ServerRecording(
-                server, names, _rows_of(server, self.timeline), self._start_fs, end_fs, stage.work, stage.trees,
-                bus_of.get(at),
+                server, names, self.timeline.section(f"{server.name}: " if server.name else ""), self._start_fs, end_fs,
+                stage.work, stage.trees, bus_of.get(at),
             )
-            for at, (server, names) in enumerate(zip(stage.servers, all_names, strict=True))
+            for at, (server, names) in enumerate(zip(servers, all_names, strict=True))
         ]  # fmt: skip
         views = [each.view for each in self._servers]
         self._parts = FrameParts(views, self.timeline, self._start_fs, over=group_of_all(stage.ports))
         self._bridge: BridgePorts | None = None
         if stage.bridge is not None:
-            outside = stage.servers[0].nic["outside"]
+            outside = servers[0].nic["outside"]
             self._bridge = BridgePorts(stage.bridge, stage.ports, outside, all_names[0], self.timeline)
-            self._of_bridge = Commands(stage.bridge.commands, Section(self.timeline, f"{group_of_all(stage.ports)}: "))
-        self._switches = SwitchLinks(stage.trees, stage.switches, self._servers, self.timeline)
+            of_all = self.timeline.section(f"{group_of_all(stage.ports)}: ")
+            self._of_bridge = Commands(stage.bridge.commands, of_all)
+        switches = () if stage.machine.system is None else stage.machine.system.pcie_switches
+        self._switches = SwitchLinks(stage.trees, switches, self._servers, self.timeline)
         self._n_done = np.full(len(stage.nics), -1)
         self._n_instants = 0
         self.look(self._start_fs)
@@ -131,7 +135,7 @@ class Recording:
             self._bridge.look(now_fs)
             self._of_bridge.look(now_fs)
         views: list[View | None] = [each.view for each in self._servers]
-        for ledger, there in zip(self._stage.ledgers, [*views, None], strict=False):
+        for ledger, there in zip(self._stage.machine.ledgers(), [*views, None], strict=False):
             log = ledger.journey_log
             if log.n:
                 self._parts.add(log.entry[: int(log.n)].copy(), now_fs, finished=True, there=there)
@@ -172,10 +176,6 @@ class Recording:
     def _n_tlps(self) -> int:
         n_retries = sum(one.n_retries for one in self._buses)
         return sum(each.tlps.n_tlps for each in self._servers) + self._switches.n_tlps + n_retries
-
-
-def _rows_of(server: TracedServer, timeline: Timeline) -> Rows:
-    return Section(timeline, f"{server.name}: ") if server.name else timeline
 
 
 def _link_bytes(nic: Any) -> dict[str, int]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwmodel.machine.time.commands import DRIVER_WORK, FUNCTION_OFF, FUNCTION_ON, SHAPER, WORDS
-from hwmodel.simulation.trace.timeline import MOST_LANES, Rows, Slice, Timeline, Track
+from hwmodel.simulation.trace.timeline import MOST_LANES, Slice, Timeline, Track
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class CoreWork(NamedTuple):
 class Commands:
     """Mark the commands that a component carries out; those of one instant are one mark."""
 
-    def __init__(self, commands: Any, timeline: Rows, owners: Sequence[str] = ()) -> None:
+    def __init__(self, commands: Any, timeline: Timeline, owners: Sequence[str] = ()) -> None:
         self._commands, self._timeline, self._owners = commands, timeline, owners
         self._n = int(commands.head)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -52,7 +53,7 @@ class _Point(NamedTuple):
 class Timeline:
     """Collect slices, instants and counters; times in femtoseconds, shown in whole nanoseconds, rounded down.
 
-    `tracks` come in the order in which they are first named, groups likewise.
+    Tracks come in the order in which they are first named, groups likewise.
     """
 
     def __init__(self) -> None:
@@ -63,31 +64,42 @@ class Timeline:
         self._levels: dict[Track, int] = {}
         self._places: dict[Track, tuple[int, int]] = {}
         self._groups: dict[str, int] = {}
+        self._prefix = ""
 
-    def add(self, one: Slice) -> Slice:
+    def section(self, prefix: str) -> Timeline:
+        """Return the same time line for what has groups of its own, with `prefix` before their names."""
+        found = copy(self)  # which has the same lists and tables
+        found._prefix = prefix
+        return found
+
+    def add(self, one: Slice) -> None:
         """Add a slice that overlaps no other of its track, or lies within one that was added before."""
-        self.place(one.track)
+        one.track = self.place(one.track)
         self.slices.append(one)
-        return one
 
     def add_overlapping(self, one: Slice) -> None:
         """Add a slice that may overlap others: a track gets as many rows as it needs, up to `MOST_LANES`."""
-        self.place(one.track)
+        one.track = self.place(one.track)
         self._waits[one.track].append(one)
 
     def mark(self, track: Track, name: str, at_fs: int, details: dict[str, Any]) -> None:
         """Add an instant."""
-        self.place(track)
-        self._points.append(_Point(track, at_fs, "", (name, details)))
+        self._points.append(_Point(self.place(track), at_fs, "", (name, details)))
 
     def count(self, track: Track, unit: str, at_fs: int, value: int) -> None:
         """Set a counter, if its value has changed."""
-        if self._levels.get(track) != value:
-            self._levels[track] = value
-            self.place(track)
-            self._points.append(_Point(track, at_fs, unit, value))
+        own = Track(f"{self._prefix}{track.group}", track.name)
+        if self._levels.get(own) != value:
+            self._levels[own] = value
+            self._points.append(_Point(self.place(track), at_fs, unit, value))
 
-    def place(self, track: Track) -> tuple[int, int]:
+    def place(self, track: Track) -> Track:
+        """Give a track its place among the others; return it with its group's whole name."""
+        own = Track(f"{self._prefix}{track.group}", track.name)
+        self._numbers(own)
+        return own
+
+    def _numbers(self, track: Track) -> tuple[int, int]:
         """Return a track's process and thread numbers."""
         if track not in self._places:
             group = self._groups.setdefault(track.group, len(self._groups) + 1)
@@ -123,7 +135,7 @@ class Timeline:
         """Give each slice, and behind it the arrows through it, with the time and rank by which they are sorted."""
         numbers: dict[str, int] = {}
         for place, one in enumerate(self.slices):
-            pid, tid = self.place(one.track)
+            pid, tid = self._numbers(one.track)
             start_ns, end_ns = one.start_fs // FS_PER_NS, one.end_fs // FS_PER_NS
             event = {"ph": "X", "name": one.name, "pid": pid, "tid": tid}
             times = f'"ts":{_us(start_ns)},"dur":{_us(end_ns - start_ns)}'
@@ -139,7 +151,7 @@ class Timeline:
 
     def _point_events(self) -> Iterator[tuple[int, int, str]]:
         for track, at_fs, unit, value in self._points:
-            pid, tid = self.place(track)
+            pid, tid = self._numbers(track)
             at_ns = at_fs // FS_PER_NS
             if unit:
                 event = {"ph": "C", "name": track.name, "pid": pid, "args": {unit: value}}
@@ -155,53 +167,18 @@ class Timeline:
         rows = {one.track for one in self.slices} | {point.track for point in self._points if not point.unit}
         order = {track: number for number, track in enumerate(sorted(rows, key=self._row_order))}
         for track, number in order.items():
-            pid, tid = self.place(track)
+            pid, tid = self._numbers(track)
             for what, args in (("name", {"name": track.name}), ("sort_index", {"sort_index": number})):
                 yield _text({"ph": "M", "name": f"thread_{what}", "pid": pid, "tid": tid, "args": args})
 
     def _row_order(self, track: Track) -> tuple[int, int, int]:
         """Put further rows of a track behind its first."""
         base, _, lane = track.name.partition(" (")
-        first = self._places.get(Track(track.group, base), self.place(track))
+        first = self._places.get(Track(track.group, base), self._numbers(track))
         return (*first, int(lane[:-1]) if lane else 0)
 
 
-class Section:
-    """Take what is for one server, in groups of its own: `prefix` stands before their names."""
-
-    def __init__(self, whole: Timeline, prefix: str) -> None:
-        self._whole, self._prefix = whole, prefix
-
-    def _own(self, track: Track) -> Track:
-        return Track(f"{self._prefix}{track.group}", track.name)
-
-    def add(self, one: Slice) -> Slice:
-        """Add a slice."""
-        one.track = self._own(one.track)
-        return self._whole.add(one)
-
-    def add_overlapping(self, one: Slice) -> None:
-        """Add a slice that may overlap others."""
-        one.track = self._own(one.track)
-        self._whole.add_overlapping(one)
-
-    def mark(self, track: Track, name: str, at_fs: int, details: dict[str, Any]) -> None:
-        """Add an instant."""
-        self._whole.mark(self._own(track), name, at_fs, details)
-
-    def count(self, track: Track, unit: str, at_fs: int, value: int) -> None:
-        """Set a counter."""
-        self._whole.count(self._own(track), unit, at_fs, value)
-
-    def place(self, track: Track) -> tuple[int, int]:
-        """Return a track's process and thread numbers."""
-        return self._whole.place(self._own(track))
-
-
-Rows = Timeline | Section
-
-
-def _merged(slices: Sequence[Slice]) -> Iterator[Slice]:
+def _merged(slices: Sequence[Slice]) -> list[Slice]:
     """Put slices of the same time into one, which tells what they have in common and how many frames they are.
 
     Those that arrows pass through stay apart, as long as there is a row for each.
@@ -209,25 +186,21 @@ def _merged(slices: Sequence[Slice]) -> Iterator[Slice]:
     alike: defaultdict[tuple[int, int, bool], list[Slice]] = defaultdict(list)
     for one in slices:
         if "frame" in one.details:
-            alike[_time_of(one)].append(one)
-    for one in slices:
-        if "frame" not in one.details or (one.frames and len(alike[_time_of(one)]) <= MOST_LANES):
-            yield one
-    for members in alike.values():
-        first, last = members[0], members[-1]
-        if first.frames and len(members) <= MOST_LANES:
-            continue
-        if first is not last:
-            details = set.intersection(*(set(one.details.items()) for one in members))
-            first.name = f"{first.name} to {last.name}"
-            common = {name: value for name, value in first.details.items() if (name, value) in details}
-            first.details = common | shown([one.details["frame"] for one in members])
-            first.frames = [frame for one in members for frame in one.frames]
-        yield first
+            alike[one.start_fs, one.end_fs, "unfinished" in one.details].append(one)
+    together = [members for members in alike.values() if not members[0].frames or len(members) > MOST_LANES]
+    gone = {id(one) for members in together for one in members}
+    return [*(one for one in slices if id(one) not in gone), *map(_together, together)]
 
 
-def _time_of(one: Slice) -> tuple[int, int, bool]:
-    return one.start_fs, one.end_fs, "unfinished" in one.details
+def _together(members: Sequence[Slice]) -> Slice:
+    first, last = members[0], members[-1]
+    if first is not last:
+        details = set.intersection(*(set(one.details.items()) for one in members))
+        first.name = f"{first.name} to {last.name}"
+        common = {name: value for name, value in first.details.items() if (name, value) in details}
+        first.details = common | shown([one.details["frame"] for one in members])
+        first.frames = [frame for one in members for frame in one.frames]
+    return first
 
 
 def _arrows(slices: Sequence[Slice]) -> dict[tuple[int, str], str]:

@@ -120,6 +120,6 @@ class Tracer:
             nic.pcie[0].params.runs_on = runs_on
 
     def _log_journeys(self, *, is_wanted: bool) -> None:
-        for ledger in self._stage.ledgers:
+        for ledger in self._stage.machine.ledgers():
             ledger.journey_log.enabled = int(is_wanted)
             ledger.journey_log.n = 0

@@ -11,7 +11,7 @@ from hwmodel.machine.time.clock import LANE_CAP
 from hwmodel.machine.tlp_kinds import COMPLETIONS, OF_KIND, READS
 from hwmodel.rules.pcie_link import DLLP_BYTES
 from hwmodel.simulation.trace.link_tlps import DLLPS, StartedTlp, read_frames
-from hwmodel.simulation.trace.timeline import Rows, Slice, Track, shown
+from hwmodel.simulation.trace.timeline import Slice, Timeline, Track, shown
 
 if TYPE_CHECKING:
     from hwmodel.config import PcieSwitch
@@ -42,7 +42,7 @@ class SwitchLinks:
     """Show what PCIe switches do; of each direction of a link one TLP at most begins in an instant."""
 
     def __init__(
-        self, trees: Any, switches: Sequence[PcieSwitch], servers: Sequence[ServerRecording], timeline: Rows
+        self, trees: Any, switches: Sequence[PcieSwitch], servers: Sequence[ServerRecording], timeline: Timeline
     ) -> None:
         self._trees, self._switches, self._servers, self._timeline = trees, switches, servers, timeline
         self._names = [each.prefix.rstrip(".") for each in servers]
