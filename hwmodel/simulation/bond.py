@@ -124,20 +124,30 @@ def bond_use(config: Config, span: Span) -> BondUse | None:
 
 
 def outages_of(names: tuple[str, ...], end: BondSnapshot) -> list[Outage]:
-    """Put together what happened to legs: each time that a wire died, and what came of it."""
+    """Put together what happened to legs: each time that a wire died, and what came of it.
+
+    Where a wire dies again before its leg is back in use, the leg is given up already, and back in use after both.
+    """
     found: list[dict[str, Any]] = []
     last: dict[int, dict[str, Any]] = {}  # of each leg
     for entry in end.log:
         leg, what, at_ns = int(entry["leg"]), int(entry["what"]), int(entry["at_fs"]) / FS_PER_NS
         lost = np.array([int(entry["counts"]["lost_out"]), int(entry["counts"]["lost_in"])])
         if what == WIRE_DIED:
-            last[leg] = dict.fromkeys(("given_up_ns", "lives_ns", "used_ns"))
+            is_out = leg in last and last[leg]["used_ns"] is None
+            given_up_ns = last[leg]["given_up_ns"] if is_out else None
+            last[leg] = {"given_up_ns": given_up_ns, "lives_ns": None, "used_ns": None}
             last[leg] |= {"leg": leg, "died_ns": at_ns, "before": lost, "lost": end.legs[leg, 4:] - lost}
             found.append(last[leg])
         elif leg in last:  # else its wire has been dead from the start
-            last[leg][{LEG_OUT: "given_up_ns", WIRE_LIVES: "lives_ns", LEG_IN: "used_ns"}[what]] = at_ns
-            if what == WIRE_LIVES:
-                last[leg]["lost"] = lost - last[leg]["before"]
+            if what == LEG_OUT:
+                last[leg]["given_up_ns"] = at_ns
+            elif what == WIRE_LIVES:
+                last[leg] |= {"lives_ns": at_ns, "lost": lost - last[leg]["before"]}
+            elif what == LEG_IN:
+                for one in found:
+                    if one["leg"] == leg and one["given_up_ns"] is not None and one["used_ns"] is None:
+                        one["used_ns"] = at_ns
     return [
         Outage(
             leg=names[one["leg"]],
