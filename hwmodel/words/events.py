@@ -113,7 +113,9 @@ def rates_text(series: Series, span: Span, *, of_others: bool = False) -> str:
     if not told:
         told = [*_nothing_told(together, of_others), *_latency_told(series, parts)]
     elif len(found) <= MOST_NAMED and not hidden:
-        told.append("all other rates unchanged")
+        told.append(
+            "no other rate changed beyond what rates vary by" if _is_vague(together) else "all other rates unchanged"
+        )
     return "; ".join([*told, *_drops_told(series, span, behind)])
 
 
@@ -133,11 +135,15 @@ def _is_hidden(together: _Change, found: Sequence[_Change]) -> bool:
 
 
 def _nothing_told(together: Sequence[_Change], of_others: bool) -> list[str]:
-    doubts = [one.doubt / max(one.before, one.after) for one in together if one.before or one.after]
-    if min(doubts) > VAGUE:
+    if _is_vague(together):
         whose = "other" if of_others else "VM's"
         return [f"no {whose} rate changed beyond what rates vary by"]
     return ["others unchanged" if of_others else "no VM's rate changed"]
+
+
+def _is_vague(together: Sequence[_Change]) -> bool:
+    """Tell whether the rate of all VMs together is known so roughly, each way, that one may have changed unseen."""
+    return min(one.doubt / max(one.before, one.after) for one in together if one.before or one.after) > VAGUE
 
 
 def _latency_told(series: Series, parts: tuple[range, range]) -> list[str]:
