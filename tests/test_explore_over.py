@@ -188,5 +188,7 @@ def test_bad_input_is_one_line(text: str, line: str, capsys: pytest.CaptureFixtu
 def test_no_way_at_any_value_is_an_error() -> None:
     with pytest.raises(InputError, match=r"no way is left at lanes 3: pcie\.lanes: 3"):
         compare_over("compare_10g", "lanes", [3])
+    with pytest.raises(InputError, match=r"no way is left at east_west_share 1\.5: it is a share of all frames"):
+        compare_over("compare_10g", "east_west_share", [1.5])
     with pytest.raises(InputError, match="none of frame_bytes"):
         compare_over("compare_10g", "colour")
