@@ -194,6 +194,15 @@ def test_what_is_active_goes_over_when_it_is_found_dead(
     assert used.active == ("p1" if given_up_us else "p0")
 
 
+def test_a_leg_whose_wire_dies_again_is_out_of_use_still() -> None:
+    again = [{"at": "900us", "set": {"port.down": ["p0"]}}, {"at": "1250us", "set": {"port.down": []}}]
+    scenario = [P0_DIES[0], {"at": "750us", "set": {"port.down": []}}, *again]
+    outages = bond_of(run({f"{BOND}.up_delay": "300us"}, scenario)).outages
+    first, second = ((one.died_ns, one.given_up_ns, one.lives_ns, one.used_ns) for one in outages)
+    assert first == (550 * US, 600 * US, 750 * US, 1600 * US)
+    assert second == (900 * US, 600 * US, 1250 * US, 1600 * US)
+
+
 def test_lacp_finds_a_silent_leg_three_periods_after_its_last_word() -> None:
     """Its last LACPDU is at 1 s, so it is given up at 4 s; it speaks from 5.2 s on, and is heard at 6 s."""
     slow = {"workload.load": "20Kbps", "workload.frame_bytes": 64, "run.warmup": "0us", "run.duration": "7s",
@@ -248,6 +257,7 @@ def test_the_words_of_a_run_and_of_its_page() -> None:
         ({"lives_ns": 3e3}, "not given up before it lived again; 1 frame lost on the way out, 2 frames lost on the "
          "way in; alive at 3.00 us."),
         ({"lost_out": 0, "lost_in": 0}, "p0 dead from 1.00 us: not given up by the end; no frame lost."),
+        ({"given_up_ns": 5e2, "lost_out": 0, "lost_in": 0}, "p0 dead from 1.00 us: out of use already; no frame lost."),
     ],
 )  # fmt: skip
 def test_an_outage_is_told_as_far_as_it_went(outage: dict[str, Any], text: str) -> None:

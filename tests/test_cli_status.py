@@ -150,6 +150,9 @@ def test_an_interrupted_run_keeps_its_figures(library, tmp_path, capsys):
         "SUMMARY\n", "hwmodel: interrupted; the figures are those of the part that was measured\n"
     )  # fmt: skip
     assert [path.read_text() for path in files] == [RESULT_JSON, "<p>page</p>"]
+    others = ["--trace", str(tmp_path / "t.json"), "--pcap-hop", f"uplink={tmp_path / 'up.pcapng'}"]
+    assert main(["run", "c.yaml", *others]) == 130
+    assert f"measured; not written: {others[1]}, {tmp_path / 'up.pcapng'}\n" in capsys.readouterr().err
 
 
 def test_a_run_interrupted_before_its_window_has_none(library, tmp_path, capsys):

@@ -142,6 +142,15 @@ def test_alike_are_ways_within_one_percent_or_chance() -> None:
     assert figures(None).lead_over(figures(9.4)) == 0
 
 
+def test_ways_that_only_chance_makes_alike_are_said_to_be() -> None:
+    chancy = "As much: within what chance makes likely (their 95 % intervals)."
+    found = over_lengths()
+    for half, is_said in ((0.9, True), (0.0, False)):
+        ways = (figures(2.5, half), replace(figures(1.7, half), way="other"))
+        summary = replace(found, points=(replace(found.points[0], ways=ways),)).summary()
+        assert (chancy in summary) == is_said
+
+
 def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, page = tmp_path / "over.json", tmp_path / "over.html"
     changes = [f"--set={key}={value}" for key, value in {**SHORT, "nic.vfs": 2, "bridge": "null"}.items()]
@@ -179,5 +188,7 @@ def test_bad_input_is_one_line(text: str, line: str, capsys: pytest.CaptureFixtu
 def test_no_way_at_any_value_is_an_error() -> None:
     with pytest.raises(InputError, match=r"no way is left at lanes 3: pcie\.lanes: 3"):
         compare_over("compare_10g", "lanes", [3])
+    with pytest.raises(InputError, match=r"no way is left at east_west_share 1\.5: it is a share of all frames"):
+        compare_over("compare_10g", "east_west_share", [1.5])
     with pytest.raises(InputError, match="none of frame_bytes"):
         compare_over("compare_10g", "colour")

@@ -16,7 +16,8 @@ ENGINES = {
     "shared_rate": "90Gbps", "shared_time": "4ns",
 }  # fmt: skip
 EVERYTHING = {
-    "pcie": {"lanes": 4, "tags": 8, "credits": {"ph": 8, "pd": 64, "nph": 4, "cplh": 100, "cpld": 64}},
+    "pcie": {"lanes": 4, "tags": 8, "switch_hops": 1,
+             "credits": {"ph": 8, "pd": 64, "nph": 4, "cplh": 100, "cpld": 64}},
     "host": {"write_drain": "9Gbps", "iotlb": {"entries": 64, "miss": "330ns", "walkers": 6}, "cores": 2},
     "nic": {"vfs": 4, "store_rate": "9Gbps", "max_pps": 1_000_000, "rx_prefetch": 8, "writeback_timeout": "5us",
             "dma": ENGINES},
@@ -109,7 +110,7 @@ def test_what_the_bridge_drops_for_want_of_room_or_by_its_policy_has_its_keys():
 def test_what_is_infinite_or_at_its_most_is_left_out():
     keys = changes_of({"pcie": {"lanes": 32, "generation": 5, "tags": 768}, "nic": {"preset": None}})
     assert not {"pcie.lanes", "pcie.generation", "pcie.tags", "nic.store_rate", "host.write_drain"} & set(keys)
-    assert not [key for key in keys if key.startswith(("pcie.credits", "workload", "switch"))]
+    assert not [key for key in keys if key.startswith(("pcie.credits", "pcie.switch", "workload", "switch"))]
     assert changes_of({"pcie": {"lanes": 32, "generation": 1}})["pcie.generation"] == (1, 2)
 
 

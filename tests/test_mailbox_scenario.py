@@ -239,6 +239,18 @@ def test_an_event_takes_effect_when_the_pf_has_answered() -> None:
     assert event.end_fs == 52 * US and event.kinds == ("mailbox",)
 
 
+def test_a_function_that_goes_asks_and_answers_no_more() -> None:
+    """A message takes vf0 less than a microsecond to write, and the PF 9.65 us to answer."""
+    flood = {"at": "50us", "mailbox": {**VLAN, "times": 10, "every": "10us"}}
+    for gone, n_answered in (("vf0", 4), ("pf", 3)):
+        drivers = scene_of(config_of(flood, {"at": "85us", "reset": gone})).drivers
+        assert drivers is not None
+        lost = f"{n_answered} granted; {10 - n_answered} not answered, as vf0 or its PF has gone; they keep"
+        assert drivers.answered(0).startswith(lost)
+    once = config_of({"at": "50us", "mailbox": VLAN}, {"at": "50us", "reset": "vf0"})
+    assert events_of(simulate(once))[0][1].startswith("not answered, as vf0 or its PF has gone")
+
+
 def test_groups_that_a_vf_asks_for_come_to_it() -> None:
     """The hash is all that the PF hears of; the groups that the scenario names are those that it lets through."""
     quiet = {"name": "all", "accept": ["broadcast"]}

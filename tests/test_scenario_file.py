@@ -258,6 +258,14 @@ def test_a_load_may_change_in_all_its_keys() -> None:
     assert step.config.workload.flows[0].frames_per_s == 2_000_000 and step.config.workload.load.share == 0.4
 
 
+def test_what_an_event_makes_of_other_keys_names_it() -> None:
+    """The port to the stations outside is as fast as the first adapter's, and carries the flow until then."""
+    flows = {"pattern": "flows", "flows": [["uplink", "b.vf1", "2Gbps"]]}
+    system: dict[str, Any] = {"servers": [{"name": "a"}, {"name": "b"}], "bridge": {}, "workload": flows}
+    with pytest.raises(InputError, match=r"workload\.flows\.0: 2Gbps .* a port of 1Gbps .* \(from scenario\.0 on\)"):
+        config_of({"at": "2ms", "set": {"servers.a.set.port.rate": "1Gbps"}}, **system)
+
+
 def test_a_rate_that_no_gap_makes_is_refused_with_its_time() -> None:
     config = config_of({"at": "2ms", "set": {"workload.load": 1e-9}}, workload={"load": "1Gbps"})
     scene = scene_of(config)

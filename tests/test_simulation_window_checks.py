@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -119,6 +120,7 @@ class Window:
     def __init__(self, n, n_receiving=1):
         self.frames, self.n_receiving = n, n_receiving
         self._counts = {"offered": n, "delivered": n}
+        self.end = SimpleNamespace(counts={"offered": n + 1})
 
     def count(self, name):
         return self._counts[name]
@@ -177,7 +179,7 @@ def test_where_nobody_sends_the_rates_are_none_at_all():
     # A frame every 100 ms: in a window of 1 ms there is none, and the rate is not 0.
     rare = simulate(config_of(workload={"load": "5120bps"}, run={"duration": "1ms"}))
     assert rare.totals.gbps is None
-    assert rare.warnings[0].startswith("No frame was delivered in the window")
+    assert rare.warnings[0].startswith("No frame was offered by the end of the run")
 
 
 HELD = {"totals.gbps": (9.0, 11.0), "latency_ns.mean": (90.0, 110.0), "sender_wait_ns.mean": (40.0, 60.0)}

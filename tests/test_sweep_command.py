@@ -147,7 +147,8 @@ def test_the_summary_says_how_sure_a_run_is_and_what_it_warns_of():
     assert "1 run has warnings, in the column warnings; a.b=1us: The window is short.\n" in text
     rates = {"totals.gbps", "wire.tx_gbps"}
     ends = {f"intervals.{name}.{end}" for name in rates for end in ("low", "high")}
-    assert set(SWEEP_SUMMARY_FIGURES) == {"latency_ns.p99", "bottleneck.resource", "warnings"} | rates | ends
+    one_each = {"totals.mpps", "latency_ns.p99", "bottleneck.resource", "warnings"}
+    assert set(SWEEP_SUMMARY_FIGURES) == one_each | rates | ends
     assert sweep_command.__module__ == "hwmodel.cli.study_commands"
 
 

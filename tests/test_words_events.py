@@ -90,6 +90,12 @@ def test_drops_that_go_on_are_no_more_than_before():
     assert told(series(vf0=worse)) == "no VM's rate changed; 75 frames dropped up to 2.00 us"
 
 
+def test_what_an_event_drops_at_once_is_told_of_no_other():
+    """Its drops stand in the interval that ends with it."""
+    lossy = vm([2.0] * 20, [3.0] * 20, drops=[0] * 5 + [500] + [0] * 5 + [2] * 3 + [900] + [0] * 5)
+    assert told(series(vf0=lossy), at=600.0, until=1500.0) == "no VM's rate changed; 6 frames dropped up to 1.40 us"
+
+
 def test_chance_is_not_told_as_a_change():
     """Of 400 machines of 8 rates each that nothing changes, drawn as Poisson counts, hardly any is said to change."""
     draw = np.random.default_rng(7)

@@ -97,7 +97,9 @@ def run(arguments: Namespace) -> None:
         arguments, result, partial(_print_summary, verbose=arguments.verbose, with_counters=arguments.counters)
     )
     if is_partial:
-        raise Interrupted(said="the figures are those of the part that was measured")
+        files = [*filter(None, (arguments.trace, arguments.pcap)), *dict(arguments.pcap_hops).values()]
+        unwritten = f"; not written: {', '.join(files)}" if files else ""
+        raise Interrupted(said=f"the figures are those of the part that was measured{unwritten}")
 
 
 def _print_summary(result: Result, verbose: bool, with_counters: bool) -> None:

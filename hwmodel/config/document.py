@@ -27,7 +27,7 @@ _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 _TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,39})")
 # The negative exponent is how JSON writers put small numbers, so a resolved configuration may hold one; 1e3 is a text.
-_DECIMAL = re.compile(r"[-+]?([0-9]{0,40}\.[0-9]{1,40}|[0-9]{1,40}\.|[0-9](\.[0-9]{1,40})?e-[0-9]{2,3})")
+_DECIMAL = re.compile(r"[-+]?([0-9]{0,40}\.[0-9]{1,40}|[0-9]{1,40}\.|[0-9](\.[0-9]{1,40})?e-[0-9]{1,3})")
 
 
 @dataclass(frozen=True, order=True)

@@ -131,7 +131,7 @@ def _walked(document: Document, config: Config, directory: str, drivers: Drivers
         of_event, derived = _fixed(document, config, at, before, after.config)
         if after.contradictions and not of_event:  # else they come of what may not be
             own = after.contradictions if event.is_set else map(_granted, after.contradictions)
-            raise_problems([*problems, *own])
+            raise_problems([*problems, *(_from_event(one, at) for one in own)])
         problems += of_event or derived
         steps.append(Step(at_fs, at, after.config))
         if drivers is not None and event.is_set and not (of_event or derived):
@@ -160,6 +160,13 @@ def _asked(document: Document, config: Config, at: int, drivers: Drivers, before
         path: KeyPath = ("scenario", at, kind)
         place = document.place_of(path)
         raise InputError([Problem(place, f"scenario.{at}.{kind}", line).line for line in error.lines]) from None
+
+
+def _from_event(problem: Problem, at: int) -> Problem:
+    """Return a contradiction that an event brings about, which says so where it is of another key."""
+    if problem.key.startswith("scenario."):
+        return problem
+    return replace(problem, message=f"{problem.message} (from scenario.{at} on)")
 
 
 def _granted(problem: Problem) -> Problem:

@@ -41,6 +41,12 @@ def _whole(key: str, **besides: Any) -> Callable[[float], Mapping[str, Any]]:
     return lambda value: {key: int(value) if value == int(value) else value, **besides}
 
 
+def _wire_share(east_west_share: float) -> Mapping[str, Any]:
+    if east_west_share > 1:
+        raise InputError("it is a share of all frames, 100 % at most")
+    return {"workload.wire_share": round(1 - east_west_share, 9)}
+
+
 OVER = {
     one.name: one
     for one in (
@@ -51,7 +57,7 @@ OVER = {
         Over("vms", "nic.vfs", (2, 4, 8, 16, 32), _whole("nic.vfs")),
         Over(
             "east_west_share", "workload.wire_share", (0, 0.25, 0.5, 0.75, 1),
-            lambda value: {"workload.wire_share": round(1 - value, 9)}, step=0.001,
+            _wire_share, step=0.001,
         ),
         Over("lanes", "pcie.lanes", (1, 2, 4, 8, 16), _whole("pcie.lanes")),
         Over("cores", "host.cores", (1, 2, 4, 8, 16), _whole("host.cores")),

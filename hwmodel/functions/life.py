@@ -73,6 +73,11 @@ class Course:
         found = {time for life in self.lives for time in (life.off_fs, life.up_fs) if time is not None}
         return sorted(found)
 
+    def goes_fs(self, name: str, from_fs: int) -> int:
+        """Return when a function that is there at an instant goes, NOT_KNOWN_FS where it stays."""
+        goings = (life.off_fs for life in self.lives if life.vm == name and life.off_fs is not None)
+        return min((off_fs for off_fs in goings if off_fs >= from_fs), default=NOT_KNOWN_FS)
+
     def off_at(self, at_fs: int) -> frozenset[str]:
         """Return which functions are off from an instant on, until the next of them."""
         off: set[str] = set()
@@ -126,8 +131,7 @@ def course_of(config: Config) -> Course:
 
 def _doorbells(course: Course, at_fs: int, flood: Flood) -> Iterator[DriverWork]:
     """Give the doorbells of a flood, up to where its function goes."""
-    gone = (life.off_fs for life in course.lives if life.vm == flood.sender and life.off_fs is not None)
-    end_fs = min((off_fs for off_fs in gone if off_fs > at_fs), default=at_fs + flood.length_fs)
+    end_fs = course.goes_fs(flood.sender, at_fs)
     for number in range(flood.n_doorbells):
         if at_fs + number * flood.every_fs < end_fs:
             yield DriverWork(at_fs + number * flood.every_fs, flood.sender, 0, 0, 1)

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 
 from hwmodel.config import Config, servers_of
 from hwmodel.config.mailbox import MailboxMessage
+from hwmodel.config.names import PF
 from hwmodel.config.scenario import NOT_KNOWN_FS, Event
 from hwmodel.errors import InputError
+from hwmodel.functions.life import course_of
 from hwmodel.functions.mailbox import encode
 from hwmodel.functions.mailbox_text import answered_text, asked_text, called_text
 from hwmodel.functions.message_time import RESET, DriverWork, Message, RegisterTimes, asking, serving
@@ -30,25 +32,31 @@ class Served(NamedTuple):
 def served_in_turn(config: Config) -> dict[int, list[Served]]:
     """Return, for each event that is a message, when each of its messages is served: first come, first served.
 
-    A VF that sends again and again does not wait for answers. A call of the administrator's takes no time.
+    A VF that sends again and again does not wait for answers, and sends no more when it goes. What a PF has not
+    answered when it goes comes to nothing. A call of the administrator's takes no time.
     """
-    servers = {server.name: server.config for server in servers_of(config)}
+    servers = {server.name: server for server in servers_of(config)}
+    course = course_of(config)
+    found: dict[int, list[Served]] = {}
     sent = []
     for at, event in enumerate(config.scenario):
         if event.mailbox is not None and event.at_fs < NOT_KNOWN_FS:
             name, _, vf = event.mailbox.sender.rpartition(".")
-            own, pf = (RegisterTimes.of(servers[name], each) for each in (vf, "pf"))
+            own, pf = (RegisterTimes.of(servers[name].config, each) for each in (vf, "pf"))
             message = _message(event.mailbox)
-            arrives_fs = event.at_fs + own.sending_fs(message.words) + own.flight_fs + pf.flight_fs
-            serving_fs = pf.serving_fs(message)
-            every_fs = event.mailbox.every_fs or 0
-            sent += [(arrives_fs + n * every_fs, at, name, serving_fs) for n in range(event.mailbox.n_times)]
+            found[at] = []
+            goes_fs = course.goes_fs(event.mailbox.sender, event.at_fs)
+            for number in range(event.mailbox.n_times):
+                told_fs = event.at_fs + number * (event.mailbox.every_fs or 0) + own.sending_fs(message.words)
+                if told_fs <= goes_fs:
+                    sent.append((told_fs + own.flight_fs + pf.flight_fs, at, name, pf.serving_fs(message)))
     free_fs = dict.fromkeys(servers, 0)
-    found: dict[int, list[Served]] = {}
     for arrives_fs, at, name, serving_fs in sorted(sent):
         taken_fs = max(arrives_fs, free_fs[name])
-        free_fs[name] = taken_fs + serving_fs
-        found.setdefault(at, []).append(Served(taken_fs, free_fs[name]))
+        answered_fs = taken_fs + serving_fs
+        if answered_fs <= course.goes_fs(servers[name].station(PF), config.scenario[at].at_fs):
+            free_fs[name] = answered_fs
+            found[at].append(Served(taken_fs, answered_fs))
     return found
 
 
@@ -129,8 +137,13 @@ class PfDrivers:
             return answered_text(answers, is_call=True)
         served = [each for each in self.served[event] if until_fs is None or each.answered_fs <= until_fs]
         told = [answered_text(answers[: len(served)])] if served else []
+        asked = self._events[event].mailbox
+        assert asked is not None
         if len(served) < len(answers):
-            told.append(f"{len(answers) - len(served):,} " * (len(answers) > 1) + "not answered by the end")
+            told.append(f"{len(answers) - len(served):,} " * (asked.n_times > 1) + "not answered by the end")
+        if len(answers) < asked.n_times:
+            n_lost = f"{asked.n_times - len(answers):,} " * (asked.n_times > 1)
+            told.append(f"{n_lost}not answered, as {asked.sender} or its PF has gone")
         if len(served) > 1:
             work_fs = sum(each.answered_fs - each.taken_fs for each in served)
             told.append(f"they keep the PF's core for {time_text(work_fs / FS_PER_NS)}")

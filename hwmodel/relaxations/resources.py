@@ -46,7 +46,7 @@ CORE_TIMES = ("frame_time", "pass_time", "byte_time", "pass_byte_time", "doorbel
 # Times that keep nobody busy, and that rings, tags and buffers bridge.
 _LATENCIES = (
     "host.read_latency", "host.write_latency", "host.remote_latency", "driver.moderation", "driver.wakeup_time",
-    "nic.writeback_timeout", "pcie.propagation", "pcie.switch_latency",
+    "nic.writeback_timeout", "pcie.propagation",
 )  # fmt: skip
 
 
@@ -182,6 +182,11 @@ def halved_times(times_fs: Mapping[str, int | None]) -> Iterator[Change]:
             yield key, format_time_fs(time_fs), format_time_fs(time_fs // FACTOR)
 
 
+def _switch_latency(config: Config) -> Iterator[Change]:
+    if config.pcie.switch_hops:
+        yield from halved_time("pcie.switch_latency")(config)
+
+
 def _bus_clock(config: Config) -> Iterator[Change]:
     if config.switch.timing == "core":
         yield from doubled("switch.clock", "clock_hz", format_frequency_hz)(config)
@@ -276,6 +281,7 @@ OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
     ((CREDITS,), _credits("ph", "pd")),
     (("host.drain",), doubled("host.write_drain", "write_drain_bps", format_rate_bps)),
     *(((key,), halved_time(key)) for key in _LATENCIES),
+    (("pcie.switch_latency",), _switch_latency),
     (("host.iotlb",), _iotlb),
     (("host.iotlb.miss",), _faster_walks),
     (("write-back batches",), _halved_batches("nic.tx_writeback_batch", "nic.rx_writeback_batch")),

@@ -28,6 +28,7 @@ class Outage:
     """Say when a leg's wire died, when the bond gave the leg up, when it lived again, and when the leg was used again.
 
     In ns from the run's first instant; None: not by its end, or, of `given_up_ns`, not before the wire lived again.
+    `given_up_ns` is before `died_ns` where the leg was not back in use since an outage before.
     `lost_out`, `lost_in`: frames that the wire lost meanwhile.
     """
 

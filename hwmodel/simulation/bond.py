@@ -124,7 +124,10 @@ def bond_use(config: Config, span: Span) -> BondUse | None:
 
 
 def outages_of(names: tuple[str, ...], end: BondSnapshot) -> list[Outage]:
-    """Put together what happened to legs: each time that a wire died, and what came of it."""
+    """Put together what happened to legs: each time that a wire died, and what came of it.
+
+    Where a wire dies again before its leg is back in use, the leg is given up already, and back in use after both.
+    """
     found: list[dict[str, Any]] = []
     last: dict[int, dict[str, Any]] = {}  # of each leg
     before: dict[int, Any] = {}  # what each had lost as its wire died
@@ -133,13 +136,25 @@ def outages_of(names: tuple[str, ...], end: BondSnapshot) -> list[Outage]:
         counts, lost = entry["counts"], None
         so_far = np.array([int(counts["lost_out"]), int(counts["lost_in"])])
         if what == WIRE_DIED:
-            last[leg] = dict.fromkeys(("given_up_ns", "lives_ns", "used_ns")) | {"leg": names[leg], "died_ns": at_ns}
+            given_up_ns = last[leg]["given_up_ns"] if leg in last and last[leg]["used_ns"] is None else None
+            last[leg] = {
+                "leg": names[leg],
+                "died_ns": at_ns,
+                "given_up_ns": given_up_ns,
+                "lives_ns": None,
+                "used_ns": None,
+            }
             found.append(last[leg])
             before[leg], lost = so_far, end.legs[leg, 4:] - so_far
         elif leg in last:  # else its wire has been dead from the start
-            last[leg][{LEG_OUT: "given_up_ns", WIRE_LIVES: "lives_ns", LEG_IN: "used_ns"}[what]] = at_ns
-            if what == WIRE_LIVES:
-                lost = so_far - before[leg]
+            if what == LEG_OUT:
+                last[leg]["given_up_ns"] = at_ns
+            elif what == WIRE_LIVES:
+                last[leg]["lives_ns"], lost = at_ns, so_far - before[leg]
+            elif what == LEG_IN:
+                for one in found:
+                    if one["leg"] == names[leg] and one["given_up_ns"] is not None and one["used_ns"] is None:
+                        one["used_ns"] = at_ns
         if lost is not None:
             last[leg] |= {"lost_out": int(lost[0]), "lost_in": int(lost[1])}
     return [Outage(**one) for one in found]

@@ -44,7 +44,8 @@ def why_no_rates(config: Config, span: Span, *, sends: bool = True) -> str | Non
     """
     least = LEAST_BURSTS * burst_frames(config) * max(1, span.n_receiving)
     if not span.frames:
-        return words.NO_FRAME if sends else None
+        said = words.NO_FRAME if span.end.counts["offered"] else words.none_offered(_more_time(config))
+        return said if sends else None
     if span.frames < least:
         return words.too_few(
             span.frames,

@@ -66,6 +66,8 @@ def _given_up(outage: Outage) -> str:
     if outage.given_up_ns is None:
         return "not given up by the end" if outage.lives_ns is None else "not given up before it lived again"
     waited_ns = outage.given_up_ns - outage.died_ns
+    if waited_ns < 0:
+        return "out of use already"
     return f"given up after {time_text(waited_ns)}" if waited_ns else "given up at once"
 
 

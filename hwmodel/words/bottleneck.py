@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.words.quantities import percent_text
+from hwmodel.words.quantities import listed, percent_text
 
 if TYPE_CHECKING:
     from hwmodel.results.bottleneck import LinkCost, Observation
@@ -132,8 +132,8 @@ def _rx_ring(seen: Observation) -> str:
         whose = f"The Rx ring of {' and that of '.join(seen.rx_blocked)}" if seen.rx_blocked else "An Rx ring"
         verb = "have" if len(seen.rx_blocked) > 1 else "has"
         if seen.without_refill and set(seen.rx_blocked) <= set(seen.without_refill):
-            names, posts = " and ".join(seen.without_refill), "post" if len(seen.without_refill) > 1 else "posts"
-            why = f"{names} {posts} none again (refill: false)."
+            names = seen.rx_blocked or seen.without_refill
+            why = f"{listed(names)} {'post' if len(names) > 1 else 'posts'} none again (refill: false)."
         else:
             why = (
                 "The guest gives them back too late for so short a ring: after batches, interrupts and its own work."

@@ -35,6 +35,7 @@ _LINK_COUNTED = {"PCIe": "PCIe: both directions", "bus": f"bus: both directions,
 _LATENCY_OF = {
     "vm_to_vm": "between VMs", "over_bridge": "between VMs", "from_wire": "from outside", "to_wire": "that leave",
 }  # fmt: skip
+BY_CHANCE = "what chance makes likely (their 95 % intervals)"
 _NUMBER = re.compile(r"(\d(?:[\d.,]*\d)?)")
 _FORBIDDING = {"switch": "The adapter's switch, or the host's,", "bridge": "The bridge's policy"}
 
@@ -98,9 +99,12 @@ def _most_gbps(ways: Sequence[WayFigures]) -> float:
 def _how_alike(ways: Sequence[WayFigures]) -> str:
     if len(ways) < 2:
         return ""
+    return f", alike within {'1 %' if _are_near(ways) else BY_CHANCE}"
+
+
+def _are_near(ways: Sequence[WayFigures]) -> bool:
     best = max(ways, key=lambda each: each.gbps or 0.0)
-    is_near = all(best.is_near(each) for each in ways)
-    return f", alike within {'1 %' if is_near else 'what chance makes likely (their 95 % intervals)'}"
+    return all(best.is_near(each) for each in ways)
 
 
 def way_rows(found: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
@@ -182,7 +186,9 @@ def curves_text(found: Curves) -> str:
 
 def curve_remarks(found: Curves) -> Iterator[str]:
     """Say what the figures are, and what was left out."""
-    yield "Gb/s: what VMs and the wire get together, frame bits with FCS."
+    most = [[each for each in point.ways if each.way in point.foremost()] for point in _asked(found)]
+    alike = "" if all(_are_near(ways) for ways in most if ways) else f" As much: within {BY_CHANCE}."
+    yield f"Gb/s: what VMs and the wire get together, frame bits with FCS.{alike}"
     reasons = dict[str, list[str]]()
     for point in _asked(found):
         if point.failure:

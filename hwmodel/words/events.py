@@ -99,8 +99,8 @@ def rates_text(series: Series, span: Span, *, of_others: bool = False) -> str:
     where there are too few of them. `of_others`: the event is about functions that the series is without; it is empty
     too where no others send or receive anything.
     """
-    behind = _intervals(series, span.at_ns, span.until_ns)
-    parts = _settled(_intervals(series, span.since_ns, span.at_ns)), _settled(behind)
+    sides = (span.since_ns, span.at_ns), (span.at_ns, span.until_ns)
+    parts = _settled(_intervals(series, *sides[0])), _settled(_intervals(series, *sides[1]))
     if min(map(len, parts)) < LEAST_INTERVALS:
         return ""
     changes = [_change(name, way, _rates(vm, way), parts) for name, vm in series.vms.items() for way in _DIRECTIONS]
@@ -113,8 +113,10 @@ def rates_text(series: Series, span: Span, *, of_others: bool = False) -> str:
     if not told:
         told = [*_nothing_told(together, of_others), *_latency_told(series, parts)]
     elif len(found) <= MOST_NAMED and not hidden:
-        told.append("all other rates unchanged")
-    return "; ".join([*told, *_drops_told(series, span, behind)])
+        told.append(
+            "no other rate changed beyond what rates vary by" if _is_vague(together) else "all other rates unchanged"
+        )
+    return "; ".join([*told, *_drops_told(series, span)])
 
 
 def _changes_told(found: Sequence[_Change], together: Sequence[_Change], whose: str) -> list[str]:
@@ -133,11 +135,15 @@ def _is_hidden(together: _Change, found: Sequence[_Change]) -> bool:
 
 
 def _nothing_told(together: Sequence[_Change], of_others: bool) -> list[str]:
-    doubts = [one.doubt / max(one.before, one.after) for one in together if one.before or one.after]
-    if min(doubts) > VAGUE:
+    if _is_vague(together):
         whose = "other" if of_others else "VM's"
         return [f"no {whose} rate changed beyond what rates vary by"]
     return ["others unchanged" if of_others else "no VM's rate changed"]
+
+
+def _is_vague(together: Sequence[_Change]) -> bool:
+    """Tell whether the rate of all VMs together is known so roughly, each way, that one may have changed unseen."""
+    return min(one.doubt / max(one.before, one.after) for one in together if one.before or one.after) > VAGUE
 
 
 def _latency_told(series: Series, parts: tuple[range, range]) -> list[str]:
@@ -147,16 +153,19 @@ def _latency_told(series: Series, parts: tuple[range, range]) -> list[str]:
     return [f"mean latency {time_text(change.after)} ({time_text(change.before)} before)"] if differs else []
 
 
-def _drops_told(series: Series, span: Span, behind: range) -> list[str]:
+def _drops_told(series: Series, span: Span) -> list[str]:
+    before = _before_event(series, span.since_ns, span.at_ns)
+    is_last = span.until_ns >= series.n_intervals * series.interval_ns
+    behind = (_intervals if is_last else _before_event)(series, span.at_ns, span.until_ns)
     lost = sum(sum(vm.drops[at] for at in behind) for vm in series.vms.values())
     if not lost:
         return []
     drops = np.array([sum(row) for row in zip(*(vm.drops for vm in series.vms.values()), strict=True)], np.float64)
-    change = _change("", "drops", drops, (_intervals(series, span.since_ns, span.at_ns), behind))
+    change = _change("", "drops", drops, (before, behind))
     is_more = not change.before or (change.is_sure and change.after > change.before)
     goes_on = "" if is_more else ", no more than before it"
     frames = "frame" if lost == 1 else "frames"
-    return [f"{count_text(lost)} {frames} dropped up to {time_text(span.until_ns)}{goes_on}"]
+    return [f"{count_text(lost)} {frames} dropped up to {time_text(behind.stop * series.interval_ns)}{goes_on}"]
 
 
 def _too_short_text(series: Series, span: Span) -> str:
@@ -175,6 +184,12 @@ def _intervals(series: Series, first_ns: float, last_ns: float) -> range:
     first = -int(-first_ns // series.interval_ns)
     last = min(series.n_intervals, int(last_ns // series.interval_ns))
     return range(first, last)
+
+
+def _before_event(series: Series, first_ns: float, event_ns: float) -> range:
+    """Return the intervals up to an event, without one that ends with it: what the event drops at once is in that."""
+    part = _intervals(series, first_ns, event_ns)
+    return part[:-1] if part.stop * series.interval_ns == event_ns else part
 
 
 def _settled(part: range) -> range:

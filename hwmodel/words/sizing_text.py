@@ -221,7 +221,7 @@ def _missed(one: TargetFigure) -> str:
         return f"its {_NAMES[one.metric]} could not be measured"
     off = "where none may be"
     if one.bound and one.margin < -_MOST_OVER:
-        off = f"{1 - one.margin:,.0f} times the bound"
+        off = _times_over(one.margin)
     elif one.bound:
         off = f"{_percent(abs(one.margin))} {'short' if one.metric in _UNITS else 'over'}"
     return f"its {_NAMES[one.metric]} is {_amount(one.metric, one.figure)}, {off}"
@@ -250,7 +250,11 @@ def _figure(one: TargetFigure) -> str:
 def _margin(one: TargetFigure) -> str:
     if one.margin is None or not one.bound:
         return MISSING
-    return f"{100 * one.margin:+,.1f} %"
+    return _times_over(one.margin) if one.margin < -_MOST_OVER else f"{100 * one.margin:+,.1f} %"
+
+
+def _times_over(margin: float) -> str:
+    return f"{1 - margin:,.0f} times the bound"
 
 
 def _amount(metric: str, value: float | None) -> str:

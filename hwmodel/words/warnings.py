@@ -24,6 +24,11 @@ CHANGES_IN_WINDOW = (
 NO_FRAME = "No frame was delivered in the window: it gives no rates."
 
 
+def none_offered(more_time: str) -> str:
+    """Say that frames come so rarely that none was offered."""
+    return f"No frame was offered by the end of the run, so there are no rates: with more time ({more_time}) some come."
+
+
 def too_few(n_frames: int, *, are_copies: bool, burst: int, n_receiving: int, least: int, more_time: str) -> str:
     """Say that a window holds too few frames for rates."""
     one, many = ("copy", "copies") if are_copies else ("frame", "frames")

@@ -336,7 +336,7 @@ def _limit_shares(reading: Reading) -> Iterator[str]:
 
 WARNINGS = "warnings"
 SWEEP_SUMMARY_FIGURES = (
-    GBPS, TO_WIRE, P99, LIMIT, WARNINGS,
+    GBPS, MPPS, TO_WIRE, P99, LIMIT, WARNINGS,
     *(f"intervals.{name}.{end}" for name in (GBPS, TO_WIRE) for end in ("low", "high")),
 )  # fmt: skip
 _MOST_ROWS, _MOST_FAILURES, _MOST_OF_FRONT = 24, 8, 8
