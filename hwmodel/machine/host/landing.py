@@ -8,9 +8,8 @@ from hwmodel.machine.host.memory import passes_fs, read_begins_fs, write_lands_f
 from hwmodel.machine.pcie.link import catch_up, down_is_done, on_wire, received
 from hwmodel.machine.pcie.link_state import BY_BUS, BY_TREE
 from hwmodel.machine.pcie.links import number_of
-from hwmodel.machine.pcie.tree_end import note_return
 from hwmodel.machine.time.clock import CREDIT, DOWN_ARRIVAL, LANE_CAP, UP_ARRIVAL, UP_DONE
-from hwmodel.machine.time.events import append
+from hwmodel.machine.time.events import append, insert
 from hwmodel.machine.tlp_kinds import (
     CLASS_OF,
     COMPLETION_CREDIT,
@@ -48,7 +47,7 @@ def return_credits(clock, pcie, now_fs, kind, data_bytes):
         pcie.drain_busy_until_fs = taken_fs
         pcie.counts.drain_busy_fs += drain_fs
     if is_of_root:
-        note_return(pcie.tree.from_root[kind], taken_fs + pcie.params.credit_return_fs, data_bytes)
+        insert(pcie.tree.from_root[kind], taken_fs + pcie.params.credit_return_fs, data_bytes)
         return
     append(clock, CREDIT + number_of(pcie), taken_fs + pcie.params.credit_return_fs, credit_word(kind, data_bytes))
 

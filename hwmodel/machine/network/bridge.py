@@ -56,12 +56,6 @@ HEADER_BYTES = 8 + 64  # what a bridge that cuts through has of a frame, its pre
 
 
 @kernel
-def wake(bridge, at_fs, kind, port_number):
-    """Set a timer of a port."""
-    set_timer(bridge.clock, at_fs, kind, port_number)
-
-
-@kernel
 def due_fs(bridge, port, crossing):
     """Return when a frame is forwarded: so long after it has come, or its header where the port cuts through."""
     latency_fs = bridge.box[port.params.box].params.latency_fs
@@ -134,7 +128,7 @@ def passes(bridge, at_fs, port_number, is_sent, crossing):
 def forwards_at(bridge, port_number, due_fs):
     """Wake a port when the first of the frames that have come is due."""
     bridge.port[port_number].forwards_fs = due_fs
-    wake(bridge, due_fs, DUE, port_number)
+    set_timer(bridge.clock, due_fs, DUE, port_number)
 
 
 @kernel
@@ -186,7 +180,7 @@ def pop_in_turn(bridge, now_fs, port_number):
         first_fs = first_eligible_fs(bridge, port)
         if first_fs < port.resumes_fs:
             port.resumes_fs = first_fs
-            wake(bridge, first_fs, RESUMED, port_number)
+            set_timer(bridge.clock, first_fs, RESUMED, port_number)
         return NOBODY
     logical_port = bridge.logical_port[number]
     place = pop(bridge, logical_port.queue)
@@ -262,9 +256,9 @@ def start_sending(bridge, now_fs, port_number):
         comes(bridge, port.params.joined, slot.crossing)
     port.sending = place
     port.counts.tx_busy_fs += busy_fs
-    wake(bridge, now_fs + busy_fs, SENT, port_number)
+    set_timer(bridge.clock, now_fs + busy_fs, SENT, port_number)
     if port.params.is_outside:
-        wake(bridge, slot.crossing.come_fs, LEFT, port_number)
+        set_timer(bridge.clock, slot.crossing.come_fs, LEFT, port_number)
 
 
 @kernel

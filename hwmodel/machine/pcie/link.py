@@ -79,12 +79,17 @@ def transmit(pcie, link, now_fs, queue, is_second, overhead_bytes, data_bytes):
     link.sends_second = is_second
     n_bytes = overhead_bytes + on_link(pcie, entry.address, data_bytes)
     cut_next(queue, entry, data_bytes)
+    return keep_busy(pcie, link, now_fs, entry.kind, n_bytes)
+
+
+@inlined
+def keep_busy(pcie, link, now_fs, kind, n_bytes):
+    """Keep a direction busy with a TLP and the DLLPs that are due before it; return when it has left."""
     busy_fs = pcie.params.duration_fs[n_bytes]
     if link.due_dllps > 0:
         busy_fs += link.due_dllps * pcie.params.dllp_fs
         link.counts.dllps += link.due_dllps
         link.due_dllps = 0
-    kind = entry.kind
     link.counts.n_tlps[kind] += 1
     link.counts.n_bytes[kind] += n_bytes
     link.counts.busy_fs += busy_fs

@@ -238,7 +238,7 @@ def waiting_in_switches(trees: Any, server: int, way: str, place: int) -> Iterat
     """Give where an adapter keeps its TLPs of a class, 0 P, that stand in switches on their way up or down."""
     switches = [trees.switch[number] for number in range(int(trees.n_switches))]
     if way == "up":
-        queues = [trees.port[at]["up"][place] for at in range(sum(int(one.params.n_ports) for one in switches))]
+        queues = [trees.port[at]["waiting"][place] for at in range(sum(int(one.params.n_ports) for one in switches))]
     else:
         queues = [one["down"]["waiting"][place] for one in switches]
     for queue in queues:
