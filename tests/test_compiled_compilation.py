@@ -29,7 +29,7 @@ print(inner.compile.__name__)
 print(*sorted(set(inner.targetoptions) - {"nopython", "boundscheck"}))
 """
 WITH_ALL = [
-    "Entry LinkedOnly", "MachineCode", "widened", "error_model forceinline no_cfunc_wrapper no_cpython_wrapper nogil",
+    "Entry LinkedOnly", "_MachineCode", "widened", "error_model forceinline no_cfunc_wrapper no_cpython_wrapper nogil",
 ]  # fmt: skip
 PLAIN = ["Compiler Compiler", "FunctionCache", "compile", "error_model nogil"]
 

@@ -1,17 +1,19 @@
 """What the kernels are compiled with.
 
 Numba's documented parts are enough, and all that is used with HWMODEL_NUMBA=plain (`left_out`). Some that are not
-documented save time, in `linked_only`, `machine_code`, `known_answers` and here; this is the one door to them, and they
-change no result. The versions of numba that they were tried with bound what may be installed (pyproject.toml).
+documented save time, in `linked_only`, `known_answers` and here; this is the one door to them, and they change no
+result. The versions of numba that they were tried with bound what may be installed (pyproject.toml).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numba
 from numba import njit, types
+from numba.core.caching import FunctionCache
 
 from hwmodel.compiled.left_out import IS_PLAIN
 
@@ -36,6 +38,14 @@ def _decorators() -> tuple[Any, Any, Any, Any]:
     )
 
 
+class _MachineCode(FunctionCache):
+    """Keep machine code on disk; where that is full it is used all the same, and made again by the next process."""
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with suppress(OSError):
+            super().save_overload(sig, data)
+
+
 _ENTRY, _INNER, _OUT_OF_LINE, _INLINED = _decorators()
 
 
@@ -43,9 +53,7 @@ def entry(function: Callable[..., Any]) -> Any:
     """Mark a function that Python calls, and whose machine code is kept on disk."""
     dispatcher = _ENTRY(function)
     if not (IS_PLAIN or numba.config.DISABLE_JIT):
-        from hwmodel.compiled.machine_code import MachineCode
-
-        dispatcher._cache = MachineCode(function)
+        dispatcher._cache = _MachineCode(function)
     return _compiled_once(dispatcher)  # kernels may call it too
 
 

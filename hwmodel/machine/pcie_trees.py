@@ -12,11 +12,11 @@ from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.host.landing import credit_word, is_infinite
-from hwmodel.machine.pcie.link import can_send, completion_chunk, consume, cut_next, on_link
+from hwmodel.machine.pcie.link import can_send, completion_chunk, consume, cut_next, keep_slot, on_link
 from hwmodel.machine.pcie.link_state import TO_PEER
 from hwmodel.machine.pcie.links import link_at, number_of
 from hwmodel.machine.pcie.tree_credits import give_all_back, is_granted, next_back_down_fs, next_back_up_fs
-from hwmodel.machine.pcie.tree_end import count_landed, head_fs, keep_slot, note_landing
+from hwmodel.machine.pcie.tree_end import count_landed, head_fs, note_landing
 from hwmodel.machine.pcie.tree_state import HOP_CAP, NO_ONE, POSTED, ROOT, SECOND
 from hwmodel.machine.time.clock import COMPLETION_READY, CREDIT, LANE_CAP, UP_ARRIVAL
 from hwmodel.machine.time.events import append, first_fs, insert

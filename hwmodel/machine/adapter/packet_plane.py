@@ -6,8 +6,8 @@ from hwmodel.compiled.compilation import kernel
 from hwmodel.machine.adapter.class_turns import charge_class, next_class
 from hwmodel.machine.adapter.flow_control import held_local
 from hwmodel.machine.adapter.ready_rings import NOBODY
-from hwmodel.machine.class_lists import append, take_out, take_place
 from hwmodel.machine.growing_ring import entered
+from hwmodel.machine.waiting_lists import append, take_out, take_place
 from hwmodel.rules.ethernet import FCS_BYTES
 
 

@@ -10,9 +10,9 @@ from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.adapter.adapter_state import PASSING_CAP
-from hwmodel.machine.class_lists import append, take_place
 from hwmodel.machine.time.clock import BUS, PASSED
 from hwmodel.machine.time.events import set_next
+from hwmodel.machine.waiting_lists import append, take_place
 
 
 @kernel

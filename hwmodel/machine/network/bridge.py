@@ -225,15 +225,16 @@ def stops_end(bridge, now_fs, port_number):
 @kernel
 def room_changes(bridge, now_fs, port_number, number, n_bytes):
     """Change what a port has brought of a class; it may have to stop the other end, or let it go on."""
-    has_news = level_changes(bridge, now_fs, port_number, number, n_bytes)
-    if has_news and bridge.port[port_number].sending == NOBODY:
+    if level_changes(bridge, now_fs, port_number, number, n_bytes):
         start_sending(bridge, now_fs, port_number)
 
 
 @kernel
 def start_sending(bridge, now_fs, port_number):
-    """Start on the next frame of a port's queue, if there is one that may be sent."""
+    """Start on the next frame of a port's queue, if nothing is being sent and there is one that may be."""
     port = bridge.port[port_number]
+    if port.sending != NOBODY:
+        return
     if port.params.n_classes > 0 and is_control_due(bridge, port_number):
         start_control_frame(bridge, now_fs, port_number)
         return
@@ -290,8 +291,6 @@ def sent(bridge, now_fs, port_number):
     change(bridge.box[port.params.box].counts.waiting, now_fs, -n_bytes)
     if port.params.n_classes > 0:
         room_changes(bridge, now_fs, came_by, of_class, -n_bytes)
-        if port.sending != NOBODY:
-            return
     elif port.params.is_scheduled:
         change(logical_port.counts.waiting, now_fs, -n_bytes)
     start_sending(bridge, now_fs, port_number)
@@ -303,8 +302,7 @@ def refresh(bridge, now_fs, port_number):
     own = bridge.pauses[port_number]
     if own.refresh_fs == now_fs:
         own.refresh_is_due = 1
-        if bridge.port[port_number].sending == NOBODY:
-            start_sending(bridge, now_fs, port_number)
+        start_sending(bridge, now_fs, port_number)
 
 
 @kernel
@@ -315,8 +313,7 @@ def resumes(bridge, now_fs, port_number):
         port.resumes_fs = NEVER
     if port.params.n_classes > 0:
         stops_end(bridge, now_fs, port_number)
-    if port.sending == NOBODY:
-        start_sending(bridge, now_fs, port_number)
+    start_sending(bridge, now_fs, port_number)
 
 
 @kernel
@@ -371,8 +368,7 @@ def enqueue(bridge, now_fs, place, way):
         append(bridge, logical_port.queue, place)
     else:
         append(bridge, port.queue, place)
-    if port.sending == NOBODY:
-        start_sending(bridge, now_fs, port_number)
+    start_sending(bridge, now_fs, port_number)
 
 
 @kernel
@@ -482,8 +478,7 @@ def advance_bridge(bridge, servers, until_fs):
             control_frame_sent(bridge, now_fs, port_number)
         elif kind == CONTROL_TAKEN:
             obey_stops(bridge, now_fs, port_number)
-            if bridge.port[port_number].sending == NOBODY:
-                start_sending(bridge, now_fs, port_number)
+            start_sending(bridge, now_fs, port_number)
         elif kind == REFRESH_DUE:
             refresh(bridge, now_fs, port_number)
         else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import UNKNOWN, number_in, widened
-from hwmodel.forwarding.ingress_rules import is_group
+from hwmodel.forwarding.ingress_rules import is_group, matches
 from hwmodel.forwarding.octets import write_number
 from hwmodel.forwarding.outer_tag import (
     NO_OUTER_TAG,
@@ -23,7 +23,7 @@ from hwmodel.forwarding.outer_tag import (
 )
 from hwmodel.forwarding.parse import TAG_OFFSET, TYPE_C_TAG, parse_header
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.forwarding.tables import ACL_DENY, ACL_POLICE, ACL_PRIORITY, ANY
+from hwmodel.forwarding.tables import ACL_DENY, ACL_POLICE, ACL_PRIORITY
 from hwmodel.machine.counts.flow_state import flow_of
 from hwmodel.machine.network.bridge_state import MAX_WAYS, NOBODY, NOT_SOUGHT
 from hwmodel.machine.network.interface_lists import list_for
@@ -98,26 +98,12 @@ def beyond(bridge, servers, port_number, hop_number, octets, n_bytes):
 
 
 @kernel
-def matches(entry, came, header, vlan):
-    """Tell whether an entry of a policy is for a header."""
-    if entry.port != ANY and entry.port != came.sender:
-        return False
-    if entry.source != ANY and entry.source != header.source:
-        return False
-    if entry.destination != ANY and entry.destination != header.destination:
-        return False
-    if entry.vlan != ANY and entry.vlan != vlan:
-        return False
-    return entry.ethertype == ANY or entry.ethertype == header.ethertype
-
-
-@kernel
 def ask_policy(bridge, box, came):
     """Apply the first entry of a bridge's policy that matches: dropped, policed, its priority changed."""
     inside = bridge.inside
     for at in range(box.params.first_policy, box.params.first_policy + box.params.n_policy):
         entry = bridge.policy[at]
-        if matches(entry, came, inside.header, inside.vlan):
+        if matches(entry, came.sender, inside.header, inside.vlan):
             if entry.action == ACL_DENY:
                 inside.reason = ACL_DENIED
             elif entry.action == ACL_POLICE:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.compiled.records import NEVER
-from hwmodel.machine.class_lists import append, take_out, take_place
 from hwmodel.machine.frames import LINE_CAP
 from hwmodel.machine.network.pauses import NONE, class_of_header, end_stops, take_effect
 from hwmodel.machine.network.wires import wire_time_fs
 from hwmodel.machine.time.clock import LINE, PARTNER_GOES_ON, SOURCE_TIMER
 from hwmodel.machine.time.events import set_next, set_timer
+from hwmodel.machine.waiting_lists import append, take_out, take_place
 from hwmodel.rules.ethernet import FCS_BYTES
 
 MOST_WAITING = LINE_CAP - 1  # frames at a partner

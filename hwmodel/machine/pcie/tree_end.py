@@ -10,8 +10,9 @@ from hwmodel.machine.counts.histogram import set_stalled
 from hwmodel.machine.pcie.link import (
     can_send,
     consume,
-    keep_busy,
     keep_for_read,
+    keep_slot,
+    occupy,
     on_link,
     on_wire,
     received,
@@ -36,15 +37,6 @@ def count_landed(pcie, landings, link, opposite, now_fs):
     while landings.head != landings.tail and landings.at_fs[landings.head & (LANE_CAP - 1)] <= now_fs:
         landings.head += 1
         received(pcie, link, opposite)
-
-
-@kernel
-def keep_slot(arrivals, entry):
-    """Keep a TLP that is on its way; return its place."""
-    slot = arrivals.tail & (LANE_CAP - 1)
-    arrivals.tail += 1
-    arrivals.ring[slot] = entry
-    return slot
 
 
 @kernel
@@ -118,7 +110,7 @@ def begin_down(nic, pcie, now_fs, queue, is_completion):
     entry = queue.ring[queue.head & queue.mask]
     queue.head += 1
     count_landed(pcie, end.landings, pcie.up, link, now_fs)
-    clock.next_at[DOWN_DONE + number] = keep_busy(pcie, link, now_fs, entry.kind, entry.left_bytes)
+    clock.next_at[DOWN_DONE + number] = occupy(pcie, link, now_fs, entry.kind, entry.left_bytes)
     there_fs = link.busy_until_fs + end.params.flight_fs
     append(clock, DOWN_ARRIVAL + number, there_fs, keep_slot(pcie.down_arrivals, entry))
     if is_completion:

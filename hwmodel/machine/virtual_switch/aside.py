@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import kernel
-from hwmodel.machine.class_lists import append, take_place
 from hwmodel.machine.switch.flow_cache import learn
+from hwmodel.machine.waiting_lists import append, take_place
 
 
 @kernel
