@@ -8,6 +8,7 @@ import pytest
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.pcie.tree_credits import give_back
+from hwmodel.machine.pcie.tree_end import count_landed, note_landing
 from hwmodel.machine.pcie.tree_state import NO_ONE, POSTED, SECOND, TREES
 from hwmodel.machine.pcie_trees import leaves_fs, may_go, next_turn, stand
 from hwmodel.machine.server import zeros
@@ -67,6 +68,15 @@ def test_a_read_without_credits_lets_a_write_by_and_no_write_a_read(trees: Any) 
     switch.up.credits[SECOND].headers_used, switch.up.credits[POSTED].headers_used = 0, 1
     port.waiting[SECOND].ring[0].at_fs = 25  # the write stands before it, and waits
     assert may_go(port, switch.up, 30) == -1
+
+
+def test_tlps_are_counted_as_they_have_landed(trees: Any) -> None:
+    switch = trees.switch[0]
+    switch.params.dllp_period = 1  # an Ack for each
+    for at_fs in (10, 20, 30):
+        note_landing(switch.up.landings, at_fs)
+    count_landed(switch, switch.up.landings, switch.up, switch.down, 20)
+    assert (int(switch.up.landings.head), int(switch.down.due_dllps)) == (2, 2)
 
 
 def test_credits_are_given_back_in_the_order_of_their_times(trees: Any) -> None:
