@@ -180,15 +180,15 @@ def begin_piece(nic, now_fs, core):
             copying_fs = driver.byte_time_fs * bytes_to_take(guests, rx_queue, n)
     core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
     core.copying_fs, core.passing_fs = copying_fs, n_begun * driver.pass_time_fs
-    run_piece(nic, core, n, entry_fs, frames_fs + copying_fs, core.kind)
+    run_piece(core, work, n, entry_fs, frames_fs + copying_fs, core.kind)
     # By ring, not by core: what several cores finish at one instant goes by port number, then by that of the ring.
     set_timer(nic.clock, core.ends_fs, CORE_TIMER, core.queue)
 
 
 @inlined
-def run_piece(nic, core, n, entry_fs, frames_fs, kind):
+def run_piece(core, work, n, entry_fs, frames_fs, kind):
     """Let a piece of `n` frames run that takes `frames_fs` behind the entry of an interrupt; count it."""
-    nic.guests.work[number_of_work(core)].n -= n
+    work.n -= n
     core.n = n
     core.work_fs = entry_fs + frames_fs
     core.ends_fs = core.started_fs + frames_fs
@@ -276,7 +276,8 @@ def begin_passing(nic, now_fs, core, n, entry_fs, looking_fs):
 @kernel
 def begin_switch_piece(nic, core, n, entry_fs, timer):
     """Begin a piece of the virtual switch's work, whose times and start are known."""
-    run_piece(nic, core, n, entry_fs, core.passing_fs + core.copying_fs, max(core.kind, SWITCH_TASK))
+    work, frames_fs = nic.guests.work[number_of_work(core)], core.passing_fs + core.copying_fs
+    run_piece(core, work, n, entry_fs, frames_fs, max(core.kind, SWITCH_TASK))
     set_timer(nic.clock, core.ends_fs, SWITCHING_TIMER, timer)
 
 

@@ -6,7 +6,7 @@ from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.host.memory import passes_fs, read_begins_fs, write_lands_fs
 from hwmodel.machine.pcie.link import catch_up, down_is_done, keep_slot, on_wire, received
-from hwmodel.machine.pcie.link_state import BY_BUS
+from hwmodel.machine.pcie.link_state import BY_BUS, BY_TREE
 from hwmodel.machine.pcie.links import number_of
 from hwmodel.machine.time.clock import CREDIT, DOWN_ARRIVAL, UP_ARRIVAL, UP_DONE
 from hwmodel.machine.time.events import append, insert
@@ -111,11 +111,14 @@ def reaches_adapter(clock, pcie, now_fs, sending):
 def has_landed(clock, pcie, link, lane, arrivals, now_fs):
     """Tell whether a TLP that has left by a direction of a link is there at once; else let it fly."""
     flight_fs = pcie.params.propagation_fs
+    if flight_fs == 0:
+        return True
     if flight_fs == BY_BUS:
         link.is_busy = 1  # the link never chooses for itself
-    elif flight_fs > 0:
+        return True
+    if flight_fs != BY_TREE:
         append(clock, lane + number_of(pcie), now_fs + flight_fs, keep_slot(arrivals, on_wire(link)))
-    return flight_fs in (0, BY_BUS)
+    return False
 
 
 @inlined
