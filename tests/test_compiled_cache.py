@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import subprocess
@@ -11,10 +10,9 @@ from pathlib import Path
 
 import pytest
 from numba import int64, njit
-from numba.core import types
 
 from hwmodel.compiled import CACHE_DIR
-from hwmodel.compiled.compilation import inlined, kernel, out_of_line, quick_compilation
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 
 ROOT = Path(__file__).resolve().parent.parent
 ASK = "from hwmodel.compiled import CACHE_DIR; print(CACHE_DIR)"
@@ -264,12 +262,3 @@ def test_a_function_is_compiled_once_for_all_integers(decorator):
 
     assert use(5) == 6 + 7 + 10
     assert list(add.overloads) == [(int64, int64)]
-
-
-def test_quick_compilation_leaves_numba_as_it_was():
-    before = (gc.isenabled(), types.Record.__repr__, types.NestedArray.__repr__)
-    with pytest.raises(ZeroDivisionError), quick_compilation():
-        assert not gc.isenabled()
-        assert types.Record.__repr__ is not before[1]
-        raise ZeroDivisionError
-    assert (gc.isenabled(), types.Record.__repr__, types.NestedArray.__repr__) == before

@@ -8,7 +8,6 @@ import pytest
 from llvmlite.binding import Linkage
 from numba import njit
 
-from hwmodel.compiled import linked_only
 from hwmodel.compiled.linked_only import Entry, LinkedOnly
 
 _linked_only = njit(pipeline_class=LinkedOnly, no_cpython_wrapper=True)
@@ -135,39 +134,3 @@ def test_indices_count_from_the_start():
     usual, ours = _choices(), _choices(pipeline_class=Entry)
     assert usual[1] == ours[1] == 9_007_008
     assert usual[0] > 0 == ours[0]
-
-
-@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="interpreted: nothing is compiled")
-def test_a_numba_that_keeps_its_tests_elsewhere_keeps_them(monkeypatch):
-    monkeypatch.setattr("hwmodel.compiled.linked_only.INDEX_PLACE", "nowhere")
-    assert _choices(pipeline_class=Entry) == _choices()
-
-
-@pytest.fixture
-def tried_anew():
-    """Forget what the trial showed, before a test and after it."""
-    linked_only.works.cache_clear()
-    yield
-    linked_only.works.cache_clear()
-
-
-@pytest.mark.usefixtures("tried_anew")
-@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="interpreted: nothing is compiled")
-@pytest.mark.parametrize(("part", "instead"), [("_dynfunc", None), ("_trial", lambda: 0)], ids=["fails", "is wrong"])
-def test_where_the_trial_fails_numbas_own_passes_are_used(part, instead, monkeypatch):
-    """An error or a wrong sum: then each function has machine code, as numba makes it, and the result is the same."""
-    assert linked_only.works()
-    linked_only.works.cache_clear()
-    monkeypatch.setattr(linked_only, part, instead)
-
-    @_linked_only
-    def doubled(number):
-        return 2 * number
-
-    @njit(pipeline_class=Entry)
-    def total(limit):
-        return sum([doubled(number) for number in range(limit)])
-
-    assert total(5) == 20
-    assert _address(doubled) != 0
-    assert not linked_only.works()

@@ -85,11 +85,3 @@ def test_two_threads_meet_by_flags():
     other.join()
     assert flags["value"].tolist() == [1000, 1000]
     assert flags["apart"].tolist() == [0, 0]
-
-
-def test_a_numba_without_the_pieces_compiles_all_the_same(monkeypatch):
-    monkeypatch.setattr(processor, "MEETS", False)
-    monkeypatch.setattr(processor, "PAUSES", {})
-    flags = np.zeros(1, FLAGS)
-    meeting()(flags, 0, 0)
-    assert flags["value"].tolist() == [1000]

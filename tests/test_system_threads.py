@@ -213,8 +213,6 @@ def test_as_many_threads_as_cores_and_as_are_worth_while(
     monkeypatch.setattr(server_threads, "usable_processors", lambda: n_cores)
     assert n_threads_for(n_servers, None) == expected
     assert n_threads_for(n_servers, 3) == min(3, n_servers)
-    monkeypatch.setattr(server_threads, "MEETS", False)
-    assert n_threads_for(n_servers, None) == n_threads_for(n_servers, 3) == 1
 
 
 @pytest.mark.parametrize("threads", [0, -1, MAX_THREADS + 1])

@@ -295,7 +295,7 @@ def switch(arguments: Namespace) -> None:
     inputs = [arguments.config, arguments.capture]
     check_outputs([("--json", arguments.json)], inputs)
     config = _load(arguments)
-    from hwmodel import switch_frames
+    from hwmodel import simulation, switch_frames
     from hwmodel.words.warnings import unasked_lists
 
     if config.switch.unasked_lists:
@@ -307,7 +307,7 @@ def switch(arguments: Namespace) -> None:
         names = switch_frames.port_files(frame_switch, arguments.out).values()
         check_out_folder(arguments.out, names, inputs=[*inputs, *json_file])
     blocks = switch_frames.open_capture(arguments.capture)
-    _announce_compilation(switch_frames.kernels_are_compiled())
+    _announce_compilation(simulation.kernels_are_cached(simulation.SWITCH_ENTRIES))
     with text_output(None if arguments.json == STDOUT else STDOUT) as table, text_output(arguments.json) as json_text:
         switch_frames.switch_capture(
             frame_switch,

@@ -1,9 +1,8 @@
 """What numba works out again and again while it compiles, worked out once.
 
-Three questions cost these kernels seconds: how a record type is written down, each time through all its nested fields;
-which of numba's overloads an operator has for two numbers, each time through all that it has for arrays, sets and text
-too; and who wants to hear that LLVM is called, which nobody does. The code that is made is the same. None of the places
-is documented: one that a numba has not is left alone.
+Two questions cost these kernels seconds: how a record type is written down, each time through all its nested fields;
+and which of numba's overloads an operator has for two numbers, each time through all that it has for arrays, sets and
+text too. The code that is made is the same. Neither place is documented.
 """
 
 from __future__ import annotations
@@ -14,31 +13,25 @@ from typing import Any
 
 from numba import types
 
+from hwmodel.compiled.left_out import IS_PLAIN
+
 
 @contextmanager
 def known_answers() -> Iterator[None]:
-    """Have numba work out each answer once while what is inside compiles."""
+    """Have numba work out each answer once while what is inside compiles; each time with HWMODEL_NUMBA=plain."""
     changed: list[tuple[Any, str, Callable[[Any], Any]]] = [
-        *((kind, "__repr__", _remembered) for kind in (types.Record, types.NestedArray)),
-        (getattr(types, "BaseFunction", None), "get_call_type", _chosen_once),
-        *((_events(), name, _unheard) for name in ("start_event", "end_event")),
+        (types.Record, "__repr__", _remembered),
+        (types.NestedArray, "__repr__", _remembered),
+        (types.BaseFunction, "get_call_type", _chosen_once),
     ]
-    found = [(owner, name, getattr(owner, name), change) for owner, name, change in changed if hasattr(owner, name)]
-    for owner, name, usual, change in found:
-        setattr(owner, name, change(usual))
+    usual = [] if IS_PLAIN else [(owner, name, getattr(owner, name), change) for owner, name, change in changed]
+    for owner, name, numbas_own, change in usual:
+        setattr(owner, name, change(numbas_own))
     try:
         yield
     finally:
-        for owner, name, usual, _ in found:
-            setattr(owner, name, usual)
-
-
-def _events() -> Any | None:
-    try:
-        from numba.core import event
-    except ImportError:
-        return None
-    return event
+        for owner, name, numbas_own, _ in usual:
+            setattr(owner, name, numbas_own)
 
 
 def _remembered(describe: Callable[[Any], str]) -> Callable[[Any], str]:
@@ -47,7 +40,7 @@ def _remembered(describe: Callable[[Any], str]) -> Callable[[Any], str]:
 
     def recall(kind: Any) -> str:
         if id(kind) not in texts:
-            texts[id(kind)] = (kind, describe(kind))
+            texts[id(kind)] = (kind, describe(kind))  # kept, so that its id is its own
         return texts[id(kind)][1]
 
     return recall
@@ -78,10 +71,3 @@ def _numbers(asked: tuple[Any, ...]) -> tuple[Any, ...] | None:
         return None
     numbers = (types.Number, types.Boolean, types.IntegerLiteral, types.BooleanLiteral)
     return tuple(asked[1]) if all(isinstance(one, numbers) for one in asked[1]) else None
-
-
-def _unheard(_tell: Callable[..., Any]) -> Callable[..., None]:
-    def nothing(*_about: Any, **_details: Any) -> None:
-        pass
-
-    return nothing

@@ -1,4 +1,4 @@
-"""What of numba's undocumented parts this process does without, and why: they save time and change no result.
+"""Whether this process does without numba's undocumented parts: they save time and change no result.
 
 HWMODEL_NUMBA=plain in the environment leaves all of them out.
 """
@@ -9,17 +9,11 @@ import os
 
 SWITCH, PLAIN = "HWMODEL_NUMBA", "plain"
 IS_PLAIN = os.environ.get(SWITCH) == PLAIN
-_reasons: list[str] = [f"{SWITCH}={PLAIN}"] if IS_PLAIN else []
 
 
 def left_out() -> str:
-    """Return what is left out and why, "" where nothing is."""
-    return "; ".join(dict.fromkeys(_reasons))
-
-
-def leave_out(what: str, error: BaseException) -> None:
-    """Note that this process does without a part, and what numba raised when it was tried."""
-    _reasons.append(f"{what}: {in_a_line(error)}")
+    """Return why they are left out, "" where they are not."""
+    return f"{SWITCH}={PLAIN}" if IS_PLAIN else ""
 
 
 def in_a_line(error: BaseException) -> str:

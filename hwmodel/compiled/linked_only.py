@@ -8,18 +8,17 @@ In both an index counts from the start of its array. Python lets negative ones c
 each index that it does not know to be positive; here none ever is negative, and without the tests a run takes an eighth
 less time.
 
-What this needs of numba is not documented: `compilation` imports this module where it can, and does without elsewhere.
+What this needs of numba is not documented: see `compilation`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 from llvmlite.binding import Linkage
-from numba import _dynfunc, njit
+from numba import _dynfunc
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import PassManager, register_pass
@@ -27,9 +26,6 @@ from numba.core.typed_passes import NativeLowering
 from numba.core.types import intp
 from numba.np import arrayobj
 
-from hwmodel.compiled.left_out import leave_out
-
-INDEX_PLACE = "fix_integer_index"  # in numba's module of arrays
 # Numba's passes for what kernels do not use: functions within functions and comprehensions, functions that are put in
 # place before they are typed, loops over tuples of unlike elements, and whole arrays in one expression (which works
 # without, only in several loops). Numba says so where a kernel needs one.
@@ -51,16 +47,13 @@ def _from_the_start(context: Any, builder: Any, kind: Any, index: Any, _size: An
 
 @contextmanager
 def indices_from_the_start() -> Iterator[None]:
-    """Write indices down as they are; where numba has no such place, its tests for negative ones stay."""
-    usual = getattr(arrayobj, INDEX_PLACE, None)
-    if usual is None:
-        yield
-        return
-    setattr(arrayobj, INDEX_PLACE, _from_the_start)
+    """Write indices down as they are, without tests for negative ones."""
+    usual = arrayobj.fix_integer_index
+    arrayobj.fix_integer_index = _from_the_start
     try:
         yield
     finally:
-        setattr(arrayobj, INDEX_PLACE, usual)
+        arrayobj.fix_integer_index = usual
 
 
 class _Unlinked(JITCodeLibrary):
@@ -150,8 +143,8 @@ class _LoweredEntry(NativeLowering):
             return bool(super().run_pass(state))
 
 
-class _Tried(CompilerBase):
-    """Compile a function that Python calls, with what `works` tries."""
+class Entry(CompilerBase):
+    """Compile a function that Python calls."""
 
     lowering: type[NativeLowering] = _LoweredEntry
     omitted: frozenset[str] = frozenset()
@@ -167,21 +160,8 @@ class _Tried(CompilerBase):
         return [changed]
 
 
-class _TriedForLinking(_Tried):
-    lowering = _LoweredForLinking
-    omitted = LANGUAGE_NOT_USED
-
-
-class Entry(_Tried):
-    """Compile a function that Python calls; by numba's own passes where the ones here do not work."""
-
-    def define_pipelines(self) -> list[PassManager]:
-        """Return numba's own passes but for the lowering, if that works."""
-        return super().define_pipelines() if works() else [DefaultPassBuilder.define_nopython_pipeline(self.state)]
-
-
 class LinkedOnly(Entry):
-    """Compile a function for entries to link in; by numba's own passes where the ones here do not work."""
+    """Compile a function for entries to link in."""
 
     lowering = _LoweredForLinking
     omitted = LANGUAGE_NOT_USED
@@ -191,34 +171,3 @@ class OutOfLine(LinkedOnly):
     """Compile a function for entries to link in and to call, never to be put where it is called."""
 
     lowering = _LoweredOutOfLine
-
-
-@cache
-def works() -> bool:
-    """Tell whether this numba can be made to compile so, by a trial with three small functions.
-
-    The trial takes about 0.1 s, once for a process that compiles; one that finds its machine code on disk needs none.
-    """
-    try:
-        return bool(_trial() == (2 + 3) + (3 + 4))
-    except Exception as error:  # what a numba of another shape raises cannot be known
-        leave_out("linking", error)
-        return False
-
-
-def _trial() -> Any:
-    for_linking = njit(pipeline_class=_TriedForLinking)
-
-    @for_linking
-    def above(n):
-        return n + 1
-
-    @for_linking
-    def pair(n):
-        return above(n) + above(n + 1)
-
-    @njit(pipeline_class=_Tried)
-    def entry(n):
-        return pair(n) + pair(n + 1)
-
-    return entry(1)

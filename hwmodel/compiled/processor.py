@@ -26,8 +26,6 @@ PAUSES = {
     "arm64": ("llvm.aarch64.hint", (1,)),
 }
 YIELD = "sched_yield"  # of the C library
-# Whether flags can be made; without, one thread does everything.
-MEETS = all(hasattr(ir.IRBuilder, name) for name in ("load_atomic", "store_atomic"))
 
 
 def _ask_for_line(builder: Any, record: Any, offset: Any) -> None:
@@ -87,8 +85,7 @@ def _value_at(builder: Any, flag: Any) -> Any:
 @intrinsic
 def _seen(_context: Any, flag: Any) -> Any:
     def look(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
-        place = _value_at(builder, values[0])
-        return builder.load_atomic(place, "acquire", 8) if MEETS else builder.load(place)
+        return builder.load_atomic(_value_at(builder, values[0]), "acquire", 8)
 
     return types.int64(flag), look
 
@@ -96,11 +93,7 @@ def _seen(_context: Any, flag: Any) -> Any:
 @intrinsic
 def _show(_context: Any, flag: Any, value: Any) -> Any:
     def shown(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
-        place = _value_at(builder, values[0])
-        if MEETS:
-            builder.store_atomic(values[1], place, "release", 8)
-        else:
-            builder.store(values[1], place)
+        builder.store_atomic(values[1], _value_at(builder, values[0]), "release", 8)
         return context.get_dummy_value()
 
     return types.none(flag, types.int64), shown

@@ -63,6 +63,23 @@ def widened(slots, mask, headers, first, n):
     return mask
 
 
+@kernel
+def number_in(clock, slots, mask, headers, n, sender, target, port, octets, n_bytes):
+    """Return the number of a header among `n` in a store; a new one is stored as number `n`.
+
+    `mask`: as `widened` returns it. Where there is no room the clock's `overflow` is set, and the number is 0.
+    """
+    at = slot_of(slots, mask, headers, sender, target, port, octets, n_bytes)
+    if slots[at] != 0:
+        return np.int64(slots[at] - 1)
+    if n == len(headers):
+        clock.overflow = 1
+        return np.int64(0)
+    slots[at] = n + 1
+    store(headers[n], sender, target, port, octets, n_bytes)
+    return np.int64(n)
+
+
 MAX_TEMPLATES = 1 << 19  # distinct frame headers: of a whole workload, and those that come to one server
 MAX_COPY_KINDS = 1 << 19  # (template, egress port) pairs
 ANY_LENGTH = 2**31 - 1  # as the longest frame that passes

@@ -105,10 +105,10 @@ def check_vlan(tables, header):
 
 
 @kernel
-def matches(entry, header, vlan):
-    """Tell whether an access-list entry is about a frame."""
+def matches(entry, sender, header, vlan):
+    """Tell whether an access-list entry is about a frame; `sender`: what the entry has as its port."""
     return (
-        (entry.port in (ANY, header.ingress_port))
+        (entry.port in (ANY, sender))
         and (entry.source in (ANY, header.source))
         and (entry.destination in (ANY, header.destination))
         and (entry.vlan in (ANY, vlan))
@@ -119,7 +119,7 @@ def matches(entry, header, vlan):
 @kernel
 def is_about(tables, entry, header, vlan):
     """Tell whether an entry decides on a frame: one that denies does where what it asks for cannot be read."""
-    if not matches(entry, header, vlan):
+    if not matches(entry, header.ingress_port, header, vlan):
         return False
     if entry.guard != 0 and tables.port[header.ingress_port].guards & entry.guard == 0:
         return False

@@ -11,7 +11,7 @@ from hwmodel.forwarding.ingress_rules import apply_access_lists, check_vlan, is_
 from hwmodel.forwarding.outer_tag import NO_INTERFACE, sender_of
 from hwmodel.forwarding.parse import TYPE_MAC_CONTROL
 from hwmodel.forwarding.pools import BROADCAST, choose_pools, filter_by_type, reachable
-from hwmodel.forwarding.port_set import PORT_WORDS, UPLINK, add, bit, contains, count
+from hwmodel.forwarding.port_set import PORT_WORDS, UPLINK, add, bit, contains, count, remove
 from hwmodel.forwarding.tables import (
     CHANNEL_VEB,
     CHANNEL_VEPA,
@@ -64,28 +64,21 @@ def send_to_promiscuous(tables, channel, decision):
 
 
 @kernel
-def remove_sender(header, decision):
-    """Take the ingress port out of the chosen ports."""
-    for w in range(PORT_WORDS):
-        decision.egress.word[w] &= ~bit(header.ingress_port, w)
-
-
-@kernel
 def choose_in_veb(tables, channel, header, decision):
     """Forward a station's frame in a channel that switches locally."""
     loops_to_self = tables.port[header.ingress_port].loops_to_self
     if is_group(header.destination):
         send_to_group(tables, channel, header, decision)
         if not loops_to_self:
-            remove_sender(header, decision)
+            remove(decision.egress, header.ingress_port)
     elif send_to_owners(tables, channel, header, decision):
         if count(decision.egress) > 1 or not contains(decision.egress, header.ingress_port):
-            remove_sender(header, decision)
+            remove(decision.egress, header.ingress_port)
         elif not loops_to_self:
             return DropReason.SAME_PORT
     else:
         send_to_promiscuous(tables, channel, decision)
-        remove_sender(header, decision)
+        remove(decision.egress, header.ingress_port)
     return DropReason.NONE if count(decision.egress) > 0 else DropReason.NO_DESTINATION
 
 
@@ -140,7 +133,7 @@ def choose_stations(tables, channel, header, decision):
             wanted = tables.default_stations.word[w] | tables.promiscuous.word[w]
             decision.egress.word[w] = wanted & reachable(tables, channel, decision.vlan, w)
         none_left = DropReason.UNKNOWN_UNICAST
-    remove_sender(header, decision)
+    remove(decision.egress, header.ingress_port)
     return DropReason.NONE if count(decision.egress) > 0 else none_left
 
 

@@ -6,8 +6,9 @@ its leave to speak away and pings it: the VF's driver has to reset before it is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from hwmodel.config.mailbox import PfCall
 from hwmodel.functions.mailbox import CLEAR_TO_SEND
@@ -96,8 +97,11 @@ def administer(state: PfState, vf: int, call: PfCall) -> Answer:
     `vf`: of no meaning where the call is about the PF alone.
     """
     after, why, reply = state, [], None
-    for each in _parts(call):
-        answer = each(after, vf)
+    for name, carry_out in _CALLS.items():
+        value = getattr(call, name)
+        if value is None:
+            continue
+        answer = carry_out(after, vf, value, call)
         after, reply = answer.state, answer.reply or reply
         if answer.why:
             why.append(answer.why)
@@ -106,28 +110,17 @@ def administer(state: PfState, vf: int, call: PfCall) -> Answer:
     return Answer(after, reply, changes_between(state, after), "; ".join(why))
 
 
-def _parts(call: PfCall) -> list[Callable[[PfState, int], Answer]]:
-    """Return what a call asks, in the order in which `ip link` has it done."""
-    parts: list[Callable[[PfState, int], Answer]] = []
-    mac, vlan, rate_bps = call.mac, call.vlan, call.rate_limit_bps
-    is_checked, link, is_allowed, is_trusted = call.spoof_check, call.link, call.query_rss, call.trust
-    if mac is not None:
-        parts.append(lambda state, vf: set_mac(state, vf, mac))
-    if vlan is not None:
-        parts.append(lambda state, vf: set_vlan(state, vf, vlan, call.qos or 0))
-    if rate_bps is not None:
-        parts.append(lambda state, vf: set_rate_limit(state, vf, rate_bps))
-    if is_checked is not None:
-        parts.append(lambda state, vf: set_spoof_check(state, vf, is_checked))
-    if link is not None:
-        parts.append(lambda state, vf: set_link(state, vf, link))
-    if is_allowed is not None:
-        parts.append(lambda state, vf: set_query_rss(state, vf, is_allowed))
-    if is_trusted is not None:
-        parts.append(lambda state, vf: set_trust(state, vf, is_trusted))
-    if call.promiscuous is not None:
-        parts.append(lambda state, _vf: set_promiscuous(state, bool(call.promiscuous)))
-    return parts
+# In the order in which `ip link` has them done; a VLAN comes with its priority, and one is about the PF itself.
+_CALLS: Mapping[str, Callable[[PfState, int, Any, PfCall], Answer]] = {
+    "mac": lambda state, vf, mac, _: set_mac(state, vf, mac),
+    "vlan": lambda state, vf, vlan, call: set_vlan(state, vf, vlan, call.qos or 0),
+    "rate_limit_bps": lambda state, vf, rate_bps, _: set_rate_limit(state, vf, rate_bps),
+    "spoof_check": lambda state, vf, is_on, _: set_spoof_check(state, vf, is_on),
+    "link": lambda state, vf, link, _: set_link(state, vf, link),
+    "query_rss": lambda state, vf, is_allowed, _: set_query_rss(state, vf, is_allowed),
+    "trust": lambda state, vf, is_trusted, _: set_trust(state, vf, is_trusted),
+    "promiscuous": lambda state, _vf, is_promiscuous, _: set_promiscuous(state, is_promiscuous),
+}
 
 
 def _done(state: PfState, vf: int, own: Vf, *, is_told: bool = False) -> Answer:

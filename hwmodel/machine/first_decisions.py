@@ -1,9 +1,7 @@
-"""Decisions on the headers of a workload before the first frame: who comes first is numbered first.
+"""Decisions on the headers of a workload before the first frame, behind the commands for time 0.
 
-Commands for time 0 come before them.
-
-They are the same that a frame would ask for, by the same code. Made ahead, in the order of the headers, they number
-flows the same way whatever the traffic does, and say which rings frames come to.
+They are those that a frame would ask for, by the same code. Made ahead, in the order of the headers, they number flows
+the same way whatever the traffic does, and say which rings frames come to.
 """
 
 from __future__ import annotations

@@ -33,28 +33,28 @@ def entered(clock, queue):
 
 
 @kernel
-def widen_posts(guests, queue):
-    """Let a Tx ring use twice as many places for the frames that the driver has and the scheduler has not picked."""
+def widen_places(queue, entries, batches, head, tail):
+    """Let a Tx or Rx ring use twice as many places for its entries from `head` to `tail`, with their batches.
+
+    Each takes a descriptor or more, so there are places enough for all descriptors of the ring; and for the frames
+    that begin in one Rx buffer, where they are coalesced.
+    """
     first, before = queue.first, queue.mask
     queue.first, queue.mask = queue.params.wide_first, 2 * before + 1
-    for position in range(queue.picked, queue.reserved):
+    for position in range(head, tail):
         place, old = queue.first + (position & queue.mask), first + (position & before)
         if place != old:
-            guests.post[place] = guests.post[old]
-            guests.post_batch[place] = guests.post_batch[old]
+            entries[place] = entries[old]
+            batches[place] = batches[old]
+
+
+@kernel
+def widen_posts(guests, queue):
+    """Give a Tx ring more places for the frames that the driver has and the scheduler has not picked."""
+    widen_places(queue, guests.post, guests.post_batch, queue.picked, queue.reserved)
 
 
 @kernel
 def widen_finished(guests, queue):
-    """Let an Rx ring use twice as many places for the frames that lie between the adapter and the guest's core.
-
-    Each takes a descriptor or more, so there are places enough for all descriptors of the ring; and for the frames
-    that begin in one buffer, where they are coalesced.
-    """
-    first, before = queue.first, queue.mask
-    queue.first, queue.mask = queue.params.wide_first, 2 * before + 1
-    for position in range(queue.taken, queue.started):
-        place, old = queue.first + (position & queue.mask), first + (position & before)
-        if place != old:
-            guests.finished[place] = guests.finished[old]
-            guests.finished_batch[place] = guests.finished_batch[old]
+    """Give an Rx ring more places for the frames that lie between the adapter and the guest's core."""
+    widen_places(queue, guests.finished, guests.finished_batch, queue.taken, queue.started)

@@ -12,14 +12,14 @@ from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.host.landing import credit_word, is_infinite
-from hwmodel.machine.pcie.link import can_send, completion_chunk, consume, cut_next, on_link
+from hwmodel.machine.pcie.link import can_send, completion_chunk, consume, cut_next, keep_slot, on_link
 from hwmodel.machine.pcie.link_state import TO_PEER
 from hwmodel.machine.pcie.links import link_at, number_of
 from hwmodel.machine.pcie.tree_credits import give_all_back, is_granted, next_back_down_fs, next_back_up_fs
-from hwmodel.machine.pcie.tree_end import count_landed, head_fs, keep_slot, note_landing, note_return
+from hwmodel.machine.pcie.tree_end import count_landed, head_fs, note_landing
 from hwmodel.machine.pcie.tree_state import HOP_CAP, NO_ONE, POSTED, ROOT, SECOND
 from hwmodel.machine.time.clock import COMPLETION_READY, CREDIT, LANE_CAP, UP_ARRIVAL
-from hwmodel.machine.time.events import append
+from hwmodel.machine.time.events import append, first_fs, insert
 from hwmodel.machine.tlp_kinds import PAYLOAD_WRITE
 
 NOTHING = -1
@@ -42,12 +42,12 @@ def stand(trees, hops, ready_fs, n_bytes, data_bytes, server, slot, came_by):
     place = hops.tail
     while place > hops.head:
         before = hops.ring[(place - 1) & (HOP_CAP - 1)]
-        if not is_before(ready_fs, came_by, before.ready_fs, before.came_by):
+        if not is_before(ready_fs, came_by, before.at_fs, before.came_by):
             break
         hops.ring[place & (HOP_CAP - 1)] = before
         place -= 1
     hop = hops.ring[place & (HOP_CAP - 1)]
-    hop.ready_fs = ready_fs
+    hop.at_fs = ready_fs
     hop.n_bytes = n_bytes
     hop.data_bytes = data_bytes
     hop.server = server
@@ -65,14 +65,6 @@ def is_before(ready_fs, came_by, other_fs, other_came_by):
 
 
 @kernel
-def first_fs(hops):
-    """Return when the head of a queue may leave, `NEVER` where there is none."""
-    if hops.head == hops.tail:
-        return np.int64(NEVER)
-    return hops.ring[hops.head & (HOP_CAP - 1)].ready_fs
-
-
-@kernel
 def come_up(system, servers, port_number, way, begun_fs, ends_fs, n_bytes, data_bytes, server, slot):
     """Let a TLP come to a switch by a lower port: it goes on up, or a write for a peer below the switch down again."""
     trees = system.trees
@@ -85,7 +77,7 @@ def come_up(system, servers, port_number, way, begun_fs, ends_fs, n_bytes, data_
         go_down(system, servers, switch, POSTED, begun_fs, ends_fs, n_bytes, data_bytes, to.peer, kept, port_number)
         return
     ready_fs = leaves_fs(switch, begun_fs, ends_fs, switch.params.duration_fs[n_bytes])
-    stand(trees, port.up[way], ready_fs, n_bytes, data_bytes, server, slot, NO_ONE)
+    stand(trees, port.waiting[way], ready_fs, n_bytes, data_bytes, server, slot, NO_ONE)
 
 
 @kernel
@@ -186,7 +178,7 @@ def comes_to(system, server, at_fs):
 def return_write(system, servers, switch, came_by, at_fs, data_bytes):
     """Let the credits of a posted TLP return that has left a switch downward, to whence it came."""
     if came_by == NO_ONE:
-        note_return(switch.down.returned[POSTED], at_fs, data_bytes)
+        insert(switch.down.returned[POSTED], at_fs, data_bytes)
     else:
         return_to_port(system, servers, system.trees.port[came_by], POSTED, at_fs, data_bytes)
 
@@ -227,15 +219,24 @@ def put_on_link(switch, link, opposite, now_fs, n_bytes):
 
 
 @kernel
-def may_go(switch, port, now_fs):
-    """Return which queue of a lower port may send its head up now, or `NOTHING`: a read may let writes by, no write."""
-    posted_fs, read_fs = first_fs(port.up[POSTED]), first_fs(port.up[SECOND])
-    if read_fs <= now_fs and read_fs < posted_fs and can_send(switch.up.credits[SECOND], 0):
+def head_of(hops):
+    """Return the TLP at the head of a queue."""
+    return hops.ring[hops.head & (HOP_CAP - 1)]
+
+
+@kernel
+def may_go(queues, link, now_fs):
+    """Return which of two queues may send its head on a link now, or `NOTHING`; `queues.waiting`: P, and NP or CPL.
+
+    A read or a completion may let writes by, no write a read.
+    """
+    waiting = queues.waiting
+    posted_fs, second_fs = first_fs(waiting[POSTED]), first_fs(waiting[SECOND])
+    is_second = second_fs <= now_fs and second_fs < posted_fs
+    if is_second and can_send(link.credits[SECOND], head_of(waiting[SECOND]).data_bytes):
         return SECOND
-    if posted_fs <= now_fs:
-        hops = port.up[POSTED]
-        if can_send(switch.up.credits[POSTED], hops.ring[hops.head & (HOP_CAP - 1)].data_bytes):
-            return POSTED
+    if posted_fs <= now_fs and can_send(link.credits[POSTED], head_of(waiting[POSTED]).data_bytes):
+        return POSTED
     return NOTHING
 
 
@@ -244,14 +245,14 @@ def next_turn(trees, switch, now_fs):
     """Return which lower port sends up next, by its place, times two, with the queue; or `NOTHING`."""
     params = switch.params
     if switch.left > 0:
-        way = may_go(switch, trees.port[params.first_port + switch.turn], now_fs)
+        way = may_go(trees.port[params.first_port + switch.turn], switch.up, now_fs)
         if way != NOTHING:
             switch.left -= 1
             return 2 * switch.turn + way
     for step in range(1, params.n_ports + 1):
         place = (switch.turn + step) % params.n_ports
         port = trees.port[params.first_port + place]
-        way = may_go(switch, port, now_fs)
+        way = may_go(port, switch.up, now_fs)
         if way != NOTHING:
             switch.turn, switch.left = place, port.params.weight - 1
             return 2 * place + way
@@ -267,9 +268,8 @@ def begin_up(system, servers, switch, now_fs):
         return
     way = chosen % 2
     port = trees.port[params.first_port + chosen // 2]
-    hops = port.up[way]
-    hop = hops.ring[hops.head & (HOP_CAP - 1)]
-    hops.head += 1
+    hop = head_of(port.waiting[way])
+    port.waiting[way].head += 1
     port.n_tlps += 1
     port.n_bytes += hop.n_bytes
     consume(switch.up.credits[way], hop.data_bytes)
@@ -296,7 +296,7 @@ def return_to_port(system, servers, port, way, at_fs, data_bytes):
         append(servers[port.params.server].clock, CREDIT, at_fs, credit_word(way, data_bytes))
         comes_to(system, port.params.server, at_fs)
     else:
-        note_return(system.trees.switch[port.params.below].up.returned[way], at_fs, data_bytes)
+        insert(system.trees.switch[port.params.below].up.returned[way], at_fs, data_bytes)
 
 
 @kernel
@@ -354,39 +354,22 @@ def begin_down_at_root(system, servers, switch, now_fs):
     send_down(system, servers, switch, now_fs, way, kept.left_bytes, kept.data_bytes, server, slot)
     if kept.kind == PAYLOAD_WRITE and not is_infinite(pcie.tree.params.root[POSTED]):
         back_at_fs = switch.down.busy_until_fs + pcie.params.credit_return_fs
-        note_return(pcie.tree.from_root[POSTED], back_at_fs, kept.data_bytes)
-
-
-@kernel
-def next_down(switch, now_fs):
-    """Return which queue at the switch above may send its head down now, or `NOTHING`."""
-    waiting = switch.down.waiting
-    posted_fs, completion_fs = first_fs(waiting[POSTED]), first_fs(waiting[SECOND])
-    if completion_fs <= now_fs and completion_fs < posted_fs:
-        hops = waiting[SECOND]
-        if can_send(switch.down.credits[SECOND], hops.ring[hops.head & (HOP_CAP - 1)].data_bytes):
-            return SECOND
-    if posted_fs <= now_fs:
-        hops = waiting[POSTED]
-        if can_send(switch.down.credits[POSTED], hops.ring[hops.head & (HOP_CAP - 1)].data_bytes):
-            return POSTED
-    return NOTHING
+        insert(pcie.tree.from_root[POSTED], back_at_fs, kept.data_bytes)
 
 
 @kernel
 def begin_down(system, servers, switch, now_fs):
     """Send the next TLP down that stands at the switch above, if one may go."""
-    waiting = switch.down.waiting
-    way = next_down(switch, now_fs)
+    way = may_go(switch.down, switch.down, now_fs)
     if way == NOTHING:
         return
-    hop = waiting[way].ring[waiting[way].head & (HOP_CAP - 1)]
-    waiting[way].head += 1
+    hop = head_of(switch.down.waiting[way])
+    switch.down.waiting[way].head += 1
     send_down(system, servers, switch, now_fs, way, hop.n_bytes, hop.data_bytes, hop.server, hop.slot)
     above = system.trees.switch[switch.params.above]
     back_at_fs = switch.down.busy_until_fs + above.params.return_fs
     if way == SECOND:
-        note_return(above.down.returned[SECOND], back_at_fs, hop.data_bytes)
+        insert(above.down.returned[SECOND], back_at_fs, hop.data_bytes)
     elif is_granted(above, POSTED):
         return_write(system, servers, above, hop.came_by, back_at_fs, hop.data_bytes)
 
@@ -417,13 +400,11 @@ def change_weights(trees, now_fs):
 def head_bytes(trees, switch, is_down, now_fs):
     """Return the bytes of the TLP that a host would send next if the link were its own, 0 if there is none."""
     if is_down:
-        way = next_down(switch, now_fs)
-        hops = switch.down.waiting[max(way, 0)]
-    else:
-        port = trees.port[switch.params.first_port]
-        way = may_go(switch, port, now_fs)
-        hops = port.up[max(way, 0)]
-    return np.int64(0) if way == NOTHING else hops.ring[hops.head & (HOP_CAP - 1)].n_bytes
+        way = may_go(switch.down, switch.down, now_fs)
+        return np.int64(0) if way == NOTHING else head_of(switch.down.waiting[way]).n_bytes
+    port = trees.port[switch.params.first_port]
+    way = may_go(port, switch.up, now_fs)
+    return np.int64(0) if way == NOTHING else head_of(port.waiting[way]).n_bytes
 
 
 @kernel
@@ -475,7 +456,7 @@ def next_up_fs(trees, servers, switch, now_fs):
     at_fs, params, waits = np.int64(NEVER), switch.params, False
     for at in range(params.first_port, params.first_port + params.n_ports):
         for way in range(2):
-            ready_fs = first_fs(trees.port[at].up[way])
+            ready_fs = first_fs(trees.port[at].waiting[way])
             if ready_fs > now_fs:
                 at_fs = min(at_fs, ready_fs)
             else:

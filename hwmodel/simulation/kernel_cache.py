@@ -1,8 +1,8 @@
 """The kernels' machine code on disk: whether it is there, and how it gets there.
 
 A cold cache is filled by other processes, as many as there are processors for: the compiler's memory is gone with
-them, and what makes it quick (see `quick_compilation`) touches nobody else's code. What two entry points both link in a
-process compiles once, so that a second one takes it a third of the time. One command fills a folder at a time; others
+them, and what makes it quick (`compiled.known_answers`) touches nobody else's code. What two entry points both link in
+a process compiles once, so that a second one takes it a third of the time. One command fills a folder at a time; others
 that find it cold wait for that.
 
 What lies there is run, so each entry's files are sealed with a checksum: a file that a power loss left empty, or in

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 import numba
 import numpy as np
 
-from hwmodel.compiled.processor import MEETS
 from hwmodel.errors import InputError
 from hwmodel.machine.counts.ledger_state import EVENTS_SPENT
 from hwmodel.machine.system import MAX_THREADS, OVER, run_system
@@ -49,8 +48,6 @@ def n_threads_for(n_servers: int, asked: int | None) -> int:
     """
     if asked is not None and not 1 <= asked <= MAX_THREADS:
         raise InputError(f"threads: {asked} is out of range; 1 to {MAX_THREADS}")
-    if not MEETS:
-        return 1
     if asked is None:
         n_cores = 1 if numba.config.DISABLE_JIT else usable_processors()
         asked = min(n_cores, n_servers // SERVERS_PER_THREAD)

@@ -13,19 +13,13 @@ from hwmodel.switch_core.state import NOBODY
 
 @kernel
 def choose_port(core, pointer, bus_free):
-    """Return the port granted next, -1 if no frame is left, and the cycle of the grant."""
+    """Return the port granted next, and the cycle of the grant; a frame is left."""
     soonest = NEVER
-    for i in range(core.n_ports):
-        port = pointer + i if pointer + i < core.n_ports else pointer + i - core.n_ports
-        ingress = core.ingress[port]
-        if ingress.head == NOBODY:
-            continue
-        if ingress.ready_at <= bus_free:
-            return port, bus_free
-        soonest = min(soonest, ingress.ready_at)
-    if soonest == NEVER:
-        return NOBODY, soonest
-    return choose_port_at(core, pointer, soonest), soonest
+    for port in range(core.n_ports):
+        if core.ingress[port].head != NOBODY:
+            soonest = min(soonest, core.ingress[port].ready_at)
+    cycle = max(soonest, bus_free)
+    return choose_port_at(core, pointer, cycle), cycle
 
 
 @kernel

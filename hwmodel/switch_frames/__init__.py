@@ -4,7 +4,7 @@ No queues and no time, but for policers, which take the frames' timestamps. docs
 """
 
 from hwmodel.switch_frames.capture import open_capture, port_files, switch_capture
-from hwmodel.switch_frames.decide import AUTO, FrameSwitch, kernels_are_compiled
+from hwmodel.switch_frames.decide import AUTO, FrameSwitch
 from hwmodel.switch_frames.outcomes import FrameCopy, SwitchedFrame, forward_frames
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "FrameSwitch",
     "SwitchedFrame",
     "forward_frames",
-    "kernels_are_compiled",
     "open_capture",
     "port_files",
     "switch_capture",

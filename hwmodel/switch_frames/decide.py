@@ -13,7 +13,7 @@ from hwmodel.errors import InputError
 from hwmodel.forwarding.decide import DECISION
 from hwmodel.forwarding.frame_batch import ALL_DECIDED, ARRIVAL, COPY, copy_batch, decide_batch
 from hwmodel.forwarding.parse import HEADER
-from hwmodel.simulation.kernel_cache import SWITCH_ENTRIES, fill_cache, kernels_are_cached
+from hwmodel.simulation.kernel_cache import SWITCH_ENTRIES, have_kernels
 from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_numbers
 from hwmodel.wire.frame_scan import scan_headers
 from hwmodel.wire.pcap import PcapBlock
@@ -53,11 +53,6 @@ class DecidedBlock:
         return len(self.arrivals)
 
 
-def kernels_are_compiled() -> bool:
-    """Tell whether the kernels are on disk, so that the first frame waits for no compiler."""
-    return kernels_are_cached(SWITCH_ENTRIES)
-
-
 class FrameSwitch:
     """Hold a switch's tables, and its policers as the frames so far have left them.
 
@@ -75,7 +70,6 @@ class FrameSwitch:
         self._now_ns = 0
         self._in_port = in_port
         self._senders = HeaderTable({"": switch})
-        self._has_kernels = False
 
     def decide(self, block: PcapBlock) -> DecidedBlock:
         """Decide on the frames of a block, which follows those of earlier calls, and make their copies.
@@ -83,9 +77,7 @@ class FrameSwitch:
         Raises InputError for a frame that its capture cut within its header. The policers' clock is the latest
         timestamp so far: it stands still where timestamps go back.
         """
-        if not self._has_kernels:
-            fill_cache(SWITCH_ENTRIES)
-            self._has_kernels = True
+        have_kernels(SWITCH_ENTRIES)
         now_ns = np.maximum.accumulate(np.maximum(block.at_ns, self._now_ns))
         self._now_ns = int(now_ns[-1]) if len(block) else self._now_ns
         arrivals = _records(len(block), ARRIVAL)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwmodel.compiled.records import NEVER
 from hwmodel.switch_core.bus import choose_port, choose_port_at, grant_frames, line_up
 from hwmodel.switch_core.state import CORE_FRAME, NOBODY
 from tests.blocks.core_bench import idle_core
@@ -26,7 +25,6 @@ def test_the_first_from_the_pointer_on():
     assert choose_port(core, 1, bus_free=8) == (1, 8)
     assert choose_port(core, 1, bus_free=2) == (3, 5)
     assert choose_port_at(core, 1, 5) == 3
-    assert choose_port(core_with({}), 0, 3) == (NOBODY, NEVER)
 
 
 def frames_of(*rows):

@@ -82,9 +82,11 @@ def test_frames_wait_for_the_cores_of_the_slow_path_ring_by_ring():
     assert [int(miss_place(switch, ring)) for ring in (0, 1, 2)] == [0, 1, 0]
     for number, ring in ((0, VF0), (1, VF0), (2, VF1)):
         frame.template, frame.n_bytes, frame.queue = number, 60 + number, ring
-        assert put_aside(switch, ring, frame, number)
-    assert not put_aside(switch, VF0, frame, 2) and cache.counts.lost == 1
+        assert put_aside(nic.clock, switch, ring, frame, number)
+    assert not put_aside(nic.clock, switch, VF0, frame, 2) and cache.counts.lost == 1
     assert [int(take_aside(switch, VF0).n_bytes) for _ in range(2)] == [60, 61]
-    assert put_aside(switch, VF0, frame, 2) and switch.aside.n_used == 3 < ASIDE_CAP  # in a place that is free again
+    assert (
+        put_aside(nic.clock, switch, VF0, frame, 2) and switch.aside.n_used == 3 < ASIDE_CAP
+    )  # in a place that is free again
     assert touch(cache.exact, 1) and touch(cache.wildcard, 0) and not touch(cache.exact, 2)
     assert SLOW_TASK == SWITCH_TASK + 1

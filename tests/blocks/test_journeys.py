@@ -17,11 +17,11 @@ from hwmodel.machine.counts.journey_sums import fold
 from hwmodel.machine.counts.journeys import (
     FROM_WIRE,
     UNMEASURED,
+    journey_ends_there,
     journey_from_wire,
     journey_lost,
     journey_of_copy,
     journey_of_post,
-    journey_on_wire,
 )
 from hwmodel.machine.counts.ledger_state import LOG_FULL
 from hwmodel.machine.guest.cores import piece_done, posted
@@ -60,7 +60,7 @@ def test_places_are_reused_none_is_lost_and_none_is_freed_twice(steps):
             place = journey_of_copy(nic.ledger, now_fs, still_open[which % len(still_open)])
         else:
             place = still_open.pop(which % len(still_open))
-            (journey_lost if step == "lost" else journey_on_wire)(nic.ledger, now_fs, place)
+            (journey_lost if step == "lost" else journey_ends_there)(nic.ledger, now_fs, place)
             finished += step == "sent"
             assert open_places(nic) == set(still_open)
             continue
@@ -299,5 +299,5 @@ def test_a_journey_log_that_fills_stops_the_run_in_time():
     nic.ledger.journey_log.enabled = 1
     for n, is_stopping, overflow in ((65_537, 0, 0), (65_535, LOG_FULL, 0), (0, LOG_FULL, 1)):
         nic.ledger.journey_log.n = JOURNEY_LOG_CAP - n
-        journey_on_wire(nic.ledger, 5, journey_from_wire(nic.ledger, 0, 0, -1))
+        journey_ends_there(nic.ledger, 5, journey_from_wire(nic.ledger, 0, 0, -1))
         assert (nic.ledger.is_stopping, nic.ledger.overflow) == (is_stopping, overflow)

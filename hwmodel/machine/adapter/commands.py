@@ -67,45 +67,43 @@ def obey_due(nic, words, now_fs):
 @kernel
 def obey(nic, words, now_fs, command):
     """Carry out one command."""
+    commands, part = nic.commands, command.part
+    value, first = commands.value, command.first_value
     if command.kind == SHAPER:
-        was_limited = nic.function[command.part].params.shaper_den > 0
-        write_words(nic.commands, command, words)
-        if nic.function[command.part].params.shaper_den == 0:
-            end_limit(nic, command.part)
+        was_limited = nic.function[part].params.shaper_den > 0
+        write_words(commands, command, words)
+        if nic.function[part].params.shaper_den == 0:
+            end_limit(nic, part)
         elif not was_limited:
-            begin_limit(nic, command.part)
-        return
-    if command.kind == POLICER:
-        rewrite_bucket(nic.commands, command, words, nic.traffic.policer[command.part], now_fs)
-        return
-    if command.kind == RECEIVE_LIMIT:
-        rewrite_bucket(nic.commands, command, words, nic.arbiter.receives[command.part], now_fs)
-        return
-    if command.kind == FUNCTION_OFF:
-        function_off(nic, now_fs, command.part)
-        return
-    if command.kind == FUNCTION_ON:
-        function_on(nic, now_fs, command.part)
-        return
-    if command.kind == DRIVER_WORK:
-        ring, first = nic.function[command.part].params.first_queue, command.first_value
-        work_beside(nic, now_fs, nic.tx_queue[ring].params.core, nic.commands.value[first])
-        access_registers(nic, now_fs, ring, nic.commands.value[first + 1], nic.commands.value[first + 2])
-        return
-    if command.kind == WATCHED:
-        value, first = nic.commands.value, command.first_value
-        begin_watch(nic, command.part, value[first], value[first + 1], value[first + 2])
-        return
-    if command.kind == SOURCE:
-        load_changes(nic, command.part)
-        return
-    if command.kind == LINK:
-        pcie = nic.pcie[command.part]
-        catch_up(nic.clock, pcie, now_fs)
-        write_words(nic.commands, command, words)
-        expect_rest_of_read(nic.clock, pcie)
-        return
-    write_words(nic.commands, command, words)
+            begin_limit(nic, part)
+    elif command.kind == POLICER:
+        rewrite_bucket(commands, command, words, nic.traffic.policer[part], now_fs)
+    elif command.kind == RECEIVE_LIMIT:
+        rewrite_bucket(commands, command, words, nic.arbiter.receives[part], now_fs)
+    elif command.kind == FUNCTION_OFF:
+        function_off(nic, now_fs, part)
+    elif command.kind == FUNCTION_ON:
+        function_on(nic, now_fs, part)
+    elif command.kind == DRIVER_WORK:
+        ring = nic.function[part].params.first_queue
+        work_beside(nic, now_fs, nic.tx_queue[ring].params.core, value[first])
+        access_registers(nic, now_fs, ring, value[first + 1], value[first + 2])
+    elif command.kind == WATCHED:
+        begin_watch(nic, part, value[first], value[first + 1], value[first + 2])
+    elif command.kind == SOURCE:
+        load_changes(nic, part)
+    elif command.kind == LINK:
+        catch_up(nic.clock, nic.pcie[part], now_fs)
+        write_words(commands, command, words)
+        expect_rest_of_read(nic.clock, nic.pcie[part])
+    else:
+        write_words(commands, command, words)
+        follow_written(nic, now_fs, command)
+
+
+@kernel
+def follow_written(nic, now_fs, command):
+    """Do what has to follow when a command's words are written."""
     if command.kind == LINE_RATE:
         expect_line_anew(nic.port[command.part].mac)
     elif command.kind == DROPPING:

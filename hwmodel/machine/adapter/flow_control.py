@@ -6,12 +6,12 @@ All of it is out of line: without `nic.flow_control` nothing here runs.
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel, out_of_line
-from hwmodel.machine.class_lists import append, take_out, take_place
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.frames import COPY_CAP
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.network.control_frames import look_whether_due
 from hwmodel.machine.network.pauses import ROOM_CAP, class_of_header, passes_mark
+from hwmodel.machine.waiting_lists import append, take_out, take_place
 
 
 @out_of_line

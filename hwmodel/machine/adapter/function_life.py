@@ -14,7 +14,6 @@ from hwmodel.machine.adapter.flow_control import chosen_leaves, copy_leaves, end
 from hwmodel.machine.adapter.forgetting import forget_in_flight, forget_requests, forget_writes
 from hwmodel.machine.adapter.receive import have_descriptors
 from hwmodel.machine.adapter.switching import frame_in, release_tx_room
-from hwmodel.machine.class_lists import take_out
 from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journeys import journey_lost, lost_in_ring
 from hwmodel.machine.counts.outcome import copy_dropped
@@ -27,6 +26,7 @@ from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.time.clock import ADAPTER_LINKS
 from hwmodel.machine.tlp_kinds import RX_DOORBELL
 from hwmodel.machine.traffic.sources import NO_TEMPLATE, hunger
+from hwmodel.machine.waiting_lists import take_out
 
 FUNCTION_RESET = DropReason.FUNCTION_RESET.value
 
@@ -44,8 +44,8 @@ def function_off(nic, now_fs, number):
     for ring in range(first, end):
         forget_work(nic, nic.rx_queue[ring].params.core, ring)
     forget_turn(nic, now_fs, function, number)
-    forget_fetches(nic.reads.rx_fetches, first, end)
-    forget_fetches(nic.reads.tx_fetches, first, end)
+    close_up(nic.reads.rx_fetches, first, end)
+    close_up(nic.reads.tx_fetches, first, end)
     forget_reads(nic, now_fs, first, end)
     for number_of_link in range(ADAPTER_LINKS):
         pcie = link_at(nic, number_of_link)
@@ -126,16 +126,16 @@ def forget_turn(nic, now_fs, function, number):
 
 
 @kernel
-def forget_fetches(fetches, first, end):
-    """Take the fetches of some rings out of a class of the read arbiter."""
-    kept = fetches.tail
-    for at in range(fetches.tail - 1, fetches.head - 1, -1):
-        fetch = fetches.ring[at & fetches.mask]
-        if not first <= fetch.queue < end:
+def close_up(queue, first, end):
+    """Take the entries of some rings out of a queue; the others close up toward its tail."""
+    kept = queue.tail
+    for at in range(queue.tail - 1, queue.head - 1, -1):
+        entry = queue.ring[at & queue.mask]
+        if not first <= entry.queue < end:
             kept -= 1
             if kept != at:
-                fetches.ring[kept & fetches.mask] = fetch
-    fetches.head = kept
+                queue.ring[kept & queue.mask] = entry
+    queue.head = kept
 
 
 @kernel
@@ -234,14 +234,7 @@ def drop_from(nic, now_fs, fifo, first, end, is_rx_buffer):
             else:
                 release_tx_room(nic, now_fs, copy)
             copy_dropped(nic, now_fs, copy, FUNCTION_RESET)
-    kept = fifo.tail
-    for at in range(fifo.tail - 1, fifo.head - 1, -1):
-        copy = fifo.ring[at & fifo.mask]
-        if not first <= copy.queue < end:
-            kept -= 1
-            if kept != at:
-                fifo.ring[kept & fifo.mask] = copy
-    fifo.head = kept
+    close_up(fifo, first, end)
 
 
 @kernel

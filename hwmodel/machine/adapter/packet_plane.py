@@ -5,8 +5,8 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import kernel
 from hwmodel.machine.adapter.class_turns import NOBODY, charge_class, next_class
 from hwmodel.machine.adapter.flow_control import held_local
-from hwmodel.machine.class_lists import append, take_out, take_place
 from hwmodel.machine.growing_ring import entered
+from hwmodel.machine.waiting_lists import append, take_out, take_place
 from hwmodel.rules.ethernet import FCS_BYTES
 
 

@@ -95,7 +95,7 @@ def more_needed(nic, queue, copy):
 
 
 @out_of_line
-def descriptors_needed(nic, copy):
+def varying_descriptors(nic, copy):
     """Return how many Rx descriptors a copy takes where frames are coalesced, or split."""
     n = more_needed(nic, nic.rx_queue[copy.queue], copy)
     if n >= 0:
@@ -104,6 +104,14 @@ def descriptors_needed(nic, copy):
     if nic.params.splits_headers:
         n_bytes = max(1, n_bytes - nic.guests.params.header_bytes)
     return descriptors_for(nic.guests, n_bytes)
+
+
+@inlined
+def descriptors_needed(nic, copy):
+    """Return how many Rx descriptors a copy takes."""
+    if nic.params.receives_vary:
+        return varying_descriptors(nic, copy)
+    return descriptors_for(nic.guests, copy.n_bytes)
 
 
 @kernel
@@ -323,10 +331,7 @@ def feed_rx(nic, now_fs):
         if queue.head == 0:
             continue
         copy = pauses.waiting.place[queue.head - 1].waits
-        if nic.params.receives_vary:
-            n_needed = descriptors_needed(nic, copy)
-        else:
-            n_needed = descriptors_for(nic.guests, copy.n_bytes)
+        n_needed = descriptors_needed(nic, copy)
         if nic.rx_queue[copy.queue].cached >= n_needed:
             choose_copy(nic, now_fs, number, True)
             return True
@@ -349,10 +354,7 @@ def serve_rx_buffer(nic, now_fs):
     has_dropped = False
     while fifo.head != fifo.tail or (nic.params.splits_rx_buffer and feed_rx(nic, now_fs)):
         copy = fifo.ring[fifo.head & fifo.mask]
-        if nic.params.receives_vary:
-            n_needed = descriptors_needed(nic, copy)
-        else:
-            n_needed = descriptors_for(nic.guests, copy.n_bytes)
+        n_needed = descriptors_needed(nic, copy)
         if nic.rx_queue[copy.queue].cached < n_needed:
             if not lacks_descriptors(nic, now_fs, copy, n_needed):
                 return has_dropped

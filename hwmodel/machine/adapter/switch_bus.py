@@ -9,9 +9,10 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.machine.adapter.adapter_state import BUS_CAP, PASSING_CAP
+from hwmodel.machine.adapter.adapter_state import PASSING_CAP
 from hwmodel.machine.time.clock import BUS, PASSED
 from hwmodel.machine.time.events import set_next
+from hwmodel.machine.waiting_lists import append, take_place
 
 
 @kernel
@@ -43,23 +44,10 @@ def ask_for_bus(nic, now_fs, frame, port):
 def wait_at_port(nic, waiting, frame):
     """Put a frame behind those that wait at a port of a bus; return it as it stands there."""
     frames = nic.waiting_frames
-    number = frames.free
-    if number > 0:
-        frames.free = frames.place[number - 1].following
-    else:
-        number = min(frames.n_used + 1, BUS_CAP)
-        if frames.n_used == BUS_CAP:
-            nic.clock.overflow = 1  # the last place is written, and the run ends
-        frames.n_used = number
-    entry = frames.place[number - 1]
-    entry.frame = frame
-    entry.following = 0
-    if waiting.head == 0:
-        waiting.head = number
-    else:
-        frames.place[waiting.tail - 1].following = number
-    waiting.tail = number
-    return entry.frame
+    place = take_place(nic.clock, frames)
+    frames.place[place - 1].frame = frame
+    append(frames, waiting, place)
+    return frames.place[place - 1].frame
 
 
 @kernel

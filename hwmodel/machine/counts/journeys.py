@@ -167,7 +167,7 @@ def end_journey(ledger, now_fs, place):
 
 @kernel
 def journey_lost(ledger, now_fs, place):
-    """Close the journey of a frame or copy that is dropped."""
+    """Close the journey of a frame or copy that is dropped, or goes on behind the wire with the stamps that it has."""
     if place != UNMEASURED:
         ledger.journeys.lost_fs += float(now_fs - ledger.journeys.slot[place].offered_fs)
         end_journey(ledger, now_fs, place)
@@ -178,13 +178,6 @@ def lost_in_ring(ledger, now_fs, offered_fs):
     """Count a frame that is dropped before it was picked; it has no journey yet."""
     ledger.journeys.lost_fs += float(now_fs - offered_fs)
     ledger.journeys.left_fs += float(now_fs)
-
-
-@kernel
-def journey_to_bridge(ledger, now_fs, place):
-    """Close the journey of a frame that goes on behind the wire, with the stamps that it has."""
-    ledger.journeys.lost_fs += float(now_fs - ledger.journeys.slot[place].offered_fs)
-    end_journey(ledger, now_fs, place)
 
 
 @inlined
@@ -219,13 +212,6 @@ def journey_over(ledger, now_fs, place, finished, batch, taken_fs):
     if ledger.journey_log.enabled:
         log_journey(ledger, journey, finished, batch, taken_fs)
     end_journey(ledger, now_fs, place)
-
-
-@kernel
-def journey_on_wire(ledger, now_fs, place):
-    """Finish the journey of a frame that the MAC has sent: nothing behind the wire takes time."""
-    ledger.journeys.slot[place].sent_fs = now_fs
-    journey_ends_there(ledger, now_fs, place)
 
 
 @kernel

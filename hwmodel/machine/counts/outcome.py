@@ -9,8 +9,6 @@ from hwmodel.machine.counts.journeys import (
     journey_ends_there,
     journey_from_bridge,
     journey_lost,
-    journey_on_wire,
-    journey_to_bridge,
     stamp_switched_in,
 )
 from hwmodel.machine.counts.ledger_state import FRAMES_REACHED, LOG_CAP, LOG_FULL
@@ -99,13 +97,20 @@ def copy_dropped(nic, now_fs, copy, reason):
         ledger.counts.mirrored_drops[reason] += 1
         ledger.function[kind.function].mirrored_drops[reason] += 1
         mirrored_settled(nic.groups, copy.group)
-        return
+    else:
+        copy_lost(nic, now_fs, copy, kind.function, reason)
+
+
+@kernel
+def copy_lost(nic, now_fs, copy, function, reason):
+    """Count a copy that is nobody's any more, at the function that a drop is counted for."""
+    ledger, flow = nic.ledger, nic.traffic.copy_kind[copy.copy_kind].flow
     journey_lost(ledger, now_fs, copy.journey)
     ledger.counts.copies_dropped += 1
     ledger.counts.drops[reason] += 1
-    ledger.function[kind.function].drops[reason] += 1
-    if kind.flow >= 0:
-        ledger.flow[kind.flow].dropped += 1
+    ledger.function[function].drops[reason] += 1
+    if flow >= 0:
+        ledger.flow[flow].dropped += 1
     copy_settled(nic, copy.group, False)
 
 
@@ -124,16 +129,8 @@ def undecided_dropped(nic, now_fs, copy, reason):
 @kernel
 def wire_copy_dropped(nic, now_fs, copy, reason):
     """Count a copy that is lost on its way to the wire: at who sent it, since nobody here was to get it."""
-    ledger = nic.ledger
-    kind = nic.traffic.copy_kind[copy.copy_kind]
     sender = nic.traffic.template[nic.headers.copy_header[copy.copy_kind].template].function
-    journey_lost(ledger, now_fs, copy.journey)
-    ledger.counts.copies_dropped += 1
-    ledger.counts.drops[reason] += 1
-    ledger.function[sender].drops[reason] += 1
-    if kind.flow >= 0:
-        ledger.flow[kind.flow].dropped += 1
-    copy_settled(nic, copy.group, False)
+    copy_lost(nic, now_fs, copy, sender, reason)
 
 
 @inlined
@@ -229,7 +226,7 @@ def sent_to_bridge(nic, now_fs, copy):
             if group.left == 0 and group.delivered == 0:
                 nic.ledger.counts.dropped += 1
         close_if_settled(nic.groups, copy.group)
-    journey_to_bridge(nic.ledger, now_fs, copy.journey)
+    journey_lost(nic.ledger, now_fs, copy.journey)
 
 
 @kernel
@@ -243,11 +240,12 @@ def delivered_to_wire(nic, now_fs, copy):
     flow.delivered += 1
     flow.n_bytes += copy.n_bytes + FCS_BYTES
     copy_settled(nic, copy.group, True)
-    stop_if_reached(nic.ledger, flow)
-    journey = nic.ledger.journeys.slot[copy.journey]
-    note_latency(nic.ledger, flow, now_fs, journey)
-    note_delivery(nic.ledger, now_fs, copy.copy_kind, copy.n_bytes, journey)
-    journey_on_wire(nic.ledger, now_fs, copy.journey)
+    stop_if_reached(ledger, flow)
+    journey = ledger.journeys.slot[copy.journey]
+    note_latency(ledger, flow, now_fs, journey)
+    note_delivery(ledger, now_fs, copy.copy_kind, copy.n_bytes, journey)
+    journey.sent_fs = now_fs
+    journey_ends_there(ledger, now_fs, copy.journey)
 
 
 @kernel

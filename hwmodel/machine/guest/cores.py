@@ -178,19 +178,25 @@ def begin_piece(nic, now_fs, core):
         frames_fs = n_begun * driver.frame_time_fs
         if driver.byte_time_fs > 0:
             copying_fs = driver.byte_time_fs * bytes_to_take(guests, rx_queue, n)
+    core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
+    core.copying_fs, core.passing_fs = copying_fs, n_begun * driver.pass_time_fs
+    run_piece(core, work, n, entry_fs, frames_fs + copying_fs, core.kind)
+    # By ring, not by core: what several cores finish at one instant goes by port number, then by that of the ring.
+    set_timer(nic.clock, core.ends_fs, CORE_TIMER, core.queue)
+
+
+@inlined
+def run_piece(core, work, n, entry_fs, frames_fs, kind):
+    """Let a piece of `n` frames run that takes `frames_fs` behind the entry of an interrupt; count it."""
     work.n -= n
     core.n = n
-    core.work_fs = entry_fs + frames_fs + copying_fs
-    core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
-    core.ends_fs = core.started_fs + core.work_fs - entry_fs
-    core.copying_fs, core.passing_fs = copying_fs, n_begun * driver.pass_time_fs
-    core.counts.busy_fs[core.kind] += core.work_fs
+    core.work_fs = entry_fs + frames_fs
+    core.ends_fs = core.started_fs + frames_fs
+    core.counts.busy_fs[kind] += core.work_fs
     core.counts.interrupt_fs += entry_fs
     core.counts.copying_fs += core.copying_fs
     core.counts.passing_fs += core.passing_fs
     core.is_running = 1
-    # By ring, not by core: what several cores finish at one instant goes by port number, then by that of the ring.
-    set_timer(nic.clock, core.ends_fs, CORE_TIMER, core.queue)
 
 
 @out_of_line
@@ -264,21 +270,14 @@ def begin_passing(nic, now_fs, core, n, entry_fs, looking_fs):
         switch.counts.memory_busy_fs += memory_fs
         # The core waits for its loads and stores: that is copying too.
         core.copying_fs = max(core.copying_fs, switch.memory_free_fs - core.started_fs - core.passing_fs)
-    core.counts.interrupt_fs += entry_fs
     begin_switch_piece(nic, core, n, entry_fs, core.queue)
 
 
 @kernel
 def begin_switch_piece(nic, core, n, entry_fs, timer):
     """Begin a piece of the virtual switch's work, whose times and start are known."""
-    nic.guests.work[number_of_work(core)].n -= n
-    core.n = n
-    core.work_fs = entry_fs + core.passing_fs + core.copying_fs
-    core.ends_fs = core.started_fs + core.work_fs - entry_fs
-    core.counts.busy_fs[max(core.kind, SWITCH_TASK)] += core.work_fs
-    core.counts.copying_fs += core.copying_fs
-    core.counts.passing_fs += core.passing_fs
-    core.is_running = 1
+    work, frames_fs = nic.guests.work[number_of_work(core)], core.passing_fs + core.copying_fs
+    run_piece(core, work, n, entry_fs, frames_fs, max(core.kind, SWITCH_TASK))
     set_timer(nic.clock, core.ends_fs, SWITCHING_TIMER, timer)
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.host.memory import passes_fs, read_begins_fs, write_lands_fs
-from hwmodel.machine.pcie.link import catch_up, down_is_done, on_wire, received
+from hwmodel.machine.pcie.link import catch_up, down_is_done, keep_slot, on_wire, received
 from hwmodel.machine.pcie.link_state import BY_BUS, BY_TREE
 from hwmodel.machine.pcie.links import number_of
-from hwmodel.machine.pcie.tree_end import note_return
-from hwmodel.machine.time.clock import CREDIT, DOWN_ARRIVAL, LANE_CAP, UP_ARRIVAL, UP_DONE
-from hwmodel.machine.time.events import append
+from hwmodel.machine.time.clock import CREDIT, DOWN_ARRIVAL, UP_ARRIVAL, UP_DONE
+from hwmodel.machine.time.events import append, insert
 from hwmodel.machine.tlp_kinds import (
     CLASS_OF,
     COMPLETION_CREDIT,
@@ -48,7 +47,7 @@ def return_credits(clock, pcie, now_fs, kind, data_bytes):
         pcie.drain_busy_until_fs = taken_fs
         pcie.counts.drain_busy_fs += drain_fs
     if is_of_root:
-        note_return(pcie.tree.from_root[kind], taken_fs + pcie.params.credit_return_fs, data_bytes)
+        insert(pcie.tree.from_root[kind], taken_fs + pcie.params.credit_return_fs, data_bytes)
         return
     append(clock, CREDIT + number_of(pcie), taken_fs + pcie.params.credit_return_fs, credit_word(kind, data_bytes))
 
@@ -108,29 +107,26 @@ def reaches_adapter(clock, pcie, now_fs, sending):
         return_credits(clock, pcie, now_fs, COMPLETION_CREDIT, sending.data_bytes)
 
 
-@kernel
-def fly(clock, lane, entry, arrivals, at_fs):
-    """Send a TLP that has left on its way over the wire (`pcie.propagation`)."""
-    slot = arrivals.tail & (LANE_CAP - 1)
-    arrivals.tail += 1
-    arrivals.ring[slot] = entry
-    append(clock, lane, at_fs, slot)
+@inlined
+def has_landed(clock, pcie, link, lane, arrivals, now_fs):
+    """Tell whether a TLP that has left by a direction of a link is there at once; else let it fly."""
+    flight_fs = pcie.params.propagation_fs
+    if flight_fs == 0:
+        return True
+    if flight_fs == BY_BUS:
+        link.is_busy = 1  # the link never chooses for itself
+        return True
+    if flight_fs != BY_TREE:
+        append(clock, lane + number_of(pcie), now_fs + flight_fs, keep_slot(arrivals, on_wire(link)))
+    return False
 
 
 @inlined
 def up_has_landed(clock, pcie, now_fs):
     """Free the link that a TLP has left toward the host; return True if it is there at once."""
-    number = number_of(pcie)
     pcie.up.is_busy = 0
-    clock.next_at[UP_DONE + number] = NEVER
-    if pcie.params.propagation_fs == 0:
-        return True
-    if pcie.params.propagation_fs == BY_BUS:
-        pcie.up.is_busy = 1  # the link never chooses for itself
-        return True
-    if pcie.params.propagation_fs != BY_TREE:
-        fly(clock, UP_ARRIVAL + number, on_wire(pcie.up), pcie.up_arrivals, now_fs + pcie.params.propagation_fs)
-    return False
+    clock.next_at[UP_DONE + number_of(pcie)] = NEVER
+    return has_landed(clock, pcie, pcie.up, UP_ARRIVAL, pcie.up_arrivals, now_fs)
 
 
 @inlined
@@ -138,12 +134,4 @@ def down_has_landed(clock, pcie, now_fs):
     """Free the link that a TLP has left toward the adapter, if it has; return True if it is there at once."""
     if not down_is_done(clock, pcie, now_fs):
         return False
-    if pcie.params.propagation_fs == 0:
-        return True
-    if pcie.params.propagation_fs == BY_BUS:
-        pcie.down.is_busy = 1
-        return True
-    if pcie.params.propagation_fs != BY_TREE:
-        lane = DOWN_ARRIVAL + number_of(pcie)
-        fly(clock, lane, on_wire(pcie.down), pcie.down_arrivals, now_fs + pcie.params.propagation_fs)
-    return False
+    return has_landed(clock, pcie, pcie.down, DOWN_ARRIVAL, pcie.down_arrivals, now_fs)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.machine.host.translation import read_translated, write_translated
+from hwmodel.machine.pcie.link import keep_slot
 from hwmodel.machine.pcie.links import host_of
-from hwmodel.machine.time.clock import IN_MEMORY, LANE_CAP
+from hwmodel.machine.time.clock import IN_MEMORY
 from hwmodel.machine.time.events import append
 from hwmodel.machine.time.random_stream import next_u32
 from hwmodel.machine.tlp_kinds import (
@@ -79,9 +80,5 @@ def waits_for_memory(nic, number, now_fs, sending, memory_fs):
     lane = nic.clock.lane[IN_MEMORY + number]
     if memory_fs == now_fs and lane.head == lane.tail:
         return False
-    writes = nic.host[number].memory_writes
-    place = writes.tail & (LANE_CAP - 1)
-    writes.tail += 1
-    writes.ring[place] = sending
-    append(nic.clock, IN_MEMORY + number, memory_fs, place)
+    append(nic.clock, IN_MEMORY + number, memory_fs, keep_slot(nic.host[number].memory_writes, sending))
     return True

@@ -56,12 +56,6 @@ HEADER_BYTES = 8 + 64  # what a bridge that cuts through has of a frame, its pre
 
 
 @kernel
-def wake(bridge, at_fs, kind, port_number):
-    """Set a timer of a port."""
-    set_timer(bridge.clock, at_fs, kind, port_number)
-
-
-@kernel
 def due_fs(bridge, port, crossing):
     """Return when a frame is forwarded: so long after it has come, or its header where the port cuts through."""
     latency_fs = bridge.box[port.params.box].params.latency_fs
@@ -134,7 +128,7 @@ def passes(bridge, at_fs, port_number, is_sent, crossing):
 def forwards_at(bridge, port_number, due_fs):
     """Wake a port when the first of the frames that have come is due."""
     bridge.port[port_number].forwards_fs = due_fs
-    wake(bridge, due_fs, DUE, port_number)
+    set_timer(bridge.clock, due_fs, DUE, port_number)
 
 
 @kernel
@@ -186,7 +180,7 @@ def pop_in_turn(bridge, now_fs, port_number):
         first_fs = first_eligible_fs(bridge, port)
         if first_fs < port.resumes_fs:
             port.resumes_fs = first_fs
-            wake(bridge, first_fs, RESUMED, port_number)
+            set_timer(bridge.clock, first_fs, RESUMED, port_number)
         return NOBODY
     logical_port = bridge.logical_port[number]
     place = pop(bridge, logical_port.queue)
@@ -231,15 +225,16 @@ def stops_end(bridge, now_fs, port_number):
 @kernel
 def room_changes(bridge, now_fs, port_number, number, n_bytes):
     """Change what a port has brought of a class; it may have to stop the other end, or let it go on."""
-    has_news = level_changes(bridge, now_fs, port_number, number, n_bytes)
-    if has_news and bridge.port[port_number].sending == NOBODY:
+    if level_changes(bridge, now_fs, port_number, number, n_bytes):
         start_sending(bridge, now_fs, port_number)
 
 
 @kernel
 def start_sending(bridge, now_fs, port_number):
-    """Start on the next frame of a port's queue, if there is one that may be sent."""
+    """Start on the next frame of a port's queue, if nothing is being sent and there is one that may be."""
     port = bridge.port[port_number]
+    if port.sending != NOBODY:
+        return
     if port.params.n_classes > 0 and is_control_due(bridge, port_number):
         start_control_frame(bridge, now_fs, port_number)
         return
@@ -262,9 +257,9 @@ def start_sending(bridge, now_fs, port_number):
         comes(bridge, port.params.joined, slot.crossing)
     port.sending = place
     port.counts.tx_busy_fs += busy_fs
-    wake(bridge, now_fs + busy_fs, SENT, port_number)
+    set_timer(bridge.clock, now_fs + busy_fs, SENT, port_number)
     if port.params.is_outside:
-        wake(bridge, slot.crossing.come_fs, LEFT, port_number)
+        set_timer(bridge.clock, slot.crossing.come_fs, LEFT, port_number)
 
 
 @kernel
@@ -296,8 +291,6 @@ def sent(bridge, now_fs, port_number):
     change(bridge.box[port.params.box].counts.waiting, now_fs, -n_bytes)
     if port.params.n_classes > 0:
         room_changes(bridge, now_fs, came_by, of_class, -n_bytes)
-        if port.sending != NOBODY:
-            return
     elif port.params.is_scheduled:
         change(logical_port.counts.waiting, now_fs, -n_bytes)
     start_sending(bridge, now_fs, port_number)
@@ -309,8 +302,7 @@ def refresh(bridge, now_fs, port_number):
     own = bridge.pauses[port_number]
     if own.refresh_fs == now_fs:
         own.refresh_is_due = 1
-        if bridge.port[port_number].sending == NOBODY:
-            start_sending(bridge, now_fs, port_number)
+        start_sending(bridge, now_fs, port_number)
 
 
 @kernel
@@ -321,8 +313,7 @@ def resumes(bridge, now_fs, port_number):
         port.resumes_fs = NEVER
     if port.params.n_classes > 0:
         stops_end(bridge, now_fs, port_number)
-    if port.sending == NOBODY:
-        start_sending(bridge, now_fs, port_number)
+    start_sending(bridge, now_fs, port_number)
 
 
 @kernel
@@ -377,8 +368,7 @@ def enqueue(bridge, now_fs, place, way):
         append(bridge, logical_port.queue, place)
     else:
         append(bridge, port.queue, place)
-    if port.sending == NOBODY:
-        start_sending(bridge, now_fs, port_number)
+    start_sending(bridge, now_fs, port_number)
 
 
 @kernel
@@ -488,8 +478,7 @@ def advance_bridge(bridge, servers, until_fs):
             control_frame_sent(bridge, now_fs, port_number)
         elif kind == CONTROL_TAKEN:
             obey_stops(bridge, now_fs, port_number)
-            if bridge.port[port_number].sending == NOBODY:
-                start_sending(bridge, now_fs, port_number)
+            start_sending(bridge, now_fs, port_number)
         elif kind == REFRESH_DUE:
             refresh(bridge, now_fs, port_number)
         else:

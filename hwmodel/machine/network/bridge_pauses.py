@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import kernel
-from hwmodel.forwarding.parse import parse_header
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.network.bridge_state import (
     CONTROL_FRAME_SENT,
@@ -20,6 +19,7 @@ from hwmodel.machine.network.bridge_state import (
     RESUMED,
 )
 from hwmodel.machine.network.pauses import (
+    class_of,
     has_to_tell,
     hear,
     is_heard,
@@ -47,10 +47,8 @@ def note_class(bridge, port_number, place, number):
     """Note by which port a frame has come, and the class of its header."""
     port, slot = bridge.port[port_number], bridge.slot[place]
     if bridge.class_of_hop[number] == 0:
-        own, header = bridge.hop_header[number], bridge.inside.header
-        parse_header(own.octets, own.n_bytes, port.params.outer_kind, header)
-        priority = header.pcp if header.has_c_tag else header.outer_pcp
-        bridge.class_of_hop[number] = 1 + flow_params(bridge, port).class_of_priority[priority]
+        params, header = flow_params(bridge, port), bridge.inside.header
+        bridge.class_of_hop[number] = 1 + class_of(params, bridge.hop_header[number], port.params.outer_kind, header)
     slot.came_by, slot.of_class = port_number, np.int64(bridge.class_of_hop[number]) - 1
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.forwarding.header_store import MAX_COPY_KINDS, MAX_TEMPLATES, UNKNOWN, slot_of, store, widened
-from hwmodel.forwarding.ingress_rules import is_group
+from hwmodel.forwarding.header_store import UNKNOWN, number_in, widened
+from hwmodel.forwarding.ingress_rules import is_group, matches
 from hwmodel.forwarding.octets import write_number
 from hwmodel.forwarding.outer_tag import (
     NO_OUTER_TAG,
@@ -23,9 +23,9 @@ from hwmodel.forwarding.outer_tag import (
 )
 from hwmodel.forwarding.parse import TAG_OFFSET, TYPE_C_TAG, parse_header
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.forwarding.tables import ACL_DENY, ACL_POLICE, ACL_PRIORITY, ANY
+from hwmodel.forwarding.tables import ACL_DENY, ACL_POLICE, ACL_PRIORITY
 from hwmodel.machine.counts.flow_state import flow_of
-from hwmodel.machine.network.bridge_state import MAX_HOPS, MAX_WAYS, NOBODY, NOT_SOUGHT
+from hwmodel.machine.network.bridge_state import MAX_WAYS, NOBODY, NOT_SOUGHT
 from hwmodel.machine.network.interface_lists import list_for
 from hwmodel.machine.network.places import address_of, carries, comes_in, home_of, is_untagged
 from hwmodel.rules.switch_modes import TYPE_BYTES
@@ -41,36 +41,27 @@ RESERVED_BLOCK, RESERVED_BITS = 0x0180C2000000, 4  # IEEE 802.1Q 8.6.3: addresse
 def hop_of(bridge, port_number, sender, target, octets, n_bytes):
     """Return the number of a header's hop at a port; a new one is not decided on yet."""
     bridge.hop_mask = widened(bridge.hop_slot, bridge.hop_mask, bridge.hop_header, 0, bridge.n_hops)
-    at = slot_of(bridge.hop_slot, bridge.hop_mask, bridge.hop_header, sender, target, port_number, octets, n_bytes)
-    if bridge.hop_slot[at] != 0:
-        return bridge.hop_slot[at] - 1
-    if bridge.n_hops == MAX_HOPS:
-        bridge.clock.overflow = 1
-        return 0
-    number = bridge.n_hops
-    bridge.n_hops += 1
-    bridge.hop_slot[at] = number + 1
-    store(bridge.hop_header[number], sender, target, port_number, octets, n_bytes)
-    bridge.hop[number].n_flood = NOT_SOUGHT
+    number = number_in(
+        bridge.clock, bridge.hop_slot, bridge.hop_mask, bridge.hop_header, bridge.n_hops, sender, target, port_number,
+        octets, n_bytes,
+    )  # fmt: skip
+    if number == bridge.n_hops:
+        bridge.n_hops += 1
+        bridge.hop[number].n_flood = NOT_SOUGHT
     return number
 
 
 @kernel
 def outside_kind_of(bridge, sender, target, octets, n_bytes):
     """Return the number of a kind of copy that leaves for the stations outside."""
-    mask = widened(bridge.outside_slot, bridge.outside_mask, bridge.outside_header, 0, bridge.n_outside)
-    bridge.outside_mask = mask
-    at = slot_of(bridge.outside_slot, mask, bridge.outside_header, sender, target, 0, octets, n_bytes)
-    if bridge.outside_slot[at] != 0:
-        return bridge.outside_slot[at] - 1
-    if bridge.n_outside == MAX_COPY_KINDS:
-        bridge.clock.overflow = 1
-        return 0
-    number = bridge.n_outside
-    bridge.n_outside += 1
-    bridge.outside_slot[at] = number + 1
-    store(bridge.outside_header[number], sender, target, 0, octets, n_bytes)
-    bridge.outside_flow[number] = flow_of(bridge.ledger, sender, 0)
+    slots, headers = bridge.outside_slot, bridge.outside_header
+    bridge.outside_mask = widened(slots, bridge.outside_mask, headers, 0, bridge.n_outside)
+    number = number_in(
+        bridge.clock, slots, bridge.outside_mask, headers, bridge.n_outside, sender, target, 0, octets, n_bytes
+    )
+    if number == bridge.n_outside:
+        bridge.n_outside += 1
+        bridge.outside_flow[number] = flow_of(bridge.ledger, sender, 0)
     return number
 
 
@@ -78,25 +69,20 @@ def outside_kind_of(bridge, sender, target, octets, n_bytes):
 def template_at(bridge, nic, port, sender, target, octets, n_bytes):
     """Return the number of a header's template at an adapter behind a port; a new one is not decided on yet."""
     headers = nic.headers
-    first, stored = headers.n_own_templates, headers.template_header
-    mask = widened(headers.header_slot, headers.header_mask, stored, first, headers.n_templates)
-    headers.header_mask = mask
-    at = slot_of(headers.header_slot, mask, stored, sender, target, port.params.adapter_port, octets, n_bytes)
-    if headers.header_slot[at] != 0:
-        return headers.header_slot[at] - 1
-    if headers.n_templates == MAX_TEMPLATES:
-        bridge.clock.overflow = 1
-        return 0
-    number = headers.n_templates
-    if number == headers.n_own_templates:
-        bridge.touched[bridge.n_touched] = port.params.server
-        bridge.n_touched += 1
-    headers.n_templates += 1
-    headers.header_slot[at] = number + 1
-    store(stored[number], sender, target, port.params.adapter_port, octets, n_bytes)
-    stored[number].is_whole, stored[number].ingress = 1, UPLINK
-    template = nic.traffic.template[number]
-    template.function = template.flow = UNKNOWN
+    slots, stored, n = headers.header_slot, headers.template_header, headers.n_templates
+    headers.header_mask = widened(slots, headers.header_mask, stored, headers.n_own_templates, n)
+    adapter_port = port.params.adapter_port
+    number = number_in(
+        bridge.clock, slots, headers.header_mask, stored, n, sender, target, adapter_port, octets, n_bytes
+    )
+    if number == n:
+        if number == headers.n_own_templates:
+            bridge.touched[bridge.n_touched] = port.params.server
+            bridge.n_touched += 1
+        headers.n_templates += 1
+        stored[number].is_whole, stored[number].ingress = 1, UPLINK
+        template = nic.traffic.template[number]
+        template.function = template.flow = UNKNOWN
     return number
 
 
@@ -112,26 +98,12 @@ def beyond(bridge, servers, port_number, hop_number, octets, n_bytes):
 
 
 @kernel
-def matches(entry, came, header, vlan):
-    """Tell whether an entry of a policy is for a header."""
-    if entry.port != ANY and entry.port != came.sender:
-        return False
-    if entry.source != ANY and entry.source != header.source:
-        return False
-    if entry.destination != ANY and entry.destination != header.destination:
-        return False
-    if entry.vlan != ANY and entry.vlan != vlan:
-        return False
-    return entry.ethertype == ANY or entry.ethertype == header.ethertype
-
-
-@kernel
 def ask_policy(bridge, box, came):
     """Apply the first entry of a bridge's policy that matches: dropped, policed, its priority changed."""
     inside = bridge.inside
     for at in range(box.params.first_policy, box.params.first_policy + box.params.n_policy):
         entry = bridge.policy[at]
-        if matches(entry, came, inside.header, inside.vlan):
+        if matches(entry, came.sender, inside.header, inside.vlan):
             if entry.action == ACL_DENY:
                 inside.reason = ACL_DENIED
             elif entry.action == ACL_POLICE:

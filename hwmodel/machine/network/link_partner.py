@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.compiled.records import NEVER
-from hwmodel.machine.class_lists import append, take_out, take_place
 from hwmodel.machine.frames import LINE_CAP
+from hwmodel.machine.network.mac import take_pending
 from hwmodel.machine.network.pauses import NONE, class_of_header, end_stops, take_effect
 from hwmodel.machine.network.wires import wire_time_fs
 from hwmodel.machine.time.clock import LINE, PARTNER_GOES_ON, SOURCE_TIMER
 from hwmodel.machine.time.events import set_next, set_timer
-from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.machine.waiting_lists import append, take_out, take_place
 
 MOST_WAITING = LINE_CAP - 1  # frames at a partner
 FULL_FS = 10**9  # a source that finds no place looks again 1 us later
@@ -28,15 +28,12 @@ def join_partner(nic, number, now_fs, source, source_number, goes_on):
     partner = nic.pauses.port[number].partner
     place = take_place(nic.clock, partner)
     entry = partner.place[place - 1]
-    frame = entry.frame
-    frame.template, frame.n_bytes = source.pending_template, source.pending_bytes - FCS_BYTES
-    frame.hash, frame.index = source.pending_hash, source.pending_record
-    frame.is_wire, frame.adapter_port = 1, number
+    take_pending(entry.frame, source, number)
     entry.number = partner.n_joined
     entry.source = source_number if goes_on else NONE
     partner.n_joined += 1
     partner.n_waiting += 1
-    append(partner, partner.queue[class_of_header(nic, frame.template)], place)
+    append(partner, partner.queue[class_of_header(nic, source.pending_template)], place)
     partner_begins(nic, number, now_fs)
 
 

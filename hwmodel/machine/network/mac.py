@@ -104,16 +104,22 @@ def first_on_line(line):
 
 
 @kernel
-def put_on_line(nic, number, now_fs, source):
-    """Put a source's pending frame on the line to a port: a FIFO server at the port's rate."""
-    mac = nic.port[number].mac
-    line = mac.line
-    frame = line.ring[line.tail & (LINE_CAP - 1)]
+def take_pending(frame, source, number):
+    """Make a source's pending frame one that comes by a port from the wire."""
     frame.template = source.pending_template
     frame.n_bytes = source.pending_bytes - FCS_BYTES
     frame.hash = source.pending_hash
     frame.index = source.pending_record
     frame.is_wire, frame.adapter_port = 1, number
+
+
+@kernel
+def put_on_line(nic, number, now_fs, source):
+    """Put a source's pending frame on the line to a port: a FIFO server at the port's rate."""
+    mac = nic.port[number].mac
+    line = mac.line
+    frame = line.ring[line.tail & (LINE_CAP - 1)]
+    take_pending(frame, source, number)
     busy_fs = wire_time_fs(mac, frame.n_bytes)
     line.busy_until_fs = max(line.busy_until_fs, now_fs) + busy_fs
     if mac.params.is_down == 0:

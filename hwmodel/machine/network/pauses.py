@@ -221,6 +221,13 @@ def end_stops(params, hearing, now_fs, since_fs, stopped_fs):
 
 
 @kernel
+def class_of(params, arrival, outer_kind, header):
+    """Return the class of a header by its priority, 0 where it has none; it is parsed into `header`."""
+    parse_header(arrival.octets, arrival.n_bytes, outer_kind, header)
+    return params.class_of_priority[header.pcp if header.has_c_tag else header.outer_pcp]
+
+
+@kernel
 def class_of_header(nic, number):
     """Return the class of frames from the wire with a header: by their priority."""
     pauses = nic.pauses
@@ -229,7 +236,5 @@ def class_of_header(nic, number):
     if pauses.class_of_template[number] == 0:
         arrival, header = nic.headers.template_header[number], pauses.header
         outer_kind = nic.port[arrival.port].switch.tables.port[UPLINK].outer_kind
-        parse_header(arrival.octets, arrival.n_bytes, outer_kind, header)
-        priority = header.pcp if header.has_c_tag else header.outer_pcp
-        pauses.class_of_template[number] = 1 + pauses.params.class_of_priority[priority]
+        pauses.class_of_template[number] = 1 + class_of(pauses.params, arrival, outer_kind, header)
     return np.int64(pauses.class_of_template[number]) - 1

@@ -11,7 +11,7 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.histogram import set_stalled
 from hwmodel.machine.pcie.link_state import BY_ARRIVAL, READS_FIRST, ROUND_ROBIN
 from hwmodel.machine.pcie.links import number_of
-from hwmodel.machine.time.clock import COMPLETION_READY, DOWN_DONE, UP_DONE, UP_READY
+from hwmodel.machine.time.clock import COMPLETION_READY, DOWN_DONE, LANE_CAP, UP_DONE, UP_READY
 from hwmodel.machine.time.events import set_next
 from hwmodel.machine.tlp_kinds import COMPLETION_CREDIT, NON_POSTED_CREDIT, POSTED_CREDIT, REGISTER_COMPLETION
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES
@@ -79,12 +79,17 @@ def transmit(pcie, link, now_fs, queue, is_second, overhead_bytes, data_bytes):
     link.sends_second = is_second
     n_bytes = overhead_bytes + on_link(pcie, entry.address, data_bytes)
     cut_next(queue, entry, data_bytes)
+    return occupy(pcie, link, now_fs, entry.kind, n_bytes)
+
+
+@inlined
+def occupy(pcie, link, now_fs, kind, n_bytes):
+    """Keep a direction busy with a TLP and the DLLPs that are due before it; return when it has left."""
     busy_fs = pcie.params.duration_fs[n_bytes]
     if link.due_dllps > 0:
         busy_fs += link.due_dllps * pcie.params.dllp_fs
         link.counts.dllps += link.due_dllps
         link.due_dllps = 0
-    kind = entry.kind
     link.counts.n_tlps[kind] += 1
     link.counts.n_bytes[kind] += n_bytes
     link.counts.busy_fs += busy_fs
@@ -99,6 +104,15 @@ def on_wire(link):
     if link.sends_second:
         return link.second.ring[link.place & link.second.mask]
     return link.first.ring[link.place & link.first.mask]
+
+
+@kernel
+def keep_slot(arrivals, entry):
+    """Keep a TLP that is on its way; return its place."""
+    slot = arrivals.tail & (LANE_CAP - 1)
+    arrivals.tail += 1
+    arrivals.ring[slot] = entry
+    return slot
 
 
 @inlined

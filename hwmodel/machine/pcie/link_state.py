@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.compiled.records import I32, I64, U32, ints, record
-from hwmodel.machine.time.clock import LANE_CAP
+from hwmodel.machine.time.clock import LANE, LANE_CAP
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS, KINDS
 
 MAX_TLP_BYTES = 4096 + 64
@@ -79,10 +79,9 @@ TAGS = record(
 # on the link, for the tree; `landings`: when they have come to the switch. `slots`: what has been cut at the root port
 # and is on its way down; `first`, `second`: what of it stands at the switch for the link, P and CPL. `from_root`: the
 # root port's credits that are back, P and NP; `left`: completions that have left the switch by the link; `writes`:
-# those of peers, each with the lower port that brought it to the switch, `NO_ONE`: what is above.
-RETURN = record(*ints("at_fs", "data_bytes"))
+# those of peers, each with the lower port that brought it to the switch, `NO_ONE`: what is above. The word of returned
+# credits is the bytes of data.
 PEER_WRITE = record(*ints("at_fs", "data_bytes", "came_by"))
-RETURNS = record(*ints("head", "tail"), ("ring", RETURN, (LANE_CAP,)))
 LANDINGS = record(*ints("head", "tail"), ("at_fs", I64, (LANE_CAP,)))
 SENT_TLP = record(*ints("begun_fs", "ends_fs", "n_bytes", "data_bytes", "is_read", "slot"))
 TREE_END_PARAMS = record(
@@ -95,8 +94,8 @@ TREE_END = record(
     *ints("handed_fs", "sent_head", "sent_tail"),
     ("sent", SENT_TLP, (LANE_CAP,)),
     ("landings", LANDINGS),
-    ("from_root", RETURNS, (2,)),
-    ("left", RETURNS),
+    ("from_root", LANE, (2,)),
+    ("left", LANE),
     *ints("writes_head", "writes_tail"),
     ("writes", PEER_WRITE, (LANE_CAP,)),
     ("slots", ARRIVALS),

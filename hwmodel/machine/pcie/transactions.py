@@ -58,27 +58,30 @@ def write_entered(nic, link, now_fs):
 
 
 @inlined
-def post_payload_write(nic, now_fs, ring_queue, n_bytes, address, room_bytes):
-    """Enter a write of payload, which frees room in the Rx buffer as its last TLP leaves."""
+def post_write(nic, now_fs, kind, ring_queue, n_bytes, address, n, room_bytes):
+    """Enter a memory write toward the host; `n` counts the frames or descriptors that it stands for.
+
+    As its last TLP leaves it frees `room_bytes` of the Rx buffer.
+    """
     link = link_of(nic, ring_queue).up
-    entry = next_entry(link.first, now_fs, PAYLOAD_WRITE, ring_queue)
+    entry = next_entry(link.first, now_fs, kind, ring_queue)
     entry.left_bytes = n_bytes
     entry.address = address
-    entry.n = 0
+    entry.n = n
     entry.room_bytes = room_bytes
     write_entered(nic, link, now_fs)
 
 
 @inlined
+def post_payload_write(nic, now_fs, ring_queue, n_bytes, address, room_bytes):
+    """Enter a write of payload, which frees room in the Rx buffer as its last TLP leaves."""
+    post_write(nic, now_fs, PAYLOAD_WRITE, ring_queue, n_bytes, address, 0, room_bytes)
+
+
+@inlined
 def post_descriptors(nic, now_fs, kind, ring_queue, entry_bytes, first_place, n_descriptors, n):
     """Enter a write-back of descriptors that lie one behind the other; `n` counts what it stands for."""
-    link = link_of(nic, ring_queue).up
-    entry = next_entry(link.first, now_fs, kind, ring_queue)
-    entry.left_bytes = entry_bytes * n_descriptors
-    entry.address = entry_bytes * first_place
-    entry.n = n
-    entry.room_bytes = 0
-    write_entered(nic, link, now_fs)
+    post_write(nic, now_fs, kind, ring_queue, entry_bytes * n_descriptors, entry_bytes * first_place, n, 0)
 
 
 @kernel
@@ -108,14 +111,8 @@ def post_interrupt(nic, now_fs, kind, ring_queue, n):
     """Enter an interrupt that tells of `n` frames."""
     if is_in_memory(nic, ring_queue):
         tell(nic, NOTICE, now_fs, kind, ring_queue, n)
-        return
-    link = link_of(nic, ring_queue).up
-    entry = next_entry(link.first, now_fs, kind, ring_queue)
-    entry.left_bytes = REGISTER_BYTES
-    entry.address = 0
-    entry.n = n
-    entry.room_bytes = 0
-    write_entered(nic, link, now_fs)
+    else:
+        post_write(nic, now_fs, kind, ring_queue, REGISTER_BYTES, 0, n, 0)
 
 
 @kernel
@@ -135,42 +132,38 @@ def pass_later_kinds(link, now_fs):
 
 
 @inlined
+def access_register(nic, now_fs, kind, ring_queue, n, n_bytes):
+    """Enter a driver's access to a register, or its doorbell: `n_bytes` of data that tell of `n` descriptors."""
+    queue = link_of(nic, ring_queue).down.first
+    entry = next_entry(queue, now_fs, kind, ring_queue)
+    entry.left_bytes = n_bytes
+    entry.address = 0
+    entry.n = n
+    entered(nic.clock, queue)
+
+
+@inlined
 def ring_doorbell(nic, now_fs, kind, ring_queue, n, n_bytes):
     """Enter a doorbell of `n_bytes` that tells of `n` frames or descriptors."""
     if is_in_memory(nic, ring_queue):
         tell(nic, KICK, now_fs + nic.virtual_switch.params.kick_fs, kind, ring_queue, n)
-        return
-    doorbells = link_of(nic, ring_queue).down.first
-    entry = next_entry(doorbells, now_fs, kind, ring_queue)
-    entry.left_bytes = n_bytes
-    entry.address = 0
-    entry.n = n
-    entered(nic.clock, doorbells)
+    else:
+        access_register(nic, now_fs, kind, ring_queue, n, n_bytes)
 
 
 @kernel
 def access_registers(nic, now_fs, ring_queue, n_reads, n_writes):
     """Enter a driver's reads and writes of registers, which the adapter answers and nobody waits for."""
-    doorbells = link_of(nic, ring_queue).down.first
     for number in range(n_reads + n_writes):
         is_read = number < n_reads
-        entry = next_entry(doorbells, now_fs, REGISTER_READ if is_read else REGISTER_WRITE, ring_queue)
-        entry.left_bytes = 0 if is_read else REGISTER_BYTES
-        entry.address = 0
-        entry.n = 0
-        entered(nic.clock, doorbells)
+        kind = REGISTER_READ if is_read else REGISTER_WRITE
+        access_register(nic, now_fs, kind, ring_queue, 0, 0 if is_read else REGISTER_BYTES)
 
 
 @out_of_line
 def answer_register_read(nic, now_fs, ring_queue):
     """Enter the completion of a register read."""
-    link = link_of(nic, ring_queue).up
-    entry = next_entry(link.first, now_fs, REGISTER_COMPLETION, ring_queue)
-    entry.left_bytes = REGISTER_BYTES
-    entry.address = 0
-    entry.n = 0
-    entry.room_bytes = 0
-    write_entered(nic, link, now_fs)
+    post_write(nic, now_fs, REGISTER_COMPLETION, ring_queue, REGISTER_BYTES, 0, 0, 0)
 
 
 @kernel

@@ -9,23 +9,16 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.machine.pcie.links import link_at
 from hwmodel.machine.pcie.tree_state import NO_ONE, POSTED, ROOT, SECOND
 from hwmodel.machine.time.clock import LANE_CAP
+from hwmodel.machine.time.events import first_fs
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES
-
-
-@kernel
-def back_fs(returns):
-    """Return when the next credits are back, `NEVER` where none are on their way."""
-    if returns.head == returns.tail:
-        return np.int64(NEVER)
-    return returns.ring[returns.head & (LANE_CAP - 1)].at_fs
 
 
 @kernel
 def give_back(credit, returns, late_fs, now_fs):
     """Give back the credits that return up to now; `late_fs`: how much later than is noted."""
-    while back_fs(returns) <= now_fs - late_fs:
+    while first_fs(returns) <= now_fs - late_fs:
         credit.headers_used -= 1
-        data_bytes = returns.ring[returns.head & (LANE_CAP - 1)].data_bytes
+        data_bytes = returns.ring[returns.head & (LANE_CAP - 1)].word
         credit.data_used -= (data_bytes + CREDIT_DATA_BYTES - 1) // CREDIT_DATA_BYTES
         returns.head += 1
 
@@ -56,9 +49,9 @@ def next_back_up_fs(servers, switch):
     for way in range(2):
         if params.above == ROOT:
             for at in range(params.n_members):
-                at_fs = min(at_fs, back_fs(link_at(servers[params.member[at]], 0).tree.from_root[way]))
+                at_fs = min(at_fs, first_fs(link_at(servers[params.member[at]], 0).tree.from_root[way]))
         else:
-            at_fs = min(at_fs, back_fs(switch.up.returned[way]))
+            at_fs = min(at_fs, first_fs(switch.up.returned[way]))
     return at_fs
 
 
@@ -66,11 +59,11 @@ def next_back_up_fs(servers, switch):
 def next_back_down_fs(trees, servers, switch):
     """Return when credits for the link down are back next."""
     params = switch.params
-    at_fs = min(back_fs(switch.down.returned[POSTED]), back_fs(switch.down.returned[SECOND]))
+    at_fs = min(first_fs(switch.down.returned[POSTED]), first_fs(switch.down.returned[SECOND]))
     for at in range(params.first_port, params.first_port + params.n_ports):
         server = trees.port[at].params.server
         if server != NO_ONE:
-            at_fs = min(at_fs, back_fs(link_at(servers[server], 0).tree.left) + params.return_fs)
+            at_fs = min(at_fs, first_fs(link_at(servers[server], 0).tree.left) + params.return_fs)
     return at_fs
 
 

@@ -7,24 +7,21 @@ import numpy as np
 from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.histogram import set_stalled
-from hwmodel.machine.pcie.link import can_send, consume, keep_for_read, on_link, on_wire, received, served_down
+from hwmodel.machine.pcie.link import (
+    can_send,
+    consume,
+    keep_for_read,
+    keep_slot,
+    occupy,
+    on_link,
+    on_wire,
+    received,
+    served_down,
+)
 from hwmodel.machine.pcie.links import number_of
 from hwmodel.machine.time.clock import COMPLETION_READY, DOWN_ARRIVAL, DOWN_DONE, LANE_CAP
-from hwmodel.machine.time.events import append
+from hwmodel.machine.time.events import append, insert
 from hwmodel.machine.tlp_kinds import COMPLETION_CREDIT, PAYLOAD_WRITE, REGISTER_COMPLETION
-
-
-@kernel
-def note_return(returns, at_fs, data_bytes):
-    """Note when credits are back; those of one link come in order, of several links they may pass one another."""
-    position = returns.tail
-    while position > returns.head and returns.ring[(position - 1) & (LANE_CAP - 1)].at_fs > at_fs:
-        returns.ring[position & (LANE_CAP - 1)] = returns.ring[(position - 1) & (LANE_CAP - 1)]
-        position -= 1
-    entry = returns.ring[position & (LANE_CAP - 1)]
-    entry.at_fs = at_fs
-    entry.data_bytes = data_bytes
-    returns.tail += 1
 
 
 @kernel
@@ -40,15 +37,6 @@ def count_landed(pcie, landings, link, opposite, now_fs):
     while landings.head != landings.tail and landings.at_fs[landings.head & (LANE_CAP - 1)] <= now_fs:
         landings.head += 1
         received(pcie, link, opposite)
-
-
-@kernel
-def keep_slot(arrivals, entry):
-    """Keep a TLP that is on its way; return its place."""
-    slot = arrivals.tail & (LANE_CAP - 1)
-    arrivals.tail += 1
-    arrivals.ring[slot] = entry
-    return slot
 
 
 @kernel
@@ -122,20 +110,11 @@ def begin_down(nic, pcie, now_fs, queue, is_completion):
     entry = queue.ring[queue.head & queue.mask]
     queue.head += 1
     count_landed(pcie, end.landings, pcie.up, link, now_fs)
-    n_bytes = entry.left_bytes
-    busy_fs = pcie.params.duration_fs[n_bytes] + link.due_dllps * pcie.params.dllp_fs
-    link.counts.dllps += link.due_dllps
-    link.due_dllps = 0
-    link.counts.n_tlps[entry.kind] += 1
-    link.counts.n_bytes[entry.kind] += n_bytes
-    link.counts.busy_fs += busy_fs
-    link.is_busy = 1
-    link.busy_until_fs = now_fs + busy_fs
-    clock.next_at[DOWN_DONE + number] = link.busy_until_fs
+    clock.next_at[DOWN_DONE + number] = occupy(pcie, link, now_fs, entry.kind, entry.left_bytes)
     there_fs = link.busy_until_fs + end.params.flight_fs
     append(clock, DOWN_ARRIVAL + number, there_fs, keep_slot(pcie.down_arrivals, entry))
     if is_completion:
-        note_return(end.left, link.busy_until_fs, entry.data_bytes)
+        insert(end.left, link.busy_until_fs, entry.data_bytes)
         if entry.is_last:
             keep_for_read(pcie, link, entry)
     elif entry.kind == PAYLOAD_WRITE:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hwmodel.compiled.records import I32, I64, ints, record
-from hwmodel.machine.pcie.link_state import CREDITS, LANDINGS, MAX_TLP_BYTES, RETURNS
+from hwmodel.machine.pcie.link_state import CREDITS, LANDINGS, MAX_TLP_BYTES
+from hwmodel.machine.time.clock import LANE
 
 MAX_SWITCHES = 32
 MAX_LOWER_PORTS = 512
@@ -15,12 +16,12 @@ POSTED, SECOND = 0, 1  # the two queues of a port: P, and NP on the way up, CPL 
 
 # A TLP in a switch: from when it may leave, its bytes on a link, its data, whose it is and where the adapter keeps it.
 # `came_by`: the lower port that brought it, of one that goes down again; `NO_ONE` of all others.
-HOP = record(*ints("ready_fs", "n_bytes", "data_bytes", "server", "slot", "came_by"))
+HOP = record(*ints("at_fs", "n_bytes", "data_bytes", "server", "slot", "came_by"))
 HOPS = record(*ints("head", "tail"), ("ring", HOP, (HOP_CAP,)))
 # `switch`: whose port it is; `server`, `below`: the adapter, or the switch, at it; `weight`: TLPs that it has in a
-# turn. `up`: P and NP. `n_tlps`, `n_bytes`: of what has gone up.
+# turn. `waiting`: P and NP. `n_tlps`, `n_bytes`: of what has gone up.
 LOWER_PORT_PARAMS = record(*ints("switch", "server", "below", "weight"))
-LOWER_PORT = record(("params", LOWER_PORT_PARAMS), *ints("n_tlps", "n_bytes"), ("up", HOPS, (2,)))
+LOWER_PORT = record(("params", LOWER_PORT_PARAMS), *ints("n_tlps", "n_bytes"), ("waiting", HOPS, (2,)))
 DIRECTION_COUNTS = record(*ints("busy_fs", "n_tlps", "n_bytes", "dllps"))
 # A direction of the upper port's link. `waiting`: down, what stands at the switch above, P and CPL. `returned`: credits
 # that are back, by class; down of P only where some are granted.
@@ -29,7 +30,7 @@ DIRECTION = record(
     ("counts", DIRECTION_COUNTS),
     ("landings", LANDINGS),
     ("credits", CREDITS, (2,)),
-    ("returned", RETURNS, (2,)),
+    ("returned", LANE, (2,)),
     ("waiting", HOPS, (2,)),
 )
 TREE_SWITCH_PARAMS = record(

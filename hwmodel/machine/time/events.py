@@ -6,6 +6,8 @@ next event is the least of the lane heads; at one instant the lower lane goes fi
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwmodel.compiled.compilation import inlined, kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.time.clock import (
@@ -76,9 +78,16 @@ def set_next(clock, lane, at_fs):
 
 
 @kernel
-def append(clock, lane_id, at_fs, word):
-    """Put an event into its lane; one that comes before the last ones (jitter) moves ahead of them."""
-    lane = clock.lane[lane_id]
+def first_fs(lane):
+    """Return when the first entry of a ring in the order of time is due, `NEVER` where there is none."""
+    if lane.head == lane.tail:
+        return np.int64(NEVER)
+    return lane.ring[lane.head & (len(lane.ring) - 1)].at_fs
+
+
+@inlined
+def insert(lane, at_fs, word):
+    """Put an event into a lane; one that comes before the last ones (jitter) moves ahead of them."""
     position = lane.tail
     while position > lane.head and lane.ring[(position - 1) & (LANE_CAP - 1)].at_fs > at_fs:
         lane.ring[position & (LANE_CAP - 1)] = lane.ring[(position - 1) & (LANE_CAP - 1)]
@@ -87,7 +96,14 @@ def append(clock, lane_id, at_fs, word):
     entry.at_fs = at_fs
     entry.word = word
     lane.tail += 1
-    if position == lane.head:
+    return position
+
+
+@kernel
+def append(clock, lane_id, at_fs, word):
+    """Put an event into its lane, which may be the next that happens."""
+    lane = clock.lane[lane_id]
+    if insert(lane, at_fs, word) == lane.head:
         set_next(clock, lane_id, at_fs)
     if lane.tail - lane.head >= LANE_CAP:
         clock.overflow = 1
@@ -99,10 +115,7 @@ def take_first(clock, lane_id):
     lane = clock.lane[lane_id]
     word = lane.ring[lane.head & (LANE_CAP - 1)].word
     lane.head += 1
-    if lane.head == lane.tail:
-        set_next(clock, lane_id, NEVER)
-    else:
-        set_next(clock, lane_id, lane.ring[lane.head & (LANE_CAP - 1)].at_fs)
+    set_next(clock, lane_id, first_fs(lane))
     return word
 
 

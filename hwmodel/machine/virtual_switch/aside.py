@@ -6,6 +6,7 @@ import numpy as np
 
 from hwmodel.compiled.compilation import kernel
 from hwmodel.machine.switch.flow_cache import learn
+from hwmodel.machine.waiting_lists import append, take_place
 
 
 @kernel
@@ -15,29 +16,20 @@ def miss_place(switch, ring):
 
 
 @kernel
-def put_aside(switch, ring, frame, flow):
+def put_aside(clock, switch, ring, frame, flow):
     """Let a frame wait for the slow path; return False where too many do."""
     aside, at = switch.aside, miss_place(switch, ring)
     if aside.n_waiting[at] == switch.flow_cache.params.miss_queue:
         switch.flow_cache.counts.lost += 1
         return False
     aside.n_waiting[at] += 1
-    place = aside.free
-    if place == 0:
-        aside.n_used += 1
-        place = aside.n_used
-    else:
-        aside.free = aside.place[place - 1].following
-    one, waiting = aside.place[place - 1], aside.of_ring[ring]
+    place = take_place(clock, aside)
+    one = aside.place[place - 1]
     kept = one.frame
     kept.journey, kept.template, kept.n_bytes = frame.journey, frame.template, frame.n_bytes
     kept.hash, kept.index, kept.queue, kept.is_wire = frame.hash, frame.index, frame.queue, frame.is_wire
-    one.flow, one.following = flow, 0
-    if waiting.first == 0:
-        waiting.first = place
-    else:
-        aside.place[waiting.last - 1].following = place
-    waiting.last = place
+    one.flow = flow
+    append(aside, aside.of_ring[ring], place)
     return True
 
 
@@ -45,9 +37,9 @@ def put_aside(switch, ring, frame, flow):
 def take_aside(switch, ring):
     """Take the first frame of a ring that waits, whose place is free from now on; the tables hold its connection."""
     aside, waiting = switch.aside, switch.aside.of_ring[ring]
-    place = waiting.first
+    place = waiting.head
     one = aside.place[place - 1]
-    waiting.first = one.following
+    waiting.head = one.following
     one.following = aside.free
     aside.free = place
     aside.n_waiting[miss_place(switch, ring)] -= 1

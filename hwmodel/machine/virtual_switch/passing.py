@@ -152,7 +152,7 @@ def pass_on_known(nic, now_fs, ring, core):
             pass_frame(nic, now_fs, frame)
             continue
         n_missed += 1
-        if put_aside(switch, ring, frame, missed.flow):
+        if put_aside(nic.clock, switch, ring, frame, missed.flow):
             add_work(nic, now_fs, cache.params.miss_core[miss_place(switch, ring)], SLOW_TASK, ring, 1)
         else:
             drop_frame(nic, now_fs, frame, template_of(nic, frame.template), QUEUE_FULL, 0)

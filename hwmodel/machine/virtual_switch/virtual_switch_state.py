@@ -34,11 +34,11 @@ VIRTUAL_SWITCH_COUNTS = record(*ints("memory_busy_fs"))
 # frames to cut.
 SWITCH_PIECE = record(*ints("n_copies", "n_ends", "n_bytes", "n_samples", "n_cut"))
 # Frames that wait for the slow path. `following`: the number of a place, plus 1, of the next of its ring, or that is
-# free; 0: none. So are `free`, `first` and `last`. `n_waiting`: by core of the slow path.
+# free; 0: none. So are `free`, `head` and `tail`. `n_waiting`: by core of the slow path.
 MAX_WAITING = 1024  # for one of these
 ASIDE_CAP = MAX_MISS_CORES * MAX_WAITING
 ASIDE_FRAME = record(("frame", FRAME), ("flow", I32), ("following", I32))
-ASIDE_OF_RING = record(("first", I32), ("last", I32))
+ASIDE_OF_RING = record(("head", I32), ("tail", I32))
 ASIDE = record(
     *ints("n_used", "free"),
     ("n_waiting", I64, (MAX_MISS_CORES,)),

@@ -244,7 +244,8 @@ def waiting_in_switches(trees: Any, server: int, way: str) -> Iterator[int]:
     """Give where an adapter keeps its posted TLPs that stand in switches on their way up or down."""
     switches = [trees.switch[number] for number in range(int(trees.n_switches))]
     if way == "up":
-        queues = [trees.port[at]["up"][POSTED_CREDIT] for at in range(sum(int(one.params.n_ports) for one in switches))]
+        n_ports = sum(int(one.params.n_ports) for one in switches)
+        queues = [trees.port[at]["waiting"][POSTED_CREDIT] for at in range(n_ports)]
     else:
         queues = [one["down"]["waiting"][POSTED_CREDIT] for one in switches]
     for queue in queues:

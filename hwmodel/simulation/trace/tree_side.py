@@ -86,7 +86,7 @@ class SwitchLinks:
         switch = self._trees.switch[number]
         if way == "down":
             return switch["down"]["waiting"][at]
-        return self._trees.port[int(switch.params.first_port) + at // 2]["up"][at % 2]
+        return self._trees.port[int(switch.params.first_port) + at // 2]["waiting"][at % 2]
 
     def _head(self, number: int, way: str, at: int) -> int:
         """Return how many TLPs a queue has given to a link; at a root port what has been cut for an adapter."""

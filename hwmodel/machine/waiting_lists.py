@@ -1,6 +1,7 @@
-"""Lists of what waits by class, in places of one array with a free list.
+"""Lists of what waits, by class or by ring, in places of one array with a free list.
 
-`waiting`: a record with `place`, an array, and `n_used` and `free` (`frames.WAITING_COPIES`); `queue`: a `CLASS_QUEUE`.
+`waiting`: a record with `place`, an array, and `n_used` and `free` (`frames.WAITING_COPIES`); `queue`: its `head` and
+`tail`.
 Places are counted from 1; 0 is none.
 """
 

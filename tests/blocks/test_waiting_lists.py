@@ -1,10 +1,10 @@
-"""Lists by class in places of one array: in order, places used again, and none beyond the last."""
+"""Lists of what waits in places of one array: in order, places used again, and none beyond the last."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 
-from hwmodel.machine.class_lists import append, take_out, take_place
+from hwmodel.machine.waiting_lists import append, take_out, take_place
 
 
 def lists(n_places, n_lists=2):
