@@ -77,6 +77,21 @@ def test_a_break_in_mid_compile_falls_back_and_says_so(tmp_path):
     assert run_python(ENTERED, tmp_path) == homes_entered()
 
 
+# LLVM's linkages are asked for by name, and without them nothing of the rest is of use.
+HIDDEN = f"""
+import llvmlite.binding
+hidden = llvmlite.binding.Linkage
+del llvmlite.binding.Linkage
+import hwmodel.compiled.compilation
+llvmlite.binding.Linkage = hidden
+{ASKED}"""
+
+
+def test_a_part_that_is_missing_leaves_all_out_and_is_said(tmp_path):
+    said = run_python(HIDDEN, tmp_path)
+    assert said.startswith("ImportError: cannot import name 'Linkage'") and said.endswith(" FunctionCache")
+
+
 def test_the_environment_leaves_all_out(tmp_path):
     assert run_python(ASKED, tmp_path, HWMODEL_NUMBA="plain") == "HWMODEL_NUMBA=plain FunctionCache"
 

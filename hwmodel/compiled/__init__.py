@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numba
 
-from hwmodel.compiled.left_out import IS_PLAIN, PLAIN
+from hwmodel.compiled.left_out import PLAIN, is_plain
 
 COMPILED_BLOCKS = ("compiled", "forwarding", "machine", "switch_core")  # packages whose functions are compiled
 _IN_CODE = (*COMPILED_BLOCKS, "rules")  # whose constants are
@@ -33,7 +33,7 @@ def _source_digest() -> str:
     # Numba keeps the code of each place and each Python apart; so does the folder, or the code of one would seem to be
     # there for all (`simulation.kernel_cache`).
     place = (str(Path(__file__).resolve().parent), platform.python_version(), platform.machine())
-    way = (PLAIN,) if IS_PLAIN else ()
+    way = (PLAIN,) if is_plain() else ()
     switches = (numba.__version__, str(numba.config.BOUNDSCHECK), str(numba.config.OPT), *place, *way)
     digest.update("\0".join(switches).encode())
     return digest.hexdigest()[:16]

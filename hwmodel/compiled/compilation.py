@@ -1,8 +1,9 @@
 """What the kernels are compiled with.
 
-Numba's documented parts are enough, and all that is used with HWMODEL_NUMBA=plain (`left_out`). Some that are not
-documented save time, in `linked_only`, `known_answers` and here; this is the one door to them, and they change no
-result. The versions of numba that they were tried with bound what may be installed (pyproject.toml).
+Numba's documented parts are enough, and all that is used with HWMODEL_NUMBA=plain, or where one of the others is not
+what it was (`left_out`). Those that are not documented save time, in `linked_only`, `known_answers` and here; this is
+the one door to them, and they change no result. The versions that they were tried with bound what may be installed
+(pyproject.toml).
 """
 
 from __future__ import annotations
@@ -15,16 +16,21 @@ import numba
 from numba import njit, types
 from numba.core.caching import FunctionCache
 
-from hwmodel.compiled.left_out import IS_PLAIN
+from hwmodel.compiled.left_out import is_plain, leave_out
 
 
 def _decorators() -> tuple[Any, Any, Any, Any]:
     """Return numba's decorators of entries, of kernels, of those out of line, of those that are inlined."""
     # `error_model="numpy"` leaves out the tests for division by zero: all divisors are validated configuration.
     shared: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-    if IS_PLAIN:
-        return njit(**shared, cache=True), *[njit(**shared)] * 3
-    from hwmodel.compiled.linked_only import Entry, LinkedOnly, OutOfLine
+    plain = njit(**shared, cache=True), *[njit(**shared)] * 3
+    if is_plain():
+        return plain
+    try:
+        from hwmodel.compiled.linked_only import Entry, LinkedOnly, OutOfLine
+    except Exception as error:  # what a numba of another shape raises cannot be known
+        leave_out(error)
+        return plain
 
     # Only an entry can be called from Python; the others have neither a wrapper for it nor machine code of their own.
     # That LLVM may call a kernel has to be said: else it is put where it is called as soon as what calls it first is.
@@ -52,7 +58,7 @@ _ENTRY, _INNER, _OUT_OF_LINE, _INLINED = _decorators()
 def entry(function: Callable[..., Any]) -> Any:
     """Mark a function that Python calls, and whose machine code is kept on disk."""
     dispatcher = _ENTRY(function)
-    if not (IS_PLAIN or numba.config.DISABLE_JIT):
+    if not (is_plain() or numba.config.DISABLE_JIT):
         dispatcher._cache = _MachineCode(function)
     return _compiled_once(dispatcher)  # kernels may call it too
 
@@ -82,7 +88,7 @@ def compile_for(signature: Any, dispatcher: Any) -> bool:
 
 def _compiled_once(dispatcher: Any) -> Any:
     """Let a function be compiled for 64-bit integers alone, not again for each constant and width it is called with."""
-    if numba.config.DISABLE_JIT or IS_PLAIN:
+    if numba.config.DISABLE_JIT or is_plain():
         return dispatcher
     compile_as_called = dispatcher.compile
 

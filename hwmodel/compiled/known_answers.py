@@ -13,7 +13,7 @@ from typing import Any
 
 from numba import types
 
-from hwmodel.compiled.left_out import IS_PLAIN
+from hwmodel.compiled.left_out import is_plain
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def known_answers() -> Iterator[None]:
         (types.NestedArray, "__repr__", _remembered),
         (types.BaseFunction, "get_call_type", _chosen_once),
     ]
-    usual = [] if IS_PLAIN else [(owner, name, getattr(owner, name), change) for owner, name, change in changed]
+    usual = [] if is_plain() else [(owner, name, getattr(owner, name), change) for owner, name, change in changed]
     for owner, name, numbas_own, change in usual:
         setattr(owner, name, change(numbas_own))
     try:

@@ -8,12 +8,22 @@ from __future__ import annotations
 import os
 
 SWITCH, PLAIN = "HWMODEL_NUMBA", "plain"
-IS_PLAIN = os.environ.get(SWITCH) == PLAIN
+_reasons = [f"{SWITCH}={PLAIN}"] if os.environ.get(SWITCH) == PLAIN else []
+
+
+def is_plain() -> bool:
+    """Tell whether they are left out."""
+    return bool(_reasons)
 
 
 def left_out() -> str:
     """Return why they are left out, "" where they are not."""
-    return f"{SWITCH}={PLAIN}" if IS_PLAIN else ""
+    return "; ".join(_reasons)
+
+
+def leave_out(error: BaseException) -> None:
+    """Leave them out from now on, for what numba raised where they were asked for."""
+    _reasons.append(in_a_line(error))
 
 
 def in_a_line(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from numba import float64, int64, typeof, types
 
 from hwmodel.compiled.compilation import compile_for
 from hwmodel.compiled.known_answers import known_answers
-from hwmodel.compiled.left_out import IS_PLAIN, PLAIN, SWITCH, in_a_line, left_out
+from hwmodel.compiled.left_out import PLAIN, SWITCH, in_a_line, is_plain, left_out
 from hwmodel.forwarding.decide import DECISION
 from hwmodel.forwarding.frame_batch import ARRIVAL, COPY
 from hwmodel.forwarding.packet import CAPTURED_PACKET
@@ -79,7 +79,7 @@ def compile_alone(entry: str) -> str | None:
         try:
             return left_out() if compile_entry(entry) else None
         except Exception as error:  # what a numba of another shape raises cannot be known
-            if IS_PLAIN:
+            if is_plain():
                 raise
             _BROKE.append(in_a_line(error))
     _compile_plainly(entry)
