@@ -8,7 +8,7 @@ import random
 import pytest
 
 from hwmodel.explore.sizing import answer, read_sizing
-from hwmodel.explore.sizing.cheapest import Cheapest, Guesses, Rules
+from hwmodel.explore.sizing.cheapest import Cheapest, Rules
 from hwmodel.explore.sizing.screening import Screening
 from hwmodel.explore.sizing.size import Describer
 from hwmodel.explore.sizing.space import Space
@@ -308,10 +308,9 @@ def test_guesses_stay_among_the_living():
     space = Space(sizing.knobs)
     trials = Trials(sizing, simulator=p99_machine(lambda config: -config.nic.rx_ring))
     search = Cheapest(space, Screening(sizing, space), trials, 0)
-    guesses = Guesses(space, trials)
     seen = set()
     for _ in range(25):
-        candidate = guesses.next(search.alive(None))
+        candidate = search.guess(search.alive(None))
         assert candidate not in seen
         seen.add(candidate)
         search.learn(trials.run([candidate])[0])
