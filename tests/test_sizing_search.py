@@ -105,6 +105,28 @@ def test_more_than_can_be_gone_through_is_guessed_alike_each_time():
     assert found[0].best is not None and found[0].answer.is_met
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_guessed_is_not_far_from_the_cheapest(seed):
+    draw = random.Random(seed)
+    keys = {"nic.rx_buffer": BUFFERS[:8], "nic.tx_buffer": BUFFERS[:8], "nic.rx_ring": RINGS[:8]}
+    middle, width = [draw.uniform(0, 8) for _ in keys], [8 / draw.uniform(0.5, 2) for _ in keys]
+    needed = draw.uniform(0.25, 0.5)
+
+    def is_short(at):
+        return sum(abs(one - m) / w for one, m, w in zip(at, middle, width, strict=True)) - needed
+
+    def room(config):
+        nic = config.nic
+        return -5000 * is_short(
+            (nic.rx_buffer_bytes / 2**14 - 1, nic.tx_buffer_bytes / 2**14 - 1, nic.rx_ring / 64 - 1)
+        )
+
+    costs = [sum(at) + 3 for at in itertools.product(range(8), repeat=3) if is_short(at) <= 0]
+    knobs = {key: {"values": values, "costs": list(range(1, 9)), "monotone": False} for key, values in keys.items()}
+    found = answer(sizing_of(knobs), simulator=p99_machine(room))
+    assert found.cost <= 1.3 * min(costs)
+
+
 def test_a_target_that_nobody_meets_has_a_nearest():
     machine = p99_machine(lambda config: -1000 - abs(config.nic.rx_ring - 192))
     found = answer(sizing_of({"nic.rx_ring": knob(RINGS[:6], monotone=False)}), simulator=machine)
