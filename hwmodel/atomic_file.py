@@ -43,6 +43,11 @@ class AtomicFile:
         self._temporary = target if target != self._final else None
         return self
 
+    @property
+    def closed(self) -> bool:
+        """Tell whether nothing can be written, as files do."""
+        return self._file is None or self._file.closed
+
     def write(self, data: bytes) -> None:
         """Append bytes."""
         assert self._file is not None, "the file is open only within its `with` block"

@@ -52,7 +52,6 @@ PACKAGE_USERS = {
     "yaml": {"config", "cli"},
     "rich": {"cli", "words"},
     "shtab": {"cli"},
-    "optuna": {"explore"},  # guesses where a search has nothing monotone to go by
     "jinja2": {"report"},
     "matplotlib": {"report"},
     # Optional: a sweep's table as a frame, as Parquet, and its runs on many machines.

@@ -38,7 +38,7 @@ from hwmodel.results import (
     merge_histogram,
     summarize_latency,
 )
-from hwmodel.results.histogram import LATENCY_BUCKETS
+from hwmodel.results.histogram import bucket_index
 
 UP_BYTES = {
     "payload": 1516,
@@ -73,9 +73,9 @@ GBPS = MPPS * 1518 * 8 / 1e3
 def sample_latency(seed: int = 1, n_samples: int = 22_054) -> tuple[Latency, tuple[tuple[float, int], ...]]:
     """Return a summary and its histogram; eight full rings of 511 frames wait 8 * 511 / 1.1027 Mpps = 3.71 ms."""
     times_fs = (np.random.default_rng(seed).normal(3.707, 0.12, n_samples) * 1e12).astype(np.int64)
-    counts = np.zeros(LATENCY_BUCKETS.n_buckets(int(times_fs.max()) >> 10), dtype=np.int64)
+    counts = np.zeros(bucket_index(int(times_fs.max()) >> 10) + 1, dtype=np.int64)
     for time_fs in times_fs.tolist():
-        counts[LATENCY_BUCKETS.index(time_fs >> 10)] += 1
+        counts[bucket_index(time_fs >> 10)] += 1
     summary = summarize_latency(
         counts, min_fs=int(times_fs.min()), max_fs=int(times_fs.max()), sum_fs=int(times_fs.sum())
     )

@@ -10,7 +10,8 @@ import pytest
 
 from hwmodel.config import Config, config_from_mapping, load_config, switches_of
 from hwmodel.report import render_page
-from hwmodel.results import PcieSwitchResult, Result, SwitchLinkUse, SwitchPortUse, SystemResult
+from hwmodel.results import Result, SystemResult
+from hwmodel.results.pcie_switch import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
 from hwmodel.simulation import lone_frame, simulate
 from hwmodel.simulation.pcie_tree_measure import tree_suspects
 from hwmodel.words.pcie_switch_rows import switch_rows

@@ -87,6 +87,21 @@ def test_of_few_runs_the_keys_stand_one_below_the_other():
     assert compare([with_config()] * 2, ["a", "b"], ["r0", "r1"])["differences"] == []
 
 
+def test_a_key_of_several_stations_has_one_row():
+    def with_cores(*cores):
+        ports = [{"name": f"vf{at}", "cores": core, "limit": 7 if core else None} for at, core in enumerate(cores)]
+        return sample_result(config={"switch": {"ports": ports}})
+
+    few = compare([with_cores(None, None), with_cores([1], [2])], ["a", "b"], ["r0", "r1"])["differences"][0]
+    assert few.rows == [
+        ["switch.ports.vf0 to vf1.cores", "null", "[1], [2]"], ["switch.ports.vf0 to vf1.limit", "null", "7"]
+    ]  # fmt: skip
+    runs = [with_cores(*[None] * 40), with_cores(*([at] for at in range(1, 41)))]
+    assert compare(runs, ["a", "b"], ["r0", "r1"])["differences"][0].rows[0] == [
+        "switch.ports.vf0 to vf39.cores", "null", "[1], ..., [40]"
+    ]  # fmt: skip
+
+
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 ODD_TEXTS = ["no", "1e3", "0x1F", "82599", "256B", "12:30", "1.5KiB", "~", "- a", "1E5", "1_0"]
 TEXTS = st.text(max_size=8) | st.sampled_from(ODD_TEXTS)

@@ -93,16 +93,6 @@ def test_wrong_types_are_told(changes, key, message):
     assert line.split(": ", 1)[1].startswith(f"{key}: {message}")
 
 
-def test_each_key_that_stands_twice_is_told_with_its_place():
-    text = sample_result().to_json().replace('"seed": 1,', '"seed": 1,\n  "seed": 2,', 1)
-    text = text.replace('"gbps": ', '"mpps": 7,\n    "gbps": ', 1)
-    lines = sorted(lines_of(text))
-    assert [line.split(": ", 1)[1] for line in lines] == [
-        "seed: stands more than once in its object",
-        "totals.mpps: stands more than once in its object",
-    ]
-
-
 def test_what_is_nested_deeper_than_any_result_is_told():
     deep: list[object] = []
     for _ in range(900):

@@ -10,7 +10,7 @@ import pytest
 
 from hwmodel.cli import main
 from hwmodel.cli.arguments import SEARCHES
-from hwmodel.cli.study_commands import search
+from hwmodel.cli.commands import search
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore import search as of_loads

@@ -10,7 +10,7 @@ import pytest
 from hwmodel.forwarding.drop_reason import MAX_REASONS, DropReason
 from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, LATENCY, WIRE_WAIT_HISTOGRAM
 from hwmodel.results import Latency
-from hwmodel.results.histogram import LATENCY_BUCKETS
+from hwmodel.results.histogram import bucket_index
 from hwmodel.simulation.latency_summary import latency_from, named_drops, samples_of
 
 UNIT_FS = 1024
@@ -19,7 +19,7 @@ UNIT_FS = 1024
 def histogram(times_fs):
     row = np.zeros(HISTOGRAM_BUCKETS, np.int32)
     for time_fs in times_fs:
-        row[LATENCY_BUCKETS.index(time_fs // UNIT_FS)] += 1
+        row[bucket_index(time_fs // UNIT_FS)] += 1
     return row
 
 

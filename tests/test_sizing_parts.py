@@ -225,6 +225,7 @@ def test_the_answer_is_said_in_one_sentence():
     )
     assert "The throughput is near the target, beside the spread of 3 seeds and of hosts a little different (" in unsure
     assert "may meet: pcie.lanes 2 (cost 8, gbps at most 6.70 Gb/s)." in unsure
+    assert " unsure " in unsure.partition("margin")[2].splitlines()[1] and " yes " in text.partition("margin")[2]
     assert "the cheapest found to meet" in sizing_sentence(result_with(is_cheapest=False))
     assert knobs_text({"a": [1, 2], "b": True, "c": "64KiB"}) == "a [1, 2], b true, c 64KiB"
 

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from hwmodel.explore.sizing import answer, read_sizing
-from hwmodel.explore.sizing.cheapest import Cheapest, Guesses, Rules
+from hwmodel.explore.sizing.cheapest import Cheapest, Rules
 from hwmodel.explore.sizing.screening import Screening
 from hwmodel.explore.sizing.size import Describer
 from hwmodel.explore.sizing.space import Space
@@ -103,6 +103,28 @@ def test_more_than_can_be_gone_through_is_guessed_alike_each_time():
     assert found[0].simulations <= MOST_SIMULATIONS
     assert not found[0].is_cheapest and found[0].n_untested > 0
     assert found[0].best is not None and found[0].answer.is_met
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_guessed_is_not_far_from_the_cheapest(seed):
+    draw = random.Random(seed)
+    keys = {"nic.rx_buffer": BUFFERS[:8], "nic.tx_buffer": BUFFERS[:8], "nic.rx_ring": RINGS[:8]}
+    middle, width = [draw.uniform(0, 8) for _ in keys], [8 / draw.uniform(0.5, 2) for _ in keys]
+    needed = draw.uniform(0.25, 0.5)
+
+    def is_short(at):
+        return sum(abs(one - m) / w for one, m, w in zip(at, middle, width, strict=True)) - needed
+
+    def room(config):
+        nic = config.nic
+        return -5000 * is_short(
+            (nic.rx_buffer_bytes / 2**14 - 1, nic.tx_buffer_bytes / 2**14 - 1, nic.rx_ring / 64 - 1)
+        )
+
+    costs = [sum(at) + 3 for at in itertools.product(range(8), repeat=3) if is_short(at) <= 0]
+    knobs = {key: {"values": values, "costs": list(range(1, 9)), "monotone": False} for key, values in keys.items()}
+    found = answer(sizing_of(knobs), simulator=p99_machine(room))
+    assert found.cost <= 1.3 * min(costs)
 
 
 def test_a_target_that_nobody_meets_has_a_nearest():
@@ -308,10 +330,9 @@ def test_guesses_stay_among_the_living():
     space = Space(sizing.knobs)
     trials = Trials(sizing, simulator=p99_machine(lambda config: -config.nic.rx_ring))
     search = Cheapest(space, Screening(sizing, space), trials, 0)
-    guesses = Guesses(space, trials)
     seen = set()
     for _ in range(25):
-        candidate = guesses.next(search.alive(None))
+        candidate = search.guess(search.alive(None))
         assert candidate not in seen
         seen.add(candidate)
         search.learn(trials.run([candidate])[0])

@@ -314,17 +314,6 @@ def test_a_folder_that_is_removed_before_ctrl_c_is_not_said_to_be_kept(tmp_path,
         go(folder)
 
 
-def test_a_ledger_that_is_overwritten_in_mid_run_ends_the_sweep_at_once(tmp_path, monkeypatch, runs):
-    other, folder = tmp_path / "other", tmp_path / "a"
-    go(other, SWEEP | {"seeds": 1})
-    runs.clear()
-    data = (other / "ledger.sqlite").read_bytes()
-    at_run(5, lambda: (folder / "ledger.sqlite").write_bytes(data), monkeypatch, runs)
-    with pytest.raises(RunError, match="was overwritten by another program while the sweep ran; the 4 runs in it"):
-        go(folder)
-    assert len(runs) == 5
-
-
 def test_what_sqlite_itself_moves_into_the_ledger_ends_nothing(tmp_path, monkeypatch, runs):
     folder = tmp_path / "a"
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_address
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scapy.layers.inet import IP, TCP
+from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.utils import RawPcapReader
 
 from hwmodel.errors import InputError, RunError
+from hwmodel.wire.ethernet import counting_payload
+from hwmodel.wire.flow_header import flow_bytes, tcp_packet
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload.delivered import CHUNK_FRAMES, Deliveries, write_delivered
 from hwmodel.workload.traffic import FrameTemplate
@@ -129,3 +134,21 @@ def test_a_missing_capture_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="No such file"):
         write_delivered(tmp_path / "out.pcap", deliveries([]), TEMPLATES, COPY_HEADERS, replayed=tmp_path / "in.pcap")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(("ends", "layer"), [(("10.0.0.1", "10.0.0.2"), IP), (("fd00::1", "fd00::2"), IPv6)])
+@pytest.mark.parametrize("n_bytes", [100, 1448, 60_000])
+def test_a_made_up_packet_of_a_connection_is_one_of_tcp(ends, layer, n_bytes):
+    flow = flow_bytes(*map(ip_address, ends), 6, (32768, 5001))
+    packet = layer(tcp_packet(flow, n_bytes))
+    assert bytes(packet)[-len(flow) - n_bytes :][-4:] == counting_payload(n_bytes - 16)[-4:]
+    said = packet.len if layer is IP else packet.plen + 40
+    tcp = packet[TCP]
+    assert (said, tcp.dataofs, tcp.sport, tcp.dport) == (len(flow) + n_bytes, 5, 32768, 5001)
+    assert (tcp.flags, tcp.window, tcp.urgptr, len(tcp.payload)) == ("A", 65535, 0, n_bytes - 16)
+
+
+def test_a_packet_longer_than_its_length_field_says_0():
+    flow = flow_bytes(*map(ip_address, ("10.0.0.1", "10.0.0.2")), 6, (32768, 5001))
+    assert IP(tcp_packet(flow, 70_000)[:20]).len == 0
+    assert len(tcp_packet(flow, 2)) == len(flow) + 2

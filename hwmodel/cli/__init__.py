@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import io
 import os
 import re
@@ -78,23 +77,11 @@ def _run_command(argv: Sequence[str] | None) -> int:
     if arguments.command is None:
         parser.print_help(sys.stderr)
         return BAD_INPUT
-    with _rare_collection():
-        # Only now: with `--help` no command's imports are paid for.
-        from hwmodel.cli import commands
+    # Only now: with `--help` no command's imports are paid for.
+    from hwmodel.cli import commands
 
-        status = commands.COMMANDS[arguments.command](arguments)
+    status = commands.COMMANDS[arguments.command](arguments)
     return DONE if status is None else status
-
-
-@contextlib.contextmanager
-def _rare_collection() -> Iterator[None]:
-    # What is imported stays; looking through it for garbage again and again takes a tenth of a short run.
-    usual = gc.get_threshold()
-    gc.set_threshold(100_000, *usual[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
 
 
 @contextlib.contextmanager

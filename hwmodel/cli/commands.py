@@ -10,7 +10,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hwmodel.cli.config_space_command import config_space as write_config_space
 from hwmodel.cli.cosim_command import cosim
@@ -28,7 +28,7 @@ from hwmodel.cli.outputs import (
     write_json,
     write_text,
 )
-from hwmodel.cli.study_commands import check_page_outputs, report, require_report_packages, search, size, sweep
+from hwmodel.cli.study_commands import check_page_outputs, report, require_report_packages, size, sweep
 from hwmodel.errors import InputError, Interrupted
 from hwmodel.processes.processors import usable_processors
 from hwmodel.units import FS_PER_NS
@@ -42,6 +42,15 @@ if TYPE_CHECKING:
 _COMPILES_S, _COMPILES_MORE_S = 30, 45  # with a scenario or a bridge; on two cores; benches/startup.py measures it
 _INDENT = "  "
 _NO_END = "no end"
+Found = TypeVar("Found")
+# OPTION -> the kinds of search that it is for.
+_ONLY_FOR = {
+    "loss": ("partial_drop",),
+    "precision": ("zero_loss", "partial_drop", "latency_at_load"),
+    "loads": ("loss_curve", "latency_at_load"),
+    "arrivals": ("loss_curve", "latency_at_load"),
+    "burst_rate": ("back_to_back",),
+}
 
 
 def run(arguments: Namespace) -> None:
@@ -210,43 +219,57 @@ def explain(arguments: Namespace) -> None:
     config = _load(arguments)
     from hwmodel import explore
 
-    _announce_compilation_for(config)
-    with progress_bar() as progress, _placing_errors(arguments):
-        result = explore.explain(config, jobs=arguments.jobs or usable_processors(), progress=progress)
-    _write_result(arguments, result, _print_relaxed)
+    _write_result(arguments, _explored(explore.explain, config, arguments), _print_relaxed)
 
 
 def compare(arguments: Namespace) -> None:
-    """Simulate one configuration with each way in which its VMs may reach each other."""
+    """Simulate one configuration with each way in which its VMs may reach each other, or that at several values."""
     check_page_outputs(arguments, arguments.config)
     config = _load(arguments)
     from hwmodel import explore
     from hwmodel.config import defaults_beside
-    from hwmodel.report import render_page
-    from hwmodel.words.comparison_text import comparison_text
+    from hwmodel.report import render_curves_page, render_page
 
-    jobs = arguments.jobs or usable_processors()
     if arguments.over is not None:
-        _compare_over(arguments, config, jobs)
+        name, values = arguments.over
+        curves = _explored(explore.compare_over, config, arguments, name=name, values=values)
+        label = run_label(arguments.config, arguments.overrides)
+        write_finding(curves, partial(render_curves_page, curves, label), arguments)
         return
-    _announce_compilation_for(config)
-    with progress_bar() as progress, _placing_errors(arguments):
-        found = explore.compare(config, jobs=jobs, progress=progress)
+    found = _explored(explore.compare, config, arguments)
     results = [*found.results.values()]
     defaults = [defaults_beside(result.config) for result in results]
     draw = partial(render_page, results, [*found.results], defaults=defaults, ways=found)
-    write_finding(partial(comparison_text, found), found.to_json, draw, arguments.json, arguments.report)
+    write_finding(found, draw, arguments)
 
 
-def _compare_over(arguments: Namespace, config: Config, jobs: int) -> None:
+def search(arguments: Namespace) -> None:
+    """Search over the load of a configuration."""
+    problems = [
+        f"--{name.replace('_', '-')}: only with --kind {' or '.join(kinds)}"
+        for name, kinds in _ONLY_FOR.items()
+        if getattr(arguments, name) is not None and arguments.kind not in kinds
+    ]
+    if problems:
+        raise InputError(problems)
+    check_page_outputs(arguments, arguments.config)
+    config = _load(arguments)
     from hwmodel import explore
-    from hwmodel.report import render_curves_page
+    from hwmodel.report import render_search_page
 
+    given = {"loss": arguments.loss, "precision": arguments.precision, "loads": arguments.loads,
+             "arrivals": arguments.arrivals, "burst_rate_bps": arguments.burst_rate}  # fmt: skip
+    said = {name: value for name, value in given.items() if value is not None}
+    found = _explored(explore.search_loads, config, arguments, kind=arguments.kind, **said)
+    label = run_label(arguments.config, arguments.overrides)
+    write_finding(found, partial(render_search_page, found, label), arguments)
+
+
+def _explored(find: Callable[..., Found], config: Config, arguments: Namespace, **options: Any) -> Found:
+    """Find something out by many runs of a configuration, as many at once as `--jobs` says."""
     _announce_compilation_for(config)
     with progress_bar() as progress, _placing_errors(arguments):
-        curves = explore.compare_over(config, *arguments.over, jobs=jobs, progress=progress)
-    draw = partial(render_curves_page, curves, run_label(arguments.config, arguments.overrides))
-    write_finding(curves.summary, curves.to_json, draw, arguments.json, arguments.report)
+        return find(config, jobs=arguments.jobs or usable_processors(), progress=progress, **options)
 
 
 def dma(arguments: Namespace) -> None:

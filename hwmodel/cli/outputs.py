@@ -8,9 +8,14 @@ import os
 import sys
 import tempfile
 import time
+from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from hwmodel.errors import InputError
+
+if TYPE_CHECKING:
+    from hwmodel.results.json_form import Finding
 
 STDOUT = "-"
 _TO_STDOUT = ("--json", "--report")
@@ -133,20 +138,18 @@ def write_all(*writers: Callable[[], object]) -> None:
         raise failures[0]
 
 
-def write_finding(
-    text: Callable[[], str],
-    document: Callable[[], str],
-    draw: Callable[[], str],
-    json_path: str | None,
-    page: str | None,
-) -> None:
+def write_finding(found: Finding, draw: Callable[[], str], arguments: Namespace) -> None:
     """Print what was found, and write its JSON document and its page: as many of the three as can be made."""
 
     def write_page() -> None:
-        if page is not None:
-            write_text(draw(), page)
+        if arguments.report is not None:
+            write_text(draw(), arguments.report)
 
-    write_all(lambda: say(text(), json_path, page), lambda: write_json(document(), json_path), write_page)
+    write_all(
+        lambda: say(found.summary(), arguments.json, arguments.report),
+        lambda: write_json(found.to_json(), arguments.json),
+        write_page,
+    )
 
 
 def _problem_of(path: str, real_path: str) -> str | None:

@@ -1,4 +1,4 @@
-"""`hwmodel sweep`, `search`, `size`, and `report`: what runs many points, and pages of what is stored."""
+"""`hwmodel sweep`, `size`, and `report`: what runs many points of a file, and pages of what is stored."""
 
 from __future__ import annotations
 
@@ -30,14 +30,6 @@ if TYPE_CHECKING:
 
 
 SOME_FAILED = 3
-# OPTION -> the kinds of search that it is for.
-_ONLY_FOR = {
-    "loss": ("partial_drop",),
-    "precision": ("zero_loss", "partial_drop", "latency_at_load"),
-    "loads": ("loss_curve", "latency_at_load"),
-    "arrivals": ("loss_curve", "latency_at_load"),
-    "burst_rate": ("back_to_back",),
-}
 
 
 def sweep(arguments: Namespace) -> int | None:
@@ -72,54 +64,17 @@ def sweep(arguments: Namespace) -> int | None:
     return SOME_FAILED if done.counts["failed"] else None
 
 
-def search(arguments: Namespace) -> None:
-    """Search over the load of a configuration."""
-    problems = [
-        f"--{name.replace('_', '-')}: only with --kind {' or '.join(kinds)}"
-        for name, kinds in _ONLY_FOR.items()
-        if getattr(arguments, name) is not None and arguments.kind not in kinds
-    ]
-    if problems:
-        raise InputError(problems)
-    check_page_outputs(arguments, arguments.config)
-    from hwmodel import explore
-    from hwmodel.config import load_config, place_lines
-    from hwmodel.report import render_search_page
-    from hwmodel.words.search_text import search_text
-
-    config = load_config(arguments.config, arguments.overrides)
-    given = {"loss": arguments.loss, "precision": arguments.precision, "loads": arguments.loads,
-             "arrivals": arguments.arrivals, "burst_rate_bps": arguments.burst_rate}  # fmt: skip
-    jobs = arguments.jobs or usable_processors()
-    with progress_bar() as progress:
-        try:
-            found = explore.search_loads(
-                config,
-                arguments.kind,
-                jobs=jobs,
-                progress=progress,
-                **{name: value for name, value in given.items() if value is not None},
-            )
-        except InputError as error:
-            raise InputError(place_lines(arguments.config, arguments.overrides, error.lines)) from None
-    label = run_label(arguments.config, arguments.overrides)
-    draw = partial(render_search_page, found, label)
-    write_finding(partial(search_text, found), found.to_json, draw, arguments.json, arguments.report)
-
-
 def size(arguments: Namespace) -> None:
     """Find the cheapest configuration that meets a target; RunError, behind all output, where none does."""
     check_page_outputs(arguments, arguments.sizing)
     from hwmodel import explore
     from hwmodel.report import render_sizing_page
-    from hwmodel.words.sizing_text import sizing_text
 
     jobs = arguments.jobs or usable_processors()
     with progress_bar() as progress:
         result = explore.size(arguments.sizing, arguments.overrides, jobs=jobs, progress=progress)
     label = run_label(arguments.sizing, arguments.overrides)
-    draw = partial(render_sizing_page, result, label)
-    write_finding(partial(sizing_text, result), result.to_json, draw, arguments.json, arguments.report)
+    write_finding(result, partial(render_sizing_page, result, label), arguments)
     if result.best is None:
         raise RunError("no configuration was found that meets the target")
 

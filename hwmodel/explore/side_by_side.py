@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -18,6 +18,7 @@ from hwmodel.simulation import entries_of, fill_cache, load_kernels, simulate, s
 
 Outcome = Result | str  # a string says why a run failed
 Progress = Callable[[float, str], None]
+Simulator = Callable[[Sequence[Config], int], Iterator[tuple[int, Outcome]]]  # `outcomes_of`, or what stands for it
 
 
 def outcomes_of(configs: Sequence[Config], jobs: int = 1) -> Generator[tuple[int, Outcome], None, None]:

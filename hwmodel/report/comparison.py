@@ -24,7 +24,8 @@ COLUMNS_IN_ONE = 5  # beside the first: what a printed page has room for
 MOST_KEYS = 40
 _LATENCY_REMARK = f"p50 and p99 are of the latency, {DELIVERY}"
 _OF_SEVERAL_WAYS = "; where frames go several ways, of those between VMs, else of those that VMs get"
-_STATION = re.compile(r"((?:.*\.)?ports\.)([^.]+)(\..+)")
+_STATION = re.compile(r"((?:.*\.)?(?:ports|s_channels)\.)([^.]+)(\..+)?")
+_LONGEST_VALUES = 48  # of stations that are not alike
 _LONGEST_LABEL = 34
 
 
@@ -100,17 +101,27 @@ def _by_cause(
 
 
 def _in_groups(differences: Iterable[Difference]) -> list[Difference]:
-    """Return differences with one row for what stations have alike: `switch.ports.vf0 to vf7.max_frame`."""
-    groups: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    """Return differences with one row for a key of several stations: `switch.ports.vf0 to vf7.max_frame`."""
+    groups: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {}
     for one in differences:
         of_station = _STATION.fullmatch(one.key)
-        before, station, behind = of_station.groups() if of_station else (one.key, "", "")
-        groups.setdefault((before, behind, one.values), []).append(station)
+        before, station, behind = of_station.groups("") if of_station else (one.key, "", "")
+        groups.setdefault((before, behind), {})[station] = one.values
     found = []
-    for (before, behind, values), stations in groups.items():
+    for (before, behind), values in groups.items():
+        stations = list(values)
         named = stations[0] if len(stations) == 1 else f"{stations[0]} to {stations[-1]}"
-        found.append(Difference(f"{before}{named}{behind}", values))
+        of_runs = zip(*values.values(), strict=True)
+        found.append(Difference(f"{before}{named}{behind}", tuple(map(_of_stations, of_runs))))
     return found
+
+
+def _of_stations(values: Sequence[str]) -> str:
+    """Return what stations have in one run: of all, of each, or of the first and last where that is long."""
+    if len(set(values)) == 1:
+        return values[0]
+    each = ", ".join(values)
+    return each if len(each) <= _LONGEST_VALUES else f"{values[0]}, ..., {values[-1]}"
 
 
 def bridge_remarks(results: Sequence[Result], labels: Sequence[str]) -> Iterator[str]:

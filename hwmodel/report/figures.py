@@ -23,6 +23,7 @@ from hwmodel.words.quantities import count_text, page_time, three_digits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 # Colours that occur nowhere else stand for the page's own: a dark page then needs no second figure.
@@ -327,6 +328,15 @@ def new_canvas(height_in: float) -> tuple[Figure, Axes]:
 
     figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
     return figure, figure.add_subplot()
+
+
+def log_ticks(axis: Axis, digits: Sequence[float]) -> None:
+    """Put the ticks of a logarithmic axis at these digits of each power of ten, written as plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axis.set_major_locator(LogLocator(subs=digits))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:,.6g}"))
 
 
 def _positions(names: Sequence[str]) -> dict[str, int]:

@@ -40,7 +40,6 @@ from hwmodel.results.comparison import (
     Crossing,
     Curves,
     ForbiddenPair,
-    LeftOutWay,
     WayFigures,
 )
 from hwmodel.results.explored import Choice, KnobStep, LoadSearch, LoadTrial, SizingResult, TargetFigure
@@ -55,8 +54,6 @@ from hwmodel.results.histogram import (
     quantile_bucket,
     summarize_latency,
 )
-from hwmodel.results.pci_bus import BusResult
-from hwmodel.results.pcie_switch import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
 from hwmodel.results.result import (
     AdapterResult,
     Bottleneck,
@@ -94,7 +91,6 @@ __all__ = [
     "Bottleneck",
     "BridgePause",
     "BridgeResult",
-    "BusResult",
     "CeilingFigure",
     "Choice",
     "ClassLevel",
@@ -115,7 +111,6 @@ __all__ = [
     "IotlbUse",
     "KnobStep",
     "Latency",
-    "LeftOutWay",
     "LinkBytes",
     "LinkCost",
     "LoadSearch",
@@ -126,7 +121,6 @@ __all__ = [
     "Observation",
     "Pcie",
     "PcieDirection",
-    "PcieSwitchResult",
     "PoolUse",
     "PortPause",
     "PortResult",
@@ -142,8 +136,6 @@ __all__ = [
     "Stalls",
     "Stop",
     "Suspect",
-    "SwitchLinkUse",
-    "SwitchPortUse",
     "SystemResult",
     "TargetFigure",
     "Totals",

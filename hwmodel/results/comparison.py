@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import hypot
-from typing import Any
+from typing import Any, ClassVar
 
-from hwmodel.results.json_form import document_of, to_plain
+from hwmodel.results.json_form import Finding
 from hwmodel.results.result import Bottleneck, Latency, Result, Totals
+from hwmodel.words.comparison_text import comparison_text, curves_text
 
 ALIKE = 0.01  # two ways are alike whose throughputs differ by no more
 
@@ -104,12 +105,13 @@ class LeftOutWay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparison(Finding):
     """Hold one configuration with each way that it allows.
 
     `results`: of each way its whole result, for a page; not in the JSON form. `config`: the configuration, resolved.
     """
 
+    not_in_json: ClassVar[tuple[str, ...]] = ("results",)
     schema_version: int = 1
     ways: tuple[WayFigures, ...]
     left_out: tuple[LeftOutWay, ...] = ()
@@ -126,23 +128,9 @@ class Comparison:
         best = max((gbps for gbps, _ in known), default=0.0)
         return tuple(each for gbps, each in known if gbps >= (1 - ALIKE) * best)
 
-    def to_mapping(self) -> dict[str, Any]:
-        """Return the comparison as JSON values."""
-        return to_plain(self, ("results",))
-
-    def to_json(self) -> str:
-        """Return the comparison as a JSON document that ends with a newline."""
-        return document_of(self, ("results",))
-
     def summary(self) -> str:
         """Return what `hwmodel compare` prints."""
-        from hwmodel.words.comparison_text import comparison_text
-
         return comparison_text(self)
-
-    def __str__(self) -> str:
-        """Return the answer in one sentence; `summary()` says more."""
-        return self.summary().partition("\n")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +172,7 @@ class Crossing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Curves:
+class Curves(Finding):
     """Hold a comparison at several values of one thing.
 
     `over`: its name, `key`: the configuration's key that it sets. `points`: value by value, those behind crossings too.
@@ -197,16 +185,6 @@ class Curves:
     crossings: tuple[Crossing, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict, metadata={"verbatim": True})
 
-    def to_json(self) -> str:
-        """Return the curves as a JSON document that ends with a newline."""
-        return document_of(self)
-
     def summary(self) -> str:
         """Return what `hwmodel compare --over` prints."""
-        from hwmodel.words.comparison_text import curves_text
-
         return curves_text(self)
-
-    def __str__(self) -> str:
-        """Return the answer in one sentence; `summary()` says more."""
-        return self.summary().partition("\n")[0]

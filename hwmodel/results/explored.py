@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hwmodel.results.json_form import document_of, to_plain
+from hwmodel.results.json_form import Finding
 from hwmodel.results.result import Latency
 from hwmodel.units import DIMENSIONS, Dimension, UnitError
+from hwmodel.words.search_text import search_text
+from hwmodel.words.sizing_text import sizing_text
 
 Scalar = str | int | float | bool | None
 
@@ -18,32 +20,6 @@ IDENTITY = ("config_hash", "seed", "status", "error")  # the first columns of a 
 COST = "cost"  # the column behind the axes, where the sweep's file says what their values cost
 # The unit in which each kind of quantity is drawn, by the name of its dimension.
 _DRAWN_IN = {"a byte count": "B", "a time": "ns", "a rate": "Gbps", "a frequency": "MHz", "a frame rate": "Mpps"}
-
-
-class Figures(Mapping[str, Scalar]):
-    """Hold the figures of a point by dotted name; points with the same names share them."""
-
-    __slots__ = ("_at", "_values")
-
-    def __init__(self, at: Mapping[str, int], values: Sequence[Scalar]) -> None:
-        self._at = at
-        self._values = values
-
-    def __getitem__(self, name: str) -> Scalar:
-        """Return a figure; KeyError where the point has none of that name."""
-        return self._values[self._at[name]]
-
-    def __iter__(self) -> Iterator[str]:
-        """Return the names, in the order of the result's fields."""
-        return iter(self._at)
-
-    def __len__(self) -> int:
-        """Return how many figures there are."""
-        return len(self._at)
-
-    def __repr__(self) -> str:
-        """Write the figures as a mapping."""
-        return repr(dict(self))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +123,7 @@ class LoadTrial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadSearch:
+class LoadSearch(Finding):
     """Hold the answer of a search over the load.
 
     `kind`: "zero_loss", "partial_drop", "back_to_back", "loss_curve", "latency_at_load". `loss`: the share that may be
@@ -183,23 +159,9 @@ class LoadSearch:
     asked: Mapping[str, str] = field(default_factory=dict)
     model_version: str = ""
 
-    def to_mapping(self) -> dict[str, Any]:
-        """Return the result as JSON values."""
-        return to_plain(self)
-
-    def to_json(self) -> str:
-        """Return the result as a JSON document that ends with a newline."""
-        return document_of(self)
-
     def summary(self) -> str:
         """Return what `hwmodel search` prints."""
-        from hwmodel.words.search_text import search_text
-
         return search_text(self)
-
-    def __str__(self) -> str:
-        """Return the answer in one sentence; `summary()` says more."""
-        return self.summary().partition("\n")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,7 +215,7 @@ class KnobStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SizingResult:
+class SizingResult(Finding):
     """Hold the answer to a sizing file.
 
     `best`, `runner_up`: the values of the knobs, None where there is none, and `cost`, `runner_up_cost`. `margin`: the
@@ -304,20 +266,6 @@ class SizingResult:
     source: Mapping[str, Any] = field(default_factory=dict, metadata={"verbatim": True})
     model_version: str = ""
 
-    def to_mapping(self) -> dict[str, Any]:
-        """Return the result as JSON values."""
-        return to_plain(self)
-
-    def to_json(self) -> str:
-        """Return the result as a JSON document that ends with a newline."""
-        return document_of(self)
-
     def summary(self) -> str:
         """Return what `hwmodel size` prints."""
-        from hwmodel.words.sizing_text import sizing_text
-
         return sizing_text(self)
-
-    def __str__(self) -> str:
-        """Return the answer in one sentence; `summary()` says more."""
-        return self.summary().partition("\n")[0]

@@ -1,7 +1,7 @@
 """Log-linear histograms: bucket arithmetic, percentiles and the merged form that results carry.
 
-A latency is a whole number v >= 0 of units of 2**10 fs (UNIT_FS). With b sub-bucket bits (7 unless told otherwise,
-hence 2**b = 128 buckets to each power of two):
+A latency is a whole number v >= 0 of units of 2**10 fs (UNIT_FS). With b = 7 sub-bucket bits, hence 2**b = 128 buckets
+to each power of two:
 
     v < 2**b:   index = v
     otherwise:  s = bit_length(v) - (b + 1);  index = (s + 1) * 2**b + (v >> s) - 2**b
@@ -13,7 +13,6 @@ A percentile is the middle of its bucket: off by at most half of that, 0.4 % for
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,8 @@ import numpy.typing as npt
 from hwmodel.results.result import Latency
 
 UNIT_FS = 1 << 10
+SUB_BUCKET_BITS = 7
+PER_OCTAVE = 1 << SUB_BUCKET_BITS  # buckets to each power of two
 FS_PER_NS = 1_000_000
 LEAST_SAMPLES_P99 = 100
 LEAST_SAMPLES_P999 = 1000
@@ -28,58 +29,26 @@ LEAST_SAMPLES_P999 = 1000
 Counts = npt.NDArray[np.integer] | Sequence[int]
 
 
-@dataclass(frozen=True, slots=True)
-class LogLinearBuckets:
-    """Map whole numbers to buckets and back; `sub_bucket_bits` sets the buckets to each power of two."""
-
-    sub_bucket_bits: int = 7
-
-    @property
-    def per_octave(self) -> int:
-        """Return the number of buckets to each power of two."""
-        return 1 << self.sub_bucket_bits
-
-    def index(self, value: int) -> int:
-        """Return the bucket of a value; ValueError for a negative one."""
-        if value < 0:
-            raise ValueError(f"a latency cannot be negative: {value}")
-        shift = value.bit_length() - (self.sub_bucket_bits + 1)
-        return value if shift < 0 else (shift << self.sub_bucket_bits) + (value >> shift)
-
-    def lower(self, index: int) -> int:
-        """Return the least value of a bucket."""
-        if index < self.per_octave:
-            return index
-        shift = index // self.per_octave - 1
-        return (index % self.per_octave + self.per_octave) << shift
-
-    def upper(self, index: int) -> int:
-        """Return the bound that all values of a bucket are below, the least value of the next bucket."""
-        return self.lower(index + 1)
-
-    def uppers(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Return `upper` of many buckets."""
-        following = indices + 1
-        shifts = np.maximum(following // self.per_octave - 1, 0)
-        mantissas = np.where(following < self.per_octave, following, following % self.per_octave + self.per_octave)
-        return np.asarray(mantissas << shifts, np.int64)
-
-    def mid(self, index: int) -> float:
-        """Return the middle of a bucket; a value v stands for all times from v to v + 1 units."""
-        return (self.lower(index) + self.upper(index)) / 2
-
-    def n_buckets(self, largest_value: int) -> int:
-        """Return how many buckets hold all values from 0 to `largest_value`."""
-        return self.index(largest_value) + 1
+def bucket_index(value: int) -> int:
+    """Return the bucket of a value; ValueError for a negative one."""
+    if value < 0:
+        raise ValueError(f"a latency cannot be negative: {value}")
+    shift = value.bit_length() - (SUB_BUCKET_BITS + 1)
+    return value if shift < 0 else (shift << SUB_BUCKET_BITS) + (value >> shift)
 
 
-LATENCY_BUCKETS = LogLinearBuckets()
+def least_of(bucket: int) -> int:
+    """Return the least value of a bucket, the bound that all values of the bucket before it are below."""
+    if bucket < PER_OCTAVE:
+        return bucket
+    shift = bucket // PER_OCTAVE - 1
+    return (bucket % PER_OCTAVE + PER_OCTAVE) << shift
 
 
-def filled_columns(min_fs: int, max_fs: int, n_buckets: int, buckets: LogLinearBuckets = LATENCY_BUCKETS) -> slice:
+def filled_columns(min_fs: int, max_fs: int, n_buckets: int) -> slice:
     """Return which of `n_buckets` samples between two times can be in; the last bucket has no upper bound."""
     last = n_buckets - 1
-    return slice(min(buckets.index(min_fs // UNIT_FS), last), min(buckets.index(max_fs // UNIT_FS), last) + 1)
+    return slice(min(bucket_index(min_fs // UNIT_FS), last), min(bucket_index(max_fs // UNIT_FS), last) + 1)
 
 
 def quantile_bucket(counts: Counts, numerator: int, denominator: int) -> int:
@@ -96,9 +65,9 @@ def bucket_of_rank(totals: npt.NDArray[np.int64], numerator: int, denominator: i
     return int(totals.searchsorted(rank, side="left"))
 
 
-def bucket_ns(bucket: int, buckets: LogLinearBuckets = LATENCY_BUCKETS) -> float:
-    """Return the middle of a bucket in ns."""
-    return buckets.mid(bucket) * UNIT_FS / FS_PER_NS
+def bucket_ns(bucket: int) -> float:
+    """Return the middle of a bucket in ns; a value v stands for all times from v to v + 1 units."""
+    return (least_of(bucket) + least_of(bucket + 1)) / 2 * UNIT_FS / FS_PER_NS
 
 
 def summarize_latency(
@@ -108,7 +77,6 @@ def summarize_latency(
     max_fs: int,
     sum_fs: int,
     first: int = 0,
-    buckets: LogLinearBuckets = LATENCY_BUCKETS,
 ) -> Latency:
     """Return the summary in ns of a latency sample.
 
@@ -124,7 +92,7 @@ def summarize_latency(
     def percentile(per_mille: int, least_samples: int) -> float | None:
         if n_samples < least_samples:
             return None
-        estimate_ns = bucket_ns(first + bucket_of_rank(totals, per_mille, 1000), buckets)
+        estimate_ns = bucket_ns(first + bucket_of_rank(totals, per_mille, 1000))
         return min(max(estimate_ns, min_fs / FS_PER_NS), max_fs / FS_PER_NS)
 
     return Latency(
@@ -138,9 +106,7 @@ def summarize_latency(
     )
 
 
-def merge_histogram(
-    counts: Counts, most_points: int = 200, buckets: LogLinearBuckets = LATENCY_BUCKETS, first: int = 0
-) -> tuple[tuple[float, int], ...]:
+def merge_histogram(counts: Counts, most_points: int = 200, first: int = 0) -> tuple[tuple[float, int], ...]:
     """Return `(upper_ns, count)` of the non-empty buckets, in order, merged until there are at most `most_points`.
 
     Neighbours are merged two by two, four by four and so on, so the buckets stay log-linear. Each count is of samples
@@ -158,5 +124,5 @@ def merge_histogram(
         groups = groups >> 1
     is_last = np.append(groups[1:] != groups[:-1], True)
     merged_counts = np.diff(np.cumsum(array[filled])[is_last], prepend=0)
-    uppers_ns = buckets.uppers(numbers[is_last]) * UNIT_FS / FS_PER_NS
-    return tuple(zip(uppers_ns.tolist(), merged_counts.tolist(), strict=True))
+    uppers_ns = [least_of(bucket + 1) * UNIT_FS / FS_PER_NS for bucket in numbers[is_last].tolist()]
+    return tuple(zip(uppers_ns, merged_counts.tolist(), strict=True))

@@ -16,9 +16,8 @@ import re
 import sys
 import types
 import typing
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 from hwmodel.errors import InputError
 
@@ -45,6 +44,29 @@ def dotted(path: Path) -> str:
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
     return text
+
+
+class Finding:
+    """Give a frozen record its JSON form, all but the attributes `not_in_json`, and its answer in one sentence."""
+
+    __slots__ = ()
+    not_in_json: ClassVar[tuple[str, ...]] = ()
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the result as JSON values."""
+        return to_plain(self, self.not_in_json)
+
+    def to_json(self) -> str:
+        """Return the result as a JSON document that ends with a newline."""
+        return document_of(self, self.not_in_json)
+
+    def summary(self) -> str:
+        """Return what the command prints that found it."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        """Return the answer in one sentence; `summary()` says more."""
+        return self.summary().partition("\n")[0]
 
 
 def to_plain(record: Any, left_out: Collection[str] = ()) -> dict[str, Any]:
@@ -243,9 +265,8 @@ def parse_result(kind: type, text: str, name: str, schema_version: int, others: 
 
     `others`: key -> the dataclass of documents that have it.
     """
-    repeats: list[_Repeating] = []
     try:
-        plain = json.loads(text, parse_constant=_reject_constant, object_pairs_hook=_noting(repeats))
+        plain = json.loads(text, parse_constant=_reject_constant)
     except json.JSONDecodeError as error:
         raise InputError(f"{name}:{error.lineno}:{error.colno}: is not JSON: {error.msg}") from None
     except (ValueError, RecursionError) as error:
@@ -253,8 +274,6 @@ def parse_result(kind: type, text: str, name: str, schema_version: int, others: 
         raise InputError(f"{name}:1:1: is not JSON: {reason}") from None
     if _is_deeper(plain, _DEEPEST):
         raise InputError(f"{name}:1:1: is no result: nested deeper than {_DEEPEST} levels")
-    if repeats:
-        raise InputError([_line(name, text, problem) for problem in _repeated_keys(plain)][:_MOST_LINES])
     if not isinstance(plain, dict) or "schema_version" not in plain:
         raise InputError(f"{name}:1:1: schema_version: is missing (is this a result of `hwmodel run --json`?)")
     found = plain["schema_version"]
@@ -271,40 +290,6 @@ def parse_result(kind: type, text: str, name: str, schema_version: int, others: 
             lines.append(f"{name}:1:1: and {len(problems) - _MOST_LINES} more problems")
         raise InputError(lines)
     return result
-
-
-class _Repeating(dict[str, Any]):
-    """An object of a JSON document in which `keys_repeated` stand more than once."""
-
-    keys_repeated: tuple[str, ...] = ()
-
-
-def _noting(repeats: list[_Repeating]) -> Callable[[list[tuple[str, Any]]], dict[str, Any]]:
-    """Return what makes objects for the decoder, and notes those that repeat a key."""
-
-    def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) == len(pairs):
-            return found
-        repeating = _Repeating(found)
-        counts = Counter(key for key, _ in pairs)
-        repeating.keys_repeated = tuple(key for key, n in counts.items() if n > 1)
-        repeats.append(repeating)
-        return repeating
-
-    return made
-
-
-def _repeated_keys(plain: Any) -> Iterator[Problem]:
-    """Yield each key that stands twice in its object, with the path to it."""
-    left: list[tuple[Path, Any]] = [((), plain)]
-    while left:
-        path, value = left.pop()
-        if isinstance(value, _Repeating):
-            for key in value.keys_repeated:
-                yield Problem((*path, key), "stands more than once in its object")
-        items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-        left.extend(((*path, key), item) for key, item in items)
 
 
 def _is_deeper(plain: Any, most: int) -> bool:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from math import fsum, sqrt
 from typing import TYPE_CHECKING
 
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Result, Spread
-from hwmodel.results.student_t import student_t_975
+from hwmodel.results.student_t import mean_of_runs
 from hwmodel.simulation.run import Progress, simulate
 
 if TYPE_CHECKING:
@@ -99,9 +98,7 @@ def _number(value: object) -> float | None:
 
 def _spread(name: str, seeds: tuple[int, ...], values: tuple[float | None, ...]) -> Spread:
     known = [value for value in values if value is not None]
-    n = len(known)
-    if n < 2:
+    if len(known) < 2:
         return Spread(name=name, seeds=seeds, values=values, mean=known[0] if known else None)
-    mean = fsum(known) / n
-    half = student_t_975(n - 1) * sqrt(fsum((value - mean) ** 2 for value in known) / (n - 1) / n)
+    mean, half = mean_of_runs(known)
     return Spread(name=name, seeds=seeds, values=values, mean=mean, low=mean - half, high=mean + half)

@@ -1,12 +1,15 @@
 """What a made-up header says of its flow, behind its type: addresses, protocol and ports.
 
 The bytes are those of an IP header without options and of the ports behind it; all other fields are zero, so that all
-frames of a flow have the same.
+frames of a flow have the same. A capture has the rest of a packet as well.
 """
 
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
+from struct import Struct
+
+from hwmodel.wire.ethernet import counting_payload
 
 # Of connections (`workload.connections`), and where rules look behind the type: by the stations' places, whoever is
 # outside first. A station of IPv6 alone has a partner outside with an address of RFC 4193.
@@ -25,3 +28,21 @@ def flow_bytes(
     else:
         ip = bytes([0x60, *bytes(5), protocol, 64]) + source.packed + destination.packed
     return ip + b"".join(port.to_bytes(2, "big") for port in ports)
+
+
+# Behind the ports of TCP: sequence and acknowledgment number, five words of header with ACK alone, the widest window,
+# no checksum (as where an adapter is to fill it in), no urgent data.
+_BEHIND_PORTS = Struct(">IIHHHH").pack(1, 1, 5 << 12 | 0x10, 0xFFFF, 0, 0)
+
+
+def tcp_packet(flow: bytes, n_bytes: int) -> bytes:
+    """Return a packet of a made-up flow of TCP, with `n_bytes` behind its ports: the rest of the header, a payload.
+
+    A shortest frame of IPv6 ends within the header. What is longer than 65,535 B says 0, as Linux does (BIG TCP).
+    """
+    body = (_BEHIND_PORTS + counting_payload(n_bytes))[:n_bytes]
+    is_ipv4 = flow[0] >> 4 == 4
+    length = len(flow) + n_bytes - (0 if is_ipv4 else 40)
+    at = 2 if is_ipv4 else 4
+    said = (length if length <= 0xFFFF else 0).to_bytes(2, "big")
+    return flow[:at] + said + flow[at + 2 :] + body

@@ -121,11 +121,11 @@ def sureness_sentences(result: SizingResult) -> Iterator[str]:
     """Say what the confidence rests on, and which cheaper ones a repetition may show to meet."""
     answer = result.answer
     if answer is not None and result.confidence is not None and result.confidence < _SURE:
-        unsure = [one for one in answer.targets if one.probability is not None and one.probability < _SURE]
-        for one in (one for one in unsure if _is_none_lost(one)):
-            sure = _confidence(one.probability or 0)
-            yield f"No frame was lost in any run; how probable it is that one more loses none: {sure}."
-        near = [one for one in unsure if not _is_none_lost(one)]
+        for one in answer.targets:
+            if one.probability is not None and one.probability < _SURE and _is_none_lost(one):
+                sure = _confidence(one.probability)
+                yield f"No frame was lost in any run; how probable it is that one more loses none: {sure}."
+        near = [one for one in answer.targets if _is_near(one)]
         if near:
             beside = f" and of hosts a little different ({result.disturbance})" if result.disturbance else ""
             spread = f"{answer.seeds} seeds" if answer.seeds > 1 else "one seed"
@@ -148,6 +148,16 @@ def sureness_sentences(result: SizingResult) -> Iterator[str]:
 
 def _is_none_lost(one: TargetFigure) -> bool:
     return one.metric == "loss" and not one.bound and not one.figure
+
+
+def _is_near(one: TargetFigure) -> bool:
+    """Tell whether a repetition may miss what is met; that no frame was lost is told of apart."""
+    return one.probability is not None and one.probability < _SURE and not _is_none_lost(one)
+
+
+def _met(one: TargetFigure) -> str:
+    """Say whether a target is met: unsure, where the mean meets it and a repetition may not."""
+    return "no" if not one.is_met else "unsure" if _is_near(one) else "yes"
 
 
 def _near_words(choice: Choice, shown: Choice) -> str:
@@ -173,8 +183,7 @@ def target_rows(choice: Choice, offered: str) -> tuple[tuple[str, ...], list[tup
     `offered`: the load that was put in the place of saturating senders, empty where none was.
     """
     rows: list[tuple[str, ...]] = [
-        (_NAMES[one.metric], _bound(one, offered), _figure(one), "yes" if one.is_met else "no", _margin(one))
-        for one in choice.targets
+        (_NAMES[one.metric], _bound(one, offered), _figure(one), _met(one), _margin(one)) for one in choice.targets
     ]
     seeds = f"mean of {choice.seeds} seeds" if choice.seeds > 1 else "one run"
     return tuple(seeds if column == "figure" else column for column in TARGET_COLUMNS), rows

@@ -16,6 +16,7 @@ from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.headroom import PAUSE_OPCODE, PFC_OPCODE, PRIORITIES, control_frame
 from hwmodel.units import FS_PER_NS
 from hwmodel.wire.ethernet import counting_payload
+from hwmodel.wire.flow_header import tcp_packet
 from hwmodel.wire.pcap import PcapngWriter, PcapWriter, read_blocks
 from hwmodel.workload.traffic import FrameTemplate
 
@@ -65,11 +66,11 @@ def write_delivered(
 ) -> int:
     """Write deliveries to a capture file, piece by piece, and return how many.
 
-    A replayed frame has the bytes of the capture `replayed`, a made-up one its template's header and bytes that count
-    0, 1, 2; either with the header of its copy, from `copy_headers`. Frames leave the switch unpadded and without FCS.
-    Times are cut to nanoseconds. The file appears only when
-    all is written. Raises InputError where a file cannot be made or read, RunError where `replayed` has changed or
-    writing fails.
+    A replayed frame has the bytes of the capture `replayed`, a made-up one its template's header, the rest of a TCP
+    header where it is of a connection, and bytes that count 0, 1, 2; either with the header of its copy, from
+    `copy_headers`. Frames leave the switch unpadded and without FCS. Times are cut to nanoseconds. The file appears
+    only when all is written. Raises InputError where a file cannot be made or read, RunError where `replayed` has
+    changed or writing fails.
     """
     pieces = [deliveries] if isinstance(deliveries, Deliveries) else deliveries
     with FrameBytes(templates, copy_headers, replayed) as frame_bytes, PcapWriter(path) as writer:
@@ -145,8 +146,11 @@ class FrameBytes:
         raise RunError(f"{self._path}: changed while it was in use: frame {record} is no longer there")
 
     def _made_up(self, template: int, frame_bytes: int, copy_kind: int) -> bytes:
-        payload = counting_payload(frame_bytes - FCS_BYTES - len(self._templates[template].header))
-        return self._copy_headers[copy_kind] + payload
+        sent, header = self._templates[template], self._copy_headers[copy_kind]
+        n_behind = frame_bytes - FCS_BYTES - len(sent.header)
+        if not sent.flow_bytes:
+            return header + counting_payload(n_behind)
+        return header[: -sent.flow_bytes] + tcp_packet(header[-sent.flow_bytes :], n_behind)
 
 
 def control_frame_of(said: int) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,8 +17,8 @@ from hwmodel.config import as_config, config_from_mapping
 from hwmodel.config.names import is_uplink
 from hwmodel.config.switch import outside_mac
 from hwmodel.errors import InputError, RunError
-from hwmodel.explore.search.loads import Dial, Loads, Simulator, dial_of
-from hwmodel.explore.side_by_side import outcomes_of
+from hwmodel.explore.search.loads import Dial, Loads, dial_of
+from hwmodel.explore.side_by_side import Progress, Simulator, outcomes_of
 from hwmodel.results import LoadSearch, LoadTrial, Result
 from hwmodel.results.bottleneck import OFFERED_LOAD
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -53,7 +53,7 @@ def search_loads(
     burst_rate_bps: int | None = None,
     jobs: int = 1,
     simulator: Simulator = outcomes_of,
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> LoadSearch:
     """Search over the load of a configuration; `kind` is one of KINDS.
 
@@ -64,6 +64,10 @@ def search_loads(
     load is taken to be the worse the higher it is. Raises InputError for a workload whose load cannot be turned,
     RunError where a load cannot be run.
     """
+    if kind not in KINDS:
+        raise InputError(f"{kind!r} is not one of {', '.join(KINDS)}")
+    if not 0 < precision < 1:
+        raise InputError(f"a precision of {precision:g} is out of range; above 0 and below 1")
     given = {
         "loss": loss,
         "precision": None if precision == PRECISION else precision,
@@ -71,34 +75,21 @@ def search_loads(
         "arrivals": None if arrivals == "periodic" else arrivals,
         "burst-rate": None if burst_rate_bps is None else f"{burst_rate_bps}bps",
     }
+    config = as_config(config)
+    if kind == "back_to_back":
+        found = _longest_burst(config, burst_rate_bps or config.port.rate_bps, simulator)
+    else:
+        found = _by_load(Loads(dial_of(config), precision, jobs, simulator, progress), kind, loss, loads, arrivals)
     asked = {name: str(value) for name, value in given.items() if value is not None}
-    found = _search(
-        as_config(config), kind, loss, precision, loads, arrivals, burst_rate_bps, (jobs, simulator, progress)
-    )
     return replace(found, asked=asked, model_version=model_version())
 
 
-def _search(
-    config: Config,
-    kind: str,
-    loss: float | None,
-    precision: float,
-    loads: Sequence[Fraction] | None,
-    arrivals: str,
-    burst_rate_bps: int | None,
-    runs: tuple[int, Simulator, Callable[[float, str], None] | None],
+def _by_load(
+    asked: Loads, kind: str, loss: float | None, loads: Sequence[Fraction] | None, arrivals: str
 ) -> LoadSearch:
-    jobs, simulator, progress = runs
-    if kind not in KINDS:
-        raise InputError(f"{kind!r} is not one of {', '.join(KINDS)}")
-    if not 0 < precision < 1:
-        raise InputError(f"a precision of {precision:g} is out of range; above 0 and below 1")
-    if kind == "back_to_back":
-        return _longest_burst(config, burst_rate_bps or config.port.rate_bps, simulator)
-    dial = dial_of(config)
-    asked = Loads(dial, precision, jobs, simulator, progress)
+    dial = replace(asked.dial, arrivals=arrivals)
     if kind == "loss_curve":
-        return _curve(asked, replace(dial, arrivals=arrivals), loads or CURVE)
+        return _curve(asked, dial, loads or CURVE)
     allowed = (PARTIAL_LOSS if loss is None else loss) if kind == "partial_drop" else 0.0
     if not 0 <= allowed < 1:
         raise InputError(f"a loss of {allowed:g} is out of range; a share of frames, 0 or more and below 1")
@@ -107,7 +98,7 @@ def _search(
         if found.share is None:
             raise RunError("no load was found without loss, so there is none to measure latencies at")
         at = [Fraction(found.share).limit_denominator(10**8) * share for share in loads or LATENCY_LOADS]
-        return _with_curve(found, asked, replace(dial, arrivals=arrivals), at)
+        return _with_curve(found, asked, dial, at)
     return found
 
 

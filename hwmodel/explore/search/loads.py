@@ -9,7 +9,7 @@ and they still grow as fast.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil, fsum, lcm
@@ -20,7 +20,7 @@ from hwmodel.analytic.ceiling import lowest
 from hwmodel.analytic.demand import demand_of
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError, RunError
-from hwmodel.explore.side_by_side import Outcome, outcomes_of
+from hwmodel.explore.side_by_side import Outcome, Progress, Simulator, outcomes_of
 from hwmodel.results import LoadTrial, Result
 from hwmodel.simulation.clocks import PPB, tolerance_ppb
 from hwmodel.simulation.window_checks import burst_frames
@@ -32,7 +32,6 @@ from hwmodel.workload.streams import Sizes
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-Simulator = Callable[[Sequence["Config"], int], Iterator[tuple[int, Outcome]]]
 _LONGER = 4
 _SETTLES = 0.375  # of what queues that grow for ever would hold more
 _STILL_GROWS = 0.7  # of the shortfall in the shorter window: a queue that settles grows by less and less
@@ -51,7 +50,7 @@ class Loads:
     precision: float
     jobs: int = 1
     simulator: Simulator = outcomes_of
-    progress: Callable[[float, str], None] | None = None
+    progress: Progress | None = None
     n_runs: int = 0
     trials: list[LoadTrial] = field(default_factory=list)
 

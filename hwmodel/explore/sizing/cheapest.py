@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from random import Random
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,8 @@ from hwmodel.explore.sizing.screening import Screening
 from hwmodel.explore.sizing.space import Candidate, Flags, Space
 from hwmodel.explore.sizing.trials import Trial, Trials
 
-if TYPE_CHECKING:
-    import optuna
+_SEED = 1
+_AT_RANDOM = 6  # runs before the best of them says where to look
 
 
 class Cheapest:
@@ -22,9 +22,9 @@ class Cheapest:
 
     The first run is of the cheapest that the closed form leaves: that is mostly the answer. After that the one is run
     that rules out most whether it meets or not, which of one monotone knob is bisection; where nothing is monotone,
-    each is run, cheapest first, or Optuna guesses where that is more than may be run. Then what was ruled out without a
-    run, and is cheaper, is run as well, that which missed by the least first: neither the closed form nor a rule is
-    proof. `reserve`: simulations that are left for what is said of the answer.
+    each is run, cheapest first, or, where that is more than may be run, what is nearest to the best so far. Then what
+    was ruled out without a run, and is cheaper, is run as well, that which missed by the least first: neither the
+    closed form nor a rule is proof. `reserve`: simulations that are left for what is said of the answer.
     """
 
     def __init__(self, space: Space, screening: Screening, trials: Trials, reserve: int) -> None:
@@ -33,7 +33,7 @@ class Cheapest:
         self.trials = trials
         self.rules = Rules(space, trials)
         self._reserve = reserve
-        self._guesses: Guesses | None = None
+        self._random = Random(_SEED)
 
     def find(self) -> Candidate | None:
         """Return the cheapest that meets with all seeds together; None where none was found.
@@ -157,9 +157,24 @@ class Cheapest:
             return telling
         if int(alive.sum()) <= left:
             return cheapest
-        if self._guesses is None:
-            self._guesses = Guesses(self.space, self.trials)
-        return self._guesses.next(alive)
+        return self.guess(alive)
+
+    def guess(self, alive: Flags) -> Candidate:
+        """Return one of some candidates: the nearest to the best that was run, of these the cheapest; at first any.
+
+        The best is the cheapest that meets, else what misses by the least.
+        """
+        known = self.trials.known
+        if len(known) < _AT_RANDOM:
+            return self.space.candidate(self._random.choice(np.flatnonzero(alive).tolist()))
+        best = self.space.cheapest(self.passed())
+        if best is None:
+            best = min(known, key=lambda one: (self.trials.shortfall(known[one]), self.space.rank[one]))
+        positions = np.argwhere(alive)
+        steps = np.abs(positions - np.array(best)).sum(axis=1)
+        nearest = self.space.flags()
+        nearest[tuple(positions[steps == steps.min()].T)] = True
+        return self.space.by_rank(nearest, 1)[0]
 
 
 # ---- What a run that misses is taken to say of those beside it, until a run refutes it ----
@@ -225,61 +240,3 @@ class Rules:
                 chance = (one.half + other.half) / (target.bound or 1) + (_ALIKE if target.bound else 0)
                 if gain > chance or (one.is_met and not other.is_met):
                     self.refuted[target.metric] = self.refuted.get(target.metric, frozenset()) | differ
-
-
-# ---- Where knobs are not monotone and more candidates are left than may be simulated ----
-
-
-_SEED = 1
-_N_AT_RANDOM = 5  # before the sampler has something to go by
-
-
-class Guesses:
-    """Ask a tree-structured Parzen estimator, told of all trials so far, for what to try next.
-
-    It minimises the cost of what meets; what does not counts as dearer than everything, the more the farther it is off.
-    J. Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NIPS 2011; as in Optuna.
-    """
-
-    def __init__(self, space: Space, trials: Trials) -> None:
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
-        sampler = optuna.samplers.TPESampler(seed=_SEED, n_startup_trials=_N_AT_RANDOM, multivariate=False)
-        self._study: optuna.Study = optuna.create_study(sampler=sampler, direction="minimize")
-        self._space = space
-        self._trials = trials
-        self._distributions: dict[str, optuna.distributions.BaseDistribution] = {
-            str(axis): optuna.distributions.IntDistribution(0, len(knob) - 1) for axis, knob in enumerate(space.knobs)
-        }
-        self._told: set[Candidate] = set()
-
-    def next(self, alive: Flags) -> Candidate:
-        """Return one that is not ruled out: what the sampler would try, or the nearest to that."""
-        import optuna
-
-        for candidate, trial in self._trials.known.items():
-            if candidate not in self._told:
-                self._told.add(candidate)
-                parameters = {str(axis): at for axis, at in enumerate(candidate)}
-                self._study.add_trial(
-                    optuna.trial.create_trial(
-                        params=parameters, distributions=self._distributions, value=self._value(trial)
-                    )
-                )
-        asked = self._study.ask(self._distributions)
-        wanted = tuple(int(asked.params[str(axis)]) for axis in range(len(self._space.shape)))
-        self._study.tell(asked, state=optuna.trial.TrialState.FAIL)  # told again above, once it has run
-        if alive[wanted]:
-            return wanted
-        positions = np.argwhere(alive)
-        far = np.abs(positions - np.array(wanted)).sum(axis=1)
-        nearest = positions[far == far.min()]
-        ranks = self._space.rank[tuple(nearest.T)]
-        return tuple(int(at) for at in nearest[int(ranks.argmin())])
-
-    def _value(self, trial: Trial) -> float:
-        cost = float(self._space.cost[trial.candidate])
-        if not self._trials.missed(trial):
-            return cost
-        return float(self._space.cost.max()) + 1 + min(self._trials.shortfall(trial), 1e6)

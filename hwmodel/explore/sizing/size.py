@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hwmodel.config.overrides import Overrides
-from hwmodel.explore.side_by_side import Outcome, outcomes_of
+from hwmodel.explore.side_by_side import Outcome, Progress, Simulator, outcomes_of
 from hwmodel.explore.sizing.cheapest import Cheapest
 from hwmodel.explore.sizing.screening import Screening
 from hwmodel.explore.sizing.sizing_file import Sizing, read_sizing
 from hwmodel.explore.sizing.space import Candidate, Space
 from hwmodel.explore.sizing.targets import Estimate, Target, at_least
-from hwmodel.explore.sizing.trials import MOST_SIMULATIONS, N_DISTURBED, Simulator, Trials, capacity, offered_load
+from hwmodel.explore.sizing.trials import MOST_SIMULATIONS, N_DISTURBED, Trials, capacity, offered_load
 from hwmodel.results import Choice, KnobStep, Result, SizingResult, TargetFigure
 from hwmodel.simulation.host_run import model_version
 
-Progress = Callable[[float, str], None]
 _MOST_STEPS = 8  # simulations that are kept for one step of each knob either way
 
 

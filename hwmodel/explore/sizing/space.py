@@ -133,14 +133,15 @@ class Space:
 
     def by_rank(self, among: Flags, most: int) -> list[Candidate]:
         """List the cheapest of some candidates, cheapest first, at most so many."""
-        flat = among.ravel()
-        found = self._order[flat[self._order]][:most]
-        return [self.candidate(int(number)) for number in found]
+        return [self.candidate(int(number)) for number in self._in_order(among)[:most]]
 
     def dearest(self, among: Flags, most: int) -> list[Candidate]:
         """List the dearest of some candidates, dearest first, at most so many."""
-        found = self._order[among.ravel()[self._order]][::-1][:most]
-        return [self.candidate(int(number)) for number in found]
+        return [self.candidate(int(number)) for number in self._in_order(among)[::-1][:most]]
+
+    def _in_order(self, among: Flags) -> npt.NDArray[np.intp]:
+        """Return the places in the flattened arrays of some candidates, the cheapest first."""
+        return self._order[among.ravel()[self._order]]
 
     def candidate(self, number: int) -> Candidate:
         """Return the candidate at a place of the flattened arrays."""
@@ -158,7 +159,7 @@ class Space:
 
         One that fails rules out those with no more of the knobs in `axes`, one that meets all that cost more.
         """
-        numbers = self._order[among.ravel()[self._order]]
+        numbers = self._in_order(among)
         n_alive = len(numbers)
         step = max(1, n_alive // _MOST_WEIGHED)
         best, most = self.candidate(int(numbers[0])), 0

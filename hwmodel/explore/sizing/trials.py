@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil
@@ -12,7 +12,7 @@ from hwmodel.analytic import limits
 from hwmodel.config.document import Place
 from hwmodel.config.overrides import Change
 from hwmodel.errors import InputError
-from hwmodel.explore.side_by_side import Outcome, outcomes_of
+from hwmodel.explore.side_by_side import Outcome, Progress, Simulator, outcomes_of
 from hwmodel.explore.sizing.sizing_file import Sizing
 from hwmodel.explore.sizing.space import Candidate
 from hwmodel.explore.sizing.targets import OPEN_LOAD_SHORTFALL, RATES, Estimate, Measured, Target, estimate, measured
@@ -22,7 +22,6 @@ from hwmodel.units import format_time_fs
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-Simulator = Callable[[Sequence["Config"], int], Iterator[tuple[int, Outcome]]]
 MOST_SIMULATIONS = 40
 _LENGTHEN, _MOST_LENGTHENED = 4, 256
 _SEARCH = Place(0, 0, 0, "size")
@@ -62,7 +61,7 @@ class Trials:
     jobs: int = 1
     simulator: Simulator = outcomes_of
     most: int = MOST_SIMULATIONS
-    progress: Callable[[float, str], None] | None = None
+    progress: Progress | None = None
     known: dict[Candidate, Trial] = field(default_factory=dict)
     n_runs: int = 0
     lengthened: int = 1  # windows are so many times `run.duration`

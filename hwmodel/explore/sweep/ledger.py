@@ -63,15 +63,6 @@ class Row(NamedTuple):
     figures: dict[str, Any]
 
 
-def _stamp_of(path: Path) -> tuple[int, ...]:
-    """Return what tells one file from another, and whether it was written; nothing of a file that is not there."""
-    try:
-        about = path.stat()
-    except OSError:
-        return ()
-    return (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns)
-
-
 class Ledger:
     """Hold an open ledger; use it in a `with` block.
 
@@ -83,8 +74,6 @@ class Ledger:
         self.path = path
         self.model_version = model_version
         self._is_writable = False
-        self._stamp: tuple[int, ...] = ()
-        self._n_finished = 0
         with self._in_words(opening=True):
             target = path if writable else f"{path.absolute().as_uri()}?mode=ro"
             self._database = sqlite3.connect(target, isolation_level=None, uri=not writable)
@@ -125,32 +114,19 @@ class Ledger:
             self._is_writable = True
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
-            self._stamp = _stamp_of(self.path)
-        self._n_finished = self._count_finished()
-
-    def _count_finished(self) -> int:
-        return sum(n for status, n in self.count().items() if status != PENDING)
+            self._opened = os.stat(self.path)
 
     def check_in_place(self) -> None:
-        """Raise RunError where another program has removed the file, or written over it, since this was opened.
+        """Raise RunError where another program has removed the file since it was opened.
 
         SQLite goes on with what it has open, so that all would seem well until the end.
         """
-        stamp = _stamp_of(self.path)
-        if stamp == self._stamp:
-            return
-        lost = f"while the sweep ran; the {self._n_finished:,} runs in it are lost: begin anew, in another folder"
-        if stamp[:2] != self._stamp[:2]:
-            raise RunError(f"{self.path}: was removed {lost}")
-        try:
-            with Ledger(self.path, self.model_version, writable=False) as beside:
-                beside.check()
-                is_same = beside.about() == self.about() and beside._count_finished() == self._n_finished
-        except (InputError, RunError):
-            is_same = False
-        if not is_same:
-            raise RunError(f"{self.path}: was overwritten by another program {lost}")
-        self._stamp = stamp  # SQLite's own doing: a log that was full went into the file
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(self.path), self._opened):
+                return
+        n_finished = sum(n for status, n in self.count().items() if status != PENDING)
+        lost = f"the {n_finished:,} runs in it are lost: begin anew, in another folder"
+        raise RunError(f"{self.path}: was removed while the sweep ran; {lost}")
 
     def is_new(self) -> bool:
         """Tell whether nothing was ever written; also after a kill while the ledger was being made."""
@@ -214,7 +190,6 @@ class Ledger:
                 "WHERE model_version = ? AND status = 'failed'",
                 (self.model_version,),
             )
-        self._n_finished = self._count_finished()
 
     def pending(self) -> list[int]:
         """Return the numbers of the runs that are missing, in order."""
@@ -235,7 +210,6 @@ class Ledger:
                 "WHERE model_version = ? AND number = ?",
                 rows,
             )
-        self._n_finished += len(rows)
 
     def rows(self) -> Iterator[Row]:
         """Yield all runs of this model in order."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from hwmodel.config.overrides import Overrides
 from hwmodel.errors import InputError, Interrupted
+from hwmodel.explore.side_by_side import Progress
 from hwmodel.explore.study.axes import total_cost
 from hwmodel.explore.sweep.ledger import NAME, Ledger, Outcome, locked_folder
 from hwmodel.explore.sweep.plan import Plan, plan_sweep
@@ -26,7 +27,6 @@ from hwmodel.report.sweep.result import SweepResult
 from hwmodel.results.explored import PENDING
 from hwmodel.simulation import entries_of, fill_cache, load_kernels, model_version
 
-Progress = Callable[[float, str], None]
 Note = Callable[[str], None]
 _TIMED_AFTER_S, _TIMED_RUNS = 2.0, 4  # how much is watched before it is said how long all will take
 
@@ -209,7 +209,7 @@ def sweep(
     overrides: Overrides | None = None,
     retry_failed: bool = False,
     any_number: bool = False,
-    progress: Callable[[float, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> SweepResult:
     """Run a sweep, from its file or a mapping as one would hold it; return what all its points gave.
 

@@ -16,8 +16,9 @@ from hwmodel.report.figures import (
     PURPLE,
     SKY,
     VERMILION,
-    WIDTH_IN,
     drawing_style,
+    log_ticks,
+    new_canvas,
     svg_element,
 )
 from hwmodel.report.reproduction import Drawing, drawing
@@ -260,12 +261,9 @@ def curve_figure(
 
     `may_be_log`: figures over a factor of twenty are on a logarithmic scale, else from zero.
     """
-    from matplotlib.figure import Figure
-
     with drawing_style(key):
         rotated = axis.names is not None and max(map(len, axis.names), default=0) * len(axis.names) > 60
-        figure = Figure(figsize=(WIDTH_IN, 3.3 + 0.9 * rotated), layout="constrained")
-        axes = figure.add_subplot()
+        figure, axes = new_canvas(3.3 + 0.9 * rotated)
         has_closed = [_draw(axes, line, at, axis.names is None) for at, line in enumerate(lines)]
         if any(has_closed):
             axes.plot([], [], "--", color=INK, linewidth=1.0, label=closed_words)
@@ -309,13 +307,12 @@ def _draw(axes: Axes, line: DrawnLine, number: int, joined: bool) -> bool:
 
 
 def _number_axis(axes: Axes, values: Sequence[float]) -> None:
-    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+    from matplotlib.ticker import FixedLocator, FuncFormatter
 
     gaps = [after - before for before, after in pairwise(values)]
     if values and values[0] > 0 and len(gaps) > 1 and max(gaps) >= _LOG_IF_UNEVEN * min(gaps):
         axes.set_xscale("log")
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        log_ticks(axes.xaxis, (1.0, 2.0, 5.0))
     if len(values) <= _MOST_TICKS:
         axes.xaxis.set_major_locator(FixedLocator(list(values)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:,.6g}" if tick < 1e6 else f"{tick:,.0f}"))
@@ -332,16 +329,12 @@ def _name_axis(axes: Axes, names: Sequence[str], rotated: bool) -> None:
 
 
 def _value_axis(axes: Axes, lines: Sequence[DrawnLine], may_be_log: bool) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
     measured = [one.value for line in lines for one in line.estimates if one is not None]
     drawn = [*measured, *(y for line in lines for y in line.closed if y is not None)]
     if may_be_log and drawn and min(drawn) > 0 and max(drawn) > _LOG_FROM_RATIO * min(drawn):
         axes.set_yscale("log")
         axes.set_ylim(min(drawn) * 0.7, max(drawn) * 1.5)
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0) if max(drawn) < 1e4 * min(drawn) else (1.0,)))
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:,.6g}"))
+        log_ticks(axes.yaxis, (1.0, 3.0) if max(drawn) < 1e4 * min(drawn) else (1.0,))
     else:
         # The most that is drawn, not the ends of intervals: those of two seeds may be many times as far.
         axes.set_ylim(0, 1.12 * max(drawn, default=0.0) or 1.0)

@@ -16,9 +16,9 @@ from hwmodel.report.figures import (
     PURPLE,
     SKY,
     VERMILION,
-    WIDTH_IN,
     YELLOW,
     drawing_style,
+    new_canvas,
     svg_element,
 )
 from hwmodel.report.reproduction import Drawing, drawing
@@ -105,7 +105,6 @@ def _figure(
     key: str, cells: dict[tuple[int, int], str], across: SweptAxis, upward: SweptAxis | None,
     keys: dict[str, Key], title: str,
 ) -> str:  # fmt: skip
-    from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
     n_rows, n_columns = len(upward.values) if upward else 1, len(across.values)
@@ -115,8 +114,7 @@ def _figure(
         turned = sum(map(len, names)) > _LETTERS_ACROSS
         rows_in = max(min(3.2, 0.34 * n_rows), _LETTER_IN * len(upward.key if upward else ""))
         labels_in = _LETTER_IN * max(map(len, names)) if turned else 0.2
-        figure = Figure(figsize=(WIDTH_IN, 0.7 + rows_in + labels_in + 0.2 * -(-len(shown) // 3)), layout="constrained")
-        axes = figure.add_subplot()
+        figure, axes = new_canvas(0.7 + rows_in + labels_in + 0.2 * -(-len(shown) // 3))
         colours = [[_rgba(keys, cells.get((row, column))) for column in range(n_columns)] for row in range(n_rows)]
         axes.imshow(colours, aspect="auto", interpolation="none", origin="lower")
         _letters(axes, cells, keys, n_rows, n_columns)

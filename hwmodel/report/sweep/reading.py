@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import fsum, inf, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwmodel.report.configuration import value_text
 from hwmodel.results.explored import DONE, FAILED, PENDING, SweepAxis, SweepRow
-from hwmodel.results.student_t import student_t_975
+from hwmodel.results.student_t import mean_of_runs
 from hwmodel.words.quantities import listed
 
 if TYPE_CHECKING:
@@ -125,9 +125,7 @@ def estimate_of(runs: Sequence[SweepRow], name: str) -> Estimate | None:
     if len(known) == 1:
         return Estimate(known[0][1], *ends[0])
     values = [value for _, value in known]
-    mean = fsum(values) / len(values)
-    variance = fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
-    half = student_t_975(len(values) - 1) * sqrt(variance / len(values))
+    mean, half = mean_of_runs(values)
     own = [(high - low) / 2 for low, high in ends if low is not None and high is not None]
     if own:
         half = max(half, fsum(own) / len(own) / (sqrt(len(own)) if len(set(values)) > 1 else 1.0))
@@ -235,9 +233,9 @@ def swept_axes(sweep: SweepResult, points: Sequence[Point], throughput: str) -> 
         leader = next((at for at, other in enumerate(found) if _go_in_step(other.key, axis.key, points)), None)
         if leader is None:
             effect = sum(_effect(axis.key, name, points) for name in (throughput, P99))
-            found.append(_with(axis, effect=effect))
+            found.append(replace(axis, effect=effect))
         else:
-            found[leader] = _with(found[leader], in_step=(*found[leader].in_step, axis.key))
+            found[leader] = replace(found[leader], in_step=(*found[leader].in_step, axis.key))
     return tuple(sorted(found, key=lambda axis: -axis.effect))
 
 
@@ -277,13 +275,6 @@ def _ordered(axis: SweepAxis) -> SweptAxis:
     order = sorted(range(len(numbers)), key=numbers.__getitem__)
     values = tuple(axis.values[at] for at in order)
     return SweptAxis(axis.key, axis.unit, values, tuple(numbers[at] for at in order))
-
-
-def _with(axis: SweptAxis, effect: float | None = None, in_step: tuple[str, ...] | None = None) -> SweptAxis:
-    return SweptAxis(
-        axis.key, axis.unit, axis.values, axis.numbers,
-        axis.effect if effect is None else effect, axis.in_step if in_step is None else in_step,
-    )  # fmt: skip
 
 
 def _go_in_step(one: str, other: str, points: Sequence[Point]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hwmodel.report.figures import GREY, VERMILION, WIDTH_IN, drawing_style, svg_element
+from hwmodel.report.figures import GREY, VERMILION, drawing_style, log_ticks, new_canvas, svg_element
 from hwmodel.report.reproduction import Drawing, drawing
 from hwmodel.report.sweep.reading import LOAD, P99, Point, Reading, assignments, cut, point_words
 from hwmodel.report.tables import Table
@@ -149,11 +149,9 @@ def _front(reading: Reading, weighed: Weighed) -> Front:
 
 
 def _figure(pairs: Sequence[tuple[float, float]], front: Sequence[int], across: str, upward: str, title: str) -> str:
-    from matplotlib.figure import Figure
-
     with drawing_style("front"):
-        figure = Figure(figsize=(WIDTH_IN, 3.3), layout="constrained", dpi=144)
-        axes = figure.add_subplot()
+        figure, axes = new_canvas(3.3)
+        figure.set_dpi(144)  # of what is rasterized
         xs, ys = zip(*pairs, strict=True)
         axes.plot(xs, ys, "o", color=GREY, markersize=4, rasterized=len(pairs) > _VECTORS_UP_TO, label="points")
         best = [pairs[at] for at in front]
@@ -167,13 +165,9 @@ def _figure(pairs: Sequence[tuple[float, float]], front: Sequence[int], across: 
 
 
 def _scales(axes: Axes, xs: Sequence[float], ys: Sequence[float]) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
     if min(xs) > 0 and max(xs) > 10 * min(xs):
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:,.6g}"))
+        log_ticks(axes.xaxis, (1.0, 2.0, 5.0))
     else:
         axes.set_xlim(0, 1.05 * max(xs) or 1.0)
     axes.set_ylim(0, 1.08 * max(ys) or 1.0)
