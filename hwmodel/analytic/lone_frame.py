@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.paths import Paths
-from hwmodel.analytic.recent import remembered
 from hwmodel.analytic.routes import GROUPS, TAG_BYTES, channel_of
 from hwmodel.analytic.system import System
 from hwmodel.config.names import UPLINK, function_number, is_uplink, uplink_of
@@ -62,7 +61,6 @@ class LoneFrame:
         return {"from": self.source, "to": self.target, "bytes": self.frame_bytes}
 
 
-@remembered("pcie", "driver", "host")
 def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) -> LoneFrame | None:
     """Return a frame between two stations, or "uplink", or to a group; None for one that goes nowhere.
 
