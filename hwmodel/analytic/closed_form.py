@@ -291,7 +291,7 @@ def _of_switches(system: System, found: Sequence[_OfPart]) -> list[Ceiling]:
 def _asked_of(system: System, part: int, demand: Demand, timer_per_s: Fraction | None) -> _OfPart:
     own = demand.at(part)
     if not system.is_server(part):
-        ports = wire_ceilings(system, part, own.sought, own.beside)
+        ports = wire_ceilings(system, part, own)
         return _OfPart((), [one for one in in_system(system, part, ports) if one.per_frame or one.per_s])
     config = system.config(part)
     transactions = limiting = _transactions(config, own, timer_per_s)
@@ -336,12 +336,10 @@ def _of_inline_doorbells(config: Config, asked: _Asked) -> Iterator[str]:
 def _timer_interrupts_per_s(config: Config, demand: Demand) -> Fraction | None:
     """Give the most Rx interrupts that the timers (EITR) of the vectors of all receiving rings let through."""
     config, demand = at_adapter(config, demand)
-    rings = demand.sought.rx_rings.union(*(one.rx_rings for one in demand.beside))
-    asked = (demand.sought, *demand.beside)
-    seen = config.for_functions(name for one in asked for name in (*one.sent, *one.received))
+    seen = config.for_functions(demand.stations)
     if seen is None or not seen.driver.moderation_fs or seen.driver.masks:
         return None  # with different drivers what timers rule is left out
-    vectors = {(station, number % config.nic.n_vectors) for station, number in rings}
+    vectors = {(station, number % config.nic.n_vectors) for station, number in demand.rx_rings}
     return Fraction(len(vectors) * FS_PER_S, seen.driver.moderation_fs)
 
 
@@ -396,7 +394,7 @@ def _delivered(demand: Demand, frames_per_s: Fraction) -> tuple[Fraction, Fracti
 
     On the wire the tags that the mode gives a frame are among its bits, as a run counts them.
     """
-    parts = [(demand.sought, frames_per_s), *((one, one.frames_per_s or ZERO) for one in demand.beside)]
+    parts = demand.at_rates(frames_per_s)
     counted = [(one.copies * rate, one.mean_frame_bytes) for one, rate in parts]
     if not any(n for n, _ in counted):
         counted = [(one.to_wire * rate, one.sent_frame_bytes) for one, rate in parts]
@@ -456,7 +454,7 @@ def is_exact(config: Config, demand: Demand, ceilings: Sequence[Ceiling], least:
     if any(driver.doorbell == "inline" for driver in config.drivers):
         return False
     rate = least.frames_per_s
-    seen = config.for_functions((*sought.sent, *sought.received))
+    seen = config.for_functions(sought.stations)
     if not rate or sought.from_wire or least.resource not in _STEADY or config.host.iotlb:
         return False
     if seen is None or seen.driver.masks:

@@ -476,7 +476,7 @@ def carry_most(system: System, demand: Demand, least: Ceiling) -> bool:
     if system.bridges or len(system.servers) > 1 or not streams or demand.with_rate or demand.beside:
         return False
     config = system.config(0)
-    stations = (name for one in streams for name in (*one.traffic.sent, *one.traffic.received))
+    stations = (name for one in streams for name in one.traffic.stations)
     if config.for_functions(stations) is None:
         return False
     switch = config.switch

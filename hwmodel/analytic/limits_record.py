@@ -247,8 +247,7 @@ def hops_of(system: System, demand: Demand, frames_per_s: Fraction) -> tuple[Hop
     found = []
     for wire in range(system.n_wires):
         part, own = system.part_at(wire), system.adapter_port(wire)
-        pieces = [(one.at(part), one.frames_per_s or ZERO) for one in demand.beside]
-        pieces.append((demand.sought.at(part), frames_per_s))
+        pieces = demand.at(part).at_rates(frames_per_s)
         for at, name in enumerate(system.wire_names(wire)):
             passing = [(on_wire(one, own[1] if own else "")[at], rate) for one, rate in pieces]
             frames = sum((n_frames * rate for (n_frames, _), rate in passing), ZERO)
@@ -313,7 +312,7 @@ def _headroom_notes(config: Config) -> Iterator[str]:
 
 def _cache_notes(config: Config, demand: Demand) -> list[str]:
     """Say what each ring has of a descriptor cache for all."""
-    share = share_of_cache(config, demand.sought, demand.beside)
+    share = share_of_cache(config, demand)
     if share is None:
         return []
     return [words.share_of_cache(share, config.nic.shared_descriptor_cache or 0)]

@@ -11,7 +11,7 @@ are powers of two of at most 4 KiB, so the rule that no request crosses a 4 KiB 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hwmodel.analytic.rx_batches import RxBatches, descriptor_shares
 from hwmodel.analytic.sends import Receives, Send, lone_doorbells, posting_fs, receives_of, send_of
-from hwmodel.analytic.traffic import ZERO, Sizes, Traffic
+from hwmodel.analytic.traffic import ZERO, Demand, Sizes, Traffic
 from hwmodel.analytic.uplink import on_link
 from hwmodel.config.frame_lengths import descriptors_of_send
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -279,7 +279,7 @@ class Batches:
         )
 
 
-def share_of_cache(config: Config, traffic: Traffic, beside: Iterable[Traffic] = ()) -> int | None:
+def share_of_cache(config: Config, demand: Demand) -> int | None:
     """Return how many descriptors a ring may have of a cache for all rings in use; None where each has its own.
 
     In use are the Rx rings that get frames, and of each sender one Tx ring, or all where it has several connections.
@@ -287,11 +287,10 @@ def share_of_cache(config: Config, traffic: Traffic, beside: Iterable[Traffic] =
     whole = config.nic.shared_descriptor_cache
     if whole is None:
         return None
-    rx_rings = traffic.rx_rings.union(*(one.rx_rings for one in beside))
-    senders = {name for one in (traffic, *beside) for name in one.sent}
+    senders = {name for one in demand.traffics for name in one.sent}
     n_tx_rings = len(senders) * (config.nic.queues_per_vf if config.workload.connections > 1 else 1)
     least = 1 if config.workload.segment_bytes is None else descriptors_of_send(config)
-    return min(config.nic.descriptor_cache, max(least, whole // max(1, len(rx_rings) + n_tx_rings)))
+    return min(config.nic.descriptor_cache, max(least, whole // max(1, len(demand.rx_rings) + n_tx_rings)))
 
 
 def transactions_of(
@@ -304,11 +303,16 @@ def transactions_of(
     with its own batches, and what a timer rules is left out.
     """
     config, traffic = on_link(config, traffic)
-    seen = config.for_functions((*traffic.sent, *traffic.received))
+    seen = config.for_functions(traffic.stations)
     if seen is not None:
         return tuple(_Writer(seen, traffic).all(interrupts_per_s))
     found: dict[tuple[object, ...], Transaction] = {}
-    for own, part in _by_driver(config, traffic):
+    for own, names in by_driver(config, traffic.stations):
+        reads, written = (
+            _share(by_station, names) * whole
+            for by_station, whole in ((traffic.sent, traffic.reads), (traffic.received, traffic.written))
+        )
+        part = replace(traffic, reads=reads, copies=written, mirrored=ZERO)
         for one in _Writer(own, part).all(ZERO if own.driver.moderation_fs else None):
             key = one.name, one.tlps, one.transfer
             known = found.get(key, replace(one, per_frame=ZERO, per_s=ZERO))
@@ -316,18 +320,16 @@ def transactions_of(
     return tuple(found.values())
 
 
-def _by_driver(config: Config, traffic: Traffic) -> Iterator[tuple[Config, Traffic]]:
-    """Part traffic by the drivers of those who send it, and of those who get it, with what each driver sees."""
-    seen: dict[object, tuple[Config, list[str]]] = {}
-    for name in dict.fromkeys((*traffic.sent, *traffic.received)):
+def by_driver(config: Config, stations: Collection[str]) -> list[tuple[Config, Collection[str]]]:
+    """Give each driver's view of the configuration, with the stations that have it."""
+    of_all = config.for_functions(stations)
+    if of_all is not None:
+        return [(of_all, stations)]
+    found: dict[object, tuple[Config, list[str]]] = {}
+    for name in dict.fromkeys(stations):
         own = config.for_function(name)
-        seen.setdefault(own.driver.behaviour, (own, []))[1].append(name)
-    for own, names in seen.values():
-        reads, written = (
-            _share(by_station, names) * whole
-            for by_station, whole in ((traffic.sent, traffic.reads), (traffic.received, traffic.written))
-        )
-        yield own, replace(traffic, reads=reads, copies=written, mirrored=ZERO)
+        found.setdefault(own.driver.behaviour, (own, []))[1].append(name)
+    return list(found.values())
 
 
 def _share(by_station: Mapping[str, Fraction], names: Iterable[str]) -> Fraction:
@@ -381,7 +383,7 @@ class _Writer:
 
     def __init__(self, config: Config, traffic: Traffic) -> None:
         self._config, self._traffic = config, traffic
-        self._rules, self._batches = TlpRules.of(config), Batches.of(config, share_of_cache(config, traffic))
+        self._rules, self._batches = TlpRules.of(config), Batches.of(config, share_of_cache(config, Demand(traffic)))
         self._offset, self._tx_ring = config.host.buffer_offset_bytes, config.nic.tx_ring
         self._rx_frames = _shares_of_receives(config, traffic.sizes)
         self._rx_batches = RxBatches.of(config, self._rx_frames)
