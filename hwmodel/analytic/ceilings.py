@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceiling import Ceiling, lowest, sum_link_bytes, taken
-from hwmodel.analytic.latency import operation_fs, places_of, read_holding_fs, reads_span_fs, round_trip_fs, shared_fs
+from hwmodel.analytic.latency import operation_fs, places_of, reads_span_fs, round_trip_fs, shared_fs
 from hwmodel.analytic.rx_batches import descriptor_shares
 from hwmodel.analytic.traffic import FROM_WIRE, ONE, TO_WIRE, ZERO, Demand, Traffic
 from hwmodel.analytic.transactions import (
@@ -187,7 +187,7 @@ def _bytes_of_clocks(one: Transaction) -> int:
 def tag_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
     """Give the ceiling of the read tags, if anything is read."""
     reads = [one for one in transactions if one.is_read]
-    held_fs = taken(reads, lambda one: read_holding_fs(config, one.tlps, begins=one.transfer != ()))
+    held_fs = taken(reads, lambda one: reads_span_fs(config, [one.tlps], begins=one.transfer != ()))
     tags = Fraction(config.pcie.tags)
     what = "1 tag, held for a round trip" if tags == 1 else f"{tags} tags, each held for a round trip"
     yield Ceiling("pcie.tags", what, "tags", tags, *(one_fs / FS_PER_S for one_fs in held_fs))

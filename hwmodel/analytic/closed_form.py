@@ -36,7 +36,7 @@ from hwmodel.analytic.lone_frame import LoneFrame, Way, lone_frame_of
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.port_shares import port_shares
 from hwmodel.analytic.recent import remembered
-from hwmodel.analytic.sends import LoneSend, lone_send_of
+from hwmodel.analytic.sends import LoneSend, doorbell_batch, lone_send_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ZERO, Demand, Traffic
 from hwmodel.analytic.transactions import (
@@ -317,7 +317,7 @@ def _of_doorbells(system: System, asked: _Asked) -> Iterator[str]:
         return
     config, (transactions,) = system.servers[0].config, asked.transactions
     batches = Batches.of(config)
-    rung = min(config.driver.tx_doorbell_batch, config.driver.send_burst)
+    rung = doorbell_batch(config)
     saved = asked.rate / _rate(lowest(cores)) * max(ZERO, 1 - Fraction(batches.tx_free, rung * batches.tx_doorbells))
     link = link_rate_of(config.pcie)
     doorbells = tuple(one for one in transactions if one.name.startswith("Tx doorbell"))

@@ -312,7 +312,11 @@ class _Reader:
             for core, of_core in sorted(by_core.items()):
                 where = f", core {core}" if len(by_core) > 1 else ""
                 one, share = self._offered(name + where, uplink, sizes, of_core), _share_of(of_core)
-                found.append(replace(one, frames_per_s=share * _frames_per_s(one.traffic, external.rate_bps)))
+                found.append(
+                    replace(
+                        one, frames_per_s=share * external.rate_bps / (BITS_PER_BYTE * one.traffic.mean_frame_bytes)
+                    )
+                )
         return found
 
     def _load_frames_per_s(self, traffic: Traffic, n_streams: int) -> Fraction | None:
@@ -379,8 +383,8 @@ class _Reader:
         return found
 
     def _sent(self, sizes: Sizes, way: _Way, path: Path) -> Traffic:
-        _, local = self._place(way.source)
-        route, is_from_vm = path.route, local != UPLINK
+        local, route = self._system.place(way.source)[1], path.route
+        is_from_vm = local != UPLINK
         if path.lost == LINK_DOWN and not path.route.to_wire:  # dropped where the frame comes from
             if not (self._config.has_virtual_switch and is_from_vm):
                 return nothing_of(sizes)
@@ -424,15 +428,12 @@ class _Reader:
             return traffic
         return replace(traffic, at_ports=taken_at_port(self._system.config(part), port, traffic))
 
-    def _place(self, name: str) -> tuple[int, str]:
-        return self._system.place(name)
-
     def _rx_rings(self, source: str, part: int, route: Route) -> frozenset[tuple[str, int]]:
         """Give the rings that frames from a port come to: RSS puts those of one sender and connection into one ring."""
         if part == self._system.outside:
             return frozenset()
         queues = self._system.config(part).nic.queues_per_vf
-        local = self._place(source)[1]
+        local = self._system.place(source)[1]
         is_spread = self._capture or self._config.workload.connections > 1
         numbers = range(queues) if is_spread else [(0 if local == UPLINK else port_number(local)) % queues]
         return frozenset((name, number) for name in (*route.stations, *route.mirrored) for number in numbers)
@@ -456,10 +457,6 @@ def _workload_sizes(config: Config) -> Sizes:
     if config.hands_over_segments:
         return ((config.workload.send_bytes + FCS_BYTES, ONE),)
     return cut_sizes(config)
-
-
-def _frames_per_s(traffic: Traffic, rate_bps: int | Fraction) -> Fraction:
-    return rate_bps / (BITS_PER_BYTE * traffic.mean_frame_bytes)
 
 
 def _fraction(share: float) -> Fraction:

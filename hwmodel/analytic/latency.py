@@ -51,17 +51,9 @@ def mean_read_latency_fs(config: Config) -> int:
     return int(fixed_fs)
 
 
-def read_holding_fs(config: Config, tlps: Sequence[Tlp], *, begins: bool = True) -> int:
-    """Give the time in which one read holds its tag: request, host, completions, and storing where that takes time.
-
-    `begins`: an operation of `nic.dma` begins with it, so that it holds its tag while the engine gets it ready.
-    """
-    return _read_span(config, [tlps], begins=begins).duration_fs
-
-
 def round_trip_fs(config: Config, n_bytes: int) -> int:
     """Give the time of one read of at most MRRS bytes from an aligned address: t(24) + R + the completions."""
-    return read_holding_fs(config, TlpRules.of(config).read(0, n_bytes))
+    return reads_span_fs(config, [TlpRules.of(config).read(0, n_bytes)])
 
 
 def transfer_read_fs(config: Config, address: int, n_bytes: int) -> int:
@@ -69,9 +61,13 @@ def transfer_read_fs(config: Config, address: int, n_bytes: int) -> int:
     return reads_span_fs(config, TlpRules.of(config).reads(address, n_bytes))
 
 
-def reads_span_fs(config: Config, reads: Sequence[Sequence[Tlp]]) -> int:
-    """Give the time in which the reads of one transfer are made, each with its completions."""
-    return _read_span(config, reads).duration_fs
+def reads_span_fs(config: Config, reads: Sequence[Sequence[Tlp]], *, begins: bool = True) -> int:
+    """Give the time in which the reads of one transfer are made: requests, host, completions, storing if it takes time.
+
+    So long a read by itself holds its tag. `begins`: an operation of `nic.dma` begins with it, so that it holds the tag
+    while the engine gets it ready.
+    """
+    return _read_span(config, reads, begins=begins).duration_fs
 
 
 class _ReadSpan(NamedTuple):

@@ -78,7 +78,7 @@ def send_of(config: Config) -> Send | None:
     told = 0 if driver.masks else driver.tx_interrupt_batch
     per_interrupt = -(-told // (per_writeback * n_descriptors)) * per_writeback
     per_free = per_interrupt or per_writeback
-    rung = min(driver.tx_doorbell_batch, driver.send_burst)
+    rung = doorbell_batch(config)
     is_inline = driver.doorbell == "inline" and n_descriptors == 1
     return Send(
         n_frames,
@@ -90,6 +90,11 @@ def send_of(config: Config) -> Send | None:
         -(-per_free // rung),
         lone_doorbells(per_free, rung) if is_inline else 0,
     )
+
+
+def doorbell_batch(config: Config) -> int:
+    """Return the most frames, or sends, that one Tx doorbell tells of: a turn's end rings too."""
+    return min(config.driver.tx_doorbell_batch, config.driver.send_burst)
 
 
 def lone_doorbells(posted: int, rung: int) -> int:

@@ -20,7 +20,7 @@ from math import gcd
 from typing import TYPE_CHECKING, Literal
 
 from hwmodel.analytic.rx_batches import RxBatches, descriptor_shares
-from hwmodel.analytic.sends import Receives, Send, lone_doorbells, posting_fs, receives_of, send_of
+from hwmodel.analytic.sends import Receives, Send, doorbell_batch, lone_doorbells, posting_fs, receives_of, send_of
 from hwmodel.analytic.traffic import ZERO, Demand, Sizes, Traffic
 from hwmodel.analytic.uplink import on_link
 from hwmodel.config.frame_lengths import descriptors_of_send
@@ -263,7 +263,7 @@ class Batches:
         # A driver that masks its interrupts polls under load, and frees the slots of each write-back.
         n_told = 0 if driver.masks else driver.tx_interrupt_batch
         tx_interrupt = -(-n_told // tx_writeback) * tx_writeback
-        rung = min(driver.tx_doorbell_batch, driver.send_burst)
+        rung = doorbell_batch(config)
         tx_free = tx_interrupt or tx_writeback
         if driver.masks:  # one that is idle in between finds the slots of several write-backs free
             tx_free = max(tx_free, min(rung, nic.tx_ring))
@@ -504,11 +504,6 @@ class _Writer:
 
 
 # ---- What a frame costs a guest's core at the least ----
-
-
-def doorbell_batch(config: Config) -> int:
-    """Return the most frames that one Tx doorbell tells of: a turn's end rings too."""
-    return min(config.driver.tx_doorbell_batch, config.driver.send_burst)
 
 
 def sending_s(config: Config, sizes: Iterable[tuple[int, Fraction]]) -> Fraction:
