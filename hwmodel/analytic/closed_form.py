@@ -402,10 +402,6 @@ def _delivered(demand: Demand, frames_per_s: Fraction) -> tuple[Fraction, Fracti
     return frames, sum((n * n_bytes * BITS_PER_BYTE for n, n_bytes in counted), ZERO)
 
 
-def _goes_from_vm_to_vm(traffic: Traffic) -> bool:
-    return bool(traffic.reads and traffic.copies)
-
-
 def _lone_inside(config: Config, traffic: Traffic, frame_bytes: int) -> Way | None:
     """Give the way of the first flow's frame from a VM to a VM; None if it is taken to stay in the adapter."""
     if traffic.first_inside is None:
@@ -416,7 +412,7 @@ def _lone_inside(config: Config, traffic: Traffic, frame_bytes: int) -> Way | No
 
 def _latency_steps(config: Config, traffic: Traffic) -> dict[int, tuple[LatencyStep, ...]]:
     """Give the steps of a frame of each size from a VM to a VM; none where none goes there."""
-    if not _goes_from_vm_to_vm(traffic):
+    if not (traffic.reads and traffic.copies):
         return {}
     return {
         n_bytes: frame_latency_steps(config, n_bytes, _lone_inside(config, traffic, n_bytes))
