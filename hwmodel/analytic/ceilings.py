@@ -81,8 +81,7 @@ def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceili
         found = [replace(one, per_frame=ZERO, per_s=ZERO) if one.resource == "bus" else one for one in found]
     names: dict[str, str] = {}
     for wire in system.wires_of(part) if system.bridges else ():
-        own = system.adapter_port(wire)
-        ways = (at_port(own[1] if own else "", name) for name in ("wire.tx", "wire.rx"))
+        ways = (at_port(system.own_port(wire), name) for name in ("wire.tx", "wire.rx"))
         names |= zip(ways, system.wire_names(wire), strict=True)
     prefix = system.prefix(part) if system.is_server(part) else ""
     is_of_extender = part > system.outside
@@ -187,10 +186,10 @@ def _bytes_of_clocks(one: Transaction) -> int:
 def tag_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
     """Give the ceiling of the read tags, if anything is read."""
     reads = [one for one in transactions if one.is_read]
-    held_fs = taken(reads, lambda one: reads_span_fs(config, [one.tlps], begins=one.transfer != ()))
+    held = _seconds(reads, lambda one: reads_span_fs(config, [one.tlps], begins=one.transfer != ()))
     tags = Fraction(config.pcie.tags)
     what = "1 tag, held for a round trip" if tags == 1 else f"{tags} tags, each held for a round trip"
-    yield Ceiling("pcie.tags", what, "tags", tags, *(one_fs / FS_PER_S for one_fs in held_fs))
+    yield Ceiling("pcie.tags", what, "tags", tags, *held)
 
 
 def credit_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
@@ -442,34 +441,30 @@ def engine_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iter
     if settings is None:
         return
 
-    def reading_s(one: Transaction) -> Fraction:
-        n_bytes = _moved_bytes(one) if one.is_read else 0
-        return Fraction(operation_fs(settings.read, n_bytes), FS_PER_S) if n_bytes else ZERO
-
-    def outstanding_s(one: Transaction) -> Fraction:
-        if not one.is_read or one.transfer == ():
-            return ZERO
-        held_fs = places_of(settings.read, _moved_bytes(one)) * reads_span_fs(config, one.transfer or (one.tlps,))
-        return Fraction(held_fs, FS_PER_S)
-
-    def writing_s(one: Transaction) -> Fraction:
-        return Fraction(operation_fs(settings.write, _moved_bytes(one)), FS_PER_S) if one.is_dma_write else ZERO
-
-    def sharing_s(one: Transaction) -> Fraction:
-        n_bytes = _moved_bytes(one) if one.is_read or one.is_dma_write else 0
-        return Fraction(shared_fs(settings, n_bytes), FS_PER_S) if n_bytes else ZERO
-
+    reads = [one for one in transactions if one.is_read and one.transfer != ()]
+    writes = [one for one in transactions if one.is_dma_write]
     places = Fraction(settings.read.outstanding)
-    yield Ceiling("nic.dma.read", "the engine of reads", "s", ONE, *taken(transactions, reading_s))
-    yield Ceiling("nic.dma.read", "reads outstanding", "places", places, *taken(transactions, outstanding_s))
-    yield Ceiling("nic.dma.write", "the engine of writes", "s", ONE, *taken(transactions, writing_s))
-    yield Ceiling("nic.dma.shared", "the path shared by both engines", "s", ONE, *taken(transactions, sharing_s))
+    reading = _seconds(reads, lambda one: operation_fs(settings.read, _moved_bytes(one)))
+    held = _seconds(
+        reads,
+        lambda one: places_of(settings.read, _moved_bytes(one)) * reads_span_fs(config, one.transfer or (one.tlps,)),
+    )
+    writing = _seconds(writes, lambda one: operation_fs(settings.write, _moved_bytes(one)))
+    sharing = _seconds([*reads, *writes], lambda one: shared_fs(settings, _moved_bytes(one)))
+    yield Ceiling("nic.dma.read", "the engine of reads", "s", ONE, *reading)
+    yield Ceiling("nic.dma.read", "reads outstanding", "places", places, *held)
+    yield Ceiling("nic.dma.write", "the engine of writes", "s", ONE, *writing)
+    yield Ceiling("nic.dma.shared", "the path shared by both engines", "s", ONE, *sharing)
 
 
 def _moved_bytes(one: Transaction) -> int:
-    """Return the bytes of the operation that a transaction begins; 0 where it goes with one before."""
-    reads = (one.tlps,) if one.transfer is None else one.transfer
-    return sum(tlp.data_bytes for tlps in reads for tlp in tlps)
+    """Return the bytes of the operation that a transaction begins."""
+    return sum(tlp.data_bytes for tlps in one.transfer or (one.tlps,) for tlp in tlps)
+
+
+def _seconds(transactions: Sequence[Transaction], of_one_fs: Callable[[Transaction], int]) -> Iterator[Fraction]:
+    """Sum times that transactions take, in seconds per frame and per second."""
+    return (each_fs / FS_PER_S for each_fs in taken(transactions, of_one_fs))
 
 
 # ---- Fetches of Rx descriptors, with and without descriptors kept on the chip ----

@@ -414,13 +414,13 @@ class _Reader:
         return self._at_port(path.part, path.port, found)
 
     def _received(self, sizes: Sizes, way: _Way, hop: Hop) -> Traffic:
-        route, own = hop.route, self._system.adapter_port(hop.wire)
+        route = hop.route
         found = Traffic(
             sizes=sizes, reads=ZERO, copies=Fraction(len(route.stations)), to_wire=ZERO, from_wire=ONE,
             back_tag_bytes=Fraction(route.tag_bytes), mirrored=Fraction(len(route.mirrored)),
             received=_by_station(route), rx_rings=self._rx_rings(way.source, hop.part, route),
         )  # fmt: skip
-        return self._at_port(hop.part, own[1] if own else "", found)
+        return self._at_port(hop.part, self._system.own_port(hop.wire), found)
 
     def _at_port(self, part: int, port: str, traffic: Traffic) -> Traffic:
         """Give a traffic with what it takes of one of an adapter's several ports."""

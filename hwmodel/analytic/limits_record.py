@@ -246,10 +246,9 @@ def hops_of(system: System, demand: Demand, frames_per_s: Fraction) -> tuple[Hop
         return ()
     found = []
     for wire in range(system.n_wires):
-        part, own = system.part_at(wire), system.adapter_port(wire)
-        pieces = demand.at(part).at_rates(frames_per_s)
+        pieces = demand.at(system.part_at(wire)).at_rates(frames_per_s)
         for at, name in enumerate(system.wire_names(wire)):
-            passing = [(on_wire(one, own[1] if own else "")[at], rate) for one, rate in pieces]
+            passing = [(on_wire(one, system.own_port(wire))[at], rate) for one, rate in pieces]
             frames = sum((n_frames * rate for (n_frames, _), rate in passing), ZERO)
             n_bytes = sum((n_bytes * rate for (_, n_bytes), rate in passing), ZERO)
             if frames:
