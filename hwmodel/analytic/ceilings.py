@@ -62,7 +62,7 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
         *_queues(config, demand),
         *prefetches(config, demand, transactions),
     ]
-    return [ceiling for ceiling in with_waits(config, demand, found) if ceiling.per_frame or ceiling.per_s]
+    return [ceiling for ceiling in with_waits(config, demand, found) if ceiling.is_used]
 
 
 def offered_ceiling(frames_per_s: Fraction, resource: str = "offered_load") -> Ceiling:
@@ -157,7 +157,7 @@ def _transactions_at_most(config: Config, traffic: Traffic) -> Sequence[Transact
 
 def link_ceilings(transactions: Sequence[Transaction], link: LinkRate) -> list[Ceiling]:
     """Give the ceilings of the two directions, DLLPs for the TLPs of the other direction counted."""
-    return [one for one in _directions(transactions, link) if one.per_frame or one.per_s]
+    return [one for one in _directions(transactions, link) if one.is_used]
 
 
 def _directions(transactions: Sequence[Transaction], link: LinkRate) -> tuple[Ceiling, ...]:

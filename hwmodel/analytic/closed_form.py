@@ -267,8 +267,15 @@ def _demands_on(system: System, demand: Demand) -> _Asked:
     parts = range(system.n_parts if demand.sought.parts else 1)
     found = [_asked_of(system, part, demand, None) for part in parts]
     offered = demand.offered_frames_per_s
-    of_load = [] if offered is None else [offered_ceiling(offered, demand.offered_by)]
-    rate = _rate(lowest([*(one for part in found for one in part.ceilings), *_of_switches(system, found), *of_load]))
+
+    def ceilings() -> Iterator[Ceiling]:
+        yield from (one for part in found for one in part.ceilings)
+        transactions = {part: one.transactions for part, one in enumerate(found[: system.outside])}
+        yield from (one for one in switch_ceilings(system, transactions) if one.is_used)
+        if offered is not None:
+            yield offered_ceiling(offered, demand.offered_by)
+
+    rate = _rate(lowest(ceilings()))
     for part in parts[: system.outside]:
         timer_per_s = _timer_interrupts_per_s(system.config(part), demand.at(part))
         if timer_per_s is None:
@@ -278,27 +285,21 @@ def _demands_on(system: System, demand: Demand) -> _Asked:
             timer_per_s *= due_per_s / (due_per_s + timer_per_s)
         if due_per_s > timer_per_s:
             found[part] = _asked_of(system, part, demand, timer_per_s)
-    ceilings = [*(one for part in found for one in part.ceilings), *_of_switches(system, found), *of_load]
-    return _Asked(demand, tuple(tuple(one.transactions) for one in found[: system.outside]), tuple(ceilings))
-
-
-def _of_switches(system: System, found: Sequence[_OfPart]) -> list[Ceiling]:
-    """Give the ceilings of the links above PCIe switches, those that nothing uses left out."""
-    transactions = {part: one.transactions for part, one in enumerate(found[: system.outside])}
-    return [one for one in switch_ceilings(system, transactions) if one.per_frame or one.per_s]
+    transactions = tuple(tuple(one.transactions) for one in found[: system.outside])
+    return _Asked(demand, transactions, tuple(ceilings()))
 
 
 def _asked_of(system: System, part: int, demand: Demand, timer_per_s: Fraction | None) -> _OfPart:
     own = demand.at(part)
     if not system.is_server(part):
         ports = wire_ceilings(system, part, own)
-        return _OfPart((), [one for one in in_system(system, part, ports) if one.per_frame or one.per_s])
+        return _OfPart((), [one for one in in_system(system, part, ports) if one.is_used])
     config = system.config(part)
     transactions = limiting = _transactions(config, own, timer_per_s)
     if config.has_virtual_switch:
         limiting = _transactions(*at_adapter(config, own), timer_per_s)
     found = [*link_ceilings(limiting, link_rate_of(config.pcie)), *other_ceilings(config, own, limiting)]
-    return _OfPart(transactions, [one for one in in_system(system, part, found) if one.per_frame or one.per_s])
+    return _OfPart(transactions, [one for one in in_system(system, part, found) if one.is_used])
 
 
 def _transactions(config: Config, demand: Demand, timer_per_s: Fraction | None) -> list[Transaction]:
