@@ -38,7 +38,7 @@ from hwmodel.analytic.port_shares import port_shares
 from hwmodel.analytic.recent import remembered
 from hwmodel.analytic.sends import LoneSend, doorbell_batch, lone_send_of
 from hwmodel.analytic.system import System
-from hwmodel.analytic.traffic import ZERO, Demand, Traffic
+from hwmodel.analytic.traffic import ZERO, Demand, Traffic, as_typed
 from hwmodel.analytic.transactions import (
     DIRECTIONS,
     INLINE_DOORBELL,
@@ -117,7 +117,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
     system = System.of(config)
     demand = demand_of(config, adjacent_bridge_reflects)
     if _is_share_of_ceiling(config, demand):
-        share = Fraction(repr(config.workload.load.share))
+        share = as_typed(config.workload.load.share or 0)
         demand = replace(demand, offered_frames_per_s=share * _ceiling_of(system, demand))
     first = system.config(0)
     asked = demand.sought

@@ -28,6 +28,7 @@ from hwmodel.analytic.traffic import (
     Offered,
     Sizes,
     Traffic,
+    as_typed,
     average,
     nothing_of,
     shares,
@@ -116,7 +117,7 @@ def _capture_of(config: Config, system: System) -> Capture | None:
 
 def _ways(config: Config, stream: Stream) -> list[_Way]:
     """Part a stream by targets, with what goes out by the wire whatever the target."""
-    by_wire = ZERO if is_uplink(stream.source) else _fraction(config.workload.wire_share)
+    by_wire = ZERO if is_uplink(stream.source) else as_typed(config.workload.wire_share)
     share = (1 - by_wire) / len(stream.targets)
     ways = [_Way(stream.source, target, share) for target in stream.targets]
     uplink = uplink_of(port_of_end(config, stream.source))
@@ -324,7 +325,7 @@ class _Reader:
         frame_bytes, wire_bytes = self._loads_of("", traffic)
         if load.kind == "share":
             bits = BITS_PER_BYTE * wire_bytes
-            return _fraction(load.share or 0) * self._system.port_rate_bps / bits
+            return as_typed(load.share or 0) * self._system.port_rate_bps / bits
         load_bps = self._config.workload.load_bps
         return None if load_bps is None else n_streams * load_bps / (BITS_PER_BYTE * frame_bytes)
 
@@ -457,11 +458,6 @@ def _workload_sizes(config: Config) -> Sizes:
     if config.hands_over_segments:
         return ((config.workload.send_bytes + FCS_BYTES, ONE),)
     return cut_sizes(config)
-
-
-def _fraction(share: float) -> Fraction:
-    # What the user typed: 0.8 is 4/5, not the nearest binary number.
-    return Fraction(repr(float(share)))
 
 
 # ---- The frames of a capture file ----

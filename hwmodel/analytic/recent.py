@@ -1,7 +1,7 @@
 """What the closed form has found of configurations lately: runs that differ in seed or length alone ask again.
 
 Of one adapter a point of 1,000 frames takes 12 ms, and 18 where nothing is remembered: the closed form is 1 to 2 ms,
-the run of the frame alone 2. Of two servers the closed form is 13 ms of some 45. The demand, which points with other
+the run of the frame alone 2. Of two servers the closed form is a third of a point. The demand, which points with other
 links and hosts share, is most of it where 63 VFs send to each other: 5 parts of 6.
 """
 

@@ -22,6 +22,11 @@ Name = TypeVar("Name", int, str)
 ZERO, ONE = Fraction(0), Fraction(1)
 
 
+def as_typed(share: float) -> Fraction:
+    """Return what a user typed: 0.8 is 4/5, not the nearest binary number."""
+    return Fraction(repr(float(share)))
+
+
 def sum_of_products(pairs: Iterable[tuple[Fraction | int, Fraction | int]]) -> Fraction:
     """Give the sum of the products of pairs; a common denominator is sought once, and not for each of them."""
     numerators: dict[int, int] = {}
