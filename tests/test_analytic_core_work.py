@@ -6,7 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from hwmodel.analytic.transactions import doorbell_batch, sending_s, taking_s
+from hwmodel.analytic.sends import doorbell_batch
+from hwmodel.analytic.transactions import sending_s, taking_s
 from hwmodel.config import config_from_mapping
 from tests.analytic_cases import demo
 

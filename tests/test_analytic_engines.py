@@ -8,7 +8,7 @@ import pytest
 
 from hwmodel.analytic import limits
 from hwmodel.analytic.ceilings import engine_ceilings
-from hwmodel.analytic.latency import Engines, operation_fs, places_of, shared_fs, transfer_read_fs
+from hwmodel.analytic.latency import operation_fs, places_of, shared_fs, transfer_read_fs, writes_ready_fs
 from hwmodel.analytic.transactions import TlpRules, Transaction
 from hwmodel.config import config_from_mapping, load_config
 from hwmodel.config.adapter import DmaEngines
@@ -32,13 +32,17 @@ def test_how_long_an_operation_keeps_its_engine():
     assert (places_of(SETTINGS.read, 192), places_of(SETTINGS.read, 193)) == (1, 2)
 
 
-def test_operations_take_the_shared_path_in_turn_and_then_their_engine():
-    engines = Engines(SETTINGS)
-    assert engines.write_ready_fs(0, 300) == (67 + 185) * NS
-    assert engines.read_ready_fs(0, 300) == (32 + 66) * NS  # the write has the shared path for 32 ns
-    assert engines.write_ready_fs(0, 300) == (67 + 67 + 185) * NS  # its engine is free later than the path
-    assert engines.read_ready_fs(100 * NS, 300) == (100 + 66) * NS  # what waits for its engine holds no path
-    assert Engines(None).read_ready_fs(5, 300) == Engines(None).write_ready_fs(5, 300) == 5
+def test_writes_take_the_shared_path_in_turn_and_then_their_engine():
+    assert writes_ready_fs(SETTINGS, [300, 300]) == [(67 + 185) * NS, (67 + 67 + 185) * NS]  # the path is free at 32 ns
+    slow_path = SETTINGS.model_copy(update={"shared_time_fs": 100 * NS})
+    assert writes_ready_fs(slow_path, [300, 300]) == [(67 + 185) * NS, (130 + 67 + 185) * NS]
+    assert writes_ready_fs(None, [300, 4]) == [0, 0]
+
+
+def test_a_read_begins_when_its_engine_has_it_ready():
+    config = config_from_mapping({"nic": {"preset": None, "dma": ENGINES}})
+    plain = config_from_mapping({"nic": {"preset": None}})
+    assert transfer_read_fs(config, 0, 300) == transfer_read_fs(plain, 0, 300) + 66 * NS
 
 
 def test_what_transactions_take_of_the_engines():

@@ -8,7 +8,7 @@ import pytest
 from hwmodel.analytic.latency import (
     frame_latency_steps,
     mean_read_latency_fs,
-    read_holding_fs,
+    reads_span_fs,
     round_trip_fs,
     transfer_read_fs,
 )
@@ -89,7 +89,7 @@ def test_the_switch_core_adds_its_cycles():
 def test_round_trips():
     assert round_trip_fs(demo(), 512) == t(24) + READ_FS + t(276, 276)
     assert round_trip_fs(demo(), 64) == t(24) + READ_FS + t(84)
-    assert read_holding_fs(demo(), TlpRules.of(demo()).read(0, 16)) == t(24) + READ_FS + t(36)
+    assert reads_span_fs(demo(), [TlpRules.of(demo()).read(0, 16)]) == t(24) + READ_FS + t(36)
 
 
 def test_a_transfer_of_several_reads():

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from hwmodel.analytic import limits, transactions
+from hwmodel.analytic import limits
 from hwmodel.analytic.recent import forget
 from tests.analytic_cases import demo
 
@@ -39,21 +37,3 @@ def test_what_others_have_left_in_memory_changes_nothing():
     for at, change in enumerate(CHANGES, 1):
         assert afterwards[at] == found(change), change
         assert afterwards[at] != afterwards[0], change
-
-
-@pytest.mark.parametrize(
-    ("forgotten", "change"),
-    [("rules", {"pcie.max_payload": "128B"}), ("batches", {"nic.fetch_batch": 5}), ("tx_ring", {"nic.tx_ring": 100}),
-     ("rx_rules", {"driver.refill_batch": 3}), ("sizes", {"workload.frame_bytes": 300}),
-     ("written", {"workload.pattern": "broadcast"})],
-)  # fmt: skip
-def test_a_memory_that_overlooks_something_is_seen(monkeypatch, forgotten, change):
-    of_all, memory = transactions._transactions, {}
-
-    def overlooking(asked, per_s):
-        return memory.setdefault((asked._replace(**{forgotten: None}), per_s), of_all(asked, per_s))
-
-    monkeypatch.setattr(transactions, "_transactions", overlooking)
-    after_others = found({}, change)
-    memory.clear()
-    assert after_others != found(change)

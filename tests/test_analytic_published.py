@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from hwmodel.analytic.published import NICS, published, published_dma_gbps
+from hwmodel.analytic import dma_limits
+from hwmodel.analytic.published import NICS, published
 from hwmodel.errors import InputError
 from tests.analytic_cases import demo
 
@@ -11,7 +12,7 @@ VECTORS = Path(__file__).parent / "vectors" / "pcie_published.csv"
 ROWS = list(csv.DictReader(VECTORS.read_text(encoding="utf-8").splitlines()))
 
 
-def config_of(row, frame_bytes=1518):
+def config_of(row, frame_bytes=1518, *, as_published=False):
     return demo(
         {
             "pcie.generation": int(row["generation"]), "pcie.lanes": int(row["lanes"]),
@@ -19,6 +20,7 @@ def config_of(row, frame_bytes=1518):
             "pcie.max_read_request": f"{row['max_read_request_bytes']}B",
             "pcie.address_bits": int(row["address_bits"]), "pcie.ecrc": row["ecrc"] == "1",
             "host.completion_bytes": row["completion_bytes"], "workload.frame_bytes": frame_bytes,
+            "pcie.dllp_model": "pcie_bench" if as_published else "spec",
         }
     )  # fmt: skip
 
@@ -29,7 +31,8 @@ def figure_of(row):
     if row["figure"] in NICS:
         found = published(config_of(row, int(row["bytes"])), row["figure"], directions=row["directions"])
         return found.gbps
-    return published_dma_gbps(config_of(row), int(row["bytes"]))[row["figure"]]
+    (transfer,) = dma_limits(config_of(row, as_published=True), [int(row["bytes"])])
+    return getattr(transfer, row["figure"]).link_gbps
 
 
 def test_there_are_published_figures_and_runs_of_the_program():

@@ -119,8 +119,8 @@ def test_fetches_of_rx_descriptors_by_hand(prefetch, batch, most, writes):
     """One ring: so many descriptors in a round trip of t(24) + R + t(20 + 16 b) and some writes of 60 B."""
     keys = {"nic.rx_prefetch": prefetch, "nic.rx_fetch_batch": batch, "workload.frame_bytes": 64}
     config = demo({**keys, "workload.pattern": "flows", "workload.flows": [["vf0", "vf1"]]})
-    traffic = demand_of(config).sought
-    (found,) = prefetches(config, traffic, (), transactions_of(config, traffic))
+    demand = demand_of(config)
+    (found,) = prefetches(config, demand, transactions_of(config, demand.sought))
     byte_ns = 0.5 * 1538 / 1534
     fetch_ns = 450 + (24 + 20 + 16 * batch) * byte_ns
     assert found.capacity == most

@@ -88,11 +88,9 @@ def interface_of(mode: ModeName, station: Port) -> str | int | None:
 
 def _of_wire(system: System, bridge: Bridge, wire: int) -> Iterator[LogicalPort]:
     port = bridge.ports[system.port_name(wire)]
-    native = port.native_vlan
-    vlans = None if port.vlans == "all" else frozenset(port.vlans)
-    untagged = frozenset(() if native is None else (native,))
+    plain = _plain(wire, port)
     if wire == system.outside_wire:
-        yield _plain(wire, port)
+        yield plain
         return
     switch = system.switch_at(wire)
     if switch.mode in TAG_MODES:
@@ -105,17 +103,18 @@ def _of_wire(system: System, bridge: Bridge, wire: int) -> Iterator[LogicalPort]
     elif MODES[switch.mode].has_channels:
         named = {interface_of(switch.mode, one) for one in switch.ports} & {DEFAULT_S_VID}
         for channel in sorted({*switch.s_channels, *(int(one or 0) for one in named)}):
-            tag_bytes = 0 if channel == DEFAULT_S_VID else TAG_BYTES["s"]
-            yield LogicalPort(wire, channel, tag_bytes, reflects(port, switch, channel), native, vlans, untagged)
+            tag_bytes, is_hairpin = TAG_BYTES["s"] * (channel != DEFAULT_S_VID), reflects(port, switch, channel)
+            yield replace(plain, interface=channel, tag_bytes=tag_bytes, is_hairpin=is_hairpin)
     else:
-        is_hairpin = reflects(port, switch)
-        others = vlans if not port.translate else (_ALL_VLANS if vlans is None else vlans) - frozenset(port.translate)
-        yield LogicalPort(wire, None, 0, is_hairpin, native, others, untagged)
+        both_ways = replace(plain, is_hairpin=reflects(port, switch))
+        vlans = plain.vlans
+        if port.translate:
+            vlans = (_ALL_VLANS if vlans is None else vlans) - frozenset(port.translate)
+        yield replace(both_ways, vlans=vlans)
         for wire_vlan, vlan in sorted(port.translate.items()):
             own = frozenset((vlan,))
-            yield LogicalPort(
-                wire, None, 0, is_hairpin, native, own, own if wire_vlan == native else frozenset(), wire_vlan
-            )
+            untagged = own if wire_vlan == port.native_vlan else frozenset[int]()
+            yield replace(both_ways, vlans=own, untagged=untagged, wire_vlan=wire_vlan)
 
 
 # ---- One bridge ----

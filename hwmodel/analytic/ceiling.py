@@ -34,13 +34,18 @@ class Ceiling:
     waiting: Fraction = field(default=ZERO, kw_only=True)
 
     @property
+    def is_used(self) -> bool:
+        """Tell whether anything takes some of it."""
+        return bool(self.per_frame or self.per_s)
+
+    @property
     def of_any_mix(self) -> Ceiling:
         """Give it without what holds for one mix of frames alone."""
         return replace(self, per_frame=self.per_frame - self.waiting, waiting=ZERO) if self.waiting else self
 
     def with_waiting(self, per_frame: Fraction, per_s: Fraction = ZERO) -> Ceiling:
         """Give it with what the mix asked for takes beside, and what is taken per second; what nothing uses stays."""
-        if not (self.per_frame or self.per_s):
+        if not self.is_used:
             return self
         return replace(self, per_frame=self.per_frame + per_frame, per_s=self.per_s + per_s, waiting=per_frame)
 

@@ -8,20 +8,21 @@ counted low, so that these ceilings are upper bounds: a loaded link holds tags a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceiling import Ceiling, lowest, sum_link_bytes, taken
-from hwmodel.analytic.latency import operation_fs, places_of, read_holding_fs, reads_span_fs, round_trip_fs, shared_fs
+from hwmodel.analytic.latency import operation_fs, places_of, reads_span_fs, round_trip_fs, shared_fs
 from hwmodel.analytic.rx_batches import descriptor_shares
-from hwmodel.analytic.traffic import FROM_WIRE, ONE, TO_WIRE, ZERO, Demand, Traffic, sum_of
+from hwmodel.analytic.traffic import FROM_WIRE, ONE, TO_WIRE, ZERO, Demand, Traffic
 from hwmodel.analytic.transactions import (
     Direction,
     Kind,
     Tlp,
     Transaction,
+    by_driver,
     descriptors_a_frame,
     sending_s,
     share_of_cache,
@@ -47,22 +48,21 @@ _Product = tuple[Fraction, Fraction]
 
 def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> list[Ceiling]:
     """List the ceilings beside the two directions of the link, those that nothing uses left out."""
-    of_host = [*_cores(config, demand.sought, demand.beside), *memory_ceiling(config, demand.sought, demand.beside)]
+    of_host = [*_cores(config, demand), *memory_ceiling(config, demand)]
     config, demand = at_adapter(config, demand)
-    traffic, beside = demand.sought, demand.beside
     found = [
         *tag_ceilings(config, transactions),
         *credit_ceilings(config, transactions),
         *engine_ceilings(config, transactions),
-        *_wires(config, traffic, beside),
+        *_wires(config, demand),
         *of_host,
-        *_pipeline(config, traffic, beside, transactions),
-        *_rate_limits(config, traffic),
-        *serial_rx_fetches(config, traffic, beside),
-        *_queues(config, traffic, beside),
-        *prefetches(config, traffic, beside, transactions),
+        *_pipeline(config, demand, transactions),
+        *_rate_limits(config, demand.sought),
+        *serial_rx_fetches(config, demand),
+        *_queues(config, demand),
+        *prefetches(config, demand, transactions),
     ]
-    return [ceiling for ceiling in with_waits(config, demand, found) if ceiling.per_frame or ceiling.per_s]
+    return [ceiling for ceiling in with_waits(config, demand, found) if ceiling.is_used]
 
 
 def offered_ceiling(frames_per_s: Fraction, resource: str = "offered_load") -> Ceiling:
@@ -81,8 +81,7 @@ def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceili
         found = [replace(one, per_frame=ZERO, per_s=ZERO) if one.resource == "bus" else one for one in found]
     names: dict[str, str] = {}
     for wire in system.wires_of(part) if system.bridges else ():
-        own = system.adapter_port(wire)
-        ways = (at_port(own[1] if own else "", name) for name in ("wire.tx", "wire.rx"))
+        ways = (at_port(system.own_port(wire), name) for name in ("wire.tx", "wire.rx"))
         names |= zip(ways, system.wire_names(wire), strict=True)
     prefix = system.prefix(part) if system.is_server(part) else ""
     is_of_extender = part > system.outside
@@ -97,7 +96,7 @@ def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceili
 def part_costs(system: System, part: int, traffic: Traffic) -> list[Ceiling]:
     """Give what a frame takes of each resource of a component that all senders share, in a fixed order."""
     is_server = system.is_server(part)
-    found = shared_costs(system.config(part), traffic) if is_server else wire_ceilings(system, part, traffic)
+    found = shared_costs(system.config(part), traffic) if is_server else wire_ceilings(system, part, Demand(traffic))
     return in_system(system, part, found)
 
 
@@ -124,10 +123,10 @@ def switch_costs(system: System, part: int, traffic: Traffic) -> list[Ceiling]:
     return switch_ceilings(system, transactions)
 
 
-def wire_ceilings(system: System, part: int, traffic: Traffic, beside: Sequence[Traffic] = ()) -> list[Ceiling]:
+def wire_ceilings(system: System, part: int, demand: Demand) -> list[Ceiling]:
     """Give the ceilings of a component that is a wire alone: to stations outside, or of an extender; up, and down."""
     (wire,) = system.wires_of(part)
-    return list(_wire(system.rate_bps(wire), traffic, beside))
+    return list(_wire(system.rate_bps(wire), demand))
 
 
 def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
@@ -136,28 +135,29 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
     Interrupts by a timer are left out: they are no more for more frames.
     """
     transactions = _transactions_at_most(config, traffic)
-    of_host = memory_ceiling(config, traffic, ())
+    of_host = memory_ceiling(config, Demand(traffic))
     config, traffic = on_link(config, traffic)
+    demand = Demand(traffic)
     return [
         *of_host,
         *_directions(transactions, link_rate_of(config.pcie)),
         *tag_ceilings(config, transactions),
         *credit_ceilings(config, transactions),
         *engine_ceilings(config, transactions),
-        *_wires(config, traffic, ()),
-        *_pipeline(config, traffic, (), transactions),
-        *serial_rx_fetches(config, traffic, ()),
+        *_wires(config, demand),
+        *_pipeline(config, demand, transactions),
+        *serial_rx_fetches(config, demand),
     ]
 
 
 def _transactions_at_most(config: Config, traffic: Traffic) -> Sequence[Transaction]:
-    seen = config.for_functions((*traffic.sent, *traffic.received)) or config
+    seen = config.for_functions(traffic.stations) or config
     return transactions_of(config, traffic, ZERO if seen.driver.moderation_fs else None)
 
 
 def link_ceilings(transactions: Sequence[Transaction], link: LinkRate) -> list[Ceiling]:
     """Give the ceilings of the two directions, DLLPs for the TLPs of the other direction counted."""
-    return [one for one in _directions(transactions, link) if one.per_frame or one.per_s]
+    return [one for one in _directions(transactions, link) if one.is_used]
 
 
 def _directions(transactions: Sequence[Transaction], link: LinkRate) -> tuple[Ceiling, ...]:
@@ -186,10 +186,10 @@ def _bytes_of_clocks(one: Transaction) -> int:
 def tag_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
     """Give the ceiling of the read tags, if anything is read."""
     reads = [one for one in transactions if one.is_read]
-    held_fs = taken(reads, lambda one: read_holding_fs(config, one.tlps, begins=one.transfer != ()))
+    held = _seconds(reads, lambda one: reads_span_fs(config, [one.tlps], begins=one.transfer != ()))
     tags = Fraction(config.pcie.tags)
     what = "1 tag, held for a round trip" if tags == 1 else f"{tags} tags, each held for a round trip"
-    yield Ceiling("pcie.tags", what, "tags", tags, *(one_fs / FS_PER_S for one_fs in held_fs))
+    yield Ceiling("pcie.tags", what, "tags", tags, *held)
 
 
 def credit_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
@@ -270,41 +270,36 @@ def _read_bytes(one: Transaction) -> int:
     return sum(tlp.data_bytes for tlp in one.tlps if tlp.kind == "completion" and tlp.direction == "down")
 
 
-def _queues(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+def _queues(config: Config, demand: Demand) -> Iterator[Ceiling]:
     """Give what the Tx rings of all senders let through together by their own rate."""
-    time_fs = config.nic.queue_time_fs
-    senders = set(traffic.sent).union(*(one.sent for one in beside))
-    if time_fs and senders:
-        per_s = sum((one.reads * (one.frames_per_s or 0) for one in beside), ZERO)
-        each_fs = Fraction(time_fs, config.workload.frames_a_send)
-        amounts = (reads * each_fs / FS_PER_S for reads in (traffic.reads, per_s))
+    senders = {name for one in demand.traffics for name in one.sent}
+    if config.nic.queue_time_fs and senders:
+        each_s = Fraction(config.nic.queue_time_fs, config.workload.frames_a_send * FS_PER_S)
+        amounts = demand.taken(lambda one: one.reads * each_s)
         n_rings = len(senders) * config.nic.queues_per_vf
         yield Ceiling("nic.queue", "queue_time, Tx rings of all senders", "s", Fraction(n_rings), *amounts)
 
 
-def _wires(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+def _wires(config: Config, demand: Demand) -> Iterator[Ceiling]:
     """Give the ceilings of an adapter's wires, both ways of each port in turn."""
     rate_bps = config.port.rate_bps
     if config.port.count == 1:
-        yield from _wire(rate_bps, traffic, beside)
+        yield from _wire(rate_bps, demand)
         return
     for port in config.port.names:
         what = f"port {port} at {rate_bps / 1e9:g} Gb/s, frame + 20 B"
         for name in ("wire.tx", "wire.rx"):
-            yield _at_port(at_port(port, name), what, "B", Fraction(rate_bps, BITS_PER_BYTE), traffic, beside)
+            yield _at_port(at_port(port, name), what, "B", Fraction(rate_bps, BITS_PER_BYTE), demand)
 
 
-def _at_port(
-    name: str, what: str, unit: str, capacity: Fraction, traffic: Traffic, beside: Sequence[Traffic]
-) -> Ceiling:
-    per_s = sum((one.at_ports.get(name, ZERO) * (one.frames_per_s or 0) for one in beside), ZERO)
-    return Ceiling(name, what, unit, capacity, traffic.at_ports.get(name, ZERO), per_s)
+def _at_port(name: str, what: str, unit: str, capacity: Fraction, demand: Demand) -> Ceiling:
+    return Ceiling(name, what, unit, capacity, *demand.taken(lambda one: one.at_ports.get(name, ZERO)))
 
 
 def taken_at_port(config: Config, port: str, traffic: Traffic) -> dict[str, Fraction]:
     """Give what frames that pass one of several ports take of its own resources, by their names; frames too."""
-    sent, received = wire_bytes_of(traffic)
-    found = {"wire.tx": sent, "wire.rx": received, TO_WIRE: traffic.to_wire, FROM_WIRE: traffic.from_wire}
+    (frames_out, bytes_out), (frames_in, bytes_in) = on_wire(traffic)
+    found = {"wire.tx": bytes_out, "wire.rx": bytes_in, TO_WIRE: frames_out, FROM_WIRE: frames_in}
     if config.switch.timing == "core":
         found["switch.bus"] = bus_words(config, traffic)
     return {at_port(port, name): amount for name, amount in found.items() if amount}
@@ -312,37 +307,25 @@ def taken_at_port(config: Config, port: str, traffic: Traffic) -> dict[str, Frac
 
 def on_wire(traffic: Traffic, port: str = "") -> tuple[_Product, _Product]:
     """Give the frames on a wire, out and in, each with their bytes; `port`: that of an adapter with several."""
-    sent, received = wire_bytes_of(traffic)
     if not port:
-        return (traffic.to_wire, sent), (traffic.from_wire, received)
+        return (traffic.to_wire, traffic.bytes_out), (traffic.from_wire, traffic.bytes_in)
     at = {name: traffic.at_ports.get(at_port(port, name), ZERO) for name in (TO_WIRE, "wire.tx", FROM_WIRE, "wire.rx")}
     return (at[TO_WIRE], at["wire.tx"]), (at[FROM_WIRE], at["wire.rx"])
 
 
-def _wire(rate_bps: int, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
-    capacity = Fraction(rate_bps, BITS_PER_BYTE)
-    sent, received = wire_bytes_of(traffic)
-    beside_bytes = [[amount * (one.frames_per_s or 0) for amount in wire_bytes_of(one)] for one in beside]
-    for at, (resource, per_frame) in enumerate((("wire.tx", sent), ("wire.rx", received))):
-        what = f"port at {rate_bps / 1e9:g} Gb/s, frame + 20 B"
-        yield Ceiling(resource, what, "B", capacity, per_frame, sum((one[at] for one in beside_bytes), ZERO))
+def _wire(rate_bps: int, demand: Demand) -> Iterator[Ceiling]:
+    capacity, what = Fraction(rate_bps, BITS_PER_BYTE), f"port at {rate_bps / 1e9:g} Gb/s, frame + 20 B"
+    yield Ceiling("wire.tx", what, "B", capacity, *demand.taken(lambda one: one.bytes_out))
+    yield Ceiling("wire.rx", what, "B", capacity, *demand.taken(lambda one: one.bytes_in))
 
 
-def wire_bytes_of(traffic: Traffic) -> tuple[Fraction, Fraction]:
-    """Give the bytes per frame on the wire, out and in: with tags, padding, preamble and gap."""
-    return (
-        traffic.to_wire * traffic.wire_bytes,
-        traffic.from_wire * traffic.back_wire_bytes,
-    )
-
-
-def _cores(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+def _cores(config: Config, demand: Demand) -> Iterator[Ceiling]:
     """Give the busiest core of VMs, and of a virtual switch, the first of those that are as busy."""
-    kinds = _kinds(config, (name for one in (traffic, *beside) for name in (*one.sent, *one.received)))
-    everybody = [(one, seen, names) for one in (traffic, *beside) for seen, names in kinds]
+    views = by_driver(config, demand.stations)
+    everybody = [(one, seen, names) for one in demand.traffics for seen, names in views]
     shares = [_shares_of_cores(config, one, names) for one, _, names in everybody]
     costs = [(sending_s(seen, one.sizes), taking_s(seen, one.sizes)) for one, seen, _ in everybody]
-    switching_s = [one.switching_s for one in (traffic, *beside)]
+    switching_s = [one.switching_s for one in demand.traffics]
     first: dict[tuple[tuple[_Product, ...], tuple[Fraction, ...]], int] = {}  # of the cores that have the same to do
     for core in sorted(set().union(*shares, *switching_s)):
         own = tuple(one.get(core, (ZERO, ZERO)) for one in shares)
@@ -350,7 +333,7 @@ def _cores(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Itera
     of_vms, of_switch = [], []
     for (own, passes_s), core in first.items():
         sends = takes = ZERO
-        per_s = sum((s * (one.frames_per_s or 0) for s, one in zip(passes_s[1:], beside, strict=True)), ZERO)
+        per_s = sum((s * (one.frames_per_s or 0) for s, one in zip(passes_s[1:], demand.beside, strict=True)), ZERO)
         for (one, _, _), (sent, received), (send_s, take_s) in zip(everybody, own, costs, strict=True):
             if one.frames_per_s is None:
                 sends, takes = sends + sent * send_s, takes + received * take_s
@@ -366,33 +349,20 @@ def _cores(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Itera
     yield from (lowest(rows) for rows in (of_vms, of_switch) if any(row.per_frame for row in rows))
 
 
-def _kinds(config: Config, stations: Iterable[str]) -> list[tuple[Config, frozenset[str] | None]]:
-    """Give each driver's view of the configuration with the stations that have it; None: all have the same."""
-    names = tuple(dict.fromkeys(stations))
-    seen = config.for_functions(names)
-    if seen is not None:
-        return [(seen, None)]
-    found: dict[object, tuple[Config, set[str]]] = {}
-    for name in names:
-        own = config.for_function(name)
-        found.setdefault(own.driver.behaviour, (own, set()))[1].add(name)
-    return [(own, frozenset(of_driver)) for own, of_driver in found.values()]
-
-
-def _shares_of_cores(config: Config, traffic: Traffic, stations: frozenset[str] | None) -> dict[int, _Product]:
-    """Give the frames that each core sends, and those that it takes, for some stations or for all.
+def _shares_of_cores(config: Config, traffic: Traffic, stations: Collection[str]) -> dict[int, _Product]:
+    """Give the frames that each core sends, and those that it takes, for some stations.
 
     A station's frames go through its queues in equal parts, as far as this knows.
     """
     found = dict[int, tuple[list[Fraction], list[Fraction]]]()
     for side, by_station in enumerate((traffic.sent, traffic.received)):
         for station, share in by_station.items():
-            if stations is not None and station not in stations:
+            if station not in stations:
                 continue
             of_queues = Counter(config.cores_of_queues(function_number(station)))
             for core, n_queues in of_queues.items():
                 found.setdefault(core, ([], []))[side].append(share * Fraction(n_queues, of_queues.total()))
-    return {core: (sum_of(sent), sum_of(received)) for core, (sent, received) in found.items()}
+    return {core: (sum(sent, ZERO), sum(received, ZERO)) for core, (sent, received) in found.items()}
 
 
 def _work_keys(seen: Iterable[Config]) -> str:
@@ -414,26 +384,21 @@ def core_of(config: Config, station: str) -> int:
     return config.core_of(function_number(station))
 
 
-def _pipeline(
-    config: Config, traffic: Traffic, beside: Sequence[Traffic], transactions: Sequence[Transaction]
-) -> Iterator[Ceiling]:
-    passes = traffic.reads + traffic.from_wire
-    passes_beside = sum(((one.reads + one.from_wire) * (one.frames_per_s or 0) for one in beside), ZERO)
+def _pipeline(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
     if config.nic.max_pps is not None:
-        capacity = Fraction(config.nic.max_pps)
-        yield Ceiling("nic.pipeline", "max_pps", "frames", capacity, passes, passes_beside)
+        passes = demand.taken(lambda one: one.reads + one.from_wire)
+        yield Ceiling("nic.pipeline", "max_pps", "frames", Fraction(config.nic.max_pps), *passes)
     if config.nic.store_rate_bps is not None:
         capacity = Fraction(config.nic.store_rate_bps, BITS_PER_BYTE)
         yield Ceiling("nic.pipeline", "store_rate", "B", capacity, *taken(transactions, _read_bytes))
     if config.switch.timing == "core":
-        words_beside = sum((bus_words(config, one) * (one.frames_per_s or 0) for one in beside), ZERO)
         clock = Fraction(config.switch.clock_hz)
         what = f"shared bus of {config.switch.bus_bits} bits"
         if config.port.count == 1:
-            yield Ceiling("switch.bus", what, "cycles", clock, bus_words(config, traffic), words_beside)
+            yield Ceiling("switch.bus", what, "cycles", clock, *demand.taken(lambda one: bus_words(config, one)))
             return
         for port in config.port.names:
-            yield _at_port(at_port(port, "switch.bus"), f"{what} at {port}", "cycles", clock, traffic, beside)
+            yield _at_port(at_port(port, "switch.bus"), f"{what} at {port}", "cycles", clock, demand)
 
 
 def bus_words(config: Config, traffic: Traffic) -> Fraction:
@@ -476,73 +441,64 @@ def engine_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iter
     if settings is None:
         return
 
-    def reading_s(one: Transaction) -> Fraction:
-        n_bytes = _moved_bytes(one) if one.is_read else 0
-        return Fraction(operation_fs(settings.read, n_bytes), FS_PER_S) if n_bytes else ZERO
-
-    def outstanding_s(one: Transaction) -> Fraction:
-        if not one.is_read or one.transfer == ():
-            return ZERO
-        held_fs = places_of(settings.read, _moved_bytes(one)) * reads_span_fs(config, one.transfer or (one.tlps,))
-        return Fraction(held_fs, FS_PER_S)
-
-    def writing_s(one: Transaction) -> Fraction:
-        return Fraction(operation_fs(settings.write, _moved_bytes(one)), FS_PER_S) if one.is_dma_write else ZERO
-
-    def sharing_s(one: Transaction) -> Fraction:
-        n_bytes = _moved_bytes(one) if one.is_read or one.is_dma_write else 0
-        return Fraction(shared_fs(settings, n_bytes), FS_PER_S) if n_bytes else ZERO
-
+    reads = [one for one in transactions if one.is_read and one.transfer != ()]
+    writes = [one for one in transactions if one.is_dma_write]
     places = Fraction(settings.read.outstanding)
-    yield Ceiling("nic.dma.read", "the engine of reads", "s", ONE, *taken(transactions, reading_s))
-    yield Ceiling("nic.dma.read", "reads outstanding", "places", places, *taken(transactions, outstanding_s))
-    yield Ceiling("nic.dma.write", "the engine of writes", "s", ONE, *taken(transactions, writing_s))
-    yield Ceiling("nic.dma.shared", "the path shared by both engines", "s", ONE, *taken(transactions, sharing_s))
+    reading = _seconds(reads, lambda one: operation_fs(settings.read, _moved_bytes(one)))
+    held = _seconds(
+        reads,
+        lambda one: places_of(settings.read, _moved_bytes(one)) * reads_span_fs(config, one.transfer or (one.tlps,)),
+    )
+    writing = _seconds(writes, lambda one: operation_fs(settings.write, _moved_bytes(one)))
+    sharing = _seconds([*reads, *writes], lambda one: shared_fs(settings, _moved_bytes(one)))
+    yield Ceiling("nic.dma.read", "the engine of reads", "s", ONE, *reading)
+    yield Ceiling("nic.dma.read", "reads outstanding", "places", places, *held)
+    yield Ceiling("nic.dma.write", "the engine of writes", "s", ONE, *writing)
+    yield Ceiling("nic.dma.shared", "the path shared by both engines", "s", ONE, *sharing)
 
 
 def _moved_bytes(one: Transaction) -> int:
-    """Return the bytes of the operation that a transaction begins; 0 where it goes with one before."""
-    reads = (one.tlps,) if one.transfer is None else one.transfer
-    return sum(tlp.data_bytes for tlps in reads for tlp in tlps)
+    """Return the bytes of the operation that a transaction begins."""
+    return sum(tlp.data_bytes for tlps in one.transfer or (one.tlps,) for tlp in tlps)
+
+
+def _seconds(transactions: Sequence[Transaction], of_one_fs: Callable[[Transaction], int]) -> Iterator[Fraction]:
+    """Sum times that transactions take, in seconds per frame and per second."""
+    return (each_fs / FS_PER_S for each_fs in taken(transactions, of_one_fs))
 
 
 # ---- Fetches of Rx descriptors, with and without descriptors kept on the chip ----
 
 
-def serial_rx_fetches(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+def serial_rx_fetches(config: Config, demand: Demand) -> Iterator[Ceiling]:
     """Give what fetches of Rx descriptors let through where none are kept on the chip: one frame's after another's."""
     if config.nic.rx_prefetch:
         return
     fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES), FS_PER_S)
-    per_s = sum((one.written * (one.frames_per_s or 0) for one in beside), ZERO)
     what = "Rx descriptors read one frame after another (rx_prefetch 0)"
-    yield Ceiling("rx.descriptors", what, "s", Fraction(1), traffic.written * fetch_s, per_s * fetch_s)
+    yield Ceiling("rx.descriptors", what, "s", Fraction(1), *demand.taken(lambda one: one.written * fetch_s))
 
 
-def prefetches(
-    config: Config, traffic: Traffic, beside: Sequence[Traffic], transactions: Sequence[Transaction]
-) -> Iterator[Ceiling]:
+def prefetches(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
     """Give what fetches ahead let through, of all rings in use.
 
     A fetch is made while fewer than `rx_prefetch` descriptors are on the chip or on their way, and those on their way
     are whole batches, each for a round trip. A batch is asked for when so many are left that others of it have been
     taken before, one after another: docs/pcie.md ("Rx descriptors").
     """
-    nic = config.nic
-    rings = traffic.rx_rings.union(*(one.rx_rings for one in beside))
-    if nic.rx_prefetch and rings:
-        share = share_of_cache(config, traffic, beside)
+    nic, n_rings = config.nic, len(demand.rx_rings)
+    if nic.rx_prefetch and n_rings:
+        share = share_of_cache(config, demand)
         cache = nic.descriptor_cache if share is None else share
         batch = min(nic.rx_fetch_batch, cache)
-        needed = max(max(descriptor_shares(config, one.sizes)) for one in (traffic, *beside))
+        needed = max(max(descriptor_shares(config, one.sizes)) for one in demand.traffics)
         kept = max(min(nic.rx_prefetch, cache, cache - batch + 1), needed)
         most = min(-(-kept // batch) * batch, max(cache, needed))
         fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES * batch), FS_PER_S)
-        taken_s = -kept % batch * _between_s(config, traffic, transactions)
-        per_s = sum((_rx_descriptors(config, one) * (one.frames_per_s or 0) for one in beside), ZERO)
+        taken_s = -kept % batch * _between_s(config, demand.sought, transactions)
         what = f"{most} Rx descriptors of each ring on their way"
-        n, capacity = _rx_descriptors(config, traffic), Fraction(most * len(rings))
-        one = Ceiling("rx.descriptors", what, "descriptors", capacity, n * fetch_s, per_s * fetch_s)
+        n, per_s = demand.taken(lambda one: one.written * descriptors_a_frame(config, one.sizes))
+        one = Ceiling("rx.descriptors", what, "descriptors", Fraction(most * n_rings), n * fetch_s, per_s * fetch_s)
         yield one.with_waiting(n * taken_s)
 
 
@@ -554,7 +510,3 @@ def _between_s(config: Config, traffic: Traffic, transactions: Sequence[Transact
     n_bytes = sum((one.per_frame * one.link_bytes("up") for one in writes), ZERO) / traffic.written
     copies = traffic.written / max(traffic.reads + traffic.from_wire, traffic.written / max(1, len(traffic.rx_rings)))
     return max(ONE, copies) * n_bytes / link_rate_of(config.pcie).bytes_per_s
-
-
-def _rx_descriptors(config: Config, traffic: Traffic) -> Fraction:
-    return traffic.written * descriptors_a_frame(config, traffic.sizes)

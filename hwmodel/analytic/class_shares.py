@@ -53,21 +53,18 @@ def class_shares(config: Config, senders: Collection[str]) -> tuple[ClassShare, 
     )
 
 
-def _share(
-    arbitration: TransmitArbitration, given: list[int], number: int, in_use: list[int]
-) -> Fraction | None:  # fmt: skip
+def _share(arbitration: TransmitArbitration, given: list[int], number: int, in_use: list[int]) -> Fraction | None:
     """Return the share of a class beside those in use."""
-    strict = [each.strict for each in arbitration.classes]
+    strict, group_of = [each.strict for each in arbitration.classes], arbitration.group_of
+
+    def given_to(groups: Collection[int]) -> int:
+        return sum(refill for each, refill in enumerate(given) if strict[each] != "link" and group_of(each) in groups)
+
     if strict[number] == "link":
         return None
-    group = arbitration.group_of(number)
-    of_groups: dict[int, int] = {}
-    used = {arbitration.group_of(each) for each in in_use if strict[each] != "link"}
-    for each, refill in enumerate(given):
-        if strict[each] != "link" and arbitration.group_of(each) in used:
-            of_groups[arbitration.group_of(each)] = of_groups.get(arbitration.group_of(each), 0) + refill
-    of_group = Fraction(of_groups[group], sum(of_groups.values()))
-    beside = [each for each in in_use if arbitration.group_of(each) == group and strict[each] != "link"]
+    sharing = [each for each in in_use if strict[each] != "link"]
+    of_group = Fraction(given_to({group_of(number)}), given_to({group_of(each) for each in sharing}))
+    beside = [each for each in sharing if group_of(each) == group_of(number)]
     first = max((each for each in beside if strict[each] == "group"), default=None)
     if first is not None:
         return of_group if number == first else Fraction(0)

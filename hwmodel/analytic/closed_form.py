@@ -36,9 +36,9 @@ from hwmodel.analytic.lone_frame import LoneFrame, Way, lone_frame_of
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.port_shares import port_shares
 from hwmodel.analytic.recent import remembered
-from hwmodel.analytic.sends import LoneSend, lone_send_of
+from hwmodel.analytic.sends import LoneSend, doorbell_batch, lone_send_of
 from hwmodel.analytic.system import System
-from hwmodel.analytic.traffic import ZERO, Demand, Traffic
+from hwmodel.analytic.traffic import ZERO, Demand, Traffic, as_typed
 from hwmodel.analytic.transactions import (
     DIRECTIONS,
     INLINE_DOORBELL,
@@ -117,7 +117,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
     system = System.of(config)
     demand = demand_of(config, adjacent_bridge_reflects)
     if _is_share_of_ceiling(config, demand):
-        share = Fraction(repr(config.workload.load.share))
+        share = as_typed(config.workload.load.share or 0)
         demand = replace(demand, offered_frames_per_s=share * _ceiling_of(system, demand))
     first = system.config(0)
     asked = demand.sought
@@ -267,8 +267,15 @@ def _demands_on(system: System, demand: Demand) -> _Asked:
     parts = range(system.n_parts if demand.sought.parts else 1)
     found = [_asked_of(system, part, demand, None) for part in parts]
     offered = demand.offered_frames_per_s
-    of_load = [] if offered is None else [offered_ceiling(offered, demand.offered_by)]
-    rate = _rate(lowest([*(one for part in found for one in part.ceilings), *_of_switches(system, found), *of_load]))
+
+    def ceilings() -> Iterator[Ceiling]:
+        yield from (one for part in found for one in part.ceilings)
+        transactions = {part: one.transactions for part, one in enumerate(found[: system.outside])}
+        yield from (one for one in switch_ceilings(system, transactions) if one.is_used)
+        if offered is not None:
+            yield offered_ceiling(offered, demand.offered_by)
+
+    rate = _rate(lowest(ceilings()))
     for part in parts[: system.outside]:
         timer_per_s = _timer_interrupts_per_s(system.config(part), demand.at(part))
         if timer_per_s is None:
@@ -278,27 +285,21 @@ def _demands_on(system: System, demand: Demand) -> _Asked:
             timer_per_s *= due_per_s / (due_per_s + timer_per_s)
         if due_per_s > timer_per_s:
             found[part] = _asked_of(system, part, demand, timer_per_s)
-    ceilings = [*(one for part in found for one in part.ceilings), *_of_switches(system, found), *of_load]
-    return _Asked(demand, tuple(tuple(one.transactions) for one in found[: system.outside]), tuple(ceilings))
-
-
-def _of_switches(system: System, found: Sequence[_OfPart]) -> list[Ceiling]:
-    """Give the ceilings of the links above PCIe switches, those that nothing uses left out."""
-    transactions = {part: one.transactions for part, one in enumerate(found[: system.outside])}
-    return [one for one in switch_ceilings(system, transactions) if one.per_frame or one.per_s]
+    transactions = tuple(tuple(one.transactions) for one in found[: system.outside])
+    return _Asked(demand, transactions, tuple(ceilings()))
 
 
 def _asked_of(system: System, part: int, demand: Demand, timer_per_s: Fraction | None) -> _OfPart:
     own = demand.at(part)
     if not system.is_server(part):
-        ports = wire_ceilings(system, part, own.sought, own.beside)
-        return _OfPart((), [one for one in in_system(system, part, ports) if one.per_frame or one.per_s])
+        ports = wire_ceilings(system, part, own)
+        return _OfPart((), [one for one in in_system(system, part, ports) if one.is_used])
     config = system.config(part)
     transactions = limiting = _transactions(config, own, timer_per_s)
     if config.has_virtual_switch:
         limiting = _transactions(*at_adapter(config, own), timer_per_s)
     found = [*link_ceilings(limiting, link_rate_of(config.pcie)), *other_ceilings(config, own, limiting)]
-    return _OfPart(transactions, [one for one in in_system(system, part, found) if one.per_frame or one.per_s])
+    return _OfPart(transactions, [one for one in in_system(system, part, found) if one.is_used])
 
 
 def _transactions(config: Config, demand: Demand, timer_per_s: Fraction | None) -> list[Transaction]:
@@ -317,7 +318,7 @@ def _of_doorbells(system: System, asked: _Asked) -> Iterator[str]:
         return
     config, (transactions,) = system.servers[0].config, asked.transactions
     batches = Batches.of(config)
-    rung = min(config.driver.tx_doorbell_batch, config.driver.send_burst)
+    rung = doorbell_batch(config)
     saved = asked.rate / _rate(lowest(cores)) * max(ZERO, 1 - Fraction(batches.tx_free, rung * batches.tx_doorbells))
     link = link_rate_of(config.pcie)
     doorbells = tuple(one for one in transactions if one.name.startswith("Tx doorbell"))
@@ -336,12 +337,10 @@ def _of_inline_doorbells(config: Config, asked: _Asked) -> Iterator[str]:
 def _timer_interrupts_per_s(config: Config, demand: Demand) -> Fraction | None:
     """Give the most Rx interrupts that the timers (EITR) of the vectors of all receiving rings let through."""
     config, demand = at_adapter(config, demand)
-    rings = demand.sought.rx_rings.union(*(one.rx_rings for one in demand.beside))
-    asked = (demand.sought, *demand.beside)
-    seen = config.for_functions(name for one in asked for name in (*one.sent, *one.received))
+    seen = config.for_functions(demand.stations)
     if seen is None or not seen.driver.moderation_fs or seen.driver.masks:
         return None  # with different drivers what timers rule is left out
-    vectors = {(station, number % config.nic.n_vectors) for station, number in rings}
+    vectors = {(station, number % config.nic.n_vectors) for station, number in demand.rx_rings}
     return Fraction(len(vectors) * FS_PER_S, seen.driver.moderation_fs)
 
 
@@ -396,16 +395,12 @@ def _delivered(demand: Demand, frames_per_s: Fraction) -> tuple[Fraction, Fracti
 
     On the wire the tags that the mode gives a frame are among its bits, as a run counts them.
     """
-    parts = [(demand.sought, frames_per_s), *((one, one.frames_per_s or ZERO) for one in demand.beside)]
+    parts = demand.at_rates(frames_per_s)
     counted = [(one.copies * rate, one.mean_frame_bytes) for one, rate in parts]
     if not any(n for n, _ in counted):
         counted = [(one.to_wire * rate, one.sent_frame_bytes) for one, rate in parts]
     frames = sum((n for n, _ in counted), ZERO)
     return frames, sum((n * n_bytes * BITS_PER_BYTE for n, n_bytes in counted), ZERO)
-
-
-def _goes_from_vm_to_vm(traffic: Traffic) -> bool:
-    return bool(traffic.reads and traffic.copies)
 
 
 def _lone_inside(config: Config, traffic: Traffic, frame_bytes: int) -> Way | None:
@@ -418,7 +413,7 @@ def _lone_inside(config: Config, traffic: Traffic, frame_bytes: int) -> Way | No
 
 def _latency_steps(config: Config, traffic: Traffic) -> dict[int, tuple[LatencyStep, ...]]:
     """Give the steps of a frame of each size from a VM to a VM; none where none goes there."""
-    if not _goes_from_vm_to_vm(traffic):
+    if not (traffic.reads and traffic.copies):
         return {}
     return {
         n_bytes: frame_latency_steps(config, n_bytes, _lone_inside(config, traffic, n_bytes))
@@ -456,7 +451,7 @@ def is_exact(config: Config, demand: Demand, ceilings: Sequence[Ceiling], least:
     if any(driver.doorbell == "inline" for driver in config.drivers):
         return False
     rate = least.frames_per_s
-    seen = config.for_functions((*sought.sent, *sought.received))
+    seen = config.for_functions(sought.stations)
     if not rate or sought.from_wire or least.resource not in _STEADY or config.host.iotlb:
         return False
     if seen is None or seen.driver.masks:

@@ -20,7 +20,7 @@ the wire. What is not known is taken at its best, so that this is an upper bound
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -62,14 +62,15 @@ def carried(system: System, demand: Demand) -> Demand:
         too_many = f"{n_streams} streams of {n_servers} servers, which do not all get through and are not all alike"
         raise InputError(f"workload: {too_many}, are too many for the closed form; `hwmodel run` says what does")
     problem = LinearProgram(system, demand)
+    found = problem.solve(problem.senders)
     held_back: frozenset[int] = frozenset()  # rows of full resources whose users cannot take each turn
-    while True:
-        found = problem.solve(held_back)
-        more = found.full - held_back
-        if not more:
-            return problem.demand_of(found)
-        problem.keep_shares(found, more)
+    is_open = False  # who waits for what is full beside the cores of a virtual switch
+    while more := found.full - held_back:
+        senders, is_unknown = problem.with_shares_kept(found, more)
+        is_open |= is_unknown
         held_back |= more
+        found = problem.solve(senders, held_back, found.levels)
+    return replace(problem.demand_of(found), is_open=is_open)
 
 
 def _carried_of_alike(system: System, demand: Demand, alike: Offered) -> Demand:
@@ -90,6 +91,7 @@ def _carried_of_alike(system: System, demand: Demand, alike: Offered) -> Demand:
 
 @dataclass(frozen=True)
 class _Solution:
+    senders: tuple[Sender, ...]  # each as it waits for turns
     value: float
     rates: Floats  # of the streams
     levels: list[float]  # turns a second that each giver gives those who wait for them, without end where nobody does
@@ -105,13 +107,10 @@ class LinearProgram:
         self._system, self._demand = system, demand
         self._streams = streams = tuple(with_losses(system.config(0), one) for one in demand.streams)
         self._most = [rate_of(one.frames_per_s) for one in streams]
-        self._senders = list(senders_of(system, streams, self._most))
-        has_switch = system.config(0).has_virtual_switch
+        senders = tuple(senders_of(system, streams, self._most))
         adapters = [(part, ADAPTER) for part in range(len(system.servers))]
-        givers = {giver for one in self._senders for giver in (one.giver, *one.turns)}
-        self._givers = sorted(givers) if has_switch else adapters
-        self._is_open = False  # who waits for what is full beside the cores of a virtual switch
-        self._levels: list[float] = []  # of the turns of each giver, as found before
+        givers = {giver for one in senders for giver in (one.giver, *one.turns)}
+        self._givers = sorted(givers) if system.config(0).has_virtual_switch else adapters
         self._costs = MixCosts(system, demand)
         self._hops = HopTable(system, self._costs, streams)
         legs = self._hops.legs
@@ -119,7 +118,7 @@ class LinearProgram:
         hop_landings = [self._landings_of(leg, is_lossy=True) for leg in legs]
         self._landings: list[Landing] = sorted({key for found in (*stream_landings, *hop_landings) for key in found})
         self._stream_lands = _matrix(self._landings, stream_landings)
-        self._full_pieces_land = _matrix(self._landings, list(self._landings_of_full_pieces()))
+        self._full_pieces_land = _matrix(self._landings, list(self._landings_of_full_pieces(senders)))
         self._hop_lands = _matrix(self._landings, hop_landings)
         self._of_streams = self._costs.columns(
             sum(self._costs.of(leg, self._can_be_lost(one, leg)) for leg in one.sent_as) for one in streams
@@ -127,7 +126,7 @@ class LinearProgram:
         self._of_hops = self._costs.columns(self._costs.of(leg, not leg.traffic.mirrored) for leg in legs)
         self._of_landings = self._costs.columns(self._costs.of_landing(*key) for key in self._landings)
         self._values(legs)
-        self._holding = [self._rows_that_hold(one) for one in self._senders]
+        self.senders = tuple(replace(one, held_by=self._rows_that_hold(one)) for one in senders)
 
     def _rows_that_hold(self, sender: Sender) -> frozenset[int]:
         """Give the rows of what, when full, holds a sender back, and not all who wait for the same turns."""
@@ -140,25 +139,28 @@ class LinearProgram:
         own = (sender.part, sender.core)
         return frozenset(used | {cores[own]} if own in cores else used)
 
-    def keep_shares(self, found: _Solution, full: frozenset[int]) -> None:
-        """Let senders at a virtual switch have as much as now of what is full, if they take turns at that as well.
+    def with_shares_kept(self, found: _Solution, full: frozenset[int]) -> tuple[tuple[Sender, ...], bool]:
+        """Give senders at a virtual switch as much as they have of what is full, if they take turns at that as well.
 
-        They do where frames wait for the uplink, and as many of each sender's are for it.
+        They do where frames wait for the uplink, and as many of each sender's are for it. Behind them whether it is not
+        known who waits for what is full.
         """
+        has_switch = self._system.config(0).has_virtual_switch
         beside_cores = full.difference(self._costs.core_rows.values())
         if len(self._givers) > 1:
-            self._is_open |= bool(beside_cores) and self._system.config(0).has_virtual_switch
-            return
-        for row in beside_cores:
-            users = {at: one for at, one in enumerate(self._senders) if row in self._holding[at]}
+            return found.senders, has_switch and bool(beside_cores)
+        senders, is_open = list(found.senders), False
+        for row in sorted(beside_cores):
+            users = {at: one for at, one in enumerate(senders) if row in one.held_by}
             shares = {self._streams[number].traffic.copies_out for one in users.values() for number in one.streams}
             if len(shares) > 1 or not all(one.takes_turns and one.core != NO_CORE for one in users.values()):
-                self._is_open |= self._system.config(0).has_virtual_switch
+                is_open = has_switch
                 continue
             for at, one in users.items():
                 if one.shares:
                     most = float(sum(found.rates[number] for number in one.streams)) * _NEARLY
-                    self._senders[at], self._holding[at] = replace(one, most=most), frozenset()
+                    senders[at] = replace(one, most=most, held_by=frozenset())
+        return tuple(senders), is_open
 
     def _can_be_lost(self, stream: Offered, leg: Leg) -> bool:
         """Tell whether copies can be lost before the bridge; mirrored ones are taken to land with the others."""
@@ -175,14 +177,14 @@ class LinearProgram:
             found |= self._landings_of(leg, self._can_be_lost(stream, leg))
         return found
 
-    def _landings_of_full_pieces(self) -> Iterator[dict[Landing, float]]:
+    def _landings_of_full_pieces(self, senders: Sequence[Sender]) -> Iterator[dict[Landing, float]]:
         """Give the copies that can be lost of a frame of a Tx ring at a virtual switch that is full: no more than fit.
 
         All frames of a piece come at one instant, and find no more Rx descriptors than there are.
         """
         rooms = {
             number: room_a_frame(self._system.config(0), self._streams[number], share)
-            for sender in self._senders
+            for sender in senders
             if sender.giver[1] != ADAPTER and not sender.guaranteed
             for number, share in zip(sender.streams, sender.shares, strict=False)
         }
@@ -227,79 +229,73 @@ class LinearProgram:
         self._stream_value, self._hop_value = np.array(of_streams), np.array(of_hops)
         self._landing_value = np.array([bits_of(sizes) for _, sizes, _ in self._landings])
 
-    def solve(self, held_back: frozenset[int]) -> _Solution:
+    def solve(
+        self, senders: tuple[Sender, ...], held_back: frozenset[int] = frozenset(), levels: Sequence[float] = ()
+    ) -> _Solution:
         """Find the mix of the most value; senders who use what is full (`held_back`) may take less than their turns.
 
         Who has rings at several cores, filled in order, waits for the core that is the last to have served its part.
+        `levels`: of the turns of each giver, from which on they are sought beside none.
         """
         for _ in range(_MOST_TRIES):
-            found = self._solve_at_givers(held_back)
-            moved = [one.at_last_core(dict(zip(self._givers, found.levels, strict=True))) for one in self._senders]
-            if moved == self._senders:
+            found = self._solve_at_givers(senders, held_back, levels)
+            by_giver = dict(zip(self._givers, found.levels, strict=True))
+            moved = tuple(one.at_last_core(by_giver) for one in senders)
+            if moved == senders:
                 return found
-            self._senders = moved
-        self._senders = [replace(one, takes_turns=one.takes_turns and not one.at_cores) for one in self._senders]
-        return self._solve_at_givers(held_back)
+            senders, levels = moved, found.levels
+        senders = tuple(replace(one, takes_turns=one.takes_turns and not one.at_cores) for one in senders)
+        return self._solve_at_givers(senders, held_back, levels)
 
-    def _solve_at_givers(self, held_back: frozenset[int]) -> _Solution:
-        """Find the mix where each sender waits for one giver, from no turns on, and from the levels found before."""
-        regular = [
-            one
-            for one, rows in zip(self._senders, self._holding, strict=True)
-            if one.takes_turns and not rows & held_back
-        ]
-        intervals = [intervals_of(one.level for one in regular if one.giver == giver) for giver in self._givers]
-        best = self._solve_between([each[0] for each in intervals], regular)
-        if best is None:  # more is guaranteed than there is
-            regular = [one for one in regular if not one.guaranteed]
-            intervals = [intervals_of(one.level for one in regular if one.giver == giver) for giver in self._givers]
-            best = self._solve_between([each[0] for each in intervals], regular)
-        assert best is not None, "no frames at all always fit"
-        starts = [(best, [0] * len(intervals))]
-        if len(intervals) > 1 and self._levels:
-            at = [
-                max(n for n, (low, _) in enumerate(own) if low <= level)
-                for own, level in zip(intervals, self._levels, strict=True)
-            ]
-            found = self._solve_between([each[n] for each, n in zip(intervals, at, strict=True)], regular)
-            starts += [] if found is None else [(found, at)]
-        best = max((self._climb(*start, intervals, regular) for start in starts), key=lambda one: one.value)
-        self._levels = best.levels
-        return best
-
-    def _climb(
-        self, best: _Solution, at: list[int], intervals: Sequence[Sequence[Interval]], regular: Sequence[Sender]
+    def _solve_at_givers(
+        self, senders: tuple[Sender, ...], held_back: frozenset[int], levels: Sequence[float]
     ) -> _Solution:
-        """Seek the level of one giver's turns at a time, the others' being held between the same two senders."""
-        improves = True
-        while improves:
-            improves = False
-            for part, own in enumerate(intervals):
-                for place in range(len(own)):
-                    if place == at[part]:
-                        continue
-                    tried = [*at[:part], place, *at[part + 1 :]]
-                    found = self._solve_between([each[n] for each, n in zip(intervals, tried, strict=True)], regular)
-                    if found is None:
-                        break
-                    # Of equal value at a higher level: one with rings at several cores waits for theirs too.
-                    least = best.value * (1 + math.copysign(1e-12, at[part] - place))
-                    if found.value > least:
-                        best, at, improves = found, tried, len(intervals) > 1
-        return best
+        """Find the mix where each sender waits for one giver, from no turns on, and from the levels given."""
+        regular = [one for one in senders if one.takes_turns and not one.held_by & held_back]
+        found = self._seek_levels(senders, regular, levels)
+        if found is None:  # more is guaranteed than there is
+            found = self._seek_levels(senders, [one for one in regular if not one.guaranteed], levels)
+        assert found is not None, "no frames at all always fit"
+        return found
 
-    def _solve_between(self, levels: Sequence[Interval], regular: Sequence[Sender]) -> _Solution | None:
+    def _seek_levels(
+        self, senders: tuple[Sender, ...], regular: Sequence[Sender], levels: Sequence[float]
+    ) -> _Solution | None:
+        """Find the best levels of turns, of which `regular` senders take each; None where not even none at all fit."""
+        intervals = [intervals_of(one.level for one in regular if one.giver == giver) for giver in self._givers]
+
+        def solve_at(places: Sequence[int]) -> _Solution | None:
+            chosen = [own[place] for own, place in zip(intervals, places, strict=True)]
+            return self._solve_between(senders, regular, chosen)
+
+        starts = [[0] * len(intervals)]
+        if len(intervals) > 1 and levels:
+            starts.append(
+                [
+                    max(n for n, (low, _) in enumerate(own) if low <= level)
+                    for own, level in zip(intervals, levels, strict=True)
+                ]
+            )
+        n_places = [len(own) for own in intervals]
+        first, *others = ((solve_at(start), start) for start in starts)
+        if first[0] is None:
+            return None
+        climbed = [_climb(solve_at, n_places, found, at) for found, at in (first, *others) if found is not None]
+        return max(climbed, key=lambda one: one.value)
+
+    def _solve_between(
+        self, senders: tuple[Sender, ...], regular: Sequence[Sender], levels: Sequence[Interval]
+    ) -> _Solution | None:
         """Solve for levels of the turns between two, where the same senders wait; None if the low ones are too high."""
         program = MixProgram(len(self._streams), len(levels), len(self._hops.legs), len(self._landings))
-        given = {one.streams: self._givers.index(one.giver) for one in self._senders}
-        waiting = {one.streams for one in regular if one.level > levels[given[one.streams]][0]}
-        parts_waiting = {given[streams] for streams in waiting}
+        place_of = {giver: at for at, giver in enumerate(self._givers)}
+        waiting = {one.streams for one in regular if one.level > levels[place_of[one.giver]][0]}
+        parts_waiting = {place_of[one.giver] for one in regular if one.streams in waiting}
         in_turn = {one.streams for one in regular}
         for part, (low, high) in enumerate(levels):
             program.bound({part: 1.0}, high - low if part in parts_waiting else 0.0)
-        for sender in self._senders:
-            part = given[sender.streams]
-            low = levels[part][0]
+        for sender in senders:
+            part = place_of[sender.giver]
             is_waiting = sender.streams in waiting
             parts_known = dict(zip(sender.streams, sender.shares, strict=False))
             if sender.streams not in in_turn or (not parts_known and (is_waiting or sender.is_limited)):
@@ -308,26 +304,28 @@ class LinearProgram:
                 chosen = dict.fromkeys(map(program.free, groups, offered), 1.0)
                 program.bound(chosen, sender.most)
                 for giver, weight in sender.turns.items():
-                    at = self._givers.index(giver)
+                    at = place_of[giver]
                     if at in parts_waiting:
                         program.bound({**chosen, at: -weight}, weight * levels[at][0] + sender.guaranteed)
             elif is_waiting:
                 for number, share in parts_known.items():
-                    rate = sender.weight * low + sender.guaranteed
+                    rate = sender.weight * levels[part][0] + sender.guaranteed
                     program.fix(number, share * rate, part, share * sender.weight)
             else:
                 for number in sender.streams:
                     program.fix(number, min(self._most[number], parts_known.get(number, 1.0) * sender.most))
-        of_senders = {number for one in self._senders for number in one.streams}
+        of_senders = {number for one in senders for number in one.streams}
         for number in set(range(len(self._streams))) - of_senders:
             program.free({number: 1.0}, self._most[number])
         lands = self._stream_lands.copy()
         for streams in waiting:
             lands[:, streams] = self._full_pieces_land[:, streams]
         lows = [low if part in parts_waiting else WITHOUT_END for part, (low, _) in enumerate(levels)]
-        return self._solution(program, lows, lands)
+        return self._solution(senders, program, lows, lands)
 
-    def _solution(self, program: MixProgram, lows: Sequence[float], lands: Floats) -> _Solution | None:
+    def _solution(
+        self, senders: tuple[Sender, ...], program: MixProgram, lows: Sequence[float], lands: Floats
+    ) -> _Solution | None:
         by_variable, constant = program.matrix(), program.constant
         hops, landings = program.hops(), program.landings()
         own, own_room = program.bounds()
@@ -348,10 +346,11 @@ class LinearProgram:
             return None
         rates, passed, landed = constant + by_variable @ found, hops @ found, landings @ found
         used = self._of_streams @ rates + self._of_hops @ passed + self._of_landings @ landed
-        full = frozenset(np.flatnonzero(used > _NEARLY).tolist()).intersection(frozenset().union(*self._holding))
+        holding = frozenset[int]().union(*(one.held_by for one in senders))
+        full = holding.intersection(np.flatnonzero(used > _NEARLY).tolist())
         total = float(self._stream_value @ rates + self._hop_value @ passed + self._landing_value @ landed)
         levels = [low + more for low, more in zip(lows, found, strict=False)]
-        return _Solution(total, rates, levels, passed, landed, full)
+        return _Solution(senders, total, rates, levels, passed, landed, full)
 
     def demand_of(self, found: _Solution) -> Demand:
         """Give the demand whose mix is the one found: frames of the workload's sizes together, others beside them."""
@@ -373,7 +372,7 @@ class LinearProgram:
         beside = [replace(traffic, frames_per_s=rate) for traffic, rate in others]
         total = sum((rate for _, rate in alike), ZERO)
         all_sent = all(rate >= most * _NEARLY for rate, most in zip(found.rates, self._caps(found), strict=True))
-        is_limited = any(sender.limited_by == "rate_limit" for sender in self._senders)
+        is_limited = any(sender.limited_by == "rate_limit" for sender in found.senders)
         return replace(
             self._demand,
             sought=average(alike) if total else self._demand.sought,
@@ -384,13 +383,12 @@ class LinearProgram:
             carried=tuple(zip(self._streams, rates, strict=True)),
             offered_by="rate_limit" if is_limited else "offered_load",
             loses=any(one < 1 - _ALIKE for one in (*kept_hops, *kept)),
-            is_open=self._is_open,
         )
 
     def _caps(self, found: _Solution) -> list[float]:
         """Give what each stream has to send, its sender's rate limit counted."""
         caps = list(self._most)
-        for sender in self._senders:
+        for sender in found.senders:
             if sender.is_limited and sum(found.rates[number] for number in sender.streams) >= sender.most * _NEARLY:
                 for number in sender.streams:
                     caps[number] = min(caps[number], found.rates[number])
@@ -420,6 +418,28 @@ class LinearProgram:
             for name, share in traffic.received.items()
         }
         return replace(traffic, received=received, copies=sum(received.values(), ZERO))
+
+
+def _climb(
+    solve_at: Callable[[Sequence[int]], _Solution | None], n_places: Sequence[int], best: _Solution, at: list[int]
+) -> _Solution:
+    """Seek the level of one giver's turns at a time, the others' being held between the same two senders."""
+    improves = True
+    while improves:
+        improves = False
+        for part, n in enumerate(n_places):
+            for place in range(n):
+                if place == at[part]:
+                    continue
+                tried = [*at[:part], place, *at[part + 1 :]]
+                found = solve_at(tried)
+                if found is None:
+                    break
+                # Of equal value at a higher level: one with rings at several cores waits for theirs too.
+                least = best.value * (1 + math.copysign(1e-12, at[part] - place))
+                if found.value > least:
+                    best, at, improves = found, tried, len(n_places) > 1
+    return best
 
 
 def _matrix(landings: Sequence[Landing], found: Sequence[dict[Landing, float]]) -> Floats:
@@ -456,7 +476,7 @@ def carry_most(system: System, demand: Demand, least: Ceiling) -> bool:
     if system.bridges or len(system.servers) > 1 or not streams or demand.with_rate or demand.beside:
         return False
     config = system.config(0)
-    stations = (name for one in streams for name in (*one.traffic.sent, *one.traffic.received))
+    stations = (name for one in streams for name in one.traffic.stations)
     if config.for_functions(stations) is None:
         return False
     switch = config.switch

@@ -28,6 +28,7 @@ from hwmodel.analytic.traffic import (
     Offered,
     Sizes,
     Traffic,
+    as_typed,
     average,
     nothing_of,
     shares,
@@ -116,7 +117,7 @@ def _capture_of(config: Config, system: System) -> Capture | None:
 
 def _ways(config: Config, stream: Stream) -> list[_Way]:
     """Part a stream by targets, with what goes out by the wire whatever the target."""
-    by_wire = ZERO if is_uplink(stream.source) else _fraction(config.workload.wire_share)
+    by_wire = ZERO if is_uplink(stream.source) else as_typed(config.workload.wire_share)
     share = (1 - by_wire) / len(stream.targets)
     ways = [_Way(stream.source, target, share) for target in stream.targets]
     uplink = uplink_of(port_of_end(config, stream.source))
@@ -312,7 +313,11 @@ class _Reader:
             for core, of_core in sorted(by_core.items()):
                 where = f", core {core}" if len(by_core) > 1 else ""
                 one, share = self._offered(name + where, uplink, sizes, of_core), _share_of(of_core)
-                found.append(replace(one, frames_per_s=share * _frames_per_s(one.traffic, external.rate_bps)))
+                found.append(
+                    replace(
+                        one, frames_per_s=share * external.rate_bps / (BITS_PER_BYTE * one.traffic.mean_frame_bytes)
+                    )
+                )
         return found
 
     def _load_frames_per_s(self, traffic: Traffic, n_streams: int) -> Fraction | None:
@@ -320,7 +325,7 @@ class _Reader:
         frame_bytes, wire_bytes = self._loads_of("", traffic)
         if load.kind == "share":
             bits = BITS_PER_BYTE * wire_bytes
-            return _fraction(load.share or 0) * self._system.port_rate_bps / bits
+            return as_typed(load.share or 0) * self._system.port_rate_bps / bits
         load_bps = self._config.workload.load_bps
         return None if load_bps is None else n_streams * load_bps / (BITS_PER_BYTE * frame_bytes)
 
@@ -379,8 +384,8 @@ class _Reader:
         return found
 
     def _sent(self, sizes: Sizes, way: _Way, path: Path) -> Traffic:
-        _, local = self._place(way.source)
-        route, is_from_vm = path.route, local != UPLINK
+        local, route = self._system.place(way.source)[1], path.route
+        is_from_vm = local != UPLINK
         if path.lost == LINK_DOWN and not path.route.to_wire:  # dropped where the frame comes from
             if not (self._config.has_virtual_switch and is_from_vm):
                 return nothing_of(sizes)
@@ -410,13 +415,13 @@ class _Reader:
         return self._at_port(path.part, path.port, found)
 
     def _received(self, sizes: Sizes, way: _Way, hop: Hop) -> Traffic:
-        route, own = hop.route, self._system.adapter_port(hop.wire)
+        route = hop.route
         found = Traffic(
             sizes=sizes, reads=ZERO, copies=Fraction(len(route.stations)), to_wire=ZERO, from_wire=ONE,
             back_tag_bytes=Fraction(route.tag_bytes), mirrored=Fraction(len(route.mirrored)),
             received=_by_station(route), rx_rings=self._rx_rings(way.source, hop.part, route),
         )  # fmt: skip
-        return self._at_port(hop.part, own[1] if own else "", found)
+        return self._at_port(hop.part, self._system.own_port(hop.wire), found)
 
     def _at_port(self, part: int, port: str, traffic: Traffic) -> Traffic:
         """Give a traffic with what it takes of one of an adapter's several ports."""
@@ -424,15 +429,12 @@ class _Reader:
             return traffic
         return replace(traffic, at_ports=taken_at_port(self._system.config(part), port, traffic))
 
-    def _place(self, name: str) -> tuple[int, str]:
-        return self._system.place(name)
-
     def _rx_rings(self, source: str, part: int, route: Route) -> frozenset[tuple[str, int]]:
         """Give the rings that frames from a port come to: RSS puts those of one sender and connection into one ring."""
         if part == self._system.outside:
             return frozenset()
         queues = self._system.config(part).nic.queues_per_vf
-        local = self._place(source)[1]
+        local = self._system.place(source)[1]
         is_spread = self._capture or self._config.workload.connections > 1
         numbers = range(queues) if is_spread else [(0 if local == UPLINK else port_number(local)) % queues]
         return frozenset((name, number) for name in (*route.stations, *route.mirrored) for number in numbers)
@@ -456,15 +458,6 @@ def _workload_sizes(config: Config) -> Sizes:
     if config.hands_over_segments:
         return ((config.workload.send_bytes + FCS_BYTES, ONE),)
     return cut_sizes(config)
-
-
-def _frames_per_s(traffic: Traffic, rate_bps: int | Fraction) -> Fraction:
-    return rate_bps / (BITS_PER_BYTE * traffic.mean_frame_bytes)
-
-
-def _fraction(share: float) -> Fraction:
-    # What the user typed: 0.8 is 4/5, not the nearest binary number.
-    return Fraction(repr(float(share)))
 
 
 # ---- The frames of a capture file ----

@@ -23,7 +23,6 @@ from hwmodel.words.flow_cache import slow_path_note
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.config.flow_cache import FlowCache
 
 
 class StageShares(NamedTuple):
@@ -34,18 +33,13 @@ class StageShares(NamedTuple):
     slow: Fraction
 
 
-def _own(config: Config) -> FlowCache | None:
-    switch = config.host.virtual_switch
-    return None if switch is None else switch.flow_cache
-
-
 @remembered()
 def stage_shares(config: Config) -> StageShares:
     """Give the share of frames that each stage of a virtual switch's flow cache knows.
 
     What the exact match holds the wildcards are taken to hold too, as far as they have room for it.
     """
-    own = _own(config)
+    own = switch_of(config).flow_cache
     assert own is not None, "who asks has one"
     n, by_wire = config.workload.connections, config.workload.wire_share
     streams = streams_of(config, System.of(config).vm_names)
@@ -103,8 +97,8 @@ def _are_alike(config: Config, by_sender: Counter[str]) -> bool:
 
 def slow_path_notes(config: Config, frames_per_s: Fraction) -> Iterator[str]:
     """Say where the slow path has cores of its own, and is asked for more than they do."""
-    own = _own(config)
-    if not config.has_virtual_switch or own is None or not own.miss_cores:
+    own = switch_of(config).flow_cache if config.has_virtual_switch else None
+    if own is None or not own.miss_cores:
         return
     asked = stage_shares(config).slow * frames_per_s * own.miss_time_fs / FS_PER_S / len(own.miss_cores)
     if asked > 1:
@@ -113,7 +107,7 @@ def slow_path_notes(config: Config, frames_per_s: Fraction) -> Iterator[str]:
 
 def looking_s(config: Config, traffic: Traffic) -> Fraction:
     """Give the time that a mean frame takes of the core that switches, to find out what to do with it, in seconds."""
-    own = _own(config)
+    own = switch_of(config).flow_cache
     looked_up = traffic.reads + traffic.from_wire
     if own is None or not looked_up:
         return ZERO

@@ -6,7 +6,7 @@ and write of descriptors, and what an IOMMU reads of page tables, is not counted
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -33,15 +33,9 @@ def memory_bytes(
     for part, server in enumerate(system.servers):
         for one in transactions[part]:
             per_s += (one.per_frame * frames_per_s + one.per_s) * _moved(one)
-        per_s += sum(rate * _copied(server.config, one) for one, rate in _at_rates(demand.at(part), frames_per_s))
-    delivered_per_s = sum(((one.copies + one.to_wire) * rate for one, rate in _at_rates(demand, frames_per_s)), ZERO)
+        per_s += sum(rate * _copied(server.config, one) for one, rate in demand.at(part).at_rates(frames_per_s))
+    delivered_per_s = sum(((one.copies + one.to_wire) * rate for one, rate in demand.at_rates(frames_per_s)), ZERO)
     return per_s / delivered_per_s if delivered_per_s else None
-
-
-def _at_rates(demand: Demand, frames_per_s: Fraction) -> Iterator[tuple[Traffic, Fraction]]:
-    """Give each traffic with its frames a second."""
-    yield demand.sought, frames_per_s
-    yield from ((one, one.frames_per_s or ZERO) for one in demand.beside)
 
 
 def _moved(one: Transaction) -> int:

@@ -51,17 +51,9 @@ def mean_read_latency_fs(config: Config) -> int:
     return int(fixed_fs)
 
 
-def read_holding_fs(config: Config, tlps: Sequence[Tlp], *, begins: bool = True) -> int:
-    """Give the time in which one read holds its tag: request, host, completions, and storing where that takes time.
-
-    `begins`: an operation of `nic.dma` begins with it, so that it holds its tag while the engine gets it ready.
-    """
-    return _read_span(config, [tlps], begins=begins).duration_fs
-
-
 def round_trip_fs(config: Config, n_bytes: int) -> int:
     """Give the time of one read of at most MRRS bytes from an aligned address: t(24) + R + the completions."""
-    return read_holding_fs(config, TlpRules.of(config).read(0, n_bytes))
+    return reads_span_fs(config, [TlpRules.of(config).read(0, n_bytes)])
 
 
 def transfer_read_fs(config: Config, address: int, n_bytes: int) -> int:
@@ -69,9 +61,13 @@ def transfer_read_fs(config: Config, address: int, n_bytes: int) -> int:
     return reads_span_fs(config, TlpRules.of(config).reads(address, n_bytes))
 
 
-def reads_span_fs(config: Config, reads: Sequence[Sequence[Tlp]]) -> int:
-    """Give the time in which the reads of one transfer are made, each with its completions."""
-    return _read_span(config, reads).duration_fs
+def reads_span_fs(config: Config, reads: Sequence[Sequence[Tlp]], *, begins: bool = True) -> int:
+    """Give the time in which the reads of one transfer are made: requests, host, completions, storing if it takes time.
+
+    So long a read by itself holds its tag. `begins`: an operation of `nic.dma` begins with it, so that it holds the tag
+    while the engine gets it ready.
+    """
+    return _read_span(config, reads, begins=begins).duration_fs
 
 
 class _ReadSpan(NamedTuple):
@@ -92,7 +88,7 @@ def _read_span(config: Config, reads: Sequence[Sequence[Tlp]], *, begins: bool =
     answer_fs, tags, store_bps = mean_read_latency_fs(config), config.pcie.tags, config.nic.store_rate_bps
     up_free_fs = down_free_fs = last_after_idle = 0
     n_bytes = sum(tlp.data_bytes for tlps in reads for tlp in tlps)
-    begun_fs = Engines(config.nic.dma).read_ready_fs(0, n_bytes) if begins else 0
+    begun_fs = config.nic.dma.read.latency_fs if config.nic.dma is not None and begins else 0
     end_fs: list[int] = []
     for number, tlps in enumerate(reads):
         tag_free_fs = end_fs[number - tags] if number >= tags else 0
@@ -158,16 +154,17 @@ def _receiving(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
 
     Each follows what is before it at once, so their flight times overlap; what is seen is in memory.
     """
-    rules, rate, engines = TlpRules.of(config), link_rate_of(config.pcie), Engines(config.nic.dma)
-    buffers, end_fs = _buffers(config, n_bytes), 0
+    rules, rate, end_fs = TlpRules.of(config), link_rate_of(config.pcie), 0
+    buffers = _buffers(config, n_bytes)
+    back_bytes = config.nic.rx_entry_bytes * len(buffers)
+    *pieces_ready_fs, back_ready_fs = writes_ready_fs(config.nic.dma, (*buffers, back_bytes))
     written: list[Tlp] = []
-    for piece in buffers:
+    for piece, ready_fs in zip(buffers, pieces_ready_fs, strict=True):
         tlps = rules.write(config.host.buffer_offset_bytes, piece)
-        end_fs = max(end_fs, engines.write_ready_fs(0, piece)) + _serial_fs(rate, tlps, "up")
+        end_fs = max(end_fs, ready_fs) + _serial_fs(rate, tlps, "up")
         written += tlps
-    payload_fs, back_bytes = end_fs, config.nic.rx_entry_bytes * len(buffers)
-    written_back = rules.write(0, back_bytes)
-    end_fs = max(end_fs, engines.write_ready_fs(0, back_bytes)) + _serial_fs(rate, written_back, "up")
+    payload_fs, written_back = end_fs, rules.write(0, back_bytes)
+    end_fs = max(end_fs, back_ready_fs) + _serial_fs(rate, written_back, "up")
     of_engine = " + write engine" if config.nic.dma is not None else ""
     yield LatencyStep("payload write", payload_fs, _terms(written) + of_engine)
     landing_fs = config.host.write_latency_fs
@@ -280,35 +277,19 @@ def places_of(engine: DmaEngine, n_bytes: int) -> int:
     return 1 + (n_bytes > engine.large_bytes)
 
 
-class Engines:
-    """Hold when both engines and the shared path are free; without `nic.dma` every operation is ready at once."""
+def writes_ready_fs(settings: DmaEngines | None, lengths: Iterable[int]) -> list[int]:
+    """Give when each of several writes, all there at 0, is ready for the link.
 
-    def __init__(self, settings: DmaEngines | None) -> None:
-        """Begin with all of them idle."""
-        self._settings = settings
-        self._read_free_fs = self._write_free_fs = self._shared_free_fs = 0
-
-    def read_ready_fs(self, now_fs: int, n_bytes: int) -> int:
-        """Begin a read as soon as it can; return when its request is ready for the link."""
-        if self._settings is None:
-            return now_fs
-        begin_fs = max(self._read_free_fs, self._shared_begin_fs(now_fs, n_bytes))
-        self._read_free_fs = begin_fs + operation_fs(self._settings.read, n_bytes)
-        return begin_fs + self._settings.read.latency_fs
-
-    def write_ready_fs(self, now_fs: int, n_bytes: int) -> int:
-        """Begin a write as soon as it can; return when all of it is ready for the link."""
-        if self._settings is None:
-            return now_fs
-        begin_fs = max(self._write_free_fs, self._shared_begin_fs(now_fs, n_bytes))
-        self._write_free_fs = begin_fs + operation_fs(self._settings.write, n_bytes)
-        return self._write_free_fs + self._settings.write.latency_fs
-
-    def _shared_begin_fs(self, now_fs: int, n_bytes: int) -> int:
-        """Take the shared path, first come, first served; return when, at once where there is none."""
-        assert self._settings is not None
-        if self._settings.shared_rate_bps is None:
-            return now_fs
-        begin_fs = max(now_fs, self._shared_free_fs)
-        self._shared_free_fs = begin_fs + shared_fs(self._settings, n_bytes)
-        return begin_fs
+    Each takes the shared path in turn, and then its engine; without `nic.dma` it is ready at once.
+    """
+    engine_free_fs = path_free_fs = 0
+    found = []
+    for n_bytes in lengths:
+        if settings is None:
+            found.append(0)
+            continue
+        begin_fs = max(engine_free_fs, path_free_fs)
+        path_free_fs += shared_fs(settings, n_bytes)
+        engine_free_fs = begin_fs + operation_fs(settings.write, n_bytes)
+        found.append(engine_free_fs + settings.write.latency_fs)
+    return found

@@ -246,11 +246,9 @@ def hops_of(system: System, demand: Demand, frames_per_s: Fraction) -> tuple[Hop
         return ()
     found = []
     for wire in range(system.n_wires):
-        part, own = system.part_at(wire), system.adapter_port(wire)
-        pieces = [(one.at(part), one.frames_per_s or ZERO) for one in demand.beside]
-        pieces.append((demand.sought.at(part), frames_per_s))
+        pieces = demand.at(system.part_at(wire)).at_rates(frames_per_s)
         for at, name in enumerate(system.wire_names(wire)):
-            passing = [(on_wire(one, own[1] if own else "")[at], rate) for one, rate in pieces]
+            passing = [(on_wire(one, system.own_port(wire))[at], rate) for one, rate in pieces]
             frames = sum((n_frames * rate for (n_frames, _), rate in passing), ZERO)
             n_bytes = sum((n_bytes * rate for (_, n_bytes), rate in passing), ZERO)
             if frames:
@@ -313,7 +311,7 @@ def _headroom_notes(config: Config) -> Iterator[str]:
 
 def _cache_notes(config: Config, demand: Demand) -> list[str]:
     """Say what each ring has of a descriptor cache for all."""
-    share = share_of_cache(config, demand.sought, demand.beside)
+    share = share_of_cache(config, demand)
     if share is None:
         return []
     return [words.share_of_cache(share, config.nic.shared_descriptor_cache or 0)]
@@ -399,23 +397,17 @@ def _far_below_notes(system: System, demand: Demand) -> Iterator[str]:
 
 def _of_config(config: Config) -> tuple[str, ...]:
     """Say what of the configuration the closed form leaves out or takes a case of."""
-    found = [words.POLICED_FRAMES] if config.switch.acl and not config.switch.unasked_lists else []
-    if config.host.jitter.kind != "fixed":
-        found.append(words.LATENCY_SPREAD)
-    if config.host.unmeasured is not None:
-        found.append(config.host.unmeasured)
-    if config.host.iotlb is not None:
-        found.append(words.IOTLB_MISSES)
-    if config.switch.timing == "core":
-        found.append(words.CORE_EDGE)
-    if config.workload.segment_bytes is not None:
-        found.append(_of_sends(config))
-        if config.driver.tso_context == "changed":
-            found.append(words.CONTEXTS)
-    if config.nic.rsc is not None:
-        found.append(words.COALESCED)
-    if any(not driver.refill for driver in config.drivers):
-        found.append(words.NO_REFILLS)
-    if any(port.receive_limit_bps is not None for port in config.switch.ports):
-        found.append(words.RECEIVE_LIMITS)
-    return tuple(found)
+    host, sends_segments = config.host, config.workload.segment_bytes is not None
+    notes = (
+        (config.switch.acl and not config.switch.unasked_lists, words.POLICED_FRAMES),
+        (host.jitter.kind != "fixed", words.LATENCY_SPREAD),
+        (host.unmeasured is not None, host.unmeasured or ""),
+        (host.iotlb is not None, words.IOTLB_MISSES),
+        (config.switch.timing == "core", words.CORE_EDGE),
+        (sends_segments, _of_sends(config)),
+        (sends_segments and config.driver.tso_context == "changed", words.CONTEXTS),
+        (config.nic.rsc is not None, words.COALESCED),
+        (any(not driver.refill for driver in config.drivers), words.NO_REFILLS),
+        (any(port.receive_limit_bps is not None for port in config.switch.ports), words.RECEIVE_LIMITS),
+    )
+    return tuple(note for applies, note in notes if applies)

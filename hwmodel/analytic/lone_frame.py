@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.paths import Paths
-from hwmodel.analytic.recent import remembered
 from hwmodel.analytic.routes import GROUPS, TAG_BYTES, channel_of
 from hwmodel.analytic.system import System
 from hwmodel.config.names import UPLINK, function_number, is_uplink, uplink_of
@@ -62,7 +61,6 @@ class LoneFrame:
         return {"from": self.source, "to": self.target, "bytes": self.frame_bytes}
 
 
-@remembered("pcie", "driver", "host")
 def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) -> LoneFrame | None:
     """Return a frame between two stations, or "uplink", or to a group; None for one that goes nowhere.
 
@@ -71,30 +69,29 @@ def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) ->
     """
     system = System.of(config)
     path = Paths(system, None).path(source, target)
-    hop = next((one for one in path.hops if one.route.stations), next(iter(path.hops), None))
     if path.lost or not (path.route.stations or path.route.to_wire or path.route.from_wire):
         return None
-    crosses = hop is not None and not path.route.stations
-    n_bytes = frame_bytes - FCS_BYTES
-    part = path.part
-    if crosses:
-        assert hop is not None
-        stations, kept, to_part = hop.route.stations, hop.kept_bytes, hop.part
+    n_bytes, hop = frame_bytes - FCS_BYTES, None
+    if path.route.stations:
+        stations, to_part = path.route.stations, path.part
+        kept = _kept_bytes(system.config(to_part), stations, source, target)
+    elif path.hops:
+        hop = next((one for one in path.hops if one.route.stations), path.hops[0])
+        stations, to_part, kept = hop.route.stations, hop.part, hop.kept_bytes
     else:
-        stations, to_part = path.route.stations, part
-        kept = _kept_bytes(system.config(part), stations, source, target) if stations else ()
+        stations, to_part, kept = (), path.part, ()
     pairs = sorted(zip((function_number(name) for name in stations), kept, stations, strict=True))
     way = Way(
         sender=None if is_uplink(source) else function_number(system.place(source)[1]),
         n_bytes=n_bytes,
         copies=tuple((function, n_bytes + more) for function, more, _ in pairs),
         wire_bytes=n_bytes + path.route.tag_bytes if path.route.to_wire else None,
-        back_bytes=n_bytes + hop.route.tag_bytes if crosses and hop is not None else None,
-        trunk_bytes=tuple(n_bytes + one.tag_bytes for one in hop.trunks) if crosses and hop is not None else (),
-        part=part,
+        back_bytes=None if hop is None else n_bytes + hop.route.tag_bytes,
+        trunk_bytes=() if hop is None else tuple(n_bytes + one.tag_bytes for one in hop.trunks),
+        part=path.part,
         to_part=to_part,
         wire=path.wire,
-        to_wire=hop.wire if crosses and hop is not None else path.wire,
+        to_wire=path.wire if hop is None else hop.wire,
     )
     uplink = uplink_of("" if system.bridges else path.port)
     first = system.station(to_part, pairs[0][2]) if pairs else uplink

@@ -54,7 +54,7 @@ class MixCosts:
             for one in demand.streams
             for leg in (*one.sent_as, *(hop.leg for hop in one.hops))
             if system.is_server(leg.part)
-            for name in (*leg.traffic.sent, *leg.traffic.received)
+            for name in leg.traffic.stations
         }
         used |= {(leg.part, core) for one in demand.streams for leg in one.sent_as for core in leg.traffic.switching_s}
         self.core_rows = {core: self.n_rows + row for row, core in enumerate(sorted(used))}

@@ -113,8 +113,7 @@ class Paths:
         if not self._bridges:
             return self._alone(source, target)
         part, wire = self.system.place(source)[0], self.system.wire_at(source)
-        own = self.system.adapter_port(wire)
-        from_there = partial(Path, part, port=own[1] if own else "", wire=wire)
+        from_there = partial(Path, part, port=self.system.own_port(wire), wire=wire)
         route = self._at_sender(source, target)
         if not route.to_wire:
             return from_there(route, lost=LINK_DOWN if self._is_down(wire) and not route.stations else "")
@@ -134,14 +133,15 @@ class Paths:
     def _at_wire(self, wire: int) -> Config:
         """Give what holds for the port of an adapter at its wire."""
         part, port = self.system.adapter_ports[wire]
-        return self._at_ports[part][self.system.config(part).port.names[port]]
+        return self._at_ports[part][port]
 
     def _is_down(self, wire: int) -> bool:
         """Tell whether a wire is that of an adapter's port, and dead."""
         if wire >= self.system.outside_wire:
             return False
-        part, port = self.system.adapter_ports[wire]
-        return self.system.config(part).port.is_down(port)
+        part, name = self.system.adapter_ports[wire]
+        port = self.system.config(part).port
+        return port.is_down(port.number_of(name))
 
     def _alone(self, source: str, target: str) -> Path:
         """Give the path of a frame at an adapter alone: what is behind its wires is outside."""
@@ -191,7 +191,7 @@ class Paths:
         if wire == self.system.outside_wire:
             return Route((), True)
         part, port = self.system.adapter_ports[wire]
-        router = self._routers[part][self.system.config(part).port.names[port]]
+        router = self._routers[part][port]
         local = self.system.place(source)[1]
         if target not in GROUPS:
             target = self.system.place(target)[1] if self.system.wire_at(target) == wire else UPLINK

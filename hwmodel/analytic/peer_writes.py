@@ -7,13 +7,14 @@ full. What credits allow is left out: the figures are upper bounds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.transactions import Tlp, TlpRules
 from hwmodel.config.kinds import suggest
-from hwmodel.config.pcie_switches import PcieSwitch, switches_of
+from hwmodel.config.pcie_switches import switches_of
 from hwmodel.config.system import servers_of
 from hwmodel.errors import InputError
 from hwmodel.rules.pcie_link import LinkRate, link_rate_of
@@ -69,41 +70,48 @@ class Writers:
 
 @dataclass(frozen=True)
 class _Tree:
-    """The links above adapters: `over`: the switches above each, the lowest first; `rates`: of each link."""
+    """The links above adapters: `over`: the switches above each, the lowest first; `rates`: of each link.
 
-    over: Mapping[str, tuple[PcieSwitch, ...]]
+    `ports`: of each switch the weights of what is below it, all by name.
+    """
+
+    over: Mapping[str, tuple[str, ...]]
     rates: Mapping[str, LinkRate]
+    ports: Mapping[str, Mapping[str, int]]
 
     @classmethod
     def of(cls, config: Config) -> _Tree:
         servers, switches = servers_of(config), switches_of(config)
         rates = {server.name: link_rate_of(server.config.pcie) for server in servers}
         rates |= {one.name: link_rate_of(one.link_of(servers)) for one in switches}
-        over = {server.name: tuple(_over(at, switches)) for at, server in enumerate(servers)}
-        return cls(over, rates)
+        ports = {}
+        for one in switches:
+            below = ((servers if kind == "adapter" else switches)[number].name for kind, number, _ in one.below)
+            ports[one.name] = dict(zip(below, (weight for _, _, weight in one.below), strict=True))
+        above = {port: name for name, own in ports.items() for port in own}
+        over: dict[str, tuple[str, ...]] = {}
+        for server in servers:
+            chain = [server.name]
+            while chain[-1] in above:
+                chain.append(above[chain[-1]])
+            over[server.name] = tuple(chain[1:])
+        return cls(over, rates, ports)
 
     def way(self, name: str, peer: str | None, is_redirected: bool) -> Way:
         """Return the links of a writer's way, each with its direction, and how many of them lead up to the root port.
 
         The number is that of all links where the way does not lead over the root port.
         """
-        up = [name, *(one.name for one in self.over[name])]
+        up = [name, *self.over[name]]
         if peer is None:
             return [(link, "up") for link in up], len(up)
-        down = [peer, *(one.name for one in self.over[peer])]
+        down = [peer, *self.over[peer]]
         if not is_redirected:
             while len(up) > 1 and len(down) > 1 and up[-1] == down[-1]:
                 turns_at = up.pop()
                 assert down.pop() == turns_at
         links = [*((link, "up") for link in up), *((link, "down") for link in reversed(down))]
         return links, len(up) if is_redirected else len(links)
-
-
-def _over(number: int, switches: Sequence[PcieSwitch]) -> Iterator[PcieSwitch]:
-    at = next((one for one in switches if ("adapter", number) in {each[:2] for each in one.below}), None)
-    while at is not None:
-        yield at
-        at = None if at.above is None else switches[at.above]
 
 
 def peer_limits(config: Config, writers: Writers, n_bytes: int, is_redirected: bool) -> dict[str, float]:
@@ -142,7 +150,7 @@ def _fill(
     by_root: set[str],
 ) -> dict[str, float]:
     """Let the rates of all grow in step until links are full, as `peer_limits` says; return them a second."""
-    rates, growing = dict.fromkeys(loads, 0.0), set(loads)
+    rates, growing = dict.fromkeys(loads, 0.0), list(loads)
     while growing:
         steps: dict[Link, float] = {}
         for link in {link for name in growing for link in ways[name][0]}:
@@ -155,36 +163,20 @@ def _fill(
         full = {link for link, own in steps.items() if own <= step * (1 + 1e-12)}
         stopped = {name for name in growing if full & set(ways[name][0])}
         if any(full & set(ways[name][0][ways[name][1] :]) for name in stopped):
-            stopped |= growing & by_root
-        growing -= stopped
+            stopped |= by_root
+        growing = [name for name in growing if name not in stopped]
     return rates
 
 
 def _weights(tree: _Tree, ways: Mapping[str, Way]) -> dict[str, float]:
     """Return each writer's part of the turns of the switches above it, among those that writers use."""
-    found = {}
+    found = dict.fromkeys(ways, 1.0)
     for name in ways:
-        part, below = 1.0, name
-        for one in tree.over[name]:
-            goes_up = [each for each, (links, _) in ways.items() if (one.name, "up") in links]
-            used = {
-                port: weight
-                for port, weight in _ports(tree, one)
-                if any(port in _chain(tree, each) for each in goes_up)
+        for below, switch in pairwise((name, *tree.over[name])):
+            goes_up = {
+                link for links, _ in ways.values() if (switch, "up") in links for link, way in links if way == "up"
             }
+            used = {port: weight for port, weight in tree.ports[switch].items() if port in goes_up}
             if below in used:
-                part *= used[below] / sum(used.values())
-            below = one.name
-        found[name] = part
+                found[name] *= used[below] / sum(used.values())
     return found
-
-
-def _ports(tree: _Tree, one: PcieSwitch) -> Iterator[tuple[str, int]]:
-    names = list(tree.over)
-    switches = {each.number: each.name for over in tree.over.values() for each in over}
-    for kind, number, weight in one.below:
-        yield (names[number] if kind == "adapter" else switches[number]), weight
-
-
-def _chain(tree: _Tree, name: str) -> set[str]:
-    return {name, *(one.name for one in tree.over[name])}

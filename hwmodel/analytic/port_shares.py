@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from hwmodel.analytic.ceilings import wire_bytes_of
 from hwmodel.analytic.demand import OUTSIDE_TRAFFIC
 from hwmodel.analytic.latency import round_trip_fs
 from hwmodel.analytic.linear_programs import Floats
@@ -328,7 +327,7 @@ class PortFeeds:
         if wire in self._bits:
             return self._bits[wire]
         sent = ((one.sent_as[0].traffic, rate) for _, one, rate in self._of_component(wire))
-        return sum(float(wire_bytes_of(traffic)[0]) * BITS_PER_BYTE * rate for traffic, rate in sent)
+        return sum(float(traffic.bytes_out) * BITS_PER_BYTE * rate for traffic, rate in sent)
 
     def _sends_nothing_else(self, wire: Wire, arrivals: Sequence[_Arrival]) -> bool:
         for_port: dict[int, float] = {}

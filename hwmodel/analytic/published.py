@@ -62,7 +62,7 @@ NICS: dict[str, PublishedNic] = {
 
 
 class _Cost(NamedTuple):
-    """Hold the TLPs and data bytes of a step in each direction; `frames` share them."""
+    """Hold the TLPs and data bytes of a step in each direction; `frames` share them, and of 0 it does not happen."""
 
     up_header: int = 0
     up_tlps: int = 0
@@ -149,42 +149,27 @@ def published(
     )
 
 
-def published_dma_gbps(config: Config, n_bytes: int) -> dict[str, float]:
-    """Give the published transfer rates in Gb/s of data: "write", "read", and "both" per direction."""
-    rules, link = _rules_of(config), _published_link(config)
-    write, read = rules.write(n_bytes), rules.read(n_bytes)
-    operations = {"write": [("write", write)], "read": [("read", read)], "both": [("write", write), ("read", read)]}
-    found = {}
-    for name, costs in operations.items():
-        rate = lowest(_ceilings(_steps(costs), link)).frames_per_s or 0
-        found[name] = float(rate * n_bytes * BITS_PER_BYTE / BPS_PER_GBPS)
-    return found
-
-
 def _sending(rules: _Rules, nic: PublishedNic, n_bytes: int) -> list[tuple[str, _Cost]]:
-    steps = [("Tx doorbell", rules.doorbell(nic.tx_doorbell))]
-    steps.append(("Tx descriptor read", rules.read(DESCRIPTOR_BYTES * nic.tx_fetch, nic.tx_fetch)))
-    steps.append(("payload read", rules.read(n_bytes)))
-    if nic.tx_writeback:
-        steps.append(("Tx write-back", rules.write(DESCRIPTOR_BYTES * nic.tx_writeback, nic.tx_writeback)))
-    if nic.tx_interrupt:
-        steps.append(("Tx interrupt", rules.write(REGISTER_BYTES, nic.tx_interrupt)))
-    if nic.tx_head_read:
-        steps.append(("Tx head read", rules.register_read(nic.tx_head_read)))
-    return steps
+    return [
+        ("Tx doorbell", rules.doorbell(nic.tx_doorbell)),
+        ("Tx descriptor read", rules.read(DESCRIPTOR_BYTES * nic.tx_fetch, nic.tx_fetch)),
+        ("payload read", rules.read(n_bytes)),
+        ("Tx write-back", rules.write(DESCRIPTOR_BYTES * nic.tx_writeback, nic.tx_writeback)),
+        ("Tx interrupt", rules.write(REGISTER_BYTES, nic.tx_interrupt)),
+        ("Tx head read", rules.register_read(nic.tx_head_read)),
+    ]
 
 
 def _receiving(rules: _Rules, nic: PublishedNic, n_bytes: int, defect: bool) -> list[tuple[str, _Cost]]:
     fetch = rules.read(DESCRIPTOR_BYTES * nic.rx_fetch, nic.rx_fetch)
-    steps = [("Rx doorbell", rules.doorbell(nic.rx_doorbell))]
-    steps.append(("Rx descriptor read", fetch._replace(up_tlps=0) if defect else fetch))
-    steps.append(("payload write", rules.write(n_bytes)))
-    steps.append(("Rx write-back", rules.write(DESCRIPTOR_BYTES * nic.rx_writeback, nic.rx_writeback)))
-    if nic.rx_interrupt:
-        steps.append(("Rx interrupt", rules.write(REGISTER_BYTES, nic.rx_interrupt)))
-    if nic.rx_head_read:
-        steps.append(("Rx head read", rules.register_read(nic.rx_head_read)))
-    return steps
+    return [
+        ("Rx doorbell", rules.doorbell(nic.rx_doorbell)),
+        ("Rx descriptor read", fetch._replace(up_tlps=0) if defect else fetch),
+        ("payload write", rules.write(n_bytes)),
+        ("Rx write-back", rules.write(DESCRIPTOR_BYTES * nic.rx_writeback, nic.rx_writeback)),
+        ("Rx interrupt", rules.write(REGISTER_BYTES, nic.rx_interrupt)),
+        ("Rx head read", rules.register_read(nic.rx_head_read)),
+    ]
 
 
 def _steps(costs: list[tuple[str, _Cost]]) -> list[Step]:
@@ -192,7 +177,7 @@ def _steps(costs: list[tuple[str, _Cost]]) -> list[Step]:
     for name, cost in costs:
         parts = ((cost.up_header, cost.up_tlps, cost.up_data), (cost.down_header, cost.down_tlps, cost.down_data))
         for direction, (header, n_tlps, data) in zip(DIRECTIONS, parts, strict=True):
-            if n_tlps:
+            if n_tlps and cost.frames:
                 per_frame = Fraction(n_tlps, cost.frames), Fraction(data, cost.frames)
                 steps.append(step_of(name, direction, header, *per_frame))
     return sorted(steps, key=lambda step: step.direction, reverse=True)

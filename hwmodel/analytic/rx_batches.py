@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,30 +19,6 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 Shares = Mapping[int, Fraction]
-
-
-class RxRules(NamedTuple):
-    """Hold what of a configuration the batches of the receiving side depend on; `has_timer`: rules the interrupts."""
-
-    rx_ring: int
-    rx_writeback_batch: int
-    rx_interrupt_batch: int
-    refill_batch: int
-    masks: bool
-    has_timer: bool
-
-    @classmethod
-    def of(cls, config: Config) -> RxRules:
-        """Take the rules from a configuration."""
-        nic, driver = config.nic, config.driver
-        return cls(
-            nic.rx_ring,
-            min(nic.rx_writeback_batch, nic.rx_ring),
-            driver.rx_interrupt_batch,
-            driver.refill_batch,
-            driver.masks,
-            bool(driver.moderation_fs),
-        )
 
 
 @dataclass(frozen=True)
@@ -65,28 +41,24 @@ class RxBatches:
 
         Exact where all frames take as many. Else frames are taken as drawn one by one, in floating point.
         """
-        return rx_batches(RxRules.of(config), frames)
-
-
-def rx_batches(rules: RxRules, frames: Shares) -> RxBatches:
-    """Derive the batches from the rules and the shares of frames by the descriptors that they take."""
-    batch, mean = rules.rx_writeback_batch, _mean(frames)
-    writebacks = first_passage(frames, batch)
-    interrupt = Fraction(0)
-    if rules.masks:
-        pass  # the driver polls as long as there is something to take
-    elif rules.has_timer:
-        # A timer that never holds an interrupt back lets one through for each write-back.
-        interrupt = _mean(writebacks) / mean
-    elif rules.rx_interrupt_batch:
-        interrupt = _mean(first_passage(_frames_of_writebacks(frames, batch), rules.rx_interrupt_batch))
-    return RxBatches(
-        writebacks=tuple((min(n, rules.rx_ring), share) for n, share in sorted(writebacks.items())),
-        is_regular=len(writebacks) == 1,
-        frames_per_writeback=_mean(writebacks) / mean,
-        frames_per_interrupt=interrupt,
-        descriptors_per_doorbell=_mean(first_passage(frames, rules.refill_batch)),
-    )
+        nic, driver, mean = config.nic, config.driver, _mean(frames)
+        batch = min(nic.rx_writeback_batch, nic.rx_ring)
+        writebacks = first_passage(frames, batch)
+        interrupt = Fraction(0)
+        if driver.masks:
+            pass  # the driver polls as long as there is something to take
+        elif driver.moderation_fs:
+            # A timer that never holds an interrupt back lets one through for each write-back.
+            interrupt = _mean(writebacks) / mean
+        elif driver.rx_interrupt_batch:
+            interrupt = _mean(first_passage(_frames_of_writebacks(frames, batch), driver.rx_interrupt_batch))
+        return cls(
+            writebacks=tuple((min(n, nic.rx_ring), share) for n, share in sorted(writebacks.items())),
+            is_regular=len(writebacks) == 1,
+            frames_per_writeback=_mean(writebacks) / mean,
+            frames_per_interrupt=interrupt,
+            descriptors_per_doorbell=_mean(first_passage(frames, driver.refill_batch)),
+        )
 
 
 def descriptor_shares(config: Config, sizes: Iterable[tuple[int, Fraction]]) -> dict[int, Fraction]:

@@ -38,7 +38,8 @@ class Sender:
     than it has. `giver`: who gives the turns of `weight` frames each, its server and a core that switches, or
     `ADAPTER`; `takes_turns`: that is known. `guaranteed`: what it gets before others have turns. `shares`: of its
     streams in what it sends, empty where they are not known. `at_cores`: its weights by giver, where several cores have
-    rings of it that fill in order.
+    rings of it that fill in order. `held_by`: the resources, by their rows, that hold it back when they are full, and
+    not all who wait for the same turns.
     """
 
     part: int
@@ -52,6 +53,7 @@ class Sender:
     guaranteed: float = 0.0
     shares: tuple[float, ...] = ()
     at_cores: Mapping[tuple[int, int], float] = field(default_factory=dict)
+    held_by: frozenset[int] = frozenset()
 
     @property
     def turns(self) -> Mapping[tuple[int, int], float]:

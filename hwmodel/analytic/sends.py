@@ -7,6 +7,7 @@ several frames"): a send is walked through from its first byte to its last, and 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -78,7 +79,7 @@ def send_of(config: Config) -> Send | None:
     told = 0 if driver.masks else driver.tx_interrupt_batch
     per_interrupt = -(-told // (per_writeback * n_descriptors)) * per_writeback
     per_free = per_interrupt or per_writeback
-    rung = min(driver.tx_doorbell_batch, driver.send_burst)
+    rung = doorbell_batch(config)
     is_inline = driver.doorbell == "inline" and n_descriptors == 1
     return Send(
         n_frames,
@@ -90,6 +91,11 @@ def send_of(config: Config) -> Send | None:
         -(-per_free // rung),
         lone_doorbells(per_free, rung) if is_inline else 0,
     )
+
+
+def doorbell_batch(config: Config) -> int:
+    """Return the most frames, or sends, that one Tx doorbell tells of: a turn's end rings too."""
+    return min(config.driver.tx_doorbell_batch, config.driver.send_burst)
 
 
 def lone_doorbells(posted: int, rung: int) -> int:
@@ -152,74 +158,73 @@ def receives_of(config: Config, lengths: Sequence[int]) -> Receives | None:
     """
     if config.nic.rsc is None and not splits(config):
         return None
-    walk = _Walk(config)
+    found: list[_Receive] = []
     if config.nic.rsc is None or config.workload.segment_bytes is not None:
         for n_bytes in lengths:
-            walk.take(n_bytes - FCS_BYTES)
-        return walk.found()
-    while len(walk.descriptors) < 2 and walk.n_frames < _MOST_FRAMES:
-        walk.take(max(lengths) - FCS_BYTES)
-    return walk.before_the_last()
+            _receive(config, found, n_bytes - FCS_BYTES)
+    else:
+        longest = max(lengths) - FCS_BYTES
+        while len(found) < 2 and sum(one.n_frames for one in found) < _MOST_FRAMES:
+            _receive(config, found, longest)
+        found = found[:1]  # that is full
+    descriptors = tuple(one.n_descriptors for one in found)
+    return Receives(
+        sum(one.n_frames for one in found), descriptors, tuple(each for one in found for each in one.writes)
+    )
 
 
-class _Walk:
-    """The writes of frames, one behind the other, into the buffers of a ring."""
+@dataclass
+class _Receive:
+    """Hold a receive so far: its frames, bytes, descriptors and writes; of its last buffer what is used, and begun."""
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self._header_bytes = config.workload.header_bytes or 0
-        self._offset = config.host.buffer_offset_bytes
-        self._room = config.host.buffer_bytes - self._offset
-        self._most = config.nic.rsc.descriptors if config.nic.rsc else 0
-        self.n_frames = self._n_before = self._writes_before = 0
-        self.descriptors: list[int] = []
-        self._writes: list[tuple[int, int]] = []
-        self._n_bytes = self._used = self._begun = 0
+    n_bytes: int
+    n_frames: int = 1
+    n_descriptors: int = 1
+    used_bytes: int = 0
+    begun: int = 0
+    writes: list[tuple[int, int]] = field(default_factory=list)
 
-    def take(self, n_bytes: int) -> None:
-        payload_bytes = n_bytes - self._header_bytes
-        if not (self.descriptors and payload_bytes > 0 and self._fits(payload_bytes)):
-            self._n_before, self._writes_before = self.n_frames, len(self._writes)
-            self._begin(n_bytes)
-        else:
-            self._n_bytes += payload_bytes
-            self._write(payload_bytes)
-        self.n_frames += 1
 
-    def _fits(self, payload_bytes: int) -> bool:
-        more = max(0, self._used + payload_bytes - 1) // self._room
-        is_full = self._used < self._room and self._begun == _MOST_BEGUN
-        return (
-            self.descriptors[-1] + more <= self._most and self._n_bytes + payload_bytes <= _MOST_BYTES and not is_full
-        )
+def _receive(config: Config, found: list[_Receive], n_bytes: int) -> None:
+    """Add a frame to the last receive, or begin one with it."""
+    header_bytes = config.workload.header_bytes or 0
+    payload_bytes = n_bytes - header_bytes
+    if found and payload_bytes > 0 and _fits(config, found[-1], payload_bytes):
+        found[-1].n_frames += 1
+        found[-1].n_bytes += payload_bytes
+        _write(config, found[-1], payload_bytes)
+        return
+    one = _Receive(n_bytes)
+    found.append(one)
+    if splits(config):
+        one.writes.append((0, min(n_bytes, header_bytes)))
+        n_bytes -= min(n_bytes, header_bytes)
+    _write(config, one, n_bytes)
 
-    def _begin(self, n_bytes: int) -> None:
-        self._n_bytes, self._used, self._begun = n_bytes, 0, 0
-        self.descriptors.append(1)
-        left = n_bytes
-        if splits(self._config):
-            header_bytes = min(n_bytes, self._header_bytes)
-            self._writes.append((0, header_bytes))
-            left -= header_bytes
-        self._write(left)
 
-    def _write(self, left: int) -> None:
-        has_begun = False
-        while left:
-            if self._used == self._room:
-                self._used = self._begun = 0
-                self.descriptors[-1] += 1
-            self._begun += not has_begun
-            has_begun = True
-            n_bytes = min(left, self._room - self._used)
-            self._writes.append((self._offset + self._used, n_bytes))
-            self._used += n_bytes
-            left -= n_bytes
+def _fits(config: Config, one: _Receive, payload_bytes: int) -> bool:
+    """Tell whether a receive takes another frame."""
+    if config.nic.rsc is None:
+        return False
+    room_bytes = config.host.buffer_bytes - config.host.buffer_offset_bytes
+    n_more = max(0, one.used_bytes + payload_bytes - 1) // room_bytes
+    is_full = one.used_bytes < room_bytes and one.begun == _MOST_BEGUN
+    has_descriptors = one.n_descriptors + n_more <= config.nic.rsc.descriptors
+    return has_descriptors and one.n_bytes + payload_bytes <= _MOST_BYTES and not is_full
 
-    def found(self) -> Receives:
-        return Receives(self.n_frames, tuple(self.descriptors), tuple(self._writes))
 
-    def before_the_last(self) -> Receives:
-        if len(self.descriptors) < 2:
-            return self.found()
-        return Receives(self._n_before, tuple(self.descriptors[:-1]), tuple(self._writes[: self._writes_before]))
+def _write(config: Config, one: _Receive, left: int) -> None:
+    """Write bytes of a frame, buffer by buffer."""
+    offset = config.host.buffer_offset_bytes
+    room_bytes = config.host.buffer_bytes - offset
+    has_begun = False
+    while left:
+        if one.used_bytes == room_bytes:
+            one.used_bytes = one.begun = 0
+            one.n_descriptors += 1
+        one.begun += not has_begun
+        has_begun = True
+        n_bytes = min(left, room_bytes - one.used_bytes)
+        one.writes.append((offset + one.used_bytes, n_bytes))
+        one.used_bytes += n_bytes
+        left -= n_bytes

@@ -71,9 +71,9 @@ class System:
         return len(self.servers)
 
     @cached_property
-    def adapter_ports(self) -> tuple[tuple[int, int], ...]:
-        """Give the server and the number of the port at each wire of an adapter."""
-        return tuple((part, port) for part, one in enumerate(self.servers) for port in range(one.config.port.count))
+    def adapter_ports(self) -> tuple[tuple[int, str], ...]:
+        """Give the server and the name of the port at each wire of an adapter; an empty text where it has one port."""
+        return tuple((part, port) for part, one in enumerate(self.servers) for port in one.config.port.names)
 
     @property
     def outside_wire(self) -> int:
@@ -100,7 +100,8 @@ class System:
 
     @cached_property
     def _first_wires(self) -> tuple[int, ...]:
-        return tuple(wire for wire, (_, port) in enumerate(self.adapter_ports) if port == 0)
+        parts = [part for part, _ in self.adapter_ports]
+        return tuple(map(parts.index, range(len(self.servers))))
 
     @cached_property
     def n_parts(self) -> int:
@@ -269,12 +270,9 @@ class System:
         """Give what stands before the names of a server's resources."""
         return self.servers[part].prefix
 
-    def adapter_port(self, wire: int) -> tuple[int, str] | None:
-        """Give the server whose adapter has a wire, and the name of the port there; None for another wire."""
-        if wire >= self.outside_wire:
-            return None
-        part, port = self.adapter_ports[wire]
-        return part, self.config(part).port.names[port]
+    def own_port(self, wire: int) -> str:
+        """Give the name of an adapter's port at its wire; an empty text where it has one, and for other wires."""
+        return self.adapter_ports[wire][1] if wire < self.outside_wire else ""
 
     def switch_at(self, wire: int) -> Switch:
         """Give the switch of an adapter's port at its wire."""
@@ -282,8 +280,8 @@ class System:
         return self._switches[part][port]
 
     @cached_property
-    def _switches(self) -> tuple[tuple[Switch, ...], ...]:
-        return tuple(tuple(map(one.config.switch.at_port, one.config.port.names)) for one in self.servers)
+    def _switches(self) -> tuple[dict[str, Switch], ...]:
+        return tuple({port: one.config.switch.at_port(port) for port in one.config.port.names} for one in self.servers)
 
     def port_name(self, wire: int) -> str:
         """Give the name of the port at the upper end of a wire."""
@@ -294,17 +292,16 @@ class System:
             return self._extenders[wire - self.outside_wire - 1][1]
         if wire == self.outside_wire:
             return OUTSIDE
-        part, port = self.adapter_ports[wire]
-        return self.servers[part].wires[port]
+        part = self.part_at(wire)
+        return self.servers[part].wires[wire - self._first_wires[part]]
 
     def wire_names(self, wire: int) -> tuple[str, str]:
         """Give the names of a wire as a resource: towards the bridge, and from it."""
         port, trunk = f"{self.bridges[self.bridge_at(wire)].name}.{self.port_name(wire)}", self.trunk(wire)
         if trunk is not None:
             return f"{self.bridges[trunk.lower].name}.{trunk.lower_port}", port
-        own = self.adapter_port(wire)
-        if own is not None:
-            return f"{self.prefix(own[0])}{at_port(own[1], 'wire.tx')}", port
+        if wire < self.outside_wire:
+            return f"{self.prefix(self.part_at(wire))}{at_port(self.own_port(wire), 'wire.tx')}", port
         return f"{port}.{UPLINK}" if self.is_extender(wire) else f"{port} in", port
 
     def rate_bps(self, wire: int) -> int:

@@ -20,14 +20,11 @@ if TYPE_CHECKING:
 
 Name = TypeVar("Name", int, str)
 ZERO, ONE = Fraction(0), Fraction(1)
-_FEW = 3
 
 
-def sum_of(fractions: Sequence[Fraction]) -> Fraction:
-    """Give the sum of fractions; of few there is nothing to be won by a common denominator."""
-    if len(fractions) <= _FEW:
-        return sum(fractions, ZERO) if len(fractions) != 1 else fractions[0]
-    return sum_of_products((one, 1) for one in fractions)
+def as_typed(share: float) -> Fraction:
+    """Return what a user typed: 0.8 is 4/5, not the nearest binary number."""
+    return Fraction(repr(float(share)))
 
 
 def sum_of_products(pairs: Iterable[tuple[Fraction | int, Fraction | int]]) -> Fraction:
@@ -121,6 +118,11 @@ class Traffic:
             self.mixed_bytes, self.mixed_back_bytes, self.mirrored,
         )  # fmt: skip
 
+    @property
+    def stations(self) -> tuple[str, ...]:
+        """Give who sends the frames, then who gets them."""
+        return (*self.sent, *self.received)
+
     def at(self, part: int) -> Traffic:
         """Give what the frames ask of one component, at the rate of the whole."""
         return replace(self.parts[part], frames_per_s=self.frames_per_s) if self.parts else self
@@ -149,6 +151,16 @@ class Traffic:
     def back_wire_bytes(self) -> Fraction:
         """Give the same of a frame that comes from the wire."""
         return self.wire_bytes_with(self.back_tag_bytes) if self.mixed_back_bytes is None else self.mixed_back_bytes
+
+    @property
+    def bytes_out(self) -> Fraction:
+        """Give the bytes that a frame takes of the wire on its way out: with tags, padding, preamble and gap."""
+        return self.to_wire * self.wire_bytes
+
+    @property
+    def bytes_in(self) -> Fraction:
+        """Give the same of its way in."""
+        return self.from_wire * self.back_wire_bytes
 
     def wire_bytes_with(self, tag_bytes: Fraction) -> Fraction:
         """Give the mean bytes on the wire of a frame with so many bytes of tags beside its own."""
@@ -311,8 +323,8 @@ class Demand:
     """
 
     sought: Traffic
-    beside: tuple[Traffic, ...]
-    offered_frames_per_s: Fraction | None
+    beside: tuple[Traffic, ...] = ()
+    offered_frames_per_s: Fraction | None = None
     following: tuple[tuple[Offered, Fraction], ...] = ()
     with_rate: tuple[Offered, ...] = ()
     offered_by: str = "offered_load"
@@ -329,6 +341,29 @@ class Demand:
         if not self.sought.parts and not any(one.parts for one in self.beside):
             return self
         return replace(self, sought=self.sought.at(part), beside=tuple(one.at(part) for one in self.beside))
+
+    @property
+    def traffics(self) -> tuple[Traffic, ...]:
+        """Give the traffic sought, then what stands beside it."""
+        return (self.sought, *self.beside)
+
+    def taken(self, of_one: Callable[[Traffic], Fraction]) -> tuple[Fraction, Fraction]:
+        """Sum what frames take: each of the traffic sought, and per second those beside it."""
+        return of_one(self.sought), sum((of_one(one) * (one.frames_per_s or 0) for one in self.beside), ZERO)
+
+    def at_rates(self, frames_per_s: Fraction) -> list[tuple[Traffic, Fraction]]:
+        """Give each traffic with its frames a second; `frames_per_s`: of the one sought."""
+        return [(self.sought, frames_per_s), *((one, one.frames_per_s or ZERO) for one in self.beside)]
+
+    @property
+    def rx_rings(self) -> frozenset[tuple[str, int]]:
+        """Give the Rx rings that get some."""
+        return frozenset().union(*(one.rx_rings for one in self.traffics))
+
+    @property
+    def stations(self) -> tuple[str, ...]:
+        """Give who sends and who gets frames, each once."""
+        return tuple(dict.fromkeys(name for one in self.traffics for name in one.stations))
 
     @cached_property
     def asks_alike(self) -> bool:

@@ -11,18 +11,17 @@ are powers of two of at most 4 KiB, so the rule that no request crosses a 4 KiB 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from itertools import accumulate
 from math import gcd
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
-from hwmodel.analytic.recent import remembered_by_arguments
-from hwmodel.analytic.rx_batches import RxBatches, RxRules, descriptor_shares, rx_batches
-from hwmodel.analytic.sends import Receives, Send, lone_doorbells, posting_fs, receives_of, send_of
-from hwmodel.analytic.traffic import ZERO, Sizes, Traffic
+from hwmodel.analytic.rx_batches import RxBatches, descriptor_shares
+from hwmodel.analytic.sends import Receives, Send, doorbell_batch, lone_doorbells, posting_fs, receives_of, send_of
+from hwmodel.analytic.traffic import ZERO, Demand, Sizes, Traffic
 from hwmodel.analytic.uplink import on_link
 from hwmodel.config.frame_lengths import descriptors_of_send
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -264,7 +263,7 @@ class Batches:
         # A driver that masks its interrupts polls under load, and frees the slots of each write-back.
         n_told = 0 if driver.masks else driver.tx_interrupt_batch
         tx_interrupt = -(-n_told // tx_writeback) * tx_writeback
-        rung = min(driver.tx_doorbell_batch, driver.send_burst)
+        rung = doorbell_batch(config)
         tx_free = tx_interrupt or tx_writeback
         if driver.masks:  # one that is idle in between finds the slots of several write-backs free
             tx_free = max(tx_free, min(rung, nic.tx_ring))
@@ -280,22 +279,7 @@ class Batches:
         )
 
 
-class RingBytes(NamedTuple):
-    """Hold the bytes of a Tx descriptor, of what reports a done descriptor of either ring, and of a plain doorbell."""
-
-    tx_descriptor: int
-    tx_entry: int
-    rx_entry: int
-    doorbell: int
-
-    @classmethod
-    def of(cls, config: Config) -> RingBytes:
-        """Take them from a configuration."""
-        nic = config.nic
-        return cls(nic.tx_descriptor_bytes, nic.tx_entry_bytes, nic.rx_entry_bytes, nic.doorbell_bytes)
-
-
-def share_of_cache(config: Config, traffic: Traffic, beside: Iterable[Traffic] = ()) -> int | None:
+def share_of_cache(config: Config, demand: Demand) -> int | None:
     """Return how many descriptors a ring may have of a cache for all rings in use; None where each has its own.
 
     In use are the Rx rings that get frames, and of each sender one Tx ring, or all where it has several connections.
@@ -303,82 +287,55 @@ def share_of_cache(config: Config, traffic: Traffic, beside: Iterable[Traffic] =
     whole = config.nic.shared_descriptor_cache
     if whole is None:
         return None
-    rx_rings = traffic.rx_rings.union(*(one.rx_rings for one in beside))
-    senders = {name for one in (traffic, *beside) for name in one.sent}
+    senders = {name for one in demand.traffics for name in one.sent}
     n_tx_rings = len(senders) * (config.nic.queues_per_vf if config.workload.connections > 1 else 1)
     least = 1 if config.workload.segment_bytes is None else descriptors_of_send(config)
-    return min(config.nic.descriptor_cache, max(least, whole // max(1, len(rx_rings) + n_tx_rings)))
+    return min(config.nic.descriptor_cache, max(least, whole // max(1, len(demand.rx_rings) + n_tx_rings)))
 
 
 def transactions_of(
     config: Config, traffic: Traffic, interrupts_per_s: Fraction | None = None
 ) -> tuple[Transaction, ...]:
-    """List the transactions of some traffic, zero counts left out; where the same is asked, the same ones.
+    """List the transactions of some traffic, zero counts left out.
 
     Counts are per frame, or per second where the traffic has a rate of its own. `interrupts_per_s`: the Rx interrupts
     where a timer rules them; None: they go by frames. Where VMs have different drivers each has its part of the frames
     with its own batches, and what a timer rules is left out.
     """
     config, traffic = on_link(config, traffic)
-    seen = config.for_functions((*traffic.sent, *traffic.received))
+    seen = config.for_functions(traffic.stations)
     if seen is not None:
-        return _transactions(_Asked.of(seen, traffic), interrupts_per_s)
+        return tuple(_Writer(seen, traffic).all(interrupts_per_s))
     found: dict[tuple[object, ...], Transaction] = {}
-    for own, part in _by_driver(config, traffic):
-        for one in _transactions(_Asked.of(own, part), ZERO if own.driver.moderation_fs else None):
+    for own, names in by_driver(config, traffic.stations):
+        reads, written = (
+            _share(by_station, names) * whole
+            for by_station, whole in ((traffic.sent, traffic.reads), (traffic.received, traffic.written))
+        )
+        part = replace(traffic, reads=reads, copies=written, mirrored=ZERO)
+        for one in _Writer(own, part).all(ZERO if own.driver.moderation_fs else None):
             key = one.name, one.tlps, one.transfer
             known = found.get(key, replace(one, per_frame=ZERO, per_s=ZERO))
             found[key] = replace(known, per_frame=known.per_frame + one.per_frame, per_s=known.per_s + one.per_s)
     return tuple(found.values())
 
 
-def _by_driver(config: Config, traffic: Traffic) -> Iterator[tuple[Config, Traffic]]:
-    """Part traffic by the drivers of those who send it, and of those who get it, with what each driver sees."""
-    seen: dict[object, tuple[Config, list[str]]] = {}
-    for name in dict.fromkeys((*traffic.sent, *traffic.received)):
+def by_driver(config: Config, stations: Collection[str]) -> list[tuple[Config, Collection[str]]]:
+    """Give each driver's view of the configuration, with the stations that have it."""
+    of_all = config.for_functions(stations)
+    if of_all is not None:
+        return [(of_all, stations)]
+    found: dict[object, tuple[Config, list[str]]] = {}
+    for name in dict.fromkeys(stations):
         own = config.for_function(name)
-        seen.setdefault(own.driver.behaviour, (own, []))[1].append(name)
-    for own, names in seen.values():
-        reads, written = (
-            _share(by_station, names) * whole
-            for by_station, whole in ((traffic.sent, traffic.reads), (traffic.received, traffic.written))
-        )
-        yield own, replace(traffic, reads=reads, copies=written, mirrored=ZERO)
+        found.setdefault(own.driver.behaviour, (own, []))[1].append(name)
+    return list(found.values())
 
 
 def _share(by_station: Mapping[str, Fraction], names: Iterable[str]) -> Fraction:
     """Give the share of some stations in what all have."""
     total = sum(by_station.values(), ZERO)
     return sum((by_station.get(name, ZERO) for name in names), ZERO) / total if total else ZERO
-
-
-class _Asked(NamedTuple):
-    """Hold all that transactions depend on: of the configuration, and of the traffic."""
-
-    rules: TlpRules
-    batches: Batches
-    ring_bytes: RingBytes
-    rx_rules: RxRules
-    rx_frames: tuple[tuple[int, Fraction], ...]
-    tx_ring: int
-    buffer_bytes: int
-    buffer_offset_bytes: int
-    sizes: Sizes
-    reads: Fraction
-    written: Fraction
-    frames_per_s: Fraction | None
-    send: Send | None
-    receives: tuple[tuple[Receives, Fraction], ...]
-
-    @classmethod
-    def of(cls, config: Config, traffic: Traffic) -> _Asked:
-        host, receives = config.host, receives_in(config, traffic.sizes)
-        return cls(
-            TlpRules.of(config), Batches.of(config, share_of_cache(config, traffic)), RingBytes.of(config),
-            RxRules.of(config), tuple(_shares_of_receives(config, traffic.sizes).items()),
-            config.nic.tx_ring, host.buffer_bytes, host.buffer_offset_bytes,
-            traffic.sizes, traffic.reads, traffic.written, traffic.frames_per_s, send_of(config), receives,
-        )  # fmt: skip
 
 
 def receives_in(config: Config, sizes: Sizes) -> tuple[tuple[Receives, Fraction], ...]:
@@ -421,17 +378,15 @@ def _shares_of_receives(config: Config, sizes: Sizes) -> dict[int, Fraction]:
     return {n: share / whole for n, share in sorted(shares.items())}
 
 
-# Where this is not remembered the closed form of two servers takes 18 ms in place of 13, of a point of some 45.
-@remembered_by_arguments
-def _transactions(asked: _Asked, interrupts_per_s: Fraction | None) -> tuple[Transaction, ...]:
-    return tuple(_Writer(asked).all(interrupts_per_s))
-
-
 class _Writer:
-    def __init__(self, asked: _Asked) -> None:
-        self._asked = asked
-        self._rules, self._batches, self._bytes = asked.rules, asked.batches, asked.ring_bytes
-        self._rx_batches = rx_batches(asked.rx_rules, dict(asked.rx_frames))
+    """Write the transactions of the frames of some traffic, whose stations have one driver."""
+
+    def __init__(self, config: Config, traffic: Traffic) -> None:
+        self._config, self._traffic = config, traffic
+        self._rules, self._batches = TlpRules.of(config), Batches.of(config, share_of_cache(config, Demand(traffic)))
+        self._offset, self._tx_ring = config.host.buffer_offset_bytes, config.nic.tx_ring
+        self._rx_frames = _shares_of_receives(config, traffic.sizes)
+        self._rx_batches = RxBatches.of(config, self._rx_frames)
 
     def all(self, interrupts_per_s: Fraction | None) -> Iterator[Transaction]:
         for transaction in (*self._sending(), *self._receiving(), *self._rx_interrupts(interrupts_per_s)):
@@ -441,38 +396,38 @@ class _Writer:
     def _times(
         self, name: str, per_frame: Fraction, tlps: tuple[Tlp, ...], transfer: tuple[tuple[Tlp, ...], ...] | None = None
     ) -> Transaction:
-        rate = self._asked.frames_per_s
+        rate = self._traffic.frames_per_s
         if rate is None:
             return Transaction(name, per_frame, Fraction(0), tlps, transfer)
         return Transaction(name, Fraction(0), per_frame * rate, tlps, transfer)
 
     def _sends(self, send: Send) -> Iterator[Transaction]:
         """Give the transactions of sends, of which each frame has its part."""
-        asked = self._asked
-        sends = asked.reads / send.n_frames
+        sends = self._traffic.reads / send.n_frames
         descriptors = sends * send.n_descriptors
         yield from self._tell(sends, descriptors, send.doorbells, send.per_free, send.inline)
         counts: dict[tuple[tuple[Tlp, ...], tuple[tuple[Tlp, ...], ...]], int] = {}
         for first, end in send.picks:
-            transfer = self._rules.reads(asked.buffer_offset_bytes + first, end - first)
+            transfer = self._rules.reads(self._offset + first, end - first)
             for number, tlps in enumerate(transfer):
                 key = tlps, () if number else transfer
                 counts[key] = counts.get(key, 0) + 1
         for (tlps, transfer), n in counts.items():
             yield self._times("payload read", sends * n, tlps, transfer)
-        batch = min(send.per_writeback * send.n_descriptors, asked.tx_ring)
+        batch = min(send.per_writeback * send.n_descriptors, self._tx_ring)
         yield from self._tx_writebacks(descriptors, batch)
         if send.per_interrupt:
             yield self._interrupt("Tx interrupt", sends / send.per_interrupt)
 
     def _sending(self) -> Iterator[Transaction]:
-        if self._asked.send is not None:
-            yield from self._sends(self._asked.send)
+        send = send_of(self._config)
+        if send is not None:
+            yield from self._sends(send)
             return
-        batches, reads = self._batches, self._asked.reads
+        batches, reads = self._batches, self._traffic.reads
         yield from self._tell(reads, reads, batches.tx_doorbells, batches.tx_free, batches.tx_inline)
-        for frame_bytes, share in self._asked.sizes:
-            transfer = self._rules.reads(self._asked.buffer_offset_bytes, frame_bytes - FCS_BYTES)
+        for frame_bytes, share in self._traffic.sizes:
+            transfer = self._rules.reads(self._offset, frame_bytes - FCS_BYTES)
             for number, tlps in enumerate(transfer):
                 yield self._times("payload read", reads * share, tlps, () if number else transfer)
         yield from self._tx_writebacks(reads, batches.tx_writeback)
@@ -489,49 +444,45 @@ class _Writer:
         yield self._doorbell("Tx doorbell", posted * (doorbells - inline) / free)
         inline_write = self._rules.write(0, INLINE_DOORBELL_BYTES, "down")
         yield self._times(INLINE_DOORBELL, posted * inline / free, inline_write)
-        read, ring, each_bytes = descriptors * (free - inline) / free, self._asked.tx_ring, self._bytes.tx_descriptor
-        yield from self._descriptor_reads("Tx descriptor read", read, self._batches.fetch, ring, each_bytes)
+        read, each_bytes = descriptors * (free - inline) / free, self._config.nic.tx_descriptor_bytes
+        yield from self._descriptor_reads("Tx descriptor read", read, self._batches.fetch, self._tx_ring, each_bytes)
 
     def _receiving(self) -> Iterator[Transaction]:
-        copies, ring, offset = self._asked.written, self._asked.rx_rules.rx_ring, self._asked.buffer_offset_bytes
-        room = self._asked.buffer_bytes - offset
-        for one, share in self._asked.receives:
+        nic, sizes = self._config.nic, self._traffic.sizes
+        copies, ring, rx = self._traffic.written, nic.rx_ring, self._rx_batches
+        receives = receives_in(self._config, sizes)
+        for one, share in receives:
             for address, n_bytes in one.writes:
                 yield self._times("payload write", copies * share / one.n_frames, self._rules.write(address, n_bytes))
-        if self._asked.receives:
-            copies *= sum(
-                (share * Fraction(len(one.descriptors), one.n_frames) for one, share in self._asked.receives), ZERO
-            )
-        for frame_bytes, share in () if self._asked.receives else self._asked.sizes:
-            for piece_bytes in cut(0, frame_bytes - FCS_BYTES, room):
-                tlps = self._rules.write(offset, piece_bytes)
-                yield self._times("payload write", copies * share, tlps)
-        per_copy = sum((n * share for n, share in self._asked.rx_frames), Fraction(0))
+        for frame_bytes, share in () if receives else sizes:
+            for piece_bytes in cut(0, frame_bytes - FCS_BYTES, self._config.host.buffer_bytes - self._offset):
+                yield self._times("payload write", copies * share, self._rules.write(self._offset, piece_bytes))
+        received = copies * receives_a_frame(self._config, sizes)
+        descriptors = received * sum((n * share for n, share in self._rx_frames.items()), ZERO)
         fetch = self._batches.rx_fetch
-        yield from self._descriptor_reads("Rx descriptor read", copies * per_copy, fetch, ring, DESCRIPTOR_BYTES)
-        rx = self._rx_batches
+        yield from self._descriptor_reads("Rx descriptor read", descriptors, fetch, ring, DESCRIPTOR_BYTES)
         for n_descriptors, share in rx.writebacks:
-            held = copies / rx.frames_per_writeback * share * n_descriptors
+            held = received / rx.frames_per_writeback * share * n_descriptors
             for piece in cut_ring(
                 n_descriptors, ring, self._rules.max_payload_bytes,
-                each_bytes=self._bytes.rx_entry, from_anywhere=not rx.is_regular,
+                each_bytes=nic.rx_entry_bytes, from_anywhere=not rx.is_regular,
             ):  # fmt: skip
                 yield self._ring_write("Rx write-back", held, piece)
-        yield self._doorbell("Rx doorbell", copies * per_copy / rx.descriptors_per_doorbell)
+        yield self._doorbell("Rx doorbell", descriptors / rx.descriptors_per_doorbell)
 
     def _rx_interrupts(self, per_s: Fraction | None) -> Iterator[Transaction]:
         if per_s is not None:
             tlps = self._rules.write(0, REGISTER_BYTES)
             yield Transaction("Rx interrupt", Fraction(0), per_s, tlps)
         elif self._rx_batches.frames_per_interrupt:
-            per_frame = self._asked.written / self._rx_batches.frames_per_interrupt
+            per_frame = self._traffic.written / self._rx_batches.frames_per_interrupt
             yield self._interrupt("Rx interrupt", per_frame)
 
     def _interrupt(self, name: str, per_frame: Fraction) -> Transaction:
         return self._times(name, per_frame, self._rules.write(0, REGISTER_BYTES))
 
     def _doorbell(self, name: str, per_frame: Fraction) -> Transaction:
-        return self._times(name, per_frame, self._rules.write(0, self._bytes.doorbell, "down"))
+        return self._times(name, per_frame, self._rules.write(0, self._config.nic.doorbell_bytes, "down"))
 
     def _descriptor_reads(
         self, name: str, descriptors: Fraction, batch: int, ring: int, each_bytes: int
@@ -543,8 +494,8 @@ class _Writer:
     def _tx_writebacks(self, descriptors: Fraction, batch: int) -> Iterator[Transaction]:
         """Give the write-backs of sent descriptors: of each, or of the last of a batch alone."""
         written, n = (descriptors / batch, 1) if self._batches.tx_reported == 1 else (descriptors, batch)
-        each_bytes = self._bytes.tx_entry
-        for piece in cut_ring(n, self._asked.tx_ring, self._rules.max_payload_bytes, each_bytes=each_bytes):
+        each_bytes = self._config.nic.tx_entry_bytes
+        for piece in cut_ring(n, self._tx_ring, self._rules.max_payload_bytes, each_bytes=each_bytes):
             yield self._ring_write("Tx write-back", written, piece)
 
     def _ring_write(self, name: str, descriptors: Fraction, piece: RingPiece) -> Transaction:
@@ -553,11 +504,6 @@ class _Writer:
 
 
 # ---- What a frame costs a guest's core at the least ----
-
-
-def doorbell_batch(config: Config) -> int:
-    """Return the most frames that one Tx doorbell tells of: a turn's end rings too."""
-    return min(config.driver.tx_doorbell_batch, config.driver.send_burst)
 
 
 def sending_s(config: Config, sizes: Iterable[tuple[int, Fraction]]) -> Fraction:

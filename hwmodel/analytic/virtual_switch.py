@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.flow_cache import looking_s
-from hwmodel.analytic.traffic import ONE, ZERO, Sizes, Traffic, sum_of
+from hwmodel.analytic.traffic import ONE, ZERO, Demand, Sizes, Traffic
 from hwmodel.analytic.uplink import switch_of
 from hwmodel.config.names import PF, function_number, is_uplink
 from hwmodel.config.virtual_switch import COPIES
@@ -30,20 +30,19 @@ def passing_keys(config: Config) -> str:
     )
 
 
-def memory_ceiling(config: Config, traffic: Traffic, beside: Sequence[Traffic]) -> Iterator[Ceiling]:
+def memory_ceiling(config: Config, demand: Demand) -> Iterator[Ceiling]:
     """Give the ceiling of the memory that all cores copy in, if it is one."""
     rate_bps = switch_of(config).memory_rate_bps if config.has_virtual_switch else None
     if rate_bps is not None and switch_of(config).memory_byte_fs:
-        per_s = sum((one.copied_bytes * (one.frames_per_s or 0) for one in beside), ZERO)
-        what = "memory_rate, reads and writes of copies"
-        yield Ceiling("host.memory", what, "B", Fraction(rate_bps, BITS_PER_BYTE), traffic.copied_bytes, per_s)
+        what, amounts = "memory_rate, reads and writes of copies", demand.taken(lambda one: one.copied_bytes)
+        yield Ceiling("host.memory", what, "B", Fraction(rate_bps, BITS_PER_BYTE), *amounts)
 
 
 def frames_a_turn(config: Config, station: str, sizes: Sizes) -> Fraction:
     """Give how many frames of a station's full ring a core passes on before it looks at the next ring."""
     port = config.switch.ports[function_number(station)]
     if config.switch.scheduler == "deficit":
-        mean_bytes = sum_of([n_bytes * share for n_bytes, share in sizes])
+        mean_bytes = sum((n_bytes * share for n_bytes, share in sizes), ZERO)
         return port.weight * (config.switch.longest_frame_bytes - FCS_BYTES) / (mean_bytes - FCS_BYTES)
     return Fraction(switch_of(config).batch * (port.weight if config.switch.scheduler == "weighted" else 1))
 
@@ -51,9 +50,7 @@ def frames_a_turn(config: Config, station: str, sizes: Sizes) -> Fraction:
 def passing_s(config: Config, source: str, one: Traffic) -> Fraction:
     """Give the time of the cores for a frame of a station, or from the wire, in seconds; batches are full."""
     own, driver = switch_of(config), config.driver_of(PF)
-    a_copy_fs = own.frame_time_fs + sum_of(
-        [share * own.byte_time_fs * (n_bytes - FCS_BYTES) for n_bytes, share in one.sizes]
-    )
+    a_copy_fs = own.frame_time_fs + own.byte_time_fs * (one.mean_frame_bytes - FCS_BYTES)
     in_batches_fs = one.reads * own.batch_time_fs / frames_a_piece(config, source, one.sizes)
     if own.n_uplink_rings:
         a_piece = min(driver.poll_budget, driver.refill_batch)

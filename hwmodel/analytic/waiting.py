@@ -39,22 +39,22 @@ if TYPE_CHECKING:
 
 def with_waits(config: Config, demand: Demand, ceilings: Sequence[Ceiling]) -> Iterator[Ceiling]:
     """Give ceilings with what the demand's mix takes of them beside, and those that there are for it alone."""
-    traffic, beside = demand.sought, demand.beside
-    walks = WalksOf(page_walks(config, traffic), [page_walks(config, one) for one in beside])
-    reads_beside_s = walks.of("reads_s")[1]
+    traffic = demand.sought
+    walks, walks_beside = page_walks(config, traffic), [page_walks(config, one) for one in demand.beside]
+    reads_beside_s = sum((one.reads_s for one in walks_beside), ZERO)
     for one in ceilings:
         match one.resource, one.unit:
             case ("pcie.tags", _) | ("nic.dma.read", "places"):
-                yield one.with_waiting(walks.sought.reads_s, reads_beside_s)
+                yield one.with_waiting(walks.reads_s, reads_beside_s)
             case "rx.descriptors", "s":
-                yield one.with_waiting(walks.sought.rx_reads_s)
+                yield one.with_waiting(walks.rx_reads_s)
             case _:
                 yield one
     if config.host.iotlb is not None and config.host.iotlb.walkers is not None:
         n = config.host.iotlb.walkers
-        walks_s, walks_beside_s = walks.of("all_s")
+        beside_s = sum((one.all_s for one in walks_beside), ZERO)
         what = f"{n} page walks at once"
-        yield Ceiling("host.walkers", what, "walkers", Fraction(n), walks_s, walks_beside_s, waiting=walks_s)
+        yield Ceiling("host.walkers", what, "walkers", Fraction(n), walks.all_s, beside_s, waiting=walks.all_s)
     yield from _tx_buffer(config, traffic)
 
 
@@ -139,18 +139,6 @@ class PageWalks:
     all_s: Fraction = Fraction(0)
     reads_s: Fraction = Fraction(0)
     rx_reads_s: Fraction = Fraction(0)
-
-
-@dataclass(frozen=True)
-class WalksOf:
-    """Hold the walks of the traffic sought, per frame, and of what stands beside it, per second."""
-
-    sought: PageWalks
-    beside: Sequence[PageWalks]
-
-    def of(self, name: str) -> tuple[Fraction, Fraction]:
-        """Give one of the figures of `PageWalks`, per frame and per second."""
-        return getattr(self.sought, name), sum((getattr(one, name) for one in self.beside), Fraction(0))
 
 
 def page_walks(config: Config, traffic: Traffic) -> PageWalks:

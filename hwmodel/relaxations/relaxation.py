@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic import ceiling_frames_per_s
+from hwmodel.analytic.traffic import as_typed
 from hwmodel.config import bridge_with, changes_between, config_from_mapping, port_rate_bps, servers_of
 from hwmodel.errors import InputError
 from hwmodel.relaxations.resources import (
@@ -215,5 +216,5 @@ def _with_load_of_its_own(config: Config) -> Config:
         return config
     sizes = Sizes.of(workload.frame_bytes, workload.sizes)
     bits = BITS_PER_BYTE * sizes.mean_wire_bytes
-    share = float(Fraction(repr(workload.load.share)) * ceiling * bits / port_rate_bps(servers_of(config)))
+    share = float(as_typed(workload.load.share or 0) * ceiling * bits / port_rate_bps(servers_of(config)))
     return config_from_mapping(config.resolved(), {"workload.load": share})

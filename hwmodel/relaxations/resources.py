@@ -20,6 +20,7 @@ from hwmodel.units import format_bytes, format_frequency_hz, format_rate_bps, fo
 if TYPE_CHECKING:
     from hwmodel.config import Config, Flow, NamedBridge, Server
     from hwmodel.config.adapter import Pcie
+    from hwmodel.config.pcie_tree import TreeSwitch
 
 # ---- A server: keys of its adapter, link and host ----
 
@@ -51,12 +52,16 @@ _LATENCIES = (
 
 
 def _lanes(config: Config) -> Iterator[Change]:
-    pcie = config.pcie
-    wider = [lanes for lanes in LANE_WIDTHS if lanes >= FACTOR * pcie.lanes]
+    return _wider("pcie", config.pcie)
+
+
+def _wider(block: str, link: Pcie | TreeSwitch) -> Iterator[Change]:
+    """Double the lanes of a link, or where it has no more make it of the next generation."""
+    wider = [lanes for lanes in LANE_WIDTHS if lanes >= FACTOR * link.lanes]
     if wider:
-        yield "pcie.lanes", pcie.lanes, wider[0]
-    elif pcie.generation < NEWEST_GENERATION:
-        yield "pcie.generation", pcie.generation, pcie.generation + 1
+        yield f"{block}.lanes", link.lanes, wider[0]
+    elif link.generation < NEWEST_GENERATION:
+        yield f"{block}.generation", link.generation, link.generation + 1
 
 
 def _tags(config: Config) -> Iterator[Change]:
@@ -81,14 +86,15 @@ def _credits(*names: str) -> ChangesOf:
     return changes
 
 
-def doubled(key: str, attribute: str = "", write: Callable[[int], Any] = lambda value: value) -> ChangesOf:
-    """Double a key; nothing where it is null. `attribute`: its name in the configuration, if it is another."""
+def doubled(key: str, attribute: str = "", write: Callable[[int], Any] = int) -> ChangesOf:
+    """Double a key; nothing where it is null, or its block. `attribute`: its name in the configuration, if another."""
 
     def changes(config: Config) -> Iterator[Change]:
-        block, _, name = key.partition(".")
-        value = getattr(getattr(config, block), attribute or name)
-        if value:
-            yield key, write(value), write(FACTOR * value)
+        *blocks, name = key.split(".")
+        block: object = config
+        for each in blocks:
+            block = getattr(block, each, None)
+        yield from doubled_values({key: getattr(block, attribute or name, None)}, write)
 
     return changes
 
@@ -137,10 +143,6 @@ def _faster_cores(config: Config) -> Iterator[tuple[Change, ...]]:
                 yield tuple((f"{where}.{name}", before, after) for where, _ in group)
 
 
-def _rx_descriptors(config: Config) -> Iterator[Change]:
-    yield "nic.rx_ring", config.nic.rx_ring, FACTOR * config.nic.rx_ring
-
-
 def _rx_prefetch(config: Config) -> Iterator[Change]:
     nic = config.nic
     if config.switches_in_memory:  # which reads no descriptors ahead
@@ -150,11 +152,6 @@ def _rx_prefetch(config: Config) -> Iterator[Change]:
     yield "nic.descriptor_cache", nic.descriptor_cache, FACTOR * max(nic.descriptor_cache, prefetch)
     if nic.shared_descriptor_cache is not None:
         yield "nic.shared_descriptor_cache", nic.shared_descriptor_cache, FACTOR * nic.shared_descriptor_cache
-
-
-def _tx_fetch(config: Config) -> Iterator[Change]:
-    nic = config.nic
-    yield "nic.descriptor_cache", nic.descriptor_cache, FACTOR * nic.descriptor_cache
 
 
 def _cores(config: Config) -> Iterator[Change]:
@@ -168,11 +165,16 @@ def _rate_limits(config: Config) -> Iterator[Change]:
     yield from doubled_rates(limits)
 
 
+def doubled_values(values: Mapping[str, int | None], write: Callable[[int], Any]) -> Iterator[Change]:
+    """Double values, by their keys, as `write` writes them for users; those that are None or 0 are no limits."""
+    for key, value in values.items():
+        if value:
+            yield key, write(value), write(FACTOR * value)
+
+
 def doubled_rates(rates_bps: Mapping[str, int | None]) -> Iterator[Change]:
-    """Double rates, by their keys; those that are None are no limits."""
-    for key, rate_bps in rates_bps.items():
-        if rate_bps is not None:
-            yield key, format_rate_bps(rate_bps), format_rate_bps(FACTOR * rate_bps)
+    """Double rates, by their keys."""
+    return doubled_values(rates_bps, format_rate_bps)
 
 
 def halved_times(times_fs: Mapping[str, int | None]) -> Iterator[Change]:
@@ -192,21 +194,10 @@ def _bus_clock(config: Config) -> Iterator[Change]:
         yield from doubled("switch.clock", "clock_hz", format_frequency_hz)(config)
 
 
-def _iotlb(config: Config) -> Iterator[Change]:
-    if config.host.iotlb is not None:
-        yield "host.iotlb.entries", config.host.iotlb.entries, FACTOR * config.host.iotlb.entries
-
-
 def _walkers(config: Config) -> Iterator[Change]:
     if config.host.iotlb is not None and config.host.iotlb.walkers is not None:
         walkers = config.host.iotlb.walkers
         yield "host.iotlb.walkers", walkers, min(_MOST_WALKERS, FACTOR * walkers)
-
-
-def _read_places(config: Config) -> Iterator[Change]:
-    if config.nic.dma is not None:
-        key = "nic.dma.read.outstanding"
-        yield key, config.nic.dma.read.outstanding, FACTOR * config.nic.dma.read.outstanding
 
 
 def _faster_engine(name: str) -> ChangesOf:
@@ -259,11 +250,11 @@ OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
     (("host.memory",), _faster_memory),
     (("nic.tx_ring",), doubled("nic.tx_ring")),
     (("nic.queue",), halved_time("nic.queue_time")),
-    (("tx.descriptors",), _tx_fetch),
+    (("tx.descriptors",), doubled("nic.descriptor_cache")),
     (("rate_limit",), _rate_limits),
     (("nic.tx_buffer",), doubled("nic.tx_buffer", "tx_buffer_bytes", format_bytes)),
     (("pcie.tags",), _tags),
-    (("nic.dma.places",), _read_places),
+    (("nic.dma.places",), doubled("nic.dma.read.outstanding")),
     (("nic.dma.read",), _faster_engine("read")),
     (("nic.dma.shared",), _faster_shared_path),
     ((CREDITS,), _credits("nph", "npd")),
@@ -274,7 +265,7 @@ OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
     (("switch.bus",), _bus_clock),
     (WIRE, doubled("port.rate", "rate_bps", format_rate_bps)),
     (("nic.rx_buffer",), doubled("nic.rx_buffer", "rx_buffer_bytes", format_bytes)),
-    (("rx.descriptors",), _rx_descriptors),
+    (("rx.descriptors",), doubled("nic.rx_ring")),
     (("rx.descriptors",), _rx_prefetch),
     (("nic.dma.write",), _faster_engine("write")),
     (("host.walkers",), _walkers),
@@ -282,7 +273,7 @@ OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
     (("host.drain",), doubled("host.write_drain", "write_drain_bps", format_rate_bps)),
     *(((key,), halved_time(key)) for key in _LATENCIES),
     (("pcie.switch_latency",), _switch_latency),
-    (("host.iotlb",), _iotlb),
+    (("host.iotlb",), doubled("host.iotlb.entries")),
     (("host.iotlb.miss",), _faster_walks),
     (("write-back batches",), _halved_batches("nic.tx_writeback_batch", "nic.rx_writeback_batch")),
     (("interrupt batches",), _halved_batches("driver.tx_interrupt_batch", "driver.rx_interrupt_batch")),
@@ -356,14 +347,12 @@ def _wire_rate(bridge: NamedBridge, name: str, to: str) -> Iterator[Change]:
 def _buffers(bridge: NamedBridge) -> Iterator[Change]:
     """Double the room for what waits in a bridge, in its extenders and in queues of their own."""
     settings, key = bridge.settings, bridge.key
-    rooms = {f"{key}.buffer": settings.buffer_bytes}
+    rooms: dict[str, int | None] = {f"{key}.buffer": settings.buffer_bytes}
     rooms |= {f"{key}.extenders.{name}.buffer": one.buffer_bytes for name, one in settings.extenders.items()}
     for name, port in settings.ports.items():
         for s_vid, level in port.s_channels.items():
-            if level.buffer_bytes is not None:
-                rooms[f"{key}.ports.{name}.s_channels.{s_vid}.buffer"] = level.buffer_bytes
-    for room_key, n_bytes in rooms.items():
-        yield room_key, format_bytes(n_bytes), format_bytes(FACTOR * n_bytes)
+            rooms[f"{key}.ports.{name}.s_channels.{s_vid}.buffer"] = level.buffer_bytes
+    yield from doubled_values(rooms, format_bytes)
 
 
 def _latencies(bridge: NamedBridge) -> Iterator[Change]:
@@ -378,13 +367,7 @@ def switch_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Cha
     """Give the link and the latency of each PCIe switch by their names, with what makes them larger, or shorter."""
     for one, _ in links_above(switches_of(config)):
         link, key = one.settings, one.key
-        wider = [lanes for lanes in LANE_WIDTHS if lanes >= FACTOR * link.lanes]
-        larger: list[Change] = []
-        if wider:
-            larger = [(f"{key}.lanes", link.lanes, wider[0])]
-        elif link.generation < NEWEST_GENERATION:
-            larger = [(f"{key}.generation", link.generation, link.generation + 1)]
-        yield (f"{one.name}.up", f"{one.name}.down"), larger
+        yield (f"{one.name}.up", f"{one.name}.down"), list(_wider(key, link))
         if one.is_of_multi_root:  # one latency for all hosts
             latency = f"{MULTI_ROOT}.{'inside_latency' if one.has_turns else 'latency'}"
         else:

@@ -94,13 +94,6 @@ class LinkRate:
     tlps_per_dllp_pair: int
     is_bus: bool = False
 
-    def __hash__(self) -> int:
-        return self._hash
-
-    @cached_property
-    def _hash(self) -> int:
-        return hash((self.raw_bps, self.skp_share, self.dllp_share, self.tlps_per_dllp_pair))
-
     @cached_property
     def bytes_per_s(self) -> Fraction:
         """Give the bytes per second left for TLPs and for the DLLPs that are counted one by one."""
