@@ -64,12 +64,12 @@ def check_is_mapping(document: Document) -> None:
     if isinstance(document.data, dict):
         for own_keys, kind in _OTHER_KINDS:
             if any(key in own_keys for key in document.data):
-                document.problems = [Problem(document.place_of(()), "", f"this is {kind}")]
+                document.problems = [document.problem((), f"this is {kind}")]
                 raise_problems(document.problems)
     if not isinstance(document.data, dict):
         if () not in document.unreadable:
             message = "a configuration is made of keys and values, like pcie: {lanes: 8}"
-            document.problems.append(Problem(document.place_of(()), "", message))
+            document.problems.append(document.problem((), message))
         raise_problems(document.problems)
 
 
@@ -213,7 +213,7 @@ def complaints_from(error: ValidationError, document: Document, under: KeyPath =
     for number, details in enumerate(error.errors(include_url=False)):
         path = (*under, *(step for step in details["loc"] if step != "[key]"))
         message, at_key = _message(details, path, with_hint=number < _MOST_HINTS)
-        problem = Problem(document.place_of(path, key=at_key), document.dotted(path), message)
+        problem = document.problem(path, message, key=at_key)
         if details["type"] == "hwmodel" and not document.is_written(path):
             derived.append(problem)
             continue

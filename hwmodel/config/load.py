@@ -123,7 +123,7 @@ class BaseDocument:
         """Return a configuration that knows what its document's scenario makes of it; InputError for a wrong one."""
         steps = _Steps(document, self.directory)
         steps(config)  # says what is wrong with the scenario
-        config.remember(Origin(changed, steps))
+        config.remember(Origin(changed, steps, document.value_places))
         return config
 
     def _changed_further(self, said: Overrides | None, overrides: Overrides | None) -> Config:
@@ -186,7 +186,7 @@ def read_base(source: str | Path | Mapping[str, Any], directory: str | Path | No
     document = read_document(path)
     if document.data is None and not document.problems:
         message = "the file is empty; `{}` is the shortest configuration"
-        raise_problems([Problem(document.place_of(()), "", message)])
+        raise_problems([document.problem((), message)])
     return BaseDocument(document, str(directory or path.parent))
 
 

@@ -268,8 +268,7 @@ def spread_port_defaults(document: Document, stations: list[str]) -> None:
     if not found:
         return
     for index in found[1:]:
-        place = document.place_of((*PORTS, index, "name"))
-        document.problems.append(Problem(place, "switch.ports.all.name", "all has an entry already"))
+        document.problems.append(document.problem((*PORTS, index, "name"), "all has an entry already"))
     defaults, marks = _take_out(document, ports, found[0])
     for index in reversed([index - 1 for index in found[1:]]):
         _take_out(document, ports, index)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
-
-from pydantic import SerializerFunctionWrapHandler, model_serializer
+from typing import Annotated, Literal
 
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 from .bond import Bond
 from .flow_cache import FlowCache
-from .kinds import Block, ByteCount, Duration, Listing, OrWord, Rate, Whole, Word, key, said_where_set
+from .kinds import Block, ByteCount, Duration, Listing, OrWord, Rate, Whole, Word, key
 from .workload import VmNames
 
 PassedBy = Literal["pointer", "copy", "parent"]
@@ -119,17 +117,16 @@ class VirtualSwitch(Block):
         "0ns", "Processor time of the switch's core for each sample, beside its frame.", alias="sample_time"
     )
     flow_cache: FlowCache | None = key(
-        None, "How the switch finds out what to do with a frame; null: that is part of `frame_time`, whatever it is."
+        None,
+        "How the switch finds out what to do with a frame; null: that is part of `frame_time`, whatever it is.",
+        unsaid=None,
     )
 
     bond: Bond | None = key(
-        None, "The adapter's Ethernet ports (`port.count`) as legs of one uplink; null: the uplink is its only port."
+        None,
+        "The adapter's Ethernet ports (`port.count`) as legs of one uplink; null: the uplink is its only port.",
+        unsaid=None,
     )
-
-    @model_serializer(mode="wrap")
-    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Say nothing of a flow cache, or a bond, where there is none."""
-        return said_where_set(self, write(self), "flow_cache", "bond")
 
     @property
     def memory_byte_fs(self) -> int:
