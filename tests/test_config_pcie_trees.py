@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hwmodel.config import config_from_mapping, servers_of, switches_of
-from hwmodel.config.check_pcie_tree import MOST_SWITCHES
+from hwmodel.config.check_pcie import MOST_SWITCHES
 from hwmodel.config.pcie_tree import way_to_root
 from hwmodel.errors import InputError
 from hwmodel.machine.pcie.tree_state import MAX_SWITCHES

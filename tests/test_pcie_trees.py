@@ -13,7 +13,7 @@ from hwmodel.report import render_page
 from hwmodel.results import PcieSwitchResult, Result, SwitchLinkUse, SwitchPortUse, SystemResult
 from hwmodel.simulation import lone_frame, simulate
 from hwmodel.simulation.pcie_tree_measure import tree_suspects
-from hwmodel.words.pcie_switch_rows import switch_rows
+from hwmodel.words.shared_links import switch_rows
 from hwmodel.words.summary import summary
 
 DEMO = Path(__file__).parent.parent / "configs" / "sriov_10g_gen2x4.yaml"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from docs_site.config_space import tables
@@ -275,7 +277,7 @@ def test_the_page_has_every_register():
     ],
 )  # fmt: skip
 def test_the_link_is_told_with_its_rate(device, rate_bps, at, expected):
-    own = VfRange(VF_REGISTERS[device], "vf0", 1, 3, 4096, around=None)
+    own = VfRange(VF_REGISTERS[device], 0, 1, 4096, table=SimpleNamespace(n_vectors=3), partner=None)
     own.tell_link(rate_bps)
     assert own.read(at) == own.write(at, ONES) == expected
     own.reset()

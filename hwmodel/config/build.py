@@ -16,17 +16,14 @@ from pydantic_core import ErrorDetails
 from .bridge import interfaces_before
 from .check_adapter import check_device, check_link, check_rings
 from .check_arbitration import check_arbitration
-from .check_bond import check_bond
 from .check_bridge import check_bridge, check_bridge_kind
 from .check_flow_control import check_bridge_flow_control, check_control_frames, check_flow_control
-from .check_multi_root import check_multi_root
-from .check_pci_bus import check_bus, check_buses
-from .check_pcie_tree import check_trees
+from .check_pcie import check_bus, check_buses, check_multi_root, check_trees
 from .check_ports import check_port_system, check_ports
 from .check_sends import check_sends
 from .check_steering import check_queues, check_steering
 from .check_switch import check_servers, check_stations, check_switch
-from .check_virtual_switch import check_virtual_switch
+from .check_virtual_switch import check_bond, check_virtual_switch
 from .check_workload import check_load, check_policers, check_wire, check_workload
 from .document import Document, KeyPath, Problem, is_within, raise_problems
 from .findings import Doubts, Findings, Part

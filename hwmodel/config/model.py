@@ -28,8 +28,8 @@ from .switch import Switch
 from .workload import Workload
 
 if TYPE_CHECKING:
-    from .bond import Bond
     from .scenario_steps import Drivers
+    from .virtual_switch import Bond
 
 HASH_DIGITS = 16
 OF_SYSTEM = ("servers", "multi_root", "bridge", "bridges", "scenario")  # what no server has for itself

@@ -58,6 +58,12 @@ _NIC_82599 = {
     "queue_time": "78ns",  # measured: 12 to 13 Mpps of 64 B from one Tx queue, 14.8 from two
     "max_pps": None,  # the 14.8 Mpps measured at 64 B from two queues are the 10 Gb/s line's own rate
 }
+# And the X540, and the X550 (Linux ixgbe driver, ixgbe_x550.c: ixgbe_get_invariants_X540).
+_NIC_X540 = {
+    **_NIC_82599,
+    "rx_buffer": "384KiB",  # Intel X540 data sheet: receive packet buffer
+    "rate_limit_window": "20KiB",  # Linux ixgbe driver, ixgbe_sriov.c: RTTBCNRM 0x14, "typically" with 9728 B
+}
 
 # What the 82599, X540 and X550 share.
 _IXGBE: Mapping[str, Any] = {
@@ -116,7 +122,7 @@ DEVICES: Mapping[str, Device] = {
         values={
             "pcie": {"generation": 2, "lanes": 8},  # Intel 82599 data sheet: PCIe 2.0 at 5 GT/s, x8
             "port": {"rate": "10Gbps"},  # Intel 82599 data sheet: 10 GbE ports
-            "nic": dict(_NIC_82599),
+            "nic": _NIC_82599,
         },
         **_IXGBE,
         max_vfs=63,  # Intel 82599 data sheet: 64 pools, one of them the PF's
@@ -128,11 +134,7 @@ DEVICES: Mapping[str, Device] = {
         values={
             "pcie": {"generation": 2, "lanes": 8},  # Intel X540 data sheet: PCIe 2.1 at 5 GT/s, x8
             "port": {"rate": "10Gbps"},  # Intel X540 data sheet: 10GBASE-T ports
-            "nic": {
-                **_NIC_82599,
-                "rx_buffer": "384KiB",  # Intel X540 data sheet: receive packet buffer
-                "rate_limit_window": "20KiB",  # Linux ixgbe driver, ixgbe_sriov.c: RTTBCNRM 0x14 for the X540
-            },
+            "nic": _NIC_X540,
         },
         **_IXGBE,
         max_vfs=63,  # Intel X540 data sheet: 64 pools, one of them the PF's
@@ -144,11 +146,7 @@ DEVICES: Mapping[str, Device] = {
         values={
             "pcie": {"generation": 3, "lanes": 4},  # Intel X550 data sheet: PCIe 3.0 at 8 GT/s, x4
             "port": {"rate": "10Gbps"},  # Intel X550 data sheet: 10GBASE-T ports
-            "nic": {
-                **_NIC_82599,
-                "rx_buffer": "384KiB",  # Linux ixgbe driver, ixgbe_x550.c: ixgbe_get_invariants_X540, as the X540
-                "rate_limit_window": "20KiB",  # Linux ixgbe driver: RTTBCNRM "typically 0x14" with frames of 9728 B
-            },
+            "nic": _NIC_X540,
         },
         **_IXGBE,
         max_vfs=64,  # captured listing of its SR-IOV capability: total VFs 64
@@ -316,7 +314,7 @@ DRIVERS: Mapping[str, Values] = {
             "exit_time": "0ns",  # posted interrupts
             "wakeup_time": "3us",  # Linux, intel_idle.c: 2 us to leave C1 (Broadwell); scheduling is the model's choice
         },
-        "nic": dict(_LINUX_NIC),
+        "nic": _LINUX_NIC,
     },
     "kernel_busy_poll": {
         "driver": {
@@ -325,7 +323,7 @@ DRIVERS: Mapping[str, Values] = {
             "tx_interrupt_batch": 0,  # cleaned as the socket polls
             "moderation": "0us",  # no interrupts, nothing to moderate
         },
-        "nic": dict(_LINUX_NIC),
+        "nic": _LINUX_NIC,
     },
     "dpdk": {
         "driver": {

@@ -40,7 +40,7 @@ from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
 if TYPE_CHECKING:
     from hwmodel.analytic.traffic import Traffic
     from hwmodel.config import Config
-    from hwmodel.config.flow_cache import FlowCache
+    from hwmodel.config.virtual_switch import FlowCache
     from hwmodel.simulation.span import Span
 
 

@@ -21,12 +21,8 @@ from hwmodel.words.bridge_reading import (
 )
 from hwmodel.words.classes import class_lines, class_words
 from hwmodel.words.datapath_parts import datapath_parts
-from hwmodel.words.flow_cache import flow_cache_sentence
 from hwmodel.words.flow_control import pause_lines, stopped_sentences
 from hwmodel.words.modelled import crosses_no_link, falling_latency_sentences
-from hwmodel.words.passed_flows import passed_sentences
-from hwmodel.words.pci_bus_rows import BUS_COLUMNS, OF_BUS_BYTES, OF_BUS_SHARES, bus_rows, bus_words, link_noun
-from hwmodel.words.pcie_switch_rows import SWITCH_COLUMNS, switch_rows
 from hwmodel.words.quantities import (
     MISSING,
     MOST_ROWS,
@@ -62,6 +58,17 @@ from hwmodel.words.reading import (
     spread_rows,
     stall_shares,
 )
+from hwmodel.words.shared_links import (
+    BUS_COLUMNS,
+    OF_BUS_BYTES,
+    OF_BUS_SHARES,
+    SWITCH_COLUMNS,
+    bus_rows,
+    bus_words,
+    link_noun,
+    switch_rows,
+)
+from hwmodel.words.virtual_switch import flow_cache_sentence, passed_sentences
 
 if TYPE_CHECKING:
     from hwmodel.results.adapter_use import Core, PortResult

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from hwmodel.units import FS_PER_NS, format_time_fs
+from hwmodel.units import FS_PER_NS
 from hwmodel.words.bridge_reading import NO_NAME
 from hwmodel.words.quantities import listed, percent_text, rough_text, three_digits, time_text
 
@@ -47,8 +47,8 @@ def full_filter_table(where: str, without_room: int, capacity: int) -> str:
 
 def interrupted(done_ms: float, wanted_fs: int) -> str:
     """Say how much of a window there is where its run was interrupted."""
-    done = f"{done_ms:,.0f}" if done_ms >= 100 else f"{done_ms:.3g}"
-    return f"Interrupted: the window ended after {done} ms of {format_time_fs(wanted_fs)}; its figures are partial."
+    done, wanted = time_text(done_ms * 1e6), time_text(wanted_fs / FS_PER_NS)
+    return f"Interrupted: the window ended after {done} of {wanted}; its figures are partial."
 
 
 def not_steady(names: Sequence[str], warmup_ms: float, windows: float) -> str:
@@ -112,7 +112,7 @@ def figure_name(name: str) -> str:
 def _amount(name: str, rise: float) -> str:
     """Return a rise in words, with the unit that the name of the figure ends with."""
     if "_ns." in name:
-        return format_time_fs(round(float(f"{abs(rise):.3g}")) * FS_PER_NS)
+        return time_text(abs(rise))
     if name.endswith("utilization"):
         return rough_text(abs(rise))
     return f"{abs(rise):.3g} {'Mpps' if name.endswith('mpps') else 'Gb/s'}"
@@ -159,7 +159,7 @@ def locked_in_phase(n_runs: int, reaches: Iterable[tuple[str, float]]) -> str:
         f"Locked in phase: which of several cycles this machine settles into depends on the moments at which its "
         f"cores, ports and timers begin. {n_runs} short runs that begin at others say how far 95 % of such "
         f"runs lie from this one: {named}. The intervals say so too; a longer run.duration does not "
-        "narrow them, --seeds shows the cycles."
+        "narrow them, runs with other seeds (hwmodel run --seeds) show the cycles."
     )
 
 

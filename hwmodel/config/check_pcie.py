@@ -1,4 +1,4 @@
-"""Check PCIe trees: each adapter in a slot, every switch on a way to a root port, what adapters behind one share."""
+"""Check what stands between adapters and hosts: PCIe trees, multi-root switches, shared buses."""
 
 from __future__ import annotations
 
@@ -7,18 +7,28 @@ from functools import partial
 from itertools import pairwise, takewhile
 from operator import ne
 
+from hwmodel.rules.pci_bus import CLOCKS_MHZ, KIND_NAMES, LONGEST_READS_BYTES, SPLITS
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, most_tags
 from hwmodel.units import format_bytes
 
+from .adapter import OF_LINKS
 from .document import KeyPath
 from .findings import Findings, Part
 from .kinds import suggest
 from .model import Config
+from .multi_root import DEDICATED, MULTI_ROOT, MultiRoot
+from .pcie_switches import buses_of
 from .pcie_tree import ROOT, PcieTree, SwitchCredits, TreeSwitch, way_to_root
 
 MOST_SWITCHES = 32  # of all servers together, that a run has room for
 # What the links of one root port have in common: sizes that the host sets, and what the root port itself grants.
 _ALIKE = ("max_payload", "dllp_model", "credits.ph", "credits.pd", "credits.nph", "credits.return")
+# What the hosts' parts of one adapter have in common: its link to the switch.
+_ALIKE_OF_HOSTS = ("generation", "lanes", "propagation", "max_payload", "dllp_model")
+_ON_BUS = {
+    "lanes": "a bus has no lanes: its width is pcie.bus.width_bits, 32 or 64",
+    "generation": "a bus has no generation: its rate is pcie.bus.clock_mhz, with its kind",
+}
 
 
 def check_trees(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
@@ -156,3 +166,125 @@ def _value(config: Config, key: str) -> object:
     for step in (*block.split("."), name):
         plain = plain[step]
     return plain
+
+
+def check_multi_root(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
+    """Check the multi-root switch, where there is one."""
+    own = config.multi_root
+    if own is None:
+        return
+    hosts = [entry.name for entry in config.servers]
+    if not hosts:
+        findings.add("a multi-root switch has hosts, which are servers: servers: [{name: a}, {name: b}]", MULTI_ROOT)
+        return
+    for at, entry in enumerate(config.servers):
+        for name in ("adapters", "tree"):
+            if getattr(entry, name):
+                findings.add(
+                    f"host {entry.name} shares the one adapter of {MULTI_ROOT}, and has no {name} of its own",
+                    ("servers", at, name), MULTI_ROOT,
+                )  # fmt: skip
+    if config.bridges:
+        findings.add("the hosts' parts of the adapter are at its one inner switch, bridge: {...}", "bridges")
+    _check_hosts(own, hosts, findings)
+    for part in parts:
+        _check_part(own, part, parts[0], findings)
+
+
+def _check_part(own: MultiRoot, part: Part, first: Part, findings: Findings) -> None:
+    """Check what a host's own configuration says of the adapter and of its link."""
+    name, pcie = part.server.name, part.server.config.pcie
+    if pcie.switch_hops:
+        part.findings.add("hosts are behind the multi-root switch, and behind no other", "pcie.switch_hops")
+    if pcie.bus is not None:
+        part.findings.add("a multi-root switch has links, and a bus has none", "pcie.bus", MULTI_ROOT)
+        return
+    if part.server.config.has_virtual_switch:
+        part.findings.add("VMs on a virtual switch in memory share no adapter", "nic.mode", MULTI_ROOT)
+    generation = min(pcie.generation, own.port_of(name).generation or pcie.generation)
+    if pcie.tags > most_tags(generation):
+        part.findings.add(
+            f"{pcie.tags} reads under way are more than the {most_tags(generation)} of a link of generation "
+            f"{generation}", "pcie.tags", (MULTI_ROOT, "hosts", name, "generation"),
+        )  # fmt: skip
+    mine, other = (each.server.config.resolved()["pcie"] for each in (part, first))
+    for key in _ALIKE_OF_HOSTS:
+        if mine[key] != other[key]:
+            part.findings.add(
+                f"{first.server.name} and {name} have one adapter, whose link has one {key}; {first.server.name} has "
+                f"{other[key]}, {name} {mine[key]}", f"pcie.{key}", besides=[MULTI_ROOT],
+            )  # fmt: skip
+    short = " and ".join(short_credits(own.credits, pcie.max_payload_bytes))
+    if short and part is first:
+        findings.add(f"{short}: too few for a TLP of {format_bytes(pcie.max_payload_bytes)}, 16 B each",
+                     (MULTI_ROOT, "credits"), besides=["pcie.max_payload"])  # fmt: skip
+
+
+def _check_hosts(own: MultiRoot, hosts: Sequence[str], findings: Findings) -> None:
+    if len(hosts) > own.ports:
+        findings.add(f"{len(hosts)} hosts ({', '.join(hosts)}) are more than the switch's {own.ports} ports",
+                     (MULTI_ROOT, "ports"), "servers")  # fmt: skip
+    for name in own.hosts:
+        if name not in hosts:
+            hint = suggest(name, hosts) or f"; there are {', '.join(hosts)}"
+            findings.add(f"there is no host {name}{hint}", (MULTI_ROOT, "hosts", name))
+    if own.control not in (DEDICATED, *hosts):
+        hint = suggest(own.control, [DEDICATED, *hosts]) or f"; write {DEDICATED} or one of {', '.join(hosts)}"
+        findings.add(f"the controlling host {own.control} is none of the hosts{hint}", (MULTI_ROOT, "control"))
+
+
+def check_bus(config: Config, findings: Findings) -> None:
+    """Check an adapter's bus by itself."""
+    pcie = config.pcie
+    if pcie.bus is None:
+        return
+    kind = pcie.bus.kind
+    for name in OF_LINKS:
+        if findings.is_written(f"pcie.{name}"):
+            findings.add(_ON_BUS.get(name, "a bus has none of it: that is a link's"), f"pcie.{name}", "pcie.bus")
+    if pcie.bus.clock_mhz not in CLOCKS_MHZ[kind]:
+        *others, last = map(str, CLOCKS_MHZ[kind])
+        known = f"{', '.join(others)} or {last}"
+        message = f"{KIND_NAMES[kind]} runs at {known} MHz, not at {pcie.bus.clock_mhz}"
+        findings.add(message, "pcie.bus.clock_mhz", "pcie.bus.kind")
+    if kind == "pci_x":
+        _check_pci_x(config, findings)
+    elif pcie.arbitration == "arrival":
+        findings.add(
+            "a read of PCI comes again and again; round_robin, reads_first or writes_first", "pcie.arbitration"
+        )
+    if config.host.write_drain_bps is not None:
+        findings.add("the bridge of a bus takes writes as fast as they come; null", "host.write_drain", "pcie.bus")
+    if config.nic.dma is not None:
+        findings.add("nic.dma is for an adapter with a link, not on a bus; null", "nic.dma", "pcie.bus")
+
+
+def _check_pci_x(config: Config, findings: Findings) -> None:
+    pcie = config.pcie
+    if pcie.max_read_request_bytes not in LONGEST_READS_BYTES:
+        findings.add(
+            f"reads of PCI-X are of at most 512, 1024, 2048 or 4096 B, not {pcie.max_read_request_bytes}",
+            "pcie.max_read_request", "pcie.bus.kind",
+        )  # fmt: skip
+    if pcie.tags not in SPLITS:
+        findings.add(f"{pcie.tags} splits; PCI-X allows {', '.join(map(str, SPLITS))}", "pcie.tags", "pcie.bus.kind")
+
+
+def check_buses(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
+    """Check what the adapters of each bus have in common, and that nothing of it changes in mid-run."""
+    buses = buses_of(part.server for part in parts)
+    for one in buses:
+        first = parts[one.members[0]].server
+        for part in (parts[at] for at in one.members[1:]):
+            own = part.server.config.pcie.bus
+            assert own is not None
+            for name, field in type(own).model_fields.items():
+                mine, other = getattr(own, name), getattr(one.settings, name)
+                if mine != other:
+                    key = f"pcie.bus.{field.alias or name}"
+                    part.findings.add(
+                        f"{first.name} and {part.server.name} are on one bus; {first.name} has {other}, "
+                        f"{part.server.name} {mine}", key,
+                    )  # fmt: skip
+    if buses and config.scenario:
+        findings.add("nothing changes in mid-run where adapters are on a bus (pcie.bus)", "scenario")
