@@ -17,15 +17,17 @@ from .findings import Findings, Part
 from .kinds import suggest
 from .model import Config
 from .multi_root import DEDICATED, MULTI_ROOT, MultiRoot
+from .pci_bus import PciBus
 from .pcie_switches import buses_of
 from .pcie_tree import ROOT, PcieTree, SwitchCredits, TreeSwitch, way_to_root
+from .scenario import leaves
 
 MOST_SWITCHES = 32  # of all servers together, that a run has room for
 # What the links of one root port have in common: sizes that the host sets, and what the root port itself grants.
 _ALIKE = ("max_payload", "dllp_model", "credits.ph", "credits.pd", "credits.nph", "credits.return")
 # What the hosts' parts of one adapter have in common: its link to the switch.
-_ALIKE_OF_HOSTS = ("generation", "lanes", "propagation", "max_payload", "dllp_model")
-_ON_BUS = {
+ALIKE_OF_HOSTS = ("generation", "lanes", "propagation", "max_payload", "dllp_model")
+INSTEAD = {  # on a bus
     "lanes": "a bus has no lanes: its width is pcie.bus.width_bits, 32 or 64",
     "generation": "a bus has no generation: its rate is pcie.bus.clock_mhz, with its kind",
 }
@@ -88,7 +90,8 @@ def _check_switches(tree: PcieTree, path: KeyPath, findings: Findings) -> None:
     _check_loops(tree, path, findings)
     for at, one in enumerate(tree.switches):
         if seen[one.name] is one and all(behind != one.name for _, behind in behinds):
-            findings.add(f"nothing is behind PCIe switch {one.name}", (*path, "switches", at))
+            message = f"nothing is behind PCIe switch {one.name}"
+            findings.add(message, (*path, "switches", at), besides=[(*path, "slots")])
 
 
 def _check_loops(tree: PcieTree, path: KeyPath, findings: Findings) -> None:
@@ -109,13 +112,9 @@ def _check_links(tree: PcieTree, path: KeyPath, own: dict[str, Part], findings: 
     of_root: dict[str, tuple[str, Part]] = {}
     for name, part in own.items():
         over, pcie = tree.switches_over(name), part.server.config.pcie
-        slot = tree.slots[name]
-        generation = min(pcie.generation, slot.generation or pcie.generation)
-        if pcie.tags > most_tags(generation):
-            part.findings.add(
-                f"{pcie.tags} reads under way are more than the {most_tags(generation)} of a slot of generation "
-                f"{generation}", "pcie.tags", (*path, "slots", name, "generation"),
-            )  # fmt: skip
+        if name not in tree.slots:  # whose key is wrong
+            continue
+        _check_tags(part, tree.slots[name].generation, "slot", (*path, "slots", name, "generation"))
         if not over:
             continue
         if pcie.bus is not None:
@@ -126,15 +125,13 @@ def _check_links(tree: PcieTree, path: KeyPath, own: dict[str, Part], findings: 
         if pcie.switch_hops:
             part.findings.add(f"{name} is behind the switches of the tree, and has no other ones", "pcie.switch_hops")
         first_name, first = of_root.setdefault(over[-1].name, (name, part))
-        for key in _ALIKE:
-            mine, other = (_value(each.server.config, key) for each in (part, first))
-            if mine != other:
-                part.findings.add(
-                    f"{first_name} and {name} are behind one root port, with one {key.removeprefix('credits.')} for "
-                    f"both; {first_name} has {other}, {name} {mine}",
-                    f"pcie.{key}",
-                    besides=[path],
-                )
+        for key, other, mine in _unlike(first, part, _ALIKE):
+            part.findings.add(
+                f"{first_name} and {name} are behind one root port, with one {key.removeprefix('credits.')} for both; "
+                f"{first_name} has {other}, {name} {mine}",
+                f"pcie.{key}",
+                besides=[path],
+            )
     for at, one in enumerate(tree.switches):
         _check_credits(one, (*path, "switches", at, "credits"), tree, own, findings)
 
@@ -160,12 +157,21 @@ def short_credits(credits: SwitchCredits, max_payload_bytes: int) -> Iterator[st
             yield f"{name} {granted}"
 
 
-def _value(config: Config, key: str) -> object:
-    block, _, name = f"pcie.{key}".rpartition(".")
-    plain = config.resolved()
-    for step in (*block.split("."), name):
-        plain = plain[step]
-    return plain
+def _check_tags(part: Part, newest: int | None, what: str, path: KeyPath) -> None:
+    """Check the reads under way of an adapter on a link that may be of an older generation than its own."""
+    pcie = part.server.config.pcie
+    generation = min(pcie.generation, newest or pcie.generation)
+    if pcie.tags > most_tags(generation):
+        part.findings.add(
+            f"{pcie.tags} reads under way are more than the {most_tags(generation)} of a {what} of generation "
+            f"{generation}", "pcie.tags", path,
+        )  # fmt: skip
+
+
+def _unlike(first: Part, part: Part, keys: Sequence[str]) -> Iterator[tuple[str, object, object]]:
+    """Give the keys of `pcie` in which an adapter differs from the first, with what the first has, and what it has."""
+    theirs, ours = (dict(leaves(each.server.config.resolved()["pcie"])) for each in (first, part))
+    yield from ((key, theirs.get(key), ours.get(key)) for key in keys if theirs.get(key) != ours.get(key))
 
 
 def check_multi_root(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
@@ -201,19 +207,12 @@ def _check_part(own: MultiRoot, part: Part, first: Part, findings: Findings) -> 
         return
     if part.server.config.has_virtual_switch:
         part.findings.add("VMs on a virtual switch in memory share no adapter", "nic.mode", MULTI_ROOT)
-    generation = min(pcie.generation, own.port_of(name).generation or pcie.generation)
-    if pcie.tags > most_tags(generation):
+    _check_tags(part, own.port_of(name).generation, "link", (MULTI_ROOT, "hosts", name, "generation"))
+    for key, other, mine in _unlike(first, part, ALIKE_OF_HOSTS if first.server.config.pcie.bus is None else ()):
         part.findings.add(
-            f"{pcie.tags} reads under way are more than the {most_tags(generation)} of a link of generation "
-            f"{generation}", "pcie.tags", (MULTI_ROOT, "hosts", name, "generation"),
+            f"{first.server.name} and {name} have one adapter, whose link has one {key}; {first.server.name} has "
+            f"{other}, {name} {mine}", f"pcie.{key}", besides=[MULTI_ROOT],
         )  # fmt: skip
-    mine, other = (each.server.config.resolved()["pcie"] for each in (part, first))
-    for key in _ALIKE_OF_HOSTS:
-        if mine[key] != other[key]:
-            part.findings.add(
-                f"{first.server.name} and {name} have one adapter, whose link has one {key}; {first.server.name} has "
-                f"{other[key]}, {name} {mine[key]}", f"pcie.{key}", besides=[MULTI_ROOT],
-            )  # fmt: skip
     short = " and ".join(short_credits(own.credits, pcie.max_payload_bytes))
     if short and part is first:
         findings.add(f"{short}: too few for a TLP of {format_bytes(pcie.max_payload_bytes)}, 16 B each",
@@ -241,7 +240,7 @@ def check_bus(config: Config, findings: Findings) -> None:
     kind = pcie.bus.kind
     for name in OF_LINKS:
         if findings.is_written(f"pcie.{name}"):
-            findings.add(_ON_BUS.get(name, "a bus has none of it: that is a link's"), f"pcie.{name}", "pcie.bus")
+            findings.add(INSTEAD.get(name, "a bus has none of it: that is a link's"), f"pcie.{name}", "pcie.bus")
     if pcie.bus.clock_mhz not in CLOCKS_MHZ[kind]:
         *others, last = map(str, CLOCKS_MHZ[kind])
         known = f"{', '.join(others)} or {last}"
@@ -274,17 +273,13 @@ def check_buses(config: Config, findings: Findings, parts: Sequence[Part]) -> No
     """Check what the adapters of each bus have in common, and that nothing of it changes in mid-run."""
     buses = buses_of(part.server for part in parts)
     for one in buses:
-        first = parts[one.members[0]].server
-        for part in (parts[at] for at in one.members[1:]):
-            own = part.server.config.pcie.bus
-            assert own is not None
-            for name, field in type(own).model_fields.items():
-                mine, other = getattr(own, name), getattr(one.settings, name)
-                if mine != other:
-                    key = f"pcie.bus.{field.alias or name}"
-                    part.findings.add(
-                        f"{first.name} and {part.server.name} are on one bus; {first.name} has {other}, "
-                        f"{part.server.name} {mine}", key,
-                    )  # fmt: skip
+        first, *others = (parts[at] for at in one.members)
+        name = first.server.name
+        for part in others:
+            for key, other, mine in _unlike(first, part, [f"bus.{key}" for key in PciBus.model_fields]):
+                part.findings.add(
+                    f"{name} and {part.server.name} are on one bus; {name} has {other}, {part.server.name} {mine}",
+                    f"pcie.{key}",
+                )
     if buses and config.scenario:
         findings.add("nothing changes in mid-run where adapters are on a bus (pcie.bus)", "scenario")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NamedTuple
 
-from .kinds import Block, ByteCount, Duration, Kind, Listing, Rate, Truth, Whole, Word, key, wrong
+from .kinds import Block, ByteCount, Duration, Listing, Pair, Rate, Truth, Whole, Word, key
 from .names import Name
 from .virtual_switch import VirtualSwitch
 
@@ -44,17 +44,7 @@ class JitterBin(NamedTuple):
     weight: int
 
 
-class _BinKind(Kind):
-    def parse(self, value: object) -> JitterBin:
-        if not isinstance(value, list | tuple) or len(value) != 2:
-            raise wrong("a bin is a time and a weight, like [100ns, 3]")
-        return JitterBin(_TIME.parse(value[0]), _WEIGHT.parse(value[1]))
-
-    def write(self, value: Any) -> list[Any]:
-        return [_TIME.write(value.offset_fs), value.weight]
-
-    def schema(self) -> dict[str, Any]:
-        return {"type": "array", "prefixItems": [_TIME.schema(), _WEIGHT.schema()], "minItems": 2, "maxItems": 2}
+_BIN = Pair(JitterBin, _TIME, _WEIGHT, "a bin is a time and a weight, like [100ns, 3]")
 
 
 class Jitter(Block):
@@ -66,8 +56,8 @@ class Jitter(Block):
     range_fs: Annotated[int, _TIME] | None = key(
         None, "Width of the uniform distribution above read_latency; needed with `kind: uniform`.", alias="range"
     )
-    bins: Annotated[tuple[Annotated[JitterBin, _BinKind()], ...], Listing("[[0ns, 9], [300ns, 1]]", least=1)] | None = (
-        key(None, "Times added to read_latency, with weights: [[0ns, 9], [300ns, 1]]; needed with `kind: histogram`.")
+    bins: Annotated[tuple[Annotated[JitterBin, _BIN], ...], Listing("[[0ns, 9], [300ns, 1]]", least=1)] | None = key(
+        None, "Times added to read_latency, with weights: [[0ns, 9], [300ns, 1]]; needed with `kind: histogram`."
     )
 
 

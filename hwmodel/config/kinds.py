@@ -207,6 +207,27 @@ class OfQueues(Kind):
         return {"anyOf": [each, {"type": "array", "items": each, "minItems": 1}]}
 
 
+class Pair(Kind):
+    """Two values in a list, held as a named tuple; `complaint`: what is said of anything else."""
+
+    def __init__(self, made: Callable[[Any, Any], Any], first: Kind, second: Kind, complaint: str) -> None:
+        self.made, self.kinds, self.complaint = made, (first, second), complaint
+
+    def parse(self, value: object) -> Any:
+        """Return the two."""
+        if not isinstance(value, list | tuple) or len(value) != 2:
+            raise wrong(self.complaint)
+        return self.made(*(kind.parse(one) for kind, one in zip(self.kinds, value, strict=True)))
+
+    def write(self, value: Any) -> list[Any]:
+        """Write the list."""
+        return [kind.write(one) for kind, one in zip(self.kinds, value, strict=True)]
+
+    def schema(self) -> dict[str, Any]:
+        """Return a list of two."""
+        return {"type": "array", "prefixItems": [one.schema() for one in self.kinds], "minItems": 2, "maxItems": 2}
+
+
 _PERCENTAGE = r"[0-9]{1,3}(\.[0-9]{1,6})? ?%"
 
 

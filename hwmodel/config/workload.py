@@ -23,6 +23,7 @@ from .kinds import (
     Listing,
     Number,
     OrWord,
+    Pair,
     Rate,
     Share,
     Whole,
@@ -216,19 +217,6 @@ class SizeWeight(NamedTuple):
     weight: int
 
 
-class _SizeKind(Kind):
-    def parse(self, value: object) -> SizeWeight:
-        if not isinstance(value, list | tuple) or len(value) != 2:
-            raise wrong("an entry is a frame length and a weight, like [64, 7]")
-        return SizeWeight(_FRAME.parse(value[0]), _WEIGHT.parse(value[1]))
-
-    def write(self, value: Any) -> list[int]:
-        return [value.frame_bytes, value.weight]
-
-    def schema(self) -> dict[str, Any]:
-        return {"type": "array", "prefixItems": [_FRAME.schema(), _WEIGHT.schema()], "minItems": 2, "maxItems": 2}
-
-
 class _PathKind(Kind):
     def parse(self, value: object) -> Path:
         if not isinstance(value, str) or not value or "\0" in value:
@@ -242,7 +230,8 @@ class _PathKind(Kind):
         return {"type": "string", "minLength": 1}
 
 
-Sizes = Annotated[tuple[Annotated[SizeWeight, _SizeKind()], ...], Listing("[[64, 7], [570, 4], [1518, 1]]", least=1)]
+_SIZE = Pair(SizeWeight, _FRAME, _WEIGHT, "an entry is a frame length and a weight, like [64, 7]")
+Sizes = Annotated[tuple[Annotated[SizeWeight, _SIZE], ...], Listing("[[64, 7], [570, 4], [1518, 1]]", least=1)]
 
 
 def frames_of_send(segment_bytes: int, mss_bytes: int) -> int:

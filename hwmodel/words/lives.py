@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hwmodel.words.quantities import count_text, span_text, time_text
+from hwmodel.words.quantities import count_text, counted, span_text, time_text
 
 if TYPE_CHECKING:
     from hwmodel.results.series import LifeResult
@@ -36,7 +36,7 @@ def lives_text(lives: Sequence[LifeResult], later: Sequence[LifeResult] = ()) ->
         told.append(_many_text(coming))
     lost = sum(life.frames_lost for life in lives)
     if any(life.goes for life in lives):
-        told.append(f"{count_text(lost)} {'frame' if lost == 1 else 'frames'} lost" if lost else NONE_LOST)
+        told.append(f"{counted(lost, 'frame')} lost" if lost else NONE_LOST)
     return "; ".join(told)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.units import FS_PER_NS
 from hwmodel.words.bridge_reading import NO_NAME
-from hwmodel.words.quantities import listed, percent_text, rough_text, three_digits, time_text
+from hwmodel.words.quantities import counted, listed, percent_text, rough_text, three_digits, time_text
 
 if TYPE_CHECKING:
     from hwmodel.results.bridge import BridgeResult
@@ -36,12 +36,11 @@ def too_few(n_frames: int, *, are_copies: bool, burst: int, n_receiving: int, le
 
 def full_filter_table(where: str, without_room: int, capacity: int) -> str:
     """Say that flows found no room among Flow Director's filters; `where`: a server or port, of several."""
-    flows = "1 flow" if without_room == 1 else f"{without_room:,} flows"
     whose = f" of {where}" if where else ""
     return (
-        f"Flow Director's table{whose} is full: its {capacity:,} signature filters are all taken, and {flows} that "
-        "began later found no room; their frames go by the RSS table. More memory (nic.steering.flow_director.memory) "
-        "holds more."
+        f"Flow Director's table{whose} is full: its {capacity:,} signature filters are all taken, and "
+        f"{counted(without_room, 'flow')} that began later found no room; their frames go by the RSS table. More "
+        "memory (nic.steering.flow_director.memory) holds more."
     )
 
 
@@ -270,7 +269,7 @@ def flooding(bridge: BridgeResult, reason: str, cure: str) -> str:
     """Say how much a bridge floods, behind the reason and before the cure."""
     share, is_one = 100 * bridge.flooded_frames / bridge.forwarded_frames, bridge.flooded_frames == 1
     return (
-        f"{reason}; {bridge.flooded_frames:,} frame{'s' * (not is_one)} ({share:.1f} % of those that the "
+        f"{reason}; {counted(bridge.flooded_frames, 'frame')} ({share:.1f} % of those that the "
         f"{_named(bridge)} forwarded) {'was to an address' if is_one else 'were to addresses'} that it did not know, "
         f"and went to every port of {'its' if is_one else 'their'} VLAN.{cure}"
     )
