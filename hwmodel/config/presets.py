@@ -32,8 +32,7 @@ class Device:
     max_ethertype_filters: int
     max_tuple_filters: int
     has_flow_director: bool  # such as rules.steering sizes; the XL710's is of another kind
-    has_rsc: bool = True
-    has_tso: bool = True  # Linux igb, ixgbe, i40e drivers: NETIF_F_TSO of all of these
+    has_rsc: bool = True  # all of these cut sends (TSO): Linux igb, ixgbe, i40e drivers, NETIF_F_TSO
     has_dcb: bool = False  # classes of traffic in two planes: 82599, X540 and X550 (Linux ixgbe_dcb_82599.c)
     max_ports: int | None = None
     tx_on_chip: int | None = None  # descriptors of a Tx ring
