@@ -202,6 +202,10 @@ _LINUX_NIC = {
 }
 
 # Calibrated with the measurements that docs/validation.md shows; shared by all adapters in this host.
+_CACHE = {
+    "size": "25MiB",  # Intel product specifications: E5-2630 v4, 25 MB
+    "read_miss": "80ns",  # fitted: windows of 64 B reads, warm and cold
+}
 _XEON_E5_2630V4 = {
     "read_latency": "445ns",  # fitted: median of reads by size
     "jitter": {
@@ -218,17 +222,9 @@ _XEON_E5_2630V4 = {
     },
     "write_latency": "50ns",  # fitted: a write followed by a read
     "write_drain": "53Gbps",  # fitted: writes of 512 B to 2 KiB
-    "cache": {
-        "size": "25MiB",  # Intel product specifications: E5-2630 v4, 25 MB
-        "read_miss": "80ns",  # fitted: windows of 64 B reads, warm and cold
-    },
+    "cache": _CACHE,
 }
 
-# The others are not calibrated. Of E5 hosts with the same adapter medians of reads of 64 B are published from 547 to
-# 600 ns, of 1024 B from 853 to 907 ns; the calibrated host has the least of both, and the E5-2637 v3 is 7 to 11 % above
-# it: so it gets the most. Of the E3 a few figures are published (SIGCOMM 2018: Neugebauer et al., 6.2, reads of 64 B,
-# warm cache; benches/nfp6000.py), recalled here, not read again. The rest is the calibrated host's, for want of a
-# source: the drain, a write's latency, the cache's miss; of the E5 its jitter too.
 # What a frame takes in virtual switches that others have measured; docs/virtual_switch.md has the points, those that a
 # preset is fitted to and those that it is only compared with. Zhang: "Comparing the Performance of State-of-the-Art
 # Software Switches for NFV" (CoNEXT 2019), data of the authors' page, one core of a Xeon E5-2690 v3. Emmerich: J. Netw.
@@ -263,16 +259,19 @@ VIRTUAL_SWITCHES: Mapping[str, Mapping[str, Any]] = {
         "frame_time": "2733ns",  # Microsoft: 3 to 5 Gb/s of one core without VMQ; 4 Gb/s at 1518 B, two copies
     },
 }
+
+# The others are not calibrated. Of E5 hosts with the same adapter medians of reads of 64 B are published from 547 to
+# 600 ns, of 1024 B from 853 to 907 ns; the calibrated host has the least of both, and the E5-2637 v3 is 7 to 11 % above
+# it: so it gets the most. Of the E3 a few figures are published (SIGCOMM 2018: Neugebauer et al., 6.2, reads of 64 B,
+# warm cache; benches/nfp6000.py), recalled here, not read again. The rest is the calibrated host's, for want of a
+# source: the drain, a write's latency, the cache's miss; of the E5 its jitter too.
 HOSTS: Mapping[str, Values] = {
     "xeon_e5_2630v4": {"host": _XEON_E5_2630V4},
     "xeon_e5_2637v3": {
         "host": {
             **_XEON_E5_2630V4,
             "read_latency": "485ns",  # pcie-bench's data: a median of 600 ns at 64 B, the most of its E5 hosts
-            "cache": {
-                "size": "15MiB",  # Intel product specifications: E5-2637 v3, 15 MB
-                "read_miss": "80ns",  # the calibrated host's
-            },
+            "cache": {**_CACHE, "size": "15MiB"},  # Intel product specifications: E5-2637 v3, 15 MB
         },
     },
     "xeon_e3_1226v3_outside_model": {
@@ -291,10 +290,7 @@ HOSTS: Mapping[str, Values] = {
                     ["11494ns", 3],
                 ],
             },
-            "cache": {
-                "size": "8MiB",  # Intel product specifications: E3-1226 v3, 8 MB
-                "read_miss": "80ns",  # the calibrated host's
-            },
+            "cache": {**_CACHE, "size": "8MiB"},  # Intel product specifications: E3-1226 v3, 8 MB
         },
     },
 }
